@@ -1,0 +1,78 @@
+// The architecture, one row a folder: what it may import. Anything not listed is an error.
+const mayImport = {
+  ir: [],
+  report: [],
+  statistics: [],
+  platform: [],
+  onnx: ['ir', 'platform'],
+  rewrite: ['ir', 'report'],
+  passes: ['ir', 'report', 'rewrite'],
+  engine: ['ir', 'report', 'onnx', 'platform'],
+  data: ['ir', 'report', 'platform'],
+  evaluate: ['ir', 'report', 'statistics', 'engine', 'data', 'platform'],
+  audit: ['report', 'statistics', 'data', 'engine', 'platform'],
+  train: ['ir', 'report', 'statistics', 'engine', 'data', 'evaluate', 'platform'],
+}
+mayImport.recipe = Object.keys(mayImport)
+Object.assign(mayImport, {
+  search: ['report', 'statistics', 'recipe', 'platform'],
+  store: ['ir', 'report', 'onnx', 'recipe', 'platform'],
+  state: ['report', 'platform'],
+  rollout: ['report', 'statistics', 'store', 'state'],
+  serve: ['ir', 'report', 'onnx', 'engine', 'platform', 'store', 'state', 'rollout'],
+  view: ['report'],
+})
+mayImport.cli = Object.keys(mayImport)
+const npm = ['npm', 'npm-dev', 'npm-optional', 'npm-peer', 'npm-bundled']
+const isTest = '[.]test[.]ts$'
+const error = (name, from, to) => ({ name, severity: 'error', from, to })
+module.exports = {
+  forbidden: [
+    ...Object.entries(mayImport).map(([folder, others]) =>
+      error(
+        `${folder}-layer`,
+        { path: `^src/${folder}/`, pathNot: isTest },
+        { path: '^(src|studio)/', pathNot: [folder, ...others].map((f) => `^src/${f}/`) },
+      ),
+    ),
+    error('no-cycle', {}, { circular: true }),
+    error('resolvable', {}, { couldNotResolve: true }),
+    error(
+      'through-the-index',
+      { path: '^src/([^/]+)/', pathNot: isTest },
+      { path: '^src/', pathNot: ['^src/$1/', '^src/[^/]+/index[.]ts$'] },
+    ),
+    error('passes-are-islands', { path: '^src/passes/([^/]+)/' }, { path: '^src/passes/', pathNot: '^src/passes/$1/' }),
+    error(
+      'one-door-to-onnxruntime',
+      { path: '^src/', pathNot: '^src/engine/ort-[a-z]+[.]ts$' },
+      { path: 'onnxruntime' },
+    ),
+    error(
+      'pure-core',
+      { path: '^src/(ir|report|rewrite|passes)/', pathNot: isTest },
+      { dependencyTypes: ['core', ...npm] },
+    ),
+    error(
+      'statistics-knows-numbers-only',
+      { path: '^src/statistics/', pathNot: isTest },
+      { dependencyTypes: ['core'] },
+    ),
+    error(
+      'builtins-have-their-rooms',
+      { path: '^src/', pathNot: [isTest, '^src/(platform|store|state|serve|cli)/', '^src/engine/ort-node'] },
+      { dependencyTypes: ['core'] },
+    ),
+    error(
+      'studio-sees-what-a-browser-can-have',
+      { path: '^studio/' },
+      { path: '^src/(store|state|rollout|serve|cli)/' },
+    ),
+    error('nobody-imports-a-test', { pathNot: isTest }, { path: isTest }),
+  ],
+  options: {
+    tsPreCompilationDeps: true,
+    tsConfig: { fileName: 'tsconfig.json' },
+    doNotFollow: { path: 'node_modules' },
+  },
+}

@@ -1,0 +1,66 @@
+import type { DType, Model, NumericArray, Shape } from '../ir/index.ts'
+import type { ProfileReport } from '../report/index.ts'
+
+/** A value at the border of an engine: row-major elements. Strings are an array of strings; float16 a Uint16Array. */
+export interface TensorValue {
+  readonly dtype: DType
+  readonly dims: readonly number[]
+  readonly data: NumericArray | readonly string[]
+}
+
+export type Feeds = Readonly<Record<string, TensorValue>>
+export type Fetched = Readonly<Record<string, TensorValue>>
+
+export interface PortValue {
+  readonly name: string
+  readonly dtype: DType
+  readonly shape: Shape | null
+}
+
+/**
+ * A model that can be run. Every engine keeps this contract (one contract suite runs against all of them):
+ * - `run(feeds)` gives every graph output; `run(feeds, fetch)` gives exactly the named values, inner ones included.
+ * - The results belong to the caller.
+ * - A feed with a wrong name, dtype or shape is a UserError that names the input and what it should be.
+ */
+export interface Session {
+  readonly inputs: readonly PortValue[]
+  readonly outputs: readonly PortValue[]
+  /** The engine and its version: `onnxruntime-node 1.30.0`, `reference`. */
+  readonly engine: string
+  run(feeds: Feeds, fetch?: readonly string[]): Promise<Fetched>
+  /**
+   * Splits inner value names into groups whose values together stay under `byteBudget` (bytes) for one run of these
+   * feeds, so that a caller runs its rows once a group and memory stays plain inference plus the budget. A value that
+   * alone is larger makes a group of its own. Names whose values no engine can hand out are left out.
+   */
+  fetchGroups(feeds: Feeds, names: readonly string[], byteBudget: number): Promise<readonly (readonly string[])[]>
+  close(): Promise<void>
+}
+
+export type Optimization = 'disabled' | 'basic' | 'extended' | 'all'
+
+export interface SessionOptions {
+  /** Intra-op threads; 1 unless said otherwise. Never defaulted by feeling: two are slower on small models. */
+  readonly threads?: number
+  readonly optimization?: Optimization
+  /** Folder that relative external data is found in, where the model is not written yet. */
+  readonly baseDir?: string
+}
+
+/** An engine opens sessions on models that are values. */
+export interface Engine {
+  readonly name: string
+  open(model: Model, options?: SessionOptions): Promise<Session>
+}
+
+/** What only a native runtime can tell. */
+export interface NativeEngine extends Engine {
+  /** The graph as the runtime optimised it at `all`: bare operator names with counts, or why it cannot be read. */
+  kernels(
+    model: Model,
+    options?: SessionOptions,
+  ): Promise<{ counts: Readonly<Record<string, number>> } | { reason: string }>
+  /** Time by operator and node over `runs` runs of these feeds. */
+  profile(model: Model, feeds: Feeds, runs: number, options?: SessionOptions): Promise<ProfileReport>
+}

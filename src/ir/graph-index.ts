@@ -1,0 +1,60 @@
+import { nestedGraphs } from './attribute.ts'
+import type { Graph, Node } from './model.ts'
+
+/** Who makes and who uses each value of a graph; built once, in time linear in the graph. */
+export interface GraphIndex {
+  /** The node that makes a value; absent for inputs, initializers and values of outer graphs. */
+  readonly producer: ReadonlyMap<string, Node>
+  /** The nodes that read a value, each once, nested graphs' reads counted as the reads of the node that holds them. */
+  readonly consumers: ReadonlyMap<string, readonly Node[]>
+  readonly inputs: ReadonlySet<string>
+  readonly outputs: ReadonlySet<string>
+}
+
+export function indexGraph(graph: Graph): GraphIndex {
+  const producer = new Map<string, Node>()
+  const consumers = new Map<string, Node[]>()
+  for (const node of graph.nodes) {
+    for (const name of node.outputs) if (name !== '') producer.set(name, node)
+    for (const name of readsOf(node)) {
+      const list = consumers.get(name)
+      if (list) list.push(node)
+      else consumers.set(name, [node])
+    }
+  }
+  return {
+    producer,
+    consumers,
+    inputs: new Set(graph.inputs.map((value) => value.name)),
+    outputs: new Set(graph.outputs.map((value) => value.name)),
+  }
+}
+
+/** Every value that a node reads, its nested graphs' outer reads included, each once. */
+export function readsOf(node: Node): ReadonlySet<string> {
+  const reads = new Set(node.inputs.filter((name) => name !== ''))
+  for (const [, graph] of nestedGraphs(node)) for (const name of outerReads(graph)) reads.add(name)
+  return reads
+}
+
+/** The values that a nested graph takes from the graphs around it. */
+export function outerReads(graph: Graph): ReadonlySet<string> {
+  const own = new Set([...graph.inputs.map((value) => value.name), ...graph.initializers.keys()])
+  for (const sparse of graph.sparseInitializers ?? []) own.add(sparse.values.name)
+  for (const node of graph.nodes) for (const name of node.outputs) own.add(name)
+  const reads = new Set<string>()
+  for (const node of graph.nodes) for (const name of readsOf(node)) if (!own.has(name)) reads.add(name)
+  for (const output of graph.outputs) if (!own.has(output.name)) reads.add(output.name)
+  return reads
+}
+
+/** Every value name of a graph and the graphs inside it. */
+export function* graphNames(graph: Graph): Generator<string> {
+  for (const value of [...graph.inputs, ...graph.outputs]) yield value.name
+  yield* graph.initializers.keys()
+  for (const sparse of graph.sparseInitializers ?? []) yield sparse.values.name
+  for (const node of graph.nodes) {
+    for (const name of node.outputs) yield name
+    for (const [, nested] of nestedGraphs(node)) yield* graphNames(nested)
+  }
+}

@@ -1,0 +1,5 @@
+export * from './attribute.ts'
+export * from './dtype.ts'
+export * from './graph-index.ts'
+export * from './model.ts'
+export * from './tensor.ts'

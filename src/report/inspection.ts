@@ -1,0 +1,32 @@
+import { type Infer, integer, json, list, nullable, number, object, optional, record, report, text } from './schema.ts'
+
+export const valueSummary = object({
+  name: text,
+  dtype: text,
+  /** null where the rank is unknown; a dimension is a number, a symbol, or null. */
+  shape: nullable(list(json)),
+})
+
+export const inspection = report('inspection', {
+  model: object({
+    path: text,
+    digest: text,
+    bytes: integer,
+    irVersion: integer,
+    opsets: record(integer),
+    producer: text,
+  }),
+  inputs: list(valueSummary),
+  outputs: list(valueSummary),
+  parameters: integer,
+  /** Multiply-accumulates of one run; null where shapes are unknown. */
+  macs: nullable(integer),
+  /** Bytes of weights, and the largest sum of live inner values of one run (null where shapes are unknown). */
+  memory: optional(object({ weightBytes: integer, activationPeakBytes: nullable(integer) })),
+  operators: record(integer),
+  /** What Whetstone can do with this model, in plain words. */
+  possibilities: optional(list(text)),
+  warnings: list(text),
+  elapsedMs: optional(number),
+})
+export type InspectionReport = Infer<typeof inspection>

@@ -1,0 +1,32 @@
+import { calibration, sensitivity } from './calibration.ts'
+import { comparison } from './comparison.ts'
+import { inspection } from './inspection.ts'
+import { latency, profile } from './latency.ts'
+import { optimization } from './optimization.ts'
+import { quantization } from './quantization.ts'
+import { recipe } from './recipe.ts'
+import { rewrite } from './rewrite.ts'
+import type { Infer, JsonSchema } from './schema.ts'
+
+/** Every report kind, by the value of its `kind` field. */
+export const kinds = {
+  calibration,
+  comparison,
+  inspection,
+  latency,
+  optimization,
+  profile,
+  quantization,
+  recipe,
+  rewrite,
+  sensitivity,
+} as const
+
+export type Kind = keyof typeof kinds
+export type ReportOf<K extends Kind> = Infer<(typeof kinds)[K]>
+export type Report = { [K in Kind]: ReportOf<K> }[Kind]
+
+/** The JSON Schema of a report kind. */
+export function schemaOf(kind: Kind): JsonSchema {
+  return kinds[kind].json
+}

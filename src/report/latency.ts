@@ -1,0 +1,42 @@
+import { type Infer, integer, list, nullable, number, object, optional, pair, record, report, text } from './schema.ts'
+
+export const latencyOf = object({
+  path: text,
+  p50Ms: number,
+  p90Ms: number,
+  p99Ms: number,
+  /** Rows a second. */
+  throughput: number,
+  loadMs: number,
+  firstMs: optional(number),
+  /** Of the process that ran the model, beyond what it held before loading. */
+  peakRssBytes: nullable(integer),
+  runs: integer,
+})
+export type LatencyOf = Infer<typeof latencyOf>
+
+/** Median of the paired ratio other / base over interleaved runs, with a two-sided 95 % interval. */
+export const latencyRatio = object({ base: text, other: text, median: number, ci: pair(number) })
+export type LatencyRatio = Infer<typeof latencyRatio>
+
+export const latency = report('latency', {
+  scenario: text,
+  threads: integer,
+  batch: integer,
+  cpu: text,
+  runtime: text,
+  models: list(latencyOf),
+  ratios: list(latencyRatio),
+  warnings: list(text),
+})
+export type LatencyReport = Infer<typeof latency>
+
+/** Where the time goes: median milliseconds of a run by operator and by node. */
+export const profile = report('profile', {
+  threads: integer,
+  runs: integer,
+  totalMs: number,
+  operators: record(object({ calls: integer, ms: number })),
+  nodes: list(object({ name: text, operator: text, ms: number })),
+})
+export type ProfileReport = Infer<typeof profile>

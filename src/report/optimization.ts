@@ -1,0 +1,75 @@
+import { comparison, grade, verdict } from './comparison.ts'
+import { latencyRatio, profile } from './latency.ts'
+import { counts, refusal } from './rewrite.ts'
+import {
+  boolean,
+  type Infer,
+  integer,
+  json,
+  list,
+  nullable,
+  number,
+  object,
+  optional,
+  record,
+  report,
+  text,
+} from './schema.ts'
+
+export const candidateResult = object({
+  id: text,
+  /** One line that a person reads: "lossless + static int8 (percentile), 3 nodes in float". */
+  recipe: text,
+  bytes: nullable(integer),
+  p50Ms: nullable(number),
+  /** Median of original / candidate, interleaved; above 1 is faster. */
+  speedup: nullable(number),
+  ratio: nullable(latencyRatio),
+  loadMs: nullable(number),
+  peakRssBytes: nullable(integer),
+  verdict: nullable(verdict),
+  grade,
+  /** The metric's value on the rows that judged this candidate. */
+  metric: nullable(number),
+  sqnrDb: nullable(number),
+  onFront: boolean,
+  /** Why it was dropped, or what to know of it. */
+  note: optional(text),
+  planned: optional(counts),
+  kernels: optional(nullable(counts)),
+  float: optional(list(refusal)),
+})
+export type CandidateResult = Infer<typeof candidateResult>
+
+export const optimization = report('optimization', {
+  sentence: text,
+  model: object({ path: text, digest: text, bytes: integer }),
+  goal: text,
+  margin: number,
+  alpha: number,
+  seed: integer,
+  target: text,
+  threads: integer,
+  machine: object({ cpu: text, runtime: text, node: text, os: text }),
+  data: object({ path: text, digest: text, rows: integer }),
+  rows: object({ calibrate: integer, select: integer, prove: integer }),
+  baseline: object({
+    bytes: integer,
+    p50Ms: number,
+    loadMs: number,
+    peakRssBytes: nullable(integer),
+    metric: nullable(number),
+    metricName: text,
+  }),
+  candidates: list(candidateResult),
+  chosen: object({ id: text, reason: text }),
+  /** The proof of the chosen model on the proof rows. */
+  proof: nullable(comparison),
+  profiles: optional(object({ baseline: nullable(profile), chosen: nullable(profile) })),
+  /** Seconds by phase. */
+  elapsed: optional(record(number)),
+  command: optional(text),
+  explain: optional(json),
+  warnings: list(text),
+})
+export type OptimizationReport = Infer<typeof optimization>

@@ -1,0 +1,45 @@
+import { counts, equivalence, modelSize, passRun, refusal } from './rewrite.ts'
+import {
+  boolean,
+  type Infer,
+  json,
+  list,
+  nullable,
+  number,
+  object,
+  oneOf,
+  optional,
+  record,
+  report,
+  text,
+} from './schema.ts'
+
+export const scheme = oneOf('static-int8', 'dynamic-int8', 'weight-int8', 'weight-int4', 'float16')
+export type Scheme = Infer<typeof scheme>
+
+export const target = oneOf('native', 'portable', 'web')
+export type Target = Infer<typeof target>
+
+export const quantization = report('quantization', {
+  scheme,
+  target,
+  options: optional(json),
+  /** Integer kernels that the pass meant to get, by bare operator name. */
+  planned: counts,
+  /** Integer kernels counted in the graph that the runtime optimised; null where it cannot be read. */
+  kernels: nullable(counts),
+  /** Why `kernels` is null. */
+  kernelsReason: optional(text),
+  float: list(refusal),
+  before: modelSize,
+  after: modelSize,
+  /** Of the worst output; null where nothing was run. */
+  sqnrDb: nullable(number),
+  layers: list(object({ name: text, sqnrDb: nullable(number) })),
+  /** Whether a row's answer is the same whatever rows share its batch; null where nothing was run. */
+  batchInvariant: nullable(object({ all: boolean, outputs: record(boolean), reason: optional(text) })),
+  equivalence: optional(nullable(equivalence)),
+  passes: list(passRun),
+  warnings: list(text),
+})
+export type QuantizationReport = Infer<typeof quantization>

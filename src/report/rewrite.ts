@@ -1,0 +1,46 @@
+import { type Infer, integer, json, list, nullable, number, object, optional, record, report, text } from './schema.ts'
+
+/** A node that a pass, or the whole run, left alone, and why. */
+export const refusal = object({ node: text, reason: text })
+export type Refusal = Infer<typeof refusal>
+
+/** Size of a model before or after: `bytes` of the encoded model with its external data. */
+export const modelSize = object({ nodes: integer, bytes: integer, digest: text })
+export type ModelSize = Infer<typeof modelSize>
+
+/** What one pass did: how many rewrites it applied, what it refused. */
+export const passRun = object({
+  id: text,
+  applied: integer,
+  refused: list(refusal),
+  options: optional(json),
+  /** Things that were changed and are worth saying, such as initializers that were listed as inputs. */
+  notes: optional(list(text)),
+})
+export type PassRun = Infer<typeof passRun>
+
+/** Greatest differences of any output between two models on the same inputs. */
+export const equivalence = object({
+  samples: integer,
+  maxAbs: number,
+  maxRel: number,
+  /** Signal to quantization noise ratio of the worst output, in decibels; null where outputs are identical. */
+  sqnrDb: nullable(number),
+  /** How many of `samples` came from the user's data; the others were drawn at random. */
+  realSamples: optional(integer),
+})
+export type Equivalence = Infer<typeof equivalence>
+
+/** The report of `simplify`, of a recipe, and of any pass. */
+export const rewrite = report('rewrite', {
+  passes: list(passRun),
+  before: modelSize,
+  after: modelSize,
+  /** null where nobody ran the models. */
+  equivalence: nullable(equivalence),
+  warnings: optional(list(text)),
+})
+export type RewriteReport = Infer<typeof rewrite>
+
+/** Operator counts by bare name. */
+export const counts = record(integer)

@@ -1,0 +1,76 @@
+/**
+ * One definition gives both the TypeScript type and the JSON Schema of a report, so that the two cannot drift.
+ */
+export interface JsonSchema {
+  readonly type?: string | readonly string[]
+  readonly const?: unknown
+  readonly enum?: readonly unknown[]
+  readonly items?: JsonSchema
+  readonly properties?: Readonly<Record<string, JsonSchema>>
+  readonly required?: readonly string[]
+  readonly additionalProperties?: boolean | JsonSchema
+  readonly anyOf?: readonly JsonSchema[]
+  readonly minItems?: number
+  readonly maxItems?: number
+  readonly description?: string
+}
+
+/** A JSON Schema that carries the TypeScript type of what it describes. */
+export interface Schema<T> {
+  readonly json: JsonSchema
+  /** Never present at run time. */
+  readonly type?: T
+}
+
+export type Infer<S> = S extends Schema<infer T> ? T : never
+
+type Fields = Readonly<Record<string, Schema<unknown>>>
+type OptionalKeys<F extends Fields> = { [K in keyof F]: undefined extends Infer<F[K]> ? K : never }[keyof F]
+type Flatten<T> = { readonly [K in keyof T]: T[K] }
+type ObjectOf<F extends Fields> = Flatten<
+  { [K in Exclude<keyof F, OptionalKeys<F>>]: Infer<F[K]> } & {
+    [K in OptionalKeys<F>]?: Exclude<Infer<F[K]>, undefined>
+  }
+>
+
+const schema = <T>(json: JsonSchema): Schema<T> => ({ json })
+const optionalMark = new WeakSet<Schema<unknown>>()
+
+export const text = schema<string>({ type: 'string' })
+export const number = schema<number>({ type: 'number' })
+export const integer = schema<number>({ type: 'integer' })
+export const boolean = schema<boolean>({ type: 'boolean' })
+/** Any JSON value: passes' options and the like. */
+export const json = schema<unknown>({})
+
+export const literal = <const V extends string | number>(value: V): Schema<V> => schema({ const: value })
+export const oneOf = <const V extends readonly (string | null)[]>(...values: V): Schema<V[number]> =>
+  schema({ enum: values })
+export const list = <T>(item: Schema<T>): Schema<readonly T[]> => schema({ type: 'array', items: item.json })
+export const pair = <T>(item: Schema<T>): Schema<readonly [T, T]> =>
+  schema({ type: 'array', items: item.json, minItems: 2, maxItems: 2 })
+export const record = <T>(value: Schema<T>): Schema<Readonly<Record<string, T>>> =>
+  schema({ type: 'object', additionalProperties: value.json })
+export const nullable = <T>(inner: Schema<T>): Schema<T | null> => schema({ anyOf: [inner.json, { type: 'null' }] })
+
+/** A field that may be missing; only inside `object`. */
+export function optional<T>(inner: Schema<T>): Schema<T | undefined> {
+  const result = schema<T | undefined>(inner.json)
+  optionalMark.add(result)
+  return result
+}
+
+/** An object with these fields; more may be there, as the contract for readers says. */
+export function object<F extends Fields>(fields: F): Schema<ObjectOf<F>> {
+  const entries = Object.entries(fields)
+  return schema({
+    type: 'object',
+    properties: Object.fromEntries(entries.map(([name, field]) => [name, field.json])),
+    required: entries.filter(([, field]) => !optionalMark.has(field)).map(([name]) => name),
+  })
+}
+
+/** A report kind: its fields behind `kind` and `version`. */
+export function report<K extends string, F extends Fields>(kind: K, fields: F) {
+  return object({ kind: literal(kind), version: literal(1), ...fields })
+}

@@ -1,0 +1,229 @@
+import {
+  type Attribute,
+  constantValue,
+  type Graph,
+  type Node,
+  nestedGraphs,
+  readsOf,
+  type Tensor,
+  type ValueInfo,
+} from '../ir/index.ts'
+
+/**
+ * A graph being rewritten: nodes in order, with producers and uses kept up to date, so that one rewrite costs its
+ * neighbourhood and not the graph. Lives inside one pass; `finish` returns the immutable graph again.
+ */
+export class GraphEditor {
+  readonly graph: Graph
+  /** Replaced and inserted nodes live in the slot of the node that they came from, which keeps the order. */
+  readonly #slots = new Map<number, Node[]>()
+  readonly #slotOf = new Map<Node, number>()
+  readonly #producer = new Map<string, Node>()
+  readonly #consumers = new Map<string, Set<Node>>()
+  readonly #initializers: Map<string, Tensor>
+  readonly #outputs: ReadonlySet<string>
+  readonly #inputs: Map<string, ValueInfo>
+  readonly #taken = new Set<string>()
+  readonly #outerConstant: (name: string) => Tensor | undefined
+  #edits = 0
+
+  /** `outerConstant` answers for constants of the graphs around a nested one; `taken` are names used anywhere. */
+  constructor(
+    graph: Graph,
+    outerConstant: (name: string) => Tensor | undefined = () => undefined,
+    taken?: Iterable<string>,
+  ) {
+    this.graph = graph
+    this.#outerConstant = outerConstant
+    this.#initializers = new Map(graph.initializers)
+    this.#outputs = new Set(graph.outputs.map((value) => value.name))
+    this.#inputs = new Map(graph.inputs.map((value) => [value.name, value]))
+    for (const name of taken ?? []) this.#taken.add(name)
+    for (const name of [...this.#inputs.keys(), ...this.#initializers.keys()]) this.#taken.add(name)
+    graph.nodes.forEach((node, slot) => {
+      this.#slots.set(slot, [node])
+      this.#link(node, slot)
+    })
+  }
+
+  /** Whether anything was changed since the start. */
+  get changed(): boolean {
+    return this.#edits > 0
+  }
+
+  /** The nodes as they stand, in topological order. */
+  get nodes(): readonly Node[] {
+    return this.graph.nodes.flatMap((_, slot) => this.#slots.get(slot)!)
+  }
+
+  has(node: Node): boolean {
+    return this.#slotOf.has(node)
+  }
+
+  producer(value: string): Node | undefined {
+    return this.#producer.get(value)
+  }
+
+  /** The nodes that read a value, nested graphs' reads counted as the reads of the node that holds them. */
+  consumers(value: string): readonly Node[] {
+    return [...(this.#consumers.get(value) ?? [])]
+  }
+
+  isOutput(value: string): boolean {
+    return this.#outputs.has(value)
+  }
+
+  isInput(value: string): boolean {
+    return this.#inputs.has(value)
+  }
+
+  /** The only node that reads `value`, where there is exactly one and the value is not a graph output. */
+  soleConsumer(value: string): Node | undefined {
+    const users = this.#consumers.get(value)
+    if (this.#outputs.has(value) || users?.size !== 1) return undefined
+    const [only] = users
+    return only
+  }
+
+  /** The constant behind a value: an initializer that no caller can override, a `Constant` node, or an outer one. */
+  constant(value: string): Tensor | undefined {
+    const tensor = this.#initializers.get(value)
+    if (tensor) return this.#inputs.has(value) ? undefined : tensor
+    const producer = this.#producer.get(value)
+    if (producer) return constantValue(producer)
+    return this.#inputs.has(value) ? undefined : this.#outerConstant(value)
+  }
+
+  initializer(value: string): Tensor | undefined {
+    return this.#initializers.get(value)
+  }
+
+  /** A name that nothing uses yet, built on `hint`. */
+  freshName(hint: string): string {
+    let name = hint
+    for (let i = 1; this.#taken.has(name); i++) name = `${hint}_${i}`
+    this.#taken.add(name)
+    return name
+  }
+
+  /** Adds a constant under a fresh name built on `hint`, and returns the name. */
+  addConstant(tensor: Tensor, hint: string): string {
+    const name = this.freshName(hint)
+    this.#initializers.set(name, { ...tensor, name })
+    this.#edits++
+    return name
+  }
+
+  /** Puts `nodes` where `node` stood. Values that only `node` made must be made again or be unused. */
+  replace(node: Node, ...nodes: readonly Node[]): void {
+    const slot = this.#slotOf.get(node)
+    if (slot === undefined) throw new Error(`internal: ${node.name || node.opType} is not in the graph`)
+    const list = this.#slots.get(slot)!
+    this.#unlink(node)
+    list.splice(list.indexOf(node), 1, ...nodes)
+    for (const fresh of nodes) this.#link(fresh, slot)
+    this.#edits++
+  }
+
+  remove(node: Node): void {
+    this.replace(node)
+  }
+
+  insertBefore(node: Node, ...nodes: readonly Node[]): void {
+    this.replace(node, ...nodes, node)
+  }
+
+  insertAfter(node: Node, ...nodes: readonly Node[]): void {
+    this.replace(node, node, ...nodes)
+  }
+
+  /** Lets every reader of `from` read `to` instead; graph outputs keep their names and are not redirected. */
+  redirect(from: string, to: string): void {
+    for (const user of this.consumers(from)) this.replace(user, renameReads(user, from, to))
+  }
+
+  /**
+   * Makes `value` be what `keep` was: readers of `value` read `keep`; where `value` is a graph output, the producer
+   * of `keep` takes over that name. The node that made `value` goes where nothing else needs it. False, and nothing done, where neither is possible.
+   */
+  bypass(value: string, keep: string): boolean {
+    if (!this.isOutput(value)) {
+      this.redirect(value, keep)
+      this.#removeIfUnused(value)
+      return true
+    }
+    const producer = this.#producer.get(keep)
+    if (!producer || this.isOutput(keep) || this.#initializers.has(keep)) return false
+    const maker = this.#producer.get(value)
+    this.redirect(value, keep)
+    if (maker) this.remove(maker)
+    this.replace(producer, { ...producer, outputs: producer.outputs.map((name) => (name === keep ? value : name)) })
+    this.redirect(keep, value)
+    return true
+  }
+
+  #removeIfUnused(value: string): void {
+    const maker = this.#producer.get(value)
+    const used = (name: string) => this.#outputs.has(name) || (this.#consumers.get(name)?.size ?? 0) > 0
+    if (maker && !maker.outputs.some(used)) this.remove(maker)
+  }
+
+  /** The graph as it stands, without nodes and constants that nothing uses any more because of the edits. */
+  finish(): Graph {
+    if (this.#edits === 0) return this.graph
+    const used = (name: string) => this.#outputs.has(name) || (this.#consumers.get(name)?.size ?? 0) > 0
+    const initializers = new Map(
+      [...this.#initializers].filter(([name]) => used(name) || this.graph.initializers.has(name)),
+    )
+    return { ...this.graph, nodes: this.nodes, initializers, valueInfos: this.#valueInfos() }
+  }
+
+  #valueInfos(): ReadonlyMap<string, ValueInfo> {
+    return new Map([...this.graph.valueInfos].filter(([name]) => this.#producer.has(name)))
+  }
+
+  #link(node: Node, slot: number): void {
+    this.#slotOf.set(node, slot)
+    for (const name of node.outputs) {
+      if (name === '') continue
+      this.#producer.set(name, node)
+      this.#taken.add(name)
+    }
+    for (const name of readsOf(node)) {
+      const users = this.#consumers.get(name)
+      if (users) users.add(node)
+      else this.#consumers.set(name, new Set([node]))
+    }
+  }
+
+  #unlink(node: Node): void {
+    this.#slotOf.delete(node)
+    for (const name of node.outputs) if (this.#producer.get(name) === node) this.#producer.delete(name)
+    for (const name of readsOf(node)) this.#consumers.get(name)?.delete(node)
+  }
+}
+
+/** The node with every read of `from`, nested graphs' outer reads included, turned into a read of `to`. */
+export function renameReads(node: Node, from: string, to: string): Node {
+  const inputs = node.inputs.map((name) => (name === from ? to : name))
+  if (nestedGraphs(node).next().done) return { ...node, inputs }
+  const attributes = new Map<string, Attribute>()
+  for (const [name, attribute] of node.attributes) {
+    if (attribute.type === 'graph')
+      attributes.set(name, { ...attribute, value: renameInGraph(attribute.value, from, to) })
+    else if (attribute.type === 'graphs')
+      attributes.set(name, { ...attribute, value: attribute.value.map((graph) => renameInGraph(graph, from, to)) })
+    else attributes.set(name, attribute)
+  }
+  return { ...node, inputs, attributes }
+}
+
+function renameInGraph(graph: Graph, from: string, to: string): Graph {
+  const shadowed =
+    graph.inputs.some((value) => value.name === from) ||
+    graph.initializers.has(from) ||
+    graph.nodes.some((node) => node.outputs.includes(from))
+  if (shadowed) return graph
+  const rename = (value: ValueInfo) => (value.name === from ? { ...value, name: to } : value)
+  return { ...graph, nodes: graph.nodes.map((node) => renameReads(node, from, to)), outputs: graph.outputs.map(rename) }
+}

@@ -1,0 +1,3 @@
+export * from './graph-editor.ts'
+export * from './pass.ts'
+export * from './rule.ts'

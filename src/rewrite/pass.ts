@@ -1,0 +1,32 @@
+import type { Model, NumericArray } from '../ir/index.ts'
+import type { PassRun, Report } from '../report/index.ts'
+
+/** A report that a pass uses, with the tensors that stand in it as references already resolved, by digest. */
+export interface Evidence {
+  readonly report: Report
+  readonly tensors?: ReadonlyMap<string, NumericArray>
+}
+
+/**
+ * Spreads pure functions over workers. `job` names a function of a module that every worker knows; where no map is
+ * injected the pass computes in place, with the same result.
+ */
+export type ParallelMap = <I, O>(job: string, items: readonly I[]) => Promise<readonly O[]>
+
+/** The new model, and what was applied, refused and planned. Nothing here was measured. */
+export interface PassResult {
+  readonly model: Model
+  readonly report: PassRun
+}
+
+/**
+ * A transformation of a model. `run` never executes the model: ranges, sensitivities, timings reach it as evidence,
+ * so the same model, options and evidence give the same bytes.
+ */
+export interface Pass<O = Record<string, never>> {
+  /** Equal to the file's name in camel case; stands in recipes and reports. */
+  readonly id: string
+  /** One line for people: what it does and why that is worth doing. */
+  readonly summary: string
+  run(model: Model, options: O, evidence: readonly Evidence[], map?: ParallelMap): PassResult | Promise<PassResult>
+}

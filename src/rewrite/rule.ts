@@ -1,0 +1,107 @@
+import {
+  type Attribute,
+  type Graph,
+  graphNames,
+  type Model,
+  type Node,
+  nodeLabel,
+  operatorName,
+  type Tensor,
+  type ValueType,
+} from '../ir/index.ts'
+import type { PassRun, Refusal } from '../report/index.ts'
+import { GraphEditor } from './graph-editor.ts'
+
+/** What a rule may ask about the model around it. */
+export interface RuleContext {
+  readonly editor: GraphEditor
+  /** Version of the standard operator set. */
+  readonly opset: number
+  readonly opsets: ReadonlyMap<string, number>
+  /** Inferred types by value name; empty where the pass gave none. */
+  readonly types: ReadonlyMap<string, ValueType>
+}
+
+/**
+ * What a rule says of a node: `false`, the pattern is not here; `true`, rewritten; `{ refused }`, the pattern is here
+ * and rewriting it would be wrong, or not worth it, for this reason.
+ */
+export type RuleOutcome = boolean | { readonly refused: string }
+
+/** A local rewrite, tried at every node whose `operatorName` is one of `roots`. */
+export interface Rule {
+  readonly roots: readonly string[]
+  apply(node: Node, context: RuleContext): RuleOutcome
+}
+
+/** Rules settle in a handful of sweeps; one that applies forever must not hang the tool. */
+const MAX_SWEEPS = 200
+
+/**
+ * Runs rules over a model and its nested graphs until nothing applies any more. Refusals are those that still stand
+ * at the end. `types` are inferred ones, where the rules need them.
+ */
+export function runRules(
+  model: Model,
+  id: string,
+  rules: readonly Rule[],
+  types: ReadonlyMap<string, ValueType> = new Map(),
+): { model: Model; report: PassRun } {
+  const taken = new Set(graphNames(model.graph))
+  const refused: Refusal[] = []
+  let applied = 0
+
+  const visit = (graph: Graph, outerConstant: (name: string) => Tensor | undefined): Graph => {
+    const editor = new GraphEditor(graph, outerConstant, taken)
+    const context: RuleContext = { editor, opset: model.opsets.get('') ?? 1, opsets: model.opsets, types }
+    let sweep = sweepOnce(rules, context)
+    applied += sweep.applied
+    for (let left = MAX_SWEEPS; sweep.applied > 0; left--) {
+      if (left === 0) throw new Error(`internal: the rules of ${id} never settle`)
+      sweep = sweepOnce(rules, context)
+      applied += sweep.applied
+    }
+    refused.push(...sweep.refused)
+    return mapNestedGraphs(editor.finish(), (nested) => visit(nested, (name) => editor.constant(name)))
+  }
+
+  const graph = visit(model.graph, () => undefined)
+  return { model: graph === model.graph ? model : { ...model, graph }, report: { id, applied, refused } }
+}
+
+function sweepOnce(rules: readonly Rule[], context: RuleContext): { applied: number; refused: Refusal[] } {
+  let applied = 0
+  const refused: Refusal[] = []
+  for (const node of context.editor.nodes) {
+    const name = operatorName(node)
+    for (const rule of rules) {
+      if (!rule.roots.includes(name)) continue
+      if (!context.editor.has(node)) break
+      const outcome = rule.apply(node, context)
+      if (outcome === true) applied++
+      else if (outcome !== false) refused.push({ node: nodeLabel(node), reason: outcome.refused })
+    }
+  }
+  return { applied, refused }
+}
+
+/** The graph with every nested graph replaced by what `change` makes of it; the same object where nothing changed. */
+export function mapNestedGraphs(graph: Graph, change: (nested: Graph) => Graph): Graph {
+  let changed = false
+  const nodes = graph.nodes.map((node) => {
+    const attributes = new Map<string, Attribute>()
+    let nodeChanged = false
+    for (const [name, attribute] of node.attributes) {
+      let next = attribute
+      if (attribute.type === 'graph') next = { ...attribute, value: change(attribute.value) }
+      else if (attribute.type === 'graphs') next = { ...attribute, value: attribute.value.map(change) }
+      if (next.type === 'graph' && attribute.type === 'graph' && next.value !== attribute.value) nodeChanged = true
+      if (next.type === 'graphs' && attribute.type === 'graphs' && next.value.some((g, i) => g !== attribute.value[i]))
+        nodeChanged = true
+      attributes.set(name, next)
+    }
+    changed ||= nodeChanged
+    return nodeChanged ? { ...node, attributes } : node
+  })
+  return changed ? { ...graph, nodes } : graph
+}
