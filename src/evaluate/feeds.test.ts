@@ -1,0 +1,98 @@
+import { describe, expect, test } from 'vitest'
+import type { Dataset, Rows } from '../data/index.ts'
+import type { PortValue } from '../engine/index.ts'
+import { UserError } from '../platform/index.ts'
+import { feedsOf, isStateInput, rowsPerRun } from './feeds.ts'
+
+const port = (name: string, shape: PortValue['shape'], dtype: PortValue['dtype'] = 'float32'): PortValue => ({
+  name,
+  dtype,
+  shape,
+})
+const dataset = (over: Partial<Dataset> = {}): Dataset => ({
+  path: 'data.npz',
+  fields: [],
+  rows: 2,
+  constants: {},
+  domains: {},
+  digest: async () => 'sha256:0',
+  read: async function* () {},
+  skipped: [],
+  ...over,
+})
+const rows = (columns: Rows['columns'], count = 2): Rows => ({
+  indices: Array.from({ length: count }, (_, i) => i),
+  columns,
+})
+const fieldX = (rowShape: number[]) => [{ name: 'x', role: 'input' as const, dtype: 'float32' as const, rowShape }]
+
+describe('feedsOf', () => {
+  test('takes columns, constants and states', () => {
+    const feeds = feedsOf(
+      rows({ input: { dtype: 'float64', dims: [2, 3], data: new Float64Array([1, 2, 3, 4, 5, 6]) } }),
+      [port('input', ['b', 3]), port('sr', [], 'int64'), port('state', [2, 'b', 4])],
+      dataset({ constants: { sr: { dtype: 'int32', dims: [1], data: new Int32Array([16000]) } } }),
+    )
+    expect(feeds.input).toEqual({ dtype: 'float32', dims: [2, 3], data: new Float32Array([1, 2, 3, 4, 5, 6]) })
+    expect(feeds.sr).toEqual({ dtype: 'int64', dims: [], data: new BigInt64Array([16000n]) })
+    expect(feeds.state!.dims).toEqual([2, 2, 4])
+    expect([...(feeds.state!.data as Float32Array)]).toEqual(new Array(16).fill(0))
+  })
+
+  test('an empty cache has length zero, and other unknown sizes are asked for', () => {
+    const ids = { input_ids: { dtype: 'int64' as const, dims: [1, 5], data: new BigInt64Array(5) } }
+    const past = port('past_key_values.0.key', ['batch', 4, 'past_sequence', 8])
+    const feeds = feedsOf(rows(ids, 1), [port('input_ids', ['batch', 'sequence'], 'int64'), past], dataset())
+    expect(feeds['past_key_values.0.key']!.dims).toEqual([1, 4, 0, 8])
+    const odd = port('hidden', ['batch', 'depth', 'width'])
+    expect(() => feedsOf(rows(ids, 1), [odd], dataset())).toThrow(/starting value of "hidden" has an unknown size/)
+  })
+
+  test('one row fits a model without a row axis, and an extra axis of 1 is dropped', () => {
+    const one = rows({ x: { dtype: 'float32', dims: [1, 2, 2], data: new Float32Array(4) } }, 1)
+    expect(feedsOf(one, [port('x', [2, 2])], dataset()).x!.dims).toEqual([2, 2])
+    const extra = rows({ x: { dtype: 'float32', dims: [2, 1, 4], data: new Float32Array(8) } })
+    expect(feedsOf(extra, [port('x', ['n', 4])], dataset()).x!.dims).toEqual([2, 4])
+  })
+
+  test('a missing input names the nearest field', () => {
+    const act = () =>
+      feedsOf(
+        rows({ imagez: { dtype: 'float32', dims: [2, 1], data: new Float32Array(2) } }),
+        [port('images', null)],
+        dataset(),
+      )
+    expect(act).toThrow(UserError)
+    try {
+      act()
+    } catch (error) {
+      expect((error as UserError).code).toBe('bad-data')
+      expect((error as UserError).where).toBe('data.npz')
+      expect((error as UserError).hint).toMatch(/did you mean "imagez"/)
+    }
+  })
+
+  test('refuses what would change the meaning: unscaled pixels, values that do not fit, wrong shapes', () => {
+    const pixels = rows({ x: { dtype: 'uint8', dims: [2, 1], data: new Uint8Array([1, 255]) } })
+    expect(() => feedsOf(pixels, [port('x', ['n', 1])], dataset())).toThrow(/holds uint8.*wants float32/)
+    const wide = rows({ x: { dtype: 'int64', dims: [2, 1], data: new BigInt64Array([1n, 300n]) } })
+    expect(() => feedsOf(wide, [port('x', ['n', 1], 'uint8')], dataset())).toThrow(/holds int64/)
+    expect(feedsOf(wide, [port('x', ['n', 1], 'int32')], dataset()).x!.data).toEqual(new Int32Array([1, 300]))
+    const shape = rows({ x: { dtype: 'float32', dims: [2, 3], data: new Float32Array(6) } })
+    expect(() => feedsOf(shape, [port('x', ['n', 4])], dataset())).toThrow(/rows of shape \[3\].*wants \[n,4\]/)
+  })
+})
+
+test('rowsPerRun follows the first dimension', () => {
+  expect(rowsPerRun([port('x', ['n', 4])], dataset({ fields: fieldX([4]) }), 32)).toBe(32)
+  expect(rowsPerRun([port('x', [1, 4])], dataset({ fields: fieldX([4]) }), 32)).toBe(1)
+  expect(rowsPerRun([port('x', [4])], dataset({ fields: fieldX([4]) }), 32)).toBe(1)
+  expect(() => rowsPerRun([port('x', [8, 4])], dataset({ fields: fieldX([4]) }), 32)).toThrow(/exactly 8 rows/)
+})
+
+test('states are recognised by name only', () => {
+  for (const name of ['state', 'stateN', 'conv_cache', 'inter_cache', 'past_key_values.1.value', 'h0', 'hiddenState'])
+    expect(isStateInput(port(name, null)), name).toBe(true)
+  for (const name of ['input', 'images', 'x', 'statement', 'pasta', 'sr'])
+    expect(isStateInput(port(name, null)), name).toBe(false)
+})

@@ -1,0 +1,185 @@
+import type { Column, Dataset, Rows } from '../data/index.ts'
+import type { Feeds, PortValue, TensorValue } from '../engine/index.ts'
+import { arrayTypeOf, type Dim, elementCount, isFloating, type NumericArray, type Shape } from '../ir/index.ts'
+import { UserError } from '../platform/index.ts'
+import { castElements } from './cast.ts'
+import { nearest } from './nearest.ts'
+
+/**
+ * The feeds of one batch: for every input of the model, in this order, the column of its name (axis 0 is the row), the
+ * data set's constant of its name, or zeros where it is a state (`isStateInput`) whose size is known.
+ *
+ * Numbers are cast only within their kind (see `castElements`). A row that carries an extra axis of 1, or a single row
+ * whose own shape is what the input wants, is reshaped.
+ *
+ * @throws UserError `bad-data` for a missing input (with the nearest names), a wrong dtype or a wrong shape.
+ */
+export function feedsOf(rows: Rows, inputs: readonly PortValue[], dataset: Dataset): Feeds {
+  const feeds: Record<string, TensorValue> = {}
+  const symbols = new Map<string, number>()
+  const states: PortValue[] = []
+  for (const input of inputs) {
+    const column = rows.columns[input.name]
+    const constant = dataset.constants[input.name]
+    if (column) feeds[input.name] = fromColumn(column, input, rows, dataset, symbols)
+    else if (constant) feeds[input.name] = fromConstant(constant, input, dataset, symbols)
+    else if (isStateInput(input)) states.push(input)
+    else throw missing(input, rows, dataset)
+  }
+  for (const state of states) feeds[state.name] = startingState(state, rows.indices.length, symbols, dataset)
+  return feeds
+}
+
+/**
+ * How many rows a run may hold: `wanted`, or the first dimension of an input that fixes it (1 means row by row).
+ *
+ * @throws UserError `unsupported` where inputs fix the first dimension at something else than 1.
+ */
+export function rowsPerRun(inputs: readonly PortValue[], dataset: Dataset, wanted: number): number {
+  for (const input of inputs) {
+    const field = dataset.fields.find((candidate) => candidate.name === input.name)
+    if (!field || !input.shape) continue
+    const first = input.shape[0]
+    // A rank equal to the row's own means that the model has no row axis at all.
+    if (input.shape.length === 0 || input.shape.length === field.rowShape.length) return 1
+    if (first === 1) return 1
+    if (typeof first === 'number')
+      throw new UserError(
+        'unsupported',
+        `input "${input.name}" takes exactly ${first} rows at a time (shape ${show(input.shape)})`,
+        { where: input.name, hint: 'export the model with a dynamic first dimension, or with a first dimension of 1' },
+      )
+  }
+  return Math.max(1, Math.floor(wanted))
+}
+
+/**
+ * Whether an input that the data does not name may start at zeros: a floating (or, for counters, integer) value that is
+ * named like a recurrent state or a cache.
+ */
+export function isStateInput(input: PortValue): boolean {
+  return /(^|[^a-z])(state|states|cache|caches|hidden|memory|past|h0|c0|hx|cx|hn|cn)([^a-z]|$)|_?cache\d*$/i.test(
+    input.name.replace(/([a-z])([A-Z])/g, '$1_$2'),
+  )
+}
+
+function fromColumn(
+  column: Column,
+  input: PortValue,
+  rows: Rows,
+  dataset: Dataset,
+  symbols: Map<string, number>,
+): TensorValue {
+  const dims = column.dims
+  const single = rows.indices.length === 1
+  const options = [
+    dims,
+    ...(dims[1] === 1 ? [[dims[0]!, ...dims.slice(2)]] : []),
+    ...(single ? [dims.slice(1), [1, ...dims]] : []),
+  ]
+  const fitting = options.find((option) => fits(option, input.shape, symbols))
+  if (!fitting)
+    throw new UserError(
+      'bad-data',
+      `field "${input.name}" has rows of shape ${show(dims.slice(1))}, and the model's input wants ${show(input.shape)}`,
+      {
+        where: `${dataset.path}, row ${rows.indices[0]}`,
+        hint: 'axis 0 of an input is the row; resize or reshape the data, or name the preprocessing in dataset.json',
+      },
+    )
+  bind(fitting, input.shape, symbols)
+  return { dtype: input.dtype, dims: fitting, data: elements(column, input, `${dataset.path}, row ${rows.indices[0]}`) }
+}
+
+function fromConstant(constant: Column, input: PortValue, dataset: Dataset, symbols: Map<string, number>): TensorValue {
+  // `"sr": 16000` is written without a shape; a model may want it as [1].
+  const scalar =
+    elementCount(constant.dims) === 1 && input.shape && input.shape.every((dim) => typeof dim !== 'number' || dim === 1)
+  const dims = scalar && input.shape ? input.shape.map(() => 1) : constant.dims
+  if (!fits(dims, input.shape, symbols))
+    throw new UserError(
+      'bad-data',
+      `the constant "${input.name}" has shape ${show(constant.dims)}, and the model's input wants ${show(input.shape)}`,
+      { where: dataset.path, hint: 'give the constant in the shape of the input' },
+    )
+  return { dtype: input.dtype, dims, data: elements(constant, input, dataset.path) }
+}
+
+function startingState(
+  input: PortValue,
+  rows: number,
+  symbols: ReadonlyMap<string, number>,
+  dataset: Dataset,
+): TensorValue {
+  const unknown = (input.shape ?? []).filter((dim) => typeof dim !== 'number' && !(dim !== null && symbols.has(dim)))
+  const dims = input.shape?.map((dim, axis) => {
+    if (typeof dim === 'number') return dim
+    if (dim !== null && symbols.has(dim)) return symbols.get(dim)!
+    // A key/value cache starts with nothing in it.
+    if (dim !== null && /past|cache/i.test(dim)) return 0
+    if (axis === 0 || (dim !== null && /batch|^n$|^b$/i.test(dim)) || unknown.length === 1) return rows
+    return null
+  })
+  if (!dims || dims.some((dim) => dim === null))
+    throw new UserError(
+      'bad-data',
+      `the starting value of "${input.name}" has an unknown size (${show(input.shape)})`,
+      {
+        where: dataset.path,
+        hint: `name it among the constants of dataset.json: "constants": {"${input.name}": …}`,
+      },
+    )
+  const sizes = dims as number[]
+  const count = elementCount(sizes)
+  if (input.dtype === 'string') return { dtype: input.dtype, dims: sizes, data: new Array<string>(count).fill('') }
+  return { dtype: input.dtype, dims: sizes, data: new (arrayTypeOf(input.dtype))(count) as NumericArray }
+}
+
+function elements(column: Column, input: PortValue, where: string): NumericArray | readonly string[] {
+  if (column.dtype === input.dtype) return column.data
+  const cast = ArrayBuffer.isView(column.data)
+    ? castElements(column.data as NumericArray, column.dtype, input.dtype)
+    : null
+  if (cast) return cast
+  const scaled = isFloating(input.dtype) && /^u?int(8|16)$/.test(column.dtype)
+  throw new UserError(
+    'bad-data',
+    `field "${input.name}" holds ${column.dtype}, and the model's input wants ${input.dtype}`,
+    {
+      where,
+      hint: scaled
+        ? `convert it to ${input.dtype}, scaled as in training, or name the preprocessing in dataset.json`
+        : `store the field as ${input.dtype}`,
+    },
+  )
+}
+
+function fits(dims: readonly number[], shape: Shape | null, symbols: ReadonlyMap<string, number>): boolean {
+  if (!shape) return true
+  return dims.length === shape.length && shape.every((dim, axis) => sizeFits(dim, dims[axis]!, axis, symbols))
+}
+
+function sizeFits(dim: Dim, size: number, axis: number, symbols: ReadonlyMap<string, number>): boolean {
+  if (typeof dim === 'number') return dim === size
+  // Exporters reuse symbols loosely beyond the batch axis; only the row axis must agree between inputs.
+  return dim === null || axis > 0 || !symbols.has(dim) || symbols.get(dim) === size
+}
+
+function bind(dims: readonly number[], shape: Shape | null, symbols: Map<string, number>): void {
+  for (const [axis, dim] of (shape ?? []).entries())
+    if (typeof dim === 'string' && !symbols.has(dim)) symbols.set(dim, dims[axis]!)
+}
+
+function missing(input: PortValue, rows: Rows, dataset: Dataset): UserError {
+  const known = [...Object.keys(rows.columns), ...Object.keys(dataset.constants)]
+  const close = nearest(input.name, known)
+  const listed = known.length === 0 ? 'the data has no fields' : `the data has ${known.slice(0, 12).join(', ')}`
+  return new UserError('bad-data', `the model's input "${input.name}" is not in the data`, {
+    where: dataset.path,
+    hint: `${close ? `did you mean "${close}"? ` : ''}${listed}; rename the field to "${input.name}" (${input.dtype} ${show(input.shape)})`,
+  })
+}
+
+function show(shape: Shape | null): string {
+  return shape ? `[${shape.map((dim) => dim ?? '?').join(',')}]` : 'of unknown rank'
+}
