@@ -1,4 +1,5 @@
 import { comparison, grade, verdict } from './comparison.ts'
+import { valueSummary } from './inspection.ts'
 import { latencyRatio, profile } from './latency.ts'
 import { counts, refusal } from './rewrite.ts'
 import {
@@ -44,6 +45,8 @@ export type CandidateResult = Infer<typeof candidateResult>
 export const optimization = report('optimization', {
   sentence: text,
   model: object({ path: text, digest: text, bytes: integer }),
+  inputs: list(valueSummary),
+  outputs: list(valueSummary),
   goal: text,
   margin: number,
   alpha: number,

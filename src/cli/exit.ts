@@ -1,0 +1,28 @@
+import { UserError } from '../platform/index.ts'
+import type { Verdict } from '../report/index.ts'
+
+/** The one place where outcomes become exit codes (product contract). */
+export const EXIT = { done: 0, regressed: 1, user: 2, inconclusive: 3, bug: 70, interrupted: 130 } as const
+
+export function exitOfVerdict(verdict: Verdict): number {
+  return { pass: EXIT.done, regressed: EXIT.regressed, inconclusive: EXIT.inconclusive }[verdict]
+}
+
+/** The message for people and the exit code of anything that was thrown. */
+export function explain(error: unknown): { text: string; code: number } {
+  if (error instanceof UserError) {
+    const where = error.where === undefined || error.where === 'command line' ? '' : `${error.where}: `
+    return { text: `whet: ${where}${error.message}${error.hint ? `\n  ${error.hint}` : ''}`, code: EXIT.user }
+  }
+  if (error instanceof Error && error.name === 'AbortError')
+    return {
+      text: 'whet: interrupted; finished work is kept, the same command goes on from there',
+      code: EXIT.interrupted,
+    }
+  const message = error instanceof Error ? error.message : String(error)
+  const detail = process.env.WHETSTONE_DEBUG && error instanceof Error ? `\n${error.stack}` : ''
+  return {
+    text: `whet: ${message.startsWith('internal:') ? message : `internal: ${message}`}\n  This is a bug in Whetstone; nothing was written. Set WHETSTONE_DEBUG=1 for the place.${detail}`,
+    code: EXIT.bug,
+  }
+}

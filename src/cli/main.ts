@@ -1,0 +1,52 @@
+#!/usr/bin/env node
+import { WHETSTONE_VERSION } from '../report/index.ts'
+import { EXIT, explain } from './exit.ts'
+import { helpOf, overview } from './help.ts'
+import { nearest } from './nearest.ts'
+import { openTerminal } from './terminal.ts'
+import { parse } from './verb.ts'
+import { VERBS } from './verbs.ts'
+
+/** Runs one command line (without `node whet`); resolves to the exit code. */
+export async function main(words: readonly string[]): Promise<number> {
+  const [first, ...rest] = words
+  if (first === undefined || first === '--help' || first === '-h' || first === 'help') {
+    process.stdout.write(`${overview()}\n`)
+    return first === undefined ? EXIT.user : EXIT.done
+  }
+  if (first === '--version' || first === '-v') {
+    process.stdout.write(`${WHETSTONE_VERSION}\n`)
+    return EXIT.done
+  }
+  const entry = Object.hasOwn(VERBS, first) ? VERBS[first] : undefined
+  if (!entry) {
+    process.stderr.write(
+      `whet: there is no verb "${first}"; did you mean "${nearest(first, Object.keys(VERBS))}"?\n  whet --help lists the verbs\n`,
+    )
+    return EXIT.user
+  }
+  const terminal = openTerminal(words)
+  try {
+    const verb = await entry.load()
+    const { positionals, options } = parse(verb, rest)
+    if (options.flag('help')) {
+      process.stdout.write(`${helpOf(verb)}\n`)
+      return EXIT.done
+    }
+    const { report, text, exitCode } = await verb.run(positionals, options, terminal.context)
+    terminal.clear()
+    if (terminal.context.json) await terminal.print(JSON.stringify(report, null, 1))
+    else if (text !== undefined) await terminal.print(text)
+    else if (report) await terminal.print((await import('../view/index.ts')).renderTerminal(report, terminal.style))
+    return exitCode ?? EXIT.done
+  } catch (error) {
+    terminal.clear()
+    const { text, code } = explain(terminal.context.signal.aborted ? terminal.context.signal.reason : error)
+    process.stderr.write(`${text}\n`)
+    return code
+  }
+}
+
+process.exitCode = await main(process.argv.slice(2))
+// Native sessions keep handles open; everything is written by now.
+process.exit()

@@ -1,0 +1,58 @@
+import type { Context } from './verb.ts'
+
+export interface Terminal {
+  readonly context: Context
+  readonly style: { readonly color: boolean; readonly width: number }
+  /** Takes the progress line away. */
+  clear(): void
+  /** Writes to stdout and waits until it is out: a pipe may be slow, and the process ends right after. */
+  print(text: string): Promise<void>
+}
+
+/** Binds the terminal of this process: stdout for the result alone, stderr for people, Ctrl-C as an abort. */
+export function openTerminal(words: readonly string[]): Terminal {
+  const json = words.includes('--json')
+  const quiet = words.includes('--quiet')
+  const live = !quiet && process.stderr.isTTY === true
+  const color = process.stdout.isTTY === true && !process.env.NO_COLOR
+  const controller = new AbortController()
+  let drawn = false
+
+  const clear = () => {
+    if (drawn) process.stderr.write('\r\x1b[2K')
+    drawn = false
+  }
+  process.on('SIGINT', () => {
+    // The second Ctrl-C does not wait for anything.
+    if (controller.signal.aborted) process.exit(130)
+    controller.abort(Object.assign(new Error('interrupted'), { name: 'AbortError' }))
+  })
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code === 'EPIPE') process.exit(0)
+    throw error
+  })
+  return {
+    style: { color, width: process.stdout.columns ?? 100 },
+    clear,
+    print: (text) =>
+      new Promise((done, fail) => process.stdout.write(`${text}\n`, (error) => (error ? fail(error) : done()))),
+    context: {
+      json,
+      quiet,
+      signal: controller.signal,
+      command: ['whet', ...words.map(quoted)].join(' '),
+      say: (line) => {
+        if (quiet) return
+        clear()
+        process.stderr.write(`${line}\n`)
+      },
+      progress: (line) => {
+        if (!live) return
+        process.stderr.write(`\r\x1b[2K${line.slice(0, (process.stderr.columns ?? 80) - 1)}`)
+        drawn = true
+      },
+    },
+  }
+}
+
+const quoted = (word: string) => (/^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`)

@@ -1,0 +1,189 @@
+import { parseArgs } from 'node:util'
+import { UserError } from '../platform/index.ts'
+import type { Report } from '../report/index.ts'
+import { nearest } from './nearest.ts'
+
+/** An option as `parseArgs` takes it, with the words of the help page. */
+export interface OptionSpec {
+  readonly type: 'string' | 'boolean'
+  readonly short?: string
+  readonly multiple?: boolean
+  /** How the value is called in the help: `FILE`, `N`, `MS`. */
+  readonly value?: string
+  readonly help: string
+}
+
+export type Values = Readonly<Record<string, string | boolean | readonly string[] | undefined>>
+
+/** What a verb hands back: the report, and the exit code where it is not 0. */
+export interface Outcome {
+  readonly report: Report | null
+  /** Said instead of the report where there is none (`doctor`, `cache`). */
+  readonly text?: string
+  readonly exitCode?: number
+}
+
+export interface Verb {
+  readonly name: string
+  /** `whet` + this is the usage line. */
+  readonly usage: string
+  readonly summary: string
+  readonly examples?: readonly string[]
+  readonly positionals: { readonly min: number; readonly max: number; readonly names: string }
+  readonly options: Readonly<Record<string, OptionSpec>>
+  run(positionals: readonly string[], options: Arguments, context: Context): Promise<Outcome>
+}
+
+/** What a verb may use of the terminal. Nothing else prints. */
+export interface Context {
+  readonly json: boolean
+  readonly quiet: boolean
+  /** A line for people, on stderr. */
+  say(line: string): void
+  /** The current state of a long run: drawn over itself on a terminal, left out elsewhere. */
+  progress(line: string): void
+  /** Aborted on Ctrl-C. */
+  readonly signal: AbortSignal
+  /** The command as the user typed it, for the report. */
+  readonly command: string
+}
+
+export const COMMON: Readonly<Record<string, OptionSpec>> = {
+  json: { type: 'boolean', help: 'print the report as one JSON document on stdout' },
+  quiet: { type: 'boolean', help: 'no progress on stderr' },
+  help: { type: 'boolean', short: 'h', help: 'this page' },
+}
+
+/** The options of one call, read with their types; a wrong value is a UserError that names the option. */
+export class Arguments {
+  readonly #values: Values
+
+  constructor(values: Values) {
+    this.#values = values
+  }
+
+  has(name: string): boolean {
+    return this.#values[name] !== undefined
+  }
+
+  flag(name: string): boolean {
+    return this.#values[name] === true
+  }
+
+  text(name: string): string | undefined {
+    const value = this.#values[name]
+    return typeof value === 'string' ? value : undefined
+  }
+
+  required(name: string, hint: string): string {
+    const value = this.text(name)
+    if (value === undefined || value === '')
+      throw new UserError('bad-argument', `--${name} is missing`, { where: 'command line', hint })
+    return value
+  }
+
+  list(name: string): readonly string[] {
+    const value = this.#values[name]
+    return Array.isArray(value) ? value : typeof value === 'string' ? [value] : []
+  }
+
+  /** A finite number within [min, max]. */
+  number(name: string, fallback: number, min = Number.NEGATIVE_INFINITY, max = Number.POSITIVE_INFINITY): number {
+    const given = this.text(name)
+    if (given === undefined) return fallback
+    const value = Number(given)
+    if (given.trim() === '' || !Number.isFinite(value) || value < min || value > max)
+      throw new UserError('bad-argument', `--${name} ${given}: not a number in ${range(min, max)}`, {
+        where: 'command line',
+        hint: `for example --${name} ${fallback}`,
+      })
+    return value
+  }
+
+  integer(name: string, fallback: number, min = 0, max = Number.MAX_SAFE_INTEGER): number {
+    const value = this.number(name, fallback, min, max)
+    if (!Number.isInteger(value))
+      throw new UserError('bad-argument', `--${name} ${value}: not a whole number`, { where: 'command line' })
+    return value
+  }
+
+  choice<const C extends string>(name: string, choices: readonly C[], fallback: C): C {
+    const given = this.text(name)
+    if (given === undefined) return fallback
+    const found = choices.find((choice) => choice === given)
+    if (found === undefined)
+      throw new UserError('bad-argument', `--${name} ${given}: no such choice`, {
+        where: 'command line',
+        hint: `did you mean ${nearest(given, choices)}? choices: ${choices.join(', ')}`,
+      })
+    return found
+  }
+}
+
+const range = (min: number, max: number) =>
+  Number.isFinite(min) || Number.isFinite(max) ? `[${min}, ${max}]` : 'the finite numbers'
+
+/** Splits a verb's words into positionals and options; an unknown option is a UserError with the nearest one. */
+export function parse(verb: Verb, words: readonly string[]): { positionals: readonly string[]; options: Arguments } {
+  const specs = { ...verb.options, ...COMMON }
+  const options = Object.fromEntries(
+    Object.entries(specs).map(([name, { type, short, multiple }]) => [
+      name,
+      { type, ...(short ? { short } : {}), ...(multiple ? { multiple } : {}) },
+    ]),
+  )
+  try {
+    const { values, positionals } = parseArgs({ args: [...words], options, allowPositionals: true, strict: true })
+    const { min, max, names } = verb.positionals
+    if (values.help !== true && (positionals.length < min || positionals.length > max))
+      throw new UserError('bad-argument', `whet ${verb.name} takes ${names}, got ${positionals.length} argument(s)`, {
+        where: 'command line',
+        hint: `usage: whet ${verb.usage}`,
+      })
+    return { positionals, options: new Arguments(values as Values) }
+  } catch (error) {
+    if (error instanceof UserError) throw error
+    throw new UserError('bad-argument', describe(error, Object.keys(specs)), {
+      where: 'command line',
+      hint: `whet ${verb.name} --help lists the options`,
+      cause: error,
+    })
+  }
+}
+
+function describe(error: unknown, known: readonly string[]): string {
+  const message = error instanceof Error ? error.message : String(error)
+  const unknown = /Unknown option '--?([^']+)'/.exec(message)?.[1]
+  if (unknown) return `no option --${unknown}; did you mean --${nearest(unknown, known)}?`
+  return message.split('\n')[0]!.replace(/\. To specify.*$/, '')
+}
+
+/** Durations as people write them (`90s`, `5m`, `1h`, plain seconds) in milliseconds. */
+export function duration(text: string, option: string): number {
+  const match = /^(\d+(?:\.\d+)?)(ms|s|m|h)?$/.exec(text.trim())
+  const unit = { ms: 1, s: 1e3, m: 6e4, h: 36e5 }
+  if (!match || Number(match[1]) <= 0)
+    throw new UserError('bad-argument', `--${option} ${text}: not a duration`, {
+      where: 'command line',
+      hint: 'for example 90s, 5m or 1h',
+    })
+  return Number(match[1]) * unit[(match[2] ?? 's') as keyof typeof unit]
+}
+
+/** `x=1,3,224,224` pairs of `--shape`. */
+export function shapes(texts: readonly string[]): Readonly<Record<string, readonly number[]>> {
+  const entries = texts.map((text) => {
+    const at = text.lastIndexOf('=')
+    const dims = text
+      .slice(at + 1)
+      .split(',')
+      .map(Number)
+    if (at <= 0 || dims.some((dim) => !Number.isInteger(dim) || dim < 0))
+      throw new UserError('bad-argument', `--shape ${text}: not INPUT=N,N,…`, {
+        where: 'command line',
+        hint: 'for example --shape x=1,3,224,224',
+      })
+    return [text.slice(0, at), dims] as const
+  })
+  return Object.fromEntries(entries)
+}

@@ -1,0 +1,32 @@
+import type { Verb } from './verb.ts'
+
+/** The verbs with their one-line summaries; each is loaded only when called, so that `whet --help` is instant. */
+export const VERBS: Readonly<Record<string, { readonly summary: string; load(): Promise<Verb> }>> = {
+  inspect: {
+    summary: 'what is in a model, and what can be done with it',
+    load: async () => (await import('./inspect.ts')).inspectVerb,
+  },
+  simplify: {
+    summary: 'same answers, fewer operators',
+    load: async () => (await import('./simplify.ts')).simplifyVerb,
+  },
+  quantize: {
+    summary: 'integer or half-precision weights and kernels',
+    load: async () => (await import('./quantize.ts')).quantizeVerb,
+  },
+  compare: {
+    summary: 'is the candidate as good as the base? pass, regressed or inconclusive',
+    load: async () => (await import('./compare.ts')).compareVerb,
+  },
+  bench: {
+    summary: 'latency, throughput and memory, side by side',
+    load: async () => (await import('./bench.ts')).benchVerb,
+  },
+  optimize: {
+    summary: 'the main job: search, measure, prove, choose',
+    load: async () => (await import('./optimize.ts')).optimizeVerb,
+  },
+  apply: { summary: 'replay a recipe', load: async () => (await import('./apply.ts')).applyVerb },
+  doctor: { summary: 'this machine, and what is missing', load: async () => (await import('./doctor.ts')).doctorVerb },
+  cache: { summary: 'where caches are and how large', load: async () => (await import('./cache.ts')).cacheVerb },
+}

@@ -1,0 +1,94 @@
+import type { CandidateResult, OptimizationReport } from '../../report/index.ts'
+import { bytes, count, decibels, fileName, metricValue, ms, percent, plural, times } from '../words.ts'
+import { comparisonSections, method } from './comparison.ts'
+import { html, type Markup } from './markup.ts'
+import { badge, page, table } from './page.ts'
+import { paretoChart } from './pareto-chart.ts'
+import { timeBars } from './time-bars.ts'
+import { usage } from './usage.ts'
+
+export function optimizationPage(report: OptimizationReport): string {
+  const chosen = report.candidates.find((candidate) => candidate.id === report.chosen.id)
+  return page(
+    `${fileName(report.model.path)}: ${report.sentence}`,
+    html`<header><p class="kicker">Whetstone report · ${fileName(report.model.path)}</p>
+<h1>${report.sentence}</h1>${badge(chosen?.verdict ?? null, chosen?.grade ?? null)}</header>
+${tiles(report, chosen)}
+<p>${report.chosen.reason}</p>
+<h2>What was tried</h2>
+${paretoChart(report)}
+${candidateTable(report)}
+${report.profiles?.baseline && report.profiles.chosen && html`<h2>Where the time goes</h2>${timeBars(report.profiles.baseline, report.profiles.chosen)}`}
+${report.proof && html`<h2>The proof</h2><p class="soft">On ${plural(report.rows.prove, 'row')} that nothing else had touched.</p>${comparisonSections(report.proof)}`}
+${leftInFloat(chosen)}
+<h2>Use it</h2>
+${usage(report)}
+<h2>Do it again</h2>
+${reproduce(report)}
+${report.warnings.length > 0 && html`<h2>Worth knowing</h2><ul>${report.warnings.map((line) => html`<li>${line}</li>`)}</ul>`}
+${method()}
+<p class="soft">Latency is measured in separate processes, the original and the candidate by turns (A B B A), ${plural(report.threads, 'thread')}; the ratio is the median of paired blocks with a 95 % interval. A model is called faster only where that whole interval is.</p>`,
+  )
+}
+
+function tiles(report: OptimizationReport, chosen: CandidateResult | undefined): Markup {
+  if (!chosen || chosen.id === 'original') return html``
+  const saved = chosen.bytes === null ? null : 1 - chosen.bytes / report.baseline.bytes
+  const changed = report.proof?.agreement ?? null
+  return html`<div class="tiles">
+<div class="tile"><b>${times(chosen.speedup)}</b><span>as fast: ${ms(report.baseline.p50Ms)} → ${ms(chosen.p50Ms)}</span></div>
+<div class="tile"><b>${saved === null ? '–' : `${saved < 0 ? '+' : '−'}${percent(Math.abs(saved), 0)}`}</b><span>size: ${bytes(report.baseline.bytes)} → ${bytes(chosen.bytes)}</span></div>
+<div class="tile"><b>${ms(chosen.loadMs)}</b><span>to load, ${ms(report.baseline.loadMs)} before</span></div>
+${changed && report.proof && html`<div class="tile"><b>${count(changed.changed)} of ${count(report.proof.n)}</b><span>answers changed on the proof rows</span></div>`}
+</div>`
+}
+
+function candidateTable(report: OptimizationReport): Markup {
+  return table(
+    [
+      {
+        head: 'Candidate',
+        cell: (row) => html`<b>${row.id}</b><small>${row.recipe}${row.note && ` · ${row.note}`}</small>`,
+      },
+      { head: 'Median', numeric: true, cell: (row) => ms(row.p50Ms) },
+      {
+        head: 'Speed',
+        numeric: true,
+        cell: (row) =>
+          html`${times(row.speedup)}${row.ratio && html`<small>${times(1 / row.ratio.ci[1])} to ${times(1 / row.ratio.ci[0])}</small>`}`,
+      },
+      { head: 'Size', numeric: true, cell: (row) => bytes(row.bytes) },
+      { head: report.baseline.metricName, numeric: true, cell: (row) => metricValue(row.metric) },
+      { head: 'Noise', numeric: true, cell: (row) => decibels(row.sqnrDb ?? undefined) },
+      { head: 'Verdict', cell: (row) => badge(row.verdict, row.grade) },
+    ],
+    report.candidates,
+    (row) => (row.id === report.chosen.id ? 'chosen' : ''),
+  )
+}
+
+function leftInFloat(chosen: CandidateResult | undefined): Markup {
+  if (!chosen?.float?.length) return html``
+  const byReason = new Map<string, string[]>()
+  for (const { node, reason } of chosen.float) byReason.set(reason, [...(byReason.get(reason) ?? []), node])
+  return html`<h2>What stayed in float, and why</h2>
+<ul>${[...byReason]
+    .sort((a, b) => b[1].length - a[1].length)
+    .map(
+      ([reason, nodes]) =>
+        html`<li>${reason}: <b>${plural(nodes.length, 'node')}</b><details><summary>names</summary><code>${nodes.join(', ')}</code></details></li>`,
+    )}</ul>`
+}
+
+function reproduce(report: OptimizationReport): Markup {
+  return html`${report.command && html`<pre>${report.command}</pre>`}
+<p>Or replay the recipe alone; the same input gives the same bytes:</p>
+<pre>whet apply recipe.json ${fileName(report.model.path)} -o again.onnx</pre>
+<dl>
+<dt>Model</dt><dd><code>${report.model.digest}</code></dd>
+<dt>Data</dt><dd>${report.data.path}, ${plural(report.data.rows, 'row')}, <code>${report.data.digest}</code></dd>
+<dt>Rows</dt><dd>${count(report.rows.calibrate)} to calibrate, ${count(report.rows.select)} to select, ${count(report.rows.prove)} to prove; seed ${report.seed}</dd>
+<dt>Margin</dt><dd>${report.margin}, one-sided α ${report.alpha}</dd>
+<dt>Machine</dt><dd>${report.machine.cpu}, ${report.machine.os}, ${report.machine.runtime}, Node ${report.machine.node}, ${plural(report.threads, 'thread')}</dd>
+</dl>`
+}

@@ -1,0 +1,45 @@
+import { html, type Markup, raw } from './markup.ts'
+import { STYLE } from './style.ts'
+
+/** One self-contained page: no network, no script. */
+export function page(title: string, body: Markup): string {
+  return html`<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width,initial-scale=1">
+<title>${title}</title>
+<style>${raw(STYLE)}</style>
+</head>
+<body><main>
+${body}
+</main></body>
+</html>
+`.html
+}
+
+/** The colour word of a verdict with its grade. */
+export function badge(verdict: string | null, grade: string | null): Markup {
+  if (verdict === null) return html`<span class="badge none">not judged</span>`
+  const tone = verdict === 'pass' ? 'good' : verdict === 'regressed' ? 'bad' : grade === 'close' ? 'near' : 'warn'
+  const words = grade === 'close' ? 'close, not proven' : grade === 'proven' ? `${verdict}, proven` : verdict
+  return html`<span class="badge ${tone}">${words}</span>`
+}
+
+export interface TableColumn<Row> {
+  readonly head: string
+  readonly numeric?: boolean
+  cell(row: Row): Markup | string | number
+}
+
+export function table<Row>(
+  columns: readonly TableColumn<Row>[],
+  rows: readonly Row[],
+  rowClass: (row: Row) => string = () => '',
+): Markup {
+  const side = (column: TableColumn<Row>) => (column.numeric ? 'n' : '')
+  return html`<div class="scroll" tabindex="0"><table>
+<thead><tr>${columns.map((column) => html`<th scope="col" class="${side(column)}">${column.head}</th>`)}</tr></thead>
+<tbody>${rows.map((row) => html`<tr class="${rowClass(row)}">${columns.map((column) => html`<td class="${side(column)}">${column.cell(row)}</td>`)}</tr>`)}</tbody>
+</table></div>`
+}

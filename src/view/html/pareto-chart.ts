@@ -1,0 +1,89 @@
+import type { OptimizationReport } from '../../report/index.ts'
+import { bytes, ms } from '../words.ts'
+import { labelPlaces, type Place } from './label-places.ts'
+import { html, type Markup } from './markup.ts'
+import { linearTicks, scaleOf } from './scale.ts'
+
+const WIDTH = 720
+const HEIGHT = 380
+const AREA = { left: 64, right: 24, top: 20, bottom: 48 }
+
+interface Point {
+  readonly id: string
+  readonly x: number
+  readonly y: number
+  readonly tone: string
+  readonly front: boolean
+  readonly chosen: boolean
+}
+
+/** Latency against size, one dot a candidate, the Pareto front as a line: lower left is better. */
+export function paretoChart(report: OptimizationReport): Markup {
+  const points = pointsOf(report)
+  if (points.length < 2) return html``
+  const x = scaleOf(
+    points.map((point) => point.x),
+    [AREA.left, WIDTH - AREA.right],
+  )
+  const y = scaleOf(
+    points.map((point) => point.y),
+    [HEIGHT - AREA.bottom, AREA.top],
+  )
+  const front = points.filter((point) => point.front).sort((a, b) => a.x - b.x)
+  const dots = points.map((point) => ({ ...point, px: x.at(point.x), py: y.at(point.y) }))
+  const named = dots.filter(
+    (point) => point.chosen || point.front || point.id === 'original' || point.id === 'lossless',
+  )
+  const labels = labelPlaces(
+    named.map((point) => ({ x: point.px, y: point.py, text: point.id })),
+    dots.map(({ px, py }) => ({ x: px, y: py })),
+    WIDTH,
+  )
+  const best = points.find((point) => point.chosen)
+  return html`<figure>
+<svg viewBox="0 0 ${WIDTH} ${HEIGHT}" role="img" aria-label="Latency against size of ${points.length} candidates${best ? `; the chosen one takes ${ms(best.x)} and ${bytes(best.y)}` : ''}">
+${linearTicks(x.domain).map((tick) => html`<line x1="${x.at(tick)}" x2="${x.at(tick)}" y1="${AREA.top}" y2="${HEIGHT - AREA.bottom}" stroke="var(--line)"/><text class="s" x="${x.at(tick)}" y="${HEIGHT - AREA.bottom + 18}" text-anchor="middle">${Number(tick.toPrecision(3))}</text>`)}
+${linearTicks(y.domain).map((tick) => html`<line x1="${AREA.left}" x2="${WIDTH - AREA.right}" y1="${y.at(tick)}" y2="${y.at(tick)}" stroke="var(--line)"/><text class="s" x="${AREA.left - 8}" y="${y.at(tick) + 4}" text-anchor="end">${bytes(tick)}</text>`)}
+<text class="s" x="${(AREA.left + WIDTH - AREA.right) / 2}" y="${HEIGHT - 8}" text-anchor="middle">median latency in ms (left is faster)</text>
+${front.length > 1 && html`<polyline fill="none" stroke="var(--accent)" stroke-width="2" stroke-dasharray="5 4" points="${front.map((point) => `${x.at(point.x)},${y.at(point.y)}`).join(' ')}"/>`}
+${dots.map((dot) => html`<circle cx="${dot.px}" cy="${dot.py}" r="${dot.chosen ? 8 : 5}" fill="var(--${dot.tone})" stroke="${dot.chosen ? 'var(--ink)' : 'var(--card)'}" stroke-width="${dot.chosen ? 2 : 1}"><title>${dot.id}: ${ms(dot.x)}, ${bytes(dot.y)}</title></circle>`)}
+${labels.map((label: Place) => html`<text x="${label.x}" y="${label.y}" text-anchor="${label.anchor}">${label.text}</text>`)}
+</svg>
+<figcaption>Every candidate that was built and timed. Green passed, blue is close but not provable with these rows, amber is undecided, red regressed, grey was not judged. The large dot is the one handed out; the dashed line joins those that nothing beats in both directions.</figcaption>
+</figure>`
+}
+
+function pointsOf(report: OptimizationReport): readonly Point[] {
+  const original: Point = {
+    id: 'original',
+    x: report.baseline.p50Ms,
+    y: report.baseline.bytes,
+    tone: 'ink',
+    front: false,
+    chosen: report.chosen.id === 'original',
+  }
+  const others = report.candidates.flatMap((candidate): Point[] => {
+    if (candidate.id === 'original' || candidate.p50Ms === null || candidate.bytes === null) return []
+    const tone =
+      candidate.verdict === null
+        ? 'bar'
+        : candidate.verdict === 'pass'
+          ? 'good'
+          : candidate.verdict === 'regressed'
+            ? 'bad'
+            : candidate.grade === 'close'
+              ? 'close'
+              : 'warn'
+    return [
+      {
+        id: candidate.id,
+        x: candidate.p50Ms,
+        y: candidate.bytes,
+        tone,
+        front: candidate.onFront,
+        chosen: candidate.id === report.chosen.id,
+      },
+    ]
+  })
+  return [original, ...others]
+}

@@ -1,0 +1,35 @@
+/** The style of every page: one column, system fonts, light and dark, printable. */
+export const STYLE = `
+:root{color-scheme:light dark;--bg:#fbfaf8;--card:#fff;--ink:#1c1a17;--soft:#5d574e;--line:#e4dfd6;--accent:#0b6e4f;
+--good:#0b6e4f;--good-bg:#e3f3ec;--close:#1f5fa8;--close-bg:#e6eff9;--warn:#8a5a00;--warn-bg:#fbf0d9;--bad:#a4262c;--bad-bg:#fae5e5;--bar:#b9b2a6}
+@media(prefers-color-scheme:dark){:root{--bg:#161513;--card:#1f1e1b;--ink:#f1eee8;--soft:#b0a99d;--line:#38352f;--accent:#4fc79b;
+--good:#5fd1a6;--good-bg:#15352a;--close:#84b7ef;--close-bg:#16293f;--warn:#e8b75b;--warn-bg:#3a2c10;--bad:#f0868b;--bad-bg:#401c1e;--bar:#6b655b}}
+*{box-sizing:border-box}
+body{margin:0;background:var(--bg);color:var(--ink);font:16px/1.55 system-ui,-apple-system,"Segoe UI",Roboto,"Helvetica Neue",sans-serif}
+main{max-width:60rem;margin:0 auto;padding:2.5rem 1.25rem 4rem}
+header p.kicker{margin:0;color:var(--soft);font-size:.9rem}
+h1{font-size:clamp(1.45rem,1.1rem + 1.9vw,2.15rem);line-height:1.2;margin:.35rem 0 1rem;letter-spacing:-.01em;text-wrap:balance}
+h2{font-size:1.2rem;margin:2.6rem 0 .6rem}
+p{margin:.5rem 0}.soft{color:var(--soft)}
+.badge{display:inline-block;border-radius:999px;padding:.15rem .7rem;font-weight:600;font-size:.85rem;white-space:nowrap}
+.good{background:var(--good-bg);color:var(--good)}.near{background:var(--close-bg);color:var(--close)}
+.warn{background:var(--warn-bg);color:var(--warn)}.bad{background:var(--bad-bg);color:var(--bad)}.none{background:var(--line);color:var(--soft)}
+.tiles{display:grid;grid-template-columns:repeat(auto-fit,minmax(12rem,1fr));gap:.8rem;margin:1.2rem 0}
+.tile{background:var(--card);border:1px solid var(--line);border-radius:.7rem;padding:.8rem 1rem}
+.tile b{display:block;font-size:1.75rem;line-height:1.15;letter-spacing:-.02em}.tile span{color:var(--soft);font-size:.88rem}
+.scroll{overflow-x:auto;border:1px solid var(--line);border-radius:.7rem;background:var(--card)}
+table{border-collapse:collapse;width:100%;font-size:.92rem;font-variant-numeric:tabular-nums}
+th,td{text-align:left;padding:.5rem .8rem;border-bottom:1px solid var(--line);vertical-align:top}
+tbody tr:last-child td{border-bottom:0}th{font-weight:600;color:var(--soft);font-size:.82rem;white-space:nowrap}
+td.n,th.n{text-align:right;white-space:nowrap}tr.chosen td{background:var(--good-bg)}
+td small{display:block;color:var(--soft)}
+figure{margin:1rem 0;background:var(--card);border:1px solid var(--line);border-radius:.7rem;padding:1rem}
+figcaption{color:var(--soft);font-size:.88rem;margin-top:.4rem}
+svg{display:block;width:100%;height:auto}svg text{fill:var(--ink);font:13px system-ui,sans-serif}svg text.s{fill:var(--soft);font-size:12px}
+pre{background:var(--card);border:1px solid var(--line);border-radius:.7rem;padding:.9rem 1rem;overflow-x:auto;font:13.5px/1.5 ui-monospace,SFMono-Regular,Menlo,Consolas,monospace}
+code{font:.9em ui-monospace,SFMono-Regular,Menlo,Consolas,monospace;overflow-wrap:anywhere}
+details{margin:.6rem 0}summary{cursor:pointer;font-weight:600}summary:focus-visible,a:focus-visible{outline:2px solid var(--accent);outline-offset:2px}
+ul{padding-left:1.2rem;margin:.4rem 0}dl{display:grid;grid-template-columns:max-content 1fr;gap:.25rem 1rem;margin:.5rem 0}dt{color:var(--soft)}dd{margin:0;min-width:0;overflow-wrap:anywhere}
+@media(max-width:34rem){dl{grid-template-columns:1fr}dd{margin-bottom:.4rem}main{padding-top:1.4rem}.tiles{grid-template-columns:1fr 1fr}.tile b{font-size:1.35rem}}
+@media print{body{background:#fff}.scroll,figure,.tile,pre{break-inside:avoid}details{display:block}}
+`

@@ -1,0 +1,36 @@
+import type { ProfileReport } from '../../report/index.ts'
+import { ms } from '../words.ts'
+import { html, type Markup } from './markup.ts'
+
+const ROWS = 10
+
+/** Where the time goes by operator, before and after, on one scale. */
+export function timeBars(before: ProfileReport, after: ProfileReport): Markup {
+  const names = [...new Set([...Object.keys(before.operators), ...Object.keys(after.operators)])]
+  const time = (profile: ProfileReport, name: string) => profile.operators[name]?.ms ?? 0
+  const rows = names
+    .map((name) => ({ name, before: time(before, name), after: time(after, name) }))
+    .sort((a, b) => Math.max(b.before, b.after) - Math.max(a.before, a.after))
+  const shown = rows.slice(0, ROWS)
+  const rest = rows.slice(ROWS)
+  if (rest.length > 0) {
+    const sum = (pick: (row: (typeof rows)[number]) => number) => rest.reduce((total, row) => total + pick(row), 0)
+    shown.push({ name: `${rest.length} others`, before: sum((row) => row.before), after: sum((row) => row.after) })
+  }
+  const top = Math.max(...shown.map((row) => Math.max(row.before, row.after)), Number.MIN_VALUE)
+  const long = (value: number) => Math.round((value / top) * 400)
+  const height = shown.length * 40 + 8
+  return html`<figure>
+<svg viewBox="0 0 720 ${height}" role="img" aria-label="Milliseconds by operator before and after: ${shown.map((row) => `${row.name} ${ms(row.before)} to ${ms(row.after)}`).join('; ')}">
+${shown.map(
+  (
+    row,
+    i,
+  ) => html`<text x="178" y="${i * 40 + 24}" text-anchor="end">${row.name.length > 24 ? `${row.name.slice(0, 23)}…` : row.name}</text>
+<rect x="190" y="${i * 40 + 6}" width="${long(row.before)}" height="12" rx="2" fill="var(--bar)"/><text class="s" x="${196 + long(row.before)}" y="${i * 40 + 17}">${row.before > 0 ? ms(row.before) : 'none'}</text>
+<rect x="190" y="${i * 40 + 21}" width="${long(row.after)}" height="12" rx="2" fill="var(--accent)"/><text class="s" x="${196 + long(row.after)}" y="${i * 40 + 32}">${row.after > 0 ? ms(row.after) : 'none'}</text>`,
+)}
+</svg>
+<figcaption>Median time inside the runtime's kernels, one run: grey the original (${ms(before.totalMs)} in all), green what is handed out (${ms(after.totalMs)}). Names are those of the graph that the runtime optimised.</figcaption>
+</figure>`
+}

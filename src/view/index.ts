@@ -1,0 +1,19 @@
+import type { Report } from '../report/index.ts'
+import { comparisonPage } from './html/comparison.ts'
+import { html } from './html/markup.ts'
+import { optimizationPage } from './html/optimization.ts'
+import { page } from './html/page.ts'
+import { renderTerminal } from './terminal/render.ts'
+
+export { renderTerminal } from './terminal/render.ts'
+export type { Style } from './terminal/table.ts'
+
+/** A report as one self-contained HTML page, without network or script. */
+export function renderHtml(report: Report): string {
+  if (report.kind === 'optimization') return optimizationPage(report)
+  if (report.kind === 'comparison') return comparisonPage(report)
+  return page(
+    `Whetstone ${report.kind}`,
+    html`<h1>${report.kind}</h1><pre>${renderTerminal(report, { color: false, width: 100 })}</pre>`,
+  )
+}

@@ -1,0 +1,304 @@
+import type {
+  CalibrationReport,
+  ComparisonReport,
+  InspectionReport,
+  LatencyReport,
+  OptimizationReport,
+  ProfileReport,
+  QuantizationReport,
+  Recipe,
+  Report,
+  RewriteReport,
+  SensitivityReport,
+} from '../../report/index.ts'
+import { bytes, count, decibels, fileName, metricValue, ms, percent, plural, signed, times } from '../words.ts'
+import { paint, type Style, textTable, verdictWord } from './table.ts'
+
+type Renderers = { readonly [K in Report['kind']]: (report: Extract<Report, { kind: K }>, style: Style) => string }
+
+const renderers: Renderers = {
+  calibration,
+  comparison,
+  inspection,
+  latency,
+  optimization,
+  profile,
+  quantization,
+  recipe,
+  rewrite,
+  sensitivity,
+}
+
+/** The readable summary of a report for a terminal of this width. */
+export function renderTerminal(report: Report, style: Style): string {
+  return (renderers[report.kind] as (report: Report, style: Style) => string)(report, style)
+}
+
+function inspection(report: InspectionReport, style: Style): string {
+  const { model, memory } = report
+  const shape = (value: InspectionReport['inputs'][number]) =>
+    `${value.name}  ${value.dtype}${value.shape === null ? '[…]' : `[${value.shape.map((dim) => dim ?? '?').join(', ')}]`}`
+  const operators = Object.entries(report.operators).sort((a, b) => b[1] - a[1])
+  return [
+    paint('bold', `${fileName(model.path)}  ${bytes(model.bytes)}, ${count(report.parameters)} parameters`, style),
+    `opset ${Object.entries(model.opsets)
+      .map(([domain, version]) => (domain === '' ? version : `${domain} ${version}`))
+      .join(', ')}, IR ${model.irVersion}${model.producer ? `, made by ${model.producer}` : ''}`,
+    report.macs === null
+      ? 'multiply-accumulates: unknown, shapes are open (give --shape)'
+      : `${count(report.macs)} multiply-accumulates a run`,
+    ...(memory
+      ? [
+          `${bytes(memory.weightBytes)} of weights${memory.activationPeakBytes === null ? '' : `, ${bytes(memory.activationPeakBytes)} of inner values at the most`}`,
+        ]
+      : []),
+    '',
+    `in   ${report.inputs.map(shape).join('\n     ')}`,
+    `out  ${report.outputs.map(shape).join('\n     ')}`,
+    '',
+    textTable(
+      [{ head: 'operator' }, { head: 'nodes', right: true }],
+      operators.map(([name, n]) => [name, count(n)]),
+      style,
+    ),
+    ...section('can be done', report.possibilities ?? []),
+    ...section('warnings', report.warnings),
+  ].join('\n')
+}
+
+function rewrite(report: RewriteReport, style: Style): string {
+  const { before, after, equivalence } = report
+  const refused = report.passes.flatMap((pass) =>
+    pass.refused.map(({ node, reason }) => `${pass.id}: ${node}: ${reason}`),
+  )
+  return [
+    paint(
+      'bold',
+      `${count(before.nodes)} → ${count(after.nodes)} nodes, ${bytes(before.bytes)} → ${bytes(after.bytes)}`,
+      style,
+    ),
+    equivalence
+      ? `same answers on ${plural(equivalence.samples, 'sample')}: largest difference ${equivalence.maxAbs.toPrecision(2)} (${decibels(equivalence.sqnrDb)})`
+      : 'not verified: nothing was run',
+    '',
+    textTable(
+      [{ head: 'pass' }, { head: 'applied', right: true }, { head: 'refused', right: true }],
+      report.passes
+        .filter((pass) => pass.applied > 0 || pass.refused.length > 0)
+        .map((pass) => [pass.id, count(pass.applied), count(pass.refused.length)]),
+      style,
+    ),
+    ...section(
+      'notes',
+      report.passes.flatMap((pass) => pass.notes ?? []),
+    ),
+    ...section('left alone', refused),
+    ...section('warnings', report.warnings ?? []),
+  ].join('\n')
+}
+
+function quantization(report: QuantizationReport, style: Style): string {
+  const { before, after, batchInvariant } = report
+  const names = [...new Set([...Object.keys(report.planned), ...Object.keys(report.kernels ?? {})])].filter(
+    (name) => report.planned[name],
+  )
+  const worst = report.layers
+    .filter((layer) => layer.sqnrDb !== null)
+    .sort((a, b) => a.sqnrDb! - b.sqnrDb!)
+    .slice(0, 5)
+  return [
+    paint(
+      'bold',
+      `${report.scheme}: ${bytes(before.bytes)} → ${bytes(after.bytes)} (${percent(after.bytes / before.bytes - 1, 0)})`,
+      style,
+    ),
+    `signal to noise at the worst output: ${decibels(report.sqnrDb ?? undefined)}`,
+    ...(batchInvariant
+      ? [
+          `a row's answer ${batchInvariant.all ? 'does not depend' : paint('yellow', 'DEPENDS', style)} on the rows beside it in a batch`,
+        ]
+      : []),
+    ...(names.length > 0
+      ? [
+          '',
+          textTable(
+            [{ head: 'kernel' }, { head: 'planned', right: true }, { head: 'in the runtime', right: true }],
+            names.map((name) => [
+              name,
+              count(report.planned[name] ?? 0),
+              report.kernels ? count(report.kernels[name] ?? 0) : '?',
+            ]),
+            style,
+          ),
+        ]
+      : []),
+    ...(report.kernelsReason ? [report.kernelsReason] : []),
+    ...section(
+      'layers that lost most',
+      worst.map((layer) => `${layer.name}  ${decibels(layer.sqnrDb)}`),
+    ),
+    ...section(
+      'stayed in float',
+      report.float.map(({ node, reason }) => `${node}: ${reason}`),
+    ),
+    ...section('warnings', report.warnings),
+  ].join('\n')
+}
+
+function comparison(report: ComparisonReport, style: Style): string {
+  return [
+    `${verdictWord(report.verdict, report.grade, style)}  ${paint('bold', report.sentence, style)}`,
+    `${report.metric} on ${plural(report.n, 'row')}: ${metricValue(report.base.value)} → ${metricValue(report.candidate.value)}`,
+    ...(report.discordant
+      ? [
+          `right only before: ${count(report.discordant.baseOnly)}, only after: ${count(report.discordant.candidateOnly)}`,
+        ]
+      : []),
+    ...(report.nonInferiority
+      ? [
+          `change at worst ${signed(report.nonInferiority.lowerBound)} (margin ${signed(-report.nonInferiority.margin)}, one-sided ${percent(1 - report.alpha, 0)})`,
+        ]
+      : []),
+    ...(report.agreement ? [`same top answer: ${percent(report.agreement.rate, 2)}`] : []),
+    ...(report.requiredN === null ? [] : [`about ${count(report.requiredN)} rows would settle it`]),
+    ...(report.slices.length > 0
+      ? [
+          '',
+          textTable(
+            [
+              { head: 'slice' },
+              { head: 'rows', right: true },
+              { head: 'before', right: true },
+              { head: 'after', right: true },
+              { head: 'at worst', right: true },
+              { head: 'verdict' },
+            ],
+            report.slices.map((slice) => [
+              slice.name,
+              count(slice.n),
+              metricValue(slice.base),
+              metricValue(slice.candidate),
+              slice.lowerBound === null ? '–' : signed(slice.lowerBound),
+              slice.verdict,
+            ]),
+            style,
+          ),
+        ]
+      : []),
+    ...section('warnings', report.warnings),
+  ].join('\n')
+}
+
+function latency(report: LatencyReport, style: Style): string {
+  return [
+    `${report.scenario}, ${plural(report.threads, 'thread')}, batch ${report.batch}, ${report.cpu}, ${report.runtime}`,
+    '',
+    textTable(
+      [{ head: 'model' }, ...['p50', 'p90', 'p99', 'rows/s', 'load', 'memory'].map((head) => ({ head, right: true }))],
+      report.models.map((model) => [
+        fileName(model.path),
+        ms(model.p50Ms),
+        ms(model.p90Ms),
+        ms(model.p99Ms),
+        count(Math.round(model.throughput)),
+        ms(model.loadMs),
+        bytes(model.peakRssBytes),
+      ]),
+      style,
+    ),
+    ...section(
+      'ratios',
+      report.ratios.map(
+        (ratio) =>
+          `${fileName(ratio.other)} / ${fileName(ratio.base)}: ${ratio.median.toFixed(3)} (${ratio.ci[0].toFixed(3)} to ${ratio.ci[1].toFixed(3)})`,
+      ),
+    ),
+    ...section('warnings', report.warnings),
+  ].join('\n')
+}
+
+function optimization(report: OptimizationReport, style: Style): string {
+  return [
+    paint('bold', report.sentence, style),
+    report.chosen.reason,
+    '',
+    textTable(
+      [
+        { head: 'candidate' },
+        { head: 'median', right: true },
+        { head: 'speed', right: true },
+        { head: 'size', right: true },
+        { head: report.baseline.metricName, right: true },
+        { head: 'verdict' },
+      ],
+      [
+        [
+          'original',
+          ms(report.baseline.p50Ms),
+          '1×',
+          bytes(report.baseline.bytes),
+          metricValue(report.baseline.metric),
+          '',
+        ],
+        ...report.candidates
+          .filter((candidate) => candidate.id !== 'original')
+          .map((candidate) => [
+            `${candidate.id === report.chosen.id ? '▸ ' : ''}${candidate.id}`,
+            ms(candidate.p50Ms),
+            times(candidate.speedup),
+            bytes(candidate.bytes),
+            metricValue(candidate.metric),
+            candidate.verdict === null
+              ? (candidate.note ?? 'not judged')
+              : verdictWord(candidate.verdict, candidate.grade, { ...style, color: false }),
+          ]),
+      ],
+      style,
+    ),
+    '',
+    `rows: ${count(report.rows.calibrate)} to calibrate, ${count(report.rows.select)} to select, ${count(report.rows.prove)} to prove`,
+    ...section('warnings', report.warnings),
+  ].join('\n')
+}
+
+function profile(report: ProfileReport, style: Style): string {
+  const operators = Object.entries(report.operators).sort((a, b) => b[1].ms - a[1].ms)
+  return [
+    `${ms(report.totalMs)} in kernels, ${plural(report.threads, 'thread')}`,
+    textTable(
+      [{ head: 'operator' }, { head: 'nodes', right: true }, { head: 'time', right: true }],
+      operators.map(([name, { calls, ms: time }]) => [name, count(calls), ms(time)]),
+      style,
+    ),
+  ].join('\n')
+}
+
+function calibration(report: CalibrationReport): string {
+  return `${report.method} ranges of ${plural(Object.keys(report.ranges).length, 'value')} from ${plural(report.samples, 'row')}`
+}
+
+function sensitivity(report: SensitivityReport, style: Style): string {
+  return textTable(
+    [{ head: 'node' }, { head: 'noise', right: true }],
+    report.nodes.map((node) => [node.name, decibels(node.sqnrDb)]),
+    style,
+  )
+}
+
+function recipe(report: Recipe): string {
+  return report.steps.map((step, i) => `${i + 1}. ${step.pass}`).join('\n')
+}
+
+/** At most a screenful; the whole list is in the JSON. */
+function section(title: string, lines: readonly string[]): readonly string[] {
+  if (lines.length === 0) return []
+  const shown = lines.slice(0, 12)
+  return [
+    '',
+    `${title}:`,
+    ...shown.map((line) => `  ${line}`),
+    ...(lines.length > shown.length
+      ? [`  … and ${count(lines.length - shown.length)} more (--json has them all)`]
+      : []),
+  ]
+}

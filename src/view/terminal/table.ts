@@ -1,0 +1,44 @@
+export interface Style {
+  readonly color: boolean
+  readonly width: number
+}
+
+export interface TextColumn {
+  readonly head: string
+  readonly right?: boolean
+}
+
+/** A plain table; the last left-aligned column is cut where the terminal is too narrow. */
+export function textTable(columns: readonly TextColumn[], rows: readonly (readonly string[])[], style: Style): string {
+  const widths = columns.map((column, i) => Math.max(column.head.length, ...rows.map((row) => (row[i] ?? '').length)))
+  const total = widths.reduce((sum, width) => sum + width + 2, 0)
+  const flexible = columns.findLastIndex((column) => !column.right)
+  if (flexible >= 0 && total > style.width) widths[flexible] = Math.max(12, widths[flexible]! - (total - style.width))
+  const line = (cells: readonly string[]) =>
+    cells
+      .map((cell, i) => {
+        const width = widths[i]!
+        const text = cell.length > width ? `${cell.slice(0, width - 1)}…` : cell
+        return columns[i]!.right ? text.padStart(width) : text.padEnd(width)
+      })
+      .join('  ')
+      .trimEnd()
+  return [paint('dim', line(columns.map((column) => column.head)), style), ...rows.map(line)].join('\n')
+}
+
+const CODES = { bold: 1, dim: 2, red: 31, green: 32, yellow: 33, blue: 34 } as const
+
+export function paint(code: keyof typeof CODES, text: string, style: Style): string {
+  return style.color ? `\x1b[${CODES[code]}m${text}\x1b[0m` : text
+}
+
+/** The verdict in its colour: `close` in blue, undecided in yellow. */
+export function verdictWord(verdict: string | null, grade: string | null, style: Style): string {
+  if (verdict === null) return '–'
+  const word = grade === 'proven' ? `${verdict} (proven)` : grade === 'close' ? 'close (not proven)' : verdict
+  return paint(
+    verdict === 'pass' ? 'green' : verdict === 'regressed' ? 'red' : grade === 'close' ? 'blue' : 'yellow',
+    word,
+    style,
+  )
+}

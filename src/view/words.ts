@@ -1,0 +1,56 @@
+/** Numbers as people read them; one place, so that every face says the same thing the same way. */
+
+const grouped = new Intl.NumberFormat('en-US')
+
+export const count = (value: number): string => grouped.format(value)
+
+export function ms(value: number | null | undefined): string {
+  if (value === null || value === undefined || !Number.isFinite(value)) return '–'
+  const digits = value >= 100 ? 0 : value >= 10 ? 1 : value >= 1 ? 2 : 3
+  return `${value.toFixed(digits)} ms`
+}
+
+export function bytes(value: number | null | undefined): string {
+  if (value === null || value === undefined) return '–'
+  const units = ['B', 'KB', 'MB', 'GB', 'TB']
+  let scaled = value
+  let unit = 0
+  while (scaled >= 1000 && unit < units.length - 1) {
+    scaled /= 1000
+    unit++
+  }
+  return `${unit === 0 || scaled >= 100 ? scaled.toFixed(0) : scaled.toFixed(1)} ${units[unit]}`
+}
+
+/** 0.1234 → `12.3 %`. */
+export function percent(share: number, digits = 1): string {
+  return `${(share * 100).toFixed(digits)} %`
+}
+
+/** A speed ratio: 3.14 → `3.1×`, 1.043 → `1.04×`. */
+export function times(ratio: number | null | undefined): string {
+  if (ratio === null || ratio === undefined || !Number.isFinite(ratio)) return '–'
+  return `${ratio.toFixed(ratio >= 2 ? 1 : 2)}×`
+}
+
+export function decibels(value: number | null | undefined): string {
+  if (value === null) return 'identical'
+  return value === undefined ? '–' : `${value.toFixed(1)} dB`
+}
+
+/** Decimal places that a metric deserves: shares as four digits, others by size. */
+export function metricValue(value: number | null | undefined): string {
+  if (value === null || value === undefined) return '–'
+  if (Number.isInteger(value)) return count(value)
+  return Math.abs(value) >= 100 ? value.toFixed(1) : value.toFixed(4)
+}
+
+/** A difference with its sign and a real minus. */
+export function signed(value: number, digits = 4): string {
+  return `${value < 0 ? '−' : '+'}${Math.abs(value).toFixed(digits)}`
+}
+
+export const plural = (n: number, one: string, many = `${one}s`): string => `${count(n)} ${n === 1 ? one : many}`
+
+/** The last part of a path, for headings. */
+export const fileName = (path: string): string => path.split(/[\\/]/).at(-1) ?? path
