@@ -52,6 +52,11 @@ export interface Dataset {
    * share a batch; a smaller batch ends where the shape changes.
    */
   read(options?: { readonly indices?: readonly number[]; readonly batch?: number }): AsyncIterable<Rows>
+  /**
+   * What a person should know about how the set was understood, in plain sentences: types that were cast,
+   * preprocessing that was inferred, arrays that were ignored, values that were NaN in the reads so far.
+   */
+  readonly notes: readonly string[]
   /** Rows that the reads so far had to leave out. */
   readonly skipped: readonly SkippedRow[]
 }

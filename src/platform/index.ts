@@ -1,1 +1,7 @@
+export * from './node/data-files.ts'
+export * from './node/file-source.ts'
+export * from './node/inside.ts'
+export * from './node/sha256.ts'
+export { explainSystemError } from './node/system-error.ts'
+export * from './node/write-atomic.ts'
 export * from './user-error.ts'

@@ -1,0 +1,185 @@
+import type { DType, Shape } from '../ir/index.ts'
+import { UserError } from '../platform/index.ts'
+import { canCast } from './cast-column.ts'
+import type { Field, FieldRole } from './dataset.ts'
+import { didYouMean, listNames } from './nearest-name.ts'
+import type { LooseArray, Table, TableColumn } from './table.ts'
+
+/** What a model wants to be fed. */
+export interface InputWish {
+  readonly name: string
+  readonly dtype: DType
+  /** Null where the rank is unknown; names and nulls stand for sizes that may differ. */
+  readonly shape: Shape | null
+}
+
+export interface RoleWishes {
+  readonly inputs?: readonly InputWish[]
+  readonly label?: string
+  readonly slices?: readonly string[]
+  /** Inputs that have a value elsewhere (constants, starting states). */
+  readonly constants?: readonly string[]
+}
+
+export interface AssignedField extends Field {
+  /** The type as stored, where `dtype` is what the model takes. */
+  readonly storedDtype: DType
+}
+
+export interface Roles {
+  readonly fields: readonly AssignedField[]
+  readonly loose: readonly LooseArray[]
+  readonly notes: readonly string[]
+}
+
+export const LABEL_NAMES = ['labels', 'label', 'y']
+const ID_NAMES = ['id', 'ids']
+
+const shapeText = (dims: readonly (number | string | null)[]) => `[${dims.map((dim) => dim ?? '?').join(',')}]`
+
+/** Whether an input's name says that it carries a state from step to step, which starts at zeros. */
+export function looksLikeState(name: string): boolean {
+  const words = name.replace(/([a-z])([A-Z])/g, '$1_$2').toLowerCase()
+  return /(^|[^a-z])(states?|caches?|hidden|memory|past|[hc](0|x|n))([^a-z]|$)|cache\d*$/.test(words)
+}
+
+/**
+ * Says what each column of a table is for. With `inputs`, the columns of those names are inputs and every other must be
+ * a label, a slice field or an id; without, every numeric column with more than one value a row is an input.
+ *
+ * A UserError names an input that is missing (with what is there and the nearest name), of the wrong type or of the
+ * wrong shape, and a label or slice field that is not there.
+ */
+export function assignRoles(table: Table, wishes: RoleWishes): Roles {
+  const label = labelOf(table, wishes)
+  for (const slice of wishes.slices ?? []) requireColumn(table, slice, 'slice field')
+  const loose = wishes.inputs ? requireInputs(table, wishes) : []
+  const notes: string[] = []
+  const fields: AssignedField[] = []
+  for (const column of table.columns) {
+    const role = roleOf(column, wishes, label)
+    if (role === null) {
+      notes.push(`"${column.name}" (${column.dtype}, rows of ${shapeText(column.rowShape)}) is not used.`)
+      continue
+    }
+    const wish = wishes.inputs?.find(({ name }) => name === column.name)
+    const dtype = role === 'input' && wish ? wish.dtype : column.dtype
+    if (dtype !== column.dtype) notes.push(`"${column.name}" is stored as ${column.dtype} and cast to ${dtype}.`)
+    fields.push({ name: column.name, role, dtype, storedDtype: column.dtype, rowShape: column.rowShape })
+  }
+  const used = new Set([...loose.map(({ name }) => name), ...(wishes.constants ?? [])])
+  for (const array of table.loose)
+    if (!used.has(array.name) && wishes.inputs)
+      notes.push(`"${array.name}" ${shapeText(array.dims)} has another length than the ${table.rows} rows: not used.`)
+  return { fields, loose: wishes.inputs ? loose : table.loose, notes }
+}
+
+function labelOf(table: Table, wishes: RoleWishes): string | undefined {
+  if (wishes.label !== undefined) {
+    requireColumn(table, wishes.label, 'label field')
+    return wishes.label
+  }
+  const isInput = (name: string) => wishes.inputs?.some((input) => input.name === name) ?? false
+  const candidates = LABEL_NAMES.filter((name) => !isInput(name))
+  const label = candidates.find((name) => table.columns.some((column) => column.name === name))
+  const ragged = table.loose.find(({ name, dims }) => dims.length > 0 && candidates.slice(0, 2).includes(name))
+  if (label === undefined && ragged)
+    throw new UserError(
+      'bad-data',
+      `"${ragged.name}" in "${table.path}" has ${ragged.dims[0]} values for ${table.rows} rows.`,
+      { where: `array "${ragged.name}" of "${table.path}"`, hint: 'Inputs and labels must have one value a row.' },
+    )
+  return label
+}
+
+function requireColumn(table: Table, name: string, what: string): void {
+  if (table.columns.some((column) => column.name === name)) return
+  const names = table.columns.map((column) => column.name)
+  const loose = table.loose.find((array) => array.name === name)
+  throw new UserError(
+    'bad-data',
+    loose
+      ? `The ${what} "${name}" in "${table.path}" has shape ${shapeText(loose.dims)}, but there are ${table.rows} rows.`
+      : `"${table.path}" has no ${what} "${name}".`,
+    { where: table.path, hint: `It has ${listNames(names)}.${didYouMean(name, names)}` },
+  )
+}
+
+function requireInputs(table: Table, wishes: RoleWishes): LooseArray[] {
+  const constants: LooseArray[] = []
+  for (const input of wishes.inputs ?? []) {
+    const column = table.columns.find(({ name }) => name === input.name)
+    const loose = table.loose.find(({ name }) => name === input.name)
+    if (column) checkInput(table, column, input)
+    else if (loose && (wishes.constants?.includes(input.name) || fitsWhole(loose.dims, input.shape))) {
+      if (!wishes.constants?.includes(input.name)) constants.push(loose)
+    } else if (loose) {
+      throw new UserError(
+        'bad-data',
+        `"${input.name}" in "${table.path}" has shape ${shapeText(loose.dims)}, but there are ${table.rows} rows.`,
+        {
+          where: `field "${input.name}" of "${table.path}"`,
+          hint: 'Axis 0 of every input is the row: all inputs and labels need the same length.',
+        },
+      )
+    } else if (!wishes.constants?.includes(input.name) && !looksLikeState(input.name)) {
+      const names = [...table.columns, ...table.loose].map(({ name }) => name)
+      throw new UserError('bad-data', `The model's input "${input.name}" is not in "${table.path}".`, {
+        where: table.path,
+        hint:
+          `It has ${listNames(names)}.${didYouMean(input.name, names)} ` +
+          `Rename a field to "${input.name}" (${input.dtype}${input.shape ? ` ${shapeText(input.shape)}` : ''}), or use a dataset.json with "rename" or "constants".`,
+      })
+    }
+  }
+  return constants
+}
+
+function checkInput(table: Table, column: TableColumn, input: InputWish): void {
+  const where = `field "${column.name}" of "${table.path}"`
+  if (!canCast(column.dtype, input.dtype))
+    throw new UserError(
+      'bad-data',
+      `"${column.name}" in "${table.path}" is ${column.dtype}, but the model's input takes ${input.dtype}.`,
+      { where, hint: `Write it as ${input.dtype}; a cast from ${column.dtype} could change values.` },
+    )
+  if (!fitsRow(column.rowShape, input.shape))
+    throw new UserError(
+      'bad-data',
+      `"${column.name}" in "${table.path}" has rows of shape ${shapeText(column.rowShape)}, but the model's input "${input.name}" takes ${shapeText(input.shape!)}.`,
+      { where, hint: `Axis 0 is the row: write the array as ${shapeText(['rows', ...input.shape!.slice(1)])}.` },
+    )
+}
+
+/**
+ * Whether rows of this shape can feed an input: the input without its first axis, or, where each row carries an axis of
+ * 1 or the input has no row axis, the whole of it.
+ */
+export function fitsRow(rowShape: readonly (number | null)[], shape: Shape | null): boolean {
+  if (!shape) return true
+  const matches = (row: readonly (number | null)[], wanted: Shape) =>
+    row.length === wanted.length &&
+    wanted.every((dim, axis) => typeof dim !== 'number' || row[axis] === null || row[axis] === dim)
+  return (
+    matches(rowShape, shape.slice(1)) ||
+    matches(rowShape, shape) ||
+    (rowShape[0] === 1 && matches(rowShape.slice(1), shape.slice(1)))
+  )
+}
+
+/** Whether an array that is no column can be an input's constant value: the same rank and sizes, or one number. */
+function fitsWhole(dims: readonly number[], shape: Shape | null): boolean {
+  if (!shape || dims.length === 0)
+    return dims.length === 0 ? (shape ?? []).every((d) => typeof d !== 'number' || d === 1) : true
+  return dims.length === shape.length && shape.every((dim, axis) => typeof dim !== 'number' || dim === dims[axis])
+}
+
+function roleOf(column: TableColumn, wishes: RoleWishes, label: string | undefined): FieldRole | null {
+  if (wishes.inputs?.some(({ name }) => name === column.name)) return 'input'
+  if (column.name === label) return 'label'
+  if (wishes.slices?.includes(column.name)) return 'slice'
+  const scalar = column.rowShape.length === 0
+  if (scalar && ID_NAMES.includes(column.name)) return 'id'
+  if (scalar && (wishes.inputs || column.dtype === 'string' || column.dtype === 'bool')) return 'slice'
+  return wishes.inputs || column.dtype === 'string' ? null : scalar ? 'slice' : 'input'
+}

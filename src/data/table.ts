@@ -1,0 +1,52 @@
+import type { DType, NumericArray } from '../ir/index.ts'
+import type { Column, SkippedRow } from './dataset.ts'
+
+/** One field of one row: row-major elements. Views into a larger block are fine; nobody writes to them. */
+export interface Cell {
+  readonly dims: readonly number[]
+  readonly data: NumericArray | readonly string[]
+}
+
+export interface Row {
+  readonly index: number
+  readonly cells: Readonly<Record<string, Cell>>
+}
+
+export interface TableColumn {
+  readonly name: string
+  readonly dtype: DType
+  /** Shape of one row; null for a dimension that differs between rows. */
+  readonly rowShape: readonly (number | null)[]
+}
+
+/** What a source of data holds before anybody says what each field is for. */
+export interface Table {
+  readonly path: string
+  readonly rows: number
+  readonly columns: readonly TableColumn[]
+  /** Arrays that are not one value a row. */
+  readonly loose: readonly LooseArray[]
+  /** Whether rows anywhere cost the same; a sequential source is read from its start in every pass. */
+  readonly randomAccess: boolean
+  readonly classNames?: readonly string[]
+  readonly notes: readonly string[]
+  /**
+   * The rows at `indices` (ascending, no repeats; all where null) in pieces of any size, with the named columns. A
+   * row that cannot be used is told to `skip` and left out.
+   */
+  scan(
+    indices: readonly number[] | null,
+    names: readonly string[],
+    skip: (row: SkippedRow) => void,
+  ): AsyncIterable<readonly Row[]>
+  /** Everything that decides the rows: options as text, files as bytes. */
+  fingerprint(): AsyncIterable<Uint8Array | string>
+}
+
+/** An array whose length is not the number of rows, read when somebody needs it. */
+export interface LooseArray {
+  readonly name: string
+  readonly dtype: DType
+  readonly dims: readonly number[]
+  read(): Promise<Column>
+}
