@@ -1,0 +1,5 @@
+export { type ParseOptions, parseModel } from './parse-model.ts'
+export { printGraph, printModel, printNode } from './print.ts'
+export type { PrintOptions } from './print-value.ts'
+export { printedType } from './print-value.ts'
+export { ModelSyntaxError } from './scanner.ts'
