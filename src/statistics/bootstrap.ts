@@ -1,0 +1,148 @@
+import { requireProbability } from './counts.ts'
+import { normalCdf, normalQuantile } from './distributions.ts'
+import { randomSource } from './random.ts'
+
+export interface BootstrapInput {
+  /** Rows; each is resampled with its own cluster. */
+  readonly rows: number
+  /** The statistic on a resample, given as row numbers (with repetition). Smooth in the rows: a mean, a ratio, an F1. */
+  readonly statistic: (rows: Int32Array) => number
+  /** One name a row where rows are independent only between clusters. */
+  readonly clusters?: readonly (string | number)[]
+  readonly seed: number
+  readonly resamples?: number
+  readonly alpha?: number
+}
+
+export interface BootstrapResult {
+  readonly estimate: number
+  /** Two-sided 1−α. */
+  readonly ci: readonly [number, number]
+  /** One-sided 1−α. */
+  readonly lowerBound: number
+  readonly upperBound: number
+  /** Standard deviation of the resampled statistic. */
+  readonly standardError: number
+  /** Units that were resampled: clusters, or rows. */
+  readonly units: number
+}
+
+/**
+ * Bootstrap interval of a statistic of paired rows, bias-corrected and accelerated (BCa). Whole clusters are drawn; the
+ * acceleration comes from a jackknife over units (over at most 200 blocks of them). Seeded: the same seed, the same
+ * interval. The Monte-Carlo error of a bound falls with √resamples (about 2 % of the interval's width at 10,000).
+ * A statistic that never moves gives an interval of width zero: judge such data by counting instead.
+ *
+ * Source: B. Efron, Better bootstrap confidence intervals, JASA 82 (1987); jackknife acceleration as in Efron and
+ * Tibshirani, An Introduction to the Bootstrap (1993), equation 14.15.
+ *
+ * @throws RangeError for no rows, unequal lengths, α outside (0, 1).
+ */
+export function bootstrap(input: BootstrapInput): BootstrapResult {
+  const { rows, statistic, clusters, seed, resamples = 10_000, alpha = 0.05 } = input
+  requireProbability('alpha', alpha)
+  if (rows < 1) throw new RangeError('a bootstrap needs at least one row')
+  if (clusters && clusters.length !== rows) throw new RangeError(`${clusters.length} cluster names for ${rows} rows`)
+  const units = unitsOf(rows, clusters)
+  const everything = Int32Array.from({ length: rows }, (_, i) => i)
+  const estimate = statistic(everything)
+  const draws = resample(units, rows, statistic, seed, resamples)
+  const below = draws.reduce((count, value) => count + (value < estimate ? 1 : value === estimate ? 0.5 : 0), 0)
+  const bias = normalQuantile(Math.min(1 - 0.5 / resamples, Math.max(0.5 / resamples, below / resamples)))
+  const acceleration = accelerationOf(units, statistic)
+  const at = (p: number) => {
+    const z = bias + normalQuantile(p)
+    return quantile(draws, normalCdf(bias + z / (1 - acceleration * z)))
+  }
+  const mean = draws.reduce((sum, value) => sum + value, 0) / resamples
+  const variance = draws.reduce((sum, value) => sum + (value - mean) ** 2, 0) / Math.max(1, resamples - 1)
+  return {
+    estimate,
+    ci: [at(alpha / 2), at(1 - alpha / 2)],
+    lowerBound: at(alpha),
+    upperBound: at(1 - alpha),
+    standardError: Math.sqrt(variance),
+    units: units.length,
+  }
+}
+
+/**
+ * BCa interval of the mean of candidate − base over paired rows; see `bootstrap`.
+ *
+ * @throws RangeError for no rows or unequal lengths.
+ */
+export function pairedBootstrap(input: {
+  readonly base: readonly number[] | Float64Array
+  readonly candidate: readonly number[] | Float64Array
+  readonly clusters?: readonly (string | number)[]
+  readonly seed: number
+  readonly resamples?: number
+  readonly alpha?: number
+}): BootstrapResult {
+  const { base, candidate, ...rest } = input
+  if (base.length !== candidate.length) throw new RangeError(`${base.length} base scores, ${candidate.length} others`)
+  const differences = Float64Array.from(base, (value, i) => candidate[i]! - value)
+  const statistic = (rows: Int32Array) => {
+    let sum = 0
+    for (let i = 0; i < rows.length; i++) sum += differences[rows[i]!]!
+    return sum / rows.length
+  }
+  return bootstrap({ ...rest, rows: base.length, statistic })
+}
+
+function unitsOf(rows: number, clusters: BootstrapInput['clusters']): readonly (readonly number[])[] {
+  if (!clusters) return Array.from({ length: rows }, (_, i) => [i])
+  const groups = new Map<string | number, number[]>()
+  for (let i = 0; i < rows; i++) {
+    const group = groups.get(clusters[i]!)
+    if (group) group.push(i)
+    else groups.set(clusters[i]!, [i])
+  }
+  return [...groups.values()]
+}
+
+function resample(
+  units: readonly (readonly number[])[],
+  rows: number,
+  statistic: (rows: Int32Array) => number,
+  seed: number,
+  resamples: number,
+): Float64Array {
+  const random = randomSource(seed)
+  const largest = units.reduce((most, unit) => Math.max(most, unit.length), 1)
+  const buffer = new Int32Array(largest === 1 ? rows : largest * units.length)
+  const draws = new Float64Array(resamples)
+  for (let r = 0; r < resamples; r++) {
+    let length = 0
+    for (let k = 0; k < units.length; k++) for (const row of units[random.below(units.length)]!) buffer[length++] = row
+    draws[r] = statistic(buffer.subarray(0, length))
+  }
+  return draws.sort()
+}
+
+/** Skewness of the jackknife values over six: how fast the standard error changes with the statistic. */
+function accelerationOf(units: readonly (readonly number[])[], statistic: (rows: Int32Array) => number): number {
+  const blocks = Math.min(units.length, 200)
+  if (blocks < 2) return 0
+  const values: number[] = []
+  for (let block = 0; block < blocks; block++) {
+    const left = units.filter((_, k) => Math.floor((k * blocks) / units.length) !== block)
+    values.push(statistic(Int32Array.from(left.flat())))
+  }
+  const mean = values.reduce((sum, value) => sum + value, 0) / blocks
+  let cubes = 0
+  let squares = 0
+  for (const value of values) {
+    cubes += (mean - value) ** 3
+    squares += (mean - value) ** 2
+  }
+  return squares === 0 ? 0 : cubes / (6 * squares ** 1.5)
+}
+
+/** Linear interpolation between order statistics (type 7). */
+function quantile(sorted: Float64Array, p: number): number {
+  const place = Math.min(1, Math.max(0, p)) * (sorted.length - 1)
+  const below = Math.floor(place)
+  const value = sorted[below]!
+  return below + 1 < sorted.length ? value + (place - below) * (sorted[below + 1]! - value) : value
+}

@@ -1,0 +1,152 @@
+import fc from 'fast-check'
+import { describe, expect, test } from 'vitest'
+import { mcnemar, newcombe, requiredN, tango, tangoScore } from './index.ts'
+
+// Independent numbers: scipy and hand-written references, recorded once.
+const CASES = [
+  {
+    ...{ b: 12, c: 3, n: 1000, margin: 0.02, z: 2.2609378782340115, p: 0.011881552071915312 },
+    ...{ ci95: [-0.018212329512182258, -0.0016237288521952357], ci90: [-0.01646079734354884, -0.002907845974317434] },
+    ...{ exact: 0.03515625, chi2: 5.4, midP: 0.02127075195312501 },
+  },
+  {
+    ...{ b: 30, c: 22, n: 1000, margin: 0.02, z: 1.6083213495743625, p: 0.05388240858416597 },
+    ...{ ci95: [-0.022804736512785195, 0.006344979441788617], ci90: [-0.0202874360526236, 0.003955745693299029] },
+    ...{ exact: 0.3317497633694906, chi2: 1.2307692307692308, midP: 0.2716791660655035 },
+  },
+  {
+    ...{ b: 5, c: 0, n: 200, margin: 0.05, z: 1.6222142113076254, p: 0.052378744924865314 },
+    ...{ ci95: [-0.05717834040664207, -0.00568354046329963], ci90: [-0.05045877652881357, -0.011319160328807282] },
+    ...{ exact: 0.0625, chi2: 5, midP: 0.03125 },
+  },
+  {
+    ...{ b: 0, c: 0, n: 300, margin: 0.01, z: 1.7407765595569784, p: 0.04086137614932966 },
+    ...{ ci95: [-0.012642971224546034, 0.012642971224546034], ci90: [-0.008937872175498244, 0.008937872175498242] },
+    ...{ exact: 1, chi2: 0, midP: 1 },
+  },
+]
+
+describe.each(CASES)('$b / $c of $n', ({ b, c, n, margin, z, p, ci95, ci90, exact, chi2, midP }) => {
+  const counts = { baseOnly: b, candidateOnly: c, n, margin }
+  test('tango', () => {
+    const at05 = tango({ ...counts, alpha: 0.05 })
+    expect(at05.z).toBeCloseTo(z, 9)
+    expect(at05.p).toBeCloseTo(p, 10)
+    expect(at05.ci[0]).toBeCloseTo(ci95[0]!, 10)
+    expect(at05.ci[1]).toBeCloseTo(ci95[1]!, 10)
+    // The one-sided 95 % bounds are the ends of the two-sided 90 % interval.
+    expect(at05.lowerBound).toBeCloseTo(ci90[0]!, 10)
+    expect(at05.upperBound).toBeCloseTo(ci90[1]!, 10)
+    expect(tango({ ...counts, alpha: 0.1 }).ci[0]).toBeCloseTo(ci90[0]!, 10)
+  })
+  test('mcnemar', () => {
+    const result = mcnemar({ baseOnly: b, candidateOnly: c })
+    expect(result.exact).toBeCloseTo(exact, 10)
+    expect(result.chi2).toBeCloseTo(chi2, 10)
+    expect(result.midP).toBeCloseTo(midP, 10)
+  })
+})
+
+test('published tables: Agresti (1600 approvals), Bentur (airway)', () => {
+  const agresti = tango({ baseOnly: 150, candidateOnly: 86, n: 1600, margin: 0.05, alpha: 0.05 })
+  expect(agresti.ci[0]).toBeCloseTo(-0.05899803330568895, 9)
+  expect(agresti.ci[1]).toBeCloseTo(-0.02136156475478724, 9)
+  expect(mcnemar({ baseOnly: 150, candidateOnly: 86 }).chi2).toBeCloseTo(17.35593220338983, 9)
+  const squared = newcombe({ bothRight: 794, baseOnly: 150, candidateOnly: 86, n: 1600 })
+  expect(squared.difference).toBeCloseTo(-0.04, 12)
+  expect(squared.ci[0]).toBeCloseTo(-0.058703872895728836, 9)
+  expect(squared.ci[1]).toBeCloseTo(-0.021230423982877014, 9)
+
+  // Bentur's table counts the first test first: base-only is 1, candidate-only is 7.
+  const bentur = tango({ baseOnly: 1, candidateOnly: 7, n: 21, margin: 0.1, alpha: 0.05 })
+  expect(-bentur.ci[1]).toBeCloseTo(-0.5172322764212658, 9)
+  expect(-bentur.ci[0]).toBeCloseTo(-0.026003032480949328, 9)
+  const pairs = mcnemar({ baseOnly: 1, candidateOnly: 7 })
+  expect(pairs.exact).toBeCloseTo(0.0703125, 10)
+  expect(pairs.midP).toBeCloseTo(0.0390625, 10)
+  const joined = newcombe({ bothRight: 1, baseOnly: 1, candidateOnly: 7, n: 21 })
+  expect(-joined.ci[1]).toBeCloseTo(-0.506920226686141, 9)
+  expect(-joined.ci[0]).toBeCloseTo(-0.02555912416485978, 9)
+})
+
+describe('tango at the edges', () => {
+  test('no rows: nothing is known', () => {
+    expect(tango({ baseOnly: 0, candidateOnly: 0, n: 0, margin: 0.01, alpha: 0.05 })).toEqual({
+      z: 0,
+      p: 1,
+      ci: [-1, 1],
+      lowerBound: -1,
+      upperBound: 1,
+    })
+  })
+  test('every row lost, every row won', () => {
+    const lost = tango({ baseOnly: 10, candidateOnly: 0, n: 10, margin: 0.01, alpha: 0.05 })
+    expect(lost.ci[0]).toBe(-1)
+    expect(lost.ci[1]).toBeGreaterThan(-1)
+    expect(lost.ci[1]).toBeLessThan(-0.4)
+    const won = tango({ baseOnly: 0, candidateOnly: 10, n: 10, margin: 0.01, alpha: 0.05 })
+    expect(won.ci[0]).toBeCloseTo(-lost.ci[1], 12)
+    expect(won.ci[1]).toBe(1)
+  })
+  test('one row', () => {
+    const one = tango({ baseOnly: 0, candidateOnly: 0, n: 1, margin: 0.01, alpha: 0.05 })
+    expect(one.lowerBound).toBeLessThan(-0.7)
+    expect(one.p).toBeGreaterThan(0.4)
+  })
+  test('impossible counts are refused', () => {
+    expect(() => tango({ baseOnly: 3, candidateOnly: 3, n: 5, margin: 0.01, alpha: 0.05 })).toThrow(RangeError)
+    expect(() => tango({ baseOnly: -1, candidateOnly: 0, n: 5, margin: 0.01, alpha: 0.05 })).toThrow(/baseOnly/)
+    expect(() => tango({ baseOnly: Number.NaN, candidateOnly: 0, n: 5, margin: 0.01, alpha: 0.05 })).toThrow(/whole/)
+    expect(() => tango({ baseOnly: 1, candidateOnly: 0, n: 5, margin: 0.01, alpha: 0 })).toThrow(/alpha/)
+  })
+  const table = fc
+    .tuple(fc.nat(400), fc.nat(400), fc.nat(3000))
+    .map(([b, c, same]) => ({ baseOnly: b, candidateOnly: c, n: b + c + same + 1 }))
+  test('the bound and the p-value agree; bounds are ordered, within range, and mirror when models swap', () => {
+    fc.assert(
+      fc.property(table, fc.double({ min: 0.001, max: 0.3, noNaN: true }), (counts, margin) => {
+        const result = tango({ ...counts, margin, alpha: 0.05 })
+        if (Math.abs(result.p - 0.05) > 1e-9) expect(result.lowerBound > -margin).toBe(result.p < 0.05)
+        const delta = (counts.candidateOnly - counts.baseOnly) / counts.n
+        const order = [-1, result.ci[0], result.lowerBound, delta, result.upperBound, result.ci[1], 1]
+        for (let i = 1; i < order.length; i++) expect(order[i]!).toBeGreaterThanOrEqual(order[i - 1]! - 1e-12)
+        const swapped = tango({
+          baseOnly: counts.candidateOnly,
+          candidateOnly: counts.baseOnly,
+          n: counts.n,
+          margin,
+          alpha: 0.05,
+        })
+        expect(swapped.ci[0]).toBeCloseTo(-result.ci[1], 9)
+      }),
+      { numRuns: 300, seed: 1 },
+    )
+  })
+  test('the score at an end of the interval is the normal quantile', () => {
+    fc.assert(
+      fc.property(table, (counts) => {
+        const { ci } = tango({ ...counts, margin: 0.01, alpha: 0.05 })
+        expect(tangoScore(counts, ci[0])).toBeCloseTo(1.959963984540054, 5)
+        expect(tangoScore(counts, ci[1])).toBeCloseTo(-1.959963984540054, 5)
+      }),
+      { numRuns: 200, seed: 2 },
+    )
+  })
+})
+
+test('mcnemar without discordant rows, and one-sided', () => {
+  expect(mcnemar({ baseOnly: 0, candidateOnly: 0 })).toEqual({ exact: 1, midP: 1, chi2: 0, midPWorse: 1 })
+  expect(mcnemar({ baseOnly: 12, candidateOnly: 3 }).midPWorse).toBeCloseTo(0.02127075195312501 / 2, 12)
+  expect(mcnemar({ baseOnly: 3, candidateOnly: 12 }).midPWorse).toBeCloseTo(1 - 0.02127075195312501 / 2, 12)
+  expect(mcnemar({ baseOnly: 4, candidateOnly: 4 }).midP).toBe(1)
+})
+
+test('requiredN', () => {
+  expect(requiredN({ discordance: 0.02, margin: 0.01, alpha: 0.05, power: 0.8 })).toBe(1237)
+  expect(requiredN({ discordance: 0.05, margin: 0.01, alpha: 0.05 })).toBe(3092)
+  expect(requiredN({ discordance: 0, margin: 0.01, alpha: 0.05 })).toBe(268)
+  // 268 is exactly where Tango's bound crosses the margin when nothing changes.
+  const unchanged = (n: number) => tango({ baseOnly: 0, candidateOnly: 0, n, margin: 0.01, alpha: 0.05 }).lowerBound
+  expect(unchanged(268)).toBeGreaterThan(-0.01)
+  expect(unchanged(267)).toBeLessThan(-0.01)
+})

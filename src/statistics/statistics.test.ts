@@ -1,0 +1,286 @@
+import { describe, expect, test } from 'vitest'
+import {
+  allowedOvers,
+  benjaminiHochberg,
+  benjaminiYekutieli,
+  betaCdf,
+  betaQuantile,
+  binomialCdf,
+  binomialPmf,
+  binomialQuantile,
+  bootstrap,
+  chiSquareSurvival,
+  clopperPearson,
+  clusteredStandardError,
+  delongPaired,
+  earlyStopping,
+  eProcess,
+  holm,
+  maxT,
+  normalQuantile,
+  normalSurvival,
+  orderStatisticInterval,
+  pairedBootstrap,
+  randomSource,
+  upperProportion,
+  wilson,
+} from './index.ts'
+
+const close = (actual: readonly number[], expected: readonly number[], digits = 9) => {
+  expect(actual.length).toBe(expected.length)
+  for (const [i, value] of expected.entries()) expect(actual[i], `at ${i}`).toBeCloseTo(value, digits)
+}
+
+test('distribution functions equal scipy', () => {
+  expect(normalQuantile(0.95)).toBeCloseTo(1.6448536269514722, 12)
+  expect(normalSurvival(8) / 6.22096057427174e-16).toBeCloseTo(1, 10)
+  expect(betaCdf(0.97, 24000.5, 600.25) / 4.886562287312014e-8).toBeCloseTo(1, 9)
+  expect(betaQuantile(0.01, 9000, 1001)).toBeCloseTo(0.89281191347641, 11)
+  expect(binomialCdf(3, 15, 0.5)).toBeCloseTo(0.017578125, 12)
+  expect(binomialPmf(70, 1000, 0.06)).toBeCloseTo(0.021236661864721576, 12)
+  expect(chiSquareSurvival(5.4, 1)).toBeCloseTo(0.02013675155034633, 12)
+  expect(binomialQuantile(0.025, 100, 0.9)).toBe(84)
+})
+
+test('proportions', () => {
+  close(wilson({ successes: 8, n: 10 }), [0.49016247153664183, 0.9433178485456247])
+  close(clopperPearson({ successes: 8, n: 10 }), [0.4439045376923585, 0.9747892736731666])
+  expect(clopperPearson({ successes: 0, n: 0 })).toEqual([0, 1])
+  // Zero of n: the closed form 1 − α^(1/n).
+  expect(upperProportion({ successes: 0, n: 300 })).toBeCloseTo(1 - 0.05 ** (1 / 300), 12)
+  expect(upperProportion({ successes: 5, n: 5 })).toBe(1)
+})
+
+test('adjusted p-values equal statsmodels', () => {
+  const p = [0.001, 0.008, 0.012, 0.03, 0.04, 0.2, 0.6]
+  close(holm(p), [0.007, 0.048, 0.06, 0.12, 0.12, 0.4, 0.6], 12)
+  close(benjaminiHochberg(p), [0.007, 0.028, 0.028, 0.0525, 0.056, 0.23333333333333336, 0.6], 12)
+  close(benjaminiYekutieli(p), [0.01815, 0.0726, 0.0726, 0.136125, 0.1452, 0.605, 1], 12)
+  // Order must not matter, and BH must keep what its definition rejects (ranks, not positions of the sort).
+  close(
+    benjaminiHochberg([0.6, 0.04, 0.001, 0.2, 0.012, 0.03, 0.008]),
+    [0.6, 0.056, 0.007, 0.23333333333333336, 0.028, 0.0525, 0.028],
+    12,
+  )
+  expect(holm([])).toEqual([])
+})
+
+test('maxT equals the exact sign-flip p-value for one hypothesis, and controls several', () => {
+  const x = [0.02, -0.05, -0.11, 0.01, -0.07, -0.03, 0, -0.09, 0.04, -0.06]
+  const { adjusted } = maxT({ differences: x.map((value) => [value]), seed: 1, resamples: 20_000 })
+  // The exact two-sided sign-flip p-value is 0.07421875; the distribution is symmetric.
+  expect(Math.abs(adjusted[0]! - 0.07421875 / 2)).toBeLessThan(4 * Math.sqrt((0.037 * 0.963) / 20_000))
+  const random = randomSource(3)
+  let alarms = 0
+  for (let run = 0; run < 200; run++) {
+    const rows = Array.from({ length: 60 }, () =>
+      Array.from({ length: 8 }, (_, j) => (random.uniform() < 0.5 ? Number.NaN : (random.below(3) - 1) * (j + 1))),
+    )
+    if (Math.min(...maxT({ differences: rows, seed: run, resamples: 200 }).adjusted) <= 0.05) alarms++
+  }
+  expect(alarms).toBeLessThanOrEqual(20)
+  expect(
+    maxT({
+      differences: [
+        [0, -1],
+        [0, -1],
+        [0, -1],
+        [0, -1],
+        [0, -1],
+        [0, -1],
+      ],
+      seed: 0,
+    }).adjusted[0],
+  ).toBe(1)
+})
+
+test('clustered standard error equals statsmodels', () => {
+  const d = [0, 0, -1, 0, 1, -1, -1, 0, 0, 0, 1, 0]
+  const result = clusteredStandardError(d, [0, 0, 0, 1, 1, 2, 2, 2, 3, 3, 3, 3])
+  expect(result.mean).toBeCloseTo(-0.08333333333333333, 12)
+  expect(result.standardError).toBeCloseTo(0.21672897964343382, 12)
+  expect(
+    clusteredStandardError(
+      d,
+      d.map((_, i) => i),
+    ).standardError,
+  ).toBeCloseTo(0.18477964855069542, 12)
+})
+
+describe('bootstrap', () => {
+  const x = [0.02, -0.05, -0.11, 0.01, -0.07, -0.03, 0, -0.09, 0.04, -0.06]
+  const zeros = x.map(() => 0)
+  test('BCa equals scipy within its resampling error', () => {
+    const result = pairedBootstrap({ base: zeros, candidate: x, seed: 1, resamples: 20_000 })
+    expect(result.estimate).toBeCloseTo(-0.034, 12)
+    // Means of ten two-digit numbers move in steps of 0.001.
+    expect(Math.abs(result.ci[0] - -0.064)).toBeLessThanOrEqual(0.0015)
+    expect(Math.abs(result.ci[1] - -0.005)).toBeLessThanOrEqual(0.0015)
+    expect(Math.abs(result.lowerBound - -0.059)).toBeLessThanOrEqual(0.0015)
+    expect(Math.abs(result.upperBound - -0.01)).toBeLessThanOrEqual(0.0015)
+  })
+  test('the same seed gives the same interval, another one does not', () => {
+    const run = (seed: number) =>
+      pairedBootstrap({ base: zeros, candidate: x.map((v, i) => v + i / 977), seed, resamples: 500 })
+    expect(run(7)).toEqual(run(7))
+    expect(run(8).ci).not.toEqual(run(7).ci)
+  })
+  test('clusters widen the interval', () => {
+    const d = Array.from({ length: 200 }, (_, i) => ((Math.floor(i / 20) * 7) % 5) - 2)
+    const base = d.map(() => 0)
+    const rows = pairedBootstrap({ base, candidate: d, seed: 1, resamples: 2000 })
+    const groups = pairedBootstrap({
+      base,
+      candidate: d,
+      clusters: d.map((_, i) => Math.floor(i / 20)),
+      seed: 1,
+      resamples: 2000,
+    })
+    expect(groups.units).toBe(10)
+    expect(groups.standardError).toBeGreaterThan(3 * rows.standardError)
+    const expected = clusteredStandardError(
+      d,
+      d.map((_, i) => Math.floor(i / 20)),
+    ).standardError
+    expect(groups.standardError / expected).toBeGreaterThan(0.93)
+    expect(groups.standardError / expected).toBeLessThan(1.07)
+  })
+  test('covers the mean of a skewed law about as often as it says', () => {
+    const random = randomSource(11)
+    let covered = 0
+    for (let run = 0; run < 300; run++) {
+      const sample = Float64Array.from({ length: 60 }, () => -Math.log(1 - random.uniform()))
+      const { ci } = bootstrap({
+        rows: 60,
+        statistic: (rows) => rows.reduce((sum, row) => sum + sample[row]!, 0) / rows.length,
+        seed: run,
+        resamples: 600,
+        alpha: 0.1,
+      })
+      if (ci[0] <= 1 && 1 <= ci[1]) covered++
+    }
+    // 90 % asked; BCa undercovers a little at n = 60.
+    expect(covered / 300).toBeGreaterThan(0.84)
+    expect(covered / 300).toBeLessThan(0.95)
+  })
+  test('refuses what it cannot resample', () => {
+    expect(() => pairedBootstrap({ base: [], candidate: [], seed: 1 })).toThrow(/at least one row/)
+    expect(() => pairedBootstrap({ base: [1], candidate: [], seed: 1 })).toThrow(RangeError)
+  })
+})
+
+test('DeLong equals its definition', () => {
+  const a = [0.2, -0.3, 0.8, 1.4, 2.1, 1.1, 0.4, 0.2, 0.7, 1.6, 0.3, -1.2, -1, 1.6, 0.2, -1.7, -0.1, -1.2, -0.6, -0.5]
+  const b = [0, 0.5, 0.7, 0.8, 1.8, 1.5, -0.4, 0.3, -0.2, 0.9, -0.6, -0.7, -0.6, 0.8, -0.5, -1.3, -0.7, -1.5, -0.2, -1]
+  const result = delongPaired({ a, b, positive: a.map((_, i) => i < 8) })
+  expect(result.a).toBeCloseTo(0.75, 12)
+  expect(result.b).toBeCloseTo(0.859375, 12)
+  expect(result.standardError).toBeCloseTo(0.06792910643518178, 12)
+  expect(result.p).toBeCloseTo(0.10736848985624177, 12)
+  const same = delongPaired({ a, b: a, positive: a.map((_, i) => i < 8) })
+  expect(same).toMatchObject({ difference: 0, z: 0, p: 1, ci: [0, 0] })
+  expect(() => delongPaired({ a, b, positive: a.map(() => true) })).toThrow(/two rows of each kind/)
+})
+
+test('e-values equal the integral, and rarely alarm under the null however often one looks', () => {
+  expect(eProcess({ baseOnly: 12, candidateOnly: 3 })).toBeCloseTo(8.906456043956045, 9)
+  expect(eProcess({ baseOnly: 12, candidateOnly: 3, alternative: 'different' })).toBeCloseTo(4.501098901098902, 9)
+  expect(eProcess({ baseOnly: 3, candidateOnly: 12 })).toBeCloseTo(0.09574175824175825, 9)
+  expect(eProcess({ baseOnly: 40, candidateOnly: 20 })).toBeCloseTo(8.973250647158206, 9)
+  expect(eProcess({ baseOnly: 0, candidateOnly: 0 })).toBeCloseTo(1, 12)
+  expect(eProcess({ differences: [0.2, -0.1, 0.4, 0, 0.3, 1, -0.5], bound: 1 })).toBeCloseTo(1.5794680365145208, 9)
+  expect(eProcess({ differences: [], bound: 1 })).toBe(1)
+  expect(() => eProcess({ differences: [2], bound: 1 })).toThrow(/row 0/)
+  expect(() => eProcess({ differences: [Number.NaN], bound: 1 })).toThrow(/NaN/)
+  const random = randomSource(5)
+  let alarms = 0
+  for (let run = 0; run < 400; run++) {
+    let b = 0
+    let c = 0
+    for (let pair = 0; pair < 200; pair++) {
+      if (random.uniform() < 0.5) b++
+      else c++
+      if (eProcess({ baseOnly: b, candidateOnly: c }) >= 20) {
+        alarms++
+        break
+      }
+    }
+  }
+  // At most 5 % of 400, three standard deviations allowed.
+  expect(alarms).toBeLessThanOrEqual(33)
+})
+
+test('interval of a percentile from order statistics', () => {
+  const values = Array.from({ length: 100 }, (_, i) => 100 - i)
+  expect(orderStatisticInterval({ values, percentile: 0.9 })).toEqual({ value: 90, ci: [84, 96] })
+  expect(orderStatisticInterval({ values: [5, 1], percentile: 0.99 })).toEqual({ value: 5, ci: [5, null] })
+  expect(() => orderStatisticInterval({ values: [], percentile: 0.5 })).toThrow(RangeError)
+})
+
+describe('LoadGen early stopping', () => {
+  // Required queries by percentile and overs, equal to the C++ of LoadGen.
+  const required: Record<string, readonly (readonly [number, number])[]> = {
+    '0.9': [
+      [0, 44],
+      [1, 64],
+      [2, 81],
+      [3, 97],
+      [5, 127],
+      [10, 197],
+      [50, 681],
+      [100, 1246],
+    ],
+    '0.95': [
+      [0, 90],
+      [1, 130],
+      [2, 165],
+      [3, 198],
+      [5, 259],
+      [10, 398],
+      [50, 1372],
+      [100, 2504],
+    ],
+    '0.97': [
+      [0, 152],
+      [1, 219],
+      [2, 277],
+      [3, 332],
+      [5, 433],
+      [10, 667],
+      [50, 2293],
+      [100, 4182],
+    ],
+    '0.99': [
+      [0, 459],
+      [1, 662],
+      [2, 838],
+      [3, 1001],
+      [5, 1307],
+      [10, 2010],
+      [50, 6898],
+      [100, 12571],
+    ],
+    '0.999': [
+      [0, 4603],
+      [1, 6636],
+      [2, 8403],
+      [3, 10042],
+      [5, 13105],
+      [10, 20140],
+      [50, 69058],
+      [100, 125826],
+    ],
+  }
+  test.each(Object.entries(required))('percentile %s', (percentile, pairs) => {
+    for (const [overs, n] of pairs)
+      expect(earlyStopping({ percentile: Number(percentile), confidence: 0.99, overs }), `${overs} over`).toBe(n)
+  })
+  test('the overs that a number of queries allows', () => {
+    const at = (n: number, percentile: number) => allowedOvers({ n, percentile, confidence: 0.99 })
+    expect([at(1000, 0.9), at(10_000, 0.9), at(24_576, 0.9), at(10_000, 0.99)]).toEqual([78, 930, 2348, 77])
+    expect(at(43, 0.9)).toBe(null)
+    expect(at(44, 0.9)).toBe(0)
+    // Thousands of overs must not collapse.
+    expect(at(100_000, 0.9)).toBeGreaterThan(9700)
+  })
+})
