@@ -1,0 +1,29 @@
+import fc from 'fast-check'
+import { expect, test } from 'vitest'
+import { paretoFront } from './front.ts'
+
+test('the front keeps what nothing beats', () => {
+  const points = [
+    { id: 'slow small', x: 9, y: 1 },
+    { id: 'fast large', x: 1, y: 9 },
+    { id: 'middle', x: 5, y: 5 },
+    { id: 'beaten', x: 6, y: 6 },
+    { id: 'equal latency, larger', x: 1, y: 10 },
+  ]
+  expect([...paretoFront(points)]).toEqual(['fast large', 'middle', 'slow small'])
+})
+
+test('no point off the front is unbeaten, none on it is beaten', () => {
+  const point = fc.record({ x: fc.integer({ min: 0, max: 9 }), y: fc.integer({ min: 0, max: 9 }) })
+  fc.assert(
+    fc.property(fc.array(point, { minLength: 1, maxLength: 20 }), (raw) => {
+      const points = raw.map((p, i) => ({ ...p, id: String(i) }))
+      const front = paretoFront(points)
+      const beaten = (a: (typeof points)[number]) =>
+        points.some((b) => b.x <= a.x && b.y <= a.y && (b.x < a.x || b.y < a.y))
+      for (const p of points) if (front.has(p.id)) expect(beaten(p)).toBe(false)
+      for (const p of points)
+        if (!front.has(p.id)) expect(beaten(p) || points.some((q) => q !== p && q.x === p.x && q.y === p.y)).toBe(true)
+    }),
+  )
+})

@@ -1,0 +1,19 @@
+/** A point of the plane in which smaller is better both ways. */
+export interface Point {
+  readonly id: string
+  readonly x: number
+  readonly y: number
+}
+
+/** The ids that no other point beats in one direction without being worse in the other. */
+export function paretoFront(points: readonly Point[]): ReadonlySet<string> {
+  const sorted = [...points].sort((a, b) => a.x - b.x || a.y - b.y)
+  const front = new Set<string>()
+  let least = Number.POSITIVE_INFINITY
+  for (const point of sorted) {
+    if (point.y >= least) continue
+    least = point.y
+    front.add(point.id)
+  }
+  return front
+}

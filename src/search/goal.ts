@@ -1,0 +1,54 @@
+import { UserError } from '../platform/index.ts'
+import type { CandidateResult } from '../report/index.ts'
+
+export type GoalName = 'latency' | 'size' | 'memory' | 'cost'
+
+/** What is minimised, and what must hold in any case. */
+export interface Goal {
+  readonly name: GoalName
+  readonly maxBytes?: number
+  readonly maxP99Ms?: number
+  readonly maxRssBytes?: number
+}
+
+/** What a goal needs to know of a candidate; null where it was not measured. */
+export type Measured = Pick<CandidateResult, 'bytes' | 'p50Ms' | 'peakRssBytes' | 'ratio'> & {
+  readonly p99Ms: number | null
+}
+
+/**
+ * The figure that the goal minimises: median latency for `latency` and `cost` (on a machine that is paid by the hour
+ * the price of an answer is proportional to it), bytes for `size`, peak memory for `memory`.
+ */
+export function figureOf(goal: Goal, candidate: Measured): number | null {
+  switch (goal.name) {
+    case 'latency':
+    case 'cost':
+      // The ratio was taken side by side with the original, the absolute time was not.
+      return candidate.ratio?.median ?? candidate.p50Ms
+    case 'size':
+      return candidate.bytes
+    case 'memory':
+      return candidate.peakRssBytes
+  }
+}
+
+/** Why the candidate breaks a limit of the goal, or null. */
+export function brokenLimit(goal: Goal, candidate: Measured): string | null {
+  const checks: readonly (readonly [number | undefined, number | null, string])[] = [
+    [goal.maxBytes, candidate.bytes, 'bytes'],
+    [goal.maxP99Ms, candidate.p99Ms, 'ms at p99'],
+    [goal.maxRssBytes, candidate.peakRssBytes, 'bytes of memory'],
+  ]
+  for (const [limit, value, unit] of checks) {
+    if (limit === undefined) continue
+    if (value === null) return `its ${unit} could not be measured, and a limit of ${limit} was asked for`
+    if (value > limit) return `${Math.round(value * 100) / 100} ${unit}, the limit is ${limit}`
+  }
+  return null
+}
+
+export function goalOf(name: string): GoalName {
+  if (name === 'latency' || name === 'size' || name === 'memory' || name === 'cost') return name
+  throw new UserError('bad-argument', `there is no goal "${name}"`, { hint: 'goals: latency, size, memory, cost' })
+}
