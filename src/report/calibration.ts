@@ -8,8 +8,8 @@ export const calibration = report('calibration', {
   method: calibrationMethod,
   samples: integer,
   dataDigest: text,
-  /** By value name, in real units. */
-  ranges: record(object({ min: number, max: number })),
+  /** By value name, in real units; `elements` of one row, where rows differ the mean. */
+  ranges: record(object({ min: number, max: number, elements: optional(number) })),
   unseen: list(object({ name: text, reason: text })),
 })
 export type CalibrationReport = Infer<typeof calibration>

@@ -4,6 +4,9 @@ import { type Infer, integer, json, list, nullable, number, object, optional, re
 export const refusal = object({ node: text, reason: text })
 export type Refusal = Infer<typeof refusal>
 
+/** Operator counts by bare name. */
+export const counts = record(integer)
+
 /** Size of a model before or after: `bytes` of the encoded model with its external data. */
 export const modelSize = object({ nodes: integer, bytes: integer, digest: text })
 export type ModelSize = Infer<typeof modelSize>
@@ -16,6 +19,8 @@ export const passRun = object({
   options: optional(json),
   /** Things that were changed and are worth saying, such as initializers that were listed as inputs. */
   notes: optional(list(text)),
+  /** Kernels that a quantization means to get from the runtime, by bare operator name. */
+  planned: optional(counts),
 })
 export type PassRun = Infer<typeof passRun>
 
@@ -41,6 +46,3 @@ export const rewrite = report('rewrite', {
   warnings: optional(list(text)),
 })
 export type RewriteReport = Infer<typeof rewrite>
-
-/** Operator counts by bare name. */
-export const counts = record(integer)
