@@ -1,3 +1,6 @@
-export type { InputWish } from './assign-roles.ts'
+export { type InputWish, looksLikeState } from './assign-roles.ts'
 export * from './dataset.ts'
-export * from './open-dataset.ts'
+export { type MemoryDatasetOptions, memoryDataset } from './memory-dataset.ts'
+export { type OpenDatasetOptions, openDataset } from './open-dataset.ts'
+export * from './split-rows.ts'
+export { subset } from './subset.ts'

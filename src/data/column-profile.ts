@@ -1,0 +1,99 @@
+import { type DType, elementCount, type NumericArray } from '../ir/index.ts'
+import type { Cell, TableColumn } from './table.ts'
+
+/** A value of a text format: a scalar, null where it is missing, or nested arrays of equal lengths. */
+export type TextValue = string | number | bigint | boolean | null | undefined | readonly TextValue[] | ArrayBufferView
+
+type Kind = 'bool' | 'int32' | 'int64' | 'float64' | 'string'
+
+/** What one column of a text format turned out to hold, row by row. */
+export interface ColumnProfile {
+  kind: Kind | null
+  shape: (number | null)[] | null
+  ranksDiffer: boolean
+  missing: number
+}
+
+export const newProfile = (): ColumnProfile => ({ kind: null, shape: null, ranksDiffer: false, missing: 0 })
+
+const kindOf = (value: string | number | bigint | boolean): Kind => {
+  if (typeof value === 'boolean') return 'bool'
+  if (typeof value === 'string') return 'string'
+  if (typeof value === 'bigint') return value >= -(2n ** 31n) && value < 2n ** 31n ? 'int32' : 'int64'
+  if (!Number.isSafeInteger(value)) return 'float64'
+  return value === (value | 0) ? 'int32' : 'int64'
+}
+
+const WIDTH: Readonly<Record<Kind, number>> = { bool: 0, int32: 1, int64: 2, float64: 3, string: 4 }
+
+/** The narrowest kind that holds both; a bool among numbers, or text among anything, makes text. */
+function widest(a: Kind | null, b: Kind): Kind {
+  if (a === null || a === b) return b
+  if (a === 'bool' || b === 'bool') return 'string'
+  return WIDTH[a] > WIDTH[b] ? a : b
+}
+
+/** Shape of nested arrays; null where lengths differ within one value. */
+export function shapeOf(value: TextValue): readonly number[] | null {
+  if (ArrayBuffer.isView(value)) return [(value as unknown as NumericArray).length]
+  if (!Array.isArray(value)) return []
+  if (value.length === 0) return [0]
+  const inner = shapeOf(value[0])
+  if (!inner) return null
+  for (const item of value) {
+    const shape = shapeOf(item)
+    if (!shape || shape.length !== inner.length || shape.some((dim, axis) => dim !== inner[axis])) return null
+  }
+  return [value.length, ...inner]
+}
+
+export function* leaves(value: TextValue): Generator<string | number | bigint | boolean | null> {
+  if (ArrayBuffer.isView(value)) yield* value as unknown as Iterable<number | bigint>
+  else if (Array.isArray(value)) for (const item of value) yield* leaves(item)
+  else yield (value ?? null) as string | number | bigint | boolean | null
+}
+
+/** Takes one row's value into account; false where it is a ragged array. */
+export function addToProfile(profile: ColumnProfile, value: TextValue): boolean {
+  if (value === null || value === undefined) {
+    profile.missing++
+    return true
+  }
+  const shape = shapeOf(value)
+  if (!shape) return false
+  for (const leaf of leaves(value)) {
+    if (leaf === null) profile.kind = widest(profile.kind, profile.kind === 'string' ? 'string' : 'float64')
+    else profile.kind = widest(profile.kind, kindOf(leaf))
+  }
+  if (!profile.shape) profile.shape = [...shape]
+  else if (profile.shape.length !== shape.length) profile.ranksDiffer = true
+  else profile.shape = profile.shape.map((dim, axis) => (dim === shape[axis] ? dim : null))
+  return true
+}
+
+/** The column that a profile describes; a missing number is NaN and so makes a column of numbers float64. */
+export function profiledColumn(name: string, profile: ColumnProfile): TableColumn {
+  const kind = profile.kind ?? 'float64'
+  const dtype: DType = profile.missing > 0 && kind !== 'string' ? (kind === 'bool' ? 'string' : 'float64') : kind
+  return { name, dtype, rowShape: profile.shape ?? [] }
+}
+
+/** One row's value as a cell of the column's type. */
+export function toCell(value: TextValue, column: TableColumn): Cell {
+  const missing = value === null || value === undefined
+  const dims = missing ? column.rowShape.map((dim) => dim ?? 0) : shapeOf(value)!
+  const count = elementCount(dims)
+  if (column.dtype === 'string') {
+    const data = missing ? new Array<string>(count).fill('') : Array.from(leaves(value), (leaf) => String(leaf ?? ''))
+    return { dims, data }
+  }
+  if (column.dtype === 'int64') return { dims, data: BigInt64Array.from(leaves(value), (leaf) => BigInt(leaf!)) }
+  const Type = column.dtype === 'float64' ? Float64Array : column.dtype === 'int32' ? Int32Array : Uint8Array
+  const data = new Type(count)
+  if (missing) data.fill(Number.NaN)
+  else {
+    let at = 0
+    for (const leaf of leaves(value)) data[at++] = leaf === null ? Number.NaN : Number(leaf)
+  }
+  return { dims, data }
+}

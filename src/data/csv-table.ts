@@ -1,0 +1,147 @@
+import { UserError } from '../platform/index.ts'
+import type { TextValue } from './column-profile.ts'
+import type { Table } from './table.ts'
+import { readText, type TextRow, textTable } from './text-table.ts'
+
+/**
+ * Records of delimited text: quoted fields may hold delimiters, line breaks and doubled quotes; lines end in LF or
+ * CRLF. Source: RFC 4180.
+ */
+export async function* csvRecords(
+  chunks: AsyncIterable<string>,
+  delimiter: string,
+  path: string,
+): AsyncGenerator<{ fields: string[]; line: number }> {
+  let fields: string[] = []
+  let field = ''
+  let state: 'start' | 'plain' | 'quoted' | 'after-quote' = 'start'
+  let line = 1
+  let startLine = 1
+  const endField = () => {
+    fields.push(field)
+    field = ''
+    state = 'start'
+  }
+  for await (const text of chunks) {
+    for (let at = 0; at < text.length; at++) {
+      const char = text[at]!
+      if (state === 'quoted') {
+        const end = text.indexOf('"', at)
+        const piece = text.slice(at, end < 0 ? text.length : end)
+        for (const c of piece) if (c === '\n') line++
+        field += piece
+        at = end < 0 ? text.length : end
+        if (end >= 0) state = 'after-quote'
+      } else if (char === '"' && state === 'after-quote') {
+        field += '"'
+        state = 'quoted'
+      } else if (char === '"' && state === 'start') {
+        state = 'quoted'
+      } else if (char === delimiter) {
+        endField()
+      } else if (char === '\n') {
+        if (state !== 'after-quote' && field.endsWith('\r')) field = field.slice(0, -1)
+        const blank = fields.length === 0 && field === '' && state === 'start'
+        endField()
+        if (!blank) yield { fields, line: startLine }
+        fields = []
+        startLine = ++line
+      } else if (state === 'after-quote') {
+        if (char !== '\r')
+          throw new UserError('bad-data', `Line ${line} of "${path}" has text after a closing quote.`, {
+            where: `"${path}", line ${line}`,
+            hint: 'A quote inside a quoted field is written twice: "".',
+          })
+      } else {
+        state = 'plain'
+        field += char
+      }
+    }
+  }
+  if (state === 'quoted')
+    throw new UserError(
+      'bad-data',
+      `A quoted field that begins in or after line ${startLine} of "${path}" never ends.`,
+      {
+        where: `"${path}", line ${startLine}`,
+        hint: 'Close the quote; a quote inside a quoted field is written twice.',
+      },
+    )
+  if (fields.length > 0 || field !== '' || state !== 'start') {
+    if (field.endsWith('\r')) field = field.slice(0, -1)
+    endField()
+    yield { fields, line: startLine }
+  }
+}
+
+/** Opens a CSV file with a header (`.tsv` with a tab): numbers, true/false and text are told apart by column. */
+export function openCsv(path: string): Promise<Table> {
+  const delimiter = path.toLowerCase().endsWith('.tsv') ? '\t' : ','
+  return textTable(path, (wanted) => csvRows(path, delimiter, wanted))
+}
+
+async function* csvRows(
+  path: string,
+  delimiter: string,
+  wanted: (row: number) => boolean,
+): AsyncGenerator<TextRow | null> {
+  let header: string[] | undefined
+  let row = 0
+  for await (const { fields, line } of csvRecords(readText(path), delimiter, path)) {
+    const where = `"${path}", line ${line}`
+    if (!header) {
+      header = checkHeader(fields, path, where)
+      continue
+    }
+    if (fields.length !== header.length)
+      throw new UserError(
+        'bad-data',
+        `Line ${line} of "${path}" has ${fields.length} fields, its header ${header.length}.`,
+        {
+          where,
+          hint: 'Quote fields that hold the delimiter, and give every line one field a column.',
+        },
+      )
+    if (wanted(row++))
+      yield {
+        where,
+        values: Object.fromEntries(header.map((name, i) => [name, csvValue(fields[i]!)])),
+        texts: Object.fromEntries(header.map((name, i) => [name, fields[i]!])),
+      }
+    else yield null
+  }
+}
+
+function checkHeader(fields: string[], path: string, where: string): string[] {
+  const names = fields.map((name) => name.trim())
+  const twice = names.find((name, i) => names.indexOf(name) !== i)
+  if (twice !== undefined)
+    throw new UserError('bad-data', `The column "${twice}" appears twice in the header of "${path}".`, {
+      where,
+      hint: 'The first line names the columns, each once.',
+    })
+  if (names.every((name) => name !== '' && Number.isFinite(Number(name))))
+    throw new UserError('bad-data', `"${path}" begins with numbers where its header should be.`, {
+      where,
+      hint: 'The first line names the columns, for example: x0,x1,label',
+    })
+  return names
+}
+
+const NUMBER = /^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$/
+const MISSING = new Set(['', 'nan', 'NaN', 'NA', 'null'])
+
+function csvValue(text: string): TextValue {
+  const value = text.trim()
+  if (MISSING.has(value)) return null
+  if (NUMBER.test(value)) {
+    const number = Number(value)
+    // A long id must not lose digits; a leading zero is a code, not a number.
+    if (/^[+-]?0\d/.test(value) || (/^[+-]?\d+$/.test(value) && !Number.isSafeInteger(number))) return text
+    return number
+  }
+  if (/^[+-]?inf(inity)?$/i.test(value)) return value.startsWith('-') ? -Infinity : Infinity
+  if (/^true$/i.test(value)) return true
+  if (/^false$/i.test(value)) return false
+  return text
+}

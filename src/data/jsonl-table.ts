@@ -1,0 +1,63 @@
+import { UserError } from '../platform/index.ts'
+import type { TextValue } from './column-profile.ts'
+import type { Table } from './table.ts'
+import { readText, type TextRow, textTable } from './text-table.ts'
+
+/** Opens a JSON Lines file: one object a line, tensors as nested arrays, empty lines ignored. */
+export function openJsonl(path: string): Promise<Table> {
+  return textTable(path, (wanted) => jsonRows(path, wanted))
+}
+
+async function* jsonRows(path: string, wanted: (row: number) => boolean): AsyncGenerator<TextRow | null> {
+  let row = 0
+  for await (const { line, number } of lines(path)) {
+    if (line.trim() === '') continue
+    if (wanted(row++)) yield { where: `"${path}", line ${number}`, values: parseRow(line, path, number) }
+    else yield null
+  }
+}
+
+async function* lines(path: string): AsyncGenerator<{ line: string; number: number }> {
+  let rest: string[] = []
+  let number = 0
+  for await (const text of readText(path)) {
+    const parts = text.split('\n')
+    if (parts.length === 1) {
+      rest.push(text)
+      continue
+    }
+    yield { line: rest.join('') + parts[0]!, number: ++number }
+    for (let i = 1; i < parts.length - 1; i++) yield { line: parts[i]!, number: ++number }
+    rest = [parts.at(-1)!]
+  }
+  yield { line: rest.join(''), number: ++number }
+}
+
+function parseRow(line: string, path: string, number: number): Readonly<Record<string, TextValue>> {
+  const where = `"${path}", line ${number}`
+  let value: unknown
+  try {
+    value = JSON.parse(line)
+  } catch (cause) {
+    throw new UserError('bad-data', `Line ${number} of "${path}" is not JSON: ${(cause as Error).message}`, {
+      where,
+      hint: 'Each line is one JSON object. NaN and comments are not JSON: write null for a missing number.',
+      cause,
+    })
+  }
+  if (typeof value !== 'object' || value === null || Array.isArray(value))
+    throw new UserError('bad-data', `Line ${number} of "${path}" is not a JSON object.`, {
+      where,
+      hint: 'Each line is one object, for example {"x": [0.1, 0.2], "label": 3}.',
+    })
+  for (const [name, field] of Object.entries(value))
+    if (hasObject(field))
+      throw new UserError('bad-data', `"${name}" in line ${number} of "${path}" holds an object.`, {
+        where,
+        hint: 'Fields are numbers, text, booleans, null, or nested arrays of them.',
+      })
+  return value as Record<string, TextValue>
+}
+
+const hasObject = (value: unknown): boolean =>
+  Array.isArray(value) ? value.some(hasObject) : typeof value === 'object' && value !== null

@@ -1,0 +1,138 @@
+import { arrayTypeOf, type DType, elementCount } from '../ir/index.ts'
+import { UserError } from '../platform/index.ts'
+import { type InputWish, LABEL_NAMES } from './assign-roles.ts'
+import { listNames } from './nearest-name.ts'
+import type { Row, Table, TableColumn } from './table.ts'
+
+export interface PackWishes {
+  readonly inputs?: readonly InputWish[]
+  readonly label?: string
+  readonly slices?: readonly string[]
+}
+
+const isNumber = ({ dtype, rowShape }: TableColumn) => rowShape.length === 0 && dtype !== 'string'
+
+/**
+ * Gathers columns of single numbers into the model's inputs: columns named `x0, x1, …`, `x_0, …`, `x.0, …` or `x[0], …`
+ * after an input `x`, in the order of their numbers; or, where the model has a single input of shape [n, k] and no
+ * column of its name, all columns of numbers that are no label, slice field or id, in the order of the file.
+ */
+export function packColumns(table: Table, wishes: PackWishes): Table {
+  let packed = table
+  for (const input of wishes.inputs ?? []) {
+    if (table.columns.some(({ name }) => name === input.name)) continue
+    const width = widthOf(input)
+    const numbered = numberedColumns(table, input.name)
+    const free =
+      numbered.length > 0
+        ? numbered
+        : wishes.inputs!.length === 1 && input.shape?.length === 2
+          ? freeColumns(table, wishes)
+          : []
+    if (free.length === 0) continue
+    if (width !== null && free.length !== width)
+      throw new UserError(
+        'bad-data',
+        `The model's input "${input.name}" takes ${width} numbers a row, but "${table.path}" has ${free.length} columns for it.`,
+        {
+          where: table.path,
+          hint: `These would be used: ${listNames(free.map(({ name }) => name))}. Name the label (--label) and slice fields (--slice), or take other columns out.`,
+        },
+      )
+    packed = pack(packed, input, free)
+  }
+  return packed
+}
+
+function widthOf({ shape }: InputWish): number | null {
+  const row = shape?.slice(1)
+  return row?.every((dim) => typeof dim === 'number') ? elementCount(row as number[]) : null
+}
+
+function numberedColumns(table: Table, input: string): readonly TableColumn[] {
+  const numbered = table.columns.flatMap((column) => {
+    if (!column.name.startsWith(input) || !isNumber(column)) return []
+    const number = /^(?:[_.]?(\d+)|\[(\d+)\])$/.exec(column.name.slice(input.length))
+    return number ? [{ column, at: Number(number[1] ?? number[2]) }] : []
+  })
+  return numbered.sort((a, b) => a.at - b.at).map(({ column }) => column)
+}
+
+function freeColumns(table: Table, wishes: PackWishes): readonly TableColumn[] {
+  const label = wishes.label ?? LABEL_NAMES.find((label) => table.columns.some(({ name }) => name === label))
+  const taken = new Set([label, 'id', 'ids', ...(wishes.slices ?? [])])
+  return table.columns.filter((column) => isNumber(column) && !taken.has(column.name))
+}
+
+function pack(table: Table, input: InputWish, sources: readonly TableColumn[]): Table {
+  const dtypes = new Set(sources.map(({ dtype }) => dtype))
+  const dtype: DType = dtypes.size === 1 ? sources[0]!.dtype : 'float64'
+  const names = sources.map(({ name }) => name)
+  const width = widthOf(input)
+  const rowShape = width === null ? [names.length] : (input.shape!.slice(1) as number[])
+  const gather = (row: Row): Row => {
+    const data = new (arrayTypeOf(dtype))(names.length)
+    // Every source is a number or, where they differ, is read as one.
+    for (const [i, name] of names.entries()) {
+      const value = row.cells[name]!.data[0]!
+      ;(data as Float64Array)[i] = (dtypes.size === 1 ? value : Number(value)) as number
+    }
+    return { index: row.index, cells: { ...row.cells, [input.name]: { dims: rowShape, data } } }
+  }
+  return {
+    ...table,
+    columns: [...table.columns.filter(({ name }) => !names.includes(name)), { name: input.name, dtype, rowShape }],
+    notes: [...table.notes, `"${input.name}" is made of the columns ${listNames(names)}, in this order.`],
+    async *scan(indices, asked, skip) {
+      const own = asked.filter((name) => name !== input.name)
+      if (own.length === asked.length) yield* table.scan(indices, asked, skip)
+      else
+        for await (const piece of table.scan(indices, [...own, ...names], skip))
+          yield piece.map((row) => only(gather(row), asked))
+    },
+    async *fingerprint() {
+      yield `${JSON.stringify({ pack: input.name, names, rowShape })}\n`
+      yield* table.fingerprint()
+    },
+  }
+}
+
+const only = (row: Row, names: readonly string[]): Row => ({
+  index: row.index,
+  cells: Object.fromEntries(names.map((name) => [name, row.cells[name]!])),
+})
+
+/** A table whose columns have other names: `rename` gives the new name by the old. */
+export function renameColumns(table: Table, rename: Readonly<Record<string, string>>): Table {
+  const names = [...table.columns, ...table.loose].map(({ name }) => name)
+  const unknown = Object.keys(rename).find((name) => !names.includes(name))
+  if (unknown !== undefined)
+    throw new UserError('bad-data', `"${table.path}" has no field "${unknown}" to rename.`, {
+      where: table.path,
+      hint: `It has ${listNames(names)}.`,
+    })
+  const to = (name: string) => rename[name] ?? name
+  const old = new Map(names.map((name) => [to(name), name]))
+  if (old.size < names.length)
+    throw new UserError('bad-data', `After renaming, two fields of "${table.path}" have the same name.`, {
+      where: table.path,
+      hint: `It has ${listNames(names)}.`,
+    })
+  return {
+    ...table,
+    columns: table.columns.map((column) => ({ ...column, name: to(column.name) })),
+    loose: table.loose.map((array) => ({ ...array, name: to(array.name) })),
+    async *scan(indices, asked, skip) {
+      const originals = asked.map((name) => old.get(name) ?? name)
+      for await (const piece of table.scan(indices, originals, skip))
+        yield piece.map(({ index, cells }) => ({
+          index,
+          cells: Object.fromEntries(Object.entries(cells).map(([name, cell]) => [to(name), cell])),
+        }))
+    },
+    async *fingerprint() {
+      yield `${JSON.stringify({ rename })}\n`
+      yield* table.fingerprint()
+    },
+  }
+}

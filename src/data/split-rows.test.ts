@@ -1,0 +1,116 @@
+import * as fc from 'fast-check'
+import { describe, expect, test } from 'vitest'
+import { type Column, memoryDataset, type Rows, sampleRows, splitRows, subset, takeRows } from './index.ts'
+
+describe('splitRows', () => {
+  test('the three parts hold every row once, and the same seed gives the same parts', () => {
+    fc.assert(
+      fc.property(
+        fc.integer({ min: 0, max: 300 }),
+        fc.integer(),
+        fc.integer({ min: 1, max: 5 }),
+        (rows, seed, labels) => {
+          for (const stratify of [undefined, Array.from({ length: rows }, (_, i) => (i * 7) % labels)]) {
+            const options = stratify ? { stratify } : {}
+            const { calibrate, select, prove } = splitRows(rows, seed, options)
+            expect([...calibrate, ...select, ...prove].sort((a, b) => a - b)).toEqual(
+              Array.from({ length: rows }, (_, i) => i),
+            )
+            expect(calibrate.length).toBe(Math.floor(rows * 0.2))
+            expect(select.length).toBe(Math.floor(rows * 0.3))
+            expect(splitRows(rows, seed, options)).toEqual({ calibrate, select, prove })
+          }
+        },
+      ),
+    )
+  })
+
+  test('another seed gives other parts', () => {
+    expect(splitRows(100, 1)).not.toEqual(splitRows(100, 2))
+  })
+
+  test('stratified: every part has its share of every label, to within two rows', () => {
+    const labels = Array.from({ length: 1000 }, (_, i) => (i < 900 ? 'often' : i < 990 ? 'rare' : 'hardly'))
+    for (let seed = 0; seed < 20; seed++) {
+      const parts = splitRows(1000, seed, { stratify: labels })
+      for (const [part, share] of [
+        [parts.calibrate, 0.2],
+        [parts.select, 0.3],
+        [parts.prove, 0.5],
+      ] as const)
+        for (const [label, count] of [
+          ['often', 900],
+          ['rare', 90],
+          ['hardly', 10],
+        ] as const)
+          expect(Math.abs(part.filter((row) => labels[row] === label).length - share * count)).toBeLessThanOrEqual(2)
+    }
+  })
+
+  test('rows are chosen evenly: each of 10 is in a sample of 3 in about 3 of 10 seeds', () => {
+    const counts = new Array<number>(10).fill(0)
+    for (let seed = 0; seed < 2000; seed++) for (const row of sampleRows(10, 3, seed)) counts[row]!++
+    // 600 expected, standard deviation √(2000 · 0.3 · 0.7) ≈ 20.5; five of them.
+    for (const count of counts) expect(Math.abs(count - 600)).toBeLessThan(103)
+  })
+
+  test('shares that cannot be', () => {
+    expect(() => splitRows(10, 0, { shares: [-1, 1, 1] })).toThrow(/cannot split rows/)
+  })
+})
+
+const columns: Record<string, Column> = {
+  x: { dtype: 'float32', dims: [5, 2], data: Float32Array.from({ length: 10 }, (_, i) => i) },
+  label: { dtype: 'string', dims: [5], data: ['a', 'b', 'c', 'd', 'e'] },
+}
+
+async function all(read: AsyncIterable<Rows>): Promise<Rows[]> {
+  const batches: Rows[] = []
+  for await (const rows of read) batches.push(rows)
+  return batches
+}
+
+describe('memoryDataset and subset', () => {
+  test('rows, roles and digest', async () => {
+    const dataset = await memoryDataset(columns)
+    expect(dataset.fields.map(({ name, role }) => [name, role])).toEqual([
+      ['x', 'input'],
+      ['label', 'label'],
+    ])
+    const batches = await all(dataset.read({ batch: 4 }))
+    expect(batches.map(({ indices }) => indices)).toEqual([[0, 1, 2, 3], [4]])
+    expect(batches[1]!.columns.x!.data).toEqual(Float32Array.of(8, 9))
+    const changed = {
+      ...columns,
+      x: { ...columns.x!, data: Float32Array.from({ length: 10 }, (_, i) => i + (i === 7 ? 1 : 0)) },
+    }
+    expect(await (await memoryDataset(changed)).digest()).not.toBe(await dataset.digest())
+    expect(await (await memoryDataset(columns)).digest()).toBe(await dataset.digest())
+  })
+
+  test('a view numbers its own rows and reads only those', async () => {
+    const dataset = await memoryDataset(columns)
+    const view = subset(dataset, [4, 1, 1])
+    expect(view.rows).toBe(3)
+    const batches = await all(view.read({ batch: 2 }))
+    expect(batches.map(({ indices }) => indices)).toEqual([[0, 1], [2]])
+    expect(batches[0]!.columns.label!.data).toEqual(['e', 'b'])
+    expect((await all(view.read({ indices: [2, 0] })))[0]!.columns.label!.data).toEqual(['b', 'e'])
+    expect((await all(subset(view, [0]).read()))[0]!.columns.x!.data).toEqual(Float32Array.of(8, 9))
+    expect(await view.digest()).not.toBe(await subset(dataset, [4, 1]).digest())
+    await expect(all(view.read({ indices: [3] }))).rejects.toThrow(/Row 3 does not exist/)
+    expect(() => subset(dataset, [5])).toThrow(/Row 5 does not exist/)
+  })
+
+  test('fewer rows than asked', async () => {
+    const dataset = await memoryDataset(columns)
+    expect(takeRows(dataset, 5)).toEqual([0, 1, 2, 3, 4])
+    expect(() => takeRows(dataset, 6)).toThrow(/has 5 rows, but 6 were asked for/)
+  })
+
+  test('columns of different lengths', async () => {
+    await expect(
+      memoryDataset({ ...columns, z: { dtype: 'int8', dims: [4], data: new Int8Array(4) } }),
+    ).rejects.toThrow(/"z" has 4 rows, but "x" has 5/)
+  })
+})

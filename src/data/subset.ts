@@ -1,0 +1,54 @@
+import { sha256Stream, UserError } from '../platform/index.ts'
+import type { Dataset, Rows } from './dataset.ts'
+
+/**
+ * The rows at `indices` of a data set, as a data set of its own: row i of the view is row `indices[i]` of the whole.
+ * Nothing is read; notes and skipped rows are the whole set's.
+ */
+export function subset(dataset: Dataset, indices: readonly number[]): Dataset {
+  const outside = indices.find((index) => !Number.isInteger(index) || index < 0 || index >= dataset.rows)
+  if (outside !== undefined)
+    throw new UserError('bad-argument', `Row ${outside} does not exist: "${dataset.path}" has ${dataset.rows} rows.`, {
+      where: dataset.path,
+    })
+  let digest: Promise<string> | undefined
+  return {
+    path: dataset.path,
+    fields: dataset.fields,
+    rows: indices.length,
+    constants: dataset.constants,
+    domains: dataset.domains,
+    ...(dataset.classNames ? { classNames: dataset.classNames } : {}),
+    get notes() {
+      return dataset.notes
+    },
+    get skipped() {
+      return dataset.skipped
+    },
+    digest: () => (digest ??= dataset.digest().then((whole) => sha256Stream(chunks(whole, indices)))),
+    async *read({ indices: asked, batch } = {}) {
+      const chosen = asked ?? indices.map((_, i) => i)
+      const bad = chosen.find((index) => !Number.isInteger(index) || index < 0 || index >= indices.length)
+      if (bad !== undefined)
+        throw new UserError('bad-argument', `Row ${bad} does not exist: this part has ${indices.length} rows.`, {
+          where: dataset.path,
+        })
+      const whole = chosen.map((index) => indices[index]!)
+      // A skipped row makes the place in the batch differ from the place in the request: walk both in step.
+      let next = 0
+      for await (const rows of dataset.read({ indices: whole, ...(batch === undefined ? {} : { batch }) })) {
+        const own: number[] = []
+        for (const index of rows.indices) {
+          while (whole[next] !== index) next++
+          own.push(chosen[next++]!)
+        }
+        yield { ...rows, indices: own } satisfies Rows
+      }
+    },
+  }
+}
+
+async function* chunks(whole: string, indices: readonly number[]): AsyncGenerator<string> {
+  yield `${whole}\n`
+  for (let from = 0; from < indices.length; from += 4096) yield `${indices.slice(from, from + 4096).join(',')},`
+}

@@ -1,0 +1,165 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { parquetWriteBuffer } from 'hyparquet-writer'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { type Dataset, openDataset, type Rows } from './index.ts'
+
+let folder = ''
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'whetstone-text-'))
+})
+afterAll(() => rm(folder, { recursive: true }))
+
+async function write(name: string, content: string | Uint8Array): Promise<string> {
+  const file = join(folder, name)
+  await writeFile(file, content)
+  return file
+}
+
+async function all(dataset: Dataset, options?: Parameters<Dataset['read']>[0]): Promise<Rows[]> {
+  const batches: Rows[] = []
+  for await (const rows of dataset.read(options)) batches.push(rows)
+  return batches
+}
+
+const values = (batches: readonly Rows[], name: string) =>
+  batches.flatMap((rows) => Array.from(rows.columns[name]!.data as Iterable<number | bigint | string>))
+
+const x2 = [{ name: 'x', dtype: 'float32', shape: ['n', 2] }] as const
+const x22 = [{ name: 'x', dtype: 'float32', shape: [1, 2, 2] }] as const
+
+describe('jsonl', () => {
+  test('tensors, labels and slice fields', async () => {
+    const file = await write(
+      'a.jsonl',
+      '{"x":[[1,2],[3,4]],"label":1,"city":"Bonn"}\r\n\n{"x":[[5,6],[7,8.5]],"label":0,"city":"Köln"}',
+    )
+    const dataset = await openDataset(file, { inputs: x22 })
+    expect(dataset.rows).toBe(2)
+    const batches = await all(dataset)
+    expect(batches[0]!.columns.x).toEqual({
+      dtype: 'float32',
+      dims: [2, 2, 2],
+      data: Float32Array.of(1, 2, 3, 4, 5, 6, 7, 8.5),
+    })
+    expect(batches[0]!.columns.label).toEqual({ dtype: 'int32', dims: [2], data: Int32Array.of(1, 0) })
+    expect(values(batches, 'city')).toEqual(['Bonn', 'Köln'])
+  })
+
+  test('only rows of equal shape share a batch, in the order of the file', async () => {
+    const file = await write('b.jsonl', '{"x":[1,2]}\n{"x":[3,4]}\n{"x":[5]}\n{"x":[6]}\n{"x":[7,8]}\n')
+    const dataset = await openDataset(file, { inputs: [{ name: 'x', dtype: 'int64', shape: ['n', 'time'] }] })
+    expect(dataset.fields[0]!.rowShape).toEqual([null])
+    const batches = await all(dataset)
+    expect(batches.map(({ indices }) => indices)).toEqual([[0, 1], [2, 3], [4]])
+    expect(batches[1]!.columns.x!.data).toEqual(BigInt64Array.of(5n, 6n))
+    expect((await all(dataset, { indices: [4, 0, 2] })).map(({ indices }) => indices)).toEqual([[4, 0], [2]])
+    const fixed = await openDataset(file, { inputs: [{ name: 'x', dtype: 'int64', shape: ['n', 2] }] })
+    await expect(all(fixed)).rejects.toThrow(/Row 2 .* has shape \[1\] in "x", but the model takes \[n,2\]/)
+  })
+
+  test('a missing number is NaN, counted in a note; class names turn names into numbers', async () => {
+    const file = await write('c.jsonl', '{"x":[1,null],"label":"dog"}\n{"x":[3,4],"label":"cat"}\n')
+    const dataset = await openDataset(file, { inputs: x2, classNames: ['cat', 'dog'] })
+    const batches = await all(dataset)
+    expect(values(batches, 'x')).toEqual([1, Number.NaN, 3, 4])
+    expect(batches[0]!.columns.label).toEqual({ dtype: 'int64', dims: [2], data: BigInt64Array.of(1n, 0n) })
+    expect(dataset.notes.join()).toContain('"x" is NaN or infinite in 1 row read so far (row 0)')
+    await expect(all(await openDataset(file, { classNames: ['cat'] }))).rejects.toThrow(/label "dog" of row 0/)
+  })
+
+  test.each([
+    ['{"x":[1,2]}\n{"x":[1,\n', /Line 2 of .* is not JSON/],
+    ['[1,2]\n', /not a JSON object/],
+    ['{"x":[[1],[2,3]]}\n', /uneven lengths/],
+    ['{"x":1}\n{"x":[1]}\n', /a number in some rows and an array in others/],
+    ['{"x":{"y":1}}\n', /holds an object/],
+    ['\n', /has no rows/],
+    ['{"x":["a","b"]}', /is string, but the model's input takes float32/],
+    ['{"y":[1,2]}', /input "x" is not in/],
+  ])('refused: %j', async (content, message) => {
+    const file = await write('bad.jsonl', content)
+    const error = await openDataset(file, { inputs: x2 }).catch((error) => error)
+    expect(error).toMatchObject({ name: 'UserError', code: 'bad-data', message: expect.stringMatching(message) })
+    expect(error.hint).toBeTruthy()
+  })
+})
+
+describe('csv', () => {
+  test('quotes, line breaks in fields, CRLF; number columns become the single input', async () => {
+    const file = await write(
+      'a.csv',
+      '\ufeffa,b,label,"text, long"\r\n1,2.5,3,"say ""hi""\nthere"\r\n"4",-5e1,6,007\r\n',
+    )
+    const dataset = await openDataset(file, { inputs: x2 })
+    const batches = await all(dataset)
+    expect(batches[0]!.columns.x).toEqual({ dtype: 'float32', dims: [2, 2], data: Float32Array.of(1, 2.5, 4, -50) })
+    expect(values(batches, 'label')).toEqual([3, 6])
+    expect(values(batches, 'text, long')).toEqual(['say "hi"\nthere', '007'])
+    expect(dataset.notes.join()).toContain('"x" is made of the columns "a", "b"')
+    expect((await all(dataset, { indices: [1] }))[0]!.columns.x!.data).toEqual(Float32Array.of(4, -50))
+  })
+
+  test('numbered columns go to their input whatever their order; text keeps its letters', async () => {
+    const file = await write('b.csv', 'x_1,x_0,y_0,label\n1,2,3,1.50\n4,5,6,NA\n')
+    const dataset = await openDataset(file, {
+      inputs: [...x2, { name: 'y', dtype: 'float32', shape: ['n', 1] }],
+      slices: ['label'],
+    })
+    const batches = await all(dataset)
+    expect(values(batches, 'x')).toEqual([2, 1, 5, 4])
+    expect(values(batches, 'y')).toEqual([3, 6])
+    const words = await openDataset(await write('c.csv', 'a,b,label\n1,2,1.50\n4,5,NA\n4,5,x\n'), { inputs: x2 })
+    expect(values(await all(words), 'label')).toEqual(['1.50', 'NA', 'x'])
+  })
+
+  test.each([
+    ['a,b,c,d\n1,2,3,4\n', /takes 2 numbers a row, but .* has 4 columns/],
+    ['a,b\n1,2,3\n', /Line 2 of .* has 3 fields, its header 2/],
+    ['a,a\n1,2\n', /"a" appears twice/],
+    ['1,2\n3,4\n', /begins with numbers where its header should be/],
+    ['a,b\n1,"2\n', /never ends/],
+    ['a,b\n1,"2"3\n', /text after a closing quote/],
+    ['a,b\n', /has no rows/],
+  ])('refused: %j', async (content, message) => {
+    const file = await write('bad.csv', content)
+    await expect(openDataset(file, { inputs: x2 })).rejects.toMatchObject({
+      name: 'UserError',
+      message: expect.stringMatching(message),
+    })
+  })
+
+  test('bytes that are no text', async () => {
+    const file = await write('bytes.csv', Uint8Array.of(0x61, 0x0a, 0xff, 0xfe))
+    await expect(openDataset(file)).rejects.toThrow(/is not UTF-8 text/)
+  })
+})
+
+describe('parquet', () => {
+  const columns = () => [
+    { name: 'x', data: Array.from({ length: 10 }, (_, i) => [i, i + 0.5]) },
+    { name: 'label', data: Array.from({ length: 10 }, (_, i) => BigInt(i % 3)), type: 'INT64' as const },
+    { name: 'city', data: Array.from({ length: 10 }, (_, i) => `c${i}`), type: 'STRING' as const },
+  ]
+  const file = (options = {}) =>
+    write('a.parquet', new Uint8Array(parquetWriteBuffer({ columnData: columns(), rowGroupSize: 4, ...options })))
+
+  test('lists, integers and text over several row groups, in any order', async () => {
+    const dataset = await openDataset(await file(), { inputs: x2 })
+    expect(dataset.rows).toBe(10)
+    const batches = await all(dataset, { batch: 6 })
+    expect(batches.map(({ indices }) => indices.length)).toEqual([6, 4])
+    expect(values(batches, 'x')).toEqual(Array.from({ length: 10 }, (_, i) => [i, i + 0.5]).flat())
+    expect(values(batches, 'label').map(Number)).toEqual([0, 1, 2, 0, 1, 2, 0, 1, 2, 0])
+    expect(values(await all(dataset, { indices: [9, 0, 5, 4] }), 'city')).toEqual(['c9', 'c0', 'c5', 'c4'])
+  })
+
+  test('damage is a UserError', async () => {
+    const bytes = new Uint8Array(parquetWriteBuffer({ columnData: columns() }))
+    for (const cut of [0, 3, 11, bytes.length - 9, bytes.length - 1])
+      await expect(openDataset(await write('cut.parquet', bytes.subarray(0, cut)))).rejects.toMatchObject({
+        name: 'UserError',
+      })
+  })
+})
