@@ -1,0 +1,88 @@
+import type { Model, Tensor } from '../ir/index.ts'
+import { type Content, folderOf, nameOf, readFileBytes, writeFilesAtomic } from '../platform/index.ts'
+import { decodeModel } from './decode-model.ts'
+import { encodePieces, MOST_BYTES } from './encode-model.ts'
+import { type Placement, plainContext } from './encode-tensor.ts'
+import { flatten, rangeChunks } from './pieces.ts'
+
+/**
+ * Reads an ONNX file: its bytes once into one buffer that the weights are slices of; external data when it is needed.
+ * UserError `missing-file` where the file cannot be read, `bad-model` where it is not a well-formed ONNX model.
+ */
+export async function readModel(path: string): Promise<Model> {
+  return decodeModel(await readFileBytes(path), { baseDir: folderOf(path), path })
+}
+
+export interface WriteOptions {
+  /** Weights into `NAME.data` beside the model; by default only where the file would pass 2 GiB. */
+  readonly externalData?: boolean
+}
+
+/** Tensors below this size (bytes) stay in the file: runtimes read shapes and axes while they load. */
+const EXTERNAL_FROM = 1 << 10
+/** Large weights begin on a multiple of 64 KiB, so that every system can map them into memory; small ones of 64 bytes. */
+const MAPPED_FROM = 1 << 20
+const alignment = (byteLength: number) => (byteLength >= MAPPED_FROM ? 1 << 16 : 64)
+
+/**
+ * Writes a model as a file that stands alone (weights that lived elsewhere are put into it), or, above 2 GiB or on
+ * demand, as a file with its weights in `NAME.data` beside it. Streams; on an error nothing is left behind and what
+ * was there stays. UserError `unwritable` or `out-of-resources`.
+ */
+export async function writeModel(model: Model, path: string, options: WriteOptions = {}): Promise<void> {
+  const whole = encodePieces(
+    model,
+    plainContext(() => 'embed'),
+  )
+  if (!options.externalData && whole.byteLength <= MOST_BYTES) return writeFilesAtomic([[path, flatten(whole)]])
+  const dataPath = `${path}.data`
+  const layout = new DataLayout(nameOf(dataPath))
+  const pieces = encodePieces(
+    model,
+    plainContext((tensor) => layout.place(tensor)),
+  )
+  await writeFilesAtomic([
+    ...(layout.byteLength > 0 ? [[dataPath, layout.chunks()] as [string, Content]] : []),
+    [path, flatten(pieces)],
+  ])
+}
+
+/** Gives each tensor its place in the data file; the same tensor twice gets one place. */
+class DataLayout {
+  byteLength = 0
+  readonly #location: string
+  readonly #places = new Map<Tensor['data'], Placement>()
+  readonly #parts: { at: number; data: Tensor['data'] }[] = []
+
+  constructor(location: string) {
+    this.#location = location
+  }
+
+  place(tensor: Tensor): Placement {
+    const { data } = tensor
+    if (data.form === 'strings' || data.bytes.byteLength < EXTERNAL_FROM) return 'embed'
+    const known = this.#places.get(data)
+    if (known) return known
+    const step = alignment(data.bytes.byteLength)
+    const at = Math.ceil(this.byteLength / step) * step
+    this.#parts.push({ at, data })
+    this.byteLength = at + data.bytes.byteLength
+    const entries = [
+      ['location', this.#location],
+      ['offset', String(at)],
+      ['length', String(data.bytes.byteLength)],
+    ] as const
+    this.#places.set(data, entries)
+    return entries
+  }
+
+  *chunks(): Generator<Uint8Array> {
+    let written = 0
+    for (const { at, data } of this.#parts) {
+      if (data.form === 'strings') continue
+      if (at > written) yield new Uint8Array(at - written)
+      yield* rangeChunks(data.bytes)
+      written = at + data.bytes.byteLength
+    }
+  }
+}

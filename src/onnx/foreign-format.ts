@@ -1,0 +1,111 @@
+import { UserError } from '../platform/index.ts'
+import { badModel, type Place } from './problem.ts'
+
+interface Foreign {
+  readonly name: string
+  readonly hint: string
+  matches(bytes: Uint8Array): boolean
+}
+
+const ascii = (bytes: Uint8Array, from: number, length: number) =>
+  String.fromCharCode(...bytes.subarray(from, from + length))
+const startsWith = (text: string, at = 0) => {
+  return (bytes: Uint8Array) => ascii(bytes, at, text.length) === text
+}
+
+/** How much of a zip archive is searched for the names of its entries. */
+const ZIP_SEARCH = 1 << 16
+
+function zipHolds(bytes: Uint8Array, ...names: readonly string[]): boolean {
+  if (!startsWith('PK')(bytes)) return false
+  const text =
+    ascii2(bytes.subarray(0, ZIP_SEARCH)) + ascii2(bytes.subarray(Math.max(0, bytes.byteLength - ZIP_SEARCH)))
+  return names.some((name) => text.includes(name))
+}
+const latin1 = new TextDecoder('latin1')
+const ascii2 = (bytes: Uint8Array) => latin1.decode(bytes)
+
+const TORCH =
+  'convert it in Python: torch.onnx.export(model.eval(), (example_input,), "model.onnx", dynamo=True), where model is the module with these weights loaded'
+const TENSORFLOW = 'pip install tf2onnx, then: python -m tf2onnx.convert'
+
+const FORMATS: readonly Foreign[] = [
+  {
+    name: 'a PyTorch file (.pt, .pth)',
+    hint: TORCH,
+    matches: (b) => zipHolds(b, '/data.pkl', '/constants.pkl', '/version', '/.format_version'),
+  },
+  { name: 'a pickled PyTorch file (.pt, .pth)', hint: TORCH, matches: isPickle },
+  {
+    name: 'a Keras archive (.keras)',
+    hint: `load it and save it as a folder (model.export("saved_model")), then: ${TENSORFLOW.slice(TENSORFLOW.indexOf('python'))} --saved-model saved_model --output model.onnx`,
+    matches: (b) => zipHolds(b, 'model.weights.h5'),
+  },
+  {
+    name: 'a Keras file (HDF5)',
+    hint: `load it and save it as a folder (keras.models.load_model("model.h5").export("saved_model")), then: ${TENSORFLOW.slice(TENSORFLOW.indexOf('python'))} --saved-model saved_model --output model.onnx`,
+    matches: startsWith('\x89HDF\r\n\x1a\n'),
+  },
+  {
+    name: 'a TensorFlow Lite file',
+    hint: `${TENSORFLOW} --tflite model.tflite --output model.onnx`,
+    matches: startsWith('TFL3', 4),
+  },
+  {
+    name: 'a safetensors file, which holds weights without the graph',
+    hint: 'pip install "optimum[onnx]", then: optimum-cli export onnx --model FOLDER_OF_THE_MODEL onnx/',
+    matches: isSafetensors,
+  },
+  {
+    name: 'a GGUF file (llama.cpp), which holds weights without the graph',
+    hint: 'start from the original model: optimum-cli export onnx --model NAME_ON_HUGGING_FACE onnx/',
+    matches: startsWith('GGUF'),
+  },
+  {
+    name: 'a TensorFlow.js or JSON file',
+    hint: 'name the .onnx file; a TensorFlow.js model is converted with: pip install tf2onnx, then: python -m tf2onnx.convert --tfjs model.json --output model.onnx',
+    matches: (b) => /^\s*\{\s*"/.test(ascii(b, 0, 64)) && !isSafetensors(b),
+  },
+  {
+    name: 'an ORT-format file (.ort)',
+    hint: 'use the .onnx file that it was made from; it cannot be turned back',
+    matches: startsWith('ORTM', 4),
+  },
+  { name: 'an archive (zip)', hint: 'unpack it and name the .onnx file in it', matches: startsWith('PK\x03\x04') },
+  { name: 'a compressed file (gzip)', hint: 'unpack it with gunzip first', matches: startsWith('\x1f\x8b') },
+  { name: 'a JPEG image', hint: 'name a model; images are data', matches: startsWith('\xff\xd8\xff') },
+  { name: 'a PNG image', hint: 'name a model; images are data', matches: startsWith('\x89PNG\r\n') },
+  { name: 'a NumPy file', hint: 'name a model; arrays are data', matches: startsWith('\x93NUMPY') },
+  {
+    name: 'a Git LFS pointer, not the model itself',
+    hint: 'fetch the real file: git lfs pull',
+    matches: startsWith('version https://git-lfs'),
+  },
+  {
+    name: 'a web page',
+    hint: 'the download gave a page instead of the file: download the raw file',
+    matches: (b) => /^\s*<(!doctype|html|\?xml)/i.test(ascii(b, 0, 64)),
+  },
+]
+
+/** Pickle protocol 2 to 5, as torch.save wrote before 1.6: a magic long, or a global of torch. */
+function isPickle(bytes: Uint8Array): boolean {
+  if (bytes[0] !== 0x80 || bytes[1]! < 2 || bytes[1]! > 5) return false
+  // 0x80 starts no valid ONNX file: as a tag it would need a second byte of at least 1 and field 16 or more.
+  return true
+}
+
+/** An 8-byte little-endian header length, then a JSON object. */
+function isSafetensors(bytes: Uint8Array): boolean {
+  if (bytes.byteLength < 10) return false
+  const length = new DataView(bytes.buffer, bytes.byteOffset).getBigUint64(0, true)
+  return bytes[8] === 0x7b && (bytes[9] === 0x22 || bytes[9] === 0x7d || bytes[9] === 0x20) && length < 1n << 40n
+}
+
+/** Refuses what is known not to be ONNX, with the line that converts it. UserError `bad-model`. */
+export function refuseForeign(bytes: Uint8Array, place: Place): void {
+  if (bytes.byteLength === 0) throw badModel('the file is empty', place, 'copy or export the model again')
+  const found = FORMATS.find((format) => format.matches(bytes))
+  if (found)
+    throw new UserError('bad-model', `this is ${found.name}, not ONNX`, { where: String(place), hint: found.hint })
+}

@@ -1,0 +1,89 @@
+import { randomBytes } from 'node:crypto'
+import { closeSync, fsyncSync, openSync, renameSync, rmSync, writeSync } from 'node:fs'
+import { basename, dirname, join } from 'node:path'
+import { explainSystemError } from './system-error.ts'
+
+export type Bytes = Uint8Array | string
+/** What a file shall hold: all at once, or piece by piece (a piece may be overwritten once the next is asked for). */
+export type Content = Bytes | Iterable<Bytes> | AsyncIterable<Bytes>
+
+interface Pending {
+  readonly path: string
+  readonly temporary: string
+}
+
+/** A name beside `path` that nobody else uses; starts with a dot so that listings of results skip it. */
+export function temporaryName(path: string): string {
+  return join(dirname(path), `.${basename(path)}.${process.pid}.${randomBytes(4).toString('hex')}.tmp`)
+}
+
+/**
+ * Writes a file so that `path` holds either what it held before or all of `content`: a temporary file in the same
+ * folder, flushed to disk, then renamed. On any error nothing is left behind; what the system refused is a UserError
+ * (`unwritable`, `out-of-resources`).
+ */
+export async function writeAtomic(path: string, content: Content): Promise<void> {
+  await writeFilesAtomic([[path, content]])
+}
+
+/**
+ * Several files that belong together: all are written and flushed before the first is renamed, and they are renamed
+ * in the order given, so name the one that refers to the others last.
+ */
+export async function writeFilesAtomic(files: readonly (readonly [path: string, content: Content])[]): Promise<void> {
+  const pending: Pending[] = []
+  let current = ''
+  try {
+    for (const [path, content] of files) {
+      current = path
+      const temporary = temporaryName(path)
+      pending.push({ path, temporary })
+      await writeFlushed(temporary, content)
+    }
+    while (pending.length > 0) {
+      const { path, temporary } = pending[0]!
+      current = path
+      renameSync(temporary, path)
+      pending.shift()
+    }
+    for (const folder of new Set(files.map(([path]) => dirname(path)))) flushFolder(folder)
+  } catch (error) {
+    throw explainSystemError(error, current, 'write')
+  } finally {
+    for (const { temporary } of pending) rmSync(temporary, { force: true })
+  }
+}
+
+async function writeFlushed(path: string, content: Content): Promise<void> {
+  const fd = openSync(path, 'wx', 0o666)
+  try {
+    if (typeof content === 'string' || content instanceof Uint8Array) writeAll(fd, content)
+    else for await (const piece of content) writeAll(fd, piece)
+    fsyncSync(fd)
+  } finally {
+    closeSync(fd)
+  }
+}
+
+function writeAll(fd: number, piece: Bytes): void {
+  const bytes = typeof piece === 'string' ? Buffer.from(piece) : piece
+  for (let done = 0; done < bytes.byteLength; )
+    done += writeSync(fd, bytes, done, Math.min(1 << 28, bytes.byteLength - done))
+}
+
+/** Makes renames in this folder durable; systems that cannot open folders do without. */
+export function flushFolder(folder: string): void {
+  let fd: number
+  try {
+    fd = openSync(folder, 'r')
+  } catch {
+    return
+  }
+  try {
+    fsyncSync(fd)
+  } catch {
+    // Some network file systems refuse to flush folders; the rename itself has happened.
+  } finally {
+    closeSync(fd)
+  }
+}
