@@ -1,3 +1,4 @@
+export * from './node/cache-folder.ts'
 export * from './node/data-files.ts'
 export * from './node/file-source.ts'
 export * from './node/inside.ts'

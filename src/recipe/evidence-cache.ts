@@ -1,0 +1,28 @@
+import { cacheFolder, readCached, sha256, writeCached } from '../platform/index.ts'
+import { canonicalJson, type Report, WHETSTONE_VERSION } from '../report/index.ts'
+
+/**
+ * Evidence is expensive and depends on nothing but its key, so it is kept: a second run reuses finished work, also
+ * after an interruption. The key names everything that decides the result.
+ */
+export interface EvidenceCache {
+  /** The report kept under `key`, or what `make` gives, kept from now on. */
+  get<R extends Report>(key: Readonly<Record<string, unknown>>, make: () => Promise<R>): Promise<R>
+}
+
+/** Evidence in the user's cache folder (see `whet cache`); a cache that cannot be written is no error. */
+export function diskCache(folder: string = cacheFolder()): EvidenceCache {
+  return {
+    async get(key, make) {
+      const name = sha256(canonicalJson({ ...key, whetstone: WHETSTONE_VERSION })).slice('sha256:'.length)
+      const kept = await readCached(folder, name)
+      if (kept !== undefined) return JSON.parse(kept)
+      const made = await make()
+      await writeCached(folder, name, canonicalJson(made))
+      return made
+    },
+  }
+}
+
+/** Keeps nothing: for library users who did not ask for files. */
+export const noCache: EvidenceCache = { get: (_, make) => make() }
