@@ -1,0 +1,120 @@
+import type { Dataset, Rows } from '../../data/index.ts'
+import type { Feeds, Session, TensorValue } from '../../engine/index.ts'
+import type { CalibrationMethod, CalibrationReport } from '../../report/index.ts'
+import { feedsOf, rowsPerRun } from '../feeds.ts'
+import { RangeObserver } from './observer.ts'
+
+export interface CalibrateOptions {
+  /** Values whose ranges are wanted, inner ones included. */
+  readonly names: readonly string[]
+  /** Rows to look at: the first `samples` of `indices`, or of the set; 128 by default. */
+  readonly samples?: number
+  readonly indices?: readonly number[]
+  /** Bytes that inner values of one run may take together; 256 MB by default. */
+  readonly byteBudget?: number
+  /** Rows of one run, where the model takes several; 8 by default. */
+  readonly batch?: number
+  /** Share of numbers that `percentile` keeps inside; 0.9999 by default. */
+  readonly percentile?: number
+  readonly onRow?: (done: number, of: number) => void
+  readonly signal?: AbortSignal
+}
+
+export type CalibrationReports = Readonly<Record<CalibrationMethod, CalibrationReport>>
+
+const ALL: readonly CalibrationMethod[] = ['minmax', 'percentile', 'mse', 'entropy']
+
+/** Ranges by one method: see `calibrateAll`. */
+export async function calibrate(
+  session: Session,
+  dataset: Dataset,
+  options: CalibrateOptions & { readonly method: CalibrationMethod },
+): Promise<CalibrationReport> {
+  return (await observe(session, dataset, options, [options.method]))[options.method]!
+}
+
+/**
+ * Ranges by every method from one reading of the rows. Memory: plain inference, `byteBudget` for inner values, and one
+ * histogram of fixed size a value, however many rows there are.
+ */
+export async function calibrateAll(
+  session: Session,
+  dataset: Dataset,
+  options: CalibrateOptions,
+): Promise<CalibrationReports> {
+  return (await observe(session, dataset, options, ALL)) as CalibrationReports
+}
+
+async function observe(
+  session: Session,
+  dataset: Dataset,
+  options: CalibrateOptions,
+  methods: readonly CalibrationMethod[],
+): Promise<Partial<Record<CalibrationMethod, CalibrationReport>>> {
+  const withHistogram = methods.some((method) => method !== 'minmax')
+  const observers = new Map(options.names.map((name) => [name, new RangeObserver(withHistogram)]))
+  const samples = options.samples ?? 128
+  const indices = (options.indices ?? Array.from({ length: dataset.rows }, (_, i) => i)).slice(0, samples)
+  const batch = rowsPerRun(session.inputs, dataset, options.batch ?? 8)
+  const ports = new Set(session.inputs.map((port) => port.name))
+  const inner = options.names.filter((name) => !ports.has(name))
+
+  const read = () => dataset.read({ indices, batch })
+  const groups = await session.fetchGroups(
+    await largestFeeds(session, dataset, read),
+    inner,
+    options.byteBudget ?? 256 * 2 ** 20,
+  )
+  let done = 0
+  // A group is a session of its own, so all rows go through one group before the next begins.
+  for (const [turn, group] of (groups.length > 0 ? groups : [[]]).entries()) {
+    done = 0
+    for await (const rows of read()) {
+      options.signal?.throwIfAborted()
+      const feeds = feedsOf(rows, session.inputs, dataset)
+      const count = rows.indices.length
+      if (turn === 0) for (const [name, value] of Object.entries(feeds)) take(observers.get(name), value, count)
+      const fetched = group.length > 0 ? await session.run(feeds, group) : {}
+      for (const name of group) take(observers.get(name), fetched[name], count)
+      done += count
+      options.onRow?.(turn * indices.length + done, Math.max(1, groups.length) * indices.length)
+    }
+  }
+
+  const dataDigest = await dataset.digest()
+  const unseen = [...observers].flatMap(([name, observer]) => {
+    if (!observer.seen) return [{ name, reason: 'the runtime could not hand it out as floats, or no row made it' }]
+    if (observer.notFinite > 0) return [{ name, reason: `${observer.notFinite} of its elements were not finite` }]
+    return []
+  })
+  const left = new Set(unseen.map(({ name }) => name))
+  return Object.fromEntries(
+    methods.map((method) => {
+      const ranges = Object.fromEntries(
+        [...observers].flatMap(([name, observer]) =>
+          left.has(name) ? [] : [[name, { ...observer.range(method, options), elements: observer.elements }]],
+        ),
+      )
+      return [method, { kind: 'calibration', version: 1, method, samples: done, dataDigest, ranges, unseen }]
+    }),
+  )
+}
+
+function take(observer: RangeObserver | undefined, value: TensorValue | undefined, rows: number): void {
+  if (value?.dtype !== 'float32' && value?.dtype !== 'float64') return
+  observer?.observe(value.data as Float32Array, rows)
+}
+
+/** Feeds of the largest batch, which decides the groups; only rows of differing shapes have to be read for that. */
+async function largestFeeds(session: Session, dataset: Dataset, read: () => AsyncIterable<Rows>): Promise<Feeds> {
+  const varies = dataset.fields.some((field) => field.rowShape.includes(null))
+  let largest: Feeds = {}
+  let bytes = -1
+  for await (const rows of read()) {
+    const feeds = feedsOf(rows, session.inputs, dataset)
+    const size = Object.values(feeds).reduce((sum, { data }) => sum + ('byteLength' in data ? data.byteLength : 0), 0)
+    if (size > bytes) [largest, bytes] = [feeds, size]
+    if (!varies) break
+  }
+  return largest
+}

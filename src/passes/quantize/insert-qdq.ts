@@ -1,0 +1,309 @@
+import {
+  elementCount,
+  float,
+  floatAttribute,
+  type Graph,
+  makeNode,
+  type Node,
+  operatorName,
+  readsOf,
+  type Tensor,
+  tensorOf,
+  tensorValues,
+} from '../../ir/index.ts'
+import { type Affine, affineU8, biasScale, quantizeBias, quantizeU8, rangeOf } from './affine.ts'
+import { type ChannelWeights, quantizeChannels } from './channel-weights.ts'
+import { QdqWriter } from './qdq-writer.ts'
+import { activationSlots, channelAxis, without } from './quantize-rules.ts'
+import type { StaticPlan } from './static-plan.ts'
+import { standIn, type Unit } from './unit.ts'
+
+/**
+ * Writes a plan into the graph: codes stand once behind the value they are made from, and every integer unit reads
+ * them through a DequantizeLinear of its own, as the runtime's fusions want it. A value keeps its name as the float
+ * that other nodes, graph outputs and per-layer comparisons read.
+ */
+export function insertQdq(plan: StaticPlan, pairSafe: boolean): { graph: Graph; planned: Record<string, number> } {
+  return new Insertion(plan, pairSafe).run()
+}
+
+class Insertion {
+  readonly #plan: StaticPlan
+  readonly #pairSafe: boolean
+  readonly #writer: QdqWriter
+  /** The codes of each value that has some so far. */
+  readonly #coded = new Map<string, string>()
+  readonly #weights = new Map<string, ChannelWeights & { readonly name: string }>()
+  readonly #planned: Record<string, number> = {}
+
+  constructor(plan: StaticPlan, pairSafe: boolean) {
+    this.#plan = plan
+    this.#pairSafe = pairSafe
+    this.#writer = new QdqWriter(plan.graph)
+  }
+
+  run(): { graph: Graph; planned: Record<string, number> } {
+    const { graph, units, covered } = this.#plan
+    for (const node of graph.nodes) {
+      const unit = units.get(node)
+      if (unit) this.#emit(unit)
+      else if (!covered.has(node)) this.#writer.nodes.push(this.#float(node))
+    }
+    return { graph: this.#finish(), planned: this.#planned }
+  }
+
+  /** A float node; one that only wants the shape reads it off the codes. */
+  #float(node: Node): Node {
+    const codes = operatorName(node) === 'Shape' ? this.#coded.get(node.inputs[0]!) : undefined
+    return codes ? { ...node, inputs: [codes] } : node
+  }
+
+  #emit(unit: Unit): void {
+    const stand = standIn(unit.node)
+    if (stand === 'hard-swish' || stand === 'silu') this.#emitGate(unit, stand)
+    else if (stand === 'hard-sigmoid') this.#emitHardSigmoid(unit)
+    else this.#emitDirect(unit, stand === 'relu')
+  }
+
+  #emitDirect(unit: Unit, isRelu: boolean): void {
+    const { node } = unit
+    const inputs = [...node.inputs]
+    for (const slot of activationSlots(node)) inputs[slot] = this.#read(inputs[slot]!, node)
+    let emitted: Node = { ...node, inputs }
+    if (isRelu)
+      emitted = makeNode('LeakyRelu', inputs, node.outputs, { name: node.name, attributes: { alpha: float(0) } })
+    else if (unit.rule.kind === 'product') emitted = this.#product(unit, inputs)
+    if (node.outputs.length > 1) this.#giveSeveral(unit, emitted)
+    else this.#give(unit, emitted)
+  }
+
+  /** Codes read as float by one integer unit. */
+  #read(name: string, node: Node): string {
+    const constant = this.#plan.facts.constant(name)
+    if (constant) return this.#readConstant(name, constant)
+    const codes = this.#plan.codes.get(name)
+    if (!codes) throw new Error(`internal: ${node.name} reads ${name}, which has no codes`)
+    return this.#writer.dequantize(this.#codesOf(name), codes, this.#writer.freshName(`${name}_dequantized`), name)
+  }
+
+  #codesOf(name: string): string {
+    const known = this.#coded.get(name)
+    if (known) return known
+    const made = this.#writer.quantize(name, this.#plan.codes.get(name)!, name)
+    this.#coded.set(name, made)
+    return made
+  }
+
+  /** A constant beside activations, in Add, Mul or Concat: unsigned codes, which fuse on every processor. */
+  #readConstant(name: string, constant: Tensor): string {
+    const values = tensorValues(constant) as Float32Array
+    const codes = affineU8(rangeOf(values) ?? { min: 0, max: 0 })
+    const coded = this.#writer.constant(tensorOf('uint8', constant.dims, quantizeU8(values, codes)), `${name}_codes`)
+    return this.#writer.dequantize(coded, codes, this.#writer.freshName(`${name}_dequantized`), name)
+  }
+
+  #product(unit: Unit, inputs: string[]): Node {
+    const { node } = unit
+    const weight = this.#plan.facts.constant(node.inputs[1]!)
+    if (!weight) return { ...node, inputs }
+    const inputScale = this.#plan.codes.get(node.inputs[0]!)!.scale
+    const bias = this.#bias(unit)
+    const weights = this.#weightCodes(node, weight, bias && { values: bias.values, inputScale })
+    inputs[1] = weights.name
+    if (node.opType === 'Conv' || node.opType === 'Gemm') {
+      if (bias) inputs[2] = this.#biasCodes(bias, inputScale, weights.scales)
+      return { ...node, inputs: inputs.slice(0, bias ? 3 : 2), attributes: without(node, 'alpha', 'beta') }
+    }
+    return { ...node, inputs }
+  }
+
+  /** The bias in real units, with Gemm's factor beta, one number a channel. */
+  #bias(unit: Unit): { name: string; values: Float32Array } | undefined {
+    const { node } = unit
+    const name =
+      node.opType === 'MatMul' ? (unit.biasAdd ? unit.biasAdd.node.name || 'bias' : '') : (node.inputs[2] ?? '')
+    if (name === '') return undefined
+    const tensor = unit.biasAdd?.bias ?? this.#plan.facts.constant(name)!
+    const values = Float32Array.from(tensorValues(tensor) as Float32Array)
+    const weight = this.#plan.facts.constant(node.inputs[1]!)!
+    const channels = weight.dims[channelAxis(node, weight)]!
+    const beta = node.opType === 'Gemm' ? floatAttribute(node, 'beta', 1) : 1
+    return {
+      name,
+      values: Float32Array.from({ length: channels }, (_, i) => values[values.length === 1 ? 0 : i]! * beta),
+    }
+  }
+
+  /** Weights quantized once, also where several nodes share them, unless a bias asks for larger scales. */
+  #weightCodes(
+    node: Node,
+    weight: Tensor,
+    bias: { values: Float32Array; inputScale: number } | undefined,
+  ): ChannelWeights & { readonly name: string } {
+    const axis = channelAxis(node, weight)
+    const alpha = node.opType === 'Gemm' ? floatAttribute(node, 'alpha', 1) : 1
+    const perTensor = node.opType === 'MatMul' && weight.dims.length > 2
+    const dims = perTensor ? [1, elementCount(weight.dims)] : weight.dims
+    // A 32-bit bias must hold its value with room for the sum of products.
+    const atLeast = bias?.values.map((value) => Math.abs(value) / (bias.inputScale * 2 ** 30))
+    const key = `${node.inputs[1]} ${axis} ${alpha}`
+    const known = this.#weights.get(key)
+    if (known && (atLeast?.every((bound, c) => bound <= known.scales[c]!) ?? true)) return known
+    const values = tensorValues(weight) as Float32Array
+    const scaled = alpha === 1 ? values : values.map((value) => value * alpha)
+    const quantized = quantizeChannels(scaled, dims, perTensor ? 0 : axis, {
+      pairSafe: this.#pairSafe,
+      ...(atLeast && { atLeast }),
+    })
+    const codes = tensorOf('int8', weight.dims, quantized.codes)
+    const name = this.#writer.dequantizeConstant(codes, quantized.scales, axis, node.inputs[1]!)
+    const result = { ...quantized, name }
+    this.#weights.set(key, result)
+    return result
+  }
+
+  #biasCodes(bias: { name: string; values: Float32Array }, inputScale: number, weightScales: Float32Array): string {
+    const scales = weightScales.map((scale) => biasScale(inputScale, scale))
+    const codes = tensorOf('int32', [bias.values.length], quantizeBias(bias.values, inputScale, weightScales))
+    return this.#writer.dequantizeConstant(codes, scales, 0, bias.name)
+  }
+
+  /** The unit's node with its bias, then codes of the output, then the float of the old name where somebody reads it. */
+  #give(unit: Unit, emitted: Node): void {
+    const { writer, plan } = { writer: this.#writer, plan: this.#plan }
+    const name = unit.writes[0]!
+    const coded = !unit.floatOutput || this.#readAsCodes(name)
+    const raw = coded ? writer.freshName(`${name}_float`) : name
+    let last = emitted
+    let output = raw
+    if (unit.biasAdd) {
+      output = unit.node.outputs[0]!
+      writer.nodes.push({ ...emitted, outputs: [output] })
+      const bias = this.#bias(unit)!
+      const scale = plan.codes.get(unit.node.inputs[0]!)!.scale
+      const weights = this.#weightCodes(unit.node, plan.facts.constant(unit.node.inputs[1]!)!, {
+        values: bias.values,
+        inputScale: scale,
+      })
+      last = { ...unit.biasAdd.node, inputs: [output, this.#biasCodes(bias, scale, weights.scales)] }
+    }
+    // Without codes behind it nothing saturates, so the activation stays a node.
+    if (!coded && unit.activation) {
+      const between = unit.activation.node.inputs[0]!
+      writer.nodes.push({ ...last, outputs: [between] }, unit.activation.node)
+    } else writer.nodes.push({ ...last, outputs: [raw] })
+    this.#count(unit, coded)
+    if (!coded) return
+    this.#code(name, raw)
+  }
+
+  #giveSeveral(unit: Unit, emitted: Node): void {
+    const raw = new Map(unit.writes.map((name) => [name, this.#writer.freshName(`${name}_float`)]))
+    this.#writer.nodes.push({ ...emitted, outputs: emitted.outputs.map((name) => raw.get(name) ?? name) })
+    this.#count(unit, true)
+    for (const [name, float] of raw) this.#code(name, float)
+  }
+
+  /** `raw` → codes, and the float `name` where a float node or the graph's output wants it. */
+  #code(name: string, raw: string): void {
+    const codes = this.#plan.codes.get(name)!
+    const coded = this.#writer.quantize(raw, codes, name)
+    this.#coded.set(name, coded)
+    if (this.#readAsFloat(name)) this.#writer.dequantize(coded, codes, name, name)
+  }
+
+  #users(name: string): readonly Node[] {
+    return this.#plan.index.consumers.get(name) ?? []
+  }
+
+  #readAsCodes(name: string): boolean {
+    return this.#users(name).some((user) => this.#plan.units.get(user)?.reads.includes(name))
+  }
+
+  #readAsFloat(name: string): boolean {
+    const { units, covered, index } = this.#plan
+    const floatReader = (user: Node) => !units.has(user) && !covered.has(user) && operatorName(user) !== 'Shape'
+    return index.outputs.has(name) || this.#users(name).some(floatReader)
+  }
+
+  #count(unit: Unit, coded: boolean): void {
+    const { node } = unit
+    const kernel =
+      node.opType !== 'MatMul' || coded ? unit.rule.kernel : unit.biasAdd ? 'QGemm' : 'MatMulIntegerToFloat'
+    const name = unit.biasAdd ? 'QGemm' : kernel
+    this.#planned[name] = (this.#planned[name] ?? 0) + 1
+  }
+
+  /**
+   * clip(αx + β, 0, 1): with steps of 1/255 its codes are the codes of x under scale 1/(255 α) and zero point 255 β
+   * (rounded: at most half a step off). LeakyRelu of slope 1 is the table kernel that rescales.
+   */
+  #hardSigmoidCodes(input: string, node: Node, alpha: number, beta: number, hint: string): string {
+    const shifted: Affine = {
+      scale: Math.fround(1 / (255 * alpha)),
+      zeroPoint: Math.min(255, Math.max(0, Math.round(255 * beta))),
+    }
+    const read = this.#read(input, node)
+    const raw = this.#writer.freshName(`${hint}_float`)
+    this.#writer.nodes.push(
+      makeNode('LeakyRelu', [read], [raw], { name: `${hint}_table`, attributes: { alpha: float(1) } }),
+    )
+    this.#planned.QLinearLeakyRelu = (this.#planned.QLinearLeakyRelu ?? 0) + 1
+    return this.#writer.quantize(raw, shifted, hint)
+  }
+
+  #emitHardSigmoid(unit: Unit): void {
+    const { node } = unit
+    const name = unit.writes[0]!
+    const coded = this.#hardSigmoidCodes(
+      node.inputs[0]!,
+      node,
+      floatAttribute(node, 'alpha', 0.2),
+      floatAttribute(node, 'beta', 0.5),
+      name,
+    )
+    this.#coded.set(name, coded)
+    if (this.#readAsFloat(name)) this.#writer.dequantize(coded, UNIT, name, name)
+  }
+
+  /** x · gate(x): a table, then QLinearMul. */
+  #emitGate(unit: Unit, kind: 'hard-swish' | 'silu'): void {
+    const { node } = unit
+    const [input, name] = [node.inputs[0]!, unit.writes[0]!]
+    const hint = this.#writer.freshName(`${name}_gate`)
+    let gate: string
+    if (kind === 'hard-swish') gate = this.#hardSigmoidCodes(input, node, 1 / 6, 0.5, hint)
+    else {
+      const raw = this.#writer.freshName(`${hint}_float`)
+      this.#writer.nodes.push(makeNode('Sigmoid', [this.#read(input, node)], [raw], { name: hint }))
+      this.#planned.QLinearSigmoid = (this.#planned.QLinearSigmoid ?? 0) + 1
+      gate = this.#writer.quantize(raw, UNIT, hint)
+    }
+    const factor = this.#writer.dequantize(gate, UNIT, this.#writer.freshName(`${hint}_dequantized`), hint)
+    const raw = this.#writer.freshName(`${name}_float`)
+    this.#writer.nodes.push(makeNode('Mul', [this.#read(input, node), factor], [raw], { name: node.name }))
+    this.#planned.QLinearMul = (this.#planned.QLinearMul ?? 0) + 1
+    this.#code(name, raw)
+  }
+
+  #finish(): Graph {
+    const { graph } = this.#plan
+    const used = new Set(graph.outputs.map((value) => value.name))
+    for (const node of this.#writer.nodes) for (const name of readsOf(node)) used.add(name)
+    const needed = (node: Node) => node.opType !== 'Constant' || node.outputs.some((name) => used.has(name))
+    const nodes = this.#writer.nodes.filter(needed)
+    const initializers = new Map(
+      [...this.#writer.initializers].filter(([name]) => used.has(name) || !this.#wasRead(name)),
+    )
+    const made = new Set(nodes.flatMap((node) => node.outputs))
+    const valueInfos = new Map([...graph.valueInfos].filter(([name]) => made.has(name)))
+    return { ...graph, nodes, initializers, valueInfos }
+  }
+
+  /** Whether a constant was there for nodes that now read its codes. */
+  #wasRead(name: string): boolean {
+    return this.#plan.graph.initializers.has(name) && this.#users(name).length > 0
+  }
+}
+
+const UNIT: Affine = { scale: Math.fround(1 / 255), zeroPoint: 0 }

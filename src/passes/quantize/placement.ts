@@ -1,0 +1,96 @@
+import type { Graph, GraphIndex, Node } from '../../ir/index.ts'
+import { kernelCosts, unitCost } from './kernel-costs.ts'
+import { CutNetwork } from './min-cut.ts'
+import type { NodeFacts } from './quantize-rules.ts'
+import type { ObservedRange, PlanOptions } from './static-plan.ts'
+import { macsPerOutput, type Unit } from './unit.ts'
+
+/** Elements that a value is taken to have where calibration did not count them. */
+const UNKNOWN_ELEMENTS = 10_000
+
+/** Which candidates become integer, by `options.placement`. */
+export function placeUnits(
+  candidates: ReadonlyMap<Node, Unit>,
+  graph: Graph,
+  index: GraphIndex,
+  facts: NodeFacts,
+  ranges: ReadonlyMap<string, ObservedRange>,
+  options: PlanOptions,
+): ReadonlyMap<Node, Unit> {
+  if ((options.placement ?? 'balanced') === 'balanced')
+    return leastCost(candidates, index, facts, (name) => ranges.get(name)?.elements ?? UNKNOWN_ELEMENTS, options)
+  return dropLonely(candidates, graph, index)
+}
+
+/**
+ * The split of least total time. A unit pays its own cost on its side; a value pays for QuantizeLinear once where a
+ * float node makes it and an integer unit reads it, and for DequantizeLinear once in the opposite case. With two sides
+ * this is exactly a minimum cut (a project-selection network).
+ */
+function leastCost(
+  candidates: ReadonlyMap<Node, Unit>,
+  index: GraphIndex,
+  facts: NodeFacts,
+  elements: (value: string) => number,
+  options: PlanOptions,
+): ReadonlyMap<Node, Unit> {
+  const network = new CutNetwork()
+  const items = new Map<Unit, number>()
+  const readers = new Map<string, Unit[]>()
+  const makers = new Map<string, Unit>()
+  const inside = new Set<Node>()
+  for (const unit of candidates.values()) {
+    const item = network.item()
+    items.set(unit, item)
+    const outputs = unit.writes.reduce((sum, name) => sum + elements(name), 0)
+    const cost = unitCost(unit, outputs, unit.rule.kind === 'product' ? macsPerOutput(unit, facts, elements) : 0)
+    const forced = unit.depthwise && options.depthwise === 'int8'
+    network.edge(network.source, item, forced ? Number.MAX_SAFE_INTEGER : cost.float)
+    network.edge(item, network.sink, forced ? 0 : cost.integer)
+    for (const name of unit.reads) readers.set(name, [...(readers.get(name) ?? []), unit])
+    for (const name of unit.writes) makers.set(name, unit)
+    inside.add(unit.node)
+    if (unit.biasAdd) inside.add(unit.biasAdd.node)
+    if (unit.activation) inside.add(unit.activation.node)
+  }
+  for (const name of new Set([...readers.keys(), ...makers.keys()])) {
+    const maker = makers.get(name)
+    const units = readers.get(name) ?? []
+    const made = maker ? items.get(maker)! : network.sink
+    if (units.length > 0) {
+      const border = network.item()
+      for (const unit of units) network.edge(items.get(unit)!, border, Number.MAX_SAFE_INTEGER)
+      network.edge(border, made, elements(name) * kernelCosts.quantize)
+    }
+    if (maker && !maker.floatOutput) {
+      const border = network.item()
+      network.edge(made, border, elements(name) * kernelCosts.dequantize)
+      for (const unit of units) network.edge(border, items.get(unit)!, Number.MAX_SAFE_INTEGER)
+      const floatReader = (index.consumers.get(name) ?? []).some((node) => !units.some((unit) => unit.node === node))
+      if (floatReader || index.outputs.has(name)) network.edge(border, network.sink, Number.MAX_SAFE_INTEGER)
+    }
+  }
+  const integer = network.sourceSide()
+  return new Map([...candidates].filter(([, unit]) => integer.has(items.get(unit)!)))
+}
+
+/** All candidates but the operators, other than products, that have no integer neighbour at all. */
+function dropLonely(candidates: ReadonlyMap<Node, Unit>, graph: Graph, index: GraphIndex): ReadonlyMap<Node, Unit> {
+  const kept = new Map(candidates)
+  for (let dropped = true; dropped; ) {
+    dropped = false
+    const made = new Set([...kept.values()].flatMap((unit) => unit.writes))
+    for (const node of graph.nodes) {
+      const unit = kept.get(node)
+      if (!unit || unit.rule.kind === 'product') continue
+      const follows = unit.reads.some((name) => made.has(name))
+      const feeds = unit.writes.some((name) => (index.consumers.get(name) ?? []).some((user) => kept.has(user)))
+      // A chain of movements between floats gains nothing; it ends where no product stands at either end.
+      if (!follows && !feeds) {
+        kept.delete(node)
+        dropped = true
+      }
+    }
+  }
+  return kept
+}

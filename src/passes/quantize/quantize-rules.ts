@@ -1,0 +1,158 @@
+import {
+  type Attribute,
+  floatAttribute,
+  intAttribute,
+  type Node,
+  stringAttribute,
+  type Tensor,
+} from '../../ir/index.ts'
+
+/**
+ * What ONNX Runtime's CPU provider makes of an operator between DequantizeLinear and QuantizeLinear. Which patterns
+ * become integer kernels, and what each needs, was measured against onnxruntime 1.30 and is verified again after
+ * every build; source of the list: `qdq_selector_action_transformer.cc`.
+ */
+export interface OperatorRule {
+  /** The integer kernel, by bare name; movements keep their own. */
+  readonly kernel: string
+  /**
+   * `product`: a weighted sum whose weights and bias are constants (or two activations, in MatMul); `lookup`: one
+   * activation through a table; `arithmetic`: several activations, scales may differ; `pool`: a mean; `movement`:
+   * values are only moved, so both sides must share scale and zero point.
+   */
+  readonly kind: 'product' | 'lookup' | 'arithmetic' | 'pool' | 'movement'
+  /** Why this node cannot become that kernel, or undefined. */
+  refuse?(node: Node, facts: NodeFacts): string | undefined
+}
+
+export interface NodeFacts {
+  readonly opset: number
+  constant(value: string): Tensor | undefined
+}
+
+const movement = (refuse?: OperatorRule['refuse']): Omit<OperatorRule, 'kernel'> =>
+  refuse ? { kind: 'movement', refuse } : { kind: 'movement' }
+
+/** Rules by `operatorName`. An operator that is absent stays in float. */
+export const quantizeRules: Readonly<Record<string, OperatorRule>> = {
+  Conv: { kernel: 'QLinearConv', kind: 'product', refuse: refuseConv },
+  MatMul: { kernel: 'QLinearMatMul', kind: 'product', refuse: refuseMatMul },
+  Gemm: { kernel: 'QGemm', kind: 'product', refuse: refuseGemm },
+  Add: { kernel: 'QLinearAdd', kind: 'arithmetic' },
+  Mul: { kernel: 'QLinearMul', kind: 'arithmetic' },
+  Concat: { kernel: 'QLinearConcat', kind: 'arithmetic' },
+  AveragePool: { kernel: 'QLinearAveragePool', kind: 'pool' },
+  GlobalAveragePool: { kernel: 'QLinearGlobalAveragePool', kind: 'pool' },
+  LeakyRelu: { kernel: 'QLinearLeakyRelu', kind: 'lookup' },
+  Sigmoid: { kernel: 'QLinearSigmoid', kind: 'lookup' },
+  Softmax: { kernel: 'QLinearSoftmax', kind: 'lookup' },
+  MaxPool: { kernel: 'MaxPool', ...movement(refuseMaxPool) },
+  Reshape: { kernel: 'Reshape', ...movement() },
+  Flatten: { kernel: 'Flatten', ...movement() },
+  Transpose: { kernel: 'Transpose', ...movement() },
+  Slice: { kernel: 'Slice', ...movement() },
+  Squeeze: { kernel: 'Squeeze', ...movement() },
+  Unsqueeze: { kernel: 'Unsqueeze', ...movement() },
+  Split: { kernel: 'Split', ...movement() },
+  DepthToSpace: { kernel: 'DepthToSpace', ...movement() },
+  Expand: { kernel: 'Expand', ...movement() },
+  Tile: { kernel: 'Tile', ...movement() },
+  Resize: { kernel: 'Resize', ...movement(refuseResize) },
+}
+
+/** Operators that stay in float, with the reason that a report gives; others say that no kernel exists. */
+export const floatReasons: Readonly<Record<string, string>> = {
+  ConvTranspose: 'the runtime has no integer kernel that ConvTranspose fuses into',
+  Pad: 'padding between integer nodes does not fuse in the runtime',
+  ReduceMean: 'the runtime has no integer kernel for ReduceMean',
+  GlobalMaxPool: 'the runtime has no integer kernel for GlobalMaxPool',
+  LSTM: 'recurrent layers become integer only in the dynamic scheme',
+  GRU: 'the runtime has no integer kernel for GRU',
+}
+
+/**
+ * Inputs of a node that carry activations, as opposed to shapes, axes, weights of products and biases. Slots that
+ * hold constants of elementwise operators are activations too: they are quantized as such.
+ */
+export function activationSlots(node: Node): readonly number[] {
+  switch (node.opType) {
+    case 'Add':
+    case 'Mul':
+    case 'MatMul':
+      return [0, 1]
+    case 'Concat':
+      return node.inputs.map((_, slot) => slot)
+    default:
+      return [0]
+  }
+}
+
+function refuseConv(node: Node, facts: NodeFacts): string | undefined {
+  const weight = facts.constant(node.inputs[1]!)
+  if (!weight) return 'its weights are not constant'
+  if (weight.dtype !== 'float32') return `its weights are ${weight.dtype}`
+  if (weight.dims.length < 3) return 'its weights have fewer than three dimensions'
+  return refuseBias(node, facts)
+}
+
+function refuseMatMul(node: Node, facts: NodeFacts): string | undefined {
+  const [left, right] = [facts.constant(node.inputs[0]!), facts.constant(node.inputs[1]!)]
+  if (left) return 'its left side is constant: the runtime wants activations there'
+  if (right && right.dtype !== 'float32') return `its weights are ${right.dtype}`
+  if (right && right.dims.length < 2) return 'its weights are a vector'
+  return undefined
+}
+
+function refuseGemm(node: Node, facts: NodeFacts): string | undefined {
+  const weight = facts.constant(node.inputs[1]!)
+  if (!weight) return 'its weights are not constant'
+  if (weight.dtype !== 'float32') return `its weights are ${weight.dtype}`
+  if (intAttribute(node, 'transA', 0) !== 0) return 'its input is transposed'
+  if (floatAttribute(node, 'alpha', 1) === 0) return 'its factor alpha is 0'
+  return refuseBias(node, facts)
+}
+
+function refuseBias(node: Node, facts: NodeFacts): string | undefined {
+  const name = node.inputs[2] ?? ''
+  if (name === '') return undefined
+  const bias = facts.constant(name)
+  if (!bias) return 'its bias is not constant'
+  if (bias.dtype !== 'float32') return `its bias is ${bias.dtype}`
+  const channels = channelsOf(node, facts.constant(node.inputs[1]!)!)
+  const count = bias.dims.reduce((product, dim) => product * dim, 1)
+  const last = bias.dims.at(-1) ?? 1
+  if (count !== last || (count !== 1 && count !== channels)) return 'its bias is not one number a channel'
+  return undefined
+}
+
+/** Output channels of Conv and Gemm; the axis of the weights that they lie on. */
+export function channelAxis(node: Node, weight: Tensor): number {
+  if (node.opType === 'Conv') return 0
+  if (node.opType === 'Gemm') return intAttribute(node, 'transB', 0) !== 0 ? 0 : 1
+  return weight.dims.length - 1
+}
+
+function channelsOf(node: Node, weight: Tensor): number {
+  return weight.dims[channelAxis(node, weight)]!
+}
+
+function refuseMaxPool(node: Node, facts: NodeFacts): string | undefined {
+  if (facts.opset < 12) return 'MaxPool takes integers from opset 12 on'
+  if (node.outputs.length > 1 && node.outputs[1] !== '') return 'it also gives indices'
+  return undefined
+}
+
+function refuseResize(node: Node): string | undefined {
+  const mode = stringAttribute(node, 'mode', 'nearest')
+  return mode === 'nearest' ? undefined : `interpolation "${mode}" has no integer kernel`
+}
+
+/** A convolution of few input channels a group, such as a depthwise one: slower in integers than in float. */
+export function isDepthwise(node: Node, weight: Tensor): boolean {
+  return node.opType === 'Conv' && intAttribute(node, 'group', 1) > 1 && weight.dims[1]! <= 4
+}
+
+/** Attributes without the named ones. */
+export function without(node: Node, ...names: readonly string[]): ReadonlyMap<string, Attribute> {
+  return new Map([...node.attributes].filter(([name]) => !names.includes(name)))
+}

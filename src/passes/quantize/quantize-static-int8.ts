@@ -1,0 +1,79 @@
+import { constantValue, type Graph, type Node, nodeLabel, operatorName, type Tensor } from '../../ir/index.ts'
+import type { PassRun, Refusal, Target } from '../../report/index.ts'
+import type { Evidence, Pass, PassResult } from '../../rewrite/index.ts'
+import { insertQdq } from './insert-qdq.ts'
+import type { NodeFacts } from './quantize-rules.ts'
+import { type ObservedRange, type PlanOptions, planStatic, valuesToCalibrate } from './static-plan.ts'
+
+export interface StaticInt8Options extends PlanOptions {
+  /** `portable`: weights whose products cannot saturate 16 bits on processors without VNNI. */
+  readonly target?: Target | undefined
+  /** Which calibration report among the evidence to use; the first where omitted. */
+  readonly calibration?: string | undefined
+}
+
+/**
+ * y = Conv(x, w, b)  ⇒  y = DQ(Q(Conv(DQ(Q(x)), DQ(w₈), DQ(b₃₂))))
+ *
+ * Activations: unsigned 8 bit, asymmetric, one scale a value, from calibrated ranges. Weights: signed 8 bit, symmetric,
+ * one scale an output channel. Bias: 32 bit, scale = input scale · weight scale. The runtime turns the pattern into
+ * QLinearConv, QGemm, QLinearMatMul, … Illegal where a range is unknown or not finite, weights are not constant
+ * float32, or the operator set is older than 13 (no per-channel scales).
+ */
+export const quantizeStaticInt8: Pass<StaticInt8Options> = {
+  id: 'quantize-static-int8',
+  summary: '8-bit integers for weights and activations, with ranges seen in calibration',
+  run(model, options, evidence): PassResult {
+    const opset = model.opsets.get('') ?? 1
+    const base = { id: 'quantize-static-int8', options }
+    if (opset < 13) {
+      const reason = `operator set ${opset} has no per-channel scales; upgrade the model to 13 or newer first`
+      return { model, report: { ...base, applied: 0, refused: [{ node: model.graph.name || 'graph', reason }] } }
+    }
+    const ranges = rangesFrom(evidence, options.calibration)
+    const plan = planStatic(model.graph, factsOf(model.graph, opset), ranges, options)
+    const refused = [...plan.float, ...nestedRefusals(model.graph)]
+    if (plan.units.size === 0) return { model, report: { ...base, applied: 0, refused, planned: {} } }
+    const { graph, planned } = insertQdq(plan, options.target === 'portable')
+    const applied = [...plan.units.values()].length
+    return { model: { ...model, graph }, report: { ...base, applied, refused, planned } satisfies PassRun }
+  },
+}
+
+/** Values of the main graph whose ranges `quantizeStaticInt8` may need. */
+export function calibrationValues(graph: Graph, opset: number): readonly string[] {
+  return valuesToCalibrate(graph, factsOf(graph, opset))
+}
+
+function factsOf(graph: Graph, opset: number): NodeFacts {
+  const overridable = new Set(graph.inputs.map((value) => value.name))
+  const constants = new Map<string, Tensor>()
+  for (const [name, tensor] of graph.initializers) if (!overridable.has(name)) constants.set(name, tensor)
+  for (const node of graph.nodes) {
+    const value = constantValue(node)
+    if (value) constants.set(node.outputs[0]!, value)
+  }
+  return { opset, constant: (value) => constants.get(value) }
+}
+
+function rangesFrom(evidence: readonly Evidence[], method?: string): ReadonlyMap<string, ObservedRange> {
+  for (const { report } of evidence)
+    if (report.kind === 'calibration' && (method === undefined || report.method === method))
+      return new Map(Object.entries(report.ranges))
+  return new Map()
+}
+
+/** Calibration sees the main graph only, so products of nested graphs stay in float. */
+function nestedRefusals(graph: Graph): Refusal[] {
+  const refusals: Refusal[] = []
+  const visit = (nested: Graph, holder: Node) => {
+    for (const node of nested.nodes) {
+      if (['Conv', 'MatMul', 'Gemm'].includes(operatorName(node)))
+        refusals.push({ node: nodeLabel(node), reason: `it lies in a branch or body of ${nodeLabel(holder)}` })
+      for (const attribute of node.attributes.values()) if (attribute.type === 'graph') visit(attribute.value, holder)
+    }
+  }
+  for (const node of graph.nodes)
+    for (const attribute of node.attributes.values()) if (attribute.type === 'graph') visit(attribute.value, node)
+  return refusals
+}

@@ -1,0 +1,158 @@
+import { type Graph, type GraphIndex, indexGraph, type Node, nodeLabel, operatorName } from '../../ir/index.ts'
+import type { Refusal } from '../../report/index.ts'
+import { type Affine, affineU8, type Range } from './affine.ts'
+import { placeUnits } from './placement.ts'
+import { floatReasons, type NodeFacts } from './quantize-rules.ts'
+import { partsBehind, type Unit, unitAt } from './unit.ts'
+
+/** What calibration saw of a value; `elements` of one row, where it was counted. */
+export interface ObservedRange extends Range {
+  readonly elements?: number | undefined
+}
+
+export interface PlanOptions {
+  /** Node names, first outputs or operator names that stay in float. */
+  readonly keepFloat?: readonly string[] | undefined
+  /**
+   * `balanced` (default): the split of least cost by `kernelCosts`, borders included. `products`: Conv, MatMul and
+   * Gemm only. `everywhere`: whatever has an integer kernel.
+   */
+  readonly placement?: 'balanced' | 'products' | 'everywhere' | undefined
+  /** Depthwise convolutions: `auto` (default) decides by cost in `balanced` and keeps them in float elsewhere. */
+  readonly depthwise?: 'auto' | 'float' | 'int8' | undefined
+}
+
+export interface StaticPlan {
+  readonly graph: Graph
+  readonly index: GraphIndex
+  readonly facts: NodeFacts
+  /** Integer units by their first node. */
+  readonly units: ReadonlyMap<Node, Unit>
+  /** Nodes that a unit takes in behind its first one. */
+  readonly covered: ReadonlySet<Node>
+  /** The integer unit that makes a value. */
+  readonly makers: ReadonlyMap<string, Unit>
+  /** Codes of every value that is quantized somewhere. */
+  readonly codes: ReadonlyMap<string, Affine>
+  readonly float: readonly Refusal[]
+}
+
+/** Decides which nodes become integer kernels and under which codes their values are held. Runs nothing. */
+export function planStatic(
+  graph: Graph,
+  facts: NodeFacts,
+  ranges: ReadonlyMap<string, ObservedRange>,
+  options: PlanOptions,
+): StaticPlan {
+  const index = indexGraph(graph)
+  const keep = new Set(options.keepFloat ?? [])
+  const reasons = new Map<Node, string>()
+  const candidates = new Map<Node, Unit>()
+  const taken = new Set<Node>()
+  for (const node of graph.nodes) {
+    if (taken.has(node)) continue
+    const found = unitAt(node, index, facts)
+    if (!found) continue
+    const reason = 'refused' in found ? found.refused : refuseUnit(found, ranges, keep, options)
+    if (reason !== undefined) reasons.set(node, reason)
+    else if (!('refused' in found)) {
+      candidates.set(node, found)
+      for (const part of partsBehind(found)) taken.add(part)
+    }
+  }
+  const units = placeUnits(candidates, graph, index, facts, ranges, options)
+  for (const [node, unit] of candidates) {
+    if (units.has(node)) continue
+    reasons.set(node, 'float is cheaper between its neighbours')
+    for (const part of partsBehind(unit)) reasons.set(part, 'it belongs to a node that stays in float')
+  }
+
+  const covered = new Set<Node>()
+  const makers = new Map<string, Unit>()
+  for (const unit of units.values()) {
+    for (const part of partsBehind(unit)) covered.add(part)
+    for (const name of unit.writes) makers.set(name, unit)
+  }
+  const float: Refusal[] = []
+  for (const node of graph.nodes) {
+    if (units.has(node) || covered.has(node)) continue
+    const reason = reasons.get(node)
+    // Only nodes that compute on float values are worth a word; shape arithmetic is none of them.
+    if (reason === undefined && !node.outputs.some((name) => ranges.has(name))) continue
+    float.push({ node: nodeLabel(node), reason: reason ?? noRule(node) })
+  }
+  return { graph, index, facts, units, covered, makers, codes: codesOf(graph, units, ranges), float }
+}
+
+function noRule(node: Node): string {
+  const name = operatorName(node)
+  return floatReasons[name] ?? `the runtime has no integer kernel for ${name}`
+}
+
+function refuseUnit(
+  unit: Unit,
+  ranges: ReadonlyMap<string, ObservedRange>,
+  keep: ReadonlySet<string>,
+  options: PlanOptions,
+): string | undefined {
+  const { node } = unit
+  if (keep.has(node.name) || keep.has(operatorName(node)) || keep.has(node.outputs[0]!)) return 'kept in float as asked'
+  if (options.placement === 'products' && unit.rule.kind !== 'product') return 'only products are quantized'
+  if (
+    unit.depthwise &&
+    (options.depthwise === 'float' ||
+      (options.depthwise !== 'int8' && options.placement !== undefined && options.placement !== 'balanced'))
+  )
+    return 'depthwise convolutions are faster in float'
+  for (const name of unit.reads) {
+    const range = ranges.get(name)
+    if (!range) return `no calibrated range for its input ${name}`
+    if (!Number.isFinite(range.min) || !Number.isFinite(range.max)) return `its input ${name} is not finite`
+  }
+  if (unit.rule.kind === 'movement') return undefined
+  for (const name of unit.writes) {
+    const range = ranges.get(name)
+    if (!range) return `no calibrated range for its output ${name}`
+    if (!Number.isFinite(range.min) || !Number.isFinite(range.max)) return `its output ${name} is not finite`
+  }
+  return undefined
+}
+
+/** Codes by value: from the observed range, from the operator where its range is known, or as the moved input's. */
+function codesOf(
+  graph: Graph,
+  units: ReadonlyMap<Node, Unit>,
+  ranges: ReadonlyMap<string, ObservedRange>,
+): ReadonlyMap<string, Affine> {
+  const codes = new Map<string, Affine>()
+  for (const node of graph.nodes) {
+    const unit = units.get(node)
+    if (!unit) continue
+    for (const name of unit.reads) if (!codes.has(name)) codes.set(name, affineU8(ranges.get(name)!))
+    for (const name of unit.writes)
+      codes.set(
+        name,
+        unit.rule.kind === 'movement' ? codes.get(unit.reads[0]!)! : affineU8(outputRange(unit, ranges.get(name)!)),
+      )
+  }
+  return codes
+}
+
+function outputRange(unit: Unit, seen: Range): Range {
+  if (unit.node.opType === 'Softmax') return { min: 0, max: 255 / 256 }
+  if (unit.node.opType === 'Sigmoid' || unit.node.opType === 'HardSigmoid') return { min: 0, max: 1 }
+  const { low, high } = unit.activation ?? { low: Number.NEGATIVE_INFINITY, high: Number.POSITIVE_INFINITY }
+  return { min: Math.max(seen.min, low), max: Math.min(seen.max, high) }
+}
+
+/** The values whose ranges static quantization of this graph may ask for. */
+export function valuesToCalibrate(graph: Graph, facts: NodeFacts): readonly string[] {
+  const index = indexGraph(graph)
+  const names = new Set<string>()
+  for (const node of graph.nodes) {
+    const unit = unitAt(node, index, facts)
+    if (!unit || 'refused' in unit) continue
+    for (const name of [...unit.reads, ...unit.writes]) names.add(name)
+  }
+  return [...names]
+}
