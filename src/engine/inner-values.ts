@@ -1,0 +1,37 @@
+import { type Graph, type Model, makeNode, type ValueInfo } from '../ir/index.ts'
+
+/** Names that nodes of the main graph make: the inner values that a session can hand out. */
+export function innerNames(model: Model): ReadonlySet<string> {
+  const names = new Set<string>()
+  for (const node of model.graph.nodes) for (const name of node.outputs) if (name !== '') names.add(name)
+  return names
+}
+
+/**
+ * The model with exactly these outputs, untyped: the runtime infers types itself. Adding a value as an output keeps
+ * it through the runtime's own fusions, and what only served other outputs is not computed.
+ */
+export function withOutputs(model: Model, names: readonly string[]): Model {
+  return withGraph(model, { ...model.graph, outputs: names.map((name) => known(model, name)) })
+}
+
+/**
+ * The model that gives, in place of each named value, its shape (int64, 1-D) under `names[i]`'s entry of the map:
+ * a value's size can be asked for without keeping the value.
+ */
+export function withShapesOf(
+  model: Model,
+  names: readonly string[],
+): { readonly model: Model; readonly shapeOf: ReadonlyMap<string, string> } {
+  const shapeOf = new Map(names.map((name, index) => [name, `whetstone.shape.${index}`]))
+  const nodes = [...shapeOf].map(([name, shape]) => makeNode('Shape', [name], [shape]))
+  const outputs = [...shapeOf.values()].map(
+    (name): ValueInfo => ({ name, type: { kind: 'tensor', dtype: 'int64', shape: [null] } }),
+  )
+  return { model: withGraph(model, { ...model.graph, nodes: [...model.graph.nodes, ...nodes], outputs }), shapeOf }
+}
+
+const known = (model: Model, name: string): ValueInfo =>
+  model.graph.outputs.find((output) => output.name === name) ?? { name, type: { kind: 'unknown' } }
+
+const withGraph = (model: Model, graph: Graph): Model => ({ ...model, graph })

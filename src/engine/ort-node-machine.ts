@@ -1,0 +1,25 @@
+import { availableParallelism, cpus, loadavg, release, type } from 'node:os'
+import { runtimeName } from './ort-runtime.ts'
+
+/** What timings were taken on. */
+export interface Machine {
+  readonly cpu: string
+  readonly cores: number
+  readonly runtime: string
+  readonly node: string
+  readonly os: string
+  /** Processes that wanted a core in the last minute, on average; null where the system does not count them. */
+  readonly load: number | null
+}
+
+export function machine(): Machine {
+  const [load] = loadavg()
+  return {
+    cpu: cpus()[0]?.model.trim() || process.arch,
+    cores: availableParallelism(),
+    runtime: runtimeName,
+    node: process.versions.node,
+    os: `${type()} ${release()} ${process.arch}`,
+    load: process.platform === 'win32' ? null : (load ?? null),
+  }
+}

@@ -1,0 +1,70 @@
+import { UserError } from '../platform/index.ts'
+import type { SessionOptions } from './session.ts'
+
+/**
+ * Configuration entries of ONNX Runtime that Whetstone knows. The runtime accepts unknown keys in silence, so a key
+ * that is not listed here is refused. Source: `onnxruntime_session_options_config_keys.h`.
+ */
+export const CONFIG_KEYS = [
+  /** "1": signed Q/DQ pairs fuse on x64 too. */
+  'session.qdqisint8allowed',
+  /** "1": weights to U8 where 16-bit sums could saturate on CPUs without VNNI. */
+  'session.x64quantprecision',
+  /** "1": pairs of Quantize and Dequantize that cancel out are removed. */
+  'session.enable_quant_qdq_cleanup',
+  /** "1": Q/DQ are left as they stand. */
+  'session.disable_quant_qdq',
+  'session.set_denormal_as_zero',
+  'session.disable_prepacking',
+  'session.use_device_allocator_for_initializers',
+  'session.use_env_allocators',
+  'session.intra_op.allow_spinning',
+  'session.inter_op.allow_spinning',
+  'session.dynamic_block_base',
+  /** "0" keeps the exact float result of a weight-only integer MatMul, "4" computes in int8. */
+  'session.qdq_matmulnbits_accuracy_level',
+  'session.optimized_model_external_initializers_file_name',
+  'session.optimized_model_external_initializers_min_size_in_bytes',
+  'optimization.enable_gelu_approximation',
+  'optimization.disable_specified_optimizers',
+  'optimization.minimal_build_optimizations',
+  'mlas.enable_gemm_fastmath_arm64_bfloat16',
+] as const
+export type ConfigKey = (typeof CONFIG_KEYS)[number]
+export type RuntimeConfig = Readonly<Partial<Record<ConfigKey, string>>>
+
+/** What `ortNode` takes beyond every engine's options. */
+export interface OrtSessionOptions extends SessionOptions {
+  readonly config?: RuntimeConfig
+}
+
+/** What one use of the runtime needs on top: a profile, the optimised graph. */
+export interface RuntimeTask {
+  readonly profilePrefix?: string
+  readonly optimizedPath?: string
+}
+
+/** The options in the form that onnxruntime-node takes: no undefined, strings where it wants strings. */
+export function nativeOptions(options: OrtSessionOptions = {}, task: RuntimeTask = {}): Record<string, unknown> {
+  const threads = options.threads ?? 1
+  if (!Number.isInteger(threads) || threads < 1)
+    throw new UserError('bad-argument', `threads is ${threads}; it must be a whole number from 1.`)
+  const config = Object.entries(options.config ?? {}).filter(([, value]) => value !== undefined)
+  for (const [key] of config)
+    if (!(CONFIG_KEYS as readonly string[]).includes(key))
+      throw new UserError('bad-argument', `Unknown runtime option "${key}".`, {
+        hint: `Known: ${CONFIG_KEYS.join(', ')}.`,
+      })
+  return {
+    executionProviders: ['cpu'],
+    intraOpNumThreads: threads,
+    interOpNumThreads: 1,
+    executionMode: 'sequential',
+    graphOptimizationLevel: options.optimization ?? 'all',
+    // Errors only: warnings of the runtime go to stderr past everything that could order them.
+    logSeverityLevel: 3,
+    ...(config.length > 0 ? { extra: Object.fromEntries(config.map(([key, value]) => [key, String(value)])) } : {}),
+    ...(task.profilePrefix === undefined ? {} : { enableProfiling: true, profileFilePrefix: task.profilePrefix }),
+    ...(task.optimizedPath === undefined ? {} : { optimizedModelFilePath: task.optimizedPath }),
+  }
+}

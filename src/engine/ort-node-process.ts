@@ -1,0 +1,117 @@
+import { type ChildProcess, fork } from 'node:child_process'
+import { fileURLToPath } from 'node:url'
+import { UserError, type UserErrorCode } from '../platform/index.ts'
+import type { Answer, Failure, Request } from './ort-node-protocol.ts'
+
+/** A child process with the runtime in it. */
+export interface RuntimeProcess {
+  readonly pid: number
+  /** Sends a request; rejects with the child's own UserError, or with one that says how the process died. */
+  ask<R extends Request>(request: R, doing: string): Promise<Answer[R['op']]>
+  stop(): Promise<void>
+}
+
+const living = new Set<ChildProcess>()
+let watching = false
+
+/** Starts a process; `what` names the model in messages. It dies with this one. */
+export function startRuntime(what: string): RuntimeProcess {
+  const own = import.meta.url
+  const typescript = own.endsWith('.ts')
+  const child = fork(fileURLToPath(new URL(`./ort-node-child.${typescript ? 'ts' : 'js'}`, own)), [], {
+    serialization: 'advanced',
+    stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
+    execArgv: typescript && !nativeTypeScript() ? ['--import', hooksUrl(own)] : [],
+  })
+  living.add(child)
+  if (!watching) {
+    watching = true
+    process.once('exit', () => {
+      for (const process of living) process.kill('SIGKILL')
+    })
+  }
+  const waiting = new Map<number, { doing: string; resolve: (value: never) => void; reject: (e: Error) => void }>()
+  let complaint = ''
+  let dead: string | null = null
+  let next = 0
+  // An idle child must not keep this process alive.
+  const hold = (on: boolean) => {
+    const method = on ? 'ref' : 'unref'
+    child[method]()
+    child.channel?.[method]()
+    ;(child.stderr as unknown as { ref(): void; unref(): void })[method]()
+  }
+  hold(false)
+  child.stderr?.on('data', (chunk) => {
+    complaint = (complaint + chunk).slice(-2000)
+  })
+  child.on('message', (message: { id: number; answer?: never; failure?: Failure }) => {
+    const entry = waiting.get(message.id)
+    if (!entry) return
+    waiting.delete(message.id)
+    if (waiting.size === 0) hold(false)
+    if (message.failure) entry.reject(errorOf(message.failure))
+    else entry.resolve(message.answer as never)
+  })
+  const ended = new Promise<void>((resolve) => {
+    const end = (how: string) => {
+      if (dead !== null) return
+      dead = how
+      living.delete(child)
+      for (const { doing, reject } of waiting.values()) reject(crash(what, doing, how, complaint))
+      waiting.clear()
+      resolve()
+    }
+    child.once('error', (error) => end(error.message))
+    child.once('close', (code, signal) => end(signal ?? `exit code ${code}`))
+  })
+
+  return {
+    pid: child.pid ?? -1,
+    ask(request, doing) {
+      return new Promise((resolve, reject) => {
+        if (dead !== null) return reject(crash(what, doing, dead, complaint))
+        const id = next++
+        waiting.set(id, { doing, resolve: resolve as (value: never) => void, reject })
+        hold(true)
+        child.send({ id, request }, (error) => {
+          // A child that died meanwhile is reported by its end, which knows why.
+          if (error && dead !== null && waiting.delete(id)) reject(crash(what, doing, dead, complaint))
+        })
+      })
+    },
+    async stop() {
+      if (dead !== null) return
+      hold(true)
+      child.kill('SIGKILL')
+      await ended
+    },
+  }
+}
+
+function errorOf(failure: Failure): Error {
+  if (failure.code === undefined) return new Error(failure.message)
+  return new UserError(failure.code as UserErrorCode, failure.message, {
+    ...(failure.where === undefined ? {} : { where: failure.where }),
+    ...(failure.hint === undefined ? {} : { hint: failure.hint }),
+  })
+}
+
+function crash(what: string, doing: string, how: string, complaint: string): UserError {
+  const starved = how === 'SIGKILL'
+  return new UserError(
+    starved ? 'out-of-resources' : 'unsupported',
+    `The runtime's process ended (${how}) while ${doing}${complaint.trim() ? `: ${complaint.trim().split('\n').at(-1)}` : ''}.`,
+    {
+      where: what,
+      hint: starved
+        ? 'The system probably ran out of memory: use fewer rows at a time or a machine with more.'
+        : 'This is a fault of the runtime on this model; the model can be inspected and rewritten, but not run here.',
+      cause: complaint,
+    },
+  )
+}
+
+const nativeTypeScript = () => Boolean((process.features as unknown as Record<string, unknown>).typescript)
+/** Only in a checkout: older Node reads the sources through these hooks. */
+const hooksUrl = (own: string) => new URL('../../scripts/typescript-hooks.mjs', own).href

@@ -1,0 +1,93 @@
+import { readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { type Graph, type Model, nestedGraphs } from '../ir/index.ts'
+import { modelBytes, readModel } from '../onnx/index.ts'
+import { UserError } from '../platform/index.ts'
+import type { ProfileReport } from '../report/index.ts'
+import { checkFeeds } from './feeds.ts'
+import type { OrtSessionOptions } from './ort-node-options.ts'
+import { placeFile, temporaryFolder } from './ort-node-place.ts'
+import { startRuntime } from './ort-node-process.ts'
+import { isCarried, runtimeName } from './ort-runtime.ts'
+import { portsOf } from './ports.ts'
+import { profileOf, type TraceEvent } from './profile-trace.ts'
+import type { Feeds } from './session.ts'
+
+/** Runs before the ones that count: the first allocate and plan memory. */
+const WARM_RUNS = 2
+/** Above this the runtime is told to put weights beside the graph: one protobuf message ends at 2 GiB. */
+const LARGE = 2 ** 30
+
+/**
+ * The whole graph as the runtime optimised it for this machine, `all` unless `optimization` says otherwise. It is
+ * written by a process of its own, read back, and held in memory; nothing stays on disk.
+ */
+export async function optimizedModel(model: Model, options: OrtSessionOptions = {}): Promise<Model> {
+  const placed = await placeFile(model)
+  const folder = temporaryFolder()
+  const runtime = startRuntime(model.graph.name || 'model')
+  try {
+    const out = join(folder.path, 'optimized.onnx')
+    const config =
+      modelBytes(model) > LARGE
+        ? { ...options.config, 'session.optimized_model_external_initializers_file_name': 'optimized.data' as const }
+        : options.config
+    const settings = config === undefined ? options : { ...options, config }
+    await runtime.ask({ op: 'optimize', path: placed.source, out, options: settings }, 'optimising the model')
+    return await readModel(out)
+  } finally {
+    await runtime.stop()
+    placed.remove()
+    folder.remove()
+  }
+}
+
+/** Bare operator names with counts, bodies of If, Loop and Scan included. */
+export function countOperators(graph: Graph, counts: Record<string, number> = {}): Record<string, number> {
+  for (const node of graph.nodes) {
+    counts[node.opType] = (counts[node.opType] ?? 0) + 1
+    for (const [, nested] of nestedGraphs(node)) countOperators(nested, counts)
+  }
+  return counts
+}
+
+/** Kernels of the graph that the runtime optimised, or why it cannot be read. Throws only for our own bugs. */
+export async function kernels(
+  model: Model,
+  options: OrtSessionOptions = {},
+): Promise<{ counts: Readonly<Record<string, number>> } | { reason: string }> {
+  try {
+    return { counts: countOperators((await optimizedModel(model, options)).graph) }
+  } catch (error) {
+    if (error instanceof UserError) return { reason: error.message }
+    throw error
+  }
+}
+
+/** Time by operator and node: the median over `runs` runs of these feeds, in a process of its own. */
+export async function profile(
+  model: Model,
+  feeds: Feeds,
+  runs: number,
+  options: OrtSessionOptions = {},
+): Promise<ProfileReport> {
+  checkFeeds(portsOf(model, isCarried, runtimeName).inputs, feeds)
+  const placed = await placeFile(model)
+  const folder = temporaryFolder()
+  const runtime = startRuntime(model.graph.name || 'model')
+  try {
+    const prefix = join(folder.path, 'trace')
+    await runtime.ask(
+      { op: 'profile', path: placed.source, prefix, feeds, warm: WARM_RUNS, runs, options },
+      'profiling the model',
+    )
+    const [file] = readdirSync(folder.path).filter((name) => name.startsWith('trace'))
+    if (file === undefined) throw new Error('internal: the runtime wrote no trace')
+    const events = JSON.parse(readFileSync(join(folder.path, file), 'utf8')) as TraceEvent[]
+    return profileOf(events, WARM_RUNS, options.threads ?? 1)
+  } finally {
+    await runtime.stop()
+    placed.remove()
+    folder.remove()
+  }
+}

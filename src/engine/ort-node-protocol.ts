@@ -1,0 +1,44 @@
+import type { PeakMemory } from './isolation.ts'
+import type { OrtSessionOptions } from './ort-node-options.ts'
+import type { Ports } from './ports.ts'
+import type { Feeds, Fetched } from './session.ts'
+
+/** What a runtime process can be asked. `feeds: null` in `time` means those of the last `time`. */
+export type Request =
+  | { readonly op: 'open'; readonly path: string; readonly ports: Ports; readonly options: OrtSessionOptions }
+  | { readonly op: 'run'; readonly feeds: Feeds; readonly fetch: readonly string[] | undefined }
+  | { readonly op: 'time'; readonly feeds: Feeds | null; readonly count: number; readonly warm: number }
+  | { readonly op: 'groups'; readonly feeds: Feeds; readonly names: readonly string[]; readonly byteBudget: number }
+  | { readonly op: 'memory' }
+  | { readonly op: 'close' }
+  /** Writes the graph as the runtime optimised it. */
+  | { readonly op: 'optimize'; readonly path: string; readonly out: string; readonly options: OrtSessionOptions }
+  /** Writes a trace with this prefix: `warm` runs, then `runs`. */
+  | {
+      readonly op: 'profile'
+      readonly path: string
+      readonly prefix: string
+      readonly feeds: Feeds
+      readonly warm: number
+      readonly runs: number
+      readonly options: OrtSessionOptions
+    }
+
+export interface Answer {
+  readonly open: { readonly ports: Ports; readonly engine: string; readonly loadMs: number }
+  readonly run: { readonly fetched: Fetched; readonly firstMs: number }
+  readonly time: { readonly ns: Float64Array; readonly firstMs: number }
+  readonly groups: readonly (readonly string[])[]
+  readonly memory: PeakMemory
+  readonly close: null
+  readonly optimize: null
+  readonly profile: null
+}
+
+/** An error on its way to the parent; `code` is absent for our own bugs. */
+export interface Failure {
+  readonly message: string
+  readonly code?: string
+  readonly where?: string
+  readonly hint?: string
+}

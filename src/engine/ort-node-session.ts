@@ -1,0 +1,143 @@
+import { type DType, type Model, type NumericArray, type Tensor, tensorValues } from '../ir/index.ts'
+import { UserError } from '../platform/index.ts'
+import { checkFeeds, copyValue } from './feeds.ts'
+import { innerNames, withOutputs } from './inner-values.ts'
+import { groupBySize, measureInner } from './ort-node-groups.ts'
+import { nativeOptions, type OrtSessionOptions } from './ort-node-options.ts'
+import { placeModel } from './ort-node-place.ts'
+import { createNative, isCarried, type NativeSession, runtimeName } from './ort-runtime.ts'
+import { type OmittedOutput, type Ports, unsupportedPort } from './ports.ts'
+import type { Feeds, Fetched, Session, TensorValue } from './session.ts'
+
+/** A session of onnxruntime-node in this process. */
+export interface OrtNodeSession extends Session {
+  /** Graph outputs that are no tensors, which `run` leaves out. */
+  readonly omitted: readonly OmittedOutput[]
+  /** The session of the runtime: for timing, without checks or copies. */
+  readonly native: NativeSession
+}
+
+/**
+ * A session over a native one that is open already. `model` is asked for only when inner values are fetched.
+ * `dispose` runs after everything is released.
+ */
+export function sessionOver(
+  native: NativeSession,
+  declared: Ports,
+  model: () => Promise<Model>,
+  options: OrtSessionOptions,
+  dispose: () => void = () => {},
+): OrtNodeSession {
+  const ports = settlePorts(native, declared)
+  const names = ports.outputs.map((output) => output.name)
+  const graphOutputs = new Set(names)
+  // One variant at a time: each holds its own copy of the weights.
+  let variant: { readonly key: string; readonly session: NativeSession } | null = null
+  let closed = false
+
+  async function variantOf(wanted: readonly string[]): Promise<NativeSession> {
+    const key = wanted.join('\u0000')
+    if (variant?.key === key) return variant.session
+    await variant?.session.release()
+    variant = null
+    const session = await openVariant(withOutputs(await model(), wanted), options)
+    variant = { key, session }
+    for (const { name, type } of session.outputs)
+      if (type === undefined || !isCarried(type)) throw unsupportedPort('Value', name, type ?? 'no tensor', runtimeName)
+    return session
+  }
+
+  async function run(feeds: Feeds, fetch?: readonly string[]): Promise<Fetched> {
+    if (closed) throw new Error('internal: run on a closed session')
+    checkFeeds(ports.inputs, feeds)
+    const prepared = native.prepare(feeds)
+    if (fetch === undefined) return native.run(prepared, names)
+    const result: Record<string, TensorValue> = {}
+    const direct = fetch.filter((name) => graphOutputs.has(name))
+    if (direct.length === fetch.length && direct.length > 0) return native.run(prepared, direct)
+    const inner: string[] = []
+    for (const name of fetch) {
+      if (graphOutputs.has(name)) continue
+      const given = feeds[name]
+      if (given) result[name] = copyValue(given)
+      else inner.push(name)
+    }
+    if (inner.length > 0) {
+      const known = await model()
+      const computed = innerNames(known)
+      const made: string[] = []
+      for (const name of inner) {
+        const constant = known.graph.initializers.get(name)
+        if (constant) result[name] = constantValueOf(constant)
+        else if (computed.has(name)) made.push(name)
+        else throw unknownValue(name)
+      }
+      // One pass gives inner values and graph outputs alike.
+      const wanted = [...new Set([...made, ...direct])].sort()
+      if (made.length > 0) Object.assign(result, await (await variantOf(wanted)).run(prepared, wanted))
+      else if (direct.length > 0) Object.assign(result, await native.run(prepared, direct))
+    } else if (direct.length > 0) Object.assign(result, await native.run(prepared, direct))
+    return Object.fromEntries(fetch.map((name) => [name, result[name] as TensorValue]))
+  }
+
+  return {
+    inputs: ports.inputs,
+    outputs: ports.outputs,
+    omitted: ports.omitted,
+    engine: runtimeName,
+    native,
+    run,
+    async fetchGroups(feeds, wanted, byteBudget) {
+      checkFeeds(ports.inputs, feeds)
+      const sizes = await measureInner(await model(), feeds, wanted, (changed) => openVariant(changed, options))
+      return groupBySize(wanted, sizes, byteBudget)
+    },
+    async close() {
+      if (closed) return
+      closed = true
+      await variant?.session.release()
+      await native.release()
+      dispose()
+    },
+  }
+}
+
+/** Opens a changed copy of the model; the encoded bytes are not needed after the load. */
+async function openVariant(model: Model, options: OrtSessionOptions): Promise<NativeSession> {
+  const placed = await placeModel(model)
+  try {
+    return await createNative(placed.source, nativeOptions(options), undefined)
+  } finally {
+    placed.remove()
+  }
+}
+
+/** Fills in what the file left undeclared from what the runtime inferred; refuses types that it cannot hand over. */
+function settlePorts(native: NativeSession, declared: Ports): Ports {
+  const told = new Map(native.outputs.map((output) => [output.name, output]))
+  const outputs: Ports['outputs'][number][] = []
+  const omitted = [...declared.omitted]
+  for (const output of declared.outputs) {
+    const type = told.get(output.name)?.type
+    if (type === undefined) omitted.push({ name: output.name, reason: 'not a tensor' })
+    else if (!isCarried(type)) throw unsupportedPort('Output', output.name, type, runtimeName)
+    else outputs.push(output.dtype === type ? output : { ...output, dtype: type })
+  }
+  return { inputs: declared.inputs, outputs, omitted }
+}
+
+function unknownValue(name: string): UserError {
+  return new UserError('bad-argument', `The model has no value "${name}" that can be fetched.`, {
+    where: name,
+    hint: 'Values inside If, Loop and Scan bodies and model functions cannot be handed out.',
+  })
+}
+
+function constantValueOf(tensor: Tensor): TensorValue {
+  const decoder = new TextDecoder()
+  const data =
+    tensor.data.form === 'strings'
+      ? tensor.data.values.map((bytes) => decoder.decode(bytes))
+      : (tensorValues(tensor).slice() as NumericArray)
+  return { dtype: tensor.dtype as DType, dims: [...tensor.dims], data }
+}

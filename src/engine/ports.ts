@@ -1,0 +1,79 @@
+import type { Model, ValueInfo, ValueType } from '../ir/index.ts'
+import { UserError } from '../platform/index.ts'
+import { typeText } from './feeds.ts'
+import type { PortValue } from './session.ts'
+
+/** An output that a session cannot hand out, and why. */
+export interface OmittedOutput {
+  readonly name: string
+  readonly reason: string
+}
+
+export interface Ports {
+  readonly inputs: readonly PortValue[]
+  readonly outputs: readonly PortValue[]
+  readonly omitted: readonly OmittedOutput[]
+}
+
+/** What the runtime itself says of its outputs: a type, or undefined where the value is no tensor. */
+export type TypeOf = (name: string) => { readonly type: string | undefined } | undefined
+
+/**
+ * The tensors at the border of a model. Graph inputs that have an initializer are weights with a default, not inputs.
+ * Throws a UserError (`unsupported`) for an input or output whose element type the runtime has no array for, for
+ * inputs that are no tensors, and where no output is a tensor.
+ */
+export function portsOf(model: Model, isCarried: (dtype: string) => boolean, runtime: string): Ports {
+  const { graph } = model
+  const inputs = graph.inputs.filter((input) => !graph.initializers.has(input.name)).map((info) => inputPort(info))
+  const outputs: PortValue[] = []
+  const omitted: OmittedOutput[] = []
+  for (const info of graph.outputs) {
+    if (info.type.kind === 'tensor') outputs.push(port(info, info.type))
+    else if (info.type.kind === 'unknown') outputs.push({ name: info.name, dtype: 'undefined', shape: null })
+    else omitted.push({ name: info.name, reason: omission(model, info) })
+  }
+  for (const [kind, list] of [
+    ['Input', inputs],
+    ['Output', outputs],
+  ] as const)
+    for (const value of list)
+      if (value.dtype !== 'undefined' && !isCarried(value.dtype))
+        throw unsupportedPort(kind, value.name, typeText(value.dtype, value.shape), runtime)
+  if (outputs.length === 0)
+    throw new UserError('unsupported', 'None of the model’s outputs is a tensor.', {
+      where: omitted.map(({ name }) => name).join(', '),
+      hint: omitted.map(({ name, reason }) => `${name}: ${reason}`).join('; '),
+    })
+  return { inputs, outputs, omitted }
+}
+
+/** The error for a value that cannot cross the runtime's border. */
+export function unsupportedPort(kind: string, name: string, type: string, runtime: string): UserError {
+  return new UserError('unsupported', `${kind} "${name}" is ${type}, a type that ${runtime} cannot hand over.`, {
+    where: name,
+    hint: 'Cast it to float32, int32 or int8 inside the model.',
+  })
+}
+
+function inputPort(info: ValueInfo): PortValue {
+  if (info.type.kind === 'tensor') return port(info, info.type)
+  throw new UserError('unsupported', `Input "${info.name}" is a ${info.type.kind}, not a tensor.`, {
+    where: info.name,
+    hint: 'Only models whose inputs are tensors can be run.',
+  })
+}
+
+const port = (info: ValueInfo, type: ValueType & { kind: 'tensor' }): PortValue => ({
+  name: info.name,
+  dtype: type.dtype,
+  shape: type.shape,
+})
+
+function omission(model: Model, info: ValueInfo): string {
+  const maker = model.graph.nodes.find((node) => node.outputs.includes(info.name))
+  const what = `a ${info.type.kind}, which the runtime cannot hand over from Node`
+  return maker?.opType === 'ZipMap'
+    ? `${what}; ZipMap only packs "${maker.inputs[0]}", which can be fetched by that name`
+    : what
+}
