@@ -7,7 +7,8 @@ import { writeAtomic } from './write-atomic.ts'
 /** Where evidence is kept: WHETSTONE_CACHE, else the system's cache folder for this user. */
 export function cacheFolder(): string {
   if (process.env.WHETSTONE_CACHE) return process.env.WHETSTONE_CACHE
-  if (process.platform === 'win32') return join(process.env.LOCALAPPDATA ?? join(homedir(), 'AppData', 'Local'), 'whetstone')
+  if (process.platform === 'win32')
+    return join(process.env.LOCALAPPDATA ?? join(homedir(), 'AppData', 'Local'), 'whetstone')
   if (process.platform === 'darwin') return join(homedir(), 'Library', 'Caches', 'whetstone')
   return join(process.env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'whetstone')
 }
@@ -32,7 +33,14 @@ export async function writeCached(folder: string, name: string, text: string): P
 /** Number and bytes of the files in the cache. */
 export async function cacheSize(folder: string = cacheFolder()): Promise<{ files: number; bytes: number }> {
   const names = await readdir(folder).catch(() => [])
-  const sizes = await Promise.all(names.map((name) => stat(join(folder, name)).then((info) => info.size, () => 0)))
+  const sizes = await Promise.all(
+    names.map((name) =>
+      stat(join(folder, name)).then(
+        (info) => info.size,
+        () => 0,
+      ),
+    ),
+  )
   return { files: names.length, bytes: sizes.reduce((sum, size) => sum + size, 0) }
 }
 

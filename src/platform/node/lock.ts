@@ -1,0 +1,135 @@
+import { linkSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { hostname } from 'node:os'
+import { join } from 'node:path'
+import { UserError } from '../user-error.ts'
+import { explainSystemError } from './system-error.ts'
+import { temporaryName } from './write-atomic.ts'
+
+const LOCK = '.whetstone.lock'
+
+interface Owner {
+  readonly pid: number
+  readonly host: string
+  /** Tells a process from a later one with the same number; null where the system does not say. */
+  readonly born: string | null
+  readonly since: string
+}
+
+/**
+ * Runs `work` while nobody else works in this folder, which is made where it is missing. A second run, in this process
+ * or another, is refused: UserError `busy`. What a dead process left behind is taken over.
+ */
+export async function withLock<T>(folder: string, work: () => T | Promise<T>): Promise<T> {
+  const path = join(folder, LOCK)
+  const own: Owner = { pid: process.pid, host: hostname(), born: birthOf(process.pid), since: new Date().toISOString() }
+  const text = `${JSON.stringify(own)}\n`
+  try {
+    mkdirSync(folder, { recursive: true })
+    take(path, text)
+  } catch (error) {
+    throw explainSystemError(error, folder, 'write')
+  }
+  const release = () => {
+    if (readText(path) === text) rmSync(path, { force: true })
+  }
+  process.once('exit', release)
+  try {
+    return await work()
+  } finally {
+    process.off('exit', release)
+    release()
+  }
+}
+
+function take(path: string, text: string): void {
+  for (let attempt = 0; attempt < 10; attempt++) {
+    if (create(path, text)) return
+    const found = readText(path)
+    if (found === undefined) continue
+    const owner = parse(found)
+    if (owner && alive(owner)) throw busy(path, owner)
+    // Whoever moves the abandoned lock away may try to take the place; if it was another's by now, it goes back.
+    const aside = temporaryName(path)
+    try {
+      renameSync(path, aside)
+    } catch {
+      continue
+    }
+    if (readText(aside) !== found) tryLink(aside, path)
+    rmSync(aside, { force: true })
+  }
+  throw busy(path, undefined)
+}
+
+/** Makes the lock with its content in one step, so that nobody ever reads half of it. */
+function create(path: string, text: string): boolean {
+  const temporary = temporaryName(path)
+  writeFileSync(temporary, text, { flag: 'wx' })
+  try {
+    return tryLink(temporary, path)
+  } finally {
+    rmSync(temporary, { force: true })
+  }
+}
+
+function tryLink(from: string, to: string): boolean {
+  try {
+    linkSync(from, to)
+    return true
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException
+    if (code === 'EEXIST') return false
+    // File systems without hard links: creating exclusively is the next best.
+    if (code !== 'EPERM' && code !== 'ENOTSUP' && code !== 'ENOSYS') throw error
+    try {
+      writeFileSync(to, readFileSync(from), { flag: 'wx' })
+      return true
+    } catch (second) {
+      if ((second as NodeJS.ErrnoException).code === 'EEXIST') return false
+      throw second
+    }
+  }
+}
+
+function readText(path: string): string | undefined {
+  try {
+    return readFileSync(path, 'utf8')
+  } catch {
+    return undefined
+  }
+}
+
+function parse(text: string): Owner | undefined {
+  try {
+    const owner = JSON.parse(text) as Partial<Owner> | null
+    return typeof owner?.pid === 'number' && typeof owner.host === 'string' ? (owner as Owner) : undefined
+  } catch {
+    return undefined
+  }
+}
+
+/** Processes of other machines cannot be asked; they count as alive. */
+function alive(owner: Owner): boolean {
+  if (owner.host !== hostname()) return true
+  try {
+    process.kill(owner.pid, 0)
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'EPERM'
+  }
+  const born = birthOf(owner.pid)
+  return born === null || owner.born === null || born === owner.born
+}
+
+/** Start time of a process in clock ticks since boot, field 22 of /proc/PID/stat (Linux). */
+function birthOf(pid: number): string | null {
+  const stat = readText(`/proc/${pid}/stat`)
+  return stat?.slice(stat.lastIndexOf(')') + 2).split(' ')[19] ?? null
+}
+
+function busy(path: string, owner: Owner | undefined): UserError {
+  const who = owner ? `process ${owner.pid} on ${owner.host}, since ${owner.since}` : 'another process'
+  return new UserError('busy', `another run is working in this folder (${who})`, {
+    where: path,
+    hint: 'wait until it has finished, or choose another folder; if it runs no more, delete this file',
+  })
+}

@@ -1,0 +1,166 @@
+import { spawnSync } from 'node:child_process'
+import { createHash } from 'node:crypto'
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import {
+  FileSource,
+  sha256,
+  UserError,
+  withLock,
+  writeAtomic,
+  writeDirectoryAtomic,
+  writeFilesAtomic,
+} from '../index.ts'
+
+let folder = ''
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'whetstone-platform-'))
+})
+afterEach(() => rmSync(folder, { recursive: true, force: true }))
+
+async function failure(work: Promise<unknown>): Promise<UserError> {
+  const error = await work.then(
+    () => undefined,
+    (caught) => caught,
+  )
+  expect(error).toBeInstanceOf(UserError)
+  return error as UserError
+}
+
+describe('atomic writes', () => {
+  test('pieces become one file, and nothing else is left', async () => {
+    await writeAtomic(join(folder, 'a'), [new Uint8Array([1, 2]), new Uint8Array([3])])
+    expect([...readFileSync(join(folder, 'a'))]).toEqual([1, 2, 3])
+    expect(readdirSync(folder)).toEqual(['a'])
+  })
+
+  test('an error half-way keeps the old content and leaves nothing behind', async () => {
+    writeFileSync(join(folder, 'a'), 'old')
+    async function* broken() {
+      yield 'new'
+      throw new Error('torn')
+    }
+    await expect(writeAtomic(join(folder, 'a'), broken())).rejects.toThrow('torn')
+    expect(readFileSync(join(folder, 'a'), 'utf8')).toBe('old')
+    expect(readdirSync(folder)).toEqual(['a'])
+  })
+
+  test('of files that belong together, none appears where one fails', async () => {
+    const work = writeFilesAtomic([
+      [join(folder, 'a'), 'x'],
+      [join(folder, 'missing', 'b'), 'y'],
+    ])
+    expect((await failure(work)).code).toBe('unwritable')
+    expect(readdirSync(folder)).toEqual([])
+  })
+
+  test('a missing folder is explained', async () => {
+    const error = await failure(writeAtomic(join(folder, 'no', 'a'), 'x'))
+    expect([error.code, error.where, error.hint]).toEqual([
+      'unwritable',
+      join(folder, 'no', 'a'),
+      'make the folder first, or choose another',
+    ])
+  })
+
+  test.skipIf(process.getuid?.() === 0)('a folder without write permission is explained', async () => {
+    chmodSync(folder, 0o500)
+    expect((await failure(writeAtomic(join(folder, 'a'), 'x'))).code).toBe('unwritable')
+    chmodSync(folder, 0o700)
+  })
+
+  test('a full disk is explained', async () => {
+    const error = Object.assign(new Error('write'), { code: 'ENOSPC' })
+    async function* full() {
+      yield 'some'
+      throw error
+    }
+    expect((await failure(writeAtomic(join(folder, 'a'), full()))).code).toBe('out-of-resources')
+    expect(readdirSync(folder)).toEqual([])
+  })
+
+  test('a new folder appears whole or not at all; in an old one other files stay', async () => {
+    const out = join(folder, 'deep', 'out')
+    async function* broken() {
+      yield 'new'
+      throw new Error('torn')
+    }
+    await expect(
+      writeDirectoryAtomic(out, [
+        ['c/d', 'x'],
+        ['e', broken()],
+      ]),
+    ).rejects.toThrow('torn')
+    expect(readdirSync(join(folder, 'deep'))).toEqual([])
+    await writeDirectoryAtomic(out, [['c/d', 'x']])
+    await writeDirectoryAtomic(out, [['e', 'y']])
+    expect(readFileSync(join(out, 'c', 'd'), 'utf8') + readFileSync(join(out, 'e'), 'utf8')).toBe('xy')
+  })
+})
+
+describe('file ranges', () => {
+  test('keep their bytes when another file takes over the name', async () => {
+    const path = join(folder, 'a')
+    writeFileSync(path, 'old content')
+    const range = new FileSource(path).range(4, 7)
+    await writeAtomic(path, 'new')
+    expect(new TextDecoder().decode(range.read())).toBe('content')
+    let text = ''
+    for (const piece of range.chunks(3)) text += new TextDecoder().decode(piece)
+    expect(text).toBe('content')
+  })
+
+  test('a missing file and a folder are explained', () => {
+    expect(() => new FileSource(join(folder, 'no'))).toThrow(UserError)
+    expect(() => new FileSource(folder)).toThrow(/is not a file/)
+  })
+})
+
+test('sha256 over pieces equals sha256 over the whole', () => {
+  const expected = createHash('sha256').update('abc').digest('hex')
+  expect(sha256(['a', new Uint8Array([98]), 'c'])).toBe(`sha256:${expected}`)
+})
+
+describe('the lock of a folder', () => {
+  test('refuses a second run, and lets the next one in', async () => {
+    let inside: UserError | undefined
+    await withLock(folder, async () => {
+      inside = await failure(withLock(folder, () => 1))
+    })
+    expect(inside?.code).toBe('busy')
+    expect(await withLock(folder, () => 2)).toBe(2)
+    expect(readdirSync(folder)).toEqual([])
+  })
+
+  test('is taken over from a process that died', async () => {
+    const { pid } = spawnSync(process.execPath, ['-e', ''])
+    const host = (await import('node:os')).hostname()
+    writeFileSync(join(folder, '.whetstone.lock'), JSON.stringify({ pid, host, born: '1', since: 'then' }))
+    expect(await withLock(folder, () => 3)).toBe(3)
+  })
+
+  test.skipIf(!existsSync('/proc/self/stat'))('is taken over where the number now names another process', async () => {
+    const host = (await import('node:os')).hostname()
+    const lock = { pid: process.ppid, host, born: 'before the last start', since: 'then' }
+    writeFileSync(join(folder, '.whetstone.lock'), JSON.stringify(lock))
+    expect(await withLock(folder, () => 4)).toBe(4)
+  })
+
+  test('is released when the work fails, and makes the folder', async () => {
+    const fresh = join(folder, 'new')
+    await expect(withLock(fresh, () => Promise.reject(new Error('no')))).rejects.toThrow('no')
+    mkdirSync(join(fresh, 'sub'))
+    expect(readdirSync(fresh)).toEqual(['sub'])
+  })
+})
