@@ -122,7 +122,8 @@ export function tensorBytes(tensor: Tensor): Uint8Array {
 export function tensorValues(tensor: Tensor): NumericArray {
   const bytes = tensorBytes(tensor)
   const Type = arrayTypeOf(tensor.dtype)
-  const aligned = bytes.byteOffset % Type.BYTES_PER_ELEMENT === 0 ? bytes : bytes.slice()
+  // Not `slice`: on a Buffer of Node it gives another view of the same memory.
+  const aligned = bytes.byteOffset % Type.BYTES_PER_ELEMENT === 0 ? bytes : new Uint8Array(bytes)
   return new Type(
     aligned.buffer as ArrayBuffer,
     aligned.byteOffset,
