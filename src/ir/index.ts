@@ -1,5 +1,6 @@
 export * from './attribute.ts'
 export * from './dtype.ts'
+export * from './evaluate/index.ts'
 export * from './graph-index.ts'
 export * from './model.ts'
 export * from './numbers.ts'

@@ -1,0 +1,65 @@
+import { roundHalfEven } from '../numbers.ts'
+import { type Call, input, intOf, type Kernels, made, optionalInput } from './call.ts'
+import { centred, matmul, scaledSum } from './matmul.ts'
+import { EvaluationError, type Nd, numbersOf } from './value.ts'
+
+/**
+ * The weights [N, K] of MatMulNBits from blocks of packed codes. `B` is [N, blocks, bytes], `scales` [N·blocks], zero
+ * points packed a row [N, ⌈blocks·bits/8⌉] or of the type of the scales; without them the middle code is zero. The last
+ * block may reach past K.
+ */
+export function unpackedBlocks(call: Call): Float64Array {
+  const [k, n] = [intOf(call, 'K', 0), intOf(call, 'N', 0)]
+  const bits = intOf(call, 'bits', 4)
+  const block = intOf(call, 'block_size', 32)
+  if (![2, 4, 8].includes(bits)) throw new EvaluationError(`${bits}-bit blocks`)
+  const [packed, scales, zeros] = [numbersOf(input(call, 1)), numbersOf(input(call, 2)), optionalInput(call, 3)]
+  const blocks = Math.ceil(k / block)
+  const bytes = (block * bits) / 8
+  const mask = 2 ** bits - 1
+  const perByte = 8 / bits
+  const zeroRow = Math.ceil((blocks * bits) / 8)
+  const zeroValues = zeros && numbersOf(zeros)
+  const zeroOf = (row: number, b: number): number => {
+    if (!zeros) return 2 ** (bits - 1)
+    if (zeros.dtype !== 'uint8') return zeroValues![row * blocks + b]!
+    return (zeroValues![row * zeroRow + Math.floor(b / perByte)]! >> ((b % perByte) * bits)) & mask
+  }
+  const out = new Float64Array(n * k)
+  for (let row = 0; row < n; row++)
+    for (let i = 0; i < k; i++) {
+      const b = Math.floor(i / block)
+      const at = i - b * block
+      const code = (packed[(row * blocks + b) * bytes + Math.floor(at / perByte)]! >> ((at % perByte) * bits)) & mask
+      out[row * k + i] = (code - zeroOf(row, b)) * scales[row * blocks + b]!
+    }
+  return out
+}
+
+export const blockwise: Kernels = {
+  'com.microsoft.MatMulNBits': (call) => {
+    const a = input(call, 0)
+    const [k, n] = [intOf(call, 'K', 0), intOf(call, 'N', 0)]
+    const weights = unpackedBlocks(call)
+    const columns = Float64Array.from({ length: k * n }, (_, i) => weights[(i % n) * k + Math.floor(i / n)]!)
+    const b: Nd = { kind: 'tensor', dtype: 'float64', dims: [k, n], data: columns }
+    const { dims, data } = matmul(a, b)
+    const bias = optionalInput(call, 5)
+    const added = bias && numbersOf(bias)
+    return [made(call, a.dtype, dims, added ? data.map((v, i) => v + added[i % n]!) : data)]
+  },
+  /** MatMul with the left side quantized on the fly, one scale for the whole tensor. */
+  'com.microsoft.DynamicQuantizeMatMul': (call) => {
+    const a = input(call, 0)
+    const source = numbersOf(a)
+    const low = source.reduce((x, y) => Math.min(x, y), 0)
+    const high = source.reduce((x, y) => Math.max(x, y), 0)
+    const scale = Math.fround((high - low) / 255) || 1
+    const zero = Math.min(255, Math.max(0, Math.round(-low / scale)))
+    const codes = source.map((v) => Math.min(255, Math.max(0, roundHalfEven(Math.fround(v / scale)) + zero)) - zero)
+    const b = centred(input(call, 1), optionalInput(call, 3), 'right')
+    const { dims, data } = matmul({ ...a, dtype: 'float64', data: codes }, b)
+    const one: Nd = { kind: 'tensor', dtype: a.dtype, dims: [], data: Float64Array.of(scale) }
+    return [scaledSum(call, dims, data, one, input(call, 2), optionalInput(call, 4))]
+  },
+}

@@ -1,0 +1,116 @@
+import { type DType, dtypeFromCode, isFloating } from '../dtype.ts'
+import {
+  encodeNumbers,
+  INTEGER_RANGES,
+  isSmallFloat,
+  type ScaleRounding,
+  smallFloatTable,
+  toNumbers,
+} from '../numbers.ts'
+import { inMemory } from '../tensor.ts'
+import { type Call, input, intOf, type Kernels, textOf } from './call.ts'
+import { carried, EvaluationError, fromFloat64, isWide, type Nd, nd, numbersOf } from './value.ts'
+
+/** How numbers become strings: as C++ and numpy print the shortest float that reads back. */
+function printed(value: number, dtype: DType): string {
+  if (Number.isNaN(value)) return 'NaN'
+  if (!Number.isFinite(value)) return value > 0 ? 'INF' : '-INF'
+  if (!isFloating(dtype)) return String(value)
+  if (dtype === 'float64') return String(value)
+  for (let digits = 1; digits < 10; digits++) {
+    const text = value.toPrecision(digits)
+    if (Math.fround(Number(text)) === value) return String(Number(text))
+  }
+  return String(value)
+}
+
+function parsed(text: string): number {
+  const name = text.trim().toLowerCase()
+  if (/^[+-]?inf(inity)?$/.test(name)) return name.startsWith('-') ? Number.NEGATIVE_INFINITY : Number.POSITIVE_INFINITY
+  if (/^[+-]?nan$/.test(name)) return Number.NaN
+  const value = Number(text)
+  if (name === '' || Number.isNaN(value)) throw new EvaluationError(`"${text}" is no number`)
+  return value
+}
+
+export interface CastOptions {
+  readonly saturate?: boolean
+  readonly scaleRounding?: ScaleRounding
+}
+
+/** Elements of another type: floats to integers drop the fraction, integers wrap, narrow floats saturate if asked. */
+export function cast(x: Nd, to: DType, float64: boolean, options: CastOptions = {}): Nd {
+  const dtype = carried(to, float64)
+  if (dtype === 'string') {
+    const text = isWide(x.dtype)
+      ? Array.from(x.data as BigInt64Array, String)
+      : x.dtype === 'string'
+        ? (x.data as readonly string[])
+        : Array.from(numbersOf(x), (v) => printed(v, x.dtype))
+    return nd('string', x.dims, text)
+  }
+  if (x.dtype === 'string') {
+    if (isWide(dtype)) {
+      const whole = (x.data as readonly string[]).map((text) =>
+        /^\s*[+-]?\d+\s*$/.test(text) ? BigInt(text.trim()) : BigInt(Math.trunc(parsed(text))),
+      )
+      return nd(dtype, x.dims, dtype === 'int64' ? BigInt64Array.from(whole) : BigUint64Array.from(whole))
+    }
+    return fromFloat64(dtype, x.dims, Float64Array.from(x.data as readonly string[], parsed))
+  }
+  if (isWide(x.dtype) && isWide(dtype)) {
+    const data = x.data as BigInt64Array
+    return nd(dtype, x.dims, dtype === 'int64' ? BigInt64Array.from(data) : BigUint64Array.from(data))
+  }
+  if (isWide(x.dtype) && INTEGER_RANGES[dtype] && dtype !== 'bool') {
+    const low = Float64Array.from(x.data as BigInt64Array, (v) => Number(BigInt.asIntN(32, v)))
+    return fromFloat64(dtype, x.dims, low)
+  }
+  const data = numbersOf(x)
+  if (isSmallFloat(dtype)) {
+    const codes = encodeNumbers(dtype, data, options)
+    const table = smallFloatTable(dtype)
+    if (dtype !== 'float4e2m1')
+      return nd(
+        dtype,
+        x.dims,
+        Float64Array.from(codes as Uint8Array, (code) => table[code]!),
+      )
+  }
+  if (dtype === 'float8e8m0' || dtype === 'float4e2m1') {
+    const bytes = new Uint8Array(encodeNumbers(dtype, data, options).buffer as ArrayBuffer)
+    return nd(
+      dtype,
+      x.dims,
+      toNumbers({ name: '', dtype, dims: x.dims, data: { form: 'raw', bytes: inMemory(bytes) } }),
+    )
+  }
+  return fromFloat64(dtype, x.dims, data.slice())
+}
+
+const ROUNDINGS = new Set(['up', 'down', 'nearest'])
+function optionsOf(call: Call): CastOptions {
+  const rounding = textOf(call, 'round_mode', 'up')
+  if (!ROUNDINGS.has(rounding)) throw new EvaluationError(`round_mode ${rounding}`)
+  return { saturate: intOf(call, 'saturate', 1) === 1, scaleRounding: rounding as ScaleRounding }
+}
+
+export function dtypeAttribute(call: Call, name: string, fallback: DType): DType {
+  const code = intOf(call, name, 0)
+  const dtype = code === 0 ? fallback : dtypeFromCode(code)
+  if (!dtype) throw new EvaluationError(`element type ${code}`)
+  return dtype
+}
+
+export const casting: Kernels = {
+  Cast: (call) => [cast(input(call, 0), dtypeAttribute(call, 'to', 'undefined'), call.float64, optionsOf(call))],
+  CastLike: (call) => [cast(input(call, 0), input(call, 1).dtype, call.float64, optionsOf(call))],
+  BitCast: (call) => {
+    const x = input(call, 0)
+    const to = dtypeAttribute(call, 'to', 'undefined')
+    const array = encodeNumbers(x.dtype, x.data as Float64Array)
+    const bytes = inMemory(new Uint8Array(array.buffer, array.byteOffset, array.byteLength))
+    if (isWide(to)) throw new EvaluationError('BitCast to 64-bit integers')
+    return [nd(to, x.dims, toNumbers({ name: '', dtype: to, dims: x.dims, data: { form: 'raw', bytes } }))]
+  },
+}

@@ -1,0 +1,64 @@
+import { type Node, operatorName } from '../model.ts'
+import type { Tensor } from '../tensor.ts'
+import type { Call, Kernel } from './call.ts'
+import { kernels } from './table.ts'
+import { EvaluationError, fromTensor, toTensor, type Value } from './value.ts'
+
+export type { Call, Kernel } from './call.ts'
+export {
+  EvaluationError,
+  fromTensor,
+  int64 as int64Value,
+  type MapValue,
+  type Nd,
+  nd as ndValue,
+  type OptionalValue,
+  type SequenceValue,
+  toTensor,
+  typedElements,
+  type Value,
+} from './value.ts'
+
+export interface EvaluateOptions {
+  /** Version of the operator set of the node's domain. */
+  readonly opset: number
+  /** Carry float32, float16 and bfloat16 as float64, without rounding: for oracles. */
+  readonly float64?: boolean
+}
+
+/** The rule of an operator, or undefined where there is none. */
+export function kernelOf(node: { readonly opType: string; readonly domain: string }): Kernel | undefined {
+  return Object.hasOwn(kernels, operatorName(node)) ? kernels[operatorName(node)] : undefined
+}
+
+/** Operators with a rule, as `operatorName` prints them. */
+export const evaluatedOperators = (): readonly string[] => Object.keys(kernels).sort()
+
+/**
+ * A node's outputs on constant inputs, each floating result rounded once to its dtype. Null: no rule for the operator or
+ * this form of it, inputs that do not fit, a random operator, a nested graph, or an output that is not a tensor.
+ * Results beyond the outputs that the node names are dropped.
+ */
+export function evaluateNode(
+  node: Node,
+  inputs: readonly (Tensor | undefined)[],
+  options: EvaluateOptions,
+): readonly Tensor[] | null {
+  const kernel = kernelOf(node)
+  if (!kernel) return null
+  const float64 = options.float64 ?? false
+  try {
+    const call: Call = {
+      node,
+      inputs: inputs.map((tensor) => tensor && fromTensor(tensor, float64)),
+      opset: options.opset,
+      float64,
+    }
+    const values = kernel(call)?.slice(0, node.outputs.length)
+    if (!values?.every((value: Value) => value.kind === 'tensor')) return null
+    return values.map((value, i) => toTensor(value, node.outputs[i] ?? ''))
+  } catch (error) {
+    if (error instanceof EvaluationError || error instanceof RangeError) return null
+    throw error
+  }
+}

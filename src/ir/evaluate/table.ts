@@ -1,0 +1,43 @@
+import { binary } from './binary.ts'
+import { blockwise } from './blockwise.ts'
+import type { Kernels } from './call.ts'
+import { casting } from './cast.ts'
+import { control } from './control.ts'
+import { convolution } from './conv.ts'
+import { elementwise } from './elementwise.ts'
+import { gathering } from './gather.ts'
+import { generators } from './generate.ts'
+import { grids } from './grid.ts'
+import { matrix } from './matmul.ts'
+import { normalization } from './normalization.ts'
+import { pooling } from './pool.ts'
+import { quantization } from './quantize.ts'
+import { recurrence } from './recurrent.ts'
+import { reduce } from './reduce.ts'
+import { resizing } from './resize.ts'
+import { sequences } from './sequence.ts'
+import { shape } from './shape.ts'
+import { softmax } from './softmax.ts'
+
+/** How each operator computes, by the name that `operatorName` prints. */
+export const kernels: Kernels = {
+  ...binary,
+  ...blockwise,
+  ...casting,
+  ...control,
+  ...convolution,
+  ...elementwise,
+  ...gathering,
+  ...generators,
+  ...grids,
+  ...matrix,
+  ...normalization,
+  ...pooling,
+  ...quantization,
+  ...recurrence,
+  ...reduce,
+  ...resizing,
+  ...sequences,
+  ...shape,
+  ...softmax,
+}
