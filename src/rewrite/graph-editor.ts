@@ -23,22 +23,25 @@ export class GraphEditor {
   readonly #initializers: Map<string, Tensor>
   readonly #outputs: ReadonlySet<string>
   readonly #inputs: Map<string, ValueInfo>
-  readonly #taken = new Set<string>()
+  readonly #taken: Set<string>
   readonly #outerConstant: (name: string) => Tensor | undefined
   #edits = 0
 
-  /** `outerConstant` answers for constants of the graphs around a nested one; `taken` are names used anywhere. */
+  /**
+   * `outerConstant` answers for constants of the graphs around a nested one; `taken` are names used anywhere in the
+   * model, shared by the editors of all its graphs, because a nested graph must not reuse an outer name.
+   */
   constructor(
     graph: Graph,
     outerConstant: (name: string) => Tensor | undefined = () => undefined,
-    taken?: Iterable<string>,
+    taken: Set<string> = new Set(),
   ) {
     this.graph = graph
     this.#outerConstant = outerConstant
     this.#initializers = new Map(graph.initializers)
     this.#outputs = new Set(graph.outputs.map((value) => value.name))
     this.#inputs = new Map(graph.inputs.map((value) => [value.name, value]))
-    for (const name of taken ?? []) this.#taken.add(name)
+    this.#taken = taken
     for (const name of [...this.#inputs.keys(), ...this.#initializers.keys()]) this.#taken.add(name)
     graph.nodes.forEach((node, slot) => {
       this.#slots.set(slot, [node])
@@ -54,6 +57,12 @@ export class GraphEditor {
   /** The nodes as they stand, in topological order. */
   get nodes(): readonly Node[] {
     return this.graph.nodes.flatMap((_, slot) => this.#slots.get(slot)!)
+  }
+
+  /** The nodes in order while they are being edited: a node changed further down is met as it stands by then. */
+  *walk(): Generator<Node> {
+    for (let slot = 0; slot < this.graph.nodes.length; slot++)
+      for (const node of [...this.#slots.get(slot)!]) if (this.#slotOf.has(node)) yield node
   }
 
   has(node: Node): boolean {
@@ -125,6 +134,14 @@ export class GraphEditor {
     this.#edits++
   }
 
+  /** Lets constants stand under the names of a node's outputs, which must not be graph outputs, instead of the node. */
+  replaceByConstants(node: Node, tensors: readonly Tensor[]): void {
+    this.remove(node)
+    node.outputs.forEach((name, i) => {
+      if (name !== '' && this.isUsed(name)) this.#initializers.set(name, { ...tensors[i]!, name })
+    })
+  }
+
   remove(node: Node): void {
     this.replace(node)
   }
@@ -144,17 +161,20 @@ export class GraphEditor {
 
   /**
    * Makes `value` be what `keep` was: readers of `value` read `keep`; where `value` is a graph output, the producer
-   * of `keep` takes over that name. The node that made `value` goes where nothing else needs it. False, and nothing done, where neither is possible.
+   * of `keep` takes over that name. The node that made `value` goes where nothing else needs it. False, and nothing
+   * done, where neither is possible.
    */
   bypass(value: string, keep: string): boolean {
     if (!this.isOutput(value)) {
+      const made = this.#producer.get(value)
       this.redirect(value, keep)
-      this.#removeIfUnused(value)
+      if (made) this.removeUnused(made)
       return true
     }
     const producer = this.#producer.get(keep)
     if (!producer || this.isOutput(keep) || this.#initializers.has(keep)) return false
     const maker = this.#producer.get(value)
+    if (maker?.outputs.some((name) => name !== value && this.isUsed(name))) return false
     this.redirect(value, keep)
     if (maker) this.remove(maker)
     this.replace(producer, { ...producer, outputs: producer.outputs.map((name) => (name === keep ? value : name)) })
@@ -162,18 +182,28 @@ export class GraphEditor {
     return true
   }
 
-  #removeIfUnused(value: string): void {
-    const maker = this.#producer.get(value)
-    const used = (name: string) => this.#outputs.has(name) || (this.#consumers.get(name)?.size ?? 0) > 0
-    if (maker && !maker.outputs.some(used)) this.remove(maker)
+  /** Takes away a node that nothing reads, and what was only there for it; nothing where it is still needed. */
+  removeUnused(node: Node): void {
+    const pending = [node]
+    for (let next = pending.pop(); next; next = pending.pop()) {
+      if (!this.has(next) || next.outputs.some((name) => this.isUsed(name))) continue
+      this.remove(next)
+      for (const name of readsOf(next)) {
+        const maker = this.#producer.get(name)
+        if (maker) pending.push(maker)
+      }
+    }
   }
 
-  /** The graph as it stands, without nodes and constants that nothing uses any more because of the edits. */
+  isUsed(value: string): boolean {
+    return this.#outputs.has(value) || (this.#consumers.get(value)?.size ?? 0) > 0
+  }
+
+  /** The graph as it stands, without the constants that were added and are not used. */
   finish(): Graph {
     if (this.#edits === 0) return this.graph
-    const used = (name: string) => this.#outputs.has(name) || (this.#consumers.get(name)?.size ?? 0) > 0
     const initializers = new Map(
-      [...this.#initializers].filter(([name]) => used(name) || this.graph.initializers.has(name)),
+      [...this.#initializers].filter(([name]) => this.isUsed(name) || this.graph.initializers.has(name)),
     )
     return { ...this.graph, nodes: this.nodes, initializers, valueInfos: this.#valueInfos() }
   }

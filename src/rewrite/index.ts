@@ -1,3 +1,5 @@
 export * from './graph-editor.ts'
 export * from './pass.ts'
+export * from './pattern.ts'
 export * from './rule.ts'
+export * from './rule-pass.ts'

@@ -15,6 +15,8 @@ import { GraphEditor } from './graph-editor.ts'
 /** What a rule may ask about the model around it. */
 export interface RuleContext {
   readonly editor: GraphEditor
+  /** `editor.constant`. */
+  readonly constant: (value: string) => Tensor | undefined
   /** Version of the standard operator set. */
   readonly opset: number
   readonly opsets: ReadonlyMap<string, number>
@@ -28,9 +30,9 @@ export interface RuleContext {
  */
 export type RuleOutcome = boolean | { readonly refused: string }
 
-/** A local rewrite, tried at every node whose `operatorName` is one of `roots`. */
+/** A local rewrite, tried at every node whose `operatorName` is one of `roots`; at every node where that is '*'. */
 export interface Rule {
-  readonly roots: readonly string[]
+  readonly roots: readonly string[] | '*'
   apply(node: Node, context: RuleContext): RuleOutcome
 }
 
@@ -53,7 +55,13 @@ export function runRules(
 
   const visit = (graph: Graph, outerConstant: (name: string) => Tensor | undefined): Graph => {
     const editor = new GraphEditor(graph, outerConstant, taken)
-    const context: RuleContext = { editor, opset: model.opsets.get('') ?? 1, opsets: model.opsets, types }
+    const context: RuleContext = {
+      editor,
+      constant: (value) => editor.constant(value),
+      opset: model.opsets.get('') ?? 1,
+      opsets: model.opsets,
+      types,
+    }
     let sweep = sweepOnce(rules, context)
     applied += sweep.applied
     for (let left = MAX_SWEEPS; sweep.applied > 0; left--) {
@@ -72,10 +80,10 @@ export function runRules(
 function sweepOnce(rules: readonly Rule[], context: RuleContext): { applied: number; refused: Refusal[] } {
   let applied = 0
   const refused: Refusal[] = []
-  for (const node of context.editor.nodes) {
+  for (const node of context.editor.walk()) {
     const name = operatorName(node)
     for (const rule of rules) {
-      if (!rule.roots.includes(name)) continue
+      if (rule.roots !== '*' && !rule.roots.includes(name)) continue
       if (!context.editor.has(node)) break
       const outcome = rule.apply(node, context)
       if (outcome === true) applied++

@@ -1,0 +1,62 @@
+import { type Node, nodeLabel } from '../../ir/index.ts'
+import type { RuleContext, RuleOutcome } from '../../rewrite/index.ts'
+import { type Affine, affineOf, isZero } from './affine.ts'
+import { foldBefore, type Linear, linearOf } from './linear.ts'
+
+/** The linear operators that read `value` as their data, or the reason why not everybody who reads it is one. */
+export function linearReaders(
+  value: string,
+  context: RuleContext,
+): readonly Linear[] | { refused: string } | undefined {
+  const { editor } = context
+  const readers: Linear[] = []
+  let refused: string | undefined
+  for (const user of editor.consumers(value)) {
+    const linear = linearOf(user, context)
+    if (!linear) refused ??= `also read by ${nodeLabel(user)}, which cannot take it in`
+    else if ('refused' in linear) refused ??= linear.refused
+    else if (user.inputs.filter((name) => name === value).length !== 1 || linear.data !== value)
+      refused ??= `${nodeLabel(user)} reads it as weights`
+    else readers.push(linear)
+  }
+  if (readers.length === 0) return undefined
+  if (editor.isOutput(value)) return { refused: 'its result is a graph output' }
+  return refused === undefined ? readers : { refused }
+}
+
+/**
+ * linear(affine(x)) ⇒ linear'(x) in every reader at once, so that the affine node goes away. Refused where one of
+ * them cannot take it in: the node would stay, and nothing be gained.
+ */
+export function absorbInto(node: Node, context: RuleContext): RuleOutcome {
+  const value = node.outputs[0]!
+  const readers = linearReaders(value, context)
+  if (!readers) return false
+  if ('refused' in readers) return readers
+  const affines: Affine[] = []
+  for (const reader of readers) {
+    const affine = affineOf(node, context.constant, reader.input)
+    if (!affine) return false
+    if (!isZero(affine.shift) && !reader.shiftPasses)
+      return { refused: `its shift does not pass through ${nodeLabel(reader.node)} (${reader.node.opType}, padding)` }
+    affines.push(affine)
+  }
+  return replaceReaders(readers, affines, node, context)
+}
+
+export function replaceReaders(
+  readers: readonly Linear[],
+  affines: readonly Affine[],
+  node: Node,
+  { editor }: RuleContext,
+): RuleOutcome {
+  const fused: Node[] = []
+  for (const [i, reader] of readers.entries()) {
+    const next = foldBefore(reader, affines[i]!, editor)
+    if ('refused' in next) return next
+    fused.push(next)
+  }
+  readers.forEach((reader, i) => editor.replace(reader.node, fused[i]!))
+  editor.removeUnused(node)
+  return true
+}

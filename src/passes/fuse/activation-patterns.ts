@@ -1,0 +1,57 @@
+import { floatAttribute, isFloating, type Node } from '../../ir/index.ts'
+import { type GraphEditor, type Match, op, type Pattern, scalar, scalarValue } from '../../rewrite/index.ts'
+
+/** Bounds of a Clip, in attributes (before opset 11) or constant inputs; undefined where they are computed. */
+export function clipBounds(node: Node, editor: GraphEditor): readonly [low: number, high: number] | undefined {
+  const bound = (position: number, name: string, fallback: number): number | undefined => {
+    const input = node.inputs[position] ?? ''
+    return input === '' ? floatAttribute(node, name, fallback) : scalarValue(editor.constant(input))
+  }
+  const low = bound(1, 'min', -Infinity)
+  const high = bound(2, 'max', Infinity)
+  return low === undefined || high === undefined ? undefined : [low, high]
+}
+
+/** `min(max(v, low), high)` as Clip, or as Min and Max in either order. */
+export function clip(inner: Pattern, low: number, high: number): Pattern {
+  const minMax = op('Min', [op('Max', [inner, scalar(low)]), scalar(high)])
+  const maxMin = op('Max', [op('Min', [inner, scalar(high)]), scalar(low)])
+  return (value, matching) => {
+    const node = matching.editor.producer(value)
+    if (node?.opType !== 'Clip' || node.domain !== '') return minMax(value, matching) || maxMin(value, matching)
+    const bounds = clipBounds(node, matching.editor)
+    if (!bounds || Math.abs(bounds[0] - low) > 1e-6 || Math.abs(bounds[1] - high) > 1e-5 * Math.abs(high)) return false
+    matching.nodes.push(node)
+    if (inner(node.inputs[0]!, matching)) return true
+    matching.nodes.pop()
+    return false
+  }
+}
+
+/** `v / 6` or `v · (1/6)`. */
+export const sixth = (inner: Pattern): Pattern => dividedBy(inner, 6)
+
+export const dividedBy =
+  (inner: Pattern, divisor: number): Pattern =>
+  (value, matching) =>
+    op('Div', [inner, scalar(divisor)])(value, matching) || op('Mul', [inner, scalar(1 / divisor, 1e-3)])(value, matching)
+
+/** HardSigmoid with the slope and offset of MobileNetV3, `max(0, min(1, x/6 + 1/2))`. */
+export const hardSigmoidNode = (inner: Pattern): Pattern =>
+  op(
+    'HardSigmoid',
+    [inner],
+    (node) =>
+      Math.abs(floatAttribute(node, 'alpha', 0.2) - 1 / 6) < 1e-4 &&
+      Math.abs(floatAttribute(node, 'beta', 0.5) - 0.5) < 1e-6,
+  )
+
+/** Whether every floating constant that a match went through is float32: the runtime's kernels know nothing else. */
+export function isFloat32(editor: GraphEditor, { nodes }: Match): boolean {
+  for (const node of nodes)
+    for (const name of node.inputs) {
+      const tensor = name === '' ? undefined : editor.constant(name)
+      if (tensor && isFloating(tensor.dtype) && tensor.dtype !== 'float32') return false
+    }
+  return true
+}

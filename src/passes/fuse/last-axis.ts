@@ -1,0 +1,43 @@
+import { intAttribute, type Node, toNumbers, type ValueType } from '../../ir/index.ts'
+import type { GraphEditor, Match, Pattern } from '../../rewrite/index.ts'
+
+/** The mean over some axis; whether it is the last one is asked by `averagesLast` when the rank is known. */
+export const mean =
+  (inner: Pattern): Pattern =>
+  (value, matching) => {
+    const node = matching.editor.producer(value)
+    if (node?.opType !== 'ReduceMean' || node.domain !== '') return false
+    matching.nodes.push(node)
+    if (inner(node.inputs[0]!, matching)) return true
+    matching.nodes.pop()
+    return false
+  }
+
+/** Whether every ReduceMean of a match averages over the last axis of `rank` and keeps it. */
+export function averagesLast({ nodes }: Match, rank: number, editor: GraphEditor): boolean {
+  return nodes
+    .filter((node) => node.opType === 'ReduceMean')
+    .every((node) => {
+      const axes = axesOf(node, editor)
+      const keeps = intAttribute(node, 'keepdims', 1) === 1
+      return keeps && axes?.length === 1 && (axes[0] === -1 || axes[0] === rank - 1)
+    })
+}
+
+/** The axes of a Reduce node, as attribute (before opset 18) or constant input. */
+function axesOf(node: Node, editor: GraphEditor): readonly number[] | undefined {
+  const attribute = node.attributes.get('axes')
+  if (attribute?.type === 'ints') return attribute.value.map(Number)
+  const tensor = editor.constant(node.inputs[1] ?? '')
+  return tensor?.dtype === 'int64' ? [...toNumbers(tensor)] : undefined
+}
+
+/** A pattern that meets a node twice lists it twice. */
+export const distinct = (match: Match): Match => ({ ...match, nodes: [...new Set(match.nodes)] })
+
+/** Rank and length of the last axis, where both are known. */
+export function lastLength(type: ValueType | undefined): { rank: number; length: number } | undefined {
+  if (type?.kind !== 'tensor' || !type.shape) return undefined
+  const length = type.shape.at(-1)
+  return typeof length === 'number' ? { rank: type.shape.length, length } : undefined
+}

@@ -1,0 +1,207 @@
+import {
+  type Attribute,
+  elementCount,
+  fromNumbers,
+  intAttribute,
+  intsAttribute,
+  isFloating,
+  type Node,
+  stringAttribute,
+  type Tensor,
+  toNumbers,
+} from '../../ir/index.ts'
+import type { GraphEditor, RuleContext } from '../../rewrite/index.ts'
+import { type Affine, at, type ChannelAxis, isOne, isZero } from './affine.ts'
+
+/** A linear operator with constant weights, seen as what an affine map can be folded into. */
+export interface Linear {
+  readonly node: Node
+  readonly weight: Tensor
+  /** One number per output channel; null where the operator has no bias. */
+  readonly bias: Float64Array | null
+  readonly data: string
+  readonly input: ChannelAxis
+  readonly output: ChannelAxis
+  /** Whether a constant added to the input comes out as a constant per output channel. */
+  readonly shiftPasses: boolean
+  /** Whether the operator can hold a bias. */
+  readonly holdsBias: boolean
+  /** Input and output channel of a weight's element, by its flat index. */
+  channelsOf(index: number): readonly [input: number, output: number]
+}
+
+/** What `linearOf` says where a node is such an operator but its constants cannot be used. */
+export type Unusable = { readonly refused: string }
+
+export const LINEAR = ['Conv', 'ConvTranspose', 'Gemm', 'MatMul'] as const
+
+/** The node as a Linear; undefined where it is another operator. */
+export function linearOf(node: Node | undefined, context: RuleContext): Linear | Unusable | undefined {
+  if (!node || node.domain !== '' || !(LINEAR as readonly string[]).includes(node.opType)) return undefined
+  const weight = context.editor.constant(node.inputs[1]!)
+  if (!weight) return { refused: `the weights of ${node.opType} are not constant` }
+  if (!isFloating(weight.dtype)) return { refused: `weights of type ${weight.dtype}` }
+  if (node.opType === 'MatMul') return matMul(node, weight, context)
+  if (node.opType === 'Gemm') return gemm(node, weight, context)
+  return convolution(node, weight, context)
+}
+
+function biasOf(node: Node, { editor }: RuleContext, channels: number): Float64Array | null | Unusable {
+  const name = node.inputs[2] ?? ''
+  if (name === '') return null
+  const tensor = editor.constant(name)
+  if (!tensor) return { refused: `the bias of ${node.opType} is not constant` }
+  const { dims } = tensor
+  const perColumn = dims.slice(0, -1).every((dim) => dim === 1) && [1, channels].includes(dims.at(-1) ?? 1)
+  if (!perColumn || !isFloating(tensor.dtype)) return { refused: `the bias of ${node.opType} is not one per channel` }
+  const values = toNumbers(tensor)
+  return Float64Array.from({ length: channels }, (_, i) => at(values, i))
+}
+
+function convolution(node: Node, weight: Tensor, context: RuleContext): Linear | Unusable {
+  const transposed = node.opType === 'ConvTranspose'
+  const [first, second, ...kernel] = weight.dims as [number, number, ...number[]]
+  const groups = intAttribute(node, 'group', 1)
+  const spatial = elementCount(kernel)
+  const rank = weight.dims.length
+  const inputs = transposed ? first : second * groups
+  const outputs = transposed ? second * groups : first
+  const bias = biasOf(node, context, outputs)
+  if (bias && 'refused' in bias) return bias
+  const padded =
+    !['NOTSET', 'VALID'].includes(stringAttribute(node, 'auto_pad', 'NOTSET')) ||
+    intsAttribute(node, 'pads', []).some((pad) => pad !== 0)
+  const perGroup = first / groups
+  return {
+    node,
+    weight,
+    bias,
+    data: node.inputs[0]!,
+    input: { fromEnd: rank - 2, channels: inputs, rank },
+    output: { fromEnd: rank - 2, channels: outputs, rank },
+    shiftPasses: !transposed && !padded,
+    holdsBias: true,
+    channelsOf(index) {
+      const row = Math.floor(index / (second * spatial))
+      const column = Math.floor(index / spatial) % second
+      const across = Math.floor(row / perGroup) * second + column
+      return transposed ? [row, across] : [across, row]
+    },
+  }
+}
+
+function gemm(node: Node, weight: Tensor, context: RuleContext): Linear | Unusable {
+  if (intAttribute(node, 'transA', 0) !== 0) return { refused: 'Gemm reads its input transposed' }
+  for (const name of ['alpha', 'beta']) {
+    const attribute = node.attributes.get(name)
+    if (attribute?.type === 'float' && attribute.value !== 1) return { refused: `Gemm with ${name} other than 1` }
+  }
+  const transposed = intAttribute(node, 'transB', 0) !== 0
+  const [first, second] = weight.dims as [number, number]
+  const [inputs, outputs] = transposed ? [second, first] : [first, second]
+  const bias = biasOf(node, context, outputs)
+  if (bias && 'refused' in bias) return bias
+  return {
+    node,
+    weight,
+    bias,
+    data: node.inputs[0]!,
+    input: { fromEnd: 0, channels: inputs, rank: 2 },
+    output: { fromEnd: 0, channels: outputs, rank: 2 },
+    shiftPasses: true,
+    holdsBias: true,
+    channelsOf: (index) => {
+      const [row, column] = [Math.floor(index / second), index % second]
+      return transposed ? [column, row] : [row, column]
+    },
+  }
+}
+
+function matMul(node: Node, weight: Tensor, { types }: RuleContext): Linear | Unusable {
+  if (weight.dims.length !== 2) return { refused: `MatMul with weights of rank ${weight.dims.length}` }
+  const [inputs, outputs] = weight.dims as [number, number]
+  const type = types.get(node.inputs[0]!)
+  const rank = type?.kind === 'tensor' && type.shape ? type.shape.length : null
+  return {
+    node,
+    weight,
+    bias: null,
+    data: node.inputs[0]!,
+    input: { fromEnd: 0, channels: inputs, rank },
+    output: { fromEnd: 0, channels: outputs, rank },
+    shiftPasses: false,
+    holdsBias: false,
+    channelsOf: (index) => [Math.floor(index / outputs), index % outputs],
+  }
+}
+
+/**
+ * The operator that gives `affine(linear(x))`: W·s and b·s + t per output channel. Refused where rounding to the
+ * weights' type would overflow.
+ */
+export function foldAfter(linear: Linear, affine: Affine, output: string, editor: GraphEditor): Node | Unusable {
+  if (!linear.holdsBias && !isZero(affine.shift)) return { refused: `${linear.node.opType} holds no bias` }
+  const channels = linear.output.channels!
+  const weight = isOne(affine.scale) ? null : scaled(linear, (_, output) => at(affine.scale, output))
+  const bias = Float64Array.from(
+    { length: channels },
+    (_, i) => (linear.bias?.[i] ?? 0) * at(affine.scale, i) + at(affine.shift, i),
+  )
+  return rebuilt(linear, linear.data, weight, bias, output, editor)
+}
+
+/**
+ * The operator that gives `linear(affine(x))`: W·s per input channel, and b + Σ W·t where a shift passes through (no
+ * padding). Refused otherwise.
+ */
+export function foldBefore(linear: Linear, affine: Affine, editor: GraphEditor): Node | Unusable {
+  if (!isZero(affine.shift) && !linear.shiftPasses)
+    return { refused: `a shift does not pass through ${describe(linear)}` }
+  const channels = linear.output.channels!
+  const bias = linear.bias ? linear.bias.slice() : new Float64Array(channels)
+  if (!isZero(affine.shift)) {
+    const values = toNumbers(linear.weight)
+    for (let i = 0; i < values.length; i++) {
+      const [input, output] = linear.channelsOf(i)
+      bias[output]! += values[i]! * at(affine.shift, input)
+    }
+  }
+  const weight = isOne(affine.scale) ? null : scaled(linear, (input) => at(affine.scale, input))
+  return rebuilt(linear, affine.input, weight, bias, linear.node.outputs[0]!, editor)
+}
+
+function describe({ node }: Linear): string {
+  return node.opType === 'Conv' ? 'a padded Conv' : node.opType
+}
+
+function scaled(linear: Linear, factor: (input: number, output: number) => number): Float64Array {
+  const values = toNumbers(linear.weight)
+  for (let i = 0; i < values.length; i++) {
+    const [input, output] = linear.channelsOf(i)
+    values[i]! *= factor(input, output)
+  }
+  return values
+}
+
+function rebuilt(
+  linear: Linear,
+  data: string,
+  weight: Float64Array | null,
+  bias: Float64Array,
+  output: string,
+  editor: GraphEditor,
+): Node | Unusable {
+  const { node } = linear
+  const { dtype, dims } = linear.weight
+  const weightTensor = weight && fromNumbers(dtype, dims, weight)
+  const biasTensor = fromNumbers(dtype, [bias.length], bias)
+  if (weightTensor && !allFinite(weightTensor))
+    return { refused: `the folded weights overflow ${dtype} or are not finite` }
+  if (!allFinite(biasTensor)) return { refused: `the folded bias overflows ${dtype} or is not finite` }
+  const inputs = [data, weightTensor ? editor.addConstant(weightTensor, node.inputs[1]!) : node.inputs[1]!]
+  if (linear.bias || !isZero(bias)) inputs.push(editor.addConstant(biasTensor, node.inputs[2] || `${output}_bias`))
+  const attributes: ReadonlyMap<string, Attribute> = node.attributes
+  return { ...node, attributes, inputs, outputs: [output] }
+}
+
+const allFinite = (tensor: Tensor): boolean => toNumbers(tensor).every(Number.isFinite)

@@ -1,0 +1,65 @@
+/*
+ * y = Mul(Mul(x, Add(Erf(Div(x, √2)), 1)), 0.5)                          ⇒  y = Gelu(x)
+ * y = Mul(Mul(x, Add(Tanh(Mul(Add(x, 0.044715·x³), √(2/π))), 1)), 0.5)   ⇒  y = Gelu<approximate = "tanh">(x)
+ * with the factors in any order and place. Before opset 20: com.microsoft.Gelu and com.microsoft.FastGelu.
+ * Illegal: an inner value is read elsewhere or is an output; other types than float32 (the runtime has no kernel).
+ * Source: Hendrycks and Gimpel, "Gaussian Error Linear Units" (2016); ONNX, Gelu.
+ */
+import { makeNode, type Node, string } from '../../ir/index.ts'
+import {
+  any,
+  either,
+  match,
+  op,
+  type Pattern,
+  type RuleContext,
+  type RuleOutcome,
+  replaceMatch,
+  rulePass,
+  scalar,
+  sharedInside,
+} from '../../rewrite/index.ts'
+import { dividedBy, isFloat32 } from './activation-patterns.ts'
+
+export const recogniseGelu = rulePass(
+  'recogniseGelu',
+  'Writes the pieces of a Gaussian error linear unit as the one operator that they are.',
+  [{ roots: ['Mul', 'Div'], apply }],
+)
+
+const x = any('x')
+const half = (inner: Pattern) => dividedBy(inner, 2)
+/** x · g / 2 with the half at any of its three places, g = 1 + f. */
+const halved = (f: Pattern) => {
+  const gate = op('Add', [f, scalar(1)])
+  return either(half(op('Mul', [x, gate])), op('Mul', [half(x), gate]), op('Mul', [x, half(gate)]))
+}
+const exact = halved(op('Erf', [dividedBy(x, Math.SQRT2)]))
+const cube = either(op('Pow', [x, scalar(3)]), op('Mul', [op('Mul', [x, x]), x]))
+const cubic = either(op('Mul', [cube, scalar(0.044715, 1e-3)]), op('Mul', [op('Mul', [op('Mul', [x, scalar(0.044715, 1e-3)]), x]), x]))
+const c = scalar(Math.sqrt(2 / Math.PI), 1e-3)
+const polynomial = either(
+  op('Mul', [op('Add', [x, cubic]), c]),
+  op('Mul', [
+    op('Mul', [x, c]),
+    op('Add', [op('Mul', [op('Mul', [x, x]), scalar(0.044715, 1e-3)]), scalar(1)]),
+  ]),
+)
+const approximate = halved(op('Tanh', [polynomial]))
+
+function apply(node: Node, { editor, opset }: RuleContext): RuleOutcome {
+  const output = node.outputs[0]!
+  const erf = match(editor, output, exact)
+  const found = erf ?? match(editor, output, approximate)
+  if (!found) return false
+  const shared = sharedInside(editor, found)
+  if (shared) return { refused: shared }
+  if (!isFloat32(editor, found)) return { refused: 'Gelu has a kernel for float32 only' }
+  const inputs = [found.value('x')]
+  if (opset >= 20) {
+    const attributes = { approximate: string(erf ? 'none' : 'tanh') }
+    replaceMatch(editor, found, makeNode('Gelu', inputs, [output], { attributes }))
+  } else
+    replaceMatch(editor, found, makeNode(erf ? 'Gelu' : 'FastGelu', inputs, [output], { domain: 'com.microsoft' }))
+  return true
+}

@@ -1,0 +1,72 @@
+/*
+ * m = ReduceMean<axes = [-1]>(x); d = Sub(x, m); v = ReduceMean<axes = [-1]>(Mul(d, d))
+ * y = Add(Mul(Div(d, Sqrt(Add(v, ε))), γ), β)     ⇒  y = LayerNormalization<axis = -1, epsilon = ε>(x, γ, β)
+ * Pow(d, 2) for the square; a missing β is left out.
+ * Illegal: opset below 17; an inner value is read elsewhere or is an output; γ or β not one per element of the last
+ * axis, or that axis not known to have that length (else γ would widen x); other types than float32.
+ * Source: Ba, Kiros, Hinton, "Layer Normalization" (2016); ONNX, LayerNormalization.
+ */
+import { float, inferTypes, int, makeNode, type Node } from '../../ir/index.ts'
+import {
+  any,
+  constant,
+  either,
+  type GraphEditor,
+  match,
+  op,
+  type RuleContext,
+  type RuleOutcome,
+  replaceMatch,
+  rulePass,
+  scalar,
+  scalarNamed,
+  scalarValue,
+  sharedInside,
+} from '../../rewrite/index.ts'
+import { isFloat32 } from './activation-patterns.ts'
+import { averagesLast, distinct, lastLength, mean } from './last-axis.ts'
+
+export const recogniseLayerNorm = rulePass(
+  'recogniseLayerNorm',
+  'Writes the pieces of a layer normalization as the one operator that they are.',
+  [{ roots: ['Add', 'Mul'], apply }],
+  inferTypes,
+)
+
+const x = any('x')
+
+const centred = op('Sub', [x, mean(x)])
+const square = either(op('Pow', [centred, scalar(2)]), op('Mul', [centred, centred]))
+const deviation = op('Sqrt', [op('Add', [mean(square), scalarNamed('epsilon')])])
+const normal = op('Div', [centred, deviation])
+const scaled = op('Mul', [normal, constant('gamma')])
+const full = op('Add', [scaled, constant('beta')])
+
+function apply(node: Node, { editor, opset, types }: RuleContext): RuleOutcome {
+  const output = node.outputs[0]!
+  const matched = match(editor, output, full) ?? (isScaled(node, editor) ? undefined : match(editor, output, scaled))
+  if (!matched) return false
+  const found = distinct(matched)
+  const shared = sharedInside(editor, found)
+  if (shared) return { refused: shared }
+  const width = lastLength(types.get(found.value('x')))
+  if (width === undefined) return { refused: 'the length of its last axis is not known' }
+  if (!averagesLast(found, width.rank, editor)) return { refused: 'it averages over other axes than the last' }
+  const parameters = [found.value('gamma'), ...(found.values.has('beta') ? [found.value('beta')] : [])]
+  for (const name of parameters) {
+    const { dims } = editor.constant(name)!
+    if (dims.length !== 1 || dims[0] !== width.length) return { refused: `${name} is not one number per element of the last axis` }
+  }
+  if (!isFloat32(editor, found)) return { refused: 'only float32 is recognised' }
+  if (opset < 17) return { refused: `LayerNormalization needs opset 17, the model has ${opset}` }
+  const epsilon = scalarValue(editor.constant(found.value('epsilon')))!
+  const attributes = { axis: int(-1), epsilon: float(epsilon) }
+  replaceMatch(editor, found, makeNode('LayerNormalization', [found.value('x'), ...parameters], [output], { attributes }))
+  return true
+}
+
+/** A Mul whose β follows is left to the Add after it. */
+function isScaled(node: Node, editor: GraphEditor): boolean {
+  const next = editor.soleConsumer(node.outputs[0]!)
+  return node.opType === 'Mul' && next?.opType === 'Add' && next.inputs.some((name) => editor.constant(name))
+}

@@ -1,0 +1,132 @@
+/*
+ * y = Identity(x)                              ⇒  x
+ * y = Dropout(x)                               ⇒  x      outside training
+ * y = Cast<to = T>(x), x of type T             ⇒  x
+ * y = Transpose<perm = 0, 1, …>(x)             ⇒  x
+ * y = Reshape(x, s), Expand(x, s), Flatten(x)  ⇒  x      where the shape stays the same
+ * y = Pad(x, 0…), Slice(x, everything)         ⇒  x
+ * y = Concat(x), Sum(x), Max(x), Min(x)        ⇒  x      one input
+ * y = Mul(x, 1), Div(x, 1), Add(x, 0), Sub(x, 0), Pow(x, 1)  ⇒  x      where the constant does not widen x
+ * Illegal: the result's type or shape differs, or is not known to be the same; x is a graph input and y an output.
+ * Source: the operators' definitions.
+ */
+import {
+  type Dim,
+  elementCount,
+  inferTypes,
+  intAttribute,
+  intsAttribute,
+  type Node,
+  type Shape,
+  type Tensor,
+  toNumbers,
+  type ValueType,
+} from '../../ir/index.ts'
+import { type RuleContext, type RuleOutcome, rulePass } from '../../rewrite/index.ts'
+
+type Question = (node: Node, context: RuleContext) => boolean
+
+const always: Question = () => true
+const oneInput: Question = (node) => node.inputs.length === 1
+const neutral =
+  (value: number, sides: readonly number[]): Question =>
+  (node, context) =>
+    sides.some((side) => isNeutral(node, side, value, context))
+
+/** By operator: whether the node gives back its data input unchanged. */
+const UNCHANGED: Readonly<Record<string, Question>> = {
+  Identity: always,
+  Dropout: (node, { constant }) =>
+    node.outputs.slice(1).every((name) => name === '') &&
+    intAttribute(node, 'is_test', 1) === 1 &&
+    ((node.inputs[2] ?? '') === '' || isAll(constant(node.inputs[2]!), 0)),
+  Cast: (node, { types }) => sameTypes(types.get(node.inputs[0]!), types.get(node.outputs[0]!)),
+  Transpose: (node) => intsAttribute(node, 'perm', null)?.every((axis, i) => axis === i) ?? false,
+  Reshape: sameShapes,
+  Expand: sameShapes,
+  Flatten: sameShapes,
+  Squeeze: sameShapes,
+  Pad: (node, { constant }) =>
+    node.inputs.length > 1
+      ? isAll(constant(node.inputs[1]!), 0)
+      : (intsAttribute(node, 'pads', null)?.every((pad) => pad === 0) ?? false),
+  Slice: slicesAll,
+  Concat: oneInput,
+  Sum: oneInput,
+  Max: oneInput,
+  Min: oneInput,
+  Mul: neutral(1, [0, 1]),
+  Add: neutral(0, [0, 1]),
+  Sub: neutral(0, [1]),
+  Div: neutral(1, [1]),
+  Pow: neutral(1, [1]),
+}
+
+export const eliminateIdentity = rulePass(
+  'eliminateIdentity',
+  'Takes away nodes that give back their input unchanged.',
+  [{ roots: Object.keys(UNCHANGED), apply }],
+  inferTypes,
+)
+
+function apply(node: Node, context: RuleContext): RuleOutcome {
+  const { editor, constant, opset } = context
+  if (opset < 7) return false
+  if (node.domain !== '' || !UNCHANGED[node.opType]!(node, context)) return false
+  const sides = ['Mul', 'Add'].includes(node.opType) && constant(node.inputs[0]!) ? 1 : 0
+  const data = node.inputs[sides]!
+  return editor.bypass(node.outputs[0]!, data) || { refused: 'it connects an input, a constant or an output with an output' }
+}
+
+
+function isAll(tensor: Tensor | undefined, value: number): boolean {
+  return tensor !== undefined && tensor.data.form !== 'strings' && toNumbers(tensor).every((v) => v === value)
+}
+
+/** A constant of nothing but `value` that does not widen the other operand. Add(x, 0) turns −0 into 0: equal numbers. */
+function isNeutral(node: Node, side: number, value: number, { constant, types }: RuleContext): boolean {
+  const tensor = constant(node.inputs[side]!)
+  if (!tensor || elementCount(tensor.dims) > 65_536 || !isAll(tensor, value)) return false
+  const shape = shapeOf(types.get(node.inputs[1 - side]!))
+  if (!shape) return tensor.dims.length === 0
+  const offset = shape.length - tensor.dims.length
+  return offset >= 0 && tensor.dims.every((dim, i) => dim === 1 || dim === shape[offset + i])
+}
+
+const shapeOf = (type: ValueType | undefined): Shape | null => (type?.kind === 'tensor' ? type.shape : null)
+
+function sameTypes(a: ValueType | undefined, b: ValueType | undefined): boolean {
+  return a?.kind === 'tensor' && b?.kind === 'tensor' && a.dtype === b.dtype
+}
+
+/** Sizes that are equal numbers or the same symbol. */
+function sameShapes(node: Node, { types }: RuleContext): boolean {
+  const before = shapeOf(types.get(node.inputs[0]!))
+  const after = shapeOf(types.get(node.outputs[0]!))
+  return before !== null && after !== null && before.length === after.length && before.every((dim, i) => sameDim(dim, after[i]!))
+}
+
+const sameDim = (a: Dim, b: Dim): boolean => a !== null && a === b
+
+/** Steps of 1 from 0 to the end on every axis. */
+function slicesAll(node: Node, { constant, types }: RuleContext): boolean {
+  const read = (position: number, name: string): readonly number[] | undefined => {
+    const attribute = intsAttribute(node, name, undefined)
+    if (attribute) return attribute
+    const tensor = constant(node.inputs[position] ?? '')
+    return tensor && [...toNumbers(tensor)]
+  }
+  const starts = read(1, 'starts')
+  const ends = read(2, 'ends')
+  if (!starts || !ends) return false
+  const hasAxes = node.attributes.has('axes') || (node.inputs[3] ?? '') !== ''
+  const axes = hasAxes ? read(3, 'axes') : starts.map((_, i) => i)
+  const steps = (node.inputs[4] ?? '') === '' ? starts.map(() => 1) : read(4, 'steps')
+  if (!axes || !steps) return false
+  const shape = shapeOf(types.get(node.inputs[0]!))
+  return starts.every((start, i) => {
+    const dim = shape?.at(axes[i]!)
+    const toEnd = ends[i]! >= 2 ** 31 - 1 || (typeof dim === 'number' && ends[i]! >= dim)
+    return start === 0 && steps[i] === 1 && toEnd
+  })
+}

@@ -1,0 +1,53 @@
+/*
+ * c = Add(<constant>, <constant>)     ⇒  c is a constant
+ * c = Constant<value = {…}>()         ⇒  c is a constant
+ * Illegal: random operators; an operator that `ir` cannot evaluate; a result that is a graph output (a graph may not
+ * hand out a constant in every runtime); a result so much larger than its inputs that the file would grow (a table
+ * made by Expand or Tile is cheaper to make than to read).
+ * Source: constant propagation, each operator by its definition (`ir`'s evaluateNode).
+ */
+import {
+  constantValue,
+  evaluateNode,
+  type Node,
+  nestedGraphs,
+  operatorName,
+  type Tensor,
+  tensorByteLength,
+} from '../../ir/index.ts'
+import { type RuleContext, type RuleOutcome, rulePass } from '../../rewrite/index.ts'
+
+/** A folded constant may be this much larger than what it was made of. */
+const GROWTH_BYTES = 16 * 1024
+
+/** Quantized weights stay as they are: their Dequantize node is what becomes an integer kernel. */
+const KEPT: ReadonlySet<string> = new Set(['QuantizeLinear', 'DequantizeLinear', 'DynamicQuantizeLinear'])
+
+export const foldConstants = rulePass(
+  'foldConstants',
+  'Computes once, ahead of time, what does not depend on the inputs.',
+  [{ roots: '*', apply }],
+)
+
+function apply(node: Node, { editor, opsets }: RuleContext): RuleOutcome {
+  if (!nestedGraphs(node).next().done || KEPT.has(node.opType)) return false
+  const inputs = node.inputs.map((name) => (name === '' ? undefined : editor.constant(name)))
+  if (node.inputs.some((name, i) => name !== '' && !inputs[i])) return false
+  if (node.outputs.some((name) => editor.isOutput(name))) return false
+  const held = constantValue(node)
+  if (held) {
+    editor.replaceByConstants(node, [held])
+    return true
+  }
+  if (node.inputs.length === 0) return false
+  const results = evaluateNode(node, inputs, { opset: opsets.get(node.domain) ?? 1 })
+  if (!results) return { refused: `${operatorName(node)} of constants cannot be computed ahead of time` }
+  const freed = node.inputs.map((name, i) => (editor.soleConsumer(name) === node ? inputs[i] : undefined))
+  const grown = bytes(results) - bytes(freed)
+  if (grown > GROWTH_BYTES) return { refused: `the constant would make the file ${grown} bytes larger` }
+  editor.replaceByConstants(node, results)
+  return true
+}
+
+const bytes = (tensors: readonly (Tensor | undefined)[]): number =>
+  tensors.reduce((sum, t) => sum + (t && t.data.form !== 'strings' ? tensorByteLength(t.dtype, t.dims) : 0), 0)

@@ -1,0 +1,122 @@
+import { type Node, nodeLabel, operatorName, type Tensor, toNumbers } from '../ir/index.ts'
+import type { GraphEditor } from './graph-editor.ts'
+
+/** What a pattern has bound so far: values by the names it gave them, and the nodes it went through. */
+export interface Match {
+  readonly values: ReadonlyMap<string, string>
+  readonly nodes: readonly Node[]
+  /** The value bound to a name; asking for one that the pattern does not bind is our bug. */
+  value(name: string): string
+}
+
+interface Matching {
+  readonly editor: GraphEditor
+  readonly values: Map<string, string>
+  readonly nodes: Node[]
+}
+
+/** Looks backwards from a value at the nodes that made it. */
+export type Pattern = (value: string, matching: Matching) => boolean
+
+/** Any value; the second time a name stands in a pattern it must be the same value. */
+export const any =
+  (name: string): Pattern =>
+  (value, { values }) => {
+    const bound = values.get(name)
+    if (bound === undefined) values.set(name, value)
+    return bound === undefined || bound === value
+  }
+
+/** A constant that no caller can override. */
+export const constant =
+  (name: string): Pattern =>
+  (value, matching) =>
+    matching.editor.constant(value) !== undefined && any(name)(value, matching)
+
+/** A one-element constant that is `number` within a relative `tolerance` (float16 spells 1/6 as 0.1666). */
+export const scalar =
+  (number: number, tolerance = 1e-5): Pattern =>
+  (value, { editor }) => {
+    const found = scalarValue(editor.constant(value))
+    return found !== undefined && Math.abs(found - number) <= tolerance * Math.max(1e-12, Math.abs(number))
+  }
+
+/** A one-element constant of any value, bound to `name`. */
+export const scalarNamed =
+  (name: string): Pattern =>
+  (value, matching) =>
+    scalarValue(matching.editor.constant(value)) !== undefined && any(name)(value, matching)
+
+const COMMUTATIVE: ReadonlySet<string> = new Set(['Add', 'Mul', 'Max', 'Min', 'Sum'])
+
+/** The first output of an operator over these inputs, in either order where the operator is commutative. */
+export const op =
+  (operator: string, inputs: readonly Pattern[], where: (node: Node) => boolean = () => true): Pattern =>
+  (value, matching) => {
+    const node = matching.editor.producer(value)
+    if (!node || operatorName(node) !== operator || node.outputs[0] !== value || !where(node)) return false
+    const orders =
+      COMMUTATIVE.has(operator) && inputs.length === 2 ? [inputs, [inputs[1]!, inputs[0]!]] : ([inputs] as const)
+    for (const order of orders) {
+      if (node.inputs.length !== order.length) return false
+      const values = new Map(matching.values)
+      const nodes = matching.nodes.length
+      matching.nodes.push(node)
+      if (order.every((pattern, i) => pattern(node.inputs[i]!, matching))) return true
+      matching.nodes.length = nodes
+      matching.values.clear()
+      for (const [name, bound] of values) matching.values.set(name, bound)
+    }
+    return false
+  }
+
+/** The first of several spellings that fits. */
+export const either =
+  (...patterns: readonly Pattern[]): Pattern =>
+  (value, matching) =>
+    patterns.some((pattern) => pattern(value, matching))
+
+/** Matches a pattern at a value, or undefined. */
+export function match(editor: GraphEditor, value: string, pattern: Pattern): Match | undefined {
+  const values = new Map<string, string>()
+  const nodes: Node[] = []
+  if (!pattern(value, { editor, values, nodes })) return undefined
+  return {
+    values,
+    nodes,
+    value(name) {
+      const bound = values.get(name)
+      if (bound === undefined) throw new Error(`internal: the pattern binds no ${name}`)
+      return bound
+    },
+  }
+}
+
+/**
+ * Why the nodes of a match cannot all go away: an inner value that something else reads. undefined where only the last
+ * value (the first output of the first node) is seen from outside.
+ */
+export function sharedInside(editor: GraphEditor, { nodes }: Match): string | undefined {
+  const inside = new Set(nodes)
+  const last = nodes[0]!.outputs[0]!
+  for (const node of nodes)
+    for (const name of node.outputs) {
+      if (name === '' || name === last) continue
+      if (editor.isOutput(name)) return `inner value ${name} is a graph output`
+      const other = editor.consumers(name).find((user) => !inside.has(user))
+      if (other) return `inner value ${name} is also read by ${nodeLabel(other)}`
+    }
+  return undefined
+}
+
+/** Puts `fresh` in the place of a match's last node and takes away the nodes before it that nothing needs any more. */
+export function replaceMatch(editor: GraphEditor, { nodes }: Match, ...fresh: readonly Node[]): void {
+  editor.replace(nodes[0]!, ...fresh)
+  for (const node of nodes.slice(1)) if (editor.has(node)) editor.removeUnused(node)
+}
+
+/** The value of a one-element numeric constant. */
+export function scalarValue(tensor: Tensor | undefined): number | undefined {
+  if (!tensor || tensor.data.form === 'strings' || tensor.dims.some((dim) => dim !== 1)) return undefined
+  return toNumbers(tensor)[0]
+}
