@@ -1,0 +1,2 @@
+export { type InferOptions, inferModel, inferTypes, type TypeConflict } from './infer-types.ts'
+export { inferRules } from './rules.ts'

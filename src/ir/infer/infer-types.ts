@@ -1,0 +1,244 @@
+import { constantValue } from '../attribute.ts'
+import type { DType } from '../dtype.ts'
+import {
+  type Attribute,
+  type Graph,
+  type Model,
+  type ModelFunction,
+  type Node,
+  nodeLabel,
+  operatorName,
+  type Shape,
+  type ValueInfo,
+  type ValueType,
+} from '../model.ts'
+import type { Tensor } from '../tensor.ts'
+import type { Known, Outputs } from './call.ts'
+import { elementsOfConstant } from './gather.ts'
+import { mergeTypes, readType } from './merge.ts'
+import { inferRules } from './rules.ts'
+import { createSymbols, type Symbols } from './symbols.ts'
+
+export interface InferOptions {
+  /** Shapes of graph inputs that take the place of the declared ones; symbols they settle are settled everywhere. */
+  readonly inputShapes?: Readonly<Record<string, Shape>>
+}
+
+/** A declared type that cannot be true. */
+export interface TypeConflict {
+  readonly value: string
+  readonly what: string
+}
+
+/**
+ * Types of all values of the model and of its nested graphs, by name; values that nothing is known of are absent.
+ * Dimensions are numbers, symbols with arithmetic in one writing (`2*N+1`, `floor((H+1)/2)`), or null. Takes time
+ * linear in the model and never throws, whatever the model holds. Values inside functions are not listed.
+ */
+export function inferTypes(model: Model, options: InferOptions = {}): ReadonlyMap<string, ValueType> {
+  return inferModel(model, options).types
+}
+
+/** As `inferTypes`, with the declared types that contradict what was inferred. */
+export function inferModel(
+  model: Model,
+  options: InferOptions = {},
+): { readonly types: ReadonlyMap<string, ValueType>; readonly conflicts: readonly TypeConflict[] } {
+  const { bindings, trusted } = bindInputs(model.graph, options.inputShapes ?? {})
+  const run: Run = {
+    symbols: createSymbols(bindings),
+    functions: new Map(model.functions.map((fn) => [functionKey(fn.domain, fn.name, fn.overload), fn])),
+    types: new Map(),
+    conflicts: new Map(),
+    trusted,
+  }
+  const inputs = model.graph.inputs.map((input) => inputType(run.symbols, input, options.inputShapes?.[input.name]))
+  inferGraph(run, model.graph, inputs, undefined, model.opsets, true)
+  return { types: run.types, conflicts: [...run.conflicts].map(([value, what]) => ({ value, what })) }
+}
+
+interface Run {
+  readonly symbols: Symbols
+  readonly functions: ReadonlyMap<string, ModelFunction>
+  readonly types: Map<string, ValueType>
+  readonly conflicts: Map<string, string>
+  /** Whether declared sizes hold for the inputs asked about. */
+  readonly trusted: boolean
+}
+
+/** The values that a graph sees: its own, and those of the graphs around it. */
+interface Scope {
+  readonly known: Map<string, Known>
+  readonly constants: Map<string, Tensor>
+  readonly outer: Scope | undefined
+  readonly depth: number
+}
+
+/** Functions that call each other beyond this depth are not followed. */
+const MAX_DEPTH = 64
+
+function bindInputs(graph: Graph, shapes: Readonly<Record<string, Shape>>) {
+  const bindings = new Map<string, number>()
+  let trusted = true
+  for (const { name, type } of graph.inputs) {
+    const shape = shapes[name]
+    if (!shape || type.kind !== 'tensor' || !type.shape) continue
+    for (const [i, dim] of type.shape.entries()) {
+      const size = shape[i]
+      if (typeof dim === 'string' && typeof size === 'number') bindings.set(dim, size)
+      if (typeof dim === 'number' && size !== dim) trusted = false
+    }
+  }
+  return { bindings, trusted }
+}
+
+function inputType(symbols: Symbols, input: ValueInfo, shape: Shape | undefined): Known | undefined {
+  if (input.type.kind === 'unknown') return undefined
+  const type = readType(symbols, input.type)
+  return { type: shape && type.kind === 'tensor' ? { ...type, shape: shape.map(symbols.read) } : type }
+}
+
+function inferGraph(
+  run: Run,
+  graph: Graph,
+  inputs: readonly (Known | undefined)[],
+  outer: Scope | undefined,
+  opsets: ReadonlyMap<string, number>,
+  recorded: boolean,
+): Outputs {
+  const scope: Scope = { known: new Map(), constants: new Map(), outer, depth: (outer?.depth ?? 0) + 1 }
+  const declared = new Map<string, ValueType>()
+  for (const info of [...graph.valueInfos.values(), ...graph.outputs]) declared.set(info.name, info.type)
+  const learn = (name: string, value: Known | undefined, check = true) => {
+    if (name === '') return
+    const stated = declared.get(name)
+    const { type, conflict } = mergeTypes(value?.type, stated && readType(run.symbols, stated), run.trusted)
+    if (type.kind === 'unknown') return
+    scope.known.set(name, { ...value, type })
+    if (!recorded) return
+    run.types.set(name, type)
+    if (conflict !== undefined && check && run.trusted) run.conflicts.set(name, conflict)
+  }
+  for (const [name, constant] of graph.initializers) {
+    scope.constants.set(name, constant)
+    learn(name, knownConstant(constant))
+  }
+  for (const { values, dims } of graph.sparseInitializers ?? [])
+    learn(values.name, { type: { kind: 'tensor', dtype: values.dtype, shape: dims } })
+  for (const [i, info] of graph.inputs.entries()) {
+    const constant = scope.known.get(info.name)
+    const { type, conflict } = mergeTypes(inputs[i]?.type, readType(run.symbols, info.type), run.trusted)
+    if (conflict !== undefined && outer === undefined && recorded) run.conflicts.set(info.name, conflict)
+    // The elements of a default value are followed; another value may be given, but then of its own type.
+    const value = constant ?? (type.kind === 'unknown' ? undefined : { ...inputs[i], type })
+    learn(info.name, value, false)
+  }
+  for (const node of graph.nodes) {
+    const outputs = inferNode(run, node, scope, opsets, recorded)
+    for (const [i, name] of node.outputs.entries()) learn(name, outputs[i])
+  }
+  return graph.outputs.map((output) => lookup(scope, output.name))
+}
+
+function knownConstant(constant: Tensor): Known {
+  const type = { kind: 'tensor', dtype: constant.dtype, shape: constant.dims } as const
+  const elements = elementsOfConstant(constant)
+  return elements ? { type, elements } : { type }
+}
+
+function lookup(scope: Scope | undefined, name: string): Known | undefined {
+  for (let at = scope; at; at = at.outer) {
+    const known = at.known.get(name)
+    if (known) return known
+  }
+  return undefined
+}
+
+function lookupConstant(scope: Scope | undefined, name: string): Tensor | undefined {
+  for (let at = scope; at; at = at.outer) {
+    const constant = at.constants.get(name)
+    if (constant) return constant
+  }
+  return undefined
+}
+
+function inferNode(
+  run: Run,
+  node: Node,
+  scope: Scope,
+  opsets: ReadonlyMap<string, number>,
+  recorded: boolean,
+): Outputs {
+  const inputs = node.inputs.map((name) => (name === '' ? undefined : lookup(scope, name)))
+  const fn = run.functions.get(functionKey(node.domain, node.opType, node.overload))
+  if (fn) return scope.depth > MAX_DEPTH ? [] : inferFunction(run, fn, node, inputs, scope.depth)
+  if (node.opType === 'Constant' && node.domain === '') return inferConstant(node, scope)
+  const rule = inferRules.get(operatorName(node))
+  if (!rule) return []
+  try {
+    return rule({
+      node,
+      inputs,
+      opset: opsets.get(node.domain) ?? 1,
+      symbols: run.symbols,
+      constant: (index) => lookupConstant(scope, node.inputs[index] ?? ''),
+      graph: (graph, given) => (scope.depth > MAX_DEPTH ? [] : inferGraph(run, graph, given, scope, opsets, recorded)),
+    })
+  } catch {
+    // A node that contradicts itself (a shape without the axis that it names, …) says nothing; the checker reports it.
+    return []
+  }
+}
+
+function inferConstant(node: Node, scope: Scope): Outputs {
+  const constant = constantValue(node)
+  if (constant) {
+    if (node.outputs[0] !== undefined) scope.constants.set(node.outputs[0], constant)
+    return [knownConstant(constant)]
+  }
+  const sparse = node.attributes.get('sparse_value')
+  if (sparse?.type !== 'sparseTensor') return []
+  const dtype: DType = sparse.value.values.dtype
+  return [{ type: { kind: 'tensor', dtype, shape: sparse.value.dims } }]
+}
+
+const functionKey = (domain: string, name: string, overload: string | undefined): string =>
+  `${domain}\n${name}\n${overload ?? ''}`
+
+/** A call of a model-local function: its body with the caller's attributes put in. */
+function inferFunction(run: Run, fn: ModelFunction, call: Node, inputs: Outputs, depth: number): Outputs {
+  const values = new Map<string, Attribute>([...fn.defaults, ...call.attributes])
+  const body: Graph = {
+    name: fn.name,
+    nodes: fn.nodes.map((node) => withAttributes(node, values)),
+    inputs: fn.inputs.map((name) => ({ name, type: { kind: 'unknown' } })),
+    outputs: fn.outputs.map((name) => ({ name, type: { kind: 'unknown' } })),
+    initializers: new Map(),
+    valueInfos: fn.valueInfos,
+  }
+  const around: Scope = { known: new Map(), constants: new Map(), outer: undefined, depth }
+  return inferGraph(run, body, inputs, around, fn.opsets, false)
+}
+
+/** The node with references to attributes of the function replaced by the caller's, nested graphs included. */
+export function withAttributes(node: Node, values: ReadonlyMap<string, Attribute>): Node {
+  if (![...node.attributes.values()].some(({ type }) => type === 'ref' || type === 'graph' || type === 'graphs'))
+    return node
+  const attributes = new Map<string, Attribute>()
+  const inside = (graph: Graph): Graph => ({
+    ...graph,
+    nodes: graph.nodes.map((inner) => withAttributes(inner, values)),
+  })
+  for (const [name, attribute] of node.attributes) {
+    if (attribute.type === 'ref') {
+      const value = values.get(attribute.name)
+      if (value) attributes.set(name, value)
+    } else if (attribute.type === 'graph') attributes.set(name, { ...attribute, value: inside(attribute.value) })
+    else if (attribute.type === 'graphs') attributes.set(name, { ...attribute, value: attribute.value.map(inside) })
+    else attributes.set(name, attribute)
+  }
+  return { ...node, attributes }
+}
+
+/** How a conflict names a node's place; kept here so that the checker and reports agree. */
+export const placeOf = (node: Node): string => `${operatorName(node)} ${nodeLabel(node)}`
