@@ -7,4 +7,5 @@ export type { ConfigKey, OrtSessionOptions, RuntimeConfig } from './ort-node-opt
 export { countOperators } from './ort-node-profile.ts'
 export type { OrtNodeSession } from './ort-node-session.ts'
 export type { OmittedOutput } from './ports.ts'
+export { type ReferenceOptions, reference, referenceWith } from './reference.ts'
 export * from './session.ts'

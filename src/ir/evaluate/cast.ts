@@ -1,8 +1,9 @@
-import { type DType, dtypeFromCode, isFloating } from '../dtype.ts'
+import { DTYPES, type DType, dtypeFromCode, isFloating } from '../dtype.ts'
 import {
   encodeNumbers,
   INTEGER_RANGES,
   isSmallFloat,
+  roundTo,
   type ScaleRounding,
   smallFloatTable,
   toNumbers,
@@ -85,6 +86,13 @@ export function cast(x: Nd, to: DType, float64: boolean, options: CastOptions = 
       toNumbers({ name: '', dtype, dims: x.dims, data: { form: 'raw', bytes: inMemory(bytes) } }),
     )
   }
+  // Floats become integers below a byte by rounding and saturating, as ONNX's own conversion does.
+  if (DTYPES[dtype].bits < 8 && isFloating(x.dtype))
+    return nd(
+      dtype,
+      x.dims,
+      Float64Array.from(data, (v) => roundTo(dtype, v)),
+    )
   return fromFloat64(dtype, x.dims, data.slice())
 }
 

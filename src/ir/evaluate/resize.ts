@@ -77,7 +77,7 @@ function axisTaps(call: Call, plan: AxisPlan): AxisTaps {
   const old = call.opset < 11 || call.node.opType === 'Upsample'
   const transform = old ? 'asymmetric' : textOf(call, 'coordinate_transformation_mode', 'half_pixel')
   const antialias = intOf(call, 'antialias', 0) === 1 && plan.scale < 1 && mode !== 'nearest'
-  const exclude = intOf(call, 'exclude_outside', 0) === 1 || antialias
+  const exclude = intOf(call, 'exclude_outside', 0) === 1
   const a = floatOf(call, 'cubic_coeff_a', -0.75)
   const nearest = NEAREST[old ? 'floor' : textOf(call, 'nearest_mode', 'round_prefer_floor')]
   if (!nearest) throw new EvaluationError('an unknown nearest_mode')

@@ -1,0 +1,259 @@
+import {
+  type Attribute,
+  EvaluationError,
+  fromTensor,
+  type Graph,
+  kernelOf,
+  type Model,
+  type ModelFunction,
+  type Node,
+  ndValue,
+  nestedGraphs,
+  nodeLabel,
+  operatorName,
+  readsOf,
+  type SparseTensor,
+  type Tensor,
+  type Value,
+} from '../ir/index.ts'
+import { UserError } from '../platform/index.ts'
+
+/** Values by name; a nested graph looks further in the scope around it. */
+class Scope {
+  readonly #values = new Map<string, Value>()
+  readonly #outer: Scope | undefined
+  readonly #constant: (name: string) => Value | undefined
+
+  constructor(constant: (name: string) => Value | undefined, outer?: Scope) {
+    this.#constant = constant
+    this.#outer = outer
+  }
+
+  get(name: string): Value | undefined {
+    return this.#values.get(name) ?? this.#constant(name) ?? this.#outer?.get(name)
+  }
+  set(name: string, value: Value): void {
+    this.#values.set(name, value)
+  }
+  delete(name: string): void {
+    this.#values.delete(name)
+  }
+}
+
+/** What a function's body sees of its caller: the operator versions and the attributes that its nodes refer to. */
+interface Frame {
+  readonly opsets: ReadonlyMap<string, number>
+  readonly attributes?: ReadonlyMap<string, Attribute>
+}
+
+/** A graph ready to be run many times: weights are decoded once, the order of work is the order of its nodes. */
+export interface Interpreter {
+  /**
+   * Computes the named values from the graph inputs and nothing that they do not need. `observe` sees every value of
+   * the main graph as it is made. A node without a value is a UserError that names it.
+   */
+  run(
+    feeds: ReadonlyMap<string, Value>,
+    fetch: readonly string[],
+    observe?: (name: string, value: Value) => void,
+  ): ReadonlyMap<string, Value>
+  /** Operators, of the model and its functions, that have no rule. */
+  readonly unsupported: readonly string[]
+}
+
+const functionKey = (node: { domain: string; overload?: string }, name: string): string =>
+  `${node.domain}\u0000${name}\u0000${node.overload ?? ''}`
+
+export function interpreterOf(model: Model, options: { readonly float64?: boolean } = {}): Interpreter {
+  const float64 = options.float64 ?? false
+  const functions = new Map(model.functions.map((fn) => [functionKey(fn, fn.name), fn]))
+  const decoded = new WeakMap<Tensor, Value>()
+
+  const load = (tensor: Tensor): Value => {
+    const known = decoded.get(tensor)
+    if (known) return known
+    const value = fromTensor(tensor, float64)
+    decoded.set(tensor, value)
+    return value
+  }
+  const constantsOf = (graph: Graph) => {
+    const sparse = new Map((graph.sparseInitializers ?? []).map((tensor) => [tensor.values.name, tensor]))
+    return (name: string): Value | undefined => {
+      const tensor = graph.initializers.get(name)
+      if (tensor) return load(tensor)
+      const given = sparse.get(name)
+      return given && dense(given, load)
+    }
+  }
+
+  const evaluate = (node: Node, scope: Scope, frame: Frame): readonly Value[] => {
+    const inputs = node.inputs.map((name) => {
+      if (name === '') return undefined
+      const value = scope.get(name)
+      if (!value) throw failure(node, `its input "${name}" has no value`)
+      return value
+    })
+    const resolved = frame.attributes ? withAttributes(node, frame.attributes) : node
+    const local = functions.get(functionKey(node, node.opType))
+    if (local) return callFunction(local, resolved, inputs)
+    const kernel = kernelOf(node)
+    if (!kernel) throw failure(node, `the reference engine has no rule for ${operatorName(node)}`)
+    try {
+      const outputs = kernel({
+        node: resolved,
+        inputs,
+        opset: frame.opsets.get(node.domain) ?? 1,
+        float64,
+        runGraph: (graph, given) => runNested(graph, given, scope, frame),
+      })
+      if (!outputs) throw failure(node, 'its result is random')
+      return outputs
+    } catch (error) {
+      if (error instanceof EvaluationError || error instanceof RangeError) throw failure(node, error.message, error)
+      throw error
+    }
+  }
+
+  const runNodes = (
+    nodes: readonly Node[],
+    wanted: readonly string[],
+    scope: Scope,
+    frame: Frame,
+    observe?: (name: string, value: Value) => void,
+  ): void => {
+    const { needed, uses } = planOf(nodes, wanted)
+    for (const node of nodes) {
+      if (!needed.has(node)) continue
+      const outputs = evaluate(node, scope, frame)
+      for (const [i, name] of node.outputs.entries()) {
+        const value = outputs[i]
+        if (name === '' || !value) continue
+        observe?.(name, value)
+        if (uses.has(name)) scope.set(name, value)
+      }
+      for (const name of readsOf(node)) {
+        const left = (uses.get(name) ?? 0) - 1
+        uses.set(name, left)
+        // Values that nobody reads any more make room; those of outer graphs are not in this scope.
+        if (left === 0) scope.delete(name)
+      }
+    }
+  }
+
+  const runNested = (graph: Graph, inputs: readonly (Value | undefined)[], outer: Scope, frame: Frame): Value[] => {
+    const scope = new Scope(constantsOf(graph), outer)
+    for (const [i, { name }] of graph.inputs.entries()) {
+      const value = inputs[i]
+      if (value) scope.set(name, value)
+    }
+    const names = graph.outputs.map((output) => output.name)
+    runNodes(graph.nodes, names, scope, frame)
+    return names.map((name) => valueIn(scope, name))
+  }
+
+  const callFunction = (fn: ModelFunction, node: Node, inputs: readonly (Value | undefined)[]): Value[] => {
+    const scope = new Scope(() => undefined)
+    for (const [i, name] of fn.inputs.entries()) {
+      const value = inputs[i]
+      if (value) scope.set(name, value)
+    }
+    const frame = { opsets: fn.opsets, attributes: new Map([...fn.defaults, ...node.attributes]) }
+    // An optional input that the caller leaves out is left out of the calls inside.
+    const absent = new Set(fn.inputs.filter((_, i) => !inputs[i]))
+    const nodes = absent.size === 0 ? fn.nodes : fn.nodes.map((inner) => without(inner, absent))
+    runNodes(nodes, fn.outputs, scope, frame)
+    return fn.outputs.map((name) => valueIn(scope, name))
+  }
+
+  return {
+    unsupported: unsupportedOperators(model, functions),
+    run(feeds, fetch, observe) {
+      const scope = new Scope(constantsOf(model.graph))
+      for (const [name, value] of feeds) scope.set(name, value)
+      runNodes(model.graph.nodes, fetch, scope, { opsets: model.opsets }, observe)
+      return new Map(fetch.map((name) => [name, valueIn(scope, name)]))
+    },
+  }
+}
+
+function failure(node: Node, why: string, cause?: unknown): UserError {
+  return new UserError('unsupported', `${operatorName(node)} cannot be computed: ${why}.`, {
+    where: nodeLabel(node),
+    ...(cause === undefined ? {} : { cause }),
+  })
+}
+
+function valueIn(scope: Scope, name: string): Value {
+  const value = scope.get(name)
+  if (!value) throw new UserError('bad-argument', `The model has no value "${name}".`, { where: name })
+  return value
+}
+
+/** The nodes that the wanted names need, and how often each value is still read; wanted ones are never done. */
+function planOf(nodes: readonly Node[], wanted: readonly string[]): { needed: Set<Node>; uses: Map<string, number> } {
+  const needed = new Set<Node>()
+  const uses = new Map<string, number>(wanted.map((name) => [name, Number.POSITIVE_INFINITY]))
+  for (const node of [...nodes].reverse()) {
+    if (!node.outputs.some((name) => name !== '' && uses.has(name))) continue
+    needed.add(node)
+    for (const name of readsOf(node)) uses.set(name, (uses.get(name) ?? 0) + 1)
+  }
+  return { needed, uses }
+}
+
+/** A node in a function with its references replaced by the caller's attributes; references to nothing fall away. */
+function withAttributes(node: Node, attributes: ReadonlyMap<string, Attribute>): Node {
+  const resolved = new Map<string, Attribute>()
+  for (const [name, attribute] of node.attributes) {
+    if (attribute.type === 'ref') {
+      const value = attributes.get(attribute.name)
+      if (value) resolved.set(name, value)
+    } else resolved.set(name, attribute)
+  }
+  return { ...node, attributes: resolved }
+}
+
+const without = (node: Node, absent: ReadonlySet<string>): Node => ({
+  ...node,
+  inputs: node.inputs.map((name) => (absent.has(name) ? '' : name)),
+})
+
+function dense(sparse: SparseTensor, load: (tensor: Tensor) => Value): Value {
+  const [values, indices] = [load(sparse.values), load(sparse.indices)]
+  if (values.kind !== 'tensor' || indices.kind !== 'tensor' || values.dtype === 'string')
+    throw new EvaluationError('a sparse tensor that is not numeric')
+  const rank = sparse.dims.length
+  const flat = indices.dims.length === 1
+  const count = sparse.dims.reduce((product, dim) => product * dim, 1)
+  const Type = values.data.constructor as Float64ArrayConstructor
+  const out = new Type(count)
+  for (let i = 0; i < values.data.length; i++) {
+    let place = flat ? Number(indices.data[i]) : 0
+    if (!flat)
+      for (let axis = 0; axis < rank; axis++) place = place * sparse.dims[axis]! + Number(indices.data[i * rank + axis])
+    out[place] = values.data[i] as number
+  }
+  return ndValue(values.dtype, sparse.dims, out)
+}
+
+function unsupportedOperators(model: Model, functions: ReadonlyMap<string, ModelFunction>): string[] {
+  const missing = new Set<string>()
+  const visit = (nodes: readonly Node[]): void => {
+    for (const node of nodes) {
+      if (!kernelOf(node) && !functions.has(functionKey(node, node.opType))) missing.add(operatorName(node))
+      for (const [, graph] of nestedGraphs(node)) visit(graph.nodes)
+    }
+  }
+  visit(model.graph.nodes)
+  for (const fn of model.functions) visit(fn.nodes)
+  return [...missing].sort()
+}
+
+/** Names of the main graph that a run can hand out. */
+export function valueNames(graph: Graph): ReadonlySet<string> {
+  const own = new Set(graph.inputs.map((value) => value.name))
+  for (const name of graph.initializers.keys()) own.add(name)
+  for (const sparse of graph.sparseInitializers ?? []) own.add(sparse.values.name)
+  for (const node of graph.nodes) for (const name of node.outputs) if (name !== '') own.add(name)
+  return own
+}
