@@ -17,3 +17,6 @@ export function renderHtml(report: Report): string {
     html`<h1>${report.kind}</h1><pre>${renderTerminal(report, { color: false, width: 100 })}</pre>`,
   )
 }
+
+export { html, type Markup } from './html/markup.ts'
+export { page } from './html/page.ts'

@@ -1,0 +1,28 @@
+import { writeModel } from '../onnx/index.ts'
+import { readFileBytes } from '../platform/index.ts'
+import { applyRecipe, parseRecipe } from '../recipe/index.ts'
+import { DATA, dataFor, LABEL, modelAt, OUT_FILE } from './inputs.ts'
+import type { Verb } from './verb.ts'
+
+export const applyVerb: Verb = {
+  name: 'apply',
+  usage: 'apply RECIPE MODEL -o OUT [--data D]',
+  summary: 'Replays a recipe: same recipe, same model, same evidence, same bytes.',
+  examples: ['whet apply out/recipe.json model.onnx -o again.onnx'],
+  positionals: { min: 2, max: 2, names: 'a recipe and a model' },
+  options: {
+    output: OUT_FILE,
+    data: { ...DATA, help: 'rows to measure the evidence on, for another model than the recipe was made for' },
+    label: LABEL,
+  },
+  async run([recipePath, modelPath], options, context) {
+    const out = options.required('output', 'say where to write the model: -o again.onnx')
+    const recipe = parseRecipe(new TextDecoder().decode(await readFileBytes(recipePath!)), recipePath!)
+    const model = await modelAt(modelPath!)
+    const data = options.text('data')
+    const applied = await applyRecipe(recipe, model, data ? { data: await dataFor(data, model, options) } : {})
+    await writeModel(applied.model, out)
+    context.say(`wrote ${out}`)
+    return { report: applied.report }
+  },
+}

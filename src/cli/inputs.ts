@@ -1,0 +1,54 @@
+import { type Dataset, openDataset } from '../data/index.ts'
+import { inferTypes, type Model } from '../ir/index.ts'
+import { readModel } from '../onnx/index.ts'
+import type { Arguments, OptionSpec } from './verb.ts'
+
+/** Options that several verbs share, said once. */
+export const DATA: OptionSpec = {
+  type: 'string',
+  value: 'D',
+  help: 'rows: .npz, .jsonl, .csv, .parquet, a folder of images, or a folder with dataset.json',
+}
+export const SEED: OptionSpec = { type: 'string', value: 'N', help: 'seed of everything random (0)' }
+export const OUT_FILE: OptionSpec = {
+  type: 'string',
+  short: 'o',
+  value: 'FILE',
+  help: 'where to write the model; its folder must exist',
+}
+export const SHAPE: OptionSpec = {
+  type: 'string',
+  multiple: true,
+  value: 'x=1,3,224,224',
+  help: 'size of an input whose dimensions are open; may be repeated',
+}
+export const LABEL: OptionSpec = { type: 'string', value: 'FIELD', help: 'the field that holds the truth (labels)' }
+export const SLICE: OptionSpec = {
+  type: 'string',
+  multiple: true,
+  value: 'FIELD',
+  help: 'judge every value of this field on its own; may be repeated',
+}
+export const METRIC: OptionSpec = {
+  type: 'string',
+  value: 'NAME|./metric.mjs',
+  help: 'how a row is scored; chosen by the labels unless said',
+}
+
+/** The model of a path that the user gave. */
+export const modelAt = (path: string): Promise<Model> => readModel(path)
+
+/** The data set at `path`, matched to the inputs of the model. */
+export async function dataFor(path: string, model: Model, options: Arguments): Promise<Dataset> {
+  const constants = model.graph.initializers
+  const types = inferTypes(model)
+  const inputs = model.graph.inputs.flatMap((value) => {
+    const type = types.get(value.name) ?? value.type
+    return constants.has(value.name) || type.kind !== 'tensor'
+      ? []
+      : [{ name: value.name, dtype: type.dtype, shape: type.shape }]
+  })
+  const label = options.text('label')
+  const slices = options.list('slice')
+  return openDataset(path, { inputs, ...(label ? { label } : {}), ...(slices.length > 0 ? { slices } : {}) })
+}

@@ -1,0 +1,113 @@
+import { resolve } from 'node:path'
+import { diskCache } from '../recipe/index.ts'
+import { type GoalName, goalOf, type OptimizeOptions, optimize } from '../search/index.ts'
+import { DATA, dataFor, LABEL, METRIC, modelAt, SEED, SLICE } from './inputs.ts'
+import { metricOf } from './metric.ts'
+import { prepareFolder, writeOptimized } from './optimize-output.ts'
+import { type Arguments, duration, type Verb } from './verb.ts'
+
+export const optimizeVerb: Verb = {
+  name: 'optimize',
+  usage: 'optimize MODEL --data D -o DIR',
+  summary: 'Searches, measures on this machine, proves on rows that nothing else has touched, and hands out the best.',
+  examples: [
+    'whet optimize model.onnx --data eval.npz -o out',
+    'whet optimize model.onnx --data eval.npz -o out --goal size --max-p99 20',
+  ],
+  positionals: { min: 1, max: 1, names: 'one model' },
+  options: {
+    data: DATA,
+    output: {
+      type: 'string',
+      short: 'o',
+      value: 'DIR',
+      help: 'folder for model.onnx, report.html, report.json, recipe.json, candidates/',
+    },
+    goal: { type: 'string', value: 'NAME', help: 'latency (default), size, memory or cost' },
+    'max-bytes': { type: 'string', value: 'N', help: 'the file may not be larger' },
+    'max-p99': { type: 'string', value: 'MS', help: '99 of 100 answers may not take longer' },
+    'max-rss': { type: 'string', value: 'N', help: 'bytes of memory that a process may take for the model' },
+    margin: { type: 'string', value: 'M', help: 'the loss that would still be acceptable (0.01)' },
+    alpha: { type: 'string', value: 'A', help: 'one-sided error rate (0.05)' },
+    target: { type: 'string', value: 'NAME', help: 'native (default), portable or web' },
+    time: { type: 'string', value: 'T', help: 'start nothing new after this time (5m)' },
+    threads: { type: 'string', value: 'N', help: 'threads of the runtime (1)' },
+    seed: SEED,
+    calibration: { type: 'string', value: 'D2', help: 'rows to calibrate on, instead of a share of --data' },
+    proof: { type: 'string', value: 'D3', help: 'rows to prove on, instead of a share of --data' },
+    'proven-only': { type: 'boolean', help: 'hand out nothing that is only close' },
+    slice: SLICE,
+    label: LABEL,
+    metric: METRIC,
+    explain: { type: 'string', value: 'ID', help: 'tell why this candidate was not chosen' },
+  },
+  async run([path], options, context) {
+    const data = options.required('data', 'no data is never a pass: give rows with --data D')
+    const out = resolve(options.required('output', 'say where to put the result: -o out'))
+    const settings = await settingsOf(options)
+    const model = await modelAt(path!)
+    const dataset = await dataFor(data, model, options)
+    const [calibration, proof] = [options.text('calibration'), options.text('proof')]
+    return prepareFolder(out, async () => {
+      const optimized = await optimize(model, dataset, {
+        ...settings,
+        ...(calibration ? { calibration: await dataFor(calibration, model, options) } : {}),
+        ...(proof ? { proof: await dataFor(proof, model, options) } : {}),
+        path: path!,
+        command: context.command,
+        cache: diskCache(),
+        signal: context.signal,
+        onProgress: context.progress,
+      })
+      const explained = options.text('explain')
+      await writeOptimized(out, optimized)
+      context.say(`wrote ${out}`)
+      return explained === undefined
+        ? { report: optimized.report }
+        : explanation(optimized.report, explained, context.json)
+    })
+  },
+}
+
+async function settingsOf(options: Arguments): Promise<OptimizeOptions> {
+  const limit = (name: string) => (options.has(name) ? options.number(name, 0, 0) : undefined)
+  const [maxBytes, maxP99Ms, maxRssBytes] = [limit('max-bytes'), limit('max-p99'), limit('max-rss')]
+  const metric = await metricOf(options)
+  const label = options.text('label')
+  return {
+    goal: goalOf(options.text('goal') ?? ('latency' satisfies GoalName)),
+    margin: options.number('margin', 0.01, Number.MIN_VALUE),
+    alpha: options.number('alpha', 0.05, 1e-9, 0.5),
+    target: options.choice('target', ['native', 'portable', 'web'], 'native'),
+    time: duration(options.text('time') ?? '5m', 'time'),
+    threads: options.integer('threads', 1, 1, 256),
+    seed: options.integer('seed', 0),
+    provenOnly: options.flag('proven-only'),
+    slices: options.list('slice'),
+    ...(maxBytes === undefined ? {} : { maxBytes }),
+    ...(maxP99Ms === undefined ? {} : { maxP99Ms }),
+    ...(maxRssBytes === undefined ? {} : { maxRssBytes }),
+    ...(metric ? { metric } : {}),
+    ...(label ? { label } : {}),
+  }
+}
+
+function explanation(report: Awaited<ReturnType<typeof optimize>>['report'], id: string, json: boolean) {
+  const candidate = report.candidates.find((item) => item.id === id)
+  const text = candidate
+    ? [
+        `${id}: ${candidate.recipe}`,
+        id === report.chosen.id ? 'It was chosen.' : `It was not chosen: ${candidate.note ?? whyNot(candidate)}`,
+        `Chosen: ${report.chosen.id}. ${report.chosen.reason}`,
+      ].join('\n')
+    : `There was no candidate ${id}. There were: ${report.candidates.map((item) => item.id).join(', ')}`
+  return json ? { report: { ...report, explain: text } } : { report, text }
+}
+
+function whyNot(candidate: { verdict: string | null; grade: string | null; speedup: number | null }): string {
+  if (candidate.verdict === 'regressed') return 'it is measurably worse than the margin allows'
+  if (candidate.verdict === null) return 'it was not judged'
+  if (candidate.verdict === 'inconclusive' && candidate.grade === null)
+    return 'the rows do not show that it is close to the original'
+  return `another one is better in the goal${candidate.speedup === null ? '' : ` (this one runs at ${candidate.speedup.toFixed(2)}× the speed of the original)`}`
+}

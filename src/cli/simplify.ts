@@ -1,0 +1,35 @@
+import { writeModel } from '../onnx/index.ts'
+import { simplify } from '../recipe/index.ts'
+import { DATA, dataFor, LABEL, modelAt, OUT_FILE, SEED, SHAPE } from './inputs.ts'
+import { shapes, type Verb } from './verb.ts'
+
+export const simplifyVerb: Verb = {
+  name: 'simplify',
+  usage: 'simplify MODEL -o OUT [--data D] [--no-verify]',
+  summary: 'Same answers from fewer operators. Runs the model before and after and says how far answers differ.',
+  examples: ['whet simplify model.onnx -o smaller.onnx'],
+  positionals: { min: 1, max: 1, names: 'one model' },
+  options: {
+    output: OUT_FILE,
+    data: { ...DATA, help: 'also verify on these rows' },
+    label: LABEL,
+    shape: SHAPE,
+    seed: SEED,
+    'no-verify': { type: 'boolean', help: 'do not run the models' },
+  },
+  async run([path], options, context) {
+    const out = options.required('output', 'say where to write the model: -o smaller.onnx')
+    const model = await modelAt(path!)
+    const data = options.text('data')
+    context.progress('simplifying')
+    const { model: simplified, report } = await simplify(model, {
+      verify: !options.flag('no-verify'),
+      seed: options.integer('seed', 0),
+      shapes: shapes(options.list('shape')),
+      ...(data ? { data: await dataFor(data, model, options) } : {}),
+    })
+    await writeModel(simplified, out)
+    context.say(`wrote ${out}`)
+    return { report }
+  },
+}

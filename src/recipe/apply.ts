@@ -1,0 +1,103 @@
+import type { Dataset } from '../data/index.ts'
+import type { Model } from '../ir/index.ts'
+import { modelDigest } from '../onnx/index.ts'
+import { UserError } from '../platform/index.ts'
+import type { CalibrationReport, Recipe, Report, RewriteReport } from '../report/index.ts'
+import { calibrations } from './quantize.ts'
+import { advance, recipeOf, sizeOf, startTrail } from './trail.ts'
+
+export interface ApplyOptions {
+  /** For a model other than the recipe's own: evidence is measured anew on these rows. */
+  readonly data?: Dataset | undefined
+}
+
+/**
+ * Replays a recipe. On the model that it was made for every step uses the evidence in the recipe and must give the
+ * recorded digest, so the bytes are the same. On another model the evidence is measured again on `data`.
+ *
+ * @throws UserError where the recipe names an unknown pass, or its evidence belongs to another model and no data is given.
+ */
+export async function applyRecipe(
+  recipe: Recipe,
+  model: Model,
+  options: ApplyOptions = {},
+): Promise<{ model: Model; report: RewriteReport; recipe: Recipe }> {
+  const own = recipe.steps.length === 0 || modelDigest(model) === recipe.steps[0]!.input
+  const warnings = own ? [] : ['the recipe was made for another model; its evidence was measured anew where it has any']
+  let trail = startTrail(model)
+  for (const step of recipe.steps) {
+    const evidence: { report: Report }[] = []
+    for (const digest of step.evidence)
+      evidence.push({ report: await evidenceFor(recipe, digest, own ? null : trail.model, options) })
+    trail = await advance(trail, { pass: step.pass, options: step.options, evidence })
+    const output = modelDigest(trail.model)
+    if (own && output !== step.output)
+      throw new Error(
+        `internal: step ${step.pass} gave ${output}, the recipe says ${step.output}; was it made by another version (${recipe.whetstone})?`,
+      )
+  }
+  return {
+    model: trail.model,
+    recipe: recipeOf(trail),
+    report: {
+      kind: 'rewrite',
+      version: 1,
+      passes: trail.runs,
+      before: sizeOf(model),
+      after: sizeOf(trail.model),
+      equivalence: null,
+      warnings,
+    },
+  }
+}
+
+async function evidenceFor(
+  recipe: Recipe,
+  digest: string,
+  other: Model | null,
+  options: ApplyOptions,
+): Promise<Report> {
+  const kept = recipe.evidence[digest] as Report | undefined
+  if (!kept)
+    throw new UserError('bad-argument', `the recipe has lost its evidence ${digest}`, {
+      where: 'recipe',
+      hint: 'make the recipe again with whet optimize',
+    })
+  if (other === null) return kept
+  if (kept.kind !== 'calibration')
+    throw new UserError('unsupported', `evidence of kind ${kept.kind} belongs to one model`, {
+      where: 'recipe',
+      hint: 'use the recipe on the model that it was made for',
+    })
+  if (!options.data)
+    throw new UserError('bad-argument', 'this recipe was made for another model, and its ranges do not fit this one', {
+      where: 'recipe',
+      hint: 'give --data D with rows to calibrate on',
+    })
+  return (await calibrations(other, options.data, { samples: kept.samples }))[(kept as CalibrationReport).method]
+}
+
+/** A recipe from the text of its file. */
+export function parseRecipe(text: string, where: string): Recipe {
+  let parsed: Partial<Recipe>
+  try {
+    parsed = JSON.parse(text)
+  } catch (cause) {
+    throw new UserError('bad-argument', 'this is not JSON', {
+      where,
+      hint: 'a recipe is the recipe.json that whet optimize writes',
+      cause,
+    })
+  }
+  if (parsed.kind !== 'recipe' || !Array.isArray(parsed.steps) || typeof parsed.evidence !== 'object')
+    throw new UserError('bad-argument', 'this is no recipe', {
+      where,
+      hint: 'a recipe is the recipe.json that whet optimize writes',
+    })
+  if ((parsed.version as number) > 1)
+    throw new UserError('unsupported', `the recipe has version ${parsed.version}, this Whetstone reads up to 1`, {
+      where,
+      hint: 'upgrade whetstone',
+    })
+  return parsed as Recipe
+}

@@ -1,0 +1,28 @@
+import type { Dataset } from '../data/index.ts'
+import { openIsolated } from '../engine/index.ts'
+import { type CompareOptions, compare } from '../evaluate/index.ts'
+import type { Model } from '../ir/index.ts'
+import type { ComparisonReport } from '../report/index.ts'
+
+/**
+ * Is the candidate as good as the base on these rows? Both models run in processes of their own, so that a fault of
+ * the runtime is a message and not the end.
+ */
+export async function compareModels(
+  base: Model | string,
+  candidate: Model | string,
+  data: Dataset,
+  options: CompareOptions = {},
+): Promise<ComparisonReport> {
+  const first = await openIsolated(base)
+  try {
+    const second = await openIsolated(candidate)
+    try {
+      return await compare(first, second, data, options)
+    } finally {
+      await second.close()
+    }
+  } finally {
+    await first.close()
+  }
+}

@@ -1,0 +1,94 @@
+import {
+  activationPeakBytes,
+  checkModel,
+  countMacs,
+  elementCount,
+  inferTypes,
+  type Model,
+  type Shape,
+  tensorByteLength,
+  type ValueInfo,
+} from '../ir/index.ts'
+import { modelBytes, modelDigest } from '../onnx/index.ts'
+import type { InspectionReport } from '../report/index.ts'
+
+export interface InspectOptions {
+  readonly path?: string
+  /** Sizes for open dimensions, by input name. */
+  readonly shapes?: Readonly<Record<string, Shape>>
+}
+
+/** What is in a model: ports, operators, parameters, multiply-accumulates, memory, and what can be done with it. */
+export function inspect(model: Model, options: InspectOptions = {}): InspectionReport {
+  const started = performance.now()
+  const types = inferTypes(model, options.shapes ? { inputShapes: options.shapes } : {})
+  const { graph } = model
+  const overridden = new Set(graph.initializers.keys())
+  const weights = [...graph.initializers.values()].filter((tensor) => tensor.dtype !== 'string')
+  const operators = countOperatorNames(model)
+  const problems = checkModel(model).map(({ where, what }) => `${where}: ${what}`)
+  return {
+    kind: 'inspection',
+    version: 1,
+    model: {
+      path: options.path ?? graph.name,
+      digest: modelDigest(model),
+      bytes: modelBytes(model),
+      irVersion: model.irVersion,
+      opsets: Object.fromEntries(model.opsets),
+      producer: [model.producerName, model.producerVersion].filter(Boolean).join(' '),
+    },
+    inputs: graph.inputs.filter((value) => !overridden.has(value.name)).map((value) => summary(value, options.shapes)),
+    outputs: graph.outputs.map((value) => summary({ ...value, type: types.get(value.name) ?? value.type })),
+    parameters: weights.reduce((sum, tensor) => sum + elementCount(tensor.dims), 0),
+    macs: countMacs(model, types),
+    memory: {
+      weightBytes: weights.reduce((sum, tensor) => sum + tensorByteLength(tensor.dtype, tensor.dims), 0),
+      activationPeakBytes: activationPeakBytes(model, types),
+    },
+    operators,
+    possibilities: possibilities(model, operators),
+    warnings: problems,
+    elapsedMs: Math.round(performance.now() - started),
+  }
+}
+
+function summary(value: ValueInfo, shapes?: InspectOptions['shapes']): InspectionReport['inputs'][number] {
+  const { type, name } = value
+  if (type.kind === 'tensor' || type.kind === 'sparse')
+    return { name, dtype: type.dtype, shape: (shapes?.[name] ?? type.shape) as readonly unknown[] | null }
+  return { name, dtype: type.kind, shape: null }
+}
+
+function countOperatorNames(model: Model): Record<string, number> {
+  const counts = new Map<string, number>()
+  const visit = (nodes: Model['graph']['nodes']) => {
+    for (const node of nodes) {
+      const name = node.domain === '' ? node.opType : `${node.domain}.${node.opType}`
+      counts.set(name, (counts.get(name) ?? 0) + 1)
+      for (const attribute of node.attributes.values()) {
+        if (attribute.type === 'graph') visit(attribute.value.nodes)
+        if (attribute.type === 'graphs') for (const nested of attribute.value) visit(nested.nodes)
+      }
+    }
+  }
+  visit(model.graph.nodes)
+  return Object.fromEntries([...counts].sort((a, b) => b[1] - a[1] || (a[0] < b[0] ? -1 : 1)))
+}
+
+/** Plain words on what Whetstone has to offer for these operators. */
+function possibilities(model: Model, operators: Readonly<Record<string, number>>): readonly string[] {
+  const has = (...names: readonly string[]) => names.some((name) => operators[name])
+  const words: string[] = []
+  if (has('QuantizeLinear', 'QLinearConv', 'MatMulInteger', 'DynamicQuantizeLinear', 'com.microsoft.MatMulNBits'))
+    words.push('already quantized in part: quantizing again will leave those nodes alone')
+  if (has('Conv')) words.push('static int8 (needs sample data): whet quantize --scheme static-int8 --data D')
+  if (has('MatMul', 'Gemm'))
+    words.push('dynamic int8 and weight-only int8 or int4 need no data: whet quantize --scheme weight-int8')
+  if ((model.opsets.get('') ?? 1) < 13)
+    words.push(`operator set ${model.opsets.get('') ?? 1} is old: whet simplify upgrades it`)
+  if (has('BatchNormalization', 'Dropout', 'Identity', 'Constant'))
+    words.push('lossless simplification will remove nodes: whet simplify')
+  if (words.length === 0) words.push('nothing here becomes integer; whet simplify may still remove nodes')
+  return words
+}

@@ -1,0 +1,220 @@
+import type { Dataset } from '../data/index.ts'
+import { openIsolated, ortNode } from '../engine/index.ts'
+import { calibrateAll, measureBatchInvariance, measureLayers } from '../evaluate/index.ts'
+import type { Model } from '../ir/index.ts'
+import { calibrationValues, compareKernels } from '../passes/index.ts'
+import { UserError } from '../platform/index.ts'
+import type {
+  CalibrationMethod,
+  CalibrationReport,
+  QuantizationReport,
+  Recipe,
+  Scheme,
+  Target,
+} from '../report/index.ts'
+import { type EvidenceCache, noCache } from './evidence-cache.ts'
+import { samplesFor } from './samples.ts'
+import { losslessTrail, proveEqual } from './simplify.ts'
+import { advance, recipeOf, type Step, sizeOf, startTrail } from './trail.ts'
+
+export interface QuantizeOptions {
+  readonly scheme: Scheme
+  /** Sample rows; `static-int8` cannot do without. */
+  readonly data?: Dataset | undefined
+  readonly calibration?: CalibrationMethod | undefined
+  /** Rows to calibrate on; 128 unless said. */
+  readonly samples?: number | undefined
+  readonly indices?: readonly number[] | undefined
+  readonly target?: Target | undefined
+  /** Columns of a block in `weight-int4` and `weight-int8`; 32 unless said. */
+  readonly group?: number | undefined
+  /** Node names or operator names that stay in float. */
+  readonly keepFloat?: readonly string[] | undefined
+  /** Further options of the pass, such as `placement`. */
+  readonly pass?: Readonly<Record<string, unknown>> | undefined
+  /** Lossless passes first; on unless false. */
+  readonly simplify?: boolean | undefined
+  readonly seed?: number | undefined
+  readonly cache?: EvidenceCache | undefined
+  readonly signal?: AbortSignal | undefined
+  readonly onProgress?: ((text: string) => void) | undefined
+}
+
+export interface Quantized {
+  readonly model: Model
+  readonly report: QuantizationReport
+  readonly recipe: Recipe
+}
+
+/** The pass of each scheme. */
+const PASS_OF: Readonly<Record<Scheme, string>> = {
+  'static-int8': 'quantizeStaticInt8',
+  'dynamic-int8': 'quantizeDynamicInt8',
+  'weight-int8': 'quantizeWeights',
+  'weight-int4': 'quantizeWeights',
+  float16: 'convertFloat16',
+}
+
+/** The step that quantizes by this scheme, given its evidence. */
+export function quantizeStep(options: QuantizeOptions, calibration: CalibrationReport | null): Step {
+  const { scheme, keepFloat, target, group } = options
+  const bits = scheme === 'weight-int8' ? { bits: 8 } : scheme === 'weight-int4' ? { bits: 4 } : {}
+  return {
+    pass: PASS_OF[scheme],
+    options: {
+      ...bits,
+      ...(scheme.startsWith('weight') && group ? { block: group } : {}),
+      ...(keepFloat?.length ? { keepFloat } : {}),
+      ...(target && target !== 'native' ? { target } : {}),
+      ...options.pass,
+    },
+    ...(calibration ? { evidence: [{ report: calibration }] } : {}),
+  }
+}
+
+/**
+ * Quantizes by one scheme and proves what came out: kernels counted in the runtime's own optimised graph, noise at the
+ * outputs and by layer, and whether a row's answer depends on the rows beside it.
+ *
+ * @throws UserError where `static-int8` has no data, or a file or row is wrong.
+ */
+export async function quantize(model: Model, options: QuantizeOptions): Promise<Quantized> {
+  const { scheme, data, target = 'native', onProgress: say = () => {} } = options
+  say('lossless passes')
+  const start = options.simplify === false ? startTrail(model) : await losslessTrail(model)
+  if (start.model !== model) await proveEqual(model, start.model, { data, seed: options.seed })
+  const calibration = scheme === 'static-int8' ? await calibrated(start.model, options) : null
+  say('quantizing')
+  const trail = await advance(start, quantizeStep(options, calibration))
+  const run = trail.runs.at(-1)!
+  const planned = run.planned ?? {}
+  say('reading back what the runtime makes of it')
+  const kernels = await readKernels(trail.model, planned, target)
+  const measured = trail.model === start.model ? null : await measureDamage(model, trail.model, options)
+  const report: QuantizationReport = {
+    kind: 'quantization',
+    version: 1,
+    scheme,
+    target,
+    ...(options.pass ? { options: options.pass } : {}),
+    planned,
+    kernels: kernels.counts,
+    ...(kernels.reason ? { kernelsReason: kernels.reason } : {}),
+    float: run.refused,
+    before: sizeOf(model),
+    after: sizeOf(trail.model),
+    sqnrDb: measured?.sqnrDb ?? null,
+    layers: measured?.layers ?? [],
+    batchInvariant: measured?.batchInvariant ?? null,
+    passes: trail.runs,
+    warnings: [
+      ...kernels.warnings,
+      ...(calibration ? unseen(calibration) : []),
+      ...(run.applied === 0 ? ['nothing was quantized: see the reasons under float'] : []),
+      ...(data?.notes ?? []),
+    ],
+  }
+  return { model: trail.model, report, recipe: recipeOf(trail) }
+}
+
+/** Ranges of the values that static quantization asks for, by the method of the options. */
+async function calibrated(model: Model, options: QuantizeOptions): Promise<CalibrationReport> {
+  if (!options.data)
+    throw new UserError('bad-data', 'static int8 needs sample data to learn the ranges of values from', {
+      where: '--data',
+      hint: 'give some rows that look like production (100 are plenty), or use --scheme dynamic-int8 or weight-int8',
+    })
+  options.onProgress?.('calibrating')
+  const reports = await calibrations(model, options.data, options)
+  return reports[options.calibration ?? 'minmax']
+}
+
+/** Ranges by every method at once: they come from the same histograms. Kept by model, data and rows. */
+export async function calibrations(
+  model: Model,
+  data: Dataset,
+  options: Pick<QuantizeOptions, 'samples' | 'indices' | 'cache' | 'signal' | 'onProgress'>,
+): Promise<Readonly<Record<CalibrationMethod, CalibrationReport>>> {
+  const names = calibrationValues(model.graph, model.opsets.get('') ?? 1)
+  const samples = options.samples ?? 128
+  const key = {
+    measure: 'calibration',
+    model: sizeOf(model).digest,
+    data: await data.digest(),
+    samples,
+    indices: options.indices ?? null,
+  }
+  let made: Readonly<Record<CalibrationMethod, CalibrationReport>> | undefined
+  const cache = options.cache ?? noCache
+  const one = (method: CalibrationMethod) =>
+    cache.get({ ...key, method }, async () => {
+      const all = made ?? (await measured())
+      made = all
+      return all[method]
+    })
+  const measured = async () => {
+    const session = await openIsolated(model)
+    try {
+      return await calibrateAll(session, data, {
+        names,
+        samples,
+        ...(options.indices ? { indices: options.indices } : {}),
+        ...(options.signal ? { signal: options.signal } : {}),
+        onRow: (done, of) => options.onProgress?.(`calibrating: row ${done} of ${of}`),
+      })
+    } finally {
+      await session.close()
+    }
+  }
+  return {
+    minmax: await one('minmax'),
+    percentile: await one('percentile'),
+    entropy: await one('entropy'),
+    mse: await one('mse'),
+  }
+}
+
+const unseen = (calibration: CalibrationReport) =>
+  calibration.unseen.length === 0
+    ? []
+    : [
+        `${calibration.unseen.length} values could not be calibrated, the first: ${calibration.unseen[0]!.name} (${calibration.unseen[0]!.reason})`,
+      ]
+
+export interface ReadKernels {
+  readonly counts: Readonly<Record<string, number>> | null
+  readonly reason?: string
+  /** Planned integer kernels that did not come to be, with the likely reason. */
+  readonly warnings: readonly string[]
+}
+
+/** The kernels that the runtime really uses, against what was planned. */
+export async function readKernels(
+  model: Model,
+  planned: Readonly<Record<string, number>>,
+  target: Target,
+): Promise<ReadKernels> {
+  if (target === 'web')
+    return {
+      counts: null,
+      reason: 'onnxruntime-web cannot write down its optimised graph; only timing it there tells',
+      warnings: [],
+    }
+  const read = await ortNode.kernels(model)
+  if ('reason' in read) return { counts: null, reason: read.reason, warnings: [] }
+  return { counts: read.counts, warnings: compareKernels(planned, read.counts).map(({ reason }) => reason) }
+}
+
+async function measureDamage(before: Model, after: Model, options: QuantizeOptions) {
+  options.onProgress?.('measuring the noise')
+  const [base, candidate] = [await openIsolated(before), await openIsolated(after)]
+  try {
+    const { feeds } = await samplesFor(base, { data: options.data, seed: options.seed, real: 8 })
+    const { sqnrDb, layers } = await measureLayers(base, candidate, before, after, feeds)
+    const batchInvariant = await measureBatchInvariance(candidate, feeds)
+    return { sqnrDb, layers, batchInvariant }
+  } finally {
+    await base.close()
+    await candidate.close()
+  }
+}

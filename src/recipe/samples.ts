@@ -1,0 +1,40 @@
+import type { Dataset } from '../data/index.ts'
+import type { Feeds, Session } from '../engine/index.ts'
+import { feasibleFeeds, feedsOf, randomFeeds } from '../evaluate/index.ts'
+
+export interface SampleOptions {
+  readonly data?: Dataset | undefined
+  /** Random inputs are drawn from this seed; 0 unless said. */
+  readonly seed?: number | undefined
+  /** How many random inputs; 2 unless said. */
+  readonly random?: number | undefined
+  /** How many rows of the data; 4 unless said. */
+  readonly real?: number | undefined
+  /** Sizes for open dimensions of random inputs, by input name. */
+  readonly shapes?: Readonly<Record<string, readonly number[]>> | undefined
+}
+
+/** Inputs to run two models on: rows of the data where there is some, and random ones that the model accepts. */
+export async function samplesFor(
+  session: Session,
+  options: SampleOptions = {},
+): Promise<{ feeds: readonly Feeds[]; real: number }> {
+  const { data, seed = 0, random = 2, shapes } = options
+  const real = data ? await realFeeds(session, data, options.real ?? 4) : []
+  // Where rows are there, their shapes are the ones that matter, and are known to be accepted.
+  const like = real[0] && Object.fromEntries(Object.entries(real[0]).map(([name, { dims }]) => [name, dims]))
+  const wanted = { seed, ...(data ? { domains: data.domains } : {}), shapes: { ...like, ...shapes } }
+  const { feeds: first, settings } = await feasibleFeeds(session, wanted)
+  const drawn = Array.from({ length: random }, (_, i) =>
+    i === 0 ? first : randomFeeds(session.inputs, { ...settings, ...wanted, seed: seed + i }),
+  )
+  return { feeds: [...real, ...drawn], real: real.length }
+}
+
+async function realFeeds(session: Session, data: Dataset, wanted: number): Promise<readonly Feeds[]> {
+  const count = Math.min(wanted, data.rows)
+  const indices = Array.from({ length: count }, (_, i) => Math.floor((i * data.rows) / count))
+  const feeds: Feeds[] = []
+  for await (const rows of data.read({ indices, batch: 1 })) feeds.push(feedsOf(rows, session.inputs, data))
+  return feeds
+}

@@ -1,0 +1,67 @@
+import { openIsolated } from '../engine/index.ts'
+import { measureEquivalence } from '../evaluate/index.ts'
+import type { Model } from '../ir/index.ts'
+import { simplifyPasses } from '../passes/index.ts'
+import type { Equivalence, Recipe, RewriteReport } from '../report/index.ts'
+import { type SampleOptions, samplesFor } from './samples.ts'
+import { advanceAll, recipeOf, type Step, sizeOf, startTrail, type Trail } from './trail.ts'
+
+export interface SimplifyOptions extends SampleOptions {
+  /** Run both models and compare; on unless false. */
+  readonly verify?: boolean | undefined
+}
+
+export interface Simplified {
+  readonly model: Model
+  readonly report: RewriteReport
+  readonly recipe: Recipe
+}
+
+const LOSSLESS: readonly Step[] = simplifyPasses.map((pass) => ({ pass: pass.id }))
+
+/** Opset upgrade and every lossless pass, nothing run. */
+export async function losslessTrail(model: Model): Promise<Trail> {
+  const cleaned = await advanceAll(startTrail(model), [{ pass: 'upgradeOpset' }])
+  return advanceAll(cleaned, LOSSLESS)
+}
+
+/**
+ * Same answers from fewer operators. Runs the model before and after on random inputs, and on rows of `data` where
+ * given, and reports the largest difference.
+ *
+ * @throws Error "internal: …" where an answer changed beyond 1e-3 absolute plus relative: never an output.
+ */
+export async function simplify(model: Model, options: SimplifyOptions = {}): Promise<Simplified> {
+  const trail = await losslessTrail(model)
+  const equivalence = options.verify === false ? null : await proveEqual(model, trail.model, options)
+  const report: RewriteReport = {
+    kind: 'rewrite',
+    version: 1,
+    passes: trail.runs,
+    before: sizeOf(model),
+    after: sizeOf(trail.model),
+    equivalence,
+  }
+  return { model: trail.model, report, recipe: recipeOf(trail) }
+}
+
+/** The measured equivalence of two models that must be equal; an internal error names the output where they are not. */
+export async function proveEqual(before: Model, after: Model, options: SampleOptions): Promise<Equivalence> {
+  const base = await openIsolated(before)
+  try {
+    const candidate = await openIsolated(after)
+    try {
+      const { feeds, real } = await samplesFor(base, options)
+      const { equal, equivalence, worst } = await measureEquivalence(base, candidate, feeds)
+      if (!equal)
+        throw new Error(
+          `internal: a lossless pass changed output "${worst?.name}": ${worst?.mismatch}; please report the model`,
+        )
+      return { ...equivalence, realSamples: real }
+    } finally {
+      await candidate.close()
+    }
+  } finally {
+    await base.close()
+  }
+}

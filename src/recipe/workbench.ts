@@ -1,0 +1,325 @@
+import { type Dataset, splitRows } from '../data/index.ts'
+import { type Feeds, machine, openIsolated, ortNode, type Session } from '../engine/index.ts'
+import { compare, feedsOf, type Metric, measureLatency, measureLayers } from '../evaluate/index.ts'
+import type { Model } from '../ir/index.ts'
+import { modelBytes, modelDigest } from '../onnx/index.ts'
+import { UserError } from '../platform/index.ts'
+import type {
+  CalibrationMethod,
+  CalibrationReport,
+  ComparisonReport,
+  Equivalence,
+  InspectionReport,
+  LatencyReport,
+  ProfileReport,
+  Refusal,
+  Scheme,
+  SensitivityReport,
+  Target,
+} from '../report/index.ts'
+import type { EvidenceCache } from './evidence-cache.ts'
+import { inspect } from './inspect.ts'
+import { calibrations, quantizeStep, type ReadKernels, readKernels } from './quantize.ts'
+import { losslessTrail, proveEqual } from './simplify.ts'
+import { advance, startTrail, type Trail } from './trail.ts'
+
+/** A candidate to build: the lossless model, or a quantization of it. */
+export interface CandidateSpec {
+  readonly id: string
+  /** One line that a person reads. */
+  readonly words: string
+  readonly scheme?: Scheme
+  readonly calibration?: CalibrationMethod
+  readonly keepFloat?: readonly string[]
+  readonly pass?: Readonly<Record<string, unknown>>
+}
+
+export interface Built {
+  readonly spec: CandidateSpec
+  readonly model: Model
+  readonly trail: Trail
+  readonly digest: string
+  readonly bytes: number
+  readonly planned: Readonly<Record<string, number>>
+  readonly float: readonly Refusal[]
+}
+
+export interface WorkbenchOptions {
+  readonly target: Target
+  readonly margin: number
+  readonly alpha: number
+  readonly seed: number
+  readonly threads: number
+  readonly metric?: string | Metric | undefined
+  readonly label?: string | undefined
+  readonly slices?: readonly string[] | undefined
+  /** Rows to calibrate on; then all of `data` is for selecting and proving. */
+  readonly calibrationData?: Dataset | undefined
+  /** Rows to prove on; then all of `data` is for calibrating and selecting. */
+  readonly proofData?: Dataset | undefined
+  readonly cache: EvidenceCache
+  readonly signal?: AbortSignal | undefined
+  readonly onProgress?: ((text: string) => void) | undefined
+}
+
+interface RowsOf {
+  readonly data: Dataset
+  readonly indices: readonly number[]
+}
+
+/**
+ * Everything that a search may do with one model and its data: build candidates, time them side by side, judge them on
+ * the rows that belong to a phase. Each result is evidence, kept by everything that it depends on.
+ */
+export class Workbench {
+  readonly original: Built
+  readonly rows: Readonly<Record<'calibrate' | 'select' | 'prove', RowsOf>>
+  readonly inspection: InspectionReport
+  readonly #options: WorkbenchOptions
+  readonly #feeds: Feeds
+  #lossless: { trail: Trail; equivalence: Equivalence } | undefined
+  #calibrations: Readonly<Record<CalibrationMethod, CalibrationReport>> | undefined
+  #base: Session | undefined
+
+  private constructor(
+    original: Built,
+    rows: Workbench['rows'],
+    feeds: Feeds,
+    inspection: InspectionReport,
+    options: WorkbenchOptions,
+  ) {
+    this.original = original
+    this.rows = rows
+    this.inspection = inspection
+    this.#feeds = feeds
+    this.#options = options
+  }
+
+  /** Splits the rows by seed, and sees that the original loads and runs on the first one. */
+  static async open(model: Model, data: Dataset, options: WorkbenchOptions): Promise<Workbench> {
+    if (data.rows < 1)
+      throw new UserError('bad-data', 'there are no rows', {
+        where: data.path,
+        hint: 'give at least a few rows; 268 prove a margin of one point where no answer changes',
+      })
+    const rows = await shareRows(data, options)
+    const session = await openIsolated(model, { threads: options.threads })
+    const bench = await (async () => {
+      const feeds = await firstFeeds(session, rows.calibrate)
+      await session.run(feeds)
+      const trail = startTrail(model)
+      const original = builtFrom({ id: 'original', words: 'the file as it came' }, trail, {}, [])
+      return new Workbench(original, rows, feeds, inspect(model), options)
+    })().catch(async (error) => {
+      await session.close()
+      throw error
+    })
+    bench.#base = session
+    return bench
+  }
+
+  async close(): Promise<void> {
+    await this.#base?.close()
+  }
+
+  get dataNotes(): readonly string[] {
+    const skipped = this.rows.select.data.skipped
+    return [
+      ...this.rows.select.data.notes,
+      ...(skipped.length > 0
+        ? [`${skipped.length} rows could not be used, the first: ${skipped[0]!.row}: ${skipped[0]!.reason}`]
+        : []),
+    ]
+  }
+
+  /** The lossless model, proven equal on rows and random inputs. */
+  async lossless(): Promise<{ trail: Trail; equivalence: Equivalence }> {
+    this.#lossless ??= await (async () => {
+      const trail = await losslessTrail(this.original.model)
+      const { data } = this.rows.calibrate
+      return {
+        trail,
+        equivalence: await proveEqual(this.original.model, trail.model, { data, seed: this.#options.seed }),
+      }
+    })()
+    return this.#lossless
+  }
+
+  async build(spec: CandidateSpec): Promise<Built> {
+    this.#options.signal?.throwIfAborted()
+    const { trail } = await this.lossless()
+    if (!spec.scheme) return builtFrom(spec, trail, {}, [])
+    const calibration = spec.scheme === 'static-int8' ? (await this.calibrations())[spec.calibration ?? 'minmax'] : null
+    const { target } = this.#options
+    const step = quantizeStep({ scheme: spec.scheme, target, keepFloat: spec.keepFloat, pass: spec.pass }, calibration)
+    const next = await advance(trail, step)
+    const run = next.runs.at(-1)!
+    return builtFrom(spec, next, run.planned ?? {}, run.refused)
+  }
+
+  async calibrations(): Promise<Readonly<Record<CalibrationMethod, CalibrationReport>>> {
+    const { data, indices } = this.rows.calibrate
+    const { cache, signal, onProgress } = this.#options
+    this.#calibrations ??= await calibrations((await this.lossless()).trail.model, data, {
+      indices,
+      cache,
+      signal,
+      onProgress,
+    })
+    return this.#calibrations
+  }
+
+  kernels(built: Built): Promise<ReadKernels> {
+    return readKernels(built.model, built.planned, this.#options.target)
+  }
+
+  /** Times the original and the candidates side by side, one row a run; only the models themselves run meanwhile. */
+  async time(candidates: readonly Built[], maxSeconds: number): Promise<LatencyReport> {
+    const { cache, threads, signal, onProgress } = this.#options
+    const { cpu, runtime } = machine()
+    const subjects = [this.original, ...candidates]
+    const shapes = Object.entries(this.#feeds).map(([name, { dtype, dims }]) => [name, dtype, dims])
+    const key = {
+      measure: 'latency',
+      cpu,
+      runtime,
+      threads,
+      shapes,
+      models: subjects.map((built) => built.digest),
+      ids: subjects.map((built) => built.spec.id),
+    }
+    // The session that judges would hold memory, and its threads a core.
+    await this.#base?.close()
+    this.#base = undefined
+    return cache.get(key, async () => {
+      const { report } = await measureLatency(
+        subjects.map((built) => ({ label: built.spec.id, model: built.model })),
+        this.#feeds,
+        {
+          threads,
+          maxSeconds,
+          ...(signal ? { signal } : {}),
+          onProgress: ({ rounds }) => onProgress?.(`timing ${subjects.length} models by turns: round ${rounds}`),
+        },
+      )
+      return report
+    })
+  }
+
+  /** Base against candidate on the rows of a phase. */
+  async judge(built: Built, phase: 'select' | 'prove'): Promise<ComparisonReport> {
+    const { margin, alpha, metric, label, slices, cache, signal, threads } = this.#options
+    const { data, indices } = this.rows[phase]
+    const named = typeof metric === 'object' ? metric.name : metric
+    const key = {
+      measure: 'comparison',
+      models: [this.original.digest, built.digest],
+      data: await data.digest(),
+      indices,
+      margin,
+      alpha,
+      metric: named ?? null,
+      label: label ?? null,
+      slices: slices ?? [],
+    }
+    // A metric from a user's file may change between runs under the same name.
+    const keep = typeof metric === 'object' ? null : cache
+    const make = async () => {
+      this.#base ??= await openIsolated(this.original.model, { threads })
+      const candidate = await openIsolated(built.model, { threads })
+      try {
+        return await compare(this.#base, candidate, data, {
+          margin,
+          alpha,
+          indices,
+          ...(metric ? { metric } : {}),
+          ...(label ? { label } : {}),
+          ...(slices ? { slices } : {}),
+          ...(signal ? { signal } : {}),
+          onRow: (done, of) =>
+            this.#options.onProgress?.(
+              `${phase === 'prove' ? 'proving' : 'judging'} ${built.spec.id}: row ${done} of ${of}`,
+            ),
+        })
+      } finally {
+        await candidate.close()
+      }
+    }
+    return keep ? keep.get(key, make) : make()
+  }
+
+  /** Which integer nodes disturb their own result most, by the calibration rows. */
+  async sensitivity(built: Built): Promise<SensitivityReport> {
+    const { data, indices } = this.rows.calibrate
+    const { cache, threads } = this.#options
+    const rows = indices.slice(0, 8)
+    const key = {
+      measure: 'sensitivity',
+      models: [this.original.digest, built.digest],
+      data: await data.digest(),
+      rows,
+    }
+    return cache.get(key, async () => {
+      const { trail } = await this.lossless()
+      const [base, candidate] = [
+        await openIsolated(trail.model, { threads }),
+        await openIsolated(built.model, { threads }),
+      ]
+      try {
+        const feeds: Feeds[] = []
+        for await (const batch of data.read({ indices: rows, batch: 1 })) feeds.push(feedsOf(batch, base.inputs, data))
+        const { layers } = await measureLayers(base, candidate, trail.model, built.model, feeds)
+        return { kind: 'sensitivity', version: 1, nodes: layers, samples: feeds.length }
+      } finally {
+        await base.close()
+        await candidate.close()
+      }
+    })
+  }
+
+  /** Time by operator inside the runtime, or null where it cannot be read. */
+  async profile(built: Built): Promise<ProfileReport | null> {
+    const { threads, cache } = this.#options
+    const { cpu, runtime } = machine()
+    try {
+      return await cache.get({ measure: 'profile', cpu, runtime, threads, model: built.digest }, () =>
+        ortNode.profile(built.model, this.#feeds, 20, { threads }),
+      )
+    } catch {
+      return null
+    }
+  }
+}
+
+function builtFrom(spec: CandidateSpec, trail: Trail, planned: Built['planned'], float: readonly Refusal[]): Built {
+  return {
+    spec,
+    model: trail.model,
+    trail,
+    digest: modelDigest(trail.model),
+    bytes: modelBytes(trail.model),
+    planned,
+    float,
+  }
+}
+
+/** 20 / 30 / 50 % by seed; sets of their own take the place of a share, and the others grow. */
+async function shareRows(
+  data: Dataset,
+  { calibrationData, proofData, seed }: WorkbenchOptions,
+): Promise<Workbench['rows']> {
+  const all = (set: Dataset): RowsOf => ({ data: set, indices: Array.from({ length: set.rows }, (_, i) => i) })
+  const shares = [calibrationData ? 0 : 0.2, 0.3, proofData ? 0 : 0.5]
+  const { calibrate, select, prove } = splitRows(data, seed, { shares: shares as [number, number, number] })
+  return {
+    calibrate: calibrationData ? all(calibrationData) : { data, indices: calibrate },
+    select: { data, indices: select },
+    prove: proofData ? all(proofData) : { data, indices: prove },
+  }
+}
+
+async function firstFeeds(session: Session, { data, indices }: RowsOf): Promise<Feeds> {
+  for await (const rows of data.read({ indices: indices.slice(0, 1), batch: 1 }))
+    return feedsOf(rows, session.inputs, data)
+  throw new UserError('bad-data', 'not one row could be read', { where: data.path })
+}

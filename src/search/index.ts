@@ -1,0 +1,5 @@
+export { chooseByProof } from './choose.ts'
+export { finalists } from './finalists.ts'
+export { paretoFront } from './front.ts'
+export { type Goal, type GoalName, goalOf } from './goal.ts'
+export { type Optimized, type OptimizeOptions, optimize } from './optimize.ts'

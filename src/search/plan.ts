@@ -1,0 +1,76 @@
+import type { CandidateSpec } from '../recipe/index.ts'
+import type { CalibrationMethod, InspectionReport } from '../report/index.ts'
+import type { GoalName } from './goal.ts'
+
+const CALIBRATIONS: readonly CalibrationMethod[] = ['minmax', 'percentile', 'mse', 'entropy']
+
+const WORDS: Readonly<Record<CalibrationMethod, string>> = {
+  minmax: 'full ranges',
+  percentile: '99.99 % of the values',
+  mse: 'ranges of least squared error',
+  entropy: 'ranges of least information loss',
+}
+
+/** How far integers may spread: by cost, products alone, or everywhere. Names are those of the pass's option. */
+const PLACEMENTS = [
+  ['balanced', 'where integers pay'],
+  ['products', 'products only'],
+  ['everywhere', 'everywhere'],
+] as const
+
+/** One candidate for each placement; the calibration hardly changes the time, so one method stands for all. */
+export function placementSpecs(): readonly CandidateSpec[] {
+  return PLACEMENTS.map(([placement, words]) => staticSpec('minmax', placement, words, []))
+}
+
+/** The other calibrations of a placement that turned out fast. */
+export function calibrationSpecs(spec: CandidateSpec): readonly CandidateSpec[] {
+  return CALIBRATIONS.filter((method) => method !== spec.calibration).map((method) => recalibrated(spec, method))
+}
+
+/** The same placement with other ranges. */
+function recalibrated(spec: CandidateSpec, method: CalibrationMethod): CandidateSpec {
+  const placement = (spec.pass?.placement ?? 'balanced') as (typeof PLACEMENTS)[number][0]
+  const words = PLACEMENTS.find(([name]) => name === placement)![1]
+  return staticSpec(method, placement, words, spec.keepFloat ?? [])
+}
+
+/** The candidate with its most disturbing nodes left in float. */
+export function withFloat(spec: CandidateSpec, keepFloat: readonly string[]): CandidateSpec {
+  return {
+    ...spec,
+    id: `${spec.id}-float${keepFloat.length}`,
+    words: `${spec.words}, the ${keepFloat.length} most sensitive nodes in float`,
+    keepFloat,
+  }
+}
+
+function staticSpec(
+  method: CalibrationMethod,
+  placement: string,
+  words: string,
+  keepFloat: readonly string[],
+): CandidateSpec {
+  return {
+    id: placement === 'balanced' ? `int8-${method}` : `int8-${placement}-${method}`,
+    words: `lossless, then static int8 ${words}, ${WORDS[method]}`,
+    scheme: 'static-int8',
+    calibration: method,
+    keepFloat,
+    pass: { placement },
+  }
+}
+
+/** Schemes that need no ranges, where the model has operators for them. */
+export function dataFreeSpecs(inspection: InspectionReport, goal: GoalName): readonly CandidateSpec[] {
+  const has = (name: string) => (inspection.operators[name] ?? 0) > 0
+  const specs: CandidateSpec[] = []
+  if (has('MatMul') || has('Gemm') || has('LSTM')) {
+    specs.push({ id: 'dynamic-int8', words: 'lossless, then dynamic int8 products', scheme: 'dynamic-int8' })
+    specs.push({ id: 'weight-int8', words: 'lossless, then 8-bit weights', scheme: 'weight-int8' })
+    specs.push({ id: 'weight-int4', words: 'lossless, then 4-bit weights in blocks of 32', scheme: 'weight-int4' })
+  }
+  // Half precision is slower than single on CPUs; it only ever wins on size.
+  if (goal === 'size') specs.push({ id: 'float16', words: 'lossless, then half-precision weights', scheme: 'float16' })
+  return specs
+}

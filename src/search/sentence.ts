@@ -1,0 +1,54 @@
+import type { CandidateResult, ComparisonReport, OptimizationReport } from '../report/index.ts'
+
+const grouped = new Intl.NumberFormat('en-US')
+
+/** The whole answer in one sentence: how much faster, how much smaller, at what loss, and how sure. */
+export function sentenceOf(
+  chosen: CandidateResult,
+  baseline: OptimizationReport['baseline'],
+  proof: ComparisonReport | null,
+): string {
+  if (chosen.id === 'original') return 'Nothing better than the original was found, so it is handed out unchanged.'
+  const gains = [speedWords(chosen), sizeWords(chosen.bytes, baseline.bytes)].filter((words) => words !== null)
+  const gain = gains.length > 0 ? capital(gains.join(', ')) : 'Neither faster nor smaller'
+  return `${gain}${lossWords(chosen, proof)}`
+}
+
+/** `3.1× faster`, or null where the interval does not lie wholly below 1. */
+export function speedWords({ ratio }: Pick<CandidateResult, 'ratio'>): string | null {
+  if (!ratio || ratio.ci[1] >= 1) return null
+  const speed = 1 / ratio.median
+  return `${speed.toFixed(speed >= 2 ? 1 : 2)}× faster`
+}
+
+function sizeWords(bytes: number | null, original: number): string | null {
+  if (bytes === null) return null
+  const change = 1 - bytes / original
+  if (Math.abs(change) < 0.005) return 'the same size'
+  return `${Math.abs(change * 100).toFixed(0)} % ${change > 0 ? 'smaller' : 'larger'}`
+}
+
+function lossWords(chosen: CandidateResult, proof: ComparisonReport | null): string {
+  if (proof === null) return '; not judged.'
+  const changed = proof.agreement
+    ? `${grouped.format(proof.agreement.changed)} of ${grouped.format(proof.n)} answers changed`
+    : null
+  if (chosen.verdict === 'pass') {
+    if (proof.measurablyWorse) return `, measurably worse but proven within the margin${changed ? `: ${changed}` : ''}.`
+    return `, no measurable loss${changed ? `: ${changed}` : ''}.`
+  }
+  const noise = worstNoise(proof)
+  const evidence = [changed, noise === null ? null : `signal to noise at least ${noise.toFixed(0)} dB`].filter(
+    (words) => words !== null,
+  )
+  const more = proof.requiredN === null ? '' : `; about ${grouped.format(proof.requiredN)} rows would settle it`
+  return `; close to the original but not proven on ${grouped.format(proof.n)} ${proof.n === 1 ? 'row' : 'rows'}${evidence.length > 0 ? ` (${evidence.join(', ')})` : ''}${more}.`
+}
+
+/** The lowest signal-to-noise ratio of any output; null where all are identical or none was measured. */
+export function worstNoise(proof: ComparisonReport): number | null {
+  const values = proof.outputs.map((output) => output.sqnrDb).filter((value) => value !== null)
+  return values.length > 0 ? Math.min(...values) : null
+}
+
+const capital = (text: string) => text.charAt(0).toUpperCase() + text.slice(1)

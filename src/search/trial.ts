@@ -1,0 +1,69 @@
+import type { Built } from '../recipe/index.ts'
+import type { CandidateResult, ComparisonReport, OptimizationReport } from '../report/index.ts'
+import { worstNoise } from './sentence.ts'
+
+/** A candidate in the search: what was built, and what is known of it so far. */
+export interface Trial {
+  readonly built: Built
+  result: CandidateResult
+  p99Ms: number | null
+  comparison: ComparisonReport | null
+}
+
+export function firstResult(
+  built: Built,
+  read: { counts: Readonly<Record<string, number>> | null; warnings: readonly string[] } | null,
+): CandidateResult {
+  return {
+    id: built.spec.id,
+    recipe: built.spec.words,
+    bytes: built.bytes,
+    p50Ms: null,
+    speedup: null,
+    ratio: null,
+    loadMs: null,
+    peakRssBytes: null,
+    verdict: null,
+    grade: null,
+    metric: null,
+    sqnrDb: null,
+    onFront: false,
+    ...(read ? { planned: built.planned, kernels: read.counts, float: built.float } : {}),
+    ...(read && read.warnings.length > 0 ? { note: read.warnings.join('; ') } : {}),
+  }
+}
+
+export function originalResult(built: Built, baseline: OptimizationReport['baseline']): CandidateResult {
+  return {
+    ...firstResult(built, null),
+    p50Ms: baseline.p50Ms,
+    loadMs: baseline.loadMs,
+    peakRssBytes: baseline.peakRssBytes,
+    speedup: 1,
+    metric: baseline.metric,
+  }
+}
+
+/** On the selection rows: not shown to be worse, and close or better. */
+export const acceptable = ({ comparison }: Trial) =>
+  comparison !== null &&
+  comparison.verdict !== 'regressed' &&
+  (comparison.verdict === 'pass' || comparison.grade !== null)
+
+/** Worth proof rows: not regressed, and no sign of a loss beyond what the margin allows. */
+export const promising = (trial: Trial) =>
+  acceptable(trial) ||
+  (trial.comparison !== null && trial.comparison.verdict === 'inconclusive' && trial.comparison.nonInferiority !== null)
+
+export const usable = (result: CandidateResult) =>
+  result.verdict !== 'regressed' && (result.verdict === 'pass' || result.grade !== null)
+
+/** Larger is safer: the score lost on the selection rows first, changed answers next, noise last. */
+export function safetyOf({ comparison }: Trial): number {
+  if (comparison === null) return 0
+  const { base, candidate, higherIsBetter, agreement } = comparison
+  const delta =
+    base.value === null || candidate.value === null ? 0 : (candidate.value - base.value) * (higherIsBetter ? 1 : -1)
+  const noise = worstNoise(comparison) ?? 200
+  return Math.min(0, delta) + (agreement ? agreement.rate - 1 : 0) * 0.1 + noise * 1e-5
+}
