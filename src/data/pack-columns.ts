@@ -18,6 +18,8 @@ const isNumber = ({ dtype, rowShape }: TableColumn) => rowShape.length === 0 && 
  * column of its name, all columns of numbers that are no label, slice field or id, in the order of the file.
  */
 export function packColumns(table: Table, wishes: PackWishes): Table {
+  // Arrays of an .npz come as they are meant to be fed.
+  if (table.path.toLowerCase().endsWith('.npz')) return table
   let packed = table
   for (const input of wishes.inputs ?? []) {
     if (table.columns.some(({ name }) => name === input.name)) continue

@@ -1,0 +1,54 @@
+import { UserError } from '../platform/index.ts'
+import type { FileRow } from './file-table.ts'
+import type { FoundFile } from './folder-files.ts'
+import { didYouMean, listNames } from './nearest-name.ts'
+
+export interface ClassedFiles {
+  readonly rows: readonly FileRow[]
+  readonly classNames?: readonly string[]
+  readonly notes: readonly string[]
+}
+
+/**
+ * Labels from folders: where every file lies in a sub-folder, the first one is its class. Classes are numbered in the
+ * order of `classNames`; without, in the order of their names by code unit, or by value where all are whole numbers
+ * (so that 10 does not stand between 1 and 2). Files that lie loose make a set without labels; where both are found,
+ * the loose ones are left out with a note.
+ *
+ * @throws UserError `bad-data` for a folder that is none of `classNames`.
+ */
+export function classFolders(
+  files: readonly (FoundFile & { readonly prefix?: string })[],
+  classNames: readonly string[] | undefined,
+  where: string,
+): ClassedFiles {
+  const folderOf = ({ id, prefix = '' }: (typeof files)[number]) => {
+    const rest = id.startsWith(prefix) ? id.slice(prefix.length) : id
+    return rest.includes('/') ? rest.slice(0, rest.indexOf('/')) : null
+  }
+  const folders = [...new Set(files.map(folderOf))].filter((folder) => folder !== null)
+  if (folders.length === 0) return { rows: files.map(({ id, file }) => ({ id, file, values: {} })), notes: [] }
+  const numeric = folders.every((folder) => /^\d+$/.test(folder))
+  const sorted = folders.sort(numeric ? (a, b) => Number(a) - Number(b) : (a, b) => (a < b ? -1 : a > b ? 1 : 0))
+  const names = classNames ?? sorted
+  const unknown = sorted.find((folder) => !names.includes(folder))
+  if (unknown !== undefined)
+    throw new UserError('bad-data', `The folder "${unknown}" in "${where}" is none of the ${names.length} classes.`, {
+      where,
+      hint: `Classes are ${listNames(names)}.${didYouMean(unknown, names)} Leave folders out with "exclude" in a dataset.json.`,
+    })
+  const rows: FileRow[] = []
+  let loose = 0
+  for (const found of files) {
+    const folder = folderOf(found)
+    if (folder === null) loose++
+    else rows.push({ id: found.id, file: found.file, values: { label: names.indexOf(folder) } })
+  }
+  const notes = classNames
+    ? []
+    : [
+        `Labels are numbered by ${numeric ? 'the number of the folder' : 'folder name'}: ${listNames(sorted.map((name, i) => `${i} ${name}`))}.`,
+      ]
+  if (loose > 0) notes.push(`${loose} files beside the class folders in "${where}" are left out.`)
+  return { rows, classNames: names, notes }
+}

@@ -1,0 +1,258 @@
+import { existsSync } from 'node:fs'
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
+import sharp from 'sharp'
+import { afterAll, beforeEach, describe, expect, test } from 'vitest'
+import { type Dataset, openDataset, type Rows } from './index.ts'
+
+const made: string[] = []
+let folder = ''
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'whetstone-images-'))
+  made.push(folder)
+})
+afterAll(async () => {
+  for (const one of made) await rm(one, { recursive: true })
+})
+
+type Pixel = readonly [number, number, number]
+
+/** Writes a PNG whose pixel at row y, column x is `color(y, x)`. */
+async function png(name: string, height: number, width: number, color: (y: number, x: number) => Pixel): Promise<void> {
+  const data = Uint8Array.from(
+    Array.from({ length: height * width }, (_, i) => color(Math.floor(i / width), i % width)).flat(),
+  )
+  await write(
+    name,
+    await sharp(data, { raw: { height, width, channels: 3 } })
+      .png()
+      .toBuffer(),
+  )
+}
+
+async function write(name: string, content: string | Uint8Array | object): Promise<void> {
+  const file = join(folder, name)
+  await mkdir(dirname(file), { recursive: true })
+  await writeFile(
+    file,
+    typeof content === 'string' || content instanceof Uint8Array ? content : JSON.stringify(content),
+  )
+}
+
+async function all(dataset: Dataset, options?: Parameters<Dataset['read']>[0]): Promise<Rows[]> {
+  const batches: Rows[] = []
+  for await (const rows of dataset.read(options)) batches.push(rows)
+  return batches
+}
+
+const values = (batches: readonly Rows[], name: string) =>
+  batches.flatMap((rows) => Array.from(rows.columns[name]!.data as Iterable<number | bigint | string>))
+
+const rgb = (height: number | string, width: number | string) => ({
+  inputs: [{ name: 'x', dtype: 'float32' as const, shape: ['n', 3, height, width] }],
+})
+
+describe('a folder of images', () => {
+  test('one sub-folder a class; layout, size and scale inferred from the input and told', async () => {
+    await png('cat/b.png', 2, 2, () => [255, 0, 51])
+    await png('cat/a.png', 2, 2, (y, x) => [y * 255, x * 255, 102])
+    await png('ant/z.png', 2, 2, () => [0, 0, 0])
+    await write('.DS_Store', 'x')
+    await write('cat/notes.txt', 'x')
+    const dataset = await openDataset(folder, rgb(2, 2))
+    expect(dataset.rows).toBe(3)
+    expect(dataset.classNames).toEqual(['ant', 'cat'])
+    expect(dataset.domains.x).toEqual([0, 1])
+    expect(dataset.notes.join(' ')).toMatch(/inferred from the input "x": RGB, channels first, stretched to 2×2/)
+    const batches = await all(dataset)
+    expect(values(batches, 'id')).toEqual(['ant/z.png', 'cat/a.png', 'cat/b.png'])
+    expect(values(batches, 'label').map(Number)).toEqual([0, 1, 1])
+    expect(batches[0]!.columns.x!.dims).toEqual([3, 3, 2, 2])
+    const a = Array.from(batches[0]!.columns.x!.data as Float32Array).slice(12, 24)
+    expect(a).toEqual([0, 0, 1, 1, 0, 1, 0, 1, ...new Array(4).fill(Math.fround(0.4))])
+    expect(values(await all(dataset, { indices: [2, 0] }), 'id')).toEqual(['cat/b.png', 'ant/z.png'])
+  })
+
+  test('channels last and one channel; BT.601 brightness', async () => {
+    await png('a.png', 1, 2, (_, x) => (x === 0 ? [255, 0, 0] : [10, 200, 30]))
+    const dataset = await openDataset(folder, {
+      inputs: [{ name: 'x', dtype: 'uint8', shape: [1, 1, 1, 2] }],
+    })
+    // 0.299·255 = 76.2; 0.299·10 + 0.587·200 + 0.114·30 = 123.8
+    expect((await all(dataset))[0]!.columns.x).toEqual({
+      dtype: 'uint8',
+      dims: [1, 1, 1, 2],
+      data: Uint8Array.of(76, 124),
+    })
+    const last = await openDataset(folder, { inputs: [{ name: 'x', dtype: 'uint8', shape: [1, 1, 2, 3] }] })
+    // [1, 1, 2, 3] could be read both ways; a size of 1 on axis 1 is taken for channels.
+    expect((await all(last))[0]!.columns.x!.dims).toEqual([1, 1, 2, 3])
+    const nhwc = await openDataset(folder, { inputs: [{ name: 'x', dtype: 'uint8', shape: [1, 2, 2, 3] }] })
+    expect(values(await all(nhwc), 'x').slice(0, 6)).toEqual([255, 0, 0, 10, 200, 30])
+  })
+
+  test('images in their own size share a batch only with their like', async () => {
+    await png('a.png', 2, 3, () => [1, 2, 3])
+    await png('b.png', 2, 3, () => [1, 2, 3])
+    await png('c.png', 4, 1, () => [1, 2, 3])
+    const dataset = await openDataset(folder, rgb('h', 'w'))
+    expect((await all(dataset)).map(({ columns }) => columns.x!.dims)).toEqual([
+      [2, 3, 2, 3],
+      [1, 3, 4, 1],
+    ])
+  })
+
+  test('number folders are classes in the order of their numbers', async () => {
+    for (const name of ['10', '2', '1']) await png(`${name}/a.png`, 1, 1, () => [Number(name), 0, 0])
+    expect((await openDataset(folder, rgb(1, 1))).classNames).toEqual(['1', '2', '10'])
+    await expect(openDataset(folder, { ...rgb(1, 1), classNames: ['1', '2'] })).rejects.toThrow(
+      /folder "10" .* none of the 2 classes/,
+    )
+  })
+
+  test('transparency, gray, 16-bit and a turned JPEG', async () => {
+    const pixel = { height: 1, width: 1 } as const
+    const rgba = await sharp(Uint8Array.of(255, 51, 0, 128), { raw: { ...pixel, channels: 4 } })
+      .png()
+      .toBuffer()
+    await write('a.png', rgba)
+    await write(
+      'b.png',
+      await sharp(Uint8Array.of(51), { raw: { ...pixel, channels: 1 } })
+        .toColourspace('b-w')
+        .png()
+        .toBuffer(),
+    )
+    const dataset = await openDataset(folder, rgb(1, 1))
+    const read = values(await all(dataset), 'x').map((value) => Math.round(Number(value) * 255))
+    expect(read).toEqual([255, 51, 0, 51, 51, 51])
+    const turned = await sharp({ create: { width: 4, height: 2, channels: 3, background: '#fff' } })
+      .jpeg()
+      .withMetadata({ orientation: 6 })
+      .toBuffer()
+    await write('t/a.jpg', turned)
+    const own = await openDataset(join(folder, 't'), rgb('h', 'w'))
+    expect((await all(own))[0]!.columns.x!.dims).toEqual([1, 3, 4, 2])
+  })
+
+  test('an undecodable image is named and counted up to 1 % and an error above', async () => {
+    await png('ok.png', 1, 1, () => [1, 1, 1])
+    await write('bad.png', 'no image at all')
+    await expect(all(await openDataset(folder, rgb(1, 1)))).rejects.toMatchObject({
+      code: 'bad-data',
+      message: expect.stringMatching(/1 of 2 rows .* more than 1 %: bad\.png/),
+    })
+    for (let i = 0; i < 98; i++) await png(`n${i}.png`, 1, 1, () => [1, 1, 1])
+    const dataset = await openDataset(folder, rgb(1, 1))
+    expect(dataset.rows).toBe(100)
+    const batches = await all(dataset)
+    expect(batches.flatMap(({ indices }) => indices)).toHaveLength(99)
+    expect(dataset.skipped).toEqual([{ row: 'bad.png', reason: expect.stringContaining('unsupported image format') }])
+    await all(dataset)
+    expect(dataset.skipped).toHaveLength(1)
+  })
+
+  test('empty folders', async () => {
+    await expect(openDataset(folder)).rejects.toThrow(/holds no images and no dataset\.json/)
+    await write('rows.npz', 'x')
+    await expect(openDataset(folder)).rejects.toMatchObject({ hint: expect.stringContaining('rows.npz') })
+  })
+
+  test('the digest follows files, names and preprocessing', async () => {
+    await png('a.png', 1, 1, () => [1, 1, 1])
+    const digest = async (size: number) => (await openDataset(folder, rgb(size, size))).digest()
+    const first = await digest(1)
+    expect(await digest(1)).toBe(first)
+    expect(await digest(2)).not.toBe(first)
+    await png('a.png', 1, 1, () => [1, 1, 2])
+    expect(await digest(1)).not.toBe(first)
+  })
+})
+
+describe('preprocessing', () => {
+  const open = (preprocessing: object | string, shape: readonly (number | string)[]) =>
+    write('dataset.json', { preprocessing }).then(() =>
+      openDataset(folder, { inputs: [{ name: 'x', dtype: 'float32', shape }] }),
+    )
+
+  test('letterbox in the middle and at the upper left, BGR, 0–255', async () => {
+    await png('a.png', 1, 2, () => [10, 20, 30])
+    const raw = { channels: 'bgr', scale: 1, kernel: 'nearest' }
+    const centred = await open({ ...raw, letterbox: { size: [4, 4], pad: 114 } }, [1, 3, 4, 4])
+    const p = 114
+    const plane = (value: number) => [p, p, p, p, value, value, value, value, value, value, value, value, p, p, p, p]
+    expect(values(await all(centred), 'x')).toEqual([...plane(30), ...plane(20), ...plane(10)])
+    const corner = await open({ ...raw, letterbox: { size: [3, 2], align: 'top-left' } }, [1, 3, 3, 2])
+    expect(values(await all(corner), 'x').slice(0, 6)).toEqual([30, 30, p, p, p, p])
+    expect(corner.domains.x).toEqual([0, 255])
+  })
+
+  test('shorter edge, centre crop, mean and standard deviation', async () => {
+    await png('a.png', 2, 6, (_, x) => [x * 10, 100, 255])
+    const dataset = await open(
+      { resize: 2, crop: [2, 2], mean: [0.5, 0.25, 0], std: [0.5, 0.5, 2], layout: 'nhwc' },
+      [1, 2, 2, 3],
+    )
+    const read = values(await all(dataset), 'x').map(Number)
+    const pixel = (x: number) => [(x * 10) / 255 / 0.5 - 1, (100 / 255 - 0.25) / 0.5, 0.5]
+    for (const [i, value] of [...pixel(2), ...pixel(3)].entries()) expect(read[i]).toBeCloseTo(value, 6)
+  })
+
+  test("Hugging Face's preprocessor_config.json", async () => {
+    await png('a.png', 4, 8, (_, x) => [x < 4 ? 0 : 255, 128, 64])
+    await write('preprocessor_config.json', {
+      image_processor_type: 'CLIPImageProcessor',
+      do_resize: true,
+      size: { shortest_edge: 4 },
+      do_center_crop: true,
+      crop_size: { height: 4, width: 4 },
+      do_rescale: true,
+      rescale_factor: 0.00392156862745098,
+      do_normalize: true,
+      image_mean: [0.48145466, 0.4578275, 0.40821073],
+      image_std: [0.26862954, 0.26130258, 0.27577711],
+      resample: 3,
+    })
+    const dataset = await openDataset(folder, rgb(4, 4))
+    const read = values(await all(dataset), 'x').map(Number)
+    expect(read).toHaveLength(48)
+    expect(read[0]).toBeCloseTo((0 - 0.48145466) / 0.26862954, 5)
+    expect(read[3]).toBeCloseTo((1 - 0.48145466) / 0.26862954, 5)
+    expect(read[16]).toBeCloseTo((128 / 255 - 0.4578275) / 0.26130258, 5)
+    await expect(openDataset(folder, rgb(5, 5))).rejects.toThrow(/rows of shape \[3,4,4\].*takes \[n,3,5,5\]/)
+  })
+
+  test.each([
+    [{ resiz: 3 }, /"preprocessing.resiz" .* is not known/],
+    [{ channels: 'rbg' }, /must be one of rgb, bgr, gray/],
+    [{ mean: [1, 2] }, /must be a number or 3 numbers/],
+    [{ std: 0 }, /must be not 0/],
+    [{ resize: [0, 4] }, /must be a number of pixels or \[height, width\]/],
+    [{ letterbox: { size: 4 }, resize: 4 }, /left out where there is a "resize"/],
+    ['nowhere.json', /no file or folder/],
+  ])('refused: %j', async (preprocessing, message) => {
+    await png('a.png', 1, 1, () => [1, 1, 1])
+    await expect(open(preprocessing, ['n', 3, 1, 1])).rejects.toThrow(message)
+  })
+})
+
+const zoo = process.env.WHETSTONE_ZOO
+test.skipIf(!zoo || !existsSync(zoo)).each([
+  ['objects', 8, [1, 3, 416, 416]],
+  ['faces', 24, [1, 3, 240, 320]],
+])('images/%s of the zoo (skipped where WHETSTONE_ZOO is not set)', async (name, count, shape) => {
+  const dataset = await openDataset(join(zoo!, 'data/images', name), {
+    inputs: [{ name: 'x', dtype: 'float32', shape }],
+  })
+  expect(dataset.rows).toBe(count)
+  let rows = 0
+  for await (const { columns, indices } of dataset.read({ batch: 5 })) {
+    rows += indices.length
+    expect(columns.x!.dims.slice(1)).toEqual(shape.slice(1))
+    for (const value of columns.x!.data as Float32Array)
+      if (!(value >= 0 && value <= 1)) throw new Error(`value ${value}`)
+  }
+  expect(rows).toBe(count)
+  expect(dataset.skipped).toEqual([])
+})

@@ -1,0 +1,64 @@
+import { UserError } from '../platform/index.ts'
+import { type InputWish, LABEL_NAMES } from './assign-roles.ts'
+import { openCsv } from './csv-table.ts'
+import { openJsonl } from './jsonl-table.ts'
+import { openNpz } from './npz-table.ts'
+import { openParquet } from './parquet-table.ts'
+import type { Table } from './table.ts'
+
+/** What a table is opened for. */
+export interface TableOptions {
+  readonly inputs?: readonly InputWish[]
+  readonly label?: string
+  readonly slices?: readonly string[]
+  readonly classNames?: readonly string[]
+}
+
+const FORMATS: Readonly<Record<string, (path: string, options: TableOptions) => Promise<Table>>> = {
+  npz: (path, options) => openNpz(path, rowCountFor(options)),
+  jsonl: openJsonl,
+  ndjson: openJsonl,
+  csv: openCsv,
+  tsv: openCsv,
+  parquet: openParquet,
+}
+
+/** Whether a file's ending is that of a table of rows. */
+export function isTableFile(path: string): boolean {
+  return (/\.([^./\\]+)$/.exec(path)?.[1]?.toLowerCase() ?? '') in FORMATS
+}
+
+/** The table in a file, by its ending; `options` only decide what counts as a row of an `.npz`. */
+export async function openTable(path: string, options: TableOptions): Promise<Table> {
+  const ending = /\.([^./\\]+)$/.exec(path)?.[1]?.toLowerCase() ?? ''
+  const open = FORMATS[ending]
+  if (open) return open(path, options)
+  throw new UserError('unsupported', `"${path}" is no kind of data that can be read.`, {
+    where: path,
+    hint: 'Data is a .npz, .jsonl, .csv or .parquet file, a folder of images, or a folder with a dataset.json.',
+  })
+}
+
+/**
+ * Which axis-0 length is the number of rows: that of the label; else the most common among the model's inputs, among
+ * arrays of two or more dimensions, or among all; the longer one where two are as common.
+ */
+function rowCountFor(options: TableOptions) {
+  return (arrays: readonly { name: string; dims: readonly number[] }[]): number => {
+    const withRows = arrays.filter(({ dims }) => dims.length > 0)
+    const isInput = (name: string) => options.inputs?.some((input) => input.name === name) ?? false
+    const groups = [
+      withRows.filter(({ name }) => isInput(name)),
+      withRows.filter(({ dims }) => dims.length > 1),
+      withRows,
+    ]
+    const group = groups.find((candidates) => candidates.length > 0) ?? []
+    const lengths = group.map(({ dims }) => dims[0]!)
+    const label = withRows.find(({ name }) =>
+      options.label === undefined ? LABEL_NAMES.slice(0, 2).includes(name) && !isInput(name) : name === options.label,
+    )
+    if (label && lengths.includes(label.dims[0]!)) return label.dims[0]!
+    const count = (length: number) => lengths.filter((other) => other === length).length
+    return [...lengths].sort((a, b) => count(b) - count(a) || b - a)[0] ?? 0
+  }
+}

@@ -1,0 +1,182 @@
+import type { DType, Shape } from '../ir/index.ts'
+import { UserError } from '../platform/index.ts'
+import type { InputWish } from './assign-roles.ts'
+import { didYouMean, listNames } from './nearest-name.ts'
+import { KERNELS, type Kernel } from './resample.ts'
+
+/** `[height, width]` in pixels. */
+export type Size = readonly [height: number, width: number]
+
+/** How an image file becomes an input: resize or letterbox, crop, channels, then (pixel · scale − mean) / std. */
+export interface Preprocessing {
+  /** Exactly `[height, width]`, or the length of the shorter edge. */
+  readonly resize?: Size | number
+  /** Fits the whole image into `size` and pads what is left with the pixel value `pad`. */
+  readonly letterbox?: { readonly size: Size; readonly pad: number; readonly align: 'center' | 'top-left' }
+  /** Cut out of the middle, after resizing; black where the image is smaller. */
+  readonly crop?: Size
+  readonly kernel: Kernel
+  /** Whether every pixel counts where an image shrinks, as in Pillow; OpenCV looks at the nearest few only. */
+  readonly antialias: boolean
+  readonly channels: 'rgb' | 'bgr' | 'gray'
+  readonly scale: number
+  readonly mean: readonly number[]
+  readonly std: readonly number[]
+  readonly layout: 'nchw' | 'nhwc'
+  readonly dtype: DType
+}
+
+export const KEEP_AS_IS: Preprocessing = {
+  kernel: 'linear',
+  antialias: true,
+  channels: 'rgb',
+  scale: 1 / 255,
+  mean: [0],
+  std: [1],
+  layout: 'nchw',
+  dtype: 'float32',
+}
+
+export const channelCount = ({ channels }: Preprocessing) => (channels === 'gray' ? 1 : 3)
+
+/** Height and width after preprocessing; null where they are the image's own. */
+export function outputSize({ crop, letterbox, resize }: Preprocessing): Size | null {
+  return crop ?? letterbox?.size ?? (typeof resize === 'object' ? resize : null)
+}
+
+/** Shape of one preprocessed image. */
+export function imageShape(spec: Preprocessing): readonly (number | null)[] {
+  const [height, width] = outputSize(spec) ?? [null, null]
+  const channels = channelCount(spec)
+  return spec.layout === 'nchw' ? [channels, height, width] : [height, width, channels]
+}
+
+/** Value that each pixel value 0 … 255 becomes, by channel. */
+export function pixelValues(spec: Preprocessing): readonly Float64Array[] {
+  return Array.from({ length: channelCount(spec) }, (_, channel) => {
+    const mean = spec.mean[channel % spec.mean.length]!
+    const std = spec.std[channel % spec.std.length]!
+    return Float64Array.from({ length: 256 }, (_, pixel) => (pixel * spec.scale - mean) / std)
+  })
+}
+
+/** The smallest and largest value that any pixel can become. */
+export function pixelDomain(spec: Preprocessing): readonly [number, number] {
+  const ends = pixelValues(spec).flatMap((values) => [values[0]!, values[255]!])
+  return [Math.min(...ends), Math.max(...ends)]
+}
+
+/** What can be told from the model's input alone: layout, channels and size; pixels scaled to 0 … 1. */
+export function inferPreprocessing(input: InputWish | undefined): { spec: Preprocessing; note: string } {
+  const shape = input?.shape
+  if (!input || shape?.length !== 4)
+    return { spec: KEEP_AS_IS, note: 'Images keep their size: RGB, channels first, pixels scaled to 0–1.' }
+  const layout = layoutOf(shape)
+  const [, a, b, c] = shape
+  const [channels, height, width] = layout === 'nchw' ? [a, b, c] : [c, a, b]
+  const raw = input.dtype === 'uint8'
+  const spec: Preprocessing = {
+    ...KEEP_AS_IS,
+    layout,
+    channels: channels === 1 ? 'gray' : 'rgb',
+    scale: raw ? 1 : 1 / 255,
+    dtype: raw ? 'uint8' : 'float32',
+    ...(typeof height === 'number' && typeof width === 'number' ? { resize: [height, width] as const } : {}),
+  }
+  const size = spec.resize ? `stretched to ${height}×${width}` : 'in their own size'
+  const note =
+    `Preprocessing was inferred from the input "${input.name}": ${spec.channels === 'gray' ? 'gray' : 'RGB'}, ` +
+    `${layout === 'nchw' ? 'channels first' : 'channels last'}, ${size}, pixels ${raw ? 'as they are' : 'scaled to 0–1'}. ` +
+    'If the model was trained otherwise, say so in a dataset.json.'
+  return { spec, note }
+}
+
+const layoutOf = (shape: Shape) =>
+  (shape[3] === 1 || shape[3] === 3) && shape[1] !== 1 && shape[1] !== 3 ? ('nhwc' as const) : ('nchw' as const)
+
+const KEYS = [
+  'resize',
+  'letterbox',
+  'crop',
+  'kernel',
+  'antialias',
+  'channels',
+  'scale',
+  'mean',
+  'std',
+  'layout',
+  'dtype',
+]
+
+/** Reads the `preprocessing` object of a dataset.json over what was inferred; every mistake is named. */
+export function parsePreprocessing(given: Readonly<Record<string, unknown>>, base: Preprocessing, where: string) {
+  const fail = (key: string, want: string) =>
+    new UserError('bad-data', `"preprocessing.${key}" in "${where}" must be ${want}.`, { where: `"${where}", ${key}` })
+  const unknown = Object.keys(given).find((key) => !KEYS.includes(key))
+  if (unknown !== undefined)
+    throw new UserError('bad-data', `"preprocessing.${unknown}" in "${where}" is not known.`, {
+      where,
+      hint: `It may have ${listNames(KEYS)}.${didYouMean(unknown, KEYS)}`,
+    })
+  const one = <T>(key: string, allowed: readonly T[], fallback: T): T => {
+    if (given[key] === undefined) return fallback
+    if (!allowed.includes(given[key] as T)) throw fail(key, `one of ${allowed.join(', ')}`)
+    return given[key] as T
+  }
+  const isEdge = (value: unknown): value is number => Number.isInteger(value) && (value as number) > 0
+  const size = (key: string, value: unknown): Size => {
+    if (isEdge(value)) return [value, value]
+    if (Array.isArray(value) && value.length === 2 && value.every(isEdge)) return [value[0]!, value[1]!]
+    throw fail(key, 'a number of pixels or [height, width]')
+  }
+  const channels = one('channels', ['rgb', 'bgr', 'gray'] as const, base.channels)
+  const numbers = (key: 'mean' | 'std'): readonly number[] => {
+    const value = given[key]
+    if (value === undefined) return base[key]
+    const list = Array.isArray(value) ? value : [value]
+    const wanted = channels === 'gray' ? 1 : 3
+    if (
+      !list.every((item) => typeof item === 'number' && Number.isFinite(item)) ||
+      (list.length !== 1 && list.length !== wanted)
+    )
+      throw fail(key, `a number or ${wanted} numbers, one a channel in the order of "channels"`)
+    if (key === 'std' && list.includes(0)) throw fail(key, 'not 0')
+    return list
+  }
+  const scale = given.scale ?? base.scale
+  if (typeof scale !== 'number' || !Number.isFinite(scale))
+    throw fail('scale', 'a number, for example 0.00392156862745098')
+  const letterbox = given.letterbox as { size?: unknown; pad?: unknown; align?: unknown } | undefined
+  if (letterbox !== undefined && (typeof letterbox !== 'object' || letterbox === null))
+    throw fail('letterbox', 'an object like {"size": [416, 416], "pad": 114}')
+  if (letterbox && given.resize !== undefined)
+    throw fail('letterbox', 'left out where there is a "resize", or the other way round')
+  const pad = letterbox?.pad ?? 114
+  if (letterbox && !(Number.isInteger(pad) && (pad as number) >= 0 && (pad as number) <= 255))
+    throw fail('letterbox.pad', 'a pixel value from 0 to 255')
+  const align = letterbox?.align ?? 'center'
+  if (align !== 'center' && align !== 'top-left') throw fail('letterbox.align', 'center or top-left')
+  const { resize: inferred, ...rest } = base
+  const resize =
+    given.resize === undefined
+      ? letterbox || given.crop !== undefined
+        ? undefined
+        : inferred
+      : isEdge(given.resize)
+        ? given.resize
+        : size('resize', given.resize)
+  return {
+    ...rest,
+    ...(resize === undefined ? {} : { resize }),
+    ...(letterbox ? { letterbox: { size: size('letterbox.size', letterbox.size), pad: pad as number, align } } : {}),
+    ...(given.crop === undefined ? {} : { crop: size('crop', given.crop) }),
+    kernel: one('kernel', KERNELS, base.kernel),
+    antialias: one('antialias', [true, false], base.antialias),
+    channels,
+    scale,
+    mean: numbers('mean'),
+    std: numbers('std'),
+    layout: one('layout', ['nchw', 'nhwc'] as const, base.layout),
+    dtype: one('dtype', ['float32', 'uint8'] as const, base.dtype as 'float32' | 'uint8'),
+  } satisfies Preprocessing
+}
