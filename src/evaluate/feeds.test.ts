@@ -17,6 +17,7 @@ const dataset = (over: Partial<Dataset> = {}): Dataset => ({
   domains: {},
   digest: async () => 'sha256:0',
   read: async function* () {},
+  notes: [],
   skipped: [],
   ...over,
 })

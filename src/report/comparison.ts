@@ -35,8 +35,13 @@ export const slice = object({
   lowerBound: nullable(number),
   upperBound: nullable(number),
   requiredN: nullable(integer),
+  /** Whether the user declared the field; only declared slices decide. */
+  declared: optional(boolean),
 })
 export type SliceResult = Infer<typeof slice>
+
+/** A row whose answer changed, worst first: where only the baseline was right. */
+export const flip = object({ row: integer, base: text, candidate: text, label: optional(text) })
 
 export const comparison = report('comparison', {
   verdict,
@@ -64,9 +69,13 @@ export const comparison = report('comparison', {
   /** Decibels by output name; null where identical. */
   outputs: list(object({ name: text, sqnrDb: nullable(number), maxAbs: number })),
   slices: list(slice),
+  /** Some of the rows whose answer changed. */
+  flips: optional(list(flip)),
   /** Rows that could not be used, and why. */
   skipped: optional(list(object({ row: text, reason: text }))),
   warnings: list(text),
+  /** Rows in one run of a model. */
+  batch: optional(integer),
   data: optional(object({ path: text, digest: text, rows: integer })),
 })
 export type ComparisonReport = Infer<typeof comparison>

@@ -1,0 +1,63 @@
+import type { ComparisonReport, Grade, Verdict } from '../report/index.ts'
+import { clopperPearson, requiredN, upperProportion } from '../statistics/index.ts'
+
+/** What was counted on rows without labels. */
+export interface AgreementCounts {
+  readonly n: number
+  /** Rows whose top answer changed; null where the outputs hold no top answers. */
+  readonly changed: number | null
+  /** Rows with any difference at all. */
+  readonly different: number
+  /** Rows on which only the candidate gives NaN or infinity. */
+  readonly broken: number
+  /** Signal to noise of the outputs that hold no top answer, worst first to judge: null is identical. */
+  readonly denseDb: readonly (number | null)[]
+  /** The same of all outputs. */
+  readonly allDb: readonly (number | null)[]
+}
+
+export interface AgreementJudgement {
+  readonly verdict: Verdict
+  readonly grade: Grade
+  readonly agreement: ComparisonReport['agreement']
+  /** Rows *with labels* that would settle it; null where settled, and where no answers can be counted. */
+  readonly requiredN: number | null
+}
+
+/** Decibels that every output must keep for the grade `close`. */
+export const CLOSE_DB = 25
+/** Share of equal top answers that also gives it. */
+export const CLOSE_AGREEMENT = 0.99
+
+/**
+ * Judges two models without labels. A changed answer has no direction then, so what can be proven is only that few
+ * change: where the one-sided Clopper–Pearson bound on their rate is at most the margin, no accuracy can differ by
+ * more, and the verdict is `pass` (`proven`). Outputs that hold no top answer must besides keep 25 dB; where there are
+ * only such outputs, rows with *any* difference are counted instead.
+ *
+ * `regressed` needs a direction: rows on which only the candidate breaks down (NaN, infinity), where the lower bound
+ * of their rate is above the margin. Everything else is `inconclusive`, with the grade `close` where every output
+ * keeps 25 dB or 99 % of the top answers agree: close is a grade, not a verdict, because nothing here tells what the
+ * difference does to the task. Whoever hands out such a model says so.
+ *
+ * @throws RangeError for no rows.
+ */
+export function judgeAgreement(counts: AgreementCounts, margin: number, alpha: number): AgreementJudgement {
+  const { n, changed, different, broken, denseDb, allDb } = counts
+  if (n === 0) throw new RangeError('no rows, no verdict')
+  const keeps = (values: readonly (number | null)[]) => values.every((db) => db === null || db >= CLOSE_DB)
+  const bound = (successes: number) => upperProportion({ successes, n, alpha })
+  const counted = changed ?? (different === 0 ? 0 : null)
+  const agreement =
+    counted === null ? null : { rate: 1 - counted / n, changed: counted, changedUpperBound: bound(counted) }
+  const provenBySameness = bound(different) <= margin
+  const provenByAnswers = changed !== null && bound(changed) <= margin && keeps(denseDb)
+  if (broken === 0 && (provenBySameness || provenByAnswers))
+    return { verdict: 'pass', grade: 'proven', agreement, requiredN: null }
+  if (clopperPearson({ successes: broken, n, alpha: 2 * alpha })[0] > margin)
+    return { verdict: 'regressed', grade: null, agreement, requiredN: null }
+  const close = broken === 0 && (keeps(allDb) || (agreement !== null && agreement.rate >= CLOSE_AGREEMENT))
+  const rows =
+    changed === null || margin >= 1 ? null : Math.max(requiredN({ discordance: changed / n, margin, alpha }), 1)
+  return { verdict: 'inconclusive', grade: close ? 'close' : null, agreement, requiredN: rows }
+}

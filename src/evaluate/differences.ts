@@ -1,0 +1,116 @@
+import type { TensorValue } from '../engine/index.ts'
+import type { ComparisonReport } from '../report/index.ts'
+import { isClassLike, numbersOf, type RowOutputs, topAnswer } from './row-outputs.ts'
+
+/** How the outputs of one row differ. */
+export interface RowDifference {
+  /** The top answer of a class-like output differs; false where no output is class-like. */
+  readonly changed: boolean
+  /** Every element of every output is the same. */
+  readonly identical: boolean
+  /** The candidate holds NaN or infinity where the baseline holds a number. */
+  readonly broken: boolean
+}
+
+/** Adds up differences of outputs over rows; holds a few numbers per output, never the outputs. */
+export interface Differences {
+  add(base: RowOutputs, candidate: RowOutputs): RowDifference
+  /** By output: signal to noise in decibels (null where identical), greatest absolute difference. */
+  outputs(): ComparisonReport['outputs']
+  /** Whether every row had a class-like output. */
+  readonly classLike: boolean
+  /** Outputs that are not class-like: their answers cannot be counted, only their distance. */
+  dense(): readonly string[]
+}
+
+interface Sums {
+  signal: number
+  noise: number
+  maxAbs: number
+  classLike: boolean
+}
+
+/** SQNR = 10 log₁₀(Σ base² / Σ (base − candidate)²), over all elements of all rows of an output. */
+export function differences(): Differences {
+  const sums = new Map<string, Sums>()
+  let rows = 0
+  let classLikeRows = 0
+  return {
+    add(base, candidate) {
+      let changed = false
+      let identical = true
+      let broken = false
+      let hasClasses = false
+      for (const [name, value] of Object.entries(base)) {
+        const other = candidate[name]!
+        const of = sums.get(name) ?? { signal: 0, noise: 0, maxAbs: 0, classLike: true }
+        sums.set(name, of)
+        const result = addOutput(of, value, other)
+        identical &&= result.identical
+        broken ||= result.broken
+        const classLike = isClassLike(name, value)
+        of.classLike &&= classLike
+        hasClasses ||= classLike
+        if (classLike && (value.data.length !== other.data.length || topAnswer(value) !== topAnswer(other)))
+          changed = true
+      }
+      rows++
+      if (hasClasses) classLikeRows++
+      return { changed, identical, broken }
+    },
+    outputs: () =>
+      [...sums].map(([name, { signal, noise, maxAbs }]) => ({ name, sqnrDb: decibels(signal, noise), maxAbs })),
+    get classLike() {
+      return rows > 0 && classLikeRows === rows
+    },
+    dense: () => [...sums].filter(([, { classLike }]) => !classLike).map(([name]) => name),
+  }
+}
+
+function addOutput(sums: Sums, base: TensorValue, candidate: TensorValue): { identical: boolean; broken: boolean } {
+  if (base.dtype === 'string' || candidate.dtype === 'string') {
+    const different = (base.data as readonly string[]).filter((text, i) => text !== candidate.data[i]).length
+    const identical = different === 0 && base.data.length === candidate.data.length
+    sums.signal += base.data.length
+    sums.noise += identical ? 0 : Math.max(1, different)
+    return { identical, broken: false }
+  }
+  const x = numbersOf(base)
+  const y = numbersOf(candidate)
+  // Another number of elements (boxes found, say) has no distance: it counts as all noise.
+  if (x.length !== y.length) {
+    for (let i = 0; i < x.length; i++) if (Number.isFinite(x[i]!)) sums.signal += x[i]! ** 2
+    sums.noise += Math.max(1, sums.signal)
+    return { identical: false, broken: false }
+  }
+  let [signal, noise, maxAbs, identical, broken] = [0, 0, sums.maxAbs, true, false]
+  for (let i = 0; i < x.length; i++) {
+    const a = x[i]!
+    const b = y[i]!
+    if (a === b) {
+      if (Number.isFinite(a)) signal += a * a
+      continue
+    }
+    const finiteA = Number.isFinite(a)
+    const finiteB = Number.isFinite(b)
+    if (finiteA && finiteB) {
+      signal += a * a
+      noise += (a - b) * (a - b)
+      const distance = Math.abs(a - b)
+      if (distance > maxAbs) maxAbs = distance
+      identical = false
+    } else if (finiteA) {
+      broken = true
+      identical = false
+    } else if (!(Number.isNaN(a) && Number.isNaN(b))) identical = false
+  }
+  sums.signal += signal
+  sums.noise += noise
+  sums.maxAbs = maxAbs
+  return { identical, broken }
+}
+
+function decibels(signal: number, noise: number): number | null {
+  if (noise === 0) return null
+  return Math.max(-300, 10 * Math.log10(signal / noise))
+}

@@ -1,0 +1,227 @@
+import type { ComparisonReport, Verdict } from '../report/index.ts'
+import { bootstrap, mcnemar, normalSurvival, requiredN, tango, upperProportion } from '../statistics/index.ts'
+import { rowsToSettle, verdictOf } from './verdict.ts'
+
+/** Scores of the same rows by two models, and what the metric needs to add them up. */
+export interface PairedScores {
+  readonly base: ArrayLike<number>
+  readonly candidate: ArrayLike<number>
+  readonly higherIsBetter: boolean
+  /** Every score is 0 or 1, and the metric is their mean: judged by counting. */
+  readonly rightOrWrong: boolean
+  readonly bounds?: readonly [number, number]
+  /** For a metric that is no mean of scores: its value over rows, with repetition, for either model. */
+  readonly aggregate?: (who: 'base' | 'candidate', rows: Int32Array) => number
+  /** Groups of rows that weigh alike in `aggregate`. */
+  readonly strata?: ArrayLike<number>
+  /** Names of clusters, where rows are independent only between them. */
+  readonly clusters?: readonly (string | number)[]
+}
+
+export interface JudgeOptions {
+  /** Largest loss that is accepted, in the units of the metric; above 0. */
+  readonly margin: number
+  readonly alpha: number
+  readonly seed?: number
+}
+
+/** A verdict with its evidence. `lowerBound`, `upperBound` and `delta` count higher as better, whatever the metric. */
+export interface Judgement {
+  readonly verdict: Verdict
+  readonly n: number
+  readonly base: number
+  readonly candidate: number
+  readonly delta: number
+  readonly lowerBound: number
+  readonly upperBound: number
+  readonly discordant: ComparisonReport['discordant']
+  readonly nonInferiority: ComparisonReport['nonInferiority']
+  readonly mcnemar: ComparisonReport['mcnemar']
+  readonly measurablyWorse: boolean
+  readonly measurablyBetter: boolean
+  readonly requiredN: number | null
+  /** One-sided p-value that the table's `regressed` rests on: 1 where the point estimate is above −margin. */
+  readonly pRegressed: number
+}
+
+/** Fewer rows than this never settle a metric whose scores are not right-or-wrong: a bootstrap of them means little. */
+const FEWEST_ROWS = 20
+/** Below this many rows with different scores, the bound comes from counting them. */
+const FEWEST_CHANGES = 5
+
+/**
+ * Judges two models on the same rows, by the product's table. Right-or-wrong scores: Tango's score interval and
+ * mid-p McNemar. Other metrics, and clustered rows: a paired BCa bootstrap; with fewer than 20 rows (or clusters) never
+ * settled, and with fewer than 5 rows that differ, the bound is what unseen changes could still cost (Clopper–Pearson
+ * bound on their share, times the range of the scores, which is taken as at least 100 margins where it is unknown).
+ *
+ * @throws RangeError for no rows, a margin that is not above 0, or scores that are not finite.
+ */
+export function judge(scores: PairedScores, options: JudgeOptions): Judgement {
+  const n = scores.base.length
+  if (n === 0) throw new RangeError('no rows, no verdict')
+  if (scores.candidate.length !== n) throw new RangeError(`${n} base scores, ${scores.candidate.length} others`)
+  if (!(options.margin > 0)) throw new RangeError(`margin must be above 0, got ${options.margin}`)
+  for (let i = 0; i < n; i++)
+    if (!Number.isFinite(scores.base[i]!) || !Number.isFinite(scores.candidate[i]!))
+      throw new RangeError(`the score of row ${i} is not finite`)
+  const counts = scores.rightOrWrong ? countPairs(scores) : null
+  return counts && !scores.aggregate && !scores.clusters
+    ? judgeCounts(counts, scores, options)
+    : judgeValues(counts, scores, options)
+}
+
+interface Counts {
+  readonly baseOnly: number
+  readonly candidateOnly: number
+  readonly baseRight: number
+  readonly n: number
+}
+
+function countPairs({ base, candidate }: PairedScores): Counts {
+  let [baseOnly, candidateOnly, baseRight] = [0, 0, 0]
+  for (let i = 0; i < base.length; i++) {
+    if ((base[i] !== 0 && base[i] !== 1) || (candidate[i] !== 0 && candidate[i] !== 1))
+      throw new RangeError(`row ${i} is scored ${base[i]} and ${candidate[i]}: right-or-wrong scores are 0 or 1`)
+    if (base[i] === 1) baseRight++
+    if (base[i]! > candidate[i]!) baseOnly++
+    else if (candidate[i]! > base[i]!) candidateOnly++
+  }
+  return { baseOnly, candidateOnly, baseRight, n: base.length }
+}
+
+function judgeCounts(counts: Counts, { higherIsBetter }: PairedScores, { margin, alpha }: JudgeOptions): Judgement {
+  const { n, baseRight } = counts
+  // A metric that counts errors is better where only the base scores 1.
+  const better = higherIsBetter ? counts.candidateOnly : counts.baseOnly
+  const worse = higherIsBetter ? counts.baseOnly : counts.candidateOnly
+  // A margin of everything and more proves nothing that needs a test.
+  const score = tango({ baseOnly: worse, candidateOnly: better, n, margin: Math.min(margin, 1 - 1e-9), alpha })
+  const pairs = mcnemar({ baseOnly: worse, candidateOnly: better })
+  const delta = (better - worse) / n
+  const discordance = (better + worse) / n
+  const significantlyWorse = pairs.midPWorse < alpha
+  const verdict = verdictOf({ ...score, delta, significantlyWorse, margin })
+  const least = margin < 1 ? requiredN({ discordance: 0, margin, alpha }) : 1
+  return {
+    verdict,
+    n,
+    base: baseRight / n,
+    candidate: (baseRight - counts.baseOnly + counts.candidateOnly) / n,
+    delta,
+    lowerBound: score.lowerBound,
+    upperBound: score.upperBound,
+    discordant: { baseOnly: counts.baseOnly, candidateOnly: counts.candidateOnly },
+    nonInferiority: { margin, z: score.z, p: score.p, ci: score.ci, lowerBound: score.lowerBound },
+    mcnemar: { exact: pairs.exact, midP: pairs.midP },
+    measurablyWorse: verdict === 'pass' && significantlyWorse,
+    measurablyBetter: mcnemar({ baseOnly: better, candidateOnly: worse }).midPWorse < alpha,
+    requiredN:
+      verdict === 'inconclusive'
+        ? rowsToSettle({ n, variance: discordance - delta ** 2, discordance, delta, margin, alpha, least })
+        : null,
+    pRegressed: delta <= -margin + 1e-12 ? Math.min(pairs.midPWorse, normalSurvival(-score.z)) : 1,
+  }
+}
+
+function judgeValues(
+  counts: Counts | null,
+  scores: PairedScores,
+  { margin, alpha, seed = 0 }: JudgeOptions,
+): Judgement {
+  const { base, candidate, higherIsBetter } = scores
+  const n = base.length
+  const metricOf = scores.aggregate ?? ((who, rows) => meanOf(who === 'base' ? base : candidate, rows))
+  const sign = higherIsBetter ? 1 : -1
+  const all = Int32Array.from({ length: n }, (_, i) => i)
+  const [ofBase, ofCandidate] = [metricOf('base', all), metricOf('candidate', all)]
+  const drawn = bootstrap({
+    rows: n,
+    statistic: (rows) => sign * (metricOf('candidate', rows) - metricOf('base', rows)),
+    ...(scores.clusters ? { clusters: scores.clusters } : {}),
+    seed,
+    resamples: Math.round(Math.min(10_000, Math.max(1_000, 2e7 / n))),
+    alpha,
+  })
+  const delta = drawn.estimate
+  const unseen = unseenCost(scores, margin, alpha)
+  const lowerBound = unseen === null ? drawn.lowerBound : Math.min(drawn.lowerBound, -unseen.cost)
+  const upperBound = unseen === null ? drawn.upperBound : Math.max(drawn.upperBound, unseen.cost)
+  const few = drawn.units < FEWEST_ROWS
+  const significantlyWorse = drawn.upperBound < 0 && unseen === null
+  const settled = verdictOf({ delta, lowerBound, upperBound, significantlyWorse, margin })
+  // A bootstrap that cannot move (constant scores of another value) has no p-value; its bounds speak.
+  const z = drawn.standardError > 0 ? (delta + margin) / drawn.standardError : delta > -margin ? 40 : -40
+  const undefinedValue = !Number.isFinite(delta) || !Number.isFinite(lowerBound) || !Number.isFinite(upperBound)
+  const verdict = few || undefinedValue ? 'inconclusive' : settled
+  const pairs = counts ? mcnemar(counts) : null
+  const [low, high] = drawn.ci
+  return {
+    verdict,
+    n,
+    base: ofBase,
+    candidate: ofCandidate,
+    delta,
+    lowerBound,
+    upperBound,
+    discordant: counts ? { baseOnly: counts.baseOnly, candidateOnly: counts.candidateOnly } : null,
+    nonInferiority: undefinedValue
+      ? null
+      : {
+          margin,
+          z,
+          p: normalSurvival(z),
+          ci: unseen === null ? [low, high] : [Math.min(low, lowerBound), Math.max(high, upperBound)],
+          lowerBound,
+        },
+    mcnemar: pairs ? { exact: pairs.exact, midP: pairs.midP } : null,
+    measurablyWorse: verdict === 'pass' && significantlyWorse,
+    measurablyBetter: drawn.lowerBound > 0 && unseen === null,
+    requiredN:
+      verdict === 'inconclusive' && !undefinedValue
+        ? rowsToSettle({
+            n,
+            variance: drawn.standardError ** 2 * n,
+            discordance: null,
+            delta,
+            margin,
+            alpha,
+            least: Math.max(few ? Math.ceil((FEWEST_ROWS * n) / drawn.units) : 0, unseen?.rows ?? 0),
+          })
+        : null,
+    pRegressed:
+      few || delta > -margin ? 1 : drawn.upperBound < 0 ? normalSurvival(-delta / (drawn.standardError || 1e-9)) : 1,
+  }
+}
+
+/**
+ * What changes that these rows happened not to show could cost, where fewer than 5 rows differ; else null. `rows` is
+ * how many unchanged ones would bring it under the margin.
+ */
+function unseenCost(scores: PairedScores, margin: number, alpha: number): { cost: number; rows: number } | null {
+  const { base, candidate, bounds, strata } = scores
+  const groups = new Map<number, { n: number; changed: number }>()
+  let [changed, least, most] = [0, Infinity, -Infinity]
+  for (let i = 0; i < base.length; i++) {
+    const key = strata?.[i] ?? 0
+    const group = groups.get(key) ?? { n: 0, changed: 0 }
+    const differs = base[i] !== candidate[i] ? 1 : 0
+    groups.set(key, { n: group.n + 1, changed: group.changed + differs })
+    changed += differs
+    least = Math.min(least, base[i]!, candidate[i]!)
+    most = Math.max(most, base[i]!, candidate[i]!)
+  }
+  if (changed >= FEWEST_CHANGES) return null
+  const range = bounds ? bounds[1] - bounds[0] : Math.max(most - least, 100 * margin)
+  let share = 0
+  for (const group of groups.values())
+    share += upperProportion({ successes: group.changed, n: group.n, alpha }) / groups.size
+  const perGroup = margin >= range ? 1 : Math.floor(Math.log(alpha) / Math.log(1 - margin / range)) + 1
+  return { cost: share * range, rows: perGroup * groups.size }
+}
+
+function meanOf(values: ArrayLike<number>, rows: Int32Array): number {
+  let sum = 0
+  for (let i = 0; i < rows.length; i++) sum += values[rows[i]!]!
+  return sum / rows.length
+}

@@ -1,0 +1,77 @@
+import type { Fetched, TensorValue } from '../engine/index.ts'
+import { elementCount, type NumericArray } from '../ir/index.ts'
+import { UserError } from '../platform/index.ts'
+import { floatsOf } from './floats.ts'
+
+export type RowOutputs = Readonly<Record<string, TensorValue>>
+
+/**
+ * Splits the outputs of one run into rows, without axis 0. In a run of one row an output whose first dimension is not
+ * 1 belongs to the row as a whole.
+ *
+ * @throws UserError `unsupported` for an output of several rows that has no row axis.
+ */
+export function splitRows(fetched: Fetched, rows: number): readonly RowOutputs[] {
+  return Array.from({ length: rows }, (_, row) =>
+    Object.fromEntries(Object.entries(fetched).map(([name, value]) => [name, rowOf(name, value, row, rows)])),
+  )
+}
+
+function rowOf(name: string, value: TensorValue, row: number, rows: number): TensorValue {
+  if (rows === 1 && value.dims[0] !== 1) return value
+  if (value.dims[0] !== rows)
+    throw new UserError(
+      'unsupported',
+      `output "${name}" has shape [${value.dims.join(',')}] for ${rows} rows: its first axis is not the row`,
+      { where: name, hint: 'run row by row (batch 1)' },
+    )
+  const dims = value.dims.slice(1)
+  const size = elementCount(dims)
+  const data = ArrayBuffer.isView(value.data)
+    ? (value.data as Float32Array).subarray(row * size, (row + 1) * size)
+    : (value.data as readonly string[]).slice(row * size, (row + 1) * size)
+  return { dtype: value.dtype, dims, data }
+}
+
+/** The elements as numbers: floats as they are, smaller floats widened, integers and booleans converted. */
+export function numbersOf(value: TensorValue): ArrayLike<number> {
+  if (value.dtype === 'string') throw new Error('internal: strings are no numbers')
+  if (value.dtype === 'float16' || value.dtype === 'bfloat16') return floatsOf(value)
+  if (value.data instanceof BigInt64Array || value.data instanceof BigUint64Array)
+    return Float64Array.from(value.data as BigInt64Array, Number)
+  return value.data as Exclude<NumericArray, BigInt64Array | BigUint64Array>
+}
+
+/** Place of the greatest element, the first of equals; −1 where an element is NaN or there is none. */
+export function argmax(values: ArrayLike<number>): number {
+  let best = -1
+  for (let i = 0; i < values.length; i++) {
+    if (Number.isNaN(values[i]!)) return -1
+    if (best < 0 || values[i]! > values[best]!) best = i
+  }
+  return best
+}
+
+// A vector under such a name is a place, a feature or a state: its greatest element answers nothing.
+const NOT_AN_ANSWER = /embed|feature|box|landmark|keypoint|coord|regress|state|cache|hidden|present|loc$/i
+
+/**
+ * Whether the greatest element of a row's output is an answer: floats in one axis of at least two (others being 1). One
+ * integer or one text is an answer as it stands.
+ */
+export function isClassLike(name: string, value: TensorValue): boolean {
+  const wide = value.dims.filter((dim) => dim !== 1)
+  if (value.dtype === 'string' || !value.dtype.startsWith('float')) return wide.length === 0 && !isMask(value)
+  return wide.length === 1 && !NOT_AN_ANSWER.test(name)
+}
+
+const isMask = (value: TensorValue) => value.dtype === 'bool'
+
+/** The top answer of a class-like row output: a class number, or the value of an integer or text; null for none (NaN). */
+export function topAnswer(value: TensorValue): number | string | null {
+  if (value.dtype === 'string') return (value.data as readonly string[])[0] ?? null
+  const numbers = numbersOf(value)
+  if (!value.dtype.startsWith('float')) return numbers[0] ?? null
+  const place = argmax(numbers)
+  return place < 0 ? null : place
+}

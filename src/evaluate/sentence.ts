@@ -1,0 +1,88 @@
+import type { ComparisonReport } from '../report/index.ts'
+import type { Judgement } from './judge.ts'
+import type { Metric } from './metric.ts'
+
+/** What a sentence is made of besides the judgement. */
+export interface SentenceContext {
+  readonly metric: Pick<Metric, 'name' | 'unit'>
+  readonly margin: number
+  readonly alpha: number
+  /** Rows whose top answer changed; null where answers cannot be counted. */
+  readonly changed: number | null
+}
+
+/** The verdict on labelled rows in one plain sentence. */
+export function sentenceOf(judgement: Judgement, context: SentenceContext): string {
+  const { metric, margin, alpha } = context
+  const amount = (value: number) => amountText(Math.abs(value), metric.unit)
+  const level = `${text((1 - alpha) * 100)} %`
+  const { base, candidate, n } = judgement
+  const change = `${metric.name} ${valueText(base, metric.unit)} → ${valueText(candidate, metric.unit)} on ${whole(n)} rows`
+  const pairs = judgement.discordant
+  const changed = context.changed ?? (pairs ? pairs.baseOnly + pairs.candidateOnly : null)
+  const answers = changed === null ? change : `${whole(changed)} of ${whole(n)} answers changed`
+  const bound =
+    judgement.lowerBound >= 0
+      ? `the candidate is no worse at all (${level})`
+      : `the candidate is at most ${amount(judgement.lowerBound)} worse (${level})`
+  if (judgement.verdict === 'pass') {
+    if (judgement.measurablyWorse)
+      return `Measurably worse, within the margin of ${amount(margin)}: ${change}; ${bound}.`
+    if (judgement.measurablyBetter) return `Measurably better: ${change}; ${bound}.`
+    return `No measurable loss: ${answers}; ${bound}.`
+  }
+  if (judgement.verdict === 'regressed')
+    return `Regressed: ${change}, a loss of ${amount(judgement.delta)} against a margin of ${amount(margin)}${
+      pairs ? ` (${whole(pairs.baseOnly)} answers lost, ${whole(pairs.candidateOnly)} gained)` : ''
+    }.`
+  const more = judgement.requiredN === null ? '' : `; about ${whole(judgement.requiredN)} rows would settle it`
+  return `Not settled: ${change}; a loss of more than ${amount(margin)} is neither shown nor ruled out${more}.`
+}
+
+/** The verdict on rows without labels in one plain sentence. */
+export function agreementSentence(
+  report: Pick<ComparisonReport, 'verdict' | 'grade' | 'agreement' | 'outputs' | 'n' | 'requiredN'>,
+  margin: number,
+  alpha: number,
+  broken: number,
+): string {
+  const { verdict, grade, agreement, outputs, n, requiredN } = report
+  const level = `${text((1 - alpha) * 100)} %`
+  const worst = outputs.reduce<number | null>(
+    (least, { sqnrDb }) => (sqnrDb === null ? least : Math.min(least ?? sqnrDb, sqnrDb)),
+    null,
+  )
+  const distance =
+    worst === null ? 'all outputs are identical' : `the outputs keep ${text(worst)} dB of signal over difference`
+  const answers = agreement
+    ? `${whole(agreement.changed)} of ${whole(n)} answers changed, at most ${text(agreement.changedUpperBound * 100)} % (${level})`
+    : `${distance} on ${whole(n)} rows`
+  if (verdict === 'pass') return `No measurable change: ${answers}, so no accuracy can differ by more.`
+  if (verdict === 'regressed')
+    return `Regressed: the candidate gives no number on ${whole(broken)} of ${whole(n)} rows where the baseline does.`
+  const missing = requiredN
+    ? `labels for about ${whole(requiredN)} rows would settle it`
+    : 'without labels nothing here tells what that does to the task'
+  const start = grade === 'close' ? 'Close, not proven' : 'Not settled'
+  return `${start}: ${answers}, and a margin of ${text(margin * 100)} % needs more; ${missing}.`
+}
+
+/** 1234567 as 1,234,567. */
+export function whole(value: number): string {
+  return String(Math.round(value)).replace(/\B(?=(\d{3})+$)/g, ',')
+}
+
+function amountText(value: number, unit: Metric['unit']): string {
+  if (unit !== 'points') return text(value)
+  const points = text(value * 100)
+  return `${points} ${points === '1' ? 'point' : 'points'}`
+}
+
+function valueText(value: number, unit: Metric['unit']): string {
+  return unit === 'points' ? `${(value * 100).toFixed(2)} %` : text(value)
+}
+
+/** Three significant digits, no trailing zeros. */
+function text(value: number): string {
+  return String(Number(value.toPrecision(3)))
+}

@@ -1,0 +1,74 @@
+import type { Column } from '../data/index.ts'
+
+/** Values beyond this many distinct numbers are cut into quarters; beyond this many distinct texts, joined. */
+const MOST_VALUES = 20
+
+/** Rows (places among the judged ones) by slice name, as `field=value`. */
+export interface Slice {
+  readonly field: string
+  readonly name: string
+  readonly rows: readonly number[]
+}
+
+/** The value of a slice field for every row of a column; arrays of a row are joined. */
+export function sliceValues(column: Column, rows: number): readonly (string | number)[] {
+  const size = rows === 0 ? 0 : column.data.length / rows
+  return Array.from({ length: rows }, (_, row) => {
+    if (size === 1) {
+      const value = column.data[row]!
+      return typeof value === 'bigint' ? Number(value) : value
+    }
+    return Array.from(column.data.slice(row * size, (row + 1) * size) as ArrayLike<unknown>, String).join(' ')
+  })
+}
+
+/**
+ * The slices of a field: one a value; a numeric field with more than 20 distinct values is cut at its quartiles (equal
+ * values stay together); of more than 20 distinct texts, the 20 most frequent have a slice and the rest share one.
+ * Numbers that are not finite make a slice of their own.
+ */
+export function slicesOf(field: string, values: readonly (string | number)[]): readonly Slice[] {
+  const distinct = new Set(values)
+  const numeric = values.every((value) => typeof value === 'number')
+  if (distinct.size <= MOST_VALUES || !numeric) return byValue(field, values)
+  const finite = (values as readonly number[]).filter(Number.isFinite).sort((a, b) => a - b)
+  const cuts = [...new Set([0.25, 0.5, 0.75].map((p) => finite[Math.ceil(p * finite.length) - 1]!))]
+  const bins = cuts.map((cut, i) =>
+    i === 0 ? `${field}≤${short(cut)}` : `${short(cuts[i - 1]!)}<${field}≤${short(cut)}`,
+  )
+  bins.push(`${field}>${short(cuts.at(-1)!)}`)
+  const names = (values as readonly number[]).map((value) => {
+    if (!Number.isFinite(value)) return `${field}=${value}`
+    const place = cuts.findIndex((cut) => value <= cut)
+    return bins[place < 0 ? cuts.length : place]!
+  })
+  return group(field, names)
+}
+
+function byValue(field: string, values: readonly (string | number)[]): readonly Slice[] {
+  const slices = group(
+    field,
+    values.map((value) => `${field}=${value}`),
+  )
+  if (slices.length <= MOST_VALUES) return slices
+  const bySize = [...slices].sort((a, b) => b.rows.length - a.rows.length)
+  const rest = bySize.slice(MOST_VALUES).flatMap(({ rows }) => rows)
+  return [
+    ...bySize.slice(0, MOST_VALUES),
+    { field, name: `${field}: ${slices.length - MOST_VALUES} other values`, rows: rest.sort((a, b) => a - b) },
+  ]
+}
+
+function group(field: string, names: readonly string[]): readonly Slice[] {
+  const groups = new Map<string, number[]>()
+  for (const [row, name] of names.entries()) {
+    const rows = groups.get(name)
+    if (rows) rows.push(row)
+    else groups.set(name, [row])
+  }
+  return [...groups]
+    .sort(([a], [b]) => a.localeCompare(b, 'en', { numeric: true }))
+    .map(([name, rows]) => ({ field, name, rows }))
+}
+
+const short = (value: number) => String(Number(value.toPrecision(4)))

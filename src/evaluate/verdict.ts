@@ -1,0 +1,47 @@
+import type { Verdict } from '../report/index.ts'
+import { normalQuantile, requiredN } from '../statistics/index.ts'
+
+/** What is known of δ = candidate − baseline, higher being better. Bounds are one-sided 1−α. */
+export interface Bounds {
+  readonly delta: number
+  readonly lowerBound: number
+  readonly upperBound: number
+  /** One-sided test of "the candidate is worse" below α. */
+  readonly significantlyWorse: boolean
+  readonly margin: number
+}
+
+/** The verdict table of the product, for every metric alike. */
+export function verdictOf({ delta, lowerBound, upperBound, significantlyWorse, margin }: Bounds): Verdict {
+  if (lowerBound > -margin) return 'pass'
+  // The point estimate of exactly −m must not be lost to rounding of (c − b) / n.
+  if (upperBound < -margin || (significantlyWorse && delta <= -margin + 1e-12)) return 'regressed'
+  return 'inconclusive'
+}
+
+/**
+ * Rows that would settle an inconclusive comparison with 80 % power. The plan is for two equally good models with the
+ * discordance (or variance) seen here. Where that many rows were already judged, the difference seen is what stands in
+ * the way, and the number is for telling it from the margin: n = (z₁₋α + z₀.₈)² σ² / (δ + m)². A difference nearer to
+ * the margin than a tenth of it is planned as a tenth: no number of rows settles a tie.
+ */
+export function rowsToSettle(input: {
+  readonly n: number
+  /** Variance of a row's difference; for right-or-wrong scores the share of discordant rows is used as it is. */
+  readonly variance: number
+  readonly discordance: number | null
+  readonly delta: number
+  readonly margin: number
+  readonly alpha: number
+  /** Fewest rows that could settle anything. */
+  readonly least: number
+}): number {
+  const { n, variance, discordance, delta, margin, alpha, least } = input
+  const z = normalQuantile(1 - alpha) + normalQuantile(0.8)
+  const planned =
+    discordance === null ? Math.ceil((z * z * variance) / margin ** 2) : requiredN({ discordance, margin, alpha })
+  const enough = Math.max(planned, least)
+  if (enough > n) return enough
+  const distance = Math.max(Math.abs(delta + margin), margin / 10)
+  return Math.max(n + 1, Math.ceil((z * z * variance) / distance ** 2))
+}
