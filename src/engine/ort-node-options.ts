@@ -61,8 +61,8 @@ export function nativeOptions(options: OrtSessionOptions = {}, task: RuntimeTask
     interOpNumThreads: 1,
     executionMode: 'sequential',
     graphOptimizationLevel: options.optimization ?? 'all',
-    // Errors only: warnings of the runtime go to stderr past everything that could order them.
-    logSeverityLevel: 3,
+    // Fatal only: every error comes as an exception with the same text, and trials must not fill stderr with it.
+    logSeverityLevel: 4,
     ...(config.length > 0 ? { extra: Object.fromEntries(config.map(([key, value]) => [key, String(value)])) } : {}),
     ...(task.profilePrefix === undefined ? {} : { enableProfiling: true, profileFilePrefix: task.profilePrefix }),
     ...(task.optimizedPath === undefined ? {} : { optimizedModelFilePath: task.optimizedPath }),

@@ -85,7 +85,7 @@ export async function measureEquivalence(
 }
 
 /** Signal to noise in decibels; null without noise. */
-export function sqnrDb(signal: number, noise: number): number | null {
+function sqnrDb(signal: number, noise: number): number | null {
   if (noise === 0) return null
   return Math.max(-300, Math.min(300, 10 * Math.log10(signal / noise)))
 }

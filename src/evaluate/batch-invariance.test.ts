@@ -1,0 +1,54 @@
+import { expect, test } from 'vitest'
+import { ortNode } from '../engine/index.ts'
+import { parseModel } from '../ir/index.ts'
+import { measureBatchInvariance } from './batch-invariance.ts'
+import { randomFeeds } from './random-feeds.ts'
+
+const open = (body: string) => ortNode.open(parseModel(`<ir_version: 10, opset_import: ["" : 20]> ${body}`))
+const rowsOf = (session: Awaited<ReturnType<typeof open>>, count = 6) =>
+  Array.from({ length: count }, (_, seed) => randomFeeds(session.inputs, { seed, rows: 1 }))
+
+test('a float model is invariant', async () => {
+  const session = await open(
+    `g (float[N,3] x) => (float[N,2] y) <float[3,2] w = {1, 2, 3, 4, 5, 6}> { y = MatMul(x, w) }`,
+  )
+  expect(await measureBatchInvariance(session, rowsOf(session))).toEqual({ all: true, outputs: { y: true } })
+})
+
+test('dynamic int8 shares one scale over the batch and is caught, output by output', async () => {
+  const session = await open(`g (float[N,3] x) => (float[N,2] y, float[N,3] z) <int8[3,2] w = {1, 2, 3, 4, 5, 6}> {
+    q, s, p = DynamicQuantizeLinear(x)  i = MatMulInteger(q, w, p)  f = Cast<to: int = 1>(i)  y = Mul(f, s)  z = Neg(x) }`)
+  const result = await measureBatchInvariance(session, rowsOf(session))
+  expect(result).toMatchObject({ all: false, outputs: { y: false, z: true } })
+  expect(result.reason).toMatch(/^y: a row’s answer moved by .* % /)
+})
+
+test('rows at another axis, inputs without rows, and integer answers are understood', async () => {
+  const session = await open(`g (float[N,3] x, float[2,N,3] state, int64 k) => (float[2,N,3] next, int64[N] top) {
+    f = Cast<to: int = 1>(k)  s = Mul(x, f)  next = Add(state, s)  top = ArgMax<axis: int = 1, keepdims: int = 0>(x) }`)
+  // The state's row axis is found by its symbol.
+  expect(await measureBatchInvariance(session, rowsOf(session))).toEqual({
+    all: true,
+    outputs: { next: true, top: true },
+  })
+})
+
+test('an output that mixes its rows has the reason', async () => {
+  const session = await open(
+    'g (float[N,3] x) => (float[3] m) { m = ReduceSum<keepdims: int = 0>(x, a) }'
+      .replace('(x, a)', '(x, a)')
+      .replace('{ m', '<int64[1] a = {0}> { m'),
+  )
+  const result = await measureBatchInvariance(session, rowsOf(session))
+  expect(result.all).toBe(false)
+  expect(result.reason).toMatch(/m: has no row axis/)
+})
+
+test('a fixed batch of one is invariant by construction', async () => {
+  const session = await open('g (float[1,3] x) => (float[1,3] y) { y = Neg(x) }')
+  expect(await measureBatchInvariance(session, [])).toEqual({
+    all: true,
+    outputs: { y: true },
+    reason: 'the model takes one row a run: its first dimension is fixed',
+  })
+})

@@ -1,0 +1,149 @@
+import type { Feeds, Fetched, PortValue, Session, TensorValue } from '../engine/index.ts'
+import { arrayTypeOf, elementCount, isFloating, type NumericArray } from '../ir/index.ts'
+import { UserError } from '../platform/index.ts'
+import { floatsOf } from './floats.ts'
+import { isRowAxis } from './random-feeds.ts'
+
+/** The field of that name in a quantization report. */
+export interface BatchInvariance {
+  readonly all: boolean
+  readonly outputs: Readonly<Record<string, boolean>>
+  readonly reason?: string
+}
+
+/**
+ * Differences up to this share of the output's largest value count as none. Float kernels sum in another order for
+ * another batch: errors of 6e-8 a term that depth can carry to about 1e-5. One activation scale shared by a batch moves
+ * answers by steps of 1/255 of their range, a hundred times more.
+ */
+export const REASSOCIATION = 1e-5
+
+/** Rows that share a run. */
+const BATCH = 4
+/** Neighbours are scaled by this to act as the outliers that a shared scale would follow. */
+const OUTLIER = 8
+
+/**
+ * Whether a row's answer is the same whatever rows share its batch. Each row of `given` (feeds of one row each, at least
+ * two) runs alone, then among different neighbours at every place of a batch of four, then among the same neighbours
+ * scaled by eight. An output is invariant if no row's answer moves by more than `REASSOCIATION` of that output's
+ * largest magnitude; integers, booleans and strings must be equal.
+ *
+ * A model with a fixed first dimension takes one row a run and is invariant by construction. An output without a row
+ * axis mixes its rows by design: it counts as not invariant, with the reason.
+ */
+export async function measureBatchInvariance(session: Session, given: readonly Feeds[]): Promise<BatchInvariance> {
+  const names = session.outputs.map((output) => output.name)
+  const axes = new Map(session.inputs.map((input) => [input.name, rowAxis(input)]))
+  const every = (value: boolean) => Object.fromEntries(names.map((name) => [name, value]))
+  if ([...axes.values()].every((axis) => axis < 0))
+    return { all: true, outputs: every(true), reason: 'the model takes one row a run: its first dimension is fixed' }
+  if (given.length < 2)
+    throw new UserError('bad-data', 'Batch invariance needs at least two rows.', { hint: 'Give more rows.' })
+  // Inputs that are not per row must be the same for all, or they would be the difference.
+  const shared = Object.fromEntries(Object.entries(given[0] as Feeds).filter(([name]) => (axes.get(name) ?? -1) < 0))
+  const rows = given.map((row) => ({ ...row, ...shared }))
+  const alone: Fetched[] = []
+  for (const row of rows) alone.push(await session.run(row))
+  const notes = new Map<string, string>()
+  let compared = 0
+  for (let start = 0; start < rows.length; start++)
+    for (const scale of [1, OUTLIER]) {
+      // The row under test is at another place each time; its neighbours are the rows after it.
+      const place = start % BATCH
+      const members = Array.from({ length: BATCH }, (_, i) => {
+        const row = (start + i - place + rows.length * BATCH) % rows.length
+        return { feeds: rows[row] as Feeds, scale: i === place ? 1 : scale }
+      })
+      const batch = stack(members, axes)
+      let together: Fetched
+      try {
+        together = await session.run(batch)
+      } catch (error) {
+        if (!(error instanceof UserError) || error.code !== 'bad-data' || compared > 0) throw error
+        return { all: true, outputs: every(true), reason: 'the model accepts one row a run only' }
+      }
+      compared++
+      for (const name of names) {
+        if (notes.has(name)) continue
+        const note = difference(alone[start]?.[name] as TensorValue, together[name] as TensorValue, place)
+        if (note !== null) notes.set(name, note)
+      }
+    }
+  const outputs = Object.fromEntries(names.map((name) => [name, !notes.has(name)]))
+  const reason = [...notes].map(([name, note]) => `${name}: ${note}`).join('; ')
+  return { all: notes.size === 0, outputs, ...(notes.size === 0 ? {} : { reason }) }
+}
+
+/** The axis along which an input holds rows, or −1 where it has none. */
+function rowAxis(input: PortValue): number {
+  if (!input.shape) return 0
+  return input.shape.findIndex((_, axis) => isRowAxis(input, axis))
+}
+
+/** One feed of several rows; inputs without a row axis are taken from the first member. */
+function stack(
+  members: readonly { readonly feeds: Feeds; readonly scale: number }[],
+  axes: ReadonlyMap<string, number>,
+): Feeds {
+  const first = (members[0] as { feeds: Feeds }).feeds
+  return Object.fromEntries(
+    Object.entries(first).map(([name, value]) => {
+      const axis = axes.get(name) ?? -1
+      if (axis < 0) return [name, value]
+      return [
+        name,
+        concat(
+          members.map(({ feeds, scale }) => scaled(feeds[name] as TensorValue, scale)),
+          axis,
+        ),
+      ]
+    }),
+  )
+}
+
+function scaled(value: TensorValue, scale: number): TensorValue {
+  if (scale === 1 || !(value.data instanceof Float32Array || value.data instanceof Float64Array)) return value
+  return { ...value, data: (value.data as Float32Array).map((x) => x * scale) }
+}
+
+/** Values of equal shape joined along an axis. */
+function concat(values: readonly TensorValue[], axis: number): TensorValue {
+  const [first] = values as [TensorValue]
+  const dims = first.dims.map((dim, i) => (i === axis ? dim * values.length : dim))
+  const inner = elementCount(first.dims.slice(axis))
+  const outer = elementCount(first.dims.slice(0, axis))
+  const total = elementCount(dims)
+  const data =
+    first.dtype === 'string'
+      ? new Array<string>(total).fill('')
+      : (new (arrayTypeOf(first.dtype))(total) as NumericArray | string[])
+  let at = 0
+  for (let block = 0; block < outer; block++)
+    for (const value of values) for (let i = 0; i < inner; i++) data[at++] = value.data[block * inner + i] as never
+  return { dtype: first.dtype, dims, data: data as TensorValue['data'] }
+}
+
+/** How the row at `place` of a batch differs from the row alone, or null. */
+function difference(alone: TensorValue, together: TensorValue, place: number): string | null {
+  const axis = together.dims.findIndex((dim, i) => dim === (alone.dims[i] ?? 0) * BATCH && dim > 0)
+  const rest = together.dims.every((dim, i) => i === axis || dim === alone.dims[i])
+  if (axis < 0 || !rest || together.dims.length !== alone.dims.length)
+    return `has no row axis ([${alone.dims.join(',')}] alone, [${together.dims.join(',')}] for ${BATCH} rows), so a row has no answer of its own`
+  const inner = elementCount(alone.dims.slice(axis))
+  const numeric = isFloating(alone.dtype)
+  const [left, right] = numeric ? [floatsOf(alone), floatsOf(together)] : [alone.data, together.data]
+  let peak = 0
+  if (numeric) for (const x of left as Float32Array) if (Math.abs(x) > peak && Number.isFinite(x)) peak = Math.abs(x)
+  let worst = 0
+  for (let i = 0; i < left.length; i++) {
+    const x = left[i]
+    const y = right[(Math.floor(i / inner) * BATCH + place) * inner + (i % inner)]
+    if (Object.is(x, y) || x === y) continue
+    if (!numeric) return `${x} alone became ${y} among neighbours`
+    const change = Math.abs((x as number) - (y as number))
+    if (!(change <= worst)) worst = change
+  }
+  if (worst <= REASSOCIATION * peak) return null
+  return `a row’s answer moved by ${((100 * worst) / peak).toPrecision(2)} % of the output’s largest value when its neighbours changed`
+}

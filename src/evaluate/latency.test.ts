@@ -1,0 +1,110 @@
+import { expect, test } from 'vitest'
+import type { IsolatedSession } from '../engine/index.ts'
+import { type LatencyOptions, measureLatency, ratioIntervalBelow } from './latency.ts'
+
+const feeds = { x: { dtype: 'float32', dims: [4, 1], data: new Float32Array(4) } } as const
+
+/** Sessions that take scripted times; `log` holds who ran, block by block. */
+function scripted(msOf: Record<string, (run: number, clock: number) => number>) {
+  const log: string[] = []
+  const closed: string[] = []
+  let clock = 0
+  const open: LatencyOptions['open'] = async (model) => {
+    const name = model as string
+    let run = 0
+    const session: Partial<IsolatedSession> = {
+      loadMs: 12,
+      firstMs: 3,
+      pid: 1,
+      async timeRuns(_, count, warm = 0) {
+        log.push(name)
+        const one = () => {
+          const ms = (msOf[name] as (run: number, clock: number) => number)(run++, clock)
+          clock += ms
+          return ms * 1e6
+        }
+        for (let i = 0; i < warm; i++) one()
+        return Float64Array.from({ length: count }, one)
+      },
+      peakMemory: async () => ({ bytes: 1234, how: 'scripted' }),
+      close: async () => {
+        closed.push(name)
+      },
+    }
+    return session as IsolatedSession
+  }
+  return { log, closed, options: { open, now: () => clock } }
+}
+const subjects = (...names: string[]) => names.map((name) => ({ label: name, model: name }))
+
+test('goes A B C, C B A and gives the ratio to the first', async () => {
+  const { log, closed, options } = scripted({ a: () => 2, b: () => 1, c: () => 4 })
+  const { report, rounds } = await measureLatency(subjects('a', 'b', 'c'), feeds, options)
+  expect(rounds).toBe(30)
+  expect(log.slice(-6).join('')).toBe('abccba')
+  expect(report.ratios).toEqual([
+    { base: 'a', other: 'b', median: 0.5, ci: [0.5, 0.5] },
+    { base: 'a', other: 'c', median: 2, ci: [2, 2] },
+  ])
+  // Blocks of 10 ms: 5 runs of 2 ms in each of 30 rounds, the warm ones not counted. 4 rows in 2 ms.
+  expect(report.models[0]).toEqual({
+    path: 'a',
+    p50Ms: 2,
+    p90Ms: 2,
+    p99Ms: 2,
+    throughput: 2000,
+    loadMs: 12,
+    firstMs: 3,
+    peakRssBytes: 1234,
+    runs: 150,
+  })
+  expect(closed.sort()).toEqual(['a', 'b', 'c'])
+})
+
+test('drift that meets both alike leaves the ratio alone', async () => {
+  // The machine slows down to a third within the measurement; every round meets it in the other order.
+  const slower = (ms: number) => (_: number, clock: number) => ms * (1 + clock / 500)
+  const { options } = scripted({ a: slower(1), b: slower(0.8) })
+  const { report } = await measureLatency(subjects('a', 'b'), feeds, options)
+  const [ratio] = report.ratios
+  expect(report.models[0]?.p99Ms).toBeGreaterThan(2 * (report.models[0]?.p50Ms ?? 0) * 0.75)
+  expect(Math.abs((ratio?.median ?? 0) - 0.8)).toBeLessThan(0.02)
+  expect(ratioIntervalBelow(ratio as never, 1)).toBe(true)
+  expect(ratioIntervalBelow(ratio as never, 0.5)).toBe(false)
+})
+
+test('stalls in some blocks do not move the median, and show in p99', async () => {
+  const { options } = scripted({ a: () => 1, b: (run) => (run % 50 === 0 ? 50 : 1) })
+  const { report } = await measureLatency(subjects('a', 'b'), feeds, options)
+  expect(report.ratios[0]).toMatchObject({ median: 1, ci: [1, 1] })
+  expect(report.models[1]?.p50Ms).toBe(1)
+  expect(report.models[1]?.p99Ms).toBe(50)
+})
+
+test('goes on while the interval is wide, stops when the time is up, and says so', async () => {
+  let state = 1
+  const noisy = () => {
+    state = (state * 48271) % 2147483647
+    return 1 + state / 2147483647
+  }
+  const { options } = scripted({ a: noisy, b: noisy })
+  const { report, rounds } = await measureLatency(subjects('a', 'b'), feeds, { ...options, blockMs: 1, maxSeconds: 1 })
+  expect(rounds).toBeGreaterThan(30)
+  expect(report.warnings.join()).toMatch(/b \/ a: after \d+ rounds the interval is still ±/)
+  expect(report.ratios[0]?.ci[0]).toBeLessThan(1)
+  expect(report.ratios[0]?.ci[1]).toBeGreaterThan(1)
+})
+
+test('one model alone has no ratio; an aborted measurement closes its sessions', async () => {
+  const one = scripted({ a: () => 1 })
+  expect((await measureLatency(subjects('a'), feeds, one.options)).report.ratios).toEqual([])
+  const stop = new AbortController()
+  const two = scripted({ a: () => 1, b: () => 1 })
+  const running = measureLatency(subjects('a', 'b'), feeds, {
+    ...two.options,
+    signal: stop.signal,
+    onProgress: ({ rounds }) => rounds >= 4 && stop.abort(new Error('enough')),
+  })
+  await expect(running).rejects.toThrow('enough')
+  expect(two.closed.sort()).toEqual(['a', 'b'])
+})

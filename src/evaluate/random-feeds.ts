@@ -1,0 +1,162 @@
+import type { Feeds, PortValue, Session, TensorValue } from '../engine/index.ts'
+import { elementCount, encodeNumbers, INTEGER_RANGES, isFloating } from '../ir/index.ts'
+import { UserError } from '../platform/index.ts'
+import { type RandomSource, randomSource } from '../statistics/index.ts'
+import { isStateInput } from './feeds.ts'
+
+export interface RandomFeedsOptions {
+  readonly seed?: number
+  /** Rows: the size of every row dimension. */
+  readonly rows?: number
+  /** Whole shapes by input name (`--shape x=1,3,224,224`). */
+  readonly shapes?: Readonly<Record<string, readonly number[]>>
+  /** Sizes by symbol, or by `input.axis` where a dimension has no symbol. */
+  readonly sizes?: Readonly<Record<string, number>>
+  /** Size of every dimension that nothing else settles. */
+  readonly size?: number
+  /** Valid values by input name, both ends included; wins over everything below. */
+  readonly domains?: Readonly<Record<string, readonly [number, number]>>
+  /** Integers of 32 and 64 bits are drawn from 0 to this: indices must not run past tables of unknown length. */
+  readonly largestIndex?: number
+}
+
+/**
+ * Inputs drawn at random, the same for the same seed. Dimensions of one symbol get one size. Values: the declared
+ * domain; else 8- and 16-bit integers over their whole range, wider ones as small indices, masks as ones, sample rates
+ * 16000, booleans evenly; floats of rank 4 and 5 (images) uniform in [0, 1), states and caches normal with deviation
+ * 0.1, other floats standard normal.
+ */
+export function randomFeeds(inputs: readonly PortValue[], options: RandomFeedsOptions = {}): Feeds {
+  const random = randomSource(options.seed ?? 0)
+  // The generator's first numbers follow a small seed closely: two seeds would start alike.
+  for (let i = 0; i < 32; i++) random.uniform()
+  return Object.fromEntries(
+    inputs.map((input) => {
+      const dims = dimsOf(input, options)
+      return [input.name, { dtype: input.dtype, dims, data: elements(input, dims, random, options) } as TensorValue]
+    }),
+  )
+}
+
+/** Rows, sizes and index ranges that a session accepts, found by trial; spread into `randomFeeds` with other seeds. */
+export type FeasibleFeeds = Required<Pick<RandomFeedsOptions, 'rows' | 'size' | 'largestIndex'>>
+
+/** Common input sizes: images first where an input looks like one, sequence lengths first elsewhere. */
+const IMAGE_SIZES = [224, 320, 32, 48, 640, 256, 64, 416, 512, 28]
+const SEQUENCE_SIZES = [16, 32, 8, 128, 1, 64, 512, 256, 224, 320]
+const INDICES = [15, 1, 0]
+
+/**
+ * Finds inputs that the session runs on: tries sizes for the dimensions that are free, and smaller indices where it
+ * refuses larger ones.
+ *
+ * @throws UserError `bad-argument` with the runtime's own complaint where nothing fits: the user must name shapes.
+ */
+export async function feasibleFeeds(
+  session: Session,
+  options: RandomFeedsOptions = {},
+): Promise<{ readonly feeds: Feeds; readonly settings: FeasibleFeeds }> {
+  const free = session.inputs.some((input) => freeAxes(input, options))
+  const images = session.inputs.some((input) => isImage(input))
+  const indexed = session.inputs.some((input) => /^u?int(32|64)$/.test(input.dtype))
+  let complaint: UserError | null = null
+  for (const rows of options.rows === undefined ? [2, 1] : [options.rows])
+    for (const largestIndex of options.largestIndex === undefined && indexed ? INDICES : [options.largestIndex ?? 15])
+      for (const size of options.size === undefined && free
+        ? images
+          ? IMAGE_SIZES
+          : SEQUENCE_SIZES
+        : [options.size ?? 1]) {
+        const settings = { rows, largestIndex, size }
+        const feeds = randomFeeds(session.inputs, { ...options, ...settings })
+        try {
+          await session.run(feeds)
+          return { feeds, settings }
+        } catch (error) {
+          if (!(error instanceof UserError) || error.code !== 'bad-data') throw error
+          complaint ??= error
+        }
+      }
+  throw new UserError(
+    'bad-argument',
+    `No random inputs were found that the model accepts. ${complaint?.message ?? ''}`.trim(),
+    {
+      where: session.inputs.map((input) => input.name).join(', '),
+      hint: 'Name the shapes, as in --shape x=1,3,224,224, or give data.',
+      cause: complaint,
+    },
+  )
+}
+
+/** Whether a dimension counts rows: the first one, or one whose symbol says so. */
+export function isRowAxis(input: PortValue, axis: number): boolean {
+  const dim = input.shape?.[axis]
+  if (typeof dim === 'number') return false
+  return axis === 0
+    ? !(typeof dim === 'string' && /seq|len|time|frame|past|width|height/i.test(dim))
+    : typeof dim === 'string' && /batch|^n$|^b$/i.test(dim)
+}
+
+const isImage = (input: PortValue) =>
+  isFloating(input.dtype) && !isStateInput(input) && (input.shape?.length === 4 || input.shape?.length === 5)
+
+const freeAxes = (input: PortValue, { shapes, sizes }: RandomFeedsOptions) =>
+  shapes?.[input.name] === undefined &&
+  (input.shape ?? []).some(
+    (dim, axis) =>
+      typeof dim !== 'number' && !isRowAxis(input, axis) && sizes?.[dim ?? `${input.name}.${axis}`] === undefined,
+  )
+
+function dimsOf(input: PortValue, { shapes, sizes, rows = 1, size = 16 }: RandomFeedsOptions): readonly number[] {
+  const given = shapes?.[input.name]
+  if (given) return given
+  return (input.shape ?? [rows]).map((dim, axis) => {
+    if (typeof dim === 'number') return dim
+    const named = sizes?.[dim ?? `${input.name}.${axis}`]
+    return named ?? (isRowAxis(input, axis) ? rows : size)
+  })
+}
+
+function elements(
+  input: PortValue,
+  dims: readonly number[],
+  random: RandomSource,
+  { domains, largestIndex = 15 }: RandomFeedsOptions,
+): TensorValue['data'] {
+  const count = elementCount(dims)
+  const { dtype } = input
+  if (dtype === 'string') return Array.from({ length: count }, () => WORDS[random.below(WORDS.length)] as string)
+  const draw = drawer(input, domains?.[input.name], random, largestIndex)
+  // The encoder rounds to the type's own precision, float16 included.
+  return encodeNumbers(dtype, Float64Array.from({ length: count }, draw))
+}
+
+const WORDS = ['', 'a', 'the', 'red', 'seven', 'Straße', '42', 'x y']
+
+function drawer(
+  { dtype, name, shape }: PortValue,
+  domain: readonly [number, number] | undefined,
+  random: RandomSource,
+  largestIndex: number,
+): () => number {
+  if (isFloating(dtype)) {
+    if (domain) return () => domain[0] + (domain[1] - domain[0]) * random.uniform()
+    if (isStateInput({ name, dtype, shape })) return () => 0.1 * normal(random)
+    // 24 bits: float32 would round the largest of 32 bits up to 1.
+    if (shape?.length === 4 || shape?.length === 5) return () => Math.floor(random.uniform() * 2 ** 24) / 2 ** 24
+    return () => normal(random)
+  }
+  if (domain) return () => domain[0] + random.below(Math.floor(domain[1]) - Math.ceil(domain[0]) + 1)
+  if (/mask/i.test(name)) return () => 1
+  if (/^sr$|sample_?rate/i.test(name)) return () => 16000
+  if (dtype === 'bool') return () => random.below(2)
+  const [low, high] = INTEGER_RANGES[dtype] ?? [0, 1]
+  if (high <= 65535) return () => low + random.below(high - low + 1)
+  return () => random.below(largestIndex + 1)
+}
+
+/** Standard normal by Box and Muller's method. */
+function normal(random: RandomSource): number {
+  const radius = Math.sqrt(-2 * Math.log(1 - random.uniform()))
+  return radius * Math.cos(2 * Math.PI * random.uniform())
+}
