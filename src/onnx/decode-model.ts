@@ -1,8 +1,9 @@
-import { fromBinary } from '@bufbuild/protobuf'
-import { type ModelProto, ModelProtoSchema } from 'onnx-buf'
-import type { Model } from '../ir/index.ts'
+import { type DescMessage, fromBinary, type MessageShape } from '@bufbuild/protobuf'
+import { type ModelProto, ModelProtoSchema, TensorProtoSchema } from 'onnx-buf'
+import type { Model, Tensor } from '../ir/index.ts'
 import { UserError } from '../platform/index.ts'
 import { decodeFunction, decodeGraph, decodeOpsets, regularOpsets } from './decode-graph.ts'
+import { decodeTensor } from './decode-tensor.ts'
 import { ExternalFiles } from './external-data.ts'
 import { refuseForeign } from './foreign-format.ts'
 import { badModel, Place } from './problem.ts'
@@ -23,7 +24,7 @@ export interface DecodeOptions {
 export function decodeModel(bytes: Uint8Array, options: DecodeOptions = {}): Model {
   const place = new Place(options.path ?? 'the model')
   refuseForeign(bytes, place)
-  const message = parse(bytes, place)
+  const message = parse(ModelProtoSchema, bytes, place)
   if (!message.graph || (message.irVersion === 0n && message.opsetImport.length === 0))
     throw badModel(
       message.graph ? 'the file states neither an IR version nor operator sets' : 'the file holds no graph',
@@ -33,10 +34,16 @@ export function decodeModel(bytes: Uint8Array, options: DecodeOptions = {}): Mod
   return fromMessage(message, new ExternalFiles(options.baseDir), place)
 }
 
-function parse(bytes: Uint8Array, place: Place): ModelProto {
-  checkWire(bytes, place)
+/** A single tensor as files of test data hold it (`input_0.pb`). UserError `bad-model` where it is not well-formed. */
+export function decodeTensorFile(bytes: Uint8Array, path = 'the tensor'): Tensor {
+  const place = new Place(path)
+  return decodeTensor(parse(TensorProtoSchema, bytes, place), new ExternalFiles(undefined), place)
+}
+
+function parse<D extends DescMessage>(schema: D, bytes: Uint8Array, place: Place): MessageShape<D> {
+  checkWire(schema, bytes, place)
   try {
-    return fromBinary(ModelProtoSchema, bytes)
+    return fromBinary(schema, bytes)
   } catch (error) {
     if (error instanceof UserError) throw error
     throw badModel('the file is damaged, or it is not an ONNX model', place, undefined, error)

@@ -1,6 +1,5 @@
 import type { DescField, DescMessage } from '@bufbuild/protobuf'
 import { BinaryReader, WireType } from '@bufbuild/protobuf/wire'
-import { ModelProtoSchema } from 'onnx-buf'
 import { badModel, type Place } from './problem.ts'
 
 /** As deep as protobuf's own decoders go. */
@@ -21,11 +20,11 @@ const layouts = new Map<string, Map<number, Known>>()
  * every known field has the wire type that its definition gives it. The decoder itself checks neither, and would read
  * on past the end of a message.
  */
-export function checkWire(bytes: Uint8Array, place: Place): void {
+export function checkWire(schema: DescMessage, bytes: Uint8Array, place: Place): void {
   const reader = new BinaryReader(bytes)
   const path: DescField[] = []
   try {
-    walk(bytes, reader, bytes.byteLength, layoutOf(ModelProtoSchema), path)
+    walk(bytes, reader, bytes.byteLength, layoutOf(schema), path)
   } catch (error) {
     const at = path.map((field) => field.name).join('.')
     throw badModel(

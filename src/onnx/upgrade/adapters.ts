@@ -2,12 +2,12 @@ import { floatAttribute, int, intAttribute, string, stringAttribute } from '../.
 import { type Adapter, changed, exactInts, int64, int64s, intsToInput, scalarLike } from './adapter.ts'
 import {
   axesInsteadOfFlags,
-  booleanMask,
   boundsToInputs,
   inferenceOnly,
   perChannel,
   ratioToInput,
   scalePerChannel,
+  withoutMask,
 } from './normalization.ts'
 import { omittedInputs, scalesToInput, statedCoordinates, upsampleToResize10, upsampleToResize11 } from './resize.ts'
 import { alongOneAxis } from './softmax.ts'
@@ -92,7 +92,7 @@ export const ADAPTERS: Readonly<Record<string, Readonly<Record<number, Adapter>>
   BatchNormalization: { 9: perChannel, 14: inferenceOnly },
   Clip: { 11: boundsToInputs },
   DFT: { 20: dftAxis },
-  Dropout: { 10: booleanMask, 12: ratioToInput },
+  Dropout: { 10: withoutMask, 12: ratioToInput },
   GridSample: { 20: gridModes },
   GroupNormalization: { 21: scalePerChannel },
   Hardmax: { 13: alongOneAxis },

@@ -14,21 +14,25 @@ export const inferenceOnly: Adapter = (node, around) => {
   return [changed(node, { outputs: node.outputs.slice(0, 1) })]
 }
 
-/** Dropout 10: the mask is Boolean; where it is read it is cast back to what it was. */
-export const booleanMask: Adapter = (node, around) => {
+/**
+ * Dropout 10 and 12: the mask became Boolean, then all true in inference; what it held in inference before, ONNX does
+ * not say (ONNX Runtime: zeros), so it may only be left out.
+ */
+export const withoutMask: Adapter = (node, around) => {
   const mask = node.outputs[1] ?? ''
-  if (mask === '' || !around.isUsed(mask)) return [changed(node, { outputs: node.outputs.slice(0, 1) })]
-  if (around.target < 15) return { refused: `its mask is read, and opset ${around.target} has no CastLike` }
-  const fresh = around.freshName(`${mask}_bool`)
-  return [changed(node, { outputs: [node.outputs[0]!, fresh] }), makeNode('CastLike', [fresh, node.inputs[0]!], [mask])]
+  return mask === '' || !around.isUsed(mask)
+    ? [changed(node, { outputs: node.outputs.slice(0, 1) })]
+    : { refused: 'its mask is read, and what it holds in inference is only defined since opset 12' }
 }
 
 /** Dropout 12: the ratio is an input; without `training_mode` nothing is dropped, as before in inference. */
 export const ratioToInput: Adapter = (node, around) => {
+  const single = withoutMask(node, around)
+  if ('refused' in single) return single
   const ratio = node.attributes.get('ratio')
-  if (!ratio) return [node]
+  if (!ratio) return single
   const constant = around.addConstant(tensorOf('float32', [], [floatAttribute(node, 'ratio', 0.5)]), 'ratio')
-  return [changed(node, { drop: ['ratio'], inputs: [node.inputs[0]!, constant] })]
+  return [changed(single[0]!, { drop: ['ratio'], inputs: [node.inputs[0]!, constant] })]
 }
 
 /** Clip 11: the bounds are inputs of the element type; the old defaults are the largest floats, which bound nothing. */

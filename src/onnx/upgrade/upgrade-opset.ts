@@ -3,6 +3,7 @@ import {
   constantValue,
   type Graph,
   graphNames,
+  inferTypes,
   type Model,
   type ModelFunction,
   makeNode,
@@ -16,7 +17,6 @@ import {
 } from '../../ir/index.ts'
 import type { Surroundings } from './adapter.ts'
 import { ADAPTERS } from './adapters.ts'
-import { declaredTypes } from './declared-types.ts'
 import { STANDARD_OPERATORS } from './standard-operators.ts'
 
 /** The standard operator set that models are brought to: every current runtime reads it. */
@@ -75,6 +75,7 @@ function raised(opsets: ReadonlyMap<string, number>, target: number): ReadonlyMa
 interface Scope {
   readonly constant: (value: string) => Tensor | undefined
   readonly used: ReadonlySet<string>
+  readonly types: ReadonlyMap<string, ValueType>
   addConstant(tensor: Tensor, hint: string): string
 }
 
@@ -87,7 +88,7 @@ class Upgrade {
   constructor(model: Model, target: number, report: Upgrade['report']) {
     this.#target = target
     this.#report = report
-    this.#types = declaredTypes(model)
+    this.#types = inferTypes(model)
     this.#taken = new Set(graphNames(model.graph))
   }
 
@@ -100,6 +101,7 @@ class Upgrade {
     const added = new Map<string, Tensor>()
     const produced = new Map(graph.nodes.flatMap((node) => node.outputs.map((name) => [name, node] as const)))
     const scope: Scope = {
+      types: this.#types,
       constant(value) {
         const tensor = graph.initializers.get(value) ?? added.get(value)
         if (tensor || inputs.has(value)) return inputs.has(value) ? undefined : tensor
@@ -130,6 +132,8 @@ class Upgrade {
     for (const name of [...definition.inputs, ...produced.keys()]) this.#taken.add(name)
     const before: Node[] = []
     const scope: Scope = {
+      // Every call may bring other types.
+      types: new Map(),
       constant: (value) => {
         const producer = produced.get(value)
         return producer && constantValue(producer)
@@ -178,7 +182,7 @@ class Upgrade {
       constant: scope.constant,
       addConstant: scope.addConstant,
       freshName: (hint) => this.#fresh(hint),
-      typeOf: (value) => this.#types.get(value),
+      typeOf: (value) => scope.types.get(value),
       isUsed: (value) => scope.used.has(value),
     }
   }
