@@ -1,3 +1,5 @@
+import { roundHalfEven } from '../../ir/index.ts'
+
 /**
  * Integer codes for real numbers: `real = scale · (code − zeroPoint)`, as QuantizeLinear and DequantizeLinear of
  * ONNX define it (round half to even, saturating).
@@ -31,12 +33,6 @@ export function affineU8(range: Range): Affine {
 /** The real numbers that the codes 0…255 reach. */
 export function rangeOfU8({ scale, zeroPoint }: Affine): Range {
   return { min: -zeroPoint * scale, max: (255 - zeroPoint) * scale }
-}
-
-/** Rounds to the nearest integer, halves to the even one. */
-export function roundHalfEven(value: number): number {
-  const rounded = Math.round(value)
-  return Math.abs(value % 1) === 0.5 && rounded % 2 !== 0 ? rounded - 1 : rounded
 }
 
 /** Codes of `values` under one scale and zero point. */

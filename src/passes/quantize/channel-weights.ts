@@ -1,4 +1,4 @@
-import { roundHalfEven } from './affine.ts'
+import { roundHalfEven } from '../../ir/index.ts'
 
 /** int8 weights with one scale a channel and zero point 0; `codes` lie as the float weights did. */
 export interface ChannelWeights {

@@ -33,6 +33,8 @@ class Insertion {
   readonly #writer: QdqWriter
   /** The codes of each value that has some so far. */
   readonly #coded = new Map<string, string>()
+  /** Values of integer units that stand as floats under their own name. */
+  readonly #named = new Set<string>()
   readonly #weights = new Map<string, ChannelWeights & { readonly name: string }>()
   readonly #planned: Record<string, number> = {}
 
@@ -83,7 +85,11 @@ class Insertion {
     if (constant) return this.#readConstant(name, constant)
     const codes = this.#plan.codes.get(name)
     if (!codes) throw new Error(`internal: ${node.name} reads ${name}, which has no codes`)
-    return this.#writer.dequantize(this.#codesOf(name), codes, this.#writer.freshName(`${name}_dequantized`), name)
+    // The first reader's float takes the value's own name where nobody else wants it, so that layers can be compared.
+    const free = this.#plan.makers.has(name) && !this.#named.has(name)
+    if (free) this.#named.add(name)
+    const output = free ? name : this.#writer.freshName(`${name}_dequantized`)
+    return this.#writer.dequantize(this.#codesOf(name), codes, output, name)
   }
 
   #codesOf(name: string): string {
@@ -209,7 +215,10 @@ class Insertion {
     const codes = this.#plan.codes.get(name)!
     const coded = this.#writer.quantize(raw, codes, name)
     this.#coded.set(name, coded)
-    if (this.#readAsFloat(name)) this.#writer.dequantize(coded, codes, name, name)
+    if (this.#readAsFloat(name)) {
+      this.#named.add(name)
+      this.#writer.dequantize(coded, codes, name, name)
+    }
   }
 
   #users(name: string): readonly Node[] {
@@ -263,7 +272,10 @@ class Insertion {
       name,
     )
     this.#coded.set(name, coded)
-    if (this.#readAsFloat(name)) this.#writer.dequantize(coded, UNIT, name, name)
+    if (this.#readAsFloat(name)) {
+      this.#named.add(name)
+      this.#writer.dequantize(coded, UNIT, name, name)
+    }
   }
 
   /** x · gate(x): a table, then QLinearMul. */

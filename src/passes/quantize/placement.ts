@@ -17,6 +17,7 @@ export function placeUnits(
   ranges: ReadonlyMap<string, ObservedRange>,
   options: PlanOptions,
 ): ReadonlyMap<Node, Unit> {
+  if (options.only) return candidates
   if ((options.placement ?? 'balanced') === 'balanced')
     return leastCost(candidates, index, facts, (name) => ranges.get(name)?.elements ?? UNKNOWN_ELEMENTS, options)
   return dropLonely(candidates, graph, index)

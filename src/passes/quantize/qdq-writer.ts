@@ -1,23 +1,21 @@
-import { type Graph, graphNames, int, makeNode, type Node, type Tensor, tensorOf } from '../../ir/index.ts'
+import { type Graph, int, makeNode, type Node, type Tensor, tensorOf } from '../../ir/index.ts'
 import type { Affine } from './affine.ts'
+import { NameSupply } from './name-supply.ts'
 
 /** Collects the nodes and constants of a graph that is written anew, with names that nothing else has. */
 export class QdqWriter {
   readonly nodes: Node[] = []
   readonly initializers: Map<string, Tensor>
-  readonly #taken: Set<string>
+  readonly #names: NameSupply
   readonly #scalars = new Map<string, readonly [scale: string, zeroPoint: string]>()
 
   constructor(graph: Graph) {
-    this.#taken = new Set(graphNames(graph))
+    this.#names = new NameSupply(graph)
     this.initializers = new Map(graph.initializers)
   }
 
   freshName(hint: string): string {
-    let name = hint
-    for (let i = 1; this.#taken.has(name); i++) name = `${hint}_${i}`
-    this.#taken.add(name)
-    return name
+    return this.#names.fresh(hint)
   }
 
   constant(tensor: Tensor, hint: string): string {

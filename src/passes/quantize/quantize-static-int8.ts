@@ -21,11 +21,11 @@ export interface StaticInt8Options extends PlanOptions {
  * float32, or the operator set is older than 13 (no per-channel scales).
  */
 export const quantizeStaticInt8: Pass<StaticInt8Options> = {
-  id: 'quantize-static-int8',
+  id: 'quantizeStaticInt8',
   summary: '8-bit integers for weights and activations, with ranges seen in calibration',
   run(model, options, evidence): PassResult {
     const opset = model.opsets.get('') ?? 1
-    const base = { id: 'quantize-static-int8', options }
+    const base = { id: 'quantizeStaticInt8', options }
     if (opset < 13) {
       const reason = `operator set ${opset} has no per-channel scales; upgrade the model to 13 or newer first`
       return { model, report: { ...base, applied: 0, refused: [{ node: model.graph.name || 'graph', reason }] } }

@@ -13,6 +13,8 @@ export interface ObservedRange extends Range {
 export interface PlanOptions {
   /** Node names, first outputs or operator names that stay in float. */
   readonly keepFloat?: readonly string[] | undefined
+  /** Only these nodes (names or first outputs), all others stay in float: what one node alone does to the answer. */
+  readonly only?: readonly string[] | undefined
   /**
    * `balanced` (default): the split of least cost by `kernelCosts`, borders included. `products`: Conv, MatMul and
    * Gemm only. `everywhere`: whatever has an integer kernel.
@@ -95,8 +97,8 @@ function refuseUnit(
   keep: ReadonlySet<string>,
   options: PlanOptions,
 ): string | undefined {
-  const { node } = unit
-  if (keep.has(node.name) || keep.has(operatorName(node)) || keep.has(node.outputs[0]!)) return 'kept in float as asked'
+  if (isNamed(unit, keep)) return 'kept in float as asked'
+  if (options.only && !isNamed(unit, new Set(options.only))) return 'not among the nodes asked for'
   if (options.placement === 'products' && unit.rule.kind !== 'product') return 'only products are quantized'
   if (
     unit.depthwise &&
@@ -116,6 +118,14 @@ function refuseUnit(
     if (!Number.isFinite(range.min) || !Number.isFinite(range.max)) return `its output ${name} is not finite`
   }
   return undefined
+}
+
+/** Whether any node of the unit is meant by these node names, first outputs or operators. */
+function isNamed(unit: Unit, names: ReadonlySet<string>): boolean {
+  return [unit.node, ...partsBehind(unit)].some(
+    (node) =>
+      names.has(node.name) || names.has(node.outputs[0]!) || (node === unit.node && names.has(operatorName(node))),
+  )
 }
 
 /** Codes by value: from the observed range, from the operator where its range is known, or as the moved input's. */

@@ -1,0 +1,79 @@
+import type { Feeds, Session } from '../engine/index.ts'
+import { type Model, type Node, nodeLabel } from '../ir/index.ts'
+import { NoiseTally } from './sqnr.ts'
+
+export interface LayerNoise {
+  /** The node of the original model that makes the value, as reports name it. */
+  readonly name: string
+  /** The value that was compared. */
+  readonly value: string
+  readonly sqnrDb: number | null
+}
+
+export interface LayersResult {
+  /** Of the worst graph output; null where no output differs. */
+  readonly sqnrDb: number | null
+  /** Values that both models have, the noisiest first; those without any difference last. */
+  readonly layers: readonly LayerNoise[]
+}
+
+/** A byte budget for inner values of both sessions together. */
+const BYTE_BUDGET = 256 * 2 ** 20
+
+/**
+ * Compares inner values that go by the same name in two models: where along the graph a rewrite or a quantization
+ * loses accuracy. Values are fetched in groups under a byte budget. `feeds` are a handful of rows; all of them pass
+ * through both models once a group.
+ */
+export async function measureLayers(
+  base: Session,
+  candidate: Session,
+  before: Model,
+  after: Model,
+  feeds: readonly Feeds[],
+): Promise<LayersResult> {
+  const first = feeds[0]
+  if (!first) return { sqnrDb: null, layers: [] }
+  const outputs = base.outputs.map((output) => output.name)
+  const tallies = await compareValues(base, candidate, outputs, feeds)
+  const decibels = [...tallies.values()].flatMap((tally) => tally.decibels ?? [])
+
+  const makers = sharedValues(before, after)
+  const inner = [...makers.keys()].filter((name) => !outputs.includes(name))
+  for (const group of await base.fetchGroups(first, inner, BYTE_BUDGET / 2)) {
+    // The candidate may hand out fewer values than the original can.
+    const fetchable = (await candidate.fetchGroups(first, group, Number.MAX_SAFE_INTEGER)).flat()
+    for (const [name, tally] of await compareValues(base, candidate, fetchable, feeds)) tallies.set(name, tally)
+  }
+  const layers = [...tallies].flatMap(([value, tally]) => {
+    const node = makers.get(value)
+    return node && tally.seen ? [{ name: nodeLabel(node), value, sqnrDb: tally.decibels }] : []
+  })
+  const key = (layer: LayerNoise) => layer.sqnrDb ?? Number.POSITIVE_INFINITY
+  layers.sort((a, b) => (key(a) === key(b) ? 0 : key(a) - key(b)))
+  return { sqnrDb: decibels.length > 0 ? Math.min(...decibels) : null, layers }
+}
+
+/** Values that a node makes in both models, with the node that makes them in the first. */
+function sharedValues(before: Model, after: Model): ReadonlyMap<string, Node> {
+  const made = new Set(after.graph.nodes.flatMap((node) => node.outputs))
+  const shared = new Map<string, Node>()
+  for (const node of before.graph.nodes)
+    for (const name of node.outputs) if (name !== '' && made.has(name)) shared.set(name, node)
+  return shared
+}
+
+async function compareValues(
+  base: Session,
+  candidate: Session,
+  names: readonly string[],
+  feeds: readonly Feeds[],
+): Promise<Map<string, NoiseTally>> {
+  const tallies = new Map(names.map((name) => [name, new NoiseTally()]))
+  if (names.length === 0) return tallies
+  for (const row of feeds) {
+    const [left, right] = [await base.run(row, names), await candidate.run(row, names)]
+    for (const [name, tally] of tallies) tally.add(left[name], right[name])
+  }
+  return tallies
+}

@@ -1,0 +1,41 @@
+import { type Graph, type Model, readsOf } from '../../ir/index.ts'
+import { mapNestedGraphs } from '../../rewrite/index.ts'
+
+/**
+ * Without the constants that some node read in `before` and none reads any more: the float weights whose codes took
+ * their place. Constants that nobody read before stay as they came.
+ */
+export function dropUnread(before: Model, after: Model): Model {
+  if (before === after) return after
+  const once = new Set<string>()
+  collectReads(before.graph, once)
+  const graph = drop(after.graph, once)
+  return { ...after, graph }
+}
+
+function drop(graph: Graph, once: ReadonlySet<string>): Graph {
+  const reads = new Set<string>()
+  collectReads(graph, reads)
+  const inputs = new Set(graph.inputs.map((value) => value.name))
+  const gone = (name: string) => once.has(name) && !reads.has(name)
+  const initializers = new Map([...graph.initializers].filter(([name]) => !gone(name)))
+  const dead = graph.nodes.filter((node) => node.opType === 'Constant' && node.outputs.every(gone))
+  const kept = {
+    ...graph,
+    initializers,
+    inputs: graph.inputs.filter(({ name }) => !(graph.initializers.has(name) && gone(name) && inputs.has(name))),
+  }
+  const removed = new Set(dead)
+  const lean = removed.size > 0 ? { ...kept, nodes: kept.nodes.filter((node) => !removed.has(node)) } : kept
+  return mapNestedGraphs(lean, (nested) => drop(nested, once))
+}
+
+function collectReads(graph: Graph, reads: Set<string>): void {
+  for (const output of graph.outputs) reads.add(output.name)
+  // readsOf counts what nested graphs take from outside; their own values are collected below.
+  for (const node of graph.nodes) for (const name of readsOf(node)) reads.add(name)
+  mapNestedGraphs(graph, (nested) => {
+    collectReads(nested, reads)
+    return nested
+  })
+}
