@@ -23,6 +23,8 @@ export interface JudgeOptions {
   readonly margin: number
   readonly alpha: number
   readonly seed?: number
+  /** Of the bootstrap; 10,000, fewer (at least 1,000) where there are many rows. */
+  readonly resamples?: number
 }
 
 /** A verdict with its evidence. `lowerBound`, `upperBound` and `delta` count higher as better, whatever the metric. */
@@ -124,11 +126,8 @@ function judgeCounts(counts: Counts, { higherIsBetter }: PairedScores, { margin,
   }
 }
 
-function judgeValues(
-  counts: Counts | null,
-  scores: PairedScores,
-  { margin, alpha, seed = 0 }: JudgeOptions,
-): Judgement {
+function judgeValues(counts: Counts | null, scores: PairedScores, options: JudgeOptions): Judgement {
+  const { margin, alpha, seed = 0 } = options
   const { base, candidate, higherIsBetter } = scores
   const n = base.length
   const metricOf = scores.aggregate ?? ((who, rows) => meanOf(who === 'base' ? base : candidate, rows))
@@ -140,7 +139,7 @@ function judgeValues(
     statistic: (rows) => sign * (metricOf('candidate', rows) - metricOf('base', rows)),
     ...(scores.clusters ? { clusters: scores.clusters } : {}),
     seed,
-    resamples: Math.round(Math.min(10_000, Math.max(1_000, 2e7 / n))),
+    resamples: options.resamples ?? Math.round(Math.min(10_000, Math.max(1_000, 2e7 / n))),
     alpha,
   })
   const delta = drawn.estimate

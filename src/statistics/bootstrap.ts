@@ -114,7 +114,10 @@ function resample(
   const draws = new Float64Array(resamples)
   for (let r = 0; r < resamples; r++) {
     let length = 0
-    for (let k = 0; k < units.length; k++) for (const row of units[random.below(units.length)]!) buffer[length++] = row
+    if (largest === 1) for (; length < rows; length++) buffer[length] = random.below(rows)
+    else
+      for (let k = 0; k < units.length; k++)
+        for (const row of units[random.below(units.length)]!) buffer[length++] = row
     draws[r] = statistic(buffer.subarray(0, length))
   }
   return draws.sort()

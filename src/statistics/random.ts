@@ -1,11 +1,10 @@
-import { uniformInt } from 'pure-rand/distribution/uniformInt'
 import { xoroshiro128plus } from 'pure-rand/generator/xoroshiro128plus'
 
 /** Seeded pseudo-random numbers: the same seed gives the same draws on every machine. */
 export interface RandomSource {
   /** Uniform in [0, 1), 32 bits. */
   uniform(): number
-  /** Whole number, uniform in [0, count). */
+  /** Whole number in [0, count), uniform to within count / 2³². */
   below(count: number): number
 }
 
@@ -14,6 +13,6 @@ export function randomSource(seed: number): RandomSource {
   const generator = xoroshiro128plus(seed)
   return {
     uniform: () => (generator.next() >>> 0) / 2 ** 32,
-    below: (count) => uniformInt(generator, 0, count - 1),
+    below: (count) => Math.floor(((generator.next() >>> 0) / 2 ** 32) * count),
   }
 }

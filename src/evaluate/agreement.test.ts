@@ -1,0 +1,118 @@
+import { describe, expect, test } from 'vitest'
+import type { TensorValue } from '../engine/index.ts'
+import { judgeAgreement } from './agreement.ts'
+import { differences } from './differences.ts'
+
+const counts = { n: 1000, changed: 2 as number | null, different: 900, broken: 0, denseDb: [], allDb: [30] }
+
+describe('without labels', () => {
+  test('few changed answers prove it', () => {
+    const result = judgeAgreement(counts, 0.01, 0.05)
+    expect(result).toMatchObject({ verdict: 'pass', grade: 'proven', requiredN: null })
+    // scipy.stats.beta.ppf(.95, 3, 998)
+    expect(result.agreement!.changedUpperBound).toBeCloseTo(0.006282284546723426, 9)
+  })
+  test('nothing changed on too few rows is close, not proven', () => {
+    expect(judgeAgreement({ ...counts, n: 298, changed: 0, different: 250 }, 0.01, 0.05)).toMatchObject({
+      verdict: 'inconclusive',
+      grade: 'close',
+    })
+    expect(judgeAgreement({ ...counts, n: 299, changed: 0, different: 250 }, 0.01, 0.05).verdict).toBe('pass')
+  })
+  test('more changes are close by 99 % or 25 dB, else nothing; never regressed, for a flip has no direction', () => {
+    const of = (changed: number, db: number) => judgeAgreement({ ...counts, changed, allDb: [db] }, 0.01, 0.05)
+    expect(of(9, 10)).toMatchObject({ verdict: 'inconclusive', grade: 'close', requiredN: 557 })
+    expect(of(200, 26)).toMatchObject({ verdict: 'inconclusive', grade: 'close' })
+    expect(of(200, 24)).toMatchObject({ verdict: 'inconclusive', grade: null })
+    expect(of(1000, -3)).toMatchObject({ verdict: 'inconclusive', grade: null })
+  })
+  test('dense outputs cannot be counted: proven only where they are the same', () => {
+    const dense = { ...counts, changed: null, denseDb: [40], allDb: [40] }
+    expect(judgeAgreement(dense, 0.01, 0.05)).toEqual({
+      verdict: 'inconclusive',
+      grade: 'close',
+      agreement: null,
+      requiredN: null,
+    })
+    expect(judgeAgreement({ ...dense, different: 0, denseDb: [null], allDb: [null] }, 0.01, 0.05)).toMatchObject({
+      verdict: 'pass',
+      grade: 'proven',
+    })
+    // A class answer that stays does not vouch for boxes that moved.
+    expect(judgeAgreement({ ...counts, denseDb: [12], allDb: [30, 12] }, 0.01, 0.05).verdict).toBe('inconclusive')
+  })
+  test('a candidate that breaks down is no pass, and regressed where that is common', () => {
+    expect(judgeAgreement({ ...counts, changed: 1, broken: 1 }, 0.01, 0.05)).toMatchObject({
+      verdict: 'inconclusive',
+      grade: null,
+    })
+    expect(judgeAgreement({ ...counts, changed: 30, broken: 30 }, 0.01, 0.05).verdict).toBe('regressed')
+  })
+})
+
+describe('differences', () => {
+  const floats = (dims: number[], data: number[]): TensorValue => ({
+    dtype: 'float32',
+    dims,
+    data: Float32Array.from(data),
+  })
+  test('counts answers, identity and decibels without keeping outputs', () => {
+    const seen = differences()
+    expect(seen.add({ y: floats([3], [1, 2, 3]) }, { y: floats([3], [1, 2, 3]) })).toEqual({
+      changed: false,
+      identical: true,
+      broken: false,
+    })
+    expect(seen.outputs()).toEqual([{ name: 'y', sqnrDb: null, maxAbs: 0 }])
+    expect(seen.add({ y: floats([3], [1, 2, 3]) }, { y: floats([3], [1, 4, 3]) })).toEqual({
+      changed: true,
+      identical: false,
+      broken: false,
+    })
+    // Signal 14 + 14, noise 4.
+    expect(seen.outputs()[0]!.sqnrDb).toBeCloseTo(10 * Math.log10(28 / 4), 9)
+    expect(seen.outputs()[0]!.maxAbs).toBe(2)
+    expect(seen.classLike).toBe(true)
+  })
+  test('NaN in the candidate is a breakdown, NaN in both is agreement, an answer of ties is the first', () => {
+    const seen = differences()
+    const { NaN: nan } = Number
+    expect(seen.add({ y: floats([2], [1, 2]) }, { y: floats([2], [1, nan]) })).toMatchObject({
+      changed: true,
+      broken: true,
+    })
+    expect(seen.add({ y: floats([2], [nan, 2]) }, { y: floats([2], [nan, 2]) })).toEqual({
+      changed: false,
+      identical: true,
+      broken: false,
+    })
+    expect(seen.add({ y: floats([2], [2, 2]) }, { y: floats([2], [2, 1]) })).toMatchObject({ changed: false })
+  })
+  test('maps, single numbers, boxes and embeddings are not answers', () => {
+    const seen = differences()
+    seen.add(
+      {
+        map: floats([2, 2], [1, 2, 3, 4]),
+        value: floats([1], [3]),
+        boxes: floats([4], [1, 2, 3, 4]),
+        embedding: floats([2], [1, 0]),
+      },
+      {
+        map: floats([2, 2], [4, 3, 2, 1]),
+        value: floats([1], [5]),
+        boxes: floats([4], [4, 3, 2, 1]),
+        embedding: floats([2], [0, 1]),
+      },
+    )
+    expect(seen.classLike).toBe(false)
+    expect(seen.dense()).toEqual(['map', 'value', 'boxes', 'embedding'])
+  })
+  test('another number of elements is all noise', () => {
+    const seen = differences()
+    expect(seen.add({ y: floats([2], [3, 4]) }, { y: floats([3], [3, 4, 5]) })).toMatchObject({
+      changed: true,
+      identical: false,
+    })
+    expect(seen.outputs()[0]!.sqnrDb).toBe(0)
+  })
+})

@@ -1,0 +1,229 @@
+import fc from 'fast-check'
+import { describe, expect, test } from 'vitest'
+import { binomialPmf, randomSource } from '../statistics/index.ts'
+import { judge, type PairedScores } from './judge.ts'
+import { rowsToSettle, verdictOf } from './verdict.ts'
+
+/** Right-or-wrong scores with these counts, the rest right in both. */
+function counts(baseOnly: number, candidateOnly: number, n: number): PairedScores {
+  const base = Array.from({ length: n }, (_, i) => (i >= baseOnly && i < baseOnly + candidateOnly ? 0 : 1))
+  const candidate = Array.from({ length: n }, (_, i) => (i < baseOnly ? 0 : 1))
+  return { base, candidate, higherIsBetter: true, rightOrWrong: true }
+}
+const point = { margin: 0.01, alpha: 0.05 }
+
+describe('right-or-wrong scores follow the table', () => {
+  test('pass, with the figures of the fixture', () => {
+    const result = judge(counts(12, 3, 1000), { margin: 0.02, alpha: 0.05 })
+    expect(result.verdict).toBe('pass')
+    expect(result.nonInferiority!.z).toBeCloseTo(2.2609378782340115, 9)
+    expect(result.nonInferiority!.p).toBeCloseTo(0.011881552071915312, 9)
+    expect(result.mcnemar!.midP).toBeCloseTo(0.02127075195312501, 9)
+    // Significantly worse and yet non-inferior: both are said.
+    expect(result.measurablyWorse).toBe(true)
+    expect(result).toMatchObject({ n: 1000, base: 0.997, candidate: 0.988, requiredN: null })
+  })
+  test('nothing changed: 267 rows are too few for a point, 268 suffice', () => {
+    expect(judge(counts(0, 0, 267), point)).toMatchObject({ verdict: 'inconclusive', requiredN: 268 })
+    expect(judge(counts(0, 0, 268), point)).toMatchObject({ verdict: 'pass', measurablyWorse: false })
+  })
+  test('regressed by the bound, and by significance at the margin', () => {
+    expect(judge(counts(60, 5, 1000), point).verdict).toBe('regressed')
+    // δ = −m exactly and significant: 14 lost, 4 gained of 1000.
+    const atMargin = judge(counts(14, 4, 1000), point)
+    expect(atMargin.upperBound).toBeGreaterThan(-0.01)
+    expect(atMargin.verdict).toBe('regressed')
+    // δ = −m exactly, not significant.
+    expect(judge(counts(110, 100, 1000), point).verdict).toBe('inconclusive')
+  })
+  test('inconclusive says how many rows', () => {
+    const few = judge(counts(4, 4, 400), point)
+    expect(few).toMatchObject({ verdict: 'inconclusive', requiredN: 1237 })
+    // Enough rows for equal models, but a loss near the margin was seen: more rows than there are.
+    const near = judge(counts(45, 25, 4000), { margin: 0.007, alpha: 0.05 })
+    expect(near.verdict).toBe('inconclusive')
+    expect(near.requiredN).toBeGreaterThan(4000)
+  })
+  test('one row, all rows equal, all wrong', () => {
+    expect(judge(counts(0, 0, 1), point).verdict).toBe('inconclusive')
+    expect(judge(counts(1, 0, 1), point).verdict).toBe('inconclusive')
+    expect(judge(counts(3, 0, 3), point).verdict).not.toBe('pass')
+    const wrong = {
+      base: new Array(300).fill(0),
+      candidate: new Array(300).fill(0),
+      higherIsBetter: true,
+      rightOrWrong: true,
+    }
+    expect(judge(wrong, point)).toMatchObject({ verdict: 'pass', base: 0, candidate: 0 })
+  })
+  test('a metric that counts errors is judged with its sign turned', () => {
+    const right = judge(counts(60, 5, 1000), point)
+    const { base, candidate } = counts(60, 5, 1000)
+    const flip = (values: ArrayLike<number>) => Array.from(values, (value) => 1 - value)
+    const wrong = judge(
+      { base: flip(base), candidate: flip(candidate), higherIsBetter: false, rightOrWrong: true },
+      point,
+    )
+    expect(wrong.verdict).toBe(right.verdict)
+    expect(wrong.delta).toBeCloseTo(right.delta, 12)
+    expect(wrong.lowerBound).toBeCloseTo(right.lowerBound, 12)
+    expect(wrong.candidate).toBeCloseTo(1 - right.candidate, 12)
+  })
+  test('refuses no rows, margins and scores that mean nothing', () => {
+    expect(() => judge(counts(0, 0, 0), point)).toThrow(/no rows, no verdict/)
+    expect(() => judge(counts(0, 0, 5), { margin: 0, alpha: 0.05 })).toThrow(/margin/)
+    expect(() => judge({ ...counts(0, 0, 5), base: [1, 1, 1, 1, 0.5] }, point)).toThrow(/row 4/)
+    expect(() => judge({ ...counts(0, 0, 5), base: [1, Number.NaN, 1, 1, 1] }, point)).toThrow(/row 1/)
+  })
+  test('more losses never turn a verdict better', () => {
+    const rank = { regressed: 0, inconclusive: 1, pass: 2 }
+    fc.assert(
+      fc.property(fc.nat(40), fc.nat(40), fc.integer({ min: 200, max: 2000 }), (lost, won, n) => {
+        const before = judge(counts(lost, won, n), point)
+        const after = judge(counts(lost + 1, won, n), point)
+        expect(rank[after.verdict]).toBeLessThanOrEqual(rank[before.verdict])
+      }),
+      { numRuns: 200, seed: 4 },
+    )
+  })
+})
+
+describe('error rates, simulated and summed', () => {
+  /** Exact chance of each verdict for n rows, losing pb and winning pc. */
+  function rates(n: number, pb: number, pc: number) {
+    const result = { pass: 0, regressed: 0, inconclusive: 0 }
+    const middle = n * (pb + pc)
+    for (let pairs = Math.max(0, Math.floor(middle - 40)); pairs <= middle + 40; pairs++) {
+      const weight = binomialPmf(pairs, n, pb + pc)
+      if (weight < 1e-9) continue
+      for (let lost = 0; lost <= pairs; lost++) {
+        const chance = weight * binomialPmf(lost, pairs, pb / (pb + pc))
+        if (chance > 1e-9) result[judge(counts(lost, pairs - lost, n), point).verdict] += chance
+      }
+    }
+    return result
+  }
+  test('a true loss of exactly the margin passes at most 1.1 α; equal models are hardly ever called regressed', () => {
+    const atMargin = rates(1000, 0.02, 0.01)
+    expect(atMargin.pass).toBeLessThanOrEqual(0.055)
+    expect(atMargin.pass).toBeGreaterThan(0.03)
+    const equal = rates(1000, 0.02, 0.02)
+    expect(equal.regressed).toBeLessThanOrEqual(0.055)
+    expect(equal.regressed + equal.pass + equal.inconclusive).toBeCloseTo(1, 5)
+  })
+  test('2,000 data sets of two different, equally good models: regressed at most at the stated rate', () => {
+    const random = randomSource(2000)
+    let regressed = 0
+    for (let run = 0; run < 2000; run++) {
+      let [lost, won] = [0, 0]
+      for (let row = 0; row < 1000; row++) {
+        const u = random.uniform()
+        if (u < 0.02) lost++
+        else if (u < 0.04) won++
+      }
+      if (judge(counts(lost, won, 1000), point).verdict === 'regressed') regressed++
+    }
+    expect(regressed / 2000).toBeLessThanOrEqual(0.05 + 2 * Math.sqrt((0.05 * 0.95) / 2000))
+  })
+})
+
+describe('real-valued scores', () => {
+  const random = randomSource(9)
+  const noise = (n: number, shift: number, width = 0.02) =>
+    Float64Array.from({ length: n }, () => shift + (random.uniform() - 0.5) * width)
+  const plus = (base: Float64Array, d: Float64Array) => base.map((value, i) => value + d[i]!)
+  const base = noise(400, 0.5, 0.4)
+
+  test('small differences pass, large ones regress, few rows settle nothing', () => {
+    const same = { base, candidate: plus(base, noise(400, 0)), higherIsBetter: true, rightOrWrong: false }
+    expect(judge(same, point)).toMatchObject({ verdict: 'pass', discordant: null, mcnemar: null })
+    const worse = { ...same, candidate: plus(base, noise(400, -0.03)) }
+    expect(judge(worse, point)).toMatchObject({ verdict: 'regressed', measurablyWorse: false })
+    const slightly = judge({ ...same, candidate: plus(base, noise(400, -0.004)) }, point)
+    expect(slightly).toMatchObject({ verdict: 'pass', measurablyWorse: true })
+    const three = { ...same, base: base.slice(0, 3), candidate: base.slice(0, 3) }
+    expect(judge(three, point).verdict).toBe('inconclusive')
+    const swing = base.map((_, i) => (i % 2 === 0 ? 0.4 : -0.4))
+    const noisy = judge({ ...same, candidate: plus(base, swing) }, point)
+    expect(noisy.verdict).toBe('inconclusive')
+    expect(noisy.requiredN).toBeGreaterThan(400)
+  })
+  test('an error is better when it falls', () => {
+    const error = { base, higherIsBetter: false, rightOrWrong: false }
+    const risen = judge({ ...error, candidate: plus(base, noise(400, 0.03)) }, point)
+    expect(risen.verdict).toBe('regressed')
+    expect(risen.delta).toBeLessThan(-0.02)
+    expect(risen.candidate).toBeGreaterThan(risen.base)
+    expect(judge({ ...error, candidate: plus(base, noise(400, -0.03)) }, point)).toMatchObject({
+      verdict: 'pass',
+      measurablyBetter: true,
+    })
+  })
+  test('identical scores are no proof until enough rows were seen', () => {
+    const identical = (n: number) => ({
+      base: Array.from({ length: n }, (_, i) => (i % 10) / 10),
+      candidate: Array.from({ length: n }, (_, i) => (i % 10) / 10),
+      higherIsBetter: true,
+      rightOrWrong: false,
+      bounds: [0, 1] as const,
+    })
+    expect(judge(identical(100), point)).toMatchObject({ verdict: 'inconclusive', requiredN: 299 })
+    expect(judge(identical(299), point).verdict).toBe('pass')
+    // Scores of one value and no known range: the margin is taken as a hundredth of it.
+    const constant = {
+      base: new Array(50).fill(0),
+      candidate: new Array(50).fill(0),
+      higherIsBetter: false,
+      rightOrWrong: false,
+    }
+    expect(judge(constant, point).verdict).toBe('inconclusive')
+  })
+  test('every row worse by the same amount', () => {
+    const shifted = {
+      base: new Array(50).fill(1),
+      candidate: new Array(50).fill(0.9),
+      higherIsBetter: true,
+      rightOrWrong: false,
+    }
+    const result = judge(shifted, point)
+    expect(result.verdict).toBe('regressed')
+    expect(Number.isFinite(result.nonInferiority!.z)).toBe(true)
+  })
+  test('clusters are the rows that count', () => {
+    const scores = { ...counts(0, 0, 400), clusters: Array.from({ length: 400 }, (_, i) => i % 4) }
+    expect(judge(scores, point).verdict).toBe('inconclusive')
+  })
+  test('a bootstrap pass is honest at the margin', () => {
+    const draws = randomSource(77)
+    let passed = 0
+    for (let run = 0; run < 150; run++) {
+      const zeros = new Array(60).fill(0)
+      const candidate = zeros.map(() => -0.01 + (draws.uniform() + draws.uniform() + draws.uniform() - 1.5) * 0.02)
+      if (
+        judge(
+          { base: zeros, candidate, higherIsBetter: true, rightOrWrong: false },
+          { ...point, seed: run, resamples: 1000 },
+        ).verdict === 'pass'
+      )
+        passed++
+    }
+    expect(passed / 150).toBeLessThanOrEqual(0.05 + 3 * Math.sqrt((0.05 * 0.95) / 150))
+  }, 30_000)
+})
+
+test('the verdict table by itself', () => {
+  const bounds = { delta: -0.005, lowerBound: -0.009, upperBound: 0, significantlyWorse: false, margin: 0.01 }
+  expect(verdictOf(bounds)).toBe('pass')
+  expect(verdictOf({ ...bounds, lowerBound: -0.01 })).toBe('inconclusive')
+  expect(verdictOf({ ...bounds, lowerBound: -0.03, upperBound: -0.011 })).toBe('regressed')
+  expect(verdictOf({ ...bounds, lowerBound: -0.03, delta: -0.012, significantlyWorse: true })).toBe('regressed')
+  expect(verdictOf({ ...bounds, lowerBound: -0.03, delta: -0.009, significantlyWorse: true })).toBe('inconclusive')
+})
+
+test('rowsToSettle plans for equal models first, then for the difference that was seen', () => {
+  const input = { variance: 0.02, discordance: 0.02, delta: 0, margin: 0.01, alpha: 0.05, least: 268 }
+  expect(rowsToSettle({ ...input, n: 500 })).toBe(1237)
+  // (1.6449 + 0.8416)² · 0.02 / 0.005² = 4946.1
+  expect(rowsToSettle({ ...input, n: 2000, delta: -0.005 })).toBe(4947)
+  expect(Number.isFinite(rowsToSettle({ ...input, n: 2000, delta: -0.01 }))).toBe(true)
+})
