@@ -141,7 +141,7 @@ function whole(compute: Arithmetic): Arithmetic {
 }
 
 const bernoulli: Rule = (call) => [
-  tensor(dtypeFromCode(intAttribute(call.node, 'dtype', 0)) ?? dtypeOf(call, 0), shapeOf(call, 0)),
+  tensor(dtypeFromCode(intAttribute(call.node, 'dtype', -1)) ?? dtypeOf(call, 0), shapeOf(call, 0)),
 ]
 
 const clip: Rule = (call) => {

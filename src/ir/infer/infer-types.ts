@@ -6,7 +6,6 @@ import {
   type Model,
   type ModelFunction,
   type Node,
-  nodeLabel,
   operatorName,
   type Shape,
   type ValueInfo,
@@ -20,6 +19,8 @@ import { inferRules } from './rules.ts'
 import { createSymbols, type Symbols } from './symbols.ts'
 
 export interface InferOptions {
+  /** Hears of every node outside functions with the types of its inputs; of a loop's body once for each reading. */
+  readonly onNode?: (node: Node, inputs: readonly (ValueType | undefined)[]) => void
   /** Shapes of graph inputs that take the place of the declared ones; symbols they settle are settled everywhere. */
   readonly inputShapes?: Readonly<Record<string, Shape>>
 }
@@ -32,7 +33,8 @@ export interface TypeConflict {
 
 /**
  * Types of all values of the model and of its nested graphs, by name; values that nothing is known of are absent.
- * Dimensions are numbers, symbols with arithmetic in one writing (`2*N+1`, `floor((H+1)/2)`), or null. Takes time
+ * Dimensions are numbers or symbols with arithmetic in one writing (`2*N+1`, `floor((H+1)/2)`); sizes
+ * that nobody named are called `?0`, `?1`, …, so that equal ones can still be told. Takes time
  * linear in the model and never throws, whatever the model holds. Values inside functions are not listed.
  */
 export function inferTypes(model: Model, options: InferOptions = {}): ReadonlyMap<string, ValueType> {
@@ -51,6 +53,8 @@ export function inferModel(
     types: new Map(),
     conflicts: new Map(),
     trusted,
+    unnamed: 0,
+    onNode: options.onNode,
   }
   const inputs = model.graph.inputs.map((input) => inputType(run.symbols, input, options.inputShapes?.[input.name]))
   inferGraph(run, model.graph, inputs, undefined, model.opsets, true)
@@ -64,6 +68,9 @@ interface Run {
   readonly conflicts: Map<string, string>
   /** Whether declared sizes hold for the inputs asked about. */
   readonly trusted: boolean
+  readonly onNode: InferOptions['onNode']
+  /** Sizes without a name so far. */
+  unnamed: number
 }
 
 /** The values that a graph sees: its own, and those of the graphs around it. */
@@ -109,11 +116,15 @@ function inferGraph(
   const scope: Scope = { known: new Map(), constants: new Map(), outer, depth: (outer?.depth ?? 0) + 1 }
   const declared = new Map<string, ValueType>()
   for (const info of [...graph.valueInfos.values(), ...graph.outputs]) declared.set(info.name, info.type)
+  /** Shapes with unnamed sizes, and the same with names: outputs that share a shape share the names. */
+  const named = new Map<Shape, Shape>()
   const learn = (name: string, value: Known | undefined, check = true) => {
     if (name === '') return
     const stated = declared.get(name)
-    const { type, conflict } = mergeTypes(value?.type, stated && readType(run.symbols, stated), run.trusted)
-    if (type.kind === 'unknown') return
+    const merged = mergeTypes(value?.type, stated && readType(run.symbols, stated), run.trusted)
+    const { conflict } = merged
+    if (merged.type.kind === 'unknown') return
+    const type = withNames(run, named, merged.type)
     scope.known.set(name, { ...value, type })
     if (!recorded) return
     run.types.set(name, type)
@@ -135,9 +146,17 @@ function inferGraph(
   }
   for (const node of graph.nodes) {
     const outputs = inferNode(run, node, scope, opsets, recorded)
+    named.clear()
     for (const [i, name] of node.outputs.entries()) learn(name, outputs[i])
   }
   return graph.outputs.map((output) => lookup(scope, output.name))
+}
+
+function withNames(run: Run, named: Map<Shape, Shape>, type: ValueType): ValueType {
+  if (type.kind !== 'tensor' || !type.shape?.includes(null)) return type
+  const shape = named.get(type.shape) ?? type.shape.map((dim) => dim ?? `?${run.unnamed++}`)
+  named.set(type.shape, shape)
+  return { ...type, shape }
 }
 
 function knownConstant(constant: Tensor): Known {
@@ -170,6 +189,11 @@ function inferNode(
   recorded: boolean,
 ): Outputs {
   const inputs = node.inputs.map((name) => (name === '' ? undefined : lookup(scope, name)))
+  if (recorded)
+    run.onNode?.(
+      node,
+      inputs.map((input) => input?.type),
+    )
   const fn = run.functions.get(functionKey(node.domain, node.opType, node.overload))
   if (fn) return scope.depth > MAX_DEPTH ? [] : inferFunction(run, fn, node, inputs, scope.depth)
   if (node.opType === 'Constant' && node.domain === '') return inferConstant(node, scope)
@@ -202,7 +226,8 @@ function inferConstant(node: Node, scope: Scope): Outputs {
   return [{ type: { kind: 'tensor', dtype, shape: sparse.value.dims } }]
 }
 
-const functionKey = (domain: string, name: string, overload: string | undefined): string =>
+/** What a call and a function have in common. */
+export const functionKey = (domain: string, name: string, overload: string | undefined): string =>
   `${domain}\n${name}\n${overload ?? ''}`
 
 /** A call of a model-local function: its body with the caller's attributes put in. */
@@ -239,6 +264,3 @@ export function withAttributes(node: Node, values: ReadonlyMap<string, Attribute
   }
   return { ...node, attributes }
 }
-
-/** How a conflict names a node's place; kept here so that the checker and reports agree. */
-export const placeOf = (node: Node): string => `${operatorName(node)} ${nodeLabel(node)}`

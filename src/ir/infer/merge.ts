@@ -40,7 +40,8 @@ function mergeShapes(inferred: Shape | null, declared: Shape | null): { shape: S
       conflict: `declared with ${declared.length} dimensions, but it has ${inferred.length}`,
     }
   const at = inferred.findIndex((dim, i) => differs(dim, declared[i]!))
-  const shape = inferred.map((dim, i) => moreTelling(dim, declared[i]!))
+  const adds = inferred.some((dim, i) => moreTelling(dim, declared[i]!) !== dim)
+  const shape = adds ? inferred.map((dim, i) => moreTelling(dim, declared[i]!)) : inferred
   if (at < 0) return { shape }
   return { shape, conflict: `dimension ${at} is declared as ${declared[at]}, but it is ${inferred[at]}` }
 }

@@ -37,6 +37,8 @@ export function createSymbols(bindings: ReadonlyMap<string, number> = new Map())
   const polynomials = new Map<string, Polynomial>()
   /** What stands inside `floor((…)/k)`. */
   const quotients = new Map<string, readonly [Polynomial, number]>()
+  /** Quotients, minima and maxima that may be below zero. */
+  const signed = new Set<string>()
 
   const read = (dim: Dim): Dim => {
     if (typeof dim !== 'string') return dim
@@ -76,7 +78,10 @@ export function createSymbols(bindings: ReadonlyMap<string, number> = new Map())
     return b === 1 ? a : write(times(poly(a), poly(b)))
   }
 
-  const atom = (text: string): Dim => (text.length > MAX_TEXT ? null : write(new Map([[text, 1]])))
+  const atom = (text: string, nonNegative: boolean): Dim => {
+    if (!nonNegative) signed.add(text)
+    return text.length > MAX_TEXT ? null : write(new Map([[text, 1]]))
+  }
 
   const divide = (a: Dim, b: Dim): Dim => {
     if (a === null || b === null || b === 0) return null
@@ -85,7 +90,9 @@ export function createSymbols(bindings: ReadonlyMap<string, number> = new Map())
     if (a === b) return 1
     const exact = divideExactly(a, b)
     if (exact !== null) return exact
-    return typeof b === 'number' && b > 0 ? floored(poly(a), b) : atom(`floor(${bracketed(a)}/${bracketed(b)})`)
+    return typeof b === 'number' && b > 0
+      ? floored(poly(a), b)
+      : atom(`floor(${bracketed(a)}/${bracketed(b)})`, isNonNegative(a) && isNonNegative(b))
   }
 
   /** Whole multiples leave the quotient; a quotient of a quotient becomes one. */
@@ -106,7 +113,7 @@ export function createSymbols(bindings: ReadonlyMap<string, number> = new Map())
     if (text === null) return null
     const quotient = `floor(${bracketed(text)}/${k})`
     quotients.set(quotient, [rest, k])
-    return combine(write(whole), atom(quotient), 1)
+    return combine(write(whole), atom(quotient, isSumNonNegative(rest)), 1)
   }
 
   const divideExactly = (a: Dim, b: Dim): Dim => {
@@ -125,15 +132,19 @@ export function createSymbols(bindings: ReadonlyMap<string, number> = new Map())
     return write(result)
   }
 
-  const isNonNegative = (a: Dim): boolean =>
-    typeof a === 'number' ? a >= 0 : a !== null && [...poly(a).values()].every((factor) => factor >= 0)
+  const isSumNonNegative = (a: Polynomial): boolean =>
+    [...a].every(([monomial, factor]) => factor >= 0 && !atomsOf(monomial).some((each) => signed.has(each)))
+
+  const isNonNegative = (a: Dim): boolean => (typeof a === 'number' ? a >= 0 : a !== null && isSumNonNegative(poly(a)))
 
   const extreme = (a: Dim, b: Dim, name: 'min' | 'max'): Dim => {
     if (a === null || b === null) return null
     const difference = combine(a, b, -1)
     const aIsMore = isNonNegative(difference)
     if (aIsMore || isNonNegative(combine(b, a, -1))) return aIsMore === (name === 'max') ? a : b
-    return atom(`${name}(${[a, b].map(String).sort().join(',')})`)
+    const [first, second] = [isNonNegative(a), isNonNegative(b)]
+    const nonNegative = name === 'max' ? first || second : first && second
+    return atom(`${name}(${[a, b].map(String).sort().join(',')})`, nonNegative)
   }
 
   return {
