@@ -63,24 +63,3 @@ async function typesOf(
     return new Map([...left, ...(await typesOf(model, names.slice(half), open))])
   }
 }
-
-/** Consecutive names in groups of at most `byteBudget`; a larger value alone. Names without a size are left out. */
-export function groupBySize(
-  names: readonly string[],
-  sizes: ReadonlyMap<string, number>,
-  byteBudget: number,
-): readonly (readonly string[])[] {
-  const groups: string[][] = []
-  let room = 0
-  for (const name of new Set(names)) {
-    const size = sizes.get(name)
-    if (size === undefined) continue
-    if (groups.length === 0 || size > room) {
-      groups.push([])
-      room = byteBudget
-    }
-    groups.at(-1)?.push(name)
-    room -= size
-  }
-  return groups
-}

@@ -4,6 +4,7 @@ import { fileURLToPath } from 'node:url'
 import { afterAll, describe, expect, test } from 'vitest'
 import { parseModel } from '../ir/index.ts'
 import { UserError } from '../platform/index.ts'
+import { engineContract } from './contract.ts'
 import type { IsolatedSession } from './isolation.ts'
 import { openIsolated } from './ort-node-isolated.ts'
 import type { TensorValue } from './session.ts'
@@ -35,6 +36,8 @@ const opened = async (...args: Parameters<typeof openIsolated>) => {
 }
 afterAll(() => Promise.all(open.map((session) => session.close())))
 
+engineContract('onnxruntime-node in a process of its own', { name: 'isolated', open: openIsolated })
+
 describe('openIsolated', () => {
   test('runs a model value, fetches inner values and groups them', async () => {
     const session = await opened(chain)
@@ -58,6 +61,7 @@ describe('openIsolated', () => {
     expect(Math.min(...ns)).toBeGreaterThan(0)
     expect((await session.timeRuns(feeds, 2)).length).toBe(2)
     expect(session.loadMs).toBeGreaterThan(0)
+    expect(await session.timeLoad()).toBeGreaterThan(0)
     const { bytes, how } = await session.peakMemory()
     expect(how).not.toBe('')
     // The file has 0.6 MB of weights: more than that, and far less than a whole Node process beside it.

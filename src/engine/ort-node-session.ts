@@ -1,8 +1,9 @@
 import { type DType, type Model, type NumericArray, type Tensor, tensorValues } from '../ir/index.ts'
 import { UserError } from '../platform/index.ts'
 import { checkFeeds, copyValue } from './feeds.ts'
+import { groupNames } from './fetch-groups.ts'
 import { innerNames, withOutputs } from './inner-values.ts'
-import { groupBySize, measureInner } from './ort-node-groups.ts'
+import { measureInner } from './ort-node-groups.ts'
 import { nativeOptions, type OrtSessionOptions } from './ort-node-options.ts'
 import { placeModel } from './ort-node-place.ts'
 import { createNative, isCarried, type NativeSession, runtimeName } from './ort-runtime.ts'
@@ -90,7 +91,7 @@ export function sessionOver(
     async fetchGroups(feeds, wanted, byteBudget) {
       checkFeeds(ports.inputs, feeds)
       const sizes = await measureInner(await model(), feeds, wanted, (changed) => openVariant(changed, options))
-      return groupBySize(wanted, sizes, byteBudget)
+      return groupNames(wanted, sizes, byteBudget)
     },
     async close() {
       if (closed) return

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os'
 import { describe, expect, test } from 'vitest'
 import { parseModel } from '../ir/index.ts'
 import { UserError } from '../platform/index.ts'
+import { engineContract } from './contract.ts'
 import { ortNode } from './ort-node.ts'
 import type { TensorValue } from './session.ts'
 
@@ -16,6 +17,8 @@ const model = (body: string, opset = 20) => parseModel(`<ir_version: 10, opset_i
 
 const chain = model(`g (float[N,2] x) => (float[N,2] y)
   <float[2] b = {10, 20}> { s = Add(x, b)  n = Neg(s)  y = Relu(n) }`)
+
+engineContract('onnxruntime-node', ortNode)
 
 describe('ortNode', () => {
   test('runs a model and gives its outputs', async () => {

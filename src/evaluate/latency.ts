@@ -11,7 +11,10 @@ export interface LatencySubject {
 }
 
 export interface LatencyOptions extends OrtSessionOptions {
-  /** Milliseconds that one block of runs of one model should take; short, so that noise meets all models alike. */
+  /**
+   * Milliseconds that one block of runs should take, for the model of middle speed; short, so that noise meets all
+   * models alike.
+   */
   readonly blockMs?: number
   /** Rounds (one block of each model) before the measurement may stop. */
   readonly minRounds?: number
@@ -20,6 +23,8 @@ export interface LatencyOptions extends OrtSessionOptions {
   /** Half-width of the interval, relative to the ratio, that is precise enough. */
   readonly precision?: number
   readonly confidence?: number
+  /** Loads of each model after its first, in its own process; 3 unless said. None where the first takes over 2 s. */
+  readonly loads?: number
   /** Rows in `feeds`, for the throughput; else the first dimension of the first input. */
   readonly rows?: number
   readonly signal?: AbortSignal
@@ -39,16 +44,23 @@ export interface LatencyMeasurement {
 interface Lane {
   readonly subject: LatencySubject
   readonly session: IsolatedSession
-  runsPerBlock: number
-  warmRuns: number
   readonly ns: number[]
   /** Median milliseconds of each round's block. */
   readonly blocks: number[]
+  /** Milliseconds of the loads after the first. */
+  readonly loads: number[]
+}
+
+/** How a block is run: alike for all models, since a run's place in its block has an influence of its own. */
+interface BlockPlan {
+  readonly runs: number
+  readonly warm: number
 }
 
 /** A run as long as this keeps nothing of the block before in its caches worth a run that is thrown away. */
 const LONG_RUN_MS = 50
 const MAX_RUNS_PER_BLOCK = 500
+const SLOW_LOAD_MS = 2000
 
 /**
  * Times models against the first one. Every model lives in a process of its own and only one runs at any time; rounds
@@ -56,7 +68,7 @@ const MAX_RUNS_PER_BLOCK = 500
  * block medians; the report holds the median of these ratios with the order-statistic interval. Stops when every
  * interval's half-width is below `precision`, or when the time is up.
  *
- * Within a block every model makes one untimed run first (unless runs are long), since the others' runs took its cache.
+ * Every block has as many runs. Within it every model makes one untimed run first (unless runs are long), since the others' runs took its cache.
  *
  * @throws UserError where a model cannot be loaded or run, and when `signal` aborts the reason that it carries.
  */
@@ -74,32 +86,38 @@ export async function measureLatency(
     for (const subject of subjects) {
       signal?.throwIfAborted()
       const session = await open(subject.model, sessionOptions(options))
-      lanes.push({ subject, session, runsPerBlock: 1, warmRuns: 1, ns: [], blocks: [] })
+      lanes.push({ subject, session, ns: [], blocks: [], loads: [] })
     }
-    for (const lane of lanes) await warmUp(lane, feeds, blockMs, signal)
+    const speeds: number[] = []
+    for (const lane of lanes) speeds.push(await warmUp(lane, feeds, blockMs, signal))
+    const typical = median(speeds)
+    const plan: BlockPlan = { runs: runsFor(blockMs, typical), warm: typical > LONG_RUN_MS ? 0 : 1 }
     const start = now()
     const seconds = () => (now() - start) / 1000
     let rounds = 0
+    let look = minRounds
     while (true) {
       // Two rounds together are A B B A: an even count keeps every model as often first as last.
       for (const order of [lanes, [...lanes].reverse()]) {
         for (const lane of order) {
           signal?.throwIfAborted()
-          await timeBlock(lane, feeds)
+          await timeBlock(lane, feeds, plan)
         }
         rounds++
       }
       options.onProgress?.({ rounds, seconds: seconds() })
       if (rounds >= 4 && seconds() > maxSeconds) break
-      if (
-        rounds >= minRounds &&
-        (lanes.length === 1 || ratiosOf(lanes, confidence).every((r) => preciseTo(r, precision)))
-      )
-        break
+      if (rounds < look) continue
+      if (ratiosOf(lanes, confidence).every((ratio) => preciseTo(ratio, precision))) break
+      // Few looks: every look that may end the measurement costs a little of the interval's confidence.
+      look = Math.ceil(rounds * 1.5)
     }
     const models: LatencyOf[] = []
     const rows = options.rows ?? Object.values(feeds)[0]?.dims[0] ?? 1
-    for (const lane of lanes) models.push(await summary(lane, rows))
+    const peaks = new Map<Lane, number | null>()
+    for (const lane of lanes) peaks.set(lane, (await lane.session.peakMemory()).bytes)
+    await timeLoads(lanes, options.loads ?? 3, signal)
+    for (const lane of lanes) models.push(summary(lane, rows, peaks.get(lane) ?? null))
     const ratios = ratiosOf(lanes, confidence)
     const { cpu, cores, runtime } = machine()
     return {
@@ -137,8 +155,8 @@ export function ratioIntervalBelow(ratio: LatencyRatio, limit: number): boolean 
   return ratio.ci[1] < limit
 }
 
-/** Runs until two blocks in a row agree within 5 %, at most 20 blocks; then settles how many runs a block takes. */
-async function warmUp(lane: Lane, feeds: Feeds, blockMs: number, signal: AbortSignal | undefined): Promise<void> {
+/** Runs until two blocks in a row agree within 5 %, at most 20 blocks; gives the milliseconds of a run. */
+async function warmUp(lane: Lane, feeds: Feeds, blockMs: number, signal: AbortSignal | undefined): Promise<number> {
   let before = median(await lane.session.timeRuns(feeds, 1, 1)) / 1e6
   for (let block = 0; block < 20; block++) {
     signal?.throwIfAborted()
@@ -147,15 +165,23 @@ async function warmUp(lane: Lane, feeds: Feeds, blockMs: number, signal: AbortSi
     before = ms
     if (steady) break
   }
-  lane.runsPerBlock = runsFor(blockMs, before)
-  lane.warmRuns = before > LONG_RUN_MS ? 0 : 1
+  return before
+}
+
+/** Loads every model again, in turn: the first load also pays for what the others find in the system's caches. */
+async function timeLoads(lanes: readonly Lane[], count: number, signal: AbortSignal | undefined): Promise<void> {
+  for (let i = 0; i < count; i++)
+    for (const lane of lanes) {
+      signal?.throwIfAborted()
+      if (lane.session.loadMs <= SLOW_LOAD_MS) lane.loads.push(await lane.session.timeLoad())
+    }
 }
 
 const runsFor = (blockMs: number, ms: number) =>
   Math.max(1, Math.min(MAX_RUNS_PER_BLOCK, Math.ceil(blockMs / Math.max(ms, 1e-4))))
 
-async function timeBlock(lane: Lane, feeds: Feeds): Promise<void> {
-  const ns = await lane.session.timeRuns(feeds, lane.runsPerBlock, lane.warmRuns)
+async function timeBlock(lane: Lane, feeds: Feeds, { runs, warm }: BlockPlan): Promise<void> {
+  const ns = await lane.session.timeRuns(feeds, runs, warm)
   for (const value of ns) lane.ns.push(value)
   lane.blocks.push(median(ns) / 1e6)
 }
@@ -173,7 +199,7 @@ function ratiosOf(lanes: readonly Lane[], confidence: number): LatencyRatio[] {
   })
 }
 
-async function summary(lane: Lane, rows: number): Promise<LatencyOf> {
+function summary(lane: Lane, rows: number, peakRssBytes: number | null): LatencyOf {
   const sorted = Float64Array.from(lane.ns).sort()
   const at = (share: number) => (sorted[Math.max(1, Math.ceil(share * sorted.length)) - 1] as number) / 1e6
   const meanMs = sorted.reduce((sum, ns) => sum + ns, 0) / sorted.length / 1e6
@@ -184,9 +210,9 @@ async function summary(lane: Lane, rows: number): Promise<LatencyOf> {
     p90Ms: at(0.9),
     p99Ms: at(0.99),
     throughput: (rows * 1000) / meanMs,
-    loadMs,
+    loadMs: lane.loads.length > 0 ? median(lane.loads) : loadMs,
     ...(firstMs === null ? {} : { firstMs }),
-    peakRssBytes: (await lane.session.peakMemory()).bytes,
+    peakRssBytes,
     runs: sorted.length,
   }
 }
