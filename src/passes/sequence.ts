@@ -1,23 +1,23 @@
 import type { Pass } from '../rewrite/index.ts'
 import * as fuse from './fuse/index.ts'
+import { settle } from './settle.ts'
 import * as simplify from './simplify/index.ts'
 
-/**
- * The lossless sequence. First what makes constants visible and cleans up, then the recognition of operators from
- * their pieces (before affine folding takes the pieces apart), then folding into weights, then cleaning up again.
- */
-export const simplifyPasses: readonly Pass[] = [
-  simplify.liftInputInitializers,
+/** Makes constants visible and the graph small. */
+const tidy: readonly Pass[] = [
   simplify.foldConstants,
   simplify.eliminateDeadCode,
   simplify.foldShapeArithmetic,
-  simplify.foldConstants,
   simplify.eliminateCommonSubexpressions,
   simplify.eliminateIdentity,
   simplify.mergeReshapes,
   simplify.cancelTransposes,
   simplify.mergePads,
   simplify.mergeActivations,
+]
+
+/** Operators from their pieces, before folding takes the pieces apart; then folding into weights. */
+const merge: readonly Pass[] = [
   fuse.recogniseHardSwish,
   fuse.recogniseHardSigmoid,
   fuse.recogniseGelu,
@@ -27,7 +27,13 @@ export const simplifyPasses: readonly Pass[] = [
   fuse.fuseConvBatchNorm,
   fuse.fuseAffineAfter,
   fuse.fuseAffineBefore,
-  simplify.eliminateIdentity,
-  simplify.eliminateCommonSubexpressions,
+]
+
+/** The lossless sequence: run in this order, it leaves nothing that running it again would change. */
+export const simplifyPasses: readonly Pass[] = [
+  simplify.liftInputInitializers,
+  ...tidy,
+  ...merge,
   simplify.eliminateDeadCode,
+  settle([...tidy, ...merge]),
 ]

@@ -56,7 +56,7 @@ export function replaceReaders(
     if ('refused' in next) return next
     fused.push(next)
   }
-  readers.forEach((reader, i) => editor.replace(reader.node, fused[i]!))
+  for (const [i, reader] of readers.entries()) editor.replace(reader.node, fused[i]!)
   editor.removeUnused(node)
   return true
 }

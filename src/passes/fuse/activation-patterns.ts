@@ -34,7 +34,8 @@ export const sixth = (inner: Pattern): Pattern => dividedBy(inner, 6)
 export const dividedBy =
   (inner: Pattern, divisor: number): Pattern =>
   (value, matching) =>
-    op('Div', [inner, scalar(divisor)])(value, matching) || op('Mul', [inner, scalar(1 / divisor, 1e-3)])(value, matching)
+    op('Div', [inner, scalar(divisor)])(value, matching) ||
+    op('Mul', [inner, scalar(1 / divisor, 1e-3)])(value, matching)
 
 /** HardSigmoid with the slope and offset of MobileNetV3, `max(0, min(1, x/6 + 1/2))`. */
 export const hardSigmoidNode = (inner: Pattern): Pattern =>

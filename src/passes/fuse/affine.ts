@@ -27,7 +27,7 @@ const ZERO = Float64Array.of(0)
 export function affineOf(node: Node, constants: Constants, axis: ChannelAxis): Affine | undefined {
   const affine =
     node.opType === 'BatchNormalization' ? batchNorm(node, constants, axis) : elementwise(node, constants, axis)
-  return affine && affine.scale.every(Number.isFinite) && affine.shift.every(Number.isFinite) ? affine : undefined
+  return affine?.scale.every(Number.isFinite) && affine.shift.every(Number.isFinite) ? affine : undefined
 }
 
 function elementwise(node: Node, constants: Constants, axis: ChannelAxis): Affine | undefined {

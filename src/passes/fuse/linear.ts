@@ -37,7 +37,7 @@ export const LINEAR = ['Conv', 'ConvTranspose', 'Gemm', 'MatMul'] as const
 
 /** The node as a Linear; undefined where it is another operator. */
 export function linearOf(node: Node | undefined, context: RuleContext): Linear | Unusable | undefined {
-  if (!node || node.domain !== '' || !(LINEAR as readonly string[]).includes(node.opType)) return undefined
+  if (node?.domain !== '' || !(LINEAR as readonly string[]).includes(node.opType)) return undefined
   const weight = context.editor.constant(node.inputs[1]!)
   if (!weight) return { refused: `the weights of ${node.opType} are not constant` }
   if (!isFloating(weight.dtype)) return { refused: `weights of type ${weight.dtype}` }

@@ -36,14 +36,14 @@ const halved = (f: Pattern) => {
 }
 const exact = halved(op('Erf', [dividedBy(x, Math.SQRT2)]))
 const cube = either(op('Pow', [x, scalar(3)]), op('Mul', [op('Mul', [x, x]), x]))
-const cubic = either(op('Mul', [cube, scalar(0.044715, 1e-3)]), op('Mul', [op('Mul', [op('Mul', [x, scalar(0.044715, 1e-3)]), x]), x]))
+const cubic = either(
+  op('Mul', [cube, scalar(0.044715, 1e-3)]),
+  op('Mul', [op('Mul', [op('Mul', [x, scalar(0.044715, 1e-3)]), x]), x]),
+)
 const c = scalar(Math.sqrt(2 / Math.PI), 1e-3)
 const polynomial = either(
   op('Mul', [op('Add', [x, cubic]), c]),
-  op('Mul', [
-    op('Mul', [x, c]),
-    op('Add', [op('Mul', [op('Mul', [x, x]), scalar(0.044715, 1e-3)]), scalar(1)]),
-  ]),
+  op('Mul', [op('Mul', [x, c]), op('Add', [op('Mul', [op('Mul', [x, x]), scalar(0.044715, 1e-3)]), scalar(1)])]),
 )
 const approximate = halved(op('Tanh', [polynomial]))
 
@@ -59,7 +59,6 @@ function apply(node: Node, { editor, opset }: RuleContext): RuleOutcome {
   if (opset >= 20) {
     const attributes = { approximate: string(erf ? 'none' : 'tanh') }
     replaceMatch(editor, found, makeNode('Gelu', inputs, [output], { attributes }))
-  } else
-    replaceMatch(editor, found, makeNode(erf ? 'Gelu' : 'FastGelu', inputs, [output], { domain: 'com.microsoft' }))
+  } else replaceMatch(editor, found, makeNode(erf ? 'Gelu' : 'FastGelu', inputs, [output], { domain: 'com.microsoft' }))
   return true
 }

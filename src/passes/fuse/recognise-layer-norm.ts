@@ -55,13 +55,18 @@ function apply(node: Node, { editor, opset, types }: RuleContext): RuleOutcome {
   const parameters = [found.value('gamma'), ...(found.values.has('beta') ? [found.value('beta')] : [])]
   for (const name of parameters) {
     const { dims } = editor.constant(name)!
-    if (dims.length !== 1 || dims[0] !== width.length) return { refused: `${name} is not one number per element of the last axis` }
+    if (dims.length !== 1 || dims[0] !== width.length)
+      return { refused: `${name} is not one number per element of the last axis` }
   }
   if (!isFloat32(editor, found)) return { refused: 'only float32 is recognised' }
   if (opset < 17) return { refused: `LayerNormalization needs opset 17, the model has ${opset}` }
   const epsilon = scalarValue(editor.constant(found.value('epsilon')))!
   const attributes = { axis: int(-1), epsilon: float(epsilon) }
-  replaceMatch(editor, found, makeNode('LayerNormalization', [found.value('x'), ...parameters], [output], { attributes }))
+  replaceMatch(
+    editor,
+    found,
+    makeNode('LayerNormalization', [found.value('x'), ...parameters], [output], { attributes }),
+  )
   return true
 }
 

@@ -49,7 +49,8 @@ function apply(node: Node, { editor, opset, types }: RuleContext): RuleOutcome {
   if (width === undefined) return { refused: 'the length of its last axis is not known' }
   if (!averagesLast(found, width.rank, editor)) return { refused: 'it averages over other axes than the last' }
   const { dims } = editor.constant(found.value('gamma'))!
-  if (dims.length !== 1 || dims[0] !== width.length) return { refused: 'γ is not one number per element of the last axis' }
+  if (dims.length !== 1 || dims[0] !== width.length)
+    return { refused: 'γ is not one number per element of the last axis' }
   if (!isFloat32(editor, found)) return { refused: 'only float32 is recognised' }
   if (opset < 23) return { refused: `RMSNormalization needs opset 23, the model has ${opset}` }
   const epsilon = scalarValue(editor.constant(found.value('epsilon')))!

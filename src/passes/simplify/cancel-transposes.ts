@@ -57,11 +57,26 @@ function merge(node: Node, source: string, perm: readonly number[], first: Node,
 }
 
 /** Lets the chain read the value before the first Transpose and write what the last one wrote. */
-function moveOut(node: Node, chain: readonly Node[], value: string, source: string, first: Node, editor: GraphEditor): true {
+function moveOut(
+  node: Node,
+  chain: readonly Node[],
+  value: string,
+  source: string,
+  first: Node,
+  editor: GraphEditor,
+): true {
   const names = chain.map((_, i) => (i === 0 ? node.outputs[0]! : editor.freshName(chain[i]!.outputs[0]!)))
   const moved = chain.map((link, i) => ({
     ...link,
-    inputs: link.inputs.map((name) => (i === chain.length - 1 ? (name === value ? source : name) : name === chain[i + 1]!.outputs[0] ? names[i + 1]! : name)),
+    inputs: link.inputs.map((name) =>
+      i === chain.length - 1
+        ? name === value
+          ? source
+          : name
+        : name === chain[i + 1]!.outputs[0]
+          ? names[i + 1]!
+          : name,
+    ),
     outputs: [names[i]!],
   }))
   editor.replace(node, ...moved.toReversed())

@@ -72,7 +72,11 @@ function mergeNode(node: Node, editor: GraphEditor, nodes: Map<string, Node>): b
 
 function keyOf(node: Node): string {
   const attributes = [...node.attributes].sort(([a], [b]) => (a < b ? -1 : 1))
-  return [operatorName(node), ...node.inputs, ...attributes.map(([name, value]) => `${name}=${attributeKey(value)}`)].join('\n')
+  return [
+    operatorName(node),
+    ...node.inputs,
+    ...attributes.map(([name, value]) => `${name}=${attributeKey(value)}`),
+  ].join('\n')
 }
 
 function attributeKey(attribute: Attribute): string {

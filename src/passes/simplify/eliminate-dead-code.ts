@@ -10,7 +10,13 @@ import { mapNestedGraphs, type Pass } from '../../rewrite/index.ts'
 
 /** Operators whose outputs after the first may be left out. */
 const OPTIONAL_OUTPUTS: ReadonlySet<string> = new Set([
-  'Dropout', 'MaxPool', 'LSTM', 'GRU', 'RNN', 'LayerNormalization', 'Unique',
+  'Dropout',
+  'MaxPool',
+  'LSTM',
+  'GRU',
+  'RNN',
+  'LayerNormalization',
+  'Unique',
 ])
 
 export const eliminateDeadCode: Pass = {

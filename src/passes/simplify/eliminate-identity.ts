@@ -75,9 +75,10 @@ function apply(node: Node, context: RuleContext): RuleOutcome {
   if (node.domain !== '' || !UNCHANGED[node.opType]!(node, context)) return false
   const sides = ['Mul', 'Add'].includes(node.opType) && constant(node.inputs[0]!) ? 1 : 0
   const data = node.inputs[sides]!
-  return editor.bypass(node.outputs[0]!, data) || { refused: 'it connects an input, a constant or an output with an output' }
+  return (
+    editor.bypass(node.outputs[0]!, data) || { refused: 'it connects an input, a constant or an output with an output' }
+  )
 }
-
 
 function isAll(tensor: Tensor | undefined, value: number): boolean {
   return tensor !== undefined && tensor.data.form !== 'strings' && toNumbers(tensor).every((v) => v === value)
@@ -103,7 +104,12 @@ function sameTypes(a: ValueType | undefined, b: ValueType | undefined): boolean 
 function sameShapes(node: Node, { types }: RuleContext): boolean {
   const before = shapeOf(types.get(node.inputs[0]!))
   const after = shapeOf(types.get(node.outputs[0]!))
-  return before !== null && after !== null && before.length === after.length && before.every((dim, i) => sameDim(dim, after[i]!))
+  return (
+    before !== null &&
+    after !== null &&
+    before.length === after.length &&
+    before.every((dim, i) => sameDim(dim, after[i]!))
+  )
 }
 
 const sameDim = (a: Dim, b: Dim): boolean => a !== null && a === b

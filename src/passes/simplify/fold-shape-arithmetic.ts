@@ -9,7 +9,7 @@
  */
 import { fromNumbers, inferTypes, intAttribute, type Node, type Tensor } from '../../ir/index.ts'
 import { type GraphEditor, type Pass, type RuleContext, type RuleOutcome, runRules } from '../../rewrite/index.ts'
-import { type ShapeValue, shapeValues, type Size, sizesOf } from './shape-values.ts'
+import { type ShapeValue, type Size, shapeValues, sizesOf } from './shape-values.ts'
 
 export const foldShapeArithmetic: Pass = {
   id: 'foldShapeArithmetic',
@@ -21,7 +21,7 @@ export const foldShapeArithmetic: Pass = {
       const values = followed.get(editor) ?? shapeValues(editor, types)
       followed.set(editor, values)
       if (node.domain === '' && (node.opType === 'Reshape' || node.opType === 'Expand')) {
-        const outcome = fixTarget(node, values.valueOf(node.inputs[1]!), context)
+        const outcome = fixTarget(node, values.lookup(node.inputs[1]!), context)
         if (outcome !== false) return outcome
       }
       const value = values.learn(node)

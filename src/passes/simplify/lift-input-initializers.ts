@@ -26,7 +26,8 @@ export const liftInputInitializers: Pass = {
       irVersion: Math.max(model.irVersion, FREE_INITIALIZERS),
       graph: { ...graph, inputs },
     }
-    const few = lifted.length <= 5 ? lifted.join(', ') : `${lifted.slice(0, 4).join(', ')} and ${lifted.length - 4} more`
+    const few =
+      lifted.length <= 5 ? lifted.join(', ') : `${lifted.slice(0, 4).join(', ')} and ${lifted.length - 4} more`
     const notes = [`weights that were listed as inputs are constants now and can no longer be fed: ${few}`]
     return { model: next, report: { ...report, notes } }
   },

@@ -9,11 +9,9 @@
 import { type DType, float, floatAttribute, fromNumbers, makeNode, type Node } from '../../ir/index.ts'
 import { type RuleContext, type RuleOutcome, rulePass, scalarValue } from '../../rewrite/index.ts'
 
-export const mergeActivations = rulePass(
-  'mergeActivations',
-  'Merges limits that follow each other into one.',
-  [{ roots: ['Relu', 'Clip', 'Abs'], apply }],
-)
+export const mergeActivations = rulePass('mergeActivations', 'Merges limits that follow each other into one.', [
+  { roots: ['Relu', 'Clip', 'Abs'], apply },
+])
 
 interface Range {
   readonly low: number
@@ -37,7 +35,7 @@ function apply(node: Node, context: RuleContext): RuleOutcome {
   const { editor } = context
   const input = node.inputs[0]!
   const inner = editor.producer(input)
-  if (!inner || inner.domain !== '' || node.domain !== '') return false
+  if (inner?.domain !== '' || node.domain !== '') return false
   const outer = node.opType === 'Abs' ? { low: 0, high: Infinity } : limits(node, context)
   const range = inner.opType === 'Clip' ? limits(inner, context) : RANGES[inner.opType]
   if (!outer || !range || outer.low > outer.high || range.low > range.high) return false

@@ -7,7 +7,16 @@
  * padded value (it would be made anyway).
  * Source: the operators' definitions.
  */
-import { int, ints, intsAttribute, intAttribute, floatAttribute, type Node, stringAttribute, toNumbers } from '../../ir/index.ts'
+import {
+  floatAttribute,
+  int,
+  intAttribute,
+  ints,
+  intsAttribute,
+  type Node,
+  stringAttribute,
+  toNumbers,
+} from '../../ir/index.ts'
 import { type RuleContext, type RuleOutcome, rulePass, scalarValue } from '../../rewrite/index.ts'
 
 export const mergePads = rulePass(
@@ -43,7 +52,8 @@ function apply(node: Node, context: RuleContext): RuleOutcome {
     const kernel = intsAttribute(node, 'kernel_shape', [])
     if (pads.some((size, i) => size >= kernel[i % spatial]!))
       return { refused: 'the padding is as large as the pooling window' }
-    if (intAttribute(node, 'ceil_mode', 0) === 1) return { refused: 'a pooling that rounds its size up sees other windows' }
+    if (intAttribute(node, 'ceil_mode', 0) === 1)
+      return { refused: 'a pooling that rounds its size up sees other windows' }
   }
   if (node.opType === 'AveragePool') {
     if (intAttribute(node, 'count_include_pad', 0) === 0 && own.some((size) => size !== 0))

@@ -21,11 +21,12 @@ const RESHAPING: ReadonlySet<string> = new Set(['Reshape', 'Flatten', 'Squeeze',
 
 function mergeReshape(node: Node, { editor, constant }: RuleContext): RuleOutcome {
   const first = editor.producer(node.inputs[0]!)
-  if (!first || first.domain !== '' || !RESHAPING.has(first.opType)) return false
+  if (first?.domain !== '' || !RESHAPING.has(first.opType)) return false
   const target = constant(node.inputs[1]!)
   if (!target) return false
   const keepsZero = intAttribute(node, 'allowzero', 0) === 1
-  if (!keepsZero && [...toNumbers(target)].includes(0)) return { refused: 'its shape copies a size of the reshape before it' }
+  if (!keepsZero && [...toNumbers(target)].includes(0))
+    return { refused: 'its shape copies a size of the reshape before it' }
   editor.replace(node, { ...node, inputs: [first.inputs[0]!, node.inputs[1]!] })
   editor.removeUnused(first)
   return true
@@ -37,9 +38,7 @@ function cancelSqueeze(node: Node, context: RuleContext): RuleOutcome {
   const axes = axesOf(node, context)
   const added = axesOf(first, context)
   if (!axes || !added || axes.length !== added.length || axes.some((axis) => !added.includes(axis))) return false
-  return (
-    context.editor.bypass(node.outputs[0]!, first.inputs[0]!) || { refused: 'it connects an input with an output' }
-  )
+  return context.editor.bypass(node.outputs[0]!, first.inputs[0]!) || { refused: 'it connects an input with an output' }
 }
 
 /** As attribute before opset 13, as constant input since. */

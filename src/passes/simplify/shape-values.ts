@@ -1,4 +1,12 @@
-import { type Dim, intAttribute, intsAttribute, isInteger, type Node, toNumbers, type ValueType } from '../../ir/index.ts'
+import {
+  type Dim,
+  intAttribute,
+  intsAttribute,
+  isInteger,
+  type Node,
+  toNumbers,
+  type ValueType,
+} from '../../ir/index.ts'
 import type { GraphEditor } from '../../rewrite/index.ts'
 
 /** One element of a shape computation: a number, the name of a size that is not known, or null. */
@@ -26,25 +34,26 @@ export const sizeOf = (dim: Dim | undefined, value: string, axis: number): Size 
 export function shapeValues(editor: GraphEditor, types: ReadonlyMap<string, ValueType>) {
   const known = new Map<string, ShapeValue | undefined>()
 
-  const valueOf = (name: string): ShapeValue | undefined => {
+  const lookup = (name: string): ShapeValue | undefined => {
     if (known.has(name)) return known.get(name)
     const tensor = editor.constant(name)
-    if (!tensor || !isInteger(tensor.dtype) || tensor.dims.length > 1 || (tensor.dims[0] ?? 1) > LONGEST) return undefined
+    if (!tensor || !isInteger(tensor.dtype) || tensor.dims.length > 1 || (tensor.dims[0] ?? 1) > LONGEST)
+      return undefined
     return { sizes: [...toNumbers(tensor)], scalar: tensor.dims.length === 0 }
   }
 
   /** Must be asked in topological order: inputs are looked up, never computed here. */
   const learn = (node: Node): ShapeValue | undefined => {
-    const result = node.domain === '' ? RULES[node.opType]?.(node, valueOf, types) : undefined
+    const result = node.domain === '' ? RULES[node.opType]?.(node, lookup, types) : undefined
     if (result) known.set(node.outputs[0]!, result)
     return result
   }
-  return { valueOf, learn }
+  return { lookup, learn }
 }
 
 type Evaluate = (
   node: Node,
-  valueOf: (name: string) => ShapeValue | undefined,
+  lookup: (name: string) => ShapeValue | undefined,
   types: ReadonlyMap<string, ValueType>,
 ) => ShapeValue | undefined
 
@@ -62,44 +71,44 @@ const RULES: Readonly<Record<string, Evaluate>> = {
     if (!sizes?.every((size) => typeof size === 'number')) return undefined
     return { sizes: [sizes.reduce((product: number, size) => product * (size as number), 1)], scalar: true }
   },
-  Identity: (node, valueOf) => valueOf(node.inputs[0]!),
-  Cast(node, valueOf) {
+  Identity: (node, lookup) => lookup(node.inputs[0]!),
+  Cast(node, lookup) {
     const to = intAttribute(node, 'to', 0)
-    return to === 6 || to === 7 ? valueOf(node.inputs[0]!) : undefined
+    return to === 6 || to === 7 ? lookup(node.inputs[0]!) : undefined
   },
-  Gather(node, valueOf) {
-    const data = valueOf(node.inputs[0]!)
-    const indices = valueOf(node.inputs[1]!)
+  Gather(node, lookup) {
+    const data = lookup(node.inputs[0]!)
+    const indices = lookup(node.inputs[1]!)
     if (!data || data.scalar || !indices || intAttribute(node, 'axis', 0) !== 0) return undefined
     const sizes = indices.sizes.map((i) => (typeof i === 'number' ? (data.sizes.at(i) ?? null) : null))
     return { sizes, scalar: indices.scalar }
   },
-  Slice(node, valueOf) {
-    const data = valueOf(node.inputs[0]!)
+  Slice(node, lookup) {
+    const data = lookup(node.inputs[0]!)
     const read = (position: number, name: string, fallback: readonly Size[]) =>
       intsAttribute(node, name, undefined) ??
-      ((node.inputs[position] ?? '') === '' ? fallback : valueOf(node.inputs[position]!)?.sizes)
+      ((node.inputs[position] ?? '') === '' ? fallback : lookup(node.inputs[position]!)?.sizes)
     const [start, end] = [read(1, 'starts', [])?.[0], read(2, 'ends', [])?.[0]]
     const [axis, step] = [read(3, 'axes', [0])?.[0], read(4, 'steps', [1])?.[0]]
     if (!data || data.scalar || typeof start !== 'number' || typeof end !== 'number') return undefined
     return (axis === 0 || axis === -1) && step === 1 ? vector(data.sizes.slice(start, end)) : undefined
   },
-  Concat(node, valueOf) {
-    const parts = node.inputs.map(valueOf)
+  Concat(node, lookup) {
+    const parts = node.inputs.map(lookup)
     if (!parts.every((part) => part !== undefined && !part.scalar)) return undefined
     return vector(parts.flatMap((part) => part!.sizes))
   },
-  Unsqueeze(node, valueOf) {
-    const data = valueOf(node.inputs[0]!)
+  Unsqueeze(node, lookup) {
+    const data = lookup(node.inputs[0]!)
     return data?.scalar ? vector(data.sizes) : undefined
   },
-  Squeeze(node, valueOf) {
-    const data = valueOf(node.inputs[0]!)
+  Squeeze(node, lookup) {
+    const data = lookup(node.inputs[0]!)
     return data && !data.scalar && data.sizes.length === 1 ? { sizes: data.sizes, scalar: true } : undefined
   },
-  Reshape(node, valueOf) {
-    const data = valueOf(node.inputs[0]!)
-    const shape = valueOf(node.inputs[1]!)
+  Reshape(node, lookup) {
+    const data = lookup(node.inputs[0]!)
+    const shape = lookup(node.inputs[1]!)
     return data && shape?.sizes.length === 1 ? vector(data.sizes) : undefined
   },
   Add: arithmetic((a, b) => a + b),
@@ -110,8 +119,8 @@ const RULES: Readonly<Record<string, Evaluate>> = {
 
 /** Elementwise on numbers; a name survives multiplication by `neutral` only. */
 function arithmetic(f: (a: number, b: number) => number | null, neutral?: number): Evaluate {
-  return (node, valueOf) => {
-    const [left, right] = [valueOf(node.inputs[0]!), valueOf(node.inputs[1]!)]
+  return (node, lookup) => {
+    const [left, right] = [lookup(node.inputs[0]!), lookup(node.inputs[1]!)]
     if (!left || !right) return undefined
     const length = Math.max(left.sizes.length, right.sizes.length)
     if (left.sizes.length !== length && left.sizes.length !== 1) return undefined

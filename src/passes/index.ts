@@ -1,0 +1,14 @@
+import type { Pass } from '../rewrite/index.ts'
+import * as quantize from './quantize/index.ts'
+import { simplifyPasses } from './sequence.ts'
+
+export { calibrationValues, compareKernels } from './quantize/index.ts'
+export { simplifyPasses } from './sequence.ts'
+
+/** The passes that change answers within a margin. */
+const lossy = [quantize.quantizeStaticInt8]
+
+/** Every pass by its id: what a recipe may name. */
+export const passes: Readonly<Record<string, Pass<never>>> = Object.fromEntries(
+  [...simplifyPasses, ...lossy].map((pass) => [pass.id, pass as Pass<never>]),
+)

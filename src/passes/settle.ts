@@ -1,0 +1,32 @@
+import type { Refusal } from '../report/index.ts'
+import type { Pass } from '../rewrite/index.ts'
+
+/** Rounds settle after two or three; passes that undo each other must not hang the tool. */
+const MAX_ROUNDS = 50
+
+/**
+ * Repeats passes until none of them changes anything, so that simplifying a simplified model is a no-op. Its refusals
+ * are those of the last round: what still stands in the finished model.
+ */
+export function settle(passes: readonly Pass[]): Pass {
+  return {
+    id: 'settle',
+    summary: 'Repeats the passes above until none of them finds anything more.',
+    async run(before, _, evidence) {
+      let model = before
+      let applied = 0
+      for (let round = 0; round < MAX_ROUNDS; round++) {
+        const start = applied
+        const refused: Refusal[] = []
+        for (const pass of passes) {
+          const result = await pass.run(model, {}, evidence)
+          model = result.model
+          applied += result.report.applied
+          refused.push(...result.report.refused)
+        }
+        if (applied === start) return { model, report: { id: this.id, applied, refused } }
+      }
+      throw new Error('internal: the simplifying passes never settle')
+    },
+  }
+}
