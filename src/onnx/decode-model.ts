@@ -18,10 +18,12 @@ export interface DecodeOptions {
 }
 
 /**
- * An ONNX file as a model value. Weights stay slices of `bytes`, which must not change afterwards; external data is
+ * An ONNX file as a model value. Weights stay slices of `file`, which must not change afterwards; external data is
  * checked now and read when somebody asks. UserError `bad-model` for anything that is not a well-formed ONNX file.
  */
-export function decodeModel(bytes: Uint8Array, options: DecodeOptions = {}): Model {
+export function decodeModel(file: Uint8Array, options: DecodeOptions = {}): Model {
+  // Slices of Node's Buffer are Buffers, whose `slice` copies nothing; plain arrays keep their promises.
+  const bytes = new Uint8Array(file.buffer, file.byteOffset, file.byteLength)
   const place = new Place(options.path ?? 'the model')
   refuseForeign(bytes, place)
   const message = parse(ModelProtoSchema, bytes, place)

@@ -13,7 +13,7 @@ const over = (Type: {
   readonly BYTES_PER_ELEMENT: number
 }) => {
   return (bytes: Uint8Array): View => {
-    const aligned = bytes.byteOffset % Type.BYTES_PER_ELEMENT === 0 ? bytes : bytes.slice()
+    const aligned = bytes.byteOffset % Type.BYTES_PER_ELEMENT === 0 ? bytes : new Uint8Array(bytes)
     return new Type(aligned.buffer, aligned.byteOffset, aligned.byteLength / Type.BYTES_PER_ELEMENT)
   }
 }

@@ -1,0 +1,162 @@
+import { linkSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { create, type MessageInitShape, toBinary } from '@bufbuild/protobuf'
+import { ModelProtoSchema, type TensorProtoSchema } from 'onnx-buf'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { tensorBytes } from '../ir/index.ts'
+import { UserError } from '../platform/index.ts'
+import { decodeModel, encodeModel, readModel } from './index.ts'
+
+const latin1 = (text: string) => Uint8Array.from(text, (letter) => letter.charCodeAt(0))
+
+/** The error of decoding, with everything that a user needs. */
+function refusal(bytes: Uint8Array, baseDir?: string): UserError {
+  try {
+    decodeModel(bytes, { path: 'm.onnx', ...(baseDir === undefined ? {} : { baseDir }) })
+  } catch (error) {
+    expect(error).toBeInstanceOf(UserError)
+    const { code, message, where, hint } = error as UserError
+    expect([code, message.length > 0, where?.startsWith('m.onnx'), (hint ?? '').length > 0]).toEqual([
+      'bad-model',
+      true,
+      true,
+      true,
+    ])
+    return error as UserError
+  }
+  throw new Error('the file was read without an error')
+}
+
+const withTensor = (tensor: MessageInitShape<typeof TensorProtoSchema>) =>
+  toBinary(
+    ModelProtoSchema,
+    create(ModelProtoSchema, {
+      irVersion: 8n,
+      opsetImport: [{ domain: '', version: 17n }],
+      graph: { name: 'g', initializer: [{ name: 'w', ...tensor }] },
+    }),
+  )
+
+describe('files of other kinds are refused with what they are and what to do', () => {
+  test.each([
+    ['an empty file', '', /empty/, /export/],
+    ['a JPEG', '\xff\xd8\xff\xe0\x00\x10JFIF', /JPEG/, /name a model/],
+    ['a PNG', '\x89PNG\r\n\x1a\n', /PNG/, /name a model/],
+    ['PyTorch, zipped', `PK\x03\x04${'\0'.repeat(26)}model/data.pkl`, /PyTorch/, /torch\.onnx\.export/],
+    ['PyTorch, pickled', '\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19.', /PyTorch/, /torch\.onnx\.export/],
+    ['TensorFlow Lite', '\x1c\0\0\0TFL3\x14\0', /TensorFlow Lite/, /tf2onnx\.convert --tflite/],
+    ['safetensors', '\x40\0\0\0\0\0\0\0{"weight":{"dtype":"F32"', /safetensors/, /optimum-cli export onnx/],
+    ['GGUF', 'GGUF\x03\0\0\0', /GGUF/, /optimum-cli export onnx/],
+    ['Keras HDF5', '\x89HDF\r\n\x1a\n', /Keras/, /tf2onnx/],
+    ['Git LFS', 'version https://git-lfs.github.com/spec/v1\n', /Git LFS/, /git lfs pull/],
+    ['a web page', '<!DOCTYPE html><html>', /web page/, /download/],
+    ['a zip archive', 'PK\x03\x04\0\0\0\0', /archive/, /unpack/],
+  ])('%s', (_, content, what, hint) => {
+    const error = refusal(latin1(content))
+    expect(error.message).toMatch(what)
+    expect(error.hint).toMatch(hint)
+  })
+})
+
+describe('files that are nearly ONNX', () => {
+  test('protobuf without a graph', () => {
+    expect(refusal(toBinary(ModelProtoSchema, create(ModelProtoSchema, { irVersion: 8n }))).message).toMatch(/no graph/)
+  })
+
+  test('a graph without any version', () => {
+    const bytes = toBinary(ModelProtoSchema, create(ModelProtoSchema, { graph: { name: 'g' } }))
+    expect(refusal(bytes).message).toMatch(/neither an IR version nor operator sets/)
+  })
+
+  test('a truncated file, at every length', () => {
+    const bytes = withTensor({ dims: [2n], dataType: 1, rawData: new Uint8Array(8) as Uint8Array<ArrayBuffer> })
+    for (let length = 1; length < bytes.length; length++) {
+      try {
+        decodeModel(bytes.subarray(0, length))
+      } catch (error) {
+        expect(error).toBeInstanceOf(UserError)
+      }
+    }
+    expect(refusal(bytes.subarray(0, bytes.length - 9)).message).toMatch(/damaged near byte \d+/)
+  })
+
+  test.each([
+    ['too few bytes', { dims: [3n], dataType: 1, rawData: new Uint8Array(8) }, 'float32[3] takes 12 bytes, but 8'],
+    ['a lie about size', { dims: [1n << 40n, 1n << 40n], dataType: 1 }, 'claims'],
+    ['a negative dimension', { dims: [-1n], dataType: 1 }, 'dimension of -1'],
+    ['nothing at all', { dims: [3n], dataType: 7 }, 'int64[3] has no elements in the file'],
+    ['the wrong field', { dims: [1n], dataType: 1, int64Data: [1n] }, 'int64Data, which is for other types'],
+    ['elements twice', { dims: [1n], dataType: 1, rawData: new Uint8Array(4), floatData: [1] }, 'twice'],
+    ['numbers as strings', { dims: [1n], dataType: 8, int32Data: [1] }, 'strings holds numbers'],
+  ])('a tensor with %s', (_, tensor, what) => {
+    const error = refusal(withTensor(tensor as MessageInitShape<typeof TensorProtoSchema>))
+    expect(error.message).toContain(what)
+    expect(error.where).toContain('tensor "w"')
+  })
+})
+
+describe('external data', () => {
+  let folder = ''
+  beforeAll(() => {
+    folder = mkdtempSync(join(tmpdir(), 'whetstone-onnx-'))
+    mkdirSync(join(folder, 'model', 'sub'), { recursive: true })
+    writeFileSync(join(folder, 'outside'), new Uint8Array(8))
+    writeFileSync(join(folder, 'model', 'weights'), Uint8Array.of(0, 0, 0, 0, 1, 2, 3, 4, 5, 6, 7, 8))
+    symlinkSync(join(folder, 'outside'), join(folder, 'model', 'link'))
+    symlinkSync('weights', join(folder, 'model', 'inner-link'))
+    symlinkSync(folder, join(folder, 'model', 'up'))
+    writeFileSync(join(folder, 'model', 'hard'), new Uint8Array(8))
+    linkSync(join(folder, 'model', 'hard'), join(folder, 'second-name'))
+  })
+  afterAll(() => rmSync(folder, { recursive: true, force: true }))
+
+  const external = (entries: Readonly<Record<string, string>>) =>
+    withTensor({
+      dims: [2n],
+      dataType: 1,
+      dataLocation: 1,
+      externalData: Object.entries(entries).map(([key, value]) => ({ key, value })),
+    })
+  const inFolder = (entries: Readonly<Record<string, string>>) => refusal(external(entries), join(folder, 'model'))
+
+  test('is read when it is needed, and its entries come back byte for byte', () => {
+    const bytes = external({ location: 'weights', offset: '4', length: '8', checksum: 'abc' })
+    const model = decodeModel(bytes, { baseDir: join(folder, 'model') })
+    expect([...tensorBytes(model.graph.initializers.get('w')!)]).toEqual([1, 2, 3, 4, 5, 6, 7, 8])
+    expect(encodeModel(model)).toEqual(bytes)
+    const through = decodeModel(external({ location: 'inner-link', offset: '4' }), { baseDir: join(folder, 'model') })
+    expect([...tensorBytes(through.graph.initializers.get('w')!)]).toEqual([1, 2, 3, 4, 5, 6, 7, 8])
+  })
+
+  test.each([
+    [{}, /no location/],
+    [{ location: 'gone' }, /is missing/],
+    [{ location: '/etc/hostname' }, /is an absolute path/],
+    [{ location: 'C:\\weights' }, /is an absolute path/],
+    [{ location: '../outside' }, /leads out of the folder/],
+    [{ location: 'sub/../../outside' }, /leads out of the folder/],
+    [{ location: 'link' }, /is a link that leads out/],
+    [{ location: 'up/outside' }, /is a link that leads out/],
+    [{ location: 'hard' }, /a second name elsewhere/],
+    [{ location: 'sub' }, /not an ordinary file/],
+    [{ location: 'weights', offset: '8' }, /ends at byte 16, but weights has only 12 bytes/],
+    [{ location: 'weights', offset: '-4' }, /the offset of external data is "-4"/],
+    [{ location: 'weights', offset: '1e1' }, /the offset of external data is "1e1"/],
+    [{ location: 'weights', offset: '99999999999999999999' }, /the offset of external data/],
+    [{ location: 'weights', length: '' }, /the length of external data is ""/],
+    [{ location: 'weights', length: '4' }, /4 bytes is given for a tensor that takes 8/],
+  ])('%j is refused', (entries, what) => {
+    expect(inFolder(entries).message).toMatch(what)
+  })
+
+  test('without a folder it is an error only when it is read', () => {
+    const model = decodeModel(external({ location: 'weights' }))
+    expect(() => tensorBytes(model.graph.initializers.get('w')!)).toThrow(/folder of the model is not known/)
+  })
+
+  test('a missing model file is named', async () => {
+    const error = await readModel(join(folder, 'none.onnx')).catch((caught) => caught)
+    expect([error.code, error.where]).toEqual(['missing-file', join(folder, 'none.onnx')])
+  })
+})
