@@ -5,8 +5,8 @@ import { numbersOf } from './row-outputs.ts'
 
 /**
  * Mean intersection over union of the classes that occur, over all pixels of all rows. The label of a row is a mask of
- * class numbers; the output is a mask, or scores with the class axis first or last. Pixels whose label is no class of
- * the scores (255, by custom) do not count. The score of a row is the same figure of that row alone.
+ * class numbers; the output is a mask, or scores with the class axis first or last. Pixels labelled 255 (by custom:
+ * ignored) or with no class of the scores do not count. The score of a row is the same figure of that row alone.
  */
 export function meanIoU(options: { readonly output?: string } = {}): Metric {
   const of = (row: MetricRow) => overlapOf(row, options.output)
@@ -25,6 +25,9 @@ export function meanIoU(options: { readonly output?: string } = {}): Metric {
     },
   }
 }
+
+/** The label of pixels that nobody judges, as in Pascal VOC and Cityscapes. */
+const IGNORED = 255
 
 /** Intersection and union of every class in turn: [i₀, u₀, i₁, u₁, …]. */
 function overlapOf({ outputs, label, row }: MetricRow, output: string | undefined): number[] {
@@ -50,7 +53,7 @@ function overlapOf({ outputs, label, row }: MetricRow, output: string | undefine
   for (let i = 0; i < label.length; i++) {
     const truth = Number(label[i]!)
     const answer = mask.at(i)
-    if (truth < 0 || truth >= mask.classes) continue
+    if (truth === IGNORED || truth < 0 || truth >= mask.classes) continue
     result[2 * truth + 1]!++
     if (truth === answer) result[2 * truth]!++
     else if (answer >= 0) result[2 * answer + 1]!++

@@ -42,7 +42,8 @@ export function slicesOf(field: string, values: readonly (string | number)[]): r
     const place = cuts.findIndex((cut) => value <= cut)
     return bins[place < 0 ? cuts.length : place]!
   })
-  return group(field, names)
+  const order = [...bins, ...names]
+  return [...group(field, names)].sort((a, b) => order.indexOf(a.name) - order.indexOf(b.name))
 }
 
 function byValue(field: string, values: readonly (string | number)[]): readonly Slice[] {

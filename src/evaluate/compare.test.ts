@@ -1,0 +1,287 @@
+import { describe, expect, test } from 'vitest'
+import { type Column, memoryDataset } from '../data/index.ts'
+import type { Session, TensorValue } from '../engine/index.ts'
+import { UserError } from '../platform/index.ts'
+import { randomSource } from '../statistics/index.ts'
+import { type CompareOptions, compare } from './compare.ts'
+import type { Metric } from './metric.ts'
+
+/** A session of one input `x` [n, width] whose outputs are a function of each row. */
+function session(
+  answer: (x: Float32Array, batch: number) => readonly number[],
+  { fixed = false, output = 'logits', width = 3 } = {},
+): Session & { readonly runs: number[] } {
+  const runs: number[] = []
+  return {
+    runs,
+    engine: 'test',
+    inputs: [{ name: 'x', dtype: 'float32', shape: [fixed ? 1 : 'n', width] }],
+    outputs: [{ name: output, dtype: 'float32', shape: ['n', null] }],
+    async run(feeds): Promise<Record<string, TensorValue>> {
+      const [rows, size] = feeds.x!.dims as [number, number]
+      runs.push(rows)
+      const data = feeds.x!.data as Float32Array
+      const answers = Array.from({ length: rows }, (_, i) => answer(data.subarray(i * size, (i + 1) * size), rows))
+      return {
+        [output]: { dtype: 'float32', dims: [rows, answers[0]!.length], data: Float32Array.from(answers.flat()) },
+      }
+    },
+    fetchGroups: async (_feeds, names) => [names],
+    close: async () => {},
+  }
+}
+
+const identity = session((x) => [...x])
+/** Rows whose greatest element is the label; the last column of each row tells whether it is special. */
+function rowsOf(n: number, special: (i: number) => boolean = () => false) {
+  const x = new Float32Array(n * 3)
+  const labels = new BigInt64Array(n)
+  for (let i = 0; i < n; i++) {
+    labels[i] = BigInt(i % 2)
+    x[i * 3 + (i % 2)] = 1
+    x[i * 3 + 2] = special(i) ? 0.5 : 0
+  }
+  return {
+    x: { dtype: 'float32', dims: [n, 3], data: x },
+    labels: { dtype: 'int64', dims: [n], data: labels },
+  } as const
+}
+const inputs = identity.inputs
+/** Answers class 2 on special rows: wrong there, right elsewhere. */
+const damaged = session((x) => (x[2]! > 0 ? [0, 0, 9] : [...x]))
+const strings = (values: readonly string[]): Column => ({ dtype: 'string', dims: [values.length], data: values })
+const of = async (columns: Record<string, Column>, slices?: readonly string[]) =>
+  memoryDataset(columns, { inputs, ...(slices ? { slices } : {}) })
+
+describe('with labels', () => {
+  test('pass: counts, sentence, data, nothing skipped', async () => {
+    const data = await of(rowsOf(1000, (i) => i === 7 || i === 500))
+    const report = await compare(identity, damaged, data, { margin: 0.01 })
+    expect(report).toMatchObject({
+      kind: 'comparison',
+      version: 1,
+      verdict: 'pass',
+      grade: 'proven',
+      metric: 'top1',
+      n: 1000,
+      labelled: true,
+      base: { value: 1 },
+      candidate: { value: 0.998 },
+      discordant: { baseOnly: 2, candidateOnly: 0 },
+      requiredN: null,
+      measurablyWorse: false,
+      agreement: { rate: 0.998, changed: 2 },
+      slices: [],
+      warnings: [],
+      batch: 1,
+      data: { rows: 1000 },
+    })
+    expect(report.data!.digest).toMatch(/^sha256:/)
+    expect(report.flips).toEqual([
+      { row: 7, base: '1', candidate: '2', label: '1' },
+      { row: 500, base: '0', candidate: '2', label: '0' },
+    ])
+    expect(report.sentence).toMatch(
+      /^No measurable loss: 2 of 1,000 answers changed; the candidate is at most 0\.\d+ points worse \(95 %\)\.$/,
+    )
+    expect(JSON.parse(JSON.stringify(report))).toEqual(report)
+  })
+  test('regressed and inconclusive, each in words', async () => {
+    const bad = await compare(identity, damaged, await of(rowsOf(500, (i) => i % 5 === 0)))
+    expect(bad).toMatchObject({ verdict: 'regressed', grade: null, requiredN: null })
+    expect(bad.sentence).toMatch(/^Regressed: top1 100\.00 % → 80\.00 % on 500 rows, a loss of 20 points/)
+    const few = await compare(identity, identity, await of(rowsOf(30)))
+    expect(few).toMatchObject({ verdict: 'inconclusive', grade: 'close', requiredN: 268 })
+    expect(few.sentence).toMatch(/about 268 rows would settle it/)
+  })
+  test('one row is never a pass, none is an error', async () => {
+    expect((await compare(identity, identity, await of(rowsOf(1)))).verdict).toBe('inconclusive')
+    const data = await of(rowsOf(4))
+    await expect(compare(identity, identity, data, { indices: [] })).rejects.toThrow(/no rows to compare on/)
+  })
+  test('a label out of range names the row; NaN outputs are wrong answers', async () => {
+    const columns = rowsOf(10)
+    columns.labels.data[4] = 3n
+    await expect(compare(identity, identity, await of(columns))).rejects.toThrow('the label 3 of row 4 is not a class')
+    const broken = session((x) => (x[2]! > 0 ? [Number.NaN, 0, 0] : [...x]))
+    const report = await compare(identity, broken, await of(rowsOf(400, (i) => i % 4 === 0)))
+    expect(report).toMatchObject({ verdict: 'regressed', candidate: { value: 0.75 } })
+    expect(report.flips![0]!.candidate).toBe('none (NaN)')
+  })
+  test('rows run one by one unless asked; a fixed first dimension always does', async () => {
+    const dynamic = session((x) => [...x])
+    await compare(dynamic, identity, await of(rowsOf(10)))
+    expect(dynamic.runs).toEqual(new Array(10).fill(1))
+    const batched = session((x) => [...x])
+    const report = await compare(batched, identity, await of(rowsOf(10)), { batch: 4 })
+    expect(batched.runs).toEqual([4, 4, 2])
+    expect(report.batch).toBe(4)
+    const fixed = session((x) => [...x], { fixed: true })
+    await compare(fixed, identity, await of(rowsOf(3)), { batch: 4 })
+    expect(fixed.runs).toEqual([1, 1, 1])
+  })
+  test('the same report twice, and only the rows asked for', async () => {
+    const data = await of(rowsOf(300, (i) => i === 3))
+    const options: CompareOptions = { indices: [3, 4, 5], seed: 5, metric: 'balanced-accuracy' }
+    const one = await compare(identity, damaged, data, options)
+    expect(one.n).toBe(3)
+    expect(one.flips!.map(({ row }) => row)).toEqual([3])
+    expect(await compare(identity, damaged, data, options)).toEqual(one)
+  })
+})
+
+describe('slices', () => {
+  const special = (i: number) => i % 20 === 0
+  const group = strings(Array.from({ length: 2000 }, (_, i) => (special(i) ? 'rare' : 'common')))
+  test('a declared slice that regressed is the verdict, though the mean would be settled otherwise', async () => {
+    // 16 of 100 rare rows are lost: 0.8 points over all.
+    const columns = rowsOf(2000, (i) => special(i) && i < 320)
+    const data = await of({ ...columns, group }, ['group'])
+    const report = await compare(identity, damaged, data, { slices: ['group'], margin: 0.02 })
+    expect(report.slices.map(({ name, n, verdict, declared }) => [name, n, verdict, declared])).toEqual([
+      ['group=common', 1900, 'pass', true],
+      ['group=rare', 100, 'regressed', true],
+    ])
+    expect(report.verdict).toBe('regressed')
+    expect(report.sentence).toMatch(
+      /^Regressed for group=rare \(1 → 0\.84 on 100 rows\)\. Over all rows alone: Measurably worse/,
+    )
+    const undeclared = await compare(identity, damaged, data, { margin: 0.02 })
+    expect(undeclared).toMatchObject({ verdict: 'pass', measurablyWorse: true })
+    expect(undeclared.slices.map(({ verdict, declared }) => [verdict, declared])).toEqual([
+      ['pass', false],
+      ['regressed', false],
+    ])
+    const own = await compare(identity, damaged, data, {
+      slices: ['group'],
+      margin: 0.02,
+      sliceMargins: { 'group=rare': 0.5 },
+    })
+    expect(own.verdict).toBe('pass')
+  })
+  test('a slice of three rows is inconclusive, and an unknown field is an error', async () => {
+    const tiny = strings(Array.from({ length: 600 }, (_, i) => (i < 3 ? 'three' : 'rest')))
+    const data = await of({ ...rowsOf(600), tiny }, ['tiny'])
+    const report = await compare(identity, identity, data, { slices: ['tiny'] })
+    expect(report.verdict).toBe('pass')
+    expect(report.slices.map(({ name, verdict, requiredN }) => [name, verdict, requiredN])).toEqual([
+      ['tiny=rest', 'pass', null],
+      ['tiny=three', 'inconclusive', 268],
+    ])
+    await expect(compare(identity, identity, data, { slices: ['tyny'] })).rejects.toMatchObject({
+      code: 'bad-argument',
+      hint: expect.stringContaining('did you mean "tiny"'),
+    })
+  })
+})
+
+describe('without labels', () => {
+  const unlabelled = async (n: number, special?: (i: number) => boolean) => of({ x: rowsOf(n, special).x })
+  test('few changed answers pass, more are close, a changed answer has no direction', async () => {
+    const pass = await compare(identity, damaged, await unlabelled(1000, (i) => i < 2))
+    expect(pass).toMatchObject({
+      verdict: 'pass',
+      grade: 'proven',
+      metric: 'agreement',
+      labelled: false,
+      base: { value: null },
+      agreement: { changed: 2 },
+      discordant: null,
+    })
+    expect(pass.sentence).toMatch(/2 of 1,000 answers changed, at most 0\.628 % \(95 %\)/)
+    const close = await compare(identity, damaged, await unlabelled(1000, (i) => i < 8))
+    expect(close).toMatchObject({ verdict: 'inconclusive', grade: 'close' })
+    expect(close.requiredN).toBeGreaterThan(268)
+    const far = await compare(identity, damaged, await unlabelled(1000, (i) => i % 2 === 0))
+    expect(far).toMatchObject({ verdict: 'inconclusive', grade: null })
+    expect(far.warnings.join()).toMatch(/no direction/)
+  })
+  test('dense outputs: same bits on enough rows pass, small noise is close with its decibels', async () => {
+    const dense = session((x) => [x[0]! + x[1]!])
+    const near = session((x) => [(x[0]! + x[1]!) * 1.01])
+    expect(await compare(dense, dense, await unlabelled(299))).toMatchObject({ verdict: 'pass', grade: 'proven' })
+    const report = await compare(dense, near, await unlabelled(299))
+    expect(report).toMatchObject({ verdict: 'inconclusive', grade: 'close', agreement: null, requiredN: null })
+    // Noise is 1 % of the signal: 40 dB.
+    expect(report.outputs[0]!.sqnrDb).toBeCloseTo(40, 3)
+    expect(report.sentence).toMatch(/^Close, not proven: the outputs keep 40 dB/)
+  })
+  test('a metric by name needs labels', async () => {
+    await expect(compare(identity, identity, await unlabelled(5), { metric: 'top1' })).rejects.toThrow(/needs labels/)
+  })
+})
+
+describe('a user’s metric', () => {
+  const mine = (over: Partial<Metric> = {}): Metric => ({
+    name: 'distance',
+    higherIsBetter: false,
+    score: ({ outputs }) => Math.abs((outputs.logits!.data as Float32Array)[2]!),
+    ...over,
+  })
+  const random = randomSource(1)
+  const noise = {
+    dtype: 'float32',
+    dims: [300, 3],
+    data: Float32Array.from({ length: 900 }, () => random.uniform()),
+  } as const
+  test('lower is better, per-row scores, no labels needed', async () => {
+    const worse = session((x) => [x[0]!, x[1]!, x[2]! + 0.05])
+    const data = await of({ x: noise })
+    const report = await compare(identity, worse, data, { metric: mine() })
+    expect(report).toMatchObject({
+      verdict: 'regressed',
+      metric: 'distance',
+      higherIsBetter: false,
+      labelled: false,
+      discordant: null,
+    })
+    expect(report.candidate.value! - report.base.value!).toBeCloseTo(0.05, 5)
+    const wide = await compare(identity, worse, data, { metric: mine(), margin: 0.1 })
+    expect(wide).toMatchObject({ verdict: 'pass', measurablyWorse: true })
+    expect(wide.sentence).toMatch(/^Measurably worse, within the margin of 0\.1: distance/)
+  })
+  test('zeros and ones are counted', async () => {
+    const data = await of(rowsOf(400))
+    const report = await compare(identity, identity, data, {
+      metric: mine({ name: 'hit', higherIsBetter: true, score: () => 1 }),
+    })
+    expect(report.discordant).toEqual({ baseOnly: 0, candidateOnly: 0 })
+  })
+  test('one that throws, or gives no number, is the user’s to fix; NaN rows are listed', async () => {
+    const data = await of({ x: noise })
+    const fails = mine({
+      score: () => {
+        throw new TypeError('no such output')
+      },
+    })
+    await expect(compare(identity, identity, data, { metric: fails })).rejects.toThrow(
+      /"distance" failed on row 0: no such output/,
+    )
+    await expect(compare(identity, identity, data, { metric: fails })).rejects.toBeInstanceOf(UserError)
+    const list = mine({ score: (() => [1, 2]) as unknown as Metric['score'] })
+    await expect(compare(identity, identity, data, { metric: list })).rejects.toThrow(/a list of 2 for row 0/)
+    const some = mine({ score: ({ row }) => (row === 9 ? Number.NaN : row / 300) })
+    const report = await compare(identity, identity, data, { metric: some })
+    expect(report.n).toBe(299)
+    expect(report.skipped).toEqual([
+      { row: '9', reason: 'no score (NaN or infinite) from the baseline and the candidate' },
+    ])
+    const broken = session((x) => [x[0]!, x[1]!, Number.NaN])
+    const lost = await compare(identity, broken, data, { metric: mine() })
+    expect(lost).toMatchObject({ verdict: 'regressed', n: 0, candidate: { value: null } })
+    const never = mine({ score: () => Number.NaN })
+    await expect(compare(identity, identity, data, { metric: never })).rejects.toThrow(/gives no number on any row/)
+  })
+})
+
+test('options out of range, models with other outputs, missing inputs', async () => {
+  const data = await of(rowsOf(10))
+  await expect(compare(identity, identity, data, { margin: 0 })).rejects.toThrow(/margin must be above 0/)
+  await expect(compare(identity, identity, data, { margin: Number.NaN })).rejects.toThrow(UserError)
+  await expect(compare(identity, identity, data, { alpha: 0.7 })).rejects.toThrow(/alpha/)
+  await expect(compare(identity, identity, data, { metric: 'topp1' })).rejects.toThrow(/no metric "topp1"/)
+  const renamed = session((x) => [...x], { output: 'scores' })
+  expect((await compare(identity, renamed, data)).agreement!.changed).toBe(0)
+  const stop = AbortSignal.abort(new Error('stopped'))
+  await expect(compare(identity, identity, data, { signal: stop })).rejects.toThrow('stopped')
+})
