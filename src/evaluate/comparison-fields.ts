@@ -1,0 +1,36 @@
+import { upperProportion } from '../statistics/index.ts'
+import type { ScoredRows } from './score-rows.ts'
+import { type Slice, slicesOf } from './slices.ts'
+
+/** The fields of a comparison that do not depend on whether there are labels. */
+export function commonFields(scored: ScoredRows, metric: string, { alpha }: { alpha: number }) {
+  const n = scored.rows.length
+  const changed = scored.changed.filter(Boolean).length
+  const flips = [...scored.flips].sort((a, b) => a.gain - b.gain || a.row - b.row)
+  return {
+    kind: 'comparison' as const,
+    version: 1 as const,
+    metric,
+    alpha,
+    agreement: scored.differences.classLike
+      ? { rate: 1 - changed / n, changed, changedUpperBound: upperProportion({ successes: changed, n, alpha }) }
+      : null,
+    outputs: scored.differences.outputs(),
+    batch: scored.batch,
+    ...(flips.length > 0
+      ? {
+          flips: flips.map(({ row, base, candidate, label }) => ({
+            row,
+            base,
+            candidate,
+            ...(label === null ? {} : { label }),
+          })),
+        }
+      : {}),
+  }
+}
+
+/** The slices of every field that was read along. */
+export function allSlices(scored: ScoredRows): readonly Slice[] {
+  return [...scored.slices].flatMap(([field, values]) => slicesOf(field, values))
+}

@@ -1,0 +1,51 @@
+import type { ComparisonReport } from '../report/index.ts'
+import { type AgreementCounts, judgeAgreement } from './agreement.ts'
+import { allSlices, commonFields } from './comparison-fields.ts'
+import type { ScoredRows } from './score-rows.ts'
+import { agreementSentence } from './sentence.ts'
+import { judgeAgreementSlices, type SliceRule } from './slice-verdicts.ts'
+
+/** The report on rows without labels: what `judgeAgreement` says of all rows and of every slice. */
+export function verdictOnAgreement(
+  scored: ScoredRows,
+  options: { margin: number; alpha: number },
+  rule: SliceRule,
+): ComparisonReport {
+  const { margin, alpha } = options
+  const common = commonFields(scored, 'agreement', options)
+  const dense = new Set(scored.differences.dense())
+  const db = (keep: (name: string) => boolean) =>
+    common.outputs.filter(({ name }) => keep(name)).map(({ sqnrDb }) => sqnrDb)
+  const countsOf = (rows: readonly number[]): AgreementCounts => {
+    const count = (flags: readonly boolean[]) => rows.reduce((sum, row) => sum + (flags[row] ? 1 : 0), 0)
+    return {
+      n: rows.length,
+      changed: scored.differences.classLike ? count(scored.changed) : null,
+      different: count(scored.different),
+      broken: count(scored.broken),
+      denseDb: db((name) => dense.has(name)),
+      allDb: db(() => true),
+    }
+  }
+  const counts = countsOf(scored.rows.map((_, i) => i))
+  const judgement = judgeAgreement(counts, margin, alpha)
+  const report = {
+    ...common,
+    ...judgement,
+    higherIsBetter: true,
+    labelled: false,
+    n: counts.n,
+    base: { value: null },
+    candidate: { value: null },
+    discordant: null,
+    nonInferiority: null,
+    mcnemar: null,
+    measurablyWorse: false,
+    slices: judgeAgreementSlices(allSlices(scored), countsOf, rule),
+    warnings:
+      judgement.verdict === 'pass'
+        ? []
+        : ['Without labels a changed answer has no direction: it may be better or worse.'],
+  }
+  return { ...report, sentence: agreementSentence(report, margin, alpha, counts.broken) }
+}

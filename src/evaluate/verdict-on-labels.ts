@@ -1,0 +1,121 @@
+import { UserError } from '../platform/index.ts'
+import type { ComparisonReport, Grade, Verdict } from '../report/index.ts'
+import { CLOSE_AGREEMENT, CLOSE_DB } from './agreement.ts'
+import { allSlices, commonFields } from './comparison-fields.ts'
+import { judge, type PairedScores } from './judge.ts'
+import type { Metric } from './metric.ts'
+import type { ScoredRows } from './score-rows.ts'
+import { sentenceOf, whole } from './sentence.ts'
+import { judgeSlices, type SliceRule } from './slice-verdicts.ts'
+
+/**
+ * The report on rows that a metric scored. A row without a score (NaN) in either model is left out and listed; where
+ * only the candidate has none the verdict is `regressed`, for no margin covers an answer that is not a number.
+ *
+ * @throws UserError where the metric scores no row at all.
+ */
+export function verdictOnLabels(
+  scored: ScoredRows,
+  metric: Metric,
+  labelled: boolean,
+  options: { readonly margin: number; readonly alpha: number; readonly seed: number },
+  rule: SliceRule,
+): ComparisonReport {
+  const { margin, alpha } = options
+  const usable = scored.rows
+    .map((_, i) => i)
+    .filter((i) => Number.isFinite(scored.base[i]!) && Number.isFinite(scored.candidate[i]!))
+  const lost = scored.rows.filter(
+    (_, i) => Number.isFinite(scored.base[i]!) && !Number.isFinite(scored.candidate[i]!),
+  ).length
+  const unscored = scored.rows.length - usable.length
+  if (usable.length === 0 && lost === 0)
+    throw new UserError('bad-data', `the metric "${metric.name}" gives no number on any row`, {
+      where: 'metric',
+      hint: 'check the labels and the outputs of the baseline for NaN',
+    })
+  const scoresOf = pairedScores(scored, metric)
+  const judgement = usable.length > 0 ? judge(scoresOf(usable), options) : null
+  const place = new Map(usable.map((row, i) => [row, i]))
+  const usableSlices = allSlices(scored)
+    .map((slice) => ({ ...slice, rows: slice.rows.filter((row) => place.has(row)) }))
+    .filter(({ rows }) => rows.length > 0)
+  const common = commonFields(scored, metric.name, options)
+  const broken = lost > 0
+  const verdict: Verdict = broken ? 'regressed' : judgement!.verdict
+  const warnings: string[] = []
+  if (broken) warnings.push(`The candidate gives no number on ${whole(lost)} rows where the baseline does.`)
+  if (judgement && !Number.isFinite(judgement.delta))
+    warnings.push(`The metric "${metric.name}" is undefined on these rows.`)
+  return {
+    ...common,
+    verdict,
+    grade: gradeOf(verdict, common),
+    sentence: broken
+      ? `Regressed: the candidate gives no number on ${whole(lost)} of ${whole(scored.rows.length)} rows where the baseline does.`
+      : sentenceOf(judgement!, { metric, margin, alpha, changed: common.agreement?.changed ?? null }),
+    higherIsBetter: metric.higherIsBetter,
+    labelled,
+    n: usable.length,
+    base: { value: finite(judgement?.base) },
+    candidate: { value: finite(judgement?.candidate) },
+    discordant: judgement?.discordant ?? null,
+    nonInferiority: judgement?.nonInferiority ?? null,
+    mcnemar: judgement?.mcnemar ?? null,
+    requiredN: broken ? null : judgement!.requiredN,
+    measurablyWorse: !broken && judgement!.measurablyWorse,
+    slices: judgeSlices(usableSlices, scoresOf, rule),
+    warnings,
+    ...(unscored > 0 ? { skipped: unscoredRows(scored, place) } : {}),
+  }
+}
+
+function gradeOf(verdict: Verdict, { outputs, agreement }: Pick<ComparisonReport, 'outputs' | 'agreement'>): Grade {
+  if (verdict === 'pass') return 'proven'
+  if (verdict === 'regressed') return null
+  const near = outputs.every(({ sqnrDb }) => sqnrDb === null || sqnrDb >= CLOSE_DB)
+  return near || (agreement !== null && agreement.rate >= CLOSE_AGREEMENT) ? 'close' : null
+}
+
+/** The scores of a choice of rows, in the form that `judge` takes. */
+function pairedScores(scored: ScoredRows, metric: Metric): (rows: readonly number[]) => PairedScores {
+  const zeroOrOne = (values: readonly number[]) =>
+    values.every((value) => value === 0 || value === 1 || Number.isNaN(value))
+  const rightOrWrong =
+    metric.rightOrWrong ?? (!metric.aggregate && zeroOrOne(scored.base) && zeroOrOne(scored.candidate))
+  const { aggregate, stratum } = metric
+  return (rows) => ({
+    base: rows.map((row) => scored.base[row]!),
+    candidate: rows.map((row) => scored.candidate[row]!),
+    higherIsBetter: metric.higherIsBetter,
+    rightOrWrong,
+    ...(metric.bounds ? { bounds: metric.bounds } : {}),
+    ...(aggregate
+      ? {
+          aggregate: (who: 'base' | 'candidate', drawn: Int32Array) => {
+            const summaries = who === 'base' ? scored.baseSummaries : scored.candidateSummaries
+            return aggregate(Array.from(drawn, (place) => summaries[rows[place]!]!))
+          },
+        }
+      : {}),
+    ...(stratum ? { strata: rows.map((row) => stratum(scored.baseSummaries[row]!)) } : {}),
+    ...(scored.clusters ? { clusters: rows.map((row) => scored.clusters![row]!) } : {}),
+  })
+}
+
+function unscoredRows(scored: ScoredRows, usable: ReadonlyMap<number, number>) {
+  return scored.rows
+    .map((row, i) => ({ row, i }))
+    .filter(({ i }) => !usable.has(i))
+    .slice(0, 50)
+    .map(({ row, i }) => ({
+      row: String(row),
+      reason: `no score (NaN or infinite) from ${[
+        ...(Number.isFinite(scored.base[i]!) ? [] : ['the baseline']),
+        ...(Number.isFinite(scored.candidate[i]!) ? [] : ['the candidate']),
+      ].join(' and ')}`,
+    }))
+}
+
+const finite = (value: number | undefined): number | null =>
+  value !== undefined && Number.isFinite(value) ? value : null
