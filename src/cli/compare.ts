@@ -39,7 +39,7 @@ export const compareVerb: Verb = {
       alpha,
       slices: options.list('slice'),
       signal: context.signal,
-      onRow: (done, of) => context.progress(`row ${done} of ${of}`),
+      onProgress: (done, of) => context.progress(`row ${done} of ${of}`),
       ...(label ? { label } : {}),
       ...(metric ? { metric } : {}),
     })

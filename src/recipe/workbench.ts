@@ -1,7 +1,7 @@
 import { type Dataset, splitRows } from '../data/index.ts'
 import { type Feeds, machine, openIsolated, ortNode, type Session } from '../engine/index.ts'
-import { compare, feedsOf, type Metric, measureLatency, measureLayers } from '../evaluate/index.ts'
-import type { Model } from '../ir/index.ts'
+import { compare, feedsOf, type Metric, measureLatency, measureSensitivity } from '../evaluate/index.ts'
+import { type Model, type Node, nodeLabel } from '../ir/index.ts'
 import { modelBytes, modelDigest } from '../onnx/index.ts'
 import { UserError } from '../platform/index.ts'
 import type {
@@ -22,6 +22,9 @@ import { inspect } from './inspect.ts'
 import { calibrations, quantizeStep, type ReadKernels, readKernels } from './quantize.ts'
 import { losslessTrail, proveEqual } from './simplify.ts'
 import { advance, startTrail, type Trail } from './trail.ts'
+
+/** Operators whose weights and sums are what integers gain from, and lose by. */
+const PRODUCTS = new Set(['Conv', 'MatMul', 'Gemm'])
 
 /** A candidate to build: the lossless model, or a quantization of it. */
 export interface CandidateSpec {
@@ -236,7 +239,7 @@ export class Workbench {
           ...(label ? { label } : {}),
           ...(slices ? { slices } : {}),
           ...(signal ? { signal } : {}),
-          onRow: (done, of) =>
+          onProgress: (done, of) =>
             this.#options.onProgress?.(
               `${phase === 'prove' ? 'proving' : 'judging'} ${built.spec.id}: row ${done} of ${of}`,
             ),
@@ -248,33 +251,44 @@ export class Workbench {
     return keep ? keep.get(key, make) : make()
   }
 
-  /** Which integer nodes disturb their own result most, by the calibration rows. */
+  /** How much each integer node, made integer alone, disturbs the outputs on some calibration rows; worst first. */
   async sensitivity(built: Built): Promise<SensitivityReport> {
     const { data, indices } = this.rows.calibrate
-    const { cache, threads } = this.#options
-    const rows = indices.slice(0, 8)
+    const { cache, threads, signal } = this.#options
+    const { trail } = await this.lossless()
+    const rows = indices.slice(0, 4)
     const key = {
       measure: 'sensitivity',
-      models: [this.original.digest, built.digest],
+      model: modelDigest(trail.model),
+      spec: built.spec,
       data: await data.digest(),
       rows,
     }
     return cache.get(key, async () => {
-      const { trail } = await this.lossless()
-      const [base, candidate] = [
-        await openIsolated(trail.model, { threads }),
-        await openIsolated(built.model, { threads }),
-      ]
+      const left = new Set(built.float.map(({ node }) => node))
+      const nodes = trail.model.graph.nodes.filter((node) => PRODUCTS.has(node.opType) && !left.has(nodeLabel(node)))
+      const alone = (node: Node) => this.#alone(built.spec, node)
+      const variants = async function* () {
+        for (const node of nodes)
+          yield { name: nodeLabel(node), open: async () => openIsolated(await alone(node), { threads }) }
+      }
+      const base = await openIsolated(trail.model, { threads })
       try {
         const feeds: Feeds[] = []
         for await (const batch of data.read({ indices: rows, batch: 1 })) feeds.push(feedsOf(batch, base.inputs, data))
-        const { layers } = await measureLayers(base, candidate, trail.model, built.model, feeds)
-        return { kind: 'sensitivity', version: 1, nodes: layers, samples: feeds.length }
+        return await measureSensitivity(base, variants(), feeds, signal ? { signal } : {})
       } finally {
         await base.close()
-        await candidate.close()
       }
     })
+  }
+
+  /** The lossless model with this one node in integers. */
+  async #alone(spec: CandidateSpec, only: Node): Promise<Model> {
+    const { nodes } = (await this.lossless()).trail.model.graph
+    const others = nodes.filter((node) => node !== only).map(nodeLabel)
+    const { model } = await this.build({ ...spec, keepFloat: others, pass: { ...spec.pass, placement: 'everywhere' } })
+    return model
   }
 
   /** Time by operator inside the runtime, or null where it cannot be read. */
