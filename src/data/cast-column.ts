@@ -1,4 +1,12 @@
-import { arrayTypeOf, type DType, isFloating, type NumericArray, tensorOf, toFloat32 } from '../ir/index.ts'
+import {
+  arrayTypeOf,
+  type DType,
+  encodeNumbers,
+  isFloating,
+  type NumericArray,
+  tensorOf,
+  toFloat32,
+} from '../ir/index.ts'
 import { UserError } from '../platform/index.ts'
 
 const INTEGER_BITS: Partial<Record<DType, readonly [bits: number, signed: boolean]>> = {
@@ -13,32 +21,28 @@ const INTEGER_BITS: Partial<Record<DType, readonly [bits: number, signed: boolea
   uint64: [64, false],
 }
 
+const HALVES: ReadonlySet<DType> = new Set(['float16', 'bfloat16'])
+
 /**
- * Whether values of type `from` may be fed to an input of type `to`: anything numeric to float32 or float64, integers
- * to integers (each value is checked to fit). Floating point to integers never.
+ * Whether values of type `from` may be fed to an input of type `to`: anything numeric to floating point (rounded),
+ * integers to integers (each value is checked to fit). Floating point to integers never.
  */
 export function canCast(from: DType, to: DType): boolean {
   if (from === to) return true
   const integer = from in INTEGER_BITS
-  if (to === 'float32' || to === 'float64') return integer || isFloating(from)
+  if (to === 'float32' || to === 'float64' || HALVES.has(to))
+    return integer || HALVES.has(from) || from === 'float32' || from === 'float64'
   return integer && to in INTEGER_BITS && to !== 'bool'
-}
-
-/** Whether every value of `from` is a value of `to`, so that nothing needs checking or telling beyond the type. */
-export function isExactCast(from: DType, to: DType): boolean {
-  const bits = INTEGER_BITS[from]?.[0]
-  if (to === 'float64') return from !== 'int64' && from !== 'uint64'
-  if (to === 'float32') return bits === undefined ? from !== 'float64' : bits <= 16
-  return false
 }
 
 /** Converts elements; `where` and `what` name them in the error for an integer that does not fit. */
 export function castElements(data: NumericArray, from: DType, to: DType, what: string, where: string): NumericArray {
   if (from === to) return data
-  if (from === 'float16' || from === 'bfloat16') {
+  if (HALVES.has(from)) {
     const wide = toFloat32(tensorOf(from, [data.length], data))
-    return to === 'float32' ? wide : Float64Array.from(wide)
+    return castElements(wide, 'float32', to, what, where)
   }
+  if (HALVES.has(to)) return encodeNumbers(to, data as Float64Array)
   const Type = arrayTypeOf(to)
   const result = new Type(data.length)
   if (to === 'int64' || to === 'uint64') {

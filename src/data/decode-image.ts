@@ -1,6 +1,6 @@
 import { arrayTypeOf } from '../ir/index.ts'
-import { channelCount, imageShape, outputSize, type Preprocessing, pixelValues, type Size } from './preprocessing.ts'
-import { type Pixels, resample } from './resample.ts'
+import { channelCount, imageShape, outputSize, type Preprocessing, pixelValues } from './preprocessing.ts'
+import { type Pixels, resample, type Size } from './resample.ts'
 import type { Cell } from './table.ts'
 
 export const IMAGE_ENDINGS = ['jpg', 'jpeg', 'png', 'webp', 'gif', 'avif', 'tif', 'tiff', 'bmp', 'heic', 'svg']

@@ -1,4 +1,4 @@
-import { joinPath, listFolder, UserError } from '../platform/index.ts'
+import { joinPath, listFolder, realPath, UserError } from '../platform/index.ts'
 
 /** A file under a folder, by its path from there with `/` between the parts. */
 export interface FoundFile {
@@ -7,16 +7,20 @@ export interface FoundFile {
 }
 
 const IGNORED = /^\.|^(Thumbs\.db|desktop\.ini|__MACOSX)$/i
-const MAX_DEPTH = 32
 
-/** Every file under a folder, in the order of their names by code unit, hidden ones left out. */
-export async function filesUnder(folder: string, prefix = '', depth = 0): Promise<readonly FoundFile[]> {
-  if (depth > MAX_DEPTH) return []
+/** Every file under a folder, in the order of their names by code unit; hidden ones, and links back up, left out. */
+export async function filesUnder(
+  folder: string,
+  prefix = '',
+  above: readonly string[] = [],
+): Promise<readonly FoundFile[]> {
+  const real = await realPath(folder)
+  if (above.includes(real)) return []
   const found: FoundFile[] = []
   for (const { name, kind } of await listFolder(folder)) {
     if (IGNORED.test(name)) continue
     const file = joinPath(folder, name)
-    if (kind === 'folder') found.push(...(await filesUnder(file, `${prefix}${name}/`, depth + 1)))
+    if (kind === 'folder') found.push(...(await filesUnder(file, `${prefix}${name}/`, [...above, real])))
     else found.push({ id: `${prefix}${name}`, file })
   }
   return found

@@ -23,6 +23,8 @@ export interface RowReader {
 
 /** Rows of Fortran-ordered arrays are gathered in windows of at most so many bytes, one pass over the file each. */
 const WINDOW_BYTES = 1 << 27
+/** The most that one row of one array may take; a typed array ends soon after. */
+const MAX_ROW_BYTES = 2 ** 31
 /** Two stored rows closer than this are read with one request. */
 const GAP_BYTES = 1 << 16
 
@@ -81,6 +83,11 @@ export async function openNpzArray(path: string, member: ZipMember): Promise<Npz
       if (expected !== member.bytes)
         throw damaged({ path, name }, `its header promises ${expected} bytes, the archive holds ${member.bytes}`)
     }
+    if (rowBytesOf(header) > MAX_ROW_BYTES)
+      throw new UserError('unsupported', `A row of ${where} takes more than 2 GiB.`, {
+        where,
+        hint: 'Axis 0 is the row: give the array one, or split its rows.',
+      })
     return { name, path, member, header }
   } finally {
     await stream.close()

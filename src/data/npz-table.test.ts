@@ -1,8 +1,8 @@
 import { existsSync } from 'node:fs'
-import { mkdtemp, readFile, writeFile } from 'node:fs/promises'
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { describe, expect, test } from 'vitest'
+import { afterAll, describe, expect, test } from 'vitest'
 import { type Dataset, openDataset, type Rows } from './index.ts'
 
 // Written by numpy 1.26: savez and savez_compressed of the same arrays, and one array under three header versions.
@@ -20,10 +20,16 @@ const values = (batches: readonly Rows[], name: string) =>
 
 const range = (from: number, count: number) => Array.from({ length: count }, (_, i) => String(from + i))
 
+const folders: string[] = []
+afterAll(async () => {
+  for (const folder of folders) await rm(folder, { recursive: true })
+})
+
 async function scratch(name: string, bytes: Uint8Array): Promise<string> {
-  const file = join(await mkdtemp(join(tmpdir(), 'whetstone-data-')), name)
-  await writeFile(file, bytes)
-  return file
+  const folder = await mkdtemp(join(tmpdir(), 'whetstone-data-'))
+  folders.push(folder)
+  await writeFile(join(folder, name), bytes)
+  return join(folder, name)
 }
 
 describe.each(both)('%s', (file) => {
@@ -88,6 +94,15 @@ describe.each(both)('%s', (file) => {
     }
     const half = await openDataset(fixture(file), inputs('be_f2', 'float32'))
     expect(values(await all(half), 'be_f2')).toEqual(range(-3, 42))
+    const rounded = await openDataset(fixture(file), {
+      inputs: [{ name: 'le_f8', dtype: 'float16', shape: [null, 2, 3] }],
+    })
+    // −3, −2, −1, 0, 1 in bits.
+    expect(
+      values(await all(rounded), 'le_f8')
+        .slice(0, 5)
+        .map(Number),
+    ).toEqual([0xc200, 0xc000, 0xbc00, 0, 0x3c00])
     const narrowed = await openDataset(fixture(file), inputs('le_i8', 'int32'))
     expect((await all(narrowed))[0]!.columns.le_i8!.data).toBeInstanceOf(Int32Array)
     await expect(openDataset(fixture(file), inputs('le_f4', 'int64'))).rejects.toMatchObject({

@@ -13,7 +13,7 @@ export async function openParquet(path: string): Promise<Table> {
   const reader = await openRangeReader(path)
   try {
     const metadata = await guarded(path, () => parquetMetadataAsync(bufferOf(reader)))
-    const children = parquetSchema(metadata).children
+    const { children } = await guarded(path, async () => parquetSchema(metadata))
     const columns = children.filter((child) => !hasStruct(child)).map(({ element }) => element.name)
     const ignored = children.map(({ element }) => element.name).filter((name) => !columns.includes(name))
     const table = await textTable(path, (wanted) => parquetRows(path, metadata, columns, wanted))
@@ -71,6 +71,15 @@ async function* parquetRows(
           parquetReadObjects({ file: bufferOf(reader), metadata, columns: [...columns], compressors, ...range }),
         )
         const where = `"${path}", row ${row}`
+        if (rows.length !== end - start)
+          throw new UserError(
+            'bad-data',
+            `"${path}" promises ${end - start} rows in a group and holds ${rows.length}.`,
+            {
+              where,
+              hint: 'The file is damaged: write it again.',
+            },
+          )
         const values = Object.entries(rows[row - start]!).map(([name, value]) => [name, plain(value, name, where)])
         yield { where, values: Object.fromEntries(values) as Record<string, TextValue> }
       }

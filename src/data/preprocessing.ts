@@ -2,10 +2,7 @@ import type { DType, Shape } from '../ir/index.ts'
 import { UserError } from '../platform/index.ts'
 import type { InputWish } from './assign-roles.ts'
 import { didYouMean, listNames } from './nearest-name.ts'
-import { KERNELS, type Kernel } from './resample.ts'
-
-/** `[height, width]` in pixels. */
-export type Size = readonly [height: number, width: number]
+import { KERNELS, type Kernel, type Size } from './resample.ts'
 
 /** How an image file becomes an input: resize or letterbox, crop, channels, then (pixel · scale − mean) / std. */
 export interface Preprocessing {

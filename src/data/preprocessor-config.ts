@@ -1,6 +1,6 @@
 import { UserError } from '../platform/index.ts'
-import type { Preprocessing, Size } from './preprocessing.ts'
-import type { Kernel } from './resample.ts'
+import type { Preprocessing } from './preprocessing.ts'
+import type { Kernel, Size } from './resample.ts'
 
 /** The name that such files have. */
 export const CONFIG = 'preprocessor_config.json'

@@ -1,4 +1,5 @@
-import type { Size } from './preprocessing.ts'
+/** `[height, width]` in pixels. */
+export type Size = readonly [height: number, width: number]
 
 export const KERNELS = ['nearest', 'box', 'linear', 'hamming', 'cubic', 'lanczos'] as const
 export type Kernel = (typeof KERNELS)[number]

@@ -162,4 +162,21 @@ describe('parquet', () => {
         name: 'UserError',
       })
   })
+
+  test('a damaged byte is a UserError or gives rows, never anything else', async () => {
+    const bytes = new Uint8Array(parquetWriteBuffer({ columnData: columns() }))
+    let refused = 0
+    for (let at = 0; at < bytes.length; at += 3) {
+      const damaged = Uint8Array.from(bytes)
+      damaged[at] = damaged[at]! ^ 0x5a
+      const path = await write('damaged.parquet', damaged)
+      const error = await openDataset(path)
+        .then((dataset) => all(dataset))
+        .then(() => null)
+        .catch((error: Error) => error)
+      if (error) expect(error.name, `byte ${at}: ${error.stack}`).toBe('UserError')
+      if (error) refused++
+    }
+    expect(refused).toBeGreaterThan(10)
+  })
 })

@@ -17,6 +17,8 @@ const ZIP64_END = 0x06064b50
 const CENTRAL_ENTRY = 0x02014b50
 const LOCAL_ENTRY = 0x04034b50
 const MAX_DIRECTORY_BYTES = 1 << 28
+/** DEFLATE cannot pack more than 1032 bytes into one: a member that declares more is a lie. */
+const MAX_RATIO = 1032
 
 function corrupt(where: string, what: string): UserError {
   return new UserError('bad-data', `"${where}" is not a whole zip archive: ${what}.`, {
@@ -58,6 +60,9 @@ export async function readZipMembers(file: RangeReader, path: string): Promise<r
         where: path,
         hint: 'Only stored and deflated members can be read: write it with numpy.savez or numpy.savez_compressed.',
       })
+    const most = method === 0 ? entry.packedBytes : entry.packedBytes * MAX_RATIO
+    if (entry.bytes > most || (method === 0 && entry.bytes !== entry.packedBytes))
+      throw corrupt(path, `the size of member "${name}" cannot be`)
     members.push({
       name,
       method: method === 0 ? 'stored' : 'deflated',

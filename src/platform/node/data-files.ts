@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import { createReadStream } from 'node:fs'
-import { open, readdir, readFile, stat } from 'node:fs/promises'
+import { open, readdir, readFile, realpath, stat } from 'node:fs/promises'
 import path from 'node:path'
 import { Readable } from 'node:stream'
 import { createInflateRaw, crc32 as zlibCrc32 } from 'node:zlib'
@@ -115,6 +115,15 @@ export async function listFolder(folder: string): Promise<readonly FolderEntry[]
     return entries.sort((a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : 0))
   } catch (cause) {
     throw pathError(folder, cause)
+  }
+}
+
+/** The path of a file or folder with all links resolved. */
+export async function realPath(file: string): Promise<string> {
+  try {
+    return await realpath(file)
+  } catch (cause) {
+    throw pathError(file, cause)
   }
 }
 
