@@ -1,9 +1,9 @@
 import type { Graph, GraphIndex, Node } from '../../ir/index.ts'
-import { kernelCosts, unitCost } from './kernel-costs.ts'
+import { borderCosts, convCost, depthwiseCost, elementwiseCost, matmulCost, type UnitCost } from './kernel-costs.ts'
 import { CutNetwork } from './min-cut.ts'
 import type { NodeFacts } from './quantize-rules.ts'
 import type { ObservedRange, PlanOptions } from './static-plan.ts'
-import { macsPerOutput, type Unit } from './unit.ts'
+import { productSize, type Unit } from './unit.ts'
 
 /** Elements that a value is taken to have where calibration did not count them. */
 const UNKNOWN_ELEMENTS = 10_000
@@ -43,8 +43,7 @@ function leastCost(
   for (const unit of candidates.values()) {
     const item = network.item()
     items.set(unit, item)
-    const outputs = unit.writes.reduce((sum, name) => sum + elements(name), 0)
-    const cost = unitCost(unit, outputs, unit.rule.kind === 'product' ? macsPerOutput(unit, facts, elements) : 0)
+    const cost = costOf(unit, facts, elements)
     const forced = unit.depthwise && options.depthwise === 'int8'
     network.edge(network.source, item, forced ? Number.MAX_SAFE_INTEGER : cost.float)
     network.edge(item, network.sink, forced ? 0 : cost.integer)
@@ -61,11 +60,11 @@ function leastCost(
     if (units.length > 0) {
       const border = network.item()
       for (const unit of units) network.edge(items.get(unit)!, border, Number.MAX_SAFE_INTEGER)
-      network.edge(border, made, elements(name) * kernelCosts.quantize)
+      network.edge(border, made, borderCosts.call + elements(name) * borderCosts.quantize)
     }
     if (maker && !maker.floatOutput) {
       const border = network.item()
-      network.edge(made, border, elements(name) * kernelCosts.dequantize)
+      network.edge(made, border, borderCosts.call + elements(name) * borderCosts.dequantize)
       for (const unit of units) network.edge(border, items.get(unit)!, Number.MAX_SAFE_INTEGER)
       const floatReader = (index.consumers.get(name) ?? []).some((node) => !units.some((unit) => unit.node === node))
       if (floatReader || index.outputs.has(name)) network.edge(border, network.sink, Number.MAX_SAFE_INTEGER)
@@ -73,6 +72,14 @@ function leastCost(
   }
   const integer = network.sourceSide()
   return new Map([...candidates].filter(([, unit]) => integer.has(items.get(unit)!)))
+}
+
+function costOf(unit: Unit, facts: NodeFacts, elements: (value: string) => number): UnitCost {
+  const sum = (names: readonly string[]) => names.reduce((total, name) => total + elements(name), 0)
+  if (unit.rule.kind !== 'product') return elementwiseCost(unit, sum(unit.reads), sum(unit.writes))
+  const size = productSize(unit, facts, elements)
+  if (unit.depthwise) return depthwiseCost(size)
+  return unit.node.opType === 'Conv' ? convCost(size) : matmulCost(size)
 }
 
 /** All candidates but the operators, other than products, that have no integer neighbour at all. */
