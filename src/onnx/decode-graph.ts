@@ -10,7 +10,7 @@ import type { Attribute, Graph, ModelFunction, Node } from '../ir/index.ts'
 import { decodeSparse, decodeTensor } from './decode-tensor.ts'
 import { decodeType, decodeValueInfo } from './decode-type.ts'
 import type { ExternalFiles } from './external-data.ts'
-import type { Place } from './problem.ts'
+import { badModel, type Place } from './problem.ts'
 import { decodeMetadata, has, irregular, regularEntries, type Shell, strip, toMap } from './shell.ts'
 
 /** 'ai.onnx' is another spelling of the standard domain; shells remember it. */
@@ -191,6 +191,18 @@ export function decodeOpsets(imports: readonly OperatorSetIdProto[]): Map<string
   return opsets
 }
 
+/** A version that a file states, as a number. UserError `bad-model` where no release could have it. */
+export function statedVersion(version: bigint, what: string, place: Place): number {
+  if (version < 0n || version >= 1n << 31n) throw badModel(`the file states the ${what} ${version}`, place)
+  return Number(version)
+}
+
+/** Versions by domain, each checked. */
+export function readOpsets(imports: readonly OperatorSetIdProto[], place: Place): Map<string, number> {
+  for (const { version } of imports) statedVersion(version, 'operator set', place)
+  return decodeOpsets(imports)
+}
+
 /** Whether `encodeOpsets` would write these entries so. */
 export function regularOpsets(imports: readonly OperatorSetIdProto[]): boolean {
   return (
@@ -218,7 +230,7 @@ export function decodeFunction(message: FunctionProto, files: ExternalFiles, out
     outputs: output,
     attributes: attribute,
     defaults: defaults.map,
-    opsets: decodeOpsets(message.opsetImport),
+    opsets: readOpsets(message.opsetImport, place),
     nodes: message.node.map((node) => decodeNode(node, files, place)),
     valueInfos: valueInfos.map,
     ...(overload === '' ? {} : { overload }),

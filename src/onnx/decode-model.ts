@@ -2,7 +2,7 @@ import { type DescMessage, fromBinary, type MessageShape } from '@bufbuild/proto
 import { type ModelProto, ModelProtoSchema, TensorProtoSchema } from 'onnx-buf'
 import type { Model, Tensor } from '../ir/index.ts'
 import { UserError } from '../platform/index.ts'
-import { decodeFunction, decodeGraph, decodeOpsets, regularOpsets } from './decode-graph.ts'
+import { decodeFunction, decodeGraph, readOpsets, regularOpsets, statedVersion } from './decode-graph.ts'
 import { decodeTensor } from './decode-tensor.ts'
 import { ExternalFiles } from './external-data.ts'
 import { refuseForeign } from './foreign-format.ts'
@@ -56,8 +56,8 @@ function fromMessage(message: ModelProto, files: ExternalFiles, place: Place): M
   const keptEntries = !regularEntries(message.metadataProps)
   const keptOpsets = !regularOpsets(message.opsetImport)
   const model: Model = {
-    irVersion: Number(message.irVersion),
-    opsets: decodeOpsets(message.opsetImport),
+    irVersion: statedVersion(message.irVersion, 'IR version', place),
+    opsets: readOpsets(message.opsetImport, place),
     producerName: message.producerName,
     producerVersion: message.producerVersion,
     domain: message.domain,

@@ -1,5 +1,7 @@
+import { fromBinary, toBinary } from '@bufbuild/protobuf'
+import { ModelProtoSchema } from 'onnx-buf'
 import { expect, test } from 'vitest'
-import { inferTypes, type Model, parseModel, tensorOf } from '../ir/index.ts'
+import { checkModel, inferTypes, type Model, parseModel, tensorOf } from '../ir/index.ts'
 import { UserError } from '../platform/index.ts'
 import { decodeModel, encodeModel, modelDigest, upgradeOpset } from './index.ts'
 
@@ -50,6 +52,40 @@ const VARINTS = [
   [0],
 ]
 
+/** Wrong values in a right encoding: one field somewhere is emptied, doubled, reordered or given an extreme value. */
+function changeField(bytes: Uint8Array, random: Random): Uint8Array {
+  const root = fromBinary(ModelProtoSchema, bytes)
+  const found: Record<string, unknown>[] = []
+  const visit = (value: unknown) => {
+    if (typeof value !== 'object' || value === null || value instanceof Uint8Array) return
+    if ('$typeName' in value) found.push(value as Record<string, unknown>)
+    for (const inner of Object.values(value)) visit(inner)
+  }
+  visit(root)
+  const message = found[random(found.length)]!
+  const fields = Object.keys(message).filter((field) => field !== '$typeName')
+  const field = fields[random(fields.length)]!
+  const pick = <T>(...values: readonly T[]): T => values[random(values.length)]!
+  const old = message[field]
+  if (typeof old === 'bigint') message[field] = pick(-1n, 0n, 1n, 2n, 1n << 31n, 1n << 40n, (1n << 63n) - 1n)
+  else if (typeof old === 'number') message[field] = pick(0, 1, 2, 7, 8, 10, 22, 99, -1, 2 ** 31 - 1)
+  else if (typeof old === 'string')
+    message[field] = pick('', 'x', 'y', 'w', 'ai.onnx', 'Softmax', 'Resize', 'Slice', 'Loop')
+  else if (old instanceof Uint8Array)
+    message[field] = pick(old.slice(1), new Uint8Array(0), new Uint8Array(old.length + 1))
+  else if (Array.isArray(old))
+    message[field] = pick<unknown[]>([], [...old, ...old], [...old].reverse(), old.slice(1), dimensions(random, old))
+  else if (old !== undefined && !('case' in (old as object))) delete message[field]
+  else if (old !== undefined) message[field] = { case: undefined }
+  return toBinary(ModelProtoSchema, root)
+}
+
+/** Lists of numbers become dimensions that lie; other lists stay. */
+function dimensions(random: Random, old: readonly unknown[]): unknown[] {
+  if (typeof old[0] !== 'bigint') return [...old]
+  return Array.from({ length: 1 + random(5) }, () => [0n, 1n, 2n, 3n, 1n << 24n, 1n << 48n, -2n][random(7)])
+}
+
 const MUTATORS: readonly ((bytes: Uint8Array, random: Random) => Uint8Array)[] = [
   function flipBits(bytes, random) {
     const out = bytes.slice()
@@ -82,6 +118,7 @@ const MUTATORS: readonly ((bytes: Uint8Array, random: Random) => Uint8Array)[] =
     const at = random(bytes.length)
     return Uint8Array.of(...bytes.subarray(0, at), ...part, ...bytes.subarray(at))
   },
+  ...Array<typeof changeField>(6).fill(changeField),
   function remove(bytes, random) {
     const at = random(bytes.length)
     return Uint8Array.of(...bytes.subarray(0, at), ...bytes.subarray(at + 1 + random(8)))
@@ -106,6 +143,7 @@ function fate(bytes: Uint8Array): 'read' | 'refused' {
     // Embedding external data that is not there is the only thing that may still be refused.
     if (!(error instanceof UserError)) throw error
   }
+  checkModel(model)
   inferTypes(model)
   upgradeOpset(model)
   return 'read'
@@ -129,6 +167,6 @@ test(`${MUTATIONS} damaged files are read or refused cleanly, each soon and in l
   }
   expect(slowest).toBeLessThan(SLOWEST_MS)
   expect(process.memoryUsage.rss() - before).toBeLessThan(MOST_GROWTH)
-  expect(counts.read).toBeGreaterThan(MUTATIONS / 20)
-  expect(counts.refused).toBeGreaterThan(MUTATIONS / 20)
+  expect(counts.read).toBeGreaterThan(MUTATIONS / 5)
+  expect(counts.refused).toBeGreaterThan(MUTATIONS / 5)
 })
