@@ -1,0 +1,150 @@
+import { expect, test } from 'vitest'
+import { randomList, rewriteEqually, rewriteWith } from '../../../tests/rewrite-kit.ts'
+import { recogniseGelu } from './recognise-gelu.ts'
+import { recogniseHardSigmoid } from './recognise-hard-sigmoid.ts'
+import { recogniseHardSwish } from './recognise-hard-swish.ts'
+import { recogniseLayerNorm } from './recognise-layer-norm.ts'
+import { recogniseRmsNorm } from './recognise-rms-norm.ts'
+
+const model = (body: string, constants = '', opset = 20, type = 'float') =>
+  `<ir_version: 8, opset_import: ["" : ${opset}, "com.microsoft" : 1]> g (${type}[N,7] x) => (${type}[N,7] y) <${constants}> { ${body} }`
+const SIX = 'float three = {3.0}, float zero = {0.0}, float six = {6.0}, float[1] sixth = {0.16666667}'
+
+test.each([
+  'a = Add(x, three) c = Clip(a, zero, six) m = Mul(x, c) y = Div(m, six)',
+  'a = Add(three, x) c = Clip(a, zero, six) d = Div(c, six) y = Mul(d, x)',
+  'a = Add(x, three) l = Max(a, zero) c = Min(six, l) d = Mul(c, sixth) y = Mul(x, d)',
+  'a = Add(x, three) h = Min(a, six) c = Max(h, zero) d = Mul(x, sixth) y = Mul(d, c)',
+  'a = HardSigmoid<alpha = 0.16666667, beta = 0.5>(x) y = Mul(a, x)',
+])('hard swish: %s', async (body) => {
+  expect((await rewriteEqually(recogniseHardSwish, model(body, SIX), { scale: 6 })).ops).toEqual(['HardSwish'])
+})
+
+test('hard swish before opset 14 and with the bounds of Clip as attributes', async () => {
+  const body = 'a = Add(x, three) c = Clip<min = 0.0, max = 6.0>(a) m = Mul(x, c) y = Div(m, six)'
+  const { ops } = await rewriteEqually(recogniseHardSwish, model(body, SIX, 10), { scale: 6 })
+  expect(ops).toEqual(['HardSigmoid', 'Mul'])
+})
+
+test.each([
+  [
+    'another offset',
+    model('a = Add(x, three) c = Clip(a, zero, six) m = Mul(x, c) y = Div(m, six)', SIX.replace('{3.0}', '{2.0}')),
+  ],
+  ['another limit', model('a = Add(x, three) c = Clip(a, zero, six) m = Mul(x, c) y = Div(m, three)', SIX)],
+  [
+    'other values on both sides',
+    model('n = Neg(x) a = Add(n, three) c = Clip(a, zero, six) m = Mul(x, c) y = Div(m, six)', SIX),
+  ],
+])('no hard swish: %s', async (_, source) => {
+  expect(await rewriteWith(recogniseHardSwish, source)).toMatchObject({ report: { applied: 0, refused: [] } })
+})
+
+test('an inner value that is read elsewhere, or an output, is refused with its name', async () => {
+  const body = 'a = Add(x, three) c = Clip(a, zero, six) m = Mul(x, c) d = Div(m, six) y = Add(d, c)'
+  expect((await rewriteWith(recogniseHardSwish, model(body, SIX))).reasons).toEqual(['inner value c is also read by y'])
+  const output = model('a = Add(x, three) c = Clip(a, zero, six) m = Mul(x, c) y = Div(m, six)', SIX).replace(
+    'y)',
+    'y, float[N,7] m)',
+  )
+  expect((await rewriteWith(recogniseHardSwish, output)).reasons).toEqual(['inner value m is a graph output'])
+})
+
+test('float16 has no kernel and is refused', async () => {
+  const body = 'a = Add(x, three) c = Clip(a, zero, six) m = Mul(x, c) y = Div(m, six)'
+  const { reasons } = await rewriteWith(
+    recogniseHardSwish,
+    model(body, SIX.replaceAll('float', 'float16'), 20, 'float16'),
+  )
+  expect(reasons).toEqual(['HardSwish has a kernel for float32 only'])
+})
+
+test.each([
+  'a = Add(x, three) c = Clip(a, zero, six) y = Div(c, six)',
+  'a = Add(x, three) c = Clip(a, zero, six) y = Mul(sixth, c)',
+  'm = Mul(x, slope) a = Add(m, half) y = Clip(a, zero, one)',
+  'm = Div(x, three) a = Add(half, m) l = Max(a, zero) y = Min(l, one)',
+])('hard sigmoid: %s', async (body) => {
+  const constants = `${SIX}, float slope = {0.2}, float half = {0.5}, float one = {1}`
+  expect((await rewriteEqually(recogniseHardSigmoid, model(body, constants), { scale: 6 })).ops).toEqual([
+    'HardSigmoid',
+  ])
+})
+
+const HALF =
+  'float root = {1.4142135}, float one = {1}, float half = {0.5}, float k = {0.044715}, float three = {3}, float c = {0.7978846}'
+const SQUASH = 'u = Mul(x, x) v = Mul(u, x) w = Mul(v, k) s = Add(x, w) p = Mul(s, c) t = Tanh(p) g = Add(t, one)'
+test.each([
+  ['Gelu', 'd = Div(x, root) e = Erf(d) g = Add(e, one) m = Mul(x, g) y = Mul(m, half)'],
+  ['Gelu', 'd = Div(x, root) e = Erf(d) g = Add(one, e) m = Mul(half, x) y = Mul(m, g)'],
+  ['Gelu', `${SQUASH} m = Mul(x, g) y = Mul(m, half)`],
+  [
+    'Gelu',
+    'u = Pow(x, three) w = Mul(k, u) s = Add(w, x) p = Mul(s, c) t = Tanh(p) g = Add(t, one) m = Mul(x, half) y = Mul(m, g)',
+  ],
+])('%s: %s', async (op, body) => {
+  const { ops, after } = await rewriteEqually(recogniseGelu, model(body, HALF), { tolerance: 1e-6 })
+  expect(ops).toEqual([op])
+  const approximate = after.graph.nodes[0]!.attributes.get('approximate')
+  expect(approximate).toMatchObject({ value: body.includes('Tanh') ? 'tanh' : 'none' })
+})
+
+test("before opset 20 the runtime's own operators stand in", async () => {
+  const erf = 'd = Div(x, root) e = Erf(d) g = Add(e, one) m = Mul(x, g) y = Mul(m, half)'
+  expect((await rewriteWith(recogniseGelu, model(erf, HALF, 19))).ops).toEqual(['com.microsoft.Gelu'])
+  const tanh = `${SQUASH} m = Mul(x, g) y = Mul(m, half)`
+  expect((await rewriteWith(recogniseGelu, model(tanh, HALF, 13))).ops).toEqual(['com.microsoft.FastGelu'])
+})
+
+const NORM = `float two = {2}, float e = {0.001}, int64[1] axes = {-1}, float[7] gamma = ${randomList(7, 1)}, float[7] beta = ${randomList(7, 2)}`
+const CENTRED =
+  'm = ReduceMean(x, axes) d = Sub(x, m) q = Pow(d, two) v = ReduceMean(q, axes) a = Add(v, e) s = Sqrt(a) n = Div(d, s)'
+
+test('layer normalization, with and without a shift, and the square spelled as a product', async () => {
+  const { ops } = await rewriteEqually(recogniseLayerNorm, model(`${CENTRED} z = Mul(n, gamma) y = Add(beta, z)`, NORM))
+  expect(ops).toEqual(['LayerNormalization'])
+  const product = CENTRED.replace('Pow(d, two)', 'Mul(d, d)')
+  expect((await rewriteEqually(recogniseLayerNorm, model(`${product} y = Mul(gamma, n)`, NORM))).ops).toEqual([
+    'LayerNormalization',
+  ])
+})
+
+test.each([
+  [
+    'an old opset',
+    model(
+      `${CENTRED} z = Mul(n, gamma) y = Add(z, beta)`
+        .replaceAll('ReduceMean(x, axes)', 'ReduceMean<axes = [-1]>(x)')
+        .replaceAll('ReduceMean(q, axes)', 'ReduceMean<axes = [-1]>(q)'),
+      NORM,
+      16,
+    ),
+    /needs opset 17/,
+  ],
+  ['another axis', model(`${CENTRED} z = Mul(n, gamma) y = Add(z, beta)`, NORM.replace('{-1}', '{0}')), /other axes/],
+  [
+    'a scale that is not per element',
+    model(`${CENTRED} z = Mul(n, e) y = Add(z, beta)`, NORM),
+    /not one number per element/,
+  ],
+  [
+    'an unknown width',
+    model(`${CENTRED} z = Mul(n, gamma) y = Add(z, beta)`, NORM).replace('[N,7] x', '[N,C] x'),
+    /not known/,
+  ],
+  ['another reader', model(`${CENTRED} z = Mul(n, gamma) w = Add(z, beta) y = Add(w, d)`, NORM), /also read by/],
+])('no layer normalization: %s', async (_, source, reason) => {
+  const { reasons, report } = await rewriteWith(recogniseLayerNorm, source)
+  expect(report.applied).toBe(0)
+  expect(reasons.join()).toMatch(reason)
+})
+
+const ROOT = 'q = Mul(x, x) v = ReduceMean(q, axes) a = Add(v, e) s = Sqrt(a)'
+test('root mean square normalization', async () => {
+  for (const rest of ['n = Div(x, s) y = Mul(n, gamma)', 'r = Reciprocal(s) n = Mul(x, r) y = Mul(gamma, n)']) {
+    const { ops } = await rewriteEqually(recogniseRmsNorm, model(`${ROOT} ${rest}`, NORM, 23))
+    expect(ops).toEqual(['RMSNormalization'])
+  }
+  const old = await rewriteWith(recogniseRmsNorm, model(`${ROOT} n = Div(x, s) y = Mul(n, gamma)`, NORM, 21))
+  expect(old.reasons).toEqual(['RMSNormalization needs opset 23, the model has 21'])
+})
