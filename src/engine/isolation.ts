@@ -25,7 +25,5 @@ export interface IsolatedSession extends Session {
    * the process around the runtime's own call. Feeds cross the border once for consecutive calls with the same object.
    */
   timeRuns(feeds: Parameters<Session['run']>[0], count: number, warm?: number): Promise<Float64Array>
-  /** Milliseconds of one more load in the same process, which raises its peak memory; ask for that first. */
-  timeLoad(): Promise<number>
   peakMemory(): Promise<PeakMemory>
 }

@@ -9,24 +9,15 @@ import { createNative } from './ort-runtime.ts'
 let session: OrtNodeSession | null = null
 let firstMs: number | null = null
 let prepared: unknown = null
-let reopen: (() => Promise<number>) | null = null
 
 type Handlers = { [O in Request['op']]: (request: Extract<Request, { op: O }>) => Promise<Answer[O]> }
 
 const handlers: Handlers = {
   async open({ path, ports, options }) {
     const before = startWatching()
-    const load = async () => {
-      const start = performance.now()
-      const native = await createNative(path, nativeOptions(options), path)
-      return { native, loadMs: performance.now() - start }
-    }
-    const { native, loadMs } = await load()
-    reopen = async () => {
-      const again = await load()
-      await again.native.release()
-      return again.loadMs
-    }
+    const start = performance.now()
+    const native = await createNative(path, nativeOptions(options), path)
+    const loadMs = performance.now() - start
     before.loaded()
     const read = async () => (await import('../onnx/index.ts')).readModel(path)
     session = sessionOver(native, ports, read, options)
@@ -58,10 +49,6 @@ const handlers: Handlers = {
     return { ns, firstMs: firstMs ?? 0 }
   },
   groups: ({ feeds, names, byteBudget }) => opened().fetchGroups(feeds, names, byteBudget),
-  async reload() {
-    if (!reopen) throw new Error('internal: no session is open in this process')
-    return { loadMs: await reopen() }
-  },
   async memory() {
     return peakMemory()
   },

@@ -62,9 +62,6 @@ function sessionOf(runtime: RuntimeProcess, opened: Answer['open'], remove: () =
       checkFeeds(ports.inputs, feeds)
       return runtime.ask({ op: 'groups', feeds, names, byteBudget }, 'measuring inner values')
     },
-    async timeLoad() {
-      return (await runtime.ask({ op: 'reload' }, 'loading the model')).loadMs
-    },
     peakMemory: () => runtime.ask({ op: 'memory' }, 'reading its memory'),
     async close() {
       await runtime.stop()

@@ -9,8 +9,6 @@ export type Request =
   | { readonly op: 'run'; readonly feeds: Feeds; readonly fetch: readonly string[] | undefined }
   | { readonly op: 'time'; readonly feeds: Feeds | null; readonly count: number; readonly warm: number }
   | { readonly op: 'groups'; readonly feeds: Feeds; readonly names: readonly string[]; readonly byteBudget: number }
-  /** Loads the model once more beside the open session, and drops it. */
-  | { readonly op: 'reload' }
   | { readonly op: 'memory' }
   | { readonly op: 'close' }
   /** Writes the graph as the runtime optimised it. */
@@ -31,7 +29,6 @@ export interface Answer {
   readonly run: { readonly fetched: Fetched; readonly firstMs: number }
   readonly time: { readonly ns: Float64Array; readonly firstMs: number }
   readonly groups: readonly (readonly string[])[]
-  readonly reload: { readonly loadMs: number }
   readonly memory: PeakMemory
   readonly close: null
   readonly optimize: null

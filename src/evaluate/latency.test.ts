@@ -7,13 +7,16 @@ const feeds = { x: { dtype: 'float32', dims: [4, 1], data: new Float32Array(4) }
 /** Sessions that take scripted times; `log` holds who ran, block by block. */
 function scripted(msOf: Record<string, (run: number, clock: number) => number>) {
   const log: string[] = []
+  const opened: string[] = []
   const closed: string[] = []
   let clock = 0
   const open: LatencyOptions['open'] = async (model) => {
     const name = model as string
     let run = 0
+    const generation = opened.filter((other) => other === name).length
+    opened.push(name)
     const session: Partial<IsolatedSession> = {
-      loadMs: 12,
+      loadMs: [40, 10, 12][generation % 3] as number,
       firstMs: 3,
       pid: 1,
       async timeRuns(_, count, warm = 0) {
@@ -26,7 +29,6 @@ function scripted(msOf: Record<string, (run: number, clock: number) => number>) 
         for (let i = 0; i < warm; i++) one()
         return Float64Array.from({ length: count }, one)
       },
-      timeLoad: async () => 10,
       peakMemory: async () => ({ bytes: 1234, how: 'scripted' }),
       close: async () => {
         closed.push(name)
@@ -34,15 +36,17 @@ function scripted(msOf: Record<string, (run: number, clock: number) => number>) 
     }
     return session as IsolatedSession
   }
-  return { log, closed, options: { open, now: () => clock } }
+  return { log, opened, closed, options: { open, now: () => clock } }
 }
 const subjects = (...names: string[]) => names.map((name) => ({ label: name, model: name }))
 
 test('goes A B C, C B A and gives the ratio to the first', async () => {
-  const { log, closed, options } = scripted({ a: () => 2, b: () => 1, c: () => 4 })
+  const { log, opened, closed, options } = scripted({ a: () => 2, b: () => 1, c: () => 4 })
   const { report, rounds } = await measureLatency(subjects('a', 'b', 'c'), feeds, options)
   expect(rounds).toBe(30)
   expect(log.slice(-6).join('')).toBe('abccba')
+  // Three generations of processes; the middle one of the three loads counts.
+  expect(opened.join('')).toBe('abcabcabc')
   expect(report.ratios).toEqual([
     { base: 'a', other: 'b', median: 0.5, ci: [0.5, 0.5] },
     { base: 'a', other: 'c', median: 2, ci: [2, 2] },
@@ -54,12 +58,12 @@ test('goes A B C, C B A and gives the ratio to the first', async () => {
     p90Ms: 2,
     p99Ms: 2,
     throughput: 2000,
-    loadMs: 10,
+    loadMs: 12,
     firstMs: 3,
     peakRssBytes: 1234,
     runs: 150,
   })
-  expect(closed.sort()).toEqual(['a', 'b', 'c'])
+  expect(closed).toEqual(opened)
 })
 
 test('drift that meets both alike leaves the ratio alone', async () => {
@@ -75,7 +79,7 @@ test('drift that meets both alike leaves the ratio alone', async () => {
 })
 
 test('stalls in some blocks do not move the median, and show in p99', async () => {
-  const { options } = scripted({ a: () => 1, b: (run) => (run % 50 === 0 ? 50 : 1) })
+  const { options } = scripted({ a: () => 1, b: (run) => (run % 17 === 0 ? 50 : 1) })
   const { report } = await measureLatency(subjects('a', 'b'), feeds, options)
   expect(report.ratios[0]).toMatchObject({ median: 1, ci: [1, 1] })
   expect(report.models[1]?.p50Ms).toBe(1)

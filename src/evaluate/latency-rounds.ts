@@ -1,0 +1,122 @@
+import type { Feeds, IsolatedSession } from '../engine/index.ts'
+
+/** What is known of one model after some generations of processes. */
+export interface Lane {
+  readonly label: string
+  /** The process of this generation. */
+  session?: IsolatedSession
+  /** Nanoseconds of every timed run. */
+  readonly ns: number[]
+  /** Median milliseconds of each round's block. */
+  readonly blocks: number[]
+  /** Milliseconds of the load, of the first run, and bytes at the peak, by generation. */
+  readonly loads: number[]
+  readonly firsts: number[]
+  readonly peaks: number[]
+}
+
+/** How a block is run: alike for all models, since a run's place in its block has an influence of its own. */
+export interface BlockPlan {
+  readonly runs: number
+  /** Untimed runs at the start: what ran before took the caches. */
+  readonly warm: number
+}
+
+/** A run as long as this keeps nothing of the block before in its caches worth a run that is thrown away. */
+const LONG_RUN_MS = 50
+const MAX_RUNS_PER_BLOCK = 500
+
+/** Opens a process for every lane; the function that it gives notes peaks and ends them. */
+export async function openGeneration(
+  lanes: readonly Lane[],
+  open: (index: number) => Promise<IsolatedSession>,
+  signal: AbortSignal | undefined,
+): Promise<() => Promise<void>> {
+  const close = async () => {
+    for (const lane of lanes) {
+      await lane.session?.close()
+      delete lane.session
+    }
+  }
+  try {
+    for (const [index, lane] of lanes.entries()) {
+      signal?.throwIfAborted()
+      lane.session = await open(index)
+      lane.loads.push(lane.session.loadMs)
+    }
+  } catch (error) {
+    await close()
+    throw error
+  }
+  return async () => {
+    try {
+      if (!signal?.aborted) for (const lane of lanes) await noteEnd(lane)
+    } finally {
+      await close()
+    }
+  }
+}
+
+async function noteEnd({ session, firsts, peaks }: Lane): Promise<void> {
+  if (!session) return
+  if (session.firstMs !== null) firsts.push(session.firstMs)
+  const { bytes } = await session.peakMemory().catch(() => ({ bytes: null }))
+  if (bytes !== null) peaks.push(bytes)
+}
+
+/** Warms every process up; the plan is made once, from the model of middle speed. */
+export async function planBlocks(
+  lanes: readonly Lane[],
+  feeds: Feeds,
+  blockMs: number,
+  plan: BlockPlan | null,
+  signal: AbortSignal | undefined,
+): Promise<BlockPlan> {
+  const speeds: number[] = []
+  for (const lane of lanes) speeds.push(await warmUp(lane, feeds, blockMs, signal))
+  const typical = median(speeds)
+  return plan ?? { runs: runsFor(blockMs, typical), warm: typical > LONG_RUN_MS ? 0 : 1 }
+}
+
+/** One block of every lane, in this order. */
+export async function timeRound(
+  order: readonly Lane[],
+  feeds: Feeds,
+  { runs, warm }: BlockPlan,
+  signal: AbortSignal | undefined,
+): Promise<void> {
+  for (const lane of order) {
+    signal?.throwIfAborted()
+    const ns = await sessionOf(lane).timeRuns(feeds, runs, warm)
+    for (const value of ns) lane.ns.push(value)
+    lane.blocks.push(median(ns) / 1e6)
+  }
+}
+
+/** Runs until two blocks in a row agree within 5 %, at most 20 blocks; gives the milliseconds of a run. */
+async function warmUp(lane: Lane, feeds: Feeds, blockMs: number, signal: AbortSignal | undefined): Promise<number> {
+  const session = sessionOf(lane)
+  let before = median(await session.timeRuns(feeds, 1, 1)) / 1e6
+  for (let block = 0; block < 20; block++) {
+    signal?.throwIfAborted()
+    const ms = median(await session.timeRuns(feeds, runsFor(blockMs, before))) / 1e6
+    const steady = Math.abs(ms - before) <= 0.05 * before
+    before = ms
+    if (steady) break
+  }
+  return before
+}
+
+function sessionOf(lane: Lane): IsolatedSession {
+  if (!lane.session) throw new Error(`internal: ${lane.label} has no process in this generation`)
+  return lane.session
+}
+
+const runsFor = (blockMs: number, ms: number) =>
+  Math.max(1, Math.min(MAX_RUNS_PER_BLOCK, Math.ceil(blockMs / Math.max(ms, 1e-4))))
+
+export function median(values: ArrayLike<number>): number {
+  const sorted = Float64Array.from(values).sort()
+  const half = sorted.length >> 1
+  return sorted.length % 2 ? (sorted[half] as number) : ((sorted[half - 1] as number) + (sorted[half] as number)) / 2
+}
