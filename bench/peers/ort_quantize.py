@@ -1,0 +1,96 @@
+"""The usual Python tools on one model: onnxruntime.quantization, as their documentation says to use them.
+
+usage: ort_quantize.py MODEL FEEDS_DIR OUT_DIR
+FEEDS_DIR/feeds.json lists rows: [{"input": {"file": "0.bin", "dtype": "float32", "shape": [1, 3, 4, 4]}}]
+Prints one JSON line: wall seconds of each step, peak memory of this process, and what failed with its message.
+"""
+import json
+import os
+import resource
+import sys
+import time
+
+import numpy as np
+import onnx
+import onnx.defs
+
+# Debian registers every schema of the runtime's domains twice; the standard ones are all that is needed.
+_all = onnx.defs.get_all_schemas_with_history
+onnx.defs.get_all_schemas_with_history = lambda: [s for s in _all() if s.domain in ("", "ai.onnx.ml")]
+
+from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_dynamic, quantize_static
+from onnxruntime.quantization.shape_inference import quant_pre_process
+
+
+class Rows(CalibrationDataReader):
+    def __init__(self, folder):
+        with open(os.path.join(folder, "feeds.json")) as file:
+            self.rows = iter(json.load(file))
+        self.folder = folder
+
+    def get_next(self):
+        row = next(self.rows, None)
+        if row is None:
+            return None
+        return {
+            name: np.fromfile(os.path.join(self.folder, one["file"]), one["dtype"]).reshape(one["shape"])
+            for name, one in row.items()
+        }
+
+
+def attempt(name, work):
+    start = time.perf_counter()
+    try:
+        work()
+        steps[name] = {"seconds": round(time.perf_counter() - start, 3)}
+    except Exception as error:  # what fails is a result, too
+        steps[name] = {"failed": str(error).splitlines()[0][:200] if str(error) else type(error).__name__}
+    return "failed" not in steps[name]
+
+
+model, feeds, out = sys.argv[1:4]
+steps = {}
+prepared = os.path.join(out, "prepared.onnx")
+start = time.perf_counter()
+
+
+def upgrade():
+    loaded = onnx.load(model)
+    version = next(o.version for o in loaded.opset_import if o.domain in ("", "ai.onnx"))
+    onnx.save(onnx.version_converter.convert_version(loaded, 13) if version < 13 else loaded, os.path.join(out, "upgraded.onnx"))
+
+
+import onnx.version_converter
+
+source = model
+if attempt("upgrade", upgrade):
+    source = os.path.join(out, "upgraded.onnx")
+if not attempt("pre-process", lambda: quant_pre_process(source, prepared, skip_symbolic_shape=False)):
+    if not attempt("pre-process without symbolic shapes", lambda: quant_pre_process(source, prepared, skip_symbolic_shape=True)):
+        prepared = source
+attempt(
+    "static",
+    lambda: quantize_static(
+        prepared,
+        os.path.join(out, "static.onnx"),
+        Rows(feeds),
+        quant_format=QuantFormat.QDQ,
+        per_channel=True,
+        activation_type=QuantType.QUInt8,
+        weight_type=QuantType.QInt8,
+    ),
+)
+static_peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+static_seconds = time.perf_counter() - start
+attempt("dynamic", lambda: quantize_dynamic(prepared, os.path.join(out, "dynamic.onnx")))
+print(
+    json.dumps(
+        {
+            "steps": steps,
+            "staticSeconds": round(static_seconds, 3),
+            "staticPeakBytes": static_peak,
+            "seconds": round(time.perf_counter() - start, 3),
+            "peakBytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
+        }
+    )
+)
