@@ -1,0 +1,165 @@
+import { intAttribute, nestedGraphs, stringAttribute } from './attribute.ts'
+import { type Graph, type Model, type Node, operatorName, type ValueType } from './model.ts'
+import { KNOWN_DOMAINS } from './schema.ts'
+
+type Types = ReadonlyMap<string, ValueType>
+
+/**
+ * Multiply-accumulates of one run of the model: convolutions, matrix products, recurrent layers and attention, as is
+ * usual; what works element by element counts nothing. Null where a size that matters is not a number, where a
+ * loop's length is unknown, or where an operator is not known to us. `types` come from `inferTypes`.
+ */
+export function countMacs(model: Model, types: Types): number | null {
+  const functions = new Set(model.functions.map((fn) => `${fn.domain}\n${fn.name}`))
+  return graphMacs(model.graph, types, functions)
+}
+
+function graphMacs(graph: Graph, types: Types, functions: ReadonlySet<string>): number | null {
+  let sum = 0
+  for (const node of graph.nodes) {
+    // The types of values inside a function are not among the given ones; inline functions first.
+    if (functions.has(`${node.domain}\n${node.opType}`)) return null
+    const macs = nestedMacs(node, types, functions) ?? nodeMacs(node, types)
+    if (macs === null || Number.isNaN(macs)) return null
+    sum += macs
+  }
+  return sum
+}
+
+/** For a node with graphs inside: the dearer branch, or the body as often as it runs; NaN where that is unknown. */
+function nestedMacs(node: Node, types: Types, functions: ReadonlySet<string>): number | undefined {
+  const inside = [...nestedGraphs(node)].map(([, graph]) => graphMacs(graph, types, functions) ?? Number.NaN)
+  if (inside.length === 0) return undefined
+  if (node.opType === 'If') return Math.max(...inside)
+  const [body = Number.NaN] = inside
+  if (body === 0) return 0
+  return body * (node.opType === 'Scan' ? scanLength(node, types) : Number.NaN)
+}
+
+/** Scan reads its last inputs slice by slice. */
+function scanLength(node: Node, types: Types): number {
+  const axes = node.attributes.get('scan_input_axes')
+  const axis = axes?.type === 'ints' ? Number(axes.value[0] ?? 0n) : 0
+  const first = node.inputs[node.inputs.length - intAttribute(node, 'num_scan_inputs', 1)]
+  return sizesOf(types, first)?.at(axis) ?? Number.NaN
+}
+
+/** The sizes of a tensor; undefined where the value is omitted, no tensor, or a size is not a number. */
+export function sizesOf(types: Types, name: string | undefined): readonly number[] | undefined {
+  const type = name ? types.get(name) : undefined
+  if (type?.kind !== 'tensor' || !type.shape?.every((dim) => typeof dim === 'number')) return undefined
+  return type.shape as readonly number[]
+}
+
+const product = (sizes: readonly number[]): number => sizes.reduce((a, b) => a * b, 1)
+
+interface Sizes {
+  readonly node: Node
+  /** Sizes of an input; throws `UnknownSize` where they are not numbers. */
+  in(index: number): readonly number[]
+  out(index: number): readonly number[]
+  has(index: number): boolean
+}
+
+class UnknownSize extends Error {}
+
+/** Multiply-accumulates of one node without graphs inside; null where they cannot be told. */
+export function nodeMacs(node: Node, types: Types): number | null {
+  const rule = macRules.get(operatorName(node))
+  if (!rule) return KNOWN_DOMAINS.has(node.domain) || node.domain.startsWith('com.microsoft') ? 0 : null
+  const known = (name: string | undefined) => {
+    const sizes = sizesOf(types, name)
+    if (!sizes) throw new UnknownSize()
+    return sizes
+  }
+  const sizes: Sizes = {
+    node,
+    in: (index) => known(node.inputs[index]),
+    out: (index) => known(node.outputs[index]),
+    has: (index) => (node.inputs[index] ?? '') !== '',
+  }
+  try {
+    return rule(sizes)
+  } catch (error) {
+    if (error instanceof UnknownSize) return null
+    throw error
+  }
+}
+
+/** Every output element takes one filter: input channels of its group times the kernel. */
+const convolution =
+  (weight: number) =>
+  (sizes: Sizes): number =>
+    product(sizes.out(0)) * product(sizes.in(weight).slice(1))
+
+const matrixProduct =
+  (b: number) =>
+  (sizes: Sizes): number =>
+    product(sizes.out(0)) * (sizes.in(0).at(-1) ?? sizes.in(b).at(-2) ?? 1)
+
+const recurrent =
+  (gates: number) =>
+  (sizes: Sizes): number => {
+    const [directions = 1, rows = 0, width = 0] = sizes.in(1)
+    const hidden = rows / gates
+    const [length = 0, batch = 0] = sizes.in(0)
+    return length * batch * directions * gates * hidden * (width + hidden)
+  }
+
+/** The product of the sizes of all letters: exact for two operands. */
+function einsum(sizes: Sizes): number {
+  const terms = (stringAttribute(sizes.node, 'equation', '').split('->')[0] ?? '').replace(/\s/g, '').split(',')
+  if (terms.length === 1) return 0
+  if (terms.length > 2 || terms.some((term) => term.includes('.'))) throw new UnknownSize()
+  const letters = new Map<string, number>()
+  for (const [i, term] of terms.entries())
+    for (const [at, letter] of [...term].entries())
+      letters.set(letter, Math.max(letters.get(letter) ?? 1, sizes.in(i)[at] ?? 1))
+  return product([...letters.values()])
+}
+
+/** Scores and weighted values: each query meets each key once in either product. */
+function attention(sizes: Sizes): number {
+  const [query, key, value] = [sizes.in(0), sizes.in(1), sizes.in(2)]
+  const past = sizes.has(4) ? (sizes.in(4)[2] ?? 0) : 0
+  const batch = query[0] ?? 0
+  if (query.length === 4) {
+    const [, heads = 0, length = 0, size = 0] = query
+    return batch * heads * length * ((key[2] ?? 0) + past) * (size + (value[3] ?? 0))
+  }
+  const [qHeads, kvHeads] = [intAttribute(sizes.node, 'q_num_heads', 1), intAttribute(sizes.node, 'kv_num_heads', 1)]
+  const widths = (query[2] ?? 0) + ((value[2] ?? 0) / kvHeads) * qHeads
+  return batch * (query[1] ?? 0) * ((key[1] ?? 0) + past) * widths
+}
+
+const macRules: ReadonlyMap<string, (sizes: Sizes) => number> = new Map([
+  ['Conv', convolution(1)],
+  ['ConvInteger', convolution(1)],
+  ['QLinearConv', convolution(3)],
+  ['com.microsoft.QLinearConv', convolution(3)],
+  ['com.microsoft.FusedConv', convolution(1)],
+  ['com.microsoft.NhwcFusedConv', convolution(1)],
+  // Every input element is spread over one filter.
+  ['ConvTranspose', (sizes) => product(sizes.in(0)) * product(sizes.in(1).slice(1))],
+  ['DeformConv', convolution(1)],
+  ['MatMul', matrixProduct(1)],
+  ['MatMulInteger', matrixProduct(1)],
+  ['QLinearMatMul', matrixProduct(3)],
+  ['com.microsoft.MatMulIntegerToFloat', matrixProduct(1)],
+  ['com.microsoft.DynamicQuantizeMatMul', matrixProduct(1)],
+  ['com.microsoft.MatMulNBits', (sizes) => product(sizes.out(0)) * intAttribute(sizes.node, 'K', 0)],
+  ['com.microsoft.FusedMatMul', (sizes) => product(sizes.out(0)) * reduction(sizes)],
+  ['Gemm', (sizes) => product(sizes.out(0)) * reduction(sizes)],
+  ['com.microsoft.FusedGemm', (sizes) => product(sizes.out(0)) * reduction(sizes)],
+  ['com.microsoft.QGemm', (sizes) => product(sizes.out(0)) * reduction(sizes)],
+  ['Einsum', einsum],
+  ['RNN', recurrent(1)],
+  ['GRU', recurrent(3)],
+  ['LSTM', recurrent(4)],
+  ['Attention', attention],
+])
+
+/** The length that a product with a transposable first operand sums over. */
+function reduction(sizes: Sizes): number {
+  return sizes.in(0).at(intAttribute(sizes.node, 'transA', 0) === 1 ? -2 : -1) ?? 1
+}
