@@ -134,9 +134,16 @@ export class GraphEditor {
     this.#edits++
   }
 
-  /** Lets constants stand under the names of a node's outputs, which must not be graph outputs, instead of the node. */
+  /**
+   * Lets constants stand under the names of a node's outputs, which must not be graph outputs, instead of the node and
+   * of what was only there for it.
+   */
   replaceByConstants(node: Node, tensors: readonly Tensor[]): void {
     this.remove(node)
+    for (const name of readsOf(node)) {
+      const maker = this.#producer.get(name)
+      if (maker) this.removeUnused(maker)
+    }
     node.outputs.forEach((name, i) => {
       if (name !== '' && this.isUsed(name)) this.#initializers.set(name, { ...tensors[i]!, name })
     })
