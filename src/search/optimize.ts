@@ -365,15 +365,11 @@ class Optimization {
     if (this.#baseline === undefined) await this.#time([], 5)
     const chosen = this.#trials.get(choice.id)
     if (chosen && choice.proof) {
-      const { verdict, grade, candidate } = choice.proof
-      chosen.result = {
-        ...chosen.result,
-        verdict,
-        grade,
-        metric: candidate.value ?? choice.proof.agreement?.rate ?? null,
-        sqnrDb: worstNoise(choice.proof),
-      }
-      this.#baseline = { ...this.#baseline!, metric: choice.proof.base.value, metricName: choice.proof.metric }
+      const { verdict, grade } = choice.proof
+      // The table compares all candidates on the same rows, so the metric stays that of the selection.
+      chosen.result = { ...chosen.result, verdict, grade }
+      if (this.#baseline!.metric === null)
+        this.#baseline = { ...this.#baseline!, metric: choice.proof.base.value, metricName: choice.proof.metric }
     }
     const trials = [...this.#trials.values()]
     const front = paretoFront(
