@@ -24,6 +24,12 @@ export interface Rows {
   readonly columns: Readonly<Record<string, Column>>
 }
 
+export interface ReadOptions {
+  readonly indices?: readonly number[]
+  readonly batch?: number
+  readonly fields?: readonly string[]
+}
+
 /** A row that could not be used. */
 export interface SkippedRow {
   readonly row: string
@@ -49,9 +55,10 @@ export interface Dataset {
   digest(): Promise<string>
   /**
    * The rows at `indices` (all where omitted), in that order, at most `batch` at a time. Only rows of equal shape
-   * share a batch; a smaller batch ends where the shape changes.
+   * share a batch; a smaller batch ends where the shape changes. With `fields`, only those are read (labels alone, say,
+   * without decoding an image).
    */
-  read(options?: { readonly indices?: readonly number[]; readonly batch?: number }): AsyncIterable<Rows>
+  read(options?: ReadOptions): AsyncIterable<Rows>
   /**
    * What a person should know about how the set was understood, in plain sentences: types that were cast,
    * preprocessing that was inferred, arrays that were ignored, values that were NaN in the reads so far.

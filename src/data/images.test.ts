@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import sharp from 'sharp'
 import { afterAll, beforeEach, describe, expect, test } from 'vitest'
-import { type Dataset, openDataset, type Rows } from './index.ts'
+import { type Dataset, openDataset, type Rows, readField, subset } from './index.ts'
 
 const made: string[] = []
 let folder = ''
@@ -151,6 +151,17 @@ describe('a folder of images', () => {
     expect(dataset.skipped).toEqual([{ row: 'bad.png', reason: expect.stringContaining('unsupported image format') }])
     await all(dataset)
     expect(dataset.skipped).toHaveLength(1)
+  })
+
+  test('a field alone is read without decoding an image', async () => {
+    for (const name of ['a', 'b', 'c']) await write(`${name}/x.png`, 'no image at all')
+    const dataset = await openDataset(folder, rgb(1, 1))
+    expect(await readField(dataset, 'label')).toEqual([0, 1, 2])
+    expect(await readField(subset(dataset, [2, 0]), 'label')).toEqual([2, 0])
+    await expect(readField(dataset, 'lable')).rejects.toMatchObject({
+      hint: expect.stringMatching(/Did you mean "label"/),
+    })
+    await expect(all(dataset, { fields: ['y'] })).rejects.toThrow(/has no field "y"/)
   })
 
   test('empty folders', async () => {

@@ -26,7 +26,7 @@ export function subset(dataset: Dataset, indices: readonly number[]): Dataset {
       return dataset.skipped
     },
     digest: () => (digest ??= dataset.digest().then((whole) => sha256Stream(chunks(whole, indices)))),
-    async *read({ indices: asked, batch } = {}) {
+    async *read({ indices: asked, batch, fields } = {}) {
       const chosen = asked ?? indices.map((_, i) => i)
       const bad = chosen.find((index) => !Number.isInteger(index) || index < 0 || index >= indices.length)
       if (bad !== undefined)
@@ -36,7 +36,8 @@ export function subset(dataset: Dataset, indices: readonly number[]): Dataset {
       const whole = chosen.map((index) => indices[index]!)
       // A skipped row makes the place in the batch differ from the place in the request: walk both in step.
       let next = 0
-      for await (const rows of dataset.read({ indices: whole, ...(batch === undefined ? {} : { batch }) })) {
+      const options = { ...(batch === undefined ? {} : { batch }), ...(fields ? { fields } : {}) }
+      for await (const rows of dataset.read({ indices: whole, ...options })) {
         const own: number[] = []
         for (const index of rows.indices) {
           while (whole[next] !== index) next++

@@ -4,6 +4,7 @@ import { type AssignedField, assignRoles, fitsRow, type InputWish, type RoleWish
 import { batchRows, rowsInOrder } from './batch-rows.ts'
 import { castElements } from './cast-column.ts'
 import type { Column, Dataset, Rows, SkippedRow } from './dataset.ts'
+import { listNames } from './nearest-name.ts'
 import type { Table } from './table.ts'
 
 /** Rows a batch where nobody says how many. */
@@ -31,7 +32,7 @@ export async function tableDataset(table: Table, options: TableDatasetOptions): 
   const notFinite = new Map<string, Set<number>>()
   const seen = { notFinite, classNames, inputs: options.inputs ?? [], path: table.path }
 
-  const read: Dataset['read'] = async function* ({ indices, batch = DEFAULT_BATCH } = {}) {
+  const read: Dataset['read'] = async function* ({ indices, batch = DEFAULT_BATCH, fields: asked } = {}) {
     if (!Number.isInteger(batch) || batch < 1)
       throw new UserError('bad-argument', `A batch of ${batch} rows cannot be read.`, { hint: 'Ask for 1 or more.' })
     const outside = indices?.find((index) => !Number.isInteger(index) || index < 0 || index >= table.rows)
@@ -44,10 +45,17 @@ export async function tableDataset(table: Table, options: TableDatasetOptions): 
       skipped.set(row.row, row)
       if (skipped.size > table.rows / 100) throw tooManySkipped(table, [...skipped.values()])
     }
-    const names = fields.map(({ name }) => name)
-    const dtypes = Object.fromEntries(fields.map(({ name, storedDtype }) => [name, storedDtype]))
+    const unknown = asked?.find((name) => !fields.some((field) => field.name === name))
+    if (unknown !== undefined)
+      throw new UserError('bad-argument', `"${table.path}" has no field "${unknown}".`, {
+        where: table.path,
+        hint: `It has ${listNames(fields.map(({ name }) => name))}.`,
+      })
+    const chosen = asked ? fields.filter(({ name }) => asked.includes(name)) : fields
+    const names = chosen.map(({ name }) => name)
+    const dtypes = Object.fromEntries(chosen.map(({ name, storedDtype }) => [name, storedDtype]))
     const pieces = rowsInOrder(table, indices ?? null, names, batch, skip)
-    for await (const rows of batchRows(pieces, dtypes, batch)) yield finishRows(rows, fields, seen)
+    for await (const rows of batchRows(pieces, dtypes, batch)) yield finishRows(rows, chosen, seen)
   }
 
   let digest: Promise<string> | undefined
