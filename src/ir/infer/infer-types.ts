@@ -13,7 +13,7 @@ import {
 } from '../model.ts'
 import type { Tensor } from '../tensor.ts'
 import type { Known, Outputs } from './call.ts'
-import { elementsOfConstant } from './gather.ts'
+import { elementsOfConstant, MAX_FOLLOWED } from './gather.ts'
 import { mergeTypes, readType } from './merge.ts'
 import { inferRules } from './rules.ts'
 import { createSymbols, type Symbols } from './symbols.ts'
@@ -54,6 +54,7 @@ export function inferModel(
     conflicts: new Map(),
     trusted,
     unnamed: 0,
+    left: 300_000 + 10 * model.graph.nodes.length,
     onNode: options.onNode,
   }
   const inputs = model.graph.inputs.map((input) => inputType(run.symbols, input, options.inputShapes?.[input.name]))
@@ -71,6 +72,8 @@ interface Run {
   readonly onNode: InferOptions['onNode']
   /** Sizes without a name so far. */
   unnamed: number
+  /** Nodes that may still be read: loops in loops and functions in functions must not take forever. */
+  left: number
 }
 
 /** The values that a graph sees: its own, and those of the graphs around it. */
@@ -125,7 +128,8 @@ function inferGraph(
     const { conflict } = merged
     if (merged.type.kind === 'unknown') return
     const type = withNames(run, named, merged.type)
-    scope.known.set(name, { ...value, type })
+    const follow = value?.elements !== undefined && value.elements.length <= MAX_FOLLOWED
+    scope.known.set(name, follow ? { type, elements: value.elements } : { type })
     if (!recorded) return
     run.types.set(name, type)
     if (conflict !== undefined && check && run.trusted) run.conflicts.set(name, conflict)

@@ -1,0 +1,139 @@
+import { makeNode } from './attribute.ts'
+import { graphNames } from './graph-index.ts'
+import { functionKey, withAttributes } from './infer/infer-types.ts'
+import { type Attribute, type Graph, type Model, type ModelFunction, type Node, nodeLabel } from './model.ts'
+
+/**
+ * The model with calls of its own functions replaced by the functions' bodies, inside nested graphs too. Values of a
+ * body are named after the call. A call stays, with its function, where the function is written for another version of
+ * an operator set than the model imports, or calls itself.
+ */
+export function inlineFunctions(model: Model): Model {
+  if (model.functions.length === 0) return model
+  const run: Run = {
+    functions: new Map(model.functions.map((fn) => [functionKey(fn.domain, fn.name, fn.overload), fn])),
+    opsets: new Map(model.opsets),
+    taken: new Set(graphNames(model.graph)),
+    kept: new Set(),
+  }
+  const graph = inlineGraph(run, model.graph, [])
+  for (const fn of run.kept) keepCallees(run, fn)
+  return { ...model, graph, opsets: run.opsets, functions: model.functions.filter((fn) => run.kept.has(fn)) }
+}
+
+interface Run {
+  readonly functions: ReadonlyMap<string, ModelFunction>
+  readonly opsets: Map<string, number>
+  readonly taken: Set<string>
+  readonly kept: Set<ModelFunction>
+}
+
+const calledBy = (run: Run, node: Node): ModelFunction | undefined =>
+  run.functions.get(functionKey(node.domain, node.opType, node.overload))
+
+/** Functions that a kept function calls are kept as well; the set grows while it is walked. */
+function keepCallees(run: Run, fn: ModelFunction): void {
+  const visit = (nodes: readonly Node[]) => {
+    for (const node of nodes) {
+      const callee = calledBy(run, node)
+      if (callee) run.kept.add(callee)
+      for (const attribute of node.attributes.values()) {
+        if (attribute.type === 'graph') visit(attribute.value.nodes)
+        if (attribute.type === 'graphs') for (const graph of attribute.value) visit(graph.nodes)
+      }
+    }
+  }
+  visit(fn.nodes)
+}
+
+function inlineGraph(run: Run, graph: Graph, stack: readonly ModelFunction[]): Graph {
+  return { ...graph, nodes: graph.nodes.flatMap((node) => inlineNode(run, node, stack)) }
+}
+
+function inlineNode(run: Run, node: Node, stack: readonly ModelFunction[]): readonly Node[] {
+  const inside = mapGraphs(node, (graph) => inlineGraph(run, graph, stack))
+  const fn = calledBy(run, node)
+  if (!fn) return [inside]
+  if (stack.includes(fn) || !agreesOnVersions(run, fn)) {
+    run.kept.add(fn)
+    return [inside]
+  }
+  return bodyOf(run, fn, inside).flatMap((inner) => inlineNode(run, inner, [...stack, fn]))
+}
+
+/** Domains that only the function imports are imported by the model from now on. */
+function agreesOnVersions(run: Run, fn: ModelFunction): boolean {
+  for (const [domain, version] of fn.opsets) if ((run.opsets.get(domain) ?? version) !== version) return false
+  for (const [domain, version] of fn.opsets) run.opsets.set(domain, version)
+  return true
+}
+
+/** The body's nodes with the call's operands, names and attributes put in. */
+function bodyOf(run: Run, fn: ModelFunction, call: Node): readonly Node[] {
+  const prefix = nodeLabel(call)
+  const names = new Map<string, string>([['', '']])
+  fn.inputs.forEach((name, i) => {
+    names.set(name, call.inputs[i] ?? '')
+  })
+  const copies: Node[] = []
+  fn.outputs.forEach((name, i) => {
+    const target = call.outputs[i] ?? ''
+    if (target === '') return
+    // An output that is an input as well, or stands twice, needs a value of its own.
+    if (names.has(name)) copies.push(makeNode('Identity', [name], [target]))
+    else names.set(name, target)
+  })
+  const rename = (name: string): string => {
+    const known = names.get(name)
+    if (known !== undefined) return known
+    const fresh = freshName(run, `${prefix}/${name}`)
+    names.set(name, fresh)
+    return fresh
+  }
+  const values = new Map<string, Attribute>([...fn.defaults, ...call.attributes])
+  const renamed = fn.nodes.map((node) => {
+    const bound = renameNode(withAttributes(node, values), rename)
+    return bound.name === '' ? bound : { ...bound, name: `${prefix}/${bound.name}` }
+  })
+  return [...renamed, ...copies.map((copy) => ({ ...copy, inputs: copy.inputs.map(rename) }))]
+}
+
+function freshName(run: Run, hint: string): string {
+  let name = hint
+  for (let i = 1; run.taken.has(name); i++) name = `${hint}_${i}`
+  run.taken.add(name)
+  return name
+}
+
+function renameNode(node: Node, rename: (name: string) => string): Node {
+  const inside = mapGraphs(node, (graph) => renameGraph(graph, rename))
+  return { ...inside, inputs: node.inputs.map(rename), outputs: node.outputs.map(rename) }
+}
+
+/** Every name of a nested graph, its own and those it takes from around it. */
+function renameGraph(graph: Graph, rename: (name: string) => string): Graph {
+  const value = <T extends { readonly name: string }>(info: T): T => ({ ...info, name: rename(info.name) })
+  return {
+    ...graph,
+    inputs: graph.inputs.map(value),
+    outputs: graph.outputs.map(value),
+    initializers: new Map([...graph.initializers.values()].map(value).map((tensor) => [tensor.name, tensor])),
+    ...(graph.sparseInitializers
+      ? { sparseInitializers: graph.sparseInitializers.map((sparse) => ({ ...sparse, values: value(sparse.values) })) }
+      : {}),
+    valueInfos: new Map([...graph.valueInfos.values()].map(value).map((info) => [info.name, info])),
+    nodes: graph.nodes.map((node) => renameNode(node, rename)),
+  }
+}
+
+function mapGraphs(node: Node, change: (graph: Graph) => Graph): Node {
+  const attributes = new Map<string, Attribute>()
+  let found = false
+  for (const [name, attribute] of node.attributes) {
+    if (attribute.type === 'graph') attributes.set(name, { ...attribute, value: change(attribute.value) })
+    else if (attribute.type === 'graphs') attributes.set(name, { ...attribute, value: attribute.value.map(change) })
+    else attributes.set(name, attribute)
+    found ||= attribute.type === 'graph' || attribute.type === 'graphs'
+  }
+  return found ? { ...node, attributes } : node
+}
