@@ -16,6 +16,7 @@ describe('without labels', () => {
     expect(judgeAgreement({ ...counts, n: 298, changed: 0, different: 250 }, 0.01, 0.05)).toMatchObject({
       verdict: 'inconclusive',
       grade: 'close',
+      requiredN: 299,
     })
     expect(judgeAgreement({ ...counts, n: 299, changed: 0, different: 250 }, 0.01, 0.05).verdict).toBe('pass')
   })

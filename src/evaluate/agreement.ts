@@ -20,7 +20,10 @@ export interface AgreementJudgement {
   readonly verdict: Verdict
   readonly grade: Grade
   readonly agreement: ComparisonReport['agreement']
-  /** Rows *with labels* that would settle it; null where settled, and where no answers can be counted. */
+  /**
+   * Rows that would settle it: as they are where nothing has changed so far, *with labels* where something has; null
+   * where settled, and where no answers can be counted.
+   */
   readonly requiredN: number | null
 }
 
@@ -57,7 +60,13 @@ export function judgeAgreement(counts: AgreementCounts, margin: number, alpha: n
   if (clopperPearson({ successes: broken, n, alpha: 2 * alpha })[0] > margin)
     return { verdict: 'regressed', grade: null, agreement, requiredN: null }
   const close = broken === 0 && (keeps(allDb) || (agreement !== null && agreement.rate >= CLOSE_AGREEMENT))
-  const rows =
-    changed === null || margin >= 1 ? null : Math.max(requiredN({ discordance: changed / n, margin, alpha }), 1)
+  const rows = rowsWanted(counted, n, margin, alpha)
   return { verdict: 'inconclusive', grade: close ? 'close' : null, agreement, requiredN: rows }
+}
+
+/** With nothing changed, rows as they are: the least n with (1 − m)ⁿ ≤ α. Else labels, for a direction is missing. */
+function rowsWanted(changed: number | null, n: number, margin: number, alpha: number): number | null {
+  if (changed === null || margin >= 1) return null
+  if (changed === 0) return Math.ceil(Math.log(alpha) / Math.log1p(-margin))
+  return requiredN({ discordance: changed / n, margin, alpha })
 }

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest'
-import { type Column, memoryDataset } from '../data/index.ts'
-import type { Session, TensorValue } from '../engine/index.ts'
+import { type Column, memoryDataset, openDataset } from '../data/index.ts'
+import { ortNode, type Session, type TensorValue } from '../engine/index.ts'
+import { readModel } from '../onnx/index.ts'
 import { UserError } from '../platform/index.ts'
 import { randomSource } from '../statistics/index.ts'
 import { type CompareOptions, compare } from './compare.ts'
@@ -272,6 +273,35 @@ describe('a user’s metric', () => {
     const never = mine({ score: () => Number.NaN })
     await expect(compare(identity, identity, data, { metric: never })).rejects.toThrow(/gives no number on any row/)
   })
+})
+
+test('rows of one cluster count as one observation, and an undefined metric settles nothing', async () => {
+  const person = strings(Array.from({ length: 600 }, (_, i) => `p${i % 5}`))
+  const data = await of({ ...rowsOf(600), person }, ['person'])
+  expect((await compare(identity, identity, data)).verdict).toBe('pass')
+  const clustered = await compare(identity, identity, data, { cluster: 'person' })
+  expect(clustered).toMatchObject({ verdict: 'inconclusive', discordant: { baseOnly: 0, candidateOnly: 0 } })
+  expect(clustered.requiredN).toBeGreaterThan(600)
+  const constant = { x: rowsOf(40).x, y: { dtype: 'float32', dims: [40], data: new Float32Array(40).fill(2) } } as const
+  const one = session((x) => [x[0]!])
+  const flat = await compare(one, one, await of(constant), { metric: 'r2', label: 'y' })
+  expect(flat).toMatchObject({ verdict: 'inconclusive', base: { value: null }, nonInferiority: null, requiredN: null })
+  expect(flat.sentence).toBe('Not settled: r2 is undefined on these 40 rows.')
+})
+
+const zoo = process.env.WHETSTONE_ZOO
+test.skipIf(!zoo)('a trained model against itself, on its test rows (needs WHETSTONE_ZOO)', async () => {
+  const model = await readModel(`${zoo}/models/resnet-fashion.onnx`)
+  const live = await ortNode.open(model)
+  const data = await openDataset(`${zoo}/data/fashion-test.npz`, { inputs: live.inputs })
+  const indices = Array.from({ length: 300 }, (_, i) => i)
+  const report = await compare(live, live, data, { indices, slices: ['labels'] })
+  await live.close()
+  expect(report).toMatchObject({ verdict: 'pass', metric: 'top1', n: 300, agreement: { changed: 0 } })
+  expect(report.base.value).toBeGreaterThan(0.85)
+  expect(report.slices).toHaveLength(10)
+  expect(report.slices.every(({ verdict }) => verdict === 'inconclusive')).toBe(true)
+  expect(report.outputs).toEqual([{ name: 'logits', sqnrDb: null, maxAbs: 0 }])
 })
 
 test('options out of range, models with other outputs, missing inputs', async () => {

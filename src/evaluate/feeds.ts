@@ -1,4 +1,4 @@
-import type { Column, Dataset, Rows } from '../data/index.ts'
+import { type Column, type Dataset, looksLikeState, type Rows } from '../data/index.ts'
 import type { Feeds, PortValue, TensorValue } from '../engine/index.ts'
 import { arrayTypeOf, type Dim, elementCount, isFloating, type NumericArray, type Shape } from '../ir/index.ts'
 import { UserError } from '../platform/index.ts'
@@ -58,9 +58,7 @@ export function rowsPerRun(inputs: readonly PortValue[], dataset: Dataset, wante
  * named like a recurrent state or a cache.
  */
 export function isStateInput(input: PortValue): boolean {
-  return /(^|[^a-z])(state|states|cache|caches|hidden|memory|past|h0|c0|hx|cx|hn|cn)([^a-z]|$)|_?cache\d*$/i.test(
-    input.name.replace(/([a-z])([A-Z])/g, '$1_$2'),
-  )
+  return looksLikeState(input.name)
 }
 
 function fromColumn(

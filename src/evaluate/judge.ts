@@ -23,7 +23,7 @@ export interface JudgeOptions {
   readonly margin: number
   readonly alpha: number
   readonly seed?: number
-  /** Of the bootstrap; 10,000, fewer (at least 1,000) where there are many rows. */
+  /** Of the bootstrap; 10,000, fewer (at least 1,000) where there are many rows or a metric that is no mean. */
   readonly resamples?: number
 }
 
@@ -139,7 +139,7 @@ function judgeValues(counts: Counts | null, scores: PairedScores, options: Judge
     statistic: (rows) => sign * (metricOf('candidate', rows) - metricOf('base', rows)),
     ...(scores.clusters ? { clusters: scores.clusters } : {}),
     seed,
-    resamples: options.resamples ?? Math.round(Math.min(10_000, Math.max(1_000, 2e7 / n))),
+    resamples: options.resamples ?? Math.round(Math.min(scores.aggregate ? 2_000 : 10_000, Math.max(1_000, 2e7 / n))),
     alpha,
   })
   const delta = drawn.estimate

@@ -14,6 +14,8 @@ export interface SentenceContext {
 /** The verdict on labelled rows in one plain sentence. */
 export function sentenceOf(judgement: Judgement, context: SentenceContext): string {
   const { metric, margin, alpha } = context
+  if (!Number.isFinite(judgement.delta))
+    return `Not settled: ${metric.name} is undefined on these ${whole(judgement.n)} rows.`
   const amount = (value: number) => amountText(Math.abs(value), metric.unit)
   const level = `${text((1 - alpha) * 100)} %`
   const { base, candidate, n } = judgement
@@ -61,7 +63,7 @@ export function agreementSentence(
   if (verdict === 'regressed')
     return `Regressed: the candidate gives no number on ${whole(broken)} of ${whole(n)} rows where the baseline does.`
   const missing = requiredN
-    ? `labels for about ${whole(requiredN)} rows would settle it`
+    ? `${agreement?.changed === 0 ? '' : 'labels for '}about ${whole(requiredN)} rows would settle it`
     : 'without labels nothing here tells what that does to the task'
   const start = grade === 'close' ? 'Close, not proven' : 'Not settled'
   return `${start}: ${answers}, and a margin of ${text(margin * 100)} % needs more; ${missing}.`
