@@ -1,9 +1,12 @@
 import { elementCount } from '../tensor.ts'
 import { type Call, input, intOf, intsOf, type Kernels, made, optionalInput, textOf } from './call.ts'
 import { broadcastTo } from './layout.ts'
-import { fused } from './matmul.ts'
+import { addRows, fused } from './matmul.ts'
 import { EvaluationError, type Nd, numbersOf } from './value.ts'
 import { groupOf, windowOf, windowOffsets } from './window.ts'
+
+/** Numbers that a second-level cache holds. */
+const CACHED = 1 << 15
 
 /**
  * Sums of a convolution: x [N, C, …], w [M, C/group, k…], bias [M]. Padding adds zeros, so quantized inputs come with
@@ -23,32 +26,27 @@ export function convolve(call: Call, x: Nd, w: Nd, bias?: Float64Array): { dims:
   const data = new Float64Array(n * m * places)
   const filters = m / groups
   const depth = perGroup * taps
-  // rows[tap][place]: the long inner loop runs over places.
-  const rows = new Float64Array(depth * places)
+  // Places in pieces whose rows of taps stay in the cache.
+  const piece = Math.max(16, Math.min(places, Math.floor(CACHED / Math.max(1, depth))))
+  const rows = new Float64Array(depth * piece)
+  if (bias) for (let i = 0; i < n * m; i++) data.fill(bias[i % m]!, i * places, (i + 1) * places)
   for (let image = 0; image < n; image++)
-    for (let group = 0; group < groups; group++) {
-      for (let channel = 0; channel < perGroup; channel++) {
-        const from = (image * c + group * perGroup + channel) * size
-        for (let tap = 0; tap < taps; tap++) {
-          const row = (channel * taps + tap) * places
-          for (let place = 0; place < places; place++) {
-            const offset = offsets[place * taps + tap]!
-            rows[row + place] = offset < 0 ? 0 : xv[from + offset]!
+    for (let group = 0; group < groups; group++)
+      for (let start = 0; start < places; start += piece) {
+        const count = Math.min(piece, places - start)
+        for (let channel = 0; channel < perGroup; channel++) {
+          const from = (image * c + group * perGroup + channel) * size
+          for (let tap = 0; tap < taps; tap++) {
+            const row = (channel * taps + tap) * count
+            for (let place = 0; place < count; place++) {
+              const offset = offsets[(start + place) * taps + tap]!
+              rows[row + place] = offset < 0 ? 0 : xv[from + offset]!
+            }
           }
         }
+        for (let filter = group * filters; filter < (group + 1) * filters; filter++)
+          addRows(data, (image * m + filter) * places + start, count, wv, filter * depth, depth, rows, 0)
       }
-      for (let filter = 0; filter < filters; filter++) {
-        const channel = group * filters + filter
-        const out = data.subarray((image * m + channel) * places, (image * m + channel + 1) * places)
-        if (bias) out.fill(bias[channel]!)
-        for (let d = 0; d < depth; d++) {
-          const factor = wv[channel * depth + d]!
-          if (factor === 0) continue
-          const row = d * places
-          for (let place = 0; place < places; place++) out[place]! += factor * rows[row + place]!
-        }
-      }
-    }
   return { dims: [n, m, ...window.output], data }
 }
 

@@ -4,26 +4,37 @@ import { activations } from './elementwise.ts'
 import { broadcastDims, broadcastStrides, broadcastTo, offsetsOf, stridesOf, transposed } from './layout.ts'
 import { EvaluationError, type Nd, numbersOf, reshaped, sizeOf } from './value.ts'
 
-/** `out[m,n] += a[m,k]·b[k,n]` over parts of flat arrays; the inner loop runs along rows of `b`. */
-export function multiplyInto(
+/**
+ * `out[c] += Σ factors[j]·rows[j·n + c]` for `depth` rows of `n` elements, each array from its own offset. Four rows at
+ * once: the sums are loaded and stored a quarter as often. Zero factors are not skipped: they would hide NaN.
+ */
+export function addRows(
   out: Float64Array,
   outAt: number,
-  a: Float64Array,
-  aAt: number,
-  b: Float64Array,
-  bAt: number,
-  m: number,
-  k: number,
   n: number,
+  factors: Float64Array,
+  factorsAt: number,
+  depth: number,
+  rows: Float64Array,
+  rowsAt: number,
 ): void {
-  for (let i = 0; i < m; i++) {
-    const row = outAt + i * n
-    for (let j = 0; j < k; j++) {
-      const factor = a[aAt + i * k + j]!
-      // Skipping zeros would hide a NaN or infinity in b.
-      const from = bAt + j * n
-      for (let c = 0; c < n; c++) out[row + c]! += factor * b[from + c]!
-    }
+  let j = 0
+  for (; j + 3 < depth; j += 4) {
+    const f0 = factors[factorsAt + j]!
+    const f1 = factors[factorsAt + j + 1]!
+    const f2 = factors[factorsAt + j + 2]!
+    const f3 = factors[factorsAt + j + 3]!
+    const r0 = rowsAt + j * n
+    const r1 = r0 + n
+    const r2 = r1 + n
+    const r3 = r2 + n
+    for (let c = 0; c < n; c++)
+      out[outAt + c]! += f0 * rows[r0 + c]! + f1 * rows[r1 + c]! + f2 * rows[r2 + c]! + f3 * rows[r3 + c]!
+  }
+  for (; j < depth; j++) {
+    const factor = factors[factorsAt + j]!
+    const from = rowsAt + j * n
+    for (let c = 0; c < n; c++) out[outAt + c]! += factor * rows[from + c]!
   }
 }
 
@@ -41,7 +52,9 @@ export function matmul(a: Nd, b: Nd): { dims: number[]; data: Float64Array } {
   const [as, bs] = [starts(left), starts(right)]
   const [av, bv] = [numbersOf(a), numbersOf(b)]
   const data = new Float64Array(count * m * n)
-  for (let i = 0; i < count; i++) multiplyInto(data, i * m * n, av, as[i]! * m * k, bv, bs[i]! * k * n, m, k, n)
+  for (let i = 0; i < count; i++)
+    for (let row = 0; row < m; row++)
+      addRows(data, (i * m + row) * n, n, av, (as[i]! * m + row) * k, k, bv, bs[i]! * k * n)
   const dims = [...batch]
   if (a.dims.length > 1) dims.push(m)
   if (b.dims.length > 1) dims.push(n)
