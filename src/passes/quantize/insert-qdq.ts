@@ -3,6 +3,7 @@ import {
   float,
   floatAttribute,
   type Graph,
+  intAttribute,
   makeNode,
   type Node,
   operatorName,
@@ -56,8 +57,30 @@ class Insertion {
 
   /** A float node; one that only wants the shape reads it off the codes. */
   #float(node: Node): Node {
-    const codes = operatorName(node) === 'Shape' ? this.#coded.get(node.inputs[0]!) : undefined
-    return codes ? { ...node, inputs: [codes] } : node
+    const codes = this.#coded.get(node.inputs[0]!)
+    if (codes && operatorName(node) === 'Shape') return { ...node, inputs: [codes] }
+    if (!codes || !this.#wouldBeQuantized(node)) return node
+    const channels = this.#plan.facts.constant(node.inputs[1]!)!.dims[1]! * intAttribute(node, 'group', 1)
+    const name = node.inputs[0]!
+    const output = this.#writer.freshName(`${name}_channels`)
+    this.#writer.dequantizeByChannel(codes, this.#plan.codes.get(name)!, channels, output, name)
+    return { ...node, inputs: [output, ...node.inputs.slice(1)] }
+  }
+
+  /**
+   * Whether the runtime would quantize the weights of this float convolution by itself, with one scale for all of them,
+   * because codes stand on both of its sides. One scale a channel on its input, all equal, keeps it from that.
+   */
+  #wouldBeQuantized(node: Node): boolean {
+    if (node.opType !== 'Conv' || !this.#plan.facts.constant(node.inputs[1]!)) return false
+    let output = node.outputs[0]!
+    for (;;) {
+      const users = this.#users(output)
+      if (this.#plan.index.outputs.has(output) || users.length === 0) return false
+      if (users.every((user) => this.#plan.units.get(user)?.reads.includes(output))) return true
+      if (users.length !== 1 || !['Relu', 'Clip'].includes(operatorName(users[0]!))) return false
+      output = users[0]!.outputs[0]!
+    }
   }
 
   #emit(unit: Unit): void {

@@ -53,6 +53,20 @@ export class QdqWriter {
     return output
   }
 
+  /** As `dequantize`, with the same scale and zero point written once a channel of axis 1. */
+  dequantizeByChannel(input: string, codes: Affine, channels: number, output: string, hint: string): void {
+    const scales = new Float32Array(channels).fill(codes.scale)
+    const zeros = new Uint8Array(channels).fill(codes.zeroPoint)
+    const scale = this.constant(tensorOf('float32', [channels], scales), `${hint}_scales`)
+    const zero = this.constant(tensorOf('uint8', [channels], zeros), `${hint}_zero_points`)
+    this.nodes.push(
+      makeNode('DequantizeLinear', [input, scale, zero], [output], {
+        name: `${output}_DequantizeLinear`,
+        attributes: { axis: int(1) },
+      }),
+    )
+  }
+
   /** `codes` (int8 or int32, zero point 0) as float, one scale an index of `axis`, or one for all. */
   dequantizeConstant(codes: Tensor, scales: Float32Array, axis: number, hint: string): string {
     const input = this.constant(codes, `${hint}_codes`)

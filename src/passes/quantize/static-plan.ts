@@ -20,7 +20,7 @@ export interface PlanOptions {
    * Gemm only. `everywhere`: whatever has an integer kernel.
    */
   readonly placement?: 'balanced' | 'products' | 'everywhere' | undefined
-  /** Depthwise convolutions: `auto` (default) decides by cost in `balanced` and keeps them in float elsewhere. */
+  /** Depthwise convolutions: `auto` (default) goes by cost in `balanced`, to float in `products`, to int8 in `everywhere`. */
   readonly depthwise?: 'auto' | 'float' | 'int8' | undefined
 }
 
@@ -100,12 +100,9 @@ function refuseUnit(
   if (isNamed(unit, keep)) return 'kept in float as asked'
   if (options.only && !isNamed(unit, new Set(options.only))) return 'not among the nodes asked for'
   if (options.placement === 'products' && unit.rule.kind !== 'product') return 'only products are quantized'
-  if (
-    unit.depthwise &&
-    (options.depthwise === 'float' ||
-      (options.depthwise !== 'int8' && options.placement !== undefined && options.placement !== 'balanced'))
-  )
-    return 'depthwise convolutions are faster in float'
+  const depthwise = options.depthwise ?? 'auto'
+  if (unit.depthwise && (depthwise === 'float' || (depthwise === 'auto' && options.placement === 'products')))
+    return 'depthwise convolutions stay in float as asked'
   for (const name of unit.reads) {
     const range = ranges.get(name)
     if (!range) return `no calibrated range for its input ${name}`
