@@ -52,7 +52,9 @@ export function printNode(node: Node, options: PrintOptions = {}, indent = '  ')
   return `${label}${printedNames(node.outputs)} = ${operator}${overload}${call}${printedNote(node).trimEnd()}`
 }
 
-const printedNames = (names: readonly string[]): string => names.map(printedName).join(', ')
+/** Names with commas between; an omitted one is nothing before a comma, and `""` at the end. */
+const printedNames = (names: readonly string[]): string =>
+  names.map((name, i) => (name === '' && i < names.length - 1 ? '' : printedName(name))).join(', ')
 
 /** A domain's parts, bare where every one is an identifier, else the whole domain in quotes. */
 function printedDomain(domain: string): string[] {

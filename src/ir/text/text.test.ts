@@ -200,7 +200,7 @@ test('every model reads back equal from its text', () => {
     fc.property(model, (before) => {
       expect(plain(parseModel(printModel(before)))).toEqual(plain(before))
     }),
-    { numRuns: 300 },
+    { numRuns: 200 },
   )
 })
 
