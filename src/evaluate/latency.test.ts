@@ -36,14 +36,14 @@ function scripted(msOf: Record<string, (run: number, clock: number) => number>) 
     }
     return session as IsolatedSession
   }
-  return { log, opened, closed, options: { open, now: () => clock } }
+  return { log, opened, closed, options: { open, now: () => clock }, last: () => log.at(-2) }
 }
 const subjects = (...names: string[]) => names.map((name) => ({ label: name, model: name }))
 
 test('goes A B C, C B A and gives the ratio to the first', async () => {
   const { log, opened, closed, options } = scripted({ a: () => 2, b: () => 1, c: () => 4 })
   const { report, rounds } = await measureLatency(subjects('a', 'b', 'c'), feeds, options)
-  expect(rounds).toBe(30)
+  expect(rounds).toBe(60)
   expect(log.slice(-6).join('')).toBe('abccba')
   // Three generations of processes; the middle one of the three loads counts.
   expect(opened.join('')).toBe('abcabcabc')
@@ -51,7 +51,7 @@ test('goes A B C, C B A and gives the ratio to the first', async () => {
     { base: 'a', other: 'b', median: 0.5, ci: [0.5, 0.5] },
     { base: 'a', other: 'c', median: 2, ci: [2, 2] },
   ])
-  // Blocks of 10 ms: 5 runs of 2 ms in each of 30 rounds, the warm ones not counted. 4 rows in 2 ms.
+  // Blocks of 5 ms for the middle one, 2 ms a run: 3 runs in each of 60 rounds, the warm ones not counted. 4 rows in 2 ms.
   expect(report.models[0]).toEqual({
     path: 'a',
     p50Ms: 2,
@@ -61,7 +61,7 @@ test('goes A B C, C B A and gives the ratio to the first', async () => {
     loadMs: 12,
     firstMs: 3,
     peakRssBytes: 1234,
-    runs: 150,
+    runs: 180,
   })
   expect(closed).toEqual(opened)
 })
@@ -76,6 +76,14 @@ test('drift that meets both alike leaves the ratio alone', async () => {
   expect(Math.abs((ratio?.median ?? 0) - 0.8)).toBeLessThan(0.02)
   expect(ratioIntervalBelow(ratio as never, 1)).toBe(true)
   expect(ratioIntervalBelow(ratio as never, 0.5)).toBe(false)
+})
+
+test('whoever ended the round before runs hot in the next: that advantage cancels out', async () => {
+  const { options, last } = scripted({ a: () => (last() === 'a' ? 1 : 1.2), b: () => (last() === 'b' ? 1 : 1.2) })
+  const { report } = await measureLatency(subjects('a', 'b'), feeds, options)
+  expect(report.ratios[0]?.median).toBeCloseTo(1, 12)
+  expect(report.ratios[0]?.ci[0]).toBeCloseTo(1, 12)
+  expect(report.ratios[0]?.ci[1]).toBeCloseTo(1, 12)
 })
 
 test('stalls in some blocks do not move the median, and show in p99', async () => {
@@ -94,7 +102,7 @@ test('goes on while the interval is wide, stops when the time is up, and says so
   }
   const { options } = scripted({ a: noisy, b: noisy })
   const { report, rounds } = await measureLatency(subjects('a', 'b'), feeds, { ...options, blockMs: 1, maxSeconds: 1 })
-  expect(rounds).toBeGreaterThan(30)
+  expect(rounds).toBeGreaterThan(60)
   expect(report.warnings.join()).toMatch(/b \/ a: after \d+ rounds the interval is still ±/)
   expect(report.ratios[0]?.ci[0]).toBeLessThan(1)
   expect(report.ratios[0]?.ci[1]).toBeGreaterThan(1)

@@ -44,9 +44,10 @@ export interface LatencyMeasurement {
 
 /**
  * Times models against the first one. Every model lives in a process of its own and only one runs at any time; rounds
- * go A B C, C B A, A B C …, so that drift of the machine meets all alike. Each round gives one ratio other / base of
- * block medians; the report holds the median of these ratios with the order-statistic interval. Stops when every
- * interval's half-width is below `precision`, or when the time is up.
+ * go A B C, C B A, A B C …, so that drift of the machine meets all alike. Two rounds together (A B B A) give one ratio
+ * other / base, of the geometric means of the block medians: within one round, whoever also ended the round before has
+ * an advantage, and the two rounds have it turn about. The report holds the median of these ratios with the
+ * order-statistic interval. Stops when every interval's half-width is below `precision`, or when the time is up.
  *
  * Two processes with the very same model differ by a percent or so for as long as they live, by where their memory
  * came to lie; so the rounds are spread over several generations of processes, whose loads are timed as well.
@@ -58,7 +59,7 @@ export async function measureLatency(
   feeds: Feeds,
   options: LatencyOptions = {},
 ): Promise<LatencyMeasurement> {
-  const { blockMs = 10, minRounds = 30, maxSeconds = 30, precision = 0.01, confidence = 0.95, signal } = options
+  const { blockMs = 5, minRounds = 60, maxSeconds = 30, precision = 0.01, confidence = 0.95, signal } = options
   const { generations = 3, now = () => performance.now() } = options
   const open = (subject: LatencySubject) => (options.open ?? openIsolated)(subject.model, sessionOptions(options))
   if (subjects.length === 0) throw new UserError('bad-argument', 'There is no model to time.')
@@ -127,11 +128,14 @@ export function ratioIntervalBelow(ratio: LatencyRatio, limit: number): boolean 
   return ratio.ci[1] < limit
 }
 
-/** Median of the per-round ratios other / base and its distribution-free interval. */
+/** Median of the ratios other / base over pairs of rounds and its distribution-free interval. */
 function ratiosOf(lanes: readonly Lane[], confidence: number): LatencyRatio[] {
   const [base, ...others] = lanes as [Lane, ...Lane[]]
   return others.map((other) => {
-    const values = other.blocks.map((ms, round) => ms / (base.blocks[round] as number))
+    const values = Array.from(
+      { length: other.blocks.length >> 1 },
+      (_, pair) => pairMs(other, pair) / pairMs(base, pair),
+    )
     const { ci } = orderStatisticInterval({ values, percentile: 0.5, confidence })
     // Too few rounds for the confidence: the whole range is the most that can be said.
     const low = ci[0] ?? Math.min(...values)
@@ -139,6 +143,9 @@ function ratiosOf(lanes: readonly Lane[], confidence: number): LatencyRatio[] {
     return { base: base.label, other: other.label, median: median(values), ci: [low, high] }
   })
 }
+
+const pairMs = ({ blocks }: Lane, pair: number) =>
+  Math.sqrt((blocks[2 * pair] as number) * (blocks[2 * pair + 1] as number))
 
 function summary(lane: Lane, rows: number): LatencyOf {
   const sorted = Float64Array.from(lane.ns).sort()
