@@ -65,6 +65,7 @@ describe('right-or-wrong scores follow the table', () => {
       point,
     )
     expect(wrong.verdict).toBe(right.verdict)
+    expect(wrong.discordant).toEqual({ baseOnly: 60, candidateOnly: 5 })
     expect(wrong.delta).toBeCloseTo(right.delta, 12)
     expect(wrong.lowerBound).toBeCloseTo(right.lowerBound, 12)
     expect(wrong.candidate).toBeCloseTo(1 - right.candidate, 12)
@@ -108,7 +109,7 @@ describe('error rates, simulated and summed', () => {
     expect(atMargin.pass).toBeLessThanOrEqual(0.055)
     expect(atMargin.pass).toBeGreaterThan(0.03)
     const equal = rates(1000, 0.02, 0.02)
-    expect(equal.regressed).toBeLessThanOrEqual(0.055)
+    expect(equal.regressed).toBeLessThanOrEqual(0.05)
     expect(equal.regressed + equal.pass + equal.inconclusive).toBeCloseTo(1, 5)
   })
   test('2,000 data sets of two different, equally good models: regressed at most at the stated rate', () => {

@@ -92,11 +92,14 @@ function countPairs({ base, candidate }: PairedScores): Counts {
   return { baseOnly, candidateOnly, baseRight, n: base.length }
 }
 
+/** Rows that one model alone answers right; where scores count errors, a 0 is right. */
+function onlyOneRight({ baseOnly, candidateOnly }: Counts, higherIsBetter: boolean) {
+  return higherIsBetter ? { baseOnly, candidateOnly } : { baseOnly: candidateOnly, candidateOnly: baseOnly }
+}
+
 function judgeCounts(counts: Counts, { higherIsBetter }: PairedScores, { margin, alpha }: JudgeOptions): Judgement {
   const { n, baseRight } = counts
-  // A metric that counts errors is better where only the base scores 1.
-  const better = higherIsBetter ? counts.candidateOnly : counts.baseOnly
-  const worse = higherIsBetter ? counts.baseOnly : counts.candidateOnly
+  const { baseOnly: worse, candidateOnly: better } = onlyOneRight(counts, higherIsBetter)
   // A margin of everything and more proves nothing that needs a test.
   const score = tango({ baseOnly: worse, candidateOnly: better, n, margin: Math.min(margin, 1 - 1e-9), alpha })
   const pairs = mcnemar({ baseOnly: worse, candidateOnly: better })
@@ -113,7 +116,7 @@ function judgeCounts(counts: Counts, { higherIsBetter }: PairedScores, { margin,
     delta,
     lowerBound: score.lowerBound,
     upperBound: score.upperBound,
-    discordant: { baseOnly: counts.baseOnly, candidateOnly: counts.candidateOnly },
+    discordant: { baseOnly: worse, candidateOnly: better },
     nonInferiority: { margin, z: score.z, p: score.p, ci: score.ci, lowerBound: score.lowerBound },
     mcnemar: { exact: pairs.exact, midP: pairs.midP },
     measurablyWorse: verdict === 'pass' && significantlyWorse,
@@ -163,7 +166,7 @@ function judgeValues(counts: Counts | null, scores: PairedScores, options: Judge
     delta,
     lowerBound,
     upperBound,
-    discordant: counts ? { baseOnly: counts.baseOnly, candidateOnly: counts.candidateOnly } : null,
+    discordant: counts ? onlyOneRight(counts, higherIsBetter) : null,
     nonInferiority: undefinedValue
       ? null
       : {
