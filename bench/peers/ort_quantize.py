@@ -1,7 +1,7 @@
 """The usual Python tools on one model: onnxruntime.quantization, as their documentation says to use them.
 
-usage: ort_quantize.py MODEL FEEDS_DIR OUT_DIR
-FEEDS_DIR/feeds.json lists rows: [{"input": {"file": "0.bin", "dtype": "float32", "shape": [1, 3, 4, 4]}}]
+usage: ort_quantize.py MODEL FEEDS.npz OUT_DIR
+FEEDS.npz holds one array an input, axis 0 being the row.
 Prints one JSON line: wall seconds of each step, peak memory of this process, and what failed with its message.
 """
 import json
@@ -23,19 +23,13 @@ from onnxruntime.quantization.shape_inference import quant_pre_process
 
 
 class Rows(CalibrationDataReader):
-    def __init__(self, folder):
-        with open(os.path.join(folder, "feeds.json")) as file:
-            self.rows = iter(json.load(file))
-        self.folder = folder
+    def __init__(self, path):
+        arrays = dict(np.load(path))
+        count = min(len(array) for array in arrays.values())
+        self.rows = iter([{name: array[i : i + 1] for name, array in arrays.items()} for i in range(count)])
 
     def get_next(self):
-        row = next(self.rows, None)
-        if row is None:
-            return None
-        return {
-            name: np.fromfile(os.path.join(self.folder, one["file"]), one["dtype"]).reshape(one["shape"])
-            for name, one in row.items()
-        }
+        return next(self.rows, None)
 
 
 def attempt(name, work):
