@@ -6,7 +6,12 @@ export { calibrationValues, compareKernels } from './quantize/index.ts'
 export { simplifyPasses } from './sequence.ts'
 
 /** The passes that change answers within a margin. */
-const lossy = [quantize.quantizeStaticInt8]
+const lossy = [
+  quantize.quantizeStaticInt8,
+  quantize.quantizeDynamicInt8,
+  quantize.quantizeWeights,
+  quantize.convertFloat16,
+]
 
 /** Every pass by its id: what a recipe may name. */
 export const passes: Readonly<Record<string, Pass<never>>> = Object.fromEntries(

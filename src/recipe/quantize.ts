@@ -2,7 +2,7 @@ import type { Dataset } from '../data/index.ts'
 import { openIsolated, ortNode } from '../engine/index.ts'
 import { calibrateAll, measureBatchInvariance, measureLayers } from '../evaluate/index.ts'
 import type { Model } from '../ir/index.ts'
-import { calibrationValues } from '../passes/index.ts'
+import { calibrationValues, compareKernels } from '../passes/index.ts'
 import { UserError } from '../platform/index.ts'
 import type {
   CalibrationMethod,
@@ -202,7 +202,7 @@ export async function readKernels(
     }
   const read = await ortNode.kernels(model)
   if ('reason' in read) return { counts: null, reason: read.reason, warnings: [] }
-  return { counts: read.counts, warnings: [].map((x: {reason: string}) => x).map(({ reason }) => reason) }
+  return { counts: read.counts, warnings: compareKernels(planned, read.counts).map(({ reason }) => reason) }
 }
 
 async function measureDamage(before: Model, after: Model, options: QuantizeOptions) {

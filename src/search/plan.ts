@@ -61,16 +61,26 @@ function staticSpec(
   }
 }
 
-/** Schemes that need no ranges, where the model has operators for them. */
+/** Schemes that need no ranges, where the model has operators for them and the goal can gain. */
 export function dataFreeSpecs(inspection: InspectionReport, goal: GoalName): readonly CandidateSpec[] {
-  const has = (name: string) => (inspection.operators[name] ?? 0) > 0
+  const has = (...names: readonly string[]) => names.some((name) => (inspection.operators[name] ?? 0) > 0)
   const specs: CandidateSpec[] = []
-  if (has('MatMul') || has('Gemm') || has('LSTM')) {
-    specs.push({ id: 'dynamic-int8', words: 'lossless, then dynamic int8 products', scheme: 'dynamic-int8' })
-    specs.push({ id: 'weight-int8', words: 'lossless, then 8-bit weights', scheme: 'weight-int8' })
-    specs.push({ id: 'weight-int4', words: 'lossless, then 4-bit weights in blocks of 32', scheme: 'weight-int4' })
-  }
-  // Half precision is slower than single on CPUs; it only ever wins on size.
-  if (goal === 'size') specs.push({ id: 'float16', words: 'lossless, then half-precision weights', scheme: 'float16' })
+  if (has('MatMul', 'Gemm', 'LSTM'))
+    specs.push(
+      { id: 'dynamic-int8', words: 'lossless, then dynamic int8 products', scheme: 'dynamic-int8' },
+      { id: 'weight-int8', words: 'lossless, then 8-bit weights', scheme: 'weight-int8' },
+      { id: 'weight-int4', words: 'lossless, then 4-bit weights in blocks of 32', scheme: 'weight-int4' },
+    )
+  // Stored small and widened at load: these win on size alone, the kernels stay those of float.
+  if (goal === 'size')
+    specs.push(
+      {
+        id: 'weight-int8-stored',
+        words: 'lossless, then weights stored in 8 bits',
+        scheme: 'weight-int8',
+        pass: { products: 'stored' },
+      },
+      { id: 'float16', words: 'lossless, then weights stored in half precision', scheme: 'float16' },
+    )
   return specs
 }
