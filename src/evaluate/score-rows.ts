@@ -87,9 +87,9 @@ export async function scoreRows(
   for await (const rows of data.read({ batch, ...(options.indices ? { indices: options.indices } : {}) })) {
     options.signal?.throwIfAborted()
     const count = rows.indices.length
-    const ofBase = splitRows(await base.run(feedsOf(rows, base.inputs, data)), count)
-    const fetched = await candidate.run(feedsOf(rows, candidate.inputs, data))
-    const ofCandidate = splitRows(renamed ? rename(fetched, renamed) : fetched, count)
+    const [first, second] = await runBoth(base, candidate, rows, data)
+    const ofBase = splitRows(first, count)
+    const ofCandidate = splitRows(renamed ? rename(second, renamed) : second, count)
     for (const [field, values] of slices) values.push(...sliceValues(columnOf(rows, field, data), count))
     if (options.clusterField) clusters.push(...sliceValues(columnOf(rows, options.clusterField, data), count))
     const fields = fieldsOfRows(rows)
@@ -130,6 +130,14 @@ export async function scoreRows(
     flips,
     batch,
   }
+}
+
+/** Both models on the same rows, side by side where they live in processes of their own. */
+async function runBoth(base: Session, candidate: Session, rows: Rows, data: Dataset): Promise<[Fetched, Fetched]> {
+  const feeds = feedsOf(rows, base.inputs, data)
+  const others = feedsOf(rows, candidate.inputs, data)
+  if (base === candidate) return [await base.run(feeds), await candidate.run(others)]
+  return Promise.all([base.run(feeds), candidate.run(others)])
 }
 
 /** Losses before gains, then in the order of the rows; the list stays short. */
