@@ -1,9 +1,10 @@
 import type { Graph, GraphIndex, Node } from '../../ir/index.ts'
 import { borderCosts, convCost, depthwiseCost, elementwiseCost, matmulCost, type UnitCost } from './kernel-costs.ts'
 import { CutNetwork } from './min-cut.ts'
+import type { ObservedRange, PlanOptions } from './plan-options.ts'
+import { productSize } from './product-size.ts'
 import type { NodeFacts } from './quantize-rules.ts'
-import type { ObservedRange, PlanOptions } from './static-plan.ts'
-import { productSize, type Unit } from './unit.ts'
+import type { Unit } from './unit.ts'
 
 /** Elements that a value is taken to have where calibration did not count them. */
 const UNKNOWN_ELEMENTS = 10_000

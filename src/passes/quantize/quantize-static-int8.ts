@@ -2,8 +2,9 @@ import { constantValue, type Graph, type Node, nodeLabel, operatorName, type Ten
 import type { PassRun, Refusal, Target } from '../../report/index.ts'
 import type { Evidence, Pass, PassResult } from '../../rewrite/index.ts'
 import { insertQdq } from './insert-qdq.ts'
+import type { ObservedRange, PlanOptions } from './plan-options.ts'
 import type { NodeFacts } from './quantize-rules.ts'
-import { type ObservedRange, type PlanOptions, planStatic, valuesToCalibrate } from './static-plan.ts'
+import { planStatic, valuesToCalibrate } from './static-plan.ts'
 
 export interface StaticInt8Options extends PlanOptions {
   /** `portable`: weights whose products cannot saturate 16 bits on processors without VNNI. */
