@@ -1,4 +1,4 @@
-import { existsSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { expectEqualModels, opsOf, randomList } from '../../tests/rewrite-kit.ts'
@@ -139,4 +139,16 @@ test('work grows with the graph, not with its square: edits and looks-up of 10,0
 
 test('the registry knows every pass of the sequence by its id', () => {
   for (const pass of simplifyPasses) expect(passes[pass.id]).toBe(pass)
+})
+
+test('every pass stands in a file of its name, which opens with its rewrite, when it is illegal, and its source', () => {
+  const names = new Set(simplifyPasses.map(({ id }) => id.toLowerCase()))
+  names.delete('settle')
+  for (const folder of ['src/passes/simplify', 'src/passes/fuse'])
+    for (const file of readdirSync(folder)) {
+      const text = readFileSync(`${folder}/${file}`, 'utf8')
+      if (!names.delete(file.replace('.ts', '').replaceAll('-', ''))) expect(text).not.toMatch(/: Pass = |= rulePass\(/)
+      else expect(text).toMatch(/^\/\*\n[\s\S]*⇒[\s\S]*\n \* Illegal: [\s\S]*\n \* Source: [\s\S]*\n \*\//)
+    }
+  expect([...names]).toEqual([])
 })

@@ -20,6 +20,7 @@ const tidy: readonly Pass[] = [
 const merge: readonly Pass[] = [
   fuse.recogniseHardSwish,
   fuse.recogniseHardSigmoid,
+  fuse.recogniseSilu,
   fuse.recogniseGelu,
   fuse.recogniseLayerNorm,
   fuse.recogniseRmsNorm,
@@ -27,6 +28,8 @@ const merge: readonly Pass[] = [
   fuse.fuseConvBatchNorm,
   fuse.fuseAffineAfter,
   fuse.fuseAffineBefore,
+  fuse.fuseMatMulAdd,
+  fuse.factorGate,
 ]
 
 /** The lossless sequence: run in this order, it leaves nothing that running it again would change. */

@@ -5,6 +5,7 @@ import { recogniseHardSigmoid } from './recognise-hard-sigmoid.ts'
 import { recogniseHardSwish } from './recognise-hard-swish.ts'
 import { recogniseLayerNorm } from './recognise-layer-norm.ts'
 import { recogniseRmsNorm } from './recognise-rms-norm.ts'
+import { recogniseSilu } from './recognise-silu.ts'
 
 const model = (body: string, constants = '', opset = 20, type = 'float') =>
   `<ir_version: 8, opset_import: ["" : ${opset}, "com.microsoft" : 1]> g (${type}[N,7] x) => (${type}[N,7] y) <${constants}> { ${body} }`
@@ -147,4 +148,16 @@ test('root mean square normalization', async () => {
   }
   const old = await rewriteWith(recogniseRmsNorm, model(`${ROOT} n = Div(x, s) y = Mul(n, gamma)`, NORM, 21))
   expect(old.reasons).toEqual(['RMSNormalization needs opset 23, the model has 21'])
+})
+
+test('sigmoids and SiLUs that are spelled with an exponential', async () => {
+  const grown = 'n = Neg(x) e = Exp(n) s = Add(e, one)'
+  const run = async (body: string) =>
+    (await rewriteEqually(recogniseSilu, model(`${grown} ${body}`, 'float one = {1}'))).ops
+  expect(await run('y = Div(one, s)')).toEqual(['Sigmoid'])
+  expect(await run('y = Reciprocal(s)')).toEqual(['Sigmoid'])
+  expect(await run('y = Div(x, s)')).toEqual(['Sigmoid', 'Mul'])
+  expect(await run('r = Reciprocal(s) y = Mul(x, r)')).toEqual(['Sigmoid', 'Mul'])
+  const shared = model(`${grown} d = Div(x, s) y = Add(d, e)`, 'float one = {1}')
+  expect((await rewriteWith(recogniseSilu, shared)).reasons).toEqual(['inner value e is also read by y'])
 })

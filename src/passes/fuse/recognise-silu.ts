@@ -1,0 +1,50 @@
+/*
+ * y = Div(1, Add(Exp(Neg(x)), 1))            ⇒  y = Sigmoid(x)         also Reciprocal(Add(Exp(Neg(x)), 1))
+ * y = Div(x, Add(Exp(Neg(x)), 1))            ⇒  y = Mul(x, Sigmoid(x))
+ * y = Mul(x, Div(1, Add(Exp(Neg(x)), 1)))    ⇒  the same
+ * SiLU keeps the two-operator form on purpose: the runtime makes its own single kernel (QuickGelu) of exactly that
+ * while it loads, and integer kernels exist for the two operators but not for the one.
+ * Illegal: an inner value is read elsewhere or is an output.
+ * Source: Elfwing et al., "Sigmoid-weighted linear units" (2017): x·σ(x), σ(x) = 1/(1 + e⁻ˣ).
+ */
+import { makeNode, type Node } from '../../ir/index.ts'
+import {
+  any,
+  either,
+  match,
+  op,
+  type RuleContext,
+  type RuleOutcome,
+  replaceMatch,
+  rulePass,
+  scalar,
+  sharedInside,
+} from '../../rewrite/index.ts'
+
+export const recogniseSilu = rulePass(
+  'recogniseSilu',
+  'Writes a sigmoid that is spelled with an exponential, alone or as the gate of its own input, as the operator.',
+  [{ roots: ['Div', 'Reciprocal'], apply }],
+)
+
+const x = any('x')
+const grown = op('Add', [op('Exp', [op('Neg', [x])]), scalar(1)])
+const sigmoid = either(op('Div', [scalar(1), grown]), op('Reciprocal', [grown]))
+const silu = op('Div', [x, grown])
+
+function apply(node: Node, { editor }: RuleContext): RuleOutcome {
+  const output = node.outputs[0]!
+  const alone = match(editor, output, sigmoid)
+  const found = alone ?? match(editor, output, silu)
+  if (!found) return false
+  const shared = sharedInside(editor, found)
+  if (shared) return { refused: shared }
+  const input = found.value('x')
+  if (alone) {
+    replaceMatch(editor, found, makeNode('Sigmoid', [input], [output]))
+    return true
+  }
+  const gate = editor.freshName(`${output}_gate`)
+  replaceMatch(editor, found, makeNode('Sigmoid', [input], [gate]), makeNode('Mul', [input, gate], [output]))
+  return true
+}
