@@ -94,8 +94,8 @@ function dropLonely(candidates: ReadonlyMap<Node, Unit>, graph: Graph, index: Gr
       if (!unit || unit.rule.kind === 'product') continue
       const follows = unit.reads.some((name) => made.has(name))
       const feeds = unit.writes.some((name) => (index.consumers.get(name) ?? []).some((user) => kept.has(user)))
-      // A chain of movements between floats gains nothing; it ends where no product stands at either end.
-      if (!follows && !feeds) {
+      // A table behind a float node would only add a conversion to what float does on the way.
+      if (!follows && (!feeds || unit.rule.kind === 'lookup')) {
         kept.delete(node)
         dropped = true
       }

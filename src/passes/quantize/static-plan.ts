@@ -39,9 +39,12 @@ export function planStatic(
     if (!found) continue
     const reason = 'refused' in found ? found.refused : refuseUnit(found, ranges, keep, options)
     if (reason !== undefined) reasons.set(node, reason)
-    else if (!('refused' in found)) {
-      candidates.set(node, found)
-      for (const part of partsBehind(found)) taken.add(part)
+    if ('refused' in found) continue
+    if (reason === undefined) candidates.set(node, found)
+    for (const part of partsBehind(found)) {
+      taken.add(part)
+      // In float it costs nothing behind its node; as a table it would.
+      if (reason !== undefined) reasons.set(part, 'it belongs to a node that stays in float')
     }
   }
   const units = placeUnits(candidates, graph, index, facts, ranges, options)

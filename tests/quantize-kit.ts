@@ -1,0 +1,91 @@
+import { type Feeds, ortNode, type TensorValue } from '../src/engine/index.ts'
+import { type Model, parseModel, type Tensor, tensorOf } from '../src/ir/index.ts'
+import { calibrationValues } from '../src/passes/index.ts'
+import type { CalibrationReport } from '../src/report/index.ts'
+
+/** Uniform numbers of (−1, 1), the same on every run (a linear congruential generator). */
+export function numbers(seed: number): () => number {
+  let state = seed >>> 0
+  return () => {
+    state = (Math.imul(state, 1664525) + 1013904223) >>> 0
+    return state / 2 ** 31 - 1
+  }
+}
+
+export function randomTensor(dims: readonly number[], seed: number, scale = 1, name = ''): Tensor {
+  const next = numbers(seed)
+  const count = dims.reduce((product, dim) => product * dim, 1)
+  return tensorOf(
+    'float32',
+    dims,
+    Float32Array.from({ length: count }, () => next() * scale),
+    name,
+  )
+}
+
+export function randomValue(dims: readonly number[], seed: number, scale = 1): TensorValue {
+  const tensor = randomTensor(dims, seed, scale)
+  return {
+    dtype: 'float32',
+    dims,
+    data: new Float32Array((tensor.data as { bytes: { read(): Uint8Array } }).bytes.read().slice().buffer),
+  }
+}
+
+/** A model in text notation; `weights` by name with their dimensions are filled with random numbers. */
+export function modelWith(text: string, weights: Readonly<Record<string, readonly number[]>>, opset = 21): Model {
+  const model = parseModel(`<ir_version: 10, opset_import: ["" : ${opset}, "com.microsoft" : 1]> ${text}`)
+  const initializers = new Map(model.graph.initializers)
+  for (const [i, [name, dims]] of Object.entries(weights).entries())
+    initializers.set(name, randomTensor(dims, i + 7, dims.length === 1 ? 0.5 : 1 / Math.sqrt(dims.at(-1)! * 3), name))
+  // The notation has no word for "of any rank"; the runtime infers the shapes of the outputs.
+  const outputs = model.graph.outputs.map((output) => ({
+    ...output,
+    type: { kind: 'tensor' as const, dtype: 'float32' as const, shape: null },
+  }))
+  return { ...model, graph: { ...model.graph, initializers, outputs } }
+}
+
+/** Ranges that these feeds give, taken by running the model once. */
+export async function rangesOf(model: Model, feeds: Feeds): Promise<CalibrationReport> {
+  const names = calibrationValues(model.graph, 21)
+  const session = await ortNode.open(model)
+  const fetched = {
+    ...feeds,
+    ...(await session.run(
+      feeds,
+      names.filter((name) => !(name in feeds)),
+    )),
+  }
+  await session.close()
+  const ranges: Record<string, { min: number; max: number; elements: number }> = {}
+  for (const name of names) {
+    const data = fetched[name]!.data as Float32Array
+    ranges[name] = {
+      min: data.reduce((a, b) => Math.min(a, b)),
+      max: data.reduce((a, b) => Math.max(a, b)),
+      elements: data.length,
+    }
+  }
+  return { kind: 'calibration', version: 1, method: 'minmax', samples: 1, dataDigest: 'none', ranges, unseen: [] }
+}
+
+export async function runOnce(model: Model, feeds: Feeds, optimization: 'disabled' | 'all' = 'all') {
+  const session = await ortNode.open(model, { optimization })
+  try {
+    return await session.run(feeds)
+  } finally {
+    await session.close()
+  }
+}
+
+/** Signal to noise in decibels of one value against another; Infinity where equal. */
+export function decibels(reference: TensorValue, value: TensorValue): number {
+  const [a, b] = [reference.data as Float32Array, value.data as Float32Array]
+  let [signal, noise] = [0, 0]
+  for (let i = 0; i < a.length; i++) {
+    signal += a[i]! ** 2
+    noise += (a[i]! - b[i]!) ** 2
+  }
+  return 10 * Math.log10(signal / noise)
+}

@@ -1,0 +1,343 @@
+import { describe, expect, test } from 'vitest'
+import { ortNode } from '../src/engine/index.ts'
+import { checkModel, operatorName } from '../src/ir/index.ts'
+import { compareKernels, passes } from '../src/passes/index.ts'
+import type { PassRun } from '../src/report/index.ts'
+import { decibels, modelWith, randomValue, rangesOf, runOnce } from './quantize-kit.ts'
+
+interface Pattern {
+  readonly graph: string
+  readonly weights?: Readonly<Record<string, readonly number[]>>
+  readonly input?: readonly number[]
+  /** Integer kernels that must stand in the runtime's optimised graph, exactly that often. */
+  readonly kernels: Readonly<Record<string, number>>
+  /** Operators that must not be left in float. */
+  readonly gone?: readonly string[]
+  readonly minDb?: number
+}
+
+const image = [1, 16, 12, 12]
+const conv = { w: [16, 16, 3, 3], b: [16] }
+const g = (body: string, input = '1,16,12,12', output = '') => `g (float[${input}] x) => (float${output} y) { ${body} }`
+
+/** Section 4's list, each as the runtime must see it. */
+const patterns: Readonly<Record<string, Pattern>> = {
+  'Conv with bias': { graph: g('y = Conv(x, w, b)'), weights: conv, kernels: { QLinearConv: 1 }, gone: ['Conv'] },
+  'Conv, 1-D': {
+    graph: g('y = Conv(x, w)', '1,16,40'),
+    weights: { w: [16, 16, 3] },
+    input: [1, 16, 40],
+    kernels: { QLinearConv: 1 },
+    gone: ['Conv'],
+  },
+  'Conv and Relu': {
+    graph: g('c = Conv(x, w, b) y = Relu(c)'),
+    weights: conv,
+    kernels: { QLinearConv: 1 },
+    gone: ['Conv', 'Relu'],
+  },
+  'Conv and Clip': {
+    graph: g(
+      'lo = Constant<value_float = 0.0>() hi = Constant<value_float = 0.5>() c = Conv(x, w, b) y = Clip(c, lo, hi)',
+    ),
+    weights: conv,
+    kernels: { QLinearConv: 1 },
+    gone: ['Conv', 'Clip'],
+  },
+  'depthwise Conv': {
+    graph: g('y = Conv<group = 16>(x, w, b)'),
+    weights: { w: [16, 1, 3, 3], b: [16] },
+    kernels: { QLinearConv: 1 },
+    gone: ['Conv'],
+  },
+  'residual Add': {
+    graph: g(
+      'a = Conv<pads = [1,1,1,1]>(x, w, b) r = Relu(a) c = Conv<pads = [1,1,1,1]>(r, w2, b) s = Add(c, r) y = Relu(s)',
+    ),
+    weights: { ...conv, w2: [16, 16, 3, 3] },
+    kernels: { QLinearConv: 2, QLinearAdd: 1 },
+    gone: ['Conv', 'Add', 'Relu'],
+  },
+  'Mul of two branches': {
+    graph: g('a = Conv(x, w, b) c = Conv(x, w2, b) y = Mul(a, c)'),
+    weights: { ...conv, w2: [16, 16, 3, 3] },
+    kernels: { QLinearConv: 2, QLinearMul: 1 },
+    gone: ['Conv', 'Mul'],
+  },
+  'Add of a constant': {
+    graph: g('a = Conv(x, w) y = Add(a, k)'),
+    weights: { w: [16, 16, 3, 3], k: [1, 16, 1, 1] },
+    kernels: { QLinearConv: 1, QLinearAdd: 1 },
+    gone: ['Conv', 'Add'],
+  },
+  'Concat of different scales': {
+    graph: g('a = Conv(x, w, b) c = Relu(a) d = Conv(x, w, b) y = Concat<axis = 1>(c, d)'),
+    weights: conv,
+    kernels: { QLinearConv: 2, QLinearConcat: 1 },
+    gone: ['Conv', 'Concat'],
+  },
+  MaxPool: {
+    graph: g('a = Conv(x, w, b) y = MaxPool<kernel_shape = [2,2], strides = [2,2]>(a)'),
+    weights: conv,
+    kernels: { QLinearConv: 1 },
+    gone: ['Conv'],
+  },
+  AveragePool: {
+    graph: g('a = Conv(x, w, b) y = AveragePool<kernel_shape = [2,2]>(a)'),
+    weights: conv,
+    kernels: { QLinearConv: 1, QLinearAveragePool: 1 },
+    gone: ['AveragePool'],
+  },
+  'GlobalAveragePool, Flatten, Gemm': {
+    graph: g('a = Conv(x, w, b) r = Relu(a) p = GlobalAveragePool(r) f = Flatten(p) y = Gemm<transB = 1>(f, w3, b3)'),
+    weights: { ...conv, w3: [16, 16], b3: [16] },
+    kernels: { QLinearConv: 1, QLinearGlobalAveragePool: 1, QGemm: 1 },
+    gone: ['Conv', 'Gemm', 'GlobalAveragePool'],
+  },
+  LeakyRelu: {
+    graph: g('a = Conv(x, w, b) y = LeakyRelu<alpha = 0.1>(a)'),
+    weights: conv,
+    kernels: { QLinearConv: 1, QLinearLeakyRelu: 1 },
+    gone: ['LeakyRelu'],
+  },
+  Sigmoid: {
+    graph: g('a = Conv(x, w, b) y = Sigmoid(a)'),
+    weights: conv,
+    kernels: { QLinearConv: 1, QLinearSigmoid: 1 },
+    gone: ['Sigmoid'],
+  },
+  Softmax: {
+    graph: g('a = MatMul(x, w) y = Softmax<axis = -1>(a)', '8,32'),
+    weights: { w: [32, 32] },
+    input: [8, 32],
+    kernels: { QLinearMatMul: 1, QLinearSoftmax: 1 },
+    gone: ['Softmax', 'MatMul'],
+  },
+  'SiLU from its pieces': {
+    graph: g('a = Conv(x, w, b) s = Sigmoid(a) y = Mul(a, s)'),
+    weights: conv,
+    kernels: { QLinearConv: 1, QLinearSigmoid: 1, QLinearMul: 1 },
+    gone: ['Conv', 'Mul', 'Sigmoid'],
+  },
+  HardSwish: {
+    graph: g('a = Conv(x, w, b) y = HardSwish(a)'),
+    weights: conv,
+    kernels: { QLinearConv: 1, QLinearLeakyRelu: 1, QLinearMul: 1 },
+    gone: ['Conv', 'HardSigmoid', 'Mul'],
+  },
+  HardSigmoid: {
+    graph: g('a = Conv(x, w, b) h = HardSigmoid<alpha = 0.2, beta = 0.5>(a) y = Conv(h, w, b)'),
+    weights: conv,
+    kernels: { QLinearConv: 2, QLinearLeakyRelu: 1 },
+    gone: ['Conv', 'HardSigmoid'],
+  },
+  'Relu that others read around': {
+    graph: g('a = Conv<pads = [1,1,1,1]>(x, w, b) r = Relu(a) y = Add(a, r)'),
+    weights: conv,
+    kernels: { QLinearConv: 1, QLinearLeakyRelu: 1, QLinearAdd: 1 },
+    gone: ['Conv', 'Relu', 'Add'],
+  },
+  'MatMul, 2-D': {
+    graph: g('y = MatMul(x, w)', '8,32'),
+    weights: { w: [32, 32] },
+    input: [8, 32],
+    kernels: { MatMulIntegerToFloat: 1 },
+    gone: ['MatMul'],
+  },
+  'MatMul and bias, 2-D': {
+    graph: g('a = MatMul(x, w) y = Add(a, b)', '8,32'),
+    weights: { w: [32, 32], b: [32] },
+    input: [8, 32],
+    kernels: { QGemm: 1 },
+    gone: ['MatMul', 'Gemm', 'Add'],
+  },
+  'MatMul and bias, 3-D': {
+    graph: g('a = MatMul(x, w) y = Add(b, a)', '2,8,32'),
+    weights: { w: [32, 32], b: [32] },
+    input: [2, 8, 32],
+    kernels: { QGemm: 1 },
+    gone: ['MatMul', 'Gemm'],
+  },
+  'two MatMuls with bias': {
+    graph: g('a = MatMul(x, w) c = Add(a, b) r = Relu(c) d = MatMul(r, w2) y = Add(d, b)', '8,32'),
+    weights: { w: [32, 32], b: [32], w2: [32, 32] },
+    input: [8, 32],
+    kernels: { QGemm: 2 },
+    gone: ['MatMul', 'Gemm', 'Add', 'Relu'],
+  },
+  'MatMul of two activations': {
+    graph: g('a = MatMul(x, w) t = Transpose<perm = [1,0]>(a) c = MatMul(a, t) y = MatMul(c, a)', '32,32'),
+    weights: { w: [32, 32] },
+    input: [32, 32],
+    kernels: { QLinearMatMul: 2, MatMulIntegerToFloat: 1 },
+    gone: ['MatMul'],
+  },
+  'Gemm with alpha and beta': {
+    graph: g('y = Gemm<alpha = 0.5, beta = 2.0>(x, w, b)', '8,32'),
+    weights: { w: [32, 32], b: [32] },
+    input: [8, 32],
+    kernels: { QGemm: 1 },
+    gone: ['Gemm'],
+  },
+  'shapes change between products': {
+    graph: g(
+      'a = Conv(x, w, b) t = Transpose<perm = [0,2,3,1]>(a) s = Constant<value_ints = [100,16]>() r = Reshape(t, s) y = MatMul(r, w3)',
+    ),
+    weights: { ...conv, w3: [16, 32] },
+    kernels: { QLinearConv: 1, MatMulIntegerToFloat: 1 },
+    gone: ['Conv', 'MatMul'],
+  },
+  Slice: {
+    graph: g(
+      'a = Conv(x, w, b) i = Constant<value_ints = [0]>() j = Constant<value_ints = [8]>() k = Constant<value_ints = [1]>() s = Slice(a, i, j, k) y = Conv(s, w2)',
+    ),
+    weights: { ...conv, w2: [16, 8, 1, 1] },
+    kernels: { QLinearConv: 2 },
+    gone: ['Conv'],
+  },
+  'Squeeze and Unsqueeze': {
+    graph: g(
+      'a = MatMul(x, w) i = Constant<value_ints = [0]>() u = Unsqueeze(a, i) s = Squeeze(u, i) y = MatMul(s, w)',
+      '8,32',
+    ),
+    weights: { w: [32, 32] },
+    input: [8, 32],
+    kernels: { QLinearMatMul: 1, MatMulIntegerToFloat: 1 },
+    gone: ['MatMul'],
+  },
+  Split: {
+    graph: g('a = Conv(x, w, b) p, q = Split<axis = 1, num_outputs = 2>(a) y = Add(p, q)'),
+    weights: conv,
+    kernels: { QLinearConv: 1, QLinearAdd: 1 },
+    gone: ['Conv', 'Add'],
+  },
+  'Resize, nearest': {
+    graph: g(
+      `${'n, m = (x) '.slice(0, 0)}k = Constant<value_floats = [1.0,1.0,2.0,2.0]>() a = Conv(x, w, b) u = Resize<mode = "nearest", nearest_mode = "floor", coordinate_transformation_mode = "asymmetric">(a, , k) y = Conv(u, w, b)`,
+    ),
+    weights: conv,
+    kernels: { QLinearConv: 2 },
+    gone: ['Conv'],
+  },
+}
+
+const everywhere = { placement: 'everywhere' }
+
+async function quantized(pattern: Pattern, options: Readonly<Record<string, unknown>> = everywhere) {
+  const before = modelWith(pattern.graph, pattern.weights ?? {})
+  const feeds = { x: randomValue(pattern.input ?? image, 3, 2) }
+  const evidence = [{ report: await rangesOf(before, feeds) }]
+  const pass = passes.quantizeStaticInt8!
+  const { model, report } = await pass.run(before, options as never, evidence)
+  return { before, model, report: report as PassRun, feeds, evidence }
+}
+
+describe('every pattern becomes the kernels that were planned', () => {
+  for (const [name, pattern] of Object.entries(patterns)) {
+    test(name, async () => {
+      const { before, model, report, feeds } = await quantized(pattern)
+      expect(checkModel(model)).toEqual([])
+      const read = await ortNode.kernels(model)
+      if ('reason' in read) expect.fail(read.reason)
+      const { counts } = read
+      expect(compareKernels(report.planned!, counts)).toEqual([])
+      // The runtime picks among the integer products; what counts is that none is left in float.
+      const products = (all: Readonly<Record<string, number>>) =>
+        ['QGemm', 'QLinearMatMul', 'MatMulIntegerToFloat'].reduce((sum, kernel) => sum + (all[kernel] ?? 0), 0)
+      expect(products(counts)).toBe(products(pattern.kernels))
+      for (const [kernel, count] of Object.entries(pattern.kernels))
+        if (products({ [kernel]: 1 }) === 0) expect([kernel, counts[kernel] ?? 0]).toEqual([kernel, count])
+      for (const operator of pattern.gone ?? []) expect([operator, counts[operator] ?? 0]).toEqual([operator, 0])
+      const truth = await runOnce(before, feeds)
+      const fused = await runOnce(model, feeds)
+      const plain = await runOnce(model, feeds, 'disabled')
+      expect(decibels(truth.y!, fused.y!)).toBeGreaterThan(pattern.minDb ?? 27)
+      // Without optimisation every node runs as written: both must say the same up to a step of the codes.
+      expect(decibels(plain.y!, fused.y!)).toBeGreaterThan(35)
+    })
+  }
+})
+
+test('a weight axis is never mistaken, where shapes are square and nothing would tell', async () => {
+  // Columns of very different sizes: scales on the wrong axis would lose the small ones entirely.
+  for (const graph of [
+    g('y = MatMul(x, w)', '8,32'),
+    g('y = Gemm(x, w)', '8,32'),
+    g('y = Gemm<transB = 1>(x, w)', '8,32'),
+  ]) {
+    const model = modelWith(graph, { w: [32, 32] })
+    const transposed = graph.includes('transB')
+    const weights = new Float32Array(32 * 32)
+    for (let i = 0; i < weights.length; i++)
+      weights[i] = Math.sin(i) * 10 ** -((transposed ? Math.floor(i / 32) : i % 32) % 4)
+    const bytes = new Uint8Array(weights.buffer)
+    const tensor = {
+      ...model.graph.initializers.get('w')!,
+      data: { form: 'raw' as const, bytes: { byteLength: bytes.length, read: () => bytes } },
+    }
+    const before = { ...model, graph: { ...model.graph, initializers: new Map([['w', tensor]]) } }
+    const feeds = { x: randomValue([8, 32], 5) }
+    const { model: after } = await passes.quantizeStaticInt8!.run(before, everywhere as never, [
+      { report: await rangesOf(before, feeds) },
+    ])
+    const [truth, result] = [await runOnce(before, feeds), await runOnce(after, feeds)]
+    for (let column = 0; column < 32; column++) {
+      const pick = (data: ArrayLike<number>) => ({
+        dtype: 'float32' as const,
+        dims: [8],
+        data: Float32Array.from({ length: 8 }, (_, row) => data[row * 32 + column]!),
+      })
+      expect(decibels(pick(truth.y!.data as Float32Array), pick(result.y!.data as Float32Array))).toBeGreaterThan(25)
+    }
+  }
+})
+
+test('portable weights cannot saturate, and still fuse', async () => {
+  const { model, before, feeds } = await quantized(patterns['Conv and Relu']!, { ...everywhere, target: 'portable' })
+  const codes = [...model.graph.initializers.values()].find(
+    (tensor) => tensor.dtype === 'int8' && tensor.dims.length === 4,
+  )!
+  const values = new Int8Array((codes.data as { bytes: { read(): Uint8Array } }).bytes.read())
+  for (let channel = 0; channel < 16; channel++) {
+    const sorted = [...values.slice(channel * 144, (channel + 1) * 144)].sort((a, b) => a - b)
+    expect(sorted[0]! + sorted[1]!).toBeGreaterThanOrEqual(-128)
+    expect(sorted.at(-1)! + sorted.at(-2)!).toBeLessThanOrEqual(128)
+  }
+  expect(decibels((await runOnce(before, feeds)).y!, (await runOnce(model, feeds)).y!)).toBeGreaterThan(27)
+})
+
+test('a node kept in float stays one, also where the runtime would quantize it by itself', async () => {
+  const pattern = {
+    graph:
+      'g (float[1,16,12,12] x) => (float y) { a = Conv(x, w, b) d = Conv<group = 16>(a, w2, b) e = Relu(d) y = Conv(e, w, b) }',
+    weights: { ...conv, w2: [16, 1, 3, 3] },
+    kernels: {},
+  }
+  const { model, report } = await quantized(pattern, { placement: 'everywhere', depthwise: 'float' })
+  expect(report.planned).toEqual({ QLinearConv: 2 })
+  expect(report.refused.map(({ reason }) => reason)).toContain('depthwise convolutions stay in float as asked')
+  const read = await ortNode.kernels(model)
+  expect(read).toMatchObject({ counts: { QLinearConv: 2, Conv: 1 } })
+  const named = await quantized(pattern, { placement: 'everywhere', keepFloat: ['d'] })
+  expect(named.report.planned).toEqual({ QLinearConv: 2 })
+})
+
+test('without ranges, with old operator sets, with odd weights: left alone, with the reason', async () => {
+  const model = modelWith(patterns['Conv with bias']!.graph, conv)
+  const none = await passes.quantizeStaticInt8!.run(model, everywhere as never, [])
+  expect(none.model).toBe(model)
+  expect(none.report.refused).toEqual([{ node: 'y', reason: 'no calibrated range for its input x' }])
+  const old = { ...model, opsets: new Map([['', 11]]) }
+  const refused = await passes.quantizeStaticInt8!.run(old, everywhere as never, [])
+  expect(refused.model).toBe(old)
+  expect(refused.report.refused[0]!.reason).toContain('operator set 11')
+})
+
+test('the same model, options and ranges give the same model', async () => {
+  const { before, evidence, model } = await quantized(patterns['residual Add']!)
+  const again = await passes.quantizeStaticInt8!.run(before, everywhere as never, evidence)
+  expect(again.model.graph.nodes.map((node) => [operatorName(node), node.inputs, node.outputs])).toEqual(
+    model.graph.nodes.map((node) => [operatorName(node), node.inputs, node.outputs]),
+  )
+  expect([...again.model.graph.initializers.keys()]).toEqual([...model.graph.initializers.keys()])
+})
