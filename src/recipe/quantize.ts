@@ -90,7 +90,7 @@ export async function quantize(model: Model, options: QuantizeOptions): Promise<
   const planned = run.planned ?? {}
   say('reading back what the runtime makes of it')
   const kernels = await readKernels(trail.model, planned, target)
-  const measured = trail.model === start.model ? null : await measureDamage(model, trail.model, options)
+  const measured = trail.model === start.model ? null : await measureDamage(start.model, trail.model, options)
   const report: QuantizationReport = {
     kind: 'quantization',
     version: 1,
