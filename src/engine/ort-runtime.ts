@@ -126,7 +126,8 @@ function halfError(name: string, cause: unknown): UserError {
 function loadError(error: unknown, where: string | undefined): UserError {
   const text = error instanceof Error ? error.message : String(error)
   const detail = { ...(where === undefined ? {} : { where }), cause: error }
-  const unsupported = /not implemented|NOT_IMPLEMENTED|is not a registered function|Unsupported data type|opset/i
+  const unsupported =
+    /not implemented|could not find an implementation|NOT_IMPLEMENTED|is not a registered function|Unsupported data type|opset/i
   if (/bad_alloc|Failed to allocate|out of memory/i.test(text))
     return new UserError('out-of-resources', `${runtimeName} ran out of memory while it loaded the model.`, {
       ...detail,

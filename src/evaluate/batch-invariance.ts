@@ -13,10 +13,10 @@ export interface BatchInvariance {
 
 /**
  * Differences up to this share of the output's largest value count as none. Float kernels sum in another order for
- * another batch: errors of 6e-8 a term that depth can carry to about 1e-5. One activation scale shared by a batch moves
- * answers by steps of 1/255 of their range, a hundred times more.
+ * another batch: 6e-8 a term, which depth carries further (1.1e-5 measured on a float32 text classifier of 95 nodes).
+ * One activation scale shared by a batch moves answers by steps of 1/255 of their range, forty times this limit.
  */
-export const REASSOCIATION = 1e-5
+export const REASSOCIATION = 1e-4
 
 /** Rows that share a run. */
 const BATCH = 4

@@ -43,7 +43,7 @@ export type FeasibleFeeds = Required<Pick<RandomFeedsOptions, 'rows' | 'size' | 
 
 /** Common input sizes: images first where an input looks like one, sequence lengths first elsewhere. */
 const IMAGE_SIZES = [224, 320, 32, 48, 640, 256, 64, 416, 512, 28]
-const SEQUENCE_SIZES = [16, 32, 8, 128, 1, 64, 512, 256, 224, 320]
+const SEQUENCE_SIZES = [16, 32, 8, 128, 1, 64, 512, 256, 224, 320, 576, 1024, 16000]
 const INDICES = [15, 1, 0]
 
 /**
@@ -88,13 +88,17 @@ export async function feasibleFeeds(
   )
 }
 
-/** Whether a dimension counts rows: the first one, or one whose symbol says so. */
+/**
+ * Whether a dimension counts rows: the first one unless its symbol speaks of a length; any whose symbol says so; and the
+ * only free one of a state (`[layers, ?, width]`).
+ */
 export function isRowAxis(input: PortValue, axis: number): boolean {
   const dim = input.shape?.[axis]
   if (typeof dim === 'number') return false
-  return axis === 0
-    ? !(typeof dim === 'string' && /seq|len|time|frame|past|width|height/i.test(dim))
-    : typeof dim === 'string' && /batch|^n$|^b$/i.test(dim)
+  if (typeof dim === 'string' && /batch|^n$|^b$/i.test(dim)) return true
+  if (typeof dim === 'string' && /seq|len|time|frame|past|width|height/i.test(dim)) return false
+  if (axis === 0) return true
+  return isStateInput(input) && input.shape?.filter((other) => typeof other !== 'number').length === 1
 }
 
 const isImage = (input: PortValue) =>
