@@ -1,5 +1,6 @@
 import {
   type Attribute,
+  applyKernel,
   EvaluationError,
   fromTensor,
   type Graph,
@@ -99,7 +100,7 @@ export function interpreterOf(model: Model, options: { readonly float64?: boolea
     const kernel = kernelOf(node)
     if (!kernel) throw failure(node, `the reference engine has no rule for ${operatorName(node)}`)
     try {
-      const outputs = kernel({
+      const outputs = applyKernel(kernel, {
         node: resolved,
         inputs,
         opset: frame.opsets.get(node.domain) ?? 1,

@@ -150,7 +150,7 @@ export function encodeNumbers(
   else if (isSmallFloat(dtype)) for (let i = 0; i < count; i++) target[i] = encodeSmallFloat(dtype, read(i), saturate)
   else if (dtype === 'float8e8m0')
     for (let i = 0; i < count; i++) target[i] = encodeE8m0(read(i), options.scaleRounding, saturate)
-  else if (dtype === 'bool') for (let i = 0; i < count; i++) target[i] = read(i) ? 1 : 0
+  else if (dtype === 'bool') for (let i = 0; i < count; i++) target[i] = read(i) === 0 ? 0 : 1
   else {
     const [min, max] = INTEGER_RANGES[dtype]!
     for (let i = 0; i < count; i++) target[i] = Math.min(max, Math.max(min, roundHalfEven(read(i)))) || 0
@@ -183,5 +183,5 @@ export function roundTo(dtype: DType, value: number): number {
   if (dtype === 'float8e8m0') return decodeE8m0(encodeE8m0(value))
   const range = INTEGER_RANGES[dtype]
   if (!range) throw new Error(`internal: ${dtype} has no numbers`)
-  return dtype === 'bool' ? (value ? 1 : 0) : Math.min(range[1], Math.max(range[0], roundHalfEven(value))) || 0
+  return dtype === 'bool' ? (value === 0 ? 0 : 1) : Math.min(range[1], Math.max(range[0], roundHalfEven(value))) || 0
 }

@@ -3,7 +3,7 @@ import { DTYPES, isFloating } from '../dtype.ts'
 import { isInteger } from '../numbers.ts'
 import { type Call, input, intOf, type Kernel, type Kernels, made, tensorInputs, textOf } from './call.ts'
 import { broadcastDims, broadcastStrides, broadcastTo, offsetsOf, sameDims, take } from './layout.ts'
-import { EvaluationError, isWide, type Nd, nd, numbersOf } from './value.ts'
+import { EvaluationError, isWide, larger, type Nd, nd, numbersOf, smaller } from './value.ts'
 
 type Fn = (a: number, b: number) => number
 type BigFn = (a: bigint, b: bigint) => bigint
@@ -153,8 +153,8 @@ export const binary: Kernels = {
       return [combineWide(a, b, (x, y) => (y < 0n ? (x === 1n ? 1n : 0n) : x ** y))]
     return [combine(call, a, b, a.dtype, (x, y) => x ** y)]
   },
-  Max: variadic(maximum, (a, b) => (a > b ? a : b)),
-  Min: variadic(minimum, (a, b) => (a < b ? a : b)),
+  Max: variadic(maximum, larger),
+  Min: variadic(minimum, smaller),
   Sum: variadic(
     (a, b) => a + b,
     (a, b) => a + b,

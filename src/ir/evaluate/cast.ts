@@ -2,6 +2,7 @@ import { DTYPES, type DType, dtypeFromCode, isFloating } from '../dtype.ts'
 import {
   encodeNumbers,
   INTEGER_RANGES,
+  isNumeric,
   isSmallFloat,
   roundTo,
   type ScaleRounding,
@@ -106,7 +107,7 @@ function optionsOf(call: Call): CastOptions {
 export function dtypeAttribute(call: Call, name: string, fallback: DType): DType {
   const code = intOf(call, name, 0)
   const dtype = code === 0 ? fallback : dtypeFromCode(code)
-  if (!dtype) throw new EvaluationError(`element type ${code}`)
+  if (!dtype || !(isNumeric(dtype) || dtype === 'string')) throw new EvaluationError(`element type ${code}`)
   return dtype
 }
 

@@ -49,7 +49,7 @@ const test =
 
 /** Activations with their parameters; the recurrent and fused operators name them too. */
 export const activations: Readonly<Record<string, (alpha?: number, beta?: number) => Fn>> = {
-  Relu: () => (x) => (x < 0 ? 0 : x),
+  Relu: () => (x) => Math.max(0, x),
   Tanh: () => Math.tanh,
   Sigmoid: () => sigmoid,
   Affine:

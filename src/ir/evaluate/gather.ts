@@ -1,7 +1,19 @@
 import { elementCount } from '../tensor.ts'
 import { type Call, input, intOf, type Kernels, made, optionalInput, textOf } from './call.ts'
 import { around, axisOf, stridesOf, take } from './layout.ts'
-import { EvaluationError, emptyLike, int64, listOf, type Nd, nd, numbersOf, scalarOf, sizeOf } from './value.ts'
+import {
+  EvaluationError,
+  emptyLike,
+  int64,
+  larger,
+  listOf,
+  type Nd,
+  nd,
+  numbersOf,
+  scalarOf,
+  sizeOf,
+  smaller,
+} from './value.ts'
 
 type Cell = number | bigint | string
 
@@ -76,13 +88,15 @@ const MERGES: Readonly<Record<string, Merge>> = {
   none: (_, update) => update,
   add: (old, update) => (old as number) + (update as number),
   mul: (old, update) => (old as number) * (update as number),
-  max: (old, update) => (old > update ? old : update),
-  min: (old, update) => (old < update ? old : update),
+  max: larger,
+  min: smaller,
 }
 
 function scattered(call: Call, x: Nd, offsets: Int32Array, updates: Nd): Nd {
   const merge = MERGES[textOf(call, 'reduction', 'none')]
   if (!merge) throw new EvaluationError(`reduction ${textOf(call, 'reduction', '')}`)
+  if (updates.dtype !== x.dtype) throw new EvaluationError(`${updates.dtype} updates of ${x.dtype}`)
+  if (updates.data.length !== offsets.length) throw new EvaluationError('indices and updates of different sizes')
   const out = x.data.slice() as unknown as Cell[]
   const source = updates.data as unknown as Cell[]
   for (let i = 0; i < offsets.length; i++) out[offsets[i]!] = merge(out[offsets[i]!]!, source[i]!)
@@ -228,6 +242,7 @@ export const gathering: Kernels = {
   /** Writes rows of a cache in place of older ones (opset 24). */
   TensorScatter: (call) => {
     const [cache, update] = [input(call, 0), input(call, 1)]
+    if (update.dtype !== cache.dtype) throw new EvaluationError(`${update.dtype} updates of ${cache.dtype}`)
     const rank = cache.dims.length
     const axis = axisOf(intOf(call, 'axis', -2), rank)
     const circular = textOf(call, 'mode', 'linear') === 'circular'

@@ -1,5 +1,5 @@
 import { type Node, operatorName } from '../model.ts'
-import type { Tensor } from '../tensor.ts'
+import { elementCount, type Tensor } from '../tensor.ts'
 import type { Call, Kernel } from './call.ts'
 import { kernels } from './table.ts'
 import { EvaluationError, fromTensor, toTensor, type Value } from './value.ts'
@@ -35,6 +35,21 @@ export function kernelOf(node: { readonly opType: string; readonly domain: strin
 export const evaluatedOperators = (): readonly string[] => Object.keys(kernels).sort()
 
 /**
+ * Calls a rule and checks what it gives: sizes that inputs of odd ranks lead to are an EvaluationError, like everything
+ * else that keeps a node from having a value.
+ */
+export function applyKernel(kernel: Kernel, call: Call): readonly Value[] | null {
+  const values = kernel(call)
+  for (const value of values ?? []) {
+    if (value.kind !== 'tensor') continue
+    const whole = value.dims.every((dim) => Number.isInteger(dim) && dim >= 0)
+    if (!whole || value.data.length !== elementCount(value.dims))
+      throw new EvaluationError(`inputs that do not fit: ${value.data.length} elements for [${value.dims.join(',')}]`)
+  }
+  return values
+}
+
+/**
  * A node's outputs on constant inputs, each floating result rounded once to its dtype. Null: no rule for the operator or
  * this form of it, inputs that do not fit, a random operator, a nested graph, or an output that is not a tensor.
  * Results beyond the outputs that the node names are dropped.
@@ -54,7 +69,7 @@ export function evaluateNode(
       opset: options.opset,
       float64,
     }
-    const values = kernel(call)?.slice(0, node.outputs.length)
+    const values = applyKernel(kernel, call)?.slice(0, node.outputs.length)
     if (!values?.every((value: Value) => value.kind === 'tensor')) return null
     return values.map((value, i) => toTensor(value, node.outputs[i] ?? ''))
   } catch (error) {

@@ -52,6 +52,7 @@ export function take(
   const source = value.data as unknown as (number | bigint | string)[]
   for (let i = 0; i < offsets.length; i++) {
     const offset = offsets[i]!
+    if (offset >= source.length) throw new EvaluationError(`element ${offset} of ${source.length}`)
     if (offset >= 0) out[i] = source[offset]!
     else if (fill !== undefined) out[i] = fill
   }

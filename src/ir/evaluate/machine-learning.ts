@@ -210,7 +210,7 @@ export const machineLearning: Kernels = {
   'ai.onnx.ml.FeatureVectorizer': (call) => {
     const parts = tensorInputs(call).map(rowsOf)
     const widths = intsOf(call, 'inputdimensions') ?? parts.map((part) => part.width)
-    const rows = parts[0]!.rows
+    const rows = parts[0]?.rows ?? 0
     const out: number[] = []
     for (let row = 0; row < rows; row++)
       for (const [p, { width, data }] of parts.entries())

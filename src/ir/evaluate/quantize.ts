@@ -7,14 +7,14 @@ import { convolve, lessZero } from './conv.ts'
 import { axisOf, broadcastDims, broadcastStrides, concatenated, offsetsOf, stridesOf } from './layout.ts'
 import { centred, matmul } from './matmul.ts'
 import { sigmoid } from './special-functions.ts'
-import { carried, EvaluationError, type Nd, nd, numbersOf, sizeOf } from './value.ts'
+import { carried, EvaluationError, isWide, type Nd, nd, numbersOf, sizeOf } from './value.ts'
 
 const clamp = (value: number, [low, high]: readonly [number, number]): number =>
   value < low ? low : value > high ? high : value
 
 export function rangeOf(dtype: DType): readonly [number, number] {
   const range = INTEGER_RANGES[dtype]
-  if (!range) throw new EvaluationError(`${dtype} is no integer type`)
+  if (!range || isWide(dtype)) throw new EvaluationError(`${dtype} is no type of codes`)
   return range
 }
 
@@ -216,6 +216,7 @@ function qConcat(call: Call): Nd[] {
     const x = input(call, i)
     parts.push(requantized(real(x, input(call, i + 1), input(call, i + 2)), x.dims, scale, zero, zero.dtype))
   }
+  if (parts.length === 0) throw new EvaluationError('nothing to join')
   return [concatenated(parts, axisOf(intOf(call, 'axis', 0), parts[0]!.dims.length))]
 }
 

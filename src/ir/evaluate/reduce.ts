@@ -1,7 +1,7 @@
 import { elementCount } from '../tensor.ts'
 import { type Call, input, intOf, intsFrom, type Kernel, type Kernels, made, optionalInput } from './call.ts'
 import { around, axisOf, reversedAxis, take, transposed } from './layout.ts'
-import { EvaluationError, int64, isWide, type Nd, nd, numbersOf, scalarOf } from './value.ts'
+import { EvaluationError, int64, isWide, larger, type Nd, nd, numbersOf, scalarOf, smaller } from './value.ts'
 
 /** The reduced axes, or undefined where an empty list means "change nothing". */
 function axesOf(call: Call, rank: number): number[] | undefined {
@@ -67,6 +67,11 @@ const extreme =
     return best
   }
 
+const bigExtreme = (row: BigInt64Array, pick: (a: bigint, b: bigint) => bigint): bigint => {
+  if (row.length === 0) throw new EvaluationError('an extreme of no 64-bit integers')
+  return row.reduce(pick)
+}
+
 const arg =
   (sign: 1 | -1): Kernel =>
   (call) => {
@@ -105,8 +110,8 @@ export const reduce: Kernels = {
     },
     (row) => row.reduce((a, b) => a * b, 1n),
   ),
-  ReduceMax: reduction(extreme(1), (row) => row.reduce((a, b) => (b > a ? b : a))),
-  ReduceMin: reduction(extreme(-1), (row) => row.reduce((a, b) => (b < a ? b : a))),
+  ReduceMax: reduction(extreme(1), (row) => bigExtreme(row, larger)),
+  ReduceMin: reduction(extreme(-1), (row) => bigExtreme(row, smaller)),
   ReduceL1: reduction(sumOf(Math.abs)),
   ReduceL2: reduction((data, start, end) => Math.sqrt(sumSquare(data, start, end))),
   ReduceSumSquare: reduction(sumSquare),

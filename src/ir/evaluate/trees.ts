@@ -25,6 +25,13 @@ const TESTS: Readonly<Record<string, (value: number, limit: number) => boolean>>
   BRANCH_NEQ: (v, t) => v !== t,
 }
 
+/** A list in a tensor attribute that must be there. */
+function listed(call: Call, name: string): number[] {
+  const tensor = tensorOf(call, name)
+  if (!tensor) throw new EvaluationError(`no tensor in attribute ${name}`)
+  return listOf(tensor)
+}
+
 const numbers = (call: Call, name: string): readonly number[] | undefined => {
   const tensor = tensorOf(call, `${name}_as_tensor`)
   return tensor ? listOf(tensor) : floatsOf(call, name)
@@ -65,13 +72,13 @@ function namedTrees(call: Call, prefix: 'class' | 'target'): Ensemble {
 
 /** The trees of TreeEnsemble (ai.onnx.ml 5): branches and leaves in lists of their own. */
 function indexedTrees(call: Call): Ensemble {
-  const limits = listOf(tensorOf(call, 'nodes_splits')!)
-  const modes = listOf(tensorOf(call, 'nodes_modes')!)
+  const limits = listed(call, 'nodes_splits')
+  const modes = listed(call, 'nodes_modes')
   const features = intsOf(call, 'nodes_featureids') ?? []
   const missing = intsOf(call, 'nodes_missing_value_tracks_true') ?? []
   const [yes, no] = [intsOf(call, 'nodes_trueleafs') ?? [], intsOf(call, 'nodes_falseleafs') ?? []]
   const [yesAt, noAt] = [intsOf(call, 'nodes_truenodeids') ?? [], intsOf(call, 'nodes_falsenodeids') ?? []]
-  const [targets, weights] = [intsOf(call, 'leaf_targetids') ?? [], listOf(tensorOf(call, 'leaf_weights')!)]
+  const [targets, weights] = [intsOf(call, 'leaf_targetids') ?? [], listed(call, 'leaf_weights')]
   const order = ['BRANCH_LEQ', 'BRANCH_LT', 'BRANCH_GTE', 'BRANCH_GT', 'BRANCH_EQ', 'BRANCH_NEQ']
   const sets = memberSets(call)
   const branches = modes.length

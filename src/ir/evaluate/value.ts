@@ -72,11 +72,13 @@ export function toTensor(value: Nd, name = ''): Tensor {
     const values = (value.data as readonly string[]).map((text) => encoder.encode(text))
     return { name, dtype: 'string', dims: value.dims, data: { form: 'strings', values } }
   }
-  return fromNumbers(value.dtype, value.dims, value.data as Float64Array, { name })
+  // Elements are what the dtype can hold already: an infinity of float8 must not saturate.
+  return fromNumbers(value.dtype, value.dims, value.data as Float64Array, { name, saturate: false })
 }
 
 /** The elements as a typed array of the dtype, a new one. */
-export const typedElements = (value: Nd): NumericArray => encodeNumbers(value.dtype, value.data as Float64Array)
+export const typedElements = (value: Nd): NumericArray =>
+  encodeNumbers(value.dtype, value.data as Float64Array, { saturate: false })
 
 /** The elements as float64; 64-bit integers beyond 2^53 round. A view where they are float64 already. */
 export function numbersOf(value: Nd): Float64Array {
@@ -111,7 +113,7 @@ export function settle(dtype: DType, data: Float64Array): Float64Array {
   if (dtype === 'float32') for (let i = 0; i < data.length; i++) data[i] = Math.fround(data[i]!)
   else if (isSmallFloat(dtype) || isFloating(dtype))
     for (let i = 0; i < data.length; i++) data[i] = roundTo(dtype, data[i]!)
-  else if (dtype === 'bool') for (let i = 0; i < data.length; i++) data[i] = data[i] ? 1 : 0
+  else if (dtype === 'bool') for (let i = 0; i < data.length; i++) data[i] = data[i] === 0 ? 0 : 1
   else {
     const cell = WRAP[dtype] as Int32Array | undefined
     const range = INTEGER_RANGES[dtype]
@@ -161,3 +163,14 @@ export const reshaped = (value: Nd, dims: readonly number[]): Nd => {
 }
 
 export const relabelled = (value: Nd, dtype: DType): Nd => ({ ...value, dtype })
+
+/** The larger of two numbers, bigints or texts; `Math.max` knows numbers alone. */
+export function larger<T extends number | bigint | string>(a: T, b: T): T {
+  if (a > b) return a
+  return b
+}
+
+export function smaller<T extends number | bigint | string>(a: T, b: T): T {
+  if (a < b) return a
+  return b
+}
