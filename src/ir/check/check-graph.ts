@@ -1,17 +1,8 @@
 import { nestedGraphs } from '../attribute.ts'
-import { type Graph, type ModelFunction, type Node, nodeLabel } from '../model.ts'
+import { type Graph, type Node, nodeLabel } from '../model.ts'
 import { checkNode } from './check-node.ts'
 import { checkAttributeTensors, checkTensor } from './check-tensor.ts'
-import type { Report } from './problem.ts'
-
-export interface GraphContext {
-  readonly report: Report
-  readonly functions: ReadonlyMap<string, ModelFunction>
-  readonly opsets: ReadonlyMap<string, number>
-  readonly irVersion: number
-  /** Attributes that may be referred to; null outside functions. */
-  readonly parameters: ReadonlySet<string> | null
-}
+import type { GraphContext, Report } from './problem.ts'
 
 /** The names that a graph has made so far, and those of the graphs around it. */
 export class Names {

@@ -1,8 +1,8 @@
 import { functionKey } from '../infer/infer-types.ts'
 import type { Model, ModelFunction } from '../model.ts'
-import { checkGraph, type GraphContext, Names } from './check-graph.ts'
+import { checkGraph, Names } from './check-graph.ts'
 import { checkTypes } from './check-types.ts'
-import type { Problem } from './problem.ts'
+import type { GraphContext, Problem } from './problem.ts'
 
 /**
  * Everything that makes the model invalid, as values; empty for a valid one. Covers names (each made once, before it

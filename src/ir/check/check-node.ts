@@ -1,7 +1,7 @@
 import { functionKey } from '../infer/infer-types.ts'
 import { type Attribute, type ModelFunction, type Node, nodeLabel, operatorName } from '../model.ts'
 import { KNOWN_DOMAINS, NEWEST_OPSET, type OperatorSchema, operatorVersions, type Parameter } from '../schema.ts'
-import type { GraphContext } from './check-graph.ts'
+import type { GraphContext } from './problem.ts'
 
 /** Checks a node against its operator: existence, number of operands, attributes. */
 export function checkNode(node: Node, context: GraphContext): void {

@@ -1,8 +1,20 @@
-import { readFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { decodeModel } from '../../onnx/index.ts'
-import { type Model, makeNode, parseModel, printedType, type Shape, type ValueType } from '../index.ts'
+import {
+  type Attribute,
+  checkModel,
+  type Model,
+  makeNode,
+  operatorVersions,
+  parseModel,
+  printedType,
+  type Shape,
+  type ValueType,
+} from '../index.ts'
 import { inferModel, inferTypes } from './infer-types.ts'
+import { inferRules } from './rules.ts'
 
 const typed = (text: string | Model, inputShapes?: Record<string, Shape>): Record<string, string> =>
   Object.fromEntries(
@@ -119,6 +131,72 @@ test('operators of the runtime', () => {
   })
 })
 
+test('operators of the newest operator sets', () => {
+  const types = typed(`<ir_version: 11, opset_import: ["" : 24]>
+    g (float[B,L,256] q, float[B,S,64] k, float[B,S,32] v, float[B,2,P,32] pk, float[B,2,P,16] pv, float[256] s) => () {
+      y, nk, nv = Attention <q_num_heads = 8, kv_num_heads = 2> (q, k, v, , pk, pv)
+      n = RMSNormalization (q, s)  r = RotaryEmbedding <num_heads = 8> (q, s, s)  w = Swish (r) }`)
+  expect(types).toMatchObject({
+    y: 'float[B,L,128]',
+    nk: 'float[B,2,"P+S",32]',
+    nv: 'float[B,2,"P+S",16]',
+    n: 'float[B,L,256]',
+    w: 'float[B,L,256]',
+  })
+})
+
+const words = ['x', 'i', 'm', 's', 'e', 'c', '', 'nowhere', 'q', 'b', 'one']
+const shapes = fc.constantFrom('', '[]', '[0]', '[3]', '[N]', '[?,4]', '[2,3]', '[1,N,5,5]', '[2,2,2,2,2]')
+const attributeNames = [
+  ...new Set(
+    [...inferRules.keys()].flatMap((name) =>
+      operatorVersions(name).flatMap(({ attributes }) => [...attributes.keys()]),
+    ),
+  ),
+]
+const attributeValue: fc.Arbitrary<Attribute> = fc.oneof(
+  fc.bigInt({ min: -4n, max: 9n }).map((value) => ({ type: 'int', value }) as const),
+  fc.array(fc.bigInt({ min: -4n, max: 9n }), { maxLength: 5 }).map((value) => ({ type: 'ints', value }) as const),
+  fc.constantFrom('SAME_UPPER', 'ij,jk->ik', '...,i').map((value) => ({ type: 'string', value }) as const),
+  fc.constant({ type: 'floats', value: [0.5, Number.NaN] } as const),
+  fc.constant({ type: 'graph', value: parseModel('b (float[2] z) => (w) { w = Relu (z) }').graph } as const),
+)
+
+test('no rule throws, whatever its operands and attributes are', () => {
+  const node = fc.record({
+    operator: fc.constantFrom(...inferRules.keys()),
+    inputs: fc.array(fc.constantFrom(...words), { maxLength: 6 }),
+    outputs: fc.constantFrom(['y'], ['y', 'z'], ['', 'y', 'z', 'w']),
+    attributes: fc.array(fc.tuple(fc.constantFrom(...attributeNames), attributeValue), { maxLength: 5 }),
+  })
+  fc.assert(
+    fc.property(
+      fc.array(shapes, { minLength: 6, maxLength: 6 }),
+      fc.nat(25),
+      fc.array(node, { maxLength: 6 }),
+      (dims, opset, calls) => {
+        const [x, i, m, s, e, c] = dims
+        const base =
+          parseModel(`<ir_version: 10, opset_import: ["" : ${opset}, "com.microsoft" : 1, "ai.onnx.ml" : ${opset % 6}]>
+        g (float${x} x, int64${i} i, float16${m} m, string${s} s, seq(float${e}) e, bool${c} c, q) => ()
+        <int64[2] b = {-7, 4611686018427387904}, float one = {nan}> {}`)
+        const nodes = calls.map(({ operator, inputs, outputs, attributes }) => {
+          const opType = operator.split('.').at(-1)!
+          const domain = operator.slice(0, Math.max(0, operator.length - opType.length - 1))
+          return { ...makeNode(opType, inputs, outputs, { domain }), attributes: new Map(attributes) }
+        })
+        const model = { ...base, graph: { ...base.graph, nodes } }
+        for (const type of inferTypes(model).values())
+          if (type.kind === 'tensor')
+            for (const dim of type.shape ?? [])
+              if (typeof dim === 'number') expect(Number.isInteger(dim) && dim >= 0, printedType(type)).toBe(true)
+        checkModel(model)
+      },
+    ),
+    { numRuns: 1000 },
+  )
+})
+
 test('given input shapes settle their symbols everywhere and outweigh declared sizes', () => {
   const text = `g (float[N,3] x, float[N] w) => (float[N,3] y) <float[8,3] t> { t = Relu (x)  y = Identity (t) }`
   expect(typed(text.replace('[8,3]', '[N,3]'), { x: [2, 3] })).toMatchObject({ w: 'float[2]', y: 'float[2,3]' })
@@ -186,3 +264,25 @@ test('PP-OCRv4 recognition without given sizes has no dimension without a name',
     ),
   ).toEqual([])
 })
+
+const ZOO = process.env.WHETSTONE_ZOO ? `${process.env.WHETSTONE_ZOO}/models` : ''
+
+test.skipIf(ZOO === '' || !existsSync(ZOO))(
+  'every value of the zoo is known with its rank (skipped without WHETSTONE_ZOO)',
+  () => {
+    // Silero's voice detector squeezes by a size that only the data tells: its branches differ in rank.
+    const names = readdirSync(ZOO).filter((name) => name.endsWith('.onnx') && name !== 'silero_vad.onnx')
+    for (const name of names) {
+      const model = decodeModel(readFileSync(`${ZOO}/${name}`))
+      const { types, conflicts } = inferModel(model)
+      const open = model.graph.nodes
+        .flatMap((node) => node.outputs)
+        .filter((value) => value !== '' && types.get(value)?.kind !== 'sequence')
+        .filter((value) => {
+          const type = types.get(value)
+          return type?.kind !== 'tensor' || type.shape === null
+        })
+      expect([name, open, conflicts]).toEqual([name, [], []])
+    }
+  },
+)

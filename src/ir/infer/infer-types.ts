@@ -2,6 +2,7 @@ import { constantValue } from '../attribute.ts'
 import type { DType } from '../dtype.ts'
 import {
   type Attribute,
+  type Dim,
   type Graph,
   type Model,
   type ModelFunction,
@@ -156,12 +157,15 @@ function inferGraph(
   return graph.outputs.map((output) => lookup(scope, output.name))
 }
 
+/** Unknown sizes get a name; what no size can be (a node contradicts itself) counts as unknown. */
 function withNames(run: Run, named: Map<Shape, Shape>, type: ValueType): ValueType {
-  if (type.kind !== 'tensor' || !type.shape?.includes(null)) return type
-  const shape = named.get(type.shape) ?? type.shape.map((dim) => dim ?? `?${run.unnamed++}`)
+  if (type.kind !== 'tensor' || !type.shape || type.shape.every(isSize)) return type
+  const shape = named.get(type.shape) ?? type.shape.map((dim) => (isSize(dim) ? dim : `?${run.unnamed++}`))
   named.set(type.shape, shape)
   return { ...type, shape }
 }
+
+const isSize = (dim: Dim): boolean => typeof dim === 'string' || (dim !== null && Number.isSafeInteger(dim) && dim >= 0)
 
 function knownConstant(constant: Tensor): Known {
   const type = { kind: 'tensor', dtype: constant.dtype, shape: constant.dims } as const

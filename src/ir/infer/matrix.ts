@@ -77,6 +77,8 @@ const dft: Rule = (call) => {
   const half = intAttribute(call.node, 'onesided', 0) === 1
   const count = half ? call.symbols.add(call.symbols.divide(length, 2), 1) : length
   const complex = withDim(shape, shape.length - 1, 2)
+  // Whatever the axis, it keeps its length.
+  if (!has(call, 1) && !half) return [tensor(dtypeOf(call, 0), complex)]
   return [tensor(dtypeOf(call, 0), axis === undefined ? complex.map(() => null) : withDim(complex, axis, count))]
 }
 
