@@ -19,6 +19,8 @@ export interface Differences {
   outputs(): ComparisonReport['outputs']
   /** Whether every row had a class-like output. */
   readonly classLike: boolean
+  /** Outputs whose greatest element (or single integer, or text) was taken as the answer. */
+  answers(): readonly string[]
   /** Outputs that are not class-like: their answers cannot be counted, only their distance. */
   dense(): readonly string[]
 }
@@ -63,6 +65,7 @@ export function differences(): Differences {
     get classLike() {
       return rows > 0 && classLikeRows === rows
     },
+    answers: () => [...sums].filter(([, { classLike }]) => classLike).map(([name]) => name),
     dense: () => [...sums].filter(([, { classLike }]) => !classLike).map(([name]) => name),
   }
 }

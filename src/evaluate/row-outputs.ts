@@ -53,7 +53,8 @@ export function argmax(values: ArrayLike<number>): number {
 }
 
 // A vector under such a name is a place, a feature or a state: its greatest element answers nothing.
-const NOT_AN_ANSWER = /embed|feature|box|landmark|keypoint|coord|regress|state|cache|hidden|present|loc$/i
+const NOT_AN_ANSWER =
+  /embed|feat|pool|vector|box|landmark|keypoint|coord|regress|state|cache|hidden|present|audio|wave|signal|mask|loc$/i
 
 /**
  * Whether the greatest element of a row's output is an answer: floats in one axis of at least two (others being 1). One

@@ -1,4 +1,4 @@
-import type { ComparisonReport } from '../report/index.ts'
+import type { ComparisonReport, Verdict } from '../report/index.ts'
 import { type AgreementCounts, judgeAgreement } from './agreement.ts'
 import { allSlices, commonFields } from './comparison-fields.ts'
 import type { ScoredRows } from './score-rows.ts'
@@ -42,10 +42,15 @@ export function verdictOnAgreement(
     mcnemar: null,
     measurablyWorse: false,
     slices: judgeAgreementSlices(allSlices(scored), countsOf, rule),
-    warnings:
-      judgement.verdict === 'pass'
-        ? []
-        : ['Without labels a changed answer has no direction: it may be better or worse.'],
+    warnings: warningsOf(judgement.verdict, counts, scored.differences.answers()),
   }
   return { ...report, sentence: agreementSentence(report, margin, alpha, counts.broken) }
+}
+
+function warningsOf(verdict: Verdict, { changed, different }: AgreementCounts, answers: readonly string[]): string[] {
+  if (verdict !== 'pass') return ['Without labels a changed answer has no direction: it may be better or worse.']
+  if (changed === null || different === 0) return []
+  return [
+    `The greatest element of ${answers.join(', ')} was taken as the answer. That is right for class scores; for anything else (an embedding, a signal) only labels or a metric can tell.`,
+  ]
 }
