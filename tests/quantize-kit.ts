@@ -1,5 +1,10 @@
-import { type Feeds, ortNode, type TensorValue } from '../src/engine/index.ts'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { InferenceSession } from 'onnxruntime-node'
+import { countOperators, type Feeds, ortNode, type TensorValue } from '../src/engine/index.ts'
 import { type Model, parseModel, type Tensor, tensorOf } from '../src/ir/index.ts'
+import { decodeModel, encodeModel } from '../src/onnx/index.ts'
 import { calibrationValues } from '../src/passes/index.ts'
 import type { CalibrationReport } from '../src/report/index.ts'
 
@@ -88,4 +93,22 @@ export function decibels(reference: TensorValue, value: TensorValue): number {
     noise += (a[i]! - b[i]!) ** 2
   }
   return 10 * Math.log10(signal / noise)
+}
+
+/** As `ortNode.kernels`, in this process: small models of our own need no child, and there are many of them. */
+export async function kernelsOf(model: Model): Promise<Readonly<Record<string, number>>> {
+  const folder = mkdtempSync(join(tmpdir(), 'whetstone-test-'))
+  const path = join(folder, 'optimized.onnx')
+  try {
+    const session = await InferenceSession.create(encodeModel(model), {
+      graphOptimizationLevel: 'all',
+      optimizedModelFilePath: path,
+      intraOpNumThreads: 1,
+      logSeverityLevel: 4,
+    })
+    await session.release()
+    return countOperators(decodeModel(readFileSync(path)).graph)
+  } finally {
+    rmSync(folder, { recursive: true })
+  }
 }

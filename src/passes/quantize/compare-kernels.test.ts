@@ -1,0 +1,15 @@
+import { expect, test } from 'vitest'
+import { compareKernels } from './compare-kernels.ts'
+
+test('what was planned and is missing is named, with how many', () => {
+  const mismatches = compareKernels({ QLinearConv: 3, QLinearAdd: 1 }, { QLinearConv: 1, Conv: 2, QLinearAdd: 1 })
+  expect(mismatches).toHaveLength(1)
+  expect(mismatches[0]).toMatchObject({ kernel: 'QLinearConv', planned: 3, found: 1 })
+  expect(mismatches[0]!.reason).toContain('2 of 3 planned QLinearConv')
+})
+
+test('integer products stand for one another; movements do not count', () => {
+  expect(compareKernels({ QGemm: 2, QLinearMatMul: 1, Reshape: 4 }, { MatMulIntegerToFloat: 3 })).toEqual([])
+  expect(compareKernels({ QGemm: 2 }, { MatMulIntegerToFloat: 1 })).toMatchObject([{ planned: 2, found: 1 }])
+  expect(compareKernels({ MaxPool: 1 }, { NhwcMaxPool: 1 })).toEqual([])
+})
