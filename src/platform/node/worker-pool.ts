@@ -1,0 +1,113 @@
+import { availableParallelism } from 'node:os'
+import { Worker } from 'node:worker_threads'
+import { preloads } from './module-file.ts'
+
+/** Threads that know one module of pure functions. */
+export interface WorkerPool {
+  /**
+   * Applies the exported function named `job` to each item (structured clones) on the threads; results in the order of
+   * the items. The first error rejects. Has the shape of the map that passes take.
+   */
+  readonly map: <I, O>(job: string, items: readonly I[]) => Promise<readonly O[]>
+  close(): Promise<void>
+}
+
+interface Task {
+  readonly job: string
+  readonly item: unknown
+  readonly resolve: (value: unknown) => void
+  readonly reject: (error: unknown) => void
+}
+
+type Answer = { readonly value: unknown } | { readonly error: unknown }
+
+/** Plain JavaScript, so that it runs as it stands on every version of Node. */
+const BOOT = `
+const { parentPort, workerData } = require('node:worker_threads')
+const ready = (async () => {
+  for (const url of workerData.preloads) await import(url)
+  return import(workerData.module)
+})()
+parentPort.on('message', async ({ job, item }) => {
+  try {
+    const work = (await ready)[job]
+    if (typeof work !== 'function') throw new Error('internal: the module of the workers has no function ' + job)
+    parentPort.postMessage({ value: await work(item) })
+  } catch (error) {
+    parentPort.postMessage({ error })
+  }
+})
+`
+
+/** Opens `threads` threads (by default one a core that is free to use) on a module; started when first needed. */
+export function openWorkerPool(module: URL, threads = availableParallelism()): WorkerPool {
+  const idle: Worker[] = []
+  const all = new Set<Worker>()
+  const queue: Task[] = []
+  let closed = false
+
+  const next = () => {
+    while (queue.length > 0) {
+      const worker = idle.pop() ?? (all.size < threads ? start() : undefined)
+      if (!worker) return
+      run(worker, queue.shift()!)
+    }
+  }
+  const start = () => {
+    const worker = new Worker(BOOT, { eval: true, workerData: { module: module.href, preloads: preloads(module) } })
+    worker.unref()
+    all.add(worker)
+    // One that ends between two jobs is simply replaced; during a job its listeners tell whoever waits.
+    worker.on('error', () => {})
+    worker.once('exit', () => {
+      all.delete(worker)
+      if (idle.includes(worker)) idle.splice(idle.indexOf(worker), 1)
+    })
+    return worker
+  }
+  const run = (worker: Worker, task: Task) => {
+    worker.ref()
+    const finish = (answer: Answer, alive: boolean) => {
+      // By name: the thread has listeners of its own.
+      for (const [event, listener] of Object.entries(listeners)) worker.off(event, listener)
+      worker.unref()
+      if (alive && !closed) idle.push(worker)
+      else all.delete(worker)
+      if ('error' in answer) task.reject(answer.error)
+      else task.resolve(answer.value)
+      next()
+    }
+    const listeners = {
+      message: (answer: Answer) => finish(answer, true),
+      messageerror: (error: unknown) => finish({ error }, true),
+      error: (error: unknown) => finish({ error }, false),
+      exit: (code: number) => finish({ error: new Error(`internal: a worker ended with code ${code}`) }, false),
+    }
+    for (const [event, listener] of Object.entries(listeners)) worker.on(event, listener)
+    try {
+      worker.postMessage({ job: task.job, item: task.item })
+    } catch (error) {
+      finish({ error }, true)
+    }
+  }
+
+  return {
+    async map<I, O>(job: string, items: readonly I[]) {
+      if (closed) throw new Error('internal: the worker pool is closed')
+      const results = items.map(
+        (item) =>
+          new Promise<unknown>((resolve, reject) => {
+            queue.push({ job, item, resolve, reject })
+          }),
+      )
+      next()
+      return (await Promise.all(results)) as readonly O[]
+    },
+    async close() {
+      closed = true
+      for (const task of queue.splice(0)) task.reject(new Error('internal: the worker pool is closed'))
+      await Promise.all([...all].map((worker) => worker.terminate()))
+      all.clear()
+    },
+  }
+}

@@ -1,0 +1,73 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { pathToFileURL } from 'node:url'
+import { afterAll, afterEach, describe, expect, test } from 'vitest'
+import { type Child, openWorkerPool, siblingModule, startChild, type WorkerPool } from '../index.ts'
+
+// JavaScript, so that threads can read it on every version of Node.
+const JOBS = `
+export const double = (value) => value * 2
+export const firstOf = (values) => values[0]
+export const fail = (what) => { throw new RangeError(what) }
+export const die = () => process.exit(3)
+`
+const folder = mkdtempSync(join(tmpdir(), 'whetstone-workers-'))
+writeFileSync(join(folder, 'jobs.mjs'), JOBS)
+const jobs = pathToFileURL(join(folder, 'jobs.mjs'))
+afterAll(() => rmSync(folder, { recursive: true, force: true }))
+const echo = siblingModule(import.meta.url, 'fixtures/echo-child')
+
+describe('a pool of workers', () => {
+  let pool: WorkerPool | undefined
+  afterEach(() => pool?.close())
+
+  test('gives results in the order of the items, typed arrays included', async () => {
+    pool = openWorkerPool(jobs, 2)
+    expect(await pool.map('double', [1, 2, 3, 4, 5])).toEqual([2, 4, 6, 8, 10])
+    expect(await pool.map('firstOf', [Float32Array.of(7), Float32Array.of(8)])).toEqual([7, 8])
+    expect(await pool.map('double', [])).toEqual([])
+  })
+
+  test('does the same with a module of a checkout', async () => {
+    pool = openWorkerPool(siblingModule(import.meta.url, 'fixtures/jobs'), 2)
+    expect(await pool.map('double', [1, 2])).toEqual([2, 4])
+  })
+
+  test('rejects with the error of a job, and goes on', async () => {
+    pool = openWorkerPool(jobs, 1)
+    await expect(pool.map('fail', ['no'])).rejects.toThrow(RangeError)
+    await expect(pool.map('missing', [1])).rejects.toThrow(
+      'internal: the module of the workers has no function missing',
+    )
+    await expect(pool.map('double', [() => 1])).rejects.toThrow(/could not be cloned/)
+    expect(await pool.map('double', [1])).toEqual([2])
+  })
+
+  test('outlives a worker that ends', async () => {
+    pool = openWorkerPool(jobs, 1)
+    await expect(pool.map('die', [0])).rejects.toThrow('a worker ended with code 3')
+    expect(await pool.map('double', [3])).toEqual([6])
+  })
+})
+
+describe('a child process', () => {
+  const answer = (child: Child) => new Promise((resolve) => child.onMessage(resolve))
+
+  test('takes and gives structured clones', async () => {
+    const child = startChild(echo)
+    const echoed = answer(child)
+    await child.send({ values: Float32Array.of(1.5), count: 3n })
+    expect(await echoed).toEqual({ values: Float32Array.of(1.5), count: 3n })
+    child.kill()
+    expect(await child.exited).toMatchObject({ code: null, signal: 'SIGKILL' })
+    await expect(child.send(1)).rejects.toThrow()
+  })
+
+  test('tells how it crashed', async () => {
+    const child = startChild(echo)
+    await child.send('crash')
+    const { signal, stderr } = await child.exited
+    expect([signal, stderr]).toEqual(['SIGSEGV', expect.stringContaining('about to crash')])
+  })
+})
