@@ -1,0 +1,220 @@
+import { describe, expect, test } from 'vitest'
+import { type Feeds, reference } from '../src/engine/index.ts'
+import { checkModel, type Model, operatorName, parseModel, tensorValues } from '../src/ir/index.ts'
+import { modelBytes } from '../src/onnx/index.ts'
+import { passes } from '../src/passes/index.ts'
+import { decibels, kernelsOf, modelWith, randomTensor, randomValue, runOnce } from './quantize-kit.ts'
+
+const run = async (id: string, model: Model, options: Readonly<Record<string, unknown>> = {}) =>
+  passes[id]!.run(model, options as never, [])
+
+/** Runs both models; decibels of output y. */
+async function noise(before: Model, after: Model, feeds: Feeds): Promise<number> {
+  return decibels((await runOnce(before, feeds)).y!, (await runOnce(after, feeds)).y!)
+}
+
+describe('dynamic int8', () => {
+  const cases = {
+    'MatMul, 2-D': ['g (float[4,64] x) => (float y) { y = MatMul(x, w) }', { w: [64, 64] }, [4, 64]],
+    'MatMul, 3-D, with bias': [
+      'g (float[2,4,64] x) => (float y) { a = MatMul(x, w) y = Add(a, b) }',
+      { w: [64, 96], b: [96] },
+      [2, 4, 64],
+    ],
+    'Gemm transposed, with bias': [
+      'g (float[4,64] x) => (float y) { y = Gemm<transB = 1>(x, w, b) }',
+      { w: [96, 64], b: [96] },
+      [4, 64],
+    ],
+    'Gemm with factors': [
+      'g (float[4,64] x) => (float y) { y = Gemm<alpha = 0.5, beta = 2.0>(x, w, b) }',
+      { w: [64, 96], b: [96] },
+      [4, 64],
+    ],
+  } as const
+  for (const [name, [graph, weights, dims]] of Object.entries(cases))
+    test(name, async () => {
+      const before = modelWith(graph, weights)
+      const { model, report } = await run('quantizeDynamicInt8', before)
+      expect(checkModel(model)).toEqual([])
+      expect(report.planned).toEqual({ DynamicQuantizeMatMul: 1 })
+      const counts = await kernelsOf(model)
+      expect(counts.DynamicQuantizeMatMul).toBe(1)
+      expect(counts.MatMul ?? 0).toBe(0)
+      expect(await noise(before, model, { x: randomValue(dims, 3, 2) })).toBeGreaterThan(35)
+      expect(modelBytes(model)).toBeLessThan(modelBytes(before) / 2)
+    })
+
+  test('products of one value share its codes', async () => {
+    const before = modelWith('g (float[4,64] x) => (float y) { a = MatMul(x, w) b = MatMul(x, v) y = Add(a, b) }', {
+      w: [64, 64],
+      v: [64, 64],
+    })
+    const { model, report } = await run('quantizeDynamicInt8', before)
+    expect(report.planned).toEqual({ MatMulIntegerToFloat: 2 })
+    expect(model.graph.nodes.filter((node) => node.opType === 'DynamicQuantizeLinear')).toHaveLength(1)
+    expect(await kernelsOf(model)).toMatchObject({ MatMulIntegerToFloat: 2, DynamicQuantizeLinear: 1 })
+    expect(await noise(before, model, { x: randomValue([4, 64], 3, 2) })).toBeGreaterThan(35)
+  })
+
+  test('LSTM, one way and both', async () => {
+    for (const direction of ['forward', 'bidirectional']) {
+      const d = direction === 'forward' ? 1 : 2
+      const before = modelWith(
+        `g (float[5,2,32] x) => (float y) { y, h, c = LSTM<hidden_size = 32, direction = "${direction}">(x, w, r, b) }`,
+        { w: [d, 128, 32], r: [d, 128, 32] },
+      )
+      const initializers = new Map([...before.graph.initializers, ['b', randomTensor([d, 256], 9, 0.3, 'b')]])
+      const whole = { ...before, graph: { ...before.graph, initializers } }
+      const { model, report } = await run('quantizeDynamicInt8', whole)
+      expect(report.planned).toEqual({ DynamicQuantizeLSTM: 1 })
+      expect(await kernelsOf(model)).toMatchObject({ DynamicQuantizeLSTM: 1 })
+      expect(await noise(whole, model, { x: randomValue([5, 2, 32], 3, 2) })).toBeGreaterThan(30)
+    }
+  })
+
+  test('what stays in float says why', async () => {
+    const before = modelWith(
+      'g (float[1,8,9,9] x, float[3,3] q) => (float y, float z) { y = Conv(x, w) a = MatMul(q, v) z = MatMul(a, q) }',
+      { w: [8, 8, 3, 3], v: [3, 3] },
+    )
+    const { model, report } = await run('quantizeDynamicInt8', before)
+    expect(model).toBe(before)
+    expect(report.refused.map(({ node, reason }) => [node, reason])).toEqual([
+      ['y', 'integer convolutions with dynamic ranges are several times slower than float'],
+      ['a', '9 weights are too few to gain'],
+      ['z', 'both sides are activations'],
+    ])
+  })
+
+  test('portable weights stay clear of 16-bit saturation', async () => {
+    const before = modelWith('g (float[4,64] x) => (float y) { y = MatMul(x, w) }', { w: [64, 64] })
+    const { model } = await run('quantizeDynamicInt8', before, { target: 'portable' })
+    const codes = tensorValues(
+      [...model.graph.initializers.values()].find((t) => t.dtype === 'int8' && t.dims.length === 2)!,
+    )
+    for (let column = 0; column < 64; column++) {
+      const sorted = Array.from({ length: 64 }, (_, row) => Number(codes[row * 64 + column])).sort((a, b) => a - b)
+      expect(sorted[62]! + sorted[63]!).toBeLessThanOrEqual(128)
+      expect(sorted[0]! + sorted[1]!).toBeGreaterThanOrEqual(-128)
+    }
+  })
+})
+
+describe('weight-only', () => {
+  for (const bits of [4, 8] as const)
+    for (const [rows, block] of [
+      [128, 32],
+      [100, 16],
+      [73, 64],
+      [96, 128],
+    ] as const)
+      test(`${bits} bits, ${rows} rows in blocks of ${block}`, async () => {
+        const before = modelWith(
+          'g (float[3,ROWS] x) => (float y) { a = MatMul(x, w) y = Add(a, b) }'.replace('ROWS', `${rows}`),
+          { w: [rows, 64], b: [64] },
+        )
+        const { model, report } = await run('quantizeWeights', before, { bits, block })
+        expect(checkModel(model)).toEqual([])
+        expect(report.planned).toEqual({ MatMulNBits: 1 })
+        expect(await kernelsOf(model)).toMatchObject({ MatMulNBits: 1 })
+        const feeds = { x: randomValue([3, rows], 4) }
+        expect(await noise(before, model, feeds)).toBeGreaterThan(bits === 8 ? 38 : 15)
+        // The reference engine reads the same packed codes by the operator's text: the layout is not the runtime's whim.
+        const session = await reference.open(model)
+        const plain = (await session.run(feeds)).y!
+        expect(decibels(plain, (await runOnce(model, feeds)).y!)).toBeGreaterThan(90)
+      })
+
+  test('Gemm in all its spellings', async () => {
+    for (const [attributes, w] of [
+      ['', [96, 64]],
+      ['transB = 1', [64, 96]],
+      ['alpha = 0.5, beta = 2.0', [96, 64]],
+    ] as const) {
+      const before = modelWith(
+        `g (float[3,96] x) => (float y) { y = Gemm<${attributes}>(x, w, b) }`.replace('<>', ''),
+        { w, b: [64] },
+      )
+      const { model } = await run('quantizeWeights', before, { bits: 8 })
+      expect(await noise(before, model, { x: randomValue([3, 96], 4) })).toBeGreaterThan(38)
+    }
+  })
+
+  test('convolutions and stored products: int8 in the file, float when loaded', async () => {
+    const before = modelWith(
+      'g (float[1,16,9,9] x) => (float y) { a = Conv(x, w) t = Transpose<perm = [0,2,3,1]>(a) y = MatMul(t, v) }',
+      {
+        w: [32, 16, 3, 3],
+        v: [32, 128],
+      },
+    )
+    const { model } = await run('quantizeWeights', before, { bits: 8, products: 'stored' })
+    expect(modelBytes(model)).toBeLessThan(modelBytes(before) / 2.5)
+    const counts = await kernelsOf(model)
+    expect([counts.Cast ?? 0, counts.DequantizeLinear ?? 0, counts.Mul ?? 0]).toEqual([0, 0, 0])
+    expect(await noise(before, model, { x: randomValue([1, 16, 9, 9], 4) })).toBeGreaterThan(38)
+    const four = await run('quantizeWeights', before, { bits: 4 })
+    expect(four.report.refused).toEqual([{ node: 'a', reason: 'the runtime has no 4-bit convolution' }])
+  })
+
+  test('weights that two nodes share are stored once', async () => {
+    const before = modelWith('g (float[1,16,9,9] x) => (float y) { a = Conv<pads = [1,1,1,1]>(x, w) y = Conv(a, w) }', {
+      w: [16, 16, 5, 5],
+    })
+    const { model, report } = await run('quantizeWeights', before, { bits: 8 })
+    expect(report.applied).toBe(2)
+    expect([...model.graph.initializers.values()].filter((tensor) => tensor.dtype === 'int8')).toHaveLength(1)
+    expect(model.graph.initializers.has('w')).toBe(false)
+  })
+
+  test('a name in keepFloat is obeyed', async () => {
+    const before = modelWith('g (float[3,96] x) => (float y) { y = MatMul(x, w) }', { w: [96, 64] })
+    expect((await run('quantizeWeights', before, { bits: 4, keepFloat: ['MatMul'] })).model).toBe(before)
+    expect((await run('quantizeDynamicInt8', before, { keepFloat: ['y'] })).model).toBe(before)
+  })
+})
+
+describe('float16', () => {
+  const graph =
+    'g (float[1,16,9,9] x) => (float y) { a = Conv(x, w, b) r = Relu(a) s = Softmax<axis = 1>(r) y = Add(s, r) }'
+  const weights = { w: [32, 16, 3, 3], b: [32] }
+  const feeds = { x: randomValue([1, 16, 9, 9], 4) }
+
+  test('stored: half the size, float32 when loaded, borders untouched', async () => {
+    const before = modelWith(graph, weights)
+    const { model, report } = await run('convertFloat16', before)
+    expect(report.applied).toBe(1)
+    expect(modelBytes(model)).toBeLessThan(modelBytes(before) * 0.55)
+    expect((await kernelsOf(model)).Cast ?? 0).toBe(0)
+    expect(await noise(before, model, feeds)).toBeGreaterThan(60)
+  })
+
+  test('computed in float16, with a list that keeps float32', async () => {
+    const before = modelWith(graph, weights)
+    const { model, report } = await run('convertFloat16', before, { compute: 'float16', keepFloat: ['Softmax'] })
+    expect(checkModel(model)).toEqual([])
+    expect(report.refused).toEqual([{ node: 's', reason: 'kept in float32 as asked' }])
+    expect(model.graph.inputs).toEqual(before.graph.inputs)
+    expect(model.graph.outputs).toEqual(before.graph.outputs)
+    // One cast in, one around Softmax each way, one out.
+    expect(model.graph.nodes.filter((node) => operatorName(node) === 'Cast')).toHaveLength(4)
+    expect(await noise(before, model, feeds)).toBeGreaterThan(50)
+  })
+
+  test('weights beyond 65504 keep float32 and are named; those below 2⁻²⁵ are counted', async () => {
+    const numbers = Array.from({ length: 64 }, (_, i) => (i === 3 ? 7e4 : 1))
+    const model = parseModel(
+      `<ir_version: 10, opset_import: ["" : 21]> g (float[64] x) => (float[64] y) <float[64] w = {${numbers.join(',')}}> { y = Mul(x, w) }`,
+    )
+    const kept = await run('convertFloat16', model)
+    expect(kept.model).toBe(model)
+    expect(kept.report.refused[0]!.reason).toContain('70000')
+    const tiny = parseModel(
+      `<ir_version: 10, opset_import: ["" : 21]> g (float[64] x) => (float[64] y) <float[64] w = {${numbers.map((_, i) => (i < 2 ? 1e-9 : 1)).join(',')}}> { y = Mul(x, w) }`,
+    )
+    expect((await run('convertFloat16', tiny)).report.notes).toEqual([
+      '2 weights are too small for float16 and became 0',
+    ])
+  })
+})
