@@ -40,8 +40,8 @@ function mergeShapes(inferred: Shape | null, declared: Shape | null): { shape: S
       conflict: `declared with ${declared.length} dimensions, but it has ${inferred.length}`,
     }
   const at = inferred.findIndex((dim, i) => differs(dim, declared[i]!))
-  const adds = inferred.some((dim, i) => moreTelling(dim, declared[i]!) !== dim)
-  const shape = adds ? inferred.map((dim, i) => moreTelling(dim, declared[i]!)) : inferred
+  const adds = inferred.some((dim, i) => completed(dim, declared[i]!) !== dim)
+  const shape = adds ? inferred.map((dim, i) => completed(dim, declared[i]!)) : inferred
   if (at < 0) return { shape }
   return { shape, conflict: `dimension ${at} is declared as ${declared[at]}, but it is ${inferred[at]}` }
 }
@@ -49,13 +49,11 @@ function mergeShapes(inferred: Shape | null, declared: Shape | null): { shape: S
 const differs = (inferred: Dim, declared: Dim): boolean =>
   typeof inferred === 'number' && typeof declared === 'number' && inferred !== declared
 
-/** A number says more than a symbol, a symbol more than nothing. */
-const moreTelling = (inferred: Dim, declared: Dim): Dim =>
-  typeof inferred === 'number' || declared === null
-    ? inferred
-    : inferred === null || typeof declared === 'number'
-      ? declared
-      : inferred
+/**
+ * A size that was inferred stands even where the file declares a number and the inferred one is a symbol: files whose
+ * inputs were made dynamic later often keep inner types of the old fixed size, and folding those would be wrong.
+ */
+const completed = (inferred: Dim, declared: Dim): Dim => inferred ?? declared
 
 const withoutDims = (shape: Shape | null): Shape | null => shape?.map(() => null) ?? null
 
