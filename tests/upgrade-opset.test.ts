@@ -172,7 +172,7 @@ test('the bound of a Clip is a constant of the type of its input', () => {
 
 test('an omitted input of Resize 11 that was an empty tensor is left out', () => {
   const { model } = upgradeOpset(parseModel(CHANGED['Resize 11 with sizes']!))
-  expect(printModel(model)).toContain('(x, "", "", sizes)')
+  expect(model.graph.nodes.at(-1)!.inputs).toEqual(['x', '', '', 'sizes'])
 })
 
 const SUITE = '/usr/share/libonnx-testdata/data'
