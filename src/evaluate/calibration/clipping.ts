@@ -99,6 +99,9 @@ function firstAtLeast(sorted: readonly number[], value: number): number {
  */
 function leastDivergenceRange(histogram: Histogram): Range {
   const { start, counts } = histogram.grid()
+  // Exact zeros (padding, Relu) are exact under any scale; their peak would only drown what the codes must tell apart.
+  const zero = Math.floor(-start / histogram.width)
+  if (zero >= 0 && zero < counts.length) counts[zero] = Math.max(0, counts[zero]! - histogram.zeros)
   const reach = Math.max(Math.abs(histogram.min), Math.abs(histogram.max))
   let best: Range = { min: histogram.min, max: histogram.max }
   let bestDivergence = Number.POSITIVE_INFINITY

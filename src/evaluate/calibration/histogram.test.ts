@@ -90,6 +90,14 @@ test('entropy cuts far outliers and leaves an even spread alone', () => {
   expect(cut.max).toBeGreaterThan(1.5)
 })
 
+test('entropy is not drowned by the zeros that Relu leaves', () => {
+  const relu = Array.from({ length: 40_000 }, (_, i) =>
+    Math.max(0, Math.sin(i) + Math.sin(i * 1.3) + Math.sin(i * 1.7)),
+  )
+  expect(relu.filter((value) => value === 0).length).toBeGreaterThan(15_000)
+  expect(clipRange(fill(relu), 'entropy').max).toBeGreaterThan(2)
+})
+
 test('a constant value, and nothing at all', () => {
   expect(clipRange(fill([3, 3, 3]), 'mse')).toEqual({ min: 3, max: 3 })
   expect(clipRange(fill([0, 0]), 'entropy')).toEqual({ min: 0, max: 0 })
