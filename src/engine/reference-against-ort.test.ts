@@ -244,6 +244,46 @@ const CASES: readonly Case[] = [
     },
     result: 'uint8',
   },
+  {
+    microsoft: true,
+    call: 'RotaryEmbedding(x, p, c, s)',
+    inputs: {
+      x: ['float32', [2, 3, 16]],
+      p: ['int64', [2, 3], [0, 1, 2, 4, 3, 1]],
+      c: ['float32', [6, 4]],
+      s: ['float32', [6, 4]],
+    },
+  },
+  {
+    opset: 23,
+    call: 'RotaryEmbedding<interleaved: int = 1>(x, c, s, p)',
+    inputs: {
+      x: ['float32', [2, 3, 3, 8]],
+      c: ['float32', [6, 4]],
+      s: ['float32', [6, 4]],
+      p: ['int64', [2, 3], [0, 1, 2, 4, 3, 1]],
+    },
+  },
+  {
+    opset: 23,
+    call: 'Attention<is_causal: int = 1>(q, k, v)',
+    inputs: { q: ['float32', [2, 4, 5, 8]], k: ['float32', [2, 2, 5, 8]], v: ['float32', [2, 2, 5, 6]] },
+  },
+  {
+    opset: 23,
+    call: 'Attention<q_num_heads: int = 2, kv_num_heads: int = 2, scale: float = 0.3>(q, k, v, m)',
+    inputs: {
+      q: ['float32', [2, 3, 8]],
+      k: ['float32', [2, 5, 8]],
+      v: ['float32', [2, 5, 8]],
+      m: ['float32', [3, 5]],
+    },
+  },
+  {
+    opset: 23,
+    call: 'RMSNormalization<axis: int = -1>(x, s)',
+    inputs: { x: ['float32', [2, 3, 8]], s: ['float32', [8]] },
+  },
   // Standard operators in the forms that models really have, where ONNX's suite may not be installed.
   {
     call: 'Conv<group: int = 2, dilations = [2, 1], strides = [1, 2], pads = [2, 0, 1, 1]>(x, w, b)',

@@ -3,7 +3,7 @@ import { DTYPES, isFloating } from '../dtype.ts'
 import { isInteger } from '../numbers.ts'
 import { type Call, input, intOf, type Kernel, type Kernels, made, tensorInputs, textOf } from './call.ts'
 import { broadcastDims, broadcastStrides, broadcastTo, offsetsOf, sameDims, take } from './layout.ts'
-import { EvaluationError, isWide, larger, type Nd, nd, numbersOf, smaller } from './value.ts'
+import { alike, EvaluationError, isWide, larger, type Nd, nd, numbersOf, smaller } from './value.ts'
 
 type Fn = (a: number, b: number) => number
 type BigFn = (a: bigint, b: bigint) => bigint
@@ -46,6 +46,7 @@ const arithmetic =
   (fn: Fn, big: BigFn, integer: Fn = fn): Kernel =>
   (call) => {
     const [a, b] = [input(call, 0), input(call, 1)]
+    alike(a, b)
     if (isWide(a.dtype)) return [combineWide(a, b, big)]
     return [combine(call, a, b, a.dtype, isInteger(a.dtype) ? integer : fn)]
   }
@@ -56,6 +57,7 @@ const variadic =
     const values = tensorInputs(call)
     const [first] = values
     if (!first) throw new EvaluationError('no inputs')
+    alike(...values)
     // One rounding at the end: the sum of many float32 is not rounded at each step.
     const exact = { ...call, float64: true }
     let total: Nd = first
@@ -75,6 +77,7 @@ const compare =
   (fn: (a: number, b: number) => boolean, big: (a: bigint, b: bigint) => boolean): Kernel =>
   (call) => {
     const [a, b] = [input(call, 0), input(call, 1)]
+    alike(a, b)
     if (isWide(a.dtype) && isWide(b.dtype)) {
       const dims = broadcastDims(a.dims, b.dims)
       const left = broadcastTo(a, dims).data as BigInt64Array
@@ -212,6 +215,7 @@ export const binary: Kernels = {
   },
   Where: (call) => {
     const [condition, a, b] = [input(call, 0), input(call, 1), input(call, 2)]
+    alike(a, b)
     const dims = broadcastDims(condition.dims, a.dims, b.dims)
     const chosen = numbersOf(broadcastTo(condition, dims))
     const [left, right] = [broadcastTo(a, dims), broadcastTo(b, dims)]

@@ -2,7 +2,7 @@ import { elementCount } from '../tensor.ts'
 import { type Call, input, intOf, intsOf, type Kernels, made, optionalInput, textOf } from './call.ts'
 import { broadcastTo } from './layout.ts'
 import { addRows, fused } from './matmul.ts'
-import { EvaluationError, type Nd, numbersOf } from './value.ts'
+import { alike, EvaluationError, type Nd, numbersOf } from './value.ts'
 import { groupOf, windowOf, windowOffsets } from './window.ts'
 
 /** Numbers that a second-level cache holds. */
@@ -196,6 +196,7 @@ export function lessZero(x: Nd, zero: Nd | undefined): Nd {
 export const convolution: Kernels = {
   Conv: (call) => {
     const x = input(call, 0)
+    alike(x, input(call, 1), optionalInput(call, 2))
     const { dims, data } = convolve(call, x, input(call, 1), biasOf(call, 2))
     return [made(call, x.dtype, dims, data)]
   },

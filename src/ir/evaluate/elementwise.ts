@@ -2,7 +2,7 @@ import { roundHalfEven } from '../numbers.ts'
 import { type Call, floatOf, input, intOf, type Kernel, type Kernels, made, optionalInput, textOf } from './call.ts'
 import { broadcastDims, broadcastStrides, offsetsOf, sameDims } from './layout.ts'
 import { erf, gelu, geluTanh, sigmoid, softplus } from './special-functions.ts'
-import { isWide, type Nd, nd, numbersOf } from './value.ts'
+import { alike, isWide, type Nd, nd, numbersOf } from './value.ts'
 
 type Fn = (x: number) => number
 
@@ -165,6 +165,7 @@ export const elementwise: Kernels = {
   Clip: (call) => {
     const x = input(call, 0)
     const [low, high] = [optionalInput(call, 1), optionalInput(call, 2)]
+    alike(x, low, high)
     if (isWide(x.dtype)) {
       const bound = (value: Nd | undefined) => (value ? (value.data as BigInt64Array)[0]! : undefined)
       const [min, max] = [bound(low), bound(high)]

@@ -1,5 +1,5 @@
 import { elementCount } from '../tensor.ts'
-import { EvaluationError, emptyLike, type Nd, nd } from './value.ts'
+import { alike, EvaluationError, emptyLike, type Nd, nd } from './value.ts'
 
 /** Row-major strides, in elements. */
 export function stridesOf(dims: readonly number[]): number[] {
@@ -130,6 +130,7 @@ export function concatenated(values: readonly Nd[], axis: number): Nd {
   const [first] = values
   if (!first) throw new EvaluationError('nothing to join')
   const dims = first.dims.map((dim, at) => (at === axis ? values.reduce((sum, v) => sum + v.dims[axis]!, 0) : dim))
+  alike(...values)
   for (const { dims: other } of values)
     if (other.length !== dims.length || other.some((dim, at) => at !== axis && dim !== dims[at]))
       throw new EvaluationError(`[${other.join(',')}] does not join [${first.dims.join(',')}] on axis ${axis}`)

@@ -185,6 +185,7 @@ export const machineLearning: Kernels = {
   'ai.onnx.ml.ArrayFeatureExtractor': (call) => {
     const [x, at] = [input(call, 0), listOf(input(call, 1))]
     const width = x.dims.at(-1)!
+    if (at.some((index) => !(index >= 0 && index < width))) throw new EvaluationError('a feature that is not there')
     const rows = x.data.length / width
     const source = x.data as unknown as (number | bigint | string)[]
     const cells = Array.from(

@@ -2,7 +2,7 @@ import { elementCount } from '../tensor.ts'
 import { type Call, floatOf, input, intOf, type Kernels, made, optionalInput, tensorInputs, textOf } from './call.ts'
 import { activations } from './elementwise.ts'
 import { broadcastDims, broadcastStrides, broadcastTo, offsetsOf, stridesOf, transposed } from './layout.ts'
-import { EvaluationError, type Nd, numbersOf, reshaped, sizeOf } from './value.ts'
+import { alike, EvaluationError, type Nd, numbersOf, reshaped, sizeOf } from './value.ts'
 
 /**
  * `out[c] += Σ factors[j]·rows[j·n + c]` for `depth` rows of `n` elements, each array from its own offset. Four rows at
@@ -191,12 +191,14 @@ function det(call: Call): Nd[] {
 
 export const matrix: Kernels = {
   MatMul: (call) => {
-    const a = input(call, 0)
-    const { dims, data } = matmul(a, input(call, 1))
+    const [a, b] = [input(call, 0), input(call, 1)]
+    alike(a, b)
+    const { dims, data } = matmul(a, b)
     return [made(call, a.dtype, dims, data)]
   },
   Gemm: (call) => {
     const a = input(call, 0)
+    alike(a, input(call, 1), optionalInput(call, 2))
     const { dims, data } = gemm(call, a, input(call, 1), optionalInput(call, 2))
     return [made(call, a.dtype, dims, data)]
   },

@@ -50,7 +50,7 @@ const NAMES = [
 
 /** Whatever a damaged model asks for, evaluation answers with tensors or null: it throws nothing and ends. */
 test('no operator throws on inputs and attributes that make no sense', () => {
-  let state = 20240607
+  let state = Number(process.env.ODD_SEED ?? 20240607)
   const below = (n: number) => (state = (state * 16807) % 2147483647) % n
   const tensor = (): Tensor => {
     const dims = Array.from({ length: below(5) }, () => below(4))

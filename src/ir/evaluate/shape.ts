@@ -12,7 +12,7 @@ import {
   take,
   transposed,
 } from './layout.ts'
-import { EvaluationError, int64, listOf, type Nd, numbersOf, reshaped } from './value.ts'
+import { alike, EvaluationError, int64, listOf, type Nd, numbersOf, reshaped } from './value.ts'
 
 /** 0 copies the input's dimension (unless `allowzero`), −1 takes what is left. */
 function reshape(call: Call): Nd[] {
@@ -168,6 +168,7 @@ function pad(call: Call): Nd[] {
     after[axis] = pads[i + axes.length] ?? 0
   }
   const value = optionalInput(call, 2)
+  alike(x, value)
   const attribute = call.node.attributes.get('value')
   const fill = value?.data[0] ?? (attribute?.type === 'float' && call.opset < 11 ? attribute.value : undefined)
   return [padded(x, before, after, textOf(call, 'mode', 'constant'), fill)]

@@ -1,3 +1,4 @@
+import { attentions } from './attention.ts'
 import { binary } from './binary.ts'
 import { blockwise } from './blockwise.ts'
 import type { Kernels } from './call.ts'
@@ -27,6 +28,7 @@ import { trees } from './trees.ts'
 
 /** How each operator computes, by the name that `operatorName` prints. */
 export const kernels: Kernels = {
+  ...attentions,
   ...binary,
   ...blockwise,
   ...casting,

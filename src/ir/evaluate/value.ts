@@ -174,3 +174,9 @@ export function smaller<T extends number | bigint | string>(a: T, b: T): T {
   if (a < b) return a
   return b
 }
+
+/** Operators that mix types refuse to: an EvaluationError unless all values that are there have one dtype. */
+export function alike(...values: readonly (Nd | undefined)[]): void {
+  const types = new Set(values.flatMap((value) => value?.dtype ?? []))
+  if (types.size > 1) throw new EvaluationError(`elements of different types: ${[...types].join(', ')}`)
+}
