@@ -74,7 +74,18 @@ export function runRules(
   }
 
   const graph = visit(model.graph, () => undefined)
-  return { model: graph === model.graph ? model : { ...model, graph }, report: { id, applied, refused } }
+  return { model: withGraph(model, graph), report: { id, applied, refused } }
+}
+
+/** The first IR version in which a constant need not be listed as an input. */
+const FREE_CONSTANTS = 4
+
+/** The model with another main graph; the IR version raised where the graph has constants that are no inputs. */
+export function withGraph(model: Model, graph: Graph): Model {
+  if (graph === model.graph) return model
+  const inputs = new Set(graph.inputs.map(({ name }) => name))
+  const free = model.irVersion < FREE_CONSTANTS && [...graph.initializers.keys()].some((name) => !inputs.has(name))
+  return { ...model, irVersion: free ? FREE_CONSTANTS : model.irVersion, graph }
 }
 
 function sweepOnce(rules: readonly Rule[], context: RuleContext): { applied: number; refused: Refusal[] } {

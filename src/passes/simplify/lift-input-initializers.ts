@@ -6,11 +6,7 @@
  * Illegal: nothing; the default that the file holds becomes the only value. At least one true input need not remain.
  * Source: ONNX IR specification, "Graphs": initializers as default values of inputs.
  */
-import type { Model } from '../../ir/index.ts'
-import type { Pass } from '../../rewrite/index.ts'
-
-/** The first IR version in which an initializer need not be an input. */
-const FREE_INITIALIZERS = 4
+import { type Pass, withGraph } from '../../rewrite/index.ts'
 
 export const liftInputInitializers: Pass = {
   id: 'liftInputInitializers',
@@ -21,11 +17,7 @@ export const liftInputInitializers: Pass = {
     const report = { id: this.id, applied: lifted.length, refused: [] }
     if (lifted.length === 0) return { model, report }
     const inputs = graph.inputs.filter(({ name }) => !graph.initializers.has(name))
-    const next: Model = {
-      ...model,
-      irVersion: Math.max(model.irVersion, FREE_INITIALIZERS),
-      graph: { ...graph, inputs },
-    }
+    const next = withGraph(model, { ...graph, inputs })
     const few =
       lifted.length <= 5 ? lifted.join(', ') : `${lifted.slice(0, 4).join(', ')} and ${lifted.length - 4} more`
     const notes = [`weights that were listed as inputs are constants now and can no longer be fed: ${few}`]
