@@ -2,6 +2,7 @@ import { writeModel } from '../onnx/index.ts'
 import { readFileBytes } from '../platform/index.ts'
 import { applyRecipe, parseRecipe } from '../recipe/index.ts'
 import { DATA, dataFor, LABEL, modelAt, OUT_FILE } from './inputs.ts'
+import { outputFile } from './output-file.ts'
 import type { Verb } from './verb.ts'
 
 export const applyVerb: Verb = {
@@ -16,7 +17,7 @@ export const applyVerb: Verb = {
     label: LABEL,
   },
   async run([recipePath, modelPath], options, context) {
-    const out = options.required('output', 'say where to write the model: -o again.onnx')
+    const out = outputFile(options, 'again.onnx')
     const recipe = parseRecipe(new TextDecoder().decode(await readFileBytes(recipePath!)), recipePath!)
     const model = await modelAt(modelPath!)
     const data = options.text('data')

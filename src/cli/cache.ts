@@ -1,4 +1,5 @@
 import { cacheFolder, cacheSize, clearCache, UserError } from '../platform/index.ts'
+import type { CacheReport } from '../report/index.ts'
 import type { Verb } from './verb.ts'
 
 export const cacheVerb: Verb = {
@@ -8,14 +9,15 @@ export const cacheVerb: Verb = {
   positionals: { min: 0, max: 1, names: 'list or clear' },
   options: {},
   async run([action = 'list']) {
-    if (action === 'list') {
-      const { files, bytes } = await cacheSize()
-      return { report: null, text: `${cacheFolder()}\n${files} files, ${(bytes / 1e6).toFixed(1)} MB` }
-    }
-    if (action === 'clear') return { report: null, text: `${await clearCache()} files deleted from ${cacheFolder()}` }
-    throw new UserError('bad-argument', `cache ${action}: no such action`, {
-      where: 'command line',
-      hint: 'whet cache list, or whet cache clear',
-    })
+    if (action !== 'list' && action !== 'clear')
+      throw new UserError('bad-argument', `cache ${action}: no such action`, {
+        where: 'command line',
+        hint: 'whet cache list, or whet cache clear',
+      })
+    const folder = cacheFolder()
+    const deleted = action === 'clear' ? await clearCache(folder) : 0
+    const { files, bytes } = await cacheSize(folder)
+    const report: CacheReport = { kind: 'cache', version: 1, folder, files, bytes, deleted }
+    return { report }
   },
 }

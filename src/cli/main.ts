@@ -33,7 +33,10 @@ export async function main(words: readonly string[]): Promise<number> {
       process.stdout.write(`${helpOf(verb)}\n`)
       return EXIT.done
     }
-    const { report, text, exitCode } = await verb.run(positionals, options, terminal.context)
+    const { report, text, exitCode } = await Promise.race([
+      verb.run(positionals, options, terminal.context),
+      terminal.interrupted,
+    ])
     terminal.clear()
     if (terminal.context.json) await terminal.print(JSON.stringify(report, null, 1))
     else if (text !== undefined) await terminal.print(text)

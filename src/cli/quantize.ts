@@ -2,6 +2,7 @@ import { writeModel } from '../onnx/index.ts'
 import { UserError } from '../platform/index.ts'
 import { diskCache, quantize } from '../recipe/index.ts'
 import { DATA, dataFor, LABEL, modelAt, OUT_FILE, SEED } from './inputs.ts'
+import { outputFile } from './output-file.ts'
 import type { Verb } from './verb.ts'
 
 const SCHEMES = ['static-int8', 'dynamic-int8', 'weight-int8', 'weight-int4', 'float16'] as const
@@ -33,7 +34,7 @@ export const quantizeVerb: Verb = {
     seed: SEED,
   },
   async run([path], options, context) {
-    const out = options.required('output', 'say where to write the model: -o int8.onnx')
+    const out = outputFile(options, 'int8.onnx')
     if (!options.has('scheme'))
       throw new UserError('bad-argument', '--scheme is missing', {
         where: 'command line',

@@ -1,6 +1,7 @@
 import { writeModel } from '../onnx/index.ts'
 import { simplify } from '../recipe/index.ts'
 import { DATA, dataFor, LABEL, modelAt, OUT_FILE, SEED, SHAPE } from './inputs.ts'
+import { outputFile } from './output-file.ts'
 import { shapes, type Verb } from './verb.ts'
 
 export const simplifyVerb: Verb = {
@@ -18,7 +19,7 @@ export const simplifyVerb: Verb = {
     'no-verify': { type: 'boolean', help: 'do not run the models' },
   },
   async run([path], options, context) {
-    const out = options.required('output', 'say where to write the model: -o smaller.onnx')
+    const out = outputFile(options, 'smaller.onnx')
     const model = await modelAt(path!)
     const data = options.text('data')
     context.progress('simplifying')

@@ -1,8 +1,14 @@
+import { EXIT } from './exit.ts'
 import type { Context } from './verb.ts'
+
+/** How long a verb may take to end by itself after Ctrl-C. */
+const GRACE_MS = 1500
 
 export interface Terminal {
   readonly context: Context
   readonly style: { readonly color: boolean; readonly width: number }
+  /** Rejects some time after Ctrl-C: a verb that sees the signal has ended by then, others are not waited for. */
+  readonly interrupted: Promise<never>
   /** Takes the progress line away. */
   clear(): void
   /** Writes to stdout and waits until it is out: a pipe may be slow, and the process ends right after. */
@@ -22,16 +28,25 @@ export function openTerminal(words: readonly string[]): Terminal {
     if (drawn) process.stderr.write('\r\x1b[2K')
     drawn = false
   }
-  process.on('SIGINT', () => {
-    // The second Ctrl-C does not wait for anything.
-    if (controller.signal.aborted) process.exit(130)
-    controller.abort(Object.assign(new Error('interrupted'), { name: 'AbortError' }))
+  const interrupted = new Promise<never>((_, reject) => {
+    const stop = () => {
+      // The second Ctrl-C does not wait for anything.
+      if (controller.signal.aborted) process.exit(EXIT.interrupted)
+      controller.abort(Object.assign(new Error('interrupted'), { name: 'AbortError' }))
+      setTimeout(() => reject(controller.signal.reason), GRACE_MS)
+    }
+    process.on('SIGINT', stop)
+    process.on('SIGTERM', stop)
   })
-  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-    if (error.code === 'EPIPE') process.exit(0)
-    throw error
-  })
+  interrupted.catch(() => {})
+  for (const stream of [process.stdout, process.stderr])
+    stream.on('error', (error: NodeJS.ErrnoException) => {
+      // Whoever read has read enough.
+      if (error.code === 'EPIPE') process.exit(EXIT.done)
+      throw error
+    })
   return {
+    interrupted,
     style: { color, width: process.stdout.columns ?? 100 },
     clear,
     print: (text) =>

@@ -1,4 +1,4 @@
-import { type Dataset, splitRows } from '../data/index.ts'
+import { type Dataset, subset } from '../data/index.ts'
 import { type Feeds, machine, openIsolated, ortNode, type Session } from '../engine/index.ts'
 import { compare, feedsOf, type Metric, measureLatency, measureSensitivity } from '../evaluate/index.ts'
 import { type Model, type Node, nodeLabel } from '../ir/index.ts'
@@ -19,7 +19,9 @@ import type {
 } from '../report/index.ts'
 import type { EvidenceCache } from './evidence-cache.ts'
 import { inspect } from './inspect.ts'
+import { memoSession } from './memo-session.ts'
 import { calibrations, quantizeStep, type ReadKernels, readKernels } from './quantize.ts'
+import { type Phase, type RowsOf, shareRows } from './share-rows.ts'
 import { losslessTrail, proveEqual } from './simplify.ts'
 import { advance, startTrail, type Trail } from './trail.ts'
 
@@ -65,18 +67,13 @@ export interface WorkbenchOptions {
   readonly onProgress?: ((text: string) => void) | undefined
 }
 
-interface RowsOf {
-  readonly data: Dataset
-  readonly indices: readonly number[]
-}
-
 /**
  * Everything that a search may do with one model and its data: build candidates, time them side by side, judge them on
  * the rows that belong to a phase. Each result is evidence, kept by everything that it depends on.
  */
 export class Workbench {
   readonly original: Built
-  readonly rows: Readonly<Record<'calibrate' | 'select' | 'prove', RowsOf>>
+  readonly rows: Readonly<Record<Phase, RowsOf>>
   readonly inspection: InspectionReport
   readonly #options: WorkbenchOptions
   readonly #feeds: Feeds
@@ -105,10 +102,10 @@ export class Workbench {
         where: data.path,
         hint: 'give at least a few rows; 268 prove a margin of one point where no answer changes',
       })
-    const rows = await shareRows(data, options)
+    const rows = shareRows(data, { calibration: options.calibrationData, proof: options.proofData }, options.seed)
     const session = await openIsolated(model, { threads: options.threads })
     const bench = await (async () => {
-      const feeds = await firstFeeds(session, rows.calibrate)
+      const feeds = await firstFeeds(session, rows)
       await session.run(feeds)
       const trail = startTrail(model)
       const original = builtFrom({ id: 'original', words: 'the file as it came' }, trail, {}, [])
@@ -117,7 +114,7 @@ export class Workbench {
       await session.close()
       throw error
     })
-    bench.#base = session
+    bench.#base = memoSession(session)
     return bench
   }
 
@@ -139,7 +136,9 @@ export class Workbench {
   async lossless(): Promise<{ trail: Trail; equivalence: Equivalence }> {
     this.#lossless ??= await (async () => {
       const trail = await losslessTrail(this.original.model)
-      const { data } = this.rows.calibrate
+      // Rows that are for proving must not have been looked at before.
+      const { data: whole, indices } = this.rows.calibrate
+      const data = indices.length > 0 ? subset(whole, indices) : undefined
       return {
         trail,
         equivalence: await proveEqual(this.original.model, trail.model, { data, seed: this.#options.seed }),
@@ -228,7 +227,7 @@ export class Workbench {
     // A metric from a user's file may change between runs under the same name.
     const keep = typeof metric === 'object' ? null : cache
     const make = async () => {
-      this.#base ??= await openIsolated(this.original.model, { threads })
+      this.#base ??= memoSession(await openIsolated(this.original.model, { threads }))
       const candidate = await openIsolated(built.model, { threads })
       try {
         return await compare(this.#base, candidate, data, {
@@ -317,23 +316,10 @@ function builtFrom(spec: CandidateSpec, trail: Trail, planned: Built['planned'],
   }
 }
 
-/** 20 / 30 / 50 % by seed; sets of their own take the place of a share, and the others grow. */
-async function shareRows(
-  data: Dataset,
-  { calibrationData, proofData, seed }: WorkbenchOptions,
-): Promise<Workbench['rows']> {
-  const all = (set: Dataset): RowsOf => ({ data: set, indices: Array.from({ length: set.rows }, (_, i) => i) })
-  const shares = [calibrationData ? 0 : 0.2, 0.3, proofData ? 0 : 0.5]
-  const { calibrate, select, prove } = splitRows(data, seed, { shares: shares as [number, number, number] })
-  return {
-    calibrate: calibrationData ? all(calibrationData) : { data, indices: calibrate },
-    select: { data, indices: select },
-    prove: proofData ? all(proofData) : { data, indices: prove },
-  }
-}
-
-async function firstFeeds(session: Session, { data, indices }: RowsOf): Promise<Feeds> {
-  for await (const rows of data.read({ indices: indices.slice(0, 1), batch: 1 }))
-    return feedsOf(rows, session.inputs, data)
+/** The first row that may be had; with a single row in all, the one that proves gives its shapes to the timing. */
+async function firstFeeds(session: Session, rows: Workbench['rows']): Promise<Feeds> {
+  const { data, indices } = [rows.calibrate, rows.select, rows.prove].find((part) => part.indices.length > 0)!
+  for await (const batch of data.read({ indices: indices.slice(0, 1), batch: 1 }))
+    return feedsOf(batch, session.inputs, data)
   throw new UserError('bad-data', 'not one row could be read', { where: data.path })
 }

@@ -7,11 +7,14 @@ import { quantization } from './quantization.ts'
 import { recipe } from './recipe.ts'
 import { rewrite } from './rewrite.ts'
 import type { Infer, JsonSchema } from './schema.ts'
+import { cache, doctor } from './setup.ts'
 
 /** Every report kind, by the value of its `kind` field. */
 export const kinds = {
+  cache,
   calibration,
   comparison,
+  doctor,
   inspection,
   latency,
   optimization,

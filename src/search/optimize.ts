@@ -53,6 +53,11 @@ export interface Optimized {
 
 /** Finalists that may touch the proof rows. */
 const FINALISTS = 4
+const DEFAULT_TIME = 300_000
+/** Candidates that are judged even when the time is up: without a verdict nothing can be handed out. */
+const ALWAYS_JUDGED = 3
+/** What a candidate must save over the lossless model in the goal to be worth any change of answers. */
+const WORTH_IT = 0.98
 /** A candidate must beat this ratio by its whole interval to count as not slower. */
 const NOT_SLOWER = 1.02
 
@@ -117,7 +122,7 @@ class Optimization {
     )
     try {
       await this.#phase('building', () => this.#buildFirst())
-      await this.#phase('timing', () => this.#time([...this.#trials.keys()], 20))
+      await this.#phase('timing', () => this.#time([...this.#trials.keys()], this.#seconds(20)))
       await this.#phase('calibrations', () => this.#refine())
       await this.#phase('judging', () => this.#judgeAll())
       await this.#phase('sensitive nodes', () => this.#repair())
@@ -138,12 +143,18 @@ class Optimization {
   }
 
   get #timeLeft(): boolean {
-    return performance.now() - this.#started < (this.#options.time ?? 300_000)
+    return performance.now() - this.#started < (this.#options.time ?? DEFAULT_TIME)
+  }
+
+  /** What one timing may take, in seconds: less than `most` where little time was given in all. */
+  #seconds(most: number): number {
+    return Math.min(most, (this.#options.time ?? DEFAULT_TIME) / 1000 / 6)
   }
 
   async #buildFirst(): Promise<void> {
     await this.#build({ id: 'lossless', words: 'same answers from fewer operators' })
-    for (const spec of placementSpecs()) await this.#build(spec)
+    if (this.#bench.rows.calibrate.indices.length > 0) for (const spec of placementSpecs()) await this.#build(spec)
+    else this.#warnings.push('static int8 was not tried: there is no row to calibrate on')
     for (const spec of dataFreeSpecs(this.#bench.inspection, this.#goal.name)) await this.#build(spec)
   }
 
@@ -226,14 +237,16 @@ class Optimization {
     }
   }
 
+  /** Candidates that may win, the best in the goal first, so that the time goes where it decides something. */
   async #judgeAll(): Promise<void> {
-    for (const trial of this.#trials.values()) {
-      if (this.#hopeless(trial)) continue
-      if (!this.#timeLeft) {
+    const worth = [...this.#trials.values()].filter(
+      (trial) => trial.built.spec.id !== 'lossless' && !this.#hopeless(trial),
+    )
+    worth.sort((a, b) => this.#figure(a) - this.#figure(b))
+    for (const [place, trial] of worth.entries()) {
+      if (place >= ALWAYS_JUDGED && !this.#timeLeft)
         trial.result = { ...trial.result, note: 'not judged: the time was up' }
-        continue
-      }
-      await this.#judge(trial)
+      else await this.#judge(trial)
     }
   }
 
@@ -273,7 +286,7 @@ class Optimization {
       await this.#judge(trial)
       if (acceptable(trial)) break
     }
-    if (added.length > 0) await this.#time(added, 10)
+    if (added.length > 0) await this.#time(added, this.#seconds(10))
   }
 
   /** Worse than the original in the goal or over a limit: not worth rows. */
@@ -310,7 +323,7 @@ class Optimization {
           (trial.comparison === null ? this.#bench.rows.select.indices.length === 0 : promising(trial)),
       )
       .map((trial) => ({ id: trial.built.spec.id, figure: this.#figure(trial), safety: safetyOf(trial) }))
-      .filter((contender) => !lossless || contender.figure < this.#figure(lossless))
+      .filter((contender) => !lossless || contender.figure < WORTH_IT * this.#figure(lossless))
     const chain = finalists(contenders, FINALISTS)
     const first: readonly Contender[] =
       lossless && this.#fitsGoal(lossless)
@@ -337,7 +350,7 @@ class Optimization {
   async #confirm(choice: Awaited<ReturnType<typeof chooseByProof>>): Promise<typeof choice> {
     if (choice.id === 'original') return choice
     const trial = this.#trials.get(choice.id)!
-    await this.#time([choice.id], 15)
+    await this.#time([choice.id], this.#seconds(15))
     if (trial.result.note?.startsWith('time as')) {
       const { note: _, ...rest } = trial.result
       trial.result = rest
@@ -362,7 +375,7 @@ class Optimization {
 
   async #report(choice: Awaited<ReturnType<typeof chooseByProof>>): Promise<Optimized> {
     const { options, bench } = { options: this.#options, bench: this.#bench }
-    if (this.#baseline === undefined) await this.#time([], 5)
+    if (this.#baseline === undefined) await this.#time([], this.#seconds(5))
     const chosen = this.#trials.get(choice.id)
     if (chosen && choice.proof) {
       const { verdict, grade } = choice.proof

@@ -12,13 +12,16 @@ import type {
   SensitivityReport,
 } from '../../report/index.ts'
 import { bytes, count, decibels, fileName, metricValue, ms, percent, plural, signed, times } from '../words.ts'
+import { cache, doctor } from './setup.ts'
 import { paint, type Style, textTable, verdictWord } from './table.ts'
 
 type Renderers = { readonly [K in Report['kind']]: (report: Extract<Report, { kind: K }>, style: Style) => string }
 
 const renderers: Renderers = {
+  cache,
   calibration,
   comparison,
+  doctor,
   inspection,
   latency,
   optimization,

@@ -1,0 +1,26 @@
+import { accessSync, constants, statSync } from 'node:fs'
+import { dirname } from 'node:path'
+import { explainSystemError, UserError } from '../platform/index.ts'
+import type { Arguments } from './verb.ts'
+
+/**
+ * The `-o FILE` of a verb. Looked at before any work is done, so that a wrong path costs no one an hour.
+ *
+ * @throws UserError where the option is missing, the folder does not exist or may not be written, or FILE is a folder.
+ */
+export function outputFile(options: Arguments, example: string): string {
+  const path = options.required('output', `say where to write the model: -o ${example}`)
+  const folder = dirname(path)
+  try {
+    if (!statSync(folder).isDirectory()) throw Object.assign(new Error('not a folder'), { code: 'ENOTDIR' })
+    accessSync(folder, constants.W_OK)
+  } catch (error) {
+    throw explainSystemError(error, path, 'write')
+  }
+  if (statSync(path, { throwIfNoEntry: false })?.isDirectory())
+    throw new UserError('bad-argument', `cannot write ${path}: it is a folder`, {
+      where: path,
+      hint: `name a file in it, such as ${path.replace(/\/$/, '')}/${example}`,
+    })
+  return path
+}

@@ -1,0 +1,48 @@
+import * as fc from 'fast-check'
+import { expect, test } from 'vitest'
+import { memoryDataset } from '../data/index.ts'
+import { rowCounts, shareRows } from './share-rows.ts'
+
+const rowsOf = (rows: number) =>
+  memoryDataset({ x: { dtype: 'float32', dims: [rows, 1], data: Float32Array.from({ length: rows }, (_, i) => i) } })
+
+test('no row belongs to two phases and none is lost, whatever the number of rows, the seed and the sets given', async () => {
+  await fc.assert(
+    fc.asyncProperty(
+      fc.integer({ min: 1, max: 400 }),
+      fc.integer({ min: 0, max: 1 << 30 }),
+      fc.boolean(),
+      fc.boolean(),
+      async (rows, seed, ownCalibration, ownProof) => {
+        const data = await rowsOf(rows)
+        const other = await rowsOf(7)
+        const sets = { ...(ownCalibration ? { calibration: other } : {}), ...(ownProof ? { proof: other } : {}) }
+        const parts = shareRows(data, sets, seed)
+        const spent = Object.values(parts).flatMap((part) => (part.data === data ? part.indices : []))
+        expect([...spent].sort((a, b) => a - b)).toEqual(Array.from({ length: rows }, (_, i) => i))
+        expect(shareRows(data, sets, seed)).toEqual(parts)
+        if (ownProof) expect(parts.prove.indices).toHaveLength(7)
+      },
+    ),
+    { numRuns: 60 },
+  )
+})
+
+test.each([
+  [1, 0, 0, 1],
+  [2, 1, 0, 1],
+  [3, 1, 1, 1],
+  [4, 1, 1, 2],
+  [5, 1, 1, 3],
+  [8, 1, 2, 5],
+  [10, 2, 3, 5],
+  [1000, 200, 300, 500],
+])('%i rows: %i to calibrate, %i to select, %i to prove', (rows, calibrate, select, prove) => {
+  expect(rowCounts(rows, { calibrate: false, prove: false })).toEqual({ calibrate, select, prove })
+})
+
+test('sets of their own leave the rows to the other phases', () => {
+  expect(rowCounts(80, { calibrate: true, prove: false })).toEqual({ calibrate: 0, select: 30, prove: 50 })
+  expect(rowCounts(50, { calibrate: false, prove: true })).toEqual({ calibrate: 20, select: 30, prove: 0 })
+  expect(rowCounts(7, { calibrate: true, prove: true })).toEqual({ calibrate: 0, select: 7, prove: 0 })
+})

@@ -1,0 +1,13 @@
+import { type Infer, integer, number, object, report, text } from './schema.ts'
+
+/** What `whet doctor` finds: the machine, the runtime, and what the processor means for 8-bit products. */
+export const doctor = report('doctor', {
+  whetstone: text,
+  machine: object({ cpu: text, cores: integer, runtime: text, node: text, os: text, memoryBytes: number }),
+  int8: text,
+})
+export type DoctorReport = Infer<typeof doctor>
+
+/** Where kept evidence lies, and how much of it there is (after clearing: what is left). */
+export const cache = report('cache', { folder: text, files: integer, bytes: integer, deleted: integer })
+export type CacheReport = Infer<typeof cache>

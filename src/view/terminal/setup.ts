@@ -1,0 +1,21 @@
+import type { CacheReport, DoctorReport } from '../../report/index.ts'
+import { bytes } from '../words.ts'
+
+export function doctor({ whetstone, machine, int8 }: DoctorReport): string {
+  return [
+    `whetstone  ${whetstone}`,
+    `runtime    ${machine.runtime}`,
+    `node       ${machine.node}`,
+    `system     ${machine.os}`,
+    `processor  ${machine.cpu}, ${machine.cores} cores`,
+    `memory     ${bytes(machine.memoryBytes)}`,
+    `int8       ${int8}`,
+  ].join('\n')
+}
+
+export function cache(report: CacheReport): string {
+  const rest = `${report.files} files, ${bytes(report.bytes)}`
+  return report.deleted > 0
+    ? `${report.folder}\n${report.deleted} files deleted, left: ${rest}`
+    : `${report.folder}\n${rest}`
+}
