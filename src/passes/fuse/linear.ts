@@ -26,8 +26,10 @@ export interface Linear {
   readonly shiftPasses: boolean
   /** Whether the operator can hold a bias. */
   readonly holdsBias: boolean
-  /** Input and output channel of a weight's element, by its flat index. */
-  channelsOf(index: number): readonly [input: number, output: number]
+  /** The weights as rows × columns × inner elements that share both channels. */
+  readonly grid: readonly [rows: number, columns: number, inner: number]
+  inputAt(row: number, column: number): number
+  outputAt(row: number, column: number): number
 }
 
 /** What `linearOf` says where a node is such an operator but its constants cannot be used. */
@@ -72,6 +74,7 @@ function convolution(node: Node, weight: Tensor, context: RuleContext): Linear |
     !['NOTSET', 'VALID'].includes(stringAttribute(node, 'auto_pad', 'NOTSET')) ||
     intsAttribute(node, 'pads', []).some((pad) => pad !== 0)
   const perGroup = first / groups
+  const across = (row: number, column: number) => Math.floor(row / perGroup) * second + column
   return {
     node,
     weight,
@@ -81,12 +84,9 @@ function convolution(node: Node, weight: Tensor, context: RuleContext): Linear |
     output: { fromEnd: rank - 2, channels: outputs, rank },
     shiftPasses: !transposed && !padded,
     holdsBias: true,
-    channelsOf(index) {
-      const row = Math.floor(index / (second * spatial))
-      const column = Math.floor(index / spatial) % second
-      const across = Math.floor(row / perGroup) * second + column
-      return transposed ? [row, across] : [across, row]
-    },
+    grid: [first, second, spatial],
+    inputAt: transposed ? (row) => row : across,
+    outputAt: transposed ? across : (row) => row,
   }
 }
 
@@ -110,10 +110,9 @@ function gemm(node: Node, weight: Tensor, context: RuleContext): Linear | Unusab
     output: { fromEnd: 0, channels: outputs, rank: 2 },
     shiftPasses: true,
     holdsBias: true,
-    channelsOf: (index) => {
-      const [row, column] = [Math.floor(index / second), index % second]
-      return transposed ? [column, row] : [row, column]
-    },
+    grid: [first, second, 1],
+    inputAt: transposed ? (_, column) => column : (row) => row,
+    outputAt: transposed ? (row) => row : (_, column) => column,
   }
 }
 
@@ -131,7 +130,9 @@ function matMul(node: Node, weight: Tensor, { types }: RuleContext): Linear | Un
     output: { fromEnd: 0, channels: outputs, rank },
     shiftPasses: false,
     holdsBias: false,
-    channelsOf: (index) => [Math.floor(index / outputs), index % outputs],
+    grid: [inputs, outputs, 1],
+    inputAt: (row) => row,
+    outputAt: (_, column) => column,
   }
 }
 
@@ -142,7 +143,7 @@ function matMul(node: Node, weight: Tensor, { types }: RuleContext): Linear | Un
 export function foldAfter(linear: Linear, affine: Affine, output: string, editor: GraphEditor): Node | Unusable {
   if (!linear.holdsBias && !isZero(affine.shift)) return { refused: `${linear.node.opType} holds no bias` }
   const channels = linear.output.channels!
-  const weight = isOne(affine.scale) ? null : scaled(linear, (_, output) => at(affine.scale, output))
+  const weight = isOne(affine.scale) ? null : scaled(linear, affine.scale, linear.outputAt)
   const bias = Float64Array.from(
     { length: channels },
     (_, i) => (linear.bias?.[i] ?? 0) * at(affine.scale, i) + at(affine.shift, i),
@@ -161,12 +162,12 @@ export function foldBefore(linear: Linear, affine: Affine, editor: GraphEditor):
   const bias = linear.bias ? linear.bias.slice() : new Float64Array(channels)
   if (!isZero(affine.shift)) {
     const values = toNumbers(linear.weight)
-    for (let i = 0; i < values.length; i++) {
-      const [input, output] = linear.channelsOf(i)
-      bias[output]! += values[i]! * at(affine.shift, input)
-    }
+    eachCell(linear, (row, column, from, to) => {
+      const [output, shift] = [linear.outputAt(row, column), at(affine.shift, linear.inputAt(row, column))]
+      for (let i = from; i < to; i++) bias[output]! += values[i]! * shift
+    })
   }
-  const weight = isOne(affine.scale) ? null : scaled(linear, (input) => at(affine.scale, input))
+  const weight = isOne(affine.scale) ? null : scaled(linear, affine.scale, linear.inputAt)
   return rebuilt(linear, affine.input, weight, bias, linear.node.outputs[0]!, editor)
 }
 
@@ -174,13 +175,23 @@ function describe({ node }: Linear): string {
   return node.opType === 'Conv' ? 'a padded Conv' : node.opType
 }
 
-function scaled(linear: Linear, factor: (input: number, output: number) => number): Float64Array {
+function scaled(linear: Linear, scale: Float64Array, channelAt: Linear['inputAt']): Float64Array {
   const values = toNumbers(linear.weight)
-  for (let i = 0; i < values.length; i++) {
-    const [input, output] = linear.channelsOf(i)
-    values[i]! *= factor(input, output)
-  }
+  eachCell(linear, (row, column, from, to) => {
+    const factor = at(scale, channelAt(row, column))
+    for (let i = from; i < to; i++) values[i]! *= factor
+  })
   return values
+}
+
+/** Visits the ranges of elements that share a row and a column of the weights. */
+function eachCell(
+  { grid: [rows, columns, inner] }: Linear,
+  visit: (row: number, column: number, from: number, to: number) => void,
+): void {
+  let from = 0
+  for (let row = 0; row < rows; row++)
+    for (let column = 0; column < columns; column++, from += inner) visit(row, column, from, from + inner)
 }
 
 function rebuilt(
