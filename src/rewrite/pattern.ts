@@ -49,7 +49,10 @@ export const scalarNamed =
 
 const COMMUTATIVE: ReadonlySet<string> = new Set(['Add', 'Mul', 'Max', 'Min', 'Sum'])
 
-/** The first output of an operator over these inputs, in either order where the operator is commutative. */
+/**
+ * The first output of an operator over these inputs, in either order where the operator is commutative. The first order
+ * that fits is kept: name what only one order can be (a constant, an operator), not two free values.
+ */
 export const op =
   (operator: string, inputs: readonly Pattern[], where: (node: Node) => boolean = () => true): Pattern =>
   (value, matching) => {
