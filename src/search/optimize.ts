@@ -1,55 +1,13 @@
-import {
-  type CandidateSpec,
-  type Dataset,
-  diskCache,
-  type EvidenceCache,
-  type Metric,
-  type Model,
-  machineOf,
-  recipeOf,
-  Workbench,
-} from '../recipe/index.ts'
-import type { CandidateResult, LatencyReport, OptimizationReport, Recipe, Target } from '../report/index.ts'
+import { type CandidateSpec, type Dataset, diskCache, type Model, Workbench } from '../recipe/index.ts'
+import type { LatencyReport, OptimizationReport } from '../report/index.ts'
 import { chooseByProof } from './choose.ts'
 import { type Contender, finalists } from './finalists.ts'
-import { paretoFront } from './front.ts'
-import { brokenLimit, figureOf, type Goal, type GoalName } from './goal.ts'
+import { brokenLimit, figureOf, type Goal } from './goal.ts'
+import type { Optimized, OptimizeOptions } from './options.ts'
 import { calibrationSpecs, dataFreeSpecs, placementSpecs, withFloat } from './plan.ts'
-import { sentenceOf, worstNoise } from './sentence.ts'
-import { acceptable, firstResult, originalResult, promising, safetyOf, type Trial, usable } from './trial.ts'
-
-export interface OptimizeOptions {
-  readonly goal?: GoalName
-  readonly maxBytes?: number
-  readonly maxP99Ms?: number
-  readonly maxRssBytes?: number
-  readonly margin?: number
-  readonly alpha?: number
-  readonly target?: Target
-  /** Milliseconds after which no new candidates are started; 5 minutes unless said. */
-  readonly time?: number
-  readonly seed?: number
-  readonly threads?: number
-  readonly calibration?: Dataset
-  readonly proof?: Dataset
-  readonly provenOnly?: boolean
-  readonly metric?: string | Metric
-  readonly label?: string
-  readonly slices?: readonly string[]
-  readonly path?: string
-  readonly command?: string
-  readonly cache?: EvidenceCache
-  readonly signal?: AbortSignal
-  readonly onProgress?: (text: string) => void
-}
-
-export interface Optimized {
-  readonly model: Model
-  readonly report: OptimizationReport
-  readonly recipe: Recipe
-  /** Every model that was built, with the recipe that makes it. */
-  readonly candidates: readonly { readonly id: string; readonly model: Model; readonly recipe: Recipe }[]
-}
+import { reportOn } from './report-on.ts'
+import { worstNoise } from './sentence.ts'
+import { acceptable, firstResult, promising, safetyOf, type Trial } from './trial.ts'
 
 /** Finalists that may touch the proof rows. */
 const FINALISTS = 4
@@ -384,64 +342,16 @@ class Optimization {
       if (this.#baseline!.metric === null)
         this.#baseline = { ...this.#baseline!, metric: choice.proof.base.value, metricName: choice.proof.metric }
     }
-    const trials = [...this.#trials.values()]
-    const front = paretoFront(
-      trials.flatMap(({ result }) =>
-        result.p50Ms === null || result.bytes === null || !usable(result)
-          ? []
-          : [{ id: result.id, x: result.p50Ms, y: result.bytes }],
-      ),
-    )
-    const candidates = trials.map(({ result }) => ({ ...result, onFront: front.has(result.id) }))
-    const original: CandidateResult = originalResult(bench.original, this.#baseline!)
-    const winner = candidates.find((candidate) => candidate.id === choice.id) ?? original
-    const built = chosen?.built ?? bench.original
-    const profiles = {
-      baseline: await bench.profile(bench.original),
-      chosen: chosen ? await bench.profile(built) : null,
-    }
-    const report: OptimizationReport = {
-      kind: 'optimization',
-      version: 1,
-      sentence: sentenceOf(winner, this.#baseline!, choice.proof),
-      model: {
-        path: options.path ?? this.#model.graph.name,
-        digest: bench.original.digest,
-        bytes: bench.original.bytes,
-      },
-      inputs: bench.inspection.inputs,
-      outputs: bench.inspection.outputs,
-      goal: this.#goal.name,
-      margin: options.margin ?? 0.01,
-      alpha: options.alpha ?? 0.05,
-      seed: options.seed ?? 0,
-      target: options.target ?? 'native',
-      threads: options.threads ?? 1,
-      machine: machineOf(),
-      data: { path: this.#data.path, digest: await this.#data.digest(), rows: this.#data.rows },
-      rows: {
-        calibrate: bench.rows.calibrate.indices.length,
-        select: bench.rows.select.indices.length,
-        prove: bench.rows.prove.indices.length,
-      },
+    return reportOn({
+      bench,
+      goal: this.#goal,
+      options,
+      trials: [...this.#trials.values()],
+      choice,
       baseline: this.#baseline!,
-      candidates: choice.id === 'original' ? [original, ...candidates] : candidates,
-      chosen: { id: choice.id, reason: choice.reason },
-      proof: choice.proof,
-      profiles,
+      data: this.#data,
       elapsed: this.#elapsed,
-      ...(options.command ? { command: options.command } : {}),
-      warnings: [...this.#warnings, ...bench.dataNotes],
-    }
-    return {
-      model: built.model,
-      report,
-      recipe: recipeOf(built.trail),
-      candidates: trials.map((trial) => ({
-        id: trial.built.spec.id,
-        model: trial.built.model,
-        recipe: recipeOf(trial.built.trail),
-      })),
-    }
+      warnings: this.#warnings,
+    })
   }
 }

@@ -1,0 +1,36 @@
+import type { Dataset, EvidenceCache, Metric, Model } from '../recipe/index.ts'
+import type { OptimizationReport, Recipe, Target } from '../report/index.ts'
+import type { GoalName } from './goal.ts'
+
+export interface OptimizeOptions {
+  readonly goal?: GoalName
+  readonly maxBytes?: number
+  readonly maxP99Ms?: number
+  readonly maxRssBytes?: number
+  readonly margin?: number
+  readonly alpha?: number
+  readonly target?: Target
+  /** Milliseconds after which no new candidates are started; 5 minutes unless said. */
+  readonly time?: number
+  readonly seed?: number
+  readonly threads?: number
+  readonly calibration?: Dataset
+  readonly proof?: Dataset
+  readonly provenOnly?: boolean
+  readonly metric?: string | Metric
+  readonly label?: string
+  readonly slices?: readonly string[]
+  readonly path?: string
+  readonly command?: string
+  readonly cache?: EvidenceCache
+  readonly signal?: AbortSignal
+  readonly onProgress?: (text: string) => void
+}
+
+export interface Optimized {
+  readonly model: Model
+  readonly report: OptimizationReport
+  readonly recipe: Recipe
+  /** Every model that was built, with the recipe that makes it. */
+  readonly candidates: readonly { readonly id: string; readonly model: Model; readonly recipe: Recipe }[]
+}

@@ -1,0 +1,77 @@
+import { type Dataset, machineOf, recipeOf, type Workbench } from '../recipe/index.ts'
+import type { OptimizationReport } from '../report/index.ts'
+import type { Choice } from './choose.ts'
+import { paretoFront } from './front.ts'
+import type { Goal } from './goal.ts'
+import type { Optimized, OptimizeOptions } from './options.ts'
+import { sentenceOf } from './sentence.ts'
+import { originalResult, type Trial, usable } from './trial.ts'
+
+/** Everything that a finished search knows. */
+export interface Findings {
+  readonly bench: Workbench
+  readonly goal: Goal
+  readonly options: OptimizeOptions
+  readonly trials: readonly Trial[]
+  readonly choice: Choice
+  readonly baseline: OptimizationReport['baseline']
+  readonly data: Dataset
+  readonly elapsed: Readonly<Record<string, number>>
+  readonly warnings: readonly string[]
+}
+
+/** The report of a search, with the models and the recipes that make them. */
+export async function reportOn(findings: Findings): Promise<Optimized> {
+  const { bench, goal, options, trials, choice, baseline, data } = findings
+  const points = trials.flatMap(({ result: { id, p50Ms, bytes, ...rest } }) =>
+    p50Ms === null || bytes === null || !usable({ id, p50Ms, bytes, ...rest }) ? [] : [{ id, x: p50Ms, y: bytes }],
+  )
+  const front = paretoFront(points)
+  const candidates = trials.map(({ result }) => ({ ...result, onFront: front.has(result.id) }))
+  const original = originalResult(bench.original, baseline)
+  const chosen = trials.find((trial) => trial.built.spec.id === choice.id)
+  const built = chosen?.built ?? bench.original
+  const report: OptimizationReport = {
+    kind: 'optimization',
+    version: 1,
+    sentence: sentenceOf(
+      candidates.find((candidate) => candidate.id === choice.id) ?? original,
+      baseline,
+      choice.proof,
+    ),
+    model: {
+      path: options.path ?? bench.original.model.graph.name,
+      digest: bench.original.digest,
+      bytes: bench.original.bytes,
+    },
+    inputs: bench.inspection.inputs,
+    outputs: bench.inspection.outputs,
+    goal: goal.name,
+    margin: options.margin ?? 0.01,
+    alpha: options.alpha ?? 0.05,
+    seed: options.seed ?? 0,
+    target: options.target ?? 'native',
+    threads: options.threads ?? 1,
+    machine: machineOf(),
+    data: { path: data.path, digest: await data.digest(), rows: data.rows },
+    rows: {
+      calibrate: bench.rows.calibrate.indices.length,
+      select: bench.rows.select.indices.length,
+      prove: bench.rows.prove.indices.length,
+    },
+    baseline,
+    candidates: chosen ? candidates : [original, ...candidates],
+    chosen: { id: choice.id, reason: choice.reason },
+    proof: choice.proof,
+    profiles: { baseline: await bench.profile(bench.original), chosen: chosen ? await bench.profile(built) : null },
+    elapsed: findings.elapsed,
+    ...(options.command ? { command: options.command } : {}),
+    warnings: [...findings.warnings, ...bench.dataNotes],
+  }
+  return {
+    model: built.model,
+    report,
+    recipe: recipeOf(built.trail),
+    candidates: trials.map(({ built: { spec, model, trail } }) => ({ id: spec.id, model, recipe: recipeOf(trail) })),
+  }
+}
