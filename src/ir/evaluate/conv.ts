@@ -115,6 +115,7 @@ function col2im(call: Call): Nd[] {
   const places = elementCount(window.output)
   const n = x.dims[0]!
   const channels = x.dims[1]! / taps
+  if (!Number.isInteger(channels)) throw new EvaluationError(`${x.dims[1]} rows in blocks of ${taps}`)
   const size = elementCount(image)
   const source = numbersOf(x)
   const data = new Float64Array(n * channels * size)

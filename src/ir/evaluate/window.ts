@@ -17,6 +17,9 @@ export function windowOf(call: Call, spatial: readonly number[], kernel: readonl
   if (kernel.length !== rank) throw new EvaluationError(`a kernel of rank ${kernel.length} over ${rank} spatial axes`)
   const strides = intsOf(call, 'strides') ?? kernel.map(() => 1)
   const dilations = intsOf(call, 'dilations') ?? kernel.map(() => 1)
+  const positive = [...kernel, ...strides, ...dilations].every((step) => Number.isInteger(step) && step > 0)
+  if (!positive || strides.length !== rank || dilations.length !== rank)
+    throw new EvaluationError(`a kernel [${kernel}] with strides [${strides}] and dilations [${dilations}]`)
   const auto = textOf(call, 'auto_pad', 'NOTSET')
   const spans = kernel.map((size, axis) => (size - 1) * dilations[axis]! + 1)
   if (auto === 'SAME_UPPER' || auto === 'SAME_LOWER') {
