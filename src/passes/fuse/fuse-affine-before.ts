@@ -4,13 +4,15 @@
  * y = Conv(Add(Mul(x, s), t), W, b)  ⇒  y = Conv(Add(x, t/s), s·W, b)      with padding: one node less
  * Also Sub and Div, ConvTranspose (scale only), Gemm and MatMul, and several readers when each can take it in.
  * Illegal: a shift before a padded Conv, for the border is padded with zeros and not with t; a reader that cannot take
- * it in; a result that is an output; constants that vary along another axis, widen the value, or are not finite.
+ * it in; a result that is an output; constants that vary along another axis, widen the value, or are not finite; the γ and β of a
+ * normalization in pieces, which the runtime fuses as a whole.
  * Source: linearity, A(s·x + t) = (A·s)(x) + A·t.
  */
 import { fromNumbers, makeNode, type Node } from '../../ir/index.ts'
 import { type RuleContext, type RuleOutcome, rulePass } from '../../rewrite/index.ts'
 import { absorbInto, linearReaders, replaceReaders } from './absorb.ts'
 import { type Affine, affineOf, at, isOne, isZero } from './affine.ts'
+import { endsNormalization } from './normalization-patterns.ts'
 
 export const fuseAffineBefore = rulePass(
   'fuseAffineBefore',
@@ -21,6 +23,9 @@ export const fuseAffineBefore = rulePass(
 function apply(node: Node, context: RuleContext): RuleOutcome {
   const { editor } = context
   if (node.inputs.every((name) => editor.constant(name) === undefined)) return false
+  if (!linearReaders(node.outputs[0]!, context)) return false
+  if (endsNormalization(node, editor))
+    return { refused: 'it ends a normalization, which the runtime makes one kernel of' }
   const outcome = absorbInto(node, context)
   if (outcome === true || outcome === false) return outcome
   return splitScale(node, context) || outcome

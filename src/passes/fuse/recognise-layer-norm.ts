@@ -8,23 +8,18 @@
  */
 import { float, inferTypes, int, makeNode, type Node } from '../../ir/index.ts'
 import {
-  any,
-  constant,
-  either,
   type GraphEditor,
   match,
-  op,
   type RuleContext,
   type RuleOutcome,
   replaceMatch,
   rulePass,
-  scalar,
-  scalarNamed,
   scalarValue,
   sharedInside,
 } from '../../rewrite/index.ts'
 import { isFloat32 } from './activation-patterns.ts'
-import { averagesLast, distinct, lastLength, mean } from './last-axis.ts'
+import { averagesLast, distinct, lastLength } from './last-axis.ts'
+import { layerScaled, layerShifted } from './normalization-patterns.ts'
 
 export const recogniseLayerNorm = rulePass(
   'recogniseLayerNorm',
@@ -33,18 +28,10 @@ export const recogniseLayerNorm = rulePass(
   inferTypes,
 )
 
-const x = any('x')
-
-const centred = op('Sub', [x, mean(x)])
-const square = either(op('Pow', [centred, scalar(2)]), op('Mul', [centred, centred]))
-const deviation = op('Sqrt', [op('Add', [mean(square), scalarNamed('epsilon')])])
-const normal = op('Div', [centred, deviation])
-const scaled = op('Mul', [normal, constant('gamma')])
-const full = op('Add', [scaled, constant('beta')])
-
 function apply(node: Node, { editor, opset, types }: RuleContext): RuleOutcome {
   const output = node.outputs[0]!
-  const matched = match(editor, output, full) ?? (isScaled(node, editor) ? undefined : match(editor, output, scaled))
+  const matched =
+    match(editor, output, layerShifted) ?? (isScaled(node, editor) ? undefined : match(editor, output, layerScaled))
   if (!matched) return false
   const found = distinct(matched)
   const shared = sharedInside(editor, found)

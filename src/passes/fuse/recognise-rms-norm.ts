@@ -1,29 +1,27 @@
 /*
  * v = ReduceMean<axes = [-1]>(Mul(x, x)); y = Mul(Div(x, Sqrt(Add(v, ε))), γ)
  *   ⇒  y = RMSNormalization<axis = -1, epsilon = ε>(x, γ)
- * Pow(x, 2) for the square; Mul by Reciprocal(Sqrt(…)) for the division.
- * Illegal: opset below 23; an inner value is read elsewhere or is an output; γ not one per element of the last axis, or
+ * Pow(x, 2) for the square; Mul by Reciprocal(Sqrt(…)) for the division. Below opset 23, which has no such operator,
+ * the pieces take the spelling that the runtime makes a kernel of by itself: Mul(Div(x, Sqrt(Add(mean(Pow(x, 2)), ε))), γ).
+ * Illegal: an inner value is read elsewhere or is an output; γ not one per element of the last axis, or
  * that axis not known to have that length (else γ would widen x); other types than float32.
  * Source: Zhang and Sennrich, "Root Mean Square Layer Normalization" (2019); ONNX, RMSNormalization.
  */
-import { float, inferTypes, int, makeNode, type Node } from '../../ir/index.ts'
+import { float, fromNumbers, inferTypes, int, makeNode, type Node } from '../../ir/index.ts'
 import {
-  any,
-  constant,
-  either,
+  type GraphEditor,
+  type Match,
   match,
-  op,
   type RuleContext,
   type RuleOutcome,
   replaceMatch,
   rulePass,
-  scalar,
-  scalarNamed,
   scalarValue,
   sharedInside,
 } from '../../rewrite/index.ts'
 import { isFloat32 } from './activation-patterns.ts'
-import { averagesLast, distinct, lastLength, mean } from './last-axis.ts'
+import { averagesLast, distinct, lastLength } from './last-axis.ts'
+import { rmsAsTheRuntimeFusesIt, rmsScaled } from './normalization-patterns.ts'
 
 export const recogniseRmsNorm = rulePass(
   'recogniseRmsNorm',
@@ -32,15 +30,9 @@ export const recogniseRmsNorm = rulePass(
   inferTypes,
 )
 
-const x = any('x')
-const square = either(op('Mul', [x, x]), op('Pow', [x, scalar(2)]))
-const root = op('Sqrt', [op('Add', [mean(square), scalarNamed('epsilon')])])
-const normal = either(op('Div', [x, root]), op('Mul', [x, op('Reciprocal', [root])]))
-const scaled = op('Mul', [normal, constant('gamma')])
-
 function apply(node: Node, { editor, opset, types }: RuleContext): RuleOutcome {
   const output = node.outputs[0]!
-  const matched = match(editor, output, scaled)
+  const matched = match(editor, output, rmsScaled)
   if (!matched) return false
   const found = distinct(matched)
   const shared = sharedInside(editor, found)
@@ -52,10 +44,31 @@ function apply(node: Node, { editor, opset, types }: RuleContext): RuleOutcome {
   if (dims.length !== 1 || dims[0] !== width.length)
     return { refused: 'γ is not one number per element of the last axis' }
   if (!isFloat32(editor, found)) return { refused: 'only float32 is recognised' }
-  if (opset < 23) return { refused: `RMSNormalization needs opset 23, the model has ${opset}` }
+  if (opset < 23) {
+    if (match(editor, output, rmsAsTheRuntimeFusesIt)) return false
+    replaceMatch(editor, found, ...respelled(found, output, editor))
+    return true
+  }
   const epsilon = scalarValue(editor.constant(found.value('epsilon')))!
   const attributes = { axis: int(-1), epsilon: float(epsilon) }
   const inputs = [found.value('x'), found.value('gamma')]
   replaceMatch(editor, found, makeNode('RMSNormalization', inputs, [output], { attributes }))
   return true
+}
+
+/** The same pieces in the spelling that the runtime makes one kernel of: Pow for the square, Div, and γ last. */
+function respelled(found: Match, output: string, editor: GraphEditor): readonly Node[] {
+  const x = found.value('x')
+  const name = (part: string) => editor.freshName(`${output}_${part}`)
+  const two = editor.addConstant(fromNumbers('float32', [], [2]), `${output}_two`)
+  const [square, mean, sum, root, normal] = [name('square'), name('mean'), name('sum'), name('root'), name('normal')]
+  const reduce = found.nodes.find((node) => node.opType === 'ReduceMean')!
+  return [
+    makeNode('Pow', [x, two], [square]),
+    { ...reduce, inputs: [square, ...reduce.inputs.slice(1)], outputs: [mean] },
+    makeNode('Add', [mean, found.value('epsilon')], [sum]),
+    makeNode('Sqrt', [sum], [root]),
+    makeNode('Div', [x, root], [normal]),
+    makeNode('Mul', [normal, found.value('gamma')], [output]),
+  ]
 }

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
 import { randomList, rewriteEqually, rewriteWith } from '../../../tests/rewrite-kit.ts'
+import { fuseAffineBefore } from './fuse-affine-before.ts'
 import { recogniseGelu } from './recognise-gelu.ts'
 import { recogniseHardSigmoid } from './recognise-hard-sigmoid.ts'
 import { recogniseHardSwish } from './recognise-hard-swish.ts'
@@ -146,8 +147,30 @@ test('root mean square normalization', async () => {
     const { ops } = await rewriteEqually(recogniseRmsNorm, model(`${ROOT} ${rest}`, NORM, 23))
     expect(ops).toEqual(['RMSNormalization'])
   }
-  const old = await rewriteWith(recogniseRmsNorm, model(`${ROOT} n = Div(x, s) y = Mul(n, gamma)`, NORM, 21))
-  expect(old.reasons).toEqual(['RMSNormalization needs opset 23, the model has 21'])
+})
+
+test('below opset 23 it takes the spelling that the runtime fuses, once', async () => {
+  const runtime = ['Pow', 'ReduceMean', 'Add', 'Sqrt', 'Div', 'Mul']
+  const body = `${ROOT} r = Reciprocal(s) n = Mul(x, r) y = Mul(gamma, n)`
+  const { after, ops, report } = await rewriteEqually(recogniseRmsNorm, model(body, NORM, 21))
+  expect(ops).toEqual(runtime)
+  expect(report.applied).toBe(1)
+  expect((await rewriteWith(recogniseRmsNorm, after)).report).toMatchObject({ applied: 0, refused: [] })
+})
+
+test('the scale of a normalization in pieces is not folded into what follows', async () => {
+  const into = (body: string) => model(`${body} y = MatMul(h, w)`, `${NORM}, float[7,7] w = ${randomList(49, 3)}`, 16)
+  const old = (body: string) =>
+    into(body.replaceAll(', axes)', ')').replaceAll('ReduceMean(', 'ReduceMean<axes = [-1]>('))
+  for (const body of [
+    `${CENTRED} h = Mul(n, gamma)`,
+    `${CENTRED} z = Mul(n, gamma) h = Add(z, beta)`,
+    `${ROOT} n = Div(x, s) h = Mul(n, gamma)`,
+  ]) {
+    const { report, reasons } = await rewriteWith(fuseAffineBefore, old(body))
+    expect(report.applied).toBe(0)
+    expect(reasons).toEqual(['it ends a normalization, which the runtime makes one kernel of'])
+  }
 })
 
 test('sigmoids and SiLUs that are spelled with an exponential', async () => {
