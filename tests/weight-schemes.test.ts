@@ -155,7 +155,49 @@ describe('weight-only', () => {
     expect([counts.Cast ?? 0, counts.DequantizeLinear ?? 0, counts.Mul ?? 0]).toEqual([0, 0, 0])
     expect(await noise(before, model, { x: randomValue([1, 16, 9, 9], 4) })).toBeGreaterThan(38)
     const four = await run('quantizeWeights', before, { bits: 4 })
-    expect(four.report.refused).toEqual([{ node: 'a', reason: 'the runtime has no 4-bit convolution' }])
+    expect(four.report.refused).toEqual([{ node: 'a', reason: 'the runtime has no 4-bit Conv' }])
+  })
+
+  test('recurrent layers and embedding tables are stored too, also inside branches', async () => {
+    const graph = `g (float[5,2,32] x, int64[5,2] i) => (float y) {
+      e = Gather(t, i) s = Add(x, e) o, h, c = LSTM<hidden_size = 32>(s, w, r) f = Flatten<axis = 3>(o) y = Add(f, f)
+    }`
+    const before = modelWith(graph, { t: [200, 32], w: [1, 128, 32], r: [1, 128, 32] })
+    const { model, report } = await run('quantizeWeights', before, { bits: 8 })
+    expect(checkModel(model)).toEqual([])
+    expect(report.applied).toBe(2)
+    expect([...model.graph.initializers.values()].filter((tensor) => tensor.dtype === 'int8')).toHaveLength(3)
+    expect(modelBytes(model)).toBeLessThan(modelBytes(before) / 2.5)
+    const i = {
+      dtype: 'int64' as const,
+      dims: [5, 2],
+      data: BigInt64Array.from({ length: 10 }, (_, k) => BigInt(k * 19)),
+    }
+    expect(await noise(before, model, { x: randomValue([5, 2, 32], 3), i })).toBeGreaterThan(35)
+    expect((await kernelsOf(model)).Cast ?? 0).toBe(0)
+    const branch = parseModel(`<ir_version: 10, opset_import: ["" : 21]> g (bool p, float[3,64] x) => (float[3,64] y) {
+      y = If (p) <then_branch = a () => (float[3,64] u) { u = MatMul(x, w) }, else_branch = b () => (float[3,64] v) { v = Identity(x) }>
+    }`)
+    const whole = {
+      ...branch,
+      graph: { ...branch.graph, initializers: new Map([['w', randomTensor([64, 64], 3, 0.1, 'w')]]) },
+    }
+    for (const options of [{ bits: 8, products: 'stored' }, { bits: 4 }]) {
+      const nested = await run('quantizeWeights', whole, options)
+      expect(nested.report.applied).toBe(1)
+      expect(modelBytes(nested.model)).toBeLessThan(modelBytes(whole) / 2.5)
+      const feeds = { p: { dtype: 'bool' as const, dims: [], data: Uint8Array.of(1) }, x: randomValue([3, 64], 3) }
+      expect(await noise(whole, nested.model, feeds)).toBeGreaterThan(18)
+    }
+  })
+
+  test('a block that the kernel does not know is refused', async () => {
+    const before = modelWith('g (float[3,96] x) => (float y) { y = MatMul(x, w) }', { w: [96, 64] })
+    for (const block of [8, 20, 0]) {
+      const { model, report } = await run('quantizeWeights', before, { bits: 4, block })
+      expect(model).toBe(before)
+      expect(report.refused[0]!.reason).toContain(`a block of ${block}`)
+    }
   })
 
   test('weights that two nodes share are stored once', async () => {

@@ -36,10 +36,16 @@ export const quantizeStaticInt8: Pass<StaticInt8Options> = {
     const refused = [...plan.float, ...nestedRefusals(model.graph)]
     if (plan.units.size === 0) return { model, report: { ...base, applied: 0, refused, planned: {} } }
     const { graph, planned } = insertQdq(plan, options.target === 'portable')
-    const applied = [...plan.units.values()].length
-    return { model: { ...model, graph }, report: { ...base, applied, refused, planned } satisfies PassRun }
+    const report: PassRun = { ...base, applied: plan.units.size, refused, planned }
+    return {
+      model: { ...model, graph },
+      report: options.target === 'portable' ? { ...report, notes: [PORTABLE] } : report,
+    }
   },
 }
+
+/** Why the weights of a portable model are safe everywhere; see `quantizeChannels`. */
+const PORTABLE = 'no two weight codes of a channel add up to more than 128, so no sum of two products leaves 16 bits'
 
 /** Values of the main graph whose ranges `quantizeStaticInt8` may need. */
 export function calibrationValues(graph: Graph, opset: number): readonly string[] {
