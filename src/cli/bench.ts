@@ -26,6 +26,7 @@ export const benchVerb: Verb = {
       })
     const threads = options.integer('threads', 1, 1, 256)
     const maxSeconds = options.number('duration', 10, 0.1, 36_000)
+    const settings = { shapes: shapes(options.list('shape')), seed: options.integer('seed', 0) }
     const first = await modelAt(paths[0]!)
     const data = options.text('data')
     const report = await bench(
@@ -33,8 +34,7 @@ export const benchVerb: Verb = {
       {
         threads,
         maxSeconds,
-        shapes: shapes(options.list('shape')),
-        seed: options.integer('seed', 0),
+        ...settings,
         signal: context.signal,
         onProgress: ({ rounds }) => context.progress(`round ${rounds}`),
         ...(data ? { data: await dataFor(data, first, options) } : {}),

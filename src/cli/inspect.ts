@@ -10,7 +10,7 @@ export const inspectVerb: Verb = {
   positionals: { min: 1, max: 1, names: 'one model' },
   options: { shape: SHAPE },
   async run([path], options) {
-    const model = await modelAt(path!)
-    return { report: inspect(model, { path: path!, shapes: shapes(options.list('shape')) }) }
+    const wanted = shapes(options.list('shape'))
+    return { report: inspect(await modelAt(path!), { path: path!, shapes: wanted }) }
   },
 }

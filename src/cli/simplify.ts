@@ -20,13 +20,13 @@ export const simplifyVerb: Verb = {
   },
   async run([path], options, context) {
     const out = outputFile(options, 'smaller.onnx')
+    const settings = { seed: options.integer('seed', 0), shapes: shapes(options.list('shape')) }
     const model = await modelAt(path!)
     const data = options.text('data')
     context.progress('simplifying')
     const { model: simplified, report } = await simplify(model, {
       verify: !options.flag('no-verify'),
-      seed: options.integer('seed', 0),
-      shapes: shapes(options.list('shape')),
+      ...settings,
       ...(data ? { data: await dataFor(data, model, options) } : {}),
     })
     await writeModel(simplified, out)

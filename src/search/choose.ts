@@ -17,6 +17,12 @@ export async function chooseByProof(
   prove: (id: string) => Promise<ComparisonReport>,
   options: { readonly provenOnly: boolean },
 ): Promise<Choice> {
+  if (chain.length === 0)
+    return {
+      id: 'original',
+      proof: null,
+      reason: 'No candidate was measured to be better in the goal without being slower: the original is handed out.',
+    }
   const proofs: { id: string; proof: ComparisonReport }[] = []
   let passed: Choice | null = null
   for (const { id } of chain) {

@@ -283,6 +283,14 @@ class Optimization {
       .map((trial) => ({ id: trial.built.spec.id, figure: this.#figure(trial), safety: safetyOf(trial) }))
       .filter((contender) => !lossless || contender.figure < WORTH_IT * this.#figure(lossless))
     const chain = finalists(contenders, FINALISTS)
+    if (lossless && !this.#fitsGoal(lossless) && !lossless.result.note)
+      lossless.result = {
+        ...lossless.result,
+        note:
+          this.#goal.name === 'latency' || this.#goal.name === 'cost'
+            ? 'not shown to be as fast as the original'
+            : 'not better in the goal than the original',
+      }
     const first: readonly Contender[] =
       lossless && this.#fitsGoal(lossless)
         ? [{ id: 'lossless', figure: this.#figure(lossless), safety: Number.POSITIVE_INFINITY }]
@@ -297,11 +305,16 @@ class Optimization {
     return this.#confirm(choice)
   }
 
-  /** Not slower by the interval (for latency), and within every limit. */
+  /** Better in the goal than the original (for latency: not slower, by the interval), and within every limit. */
   #fitsGoal(trial: Trial): boolean {
-    const { ratio } = trial.result
+    const { ratio, bytes, peakRssBytes } = trial.result
     if (brokenLimit(this.#goal, { ...trial.result, p99Ms: trial.p99Ms })) return false
-    return this.#goal.name === 'size' || this.#goal.name === 'memory' || (ratio !== null && ratio.ci[1] < NOT_SLOWER)
+    if (this.#goal.name === 'size') return bytes !== null && bytes < this.#bench.original.bytes
+    if (this.#goal.name === 'memory') {
+      const before = this.#baseline?.peakRssBytes ?? null
+      return peakRssBytes !== null && before !== null && peakRssBytes < before
+    }
+    return ratio !== null && ratio.ci[1] < NOT_SLOWER
   }
 
   /** Times the chosen one alone against the original once more: the promise is about this very file. */
@@ -318,11 +331,12 @@ class Optimization {
     trial.result = { ...trial.result, note: 'not confirmed: slower than the original when timed again' }
     if (lossless && lossless !== trial && this.#fitsGoal(lossless)) {
       const proof = await this.#bench.judge(lossless.built, 'prove')
-      return {
-        id: 'lossless',
-        proof,
-        reason: `${choice.id} was not confirmed to be faster when timed again alone, so the lossless model is handed out.`,
-      }
+      if (proof.verdict === 'pass' || (proof.grade === 'close' && !this.#options.provenOnly))
+        return {
+          id: 'lossless',
+          proof,
+          reason: `${choice.id} was not confirmed to be faster when timed again alone, so the lossless model is handed out.`,
+        }
     }
     return {
       id: 'original',

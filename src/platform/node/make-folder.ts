@@ -1,0 +1,32 @@
+import { mkdirSync, statSync } from 'node:fs'
+import { dirname, resolve } from 'node:path'
+import { UserError } from '../user-error.ts'
+import { explainSystemError } from './system-error.ts'
+
+/**
+ * Makes a folder and those above it; one that is there is fine. One by one, because making them all in one call hangs
+ * where the system says "not found" for a folder that cannot be made, as Linux does below /proc.
+ *
+ * @throws UserError `unwritable` or `bad-argument` that names the folder.
+ */
+export function makeFolder(folder: string): void {
+  const missing: string[] = []
+  for (let path = resolve(folder); ; path = dirname(path)) {
+    const found = statSync(path, { throwIfNoEntry: false })
+    if (found?.isDirectory()) break
+    if (found)
+      throw new UserError('bad-argument', `cannot make the folder ${folder}: ${path} is a file`, {
+        where: path,
+        hint: 'choose another name, or move the file away',
+      })
+    missing.push(path)
+    if (dirname(path) === path) break
+  }
+  try {
+    for (const path of missing.reverse()) mkdirSync(path)
+  } catch (error) {
+    // Another process may have made it in the meantime.
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw explainSystemError(error, folder, 'write')
+    makeFolder(folder)
+  }
+}

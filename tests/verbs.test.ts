@@ -1,0 +1,181 @@
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { WHETSTONE_VERSION } from '../src/report/index.ts'
+import { Bench, CLASSIFIER, integers } from './command.ts'
+import { reportIn } from './schema.ts'
+
+const bench = new Bench()
+afterAll(() => bench.remove())
+
+let model = ''
+let data = ''
+beforeAll(() => {
+  model = bench.model('model.onnx', CLASSIFIER)
+  data = bench.rows('eval.npz', 300, 16, { half: integers(300, (row) => row % 2) })
+})
+
+describe('without a verb', () => {
+  test('--version, --help and the help of a verb', async () => {
+    const [version, help, verb, nothing] = await Promise.all([
+      bench.whet('--version'),
+      bench.whet('--help'),
+      bench.whet('optimize', '--help'),
+      bench.whet(),
+    ])
+    expect(version).toEqual({ code: 0, stdout: `${WHETSTONE_VERSION}\n`, stderr: '' })
+    expect(help.code).toBe(0)
+    for (const name of ['inspect', 'simplify', 'quantize', 'compare', 'bench', 'optimize', 'apply', 'doctor', 'cache'])
+      expect(help.stdout).toMatch(new RegExp(`^  ${name} `, 'm'))
+    expect(verb.code).toBe(0)
+    expect(verb.stdout).toContain('--proven-only')
+    expect(nothing.code).toBe(2)
+  })
+
+  test.each([
+    [['optimise', 'm.onnx'], /no verb "optimise"; did you mean "optimize"/],
+    [['inspect', 'm.onnx', '--jsn'], /no option --jsn; did you mean --json/],
+    [['quantize', 'm.onnx', '-o', 'q.onnx', '--scheme', 'static-int'], /did you mean static-int8/],
+    [['compare', 'm.onnx'], /takes two models, got 1/],
+    [['compare', 'm.onnx', 'm.onnx', '--data', 'd', '--margin', '0'], /--margin 0: not a number/],
+    [['inspect', 'm.onnx', '--shape', 'x'], /--shape x: not INPUT=N,N/],
+    [['optimize', 'm.onnx', '-o', 'out'], /--data is missing/],
+    [['simplify', 'm.onnx'], /--output is missing/],
+    [['cache', 'burn'], /cache burn: no such action/],
+  ] as const)('%j is refused with what to do', async (words, message) => {
+    const { code, stdout, stderr } = await bench.whet(...words)
+    expect([code, stdout]).toEqual([2, ''])
+    expect(stderr).toMatch(message)
+    expect(stderr.trim().split('\n')).toHaveLength(2)
+  })
+})
+
+describe('each verb prints one report that keeps to its schema, and nothing else, on stdout', () => {
+  test('inspect', async () => {
+    const ended = await bench.whet('inspect', model, '--shape', 'x=1,16', '--json')
+    expect(ended).toMatchObject({ code: 0, stderr: '' })
+    const report = reportIn(ended.stdout, 'inspection')
+    expect(report.operators).toEqual({ Add: 2, MatMul: 2, Relu: 1, Identity: 1 })
+    expect(report.parameters).toBe(16 * 32 + 32 + 32 * 2 + 2)
+    expect(report.macs).toBe(16 * 32 + 32 * 2)
+    expect(report.inputs).toEqual([{ name: 'x', dtype: 'float32', shape: [1, 16] }])
+    expect(report.model.digest).toMatch(/^sha256:[0-9a-f]{64}$/)
+  })
+
+  test('simplify, compare with itself, and the same bytes from a second run', async () => {
+    const ended = await bench.whet('simplify', model, '-o', 'lossless.onnx', '--json')
+    expect(ended).toMatchObject({ code: 0, stderr: 'wrote lossless.onnx\n' })
+    const report = reportIn(ended.stdout, 'rewrite')
+    expect(report.after.nodes).toBeLessThan(report.before.nodes)
+    expect(report.equivalence!.samples).toBeGreaterThan(0)
+    const again = await bench.whet('simplify', model, '-o', 'again.onnx', '--quiet')
+    expect(again).toMatchObject({ code: 0, stderr: '' })
+    expect(again.stdout).toMatch(/nodes/)
+    expect(readFileSync(bench.path('again.onnx'))).toEqual(readFileSync(bench.path('lossless.onnx')))
+
+    const compared = await bench.whet('compare', model, 'lossless.onnx', '--data', data, '--slice', 'half', '--json')
+    const comparison = reportIn(compared.stdout, 'comparison')
+    expect(comparison).toMatchObject({ verdict: 'pass', grade: 'proven', n: 300, metric: 'top1' })
+    expect(comparison.discordant).toEqual({ baseOnly: 0, candidateOnly: 0 })
+    expect(comparison.slices.map(({ n }) => n)).toEqual([150, 150])
+    expect(compared.code).toBe(0)
+  })
+
+  test('quantize: planned kernels are the ones that run, and the same command gives the same bytes', async () => {
+    const words = (out: string) =>
+      ['quantize', model, '-o', out, '--scheme', 'static-int8', '--data', data, '--samples', '64', '--json'] as const
+    const first = await bench.whet(...words('int8.onnx'))
+    expect(first.code).toBe(0)
+    const report = reportIn(first.stdout, 'quantization')
+    expect(report.scheme).toBe('static-int8')
+    const { planned, kernels, float } = report
+    for (const [name, count] of Object.entries(planned)) expect([name, kernels![name]]).toEqual([name, count])
+    // Both products are accounted for: integer, or in the list with a reason.
+    const products = Object.entries(planned).reduce((sum, [, count]) => sum + count, 0) + float.length
+    expect(products).toBeGreaterThanOrEqual(2)
+    for (const { node, reason } of float) expect([node.length > 0, reason.length > 0]).toEqual([true, true])
+    expect((await bench.start(words('int8-again.onnx'), bench.path('other-cache')).ended).code).toBe(0)
+    expect(readFileSync(bench.path('int8-again.onnx'))).toEqual(readFileSync(bench.path('int8.onnx')))
+  })
+
+  test('bench', async () => {
+    const ended = await bench.whet('bench', model, model, '--duration', '0.2', '--shape', 'x=1,16', '--json')
+    expect(ended.code).toBe(0)
+    const report = reportIn(ended.stdout, 'latency')
+    expect(report.threads).toBe(1)
+    expect(report.models).toHaveLength(2)
+    expect(report.ratios[0]!.ci[0]).toBeLessThanOrEqual(report.ratios[0]!.median)
+  })
+
+  test('doctor and cache', async () => {
+    const [doctor, list] = await Promise.all([bench.whet('doctor', '--json'), bench.whet('cache', 'list', '--json')])
+    expect(reportIn(doctor.stdout, 'doctor').machine.runtime).toMatch(/onnxruntime/)
+    expect(reportIn(list.stdout, 'cache').folder).toBe(bench.cache)
+    expect((await bench.whet('doctor')).stdout).toContain('runtime')
+  })
+})
+
+describe('compare tells how sure it is by its exit code', () => {
+  test('regressed is 1', async () => {
+    // The same network with the two answers exchanged.
+    const swapped = bench.model('swapped.onnx', CLASSIFIER.replace('y = Add(e, b2)', 'f = Add(e, b2)\n y = Neg(f)'))
+    const other = await bench.whet('compare', model, swapped, '--data', await labelled(), '--json')
+    expect(other.code).toBe(1)
+    expect(reportIn(other.stdout, 'comparison').verdict).toBe('regressed')
+  })
+
+  test('inconclusive is 3, with the rows that would settle it', async () => {
+    const few = bench.rows('few.npz', 40, 16)
+    const ended = await bench.whet('compare', model, model, '--data', few, '--json')
+    expect(ended.code).toBe(3)
+    const report = reportIn(ended.stdout, 'comparison')
+    expect(report.verdict).toBe('inconclusive')
+    // With no flips at all, one point at 5 % takes 268 rows: n / (n + z²) > 0.99.
+    expect(report.requiredN).toBe(268)
+  })
+
+  /** Rows whose labels are the base model's own answers. */
+  async function labelled(): Promise<string> {
+    const { openDataset } = await import('../src/data/index.ts')
+    const { ortNode } = await import('../src/engine/index.ts')
+    const { decodeModel } = await import('../src/onnx/index.ts')
+    const session = await ortNode.open(decodeModel(readFileSync(model)))
+    const answers: number[] = []
+    for await (const { columns } of (await openDataset(data, { inputs: session.inputs })).read({ batch: 300 })) {
+      const { y } = await session.run({ x: { ...columns.x!, dtype: 'float32' } as never })
+      for (let row = 0; row < 300; row++)
+        answers.push((y!.data as Float32Array)[2 * row]! >= (y!.data as Float32Array)[2 * row + 1]! ? 0 : 1)
+    }
+    await session.close()
+    return bench.rows('labelled.npz', 300, 16, { labels: integers(300, (row) => answers[row]!) })
+  }
+})
+
+describe('-o', () => {
+  test('a folder that does not exist, one below a file, and a folder instead of a file are refused before any work', async () => {
+    mkdirSync(bench.path('a-folder'))
+    for (const out of ['missing/x.onnx', 'model.onnx/x.onnx', 'a-folder', '/proc/x.onnx']) {
+      const { code, stdout, stderr } = await bench.whet('simplify', model, '-o', out)
+      expect([out, code, stdout]).toEqual([out, 2, ''])
+      expect(stderr).toMatch(/cannot write/)
+      expect(stderr).not.toMatch(/ at .*:\d+/)
+    }
+    expect(existsSync(bench.path('missing'))).toBe(false)
+  })
+
+  test('a file that is there is replaced as a whole, or kept on error', async () => {
+    writeFileSync(bench.path('old.onnx'), 'what was there')
+    writeFileSync(bench.path('broken.onnx'), 'no model')
+    expect((await bench.whet('simplify', 'broken.onnx', '-o', 'old.onnx')).code).toBe(2)
+    expect(readFileSync(bench.path('old.onnx'), 'utf8')).toBe('what was there')
+    expect((await bench.whet('simplify', model, '-o', 'old.onnx', '--no-verify')).code).toBe(0)
+    expect((await bench.whet('inspect', 'old.onnx')).code).toBe(0)
+    expect(bench.files().filter((name) => name.includes('.tmp'))).toEqual([])
+  })
+})
+
+test('a reader that has read enough is no error', async () => {
+  const { child, ended } = bench.start(['inspect', model, '--json'])
+  child.stdout!.destroy()
+  const { code, stderr } = await ended
+  expect([code, stderr]).toEqual([0, ''])
+})
