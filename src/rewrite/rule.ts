@@ -4,6 +4,7 @@ import {
   graphNames,
   type Model,
   type Node,
+  nestedGraphs,
   nodeLabel,
   operatorName,
   type Tensor,
@@ -50,6 +51,7 @@ export function runRules(
   types: ReadonlyMap<string, ValueType> = new Map(),
 ): { model: Model; report: PassRun } {
   const taken = new Set(graphNames(model.graph))
+  const known = unambiguous(types, model.graph)
   const refused: Refusal[] = []
   let applied = 0
 
@@ -60,7 +62,7 @@ export function runRules(
       constant: (value) => editor.constant(value),
       opset: model.opsets.get('') ?? 1,
       opsets: model.opsets,
-      types,
+      types: known,
     }
     let sweep = sweepOnce(rules, context)
     applied += sweep.applied
@@ -86,6 +88,22 @@ export function withGraph(model: Model, graph: Graph): Model {
   const inputs = new Set(graph.inputs.map(({ name }) => name))
   const free = model.irVersion < FREE_CONSTANTS && [...graph.initializers.keys()].some((name) => !inputs.has(name))
   return { ...model, irVersion: free ? FREE_CONSTANTS : model.irVersion, graph }
+}
+
+/** Sibling branches may use one name for two values; a map by name cannot tell which type is meant, so neither is known. */
+function unambiguous(types: ReadonlyMap<string, ValueType>, graph: Graph): ReadonlyMap<string, ValueType> {
+  const seen = new Set<string>()
+  const twice = new Set<string>()
+  const visit = (inner: Graph): void => {
+    const own = [...inner.inputs.map(({ name }) => name), ...inner.initializers.keys()]
+    for (const name of new Set([...own, ...inner.nodes.flatMap((node) => node.outputs)])) {
+      if (seen.has(name)) twice.add(name)
+      seen.add(name)
+    }
+    for (const node of inner.nodes) for (const [, nested] of nestedGraphs(node)) visit(nested)
+  }
+  visit(graph)
+  return twice.size === 0 ? types : new Map([...types].filter(([name]) => !twice.has(name)))
 }
 
 function sweepOnce(rules: readonly Rule[], context: RuleContext): { applied: number; refused: Refusal[] } {

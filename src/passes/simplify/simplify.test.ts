@@ -148,6 +148,26 @@ test.each([
   expect((await rewriteWith(eliminateIdentity, source)).report.applied).toBe(0)
 })
 
+test('branches that use one name for two values are not mixed up', async () => {
+  const same = 'a = Relu(x) RESULT = Mul(a, k)'
+  const widened = 'a = ReduceMax(x, axes) RESULT = Mul(a, k)'
+  for (const [one, other] of [
+    [same, widened],
+    [widened, same],
+  ] as const) {
+    const source = model(
+      'float[N,3] x, bool c',
+      `y = If(c) <then_branch = t () => (float[N,3] p) { ${one.replace('RESULT', 'p')} },
+                 else_branch = e () => (float[N,3] q) { ${other.replace('RESULT', 'q')} }>`,
+      'float[1,3] k = {1, 1, 1}, int64[1] axes = {1}',
+      20,
+      'float[N,3] y',
+    )
+    const { after } = await rewriteEqually(eliminateIdentity, source, { samples: 8 })
+    expect(after.graph.nodes.length).toBe(1)
+  }
+})
+
 test('an input that is handed out as an output is refused', async () => {
   const { reasons } = await rewriteWith(eliminateIdentity, model(IMAGE, 'y = Identity(x)'))
   expect(reasons).toEqual(['it connects an input, a constant or an output with an output'])
