@@ -107,6 +107,7 @@ export class Workbench {
     const bench = await (async () => {
       const feeds = await firstFeeds(session, rows)
       await session.run(feeds)
+      await tryMetric(session, rows.select, options)
       const trail = startTrail(model)
       const original = builtFrom({ id: 'original', words: 'the file as it came' }, trail, {}, [])
       return new Workbench(original, rows, feeds, inspect(model), options)
@@ -314,6 +315,20 @@ function builtFrom(spec: CandidateSpec, trail: Trail, planned: Built['planned'],
     planned,
     float,
   }
+}
+
+/** A few rows judged against themselves: a wrong metric, label or slice shall cost nobody the minutes before judging. */
+async function tryMetric(session: Session, { data, indices }: RowsOf, options: WorkbenchOptions): Promise<void> {
+  if (indices.length === 0) return
+  const { margin, alpha, metric, label, slices } = options
+  await compare(session, session, data, {
+    margin,
+    alpha,
+    indices: indices.slice(0, 4),
+    ...(metric ? { metric } : {}),
+    ...(label ? { label } : {}),
+    ...(slices ? { slices } : {}),
+  })
 }
 
 /** The first row that may be had; with a single row in all, the one that proves gives its shapes to the timing. */
