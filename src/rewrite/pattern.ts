@@ -1,4 +1,4 @@
-import { type Node, nodeLabel, operatorName, type Tensor, toNumbers } from '../ir/index.ts'
+import { type Node, nodeLabel, operatorName, type Tensor, toNumbers, type ValueType } from '../ir/index.ts'
 import type { GraphEditor } from './graph-editor.ts'
 
 /** What a pattern has bound so far: values by the names it gave them, and the nodes it went through. */
@@ -110,6 +110,23 @@ export function sharedInside(editor: GraphEditor, { nodes }: Match): string | un
       if (other) return `inner value ${name} is also read by ${nodeLabel(other)}`
     }
   return undefined
+}
+
+/**
+ * Why one operator over `x` cannot stand for a match: an inner value that something else reads, or a one-element
+ * constant with more axes than x is known to have, which would raise the rank of the result.
+ */
+export function obstacle(
+  found: Match,
+  { editor, types }: { readonly editor: GraphEditor; readonly types: ReadonlyMap<string, ValueType> },
+): string | undefined {
+  const shared = sharedInside(editor, found)
+  if (shared) return shared
+  const type = types.get(found.value('x'))
+  const rank = type?.kind === 'tensor' && type.shape ? type.shape.length : 1
+  const axes = found.nodes.flatMap((node) => node.inputs.map((name) => editor.constant(name)))
+  const raised = axes.some((tensor) => tensor && tensor.dims.length > rank && scalarValue(tensor) !== undefined)
+  return raised ? 'a constant has more axes than its input is known to have' : undefined
 }
 
 /** Puts `fresh` in the place of a match's last node and takes away the nodes before it that nothing needs any more. */

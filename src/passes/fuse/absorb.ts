@@ -1,6 +1,6 @@
-import { type Node, nodeLabel } from '../../ir/index.ts'
+import { elementCount, type Node, nodeLabel } from '../../ir/index.ts'
 import type { RuleContext, RuleOutcome } from '../../rewrite/index.ts'
-import { type Affine, affineOf, isZero } from './affine.ts'
+import { type Affine, affineOf, type ChannelAxis, isZero } from './affine.ts'
 import { foldBefore, type Linear, linearOf } from './linear.ts'
 
 /** The linear operators that read `value` as their data, or the reason why not everybody who reads it is one. */
@@ -25,6 +25,19 @@ export function linearReaders(
 }
 
 /**
+ * Whether the node's result has the shape of its input: a constant with more than one element or axis could widen it,
+ * and then the reader would no longer fit.
+ */
+export function keepsShape(node: Node, input: string, axis: ChannelAxis, { constant, types }: RuleContext): boolean {
+  if (node.opType === 'BatchNormalization') return true
+  const { dims } = constant(node.inputs.find((name) => name !== input)!)!
+  if (dims.length <= 1 && elementCount(dims) === 1) return true
+  const type = types.get(input)
+  if (type?.kind !== 'tensor' || !type.shape || type.shape.length < dims.length) return false
+  return elementCount(dims) === 1 || type.shape.at(-1 - axis.fromEnd) === axis.channels
+}
+
+/**
  * linear(affine(x)) ⇒ linear'(x) in every reader at once, so that the affine node goes away. Refused where one of
  * them cannot take it in: the node would stay, and nothing be gained.
  */
@@ -37,6 +50,8 @@ export function absorbInto(node: Node, context: RuleContext): RuleOutcome {
   for (const reader of readers) {
     const affine = affineOf(node, context.constant, reader.input)
     if (!affine) return false
+    if (!keepsShape(node, affine.input, reader.input, context))
+      return { refused: 'its constant may widen the value, whose shape is not known' }
     if (!isZero(affine.shift) && !reader.shiftPasses)
       return { refused: `its shift does not pass through ${nodeLabel(reader.node)} (${reader.node.opType}, padding)` }
     affines.push(affine)

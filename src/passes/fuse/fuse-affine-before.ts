@@ -8,9 +8,9 @@
  * normalization in pieces, which the runtime fuses as a whole.
  * Source: linearity, A(s·x + t) = (A·s)(x) + A·t.
  */
-import { fromNumbers, makeNode, type Node } from '../../ir/index.ts'
+import { fromNumbers, inferTypes, makeNode, type Node } from '../../ir/index.ts'
 import { type RuleContext, type RuleOutcome, rulePass } from '../../rewrite/index.ts'
-import { absorbInto, linearReaders, replaceReaders } from './absorb.ts'
+import { absorbInto, keepsShape, linearReaders, replaceReaders } from './absorb.ts'
 import { type Affine, affineOf, at, isOne, isZero } from './affine.ts'
 import { endsNormalization } from './normalization-patterns.ts'
 
@@ -18,6 +18,7 @@ export const fuseAffineBefore = rulePass(
   'fuseAffineBefore',
   'Folds scaling and shifting by constants into the weights of the convolutions or matrix products after it.',
   [{ roots: ['Add', 'Sub', 'Mul', 'Div'], apply }],
+  inferTypes,
 )
 
 function apply(node: Node, context: RuleContext): RuleOutcome {
@@ -45,6 +46,8 @@ function splitScale(add: Node, context: RuleContext): boolean {
     const shift = affineOf(add, context.constant, reader.input)
     const scale = affineOf(mul, context.constant, reader.input)
     if (!shift || !scale || !isZero(scale.shift) || !isOne(shift.scale)) return false
+    if (!keepsShape(add, shift.input, reader.input, context)) return false
+    if (!keepsShape(mul, scale.input, reader.input, context)) return false
     const length = Math.max(shift.shift.length, scale.scale.length)
     const moved = Float64Array.from({ length }, (_, i) => at(shift.shift, i) / at(scale.scale, i))
     if (!moved.every(Number.isFinite)) return false

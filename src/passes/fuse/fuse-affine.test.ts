@@ -103,6 +103,26 @@ test('before: auto_pad counts as padding', async () => {
   ])
 })
 
+test('before: a constant that widens the value stays, unless the value is known to be as wide', async () => {
+  const more = ', float[1,3,1,1] s = {2, -1, 0.5}, float[1,1,1,1] one = {2}'
+  const body = conv(OPEN, 'c = Mul(x, s) y = CONV(c, w, b)', more)
+  expect((await rewriteEqually(fuseAffineBefore, body, { sizes: { H: 4 } })).ops).toEqual(['Conv'])
+  const narrow = await rewriteWith(fuseAffineBefore, body.replace('[N,3,H,5] x', '[N,1,H,5] x'))
+  expect(narrow.reasons).toEqual(['its constant may widen the value, whose shape is not known'])
+  const unknown = await rewriteWith(fuseAffineBefore, body.replace('[N,3,H,5] x', '[N,C,H,5] x'))
+  expect(unknown.report.applied).toBe(0)
+  const flat = conv(OPEN, 'c = Mul(x, one) y = CONV(c, w, b)', more).replace('[N,3,H,5] x', '[3,H,5] x')
+  expect((await rewriteWith(fuseAffineBefore, flat)).report.applied).toBe(0)
+})
+
+test('a branch that reads the value counts as a reader', async () => {
+  const branches = `<then_branch = t () => (float[N,M,P,Q] p) { p = Neg(a) }, else_branch = e () => (float[N,M,P,Q] q) { q = Abs(a) }>`
+  const body = `a = CONV(x, w, b) m = Mul(a, s) n = If(k) ${branches} y = Add(m, n)`
+  const { report, reasons } = await rewriteWith(fuseAffineAfter, conv(OPEN, body, ', float s = {2}, bool k = {1}'))
+  expect(report.applied).toBe(0)
+  expect(reasons).toEqual(['Conv before it is also read elsewhere'])
+})
+
 test('before: every reader takes it in, or none', async () => {
   const more = ', float s = {4}, float[1] t = {2}'
   const both = conv(OPEN, 'c = Add(x, t) a = CONV(c, w, b) d = CONV(c, w) y = Mul(a, d)', more)

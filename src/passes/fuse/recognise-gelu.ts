@@ -5,11 +5,12 @@
  * Illegal: an inner value is read elsewhere or is an output; other types than float32 (the runtime has no kernel).
  * Source: Hendrycks and Gimpel, "Gaussian Error Linear Units" (2016); ONNX, Gelu.
  */
-import { makeNode, type Node, string } from '../../ir/index.ts'
+import { inferTypes, makeNode, type Node, string } from '../../ir/index.ts'
 import {
   any,
   either,
   match,
+  obstacle,
   op,
   type Pattern,
   type RuleContext,
@@ -17,7 +18,6 @@ import {
   replaceMatch,
   rulePass,
   scalar,
-  sharedInside,
 } from '../../rewrite/index.ts'
 import { dividedBy, isFloat32 } from './activation-patterns.ts'
 
@@ -25,6 +25,7 @@ export const recogniseGelu = rulePass(
   'recogniseGelu',
   'Writes the pieces of a Gaussian error linear unit as the one operator that they are.',
   [{ roots: ['Mul', 'Div'], apply }],
+  inferTypes,
 )
 
 const x = any('x')
@@ -47,13 +48,14 @@ const polynomial = either(
 )
 const approximate = halved(op('Tanh', [polynomial]))
 
-function apply(node: Node, { editor, opset }: RuleContext): RuleOutcome {
+function apply(node: Node, context: RuleContext): RuleOutcome {
+  const { editor, opset } = context
   const output = node.outputs[0]!
   const erf = match(editor, output, exact)
   const found = erf ?? match(editor, output, approximate)
   if (!found) return false
-  const shared = sharedInside(editor, found)
-  if (shared) return { refused: shared }
+  const reason = obstacle(found, context)
+  if (reason) return { refused: reason }
   if (!isFloat32(editor, found)) return { refused: 'Gelu has a kernel for float32 only' }
   const inputs = [found.value('x')]
   if (opset >= 20) {

@@ -6,11 +6,12 @@
  * Illegal: an inner value is read elsewhere or is an output; other types than float32 (the runtime has no kernel).
  * Source: ONNX, HardSigmoid: y = max(0, min(1, alpha·x + beta)).
  */
-import { float, makeNode, type Node } from '../../ir/index.ts'
+import { float, inferTypes, makeNode, type Node } from '../../ir/index.ts'
 import {
   any,
   either,
   match,
+  obstacle,
   op,
   type RuleContext,
   type RuleOutcome,
@@ -19,7 +20,6 @@ import {
   scalar,
   scalarNamed,
   scalarValue,
-  sharedInside,
 } from '../../rewrite/index.ts'
 import { clip, dividedBy, isFloat32 } from './activation-patterns.ts'
 
@@ -27,6 +27,7 @@ export const recogniseHardSigmoid = rulePass(
   'recogniseHardSigmoid',
   'Writes the pieces of a hard sigmoid as the one operator that they are.',
   [{ roots: ['Div', 'Mul', 'Clip', 'Min', 'Max'], apply }],
+  inferTypes,
 )
 
 const sixths = dividedBy(clip(op('Add', [any('x'), scalar(3)]), 0, 6), 6)
@@ -36,12 +37,13 @@ const affine = either(
 )
 const clipped = clip(affine, 0, 1)
 
-function apply(node: Node, { editor }: RuleContext): RuleOutcome {
+function apply(node: Node, context: RuleContext): RuleOutcome {
+  const { editor } = context
   const output = node.outputs[0]!
   const found = match(editor, output, either(sixths, clipped))
   if (!found) return false
-  const shared = sharedInside(editor, found)
-  if (shared) return { refused: shared }
+  const reason = obstacle(found, context)
+  if (reason) return { refused: reason }
   if (!isFloat32(editor, found)) return { refused: 'HardSigmoid has a kernel for float32 only' }
   const number = (name: string) => {
     const value = found.values.get(name)

@@ -6,18 +6,18 @@
  * Illegal: an inner value is read elsewhere or is an output; other types than float32 (the runtime has no kernel).
  * Source: Howard et al., "Searching for MobileNetV3" (2019), section 5.2; ONNX, HardSwish.
  */
-import { float, makeNode, type Node } from '../../ir/index.ts'
+import { float, inferTypes, makeNode, type Node } from '../../ir/index.ts'
 import {
   any,
   either,
   match,
+  obstacle,
   op,
   type RuleContext,
   type RuleOutcome,
   replaceMatch,
   rulePass,
   scalar,
-  sharedInside,
 } from '../../rewrite/index.ts'
 import { clip, hardSigmoidNode, isFloat32, sixth } from './activation-patterns.ts'
 
@@ -25,6 +25,7 @@ export const recogniseHardSwish = rulePass(
   'recogniseHardSwish',
   'Writes the pieces of a hard swish as the one operator that they are.',
   [{ roots: ['Div', 'Mul'], apply }],
+  inferTypes,
 )
 
 const x = any('x')
@@ -32,12 +33,13 @@ const relu6 = clip(op('Add', [x, scalar(3)]), 0, 6)
 const spelled = either(sixth(op('Mul', [x, relu6])), op('Mul', [x, sixth(relu6)]), op('Mul', [sixth(x), relu6]))
 const gated = op('Mul', [x, hardSigmoidNode(x)])
 
-function apply(node: Node, { editor, opset }: RuleContext): RuleOutcome {
+function apply(node: Node, context: RuleContext): RuleOutcome {
+  const { editor, opset } = context
   const output = node.outputs[0]!
   const found = match(editor, output, spelled) ?? (opset >= 14 ? match(editor, output, gated) : undefined)
   if (!found) return false
-  const shared = sharedInside(editor, found)
-  if (shared) return { refused: shared }
+  const reason = obstacle(found, context)
+  if (reason) return { refused: reason }
   if (!isFloat32(editor, found)) return { refused: 'HardSwish has a kernel for float32 only' }
   const input = found.value('x')
   if (opset >= 14) {

@@ -10,12 +10,12 @@ import { float, inferTypes, int, makeNode, type Node } from '../../ir/index.ts'
 import {
   type GraphEditor,
   match,
+  obstacle,
   type RuleContext,
   type RuleOutcome,
   replaceMatch,
   rulePass,
   scalarValue,
-  sharedInside,
 } from '../../rewrite/index.ts'
 import { isFloat32 } from './activation-patterns.ts'
 import { averagesLast, distinct, lastLength } from './last-axis.ts'
@@ -28,14 +28,15 @@ export const recogniseLayerNorm = rulePass(
   inferTypes,
 )
 
-function apply(node: Node, { editor, opset, types }: RuleContext): RuleOutcome {
+function apply(node: Node, context: RuleContext): RuleOutcome {
+  const { editor, opset, types } = context
   const output = node.outputs[0]!
   const matched =
     match(editor, output, layerShifted) ?? (isScaled(node, editor) ? undefined : match(editor, output, layerScaled))
   if (!matched) return false
   const found = distinct(matched)
-  const shared = sharedInside(editor, found)
-  if (shared) return { refused: shared }
+  const reason = obstacle(found, context)
+  if (reason) return { refused: reason }
   const width = lastLength(types.get(found.value('x')))
   if (width === undefined) return { refused: 'the length of its last axis is not known' }
   if (!averagesLast(found, width.rank, editor)) return { refused: 'it averages over other axes than the last' }

@@ -12,12 +12,12 @@ import {
   type GraphEditor,
   type Match,
   match,
+  obstacle,
   type RuleContext,
   type RuleOutcome,
   replaceMatch,
   rulePass,
   scalarValue,
-  sharedInside,
 } from '../../rewrite/index.ts'
 import { isFloat32 } from './activation-patterns.ts'
 import { averagesLast, distinct, lastLength } from './last-axis.ts'
@@ -30,13 +30,14 @@ export const recogniseRmsNorm = rulePass(
   inferTypes,
 )
 
-function apply(node: Node, { editor, opset, types }: RuleContext): RuleOutcome {
+function apply(node: Node, context: RuleContext): RuleOutcome {
+  const { editor, opset, types } = context
   const output = node.outputs[0]!
   const matched = match(editor, output, rmsScaled)
   if (!matched) return false
   const found = distinct(matched)
-  const shared = sharedInside(editor, found)
-  if (shared) return { refused: shared }
+  const reason = obstacle(found, context)
+  if (reason) return { refused: reason }
   const width = lastLength(types.get(found.value('x')))
   if (width === undefined) return { refused: 'the length of its last axis is not known' }
   if (!averagesLast(found, width.rank, editor)) return { refused: 'it averages over other axes than the last' }

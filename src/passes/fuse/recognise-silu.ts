@@ -7,24 +7,25 @@
  * Illegal: an inner value is read elsewhere or is an output.
  * Source: Elfwing et al., "Sigmoid-weighted linear units" (2017): x·σ(x), σ(x) = 1/(1 + e⁻ˣ).
  */
-import { makeNode, type Node } from '../../ir/index.ts'
+import { inferTypes, makeNode, type Node } from '../../ir/index.ts'
 import {
   any,
   either,
   match,
+  obstacle,
   op,
   type RuleContext,
   type RuleOutcome,
   replaceMatch,
   rulePass,
   scalar,
-  sharedInside,
 } from '../../rewrite/index.ts'
 
 export const recogniseSilu = rulePass(
   'recogniseSilu',
   'Writes a sigmoid that is spelled with an exponential, alone or as the gate of its own input, as the operator.',
   [{ roots: ['Div', 'Reciprocal'], apply }],
+  inferTypes,
 )
 
 const x = any('x')
@@ -32,13 +33,14 @@ const grown = op('Add', [op('Exp', [op('Neg', [x])]), scalar(1)])
 const sigmoid = either(op('Div', [scalar(1), grown]), op('Reciprocal', [grown]))
 const silu = op('Div', [x, grown])
 
-function apply(node: Node, { editor }: RuleContext): RuleOutcome {
+function apply(node: Node, context: RuleContext): RuleOutcome {
+  const { editor } = context
   const output = node.outputs[0]!
   const alone = match(editor, output, sigmoid)
   const found = alone ?? match(editor, output, silu)
   if (!found) return false
-  const shared = sharedInside(editor, found)
-  if (shared) return { refused: shared }
+  const reason = obstacle(found, context)
+  if (reason) return { refused: reason }
   const input = found.value('x')
   if (alone) {
     replaceMatch(editor, found, makeNode('Sigmoid', [input], [output]))

@@ -52,6 +52,15 @@ test('an inner value that is read elsewhere, or an output, is refused with its n
   expect((await rewriteWith(recogniseHardSwish, output)).reasons).toEqual(['inner value m is a graph output'])
 })
 
+test('a constant of more axes would raise the rank', async () => {
+  const body = 'a = Add(x, three) c = Clip(a, zero, six) y = Div(c, six)'
+  const wide = (axes: string) => model(body, SIX.replace('float three', `float[${axes}] three`))
+  expect((await rewriteEqually(recogniseHardSigmoid, wide('1,1'))).ops).toEqual(['HardSigmoid'])
+  const source = wide('1,1,1').replace('[N,7] y', '[P,N,7] y')
+  const { reasons } = await rewriteWith(recogniseHardSigmoid, source)
+  expect(reasons).toEqual(['a constant has more axes than its input is known to have'])
+})
+
 test('float16 has no kernel and is refused', async () => {
   const body = 'a = Add(x, three) c = Clip(a, zero, six) m = Mul(x, c) y = Div(m, six)'
   const { reasons } = await rewriteWith(
