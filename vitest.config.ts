@@ -4,6 +4,7 @@ export default defineConfig({
   test: {
     include: ['src/**/*.test.ts', 'tests/**/*.test.ts', 'demo/**/*.test.ts', 'bench/**/*.test.ts'],
     testTimeout: 60_000,
+    reporters: ['default', './scripts/closing-line.mjs'],
     // Native sessions must not share a process with other files' tests: a fault would take them along.
     pool: 'forks',
     maxWorkers: 2,

@@ -1,0 +1,246 @@
+import { mkdirSync, readFileSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs'
+import { create, toBinary } from '@bufbuild/protobuf'
+import { ModelProtoSchema } from 'onnx-buf'
+import sharp from 'sharp'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { Bench, CLASSIFIER, type Ended, floats, integers } from './command.ts'
+import { reportIn } from './schema.ts'
+
+const bench = new Bench()
+afterAll(() => bench.remove())
+
+let model = ''
+beforeAll(() => {
+  model = bench.model('model.onnx', CLASSIFIER)
+})
+
+/** Exit 2, nothing on stdout, and one message: what and where, and on its second line what to do. No stack. */
+function expectMessage({ code, stdout, stderr }: Ended, ...patterns: readonly RegExp[]): void {
+  expect([code, stdout, stderr]).toEqual([2, '', expect.stringMatching(/^whet: .+\n {2}.+\n$/)])
+  for (const pattern of patterns) expect(stderr).toMatch(pattern)
+  expect(stderr).not.toMatch(/\n\s+at |internal|undefined|\[object/)
+}
+
+/** Runs a command that must fail, and sees that it left no file that was not there before. */
+async function refused(words: readonly string[], ...patterns: readonly RegExp[]): Promise<void> {
+  const before = bench.files()
+  expectMessage(await bench.whet(...words), ...patterns)
+  expect(bench.files()).toEqual(before)
+}
+
+const simplify = (name: string) => ['simplify', name, '-o', 'out.onnx']
+const quantize = (data: string, ...more: readonly string[]) => [
+  'quantize',
+  'model.onnx',
+  '-o',
+  'out.onnx',
+  '--scheme',
+  'static-int8',
+  '--data',
+  data,
+  ...more,
+]
+
+describe('files that are no ONNX model', () => {
+  const latin1 = (text: string) => Uint8Array.from(text, (letter) => letter.charCodeAt(0))
+  test.each([
+    ['empty.onnx', '', /empty/, /export/],
+    ['photo.onnx', '\xff\xd8\xff\xe0\x00\x10JFIF', /JPEG/, /name a model/],
+    ['model.pt', `PK\x03\x04${'\0'.repeat(26)}model/data.pkl`, /PyTorch/, /torch\.onnx\.export/],
+    ['model.tflite', '\x1c\0\0\0TFL3\x14\0', /TensorFlow Lite/, /tf2onnx\.convert --tflite/],
+    ['model.safetensors', '\x40\0\0\0\0\0\0\0{"weight":{"dtype":"F32"', /safetensors/, /optimum-cli/],
+    ['model.gguf', 'GGUF\x03\0\0\0', /GGUF/, /optimum-cli/],
+  ])('%s', async (name, content, what, todo) => {
+    writeFileSync(bench.path(name), latin1(content))
+    await refused(simplify(name), what, todo, new RegExp(name))
+  })
+
+  test('a truncated model', async () => {
+    writeFileSync(bench.path('cut.onnx'), readFileSync(model))
+    truncateSync(bench.path('cut.onnx'), 900)
+    await refused(simplify('cut.onnx'), /cut\.onnx/)
+  })
+
+  test('a missing one, and a folder', async () => {
+    await refused(simplify('none.onnx'), /none\.onnx.*does not exist/)
+    mkdirSync(bench.path('folder.onnx'))
+    await refused(simplify('folder.onnx'), /folder\.onnx.*is a folder/)
+  })
+})
+
+test('external data that is missing, outside, behind a link that leads out, or shorter than told', async () => {
+  const write = (name: string, location: string, offset = '0') =>
+    writeFileSync(
+      bench.path(name),
+      toBinary(
+        ModelProtoSchema,
+        create(ModelProtoSchema, {
+          irVersion: 8n,
+          opsetImport: [{ domain: '', version: 17n }],
+          graph: {
+            name: 'g',
+            node: [{ opType: 'Add', input: ['x', 'w'], output: ['y'] }],
+            input: [
+              {
+                name: 'x',
+                type: {
+                  value: {
+                    case: 'tensorType',
+                    value: { elemType: 1, shape: { dim: [{ value: { case: 'dimValue', value: 2n } }] } },
+                  },
+                },
+              },
+            ],
+            output: [{ name: 'y', type: { value: { case: 'tensorType', value: { elemType: 1 } } } }],
+            initializer: [
+              {
+                name: 'w',
+                dims: [2n],
+                dataType: 1,
+                dataLocation: 1,
+                externalData: [
+                  { key: 'location', value: location },
+                  { key: 'offset', value: offset },
+                ],
+              },
+            ],
+          },
+        }),
+      ),
+    )
+  mkdirSync(bench.path('sub'))
+  writeFileSync(bench.path('weights'), new Uint8Array(8))
+  symlinkSync(bench.path('weights'), bench.path('sub', 'link'))
+  writeFileSync(bench.path('sub', 'short'), new Uint8Array(8))
+  for (const [location, offset, message] of [
+    ['gone', '0', /gone.*is missing/],
+    ['../weights', '0', /leads out of the folder/],
+    ['link', '0', /is a link that leads out/],
+    ['short', '4', /ends at byte 12, but short has only 8 bytes/],
+  ] as const) {
+    write('sub/external.onnx', location, offset)
+    await refused(simplify('sub/external.onnx'), message, /external\.onnx/)
+  }
+})
+
+describe('models that are odd but valid', () => {
+  test('an operator from an unknown domain is listed and kept; what needs to run it is refused by name', async () => {
+    const odd = bench.model(
+      'odd.onnx',
+      `g (float[N,4] x) => (float[N,2] y) <float[4,2] w = {1,2,3,4,5,6,7,8}>
+       { a = Identity(x)
+         b = my.own.Polish <strength = 3> (a)
+         y = MatMul(b, w) }`,
+    )
+    const inspected = await bench.whet('inspect', odd, '--json')
+    expect(reportIn(inspected.stdout, 'inspection').operators).toMatchObject({ 'my.own.Polish': 1 })
+    await refused(simplify('odd.onnx'), /Polish/)
+    const rewritten = await bench.whet('simplify', odd, '-o', 'odd-lossless.onnx', '--no-verify', '--json')
+    expect(rewritten.code).toBe(0)
+    const again = await bench.whet('inspect', 'odd-lossless.onnx', '--json')
+    expect(reportIn(again.stdout, 'inspection').operators).toEqual({ 'my.own.Polish': 1, MatMul: 1 })
+    await refused(['quantize', odd, '-o', 'out.onnx', '--scheme', 'weight-int8'], /Polish/)
+  })
+
+  test.each(['nan', 'inf'])('a weight of %s', async (value) => {
+    const numbers = (from: readonly string[]) =>
+      `{${[...from, ...Array(64 * 64 - from.length).fill('0.25')].join(',')}}`
+    const strange = bench.model(
+      `${value}.onnx`,
+      `g (float[N,64] x) => (float[N,64] y)
+       <float[64,64] w = ${numbers([value, '0.5'])}, float[64,64] v = ${numbers(['-0.5'])}>
+       { a = MatMul(x, w)
+         b = MatMul(x, v)
+         y = Add(a, b) }`,
+    )
+    const lossless = await bench.whet('simplify', strange, '-o', `${value}-lossless.onnx`, '--json')
+    expect(lossless).toMatchObject({ code: 0 })
+    const quantized = await bench.whet(
+      'quantize',
+      strange,
+      '-o',
+      `${value}-int8.onnx`,
+      '--scheme',
+      'weight-int8',
+      '--json',
+    )
+    expect(quantized).toMatchObject({ code: 0 })
+    const report = reportIn(quantized.stdout, 'quantization')
+    expect(report.float.map(({ reason }) => reason).join()).toMatch(/NaN|infinit|finite/i)
+  })
+})
+
+describe('data that does not fit the model', () => {
+  test.each([
+    ['wrong-name', { X1: floats(new Float32Array(64), [4, 16]) }, /"?x"?/],
+    ['wrong-shape', { x: floats(new Float32Array(32), [4, 8]) }, /8.*16|16.*8/],
+    ['no-labels', { x: floats(new Float32Array(64), [4, 16]), labels: integers(3, () => 0) }, /3.*4|4.*3/],
+  ])('%s', async (name, arrays, message) => {
+    bench.npz(`${name}.npz`, arrays)
+    await refused(quantize(`${name}.npz`), message)
+  })
+
+  test('a wrong type: floating point never becomes an integer by itself', async () => {
+    bench.model('integers.onnx', 'g (int64[N,4] i) => (int64[N,4] y) { y = Add(i, i) }')
+    bench.npz('halves.npz', { i: floats(Float32Array.of(0.5, 1, 2, 3), [1, 4]) })
+    await refused(['compare', 'integers.onnx', 'integers.onnx', '--data', 'halves.npz'], /int64/, /float32/)
+  })
+
+  test('fewer rows than --samples', async () => {
+    bench.rows('five.npz', 5, 16)
+    await refused(quantize('five.npz', '--samples', '50'), /--samples 50/, /5 rows/, /five\.npz/)
+  })
+
+  test('an empty folder, and a file of an unknown kind', async () => {
+    mkdirSync(bench.path('nothing'))
+    await refused(quantize('nothing'), /nothing/)
+    writeFileSync(bench.path('rows.xyz'), 'x')
+    await refused(quantize('rows.xyz'), /rows\.xyz/, /npz/)
+  })
+
+  test('labels out of range', async () => {
+    bench.rows('labels.npz', 10, 16, { labels: integers(10, () => 9) })
+    await refused(['compare', 'model.onnx', 'model.onnx', '--data', 'labels.npz'], /9/, /label|class/)
+    mkdirSync(bench.path('out'))
+    const optimize = (...more: readonly string[]) => [
+      'optimize',
+      'model.onnx',
+      '--data',
+      'labels.npz',
+      '-o',
+      'out',
+      ...more,
+    ]
+    await refused(optimize(), /9/, /label|class/)
+    await refused(optimize('--slice', 'town'), /town/)
+  })
+
+  test('an image that cannot be decoded', async () => {
+    bench.model(
+      'image.onnx',
+      'g (float[N,3,8,8] x) => (float[N,3] y) { a = GlobalAveragePool(x)\n s = Constant<value = int64[2] {0, 3}>()\n y = Reshape(a, s) }',
+    )
+    mkdirSync(bench.path('images', '0'), { recursive: true })
+    const good = await sharp({ create: { width: 8, height: 8, channels: 3, background: '#864' } })
+      .png()
+      .toBuffer()
+    for (let i = 0; i < 9; i++) writeFileSync(bench.path('images', '0', `${i}.png`), good)
+    writeFileSync(bench.path('images', '0', 'torn.png'), good.subarray(0, 40))
+    await refused(['compare', 'image.onnx', 'image.onnx', '--data', 'images'], /torn\.png/)
+  })
+
+  test('a name of a metric that nobody knows, and a metric module that is none', async () => {
+    const compare = (metric: string) => [
+      'compare',
+      'model.onnx',
+      'model.onnx',
+      '--data',
+      'five.npz',
+      '--metric',
+      metric,
+    ]
+    await refused(compare('top2'), /top2/, /top1/)
+    writeFileSync(bench.path('metric.mjs'), 'export default { name: 1 }')
+    await refused(compare('./metric.mjs'), /metric\.mjs|score/)
+  })
+})
