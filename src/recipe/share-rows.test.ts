@@ -41,6 +41,15 @@ test.each([
   expect(rowCounts(rows, { calibrate: false, prove: false })).toEqual({ calibrate, select, prove })
 })
 
+test.each([
+  [1, 0, 0, 1],
+  [8, 3, 2, 3],
+  [24, 8, 7, 9],
+  [100, 20, 30, 50],
+])('%i rows without labels: %i to calibrate, %i to select, %i to prove', (rows, calibrate, select, prove) => {
+  expect(rowCounts(rows, { calibrate: false, prove: false, labelled: false })).toEqual({ calibrate, select, prove })
+})
+
 test('sets of their own leave the rows to the other phases', () => {
   expect(rowCounts(80, { calibrate: true, prove: false })).toEqual({ calibrate: 0, select: 30, prove: 50 })
   expect(rowCounts(50, { calibrate: false, prove: true })).toEqual({ calibrate: 20, select: 30, prove: 0 })
