@@ -17,8 +17,8 @@ export interface LayersResult {
   readonly layers: readonly LayerNoise[]
 }
 
-/** A byte budget for inner values of both sessions together. */
-const BYTE_BUDGET = 256 * 2 ** 20
+/** Bytes of one group's values; in memory they stand several times in each session (see `calibrate`). */
+const GROUP_BYTES = 2 ** 25
 
 /**
  * Compares inner values that go by the same name in two models: where along the graph a rewrite or a quantization
@@ -40,7 +40,7 @@ export async function measureLayers(
 
   const makers = sharedValues(before, after)
   const inner = [...makers.keys()].filter((name) => !outputs.includes(name))
-  for (const group of await base.fetchGroups(first, inner, BYTE_BUDGET / 2)) {
+  for (const group of await base.fetchGroups(first, inner, GROUP_BYTES)) {
     // The candidate may hand out fewer values than the original can.
     const fetchable = (await candidate.fetchGroups(first, group, Number.MAX_SAFE_INTEGER)).flat()
     for (const [name, tally] of await compareValues(base, candidate, fetchable, feeds)) tallies.set(name, tally)

@@ -10,7 +10,7 @@ export interface CalibrateOptions {
   /** Rows to look at: the first `samples` of `indices`, or of the set; 128 by default. */
   readonly samples?: number
   readonly indices?: readonly number[]
-  /** Bytes that inner values of one run may take together; 256 MB by default. */
+  /** Bytes above plain inference that fetching inner values may take; 256 MB by default. */
   readonly byteBudget?: number
   /** Rows of one run, where the model takes several; 8 by default. */
   readonly batch?: number
@@ -21,6 +21,12 @@ export interface CalibrateOptions {
 }
 
 export type CalibrationReports = Readonly<Record<CalibrationMethod, CalibrationReport>>
+
+/**
+ * Fetched values stand in memory several times: the runtime's own, the caller's copy, and those of runs before that
+ * were not collected yet. Measured on PP-OCRv4 det: 356 MB above a plain run for groups of 62 MB.
+ */
+const COPIES = 6
 
 const ALL: readonly CalibrationMethod[] = ['minmax', 'percentile', 'mse', 'entropy']
 
@@ -63,7 +69,7 @@ async function observe(
   const groups = await session.fetchGroups(
     await largestFeeds(session, dataset, read),
     inner,
-    options.byteBudget ?? 256 * 2 ** 20,
+    (options.byteBudget ?? 256 * 2 ** 20) / COPIES,
   )
   let done = 0
   // A group is a session of its own, so all rows go through one group before the next begins.
