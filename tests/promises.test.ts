@@ -1,0 +1,295 @@
+import * as fc from 'fast-check'
+import { beforeAll, describe, expect, test } from 'vitest'
+import { type Dataset, memoryDataset } from '../src/data/index.ts'
+import { optimize } from '../src/index.ts'
+import { type Model, nodeLabel, parseModel } from '../src/ir/index.ts'
+import { encodeModel } from '../src/onnx/index.ts'
+import { applyRecipe, type EvidenceCache } from '../src/recipe/index.ts'
+import type { ComparisonReport, LatencyReport, Report } from '../src/report/index.ts'
+import { chooseByProof } from '../src/search/choose.ts'
+import { finalists } from '../src/search/finalists.ts'
+import { CLASSIFIER, weights } from './command.ts'
+
+/** Evidence from a script: what a measure would have said of each candidate; everything else is measured. */
+interface Script {
+  /** Interval of the time ratio by candidate. */
+  readonly ratio: (id: string) => readonly [number, number]
+  readonly comparison?: (id: string, rows: number) => Partial<ComparisonReport>
+}
+
+interface Asked {
+  readonly measure: string
+  readonly indices?: readonly number[] | null
+  readonly ids?: readonly string[]
+}
+
+/** Remembers what was asked and answers timings (and comparisons, where told) from the script. */
+function scripted({ ratio, comparison }: Script, asked: Asked[] = []): EvidenceCache {
+  const ids = new Map<unknown, string>()
+  const kept = new Map<string, Report>()
+  return {
+    async get(key, make) {
+      asked.push(key as unknown as Asked)
+      if (key.measure === 'latency') {
+        const names = key.ids as readonly string[]
+        for (const [i, digest] of (key.models as readonly string[]).entries()) ids.set(digest, names[i]!)
+        return timings(names, ratio) as never
+      }
+      if (key.measure === 'comparison' && comparison) {
+        const made = comparison(ids.get((key.models as readonly string[])[1]) ?? '', (key.indices as unknown[]).length)
+        return { ...PASS, ...made, n: (key.indices as unknown[]).length } as never
+      }
+      const name = JSON.stringify(key)
+      if (!kept.has(name)) kept.set(name, await make())
+      return kept.get(name) as never
+    },
+  }
+}
+
+const PASS: ComparisonReport = {
+  kind: 'comparison',
+  version: 1,
+  verdict: 'pass',
+  grade: 'proven',
+  sentence: '',
+  metric: 'top1',
+  higherIsBetter: true,
+  labelled: true,
+  n: 0,
+  alpha: 0.05,
+  base: { value: 0.9 },
+  candidate: { value: 0.9 },
+  discordant: { baseOnly: 0, candidateOnly: 0 },
+  nonInferiority: null,
+  mcnemar: null,
+  requiredN: null,
+  agreement: { rate: 1, changed: 0, changedUpperBound: 0 },
+  measurablyWorse: false,
+  outputs: [],
+  slices: [],
+  warnings: [],
+}
+
+function timings(ids: readonly string[], ratio: Script['ratio']): LatencyReport {
+  const middle = (id: string) => (id === 'original' ? 1 : Math.sqrt(ratio(id)[0] * ratio(id)[1]))
+  return {
+    kind: 'latency',
+    version: 1,
+    scenario: 'single-stream',
+    threads: 1,
+    batch: 1,
+    cpu: 'scripted',
+    runtime: 'scripted',
+    models: ids.map((id) => ({
+      path: id,
+      p50Ms: middle(id),
+      p90Ms: middle(id),
+      p99Ms: 2 * middle(id),
+      throughput: 1,
+      loadMs: 1,
+      peakRssBytes: 1e6,
+      runs: 100,
+    })),
+    ratios: ids
+      .slice(1)
+      .map((id) => ({ base: 'original', other: id, median: middle(id), ci: [...ratio(id)] as [number, number] })),
+    warnings: [],
+  }
+}
+
+let model: Model
+let data: Dataset
+beforeAll(async () => {
+  model = parseModel(`<ir_version: 10, opset_import: ["" : 20]> ${CLASSIFIER}`)
+  const rows = 40
+  data = await memoryDataset(
+    {
+      x: {
+        dtype: 'float32',
+        dims: [rows, 16],
+        data: Float32Array.from({ length: rows * 16 }, (_, i) => Math.sin(i * 1.7)),
+      },
+      labels: { dtype: 'int64', dims: [rows], data: BigInt64Array.from({ length: rows }, (_, i) => BigInt(i % 2)) },
+    },
+    { inputs: [{ name: 'x', dtype: 'float32', shape: ['N', 16] }] },
+  )
+})
+
+const run = (script: Script, more: Parameters<typeof optimize>[2] = {}, asked?: Asked[]) =>
+  optimize(model, data, { cache: scripted(script, asked), ...more })
+
+describe('never slower', () => {
+  test('where everything is slower, the original comes back, byte for byte, and says why', async () => {
+    const { model: out, report } = await run({ ratio: () => [1.1, 1.2], comparison: () => ({}) })
+    expect(report.chosen.id).toBe('original')
+    expect(report.chosen.reason).not.toBe('')
+    expect(encodeModel(out)).toEqual(encodeModel(model))
+    for (const { id, note } of report.candidates) if (id !== 'original') expect(note).toMatch(/not .*(fast|better)/)
+  })
+
+  test('where only the lossless one is not slower, it is handed out', async () => {
+    const { report } = await run({
+      ratio: (id) => (id === 'lossless' ? [0.99, 1.01] : [1.1, 1.2]),
+      comparison: () => ({}),
+    })
+    expect([report.chosen.id, report.proof?.verdict]).toEqual(['lossless', 'pass'])
+  })
+
+  test('the fastest that passes is handed out; one that regressed never, however fast', async () => {
+    const fast = (id: string): [number, number] =>
+      id === 'lossless' ? [0.9, 0.95] : id.startsWith('int8') ? [0.3, 0.4] : [1.1, 1.2]
+    const good = await run({ ratio: fast, comparison: () => ({}) })
+    expect(good.report.chosen.id).toMatch(/^int8/)
+    expect(good.report.sentence).toMatch(/2\.9× faster/)
+    const bad = await run({
+      ratio: fast,
+      comparison: (id) =>
+        id.startsWith('int8') ? { verdict: 'regressed', grade: null, candidate: { value: 0.1 } } : {},
+    })
+    expect(bad.report.chosen.id).toBe('lossless')
+  })
+
+  test('a limit holds for whatever is handed out', async () => {
+    const script: Script = { ratio: () => [0.5, 0.6], comparison: () => ({}) }
+    const { report } = await run(script, { maxBytes: 10 })
+    expect(report.chosen.id).toBe('original')
+    const { report: slow } = await run(script, { maxP99Ms: 0.001 })
+    expect(slow.chosen.id).toBe('original')
+  })
+
+  test('for the goal of size, what is handed out is smaller than the original', async () => {
+    const { report } = await run({ ratio: () => [1, 1.01], comparison: () => ({}) }, { goal: 'size' })
+    const chosen = report.candidates.find(({ id }) => id === report.chosen.id)!
+    expect(chosen.bytes!).toBeLessThan(report.baseline.bytes)
+  })
+})
+
+describe('no verdict without evidence, and rows are spent once', () => {
+  test('calibration, selection and proof see rows of their own, and only finalists are proven', async () => {
+    const asked: Asked[] = []
+    const { report } = await run({ ratio: () => [0.5, 0.6], comparison: () => ({}) }, {}, asked)
+    const rowsOf = (filter: (key: Asked) => boolean) =>
+      new Set(asked.filter(filter).flatMap((key) => key.indices ?? []))
+    const calibrated = rowsOf((key) => key.measure === 'calibration')
+    const judged = [
+      ...new Set(asked.filter((key) => key.measure === 'comparison').map((key) => JSON.stringify(key.indices))),
+    ].map((text) => JSON.parse(text) as number[])
+    expect(judged).toHaveLength(2)
+    const [select, prove] = judged as [number[], number[]]
+    expect([calibrated.size, select.length, prove.length]).toEqual([8, 12, 20])
+    expect(report.rows).toEqual({ calibrate: 8, select: 12, prove: 20 })
+    expect(new Set([...calibrated, ...select, ...prove]).size).toBe(40)
+    const proofs = asked.filter((key) => key.measure === 'comparison' && key.indices?.length === 20)
+    expect(proofs.length).toBeLessThanOrEqual(5)
+  })
+
+  test('on rows that prove nothing, close is said to be close, and is refused on demand', async () => {
+    const close: Script = {
+      ratio: (id) => (id === 'lossless' ? [0.9, 0.95] : [0.5, 0.6]),
+      comparison: () => ({ verdict: 'inconclusive', grade: 'close', requiredN: 268 }),
+    }
+    const { report } = await run(close)
+    expect(report.sentence).toMatch(/close to the original but not proven/)
+    expect(report.chosen.reason).toMatch(/268/)
+    expect((await run(close, { provenOnly: true })).report.chosen.id).toBe('original')
+    const neither: Script = { ...close, comparison: () => ({ verdict: 'inconclusive', grade: null, requiredN: 9000 }) }
+    expect((await run(neither)).report.chosen.id).toBe('original')
+  })
+})
+
+test('nothing is skipped quietly, and every recipe replays to the same bytes', async () => {
+  const wide = parseModel(`<ir_version: 10, opset_import: ["" : 20]> g (float[N,64] x) => (float[N,3] y)
+    <float[64,96] v = ${weights(64 * 96)}, float[96] b = ${weights(96, 3)}, float[96,64] w = ${weights(96 * 64, 5)},
+     float[64,3] u = ${weights(64 * 3, 7)}>
+    { a = MatMul(x, v)
+      c = Add(a, b)
+      d = Relu(c)
+      e = MatMul(d, w)
+      f = Identity(e)
+      y = MatMul(f, u) }`)
+  const values = Float32Array.from({ length: 20 * 64 }, (_, i) => Math.sin(i * 1.7))
+  const rows = await memoryDataset(
+    { x: { dtype: 'float32', dims: [20, 64], data: values } },
+    { inputs: [{ name: 'x', dtype: 'float32', shape: ['N', 64] }] },
+  )
+  const script: Script = { ratio: () => [0.5, 0.6], comparison: () => ({}) }
+  const { report, candidates } = await optimize(wide, rows, { cache: scripted(script), goal: 'size' })
+  const schemes = new Set(
+    report.candidates.map(({ id }) => id.replace(/-(products|everywhere)?-?(minmax|percentile|mse|entropy)$/, '')),
+  )
+  expect([...schemes]).toEqual(
+    expect.arrayContaining(['lossless', 'int8', 'dynamic-int8', 'weight-int8', 'weight-int4', 'float16']),
+  )
+  for (const { id, model: made, recipe } of candidates) {
+    const replayed = await applyRecipe(JSON.parse(JSON.stringify(recipe)), wide)
+    expect([id, Buffer.compare(encodeModel(replayed.model), encodeModel(made))]).toEqual([id, 0])
+    if (id === 'lossless') continue
+    // A product that still reads its float weights says why.
+    const said = new Set(
+      (report.candidates.find((candidate) => candidate.id === id)!.float ?? []).map(({ node }) => node),
+    )
+    const isFloat = (name: string) => made.graph.initializers.get(name)?.dtype === 'float32'
+    for (const node of made.graph.nodes)
+      if ((node.opType === 'MatMul' || node.opType === 'Gemm') && isFloat(node.inputs[1]!))
+        expect([id, [...said]]).toEqual([id, expect.arrayContaining([nodeLabel(node)])])
+  }
+})
+
+test('the same evidence gives the same choice and the same bytes', async () => {
+  const script: Script = { ratio: (id) => (id === 'lossless' ? [0.9, 0.95] : [0.3, 0.4]), comparison: () => ({}) }
+  const [first, second] = [await run(script), await run(script)]
+  expect(second.report.chosen).toEqual(first.report.chosen)
+  expect(encodeModel(second.model)).toEqual(encodeModel(first.model))
+  expect(second.recipe).toEqual(first.recipe)
+})
+
+describe('choosing', () => {
+  const verdicts = fc.constantFrom('pass', 'regressed', 'inconclusive')
+  const contender = fc.record({
+    figure: fc.double({ min: 0.1, max: 2, noNaN: true }),
+    safety: fc.double({ min: -1, max: 1, noNaN: true }),
+    verdict: verdicts,
+    grade: fc.constantFrom('proven', 'close', null),
+  })
+
+  test('what is chosen passed, or is close where nothing passed; never regressed; proofs stop at the first failure', async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.array(contender, { maxLength: 8 }), fc.boolean(), async (contenders, provenOnly) => {
+        const named = contenders.map((item, i) => ({ ...item, id: `c${i}` }))
+        const chain = finalists(named, 4)
+        for (const [i, item] of chain.entries())
+          if (i > 0) expect(item.figure).toBeLessThanOrEqual(chain[i - 1]!.figure)
+        const proven: string[] = []
+        const proofOf = (id: string) => {
+          const { verdict, grade } = named.find((item) => item.id === id)!
+          return {
+            ...PASS,
+            verdict,
+            grade: verdict === 'pass' ? 'proven' : verdict === 'regressed' ? null : grade === 'proven' ? null : grade,
+          } as ComparisonReport
+        }
+        const choice = await chooseByProof(
+          chain,
+          async (id) => {
+            proven.push(id)
+            return proofOf(id)
+          },
+          { provenOnly },
+        )
+        expect(choice.reason).not.toBe('')
+        const verdictsInOrder = chain.map(({ id }) => proofOf(id).verdict)
+        const passes = verdictsInOrder.findIndex((verdict) => verdict !== 'pass')
+        const streak = passes === -1 ? chain.length : passes
+        if (streak > 0) {
+          expect(choice.id).toBe(chain[streak - 1]!.id)
+          // A later one, though it might pass, was not even looked at.
+          expect(proven).toHaveLength(Math.min(chain.length, streak + 1))
+        } else if (choice.id !== 'original') {
+          expect(provenOnly).toBe(false)
+          expect(proofOf(choice.id)).toMatchObject({ verdict: 'inconclusive', grade: 'close' })
+        }
+        expect(new Set(proven).size).toBe(proven.length)
+      }),
+    )
+  })
+})
