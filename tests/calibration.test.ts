@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { expect, test } from 'vitest'
 import type { Dataset, Rows } from '../src/data/index.ts'
-import { ortNode, type Session } from '../src/engine/index.ts'
+import { type Fetched, ortNode, type Session } from '../src/engine/index.ts'
 import { calibrate, calibrateAll, measureLayers, measureSensitivity } from '../src/evaluate/index.ts'
 import { type Model, nodeLabel } from '../src/ir/index.ts'
 import { readModel, upgradeOpset } from '../src/onnx/index.ts'
@@ -23,6 +23,8 @@ function dataset(
     constants: {},
     domains: {},
     skipped: [],
+    notes: [],
+    notes: [],
     reads: 0,
     digest: async () => 'sha256:made-up',
     async *read({ indices, batch = 1 }: { indices?: readonly number[]; batch?: number } = {}): AsyncIterable<Rows> {
@@ -61,7 +63,7 @@ test('min-max is what a plain pass over all rows sees, in one group or many', as
   const truth: Record<string, [number, number]> = {}
   for await (const rows of data.read({ batch: 1 })) {
     const feeds = { x: { dtype: 'float32' as const, dims: [1, 8, 6, 6], data: rows.columns.x!.data as Float32Array } }
-    const values = {
+    const values: Feeds = {
       ...feeds,
       ...(await session.run(
         feeds,
