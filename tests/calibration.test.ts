@@ -24,7 +24,6 @@ function dataset(
     domains: {},
     skipped: [],
     notes: [],
-    notes: [],
     reads: 0,
     digest: async () => 'sha256:made-up',
     async *read({ indices, batch = 1 }: { indices?: readonly number[]; batch?: number } = {}): AsyncIterable<Rows> {
@@ -63,7 +62,7 @@ test('min-max is what a plain pass over all rows sees, in one group or many', as
   const truth: Record<string, [number, number]> = {}
   for await (const rows of data.read({ batch: 1 })) {
     const feeds = { x: { dtype: 'float32' as const, dims: [1, 8, 6, 6], data: rows.columns.x!.data as Float32Array } }
-    const values: Feeds = {
+    const values: Fetched = {
       ...feeds,
       ...(await session.run(
         feeds,
