@@ -1,4 +1,4 @@
-import { mkdirSync, statSync } from 'node:fs'
+import { mkdirSync, type Stats, statSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
 import { UserError } from '../user-error.ts'
 import { explainSystemError } from './system-error.ts'
@@ -12,7 +12,7 @@ import { explainSystemError } from './system-error.ts'
 export function makeFolder(folder: string): void {
   const missing: string[] = []
   for (let path = resolve(folder); ; path = dirname(path)) {
-    const found = statSync(path, { throwIfNoEntry: false })
+    const found = lookAt(path, folder)
     if (found?.isDirectory()) break
     if (found)
       throw new UserError('bad-argument', `cannot make the folder ${folder}: ${path} is a file`, {
@@ -28,5 +28,15 @@ export function makeFolder(folder: string): void {
     // Another process may have made it in the meantime.
     if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw explainSystemError(error, folder, 'write')
     makeFolder(folder)
+  }
+}
+
+/** What is at `path`; undefined where nothing is, or where something above it is a file. */
+function lookAt(path: string, folder: string): Stats | undefined {
+  try {
+    return statSync(path, { throwIfNoEntry: false })
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOTDIR') return undefined
+    throw explainSystemError(error, folder, 'write')
   }
 }

@@ -1,0 +1,67 @@
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, expect, test } from 'vitest'
+import { type Model, parseModel } from '../ir/index.ts'
+import { UserError } from '../platform/index.ts'
+import type { Optimized } from '../search/index.ts'
+import { prepareFolder, writeOptimized } from './optimize-output.ts'
+
+const root = mkdtempSync(join(tmpdir(), 'whetstone-output-'))
+afterAll(() => rmSync(root, { recursive: true, force: true }))
+
+const model = parseModel('<ir_version: 10, opset_import: ["" : 20]> g (float[2] x) => (float[2] y) { y = Neg(x) }')
+const recipe = { kind: 'recipe', version: 1, whetstone: '0', steps: [], evidence: {} } as const
+const result = (ids: readonly string[], last: Model = model): Optimized => ({
+  model: last,
+  recipe,
+  // The page of a rewrite is enough here.
+  report: {
+    kind: 'rewrite',
+    version: 1,
+    passes: [],
+    before: { nodes: 1, bytes: 1, digest: ids.join() },
+    after: { nodes: 1, bytes: 1, digest: '' },
+    equivalence: null,
+  } as never,
+  candidates: ids.map((id) => ({ id, model, recipe })),
+})
+const names = (folder: string) => readdirSync(folder, { recursive: true, encoding: 'utf8' }).sort()
+
+test('a later result takes the place of the earlier one as a whole', async () => {
+  const folder = join(root, 'a')
+  await prepareFolder(folder, () => writeOptimized(folder, result(['one', 'two'])))
+  await prepareFolder(folder, () => writeOptimized(folder, result(['three'])))
+  expect(names(folder)).toEqual([
+    'candidates',
+    'candidates/three.onnx',
+    'candidates/three.recipe.json',
+    'model.onnx',
+    'recipe.json',
+    'report.html',
+    'report.json',
+  ])
+})
+
+test('a disk that fills up half-way leaves the earlier result, and nothing else', async () => {
+  const folder = join(root, 'b')
+  await prepareFolder(folder, () => writeOptimized(folder, result(['one'])))
+  const before = names(folder)
+  const report = readFileSync(join(folder, 'report.json'), 'utf8')
+  const full = () => {
+    throw Object.assign(new Error('no space left'), { code: 'ENOSPC' })
+  }
+  const tooLarge = new Proxy(model, { get: (target, key) => (key === 'graph' ? full() : Reflect.get(target, key)) })
+  const failed = await prepareFolder(folder, () => writeOptimized(folder, result(['two'], tooLarge))).catch((e) => e)
+  expect(failed).toBeInstanceOf(UserError)
+  expect(failed.code).toBe('out-of-resources')
+  expect(names(folder)).toEqual(before)
+  expect(readFileSync(join(folder, 'report.json'), 'utf8')).toBe(report)
+})
+
+test('a folder that cannot be made is explained', async () => {
+  await prepareFolder(join(root, 'c'), () => writeOptimized(join(root, 'c'), result([])))
+  const failed = await prepareFolder(join(root, 'c', 'report.json', 'x'), async () => {}).catch((e) => e)
+  expect(failed.code).toBe('bad-argument')
+  expect(failed.message).toMatch(/report\.json is a file/)
+})
