@@ -50,6 +50,7 @@ function candidateTable(report: OptimizationReport): Markup {
         head: 'Candidate',
         cell: (row) => html`<b>${row.id}</b><small>${row.recipe}${row.note && ` · ${row.note}`}</small>`,
       },
+      { head: 'Verdict', cell: (row) => badge(row.verdict, row.grade) },
       { head: 'Median', numeric: true, cell: (row) => ms(row.p50Ms) },
       {
         head: 'Speed',
@@ -60,7 +61,6 @@ function candidateTable(report: OptimizationReport): Markup {
       { head: 'Size', numeric: true, cell: (row) => bytes(row.bytes) },
       { head: report.baseline.metricName, numeric: true, cell: (row) => metricValue(row.metric) },
       { head: 'Noise', numeric: true, cell: (row) => decibels(row.sqnrDb ?? undefined) },
-      { head: 'Verdict', cell: (row) => badge(row.verdict, row.grade) },
     ],
     report.candidates,
     (row) => (row.id === report.chosen.id ? 'chosen' : ''),

@@ -25,7 +25,7 @@ td.n,th.n{text-align:right;white-space:nowrap}tr.chosen td{background:var(--good
 td small{display:block;color:var(--soft)}
 figure{margin:1rem 0;background:var(--card);border:1px solid var(--line);border-radius:.7rem;padding:1rem}
 figcaption{color:var(--soft);font-size:.88rem;margin-top:.4rem}
-svg{display:block;width:100%;height:auto}svg text{fill:var(--ink);font:13px system-ui,sans-serif}svg text.s{fill:var(--soft);font-size:12px}
+figure{overflow-x:auto}svg{display:block;width:100%;min-width:32rem;height:auto}svg text{fill:var(--ink);font:13px system-ui,sans-serif}svg text.s{fill:var(--soft);font-size:12px}
 pre{background:var(--card);border:1px solid var(--line);border-radius:.7rem;padding:.9rem 1rem;overflow-x:auto;font:13.5px/1.5 ui-monospace,SFMono-Regular,Menlo,Consolas,monospace}
 code{font:.9em ui-monospace,SFMono-Regular,Menlo,Consolas,monospace;overflow-wrap:anywhere}
 details{margin:.6rem 0}summary{cursor:pointer;font-weight:600}summary:focus-visible,a:focus-visible{outline:2px solid var(--accent);outline-offset:2px}
