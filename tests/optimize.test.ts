@@ -1,4 +1,4 @@
-import { copyFileSync, existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { Bench, CLASSIFIER } from './command.ts'
@@ -93,7 +93,15 @@ test('a recipe for another model is refused without data; a file that is no reci
     expect([recipe, code, stdout]).toEqual([recipe, 2, ''])
     expect(stderr).toMatch(message)
   }
+  // Ranges of one model are no evidence for another.
+  const ranges = readdirSync(bench.path('out', 'candidates')).find((name) => /^int8.*\.json$/.test(name))!
+  const without = await bench.whet('apply', join('out', 'candidates', ranges), other, '-o', 'x.onnx')
+  expect([without.code, without.stdout]).toEqual([2, ''])
+  expect(without.stderr).toMatch(/made for another model/)
   expect(existsSync(bench.path('x.onnx'))).toBe(false)
+  const again = await bench.whet('apply', join('out', 'candidates', ranges), other, '-o', 'x.onnx', '--data', data)
+  expect(again.code).toBe(0)
+  expect((await bench.whet('inspect', 'x.onnx')).code).toBe(0)
 })
 
 describe('sets of a few rows', () => {
@@ -149,7 +157,6 @@ describe('while it works', () => {
   })
 
   test('a finished folder stays whole when a later run is interrupted', async () => {
-    copyFileSync(model, bench.path('m2.onnx'))
     const before = readFileSync(bench.path('out', 'model.onnx'))
     const { child, ended } = bench.start(words('out', '--seed', '7'), bench.path('cache-3'))
     for (let waited = 0; !existsSync(bench.path('out', '.whetstone.lock')) && waited < 20_000; waited += 50)
