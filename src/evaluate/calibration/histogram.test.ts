@@ -10,18 +10,47 @@ const fill = (...batches: readonly (readonly number[])[]) => {
 }
 
 const number = fc.double({ min: -1e4, max: 1e4, noNaN: true })
+const batchesOf = (item: fc.Arbitrary<number>) =>
+  fc.array(fc.array(item, { minLength: 1, maxLength: 20 }), { minLength: 1, maxLength: 6 })
+const batches = fc.oneof(
+  batchesOf(number),
+  // Close together on both sides of a power of two, where the width follows from the size and not from the range.
+  fc
+    .integer({ min: -8, max: 20 })
+    .chain((exponent) =>
+      batchesOf(fc.double({ min: -1e-4, max: 1e-4, noNaN: true }).map((offset) => 2 ** exponent * (1 + offset))),
+    ),
+  batchesOf(fc.double({ noNaN: true, noDefaultInfinity: true })),
+)
 
 test('bins depend on the numbers, not on how they came', () => {
   fc.assert(
-    fc.property(
-      fc.array(fc.array(number, { minLength: 1, maxLength: 20 }), { minLength: 1, maxLength: 6 }),
-      (batches) => {
-        const [once, backwards] = [fill(batches.flat()), fill(...batches.toReversed())]
-        expect([...backwards.entries()]).toEqual([...once.entries()])
-        expect(backwards.zeros).toBe(once.zeros)
-        expect(once.total).toBe(batches.flat().length)
-      },
-    ),
+    fc.property(batches, (batches) => {
+      const [once, backwards] = [fill(batches.flat()), fill(...batches.toReversed())]
+      expect([...backwards.entries()]).toEqual([...once.entries()])
+      expect(backwards.zeros).toBe(once.zeros)
+      expect(once.total).toBe(batches.flat().length)
+    }),
+    {
+      examples: [
+        // Dividing by the width underflows to -0.
+        [
+          [
+            [6384, 0],
+            [-1.5e-323, -9996.000000000002, 0],
+          ],
+        ],
+        // The range grows past a power of two and stays narrow.
+        [[[8192.1], [8191.9]]],
+        // From the finest width to one so coarse that their ratio is no longer a finite number.
+        [
+          [
+            [1.7e308, -1.7e308],
+            [-1e-30, 1e-30],
+          ],
+        ],
+      ],
+    },
   )
 })
 

@@ -39,7 +39,7 @@ export class Histogram {
     for (let i = 0; i < values.length; i += stride) {
       const value = values[i]!
       if (value === 0) zeros++
-      const bin = Math.floor(value / width) - first
+      const bin = gridIndex(value, width) - first
       if (bin >= 0 && bin < BINS) {
         bins[bin]!++
         total++
@@ -58,29 +58,40 @@ export class Histogram {
   /** Counts over an even grid of `width` from the bin of `min` to the bin of `max`, and where the grid begins. */
   grid(): { readonly start: number; readonly counts: Float64Array } {
     if (this.total === 0) return { start: 0, counts: new Float64Array(0) }
-    const from = Math.floor(this.min / this.#width) - this.#first
-    const to = Math.floor(this.max / this.#width) - this.#first
+    const from = gridIndex(this.min, this.#width) - this.#first
+    const to = gridIndex(this.max, this.#width) - this.#first
     return { start: (this.#first + from) * this.#width, counts: this.#bins.slice(from, to + 1) }
   }
 
   #cover(min: number, max: number): void {
-    const width = this.#width || smallestWidth(min, max)
-    let factor = 1
-    while (Math.floor(max / (width * factor)) - Math.floor(min / (width * factor)) >= BINS) factor *= 2
-    const first = Math.floor(min / (width * factor))
+    // Asked again for every range: one that grows past a power of two must end at the width it would have begun with.
+    let width = Math.max(this.#width, smallestWidth(min, max))
+    while (gridIndex(max, width) - gridIndex(min, width) >= BINS) width *= 2
+    const first = gridIndex(min, width)
     if (this.#bins.length === 0) this.#bins = new Float64Array(BINS)
-    else if (factor !== 1 || first !== this.#first) {
+    else if (width !== this.#width || first !== this.#first) {
+      const factor = width / this.#width
       const merged = new Float64Array(BINS)
       for (let i = 0; i < this.#bins.length; i++)
-        if (this.#bins[i]! > 0) merged[Math.floor((this.#first + i) / factor) - first]! += this.#bins[i]!
+        if (this.#bins[i]! > 0) merged[gridIndex(this.#first + i, factor) - first]! += this.#bins[i]!
       this.#bins = merged
     }
-    this.#width = width * factor
+    this.#width = width
     this.#first = first
   }
 }
 
-/** The smallest power of two that can be the width for this range, and for every range that holds it. */
+/**
+ * The whole number below value / width, for a width that is a power of two. Such a division is exact unless it
+ * underflows, and then a tiny negative number becomes -0: it still lies in the bin below 0, where a merge of finer bins
+ * would have put it.
+ */
+function gridIndex(value: number, width: number): number {
+  const index = Math.floor(value / width)
+  return index === 0 && value < 0 ? -1 : index
+}
+
+/** The smallest power of two that may be the width for this range; it never falls as the range grows. */
 function smallestWidth(min: number, max: number): number {
   const size = Math.max(Math.abs(min), Math.abs(max))
   const exponent = size === 0 ? -120 : Math.max(-120, Math.floor(Math.log2(size)) - 24)
