@@ -7,11 +7,13 @@ import type { Optimized, OptimizeOptions } from './options.ts'
 import { calibrationSpecs, dataFreeSpecs, placementSpecs, withFloat } from './plan.ts'
 import { reportOn } from './report-on.ts'
 import { worstNoise } from './sentence.ts'
-import { acceptable, firstResult, promising, safetyOf, type Trial } from './trial.ts'
+import { firstResult, promising, safetyOf, secure, type Trial } from './trial.ts'
 
 /** Finalists that may touch the proof rows. */
 const FINALISTS = 4
 const DEFAULT_TIME = 300_000
+/** Shares of the integer products that `repair` leaves in float, the most sensitive first. */
+const FLOAT_SHARES = [0.1, 0.2, 0.3, 0.4, 0.55, 0.7]
 /** Candidates that are judged even when the time is up: without a verdict nothing can be handed out. */
 const ALWAYS_JUDGED = 3
 /** What a candidate must save over the lossless model in the goal to be worth any change of answers. */
@@ -222,12 +224,12 @@ class Optimization {
     }
   }
 
-  /** Where the best candidate in the goal is not acceptable, leaves its most disturbing nodes in float, more each time. */
+  /** Where no integer candidate is secure, leaves its most disturbing nodes in float, more each time. */
   async #repair(): Promise<void> {
     const statics = [...this.#trials.values()].filter(
       (trial) => trial.built.spec.scheme === 'static-int8' && trial.comparison,
     )
-    if (statics.length === 0 || statics.some(acceptable)) return
+    if (statics.length === 0 || statics.some(secure)) return
     const best = statics.sort((a, b) => safetyOf(b) - safetyOf(a))[0]!
     const { nodes } = await this.#bench.sensitivity(best.built)
     const worst = nodes
@@ -235,14 +237,14 @@ class Optimization {
       .sort((a, b) => a.sqnrDb! - b.sqnrDb!)
       .map((node) => node.name)
     const added: string[] = []
-    for (const share of [0.05, 0.1, 0.2, 0.35, 0.5]) {
+    for (const share of FLOAT_SHARES) {
       if (!this.#timeLeft) break
       const keep = worst.slice(0, Math.max(1, Math.ceil(worst.length * share)))
       const trial = await this.#build(withFloat(best.built.spec, keep))
       if (!trial) continue
       added.push(trial.built.spec.id)
       await this.#judge(trial)
-      if (acceptable(trial)) break
+      if (secure(trial)) break
     }
     if (added.length > 0) await this.#time(added, this.#seconds(10))
   }

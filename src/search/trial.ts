@@ -50,6 +50,17 @@ export const acceptable = ({ comparison }: Trial) =>
   comparison.verdict !== 'regressed' &&
   (comparison.verdict === 'pass' || comparison.grade !== null)
 
+/** Decibels above what `close` asks for, so that other rows do not fall below it. */
+const RESERVE_DB = 3
+const CLOSE_DB = 25
+
+/** Acceptable, and where only the noise says so, with a reserve. */
+export function secure(trial: Trial): boolean {
+  if (!acceptable(trial)) return false
+  const noise = worstNoise(trial.comparison!)
+  return trial.comparison!.verdict === 'pass' || noise === null || noise >= CLOSE_DB + RESERVE_DB
+}
+
 /** Worth proof rows: not regressed, and no sign of a loss beyond what the margin allows. */
 export const promising = (trial: Trial) =>
   acceptable(trial) ||
