@@ -9,10 +9,14 @@ export function sentenceOf(
   proof: ComparisonReport | null,
 ): string {
   if (chosen.id === 'original') return 'Nothing better than the original was found, so it is handed out unchanged.'
-  const gains = [speedWords(chosen), sizeWords(chosen.bytes, baseline.bytes)].filter((words) => words !== null)
-  const gain = gains.length > 0 ? capital(gains.join(', ')) : 'Neither faster nor smaller'
+  const [speed, size] = [speedWords(chosen), sizeWords(chosen.bytes, baseline.bytes)]
+  const gains = [speed, size].filter((words) => words !== null)
+  const gain =
+    speed === null && (size === null || size === UNCHANGED) ? 'Neither faster nor smaller' : capital(gains.join(', '))
   return `${gain}${lossWords(chosen, proof)}`
 }
+
+const UNCHANGED = 'the same size'
 
 /** `3.1× faster`, or null where the interval does not lie wholly below 1. */
 export function speedWords({ ratio }: Pick<CandidateResult, 'ratio'>): string | null {
@@ -24,7 +28,7 @@ export function speedWords({ ratio }: Pick<CandidateResult, 'ratio'>): string | 
 function sizeWords(bytes: number | null, original: number): string | null {
   if (bytes === null) return null
   const change = 1 - bytes / original
-  if (Math.abs(change) < 0.005) return 'the same size'
+  if (Math.abs(change) < 0.005) return UNCHANGED
   return `${Math.abs(change * 100).toFixed(0)} % ${change > 0 ? 'smaller' : 'larger'}`
 }
 
