@@ -22,6 +22,9 @@ export const ROOT = (() => {
   return folder
 })()
 
+/** A peer that has not ended by then has failed. */
+const PATIENCE_MS = 120_000
+
 /** Runs a command to its end, watching the resident size of it and its children (Linux; null elsewhere). */
 export async function timed(command: string, args: readonly string[]): Promise<ProcessRun> {
   const started = performance.now()
@@ -30,12 +33,22 @@ export async function timed(command: string, args: readonly string[]): Promise<P
   child.stdout.on('data', (chunk) => (stdout += chunk))
   child.stderr.on('data', (chunk) => (stderr += chunk))
   const watch = setInterval(() => (peak = Math.max(peak, largestOf(child.pid!))), 20)
+  let late = false
+  const limit = setTimeout(() => {
+    late = true
+    child.kill('SIGKILL')
+  }, PATIENCE_MS)
   const code = await new Promise<number | null>((done) => {
     child.on('close', done)
     child.on('error', () => done(null))
   })
   clearInterval(watch)
-  const failed = code === 0 ? null : stderr.trim().split('\n').at(-1) || `exit ${code}`
+  clearTimeout(limit)
+  const failed = late
+    ? `no end after ${PATIENCE_MS / 1000} s`
+    : code === 0
+      ? null
+      : stderr.trim().split('\n').at(-1) || `exit ${code}`
   return { seconds: (performance.now() - started) / 1000, peakBytes: peak || null, stdout, failed }
 }
 
