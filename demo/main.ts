@@ -20,7 +20,7 @@ const jobs = [
     name: 'direction',
     path: OCR.direction,
     width: 192,
-    rows: 1200,
+    rows: 1000,
     label: 'turned',
     metric: 'top1',
     margin: 0.01,
@@ -52,7 +52,7 @@ for (const job of jobs) {
       label: 'label',
       slices: SLICES,
       margin: job.margin,
-      time: 60_000,
+      time: 45_000,
       onProgress: (text) => live && process.stderr.write(`\r\x1b[2K${text}`),
     })
     await writeOptimized(folder, result)
@@ -65,7 +65,7 @@ for (const job of jobs) {
   let note = ''
   if (job.label === 'text' && optimized.report.chosen.id !== 'original') {
     // A second metric on fresh lines: how many characters are wrong, not only how many lines.
-    const fresh = await textDataset(200, job.width, 'text', 2)
+    const fresh = await textDataset(120, job.width, 'text', 2)
     const errors = await compare(model, optimized.model, fresh, {
       metric: characterErrorRate({ characters }),
       label: 'label',
