@@ -1,5 +1,5 @@
 import { type CandidateSpec, type Dataset, diskCache, type Model, Workbench } from '../recipe/index.ts'
-import type { LatencyReport, OptimizationReport } from '../report/index.ts'
+import type { ComparisonReport, LatencyReport, OptimizationReport } from '../report/index.ts'
 import { chooseByProof } from './choose.ts'
 import { type Contender, finalists } from './finalists.ts'
 import { brokenLimit, figureOf, type Goal } from './goal.ts'
@@ -273,6 +273,13 @@ class Optimization {
     return figureOf(this.#goal, { ...trial.result, p99Ms: trial.p99Ms }) ?? Number.POSITIVE_INFINITY
   }
 
+  /** Judges on the proof rows; the verdict takes the place of the one from the selection rows. */
+  async #proofOf(trial: Trial): Promise<ComparisonReport> {
+    const proof = await this.#bench.judge(trial.built, 'prove')
+    trial.result = { ...trial.result, verdict: proof.verdict, grade: proof.grade }
+    return proof
+  }
+
   async #prove() {
     const lossless = this.#trials.get('lossless')
     const contenders: Contender[] = [...this.#trials.values()]
@@ -297,13 +304,9 @@ class Optimization {
       lossless && this.#fitsGoal(lossless)
         ? [{ id: 'lossless', figure: this.#figure(lossless), safety: Number.POSITIVE_INFINITY }]
         : []
-    const choice = await chooseByProof(
-      [...first, ...chain],
-      (id) => this.#bench.judge(this.#trials.get(id)!.built, 'prove'),
-      {
-        provenOnly: this.#options.provenOnly ?? false,
-      },
-    )
+    const choice = await chooseByProof([...first, ...chain], (id) => this.#proofOf(this.#trials.get(id)!), {
+      provenOnly: this.#options.provenOnly ?? false,
+    })
     return this.#confirm(choice)
   }
 
