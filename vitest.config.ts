@@ -3,6 +3,7 @@ import { defineConfig } from 'vitest/config'
 export default defineConfig({
   test: {
     include: ['src/**/*.test.ts', 'tests/**/*.test.ts', 'demo/**/*.test.ts', 'bench/**/*.test.ts'],
+    setupFiles: ['tests/own-temporary-folder.ts'],
     testTimeout: 60_000,
     reporters: ['default', './scripts/closing-line.mjs'],
     // Native sessions must not share a process with other files' tests: a fault would take them along.
