@@ -40,11 +40,11 @@ function scripted(msOf: Record<string, (run: number, clock: number) => number>) 
 }
 const subjects = (...names: string[]) => names.map((name) => ({ label: name, model: name }))
 
-test('goes A B C, C B A and gives the ratio to the first', async () => {
+test('goes A B C, C B A, B C A, A C B … and gives the ratio to the first', async () => {
   const { log, opened, closed, options } = scripted({ a: () => 2, b: () => 1, c: () => 4 })
   const { report, rounds } = await measureLatency(subjects('a', 'b', 'c'), feeds, options)
   expect(rounds).toBe(60)
-  expect(log.slice(-6).join('')).toBe('abccba')
+  expect(log.slice(-18).join('')).toBe('abccbabcaacbcabbac')
   // Three generations of processes; the middle one of the three loads counts.
   expect(opened.join('')).toBe('abcabcabc')
   expect(report.ratios).toEqual([
@@ -84,6 +84,13 @@ test('whoever ended the round before runs hot in the next: that advantage cancel
   expect(report.ratios[0]?.median).toBeCloseTo(1, 12)
   expect(report.ratios[0]?.ci[0]).toBeCloseTo(1, 12)
   expect(report.ratios[0]?.ci[1]).toBeCloseTo(1, 12)
+})
+
+test('with three, nobody stands at the ends more often than another', async () => {
+  const hot = (name: string) => () => (run.last() === name ? 1 : 1.2)
+  const run = scripted({ a: hot('a'), b: hot('b'), c: hot('c') })
+  const { report } = await measureLatency(subjects('a', 'b', 'c'), feeds, { ...run.options, minRounds: 180 })
+  for (const ratio of report.ratios) expect(ratio.median).toBeCloseTo(1, 12)
 })
 
 test('stalls in some blocks do not move the median, and show in p99', async () => {
