@@ -65,7 +65,12 @@ export interface Interpreter {
 const functionKey = (node: { domain: string; overload?: string }, name: string): string =>
   `${node.domain}\u0000${name}\u0000${node.overload ?? ''}`
 
-export function interpreterOf(model: Model, options: { readonly float64?: boolean } = {}): Interpreter {
+export interface InterpreterOptions {
+  readonly float64?: boolean
+  readonly saturate16?: boolean
+}
+
+export function interpreterOf(model: Model, options: InterpreterOptions = {}): Interpreter {
   const float64 = options.float64 ?? false
   const functions = new Map(model.functions.map((fn) => [functionKey(fn, fn.name), fn]))
   const decoded = new WeakMap<Tensor, Value>()
@@ -105,6 +110,7 @@ export function interpreterOf(model: Model, options: { readonly float64?: boolea
         inputs,
         opset: frame.opsets.get(node.domain) ?? 1,
         float64,
+        saturate16: options.saturate16 ?? false,
         runGraph: (graph, given) => runNested(graph, given, scope, frame),
       })
       if (!outputs) throw failure(node, 'its result is random')

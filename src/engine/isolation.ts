@@ -1,3 +1,4 @@
+import type { Served } from './arrivals.ts'
 import type { OmittedOutput } from './ports.ts'
 import type { Session } from './session.ts'
 
@@ -7,6 +8,20 @@ export interface PeakMemory {
   readonly bytes: number | null
   /** How it was read, in plain words. */
   readonly how: string
+}
+
+/** What a run takes from the system, on average over many. */
+export interface Allocations {
+  /** Bytes that a run leaves behind on JavaScript's side: results and what it takes to hand them over. */
+  readonly jsBytes: number
+  /** Pages that the system had to give to the process in a run (minor faults): 0 where the runtime's arena is warm. */
+  readonly pageFaults: number
+}
+
+/** Where an isolated session runs. */
+export interface Placement {
+  /** Cores that its process is bound to, before the load; unbound unless said. */
+  readonly cores?: readonly number[]
 }
 
 /**
@@ -25,5 +40,13 @@ export interface IsolatedSession extends Session {
    * the process around the runtime's own call. Feeds cross the border once for consecutive calls with the same object.
    */
   timeRuns(feeds: Parameters<Session['run']>[0], count: number, warm?: number): Promise<Float64Array>
+  /**
+   * Runs once for each arrival (nanoseconds from now, ascending), never before it, and gives the time from the *scheduled*
+   * arrival to the answer, measured inside the process.
+   */
+  timeArrivals(feeds: Parameters<Session['run']>[0], arrivals: Float64Array): Promise<Served>
+  allocations(feeds: Parameters<Session['run']>[0], runs: number): Promise<Allocations>
   peakMemory(): Promise<PeakMemory>
+  /** Why the process could not be bound to the cores that were asked for; null where it is, or none were. */
+  readonly unpinned: string | null
 }

@@ -1,10 +1,13 @@
 // The child process that holds one runtime session; started by ort-node-process.ts.
-import { UserError } from '../platform/index.ts'
-import { peakMemory, startWatching } from './ort-node-memory.ts'
+
+import { type LoadClock, serveArrivals } from './arrivals.ts'
+import { failureOf } from './ort-node-failure.ts'
+import { countAllocations, peakMemory, startWatching } from './ort-node-memory.ts'
 import { nativeOptions } from './ort-node-options.ts'
-import type { Answer, Failure, Request } from './ort-node-protocol.ts'
+import type { Answer, Request } from './ort-node-protocol.ts'
 import { type OrtNodeSession, sessionOver } from './ort-node-session.ts'
 import { createNative } from './ort-runtime.ts'
+import type { Feeds } from './session.ts'
 
 let session: OrtNodeSession | null = null
 let firstMs: number | null = null
@@ -33,12 +36,10 @@ const handlers: Handlers = {
     return { fetched, firstMs: (firstMs ??= performance.now() - start) }
   },
   async time({ feeds, count, warm }) {
-    const { native, outputs } = opened()
-    if (feeds !== null) prepared = native.prepare(feeds)
-    const names = outputs.map((output) => output.name)
+    const run = runOf(feeds)
     const one = async () => {
       const start = process.hrtime.bigint()
-      await native.spin(prepared, names)
+      await run()
       const ns = Number(process.hrtime.bigint() - start)
       firstMs ??= ns / 1e6
       return ns
@@ -48,6 +49,12 @@ const handlers: Handlers = {
     for (let i = 0; i < count; i++) ns[i] = await one()
     return { ns, firstMs: firstMs ?? 0 }
   },
+  async arrivals({ feeds, arrivals }) {
+    const served = await serveArrivals(arrivals, runOf(feeds), clock)
+    firstMs ??= (served.service[0] ?? 0) / 1e6
+    return { ...served, firstMs }
+  },
+  allocations: ({ feeds, runs }) => countAllocations(runOf(feeds), runs),
   groups: ({ feeds, names, byteBudget }) => opened().fetchGroups(feeds, names, byteBudget),
   async memory() {
     return peakMemory()
@@ -72,16 +79,29 @@ const handlers: Handlers = {
   },
 }
 
+/** One run of what was last prepared. */
+function runOf(feeds: Feeds | null): () => Promise<void> {
+  const { native, outputs } = opened()
+  if (feeds !== null) prepared = native.prepare(feeds)
+  const names = outputs.map((output) => output.name)
+  return () => native.spin(prepared, names)
+}
+
+/** Sleeping overshoots by some tens of microseconds: the last millisecond is spun away. */
+const SPIN_NS = 1e6
+const sleeper = new Int32Array(new SharedArrayBuffer(4))
+const clock: LoadClock = {
+  now: () => performance.now() * 1e6,
+  waitUntil(time) {
+    const idle = time - this.now() - SPIN_NS
+    if (idle > 0) Atomics.wait(sleeper, 0, 0, idle / 1e6)
+    while (this.now() < time);
+  },
+}
+
 function opened(): OrtNodeSession {
   if (!session) throw new Error('internal: no session is open in this process')
   return session
-}
-
-function failureOf(error: unknown): Failure {
-  if (!(error instanceof UserError))
-    return { message: error instanceof Error ? (error.stack ?? error.message) : String(error) }
-  const { code, message, where, hint } = error
-  return { code, message, ...(where === undefined ? {} : { where }), ...(hint === undefined ? {} : { hint }) }
 }
 
 // One request at a time: the runtime blocks this process anyway, and timings must stand alone.

@@ -68,6 +68,20 @@ describe('openIsolated', () => {
     expect(bytes).toBeLessThan(80_000_000)
   })
 
+  test('answers on schedule inside the process, and counts what a run takes', async () => {
+    const session = await opened(chain)
+    const feeds = { x: f32([1, 2], [1, 2]) }
+    const arrivals = Float64Array.of(0, 1e6, 2e6)
+    const { latency, service } = await session.timeArrivals(feeds, arrivals)
+    expect([latency.length, service.length]).toEqual([3, 3])
+    for (let i = 0; i < 3; i++) expect(latency[i]).toBeGreaterThanOrEqual(service[i] as number)
+    const { jsBytes, pageFaults } = await session.allocations(feeds, 20)
+    expect(jsBytes).toBeGreaterThanOrEqual(0)
+    expect(pageFaults).toBeGreaterThanOrEqual(0)
+    await expect(session.timeRuns({ x: f32([1, 3], [1, 2, 3]) }, 1)).rejects.toMatchObject({ code: 'bad-data' })
+    expect(session.unpinned).toBeNull()
+  })
+
   test('a crash under way is a UserError that says so, and so is every call after it', async () => {
     const session = await opened(chain)
     const x = f32([1, 2], [1, 2])

@@ -1,11 +1,12 @@
 import type { Model } from '../ir/index.ts'
 import { readModel } from '../onnx/index.ts'
 import { checkFeeds } from './feeds.ts'
-import type { IsolatedSession } from './isolation.ts'
+import type { IsolatedSession, Placement } from './isolation.ts'
 import { nativeOptions, type OrtSessionOptions } from './ort-node-options.ts'
+import { pinProcess } from './ort-node-pin.ts'
 import { placeFile } from './ort-node-place.ts'
 import { type RuntimeProcess, startRuntime } from './ort-node-process.ts'
-import type { Answer } from './ort-node-protocol.ts'
+import type { Answer, Request } from './ort-node-protocol.ts'
 import { isCarried, runtimeName } from './ort-runtime.ts'
 import { portsOf } from './ports.ts'
 import type { Feeds } from './session.ts'
@@ -14,15 +15,20 @@ import type { Feeds } from './session.ts'
  * Opens a model, by path or as a value, in a process of its own. A value is written to a temporary file first. A crash
  * of the runtime rejects the call under way with a UserError and every later one; the process dies with this one.
  */
-export async function openIsolated(model: Model | string, options: OrtSessionOptions = {}): Promise<IsolatedSession> {
+export async function openIsolated(
+  model: Model | string,
+  options: OrtSessionOptions = {},
+  { cores }: Placement = {},
+): Promise<IsolatedSession> {
   nativeOptions(options)
   const known = typeof model === 'string' ? await readModel(model) : model
   const ports = portsOf(known, isCarried, runtimeName)
   const placed = typeof model === 'string' ? { source: model, remove: () => {} } : await placeFile(model)
   const runtime = startRuntime(typeof model === 'string' ? model : model.graph.name || 'model')
   try {
+    const unpinned = cores === undefined ? null : await pinProcess(runtime.pid, cores)
     const opened = await runtime.ask({ op: 'open', path: placed.source, ports, options }, 'loading the model')
-    return sessionOf(runtime, opened, placed.remove)
+    return sessionOf(runtime, opened, unpinned, placed.remove)
   } catch (error) {
     await runtime.stop()
     placed.remove()
@@ -30,15 +36,31 @@ export async function openIsolated(model: Model | string, options: OrtSessionOpt
   }
 }
 
-function sessionOf(runtime: RuntimeProcess, opened: Answer['open'], remove: () => void): IsolatedSession {
+function sessionOf(
+  runtime: RuntimeProcess,
+  opened: Answer['open'],
+  unpinned: string | null,
+  remove: () => void,
+): IsolatedSession {
   const { ports, engine, loadMs } = opened
   let firstMs: number | null = null
   let last: Feeds | null = null
+  /** Asks with feeds that cross the border only where the process does not have them yet. */
+  async function askOnce<R extends Request & { readonly feeds: Feeds | null }>(request: R): Promise<Answer[R['op']]> {
+    const { feeds } = request
+    checkFeeds(ports.inputs, feeds as Feeds)
+    const sent = feeds === last ? { ...request, feeds: null } : request
+    last = null
+    const answer = await runtime.ask(sent as R, 'running the model')
+    last = feeds
+    return answer
+  }
   return {
     ...ports,
     engine,
     loadMs,
     pid: runtime.pid,
+    unpinned,
     get firstMs() {
       return firstMs
     },
@@ -49,15 +71,16 @@ function sessionOf(runtime: RuntimeProcess, opened: Answer['open'], remove: () =
       return answer.fetched
     },
     async timeRuns(feeds, count, warm = 0) {
-      checkFeeds(ports.inputs, feeds)
-      const answer = await runtime.ask(
-        { op: 'time', feeds: feeds === last ? null : feeds, count, warm },
-        'running the model',
-      )
-      last = feeds
+      const answer = await askOnce({ op: 'time', feeds, count, warm })
       firstMs ??= answer.firstMs
       return answer.ns
     },
+    async timeArrivals(feeds, arrivals) {
+      const answer = await askOnce({ op: 'arrivals', feeds, arrivals })
+      firstMs ??= answer.firstMs
+      return { latency: answer.latency, service: answer.service }
+    },
+    allocations: (feeds, runs) => askOnce({ op: 'allocations', feeds, runs }),
     async fetchGroups(feeds, names, byteBudget) {
       checkFeeds(ports.inputs, feeds)
       return runtime.ask({ op: 'groups', feeds, names, byteBudget }, 'measuring inner values')

@@ -1,5 +1,5 @@
 import { readFileSync, writeFileSync } from 'node:fs'
-import type { PeakMemory } from './isolation.ts'
+import type { Allocations, PeakMemory } from './isolation.ts'
 
 let before: { readonly rss: number; readonly exact: boolean } | null = null
 
@@ -56,4 +56,26 @@ function statusBytes(field: string): number | null {
   } catch {
     return null
   }
+}
+
+/** Runs `runs` times in blocks, and drops blocks in which JavaScript collected garbage. */
+export async function countAllocations(run: () => Promise<void>, runs: number): Promise<Allocations> {
+  const held = () => {
+    const { heapUsed, external } = process.memoryUsage()
+    return heapUsed + external
+  }
+  const block = Math.max(1, Math.min(10, runs))
+  const grown: number[] = []
+  await run()
+  const faults = process.resourceUsage().minorPageFault
+  let done = 0
+  for (; done < runs; done += block) {
+    const before = held()
+    for (let i = 0; i < block; i++) await run()
+    const bytes = held() - before
+    if (bytes >= 0) grown.push(bytes / block)
+  }
+  const pageFaults = (process.resourceUsage().minorPageFault - faults) / Math.max(1, done)
+  grown.sort((a, b) => a - b)
+  return { jsBytes: Math.round(grown[grown.length >> 1] ?? 0), pageFaults }
 }

@@ -1,7 +1,8 @@
 import { type ChildProcess, fork } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
-import { UserError, type UserErrorCode } from '../platform/index.ts'
-import type { Answer, Failure, Request } from './ort-node-protocol.ts'
+import { UserError } from '../platform/index.ts'
+import { errorOf, type Failure } from './ort-node-failure.ts'
+import type { Answer, Request } from './ort-node-protocol.ts'
 
 /** A child process with the runtime in it. */
 export interface RuntimeProcess {
@@ -89,15 +90,7 @@ export function startRuntime(what: string): RuntimeProcess {
   }
 }
 
-function errorOf(failure: Failure): Error {
-  if (failure.code === undefined) return new Error(failure.message)
-  return new UserError(failure.code as UserErrorCode, failure.message, {
-    ...(failure.where === undefined ? {} : { where: failure.where }),
-    ...(failure.hint === undefined ? {} : { hint: failure.hint }),
-  })
-}
-
-function crash(what: string, doing: string, how: string, complaint: string): UserError {
+export function crash(what: string, doing: string, how: string, complaint: string): UserError {
   const starved = how === 'SIGKILL'
   return new UserError(
     starved ? 'out-of-resources' : 'unsupported',

@@ -1,13 +1,16 @@
-import type { PeakMemory } from './isolation.ts'
+import type { Served } from './arrivals.ts'
+import type { Allocations, PeakMemory } from './isolation.ts'
 import type { OrtSessionOptions } from './ort-node-options.ts'
 import type { Ports } from './ports.ts'
 import type { Feeds, Fetched } from './session.ts'
 
-/** What a runtime process can be asked. `feeds: null` in `time` means those of the last `time`. */
+/** What a runtime process can be asked. `feeds: null` means those that were last timed. */
 export type Request =
   | { readonly op: 'open'; readonly path: string; readonly ports: Ports; readonly options: OrtSessionOptions }
   | { readonly op: 'run'; readonly feeds: Feeds; readonly fetch: readonly string[] | undefined }
   | { readonly op: 'time'; readonly feeds: Feeds | null; readonly count: number; readonly warm: number }
+  | { readonly op: 'arrivals'; readonly feeds: Feeds | null; readonly arrivals: Float64Array }
+  | { readonly op: 'allocations'; readonly feeds: Feeds | null; readonly runs: number }
   | { readonly op: 'groups'; readonly feeds: Feeds; readonly names: readonly string[]; readonly byteBudget: number }
   | { readonly op: 'memory' }
   | { readonly op: 'close' }
@@ -28,17 +31,11 @@ export interface Answer {
   readonly open: { readonly ports: Ports; readonly engine: string; readonly loadMs: number }
   readonly run: { readonly fetched: Fetched; readonly firstMs: number }
   readonly time: { readonly ns: Float64Array; readonly firstMs: number }
+  readonly arrivals: Served & { readonly firstMs: number }
+  readonly allocations: Allocations
   readonly groups: readonly (readonly string[])[]
   readonly memory: PeakMemory
   readonly close: null
   readonly optimize: null
   readonly profile: null
-}
-
-/** An error on its way to the parent; `code` is absent for our own bugs. */
-export interface Failure {
-  readonly message: string
-  readonly code?: string
-  readonly where?: string
-  readonly hint?: string
 }

@@ -114,7 +114,7 @@ async function openVariant(model: Model, options: OrtSessionOptions): Promise<Na
 }
 
 /** Fills in what the file left undeclared from what the runtime inferred; refuses types that it cannot hand over. */
-function settlePorts(native: NativeSession, declared: Ports): Ports {
+export function settlePorts(native: Pick<NativeSession, 'outputs'>, declared: Ports): Ports {
   const told = new Map(native.outputs.map((output) => [output.name, output]))
   const outputs: Ports['outputs'][number][] = []
   const omitted = [...declared.omitted]

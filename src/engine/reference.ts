@@ -25,6 +25,12 @@ export interface ReferenceOptions {
    * fed as float64.
    */
   readonly float64?: boolean
+  /**
+   * Integer kernels as on x86 processors without VNNI: two neighbouring products of an unsigned and a signed 8-bit code
+   * are added in 16 bits, saturating. Shows on any machine what such a processor would answer. It needs the integer
+   * operators themselves; a model that says DequantizeLinear → Conv → QuantizeLinear is float arithmetic here.
+   */
+  readonly saturate16?: boolean
 }
 
 /**
@@ -35,7 +41,7 @@ export interface ReferenceOptions {
 export const reference: Engine = referenceWith()
 
 export function referenceWith(options: ReferenceOptions = {}): Engine {
-  const name = options.float64 ? 'reference float64' : 'reference'
+  const name = `reference${options.float64 ? ' float64' : ''}${options.saturate16 ? ' without VNNI' : ''}`
   return { name, open: async (model) => openReference(model, name, options) }
 }
 

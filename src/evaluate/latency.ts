@@ -19,6 +19,8 @@ export interface LatencyOptions extends OrtSessionOptions {
   readonly blockMs?: number
   /** Rounds (one block of each model) before the measurement may stop. */
   readonly minRounds?: number
+  /** Runs of each model before the measurement may stop, for percentiles far out; `maxSeconds` ends it earlier. */
+  readonly minRuns?: number
   /** Seconds after which it stops, precise or not. Warming and at least 4 rounds are always done. */
   readonly maxSeconds?: number
   /** Half-width of the interval, relative to the ratio, that is precise enough. */
@@ -40,6 +42,8 @@ export interface LatencyMeasurement {
   readonly report: LatencyReport
   /** Rounds that the ratios come from. */
   readonly rounds: number
+  /** Nanoseconds of every timed run, model by model. */
+  readonly samples: readonly Float64Array[]
 }
 
 /**
@@ -76,6 +80,7 @@ export async function measureLatency(
     const close = await openGeneration(lanes, (index) => open(subjects[index] as LatencySubject), signal)
     try {
       plan = await planBlocks(lanes, feeds, blockMs, plan, signal)
+      look = Math.max(look, 2 * Math.ceil((options.minRuns ?? 0) / plan.runs / 2))
       start ??= now()
       const end = generation < generations ? Math.round((look * generation) / generations) : look
       // Two rounds together are A B B A: an even count keeps every model as often first as last.
@@ -99,6 +104,7 @@ export async function measureLatency(
   const rows = options.rows ?? Object.values(feeds)[0]?.dims[0] ?? 1
   return {
     rounds,
+    samples: lanes.map((lane) => Float64Array.from(lane.ns)),
     report: {
       kind: 'latency',
       version: 1,
