@@ -1,5 +1,5 @@
 export * from './arrivals.ts'
-export { bytesOfValue, readStrings, stringBounds, valueOf, writeStrings } from './byte-values.ts'
+export { bytesOfValue, readStrings, stringBounds, valueOfBytes, writeStrings } from './byte-values.ts'
 export * from './feeds.ts'
 export * from './isolation.ts'
 export * from './lanes.ts'

@@ -1,0 +1,67 @@
+import { arrayTypeOf, type NumericArray } from '../ir/index.ts'
+import { UserError } from '../platform/index.ts'
+import type { ByteTensor } from './lanes.ts'
+import type { TensorValue } from './session.ts'
+
+/**
+ * The elements of a tensor of one piece, as a view of its bytes (which must lie on a multiple of eight). Machines whose
+ * own order of bytes is not little-endian are not supported by the runtime either.
+ *
+ * @throws UserError `bad-data` where the bytes are no whole strings.
+ */
+export function valueOfBytes({ name, dtype, dims, pieces }: ByteTensor): TensorValue {
+  const [bytes = new Uint8Array(0)] = pieces
+  if (dtype === 'string') return { dtype, dims, data: readStrings(bytes, name) }
+  const Type = arrayTypeOf(dtype) as unknown as {
+    readonly BYTES_PER_ELEMENT: number
+    new (buffer: ArrayBufferLike, offset: number, length: number): NumericArray
+  }
+  return { dtype, dims, data: new Type(bytes.buffer, bytes.byteOffset, bytes.byteLength / Type.BYTES_PER_ELEMENT) }
+}
+
+/** A value as bytes: a view of its elements, or its strings written out. */
+export function bytesOfValue(name: string, { dtype, dims, data }: TensorValue): ByteTensor {
+  const array = data as NumericArray
+  const bytes = ArrayBuffer.isView(data)
+    ? new Uint8Array(array.buffer as ArrayBuffer, array.byteOffset, array.byteLength)
+    : writeStrings(data as readonly string[])
+  return { name, dtype, dims, pieces: [bytes] }
+}
+
+/** Strings as their UTF-8 with its length in four bytes before it. */
+export function writeStrings(texts: readonly string[]): Uint8Array {
+  const encoded = texts.map((text) => Buffer.from(text, 'utf8'))
+  const bytes = Buffer.alloc(encoded.reduce((sum, one) => sum + 4 + one.byteLength, 0))
+  let at = 0
+  for (const one of encoded) {
+    at = bytes.writeUInt32LE(one.byteLength, at)
+    at += one.copy(bytes, at)
+  }
+  return bytes
+}
+
+/** The strings of bytes that `writeStrings` or a client wrote. */
+export function readStrings(bytes: Uint8Array, name: string): readonly string[] {
+  return stringBounds(bytes, name).map(([from, to]) =>
+    Buffer.from(bytes.buffer, bytes.byteOffset + from, to - from).toString('utf8'),
+  )
+}
+
+/**
+ * Where each string lies in such bytes, without its length.
+ *
+ * @throws UserError `bad-data` where a length leads beyond the end.
+ */
+export function stringBounds(bytes: Uint8Array, name: string): readonly (readonly [from: number, to: number])[] {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+  const bounds: (readonly [number, number])[] = []
+  for (let at = 0; at < bytes.byteLength; ) {
+    const from = at + 4
+    const to = from > bytes.byteLength ? Number.POSITIVE_INFINITY : from + view.getUint32(at, true)
+    if (to > bytes.byteLength)
+      throw new UserError('bad-data', `Input "${name}" holds a string that ends beyond its bytes.`, { where: name })
+    bounds.push([from, to])
+    at = to
+  }
+  return bounds
+}

@@ -1,0 +1,110 @@
+import type { ByteTensor } from './lanes.ts'
+
+/**
+ * What travels on a lane: 16 bytes (length of the header, length of the payload as two halves, zero), the header as
+ * JSON, then the payload of tensors, each on a multiple of eight bytes. One write, no copy of tensor bytes.
+ */
+export interface Frame {
+  readonly header: FrameHeader
+  readonly payload: ArrayBuffer
+}
+
+export interface FrameHeader {
+  readonly id: number
+  readonly op: 'run' | 'spin' | 'answer' | 'failure'
+  /** Name, dtype, dims, offset in the payload, bytes. */
+  readonly tensors?: readonly (readonly [string, string, readonly number[], number, number])[]
+  readonly outputs?: readonly string[]
+  readonly ms?: number
+  readonly runNs?: number
+  readonly rate?: number
+  readonly failure?: unknown
+}
+
+const PREFIX = 16
+const ALIGNMENT = 8
+const PADDING = new Uint8Array(ALIGNMENT)
+
+/** The pieces of a frame, to be written one after another. */
+export function framePieces(
+  header: Omit<FrameHeader, 'tensors'>,
+  tensors: readonly ByteTensor[],
+): readonly Uint8Array[] {
+  const pieces: Uint8Array[] = []
+  let at = 0
+  const places = tensors.map(({ name, dtype, dims, pieces: own }) => {
+    const offset = at
+    for (const piece of own) {
+      if (piece.byteLength > 0) pieces.push(piece)
+      at += piece.byteLength
+    }
+    const length = at - offset
+    const rest = (ALIGNMENT - (at % ALIGNMENT)) % ALIGNMENT
+    if (rest > 0) pieces.push(PADDING.subarray(0, rest))
+    at += rest
+    return [name, dtype, dims, offset, length] as const
+  })
+  const json = JSON.stringify({ ...header, tensors: places } satisfies FrameHeader)
+  const length = Buffer.byteLength(json)
+  const head = Buffer.allocUnsafe(PREFIX + length)
+  head.writeUInt32LE(length, 0)
+  head.writeUInt32LE(at >>> 0, 4)
+  head.writeUInt32LE(Math.floor(at / 2 ** 32), 8)
+  head.writeUInt32LE(0, 12)
+  head.write(json, PREFIX)
+  return [head, ...pieces]
+}
+
+/** Puts frames together from what a stream delivers; the payload is copied once, into memory of its own. */
+export class FrameReader {
+  readonly #deliver: (frame: Frame) => void
+  readonly #prefix = Buffer.alloc(PREFIX)
+  #part: 'prefix' | 'header' | 'payload' = 'prefix'
+  #target: Buffer = this.#prefix
+  #filled = 0
+  #header: FrameHeader | null = null
+
+  constructor(deliver: (frame: Frame) => void) {
+    this.#deliver = deliver
+  }
+
+  push(chunk: Buffer): void {
+    for (let at = 0; ; ) {
+      const taken = Math.min(this.#target.byteLength - this.#filled, chunk.byteLength - at)
+      if (taken > 0) chunk.copy(this.#target, this.#filled, at, at + taken)
+      at += taken
+      this.#filled += taken
+      if (this.#filled < this.#target.byteLength) return
+      this.#next()
+    }
+  }
+
+  /** A part is whole: on to the one after it. */
+  #next(): void {
+    const whole = this.#target
+    this.#filled = 0
+    if (this.#part === 'prefix') {
+      this.#part = 'header'
+      this.#target = Buffer.allocUnsafe(whole.readUInt32LE(0))
+    } else if (this.#part === 'header') {
+      this.#part = 'payload'
+      this.#header = JSON.parse(whole.toString('utf8')) as FrameHeader
+      // Never from the pool: typed arrays over it need its alignment, and it outlives this frame.
+      this.#target = Buffer.allocUnsafeSlow(this.#prefix.readUInt32LE(4) + this.#prefix.readUInt32LE(8) * 2 ** 32)
+    } else {
+      this.#part = 'prefix'
+      this.#target = this.#prefix
+      this.#deliver({ header: this.#header!, payload: whole.buffer as ArrayBuffer })
+    }
+  }
+}
+
+/** The tensors of a frame, as views of its payload. */
+export function tensorsOf({ header, payload }: Frame): readonly ByteTensor[] {
+  return (header.tensors ?? []).map(([name, dtype, dims, offset, length]) => ({
+    name,
+    dtype: dtype as ByteTensor['dtype'],
+    dims,
+    pieces: [new Uint8Array(payload, offset, length)],
+  }))
+}

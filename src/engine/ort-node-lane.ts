@@ -1,0 +1,94 @@
+// One thread of a lanes process: a session and the line on which runs arrive. Started by ort-node-lanes-child.ts.
+import { Socket } from 'node:net'
+import { parentPort, workerData } from 'node:worker_threads'
+import { bytesOfValue, valueOfBytes } from './byte-values.ts'
+import type { ByteTensor } from './lanes.ts'
+import { failureOf } from './ort-node-failure.ts'
+import { type Frame, type FrameHeader, FrameReader, framePieces, tensorsOf } from './ort-node-frames.ts'
+import { nativeOptions, type OrtSessionOptions } from './ort-node-options.ts'
+import { settlePorts } from './ort-node-session.ts'
+import { createNative, type NativeSession } from './ort-runtime.ts'
+import type { Ports } from './ports.ts'
+
+/** What the thread is told by its process; answered with the same `id`. */
+export type LaneOrder =
+  | {
+      readonly id: number
+      readonly op: 'open'
+      readonly path: string
+      readonly ports: Ports
+      readonly options: OrtSessionOptions
+    }
+  | { readonly id: number; readonly op: 'close' }
+
+const { fd } = workerData as { readonly fd: number }
+const line = new Socket({ fd, readable: true, writable: true })
+let native: NativeSession | null = null
+let names: readonly string[] = []
+
+async function open({ path, ports, options }: Extract<LaneOrder, { op: 'open' }>) {
+  await close()
+  const start = performance.now()
+  native = await createNative(path, nativeOptions(options), undefined)
+  const loadMs = performance.now() - start
+  const settled = settlePorts(native, ports)
+  names = settled.outputs.map((output) => output.name)
+  return { loadMs, ports: settled }
+}
+
+async function close(): Promise<null> {
+  await native?.release()
+  native = null
+  return null
+}
+
+parentPort!.on('message', async (order: LaneOrder) => {
+  try {
+    const answer = order.op === 'open' ? await open(order) : await close()
+    parentPort!.postMessage({ id: order.id, answer })
+  } catch (error) {
+    parentPort!.postMessage({ id: order.id, failure: failureOf(error) })
+  }
+})
+
+function send(header: Omit<FrameHeader, 'tensors'>, tensors: readonly ByteTensor[] = []): void {
+  line.cork()
+  for (const piece of framePieces(header, tensors)) line.write(piece)
+  line.uncork()
+}
+
+async function answer(frame: Frame): Promise<void> {
+  const { id, op, outputs, ms = 0 } = frame.header
+  try {
+    if (!native) throw new Error('internal: no session is open on this lane')
+    const feeds = native.prepare(
+      Object.fromEntries(tensorsOf(frame).map((tensor) => [tensor.name, valueOfBytes(tensor)])),
+    )
+    const wanted = outputs ?? names
+    if (op === 'spin') {
+      await native.spin(feeds, wanted)
+      const start = performance.now()
+      let runs = 0
+      for (; performance.now() - start < ms; runs++) await native.spin(feeds, wanted)
+      return send({ id, op: 'answer', rate: (1000 * runs) / (performance.now() - start) })
+    }
+    const start = process.hrtime.bigint()
+    const fetched = await native.run(feeds, wanted)
+    const runNs = Number(process.hrtime.bigint() - start)
+    send(
+      { id, op: 'answer', runNs },
+      wanted.map((name) => bytesOfValue(name, fetched[name]!)),
+    )
+  } catch (error) {
+    send({ id, op: 'failure', failure: failureOf(error) })
+  }
+}
+
+// One run at a time, in the order of arrival.
+let queue = Promise.resolve()
+const reader = new FrameReader((frame) => {
+  queue = queue.then(() => answer(frame))
+})
+line.on('data', (chunk) => reader.push(chunk))
+// The other end is gone: the process is about to end as well.
+line.on('error', () => {})

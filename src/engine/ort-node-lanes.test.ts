@@ -1,0 +1,102 @@
+import { writeFileSync } from 'node:fs'
+import { mkdtemp } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { parseModel } from '../ir/index.ts'
+import { encodeModel, modelDigest } from '../onnx/index.ts'
+import { type ByteTensor, bytesOfValue, type Lanes, startLanes, valueOfBytes } from './index.ts'
+import { FrameReader, framePieces, tensorsOf } from './ort-node-frames.ts'
+
+const model = parseModel(`<ir_version: 10, opset_import: ["" : 20]>
+  g (float[N,2] x, string[N] s) => (float[N,2] y, string[N] t) { y = Neg(x)  t = Identity(s) }`)
+const floats = (values: readonly number[]): ByteTensor =>
+  bytesOfValue('x', { dtype: 'float32', dims: [values.length / 2, 2], data: Float32Array.from(values) })
+const texts = (values: readonly string[]): ByteTensor =>
+  bytesOfValue('s', { dtype: 'string', dims: [values.length], data: values })
+
+describe('frames', () => {
+  test.each([1, 3, 16, 17, 1000])('come back whole when they arrive %i bytes at a time', (size) => {
+    const seen: unknown[] = []
+    const reader = new FrameReader((frame) =>
+      seen.push([frame.header.id, tensorsOf(frame).map((tensor) => [tensor.name, ...valueOfBytes(tensor).data])]),
+    )
+    const two = { ...floats([1, 2, 3, 4]), pieces: [floats([1, 2]).pieces[0]!, floats([3, 4]).pieces[0]!] }
+    const bytes = Buffer.concat([
+      ...framePieces({ id: 1, op: 'run' }, [texts(['ß', '', 'abc']), two]),
+      ...framePieces({ id: 2, op: 'run' }, []),
+      ...framePieces({ id: 3, op: 'run' }, [floats([])]),
+    ])
+    for (let at = 0; at < bytes.length; at += size) reader.push(bytes.subarray(at, at + size))
+    expect(seen).toEqual([
+      [
+        1,
+        [
+          ['s', 'ß', '', 'abc'],
+          ['x', 1, 2, 3, 4],
+        ],
+      ],
+      [2, []],
+      [3, [['x']]],
+    ])
+  })
+
+  test('a string that ends beyond its bytes is refused by name', () => {
+    const bytes = Uint8Array.of(5, 0, 0, 0, 65)
+    expect(() => valueOfBytes({ name: 's', dtype: 'string', dims: [1], pieces: [bytes] })).toThrow('"s"')
+    expect(() => valueOfBytes({ name: 's', dtype: 'string', dims: [1], pieces: [bytes.subarray(0, 2)] })).toThrow('"s"')
+  })
+})
+
+describe('lanes', () => {
+  let path: string
+  let lanes: Lanes
+  beforeAll(async () => {
+    path = join(await mkdtemp(join(tmpdir(), 'lanes-')), 'model.onnx')
+    writeFileSync(path, encodeModel(model))
+    lanes = await startLanes(path, { capacity: 2 })
+  })
+  afterAll(() => lanes.stop())
+
+  test('say what the model is', () => {
+    expect(lanes.model.inputs.map(({ name }) => name)).toEqual(['x', 's'])
+    expect(lanes.model.outputs).toEqual([
+      { name: 'y', dtype: 'float32', shape: ['N', 2] },
+      { name: 't', dtype: 'string', shape: ['N'] },
+    ])
+    expect(lanes.model.operators).toEqual({ Neg: 1, Identity: 1 })
+    expect(lanes.model.digest).toBe(modelDigest(model))
+  })
+
+  test('answer runs on every open lane; calls on a lane keep their order', async () => {
+    await lanes.open(1)
+    const answers = await Promise.all(
+      Array.from({ length: 20 }, (_, i) => lanes.run(i % 2, [floats([i, -1]), texts([`row ${i}`])])),
+    )
+    for (const [i, { outputs }] of answers.entries())
+      expect(outputs.map((output) => [...valueOfBytes(output).data])).toEqual([[-i, 1], [`row ${i}`]])
+    const { outputs } = await lanes.run(0, [floats([1, 2]), texts(['a'])], ['t'])
+    expect(outputs.map(({ name }) => name)).toEqual(['t'])
+  })
+
+  test('a complaint of the runtime is a UserError, and the lane goes on', async () => {
+    const wrong = { ...floats([1, 2, 3]), dims: [1, 3] }
+    await expect(lanes.run(0, [wrong, texts(['a'])])).rejects.toMatchObject({ name: 'UserError', code: 'bad-data' })
+    expect((await lanes.run(0, [floats([1, 2]), texts(['a'])])).outputs).toHaveLength(2)
+  })
+
+  test('a killed process rejects what is under way, and says how it ended', async () => {
+    const doomed = await startLanes(path, { capacity: 1 })
+    const spinning = doomed.spin(0, [floats([1, 2]), texts(['a'])], 60_000)
+    process.kill(doomed.pid, 'SIGKILL')
+    await expect(spinning).rejects.toMatchObject({ code: 'out-of-resources' })
+    expect((await doomed.ended).how).toBe('SIGKILL')
+    await expect(doomed.run(0, [])).rejects.toThrow('SIGKILL')
+  })
+
+  test('a model that the runtime refuses is refused at the start', async () => {
+    const broken = join(path, '..', 'broken.onnx')
+    writeFileSync(broken, 'not a model')
+    await expect(startLanes(broken, { capacity: 1 })).rejects.toMatchObject({ name: 'UserError' })
+  })
+})

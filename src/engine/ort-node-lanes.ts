@@ -1,0 +1,161 @@
+import { type ChildProcess, fork } from 'node:child_process'
+import { readFileSync } from 'node:fs'
+import type { Socket } from 'node:net'
+import { availableParallelism } from 'node:os'
+import { fileURLToPath } from 'node:url'
+import { preloads, siblingModule } from '../platform/index.ts'
+import type { ByteTensor, LaneAnswer, Lanes, LanesModel } from './lanes.ts'
+import { errorOf, type Failure } from './ort-node-failure.ts'
+import { type Frame, type FrameHeader, FrameReader, framePieces, tensorsOf } from './ort-node-frames.ts'
+import { FIRST_LINE, type LanesRequest } from './ort-node-lanes-request.ts'
+import type { OrtSessionOptions } from './ort-node-options.ts'
+import { crash } from './ort-node-process.ts'
+import type { Ports } from './ports.ts'
+
+export interface StartLanesOptions {
+  /** Lines to make ready; as many as there are cores unless said. */
+  readonly capacity?: number
+  /** Known already: spares the process the hashing of the file. */
+  readonly digest?: string
+  /** How messages name the model. */
+  readonly label?: string
+}
+
+interface Waiting<T> {
+  readonly resolve: (value: T) => void
+  readonly reject: (error: Error) => void
+}
+
+const living = new Set<ChildProcess>()
+let watching = false
+
+/**
+ * Starts the process of a model and opens its first lane, so that a model that the runtime refuses is refused here.
+ *
+ * @throws UserError as `readModel` and the runtime say it.
+ */
+export async function startLanes(
+  path: string,
+  { capacity = availableParallelism(), digest, label = 'the model' }: StartLanesOptions = {},
+  session: OrtSessionOptions = {},
+): Promise<Lanes> {
+  const child = spawnLanes(capacity)
+  const asked = new Map<number, Waiting<unknown>>()
+  const running = new Map<number, Waiting<FrameHeader & { readonly frame: Frame }>>()
+  let next = 0
+  let complaint = ''
+  let dead: string | null = null
+
+  child.stderr!.on('data', (chunk) => {
+    complaint = (complaint + chunk).slice(-2000)
+  })
+  child.on('message', (message: { id: number; answer?: unknown; failure?: Failure }) => {
+    const entry = asked.get(message.id)
+    asked.delete(message.id)
+    if (message.failure) entry?.reject(errorOf(message.failure))
+    else entry?.resolve(message.answer)
+  })
+  const ended = new Promise<{ how: string; complaint: string }>((resolve) => {
+    const end = (how: string) => {
+      if (dead !== null) return
+      dead = how
+      living.delete(child)
+      for (const [doing, map] of [
+        ['loading the model', asked],
+        ['running the model', running],
+      ] as const) {
+        for (const { reject } of map.values()) reject(crash(label, doing, how, complaint))
+        map.clear()
+      }
+      resolve({ how, complaint })
+    }
+    child.once('error', (error) => end(error.message))
+    child.once('exit', (code, signal) => end(signal ?? `exit code ${code}`))
+  })
+  const lines = Array.from({ length: capacity }, (_, lane) => {
+    const line = child.stdio[FIRST_LINE + lane] as Socket
+    const reader = new FrameReader((frame) => {
+      const entry = running.get(frame.header.id)
+      running.delete(frame.header.id)
+      if (frame.header.op === 'failure') entry?.reject(errorOf(frame.header.failure as Failure))
+      else entry?.resolve({ ...frame.header, frame })
+    })
+    line.on('data', (chunk) => reader.push(chunk))
+    // The end of the process says why.
+    line.on('error', () => {})
+    return line
+  })
+
+  const ask = <T>(request: LanesRequest): Promise<T> =>
+    new Promise((resolve, reject) => {
+      if (dead !== null) return reject(crash(label, 'loading the model', dead, complaint))
+      const id = next++
+      asked.set(id, { resolve: resolve as (value: unknown) => void, reject })
+      child.send({ id, request }, () => {})
+    })
+  const call = (lane: number, header: Omit<FrameHeader, 'id' | 'tensors'>, inputs: readonly ByteTensor[]) =>
+    new Promise<FrameHeader & { readonly frame: Frame }>((resolve, reject) => {
+      const line = lines[lane]
+      if (!line) return reject(new Error(`internal: there is no lane ${lane}`))
+      if (dead !== null) return reject(crash(label, 'running the model', dead, complaint))
+      const id = next++
+      running.set(id, { resolve, reject })
+      line.cork()
+      for (const piece of framePieces({ ...header, id }, inputs)) line.write(piece)
+      line.uncork()
+    })
+  const stop = async () => {
+    if (dead === null) child.kill('SIGKILL')
+    await ended
+  }
+
+  try {
+    const read = await ask<LanesModel & Ports>({ op: 'read', path, digest })
+    const opened = await ask<{ ports: Ports; loadMs: number }>({ op: 'open', lane: 0, options: session })
+    return {
+      pid: child.pid ?? -1,
+      model: { ...read, ...opened.ports },
+      capacity,
+      ended,
+      stop,
+      open: async (lane, options = session) => (await ask<{ loadMs: number }>({ op: 'open', lane, options })).loadMs,
+      close: (lane) => ask({ op: 'close', lane }),
+      async run(lane, inputs, outputs): Promise<LaneAnswer> {
+        const { frame, runNs = 0 } = await call(lane, outputs ? { op: 'run', outputs } : { op: 'run' }, inputs)
+        return { outputs: tensorsOf(frame), runNs }
+      },
+      spin: async (lane, inputs, ms) => (await call(lane, { op: 'spin', ms }, inputs)).rate ?? 0,
+      residentBytes: () => residentBytes(child.pid),
+    }
+  } catch (error) {
+    await stop()
+    throw error
+  }
+}
+
+function spawnLanes(capacity: number): ChildProcess {
+  const module = siblingModule(import.meta.url, 'ort-node-lanes-child')
+  const child = fork(fileURLToPath(module), [], {
+    serialization: 'advanced',
+    stdio: ['ignore', 'ignore', 'pipe', 'ipc', ...Array.from({ length: capacity }, () => 'overlapped' as const)],
+    execArgv: preloads(module).flatMap((url) => ['--import', url]),
+  })
+  living.add(child)
+  if (!watching) {
+    watching = true
+    process.once('exit', () => {
+      for (const one of living) one.kill('SIGKILL')
+    })
+  }
+  return child
+}
+
+/** Linux tells it in /proc; elsewhere nobody asks often enough to start a program for it. */
+function residentBytes(pid: number | undefined): number | null {
+  try {
+    const match = /^VmRSS:\s+(\d+) kB/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))
+    return match ? Number(match[1]) * 1024 : null
+  } catch {
+    return null
+  }
+}
