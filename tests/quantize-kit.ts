@@ -97,17 +97,22 @@ export function decibels(reference: TensorValue, value: TensorValue): number {
 
 /** As `ortNode.kernels`, in this process: small models of our own need no child, and there are many of them. */
 export async function kernelsOf(model: Model): Promise<Readonly<Record<string, number>>> {
+  return countOperators((await optimizedBy(model, 'all')).graph)
+}
+
+/** The model as the runtime rewrites it for itself at this level. */
+export async function optimizedBy(model: Model, level: 'extended' | 'all'): Promise<Model> {
   const folder = mkdtempSync(join(tmpdir(), 'whetstone-test-'))
   const path = join(folder, 'optimized.onnx')
   try {
     const session = await InferenceSession.create(encodeModel(model), {
-      graphOptimizationLevel: 'all',
+      graphOptimizationLevel: level,
       optimizedModelFilePath: path,
       intraOpNumThreads: 1,
       logSeverityLevel: 4,
     })
     await session.release()
-    return countOperators(decodeModel(readFileSync(path)).graph)
+    return decodeModel(readFileSync(path))
   } finally {
     rmSync(folder, { recursive: true })
   }

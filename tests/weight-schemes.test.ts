@@ -93,11 +93,12 @@ describe('dynamic int8', () => {
     const codes = tensorValues(
       [...model.graph.initializers.values()].find((t) => t.dtype === 'int8' && t.dims.length === 2)!,
     )
-    for (let column = 0; column < 64; column++) {
-      const sorted = Array.from({ length: 64 }, (_, row) => Number(codes[row * 64 + column])).sort((a, b) => a - b)
-      expect(sorted[62]! + sorted[63]!).toBeLessThanOrEqual(128)
-      expect(sorted[0]! + sorted[1]!).toBeGreaterThanOrEqual(-128)
-    }
+    // The kernels add the products of rows 2i and 2i + 1 in 16 bits.
+    let worst = 0
+    for (let column = 0; column < 64; column++)
+      for (let row = 0; row < 64; row += 2)
+        worst = Math.max(worst, Math.abs(Number(codes[row * 64 + column]) + Number(codes[(row + 1) * 64 + column])))
+    expect(worst).toBeLessThanOrEqual(128)
   })
 })
 

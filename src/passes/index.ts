@@ -2,7 +2,7 @@ import type { Pass } from '../rewrite/index.ts'
 import * as quantize from './quantize/index.ts'
 import { simplifyPasses } from './sequence.ts'
 
-export { calibrationValues, compareKernels } from './quantize/index.ts'
+export { calibrationValues, compareKernels, productSafety } from './quantize/index.ts'
 export { simplifyPasses } from './sequence.ts'
 
 /** The passes that change answers within a margin. */

@@ -13,6 +13,7 @@ import type {
   Target,
 } from '../report/index.ts'
 import { type EvidenceCache, noCache } from './evidence-cache.ts'
+import { provePortable } from './portable.ts'
 import { samplesFor } from './samples.ts'
 import { losslessTrail, proveEqual } from './simplify.ts'
 import { advance, recipeOf, type Step, sizeOf, startTrail } from './trail.ts'
@@ -106,6 +107,7 @@ export async function quantize(model: Model, options: QuantizeOptions): Promise<
     sqnrDb: measured?.sqnrDb ?? null,
     layers: measured?.layers ?? [],
     batchInvariant: measured?.batchInvariant ?? null,
+    ...(target === 'portable' ? { portable: provePortable(trail.model) } : {}),
     passes: trail.runs,
     warnings: [
       ...kernels.warnings,

@@ -2,6 +2,7 @@ import { counts, equivalence, modelSize, passRun, refusal } from './rewrite.ts'
 import {
   boolean,
   type Infer,
+  integer,
   json,
   list,
   nullable,
@@ -19,6 +20,29 @@ export type Scheme = Infer<typeof scheme>
 
 export const target = oneOf('native', 'portable', 'web')
 export type Target = Infer<typeof target>
+
+/**
+ * Target `portable`: whether the weights alone prove that no x86 processor saturates. Channels are numbers of output
+ * channels. Forms: `full` range, `reduced` in some channels, `exact` kernels that never add in 16 bits (depthwise),
+ * `unsigned` weights.
+ */
+export const portability = object({
+  proven: boolean,
+  sentence: text,
+  products: list(
+    object({
+      node: text,
+      operator: text,
+      channels: integer,
+      form: oneOf('full', 'reduced', 'exact', 'unsigned'),
+      /** Largest sum of two neighbouring weight codes of one sign; up to 128 fits. */
+      worstPair: integer,
+      reduced: list(integer),
+      unsafe: list(integer),
+    }),
+  ),
+})
+export type Portability = Infer<typeof portability>
 
 export const quantization = report('quantization', {
   scheme,
@@ -39,6 +63,7 @@ export const quantization = report('quantization', {
   /** Whether a row's answer is the same whatever rows share its batch; null where nothing was run. */
   batchInvariant: nullable(object({ all: boolean, outputs: record(boolean), reason: optional(text) })),
   equivalence: optional(nullable(equivalence)),
+  portable: optional(portability),
   passes: list(passRun),
   warnings: list(text),
 })

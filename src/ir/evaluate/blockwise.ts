@@ -1,6 +1,7 @@
 import { roundHalfEven } from '../numbers.ts'
 import { type Call, input, intOf, type Kernels, made, optionalInput } from './call.ts'
 import { centred, matmul, scaledSum } from './matmul.ts'
+import { addMatMulLoss } from './saturate.ts'
 import { EvaluationError, type Nd, numbersOf } from './value.ts'
 
 /**
@@ -59,6 +60,7 @@ export const blockwise: Kernels = {
     const codes = source.map((v) => Math.min(255, Math.max(0, roundHalfEven(Math.fround(v / scale)) + zero)) - zero)
     const b = centred(input(call, 1), optionalInput(call, 3), 'right')
     const { dims, data } = matmul({ ...a, dtype: 'float64', data: codes }, b)
+    addMatMulLoss(call, { ...a, dtype: 'uint8', data: codes.map((code) => code + zero) }, input(call, 1), data)
     const one: Nd = { kind: 'tensor', dtype: a.dtype, dims: [], data: Float64Array.of(scale) }
     return [scaledSum(call, dims, data, one, input(call, 2), optionalInput(call, 4))]
   },

@@ -11,6 +11,8 @@ export interface Call {
   /** Version of the operator set of the node's domain. */
   readonly opset: number
   readonly float64: boolean
+  /** Unsigned × signed 8-bit products as x86 without VNNI computes them: see `saturate.ts`. */
+  readonly saturate16?: boolean
   /** Runs a nested graph with these inputs in the scope of the node; absent where only constants are known. */
   readonly runGraph?: (graph: Graph, inputs: readonly (Value | undefined)[]) => readonly Value[]
 }

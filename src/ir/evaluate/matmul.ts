@@ -2,6 +2,7 @@ import { elementCount } from '../tensor.ts'
 import { type Call, floatOf, input, intOf, type Kernels, made, optionalInput, tensorInputs, textOf } from './call.ts'
 import { activations } from './elementwise.ts'
 import { broadcastDims, broadcastStrides, broadcastTo, offsetsOf, stridesOf, transposed } from './layout.ts'
+import { addMatMulLoss } from './saturate.ts'
 import { alike, EvaluationError, type Nd, numbersOf, reshaped, sizeOf } from './value.ts'
 
 /**
@@ -205,6 +206,7 @@ export const matrix: Kernels = {
   MatMulInteger: (call) => {
     const a = centred(input(call, 0), optionalInput(call, 2), 'left')
     const { dims, data } = matmul(a, centred(input(call, 1), optionalInput(call, 3), 'right'))
+    addMatMulLoss(call, input(call, 0), input(call, 1), data)
     return [made(call, 'int32', dims, data)]
   },
   Einsum: einsum,
@@ -232,6 +234,7 @@ export const matrix: Kernels = {
   'com.microsoft.MatMulIntegerToFloat': (call) => {
     const a = centred(input(call, 0), optionalInput(call, 4), 'left')
     const { dims, data } = matmul(a, centred(input(call, 1), optionalInput(call, 5), 'right'))
+    addMatMulLoss(call, input(call, 0), input(call, 1), data)
     return [scaledSum(call, dims, data, input(call, 2), input(call, 3), optionalInput(call, 6))]
   },
 }

@@ -6,6 +6,7 @@ import { cast, dtypeAttribute } from './cast.ts'
 import { convolve, lessZero } from './conv.ts'
 import { axisOf, broadcastDims, broadcastStrides, concatenated, offsetsOf, stridesOf } from './layout.ts'
 import { centred, matmul } from './matmul.ts'
+import { addConvLoss, addMatMulLoss } from './saturate.ts'
 import { sigmoid } from './special-functions.ts'
 import { carried, EvaluationError, isWide, type Nd, nd, numbersOf, sizeOf } from './value.ts'
 
@@ -113,6 +114,7 @@ function qLinearConv(call: Call): Nd[] {
   const x = lessZero(input(call, 0), optionalInput(call, 2))
   const w = lessZero(input(call, 3), optionalInput(call, 5))
   const { dims, data } = convolve(call, x, w, bias && numbersOf(bias))
+  addConvLoss(call, input(call, 0), optionalInput(call, 2), input(call, 3), data)
   const span = elementCount(dims.slice(2))
   const factor = numbersOf(xScale)[0]!
   const out = data.map((sum, i) => sum * factor * wScale[wScale.length === 1 ? 0 : Math.floor(i / span) % dims[1]!]!)
@@ -129,6 +131,7 @@ function qLinearMatMul(call: Call): Nd[] {
     input(call, 7),
   ]
   const { dims, data } = matmul(a, b)
+  addMatMulLoss(call, input(call, 0), input(call, 3), data)
   const columns = dims.at(-1) ?? 1
   const rows = dims.at(-2) ?? 1
   const out = data.map(
@@ -153,11 +156,12 @@ function qGemm(call: Call): Nd[] {
     }
   }
   const transB = intOf(call, 'transB', 0)
-  const a = swap(lessZero(input(call, 0), input(call, 2)), intOf(call, 'transA', 0))
+  const [rawA, rawB] = [swap(input(call, 0), intOf(call, 'transA', 0)), swap(input(call, 3), transB)]
   // Per-column scales and zero points belong to B as it is multiplied.
-  const b = centred(swap(input(call, 3), transB), input(call, 5), 'right')
+  const [a, b] = [lessZero(rawA, input(call, 2)), centred(rawB, input(call, 5), 'right')]
   const [aScale, bScale, bias] = [numbersOf(input(call, 1))[0]!, numbersOf(input(call, 4)), optionalInput(call, 6)]
   const { dims, data } = matmul(a, b)
+  addMatMulLoss(call, rawA, rawB, data)
   const alphaAttribute = call.node.attributes.get('alpha')
   const alpha = alphaAttribute?.type === 'float' ? alphaAttribute.value : 1
   const added = bias && numbersOf(bias)

@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { quantizeChannels, worstPair } from './channel-weights.ts'
+import { quantizeChannels } from './channel-weights.ts'
+import { depthOrders, pairReach } from './kernel-pairs.ts'
 
 test('one scale a channel, along the axis asked for', () => {
   const values = [1, -2, 3, 100, 200, -254]
@@ -17,20 +18,39 @@ test('a channel of zeros, and a lower bound for a large bias', () => {
   expect([...quantizeChannels([0, 0, 1, 0], [2, 2], 0, { atLeast: [0.5, 2] }).scales]).toEqual([0.5, 2])
 })
 
-test('no pair of codes of a channel adds up to more than 128, whatever the weights', () => {
+const worst = (codes: Int8Array, dims: readonly number[], axis: number) =>
+  Math.max(...pairReach(codes, depthOrders(dims, axis)))
+
+test('no neighbours add up to more than 128 in codes, whatever the weights and their layout', () => {
   fc.assert(
     fc.property(
-      fc.array(fc.double({ min: -100, max: 100, noNaN: true }), { minLength: 6, maxLength: 60 }),
-      (values) => {
-        const dims = [2, Math.floor(values.length / 2)]
-        const used = values.slice(0, dims[0]! * dims[1]!)
-        const { codes } = quantizeChannels(used, dims, 0, { pairSafe: true })
-        expect(worstPair(codes, dims, 0)).toBeLessThanOrEqual(128)
+      fc.constantFrom([[2, 9], 0] as const, [[9, 2], 1] as const, [[2, 3, 3], 0] as const, [[2, 1, 3, 3], 0] as const),
+      fc.array(fc.double({ min: -100, max: 100, noNaN: true }), { minLength: 18, maxLength: 18 }),
+      ([dims, axis], values) => {
+        const { codes, scales } = quantizeChannels(values, dims, axis, { pairSafe: 'neighbours' })
+        expect(worst(codes, dims, axis)).toBeLessThanOrEqual(128)
+        // A channel without such neighbours keeps its whole range.
+        const plain = quantizeChannels(values, dims, axis)
+        const reach = pairReach(plain.codes, depthOrders(dims, axis))
+        reach.forEach((most, c) => {
+          if (most <= 126) expect(scales[c]).toBe(plain.scales[c])
+        })
       },
     ),
   )
   // Without it, two equal weights already do: 255 · (127 + 127) does not fit into 16 bits.
-  expect(worstPair(quantizeChannels([1, 1], [1, 2], 0).codes, [1, 2], 0)).toBe(254)
+  expect(worst(quantizeChannels([1, 1], [1, 2], 0).codes, [1, 2], 0)).toBe(254)
+  expect([...quantizeChannels([1, 0, 1, 0], [1, 4], 0, { pairSafe: 'neighbours' }).codes]).toEqual([127, 0, 127, 0])
+  expect([...quantizeChannels([1, 0, 1, 0], [1, 4], 0, { pairSafe: 'any' }).codes]).toEqual([64, 0, 64, 0])
+})
+
+test('a convolution pairs channels of one place, then goes on to the next place', () => {
+  // [1, 2, 1, 2]: places a, b of channel 0, then of channel 1; the kernel sees a₀a₁ and b₀b₁.
+  const dims = [1, 2, 1, 2]
+  expect([...pairReach([100, 0, 0, 100], depthOrders(dims, 0))]).toEqual([100])
+  expect([...pairReach([100, 0, 100, 0], depthOrders(dims, 0))]).toEqual([200])
+  // Kernels that unfold NCHW see a₀b₀ and a₁b₁ instead.
+  expect([...pairReach([100, 100, 0, 0], depthOrders(dims, 0))]).toEqual([200])
 })
 
 test('a code is at most half a scale away from its weight', () => {

@@ -1,4 +1,5 @@
 import { roundHalfEven } from '../../ir/index.ts'
+import { depthOrders, MOST_PAIR, pairReach } from './kernel-pairs.ts'
 
 /** int8 weights with one scale a channel and zero point 0; `codes` lie as the float weights did. */
 export interface ChannelWeights {
@@ -8,18 +9,18 @@ export interface ChannelWeights {
 
 export interface ChannelOptions {
   /**
-   * Keeps every pair of codes of a channel from adding up to more than 128 in magnitude. Kernels for x86 without VNNI
-   * add two products of an unsigned 8-bit activation and an 8-bit weight in 16 bits: 255 · 128 still fits, 255 · 129
-   * does not. The bound holds for any order in which a kernel pairs the weights.
+   * Keeps what x86 kernels without VNNI add in 16 bits from saturating (see `kernel-pairs.ts`): `neighbours` looks at
+   * the pairs that the kernels take of weights [M, C, k…], [N, K] or [K, N], and gives up range only in channels where
+   * one of them is too large; `any` holds for every order in which a kernel might pair the weights.
    */
-  readonly pairSafe?: boolean
+  readonly pairSafe?: 'neighbours' | 'any' | undefined
   /** Lower bounds of the scales, one a channel: a bias may need them to fit into 32 bits. */
   readonly atLeast?: ArrayLike<number>
 }
 
 /**
- * Symmetric int8 codes per index of `axis`: scale = max|w| / 127. A channel of zeros gets scale 1, or its lower
- * bound. `dims` row-major.
+ * Symmetric int8 codes per index of `axis`: scale = max|w| / 127, or more where `pairSafe` asks for it. A channel of
+ * zeros gets scale 1, or its lower bound. `dims` row-major.
  */
 export function quantizeChannels(
   values: ArrayLike<number>,
@@ -29,18 +30,29 @@ export function quantizeChannels(
 ): ChannelWeights {
   const channels = dims[axis]!
   const inner = dims.slice(axis + 1).reduce((product, dim) => product * dim, 1)
-  const reach = options.pairSafe ? pairReach(values, channels, inner) : magnitudes(values, channels, inner)
+  const single = magnitudes(values, channels, inner)
+  const pairs = options.pairSafe && reachOf(values, dims, axis, options.pairSafe)
   const scales = new Float32Array(channels)
   for (let c = 0; c < channels; c++) {
-    const scale = Math.max(reach[c]! / 127, options.atLeast?.[c] ?? 0)
+    const scale = Math.max(single[c]! / 127, (pairs?.[c] ?? 0) / MOST_PAIR, options.atLeast?.[c] ?? 0)
     scales[c] = scale > 0 ? Math.max(scale, 1.1754943508222875e-38) : 1
   }
   const codes = new Int8Array(values.length)
-  for (let i = 0; i < values.length; i++) {
-    const code = roundHalfEven(values[i]! / scales[Math.floor(i / inner) % channels]!)
-    codes[i] = Math.min(127, Math.max(-127, code))
+  const code = () => {
+    for (let i = 0; i < values.length; i++) {
+      const rounded = roundHalfEven(values[i]! / scales[Math.floor(i / inner) % channels]!)
+      codes[i] = Math.min(127, Math.max(-127, rounded))
+    }
   }
-  return { codes, scales }
+  code()
+  if (!options.pairSafe) return { codes, scales }
+  // The bound holds for real scales; their rounding to float32 may push a code that stands at a half over it.
+  for (;;) {
+    const reach = reachOf(codes, dims, axis, options.pairSafe)
+    if (reach.every((most) => most <= MOST_PAIR)) return { codes, scales }
+    for (let c = 0; c < channels; c++) if (reach[c]! > MOST_PAIR) scales[c] = scales[c]! * (1 + 2 ** -20)
+    code()
+  }
 }
 
 /** Largest |w| of each channel. */
@@ -54,8 +66,19 @@ function magnitudes(values: ArrayLike<number>, channels: number, inner: number):
   return result
 }
 
-/** Largest |sum| of two weights of one sign in each channel (or of one weight, where it is alone). */
-function pairReach(values: ArrayLike<number>, channels: number, inner: number): Float64Array {
+function reachOf(
+  values: ArrayLike<number>,
+  dims: readonly number[],
+  axis: number,
+  pairs: 'neighbours' | 'any',
+): Float64Array {
+  if (pairs === 'neighbours') return pairReach(values, depthOrders(dims, axis))
+  const inner = dims.slice(axis + 1).reduce((product, dim) => product * dim, 1)
+  return anyPairReach(values, dims[axis]!, inner)
+}
+
+/** Largest |sum| of any two weights of one sign in each channel (or of one weight, where it is alone). */
+function anyPairReach(values: ArrayLike<number>, channels: number, inner: number): Float64Array {
   const top = [0, 1, 2, 3].map(() => new Float64Array(channels))
   const note = (first: Float64Array, second: Float64Array, c: number, size: number) => {
     if (size > first[c]!) {
@@ -70,10 +93,4 @@ function pairReach(values: ArrayLike<number>, channels: number, inner: number): 
     else note(top[2]!, top[3]!, c, -value)
   }
   return top[0]!.map((size, c) => Math.max(size + top[1]![c]!, top[2]![c]! + top[3]![c]!))
-}
-
-/** Largest |sum| of two codes of one sign in any channel: at most 128 where no 16-bit sum can saturate. */
-export function worstPair(codes: Int8Array, dims: readonly number[], axis: number): number {
-  const inner = dims.slice(axis + 1).reduce((product, dim) => product * dim, 1)
-  return pairReach(codes, dims[axis]!, inner).reduce((worst, value) => Math.max(worst, value), 0)
 }

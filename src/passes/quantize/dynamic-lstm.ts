@@ -45,7 +45,9 @@ function quantizedWeights(name: string, pairSafe: boolean, editor: GraphEditor):
   if (!rangeOf(values)) return { refused: 'its weights are not finite' }
   const [directions, gates, inputs] = tensor.dims as [number, number, number]
   // Directions and gates together are the channels: [directions · gates, inputs] keeps them on one axis.
-  const { codes, scales } = quantizeChannels(values, [directions * gates, inputs], 0, { pairSafe })
+  const { codes, scales } = quantizeChannels(values, [directions * gates, inputs], 0, {
+    pairSafe: pairSafe ? 'neighbours' : undefined,
+  })
   const turned = new Int8Array(elementCount(tensor.dims))
   for (let d = 0; d < directions; d++)
     for (let g = 0; g < gates; g++)

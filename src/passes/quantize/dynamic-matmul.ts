@@ -93,7 +93,9 @@ export function dynamicProduct(
 ): readonly Node[] {
   const { values, rows, columns } = product
   const output = node.outputs[0]!
-  const { codes, scales } = quantizeChannels(values, [rows, columns], 1, { pairSafe })
+  const { codes, scales } = quantizeChannels(values, [rows, columns], 1, {
+    pairSafe: pairSafe ? 'neighbours' : undefined,
+  })
   const hint = node.inputs[1]!
   const weight = editor.addConstant(tensorOf('int8', [rows, columns], codes), `${hint}_codes`)
   const scale = editor.addConstant(tensorOf('float32', [columns], scales), `${hint}_scale`)

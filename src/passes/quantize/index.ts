@@ -1,6 +1,7 @@
 export type { Affine } from './affine.ts'
 export { compareKernels, type KernelMismatch } from './compare-kernels.ts'
 export { convertFloat16, type Float16Options } from './convert-float16.ts'
+export { type ProductSafety, productSafety } from './portable.ts'
 export { type DynamicInt8Options, quantizeDynamicInt8 } from './quantize-dynamic-int8.ts'
 export { quantizeRules } from './quantize-rules.ts'
 export { calibrationValues, quantizeStaticInt8, type StaticInt8Options } from './quantize-static-int8.ts'

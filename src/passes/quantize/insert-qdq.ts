@@ -14,6 +14,7 @@ import {
 } from '../../ir/index.ts'
 import { type Affine, affineU8, biasScale, quantizeBias, quantizeU8, rangeOf } from './affine.ts'
 import { type ChannelWeights, quantizeChannels } from './channel-weights.ts'
+import { isChannelwise } from './portable.ts'
 import { QdqWriter } from './qdq-writer.ts'
 import { activationSlots, channelAxis, without } from './quantize-rules.ts'
 import type { StaticPlan } from './static-plan.ts'
@@ -181,7 +182,7 @@ class Insertion {
     const values = tensorValues(weight) as Float32Array
     const scaled = alpha === 1 ? values : values.map((value) => value * alpha)
     const quantized = quantizeChannels(scaled, dims, perTensor ? 0 : axis, {
-      pairSafe: this.#pairSafe,
+      pairSafe: this.#pairSafe && !isChannelwise(node, weight) ? (perTensor ? 'any' : 'neighbours') : undefined,
       ...(atLeast && { atLeast }),
     })
     const codes = tensorOf('int8', weight.dims, quantized.codes)

@@ -44,8 +44,9 @@ export const quantizeStaticInt8: Pass<StaticInt8Options> = {
   },
 }
 
-/** Why the weights of a portable model are safe everywhere; see `quantizeChannels`. */
-const PORTABLE = 'no two weight codes of a channel add up to more than 128, so no sum of two products leaves 16 bits'
+/** Why the weights of a portable model are safe everywhere; see `kernel-pairs.ts`. */
+const PORTABLE =
+  'no two weight codes that a kernel adds in 16 bits come to more than 128, so no sum of two products saturates'
 
 /** Values of the main graph whose ranges `quantizeStaticInt8` may need. */
 export function calibrationValues(graph: Graph, opset: number): readonly string[] {

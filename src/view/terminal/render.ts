@@ -121,6 +121,7 @@ function quantization(report: QuantizationReport, style: Style): string {
           `a row's answer ${batchInvariant.all ? 'does not depend' : paint('yellow', 'DEPENDS', style)} on the rows beside it in a batch`,
         ]
       : []),
+    ...(report.portable ? [report.portable.sentence] : []),
     ...(names.length > 0
       ? [
           '',

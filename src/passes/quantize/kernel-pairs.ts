@@ -1,0 +1,64 @@
+/**
+ * Where the weights of one channel lie in the order in which integer kernels take them: depth k of channel c at
+ * `c·channelStride + (k mod inner)·innerStride + ⌊k / inner⌋·outerStride`.
+ */
+export interface DepthOrder {
+  readonly channels: number
+  readonly depth: number
+  readonly channelStride: number
+  readonly inner: number
+  readonly innerStride: number
+  readonly outerStride: number
+}
+
+/**
+ * The largest magnitude that two neighbouring codes of one sign may add up to: 255 · 128 fits into the 16 bits in which
+ * x86 kernels without VNNI add two products of an unsigned 8-bit activation and a signed 8-bit weight; 255 · 129 does
+ * not. Codes of different signs never leave 16 bits.
+ */
+export const MOST_PAIR = 128
+
+/**
+ * The orders of a convolution's weights [M, C, k…], of a product's [N, K] (`axis` 0) and of [K, N] (`axis` 1). Kernels
+ * on NHWC, as the runtime's QLinearConv, take a convolution's channels first and its places second; those that unfold
+ * NCHW take them as they lie. Source: MLAS `QgemmU8S8KernelAvx2`, `QgemvU8S8KernelAvx2`, `ConvSymKernelAvx2`; their
+ * packing of four rows keeps 2i and 2i + 1 together.
+ */
+export function depthOrders(dims: readonly number[], axis: number): readonly DepthOrder[] {
+  if (axis === 0) {
+    const inner = dims[1] ?? 1
+    const taps = dims.slice(2).reduce((product, dim) => product * dim, 1)
+    const depth = inner * taps
+    const flat = { channels: dims[0]!, depth, channelStride: depth, inner: depth, innerStride: 1, outerStride: 0 }
+    return taps === 1 || inner === 1 ? [flat] : [{ ...flat, inner, innerStride: taps, outerStride: 1 }, flat]
+  }
+  const [depth, channels] = [dims[0]!, dims[1]!]
+  return [{ channels, depth, channelStride: 1, inner: depth, innerStride: channels, outerStride: 0 }]
+}
+
+/** The largest |sum| of two neighbours of one sign in every channel, in any of the orders; `from` skips elements. */
+export function pairReach(values: ArrayLike<number>, orders: readonly DepthOrder[], from = 0): Float64Array {
+  const [first, second] = orders.map((order) => reachIn(values, order, from)) as [Float64Array, Float64Array?]
+  return second ? first.map((most, c) => Math.max(most, second[c]!)) : first
+}
+
+function reachIn(values: ArrayLike<number>, order: DepthOrder, from: number): Float64Array {
+  const { channels, depth, channelStride, inner, innerStride, outerStride } = order
+  const reach = new Float64Array(channels)
+  for (let c = 0; c < channels; c++) {
+    let most = 0
+    const base = from + c * channelStride
+    for (let k = 0; k < depth; k += 2) {
+      const first = values[base + (k % inner) * innerStride + Math.floor(k / inner) * outerStride]!
+      const next = k + 1
+      const second =
+        next < depth ? values[base + (next % inner) * innerStride + Math.floor(next / inner) * outerStride]! : 0
+      const high = Math.max(0, first) + Math.max(0, second)
+      const low = -Math.min(0, first) - Math.min(0, second)
+      if (high > most) most = high
+      if (low > most) most = low
+    }
+    reach[c] = most
+  }
+  return reach
+}

@@ -1,0 +1,123 @@
+import {
+  constantValue,
+  type Graph,
+  indexGraph,
+  intAttribute,
+  type Model,
+  type Node,
+  nestedGraphs,
+  nodeLabel,
+  operatorName,
+  type Tensor,
+  tensorValues,
+} from '../../ir/index.ts'
+import { depthOrders, MOST_PAIR, pairReach } from './kernel-pairs.ts'
+
+/** What the weights of one product say about 16-bit sums. */
+export interface ProductSafety {
+  readonly node: string
+  readonly operator: string
+  readonly channels: number
+  /** `reduced`: some channel gave up range; `exact`: a depthwise kernel, which adds in 32 bits everywhere. */
+  readonly form: 'full' | 'reduced' | 'exact' | 'unsigned'
+  /** Largest sum of two neighbouring codes of one sign; above 128 a processor without VNNI may saturate. */
+  readonly worstPair: number
+  /** Channels whose largest code is below 127. */
+  readonly reduced: readonly number[]
+  /** Channels that may saturate. */
+  readonly unsafe: readonly number[]
+}
+
+/** Whether a convolution is depthwise (one filter for each channel): its kernels widen before they multiply. */
+export function isChannelwise(node: Node, weight: Tensor): boolean {
+  return (
+    ['Conv', 'QLinearConv', 'ConvInteger'].includes(node.opType) &&
+    weight.dims[1] === 1 &&
+    intAttribute(node, 'group', 1) === weight.dims[0]
+  )
+}
+
+/** The operators that multiply codes, with the input that holds the weights. */
+const CODE_PRODUCTS: Readonly<Record<string, number>> = {
+  QLinearConv: 3,
+  QLinearMatMul: 3,
+  'com.microsoft.QGemm': 3,
+  ConvInteger: 1,
+  MatMulInteger: 1,
+  'com.microsoft.MatMulIntegerToFloat': 1,
+  'com.microsoft.DynamicQuantizeMatMul': 1,
+  'com.microsoft.DynamicQuantizeLSTM': 1,
+}
+const FLOAT_PRODUCTS = ['Conv', 'MatMul', 'Gemm']
+
+/**
+ * Every product of a model that runs on 8-bit integers, with the proof, from its constant weight codes alone, that no
+ * sum of two neighbouring products leaves 16 bits, or the channels where one may. Activations are taken to reach every
+ * code. A product of two activations has unsigned codes on both sides, which the kernels add in 32 bits.
+ */
+export function productSafety(model: Model): readonly ProductSafety[] {
+  const found: ProductSafety[] = []
+  const visit = (graph: Graph, outer: (name: string) => Tensor | undefined) => {
+    const index = indexGraph(graph)
+    const constant = (name: string): Tensor | undefined => {
+      const maker = index.producer.get(name)
+      return graph.initializers.get(name) ?? (maker ? constantValue(maker) : outer(name))
+    }
+    const codesOf = (node: Node, slot: number) => {
+      const producer = index.producer.get(node.inputs[slot] ?? '')
+      return producer && operatorName(producer) === 'DequantizeLinear' ? producer.inputs[0]! : undefined
+    }
+    for (const node of graph.nodes) {
+      const slot = CODE_PRODUCTS[operatorName(node)]
+      if (slot !== undefined) {
+        for (const at of node.opType === 'DynamicQuantizeLSTM' ? [1, 2] : [slot]) {
+          const weight = constant(node.inputs[at] ?? '')
+          if (weight) found.push(safetyOf(node, weight))
+        }
+      } else if (FLOAT_PRODUCTS.includes(operatorName(node)) && codesOf(node, 0) !== undefined) {
+        const codes = codesOf(node, 1)
+        const weight = codes === undefined ? undefined : constant(codes)
+        if (weight) found.push(safetyOf(node, weight))
+      }
+      for (const [, nested] of nestedGraphs(node)) visit(nested, constant)
+    }
+  }
+  visit(model.graph, () => undefined)
+  return found
+}
+
+function safetyOf(node: Node, weight: Tensor): ProductSafety {
+  const axis = /Conv/.test(node.opType) || isTransposed(node) ? 0 : 1
+  const matrix = /Conv/.test(node.opType) ? weight.dims : weight.dims.slice(-2)
+  const channels = matrix[axis] ?? 1
+  const common = { node: nodeLabel(node), operator: node.opType, channels }
+  const none = { worstPair: 0, reduced: [], unsafe: [] }
+  if (isChannelwise(node, weight)) return { ...common, form: 'exact', ...none }
+  if (weight.dtype !== 'int8') return { ...common, form: 'unsigned', ...none }
+  const values = tensorValues(weight) as Int8Array
+  const orders = depthOrders(matrix, axis)
+  const size = matrix.reduce((product, dim) => product * dim, 1)
+  const reach = new Float64Array(channels)
+  const largest = new Float64Array(channels)
+  // Stacked matrices (LSTM directions, batched products) share their channels' verdict.
+  for (let from = 0; from < values.length; from += size) {
+    const own = pairReach(values, orders, from)
+    for (let c = 0; c < channels; c++) reach[c] = Math.max(reach[c]!, own[c]!)
+    for (let i = 0; i < size; i++) {
+      const c = axis === 0 ? Math.floor(i / (size / channels)) : i % channels
+      largest[c] = Math.max(largest[c]!, Math.abs(values[from + i]!))
+    }
+  }
+  const where = (test: (c: number) => boolean) => Array.from({ length: channels }, (_, c) => c).filter(test)
+  const reduced = where((c) => largest[c]! < 127 && largest[c]! > 0)
+  return {
+    ...common,
+    form: reduced.length > 0 ? 'reduced' : 'full',
+    worstPair: reach.reduce((most, value) => Math.max(most, value), 0),
+    reduced,
+    unsafe: where((c) => reach[c]! > MOST_PAIR),
+  }
+}
+
+const isTransposed = (node: Node): boolean =>
+  ['Gemm', 'QGemm'].includes(node.opType) && intAttribute(node, 'transB', 0) !== 0

@@ -1,0 +1,149 @@
+import { describe, expect, test } from 'vitest'
+import { type Feeds, reference, referenceWith, type TensorValue } from '../src/engine/index.ts'
+import { type Model, operatorName, type Tensor, tensorOf } from '../src/ir/index.ts'
+import { passes, productSafety } from '../src/passes/index.ts'
+import { quantize } from '../src/recipe/index.ts'
+import { decibels, modelWith, numbers, optimizedBy, randomValue, rangesOf, runOnce } from './quantize-kit.ts'
+
+/** Weights as trained layers have them at worst: neighbours of one sign, some of them at the end of the range. */
+function leaning(dims: readonly number[], seed: number, name: string): Tensor {
+  const next = numbers(seed)
+  const count = dims.reduce((product, dim) => product * dim, 1)
+  return tensorOf(
+    'float32',
+    dims,
+    Float32Array.from({ length: count }, (_, i) => (next() * 0.1 + 0.9) * (Math.floor(i / 7) % 5 === 0 ? -0.1 : 0.1)),
+    name,
+  )
+}
+
+function model(text: string, weights: Readonly<Record<string, readonly number[]>>): Model {
+  const base = modelWith(text, weights)
+  const initializers = new Map(base.graph.initializers)
+  for (const [i, [name, dims]] of Object.entries(weights).entries()) initializers.set(name, leaning(dims, i + 3, name))
+  return { ...base, graph: { ...base.graph, initializers } }
+}
+
+const positive = (dims: readonly number[], seed: number): TensorValue => {
+  const value = randomValue(dims, seed)
+  return { ...value, data: (value.data as Float32Array).map((x) => 1.5 + x) }
+}
+
+const without = referenceWith({ saturate16: true })
+
+async function answers(of: Model, feeds: Feeds) {
+  // What runs is what the runtime makes of Quantize and Dequantize nodes: integer operators.
+  const integers = await optimizedBy(of, 'extended')
+  const run = async (engine: typeof reference) => (await (await engine.open(integers)).run(feeds)).y!
+  return { integers, vnni: await run(reference), older: await run(without), runtime: (await runOnce(of, feeds)).y! }
+}
+
+const cases = {
+  Conv: {
+    graph: 'g (float[1,12,9,9] x) => (float y) { a = Conv<pads = [1,1,1,1]>(x, w, b) y = Relu(a) }',
+    weights: { w: [16, 12, 3, 3], b: [16] },
+    input: [1, 12, 9, 9],
+    kernel: 'QLinearConv',
+  },
+  'Conv of odd channels': {
+    graph: 'g (float[1,3,9,9] x) => (float y) { y = Conv<strides = [2,2]>(x, w) }',
+    weights: { w: [16, 3, 3, 3] },
+    input: [1, 3, 9, 9],
+    kernel: 'QLinearConv',
+  },
+  MatMul: {
+    graph: 'g (float[5,65] x) => (float y) { y = MatMul(x, w) }',
+    weights: { w: [65, 32] },
+    input: [5, 65],
+    kernel: 'com.microsoft.MatMulIntegerToFloat',
+  },
+  'batched MatMul': {
+    graph: 'g (float[3,5,64] x) => (float y) { y = MatMul(x, w) }',
+    weights: { w: [3, 64, 32] },
+    input: [3, 5, 64],
+    kernel: 'com.microsoft.MatMulIntegerToFloat',
+  },
+  Gemm: {
+    graph: 'g (float[5,64] x) => (float y) { y = Gemm<transB = 1>(x, w, b) }',
+    weights: { w: [64, 64], b: [64] },
+    input: [5, 64],
+    kernel: 'com.microsoft.QGemm',
+  },
+}
+
+describe('on a processor without VNNI', () => {
+  for (const [name, { graph, weights, input, kernel }] of Object.entries(cases))
+    test(`${name}: the naive model falls, the portable one answers the same, code for code`, async () => {
+      const base = model(graph, weights)
+      const feeds = { x: positive(input, 5) }
+      const ranges = await rangesOf(base, feeds)
+      const make = async (target: 'native' | 'portable') =>
+        (await passes.quantizeStaticInt8!.run(base, { target, placement: 'all' } as never, [{ report: ranges }])).model
+      const [naive, portable] = [await make('native'), await make('portable')]
+      const truth = (await runOnce(base, feeds)).y!
+
+      const ofNaive = await answers(naive, feeds)
+      expect(ofNaive.integers.graph.nodes.map(operatorName)).toContain(kernel)
+      // The emulation without saturation is the runtime's own answer here, so what it loses with it is that alone.
+      expect(decibels(ofNaive.runtime, ofNaive.vnni)).toBeGreaterThan(45)
+      expect(decibels(truth, ofNaive.vnni)).toBeGreaterThan(30)
+      expect(decibels(truth, ofNaive.older)).toBeLessThan(22)
+      expect(productSafety(naive).some(({ unsafe }) => unsafe.length > 0)).toBe(true)
+
+      const ofPortable = await answers(portable, feeds)
+      expect(ofPortable.older.data).toEqual(ofPortable.vnni.data)
+      expect(decibels(truth, ofPortable.older)).toBeGreaterThan(30)
+      const [proof] = productSafety(portable)
+      expect(proof).toMatchObject({ unsafe: [], channels: proof!.channels })
+      expect(proof!.worstPair).toBeLessThanOrEqual(128)
+      // The proof reads the codes the same way in the operators that the runtime writes.
+      expect(productSafety(ofPortable.integers)[0]).toMatchObject({ unsafe: [], worstPair: proof!.worstPair })
+    })
+
+  test('depthwise kernels add in 32 bits, and keep their whole range', async () => {
+    const base = model('g (float[1,16,9,9] x) => (float y) { y = Conv<group = 16>(x, w) }', { w: [16, 1, 3, 3] })
+    const feeds = { x: positive([1, 16, 9, 9], 5) }
+    const options = { target: 'portable', placement: 'all' } as never
+    const { model: portable } = await passes.quantizeStaticInt8!.run(base, options, [
+      { report: await rangesOf(base, feeds) },
+    ])
+    const { older, vnni } = await answers(portable, feeds)
+    expect(older.data).toEqual(vnni.data)
+    expect(productSafety(portable)).toMatchObject([{ form: 'exact', reduced: [] }])
+  })
+
+  test('only channels that need it give up range, and the report names them', async () => {
+    const base = modelWith('g (float[5,64] x) => (float y) { y = MatMul(x, w) }', { w: [64, 64] })
+    const weights = Float32Array.from({ length: 64 * 64 }, (_, i) => {
+      const [row, column] = [Math.floor(i / 64), i % 64]
+      // Even columns alternate between large and small rows; odd ones hold equal neighbours.
+      return column % 2 === 0 ? (row % 2 === 0 ? 0.1 : -0.01) * (1 + (row % 5)) : 0.1
+    })
+    const initializers = new Map([['w', tensorOf('float32', [64, 64], weights, 'w')]])
+    const { report } = await quantize(
+      { ...base, graph: { ...base.graph, initializers } },
+      { scheme: 'dynamic-int8', target: 'portable' },
+    )
+    const odd = Array.from({ length: 32 }, (_, i) => 2 * i + 1)
+    expect(report.portable).toMatchObject({
+      proven: true,
+      products: [
+        { operator: 'MatMulInteger', form: 'reduced', channels: 64, worstPair: 128, reduced: odd, unsafe: [] },
+      ],
+    })
+    expect(report.portable!.sentence).toContain('32 of 64 channels at full range, 32 reduced')
+  })
+
+  test('the dynamic scheme: naive falls, portable does not', async () => {
+    const base = model('g (float[4,64] x) => (float y) { y = MatMul(x, w) }', { w: [64, 64] })
+    const feeds = { x: positive([4, 64], 5) }
+    const truth = (await runOnce(base, feeds)).y!
+    for (const target of ['native', 'portable'] as const) {
+      const { model: made } = await passes.quantizeDynamicInt8!.run(base, { target } as never, [])
+      const { older, vnni } = await answers(made, feeds)
+      expect(decibels(truth, vnni)).toBeGreaterThan(30)
+      if (target === 'portable') expect(older.data).toEqual(vnni.data)
+      else expect(decibels(truth, older)).toBeLessThan(22)
+    }
+  })
+})
