@@ -49,6 +49,8 @@ export interface Dataset {
   readonly constants: Readonly<Record<string, Column>>
   /** Valid range of input values by field, where the data set declares one. */
   readonly domains: Readonly<Record<string, readonly [number, number]>>
+  /** For inputs that are images: the values of black and of white, by channel, where the preprocessing says them. */
+  readonly pixels?: Readonly<Record<string, readonly (readonly [number, number])[]>>
   /** Class names by label number, where the data set knows them. */
   readonly classNames?: readonly string[]
   /** `sha256:` over everything that decides the rows. */

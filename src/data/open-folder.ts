@@ -12,7 +12,14 @@ import { imageInput, imageTable, isImageFile } from './image-table.ts'
 import { listNames } from './nearest-name.ts'
 import { isTableFile, openTable, type TableOptions } from './open-table.ts'
 import { packColumns, renameColumns } from './pack-columns.ts'
-import { inferPreprocessing, KEEP_AS_IS, type Preprocessing, parsePreprocessing, pixelDomain } from './preprocessing.ts'
+import {
+  inferPreprocessing,
+  KEEP_AS_IS,
+  type Preprocessing,
+  parsePreprocessing,
+  pixelDomain,
+  pixelRanges,
+} from './preprocessing.ts'
 import { CONFIG, fromPreprocessorConfig } from './preprocessor-config.ts'
 import { findFiles, listedRow, rowsOfTable } from './row-files.ts'
 import type { Table } from './table.ts'
@@ -174,6 +181,7 @@ async function openImages(
     ...options,
     constants: constantsOf(file, options.inputs, path),
     domains: { [name]: pixelDomain(spec), ...file.domains },
+    pixels: { [name]: pixelRanges(spec) },
   })
 }
 

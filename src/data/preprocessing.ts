@@ -57,6 +57,11 @@ export function pixelValues(spec: Preprocessing): readonly Float64Array[] {
   })
 }
 
+/** The values that black and white become, by channel. */
+export function pixelRanges(spec: Preprocessing): readonly (readonly [number, number])[] {
+  return pixelValues(spec).map((values) => [values[0]!, values[255]!] as const)
+}
+
 /** The smallest and largest value that any pixel can become. */
 export function pixelDomain(spec: Preprocessing): readonly [number, number] {
   const ends = pixelValues(spec).flatMap((values) => [values[0]!, values[255]!])

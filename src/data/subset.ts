@@ -18,6 +18,7 @@ export function subset(dataset: Dataset, indices: readonly number[]): Dataset {
     rows: indices.length,
     constants: dataset.constants,
     domains: dataset.domains,
+    ...(dataset.pixels ? { pixels: dataset.pixels } : {}),
     ...(dataset.classNames ? { classNames: dataset.classNames } : {}),
     get notes() {
       return dataset.notes

@@ -14,6 +14,7 @@ export interface TableDatasetOptions extends Omit<RoleWishes, 'constants'> {
   readonly classNames?: readonly string[]
   readonly constants?: Readonly<Record<string, Column>>
   readonly domains?: Readonly<Record<string, readonly [number, number]>>
+  readonly pixels?: NonNullable<Dataset['pixels']>
   readonly notes?: readonly string[]
 }
 
@@ -65,6 +66,7 @@ export async function tableDataset(table: Table, options: TableDatasetOptions): 
     rows: table.rows,
     constants,
     domains: options.domains ?? {},
+    ...(options.pixels ? { pixels: options.pixels } : {}),
     ...(classNames ? { classNames } : {}),
     get notes() {
       return [...table.notes, ...(options.notes ?? []), ...roles.notes, ...notFiniteNotes(notFinite)]
