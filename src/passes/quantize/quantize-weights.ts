@@ -8,7 +8,7 @@ import { StoredWeights, storeAsInt8 } from './stored-weights.ts'
 
 export interface WeightOptions {
   readonly bits: 4 | 8
-  /** Rows of a block: a power of two, 16 or more; 32 by default. */
+  /** Rows of a block: a power of two from 16 to 256; 32 by default. */
   readonly block?: number | undefined
   /**
    * What products are computed in: 0 float (exact products of the coded weights, the default), 4 int8 (faster on some
@@ -41,18 +41,25 @@ export const quantizeWeights: Pass<WeightOptions> = {
   summary: 'weights in 4 or 8 bits, activations in float: smaller, and faster where reading weights is the cost',
   run(model, options): PassResult {
     const block = options.block ?? 32
-    if (block < 16 || 2 ** Math.round(Math.log2(block)) !== block) {
+    // Beyond 256 the runtime's kernel was seen to answer zeros without a word.
+    if (block < 16 || block > 256 || 2 ** Math.round(Math.log2(block)) !== block) {
       const refused = [
-        { node: model.graph.name || 'graph', reason: `a block of ${block} is no power of two from 16 on` },
+        { node: model.graph.name || 'graph', reason: `a block of ${block} is no power of two from 16 to 256` },
       ]
       return { model, report: { id: 'quantizeWeights', applied: 0, refused, options } }
     }
     const planned: Record<string, number> = {}
     const result = runRules(model, 'quantizeWeights', rules(options, block, planned))
     const lean = dropUnread(model, withContrib(result.model, planned))
-    return { model: lean, report: { ...result.report, options, planned } }
+    const notes = planned.MatMulNBits ? [LEVELS[options.accuracyLevel ?? 0]] : []
+    return { model: lean, report: { ...result.report, options, planned, ...(notes.length > 0 ? { notes } : {}) } }
   },
 }
+
+const LEVELS = {
+  0: 'accuracy level 0: products of the coded weights are computed in float',
+  4: 'accuracy level 4: activations are rounded to 8 bits in every product, which adds noise of its own and has changed the top token where one activation is massive',
+} as const
 
 function rules(options: WeightOptions, block: number, planned: Record<string, number>): readonly Rule[] {
   const keep = new Set(options.keepFloat ?? [])
