@@ -79,9 +79,9 @@ describe('with labels', () => {
       data: { rows: 1000 },
     })
     expect(report.data!.digest).toMatch(/^sha256:/)
-    expect(report.flips).toEqual([
-      { row: 7, base: '1', candidate: '2', label: '1' },
-      { row: 500, base: '0', candidate: '2', label: '0' },
+    expect(report.flips).toMatchObject([
+      { row: 7, base: '1', candidate: '2', label: '1', direction: 'lost' },
+      { row: 500, base: '0', candidate: '2', label: '0', direction: 'lost' },
     ])
     expect(report.sentence).toMatch(
       /^No measurable loss: 2 of 1,000 answers changed; the candidate is at most 0\.\d+ points worse \(95 %\)\.$/,

@@ -5,9 +5,10 @@ import type { ComparisonReport } from '../report/index.ts'
 import type { Metric } from './metric.ts'
 import type { MetricOptions } from './metrics.ts'
 import { nearest } from './nearest.ts'
-import { scoreRows } from './score-rows.ts'
+import { type ScoredRows, scoreRows } from './score-rows.ts'
 import { whole } from './sentence.ts'
 import type { SliceRule } from './slice-verdicts.ts'
+import { storyOf } from './story.ts'
 import { verdictOnAgreement } from './verdict-on-agreement.ts'
 import { verdictOnLabels } from './verdict-on-labels.ts'
 
@@ -34,6 +35,8 @@ export interface CompareOptions {
   readonly batch?: number
   /** Rows to judge; all where omitted. */
   readonly indices?: readonly number[]
+  /** Whether hidden slices, gaps between groups and the tail are looked for as well; false unless said. */
+  readonly deep?: boolean
   /** Of resampling; the same seed gives the same report. */
   readonly seed?: number
   readonly onProgress?: (done: number, total: number) => void
@@ -86,6 +89,8 @@ export async function compare(
           ? `every row was left out, the first because: ${data.skipped[0]!.reason}`
           : 'give data with at least one row',
     })
+  const { classNames } = data
+  const clusterField = options.cluster ?? null
   const rule: SliceRule = {
     alpha,
     seed,
@@ -93,15 +98,31 @@ export async function compare(
     marginOf: ({ name, field }) => options.sliceMargins?.[name] ?? options.sliceMargins?.[field] ?? margin,
   }
   const report = scored.metric
-    ? verdictOnLabels(scored, scored.metric, labelField !== null, { margin, alpha, seed }, rule)
+    ? verdictOnLabels(
+        scored,
+        scored.metric,
+        labelField !== null,
+        { margin, alpha, seed, clusterField, classNames, deep: options.deep ?? false },
+        rule,
+      )
     : verdictOnAgreement(scored, { margin, alpha }, rule)
   const skipped = [...(report.skipped ?? []), ...data.skipped]
-  return {
+  const settled = {
     ...withSlices(report),
-    warnings: [...report.warnings, ...data.notes],
+    warnings: [...report.warnings, ...repeatedIds(scored, options.cluster), ...data.notes],
     ...(skipped.length > 0 ? { skipped } : {}),
     data: { path: data.path, digest: await data.digest(), rows: data.rows },
+    margin,
   }
+  return { ...settled, story: storyOf(settled, margin) }
+}
+
+/** Rows of one id are not independent: counted as if they were, they prove more than they can. */
+function repeatedIds({ repeatedIds: found }: ScoredRows, cluster: string | undefined): readonly string[] {
+  if (found === null || cluster === found.field) return []
+  return [
+    `${whole(found.rows)} rows share their ${found.field} with another ("${found.example}" for one). If they are of one person, document or recording, name it with --cluster ${found.field}: repeated rows prove less than fresh ones.`,
+  ]
 }
 
 /** A declared slice that regressed is the answer, whatever the mean says. */

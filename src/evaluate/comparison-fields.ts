@@ -1,12 +1,13 @@
+import type { FlippedRow } from '../report/index.ts'
 import { upperProportion } from '../statistics/index.ts'
-import type { ScoredRows } from './score-rows.ts'
+import type { Flip, ScoredRows } from './score-rows.ts'
 import { type Slice, slicesOf } from './slices.ts'
 
 /** The fields of a comparison that do not depend on whether there are labels. */
 export function commonFields(scored: ScoredRows, metric: string, { alpha }: { alpha: number }) {
   const n = scored.rows.length
   const changed = scored.changed.filter(Boolean).length
-  const flips = [...scored.flips].sort((a, b) => a.gain - b.gain || a.row - b.row)
+  const flips = [...scored.flips].sort((a, b) => a.gain - b.gain || a.shown.row - b.shown.row)
   return {
     kind: 'comparison' as const,
     version: 1 as const,
@@ -17,17 +18,16 @@ export function commonFields(scored: ScoredRows, metric: string, { alpha }: { al
       : null,
     outputs: scored.differences.outputs(),
     batch: scored.batch,
-    ...(flips.length > 0
-      ? {
-          flips: flips.map(({ row, base, candidate, label }) => ({
-            row,
-            base,
-            candidate,
-            ...(label === null ? {} : { label }),
-          })),
-        }
-      : {}),
+    ...(flips.length > 0 ? { flips: flips.map((flip) => withConfidence(flip, scored.classes)) } : {}),
   }
+}
+
+function withConfidence({ shown, place }: Flip, classes: ScoredRows['classes']): FlippedRow {
+  const base = classes?.base.confidence[place]
+  const candidate = classes?.candidate.confidence[place]
+  return Number.isFinite(base) && Number.isFinite(candidate)
+    ? { ...shown, confidence: { base: base!, candidate: candidate! } }
+    : shown
 }
 
 /** The slices of every field that was read along. */

@@ -44,6 +44,8 @@ export interface Judgement {
   readonly requiredN: number | null
   /** One-sided p-value that the table's `regressed` rests on: 1 where the point estimate is above −margin. */
   readonly pRegressed: number
+  /** One-sided p-value of "the candidate is worse at all". */
+  readonly pWorse: number
 }
 
 /** Fewer rows than this never settle a metric whose scores are not right-or-wrong: a bootstrap of them means little. */
@@ -126,6 +128,7 @@ function judgeCounts(counts: Counts, { higherIsBetter }: PairedScores, { margin,
         ? rowsToSettle({ n, variance: discordance - delta ** 2, discordance, delta, margin, alpha, least })
         : null,
     pRegressed: delta <= -margin + 1e-12 ? Math.min(pairs.midPWorse, normalSurvival(-score.z)) : 1,
+    pWorse: pairs.midPWorse,
   }
 }
 
@@ -193,25 +196,35 @@ function judgeValues(counts: Counts | null, scores: PairedScores, options: Judge
         : null,
     pRegressed:
       few || delta > -margin ? 1 : drawn.upperBound < 0 ? normalSurvival(-delta / (drawn.standardError || 1e-9)) : 1,
+    // Fewer rows that differ than a bootstrap can learn from say nothing.
+    pWorse: few || undefinedValue || unseen !== null ? 1 : normalSurvival(-delta / (drawn.standardError || 1e-9)),
   }
 }
 
 /**
- * What changes that these rows happened not to show could cost, where fewer than 5 rows differ; else null. `rows` is
- * how many unchanged ones would bring it under the margin.
+ * What changes that these rows happened not to show could cost, where fewer than 5 rows (or clusters) differ; else null.
+ * `rows` is how many unchanged ones would bring it under the margin. Rows of one cluster are one observation: a whole
+ * cluster may change at once.
  */
 function unseenCost(scores: PairedScores, margin: number, alpha: number): { cost: number; rows: number } | null {
-  const { base, candidate, bounds, strata } = scores
-  const groups = new Map<number, { n: number; changed: number }>()
-  let [changed, least, most] = [0, Infinity, -Infinity]
+  const { base, candidate, bounds, strata, clusters } = scores
+  const units = new Map<string | number, { readonly stratum: number; changed: boolean }>()
+  let [least, most] = [Infinity, -Infinity]
   for (let i = 0; i < base.length; i++) {
-    const key = strata?.[i] ?? 0
-    const group = groups.get(key) ?? { n: 0, changed: 0 }
-    const differs = base[i] !== candidate[i] ? 1 : 0
-    groups.set(key, { n: group.n + 1, changed: group.changed + differs })
-    changed += differs
+    const stratum = strata?.[i] ?? 0
+    const name = clusters ? `${stratum} ${clusters[i]}` : i
+    const unit = units.get(name) ?? { stratum, changed: false }
+    unit.changed ||= base[i] !== candidate[i]
+    units.set(name, unit)
     least = Math.min(least, base[i]!, candidate[i]!)
     most = Math.max(most, base[i]!, candidate[i]!)
+  }
+  const groups = new Map<number, { n: number; changed: number }>()
+  let changed = 0
+  for (const unit of units.values()) {
+    const group = groups.get(unit.stratum) ?? { n: 0, changed: 0 }
+    groups.set(unit.stratum, { n: group.n + 1, changed: group.changed + (unit.changed ? 1 : 0) })
+    if (unit.changed) changed++
   }
   if (changed >= FEWEST_CHANGES) return null
   const range = bounds ? bounds[1] - bounds[0] : Math.max(most - least, 100 * margin)
@@ -219,7 +232,7 @@ function unseenCost(scores: PairedScores, margin: number, alpha: number): { cost
   for (const group of groups.values())
     share += upperProportion({ successes: group.changed, n: group.n, alpha }) / groups.size
   const perGroup = margin >= range ? 1 : Math.floor(Math.log(alpha) / Math.log(1 - margin / range)) + 1
-  return { cost: share * range, rows: perGroup * groups.size }
+  return { cost: share * range, rows: Math.ceil((perGroup * groups.size * base.length) / units.size) }
 }
 
 function meanOf(values: ArrayLike<number>, rows: Int32Array): number {

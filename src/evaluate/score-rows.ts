@@ -2,11 +2,13 @@ import type { Column, Dataset, Rows } from '../data/index.ts'
 import type { Fetched, Session } from '../engine/index.ts'
 import type { NumericArray } from '../ir/index.ts'
 import { UserError } from '../platform/index.ts'
+import type { FlippedRow } from '../report/index.ts'
+import { type ClassScores, classScores } from './class-scores.ts'
 import { type Differences, differences } from './differences.ts'
 import { feedsOf, rowsPerRun } from './feeds.ts'
 import type { Metric, MetricRow, RowLabel } from './metric.ts'
 import { defaultMetric, type MetricOptions, metricNamed } from './metrics.ts'
-import { type RowOutputs, splitRows } from './row-outputs.ts'
+import { isClassLike, type RowOutputs, splitRows, topAnswer } from './row-outputs.ts'
 import { sliceValues } from './slices.ts'
 
 export interface ScoreOptions {
@@ -23,11 +25,10 @@ export interface ScoreOptions {
 
 /** A row whose answers differ, for people to look at. */
 export interface Flip {
-  readonly row: number
-  readonly base: string
-  readonly candidate: string
-  readonly label: string | null
-  /** Score of the candidate minus score of the baseline; 0 without a metric. */
+  readonly shown: FlippedRow
+  /** Place among the judged rows. */
+  readonly place: number
+  /** Score of the candidate minus score of the baseline, higher being better; 0 without a metric. */
   readonly gain: number
 }
 
@@ -47,9 +48,17 @@ export interface ScoredRows {
   readonly differences: Differences
   readonly flips: readonly Flip[]
   readonly batch: number
+  /** Label of every row as text; null where rows have no single label. */
+  readonly labels: readonly string[] | null
+  /** Null where the outputs hold no class probabilities. */
+  readonly classes: ClassScores | null
+  /** Rows whose id another row has as well, and one such id. */
+  readonly repeatedIds: { readonly field: string; readonly rows: number; readonly example: string } | null
 }
 
 const MOST_FLIPS = 50
+/** Characters of a row's text that a report shows. */
+const MOST_TEXT = 200
 
 /**
  * Runs both sessions over the rows, a batch at a time, and keeps scores, changed answers and slice values; outputs are
@@ -83,6 +92,11 @@ export async function scoreRows(
   const slices = new Map(options.sliceFields.map((field) => [field, [] as (string | number)[]]))
   const clusters: (string | number)[] = []
   const flips: Flip[] = []
+  const labels: string[] = []
+  const seenClasses = classScores(options.metricOptions.classNames)
+  const idField = data.fields.find(({ role, rowShape }) => role === 'id' && rowShape.length === 0)?.name
+  const textField = data.fields.find(({ role, dtype }) => role === 'input' && dtype === 'string')?.name
+  const ids = new Map<string, number>()
   let metric = typeof options.metric === 'string' ? metricNamed(options.metric, options.metricOptions) : options.metric
   for await (const rows of data.read({ batch, ...(options.indices ? { indices: options.indices } : {}) })) {
     options.signal?.throwIfAborted()
@@ -104,20 +118,47 @@ export async function scoreRows(
       kept.changed.push(difference.changed)
       kept.different.push(!difference.identical)
       kept.broken.push(difference.broken)
-      if (!metric) continue
+      seenClasses.add(ofBase[i]!, ofCandidate[i]!, label)
+      const shownLabel = labelText(label, data)
+      if (shownLabel !== null) labels.push(shownLabel)
+      const id = idField === undefined ? undefined : String(fields[i]![idField])
+      if (id !== undefined) ids.set(id, (ids.get(id) ?? 0) + 1)
+      const text = textField === undefined ? undefined : String(fields[i]![textField]).slice(0, MOST_TEXT)
+      const shown = { row, ...(id === undefined ? {} : { id }), ...(text === undefined ? {} : { text }) }
+      const place = kept.rows.length - 1
+      if (!metric) {
+        if (difference.changed)
+          addFlip(flips, {
+            place,
+            gain: 0,
+            shown: {
+              ...shown,
+              base: answerOf(ofBase[i]!, data),
+              candidate: answerOf(ofCandidate[i]!, data),
+              direction: 'changed',
+            },
+          })
+        continue
+      }
       const scored = scorePair(metric, pair.base, pair.candidate)
       kept.base.push(scored.base)
       kept.candidate.push(scored.candidate)
       kept.baseSummaries.push(scored.baseSummary)
       kept.candidateSummaries.push(scored.candidateSummary)
-      if (metric.answer && scored.base !== scored.candidate)
+      if (metric.answer && scored.base !== scored.candidate) {
+        const gain = (scored.candidate - scored.base) * (metric.higherIsBetter ? 1 : -1)
         addFlip(flips, {
-          row,
-          base: metric.answer(pair.base),
-          candidate: metric.answer(pair.candidate),
-          label: labelText(label, data),
-          gain: (scored.candidate - scored.base) * (metric.higherIsBetter ? 1 : -1),
+          place,
+          gain,
+          shown: {
+            ...shown,
+            base: metric.answer(pair.base),
+            candidate: metric.answer(pair.candidate),
+            ...(shownLabel === null ? {} : { label: shownLabel }),
+            direction: gain < 0 ? 'lost' : 'gained',
+          },
         })
+      }
     }
     options.onProgress?.(kept.rows.length)
   }
@@ -129,7 +170,27 @@ export async function scoreRows(
     differences: seen,
     flips,
     batch,
+    labels: labels.length === kept.rows.length ? labels : null,
+    classes: seenClasses.result(),
+    repeatedIds: repeated(idField, ids),
   }
+}
+
+function repeated(field: string | undefined, ids: ReadonlyMap<string, number>): ScoredRows['repeatedIds'] {
+  const more = [...ids].filter(([, count]) => count > 1)
+  if (field === undefined || more.length === 0) return null
+  return { field, rows: more.reduce((sum, [, count]) => sum + count, 0), example: more[0]![0] }
+}
+
+/** The top answers of the class-like outputs of a row. */
+function answerOf(outputs: RowOutputs, data: Dataset): string {
+  const answers = Object.entries(outputs)
+    .filter(([name, value]) => isClassLike(name, value))
+    .map(([, value]) => {
+      const answer = topAnswer(value)
+      return typeof answer === 'number' ? (data.classNames?.[answer] ?? String(answer)) : (answer ?? 'none (NaN)')
+    })
+  return answers.join(', ')
 }
 
 /** Both models on the same rows, side by side where they live in processes of their own. */
@@ -159,7 +220,7 @@ function scorePair(metric: Metric, base: MetricRow, candidate: MetricRow) {
   }
 }
 
-function scoreOf(metric: Metric, row: MetricRow): number {
+export function scoreOf(metric: Metric, row: MetricRow): number {
   let score: unknown
   try {
     score = metric.score(row)
@@ -181,7 +242,7 @@ function scoreOf(metric: Metric, row: MetricRow): number {
 }
 
 /** How the candidate's outputs are called in the baseline, where the names differ; null where they are the same. */
-function outputNames(base: Session, candidate: Session): ReadonlyMap<string, string> | null {
+export function outputNames(base: Session, candidate: Session): ReadonlyMap<string, string> | null {
   const names = candidate.outputs.map(({ name }) => name)
   if (base.outputs.every(({ name }) => names.includes(name))) return null
   if (base.outputs.length !== names.length)
@@ -192,7 +253,7 @@ function outputNames(base: Session, candidate: Session): ReadonlyMap<string, str
   return new Map(names.map((name, place) => [name, base.outputs[place]!.name]))
 }
 
-function rename(fetched: Fetched, names: ReadonlyMap<string, string>): RowOutputs {
+export function rename(fetched: Fetched, names: ReadonlyMap<string, string>): RowOutputs {
   return Object.fromEntries(Object.entries(fetched).map(([name, value]) => [names.get(name) ?? name, value]))
 }
 
@@ -202,7 +263,7 @@ function columnOf(rows: Rows, field: string, data: Dataset): Column {
   throw new UserError('bad-data', `row ${rows.indices[0]} has no field "${field}"`, { where: data.path })
 }
 
-function fieldsOfRows(rows: Rows): readonly Readonly<Record<string, RowLabel>>[] {
+export function fieldsOfRows(rows: Rows): readonly Readonly<Record<string, RowLabel>>[] {
   const count = rows.indices.length
   const columns = Object.entries(rows.columns)
   return rows.indices.map((_, row) =>

@@ -42,11 +42,9 @@ export function judgeSlices(
     const family = results.filter(({ declared }) => declared === entry.declared).length
     const again = chance ? judge(entry.scores, { margin: entry.margin, alpha: alpha / family, seed }) : entry.own
     const requiredN = chance ? (again.requiredN ?? 2 * entry.own.n) : entry.own.requiredN
-    return sliceResult(entry.slice, entry.margin, entry.declared, {
-      ...entry.own,
-      verdict: chance ? 'inconclusive' : entry.own.verdict,
-      requiredN,
-    })
+    const verdict = chance ? 'inconclusive' : entry.own.verdict
+    const result = sliceResult(entry.slice, entry.margin, entry.declared, { ...entry.own, verdict, requiredN })
+    return { ...result, adjustedP: adjusted.get(entry)! }
   })
 }
 

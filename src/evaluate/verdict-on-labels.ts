@@ -1,12 +1,24 @@
 import { UserError } from '../platform/index.ts'
 import type { ComparisonReport, Grade, Verdict } from '../report/index.ts'
 import { CLOSE_AGREEMENT, CLOSE_DB } from './agreement.ts'
+import { detailsOf } from './comparison-details.ts'
 import { allSlices, commonFields } from './comparison-fields.ts'
 import { judge, type PairedScores } from './judge.ts'
 import type { Metric } from './metric.ts'
 import type { ScoredRows } from './score-rows.ts'
 import { sentenceOf, whole } from './sentence.ts'
 import { judgeSlices, type SliceRule } from './slice-verdicts.ts'
+
+export interface LabelOptions {
+  readonly margin: number
+  readonly alpha: number
+  readonly seed: number
+  /** The field whose values name clusters. */
+  readonly clusterField: string | null
+  readonly classNames: readonly string[] | undefined
+  /** Whether hidden slices, gaps between groups and the tail are looked for as well; it takes a few seconds. */
+  readonly deep: boolean
+}
 
 /**
  * The report on rows that a metric scored. A row without a score (NaN) in either model is left out and listed; where
@@ -18,10 +30,10 @@ export function verdictOnLabels(
   scored: ScoredRows,
   metric: Metric,
   labelled: boolean,
-  options: { readonly margin: number; readonly alpha: number; readonly seed: number },
+  options: LabelOptions,
   rule: SliceRule,
 ): ComparisonReport {
-  const { margin, alpha } = options
+  const { margin, alpha, seed } = options
   const usable = scored.rows
     .map((_, i) => i)
     .filter((i) => Number.isFinite(scored.base[i]!) && Number.isFinite(scored.candidate[i]!))
@@ -34,7 +46,8 @@ export function verdictOnLabels(
       where: 'metric',
       hint: 'check the labels and the outputs of the baseline for NaN',
     })
-  const scoresOf = pairedScores(scored, metric)
+  const rightOrWrong = isRightOrWrong(scored, metric)
+  const scoresOf = pairedScores(scored, metric, rightOrWrong)
   const judgement = usable.length > 0 ? judge(scoresOf(usable), options) : null
   const place = new Map(usable.map((row, i) => [row, i]))
   const usableSlices = allSlices(scored)
@@ -43,6 +56,7 @@ export function verdictOnLabels(
   const common = commonFields(scored, metric.name, options)
   const broken = lost > 0
   const verdict: Verdict = broken ? 'regressed' : judgement!.verdict
+  const slices = judgeSlices(usableSlices, scoresOf, rule)
   const warnings: string[] = []
   if (broken) warnings.push(`The candidate gives no number on ${whole(lost)} rows where the baseline does.`)
   if (judgement && !Number.isFinite(judgement.delta))
@@ -64,8 +78,24 @@ export function verdictOnLabels(
     mcnemar: judgement?.mcnemar ?? null,
     requiredN: broken ? null : judgement!.requiredN,
     measurablyWorse: !broken && judgement!.measurablyWorse,
-    slices: judgeSlices(usableSlices, scoresOf, rule),
+    slices,
     warnings,
+    ...detailsOf(
+      {
+        scored,
+        metric,
+        rightOrWrong,
+        usable,
+        scoresOf,
+        slices: usableSlices,
+        rule,
+        options: { margin, alpha, seed },
+        clusterField: options.clusterField,
+        classNames: options.classNames,
+        deep: options.deep,
+      },
+      { slices },
+    ),
     ...(unscored > 0 ? { skipped: unscoredRows(scored, place) } : {}),
   }
 }
@@ -77,12 +107,18 @@ function gradeOf(verdict: Verdict, { outputs, agreement }: Pick<ComparisonReport
   return near || (agreement !== null && agreement.rate >= CLOSE_AGREEMENT) ? 'close' : null
 }
 
-/** The scores of a choice of rows, in the form that `judge` takes. */
-function pairedScores(scored: ScoredRows, metric: Metric): (rows: readonly number[]) => PairedScores {
+function isRightOrWrong(scored: ScoredRows, metric: Metric): boolean {
   const zeroOrOne = (values: readonly number[]) =>
     values.every((value) => value === 0 || value === 1 || Number.isNaN(value))
-  const rightOrWrong =
-    metric.rightOrWrong ?? (!metric.aggregate && zeroOrOne(scored.base) && zeroOrOne(scored.candidate))
+  return metric.rightOrWrong ?? (!metric.aggregate && zeroOrOne(scored.base) && zeroOrOne(scored.candidate))
+}
+
+/** The scores of a choice of rows, in the form that `judge` takes. */
+function pairedScores(
+  scored: ScoredRows,
+  metric: Metric,
+  rightOrWrong: boolean,
+): (rows: readonly number[]) => PairedScores {
   const { aggregate, stratum } = metric
   return (rows) => ({
     base: rows.map((row) => scored.base[row]!),

@@ -6,7 +6,7 @@ import type { ComparisonReport } from '../report/index.ts'
 
 /**
  * Is the candidate as good as the base on these rows? Both models run in processes of their own, so that a fault of
- * the runtime is a message and not the end.
+ * the runtime is a message and not the end. Hidden slices, gaps and the tail are looked for unless `deep` is false.
  */
 export async function compareModels(
   base: Model | string,
@@ -18,7 +18,7 @@ export async function compareModels(
   try {
     const second = await openIsolated(candidate)
     try {
-      return await compare(first, second, data, options)
+      return await compare(first, second, data, { deep: true, ...options })
     } finally {
       await second.close()
     }

@@ -1,3 +1,4 @@
+import { gateResult } from './gate.ts'
 import {
   boolean,
   type Infer,
@@ -12,9 +13,9 @@ import {
   report,
   text,
 } from './schema.ts'
+import { verdict } from './verdict.ts'
 
-export const verdict = oneOf('pass', 'regressed', 'inconclusive')
-export type Verdict = Infer<typeof verdict>
+export { type Verdict, verdict } from './verdict.ts'
 
 export const grade = oneOf('proven', 'close', null)
 export type Grade = Infer<typeof grade>
@@ -37,11 +38,122 @@ export const slice = object({
   requiredN: nullable(integer),
   /** Whether the user declared the field; only declared slices decide. */
   declared: optional(boolean),
+  /** Probability of such a loss where there is none beyond the margin, corrected (Holm) for the number of slices. */
+  adjustedP: optional(number),
 })
 export type SliceResult = Infer<typeof slice>
 
-/** A row whose answer changed, worst first: where only the baseline was right. */
-export const flip = object({ row: integer, base: text, candidate: text, label: optional(text) })
+/** A row whose answer changed, worst first: where only the baseline was right (`lost`). */
+export const flip = object({
+  row: integer,
+  base: text,
+  candidate: text,
+  label: optional(text),
+  /** The row's own name in the data. */
+  id: optional(text),
+  /** `lost`: only the baseline was right; `gained`: only the candidate; `changed`: nobody can say. */
+  direction: optional(oneOf('lost', 'gained', 'changed')),
+  /** Share of its probability that each model put on its answer. */
+  confidence: optional(object({ base: number, candidate: number })),
+  /** Beginning of the row's text, where its input is one. */
+  text: optional(text),
+})
+export type FlippedRow = Infer<typeof flip>
+
+const flips = object({ count: integer, rate: number, upperBound: number })
+
+/** Answers lost and gained, each with the one-sided 1−α bound on its rate. A net of zero can hide many of both. */
+export const flipRates = object({ negative: flips, positive: flips })
+export type FlipRates = Infer<typeof flipRates>
+
+/** Candidate's share of wrong answers over the baseline's; null where the baseline makes no error. `ci` two-sided 1−α. */
+export const errorRatio = object({
+  base: number,
+  candidate: number,
+  ratio: nullable(number),
+  ci: nullable(pair(number)),
+})
+export type ErrorRatio = Infer<typeof errorRatio>
+
+/** KL(base ‖ candidate) of the class probabilities of a row, in nats. */
+export const divergence = object({
+  output: text,
+  /** Whether the output holds probabilities, or logits whose softmax was taken. */
+  from: oneOf('probabilities', 'logits'),
+  mean: number,
+  p99: number,
+  max: number,
+})
+
+const reliability = object({ n: integer, confidence: nullable(number), accuracy: nullable(number) })
+
+/** Is "90 % sure" right nine times in ten? 15 bins of equal width; `ece` is the mean gap, weighted by rows. */
+export const confidenceCheck = object({
+  base: object({ ece: number }),
+  candidate: object({ ece: number }),
+  bins: list(object({ from: number, to: number, base: reliability, candidate: reliability })),
+})
+export type ConfidenceCheck = Infer<typeof confidenceCheck>
+
+/** The rows that lost most: mean of the worst `share` of per-row loss rises (CVaR), with a two-sided 1−α interval. */
+export const tail = object({
+  loss: text,
+  share: number,
+  rows: integer,
+  /** Mean of the worst rises. */
+  rise: number,
+  ci: pair(number),
+  /** CVaR of the loss itself, before and after. */
+  base: number,
+  candidate: number,
+})
+
+/** Largest difference of the metric between groups of a field, before and after; `ci` of the change, two-sided 1−α. */
+export const gap = object({
+  field: text,
+  groups: list(text),
+  /** Groups with too few rows to take part. */
+  leftOut: list(text),
+  base: number,
+  candidate: number,
+  change: number,
+  ci: pair(number),
+  lowerBound: number,
+  upperBound: number,
+})
+export type Gap = Infer<typeof gap>
+
+/** Rows of one cluster count together. `designEffect` is how many times the variance exceeds that of independent rows. */
+export const clustering = object({
+  field: text,
+  clusters: integer,
+  standardError: number,
+  designEffect: nullable(number),
+})
+
+/** Slices that a search on one half of the rows found, tested on the other half, which the search never saw. */
+export const mined = object({
+  seed: integer,
+  discoveryRows: integer,
+  testRows: integer,
+  /** Slices that the search looked at. */
+  searched: integer,
+  slices: list(
+    object({
+      name: text,
+      /** Rows of the testing half. */
+      n: integer,
+      verdict,
+      base: number,
+      candidate: number,
+      delta: number,
+      lowerBound: number,
+      /** One-sided p-value of "the candidate is worse here", corrected (Holm) for the slices tested. */
+      adjustedP: number,
+    }),
+  ),
+})
+export type MinedSlices = Infer<typeof mined>
 
 export const comparison = report('comparison', {
   verdict,
@@ -54,8 +166,9 @@ export const comparison = report('comparison', {
   labelled: boolean,
   n: integer,
   alpha: number,
-  base: object({ value: nullable(number) }),
-  candidate: object({ value: nullable(number) }),
+  /** With the digest of the model, where the models were at hand: a verdict belongs to these two alone. */
+  base: object({ value: nullable(number), digest: optional(text) }),
+  candidate: object({ value: nullable(number), digest: optional(text) }),
   /** Rows that only one of the two answers right; null where scores are not right-or-wrong. */
   discordant: nullable(discordant),
   nonInferiority: nullable(nonInferiority),
@@ -77,5 +190,27 @@ export const comparison = report('comparison', {
   /** Rows in one run of a model. */
   batch: optional(integer),
   data: optional(object({ path: text, digest: text, rows: integer })),
+  /** The models as they were named. */
+  models: optional(object({ base: text, candidate: text })),
+  margin: optional(number),
+  /** The same in plain words, for people without statistics: one short paragraph an entry. */
+  story: optional(list(text)),
+  flipRates: optional(flipRates),
+  errorRatio: optional(errorRatio),
+  divergence: optional(divergence),
+  confidence: optional(confidenceCheck),
+  /** One entry a class of the labels; a class without rows is inconclusive. */
+  classes: optional(list(slice)),
+  /** "Every declared slice is within its margin": an intersection–union test, each slice at α without correction. */
+  everySlice: optional(object({ holds: boolean, passing: integer, of: integer })),
+  /** The slice that lost most; `lowerBound` holds for all slices at once, `adjustedP` is max-T over them. */
+  worstSlice: optional(
+    object({ name: text, n: integer, delta: number, lowerBound: number, adjustedP: number, of: integer }),
+  ),
+  tail: optional(tail),
+  gaps: optional(list(gap)),
+  cluster: optional(clustering),
+  mined: optional(mined),
+  gate: optional(gateResult),
 })
 export type ComparisonReport = Infer<typeof comparison>

@@ -1,6 +1,7 @@
 export * from './calibration.ts'
 export * from './canonical.ts'
 export * from './comparison.ts'
+export * from './gate.ts'
 export * from './inspection.ts'
 export * from './kinds.ts'
 export * from './latency.ts'

@@ -1,0 +1,175 @@
+import type { ComparisonReport, SliceResult } from '../report/index.ts'
+import { whole } from './sentence.ts'
+
+/** What the plain words of a report are made from. */
+export type StoryInput = Omit<ComparisonReport, 'sentence' | 'story'>
+
+/** The comparison told to a person without statistics: a few short paragraphs, the most important first. */
+export function storyOf(report: StoryInput, margin: number): readonly string[] {
+  return [...whatWasDone(report), ...whatItMeans(report, margin), ...whereItHurts(report), ...howSure(report)]
+}
+
+function whatWasDone(report: StoryInput): readonly string[] {
+  const { n, flipRates, errorRatio, agreement, base, candidate, metric } = report
+  if (flipRates && errorRatio) {
+    const { negative, positive } = flipRates
+    const right = (wrong: number) => `${whole(n - Math.round(wrong * n))} (${share(1 - wrong, n)})`
+    const flips =
+      negative.count + positive.count === 0
+        ? 'Not one answer changed in being right or wrong.'
+        : `${answers(negative.count)} that ${were(negative.count)} right became wrong, and ${positive.count === 0 ? 'none' : whole(positive.count)} that ${were(positive.count)} wrong became right.`
+    const change = errorsChanged(errorRatio)
+    return [
+      `Both models answered the same ${whole(n)} rows. The old one got ${right(errorRatio.base)} right, the new one ${right(errorRatio.candidate)}. ${flips}${change}`,
+    ]
+  }
+  if (base.value !== null && candidate.value !== null)
+    return [
+      `Both models answered the same ${whole(n)} rows. ${metric} was ${short(base.value)} with the old one and is ${short(candidate.value)} with the new one${report.higherIsBetter ? '' : ' (lower is better)'}.`,
+    ]
+  if (agreement)
+    return [
+      `Both models answered the same ${whole(n)} rows, whose right answers nobody gave. ${agreement.changed === 0 ? 'They answered alike on every one.' : `They answered differently on ${whole(agreement.changed)} of them (${share(1 - agreement.rate, n)}).`}`,
+    ]
+  return [`Both models answered the same ${whole(n)} rows, whose right answers nobody gave.`]
+}
+
+function errorsChanged({ ratio, ci }: NonNullable<StoryInput['errorRatio']>): string {
+  if (ratio === null || ratio === 1 || Math.abs(ratio - 1) < 0.05) return ''
+  const sure = ci !== null && (ci[0] > 1 || ci[1] < 1)
+  return ` For every 100 mistakes of the old model the new one makes ${Math.round(ratio * 100)}${sure ? '' : ', a difference that chance alone could make'}.`
+}
+
+function whatItMeans(report: StoryInput, margin: number): readonly string[] {
+  const { verdict, nonInferiority, requiredN, flipRates, measurablyWorse, discordant } = report
+  const counted = flipRates !== undefined && discordant !== null
+  const amount = (value: number) => (counted ? `${short(Math.abs(value) * 100)} in 100` : short(Math.abs(value)))
+  const accepted = counted ? `${amount(margin)} answers` : amount(margin)
+  if (verdict === 'pass' && nonInferiority) {
+    const worst =
+      nonInferiority.lowerBound >= 0
+        ? 'Even at the worst that these rows leave room for, the new model is not behind.'
+        : `At the worst that these rows leave room for, the new model loses ${counted ? `${amount(nonInferiority.lowerBound)} answers` : amount(nonInferiority.lowerBound)}; you said that up to ${accepted} would be fine.`
+    return [
+      `${worst}${measurablyWorse ? ' It is a little worse, and that is no accident, but it is less than you accept.' : ''}`,
+    ]
+  }
+  if (verdict === 'pass')
+    return ['So few answers changed that, whatever is right, no more could be lost than you accept.']
+  if (verdict === 'regressed')
+    return nonInferiority && nonInferiority.lowerBound <= -margin
+      ? [`You said that a loss of up to ${accepted} would be fine. This is more, and chance does not explain it.`]
+      : []
+  const more =
+    requiredN === null
+      ? ''
+      : report.labelled || report.agreement?.changed === 0
+        ? ` About ${whole(requiredN)} rows would settle it.`
+        : ` About ${whole(requiredN)} rows with their right answers would settle it.`
+  return [
+    `These rows cannot tell: a loss of more than ${accepted} is neither shown nor ruled out.${more} That is not a pass.`,
+  ]
+}
+
+function whereItHurts(report: StoryInput): readonly string[] {
+  const { slices, everySlice, mined, gaps } = report
+  const text = sliceText(report)
+  const told: string[] = []
+  const declared = slices.filter((slice) => slice.declared)
+  const bad = declared.filter(({ verdict }) => verdict === 'regressed')
+  const open = declared.filter(({ verdict }) => verdict === 'inconclusive')
+  if (bad.length > 0) told.push(`Worse for ${bad.map(text).join('; ')}.`)
+  if (everySlice?.holds) told.push(`Every one of the ${everySlice.of} groups that you named stays within its margin.`)
+  else if (open.length > 0)
+    told.push(
+      `For ${open.length === 1 ? 'one group' : `${open.length} groups`} there are too few rows to tell: ${names(open.map(({ name }) => name))}.`,
+    )
+  const hidden = (mined?.slices ?? []).filter(
+    ({ verdict, adjustedP }) => verdict === 'regressed' || adjustedP < report.alpha,
+  )
+  if (mined && hidden.length > 0)
+    told.push(`A search for weak spots found, and rows that it had not seen confirmed: ${hidden.map(text).join('; ')}.`)
+  told.push(
+    ...classesText(
+      report,
+      hidden.map(({ name }) => name),
+    ),
+  )
+  if (mined && hidden.length === 0 && mined.searched > 0)
+    told.push(`A search through ${whole(mined.searched)} groups of rows found no weak spot that held up on fresh rows.`)
+  for (const gap of gaps ?? []) {
+    const { field, change, lowerBound, upperBound } = gap
+    const points = (value: number) => short(Math.abs(value) * 100)
+    if (report.flipRates)
+      told.push(
+        lowerBound > 0
+          ? `The difference between groups of ${field} grew by ${points(change)} points.`
+          : upperBound < 0
+            ? `The difference between groups of ${field} shrank by ${points(change)} points.`
+            : `The difference between groups of ${field} did not measurably change.`,
+      )
+  }
+  return told
+}
+
+function classesText(report: StoryInput, told: readonly string[]): readonly string[] {
+  const { classes, alpha } = report
+  const text = sliceText(report)
+  const seen = (classes ?? []).filter(({ n }) => n > 0)
+  const bad = seen.filter(({ name, verdict }) => verdict === 'regressed' && !told.includes(`class=${name}`))
+  const missing = (classes ?? []).filter(({ n }) => n === 0)
+  const lines: string[] = []
+  if (bad.length > 0) lines.push(`Worse for the class ${bad.map(text).join('; ')}.`)
+  else if (seen.length > 1) {
+    const worst = [...seen].sort((a, b) => lossOf(b) - lossOf(a))[0]!
+    if (lossOf(worst) > 0)
+      lines.push(
+        `The class that lost most is ${text(worst)}${(worst.adjustedP ?? 1) < alpha ? '' : ', which chance alone could do'}.`,
+      )
+    else lines.push('No class lost an answer on balance.')
+  }
+  if (missing.length > 0)
+    lines.push(
+      `${missing.length === 1 ? 'One class has' : `${missing.length} classes have`} no row here, so nothing is known of ${missing.length === 1 ? 'it' : 'them'}: ${names(missing.map(({ name }) => name))}.`,
+    )
+  return lines
+}
+
+const lossOf = ({ base, candidate }: SliceResult) => (base ?? 0) - (candidate ?? 0)
+
+function howSure({ confidence }: StoryInput): readonly string[] {
+  if (!confidence) return []
+  const points = (value: number) => short(value * 100)
+  const { base, candidate } = confidence
+  const change = candidate.ece - base.ece
+  const before = `it misses by ${points(candidate.ece)} points on average (${points(base.ece)} before)`
+  if (Math.abs(change) < 0.01) return [`When the new model says how sure it is, ${before}: as trustworthy as it was.`]
+  return [`When the new model says how sure it is, ${before}: ${change > 0 ? 'less' : 'more'} trustworthy than it was.`]
+}
+
+type NamedRows = Pick<SliceResult, 'name' | 'n' | 'base' | 'candidate'>
+
+/** Rates are told in per cent. */
+function sliceText({ flipRates }: StoryInput): (slice: NamedRows) => string {
+  const value = (of: number) => (flipRates ? `${(of * 100).toFixed(1)} %` : short(of))
+  return ({ name, n, base, candidate }) =>
+    base === null || candidate === null
+      ? `${name} (${whole(n)} rows)`
+      : `${name} (${value(base)} → ${value(candidate)} on ${whole(n)} rows)`
+}
+
+function names(list: readonly string[]): string {
+  return list.length <= 6 ? list.join(', ') : `${list.slice(0, 5).join(', ')} and ${list.length - 5} more`
+}
+
+const answers = (count: number) => (count === 0 ? 'No answer' : count === 1 ? 'One answer' : `${whole(count)} answers`)
+const were = (count: number) => (count === 1 || count === 0 ? 'was' : 'were')
+
+/** A share as per cent, with one more digit where the rows carry it. */
+function share(value: number, n: number): string {
+  return `${(value * 100).toFixed(n >= 10_000 ? 2 : 1)} %`
+}
+
+function short(value: number): string {
+  return String(Number(value.toPrecision(3)))
+}
