@@ -3,6 +3,7 @@ import { openIsolated } from '../engine/index.ts'
 import { type CompareOptions, compare } from '../evaluate/index.ts'
 import type { Model } from '../ir/index.ts'
 import type { ComparisonReport } from '../report/index.ts'
+import { nameModels } from './name-models.ts'
 
 /**
  * Is the candidate as good as the base on these rows? Both models run in processes of their own, so that a fault of
@@ -18,7 +19,7 @@ export async function compareModels(
   try {
     const second = await openIsolated(candidate)
     try {
-      return await compare(first, second, data, { deep: true, ...options })
+      return nameModels(await compare(first, second, data, { deep: true, ...options }), base, candidate)
     } finally {
       await second.close()
     }

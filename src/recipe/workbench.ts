@@ -20,6 +20,7 @@ import type {
 import type { EvidenceCache } from './evidence-cache.ts'
 import { inspect } from './inspect.ts'
 import { memoSession } from './memo-session.ts'
+import { nameModels } from './name-models.ts'
 import { calibrations, quantizeStep, type ReadKernels, readKernels } from './quantize.ts'
 import { type Phase, type RowsOf, shareRows } from './share-rows.ts'
 import { losslessTrail, proveEqual } from './simplify.ts'
@@ -231,7 +232,7 @@ export class Workbench {
       this.#base ??= memoSession(await openIsolated(this.original.model, { threads }))
       const candidate = await openIsolated(built.model, { threads })
       try {
-        return await compare(this.#base, candidate, data, {
+        const report = await compare(this.#base, candidate, data, {
           margin,
           alpha,
           indices,
@@ -244,6 +245,7 @@ export class Workbench {
               `${phase === 'prove' ? 'proving' : 'judging'} ${built.spec.id}: row ${done} of ${of}`,
             ),
         })
+        return nameModels(report, this.original.model, built.model)
       } finally {
         await candidate.close()
       }

@@ -8,13 +8,16 @@ import { recipe } from './recipe.ts'
 import { rewrite } from './rewrite.ts'
 import type { Infer, JsonSchema } from './schema.ts'
 import { cache, doctor } from './setup.ts'
+import { collection, history, verification, version } from './store.ts'
 
 /** Every report kind, by the value of its `kind` field. */
 export const kinds = {
   cache,
   calibration,
+  collection,
   comparison,
   doctor,
+  history,
   inspection,
   latency,
   optimization,
@@ -23,6 +26,8 @@ export const kinds = {
   recipe,
   rewrite,
   sensitivity,
+  verification,
+  version,
 } as const
 
 export type Kind = keyof typeof kinds

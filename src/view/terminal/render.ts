@@ -13,6 +13,7 @@ import type {
 } from '../../report/index.ts'
 import { bytes, count, decibels, fileName, metricValue, ms, percent, plural, signed, times } from '../words.ts'
 import { cache, doctor } from './setup.ts'
+import { collection, history, verification, version } from './store.ts'
 import { paint, type Style, textTable, verdictWord } from './table.ts'
 
 type Renderers = { readonly [K in Report['kind']]: (report: Extract<Report, { kind: K }>, style: Style) => string }
@@ -20,8 +21,10 @@ type Renderers = { readonly [K in Report['kind']]: (report: Extract<Report, { ki
 const renderers: Renderers = {
   cache,
   calibration,
+  collection,
   comparison,
   doctor,
+  history,
   inspection,
   latency,
   optimization,
@@ -30,6 +33,8 @@ const renderers: Renderers = {
   recipe,
   rewrite,
   sensitivity,
+  verification,
+  version,
 }
 
 /** The readable summary of a report for a terminal of this width. */

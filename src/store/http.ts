@@ -1,0 +1,181 @@
+import { type IncomingMessage, request as requestHttp } from 'node:http'
+import { request as requestHttps } from 'node:https'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { UserError } from '../platform/index.ts'
+import { isLoopback } from './location.ts'
+
+export interface Call {
+  readonly method: 'GET' | 'HEAD' | 'POST' | 'PUT' | 'DELETE'
+  readonly url: URL
+  readonly headers?: Readonly<Record<string, string>>
+  /** Sent with its length; asked for anew when the call is repeated. */
+  readonly body?: { readonly size: number; chunks(): Iterable<Uint8Array> | AsyncIterable<Uint8Array> }
+}
+
+export interface Answer {
+  readonly status: number
+  readonly headers: IncomingMessage['headers']
+  readonly url: URL
+  /** The body; whoever does not read it must discard it. */
+  readonly body: IncomingMessage
+}
+
+/** Nothing came for this long: the other side is gone. */
+const SILENCE_MS = 60_000
+const MOST_REDIRECTS = 5
+/** Waits before the second and third try of a call that a busy server refused. */
+const RETRY_MS = [100, 400]
+
+/**
+ * One HTTP exchange, redirects of reads followed (credentials stay with the host that they are for). Reads that a
+ * server answers with 429 or 5xx, or not at all, are tried three times.
+ *
+ * @throws UserError `busy` where the server does not answer.
+ */
+export async function exchange(call: Call): Promise<Answer> {
+  const again = call.method === 'GET' || call.method === 'HEAD'
+  for (let attempt = 0; ; attempt++) {
+    const wait = again ? RETRY_MS[attempt] : undefined
+    try {
+      const answer = await follow(call)
+      if (wait === undefined || (answer.status < 500 && answer.status !== 429)) return answer
+      discard(answer)
+    } catch (error) {
+      if (error instanceof UserError) throw error
+      if (wait === undefined)
+        throw new UserError('busy', `${call.url.origin} does not answer: ${(error as Error).message}`, {
+          where: call.url.href,
+          hint: 'check the address and the network, then repeat: what was sent already is not sent again',
+          cause: error,
+        })
+    }
+    await sleep(wait)
+  }
+}
+
+async function follow(call: Call): Promise<Answer> {
+  let { url, headers } = call
+  for (let hops = 0; ; hops++) {
+    const answer = await once({ ...call, url, ...(headers ? { headers } : {}) })
+    const location = answer.headers.location
+    const redirects = [301, 302, 303, 307, 308].includes(answer.status) && location !== undefined
+    if (!redirects || (call.method !== 'GET' && call.method !== 'HEAD')) return answer
+    discard(answer)
+    if (hops === MOST_REDIRECTS) throw new Error('it redirects in a circle')
+    const next = safeUrl(location, url)
+    if (next.origin !== url.origin && headers) {
+      const { authorization: _, ...rest } = headers
+      headers = rest
+    }
+    url = next
+  }
+}
+
+/** A URL that a server named; never from a private line to an open one. */
+export function safeUrl(text: string, from: URL): URL {
+  let url: URL
+  try {
+    url = new URL(text, from)
+  } catch (cause) {
+    throw new UserError('bad-data', `the server names ${JSON.stringify(text)}, which is no address`, {
+      where: from.href,
+      cause,
+    })
+  }
+  const open = url.protocol === 'http:' && from.protocol === 'https:' && !isLoopback(url.hostname)
+  if (open || (url.protocol !== 'http:' && url.protocol !== 'https:'))
+    throw new UserError(
+      'bad-data',
+      `the server leads from ${from.origin} to ${url.protocol}//${url.host}, which everyone on the way can read`,
+      {
+        where: from.href,
+        hint: 'ask whoever runs the registry',
+      },
+    )
+  return url
+}
+
+function once({ method, url, headers = {}, body }: Call): Promise<Answer> {
+  return new Promise((resolve, reject) => {
+    const start = url.protocol === 'https:' ? requestHttps : requestHttp
+    const length = body
+      ? { 'content-length': String(body.size) }
+      : method === 'GET' || method === 'HEAD'
+        ? {}
+        : { 'content-length': '0' }
+    const request = start(url, { method, headers: { 'user-agent': 'whetstone', ...headers, ...length } })
+    request.setTimeout(SILENCE_MS, () => request.destroy(new Error(`nothing came for ${SILENCE_MS / 1000} s`)))
+    let answered = false
+    request.once('response', (response) => {
+      answered = true
+      resolve({ status: response.statusCode ?? 0, headers: response.headers, url, body: response })
+    })
+    // A server may answer before it has read everything, and close; the answer counts.
+    request.on('error', (error) => {
+      if (!answered) reject(error)
+    })
+    const send = async () => {
+      for await (const chunk of body?.chunks() ?? []) {
+        if (answered || request.destroyed) return
+        // A copy: the buffer is used again for the next piece.
+        if (!request.write(Buffer.from(chunk))) await drained(request)
+      }
+      request.end()
+    }
+    send().catch((error: Error) => {
+      request.destroy()
+      reject(error)
+    })
+  })
+}
+
+const drained = (request: ReturnType<typeof requestHttp>) =>
+  new Promise<void>((resolve) => {
+    const done = () => {
+      for (const event of ['drain', 'close', 'response']) request.off(event, done)
+      resolve()
+    }
+    for (const event of ['drain', 'close', 'response']) request.once(event, done)
+  })
+
+export function discard({ body }: Answer): void {
+  body.on('error', () => {})
+  body.resume()
+}
+
+/** The whole of a small body. UserError `bad-data` above `most` bytes. */
+export async function readBody(answer: Answer, most: number): Promise<Uint8Array> {
+  const pieces: Uint8Array[] = []
+  let size = 0
+  try {
+    for await (const piece of answer.body as AsyncIterable<Uint8Array>) {
+      size += piece.byteLength
+      if (size > most)
+        throw new UserError('bad-data', `the answer is larger than ${most} bytes`, { where: answer.url.href })
+      pieces.push(piece)
+    }
+  } catch (error) {
+    throw cutOff(error, answer.url)
+  }
+  return new Uint8Array(Buffer.concat(pieces))
+}
+
+/** A body piece by piece, a broken line as a UserError. */
+export async function* bodyChunks(answer: Answer): AsyncGenerator<Uint8Array> {
+  try {
+    for await (const piece of answer.body as AsyncIterable<Uint8Array>) yield piece
+  } catch (error) {
+    throw cutOff(error, answer.url)
+  } finally {
+    answer.body.destroy()
+  }
+}
+
+const cutOff = (error: unknown, url: URL) =>
+  error instanceof UserError
+    ? error
+    : new UserError('busy', `the line to ${url.origin} broke: ${(error as Error).message}`, {
+        where: url.href,
+        hint: 'run it again',
+        cause: error,
+      })

@@ -1,0 +1,100 @@
+import { existsSync, mkdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { explainSystemError, UserError, withLock, writeAtomic, writeFilesAtomic } from '../platform/index.ts'
+import { type Descriptor, damaged, MEDIA, NOTE, parseDescriptor, parseJson } from './oci.ts'
+
+/** How long to wait for another process that writes the index; it takes milliseconds unless the disk is stuck. */
+const PATIENCE_MS = 30_000
+
+/** `index.json` of one layout: what there is, in the order of its coming; a tag is an entry's annotation. */
+export interface LayoutIndex {
+  readonly manifests: readonly Descriptor[]
+}
+
+export const tagOf = (entry: Descriptor): string | undefined => entry.annotations?.[NOTE.tag]
+
+/** Whether the folder holds a layout. A folder that another program filled is a UserError `bad-data`. */
+export function isLayout(folder: string): boolean {
+  const path = join(folder, 'oci-layout')
+  if (!existsSync(path)) return false
+  const stated = parseJson(readBytes(path), path) as { imageLayoutVersion?: unknown } | null
+  if (stated?.imageLayoutVersion !== '1.0.0')
+    throw new UserError('unsupported', `the layout has version ${JSON.stringify(stated?.imageLayoutVersion ?? null)}`, {
+      where: path,
+      hint: 'this Whetstone reads version 1.0.0; upgrade whetstone, or choose another store',
+    })
+  return true
+}
+
+/** The index as it is now; empty where nothing was pushed yet. UserError `bad-data` where it is damaged. */
+export function readIndex(folder: string): LayoutIndex {
+  if (!isLayout(folder)) return { manifests: [] }
+  const path = join(folder, 'index.json')
+  const index = parseJson(readBytes(path), path) as { schemaVersion?: unknown; manifests?: unknown } | null
+  if (index?.schemaVersion !== 2 || !Array.isArray(index.manifests)) throw damaged('this is no OCI index', path)
+  return { manifests: index.manifests.map((entry) => parseDescriptor(entry, path)) }
+}
+
+/**
+ * Changes the index while no other process does: read, change, replace in one step. `change` may look at the disk and
+ * throw, and then nothing happens. Waits for others; UserError `busy` after 30 s.
+ */
+export async function changeIndex(
+  folder: string,
+  change: (index: LayoutIndex) => LayoutIndex | undefined | Promise<LayoutIndex | undefined>,
+): Promise<void> {
+  await whileOthersWait(folder, async () => {
+    const changed = await change(readIndex(folder))
+    if (changed) await writeIndex(folder, changed)
+  })
+}
+
+/** Runs `work` while no other process changes this layout. */
+export async function whileOthersWait<T>(folder: string, work: () => Promise<T>): Promise<T> {
+  const until = Date.now() + PATIENCE_MS
+  let own = false
+  for (;;) {
+    try {
+      return await withLock(folder, () => {
+        own = true
+        return work()
+      })
+    } catch (error) {
+      const waiting = !own && error instanceof UserError && error.code === 'busy'
+      if (!waiting || Date.now() >= until) throw error
+      await sleep(5 + Math.random() * 20)
+    }
+  }
+}
+
+/** Replaces the index; only inside `whileOthersWait`. */
+export async function writeIndex(folder: string, index: LayoutIndex): Promise<void> {
+  const text = JSON.stringify({ schemaVersion: 2, mediaType: MEDIA.index, manifests: index.manifests }, null, 1)
+  const path = join(folder, 'index.json')
+  if (existsSync(join(folder, 'oci-layout'))) return writeAtomic(path, `${text}\n`)
+  // The file that makes the folder a layout comes last: a folder with it has an index.
+  await writeFilesAtomic([
+    [path, `${text}\n`],
+    [join(folder, 'oci-layout'), '{"imageLayoutVersion":"1.0.0"}\n'],
+  ])
+}
+
+export function makeBlobFolder(folder: string): string {
+  const blobs = join(folder, 'blobs', 'sha256')
+  try {
+    mkdirSync(blobs, { recursive: true })
+  } catch (error) {
+    throw explainSystemError(error, blobs, 'write')
+  }
+  return blobs
+}
+
+function readBytes(path: string): Uint8Array {
+  try {
+    return readFileSync(path)
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') throw damaged('the file is missing', path, error)
+    throw explainSystemError(error, path, 'read')
+  }
+}

@@ -1,0 +1,116 @@
+import { UserError } from '../platform/index.ts'
+
+/** Media types of the OCI image specification 1.1, of ModelPack (CNCF) and of what Whetstone adds. */
+export const MEDIA = {
+  manifest: 'application/vnd.oci.image.manifest.v1+json',
+  index: 'application/vnd.oci.image.index.v1+json',
+  model: 'application/vnd.cncf.model.manifest.v1+json',
+  config: 'application/vnd.cncf.model.config.v1+json',
+  weight: 'application/vnd.cncf.model.weight.v1.raw',
+  card: 'application/vnd.cncf.model.doc.v1.raw',
+  bom: 'application/vnd.cyclonedx+json',
+  recipe: 'application/vnd.whetstone.recipe.v1+json',
+  report: 'application/vnd.whetstone.report.v1+json',
+  lineage: 'application/vnd.whetstone.lineage.v1+json',
+  bundle: 'application/vnd.dev.sigstore.bundle.v0.3+json',
+  empty: 'application/vnd.oci.empty.v1+json',
+} as const
+
+export const NOTE = {
+  title: 'org.opencontainers.image.title',
+  filePath: 'org.cncf.model.filepath',
+  tag: 'org.opencontainers.image.ref.name',
+  /** On an entry of `index.json`: when it was pushed. Not in the manifest: the same content keeps the same digest. */
+  pushed: 'dev.whetstone.pushed',
+  /** On a model manifest: digest of the canonical encoding of the model. */
+  modelDigest: 'dev.whetstone.model.digest',
+} as const
+
+export interface Descriptor {
+  readonly mediaType: string
+  readonly digest: string
+  readonly size: number
+  readonly artifactType?: string
+  readonly annotations?: Readonly<Record<string, string>>
+}
+
+export interface Manifest {
+  readonly schemaVersion: 2
+  readonly mediaType: string
+  readonly artifactType?: string
+  readonly config: Descriptor
+  readonly layers: readonly Descriptor[]
+  readonly subject?: Descriptor
+  readonly annotations?: Readonly<Record<string, string>>
+}
+
+/** Registries refuse larger ones. */
+export const MOST_MANIFEST_BYTES = 4 << 20
+
+const DIGEST = /^sha256:[0-9a-f]{64}$/
+export const isDigest = (text: unknown): text is string => typeof text === 'string' && DIGEST.test(text)
+export const hexOf = (digest: string): string => digest.slice('sha256:'.length)
+
+/** A descriptor of untrusted JSON; UserError `bad-data` names what is wrong with it. */
+export function parseDescriptor(value: unknown, where: string): Descriptor {
+  const found = value as Partial<Descriptor> | null
+  if (typeof found !== 'object' || found === null) throw damaged('a descriptor is missing', where)
+  if (!isDigest(found.digest)) throw damaged(`${JSON.stringify(found.digest ?? null)} is not a sha256 digest`, where)
+  if (typeof found.size !== 'number' || !Number.isSafeInteger(found.size) || found.size < 0)
+    throw damaged(`the size of ${found.digest} is ${JSON.stringify(found.size ?? null)}`, where)
+  if (typeof found.mediaType !== 'string') throw damaged(`${found.digest} has no media type`, where)
+  const annotations = textRecord(found.annotations)
+  return {
+    mediaType: found.mediaType,
+    digest: found.digest,
+    size: found.size,
+    ...(typeof found.artifactType === 'string' ? { artifactType: found.artifactType } : {}),
+    ...(annotations ? { annotations } : {}),
+  }
+}
+
+/** A manifest of untrusted bytes. UserError `bad-data` where it is damaged, `unsupported` where it is something else. */
+export function parseManifest(bytes: Uint8Array, where: string): Manifest {
+  const value = parseJson(bytes, where) as Partial<Manifest> | null
+  if (typeof value !== 'object' || value === null || value.schemaVersion !== 2)
+    throw damaged('this is no OCI manifest', where)
+  if (value.mediaType !== undefined && value.mediaType !== MEDIA.manifest)
+    throw new UserError('unsupported', `${value.mediaType} is not a model`, {
+      where,
+      hint: 'name an artefact that whet push has written, or one of the ModelPack format',
+    })
+  if (!Array.isArray(value.layers)) throw damaged('the manifest lists no layers', where)
+  const annotations = textRecord(value.annotations)
+  return {
+    schemaVersion: 2,
+    mediaType: MEDIA.manifest,
+    config: parseDescriptor(value.config, where),
+    layers: value.layers.map((layer) => parseDescriptor(layer, where)),
+    ...(typeof value.artifactType === 'string' ? { artifactType: value.artifactType } : {}),
+    ...(value.subject ? { subject: parseDescriptor(value.subject, where) } : {}),
+    ...(annotations ? { annotations } : {}),
+  }
+}
+
+export function parseJson(bytes: Uint8Array, where: string): unknown {
+  try {
+    return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes))
+  } catch (cause) {
+    throw damaged('this is not JSON', where, cause)
+  }
+}
+
+/** What a store holds that nobody's tool can have written whole. */
+export function damaged(what: string, where: string, cause?: unknown): UserError {
+  return new UserError('bad-data', what, {
+    where,
+    hint: 'it was changed or cut short: restore it from a copy, or push the version again',
+    ...(cause === undefined ? {} : { cause }),
+  })
+}
+
+function textRecord(value: unknown): Readonly<Record<string, string>> | undefined {
+  if (typeof value !== 'object' || value === null) return undefined
+  const entries = Object.entries(value).filter((entry): entry is [string, string] => typeof entry[1] === 'string')
+  return Object.fromEntries(entries)
+}

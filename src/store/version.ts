@@ -1,0 +1,237 @@
+import { join } from 'node:path'
+import {
+  type Content,
+  cacheFolder,
+  readChunks,
+  sha256Stream,
+  UserError,
+  writeDirectoryAtomic,
+} from '../platform/index.ts'
+import { kinds, type Recipe, type Report } from '../report/index.ts'
+import { type Lineage, parseLineage } from './lineage.ts'
+import { type Descriptor, damaged, hexOf, type Manifest, MEDIA, NOTE, parseJson, parseManifest } from './oci.ts'
+import type { Repository } from './repository.ts'
+import { type Bundle, parseBundle, type Statement } from './sign.ts'
+
+export type Role = 'model' | 'data' | 'recipe' | 'report' | 'card' | 'bom' | 'lineage' | 'other'
+
+/** A file of a version: its place in the folder that `pull` makes, and the blob that holds it. */
+export interface VersionFile {
+  readonly path: string
+  readonly role: Role
+  readonly descriptor: Descriptor
+}
+
+export interface Signature {
+  readonly what: 'model' | 'evaluation' | 'other'
+  readonly bundle: Bundle
+  readonly statement: Statement
+  /** The manifest that holds it. */
+  readonly digest: string
+}
+
+/** One version of a model, with everything that is known about it. Its bytes are read, and checked, when asked for. */
+export interface Version {
+  readonly name: string
+  /** Of the manifest: names the version, content and all. */
+  readonly digest: string
+  readonly tags: readonly string[]
+  /** ISO time of the first push; null in registries. */
+  readonly pushed: string | null
+  readonly manifest: Manifest
+  /** Of the canonical encoding, as every report names it. */
+  readonly modelDigest: string
+  /** Bytes of the model file and its external data. */
+  readonly modelBytes: number
+  readonly files: readonly VersionFile[]
+  readonly recipe: Recipe | null
+  readonly reports: readonly Report[]
+  readonly card: string | null
+  readonly bom: unknown
+  readonly lineage: Lineage | null
+  readonly signatures: readonly Signature[]
+  /** A file's bytes, digest checked at the end. */
+  read(file: VersionFile): AsyncIterable<Uint8Array>
+  /**
+   * Path of the model, checked against its digest: the blob itself where it stands alone, else a copy in the cache
+   * folder with its external data beside it. It must not be changed.
+   */
+  modelPath(): Promise<string>
+  /** Writes all files into a folder (made, or replaced file by file); path of the model in it. */
+  checkout(folder: string): Promise<string>
+}
+
+/** Reports and the like above this size are no evidence that a person will read. */
+const MOST_JSON_BYTES = 256 << 20
+
+/** Reads a version by tag or digest; undefined where there is none. */
+export async function readVersion(repository: Repository, reference: string): Promise<Version | undefined> {
+  const stored = await repository.manifest(reference)
+  if (!stored) return undefined
+  const where = `${repository.where}@${stored.digest}`
+  const manifest = parseManifest(stored.bytes, where)
+  const files = manifest.layers.map((layer) => fileOf(layer, where))
+  checkFiles(files, where)
+  const text = (role: Role) => files.filter((file) => file.role === role)
+  const load = async (file: VersionFile) => readAll(repository, file.descriptor)
+  const first = async (role: Role) => {
+    const [file] = text(role)
+    return file ? load(file) : undefined
+  }
+  const entry = (await repository.entries()).find(({ digest }) => digest === stored.digest)
+  const [recipe, card, bom, lineage] = [
+    await first('recipe'),
+    await first('card'),
+    await first('bom'),
+    await first('lineage'),
+  ]
+  const model = files.find(({ role }) => role === 'model')!
+  return {
+    name: repository.name,
+    digest: stored.digest,
+    tags: entry?.tags ?? [],
+    pushed: entry?.pushed ?? null,
+    manifest,
+    modelDigest: manifest.annotations?.[NOTE.modelDigest] ?? model.descriptor.digest,
+    modelBytes: files
+      .filter(({ role }) => role === 'model' || role === 'data')
+      .reduce((sum, { descriptor }) => sum + descriptor.size, 0),
+    files,
+    recipe: recipe ? (parseReport(recipe, where) as Recipe) : null,
+    reports: await Promise.all(
+      text('report').map(async (file) => parseReport(await load(file), `${where} ${file.path}`)),
+    ),
+    card: card ? new TextDecoder().decode(card) : null,
+    bom: bom ? parseJson(bom, where) : null,
+    lineage: lineage ? parseLineage(lineage, where) : null,
+    signatures: await readSignatures(repository, stored.digest),
+    read: (file) => repository.read(file.descriptor),
+    modelPath: () => keptModel(repository, files, stored.digest),
+    checkout: (folder) => checkout(repository, files, folder),
+  }
+}
+
+async function readSignatures(repository: Repository, digest: string): Promise<readonly Signature[]> {
+  const found: Signature[] = []
+  for (const referrer of await repository.referrers(digest)) {
+    if (referrer.artifactType !== undefined && referrer.artifactType !== MEDIA.bundle) continue
+    const stored = await repository.manifest(referrer.digest)
+    const where = `${repository.where}@${referrer.digest}`
+    if (!stored) throw damaged('a signature is listed and missing', where)
+    for (const layer of parseManifest(stored.bytes, where).layers) {
+      if (layer.mediaType !== MEDIA.bundle) continue
+      const { bundle, statement } = parseBundle(await readAll(repository, layer), where)
+      const what = statement.predicateType.includes('model_signing')
+        ? 'model'
+        : statement.predicateType.includes('test-result')
+          ? 'evaluation'
+          : 'other'
+      found.push({ what, bundle, statement, digest: referrer.digest })
+    }
+  }
+  return found
+}
+
+/** The bytes of a small blob. */
+export async function readAll(repository: Repository, descriptor: Descriptor): Promise<Uint8Array> {
+  if (descriptor.size > MOST_JSON_BYTES)
+    throw new UserError('unsupported', `${descriptor.digest} takes ${descriptor.size} bytes, too many for a document`, {
+      where: repository.where,
+      hint: 'it was not written by Whetstone',
+    })
+  const pieces: Uint8Array[] = []
+  for await (const piece of repository.read(descriptor)) pieces.push(piece.slice())
+  return Buffer.concat(pieces)
+}
+
+const ROLES: Readonly<Record<string, Role>> = {
+  [MEDIA.recipe]: 'recipe',
+  [MEDIA.report]: 'report',
+  [MEDIA.bom]: 'bom',
+  [MEDIA.lineage]: 'lineage',
+  [MEDIA.card]: 'card',
+}
+
+function fileOf(layer: Descriptor, where: string): VersionFile {
+  const path = layer.annotations?.[NOTE.filePath] ?? layer.annotations?.[NOTE.title] ?? `other/${hexOf(layer.digest)}`
+  if (!isSafePath(path))
+    throw new UserError('bad-data', `a file of this version wants to be written to ${JSON.stringify(path)}`, {
+      where,
+      hint: 'do not use it: whoever made it wants to write outside the folder that you choose',
+    })
+  const weights = layer.mediaType === MEDIA.weight
+  return {
+    path,
+    role: weights ? (path.endsWith('.onnx') ? 'model' : 'data') : (ROLES[layer.mediaType] ?? 'other'),
+    descriptor: layer,
+  }
+}
+
+function checkFiles(files: readonly VersionFile[], where: string): void {
+  const models = files.filter(({ role }) => role === 'model')
+  if (models.length !== 1)
+    throw new UserError(
+      'unsupported',
+      `this version holds ${models.length} ONNX files as layers, and one is expected`,
+      {
+        where,
+        hint: 'name a version that whet push has written, or a ModelPack artefact with one raw .onnx layer',
+      },
+    )
+  const paths = new Set(files.map(({ path }) => path.toLowerCase()))
+  if (paths.size < files.length) throw damaged('two files of this version have the same name', where)
+}
+
+/** A relative path that stays below its folder on every system, and that no system reads as a device or stream. */
+export function isSafePath(path: string): boolean {
+  if (path.length === 0 || path.length > 512) return false
+  return path
+    .split('/')
+    .every((part) => /^[^\\:*?"<>|]+$/.test(part) && !/^\.{1,2}$|[. ]$/.test(part) && !hasControl(part))
+}
+
+const hasControl = (text: string) => [...text].some((char) => char.codePointAt(0)! < 32)
+
+/** A report of untrusted bytes: of a kind and version that this Whetstone knows. */
+export function parseReport(bytes: Uint8Array, where: string): Report {
+  const report = parseJson(bytes, where) as Partial<Report> | null
+  const kind = report?.kind
+  if (typeof kind !== 'string' || !Object.hasOwn(kinds, kind))
+    throw new UserError('unsupported', `${JSON.stringify(kind ?? null)} is no kind of report that this version knows`, {
+      where,
+      hint: 'upgrade whetstone, or give the file that whet … --json printed',
+    })
+  if (report!.version !== 1)
+    throw new UserError('unsupported', `the ${kind} report has version ${JSON.stringify(report!.version ?? null)}`, {
+      where,
+      hint: 'this Whetstone reads version 1; upgrade whetstone',
+    })
+  return report as Report
+}
+
+async function checkout(repository: Repository, files: readonly VersionFile[], folder: string): Promise<string> {
+  const contents = files.map(({ path, descriptor }): readonly [string, Content] => [path, repository.read(descriptor)])
+  await writeDirectoryAtomic(folder, contents)
+  return join(folder, files.find(({ role }) => role === 'model')!.path)
+}
+
+async function keptModel(repository: Repository, files: readonly VersionFile[], digest: string): Promise<string> {
+  const needed = files.filter(({ role }) => role === 'model' || role === 'data')
+  const [model] = needed.filter(({ role }) => role === 'model')
+  if (needed.length === 1 && repository.blobPath) {
+    // Reading to the end is what checks it.
+    for await (const _ of repository.read(model!.descriptor));
+    return repository.blobPath(model!.descriptor.digest)
+  }
+  const folder = join(cacheFolder(), 'versions', hexOf(digest))
+  const whole = await Promise.all(
+    needed.map(async ({ path, descriptor }) => {
+      try {
+        return (await sha256Stream(readChunks(join(folder, path)))) === descriptor.digest
+      } catch {
+        return false
+      }
+    }),
+  )
+  return whole.every(Boolean) ? join(folder, model!.path) : checkout(repository, needed, folder)
+}
