@@ -12,6 +12,7 @@ export { meanAbsoluteError, type RegressionOptions, rootMeanSquaredError, rSquar
 export { meanIoU } from './metric-segmentation.ts'
 export { characterErrorRate, ctcDecode, exactMatch, type TextOptions, wordErrorRate } from './metric-text.ts'
 export { asMetric, type MetricOptions, metricNamed, metrics } from './metrics.ts'
+export * from './moments.ts'
 export { editDistance, nearest } from './nearest.ts'
 export * from './random-feeds.ts'
 export * from './sensitivity.ts'

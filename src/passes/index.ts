@@ -2,13 +2,14 @@ import type { Pass } from '../rewrite/index.ts'
 import * as quantize from './quantize/index.ts'
 import { simplifyPasses } from './sequence.ts'
 
-export { calibrationValues, compareKernels, productSafety } from './quantize/index.ts'
+export { calibrationValues, compareKernels, momentValues, productSafety } from './quantize/index.ts'
 export { simplifyPasses } from './sequence.ts'
 
 /** The passes that change answers within a margin. */
 const lossy = [
   quantize.quantizeStaticInt8,
   quantize.quantizeDynamicInt8,
+  quantize.scaleWeightInputs,
   quantize.quantizeWeights,
   quantize.convertFloat16,
 ]

@@ -2,6 +2,7 @@ import { calibration, sensitivity } from './calibration.ts'
 import { comparison } from './comparison.ts'
 import { inspection } from './inspection.ts'
 import { latency, profile } from './latency.ts'
+import { moments } from './moments.ts'
 import { optimization } from './optimization.ts'
 import { quantization } from './quantization.ts'
 import { recipe } from './recipe.ts'
@@ -20,6 +21,7 @@ export const kinds = {
   history,
   inspection,
   latency,
+  moments,
   optimization,
   profile,
   quantization,

@@ -49,6 +49,31 @@ export const blockwise: Kernels = {
     const added = bias && numbersOf(bias)
     return [made(call, a.dtype, dims, added ? data.map((v, i) => v + added[i % n]!) : data)]
   },
+  /** Rows of a table of packed codes, one scale a block along the row; uint8 tables of two dimensions. */
+  'com.microsoft.GatherBlockQuantized': (call) => {
+    const [table, ids, scales, zeros] = [input(call, 0), input(call, 1), input(call, 2), optionalInput(call, 3)]
+    const [bits, block] = [intOf(call, 'bits', 4), intOf(call, 'block_size', 128)]
+    if (table.dtype !== 'uint8' || table.dims.length !== 2 || ids.dtype === 'string' || zeros?.dims.length === 1)
+      throw new EvaluationError(`a table of ${table.dtype} with ${table.dims.length} dimensions`)
+    const [rows, bytes] = table.dims as [number, number]
+    const perByte = 8 / bits
+    const width = bytes * perByte
+    const [codes, factors, offsets] = [numbersOf(table), numbersOf(scales), zeros && numbersOf(zeros)]
+    const blocks = scales.dims[1]!
+    const zeroRow = zeros?.dims[1] ?? 0
+    const take = (values: ArrayLike<number>, row: number, stride: number, at: number) =>
+      (values[row * stride + Math.floor(at / perByte)]! >> ((at % perByte) * bits)) & (2 ** bits - 1)
+    const out = new Float64Array(ids.data.length * width)
+    for (let i = 0; i < ids.data.length; i++) {
+      const row = (Number(ids.data[i]) + rows) % rows
+      for (let k = 0; k < width; k++) {
+        const b = Math.floor(k / block)
+        const zero = offsets ? take(offsets, row, zeroRow, b) : 2 ** (bits - 1)
+        out[i * width + k] = (take(codes, row, bytes, k) - zero) * factors[row * blocks + b]!
+      }
+    }
+    return [made(call, scales.dtype, [...ids.dims, width], out)]
+  },
   /** MatMul with the left side quantized on the fly, one scale for the whole tensor. */
   'com.microsoft.DynamicQuantizeMatMul': (call) => {
     const a = input(call, 0)

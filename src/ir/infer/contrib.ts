@@ -127,6 +127,14 @@ const rules: Rules = {
   FusedMatMulActivation: fusedMatMul,
   TransposeMatMul: fusedMatMul,
   MatMulNBits: (call) => [tensor(dtypeOf(call, 0), replaceLast(shapeOf(call, 0), intAttribute(call.node, 'N', 0)))],
+  // The table is [rows, K·bits/8]; its scales, [rows, K / block], tell K.
+  GatherBlockQuantized: (call) => {
+    const [ids, scales] = [shapeOf(call, 1), shapeOf(call, 2)]
+    const blocks = scales?.at(-1)
+    const width = typeof blocks === 'number' ? blocks * intAttribute(call.node, 'block_size', 128) : null
+    const packed = dtypeOf(call, 0) === 'uint8' && shapeOf(call, 0)?.length === 2
+    return [tensor(dtypeOf(call, 2), packed && ids ? [...ids, width] : null)]
+  },
   MatMulBnb4: (call) => [tensor(dtypeOf(call, 0), replaceLast(shapeOf(call, 0), intAttribute(call.node, 'N', 0)))],
   MatMulIntegerToFloat: (call) => [tensor(dtypeOf(call, 2), multiplied(shapeOf(call, 0), shapeOf(call, 1)))],
   DynamicQuantizeMatMul: (call) => [tensor(dtypeOf(call, 0), multiplied(shapeOf(call, 0), shapeOf(call, 1)))],

@@ -1,20 +1,40 @@
-import { int, makeNode, type Node, operatorName, tensorOf } from '../../ir/index.ts'
-import { type GraphEditor, type Pass, type PassResult, type Rule, runRules } from '../../rewrite/index.ts'
-import { quantizeBlocks } from './block-codes.ts'
+import { type Model, type Node, type NumericArray, operatorName, tensorValues } from '../../ir/index.ts'
+import type { Target } from '../../report/index.ts'
+import {
+  type Evidence,
+  GraphEditor,
+  type Pass,
+  type PassResult,
+  type Rule,
+  type RuleOutcome,
+  runRules,
+} from '../../rewrite/index.ts'
+import { rangeOf } from './affine.ts'
+import { type BlockOptions, BlockStore, blockProduct } from './block-store.ts'
 import { dropUnread } from './drop-unread.ts'
-import { type WeightedProduct, weightedProduct, withBias } from './dynamic-matmul.ts'
+import { FEWEST_WEIGHTS, transpose, withBias } from './dynamic-matmul.ts'
 import { withContrib } from './quantize-dynamic-int8.ts'
 import { StoredWeights, storeAsInt8 } from './stored-weights.ts'
+import { blockLookup, productsOfTable, readersOfTable, refuseTied, sourcedProduct } from './tied-table.ts'
 
 export interface WeightOptions {
   readonly bits: 4 | 8
   /** Rows of a block: a power of two from 16 to 256; 32 by default. */
   readonly block?: number | undefined
+  /** One zero point, the middle code, for all blocks: a little smaller, a little less exact. */
+  readonly symmetric?: boolean | undefined
+  /**
+   * How a weight gets its code: `rtn` the nearest one (default), `hqq` the nearest on a grid that outliers pull less,
+   * `gptq` the one that keeps the product's outputs near, which needs a `moments` report among the evidence.
+   */
+  readonly rounding?: 'rtn' | 'hqq' | 'gptq' | undefined
   /**
    * What products are computed in: 0 float (exact products of the coded weights, the default), 4 int8 (faster on some
    * machines, and itself an approximation: 45 to 50 dB were measured).
    */
   readonly accuracyLevel?: 0 | 4 | undefined
+  /** `portable`: 8-bit products stay in float, for their integer kernel is not proven on processors without VNNI. */
+  readonly target?: Target | undefined
   /** Node names, first outputs or operator names that stay in float. */
   readonly keepFloat?: readonly string[] | undefined
   /**
@@ -33,27 +53,59 @@ export interface WeightOptions {
  * y = MatMul(x, w)  ⇒  y = com.microsoft.MatMulNBits(x, codes of w, scales, zero points)
  * y = Conv(x, w, b)  ⇒  y = Conv(x, Mul(Cast(w₈), scales), b)      (8 bits; the runtime folds it when it loads)
  *
- * Weights take 4 or 8 bits in blocks of `block` rows with a scale and a zero point each; activations stay float.
- * Illegal where weights are not constant, finite float32; small matrices are left, as are the weights of other operators.
+ * Weights take 4 or 8 bits in blocks of `block` rows with a scale and a zero point each; activations stay float. An
+ * embedding table that is also the weights of a product stays one table: both read the same codes. Illegal where
+ * weights are not constant, finite float32; small matrices are left, as are the weights of other operators.
  */
 export const quantizeWeights: Pass<WeightOptions> = {
   id: 'quantizeWeights',
   summary: 'weights in 4 or 8 bits, activations in float: smaller, and faster where reading weights is the cost',
-  run(model, options): PassResult {
+  run(model, options, evidence): PassResult {
     const block = options.block ?? 32
-    // Beyond 256 the runtime's kernel was seen to answer zeros without a word.
-    if (block < 16 || block > 256 || 2 ** Math.round(Math.log2(block)) !== block) {
-      const refused = [
-        { node: model.graph.name || 'graph', reason: `a block of ${block} is no power of two from 16 to 256` },
-      ]
+    const refusal = refusalOf(options, block, evidence)
+    if (refusal) {
+      const refused = [{ node: model.graph.name || 'graph', reason: refusal }]
       return { model, report: { id: 'quantizeWeights', applied: 0, refused, options } }
     }
     const planned: Record<string, number> = {}
-    const result = runRules(model, 'quantizeWeights', rules(options, block, planned))
+    const plain: string[] = []
+    const result = runRules(model, 'quantizeWeights', rules(options, blockOptions(options, evidence), planned, plain))
     const lean = dropUnread(model, withContrib(result.model, planned))
-    const notes = planned.MatMulNBits ? [LEVELS[options.accuracyLevel ?? 0]] : []
+    const notes = planned.MatMulNBits ? notesOf(options, plain) : []
     return { model: lean, report: { ...result.report, options, planned, ...(notes.length > 0 ? { notes } : {}) } }
   },
+}
+
+function refusalOf(options: WeightOptions, block: number, evidence: readonly Evidence[]): string | null {
+  // Beyond 256 the runtime's kernel was seen to answer zeros without a word.
+  if (block < 16 || block > 256 || 2 ** Math.round(Math.log2(block)) !== block)
+    return `a block of ${block} is no power of two from 16 to 256`
+  if (options.rounding === 'gptq' && !evidence.some(({ report }) => report.kind === 'moments'))
+    return 'gptq rounds by what the products read, and no moments are among the evidence'
+  if (options.target === 'portable' && options.bits === 8 && options.accuracyLevel === 4)
+    return 'accuracy level 4 with 8-bit weights is not proven free of 16-bit saturation; use level 0'
+  return null
+}
+
+function blockOptions(options: WeightOptions, evidence: readonly Evidence[]): BlockOptions {
+  return {
+    bits: options.bits,
+    block: options.block ?? 32,
+    symmetric: options.symmetric ?? false,
+    fit: options.rounding === 'hqq' ? 'hqq' : 'rtn',
+    ...(options.rounding === 'gptq' ? { grams: gramsOf(evidence) } : {}),
+  }
+}
+
+function gramsOf(evidence: readonly Evidence[]): ReadonlyMap<string, NumericArray> {
+  const grams = new Map<string, NumericArray>()
+  for (const { report, tensors } of evidence)
+    if (report.kind === 'moments')
+      for (const [name, { gram }] of Object.entries(report.values)) {
+        const held = gram && tensors?.get(gram.digest)
+        if (held) grams.set(name, held)
+      }
+  return grams
 }
 
 const LEVELS = {
@@ -61,75 +113,123 @@ const LEVELS = {
   4: 'accuracy level 4: activations are rounded to 8 bits in every product, which adds noise of its own and has changed the top token where one activation is massive',
 } as const
 
-function rules(options: WeightOptions, block: number, planned: Record<string, number>): readonly Rule[] {
+function notesOf({ accuracyLevel }: WeightOptions, plain: readonly string[]): readonly string[] {
+  const level = LEVELS[accuracyLevel ?? 0]
+  if (plain.length === 0) return [level]
+  return [
+    level,
+    `${plain.length} products were rounded to the nearest code, for their inputs were not observed: ${plain.slice(0, 3).join(', ')}${plain.length > 3 ? ', …' : ''}`,
+  ]
+}
+
+function rules(
+  options: WeightOptions,
+  blocks: BlockOptions,
+  planned: Record<string, number>,
+  plain: string[],
+): readonly Rule[] {
   const keep = new Set(options.keepFloat ?? [])
   const kept = (node: Node) => keep.has(node.name) || keep.has(node.outputs[0]!) || keep.has(operatorName(node))
-  const stored = new WeakMap<GraphEditor, StoredWeights>()
-  const storedIn = (editor: GraphEditor) => {
-    const weights = stored.get(editor) ?? new StoredWeights()
-    stored.set(editor, weights)
-    return weights
+  const stored = perEditor(() => new StoredWeights())
+  const stores = perEditor(() => new BlockStore(blocks))
+  const asStored = options.bits === 8 && options.products === 'stored'
+  const count = (kernel: string) => {
+    planned[kernel] = (planned[kernel] ?? 0) + 1
+  }
+  /** Why a table that lookups and products share stays as it is; null where it can be coded for both. */
+  const refuseTable = (table: string, editor: GraphEditor): string | null => {
+    const tensor = editor.constant(table)
+    if (tensor?.dtype !== 'float32' || tensor.dims.length !== 2) return 'its table is not float32 of two dimensions'
+    const keptReader = [...productsOfTable(table, editor), ...readersOfTable(table, editor).lookups].find(kept)
+    if (keptReader) return `its table is also read by ${keptReader.name}, which is kept in float as asked`
+    return refuseTied(table, tensor, blocks.block, editor)
   }
   return [
     {
       roots: ['MatMul', 'Gemm'],
       apply(node, { editor }) {
         if (kept(node)) return { refused: 'kept in float as asked' }
-        if (options.bits === 8 && options.products === 'stored') return storeAsInt8(node, editor, storedIn(editor))
-        const product = weightedProduct(node, editor)
+        if (asStored) return storeAsInt8(node, editor, stored(editor))
+        const product = sourcedProduct(node, editor)
         if ('refused' in product) return product
-        editor.replace(node, ...blockedProduct(node, product, options, block, editor))
-        planned.MatMulNBits = (planned.MatMulNBits ?? 0) + 1
+        const { lookups } = readersOfTable(product.source, editor)
+        const reason = lookups.length > 0 ? refuseTable(product.source, editor) : null
+        if (reason) return { refused: `${reason}; in codes beside the float table the file would grow` }
+        if (lookups.length > 0) {
+          const shared = shareTable(lookups[0]!, editor)
+          if (shared !== true) return shared
+        }
+        const store = stores(editor)
+        const key = `${product.source} ${product.turned} ${product.factor}`
+        const reader = lookups.length > 0 ? undefined : { input: node.inputs[0]!, node: node.name || node.outputs[0]! }
+        const before = store.plain.length
+        const coded = store.blocksOf(key, product, product.source, editor, reader)
+        plain.push(...store.plain.slice(before))
+        const output = node.outputs[0]!
+        const raw = product.bias === undefined ? output : editor.freshName(`${output}_product`)
+        const made = blockProduct(node, coded, raw, {
+          bits: options.bits,
+          block: blocks.block,
+          accuracyLevel: options.accuracyLevel ?? 0,
+        })
+        const weight = editor.producer(node.inputs[1]!)
+        editor.replace(node, ...withBias(made, product.bias, output, editor))
+        if (weight) editor.removeUnused(weight)
+        count('MatMulNBits')
         return true
       },
     },
     {
       roots: ['Conv', 'ConvTranspose', 'Gather', 'LSTM', 'GRU', 'RNN'],
       apply(node, { editor }) {
+        const isTable = node.opType === 'Gather'
         // Most Gathers read no table of weights; they are none of this pass's business.
-        if (node.opType === 'Gather' && editor.constant(node.inputs[0]!)?.dtype !== 'float32') return false
+        if (isTable && editor.constant(node.inputs[0]!)?.dtype !== 'float32') return false
         if (kept(node)) return { refused: 'kept in float as asked' }
+        const tied = isTable && productsOfTable(node.inputs[0]!, editor).length > 0
+        if (tied && !asStored) return shareTable(node, editor)
         if (options.bits === 4) return { refused: `the runtime has no 4-bit ${node.opType}` }
         if (options.stored === false) return { refused: 'only matrix products were asked for' }
-        return storeAsInt8(node, editor, storedIn(editor))
+        return storeAsInt8(node, editor, stored(editor))
       },
     },
   ]
+
+  function shareTable(node: Node, editor: GraphEditor): RuleOutcome {
+    const table = node.inputs[0]!
+    const reason = refuseTable(table, editor)
+    if (reason) return { refused: reason }
+    const tensor = editor.constant(table)!
+    const [columns, rows] = tensor.dims as [number, number]
+    const values = tensorValues(tensor) as Float32Array
+    if (values.length < FEWEST_WEIGHTS || !rangeOf(values)) return { refused: 'its table is small or not finite' }
+    const weights = { values: transpose(values, columns, rows), rows, columns }
+    const coded = stores(editor).blocksOf(`${table} true 1`, weights, table, editor)
+    // All lookups at once: the products that come later must not find a reader that is left in float.
+    for (const lookup of readersOfTable(table, editor).lookups) {
+      editor.replace(lookup, ...blockLookup(lookup, coded, options.bits, blocks.block, editor))
+      count('GatherBlockQuantized')
+    }
+    return true
+  }
 }
 
-function blockedProduct(
-  node: Node,
-  product: WeightedProduct,
-  options: WeightOptions,
-  block: number,
-  editor: GraphEditor,
-): readonly Node[] {
-  const { values, rows, columns, bias } = product
-  const coded = quantizeBlocks(values, rows, columns, options.bits, block)
-  const hint = node.inputs[1]!
-  const bytes = (block * options.bits) / 8
-  const codes = editor.addConstant(tensorOf('uint8', [columns, coded.blocks, bytes], coded.codes), `${hint}_codes`)
-  const scales = editor.addConstant(tensorOf('float32', [columns, coded.blocks], coded.scales), `${hint}_scales`)
-  const zeros = editor.addConstant(
-    tensorOf('uint8', [columns, coded.zeroPoints.length / columns], coded.zeroPoints),
-    `${hint}_zero_points`,
-  )
-  const output = node.outputs[0]!
-  const made = makeNode(
-    'MatMulNBits',
-    [node.inputs[0]!, codes, scales, zeros],
-    [bias === undefined ? output : editor.freshName(`${output}_product`)],
-    {
-      domain: 'com.microsoft',
-      name: node.name,
-      attributes: {
-        K: int(rows),
-        N: int(columns),
-        bits: int(options.bits),
-        block_size: int(block),
-        accuracy_level: int(options.accuracyLevel ?? 0),
-      },
-    },
-  )
-  return withBias(made, bias, output, editor)
+/** One of something for each graph that is edited. */
+function perEditor<T>(make: () => T): (editor: GraphEditor) => T {
+  const made = new WeakMap<GraphEditor, T>()
+  return (editor) => {
+    const known = made.get(editor) ?? make()
+    made.set(editor, known)
+    return known
+  }
+}
+
+/** Values whose moments `gptq` rounding and the scaling of inputs may ask for: what products of the main graph read. */
+export function momentValues(model: Model): readonly string[] {
+  const editor = new GraphEditor(model.graph)
+  const names = new Set<string>()
+  for (const node of editor.nodes)
+    if (['MatMul', 'Gemm'].includes(operatorName(node)) && !('refused' in sourcedProduct(node, editor)))
+      names.add(node.inputs[0]!)
+  return [...names]
 }

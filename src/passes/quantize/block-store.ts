@@ -1,0 +1,97 @@
+import { int, makeNode, type Node, type NumericArray, tensorOf } from '../../ir/index.ts'
+import type { GraphEditor } from '../../rewrite/index.ts'
+import { type BlockCodes, quantizeBlocks } from './block-codes.ts'
+import type { GridOptions } from './block-grid.ts'
+import { gptqBlocks } from './gptq.ts'
+
+/** How weights become codes. */
+export interface BlockOptions extends GridOptions {
+  readonly block: number
+  /** XᵀX of what a product reads, by value name; with it, rounding looks at the outputs (GPTQ). */
+  readonly grams?: ReadonlyMap<string, NumericArray> | undefined
+}
+
+/** Weights [K, N] as codes in the graph; `zeros` is '' where the middle code is zero. */
+export interface StoredBlocks {
+  readonly codes: string
+  readonly scales: string
+  readonly zeros: string
+  readonly rows: number
+  readonly columns: number
+}
+
+/** The coded weights of one graph: weights that several nodes share are coded and kept once. */
+export class BlockStore {
+  readonly #options: BlockOptions
+  readonly #stored = new Map<string, StoredBlocks>()
+  /** Products whose rounding could not look at outputs, for want of evidence. */
+  readonly plain: string[] = []
+
+  constructor(options: BlockOptions) {
+    this.#options = options
+  }
+
+  /** The codes of these weights; `key` tells apart layouts and factors of one constant, `reader` names the product. */
+  blocksOf(
+    key: string,
+    weights: { readonly values: Float32Array; readonly rows: number; readonly columns: number },
+    hint: string,
+    editor: GraphEditor,
+    reader?: { readonly input: string; readonly node: string },
+  ): StoredBlocks {
+    const known = this.#stored.get(key)
+    if (known) return known
+    const coded = this.#code(weights, reader)
+    const { rows, columns } = weights
+    const bytes = (this.#options.block * this.#options.bits) / 8
+    const stored = {
+      codes: editor.addConstant(tensorOf('uint8', [columns, coded.blocks, bytes], coded.codes), `${hint}_codes`),
+      scales: editor.addConstant(tensorOf('float32', [columns, coded.blocks], coded.scales), `${hint}_scales`),
+      zeros: coded.zeroPoints
+        ? editor.addConstant(
+            tensorOf('uint8', [columns, coded.zeroPoints.length / columns], coded.zeroPoints),
+            `${hint}_zero_points`,
+          )
+        : '',
+      rows,
+      columns,
+    }
+    this.#stored.set(key, stored)
+    return stored
+  }
+
+  #code(
+    { values, rows, columns }: { readonly values: Float32Array; readonly rows: number; readonly columns: number },
+    reader?: { readonly input: string; readonly node: string },
+  ): BlockCodes {
+    const { block, grams } = this.#options
+    const gram = reader && grams?.get(reader.input)
+    if (gram && gram.length === rows * rows) {
+      const coded = gptqBlocks(values, rows, columns, block, this.#options, gram as Float32Array)
+      if (coded) return coded
+    }
+    if (grams && reader) this.plain.push(reader.node)
+    return quantizeBlocks(values, rows, columns, block, this.#options)
+  }
+}
+
+/** y = com.microsoft.MatMulNBits(x, codes, scales, zero points), with x [.., K] and y [.., N]. */
+export function blockProduct(
+  node: Node,
+  stored: StoredBlocks,
+  output: string,
+  options: { readonly bits: 4 | 8; readonly block: number; readonly accuracyLevel: 0 | 4 },
+): Node {
+  const inputs = [node.inputs[0]!, stored.codes, stored.scales, ...(stored.zeros === '' ? [] : [stored.zeros])]
+  return makeNode('MatMulNBits', inputs, [output], {
+    domain: 'com.microsoft',
+    name: node.name,
+    attributes: {
+      K: int(stored.rows),
+      N: int(stored.columns),
+      bits: int(options.bits),
+      block_size: int(options.block),
+      accuracy_level: int(options.accuracyLevel),
+    },
+  })
+}

@@ -1,0 +1,241 @@
+import {
+  makeNode,
+  type Node,
+  type NumericArray,
+  nodeLabel,
+  operatorName,
+  type Tensor,
+  tensorOf,
+  tensorValues,
+} from '../../ir/index.ts'
+import { type Evidence, GraphEditor, type Pass, type PassResult } from '../../rewrite/index.ts'
+import { dequantizeBlocks, quantizeBlocks } from './block-codes.ts'
+import { dropUnread } from './drop-unread.ts'
+import { outputError } from './gram.ts'
+import { type SourcedProduct, sourcedProduct } from './tied-table.ts'
+
+export interface ScaleInputsOptions {
+  /** The codes that the weights will get: see `quantizeWeights`. */
+  readonly bits: 4 | 8
+  readonly block?: number | undefined
+  readonly symmetric?: boolean | undefined
+  /** Node names, first outputs or operator names that stay as they are. */
+  readonly keepFloat?: readonly string[] | undefined
+}
+
+/** Exponents that are tried: s = mean|x|^α. */
+const STEPS = 20
+/** Wider inputs are judged by their own energy alone: the cost of their covariance grows with the third power. */
+const WIDEST_GRAM = 1024
+
+/**
+ * x = Mul(h, g)  y = MatMul(x, w)   ⇒   x = Mul(h, g / s)  y = MatMul(x, s · w)
+ *
+ * The same function, with weights that lose less when they become codes: channels of x that are large get larger
+ * weights, hence finer codes. s = mean|x|^α, for all products that read x; α is the one of 20 whose codes cost the
+ * outputs least, Σ eᵀ·XᵀX·e over the columns e of the error, and 0 (nothing done) where none helps. The scales go into
+ * what makes x: the factor of a normalization, a Mul or the columns of the weights of a product, so that nothing is
+ * added to the graph. Illegal where somebody else reads x, or nothing in front of it can take the scales. Needs a
+ * `moments` report. Source: J. Lin et al., AWQ, MLSys 2024, section 3.2.
+ */
+export const scaleWeightInputs: Pass<ScaleInputsOptions> = {
+  id: 'scaleWeightInputs',
+  summary: 'moves the size of large activations into the weights, which then lose less in few bits (AWQ)',
+  run(model, options, evidence): PassResult {
+    const id = 'scaleWeightInputs'
+    const observed = momentsOf(evidence)
+    const refused: { node: string; reason: string }[] = []
+    if (observed.size === 0) {
+      const reason = 'no moments of the products’ inputs are among the evidence'
+      return { model, report: { id, applied: 0, refused: [{ node: model.graph.name || 'graph', reason }], options } }
+    }
+    const editor = new GraphEditor(model.graph)
+    const keep = new Set(options.keepFloat ?? [])
+    let applied = 0
+    for (const [name, moments] of observed) {
+      const readers = editor.consumers(name)
+      const first = readers[0]
+      if (!first) continue
+      const refuse = (reason: string) => refused.push({ node: nodeLabel(first), reason })
+      if (editor.isOutput(name)) refuse('its input is an output of the graph')
+      else if (readers.some((node) => keep.has(node.name) || keep.has(node.outputs[0]!) || keep.has(node.opType)))
+        refuse('kept in float as asked')
+      else {
+        const products = readers.map((node) => scalable(node, name, editor))
+        const odd = products.find((product) => 'refused' in product)
+        const maker = scaleTaker(name, moments.meanAbs.length, editor)
+        if (odd && 'refused' in odd) refuse(odd.refused)
+        else if (typeof maker === 'string') refuse(maker)
+        else {
+          const scales = bestScales(products as readonly SourcedProduct[], moments, options)
+          if (!scales) refuse('no scale of its inputs makes the codes better')
+          else {
+            maker(scales)
+            for (const node of editor.consumers(name)) scaleWeights(node, scales, editor)
+            applied++
+          }
+        }
+      }
+    }
+    if (applied === 0) return { model, report: { id, applied, refused, options } }
+    const after = dropUnread(model, { ...model, graph: editor.finish() })
+    return { model: after, report: { id, applied, refused, options } }
+  },
+}
+
+interface Moments {
+  readonly meanAbs: NumericArray
+  readonly gram: NumericArray | undefined
+}
+
+function momentsOf(evidence: readonly Evidence[]): ReadonlyMap<string, Moments> {
+  const observed = new Map<string, Moments>()
+  for (const { report, tensors } of evidence)
+    if (report.kind === 'moments')
+      for (const [name, { meanAbs, gram }] of Object.entries(report.values)) {
+        const held = tensors?.get(meanAbs.digest)
+        if (held) observed.set(name, { meanAbs: held, gram: gram && tensors?.get(gram.digest) })
+      }
+  return observed
+}
+
+function scalable(node: Node, input: string, editor: GraphEditor): SourcedProduct | { refused: string } {
+  if (!['MatMul', 'Gemm'].includes(operatorName(node)) || node.inputs.indexOf(input) !== 0 || node.inputs[1] === input)
+    return { refused: `its input is also read by ${nodeLabel(node)}` }
+  const product = sourcedProduct(node, editor)
+  if ('refused' in product) return product
+  if (editor.consumers(product.source).length > 1) return { refused: 'its weights are shared with another node' }
+  return product
+}
+
+/** Something that divides the channels of a value by scales, or why nothing in front of it can. */
+function scaleTaker(name: string, width: number, editor: GraphEditor): string | ((scales: Float32Array) => void) {
+  const maker = editor.producer(name)
+  if (!maker) return 'its input is an input of the graph'
+  const vector = (slot: number) => {
+    const tensor = editor.constant(maker.inputs[slot] ?? '')
+    return tensor?.dtype === 'float32' && tensor.dims.at(-1) === width && isVector(tensor) ? slot : undefined
+  }
+  const divide = (...slots: readonly number[]) => {
+    return (scales: Float32Array) => {
+      const inputs = [...maker.inputs]
+      for (const slot of slots) {
+        const tensor = editor.constant(inputs[slot]!)!
+        const values = (tensorValues(tensor) as Float32Array).map((value, i) => value / scales[i]!)
+        inputs[slot] = editor.addConstant(tensorOf('float32', tensor.dims, values), `${inputs[slot]}_scaled`)
+      }
+      editor.replace(maker, { ...maker, inputs })
+    }
+  }
+  switch (operatorName(maker)) {
+    case 'LayerNormalization':
+    case 'RMSNormalization':
+    case 'SimplifiedLayerNormalization': {
+      const slots = [1, 2].filter((slot) => (maker.inputs[slot] ?? '') !== '')
+      if (slots.every((slot) => vector(slot) !== undefined)) return divide(...slots)
+      return `the factors of ${nodeLabel(maker)} are not one a channel`
+    }
+    case 'Mul': {
+      const slot = vector(1) ?? vector(0)
+      if (slot !== undefined) return divide(slot)
+      // A gate: whichever side is a product's output alone takes the scales into its weights.
+      for (const side of [0, 1]) {
+        const taken = columnsTaker(maker.inputs[side]!, maker, width, editor)
+        if (taken) return taken
+      }
+      return `nothing in front of ${nodeLabel(maker)} can take the scales`
+    }
+    case 'MatMul': {
+      const taken = columnsTaker(name, null, width, editor)
+      return taken ?? `the weights of ${nodeLabel(maker)} cannot take the scales`
+    }
+    default:
+      return `${maker.opType} in front of it cannot take the scales`
+  }
+}
+
+const isVector = (tensor: Tensor) => tensor.dims.slice(0, -1).every((dim) => dim === 1)
+
+/** Divides the columns of the weights of the MatMul that makes `value`, where only `reader` (or nobody new) reads it. */
+function columnsTaker(
+  value: string,
+  reader: Node | null,
+  width: number,
+  editor: GraphEditor,
+): ((scales: Float32Array) => void) | null {
+  const maker = editor.producer(value)
+  if (maker?.opType !== 'MatMul' || (reader && editor.soleConsumer(value) !== reader)) return null
+  const weight = editor.constant(maker.inputs[1]!)
+  if (weight?.dtype !== 'float32' || weight.dims.length !== 2 || weight.dims[1] !== width) return null
+  if (editor.consumers(maker.inputs[1]!).length > 1) return null
+  return (scales) => {
+    const values = (tensorValues(weight) as Float32Array).map((number, i) => number / scales[i % width]!)
+    const name = editor.addConstant(tensorOf('float32', weight.dims, values), `${maker.inputs[1]}_scaled`)
+    // The maker may have been replaced since (its own input was scaled): ask for it as it stands.
+    const now = editor.producer(value)!
+    editor.replace(now, { ...now, inputs: [now.inputs[0]!, name] })
+  }
+}
+
+/** Multiplies row k of the weights of a product by the scale of input k. */
+function scaleWeights(node: Node, scales: Float32Array, editor: GraphEditor): void {
+  const product = sourcedProduct(node, editor) as SourcedProduct
+  const { columns } = product
+  const values = product.values.map((value, i) => value * scales[Math.floor(i / columns)]!)
+  const weight = editor.addConstant(tensorOf('float32', [product.rows, columns], values), `${node.inputs[1]}_scaled`)
+  const unturned = node.opType === 'Gemm' ? without(node, 'transB', 'alpha') : node
+  const before = editor.producer(node.inputs[1]!)
+  editor.replace(node, { ...unturned, inputs: [node.inputs[0]!, weight, ...node.inputs.slice(2)] })
+  if (before) editor.removeUnused(before)
+}
+
+const without = (node: Node, ...names: readonly string[]): Node =>
+  makeNode(node.opType, node.inputs, node.outputs, {
+    name: node.name,
+    attributes: Object.fromEntries([...node.attributes].filter(([name]) => !names.includes(name))),
+  })
+
+function bestScales(
+  products: readonly SourcedProduct[],
+  { meanAbs, gram }: Moments,
+  { bits, block = 32, symmetric = false }: ScaleInputsOptions,
+): Float32Array | null {
+  const width = meanAbs.length
+  const full = gram !== undefined && width <= WIDEST_GRAM
+  const energy = Float64Array.from({ length: width }, (_, k) =>
+    gram ? Number(gram[k * width + k]) : Number(meanAbs[k]) ** 2,
+  )
+  const costOf = (scales: Float32Array | null) => {
+    let cost = 0
+    for (const { values, rows, columns } of products) {
+      const scaled = scales ? values.map((value, i) => value * scales[Math.floor(i / columns)]!) : values
+      const coded = quantizeBlocks(scaled, rows, columns, block, { bits, symmetric, fit: 'rtn' })
+      const back = dequantizeBlocks(coded, rows, columns)
+      const error = back.map((value, i) => {
+        const scale = scales ? scales[Math.floor(i / columns)]! : 1
+        return value / scale - values[i]!
+      })
+      if (full) cost += outputError(error, gram as Float32Array, rows, columns)
+      else for (let i = 0; i < error.length; i++) cost += energy[Math.floor(i / columns)]! * error[i]! ** 2
+    }
+    return cost
+  }
+  let least = costOf(null)
+  let best: Float32Array | null = null
+  for (let step = 1; step <= STEPS; step++) {
+    const scales = scalesOf(meanAbs, step / STEPS)
+    const cost = costOf(scales)
+    if (cost >= least) continue
+    least = cost
+    best = scales
+  }
+  return best
+}
+
+/** mean|x|^α around 1; channels that were never seen keep 1. */
+function scalesOf(meanAbs: NumericArray, alpha: number): Float32Array {
+  const raw = Float64Array.from({ length: meanAbs.length }, (_, k) => Math.max(Number(meanAbs[k]), 0) ** alpha)
+  const seen = raw.filter((scale) => scale > 0)
+  const middle = Math.sqrt(seen.reduce((a, b) => Math.max(a, b), 0) * seen.reduce((a, b) => Math.min(a, b), Infinity))
+  return Float32Array.from(raw, (scale) => (scale > 0 ? Math.max(scale / middle, 1e-4) : 1))
+}
