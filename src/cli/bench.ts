@@ -1,45 +1,126 @@
-import { UserError } from '../platform/index.ts'
+import { readFileSync } from 'node:fs'
+import { DEFAULT_PRICES, type PriceTable, parsePrices, SCENARIOS, type Scenario } from '../evaluate/index.ts'
+import { explainSystemError, UserError, writeAtomic } from '../platform/index.ts'
 import { bench } from '../recipe/index.ts'
 import { DATA, dataFor, LABEL, modelAt, SEED, SHAPE } from './inputs.ts'
-import { shapes, type Verb } from './verb.ts'
+import { writableFile } from './output-file.ts'
+import { type Arguments, shapes, type Verb } from './verb.ts'
 
 export const benchVerb: Verb = {
   name: 'bench',
-  usage: 'bench MODEL… [--threads 1] [--duration 10] [--shape …] [--data D]',
-  summary: 'Latency, throughput, load time and memory, the models by turns in processes of their own.',
-  examples: ['whet bench model.onnx int8.onnx', 'whet bench model.onnx --shape x=1,3,224,224 --threads 2'],
+  usage:
+    'bench MODEL… [--scenario single-stream|multi-stream|server|offline] [--threads 1] [--duration 10] [--data D] [--sweep]',
+  summary: 'Latency, throughput, memory, cost and energy, the models by turns in processes of their own.',
+  examples: [
+    'whet bench model.onnx int8.onnx',
+    'whet bench model.onnx --shape x=1,3,224,224 --threads 2',
+    'whet bench model.onnx int8.onnx --scenario server --max-p99 20    how many queries a second each can take',
+    'whet bench model.onnx --sweep --max-p99 50 --html load.html       rows at once × threads × processes',
+    'whet bench model.onnx int8.onnx --prices prices.json --answers-per-day 2000000 --spent 40',
+  ],
   positionals: { min: 1, max: 16, names: 'one or more models' },
   options: {
-    scenario: { type: 'string', value: 'NAME', help: 'single-stream' },
+    scenario: {
+      type: 'string',
+      value: 'NAME',
+      help: 'how queries come: single-stream (default), multi-stream (8 rows each), server (at random), offline (all at once)',
+    },
     threads: { type: 'string', value: 'N', help: 'threads of the runtime (1)' },
-    duration: { type: 'string', value: 'S', help: 'seconds at the most (10)' },
+    duration: { type: 'string', value: 'S', help: 'seconds at the most (10); a sweep takes as long again' },
+    batch: {
+      type: 'string',
+      value: 'N',
+      help: 'rows of one run (1; multi-stream 8, offline 32, where the model takes them)',
+    },
+    qps: { type: 'string', value: 'N', help: 'server: queries a second (half of what the first model can do)' },
+    'max-p99': {
+      type: 'string',
+      value: 'MS',
+      help: 'server: find the rate that keeps p99 under this; sweep: the best point does',
+    },
+    sweep: { type: 'boolean', help: 'also measure rows at once × threads × processes' },
+    prices: { type: 'string', value: 'FILE', help: 'price table (JSON) for the cost of a million answers' },
+    'answers-per-day': {
+      type: 'string',
+      value: 'N',
+      help: 'how often the model is asked: tells when a saving has paid for itself',
+    },
+    spent: {
+      type: 'string',
+      value: 'MONEY',
+      help: 'what training and optimising cost, in the currency of the prices (0)',
+    },
+    'spent-hours': { type: 'string', value: 'H', help: 'machine hours that they took, priced by the table (0)' },
+    html: { type: 'string', value: 'FILE', help: 'also write the report as a page' },
     shape: SHAPE,
     data: DATA,
     label: LABEL,
     seed: SEED,
   },
   async run(paths, options, context) {
-    if (options.text('scenario') && options.text('scenario') !== 'single-stream')
-      throw new UserError('unsupported', `--scenario ${options.text('scenario')} is not there yet`, {
-        where: 'command line',
-        hint: 'this version measures single-stream',
-      })
-    const threads = options.integer('threads', 1, 1, 256)
-    const maxSeconds = options.number('duration', 10, 0.1, 36_000)
-    const settings = { shapes: shapes(options.list('shape')), seed: options.integer('seed', 0) }
-    const first = await modelAt(paths[0]!)
+    const scenario = options.choice('scenario', Object.keys(SCENARIOS) as readonly Scenario[], 'single-stream')
+    const settings = {
+      scenario,
+      threads: options.integer('threads', 1, 1, 256),
+      maxSeconds: options.number('duration', 10, 0.1, 36_000),
+      shapes: shapes(options.list('shape')),
+      seed: options.integer('seed', 0, 0, 2 ** 31 - 1),
+      sweep: options.flag('sweep'),
+      ...optional('batch', options.integer('batch', 0, options.has('batch') ? 1 : 0, 65_536)),
+      ...optional('qps', options.number('qps', 0, options.has('qps') ? 1e-3 : 0, 1e7)),
+      ...optional('maxP99Ms', options.number('max-p99', 0, options.has('max-p99') ? 1e-3 : 0, 1e7)),
+      ...optional('answersPerDay', options.number('answers-per-day', 0, 0, 1e15)),
+      ...optional('spent', options.number('spent', 0, 0, 1e12)),
+      ...optional('spentHours', options.number('spent-hours', 0, 0, 1e9)),
+      prices: pricesOf(options),
+    }
+    refuseStray(options, scenario)
+    const html = options.text('html')
+    const page = html === undefined ? null : writableFile(html, 'load.html')
+    const first = await modelAt(paths[0] as string)
     const data = options.text('data')
     const report = await bench(
       paths.map((path) => ({ label: path, model: path })),
       {
-        threads,
-        maxSeconds,
         ...settings,
         signal: context.signal,
-        onProgress: ({ rounds }) => context.progress(`round ${rounds}`),
+        onProgress: context.progress,
         ...(data ? { data: await dataFor(data, first, options) } : {}),
       },
     )
+    if (page) {
+      await writeAtomic(page, (await import('../view/index.ts')).renderHtml(report))
+      context.say(`wrote ${page}`)
+    }
     return { report }
   },
+}
+
+const optional = <const K extends string>(name: K, value: number) =>
+  (value === 0 ? {} : { [name]: value }) as { [k in K]?: number }
+
+/** Options that the scenario has no use for are a misunderstanding, not a detail. */
+function refuseStray(options: Arguments, scenario: Scenario): void {
+  const server = scenario === 'server'
+  const stray = (name: string, why: string, hint: string) => {
+    throw new UserError('bad-argument', `--${name} ${why}`, { where: 'command line', hint })
+  }
+  if (options.has('qps') && !server) stray('qps', `means nothing in ${scenario}`, 'add --scenario server')
+  if (options.has('max-p99') && !server && !options.flag('sweep'))
+    stray('max-p99', `limits nothing in ${scenario}`, 'add --scenario server, or --sweep')
+  for (const name of ['spent', 'spent-hours'])
+    if (options.has(name) && !options.has('answers-per-day'))
+      stray(name, 'is set against savings, which need to know how often the model is asked', 'add --answers-per-day N')
+}
+
+function pricesOf(options: Arguments): PriceTable {
+  const path = options.text('prices')
+  if (path === undefined) return DEFAULT_PRICES
+  let text: string
+  try {
+    text = readFileSync(path, 'utf8')
+  } catch (error) {
+    throw explainSystemError(error, path, 'read')
+  }
+  return parsePrices(text, path, DEFAULT_PRICES)
 }

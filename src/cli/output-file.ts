@@ -9,7 +9,11 @@ import type { Arguments } from './verb.ts'
  * @throws UserError where the option is missing, the folder does not exist or may not be written, or FILE is a folder.
  */
 export function outputFile(options: Arguments, example: string): string {
-  const path = options.required('output', `say where to write the model: -o ${example}`)
+  return writableFile(options.required('output', `say where to write the model: -o ${example}`), example)
+}
+
+/** The file of another option that names one, looked at the same way. */
+export function writableFile(path: string, example: string): string {
   const folder = dirname(path)
   try {
     if (!statSync(folder).isDirectory()) throw Object.assign(new Error('not a folder'), { code: 'ENOTDIR' })

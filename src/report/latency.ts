@@ -1,3 +1,4 @@
+import { loadFields, loadReportFields } from './load.ts'
 import { type Infer, integer, list, nullable, number, object, optional, pair, record, report, text } from './schema.ts'
 
 export const latencyOf = object({
@@ -12,6 +13,7 @@ export const latencyOf = object({
   /** Of the process that ran the model, beyond what it held before loading. */
   peakRssBytes: nullable(integer),
   runs: integer,
+  ...loadFields,
 })
 export type LatencyOf = Infer<typeof latencyOf>
 
@@ -28,8 +30,11 @@ export const latency = report('latency', {
   models: list(latencyOf),
   ratios: list(latencyRatio),
   warnings: list(text),
+  ...loadReportFields,
 })
 export type LatencyReport = Infer<typeof latency>
+export type SweepPoint = NonNullable<LatencyReport['sweep']>[number]
+export type Costs = NonNullable<LatencyReport['costs']>
 
 /** Where the time goes: median milliseconds of a run by operator and by node. */
 export const profile = report('profile', {

@@ -2,8 +2,6 @@ import type {
   CalibrationReport,
   ComparisonReport,
   InspectionReport,
-  LatencyReport,
-  MomentsReport,
   OptimizationReport,
   ProfileReport,
   QuantizationReport,
@@ -13,6 +11,7 @@ import type {
   SensitivityReport,
 } from '../../report/index.ts'
 import { bytes, count, decibels, fileName, metricValue, ms, percent, plural, signed, times } from '../words.ts'
+import { latency } from './latency.ts'
 import { cache, doctor } from './setup.ts'
 import { collection, history, verification, version } from './store.ts'
 import { paint, type Style, textTable, verdictWord } from './table.ts'
@@ -28,7 +27,6 @@ const renderers: Renderers = {
   history,
   inspection,
   latency,
-  moments,
   optimization,
   profile,
   quantization,
@@ -200,34 +198,6 @@ function comparison(report: ComparisonReport, style: Style): string {
   ].join('\n')
 }
 
-function latency(report: LatencyReport, style: Style): string {
-  return [
-    `${report.scenario}, ${plural(report.threads, 'thread')}, batch ${report.batch}, ${report.cpu}, ${report.runtime}`,
-    '',
-    textTable(
-      [{ head: 'model' }, ...['p50', 'p90', 'p99', 'rows/s', 'load', 'memory'].map((head) => ({ head, right: true }))],
-      report.models.map((model) => [
-        fileName(model.path),
-        ms(model.p50Ms),
-        ms(model.p90Ms),
-        ms(model.p99Ms),
-        count(Math.round(model.throughput)),
-        ms(model.loadMs),
-        bytes(model.peakRssBytes),
-      ]),
-      style,
-    ),
-    ...section(
-      'ratios',
-      report.ratios.map(
-        (ratio) =>
-          `${fileName(ratio.other)} / ${fileName(ratio.base)}: ${ratio.median.toFixed(3)} (${ratio.ci[0].toFixed(3)} to ${ratio.ci[1].toFixed(3)})`,
-      ),
-    ),
-    ...section('warnings', report.warnings),
-  ].join('\n')
-}
-
 function optimization(report: OptimizationReport, style: Style): string {
   return [
     paint('bold', report.sentence, style),
@@ -286,14 +256,6 @@ function profile(report: ProfileReport, style: Style): string {
 
 function calibration(report: CalibrationReport): string {
   return `${report.method} ranges of ${plural(Object.keys(report.ranges).length, 'value')} from ${plural(report.samples, 'row')}`
-}
-
-function moments(report: MomentsReport): string {
-  const values = Object.entries(report.values)
-  return [
-    `second moments of ${plural(values.length, 'value')} on ${plural(report.samples, 'row')}`,
-    ...section('not seen', report.unseen.map(({ name, reason }) => `${name}: ${reason}`)),
-  ].join('\n')
 }
 
 function sensitivity(report: SensitivityReport, style: Style): string {

@@ -1,0 +1,130 @@
+import type { LatencyReport, SweepPoint } from '../../report/index.ts'
+import { bytes, count, fileName, ms, plural } from '../words.ts'
+import { breakEvenLines, energyLines, loadLine, priceText, SCENARIO_WORDS } from '../words-load.ts'
+import { plot } from './plot.ts'
+import { paint, type Style, textTable } from './table.ts'
+
+export function latency(report: LatencyReport, style: Style): string {
+  const { costs } = report
+  const energy = energyLines(report)
+  return [
+    paint('bold', SCENARIO_WORDS[report.scenario] ?? report.scenario, style),
+    `${report.scenario}, ${plural(report.threads, 'thread')}${report.cores ? ` on core ${report.cores.join(', ')}` : ''}, batch ${report.batch}${report.queryRows !== undefined && report.queryRows !== report.batch ? `, ${report.queryRows} rows a query` : ''}, ${report.cpu}, ${report.runtime}`,
+    '',
+    textTable(
+      [
+        { head: 'model' },
+        ...['p50', 'p90', 'p99', 'rows/s', 'load', 'first', 'memory'].map((head) => ({ head, right: true })),
+      ],
+      report.models.map((model) => [
+        fileName(model.path),
+        ms(model.p50Ms),
+        ms(model.p90Ms),
+        ms(model.p99Ms),
+        rate(model.throughput),
+        ms(model.loadMs),
+        ms(model.firstMs),
+        bytes(model.peakRssBytes),
+      ]),
+      style,
+    ),
+    ...section(
+      'under load',
+      report.models.flatMap((model) => (model.load ? [loadLine(model)] : [])),
+    ),
+    ...section(
+      'how sure',
+      report.models.flatMap(({ path, percentiles, bound }) => {
+        const aimed = percentiles?.find((entry) => entry.percentile === bound?.percentile)
+        if (!bound || !aimed) return []
+        const [low, high] = aimed.ci
+        const within = `p${aimed.percentile * 100} ${ms(aimed.ms)}, 95 % interval ${low === null ? '?' : ms(low)} to ${high === null ? '?' : ms(high)}`
+        const vouched = bound.ms === null ? '' : `; at 99 % confidence under ${ms(bound.ms)}`
+        return [`${fileName(path)}: ${within}${vouched} (${plural(bound.queries, 'query', 'queries')})`]
+      }),
+    ),
+    ...section(
+      'ratios',
+      report.ratios.map(
+        (ratio) =>
+          `${fileName(ratio.other)} / ${fileName(ratio.base)}: ${ratio.median.toFixed(3)} (${ratio.ci[0].toFixed(3)} to ${ratio.ci[1].toFixed(3)})`,
+      ),
+    ),
+    ...sweep(report, style),
+    ...section(
+      'a run takes from the system',
+      report.models.flatMap(({ path, allocations }) =>
+        allocations
+          ? [
+              `${fileName(path)}: ${bytes(allocations.jsBytes)} in JavaScript, ${allocations.pageFaults.toFixed(allocations.pageFaults < 10 ? 1 : 0)} fresh pages`,
+            ]
+          : [],
+      ),
+    ),
+    ...(costs && costs.perMillion.length > 0
+      ? [
+          '',
+          textTable(
+            [
+              { head: `cost of a million (${costs.currency})` },
+              ...report.models.map(({ path }) => ({ head: fileName(path), right: true })),
+            ],
+            costs.machines.map((machine) => [
+              `${machine.name} (${machine.perHour} an hour, ${machine.asOf})`,
+              ...report.models.map(({ path }) => priceText(costs, path, machine.name)),
+            ]),
+            style,
+          ),
+          paint('dim', `if ${costs.assumes}`, style),
+        ]
+      : []),
+    ...section('break-even', breakEvenLines(report)),
+    ...section('energy', energy),
+    ...section('warnings', report.warnings),
+  ].join('\n')
+}
+
+const rate = (perSecond: number) => (perSecond >= 10 ? count(Math.round(perSecond)) : perSecond.toPrecision(2))
+
+const section = (title: string, lines: readonly string[]): readonly string[] =>
+  lines.length === 0 ? [] : ['', `${title}:`, ...lines.map((line) => `  ${line}`)]
+
+function sweep(report: LatencyReport, style: Style): readonly string[] {
+  const { sweep: points, best, maxP99Ms } = report
+  if (!points || points.length === 0) return []
+  const bound = maxP99Ms === undefined || maxP99Ms === null ? '' : ` with p99 under ${ms(maxP99Ms)}`
+  const lines = report.models.map(({ path }) => {
+    const point = best?.[path]
+    if (!point) return `${fileName(path)}: no setting keeps the limit`
+    return `${fileName(path)}: ${rate(point.throughput)} rows/s${bound}: ${settings(point)} (p99 ${ms(point.p99Ms)})`
+  })
+  const front = points.filter((point) => point.onFront).sort((a, b) => a.p99Ms - b.p99Ms)
+  const marks = 'ox+*#'
+  const series = report.models.map(({ path }, i) => ({
+    mark: marks[i % marks.length] as string,
+    points: front.filter((point) => point.path === path).map(({ p99Ms, throughput }) => [p99Ms, throughput] as const),
+  }))
+  return [
+    ...section('the most that it gives', lines),
+    '',
+    'rows a second (up) against p99 in ms (right), what nothing else beats:',
+    plot(series, Math.min(style.width, 72)),
+    ...(series.length > 1
+      ? [`  ${report.models.map(({ path }, i) => `${marks[i % marks.length]} ${fileName(path)}`).join('   ')}`]
+      : []),
+    '',
+    textTable(
+      [{ head: 'setting' }, ...['rows/s', 'p50', 'p99'].map((head) => ({ head, right: true }))],
+      front.map((point) => [
+        `${report.models.length > 1 ? `${fileName(point.path)}: ` : ''}${settings(point)}`,
+        rate(point.throughput),
+        ms(point.p50Ms),
+        ms(point.p99Ms),
+      ]),
+      style,
+    ),
+  ]
+}
+
+const settings = ({ batch, threads, instances }: SweepPoint) =>
+  `${plural(batch, 'row')} at once, ${plural(threads, 'thread')}, ${plural(instances, 'process', 'processes')}`

@@ -1,0 +1,66 @@
+import type { Costs, LatencyOf, LatencyReport } from '../report/index.ts'
+import { count, fileName, ms, percent, plural } from './words.ts'
+
+/** What each scenario asks, as a sentence. */
+export const SCENARIO_WORDS: Readonly<Record<string, string>> = {
+  'single-stream': 'One query after the other: how long does a user wait?',
+  'multi-stream': 'Several rows a query, one query after the other: how long does a user wait?',
+  server: 'Queries arrive at random: how long does a user wait, counted from the arrival?',
+  offline: 'All rows are there: how many are done in a second?',
+}
+
+/** An amount of money with three digits that count. */
+export function money(amount: number): string {
+  if (amount === 0) return '0'
+  if (amount >= 100) return count(Math.round(amount))
+  return amount >= 0.01 ? amount.toFixed(amount >= 1 ? 2 : 3) : amount.toPrecision(2)
+}
+
+export function priceText(costs: Costs, path: string, machine: string): string {
+  const found = costs.perMillion.find((entry) => entry.path === path && entry.machine === machine)
+  return found ? money(found.amount) : '–'
+}
+
+export function loadLine({ path, load, p99Ms }: LatencyOf): string {
+  if (!load) return ''
+  if (load.qps === 0) return `${fileName(path)}: no rate keeps p99 under ${ms(load.maxP99Ms)}`
+  const asked = `${load.qps >= 100 ? count(Math.round(load.qps)) : load.qps.toPrecision(3)} queries a second, busy ${percent(load.utilization, 0)} of the time: p99 ${ms(p99Ms)}`
+  const kept =
+    load.maxP99Ms === null
+      ? ''
+      : load.valid === true
+        ? `, under ${ms(load.maxP99Ms)} at 99 % confidence`
+        : load.valid === false
+          ? `, over the limit of ${ms(load.maxP99Ms)}`
+          : `, too few queries to vouch for ${ms(load.maxP99Ms)}`
+  return `${fileName(path)}: ${asked}${kept} (${plural(load.queries, 'query', 'queries')})`
+}
+
+export function breakEvenLines(report: LatencyReport): readonly string[] {
+  const { costs } = report
+  return (costs?.breakEven ?? []).map(({ path, machine, spent, savedPerDay, days, date }) => {
+    const name = `${fileName(path)} on ${machine}`
+    if (days === null) return `${name}: saves nothing (${money(Math.abs(savedPerDay))} ${costs?.currency} a day more)`
+    const saves = `${name}: saves ${money(savedPerDay)} ${costs?.currency} a day`
+    if (spent === 0) return saves
+    const when =
+      days > 36_500
+        ? 'not within a century'
+        : `after ${days < 10 ? days.toFixed(1) : count(Math.ceil(days))} days${date ? ` (${date})` : ''}`
+    return `${saves}; the ${money(spent)} spent are earned back ${when}`
+  })
+}
+
+export function energyLines(report: LatencyReport): readonly string[] {
+  return report.models.flatMap(({ path, energy }) =>
+    energy ? [`${fileName(path)}: ${joules(energy.joulesPerAnswer)} an answer (${energy.how})`] : [],
+  )
+}
+
+function joules(value: number): string {
+  return value >= 1
+    ? `${value.toFixed(2)} J`
+    : value >= 1e-3
+      ? `${(value * 1e3).toFixed(1)} mJ`
+      : `${(value * 1e6).toFixed(0)} µJ`
+}

@@ -1,0 +1,79 @@
+import { readFileSync, writeFileSync } from 'node:fs'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { benchVerb } from '../src/cli/bench.ts'
+import { parse } from '../src/cli/verb.ts'
+import { UserError } from '../src/platform/index.ts'
+import { Bench, CLASSIFIER } from './command.ts'
+import { reportIn } from './schema.ts'
+
+const bench = new Bench()
+afterAll(() => bench.remove())
+
+let model = ''
+beforeAll(() => {
+  model = bench.model('model.onnx', CLASSIFIER)
+  bench.model('one.onnx', CLASSIFIER.replace('float[N,16] x', 'float[1,16] x'))
+  writeFileSync(bench.path('prices.json'), JSON.stringify({ currency: 'EUR', machines: [{ name: 'ours' }] }))
+})
+
+test('server, with prices and a page', async () => {
+  const prices = { name: 'ours', perHour: 0.5, cores: 2, source: 'contract', asOf: '2026-05' }
+  writeFileSync(bench.path('good.json'), JSON.stringify({ currency: 'EUR', machines: [prices] }))
+  const ended = await bench.whet(
+    ...['bench', model, model, '--scenario', 'server', '--qps', '200', '--duration', '0.5', '--prices', 'good.json'],
+    ...['--answers-per-day', '1000000', '--spent', '3', '--html', 'load.html', '--json'],
+  )
+  expect([ended.code, ended.stderr.includes('wrote load.html')]).toEqual([0, true])
+  const report = reportIn(ended.stdout, 'latency')
+  expect(report).toMatchObject({ scenario: 'server', threads: 1, batch: 1, queryRows: 1 })
+  for (const entry of report.models) {
+    expect(entry.load).toMatchObject({ qps: 200, maxP99Ms: null })
+    expect(entry.percentiles!.length).toBeGreaterThan(0)
+    expect(entry.p99Ms).toBeGreaterThanOrEqual(entry.p50Ms)
+    // Energy is an estimate wherever no counter was read, and says so.
+    expect(entry.energy!.measured || /^estimate, not measured/.test(entry.energy!.how)).toBe(true)
+    expect(entry.allocations!.jsBytes).toBeGreaterThanOrEqual(0)
+  }
+  expect(report.costs).toMatchObject({ currency: 'EUR', machines: [prices] })
+  expect(report.costs!.breakEven).toHaveLength(1)
+  // Bound to a core, or the reason stands among the warnings.
+  expect(report.cores !== null || report.warnings.some((line) => line.includes('not bound to cores'))).toBe(true)
+  const page = readFileSync(bench.path('load.html'), 'utf8')
+  expect(page).toContain('Poisson')
+  expect(page).toContain('What a million answers cost')
+  expect(page).not.toMatch(/<script|https?:/)
+})
+
+test('the sweep, and queries of several rows where the model takes one', async () => {
+  const [swept, several] = await Promise.all([
+    bench.whet('bench', model, '--scenario', 'offline', '--sweep', '--duration', '0.3', '--json'),
+    bench.whet('bench', 'one.onnx', '--scenario', 'multi-stream', '--duration', '0.3', '--json'),
+  ])
+  const report = reportIn(swept.stdout, 'latency')
+  expect(report.batch).toBe(32)
+  expect(new Set(report.sweep!.map(({ batch }) => batch))).toEqual(new Set([1, 2, 4, 8, 16, 32]))
+  expect(report.best![model]!.throughput).toBe(Math.max(...report.sweep!.map(({ throughput }) => throughput)))
+  expect(reportIn(several.stdout, 'latency')).toMatchObject({ scenario: 'multi-stream', batch: 1, queryRows: 8 })
+})
+
+test.each([
+  [['--scenario', 'serve'], /did you mean server\?|no such choice/],
+  [['--qps', '5'], /--qps means nothing in single-stream/],
+  [['--max-p99', '5'], /--max-p99 limits nothing in single-stream/],
+  [['--scenario', 'server', '--qps', '0'], /--qps 0: not a number/],
+  [['--batch', '1.5'], /not a whole number/],
+  [['--spent', '5'], /--spent is set against savings/],
+  [['--prices', 'missing.json'], /missing\.json/],
+  [['--prices', bench.path('prices.json')], /machines\[0\]\.source should be a text/],
+  [['--html', bench.path('no/such/load.html')], /cannot write/],
+] as const)('%j is refused before anything runs', async (words, message) => {
+  const { positionals, options } = parse(benchVerb, [model, ...words])
+  const refused = benchVerb.run(positionals, options, {} as never)
+  await expect(refused).rejects.toBeInstanceOf(UserError)
+  await expect(refused).rejects.toThrow(message)
+})
+
+test('rows at once that the model does not take are refused with those that it does', async () => {
+  const { code, stderr } = await bench.whet('bench', 'one.onnx', '--batch', '4')
+  expect([code, stderr]).toEqual([2, expect.stringMatching(/does not take 4 rows at once[\s\S]*it takes 1/)])
+})
