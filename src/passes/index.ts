@@ -1,8 +1,27 @@
 import type { Pass } from '../rewrite/index.ts'
+import { differentiatePass } from './differentiate/index.ts'
 import * as quantize from './quantize/index.ts'
 import { simplifyPasses } from './sequence.ts'
 
-export { calibrationValues, compareKernels, momentValues, productSafety } from './quantize/index.ts'
+export {
+  CONSTANT_NEARLY_EVERYWHERE,
+  DIFFERENTIABLE,
+  type DifferentiableOperator,
+  type DifferentiateOptions,
+  type Differentiation,
+  differentiate,
+  gradientRules,
+  type Loss,
+  type LossInput,
+} from './differentiate/index.ts'
+export {
+  calibrationValues,
+  compareKernels,
+  momentValues,
+  productSafety,
+  type SwitchedModel,
+  switchedRoundings,
+} from './quantize/index.ts'
 export { simplifyPasses } from './sequence.ts'
 
 /** The passes that change answers within a margin. */
@@ -16,5 +35,5 @@ const lossy = [
 
 /** Every pass by its id: what a recipe may name. */
 export const passes: Readonly<Record<string, Pass<never>>> = Object.fromEntries(
-  [...simplifyPasses, ...lossy].map((pass) => [pass.id, pass as Pass<never>]),
+  [...simplifyPasses, ...lossy, differentiatePass].map((pass) => [pass.id, pass as Pass<never>]),
 )

@@ -1,0 +1,167 @@
+import {
+  type Graph,
+  inferTypes,
+  inlineFunctions,
+  type Model,
+  type Node,
+  readsOf,
+  type Shape,
+  type ValueInfo,
+  type ValueType,
+} from '../../ir/index.ts'
+import type { Refusal } from '../../report/index.ts'
+import type { Pass, PassResult } from '../../rewrite/index.ts'
+import { goBack } from './go-back.ts'
+import { gradientWriter } from './gradient-writer.ts'
+import type { Loss, LossInput, WrittenLoss } from './loss.ts'
+import { Refused } from './refused.ts'
+import { type Reduction, writeLoss } from './write-loss.ts'
+
+export interface DifferentiateOptions {
+  readonly loss: Loss
+  /** Inputs, initializers or inner tensors whose gradients are wanted. */
+  readonly wrt: readonly string[]
+  /** How the losses of rows become one number: `mean` unless said. */
+  readonly reduction?: Reduction
+  /**
+   * What rounding (QuantizeLinear, Round, Floor, Ceil, DynamicQuantizeLinear) counts as on the way back: the identity,
+   * or what it truly is, a constant nearly everywhere, which leaves nothing to learn from or to attack with.
+   */
+  readonly rounding?: 'straight-through' | 'exact'
+  /** Whether the model's own outputs stay outputs (true). */
+  readonly keepOutputs?: boolean
+}
+
+/** The model that computes its gradients, and where they are. */
+export interface Differentiation extends PassResult {
+  /** The output that holds the loss, a scalar. */
+  readonly loss: string
+  /** The output that holds one loss a row (place); absent where the loss has no rows. */
+  readonly places?: string
+  /**
+   * The output that holds the gradient by each value asked for, in that value's shape. Values without one are absent;
+   * `report.refused` names them with the reason.
+   */
+  readonly gradients: ReadonlyMap<string, string>
+  /** Inputs that the loss added: labels, targets, seeds. */
+  readonly inputs: readonly LossInput[]
+}
+
+/** Before it, reductions and Split have another form. */
+const OLDEST_OPSET = 18
+
+/**
+ * The model that computes what it did before, a loss of it, and the gradient of the loss by the values in `wrt`, in
+ * standard operators: the engine that runs the model runs its gradient.
+ *
+ * A value that cannot be reached is refused with the reason (an operator without a rule on the way, integers alone on
+ * the way, no way at all) and the others are still there. Where nothing can be reached, the model comes back as it was.
+ * Needs operator set 18 or newer; sizes may be symbols.
+ */
+export function differentiate(before: Model, options: DifferentiateOptions): Differentiation {
+  const id = 'differentiate'
+  const report = { id, applied: 0, refused: [] as Refusal[], options }
+  const refused = (node: string, reason: string): Differentiation => ({
+    model: before,
+    report: { ...report, refused: [...report.refused, { node, reason }] },
+    loss: '',
+    gradients: new Map(),
+    inputs: [],
+  })
+  const name = before.graph.name || 'graph'
+  const opset = before.opsets.get('') ?? 1
+  if (opset < OLDEST_OPSET)
+    return refused(name, `operator set ${opset} is too old; upgrade the model to ${OLDEST_OPSET} or newer first`)
+  const model = inlineFunctions(before)
+  const values = valuesOf(model.graph)
+  for (const value of options.wrt) if (!values.has(value)) return refused(value, 'the model has no such value')
+
+  let written: { graph: Graph; loss: WrittenLoss }
+  try {
+    written = withLoss(model, options, values)
+  } catch (error) {
+    if (error instanceof Refused) return refused(name, error.message)
+    throw error
+  }
+  const types = inferTypes({ ...model, graph: written.graph })
+  const way = goBack(written.graph, types, {
+    loss: written.loss.loss,
+    wrt: options.wrt,
+    straightThrough: options.rounding !== 'exact',
+  })
+  const made = { ...report, applied: way.gradients.size, refused: way.refused }
+  if (way.gradients.size === 0) return { model: before, report: made, loss: '', gradients: new Map(), inputs: [] }
+
+  const { loss, places, inputs } = written.loss
+  const outputs: readonly ValueInfo[] = [
+    ...(options.keepOutputs === false ? [] : model.graph.outputs),
+    ...[loss, ...(places === undefined ? [] : [places])].map((value) => ({ name: value, type: known(types, value) })),
+    ...[...way.gradients].map(([value, gradient]): ValueInfo => {
+      const type = known(types, value)
+      return { name: gradient, type: type.kind === 'tensor' ? { ...type, dtype: way.dtypes.get(value)! } : type }
+    }),
+  ]
+  const graph = needed({ ...way.graph, outputs })
+  return {
+    model: { ...model, graph },
+    report: made,
+    loss,
+    ...(places === undefined ? {} : { places }),
+    gradients: way.gradients,
+    inputs,
+  }
+}
+
+/** As `differentiate`, in the registry of passes. */
+export const differentiatePass: Pass<DifferentiateOptions> = {
+  id: 'differentiate',
+  summary: 'A model that also computes a loss and its gradients, in standard operators',
+  run: (model, options) => differentiate(model, options),
+}
+
+function withLoss(model: Model, options: DifferentiateOptions, values: ReadonlySet<string>) {
+  const write = gradientWriter({ graph: model.graph, types: inferTypes(model) }, 'loss/')
+  const loss = writeLoss(write, options.loss, options.reduction ?? 'mean', (value) => values.has(value))
+  const inputs = loss.inputs.map(
+    ({ name, dtype, shape }): ValueInfo => ({ name, type: { kind: 'tensor', dtype, shape: open(shape) } }),
+  )
+  const graph: Graph = {
+    ...model.graph,
+    nodes: [...model.graph.nodes, ...write.nodes],
+    inputs: [...model.graph.inputs, ...inputs],
+    initializers: new Map([...model.graph.initializers, ...write.constants]),
+  }
+  return { graph, loss }
+}
+
+function valuesOf(graph: Graph): ReadonlySet<string> {
+  const inner = graph.nodes.flatMap((node) => node.outputs)
+  return new Set(
+    [...graph.inputs.map(({ name }) => name), ...graph.initializers.keys(), ...inner].filter((name) => name !== ''),
+  )
+}
+
+/** A value's type as a graph states it: sizes that only the inference has a name for are open. */
+function known(types: ReadonlyMap<string, ValueType>, value: string): ValueType {
+  const type = types.get(value) ?? { kind: 'unknown' }
+  return type.kind === 'tensor' && type.shape ? { ...type, shape: open(type.shape) } : type
+}
+
+const open = (shape: Shape): Shape => shape.map((dim) => (typeof dim === 'string' && dim.includes('?') ? null : dim))
+
+/** The graph without the nodes and constants that no output needs. */
+function needed(graph: Graph): Graph {
+  const wanted = new Set(graph.outputs.map(({ name }) => name))
+  const nodes: Node[] = []
+  for (const node of graph.nodes.toReversed()) {
+    if (!node.outputs.some((name) => wanted.has(name))) continue
+    for (const name of readsOf(node)) wanted.add(name)
+    nodes.push(node)
+  }
+  return {
+    ...graph,
+    nodes: nodes.reverse(),
+    initializers: new Map([...graph.initializers].filter(([name]) => wanted.has(name))),
+    valueInfos: new Map([...graph.valueInfos].filter(([name]) => wanted.has(name))),
+  }
+}

@@ -1,0 +1,71 @@
+import { int, intAttribute, string } from '../../ir/index.ts'
+import type { GradientWriter } from './gradient-writer.ts'
+import { Refused } from './refused.ts'
+import { type GradientRule, gradientOf } from './rule.ts'
+
+const ADD = { reduction: string('add') }
+
+export const gathers = {
+  Gather: ((call) => {
+    if (!call.wants(0)) return []
+    const { node, write } = call
+    const [x, indices] = node.inputs as [string, string]
+    const rank = write.rank(x)
+    const axis = (intAttribute(node, 'axis', 0) + rank) % rank
+    const k = write.rank(indices)
+    const g = gradientOf(call)
+    // The axes of the indices become one, so that they lie where the axis was.
+    const places = write.op('Reshape', [indices, write.ints([-1])])
+    if (k === 1) return [scatterAlong(write, g, places, axis, rank, write.size(x, axis), x)]
+    const shape = Array.from({ length: rank }, (_, i) => (i === axis ? write.ints([-1]) : write.size(x, i)))
+    const flat = write.op('Reshape', [g, write.op('Concat', shape, { axis: int(0) })])
+    return [scatterAlong(write, flat, places, axis, rank, write.size(x, axis), x)]
+  }) satisfies GradientRule,
+  GatherElements: ((call) => {
+    if (!call.wants(0)) return []
+    const { node, write } = call
+    const [x, indices] = node.inputs as [string, string]
+    const axis = { axis: int(intAttribute(node, 'axis', 0)) }
+    return [write.op('ScatterElements', [write.zerosLike(x), indices, gradientOf(call)], { ...axis, ...ADD })]
+  }) satisfies GradientRule,
+  GatherND: ((call) => {
+    if (!call.wants(0)) return []
+    const { node, write } = call
+    const [x, indices] = node.inputs as [string, string]
+    if (intAttribute(node, 'batch_dims', 0) !== 0) throw new Refused('it has batch dimensions')
+    return [write.op('ScatterND', [write.zerosLike(x), indices, gradientOf(call)], ADD)]
+  }) satisfies GradientRule,
+  /** The largest elements: each place is taken once. */
+  TopK: ((call) => {
+    const { node, write } = call
+    const axis = { axis: int(intAttribute(node, 'axis', -1)) }
+    const zeros = write.zerosLike(node.inputs[0]!)
+    return [write.op('ScatterElements', [zeros, call.output(1), gradientOf(call)], axis)]
+  }) satisfies GradientRule,
+}
+
+/**
+ * Zeros of `size` along `axis` (elsewhere as `g`) with slice i of `g` added at place `places[i]`: what gathering along
+ * one axis, strided slices and reflected borders have in common. `like` is a value of the element type of `g`.
+ */
+export function scatterAlong(
+  write: GradientWriter,
+  g: string,
+  places: string,
+  axis: number,
+  rank: number,
+  size: string,
+  like: string,
+): string {
+  const order = [axis, ...Array.from({ length: rank }, (_, i) => i).filter((i) => i !== axis)]
+  const first = write.transpose(g, order)
+  const tail = rank === 1 ? [] : [write.op('Shape', [first], { start: int(1) })]
+  const shape = tail.length === 0 ? size : write.op('Concat', [size, ...tail], { axis: int(0) })
+  const zeros = write.op('Expand', [write.number(0, like), shape])
+  const index = write.op('Unsqueeze', [places, write.ints([-1])])
+  const made = write.op('ScatterND', [zeros, index, first], ADD)
+  return write.transpose(
+    made,
+    order.map((_, i) => order.indexOf(i)),
+  )
+}

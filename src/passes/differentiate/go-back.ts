@@ -1,0 +1,146 @@
+import { type DType, type Graph, type Node, nodeLabel, operatorName, readsOf, type ValueType } from '../../ir/index.ts'
+import type { Refusal } from '../../report/index.ts'
+import { type GradientWriter, gradientWriter } from './gradient-writer.ts'
+import { CONSTANT_NEARLY_EVERYWHERE } from './operators.ts'
+import { Refused } from './refused.ts'
+import { gradientRuleOf } from './rules.ts'
+
+export interface Destination {
+  /** The scalar that everything is derived from. */
+  readonly loss: string
+  readonly wrt: readonly string[]
+  readonly straightThrough: boolean
+}
+
+export interface WayBack {
+  /** The graph with the nodes of the gradients behind its own; outputs as they were. */
+  readonly graph: Graph
+  readonly gradients: ReadonlyMap<string, string>
+  /** The element type of each gradient. */
+  readonly dtypes: ReadonlyMap<string, DType>
+  readonly refused: readonly Refusal[]
+}
+
+/**
+ * Reverse accumulation: nodes from the last to the first, each asked once for what its inputs' gradients are, given
+ * those of its outputs; contributions to one value are added. A node without a rule taints what lies before it, so that
+ * no gradient with a part missing is handed out.
+ */
+export function goBack(graph: Graph, types: ReadonlyMap<string, ValueType>, to: Destination): WayBack {
+  const write = gradientWriter({ graph, types }, 'gradient/')
+  const depends = dependents(graph, to.wrt)
+  const gradients = new Map<string, string>()
+  /** Why nothing can be said of a value's gradient. */
+  const tainted = new Map<string, string>()
+  const nodes = [...graph.nodes]
+
+  const contribute = (value: string, gradient: string) => {
+    const before = gradients.get(value)
+    gradients.set(value, before === undefined ? gradient : write.add(before, gradient))
+  }
+  const taint = (node: Node, reason: string) => {
+    for (const name of readsOf(node)) if (depends.has(name) && !tainted.has(name)) tainted.set(name, reason)
+  }
+  if (depends.has(to.loss)) contribute(to.loss, write.number(1, to.loss))
+
+  for (let i = nodes.length - 1; i >= 0; i--) {
+    const node = nodes[i]!
+    const reason = node.outputs.map((name) => tainted.get(name)).find((each) => each !== undefined)
+    if (reason !== undefined) taint(node, reason)
+    const own = node.outputs.map((name) => gradients.get(name))
+    if (!own.some((gradient) => gradient !== undefined) || ![...readsOf(node)].some((name) => depends.has(name)))
+      continue
+    const operator = operatorName(node)
+    if (CONSTANT_NEARLY_EVERYWHERE.has(operator)) continue
+    const rule = gradientRuleOf(operator)
+    if (!rule) {
+      taint(
+        node,
+        `${nameOf(node)} has no gradient rule; values behind it (${node.outputs.join(', ')}) can still be reached`,
+      )
+      continue
+    }
+    const call = {
+      node,
+      write,
+      gradients: own,
+      straightThrough: to.straightThrough,
+      wants: (input: number) => depends.has(node.inputs[input] ?? ''),
+      output(index: number) {
+        const now = nodes[i]!
+        if (now.outputs[index]) return now.outputs[index]
+        const outputs = Array.from({ length: Math.max(index + 1, now.outputs.length) }, (_, at) =>
+          at === index ? write.fresh(`${now.outputs[0]}/${index}`) : (now.outputs[at] ?? ''),
+        )
+        nodes[i] = { ...now, outputs }
+        return outputs[index]!
+      },
+    }
+    try {
+      for (const [input, gradient] of rule(call).entries())
+        if (gradient !== undefined && call.wants(input)) contribute(node.inputs[input]!, gradient)
+    } catch (error) {
+      if (!(error instanceof Refused)) throw error
+      taint(node, `the gradient of ${nameOf(node)} is not known: ${error.message}`)
+    }
+  }
+  return finish(graph, nodes, write, to, { gradients, tainted })
+}
+
+const nameOf = (node: Node): string => `${operatorName(node)} "${nodeLabel(node)}"`
+
+/** Values that move when one of `wrt` moves. */
+function dependents(
+  graph: Graph,
+  wrt: Iterable<string>,
+  through: (node: Node) => boolean = (node) => !CONSTANT_NEARLY_EVERYWHERE.has(operatorName(node)),
+): ReadonlySet<string> {
+  const moved = new Set(wrt)
+  for (const node of graph.nodes)
+    if (through(node) && [...readsOf(node)].some((name) => moved.has(name)))
+      for (const name of node.outputs) if (name !== '') moved.add(name)
+  return moved
+}
+
+function finish(
+  graph: Graph,
+  nodes: readonly Node[],
+  write: GradientWriter,
+  to: Destination,
+  found: {
+    readonly gradients: ReadonlyMap<string, string>
+    readonly tainted: ReadonlyMap<string, string>
+  },
+): WayBack {
+  const results = new Map<string, string>()
+  const dtypes = new Map<string, DType>()
+  const refused: Refusal[] = []
+  const copies: Node[] = []
+  for (const value of new Set(to.wrt)) {
+    const gradient = found.gradients.get(value)
+    const taint = found.tainted.get(value)
+    if (taint !== undefined) refused.push({ node: value, reason: taint })
+    else if (gradient === undefined) refused.push({ node: value, reason: absence(graph, value, to.loss) })
+    else {
+      const name = write.fresh(`${value}_gradient`)
+      copies.push({ opType: 'Identity', domain: '', name, inputs: [gradient], outputs: [name], attributes: new Map() })
+      results.set(value, name)
+      dtypes.set(value, write.dtype(value))
+    }
+  }
+  return {
+    graph: {
+      ...graph,
+      nodes: [...nodes, ...write.nodes, ...copies],
+      initializers: new Map([...graph.initializers, ...write.constants]),
+    },
+    gradients: results,
+    dtypes,
+    refused,
+  }
+}
+
+function absence(graph: Graph, value: string, loss: string): string {
+  if (!dependents(graph, [value], () => true).has(loss)) return 'the loss does not depend on it'
+  return 'on every way from it to the loss stands a step that a small change does not move, or integers alone'
+}
