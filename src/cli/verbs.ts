@@ -27,6 +27,22 @@ export const VERBS: Readonly<Record<string, { readonly summary: string; load(): 
     load: async () => (await import('./optimize.ts')).optimizeVerb,
   },
   apply: { summary: 'replay a recipe', load: async () => (await import('./apply.ts')).applyVerb },
+  push: {
+    summary: 'keep a model with its evidence as a version',
+    load: async () => (await import('./push.ts')).pushVerb,
+  },
+  pull: { summary: 'get a version back, every byte checked', load: async () => (await import('./pull.ts')).pullVerb },
+  tag: { summary: 'point a tag at a version', load: async () => (await import('./tag.ts')).tagVerb },
+  log: {
+    summary: 'versions, their verdicts, and what each was made from',
+    load: async () => (await import('./log.ts')).logVerb,
+  },
+  show: { summary: 'everything about one version', load: async () => (await import('./show.ts')).showVerb },
+  verify: {
+    summary: 'is every byte as it was pushed, and who signed it?',
+    load: async () => (await import('./verify.ts')).verifyVerb,
+  },
+  gc: { summary: 'remove what nothing refers to', load: async () => (await import('./gc.ts')).gcVerb },
   doctor: { summary: 'this machine, and what is missing', load: async () => (await import('./doctor.ts')).doctorVerb },
   cache: { summary: 'where caches are and how large', load: async () => (await import('./cache.ts')).cacheVerb },
 }

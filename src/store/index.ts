@@ -1,4 +1,5 @@
 export { copyVersion } from './copy.ts'
+export { describeHistory, describeVersion, findModel, scanVersion } from './describe.ts'
 export { diffModels } from './diff-models.ts'
 export { comparisonIn, type DataUsed, dataUsed, overallVerdict, type Summary, summarize } from './evidence.ts'
 export type { CollectOptions } from './gc.ts'

@@ -27,9 +27,19 @@ export function openStore(location: string = defaultStore(), options: StoreOptio
   }
   const where = place.kind === 'folder' ? place.folder : `${place.origin}/${place.prefix}`.replace(/\/$/, '')
   const resolve = async ({ name, tag, digest }: Reference): Promise<Version> => {
-    const found = await readVersion(repository(name), digest ?? tag ?? DEFAULT_TAG)
-    if (!found) throw noVersion(where, referenceText({ name, ...(tag ? { tag } : {}), ...(digest ? { digest } : {}) }))
-    return found
+    const place = repository(name)
+    const found = await readVersion(place, digest ?? tag ?? DEFAULT_TAG)
+    if (found) return found
+    if (digest !== undefined) throw noVersion(where, referenceText({ name, digest }))
+    const entries = await place.entries()
+    // Of a name alone, with nothing else to mean.
+    if (tag === undefined && entries.length === 1) return (await readVersion(place, entries[0]!.digest))!
+    const tags = entries.flatMap((entry) => entry.tags)
+    throw new UserError('missing-file', `there is no version ${referenceText({ name, ...(tag ? { tag } : {}) })}`, {
+      where,
+      hint:
+        tags.length > 0 ? `there is ${tags.map((one) => `${name}:${one}`).join(', ')}` : 'whet log lists what there is',
+    })
   }
   const store: Store = {
     location: where,

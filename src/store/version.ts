@@ -12,6 +12,7 @@ import { type Lineage, parseLineage } from './lineage.ts'
 import { type Descriptor, damaged, hexOf, type Manifest, MEDIA, NOTE, parseJson, parseManifest } from './oci.ts'
 import type { Repository } from './repository.ts'
 import { type Bundle, parseBundle, type Statement } from './sign.ts'
+import { coveredBy, EVALUATION_PREDICATE, MODEL_PREDICATE } from './statements.ts'
 
 export type Role = 'model' | 'data' | 'recipe' | 'report' | 'card' | 'bom' | 'lineage' | 'other'
 
@@ -26,6 +27,8 @@ export interface Signature {
   readonly what: 'model' | 'evaluation' | 'other'
   readonly bundle: Bundle
   readonly statement: Statement
+  /** Paths of the files that it vouches for. */
+  readonly covers: readonly string[]
   /** The manifest that holds it. */
   readonly digest: string
 }
@@ -57,7 +60,7 @@ export interface Version {
    * folder with its external data beside it. It must not be changed.
    */
   modelPath(): Promise<string>
-  /** Writes all files into a folder (made, or replaced file by file); path of the model in it. */
+  /** Writes all files, and signatures as `.sig`, into a folder (made, or replaced file by file); path of the model. */
   checkout(folder: string): Promise<string>
 }
 
@@ -86,6 +89,7 @@ export async function readVersion(repository: Repository, reference: string): Pr
     await first('lineage'),
   ]
   const model = files.find(({ role }) => role === 'model')!
+  const signatures = await readSignatures(repository, stored.digest)
   return {
     name: repository.name,
     digest: stored.digest,
@@ -104,11 +108,16 @@ export async function readVersion(repository: Repository, reference: string): Pr
     card: card ? new TextDecoder().decode(card) : null,
     bom: bom ? parseJson(bom, where) : null,
     lineage: lineage ? parseLineage(lineage, where) : null,
-    signatures: await readSignatures(repository, stored.digest),
+    signatures,
     read: (file) => repository.read(file.descriptor),
     modelPath: () => keptModel(repository, files, stored.digest),
-    checkout: (folder) => checkout(repository, files, folder),
+    checkout: (folder) => checkout(repository, files, folder, signatures),
   }
+}
+
+const WHAT: Readonly<Record<string, Signature['what']>> = {
+  [MODEL_PREDICATE]: 'model',
+  [EVALUATION_PREDICATE]: 'evaluation',
 }
 
 async function readSignatures(repository: Repository, digest: string): Promise<readonly Signature[]> {
@@ -121,12 +130,8 @@ async function readSignatures(repository: Repository, digest: string): Promise<r
     for (const layer of parseManifest(stored.bytes, where).layers) {
       if (layer.mediaType !== MEDIA.bundle) continue
       const { bundle, statement } = parseBundle(await readAll(repository, layer), where)
-      const what = statement.predicateType.includes('model_signing')
-        ? 'model'
-        : statement.predicateType.includes('test-result')
-          ? 'evaluation'
-          : 'other'
-      found.push({ what, bundle, statement, digest: referrer.digest })
+      const what = WHAT[statement.predicateType] ?? 'other'
+      found.push({ what, bundle, statement, covers: [...coveredBy(statement).keys()], digest: referrer.digest })
     }
   }
   return found
@@ -209,9 +214,18 @@ export function parseReport(bytes: Uint8Array, where: string): Report {
   return report as Report
 }
 
-async function checkout(repository: Repository, files: readonly VersionFile[], folder: string): Promise<string> {
+async function checkout(
+  repository: Repository,
+  files: readonly VersionFile[],
+  folder: string,
+  signatures: readonly Signature[] = [],
+): Promise<string> {
   const contents = files.map(({ path, descriptor }): readonly [string, Content] => [path, repository.read(descriptor)])
-  await writeDirectoryAtomic(folder, contents)
+  const bundles = signatures.map(({ what, bundle }, i): readonly [string, Content] => {
+    const before = signatures.slice(0, i).filter((other) => other.what === what).length
+    return [`${what}${before === 0 ? '' : `-${before + 1}`}.sig`, `${JSON.stringify(bundle, null, 1)}\n`]
+  })
+  await writeDirectoryAtomic(folder, [...contents, ...bundles])
   return join(folder, files.find(({ role }) => role === 'model')!.path)
 }
 

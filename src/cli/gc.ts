@@ -1,0 +1,24 @@
+import { STORE_OPTIONS, storeOf } from './store-options.ts'
+import { duration, type Verb } from './verb.ts'
+
+export const gcVerb: Verb = {
+  name: 'gc',
+  usage: 'gc [--grace 1h] [--untagged] [--dry-run]',
+  summary: 'Removes what nothing refers to and what interrupted runs left behind; other runs may go on meanwhile.',
+  positionals: { min: 0, max: 0, names: 'no argument' },
+  options: {
+    grace: { type: 'string', value: 'T', help: 'touch nothing younger than this: a push may be under way (1h)' },
+    untagged: { type: 'boolean', help: 'remove versions without a tag too, except those that others descend from' },
+    'dry-run': { type: 'boolean', help: 'tell what would go, and leave it' },
+    ...STORE_OPTIONS,
+  },
+  async run(_, options) {
+    const grace = options.text('grace') ?? '1h'
+    const report = await storeOf(options).collect({
+      graceMs: grace === '0' ? 0 : duration(grace, 'grace'),
+      untagged: options.flag('untagged'),
+      dryRun: options.flag('dry-run'),
+    })
+    return { report }
+  },
+}

@@ -1,0 +1,49 @@
+import { resolve } from 'node:path'
+import { UserError } from '../platform/index.ts'
+import { copyVersion, describeVersion, openStore, parseReference, readPublicKey } from '../store/index.ts'
+import { EXIT } from './exit.ts'
+import { KEY, STORE_OPTIONS, storeOf } from './store-options.ts'
+import type { Verb } from './verb.ts'
+
+export const pullVerb: Verb = {
+  name: 'pull',
+  usage: 'pull NAME[:TAG|@DIGEST] -o DIR',
+  summary:
+    'Writes a version into a folder: the model, its evidence, card, bill of materials, signatures. Every byte is checked.',
+  examples: [
+    'whet pull digits:v2 -o digits',
+    'whet pull digits:v2 --store https://registry.example/models --into ./models',
+  ],
+  positionals: { min: 1, max: 1, names: 'one version' },
+  options: {
+    output: { type: 'string', short: 'o', value: 'DIR', help: 'folder to write to' },
+    into: { type: 'string', value: 'DIR|URL', help: 'another store to copy it to, bit by bit, instead of a folder' },
+    key: KEY,
+    ...STORE_OPTIONS,
+  },
+  async run([reference], options, context) {
+    const [out, into] = [options.text('output'), options.text('into')]
+    if ((out === undefined) === (into === undefined))
+      throw new UserError('bad-argument', 'say where to write it, once', {
+        where: 'command line',
+        hint: 'with -o DIR or --into STORE',
+      })
+    const store = storeOf(options)
+    const version = await store.resolve(reference!)
+    const keys = await Promise.all(options.list('key').map(readPublicKey))
+    if (keys.length > 0) {
+      const checked = await store.verify(`${version.name}@${version.digest}`, { keys, replay: false })
+      if (!checked.sound) return { report: checked, exitCode: EXIT.regressed }
+    }
+    if (into !== undefined) {
+      const target = openStore(into, { plainHttp: options.flag('plain-http') })
+      const { tag } = parseReference(reference!)
+      await copyVersion(version, store, target, tag === undefined ? version.tags : [tag])
+      return { report: describeVersion(store, version, 'pull', { wroteTo: target.location }) }
+    }
+    const folder = resolve(out!)
+    await version.checkout(folder)
+    context.say(`wrote ${out}`)
+    return { report: describeVersion(store, version, 'pull', { wroteTo: folder }) }
+  },
+}

@@ -1,0 +1,106 @@
+import { existsSync, statSync } from 'node:fs'
+import { join } from 'node:path'
+import { readFileBytes, UserError } from '../platform/index.ts'
+import { parseRecipe } from '../recipe/index.ts'
+import type { Recipe, Report } from '../report/index.ts'
+import {
+  type Allowance,
+  DEFAULT_TAG,
+  describeVersion,
+  findModel,
+  parseReference,
+  parseReport,
+  readPrivateKey,
+  type Store,
+  type Version,
+} from '../store/index.ts'
+import { STORE_OPTIONS, storeOf } from './store-options.ts'
+import type { Arguments, Verb } from './verb.ts'
+
+const ALLOWANCES: readonly string[] = ['unexplained', 'size-bomb', 'endless-loop'] satisfies Allowance[]
+
+export const pushVerb: Verb = {
+  name: 'push',
+  usage: 'push MODEL NAME[:TAG] [--report FILE]… [--recipe FILE] [--parent REF] [--sign KEYFILE]',
+  summary:
+    'Keeps a model with its evidence, card, bill of materials and lineage as a version. MODEL is a file, or the folder that whet optimize wrote.',
+  examples: [
+    'whet push model.onnx digits:v1 --intended-use "reads digits on forms"',
+    'whet push out digits:v2 --sign key.pem',
+  ],
+  positionals: { min: 2, max: 2, names: 'a model and a name' },
+  options: {
+    report: {
+      type: 'string',
+      multiple: true,
+      value: 'FILE',
+      help: 'evidence: what whet … --json printed; may be repeated',
+    },
+    recipe: { type: 'string', value: 'FILE', help: 'the recipe that made it' },
+    parent: { type: 'string', value: 'REF', help: 'the version that it was made from (found by the recipe in NAME)' },
+    'intended-use': { type: 'string', value: 'TEXT', help: 'what it is for: a section of the model card' },
+    sign: { type: 'string', value: 'KEYFILE', help: 'private Ed25519 key (PEM): signs the model and its evaluation' },
+    allow: { type: 'string', multiple: true, value: 'WHAT', help: `push it although: ${ALLOWANCES.join(', ')}` },
+    ...STORE_OPTIONS,
+  },
+  async run([path, reference], options, context) {
+    const { name, tag = DEFAULT_TAG, digest } = parseReference(reference!)
+    if (digest !== undefined)
+      throw new UserError('bad-argument', 'a digest is given by the content, not chosen', {
+        where: 'command line',
+        hint: `push to ${name}:TAG`,
+      })
+    const allow = options.list('allow')
+    const unknown = allow.find((word) => !ALLOWANCES.includes(word))
+    if (unknown !== undefined)
+      throw new UserError('bad-argument', `--allow ${unknown}: no such thing`, {
+        where: 'command line',
+        hint: `choices: ${ALLOWANCES.join(', ')}`,
+      })
+    const store = storeOf(options)
+    const { model, recipe, reports } = await inputsAt(path!, options)
+    const parent = await parentOf(store, name, recipe, options)
+    if (parent && recipe) context.progress(`replaying the recipe on ${parent.name}@${parent.digest.slice(0, 19)}`)
+    const key = options.text('sign')
+    const { version, findings } = await store.put(
+      name,
+      {
+        model,
+        recipe,
+        reports,
+        parent,
+        intendedUse: options.text('intended-use'),
+        allow: allow as readonly Allowance[],
+      },
+      { tag, ...(key ? { sign: await readPrivateKey(key) } : {}) },
+    )
+    return { report: describeVersion(store, version, 'push', { findings }) }
+  },
+}
+
+/** The model with what lies beside it: a folder of `whet optimize` brings its recipe and report along. */
+async function inputsAt(path: string, options: Arguments) {
+  const folder = statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false
+  const beside = (file: string) => (folder && existsSync(join(path, file)) ? [join(path, file)] : [])
+  const recipePath = options.text('recipe') ?? beside('recipe.json')[0]
+  const reportPaths = [...beside('report.json'), ...options.list('report')]
+  return {
+    model: folder ? join(path, 'model.onnx') : path,
+    recipe: recipePath ? parseRecipe(new TextDecoder().decode(await readFileBytes(recipePath)), recipePath) : undefined,
+    reports: await Promise.all(
+      reportPaths.map(async (file): Promise<Report> => parseReport(await readFileBytes(file), file)),
+    ),
+  }
+}
+
+async function parentOf(
+  store: Store,
+  name: string,
+  recipe: Recipe | undefined,
+  options: Arguments,
+): Promise<Version | undefined> {
+  const named = options.text('parent')
+  if (named !== undefined) return store.resolve(named)
+  const input = recipe?.steps[0]?.input
+  return input === undefined ? undefined : findModel(store, name, input)
+}
