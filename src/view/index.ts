@@ -1,21 +1,19 @@
 import type { Report } from '../report/index.ts'
-import { type ComparisonExtras, comparisonPage } from './html/comparison.ts'
+import { comparisonPage } from './html/comparison.ts'
 import { latencyPage } from './html/latency.ts'
 import { html } from './html/markup.ts'
 import { optimizationPage } from './html/optimization.ts'
 import { page } from './html/page.ts'
-import { robustnessPage } from './html/robustness.ts'
 import { renderTerminal } from './terminal/render.ts'
 
 export { renderTerminal } from './terminal/render.ts'
 export type { Style } from './terminal/table.ts'
 
 /** A report as one self-contained HTML page, without network or script. */
-export function renderHtml(report: Report, extras: ComparisonExtras = {}): string {
+export function renderHtml(report: Report): string {
   if (report.kind === 'optimization') return optimizationPage(report)
-  if (report.kind === 'comparison') return comparisonPage(report, extras)
+  if (report.kind === 'comparison') return comparisonPage(report)
   if (report.kind === 'latency') return latencyPage(report)
-  if (report.kind === 'robustness') return robustnessPage(report)
   return page(
     `Whetstone ${report.kind}`,
     html`<h1>${report.kind}</h1><pre>${renderTerminal(report, { color: false, width: 100 })}</pre>`,
@@ -24,7 +22,3 @@ export function renderHtml(report: Report, extras: ComparisonExtras = {}): strin
 
 export { html, type Markup } from './html/markup.ts'
 export { page } from './html/page.ts'
-export type { Picture, RowPictures } from './html/picture.ts'
-export { renderJUnit } from './pipeline/junit.ts'
-export { renderMarkdown } from './pipeline/markdown.ts'
-export { renderSarif } from './pipeline/sarif.ts'

@@ -2,6 +2,7 @@ import type {
   CalibrationReport,
   ComparisonReport,
   InspectionReport,
+  MomentsReport,
   OptimizationReport,
   ProfileReport,
   QuantizationReport,
@@ -27,6 +28,7 @@ const renderers: Renderers = {
   history,
   inspection,
   latency,
+  moments,
   optimization,
   profile,
   quantization,
@@ -256,6 +258,14 @@ function profile(report: ProfileReport, style: Style): string {
 
 function calibration(report: CalibrationReport): string {
   return `${report.method} ranges of ${plural(Object.keys(report.ranges).length, 'value')} from ${plural(report.samples, 'row')}`
+}
+
+function moments(report: MomentsReport): string {
+  const values = Object.entries(report.values)
+  return [
+    `second moments of ${plural(values.length, 'value')} on ${plural(report.samples, 'row')}`,
+    ...section('not seen', report.unseen.map(({ name, reason }) => `${name}: ${reason}`)),
+  ].join('\n')
 }
 
 function sensitivity(report: SensitivityReport, style: Style): string {
