@@ -7,6 +7,14 @@
 export { openDataset } from './data/index.ts'
 export { decodeModel, encodeModel, readModel, writeModel } from './onnx/index.ts'
 export { UserError } from './platform/index.ts'
-export { applyRecipe as apply, bench, compareModels as compare, inspect, quantize, simplify } from './recipe/index.ts'
+export {
+  applyRecipe as apply,
+  bench,
+  compareModels as compare,
+  inspect,
+  quantize,
+  robustness,
+  simplify,
+} from './recipe/index.ts'
 export { optimize } from './search/index.ts'
 export { renderHtml, renderTerminal } from './view/index.ts'

@@ -66,6 +66,12 @@ export class Arguments {
     return this.#values[name] !== undefined
   }
 
+  /** The same call without one option. */
+  without(name: string): Arguments {
+    const { [name]: _, ...rest } = this.#values
+    return new Arguments(rest)
+  }
+
   flag(name: string): boolean {
     return this.#values[name] === true
   }

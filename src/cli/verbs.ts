@@ -22,6 +22,10 @@ export const VERBS: Readonly<Record<string, { readonly summary: string; load(): 
     summary: 'latency, throughput and memory, side by side',
     load: async () => (await import('./bench.ts')).benchVerb,
   },
+  robustness: {
+    summary: 'corrupted inputs, rows from elsewhere, tiny changes: how models stand them',
+    load: async () => (await import('./robustness.ts')).robustnessVerb,
+  },
   optimize: {
     summary: 'the main job: search, measure, prove, choose',
     load: async () => (await import('./optimize.ts')).optimizeVerb,

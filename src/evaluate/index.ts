@@ -15,6 +15,7 @@ export { characterErrorRate, ctcDecode, exactMatch, type TextOptions, wordErrorR
 export { asMetric, type MetricOptions, metricNamed, metrics } from './metrics.ts'
 export { editDistance, nearest } from './nearest.ts'
 export * from './random-feeds.ts'
+export * from './robustness/index.ts'
 export * from './sensitivity.ts'
 export * from './sqnr.ts'
 export * from './sqnr-layers.ts'

@@ -7,6 +7,7 @@ import { optimization } from './optimization.ts'
 import { quantization } from './quantization.ts'
 import { recipe } from './recipe.ts'
 import { rewrite } from './rewrite.ts'
+import { robustness, rowScores } from './robustness.ts'
 import type { Infer, JsonSchema } from './schema.ts'
 import { cache, doctor } from './setup.ts'
 import { collection, history, verification, version } from './store.ts'
@@ -27,6 +28,8 @@ export const kinds = {
   quantization,
   recipe,
   rewrite,
+  robustness,
+  'row-scores': rowScores,
   sensitivity,
   verification,
   version,

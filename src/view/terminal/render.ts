@@ -13,6 +13,7 @@ import type {
 } from '../../report/index.ts'
 import { bytes, count, decibels, fileName, metricValue, ms, percent, plural, signed, times } from '../words.ts'
 import { latency } from './latency.ts'
+import { robustness, rowScores } from './robustness.ts'
 import { cache, doctor } from './setup.ts'
 import { collection, history, verification, version } from './store.ts'
 import { paint, type Style, textTable, verdictWord } from './table.ts'
@@ -34,6 +35,8 @@ const renderers: Renderers = {
   quantization,
   recipe,
   rewrite,
+  robustness,
+  'row-scores': rowScores,
   sensitivity,
   verification,
   version,

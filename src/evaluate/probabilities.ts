@@ -1,0 +1,49 @@
+/** Class probabilities of one row, and what they are worth against the truth. */
+
+/** Probabilities below this count as this, so that one certain mistake is not infinitely bad. */
+export const LEAST_PROBABILITY = 1e-12
+
+/** Whether numbers are the probabilities of classes: none below 0, and 1 in all. */
+export function areProbabilities(values: ArrayLike<number>): boolean {
+  let sum = 0
+  for (let i = 0; i < values.length; i++) {
+    if (!(values[i]! >= -1e-6)) return false
+    sum += values[i]!
+  }
+  return Math.abs(sum - 1) < 1e-3
+}
+
+/** ln Σ e^z, without overflow. */
+export function logSumExp(values: ArrayLike<number>): number {
+  let most = -Infinity
+  for (let i = 0; i < values.length; i++) most = Math.max(most, values[i]!)
+  if (!Number.isFinite(most)) return most
+  let sum = 0
+  for (let i = 0; i < values.length; i++) sum += Math.exp(values[i]! - most)
+  return most + Math.log(sum)
+}
+
+/** e^(z/T) / Σ e^(z/T). */
+export function softmax(logits: ArrayLike<number>, temperature = 1): Float64Array {
+  const scaled = Float64Array.from(logits, (value) => value / temperature)
+  const total = logSumExp(scaled)
+  return scaled.map((value) => Math.exp(value - total))
+}
+
+/** Numbers whose softmax gives these scores: themselves, or the logarithms of probabilities. */
+export function asLogits(scores: ArrayLike<number>): Float64Array {
+  return areProbabilities(scores)
+    ? Float64Array.from(scores, (value) => Math.log(Math.max(LEAST_PROBABILITY, value)))
+    : Float64Array.from(scores)
+}
+
+/** −ln p of the true class. */
+export const logLoss = (probabilities: ArrayLike<number>, label: number): number =>
+  -Math.log(Math.max(LEAST_PROBABILITY, probabilities[label]!))
+
+/** Σ over classes of (p − truth)²: from 0 to 2. Source: G. Brier, Monthly Weather Review 78 (1950). */
+export function brierScore(probabilities: ArrayLike<number>, label: number): number {
+  let sum = 0
+  for (let i = 0; i < probabilities.length; i++) sum += (probabilities[i]! - (i === label ? 1 : 0)) ** 2
+  return sum
+}

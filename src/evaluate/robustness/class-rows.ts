@@ -1,0 +1,87 @@
+import type { Dataset } from '../../data/index.ts'
+import type { Fetched, Session, TensorValue } from '../../engine/index.ts'
+import { feedsOf, rowsPerRun } from '../feeds.ts'
+import type { RowLabel } from '../metric.ts'
+import { classOutputName } from '../metric-classification.ts'
+import { isClassLike, numbersOf, splitRows } from '../row-outputs.ts'
+import { fieldsOfRows } from '../score-rows.ts'
+import { type Head, NO_HEAD } from './head.ts'
+
+/** What one model says of every row in numbers: class scores, features, and the class of the label (−1 for none). */
+export interface ClassRows {
+  readonly scores: readonly Float64Array[]
+  readonly features: readonly Float64Array[] | null
+  readonly labels: readonly number[]
+  /** Where they were read. */
+  readonly from: { readonly logits: string; readonly features: string | null }
+}
+
+/** The output that scores classes, and the values behind it; null where no output does. */
+export async function classOutput(session: Session, data: Dataset): Promise<string | null> {
+  for await (const rows of data.read({ indices: [0], batch: 1 })) {
+    const outputs = splitRows(await session.run(feedsOf(rows, session.inputs, data)), 1)[0]!
+    const name = classOutputName(outputs)
+    const value = name === null ? undefined : outputs[name]
+    return name !== null && value!.dtype.startsWith('float') && value!.data.length >= 2 ? name : null
+  }
+  return null
+}
+
+/** Reads class scores and features of the rows at `indices`, one row a run. */
+export async function classRows(
+  session: Session,
+  data: Dataset,
+  output: string,
+  head: Head,
+  options: {
+    readonly indices: readonly number[]
+    readonly labelField: string | null
+    readonly onRow?: ((done: number) => void) | undefined
+    readonly signal?: AbortSignal | undefined
+  },
+): Promise<ClassRows> {
+  const scores: Float64Array[] = []
+  const features: Float64Array[] = []
+  const labels: number[] = []
+  let behind = head
+  const batch = rowsPerRun(session.inputs, data, 1)
+  for await (const rows of data.read({ batch, indices: options.indices })) {
+    options.signal?.throwIfAborted()
+    const feeds = feedsOf(rows, session.inputs, data)
+    const wanted = () => [...new Set([output, behind.logits, behind.features].filter((name) => name !== null))]
+    let fetched: Fetched
+    try {
+      fetched = await session.run(feeds, wanted())
+    } catch (error) {
+      if (behind === NO_HEAD) throw error
+      // A runtime may refuse to hand out an inner value; the output itself is always there.
+      behind = NO_HEAD
+      fetched = await session.run(feeds, wanted())
+    }
+    const named = splitRows({ [output]: fetched[output]! }, 1)[0]![output]!
+    const inner = behind.logits === null ? undefined : fetched[behind.logits]
+    scores.push(Float64Array.from(numbersOf(inner && inner.data.length === named.data.length ? inner : named)))
+    const feature = behind.features === null ? undefined : fetched[behind.features]
+    if (feature && isVector(feature)) features.push(Float64Array.from(numbersOf(feature)))
+    labels.push(
+      classNumber(options.labelField === null ? undefined : fieldsOfRows(rows)[0]![options.labelField], named, data),
+    )
+    options.onRow?.(scores.length)
+  }
+  const whole = features.length === scores.length && features.every(({ length }) => length === features[0]!.length)
+  return {
+    scores,
+    features: whole ? features : null,
+    labels,
+    from: { logits: behind.logits ?? output, features: whole ? behind.features : null },
+  }
+}
+
+/** One vector a row; a feature map of a convolution is none. */
+const isVector = (value: TensorValue) =>
+  value.dtype.startsWith('float') && value.dims.filter((dim) => dim !== 1).length === 1 && isClassLike('', value)
+
+function classNumber(label: RowLabel | undefined, { data }: TensorValue, { classNames }: Dataset): number {
+  const place = typeof label === 'string' ? (classNames?.indexOf(label) ?? -1) : typeof label === 'number' ? label : -1
+  return Number.isInteger(place) && place >= 0 && place < data.length ? place : -1
+}

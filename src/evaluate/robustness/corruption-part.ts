@@ -1,0 +1,123 @@
+import type { Dataset } from '../../data/index.ts'
+import type { RobustnessReport, RowScores } from '../../report/index.ts'
+import {
+  corruptionErrors,
+  errorOf,
+  meanCorruptionError,
+  type RowErrors,
+  relativeMeanCorruptionError,
+} from './corruption-errors.ts'
+import {
+  type ChangeOptions,
+  changeOf,
+  type ModelScores,
+  metricOver,
+  scoresOf,
+  type Yardstick,
+} from './paired-values.ts'
+
+/** Scores of all models on a changed data set; `what` is what was done to it, for the evidence's key. */
+export type CellSource = (part: string, what: unknown, changed: Dataset) => Promise<RowScores>
+
+type Model = RobustnessReport['models'][number]
+
+interface CorruptionPart {
+  readonly models: readonly Omit<Model, 'path' | 'digest'>[]
+  readonly corruptions: RobustnessReport['corruptions']
+  readonly missing: Readonly<Record<string, string>>
+  readonly warnings: readonly string[]
+}
+
+/**
+ * All corruptions and severities, one after the other. Of each only sums over severities by row are kept; a row's value
+ * in the whole is its mean over all of them, so that rows stay the independent units.
+ */
+export async function corruptionPart(
+  chosen: readonly { readonly name: string; readonly group: string }[],
+  severities: readonly number[],
+  clean: RowScores,
+  yardstick: Yardstick,
+  source: (name: string, severity: number) => Promise<RowScores>,
+  options: ChangeOptions,
+): Promise<CorruptionPart> {
+  const before = scoresOf(clean, clean, yardstick)
+  const error = errorOf(yardstick)
+  const n = clean.rows.length
+  const zeros = () => before.map(() => new Float64Array(n))
+  const scoreSums = zeros()
+  const changedAnswers = before.map(() => 0)
+  const byCorruption: RowErrors[] = []
+  const values: (number | null)[][] = before.map(() => [])
+  const corruptions: RobustnessReport['corruptions'][number][] = []
+  for (const { name, group } of chosen) {
+    const errors = zeros()
+    const cells: RobustnessReport['corruptions'][number]['cells'][number][] = []
+    for (const severity of severities) {
+      const cell = await source(name, severity)
+      const scores = scoresOf(cell, clean, yardstick)
+      for (const [m, { scores: own }] of scores.entries()) {
+        for (let row = 0; row < n; row++) {
+          scoreSums[m]![row]! += own[row]!
+          if (error) errors[m]![row]! += error(own[row]!)
+        }
+        changedAnswers[m]! += differing(cell.models[0]!.answers, cell.models[m]!.answers)
+        values[m]!.push(metricOver(scores[m]!, yardstick))
+      }
+      cells.push({
+        severity,
+        values: scores.map((model) => metricOver(model, yardstick)),
+        changes: scores.map((model, m) => (m === 0 ? null : changeOf(scores[0]!, model, yardstick, options))),
+      })
+    }
+    byCorruption.push(errors)
+    corruptions.push({
+      name,
+      group,
+      corruptionErrors: error ? corruptionErrors(errors) : before.map(() => null),
+      cells,
+    })
+  }
+  const trials = chosen.length * severities.length
+  const average = scoreSums.map((sums): ModelScores => ({ scores: sums.map((sum) => sum / trials), summaries: null }))
+  const cleanErrors = before.map(({ scores }) => (error ? scores.map(error) : scores))
+  const untouched = error ? corruptions.filter(({ corruptionErrors: own }) => own[0] === null) : []
+  return {
+    corruptions,
+    models: before.map((own, m) => ({
+      clean: metricOver(own, yardstick),
+      corrupted: meanOf(values[m]!),
+      change:
+        m === 0 || yardstick.aggregate || trials === 0
+          ? null
+          : changeOf(average[0]!, average[m]!, { ...yardstick, rightOrWrong: false }, options),
+      mce: error ? meanCorruptionError(byCorruption, m, options) : null,
+      relativeMce: error ? relativeMeanCorruptionError(byCorruption, cleanErrors, severities.length, m) : null,
+      churn:
+        m === 0
+          ? null
+          : {
+              clean: shareOf(differing(clean.models[0]!.answers, clean.models[m]!.answers), n),
+              corrupted: shareOf(changedAnswers[m]!, n * trials),
+            },
+    })),
+    missing: error ? {} : { mce: `${yardstick.name} is no rate and no error: nothing to divide` },
+    warnings:
+      untouched.length > 0
+        ? [
+            `The first model makes no error under ${untouched.map(({ name }) => name).join(', ')}: not part of the mean corruption error.`,
+          ]
+        : [],
+  }
+}
+
+/** Rows with different answers; NaN where a model has none. */
+function differing(a: readonly string[] | null, b: readonly string[] | null): number {
+  return a && b ? a.reduce((count, answer, i) => count + (answer === b[i] ? 0 : 1), 0) : Number.NaN
+}
+
+const shareOf = (count: number, of: number) => (Number.isNaN(count) || of === 0 ? null : count / of)
+
+function meanOf(values: readonly (number | null)[]): number | null {
+  const known = values.filter((value) => value !== null)
+  return known.length === 0 ? null : known.reduce((sum, value) => sum + value, 0) / known.length
+}

@@ -1,0 +1,112 @@
+import type { RobustnessChange, RowScores } from '../../report/index.ts'
+import { judge } from '../judge.ts'
+import type { Metric } from '../metric.ts'
+
+/** What turns row scores into values of a metric, and two models' scores into a change. */
+export interface Yardstick {
+  readonly name: string
+  readonly higherIsBetter: boolean
+  readonly rightOrWrong: boolean
+  readonly bounds?: readonly [number, number]
+  readonly aggregate?: Metric['aggregate']
+}
+
+/** Right where the answer is the model's own to the untouched row: what can be asked without labels. */
+export const SAME_ANSWER: Yardstick = {
+  name: 'same-answer',
+  higherIsBetter: true,
+  rightOrWrong: true,
+  bounds: [0, 1],
+}
+
+/** Scores of one model: NaN where there is none. */
+export interface ModelScores {
+  readonly scores: Float64Array
+  readonly summaries: readonly (readonly number[])[] | null
+}
+
+export function yardstickOf(metric: Metric, clean: RowScores): Yardstick {
+  const zeroOrOne = clean.models.every(({ scores }) =>
+    scores.every((score) => score === null || score === 0 || score === 1),
+  )
+  return {
+    name: metric.name,
+    higherIsBetter: metric.higherIsBetter,
+    rightOrWrong: metric.rightOrWrong ?? (!metric.aggregate && zeroOrOne),
+    ...(metric.bounds ? { bounds: metric.bounds } : {}),
+    ...(metric.aggregate ? { aggregate: metric.aggregate } : {}),
+  }
+}
+
+/** The scores of every model, by the metric or, without labels, by sameness with the clean answers. */
+export function scoresOf(cell: RowScores, clean: RowScores, yardstick: Yardstick): readonly ModelScores[] {
+  return cell.models.map((model, m) => {
+    if (yardstick === SAME_ANSWER) {
+      const before = clean.models[m]!.answers
+      const after = model.answers
+      return {
+        scores: Float64Array.from(cell.rows, (_, i) =>
+          before && after ? (before[i] === after[i] ? 1 : 0) : Number.NaN,
+        ),
+        summaries: null,
+      }
+    }
+    return {
+      scores: Float64Array.from(model.scores, (score) => score ?? Number.NaN),
+      summaries: model.summaries?.map((row) => row.map((value) => value ?? Number.NaN)) ?? null,
+    }
+  })
+}
+
+/** The metric over all rows that have a score; null where none has, or where it is undefined. */
+export function metricOver({ scores, summaries }: ModelScores, { aggregate }: Yardstick): number | null {
+  const rows = Array.from(scores.keys()).filter((row) => !Number.isNaN(scores[row]!))
+  if (rows.length === 0) return null
+  const value =
+    aggregate && summaries
+      ? aggregate(rows.map((row) => summaries[row]!))
+      : rows.reduce((sum, row) => sum + scores[row]!, 0) / rows.length
+  return Number.isFinite(value) ? value : null
+}
+
+export interface ChangeOptions {
+  readonly margin: number
+  readonly alpha: number
+  readonly seed: number
+}
+
+/** A model against the first on the rows that both score; null where there are none. Above 0 is better. */
+export function changeOf(
+  base: ModelScores,
+  other: ModelScores,
+  yardstick: Yardstick,
+  options: ChangeOptions,
+): RobustnessChange | null {
+  const rows = Array.from(base.scores.keys()).filter(
+    (row) => !Number.isNaN(base.scores[row]!) && !Number.isNaN(other.scores[row]!),
+  )
+  if (rows.length === 0) return null
+  const { aggregate, higherIsBetter, rightOrWrong, bounds } = yardstick
+  const judgement = judge(
+    {
+      base: rows.map((row) => base.scores[row]!),
+      candidate: rows.map((row) => other.scores[row]!),
+      higherIsBetter,
+      rightOrWrong: rightOrWrong && !aggregate,
+      ...(bounds ? { bounds } : {}),
+      ...(aggregate
+        ? {
+            aggregate: (who: 'base' | 'candidate', drawn: Int32Array) => {
+              const { summaries } = who === 'base' ? base : other
+              return aggregate(Array.from(drawn, (place) => summaries![rows[place]!]!))
+            },
+          }
+        : {}),
+    },
+    { ...options, resamples: 1000 },
+  )
+  const ci = judgement.nonInferiority?.ci ?? [judgement.lowerBound, judgement.upperBound]
+  return Number.isFinite(judgement.delta) && ci.every(Number.isFinite)
+    ? { delta: judgement.delta, ci: [ci[0]!, ci[1]!], verdict: judgement.verdict }
+    : null
+}

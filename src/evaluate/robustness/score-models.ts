@@ -1,0 +1,91 @@
+import type { Dataset, Rows } from '../../data/index.ts'
+import type { Session } from '../../engine/index.ts'
+import { UserError } from '../../platform/index.ts'
+import type { RowScores } from '../../report/index.ts'
+import { feedsOf, rowsPerRun } from '../feeds.ts'
+import type { Metric, MetricRow } from '../metric.ts'
+import { classOutputName } from '../metric-classification.ts'
+import { defaultMetric, type MetricOptions, metricNamed } from '../metrics.ts'
+import { type RowOutputs, splitRows, topAnswer } from '../row-outputs.ts'
+import { fieldsOfRows, outputNames, rename, scoreOf } from '../score-rows.ts'
+
+export interface ScoreModelsOptions {
+  readonly metric?: string | Metric | undefined
+  readonly metricOptions: MetricOptions
+  /** Null where there are no labels: then only answers are kept, unless the metric asks for none. */
+  readonly labelField: string | null
+  readonly indices?: readonly number[] | undefined
+  readonly onRow?: ((done: number) => void) | undefined
+  readonly signal?: AbortSignal | undefined
+}
+
+/**
+ * Scores and answers of every row by several models, one row a run. The next row is made while the models answer, each
+ * in its own process; outputs are let go at once.
+ *
+ * @throws UserError for rows that do not fit a model, and a metric that throws or returns no number.
+ */
+export async function scoreModels(
+  sessions: readonly Session[],
+  data: Dataset,
+  options: ScoreModelsOptions,
+): Promise<RowScores> {
+  const batch = Math.min(...sessions.map((session) => rowsPerRun(session.inputs, data, 1)))
+  const names = sessions.map((session) => outputNames(sessions[0]!, session))
+  let metric = typeof options.metric === 'string' ? metricNamed(options.metric, options.metricOptions) : options.metric
+  const rows: number[] = []
+  const kept = sessions.map(() => ({
+    scores: [] as (number | null)[],
+    summaries: [] as (number | null)[][],
+    answers: [] as (string | null)[],
+  }))
+  const reader = data.read({ batch, ...(options.indices ? { indices: options.indices } : {}) })[Symbol.asyncIterator]()
+  let next = await reader.next()
+  while (!next.done) {
+    options.signal?.throwIfAborted()
+    const piece: Rows = next.value
+    const running = sessions.map((session) => session.run(feedsOf(piece, session.inputs, data)))
+    const [answered, after] = await Promise.all([Promise.all(running), reader.next()])
+    next = after
+    const fields = fieldsOfRows(piece)
+    for (const [i, row] of piece.indices.entries()) {
+      const label = options.labelField === null ? undefined : fields[i]![options.labelField]
+      rows.push(row)
+      for (const [m, fetched] of answered.entries()) {
+        const renamed = names[m] ? rename(fetched, names[m]) : fetched
+        const outputs = splitRows(renamed, piece.indices.length)[i]!
+        const seen: MetricRow = { row, fields: fields[i]!, outputs, ...(label === undefined ? {} : { label }) }
+        if (!metric && label !== undefined) metric = defaultMetric(label, outputs, options.metricOptions)
+        if (metric) {
+          kept[m]!.scores.push(finite(scoreOf(metric, seen)))
+          if (metric.aggregate)
+            kept[m]!.summaries.push((metric.summary ? metric.summary(seen) : [scoreOf(metric, seen)]).map(finite))
+        }
+        kept[m]!.answers.push(answerOf(metric, seen, outputs))
+      }
+    }
+    options.onRow?.(rows.length)
+  }
+  if (rows.length === 0)
+    throw new UserError('bad-data', 'there are no rows', { where: data.path, hint: 'give data with at least one row' })
+  return {
+    kind: 'row-scores',
+    version: 1,
+    metric: metric ? { name: metric.name, higherIsBetter: metric.higherIsBetter } : null,
+    rows,
+    models: kept.map(({ scores, summaries, answers }) => ({
+      scores,
+      summaries: summaries.length > 0 ? summaries : null,
+      answers: answers.every((answer) => answer !== null) ? (answers as string[]) : null,
+    })),
+  }
+}
+
+const finite = (value: number) => (Number.isFinite(value) ? value : null)
+
+function answerOf(metric: Metric | undefined, seen: MetricRow, outputs: RowOutputs): string | null {
+  if (metric?.answer && seen.label !== undefined) return metric.answer(seen)
+  const name = classOutputName(outputs)
+  const top = name === null ? null : topAnswer(outputs[name]!)
+  return name === null ? null : top === null ? 'none' : String(top)
+}

@@ -1,0 +1,155 @@
+import type { RobustnessReport, RowScores } from '../../report/index.ts'
+import { count, fileName, metricValue, percent, plural, signed } from '../words.ts'
+import { paint, type Style, textTable, verdictWord } from './table.ts'
+
+export function robustness(report: RobustnessReport, style: Style): string {
+  const { models, corruptions, warnings, missing, labelled } = report
+  const others = models.slice(1)
+  const verdict = others.length === 1 ? others[0]!.change?.verdict : undefined
+  return [
+    `${verdict ? `${verdictWord(verdict, null, style)}  ` : ''}${paint('bold', report.sentence, style)}`,
+    `${plural(report.n, 'row')} of ${report.modality}, seed ${report.seed}${labelled ? '' : '; no labels: right is the answer that a model gives to the untouched row'}`,
+    '',
+    textTable(
+      [
+        { head: 'model' },
+        ...['clean', 'corrupted', 'change', 'mCE', 'relative', 'churn'].map((head) => ({ head, right: true })),
+      ],
+      models.map((model) => [
+        fileName(model.path),
+        metricValue(model.clean),
+        metricValue(model.corrupted),
+        model.change
+          ? `${signed(model.change.delta)} (${signed(model.change.ci[0])} to ${signed(model.change.ci[1])})`
+          : '',
+        model.mce ? model.mce.value.toFixed(3) : '–',
+        model.relativeMce === null ? '–' : model.relativeMce.toFixed(3),
+        model.churn?.corrupted == null ? '' : percent(model.churn.corrupted),
+      ]),
+      style,
+    ),
+    ...heatTables(report, style),
+    ...(corruptions.length > 0 && others.length > 0
+      ? [paint('dim', '* the interval of the change to the first model leaves out 0', style)]
+      : []),
+    ...calibration(report, style),
+    ...detectors(report, style),
+    ...brittleness(report, style),
+    ...listed(
+      'not measured',
+      Object.entries(missing).map(([name, reason]) => `${name}: ${reason}`),
+    ),
+    ...listed('warnings', warnings),
+  ].join('\n')
+}
+
+/** A table for the first model alone, or for each other model beside it. */
+function heatTables({ models, corruptions, severities, metric }: RobustnessReport, style: Style): readonly string[] {
+  const shown = models.length === 1 ? [0] : models.slice(1).map((_, i) => i + 1)
+  return shown.flatMap((m) => [
+    '',
+    m === 0
+      ? `${metric} by corruption and severity`
+      : `${metric} of ${fileName(models[0]!.path)}, and the change with ${fileName(models[m]!.path)}`,
+    textTable(
+      [{ head: 'corruption' }, ...severities.map((severity) => ({ head: `severity ${severity}`, right: true }))],
+      corruptions.map(({ name, cells }) => [
+        name,
+        ...cells.map(({ values, changes }) => {
+          const value = values[0] === null ? '–' : values[0]!.toFixed(3)
+          const change = changes[m]
+          if (m === 0) return value
+          if (!change) return `${value} ?`
+          return `${value} ${signed(change.delta, 3)}${change.ci[0] > 0 || change.ci[1] < 0 ? '*' : ' '}`
+        }),
+      ]),
+      style,
+    ),
+  ])
+}
+
+function calibration({ calibration: found, models }: RobustnessReport, style: Style): readonly string[] {
+  if (!found) return []
+  return [
+    '',
+    'what probabilities are worth (lower is better)',
+    textTable(
+      [
+        { head: 'model' },
+        ...['ECE', 'equal mass', 'Brier', 'NLL', 'temperature', 'NLL there', 'ECE there'].map((head) => ({
+          head,
+          right: true,
+        })),
+      ],
+      found.map((one, m) => [
+        fileName(models[m]!.path),
+        one.ece.toFixed(4),
+        one.eceEqualMass.toFixed(4),
+        one.brier.toFixed(4),
+        one.nll.toFixed(4),
+        one.temperature.toFixed(3),
+        one.nllAtTemperature.toFixed(4),
+        one.eceAtTemperature.toFixed(4),
+      ]),
+      style,
+    ),
+  ]
+}
+
+function detectors({ outOfDistribution: found, models }: RobustnessReport, style: Style): readonly string[] {
+  if (!found) return []
+  return [
+    '',
+    `telling ${plural(found.outRows, 'row')} of ${fileName(found.path)} from ${count(found.inRows)} of the data (${count(found.fitRows)} more fitted the distances)`,
+    textTable(
+      [
+        { head: 'detector' },
+        { head: 'model' },
+        ...['AUROC', 'change', 'AUPR out', 'FPR95 (out positive)', 'FPR95 (in positive)'].map((head) => ({
+          head,
+          right: true,
+        })),
+      ],
+      found.detectors.flatMap((detector) =>
+        detector.models.map((score, m) => [
+          detector.name,
+          fileName(models[m]!.path),
+          ...(score
+            ? [
+                score.auroc.toFixed(4),
+                detector.changes[m]
+                  ? `${signed(detector.changes[m].delta)} (p ${detector.changes[m].p.toPrecision(2)})`
+                  : '',
+                score.auprOut.toFixed(4),
+                percent(score.fpr95OodPositive),
+                percent(score.fpr95IdPositive),
+              ]
+            : ['–', '', '–', '–', '–']),
+        ]),
+      ),
+      style,
+    ),
+  ]
+}
+
+function brittleness({ brittleness: found, models }: RobustnessReport, style: Style): readonly string[] {
+  if (!found) return []
+  return [
+    '',
+    'answers that changed under the smallest changes of an input',
+    textTable(
+      [{ head: 'change' }, ...models.map((model) => ({ head: fileName(model.path), right: true }))],
+      found.map((row) => [row.name, ...row.changed.map((share) => percent(share, 2))]),
+      style,
+    ),
+  ]
+}
+
+export function rowScores({ rows, models, metric }: RowScores): string {
+  return `scores of ${plural(rows.length, 'row')} by ${plural(models.length, 'model')}${metric ? ` (${metric.name})` : ''}`
+}
+
+/** At most a screenful; the whole list is in the JSON. */
+function listed(title: string, lines: readonly string[]): readonly string[] {
+  return lines.length === 0 ? [] : ['', `${title}:`, ...lines.slice(0, 12).map((line) => `  ${line}`)]
+}
