@@ -33,6 +33,7 @@ export async function main(words: readonly string[]): Promise<number> {
       process.stdout.write(`${helpOf(verb)}\n`)
       return EXIT.done
     }
+    if (verb.graceMs !== undefined) terminal.allow(verb.graceMs)
     const { report, text, exitCode } = await Promise.race([
       verb.run(positionals, options, terminal.context),
       terminal.interrupted,

@@ -9,6 +9,8 @@ export interface Terminal {
   readonly style: { readonly color: boolean; readonly width: number }
   /** Rejects some time after Ctrl-C: a verb that sees the signal has ended by then, others are not waited for. */
   readonly interrupted: Promise<never>
+  /** Gives the verb longer than usual to end by itself after Ctrl-C. */
+  allow(graceMs: number): void
   /** Takes the progress line away. */
   clear(): void
   /** Writes to stdout and waits until it is out: a pipe may be slow, and the process ends right after. */
@@ -23,6 +25,7 @@ export function openTerminal(words: readonly string[]): Terminal {
   const color = process.stdout.isTTY === true && !process.env.NO_COLOR
   const controller = new AbortController()
   let drawn = false
+  let grace = GRACE_MS
 
   const clear = () => {
     if (drawn) process.stderr.write('\r\x1b[2K')
@@ -33,7 +36,7 @@ export function openTerminal(words: readonly string[]): Terminal {
       // The second Ctrl-C does not wait for anything.
       if (controller.signal.aborted) process.exit(EXIT.interrupted)
       controller.abort(Object.assign(new Error('interrupted'), { name: 'AbortError' }))
-      setTimeout(() => reject(controller.signal.reason), GRACE_MS)
+      setTimeout(() => reject(controller.signal.reason), grace)
     }
     process.on('SIGINT', stop)
     process.on('SIGTERM', stop)
@@ -47,6 +50,9 @@ export function openTerminal(words: readonly string[]): Terminal {
     })
   return {
     interrupted,
+    allow: (graceMs) => {
+      grace = graceMs
+    },
     style: { color, width: process.stdout.columns ?? 100 },
     clear,
     print: (text) =>

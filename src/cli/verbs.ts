@@ -47,6 +47,10 @@ export const VERBS: Readonly<Record<string, { readonly summary: string; load(): 
     load: async () => (await import('./verify.ts')).verifyVerb,
   },
   gc: { summary: 'remove what nothing refers to', load: async () => (await import('./gc.ts')).gcVerb },
+  serve: {
+    summary: 'models by the Open Inference Protocol, over HTTP and gRPC',
+    load: async () => (await import('./serve.ts')).serveVerb,
+  },
   doctor: { summary: 'this machine, and what is missing', load: async () => (await import('./doctor.ts')).doctorVerb },
   cache: { summary: 'where caches are and how large', load: async () => (await import('./cache.ts')).cacheVerb },
 }

@@ -1,0 +1,189 @@
+import { existsSync, readFileSync, statSync } from 'node:fs'
+import { availableParallelism, homedir } from 'node:os'
+import { join } from 'node:path'
+import { UserError, writeAtomic } from '../platform/index.ts'
+import {
+  DEFAULT_LIMITS,
+  DEFAULT_SETTINGS,
+  fileSource,
+  folderSource,
+  jsonLog,
+  type ModelSource,
+  makeKey,
+  readKeys,
+  SCOPES,
+  type Scope,
+  startServer,
+  type VersionSettings,
+} from '../serve/index.ts'
+import { SHAPE } from './inputs.ts'
+import { rehearseOn } from './rehearse.ts'
+import { type Arguments, type Outcome, shapes, type Verb } from './verb.ts'
+
+const PORT = { type: 'string', value: 'PORT' } as const
+
+export const serveVerb: Verb = {
+  name: 'serve',
+  usage: 'serve SOURCE [--http 8000] [--grpc 8001] [--admin 8002] [--instances auto]',
+  summary: 'Serves models by the Open Inference Protocol over HTTP and gRPC, each version in a process of its own.',
+  examples: [
+    'whet serve model.onnx',
+    'whet serve models/ --samples eval.npz --cache 64',
+    'whet serve --make-key ci --scope infer --keys keys.json',
+  ],
+  positionals: { min: 0, max: 1, names: 'one store, folder or model' },
+  options: {
+    http: { ...PORT, help: 'port of HTTP (8000); 0 takes a free one, "off" leaves it out' },
+    grpc: { ...PORT, help: 'port of gRPC (8001)' },
+    admin: { ...PORT, help: 'port of the admin face (8002)' },
+    host: { type: 'string', value: 'ADDRESS', help: 'address for clients (127.0.0.1; 0.0.0.0 for every network)' },
+    'admin-host': { type: 'string', value: 'ADDRESS', help: 'address of the admin face (127.0.0.1)' },
+    instances: { type: 'string', value: 'auto|N', help: 'sessions of a model that run side by side (auto: measured)' },
+    threads: { type: 'string', value: 'N', help: 'threads of each session (measured with --instances auto, else 1)' },
+    'max-batch': {
+      type: 'string',
+      value: 'N',
+      help: 'rows of different requests that may share a run (measured); 1: none',
+    },
+    'max-delay': { type: 'string', value: 'MS', help: 'how long a request may wait for others (0)' },
+    'preferred-batch': {
+      type: 'string',
+      value: 'N',
+      multiple: true,
+      help: 'size at which a waiting batch goes at once',
+    },
+    'max-queue': {
+      type: 'string',
+      value: 'N',
+      help: 'requests that may wait for a version (1024); more are answered 429',
+    },
+    timeout: { type: 'string', value: 'MS', help: 'how long a request may take (60000)' },
+    samples: { type: 'string', value: 'D', help: 'rows to warm up and measure with; random inputs unless said' },
+    shape: SHAPE,
+    cache: { type: 'string', value: 'MIB', help: 'memory for answers to equal requests (0: none)' },
+    'max-body': { type: 'string', value: 'MIB', help: 'largest request body, also when decompressed (256)' },
+    keys: { type: 'string', value: 'FILE', help: 'API keys; with it, every request needs one' },
+    'make-key': {
+      type: 'string',
+      value: 'NAME',
+      help: 'make a key, put its hash into --keys FILE, print it once, and end',
+    },
+    scope: {
+      type: 'string',
+      value: 'SCOPE',
+      multiple: true,
+      help: `what the new key may do: ${SCOPES.join(', ')} (infer)`,
+    },
+    audit: {
+      type: 'string',
+      value: 'FILE',
+      help: 'log of every act on models (in the state folder); "off" keeps none',
+    },
+    drain: { type: 'string', value: 'MS', help: 'how long requests may take to finish at the end (30000)' },
+  },
+  // Its own --drain bounds it.
+  graceMs: 2 ** 31 - 1,
+  async run([path], options, context) {
+    if (options.has('make-key')) return newKey(options)
+    if (path === undefined)
+      throw new UserError('bad-argument', 'there is nothing to serve', {
+        where: 'command line',
+        hint: 'name a store, a folder of models or an .onnx file: whet serve model.onnx',
+      })
+    const write = (line: string) => process.stderr.write(`${line}\n`)
+    const log = jsonLog(write)
+    const keysPath = options.text('keys')
+    const httpPort = port(options, 'http', 8000)
+    const server = await startServer({
+      source: sourceOf(path),
+      host: options.text('host') ?? '127.0.0.1',
+      adminHost: options.text('admin-host') ?? '127.0.0.1',
+      httpPort,
+      grpcPort: port(options, 'grpc', 8001),
+      adminPort: port(options, 'admin', 8002),
+      settings: settingsOf(options),
+      limits: { ...DEFAULT_LIMITS, maxBodyBytes: Math.round(options.number('max-body', 256, 0.001, 65_536) * 2 ** 20) },
+      keys: keysPath === undefined ? null : readKeys(keysPath),
+      cacheBytes: Math.round(options.number('cache', 0, 0) * 2 ** 20),
+      auditPath: auditPath(options, httpPort),
+      rehearse: rehearseOn(options.text('samples'), shapes(options.list('shape'))),
+      drainMs: options.number('drain', 30_000, 0),
+      log,
+    })
+    await new Promise<void>((resolve) => {
+      if (context.signal.aborted) resolve()
+      else context.signal.addEventListener('abort', () => resolve(), { once: true })
+    })
+    log.info('stopping: requests under way are answered first')
+    await server.close()
+    log.info('stopped')
+    return { report: null }
+  },
+}
+
+function sourceOf(path: string): ModelSource {
+  const info = statSync(path, { throwIfNoEntry: false })
+  if (!info)
+    throw new UserError('missing-file', `there is no ${path}`, {
+      where: path,
+      hint: 'name a store, a folder of models or an .onnx file',
+    })
+  return info.isDirectory() ? folderSource(path) : fileSource(path)
+}
+
+function settingsOf(options: Arguments): VersionSettings {
+  const auto = (name: string) => (options.text(name) ?? 'auto') === 'auto'
+  const { batch } = DEFAULT_SETTINGS
+  return {
+    capacity: Math.max(availableParallelism(), auto('instances') ? 1 : options.integer('instances', 1, 1, 256)),
+    plan: {
+      instances: auto('instances') ? null : options.integer('instances', 1, 1, 256),
+      threads: auto('threads') ? null : options.integer('threads', 1, 1, 256),
+      maxBatch: auto('max-batch') ? null : options.integer('max-batch', 1, 1, 65_536),
+    },
+    batch: {
+      ...batch,
+      maxDelayMs: options.number('max-delay', batch.maxDelayMs, 0, 60_000),
+      preferred: options
+        .list('preferred-batch')
+        .map(Number)
+        .filter((size) => Number.isInteger(size) && size > 0),
+      maxQueue: options.integer('max-queue', batch.maxQueue, 1),
+      timeoutMs: options.number('timeout', batch.timeoutMs, 0),
+    },
+  }
+}
+
+function port(options: Arguments, name: string, fallback: number): number | null {
+  return options.text(name) === 'off' ? null : options.integer(name, fallback, 0, 65_535)
+}
+
+/** One file a port, so that two servers never write to one chain. */
+function auditPath(options: Arguments, httpPort: number | null): string | null {
+  const given = options.text('audit')
+  if (given !== undefined) return given === 'off' ? null : given
+  const state = process.env.XDG_STATE_HOME || join(homedir(), '.local', 'state')
+  return httpPort === 0 ? null : join(state, 'whetstone', `audit-${httpPort ?? 'none'}.jsonl`)
+}
+
+async function newKey(options: Arguments): Promise<Outcome> {
+  const file = options.required('keys', 'say which file of keys it goes into: --keys keys.json')
+  const name = options.required('make-key', 'name the key')
+  const scopes = options.list('scope')
+  const unknown = scopes.find((scope) => !SCOPES.includes(scope as Scope))
+  if (unknown !== undefined)
+    throw new UserError('bad-argument', `--scope ${unknown}: no such scope`, {
+      where: 'command line',
+      hint: `scopes are ${SCOPES.join(', ')}`,
+    })
+  const known = existsSync(file) ? readKeys(file) : []
+  if (known.some((key) => key.name === name))
+    throw new UserError('bad-argument', `there is a key named "${name}" already`, {
+      where: file,
+      hint: 'choose another name, or take the entry out of the file first',
+    })
+  const { key, entry } = makeKey(name, scopes.length > 0 ? (scopes as Scope[]) : ['infer'])
+  const rest = existsSync(file) ? (JSON.parse(readFileSync(file, 'utf8')) as object) : {}
+  await writeAtomic(file, `${JSON.stringify({ ...rest, keys: [...known, entry] }, null, 1)}\n`)
+  return { report: null, text: key }
+}

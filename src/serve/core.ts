@@ -1,0 +1,217 @@
+import { randomUUID } from 'node:crypto'
+import type { ByteTensor } from '../engine/index.ts'
+import { type AnswerCache, tensorsDigest } from './model/answer-cache.ts'
+import type { ServedVersion } from './model/served-version.ts'
+import { add } from './model/statistics.ts'
+import type { InferAnswer } from './protocol/infer-answer.ts'
+import { type InferRequest, matchInputs } from './protocol/infer-request.ts'
+import type { ModelRegistry } from './repository/registry.ts'
+import type { Router } from './router.ts'
+import { invalid, ServeError, toServeError } from './serve-error.ts'
+
+/** Who asks, as the face found out. */
+export interface Caller {
+  /** Whose key it is; '' without keys. Answers are cached for one tenant alone. */
+  readonly tenant: string
+  /** Callers take turns in the queue: the key's name, else the address. */
+  readonly name: string
+}
+
+export interface InferCall {
+  readonly model: string
+  /** '' leaves the choice to the router. */
+  readonly version: string
+  readonly caller: Caller
+  readonly signal?: AbortSignal | undefined
+  /** Reads the request once the version is known: a raw body needs the model's ports. */
+  readonly read: (ports: ServedVersion['ports']) => InferRequest
+}
+
+export interface InferResult {
+  readonly request: InferRequest
+  readonly answer: InferAnswer
+  /** The client's id, or one made here. */
+  readonly requestId: string
+}
+
+/** The longest timeout that a request may ask for, in milliseconds. */
+const LONGEST_MS = 600_000
+/** A shadow must not take room that requests may need. */
+const SHADOW_QUEUE = 64
+const SHADOW_PRIORITY = 1000
+
+/** From a request to its answer, the same for every face. */
+export class InferenceCore {
+  readonly registry: ModelRegistry
+  readonly cache: AnswerCache | null
+  #router: Router
+
+  constructor(registry: ModelRegistry, router: Router, cache: AnswerCache | null) {
+    this.registry = registry
+    this.#router = router
+    this.cache = cache
+  }
+
+  /** From now on this one decides. */
+  set router(router: Router) {
+    this.#router = router
+  }
+
+  /** @throws ServeError */
+  async infer(call: InferCall): Promise<InferResult> {
+    const start = performance.now()
+    const live = this.registry.version(call.model, call.version)
+    let version = live
+    try {
+      const request = call.read(live.ports)
+      checkSequence(request)
+      const requestId = request.id || randomUUID()
+      const shadows: ServedVersion[] = []
+      if (call.version === '') version = this.#route(call, live, request, requestId, shadows)
+      const inputs = matchInputs(request, version.ports, call.model)
+      // No pause from here to the queue: a version that is replaced now still gets this request, and drains after it.
+      const running = this.#run(version, inputs, request, call)
+      for (const shadow of shadows) this.#shadow(shadow, inputs, request, call, requestId)
+      const observe = (outputs: readonly ByteTensor[] | null, error: ServeError | null) =>
+        this.#observe(call, version, requestId, false, inputs, outputs, start, error)
+      const outputs = await running.catch((error: unknown) => {
+        const told = toServeError(error, call.model)
+        observe(null, told)
+        throw told
+      })
+      observe(outputs, null)
+      const { statistics } = version
+      add(statistics.success, performance.now() - start)
+      statistics.inferences += inputs[0]?.dims[0] ?? 1
+      statistics.lastInference = Date.now()
+      return { request, requestId, answer: { model: call.model, version: version.version, outputs } }
+    } catch (error) {
+      add(version.statistics.fail, performance.now() - start)
+      throw error
+    }
+  }
+
+  #route(
+    call: InferCall,
+    live: ServedVersion,
+    request: InferRequest,
+    requestId: string,
+    shadows: ServedVersion[],
+  ): ServedVersion {
+    const { warm } = this.registry.model(call.model)
+    const key = request.parameters.route_key
+    const route = this.#router.choose({
+      requestId,
+      model: call.model,
+      tenant: call.caller.tenant,
+      key: key === undefined ? call.caller.name : String(key),
+      live: live.version,
+      warm: [...warm.keys()],
+    })
+    for (const name of route.shadows ?? []) {
+      const shadow = warm.get(name)
+      if (shadow) shadows.push(shadow)
+    }
+    // A version that has gone since the router looked: the live one answers.
+    return warm.get(route.version) ?? live
+  }
+
+  async #run(
+    version: ServedVersion,
+    inputs: readonly ByteTensor[],
+    request: InferRequest,
+    call: InferCall,
+  ): Promise<readonly ByteTensor[]> {
+    const outputs = request.outputs?.map(({ name }) => name) ?? null
+    const options = {
+      outputs,
+      caller: call.caller.name,
+      priority: priorityOf(request),
+      timeoutMs: timeoutOf(request),
+    }
+    const run = async (signal: AbortSignal | undefined) => {
+      const result = await version.run(inputs, { ...options, signal })
+      add(version.statistics.queue, result.queueMs)
+      return result.outputs
+    }
+    if (!this.cache || !version.deterministic) return run(call.signal)
+    const key = tensorsDigest(inputs, [
+      'answer',
+      version.ports.digest,
+      call.caller.tenant,
+      call.model,
+      version.version,
+      (outputs ?? []).join('\0'),
+    ])
+    const start = performance.now()
+    // Others may wait for this run: it goes on when its first client has gone.
+    const { outputs: found, how } = await this.cache.get(key, () => run(undefined))
+    add(how === 'miss' ? version.statistics.cacheMiss : version.statistics.cacheHit, performance.now() - start)
+    return found
+  }
+
+  #shadow(
+    version: ServedVersion,
+    inputs: readonly ByteTensor[],
+    request: InferRequest,
+    call: InferCall,
+    requestId: string,
+  ): void {
+    if (version.waiting >= SHADOW_QUEUE) return
+    const start = performance.now()
+    const outputs = request.outputs?.map(({ name }) => name) ?? null
+    version.run(inputs, { outputs, caller: 'shadow', priority: SHADOW_PRIORITY, timeoutMs: timeoutOf(request) }).then(
+      (result) => this.#observe(call, version, requestId, true, inputs, result.outputs, start, null),
+      (error) => this.#observe(call, version, requestId, true, inputs, null, start, toServeError(error, call.model)),
+    )
+  }
+
+  #observe(
+    call: InferCall,
+    version: ServedVersion,
+    requestId: string,
+    shadow: boolean,
+    inputs: readonly ByteTensor[],
+    outputs: readonly ByteTensor[] | null,
+    start: number,
+    error: ServeError | null,
+  ): void {
+    this.#router.observe({
+      requestId,
+      model: call.model,
+      version: version.version,
+      tenant: call.caller.tenant,
+      shadow,
+      inputs,
+      inputsDigest: () => tensorsDigest(inputs),
+      outputs,
+      latencyMs: performance.now() - start,
+      error: error && { code: error.code, message: error.message },
+    })
+  }
+}
+
+function priorityOf({ parameters }: InferRequest): number {
+  const { priority = 0 } = parameters
+  if (typeof priority !== 'number' || !Number.isSafeInteger(priority) || priority < 0 || priority > 100)
+    throw invalid("parameter 'priority' must be a whole number from 0 to 100; 1 is the highest, 0 the default")
+  return priority
+}
+
+/** Microseconds in the protocol, milliseconds here; 0 leaves it to the server. */
+function timeoutOf({ parameters }: InferRequest): number {
+  const { timeout = 0 } = parameters
+  if (typeof timeout !== 'number' || !Number.isSafeInteger(timeout) || timeout < 0)
+    throw invalid("parameter 'timeout' must be a whole number of microseconds")
+  return Math.min(timeout / 1000, LONGEST_MS)
+}
+
+/** Models here keep no state between requests; to answer as if they did would be wrong in silence. */
+function checkSequence({ parameters }: InferRequest): void {
+  const { sequence_id: id } = parameters
+  if (id !== undefined && id !== 0 && id !== '')
+    throw new ServeError(
+      'unsupported',
+      "parameter 'sequence_id' is not supported: models keep no state between requests",
+    )
+}

@@ -1,0 +1,152 @@
+import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
+import type { Log } from '../log.ts'
+import { type Access, type Knock, keyOf } from '../security/access.ts'
+import type { Scope } from '../security/keys.ts'
+import { ServeError, STATUS, toServeError } from '../serve-error.ts'
+import { decodeBody, readBody } from './body.ts'
+
+export interface HttpLimits {
+  /** Of a body, as sent and as decompressed. */
+  readonly maxBodyBytes: number
+  readonly maxConnections: number
+}
+
+export interface Exchange {
+  readonly request: FastifyRequest
+  readonly reply: FastifyReply
+  /** Parts of the path, by name. */
+  readonly params: Readonly<Record<string, string>>
+  readonly caller: ReturnType<Access['admit']>
+  /** All of the body, decompressed. */
+  body(): Promise<Buffer>
+  /** Aborted when the client goes. */
+  readonly signal: AbortSignal
+}
+
+export interface Route {
+  readonly method: 'GET' | 'POST'
+  readonly path: string
+  /** null: for everybody. */
+  readonly scope: Scope | null
+  handle(exchange: Exchange): Promise<unknown> | unknown
+  /** Told where somebody was not let in. */
+  refused?(params: Exchange['params'], knock: Knock, error: ServeError): void
+}
+
+const METHODS = ['GET', 'POST', 'PUT', 'DELETE', 'PATCH', 'OPTIONS'] as const
+/** Paths, queries and headers together. */
+const HEADER_BYTES = 16 << 10
+const HEADERS_MS = 20_000
+const REQUEST_MS = 300_000
+const KEEP_ALIVE_MS = 65_000
+
+/**
+ * A server of HTTP with these routes: who may come in, how much they may send, and how errors look are decided here
+ * once. Errors are `{"error": …}` with the status of their kind.
+ */
+export function httpFace(routes: readonly Route[], access: Access, limits: HttpLimits, log: Log): FastifyInstance {
+  const app = fastify({
+    logger: false,
+    bodyLimit: limits.maxBodyBytes,
+    requestTimeout: REQUEST_MS,
+    keepAliveTimeout: KEEP_ALIVE_MS,
+    forceCloseConnections: 'idle',
+    return503OnClosing: false,
+    http: { maxHeaderSize: HEADER_BYTES, headersTimeout: HEADERS_MS, noDelay: true },
+    routerOptions: {
+      maxParamLength: 512,
+      ignoreTrailingSlash: true,
+      querystringParser: () => ({}),
+    },
+    frameworkErrors: (error, _request, reply: FastifyReply) => {
+      void reply
+        .code(400)
+        .send({ error: error.code === 'FST_ERR_BAD_URL' ? 'the address is not valid' : 'bad request' })
+    },
+  })
+  app.server.maxConnections = limits.maxConnections
+  // Clients send no Content-Type, or any: bodies are read here, with limits of our own.
+  app.removeAllContentTypeParsers()
+  app.addContentTypeParser('*', (_request, _payload, done) => done(null))
+
+  const handler = (route: Route) => async (request: FastifyRequest, reply: FastifyReply) => {
+    const params = request.params as Readonly<Record<string, string>>
+    const knock = knockOf(request)
+    const caller = admit(access, route, params, knock)
+    const gone = new AbortController()
+    reply.raw.once('close', () => {
+      if (!reply.raw.writableEnded) gone.abort()
+    })
+    const body = async () => {
+      const { headers } = request
+      const said = headers['content-length'] === undefined ? undefined : Number(headers['content-length'])
+      const sent = await readBody(request.raw, said, limits.maxBodyBytes)
+      return decodeBody(sent, headers['content-encoding'], limits.maxBodyBytes)
+    }
+    return route.handle({ request, reply, params, caller, body, signal: gone.signal })
+  }
+  const paths = new Map<string, Set<string>>()
+  for (const route of routes) {
+    app.route({ method: route.method, url: route.path, handler: handler(route) })
+    const known = paths.get(route.path) ?? new Set()
+    paths.set(route.path, known.add(route.method).add(route.method === 'GET' ? 'HEAD' : route.method))
+  }
+  for (const [url, known] of paths)
+    app.route({
+      method: METHODS.filter((method) => !known.has(method)),
+      url,
+      handler: async (_request, reply) => {
+        reply.header('allow', [...known].join(', '))
+        throw new ServeError('wrong-method', 'Method Not Allowed')
+      },
+    })
+  app.setNotFoundHandler(async () => {
+    throw new ServeError('not-found', 'Not Found')
+  })
+  app.setErrorHandler((error: Error & { statusCode?: number }, request, reply) => {
+    const told = ourError(error)
+    const [status] = STATUS[told.code]
+    if (told.code === 'internal')
+      log.error('request failed', {
+        path: request.url.slice(0, 200),
+        error: (told.cause as Error)?.stack ?? told.message,
+      })
+    if (told.code === 'unauthenticated') reply.header('www-authenticate', 'Bearer')
+    if (told.retryAfter !== undefined) reply.header('retry-after', String(told.retryAfter))
+    // What was not read of the body would be taken for the next request.
+    if (told.code === 'too-large') reply.header('connection', 'close')
+    void reply
+      .code(status)
+      .header('content-type', 'application/json')
+      .send(JSON.stringify({ error: told.message }))
+  })
+  return app
+}
+
+function admit(access: Access, route: Route, params: Exchange['params'], knock: Knock): Exchange['caller'] {
+  if (route.scope === null) return { tenant: '', name: knock.address }
+  try {
+    return access.admit(knock, route.scope, params.model)
+  } catch (error) {
+    route.refused?.(params, knock, error as ServeError)
+    throw error
+  }
+}
+
+/** Errors of the framework speak of the request alone; all others are ours. */
+function ourError(error: Error & { statusCode?: number }): ServeError {
+  if (!(error instanceof ServeError) && error.statusCode !== undefined && error.statusCode < 500)
+    return new ServeError(error.statusCode === 413 ? 'too-large' : 'invalid', 'bad request')
+  return toServeError(error, '')
+}
+
+function knockOf({ headers, socket }: FastifyRequest): Knock {
+  const apiKey = headers['x-api-key']
+  return {
+    key: keyOf(headers.authorization, Array.isArray(apiKey) ? apiKey[0] : apiKey),
+    address: socket.remoteAddress ?? '',
+    host: headers.host,
+    origin: headers.origin,
+    forwarded: headers.forwarded !== undefined || headers['x-forwarded-for'] !== undefined || headers.via !== undefined,
+  }
+}

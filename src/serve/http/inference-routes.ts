@@ -1,0 +1,114 @@
+import type { InferenceCore } from '../core.ts'
+import { configOf, metadataOf, SERVER, statisticsOf } from '../protocol/describe.ts'
+import { writeAnswer } from '../protocol/infer-answer.ts'
+import { rawRequest, readRequest } from '../protocol/read-request.ts'
+import { invalid, ServeError } from '../serve-error.ts'
+import { encodeBody } from './body.ts'
+import type { Exchange, Route } from './http-face.ts'
+
+/** What the routes must know of the server as a whole. */
+export interface ServerState {
+  /** False while it starts and while it drains. */
+  readonly ready: boolean
+}
+
+const HEADER_LENGTH = 'inference-header-content-length'
+
+/** The Open Inference Protocol over HTTP: health, metadata, inference, configuration, statistics. */
+export function inferenceRoutes(core: InferenceCore, state: ServerState): readonly Route[] {
+  const { registry } = core
+  const versionOf = ({ params }: Exchange) => registry.version(params.model!, params.version ?? '')
+  const health: readonly Route[] = [
+    get('/v2/health/live', null, () => ({ live: true })),
+    get('/v2/health/ready', null, ({ reply }) => {
+      const ready = state.ready && registry.ready
+      if (!ready) reply.code(503)
+      return { ready }
+    }),
+  ]
+  const server: readonly Route[] = [
+    get('/v2', 'read', () => SERVER),
+    get('/v2/models/stats', 'read', () => statisticsOfAll()),
+  ]
+  const statisticsOfAll = () => ({
+    model_stats: [...registry.models].flatMap(({ warm }) => [...warm.values()].map(statisticsOf)),
+  })
+  const models = ['/v2/models/:model', '/v2/models/:model/versions/:version'].flatMap((path): readonly Route[] => [
+    get(path, 'read', (exchange) => {
+      const version = versionOf(exchange)
+      return metadataOf(version, [...registry.model(version.name).warm.keys()])
+    }),
+    get(`${path}/ready`, 'read', (exchange) => {
+      const version = versionOf(exchange)
+      if (!version.ready) exchange.reply.code(503)
+      return { name: version.name, ready: version.ready }
+    }),
+    get(`${path}/config`, 'read', (exchange) => configOf(versionOf(exchange))),
+    get(`${path}/stats`, 'read', (exchange) => ({ model_stats: [statisticsOf(versionOf(exchange))] })),
+    { method: 'POST', path: `${path}/infer`, scope: 'infer', handle: (exchange) => infer(core, exchange) },
+  ])
+  return [...health, ...server, ...models, ...absentRoutes]
+}
+
+const get = (path: string, scope: Route['scope'], handle: Route['handle']): Route => ({
+  method: 'GET',
+  path,
+  scope,
+  handle,
+})
+
+async function infer(core: InferenceCore, exchange: Exchange): Promise<unknown> {
+  const { request, reply, params, caller, signal } = exchange
+  const model = params.model!
+  // Nobody sends a large body for a model that is not there.
+  core.registry.version(model, params.version ?? '')
+  const headerLength = headerLengthOf(request.headers[HEADER_LENGTH])
+  const body = await exchange.body()
+  const result = await core.infer({
+    model,
+    version: params.version ?? '',
+    caller,
+    signal,
+    read: ({ inputs }) => (headerLength === 0 ? rawRequest(body, inputs, model) : readRequest(body, headerLength)),
+  })
+  const answer = writeAnswer(result.request, result.answer)
+  const whole = answer.pieces.length === 1 ? (answer.pieces[0] as Buffer) : Buffer.concat(answer.pieces)
+  const { body: encoded, encoding } = await encodeBody(whole, request.headers['accept-encoding'])
+  if (encoding) reply.header('content-encoding', encoding)
+  if (answer.headerLength !== null) reply.header('Inference-Header-Content-Length', String(answer.headerLength))
+  reply.header('x-request-id', headerText(result.requestId))
+  reply.header('content-type', answer.headerLength === null ? 'application/json' : 'application/octet-stream')
+  return reply.send(encoded)
+}
+
+function headerLengthOf(value: string | string[] | undefined): number | null {
+  if (value === undefined) return null
+  const length = typeof value === 'string' && /^\d{1,15}$/.test(value) ? Number(value) : Number.NaN
+  if (!Number.isSafeInteger(length))
+    throw invalid('Unable to parse Inference-Header-Content-Length: expected a whole number from 0')
+  return length
+}
+
+/** What HTTP does not allow in a header is left out of the echo; the body has the id as it came. */
+const headerText = (id: string) => id.replace(/[^\x20-\x7e]/g, '')
+
+/** Extensions of other servers that clients may try. */
+const absentRoutes: readonly Route[] = (
+  [
+    ['GET', '/v2/trace/setting', 'tracing settings'],
+    ['POST', '/v2/trace/setting', 'tracing settings'],
+    ['GET', '/v2/logging', 'logging settings'],
+    ['POST', '/v2/logging', 'logging settings'],
+    ['GET', '/v2/systemsharedmemory/status', 'system shared memory'],
+    ['GET', '/v2/cudasharedmemory/status', 'CUDA shared memory'],
+    ['POST', '/v2/models/:model/generate', 'generation'],
+    ['POST', '/v2/models/:model/generate_stream', 'generation'],
+  ] as const
+).map(([method, path, what]) => ({
+  method,
+  path,
+  scope: 'read',
+  handle: () => {
+    throw new ServeError('unsupported', `${what} is not supported by this server`)
+  },
+}))

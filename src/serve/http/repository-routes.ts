@@ -1,0 +1,58 @@
+import { type JsonObject, objectOf, parseJson } from '../protocol/json-text.ts'
+import type { RepositoryActs } from '../repository/acts.ts'
+import { invalid } from '../serve-error.ts'
+import type { Exchange, Route } from './http-face.ts'
+
+/** The model repository extension: what there is, and taking it in and out of service. */
+export function repositoryRoutes(acts: RepositoryActs): readonly Route[] {
+  const actor = ({ caller, request }: Exchange) => ({ who: caller.name, from: request.socket.remoteAddress ?? '' })
+  const refused =
+    (act: string): NonNullable<Route['refused']> =>
+    ({ model }, { address }, error) =>
+      acts.refused(act, model!, { who: '', from: address }, error.message)
+  return [
+    {
+      method: 'POST',
+      path: '/v2/repository/index',
+      scope: 'read',
+      async handle(exchange) {
+        const { ready } = await bodyOf(exchange)
+        if (ready !== undefined && typeof ready !== 'boolean')
+          throw invalid("Unable to parse 'ready': expected a boolean")
+        return JSON.stringify(await acts.index(ready === true))
+      },
+    },
+    {
+      method: 'POST',
+      path: '/v2/repository/models/:model/load',
+      scope: 'admin',
+      refused: refused('load'),
+      async handle(exchange) {
+        const { parameters } = await bodyOf(exchange)
+        await acts.load(
+          exchange.params.model!,
+          parameters === undefined ? {} : objectOf(parameters, "'parameters'"),
+          actor(exchange),
+        )
+        return ''
+      },
+    },
+    {
+      method: 'POST',
+      path: '/v2/repository/models/:model/unload',
+      scope: 'admin',
+      refused: refused('unload'),
+      async handle(exchange) {
+        await bodyOf(exchange)
+        await acts.unload(exchange.params.model!, actor(exchange))
+        return ''
+      },
+    },
+  ]
+}
+
+async function bodyOf(exchange: Exchange): Promise<JsonObject> {
+  const body = await exchange.body()
+  exchange.reply.header('content-type', 'application/json')
+  return body.byteLength === 0 ? {} : objectOf(parseJson(body), 'the request')
+}

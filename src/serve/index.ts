@@ -1,0 +1,19 @@
+export { type Caller, type InferCall, InferenceCore, type InferResult } from './core.ts'
+export type { Exchange, HttpLimits, Route as HttpRoute } from './http/http-face.ts'
+export { jsonLog, type Log, silentLog } from './log.ts'
+export type {
+  Rehearsal,
+  Rehearse,
+  ServedVersion,
+  VersionFile,
+  VersionSettings,
+} from './model/served-version.ts'
+export { fileSource, folderSource } from './repository/folder-source.ts'
+export type { ModelRegistry, ServedModel } from './repository/registry.ts'
+export type { ModelSource, Offer } from './repository/source.ts'
+export { liveRouter, type Outcome, type Route, type RouteRequest, type Router } from './router.ts'
+export { isLoopback } from './security/access.ts'
+export { verifyAuditLog } from './security/audit-log.ts'
+export { makeKey, readKeys, SCOPES, type Scope, type StoredKey } from './security/keys.ts'
+export { ServeError, type ServeErrorCode } from './serve-error.ts'
+export { DEFAULT_LIMITS, DEFAULT_SETTINGS, type ServeOptions, type Server, startServer } from './server.ts'

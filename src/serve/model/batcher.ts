@@ -1,0 +1,259 @@
+import type { ByteTensor, Lanes } from '../../engine/index.ts'
+import { ServeError, toServeError } from '../serve-error.ts'
+import { joinRows, rowsOf, shapeKey, splitRows } from './batch-rows.ts'
+import { FairQueue, type Queued } from './fair-queue.ts'
+
+export interface BatchSettings {
+  /** Rows of a run that may come from several requests; 1 runs every request alone. */
+  readonly maxBatch: number
+  /** How long a request may wait for others while a lane is free, in milliseconds. */
+  readonly maxDelayMs: number
+  /** Sizes at which a waiting batch goes at once; else it goes when full or when the delay is over. */
+  readonly preferred: readonly number[]
+  /** Requests that may wait. */
+  readonly maxQueue: number
+  /** Bytes of waiting inputs. */
+  readonly maxQueueBytes: number
+  /** How long a request may take unless it says so itself; 0 is for ever. */
+  readonly timeoutMs: number
+  /** A run that takes longer has hung: its process is ended. */
+  readonly runLimitMs: number
+}
+
+export interface JobOptions {
+  readonly outputs: readonly string[] | null
+  readonly caller: string
+  readonly priority: number
+  /** Milliseconds; 0 takes the setting. */
+  readonly timeoutMs: number
+  /** Aborted when nobody waits for the answer any more. */
+  readonly signal?: AbortSignal | undefined
+}
+
+export interface JobResult {
+  readonly outputs: readonly ByteTensor[]
+  readonly queueMs: number
+  readonly runMs: number
+  /** Rows of the run that this request was part of. */
+  readonly batch: number
+}
+
+/** What the batcher tells of each run. */
+export interface RunRecord {
+  readonly requests: number
+  readonly rows: number
+  readonly runMs: number
+  readonly totalMs: number
+  readonly failed: boolean
+}
+
+interface Job extends Queued {
+  readonly inputs: readonly ByteTensor[]
+  readonly outputs: readonly string[] | null
+  readonly since: number
+  settled: boolean
+  /** Answers once; later calls do nothing. */
+  finish(result: JobResult | Error): void
+}
+
+/** Brings waiting requests to the lanes of one model, several in a run where they may share one. */
+export class Batcher {
+  readonly #settings: BatchSettings
+  readonly #model: string
+  readonly #record: (run: RunRecord) => void
+  readonly #queue = new FairQueue<Job>()
+  readonly #busy = new Set<number>()
+  #lanes: Lanes | null = null
+  #open = 0
+  #timer: NodeJS.Timeout | null = null
+  #idle: (() => void)[] = []
+  /** Milliseconds that a request takes of a lane, smoothed: for the advice when to come back. */
+  #costMs = 1
+
+  constructor(model: string, settings: BatchSettings, record: (run: RunRecord) => void) {
+    this.#model = model
+    this.#settings = settings
+    this.#record = record
+  }
+
+  get waiting(): number {
+    return this.#queue.length
+  }
+
+  get running(): number {
+    return this.#busy.size
+  }
+
+  /** From now on runs go to these lanes, numbered from 0 to `open` − 1. */
+  attach(lanes: Lanes, open: number): void {
+    this.#lanes = lanes
+    this.#open = open
+    this.#busy.clear()
+    this.#pump()
+  }
+
+  /** The lanes are gone: what waits stays, what ran is rejected by the lanes themselves. */
+  detach(): void {
+    this.#lanes = null
+    this.#busy.clear()
+  }
+
+  /** Rejects everything that waits. */
+  reject(error: Error): void {
+    for (const job of this.#queue.clear()) job.finish(error)
+    this.#settle()
+  }
+
+  /** Resolves when nothing waits and nothing runs. */
+  async drained(): Promise<void> {
+    if (this.#queue.length > 0 || this.#busy.size > 0) await new Promise<void>((resolve) => this.#idle.push(resolve))
+  }
+
+  /**
+   * Runs inputs that were matched with the model.
+   *
+   * @throws ServeError `too-many` where the queue is full, `timeout`, `cancelled`, or as the run failed.
+   */
+  run(inputs: readonly ByteTensor[], options: JobOptions): Promise<JobResult> {
+    const { maxQueue, maxQueueBytes, timeoutMs } = this.#settings
+    const bytes = inputs.reduce((sum, { pieces }) => pieces.reduce((all, piece) => all + piece.byteLength, sum), 0)
+    if (this.#queue.length >= maxQueue || (this.#queue.length > 0 && this.#queue.bytes + bytes > maxQueueBytes))
+      return Promise.reject(
+        new ServeError('too-many', `the queue of model '${this.#model}' is full`, { retryAfter: this.#retryAfter() }),
+      )
+    const rows = this.#settings.maxBatch > 1 ? rowsOf(inputs) : null
+    const limit = options.timeoutMs > 0 ? options.timeoutMs : timeoutMs
+    return new Promise((resolve, reject) => {
+      let timer: NodeJS.Timeout | undefined
+      const job: Job = {
+        inputs,
+        outputs: options.outputs,
+        caller: options.caller,
+        priority: options.priority,
+        rows: rows ?? 1,
+        // A request without rows of its own shares its run with nobody.
+        shape: rows === null ? ALONE : shapeKey(inputs),
+        bytes,
+        since: performance.now(),
+        settled: false,
+        finish: (result) => {
+          if (job.settled) return
+          job.settled = true
+          clearTimeout(timer)
+          options.signal?.removeEventListener('abort', gone)
+          if (result instanceof Error) reject(result)
+          else resolve(result)
+        },
+      }
+      const leave = (error: ServeError) => {
+        this.#queue.remove(job)
+        job.finish(error)
+        this.#settle()
+      }
+      const gone = () => leave(new ServeError('cancelled', 'the client has gone'))
+      if (limit > 0)
+        timer = setTimeout(() => leave(new ServeError('timeout', `request to model '${this.#model}' timed out`)), limit)
+      if (options.signal?.aborted) return gone()
+      options.signal?.addEventListener('abort', gone, { once: true })
+      this.#queue.push(job)
+      this.#pump()
+    })
+  }
+
+  #pump(): void {
+    const lanes = this.#lanes
+    if (!lanes) return
+    for (let lane = 0; lane < this.#open; lane++) {
+      if (this.#busy.has(lane)) continue
+      const head = this.#queue.peek()
+      if (!head) return
+      const rows = this.#wanted(head)
+      if (rows === 0) return
+      void this.#runBatch(lanes, lane, this.#queue.take(head.shape === ALONE ? 0 : rows))
+    }
+  }
+
+  /** Rows to run now; 0 where it pays to wait a little, and then a timer is set. */
+  #wanted(head: Job): number {
+    const { maxBatch, maxDelayMs, preferred } = this.#settings
+    if (maxBatch === 1 || maxDelayMs === 0) return maxBatch
+    const there = this.#queue.rowsOf(head.shape)
+    if (there >= maxBatch) return maxBatch
+    const size = preferred.filter((one) => one <= there).reduce((a, b) => Math.max(a, b), 0)
+    if (size > 0) return size
+    const left = head.since + maxDelayMs - performance.now()
+    if (left <= 0) return maxBatch
+    this.#timer ??= setTimeout(() => {
+      this.#timer = null
+      this.#pump()
+    }, Math.ceil(left))
+    return 0
+  }
+
+  async #runBatch(lanes: Lanes, lane: number, jobs: readonly Job[]): Promise<void> {
+    this.#busy.add(lane)
+    const start = performance.now()
+    const rows = jobs.map((job) => job.rows)
+    const total = rows.reduce((sum, count) => sum + count, 0)
+    const hung = setTimeout(() => void lanes.stop(), this.#settings.runLimitMs)
+    try {
+      const { outputs, runNs } = await lanes.run(lane, joinRows(jobs.map((job) => job.inputs)), commonOutputs(jobs))
+      const own = splitRows(outputs, rows)
+      if (!own) throw new Error('internal: an output has no row for every row of the inputs')
+      const runMs = runNs / 1e6
+      this.#free(lanes, lane, jobs, total, runMs, start, false)
+      for (const [i, job] of jobs.entries())
+        job.finish({ outputs: own[i]!, queueMs: start - job.since, runMs, batch: total })
+    } catch (error) {
+      this.#free(lanes, lane, jobs, total, 0, start, true)
+      // One bad request must not fail its neighbours.
+      const alone = jobs.length > 1 && toServeError(error, this.#model).code === 'invalid'
+      if (alone && this.#lanes === lanes)
+        for (const job of jobs) {
+          if (!job.settled) this.#queue.push(Object.assign(job, { shape: ALONE }))
+        }
+      else for (const job of jobs) job.finish(error as Error)
+    } finally {
+      clearTimeout(hung)
+      this.#pump()
+      this.#settle()
+    }
+  }
+
+  #free(
+    lanes: Lanes,
+    lane: number,
+    jobs: readonly Job[],
+    rows: number,
+    runMs: number,
+    start: number,
+    failed: boolean,
+  ): void {
+    if (this.#lanes === lanes) this.#busy.delete(lane)
+    const totalMs = performance.now() - start
+    this.#costMs += 0.1 * (totalMs / jobs.length - this.#costMs)
+    this.#record({ requests: jobs.length, rows, runMs, totalMs, failed })
+  }
+
+  #retryAfter(): number {
+    return Math.max(1, Math.ceil((this.#queue.length * this.#costMs) / Math.max(1, this.#open) / 1000))
+  }
+
+  #settle(): void {
+    if (this.#queue.length > 0 || this.#busy.size > 0) return
+    const idle = this.#idle
+    this.#idle = []
+    for (const resolve of idle) resolve()
+  }
+}
+
+/** The shape of jobs that share a run with nobody. */
+const ALONE = 'alone'
+
+/** The outputs to fetch: those that every job wants, all where they differ. */
+function commonOutputs(jobs: readonly Job[]): readonly string[] | undefined {
+  const [first] = jobs as readonly [Job]
+  if (first.outputs === null) return undefined
+  const key = first.outputs.join('\0')
+  return jobs.every(({ outputs }) => outputs !== null && outputs.join('\0') === key) ? first.outputs : undefined
+}

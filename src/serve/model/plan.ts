@@ -1,0 +1,114 @@
+import type { ByteTensor, Lanes, PortValue } from '../../engine/index.ts'
+import { joinRows, rowsOf } from './batch-rows.ts'
+
+/** How a model is run here: sessions, threads of each, and rows worth sharing a run. */
+export interface Plan {
+  readonly instances: number
+  readonly threads: number
+  readonly maxBatch: number
+}
+
+export interface PlanWish {
+  /** null: as many as measure best. */
+  readonly instances: number | null
+  readonly threads: number | null
+  readonly maxBatch: number | null
+}
+
+/** Rows of a run beyond which nothing is gained on processors; also the bound where batches were not measured. */
+const LARGEST_BATCH = 32
+/** Doubling a batch, or another way of using the cores, must give this much more to be worth it. */
+const GAIN = 1.05
+/** Milliseconds of each measurement. */
+const MEASURE_MS = 80
+
+/**
+ * Sessions × threads and the size of batches by measurement on one row of sample data: batches double while rows a
+ * second still rise by 5 %; then one session a core with one thread each is compared with one session that has all
+ * threads. Without samples: one session a core, batches of up to 32 where they are allowed.
+ *
+ * Leaves lanes 0 … `instances` − 1 open with `threads` threads.
+ */
+export async function planRun(
+  lanes: Lanes,
+  wish: PlanWish,
+  sample: readonly ByteTensor[] | null,
+  batchable: boolean,
+): Promise<Plan> {
+  const cores = lanes.capacity
+  const rate = async (rows: number, open: number) => {
+    const inputs = joinRows(Array.from({ length: rows }, () => sample!))
+    const runs = await Promise.all(Array.from({ length: open }, (_, lane) => lanes.spin(lane, inputs, MEASURE_MS)))
+    return rows * runs.reduce((sum, one) => sum + one, 0)
+  }
+  const maxBatch = !batchable
+    ? 1
+    : (wish.maxBatch ?? (sample && rowsOf(sample) === 1 ? await bestBatch((rows) => rate(rows, 1)) : LARGEST_BATCH))
+  if (wish.threads !== null && wish.threads > 1) await lanes.open(0, { threads: wish.threads })
+  let instances = wish.instances ?? Math.max(1, Math.floor(cores / (wish.threads ?? 1)))
+  let threads = wish.threads ?? 1
+  for (let lane = 1; lane < instances; lane++) await lanes.open(lane, { threads })
+  if (wish.instances === null && wish.threads === null && sample && cores > 1) {
+    const many = await rate(maxBatch, instances)
+    const one = await rate(maxBatch, 1)
+    // Sessions that share a core or the memory's width are weight without use.
+    if (many < one * GAIN) {
+      for (let lane = 1; lane < instances; lane++) await lanes.close(lane)
+      instances = 1
+    }
+    await lanes.open(0, { threads: cores })
+    const wide = await rate(maxBatch, 1)
+    if (wide > Math.max(many, one) * GAIN) {
+      for (let lane = 1; lane < instances; lane++) await lanes.close(lane)
+      instances = 1
+      threads = cores
+    } else await lanes.open(0, { threads })
+  }
+  return { instances, threads, maxBatch }
+}
+
+async function bestBatch(rate: (rows: number) => Promise<number>): Promise<number> {
+  let best = 1
+  let reached = await rate(1)
+  for (let rows = 2; rows <= LARGEST_BATCH; rows *= 2) {
+    const now = await rate(rows)
+    if (now < reached * GAIN) break
+    best = rows
+    reached = now
+  }
+  return best
+}
+
+/**
+ * Why rows of different requests must not share a run, or null where they may: the answer to a row must not depend on
+ * its neighbours. Operators that take one scale from the whole batch decide it without a run.
+ */
+export function batchObstacle(
+  inputs: readonly PortValue[],
+  operators: Readonly<Record<string, number>>,
+): string | null {
+  const fixed = inputs.find(({ shape }) => shape === null || shape.length === 0 || typeof shape[0] === 'number')
+  if (fixed) return `input '${fixed.name}' has no open first dimension`
+  const shared = SHARED_SCALES.filter((operator) => operators[operator])
+  return shared.length > 0
+    ? `${shared.join(' and ')} take${shared.length === 1 ? 's' : ''} one scale from the whole batch`
+    : null
+}
+
+/** Operators whose scale is that of everything in the run. */
+const SHARED_SCALES = ['DynamicQuantizeLinear', 'DynamicQuantizeMatMul', 'DynamicQuantizeLSTM'] as const
+
+/** Operators that draw random numbers. */
+const RANDOM = [
+  'RandomNormal',
+  'RandomNormalLike',
+  'RandomUniform',
+  'RandomUniformLike',
+  'Multinomial',
+  'Bernoulli',
+  'Dropout',
+]
+
+/** Whether the same inputs always give the same outputs. */
+export const isDeterministic = (operators: Readonly<Record<string, number>>): boolean =>
+  RANDOM.every((operator) => !operators[operator])

@@ -1,0 +1,271 @@
+import {
+  type ByteTensor,
+  bytesOfValue,
+  type Feeds,
+  type Lanes,
+  type LanesModel,
+  machine,
+  type Session,
+} from '../../engine/index.ts'
+import { UserError } from '../../platform/index.ts'
+import type { Log } from '../log.ts'
+import { ServeError, toServeError } from '../serve-error.ts'
+import { Batcher, type BatchSettings, type JobOptions, type JobResult } from './batcher.ts'
+import { laneSession } from './lane-session.ts'
+import { ModelProcess } from './model-process.ts'
+import { batchObstacle, isDeterministic, type Plan, type PlanWish, planRun } from './plan.ts'
+import { add, VersionStatistics } from './statistics.ts'
+
+/** What is known of a version before it runs. */
+export interface VersionFile {
+  readonly model: string
+  readonly version: string
+  readonly path: string
+  /** `sha256:` of the model, where the source knows it. */
+  readonly digest?: string
+  /** What the version's own report says of its batches; null where it says nothing. */
+  readonly batchInvariant?: boolean | null
+}
+
+/** What a rehearsal before the first request gave. */
+export interface Rehearsal {
+  /** Inputs of one row each that the model accepts: for warming up and measuring. */
+  readonly samples: readonly Feeds[]
+  /** Whether a row's answer stays the same whatever shares its batch; null where nobody looked. */
+  readonly invariance: { readonly all: boolean; readonly reason?: string } | null
+}
+
+/** Tries a model before it serves. `judge` asks for the batch invariance too. */
+export type Rehearse = (session: Session, file: VersionFile, judge: boolean) => Promise<Rehearsal>
+
+export interface VersionSettings {
+  readonly batch: Omit<BatchSettings, 'maxBatch'>
+  readonly plan: PlanWish
+  /** Lines that a process makes ready. */
+  readonly capacity: number
+}
+
+/** How requests of a version share runs, in words for the log and the configuration. */
+export interface Batching {
+  readonly rows: number
+  readonly reason: string
+}
+
+/** A version of a model that is loaded: its process, its queue, its numbers. */
+export class ServedVersion {
+  readonly file: VersionFile
+  readonly statistics = new VersionStatistics()
+  readonly #process: ModelProcess
+  readonly #log: Log
+  readonly #settings: VersionSettings
+  readonly #rehearse: Rehearse | null
+  #batcher!: Batcher
+  #model!: LanesModel
+  #plan!: Plan
+  #batching!: Batching
+  #samples: readonly (readonly ByteTensor[])[] = []
+  #state: 'starting' | 'ready' | 'restarting' | 'closed' = 'starting'
+  #backAt = 0
+  #attempt = 0
+
+  constructor(file: VersionFile, settings: VersionSettings, rehearse: Rehearse | null, log: Log) {
+    this.file = file
+    this.#settings = settings
+    this.#rehearse = rehearse
+    this.#log = log
+    this.#process = new ModelProcess(
+      file.path,
+      file.model,
+      settings.capacity,
+      { up: (lanes, open) => this.#up(lanes, open), down: (...what) => this.#down(...what) },
+      log,
+      file.digest,
+    )
+  }
+
+  get name(): string {
+    return this.file.model
+  }
+  get version(): string {
+    return this.file.version
+  }
+  get ready(): boolean {
+    return this.#state === 'ready'
+  }
+  get state(): string {
+    return this.#state
+  }
+  get ports(): LanesModel {
+    return this.#model
+  }
+  get plan(): Plan {
+    return this.#plan
+  }
+  get batching(): Batching {
+    return this.#batching
+  }
+  get batchSettings(): VersionSettings['batch'] {
+    return this.#settings.batch
+  }
+  get deterministic(): boolean {
+    return isDeterministic(this.#model.operators)
+  }
+  get waiting(): number {
+    return this.#batcher.waiting
+  }
+  get running(): number {
+    return this.#batcher.running
+  }
+  get pid(): number | null {
+    return this.#process.lanes?.pid ?? null
+  }
+  get residentBytes(): number | null {
+    return this.#process.lanes?.residentBytes() ?? null
+  }
+
+  /**
+   * Starts the process, rehearses, measures how to run it, and warms every lane up: only then it is ready.
+   *
+   * @throws UserError where the model cannot be served.
+   */
+  async start(): Promise<void> {
+    const start = performance.now()
+    await this.#process.start((lanes) => (this.#batcher ? this.#prepareAgain(lanes) : this.#prepare(lanes)))
+    this.#log.info('model loaded', {
+      model: this.name,
+      version: this.version,
+      digest: this.#model.digest,
+      ...this.#plan,
+      batching: this.#batching.reason,
+      ms: Math.round(performance.now() - start),
+    })
+  }
+
+  /**
+   * Runs matched inputs.
+   *
+   * @throws ServeError
+   */
+  async run(inputs: readonly ByteTensor[], options: JobOptions): Promise<JobResult> {
+    if (this.#state === 'closed')
+      throw new ServeError('unavailable', `model '${this.name}' is unloaded`, { retryAfter: 1 })
+    // A process that fell once is back in a moment, and the request waits in the queue; one that keeps falling is not.
+    if (this.#state === 'restarting' && this.#attempt > 2) throw this.#comingBack()
+    try {
+      return await this.#batcher.run(inputs, options)
+    } catch (error) {
+      const told = toServeError(error, this.name)
+      if (told.code === 'internal' || told.code === 'unavailable')
+        this.#log.error('run failed', { model: this.name, version: this.version, error: reasonOf(error) })
+      throw told
+    }
+  }
+
+  /** No new requests come: waits until the last is answered, at most `ms`, then ends the process. */
+  async drain(ms: number): Promise<void> {
+    let timer: NodeJS.Timeout | undefined
+    const late = new Promise<void>((resolve) => {
+      timer = setTimeout(resolve, ms)
+    })
+    await Promise.race([this.#batcher?.drained(), late])
+    clearTimeout(timer)
+    await this.close()
+  }
+
+  async close(): Promise<void> {
+    this.#state = 'closed'
+    await this.#process.stop()
+    this.#batcher?.reject(new ServeError('unavailable', `model '${this.name}' is unloaded`, { retryAfter: 1 }))
+  }
+
+  async #prepare(lanes: Lanes): Promise<number> {
+    this.#model = lanes.model
+    const obstacle =
+      batchObstacle(lanes.model.inputs, lanes.model.operators) ??
+      (this.file.batchInvariant === false ? 'its report says that answers depend on the rows beside them' : null)
+    const wantsBatches = this.#settings.plan.maxBatch !== 1
+    const rehearsal = await this.#rehearse?.(
+      laneSession(lanes, machine().runtime),
+      this.file,
+      obstacle === null && wantsBatches,
+    )
+    this.#samples = (rehearsal?.samples ?? []).map((feeds) =>
+      lanes.model.inputs.map(({ name }) => bytesOfValue(name, feeds[name]!)),
+    )
+    const proven = rehearsal?.invariance ?? (this.file.batchInvariant ? { all: true } : null)
+    const reason =
+      obstacle ??
+      (proven === null
+        ? 'nobody has shown that rows do not change their neighbours'
+        : proven.all
+          ? null
+          : (proven.reason ?? 'rows change their neighbours'))
+    this.#plan = await planRun(lanes, this.#settings.plan, this.#samples[0] ?? null, reason === null)
+    const { maxBatch } = this.#plan
+    this.#batching = {
+      rows: maxBatch,
+      reason:
+        reason !== null
+          ? `requests run one by one: ${reason}`
+          : maxBatch > 1
+            ? `up to ${maxBatch} rows of different requests share a run; their answers were compared with those of single runs`
+            : 'requests run one by one: more rows in a run are not faster here',
+    }
+    this.#batcher = new Batcher(this.name, { ...this.#settings.batch, maxBatch }, (run) => {
+      const { statistics } = this
+      statistics.executions++
+      if (run.failed) return
+      const batch = statistics.batches.get(run.rows) ?? { count: 0, ns: 0 }
+      statistics.batches.set(run.rows, batch)
+      add(batch, run.runMs)
+      add(statistics.computeInfer, run.runMs)
+      add(statistics.computeInput, Math.max(0, run.totalMs - run.runMs))
+    })
+    await this.#warm(lanes)
+    return this.#plan.instances
+  }
+
+  async #prepareAgain(lanes: Lanes): Promise<number> {
+    const { instances, threads } = this.#plan
+    await Promise.all(
+      Array.from({ length: instances }, (_, lane) => (lane === 0 && threads === 1 ? 0 : lanes.open(lane, { threads }))),
+    )
+    await this.#warm(lanes)
+    return instances
+  }
+
+  /** The first runs allocate and plan memory: they are nobody's requests. */
+  async #warm(lanes: Lanes): Promise<void> {
+    for (const sample of this.#samples.slice(0, 2))
+      await Promise.all(Array.from({ length: this.#plan.instances }, (_, lane) => lanes.run(lane, sample)))
+  }
+
+  #up(lanes: Lanes, open: number): void {
+    if (this.#state === 'restarting') {
+      this.statistics.restarts++
+      this.#log.info('model process is back', { model: this.name, version: this.version })
+    }
+    this.#state = 'ready'
+    this.#batcher.attach(lanes, open)
+  }
+
+  #down(_how: string, inMs: number, attempt: number): void {
+    this.#state = 'restarting'
+    this.#attempt = attempt
+    this.#backAt = performance.now() + inMs
+    this.#batcher.detach()
+    if (attempt > 2) this.#batcher.reject(this.#comingBack())
+  }
+
+  #comingBack(): ServeError {
+    const seconds = Math.max(1, Math.ceil((this.#backAt - performance.now()) / 1000))
+    return new ServeError('unavailable', `model '${this.name}' is starting again after a fault`, {
+      retryAfter: seconds,
+    })
+  }
+}
+
+function reasonOf(error: unknown): string {
+  const cause = error instanceof ServeError ? (error.cause ?? error) : error
+  return cause instanceof UserError || cause instanceof Error ? cause.message : String(cause)
+}

@@ -1,0 +1,57 @@
+import { invalid } from '../serve-error.ts'
+
+/** Objects and arrays inside one another beyond this are refused before anything is built from them. */
+export const DEEPEST = 64
+
+/**
+ * JSON as clients write it: whole numbers that a double cannot hold, and the `NaN` and `Infinity` of Python, arrive as
+ * strings. Depth is limited.
+ *
+ * @throws ServeError for anything else.
+ */
+export function parseJson(bytes: Uint8Array): unknown {
+  checkDepth(bytes)
+  const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('utf8')
+  const precise = /\d{16}/.test(text) ? quoteNumbers(text) : text
+  try {
+    return JSON.parse(precise)
+  } catch (error) {
+    if (/\b(?:NaN|Infinity)\b/.test(text))
+      try {
+        return JSON.parse(quoteNumbers(text))
+      } catch {}
+    const at = /position (\d+)/.exec((error as Error).message)?.[1]
+    throw invalid(`failed to parse the request JSON buffer: Invalid value.${at ? ` at ${at}` : ''}`)
+  }
+}
+
+/** Puts numbers that JSON.parse would change or refuse in quotes; strings stay as they are. */
+function quoteNumbers(text: string): string {
+  return text.replace(/"(?:[^"\\]|\\.)*"|-?\d{16,}(?![\d.eE])|-?\bInfinity\b|\bNaN\b/gs, (found) =>
+    found.startsWith('"') ? found : `"${found}"`,
+  )
+}
+
+function checkDepth(bytes: Uint8Array): void {
+  let depth = 0
+  let inString = false
+  for (let i = 0; i < bytes.byteLength; i++) {
+    const byte = bytes[i]
+    if (inString) {
+      if (byte === 0x5c) i++
+      else if (byte === 0x22) inString = false
+    } else if (byte === 0x22) inString = true
+    else if (byte === 0x5b || byte === 0x7b) {
+      if (++depth > DEEPEST) throw invalid(`failed to parse the request JSON buffer: nested more than ${DEEPEST} deep`)
+    } else if (byte === 0x5d || byte === 0x7d) depth--
+  }
+}
+
+export type JsonObject = Readonly<Record<string, unknown>>
+
+/** @throws ServeError where the value is no object. */
+export function objectOf(value: unknown, what: string): JsonObject {
+  if (typeof value !== 'object' || value === null || Array.isArray(value))
+    throw invalid(`Unable to parse ${what}: attempt to access JSON non-object as object`)
+  return value as JsonObject
+}

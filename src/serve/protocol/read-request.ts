@@ -1,0 +1,149 @@
+import type { ByteTensor, PortValue } from '../../engine/index.ts'
+import { invalid } from '../serve-error.ts'
+import { dtypeOf, elementBytes } from './datatype.ts'
+import {
+  checkedDims,
+  type InferRequest,
+  type Parameter,
+  type Parameters,
+  type RequestedOutput,
+} from './infer-request.ts'
+import { type JsonObject, objectOf, parseJson } from './json-text.ts'
+import { bytesFromJson } from './tensor-json.ts'
+
+/**
+ * The request in a body of HTTP. With `headerLength` (`Inference-Header-Content-Length`: bytes of JSON before
+ * compression) the rest of the body are tensors in the order of the JSON.
+ *
+ * @throws ServeError for what is no request.
+ */
+export function readRequest(body: Uint8Array, headerLength: number | null): InferRequest {
+  if (headerLength !== null && headerLength > body.byteLength)
+    throw invalid(`Inference-Header-Content-Length is ${headerLength}, but the body has ${body.byteLength} bytes`)
+  const json = objectOf(parseJson(headerLength === null ? body : body.subarray(0, headerLength)), 'the request')
+  const binary = new BinarySection(headerLength === null ? null : body.subarray(headerLength))
+  const parameters = parametersOf(json.parameters, 'the request')
+  if (!Array.isArray(json.inputs))
+    throw invalid("Unable to parse 'inputs': attempt to access non-existing object member 'inputs'")
+  const inputs = json.inputs.map((value) => readInput(objectOf(value, "'inputs'"), binary))
+  binary.finish()
+  const allBinary = parameters.binary_data_output === true
+  return {
+    id: idOf(json.id),
+    parameters,
+    inputs,
+    outputs: outputsOf(json.outputs, allBinary),
+  }
+}
+
+/**
+ * A body without JSON (header length 0): the bytes of the only input, which may have one open dimension; every output
+ * comes back as bytes.
+ *
+ * @throws ServeError where the model has other inputs, or the bytes do not divide.
+ */
+export function rawRequest(body: Uint8Array, inputs: readonly PortValue[], model: string): InferRequest {
+  const [input] = inputs
+  if (inputs.length !== 1 || !input)
+    throw invalid(
+      `raw binary request is supported only for models with one input, model '${model}' has ${inputs.length}`,
+    )
+  const open = input.shape?.filter((dim) => typeof dim !== 'number').length ?? 2
+  const size = elementBytes(input.dtype)
+  if (open > 1 || (input.dtype === 'string' && open > 0))
+    throw invalid(
+      `raw binary request is supported only for inputs with at most one dynamic dimension, model '${model}'`,
+    )
+  const known = input.shape!.reduce<number>((product, dim) => (typeof dim === 'number' ? product * dim : product), 1)
+  const rest = size === 0 ? 1 : body.byteLength / (known * size)
+  if (open === 1 && !Number.isInteger(rest))
+    throw invalid(`input byte size mismatch for input '${input.name}' for model '${model}'`)
+  const dims = input.shape!.map((dim) => (typeof dim === 'number' ? dim : rest))
+  return {
+    id: '',
+    parameters: { binary_data_output: true },
+    inputs: [{ name: input.name, dtype: input.dtype, dims, pieces: [body] }],
+    outputs: null,
+  }
+}
+
+function readInput(json: JsonObject, binary: BinarySection): ByteTensor {
+  const { name } = json
+  if (typeof name !== 'string') throw invalid("Unable to parse 'inputs': expected a string as 'name'")
+  const dtype = dtypeOf(json.datatype, name)
+  const dims = checkedDims(json.shape, name)
+  const size = parametersOf(json.parameters, `input '${name}'`).binary_data_size
+  if (size === undefined) {
+    if (json.data === undefined) throw invalid(`Unable to parse 'data': inference input '${name}' has no data`)
+    return { name, dtype, dims, pieces: [bytesFromJson(json.data, dtype, dims, name)] }
+  }
+  if (json.data !== undefined)
+    throw invalid(`must not specify both 'data' and 'binary_data_size' for inference input '${name}'`)
+  return { name, dtype, dims, pieces: [binary.take(size, name)] }
+}
+
+/** The tensors behind the JSON, taken from front to back. */
+class BinarySection {
+  readonly #bytes: Uint8Array | null
+  #at = 0
+
+  constructor(bytes: Uint8Array | null) {
+    this.#bytes = bytes
+  }
+
+  take(size: Parameter, name: string): Uint8Array {
+    if (typeof size !== 'number' || !Number.isSafeInteger(size) || size < 0)
+      throw invalid(`binary_data_size of inference input '${name}' must be a whole number from 0`)
+    if (this.#bytes === null)
+      throw invalid(`must specify Inference-Header-Content-Length to send binary data for inference input '${name}'`)
+    if (this.#at + size > this.#bytes.byteLength)
+      throw invalid(
+        `unexpected end of binary data for inference input '${name}': ${size} bytes are said, ${this.#bytes.byteLength - this.#at} are there`,
+      )
+    this.#at += size
+    return this.#bytes.subarray(this.#at - size, this.#at)
+  }
+
+  finish(): void {
+    if (this.#bytes !== null && this.#at !== this.#bytes.byteLength)
+      throw invalid(
+        `unexpected additional input data for model: ${this.#bytes.byteLength - this.#at} bytes beyond the tensors`,
+      )
+  }
+}
+
+function outputsOf(value: unknown, allBinary: boolean): readonly RequestedOutput[] | null {
+  if (value === undefined || value === null) return null
+  if (!Array.isArray(value)) throw invalid("Unable to parse 'outputs': expected an array")
+  if (value.length === 0) return null
+  return value.map((entry) => {
+    const { name, parameters } = objectOf(entry, "'outputs'")
+    if (typeof name !== 'string') throw invalid("Unable to parse 'outputs': expected a string as 'name'")
+    return requestedOutput(name, parametersOf(parameters, `output '${name}'`), allBinary)
+  })
+}
+
+/** @throws ServeError for a classification that is no count. */
+export function requestedOutput(name: string, parameters: Parameters, allBinary: boolean): RequestedOutput {
+  const { classification = 0, binary_data: binary = allBinary } = parameters
+  if (typeof classification !== 'number' || !Number.isSafeInteger(classification) || classification < 0)
+    throw invalid(`classification of output '${name}' must be a whole number`)
+  if (typeof binary !== 'boolean') throw invalid(`binary_data of output '${name}' must be true or false`)
+  return { name, binary, classes: classification }
+}
+
+function idOf(value: unknown): string {
+  if (value === undefined || value === null) return ''
+  if (typeof value !== 'string') throw invalid("Unable to parse 'id': expected a string")
+  if (value.length > 256) throw invalid("Unable to parse 'id': longer than 256 characters")
+  return value
+}
+
+function parametersOf(value: unknown, what: string): Parameters {
+  if (value === undefined || value === null) return {}
+  const entries = Object.entries(objectOf(value, `'parameters' of ${what}`))
+  for (const [name, parameter] of entries)
+    if (typeof parameter !== 'string' && typeof parameter !== 'number' && typeof parameter !== 'boolean')
+      throw invalid(`Unable to parse 'parameters' of ${what}: '${name}' must be a string, a number or a boolean`)
+  return Object.fromEntries(entries) as Parameters
+}

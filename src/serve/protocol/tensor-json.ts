@@ -1,0 +1,125 @@
+import { type ByteTensor, readStrings, valueOfBytes, writeStrings } from '../../engine/index.ts'
+import { arrayTypeOf, type DType, type NumericArray } from '../../ir/index.ts'
+import { invalid, ServeError } from '../serve-error.ts'
+import { datatypeOf } from './datatype.ts'
+import { elements } from './infer-request.ts'
+
+/** Least and greatest of the integer types; bigints for those beyond doubles. */
+const RANGES: Readonly<Partial<Record<DType, readonly [number | bigint, number | bigint]>>> = {
+  uint8: [0, 255],
+  int8: [-128, 127],
+  uint16: [0, 65535],
+  int16: [-32768, 32767],
+  uint32: [0, 2 ** 32 - 1],
+  int32: [-(2 ** 31), 2 ** 31 - 1],
+  uint64: [0n, 2n ** 64n - 1n],
+  int64: [-(2n ** 63n), 2n ** 63n - 1n],
+}
+
+/**
+ * The bytes of `data` of a JSON request: nested or flat, row-major.
+ *
+ * @throws ServeError for a wrong count, a value outside its type, nesting that is not the shape's, and types that JSON
+ * has no numbers for.
+ */
+export function bytesFromJson(data: unknown, dtype: DType, dims: readonly number[], name: string): Uint8Array {
+  if (dtype === 'float16' || dtype === 'bfloat16')
+    throw invalid(
+      `sending ${datatypeOf(dtype)} data via JSON is not supported. Please use the binary data format for input '${name}'`,
+    )
+  if (!Array.isArray(data)) throw invalid(`Unable to parse 'data' of inference input '${name}': expected an array`)
+  const count = elements(dims)
+  const flat = flatten(data, dims, count, name)
+  if (dtype === 'string')
+    return writeStrings(
+      flat.map((value) => {
+        if (typeof value !== 'string') throw invalid(`inference input '${name}' expects strings as data`)
+        return value
+      }),
+    )
+  const array = new (arrayTypeOf(dtype) as new (length: number) => NumericArray)(count)
+  const convert = converter(dtype, name)
+  for (let i = 0; i < count; i++) array[i] = convert(flat[i]) as never
+  return new Uint8Array(array.buffer as ArrayBuffer)
+}
+
+function flatten(data: readonly unknown[], dims: readonly number[], count: number, name: string): readonly unknown[] {
+  const mismatch = () =>
+    invalid(`Unable to parse 'data': Shape does not match true shape of 'data' field for input '${name}'`)
+  if (!Array.isArray(data[0])) {
+    if (data.length !== count) throw mismatch()
+    return data
+  }
+  const flat: unknown[] = []
+  const walk = (value: unknown, axis: number): void => {
+    if (axis === dims.length) {
+      flat.push(value)
+      return
+    }
+    if (!Array.isArray(value) || value.length !== dims[axis]) throw mismatch()
+    for (const inner of value) walk(inner, axis + 1)
+  }
+  walk(data, 0)
+  return flat
+}
+
+function converter(dtype: DType, name: string): (value: unknown) => number | bigint {
+  const wrong = (value: unknown) =>
+    invalid(`inference input '${name}' holds ${shown(value)}, which is no ${datatypeOf(dtype)}`)
+  if (dtype === 'bool')
+    return (value) => {
+      if (value === true || value === 1) return 1
+      if (value === false || value === 0) return 0
+      throw wrong(value)
+    }
+  if (dtype === 'float32' || dtype === 'float64')
+    return (value) => {
+      if (typeof value === 'number') return value
+      // Quoted by `parseJson`, or by a client that follows the JSON mapping of protobuf.
+      if (typeof value === 'string' && /^(?:NaN|-?Infinity|-?\d{16,})$/.test(value)) return Number(value)
+      throw wrong(value)
+    }
+  const [least, greatest] = RANGES[dtype]!
+  const wide = typeof least === 'bigint'
+  return (value) => {
+    const whole =
+      (typeof value === 'number' && Number.isInteger(value)) || (typeof value === 'string' && /^-?\d+$/.test(value))
+    if (!whole) throw wrong(value)
+    const number = wide ? BigInt(value as number | string) : Number(value)
+    if (number < least || number > greatest) throw wrong(value)
+    return number
+  }
+}
+
+const shown = (value: unknown) =>
+  typeof value === 'number' || typeof value === 'boolean' ? String(value) : `a value of type ${typeof value}`
+
+/**
+ * A tensor's elements as JSON, flat, in row-major order. What JSON has no numbers for is a string, as in protobuf's
+ * mapping: "NaN", "Infinity", "-Infinity". Whole numbers of 64 bits are written out in full.
+ */
+export function jsonOf(tensor: ByteTensor): string {
+  const { dtype, name, pieces } = tensor
+  const bytes = pieces[0] ?? new Uint8Array(0)
+  if (dtype === 'string') return JSON.stringify(readStrings(bytes, name))
+  if (dtype === 'float16' || dtype === 'bfloat16')
+    throw new ServeError(
+      'invalid',
+      `sending ${datatypeOf(dtype)} data via JSON is not supported. Please use the binary data format for output '${name}'`,
+    )
+  const aligned = bytes.byteOffset % 8 === 0 ? tensor : { ...tensor, pieces: [new Uint8Array(bytes)] }
+  const data = valueOfBytes(aligned).data as NumericArray
+  if (dtype === 'bool') return `[${Array.from(data as Uint8Array, (value) => (value ? 'true' : 'false')).join(',')}]`
+  if (dtype === 'float32' || dtype === 'float64') {
+    const single = dtype === 'float32'
+    return `[${Array.from(data as Float32Array, (value) => (Number.isFinite(value) ? (single ? shortest(value) : String(value)) : `"${value}"`)).join(',')}]`
+  }
+  return `[${(data as BigInt64Array).join(',')}]`
+}
+
+/** Nine significant digits say a float32 exactly (IEEE 754, table 3.2); fewer where fewer do. */
+function shortest(value: number): string {
+  if (Object.is(value, -0)) return '-0'
+  const brief = Number(value.toPrecision(7))
+  return String(Math.fround(brief) === value ? brief : Number(value.toPrecision(9)))
+}

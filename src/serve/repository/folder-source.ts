@@ -1,0 +1,84 @@
+import { readdir, stat } from 'node:fs/promises'
+import { basename, join, resolve } from 'node:path'
+import { explainSystemError, UserError } from '../../platform/index.ts'
+import { isModelName, type ModelSource } from './source.ts'
+
+type Found = ReadonlyMap<string, ReadonlyMap<string, string>>
+
+/** One `.onnx` file, served under its own name as version 1. */
+export function fileSource(path: string): ModelSource {
+  const name = modelName(basename(path).replace(/\.onnx$/i, ''))
+  return sourceOver(path, async () => new Map([[name, new Map([['1', path]])]]))
+}
+
+/**
+ * A folder of models: `NAME.onnx`, `NAME/model.onnx`, or `NAME/VERSION/model.onnx` with whole numbers as versions. A
+ * folder that itself holds a `model.onnx` (as `whet optimize` writes) is one model under the folder's name. The folder
+ * is looked at anew at every load.
+ */
+export function folderSource(path: string): ModelSource {
+  return sourceOver(path, () => scan(path))
+}
+
+function sourceOver(path: string, look: () => Promise<Found>): ModelSource {
+  return {
+    description: path,
+    async list() {
+      const found = await look()
+      return [...found].map(([name, versions]) => ({ name, versions: [...versions.keys()] }))
+    },
+    async find(name, version) {
+      const versions = (await look()).get(name)
+      const wanted = version ?? [...(versions?.keys() ?? [])].at(-1)
+      const file = wanted === undefined ? undefined : versions?.get(wanted)
+      return file === undefined ? null : { model: name, version: wanted!, path: file }
+    },
+  }
+}
+
+async function scan(path: string): Promise<Found> {
+  let entries: string[]
+  try {
+    entries = (await readdir(path)).filter((name) => !name.startsWith('.')).sort()
+  } catch (error) {
+    throw explainSystemError(error, path, 'read')
+  }
+  const found = new Map<string, ReadonlyMap<string, string>>()
+  for (const entry of entries) {
+    const inside = join(path, entry)
+    if (/\.onnx$/i.test(entry)) {
+      const name = entry === 'model.onnx' ? modelName(basename(resolve(path))) : entry.replace(/\.onnx$/i, '')
+      if (isModelName(name)) found.set(name, new Map([['1', inside]]))
+    } else if (isModelName(entry)) {
+      const versions = await versionsIn(inside)
+      if (versions.size > 0) found.set(entry, versions)
+    }
+  }
+  return found
+}
+
+async function versionsIn(folder: string): Promise<ReadonlyMap<string, string>> {
+  const versions = new Map<string, string>()
+  const entries = await readdir(folder).catch(() => [] as string[])
+  const numbers = entries.filter((name) => /^[1-9]\d{0,8}$/.test(name)).sort((a, b) => Number(a) - Number(b))
+  for (const number of numbers) {
+    const file = join(folder, number, 'model.onnx')
+    if (await isFile(file)) versions.set(number, file)
+  }
+  if (versions.size === 0 && (await isFile(join(folder, 'model.onnx')))) versions.set('1', join(folder, 'model.onnx'))
+  return versions
+}
+
+const isFile = (path: string) =>
+  stat(path).then(
+    (info) => info.isFile(),
+    () => false,
+  )
+
+function modelName(name: string): string {
+  if (isModelName(name)) return name
+  throw new UserError('bad-argument', `"${name}" cannot be the name of a model in an address`, {
+    where: name,
+    hint: 'use letters, digits, "_", "-" and "." in the name of the file or folder',
+  })
+}

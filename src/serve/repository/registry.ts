@@ -1,0 +1,261 @@
+import { UserError } from '../../platform/index.ts'
+import type { Log } from '../log.ts'
+import { type Rehearse, ServedVersion, type VersionFile, type VersionSettings } from '../model/served-version.ts'
+import { ServeError } from '../serve-error.ts'
+import type { ModelSource } from './source.ts'
+
+export type ModelState = 'READY' | 'UNAVAILABLE' | 'LOADING' | 'UNLOADING'
+
+/** A model by its name: the version that answers, and others that are warm beside it. */
+export interface ServedModel {
+  readonly name: string
+  live: ServedVersion | null
+  readonly warm: Map<string, ServedVersion>
+  state: ModelState
+  reason: string
+}
+
+export interface IndexEntry {
+  readonly name: string
+  readonly version: string
+  readonly state: ModelState
+  readonly reason: string
+}
+
+/** Milliseconds that a version which nobody asks any more may take to answer its last requests. */
+const DRAIN_MS = 60_000
+
+/** The models of a server. Acts on one model follow one another; acts on different models run side by side. */
+export class ModelRegistry {
+  readonly #source: ModelSource
+  readonly #settings: VersionSettings
+  readonly #rehearse: Rehearse | null
+  readonly #log: Log
+  readonly #models = new Map<string, ServedModel>()
+  readonly #acts = new Map<string, Promise<unknown>>()
+  readonly #draining = new Set<Promise<void>>()
+
+  constructor(source: ModelSource, settings: VersionSettings, rehearse: Rehearse | null, log: Log) {
+    this.#source = source
+    this.#settings = settings
+    this.#rehearse = rehearse
+    this.#log = log
+  }
+
+  get models(): Iterable<ServedModel> {
+    return this.#models.values()
+  }
+
+  /** @throws ServeError `not-found` for a model that is not loaded. */
+  model(name: string): ServedModel {
+    const model = this.#models.get(name)
+    if (!model) throw unknownModel(name)
+    return model
+  }
+
+  /** The version that answers, or the one that is named. @throws ServeError */
+  version(name: string, version: string): ServedVersion {
+    const model = this.model(name)
+    if (version !== '') {
+      const named = model.warm.get(version)
+      if (!named)
+        throw new ServeError('not-found', `Request for unknown model: '${name}' version ${version} is not found`)
+      return named
+    }
+    if (!model.live) throw unavailable(model)
+    return model.live
+  }
+
+  /** Whether everything that should answer does. */
+  get ready(): boolean {
+    return [...this.#models.values()].every(({ state, live }) => state === 'UNAVAILABLE' || live !== null)
+  }
+
+  /** Loads the newest version of everything; a model that fails is listed with its reason and does not stop others. */
+  async loadAll(): Promise<void> {
+    for (const { name } of await this.#source.list())
+      await this.load(name, null).catch((error: Error) =>
+        this.#log.error('model could not be loaded', { model: name, error: error.message }),
+      )
+  }
+
+  /**
+   * Loads a version (the newest where `version` is null) and lets it answer as soon as it is warm; the one that answered
+   * before finishes what it has. Where the load fails, nothing changes.
+   *
+   * @throws ServeError
+   */
+  load(name: string, version: string | null): Promise<ServedVersion> {
+    return this.#act(name, async () => {
+      const model = this.#models.get(name) ?? this.#enter(name)
+      const before = model.state
+      if (!model.live) model.state = 'LOADING'
+      try {
+        const next = await this.#start(name, version)
+        const old = model.warm.get(next.version)
+        model.warm.set(next.version, next)
+        this.#makeLive(model, next)
+        if (old && old !== next) this.#drain(old)
+        return next
+      } catch (error) {
+        model.state = before
+        model.reason = error instanceof UserError ? error.message : ''
+        if (!model.live && model.warm.size === 0) this.#forgetIfUnknown(model)
+        throw loadError(error, name)
+      }
+    })
+  }
+
+  /** Loads a version beside the live one, which goes on answering. */
+  warm(name: string, version: string): Promise<ServedVersion> {
+    return this.#act(name, async () => {
+      const model = this.model(name)
+      const there = model.warm.get(version)
+      if (there) return there
+      try {
+        const next = await this.#start(name, version)
+        model.warm.set(version, next)
+        return next
+      } catch (error) {
+        throw loadError(error, name)
+      }
+    })
+  }
+
+  /** Lets a warm version answer; the one that answered stays warm. One assignment: no request sees half of it. */
+  promote(name: string, version: string): Promise<ServedVersion> {
+    return this.#act(name, async () => {
+      const next = this.version(name, version)
+      this.model(name).live = next
+      return next
+    })
+  }
+
+  /** Takes a version away that does not answer. */
+  retire(name: string, version: string): Promise<void> {
+    return this.#act(name, async () => {
+      const model = this.model(name)
+      const old = this.version(name, version)
+      if (old === model.live) throw new ServeError('conflict', `version ${version} of model '${name}' is live`)
+      model.warm.delete(version)
+      this.#drain(old)
+    })
+  }
+
+  /** @throws ServeError where nothing of that name is loaded. */
+  unload(name: string): Promise<void> {
+    return this.#act(name, async () => {
+      const model = this.model(name)
+      if (!model.live) throw new ServeError('invalid', `failed to unload '${name}': it is not loaded`)
+      model.state = 'UNLOADING'
+      model.live = null
+      const versions = [...model.warm.values()]
+      model.warm.clear()
+      await Promise.all(versions.map((version) => version.drain(DRAIN_MS)))
+      model.state = 'UNAVAILABLE'
+      model.reason = 'unloaded'
+    })
+  }
+
+  /** Every version that the source offers or that is loaded. */
+  async index(): Promise<readonly IndexEntry[]> {
+    const entries = new Map<string, IndexEntry>()
+    for (const { name, versions } of await this.#source.list()) {
+      const model = this.#models.get(name)
+      const newest = versions.at(-1) ?? ''
+      if (!model?.live)
+        entries.set(`${name}\0${newest}`, {
+          name,
+          version: newest,
+          state: model?.state ?? 'UNAVAILABLE',
+          reason: model?.reason ?? '',
+        })
+    }
+    for (const model of this.#models.values())
+      for (const version of model.warm.keys())
+        entries.set(`${model.name}\0${version}`, { name: model.name, version, state: 'READY', reason: '' })
+    return [...entries.values()]
+  }
+
+  /** Ends everything, after at most `ms` milliseconds for what is under way. */
+  async close(ms: number): Promise<void> {
+    await Promise.all(
+      [...this.#models.values()].flatMap(({ warm }) => [...warm.values()].map((version) => version.drain(ms))),
+    )
+    await Promise.all(this.#draining)
+  }
+
+  async #start(name: string, version: string | null): Promise<ServedVersion> {
+    const file: VersionFile | null = await this.#source.find(name, version)
+    if (!file)
+      throw new ServeError(
+        'not-found',
+        `failed to load '${name}': no such model${version ? ` or version ${version}` : ''} in the repository`,
+      )
+    const next = new ServedVersion(file, this.#settings, this.#rehearse, this.#log)
+    await next.start()
+    return next
+  }
+
+  #makeLive(model: ServedModel, next: ServedVersion): void {
+    const before = model.live
+    model.live = next
+    model.state = 'READY'
+    model.reason = ''
+    if (before && before !== next && before.version !== next.version) {
+      model.warm.delete(before.version)
+      this.#drain(before)
+    }
+  }
+
+  #drain(version: ServedVersion): void {
+    const done = version.drain(DRAIN_MS).finally(() => this.#draining.delete(done))
+    this.#draining.add(done)
+  }
+
+  #enter(name: string): ServedModel {
+    const model: ServedModel = { name, live: null, warm: new Map(), state: 'UNAVAILABLE', reason: '' }
+    this.#models.set(name, model)
+    return model
+  }
+
+  /** A name that was never loaded leaves nothing behind, or clients could fill the list with names. */
+  #forgetIfUnknown(model: ServedModel): void {
+    if (model.reason === '') this.#models.delete(model.name)
+  }
+
+  #act<T>(name: string, work: () => Promise<T>): Promise<T> {
+    const before = this.#acts.get(name) ?? Promise.resolve()
+    const act = before.then(work, work)
+    const settled = act.then(
+      () => {},
+      () => {},
+    )
+    this.#acts.set(name, settled)
+    void settled.then(() => {
+      if (this.#acts.get(name) === settled) this.#acts.delete(name)
+    })
+    return act
+  }
+}
+
+const unknownModel = (name: string) => new ServeError('not-found', `Request for unknown model: '${name}' is not found`)
+
+const unavailable = ({ name, state }: ServedModel) =>
+  state === 'LOADING'
+    ? new ServeError('unavailable', `model '${name}' is still loading`, { retryAfter: 1 })
+    : new ServeError('not-found', `Request for unknown model: '${name}' has no available versions`)
+
+/** The log has the details; the client learns the kind alone, because the texts name files and nodes. */
+function loadError(error: unknown, name: string): ServeError {
+  if (error instanceof ServeError) return error
+  const why =
+    error instanceof UserError
+      ? {
+          'bad-model': 'the file is no valid model',
+          unsupported: 'the runtime cannot run it',
+          'out-of-resources': 'there is not enough memory',
+        }[error.code as string]
+      : undefined
+  return new ServeError('invalid', `failed to load '${name}': ${why ?? 'it could not be started'}`, { cause: error })
+}

@@ -1,0 +1,23 @@
+import type { VersionFile } from '../model/served-version.ts'
+
+/** What one model has to offer. */
+export interface Offer {
+  readonly name: string
+  /** Oldest first; the last one is served unless said otherwise. */
+  readonly versions: readonly string[]
+}
+
+/** Where models come from. */
+export interface ModelSource {
+  /** How the log names it. */
+  readonly description: string
+  list(): Promise<readonly Offer[]>
+  /**
+   * The file of a version, the newest where `version` is null; null where there is none of that name. What `find` gives
+   * stays where it is while the version is loaded.
+   */
+  find(name: string, version: string | null): Promise<VersionFile | null>
+}
+
+/** Names that go into addresses and metrics as they are. */
+export const isModelName = (name: string): boolean => /^[\w.-]{1,128}$/.test(name) && !/^\.+$/.test(name)

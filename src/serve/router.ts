@@ -1,0 +1,53 @@
+import type { ByteTensor } from '../engine/index.ts'
+
+/** What a router may know of a request before it runs. */
+export interface RouteRequest {
+  /** The client's id, or one that this server made; it comes back in the header `x-request-id`. */
+  readonly requestId: string
+  readonly model: string
+  /** Whose request it is; '' without keys. */
+  readonly tenant: string
+  /** What a share of users is kept together by: the parameter `route_key`, else the tenant. */
+  readonly key: string
+  /** The version that answers by default. */
+  readonly live: string
+  /** Every version that is warm. */
+  readonly warm: readonly string[]
+}
+
+export interface Route {
+  readonly version: string
+  /** Versions that run the same request without anybody waiting for them; dropped first where there is not room. */
+  readonly shadows?: readonly string[]
+}
+
+/** What became of a request, or of its shadow. */
+export interface Outcome {
+  readonly requestId: string
+  readonly model: string
+  readonly version: string
+  readonly tenant: string
+  readonly shadow: boolean
+  /** `sha256:` over names, types, shapes and bytes of the inputs; computed when asked for. */
+  inputsDigest(): string
+  /** null where the run failed. */
+  readonly outputs: readonly ByteTensor[] | null
+  readonly inputs: readonly ByteTensor[]
+  readonly latencyMs: number
+  readonly error: { readonly code: string; readonly message: string } | null
+}
+
+/**
+ * Decides which version answers a request, and is told what came of it. Both are called on the path of every request:
+ * they must not wait for anything.
+ */
+export interface Router {
+  choose(request: RouteRequest): Route
+  observe(outcome: Outcome): void
+}
+
+/** The live version answers everything. */
+export const liveRouter: Router = {
+  choose: ({ live }) => ({ version: live }),
+  observe: () => {},
+}

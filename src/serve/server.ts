@@ -1,0 +1,171 @@
+import type { AddressInfo } from 'node:net'
+import type { FastifyInstance } from 'fastify'
+import { UserError } from '../platform/index.ts'
+import { InferenceCore } from './core.ts'
+import { type HttpLimits, httpFace, type Route } from './http/http-face.ts'
+import { inferenceRoutes, type ServerState } from './http/inference-routes.ts'
+import { openApi } from './http/openapi.ts'
+import { repositoryRoutes } from './http/repository-routes.ts'
+import { type Log, silentLog } from './log.ts'
+import { METRICS_TYPE, metricsText } from './metrics.ts'
+import { AnswerCache } from './model/answer-cache.ts'
+import type { Rehearse, VersionSettings } from './model/served-version.ts'
+import { RepositoryActs } from './repository/acts.ts'
+import { ModelRegistry } from './repository/registry.ts'
+import type { ModelSource } from './repository/source.ts'
+import { liveRouter, type Router } from './router.ts'
+import { Access, isLoopback } from './security/access.ts'
+import { AuditLog } from './security/audit-log.ts'
+import { KeyRing, type StoredKey } from './security/keys.ts'
+
+export interface ServeOptions {
+  readonly source: ModelSource
+  /** Address of the faces for clients; 127.0.0.1 unless said. */
+  readonly host?: string
+  /** Address of the admin face; 127.0.0.1 unless said, and others only with keys. */
+  readonly adminHost?: string
+  /** Ports; 0 takes a free one, null leaves the face out. */
+  readonly httpPort?: number | null
+  readonly grpcPort?: number | null
+  readonly adminPort?: number | null
+  readonly settings?: VersionSettings
+  readonly limits?: HttpLimits
+  readonly keys?: readonly StoredKey[] | null
+  /** Bytes of kept answers; 0 keeps none. */
+  readonly cacheBytes?: number
+  /** File of the audit log; null keeps none. */
+  readonly auditPath?: string | null
+  /** How models are tried before they serve; without it, requests never share a run. */
+  readonly rehearse?: Rehearse | null
+  readonly router?: Router
+  readonly log?: Log
+  /** Milliseconds that requests may take to finish when the server stops. */
+  readonly drainMs?: number
+  /** More routes of the admin face. */
+  readonly adminRoutes?: (core: InferenceCore) => readonly Route[]
+}
+
+export const DEFAULT_LIMITS: HttpLimits = { maxBodyBytes: 256 << 20, maxConnections: 10_000 }
+
+export const DEFAULT_SETTINGS: VersionSettings = {
+  plan: { instances: null, threads: null, maxBatch: null },
+  capacity: 1,
+  batch: {
+    maxDelayMs: 0,
+    preferred: [],
+    maxQueue: 1024,
+    maxQueueBytes: 512 << 20,
+    timeoutMs: 60_000,
+    runLimitMs: 300_000,
+  },
+}
+
+export interface Server {
+  readonly core: InferenceCore
+  /** `127.0.0.1:8000`; null where the face is left out. */
+  readonly http: string | null
+  readonly grpc: string | null
+  readonly admin: string | null
+  /** Stops taking connections, finishes what is under way, ends the model processes. */
+  close(): Promise<void>
+}
+
+/**
+ * Starts a server: the faces answer at once (health says `ready` when every model is loaded), then models are loaded.
+ *
+ * @throws UserError for ports that are taken, an admin face beyond this machine without keys, a source without models.
+ */
+export async function startServer(options: ServeOptions): Promise<Server> {
+  const { host = '127.0.0.1', adminHost = '127.0.0.1', log = silentLog, keys = null, drainMs = 30_000 } = options
+  const limits = options.limits ?? DEFAULT_LIMITS
+  if (options.adminPort !== null && !isLoopback(adminHost) && keys === null)
+    throw new UserError('bad-argument', `the admin face must not be reachable at ${adminHost} without keys`, {
+      where: '--admin-host',
+      hint: 'give a file of keys with --keys, or leave the admin face on 127.0.0.1',
+    })
+  const registry = new ModelRegistry(
+    options.source,
+    options.settings ?? DEFAULT_SETTINGS,
+    options.rehearse ?? null,
+    log,
+  )
+  const cache = options.cacheBytes ? new AnswerCache(options.cacheBytes) : null
+  const core = new InferenceCore(registry, options.router ?? liveRouter, cache)
+  const audit = options.auditPath ? new AuditLog(options.auditPath) : null
+  const acts = new RepositoryActs(registry, audit)
+  const state = { ready: false }
+  const ring = keys ? new KeyRing(keys) : null
+  const access = new Access(ring, isLoopback(host))
+  const shared = [...inferenceRoutes(core, state), ...repositoryRoutes(acts), metricsRoute(registry, cache)]
+  const faces: FastifyInstance[] = []
+  const open = async (routes: readonly Route[], at: string, port: number | null | undefined, who: Access) => {
+    if (port === null) return null
+    const face = httpFace([...routes, openApiRoute(routes)], who, limits, log)
+    faces.push(face)
+    return listen(face, at, port ?? 0)
+  }
+  const close = async () => {
+    state.ready = false
+    await Promise.all(faces.map((face) => face.close()))
+    await registry.close(drainMs)
+    audit?.close()
+  }
+  try {
+    const http = await open(shared, host, options.httpPort, access)
+    const adminAccess = new Access(ring, isLoopback(adminHost))
+    const admin = await open(
+      [...shared, ...(options.adminRoutes?.(core) ?? [])],
+      adminHost,
+      options.adminPort,
+      adminAccess,
+    )
+    log.info('listening', { http, admin, source: options.source.description })
+    await registry.loadAll()
+    const loaded = [...registry.models].filter(({ live }) => live)
+    state.ready = true
+    log.info('ready', { models: loaded.map(({ name }) => name) })
+    return { core, http, grpc: null, admin, close }
+  } catch (error) {
+    await close()
+    throw error
+  }
+}
+
+async function listen(face: FastifyInstance, host: string, port: number): Promise<string> {
+  try {
+    await face.listen({ host, port })
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException
+    const where = `${host}:${port}`
+    if (code === 'EADDRINUSE')
+      throw new UserError('busy', `port ${port} at ${host} is taken by another program`, {
+        where,
+        hint: 'choose another port; 0 takes a free one',
+      })
+    throw new UserError('bad-argument', `cannot listen at ${where}: ${message}`, {
+      where,
+      hint: 'name an address of this machine, and a port above 1023',
+    })
+  }
+  const { address, family, port: actual } = face.server.address() as AddressInfo
+  return family === 'IPv6' ? `[${address}]:${actual}` : `${address}:${actual}`
+}
+
+const metricsRoute = (registry: ModelRegistry, cache: AnswerCache | null): Route => ({
+  method: 'GET',
+  path: '/metrics',
+  scope: 'read',
+  handle({ reply }) {
+    reply.header('content-type', METRICS_TYPE)
+    return metricsText(registry, cache)
+  },
+})
+
+const openApiRoute = (routes: readonly Route[]): Route => ({
+  method: 'GET',
+  path: '/openapi.json',
+  scope: null,
+  handle: () => openApi(routes),
+})
+
+export type { ServerState }
