@@ -82,7 +82,6 @@ export const GRADIENT_CASES: Readonly<Record<DifferentiableOperator, readonly Gr
       body: `m = Constant<value = float[3] {0, 0, 0}>() v = Constant<value = float[3] {1, 1, 1}>()
         y, rm, rv = BatchNormalization<training_mode = 1>(x, s, b, m, v)`,
       inputs: { x: image, s: [[3]], b: [[3]] },
-      notNative: 'the runtime has no training form',
     },
   ],
   Cast: [one('d = Cast<to = 11>(x) e = Mul(d, d) y = Cast<to = 1>(e)')],
@@ -108,6 +107,10 @@ export const GRADIENT_CASES: Readonly<Record<DifferentiableOperator, readonly Gr
     conv('group = 4, pads = [1, 1, 1, 1]', [2, 4, 5, 5], [4, 1, 3, 3], 4),
     conv('group = 2, pads = [1, 1, 1, 1], strides = [2, 2]', [2, 4, 5, 5], [6, 2, 3, 3], 6),
     conv('group = 2', [2, 2, 5, 5], [4, 1, 3, 3], 4),
+    conv('pads = [1, 0, 0, 2]', [1, 8, 4, 3], [2, 8, 3, 3], 2),
+    conv('group = 4, pads = [2, 1, 1, 2], dilations = [2, 1]', [1, 8, 4, 4], [4, 2, 3, 3], 4),
+    conv('group = 8', [1, 8, 3, 3], [8, 1, 2, 2], 8),
+    conv('', [2, 9, 2, 2], [2, 9, 1, 1], 2),
     conv('strides = [2], pads = [1, 2]', [2, 3, 9], [2, 3, 3], 2),
     conv('pads = [1, 0, 1, 1, 0, 1], strides = [1, 2, 1]', [1, 2, 3, 4, 3], [2, 2, 2, 2, 3], 2),
     { ...conv('auto_pad = "SAME_UPPER", strides = [2, 2]', [1, 2, 6, 5], [2, 2, 3, 3], 2), open: /auto_pad/ },

@@ -11,6 +11,7 @@ import {
 } from '../../ir/index.ts'
 import type { Refusal } from '../../report/index.ts'
 import type { Pass, PassResult } from '../../rewrite/index.ts'
+import { trainingForm } from './batch-training.ts'
 import { goBack } from './go-back.ts'
 import { gradientWriter } from './gradient-writer.ts'
 import type { Loss, LossInput, WrittenLoss } from './loss.ts'
@@ -28,6 +29,11 @@ export interface DifferentiateOptions {
    * or what it truly is, a constant nearly everywhere, which leaves nothing to learn from or to attack with.
    */
   readonly rounding?: 'straight-through' | 'exact'
+  /**
+   * Whether BatchNormalization works as in training, with the mean and variance of the batch (false: with those of the
+   * model). `updates` then says where the new running statistics come out.
+   */
+  readonly training?: boolean
   /** Whether the model's own outputs stay outputs (true). */
   readonly keepOutputs?: boolean
 }
@@ -45,6 +51,8 @@ export interface Differentiation extends PassResult {
   readonly gradients: ReadonlyMap<string, string>
   /** Inputs that the loss added: labels, targets, seeds. */
   readonly inputs: readonly LossInput[]
+  /** In training: the output that holds the new value of each running statistic, by its initializer. */
+  readonly updates: ReadonlyMap<string, string>
 }
 
 /** Before it, reductions and Split have another form. */
@@ -67,12 +75,16 @@ export function differentiate(before: Model, options: DifferentiateOptions): Dif
     loss: '',
     gradients: new Map(),
     inputs: [],
+    updates: new Map(),
   })
   const name = before.graph.name || 'graph'
   const opset = before.opsets.get('') ?? 1
   if (opset < OLDEST_OPSET)
     return refused(name, `operator set ${opset} is too old; upgrade the model to ${OLDEST_OPSET} or newer first`)
-  const model = inlineFunctions(before)
+  const inlined = inlineFunctions(before)
+  const { model, updates } = options.training
+    ? inTraining(inlined)
+    : { model: inlined, updates: new Map<string, string>() }
   const values = valuesOf(model.graph)
   for (const value of options.wrt) if (!values.has(value)) return refused(value, 'the model has no such value')
 
@@ -90,12 +102,16 @@ export function differentiate(before: Model, options: DifferentiateOptions): Dif
     straightThrough: options.rounding !== 'exact',
   })
   const made = { ...report, applied: way.gradients.size, refused: way.refused }
-  if (way.gradients.size === 0) return { model: before, report: made, loss: '', gradients: new Map(), inputs: [] }
+  if (way.gradients.size === 0)
+    return { model: before, report: made, loss: '', gradients: new Map(), inputs: [], updates: new Map() }
 
   const { loss, places, inputs } = written.loss
   const outputs: readonly ValueInfo[] = [
     ...(options.keepOutputs === false ? [] : model.graph.outputs),
-    ...[loss, ...(places === undefined ? [] : [places])].map((value) => ({ name: value, type: known(types, value) })),
+    ...[loss, ...(places === undefined ? [] : [places]), ...updates.values()].map((value) => ({
+      name: value,
+      type: known(types, value),
+    })),
     ...[...way.gradients].map(([value, gradient]): ValueInfo => {
       const type = known(types, value)
       return { name: gradient, type: type.kind === 'tensor' ? { ...type, dtype: way.dtypes.get(value)! } : type }
@@ -109,6 +125,7 @@ export function differentiate(before: Model, options: DifferentiateOptions): Dif
     ...(places === undefined ? {} : { places }),
     gradients: way.gradients,
     inputs,
+    updates,
   }
 }
 
@@ -117,6 +134,12 @@ export const differentiatePass: Pass<DifferentiateOptions> = {
   id: 'differentiate',
   summary: 'A model that also computes a loss and its gradients, in standard operators',
   run: (model, options) => differentiate(model, options),
+}
+
+function inTraining(model: Model): { model: Model; updates: ReadonlyMap<string, string> } {
+  const { fresh } = gradientWriter({ graph: model.graph, types: new Map() }, '')
+  const { graph, updates } = trainingForm(model.graph, fresh)
+  return { model: { ...model, graph }, updates }
 }
 
 function withLoss(model: Model, options: DifferentiateOptions, values: ReadonlySet<string>) {

@@ -1,6 +1,7 @@
 import { type DType, type Graph, type Node, nodeLabel, operatorName, readsOf, type ValueType } from '../../ir/index.ts'
 import type { Refusal } from '../../report/index.ts'
-import { type GradientWriter, gradientWriter } from './gradient-writer.ts'
+import { writeOutTraining } from './batch-training.ts'
+import { type GradientWriter, gradientWriter, type WriterSource } from './gradient-writer.ts'
 import { CONSTANT_NEARLY_EVERYWHERE } from './operators.ts'
 import { Refused } from './refused.ts'
 import { gradientRuleOf } from './rules.ts'
@@ -84,7 +85,7 @@ export function goBack(graph: Graph, types: ReadonlyMap<string, ValueType>, to: 
       taint(node, `the gradient of ${nameOf(node)} is not known: ${error.message}`)
     }
   }
-  return finish(graph, nodes, write, to, { gradients, tainted })
+  return finish({ graph, types }, nodes, write, to, { gradients, tainted })
 }
 
 const nameOf = (node: Node): string => `${operatorName(node)} "${nodeLabel(node)}"`
@@ -103,7 +104,7 @@ function dependents(
 }
 
 function finish(
-  graph: Graph,
+  { graph, types }: WriterSource,
   nodes: readonly Node[],
   write: GradientWriter,
   to: Destination,
@@ -128,11 +129,12 @@ function finish(
       dtypes.set(value, write.dtype(value))
     }
   }
+  const forward = writeOutTraining({ graph: { ...graph, nodes }, types })
   return {
     graph: {
-      ...graph,
-      nodes: [...nodes, ...write.nodes, ...copies],
-      initializers: new Map([...graph.initializers, ...write.constants]),
+      ...forward,
+      nodes: [...forward.nodes, ...write.nodes, ...copies],
+      initializers: new Map([...forward.initializers, ...write.constants]),
     },
     gradients: results,
     dtypes,

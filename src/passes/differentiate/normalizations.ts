@@ -1,6 +1,8 @@
-import { floatAttribute, intAttribute, type Node } from '../../ir/index.ts'
+import { intAttribute, type Node } from '../../ir/index.ts'
+import { INVERSE, NORMAL } from './batch-training.ts'
 import { sumTo } from './broadcast.ts'
 import type { GradientWriter } from './gradient-writer.ts'
+import { besideChannels, epsilonOf, inverseRoot, moments, perChannel } from './normalization-parts.ts'
 import { Refused } from './refused.ts'
 import { type Contributions, type GradientCall, type GradientRule, gradientOf } from './rule.ts'
 
@@ -21,28 +23,6 @@ function throughNormal(write: GradientWriter, h: string, { normal, inverse, axes
   const rest = centred ? write.sub(h, write.reduceMean(h, axes)) : h
   return write.mul(inverse, write.sub(rest, along))
 }
-
-/** Mean, and 1/√(variance + ε), of x along axes that stay at 1. */
-export function moments(write: GradientWriter, x: string, axes: readonly number[], epsilon: number, like: string) {
-  const mean = write.reduceMean(x, axes)
-  const difference = write.sub(x, mean)
-  const variance = write.reduceMean(write.mul(difference, difference), axes)
-  return { mean, variance, difference, inverse: inverseRoot(write, variance, epsilon, like) }
-}
-
-export const inverseRoot = (write: GradientWriter, variance: string, epsilon: number, like: string): string =>
-  write.op('Reciprocal', [write.op('Sqrt', [write.add(variance, write.number(epsilon, like))])])
-
-const EPSILON = Math.fround(1e-5)
-export const epsilonOf = (node: Node): number => floatAttribute(node, 'epsilon', EPSILON)
-
-/** One number a channel, in a shape that broadcasts over [N, C, …]. */
-export const perChannel = (write: GradientWriter, vector: string, rank: number): string =>
-  rank === 1 ? vector : write.reshape(vector, [-1, ...Array.from({ length: rank - 2 }, () => 1)])
-
-/** All axes of [N, C, …] but the channels. */
-export const besideChannels = (rank: number): readonly number[] =>
-  Array.from({ length: rank }, (_, axis) => axis).filter((axis) => axis !== 1)
 
 export const normalizations = {
   BatchNormalization: ((call) =>
@@ -157,8 +137,7 @@ function batchTraining(call: GradientCall): readonly (string | undefined)[] {
   const rank = write.rank(x)
   const g = gradientOf(call)
   const axes = besideChannels(rank)
-  const { difference, inverse } = moments(write, x, axes, epsilonOf(node), x)
-  const normal = write.mul(difference, inverse)
+  const [normal, inverse] = [call.output(NORMAL), call.output(INVERSE)]
   const h = write.mul(g, perChannel(write, scale, rank))
   return [
     call.wants(0) ? throughNormal(write, h, { normal, inverse, axes, centred: true }) : undefined,
