@@ -1,0 +1,170 @@
+import { createHash } from 'node:crypto'
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
+import type { AddressInfo } from 'node:net'
+
+/** How the registry misbehaves, or what it asks for. */
+export interface RegistryFaults {
+  /** Asks for a token of its own realm, which wants user `ann`, password `secret`. */
+  token?: boolean
+  basic?: boolean
+  /** Answers this many requests (all where Infinity) with this status. */
+  fail?: { status: number; times: number; body?: string }
+  /** Blobs come back with their first byte changed. */
+  changesBlobs?: boolean
+  /** Manifests too. */
+  changesManifests?: boolean
+  /** Has the referrers interface of OCI 1.1. */
+  referrers?: boolean
+  /** Sends half of a blob and hangs up. */
+  cutsBlobs?: boolean
+  /** Where uploads are sent to. */
+  uploadTo?: string
+}
+
+/** A registry by the OCI distribution specification in memory, for one test file. */
+export interface TestRegistry {
+  readonly url: string
+  readonly faults: RegistryFaults
+  /** `METHOD path` of every request. */
+  readonly seen: string[]
+  readonly blobs: Map<string, Buffer>
+  close(): Promise<void>
+}
+
+export async function startRegistry(faults: RegistryFaults = {}): Promise<TestRegistry> {
+  const blobs = new Map<string, Buffer>()
+  const manifests = new Map<string, { type: string; bytes: Buffer }>()
+  const tags = new Map<string, Map<string, string>>()
+  const seen: string[] = []
+  const server = createServer((request, response) => {
+    answer(request, response).catch((error: Error) => {
+      response.statusCode = 599
+      response.end(String(error))
+    })
+  })
+  await new Promise<void>((done) => server.listen(0, '127.0.0.1', done))
+  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+
+  async function answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const { pathname, searchParams } = new URL(request.url!, url)
+    seen.push(`${request.method} ${pathname}`)
+    const body = await bodyOf(request)
+    const end = (status: number, headers: Record<string, string> = {}, content?: Buffer | string) => {
+      response.writeHead(status, { ...headers, ...(content ? { 'content-length': Buffer.byteLength(content) } : {}) })
+      response.end(request.method === 'HEAD' ? undefined : content)
+    }
+    const error = (status: number, code: string) =>
+      end(status, {}, JSON.stringify({ errors: [{ code, message: 'no' }] }))
+    if (pathname === '/token') {
+      const wanted = `Basic ${Buffer.from('ann:secret').toString('base64')}`
+      return request.headers.authorization === wanted
+        ? end(200, {}, JSON.stringify({ token: `t-${searchParams.get('scope')}` }))
+        : error(401, 'DENIED')
+    }
+    if (faults.fail && faults.fail.times > 0) {
+      faults.fail.times--
+      return end(faults.fail.status, {}, faults.fail.body ?? 'broken')
+    }
+    if (faults.token && !request.headers.authorization?.startsWith('Bearer t-repo'))
+      return end(401, { 'www-authenticate': `Bearer realm="${url}/token",service="me",scope="repo:all"` }, 'no')
+    if (faults.basic && request.headers.authorization !== `Basic ${Buffer.from('ann:secret').toString('base64')}`)
+      return end(401, { 'www-authenticate': 'Basic realm="me"' }, 'no')
+    if (pathname === '/v2/_catalog') return end(200, {}, JSON.stringify({ repositories: [...tags.keys()] }))
+    const [, name, kind, rest] = /^\/v2\/(.+?)\/(blobs|manifests|tags|referrers)\/(.*)$/.exec(pathname) ?? []
+    if (!name || !kind) return error(404, 'UNSUPPORTED')
+    if (kind === 'tags') {
+      const own = tags.get(name)
+      if (!own) return error(404, 'NAME_UNKNOWN')
+      // Two a page, so that lists are followed.
+      const all = [...own.keys()].sort()
+      const from = all.findIndex((tag) => tag > (searchParams.get('last') ?? ''))
+      const page = from < 0 ? [] : all.slice(from, from + 2)
+      const more = from >= 0 && from + 2 < all.length
+      const link = more ? { link: `</v2/${name}/tags/list?n=2&last=${page.at(-1)}>; rel="next"` } : {}
+      return end(200, link as Record<string, string>, JSON.stringify({ name, tags: page }))
+    }
+    if (kind === 'referrers') {
+      if (!faults.referrers) return error(404, 'NOT_FOUND')
+      const found = [...manifests].filter(([, { bytes }]) => JSON.parse(String(bytes)).subject?.digest === rest)
+      const list = found.map(([key, { type, bytes }]) => ({
+        mediaType: type,
+        digest: key.split(' ')[1],
+        size: bytes.length,
+        artifactType: JSON.parse(String(bytes)).artifactType,
+      }))
+      return end(200, {}, JSON.stringify({ schemaVersion: 2, manifests: list }))
+    }
+    if (kind === 'blobs') {
+      if (request.method === 'POST')
+        return end(202, { location: faults.uploadTo ?? `/v2/${name}/blobs/uploads/1?state=a` })
+      if (request.method === 'PUT') {
+        const digest = searchParams.get('digest')!
+        if (digestOf(body) !== digest) return error(400, 'DIGEST_INVALID')
+        blobs.set(`${name} ${digest}`, body)
+        return end(201, { 'docker-content-digest': digest })
+      }
+      const found = blobs.get(`${name} ${rest}`)
+      if (!found) return error(404, 'BLOB_UNKNOWN')
+      if (request.method === 'GET' && faults.cutsBlobs) {
+        response.writeHead(200, { 'content-length': found.length })
+        response.write(found.subarray(0, found.length >> 1), () => response.destroy())
+        return
+      }
+      return end(
+        200,
+        request.method === 'HEAD' ? { 'content-length': String(found.length) } : {},
+        changed(found, faults.changesBlobs),
+      )
+    }
+    if (request.method === 'PUT') {
+      const digest = digestOf(body)
+      const { layers = [], config, subject } = JSON.parse(String(body))
+      for (const item of [...layers, ...(config ? [config] : [])])
+        if (!blobs.has(`${name} ${item.digest}`)) return error(400, 'MANIFEST_BLOB_UNKNOWN')
+      manifests.set(`${name} ${digest}`, { type: String(request.headers['content-type']), bytes: body })
+      const own = tags.get(name) ?? new Map<string, string>()
+      if (!rest!.startsWith('sha256:')) own.set(rest!, digest)
+      tags.set(name, own)
+      return end(201, {
+        'docker-content-digest': digest,
+        ...(faults.referrers && subject ? { 'oci-subject': subject.digest } : {}),
+      })
+    }
+    const digest = rest!.startsWith('sha256:') ? rest : tags.get(name)?.get(rest!)
+    if (request.method === 'DELETE') return tags.get(name)?.delete(rest!) ? end(202) : error(404, 'MANIFEST_UNKNOWN')
+    const found = manifests.get(`${name} ${digest}`)
+    if (!found) return error(404, 'MANIFEST_UNKNOWN')
+    return end(
+      200,
+      { 'content-type': found.type, 'docker-content-digest': digest! },
+      changed(found.bytes, faults.changesManifests),
+    )
+  }
+
+  return {
+    url,
+    faults,
+    seen,
+    blobs,
+    close: () =>
+      new Promise((done) => {
+        server.closeAllConnections()
+        server.close(() => done())
+      }),
+  }
+}
+
+const digestOf = (bytes: Buffer) => `sha256:${createHash('sha256').update(bytes).digest('hex')}`
+
+function changed(bytes: Buffer, really: boolean | undefined): Buffer {
+  if (!really) return bytes
+  const copy = Buffer.from(bytes)
+  copy[copy.length - 1]! ^= 1
+  return copy
+}
+
+async function bodyOf(request: IncomingMessage): Promise<Buffer> {
+  const pieces: Buffer[] = []
+  for await (const piece of request) pieces.push(piece as Buffer)
+  return Buffer.concat(pieces)
+}

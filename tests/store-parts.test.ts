@@ -1,0 +1,293 @@
+import { readFileSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import { dirname, join } from 'node:path'
+import { Ajv } from 'ajv'
+import { describe, expect, test } from 'vitest'
+import { type Model, tensorOf } from '../src/ir/index.ts'
+import { modelDigest, readModel, writeModel } from '../src/onnx/index.ts'
+import { simplify } from '../src/recipe/index.ts'
+import type { Recipe } from '../src/report/index.ts'
+import {
+  diffModels,
+  explain,
+  openStore,
+  parseReference,
+  readPrivateKey,
+  readPublicKey,
+  scanModel,
+} from '../src/store/index.ts'
+import { comparisonOf, keyFiles, modelFile, newFolder, textModel } from './store-kit.ts'
+
+const folder = newFolder()
+
+describe('references', () => {
+  const digest = `sha256:${'a'.repeat(64)}`
+  test.each([
+    ['digits', { name: 'digits' }],
+    ['team/digits:v1', { name: 'team/digits', tag: 'v1' }],
+    [`digits@${digest}`, { name: 'digits', digest }],
+    [`digits:v1@${digest}`, { name: 'digits', digest }],
+  ])('%s', (text, parts) => expect(parseReference(text)).toEqual(parts))
+
+  test.each([
+    '../x',
+    'a/../b',
+    '/etc/passwd',
+    'a//b',
+    'A',
+    'a b',
+    'a:..',
+    'a:b/c:d',
+    'blobs',
+    'a/blobs/b',
+    'index.json',
+    'a\\b',
+    'a:',
+    ':v1',
+    '',
+    `a:sha256-${'0'.repeat(64)}`,
+    'a@sha256:12',
+    'a@md5:12',
+    `${'a'.repeat(256)}`,
+    'a\0',
+    'C:\\x',
+  ])('%j is refused', (text) => expect(() => parseReference(text)).toThrow(/cannot be|is not a digest/))
+})
+
+describe('scan', () => {
+  const found = (model: Model) => scanModel(model).map(({ level, kind, where }) => `${level} ${kind} ${where}`)
+
+  test('an ordinary model is found to be nothing special', () =>
+    expect(found(textModel('g (float[N,8] x) => (float[N,8] y) { y = com.microsoft.QuickGelu(x) }'))).toEqual([]))
+
+  test('a few bytes that become gigabytes', () => {
+    const model = textModel(`g (float[1] x) => (float[K] y) <int64[2] shape = {200000, 200000}>
+      { big = ConstantOfShape(shape)  small = ReduceMax <keepdims: int = 0> (big)  y = Add(x, small) }`)
+    expect(found(model)).toEqual(['danger size-bomb big'])
+  })
+
+  test('weights that are the same bytes again and again', () => {
+    const bytes = { byteLength: 1 << 28, read: () => new Uint8Array(0) }
+    const entries = [['location', 'w.bin']] as const
+    const tensors = Array.from({ length: 9 }, (_, i) => ({
+      name: `w${i}`,
+      dtype: 'float32' as const,
+      dims: [1 << 26],
+      data: { form: 'external' as const, bytes, entries },
+    }))
+    const model = textModel('g (float[2] x) => (float[2] y) { y = Neg(x) }')
+    const with9 = {
+      ...model,
+      graph: { ...model.graph, initializers: new Map(tensors.map((tensor) => [tensor.name, tensor])) },
+    }
+    expect(found(with9)).toEqual(['danger size-bomb the weights'])
+    const with1 = { ...model, graph: { ...model.graph, initializers: new Map([['w0', tensors[0]!]]) } }
+    expect(found(with1)).toEqual([])
+  })
+
+  test('operators that nobody brings, counted', () =>
+    expect(scanModel(textModel('g (float[2] x) => (float[2] y) { a = my.own.Evil(x)  y = my.own.Evil(a) }'))).toEqual([
+      expect.objectContaining({
+        level: 'note',
+        kind: 'custom-operator',
+        where: 'my.own.Evil',
+        what: expect.stringContaining('2×'),
+      }),
+    ]))
+
+  test('a loop that nothing ends', () => {
+    const body = '(int64 i, bool c, float[2] s) => (bool d, float[2] t) { d = Identity(c)  t = Neg(s) }'
+    const endless = textModel(`g (float[2] x) => (float[2] y) { y = Loop <body: graph = b ${body}> ("", "", x) }`)
+    expect(found(endless)).toEqual(['danger endless-loop y'])
+  })
+})
+
+describe('lineage', () => {
+  const build = async () => {
+    const parent = await readModel(modelFile(folder, 'parent.onnx'))
+    const { model, recipe } = await simplify(parent, { verify: false })
+    return { parent, model, recipe }
+  }
+  const changed = (model: Model, edit: (model: Model) => Partial<Model['graph']>): Model => ({
+    ...model,
+    graph: { ...model.graph, ...edit(model) },
+  })
+
+  test('the recipe, replayed on the parent, explains the model', async () => {
+    const { parent, model, recipe } = await build()
+    expect(recipe.steps.length).toBeGreaterThan(0)
+    expect(await explain(parent, recipe, model)).toEqual({ explained: 'replayed', edits: [] })
+    expect(await explain(parent, null, parent)).toEqual({ explained: 'replayed', edits: [] })
+  })
+
+  test('an edit that no pass made is named', async () => {
+    const { parent, model, recipe } = await build()
+    const [name, weight] = [...model.graph.initializers][0]!
+    const poisoned = changed(model, () => ({
+      initializers: new Map(model.graph.initializers).set(name, {
+        ...tensorOf('float32', weight.dims, new Float32Array(32).fill(1)),
+        name,
+      }),
+    }))
+    expect(await explain(parent, recipe, poisoned)).toEqual({
+      explained: 'unexplained',
+      edits: [`initializer ${name} was changed`],
+    })
+  })
+
+  test('a recipe that lies: another start, another result, lost or changed evidence, no such pass', async () => {
+    const { parent, model, recipe } = await build()
+    const first = recipe.steps[0]!
+    const lying = async (step: Partial<Recipe['steps'][number]>, evidence: Recipe['evidence'] = {}) =>
+      (await explain(parent, { ...recipe, evidence, steps: [{ ...first, ...step }, ...recipe.steps.slice(1)] }, model))
+        .edits[0]
+    const digest = `sha256:${'1'.repeat(64)}`
+    expect(await lying({ input: digest })).toMatch(/the recipe starts from sha256:1111/)
+    expect(await lying({ output: digest })).toMatch(
+      /step 1 of the recipe \(\w+\) gives sha256:.*, and the recipe says sha256:1111/,
+    )
+    expect(await lying({ evidence: [digest] })).toMatch(/has lost its evidence/)
+    expect(await lying({ evidence: [digest] }, { [digest]: { kind: 'calibration' } })).toMatch(
+      /its evidence .* was changed/,
+    )
+    expect(await lying({ pass: 'stealWeights' })).toMatch(/does not run: there is no pass "stealWeights"/)
+  })
+
+  test('every kind of edit has its sentence', () => {
+    const before = textModel(
+      'g (float[2] x) => (float[2] y) <float[2] w = {1,2}> { a = Add(x, w)  b = Neg(a)  y = Elu <alpha: float = 1.0> (b) }',
+    )
+    const after = textModel(
+      'g (float[2] x) => (double[2] y) <float[2] v = {1,2}> { a = Sub(x, v)  y = Elu <alpha: float = 2.0> (a) }',
+      'ir_version: 10, opset_import: ["" : 21]',
+    )
+    expect(diffModels(before, after)).toEqual([
+      'operator set ai.onnx: 20 became 21',
+      'operator set my.own: 1 became none',
+      'operator set com.microsoft: 1 became none',
+      'output y was changed',
+      'initializer v was added',
+      'initializer w was removed',
+      'node a (Sub) was Add',
+      'node a (Sub): inputs [x, w] became [x, v]',
+      'node y (Elu): inputs [b] became [a]',
+      'node y (Elu): attribute alpha was changed',
+      'node b (Neg) was removed',
+    ])
+    expect(diffModels(before, before)).toEqual([])
+  })
+
+  test('a store refuses what its recipe does not explain, and says so where it is allowed', async () => {
+    const { model, recipe } = await build()
+    const store = openStore(newFolder())
+    const { version: parent } = await store.put('digits', { model: join(folder, 'parent.onnx') }, { tag: 'v1' })
+    const path = join(folder, 'child.onnx')
+    await writeModel(model, path)
+    const { version } = await store.put('digits', { model: path, recipe, parent }, { tag: 'v2' })
+    expect(version.lineage).toEqual({
+      parent: { version: parent.digest, name: 'digits', modelDigest: parent.modelDigest },
+      recipe: { steps: recipe.steps.length, whetstone: recipe.whetstone },
+      explained: 'replayed',
+      edits: [],
+    })
+    expect(version.card).toContain('Replaying the passes below on the parent gives these very bytes.')
+    expect((await store.verify('digits:v2')).versions[0]).toMatchObject({
+      sound: true,
+      lineage: { explained: 'replayed' },
+    })
+    const other = modelFile(folder, 'stranger.onnx', 9)
+    await expect(store.put('digits', { model: other, parent })).rejects.toThrow(
+      'explained by no pass: initializer w was changed',
+    )
+    await expect(store.put('digits', { model: other, recipe, parent })).rejects.toThrow('the recipe makes')
+    const allowed = await store.put('digits', { model: other, parent, allow: ['unexplained'] })
+    expect(allowed.version.lineage).toMatchObject({ explained: 'unexplained', edits: ['initializer w was changed'] })
+    expect(allowed.version.card).toContain('not explained: initializer w was changed')
+  })
+})
+
+describe('the bill of materials and the card', () => {
+  const put = async (more: object = {}) => {
+    const model = modelFile(folder, 'bom.onnx', 4)
+    const digest = modelDigest(await readModel(model))
+    const input = { model, reports: [comparisonOf(digest)], intendedUse: 'Reads digits.', ...more }
+    return (await openStore(newFolder()).put('team/digits', input, { tag: 'v1' })).version
+  }
+
+  test('keeps to the schema of CycloneDX 1.7', async () => {
+    const schemas = join(
+      dirname(createRequire(import.meta.url).resolve('@cyclonedx/cyclonedx-library/package.json')),
+      'res/schema',
+    )
+    const schema = (name: string) => JSON.parse(readFileSync(join(schemas, `${name}.SNAPSHOT.schema.json`), 'utf8'))
+    const ajv = new Ajv({ strict: false, validateFormats: false })
+    for (const name of ['spdx', 'jsf-0.82', 'cryptography-defs'])
+      ajv.addSchema(schema(name), `http://cyclonedx.org/schema/${name}.SNAPSHOT.schema.json`)
+    const validate = ajv.compile(schema('bom-1.7'))
+    const { bom, modelDigest: digest } = await put()
+    validate(bom)
+    expect(validate.errors ?? []).toEqual([])
+    expect(validate({ ...(bom as object), specVersion: 7 })).toBe(false)
+    expect(bom).toMatchObject({
+      bomFormat: 'CycloneDX',
+      specVersion: '1.7',
+      metadata: {
+        component: {
+          type: 'machine-learning-model',
+          hashes: [{ alg: 'SHA-256', content: digest.slice(7) }],
+          modelCard: {
+            quantitativeAnalysis: {
+              performanceMetrics: [
+                { type: 'top1', value: '0.928' },
+                { type: 'change of top1', confidenceInterval: { lowerBound: '-0.0141', upperBound: '0.0069' } },
+                { type: 'top1', slice: 'light=dark|night', value: '0.85' },
+                { slice: 'light=dark|night', confidenceInterval: { lowerBound: '-0.14', upperBound: '0.03' } },
+              ],
+            },
+          },
+        },
+      },
+    })
+    expect(JSON.stringify(bom)).not.toContain('/home/me')
+  })
+
+  test('the card has the metrics with intervals by slice, and says what is not known', async () => {
+    const { card } = await put()
+    expect(card).toContain('| all rows | 400 | 0.93 | 0.928 | [-0.0141, 0.0069] | pass |')
+    expect(card).toContain('| light=dark\\|night | 40 | 0.9 | 0.85 | [-0.1400, 0.0300] | inconclusive |')
+    expect(card).toContain('Slice `light=dark night`: inconclusive on 40 rows.')
+    expect(card).toContain('- `eval.npz`: 400 rows')
+    expect(card).toContain('No report measures its speed.')
+    const bare = (await put({ reports: [], intendedUse: undefined })).card!
+    expect(bare).toContain('Not stated: whoever pushed this model did not say what it is for.')
+    expect(bare).toContain('Nobody has shown that it is right: no report judges it.')
+  })
+
+  test('text of reports cannot become markup', async () => {
+    const { card } = await put({
+      reports: [
+        comparisonOf(modelDigest(await readModel(modelFile(folder, 'bom.onnx', 4))), {
+          sentence: '<img src=x onerror=alert(1)>\n# [a](b)',
+        }),
+      ],
+    })
+    expect(card).not.toContain('<img')
+    expect(card).not.toContain('\n# [a](b)')
+  })
+
+  test('evidence of another model is refused', async () =>
+    await expect(put({ reports: [comparisonOf(`sha256:${'e'.repeat(64)}`)] })).rejects.toThrow(
+      /this comparison report is about the model sha256:eee/,
+    ))
+})
+
+describe('keys', () => {
+  test('what is no key, or the wrong one of the two, is said', async () => {
+    const { secret, open } = keyFiles(folder, 'pair')
+    const model = modelFile(folder, 'no-key.onnx')
+    await expect(readPrivateKey(open)).rejects.toThrow('not a key in PEM')
+    await expect(readPublicKey(secret)).rejects.toThrow('this is a private key')
+    await expect(readPublicKey(model)).rejects.toThrow('not a key in PEM')
+    await expect(readPrivateKey(join(folder, 'none'))).rejects.toMatchObject({ code: 'missing-file' })
+  })
+})
