@@ -1,6 +1,6 @@
 import { writeModel } from '../onnx/index.ts'
 import { readFileBytes } from '../platform/index.ts'
-import { applyRecipe, parseRecipe } from '../recipe/index.ts'
+import { applyRecipe, parseRecipe, readBlobs } from '../recipe/index.ts'
 import { DATA, dataFor, LABEL, modelAt, OUT_FILE } from './inputs.ts'
 import { outputFile } from './output-file.ts'
 import type { Verb } from './verb.ts'
@@ -21,7 +21,10 @@ export const applyVerb: Verb = {
     const recipe = parseRecipe(new TextDecoder().decode(await readFileBytes(recipePath!)), recipePath!)
     const model = await modelAt(modelPath!)
     const data = options.text('data')
-    const applied = await applyRecipe(recipe, model, data ? { data: await dataFor(data, model, options) } : {})
+    const applied = await applyRecipe(recipe, model, {
+      tensors: await readBlobs(recipe, recipePath!),
+      ...(data ? { data: await dataFor(data, model, options) } : {}),
+    })
     await writeModel(applied.model, out)
     context.say(`wrote ${out}`)
     return { report: applied.report }

@@ -1,6 +1,6 @@
 import { compareModels } from '../recipe/index.ts'
 import { exitOfVerdict } from './exit.ts'
-import { DATA, dataFor, LABEL, METRIC, modelAt, SLICE } from './inputs.ts'
+import { DATA, dataFor, LABEL, METRIC, modelAt, SLICE, TOKENIZER, TOKENS } from './inputs.ts'
 import { metricOf } from './metric.ts'
 import type { Verb } from './verb.ts'
 
@@ -24,6 +24,8 @@ export const compareVerb: Verb = {
     slice: SLICE,
     label: LABEL,
     metric: METRIC,
+    tokenizer: TOKENIZER,
+    tokens: TOKENS,
   },
   async run([basePath, candidatePath], options, context) {
     const path = options.required('data', 'no data is never a pass: give rows with --data D')

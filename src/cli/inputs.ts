@@ -1,3 +1,4 @@
+import { dirname } from 'node:path'
 import { type Dataset, openDataset } from '../data/index.ts'
 import { inferTypes, type Model } from '../ir/index.ts'
 import { readModel } from '../onnx/index.ts'
@@ -7,7 +8,17 @@ import type { Arguments, OptionSpec } from './verb.ts'
 export const DATA: OptionSpec = {
   type: 'string',
   value: 'D',
-  help: 'rows: .npz, .jsonl, .csv, .parquet, a folder of images, or a folder with dataset.json',
+  help: 'rows: .npz, .jsonl, .csv, .parquet, .txt, a folder of images, or a folder with dataset.json',
+}
+export const TOKENIZER: OptionSpec = {
+  type: 'string',
+  value: 'FILE',
+  help: 'for text: tokenizer.json or a llama2.c vocabulary; found beside the text or the model unless said',
+}
+export const TOKENS: OptionSpec = {
+  type: 'string',
+  value: 'N',
+  help: 'for text: tokens of a row at the most (256)',
 }
 export const SEED: OptionSpec = { type: 'string', value: 'N', help: 'seed of everything random (0)' }
 export const OUT_FILE: OptionSpec = {
@@ -35,8 +46,15 @@ export const METRIC: OptionSpec = {
   help: 'how a row is scored; chosen by the labels unless said',
 }
 
+/** Where a model was read from: the tokenizer of a language model lies beside it. */
+const folders = new WeakMap<Model, string>()
+
 /** The model of a path that the user gave. */
-export const modelAt = (path: string): Promise<Model> => readModel(path)
+export async function modelAt(path: string): Promise<Model> {
+  const model = await readModel(path)
+  folders.set(model, dirname(path))
+  return model
+}
 
 /** The data set at `path`, matched to the inputs of the model. */
 export async function dataFor(path: string, model: Model, options: Arguments): Promise<Dataset> {
@@ -50,5 +68,12 @@ export async function dataFor(path: string, model: Model, options: Arguments): P
   })
   const label = options.text('label')
   const slices = options.list('slice')
-  return openDataset(path, { inputs, ...(label ? { label } : {}), ...(slices.length > 0 ? { slices } : {}) })
+  const tokenizer = options.text('tokenizer')
+  const folder = folders.get(model)
+  const text = {
+    ...(tokenizer ? { tokenizer } : {}),
+    ...(folder ? { folders: [folder] } : {}),
+    ...(options.has('tokens') ? { window: options.integer('tokens', 256, 2, 1 << 20) } : {}),
+  }
+  return openDataset(path, { inputs, text, ...(label ? { label } : {}), ...(slices.length > 0 ? { slices } : {}) })
 }

@@ -1,11 +1,29 @@
 import { writeModel } from '../onnx/index.ts'
 import { UserError } from '../platform/index.ts'
-import { diskCache, quantize } from '../recipe/index.ts'
-import { DATA, dataFor, LABEL, modelAt, OUT_FILE, SEED } from './inputs.ts'
-import { outputFile } from './output-file.ts'
-import type { Verb } from './verb.ts'
+import { diskCache, quantize, writeRecipe } from '../recipe/index.ts'
+import { DATA, dataFor, LABEL, modelAt, OUT_FILE, SEED, TOKENIZER, TOKENS } from './inputs.ts'
+import { outputFile, writableFile } from './output-file.ts'
+import type { Arguments, Verb } from './verb.ts'
 
 const SCHEMES = ['static-int8', 'dynamic-int8', 'weight-int8', 'weight-int4', 'float16'] as const
+
+/** The options of the weight-only schemes, refused beside another scheme rather than ignored. */
+function weightChoices(options: Arguments, scheme: string) {
+  const given = ['group', 'rounding', 'symmetric', 'asymmetric', 'accuracy-level'].filter((name) => options.has(name))
+  if (given.length > 0 && !scheme.startsWith('weight'))
+    throw new UserError('bad-argument', `--${given[0]} is an option of the weight-only schemes, not of ${scheme}`, {
+      where: 'command line',
+      hint: 'use it with --scheme weight-int4 or weight-int8',
+    })
+  if (options.flag('symmetric') && options.flag('asymmetric'))
+    throw new UserError('bad-argument', '--symmetric and --asymmetric exclude each other', { where: 'command line' })
+  const level = options.choice('accuracy-level', ['0', '4'], '0')
+  return {
+    rounding: options.choice('rounding', ['rtn', 'hqq', 'gptq', 'awq'], 'rtn'),
+    symmetric: options.flag('symmetric'),
+    accuracyLevel: level === '4' ? (4 as const) : (0 as const),
+  }
+}
 
 export const quantizeVerb: Verb = {
   name: 'quantize',
@@ -24,13 +42,28 @@ export const quantizeVerb: Verb = {
     calibration: { type: 'string', value: 'HOW', help: 'minmax (default), percentile, entropy or mse' },
     samples: { type: 'string', value: 'N', help: 'rows to calibrate on (128)' },
     target: { type: 'string', value: 'NAME', help: 'native (default), portable or web' },
-    group: { type: 'string', value: 'N', help: 'columns a block of 4-bit weights has (32)' },
+    group: { type: 'string', value: 'N', help: 'weight-only: weights that share a scale, 16 to 256 (32)' },
+    rounding: {
+      type: 'string',
+      value: 'HOW',
+      help: 'weight-only: rtn (default), hqq, or with --data gptq or awq, which look at what the layers read',
+    },
+    symmetric: { type: 'boolean', help: 'weight-only: one zero point for all groups; a little smaller' },
+    asymmetric: { type: 'boolean', help: 'weight-only: a zero point for each group (default)' },
+    'accuracy-level': {
+      type: 'string',
+      value: '0|4',
+      help: 'weight-only: products in float (0, default), or with activations rounded to 8 bits (4)',
+    },
+    recipe: { type: 'string', value: 'FILE', help: 'also write the recipe, for whet apply' },
     'keep-float': {
       type: 'string',
       multiple: true,
       value: 'NODE|OP',
       help: 'leave this node, or all of this operator, in float; may be repeated',
     },
+    tokenizer: TOKENIZER,
+    tokens: TOKENS,
     seed: SEED,
   },
   async run([path], options, context) {
@@ -45,6 +78,9 @@ export const quantizeVerb: Verb = {
     const target = options.choice('target', ['native', 'portable', 'web'], 'native')
     const samples = options.integer('samples', 128, 1)
     const group = options.integer('group', 32, 16, 256)
+    const weights = weightChoices(options, scheme)
+    const recipeFile = options.text('recipe')
+    if (recipeFile) writableFile(recipeFile, 'recipe.json')
     const model = await modelAt(path!)
     const data = options.text('data')
     const dataset = data ? await dataFor(data, model, options) : undefined
@@ -53,8 +89,14 @@ export const quantizeVerb: Verb = {
         where: data!,
         hint: `give --samples ${dataset.rows} or more rows`,
       })
-    const { model: quantized, report } = await quantize(model, {
+    const {
+      model: quantized,
+      report,
+      recipe,
+      tensors,
+    } = await quantize(model, {
       scheme,
+      ...weights,
       data: dataset,
       calibration,
       samples,
@@ -68,6 +110,10 @@ export const quantizeVerb: Verb = {
     })
     await writeModel(quantized, out)
     context.say(`wrote ${out}`)
+    if (recipeFile) {
+      await writeRecipe(recipe, tensors, recipeFile)
+      context.say(`wrote ${recipeFile}`)
+    }
     return { report }
   },
 }

@@ -1,10 +1,12 @@
-import { pathKind } from '../platform/index.ts'
+import { folderOf, pathKind } from '../platform/index.ts'
 import type { InputWish } from './assign-roles.ts'
 import type { Dataset } from './dataset.ts'
+import { findTokenizer } from './find-tokenizer.ts'
 import { openDatasetFile, openFolder } from './open-folder.ts'
 import { openTable } from './open-table.ts'
 import { packColumns } from './pack-columns.ts'
 import { tableDataset } from './table-dataset.ts'
+import { textDataset } from './text-dataset.ts'
 
 export interface OpenDatasetOptions {
   /** What the model takes; with it, fields are matched, checked and cast. */
@@ -15,6 +17,11 @@ export interface OpenDatasetOptions {
   readonly slices?: readonly string[]
   /** Class names by label number; text labels become their number, others must lie in range. */
   readonly classNames?: readonly string[]
+  /**
+   * For text (`.txt`): the file of the tokenizer (else one beside the text or in `folders` is taken), and the most tokens
+   * of a row (256).
+   */
+  readonly text?: { readonly tokenizer?: string; readonly folders?: readonly string[]; readonly window?: number }
 }
 
 /**
@@ -26,5 +33,10 @@ export interface OpenDatasetOptions {
 export async function openDataset(path: string, options: OpenDatasetOptions = {}): Promise<Dataset> {
   if ((await pathKind(path)) === 'folder') return openFolder(path, options)
   if (path.toLowerCase().endsWith('.json')) return openDatasetFile(path, options)
+  if (/\.txt$/i.test(path)) {
+    const { tokenizer, folders = [], window } = options.text ?? {}
+    const found = await findTokenizer(tokenizer, [folderOf(path), ...folders])
+    return textDataset(path, found, { ...options, ...(window === undefined ? {} : { window }) })
+  }
   return tableDataset(packColumns(await openTable(path, options), options), options)
 }

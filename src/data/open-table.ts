@@ -35,7 +35,7 @@ export async function openTable(path: string, options: TableOptions): Promise<Ta
   if (open) return open(path, options)
   throw new UserError('unsupported', `"${path}" is no kind of data that can be read.`, {
     where: path,
-    hint: 'Data is a .npz, .jsonl, .csv or .parquet file, a folder of images, or a folder with a dataset.json.',
+    hint: 'Data is a .npz, .jsonl, .csv, .parquet or .txt file, a folder of images, or a folder with a dataset.json.',
   })
 }
 

@@ -106,10 +106,12 @@ export async function compare(
         rule,
       )
     : verdictOnAgreement(scored, { margin, alpha }, rule)
+  const tokens = scored.differences.tokens()
   const skipped = [...(report.skipped ?? []), ...data.skipped]
   const settled = {
     ...withSlices(report),
     warnings: [...report.warnings, ...repeatedIds(scored, options.cluster), ...data.notes],
+    ...(tokens ? { nextTokens: tokens } : {}),
     ...(skipped.length > 0 ? { skipped } : {}),
     data: { path: data.path, digest: await data.digest(), rows: data.rows },
     margin,

@@ -1,5 +1,6 @@
 import type { TensorValue } from '../engine/index.ts'
 import type { ComparisonReport } from '../report/index.ts'
+import { tokenAgreement } from './metric-language.ts'
 import { isClassLike, numbersOf, type RowOutputs, topAnswer } from './row-outputs.ts'
 
 /** How the outputs of one row differ. */
@@ -21,6 +22,8 @@ export interface Differences {
   readonly classLike: boolean
   /** Outputs whose greatest element (or single integer, or text) was taken as the answer. */
   answers(): readonly string[]
+  /** Places of all rows' next-token scores, and those with the same most likely token; null where there are none. */
+  tokens(): ComparisonReport['nextTokens'] | null
   /** Outputs that are not class-like: their answers cannot be counted, only their distance. */
   dense(): readonly string[]
 }
@@ -37,6 +40,7 @@ export function differences(): Differences {
   const sums = new Map<string, Sums>()
   let rows = 0
   let classLikeRows = 0
+  const tokens = { places: 0, agreeing: 0 }
   return {
     add(base, candidate) {
       let changed = false
@@ -57,6 +61,9 @@ export function differences(): Differences {
           changed = true
       }
       rows++
+      const next = tokenAgreement(base, candidate)
+      tokens.places += next?.places ?? 0
+      tokens.agreeing += next?.agreeing ?? 0
       if (hasClasses) classLikeRows++
       return { changed, identical, broken }
     },
@@ -66,6 +73,7 @@ export function differences(): Differences {
       return rows > 0 && classLikeRows === rows
     },
     answers: () => [...sums].filter(([, { classLike }]) => classLike).map(([name]) => name),
+    tokens: () => (tokens.places > 0 ? { ...tokens, rate: tokens.agreeing / tokens.places } : null),
     dense: () => [...sums].filter(([, { classLike }]) => !classLike).map(([name]) => name),
   }
 }

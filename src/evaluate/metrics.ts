@@ -1,6 +1,7 @@
 import { UserError } from '../platform/index.ts'
 import type { Metric, MetricRow, RowLabel } from './metric.ts'
 import { balancedAccuracy, type ClassOptions, classOutputName, macroF1, topK } from './metric-classification.ts'
+import { nextToken, perplexity } from './metric-language.ts'
 import { meanAbsoluteError, rootMeanSquaredError, rSquared } from './metric-regression.ts'
 import { meanIoU } from './metric-segmentation.ts'
 import { characterErrorRate, exactMatch, type TextOptions, wordErrorRate } from './metric-text.ts'
@@ -22,6 +23,8 @@ export const metrics: Readonly<Record<string, (options?: MetricOptions) => Metri
   'exact-match': exactMatch,
   cer: characterErrorRate,
   wer: wordErrorRate,
+  perplexity,
+  'next-token': nextToken,
 }
 
 /**
@@ -64,7 +67,7 @@ export function asMetric(value: unknown, where: string): Metric {
 
 /**
  * The metric for labels of this kind where nobody named one: `top1` for classes (by number or name), `mae` for numbers,
- * `miou` for masks.
+ * `perplexity` for the next tokens of a language model, `miou` for masks.
  *
  * @throws UserError `bad-argument` where the label fits none of the outputs.
  */
@@ -77,6 +80,9 @@ export function defaultMetric(label: RowLabel, outputs: MetricRow['outputs'], op
     if (sameSize(1)) return meanAbsoluteError(options)
   }
   if (typeof label === 'object') {
+    const { logits } = outputs
+    if (logits?.dims.length === 2 && logits.dims[0] === label.length && /Int(32|64)Array$/.test(label.constructor.name))
+      return perplexity(options)
     if (/^(Float32|Float64)Array$/.test(label.constructor.name) && sameSize(label.length))
       return meanAbsoluteError(options)
     if (Object.values(outputs).some((value) => value.data.length % label.length === 0)) return meanIoU(options)

@@ -1,14 +1,17 @@
 import type { Dataset } from '../data/index.ts'
-import type { Model } from '../ir/index.ts'
+import type { Model, NumericArray } from '../ir/index.ts'
 import { modelDigest } from '../onnx/index.ts'
 import { UserError } from '../platform/index.ts'
 import type { CalibrationReport, Recipe, Report, RewriteReport } from '../report/index.ts'
 import { calibrations } from './quantize.ts'
 import { advance, recipeOf, sizeOf, startTrail } from './trail.ts'
+import { withTensors } from './weight-only.ts'
 
 export interface ApplyOptions {
   /** For a model other than the recipe's own: evidence is measured anew on these rows. */
   readonly data?: Dataset | undefined
+  /** What the recipe's evidence refers to, by digest (see `readBlobs`); what is missing is measured again on `data`. */
+  readonly tensors?: ReadonlyMap<string, NumericArray> | undefined
 }
 
 /**
@@ -29,7 +32,8 @@ export async function applyRecipe(
     const evidence: { report: Report }[] = []
     for (const digest of step.evidence)
       evidence.push({ report: await evidenceFor(recipe, digest, own ? null : trail.model, options) })
-    trail = await advance(trail, { pass: step.pass, options: step.options, evidence })
+    const whole = await withTensors(evidence, trail.model, own, options)
+    trail = await advance(trail, { pass: step.pass, options: step.options, evidence: whole })
     const output = modelDigest(trail.model)
     if (own && output !== step.output)
       throw new Error(
@@ -63,7 +67,7 @@ async function evidenceFor(
       where: 'recipe',
       hint: 'make the recipe again with whet optimize',
     })
-  if (other === null) return kept
+  if (other === null || kept.kind === 'moments') return kept
   if (kept.kind !== 'calibration')
     throw new UserError('unsupported', `evidence of kind ${kept.kind} belongs to one model`, {
       where: 'recipe',

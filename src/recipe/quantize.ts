@@ -1,7 +1,7 @@
 import type { Dataset } from '../data/index.ts'
 import { openIsolated, ortNode } from '../engine/index.ts'
 import { calibrateAll, measureBatchInvariance, measureLayers } from '../evaluate/index.ts'
-import type { Model } from '../ir/index.ts'
+import type { Model, NumericArray } from '../ir/index.ts'
 import { calibrationValues, compareKernels } from '../passes/index.ts'
 import { UserError } from '../platform/index.ts'
 import type {
@@ -16,9 +16,10 @@ import { type EvidenceCache, noCache } from './evidence-cache.ts'
 import { provePortable } from './portable.ts'
 import { samplesFor } from './samples.ts'
 import { losslessTrail, proveEqual } from './simplify.ts'
-import { advance, recipeOf, type Step, sizeOf, startTrail } from './trail.ts'
+import { advanceAll, recipeOf, type Step, sizeOf, startTrail } from './trail.ts'
+import { type WeightChoices, weightOptions, weightSteps } from './weight-only.ts'
 
-export interface QuantizeOptions {
+export interface QuantizeOptions extends WeightChoices {
   readonly scheme: Scheme
   /** Sample rows; `static-int8` cannot do without. */
   readonly data?: Dataset | undefined
@@ -27,7 +28,7 @@ export interface QuantizeOptions {
   readonly samples?: number | undefined
   readonly indices?: readonly number[] | undefined
   readonly target?: Target | undefined
-  /** Columns of a block in `weight-int4` and `weight-int8`; 32 unless said. */
+  /** Weights of a block in `weight-int4` and `weight-int8`; 32 unless said. */
   readonly group?: number | undefined
   /** Node names or operator names that stay in float. */
   readonly keepFloat?: readonly string[] | undefined
@@ -45,6 +46,8 @@ export interface Quantized {
   readonly model: Model
   readonly report: QuantizationReport
   readonly recipe: Recipe
+  /** What the recipe's evidence refers to, by digest; see `writeRecipe`. */
+  readonly tensors: ReadonlyMap<string, NumericArray>
 }
 
 /** The pass of each scheme. */
@@ -64,7 +67,7 @@ export function quantizeStep(options: QuantizeOptions, calibration: CalibrationR
     pass: PASS_OF[scheme],
     options: {
       ...bits,
-      ...(scheme.startsWith('weight') && group ? { block: group } : {}),
+      ...(scheme.startsWith('weight') ? { ...(group ? { block: group } : {}), ...weightOptions(options) } : {}),
       ...(keepFloat?.length ? { keepFloat } : {}),
       ...(target && target !== 'native' ? { target } : {}),
       ...options.pass,
@@ -86,7 +89,9 @@ export async function quantize(model: Model, options: QuantizeOptions): Promise<
   if (start.model !== model) await proveEqual(model, start.model, { data, seed: options.seed })
   const calibration = scheme === 'static-int8' ? await calibrated(start.model, options) : null
   say('quantizing')
-  const trail = await advance(start, quantizeStep(options, calibration))
+  const step = quantizeStep(options, calibration)
+  const steps = scheme.startsWith('weight') ? await weightSteps(start.model, step, options) : [step]
+  const trail = await advanceAll(start, steps)
   const run = trail.runs.at(-1)!
   const planned = run.planned ?? {}
   say('reading back what the runtime makes of it')
@@ -116,7 +121,8 @@ export async function quantize(model: Model, options: QuantizeOptions): Promise<
       ...(data?.notes ?? []),
     ],
   }
-  return { model: trail.model, report, recipe: recipeOf(trail) }
+  const tensors = new Map(steps.flatMap(({ evidence }) => evidence ?? []).flatMap((item) => [...(item.tensors ?? [])]))
+  return { model: trail.model, report, recipe: recipeOf(trail), tensors }
 }
 
 /** Ranges of the values that static quantization asks for, by the method of the options. */

@@ -177,6 +177,8 @@ export const comparison = report('comparison', {
   requiredN: nullable(integer),
   /** Share of rows whose top answer is the same in both models, with the one-sided upper bound on changed answers. */
   agreement: nullable(object({ rate: number, changed: integer, changedUpperBound: number })),
+  /** Language models: at how many places the most likely next token is the same. */
+  nextTokens: optional(object({ places: integer, agreeing: integer, rate: number })),
   /** Candidate significantly worse, yet within the margin. */
   measurablyWorse: boolean,
   /** Decibels by output name; null where identical. */

@@ -148,6 +148,10 @@ function quantization(report: QuantizationReport, style: Style): string {
       : []),
     ...(report.kernelsReason ? [report.kernelsReason] : []),
     ...section(
+      'notes',
+      report.passes.flatMap((pass) => pass.notes ?? []),
+    ),
+    ...section(
       'layers that lost most',
       worst.map((layer) => `${layer.name}  ${decibels(layer.sqnrDb)}`),
     ),

@@ -1,0 +1,43 @@
+import { Tokenizer as Encoder } from '@huggingface/tokenizers'
+import { UserError } from '../platform/index.ts'
+import type { Tokenizer } from './tokenizer.ts'
+
+/**
+ * A tokenizer from the bytes of a `tokenizer.json`, and of the `tokenizer_config.json` beside it where there is one. A
+ * text begins with what the tokenizer itself puts in front of an empty one, else with its `bos_token`.
+ */
+export function huggingFaceTokenizer(json: Uint8Array, config: Uint8Array | null, path: string): Tokenizer {
+  const settings = config ? parse(config, 'tokenizer_config.json', path) : {}
+  let encoder: Encoder
+  try {
+    encoder = new Encoder(parse(json, 'tokenizer.json', path), settings)
+  } catch (cause) {
+    if (cause instanceof UserError) throw cause
+    throw new UserError('bad-data', `"${path}" is no tokenizer that can be read: ${(cause as Error).message}`, {
+      where: path,
+      cause,
+    })
+  }
+  const plain = (text: string) => encoder.encode(text, { add_special_tokens: false }).ids
+  return {
+    path,
+    start: encoder.encode('', { add_special_tokens: true }).ids[0] ?? namedStart(settings, plain),
+    encode: plain,
+    fingerprint: config ? new Uint8Array([...json, ...config]) : json,
+  }
+}
+
+function namedStart(settings: object, encode: (text: string) => readonly number[]): number | null {
+  const token = (settings as { bos_token?: string | { content?: string } | null }).bos_token
+  const text = typeof token === 'string' ? token : token?.content
+  const ids = text ? encode(text) : []
+  return ids.length === 1 ? ids[0]! : null
+}
+
+function parse(bytes: Uint8Array, name: string, path: string): object {
+  try {
+    return JSON.parse(new TextDecoder().decode(bytes))
+  } catch (cause) {
+    throw new UserError('bad-data', `the ${name} at "${path}" is not JSON`, { where: path, cause })
+  }
+}
