@@ -14,6 +14,7 @@ export {
   inspect,
   quantize,
   robustness,
+  selectModels as select,
   simplify,
 } from './recipe/index.ts'
 export { optimize } from './search/index.ts'

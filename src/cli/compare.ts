@@ -1,16 +1,32 @@
-import { compareModels } from '../recipe/index.ts'
+import { rowPictures } from '../evaluate/index.ts'
+import { UserError, writeAtomic } from '../platform/index.ts'
+import { compareGated, compareModels } from '../recipe/index.ts'
+import type { ComparisonReport } from '../report/index.ts'
+import type { RowPictures } from '../view/index.ts'
 import { exitOfVerdict } from './exit.ts'
-import { DATA, dataFor, LABEL, METRIC, modelAt, SLICE, TOKENIZER, TOKENS } from './inputs.ts'
+import { GATE, gateAt, refuseDoubles } from './gate.ts'
+import { DATA, dataFor, LABEL, METRIC, modelAt, SEED, SLICE, TOKENIZER, TOKENS } from './inputs.ts'
 import { metricOf } from './metric.ts'
-import type { Verb } from './verb.ts'
+import { writableFile } from './output-file.ts'
+import type { Arguments, Verb } from './verb.ts'
+
+/** Where a comparison can be written besides stdout. */
+const OUTPUTS = {
+  output: { ending: 'html', help: 'the report as one page of HTML, with pictures or text of the rows that changed' },
+  junit: { ending: 'xml', help: 'the checks as JUnit XML' },
+  sarif: { ending: 'sarif', help: 'the checks as SARIF 2.1.0, for code scanning' },
+  markdown: { ending: 'md', help: 'the result as Markdown, for a comment' },
+} as const
+type Output = keyof typeof OUTPUTS
 
 export const compareVerb: Verb = {
   name: 'compare',
-  usage: 'compare BASE CANDIDATE --data D [--margin 0.01] [--slice FIELD]…',
+  usage: 'compare BASE CANDIDATE --data D [--margin 0.01] [--slice FIELD]… [-o report.html]',
   summary: 'Is the candidate as good as the base? Same rows, paired, with a margin: pass, regressed or inconclusive.',
   examples: [
-    'whet compare model.onnx int8.onnx --data eval.npz',
+    'whet compare model.onnx int8.onnx --data eval.npz -o report.html',
     'whet compare v7.onnx v8.onnx --data eval.npz --slice country --margin 0.005',
+    'whet compare v7.onnx v8.onnx --data eval.npz --gate whetstone.gate.yaml --junit gate.xml',
   ],
   positionals: { min: 2, max: 2, names: 'two models' },
   options: {
@@ -26,25 +42,93 @@ export const compareVerb: Verb = {
     metric: METRIC,
     tokenizer: TOKENIZER,
     tokens: TOKENS,
+    cluster: {
+      type: 'string',
+      value: 'FIELD',
+      help: 'rows with the same value belong together (one person, document, recording)',
+    },
+    gate: GATE,
+    output: { type: 'string', short: 'o', value: 'FILE', help: OUTPUTS.output.help },
+    junit: { type: 'string', value: 'FILE', help: OUTPUTS.junit.help },
+    sarif: { type: 'string', value: 'FILE', help: OUTPUTS.sarif.help },
+    markdown: { type: 'string', value: 'FILE', help: OUTPUTS.markdown.help },
+    seed: SEED,
   },
   async run([basePath, candidatePath], options, context) {
     const path = options.required('data', 'no data is never a pass: give rows with --data D')
-    const margin = options.number('margin', 0.01, Number.MIN_VALUE)
-    const alpha = options.number('alpha', 0.05, 1e-9, 0.5)
-    const base = await modelAt(basePath!)
-    const candidate = await modelAt(candidatePath!)
+    const outputs = outputsOf(options)
+    const gatePath = options.text('gate')
+    const gate = gatePath === undefined ? null : gateAt(gatePath)
+    if (gate) refuseDoubles(gate, options)
+    const settings = {
+      margin: options.number('margin', 0.01, Number.MIN_VALUE),
+      alpha: options.number('alpha', 0.05, 1e-9, 0.5),
+      seed: options.integer('seed', 0),
+      slices: options.list('slice'),
+      signal: context.signal,
+      onProgress: (done: number, of: number) => context.progress(`row ${done} of ${of}`),
+      onStep: (text: string) => context.progress(text),
+    }
+    const [base, candidate] = [await modelAt(basePath!), await modelAt(candidatePath!)]
     const data = await dataFor(path, base, options)
     const metric = await metricOf(options)
     const label = options.text('label')
-    const report = await compareModels(base, candidate, data, {
-      margin,
-      alpha,
-      slices: options.list('slice'),
-      signal: context.signal,
-      onProgress: (done, of) => context.progress(`row ${done} of ${of}`),
+    const cluster = options.text('cluster')
+    const asked = {
+      ...settings,
       ...(label ? { label } : {}),
       ...(metric ? { metric } : {}),
-    })
-    return { report, exitCode: exitOfVerdict(report.verdict) }
+      ...(cluster ? { cluster } : {}),
+    }
+    const models = { base: basePath!, candidate: candidatePath! }
+    const judged = gate
+      ? await compareGated(
+          { name: models.base, model: base },
+          { name: models.candidate, model: candidate },
+          data,
+          gate,
+          asked,
+        )
+      : await compareModels(base, candidate, data, asked)
+    const report = { ...judged, models }
+    if (outputs.size > 0)
+      await write(outputs, report, () =>
+        rowPictures(
+          data,
+          (report.flips ?? []).map(({ row }) => row),
+        ),
+      )
+    return { report, exitCode: exitOfVerdict(report.gate?.verdict ?? report.verdict) }
   },
+}
+
+/** The files that were asked for, looked at before any work is done. */
+function outputsOf(options: Arguments): ReadonlyMap<Output, string> {
+  const outputs = new Map<Output, string>()
+  for (const name of Object.keys(OUTPUTS) as Output[]) {
+    const path = options.text(name)
+    if (path === undefined) continue
+    if (name === 'output' && !/\.html?$/i.test(path))
+      throw new UserError('bad-argument', `-o ${path}: a comparison is written as a page, FILE.html`, {
+        where: 'command line',
+        hint: '--json prints the report for programs; --junit, --sarif and --markdown are for pipelines',
+      })
+    outputs.set(name, writableFile(path, `report.${OUTPUTS[name].ending}`))
+  }
+  return outputs
+}
+
+async function write(
+  outputs: ReadonlyMap<Output, string>,
+  report: ComparisonReport,
+  pictures: () => Promise<RowPictures>,
+): Promise<void> {
+  const view = await import('../view/index.ts')
+  for (const [name, path] of outputs) {
+    const text =
+      name === 'output'
+        ? view.renderHtml(report, { pictures: await pictures() })
+        : { junit: view.renderJUnit, sarif: view.renderSarif, markdown: view.renderMarkdown }[name](report)
+    await writeAtomic(path, text)
+  }
 }

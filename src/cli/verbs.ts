@@ -18,6 +18,10 @@ export const VERBS: Readonly<Record<string, { readonly summary: string; load(): 
     summary: 'is the candidate as good as the base? pass, regressed or inconclusive',
     load: async () => (await import('./compare.ts')).compareVerb,
   },
+  select: {
+    summary: 'many models through one harness and the same gates: a leaderboard with its front',
+    load: async () => (await import('./select.ts')).selectVerb,
+  },
   bench: {
     summary: 'latency, throughput and memory, side by side',
     load: async () => (await import('./bench.ts')).benchVerb,

@@ -27,7 +27,8 @@ export function flipRates({ n, baseOnly, candidateOnly }: RightCounts, alpha: nu
 /**
  * How many times as many errors the candidate makes: 99.5 → 98.5 % right is one point, and three times the errors. The
  * interval is that of the logarithm of the ratio of two paired proportions, with variance (b + c) / (errors of the base ·
- * errors of the candidate), two-sided 1−α.
+ * errors of the candidate), two-sided 1−α. One more discordant row than was seen is counted, and half an error where the
+ * candidate made none, so that a handful of rows on which nothing happened is not taken for certainty.
  *
  * Source: A. Agresti and Y. Min, Effects and non-effects of paired identical observations in comparing proportions with
  * binary matched-pairs data, Statistics in Medicine 23 (2004).
@@ -37,8 +38,9 @@ export function errorRatio({ n, baseRight, baseOnly, candidateOnly }: RightCount
   const wrongCandidate = wrongBase + baseOnly - candidateOnly
   const shares = { base: wrongBase / n, candidate: wrongCandidate / n }
   if (wrongBase === 0) return { ...shares, ratio: null, ci: null }
-  const ratio = wrongCandidate / wrongBase
-  if (wrongCandidate === 0) return { ...shares, ratio, ci: null }
-  const half = normalQuantile(1 - alpha / 2) * Math.sqrt((baseOnly + candidateOnly) / (wrongBase * wrongCandidate))
-  return { ...shares, ratio, ci: [ratio * Math.exp(-half), ratio * Math.exp(half)] }
+  const counted = Math.max(0.5, wrongCandidate)
+  const discordant = baseOnly + candidateOnly + 1
+  const half = normalQuantile(1 - alpha / 2) * Math.sqrt(discordant / (wrongBase * counted))
+  const low = wrongCandidate === 0 ? 0 : (wrongCandidate / wrongBase) * Math.exp(-half)
+  return { ...shares, ratio: wrongCandidate / wrongBase, ci: [low, (counted / wrongBase) * Math.exp(half)] }
 }

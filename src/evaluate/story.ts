@@ -43,13 +43,13 @@ function errorsChanged({ ratio, ci }: NonNullable<StoryInput['errorRatio']>): st
 function whatItMeans(report: StoryInput, margin: number): readonly string[] {
   const { verdict, nonInferiority, requiredN, flipRates, measurablyWorse, discordant } = report
   const counted = flipRates !== undefined && discordant !== null
-  const amount = (value: number) => (counted ? `${short(Math.abs(value) * 100)} in 100` : short(Math.abs(value)))
-  const accepted = counted ? `${amount(margin)} answers` : amount(margin)
+  const amount = (value: number) => (counted ? outOf(Math.abs(value)) : short(Math.abs(value)))
+  const accepted = amount(margin)
   if (verdict === 'pass' && nonInferiority) {
     const worst =
       nonInferiority.lowerBound >= 0
         ? 'Even at the worst that these rows leave room for, the new model is not behind.'
-        : `At the worst that these rows leave room for, the new model loses ${counted ? `${amount(nonInferiority.lowerBound)} answers` : amount(nonInferiority.lowerBound)}; you said that up to ${accepted} would be fine.`
+        : `At the worst that these rows leave room for, the new model loses ${amount(nonInferiority.lowerBound)}; you said that up to ${accepted} would be fine.`
     return [
       `${worst}${measurablyWorse ? ' It is a little worse, and that is no accident, but it is less than you accept.' : ''}`,
     ]
@@ -119,12 +119,15 @@ function classesText(report: StoryInput, told: readonly string[]): readonly stri
   const bad = seen.filter(({ name, verdict }) => verdict === 'regressed' && !told.includes(`class=${name}`))
   const missing = (classes ?? []).filter(({ n }) => n === 0)
   const lines: string[] = []
-  if (bad.length > 0) lines.push(`Worse for the class ${bad.map(text).join('; ')}.`)
+  if (bad.length > 0)
+    lines.push(
+      `Worse for the class ${bad.map((slice) => `“${slice.name}”${text({ ...slice, name: '' })}`).join('; ')}.`,
+    )
   else if (seen.length > 1) {
     const worst = [...seen].sort((a, b) => lossOf(b) - lossOf(a))[0]!
     if (lossOf(worst) > 0)
       lines.push(
-        `The class that lost most is ${text(worst)}${(worst.adjustedP ?? 1) < alpha ? '' : ', which chance alone could do'}.`,
+        `The class that lost most is “${worst.name}”${text({ ...worst, name: '' })}${(worst.adjustedP ?? 1) < alpha ? '' : ', which chance alone could do'}.`,
       )
     else lines.push('No class lost an answer on balance.')
   }
@@ -168,6 +171,13 @@ const were = (count: number) => (count === 1 || count === 0 ? 'was' : 'were')
 /** A share as per cent, with one more digit where the rows carry it. */
 function share(value: number, n: number): string {
   return `${(value * 100).toFixed(n >= 10_000 ? 2 : 1)} %`
+}
+
+/** A small share as people say it: `4 answers in 1,000`. */
+function outOf(value: number): string {
+  const base = value >= 0.01 ? 100 : value >= 0.001 ? 1_000 : 10_000
+  const count = Number((value * base).toPrecision(2))
+  return `${count} ${count === 1 ? 'answer' : 'answers'} in ${whole(base)}`
 }
 
 function short(value: number): string {

@@ -9,6 +9,7 @@ import { recipe } from './recipe.ts'
 import { rewrite } from './rewrite.ts'
 import { robustness, rowScores } from './robustness.ts'
 import type { Infer, JsonSchema } from './schema.ts'
+import { selection } from './selection.ts'
 import { cache, doctor } from './setup.ts'
 import { collection, history, verification, version } from './store.ts'
 
@@ -30,6 +31,7 @@ export const kinds = {
   rewrite,
   robustness,
   'row-scores': rowScores,
+  selection,
   sensitivity,
   verification,
   version,

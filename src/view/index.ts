@@ -1,18 +1,20 @@
 import type { Report } from '../report/index.ts'
-import { comparisonPage } from './html/comparison.ts'
+import { type ComparisonExtras, comparisonPage } from './html/comparison.ts'
 import { latencyPage } from './html/latency.ts'
 import { html } from './html/markup.ts'
 import { optimizationPage } from './html/optimization.ts'
 import { page } from './html/page.ts'
+import { selectionPage } from './html/selection.ts'
 import { renderTerminal } from './terminal/render.ts'
 
 export { renderTerminal } from './terminal/render.ts'
 export type { Style } from './terminal/table.ts'
 
 /** A report as one self-contained HTML page, without network or script. */
-export function renderHtml(report: Report): string {
+export function renderHtml(report: Report, extras: ComparisonExtras = {}): string {
   if (report.kind === 'optimization') return optimizationPage(report)
-  if (report.kind === 'comparison') return comparisonPage(report)
+  if (report.kind === 'selection') return selectionPage(report)
+  if (report.kind === 'comparison') return comparisonPage(report, extras)
   if (report.kind === 'latency') return latencyPage(report)
   return page(
     `Whetstone ${report.kind}`,
@@ -22,3 +24,7 @@ export function renderHtml(report: Report): string {
 
 export { html, type Markup } from './html/markup.ts'
 export { page } from './html/page.ts'
+export type { Picture, RowPictures } from './html/picture.ts'
+export { renderJUnit } from './pipeline/junit.ts'
+export { renderMarkdown } from './pipeline/markdown.ts'
+export { renderSarif } from './pipeline/sarif.ts'

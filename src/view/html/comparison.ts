@@ -1,35 +1,142 @@
 import type { ComparisonReport, SliceResult } from '../../report/index.ts'
-import { count, decibels, metricValue, percent, signed } from '../words.ts'
-import { intervals } from './interval.ts'
+import { gateSentence } from '../pipeline/checks.ts'
+import { count, decibels, fileName, metricValue, percent, signed, times } from '../words.ts'
+import { flipBars, flippedRows } from './flips.ts'
+import { type ForestLine, forest, toneOf } from './forest.ts'
 import { html, type Markup } from './markup.ts'
 import { badge, page, table } from './page.ts'
+import type { RowPictures } from './picture.ts'
+import { reliabilityChart } from './reliability-chart.ts'
 
-export function comparisonPage(report: ComparisonReport): string {
+/** What a page of a comparison shows beside the report: pictures are too large to stand in it. */
+export interface ComparisonExtras {
+  readonly pictures?: RowPictures
+}
+
+export function comparisonPage(report: ComparisonReport, { pictures }: ComparisonExtras = {}): string {
+  const { models, story = [], gate, classes = [], confidence } = report
+  const title = headline(report)
+  const shown = gate?.verdict ?? report.verdict
   return page(
-    `${report.verdict}: ${report.metric}`,
-    html`<header><p class="kicker">Whetstone comparison</p><h1>${report.sentence}</h1>${badge(report.verdict, report.grade)}</header>
-${comparisonSections(report)}
-${method()}`,
+    models ? `${title}: ${fileName(models.candidate)}` : title,
+    html`<header><p class="kicker">Whetstone comparison${models && ` · ${fileName(models.candidate)} against ${fileName(models.base)}`}</p>
+<h1>${title}</h1>${badge(shown, gate ? null : report.grade)}</header>
+<div class="story">${story.length > 0 ? story.map((paragraph) => html`<p>${paragraph}</p>`) : html`<p>${report.sentence}</p>`}</div>
+${tiles(report)}
+${gate && html`<h2>The gate</h2><p>${gateSentence(gate)}</p>${gateTable(gate)}`}
+${forest(allLines(report), `Difference in ${report.metric}, new minus old, with its interval: the whole set first, then groups. The dashed line is the loss that is still acceptable; a line wholly right of it is proven to lose less, one in the shaded zone loses more, one that crosses it is undecided.`)}
+${(report.flipRates || report.flips) && html`<h2>Answers that changed</h2>${flipBars(report)}${flippedRows(report, pictures)}`}
+${classes.length > 0 && html`<h2>By class</h2>${forest(classes.flatMap(lineOf), 'The same for the rows of each class of the labels.')}<details><summary>The classes as a table</summary>${sliceTable(classes, 'Class')}</details>`}
+${report.slices.length > 0 && html`<h2>By group</h2>${sliceTable(report.slices, 'Group')}${everySlice(report)}`}
+${report.gaps && html`<h2>Are groups treated as alike as before?</h2>${gapTable(report.gaps)}`}
+${report.mined && html`<h2>Hidden weak spots</h2>${minedSection(report.mined, report.alpha)}`}
+${confidence && html`<h2>Does its confidence mean what it says?</h2>${reliabilityChart(confidence)}`}
+<h2>In numbers</h2>
+<p>${report.sentence}</p>
+${numbers(report)}
+${outputs(report)}
+${notes(report)}
+${method(report)}`,
   )
 }
 
-/** What was compared, the interval, slices, outputs; also stands inside the page of `optimize`. */
+/** The answer in a few words that need no statistics. */
+function headline(report: ComparisonReport): string {
+  const regressed = report.slices.filter((slice) => slice.declared && slice.verdict === 'regressed')
+  if (report.gate && report.gate.verdict !== report.verdict)
+    return {
+      pass: 'The new model passes the gate',
+      regressed: 'The new model does not pass the gate',
+      inconclusive: 'The gate cannot decide yet',
+    }[report.gate.verdict]
+  if (report.verdict === 'regressed')
+    return regressed.length > 0
+      ? `The new model is worse for ${regressed
+          .slice(0, 3)
+          .map(({ name }) => name)
+          .join(', ')}${regressed.length > 3 ? ` and ${regressed.length - 3} more` : ''}`
+      : 'The new model is worse'
+  if (report.verdict === 'inconclusive')
+    return report.grade === 'close'
+      ? 'The new model is close to the old one, but this is no proof'
+      : 'Too little data to tell whether the new model is as good'
+  return report.measurablyWorse
+    ? 'The new model is a little worse, by less than you accept'
+    : 'The new model is as good as the old one'
+}
+
+function tiles(report: ComparisonReport): Markup {
+  const { base, candidate, flipRates, nonInferiority, errorRatio, agreement, margin } = report
+  const value = (of: number) => (flipRates ? percent(of) : metricValue(of))
+  const change = (of: number) => (flipRates ? `${signed(of * 100, 2)} points` : signed(of))
+  return html`<div class="tiles">
+${base.value !== null && candidate.value !== null && html`<div class="tile"><b>${value(base.value)} → ${value(candidate.value)}</b><span>${report.metric}, before and after</span></div>`}
+${flipRates && html`<div class="tile"><b>${count(flipRates.negative.count)} / ${count(flipRates.positive.count)}</b><span>answers lost / gained of ${count(report.n)}</span></div>`}
+${nonInferiority && html`<div class="tile"><b>${change(nonInferiority.lowerBound)}</b><span>at worst; ${change(-nonInferiority.margin)} is acceptable</span></div>`}
+${errorRatio?.ratio !== null && errorRatio?.ratio !== undefined && html`<div class="tile"><b>${times(errorRatio.ratio)}</b><span>as many mistakes as before</span></div>`}
+${!flipRates && agreement && html`<div class="tile"><b>${percent(agreement.rate, 2)}</b><span>of ${count(report.n)} answers are the same${margin === undefined ? '' : `; ${percent(1 - margin, 1)} is needed`}</span></div>`}
+</div>`
+}
+
+function allLines(report: ComparisonReport): readonly ForestLine[] {
+  const { nonInferiority, base, candidate } = report
+  if (!nonInferiority || base.value === null || candidate.value === null) return []
+  const sign = report.higherIsBetter ? 1 : -1
+  const [low, high] = nonInferiority.ci
+  return [
+    {
+      label: 'all rows',
+      note: count(report.n),
+      low,
+      high,
+      point: sign * (candidate.value - base.value),
+      margin: nonInferiority.margin,
+      tone: toneOf(report.verdict),
+    },
+    ...report.slices.flatMap(lineOf),
+  ]
+}
+
+function lineOf(slice: SliceResult): readonly ForestLine[] {
+  const { name, n, lowerBound: low, upperBound: high, base, candidate, margin } = slice
+  if (low === null || high === null) return []
+  // Where lower scores are better the sign is turned; the interval tells which it is.
+  const plain = base !== null && candidate !== null ? candidate - base : (low + high) / 2
+  const point = plain >= low - 1e-9 && plain <= high + 1e-9 ? plain : -plain
+  return [{ label: name, note: count(n), low, high, point, margin, tone: toneOf(slice.verdict) }]
+}
+
+/** What was compared, the interval, slices, outputs; stands inside the page of `optimize`. */
 export function comparisonSections(report: ComparisonReport): Markup {
-  const { discordant, agreement, mcnemar, nonInferiority } = report
+  return html`${numbers(report)}
+${forest(allLines(report), `Difference in ${report.metric}, candidate minus original, with its interval. An interval wholly right of the dashed line is proven to lose less than the margin.`)}
+${report.slices.length > 0 && html`<h3>Slices</h3>${sliceTable(report.slices, 'Slice')}`}
+${outputs(report)}
+${notes(report)}`
+}
+
+function numbers(report: ComparisonReport): Markup {
+  const { discordant, agreement, mcnemar, nonInferiority, errorRatio, divergence, tail, cluster, worstSlice } = report
+  const bound = (value: number, digits = 2) => percent(value, digits)
   return html`<dl>
 <dt>Rows</dt><dd>${count(report.n)}${report.labelled ? ', with labels' : ', without labels'}</dd>
 ${report.base.value !== null && html`<dt>${report.metric}</dt><dd>${metricValue(report.base.value)} before, ${metricValue(report.candidate.value)} after</dd>`}
-${discordant && html`<dt>Answers that differ in being right</dt><dd>${count(discordant.baseOnly)} only right before, ${count(discordant.candidateOnly)} only right after</dd>`}
-${agreement && html`<dt>Same top answer</dt><dd>${percent(agreement.rate, 2)}; at most ${percent(agreement.changedUpperBound, 2)} of answers change (one-sided ${percent(1 - report.alpha, 0)} bound)</dd>`}
+${discordant && html`<dt>Answers that differ in being right</dt><dd>${count(discordant.baseOnly)} only right before, ${count(discordant.candidateOnly)} only right after${report.flipRates && `; at most ${bound(report.flipRates.negative.upperBound)} of answers are lost (one-sided ${percent(1 - report.alpha, 0)} bound)`}</dd>`}
+${errorRatio && html`<dt>Wrong answers</dt><dd>${percent(errorRatio.base, 2)} before, ${percent(errorRatio.candidate, 2)} after${errorRatio.ratio !== null && `: ${errorRatio.ratio.toFixed(3)} times as many`}${errorRatio.ci && ` (${errorRatio.ci[0].toFixed(3)} to ${errorRatio.ci[1].toFixed(3)})`}</dd>`}
+${agreement && html`<dt>Same top answer</dt><dd>${percent(agreement.rate, 2)}; at most ${bound(agreement.changedUpperBound)} of answers change (one-sided ${percent(1 - report.alpha, 0)} bound)</dd>`}
 ${nonInferiority && html`<dt>Change</dt><dd>at worst ${signed(nonInferiority.lowerBound)} (one-sided bound; the margin is ${signed(-nonInferiority.margin)}), p = ${nonInferiority.p.toPrecision(3)}</dd>`}
 ${mcnemar && html`<dt>Any difference at all?</dt><dd>McNemar mid-p ${mcnemar.midP.toPrecision(3)}, exact ${mcnemar.exact.toPrecision(3)}${report.measurablyWorse && ': measurably worse, within the margin'}</dd>`}
+${worstSlice && html`<dt>Worst group</dt><dd>${worstSlice.name} on ${count(worstSlice.n)} rows: ${signed(worstSlice.delta)}, at worst ${signed(worstSlice.lowerBound)} (a bound for all ${count(worstSlice.of)} groups at once), p = ${worstSlice.adjustedP.toPrecision(2)} (max-T)</dd>`}
+${tail && html`<dt>The ${percent(tail.share, 0)} of rows that lost most</dt><dd>${tail.loss} rose by ${tail.rise.toPrecision(3)} on average there (${tail.ci[0].toPrecision(3)} to ${tail.ci[1].toPrecision(3)})</dd>`}
+${divergence && html`<dt>Distance of the probabilities</dt><dd>KL divergence ${divergence.mean.toPrecision(3)} nats on average, ${divergence.p99.toPrecision(3)} at the 99th percentile, ${divergence.max.toPrecision(3)} at most${divergence.from === 'logits' && ' (softmax of the logits)'}</dd>`}
+${cluster && html`<dt>Clusters</dt><dd>${count(cluster.clusters)} values of ${cluster.field}; clustered standard error ${cluster.standardError.toPrecision(3)}${cluster.designEffect !== null && `, variance ${cluster.designEffect.toFixed(2)} times that of independent rows`}</dd>`}
 ${report.requiredN !== null && html`<dt>To settle it</dt><dd>about ${count(report.requiredN)} rows</dd>`}
-</dl>
-${intervals(report)}
-${report.slices.length > 0 && html`<h2>Slices</h2>${sliceTable(report.slices)}`}
-${
-  report.outputs.length > 0 &&
-  html`<details><summary>Outputs, number by number</summary>${table(
+</dl>`
+}
+
+function outputs(report: ComparisonReport): Markup {
+  if (report.outputs.length === 0) return html``
+  return html`<details><summary>Outputs, number by number</summary>${table(
     [
       { head: 'Output', cell: (row) => row.name },
       { head: 'Signal to noise', numeric: true, cell: (row) => decibels(row.sqnrDb) },
@@ -38,18 +145,25 @@ ${
     report.outputs,
   )}</details>`
 }
-${report.warnings.length > 0 && html`<ul>${report.warnings.map((line) => html`<li>${line}</li>`)}</ul>`}`
-}
 
-function sliceTable(slices: readonly SliceResult[]): Markup {
+const notes = ({ warnings }: ComparisonReport): Markup =>
+  html`${warnings.length > 0 && html`<ul>${warnings.map((line) => html`<li>${line}</li>`)}</ul>`}`
+
+function sliceTable(slices: readonly SliceResult[], what: string): Markup {
   return table(
     [
-      { head: 'Slice', cell: (row) => row.name },
+      { head: what, cell: (row) => row.name },
       { head: 'Rows', numeric: true, cell: (row) => count(row.n) },
       { head: 'Verdict', cell: (row) => badge(row.verdict, null) },
       { head: 'Before', numeric: true, cell: (row) => metricValue(row.base) },
       { head: 'After', numeric: true, cell: (row) => metricValue(row.candidate) },
+      {
+        head: 'Lost / gained',
+        numeric: true,
+        cell: (row) => (row.discordant ? `${row.discordant.baseOnly} / ${row.discordant.candidateOnly}` : '–'),
+      },
       { head: 'At worst', numeric: true, cell: (row) => (row.lowerBound === null ? '–' : signed(row.lowerBound)) },
+      { head: 'Margin', numeric: true, cell: (row) => row.margin },
       {
         head: 'Rows that would settle it',
         numeric: true,
@@ -60,7 +174,75 @@ function sliceTable(slices: readonly SliceResult[]): Markup {
   )
 }
 
-export function method(): Markup {
+function everySlice({ everySlice: every }: ComparisonReport): Markup {
+  if (!every) return html``
+  return every.holds
+    ? html`<p>Every one of the ${count(every.of)} declared groups is within its margin (each tested at its own level; all together need no correction).</p>`
+    : html`<p>${count(every.passing)} of ${count(every.of)} declared groups are shown to be within their margin.</p>`
+}
+
+function gapTable(gaps: NonNullable<ComparisonReport['gaps']>): Markup {
+  return html`${table(
+    [
+      { head: 'Field', cell: (gap) => gap.field },
+      { head: 'Gap before', numeric: true, cell: (gap) => metricValue(gap.base) },
+      { head: 'Gap after', numeric: true, cell: (gap) => metricValue(gap.candidate) },
+      {
+        head: 'Change',
+        numeric: true,
+        cell: (gap) => `${signed(gap.change)} (${signed(gap.ci[0])} to ${signed(gap.ci[1])})`,
+      },
+      {
+        head: 'Groups',
+        cell: (gap) => `${gap.groups.length}${gap.leftOut.length > 0 ? `, ${gap.leftOut.length} too small` : ''}`,
+      },
+    ],
+    gaps,
+  )}<p class="soft">The gap is the best group's mean score less the worst group's. What matters here is whether it grew.</p>`
+}
+
+function minedSection(mined: NonNullable<ComparisonReport['mined']>, alpha: number): Markup {
+  const { slices } = mined
+  const how = html`<p class="soft">${count(mined.searched)} groups (values, ranges, pairs of fields, classes) were searched on ${count(mined.discoveryRows)} rows chosen by seed ${mined.seed}; the worst were tested on the other ${count(mined.testRows)}. p-values are corrected for the number tested (Holm).</p>`
+  if (slices.length === 0) return html`<p>No group stood out enough to be tested.</p>${how}`
+  const held = slices.filter((slice) => slice.verdict === 'regressed' || slice.adjustedP < alpha)
+  return html`<p>${held.length === 0 ? 'Nothing that looked weak on one half of the rows was weak on the other half.' : `${count(held.length)} held up on rows that the search had not seen.`}</p>
+${table(
+  [
+    { head: 'Group', cell: (row) => row.name },
+    { head: 'Fresh rows', numeric: true, cell: (row) => count(row.n) },
+    { head: 'Verdict', cell: (row) => badge(row.verdict, null) },
+    { head: 'Before', numeric: true, cell: (row) => metricValue(row.base) },
+    { head: 'After', numeric: true, cell: (row) => metricValue(row.candidate) },
+    { head: 'At worst', numeric: true, cell: (row) => signed(row.lowerBound) },
+    { head: 'p', numeric: true, cell: (row) => row.adjustedP.toPrecision(2) },
+  ],
+  slices,
+)}${how}`
+}
+
+export function gateTable(gate: NonNullable<ComparisonReport['gate']>): Markup {
+  return html`${table(
+    [
+      { head: 'Limit', cell: (check) => html`${check.what}<small>${check.id}</small>` },
+      {
+        head: 'Verdict',
+        cell: (check) =>
+          html`${badge(check.verdict, null)}${check.verdict === 'inconclusive' && !check.blocks && html`<small>does not block</small>`}`,
+      },
+      { head: 'Asked', cell: (check) => check.limit },
+      { head: 'Measured', cell: (check) => check.measured },
+    ],
+    gate.checks,
+  )}<p class="soft">Limits of <code>${gate.file}</code>, ${gate.digest.slice(0, 19)}…</p>`
+}
+
+/** How it was decided, with sources; what a report does not hold is not told. */
+export function method(report?: ComparisonReport): Markup {
+  const deep = report?.mined || report?.worstSlice || report?.gaps
   return html`<h2>Method</h2>
-<p class="soft">Both models answer the same rows. For right-or-wrong scores the decision is Tango's score test of non-inferiority for paired proportions (Statistics in Medicine 17, 1998); differences at all are McNemar's test, mid-p. Other scores use a paired BCa bootstrap. Without labels, the Clopper–Pearson bound on the share of changed answers bounds any loss of accuracy. A slice too small to decide is called inconclusive, never a pass.</p>`
+<div class="soft"><p>Both models answer the same rows. For right-or-wrong scores the decision is Tango's score test of non-inferiority for paired proportions (Statistics in Medicine 17, 1998); differences at all are McNemar's test, mid-p (Fagerland, Lydersen and Laake, BMC Medical Research Methodology 13, 2013). Other scores, and rows in clusters, use a paired BCa bootstrap (Efron, JASA 82, 1987). Without labels, the Clopper–Pearson bound on the share of changed answers bounds any loss of accuracy. A slice too small to decide is called inconclusive, never a pass; to be named regressed, a slice must survive Holm's correction (Scandinavian Journal of Statistics 6, 1979), and that all slices pass needs none (Berger, Technometrics 24, 1982).</p>
+${deep && html`<p>Hidden slices are discovered on one half of the rows and tested on the other. The worst group's p-value is max-T over sign flips of rows (Westfall and Young, 1993). Gaps between groups follow Hooker et al., arXiv 2010.03058; flips in both directions Yan et al., arXiv 2011.09161; calibration error Guo et al., arXiv 1706.04599; the tail Rockafellar and Uryasev, Journal of Risk 2 (2000); the interval of the ratio of errors Agresti and Min, Statistics in Medicine 23 (2004).</p>`}
+${report?.data && html`<p>Data: <code>${report.data.path}</code>, ${count(report.data.rows)} rows, ${report.data.digest.slice(0, 19)}…. One-sided level ${report.alpha}${report.margin !== undefined && `, margin ${report.margin}`}. ${report.batch !== undefined && `Rows in one run: ${report.batch}.`}</p>`}
+${report?.base.digest && report.candidate.digest && html`<p>Models: ${report.base.digest.slice(0, 19)}… and ${report.candidate.digest.slice(0, 19)}….</p>`}</div>`
 }

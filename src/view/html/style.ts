@@ -2,7 +2,7 @@
 export const STYLE = `
 :root{color-scheme:light dark;--bg:#fbfaf8;--card:#fff;--ink:#1c1a17;--soft:#5d574e;--line:#e4dfd6;--accent:#0b6e4f;
 --good:#0b6e4f;--good-bg:#e3f3ec;--close:#1f5fa8;--close-bg:#e6eff9;--warn:#8a5a00;--warn-bg:#fbf0d9;--bad:#a4262c;--bad-bg:#fae5e5;--bar:#b9b2a6}
-@media(prefers-color-scheme:dark){:root{--bg:#161513;--card:#1f1e1b;--ink:#f1eee8;--soft:#b0a99d;--line:#38352f;--accent:#4fc79b;
+@media screen and (prefers-color-scheme:dark){:root{--bg:#161513;--card:#1f1e1b;--ink:#f1eee8;--soft:#b0a99d;--line:#38352f;--accent:#4fc79b;
 --good:#5fd1a6;--good-bg:#15352a;--close:#84b7ef;--close-bg:#16293f;--warn:#e8b75b;--warn-bg:#3a2c10;--bad:#f0868b;--bad-bg:#401c1e;--bar:#6b655b}}
 *{box-sizing:border-box}
 body{margin:0;background:var(--bg);color:var(--ink);font:16px/1.55 system-ui,-apple-system,"Segoe UI",Roboto,"Helvetica Neue",sans-serif}
@@ -30,6 +30,23 @@ pre{background:var(--card);border:1px solid var(--line);border-radius:.7rem;padd
 code{font:.9em ui-monospace,SFMono-Regular,Menlo,Consolas,monospace;overflow-wrap:anywhere}
 details{margin:.6rem 0}summary{cursor:pointer;font-weight:600}summary:focus-visible,a:focus-visible{outline:2px solid var(--accent);outline-offset:2px}
 ul{padding-left:1.2rem;margin:.4rem 0}dl{display:grid;grid-template-columns:max-content 1fr;gap:.25rem 1rem;margin:.5rem 0}dt{color:var(--soft)}dd{margin:0;min-width:0;overflow-wrap:anywhere}
-@media(max-width:34rem){dl{grid-template-columns:1fr}dd{margin-bottom:.4rem}main{padding-top:1.4rem}.tiles{grid-template-columns:1fr 1fr}.tile b{font-size:1.35rem}}
-@media print{body{background:#fff}.scroll,figure,.tile,pre{break-inside:avoid}details{display:block}}
+h3{font-size:1rem;margin:1.6rem 0 .4rem}
+.story{max-width:44rem;font-size:1.06rem;margin-top:1rem}.story p{margin:.6rem 0}
+svg.square{min-width:0;max-width:26rem;margin:0 auto}
+.forest .line{display:grid;grid-template-columns:minmax(6rem,13rem) 1fr;gap:.8rem;align-items:center;min-height:1.75rem}
+.forest .name{text-align:right;font-size:.9rem;line-height:1.2;overflow-wrap:anywhere}.forest .name small{color:var(--soft);margin-left:.4rem}
+.track{position:relative;height:1.75rem;background:var(--bg)}.track i{position:absolute;display:block;print-color-adjust:exact;-webkit-print-color-adjust:exact}
+.track .beyond{left:0;top:0;bottom:0;background:var(--bad-bg)}.track .zero{left:50%;top:0;bottom:0;border-left:1px solid var(--soft)}
+.track .limit{top:0;bottom:0;border-left:2px dashed var(--bad)}.track .span{top:calc(50% - 2px);height:4px;border-radius:2px}
+.track .dot{top:calc(50% - 5px);width:10px;height:10px;margin-left:-5px;border-radius:50%}
+.track i.good,.bar i.good{background:var(--good)}.track i.bad,.bar i.bad{background:var(--bad)}.track i.warn{background:var(--warn)}
+.axis .track{background:none;height:1.3rem}.axis b{position:absolute;transform:translateX(-50%);font-size:.75rem;font-weight:400;color:var(--soft);white-space:nowrap}.axis b.end{transform:translateX(-100%)}
+.bar{display:grid;grid-template-columns:7.5rem 1fr 4rem;gap:.6rem;align-items:center;font-size:.92rem;min-height:2rem}.bar i{display:block;height:1rem;border-radius:3px;print-color-adjust:exact;-webkit-print-color-adjust:exact}.bar b{text-align:right;font-variant-numeric:tabular-nums}
+.cards{display:grid;grid-template-columns:repeat(auto-fill,minmax(15.5rem,1fr));gap:.7rem;margin:.8rem 0}
+.card{display:flex;gap:.8rem;background:var(--card);color:var(--ink);border:1px solid var(--line);border-left:4px solid var(--soft);border-radius:.5rem;padding:.6rem .7rem;font-size:.9rem;break-inside:avoid;min-width:0}
+.card.bad{border-left-color:var(--bad)}.card.good{border-left-color:var(--good)}.card.warn{border-left-color:var(--warn)}
+.card img{width:72px;height:72px;object-fit:contain;image-rendering:pixelated;border-radius:.3rem;background:#888;flex:none}
+.card div{min-width:0;overflow-wrap:anywhere}.card p{margin:.1rem 0}.card .where{color:var(--soft);font-size:.82rem}.card blockquote{margin:.2rem 0;font-style:italic}.card small{color:var(--soft)}
+@media(max-width:34rem){.forest .line{grid-template-columns:6.5rem 1fr;gap:.5rem}.forest .name{font-size:.82rem}.forest .name small{display:block;margin:0}.bar{grid-template-columns:6.5rem 1fr 3rem}.story{font-size:1rem}dl{grid-template-columns:1fr}dd{margin-bottom:.4rem}main{padding-top:1.4rem}.tiles{grid-template-columns:1fr 1fr}.tile b{font-size:1.35rem}}
+@media print{body{background:#fff}.scroll,figure,.tile,pre{break-inside:avoid}details{display:block}details::details-content{content-visibility:visible;height:auto;display:block}}
 `

@@ -1,6 +1,5 @@
 import type {
   CalibrationReport,
-  ComparisonReport,
   InspectionReport,
   MomentsReport,
   OptimizationReport,
@@ -11,9 +10,12 @@ import type {
   RewriteReport,
   SensitivityReport,
 } from '../../report/index.ts'
-import { bytes, count, decibels, fileName, metricValue, ms, percent, plural, signed, times } from '../words.ts'
+import { bytes, count, decibels, fileName, metricValue, ms, percent, plural, times } from '../words.ts'
+import { comparison } from './comparison.ts'
 import { latency } from './latency.ts'
 import { robustness, rowScores } from './robustness.ts'
+import { section } from './section.ts'
+import { selection } from './selection.ts'
 import { cache, doctor } from './setup.ts'
 import { collection, history, verification, version } from './store.ts'
 import { paint, type Style, textTable, verdictWord } from './table.ts'
@@ -37,6 +39,7 @@ const renderers: Renderers = {
   rewrite,
   robustness,
   'row-scores': rowScores,
+  selection,
   sensitivity,
   verification,
   version,
@@ -148,10 +151,6 @@ function quantization(report: QuantizationReport, style: Style): string {
       : []),
     ...(report.kernelsReason ? [report.kernelsReason] : []),
     ...section(
-      'notes',
-      report.passes.flatMap((pass) => pass.notes ?? []),
-    ),
-    ...section(
       'layers that lost most',
       worst.map((layer) => `${layer.name}  ${decibels(layer.sqnrDb)}`),
     ),
@@ -159,50 +158,6 @@ function quantization(report: QuantizationReport, style: Style): string {
       'stayed in float',
       report.float.map(({ node, reason }) => `${node}: ${reason}`),
     ),
-    ...section('warnings', report.warnings),
-  ].join('\n')
-}
-
-function comparison(report: ComparisonReport, style: Style): string {
-  return [
-    `${verdictWord(report.verdict, report.grade, style)}  ${paint('bold', report.sentence, style)}`,
-    `${report.metric} on ${plural(report.n, 'row')}: ${metricValue(report.base.value)} → ${metricValue(report.candidate.value)}`,
-    ...(report.discordant
-      ? [
-          `right only before: ${count(report.discordant.baseOnly)}, only after: ${count(report.discordant.candidateOnly)}`,
-        ]
-      : []),
-    ...(report.nonInferiority
-      ? [
-          `change at worst ${signed(report.nonInferiority.lowerBound)} (margin ${signed(-report.nonInferiority.margin)}, one-sided ${percent(1 - report.alpha, 0)})`,
-        ]
-      : []),
-    ...(report.agreement ? [`same top answer: ${percent(report.agreement.rate, 2)}`] : []),
-    ...(report.requiredN === null ? [] : [`about ${count(report.requiredN)} rows would settle it`]),
-    ...(report.slices.length > 0
-      ? [
-          '',
-          textTable(
-            [
-              { head: 'slice' },
-              { head: 'rows', right: true },
-              { head: 'before', right: true },
-              { head: 'after', right: true },
-              { head: 'at worst', right: true },
-              { head: 'verdict' },
-            ],
-            report.slices.map((slice) => [
-              slice.name,
-              count(slice.n),
-              metricValue(slice.base),
-              metricValue(slice.candidate),
-              slice.lowerBound === null ? '–' : signed(slice.lowerBound),
-              slice.verdict,
-            ]),
-            style,
-          ),
-        ]
-      : []),
     ...section('warnings', report.warnings),
   ].join('\n')
 }
@@ -271,7 +226,10 @@ function moments(report: MomentsReport): string {
   const values = Object.entries(report.values)
   return [
     `second moments of ${plural(values.length, 'value')} on ${plural(report.samples, 'row')}`,
-    ...section('not seen', report.unseen.map(({ name, reason }) => `${name}: ${reason}`)),
+    ...section(
+      'not seen',
+      report.unseen.map(({ name, reason }) => `${name}: ${reason}`),
+    ),
   ].join('\n')
 }
 
@@ -285,18 +243,4 @@ function sensitivity(report: SensitivityReport, style: Style): string {
 
 function recipe(report: Recipe): string {
   return report.steps.map((step, i) => `${i + 1}. ${step.pass}`).join('\n')
-}
-
-/** At most a screenful; the whole list is in the JSON. */
-function section(title: string, lines: readonly string[]): readonly string[] {
-  if (lines.length === 0) return []
-  const shown = lines.slice(0, 12)
-  return [
-    '',
-    `${title}:`,
-    ...shown.map((line) => `  ${line}`),
-    ...(lines.length > shown.length
-      ? [`  … and ${count(lines.length - shown.length)} more (--json has them all)`]
-      : []),
-  ]
 }

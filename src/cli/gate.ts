@@ -1,0 +1,39 @@
+import { readFileSync } from 'node:fs'
+import { type GateSpec, parseGate } from '../evaluate/index.ts'
+import { explainSystemError, UserError } from '../platform/index.ts'
+import type { Verdict } from '../report/index.ts'
+import { EXIT, exitOfVerdict } from './exit.ts'
+import type { Arguments, OptionSpec } from './verb.ts'
+
+export const GATE: OptionSpec = {
+  type: 'string',
+  value: 'FILE',
+  help: 'whetstone.gate.yaml: margins by metric and slice, limits of latency, size, memory, fairness',
+}
+
+/** The gate of a path that the user gave. */
+export function gateAt(path: string): GateSpec {
+  let text: string
+  try {
+    text = readFileSync(path, 'utf8')
+  } catch (error) {
+    throw explainSystemError(error, path, 'read')
+  }
+  return parseGate(text, path)
+}
+
+/** A gate file that sets something is the only one to set it: a pipeline must do what its file says. */
+export function refuseDoubles(gate: GateSpec, options: Arguments): void {
+  for (const name of ['margin', 'alpha', 'metric'] as const)
+    if (gate[name] !== null && options.has(name))
+      throw new UserError('bad-argument', `--${name} and the ${name} of ${gate.file} cannot both hold`, {
+        where: 'command line',
+        hint: `leave --${name} out, or the line in the gate file`,
+      })
+}
+
+/** Exit code of several gates: the worst of them. */
+export function exitOfGates(verdicts: readonly Verdict[]): number {
+  const worst = (['regressed', 'inconclusive'] as const).find((verdict) => verdicts.includes(verdict))
+  return worst ? exitOfVerdict(worst) : EXIT.done
+}

@@ -1,0 +1,64 @@
+import { UserError, writeAtomic } from '../platform/index.ts'
+import { selectModels } from '../recipe/index.ts'
+import { EXIT } from './exit.ts'
+import { exitOfGates, GATE, gateAt, refuseDoubles } from './gate.ts'
+import { DATA, dataFor, LABEL, METRIC, modelAt, SEED, SLICE } from './inputs.ts'
+import { metricOf } from './metric.ts'
+import { writableFile } from './output-file.ts'
+import type { Verb } from './verb.ts'
+
+export const selectVerb: Verb = {
+  name: 'select',
+  usage: 'select MODEL… --data D --gate FILE [--gate FILE]…',
+  summary: 'Many models through one harness: judged against the first, timed by turns, held against every gate.',
+  examples: [
+    'whet select model.onnx int8.onnx small.onnx --data eval.npz --gate whetstone.gate.yaml',
+    'whet select a.onnx b.onnx --data eval.npz --gate phone.yaml --gate server.yaml -o selection.html',
+  ],
+  positionals: { min: 2, max: 32, names: 'two or more models, the one in use first' },
+  options: {
+    data: DATA,
+    gate: { ...GATE, multiple: true, help: `${GATE.help}; may be repeated` },
+    label: LABEL,
+    slice: SLICE,
+    metric: METRIC,
+    threads: { type: 'string', value: 'N', help: 'threads of the runtime (1)' },
+    duration: { type: 'string', value: 'S', help: 'seconds of timing at the most (10)' },
+    output: { type: 'string', short: 'o', value: 'FILE', help: 'the leaderboard as a page of HTML' },
+    seed: SEED,
+  },
+  async run(paths, options, context) {
+    const path = options.required('data', 'no data is never a pass: give rows with --data D')
+    const gates = options.list('gate').map(gateAt)
+    if (gates.length === 0)
+      throw new UserError('bad-argument', '--gate is missing', {
+        where: 'command line',
+        hint: 'say what a model must keep: --gate whetstone.gate.yaml',
+      })
+    for (const gate of gates) refuseDoubles(gate, options)
+    const page = options.text('output')
+    if (page !== undefined) writableFile(page, 'selection.html')
+    const settings = {
+      threads: options.integer('threads', 1, 1, 256),
+      maxSeconds: options.number('duration', 10, 0.1, 36_000),
+      seed: options.integer('seed', 0),
+      slices: options.list('slice'),
+      signal: context.signal,
+      onStep: (text: string) => context.progress(text),
+    }
+    const models = await Promise.all(paths.map(async (name) => ({ name, model: await modelAt(name) })))
+    const data = await dataFor(path, models[0]!.model, options)
+    const metric = await metricOf(options)
+    const label = options.text('label')
+    const report = await selectModels(models, data, gates, {
+      ...settings,
+      ...(label ? { label } : {}),
+      ...(metric ? { metric } : {}),
+    })
+    if (page !== undefined) await writeAtomic(page, (await import('../view/index.ts')).renderHtml(report))
+    // A selection succeeds where some model may go out; else the mildest refusal says what is missing.
+    const best = report.models.map(({ gates: of }) => exitOfGates(of.map(({ verdict }) => verdict)))
+    const code = [EXIT.done, EXIT.inconclusive, EXIT.regressed].find((exit) => best.includes(exit))
+    return { report, exitCode: code ?? EXIT.regressed }
+  },
+}

@@ -1,0 +1,51 @@
+/** A number that a gate file sets, and the line where it stands. */
+export interface Limit {
+  readonly value: number
+  readonly line: number
+}
+
+/** A margin by name: of a metric, a slice (`font=serif`) or all slices of a field (`font`). */
+export interface MarginFor {
+  readonly name: string
+  /** Null where the gate's own margin holds. */
+  readonly margin: number | null
+  /** Whether an undecided answer holds the gate back. */
+  readonly blocks: boolean
+  readonly line: number
+}
+
+/** Limits by the key of the gate file; a key that is absent limits nothing. */
+export type Limits<K extends string> = { readonly [key in K]?: Limit }
+
+/** What a gate file asks of a candidate. */
+export interface GateSpec {
+  readonly file: string
+  readonly digest: string
+  /** Metric of the verdict; chosen by the labels where absent. */
+  readonly metric: string | null
+  readonly margin: Limit | null
+  readonly alpha: Limit | null
+  /** Further metrics, each with its own margin. */
+  readonly metrics: readonly MarginFor[]
+  readonly slices: readonly MarginFor[]
+  readonly errors: Limits<'maxRatio'>
+  readonly latency: Limits<'maxRatio' | 'maxP50Ms' | 'maxP90Ms' | 'maxP99Ms'>
+  readonly size: Limits<'maxBytes' | 'maxRatio'>
+  readonly memory: Limits<'maxRssBytes' | 'maxRatio'>
+  readonly robustness: Limits<'margin' | 'maxMce'>
+  /** Growth of the gap between the groups of a field. */
+  readonly fairness: readonly { readonly field: string; readonly maxGapGrowth: number; readonly line: number }[]
+}
+
+/** The fields of the data that a gate speaks of, once each: they are declared slices. */
+export function gateFields(gate: GateSpec): readonly string[] {
+  return [...new Set([...gate.slices.map(({ name }) => fieldOf(name)), ...gate.fairness.map(({ field }) => field)])]
+}
+
+/** `font` of `font=serif`, `age≤30` or `font`. */
+export const fieldOf = (slice: string): string => /^[^=≤<>]+/.exec(slice)?.[0].trim() ?? slice
+
+/** Margins of slices in the form that a comparison takes. */
+export function sliceMargins(gate: GateSpec): Readonly<Record<string, number>> {
+  return Object.fromEntries(gate.slices.flatMap(({ name, margin }) => (margin === null ? [] : [[name, margin]])))
+}

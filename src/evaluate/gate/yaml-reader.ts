@@ -1,0 +1,103 @@
+import { isMap, isScalar, LineCounter, type Node, type Pair, parseDocument, type YAMLMap } from 'yaml'
+import { UserError } from '../../platform/index.ts'
+import { nearest } from '../nearest.ts'
+
+/** One key of a map with its value and where it stands. */
+export interface Entry {
+  readonly key: string
+  readonly value: Node | null
+  readonly line: number
+}
+
+/** Reads a YAML file strictly: every problem is a UserError that names the file, the line and what to write instead. */
+export class YamlReader {
+  readonly #file: string
+  readonly #lines = new LineCounter()
+  readonly root: Node | null
+
+  constructor(text: string, file: string) {
+    this.#file = file
+    const document = parseDocument(text, { lineCounter: this.#lines })
+    const problem = document.errors[0]
+    if (problem)
+      throw this.error(
+        `not valid YAML: ${problem.message.split('\n')[0]!.replace(/:$/, '')}`,
+        this.#lines.linePos(problem.pos[0]).line,
+      )
+    this.root = document.contents
+  }
+
+  error(message: string, line: number, hint?: string): UserError {
+    return new UserError('bad-argument', message, {
+      where: `${this.#file}:${line}`,
+      ...(hint === undefined ? {} : { hint }),
+    })
+  }
+
+  /** The entries of a map; with `known`, any other key is an error that names the nearest one. */
+  entries(node: Node | null, what: string, line: number, known?: readonly string[]): readonly Entry[] {
+    if (node === null || (isScalar(node) && node.value === null)) return []
+    if (!isMap(node)) throw this.error(`${what} must be a map of keys to values`, line)
+    return (node as YAMLMap).items.map((pair) => this.#entry(pair as Pair<Node, Node | null>, what, known))
+  }
+
+  #entry({ key, value }: Pair<Node, Node | null>, what: string, known: readonly string[] | undefined): Entry {
+    const line = key.range ? this.#lines.linePos(key.range[0]).line : 1
+    const name = isScalar(key) ? String(key.value) : ''
+    if (known && !known.includes(name)) {
+      const close = nearest(name, known) ?? closest(name, known)
+      throw this.error(`${what} has no key "${name}"; did you mean "${close}"?`, line, `it takes ${known.join(', ')}`)
+    }
+    return { key: name, value, line }
+  }
+
+  /** A number within (above, most]; sizes may be written `5MB` or `1.5 GiB`. */
+  number({ key, value, line }: Entry, what: string, { above = 0, most = Infinity, size = false } = {}): number {
+    const given = isScalar(value) ? value.value : null
+    const number = size && typeof given === 'string' ? bytesOf(given) : given
+    if (typeof number !== 'number' || !Number.isFinite(number) || number <= above || number > most)
+      throw this.error(
+        `${what}${what ? '.' : ''}${key} must be a number above ${above}${Number.isFinite(most) ? ` and at most ${most}` : ''}, got ${value === null ? 'nothing' : String(value)}`,
+        line,
+        size ? 'for example 5MB, or 5000000' : undefined,
+      )
+    return number
+  }
+
+  text({ key, value, line }: Entry): string {
+    if (isScalar(value) && typeof value.value === 'string' && value.value !== '') return value.value
+    throw this.error(`${key} must be a text`, line)
+  }
+
+  choice<const C extends string>({ key, value, line }: Entry, choices: readonly C[]): C {
+    const found = isScalar(value) ? choices.find((choice) => choice === value.value) : undefined
+    if (found !== undefined) return found
+    throw this.error(`${key} must be ${choices.join(' or ')}, got ${value === null ? 'nothing' : String(value)}`, line)
+  }
+}
+
+const UNITS: Readonly<Record<string, number>> = {
+  b: 1,
+  kb: 1e3,
+  mb: 1e6,
+  gb: 1e9,
+  kib: 2 ** 10,
+  mib: 2 ** 20,
+  gib: 2 ** 30,
+}
+
+function bytesOf(text: string): number | null {
+  const [, digits, unit] = /^\s*(\d+(?:\.\d+)?)\s*([a-z]+)\s*$/i.exec(text) ?? []
+  const factor = UNITS[unit?.toLowerCase() ?? '']
+  return digits === undefined || factor === undefined ? null : Math.floor(Number(digits) * factor)
+}
+
+/** The known key that shares the longest beginning: what is left to offer where nothing is a slip away. */
+function closest(name: string, known: readonly string[]): string {
+  const shared = (other: string) => {
+    let length = 0
+    while (length < name.length && name[length]?.toLowerCase() === other[length]?.toLowerCase()) length++
+    return length
+  }
+  return [...known].sort((a, b) => shared(b) - shared(a))[0]!
+}

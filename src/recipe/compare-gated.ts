@@ -1,0 +1,132 @@
+import type { Dataset } from '../data/index.ts'
+import { openIsolated, type Session } from '../engine/index.ts'
+import {
+  type CompareOptions,
+  checkGate,
+  compare,
+  type GateEvidence,
+  type GateSpec,
+  gateFields,
+  sliceMargins,
+} from '../evaluate/index.ts'
+import type { Model } from '../ir/index.ts'
+import { modelBytes, modelDigest } from '../onnx/index.ts'
+import type { ComparisonReport, LatencyReport } from '../report/index.ts'
+import { bench } from './bench.ts'
+import { memoSession } from './memo-session.ts'
+
+/** A model with the name that reports give it. */
+export interface NamedModel {
+  readonly name: string
+  readonly model: Model
+}
+
+export interface GatedOptions extends CompareOptions {
+  readonly threads?: number
+  /** Seconds that timing may take. */
+  readonly maxSeconds?: number
+  readonly onStep?: (text: string) => void
+}
+
+/**
+ * A comparison held against a gate: further metrics are scored on answers that are kept, so that both models run over
+ * the rows once, and the models are timed only where the gate limits latency or memory.
+ *
+ * @throws UserError as `compare` and `bench` do.
+ */
+export async function compareGated(
+  base: NamedModel,
+  candidate: NamedModel,
+  data: Dataset,
+  gate: GateSpec,
+  options: GatedOptions = {},
+): Promise<ComparisonReport> {
+  const judged = await withSession(base.model, (first) =>
+    withSession(candidate.model, (second) => compareFor(gate, first, second, data, options)),
+  )
+  const latency = needsTiming(gate) ? await timed([base, candidate], data, options) : undefined
+  return gated(gate, judged, [base, candidate], latency)
+}
+
+export const needsTiming = ({ latency, memory }: GateSpec): boolean =>
+  Object.keys(latency).length + Object.keys(memory).length > 0
+
+/** The comparison that a gate asks for, and one a further metric. */
+export async function compareFor(
+  gate: GateSpec,
+  base: Session,
+  candidate: Session,
+  data: Dataset,
+  options: GatedOptions,
+): Promise<Pick<GateEvidence, 'comparison' | 'metrics'>> {
+  const common: CompareOptions = {
+    deep: true,
+    ...options,
+    slices: [...new Set([...(options.slices ?? []), ...gateFields(gate)])],
+    sliceMargins: { ...options.sliceMargins, ...sliceMargins(gate) },
+    ...(gate.alpha ? { alpha: gate.alpha.value } : {}),
+    ...(gate.margin ? { margin: gate.margin.value } : {}),
+  }
+  const own = gate.metrics.find(({ name }) => name === gate.metric)
+  const comparison = await compare(base, candidate, data, {
+    ...common,
+    ...(gate.metric === null ? {} : { metric: gate.metric }),
+    ...(own?.margin ? { margin: own.margin } : {}),
+  })
+  const metrics: Record<string, ComparisonReport> = {}
+  for (const { name, margin } of gate.metrics) {
+    if (name === comparison.metric) continue
+    options.onStep?.(`scoring ${name}`)
+    metrics[name] = await compare(base, candidate, data, {
+      ...common,
+      deep: false,
+      metric: name,
+      ...(margin === null ? {} : { margin }),
+    })
+  }
+  return { comparison, metrics }
+}
+
+/** Times models by turns, the first as the base. */
+export async function timed(
+  models: readonly NamedModel[],
+  data: Dataset,
+  { threads = 1, maxSeconds = 10, signal, onStep }: GatedOptions,
+): Promise<LatencyReport> {
+  onStep?.(`timing ${models.length} models by turns`)
+  return bench(
+    models.map(({ name, model }) => ({ label: name, model })),
+    { data, threads, maxSeconds, ...(signal ? { signal } : {}) },
+  )
+}
+
+/** The report with the gate's answer. */
+export function gated(
+  gate: GateSpec,
+  judged: Pick<GateEvidence, 'comparison' | 'metrics'>,
+  [base, candidate]: readonly [NamedModel, NamedModel],
+  latency: LatencyReport | undefined,
+): ComparisonReport {
+  const evidence: GateEvidence = {
+    ...judged,
+    bytes: [modelBytes(base.model), modelBytes(candidate.model)],
+    ...(latency ? { latency } : {}),
+  }
+  const { comparison } = judged
+  return {
+    ...comparison,
+    base: { ...comparison.base, digest: modelDigest(base.model) },
+    candidate: { ...comparison.candidate, digest: modelDigest(candidate.model) },
+    gate: checkGate(gate, evidence),
+  }
+}
+
+/** Opens a model in a process of its own, with its answers kept, for as long as `work` takes. */
+export async function withSession<T>(model: Model, work: (session: Session) => Promise<T>): Promise<T> {
+  const session = memoSession(await openIsolated(model))
+  try {
+    return await work(session)
+  } finally {
+    await session.close()
+  }
+}

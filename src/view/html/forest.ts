@@ -1,0 +1,48 @@
+import { signed } from '../words.ts'
+import { html, type Markup } from './markup.ts'
+
+/** One line of a forest plot: a difference with its interval. */
+export interface ForestLine {
+  readonly label: string
+  readonly note: string
+  readonly low: number
+  readonly high: number
+  readonly point: number
+  readonly margin: number
+  readonly tone: 'good' | 'bad' | 'warn'
+}
+
+export const toneOf = (verdict: string): ForestLine['tone'] =>
+  verdict === 'pass' ? 'good' : verdict === 'regressed' ? 'bad' : 'warn'
+
+/**
+ * Differences candidate − base with their intervals on one scale: a line at no change, and the zone beyond the margin.
+ * Made of boxes, so that it fits a phone and a page of paper alike.
+ */
+export function forest(lines: readonly ForestLine[], caption: string): Markup {
+  if (lines.length === 0) return html``
+  // One slice of three rows must not press all the others together: what is longer runs out of the picture.
+  const longest = lines.map(({ low, high }) => Math.max(Math.abs(low), Math.abs(high))).sort((a, b) => a - b)
+  const margin = Math.max(...lines.map((line) => line.margin))
+  const usual = longest[Math.floor(longest.length * 0.8)]!
+  const reach = 1.08 * Math.max(margin * 1.5, Math.min(longest.at(-1)!, Math.max(usual * 1.5, Math.abs(lines[0]!.low))))
+  const at = (value: number) => Math.round(Math.min(100, Math.max(0, 50 + (value / reach) * 50)) * 100) / 100
+  const words = lines
+    .slice(0, 12)
+    .map(({ label, low, high }) => `${label}: ${signed(low)} to ${signed(high)}`)
+    .join('; ')
+  return html`<figure class="forest" role="img" aria-label="${words}">
+${lines.map(
+  (
+    line,
+  ) => html`<div class="line"><span class="name">${line.label}<small>${line.note}</small></span><span class="track">
+<i class="beyond" style="width:${at(-line.margin)}%"></i><i class="zero"></i><i class="limit" style="left:${at(-line.margin)}%"></i>
+<i class="span ${line.tone}" style="left:${at(line.low)}%;width:${Math.max(0.6, at(line.high) - at(line.low))}%"></i><i class="dot ${line.tone}" style="left:${at(line.point)}%"></i>
+</span></div>`,
+)}
+<div class="line axis" aria-hidden="true"><span class="name"></span><span class="track"><b style="left:${at(-margin)}%">${signed(-margin, places(margin))}</b><b style="left:50%">0</b><b style="left:100%" class="end">${signed(reach, places(reach))}</b></span></div>
+<figcaption>${caption}</figcaption>
+</figure>`
+}
+
+const places = (value: number) => (value >= 0.1 ? 2 : value >= 0.01 ? 3 : 4)

@@ -1,0 +1,78 @@
+import type { SelectionReport } from '../../report/index.ts'
+import { gateSentence } from '../pipeline/checks.ts'
+import { bytes, count, fileName, metricValue, ms, plural, signed, times } from '../words.ts'
+import { gateTable, method } from './comparison.ts'
+import { html, type Markup } from './markup.ts'
+import { badge, page, table } from './page.ts'
+import { linearTicks } from './scale.ts'
+
+export function selectionPage(report: SelectionReport): string {
+  return page(
+    report.sentence,
+    html`<header><p class="kicker">Whetstone selection · ${plural(report.models.length, 'model')}</p><h1>${report.sentence}</h1></header>
+${report.chosen && html`<p>${fileName(report.chosen.path)}: ${report.chosen.reason}.</p>`}
+${frontChart(report)}
+<h2>Leaderboard</h2>
+${leaderboard(report)}
+<h2>What the gates say</h2>
+${report.models.map((model) => html`<details><summary>${fileName(model.path)} ${badge(gateWord(model.gates), null)}</summary><p>${model.sentence}</p>${model.gates.map((gate) => html`<p>${gateSentence(gate)}</p>${gateTable(gate)}`)}</details>`)}
+${report.warnings.length > 0 && html`<ul>${report.warnings.map((line) => html`<li>${line}</li>`)}</ul>`}
+${method()}
+<p class="soft">All models are judged against the first on the same ${count(report.n)} rows of <code>${report.data.path}</code>, and timed by turns in one run, each in a process of its own: ${plural(report.threads, 'thread')}, ${report.cpu}, ${report.runtime}. Against several gates none is corrected: a model must pass every one.</p>`,
+  )
+}
+
+const gateWord = (gates: SelectionReport['models'][number]['gates']) =>
+  (['regressed', 'inconclusive'] as const).find((word) => gates.some(({ verdict }) => verdict === word)) ?? 'pass'
+
+function leaderboard(report: SelectionReport): Markup {
+  return table(
+    [
+      {
+        head: 'Model',
+        cell: (model) => html`${fileName(model.path)}${model.onFront && html`<small>on the front</small>`}`,
+      },
+      { head: 'Gates', cell: (model) => badge(gateWord(model.gates), null) },
+      { head: report.metric, numeric: true, cell: (model) => metricValue(model.metric) },
+      {
+        head: 'Change to the first',
+        numeric: true,
+        cell: (model) => (model.change === null ? '–' : `${signed(model.change[0])} to ${signed(model.change[1])}`),
+      },
+      { head: 'Median', numeric: true, cell: (model) => ms(model.p50Ms) },
+      { head: 'Speed', numeric: true, cell: (model) => (model.ratio === null ? '1×' : times(1 / model.ratio.median)) },
+      { head: 'Size', numeric: true, cell: (model) => bytes(model.bytes) },
+      { head: 'Memory', numeric: true, cell: (model) => bytes(model.peakRssBytes) },
+    ],
+    report.models,
+    (model) => (model.path === report.chosen?.path ? 'chosen' : ''),
+  )
+}
+
+const SIZE = { width: 720, height: 340, left: 70, right: 20, top: 16, bottom: 48 }
+
+/** Latency against the metric; the front is joined. */
+function frontChart(report: SelectionReport): Markup {
+  const models = report.models.flatMap(({ p50Ms, metric, ...rest }) =>
+    p50Ms === null || metric === null ? [] : [{ ...rest, x: p50Ms, y: metric }],
+  )
+  if (models.length === 0) return html``
+  const xTop = Math.max(...models.map(({ x }) => x)) * 1.15
+  const ys = models.map(({ y }) => y)
+  const pad = (Math.max(...ys) - Math.min(...ys)) * 0.25 || Math.abs(ys[0]!) * 0.05 || 1
+  const [low, high] = [Math.min(...ys) - pad, Math.max(...ys) + pad]
+  const px = (x: number) => Math.round(SIZE.left + (x / xTop) * (SIZE.width - SIZE.left - SIZE.right))
+  const upward = (y: number) => (report.higherIsBetter ? (high - y) / (high - low) : (y - low) / (high - low))
+  const py = (y: number) => Math.round(SIZE.top + upward(y) * (SIZE.height - SIZE.top - SIZE.bottom))
+  const tone = (model: (typeof models)[number]) =>
+    ({ pass: 'good', regressed: 'bad', inconclusive: 'warn' })[gateWord(model.gates)]
+  const front = models.filter(({ onFront }) => onFront).sort((a, b) => a.x - b.x)
+  const words = models.map((model) => `${fileName(model.path)} ${ms(model.x)}, ${metricValue(model.y)}`).join('; ')
+  return html`<figure><svg viewBox="0 0 ${SIZE.width} ${SIZE.height}" role="img" aria-label="Latency and ${report.metric}: ${words}">
+${linearTicks([0, xTop]).map((tick) => html`<text class="s" x="${px(tick)}" y="${SIZE.height - 26}" text-anchor="middle">${Number(tick.toPrecision(3))}</text>`)}
+${linearTicks([low, high]).map((tick) => html`<line x1="${SIZE.left}" x2="${SIZE.width - SIZE.right}" y1="${py(tick)}" y2="${py(tick)}" stroke="var(--line)"/><text class="s" x="${SIZE.left - 8}" y="${py(tick) + 4}" text-anchor="end">${Number(tick.toPrecision(4))}</text>`)}
+<polyline fill="none" stroke="var(--accent)" stroke-width="2" stroke-dasharray="5 4" points="${front.map(({ x, y }) => `${px(x)},${py(y)}`).join(' ')}"/>
+${models.map((model) => html`<circle cx="${px(model.x)}" cy="${py(model.y)}" r="${model.path === report.chosen?.path ? 9 : 6}" fill="var(--${tone(model)})"/><text x="${px(model.x) > SIZE.width * 0.75 ? px(model.x) - 13 : px(model.x) + 13}" y="${py(model.y) + 4}" text-anchor="${px(model.x) > SIZE.width * 0.75 ? 'end' : 'start'}">${fileName(model.path)}</text>`)}
+<text class="s" x="${SIZE.width / 2}" y="${SIZE.height - 8}" text-anchor="middle">median latency in ms (left is faster)</text>
+</svg><figcaption>${report.metric}, better further up. Green passes every gate, red breaks a limit, amber is undecided; the dashed line joins the models that none beats in metric, latency and size together.</figcaption></figure>`
+}

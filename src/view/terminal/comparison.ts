@@ -1,0 +1,147 @@
+import type { ComparisonReport, GateCheck, SliceResult } from '../../report/index.ts'
+import { gateSentence, verdictOfAll } from '../pipeline/checks.ts'
+import { count, metricValue, percent, plural, signed } from '../words.ts'
+import { section } from './section.ts'
+import { paint, type Style, textTable, verdictWord } from './table.ts'
+
+/** Rows that changed, of those that a report holds, that fit a screen. */
+const MOST_FLIPS = 8
+
+export function comparison(report: ComparisonReport, style: Style): string {
+  const { nonInferiority, agreement, flipRates, errorRatio, mined, classes = [], gaps = [], gate, story = [] } = report
+  const words = gate
+    ? [`${verdictWord(verdictOfAll(report), null, style)}  ${paint('bold', gateSentence(gate), style)}`]
+    : []
+  return [
+    ...words,
+    `${verdictWord(report.verdict, report.grade, style)}  ${paint('bold', report.sentence, style)}`,
+    ...(gate ? ['', gateTable(gate.checks, style)] : []),
+    '',
+    ...story.map((paragraph) => wrap(paragraph, style.width)),
+    '',
+    `${report.metric} on ${plural(report.n, 'row')}: ${metricValue(report.base.value)} → ${metricValue(report.candidate.value)}`,
+    ...(flipRates
+      ? [
+          `answers lost: ${count(flipRates.negative.count)} (at most ${percent(flipRates.negative.upperBound, 2)}), gained: ${count(flipRates.positive.count)}`,
+        ]
+      : report.discordant
+        ? [
+            `right only before: ${count(report.discordant.baseOnly)}, only after: ${count(report.discordant.candidateOnly)}`,
+          ]
+        : []),
+    ...(errorRatio?.ratio !== null && errorRatio?.ratio !== undefined
+      ? [
+          `mistakes: ${percent(errorRatio.base, 2)} → ${percent(errorRatio.candidate, 2)}, ${errorRatio.ratio.toFixed(2)} times as many`,
+        ]
+      : []),
+    ...(nonInferiority
+      ? [
+          `change at worst ${signed(nonInferiority.lowerBound)} (margin ${signed(-nonInferiority.margin)}, one-sided ${percent(1 - report.alpha, 0)})`,
+        ]
+      : []),
+    ...(agreement ? [`same top answer: ${percent(agreement.rate, 2)}`] : []),
+    ...(report.nextTokens
+      ? [
+          `same most likely next token: ${percent(report.nextTokens.rate, 2)} of ${count(report.nextTokens.places)} places`,
+        ]
+      : []),
+    ...(report.requiredN === null ? [] : [`about ${count(report.requiredN)} rows would settle it`]),
+    ...(report.slices.length > 0 ? ['', sliceTable('slice', report.slices, style)] : []),
+    ...(classes.length > 0 && classes.length <= 20 ? ['', sliceTable('class', classes, style)] : []),
+    ...(mined && mined.slices.length > 0
+      ? [
+          '',
+          textTable(
+            [
+              { head: 'hidden group' },
+              { head: 'fresh rows', right: true },
+              { head: 'before', right: true },
+              { head: 'after', right: true },
+              { head: 'p', right: true },
+              { head: 'verdict' },
+            ],
+            mined.slices.map((slice) => [
+              slice.name,
+              count(slice.n),
+              metricValue(slice.base),
+              metricValue(slice.candidate),
+              slice.adjustedP.toPrecision(2),
+              slice.verdict,
+            ]),
+            style,
+          ),
+        ]
+      : []),
+    ...section(
+      'gaps between groups',
+      gaps.map(
+        (gap) =>
+          `${gap.field}: ${metricValue(gap.base)} → ${metricValue(gap.candidate)}, change ${signed(gap.change)} (${signed(gap.ci[0])} to ${signed(gap.ci[1])})`,
+      ),
+    ),
+    ...flippedRows(report, style),
+    ...section('warnings', report.warnings),
+  ].join('\n')
+}
+
+export function gateTable(checks: readonly GateCheck[], style: Style): string {
+  return textTable(
+    [{ head: 'check' }, { head: 'verdict' }, { head: 'asked' }, { head: 'measured' }],
+    checks.map((check) => [
+      check.id,
+      `${check.verdict}${check.verdict === 'inconclusive' && !check.blocks ? ' (allowed)' : ''}`,
+      check.limit,
+      check.measured,
+    ]),
+    style,
+  )
+}
+
+function sliceTable(what: string, slices: readonly SliceResult[], style: Style): string {
+  return textTable(
+    [
+      { head: what },
+      { head: 'rows', right: true },
+      { head: 'before', right: true },
+      { head: 'after', right: true },
+      { head: 'at worst', right: true },
+      { head: 'verdict' },
+    ],
+    slices.map((slice) => [
+      slice.name,
+      count(slice.n),
+      metricValue(slice.base),
+      metricValue(slice.candidate),
+      slice.lowerBound === null ? '–' : signed(slice.lowerBound),
+      slice.verdict,
+    ]),
+    style,
+  )
+}
+
+function flippedRows({ flips = [] }: ComparisonReport, style: Style): readonly string[] {
+  const worse = flips.filter(({ direction }) => direction !== 'gained')
+  if (worse.length === 0) return []
+  const rows = worse.slice(0, MOST_FLIPS)
+  const more = worse.length - rows.length
+  return [
+    '',
+    textTable(
+      [{ head: 'row that changed' }, { head: 'right' }, { head: 'before' }, { head: 'after' }],
+      rows.map((flip) => [flip.id ?? String(flip.row), flip.label ?? '–', flip.base, flip.candidate]),
+      style,
+    ),
+    ...(more > 0 ? [`… and ${count(more)} more (-o report.html shows them)`] : []),
+  ]
+}
+
+/** Words onto lines of at most this width. */
+function wrap(text: string, width: number): string {
+  const lines = ['']
+  for (const word of text.split(' ')) {
+    const line = lines.at(-1)!
+    if (line !== '' && line.length + 1 + word.length > width) lines.push(word)
+    else lines[lines.length - 1] = line === '' ? word : `${line} ${word}`
+  }
+  return lines.join('\n')
+}

@@ -1,0 +1,44 @@
+import type { SelectionReport } from '../../report/index.ts'
+import { gateSentence } from '../pipeline/checks.ts'
+import { bytes, fileName, metricValue, ms, plural, times } from '../words.ts'
+import { section } from './section.ts'
+import { paint, type Style, textTable } from './table.ts'
+
+export function selection(report: SelectionReport, style: Style): string {
+  const refused = report.models.filter(({ admitted }) => !admitted)
+  return [
+    paint('bold', report.sentence, style),
+    `${report.metric} on ${plural(report.n, 'row')}; ${plural(report.threads, 'thread')}, ${report.cpu}`,
+    '',
+    textTable(
+      [
+        { head: 'model' },
+        { head: 'gates' },
+        { head: report.metric, right: true },
+        { head: 'median', right: true },
+        { head: 'against first', right: true },
+        { head: 'size', right: true },
+        { head: 'memory', right: true },
+        { head: 'front' },
+      ],
+      report.models.map((model) => [
+        `${model.path === report.chosen?.path ? '▸ ' : '  '}${fileName(model.path)}`,
+        model.gates.map(({ verdict }) => verdict).join(', '),
+        metricValue(model.metric),
+        ms(model.p50Ms),
+        model.ratio === null ? '–' : times(1 / model.ratio.median),
+        bytes(model.bytes),
+        bytes(model.peakRssBytes),
+        model.onFront ? 'yes' : '',
+      ]),
+      style,
+    ),
+    ...section(
+      'not admitted',
+      refused.flatMap(({ path, gates }) =>
+        gates.filter(({ verdict }) => verdict !== 'pass').map((gate) => `${fileName(path)}: ${gateSentence(gate)}`),
+      ),
+    ),
+    ...section('warnings', report.warnings),
+  ].join('\n')
+}
