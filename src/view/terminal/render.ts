@@ -151,6 +151,10 @@ function quantization(report: QuantizationReport, style: Style): string {
       : []),
     ...(report.kernelsReason ? [report.kernelsReason] : []),
     ...section(
+      'notes',
+      report.passes.flatMap((pass) => pass.notes ?? []),
+    ),
+    ...section(
       'layers that lost most',
       worst.map((layer) => `${layer.name}  ${decibels(layer.sqnrDb)}`),
     ),
@@ -230,6 +234,14 @@ function moments(report: MomentsReport): string {
       'not seen',
       report.unseen.map(({ name, reason }) => `${name}: ${reason}`),
     ),
+  ].join('\n')
+}
+
+function moments(report: MomentsReport): string {
+  const values = Object.entries(report.values)
+  return [
+    `second moments of ${plural(values.length, 'value')} on ${plural(report.samples, 'row')}`,
+    ...section('not seen', report.unseen.map(({ name, reason }) => `${name}: ${reason}`)),
   ].join('\n')
 }
 
