@@ -10,9 +10,19 @@ export * from './latency.ts'
 export * from './load/index.ts'
 export * from './metric.ts'
 export { balancedAccuracy, type ClassOptions, macroF1, topK } from './metric-classification.ts'
+export {
+  type DetectionOptions,
+  decoders,
+  detectionNamed,
+  detectionPrecision,
+  detectionsOf,
+} from './metric-detection.ts'
+export { type EmbeddingOptions, rankCorrelation, recallAt } from './metric-embedding.ts'
 export { type LanguageOptions, nextToken, perplexity } from './metric-language.ts'
+export { brier, calibrationError, negativeLogLikelihood } from './metric-probability.ts'
+export { areaUnderPrecisionRecall, areaUnderRoc, equalError } from './metric-ranking.ts'
 export { meanAbsoluteError, type RegressionOptions, rootMeanSquaredError, rSquared } from './metric-regression.ts'
-export { meanIoU } from './metric-segmentation.ts'
+export { meanDice, meanIoU } from './metric-segmentation.ts'
 export { characterErrorRate, ctcDecode, exactMatch, type TextOptions, wordErrorRate } from './metric-text.ts'
 export { asMetric, type MetricOptions, metricNamed, metrics } from './metrics.ts'
 export * from './moments.ts'

@@ -27,7 +27,7 @@ export function balancedAccuracy(options: ClassOptions = {}): Metric {
   return {
     ...topK(1, options),
     name: 'balanced-accuracy',
-    summary: (row) => [classOf(row, options), isAmongTop(1, row, options) ? 1 : 0],
+    summary: (row) => [classIndex(row, options), isAmongTop(1, row, options) ? 1 : 0],
     stratum: (summary) => summary[0]!,
     aggregate: (summaries) => {
       const seen = new Map<number, [right: number, all: number]>()
@@ -49,7 +49,7 @@ export function macroF1(options: ClassOptions = {}): Metric {
     name: 'macro-f1',
     summary: (row) => {
       const answer = topAnswer(classOutput(row, options))
-      return [classOf(row, options), typeof answer === 'number' ? answer : -1]
+      return [classIndex(row, options), typeof answer === 'number' ? answer : -1]
     },
     stratum: (summary) => summary[0]!,
     aggregate: (summaries) => {
@@ -91,6 +91,29 @@ function classOutput({ outputs }: MetricRow, { output }: ClassOptions): TensorVa
   })
 }
 
+/**
+ * The scores that the row's class output gives, or the only number of a model that scores one class.
+ *
+ * @throws UserError where no floating output does.
+ */
+export function classScoresOf(row: MetricRow, options: ClassOptions): ArrayLike<number> {
+  const { output } = options
+  const single = Object.entries(row.outputs).find(
+    ([name, value]) => (output === undefined || name === output) && value.data.length === 1 && isFloat(value),
+  )
+  const named = output === undefined ? classOutputName(row.outputs) : output
+  const value = named === null ? undefined : row.outputs[named]
+  if (value && isFloat(value) && value.data.length > 1) return numbersOf(value)
+  if (single) return numbersOf(single[1])
+  const chosen = classOutput(row, options)
+  throw new UserError('bad-argument', `the output [${chosen.dims.join(',')}] of ${chosen.dtype} scores no classes`, {
+    where: output ?? named ?? 'outputs',
+    hint: 'this metric needs probabilities or logits; name the output, or use top1 for bare answers',
+  })
+}
+
+const isFloat = (value: TensorValue) => value.dtype.startsWith('float')
+
 /** The output that answers with a class: scores before bare answers; null where there is none. */
 export function classOutputName(outputs: MetricRow['outputs']): string | null {
   const classLike = Object.entries(outputs).filter(([name, value]) => isClassLike(name, value))
@@ -99,7 +122,7 @@ export function classOutputName(outputs: MetricRow['outputs']): string | null {
 }
 
 /** The class number of a row's label; a name is looked up, and a number must be a class of the output. */
-function classOf(row: MetricRow, options: ClassOptions): number {
+export function classIndex(row: MetricRow, options: ClassOptions): number {
   const { label } = row
   const value = classOutput(row, options)
   const scores = value.dtype.startsWith('float') ? value.data.length : null
@@ -121,7 +144,7 @@ function isAmongTop(k: number, row: MetricRow, options: ClassOptions): boolean {
   const value = classOutput(row, options)
   // A model that answers with a name is compared by name.
   if (value.dtype === 'string') return String(row.label) === topAnswer(value)
-  const label = classOf(row, options)
+  const label = classIndex(row, options)
   if (!value.dtype.startsWith('float')) return topAnswer(value) === label
   const scores = numbersOf(value)
   const own = scores[label]!

@@ -18,12 +18,31 @@ export function meanIoU(options: { readonly output?: string } = {}): Metric {
     unit: 'points',
     score: (row) => meanRatio(of(row)),
     summary: of,
-    aggregate: (summaries) => {
-      const total: number[] = []
-      for (const summary of summaries) for (const [i, value] of summary.entries()) total[i] = (total[i] ?? 0) + value
-      return meanRatio(total)
-    },
+    aggregate: (summaries) => meanRatio(totalOf(summaries)),
   }
+}
+
+/**
+ * Mean Dice coefficient 2|A ∩ B| / (|A| + |B|) of the classes that occur, over all pixels of all rows; masks as for
+ * `meanIoU`. By class it is 2 IoU / (1 + IoU).
+ */
+export function meanDice(options: { readonly output?: string } = {}): Metric {
+  const of = (row: MetricRow) => overlapOf(row, options.output)
+  return {
+    ...meanIoU(options),
+    name: 'dice',
+    score: (row) => meanRatio(of(row), dice),
+    aggregate: (summaries) => meanRatio(totalOf(summaries), dice),
+  }
+}
+
+const jaccard = (both: number, either: number) => both / either
+const dice = (both: number, either: number) => (2 * both) / (both + either)
+
+function totalOf(summaries: readonly (readonly number[])[]): readonly number[] {
+  const total: number[] = []
+  for (const summary of summaries) for (const [i, value] of summary.entries()) total[i] = (total[i] ?? 0) + value
+  return total
 }
 
 /** The label of pixels that nobody judges, as in Pascal VOC and Cityscapes. */
@@ -82,12 +101,12 @@ function classMask(value: TensorValue, pixels: number): { classes: number; at: (
   }
 }
 
-function meanRatio(overlap: readonly number[]): number {
+function meanRatio(overlap: readonly number[], ratio = jaccard): number {
   let sum = 0
   let classes = 0
   for (let c = 0; c < overlap.length; c += 2) {
     if (overlap[c + 1] === 0) continue
-    sum += overlap[c]! / overlap[c + 1]!
+    sum += ratio(overlap[c]!, overlap[c + 1]!)
     classes++
   }
   return classes === 0 ? Number.NaN : sum / classes

@@ -1,9 +1,13 @@
 import { UserError } from '../platform/index.ts'
 import type { Metric, MetricRow, RowLabel } from './metric.ts'
 import { balancedAccuracy, type ClassOptions, classOutputName, macroF1, topK } from './metric-classification.ts'
+import { detectionNamed } from './metric-detection.ts'
+import { rankCorrelation, recallAt } from './metric-embedding.ts'
 import { nextToken, perplexity } from './metric-language.ts'
+import { brier, calibrationError, negativeLogLikelihood } from './metric-probability.ts'
+import { areaUnderPrecisionRecall, areaUnderRoc, equalError } from './metric-ranking.ts'
 import { meanAbsoluteError, rootMeanSquaredError, rSquared } from './metric-regression.ts'
-import { meanIoU } from './metric-segmentation.ts'
+import { meanDice, meanIoU } from './metric-segmentation.ts'
 import { characterErrorRate, exactMatch, type TextOptions, wordErrorRate } from './metric-text.ts'
 import { nearest } from './nearest.ts'
 
@@ -16,13 +20,23 @@ export const metrics: Readonly<Record<string, (options?: MetricOptions) => Metri
   top5: (options) => topK(5, options),
   'balanced-accuracy': balancedAccuracy,
   'macro-f1': macroF1,
+  auroc: areaUnderRoc,
+  aupr: areaUnderPrecisionRecall,
+  eer: equalError,
+  brier,
+  nll: negativeLogLikelihood,
+  ece: calibrationError,
   mae: meanAbsoluteError,
   rmse: rootMeanSquaredError,
   r2: rSquared,
   miou: meanIoU,
+  dice: meanDice,
   'exact-match': exactMatch,
   cer: characterErrorRate,
   wer: wordErrorRate,
+  'recall@1': (options) => recallAt(1, options),
+  'recall@5': (options) => recallAt(5, options),
+  spearman: rankCorrelation,
   perplexity,
   'next-token': nextToken,
 }
@@ -34,10 +48,13 @@ export const metrics: Readonly<Record<string, (options?: MetricOptions) => Metri
  */
 export function metricNamed(name: string, options: MetricOptions = {}): Metric {
   if (Object.hasOwn(metrics, name)) return metrics[name]!(options)
+  const counted = /^(top|recall@)([1-9]\d*)$/.exec(name)
+  if (counted) return (counted[1] === 'top' ? topK : recallAt)(Number(counted[2]), options)
+  if (name.startsWith('detection:')) return detectionNamed(name.slice('detection:'.length))
   const close = nearest(name, Object.keys(metrics))
   throw new UserError('bad-argument', `there is no metric "${name}"`, {
     where: '--metric',
-    hint: `${close ? `did you mean "${close}"? ` : ''}known: ${Object.keys(metrics).join(', ')}, or the path of a metric.mjs`,
+    hint: `${close ? `did you mean "${close}"? ` : ''}known: ${Object.keys(metrics).join(', ')}, detection:yolox and other decoders, or the path of a metric.mjs`,
   })
 }
 

@@ -162,6 +162,10 @@ export async function scoreRows(
     }
     options.onProgress?.(kept.rows.length)
   }
+  if (metric?.scoreAll) {
+    kept.base = [...metric.scoreAll(kept.baseSummaries)]
+    kept.candidate = [...metric.scoreAll(kept.candidateSummaries)]
+  }
   return {
     ...kept,
     metric: metric ?? null,

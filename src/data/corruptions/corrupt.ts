@@ -107,9 +107,14 @@ function eachRow(
   const numbers = numbersIn(column.data as NumericArray, column.dtype)
   const result = new Float64Array(numbers.length)
   for (const [i, row] of indices.entries())
-    result.set(change(Array.prototype.slice.call(numbers, i * size, (i + 1) * size), shape, row), i * size)
+    result.set(change(part(numbers, i * size, (i + 1) * size), shape, row), i * size)
   return { ...column, data: encodeNumbers(column.dtype, result) }
 }
+
+const part = (numbers: ArrayLike<number>, from: number, to: number): ArrayLike<number> =>
+  ArrayBuffer.isView(numbers)
+    ? (numbers as Float64Array).subarray(from, to)
+    : Array.prototype.slice.call(numbers, from, to)
 
 function eachText(column: Column, indices: readonly number[], change: (text: string, row: number) => string): Column {
   const texts = column.data as readonly string[]

@@ -31,7 +31,9 @@ export function toPicture(
   const planes = Array.from({ length: channels }, (_, channel) => {
     const [low, high] = ranges[channel % ranges.length]!
     const [start, step] = channelsFirst ? [channel * area, 1] : [channel, channels]
-    return Float64Array.from({ length: area }, (_, i) => (values[start + i * step]! - low) / (high - low))
+    const plane = new Float64Array(area)
+    for (let i = 0; i < area; i++) plane[i] = (values[start + i * step]! - low) / (high - low)
+    return plane
   })
   return { height, width, planes }
 }

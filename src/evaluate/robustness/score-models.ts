@@ -58,7 +58,7 @@ export async function scoreModels(
         if (!metric && label !== undefined) metric = defaultMetric(label, outputs, options.metricOptions)
         if (metric) {
           kept[m]!.scores.push(finite(scoreOf(metric, seen)))
-          if (metric.aggregate)
+          if (metric.aggregate || metric.scoreAll)
             kept[m]!.summaries.push((metric.summary ? metric.summary(seen) : [scoreOf(metric, seen)]).map(finite))
         }
         kept[m]!.answers.push(answerOf(metric, seen, outputs))
@@ -66,6 +66,12 @@ export async function scoreModels(
     }
     options.onRow?.(rows.length)
   }
+  if (metric?.scoreAll)
+    for (const model of kept) {
+      const summaries = model.summaries.map((row) => row.map((value) => value ?? Number.NaN))
+      model.scores = metric.scoreAll(summaries).map(finite)
+      model.summaries = []
+    }
   if (rows.length === 0)
     throw new UserError('bad-data', 'there are no rows', { where: data.path, hint: 'give data with at least one row' })
   return {

@@ -24,17 +24,15 @@ function comparisonOf(
   n: number,
 ): string {
   const name = nameOf(other.path)
-  const place = `under ${trials}, ${metric} on average ${base.corrupted === null ? '?' : shown(base.corrupted)} → ${other.corrupted === null ? '?' : shown(other.corrupted)} (${whole(n)} rows)`
-  if (!other.change) return `${name} against ${nameOf(base.path)}: ${place}.`
-  const [low, high] = other.change.ci
-  const interval = `change ${signed(other.change.delta)}, interval ${signed(low)} to ${signed(high)}`
+  const means = `${metric} ${base.corrupted === null ? '?' : shown(base.corrupted)} → ${other.corrupted === null ? '?' : shown(other.corrupted)} on average under ${trials} (${whole(n)} rows)`
+  const verdict = other.change?.verdict
   const words =
-    other.change.verdict === 'pass'
-      ? `stands corruptions as well as ${nameOf(base.path)} within the margin`
-      : other.change.verdict === 'regressed'
-        ? `stands corruptions worse than ${nameOf(base.path)}`
-        : `cannot be told from these rows to stand corruptions as well as ${nameOf(base.path)}`
-  return `${name} ${words}: ${place}; ${interval}.`
+    verdict === 'pass'
+      ? ` stands corruptions as well as ${nameOf(base.path)}, within the margin`
+      : verdict === 'regressed'
+        ? ` stands corruptions worse than ${nameOf(base.path)}`
+        : verdict === 'inconclusive'
+          ? `: these rows cannot tell whether it stands corruptions as well as ${nameOf(base.path)}`
+          : ` against ${nameOf(base.path)}`
+  return `${name}${words}: ${means}.`
 }
-
-const signed = (value: number) => `${value < 0 ? '−' : '+'}${Math.abs(value).toFixed(4)}`

@@ -22,13 +22,13 @@ const DEEPEST = 42
 /** Numbers in a grid, each on a ground as strong as what it means; the numbers alone say everything. */
 export function heatMap(columns: readonly string[], rows: readonly HeatRow[], caption: string): Markup {
   return html`<div class="scroll heat" tabindex="0"><table>
-<caption>${caption}</caption>
-<thead><tr><th scope="col">Corruption</th>${columns.map((column) => html`<th scope="col" class="n">${column}</th>`)}</tr></thead>
+<thead><tr><th scope="col">Severity</th>${columns.map((column) => html`<th scope="col" class="n">${column}</th>`)}</tr></thead>
 <tbody>${rows.map(
     (row, i) =>
       html`<tr class="${i > 0 && rows[i - 1]!.group !== row.group ? 'first' : ''}"><th scope="row">${row.name}</th>${row.cells.map(cell)}</tr>`,
   )}</tbody>
-</table></div>`
+</table></div>
+<p class="soft heat-words">${caption}</p>`
 }
 
 function cell({ text, strength, tone, title, strong }: HeatCell): Markup {
@@ -38,7 +38,8 @@ function cell({ text, strength, tone, title, strong }: HeatCell): Markup {
 
 /** Rules of the map, beside the page's own. */
 export const HEAT_STYLE = `
-.heat table{border-collapse:separate;border-spacing:2px}.heat caption{caption-side:bottom;text-align:left;color:var(--soft);font-size:.88rem;padding:.6rem .8rem}
+.heat table{border-collapse:separate;border-spacing:2px}
+.heat-words{font-size:.88rem;margin:.4rem .2rem 1.4rem}
 .heat td{border:0;border-radius:.3rem;padding:.35rem .6rem;-webkit-print-color-adjust:exact;print-color-adjust:exact}
 .heat th{border:0;padding:.35rem .8rem}.heat tbody th{position:sticky;left:0;background:var(--card);color:var(--ink)}
 .heat tr.first td,.heat tr.first th{border-top:.5rem solid var(--card)}

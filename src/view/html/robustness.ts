@@ -61,7 +61,7 @@ function modelTable(report: RobustnessReport): Markup {
 }
 
 function heatMaps({ models, corruptions, severities, metric, higherIsBetter, alpha }: RobustnessReport): Markup {
-  const columns = severities.map((severity) => `Severity ${severity}`)
+  const columns = severities.map(String)
   const all = corruptions.flatMap(({ cells }) => cells.map(({ values }) => values[0])).filter((value) => value != null)
   const best = higherIsBetter
     ? Math.max(...all, models[0]!.clean ?? -Infinity)
@@ -109,7 +109,7 @@ function heatMaps({ models, corruptions, severities, metric, higherIsBetter, alp
       `Change in ${metric} with ${fileName(model.path)} on the same corrupted rows: green is better, red worse; bold where the ${percent(1 - alpha, 0)} interval leaves out 0 (each cell by itself: of 75 such cells about ${Math.round(75 * alpha)} are bold by chance).`,
     ),
   )
-  return html`${first}${changes.map((map) => html`<p></p>${map}`)}`
+  return html`${first}${changes}`
 }
 
 function calibration({ calibration: found, models }: RobustnessReport): Markup {
