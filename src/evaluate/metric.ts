@@ -33,6 +33,11 @@ export interface Metric {
   readonly summary?: (row: MetricRow) => readonly number[]
   /** The metric of many rows from their summaries (`[score]` without `summary`); the mean score where absent. */
   readonly aggregate?: (summaries: readonly (readonly number[])[]) => number
+  /**
+   * Scores of all rows from their summaries, where a row's score needs the others (its nearest neighbours); they take the
+   * place of `score`, in the same order.
+   */
+  readonly scoreAll?: (summaries: readonly (readonly number[])[]) => readonly number[]
   /** The group of a row, by its summary, whose groups weigh alike in the aggregate (classes, for macro averages). */
   readonly stratum?: (summary: readonly number[]) => number
   /** How a sentence names a step of the score: `points` for rates (shown × 100), else the metric's own unit. */
