@@ -237,14 +237,6 @@ function moments(report: MomentsReport): string {
   ].join('\n')
 }
 
-function moments(report: MomentsReport): string {
-  const values = Object.entries(report.values)
-  return [
-    `second moments of ${plural(values.length, 'value')} on ${plural(report.samples, 'row')}`,
-    ...section('not seen', report.unseen.map(({ name, reason }) => `${name}: ${reason}`)),
-  ].join('\n')
-}
-
 function sensitivity(report: SensitivityReport, style: Style): string {
   return textTable(
     [{ head: 'node' }, { head: 'noise', right: true }],
