@@ -78,7 +78,7 @@ function sweep(
       const unfinished = /^\..+\.tmp$/.test(file)
       const digest = folder === blobs && /^[0-9a-f]{64}$/.test(file) ? `sha256:${file}` : null
       if (!unfinished && digest === null) continue
-      if (stat.mtimeMs >= before || (digest !== null && living.has(digest))) {
+      if (stat.mtimeMs >= before || (digest !== null ? living.has(digest) : ownerLives(file))) {
         kept.blobs += digest === null ? 0 : 1
         kept.bytes += digest === null ? 0 : stat.size
         continue
@@ -90,6 +90,18 @@ function sweep(
       }
       removed.push({ name, what: unfinished ? 'unfinished' : 'blob', digest, bytes: stat.size })
     }
+  }
+}
+
+/** Whether the process that began to write this file (its number stands in the name) still runs on this machine. */
+function ownerLives(file: string): boolean {
+  const pid = Number(/\.(\d+)\.[0-9a-f]+\.tmp$/.exec(file)?.[1] ?? 0)
+  if (pid === 0) return false
+  try {
+    process.kill(pid, 0)
+    return true
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'EPERM'
   }
 }
 

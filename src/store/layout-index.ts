@@ -1,7 +1,14 @@
-import { existsSync, mkdirSync, readFileSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { explainSystemError, UserError, withLock, writeAtomic, writeFilesAtomic } from '../platform/index.ts'
+import {
+  explainSystemError,
+  makeFolder,
+  UserError,
+  withLock,
+  writeAtomic,
+  writeFilesAtomic,
+} from '../platform/index.ts'
 import { type Descriptor, damaged, MEDIA, NOTE, parseDescriptor, parseJson } from './oci.ts'
 
 /** How long to wait for another process that writes the index; it takes milliseconds unless the disk is stuck. */
@@ -82,11 +89,7 @@ export async function writeIndex(folder: string, index: LayoutIndex): Promise<vo
 
 export function makeBlobFolder(folder: string): string {
   const blobs = join(folder, 'blobs', 'sha256')
-  try {
-    mkdirSync(blobs, { recursive: true })
-  } catch (error) {
-    throw explainSystemError(error, blobs, 'write')
-  }
+  makeFolder(blobs)
   return blobs
 }
 

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { existsSync, readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
-import { FileSource, readChunks, sha256Stream, UserError, writeAtomic } from '../platform/index.ts'
+import { explainSystemError, FileSource, readChunks, sha256Stream, UserError, writeAtomic } from '../platform/index.ts'
 import { changeIndex, isLayout, type LayoutIndex, makeBlobFolder, readIndex, tagOf } from './layout-index.ts'
 import { type Descriptor, damaged, hexOf, isDigest, MEDIA, NOTE, parseManifest } from './oci.ts'
 import {
@@ -36,7 +36,7 @@ class Layout implements Repository {
 
   async holds({ digest, size }: Descriptor): Promise<boolean> {
     const path = this.blobPath(digest)
-    if (statSync(path, { throwIfNoEntry: false })?.size !== size) return false
+    if (sizeAt(path) !== size) return false
     return (await sha256Stream(readChunks(path))) === digest
   }
 
@@ -65,9 +65,7 @@ class Layout implements Repository {
   async publish(manifest: Blob, { needs }: PublishOptions): Promise<void> {
     await this.write(manifest)
     await changeIndex(this.where, (index) => {
-      const gone = [manifest.descriptor, ...needs].filter(
-        ({ digest, size }) => statSync(this.blobPath(digest), { throwIfNoEntry: false })?.size !== size,
-      )
+      const gone = [manifest.descriptor, ...needs].filter(({ digest, size }) => sizeAt(this.blobPath(digest)) !== size)
       if (gone.length > 0) throw new Missing(gone.map(({ digest }) => digest))
       return withTag(index, manifest.descriptor, undefined)
     })
@@ -109,6 +107,15 @@ class Layout implements Repository {
         found.push(entry)
     }
     return found
+  }
+}
+
+/** Bytes of a file; undefined where there is none. */
+function sizeAt(path: string): number | undefined {
+  try {
+    return statSync(path, { throwIfNoEntry: false })?.size
+  } catch (error) {
+    throw explainSystemError(error, path, 'read')
   }
 }
 

@@ -60,6 +60,9 @@ export class Missing extends Error {
   }
 }
 
+/** A collection without grace may take the same blob again; not for ever. */
+const MOST_ATTEMPTS = 20
+
 /**
  * Writes the blobs that are not there, then the manifest over them. A blob that a collection took away in the
  * meantime is written again.
@@ -71,7 +74,7 @@ export async function writeAll(repository: Repository, blobs: readonly Blob[], m
     try {
       return await repository.publish(manifest, { needs })
     } catch (error) {
-      if (!(error instanceof Missing) || attempt === 4) throw error
+      if (!(error instanceof Missing) || attempt === MOST_ATTEMPTS) throw error
     }
   }
 }

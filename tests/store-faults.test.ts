@@ -1,0 +1,353 @@
+import { spawn, spawnSync } from 'node:child_process'
+import {
+  appendFileSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs'
+import { join } from 'node:path'
+import { pathToFileURL } from 'node:url'
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
+import { killRun } from '../bench/store-kills.ts'
+import { openStore, readPrivateKey, readPublicKey, type Store, type Version } from '../src/store/index.ts'
+import { bytesBlob, openLayout } from '../src/store/layout.ts'
+import { startRegistry, type TestRegistry } from './registry-kit.ts'
+import { comparisonOf, keyFiles, modelFile, newFolder } from './store-kit.ts'
+
+const folder = newFolder()
+const model = modelFile(folder, 'model.onnx')
+const keys = keyFiles(folder, 'key')
+
+async function signedStore(): Promise<{ store: Store; version: Version; place: string }> {
+  const place = newFolder()
+  const store = openStore(place)
+  const { version: bare } = await store.put('digits', { model })
+  const reports = [comparisonOf(bare.modelDigest)]
+  const { version } = await store.put(
+    'digits',
+    { model, reports },
+    { tag: 'v1', sign: await readPrivateKey(keys.secret) },
+  )
+  return { store, version, place }
+}
+const blobPath = (place: string, digest: string) => join(place, 'digits/blobs/sha256', digest.slice(7))
+
+describe('what was changed in a folder', () => {
+  test.each(['model', 'report', 'card', 'bom', 'lineage'] as const)('a changed %s is found and named', async (role) => {
+    const { store, version, place } = await signedStore()
+    const file = version.files.find((item) => item.role === role)!
+    const path = blobPath(place, file.descriptor.digest)
+    const bytes = readFileSync(path)
+    bytes[bytes.length >> 1]! ^= 1
+    writeFileSync(path, bytes)
+    const { sound, versions } = await store.verify('digits:v1', { keys: [await readPublicKey(keys.open)] })
+    expect(sound).toBe(false)
+    expect(versions[0]!.problems).toEqual([`${file.path}: the blob ${file.descriptor.digest} is changed`])
+    // Pushing it again mends it.
+    await store.put('digits', { model, reports: version.reports }, { tag: 'v1' })
+    expect((await store.verify('digits:v1')).sound).toBe(true)
+  })
+
+  test('a changed model is neither served nor pulled', async () => {
+    const { version, place } = await signedStore()
+    appendFileSync(blobPath(place, version.files[0]!.descriptor.digest), 'x')
+    await expect(version.modelPath()).rejects.toThrow(/the blob sha256:\w+ was changed/)
+    const out = join(newFolder(), 'out')
+    await expect(version.checkout(out)).rejects.toThrow('was changed')
+    expect(existsSync(out)).toBe(false)
+  })
+
+  test('a missing blob, a changed manifest, a changed signature', async () => {
+    const missing = await signedStore()
+    rmSync(blobPath(missing.place, missing.version.files[0]!.descriptor.digest))
+    expect((await missing.store.verify('digits:v1')).versions[0]!.problems).toEqual([
+      expect.stringMatching(/^model\.onnx: the blob sha256:\w+ is missing$/),
+    ])
+    const changed = await signedStore()
+    appendFileSync(blobPath(changed.place, changed.version.digest), ' ')
+    expect((await changed.store.verify(`digits@${changed.version.digest}`)).sound).toBe(false)
+    await expect(changed.store.resolve('digits:v1')).rejects.toThrow('was changed')
+    const forged = await signedStore()
+    appendFileSync(blobPath(forged.place, forged.version.signatures[0]!.digest), ' ')
+    expect((await forged.store.verify('digits:v1')).sound).toBe(false)
+  })
+
+  test.each([
+    [
+      'index.json',
+      '{"schemaVersion":2,"manifests":[{"digest":"sha256:../../x","size":1,"mediaType":"a"}]}',
+      /is not a sha256 digest/,
+    ],
+    ['index.json', '{"schemaVersion":2,"manifests":[', /not JSON/],
+    ['index.json', '[]', /no OCI index/],
+    ['index.json', '{"schemaVersion":2,"manifests":[null]}', /a descriptor is missing/],
+    [
+      'index.json',
+      `{"schemaVersion":2,"manifests":[{"digest":"sha256:${'a'.repeat(64)}","size":-1,"mediaType":"a"}]}`,
+      /the size of/,
+    ],
+    ['oci-layout', '{"imageLayoutVersion":"9"}', /the layout has version "9"/],
+  ])('a damaged %s (%s) is said, and a push does not overwrite it', async (file, text, message) => {
+    const { store, place } = await signedStore()
+    writeFileSync(join(place, 'digits', file), text)
+    await expect(store.resolve('digits:v1')).rejects.toThrow(message)
+    await expect(store.put('digits', { model })).rejects.toThrow(message)
+    expect(readFileSync(join(place, 'digits', file), 'utf8')).toBe(text)
+  })
+
+  test('files that want to be written outside, or are no model, are refused', async () => {
+    const { store, version, place } = await signedStore()
+    const repository = openLayout(join(place, 'digits'), 'digits')
+    const publish = async (change: (manifest: Record<string, unknown>) => void) => {
+      const manifest = structuredClone(version.manifest) as unknown as Record<string, unknown>
+      change(manifest)
+      const blob = bytesBlob(JSON.stringify(manifest), 'application/vnd.oci.image.manifest.v1+json')
+      await repository.publish(blob, { needs: [] })
+      return store.resolve(`digits@${blob.descriptor.digest}`)
+    }
+    const titled = (title: string) =>
+      publish((manifest) => {
+        const layers = structuredClone(version.manifest.layers) as { annotations: Record<string, string> }[]
+        layers[1]!.annotations['org.cncf.model.filepath'] = title
+        manifest.layers = layers
+      })
+    for (const title of ['../evil', '/etc/passwd', 'a/../../b', 'C:\\x', 'a\\..\\b', 'x\u0000y', 'a/./b', ''])
+      await expect(titled(title)).rejects.toThrow(/wants to be written to/)
+    await expect(titled('model.onnx')).rejects.toThrow('have the same name')
+    await expect(publish((manifest) => (manifest.layers = []))).rejects.toThrow('holds 0 ONNX files')
+    await expect(
+      publish((manifest) => (manifest.mediaType = 'application/vnd.oci.image.index.v1+json')),
+    ).rejects.toThrow('is not a model')
+    const unknown = await publish((manifest) => {
+      const extra = { ...version.manifest.layers[1]!, mediaType: 'application/x-new', annotations: {} }
+      manifest.layers = [...version.manifest.layers, extra]
+    })
+    expect(unknown.files.at(-1)!.role).toBe('other')
+  })
+
+  test('links in the place of a name are not followed', async () => {
+    const { place } = await signedStore()
+    const other = newFolder()
+    symlinkSync(join(place, 'digits'), join(other, 'linked'))
+    expect(await openStore(other).names()).toEqual([])
+  })
+})
+
+describe('collection', () => {
+  const age = (path: string) => utimesSync(path, 0, 0)
+
+  test('takes what nothing refers to and what was left unfinished, and nothing young', async () => {
+    const { store, place } = await signedStore()
+    const blobs = join(place, 'digits/blobs/sha256')
+    const before = readdirSync(blobs).length
+    const [orphan, unfinished, young] = ['f'.repeat(64), `.x.${2 ** 22 + 1}.0a.tmp`, 'e'.repeat(64)]
+    for (const name of [orphan, unfinished, young]) writeFileSync(join(blobs, name), 'left')
+    age(join(blobs, orphan))
+    age(join(blobs, unfinished))
+    const dry = await store.collect({ dryRun: true })
+    expect(dry.removed.map(({ what }) => what).sort()).toEqual(['blob', 'unfinished'])
+    expect(readdirSync(blobs)).toHaveLength(before + 3)
+    const { removed, freedBytes } = await store.collect()
+    expect([removed.length, freedBytes]).toEqual([2, 8])
+    expect(readdirSync(blobs)).toHaveLength(before + 1)
+    expect((await store.verify(null)).sound).toBe(true)
+  })
+
+  test('untagged versions go on demand, ancestors of tagged ones stay', async () => {
+    const { store, version } = await signedStore()
+    const other = modelFile(folder, 'other.onnx', 5)
+    const child = await store.put('digits', { model: other, parent: version, allow: ['unexplained'] }, { tag: 'v2' })
+    await store.tag('digits', 'v1', null)
+    expect(await store.list('digits')).toHaveLength(3)
+    const { removed, kept } = await store.collect({ untagged: true, graceMs: 0 })
+    expect(removed.filter(({ what }) => what === 'version')).toHaveLength(1)
+    expect(kept.versions).toBe(2)
+    expect((await store.resolve(`digits@${child.version.lineage!.parent!.version}`)).digest).toBe(version.digest)
+    expect((await store.verify(null)).sound).toBe(true)
+  })
+
+  test('stops where it cannot know what is needed', async () => {
+    const { store, version, place } = await signedStore()
+    appendFileSync(blobPath(place, version.digest), ' ')
+    const before = readdirSync(join(place, 'digits/blobs/sha256'))
+    await expect(store.collect({ graceMs: 0 })).rejects.toThrow('was changed')
+    expect(readdirSync(join(place, 'digits/blobs/sha256'))).toEqual(before)
+  })
+})
+
+describe('several at once', () => {
+  test('pushes to one name, and collections without grace, do not lose anything', async () => {
+    const store = openStore(newFolder())
+    const models = Array.from({ length: 6 }, (_, i) => modelFile(folder, `many-${i}.onnx`, i + 10))
+    const pushes = models.map((path, i) => store.put('digits', { model: path }, { tag: `v${i}` }))
+    const sweeps = Array.from({ length: 4 }, () => store.collect({ graceMs: 0 }))
+    await Promise.all([...pushes, ...sweeps])
+    expect((await store.list('digits')).flatMap(({ tags }) => tags).sort()).toEqual(models.map((_, i) => `v${i}`))
+    expect((await store.verify(null)).sound).toBe(true)
+  })
+
+  test('two processes push to one name', async () => {
+    const place = newFolder()
+    const script = join(folder, 'push.ts')
+    const from = pathToFileURL(join(import.meta.dirname, '../src/store/index.ts')).href
+    writeFileSync(
+      script,
+      `import { openStore } from '${from}'\nconst [place, ...models] = process.argv.slice(2)\nconst store = openStore(place)\nfor (const [i, model] of models.entries()) await store.put('digits', { model }, { tag: 't' + i + process.pid })\nprocess.exit()\n`,
+    )
+    const hooks = pathToFileURL(join(import.meta.dirname, '../scripts/typescript-hooks.mjs')).href
+    const sets = [20, 30].map((base) => [0, 1, 2].map((i) => modelFile(folder, `p${base + i}.onnx`, base + i)))
+    const ended = sets.map((models) => {
+      const child = spawn(process.execPath, ['--import', hooks, script, place, ...models], { stdio: 'inherit' })
+      return new Promise((done) => child.once('exit', done))
+    })
+    expect(await Promise.all(ended)).toEqual([0, 0])
+    const entries = await openStore(place).list('digits')
+    expect([entries.length, entries.flatMap(({ tags }) => tags).length]).toEqual([6, 6])
+  })
+
+  test('killed at random moments, the store verifies', async () => {
+    expect(await killRun({ kills: 2, seed: 5 })).toEqual([])
+  })
+})
+
+test('a disk that is full: nothing half-written, and the version is not there', () => {
+  const place = newFolder()
+  const big = modelFile(
+    folder,
+    'wide.onnx',
+    1,
+    `h = MatMul(x, w)  z = Constant <value = float[40000] {${'0.5,'.repeat(39999)}0.5}> ()  y = Identity(h)`,
+  )
+  const main = join(import.meta.dirname, '../src/cli/main.ts')
+  const hooks = pathToFileURL(join(import.meta.dirname, '../scripts/typescript-hooks.mjs')).href
+  // A file may not grow beyond 64 KB or so: the system says so as it does where a disk ends.
+  const limited = `trap '' XFSZ; ulimit -f 100; exec "$0" "$@"`
+  const { status, stderr } = spawnSync(
+    'sh',
+    ['-c', limited, process.execPath, '--import', hooks, main, 'push', big, 'digits:v1', '--store', place],
+    { encoding: 'utf8', env: { ...process.env, NODE_OPTIONS: '' } },
+  )
+  expect([status, stderr]).toEqual([2, expect.stringMatching(/cannot write .*: it is larger than a file may be here/)])
+  expect(
+    readdirSync(place, { recursive: true, encoding: 'utf8' }).filter((name) => /tmp$|index\.json$/.test(name)),
+  ).toEqual([])
+})
+
+describe('registries that misbehave', () => {
+  let registry: TestRegistry
+  let store: Store
+  beforeAll(async () => {
+    registry = await startRegistry()
+    store = openStore(registry.url)
+    for (let i = 1; i <= 5; i++) await store.put('digits', { model }, { tag: `v${i}` })
+  })
+  afterEach(() => {
+    for (const key of Object.keys(registry.faults)) delete registry.faults[key as keyof typeof registry.faults]
+    delete process.env.WHETSTONE_REGISTRY_USER
+    delete process.env.WHETSTONE_REGISTRY_PASSWORD
+    delete process.env.DOCKER_CONFIG
+  })
+  afterAll(() => registry.close())
+
+  test('lists of tags go over pages', async () =>
+    expect((await store.list('digits'))[0]!.tags).toEqual(['v1', 'v2', 'v3', 'v4', 'v5']))
+
+  test('a moment of trouble is waited out when reading, and lasting trouble is told', async () => {
+    registry.faults.fail = { status: 503, times: 2 }
+    expect((await store.resolve('digits:v1')).tags).toContain('v1')
+    registry.faults.fail = {
+      status: 500,
+      times: Number.POSITIVE_INFINITY,
+      body: '{"errors":[{"code":"UNKNOWN","message":"disk"}]}',
+    }
+    await expect(store.resolve('digits:v1')).rejects.toMatchObject({
+      code: 'busy',
+      message: expect.stringContaining('500 to GET: UNKNOWN disk'),
+    })
+    await expect(store.put('digits', { model })).rejects.toMatchObject({ code: 'busy' })
+    // Not "unsound": nobody could look.
+    await expect(store.verify('digits:v1')).rejects.toMatchObject({ code: 'busy' })
+  })
+
+  test('it wants a token: with the right password, a wrong one, and none', async () => {
+    registry.faults.token = true
+    await expect(store.resolve('digits:v1')).rejects.toMatchObject({
+      code: 'unwritable',
+      message: 'the registry refuses access (401)',
+    })
+    process.env.WHETSTONE_REGISTRY_USER = 'ann'
+    process.env.WHETSTONE_REGISTRY_PASSWORD = 'wrong'
+    await expect(store.resolve('digits:v1')).rejects.toThrow('refuses access')
+    process.env.WHETSTONE_REGISTRY_PASSWORD = 'secret'
+    expect((await store.put('digits', { model }, { tag: 'token' })).version.tags).toContain('token')
+  })
+
+  test("it wants a password: docker's own file holds it", async () => {
+    registry.faults.basic = true
+    const docker = newFolder()
+    process.env.DOCKER_CONFIG = docker
+    const auth = Buffer.from('ann:secret').toString('base64')
+    writeFileSync(join(docker, 'config.json'), JSON.stringify({ auths: { [new URL(registry.url).host]: { auth } } }))
+    expect((await store.resolve('digits:v1')).tags).toContain('v1')
+  })
+
+  test('bytes with another digest are refused, by name', async () => {
+    registry.faults.changesBlobs = true
+    await expect(store.resolve('digits:v1')).rejects.toThrow(/the blob sha256:\w+ was changed/)
+    const { versions } = await store.verify('digits:v1')
+    expect(versions[0]!.problems[0]).toMatch(/^config: the blob sha256:\w+ is changed$/)
+    registry.faults.changesBlobs = false
+    registry.faults.changesManifests = true
+    await expect(store.resolve('digits:v1')).rejects.toThrow('was changed')
+  })
+
+  test('a line that breaks in the middle of a model leaves nothing behind', async () => {
+    const version = await store.resolve('digits:v1')
+    registry.faults.cutsBlobs = true
+    const out = join(newFolder(), 'out')
+    await expect(version.checkout(out)).rejects.toMatchObject({ code: 'busy' })
+    expect(existsSync(out)).toBe(false)
+  })
+
+  test('it sends an upload to an address that is none', async () => {
+    registry.faults.uploadTo = 'ftp://elsewhere/upload'
+    await expect(store.put('digits', { model: modelFile(folder, 'new.onnx', 77) })).rejects.toThrow(
+      /leads from .* to ftp:/,
+    )
+  })
+
+  test('nobody answers, or it is no registry', async () => {
+    const gone = await startRegistry()
+    await gone.close()
+    await expect(openStore(gone.url).resolve('digits:v1')).rejects.toMatchObject({ code: 'busy' })
+  })
+})
+
+describe('places', () => {
+  test.each([
+    ['http://registry.example/models', /readable to everyone on the way/],
+    ['https://ann:secret@registry.example', /must not hold a password/],
+    ['ftp://registry.example', /cannot be at ftp/],
+    ['http://', /not a URL/],
+  ])('%s is refused', (url, message) => expect(() => openStore(url)).toThrow(message))
+
+  test('plain http beyond this machine only where it is meant', () => {
+    expect(openStore('http://registry.example/models', { plainHttp: true }).location).toBe(
+      'http://registry.example/models',
+    )
+    expect(openStore('oci://registry.example/models/').location).toBe('https://registry.example/models')
+  })
+
+  test('a file in the place of the store', async () => {
+    const place = join(newFolder(), 'file')
+    writeFileSync(place, '')
+    await expect(openStore(place).put('digits', { model })).rejects.toMatchObject({ name: 'UserError' })
+    mkdirSync(`${place}-empty`)
+    expect(await openStore(`${place}-empty`).names()).toEqual([])
+  })
+})
