@@ -106,7 +106,7 @@ function reportOf(
     kind: 'selection',
     version: 1,
     sentence: fastest
-      ? `${fastest.path} is the fastest of ${admitted.length} of ${models.length} models that pass ${through}.`
+      ? `${admitted.length} of ${models.length} models pass ${through}; ${shortName(fastest.path)} is the fastest of them.`
       : `None of ${models.length} models passes ${through}.`,
     metric: first.metric,
     higherIsBetter: first.higherIsBetter,
@@ -131,3 +131,5 @@ function beats(a: Row, b: Row, worth: (row: Row) => number): boolean {
   const [x, y] = [of(a), of(b)]
   return x.every((value, k) => value >= y[k]!) && x.some((value, k) => value > y[k]!)
 }
+
+const shortName = (path: string) => path.split(/[\\/]/).at(-1) ?? path

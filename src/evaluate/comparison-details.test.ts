@@ -1,0 +1,259 @@
+import { describe, expect, test } from 'vitest'
+import { type Column, memoryDataset } from '../data/index.ts'
+import type { Session } from '../engine/index.ts'
+import { randomSource } from '../statistics/index.ts'
+import { compare } from './compare.ts'
+import { errorRatio, flipRates } from './flip-rates.ts'
+import { gapOf } from './gaps.ts'
+import { tailLoss } from './tail-loss.ts'
+
+/** A model that answers with the column `name` of the row: class scores as they stand there. */
+function answering(name: string, classes: number): Session {
+  return {
+    engine: 'test',
+    inputs: [{ name, dtype: 'float32', shape: ['n', classes] }],
+    outputs: [{ name: 'logits', dtype: 'float32', shape: ['n', classes] }],
+    run: async (feeds) => ({ logits: feeds[name]! }),
+    fetchGroups: async (_feeds, names) => [names],
+    close: async () => {},
+  }
+}
+
+interface Row {
+  readonly label: number
+  readonly base: readonly number[]
+  readonly candidate: readonly number[]
+}
+
+const floats = (rows: readonly (readonly number[])[]): Column => ({
+  dtype: 'float32',
+  dims: [rows.length, rows[0]!.length],
+  data: Float32Array.from(rows.flat()),
+})
+const strings = (data: readonly string[]): Column => ({ dtype: 'string', dims: [data.length], data })
+
+/** Rows with what each model says of them, and further fields. */
+async function judged(rows: readonly Row[], more: Readonly<Record<string, Column>> = {}, options = {}) {
+  const classes = rows[0]!.base.length
+  const columns = {
+    a: floats(rows.map(({ base }) => base)),
+    b: floats(rows.map(({ candidate }) => candidate)),
+    labels: {
+      dtype: 'int64',
+      dims: [rows.length],
+      data: BigInt64Array.from(rows, ({ label }) => BigInt(label)),
+    } as Column,
+    ...more,
+  }
+  const shape = ['n', classes]
+  const data = memoryDataset(columns, {
+    inputs: [
+      { name: 'a', dtype: 'float32', shape },
+      { name: 'b', dtype: 'float32', shape },
+    ],
+    slices: Object.keys(more).filter((name) => name !== 'id'),
+  })
+  return compare(answering('a', classes), answering('b', classes), await data, { deep: true, ...options })
+}
+
+/** Scores that answer with `answer`. */
+const says = (answer: number, classes = 3) => Array.from({ length: classes }, (_, i) => (i === answer ? 2 : 0))
+const row = (label: number, base: number, candidate: number, classes = 3): Row => ({
+  label,
+  base: says(base, classes),
+  candidate: says(candidate, classes),
+})
+
+describe('direction', () => {
+  test('a net of zero hides nothing: lost and gained apart, with bounds', async () => {
+    const rows = Array.from({ length: 400 }, (_, i) =>
+      i < 10 ? row(0, 0, 1) : i < 20 ? row(0, 1, 0) : row(i % 3, i % 3, i % 3),
+    )
+    const report = await judged(rows)
+    expect(report.flipRates).toMatchObject({ negative: { count: 10, rate: 0.025 }, positive: { count: 10 } })
+    expect(report.flipRates!.negative.upperBound).toBeGreaterThan(0.025)
+    expect(report.base.value).toBe(report.candidate.value)
+    expect(report.errorRatio).toMatchObject({ base: 0.025, candidate: 0.025, ratio: 1 })
+    expect(report.story![0]).toMatch(/10 answers that were right became wrong, and 10 that were wrong became right/)
+    expect(report.flips!.slice(0, 10).every(({ direction }) => direction === 'lost')).toBe(true)
+  })
+  test('99.5 to 98.5 % right is three times the errors', () => {
+    const result = errorRatio({ n: 1000, baseRight: 995, baseOnly: 10, candidateOnly: 0 }, 0.05)
+    expect(result.ratio).toBe(3)
+    // log 3 ± 1.96 · √(11 / 75)
+    expect(Math.log(result.ci![1] / 3)).toBeCloseTo(1.959964 * Math.sqrt(11 / 75), 6)
+    expect(errorRatio({ n: 10, baseRight: 10, baseOnly: 1, candidateOnly: 0 }, 0.05)).toMatchObject({
+      ratio: null,
+      ci: null,
+    })
+    // Five rows on which nothing happened rule little out.
+    expect(errorRatio({ n: 5, baseRight: 4, baseOnly: 0, candidateOnly: 0 }, 0.05).ci![1]).toBeGreaterThan(3)
+    expect(flipRates({ n: 299, baseRight: 299, baseOnly: 0, candidateOnly: 0 }, 0.05).negative.upperBound).toBeLessThan(
+      0.01,
+    )
+  })
+})
+
+describe('probabilities', () => {
+  test('KL divergence of distributions as they are, of logits through softmax', async () => {
+    const pair: Row = { label: 0, base: [0.5, 0.5], candidate: [0.25, 0.75] }
+    const report = await judged(Array.from({ length: 40 }, (_, i) => ({ ...pair, label: i % 2 })))
+    // ½ ln 2 + ½ ln ⅔
+    expect(report.divergence).toMatchObject({ from: 'probabilities', output: 'logits' })
+    expect(report.divergence!.mean).toBeCloseTo(0.5 * Math.log(2) + 0.5 * Math.log(2 / 3), 6)
+    const logits = await judged(
+      Array.from({ length: 40 }, (_, i) => ({ label: i % 2, base: [0, 0], candidate: [0, Math.log(3)] })),
+    )
+    expect(logits.divergence).toMatchObject({ from: 'logits' })
+    expect(logits.divergence!.mean).toBeCloseTo(report.divergence!.mean, 6)
+  })
+  test('reliability: a model that is always half sure and right half the time has no calibration error', async () => {
+    const rows = Array.from({ length: 200 }, (_, i) => ({ label: i % 2, base: [0.5, 0.5], candidate: [0.9, 0.1] }))
+    const { confidence } = await judged(rows)
+    expect(confidence!.base.ece).toBeCloseTo(0, 6)
+    expect(confidence!.candidate.ece).toBeCloseTo(0.4, 6)
+    const bin = confidence!.bins.find(({ candidate }) => candidate.n > 0)!
+    expect(bin).toMatchObject({ candidate: { n: 200, accuracy: 0.5 } })
+    expect([bin.from, bin.to]).toEqual([13 / 15, 14 / 15])
+  })
+  test('NaN scores and constant scores', async () => {
+    const nan = Array.from({ length: 60 }, (_, i) => ({
+      label: 0,
+      base: [0.8, 0.2],
+      candidate: i < 30 ? [Number.NaN, Number.NaN] : [0.8, 0.2],
+    }))
+    const broken = await judged(nan)
+    expect(broken).toMatchObject({ verdict: 'regressed', divergence: { from: 'probabilities', mean: 0 } })
+    const constant = await judged(
+      Array.from({ length: 300 }, (_, i) => ({ label: i % 2, base: [0.5, 0.5], candidate: [0.5, 0.5] })),
+    )
+    expect(constant).toMatchObject({ verdict: 'pass', divergence: { max: 0 }, tail: { rise: 0 } })
+  })
+  test('the tail: the mean of the worst twentieth', () => {
+    const base = new Array(100).fill(1)
+    const candidate = base.map((value, i) => value + (i < 5 ? i : 0))
+    const tail = tailLoss('loss', base, candidate, 0.05)!
+    expect(tail).toMatchObject({ rows: 5, rise: 2, base: 1, candidate: 3 })
+    expect(tail.ci[0]).toBeLessThan(2)
+    expect(tailLoss('loss', [1, 2], [1, 2], 0.05)).toBeNull()
+  })
+})
+
+describe('classes and groups', () => {
+  const classes = 5
+  test('one damaged class is named, with its rows, though the mean is within the margin; a missing class is said', async () => {
+    // Class 3 loses a fifth of its 100 rows: 2 points of 1,000 rows, under the margin of 5.
+    const rows = Array.from({ length: 1000 }, (_, i) => {
+      const label = i % 10 === 3 ? 3 : i % 3
+      return row(label, label, label === 3 && i % 50 === 3 ? 0 : label, classes)
+    })
+    const report = await judged(rows, {}, { margin: 0.05 })
+    expect(report.verdict).toBe('pass')
+    expect(report.classes!.map(({ name, verdict, n }) => [name, verdict, n > 0])).toEqual([
+      ['0', 'pass', true],
+      ['1', 'pass', true],
+      ['2', 'pass', true],
+      ['3', 'regressed', true],
+      ['4', 'inconclusive', false],
+    ])
+    expect(report.flips!.map(({ row: place, label }) => [place % 50, label])).toEqual(new Array(20).fill([3, '3']))
+    expect(report.story!.join(' ')).toMatch(/class=3 \(100\.0 % → \d+\.\d % on \d+ rows\)/)
+    expect(report.story!.join(' ')).toMatch(/One class has no row here.*: 4\./)
+    expect(report.mined!.slices[0]).toMatchObject({ name: 'class=3', verdict: 'regressed' })
+    const declared = await judged(rows, {}, { margin: 0.05, slices: ['labels'] })
+    expect(declared.verdict).toBe('regressed')
+    expect(declared.sentence).toMatch(/^Regressed for labels=3/)
+    expect(declared.everySlice).toEqual({ holds: false, passing: 3, of: 4 })
+    expect(declared.worstSlice).toMatchObject({ name: 'labels=3', of: 4 })
+    expect(declared.worstSlice!.adjustedP).toBeLessThan(0.01)
+    // The bound for all slices lies below the slice's own.
+    expect(declared.worstSlice!.lowerBound).toBeLessThan(
+      declared.slices.find(({ name }) => name === 'labels=3')!.lowerBound!,
+    )
+  })
+  test('the gap between groups: its change, with an interval; small groups stand aside', async () => {
+    const group = Array.from({ length: 600 }, (_, i) => (i < 5 ? 'tiny' : i % 2 === 0 ? 'x' : 'y'))
+    const rows = group.map((name, i) => row(0, 0, name === 'y' && i % 4 === 1 ? 1 : 0))
+    const report = await judged(rows, { group: strings(group) }, { slices: ['group'] })
+    const [gap] = report.gaps!
+    expect(gap).toMatchObject({ field: 'group', groups: ['group=x', 'group=y'], leftOut: ['group=tiny'], base: 0 })
+    expect(gap!.change).toBeCloseTo(0.5, 1)
+    expect(gap!.lowerBound).toBeGreaterThan(0.4)
+    expect(report.story!.join(' ')).toMatch(/The difference between groups of group grew by/)
+    expect(gapOf({ field: 'g', values: ['a', 'a'], base: [1, 1], candidate: [1, 1], alpha: 0.05, seed: 0 })).toBeNull()
+  })
+  test('a weak spot in a pair of fields is found on one half and confirmed on the other', async () => {
+    const random = randomSource(3)
+    const draws = Array.from({ length: 3000 }, () => ({
+      u: random.below(4),
+      v: random.below(4),
+      age: random.uniform() * 80,
+    }))
+    const rows = draws.map(({ u, v }) => row(0, 0, u === 1 && v === 2 && random.uniform() < 0.3 ? 1 : 0))
+    const fields = {
+      u: strings(draws.map(({ u }) => `u${u}`)),
+      v: strings(draws.map(({ v }) => `v${v}`)),
+      age: { dtype: 'float32', dims: [3000], data: Float32Array.from(draws, ({ age }) => age) } as Column,
+    }
+    const { mined } = await judged(rows, fields, { margin: 0.05 })
+    expect(mined!.slices[0]).toMatchObject({ name: 'u=u1 and v=v2', verdict: 'regressed' })
+    expect(mined!.slices[0]!.adjustedP).toBeLessThan(1e-6)
+    expect(mined!.discoveryRows + mined!.testRows).toBe(3000)
+    expect((await judged(rows, fields, { margin: 0.05 })).mined).toEqual(mined)
+  })
+  test('where nothing is wrong, hidden weak spots are claimed at most at the stated rate', async () => {
+    let alarms = 0
+    const runs = 120
+    for (let run = 0; run < runs; run++) {
+      const random = randomSource(9_000 + run)
+      const rows = Array.from({ length: 400 }, () => {
+        const u = random.uniform()
+        return row(0, u < 0.05 ? 1 : 0, u >= 0.05 && u < 0.1 ? 1 : 0)
+      })
+      const fields = {
+        u: strings(rows.map(() => `u${random.below(6)}`)),
+        v: strings(rows.map(() => `v${random.below(6)}`)),
+      }
+      const { mined, slices } = await judged(rows, fields, { seed: run })
+      if (mined?.slices.some(({ adjustedP }) => adjustedP < 0.05)) alarms++
+      expect(slices.every(({ adjustedP }) => adjustedP !== undefined)).toBe(true)
+    }
+    // Three standard errors above 5 % of 120 runs.
+    expect(alarms / runs).toBeLessThanOrEqual(0.05 + 3 * Math.sqrt((0.05 * 0.95) / runs))
+  })
+  test('one row, all rows equal, a slice of three rows', async () => {
+    expect(await judged([row(0, 0, 0)])).toMatchObject({
+      verdict: 'inconclusive',
+      classes: [{ n: 1 }, { n: 0 }, { n: 0 }],
+    })
+    const equal = await judged(new Array(300).fill(row(1, 1, 1)))
+    expect(equal).toMatchObject({ verdict: 'pass', mined: { slices: [] } })
+    const tiny = strings(Array.from({ length: 300 }, (_, i) => (i < 3 ? 'three' : 'rest')))
+    const report = await judged(new Array(300).fill(row(1, 1, 1)), { tiny }, { slices: ['tiny'] })
+    expect(report.slices.map(({ name, verdict }) => [name, verdict])).toEqual([
+      ['tiny=rest', 'pass'],
+      ['tiny=three', 'inconclusive'],
+    ])
+    expect(report.story!.join(' ')).toMatch(/For one group there are too few rows to tell: tiny=three/)
+  })
+})
+
+describe('rows that belong together', () => {
+  test('clusters: the verdict rests on them, and the report says how much they weigh', async () => {
+    const person = Array.from({ length: 600 }, (_, i) => `p${i % 30}`)
+    // Two persons lose all of their rows; as single rows that would be sixty independent losses.
+    const rows = person.map((name) => row(0, 0, name === 'p1' || name === 'p2' ? 1 : 0))
+    const report = await judged(rows, { person: strings(person) }, { cluster: 'person', margin: 0.1 })
+    expect(report.cluster).toMatchObject({ field: 'person', clusters: 30 })
+    expect(report.cluster!.designEffect).toBeCloseTo(20, 0)
+    const single = await judged(rows, { person: strings(person) }, { margin: 0.1 })
+    expect(single.verdict).toBe('pass')
+    expect(report.verdict).toBe('inconclusive')
+  })
+  test('an id that stands twice is said, with what to do', async () => {
+    const id = strings(Array.from({ length: 300 }, (_, i) => `r${Math.min(i, 297)}`))
+    const report = await judged(new Array(300).fill(row(0, 0, 0)), { id })
+    expect(report.warnings.join()).toMatch(/3 rows share their id with another \("r297" for one\).*--cluster id/)
+    expect((await judged([row(0, 0, 1), row(0, 0, 0)], { id: strings(['x', 'y']) })).flips![0]!.id).toBe('x')
+  })
+})
