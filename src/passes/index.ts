@@ -19,8 +19,6 @@ export {
   compareKernels,
   momentValues,
   productSafety,
-  type SwitchedModel,
-  switchedRoundings,
 } from './quantize/index.ts'
 export { simplifyPasses } from './sequence.ts'
 
