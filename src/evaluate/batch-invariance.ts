@@ -42,7 +42,10 @@ export async function measureBatchInvariance(session: Session, given: readonly F
     throw new UserError('bad-data', 'Batch invariance needs at least two rows.', { hint: 'Give more rows.' })
   // Inputs that are not per row must be the same for all, or they would be the difference.
   const shared = Object.fromEntries(Object.entries(given[0] as Feeds).filter(([name]) => (axes.get(name) ?? -1) < 0))
-  const rows = given.map((row) => ({ ...row, ...shared }))
+  // Only rows of one shape can share a batch: texts differ in length.
+  const rows = given.filter((row) => sameShapes(row, given[0] as Feeds)).map((row) => ({ ...row, ...shared }))
+  if (rows.length < 2)
+    return { all: true, outputs: every(true), reason: 'no two of the rows have the same shape, so none share a batch' }
   const alone: Fetched[] = []
   for (const row of rows) alone.push(await session.run(row))
   const notes = new Map<string, string>()
@@ -74,6 +77,9 @@ export async function measureBatchInvariance(session: Session, given: readonly F
   const reason = [...notes].map(([name, note]) => `${name}: ${note}`).join('; ')
   return { all: notes.size === 0, outputs, ...(notes.size === 0 ? {} : { reason }) }
 }
+
+const sameShapes = (a: Feeds, b: Feeds) =>
+  Object.entries(a).every(([name, { dims }]) => `${dims}` === `${b[name]?.dims}`)
 
 /** The axis along which an input holds rows, or −1 where it has none. */
 function rowAxis(input: PortValue): number {
