@@ -14,8 +14,10 @@ import {
   SCOPES,
   type Scope,
   startServer,
+  storeSource,
   type VersionSettings,
 } from '../serve/index.ts'
+import { openStore, parseReference } from '../store/index.ts'
 import { SHAPE } from './inputs.ts'
 import { rehearseOn } from './rehearse.ts'
 import { type Arguments, type Outcome, shapes, type Verb } from './verb.ts'
@@ -58,6 +60,7 @@ export const serveVerb: Verb = {
       help: 'requests that may wait for a version (1024); more are answered 429',
     },
     timeout: { type: 'string', value: 'MS', help: 'how long a request may take (60000)' },
+    store: { type: 'string', value: 'DIR', help: 'the store that SOURCE names a model of' },
     samples: { type: 'string', value: 'D', help: 'rows to warm up and measure with; random inputs unless said' },
     shape: SHAPE,
     cache: { type: 'string', value: 'MIB', help: 'memory for answers to equal requests (0: none)' },
@@ -95,7 +98,7 @@ export const serveVerb: Verb = {
     const keysPath = options.text('keys')
     const httpPort = port(options, 'http', 8000)
     const server = await startServer({
-      source: sourceOf(path),
+      source: await sourceOf(path, options.text('store')),
       host: options.text('host') ?? '127.0.0.1',
       adminHost: options.text('admin-host') ?? '127.0.0.1',
       httpPort,
@@ -121,14 +124,21 @@ export const serveVerb: Verb = {
   },
 }
 
-function sourceOf(path: string): ModelSource {
-  const info = statSync(path, { throwIfNoEntry: false })
-  if (!info)
-    throw new UserError('missing-file', `there is no ${path}`, {
+/** A file, a folder of models, a store, or with `--store` (or where nothing else is there) a name in a store. */
+async function sourceOf(path: string, store: string | undefined): Promise<ModelSource> {
+  const info = store === undefined ? statSync(path, { throwIfNoEntry: false }) : undefined
+  if (info?.isFile()) return fileSource(path)
+  if (info?.isDirectory())
+    return (await openStore(path).names()).length > 0 ? storeSource(path, null) : folderSource(path)
+  if (store === undefined && /^(https?|oci):/.test(path)) return storeSource(path, null)
+  const place = openStore(store)
+  const { name } = parseReference(path)
+  if (!(await place.list(name).catch(() => [])).length)
+    throw new UserError('missing-file', `there is no ${path}, as a file, a folder or a name in ${place.location}`, {
       where: path,
-      hint: 'name a store, a folder of models or an .onnx file',
+      hint: 'name an .onnx file, a folder of models, a store, or a name with --store DIR',
     })
-  return info.isDirectory() ? folderSource(path) : fileSource(path)
+  return storeSource(store, path)
 }
 
 function settingsOf(options: Arguments): VersionSettings {

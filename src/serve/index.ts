@@ -11,6 +11,7 @@ export type {
 export { fileSource, folderSource } from './repository/folder-source.ts'
 export type { ModelRegistry, ServedModel } from './repository/registry.ts'
 export type { ModelSource, Offer } from './repository/source.ts'
+export { storeSource } from './repository/store-source.ts'
 export { liveRouter, type Outcome, type Route, type RouteRequest, type Router } from './router.ts'
 export { isLoopback } from './security/access.ts'
 export { verifyAuditLog } from './security/audit-log.ts'

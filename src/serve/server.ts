@@ -1,7 +1,9 @@
 import type { AddressInfo } from 'node:net'
+import { type Server as GrpcServer, ServerCredentials } from '@grpc/grpc-js'
 import type { FastifyInstance } from 'fastify'
 import { UserError } from '../platform/index.ts'
 import { InferenceCore } from './core.ts'
+import { grpcFace } from './grpc/grpc-face.ts'
 import { type HttpLimits, httpFace, type Route } from './http/http-face.ts'
 import { inferenceRoutes, type ServerState } from './http/inference-routes.ts'
 import { openApi } from './http/openapi.ts'
@@ -98,6 +100,7 @@ export async function startServer(options: ServeOptions): Promise<Server> {
   const access = new Access(ring, isLoopback(host))
   const shared = [...inferenceRoutes(core, state), ...repositoryRoutes(acts), metricsRoute(registry, cache)]
   const faces: FastifyInstance[] = []
+  const callers: GrpcServer[] = []
   const open = async (routes: readonly Route[], at: string, port: number | null | undefined, who: Access) => {
     if (port === null) return null
     const face = httpFace([...routes, openApiRoute(routes)], who, limits, log)
@@ -106,12 +109,18 @@ export async function startServer(options: ServeOptions): Promise<Server> {
   }
   const close = async () => {
     state.ready = false
-    await Promise.all(faces.map((face) => face.close()))
+    await Promise.all([...faces.map((face) => face.close()), ...callers.map((face) => finished(face, drainMs))])
     await registry.close(drainMs)
     audit?.close()
   }
   try {
     const http = await open(shared, host, options.httpPort, access)
+    let grpc: string | null = null
+    if (options.grpcPort !== null) {
+      const face = grpcFace(core, acts, state, access, limits, log)
+      callers.push(face)
+      grpc = await bind(face, host, options.grpcPort ?? 0)
+    }
     const adminAccess = new Access(ring, isLoopback(adminHost))
     const admin = await open(
       [...shared, ...(options.adminRoutes?.(core) ?? [])],
@@ -119,12 +128,12 @@ export async function startServer(options: ServeOptions): Promise<Server> {
       options.adminPort,
       adminAccess,
     )
-    log.info('listening', { http, admin, source: options.source.description })
+    log.info('listening', { http, grpc, admin, source: options.source.description })
     await registry.loadAll()
     const loaded = [...registry.models].filter(({ live }) => live)
     state.ready = true
     log.info('ready', { models: loaded.map(({ name }) => name) })
-    return { core, http, grpc: null, admin, close }
+    return { core, http, grpc, admin, close }
   } catch (error) {
     await close()
     throw error
@@ -136,19 +145,53 @@ async function listen(face: FastifyInstance, host: string, port: number): Promis
     await face.listen({ host, port })
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException
-    const where = `${host}:${port}`
-    if (code === 'EADDRINUSE')
-      throw new UserError('busy', `port ${port} at ${host} is taken by another program`, {
+    throw notListening(host, port, code === 'EADDRINUSE', message)
+  }
+  const { address, port: actual } = face.server.address() as AddressInfo
+  return placeText(address, actual)
+}
+
+async function bind(face: GrpcServer, host: string, port: number): Promise<string> {
+  const bound = new Promise<number>((resolve, reject) =>
+    face.bindAsync(placeText(host, port), ServerCredentials.createInsecure(), (error, actual) =>
+      error ? reject(error) : resolve(actual),
+    ),
+  )
+  try {
+    return placeText(host, await bound)
+  } catch (error) {
+    const { message } = error as Error
+    throw notListening(host, port, /EADDRINUSE|No address added/.test(message), message)
+  }
+}
+
+function notListening(host: string, port: number, taken: boolean, message: string): UserError {
+  const where = placeText(host, port)
+  return taken
+    ? new UserError('busy', `port ${port} at ${host} is taken by another program`, {
         where,
         hint: 'choose another port; 0 takes a free one',
       })
-    throw new UserError('bad-argument', `cannot listen at ${where}: ${message}`, {
-      where,
-      hint: 'name an address of this machine, and a port above 1023',
+    : new UserError('bad-argument', `cannot listen at ${where}: ${message}`, {
+        where,
+        hint: 'name an address of this machine, and a port above 1023',
+      })
+}
+
+const placeText = (host: string, port: number) => (host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`)
+
+/** Ends a gRPC server when its calls are answered, or at once after `ms`. */
+function finished(face: GrpcServer, ms: number): Promise<void> {
+  return new Promise((resolve) => {
+    const timer = setTimeout(() => {
+      face.forceShutdown()
+      resolve()
+    }, ms)
+    face.tryShutdown(() => {
+      clearTimeout(timer)
+      resolve()
     })
-  }
-  const { address, family, port: actual } = face.server.address() as AddressInfo
-  return family === 'IPv6' ? `[${address}]:${actual}` : `${address}:${actual}`
+  })
 }
 
 const metricsRoute = (registry: ModelRegistry, cache: AnswerCache | null): Route => ({

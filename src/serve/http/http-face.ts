@@ -66,6 +66,10 @@ export function httpFace(routes: readonly Route[], access: Access, limits: HttpL
   })
   app.server.maxConnections = limits.maxConnections
   // Clients send no Content-Type, or any: bodies are read here, with limits of our own.
+  app.addHook('onRequest', (request, _reply, done) => {
+    delete request.raw.headers['content-type']
+    done()
+  })
   app.removeAllContentTypeParsers()
   app.addContentTypeParser('*', (_request, _payload, done) => done(null))
 

@@ -51,13 +51,18 @@ export function checkBytes(tensor: ByteTensor, model: string): void {
   const count = elements(dims)
   const got = bytesIn(tensor)
   if (dtype === 'string') {
-    let strings: number
+    const bytes = tensor.pieces[0] ?? new Uint8Array(0)
+    let bounds: ReturnType<typeof stringBounds>
     try {
-      strings = stringBounds(tensor.pieces[0] ?? new Uint8Array(0), name).length
+      bounds = stringBounds(bytes, name)
     } catch (error) {
       if (!(error instanceof UserError)) throw error
       throw invalid(`incomplete string data for inference input '${name}' for model '${model}'`)
     }
+    const strings = bounds.length
+    // The runtime takes a zero for the end of a string.
+    if (bounds.some(([from, to]) => bytes.subarray(from, to).includes(0)))
+      throw invalid(`inference input '${name}' holds a string with a zero character, which the runtime would cut there`)
     if (strings !== count)
       throw invalid(
         `expected ${count} string elements for inference input '${name}' for model '${model}', got ${strings}`,

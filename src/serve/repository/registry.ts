@@ -114,7 +114,7 @@ export class ModelRegistry {
       if (there) return there
       try {
         const next = await this.#start(name, version)
-        model.warm.set(version, next)
+        model.warm.set(next.version, next)
         return next
       } catch (error) {
         throw loadError(error, name)

@@ -1,0 +1,208 @@
+import {
+  Metadata,
+  Server,
+  type ServerDuplexStream,
+  type ServerUnaryCall,
+  type ServiceDefinition,
+  type sendUnaryData,
+  type UntypedServiceImplementation,
+} from '@grpc/grpc-js'
+import type { InferenceCore } from '../core.ts'
+import type { HttpLimits } from '../http/http-face.ts'
+import type { ServerState } from '../http/inference-routes.ts'
+import type { Log } from '../log.ts'
+import type { RepositoryActs } from '../repository/acts.ts'
+import { type Access, keyOf } from '../security/access.ts'
+import type { Scope } from '../security/keys.ts'
+import { ServeError, STATUS, toServeError } from '../serve-error.ts'
+import { type Described, descriptionCalls } from './description-calls.ts'
+import { encodeAnswer, type ModelInferRequest, requestOfMessage } from './infer-messages.ts'
+import { decode, encode, type MessageName, withBytes } from './messages.ts'
+
+type AnyCall = ServerUnaryCall<unknown, Buffer> | ServerDuplexStream<unknown, Buffer>
+type Caller = ReturnType<Access['admit']>
+
+/** A method of one request and one answer. */
+interface Method {
+  readonly request: MessageName
+  /** null: for everybody. */
+  readonly scope: Scope | null
+  /** The encoded answer. */
+  answer(message: never, caller: Caller, call: AnyCall): Promise<Buffer> | Buffer
+}
+
+/** The Open Inference Protocol over gRPC; starts to listen with `bindAsync`. */
+export function grpcFace(
+  core: InferenceCore,
+  acts: RepositoryActs,
+  state: ServerState,
+  access: Access,
+  limits: HttpLimits,
+  log: Log,
+): Server {
+  const server = new Server({
+    'grpc.max_receive_message_length': limits.maxBodyBytes,
+    'grpc.max_send_message_length': -1,
+    'grpc.max_concurrent_streams': 1024,
+  })
+  const admit = (call: AnyCall, scope: Scope | null, model?: string): Caller => {
+    const header = (name: string) => call.metadata.get(name)[0]?.toString()
+    const address = addressOf(call)
+    if (scope === null) return { tenant: '', name: address }
+    const knock = { key: keyOf(header('authorization'), header('x-api-key')), address, host: call.getHost() }
+    return access.admit(knock, scope, model)
+  }
+  const told = (error: unknown) => {
+    const known = toServeError(error, '')
+    if (known.code === 'internal')
+      log.error('request failed', { error: (known.cause as Error)?.stack ?? known.message })
+    const metadata = new Metadata()
+    if (known.retryAfter !== undefined) metadata.set('retry-after', String(known.retryAfter))
+    return { code: STATUS[known.code][1], details: known.message, metadata }
+  }
+  const infer = async (message: ModelInferRequest, caller: Caller, call: AnyCall): Promise<Buffer> => {
+    const gone = new AbortController()
+    const leave = () => gone.abort()
+    call.on('cancelled', leave)
+    try {
+      const { request, answer } = await core.infer({
+        model: message.modelName,
+        version: message.modelVersion,
+        caller,
+        signal: gone.signal,
+        read: () => requestOfMessage(message),
+      })
+      return encodeAnswer(request, answer)
+    } finally {
+      call.off('cancelled', leave)
+    }
+  }
+  const actor = (caller: Caller, call: AnyCall) => ({ who: caller.name, from: addressOf(call) })
+  const described = (method: Described): Method => ({
+    ...method,
+    answer: (message) => method.answer(message, core, state),
+  })
+  const methods: Readonly<Record<string, Method>> = {
+    ...Object.fromEntries(Object.entries(descriptionCalls).map(([name, method]) => [name, described(method)])),
+    ModelInfer: { request: 'ModelInferRequest', scope: 'infer', answer: infer },
+    RepositoryIndex: {
+      request: 'RepositoryIndexRequest',
+      scope: 'read',
+      answer: async ({ ready }: { readonly ready: boolean }) =>
+        encode('RepositoryIndexResponse', { models: await acts.index(ready) }),
+    },
+    RepositoryModelLoad: {
+      request: 'RepositoryModelLoadRequest',
+      scope: 'admin',
+      async answer(message: RepositoryRequest, caller, call) {
+        const parameters = Object.entries(message.parameters).map(([name, { parameterChoice }]) => [
+          name,
+          parameterChoice.value,
+        ])
+        await acts.load(message.modelName, Object.fromEntries(parameters), actor(caller, call))
+        return encode('RepositoryModelLoadResponse', {})
+      },
+    },
+    RepositoryModelUnload: {
+      request: 'RepositoryModelUnloadRequest',
+      scope: 'admin',
+      async answer(message: RepositoryRequest, caller, call) {
+        await acts.unload(message.modelName, actor(caller, call))
+        return encode('RepositoryModelUnloadResponse', {})
+      },
+    },
+  }
+  const unary =
+    (name: string, { scope, answer }: Method) =>
+    async (call: ServerUnaryCall<unknown, Buffer>, done: sendUnaryData<Buffer>) => {
+      const message = call.request as { readonly modelName?: string; readonly name?: string }
+      const model = message.modelName ?? message.name
+      try {
+        const caller = admitOrTell(name, call, scope, model)
+        done(null, await answer(message as never, caller, call))
+      } catch (error) {
+        done(told(error))
+      }
+    }
+  const admitOrTell = (name: string, call: AnyCall, scope: Scope | null, model: string | undefined): Caller => {
+    try {
+      return admit(call, scope, model)
+    } catch (error) {
+      if (scope === 'admin')
+        acts.refused(
+          name === 'RepositoryModelLoad' ? 'load' : 'unload',
+          model ?? '',
+          { who: '', from: addressOf(call) },
+          (error as Error).message,
+        )
+      throw error
+    }
+  }
+  const stream = (call: ServerDuplexStream<unknown, Buffer>) => {
+    // Answers come in the order of the requests.
+    let last = Promise.resolve()
+    call.on('data', (message: ModelInferRequest) => {
+      const answer = (async () => infer(message, admit(call, 'infer', message.modelName), call))()
+      answer.catch(() => {})
+      last = last.then(async () => {
+        try {
+          call.write(withAnswer(await answer))
+        } catch (error) {
+          call.write(encode('ModelStreamInferResponse', { errorMessage: told(error).details || 'unknown error' }))
+        }
+      })
+    })
+    call.on('end', () => void last.then(() => call.end()))
+    call.on('error', () => {})
+  }
+  const service = (
+    path: string,
+    names: readonly (readonly [string, Method])[],
+  ): [ServiceDefinition, UntypedServiceImplementation] => [
+    Object.fromEntries(names.map(([name, { request }]) => [name, definition(`${path}/${name}`, request, false)])),
+    Object.fromEntries(names.map(([name, method]) => [name, unary(name, method)])),
+  ]
+  const { HealthCheck, ...inference } = methods
+  const [definitions, implementation] = service('/inference.GRPCInferenceService', Object.entries(inference))
+  server.addService(
+    {
+      ...definitions,
+      ModelStreamInfer: definition('/inference.GRPCInferenceService/ModelStreamInfer', 'ModelInferRequest', true),
+    },
+    { ...implementation, ModelStreamInfer: stream },
+  )
+  server.addService(...service('/grpc.health.v1.Health', [['Check', HealthCheck!]]))
+  return server
+}
+
+interface RepositoryRequest {
+  readonly modelName: string
+  readonly parameters: Readonly<Record<string, { readonly parameterChoice: { readonly value?: unknown } }>>
+}
+
+const definition = (path: string, request: MessageName, streams: boolean) => ({
+  path,
+  requestStream: streams,
+  responseStream: streams,
+  requestSerialize: (message: object) => encode(request, message),
+  requestDeserialize: (bytes: Buffer): unknown => {
+    try {
+      return decode(request, bytes)
+    } catch {
+      throw new ServeError('invalid', `the message is no ${request}`)
+    }
+  },
+  responseSerialize: (bytes: Buffer) => bytes,
+  responseDeserialize: (bytes: Buffer) => bytes,
+})
+
+/** `ModelStreamInferResponse` around an encoded answer. */
+function withAnswer(answer: Buffer): Buffer {
+  return withBytes(Buffer.alloc(0), 2, [[answer]])
+}
+
+const addressOf = (call: AnyCall) =>
+  call
+    .getPeer()
+    .replace(/:\d+$/, '')
+    .replace(/^\[|\]$/g, '')
