@@ -2,11 +2,11 @@ import { existsSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { expect, test } from 'vitest'
 import type { Dataset, Rows } from '../src/data/index.ts'
-import { type Fetched, ortNode, type Session } from '../src/engine/index.ts'
+import { type Fetched, ortNode } from '../src/engine/index.ts'
 import { calibrate, calibrateAll, measureLayers, measureSensitivity } from '../src/evaluate/index.ts'
 import { type Model, nodeLabel } from '../src/ir/index.ts'
 import { readModel, upgradeOpset } from '../src/onnx/index.ts'
-import { calibrationValues, compareKernels, passes, simplifyPasses } from '../src/passes/index.ts'
+import { calibrationValues, compareKernels, passes, roundingProjections, simplifyPasses } from '../src/passes/index.ts'
 import { modelWith, numbers, randomValue } from './quantize-kit.ts'
 
 /** Rows of input x made on demand: row i holds noise of size i + 1. */
@@ -146,16 +146,30 @@ test('layers: the noise is found where it comes in; sensitivity: the node that h
   expect(sqnrDb).toBeCloseTo(by.get('y')!, 6)
   expect(layers[0]!.sqnrDb).toBe(Math.min(...by.values()))
 
-  const variants = ['a', 'b', 'y'].map((name) => ({
-    name,
-    open: async (): Promise<Session> =>
-      ortNode.open((await pass.run(before, { only: [name] } as never, evidence)).model),
-  }))
-  const report = await measureSensitivity(base, variants, feeds)
-  // y reads b and b writes it: both suffer; a alone does not.
-  expect(report.nodes.at(-1)!.name).toBe('a')
-  expect(report.nodes[0]!.sqnrDb!).toBeLessThan(report.nodes.at(-1)!.sqnrDb! - 6)
+  const back = roundingProjections(before, evidence[0]!.report)!
+  const session = await ortNode.open(back.model, { config: { 'session.disable_quant_qdq': '1' } })
+  const report = await measureSensitivity(base, { ...back, session }, feeds)
+  expect(report.sources.map(({ kind, name }) => `${kind} ${name}`).sort()).toEqual(
+    ['value x', 'value a', 'value b', 'value y', ...before.graph.nodes.map((node) => `node ${nodeLabel(node)}`)].sort(),
+  )
+  const noise = new Map(report.sources.map((source) => [source.name, source.noise]))
+  expect(Math.max(...noise.values())).toBe(noise.get('b'))
+  expect(noise.get('b')).toBeGreaterThan(4 * noise.get('a')!)
   expect(report.samples).toBe(2)
+  await session.close()
+
+  // The parts foretell the whole, and a budget that b does not fit in keeps it out of the integers.
+  const with4 = [...evidence, { report }]
+  const whole = await pass.run(before, { placement: 'everywhere', noiseBudget: 1 } as never, with4)
+  const expectedDb = -10 * Math.log10(whole.report.expectedNoise!)
+  expect(Math.abs(expectedDb - sqnrDb!)).toBeLessThan(1.5)
+  const quiet = await pass.run(before, { placement: 'everywhere', noiseBudget: noise.get('b')! / 2 } as never, with4)
+  expect(quiet.report.expectedNoise).toBeLessThanOrEqual(noise.get('b')! / 2)
+  expect(quiet.report.applied).toBeLessThan(whole.report.applied)
+  const quieter = await ortNode.open(quiet.model)
+  const heard = await measureLayers(base, quieter, before, quiet.model, feeds)
+  expect(heard.sqnrDb).toBeGreaterThan(sqnrDb! + 2)
+  await quieter.close()
   const same = await measureLayers(base, base, before, before, feeds)
   expect(same.sqnrDb).toBeNull()
   await base.close()

@@ -20,6 +20,7 @@ export {
   momentValues,
   productSafety,
 } from './quantize/index.ts'
+export { type RoundingProjections, roundingProjections } from './rounding-projections.ts'
 export { simplifyPasses } from './sequence.ts'
 
 /** The passes that change answers within a margin. */

@@ -2,8 +2,9 @@ import type { Dataset } from '../data/index.ts'
 import type { Model, NumericArray } from '../ir/index.ts'
 import { modelDigest } from '../onnx/index.ts'
 import { UserError } from '../platform/index.ts'
-import type { CalibrationReport, Recipe, Report, RewriteReport } from '../report/index.ts'
+import type { Recipe, Report, RewriteReport } from '../report/index.ts'
 import { calibrations } from './quantize.ts'
+import { sensitivityOf } from './sensitivity.ts'
 import { advance, recipeOf, sizeOf, startTrail } from './trail.ts'
 import { withTensors } from './weight-only.ts'
 
@@ -31,7 +32,7 @@ export async function applyRecipe(
   for (const step of recipe.steps) {
     const evidence: { report: Report }[] = []
     for (const digest of step.evidence)
-      evidence.push({ report: await evidenceFor(recipe, digest, own ? null : trail.model, options) })
+      evidence.push({ report: await evidenceFor(recipe, digest, own ? null : trail.model, evidence, options) })
     const whole = await withTensors(evidence, trail.model, own, options)
     trail = await advance(trail, { pass: step.pass, options: step.options, evidence: whole })
     const output = modelDigest(trail.model)
@@ -59,6 +60,7 @@ async function evidenceFor(
   recipe: Recipe,
   digest: string,
   other: Model | null,
+  before: readonly { report: Report }[],
   options: ApplyOptions,
 ): Promise<Report> {
   const kept = recipe.evidence[digest] as Report | undefined
@@ -68,7 +70,7 @@ async function evidenceFor(
       hint: 'make the recipe again with whet optimize',
     })
   if (other === null || kept.kind === 'moments') return kept
-  if (kept.kind !== 'calibration')
+  if (kept.kind !== 'calibration' && kept.kind !== 'sensitivity')
     throw new UserError('unsupported', `evidence of kind ${kept.kind} belongs to one model`, {
       where: 'recipe',
       hint: 'use the recipe on the model that it was made for',
@@ -78,7 +80,12 @@ async function evidenceFor(
       where: 'recipe',
       hint: 'give --data D with rows to calibrate on',
     })
-  return (await calibrations(other, options.data, { samples: kept.samples }))[(kept as CalibrationReport).method]
+  if (kept.kind === 'calibration')
+    return (await calibrations(other, options.data, { samples: kept.samples }))[kept.method]
+  // Roundings are those of the ranges that stand before them among the evidence.
+  const ranges = before.map(({ report }) => report).find((report) => report.kind === 'calibration')
+  if (!ranges) throw new Error('internal: sensitivities without ranges in a recipe')
+  return sensitivityOf(other, options.data, ranges)
 }
 
 /** A recipe from the text of its file. */

@@ -1,6 +1,6 @@
 import type { Dataset } from '../data/index.ts'
 import { openIsolated, ortNode } from '../engine/index.ts'
-import { calibrateAll, measureBatchInvariance, measureLayers } from '../evaluate/index.ts'
+import { calibrate, calibrateAll, measureBatchInvariance, measureLayers } from '../evaluate/index.ts'
 import type { Model, NumericArray } from '../ir/index.ts'
 import { calibrationValues, compareKernels } from '../passes/index.ts'
 import { UserError } from '../platform/index.ts'
@@ -9,6 +9,7 @@ import type {
   CalibrationReport,
   QuantizationReport,
   Recipe,
+  Report,
   Scheme,
   Target,
 } from '../report/index.ts'
@@ -16,6 +17,7 @@ import { type EvidenceCache, noCache } from './evidence-cache.ts'
 import { provePortable } from './portable.ts'
 import { samplesFor } from './samples.ts'
 import { losslessTrail, proveEqual } from './simplify.ts'
+import { together } from './together.ts'
 import { advanceAll, recipeOf, type Step, sizeOf, startTrail } from './trail.ts'
 import { type WeightChoices, weightOptions, weightSteps } from './weight-only.ts'
 
@@ -60,7 +62,7 @@ const PASS_OF: Readonly<Record<Scheme, string>> = {
 }
 
 /** The step that quantizes by this scheme, given its evidence. */
-export function quantizeStep(options: QuantizeOptions, calibration: CalibrationReport | null): Step {
+export function quantizeStep(options: QuantizeOptions, evidence: readonly Report[]): Step {
   const { scheme, keepFloat, target, group } = options
   const bits = scheme === 'weight-int8' ? { bits: 8 } : scheme === 'weight-int4' ? { bits: 4 } : {}
   return {
@@ -72,7 +74,7 @@ export function quantizeStep(options: QuantizeOptions, calibration: CalibrationR
       ...(target && target !== 'native' ? { target } : {}),
       ...options.pass,
     },
-    ...(calibration ? { evidence: [{ report: calibration }] } : {}),
+    ...(evidence.length > 0 ? { evidence: evidence.map((report) => ({ report })) } : {}),
   }
 }
 
@@ -89,14 +91,16 @@ export async function quantize(model: Model, options: QuantizeOptions): Promise<
   if (start.model !== model) await proveEqual(model, start.model, { data, seed: options.seed })
   const calibration = scheme === 'static-int8' ? await calibrated(start.model, options) : null
   say('quantizing')
-  const step = quantizeStep(options, calibration)
+  const step = quantizeStep(options, calibration ? [calibration] : [])
   const steps = scheme.startsWith('weight') ? await weightSteps(start.model, step, options) : [step]
   const trail = await advanceAll(start, steps)
   const run = trail.runs.at(-1)!
   const planned = run.planned ?? {}
   say('reading back what the runtime makes of it')
-  const kernels = await readKernels(trail.model, planned, target)
-  const measured = trail.model === start.model ? null : await measureDamage(start.model, trail.model, options)
+  const [kernels, measured] = await together(
+    readKernels(trail.model, planned, target),
+    trail.model === start.model ? null : measureDamage(start.model, trail.model, options),
+  )
   const report: QuantizationReport = {
     kind: 'quantization',
     version: 1,
@@ -133,16 +137,35 @@ async function calibrated(model: Model, options: QuantizeOptions): Promise<Calib
       hint: 'give some rows that look like production (100 are plenty), or use --scheme dynamic-int8 or weight-int8',
     })
   options.onProgress?.('calibrating')
-  const reports = await calibrations(model, options.data, options)
-  return reports[options.calibration ?? 'minmax']
+  const method = options.calibration ?? 'minmax'
+  const [report] = await rangesBy([method], model, options.data, options)
+  return report as CalibrationReport
 }
 
 /** Ranges by every method at once: they come from the same histograms. Kept by model, data and rows. */
 export async function calibrations(
   model: Model,
   data: Dataset,
-  options: Pick<QuantizeOptions, 'samples' | 'indices' | 'cache' | 'signal' | 'onProgress'>,
+  options: RangeOptions,
 ): Promise<Readonly<Record<CalibrationMethod, CalibrationReport>>> {
+  const [minmax, percentile, entropy, mse] = await rangesBy(
+    ['minmax', 'percentile', 'entropy', 'mse'],
+    model,
+    data,
+    options,
+  )
+  return { minmax, percentile, entropy, mse } as Record<CalibrationMethod, CalibrationReport>
+}
+
+type RangeOptions = Pick<QuantizeOptions, 'samples' | 'indices' | 'cache' | 'signal' | 'onProgress'>
+
+/** Ranges by these methods, from one reading of the rows; one alone may be far cheaper than all of them. */
+async function rangesBy(
+  methods: readonly CalibrationMethod[],
+  model: Model,
+  data: Dataset,
+  options: RangeOptions,
+): Promise<readonly CalibrationReport[]> {
   const names = calibrationValues(model.graph, model.opsets.get('') ?? 1)
   const samples = options.samples ?? 128
   const key = {
@@ -152,36 +175,37 @@ export async function calibrations(
     samples,
     indices: options.indices ?? null,
   }
-  let made: Readonly<Record<CalibrationMethod, CalibrationReport>> | undefined
-  const cache = options.cache ?? noCache
-  const one = (method: CalibrationMethod) =>
-    cache.get({ ...key, method }, async () => {
-      const all = made ?? (await measured())
-      made = all
-      return all[method]
-    })
-  const measured = async () => {
+  const measured = async (): Promise<Partial<Record<CalibrationMethod, CalibrationReport>>> => {
     // In this process: inner values of every row would double the time on their way between two, and the model has
     // proven itself in a process of its own before.
     const session = await ortNode.open(model)
     try {
-      return await calibrateAll(session, data, {
+      const settings = {
         names,
         samples,
         ...(options.indices ? { indices: options.indices } : {}),
         ...(options.signal ? { signal: options.signal } : {}),
-        onRow: (done, of) => options.onProgress?.(`calibrating: row ${done} of ${of}`),
-      })
+        onRow: (done: number, of: number) => options.onProgress?.(`calibrating: row ${done} of ${of}`),
+      }
+      const [only] = methods
+      return methods.length === 1 && only
+        ? { [only]: await calibrate(session, data, { ...settings, method: only }) }
+        : await calibrateAll(session, data, settings)
     } finally {
       await session.close()
     }
   }
-  return {
-    minmax: await one('minmax'),
-    percentile: await one('percentile'),
-    entropy: await one('entropy'),
-    mse: await one('mse'),
-  }
+  const cache = options.cache ?? noCache
+  let made: ReturnType<typeof measured> | undefined
+  const reports: CalibrationReport[] = []
+  for (const method of methods)
+    reports.push(
+      await cache.get({ ...key, method }, async () => {
+        made ??= measured()
+        return (await made)[method] as CalibrationReport
+      }),
+    )
+  return reports
 }
 
 const unseen = (calibration: CalibrationReport) =>
@@ -237,7 +261,11 @@ async function measureDamage(before: Model, after: Model, options: QuantizeOptio
 async function neighbours(model: Model, options: QuantizeOptions) {
   const session = await openIsolated(model)
   try {
-    const { feeds } = await samplesFor(session, { data: options.data, seed: options.seed, real: 8 })
+    const { feeds } = await samplesFor(session, {
+      data: options.data,
+      seed: options.seed,
+      random: options.data && options.data.rows > 1 ? 1 : 2,
+    })
     return { feeds, batchInvariant: await measureBatchInvariance(session, feeds) }
   } finally {
     await session.close()

@@ -1,7 +1,7 @@
 import { type Dataset, subset } from '../data/index.ts'
 import { type Feeds, machine, openIsolated, ortNode, type Session } from '../engine/index.ts'
-import { compare, feedsOf, type Metric, measureLatency, measureSensitivity } from '../evaluate/index.ts'
-import { type Model, type Node, nodeLabel } from '../ir/index.ts'
+import { compare, feedsOf, type Metric, measureLatency } from '../evaluate/index.ts'
+import type { Model } from '../ir/index.ts'
 import { modelBytes, modelDigest } from '../onnx/index.ts'
 import { UserError } from '../platform/index.ts'
 import type {
@@ -22,12 +22,10 @@ import { inspect } from './inspect.ts'
 import { memoSession } from './memo-session.ts'
 import { nameModels } from './name-models.ts'
 import { calibrations, quantizeStep, type ReadKernels, readKernels } from './quantize.ts'
+import { sensitivityOf } from './sensitivity.ts'
 import { type Phase, type RowsOf, shareRows } from './share-rows.ts'
 import { losslessTrail, proveEqual } from './simplify.ts'
 import { advance, startTrail, type Trail } from './trail.ts'
-
-/** Operators whose weights and sums are what integers gain from, and lose by. */
-const PRODUCTS = new Set(['Conv', 'MatMul', 'Gemm'])
 
 /** A candidate to build: the lossless model, or a quantization of it. */
 export interface CandidateSpec {
@@ -37,6 +35,8 @@ export interface CandidateSpec {
   readonly scheme?: Scheme
   readonly calibration?: CalibrationMethod
   readonly keepFloat?: readonly string[]
+  /** Noise over signal that the roundings may add up to; the calibration's sensitivities are measured for it. */
+  readonly noiseBudget?: number
   readonly pass?: Readonly<Record<string, unknown>>
 }
 
@@ -48,6 +48,8 @@ export interface Built {
   readonly bytes: number
   readonly planned: Readonly<Record<string, number>>
   readonly float: readonly Refusal[]
+  /** Noise over signal that the roundings were foretold to add up to; null where nobody foretold it. */
+  readonly expectedNoise: number | null
 }
 
 export interface WorkbenchOptions {
@@ -155,10 +157,13 @@ export class Workbench {
     if (!spec.scheme) return builtFrom(spec, trail, {}, [])
     const calibration = spec.scheme === 'static-int8' ? (await this.calibrations())[spec.calibration ?? 'minmax'] : null
     const { target } = this.#options
-    const step = quantizeStep({ scheme: spec.scheme, target, keepFloat: spec.keepFloat, pass: spec.pass }, calibration)
+    const sensitivity = spec.noiseBudget && spec.calibration ? await this.sensitivity(spec.calibration) : null
+    const pass = spec.noiseBudget === undefined ? spec.pass : { ...spec.pass, noiseBudget: spec.noiseBudget }
+    const evidence = [calibration, sensitivity].filter((report) => report !== null)
+    const step = quantizeStep({ scheme: spec.scheme, target, keepFloat: spec.keepFloat, pass }, evidence)
     const next = await advance(trail, step)
     const run = next.runs.at(-1)!
-    return builtFrom(spec, next, run.planned ?? {}, run.refused)
+    return builtFrom(spec, next, run.planned ?? {}, run.refused, run.expectedNoise)
   }
 
   async calibrations(): Promise<Readonly<Record<CalibrationMethod, CalibrationReport>>> {
@@ -210,10 +215,11 @@ export class Workbench {
     })
   }
 
-  /** Base against candidate on the rows of a phase. */
-  async judge(built: Built, phase: 'select' | 'prove'): Promise<ComparisonReport> {
+  /** Base against candidate on the rows of a phase, or on the first `most` of them. */
+  async judge(built: Built, phase: 'select' | 'prove', most?: number): Promise<ComparisonReport> {
     const { margin, alpha, metric, label, slices, cache, signal, threads } = this.#options
-    const { data, indices } = this.rows[phase]
+    const { data, indices: all } = this.rows[phase]
+    const indices = all.slice(0, most)
     const named = typeof metric === 'object' ? metric.name : metric
     const key = {
       measure: 'comparison',
@@ -253,44 +259,11 @@ export class Workbench {
     return keep ? keep.get(key, make) : make()
   }
 
-  /** How much each integer node, made integer alone, disturbs the outputs on some calibration rows; worst first. */
-  async sensitivity(built: Built): Promise<SensitivityReport> {
+  /** What each rounding that static int8 with this calibration might make does to the outputs. */
+  async sensitivity(calibration: CalibrationMethod): Promise<SensitivityReport> {
     const { data, indices } = this.rows.calibrate
-    const { cache, threads, signal } = this.#options
-    const { trail } = await this.lossless()
-    const rows = indices.slice(0, 4)
-    const key = {
-      measure: 'sensitivity',
-      model: modelDigest(trail.model),
-      spec: built.spec,
-      data: await data.digest(),
-      rows,
-    }
-    return cache.get(key, async () => {
-      const left = new Set(built.float.map(({ node }) => node))
-      const nodes = trail.model.graph.nodes.filter((node) => PRODUCTS.has(node.opType) && !left.has(nodeLabel(node)))
-      const alone = (node: Node) => this.#alone(built.spec, node)
-      const variants = async function* () {
-        for (const node of nodes)
-          yield { name: nodeLabel(node), open: async () => openIsolated(await alone(node), { threads }) }
-      }
-      const base = await openIsolated(trail.model, { threads })
-      try {
-        const feeds: Feeds[] = []
-        for await (const batch of data.read({ indices: rows, batch: 1 })) feeds.push(feedsOf(batch, base.inputs, data))
-        return await measureSensitivity(base, variants(), feeds, signal ? { signal } : {})
-      } finally {
-        await base.close()
-      }
-    })
-  }
-
-  /** The lossless model with this one node in integers. */
-  async #alone(spec: CandidateSpec, only: Node): Promise<Model> {
-    const { nodes } = (await this.lossless()).trail.model.graph
-    const others = nodes.filter((node) => node !== only).map(nodeLabel)
-    const { model } = await this.build({ ...spec, keepFloat: others, pass: { ...spec.pass, placement: 'everywhere' } })
-    return model
+    const { model } = (await this.lossless()).trail
+    return sensitivityOf(model, data, (await this.calibrations())[calibration], { ...this.#options, indices })
   }
 
   /** Time by operator inside the runtime, or null where it cannot be read. */
@@ -307,7 +280,13 @@ export class Workbench {
   }
 }
 
-function builtFrom(spec: CandidateSpec, trail: Trail, planned: Built['planned'], float: readonly Refusal[]): Built {
+function builtFrom(
+  spec: CandidateSpec,
+  trail: Trail,
+  planned: Built['planned'],
+  float: readonly Refusal[],
+  expectedNoise: number | null = null,
+): Built {
   return {
     spec,
     model: trail.model,
@@ -316,6 +295,7 @@ function builtFrom(spec: CandidateSpec, trail: Trail, planned: Built['planned'],
     bytes: modelBytes(trail.model),
     planned,
     float,
+    expectedNoise,
   }
 }
 

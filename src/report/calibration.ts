@@ -1,4 +1,4 @@
-import { type Infer, integer, list, nullable, number, object, oneOf, optional, record, report, text } from './schema.ts'
+import { type Infer, integer, list, number, object, oneOf, optional, record, report, text } from './schema.ts'
 
 export const calibrationMethod = oneOf('minmax', 'percentile', 'entropy', 'mse')
 export type CalibrationMethod = Infer<typeof calibrationMethod>
@@ -14,9 +14,13 @@ export const calibration = report('calibration', {
 })
 export type CalibrationReport = Infer<typeof calibration>
 
-/** How much each node, quantized alone, disturbs the outputs. Lower decibels: more sensitive. */
+/** One rounding: of a value, or inside of a node (its weights, its gate). */
+export const noiseSource = object({ kind: oneOf('value', 'node'), name: text })
+export type NoiseSource = Infer<typeof noiseSource>
+
+/** What each rounding alone does to the outputs: power of the difference over power of the output that suffers most. */
 export const sensitivity = report('sensitivity', {
-  nodes: list(object({ name: text, sqnrDb: nullable(number) })),
+  sources: list(object({ kind: oneOf('value', 'node'), name: text, noise: number })),
   samples: integer,
   dataDigest: optional(text),
 })

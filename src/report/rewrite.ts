@@ -21,6 +21,8 @@ export const passRun = object({
   notes: optional(list(text)),
   /** Kernels that a quantization means to get from the runtime, by bare operator name. */
   planned: optional(counts),
+  /** Noise over signal that the roundings are foretold to add up to at the worst output, before measuring. */
+  expectedNoise: optional(number),
 })
 export type PassRun = Infer<typeof passRun>
 

@@ -1,10 +1,18 @@
 import type { ComparisonReport } from '../report/index.ts'
 import type { Contender } from './finalists.ts'
 
+/** A finalist that may be handed out, with its proof. */
+export interface Proven {
+  readonly id: string
+  readonly proof: ComparisonReport
+}
+
 export interface Choice {
   readonly id: string
   readonly proof: ComparisonReport | null
   readonly reason: string
+  /** Whatever may be handed out, the best first: where that one turns out slower, the next has its turn. */
+  readonly ranked: readonly Proven[]
 }
 
 /**
@@ -18,47 +26,42 @@ export async function chooseByProof(
   options: { readonly provenOnly: boolean },
 ): Promise<Choice> {
   if (chain.length === 0)
-    return {
-      id: 'original',
-      proof: null,
-      reason: 'No candidate was measured to be better in the goal without being slower: the original is handed out.',
-    }
-  const proofs: { id: string; proof: ComparisonReport }[] = []
-  let passed: Choice | null = null
+    return original(
+      'No candidate was measured to be better in the goal without being slower: the original is handed out.',
+    )
+  const proofs: Proven[] = []
+  const passed: Proven[] = []
   for (const { id } of chain) {
     const proof = await prove(id)
     proofs.push({ id, proof })
-    if (proof.verdict !== 'pass') {
-      if (passed)
-        return {
-          ...passed,
-          reason: `${passed.reason} The next faster one, ${id}, was ${wordFor(proof)} on the proof rows.`,
-        }
-      break
-    }
-    passed = { id, proof, reason: `${id} is the best in the goal that passed the proof.` }
+    if (proof.verdict !== 'pass') break
+    passed.unshift({ id, proof })
   }
-  if (passed) return passed
+  const [best] = passed
+  if (best) {
+    const next = proofs.length > passed.length ? proofs.at(-1) : undefined
+    const stopped = next ? ` The next faster one, ${next.id}, was ${wordFor(next.proof)} on the proof rows.` : ''
+    return { ...best, ranked: passed, reason: `${best.id} is the best in the goal that passed the proof.${stopped}` }
+  }
   if (options.provenOnly)
-    return {
-      id: 'original',
-      proof: null,
-      reason:
-        'Nothing could be proven with the rows given, and only proven models were asked for: the original is handed out.',
-    }
+    return original(
+      'Nothing could be proven with the rows given, and only proven models were asked for: the original is handed out.',
+    )
   for (const { id } of chain.slice(proofs.length)) proofs.push({ id, proof: await prove(id) })
-  const close = proofs.filter(({ proof }) => proof.grade === 'close' && proof.verdict !== 'regressed').at(-1)
+  const ranked = proofs.filter(({ proof }) => proof.grade === 'close' && proof.verdict !== 'regressed').reverse()
+  const [close] = ranked
   if (!close)
-    return {
-      id: 'original',
-      proof: null,
-      reason: `Nothing could be proven with the rows given, and no candidate stayed close enough: the original is handed out.${need(proofs[0]?.proof)}`,
-    }
+    return original(
+      `Nothing could be proven with the rows given, and no candidate stayed close enough: the original is handed out.${need(proofs[0]?.proof)}`,
+    )
   return {
     ...close,
+    ranked,
     reason: `The rows given cannot prove any candidate, so the best in the goal that stays close to the original is handed out.${need(close.proof)}`,
   }
 }
+
+const original = (reason: string): Choice => ({ id: 'original', proof: null, reason, ranked: [] })
 
 const need = (proof: ComparisonReport | undefined) =>
   proof?.requiredN ? ` About ${proof.requiredN} rows would settle it.` : ''

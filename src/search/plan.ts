@@ -35,13 +35,15 @@ function recalibrated(spec: CandidateSpec, method: CalibrationMethod): Candidate
   return staticSpec(method, placement, words, spec.keepFloat ?? [])
 }
 
-/** The candidate with its most disturbing nodes left in float. */
-export function withFloat(spec: CandidateSpec, keepFloat: readonly string[]): CandidateSpec {
+/** The candidate with what disturbs most for the time it saves left in float, to keep the noise within a budget. */
+export function withNoise(spec: CandidateSpec, noiseBudget: number): CandidateSpec {
+  const decibels = (-10 * Math.log10(noiseBudget)).toFixed(1)
   return {
     ...spec,
-    id: `${spec.id}-float${keepFloat.length}`,
-    words: `${spec.words}, the ${keepFloat.length} most sensitive nodes in float`,
-    keepFloat,
+    id: `${spec.id}-quiet${decibels}`,
+    words: `${spec.words}, float where that keeps roundings ${decibels} dB below the signal at the least cost`,
+    // Few digits: the budget is part of the recipe, and nothing hangs on more.
+    noiseBudget: Number(noiseBudget.toPrecision(4)),
   }
 }
 

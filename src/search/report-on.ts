@@ -1,28 +1,26 @@
-import { type Dataset, machineOf, recipeOf, type Workbench } from '../recipe/index.ts'
+import { type Dataset, machineOf, recipeOf } from '../recipe/index.ts'
 import type { OptimizationReport } from '../report/index.ts'
 import type { Choice } from './choose.ts'
 import { paretoFront } from './front.ts'
-import type { Goal } from './goal.ts'
 import type { Optimized, OptimizeOptions } from './options.ts'
+import type { Pool } from './pool.ts'
 import { sentenceOf } from './sentence.ts'
-import { originalResult, type Trial, usable } from './trial.ts'
+import { originalResult, usable } from './trial.ts'
 
 /** Everything that a finished search knows. */
 export interface Findings {
-  readonly bench: Workbench
-  readonly goal: Goal
+  readonly pool: Pool
   readonly options: OptimizeOptions
-  readonly trials: readonly Trial[]
   readonly choice: Choice
-  readonly baseline: OptimizationReport['baseline']
   readonly data: Dataset
   readonly elapsed: Readonly<Record<string, number>>
-  readonly warnings: readonly string[]
 }
 
 /** The report of a search, with the models and the recipes that make them. */
 export async function reportOn(findings: Findings): Promise<Optimized> {
-  const { bench, goal, options, trials, choice, baseline, data } = findings
+  const { pool, options, choice, data } = findings
+  const { bench, goal, trials } = pool
+  const baseline = pool.baseline!
   const points = trials.flatMap(({ result: { id, p50Ms, bytes, ...rest } }) =>
     p50Ms === null || bytes === null || !usable({ id, p50Ms, bytes, ...rest }) ? [] : [{ id, x: p50Ms, y: bytes }],
   )
@@ -66,7 +64,7 @@ export async function reportOn(findings: Findings): Promise<Optimized> {
     profiles: { baseline: await bench.profile(bench.original), chosen: chosen ? await bench.profile(built) : null },
     elapsed: findings.elapsed,
     ...(options.command ? { command: options.command } : {}),
-    warnings: [...findings.warnings, ...bench.dataNotes],
+    warnings: [...pool.warnings, ...bench.dataNotes],
   }
   return {
     model: built.model,

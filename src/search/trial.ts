@@ -51,14 +51,31 @@ export const acceptable = ({ comparison }: Trial) =>
   (comparison.verdict === 'pass' || comparison.grade !== null)
 
 /** Decibels above what `close` asks for, so that other rows do not fall below it. */
-const RESERVE_DB = 3
+const RESERVE_DB = 2
 const CLOSE_DB = 25
+/** Noise over signal that is secure at the worst output. */
+export const SECURE_NOISE = 10 ** (-(CLOSE_DB + RESERVE_DB) / 10)
+/** Of this many rows no more may change than half of what `close` allows. */
+const ENOUGH_ROWS = 100
+const SECURE_AGREEMENT = 0.995
 
-/** Acceptable, and where only the noise says so, with a reserve. */
+/** Noise over signal at the worst output on the selection rows; null where none was measured. */
+export function worstNoiseOf({ comparison }: Trial): number | null {
+  const decibels = comparison && worstNoise(comparison)
+  return decibels === null ? null : 10 ** (-decibels / 10)
+}
+
+/** Acceptable, and where only closeness says so, with a reserve. */
 export function secure(trial: Trial): boolean {
   if (!acceptable(trial)) return false
-  const noise = worstNoise(trial.comparison!)
-  return trial.comparison!.verdict === 'pass' || noise === null || noise >= CLOSE_DB + RESERVE_DB
+  const { verdict, agreement, n } = trial.comparison!
+  const noise = worstNoiseOf(trial)
+  return (
+    verdict === 'pass' ||
+    noise === null ||
+    noise <= SECURE_NOISE ||
+    (agreement !== null && n >= ENOUGH_ROWS && agreement.rate >= SECURE_AGREEMENT)
+  )
 }
 
 /** Worth proof rows: not regressed, and no sign of a loss beyond what the margin allows. */

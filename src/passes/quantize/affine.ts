@@ -70,3 +70,6 @@ export function quantizeBias(bias: ArrayLike<number>, inputScale: number, weight
 export function biasScale(inputScale: number, weightScale: number): number {
   return Math.fround(inputScale * weightScale)
 }
+
+/** The codes of a gate: values between 0 and 1. */
+export const UNIT: Affine = { scale: Math.fround(1 / 255), zeroPoint: 0 }

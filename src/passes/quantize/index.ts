@@ -6,4 +6,5 @@ export { type DynamicInt8Options, quantizeDynamicInt8 } from './quantize-dynamic
 export { quantizeRules } from './quantize-rules.ts'
 export { calibrationValues, quantizeStaticInt8, type StaticInt8Options } from './quantize-static-int8.ts'
 export { momentValues, quantizeWeights, type WeightOptions } from './quantize-weights.ts'
+export { type RoundingError, roundingErrors } from './rounding-errors.ts'
 export { type ScaleInputsOptions, scaleWeightInputs } from './scale-weight-inputs.ts'

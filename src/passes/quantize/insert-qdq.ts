@@ -12,7 +12,7 @@ import {
   tensorOf,
   tensorValues,
 } from '../../ir/index.ts'
-import { type Affine, affineU8, biasScale, quantizeBias, quantizeU8, rangeOf } from './affine.ts'
+import { type Affine, affineU8, biasScale, quantizeBias, quantizeU8, rangeOf, UNIT } from './affine.ts'
 import { type ChannelWeights, quantizeChannels } from './channel-weights.ts'
 import { isChannelwise } from './portable.ts'
 import { QdqWriter } from './qdq-writer.ts'
@@ -341,5 +341,3 @@ class Insertion {
     return this.#plan.graph.initializers.has(name) && this.#users(name).length > 0
   }
 }
-
-const UNIT: Affine = { scale: Math.fround(1 / 255), zeroPoint: 0 }

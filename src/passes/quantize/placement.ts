@@ -4,6 +4,7 @@ import { CutNetwork } from './min-cut.ts'
 import type { ObservedRange, PlanOptions } from './plan-options.ts'
 import { productSize } from './product-size.ts'
 import type { NodeFacts } from './quantize-rules.ts'
+import { type Roundings, roundedBy } from './roundings.ts'
 import type { Unit } from './unit.ts'
 
 /** Elements that a value is taken to have where calibration did not count them. */
@@ -17,17 +18,55 @@ export function placeUnits(
   facts: NodeFacts,
   ranges: ReadonlyMap<string, ObservedRange>,
   options: PlanOptions,
+  roundings: Roundings | null,
 ): ReadonlyMap<Node, Unit> {
-  if (options.only) return candidates
-  if ((options.placement ?? 'balanced') === 'balanced')
-    return leastCost(candidates, index, facts, (name) => ranges.get(name)?.elements ?? UNKNOWN_ELEMENTS, options)
-  return dropLonely(candidates, graph, index)
+  const { placement = 'balanced', noiseBudget } = options
+  const balanced = placement === 'balanced'
+  if (!balanced && noiseBudget === undefined) return dropLonely(candidates, graph, index)
+  const elements = (name: string) => ranges.get(name)?.elements ?? UNKNOWN_ELEMENTS
+  const cut = (price: number) => {
+    const split = leastCost(candidates, index, facts, elements, options, price > 0 ? roundings : null, price)
+    // Where integers are wanted everywhere, the cut only says what is too noisy.
+    return balanced ? split : dropLonely(split, graph, index)
+  }
+  if (noiseBudget === undefined) return cut(0)
+  if (!roundings) throw new Error('internal: a budget of noise without sensitivities')
+  return cheapestWithin(noiseBudget, cut, (units) => roundings.total(units.values()))
+}
+
+/** Price of noise, in nanoseconds for noise as strong as the signal, that is beyond what any kernel saves. */
+const DEAREST = 1e18
+const HALVINGS = 40
+
+/**
+ * The least time whose noise stays within the budget: a price on noise turns both into one cost, and the lowest price
+ * that meets the budget is found by halving (Lagrangian relaxation: optimal for the noise that it reaches).
+ */
+function cheapestWithin(
+  budget: number,
+  cut: (price: number) => ReadonlyMap<Node, Unit>,
+  noiseOf: (units: ReadonlyMap<Node, Unit>) => number,
+): ReadonlyMap<Node, Unit> {
+  const free = cut(0)
+  if (noiseOf(free) <= budget) return free
+  let [low, high] = [0, Math.log(DEAREST)]
+  let best = cut(DEAREST)
+  for (let step = 0; step < HALVINGS && high - low > 0.02; step++) {
+    const middle = (low + high) / 2
+    const units = cut(Math.exp(middle))
+    if (noiseOf(units) <= budget) {
+      best = units
+      high = middle
+    } else low = middle
+  }
+  return best
 }
 
 /**
  * The split of least total time. A unit pays its own cost on its side; a value pays for QuantizeLinear once where a
  * float node makes it and an integer unit reads it, and for DequantizeLinear once in the opposite case. With two sides
- * this is exactly a minimum cut (a project-selection network).
+ * this is exactly a minimum cut (a project-selection network). Noise has a `price` as well: a unit pays for what is
+ * rounded inside of it, a value once where any integer unit makes or reads it.
  */
 function leastCost(
   candidates: ReadonlyMap<Node, Unit>,
@@ -35,7 +74,10 @@ function leastCost(
   facts: NodeFacts,
   elements: (value: string) => number,
   options: PlanOptions,
+  roundings: Roundings | null,
+  price: number,
 ): ReadonlyMap<Node, Unit> {
+  const everywhere = options.placement !== undefined && options.placement !== 'balanced'
   const network = new CutNetwork()
   const items = new Map<Unit, number>()
   const readers = new Map<string, Unit[]>()
@@ -44,17 +86,29 @@ function leastCost(
   for (const unit of candidates.values()) {
     const item = network.item()
     items.set(unit, item)
-    const cost = costOf(unit, facts, elements)
+    const measured = costOf(unit, facts, elements)
+    const cost = everywhere ? { float: measured.float, integer: 0 } : measured
+    const noise = roundings ? price * roundings.inside(unit) : 0
     const forced = unit.depthwise && options.depthwise === 'int8'
     network.edge(network.source, item, forced ? Number.MAX_SAFE_INTEGER : cost.float)
-    network.edge(item, network.sink, forced ? 0 : cost.integer)
+    network.edge(item, network.sink, forced ? 0 : cost.integer + noise)
     for (const name of unit.reads) readers.set(name, [...(readers.get(name) ?? []), unit])
     for (const name of unit.writes) makers.set(name, unit)
     inside.add(unit.node)
     if (unit.biasAdd) inside.add(unit.biasAdd.node)
     if (unit.activation) inside.add(unit.activation.node)
   }
-  for (const name of new Set([...readers.keys(), ...makers.keys()])) {
+  if (roundings) {
+    const users = new Map<string, Unit[]>()
+    for (const unit of candidates.values())
+      for (const name of roundedBy(unit)) users.set(name, [...(users.get(name) ?? []), unit])
+    for (const [name, units] of users) {
+      const rounded = network.item()
+      for (const unit of units) network.edge(items.get(unit)!, rounded, Number.MAX_SAFE_INTEGER)
+      network.edge(rounded, network.sink, price * roundings.value(name))
+    }
+  }
+  for (const name of everywhere ? [] : new Set([...readers.keys(), ...makers.keys()])) {
     const maker = makers.get(name)
     const units = readers.get(name) ?? []
     const made = maker ? items.get(maker)! : network.sink

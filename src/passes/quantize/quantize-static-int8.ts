@@ -1,10 +1,19 @@
-import { constantValue, type Graph, type Node, nodeLabel, operatorName, type Tensor } from '../../ir/index.ts'
+import {
+  constantValue,
+  type Graph,
+  type Model,
+  type Node,
+  nodeLabel,
+  operatorName,
+  type Tensor,
+} from '../../ir/index.ts'
 import type { PassRun, Refusal, Target } from '../../report/index.ts'
 import type { Evidence, Pass, PassResult } from '../../rewrite/index.ts'
 import { insertQdq } from './insert-qdq.ts'
 import type { ObservedRange, PlanOptions } from './plan-options.ts'
 import type { NodeFacts } from './quantize-rules.ts'
-import { planStatic, valuesToCalibrate } from './static-plan.ts'
+import { type Roundings, roundingsOf } from './roundings.ts'
+import { planStatic, type StaticPlan, valuesToCalibrate } from './static-plan.ts'
 
 export interface StaticInt8Options extends PlanOptions {
   /** `portable`: weights whose products cannot saturate 16 bits on processors without VNNI. */
@@ -31,17 +40,34 @@ export const quantizeStaticInt8: Pass<StaticInt8Options> = {
       const reason = `operator set ${opset} has no per-channel scales; upgrade the model to 13 or newer first`
       return { model, report: { ...base, applied: 0, refused: [{ node: model.graph.name || 'graph', reason }] } }
     }
-    const ranges = rangesFrom(evidence, options.calibration)
-    const plan = planStatic(model.graph, factsOf(model.graph, opset), ranges, options)
+    const plan = planOf(model, options, evidence)
     const refused = [...plan.float, ...nestedRefusals(model.graph)]
     if (plan.units.size === 0) return { model, report: { ...base, applied: 0, refused, planned: {} } }
     const { graph, planned } = insertQdq(plan, options.target === 'portable')
-    const report: PassRun = { ...base, applied: plan.units.size, refused, planned }
+    const { expectedNoise } = plan
+    const report: PassRun = {
+      ...base,
+      applied: plan.units.size,
+      refused,
+      planned,
+      ...(expectedNoise === null ? {} : { expectedNoise }),
+    }
     return {
       model: { ...model, graph },
       report: options.target === 'portable' ? { ...report, notes: [PORTABLE] } : report,
     }
   },
+}
+
+/** What would be rounded, and how, by these options and this evidence. */
+export function planOf(model: Model, options: StaticInt8Options, evidence: readonly Evidence[]): StaticPlan {
+  const facts = factsOf(model.graph, model.opsets.get('') ?? 1)
+  return planStatic(model.graph, facts, rangesFrom(evidence, options.calibration), options, noiseFrom(evidence))
+}
+
+function noiseFrom(evidence: readonly Evidence[]): Roundings | null {
+  for (const { report } of evidence) if (report.kind === 'sensitivity') return roundingsOf(report)
+  return null
 }
 
 /** Why the weights of a portable model are safe everywhere; see `kernel-pairs.ts`. */

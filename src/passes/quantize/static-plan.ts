@@ -4,6 +4,7 @@ import { type Affine, affineU8, type Range } from './affine.ts'
 import { placeUnits } from './placement.ts'
 import type { ObservedRange, PlanOptions } from './plan-options.ts'
 import { floatReasons, type NodeFacts } from './quantize-rules.ts'
+import type { Roundings } from './roundings.ts'
 import { partsBehind, type Unit, unitAt } from './unit.ts'
 
 export interface StaticPlan {
@@ -19,6 +20,8 @@ export interface StaticPlan {
   /** Codes of every value that is quantized somewhere. */
   readonly codes: ReadonlyMap<string, Affine>
   readonly float: readonly Refusal[]
+  /** Noise over signal that the roundings are foretold to add up to; null without sensitivities. */
+  readonly expectedNoise: number | null
 }
 
 /** Decides which nodes become integer kernels and under which codes their values are held. Runs nothing. */
@@ -27,6 +30,7 @@ export function planStatic(
   facts: NodeFacts,
   ranges: ReadonlyMap<string, ObservedRange>,
   options: PlanOptions,
+  roundings: Roundings | null = null,
 ): StaticPlan {
   const index = indexGraph(graph)
   const keep = new Set(options.keepFloat ?? [])
@@ -47,10 +51,14 @@ export function planStatic(
       if (reason !== undefined) reasons.set(part, 'it belongs to a node that stays in float')
     }
   }
-  const units = placeUnits(candidates, graph, index, facts, ranges, options)
+  const units = placeUnits(candidates, graph, index, facts, ranges, options, roundings)
+  const left =
+    options.noiseBudget === undefined
+      ? 'float is cheaper between its neighbours'
+      : 'float is cheaper between its neighbours, or its rounding would disturb the outputs more than it saves'
   for (const [node, unit] of candidates) {
     if (units.has(node)) continue
-    reasons.set(node, 'float is cheaper between its neighbours')
+    reasons.set(node, left)
     for (const part of partsBehind(unit)) reasons.set(part, 'it belongs to a node that stays in float')
   }
 
@@ -68,7 +76,8 @@ export function planStatic(
     if (reason === undefined && !node.outputs.some((name) => ranges.has(name))) continue
     float.push({ node: nodeLabel(node), reason: reason ?? noRule(node) })
   }
-  return { graph, index, facts, units, covered, makers, codes: codesOf(graph, units, ranges), float }
+  const expectedNoise = roundings?.total(units.values()) ?? null
+  return { graph, index, facts, units, covered, makers, codes: codesOf(graph, units, ranges), float, expectedNoise }
 }
 
 function noRule(node: Node): string {
@@ -83,7 +92,6 @@ function refuseUnit(
   options: PlanOptions,
 ): string | undefined {
   if (isNamed(unit, keep)) return 'kept in float as asked'
-  if (options.only && !isNamed(unit, new Set(options.only))) return 'not among the nodes asked for'
   if (options.placement === 'products' && unit.rule.kind !== 'product') return 'only products are quantized'
   const depthwise = options.depthwise ?? 'auto'
   if (unit.depthwise && (depthwise === 'float' || (depthwise === 'auto' && options.placement === 'products')))

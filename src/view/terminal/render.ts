@@ -11,6 +11,7 @@ import type {
   SensitivityReport,
 } from '../../report/index.ts'
 import { bytes, count, decibels, fileName, metricValue, ms, percent, plural, times } from '../words.ts'
+import { attack } from './attack.ts'
 import { comparison } from './comparison.ts'
 import { latency } from './latency.ts'
 import { robustness, rowScores } from './robustness.ts'
@@ -23,6 +24,7 @@ import { paint, type Style, textTable, verdictWord } from './table.ts'
 type Renderers = { readonly [K in Report['kind']]: (report: Extract<Report, { kind: K }>, style: Style) => string }
 
 const renderers: Renderers = {
+  attack,
   cache,
   calibration,
   collection,
@@ -239,8 +241,10 @@ function moments(report: MomentsReport): string {
 
 function sensitivity(report: SensitivityReport, style: Style): string {
   return textTable(
-    [{ head: 'node' }, { head: 'noise', right: true }],
-    report.nodes.map((node) => [node.name, decibels(node.sqnrDb)]),
+    [{ head: 'rounding of' }, { head: 'noise', right: true }],
+    [...report.sources]
+      .sort((a, b) => b.noise - a.noise)
+      .map(({ name, noise }) => [name, decibels(noise === 0 ? null : -10 * Math.log10(noise))]),
     style,
   )
 }

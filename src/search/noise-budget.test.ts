@@ -1,0 +1,39 @@
+import { expect, test } from 'vitest'
+import { settleNoise } from './noise-budget.ts'
+
+/** Mixtures come in steps, and show `factor` times the noise that was foretold. */
+function steps(factor: number, target: number, noise: boolean) {
+  const budgets: number[] = []
+  const judge = async (budget: number) => {
+    budgets.push(budget)
+    const expected = Math.floor(budget * 200) / 200
+    return { expected, noise: noise ? expected * factor : null, secure: expected * factor <= target }
+  }
+  return { budgets, judge }
+}
+
+test.each([0.5, 1, 3])(
+  'comes close to the target from below, though it is foretold %f times too low',
+  async (factor) => {
+    const { judge, budgets } = steps(factor, 0.1, true)
+    const best = await settleNoise(0.1, { secure: false, noise: factor, expected: 1 }, judge)
+    expect(best!.noise).toBeLessThanOrEqual(0.1)
+    expect(best!.noise).toBeGreaterThan(0.08)
+    expect(budgets.length).toBeLessThanOrEqual(3)
+  },
+)
+
+test('where the noise tells nothing it closes in by ratios', async () => {
+  const { judge, budgets } = steps(1, 0.1, false)
+  const best = await settleNoise(0.1, { secure: false, noise: null, expected: 1 }, judge)
+  expect(best!.secure).toBe(true)
+  expect(best!.expected).toBeGreaterThan(0.06)
+  expect(budgets.length).toBeLessThanOrEqual(6)
+})
+
+test('nothing is secure, or the time is up: nothing', async () => {
+  const whole = { secure: false, noise: 1, expected: 1 }
+  expect(await settleNoise(0.1, whole, async () => null)).toBe(null)
+  const never = async (budget: number) => ({ secure: false, noise: 1, expected: budget })
+  expect(await settleNoise(0.1, whole, never)).toBe(null)
+})

@@ -1,0 +1,53 @@
+/** What a mixture of float and integers showed. */
+export interface Judged {
+  readonly secure: boolean
+  /** Noise over signal at the worst output; null where there is none or it was not measured. */
+  readonly noise: number | null
+  /** What its roundings were foretold to add up to. */
+  readonly expected: number
+}
+
+/** Mixtures that are built and judged for one candidate at the most. */
+const ATTEMPTS = 6
+/** Budgets closer than this gain less than timing can show. */
+const CLOSE_ENOUGH = 1.12
+/** What is foretold is aimed this much below the target, since it is never exact. */
+const AIM = 0.95
+
+/**
+ * The largest budget of noise whose mixture of float and integers is secure: the larger the budget, the faster the
+ * mixture. Powers of roundings add up only nearly, so what each mixture showed corrects the aim of the next.
+ *
+ * @param target Noise over signal that a secure mixture may have.
+ * @param whole What the candidate showed with every node in integers that is cheaper so.
+ * @param judge Builds and judges the mixture of a budget; null where it cannot be had (time is up, or it equals another).
+ */
+export async function settleNoise<T extends Judged>(
+  target: number,
+  whole: Judged,
+  judge: (budget: number) => Promise<T | null>,
+): Promise<T | null> {
+  let [secure, insecure] = [0, whole.expected]
+  let last: Judged = whole
+  let best: T | null = null
+  for (let attempt = 0; attempt < ATTEMPTS && insecure > secure * CLOSE_ENOUGH; attempt++) {
+    const budget = nextBudget(target, last, secure, insecure)
+    const judged = await judge(budget)
+    // An equal of one that was judged: nothing lies between the two budgets.
+    if (!judged) break
+    if (judged.secure) {
+      secure = budget
+      best = judged
+      if (judged.noise !== null && judged.noise * CLOSE_ENOUGH >= target) break
+    } else insecure = Math.min(budget, judged.expected)
+    last = judged
+  }
+  return best
+}
+
+function nextBudget(target: number, last: Judged, secure: number, insecure: number): number {
+  const aimed = last.noise === null || last.noise === 0 ? Number.NaN : (AIM * target * last.expected) / last.noise
+  if (aimed > secure && aimed < insecure * AIM) return aimed
+  // The noise tells nothing (labels decide), or points outside of what is open: between the two, on a scale of ratios.
+  return secure > 0 ? Math.sqrt(secure * insecure) : insecure / 4
+}

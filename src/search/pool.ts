@@ -1,0 +1,153 @@
+import type { CandidateSpec, Workbench } from '../recipe/index.ts'
+import type { ComparisonReport, LatencyReport, OptimizationReport } from '../report/index.ts'
+import { brokenLimit, figureOf, type Goal } from './goal.ts'
+import { worstNoise } from './sentence.ts'
+import { firstResult, type Trial } from './trial.ts'
+
+/** A candidate must beat this ratio by its whole interval to count as not slower. */
+const NOT_SLOWER = 1.02
+
+/** The candidates of a search, by id, and what may be done with them: build, time, judge, ask for the figure. */
+export class Pool {
+  readonly bench: Workbench
+  readonly goal: Goal
+  readonly warnings: string[] = []
+  readonly #trials = new Map<string, Trial>()
+  readonly #say: (text: string) => void
+  #baseline: OptimizationReport['baseline'] | undefined
+
+  constructor(bench: Workbench, goal: Goal, say: (text: string) => void) {
+    this.bench = bench
+    this.goal = goal
+    this.#say = say
+  }
+
+  get trials(): readonly Trial[] {
+    return [...this.#trials.values()]
+  }
+
+  get baseline(): OptimizationReport['baseline'] | undefined {
+    return this.#baseline
+  }
+
+  get(id: string): Trial {
+    const trial = this.#trials.get(id)
+    if (!trial) throw new Error(`internal: there is no candidate ${id}`)
+    return trial
+  }
+
+  get lossless(): Trial | undefined {
+    return this.#trials.get('lossless')
+  }
+
+  /** Builds a candidate; null where it equals one that is there. */
+  async build(spec: CandidateSpec): Promise<Trial | null> {
+    this.#say(`building ${spec.id}`)
+    const built = await this.bench.build(spec)
+    if (this.trials.some((trial) => trial.built.digest === built.digest)) return null
+    if (spec.id === 'lossless' && built.digest === this.bench.original.digest) {
+      this.warnings.push('the lossless passes found nothing to do')
+      return null
+    }
+    const read = spec.scheme ? await this.bench.kernels(built) : null
+    if (read?.reason) this.warnings.push(`${spec.id}: ${read.reason}`)
+    const trial: Trial = { built, result: firstResult(built, read), p99Ms: null, comparison: null }
+    this.#trials.set(spec.id, trial)
+    return trial
+  }
+
+  /** Times these candidates side by side with the original, which is timed in any case. */
+  async time(trials: readonly Trial[], maxSeconds: number): Promise<LatencyReport | null> {
+    if (trials.length === 0 && this.#baseline) return null
+    const report = await this.bench.time(
+      trials.map((trial) => trial.built),
+      maxSeconds,
+    )
+    const original = report.models[0]!
+    this.#baseline ??= {
+      bytes: this.bench.original.bytes,
+      p50Ms: original.p50Ms,
+      loadMs: original.loadMs,
+      peakRssBytes: original.peakRssBytes,
+      metric: null,
+      metricName: 'agreement',
+    }
+    for (const [i, trial] of trials.entries()) {
+      const { p50Ms, p99Ms, loadMs, peakRssBytes } = report.models[i + 1]!
+      const ratio = report.ratios.find((item) => item.other === trial.built.spec.id) ?? null
+      trial.p99Ms = p99Ms
+      const { note, ...result } = trial.result
+      const speedup = ratio ? 1 / ratio.median : null
+      const own = note && !note.startsWith(BORROWED) ? { note } : {}
+      trial.result = { ...result, ...own, p50Ms, loadMs, peakRssBytes, ratio, speedup }
+    }
+    return report
+  }
+
+  /** Same kernels on the same shapes take the same time; the chosen one is timed by itself before it is handed out. */
+  borrowTiming(trial: Trial, from: Trial): void {
+    const { p50Ms, loadMs, peakRssBytes, ratio, speedup } = from.result
+    trial.p99Ms = from.p99Ms
+    const note = `${BORROWED} ${from.built.spec.id}, which has the same kernels`
+    trial.result = { ...trial.result, p50Ms, loadMs, peakRssBytes, ratio, speedup, note }
+  }
+
+  /** Judges on the selection rows, or the first `rows` of them. */
+  async judge(trial: Trial, rows?: number): Promise<void> {
+    if (this.bench.rows.select.indices.length === 0) return
+    const comparison = await this.bench.judge(trial.built, 'select', rows)
+    trial.comparison = comparison
+    this.noteMetric(comparison)
+    trial.result = {
+      ...trial.result,
+      verdict: comparison.verdict,
+      grade: comparison.grade,
+      metric: comparison.candidate.value ?? comparison.agreement?.rate ?? null,
+      sqnrDb: worstNoise(comparison),
+    }
+  }
+
+  noteMetric({ base, metric }: ComparisonReport): void {
+    if (this.#baseline) this.#baseline = { ...this.#baseline, metric: base.value, metricName: metric }
+  }
+
+  note(trial: Trial, note: string): void {
+    trial.result = { ...trial.result, note }
+  }
+
+  /** The goal's figure, smaller is better. */
+  figure(trial: Trial): number {
+    return figureOf(this.goal, { ...trial.result, p99Ms: trial.p99Ms }) ?? Number.POSITIVE_INFINITY
+  }
+
+  /** Not better than the original in the goal, or over a limit: not worth rows. Says so in its note. */
+  hopeless(trial: Trial): boolean {
+    const limit = brokenLimit(this.goal, { ...trial.result, p99Ms: trial.p99Ms })
+    const { ratio, bytes } = trial.result
+    const reason = limit
+      ? `over the limit: ${limit}`
+      : trial.built.spec.id === 'lossless' || this.goal.name === 'memory'
+        ? null
+        : this.goal.name === 'size'
+          ? bytes !== null && bytes < this.bench.original.bytes
+            ? null
+            : 'not smaller than the original'
+          : ratio !== null && ratio.ci[1] < 1
+            ? null
+            : 'not faster than the original'
+    if (reason) this.note(trial, reason)
+    return reason !== null
+  }
+
+  /** Better in the goal than the original (for latency: not slower, by the interval), and within every limit. */
+  fitsGoal(trial: Trial): boolean {
+    const { ratio, bytes, peakRssBytes } = trial.result
+    if (brokenLimit(this.goal, { ...trial.result, p99Ms: trial.p99Ms })) return false
+    if (this.goal.name === 'size') return bytes !== null && bytes < this.bench.original.bytes
+    const before = this.#baseline?.peakRssBytes ?? null
+    if (this.goal.name === 'memory') return peakRssBytes !== null && before !== null && peakRssBytes < before
+    return ratio !== null && ratio.ci[1] < NOT_SLOWER
+  }
+}
+
+const BORROWED = 'time as measured for'
