@@ -112,9 +112,9 @@ describe('what was changed in a folder', () => {
     }
     const titled = (title: string) =>
       publish((manifest) => {
-        const layers = structuredClone(version.manifest.layers) as { annotations: Record<string, string> }[]
-        layers[1]!.annotations['org.cncf.model.filepath'] = title
-        manifest.layers = layers
+        manifest.layers = version.manifest.layers.map((layer, i) =>
+          i === 1 ? { ...layer, annotations: { 'org.cncf.model.filepath': title } } : layer,
+        )
       })
     for (const title of ['../evil', '/etc/passwd', 'a/../../b', 'C:\\x', 'a\\..\\b', 'x\u0000y', 'a/./b', ''])
       await expect(titled(title)).rejects.toThrow(/wants to be written to/)

@@ -1,7 +1,7 @@
 import { existsSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { readFileBytes, UserError } from '../platform/index.ts'
-import { parseRecipe } from '../recipe/index.ts'
+import { parseRecipe, readBlobs } from '../recipe/index.ts'
 import type { Recipe, Report } from '../report/index.ts'
 import {
   type Allowance,
@@ -58,7 +58,7 @@ export const pushVerb: Verb = {
         hint: `choices: ${ALLOWANCES.join(', ')}`,
       })
     const store = storeOf(options)
-    const { model, recipe, reports } = await inputsAt(path!, options)
+    const { model, recipe, tensors, reports } = await inputsAt(path!, options)
     const parent = await parentOf(store, name, recipe, options)
     if (parent && recipe) context.progress(`replaying the recipe on ${parent.name}@${parent.digest.slice(0, 19)}`)
     const key = options.text('sign')
@@ -67,6 +67,7 @@ export const pushVerb: Verb = {
       {
         model,
         recipe,
+        tensors,
         reports,
         parent,
         intendedUse: options.text('intended-use'),
@@ -84,9 +85,13 @@ async function inputsAt(path: string, options: Arguments) {
   const beside = (file: string) => (folder && existsSync(join(path, file)) ? [join(path, file)] : [])
   const recipePath = options.text('recipe') ?? beside('recipe.json')[0]
   const reportPaths = [...beside('report.json'), ...options.list('report')]
+  const recipe = recipePath
+    ? parseRecipe(new TextDecoder().decode(await readFileBytes(recipePath)), recipePath)
+    : undefined
   return {
     model: folder ? join(path, 'model.onnx') : path,
-    recipe: recipePath ? parseRecipe(new TextDecoder().decode(await readFileBytes(recipePath)), recipePath) : undefined,
+    recipe,
+    tensors: recipe && recipePath ? await readBlobs(recipe, recipePath) : undefined,
     reports: await Promise.all(
       reportPaths.map(async (file): Promise<Report> => parseReport(await readFileBytes(file), file)),
     ),

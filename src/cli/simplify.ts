@@ -1,7 +1,7 @@
 import { writeModel } from '../onnx/index.ts'
-import { simplify } from '../recipe/index.ts'
+import { simplify, writeRecipe } from '../recipe/index.ts'
 import { DATA, dataFor, LABEL, modelAt, OUT_FILE, SEED, SHAPE } from './inputs.ts'
-import { outputFile } from './output-file.ts'
+import { outputFile, writableFile } from './output-file.ts'
 import { shapes, type Verb } from './verb.ts'
 
 export const simplifyVerb: Verb = {
@@ -16,21 +16,32 @@ export const simplifyVerb: Verb = {
     label: LABEL,
     shape: SHAPE,
     seed: SEED,
+    recipe: { type: 'string', value: 'FILE', help: 'also write the recipe, for whet apply and whet push' },
     'no-verify': { type: 'boolean', help: 'do not run the models' },
   },
   async run([path], options, context) {
     const out = outputFile(options, 'smaller.onnx')
+    const recipeFile = options.text('recipe')
+    if (recipeFile) writableFile(recipeFile, 'recipe.json')
     const settings = { seed: options.integer('seed', 0), shapes: shapes(options.list('shape')) }
     const model = await modelAt(path!)
     const data = options.text('data')
     context.progress('simplifying')
-    const { model: simplified, report } = await simplify(model, {
+    const {
+      model: simplified,
+      report,
+      recipe,
+    } = await simplify(model, {
       verify: !options.flag('no-verify'),
       ...settings,
       ...(data ? { data: await dataFor(data, model, options) } : {}),
     })
     await writeModel(simplified, out)
     context.say(`wrote ${out}`)
+    if (recipeFile) {
+      await writeRecipe(recipe, new Map(), recipeFile)
+      context.say(`wrote ${recipeFile}`)
+    }
     return { report }
   },
 }

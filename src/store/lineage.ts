@@ -1,8 +1,8 @@
-import type { Model } from '../ir/index.ts'
+import type { Model, NumericArray } from '../ir/index.ts'
 import { modelDigest } from '../onnx/index.ts'
 import { sha256 } from '../platform/index.ts'
-import { advance, startTrail } from '../recipe/index.ts'
-import { canonicalJson, type Recipe, type Report, WHETSTONE_VERSION } from '../report/index.ts'
+import { applyRecipe } from '../recipe/index.ts'
+import { canonicalJson, type Recipe } from '../report/index.ts'
 import { diffModels } from './diff-models.ts'
 import { damaged, isDigest, parseJson } from './oci.ts'
 
@@ -32,18 +32,19 @@ export type Explained = 'original' | 'replayed' | 'unexplained' | 'unchecked'
 export const NO_LINEAGE: Lineage = { parent: null, recipe: null, explained: 'original', edits: [] }
 
 /**
- * Replays the recipe on the parent and compares. Every pass is pure, so either the same bytes come out, or the edits
+ * Replays the recipe on the parent (with the `tensors` that its evidence refers to) and compares. Every pass is pure, so either the same bytes come out, or the edits
  * that the recipe does not speak of are named.
  */
 export async function explain(
   parent: Model,
   recipe: Recipe | null,
   child: Model,
+  tensors?: ReadonlyMap<string, NumericArray>,
 ): Promise<Pick<Lineage, 'explained' | 'edits'>> {
   const wanted = modelDigest(child)
   if (modelDigest(parent) === wanted) return { explained: 'replayed', edits: [] }
   if (!recipe) return { explained: 'unexplained', edits: diffModels(parent, child) }
-  const replayed = await replay(parent, recipe)
+  const replayed = await replay(parent, recipe, tensors)
   if ('problem' in replayed) return { explained: 'unexplained', edits: [replayed.problem] }
   if (modelDigest(replayed.model) === wanted) return { explained: 'replayed', edits: [] }
   const edits = diffModels(replayed.model, child)
@@ -56,34 +57,22 @@ export async function explain(
   }
 }
 
-async function replay(parent: Model, recipe: Recipe): Promise<{ model: Model } | { problem: string }> {
+async function replay(
+  parent: Model,
+  recipe: Recipe,
+  tensors: ReadonlyMap<string, NumericArray> | undefined,
+): Promise<{ model: Model } | { problem: string }> {
   const first = recipe.steps[0]
   if (first && first.input !== modelDigest(parent))
     return { problem: `the recipe starts from ${first.input}, and the parent is ${modelDigest(parent)}` }
-  let trail = startTrail(parent)
-  for (const [i, step] of recipe.steps.entries()) {
-    const name = `step ${i + 1} of the recipe (${step.pass})`
-    const evidence: { report: Report }[] = []
-    for (const digest of step.evidence) {
-      const report = recipe.evidence[digest] as Report | undefined
-      if (!report) return { problem: `${name} has lost its evidence ${digest}` }
-      if (sha256(canonicalJson(report)) !== digest) return { problem: `${name}: its evidence ${digest} was changed` }
-      evidence.push({ report })
-    }
-    try {
-      trail = await advance(trail, { pass: step.pass, options: step.options, evidence })
-    } catch (error) {
-      return { problem: `${name} does not run: ${(error as Error).message}` }
-    }
-    const output = modelDigest(trail.model)
-    if (output === step.output) continue
-    const other =
-      recipe.whetstone === WHETSTONE_VERSION
-        ? ''
-        : ` (made by Whetstone ${recipe.whetstone}, this is ${WHETSTONE_VERSION})`
-    return { problem: `${name} gives ${output}, and the recipe says ${step.output}${other}` }
+  for (const [digest, report] of Object.entries(recipe.evidence))
+    if (sha256(canonicalJson(report)) !== digest) return { problem: `the evidence ${digest} of the recipe was changed` }
+  try {
+    return await applyRecipe(recipe, parent, { tensors })
+  } catch (error) {
+    // A recipe comes from outside: whatever it makes a pass do is the recipe's problem.
+    return { problem: `the recipe does not run: ${(error as Error).message.replace(/^internal: /, '')}` }
   }
-  return { model: trail.model }
 }
 
 /** A lineage of untrusted bytes. UserError `bad-data`. */

@@ -11,6 +11,8 @@ export const MEDIA = {
   bom: 'application/vnd.cyclonedx+json',
   recipe: 'application/vnd.whetstone.recipe.v1+json',
   report: 'application/vnd.whetstone.report.v1+json',
+  /** What a recipe's evidence refers to: raw little-endian float32, named by digest. */
+  tensor: 'application/vnd.whetstone.tensor.v1.raw',
   lineage: 'application/vnd.whetstone.lineage.v1+json',
   bundle: 'application/vnd.dev.sigstore.bundle.v0.3+json',
   empty: 'application/vnd.oci.empty.v1+json',

@@ -1,8 +1,8 @@
 import { dirname, join } from 'node:path'
-import type { Model } from '../ir/index.ts'
+import type { Model, NumericArray } from '../ir/index.ts'
 import { modelDigest, readModel } from '../onnx/index.ts'
 import { UserError } from '../platform/index.ts'
-import { inspect } from '../recipe/index.ts'
+import { blobFolder, inspect } from '../recipe/index.ts'
 import type { Recipe, Report } from '../report/index.ts'
 import { billOfMaterials } from './bom.ts'
 import { modelCard } from './card.ts'
@@ -23,6 +23,8 @@ export interface PutInput {
   /** Path of the .onnx file; external data beside it comes along. */
   readonly model: string
   readonly recipe?: Recipe | undefined
+  /** What the evidence in the recipe refers to, by digest (see `readBlobs`). */
+  readonly tensors?: ReadonlyMap<string, NumericArray> | undefined
   /** The evidence: reports that were made of this very file. */
   readonly reports?: readonly Report[] | undefined
   /** What the model is for, in the words of whoever pushes it; a section of the card. */
@@ -50,6 +52,7 @@ export interface Artefact {
 
 /** The model file's name in every version; external data keeps its own names, which the model refers to. */
 const MODEL_FILE = 'model.onnx'
+const RECIPE_FILE = 'recipe.json'
 
 /**
  * Puts a version together: reads and scans the model, replays its recipe, writes card and bill of materials. Nothing
@@ -80,7 +83,8 @@ export async function assemble(name: string, input: PutInput, sign?: PrivateKey)
     intendedUse: input.intendedUse,
   }
   const documents = [
-    ...(input.recipe ? [document('recipe.json', MEDIA.recipe, json(input.recipe))] : []),
+    ...(input.recipe ? [document(RECIPE_FILE, MEDIA.recipe, json(input.recipe))] : []),
+    ...[...(input.tensors ?? [])].map(tensorBlob),
     ...evidence,
     document('lineage.json', MEDIA.lineage, json(lineage)),
     document('MODEL_CARD.md', MEDIA.card, modelCard(facts)),
@@ -156,7 +160,7 @@ function refuseDanger(findings: readonly Finding[], { model, allow = [] }: PutIn
 async function lineageOf(
   model: Model,
   digest: string,
-  { recipe, parent, allow = [], model: path }: PutInput,
+  { recipe, tensors, parent, allow = [], model: path }: PutInput,
 ): Promise<Lineage> {
   const last = recipe?.steps.at(-1)
   if (last && last.output !== digest && !allow.includes('unexplained'))
@@ -175,7 +179,7 @@ async function lineageOf(
       edits: [],
     }
   }
-  const found = await explain(await readModel(await parent.modelPath()), recipe ?? null, model)
+  const found = await explain(await readModel(await parent.modelPath()), recipe ?? null, model, tensors)
   if (found.explained === 'unexplained' && !allow.includes('unexplained'))
     throw new UserError(
       'bad-argument',
@@ -212,6 +216,13 @@ async function blobsOfModel(path: string, locations: readonly string[]): Promise
 
 const document = (path: string, mediaType: string, text: string): Blob =>
   bytesBlob(text, mediaType, { annotations: { [NOTE.title]: path, [NOTE.filePath]: path } })
+
+/** Beside the recipe, where `whet apply` looks for it. */
+function tensorBlob([digest, array]: readonly [string, NumericArray]): Blob {
+  const path = `${blobFolder(RECIPE_FILE)}/${hexOf(digest)}.bin`
+  const bytes = new Uint8Array(array.buffer, array.byteOffset, array.byteLength)
+  return bytesBlob(bytes, MEDIA.tensor, { annotations: { [NOTE.title]: path, [NOTE.filePath]: path } })
+}
 
 const evidenceBlobs = (reports: readonly Report[]): readonly Blob[] => {
   const blobs = reports.map((report) => {

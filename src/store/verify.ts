@@ -199,7 +199,12 @@ async function checkModel(
     const parent = await parentOf(store, lineage.parent)
     if (!parent) return { findings, lineage: { ...lineage, explained: 'unchecked' } }
     onProgress?.(`replaying the recipe of ${version.name}@${version.digest.slice(0, 19)}`)
-    const found = await explain(await readModel(await parent.modelPath()), version.recipe, model)
+    const found = await explain(
+      await readModel(await parent.modelPath()),
+      version.recipe,
+      model,
+      await version.tensors(),
+    )
     if (found.explained === 'unexplained') problems.push(`an edit is explained by no pass: ${found.edits.join('; ')}`)
     return { findings, lineage: { ...lineage, ...found } }
   } catch (error) {

@@ -1,4 +1,5 @@
 import { join } from 'node:path'
+import type { NumericArray } from '../ir/index.ts'
 import {
   type Content,
   cacheFolder,
@@ -14,7 +15,7 @@ import type { Repository } from './repository.ts'
 import { type Bundle, parseBundle, type Statement } from './sign.ts'
 import { coveredBy, EVALUATION_PREDICATE, MODEL_PREDICATE } from './statements.ts'
 
-export type Role = 'model' | 'data' | 'recipe' | 'report' | 'card' | 'bom' | 'lineage' | 'other'
+export type Role = 'model' | 'data' | 'recipe' | 'tensor' | 'report' | 'card' | 'bom' | 'lineage' | 'other'
 
 /** A file of a version: its place in the folder that `pull` makes, and the blob that holds it. */
 export interface VersionFile {
@@ -53,6 +54,8 @@ export interface Version {
   readonly bom: unknown
   readonly lineage: Lineage | null
   readonly signatures: readonly Signature[]
+  /** What the evidence in the recipe refers to, by digest. */
+  tensors(): Promise<ReadonlyMap<string, NumericArray>>
   /** A file's bytes, digest checked at the end. */
   read(file: VersionFile): AsyncIterable<Uint8Array>
   /**
@@ -109,6 +112,13 @@ export async function readVersion(repository: Repository, reference: string): Pr
     bom: bom ? parseJson(bom, where) : null,
     lineage: lineage ? parseLineage(lineage, where) : null,
     signatures,
+    async tensors() {
+      const entries = text('tensor').map(async (file) => {
+        const bytes = await load(file)
+        return [file.descriptor.digest, new Float32Array(new Uint8Array(bytes).buffer)] as const
+      })
+      return new Map(await Promise.all(entries))
+    },
     read: (file) => repository.read(file.descriptor),
     modelPath: () => keptModel(repository, files, stored.digest),
     checkout: (folder) => checkout(repository, files, folder, signatures),
@@ -151,6 +161,7 @@ export async function readAll(repository: Repository, descriptor: Descriptor): P
 
 const ROLES: Readonly<Record<string, Role>> = {
   [MEDIA.recipe]: 'recipe',
+  [MEDIA.tensor]: 'tensor',
   [MEDIA.report]: 'report',
   [MEDIA.bom]: 'bom',
   [MEDIA.lineage]: 'lineage',
