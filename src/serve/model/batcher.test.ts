@@ -1,0 +1,258 @@
+import { describe, expect, test } from 'vitest'
+import { type ByteTensor, bytesOfValue, type LaneAnswer, type Lanes, valueOfBytes } from '../../engine/index.ts'
+import { UserError } from '../../platform/index.ts'
+import { Batcher, type BatchSettings, type JobOptions, type RunRecord } from './batcher.ts'
+import { FairQueue } from './fair-queue.ts'
+
+const row = (...values: readonly number[]): readonly ByteTensor[] => [
+  bytesOfValue('x', { dtype: 'float32', dims: [1, values.length], data: Float32Array.from(values) }),
+]
+const numbers = (tensors: readonly ByteTensor[]) =>
+  tensors.map((tensor) => [...valueOfBytes({ ...tensor, pieces: [new Uint8Array(Buffer.concat(tensor.pieces))] }).data])
+
+/** Lanes that run when the test says so, and compute −x. */
+class StagedLanes {
+  readonly runs: { lane: number; inputs: readonly ByteTensor[]; end(error?: Error): void }[] = []
+  stopped = 0
+  readonly lanes = {
+    run: (lane: number, inputs: readonly ByteTensor[]) =>
+      new Promise<LaneAnswer>((resolve, reject) => {
+        const end = (error?: Error) => {
+          if (error) return reject(error)
+          const outputs = inputs.map(({ dims, pieces }) => {
+            const [data] = numbers([{ name: 'x', dtype: 'float32', dims, pieces }])
+            return bytesOfValue('y', { dtype: 'float32', dims, data: Float32Array.from(data as number[], (x) => -x) })
+          })
+          resolve({ outputs, runNs: 1e6 })
+        }
+        this.runs.push({ lane, inputs, end })
+      }),
+    stop: async () => {
+      this.stopped++
+    },
+  } as unknown as Lanes
+}
+
+const SETTINGS: BatchSettings = {
+  maxBatch: 4,
+  maxDelayMs: 0,
+  preferred: [],
+  maxQueue: 100,
+  maxQueueBytes: 1 << 20,
+  timeoutMs: 0,
+  runLimitMs: 60_000,
+}
+const OPTIONS: JobOptions = { outputs: null, caller: 'a', priority: 0, timeoutMs: 0 }
+
+function batcher(settings: Partial<BatchSettings> = {}, open = 1) {
+  const staged = new StagedLanes()
+  const records: RunRecord[] = []
+  const made = new Batcher('m', { ...SETTINGS, ...settings }, (run) => records.push(run))
+  made.attach(staged.lanes, open)
+  const run = (inputs: readonly ByteTensor[], options: Partial<JobOptions> = {}) => {
+    const result = made.run(inputs, { ...OPTIONS, ...options })
+    result.catch(() => {})
+    return result
+  }
+  /** Rows of the newest run. */
+  const rows = () => numbers(staged.runs.at(-1)!.inputs)[0]
+  return { made, staged, records, run, rows }
+}
+const turn = () => new Promise((resolve) => setImmediate(resolve))
+
+describe('a batcher', () => {
+  test('runs the first request at once and gathers the others meanwhile; each gets its own rows', async () => {
+    const { staged, run, records } = batcher()
+    const results = [1, 2, 3, 4, 5, 6].map((x) => run(row(x, 10 * x)))
+    expect(staged.runs).toHaveLength(1)
+    staged.runs[0]!.end()
+    await turn()
+    expect(numbers(staged.runs[1]!.inputs)).toEqual([[2, 20, 3, 30, 4, 40, 5, 50]])
+    staged.runs[1]!.end()
+    await turn()
+    staged.runs[2]!.end()
+    const answers = await Promise.all(results)
+    expect(answers.map(({ outputs }) => numbers(outputs)[0])).toEqual([1, 2, 3, 4, 5, 6].map((x) => [-x, -10 * x]))
+    expect(answers.map(({ batch }) => batch)).toEqual([1, 4, 4, 4, 4, 1])
+    expect(records.map((record) => [record.requests, record.rows])).toEqual([
+      [1, 1],
+      [4, 4],
+      [1, 1],
+    ])
+  })
+
+  test('uses every lane', () => {
+    const { staged, run } = batcher({ maxBatch: 1 }, 2)
+    for (const x of [1, 2, 3]) void run(row(x))
+    expect(staged.runs.map(({ lane }) => lane)).toEqual([0, 1])
+  })
+
+  test('requests of other shapes, and those without rows, do not share a run', async () => {
+    const { staged, run } = batcher()
+    const scalar = [bytesOfValue('x', { dtype: 'float32', dims: [], data: Float32Array.of(7) })]
+    void run(row(0))
+    for (const inputs of [row(1), row(1, 2), row(3), scalar, scalar]) void run(inputs)
+    const seen: unknown[] = []
+    for (let i = 0; i < 5; i++) {
+      seen.push(staged.runs[i]!.inputs[0]!.dims)
+      staged.runs[i]!.end()
+      await turn()
+    }
+    expect(seen).toEqual([[1, 1], [2, 1], [1, 2], [], []])
+  })
+
+  test('a request larger than a batch runs alone', async () => {
+    const { staged, run } = batcher()
+    const large = [bytesOfValue('x', { dtype: 'float32', dims: [9, 1], data: new Float32Array(9) })]
+    void run(row(1))
+    void run(large)
+    void run(row(2))
+    staged.runs[0]!.end()
+    await turn()
+    expect(staged.runs[1]!.inputs[0]!.dims).toEqual([9, 1])
+  })
+
+  test('the queue has an end: too-many with advice when to come back', async () => {
+    const { run } = batcher({ maxQueue: 2 })
+    for (const x of [1, 2, 3]) void run(row(x))
+    await expect(run(row(4))).rejects.toMatchObject({ code: 'too-many', retryAfter: 1 })
+  })
+
+  test('bytes that wait have an end too, but one request may always wait', async () => {
+    const { run } = batcher({ maxQueueBytes: 16 })
+    void run(row(1))
+    void run(row(1, 2, 3, 4, 5, 6))
+    await expect(run(row(1))).rejects.toMatchObject({ code: 'too-many' })
+  })
+
+  test('a request that ran out of time is not run; one that nobody waits for neither', async () => {
+    const { staged, run, made } = batcher()
+    const gone = new AbortController()
+    const first = run(row(1))
+    const late = run(row(2), { timeoutMs: 1 })
+    const left = run(row(3), { signal: gone.signal })
+    const last = run(row(4))
+    gone.abort()
+    await expect(left).rejects.toMatchObject({ code: 'cancelled' })
+    await expect(late).rejects.toMatchObject({ code: 'timeout' })
+    staged.runs[0]!.end()
+    await turn()
+    expect(numbers(staged.runs[1]!.inputs)).toEqual([[4]])
+    staged.runs[1]!.end()
+    await Promise.all([first, last, made.drained()])
+    expect(staged.runs).toHaveLength(2)
+  })
+
+  test('one bad request of a batch fails alone', async () => {
+    const { staged, run } = batcher()
+    void run(row(0))
+    const pair = [run(row(1)), run(row(2))]
+    staged.runs[0]!.end()
+    await turn()
+    staged.runs[1]!.end(new UserError('bad-data', 'index out of range'))
+    await turn()
+    staged.runs[2]!.end(new UserError('bad-data', 'index out of range'))
+    await turn()
+    staged.runs[3]!.end()
+    await expect(pair[0]).rejects.toThrow('index out of range')
+    expect(numbers((await pair[1]!).outputs)).toEqual([[-2]])
+  })
+
+  test('what waits outlives the process; what ran is told', async () => {
+    const { made, staged, run } = batcher()
+    const under = run(row(1))
+    const waiting = run(row(2))
+    made.detach()
+    staged.runs[0]!.end(new UserError('out-of-resources', 'the process ended'))
+    await expect(under).rejects.toThrow('the process ended')
+    const next = new StagedLanes()
+    made.attach(next.lanes, 1)
+    next.runs[0]!.end()
+    expect(numbers((await waiting).outputs)).toEqual([[-2]])
+  })
+
+  test('a preferred size goes at once, others wait for the delay', async () => {
+    const { staged, run } = batcher({ maxBatch: 8, maxDelayMs: 20, preferred: [2] })
+    void run(row(1))
+    expect(staged.runs).toHaveLength(0)
+    void run(row(2))
+    expect(staged.runs).toHaveLength(1)
+    staged.runs[0]!.end()
+    await turn()
+    const alone = run(row(3))
+    expect(staged.runs).toHaveLength(1)
+    while (staged.runs.length < 2) await new Promise((resolve) => setTimeout(resolve, 5))
+    staged.runs[1]!.end()
+    expect((await alone).queueMs).toBeGreaterThan(15)
+  })
+
+  test('a run that hangs ends its process', async () => {
+    const { staged, run } = batcher({ runLimitMs: 1 })
+    void run(row(1))
+    while (staged.stopped === 0) await new Promise((resolve) => setTimeout(resolve, 1))
+    staged.runs[0]!.end(new UserError('out-of-resources', 'ended'))
+  })
+
+  test('drained waits for what waits and what runs', async () => {
+    const { made, staged, run } = batcher()
+    await made.drained()
+    void run(row(1))
+    let done = false
+    const drained = made.drained().then(() => {
+      done = true
+    })
+    await turn()
+    expect(done).toBe(false)
+    staged.runs[0]!.end()
+    await drained
+  })
+})
+
+describe('a fair queue', () => {
+  const job = (caller: string, n: number, more: object = {}) => ({
+    caller,
+    n,
+    priority: 0,
+    shape: 's',
+    rows: 1,
+    bytes: 1,
+    ...more,
+  })
+  const drain = (queue: FairQueue<ReturnType<typeof job>>, rows: number) => {
+    const all: string[][] = []
+    while (queue.length > 0) all.push(queue.take(rows).map(({ caller, n }) => `${caller}${n}`))
+    return all
+  }
+
+  test('callers take turns, each in its own order', () => {
+    const queue = new FairQueue<ReturnType<typeof job>>()
+    for (const n of [1, 2, 3, 4]) queue.push(job('a', n))
+    queue.push(job('b', 1))
+    queue.push(job('c', 1))
+    expect(drain(queue, 1).flat()).toEqual(['a1', 'b1', 'c1', 'a2', 'a3', 'a4'])
+    for (const n of [1, 2, 3]) queue.push(job('a', n))
+    for (const n of [1, 2, 3]) queue.push(job('b', n))
+    expect(drain(queue, 4)).toEqual([
+      ['a1', 'b1', 'a2', 'b2'],
+      ['a3', 'b3'],
+    ])
+  })
+
+  test('1 comes first, then those without a priority, then the rest', () => {
+    const queue = new FairQueue<ReturnType<typeof job>>()
+    for (const [n, priority] of [3, 0, 1, 100].entries()) queue.push(job('a', n, { priority }))
+    expect(drain(queue, 1).flat()).toEqual(['a2', 'a1', 'a0', 'a3'])
+  })
+
+  test('counts rows of each shape, and lets jobs go', () => {
+    const queue = new FairQueue<ReturnType<typeof job>>()
+    const other = job('b', 1, { shape: 't', rows: 3, bytes: 10 })
+    queue.push(job('a', 1))
+    queue.push(other)
+    expect([queue.length, queue.bytes, queue.rowsOf('s'), queue.rowsOf('t')]).toEqual([2, 11, 1, 3])
+    expect([queue.remove(other), queue.remove(other)]).toEqual([true, false])
+    expect([queue.length, queue.rowsOf('t')]).toEqual([1, 0])
+    expect(queue.clear()).toHaveLength(1)
+    expect(queue.peek()).toBeUndefined()
+  })
+})
