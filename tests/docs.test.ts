@@ -4,7 +4,7 @@ import { join, resolve } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { metrics } from '../src/evaluate/index.ts'
 import { type JsonSchema, kinds, schemaOf } from '../src/report/index.ts'
-import { Bench, CLASSIFIER } from './command.ts'
+import { Bench, CLASSIFIER, integers } from './command.ts'
 
 const ROOT = resolve(import.meta.dirname, '..')
 const PAGES = ['README.md', 'CHANGELOG.md', ...readdirSync(join(ROOT, 'docs')).map((name) => `docs/${name}`)].filter(
@@ -42,6 +42,7 @@ beforeAll(() => {
   bench.model('model.onnx', CLASSIFIER)
   bench.rows('eval.npz', 40, 16)
   bench.rows('calib.npz', 40, 16)
+  bench.rows('groups.npz', 40, 16, { half: integers(40, (row) => row % 2) })
 })
 afterAll(() => {
   bench.remove()
@@ -96,16 +97,21 @@ describe('the commands of every page run in the order of the page', () => {
   test('there are some', () => expect(commands.map(([page]) => page)).toContain('README.md'))
 
   test.each(commands)('%s', async (page, lines) => {
-    for (const { title, code } of blocks.filter((block) => block.page === page && block.title.endsWith('.mjs')))
+    for (const { title, code } of blocks.filter((block) => block.page === page && /\.(mjs|yaml)$/.test(block.title)))
       writeFileSync(bench.path(title), code)
     if (page !== 'README.md')
       await bench.whet('quantize', 'model.onnx', '-o', 'int8.onnx', '--scheme', 'static-int8', '--data', 'calib.npz')
     for (const line of lines) {
       const words = line.split(' ').slice(1)
-      const hurry = words[0] === 'optimize' ? ['--time', '3s'] : words[0] === 'bench' ? ['--duration', '0.2'] : []
+      const hurry =
+        words[0] === 'optimize'
+          ? ['--time', '3s']
+          : ['bench', 'select'].includes(words[0]!)
+            ? ['--duration', '0.2']
+            : []
       const { code, stderr } = await bench.whet(...words, ...hurry)
       // On forty rows nothing can be proven.
-      expect([line, code, stderr]).toEqual([line, words[0] === 'compare' ? 3 : 0, stderr])
+      expect([line, code, stderr]).toEqual([line, ['compare', 'select'].includes(words[0]!) ? 3 : 0, stderr])
     }
     for (const { code } of blocks.filter((block) => block.page === page && block.language === 'js' && !block.title)) {
       const file = join(folder, 'use.mjs')

@@ -11,9 +11,10 @@ import {
 } from '../evaluate/index.ts'
 import type { Model } from '../ir/index.ts'
 import { modelBytes, modelDigest } from '../onnx/index.ts'
-import type { ComparisonReport, LatencyReport } from '../report/index.ts'
+import type { ComparisonReport, LatencyReport, RobustnessReport } from '../report/index.ts'
 import { bench } from './bench.ts'
 import { memoSession } from './memo-session.ts'
+import { robustness } from './robustness.ts'
 
 /** A model with the name that reports give it. */
 export interface NamedModel {
@@ -45,7 +46,8 @@ export async function compareGated(
     withSession(candidate.model, (second) => compareFor(gate, first, second, data, options)),
   )
   const latency = needsTiming(gate) ? await timed([base, candidate], data, options) : undefined
-  return gated(gate, judged, [base, candidate], latency)
+  const stress = await stressed(gate, [base, candidate], data, options)
+  return gated(gate, judged, [base, candidate], latency, stress?.models[1])
 }
 
 export const needsTiming = ({ latency, memory }: GateSpec): boolean =>
@@ -100,17 +102,46 @@ export async function timed(
   )
 }
 
+/** Models on corrupted rows, the first as the base; null where the gate sets no limit of it. */
+export async function stressed(
+  gate: GateSpec,
+  models: readonly NamedModel[],
+  data: Dataset,
+  options: GatedOptions,
+): Promise<RobustnessReport | null> {
+  const { margin, maxMce, corruptions, severities } = gate.robustness
+  if (!margin && !maxMce) return null
+  options.onStep?.(`corrupting rows for ${models.length} models`)
+  const metric = gate.metric ?? options.metric
+  return robustness(
+    models.map(({ name, model }) => ({ path: name, model })),
+    data,
+    {
+      ...(corruptions ? { corruptions } : {}),
+      ...(severities ? { severities } : {}),
+      ...(margin ? { margin: margin.value } : {}),
+      ...(gate.alpha ? { alpha: gate.alpha.value } : options.alpha === undefined ? {} : { alpha: options.alpha }),
+      ...(options.label === undefined ? {} : { label: options.label }),
+      ...(metric === undefined ? {} : { metric }),
+      ...(options.seed === undefined ? {} : { seed: options.seed }),
+      ...(options.signal ? { signal: options.signal } : {}),
+    },
+  )
+}
+
 /** The report with the gate's answer. */
 export function gated(
   gate: GateSpec,
   judged: Pick<GateEvidence, 'comparison' | 'metrics'>,
   [base, candidate]: readonly [NamedModel, NamedModel],
   latency: LatencyReport | undefined,
+  stress?: RobustnessReport['models'][number],
 ): ComparisonReport {
   const evidence: GateEvidence = {
     ...judged,
     bytes: [modelBytes(base.model), modelBytes(candidate.model)],
     ...(latency ? { latency } : {}),
+    ...(stress ? { robustness: stress } : {}),
   }
   const { comparison } = judged
   return {

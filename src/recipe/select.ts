@@ -3,8 +3,14 @@ import { machine } from '../engine/index.ts'
 import type { GateSpec } from '../evaluate/index.ts'
 import { modelBytes, modelDigest } from '../onnx/index.ts'
 import { UserError } from '../platform/index.ts'
-import type { ComparisonReport, LatencyReport, SelectedModel, SelectionReport } from '../report/index.ts'
-import { compareFor, type GatedOptions, gated, type NamedModel, timed, withSession } from './compare-gated.ts'
+import type {
+  ComparisonReport,
+  LatencyReport,
+  RobustnessReport,
+  SelectedModel,
+  SelectionReport,
+} from '../report/index.ts'
+import { compareFor, type GatedOptions, gated, type NamedModel, stressed, timed, withSession } from './compare-gated.ts'
 
 /**
  * Many models through one harness: every one is judged against the first on the same rows, all are timed by turns in one
@@ -39,8 +45,11 @@ export async function selectModels(
     return all
   })
   const latency = await timed(models, data, options)
+  const stress = await eachInTurn(gates, (gate) => stressed(gate, models, data, options))
   const rows = models.map((model, i) => {
-    const reports = gates.map((gate, g) => gated(gate, judged[i]![g]!, [base, model], pairOf(latency, i)))
+    const reports = gates.map((gate, g) =>
+      gated(gate, judged[i]![g]!, [base, model], pairOf(latency, i), againstItself(stress[g]?.models[i], i)),
+    )
     return selected(model, reports, latency, i)
   })
   return reportOf(rows, judged[0]![0]!.comparison, latency, gates)
@@ -58,6 +67,11 @@ function pairOf(latency: LatencyReport, i: number): LatencyReport {
   const ratio = latency.ratios.find(({ other }) => other === model.path)
   const itself = { base: base.path, other: base.path, median: 1, ci: [1, 1] as const }
   return { ...latency, models: [base, model], ratios: [i === 0 ? itself : ratio!] }
+}
+
+/** The first model loses nothing to itself. */
+function againstItself(model: RobustnessReport['models'][number] | undefined, i: number) {
+  return model && i === 0 ? { ...model, change: { delta: 0, ci: [0, 0] as const } } : model
 }
 
 type Row = Omit<SelectedModel, 'onFront'>

@@ -3,6 +3,7 @@ import type {
   GateCheck,
   GateResult,
   LatencyReport,
+  RobustnessReport,
   SliceResult,
   Verdict,
 } from '../../report/index.ts'
@@ -19,14 +20,7 @@ export interface GateEvidence {
   /** Base first. */
   readonly latency?: LatencyReport
   /** The candidate's line of a robustness report. */
-  readonly robustness?: {
-    readonly change: {
-      readonly delta: number
-      readonly ci: readonly [number, number]
-      readonly verdict?: Verdict
-    } | null
-    readonly mce: { readonly value: number; readonly ci: readonly [number, number] | null } | null
-  }
+  readonly robustness?: Pick<RobustnessReport['models'][number], 'change' | 'mce'>
 }
 
 /**

@@ -1,4 +1,4 @@
-import { isMap } from 'yaml'
+import { isMap, isScalar } from 'yaml'
 import { sha256 } from '../../platform/index.ts'
 import type { GateSpec, Limit, Limits, MarginFor } from './spec.ts'
 import { type Entry, YamlReader } from './yaml-reader.ts'
@@ -51,7 +51,7 @@ export function parseGate(text: string, file: string): GateSpec {
     latency: limits(reader, top.get('latency'), { maxRatio: {}, maxP50Ms: {}, maxP90Ms: {}, maxP99Ms: {} }),
     size: limits(reader, top.get('size'), { maxBytes: { size: true }, maxRatio: {} }),
     memory: limits(reader, top.get('memory'), { maxRssBytes: { size: true }, maxRatio: {} }),
-    robustness: limits(reader, top.get('robustness'), { margin: {}, maxMce: {} }),
+    robustness: robustnessOf(reader, top.get('robustness')),
     fairness: section(reader, top.get('fairness')).map((entry) => ({
       field: entry.key,
       maxGapGrowth: onlyNumber(reader, entry, 'fairness', 'maxGapGrowth'),
@@ -75,12 +75,25 @@ function limits<K extends string>(
   return Object.fromEntries(read) as Limits<K>
 }
 
+function robustnessOf(reader: YamlReader, entry: Entry | undefined): GateSpec['robustness'] {
+  const inner = section(reader, entry, ['margin', 'maxMce', 'corruptions', 'severities'])
+  const read = inner.map((one) => {
+    if (one.key === 'corruptions') return [one.key, reader.list(one).map(String)] as const
+    if (one.key !== 'severities') return [one.key, { value: reader.number(one, 'robustness'), line: one.line }] as const
+    const severities = reader.list(one).map(Number)
+    if (severities.every((value) => Number.isInteger(value) && value >= 1 && value <= 5))
+      return [one.key, severities] as const
+    throw reader.error('severities are whole numbers from 1 to 5', one.line)
+  })
+  return Object.fromEntries(read)
+}
+
 /** `top5: 0.02`, or `top5: { margin: 0.02, inconclusive: allow }`. */
 function margins(reader: YamlReader, entry: Entry | undefined, blocks: boolean): readonly MarginFor[] {
   return section(reader, entry).map((named) => {
     const { key, value, line } = named
     const bare = { name: key, margin: null, blocks, line }
-    if (value === null) return bare
+    if (value === null || (isScalar(value) && value.value === null)) return bare
     if (!isMap(value)) {
       const margin = reader.number(named, entry!.key)
       return { ...bare, margin }

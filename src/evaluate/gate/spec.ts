@@ -32,7 +32,11 @@ export interface GateSpec {
   readonly latency: Limits<'maxRatio' | 'maxP50Ms' | 'maxP90Ms' | 'maxP99Ms'>
   readonly size: Limits<'maxBytes' | 'maxRatio'>
   readonly memory: Limits<'maxRssBytes' | 'maxRatio'>
-  readonly robustness: Limits<'margin' | 'maxMce'>
+  readonly robustness: Limits<'margin' | 'maxMce'> & {
+    /** Which corruptions, and how strong; all where absent. */
+    readonly corruptions?: readonly string[]
+    readonly severities?: readonly number[]
+  }
   /** Growth of the gap between the groups of a field. */
   readonly fairness: readonly { readonly field: string; readonly maxGapGrowth: number; readonly line: number }[]
 }

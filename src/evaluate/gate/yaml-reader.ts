@@ -1,4 +1,4 @@
-import { isMap, isScalar, LineCounter, type Node, type Pair, parseDocument, type YAMLMap } from 'yaml'
+import { isMap, isScalar, isSeq, LineCounter, type Node, type Pair, parseDocument, type YAMLMap } from 'yaml'
 import { UserError } from '../../platform/index.ts'
 import { nearest } from '../nearest.ts'
 
@@ -62,6 +62,14 @@ export class YamlReader {
         size ? 'for example 5MB, or 5000000' : undefined,
       )
     return number
+  }
+
+  /** A list of texts or numbers; one alone may stand without brackets. */
+  list({ key, value, line }: Entry): readonly (string | number)[] {
+    const items = isSeq(value) ? value.items : [value]
+    const read = items.map((item) => (isScalar(item) ? item.value : null))
+    if (read.length > 0 && read.every((item) => typeof item === 'string' || typeof item === 'number')) return read
+    throw this.error(`${key} must be a list, as [a, b]`, line)
   }
 
   text({ key, value, line }: Entry): string {

@@ -1,0 +1,205 @@
+import { describe, expect, test } from 'vitest'
+import { UserError } from '../../platform/index.ts'
+import type { ComparisonReport, LatencyReport, SliceResult } from '../../report/index.ts'
+import { checkGate, type GateEvidence, parseGate, sliceMargins } from './index.ts'
+import { gateFields } from './spec.ts'
+
+const problem = (text: string): UserError => {
+  try {
+    parseGate(text, 'whetstone.gate.yaml')
+  } catch (error) {
+    expect(error).toBeInstanceOf(UserError)
+    return error as UserError
+  }
+  throw new Error('internal: it was read')
+}
+
+describe('a gate file', () => {
+  test('is read whole, with the line of every limit', () => {
+    const gate = parseGate(
+      [
+        'version: 1',
+        'margin: 0.01',
+        'metrics:',
+        '  macro-f1: 0.02',
+        '  top5: { inconclusive: allow }',
+        'slices:',
+        '  font: 0.03',
+        '  font=serif: { margin: 0.05, inconclusive: block }',
+        '  age:',
+        'size: { maxBytes: 1.5MB, maxRatio: 0.5 }',
+        'fairness:',
+        '  font: { maxGapGrowth: 0.02 }',
+        '  age: 0.01',
+      ].join('\n'),
+      'g.yaml',
+    )
+    expect(gate.metrics).toEqual([
+      { name: 'macro-f1', margin: 0.02, blocks: true, line: 4 },
+      { name: 'top5', margin: null, blocks: false, line: 5 },
+    ])
+    expect(gate.slices).toEqual([
+      { name: 'font', margin: 0.03, blocks: false, line: 7 },
+      { name: 'font=serif', margin: 0.05, blocks: true, line: 8 },
+      { name: 'age', margin: null, blocks: false, line: 9 },
+    ])
+    expect(gate.size).toEqual({ maxBytes: { value: 1_500_000, line: 10 }, maxRatio: { value: 0.5, line: 10 } })
+    expect(gateFields(gate)).toEqual(['font', 'age'])
+    expect(sliceMargins(gate)).toEqual({ font: 0.03, 'font=serif': 0.05 })
+    expect(gate.digest).toMatch(/^sha256:/)
+    expect(parseGate('', 'g').metrics).toEqual([])
+    expect(parseGate('inconclusive: block\nslices: { a: 0.1 }', 'g').slices[0]!.blocks).toBe(true)
+  })
+  test('an unknown key is named, with its line and the nearest one', () => {
+    expect(problem('margin: 0.01\nlatencies:\n  maxRatio: 1')).toMatchObject({
+      code: 'bad-argument',
+      where: 'whetstone.gate.yaml:2',
+      message: 'a gate file has no key "latencies"; did you mean "latency"?',
+    })
+    expect(problem('latency:\n  maxP99ms: 3\n  p99: 2').message).toMatch(
+      /latency has no key "maxP99ms"; did you mean "maxP99Ms"/,
+    )
+    expect(problem('latency:\n  zzz: 2').message).toMatch(/did you mean "max/)
+    expect(problem('slices:\n  font: { margn: 0.1 }').message).toBe(
+      'slices.font has no key "margn"; did you mean "margin"?',
+    )
+  })
+  test('values of the wrong kind, YAML that is none, another version', () => {
+    expect(problem('margin: much').message).toMatch(/margin must be a number above 0, got much/)
+    expect(problem('margin: 0').message).toMatch(/above 0, got 0/)
+    expect(problem('alpha: 0.7').message).toMatch(/at most 0\.5/)
+    expect(problem('size: { maxBytes: 5 parsecs }')).toMatchObject({ hint: expect.stringContaining('5MB') })
+    expect(problem('slices: [a, b]').message).toMatch(/slices must be a map/)
+    expect(problem('inconclusive: maybe').message).toMatch(/block or allow/)
+    expect(problem('a: [1').message).toMatch(/not valid YAML/)
+    expect(problem('version: 2').message).toMatch(/version 1/)
+    expect(problem('margin: 0.1\nmargin: 0.2').message).toMatch(/unique/)
+  })
+})
+
+const slice = (name: string, verdict: SliceResult['verdict'], n = 100): SliceResult => ({
+  name,
+  n,
+  verdict,
+  margin: 0.03,
+  base: 0.9,
+  candidate: 0.89,
+  discordant: null,
+  lowerBound: -0.02,
+  upperBound: 0.01,
+  requiredN: verdict === 'inconclusive' ? 900 : null,
+})
+
+const comparison = (over: Partial<ComparisonReport> = {}) =>
+  ({
+    verdict: 'pass',
+    sentence: 'No measurable loss.',
+    metric: 'top1',
+    n: 1000,
+    alpha: 0.05,
+    margin: 0.01,
+    base: { value: 0.9 },
+    candidate: { value: 0.9 },
+    nonInferiority: { margin: 0.01, z: 2, p: 0.02, ci: [-0.005, 0.005], lowerBound: -0.004 },
+    slices: [],
+    ...over,
+  }) as unknown as ComparisonReport
+
+const latency = (median: number, ci: readonly [number, number], p99Ms: number) =>
+  ({
+    threads: 1,
+    models: [
+      { p50Ms: 1, p90Ms: 1, p99Ms: 1, peakRssBytes: 1000 },
+      { p50Ms: 1, p90Ms: 1, p99Ms, peakRssBytes: null },
+    ],
+    ratios: [{ median, ci }],
+  }) as unknown as LatencyReport
+
+const verdicts = (text: string, evidence: Partial<GateEvidence> = {}) => {
+  const gate = parseGate(text, 'g.yaml')
+  const result = checkGate(gate, { comparison: comparison(), metrics: {}, bytes: [1000, 600], ...evidence })
+  return [result.verdict, Object.fromEntries(result.checks.map((check) => [check.id, check.verdict]))]
+}
+
+describe('checks', () => {
+  test('without limits the verdict alone decides', () => {
+    expect(verdicts('')).toEqual(['pass', { margin: 'pass' }])
+    expect(verdicts('', { comparison: comparison({ verdict: 'inconclusive' }) })[0]).toBe('inconclusive')
+  })
+  test('an undecided slice is listed, and holds back only where the file says so', () => {
+    const found = { comparison: comparison({ slices: [slice('font=a', 'pass'), slice('font=b', 'inconclusive', 3)] }) }
+    expect(verdicts('slices: { font: 0.03 }', found)).toEqual([
+      'pass',
+      { margin: 'pass', 'slices.font=a': 'pass', 'slices.font=b': 'inconclusive' },
+    ])
+    expect(verdicts('slices: { font: { inconclusive: block } }', found)[0]).toBe('inconclusive')
+    // An entry of its own takes a slice out of its field's.
+    const own = parseGate('slices: { font: 0.03, font=b: { inconclusive: block } }', 'g')
+    const { checks } = checkGate(own, { ...found, metrics: {}, bytes: [1, 1] })
+    expect(checks.map(({ id, blocks }) => [id, blocks])).toEqual([
+      ['margin', true],
+      ['slices.font=a', false],
+      ['slices.font=b', true],
+    ])
+    const regressed = { comparison: comparison({ slices: [slice('font=a', 'regressed')] }) }
+    expect(verdicts('slices: { font: 0.03 }', regressed)[0]).toBe('regressed')
+  })
+  test('a slice without rows is never passed', () => {
+    expect(verdicts('slices: { font=c: { margin: 0.1, inconclusive: block } }')).toEqual([
+      'inconclusive',
+      { margin: 'pass', 'slices.font=c': 'inconclusive' },
+    ])
+  })
+  test('sizes as they are, ratios by their interval, what was not measured is undecided', () => {
+    expect(verdicts('size: { maxBytes: 600, maxRatio: 0.5 }')).toEqual([
+      'regressed',
+      { margin: 'pass', 'size.maxBytes': 'pass', 'size.maxRatio': 'regressed' },
+    ])
+    const limit = 'latency: { maxRatio: 1.02, maxP99Ms: 20 }'
+    expect(verdicts(limit, { latency: latency(0.9, [0.85, 0.95], 10) })[0]).toBe('pass')
+    expect(verdicts(limit, { latency: latency(1, [0.95, 1.05], 10) })).toEqual([
+      'inconclusive',
+      { margin: 'pass', 'latency.maxP99Ms': 'pass', 'latency.maxRatio': 'inconclusive' },
+    ])
+    expect(verdicts(limit, { latency: latency(1.1, [1.05, 1.2], 30) })[0]).toBe('regressed')
+    expect(verdicts(limit)[0]).toBe('inconclusive')
+    expect(verdicts('memory: { maxRssBytes: 1GB }', { latency: latency(1, [1, 1], 1) })[0]).toBe('inconclusive')
+    expect(verdicts('robustness: { margin: 0.01 }')[0]).toBe('inconclusive')
+  })
+  test('robustness by its interval, and a list of corruptions', () => {
+    const gate = parseGate('robustness: { margin: 0.02, corruptions: [fog, snow], severities: 3 }', 'g')
+    expect(gate.robustness).toMatchObject({ margin: { value: 0.02 }, corruptions: ['fog', 'snow'], severities: [3] })
+    expect(problem('robustness: { severities: [9] }').message).toMatch(/from 1 to 5/)
+    const stress = (ci: readonly [number, number]) => ({
+      robustness: { change: { delta: (ci[0] + ci[1]) / 2, ci }, mce: { value: 1.1, ci: null } },
+    })
+    const text = 'robustness: { margin: 0.02, maxMce: 1.2 }'
+    expect(verdicts(text, stress([-0.01, 0.01]))).toEqual([
+      'pass',
+      { margin: 'pass', 'robustness.margin': 'pass', 'robustness.maxMce': 'pass' },
+    ])
+    expect(verdicts(text, stress([-0.03, 0.01]))[0]).toBe('inconclusive')
+    expect(verdicts(text, stress([-0.05, -0.03]))[0]).toBe('regressed')
+  })
+  test('errors and fairness', () => {
+    const errors = (ci: readonly [number, number] | null, ratio: number | null = 1) =>
+      comparison({ errorRatio: { base: 0.1, candidate: 0.1, ratio, ci } })
+    expect(verdicts('errors: { maxRatio: 1.2 }', { comparison: errors([0.9, 1.1]) })[0]).toBe('pass')
+    expect(verdicts('errors: { maxRatio: 1.2 }', { comparison: errors([0.9, 1.3]) })[0]).toBe('inconclusive')
+    expect(verdicts('errors: { maxRatio: 1.2 }', { comparison: errors([1.3, 1.6]) })[0]).toBe('regressed')
+    expect(verdicts('errors: { maxRatio: 1.2 }', { comparison: errors(null, null) })[0]).toBe('inconclusive')
+    const gap = {
+      field: 'font',
+      groups: [],
+      leftOut: [],
+      base: 0.1,
+      candidate: 0.2,
+      change: 0.1,
+      ci: [0.05, 0.15] as const,
+    }
+    const gaps = comparison({ gaps: [{ ...gap, lowerBound: 0.06, upperBound: 0.14 }] })
+    expect(verdicts('fairness: { font: 0.05 }', { comparison: gaps })[0]).toBe('regressed')
+    expect(verdicts('fairness: { font: 0.2 }', { comparison: gaps })[0]).toBe('pass')
+    expect(verdicts('fairness: { size: 0.2 }', { comparison: gaps })[0]).toBe('inconclusive')
+  })
+})
