@@ -18,4 +18,5 @@ export {
   simplify,
 } from './recipe/index.ts'
 export { optimize } from './search/index.ts'
+export { openStore } from './store/index.ts'
 export { renderHtml, renderTerminal } from './view/index.ts'

@@ -37,6 +37,8 @@ export interface Running {
 export class Bench {
   readonly folder = mkdtempSync(join(tmpdir(), 'whet-test-'))
   readonly cache = join(this.folder, 'cache')
+  /** Where versions go unless a test says otherwise: never to the user's own store. */
+  readonly store = join(this.folder, 'store')
 
   path(...names: readonly string[]): string {
     return join(this.folder, ...names)
@@ -46,7 +48,7 @@ export class Bench {
   start(words: readonly string[], cache = this.cache): Running {
     const child = spawn(process.execPath, [...PROGRAM, ...words], {
       cwd: this.folder,
-      env: { ...process.env, WHETSTONE_CACHE: cache, NO_COLOR: '1', NODE_OPTIONS: '' },
+      env: { ...process.env, WHETSTONE_CACHE: cache, WHETSTONE_STORE: this.store, NO_COLOR: '1', NODE_OPTIONS: '' },
       stdio: ['ignore', 'pipe', 'pipe'],
     })
     const out: string[] = []
