@@ -43,5 +43,5 @@ export const HEAT_STYLE = `
 .heat td{border:0;border-radius:.3rem;padding:.35rem .6rem;-webkit-print-color-adjust:exact;print-color-adjust:exact}
 .heat th{border:0;padding:.35rem .8rem}.heat tbody th{position:sticky;left:0;background:var(--card);color:var(--ink)}
 .heat tr.first td,.heat tr.first th{border-top:.5rem solid var(--card)}
-@media(max-width:34rem){.heat td{padding:.3rem .35rem;font-size:.8rem}.heat th{padding:.3rem .4rem;font-size:.76rem}}
+@media(max-width:34rem){.heat table{border-spacing:1px}.heat td{padding:.25rem .12rem;font-size:.72rem;text-align:center}.heat th{padding:.25rem .3rem;font-size:.7rem}.heat th.n{text-align:center}}
 `

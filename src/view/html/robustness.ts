@@ -39,16 +39,16 @@ function modelTable(report: RobustnessReport): Markup {
           change ? html`${signed(change.delta)}<small>${signed(change.ci[0])} to ${signed(change.ci[1])}</small>` : '',
       },
       {
-        head: 'Mean corruption error',
+        head: 'mCE',
         numeric: true,
         cell: ({ mce }) =>
           mce
             ? html`${mce.value.toFixed(3)}${mce.ci && html`<small>${mce.ci[0].toFixed(3)} to ${mce.ci[1].toFixed(3)}</small>`}`
             : '–',
       },
-      { head: 'Relative', numeric: true, cell: ({ relativeMce }) => relativeMce?.toFixed(3) ?? '–' },
+      { head: 'Relative mCE', numeric: true, cell: ({ relativeMce }) => relativeMce?.toFixed(3) ?? '–' },
       {
-        head: 'Other answers than the first',
+        head: 'Churn',
         numeric: true,
         cell: ({ churn }) =>
           churn && churn.corrupted !== null
@@ -98,7 +98,7 @@ function heatMaps({ models, corruptions, severities, metric, higherIsBetter, alp
           if (!change) return { text: '–', strength: 0, tone: 'bad' as const, title: `${name}, severity ${severity}` }
           const clear = change.ci[0] > 0 || change.ci[1] < 0
           return {
-            text: signed(change.delta, 3),
+            text: change.delta === 0 ? '0' : signed(change.delta, 3),
             strength: Math.abs(change.delta) / reach,
             tone: change.delta < 0 ? ('bad' as const) : ('good' as const),
             title: `${name}, severity ${severity}: ${values[0]?.toFixed(4)} → ${values[i + 1]?.toFixed(4)}, change ${signed(change.ci[0])} to ${signed(change.ci[1])}`,
@@ -227,5 +227,5 @@ ${table(
 
 function method({ corruptions, severities, seed, alpha, margin, modality }: RobustnessReport): Markup {
   return html`<h2>Method</h2>
-<p class="soft">${modality === 'images' && `The corruptions are those of ImageNet-C (Hendrycks and Dietterich, arXiv 1903.12261), written anew for images of any size. `}What happens to a row depends on seed ${seed}, the corruption and the row's number alone, so that every model meets the same bytes; ${corruptions.length} corruptions at ${severities.length} severities. The corruption error of a model is its error over all severities divided by the first model's; their mean is 1 for the first model, and below 1 is better. Changes are paired: Tango's interval for right-or-wrong scores (one cell), a BCa bootstrap over rows for means over cells, where all versions of a row count as one; intervals are two-sided ${percent(1 - alpha, 0)}, the margin of the verdict is ${margin}. Calibration: Guo et al., arXiv 1706.04599. Detectors: maximum softmax (1610.02136), energy (2010.03759), Mahalanobis (1807.03888), k-th nearest neighbour with k = 5 on unit features (2204.06507); AUROCs are compared by DeLong's paired test.</p>`
+<p class="soft">${modality === 'images' && `The corruptions are those of ImageNet-C (Hendrycks and Dietterich, arXiv 1903.12261), written anew for images of any size. `}What happens to a row depends on seed ${seed}, the corruption and the row's number alone, so that every model meets the same bytes; ${corruptions.length} corruptions at ${severities.length} severities. The corruption error of a model is its error over all severities divided by the first model's; their mean (mCE) is 1 for the first model, and below 1 is better; the relative one takes the clean errors off first. Churn is the share of corrupted rows that a model answers otherwise than the first. Changes are paired: Tango's interval for right-or-wrong scores (one cell), a BCa bootstrap over rows for means over cells, where all versions of a row count as one; intervals are two-sided ${percent(1 - alpha, 0)}, the margin of the verdict is ${margin}. Calibration: Guo et al., arXiv 1706.04599. Detectors: maximum softmax (1610.02136), energy (2010.03759), Mahalanobis (1807.03888), k-th nearest neighbour with k = 5 on unit features (2204.06507); AUROCs are compared by DeLong's paired test.</p>`
 }
