@@ -4,6 +4,7 @@ import { diskCache, robustness } from '../recipe/index.ts'
 import { DATA, dataFor, LABEL, METRIC, modelAt, SEED } from './inputs.ts'
 import { metricOf } from './metric.ts'
 import { writableFile } from './output-file.ts'
+import { rangeOf } from './range.ts'
 import type { Arguments, Verb } from './verb.ts'
 
 export const robustnessVerb: Verb = {
@@ -84,17 +85,6 @@ function listed(options: Arguments, name: string): readonly string[] | undefined
     ?.split(',')
     .map((item) => item.trim())
     .filter(Boolean)
-}
-
-function rangeOf(options: Arguments): readonly [number, number] | undefined {
-  const values = listed(options, 'range')?.map(Number)
-  if (!values) return undefined
-  const [low, high] = values
-  if (values.length === 2 && Number.isFinite(low) && Number.isFinite(high) && low! < high!) return [low!, high!]
-  throw new UserError('bad-argument', `--range ${options.text('range')}: not two numbers, the lower first`, {
-    where: 'command line',
-    hint: 'for example --range 0,1 or --range=-1,1',
-  })
 }
 
 const WIDTH = 24

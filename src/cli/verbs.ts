@@ -30,6 +30,10 @@ export const VERBS: Readonly<Record<string, { readonly summary: string; load(): 
     summary: 'corrupted inputs, rows from elsewhere, tiny changes: how models stand them',
     load: async () => (await import('./robustness.ts')).robustnessVerb,
   },
+  attack: {
+    summary: 'how many rows stay right when an adversary changes them a little',
+    load: async () => (await import('./attack.ts')).attackVerb,
+  },
   optimize: {
     summary: 'the main job: search, measure, prove, choose',
     load: async () => (await import('./optimize.ts')).optimizeVerb,

@@ -33,7 +33,7 @@ export async function robustness(
   try {
     const subjects = []
     for (const given of models) {
-      const { path, model } = await named(given, subjects.length)
+      const { path, model } = await namedModel(given, subjects.length)
       const session = await openIsolated(model)
       opened.push(session)
       subjects.push({ path, digest: modelDigest(model), session, head: headsOf(model) })
@@ -44,7 +44,8 @@ export async function robustness(
   }
 }
 
-async function named(given: TestedModel, place: number): Promise<{ path: string; model: Model }> {
+/** A model with what reports call it. */
+export async function namedModel(given: TestedModel, place: number): Promise<{ path: string; model: Model }> {
   if (typeof given === 'string') return { path: given, model: await readModel(given) }
   return 'model' in given ? given : { path: `model ${place + 1}`, model: given }
 }

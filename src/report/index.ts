@@ -1,3 +1,4 @@
+export * from './attack.ts'
 export * from './calibration.ts'
 export * from './canonical.ts'
 export * from './comparison.ts'

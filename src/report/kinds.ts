@@ -1,3 +1,4 @@
+import { attack } from './attack.ts'
 import { calibration, sensitivity } from './calibration.ts'
 import { comparison } from './comparison.ts'
 import { inspection } from './inspection.ts'
@@ -15,6 +16,7 @@ import { collection, history, verification, version } from './store.ts'
 
 /** Every report kind, by the value of its `kind` field. */
 export const kinds = {
+  attack,
   cache,
   calibration,
   collection,

@@ -1,0 +1,51 @@
+import type { AttackReport } from '../../report/index.ts'
+import { count, fileName, percent, plural, signed } from '../words.ts'
+import { section } from './section.ts'
+import { paint, type Style, textTable } from './table.ts'
+
+type Stand = Pick<AttackReport, 'clean' | 'robust' | 'byAttack' | 'gradient' | 'alarms'>
+
+const GRADIENTS = {
+  exact: 'exact',
+  'straight-through': 'straight-through (rounding counts as the identity)',
+  none: 'none',
+} as const
+
+export function attack(report: AttackReport, style: Style): string {
+  const { against, paired } = report
+  const stands: readonly (readonly [string, Stand])[] = [
+    [report.model.path, report],
+    ...(against ? [[against.path, against] as const] : []),
+  ]
+  const names = [...new Set(stands.flatMap(([, stand]) => Object.keys(stand.byAttack)))]
+  const share = (correct: number, n: number) => `${count(correct)} (${percent(n === 0 ? 0 : correct / n)})`
+  const row = (head: string, cell: (stand: Stand) => string) => [head, ...stands.map(([, stand]) => cell(stand))]
+  return [
+    paint('bold', report.sentence, style),
+    `${report.norm === 'linf' ? 'L∞' : 'L2'} radius ${report.eps}, values within [${report.range.join(', ')}] (from the ${report.rangeFrom}), seed ${report.seed}`,
+    '',
+    textTable(
+      [{ head: 'rows right' }, ...stands.map(([path]) => ({ head: fileName(path), right: true }))],
+      [
+        row('untouched', ({ clean }) => share(clean.correct, clean.n)),
+        ...names.map((name) =>
+          row(name, ({ byAttack, robust }) => (byAttack[name] ? share(byAttack[name].correct, robust.n) : '–')),
+        ),
+        row('after all', ({ robust }) => share(robust.correct, robust.n)),
+      ],
+      style,
+    ),
+    '',
+    ...stands.map(([path, { gradient }]) => `gradient of ${fileName(path)}: ${GRADIENTS[gradient]}`),
+    ...(paired && against
+      ? [
+          `${plural(paired.candidateOnly, 'row')} stand only in ${fileName(report.model.path)}, ${count(paired.baseOnly)} only in ${fileName(against.path)}: ${signed(paired.difference)} (${signed(paired.ci[0])} to ${signed(paired.ci[1])})`,
+        ]
+      : []),
+    ...section(
+      paint('red', 'alarms', style),
+      stands.flatMap(([path, { alarms }]) => alarms.map((alarm) => `${fileName(path)}: ${alarm}`)),
+    ),
+    ...section('warnings', report.warnings),
+  ].join('\n')
+}
