@@ -1,4 +1,11 @@
-import { allowedCores, type Feeds, type IsolatedSession, machine, openIsolated } from '../engine/index.ts'
+import {
+  allowedCores,
+  type Feeds,
+  type IsolatedSession,
+  machine,
+  openIsolated,
+  type PortValue,
+} from '../engine/index.ts'
 import {
   costsOf,
   DEFAULT_PRICES,
@@ -19,6 +26,7 @@ import {
 } from '../evaluate/index.ts'
 import { readEnergy, UserError } from '../platform/index.ts'
 import type { LatencyOf, LatencyReport } from '../report/index.ts'
+import { benchDecoder } from './bench-decoder.ts'
 import { type BenchInputs, type BenchInputsOptions, benchInputs } from './bench-inputs.ts'
 
 export interface BenchOptions extends Omit<LatencyOptions, 'onProgress' | 'rows'>, BenchInputsOptions {
@@ -112,8 +120,16 @@ export async function bench(models: readonly LatencySubject[], options: BenchOpt
         ...{ signal, ...(onProgress ? { onProgress } : {}) },
       })
     : null
+  const decoding = await benchDecoder(models, inputs.ports, {
+    ...sessionOptions(options),
+    threads,
+    maxSeconds,
+    ...(options.open ? { open: options.open } : {}),
+    ...(signal ? { signal } : {}),
+  })
   return {
     ...report,
+    ...(decoding ? { decoding } : {}),
     scenario,
     batch: rows,
     queryRows: rows * runs,
@@ -142,11 +158,15 @@ export async function bench(models: readonly LatencySubject[], options: BenchOpt
   }
 }
 
-async function inputsFor(subject: LatencySubject, queryRows: number, options: BenchOptions): Promise<BenchInputs> {
+async function inputsFor(
+  subject: LatencySubject,
+  queryRows: number,
+  options: BenchOptions,
+): Promise<BenchInputs & { readonly ports: readonly PortValue[] }> {
   const session = await (options.open ?? openIsolated)(subject.model, sessionOptions(options))
-  return benchInputs(session, options.sweep ? [...SWEPT, queryRows] : [queryRows], options).finally(() =>
-    session.close(),
-  )
+  return benchInputs(session, options.sweep ? [...SWEPT, queryRows] : [queryRows], options)
+    .then((inputs) => ({ ...inputs, ports: session.inputs }))
+    .finally(() => session.close())
 }
 
 /** Which cores processes run on: the last ones, since the first ones serve the system's interrupts. */

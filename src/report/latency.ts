@@ -21,6 +21,8 @@ export type LatencyOf = Infer<typeof latencyOf>
 export const latencyRatio = object({ base: text, other: text, median: number, ci: pair(number) })
 export type LatencyRatio = Infer<typeof latencyRatio>
 
+export const decodingPhase = object({ p50Ms: number, p90Ms: number, p99Ms: number, tokensPerSecond: number })
+
 export const latency = report('latency', {
   scenario: text,
   threads: integer,
@@ -30,6 +32,14 @@ export const latency = report('latency', {
   models: list(latencyOf),
   ratios: list(latencyRatio),
   warnings: list(text),
+  /** Language models with a key/value cache: reading a prompt and writing one token behind it, timed apart. */
+  decoding: optional(
+    object({
+      promptTokens: integer,
+      models: list(object({ path: text, prefill: decodingPhase, decode: decodingPhase })),
+      ratios: object({ prefill: list(latencyRatio), decode: list(latencyRatio) }),
+    }),
+  ),
   ...loadReportFields,
 })
 export type LatencyReport = Infer<typeof latency>

@@ -4,6 +4,38 @@ import { breakEvenLines, energyLines, loadLine, priceText, SCENARIO_WORDS } from
 import { plot } from './plot.ts'
 import { paint, type Style, textTable } from './table.ts'
 
+/** A prompt and the token behind it: two speeds of a language model. */
+function decoding({ decoding: phases }: LatencyReport, style: Style): readonly string[] {
+  if (!phases) return []
+  const speed = (value: number) => count(Math.round(value))
+  return [
+    '',
+    textTable(
+      [
+        { head: 'language model' },
+        ...[`prompt of ${phases.promptTokens}`, 'tokens/s', 'next token', 'tokens/s'].map((head) => ({
+          head,
+          right: true,
+        })),
+      ],
+      phases.models.map(({ path, prefill, decode }) => [
+        fileName(path),
+        ms(prefill.p50Ms),
+        speed(prefill.tokensPerSecond),
+        ms(decode.p50Ms),
+        speed(decode.tokensPerSecond),
+      ]),
+      style,
+    ),
+    ...(['prefill', 'decode'] as const).flatMap((phase) =>
+      phases.ratios[phase].map(
+        ({ base, other, median, ci }) =>
+          `${phase === 'prefill' ? 'prompt' : 'next token'}, ${fileName(other)} / ${fileName(base)}: ${median.toFixed(3)} (${ci[0].toFixed(3)} to ${ci[1].toFixed(3)})`,
+      ),
+    ),
+  ]
+}
+
 export function latency(report: LatencyReport, style: Style): string {
   const { costs } = report
   const energy = energyLines(report)
@@ -50,6 +82,7 @@ export function latency(report: LatencyReport, style: Style): string {
           `${fileName(ratio.other)} / ${fileName(ratio.base)}: ${ratio.median.toFixed(3)} (${ratio.ci[0].toFixed(3)} to ${ratio.ci[1].toFixed(3)})`,
       ),
     ),
+    ...decoding(report, style),
     ...sweep(report, style),
     ...section(
       'a run takes from the system',
