@@ -18,6 +18,8 @@ const COSINES = Float64Array.from({ length: 64 }, (_, i) => {
   return Math.cos(((2 * x + 1) * u * Math.PI) / 16) * (u === 0 ? Math.sqrt(1 / 8) : 0.5)
 })
 
+const TURNED = COSINES.map((_, i) => COSINES[(i % 8) * 8 + Math.floor(i / 8)]!)
+
 /**
  * What an image loses as a JPEG file of this quality: 8 × 8 blocks, rounded coefficients, colour at half the resolution.
  * The file itself is not written (its coding loses nothing), so that no library's version can change the result.
@@ -85,11 +87,11 @@ function throughBlocks(
       for (let i = 0; i < 64; i++)
         block[i] = plane[Math.min(height - 1, top + (i >> 3)) * width + Math.min(width - 1, left + (i & 7))]!
       // C · B · Cᵀ, rounded in steps, then Cᵀ · Q · C.
-      product(COSINES, block, middle, false, false)
-      product(middle, COSINES, block, false, true)
+      product(COSINES, block, middle)
+      product(middle, TURNED, block)
       for (let i = 0; i < 64; i++) block[i] = Math.round(block[i]! / steps[i]!) * steps[i]!
-      product(COSINES, block, middle, true, false)
-      product(middle, COSINES, block, false, false)
+      product(TURNED, block, middle)
+      product(middle, COSINES, block)
       for (let i = 0; i < 64; i++) {
         const [y, x] = [top + (i >> 3), left + (i & 7)]
         if (y < height && x < width) result[y * width + x] = block[i]!
@@ -98,12 +100,12 @@ function throughBlocks(
   return result
 }
 
-/** 8 × 8 matrices, either transposed. */
-function product(a: Float64Array, b: Float64Array, to: Float64Array, turnA: boolean, turnB: boolean): void {
-  for (let i = 0; i < 8; i++)
+/** Product of 8 × 8 matrices. */
+function product(a: Float64Array, b: Float64Array, to: Float64Array): void {
+  for (let i = 0; i < 64; i += 8)
     for (let j = 0; j < 8; j++) {
       let sum = 0
-      for (let k = 0; k < 8; k++) sum += a[turnA ? k * 8 + i : i * 8 + k]! * b[turnB ? j * 8 + k : k * 8 + j]!
-      to[i * 8 + j] = sum
+      for (let k = 0; k < 8; k++) sum += a[i + k]! * b[8 * k + j]!
+      to[i + j] = sum
     }
 }

@@ -8,7 +8,9 @@ import type { SeededDraws } from './seeded-draws.ts'
  */
 export function plasma(side: number, decay: number, draws: SeededDraws): Float64Array {
   const map = new Float64Array(side * side)
-  const at = (y: number, x: number) => map[((y + side) % side) * side + ((x + side) % side)]!
+  // On a torus whose side is a power of two, a mask is the remainder.
+  const mask = side - 1
+  const at = (y: number, x: number) => map[(y & mask) * side + (x & mask)]!
   let amplitude = 1
   const around = (sum: number) => sum / 4 + amplitude * (2 * draws.uniform() - 1)
   for (let step = side; step >= 2; step /= 2) {
@@ -23,8 +25,14 @@ export function plasma(side: number, decay: number, draws: SeededDraws): Float64
         map[y * side + x] = around(at(y - half, x) + at(y + half, x) + at(y, x - half) + at(y, x + half))
     amplitude /= decay * decay
   }
-  const [low, high] = [map.reduce((a, b) => Math.min(a, b)), map.reduce((a, b) => Math.max(a, b))]
-  return map.map((value) => (high > low ? (value - low) / (high - low) : 0))
+  let [low, high] = [Infinity, -Infinity]
+  for (const value of map) {
+    if (value < low) low = value
+    if (value > high) high = value
+  }
+  const spread = high - low
+  for (let i = 0; i < map.length; i++) map[i] = spread > 0 ? (map[i]! - low) / spread : 0
+  return map
 }
 
 /** The least power of two that covers both sides. */
