@@ -1,0 +1,139 @@
+import sharp from 'sharp'
+import { describe, expect, test } from 'vitest'
+import type { ComparisonReport, GateCheck } from '../../report/index.ts'
+import { png } from '../html/picture.ts'
+import { renderHtml, renderJUnit, renderMarkdown, renderSarif, renderTerminal } from '../index.ts'
+
+const check = (id: string, verdict: GateCheck['verdict'], blocks = true): GateCheck => ({
+  id,
+  what: `what of ${id}`,
+  limit: 'at most 1 < 2 & "3"',
+  measured: '4 | 5',
+  verdict,
+  blocks,
+  line: 7,
+})
+
+const report: ComparisonReport = {
+  kind: 'comparison',
+  version: 1,
+  verdict: 'pass',
+  grade: 'proven',
+  sentence: 'No measurable loss.',
+  metric: 'top1',
+  higherIsBetter: true,
+  labelled: true,
+  n: 400,
+  alpha: 0.05,
+  margin: 0.01,
+  base: { value: 0.9 },
+  candidate: { value: 0.9 },
+  discordant: { baseOnly: 1, candidateOnly: 1 },
+  nonInferiority: { margin: 0.01, z: 2, p: 0.02, ci: [-0.005, 0.005], lowerBound: -0.004 },
+  mcnemar: { exact: 1, midP: 1 },
+  requiredN: null,
+  agreement: { rate: 0.99, changed: 4, changedUpperBound: 0.02 },
+  measurablyWorse: false,
+  outputs: [],
+  slices: [],
+  flipRates: {
+    negative: { count: 1, rate: 0.0025, upperBound: 0.01 },
+    positive: { count: 1, rate: 0.0025, upperBound: 0.01 },
+  },
+  flips: [
+    { row: 3, base: 'cat', candidate: 'dog', label: 'cat', direction: 'lost', id: '<b>x</b>' },
+    {
+      row: 9,
+      base: 'cat',
+      candidate: 'dog',
+      label: 'dog',
+      direction: 'gained',
+      text: 'a <script>alert(1)</script> text',
+    },
+  ],
+  warnings: ['mind <this>'],
+  models: { base: 'dir/v1.onnx', candidate: 'dir/v2 & more.onnx' },
+  story: ['Both models answered the same 400 rows.'],
+}
+const gated = (...checks: readonly GateCheck[]): ComparisonReport => ({
+  ...report,
+  gate: { file: 'a folder/g.yaml', digest: 'sha256:0123456789abcdef', verdict: 'regressed', checks },
+})
+
+describe('for pipelines', () => {
+  const all = gated(
+    check('margin', 'pass'),
+    check('slices.a="b"', 'inconclusive', false),
+    check('slices.c', 'inconclusive'),
+    check('size.maxBytes', 'regressed'),
+  )
+  test('JUnit: failures, skipped, and nothing that breaks XML', () => {
+    const xml = renderJUnit(all)
+    expect(xml).toMatch(
+      /<testsuite name="whet compare dir\/v1.onnx dir\/v2 &amp; more.onnx" tests="4" failures="2" errors="0" skipped="1"/,
+    )
+    expect(xml.match(/<testcase /g)).toHaveLength(4)
+    expect(xml.match(/<failure type="(regressed|inconclusive)"/g)).toHaveLength(2)
+    expect(xml.match(/<skipped /g)).toHaveLength(1)
+    expect(xml).toContain('name="slices.a=&quot;b&quot;"')
+    expect(xml.replace(/&(amp|lt|gt|quot|apos);/g, '')).not.toContain('&')
+    // Every tag that is opened is closed, in order.
+    const open: string[] = []
+    for (const [, slash, name, self] of xml.matchAll(/<(\/?)(\w+)(?:\s[^<>]*?)?(\/?)>/g)) {
+      if (slash) expect(open.pop()).toBe(name)
+      else if (!self) open.push(name!)
+    }
+    expect(open).toEqual([])
+    expect(renderJUnit({ ...report, sentence: 'bell \u0007 & \ud83d\ude00', verdict: 'regressed' })).not.toContain(
+      '\u0007',
+    )
+  })
+  test('SARIF: a result for what did not pass, at its line', () => {
+    const { runs } = JSON.parse(renderSarif(all))
+    expect(runs[0].results.map((result: { level: string }) => result.level)).toEqual(['note', 'warning', 'error'])
+    expect(runs[0].results[0].locations[0].physicalLocation).toEqual({
+      artifactLocation: { uri: 'a%20folder/g.yaml' },
+      region: { startLine: 7 },
+    })
+    expect(JSON.parse(renderSarif(report)).runs[0].results).toEqual([])
+  })
+  test('Markdown: the answer first, cells that stay cells, no HTML from data', () => {
+    const text = renderMarkdown(all)
+    expect(text).toMatch(
+      /^### ❌ regressed: v2 & more\.onnx against v1\.onnx\n\nThe gate is shut: 1 of 4 limits broken \(size\.maxBytes\)/,
+    )
+    expect(text).toContain('4 \\| 5')
+    expect(text).toContain('&lt;b>x&lt;/b>')
+    expect(text).not.toContain('mind <this>')
+  })
+  test('the terminal says gate and verdict', () => {
+    const text = renderTerminal(all, { color: false, width: 100 })
+    expect(text).toMatch(/^regressed {2}The gate is shut/)
+    expect(text).toMatch(/inconclusive \(allowed\)/)
+  })
+})
+
+describe('the page', () => {
+  test('is whole by itself and escapes what comes from data', () => {
+    const pixels = Uint8Array.from({ length: 64 }, (_, i) => i * 4)
+    const page = renderHtml(report, { pictures: new Map([[3, { width: 8, height: 8, channels: 1, pixels }]]) })
+    expect(page).toMatch(
+      /<img src="data:image\/png;base64,[A-Za-z0-9+/=]+" width="8" height="8" alt="Input of &lt;b&gt;x/,
+    )
+    expect(page).not.toMatch(/<script|<b>x<\/b>|src="(?!data:)|href="http|@import/)
+    expect(page).toContain('a &lt;script&gt;')
+    expect(page).toMatch(/<h1>The new model is as good as the old one<\/h1>/)
+    for (const [, words] of page.matchAll(/role="img" aria-label="([^"]*)"/g)) expect(words!.length).toBeGreaterThan(10)
+    expect(renderHtml(gated(check('margin', 'regressed')))).toMatch(/<h1>The new model does not pass the gate<\/h1>/)
+    const worse = renderHtml({ ...report, verdict: 'regressed', grade: null })
+    expect(worse).toMatch(/<h1>The new model is worse<\/h1>/)
+  })
+  test('pictures are PNG that others read', async () => {
+    const pixels = Uint8Array.from({ length: 200 * 120 * 3 }, (_, i) => (i * 7) % 256)
+    const { data, info } = await sharp(png({ width: 200, height: 120, channels: 3, pixels }))
+      .raw()
+      .toBuffer({ resolveWithObject: true })
+    expect([info.width, info.height, info.channels]).toEqual([200, 120, 3])
+    expect(new Uint8Array(data)).toEqual(pixels)
+  })
+})
