@@ -1,4 +1,4 @@
-import { type Graph, type Model, makeNode, type ValueInfo } from '../ir/index.ts'
+import { type Graph, int, type Model, makeNode, type ValueInfo } from '../ir/index.ts'
 
 /** Names that nodes of the main graph make: the inner values that a session can hand out. */
 export function innerNames(model: Model): ReadonlySet<string> {
@@ -29,6 +29,53 @@ export function withShapesOf(
     (name): ValueInfo => ({ name, type: { kind: 'tensor', dtype: 'int64', shape: [null] } }),
   )
   return { model: withGraph(model, { ...model.graph, nodes: [...model.graph.nodes, ...nodes], outputs }), shapeOf }
+}
+
+/** Names of the values that say what a value holds, without the value. */
+export interface ExtremesNames {
+  readonly min: string
+  readonly max: string
+  readonly sum: string
+  readonly size: string
+}
+
+/**
+ * The model that gives least, greatest, sum and number of elements of each named float value in place of the value. The
+ * sum is not finite where an element is not.
+ */
+export function withExtremesOf(
+  model: Model,
+  names: readonly string[],
+): { readonly model: Model; readonly namesOf: ReadonlyMap<string, ExtremesNames> } {
+  const namesOf = new Map(
+    names.map((name, i) => [
+      name,
+      {
+        min: `whetstone.min.${i}`,
+        max: `whetstone.max.${i}`,
+        sum: `whetstone.sum.${i}`,
+        size: `whetstone.size.${i}`,
+      },
+    ]),
+  )
+  const whole = { attributes: { keepdims: int(0) } }
+  const nodes = model.graph.nodes.flatMap((node) => [
+    node,
+    ...node.outputs.flatMap((name) => {
+      const entry = namesOf.get(name)
+      if (!entry) return []
+      return [
+        makeNode('ReduceMin', [name], [entry.min], whole),
+        makeNode('ReduceMax', [name], [entry.max], whole),
+        makeNode('ReduceSum', [name], [entry.sum], whole),
+        makeNode('Size', [name], [entry.size]),
+      ]
+    }),
+  ])
+  const outputs = [...namesOf.values()]
+    .flatMap((entry) => Object.values(entry) as string[])
+    .map((name): ValueInfo => ({ name, type: { kind: 'unknown' } }))
+  return { model: withGraph(model, { ...model.graph, nodes, outputs }), namesOf }
 }
 
 const known = (model: Model, name: string): ValueInfo =>

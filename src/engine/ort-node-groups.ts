@@ -39,6 +39,21 @@ export async function measureInner(
   return sizes
 }
 
+/** Those of the names that are float32 or float64 tensors made by the main graph. */
+export async function floatNames(
+  model: Model,
+  names: readonly string[],
+  open: (model: Model) => Promise<NativeSession>,
+): Promise<readonly string[]> {
+  const made = innerNames(model)
+  const types = await typesOf(
+    model,
+    [...new Set(names)].filter((name) => made.has(name)),
+    open,
+  )
+  return [...types].filter(([, dtype]) => dtype === 'float32' || dtype === 'float64').map(([name]) => name)
+}
+
 /**
  * Element types by name. A value of a type that onnxruntime-node cannot even name refuses the whole session, so a
  * refused set is halved until the ones at fault stand alone and are left out.

@@ -2,13 +2,13 @@ import { type DType, type Model, type NumericArray, type Tensor, tensorValues } 
 import { UserError } from '../platform/index.ts'
 import { checkFeeds, copyValue } from './feeds.ts'
 import { groupNames } from './fetch-groups.ts'
-import { innerNames, withOutputs } from './inner-values.ts'
-import { measureInner } from './ort-node-groups.ts'
+import { type ExtremesNames, innerNames, withExtremesOf, withOutputs } from './inner-values.ts'
+import { floatNames, measureInner } from './ort-node-groups.ts'
 import { nativeOptions, type OrtSessionOptions } from './ort-node-options.ts'
 import { placeModel } from './ort-node-place.ts'
 import { createNative, isCarried, type NativeSession, runtimeName } from './ort-runtime.ts'
 import { type OmittedOutput, type Ports, unsupportedPort } from './ports.ts'
-import type { Feeds, Fetched, Session, TensorValue } from './session.ts'
+import type { Extremes, Feeds, Fetched, Session, TensorValue } from './session.ts'
 
 /** A session of onnxruntime-node in this process. */
 export interface OrtNodeSession extends Session {
@@ -34,6 +34,13 @@ export function sessionOver(
   const graphOutputs = new Set(names)
   // One variant at a time: each holds its own copy of the weights.
   let variant: { readonly key: string; readonly session: NativeSession } | null = null
+  let summary: {
+    readonly key: string
+    readonly session: NativeSession
+    readonly of: ReadonlyMap<string, ExtremesNames>
+  } | null = null
+  let measured: { readonly feeds: Feeds; readonly key: string; readonly sizes: ReadonlyMap<string, number> } | null =
+    null
   let closed = false
 
   async function variantOf(wanted: readonly string[]): Promise<NativeSession> {
@@ -81,6 +88,31 @@ export function sessionOver(
     return Object.fromEntries(fetch.map((name) => [name, result[name] as TensorValue]))
   }
 
+  async function extremes(feeds: Feeds, wanted: readonly string[]): Promise<ReadonlyMap<string, Extremes>> {
+    checkFeeds(ports.inputs, feeds)
+    const key = wanted.join('\u0000')
+    if (summary?.key !== key) {
+      await summary?.session.release()
+      summary = null
+      const known = await model()
+      const floats = await floatNames(known, wanted, (changed) => openVariant(changed, options))
+      const changed = withExtremesOf(known, floats)
+      summary = { key, session: await openVariant(changed.model, options), of: changed.namesOf }
+    }
+    const { session, of } = summary
+    const fetched = await session.run(
+      session.prepare(feeds),
+      [...of.values()].flatMap((entry) => Object.values(entry) as string[]),
+    )
+    const number = (name: string) => Number((fetched[name] as TensorValue).data[0])
+    return new Map(
+      [...of].map(([name, { min, max, sum, size }]) => [
+        name,
+        { min: number(min), max: number(max), elements: number(size), finite: Number.isFinite(number(sum)) },
+      ]),
+    )
+  }
+
   return {
     inputs: ports.inputs,
     outputs: ports.outputs,
@@ -88,26 +120,35 @@ export function sessionOver(
     engine: runtimeName,
     native,
     run,
+    extremes,
     async fetchGroups(feeds, wanted, byteBudget) {
       checkFeeds(ports.inputs, feeds)
-      const sizes = await measureInner(await model(), feeds, wanted, (changed) => openVariant(changed, options))
-      return groupNames(wanted, sizes, byteBudget)
+      const key = wanted.join('\u0000')
+      if (measured?.feeds !== feeds || measured.key !== key) {
+        const sizes = await measureInner(await model(), feeds, wanted, (changed) => openVariant(changed, options))
+        measured = { feeds, key, sizes }
+      }
+      return groupNames(wanted, measured.sizes, byteBudget)
     },
     async close() {
       if (closed) return
       closed = true
       await variant?.session.release()
+      await summary?.session.release()
       await native.release()
       dispose()
     },
   }
 }
 
-/** Opens a changed copy of the model; the encoded bytes are not needed after the load. */
+/**
+ * Opens a changed copy of the model; the encoded bytes are not needed after the load. Its runs hold far more values than
+ * inference does: the runtime's arena would keep all of that, in twice the size, for the life of the session.
+ */
 async function openVariant(model: Model, options: OrtSessionOptions): Promise<NativeSession> {
   const placed = await placeModel(model)
   try {
-    return await createNative(placed.source, nativeOptions(options), undefined)
+    return await createNative(placed.source, { ...nativeOptions(options), enableCpuMemArena: false }, undefined)
   } finally {
     placed.remove()
   }

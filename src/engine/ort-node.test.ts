@@ -192,3 +192,20 @@ const leftovers = () =>
   readdirSync(tmpdir()).filter(
     (name) => name.startsWith('whetstone-') && existsSync(`${tmpdir()}/${name}/optimized.onnx`),
   )
+
+describe('extremes of inner values, without the values', () => {
+  const text = `g (float[N,2] x) => (float[N,2] y)
+    <float[2] b = {10, 20}> { s = Add(x, b)  n = Neg(s)  c = Cast<to=7>(n)  y = Log(s) }`
+
+  test('are those of the values themselves; what is not float or not made here is left out', async () => {
+    const session = await ortNode.open(parseModel(`<ir_version: 8, opset_import: ["" : 17]> ${text}`))
+    const x = { dtype: 'float32', dims: [2, 2], data: Float32Array.of(-11, -19, 1, 2) } as const
+    const found = await session.extremes!({ x }, ['n', 'c', 'x', 's', 'nowhere', 'y'])
+    expect([...found.keys()].sort()).toEqual(['n', 's', 'y'])
+    expect(found.get('s')).toEqual({ min: -1, max: 22, elements: 4, finite: true })
+    expect(found.get('n')).toEqual({ min: -22, max: 1, elements: 4, finite: true })
+    // The logarithm of −1.
+    expect(found.get('y')).toMatchObject({ elements: 4, finite: false })
+    await session.close()
+  })
+})

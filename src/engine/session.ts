@@ -17,6 +17,15 @@ export interface PortValue {
   readonly shape: Shape | null
 }
 
+/** What a float value holds, without the value. */
+export interface Extremes {
+  readonly min: number
+  readonly max: number
+  readonly elements: number
+  /** False where an element is NaN or infinite; `min` and `max` then say nothing. */
+  readonly finite: boolean
+}
+
 /**
  * A model that can be run. Every engine keeps this contract (one contract suite runs against all of them):
  * - `run(feeds)` gives every graph output; `run(feeds, fetch)` gives exactly the named values, inner ones included.
@@ -35,6 +44,11 @@ export interface Session {
    * alone is larger makes a group of its own. Names whose values no engine can hand out are left out.
    */
   fetchGroups(feeds: Feeds, names: readonly string[], byteBudget: number): Promise<readonly (readonly string[])[]>
+  /**
+   * Extremes of inner float values of one run, computed where the values are: nothing large crosses the border. Names
+   * that are no float tensors of the main graph are left out. Absent where an engine cannot.
+   */
+  extremes?(feeds: Feeds, names: readonly string[]): Promise<ReadonlyMap<string, Extremes>>
   close(): Promise<void>
 }
 

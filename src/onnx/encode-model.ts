@@ -50,5 +50,10 @@ export function modelBytes(model: Model): number {
  * data counts, and where it lies does not. Fields come in the order of their numbers, maps in their own order.
  */
 export function modelDigest(model: Model): string {
-  return sha256(encodeChunks(model, { embed: true }))
+  let digest = digests.get(model)
+  if (digest === undefined) digests.set(model, (digest = sha256(encodeChunks(model, { embed: true }))))
+  return digest
 }
+
+/** A model never changes, and the output of one step of a recipe is the input of the next. */
+const digests = new WeakMap<Model, string>()

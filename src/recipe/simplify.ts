@@ -4,6 +4,7 @@ import type { Model } from '../ir/index.ts'
 import { simplifyPasses } from '../passes/index.ts'
 import type { Equivalence, Recipe, RewriteReport } from '../report/index.ts'
 import { type SampleOptions, samplesFor } from './samples.ts'
+import { together } from './together.ts'
 import { advanceAll, recipeOf, type Step, sizeOf, startTrail, type Trail } from './trail.ts'
 
 export interface SimplifyOptions extends SampleOptions {
@@ -47,21 +48,17 @@ export async function simplify(model: Model, options: SimplifyOptions = {}): Pro
 
 /** The measured equivalence of two models that must be equal; an internal error names the output where they are not. */
 export async function proveEqual(before: Model, after: Model, options: SampleOptions): Promise<Equivalence> {
-  const base = await openIsolated(before)
+  const opened = [openIsolated(before), openIsolated(after)] as const
+  const [base, candidate] = await together(...opened, (session) => session.close())
   try {
-    const candidate = await openIsolated(after)
-    try {
-      const { feeds, real } = await samplesFor(base, options)
-      const { equal, equivalence, worst } = await measureEquivalence(base, candidate, feeds)
-      if (!equal)
-        throw new Error(
-          `internal: a lossless pass changed output "${worst?.name}": ${worst?.mismatch}; please report the model`,
-        )
-      return { ...equivalence, realSamples: real }
-    } finally {
-      await candidate.close()
-    }
+    const { feeds, real } = await samplesFor(base, options)
+    const { equal, equivalence, worst } = await measureEquivalence(base, candidate, feeds)
+    if (!equal)
+      throw new Error(
+        `internal: a lossless pass changed output "${worst?.name}": ${worst?.mismatch}; please report the model`,
+      )
+    return { ...equivalence, realSamples: real }
   } finally {
-    await base.close()
+    await together(candidate.close(), base.close())
   }
 }

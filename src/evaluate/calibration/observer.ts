@@ -1,3 +1,4 @@
+import type { Extremes } from '../../engine/index.ts'
 import type { CalibrationMethod } from '../../report/index.ts'
 import { type ClipOptions, clipRange, type Range } from './clipping.ts'
 import { Histogram } from './histogram.ts'
@@ -51,6 +52,14 @@ export class RangeObserver {
     this.#max = Math.max(this.#max, max)
     // An odd step does not stay in one channel of a power-of-two layout.
     this.#histogram?.add(values, min, max, Math.ceil(values.length / HISTOGRAM_ELEMENTS) | 1)
+  }
+
+  /** Takes in what a run of `rows` rows held, where the engine told no more than that; no histogram can come of it. */
+  note({ min, max, elements }: Extremes, rows: number): void {
+    this.#elements += elements
+    this.#rows += rows
+    this.#min = Math.min(this.#min, min)
+    this.#max = Math.max(this.#max, max)
   }
 
   range(method: CalibrationMethod, options: ClipOptions): Range {
