@@ -18,7 +18,7 @@ beforeAll(async () => {
       'g (float[N,4] x) => (float[N,2] y) <int64[2] shape = {-1,2}, float[2,2] w = {1,0,0,1}> { r = Reshape(x, shape) y = MatMul(r, w) }',
   })
   server = await serve(folder, { limits: { maxBodyBytes: LIMIT, maxConnections: 100 } })
-}, 60_000)
+}, 120_000)
 afterAll(() => server?.close())
 
 const sixteen = Array.from({ length: 16 }, (_, i) => i)

@@ -15,7 +15,7 @@ beforeAll(async () => {
     }),
   )
   client = new Client(server.grpc!, credentials.createInsecure())
-}, 60_000)
+}, 120_000)
 afterAll(async () => {
   client?.close()
   await server?.close()

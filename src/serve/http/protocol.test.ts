@@ -23,7 +23,7 @@ beforeAll(async () => {
       { ${TYPES.map((type) => `y_${type} = Identity(x_${type})`).join('\n')} }`,
   })
   server = await serve(folder)
-}, 60_000)
+}, 120_000)
 afterAll(() => server?.close())
 
 const sixteen = (from: number) => Array.from({ length: 16 }, (_, i) => from + i)
