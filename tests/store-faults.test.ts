@@ -19,6 +19,8 @@ import { bytesBlob, openLayout } from '../src/store/layout.ts'
 import { startRegistry, type TestRegistry } from './registry-kit.ts'
 import { comparisonOf, keyFiles, modelFile, newFolder } from './store-kit.ts'
 
+/** Processes take seconds to start on a busy machine. */
+const PATIENCE = { timeout: 240_000 }
 const folder = newFolder()
 const model = modelFile(folder, 'model.onnx')
 const keys = keyFiles(folder, 'key')
@@ -191,7 +193,7 @@ describe('several at once', () => {
     expect((await store.verify(null)).sound).toBe(true)
   })
 
-  test('two processes push to one name', async () => {
+  test('two processes push to one name', PATIENCE, async () => {
     const place = newFolder()
     const script = join(folder, 'push.ts')
     const from = pathToFileURL(join(import.meta.dirname, '../src/store/index.ts')).href
@@ -210,12 +212,12 @@ describe('several at once', () => {
     expect([entries.length, entries.flatMap(({ tags }) => tags).length]).toEqual([6, 6])
   })
 
-  test('killed at random moments, the store verifies', async () => {
+  test('killed at random moments, the store verifies', PATIENCE, async () => {
     expect(await killRun({ kills: 2, seed: 5 })).toEqual([])
   })
 })
 
-test('a disk that is full: nothing half-written, and the version is not there', () => {
+test('a disk that is full: nothing half-written, and the version is not there', PATIENCE, () => {
   const place = newFolder()
   const big = modelFile(
     folder,

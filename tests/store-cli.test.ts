@@ -1,0 +1,99 @@
+import { readFileSync, writeFileSync } from 'node:fs'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import type { ReportOf } from '../src/report/index.ts'
+import { Bench, CLASSIFIER } from './command.ts'
+import { reportIn } from './schema.ts'
+import { keyFiles } from './store-kit.ts'
+
+const bench = new Bench()
+afterAll(() => bench.remove())
+const keys = keyFiles(bench.folder, 'key')
+
+beforeAll(() => {
+  bench.model('model.onnx', CLASSIFIER)
+  bench.rows('eval.npz', 300, 16)
+})
+
+/** Each command starts a process, which takes seconds on a busy machine. */
+const PATIENCE = { timeout: 240_000 }
+let first: ReportOf<'version'>
+let second: ReportOf<'version'>
+
+test('a model, and one made from it with its verdict', PATIENCE, async () => {
+  first = reportIn((await bench.whet('push', 'model.onnx', 'digits:v1', '--json')).stdout, 'version')
+  expect(first).toMatchObject({ action: 'push', name: 'digits', tags: ['v1'], verdict: null, store: bench.store })
+  await bench.whet('simplify', 'model.onnx', '-o', 'small.onnx', '--recipe', 'recipe.json', '--no-verify')
+  const compared = await bench.whet('compare', 'model.onnx', 'small.onnx', '--data', 'eval.npz', '--json')
+  writeFileSync(bench.path('comparison.json'), compared.stdout)
+
+  const words = [
+    'small.onnx',
+    'digits:v2',
+    '--recipe',
+    'recipe.json',
+    '--report',
+    'comparison.json',
+    '--sign',
+    keys.secret,
+  ]
+  second = reportIn((await bench.whet('push', ...words, '--json')).stdout, 'version')
+  expect(second).toMatchObject({
+    verdict: 'pass',
+    grade: 'proven',
+    lineage: { explained: 'replayed', parent: { version: first.digest }, edits: [] },
+    signatures: [{ what: 'model' }, { what: 'evaluation' }],
+  })
+})
+
+test('a verdict does not move to another model; the history says what was made from what', PATIENCE, async () => {
+  const moved = await bench.whet('push', 'model.onnx', 'digits:v3', '--report', 'comparison.json')
+  expect([moved.code, moved.stdout]).toEqual([2, ''])
+  expect(moved.stderr).toMatch(/this comparison report is about the model sha256:/)
+
+  const history = reportIn((await bench.whet('log', 'digits', '--json')).stdout, 'history')
+  expect(history.versions.map(({ tags, verdict, explained }) => [tags, verdict, explained])).toEqual([
+    [['v2'], 'pass', 'replayed'],
+    [['v1'], null, 'original'],
+  ])
+})
+
+test('a changed byte is found by name, and nothing of it is pulled', PATIENCE, async () => {
+  const verify = () => bench.whet('verify', 'digits:v2', '--key', keys.open, '--json')
+  const sound = await verify()
+  expect([sound.code, reportIn(sound.stdout, 'verification').sound]).toEqual([0, true])
+  const pulled = await bench.whet('pull', 'digits:v2', '-o', 'pulled', '--key', keys.open, '--quiet')
+  expect(pulled.code).toBe(0)
+  expect(readFileSync(bench.path('pulled/model.onnx'))).toEqual(readFileSync(bench.path('small.onnx')))
+
+  const blob = bench.path('store/digits/blobs/sha256', second.model.digest.slice(7))
+  const bytes = readFileSync(blob)
+  bytes[bytes.length - 1]! ^= 1
+  writeFileSync(blob, bytes)
+  const tampered = await verify()
+  const { problems } = reportIn(tampered.stdout, 'verification').versions[0]!
+  expect([tampered.code, problems]).toEqual([1, [`model.onnx: the blob ${second.model.digest} is changed`]])
+  const refused = await bench.whet('pull', 'digits:v2', '-o', 'again')
+  expect(refused.code).toBe(2)
+  expect(refused.stderr).toContain(`the blob ${second.model.digest} was changed`)
+  expect(bench.files().some((name) => name.startsWith('again'))).toBe(false)
+})
+
+test('wrong words are refused with what to do', PATIENCE, async () => {
+  const ended = await Promise.all([
+    bench.whet('push', 'model.onnx', '../digits:v1'),
+    bench.whet('push', 'model.onnx', 'digits:v1', '--allow', 'anything'),
+    bench.whet('push', 'none.onnx', 'digits:v1'),
+    bench.whet('pull', 'digits:v1'),
+    bench.whet('tag', 'digits:v1'),
+    bench.whet('gc', '--grace', 'soon'),
+  ])
+  expect(ended.map(({ code, stdout }) => [code, stdout])).toEqual(ended.map(() => [2, '']))
+  expect(ended.map(({ stderr }) => stderr.split('\n')[0])).toEqual([
+    expect.stringContaining('cannot be the name of a model'),
+    expect.stringContaining('--allow anything: no such thing'),
+    expect.stringContaining('none.onnx'),
+    expect.stringContaining('say where to write it'),
+    expect.stringContaining('say which tag to set'),
+    expect.stringContaining('--grace soon: not a duration'),
+  ])
+})
