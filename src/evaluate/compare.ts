@@ -110,13 +110,26 @@ export async function compare(
   const skipped = [...(report.skipped ?? []), ...data.skipped]
   const settled = {
     ...withSlices(report),
-    warnings: [...report.warnings, ...repeatedIds(scored, options.cluster), ...data.notes],
+    warnings: [...report.warnings, ...undeclaredLosses(report), ...repeatedIds(scored, options.cluster), ...data.notes],
     ...(tokens ? { nextTokens: tokens } : {}),
     ...(skipped.length > 0 ? { skipped } : {}),
     data: { path: data.path, digest: await data.digest(), rows: data.rows },
     margin,
   }
   return { ...settled, story: storyOf(settled, margin) }
+}
+
+/** A group that nobody declared decides nothing; that it lost more than the margin must not be overlooked. */
+function undeclaredLosses({ verdict, slices, classes = [] }: ComparisonReport): readonly string[] {
+  if (verdict === 'regressed') return []
+  const lost = [
+    ...classes.filter((slice) => slice.verdict === 'regressed').map(({ name }) => `class ${name}`),
+    ...slices.filter((slice) => slice.verdict === 'regressed' && !slice.declared).map(({ name }) => name),
+  ]
+  if (lost.length === 0) return []
+  return [
+    `Worse than the margin for ${lost.slice(0, 5).join(', ')}${lost.length > 5 ? ` and ${lost.length - 5} more` : ''}, which does not decide the verdict: declare the field with --slice to let it.`,
+  ]
 }
 
 /** Rows of one id are not independent: counted as if they were, they prove more than they can. */

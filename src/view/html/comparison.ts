@@ -60,9 +60,22 @@ function headline(report: ComparisonReport): string {
     return report.grade === 'close'
       ? 'The new model is close to the old one, but this is no proof'
       : 'Too little data to tell whether the new model is as good'
+  const weak = weakSpots(report)
+  if (weak.length > 0) return `As good on the whole, but worse for ${weak.slice(0, 3).join(', ')}`
   return report.measurablyWorse
     ? 'The new model is a little worse, by less than you accept'
     : 'The new model is as good as the old one'
+}
+
+/** Groups that nobody declared and that lost more than the margin all the same. */
+function weakSpots({ slices, classes = [], mined }: ComparisonReport): readonly string[] {
+  const bad = ({ verdict }: { readonly verdict: string }) => verdict === 'regressed'
+  const named = [
+    ...classes.filter(bad).map(({ name }) => `class=${name}`),
+    ...slices.filter(bad).map(({ name }) => name),
+    ...(mined?.slices ?? []).filter(bad).map(({ name }) => name),
+  ]
+  return [...new Set(named)].map((name) => name.replace(/^class=/, 'the class '))
 }
 
 function tiles(report: ComparisonReport): Markup {

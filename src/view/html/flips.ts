@@ -21,15 +21,19 @@ ${bar('right → wrong', 'bad', negative.count)}${bar('wrong → right', 'good',
 }
 
 /** The rows that changed: pictures or text where there are any, worst first. */
-export function flippedRows({ flips = [] }: ComparisonReport, pictures: RowPictures | undefined): Markup {
+export function flippedRows({ flips = [], flipRates }: ComparisonReport, pictures: RowPictures | undefined): Markup {
   if (flips.length === 0) return html``
   const cards = (['lost', 'changed', 'gained'] as const).flatMap((direction) =>
     flips.filter((flip) => (flip.direction ?? 'changed') === direction).slice(0, MOST_CARDS[direction]),
   )
   const visual = cards.some(({ row, text }) => pictures?.has(row) || text !== undefined)
   const rest = visual ? flips.filter((flip) => !cards.includes(flip)) : flips
+  const all = flipRates ? flipRates.negative.count + flipRates.positive.count : flips.length
+  const some =
+    all > flips.length &&
+    html`<p class="soft">The first ${count(flips.length)} of ${count(all)} rows that changed are kept in a report.</p>`
   return html`${visual && html`<div class="cards">${cards.map((flip) => card(flip, pictures))}</div>`}
-${rest.length > 0 && html`<details${visual ? '' : html` open`}><summary>${visual ? `${count(rest.length)} more` : 'The rows'}</summary>${flipTable(rest)}</details>`}`
+${rest.length > 0 && html`<details${visual ? '' : html` open`}><summary>${visual ? `${count(rest.length)} more rows` : 'The rows'}</summary>${flipTable(rest)}</details>`}${some}`
 }
 
 function card(flip: FlippedRow, pictures: RowPictures | undefined): Markup {

@@ -21,11 +21,14 @@ export const toneOf = (verdict: string): ForestLine['tone'] =>
  */
 export function forest(lines: readonly ForestLine[], caption: string): Markup {
   if (lines.length === 0) return html``
-  // One slice of three rows must not press all the others together: what is longer runs out of the picture.
+  // One slice of three rows must not press all the others together: what is longer runs out of the picture, save where
+  // a loss was shown, for that is what people look for.
   const longest = lines.map(({ low, high }) => Math.max(Math.abs(low), Math.abs(high))).sort((a, b) => a - b)
   const margin = Math.max(...lines.map((line) => line.margin))
   const usual = longest[Math.floor(longest.length * 0.8)]!
-  const reach = 1.08 * Math.max(margin * 1.5, Math.min(longest.at(-1)!, Math.max(usual * 1.5, Math.abs(lines[0]!.low))))
+  const shown = lines.map(({ tone, point }) => (tone === 'bad' ? Math.abs(point) * 1.05 : 0))
+  const whole = Math.max(Math.abs(lines[0]!.low), Math.abs(lines[0]!.high), ...shown)
+  const reach = 1.08 * Math.max(margin * 1.5, whole, Math.min(longest.at(-1)!, usual * 1.5))
   const at = (value: number) => Math.round(Math.min(100, Math.max(0, 50 + (value / reach) * 50)) * 100) / 100
   const words = lines
     .slice(0, 12)

@@ -1,5 +1,5 @@
 import type { ComparisonReport, GateCheck } from '../../report/index.ts'
-import { count, fileName, metricValue, percent, signed } from '../words.ts'
+import { count, fileName, metricValue, percent, plural, signed } from '../words.ts'
 import { checksOf, gateSentence, verdictOfAll } from './checks.ts'
 
 const SIGN: Readonly<Record<string, string>> = { pass: '✅', regressed: '❌', inconclusive: '❔' }
@@ -45,9 +45,10 @@ function line(check: GateCheck): readonly string[] {
   return [SIGN[check.verdict]!, `\`${check.id.replaceAll('`', "'")}\`${word}`, check.limit, check.measured]
 }
 
-function flips({ flips: all = [] }: ComparisonReport): readonly string[] {
+function flips({ flips: all = [], flipRates }: ComparisonReport): readonly string[] {
   const lost = all.filter(({ direction }) => direction !== 'gained')
   if (lost.length === 0) return []
+  const number = Math.max(lost.length, flipRates?.negative.count ?? 0)
   const rows = lost
     .slice(0, MOST_FLIPS)
     .map((flip) => [
@@ -57,7 +58,7 @@ function flips({ flips: all = [] }: ComparisonReport): readonly string[] {
       answer(flip.candidate, flip.confidence?.candidate),
     ])
   return [
-    `<details><summary>${count(lost.length)} rows that changed for the worse</summary>\n\n${table(['row', 'right', 'before', 'after'], rows)}\n\n</details>`,
+    `<details><summary>${rows.length < number ? `${count(rows.length)} of ` : ''}${plural(number, 'row')} that changed for the worse</summary>\n\n${table(['row', 'right', 'before', 'after'], rows)}\n\n</details>`,
   ]
 }
 

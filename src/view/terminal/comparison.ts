@@ -119,11 +119,11 @@ function sliceTable(what: string, slices: readonly SliceResult[], style: Style):
   )
 }
 
-function flippedRows({ flips = [] }: ComparisonReport, style: Style): readonly string[] {
+function flippedRows({ flips = [], flipRates }: ComparisonReport, style: Style): readonly string[] {
   const worse = flips.filter(({ direction }) => direction !== 'gained')
   if (worse.length === 0) return []
   const rows = worse.slice(0, MOST_FLIPS)
-  const more = worse.length - rows.length
+  const more = Math.max(worse.length, flipRates?.negative.count ?? 0) - rows.length
   return [
     '',
     textTable(
@@ -131,7 +131,7 @@ function flippedRows({ flips = [] }: ComparisonReport, style: Style): readonly s
       rows.map((flip) => [flip.id ?? String(flip.row), flip.label ?? '–', flip.base, flip.candidate]),
       style,
     ),
-    ...(more > 0 ? [`… and ${count(more)} more (-o report.html shows them)`] : []),
+    ...(more > 0 ? [`… and ${count(more)} more (-o report.html shows more of them)`] : []),
   ]
 }
 
