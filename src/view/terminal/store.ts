@@ -15,7 +15,7 @@ export function version(report: VersionReport, style: Style): string {
     `store      ${report.store}`,
     ...(report.pushed ? [`pushed     ${day(report.pushed)}`] : []),
     ...(report.wroteTo ? [`written to ${report.wroteTo}`] : []),
-    `verdict    ${report.verdict === null ? 'none: no evidence was pushed with it' : verdictWord(report.verdict, report.grade, style)}`,
+    `verdict    ${report.verdict === null ? 'none: no report judges it' : verdictWord(report.verdict, report.grade, style)}`,
     `from       ${report.lineage ? lineageText(report.lineage) : 'nothing is known of its parent'}`,
     `signed     ${report.signatures.length === 0 ? 'no' : report.signatures.map(({ what, key }) => `${what} by key ${key.slice(0, 12)}`).join(', ')}`,
     ...section(
