@@ -63,42 +63,37 @@ const ROUNDS = 20
  */
 function halfQuadratic(values: Float32Array, start: Grid, { bits, symmetric }: GridOptions): Grid {
   const top = 2 ** bits - 1
-  let [scale, zero] = [start.scale, start.zero]
-  let best = start
-  let least = normOf(values, start, bits)
-  let beta = 10
   const unit = Math.abs(start.scale)
-  for (let round = 0; round < ROUNDS; round++, beta *= 1.01) {
-    let [sumCode, sumTarget, sumSquare, sumProduct] = [0, 0, 0, 0]
+  let [grid, best, least, beta] = [start, start, Number.POSITIVE_INFINITY, 10]
+  for (let round = 0; round <= ROUNDS; round++, beta *= 1.01) {
+    let [norm, sumCode, sumTarget, sumSquare, sumProduct] = [0, 0, 0, 0, 0]
+    const { scale, zero } = grid
     for (const value of values) {
-      const code = codeOf(value, { scale, zero }, bits)
+      const code = codeOf(value, grid, bits)
       const residual = value - scale * (code - zero)
       const size = Math.abs(residual) / unit
-      const kept = size === 0 ? 0 : Math.max(0, size - size ** (NORM - 1) / beta) * unit * Math.sign(residual)
-      const target = value - kept
+      let target = value
+      if (size > 0) {
+        const power = size ** NORM
+        norm += power
+        const kept = size - power / size / beta
+        if (kept > 0) target -= kept * unit * Math.sign(residual)
+      }
       sumCode += code
       sumTarget += target
       sumSquare += code * code
       sumProduct += code * target
     }
+    if (norm < least) {
+      least = norm
+      best = grid
+    }
     const n = values.length
-    if (!symmetric) zero = Math.min(top, Math.max(0, Math.round((sumCode - sumTarget / scale) / n)))
-    const square = sumSquare - 2 * zero * sumCode + n * zero * zero
-    if (square > 0) scale = Math.fround((sumProduct - zero * sumTarget) / square)
-    if (!(Math.abs(scale) >= SMALLEST_SCALE)) break
-    const norm = normOf(values, { scale, zero }, bits)
-    if (norm >= least) continue
-    least = norm
-    best = { scale, zero }
+    const next = symmetric ? zero : Math.min(top, Math.max(0, Math.round((sumCode - sumTarget / scale) / n)))
+    const square = sumSquare - 2 * next * sumCode + n * next * next
+    const fitted = square > 0 ? Math.fround((sumProduct - next * sumTarget) / square) : scale
+    if (!(Math.abs(fitted) >= SMALLEST_SCALE) || (fitted === scale && next === zero)) break
+    grid = { scale: fitted, zero: next }
   }
   return best
-}
-
-function normOf(values: Float32Array, grid: Grid, bits: 4 | 8): number {
-  let sum = 0
-  for (const value of values) {
-    const residual = Math.abs(value - grid.scale * (codeOf(value, grid, bits) - grid.zero))
-    if (residual > 0) sum += residual ** NORM
-  }
-  return sum
 }

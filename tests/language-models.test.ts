@@ -1,0 +1,436 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import fc from 'fast-check'
+import { afterAll, describe, expect, test } from 'vitest'
+import { type Dataset, openDataset } from '../src/data/index.ts'
+import { ortNode, reference } from '../src/engine/index.ts'
+import { compare, decoderFeeds, feedsOf, measureMoments, metricNamed, metrics } from '../src/evaluate/index.ts'
+import { checkModel, type Model, operatorName } from '../src/ir/index.ts'
+import { modelBytes, modelDigest } from '../src/onnx/index.ts'
+import { momentValues, passes } from '../src/passes/index.ts'
+import {
+  advanceAll,
+  applyRecipe,
+  quantize,
+  readBlobs,
+  recipeOf,
+  simplify,
+  startTrail,
+  writeRecipe,
+} from '../src/recipe/index.ts'
+import type { Evidence } from '../src/rewrite/index.ts'
+import { decibels, kernelsOf, modelWith, numbers } from './quantize-kit.ts'
+
+const folder = mkdtempSync(join(tmpdir(), 'whetstone-language-'))
+afterAll(() => rmSync(folder, { recursive: true }))
+const at = (name: string, content: string | Uint8Array) => {
+  const path = join(folder, name)
+  writeFileSync(path, content)
+  return path
+}
+
+const WORDS = 96
+const WIDTH = 64
+
+/** A decoder of one layer with a cache; its table of tokens is also its last product's weights. */
+const tied = `g (int64[batch,seq] input_ids, int64[batch,seq] position_ids,
+    float[batch,1,past,64] "past_key_values.0.key", float[batch,1,past,64] "past_key_values.0.value")
+  => (float logits, float "present.0.key", float "present.0.value") <int64[1] one = {1}> {
+  e0 = Gather(table, input_ids) p0 = Gather(places, position_ids) e = Add(e0, p0)
+  h = LayerNormalization(e, g1, b1) q = MatMul(h, wq) k = MatMul(h, wk) v = MatMul(h, wv)
+  qu = Unsqueeze(q, one) ku = Unsqueeze(k, one) vu = Unsqueeze(v, one)
+  "present.0.key" = Concat<axis = 2>("past_key_values.0.key", ku)
+  "present.0.value" = Concat<axis = 2>("past_key_values.0.value", vu)
+  kt = Transpose<perm = [0,1,3,2]>("present.0.key") s = MatMul(qu, kt) a = Softmax<axis = -1>(s)
+  c = MatMul(a, "present.0.value") z = Squeeze(c, one) o = MatMul(z, wo) r = Add(e, o)
+  n = LayerNormalization(r, g2, b2) u = MatMul(n, w1) t = MatMul(n, w3) sg = Sigmoid(u) m = Mul(u, sg) x = Mul(m, t)
+  d = MatMul(x, w2) y = Add(r, d) f = LayerNormalization(y, g3, b3)
+  turned = Transpose<perm = [1,0]>(table) logits = MatMul(f, turned) }`
+
+function decoder(): Model {
+  const square = [WIDTH, WIDTH]
+  const base = modelWith(tied, {
+    table: [WORDS, WIDTH],
+    places: [64, WIDTH],
+    ...{ wq: square, wk: square, wv: square, wo: square, w1: square, w3: square, w2: square },
+    ...{ g1: [WIDTH], b1: [WIDTH], g2: [WIDTH], b2: [WIDTH], g3: [WIDTH], b3: [WIDTH] },
+  })
+  return base
+}
+
+const wishes = (model: Model) =>
+  model.graph.inputs.map(({ name, type }) => {
+    if (type.kind !== 'tensor') throw new Error('tensors only')
+    return { name, dtype: type.dtype, shape: type.shape }
+  })
+
+/** A tokenizer of words, as Hugging Face writes it, and a text of those words. */
+at(
+  'tokenizer.json',
+  JSON.stringify({
+    version: '1.0',
+    added_tokens: [],
+    normalizer: null,
+    pre_tokenizer: { type: 'Whitespace' },
+    post_processor: null,
+    decoder: null,
+    model: {
+      type: 'WordLevel',
+      unk_token: 'w0',
+      vocab: Object.fromEntries(Array.from({ length: WORDS }, (_, i) => [`w${i}`, i])),
+    },
+  }),
+)
+at('tokenizer_config.json', JSON.stringify({ bos_token: 'w1', tokenizer_class: 'PreTrainedTokenizerFast' }))
+function story(seed: number, documents: number): string {
+  const next = numbers(seed)
+  // Words follow one another closely, so that what layers read moves together.
+  return Array.from({ length: documents }, () => {
+    let word = Math.floor((next() + 1) * 20)
+    return Array.from({ length: 24 }, () => {
+      word = (word + Math.floor((next() + 1) * 3)) % WORDS
+      return `w${word}`
+    }).join(' ')
+  }).join('\n\n')
+}
+const textPath = at('text.txt', `${story(5, 24)}\n`)
+const open = (model: Model, options: object = {}): Promise<Dataset> =>
+  openDataset(textPath, { inputs: wishes(model), ...options })
+
+describe('text as rows', () => {
+  test('documents, windows, labels, and the inputs that a decoder has', async () => {
+    const path = at('two.txt', 'w5 w6 w7 w8 w9\n\n  w10 nothing\n')
+    const data = await openDataset(path, { inputs: wishes(decoder()), text: { window: 4 } })
+    expect(data.rows).toBe(3)
+    expect(data.fields.map(({ name, role }) => [name, role])).toEqual([
+      ['input_ids', 'input'],
+      ['position_ids', 'input'],
+      ['labels', 'label'],
+    ])
+    const rows: (readonly number[])[][] = []
+    for await (const { columns } of data.read({ batch: 1 }))
+      rows.push(
+        ['input_ids', 'position_ids', 'labels'].map((name) => Array.from(columns[name]!.data as BigInt64Array, Number)),
+      )
+    expect(rows).toEqual([
+      [
+        [1, 5, 6, 7],
+        [0, 1, 2, 3],
+        [5, 6, 7, -100],
+      ],
+      [
+        [1, 8, 9],
+        [0, 1, 2],
+        [8, 9, -100],
+      ],
+      [
+        [1, 10, 0],
+        [0, 1, 2],
+        [10, 0, -100],
+      ],
+    ])
+    const marked = at('marked.txt', 'w5 w6\n\nw7<|endoftext|>w8 w9')
+    expect((await openDataset(marked, { inputs: wishes(decoder()) })).rows).toBe(2)
+    const other = await openDataset(path, { inputs: wishes(decoder()), text: { window: 5 } })
+    expect(await other.digest()).not.toBe(await data.digest())
+  })
+
+  test('no tokenizer, no tokens, no text: each says so', async () => {
+    const empty = mkdtempSync(join(tmpdir(), 'whetstone-none-'))
+    writeFileSync(join(empty, 'a.txt'), 'words')
+    await expect(openDataset(join(empty, 'a.txt'), {})).rejects.toThrow(/needs the tokenizer/)
+    rmSync(empty, { recursive: true })
+    const image = [{ name: 'x', dtype: 'float32' as const, shape: [1, 3, 8, 8] }]
+    await expect(openDataset(textPath, { inputs: image })).rejects.toThrow(/takes no token numbers/)
+    await expect(openDataset(at('blank.txt', '\n \n'), { inputs: wishes(decoder()) })).rejects.toThrow(/no text/)
+    await expect(openDataset(textPath, { text: { tokenizer: textPath } })).rejects.toThrow(/no llama2\.c vocabulary/)
+  })
+})
+
+describe('the llama2.c vocabulary', () => {
+  const pieces = ['<unk>', '\n<s>\n', '\n</s>\n', ...Array.from({ length: 256 }, (_, i) => `<0x${i.toString(16)}>`)]
+  const merges = [' a', 'ab', ' ab', 'bc', 'abc', 'ca', 'cab', '  ']
+  const vocabulary = [
+    ...pieces.map((text) => ({ text, score: 0 })),
+    ...merges.map((text, i) => ({ text, score: -((i * 5) % merges.length) - 1 })),
+    ...[' ', 'a', 'b', 'c'].map((text) => ({ text, score: -1e9 })),
+  ]
+  const bytes = (() => {
+    const parts = vocabulary.map(({ text, score }) => {
+      const own = new TextEncoder().encode(text)
+      const part = new Uint8Array(8 + own.length)
+      const view = new DataView(part.buffer)
+      view.setFloat32(0, score, true)
+      view.setInt32(4, own.length, true)
+      part.set(own, 8)
+      return part
+    })
+    const whole = new Uint8Array(4 + parts.reduce((sum, part) => sum + part.length, 0))
+    new DataView(whole.buffer).setInt32(0, 7, true)
+    let to = 4
+    for (const part of parts) {
+      whole.set(part, to)
+      to += part.length
+    }
+    return whole
+  })()
+  const path = at('vocabulary.bin', bytes)
+
+  /** The published encoder, as it is written there: look at every neighbour, join the best, begin again. */
+  function plainly(text: string): number[] {
+    const numberOf = (piece: string) => vocabulary.findIndex((entry) => entry.text === piece)
+    const tokens = [...` ${text}`].flatMap((character) => {
+      const known = numberOf(character)
+      return known >= 0 ? [known] : [...new TextEncoder().encode(character)].map((byte) => byte + 3)
+    })
+    for (;;) {
+      let [best, place, joined] = [Number.NEGATIVE_INFINITY, -1, -1]
+      for (let i = 0; i + 1 < tokens.length; i++) {
+        const merged = numberOf(vocabulary[tokens[i]!]!.text + vocabulary[tokens[i + 1]!]!.text)
+        if (merged >= 0 && vocabulary[merged]!.score > best) {
+          best = vocabulary[merged]!.score
+          place = i
+          joined = merged
+        }
+      }
+      if (place < 0) return tokens
+      tokens.splice(place, 2, joined)
+    }
+  }
+
+  test('joins neighbours as the published encoder does', async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.string({ unit: fc.constantFrom('a', 'b', 'c', ' ', 'é'), minLength: 1 }), async (text) => {
+        if (text.trim() === '') return
+        const file = at('words.txt', text)
+        const data = await openDataset(file, { text: { tokenizer: path, window: 500 } })
+        for await (const { columns } of data.read({ batch: 1 }))
+          expect(Array.from(columns.input_ids!.data as BigInt64Array, Number)).toEqual([1, ...plainly(text.trim())])
+      }),
+      { numRuns: 60 },
+    )
+  })
+})
+
+describe('metrics', () => {
+  test('perplexity is e to the mean over tokens, not over rows', () => {
+    const metric = metricNamed('perplexity')
+    const row = (scores: readonly (readonly number[])[], label: readonly number[]) => ({
+      row: 0,
+      label: BigInt64Array.from(label, BigInt),
+      outputs: {
+        logits: {
+          dtype: 'float32' as const,
+          dims: [scores.length, scores[0]!.length],
+          data: Float32Array.from(scores.flat()),
+        },
+      },
+    })
+    // Chances of the right token: 1/2, then 1/4 and 1/8; the last place is not scored.
+    const first = row([[0, 0]], [1])
+    const second = row(
+      [
+        [Math.log(1), Math.log(3)],
+        [Math.log(1), Math.log(7)],
+        [5, 900],
+      ],
+      [0, 0, -100],
+    )
+    expect(metric.score(first)).toBeCloseTo(Math.log(2), 6)
+    expect(metric.score(second)).toBeCloseTo((Math.log(4) + Math.log(8)) / 2, 5)
+    const summaries = [first, second].map((one) => metric.summary!(one))
+    expect(metric.aggregate!(summaries)).toBeCloseTo((2 * 4 * 8) ** (1 / 3), 4)
+    expect(metrics['next-token']!().score(second)).toBe(0)
+    expect(() => metric.score(row([[0, 0]], [2]))).toThrow(/token 2, and the model knows 2/)
+  })
+})
+
+describe('a decoder with a cache', () => {
+  test('prompt and next token are fed apart', () => {
+    const feeds = decoderFeeds(wishes(decoder()), 8)!
+    const shapes = (of: typeof feeds.prefill) => Object.values(of).map(({ dims }) => dims)
+    expect(shapes(feeds.prefill)).toEqual([
+      [1, 8],
+      [1, 8],
+      [1, 1, 0, WIDTH],
+      [1, 1, 0, WIDTH],
+    ])
+    expect(shapes(feeds.decode)).toEqual([
+      [1, 1],
+      [1, 1],
+      [1, 1, 8, WIDTH],
+      [1, 1, 8, WIDTH],
+    ])
+    expect(feeds.decode.position_ids!.data).toEqual(BigInt64Array.of(8n))
+    expect(decoderFeeds([{ name: 'x', dtype: 'float32', shape: [1, 3] }], 8)).toBeNull()
+  })
+
+  for (const bits of [4, 8] as const)
+    test(`${bits} bits: a tied table stays one table, caches stay as they are`, async () => {
+      const before = decoder()
+      const { model, report } = await passes.quantizeWeights!.run(before, { bits, stored: false } as never, [])
+      expect(checkModel(model)).toEqual([])
+      expect(model.graph.inputs).toEqual(before.graph.inputs)
+      expect(report.planned).toEqual({ MatMulNBits: 8, GatherBlockQuantized: 1 })
+      expect(await kernelsOf(model)).toMatchObject(report.planned!)
+      const tables = [...model.graph.initializers.keys()].filter((name) => name.startsWith('table'))
+      expect(tables.sort()).toEqual(['table_codes', 'table_codes_rows_shape', 'table_scales', 'table_zero_points'])
+      const floats = 4 * (WORDS * WIDTH + 7 * WIDTH * WIDTH)
+      expect(modelBytes(before) - modelBytes(model)).toBeGreaterThan(floats * (bits === 8 ? 0.68 : 0.8))
+      // The same answers from the reference engine, which reads the codes by the operators' text.
+      const data = await open(before)
+      const [float, codes] = [await ortNode.open(before), await ortNode.open(model)]
+      const slow = await reference.open(model)
+      for await (const rows of data.read({ indices: [0], batch: 1 })) {
+        const feeds = feedsOf(rows, codes.inputs, data)
+        const logits = (await codes.run(feeds)).logits!
+        expect(decibels((await slow.run(feeds)).logits!, logits)).toBeGreaterThan(90)
+        expect(decibels((await float.run(feeds)).logits!, logits)).toBeGreaterThan(bits === 8 ? 35 : 12)
+      }
+      await Promise.all([float.close(), codes.close()])
+    })
+
+  test('a table whose rows are no whole blocks is left alone, for a reason, and nothing grows', async () => {
+    const before = decoder()
+    const { model, report } = await passes.quantizeWeights!.run(before, { bits: 4, block: 128 } as never, [])
+    const reason = 'its rows of 64 are no multiple of a block of 128'
+    expect(report.refused).toContainEqual({ node: 'e0', reason })
+    expect(report.refused).toContainEqual({
+      node: 'logits',
+      reason: `${reason}; in codes beside the float table the file would grow`,
+    })
+    expect(model.graph.initializers.has('table')).toBe(true)
+    const kept = await passes.quantizeWeights!.run(before, { bits: 4, keepFloat: ['logits'] } as never, [])
+    expect(kept.model.graph.initializers.has('table')).toBe(true)
+    expect([...kept.model.graph.initializers.keys()].some((name) => name.startsWith('table_'))).toBe(false)
+  })
+
+  test('perplexity and next tokens decide between two models', async () => {
+    const before = decoder()
+    const data = await open(before)
+    const { model } = await passes.quantizeWeights!.run(before, { bits: 8 } as never, [])
+    const [base, candidate] = [await ortNode.open(before), await ortNode.open(model)]
+    const report = await compare(base, candidate, data, { metric: 'perplexity', margin: 1 })
+    expect(report).toMatchObject({ metric: 'perplexity', n: 24, verdict: 'pass', higherIsBetter: false })
+    expect(report.nextTokens!.places).toBe(24 * 25)
+    expect(report.nextTokens!.rate).toBeGreaterThan(0.95)
+    // Labels that are next tokens need no metric to be named.
+    expect((await compare(base, candidate, data, { margin: 1 })).metric).toBe('perplexity')
+    const same = await compare(base, base, data, { metric: 'next-token' })
+    expect(same.nextTokens!.rate).toBe(1)
+    await Promise.all([base.close(), candidate.close()])
+  })
+})
+
+describe('rounding by what layers read', () => {
+  const noiseOf = async (before: Model, after: Model, data: Dataset) => {
+    const [base, candidate] = [await ortNode.open(before), await ortNode.open(after)]
+    let [signal, noise] = [0, 0]
+    for await (const rows of data.read({ batch: 1 })) {
+      const feeds = feedsOf(rows, base.inputs, data)
+      const [a, b] = [(await base.run(feeds)).logits!, (await candidate.run(feeds)).logits!]
+      ;(a.data as Float32Array).forEach((value, i) => {
+        signal += value ** 2
+        noise += (value - (b.data as Float32Array)[i]!) ** 2
+      })
+    }
+    await Promise.all([base.close(), candidate.close()])
+    return 10 * Math.log10(signal / noise)
+  }
+  const moments = async (model: Model, data: Dataset): Promise<Evidence> => {
+    const session = await ortNode.open(model)
+    try {
+      return await measureMoments(session, data, { names: momentValues(model), gram: true })
+    } finally {
+      await session.close()
+    }
+  }
+
+  test('moments are what they say', async () => {
+    const before = decoder()
+    const data = await open(before)
+    const { report, tensors } = await moments(before, data)
+    if (report.kind !== 'moments') throw new Error('another report')
+    expect(Object.keys(report.values).sort()).toEqual(['f', 'h', 'n', 'x', 'z'])
+    const { vectors, meanAbs, gram } = report.values.h!
+    expect(vectors).toBe(24 * 25)
+    const [mean, squares] = [tensors!.get(meanAbs.digest)!, tensors!.get(gram!.digest)!]
+    const session = await ortNode.open(before)
+    let [abs, square] = [0, 0]
+    for await (const rows of data.read({ batch: 1 })) {
+      const h = (await session.run(feedsOf(rows, session.inputs, data), ['h'])).h!.data as Float32Array
+      for (let i = 0; i < h.length; i += WIDTH) {
+        abs += Math.abs(h[i + 3]!)
+        square += h[i + 3]! * h[i + 7]!
+      }
+    }
+    await session.close()
+    expect(mean[3]).toBeCloseTo(abs / vectors, 5)
+    expect(squares[3 * WIDTH + 7]).toBeCloseTo(square / vectors, 4)
+    expect(squares[7 * WIDTH + 3]).toBe(squares[3 * WIDTH + 7])
+  })
+
+  test('gptq and awq lose less than the nearest code, and scaling alone changes nothing', async () => {
+    const before = (await simplify(decoder(), { verify: false })).model
+    const data = await open(before)
+    const evidence = await moments(before, data)
+    const run = async (model: Model, options: object, given: readonly Evidence[] = []) =>
+      // The table stays float, or the noise of its rows would drown what rounding does elsewhere.
+      (await passes.quantizeWeights!.run(model, { bits: 4, keepFloat: ['e0', 'logits'], ...options } as never, given))
+        .model
+    const scaled = await passes.scaleWeightInputs!.run(before, { bits: 4 } as never, [evidence])
+    expect(scaled.report.applied).toBeGreaterThanOrEqual(3)
+    expect(checkModel(scaled.model)).toEqual([])
+    expect(scaled.model.graph.nodes.length).toBe(before.graph.nodes.length)
+    expect(await noiseOf(before, scaled.model, data)).toBeGreaterThan(90)
+    expect(scaled.report.refused.map(({ node }) => node)).toContain('logits')
+    const plain = await noiseOf(before, await run(before, {}), data)
+    expect(await noiseOf(before, await run(before, { rounding: 'gptq' }, [evidence]), data)).toBeGreaterThan(plain + 1)
+    expect(await noiseOf(before, await run(scaled.model, {}), data)).toBeGreaterThan(plain)
+    const refused = await passes.quantizeWeights!.run(before, { bits: 4, rounding: 'gptq' } as never, [])
+    expect(refused.model).toBe(before)
+    expect(refused.report.refused[0]!.reason).toContain('no moments')
+  })
+
+  test('a recipe brings its numbers along, or measures them again, and gives the same bytes', async () => {
+    const before = decoder()
+    const data = await open(before)
+    const made = await quantize(before, { scheme: 'weight-int4', rounding: 'gptq', data, simplify: false })
+    expect(made.report.passes.map(({ id }) => id)).toEqual(['quantizeWeights'])
+    const observed = await moments(before, data)
+    const scaling = { pass: 'scaleWeightInputs', options: { bits: 4 }, evidence: [observed] }
+    const awq = await advanceAll(startTrail(before), [scaling, { pass: 'quantizeWeights', options: { bits: 4 } }])
+    const others = await openDataset(at('others.txt', story(9, 24)), { inputs: wishes(before) })
+    for (const [name, recipe, model, kept] of [
+      ['gptq', made.recipe, made.model, made.tensors],
+      ['awq', recipeOf(awq), awq.model, observed.tensors!],
+    ] as const) {
+      const path = join(folder, `${name}.json`)
+      await writeRecipe(recipe, kept, path)
+      const tensors = await readBlobs(recipe, path)
+      expect(tensors.size).toBe(kept.size)
+      const digest = modelDigest(model)
+      expect(modelDigest((await applyRecipe(recipe, before, { tensors })).model)).toBe(digest)
+      expect(modelDigest((await applyRecipe(recipe, before, { data })).model)).toBe(digest)
+      await expect(applyRecipe(recipe, before)).rejects.toThrow(/numbers that are not beside it/)
+      await expect(applyRecipe(recipe, before, { data: others })).rejects.toThrow(/not the same rows/)
+    }
+    await expect(quantize(before, { scheme: 'weight-int4', rounding: 'gptq', simplify: false })).rejects.toThrow(
+      /there is no data/,
+    )
+  })
+
+  test('shared weights of two products are coded once', async () => {
+    const before = modelWith('g (float[3,64] x) => (float y) { a = MatMul(x, w) b = Relu(a) y = MatMul(b, w) }', {
+      w: [64, 64],
+    })
+    const { model } = await passes.quantizeWeights!.run(before, { bits: 4, symmetric: true } as never, [])
+    expect(model.graph.nodes.map(operatorName)).toEqual([
+      'com.microsoft.MatMulNBits',
+      'Relu',
+      'com.microsoft.MatMulNBits',
+    ])
+    expect([...model.graph.initializers.keys()]).toEqual(['w_codes', 'w_scales'])
+  })
+})
