@@ -145,6 +145,10 @@ describe('decoders', () => {
       labels: { dtype: 'int64', dims: [2], data: new BigInt64Array([7n, 3n]) } as TensorValue,
     }
     expect(detectionsOf(rowOf(outputs), decoders.boxes!).map(({ label }) => label)).toEqual([3, 7])
+    // One find, whose first axis was taken for the batch; none at all.
+    const one = detectionsOf(rowOf({ found: floats([6], [1, 2, 3, 4, 0.5, 9]) }), decoders.boxes!)
+    expect(one).toEqual([{ box: [1, 2, 3, 4], label: 9, score: 0.5 }])
+    expect(detectionsOf(rowOf({ found: floats([0, 6], []) }), decoders.boxes!)).toEqual([])
   })
 })
 

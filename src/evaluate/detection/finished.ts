@@ -12,7 +12,12 @@ export const finished: Decoder = (outputs, options) => {
     if (score >= options.score)
       detections.push({ box: [data[at]!, data[at + 1]!, data[at + 2]!, data[at + 3]!], label, score })
   }
-  const matrices = Object.values(outputs).flatMap((value) => matrixOf(value) ?? [])
+  // A single find has lost its first axis: it looked like the batch.
+  const matrices = Object.values(outputs).flatMap((value) =>
+    value.dims.length === 1 && value.dtype.startsWith('float')
+      ? { rows: 1, columns: value.data.length, data: numbersOf(value) }
+      : (matrixOf(value) ?? []),
+  )
   const rows = matrices.find(({ columns }) => columns === 6)
   if (rows) {
     for (let i = 0; i < rows.rows; i++) add(rows.data, 6 * i, rows.data[6 * i + 4]!, rows.data[6 * i + 5]!)

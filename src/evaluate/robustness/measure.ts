@@ -186,7 +186,9 @@ async function brittleness(
 function yardstickFor(clean: RowScores, options: RobustnessOptions, metricOptions: MetricOptions): Yardstick {
   if (clean.metric) {
     const { metric } = options
-    return yardstickOf(typeof metric === 'object' ? metric : metricNamed(clean.metric.name, metricOptions), clean)
+    // A name may carry settings that the metric's own name does not.
+    const found = typeof metric === 'object' ? metric : metricNamed(metric ?? clean.metric.name, metricOptions)
+    return yardstickOf(found, clean)
   }
   if (clean.models.every(({ answers }) => answers)) return SAME_ANSWER
   throw new UserError('bad-data', 'without labels only answers can be followed, and no output answers with a class', {

@@ -149,6 +149,46 @@ describe('with labels', () => {
   })
 })
 
+test('a detector, by a name with settings', async () => {
+  const pictures = await rowsOf(4, { labels: false })
+  const data = await memoryDataset(
+    {
+      ...(await columnsOf(pictures)),
+      labels: {
+        dtype: 'float32',
+        dims: [4, 1, 5],
+        data: Float32Array.from({ length: 20 }, (_, i) => [0, 0, 0, 4, 4][i % 5]!),
+      },
+    },
+    { inputs: [{ name: 'x', dtype: 'float32', shape: ['n', 1, 8, 8] }], domains: { x: [0, 1] } },
+  )
+  const { session } = halves('d')
+  // Finds the box while the picture has contrast.
+  const run: Session['run'] = async ({ x }) => {
+    const pixels = x!.data as Float32Array
+    const score = Math.max(...pixels) - Math.min(...pixels) > 0.05 ? 0.9 : 0.1
+    return {
+      found: { dtype: 'float32', dims: [2, 6], data: Float32Array.from([0, 0, 4, 4, score, 0, 5, 5, 7, 7, 0.2, 0]) },
+    }
+  }
+  const outputs = [{ name: 'found', dtype: 'float32', shape: [null, 6] }] as const
+  const subject = { path: 'd', digest: 'sha256:d', session: { ...session, outputs, run }, head: () => NO_HEAD }
+  const report = await measureRobustness([subject], data, {
+    ...some,
+    corruptions: ['contrast'],
+    metric: 'detection:boxes,score=0.5',
+  })
+  expect(report).toMatchObject({ metric: 'map', models: [{ clean: 1, mce: { value: 1 } }], brittleness: null })
+  expect(report.corruptions[0]!.cells.map(({ values }) => values[0])).toEqual([1, 0])
+  expect(report.missing.brittleness).toMatch(/answers with a class/)
+})
+
+/** The columns of a small set, whole. */
+async function columnsOf(data: Dataset) {
+  for await (const rows of data.read({ batch: data.rows })) return rows.columns
+  throw new Error('no rows')
+}
+
 describe('the smallest changes', () => {
   test('a model on the edge gives way, a sure one does not', async () => {
     const data = await rowsOf(40)
