@@ -39,7 +39,11 @@ export const quantizeVerb: Verb = {
     scheme: { type: 'string', value: 'NAME', help: SCHEMES.join(', ') },
     data: DATA,
     label: LABEL,
-    calibration: { type: 'string', value: 'HOW', help: 'minmax (default), percentile, entropy or mse' },
+    calibration: {
+      type: 'string',
+      value: 'HOW',
+      help: 'minmax (default), percentile, entropy, mse, or least-noise: for each value what disturbs the outputs least',
+    },
     samples: { type: 'string', value: 'N', help: 'rows to calibrate on (128)' },
     target: { type: 'string', value: 'NAME', help: 'native (default), portable or web' },
     group: { type: 'string', value: 'N', help: 'weight-only: weights that share a scale, 16 to 256 (32)' },
@@ -74,7 +78,11 @@ export const quantizeVerb: Verb = {
         hint: `choices: ${SCHEMES.join(', ')}; whet optimize tries them all`,
       })
     const scheme = options.choice('scheme', SCHEMES, 'static-int8')
-    const calibration = options.choice('calibration', ['minmax', 'percentile', 'entropy', 'mse'], 'minmax')
+    const calibration = options.choice(
+      'calibration',
+      ['minmax', 'percentile', 'entropy', 'mse', 'least-noise'],
+      'minmax',
+    )
     const target = options.choice('target', ['native', 'portable', 'web'], 'native')
     const samples = options.integer('samples', 128, 1)
     const group = options.integer('group', 32, 16, 256)

@@ -3,7 +3,7 @@ import type { Model, NumericArray } from '../ir/index.ts'
 import { modelDigest } from '../onnx/index.ts'
 import { UserError } from '../platform/index.ts'
 import type { Recipe, Report, RewriteReport } from '../report/index.ts'
-import { calibrations } from './quantize.ts'
+import { rangesOf } from './ranges.ts'
 import { sensitivityOf } from './sensitivity.ts'
 import { advance, recipeOf, sizeOf, startTrail } from './trail.ts'
 import { withTensors } from './weight-only.ts'
@@ -80,8 +80,7 @@ async function evidenceFor(
       where: 'recipe',
       hint: 'give --data D with rows to calibrate on',
     })
-  if (kept.kind === 'calibration')
-    return (await calibrations(other, options.data, { samples: kept.samples }))[kept.method]
+  if (kept.kind === 'calibration') return rangesOf(other, options.data, kept.method, { samples: kept.samples })
   // Roundings are those of the ranges that stand before them among the evidence.
   const ranges = before.map(({ report }) => report).find((report) => report.kind === 'calibration')
   if (!ranges) throw new Error('internal: sensitivities without ranges in a recipe')

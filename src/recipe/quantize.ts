@@ -1,20 +1,21 @@
 import type { Dataset } from '../data/index.ts'
 import { openIsolated, ortNode } from '../engine/index.ts'
-import { calibrate, calibrateAll, measureBatchInvariance, measureLayers } from '../evaluate/index.ts'
+import { measureBatchInvariance, measureLayers } from '../evaluate/index.ts'
 import type { Model, NumericArray } from '../ir/index.ts'
-import { calibrationValues, compareKernels } from '../passes/index.ts'
+import { compareKernels } from '../passes/index.ts'
 import { UserError } from '../platform/index.ts'
 import type {
-  CalibrationMethod,
   CalibrationReport,
   QuantizationReport,
+  RangeMethod,
   Recipe,
   Report,
   Scheme,
   Target,
 } from '../report/index.ts'
-import { type EvidenceCache, noCache } from './evidence-cache.ts'
+import type { EvidenceCache } from './evidence-cache.ts'
 import { provePortable } from './portable.ts'
+import { rangesOf } from './ranges.ts'
 import { samplesFor } from './samples.ts'
 import { losslessTrail, proveEqual } from './simplify.ts'
 import { together } from './together.ts'
@@ -25,7 +26,7 @@ export interface QuantizeOptions extends WeightChoices {
   readonly scheme: Scheme
   /** Sample rows; `static-int8` cannot do without. */
   readonly data?: Dataset | undefined
-  readonly calibration?: CalibrationMethod | undefined
+  readonly calibration?: RangeMethod | undefined
   /** Rows to calibrate on; 128 unless said. */
   readonly samples?: number | undefined
   readonly indices?: readonly number[] | undefined
@@ -137,75 +138,7 @@ async function calibrated(model: Model, options: QuantizeOptions): Promise<Calib
       hint: 'give some rows that look like production (100 are plenty), or use --scheme dynamic-int8 or weight-int8',
     })
   options.onProgress?.('calibrating')
-  const method = options.calibration ?? 'minmax'
-  const [report] = await rangesBy([method], model, options.data, options)
-  return report as CalibrationReport
-}
-
-/** Ranges by every method at once: they come from the same histograms. Kept by model, data and rows. */
-export async function calibrations(
-  model: Model,
-  data: Dataset,
-  options: RangeOptions,
-): Promise<Readonly<Record<CalibrationMethod, CalibrationReport>>> {
-  const [minmax, percentile, entropy, mse] = await rangesBy(
-    ['minmax', 'percentile', 'entropy', 'mse'],
-    model,
-    data,
-    options,
-  )
-  return { minmax, percentile, entropy, mse } as Record<CalibrationMethod, CalibrationReport>
-}
-
-type RangeOptions = Pick<QuantizeOptions, 'samples' | 'indices' | 'cache' | 'signal' | 'onProgress'>
-
-/** Ranges by these methods, from one reading of the rows; one alone may be far cheaper than all of them. */
-async function rangesBy(
-  methods: readonly CalibrationMethod[],
-  model: Model,
-  data: Dataset,
-  options: RangeOptions,
-): Promise<readonly CalibrationReport[]> {
-  const names = calibrationValues(model.graph, model.opsets.get('') ?? 1)
-  const samples = options.samples ?? 128
-  const key = {
-    measure: 'calibration',
-    model: sizeOf(model).digest,
-    data: await data.digest(),
-    samples,
-    indices: options.indices ?? null,
-  }
-  const measured = async (): Promise<Partial<Record<CalibrationMethod, CalibrationReport>>> => {
-    // In this process: inner values of every row would double the time on their way between two, and the model has
-    // proven itself in a process of its own before.
-    const session = await ortNode.open(model)
-    try {
-      const settings = {
-        names,
-        samples,
-        ...(options.indices ? { indices: options.indices } : {}),
-        ...(options.signal ? { signal: options.signal } : {}),
-        onRow: (done: number, of: number) => options.onProgress?.(`calibrating: row ${done} of ${of}`),
-      }
-      const [only] = methods
-      return methods.length === 1 && only
-        ? { [only]: await calibrate(session, data, { ...settings, method: only }) }
-        : await calibrateAll(session, data, settings)
-    } finally {
-      await session.close()
-    }
-  }
-  const cache = options.cache ?? noCache
-  let made: ReturnType<typeof measured> | undefined
-  const reports: CalibrationReport[] = []
-  for (const method of methods)
-    reports.push(
-      await cache.get({ ...key, method }, async () => {
-        made ??= measured()
-        return (await made)[method] as CalibrationReport
-      }),
-    )
-  return reports
+  return rangesOf(model, options.data, options.calibration ?? 'minmax', options)
 }
 
 const unseen = (calibration: CalibrationReport) =>

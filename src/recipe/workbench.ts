@@ -5,13 +5,13 @@ import type { Model } from '../ir/index.ts'
 import { modelBytes, modelDigest } from '../onnx/index.ts'
 import { UserError } from '../platform/index.ts'
 import type {
-  CalibrationMethod,
   CalibrationReport,
   ComparisonReport,
   Equivalence,
   InspectionReport,
   LatencyReport,
   ProfileReport,
+  RangeMethod,
   Refusal,
   Scheme,
   SensitivityReport,
@@ -21,7 +21,8 @@ import type { EvidenceCache } from './evidence-cache.ts'
 import { inspect } from './inspect.ts'
 import { memoSession } from './memo-session.ts'
 import { nameModels } from './name-models.ts'
-import { calibrations, quantizeStep, type ReadKernels, readKernels } from './quantize.ts'
+import { quantizeStep, type ReadKernels, readKernels } from './quantize.ts'
+import { rangesOf } from './ranges.ts'
 import { sensitivityOf } from './sensitivity.ts'
 import { type Phase, type RowsOf, shareRows } from './share-rows.ts'
 import { losslessTrail, proveEqual } from './simplify.ts'
@@ -33,7 +34,7 @@ export interface CandidateSpec {
   /** One line that a person reads. */
   readonly words: string
   readonly scheme?: Scheme
-  readonly calibration?: CalibrationMethod
+  readonly calibration?: RangeMethod
   readonly keepFloat?: readonly string[]
   /** Noise over signal that the roundings may add up to; the calibration's sensitivities are measured for it. */
   readonly noiseBudget?: number
@@ -81,7 +82,6 @@ export class Workbench {
   readonly #options: WorkbenchOptions
   readonly #feeds: Feeds
   #lossless: { trail: Trail; equivalence: Equivalence } | undefined
-  #calibrations: Readonly<Record<CalibrationMethod, CalibrationReport>> | undefined
   #base: Session | undefined
 
   private constructor(
@@ -155,7 +155,7 @@ export class Workbench {
     this.#options.signal?.throwIfAborted()
     const { trail } = await this.lossless()
     if (!spec.scheme) return builtFrom(spec, trail, {}, [])
-    const calibration = spec.scheme === 'static-int8' ? (await this.calibrations())[spec.calibration ?? 'minmax'] : null
+    const calibration = spec.scheme === 'static-int8' ? await this.ranges(spec.calibration ?? 'minmax') : null
     const { target } = this.#options
     const sensitivity = spec.noiseBudget && spec.calibration ? await this.sensitivity(spec.calibration) : null
     const pass = spec.noiseBudget === undefined ? spec.pass : { ...spec.pass, noiseBudget: spec.noiseBudget }
@@ -166,16 +166,10 @@ export class Workbench {
     return builtFrom(spec, next, run.planned ?? {}, run.refused, run.expectedNoise)
   }
 
-  async calibrations(): Promise<Readonly<Record<CalibrationMethod, CalibrationReport>>> {
+  /** Ranges of the values that static quantization asks for, from the calibration rows. */
+  async ranges(method: RangeMethod): Promise<CalibrationReport> {
     const { data, indices } = this.rows.calibrate
-    const { cache, signal, onProgress } = this.#options
-    this.#calibrations ??= await calibrations((await this.lossless()).trail.model, data, {
-      indices,
-      cache,
-      signal,
-      onProgress,
-    })
-    return this.#calibrations
+    return rangesOf((await this.lossless()).trail.model, data, method, { ...this.#options, indices })
   }
 
   kernels(built: Built): Promise<ReadKernels> {
@@ -260,10 +254,10 @@ export class Workbench {
   }
 
   /** What each rounding that static int8 with this calibration might make does to the outputs. */
-  async sensitivity(calibration: CalibrationMethod): Promise<SensitivityReport> {
+  async sensitivity(calibration: RangeMethod): Promise<SensitivityReport> {
     const { data, indices } = this.rows.calibrate
     const { model } = (await this.lossless()).trail
-    return sensitivityOf(model, data, (await this.calibrations())[calibration], { ...this.#options, indices })
+    return sensitivityOf(model, data, await this.ranges(calibration), { ...this.#options, indices })
   }
 
   /** Time by operator inside the runtime, or null where it cannot be read. */

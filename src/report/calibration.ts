@@ -3,9 +3,13 @@ import { type Infer, integer, list, number, object, oneOf, optional, record, rep
 export const calibrationMethod = oneOf('minmax', 'percentile', 'entropy', 'mse')
 export type CalibrationMethod = Infer<typeof calibrationMethod>
 
+/** A calibrator's method, or for each value the one whose rounding disturbs the outputs least. */
+export const rangeMethod = oneOf('minmax', 'percentile', 'entropy', 'mse', 'least-noise')
+export type RangeMethod = Infer<typeof rangeMethod>
+
 /** Observed ranges of float values, the evidence that static quantization needs. */
 export const calibration = report('calibration', {
-  method: calibrationMethod,
+  method: rangeMethod,
   samples: integer,
   dataDigest: text,
   /** By value name, in real units; `elements` of one row, where rows differ the mean. */

@@ -1,10 +1,12 @@
 import type { CandidateSpec } from '../recipe/index.ts'
-import type { CalibrationMethod, InspectionReport } from '../report/index.ts'
+import type { InspectionReport, RangeMethod } from '../report/index.ts'
 import type { GoalName } from './goal.ts'
 
-const CALIBRATIONS: readonly CalibrationMethod[] = ['minmax', 'percentile', 'mse', 'entropy']
+/** In the order in which they are tried. */
+const CALIBRATIONS: readonly RangeMethod[] = ['least-noise', 'minmax', 'percentile', 'mse', 'entropy']
 
-const WORDS: Readonly<Record<CalibrationMethod, string>> = {
+const WORDS: Readonly<Record<RangeMethod, string>> = {
+  'least-noise': 'for each value the ranges that disturb the outputs least',
   minmax: 'full ranges',
   percentile: '99.99 % of the values',
   mse: 'ranges of least squared error',
@@ -29,7 +31,7 @@ export function calibrationSpecs(spec: CandidateSpec): readonly CandidateSpec[] 
 }
 
 /** The same placement with other ranges. */
-function recalibrated(spec: CandidateSpec, method: CalibrationMethod): CandidateSpec {
+function recalibrated(spec: CandidateSpec, method: RangeMethod): CandidateSpec {
   const placement = (spec.pass?.placement ?? 'balanced') as (typeof PLACEMENTS)[number][0]
   const words = PLACEMENTS.find(([name]) => name === placement)![1]
   return staticSpec(method, placement, words, spec.keepFloat ?? [])
@@ -48,7 +50,7 @@ export function withNoise(spec: CandidateSpec, noiseBudget: number): CandidateSp
 }
 
 function staticSpec(
-  method: CalibrationMethod,
+  method: RangeMethod,
   placement: string,
   words: string,
   keepFloat: readonly string[],
