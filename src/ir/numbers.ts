@@ -146,8 +146,11 @@ export function encodeNumbers(
   if (dtype === 'int64' || dtype === 'uint64') return encodeWide(dtype, values)
   const read = typeof values[0] === 'bigint' ? (i: number) => Number(values[i]) : (i: number) => values[i] as number
   const target = new (arrayTypeOf(dtype) as Float64ArrayConstructor)(count)
-  if (dtype === 'float64' || dtype === 'float32') for (let i = 0; i < count; i++) target[i] = read(i)
-  else if (isSmallFloat(dtype)) for (let i = 0; i < count; i++) target[i] = encodeSmallFloat(dtype, read(i), saturate)
+  // An array of numbers is rounded into another at the speed of memory.
+  if (dtype === 'float64' || dtype === 'float32') {
+    if (typeof values[0] === 'bigint') for (let i = 0; i < count; i++) target[i] = read(i)
+    else target.set(values as ArrayLike<number>)
+  } else if (isSmallFloat(dtype)) for (let i = 0; i < count; i++) target[i] = encodeSmallFloat(dtype, read(i), saturate)
   else if (dtype === 'float8e8m0')
     for (let i = 0; i < count; i++) target[i] = encodeE8m0(read(i), options.scaleRounding, saturate)
   else if (dtype === 'bool') for (let i = 0; i < count; i++) target[i] = read(i) === 0 ? 0 : 1

@@ -8,6 +8,7 @@ import {
   type Node,
   stringAttribute,
   type Tensor,
+  toFloat32,
   toNumbers,
 } from '../../ir/index.ts'
 import type { GraphEditor, RuleContext } from '../../rewrite/index.ts'
@@ -175,8 +176,10 @@ function describe({ node }: Linear): string {
   return node.opType === 'Conv' ? 'a padded Conv' : node.opType
 }
 
-function scaled(linear: Linear, scale: Float64Array, channelAt: Linear['inputAt']): Float64Array {
-  const values = toNumbers(linear.weight)
+/** Each product is made in float64 and rounded once, also where the array holds float32. */
+function scaled(linear: Linear, scale: Float64Array, channelAt: Linear['inputAt']): Numbers {
+  const { weight } = linear
+  const values = weight.dtype === 'float32' ? toFloat32(weight).slice() : toNumbers(weight)
   eachCell(linear, (row, column, from, to) => {
     const factor = at(scale, channelAt(row, column))
     for (let i = from; i < to; i++) values[i]! *= factor
@@ -197,7 +200,7 @@ function eachCell(
 function rebuilt(
   linear: Linear,
   data: string,
-  weight: Float64Array | null,
+  weight: Numbers | null,
   bias: Float64Array,
   output: string,
   editor: GraphEditor,
@@ -215,4 +218,10 @@ function rebuilt(
   return { ...node, attributes, inputs, outputs: [output] }
 }
 
-const allFinite = (tensor: Tensor): boolean => toNumbers(tensor).every(Number.isFinite)
+function allFinite(tensor: Tensor): boolean {
+  const values = tensor.dtype === 'float64' ? toNumbers(tensor) : toFloat32(tensor)
+  for (let i = 0; i < values.length; i++) if (values[i]! - values[i]! !== 0) return false
+  return true
+}
+
+type Numbers = Float32Array | Float64Array
