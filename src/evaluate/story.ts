@@ -42,7 +42,7 @@ function errorsChanged({ ratio, ci }: NonNullable<StoryInput['errorRatio']>): st
 
 function whatItMeans(report: StoryInput, margin: number): readonly string[] {
   const { verdict, nonInferiority, requiredN, flipRates, measurablyWorse, discordant } = report
-  const counted = flipRates !== undefined && discordant !== null
+  const counted = (flipRates !== undefined && discordant !== null) || report.metric === 'agreement'
   const amount = (value: number) => (counted ? outOf(Math.abs(value)) : short(Math.abs(value)))
   const accepted = amount(margin)
   if (verdict === 'pass' && nonInferiority) {
@@ -50,9 +50,7 @@ function whatItMeans(report: StoryInput, margin: number): readonly string[] {
       nonInferiority.lowerBound >= 0
         ? 'Even at the worst that these rows leave room for, the new model is not behind.'
         : `At the worst that these rows leave room for, the new model loses ${amount(nonInferiority.lowerBound)}; you said that up to ${accepted} would be fine.`
-    return [
-      `${worst}${measurablyWorse ? ' It is a little worse, and that is no accident, but it is less than you accept.' : ''}`,
-    ]
+    return [`${worst}${measurablyWorse ? ' It is worse, and that is no accident, but by less than you accept.' : ''}`]
   }
   if (verdict === 'pass')
     return ['So few answers changed that, whatever is right, no more could be lost than you accept.']

@@ -61,9 +61,9 @@ function headline(report: ComparisonReport): string {
       ? 'The new model is close to the old one, but this is no proof'
       : 'Too little data to tell whether the new model is as good'
   const weak = weakSpots(report)
-  if (weak.length > 0) return `As good on the whole, but worse for ${weak.slice(0, 3).join(', ')}`
+  if (weak.length > 0) return `Within what you accept on the whole, but worse for ${weak.slice(0, 3).join(', ')}`
   return report.measurablyWorse
-    ? 'The new model is a little worse, by less than you accept'
+    ? 'The new model is measurably worse, by less than you accept'
     : 'The new model is as good as the old one'
 }
 
@@ -87,7 +87,7 @@ ${base.value !== null && candidate.value !== null && html`<div class="tile"><b>$
 ${flipRates && html`<div class="tile"><b>${count(flipRates.negative.count)} / ${count(flipRates.positive.count)}</b><span>answers lost / gained of ${count(report.n)}</span></div>`}
 ${nonInferiority && html`<div class="tile"><b>${change(nonInferiority.lowerBound)}</b><span>at worst; ${change(-nonInferiority.margin)} is acceptable</span></div>`}
 ${errorRatio?.ratio !== null && errorRatio?.ratio !== undefined && html`<div class="tile"><b>${times(errorRatio.ratio)}</b><span>as many mistakes as before</span></div>`}
-${!flipRates && agreement && html`<div class="tile"><b>${percent(agreement.rate, 2)}</b><span>of ${count(report.n)} answers are the same${margin === undefined ? '' : `; ${percent(1 - margin, 1)} is needed`}</span></div>`}
+${!flipRates && agreement && html`<div class="tile"><b>${percent(agreement.rate, 2)}</b><span>of ${count(report.n)} answers are the same${margin === undefined ? '' : `; it must be certain that more than ${percent(1 - margin, 1)} are`}</span></div>`}
 </div>`
 }
 

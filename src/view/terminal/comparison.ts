@@ -19,7 +19,11 @@ export function comparison(report: ComparisonReport, style: Style): string {
     '',
     ...story.map((paragraph) => wrap(paragraph, style.width)),
     '',
-    `${report.metric} on ${plural(report.n, 'row')}: ${metricValue(report.base.value)} → ${metricValue(report.candidate.value)}`,
+    ...(report.base.value === null && report.candidate.value === null
+      ? []
+      : [
+          `${report.metric} on ${plural(report.n, 'row')}: ${metricValue(report.base.value)} → ${metricValue(report.candidate.value)}`,
+        ]),
     ...(flipRates
       ? [
           `answers lost: ${count(flipRates.negative.count)} (at most ${percent(flipRates.negative.upperBound, 2)}), gained: ${count(flipRates.positive.count)}`,
