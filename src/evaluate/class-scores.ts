@@ -1,4 +1,5 @@
 import type { RowLabel } from './metric.ts'
+import { areProbabilities, LEAST_PROBABILITY, logLoss, softmax } from './probabilities.ts'
 import { argmax, isClassLike, numbersOf, type RowOutputs } from './row-outputs.ts'
 
 /** What the class probabilities of two models say of every row; NaN where one of them holds no numbers. */
@@ -24,9 +25,6 @@ export interface Sureness {
   /** −ln of the probability of the label; NaN without one. */
   readonly loss: readonly number[]
 }
-
-/** Probabilities below this count as this, so that one certain mistake is not infinitely bad. */
-const LEAST = 1e-12
 
 /** Collects class probabilities row by row; `result` is null where some row has no such output in both models. */
 export function classScores(classNames: readonly string[] | undefined): {
@@ -61,7 +59,7 @@ export function classScores(classNames: readonly string[] | undefined): {
       labelled ||= label !== undefined
       const truth = classNumber(label, x.length, classNames)
       labels.push(truth)
-      probabilities &&= areProbabilities(x) && areProbabilities(y)
+      probabilities &&= mayBeProbabilities(x) && mayBeProbabilities(y)
       if (probabilities) asTheyAre.add(x, y, truth)
       throughSoftmax.add(softmax(x), softmax(y), truth)
     },
@@ -96,7 +94,7 @@ function addTo(to: { confidence: number[]; answer: number[]; loss: number[] }, p
   const top = argmax(p)
   to.answer.push(top)
   to.confidence.push(top < 0 ? Number.NaN : p[top]!)
-  to.loss.push(truth < 0 || top < 0 ? Number.NaN : -Math.log(Math.max(LEAST, p[truth]!)))
+  to.loss.push(truth < 0 || top < 0 ? Number.NaN : logLoss(p, truth))
 }
 
 const isScores = (name: string, value: RowOutputs[string]) =>
@@ -107,33 +105,23 @@ function scoresOutput(outputs: RowOutputs): string | null {
 }
 
 /** A row of NaN says nothing either way. */
-function areProbabilities(values: ArrayLike<number>): boolean {
-  let sum = 0
-  for (let i = 0; i < values.length; i++) {
-    if (!Number.isFinite(values[i]!)) return true
-    if (values[i]! < -1e-6) return false
-    sum += values[i]!
-  }
-  return Math.abs(sum - 1) < 1e-3
-}
-
-function softmax(values: ArrayLike<number>): Float64Array {
-  let most = -Infinity
-  for (let i = 0; i < values.length; i++) most = Math.max(most, values[i]!)
-  const powers = Float64Array.from(values, (value) => Math.exp(value - most))
-  const sum = powers.reduce((total, value) => total + value, 0)
-  return powers.map((value) => value / sum)
-}
+const mayBeProbabilities = (values: ArrayLike<number>) =>
+  Array.prototype.some.call(values, (value: number) => !Number.isFinite(value)) || areProbabilities(values)
 
 function kullbackLeibler(p: ArrayLike<number>, q: ArrayLike<number>): number {
   let sum = 0
   for (let i = 0; i < p.length; i++)
-    if (p[i]! > 0) sum += p[i]! * Math.log(p[i]! / Math.max(LEAST, q[i]!))
+    if (p[i]! > 0) sum += p[i]! * Math.log(p[i]! / Math.max(LEAST_PROBABILITY, q[i]!))
     else if (Number.isNaN(p[i]!)) return Number.NaN
   return Math.max(0, sum)
 }
 
-function classNumber(label: RowLabel | undefined, classes: number, names: readonly string[] | undefined): number {
+/** The class that a label names, by number or name; −1 where it is none of them. */
+export function classNumber(
+  label: RowLabel | undefined,
+  classes: number,
+  names: readonly string[] | undefined,
+): number {
   const place = typeof label === 'string' ? (names?.indexOf(label) ?? -1) : typeof label === 'number' ? label : -1
   return Number.isInteger(place) && place >= 0 && place < classes ? place : -1
 }

@@ -1,52 +1,38 @@
 import type { ComparisonReport, ConfidenceCheck } from '../report/index.ts'
+import {
+  type Confidences,
+  expectedCalibrationError,
+  type ReliabilityBin,
+  reliabilityBins,
+} from './calibration-error.ts'
 import type { ClassScores, Sureness } from './class-scores.ts'
 
-const BINS = 15
-
-/**
- * Reliability of both models: rows by the confidence of their answer in 15 bins of equal width (lo, hi], with the share
- * that is right. ECE = Σ (n_bin / n) |accuracy − confidence|.
- *
- * Source: C. Guo et al., On calibration of modern neural networks, arXiv 1706.04599 (2017), section 2.
- */
+/** Reliability of both models: rows by the confidence of their answer, with the share that is right. */
 export function reliability(scores: ClassScores): ConfidenceCheck | null {
   const { labels } = scores
   if (labels === null) return null
-  const [base, candidate] = [binned(scores.base, labels), binned(scores.candidate, labels)]
-  if (base.rows === 0 || candidate.rows === 0) return null
+  const [base, candidate] = [confidences(scores.base, labels), confidences(scores.candidate, labels)]
+  if (base.right.length === 0 || candidate.right.length === 0) return null
+  const [baseBins, candidateBins] = [reliabilityBins(base), reliabilityBins(candidate)]
+  const shown = ({ n, confidence, accuracy }: ReliabilityBin) => ({ n, confidence, accuracy })
   return {
-    base: { ece: base.ece },
-    candidate: { ece: candidate.ece },
-    bins: Array.from({ length: BINS }, (_, bin) => ({
-      from: bin / BINS,
-      to: (bin + 1) / BINS,
-      base: base.bins[bin]!,
-      candidate: candidate.bins[bin]!,
+    base: { ece: expectedCalibrationError(base) },
+    candidate: { ece: expectedCalibrationError(candidate) },
+    bins: baseBins.map((bin, i) => ({
+      from: bin.from,
+      to: bin.to,
+      base: shown(bin),
+      candidate: shown(candidateBins[i]!),
     })),
   }
 }
 
-function binned({ confidence, answer }: Sureness, labels: readonly number[]) {
-  const sums = Array.from({ length: BINS }, () => ({ n: 0, confidence: 0, right: 0 }))
-  let rows = 0
-  for (const [row, label] of labels.entries()) {
-    const sure = confidence[row]!
-    if (label < 0 || Number.isNaN(sure)) continue
-    // A confidence on the border belongs to the bin below it.
-    const bin = sums[Math.min(BINS - 1, Math.max(0, Math.ceil(sure * BINS - 1e-12) - 1))]!
-    bin.n++
-    bin.confidence += sure
-    bin.right += answer[row] === label ? 1 : 0
-    rows++
-  }
+/** The rows that have a label and a confidence. */
+function confidences({ confidence, answer }: Sureness, labels: readonly number[]): Confidences {
+  const rows = labels.flatMap((label, row) => (label >= 0 && !Number.isNaN(confidence[row]!) ? [row] : []))
   return {
-    rows,
-    ece: sums.reduce((sum, bin) => sum + Math.abs(bin.right - bin.confidence), 0) / Math.max(1, rows),
-    bins: sums.map(({ n, confidence: sure, right }) => ({
-      n,
-      confidence: n > 0 ? sure / n : null,
-      accuracy: n > 0 ? right / n : null,
-    })),
+    confidence: rows.map((row) => confidence[row]!),
+    right: rows.map((row) => answer[row] === labels[row]),
   }
 }
 

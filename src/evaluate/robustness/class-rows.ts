@@ -1,7 +1,7 @@
 import type { Dataset } from '../../data/index.ts'
 import type { Fetched, Session, TensorValue } from '../../engine/index.ts'
+import { classNumber } from '../class-scores.ts'
 import { feedsOf, rowsPerRun } from '../feeds.ts'
-import type { RowLabel } from '../metric.ts'
 import { classOutputName } from '../metric-classification.ts'
 import { isClassLike, numbersOf, splitRows } from '../row-outputs.ts'
 import { fieldsOfRows } from '../score-rows.ts'
@@ -64,7 +64,11 @@ export async function classRows(
     const feature = behind.features === null ? undefined : fetched[behind.features]
     if (feature && isVector(feature)) features.push(Float64Array.from(numbersOf(feature)))
     labels.push(
-      classNumber(options.labelField === null ? undefined : fieldsOfRows(rows)[0]![options.labelField], named, data),
+      classNumber(
+        options.labelField === null ? undefined : fieldsOfRows(rows)[0]![options.labelField],
+        named.data.length,
+        data.classNames,
+      ),
     )
     options.onRow?.(scores.length)
   }
@@ -80,8 +84,3 @@ export async function classRows(
 /** One vector a row; a feature map of a convolution is none. */
 const isVector = (value: TensorValue) =>
   value.dtype.startsWith('float') && value.dims.filter((dim) => dim !== 1).length === 1 && isClassLike('', value)
-
-function classNumber(label: RowLabel | undefined, { data }: TensorValue, { classNames }: Dataset): number {
-  const place = typeof label === 'string' ? (classNames?.indexOf(label) ?? -1) : typeof label === 'number' ? label : -1
-  return Number.isInteger(place) && place >= 0 && place < data.length ? place : -1
-}
