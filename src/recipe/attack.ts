@@ -36,6 +36,8 @@ export interface AttackOptions {
   readonly label?: string
   readonly indices?: readonly number[]
   readonly batch?: number
+  /** How a model is opened; in a process of its own unless said, so that a fault of the runtime is a message. */
+  readonly open?: (model: Model) => Promise<Session>
   readonly seed?: number
   readonly onProgress?: (progress: { readonly part: string; readonly share: number }) => void
   readonly signal?: AbortSignal
@@ -73,11 +75,12 @@ export async function attack(model: TestedModel, data: Dataset, options: AttackO
       eps,
       range,
       seed,
+      thorough: other !== undefined,
       ...(options.signal ? { signal: options.signal } : {}),
       onProgress: (part, share) => options.onProgress?.({ part: other ? `${path}: ${part}` : part, share }),
     })
     const warnings = [...data.notes]
-    for (const { path, subject, missing } of other ? [own, other] : [own]) {
+    for (const { path, missing } of other ? [own, other] : [own]) {
       if (missing === null) continue
       if (attacks.every((name) => ATTACKS[name].loss !== null))
         throw new UserError('unsupported', `"${path}" has no gradient for this attack: ${missing}`, {
@@ -85,7 +88,6 @@ export async function attack(model: TestedModel, data: Dataset, options: AttackO
           hint: '--attack square needs no gradient',
         })
       warnings.push(`${path} has no gradient: ${missing}`)
-      void subject
     }
     const first = await attackOne(own.subject, planFor(own.path))
     const second = other && (await attackOne(other.subject, planFor(other.path)))
@@ -135,7 +137,8 @@ async function subjectOf(
   options: AttackOptions,
   closing: Session[],
 ): Promise<Opened> {
-  const session = await openIsolated(model)
+  const open = options.open ?? openIsolated
+  const session = await open(model)
   closing.push(session)
   const label = options.label ?? data.fields.find(({ role }) => role === 'label')?.name
   if (label === undefined)
@@ -152,9 +155,9 @@ async function subjectOf(
   const behind = headOf(model, output).logits
   const logits = behind !== null && isFloat(model, behind) ? behind : output
   const bare = onlyOutput(model, logits)
-  const forward = logits === output ? session : await openIsolated(bare)
+  const forward = logits === output ? session : await open(bare)
   if (forward !== session) closing.push(forward)
-  const gradients = gradientsOf(bare, logits, rows.plan.input)
+  const gradients = gradientsOf(bare, logits, rows.plan.input, open)
   const missing = 'missing' in gradients ? gradients.missing : null
   const rounds = model.graph.nodes.some((node) => ROUNDING.test(operatorName(node)))
   return {
@@ -218,6 +221,7 @@ function gradientsOf(
   model: Model,
   logits: string,
   input: string,
+  openModel: (model: Model) => Promise<Session>,
 ): { open: (loss: AttackLoss) => Promise<GradientSession> } | { missing: string } {
   const upgraded = upgradeOpset(model, TARGET_OPSET)
   const [problem] = upgraded.report.refused
@@ -235,7 +239,7 @@ function gradientsOf(
   return {
     async open(kind) {
       const { model: gradient, places, gradients } = made(kind)
-      const session = await openIsolated(gradient)
+      const session = await openModel(gradient)
       return { session, logits, places: places!, gradient: gradients.get(input)!, labels: LABELS, targets: TARGETS }
     },
   }

@@ -67,7 +67,8 @@ export async function likeliestWrong({ target, x, labels }: Problem): Promise<re
  * did not improve often enough. Windows begin at 22 % of the steps and shrink by 3 % down to 6 %.
  *
  * Source: Croce and Hein, Reliable evaluation of adversarial robustness with an ensemble of diverse parameter-free
- * attacks, ICML 2020 (2003.01690), section 3. Rows leave as soon as they are answered wrong.
+ * attacks, ICML 2020 (2003.01690), section 3. Rows leave as soon as they are answered wrong,
+ * unless the problem asks to be thorough; then the last wrong answer is kept.
  */
 async function autoPgd(
   problem: Problem,
@@ -91,7 +92,7 @@ async function autoPgd(
     left = left.filter((climber, k) => {
       if (isFooled(slope.logits, k, classes, labels[climber.row]!)) {
         found[climber.row] = climber.point.slice()
-        return false
+        if (!problem.thorough) return false
       }
       arrive(climber, slope.losses[k]!, rowAt(slope.gradient, k, width).slice(), first)
       return true

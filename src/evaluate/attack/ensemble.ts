@@ -39,6 +39,8 @@ export interface AttackPlan {
   readonly eps: number
   readonly range: readonly [number, number]
   readonly seed: number
+  /** See `Problem`. */
+  readonly thorough?: boolean
   readonly onProgress?: (attack: AttackName, share: number) => void
   readonly signal?: AbortSignal
 }
@@ -81,6 +83,7 @@ export async function runAttacks(
       eps: plan.eps,
       range: plan.range,
       random: seeded(plan.seed, place),
+      thorough: plan.thorough ?? false,
       tick(share) {
         plan.signal?.throwIfAborted()
         plan.onProgress?.(name, share)

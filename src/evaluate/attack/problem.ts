@@ -15,6 +15,8 @@ export interface Problem {
   readonly eps: number
   readonly range: readonly [number, number]
   readonly random: RandomSource
+  /** Whether wrong rows are still made worse, so that they are wrong for other models too. */
+  readonly thorough: boolean
   /** Called between runs: throws where the user has stopped it. */
   readonly tick: (share: number) => void
 }

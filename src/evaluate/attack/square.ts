@@ -1,6 +1,6 @@
 import type { RandomSource } from '../../statistics/index.ts'
 import { type Plane, planeOf } from './plane.ts'
-import { type Found, gathered, normOf, type Problem, rowAt, rowsOf } from './problem.ts'
+import { type Found, gathered, isFooled, normOf, type Problem, rowAt, rowsOf } from './problem.ts'
 
 export const QUERIES = 5000
 /** The share of the picture that the first squares cover. */
@@ -30,11 +30,13 @@ export async function square(problem: Problem): Promise<Found> {
     const logits = await target.logits(points)
     left = left.filter((row, k) => {
       const margin = marginOf(logits, k, classes, labels[row]!)
-      if (first || margin < margins[row]! || margin <= 0) {
+      // At a margin of 0 the tie may still go to the right class.
+      const done = isFooled(logits, k, classes, labels[row]!)
+      if (first || margin < margins[row]! || done) {
         margins[row] = margin
         best.set(rowAt(points, k, width), row * width)
       }
-      if (!(margin <= 0)) return true
+      if (!done) return true
       found[row] = rowAt(best, row, width).slice()
       return false
     })
@@ -52,7 +54,7 @@ export async function square(problem: Problem): Promise<Found> {
   return found
 }
 
-/** z_y − max of the others; 0 or less is a wrong answer. NaN is one as well. */
+/** z_y − max of the others: below 0 the answer is wrong. */
 function marginOf(logits: Float32Array, i: number, classes: number, label: number): number {
   let other = Number.NEGATIVE_INFINITY
   for (let c = 0; c < classes; c++) if (c !== label) other = Math.max(other, logits[i * classes + c]!)
