@@ -3,6 +3,7 @@ import { differentiatePass } from './differentiate/index.ts'
 import * as quantize from './quantize/index.ts'
 import { simplifyPasses } from './sequence.ts'
 
+export { type ChannelProbe, channelProbes, type ProbedModel } from './channel-probes.ts'
 export {
   CONSTANT_NEARLY_EVERYWHERE,
   DIFFERENTIABLE,

@@ -1,6 +1,7 @@
 export * from './attack.ts'
 export * from './calibration.ts'
 export * from './canonical.ts'
+export * from './channels.ts'
 export * from './comparison.ts'
 export * from './gate.ts'
 export * from './inspection.ts'

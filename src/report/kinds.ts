@@ -1,5 +1,6 @@
 import { attack } from './attack.ts'
 import { calibration, sensitivity } from './calibration.ts'
+import { channels } from './channels.ts'
 import { comparison } from './comparison.ts'
 import { inspection } from './inspection.ts'
 import { latency, profile } from './latency.ts'
@@ -19,6 +20,7 @@ export const kinds = {
   attack,
   cache,
   calibration,
+  channels,
   collection,
   comparison,
   doctor,

@@ -4,7 +4,12 @@ export { convertFloat16, type Float16Options } from './convert-float16.ts'
 export { type ProductSafety, productSafety } from './portable.ts'
 export { type DynamicInt8Options, quantizeDynamicInt8 } from './quantize-dynamic-int8.ts'
 export { quantizeRules } from './quantize-rules.ts'
-export { calibrationValues, quantizeStaticInt8, type StaticInt8Options } from './quantize-static-int8.ts'
+export {
+  calibrationChannels,
+  calibrationValues,
+  quantizeStaticInt8,
+  type StaticInt8Options,
+} from './quantize-static-int8.ts'
 export { momentValues, quantizeWeights, type WeightOptions } from './quantize-weights.ts'
 export { type RoundingError, roundingErrors } from './rounding-errors.ts'
 export { type ScaleInputsOptions, scaleWeightInputs } from './scale-weight-inputs.ts'

@@ -15,6 +15,7 @@ import {
 import { type Affine, affineU8, biasScale, quantizeBias, quantizeU8, rangeOf, UNIT } from './affine.ts'
 import { type ChannelWeights, quantizeChannels } from './channel-weights.ts'
 import { isChannelwise } from './portable.ts'
+import { meanShift, productChannels, underMultipliers } from './product-channels.ts'
 import { QdqWriter } from './qdq-writer.ts'
 import { activationSlots, channelAxis, without } from './quantize-rules.ts'
 import type { StaticPlan } from './static-plan.ts'
@@ -37,7 +38,7 @@ class Insertion {
   readonly #coded = new Map<string, string>()
   /** Values of integer units that stand as floats under their own name. */
   readonly #named = new Set<string>()
-  readonly #weights = new Map<string, ChannelWeights & { readonly name: string }>()
+  readonly #weights = new Map<string, CodedWeights>()
   readonly #planned: Record<string, number> = {}
 
   constructor(plan: StaticPlan, pairSafe: boolean) {
@@ -64,7 +65,8 @@ class Insertion {
     const channels = this.#plan.facts.constant(node.inputs[1]!)!.dims[1]! * intAttribute(node, 'group', 1)
     const name = node.inputs[0]!
     const output = this.#writer.freshName(`${name}_channels`)
-    this.#writer.dequantizeByChannel(codes, this.#plan.codes.get(name)!, channels, output, name)
+    const held = this.#plan.codes.get(name)!
+    this.#writer.dequantize(codes, { channels: new Float32Array(channels).fill(1), ...held }, output, name)
     return { ...node, inputs: [output, ...node.inputs.slice(1)] }
   }
 
@@ -110,10 +112,11 @@ class Insertion {
     const codes = this.#plan.codes.get(name)
     if (!codes) throw new Error(`internal: ${node.name} reads ${name}, which has no codes`)
     // The first reader's float takes the value's own name where nobody else wants it, so that layers can be compared.
-    const free = this.#plan.makers.has(name) && !this.#named.has(name)
+    const free = this.#plan.makers.has(name) && !this.#named.has(name) && !codes.channels
     if (free) this.#named.add(name)
     const output = free ? name : this.#writer.freshName(`${name}_dequantized`)
-    return this.#writer.dequantize(this.#codesOf(name), codes, output, name)
+    // Integer kernels see the channels under their multipliers.
+    return this.#writer.dequantize(this.#codesOf(name), { ...codes, channels: undefined }, output, name)
   }
 
   #codesOf(name: string): string {
@@ -138,10 +141,10 @@ class Insertion {
     if (!weight) return { ...node, inputs }
     const inputScale = this.#plan.codes.get(node.inputs[0]!)!.scale
     const bias = this.#bias(unit)
-    const weights = this.#weightCodes(node, weight, bias && { values: bias.values, inputScale })
+    const weights = this.#weightCodes(unit, weight, bias && { values: bias.values, inputScale })
     inputs[1] = weights.name
     if (node.opType === 'Conv' || node.opType === 'Gemm') {
-      if (bias) inputs[2] = this.#biasCodes(bias, inputScale, weights.scales)
+      if (bias) inputs[2] = this.#biasCodes(corrected(bias, weights.shift), inputScale, weights.scales)
       return { ...node, inputs: inputs.slice(0, bias ? 3 : 2), attributes: without(node, 'alpha', 'beta') }
     }
     return { ...node, inputs }
@@ -150,44 +153,57 @@ class Insertion {
   /** The bias in real units, with Gemm's factor beta, one number a channel. */
   #bias(unit: Unit): { name: string; values: Float32Array } | undefined {
     const { node } = unit
-    const name =
+    const given =
       node.opType === 'MatMul' ? (unit.biasAdd ? unit.biasAdd.node.name || 'bias' : '') : (node.inputs[2] ?? '')
-    if (name === '') return undefined
-    const tensor = unit.biasAdd?.bias ?? this.#plan.facts.constant(name)!
-    const values = Float32Array.from(tensorValues(tensor) as Float32Array)
+    const correctable = node.opType !== 'MatMul' && this.#plan.means(node.inputs[0]!) !== undefined
+    if (given === '' && !correctable) return undefined
     const weight = this.#plan.facts.constant(node.inputs[1]!)!
     const channels = weight.dims[channelAxis(node, weight)]!
+    if (given === '') return { name: `${unit.writes[0]}_bias`, values: new Float32Array(channels) }
+    const tensor = unit.biasAdd?.bias ?? this.#plan.facts.constant(given)!
+    const values = tensorValues(tensor) as Float32Array
     const beta = node.opType === 'Gemm' ? floatAttribute(node, 'beta', 1) : 1
+    const multipliers = this.#plan.codes.get(unit.writes[0]!)?.channels
     return {
-      name,
-      values: Float32Array.from({ length: channels }, (_, i) => values[values.length === 1 ? 0 : i]! * beta),
+      name: given,
+      values: Float32Array.from(
+        { length: channels },
+        (_, i) => (values[values.length === 1 ? 0 : i]! * beta) / (multipliers?.[i] ?? 1),
+      ),
     }
   }
 
   /** Weights quantized once, also where several nodes share them, unless a bias asks for larger scales. */
   #weightCodes(
-    node: Node,
+    unit: Unit,
     weight: Tensor,
     bias: { values: Float32Array; inputScale: number } | undefined,
-  ): ChannelWeights & { readonly name: string } {
+  ): CodedWeights {
+    const { node } = unit
     const axis = channelAxis(node, weight)
     const alpha = node.opType === 'Gemm' ? floatAttribute(node, 'alpha', 1) : 1
     const perTensor = node.opType === 'MatMul' && weight.dims.length > 2
     const dims = perTensor ? [1, elementCount(weight.dims)] : weight.dims
     // A 32-bit bias must hold its value with room for the sum of products.
     const atLeast = bias?.values.map((value) => Math.abs(value) / (bias.inputScale * 2 ** 30))
-    const key = `${node.inputs[1]} ${axis} ${alpha}`
+    const [input, output] = [node.inputs[0]!, unit.writes[0]!]
+    const [above, below] = [this.#plan.codes.get(input)?.channels, this.#plan.codes.get(output)?.channels]
+    const means = this.#plan.means(input)
+    const key = [node.inputs[1], axis, alpha, above || means ? input : '', below ? output : ''].join(' ')
     const known = this.#weights.get(key)
     if (known && (atLeast?.every((bound, c) => bound <= known.scales[c]!) ?? true)) return known
     const values = tensorValues(weight) as Float32Array
-    const scaled = alpha === 1 ? values : values.map((value) => value * alpha)
+    const channels = productChannels(node, weight)
+    const factored = alpha === 1 ? values : values.map((value) => value * alpha)
+    const scaled = channels ? underMultipliers(factored, channels, above, below) : factored
     const quantized = quantizeChannels(scaled, dims, perTensor ? 0 : axis, {
       pairSafe: this.#pairSafe && !isChannelwise(node, weight) ? (perTensor ? 'any' : 'neighbours') : undefined,
       ...(atLeast && { atLeast }),
     })
     const codes = tensorOf('int8', weight.dims, quantized.codes)
     const name = this.#writer.dequantizeConstant(codes, quantized.scales, axis, node.inputs[1]!)
-    const result = { ...quantized, name }
+    const shift = means && channels ? meanShift(scaled, quantized, channels, means, above) : undefined
+    const result = { ...quantized, name, shift }
     this.#weights.set(key, result)
     return result
   }
@@ -211,11 +227,14 @@ class Insertion {
       writer.nodes.push({ ...emitted, outputs: [output] })
       const bias = this.#bias(unit)!
       const scale = plan.codes.get(unit.node.inputs[0]!)!.scale
-      const weights = this.#weightCodes(unit.node, plan.facts.constant(unit.node.inputs[1]!)!, {
+      const weights = this.#weightCodes(unit, plan.facts.constant(unit.node.inputs[1]!)!, {
         values: bias.values,
         inputScale: scale,
       })
-      last = { ...unit.biasAdd.node, inputs: [output, this.#biasCodes(bias, scale, weights.scales)] }
+      last = {
+        ...unit.biasAdd.node,
+        inputs: [output, this.#biasCodes(corrected(bias, weights.shift), scale, weights.scales)],
+      }
     }
     // Without codes behind it nothing saturates, so the activation stays a node.
     if (!coded && unit.activation) {
@@ -237,7 +256,7 @@ class Insertion {
   /** `raw` → codes, and the float `name` where a float node or the graph's output wants it. */
   #code(name: string, raw: string): void {
     const codes = this.#plan.codes.get(name)!
-    const coded = this.#writer.quantize(raw, codes, name)
+    const coded = this.#writer.quantize(raw, { ...codes, channels: undefined }, name)
     this.#coded.set(name, coded)
     if (this.#readAsFloat(name)) {
       this.#named.add(name)
@@ -340,4 +359,17 @@ class Insertion {
   #wasRead(name: string): boolean {
     return this.#plan.graph.initializers.has(name) && this.#users(name).length > 0
   }
+}
+
+interface CodedWeights extends ChannelWeights {
+  readonly name: string
+  /** What their rounding adds to the mean of each output channel, where it shall be corrected. */
+  readonly shift: Float64Array | undefined
+}
+
+function corrected(
+  bias: { name: string; values: Float32Array },
+  shift: Float64Array | undefined,
+): { name: string; values: Float32Array } {
+  return shift ? { ...bias, values: bias.values.map((value, i) => value + shift[i]!) } : bias
 }

@@ -5,6 +5,16 @@ export interface ObservedRange extends Range {
   readonly elements?: number | undefined
 }
 
+/** What was seen of each channel of a value, which lie on axis 1, or on the last one where a matrix product reads it. */
+export interface ObservedChannels {
+  readonly axis: number
+  readonly min: readonly number[]
+  readonly max: readonly number[]
+  readonly mean: readonly number[]
+  /** What magnitudes of other rows are expected to stay below. */
+  readonly reach: readonly number[]
+}
+
 export interface PlanOptions {
   /** Node names, first outputs or operator names that stay in float. */
   readonly keepFloat?: readonly string[] | undefined
@@ -20,4 +30,11 @@ export interface PlanOptions {
   readonly noiseBudget?: number | undefined
   /** Depthwise convolutions: `auto` (default) goes by cost in `balanced`, to float in `products`, to int8 in `everywhere`. */
   readonly depthwise?: 'auto' | 'float' | 'int8' | undefined
+  /**
+   * How far channels get scales of their own, from 0 (default: not at all) to 1, by the channels among the evidence:
+   * see `equaliseChannels`.
+   */
+  readonly equalise?: number | undefined
+  /** Takes the shift of the mean that rounded weights make out of the biases, by the channels among the evidence. */
+  readonly correctBias?: boolean | undefined
 }

@@ -1,5 +1,6 @@
 import { type Graph, int, makeNode, type Node, type Tensor, tensorOf } from '../../ir/index.ts'
 import type { Affine } from './affine.ts'
+import type { Codes } from './equalise-channels.ts'
 import { NameSupply } from './name-supply.ts'
 
 /** Collects the nodes and constants of a graph that is written anew, with names that nothing else has. */
@@ -38,31 +39,31 @@ export class QdqWriter {
   }
 
   /** `output = QuantizeLinear(input)`; returns the name of the codes. */
-  quantize(input: string, codes: Affine, hint: string): string {
+  quantize(input: string, codes: Codes, hint: string): string {
     const output = this.freshName(`${hint}_codes`)
-    const [scale, zero] = this.scalars(codes, hint)
-    this.nodes.push(makeNode('QuantizeLinear', [input, scale, zero], [output], { name: `${output}_QuantizeLinear` }))
+    this.#convert('QuantizeLinear', input, codes, output, hint)
     return output
   }
 
-  dequantize(input: string, codes: Affine, output: string, hint: string): string {
-    const [scale, zero] = this.scalars(codes, hint)
-    this.nodes.push(
-      makeNode('DequantizeLinear', [input, scale, zero], [output], { name: `${output}_DequantizeLinear` }),
-    )
+  dequantize(input: string, codes: Codes, output: string, hint: string): string {
+    this.#convert('DequantizeLinear', input, codes, output, hint)
     return output
   }
 
-  /** As `dequantize`, with the same scale and zero point written once a channel of axis 1. */
-  dequantizeByChannel(input: string, codes: Affine, channels: number, output: string, hint: string): void {
-    const scales = new Float32Array(channels).fill(codes.scale)
-    const zeros = new Uint8Array(channels).fill(codes.zeroPoint)
-    const scale = this.constant(tensorOf('float32', [channels], scales), `${hint}_scales`)
-    const zero = this.constant(tensorOf('uint8', [channels], zeros), `${hint}_zero_points`)
+  /** A conversion; where channels have multipliers, with one scale a channel of axis 1. */
+  #convert(operator: string, input: string, codes: Codes, output: string, hint: string): void {
+    const { channels, zeroPoint } = codes
+    let [scale, zero] = ['', '']
+    if (channels) {
+      const scales = channels.map((multiplier) => multiplier * codes.scale)
+      scale = this.constant(tensorOf('float32', [channels.length], scales), `${hint}_scales`)
+      const zeros = new Uint8Array(channels.length).fill(zeroPoint)
+      zero = this.constant(tensorOf('uint8', [channels.length], zeros), `${hint}_zero_points`)
+    } else [scale, zero] = this.scalars(codes, hint)
     this.nodes.push(
-      makeNode('DequantizeLinear', [input, scale, zero], [output], {
-        name: `${output}_DequantizeLinear`,
-        attributes: { axis: int(1) },
+      makeNode(operator, [input, scale, zero], [output], {
+        name: `${output}_${operator}`,
+        ...(channels && { attributes: { axis: int(1) } }),
       }),
     )
   }

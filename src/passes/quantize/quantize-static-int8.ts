@@ -10,10 +10,10 @@ import {
 import type { PassRun, Refusal, Target } from '../../report/index.ts'
 import type { Evidence, Pass, PassResult } from '../../rewrite/index.ts'
 import { insertQdq } from './insert-qdq.ts'
-import type { ObservedRange, PlanOptions } from './plan-options.ts'
+import type { ObservedChannels, ObservedRange, PlanOptions } from './plan-options.ts'
 import type { NodeFacts } from './quantize-rules.ts'
 import { type Roundings, roundingsOf } from './roundings.ts'
-import { planStatic, type StaticPlan, valuesToCalibrate } from './static-plan.ts'
+import { type ChannelPlace, channelPlaces, planStatic, type StaticPlan, valuesToCalibrate } from './static-plan.ts'
 
 export interface StaticInt8Options extends PlanOptions {
   /** `portable`: weights whose products cannot saturate 16 bits on processors without VNNI. */
@@ -62,7 +62,11 @@ export const quantizeStaticInt8: Pass<StaticInt8Options> = {
 /** What would be rounded, and how, by these options and this evidence. */
 export function planOf(model: Model, options: StaticInt8Options, evidence: readonly Evidence[]): StaticPlan {
   const facts = factsOf(model.graph, model.opsets.get('') ?? 1)
-  return planStatic(model.graph, facts, rangesFrom(evidence, options.calibration), options, noiseFrom(evidence))
+  const ranges = rangesFrom(evidence, options.calibration)
+  return planStatic(model.graph, facts, ranges, options, {
+    roundings: noiseFrom(evidence),
+    channels: channelsFrom(evidence),
+  })
 }
 
 function noiseFrom(evidence: readonly Evidence[]): Roundings | null {
@@ -77,6 +81,16 @@ const PORTABLE =
 /** Values of the main graph whose ranges `quantizeStaticInt8` may need. */
 export function calibrationValues(graph: Graph, opset: number): readonly string[] {
   return valuesToCalibrate(graph, factsOf(graph, opset))
+}
+
+/** Those values with the place of their channels. */
+export function calibrationChannels(graph: Graph, opset: number): ReadonlyMap<string, ChannelPlace> {
+  return channelPlaces(graph, factsOf(graph, opset))
+}
+
+function channelsFrom(evidence: readonly Evidence[]): ReadonlyMap<string, ObservedChannels> {
+  for (const { report } of evidence) if (report.kind === 'channels') return new Map(Object.entries(report.values))
+  return new Map()
 }
 
 function factsOf(graph: Graph, opset: number): NodeFacts {

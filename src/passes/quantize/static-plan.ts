@@ -1,8 +1,10 @@
 import { type Graph, type GraphIndex, indexGraph, type Node, nodeLabel, operatorName } from '../../ir/index.ts'
 import type { Refusal } from '../../report/index.ts'
 import { type Affine, affineU8, type Range } from './affine.ts'
+import { type Codes, equaliseChannels } from './equalise-channels.ts'
 import { placeUnits } from './placement.ts'
-import type { ObservedRange, PlanOptions } from './plan-options.ts'
+import type { ObservedChannels, ObservedRange, PlanOptions } from './plan-options.ts'
+import { productChannels } from './product-channels.ts'
 import { floatReasons, type NodeFacts } from './quantize-rules.ts'
 import type { Roundings } from './roundings.ts'
 import { partsBehind, type Unit, unitAt } from './unit.ts'
@@ -18,10 +20,20 @@ export interface StaticPlan {
   /** The integer unit that makes a value. */
   readonly makers: ReadonlyMap<string, Unit>
   /** Codes of every value that is quantized somewhere. */
-  readonly codes: ReadonlyMap<string, Affine>
+  readonly codes: ReadonlyMap<string, Codes>
   readonly float: readonly Refusal[]
   /** Noise over signal that the roundings are foretold to add up to; null without sensitivities. */
   readonly expectedNoise: number | null
+  /** Mean of each channel of a value, where biases shall be corrected by them. */
+  means(value: string): readonly number[] | undefined
+}
+
+/** What is known of the model besides ranges. */
+export interface Knowledge {
+  /** What each rounding does to the outputs. */
+  readonly roundings?: Roundings | null
+  /** By value. */
+  readonly channels?: ReadonlyMap<string, ObservedChannels>
 }
 
 /** Decides which nodes become integer kernels and under which codes their values are held. Runs nothing. */
@@ -30,7 +42,7 @@ export function planStatic(
   facts: NodeFacts,
   ranges: ReadonlyMap<string, ObservedRange>,
   options: PlanOptions,
-  roundings: Roundings | null = null,
+  known: Knowledge = {},
 ): StaticPlan {
   const index = indexGraph(graph)
   const keep = new Set(options.keepFloat ?? [])
@@ -51,7 +63,7 @@ export function planStatic(
       if (reason !== undefined) reasons.set(part, 'it belongs to a node that stays in float')
     }
   }
-  const units = placeUnits(candidates, graph, index, facts, ranges, options, roundings)
+  const units = placeUnits(candidates, graph, index, facts, ranges, options, known.roundings ?? null)
   const left =
     options.noiseBudget === undefined
       ? 'float is cheaper between its neighbours'
@@ -76,8 +88,12 @@ export function planStatic(
     if (reason === undefined && !node.outputs.some((name) => ranges.has(name))) continue
     float.push({ node: nodeLabel(node), reason: reason ?? noRule(node) })
   }
+  const { roundings, channels = new Map<string, ObservedChannels>() } = known
+  const plain = codesOf(graph, units, ranges)
+  const codes = options.equalise ? equaliseChannels(plain, units, facts, ranges, channels, options.equalise) : plain
+  const means = (value: string) => (options.correctBias ? channels.get(value)?.mean : undefined)
   const expectedNoise = roundings?.total(units.values()) ?? null
-  return { graph, index, facts, units, covered, makers, codes: codesOf(graph, units, ranges), float, expectedNoise }
+  return { graph, index, facts, units, covered, makers, codes, float, means, expectedNoise }
 }
 
 function noRule(node: Node): string {
@@ -155,4 +171,28 @@ export function valuesToCalibrate(graph: Graph, facts: NodeFacts): readonly stri
     for (const name of [...unit.reads, ...unit.writes]) names.add(name)
   }
   return [...names]
+}
+
+/** Where the channels of a value lie: on axis 1, or on the last one (−1), and then how many. */
+export interface ChannelPlace {
+  readonly axis: 1 | -1
+  readonly width?: number | undefined
+}
+
+/** Where the channels of each of these values lie: on the last axis where a matrix product reads it, else on axis 1. */
+export function channelPlaces(graph: Graph, facts: NodeFacts): ReadonlyMap<string, ChannelPlace> {
+  const index = indexGraph(graph)
+  const places = new Map<string, ChannelPlace>()
+  for (const node of graph.nodes) {
+    const unit = unitAt(node, index, facts)
+    if (!unit || 'refused' in unit) continue
+    if (node.opType !== 'MatMul' && node.opType !== 'Gemm') {
+      for (const name of [...unit.reads, ...unit.writes]) if (!places.has(name)) places.set(name, { axis: 1 })
+      continue
+    }
+    const weight = facts.constant(node.inputs[1]!)
+    const width = weight && productChannels(node, weight)?.inputs
+    if (width !== undefined) places.set(node.inputs[0]!, { axis: -1, width })
+  }
+  return places
 }

@@ -1,5 +1,6 @@
 import type {
   CalibrationReport,
+  ChannelsReport,
   InspectionReport,
   MomentsReport,
   OptimizationReport,
@@ -27,6 +28,7 @@ const renderers: Renderers = {
   attack,
   cache,
   calibration,
+  channels,
   collection,
   comparison,
   doctor,
@@ -226,6 +228,17 @@ function profile(report: ProfileReport, style: Style): string {
 
 function calibration(report: CalibrationReport): string {
   return `${report.method} ranges of ${plural(Object.keys(report.ranges).length, 'value')} from ${plural(report.samples, 'row')}`
+}
+
+function channels(report: ChannelsReport): string {
+  const values = Object.keys(report.values)
+  return [
+    `channels of ${plural(values.length, 'value')} on ${plural(report.samples, 'row')}`,
+    ...section(
+      'not seen',
+      report.unseen.map(({ name, reason }) => `${name}: ${reason}`),
+    ),
+  ].join('\n')
 }
 
 function moments(report: MomentsReport): string {

@@ -1,0 +1,56 @@
+import { inferTypes, int, ints, type Model, makeNode, type Node, tensorOf, type ValueInfo } from '../ir/index.ts'
+import { calibrationChannels } from './quantize/index.ts'
+
+/** Outputs that tell of a value's channels, each [N, C]: a row and a channel; N is 1 where channels lie last. */
+export interface ChannelProbe {
+  readonly axis: number
+  readonly min: string
+  readonly max: string
+  readonly mean: string
+}
+
+export interface ProbedModel {
+  readonly model: Model
+  readonly probes: ReadonlyMap<string, ChannelProbe>
+}
+
+/**
+ * The model that gives, in place of its outputs, what the channels of each value hold that static int8 may round: least,
+ * greatest and mean. So nothing large leaves the engine. Values of unknown rank are left out.
+ *
+ * v [N, C, …] ⇒ r = Reshape(v, [0, 0, −1]); ReduceMin, ReduceMax, ReduceMean of r over axis 2. Channels on the last
+ * axis, K of them: r = Reshape(v, [1, −1, K]), over axis 1.
+ */
+export function channelProbes(model: Model): ProbedModel {
+  const opset = model.opsets.get('') ?? 1
+  const nodes: Node[] = []
+  const initializers = new Map(model.graph.initializers)
+  const constant = (name: string, values: readonly number[]) => {
+    initializers.set(name, tensorOf('int64', [values.length], BigInt64Array.from(values, BigInt), name))
+    return name
+  }
+  const probes = new Map<string, ChannelProbe>()
+  const types = inferTypes(model)
+  for (const [name, { axis, width }] of calibrationChannels(model.graph, opset)) {
+    const type = types.get(name)
+    if (type?.kind !== 'tensor' || type.dtype !== 'float32' || (type.shape?.length ?? 0) < 2) continue
+    const id = `whetstone.channels.${probes.size}`
+    const shape = axis === -1 ? constant(`${id}.shape`, [1, -1, width!]) : constant('whetstone.rows', [0, 0, -1])
+    nodes.push(makeNode('Reshape', [name, shape], [`${id}.value`]))
+    const over = axis === -1 ? 1 : 2
+    const reduce = (operator: string, output: string) =>
+      opset >= 18
+        ? makeNode(operator, [`${id}.value`, constant(`whetstone.axis.${over}`, [over])], [output], {
+            attributes: { keepdims: int(0) },
+          })
+        : makeNode(operator, [`${id}.value`], [output], { attributes: { axes: ints([over]), keepdims: int(0) } })
+    const probe = { axis, min: `${id}.min`, max: `${id}.max`, mean: `${id}.mean` }
+    nodes.push(reduce('ReduceMin', probe.min), reduce('ReduceMax', probe.max), reduce('ReduceMean', probe.mean))
+    probes.set(name, probe)
+  }
+  const outputs = [...probes.values()].flatMap(({ min, max, mean }) =>
+    [min, max, mean].map((name): ValueInfo => ({ name, type: { kind: 'tensor', dtype: 'float32', shape: null } })),
+  )
+  const graph = { ...model.graph, nodes: [...model.graph.nodes, ...nodes], initializers, outputs }
+  return { model: { ...model, graph }, probes }
+}

@@ -1,0 +1,46 @@
+import type { Dataset } from '../data/index.ts'
+import { ortNode } from '../engine/index.ts'
+import { measureChannels } from '../evaluate/index.ts'
+import type { Model } from '../ir/index.ts'
+import { modelDigest } from '../onnx/index.ts'
+import { channelProbes } from '../passes/index.ts'
+import type { ChannelsReport } from '../report/index.ts'
+import { type EvidenceCache, noCache } from './evidence-cache.ts'
+
+/** Rows that channels are looked at on: means settle soon. */
+const ROWS = 32
+
+export interface ChannelsOptions {
+  /** Rows that may be used; all unless said. */
+  readonly indices?: readonly number[] | undefined
+  readonly cache?: EvidenceCache | undefined
+  readonly signal?: AbortSignal | undefined
+  readonly onProgress?: ((text: string) => void) | undefined
+}
+
+/** What rows of `data` say about single channels of the values that static int8 may round. */
+export async function channelsOf(model: Model, data: Dataset, options: ChannelsOptions = {}): Promise<ChannelsReport> {
+  const { cache = noCache, indices, signal, onProgress } = options
+  const key = {
+    measure: 'channels',
+    model: modelDigest(model),
+    data: await data.digest(),
+    samples: ROWS,
+    indices: indices ?? null,
+  }
+  return cache.get(key, async () => {
+    const probed = channelProbes(model)
+    // In this process: the model has run in one of its own before.
+    const session = await ortNode.open(probed.model)
+    try {
+      return await measureChannels({ session, probes: probed.probes }, data, {
+        samples: ROWS,
+        ...(indices ? { indices } : {}),
+        ...(signal ? { signal } : {}),
+        onRow: (done, of) => onProgress?.(`looking at channels: row ${done} of ${of}`),
+      })
+    } finally {
+      await session.close()
+    }
+  })
+}
