@@ -1,8 +1,8 @@
 import { UserError } from '../platform/index.ts'
 import type { Verdict } from '../report/index.ts'
+import { EXIT } from './exit-codes.ts'
 
-/** The one place where outcomes become exit codes (product contract). */
-export const EXIT = { done: 0, regressed: 1, user: 2, inconclusive: 3, bug: 70, interrupted: 130 } as const
+export { EXIT }
 
 export function exitOfVerdict(verdict: Verdict): number {
   return { pass: EXIT.done, regressed: EXIT.regressed, inconclusive: EXIT.inconclusive }[verdict]

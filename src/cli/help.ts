@@ -1,19 +1,4 @@
 import { COMMON, type OptionSpec, type Verb } from './verb.ts'
-import { VERBS } from './verbs.ts'
-
-export function overview(): string {
-  const width = Math.max(...Object.keys(VERBS).map((name) => name.length)) + 2
-  const lines = Object.entries(VERBS).map(([name, { summary }]) => `  ${name.padEnd(width)}${summary}`)
-  return [
-    'whet: makes an ONNX model smaller and faster, and proves that it is still right.',
-    '',
-    'Start here:  whet optimize model.onnx --data eval.npz -o out',
-    '',
-    ...lines,
-    '',
-    'whet VERB --help tells the rest. --json prints the report as one JSON document.',
-  ].join('\n')
-}
 
 export function helpOf(verb: Verb): string {
   const all = Object.entries({ ...verb.options, ...COMMON })

@@ -1,10 +1,7 @@
 #!/usr/bin/env node
-import { WHETSTONE_VERSION } from '../report/index.ts'
-import { EXIT, explain } from './exit.ts'
-import { helpOf, overview } from './help.ts'
-import { nearest } from './nearest.ts'
-import { openTerminal } from './terminal.ts'
-import { parse } from './verb.ts'
+// Nothing here that `--help` has no use for: that answer comes at once.
+import { EXIT } from './exit-codes.ts'
+import { overview } from './overview.ts'
 import { VERBS } from './verbs.ts'
 
 /** Runs one command line (without `node whet`); resolves to the exit code. */
@@ -15,16 +12,23 @@ export async function main(words: readonly string[]): Promise<number> {
     return first === undefined ? EXIT.user : EXIT.done
   }
   if (first === '--version' || first === '-v') {
-    process.stdout.write(`${WHETSTONE_VERSION}\n`)
+    process.stdout.write(`${(await import('../report/index.ts')).WHETSTONE_VERSION}\n`)
     return EXIT.done
   }
   const entry = Object.hasOwn(VERBS, first) ? VERBS[first] : undefined
   if (!entry) {
+    const { nearest } = await import('./nearest.ts')
     process.stderr.write(
       `whet: there is no verb "${first}"; did you mean "${nearest(first, Object.keys(VERBS))}"?\n  whet --help lists the verbs\n`,
     )
     return EXIT.user
   }
+  const [{ explain }, { helpOf }, { openTerminal }, { parse }] = await Promise.all([
+    import('./exit.ts'),
+    import('./help.ts'),
+    import('./terminal.ts'),
+    import('./verb.ts'),
+  ])
   const terminal = openTerminal(words)
   try {
     const verb = await entry.load()
