@@ -84,9 +84,9 @@ describe('losses', () => {
     ],
   ]
 
-  test.each(cases)(
-    '%s: value on both engines, gradient by central differences',
-    async (_, loss, targets, shape = rows) => {
+  test.each(cases.map(([name, loss, targets, shape = rows]) => ({ name, loss, targets, shape })))(
+    '$name: value on both engines, gradient by central differences',
+    async ({ loss, targets, shape }) => {
       for (const reduction of ['mean', 'sum'] as const) {
         const made = differentiate(shape, { loss, wrt: ['x'], reduction })
         expect(made.report.refused).toEqual([])
