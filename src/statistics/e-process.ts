@@ -43,16 +43,58 @@ function mixtureOver({ baseOnly, candidateOnly, alternative = 'worse' }: Discord
   return upperHalf === 0 ? 0 : 2 * Math.exp(lnTwoSided + Math.log(upperHalf))
 }
 
-const BETS = Array.from({ length: 31 }, (_, i) => (i + 1) / 32)
-
 function bettingOn({ differences, bound }: LossDifferences): number {
   if (!(bound > 0)) throw new RangeError(`bound must be above 0, got ${bound}`)
-  const lnWealth = new Float64Array(BETS.length)
+  let wealth = START
   for (const [row, difference] of differences.entries()) {
     if (!(Math.abs(difference) <= bound))
       throw new RangeError(`difference ${difference} of row ${row} is not within ±${bound}`)
-    for (let k = 0; k < BETS.length; k++) lnWealth[k]! += Math.log1p((BETS[k]! * difference) / bound)
+    wealth = bet(wealth, difference / bound)
   }
-  const largest = Math.max(...lnWealth)
-  return Math.exp(largest) * (lnWealth.reduce((sum, value) => sum + Math.exp(value - largest), 0) / BETS.length)
+  return wealthOf(wealth)
+}
+
+const BETS = Array.from({ length: 31 }, (_, i) => (i + 1) / 32)
+
+/** Logarithms of what each bet λ = 1/32 … 31/32 has made of 1 so far: the whole memory of a process that goes on. */
+export type Wealth = readonly number[]
+
+/** Before the first observation. */
+export const START: Wealth = BETS.map(() => 0)
+
+/** Most processes see the same few values again and again. */
+const growths = new Map<number, readonly number[]>()
+const MOST_GROWTHS = 64
+
+/**
+ * The wealth after one more observation within [−1, 1]. Where every observation has a mean of at most 0 given those
+ * before it, {@link wealthOf} ever exceeds 1/α with probability at most α: the same process as {@link eProcess} on
+ * bounded differences, one observation at a time.
+ *
+ * @throws RangeError for an observation beyond [−1, 1] or not a number.
+ */
+export function bet(wealth: Wealth, observation: number): Wealth {
+  if (observation === 0) return wealth
+  let growth = growths.get(observation)
+  if (!growth) {
+    if (!(Math.abs(observation) <= 1)) throw new RangeError(`observation ${observation} is not within ±1`)
+    growth = BETS.map((share) => Math.log1p(share * observation))
+    if (growths.size < MOST_GROWTHS) growths.set(observation, growth)
+  }
+  const next = wealth.slice()
+  for (let k = 0; k < next.length; k++) next[k]! += growth[k]!
+  return next
+}
+
+/** The logarithm of the best bet, which the e-value never exceeds: most looks need no more. */
+export function bestOf(wealth: Wealth): number {
+  let best = wealth[0]!
+  for (let k = 1; k < wealth.length; k++) if (wealth[k]! > best) best = wealth[k]!
+  return best
+}
+
+/** The e-value: the mean over all bets. */
+export function wealthOf(wealth: Wealth): number {
+  const largest = bestOf(wealth)
+  return Math.exp(largest) * (wealth.reduce((sum, value) => sum + Math.exp(value - largest), 0) / wealth.length)
 }
