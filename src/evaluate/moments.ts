@@ -73,6 +73,26 @@ export async function measureMoments(session: Session, data: Dataset, options: M
     else if (known.width !== 0 && known.width !== width) lost.set(name, 'its width differs between rows')
     else known.add(value.data as Float32Array, width, options.gram)
   }
+  const tensors = new Map<string, NumericArray>()
+  const values: Record<string, MomentsReport['values'][string]> = {}
+  const keep = (numbers: Float32Array, shape: readonly number[]): TensorRef => {
+    const digest = sha256(new Uint8Array(numbers.buffer, numbers.byteOffset, numbers.byteLength))
+    tensors.set(digest, numbers)
+    return { digest, dtype: 'float32', shape: [...shape] }
+  }
+  /** Sums become what the report refers to as soon as their rows are through, so that one group's stand at a time. */
+  const finish = (name: string) => {
+    const { vectors, width, sum, gram } = observed.get(name)!
+    observed.delete(name)
+    if (sum.some((value) => !Number.isFinite(value))) lost.set(name, 'some of its elements are not finite')
+    if (vectors === 0 || lost.has(name)) return
+    const mean = Float32Array.from(sum, (value) => value / vectors)
+    values[name] = {
+      vectors,
+      meanAbs: keep(mean, [width]),
+      ...(options.gram ? { gram: keep(mirrored(gram, width, vectors), [width, width]) } : {}),
+    }
+  }
   let groups: readonly (readonly string[])[] | null = null
   let done = 0
   for (let turn = 0; turn < (groups?.length ?? 1); turn++) {
@@ -88,25 +108,14 @@ export async function measureMoments(session: Session, data: Dataset, options: M
       done += rows.indices.length
       options.onRow?.(done, indices.length)
     }
+    for (const name of [
+      ...(groups?.[turn] ?? []),
+      ...(turn === 0 ? options.names.filter((one) => ports.has(one)) : []),
+    ])
+      finish(name)
   }
-  const tensors = new Map<string, NumericArray>()
-  const keep = (numbers: Float32Array, shape: readonly number[]): TensorRef => {
-    const digest = sha256(new Uint8Array(numbers.buffer, numbers.byteOffset, numbers.byteLength))
-    tensors.set(digest, numbers)
-    return { digest, dtype: 'float32', shape: [...shape] }
-  }
-  const values: Record<string, MomentsReport['values'][string]> = {}
-  for (const [name, { vectors, width, sum, gram }] of observed) {
-    if (vectors === 0 && !lost.has(name)) lost.set(name, 'no row made it')
-    if (sum.some((value) => !Number.isFinite(value))) lost.set(name, 'some of its elements are not finite')
-    if (lost.has(name)) continue
-    const mean = Float32Array.from(sum, (value) => value / vectors)
-    values[name] = {
-      vectors,
-      meanAbs: keep(mean, [width]),
-      ...(options.gram ? { gram: keep(mirrored(gram, width, vectors), [width, width]) } : {}),
-    }
-  }
+  for (const name of options.names)
+    if (!(name in values) && !lost.has(name)) lost.set(name, 'no row made it, or the runtime cannot hand it out')
   const report: MomentsReport = {
     kind: 'moments',
     version: 1,
