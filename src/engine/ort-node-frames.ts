@@ -1,3 +1,4 @@
+import type { Writable } from 'node:stream'
 import type { ByteTensor } from './lanes.ts'
 
 /**
@@ -6,7 +7,8 @@ import type { ByteTensor } from './lanes.ts'
  */
 export interface Frame {
   readonly header: FrameHeader
-  readonly payload: ArrayBuffer
+  /** Begins on a multiple of eight. */
+  readonly payload: Buffer
 }
 
 export interface FrameHeader {
@@ -55,6 +57,19 @@ export function framePieces(
   return [head, ...pieces]
 }
 
+/** Up to here, copying the pieces together is cheaper than telling the system of each. */
+const JOINED_BYTES = 1 << 15
+
+export function writeFrame(line: Writable, pieces: readonly Uint8Array[]): void {
+  if (pieces.reduce((sum, { byteLength }) => sum + byteLength, 0) <= JOINED_BYTES) {
+    line.write(Buffer.concat(pieces))
+    return
+  }
+  line.cork()
+  for (const piece of pieces) line.write(piece)
+  line.uncork()
+}
+
 /** Puts frames together from what a stream delivers; the payload is copied once, into memory of its own. */
 export class FrameReader {
   readonly #deliver: (frame: Frame) => void
@@ -89,12 +104,12 @@ export class FrameReader {
     } else if (this.#part === 'header') {
       this.#part = 'payload'
       this.#header = JSON.parse(whole.toString('utf8')) as FrameHeader
-      // Never from the pool: typed arrays over it need its alignment, and it outlives this frame.
-      this.#target = Buffer.allocUnsafeSlow(this.#prefix.readUInt32LE(4) + this.#prefix.readUInt32LE(8) * 2 ** 32)
+      // Small ones come from Node's pool, which begins each on a multiple of eight.
+      this.#target = Buffer.allocUnsafe(this.#prefix.readUInt32LE(4) + this.#prefix.readUInt32LE(8) * 2 ** 32)
     } else {
       this.#part = 'prefix'
       this.#target = this.#prefix
-      this.#deliver({ header: this.#header!, payload: whole.buffer as ArrayBuffer })
+      this.#deliver({ header: this.#header!, payload: whole })
     }
   }
 }
@@ -105,6 +120,6 @@ export function tensorsOf({ header, payload }: Frame): readonly ByteTensor[] {
     name,
     dtype: dtype as ByteTensor['dtype'],
     dims,
-    pieces: [new Uint8Array(payload, offset, length)],
+    pieces: [new Uint8Array(payload.buffer, payload.byteOffset + offset, length)],
   }))
 }

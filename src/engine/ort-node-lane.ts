@@ -4,7 +4,7 @@ import { parentPort, workerData } from 'node:worker_threads'
 import { bytesOfValue, valueOfBytes } from './byte-values.ts'
 import type { ByteTensor } from './lanes.ts'
 import { failureOf } from './ort-node-failure.ts'
-import { type Frame, type FrameHeader, FrameReader, framePieces, tensorsOf } from './ort-node-frames.ts'
+import { type Frame, type FrameHeader, FrameReader, framePieces, tensorsOf, writeFrame } from './ort-node-frames.ts'
 import { nativeOptions, type OrtSessionOptions } from './ort-node-options.ts'
 import { settlePorts } from './ort-node-session.ts'
 import { createNative, type NativeSession } from './ort-runtime.ts'
@@ -22,7 +22,20 @@ export type LaneOrder =
   | { readonly id: number; readonly op: 'close' }
 
 const { fd } = workerData as { readonly fd: number }
-const line = new Socket({ fd, readable: true, writable: true })
+/** Read into again and again: a new buffer for every read costs more than a small model's run. */
+const READ_BYTES = 1 << 18
+const line = new Socket({
+  fd,
+  readable: true,
+  writable: true,
+  onread: {
+    buffer: new Uint8Array(READ_BYTES),
+    callback: (length: number, buffer: Uint8Array) => {
+      reader.push(Buffer.from(buffer.buffer, buffer.byteOffset, length))
+      return true
+    },
+  },
+} as ConstructorParameters<typeof Socket>[0])
 let native: NativeSession | null = null
 let names: readonly string[] = []
 
@@ -51,11 +64,8 @@ parentPort!.on('message', async (order: LaneOrder) => {
   }
 })
 
-function send(header: Omit<FrameHeader, 'tensors'>, tensors: readonly ByteTensor[] = []): void {
-  line.cork()
-  for (const piece of framePieces(header, tensors)) line.write(piece)
-  line.uncork()
-}
+const send = (header: Omit<FrameHeader, 'tensors'>, tensors: readonly ByteTensor[] = []): void =>
+  writeFrame(line, framePieces(header, tensors))
 
 async function answer(frame: Frame): Promise<void> {
   const { id, op, outputs, ms = 0 } = frame.header
@@ -85,10 +95,17 @@ async function answer(frame: Frame): Promise<void> {
 }
 
 // One run at a time, in the order of arrival.
-let queue = Promise.resolve()
+const waiting: Frame[] = []
+let running = false
+async function work(): Promise<void> {
+  running = true
+  for (let frame = waiting.shift(); frame; frame = waiting.shift()) await answer(frame)
+  running = false
+}
 const reader = new FrameReader((frame) => {
-  queue = queue.then(() => answer(frame))
+  waiting.push(frame)
+  if (!running) void work()
 })
-line.on('data', (chunk) => reader.push(chunk))
+line.resume()
 // The other end is gone: the process is about to end as well.
 line.on('error', () => {})

@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url'
 import { preloads, siblingModule } from '../platform/index.ts'
 import type { ByteTensor, LaneAnswer, Lanes, LanesModel } from './lanes.ts'
 import { errorOf, type Failure } from './ort-node-failure.ts'
-import { type Frame, type FrameHeader, FrameReader, framePieces, tensorsOf } from './ort-node-frames.ts'
+import { type Frame, type FrameHeader, FrameReader, framePieces, tensorsOf, writeFrame } from './ort-node-frames.ts'
 import { FIRST_LINE, type LanesRequest } from './ort-node-lanes-request.ts'
 import type { OrtSessionOptions } from './ort-node-options.ts'
 import { crash } from './ort-node-process.ts'
@@ -100,9 +100,7 @@ export async function startLanes(
       if (dead !== null) return reject(crash(label, 'running the model', dead, complaint))
       const id = next++
       running.set(id, { resolve, reject })
-      line.cork()
-      for (const piece of framePieces({ ...header, id }, inputs)) line.write(piece)
-      line.uncork()
+      writeFrame(line, framePieces({ ...header, id }, inputs))
     })
   const stop = async () => {
     if (dead === null) child.kill('SIGKILL')

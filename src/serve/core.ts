@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import type { ByteTensor } from '../engine/index.ts'
+import type { Departure } from './departure.ts'
 import { type AnswerCache, tensorsDigest } from './model/answer-cache.ts'
 import type { ServedVersion } from './model/served-version.ts'
 import { add } from './model/statistics.ts'
@@ -22,7 +23,7 @@ export interface InferCall {
   /** '' leaves the choice to the router. */
   readonly version: string
   readonly caller: Caller
-  readonly signal?: AbortSignal | undefined
+  readonly departure?: Departure | undefined
   /** Reads the request once the version is known: a raw body needs the model's ports. */
   readonly read: (ports: ServedVersion['ports']) => InferRequest
 }
@@ -129,12 +130,12 @@ export class InferenceCore {
       priority: priorityOf(request),
       timeoutMs: timeoutOf(request),
     }
-    const run = async (signal: AbortSignal | undefined) => {
-      const result = await version.run(inputs, { ...options, signal })
+    const run = async (departure: Departure | undefined) => {
+      const result = await version.run(inputs, { ...options, departure })
       add(version.statistics.queue, result.queueMs)
       return result.outputs
     }
-    if (!this.cache || !version.deterministic) return run(call.signal)
+    if (!this.cache || !version.deterministic) return run(call.departure)
     const key = tensorsDigest(inputs, [
       'answer',
       version.ports.digest,

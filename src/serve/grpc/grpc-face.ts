@@ -8,6 +8,7 @@ import {
   type UntypedServiceImplementation,
 } from '@grpc/grpc-js'
 import type { InferenceCore } from '../core.ts'
+import { Departure } from '../departure.ts'
 import type { HttpLimits } from '../http/http-face.ts'
 import type { ServerState } from '../http/inference-routes.ts'
 import type { Log } from '../log.ts'
@@ -61,15 +62,15 @@ export function grpcFace(
     return { code: STATUS[known.code][1], details: known.message, metadata }
   }
   const infer = async (message: ModelInferRequest, caller: Caller, call: AnyCall): Promise<Buffer> => {
-    const gone = new AbortController()
-    const leave = () => gone.abort()
+    const departure = new Departure()
+    const leave = () => departure.leave()
     call.on('cancelled', leave)
     try {
       const { request, answer } = await core.infer({
         model: message.modelName,
         version: message.modelVersion,
         caller,
-        signal: gone.signal,
+        departure,
         read: () => requestOfMessage(message),
       })
       return encodeAnswer(request, answer)

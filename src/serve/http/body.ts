@@ -14,6 +14,10 @@ const FIRST_BYTES = 1 << 16
 /** A length that is said is trusted up to here; beyond, memory grows only as bytes arrive. */
 const TRUSTED_BYTES = 1 << 22
 
+/** From here on, a chunk is worth the buffer of the network that it keeps (64 KiB). */
+const WHOLE_BYTES = 1 << 13
+const NOTHING = Buffer.alloc(0)
+
 const tooLarge = (limit: number) => new ServeError('too-large', `the request body is larger than ${limit} bytes`)
 
 /**
@@ -25,7 +29,7 @@ const tooLarge = (limit: number) => new ServeError('too-large', `the request bod
 export function readBody(stream: Readable, said: number | undefined, limit: number): Promise<Buffer> {
   if (said !== undefined && said > limit) return Promise.reject(tooLarge(limit))
   return new Promise((resolve, reject) => {
-    let bytes = Buffer.allocUnsafeSlow(Math.min(said ?? FIRST_BYTES, TRUSTED_BYTES))
+    let bytes: Buffer = NOTHING
     let length = 0
     const finish = (error: Error | null) => {
       stream.off('data', take).off('end', end).off('error', gone).off('close', gone)
@@ -36,10 +40,17 @@ export function readBody(stream: Readable, said: number | undefined, limit: numb
       } else resolve(bytes.subarray(0, length))
     }
     const take = (chunk: Buffer) => {
+      // All of it in one piece, and not a crumb of a large buffer: nothing to copy.
+      if (chunk.byteLength === said && said >= WHOLE_BYTES) {
+        bytes = chunk
+        length = said
+        return
+      }
       const needed = length + chunk.byteLength
       if (needed > limit) return finish(tooLarge(limit))
       if (needed > bytes.byteLength) {
-        const larger = Buffer.allocUnsafeSlow(Math.min(limit, Math.max(needed, bytes.byteLength * 2)))
+        const first = Math.min(said ?? FIRST_BYTES, TRUSTED_BYTES)
+        const larger = Buffer.allocUnsafeSlow(Math.min(limit, Math.max(needed, first, bytes.byteLength * 2)))
         bytes.copy(larger, 0, 0, length)
         bytes = larger
       }

@@ -1,4 +1,5 @@
 import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
+import { Departure } from '../departure.ts'
 import type { Log } from '../log.ts'
 import { type Access, type Knock, keyOf } from '../security/access.ts'
 import type { Scope } from '../security/keys.ts'
@@ -19,8 +20,8 @@ export interface Exchange {
   readonly caller: ReturnType<Access['admit']>
   /** All of the body, decompressed. */
   body(): Promise<Buffer>
-  /** Aborted when the client goes. */
-  readonly signal: AbortSignal
+  /** Left when the client goes. */
+  readonly departure: Departure
 }
 
 export interface Route {
@@ -77,9 +78,9 @@ export function httpFace(routes: readonly Route[], access: Access, limits: HttpL
     const params = request.params as Readonly<Record<string, string>>
     const knock = knockOf(request)
     const caller = admit(access, route, params, knock)
-    const gone = new AbortController()
+    const departure = new Departure()
     reply.raw.once('close', () => {
-      if (!reply.raw.writableEnded) gone.abort()
+      if (!reply.raw.writableEnded) departure.leave()
     })
     const body = async () => {
       const { headers } = request
@@ -87,7 +88,7 @@ export function httpFace(routes: readonly Route[], access: Access, limits: HttpL
       const sent = await readBody(request.raw, said, limits.maxBodyBytes)
       return decodeBody(sent, headers['content-encoding'], limits.maxBodyBytes)
     }
-    return route.handle({ request, reply, params, caller, body, signal: gone.signal })
+    return route.handle({ request, reply, params, caller, body, departure })
   }
   const paths = new Map<string, Set<string>>()
   for (const route of routes) {

@@ -58,7 +58,7 @@ const get = (path: string, scope: Route['scope'], handle: Route['handle']): Rout
 })
 
 async function infer(core: InferenceCore, exchange: Exchange): Promise<unknown> {
-  const { request, reply, params, caller, signal } = exchange
+  const { request, reply, params, caller, departure } = exchange
   const model = params.model!
   // Nobody sends a large body for a model that is not there.
   core.registry.version(model, params.version ?? '')
@@ -68,7 +68,7 @@ async function infer(core: InferenceCore, exchange: Exchange): Promise<unknown> 
     model,
     version: params.version ?? '',
     caller,
-    signal,
+    departure,
     read: ({ inputs }) => (headerLength === 0 ? rawRequest(body, inputs, model) : readRequest(body, headerLength)),
   })
   const answer = writeAnswer(result.request, result.answer)

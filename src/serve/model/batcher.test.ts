@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { type ByteTensor, bytesOfValue, type LaneAnswer, type Lanes, valueOfBytes } from '../../engine/index.ts'
 import { UserError } from '../../platform/index.ts'
+import { Departure } from '../departure.ts'
 import { Batcher, type BatchSettings, type JobOptions, type RunRecord } from './batcher.ts'
 import { FairQueue } from './fair-queue.ts'
 
@@ -127,12 +128,12 @@ describe('a batcher', () => {
 
   test('a request that ran out of time is not run; one that nobody waits for neither', async () => {
     const { staged, run, made } = batcher()
-    const gone = new AbortController()
+    const gone = new Departure()
     const first = run(row(1))
     const late = run(row(2), { timeoutMs: 1 })
-    const left = run(row(3), { signal: gone.signal })
+    const left = run(row(3), { departure: gone })
     const last = run(row(4))
-    gone.abort()
+    gone.leave()
     await expect(left).rejects.toMatchObject({ code: 'cancelled' })
     await expect(late).rejects.toMatchObject({ code: 'timeout' })
     staged.runs[0]!.end()

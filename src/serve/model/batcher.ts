@@ -1,4 +1,5 @@
 import type { ByteTensor, Lanes } from '../../engine/index.ts'
+import type { Departure } from '../departure.ts'
 import { ServeError, toServeError } from '../serve-error.ts'
 import { joinRows, rowsOf, shapeKey, splitRows } from './batch-rows.ts'
 import { FairQueue, type Queued } from './fair-queue.ts'
@@ -26,8 +27,7 @@ export interface JobOptions {
   readonly priority: number
   /** Milliseconds; 0 takes the setting. */
   readonly timeoutMs: number
-  /** Aborted when nobody waits for the answer any more. */
-  readonly signal?: AbortSignal | undefined
+  readonly departure?: Departure | undefined
 }
 
 export interface JobResult {
@@ -140,7 +140,7 @@ export class Batcher {
           if (job.settled) return
           job.settled = true
           clearTimeout(timer)
-          options.signal?.removeEventListener('abort', gone)
+          options.departure?.listen(null)
           if (result instanceof Error) reject(result)
           else resolve(result)
         },
@@ -153,8 +153,8 @@ export class Batcher {
       const gone = () => leave(new ServeError('cancelled', 'the client has gone'))
       if (limit > 0)
         timer = setTimeout(() => leave(new ServeError('timeout', `request to model '${this.#model}' timed out`)), limit)
-      if (options.signal?.aborted) return gone()
-      options.signal?.addEventListener('abort', gone, { once: true })
+      if (options.departure?.gone) return gone()
+      options.departure?.listen(gone)
       this.#queue.push(job)
       this.#pump()
     })

@@ -19,12 +19,14 @@ export interface PlanWish {
 const LARGEST_BATCH = 32
 /** Doubling a batch, or another way of using the cores, must give this much more to be worth it. */
 const GAIN = 1.05
+/** A run this short may be shared without gain of its own: one trip to the process instead of several is the gain. */
+const SHORT_MS = 8
 /** Milliseconds of each measurement. */
 const MEASURE_MS = 80
 
 /**
  * Sessions × threads and the size of batches by measurement on one row of sample data: batches double while rows a
- * second still rise by 5 %; then one session a core with one thread each is compared with one session that has all
+ * second still rise by 5 %, or do not fall while a run stays short; then one session a core with one thread each is compared with one session that has all
  * threads. Without samples: one session a core, batches of up to 32 where they are allowed.
  *
  * Leaves lanes 0 … `instances` − 1 open with `threads` threads.
@@ -36,11 +38,7 @@ export async function planRun(
   batchable: boolean,
 ): Promise<Plan> {
   const cores = lanes.capacity
-  const rate = async (rows: number, open: number) => {
-    const inputs = joinRows(Array.from({ length: rows }, () => sample!))
-    const runs = await Promise.all(Array.from({ length: open }, (_, lane) => lanes.spin(lane, inputs, MEASURE_MS)))
-    return rows * runs.reduce((sum, one) => sum + one, 0)
-  }
+  const rate = (rows: number, open: number) => rowRate(lanes, sample!, rows, open, MEASURE_MS)
   const maxBatch = !batchable
     ? 1
     : (wish.maxBatch ?? (sample && rowsOf(sample) === 1 ? await bestBatch((rows) => rate(rows, 1)) : LARGEST_BATCH))
@@ -67,14 +65,28 @@ export async function planRun(
   return { instances, threads, maxBatch }
 }
 
+/** Rows a second of the first `open` lanes together, each running `rows` copies of a row on end for `ms` milliseconds. */
+export async function rowRate(
+  lanes: Lanes,
+  row: readonly ByteTensor[],
+  rows: number,
+  open: number,
+  ms: number,
+): Promise<number> {
+  const inputs = joinRows(Array.from({ length: rows }, () => row))
+  const runs = await Promise.all(Array.from({ length: open }, (_, lane) => lanes.spin(lane, inputs, ms)))
+  return rows * runs.reduce((sum, one) => sum + one, 0)
+}
+
 async function bestBatch(rate: (rows: number) => Promise<number>): Promise<number> {
   let best = 1
   let reached = await rate(1)
   for (let rows = 2; rows <= LARGEST_BATCH; rows *= 2) {
     const now = await rate(rows)
-    if (now < reached * GAIN) break
+    const short = now * GAIN >= reached && (1000 * rows) / now <= SHORT_MS
+    if (now < reached * GAIN && !short) break
     best = rows
-    reached = now
+    reached = Math.max(reached, now)
   }
   return best
 }

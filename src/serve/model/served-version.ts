@@ -13,7 +13,7 @@ import { ServeError, toServeError } from '../serve-error.ts'
 import { Batcher, type BatchSettings, type JobOptions, type JobResult } from './batcher.ts'
 import { laneSession } from './lane-session.ts'
 import { ModelProcess } from './model-process.ts'
-import { batchObstacle, isDeterministic, type Plan, type PlanWish, planRun } from './plan.ts'
+import { batchObstacle, isDeterministic, type Plan, type PlanWish, planRun, rowRate } from './plan.ts'
 import { add, VersionStatistics } from './statistics.ts'
 
 /** What is known of a version before it runs. */
@@ -161,6 +161,18 @@ export class ServedVersion {
     }
   }
 
+  /**
+   * Rows a second that the lanes do on sample inputs with nobody in between, as they are planned: what a server on this
+   * machine cannot pass.
+   */
+  async offlineRate(ms: number): Promise<number> {
+    const lanes = this.#process.lanes
+    const [sample] = this.#samples
+    if (!lanes || !sample) throw new Error('internal: no sample to measure with')
+    const { instances, maxBatch } = this.#plan
+    return rowRate(lanes, sample, maxBatch, instances, ms)
+  }
+
   /** No new requests come: waits until the last is answered, at most `ms`, then ends the process. */
   async drain(ms: number): Promise<void> {
     let timer: NodeJS.Timeout | undefined
@@ -209,7 +221,7 @@ export class ServedVersion {
           ? `requests run one by one: ${reason}`
           : maxBatch > 1
             ? `up to ${maxBatch} rows of different requests share a run; their answers were compared with those of single runs`
-            : 'requests run one by one: more rows in a run are not faster here',
+            : 'requests run one by one: more rows in a run gain nothing here',
     }
     this.#batcher = new Batcher(this.name, { ...this.#settings.batch, maxBatch }, (run) => {
       const { statistics } = this

@@ -1,0 +1,66 @@
+// A lean client in a process of its own: connections that send one prepared request after another.
+import { connect } from 'node:net'
+
+export interface LoadOrder {
+  readonly port: number
+  readonly request: Uint8Array
+  readonly connections: number
+  /** Milliseconds that count, after a tenth of them that does not. */
+  readonly ms: number
+}
+
+export interface LoadResult {
+  readonly perSecond: number
+  readonly p50Ms: number
+  readonly p99Ms: number
+  readonly failed: number
+}
+
+async function load({ port, request, connections, ms }: LoadOrder): Promise<LoadResult> {
+  const bytes = Buffer.from(request)
+  const times: number[] = []
+  let failed = 0
+  const begin = performance.now() + ms / 10
+  const end = begin + ms
+  await Promise.all(
+    Array.from(
+      { length: connections },
+      () =>
+        new Promise<void>((resolve, reject) => {
+          const socket = connect(port, '127.0.0.1')
+          socket.setNoDelay(true)
+          let start = 0
+          let seen: Buffer = Buffer.alloc(0)
+          const send = () => {
+            if (performance.now() >= end) {
+              socket.destroy()
+              return resolve()
+            }
+            start = performance.now()
+            socket.write(bytes)
+          }
+          socket.on('connect', send)
+          socket.on('error', reject)
+          socket.on('data', (chunk) => {
+            seen = seen.byteLength === 0 ? chunk : Buffer.concat([seen, chunk])
+            const head = seen.indexOf('\r\n\r\n')
+            if (head < 0) return
+            const text = seen.subarray(0, head).toString('latin1')
+            const length = Number(/content-length: (\d+)/i.exec(text)?.[1] ?? 0)
+            if (seen.byteLength < head + 4 + length) return
+            const now = performance.now()
+            if (!text.startsWith('HTTP/1.1 200')) failed++
+            else if (start >= begin) times.push(now - start)
+            seen = Buffer.alloc(0)
+            send()
+          })
+        }),
+    ),
+  )
+  times.sort((a, b) => a - b)
+  const at = (share: number) => times[Math.min(times.length - 1, Math.floor(share * times.length))] ?? Number.NaN
+  return { perSecond: (1000 * times.length) / ms, p50Ms: at(0.5), p99Ms: at(0.99), failed }
+}
+
+process.on('message', (order: LoadOrder) => void load(order).then((result) => process.send!(result)))
+process.on('disconnect', () => process.exit(0))

@@ -1,0 +1,268 @@
+import { type ChildProcess, fork } from 'node:child_process'
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { cpus, loadavg, tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { OCR } from '../demo/ocr-models.ts'
+import { rehearseOn } from '../src/cli/rehearse.ts'
+import { openIsolated } from '../src/engine/index.ts'
+import { inMemory, type Model, parseModel, type Tensor } from '../src/ir/index.ts'
+import { encodeModel, readModel } from '../src/onnx/index.ts'
+import { preloads, siblingModule } from '../src/platform/index.ts'
+import { DEFAULT_SETTINGS, fileSource, folderSource, startServer } from '../src/serve/index.ts'
+import type { LoadOrder, LoadResult } from './serve-load.ts'
+import { soak, soundness } from './serve-soak.ts'
+
+/**
+ * `whet serve` beside a plain Fastify + onnxruntime-node server, in one run, by turns: throughput and p99 at concurrency
+ * 32, what a request of 16 KB costs at concurrency 1 beyond HTTP and the run itself, and saturation beside the offline
+ * limit. Then the soak. `node dist/bench/serve.js [cls] [perceptron] [latency] [saturated] [soak]`; SECONDS sets the
+ * length of each measurement (3), SOAK_SECONDS that of the soak (600).
+ */
+const SECONDS = Number(process.env.SECONDS ?? 3)
+const SOAK_SECONDS = Number(process.env.SOAK_SECONDS ?? 600)
+const ROUNDS = 3
+const wanted = process.argv.slice(2)
+const wants = (name: string) => wanted.length === 0 || wanted.includes(name)
+const folder = mkdtempSync(join(tmpdir(), 'whetstone-serve-bench-'))
+const say = (line: string) => process.stdout.write(`${line}\n`)
+
+interface Contest {
+  readonly name: string
+  readonly path: string
+  readonly input: string
+  readonly dims: readonly number[]
+}
+
+const CLS: Contest = {
+  name: 'PP-OCR cls',
+  path: OCR.direction,
+  input: 'x',
+  dims: [3, 48, 192],
+}
+const REC: Contest = { name: 'PP-OCR rec', path: OCR.recognition, input: 'x', dims: [3, 48, 320] }
+const perceptron = (layers: number, width: number): Contest => {
+  const path = join(folder, `perceptron-${layers}x${width}.onnx`)
+  writeFileSync(path, encodeModel(perceptronModel(layers, width)))
+  return { name: `${layers}×${width} perceptron`, path, input: 'x', dims: [width] }
+}
+
+/** A model of `layers` square matrices, the weights put in as bytes. */
+function perceptronModel(layers: number, width: number): Model {
+  const steps = Array.from(
+    { length: layers },
+    (_, i) => `m${i} = MatMul(${i === 0 ? 'x' : `r${i - 1}`}, w${i})  r${i} = Relu(m${i})`,
+  )
+  const names = Array.from({ length: layers }, (_, i) => `w${i}`)
+  const skeleton =
+    parseModel(`<ir_version: 10, opset_import: ["" : 20]> g (float[N,${width}] x) => (float[N,${width}] y)
+    <${names.map((name) => `float[1] ${name} = {0}`).join(', ')}> { ${steps.join('\n')}  y = Identity(r${layers - 1}) }`)
+  const initializers = new Map<string, Tensor>(
+    names.map((name, layer) => {
+      const values = Float32Array.from(
+        { length: width * width },
+        (_, k) => Math.sin((k + layer) * 12.9898) / Math.sqrt(width),
+      )
+      const data = { form: 'raw', bytes: inMemory(new Uint8Array(values.buffer)) } as const
+      return [name, { name, dtype: 'float32', dims: [width, width], data }]
+    }),
+  )
+  return { ...skeleton, graph: { ...skeleton.graph, initializers } }
+}
+
+function child(name: string, args: readonly string[] = []): ChildProcess {
+  const module = siblingModule(import.meta.url, name)
+  return fork(fileURLToPath(module), [...args], {
+    execArgv: preloads(module).flatMap((url) => ['--import', url]),
+    serialization: 'advanced',
+  })
+}
+
+const message = <T>(from: ChildProcess) =>
+  new Promise<T>((resolve) => from.once('message', (value) => resolve(value as T)))
+
+const client = child('serve-load')
+function load(order: LoadOrder): Promise<LoadResult> {
+  client.send(order)
+  return message<LoadResult>(client)
+}
+
+const http = (path: string, body: Uint8Array, headers = '') =>
+  Buffer.concat([
+    Buffer.from(
+      `POST ${path} HTTP/1.1\r\nHost: localhost\r\n${headers}Content-Type: application/octet-stream\r\nContent-Length: ${body.byteLength}\r\n\r\n`,
+    ),
+    body,
+  ])
+
+function tensorRequest({ input, dims }: Contest): { ours: Buffer; plain: Buffer; noop: Buffer } {
+  const count = dims.reduce((a, b) => a * b, 1)
+  const tensor = new Uint8Array(Float32Array.from({ length: count }, (_, i) => Math.sin(i)).buffer)
+  const json = Buffer.from(
+    JSON.stringify({
+      parameters: { binary_data_output: true },
+      inputs: [
+        { name: input, datatype: 'FP32', shape: [1, ...dims], parameters: { binary_data_size: tensor.byteLength } },
+      ],
+    }),
+  )
+  const body = Buffer.concat([json, tensor])
+  return {
+    ours: http('/v2/models/model/infer', body, `Inference-Header-Content-Length: ${json.byteLength}\r\n`),
+    plain: http('/infer', tensor),
+    noop: http('/noop', tensor),
+  }
+}
+
+async function pair(contest: Contest) {
+  const plain = child('serve-plain-server', [contest.path, contest.input, contest.dims.join(',')])
+  const { port: plainPort } = await message<{ port: number }>(plain)
+  const file = join(folder, 'model.onnx')
+  writeFileSync(file, encodeModel(await readModel(contest.path)))
+  const ours = await startServer({
+    source: fileSource(file),
+    httpPort: 0,
+    grpcPort: null,
+    adminPort: null,
+    settings: { ...DEFAULT_SETTINGS, capacity: cpus().length },
+    rehearse: rehearseOn(undefined, { [contest.input]: [1, ...contest.dims] }),
+  })
+  const version = ours.core.registry.version('model', '')
+  say(`${contest.name}: ${version.plan.instances} × ${version.plan.threads} threads, ${version.batching.reason}`)
+  const close = async () => {
+    plain.kill()
+    await ours.close()
+  }
+  return { plainPort, oursPort: Number(ours.http!.split(':')[1]), version, close }
+}
+
+const median = (values: readonly number[]) => [...values].sort((a, b) => a - b)[values.length >> 1]!
+
+async function throughput(contest: Contest, target: number): Promise<void> {
+  const { plainPort, oursPort, close } = await pair(contest)
+  const { ours, plain } = tensorRequest(contest)
+  const rounds: { ours: LoadResult; plain: LoadResult }[] = []
+  for (let round = 0; round < ROUNDS; round++) {
+    const order = { connections: 32, ms: SECONDS * 1000 }
+    const one = await load({ ...order, port: plainPort, request: plain })
+    const two = await load({ ...order, port: oursPort, request: ours })
+    rounds.push({ plain: one, ours: two })
+  }
+  const ratio = median(rounds.map((round) => round.ours.perSecond / round.plain.perSecond))
+  const tail = median(rounds.map((round) => round.ours.p99Ms / round.plain.p99Ms))
+  for (const round of rounds)
+    say(
+      `  plain ${round.plain.perSecond.toFixed(0)}/s p99 ${round.plain.p99Ms.toFixed(1)} ms · ours ${round.ours.perSecond.toFixed(0)}/s p99 ${round.ours.p99Ms.toFixed(1)} ms · failed ${round.ours.failed}`,
+    )
+  say(
+    `  concurrency 32: ${ratio.toFixed(2)}× the plain server's throughput (wanted ≥ ${target}×), p99 ${tail.toFixed(2)}× (wanted < 1)`,
+  )
+  await close()
+}
+
+/** 16 KB at concurrency 1: ours less a request that does nothing and the bare run, by turns. */
+async function latency(): Promise<void> {
+  const contest = perceptron(1, 4096 / 4)
+  const wide: Contest = { ...contest, name: '16 KB' }
+  const path = join(folder, 'wide.onnx')
+  writeFileSync(
+    path,
+    encodeModel(
+      parseModel(
+        `<ir_version: 10, opset_import: ["" : 20]> g (float[N,4096] x) => (float[N,1] y) <int64[1] axis = {1}> { y = ReduceSum(x, axis) }`,
+      ),
+    ),
+  )
+  const small: Contest = { ...wide, path, dims: [4096] }
+  const { plainPort, oursPort, close } = await pair(small)
+  const { ours, noop } = tensorRequest(small)
+  const session = await openIsolated(path)
+  const feeds = { x: { dtype: 'float32' as const, dims: [1, 4096], data: new Float32Array(4096) } }
+  const extra: number[] = []
+  for (let round = 0; round < ROUNDS * 3; round++) {
+    const order = { connections: 1, ms: (SECONDS * 1000) / 3 }
+    const nothing = await load({ ...order, port: plainPort, request: noop })
+    const whole = await load({ ...order, port: oursPort, request: ours })
+    const runs = await session.timeRuns(feeds, 500, 50)
+    const runMs = [...runs].sort((a, b) => a - b)[250]! / 1e6
+    extra.push(whole.p50Ms - nothing.p50Ms - runMs)
+    say(`  no-op ${nothing.p50Ms.toFixed(3)} ms · run ${runMs.toFixed(3)} ms · ours ${whole.p50Ms.toFixed(3)} ms`)
+  }
+  say(`  16 KB binary, concurrency 1: ${median(extra).toFixed(3)} ms above HTTP and the run (wanted ≤ 0.25)`)
+  await session.close()
+  await close()
+}
+
+/** A model of ten milliseconds and more: saturated throughput beside what the same lanes do without any server. */
+async function saturated(): Promise<void> {
+  const { oursPort, version, close } = await pair(REC)
+  const { ours } = tensorRequest(REC)
+  const shares: number[] = []
+  for (let round = 0; round < ROUNDS; round++) {
+    const limit = await version.offlineRate(SECONDS * 1000)
+    const served = await load({ port: oursPort, request: ours, connections: 16, ms: SECONDS * 1000 })
+    shares.push(served.perSecond / limit)
+    say(`  offline ${limit.toFixed(1)}/s · served ${served.perSecond.toFixed(1)}/s p99 ${served.p99Ms.toFixed(0)} ms`)
+  }
+  say(`  saturated: ${(100 * median(shares)).toFixed(0)} % of the offline limit (wanted ≥ 90 %)`)
+  await close()
+}
+
+async function longSoak(): Promise<void> {
+  const scaled = (by: number) =>
+    encodeModel(
+      parseModel(
+        `<ir_version: 10, opset_import: ["" : 20]> g (float[N,2] x) => (float[N,2] y) <float k = {${by}}> { y = Mul(x, k) }`,
+      ),
+    )
+  for (const [control, factors] of [
+    ['', { 2: 2, 3: 3 }],
+    ['control: version 3 computes something else', { 2: 2, 3: 5 }],
+  ] as const) {
+    const place = join(folder, control ? 'control' : 'soak')
+    for (const [name, by] of Object.entries(factors)) {
+      mkdirSync(join(place, 'scaled', name), { recursive: true })
+      writeFileSync(join(place, 'scaled', name, 'model.onnx'), scaled(by))
+    }
+    const server = await startServer({
+      source: folderSource(place),
+      httpPort: 0,
+      grpcPort: null,
+      adminPort: null,
+      settings: { ...DEFAULT_SETTINGS, capacity: cpus().length },
+      rehearse: rehearseOn(undefined),
+    })
+    const clients = 16
+    const pauseMs = 1500
+    const count = Math.ceil(((control ? Math.min(20, SOAK_SECONDS) : SOAK_SECONDS) * 1000) / pauseMs)
+    let turn = 0
+    const before = process.memoryUsage.rss()
+    const report = await soak({
+      place: server.http!,
+      clients,
+      kill: () => process.kill(server.core.registry.version('scaled', '').pid ?? 0, 'SIGKILL'),
+      swap: async () => void (await server.core.registry.load('scaled', ['2', '3'][turn++ % 2]!)),
+      // A swap every three seconds, a kill about every five.
+      acts: Array.from({ length: count }, (_, i) => (i % 7 === 2 || i % 7 === 5 ? 'kill' : 'swap')),
+      pauseMs,
+    })
+    const faults = soundness(report, clients)
+    say(`soak${control ? ` (${control})` : ''}: ${JSON.stringify(report)}`)
+    say(
+      `  memory of the server ${(before / 1e6).toFixed(0)} → ${(process.memoryUsage.rss() / 1e6).toFixed(0)} MB · ${faults.length === 0 ? 'sound' : faults.join('; ')}${control ? ' (wanted: wrong answers)' : ''}`,
+    )
+    await server.close()
+  }
+}
+
+say(`${cpus()[0]!.model}, ${cpus().length} cores, load ${loadavg()[0]!.toFixed(1)}, Node ${process.versions.node}`)
+try {
+  if (wants('cls')) await throughput(CLS, 1.5)
+  if (wants('perceptron')) await throughput(perceptron(12, 1024), 3)
+  if (wants('latency')) await latency()
+  if (wants('saturated')) await saturated()
+  if (wants('soak')) await longSoak()
+} finally {
+  rmSync(folder, { recursive: true, force: true })
+}
+process.exit()
