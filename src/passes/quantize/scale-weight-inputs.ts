@@ -9,8 +9,10 @@ import {
   tensorValues,
 } from '../../ir/index.ts'
 import { type Evidence, GraphEditor, type Pass, type PassResult } from '../../rewrite/index.ts'
+import { rangeOf } from './affine.ts'
 import { dequantizeBlocks, quantizeBlocks } from './block-codes.ts'
 import { dropUnread } from './drop-unread.ts'
+import { FEWEST_WEIGHTS } from './dynamic-matmul.ts'
 import { outputError } from './gram.ts'
 import { type SourcedProduct, sourcedProduct } from './tied-table.ts'
 
@@ -67,11 +69,12 @@ export const scaleWeightInputs: Pass<ScaleInputsOptions> = {
         if (odd && 'refused' in odd) refuse(odd.refused)
         else if (typeof maker === 'string') refuse(maker)
         else {
-          const scales = bestScales(products as readonly SourcedProduct[], moments, options)
+          const coded = (products as readonly Reader[]).filter((product) => product.coded)
+          const scales = coded.length > 0 ? bestScales(coded, moments, options) : null
           if (!scales) refuse('no scale of its inputs makes the codes better')
           else {
             maker(scales)
-            for (const node of editor.consumers(name)) scaleWeights(node, scales, editor)
+            for (const node of editor.consumers(name)) scaleWeights(node, name, scales, editor)
             applied++
           }
         }
@@ -99,13 +102,24 @@ function momentsOf(evidence: readonly Evidence[]): ReadonlyMap<string, Moments> 
   return observed
 }
 
-function scalable(node: Node, input: string, editor: GraphEditor): SourcedProduct | { refused: string } {
+/** A product that can take scales; one of too few weights to be coded does so in float. */
+interface Reader extends SourcedProduct {
+  readonly coded: boolean
+}
+
+function scalable(node: Node, input: string, editor: GraphEditor): Reader | { refused: string } {
   if (!['MatMul', 'Gemm'].includes(operatorName(node)) || node.inputs.indexOf(input) !== 0 || node.inputs[1] === input)
     return { refused: `its input is also read by ${nodeLabel(node)}` }
   const product = sourcedProduct(node, editor)
-  if ('refused' in product) return product
-  if (editor.consumers(product.source).length > 1) return { refused: 'its weights are shared with another node' }
-  return product
+  const source = 'refused' in product ? node.inputs[1]! : product.source
+  if (editor.consumers(source).length > 1) return { refused: 'its weights are shared with another node' }
+  if (!('refused' in product)) return { ...product, coded: true }
+  const weight = node.opType === 'MatMul' ? editor.constant(source) : undefined
+  if (weight?.dtype !== 'float32' || weight.dims.length !== 2) return product
+  const values = tensorValues(weight) as Float32Array
+  if (values.length >= FEWEST_WEIGHTS || !rangeOf(values)) return product
+  const [rows, columns] = weight.dims as [number, number]
+  return { values, rows, columns, source, turned: false, factor: 1, coded: false }
 }
 
 /** Something that divides the channels of a value by scales, or why nothing in front of it can. */
@@ -178,8 +192,8 @@ function columnsTaker(
 }
 
 /** Multiplies row k of the weights of a product by the scale of input k. */
-function scaleWeights(node: Node, scales: Float32Array, editor: GraphEditor): void {
-  const product = sourcedProduct(node, editor) as SourcedProduct
+function scaleWeights(node: Node, input: string, scales: Float32Array, editor: GraphEditor): void {
+  const product = scalable(node, input, editor) as Reader
   const { columns } = product
   const values = product.values.map((value, i) => value * scales[Math.floor(i / columns)]!)
   const weight = editor.addConstant(tensorOf('float32', [product.rows, columns], values), `${node.inputs[1]}_scaled`)
