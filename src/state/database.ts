@@ -1,0 +1,16 @@
+/** One statement in the SQL of PostgreSQL, parameters as `$1`, `$2`. */
+export interface Statement {
+  readonly sql: string
+  readonly parameters?: readonly unknown[]
+}
+
+export type Row = Readonly<Record<string, unknown>>
+
+/** A PostgreSQL, embedded or elsewhere. */
+export interface Database {
+  /** How the log names it; without a password. */
+  readonly where: string
+  /** All or nothing, in order; the rows of each. Rejects where the database cannot be reached or says no. */
+  run(statements: readonly Statement[]): Promise<readonly (readonly Row[])[]>
+  close(): Promise<void>
+}

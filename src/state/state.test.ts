@@ -1,0 +1,100 @@
+import { mkdtempSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, describe, expect, test } from 'vitest'
+import type { IncidentReport } from '../report/index.ts'
+import { type Database, openEmbedded, openPostgres, State } from './index.ts'
+
+const LONG = 300_000
+const folder = join(mkdtempSync(join(tmpdir(), 'state-')), 'state')
+let database = await openEmbedded(folder)
+let state = new State(database)
+afterAll(() => state.close(), LONG)
+
+const rollout = (id: string, name: string, to: string, body: unknown = {}) => ({
+  id,
+  name,
+  state: to,
+  started: `2026-01-0${id.at(-1)}T00:00:00.000Z`,
+  body,
+})
+const act = (name: string) => ({ at: '2026-01-01T00:00:00.000Z', act: 'test', who: 'somebody', name, detail: { n: 1 } })
+const incident = { id: 'i1', at: '2026-01-01', name: 'digits', acknowledged: null } as unknown as IncidentReport
+
+async function everything(state: State, database: Database) {
+  await state.keep({ rollout: rollout('r1', 'digits', 'running', { pairs: 1 }), audit: act('digits') })
+  await state.keep({ rollout: rollout('r1', 'digits', 'running', { pairs: 2 }) })
+  expect(await state.rollouts('digits')).toEqual([rollout('r1', 'digits', 'running', { pairs: 2 })])
+  // A second one beside it is refused whole: its entry in the audit log does not stay either.
+  await expect(state.keep({ audit: act('second'), rollout: rollout('r2', 'digits', 'running') })).rejects.toThrow()
+  await state.keep({
+    rollout: rollout('r1', 'digits', 'rolled-back', { pairs: 3 }),
+    incident,
+    live: { name: 'digits', version: 'v1', known: ['v1', 'v2'] },
+    audit: act('back'),
+  })
+  // A snapshot that was under way comes too late.
+  await state.keep({ rollout: rollout('r1', 'digits', 'running', { pairs: 2 }) })
+  expect(await state.rollouts(null, 'running')).toEqual([])
+  expect(await state.rollouts('digits', 'rolled-back')).toEqual([rollout('r1', 'digits', 'rolled-back', { pairs: 3 })])
+  expect(await state.liveVersions()).toEqual([{ name: 'digits', version: 'v1', known: ['v1', 'v2'] }])
+
+  expect(await state.incidents()).toEqual([incident])
+  const seen = { by: 'ann', at: '2026-01-02', note: 'known' }
+  expect((await state.acknowledge('i1', seen))!.acknowledged).toEqual(seen)
+  expect((await state.acknowledge('i1', { ...seen, by: 'bob' }))!.acknowledged).toEqual(seen)
+  expect(await state.incident('nobody')).toBeNull()
+
+  const log = await state.audit()
+  expect([log.entries.map(({ act, name }) => act + name), log.brokenAt]).toEqual([
+    ['testdigits', 'testback', 'incident-ack', 'incident-ack'],
+    null,
+  ])
+  await expect(database.run([{ sql: 'DELETE FROM audit' }])).rejects.toThrow('append-only')
+  await database.run([
+    { sql: 'ALTER TABLE audit DISABLE TRIGGER audit_is_final' },
+    { sql: `UPDATE audit SET entry = replace(entry, 'testback', 'x') || ' ' WHERE n = 2` },
+  ])
+  expect((await state.audit()).brokenAt).toBe(2)
+}
+
+test('rollouts, incidents, live versions and the chain of acts, embedded', () => everything(state, database), LONG)
+
+test(
+  'one owner: a second one is refused; what was written is there after opening again',
+  async () => {
+    await expect(openEmbedded(folder)).rejects.toMatchObject({ code: 'busy' })
+    await state.close()
+    database = await openEmbedded(folder)
+    state = new State(database)
+    expect((await state.incidents()).map(({ id }) => id)).toEqual(['i1'])
+  },
+  LONG,
+)
+
+const url = process.env.WHETSTONE_TEST_POSTGRES
+describe.skipIf(!url)('a PostgreSQL server', () => {
+  test(
+    'the same, and two servers that migrate at once',
+    async () => {
+      const admin = openPostgres(url!)
+      await admin.run([{ sql: 'DROP SCHEMA public CASCADE' }, { sql: 'CREATE SCHEMA public' }])
+      const [one, two] = [openPostgres(url!), openPostgres(url!)]
+      const states = [new State(one), new State(two)] as const
+      await Promise.all(states.map((state) => state.incidents()))
+      await everything(states[0], one)
+      expect((await states[1].incidents()).map(({ id }) => id)).toEqual(['i1'])
+      await admin.run([{ sql: `DROP SCHEMA ${schema} CASCADE` }])
+      await Promise.all([admin.close(), ...states.map((state) => state.close())])
+    },
+    LONG,
+  )
+})
+
+test('an address that is none, and a server that is not there', async () => {
+  expect(() => openPostgres('mysql://x')).toThrow('not valid')
+  const gone = new State(openPostgres('postgres://nobody:secret@127.0.0.1:1/none'))
+  expect(gone.where).toBe('postgres://127.0.0.1:1/none')
+  await expect(gone.incidents()).rejects.toThrow('ECONNREFUSED')
+  await gone.close()
+})

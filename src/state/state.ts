@@ -1,0 +1,176 @@
+import type { IncidentReport } from '../report/index.ts'
+import type { Database, Statement } from './database.ts'
+import { migrate } from './migrations.ts'
+
+/** A rollout as it is kept; `body` is whatever continues it. */
+export interface KeptRollout {
+  readonly id: string
+  readonly name: string
+  readonly state: string
+  readonly started: string
+  readonly body: unknown
+}
+
+/** The version that a rollout left live, and the versions that there were then: a newer one is a later decision. */
+export interface LiveVersion {
+  readonly name: string
+  readonly version: string
+  readonly known: readonly string[]
+}
+
+export interface AuditEntry {
+  readonly at: string
+  readonly act: string
+  readonly who: string
+  readonly name: string
+  readonly detail: unknown
+}
+
+/** One thing that must be remembered together, or not at all. */
+export interface Change {
+  readonly rollout?: KeptRollout
+  readonly incident?: IncidentReport
+  readonly live?: LiveVersion
+  readonly audit?: AuditEntry
+}
+
+/** What a server must remember, in a database that is opened and migrated at the first use. */
+export class State {
+  readonly #database: Database
+  #ready: Promise<void> | null = null
+
+  constructor(database: Database) {
+    this.#database = database
+  }
+
+  get where(): string {
+    return this.#database.where
+  }
+
+  /** Writes a change whole. A rollout that has ended is never brought back by a late write. */
+  async keep({ rollout, incident, live, audit }: Change): Promise<void> {
+    const statements: Statement[] = []
+    if (rollout)
+      statements.push({
+        sql: `INSERT INTO rollouts (id, name, state, started, body) VALUES ($1, $2, $3, $4, $5::text::jsonb)
+          ON CONFLICT (id) DO UPDATE SET state = excluded.state, body = excluded.body WHERE rollouts.state = 'running'`,
+        parameters: [rollout.id, rollout.name, rollout.state, rollout.started, JSON.stringify(rollout.body)],
+      })
+    if (incident)
+      statements.push({
+        sql: `INSERT INTO incidents (id, name, at, body) VALUES ($1, $2, $3, $4::text::jsonb) ON CONFLICT (id) DO NOTHING`,
+        parameters: [incident.id, incident.name, incident.at, JSON.stringify(incident)],
+      })
+    if (live)
+      statements.push({
+        sql: `INSERT INTO live_versions (name, version, known) VALUES ($1, $2, $3::text::jsonb)
+          ON CONFLICT (name) DO UPDATE SET version = excluded.version, known = excluded.known`,
+        parameters: [live.name, live.version, JSON.stringify(live.known)],
+      })
+    if (audit) statements.push(...auditStatements(audit))
+    await this.#run(statements)
+  }
+
+  /** Rollouts of a model, or of all, the newest first. */
+  async rollouts(name: string | null, state: string | null = null): Promise<readonly KeptRollout[]> {
+    const [rows] = await this.#run([
+      {
+        sql: `SELECT id, name, state, started, body FROM rollouts
+          WHERE ($1::text IS NULL OR name = $1) AND ($2::text IS NULL OR state = $2) ORDER BY started DESC, id DESC`,
+        parameters: [name, state],
+      },
+    ])
+    return rows as unknown as readonly KeptRollout[]
+  }
+
+  /** The newest first. */
+  async incidents(): Promise<readonly IncidentReport[]> {
+    const [rows] = await this.#run([{ sql: 'SELECT body, acknowledged FROM incidents ORDER BY at DESC, id DESC' }])
+    return rows!.map(incidentOf)
+  }
+
+  async incident(id: string): Promise<IncidentReport | null> {
+    const [rows] = await this.#run([
+      { sql: 'SELECT body, acknowledged FROM incidents WHERE id = $1', parameters: [id] },
+    ])
+    return rows![0] ? incidentOf(rows![0]) : null
+  }
+
+  /** Writes down who has seen an incident; the first one stays. null where there is no such incident. */
+  async acknowledge(
+    id: string,
+    acknowledged: NonNullable<IncidentReport['acknowledged']>,
+  ): Promise<IncidentReport | null> {
+    await this.#run([
+      {
+        sql: 'UPDATE incidents SET acknowledged = $2::text::jsonb WHERE id = $1 AND acknowledged IS NULL',
+        parameters: [id, JSON.stringify(acknowledged)],
+      },
+      ...auditStatements({
+        at: acknowledged.at,
+        act: 'incident-ack',
+        who: acknowledged.by,
+        name: '',
+        detail: { id, note: acknowledged.note },
+      }),
+    ])
+    return this.incident(id)
+  }
+
+  async liveVersions(): Promise<readonly LiveVersion[]> {
+    const [rows] = await this.#run([{ sql: 'SELECT name, version, known FROM live_versions' }])
+    return rows as unknown as readonly LiveVersion[]
+  }
+
+  /** Every act, the oldest first, and the number of the first whose hash does not follow from those before; else null. */
+  async audit(): Promise<{ readonly entries: readonly AuditEntry[]; readonly brokenAt: number | null }> {
+    const [rows] = await this.#run([
+      {
+        sql: `SELECT n, entry, hash = ${HASH('before', 'entry')}
+            AND before = COALESCE(LAG(hash) OVER (ORDER BY n), '')
+            AND n = ROW_NUMBER() OVER (ORDER BY n) AS follows
+          FROM audit ORDER BY n`,
+      },
+    ])
+    const broken = rows!.find(({ follows }) => follows !== true)
+    return {
+      entries: rows!.map(({ entry }) => JSON.parse(entry as string) as AuditEntry),
+      brokenAt: broken ? (broken.n as number) : null,
+    }
+  }
+
+  async close(): Promise<void> {
+    await this.#ready?.catch(() => {})
+    await this.#database.close()
+  }
+
+  async #run(statements: readonly Statement[]) {
+    // A database that could not be reached is asked again at the next call.
+    this.#ready ??= migrate(this.#database).catch((error: unknown) => {
+      this.#ready = null
+      throw error
+    })
+    await this.#ready
+    return this.#database.run(statements)
+  }
+}
+
+const HASH = (before: string, entry: string) => `encode(sha256(convert_to(${before} || ${entry}, 'UTF8')), 'hex')`
+
+/** Appends to the chain: the hash of an entry is that of the hash before it and its text. */
+function auditStatements(entry: AuditEntry): readonly Statement[] {
+  return [
+    { sql: 'LOCK TABLE audit IN EXCLUSIVE MODE' },
+    {
+      sql: `INSERT INTO audit (n, entry, before, hash)
+        SELECT COALESCE(MAX(n), 0) + 1, $1::text, COALESCE((SELECT hash FROM audit ORDER BY n DESC LIMIT 1), ''),
+          ${HASH("COALESCE((SELECT hash FROM audit ORDER BY n DESC LIMIT 1), '')", '$1::text')}
+        FROM audit`,
+      parameters: [JSON.stringify(entry)],
+    },
+  ]
+}
+
+function incidentOf(row: Readonly<Record<string, unknown>>): IncidentReport {
+  return { ...(row.body as IncidentReport), acknowledged: row.acknowledged as IncidentReport['acknowledged'] }
+}
