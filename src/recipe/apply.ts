@@ -3,6 +3,7 @@ import type { Model, NumericArray } from '../ir/index.ts'
 import { modelDigest } from '../onnx/index.ts'
 import { UserError } from '../platform/index.ts'
 import type { Recipe, Report, RewriteReport } from '../report/index.ts'
+import { channelsOf } from './channels.ts'
 import { rangesOf } from './ranges.ts'
 import { sensitivityOf } from './sensitivity.ts'
 import { advance, recipeOf, sizeOf, startTrail } from './trail.ts'
@@ -70,7 +71,7 @@ async function evidenceFor(
       hint: 'make the recipe again with whet optimize',
     })
   if (other === null || kept.kind === 'moments') return kept
-  if (kept.kind !== 'calibration' && kept.kind !== 'sensitivity')
+  if (kept.kind !== 'calibration' && kept.kind !== 'sensitivity' && kept.kind !== 'channels')
     throw new UserError('unsupported', `evidence of kind ${kept.kind} belongs to one model`, {
       where: 'recipe',
       hint: 'use the recipe on the model that it was made for',
@@ -80,6 +81,7 @@ async function evidenceFor(
       where: 'recipe',
       hint: 'give --data D with rows to calibrate on',
     })
+  if (kept.kind === 'channels') return channelsOf(other, options.data)
   if (kept.kind === 'calibration') return rangesOf(other, options.data, kept.method, { samples: kept.samples })
   // Roundings are those of the ranges that stand before them among the evidence.
   const ranges = before.map(({ report }) => report).find((report) => report.kind === 'calibration')

@@ -8,7 +8,7 @@ import type { ChannelsReport } from '../report/index.ts'
 import { type EvidenceCache, noCache } from './evidence-cache.ts'
 
 /** Rows that channels are looked at on: means settle soon. */
-const ROWS = 32
+const ROWS = 16
 
 export interface ChannelsOptions {
   /** Rows that may be used; all unless said. */

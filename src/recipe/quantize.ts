@@ -13,6 +13,7 @@ import type {
   Scheme,
   Target,
 } from '../report/index.ts'
+import { channelsOf } from './channels.ts'
 import type { EvidenceCache } from './evidence-cache.ts'
 import { provePortable } from './portable.ts'
 import { rangesOf } from './ranges.ts'
@@ -73,6 +74,7 @@ export function quantizeStep(options: QuantizeOptions, evidence: readonly Report
       ...(scheme.startsWith('weight') ? { ...(group ? { block: group } : {}), ...weightOptions(options) } : {}),
       ...(keepFloat?.length ? { keepFloat } : {}),
       ...(target && target !== 'native' ? { target } : {}),
+      ...(evidence.some(({ kind }) => kind === 'channels') ? { correctBias: true } : {}),
       ...options.pass,
     },
     ...(evidence.length > 0 ? { evidence: evidence.map((report) => ({ report })) } : {}),
@@ -92,7 +94,11 @@ export async function quantize(model: Model, options: QuantizeOptions): Promise<
   if (start.model !== model) await proveEqual(model, start.model, { data, seed: options.seed })
   const calibration = scheme === 'static-int8' ? await calibrated(start.model, options) : null
   say('quantizing')
-  const step = quantizeStep(options, calibration ? [calibration] : [])
+  const channels = calibration && data ? await channelsOf(start.model, data, options) : null
+  const step = quantizeStep(
+    options,
+    [calibration, channels].filter((report) => report !== null),
+  )
   const steps = scheme.startsWith('weight') ? await weightSteps(start.model, step, options) : [step]
   const trail = await advanceAll(start, steps)
   const run = trail.runs.at(-1)!

@@ -6,6 +6,7 @@ import { modelBytes, modelDigest } from '../onnx/index.ts'
 import { UserError } from '../platform/index.ts'
 import type {
   CalibrationReport,
+  ChannelsReport,
   ComparisonReport,
   Equivalence,
   InspectionReport,
@@ -17,6 +18,7 @@ import type {
   SensitivityReport,
   Target,
 } from '../report/index.ts'
+import { channelsOf } from './channels.ts'
 import type { EvidenceCache } from './evidence-cache.ts'
 import { inspect } from './inspect.ts'
 import { memoSession } from './memo-session.ts'
@@ -159,7 +161,8 @@ export class Workbench {
     const { target } = this.#options
     const sensitivity = spec.noiseBudget && spec.calibration ? await this.sensitivity(spec.calibration) : null
     const pass = spec.noiseBudget === undefined ? spec.pass : { ...spec.pass, noiseBudget: spec.noiseBudget }
-    const evidence = [calibration, sensitivity].filter((report) => report !== null)
+    const channels = calibration ? await this.channels() : null
+    const evidence = [calibration, channels, sensitivity].filter((report) => report !== null)
     const step = quantizeStep({ scheme: spec.scheme, target, keepFloat: spec.keepFloat, pass }, evidence)
     const next = await advance(trail, step)
     const run = next.runs.at(-1)!
@@ -170,6 +173,13 @@ export class Workbench {
   async ranges(method: RangeMethod): Promise<CalibrationReport> {
     const { data, indices } = this.rows.calibrate
     return rangesOf((await this.lossless()).trail.model, data, method, { ...this.#options, indices })
+  }
+
+  /** What the calibration rows say about single channels. */
+  async channels(): Promise<ChannelsReport> {
+    const { data, indices } = this.rows.calibrate
+    const { cache, signal, onProgress } = this.#options
+    return channelsOf((await this.lossless()).trail.model, data, { indices, cache, signal, onProgress })
   }
 
   kernels(built: Built): Promise<ReadKernels> {
