@@ -78,8 +78,10 @@ describe.skipIf(!url)('a PostgreSQL server', () => {
     'the same, and two servers that migrate at once',
     async () => {
       const admin = openPostgres(url!)
-      await admin.run([{ sql: 'DROP SCHEMA public CASCADE' }, { sql: 'CREATE SCHEMA public' }])
-      const [one, two] = [openPostgres(url!), openPostgres(url!)]
+      const schema = `whetstone_test_${process.pid}`
+      await admin.run([{ sql: `CREATE SCHEMA ${schema}` }])
+      const own = `${url}${url!.includes('?') ? '&' : '?'}options=-c%20search_path%3D${schema}`
+      const [one, two] = [openPostgres(own), openPostgres(own)]
       const states = [new State(one), new State(two)] as const
       await Promise.all(states.map((state) => state.incidents()))
       await everything(states[0], one)
