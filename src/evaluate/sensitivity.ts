@@ -34,7 +34,7 @@ export async function measureSensitivity(
   feeds: readonly Feeds[],
   options: SensitivityOptions = {},
 ): Promise<SensitivityReport> {
-  const { weightings = 16, seed = 0, dataDigest } = options
+  const { weightings = 8, seed = 0, dataDigest } = options
   const random = randomSource(seed)
   const sums = new Float64Array(sources.length)
   for (const [row, feed] of feeds.entries()) {

@@ -16,10 +16,13 @@ export {
   type LossInput,
 } from './differentiate/index.ts'
 export {
+  type CostProbes,
   calibrationValues,
   compareKernels,
+  costProbes,
   momentValues,
   productSafety,
+  unitCosts,
 } from './quantize/index.ts'
 export { type RoundingProjections, roundingProjections } from './rounding-projections.ts'
 export { simplifyPasses } from './sequence.ts'

@@ -1,9 +1,12 @@
 import type { Dataset } from '../data/index.ts'
+import { openIsolated } from '../engine/index.ts'
 import type { Model, NumericArray } from '../ir/index.ts'
 import { modelDigest } from '../onnx/index.ts'
 import { UserError } from '../platform/index.ts'
 import type { Recipe, Report, RewriteReport } from '../report/index.ts'
 import { channelsOf } from './channels.ts'
+import { firstFeeds } from './first-feeds.ts'
+import { kernelCosts } from './kernel-costs.ts'
 import { rangesOf } from './ranges.ts'
 import { sensitivityOf } from './sensitivity.ts'
 import { advance, recipeOf, sizeOf, startTrail } from './trail.ts'
@@ -71,7 +74,7 @@ async function evidenceFor(
       hint: 'make the recipe again with whet optimize',
     })
   if (other === null || kept.kind === 'moments') return kept
-  if (kept.kind !== 'calibration' && kept.kind !== 'sensitivity' && kept.kind !== 'channels')
+  if (kept.kind !== 'calibration' && kept.kind !== 'sensitivity' && kept.kind !== 'costs' && kept.kind !== 'channels')
     throw new UserError('unsupported', `evidence of kind ${kept.kind} belongs to one model`, {
       where: 'recipe',
       hint: 'use the recipe on the model that it was made for',
@@ -85,8 +88,13 @@ async function evidenceFor(
   if (kept.kind === 'calibration') return rangesOf(other, options.data, kept.method, { samples: kept.samples })
   // Roundings are those of the ranges that stand before them among the evidence.
   const ranges = before.map(({ report }) => report).find((report) => report.kind === 'calibration')
-  if (!ranges) throw new Error('internal: sensitivities without ranges in a recipe')
-  return sensitivityOf(other, options.data, ranges)
+  if (!ranges) throw new Error(`internal: ${kept.kind} without ranges in a recipe`)
+  if (kept.kind === 'sensitivity') return sensitivityOf(other, options.data, ranges)
+  const session = await openIsolated(other)
+  const feeds = await firstFeeds(session, options.data).finally(() => session.close())
+  const costs = await kernelCosts(other, ranges, feeds, { threads: kept.threads })
+  if (costs) return costs
+  throw new UserError('unsupported', 'nothing in this model can become integer', { where: 'recipe' })
 }
 
 /** A recipe from the text of its file. */

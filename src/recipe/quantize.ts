@@ -95,12 +95,14 @@ export async function quantize(model: Model, options: QuantizeOptions): Promise<
   const calibration = scheme === 'static-int8' ? await calibrated(start.model, options) : null
   say('quantizing')
   const channels = calibration && data ? await channelsOf(start.model, data, options) : null
-  const step = quantizeStep(
-    options,
-    [calibration, channels].filter((report) => report !== null),
-  )
+  const evidence = [calibration, channels].filter((report) => report !== null)
+  const step = quantizeStep(options, evidence)
   const steps = scheme.startsWith('weight') ? await weightSteps(start.model, step, options) : [step]
-  const trail = await advanceAll(start, steps)
+  let trail = await advanceAll(start, steps)
+  // Who asks for integers gets them: that they hardly pay in such a model is for the report to say.
+  const insists = scheme === 'static-int8' && trail.model === start.model && options.pass?.placement === undefined
+  if (insists)
+    trail = await advanceAll(start, [quantizeStep({ ...options, pass: { ...options.pass, ...EVERYWHERE } }, evidence)])
   const run = trail.runs.at(-1)!
   const planned = run.planned ?? {}
   say('reading back what the runtime makes of it')
@@ -128,6 +130,11 @@ export async function quantize(model: Model, options: QuantizeOptions): Promise<
     warnings: [
       ...kernels.warnings,
       ...(calibration ? unseen(calibration) : []),
+      ...(insists && run.applied > 0
+        ? [
+            'by their usual costs float is as fast for every node here; integers stand everywhere since they were asked for',
+          ]
+        : []),
       ...(run.applied === 0 ? ['nothing was quantized: see the reasons under float'] : []),
       ...(data?.notes ?? []),
     ],
@@ -135,6 +142,8 @@ export async function quantize(model: Model, options: QuantizeOptions): Promise<
   const tensors = new Map(steps.flatMap(({ evidence }) => evidence ?? []).flatMap((item) => [...(item.tensors ?? [])]))
   return { model: trail.model, report, recipe: recipeOf(trail), tensors }
 }
+
+const EVERYWHERE = { placement: 'everywhere' } as const
 
 /** Ranges of the values that static quantization asks for, by the method of the options. */
 async function calibrated(model: Model, options: QuantizeOptions): Promise<CalibrationReport> {

@@ -1,6 +1,6 @@
 import { type Dataset, subset } from '../data/index.ts'
 import { type Feeds, machine, openIsolated, ortNode, type Session } from '../engine/index.ts'
-import { compare, feedsOf, type Metric, measureLatency } from '../evaluate/index.ts'
+import { compare, type Metric, measureLatency } from '../evaluate/index.ts'
 import type { Model } from '../ir/index.ts'
 import { modelBytes, modelDigest } from '../onnx/index.ts'
 import { UserError } from '../platform/index.ts'
@@ -8,6 +8,7 @@ import type {
   CalibrationReport,
   ChannelsReport,
   ComparisonReport,
+  CostsReport,
   Equivalence,
   InspectionReport,
   LatencyReport,
@@ -20,7 +21,9 @@ import type {
 } from '../report/index.ts'
 import { channelsOf } from './channels.ts'
 import type { EvidenceCache } from './evidence-cache.ts'
+import { firstFeeds } from './first-feeds.ts'
 import { inspect } from './inspect.ts'
+import { kernelCosts } from './kernel-costs.ts'
 import { memoSession } from './memo-session.ts'
 import { nameModels } from './name-models.ts'
 import { quantizeStep, type ReadKernels, readKernels } from './quantize.ts'
@@ -40,6 +43,8 @@ export interface CandidateSpec {
   readonly keepFloat?: readonly string[]
   /** Noise over signal that the roundings may add up to; the calibration's sensitivities are measured for it. */
   readonly noiseBudget?: number
+  /** Whether integers are placed by what this model's kernels cost here, not by formulas. */
+  readonly measuredCosts?: boolean
   readonly pass?: Readonly<Record<string, unknown>>
 }
 
@@ -110,7 +115,9 @@ export class Workbench {
     const rows = shareRows(data, { calibration: options.calibrationData, proof: options.proofData }, options.seed)
     const session = await openIsolated(model, { threads: options.threads })
     const bench = await (async () => {
-      const feeds = await firstFeeds(session, rows)
+      // With a single row in all, the one that proves gives its shapes to the timing.
+      const some = [rows.calibrate, rows.select, rows.prove].find((part) => part.indices.length > 0)!
+      const feeds = await firstFeeds(session, some.data, some.indices)
       await session.run(feeds)
       await tryMetric(session, rows.select, options)
       const trail = startTrail(model)
@@ -161,8 +168,9 @@ export class Workbench {
     const { target } = this.#options
     const sensitivity = spec.noiseBudget && spec.calibration ? await this.sensitivity(spec.calibration) : null
     const pass = spec.noiseBudget === undefined ? spec.pass : { ...spec.pass, noiseBudget: spec.noiseBudget }
+    const costs = calibration && spec.measuredCosts ? await this.costs(calibration) : null
     const channels = calibration ? await this.channels() : null
-    const evidence = [calibration, channels, sensitivity].filter((report) => report !== null)
+    const evidence = [calibration, channels, sensitivity, costs].filter((report) => report !== null)
     const step = quantizeStep({ scheme: spec.scheme, target, keepFloat: spec.keepFloat, pass }, evidence)
     const next = await advance(trail, step)
     const run = next.runs.at(-1)!
@@ -173,6 +181,12 @@ export class Workbench {
   async ranges(method: RangeMethod): Promise<CalibrationReport> {
     const { data, indices } = this.rows.calibrate
     return rangesOf((await this.lossless()).trail.model, data, method, { ...this.#options, indices })
+  }
+
+  /** What each node costs on either side on this machine; null where nothing can become integer. */
+  async costs(ranges: CalibrationReport): Promise<CostsReport | null> {
+    const { threads, cache, signal } = this.#options
+    return kernelCosts((await this.lossless()).trail.model, ranges, this.#feeds, { threads, cache, signal })
   }
 
   /** What the calibration rows say about single channels. */
@@ -315,12 +329,4 @@ async function tryMetric(session: Session, { data, indices }: RowsOf, options: W
     ...(label ? { label } : {}),
     ...(slices ? { slices } : {}),
   })
-}
-
-/** The first row that may be had; with a single row in all, the one that proves gives its shapes to the timing. */
-async function firstFeeds(session: Session, rows: Workbench['rows']): Promise<Feeds> {
-  const { data, indices } = [rows.calibrate, rows.select, rows.prove].find((part) => part.indices.length > 0)!
-  for await (const batch of data.read({ indices: indices.slice(0, 1), batch: 1 }))
-    return feedsOf(batch, session.inputs, data)
-  throw new UserError('bad-data', 'not one row could be read', { where: data.path })
 }

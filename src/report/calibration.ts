@@ -18,6 +18,15 @@ export const calibration = report('calibration', {
 })
 export type CalibrationReport = Infer<typeof calibration>
 
+/** What each node costs in float and in integers, as measured inside of two runs of the whole model. */
+export const costs = report('costs', {
+  cpu: text,
+  runtime: text,
+  threads: integer,
+  nodes: list(object({ name: text, floatMs: number, integerMs: number })),
+})
+export type CostsReport = Infer<typeof costs>
+
 /** One rounding: of a value, or inside of a node (its weights, its gate). */
 export const noiseSource = object({ kind: oneOf('value', 'node'), name: text })
 export type NoiseSource = Infer<typeof noiseSource>

@@ -1,11 +1,12 @@
 import { attack } from './attack.ts'
-import { calibration, sensitivity } from './calibration.ts'
+import { calibration, costs, sensitivity } from './calibration.ts'
 import { channels } from './channels.ts'
 import { comparison } from './comparison.ts'
 import { inspection } from './inspection.ts'
 import { latency, profile } from './latency.ts'
 import { moments } from './moments.ts'
 import { optimization } from './optimization.ts'
+import { prediction } from './prediction.ts'
 import { quantization } from './quantization.ts'
 import { recipe } from './recipe.ts'
 import { rewrite } from './rewrite.ts'
@@ -21,6 +22,7 @@ export const kinds = {
   cache,
   calibration,
   channels,
+  costs,
   collection,
   comparison,
   doctor,
@@ -29,6 +31,7 @@ export const kinds = {
   latency,
   moments,
   optimization,
+  prediction,
   profile,
   quantization,
   recipe,

@@ -13,28 +13,31 @@ const WORDS: Readonly<Record<RangeMethod, string>> = {
   entropy: 'ranges of least information loss',
 }
 
-/** How far integers may spread: by cost, products alone, or everywhere. Names are those of the pass's option. */
-const PLACEMENTS = [
-  ['balanced', 'where integers pay'],
-  ['products', 'products only'],
-  ['everywhere', 'everywhere'],
-] as const
+interface Placement {
+  readonly id: string
+  readonly words: string
+  readonly pass: { readonly placement: string }
+  readonly measuredCosts?: boolean
+}
+
+/** How far integers may spread. The formulas stay in the race: they know no bad moment of this machine. */
+const PLACEMENTS: readonly Placement[] = [
+  { id: 'int8', words: 'where integers pay here', pass: { placement: 'balanced' }, measuredCosts: true },
+  { id: 'int8-typical', words: 'where integers mostly pay', pass: { placement: 'balanced' } },
+  { id: 'int8-products', words: 'products only', pass: { placement: 'products' } },
+  { id: 'int8-everywhere', words: 'everywhere', pass: { placement: 'everywhere' } },
+]
 
 /** One candidate for each placement; the calibration hardly changes the time, so one method stands for all. */
 export function placementSpecs(): readonly CandidateSpec[] {
-  return PLACEMENTS.map(([placement, words]) => staticSpec('minmax', placement, words, []))
+  return PLACEMENTS.map((placement) => staticSpec(placement, 'minmax'))
 }
 
 /** The other calibrations of a placement that turned out fast. */
 export function calibrationSpecs(spec: CandidateSpec): readonly CandidateSpec[] {
-  return CALIBRATIONS.filter((method) => method !== spec.calibration).map((method) => recalibrated(spec, method))
-}
-
-/** The same placement with other ranges. */
-function recalibrated(spec: CandidateSpec, method: RangeMethod): CandidateSpec {
-  const placement = (spec.pass?.placement ?? 'balanced') as (typeof PLACEMENTS)[number][0]
-  const words = PLACEMENTS.find(([name]) => name === placement)![1]
-  return staticSpec(method, placement, words, spec.keepFloat ?? [])
+  const placement = PLACEMENTS.find(({ id }) => spec.id === `${id}-${spec.calibration}`)
+  if (!placement) throw new Error(`internal: ${spec.id} is no placement`)
+  return CALIBRATIONS.filter((method) => method !== spec.calibration).map((method) => staticSpec(placement, method))
 }
 
 /** The candidate with what disturbs most for the time it saves left in float, to keep the noise within a budget. */
@@ -44,24 +47,19 @@ export function withNoise(spec: CandidateSpec, noiseBudget: number): CandidateSp
     ...spec,
     id: `${spec.id}-quiet${decibels}`,
     words: `${spec.words}, float where that keeps roundings ${decibels} dB below the signal at the least cost`,
+    measuredCosts: true,
     // Few digits: the budget is part of the recipe, and nothing hangs on more.
     noiseBudget: Number(noiseBudget.toPrecision(4)),
   }
 }
 
-function staticSpec(
-  method: RangeMethod,
-  placement: string,
-  words: string,
-  keepFloat: readonly string[],
-): CandidateSpec {
+function staticSpec({ id, words, ...how }: Placement, calibration: RangeMethod): CandidateSpec {
   return {
-    id: placement === 'balanced' ? `int8-${method}` : `int8-${placement}-${method}`,
-    words: `lossless, then static int8 ${words}, ${WORDS[method]}`,
+    id: `${id}-${calibration}`,
+    words: `lossless, then static int8 ${words}, ${WORDS[calibration]}`,
     scheme: 'static-int8',
-    calibration: method,
-    keepFloat,
-    pass: { placement },
+    calibration,
+    ...how,
   }
 }
 

@@ -13,3 +13,4 @@ export {
 export { momentValues, quantizeWeights, type WeightOptions } from './quantize-weights.ts'
 export { type RoundingError, roundingErrors } from './rounding-errors.ts'
 export { type ScaleInputsOptions, scaleWeightInputs } from './scale-weight-inputs.ts'
+export { type CostProbes, costProbes, unitCosts } from './unit-costs.ts'

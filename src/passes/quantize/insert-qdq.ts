@@ -336,7 +336,9 @@ class Insertion {
     }
     const factor = this.#writer.dequantize(gate, UNIT, this.#writer.freshName(`${hint}_dequantized`), hint)
     const raw = this.#writer.freshName(`${name}_float`)
-    this.#writer.nodes.push(makeNode('Mul', [this.#read(input, node), factor], [raw], { name: node.name }))
+    this.#writer.nodes.push(
+      makeNode('Mul', [this.#read(input, node), factor], [raw], { name: node.name || `${hint}_product` }),
+    )
     this.#planned.QLinearMul = (this.#planned.QLinearMul ?? 0) + 1
     this.#code(name, raw)
   }

@@ -1,4 +1,4 @@
-import type { Graph, GraphIndex, Node } from '../../ir/index.ts'
+import { type Graph, type GraphIndex, type Node, nodeLabel } from '../../ir/index.ts'
 import { borderCosts, convCost, depthwiseCost, elementwiseCost, matmulCost, type UnitCost } from './kernel-costs.ts'
 import { CutNetwork } from './min-cut.ts'
 import type { ObservedRange, PlanOptions } from './plan-options.ts'
@@ -10,6 +10,12 @@ import type { Unit } from './unit.ts'
 /** Elements that a value is taken to have where calibration did not count them. */
 const UNKNOWN_ELEMENTS = 10_000
 
+/** What was measured of this very model; without it formulas stand in, and nothing is known of noise. */
+export interface Measured {
+  readonly roundings: Roundings | null
+  readonly costs: ReadonlyMap<string, UnitCost>
+}
+
 /** Which candidates become integer, by `options.placement`. */
 export function placeUnits(
   candidates: ReadonlyMap<Node, Unit>,
@@ -18,14 +24,15 @@ export function placeUnits(
   facts: NodeFacts,
   ranges: ReadonlyMap<string, ObservedRange>,
   options: PlanOptions,
-  roundings: Roundings | null,
+  { roundings, costs }: Measured,
 ): ReadonlyMap<Node, Unit> {
   const { placement = 'balanced', noiseBudget } = options
   const balanced = placement === 'balanced'
   if (!balanced && noiseBudget === undefined) return dropLonely(candidates, graph, index)
   const elements = (name: string) => ranges.get(name)?.elements ?? UNKNOWN_ELEMENTS
+  const prices = priceList(candidates, costs, (unit) => costOf(unit, facts, elements))
   const cut = (price: number) => {
-    const split = leastCost(candidates, index, facts, elements, options, price > 0 ? roundings : null, price)
+    const split = leastCost(candidates, index, prices, elements, options, price > 0 ? roundings : null, price)
     // Where integers are wanted everywhere, the cut only says what is too noisy.
     return balanced ? split : dropLonely(split, graph, index)
   }
@@ -71,7 +78,7 @@ function cheapestWithin(
 function leastCost(
   candidates: ReadonlyMap<Node, Unit>,
   index: GraphIndex,
-  facts: NodeFacts,
+  { units: costs, scale }: PriceList,
   elements: (value: string) => number,
   options: PlanOptions,
   roundings: Roundings | null,
@@ -86,8 +93,8 @@ function leastCost(
   for (const unit of candidates.values()) {
     const item = network.item()
     items.set(unit, item)
-    const measured = costOf(unit, facts, elements)
-    const cost = everywhere ? { float: measured.float, integer: 0 } : measured
+    const both = costs.get(unit)!
+    const cost = everywhere ? { float: both.float, integer: 0 } : both
     const noise = roundings ? price * roundings.inside(unit) : 0
     const forced = unit.depthwise && options.depthwise === 'int8'
     network.edge(network.source, item, forced ? Number.MAX_SAFE_INTEGER : cost.float)
@@ -115,11 +122,11 @@ function leastCost(
     if (units.length > 0) {
       const border = network.item()
       for (const unit of units) network.edge(items.get(unit)!, border, Number.MAX_SAFE_INTEGER)
-      network.edge(border, made, borderCosts.call + elements(name) * borderCosts.quantize)
+      network.edge(border, made, scale * (borderCosts.call + elements(name) * borderCosts.quantize))
     }
     if (maker && !maker.floatOutput) {
       const border = network.item()
-      network.edge(made, border, borderCosts.call + elements(name) * borderCosts.dequantize)
+      network.edge(made, border, scale * (borderCosts.call + elements(name) * borderCosts.dequantize))
       for (const unit of units) network.edge(border, items.get(unit)!, Number.MAX_SAFE_INTEGER)
       const floatReader = (index.consumers.get(name) ?? []).some((node) => !units.some((unit) => unit.node === node))
       if (floatReader || index.outputs.has(name)) network.edge(border, network.sink, Number.MAX_SAFE_INTEGER)
@@ -127,6 +134,34 @@ function leastCost(
   }
   const integer = network.sourceSide()
   return new Map([...candidates].filter(([, unit]) => integer.has(items.get(unit)!)))
+}
+
+interface PriceList {
+  readonly units: ReadonlyMap<Unit, UnitCost>
+  /** How this machine compares with the one that the formulas were fitted on. */
+  readonly scale: number
+}
+
+/**
+ * Measured costs where there are some. The formulas, which stand in for the others and for borders, are brought to this
+ * machine's scale: by the ratio of both over the products that were measured.
+ */
+function priceList(
+  candidates: ReadonlyMap<Node, Unit>,
+  measured: ReadonlyMap<string, UnitCost>,
+  formula: (unit: Unit) => UnitCost,
+): PriceList {
+  const units = [...candidates.values()].map((unit) => ({
+    unit,
+    seen: measured.get(nodeLabel(unit.node)),
+    guess: formula(unit),
+  }))
+  const both = units.filter(({ unit, seen }) => seen && unit.rule.kind === 'product')
+  const sum = (costs: readonly UnitCost[]) => costs.reduce((total, { float, integer }) => total + float + integer, 0)
+  const seen = sum(both.flatMap((item) => item.seen ?? []))
+  const scale = seen > 0 ? seen / sum(both.map(({ guess }) => guess)) : 1
+  const scaled = ({ float, integer }: UnitCost) => ({ float: float * scale, integer: integer * scale })
+  return { scale, units: new Map(units.map((item) => [item.unit, item.seen ?? scaled(item.guess)])) }
 }
 
 function costOf(unit: Unit, facts: NodeFacts, elements: (value: string) => number): UnitCost {

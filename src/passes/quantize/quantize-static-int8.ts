@@ -10,6 +10,7 @@ import {
 import type { PassRun, Refusal, Target } from '../../report/index.ts'
 import type { Evidence, Pass, PassResult } from '../../rewrite/index.ts'
 import { insertQdq } from './insert-qdq.ts'
+import type { UnitCost } from './kernel-costs.ts'
 import type { ObservedChannels, ObservedRange, PlanOptions } from './plan-options.ts'
 import type { NodeFacts } from './quantize-rules.ts'
 import { type Roundings, roundingsOf } from './roundings.ts'
@@ -65,6 +66,7 @@ export function planOf(model: Model, options: StaticInt8Options, evidence: reado
   const ranges = rangesFrom(evidence, options.calibration)
   return planStatic(model.graph, facts, ranges, options, {
     roundings: noiseFrom(evidence),
+    costs: costsFrom(evidence),
     channels: channelsFrom(evidence),
   })
 }
@@ -72,6 +74,16 @@ export function planOf(model: Model, options: StaticInt8Options, evidence: reado
 function noiseFrom(evidence: readonly Evidence[]): Roundings | null {
   for (const { report } of evidence) if (report.kind === 'sensitivity') return roundingsOf(report)
   return null
+}
+
+/** Nanoseconds of each node on either side, by its name; empty where nobody measured them. */
+function costsFrom(evidence: readonly Evidence[]): ReadonlyMap<string, UnitCost> {
+  for (const { report } of evidence)
+    if (report.kind === 'costs')
+      return new Map(
+        report.nodes.map(({ name, floatMs, integerMs }) => [name, { float: floatMs * 1e6, integer: integerMs * 1e6 }]),
+      )
+  return new Map()
 }
 
 /** Why the weights of a portable model are safe everywhere; see `kernel-pairs.ts`. */

@@ -2,11 +2,11 @@ import { type Graph, type GraphIndex, indexGraph, type Node, nodeLabel, operator
 import type { Refusal } from '../../report/index.ts'
 import { type Affine, affineU8, type Range } from './affine.ts'
 import { type Codes, equaliseChannels } from './equalise-channels.ts'
-import { placeUnits } from './placement.ts'
+import type { UnitCost } from './kernel-costs.ts'
+import { type Measured, placeUnits } from './placement.ts'
 import type { ObservedChannels, ObservedRange, PlanOptions } from './plan-options.ts'
 import { productChannels } from './product-channels.ts'
 import { floatReasons, type NodeFacts } from './quantize-rules.ts'
-import type { Roundings } from './roundings.ts'
 import { partsBehind, type Unit, unitAt } from './unit.ts'
 
 export interface StaticPlan {
@@ -29,9 +29,7 @@ export interface StaticPlan {
 }
 
 /** What is known of the model besides ranges. */
-export interface Knowledge {
-  /** What each rounding does to the outputs. */
-  readonly roundings?: Roundings | null
+export interface Knowledge extends Measured {
   /** By value. */
   readonly channels?: ReadonlyMap<string, ObservedChannels>
 }
@@ -42,7 +40,7 @@ export function planStatic(
   facts: NodeFacts,
   ranges: ReadonlyMap<string, ObservedRange>,
   options: PlanOptions,
-  known: Knowledge = {},
+  known: Knowledge,
 ): StaticPlan {
   const index = indexGraph(graph)
   const keep = new Set(options.keepFloat ?? [])
@@ -63,14 +61,14 @@ export function planStatic(
       if (reason !== undefined) reasons.set(part, 'it belongs to a node that stays in float')
     }
   }
-  const units = placeUnits(candidates, graph, index, facts, ranges, options, known.roundings ?? null)
+  const units = placeUnits(candidates, graph, index, facts, ranges, options, known)
   const left =
     options.noiseBudget === undefined
       ? 'float is cheaper between its neighbours'
       : 'float is cheaper between its neighbours, or its rounding would disturb the outputs more than it saves'
   for (const [node, unit] of candidates) {
     if (units.has(node)) continue
-    reasons.set(node, left)
+    reasons.set(node, `${left}${figuresOf(known.costs.get(nodeLabel(node)))}`)
     for (const part of partsBehind(unit)) reasons.set(part, 'it belongs to a node that stays in float')
   }
 
@@ -94,6 +92,13 @@ export function planStatic(
   const means = (value: string) => (options.correctBias ? channels.get(value)?.mean : undefined)
   const expectedNoise = roundings?.total(units.values()) ?? null
   return { graph, index, facts, units, covered, makers, codes, float, means, expectedNoise }
+}
+
+/** The two figures that decided, where they were measured. */
+function figuresOf(cost: UnitCost | undefined): string {
+  if (!cost) return ''
+  const ms = (ns: number) => Number((ns / 1e6).toPrecision(3))
+  return ` (${ms(cost.float)} ms here in float, ${ms(cost.integer)} ms in integers)`
 }
 
 function noRule(node: Node): string {

@@ -1,6 +1,7 @@
 import type {
   CalibrationReport,
   ChannelsReport,
+  CostsReport,
   InspectionReport,
   MomentsReport,
   OptimizationReport,
@@ -15,6 +16,7 @@ import { bytes, count, decibels, fileName, metricValue, ms, percent, plural, tim
 import { attack } from './attack.ts'
 import { comparison } from './comparison.ts'
 import { latency } from './latency.ts'
+import { prediction } from './prediction.ts'
 import { robustness, rowScores } from './robustness.ts'
 import { section } from './section.ts'
 import { selection } from './selection.ts'
@@ -29,6 +31,7 @@ const renderers: Renderers = {
   cache,
   calibration,
   channels,
+  costs,
   collection,
   comparison,
   doctor,
@@ -37,6 +40,7 @@ const renderers: Renderers = {
   latency,
   moments,
   optimization,
+  prediction,
   profile,
   quantization,
   recipe,
@@ -250,6 +254,14 @@ function moments(report: MomentsReport): string {
       report.unseen.map(({ name, reason }) => `${name}: ${reason}`),
     ),
   ].join('\n')
+}
+
+function costs(report: CostsReport, style: Style): string {
+  return textTable(
+    [{ head: 'node' }, { head: 'float ms', right: true }, { head: 'integer ms', right: true }],
+    report.nodes.map(({ name, floatMs, integerMs }) => [name, floatMs.toPrecision(3), integerMs.toPrecision(3)]),
+    style,
+  )
 }
 
 function sensitivity(report: SensitivityReport, style: Style): string {

@@ -1,0 +1,70 @@
+import { type Graph, indexGraph, type Model, type Node, nodeLabel } from '../../ir/index.ts'
+import type { CalibrationReport, CostsReport, ProfileReport } from '../../report/index.ts'
+import { planOf, quantizeStaticInt8 } from './quantize-static-int8.ts'
+import { partsBehind, type Unit } from './unit.ts'
+
+/** Two models whose profiles tell what every unit costs on either side: all in float, and all in integers. */
+export interface CostProbes {
+  readonly float: Model
+  readonly integer: Model
+}
+
+/** Every node has a name in both, so that the runtime's kernels can be told apart. */
+export function costProbes(model: Model, ranges: CalibrationReport): CostProbes | null {
+  const named = (graph: Graph): Graph => ({
+    ...graph,
+    nodes: graph.nodes.map((node) => (node.name === '' ? { ...node, name: nodeLabel(node) } : node)),
+  })
+  const float = { ...model, graph: named(model.graph) }
+  const made = quantizeStaticInt8.run(float, EVERYWHERE, [{ report: ranges }])
+  if (made instanceof Promise) throw new Error('internal: static quantization needs no waiting')
+  return made.report.applied === 0 ? null : { float, integer: made.model }
+}
+
+const EVERYWHERE = { placement: 'everywhere' } as const
+
+/**
+ * Milliseconds of each unit on either side, from profiles of the two probes. Layouts, fusions and caches are those of
+ * the whole model, which kernels timed one by one would not show: a float activation costs nothing where the runtime
+ * fuses it into the convolution in front. Units whose product is not found among the kernels are left out.
+ */
+export function unitCosts(
+  { float }: CostProbes,
+  ranges: CalibrationReport,
+  inFloat: ProfileReport,
+  inIntegers: ProfileReport,
+): CostsReport['nodes'] {
+  const { units } = planOf(float, EVERYWHERE, [{ report: ranges }])
+  const { producer } = indexGraph(float.graph)
+  const floatMs = kernelTimes(inFloat, (name) => producer.get(name) ?? null)
+  const integerMs = kernelTimes(inIntegers, (name) => producer.get(name) ?? null)
+  return [...units.values()].flatMap((unit) => {
+    const nodes = [unit.node, ...partsBehind(unit)]
+    const sum = (times: ReadonlyMap<string, number>) => {
+      const found = [...nodes.map(nodeLabel), ...gateNames(unit)].flatMap((name) => times.get(name) ?? [])
+      return found.length === 0 ? null : found.reduce((total, ms) => total + ms, 0)
+    }
+    const [before, after] = [sum(floatMs), sum(integerMs)]
+    if (after === null || (before === null && unit.rule.kind === 'product')) return []
+    return [{ name: nodeLabel(unit.node), floatMs: before ?? 0, integerMs: after }]
+  })
+}
+
+/** The kernels of a gate: its table, and the product behind it. */
+const gateNames = (unit: Unit) =>
+  unit.writes.flatMap((name) => [`${name}_gate`, `${name}_gate_table`, `${name}_gate_product`])
+
+/**
+ * Kernel times by the name of the node that they come from. The runtime names a blocked convolution after its output
+ * (`…_nchwc`) and counts up what it makes of quantized nodes (`…_token_12`).
+ */
+function kernelTimes(profile: ProfileReport, makerOf: (value: string) => Node | null): ReadonlyMap<string, number> {
+  const times = new Map<string, number>()
+  for (const { name, ms } of profile.nodes) {
+    const bare = name.replace(/_nchwc$/, '').replace(/_token_\d+$/, '')
+    const maker = makerOf(bare)
+    const label = maker ? nodeLabel(maker) : bare
+    times.set(label, (times.get(label) ?? 0) + ms)
+  }
+  return times
+}
