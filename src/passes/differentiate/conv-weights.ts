@@ -19,27 +19,27 @@ export interface WeightGradient {
 /**
  * ∂w[m, c, k] = Σₙ Σₚ g[n, m, p] · x[n, c, p·stride + k·dilation − pad].
  *
- * Channels come first, so that a row holds all images: then each tap k of the kernel is one strided slice of the padded
- * input, a matrix [C, N·P], and its part of the gradient one product with [M, N·P]. Nothing larger than the input is
- * ever made. Measured against gathering all taps into one matrix and against a convolution with exchanged axes: the
- * fastest on ONNX Runtime 1.30 (2.8 against 3.9 and 5.1 ms; 64×16×14×14, 32 filters of 3×3).
+ * Each tap k of the kernel sees one strided slice of the padded input; its part of the gradient is one product of
+ * [M, N·P] with [N·P, C] over all images and places. Nothing larger than the input is ever made. With channels last,
+ * slices are copied in long runs and the product packs them as they lie; measured against channels first (1.2 of the
+ * time, 1.3 with strides), gathering all taps into one matrix (2) and a convolution with exchanged axes (slower still).
+ * Grouped channels are a batch of products, so they come first.
  */
 export function weightGradient(write: GradientWriter, part: WeightGradient): string {
   const { input, inputValue, g, gValue, weights, window, group } = part
-  const rank = write.rank(inputValue)
-  const channelsFirst = [1, 0, ...Array.from({ length: rank - 2 }, (_, i) => i + 2)]
-  const padded = pad(write, write.transpose(input, channelsFirst), window)
+  const axes = Array.from({ length: write.rank(inputValue) - 2 }, (_, i) => i + 2)
   const sizes = write.shape(weights)!
   const [m, perGroup] = [sizes[0], sizes[1]]
   if (typeof m !== 'number' || typeof perGroup !== 'number') throw new Refused('the sizes of its weights are not known')
-  const filters = m / group
-  const rows = group === 1 ? [m, -1] : [group, filters, -1]
-  const left = write.reshape(write.transpose(g, channelsFirst), rows)
-  const spans = slicer(write, gValue, window)
+  const whole = group === 1
+  const padded = pad(write, write.transpose(input, whole ? [0, ...axes, 1] : [1, 0, ...axes]), window, whole ? 1 : 2)
+  const rows = whole ? [m, -1] : [group, m / group, -1]
+  const left = write.reshape(write.transpose(g, [1, 0, ...axes]), rows)
+  const slice = slicer(write, gValue, window, whole ? 1 : 2)
   const taps = tapsOf(window.kernel)
   const parts = taps.map((tap) => {
-    const seen = taps.length === 1 && window.strides.every((s) => s === 1) ? padded : spans(padded, tap)
-    if (group === 1) return write.op('Gemm', [left, write.reshape(seen, [perGroup, -1])], { transB: int(1) })
+    const seen = taps.length === 1 && window.strides.every((s) => s === 1) ? padded : slice(padded, tap)
+    if (whole) return write.op('Gemm', [left, write.reshape(seen, [-1, perGroup])])
     // A single channel a group is a column already.
     const right =
       perGroup === 1
@@ -53,9 +53,11 @@ export function weightGradient(write: GradientWriter, part: WeightGradient): str
   return write.reshapeLike(perGroup === 1 ? split : write.transpose(split, [0, 2, 1]), weights)
 }
 
-function pad(write: GradientWriter, x: string, { before, after }: Window): string {
+/** `x` with its spatial axes, which begin at `first`, padded. */
+function pad(write: GradientWriter, x: string, { before, after }: Window, first: number): string {
   if ([...before, ...after].every((size) => size === 0)) return x
-  return write.op('Pad', [x, write.ints([0, 0, ...before, 0, 0, ...after])])
+  const around = (sizes: readonly number[]) => [...(first === 1 ? [0] : [0, 0]), ...sizes, ...(first === 1 ? [0] : [])]
+  return write.op('Pad', [x, write.ints([...around(before), ...around(after)])])
 }
 
 /** Positions inside the kernel, the last axis fastest. */
@@ -67,9 +69,9 @@ function tapsOf(kernel: readonly number[]): readonly (readonly number[])[] {
 }
 
 /** What one tap of the window sees at every place. */
-function slicer(write: GradientWriter, gValue: string, { strides, dilations }: Window) {
+function slicer(write: GradientWriter, gValue: string, { strides, dilations }: Window, first: number) {
   const places = spatial(write, gValue)
-  const axes = write.ints(places.map((_, i) => i + 2))
+  const axes = write.ints(places.map((_, i) => i + first))
   const fixed = places.every((dim) => typeof dim === 'number')
   const length = () => {
     const last = write.sub(write.op('Shape', [gValue], { start: int(2) }), write.ints([1]))
