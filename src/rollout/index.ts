@@ -1,3 +1,4 @@
+export * from './incident.ts'
 export * from './latency-guard.ts'
 export * from './rollout-state.ts'
 export * from './simulate.ts'

@@ -41,6 +41,11 @@ const LONGEST_MS = 600_000
 const SHADOW_QUEUE = 64
 const SHADOW_PRIORITY = 1000
 
+/** Milliseconds of the run that gave an answer. */
+interface Ran {
+  ms: number | null
+}
+
 /** From a request to its answer, the same for every face. */
 export class InferenceCore {
   readonly registry: ModelRegistry
@@ -71,10 +76,11 @@ export class InferenceCore {
       if (call.version === '') version = this.#route(call, live, request, requestId, shadows)
       const inputs = matchInputs(request, version.ports, call.model)
       // No pause from here to the queue: a version that is replaced now still gets this request, and drains after it.
-      const running = this.#run(version, inputs, request, call)
+      const ran: Ran = { ms: null }
+      const running = this.#run(version, inputs, request, call, ran)
       for (const shadow of shadows) this.#shadow(shadow, inputs, request, call, requestId)
       const observe = (outputs: readonly ByteTensor[] | null, error: ServeError | null) =>
-        this.#observe(call, version, requestId, false, inputs, outputs, start, error)
+        this.#observe(call, version, requestId, false, inputs, outputs, start, error, ran.ms)
       const outputs = await running.catch((error: unknown) => {
         const told = toServeError(error, call.model)
         observe(null, told)
@@ -122,6 +128,7 @@ export class InferenceCore {
     inputs: readonly ByteTensor[],
     request: InferRequest,
     call: InferCall,
+    ran: Ran,
   ): Promise<readonly ByteTensor[]> {
     const outputs = request.outputs?.map(({ name }) => name) ?? null
     const options = {
@@ -133,6 +140,7 @@ export class InferenceCore {
     const run = async (departure: Departure | undefined) => {
       const result = await version.run(inputs, { ...options, departure })
       add(version.statistics.queue, result.queueMs)
+      ran.ms = result.runMs
       return result.outputs
     }
     if (!this.cache || !version.deterministic) return run(call.departure)
@@ -162,8 +170,9 @@ export class InferenceCore {
     const start = performance.now()
     const outputs = request.outputs?.map(({ name }) => name) ?? null
     version.run(inputs, { outputs, caller: 'shadow', priority: SHADOW_PRIORITY, timeoutMs: timeoutOf(request) }).then(
-      (result) => this.#observe(call, version, requestId, true, inputs, result.outputs, start, null),
-      (error) => this.#observe(call, version, requestId, true, inputs, null, start, toServeError(error, call.model)),
+      (result) => this.#observe(call, version, requestId, true, inputs, result.outputs, start, null, result.runMs),
+      (error) =>
+        this.#observe(call, version, requestId, true, inputs, null, start, toServeError(error, call.model), null),
     )
   }
 
@@ -176,6 +185,7 @@ export class InferenceCore {
     outputs: readonly ByteTensor[] | null,
     start: number,
     error: ServeError | null,
+    runMs: number | null,
   ): void {
     this.#router.observe({
       requestId,
@@ -187,6 +197,7 @@ export class InferenceCore {
       inputsDigest: () => tensorsDigest(inputs),
       outputs,
       latencyMs: performance.now() - start,
+      runMs,
       error: error && { code: error.code, message: error.message },
     })
   }

@@ -34,6 +34,8 @@ export interface Outcome {
   readonly outputs: readonly ByteTensor[] | null
   readonly inputs: readonly ByteTensor[]
   readonly latencyMs: number
+  /** Of the run itself, without waiting; null where there was none: a failure, a kept answer. */
+  readonly runMs: number | null
   readonly error: { readonly code: string; readonly message: string } | null
 }
 

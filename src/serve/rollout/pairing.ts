@@ -1,0 +1,109 @@
+import type { Pair } from '../../rollout/index.ts'
+import type { Outcome } from '../router.ts'
+import { type Answer, answerOf, disagreementOf, lossOf } from './answers.ts'
+
+export type Role = 'base' | 'candidate'
+
+/** The client's doing, or the server's own choice of what to drop: says nothing of a version. */
+const NOBODYS_FAULT = new Set(['cancelled', 'too-many'])
+
+export interface Joined {
+  readonly pair: Pair
+  readonly base: Outcome
+  readonly candidate: Outcome
+}
+
+/**
+ * Brings the two outcomes of one request together. They share the array of inputs, and nothing else is unique: clients
+ * may use one id for many requests. A half whose other half never comes (a shadow that was dropped) is forgotten with
+ * its request.
+ */
+export class Pairing {
+  readonly #halves = new WeakMap<object, { readonly role: Role; readonly outcome: Outcome }>()
+
+  join(role: Role, outcome: Outcome): Joined | null {
+    const half = this.#halves.get(outcome.inputs)
+    if (!half || half.role === role) {
+      this.#halves.set(outcome.inputs, { role, outcome })
+      return null
+    }
+    this.#halves.delete(outcome.inputs)
+    const [base, candidate] = role === 'base' ? [outcome, half.outcome] : [half.outcome, outcome]
+    for (const { error } of [base, candidate]) if (error && NOBODYS_FAULT.has(error.code)) return null
+    const failed = (outcome: Outcome) => outcome.outputs === null
+    return {
+      base,
+      candidate,
+      pair: {
+        disagreement: base.outputs && candidate.outputs ? disagreementOf(base.outputs, candidate.outputs) : 0,
+        baseFailed: failed(base),
+        candidateFailed: failed(candidate),
+        baseMs: base.runMs,
+        candidateMs: candidate.runMs,
+      },
+    }
+  }
+}
+
+export type Label = number | string | readonly (number | string)[]
+
+interface Waiting {
+  readonly base: Answer | null
+  readonly candidate: Answer | null
+  readonly failed: { readonly base: boolean; readonly candidate: boolean }
+}
+
+/** Answers and labels that wait for one another; the oldest are forgotten first. */
+const MOST_ANSWERS = 100_000
+const MOST_LABELS = 10_000
+
+/** Joins labels, which come later or before the shadow has answered, with the answers of both versions. */
+export class LabelJoin {
+  /** null: the id was used twice, and nobody can say which request a label means. */
+  readonly #answers = new Map<string, Waiting | null>()
+  readonly #labels = new Map<string, Label>()
+
+  /** Loss of the candidate minus that of the baseline where the label is there already; else null. */
+  answered(key: string, { base, candidate }: Joined): number | null {
+    if (this.#answers.has(key)) {
+      this.#answers.set(key, null)
+      return null
+    }
+    const waiting: Waiting = {
+      base: base.outputs && answerOf(base.outputs),
+      candidate: candidate.outputs && answerOf(candidate.outputs),
+      failed: { base: base.outputs === null, candidate: candidate.outputs === null },
+    }
+    bounded(this.#answers, key, waiting, MOST_ANSWERS)
+    const label = this.#labels.get(key)
+    if (label === undefined) return null
+    this.#labels.delete(key)
+    return this.#judge(key, waiting, label)
+  }
+
+  /** The same for a label that comes now; `waiting` where its pair is not there (yet), `unusable` where it never fits. */
+  labelled(key: string, label: Label): number | 'waiting' | 'unusable' {
+    const waiting = this.#answers.get(key)
+    if (waiting === null) return 'unusable'
+    if (waiting === undefined) {
+      bounded(this.#labels, key, label, MOST_LABELS)
+      return 'waiting'
+    }
+    return this.#judge(key, waiting, label) ?? 'unusable'
+  }
+
+  /** A label counts once: the answers are forgotten with it, and the id stays taken. */
+  #judge(key: string, { base, candidate, failed }: Waiting, label: Label): number | null {
+    this.#answers.set(key, null)
+    const labels = typeof label === 'object' ? label : [label]
+    const loss = (answer: Answer | null, failed: boolean) => (failed ? 1 : answer && lossOf(answer, labels))
+    const [before, after] = [loss(base, failed.base), loss(candidate, failed.candidate)]
+    return before === null || after === null ? null : after - before
+  }
+}
+
+function bounded<V>(map: Map<string, V>, key: string, value: V, most: number): void {
+  map.delete(key)
+  map.set(key, value)
+  if (map.size > most) map.delete(map.keys().next().value!)
+}
