@@ -55,6 +55,10 @@ export const VERBS: Readonly<Record<string, { readonly summary: string; load(): 
     load: async () => (await import('./verify.ts')).verifyVerb,
   },
   gc: { summary: 'remove what nothing refers to', load: async () => (await import('./gc.ts')).gcVerb },
+  predict: {
+    summary: 'answers to every row, written to a file',
+    load: async () => (await import('./predict.ts')).predictVerb,
+  },
   serve: {
     summary: 'models by the Open Inference Protocol, over HTTP and gRPC',
     load: async () => (await import('./serve.ts')).serveVerb,

@@ -30,6 +30,7 @@ export { characterErrorRate, ctcDecode, exactMatch, type TextOptions, wordErrorR
 export { asMetric, type MetricOptions, metricNamed, metrics } from './metrics.ts'
 export * from './moments.ts'
 export { editDistance, nearest } from './nearest.ts'
+export * from './predict.ts'
 export * from './random-feeds.ts'
 export * from './robustness/index.ts'
 export { type RowPicture, rowPictures } from './row-pictures.ts'

@@ -1,0 +1,99 @@
+import { extname } from 'node:path'
+import { openIsolated } from '../engine/index.ts'
+import { predictRows, safeBatch } from '../evaluate/index.ts'
+import { modelDigest } from '../onnx/index.ts'
+import { sha256, UserError } from '../platform/index.ts'
+import type { PredictionReport } from '../report/index.ts'
+import { DATA, dataFor, modelAt } from './inputs.ts'
+import { outputFile } from './output-file.ts'
+import { FORMATS, type FormatName, predictionFormats, spooledOutputs } from './prediction-file.ts'
+import { PredictionSpool } from './prediction-spool.ts'
+import type { Verb } from './verb.ts'
+
+/** Milliseconds between the points from which an interrupted run goes on. */
+const SAFE_MS = 1000
+
+export const predictVerb: Verb = {
+  name: 'predict',
+  usage: 'predict MODEL --data D -o OUT.jsonl|.npz|.parquet [--batch 32]',
+  summary: 'The model’s answers to every row, streamed to a file; an interrupted run goes on where it was.',
+  examples: ['whet predict model.onnx --data eval.npz -o answers.jsonl'],
+  positionals: { min: 1, max: 1, names: 'one model' },
+  options: {
+    data: DATA,
+    output: { type: 'string', short: 'o', value: 'FILE', help: 'where to write the answers: .jsonl, .npz or .parquet' },
+    batch: {
+      type: 'string',
+      value: 'N',
+      help: 'rows that share a run (32); 1 where answers would depend on the rows beside them',
+    },
+    threads: { type: 'string', value: 'N', help: 'threads of the runtime (1)' },
+  },
+  async run([modelPath], options, context) {
+    const path = outputFile(options, 'answers.jsonl')
+    const name = extname(path).slice(1) as FormatName
+    if (!FORMATS.includes(name))
+      throw new UserError(
+        'bad-argument',
+        `-o ${path}: answers are written as ${FORMATS.map((one) => `.${one}`).join(', ')}`,
+        {
+          where: 'command line',
+          hint: 'for example -o answers.jsonl',
+        },
+      )
+    const format = predictionFormats[name]
+    const dataPath = options.required('data', 'say which rows: --data D')
+    const model = await modelAt(modelPath!)
+    const data = await dataFor(dataPath, model, options)
+    const session = await openIsolated(modelPath!, { threads: options.integer('threads', 1, 1, 256) })
+    let spool: PredictionSpool | null = null
+    try {
+      const { batch, reason } = await safeBatch(session, data, options.integer('batch', 32, 1, 65_536))
+      const digests = { model: modelDigest(model), data: await data.digest() }
+      spool = new PredictionSpool(`${path}.partial`, sha256(JSON.stringify([digests, batch, name, data.fields])))
+      const resumed = spool.rows
+      const start = performance.now()
+      let safe = start
+      for await (const rows of predictRows(session, data, { batch, from: spool.next, signal: context.signal })) {
+        if (spool.rows === 0) spool.outputs = spooledOutputs(rows)
+        format.add(spool, rows)
+        spool.rows += rows.indices.length
+        spool.next = rows.indices.at(-1)! + 1
+        context.progress(`row ${spool.next} of ${data.rows}`)
+        if (performance.now() - safe > SAFE_MS) {
+          await spool.commit()
+          safe = performance.now()
+        }
+      }
+      const seconds = (performance.now() - start) / 1000
+      const { rows, outputs } = spool
+      await spool.commit()
+      await format.finish(spool, path)
+      spool.remove()
+      spool = null
+      const report: PredictionReport = {
+        kind: 'prediction',
+        version: 1,
+        model: { path: modelPath!, digest: digests.model },
+        data: { path: dataPath, digest: digests.data },
+        path,
+        format: name,
+        rows,
+        resumed,
+        skipped: data.skipped.length,
+        batch,
+        rowsPerSecond: rows > resumed ? (rows - resumed) / seconds : 0,
+        outputs,
+        notes: [...(reason === null ? [] : [reason]), ...data.notes],
+      }
+      return { report }
+    } finally {
+      // What is done so far is kept for the next run of the same command.
+      if (spool) {
+        await spool.commit().catch(() => {})
+        spool.close()
+      }
+      await session.close()
+    }
+  },
+}

@@ -1,0 +1,63 @@
+import type { Column, Dataset } from '../data/index.ts'
+import type { Feeds, Session } from '../engine/index.ts'
+import { measureBatchInvariance } from './batch-invariance.ts'
+import { feedsOf, rowsPerRun } from './feeds.ts'
+import { type RowOutputs, splitRows } from './row-outputs.ts'
+
+/** Answers to consecutive rows of a data set. */
+export interface PredictedRows {
+  /** Place of each row in the set. */
+  readonly indices: readonly number[]
+  readonly outputs: readonly RowOutputs[]
+  /** Fields that name the rows, one value a row. */
+  readonly ids: Readonly<Record<string, Column>>
+}
+
+/**
+ * The model's answers row by row, from row `from` on, in the order of the set; `batch` rows share a run. Nothing is
+ * held but one batch.
+ *
+ * @throws UserError for rows that do not fit the model; the signal's reason where it is aborted.
+ */
+export async function* predictRows(
+  session: Session,
+  data: Dataset,
+  { batch, from = 0, signal }: { readonly batch: number; readonly from?: number; readonly signal?: AbortSignal },
+): AsyncGenerator<PredictedRows> {
+  const indices = from === 0 ? {} : { indices: Array.from({ length: data.rows - from }, (_, i) => from + i) }
+  const names = data.fields.filter(({ role, rowShape }) => role === 'id' && rowShape.length === 0)
+  for await (const rows of data.read({ batch, ...indices })) {
+    signal?.throwIfAborted()
+    const fetched = await session.run(feedsOf(rows, session.inputs, data))
+    const ids = names.flatMap(({ name }) => (rows.columns[name] ? [[name, rows.columns[name]] as const] : []))
+    yield {
+      indices: rows.indices,
+      outputs: splitRows(fetched, rows.indices.length),
+      ids: Object.fromEntries(ids),
+    }
+  }
+}
+
+/** Rows that are run alone and among neighbours before they are run together. */
+const TRIAL_ROWS = 4
+
+/**
+ * How many rows may share a run so that each answer is the one it would get alone, and why it is one where it is. Judged
+ * on the first rows of the data.
+ */
+export async function safeBatch(
+  session: Session,
+  data: Dataset,
+  wanted: number,
+): Promise<{ readonly batch: number; readonly reason: string | null }> {
+  const most = rowsPerRun(session.inputs, data, wanted)
+  if (most === 1 || data.rows < 2) return { batch: 1, reason: null }
+  const rows: Feeds[] = []
+  const indices = Array.from({ length: Math.min(TRIAL_ROWS, data.rows) }, (_, i) => i)
+  for await (const row of data.read({ indices, batch: 1 })) rows.push(feedsOf(row, session.inputs, data))
+  if (rows.length < 2) return { batch: 1, reason: null }
+  const { all, reason } = await measureBatchInvariance(session, rows)
+  return all
+    ? { batch: most, reason: null }
+    : { batch: 1, reason: `rows are run one by one: ${reason ?? 'their answers depend on the rows beside them'}` }
+}
