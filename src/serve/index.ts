@@ -17,4 +17,11 @@ export { isLoopback } from './security/access.ts'
 export { verifyAuditLog } from './security/audit-log.ts'
 export { makeKey, readKeys, SCOPES, type Scope, type StoredKey } from './security/keys.ts'
 export { ServeError, type ServeErrorCode } from './serve-error.ts'
-export { DEFAULT_LIMITS, DEFAULT_SETTINGS, type ServeOptions, type Server, startServer } from './server.ts'
+export {
+  DEFAULT_LIMITS,
+  DEFAULT_SETTINGS,
+  type ServeExtension,
+  type ServeOptions,
+  type Server,
+  startServer,
+} from './server.ts'

@@ -2,7 +2,7 @@ import type { AnswerCache } from './model/answer-cache.ts'
 import type { ServedVersion } from './model/served-version.ts'
 import type { ModelRegistry } from './repository/registry.ts'
 
-type Sample = readonly [labels: Readonly<Record<string, string>>, value: number]
+export type Sample = readonly [labels: Readonly<Record<string, string>>, value: number]
 
 /** Content type of the text format of Prometheus. */
 export const METRICS_TYPE = 'text/plain; version=0.0.4; charset=utf-8'
@@ -122,7 +122,8 @@ export function metricsText(registry: ModelRegistry, cache: AnswerCache | null):
 const labelled = (samples: readonly Sample[], more: Readonly<Record<string, string>>): readonly Sample[] =>
   samples.map(([labels, value]) => [{ ...labels, ...more }, value])
 
-function family(name: string, type: 'counter' | 'gauge', help: string, samples: readonly Sample[]): string {
+/** One family of metrics with its samples. */
+export function family(name: string, type: 'counter' | 'gauge', help: string, samples: readonly Sample[]): string {
   const lines = samples.map(([labels, value]) => {
     const text = Object.entries(labels).map(([key, label]) => `${key}="${escaped(label)}"`)
     return `${name}${text.length > 0 ? `{${text.join(',')}}` : ''} ${value}\n`

@@ -43,8 +43,20 @@ export interface ServeOptions {
   readonly log?: Log
   /** Milliseconds that requests may take to finish when the server stops. */
   readonly drainMs?: number
-  /** More routes of the admin face. */
-  readonly adminRoutes?: (core: InferenceCore) => readonly Route[]
+  readonly extension?: ServeExtension | null
+}
+
+/** What else a server does beside answering. */
+export interface ServeExtension {
+  readonly router: Router
+  /** Called before the first request comes: the routes for every face of HTTP, and for the admin face alone. */
+  open(core: InferenceCore): { readonly shared: readonly Route[]; readonly admin: readonly Route[] }
+  /** Called when the models are loaded, before the server says that it is ready. */
+  loaded(): Promise<void>
+  /** In the text format of Prometheus. */
+  metrics(): string
+  /** Called when no request comes any more. */
+  close(): Promise<void>
 }
 
 export const DEFAULT_LIMITS: HttpLimits = { maxBodyBytes: 256 << 20, maxConnections: 10_000 }
@@ -78,7 +90,14 @@ export interface Server {
  * @throws UserError for ports that are taken, an admin face beyond this machine without keys, a source without models.
  */
 export async function startServer(options: ServeOptions): Promise<Server> {
-  const { host = '127.0.0.1', adminHost = '127.0.0.1', log = silentLog, keys = null, drainMs = 30_000 } = options
+  const {
+    host = '127.0.0.1',
+    adminHost = '127.0.0.1',
+    log = silentLog,
+    keys = null,
+    drainMs = 30_000,
+    extension = null,
+  } = options
   const limits = options.limits ?? DEFAULT_LIMITS
   if (options.adminPort !== null && !isLoopback(adminHost) && keys === null)
     throw new UserError('bad-argument', `the admin face must not be reachable at ${adminHost} without keys`, {
@@ -92,13 +111,15 @@ export async function startServer(options: ServeOptions): Promise<Server> {
     log,
   )
   const cache = options.cacheBytes ? new AnswerCache(options.cacheBytes) : null
-  const core = new InferenceCore(registry, options.router ?? liveRouter, cache)
+  const core = new InferenceCore(registry, extension?.router ?? options.router ?? liveRouter, cache)
   const audit = options.auditPath ? new AuditLog(options.auditPath) : null
   const acts = new RepositoryActs(registry, audit)
   const state = { ready: false }
   const ring = keys ? new KeyRing(keys) : null
   const access = new Access(ring, isLoopback(host))
-  const shared = [...inferenceRoutes(core, state), ...repositoryRoutes(acts), metricsRoute(registry, cache)]
+  const more = extension?.open(core) ?? { shared: [], admin: [] }
+  const metrics = metricsRoute(() => metricsText(registry, cache) + (extension?.metrics() ?? ''))
+  const shared = [...inferenceRoutes(core, state), ...repositoryRoutes(acts), metrics, ...more.shared]
   const faces: FastifyInstance[] = []
   const callers: GrpcServer[] = []
   const open = async (routes: readonly Route[], at: string, port: number | null | undefined, who: Access) => {
@@ -111,6 +132,7 @@ export async function startServer(options: ServeOptions): Promise<Server> {
     state.ready = false
     await Promise.all([...faces.map((face) => face.close()), ...callers.map((face) => finished(face, drainMs))])
     await registry.close(drainMs)
+    await extension?.close()
     audit?.close()
   }
   try {
@@ -122,14 +144,10 @@ export async function startServer(options: ServeOptions): Promise<Server> {
       grpc = await bind(face, host, options.grpcPort ?? 0)
     }
     const adminAccess = new Access(ring, isLoopback(adminHost))
-    const admin = await open(
-      [...shared, ...(options.adminRoutes?.(core) ?? [])],
-      adminHost,
-      options.adminPort,
-      adminAccess,
-    )
+    const admin = await open([...shared, ...more.admin], adminHost, options.adminPort, adminAccess)
     log.info('listening', { http, grpc, admin, source: options.source.description })
     await registry.loadAll()
+    await extension?.loaded()
     const loaded = [...registry.models].filter(({ live }) => live)
     state.ready = true
     log.info('ready', { models: loaded.map(({ name }) => name) })
@@ -194,13 +212,13 @@ function finished(face: GrpcServer, ms: number): Promise<void> {
   })
 }
 
-const metricsRoute = (registry: ModelRegistry, cache: AnswerCache | null): Route => ({
+const metricsRoute = (text: () => string): Route => ({
   method: 'GET',
   path: '/metrics',
   scope: 'read',
   handle({ reply }) {
     reply.header('content-type', METRICS_TYPE)
-    return metricsText(registry, cache)
+    return text()
   },
 })
 
