@@ -225,6 +225,33 @@ describe('the model that is made', () => {
     expect(numbers(native[made.updates.get('v')!]!)[0]).toBeCloseTo(0.75 * 1 + 0.25 * variance, 5)
   })
 
+  test('computed again instead of held: the same gradients, and the runtime does not merge the two computations', async () => {
+    const steps = Array.from(
+      { length: 16 },
+      (_, i) => `a${i} = Mul(${i === 0 ? 'x' : `s${i - 1}`}, w) s${i} = Sin(a${i})`,
+    )
+    const chain = model(`g (float[N] x) => (float[N] y) <float w = {1.5}> { ${steps.join(' ')} y = Neg(s15) }`)
+    const feeds = { x: float([6]), seed: float([6], 2) }
+    const held = differentiate(chain, seeded(['x', 'w']))
+    const wanted = await runOnce(ortNode, held.model, feeds)
+    for (const recompute of ['auto', ['s7']] as const) {
+      const made = differentiate(chain, seeded(['x', 'w'], { recompute }))
+      expect(checkModel(made.model)).toEqual([])
+      const got = await runOnce(ortNode, made.model, feeds)
+      for (const value of ['x', 'w'])
+        expect(
+          distance(numbers(got[made.gradients.get(value)!]!), numbers(wanted[held.gradients.get(value)!]!)),
+        ).toBeLessThan(1e-6)
+      const kernels = await ortNode.kernels(made.model)
+      expect('counts' in kernels && kernels.counts.Sin).toBeGreaterThan(16)
+      // What is held between the passes: kept values, not every step.
+      const forward = new Set(chain.graph.nodes.flatMap((node) => node.outputs))
+      const readers = made.model.graph.nodes.slice(chain.graph.nodes.length).flatMap((node) => node.inputs)
+      const read = new Set(readers.filter((name) => forward.has(name)))
+      expect(read.size).toBeLessThan(10)
+    }
+  })
+
   test('learned scales: the gradient of LSQ, code minus x/s inside the range and the range’s end outside', async () => {
     const net = model(`g (float[4] x, float s) => (float[4] y) <int8 z = {0}> {
       q = QuantizeLinear(x, s, z) y = DequantizeLinear(q, s, z) }`)

@@ -15,6 +15,7 @@ import { trainingForm } from './batch-training.ts'
 import { goBack } from './go-back.ts'
 import { gradientWriter } from './gradient-writer.ts'
 import type { Loss, LossInput, WrittenLoss } from './loss.ts'
+import type { Kept } from './recompute.ts'
 import { Refused } from './refused.ts'
 import { type Reduction, writeLoss } from './write-loss.ts'
 
@@ -34,6 +35,11 @@ export interface DifferentiateOptions {
    * model). `updates` then says where the new running statistics come out.
    */
   readonly training?: boolean
+  /**
+   * Less memory for more work: values of the forward pass that are held for the way back, by name or about √n of them
+   * (`auto`); the others are computed again. All are held unless said.
+   */
+  readonly recompute?: Kept
   /** Whether the model's own outputs stay outputs (true). */
   readonly keepOutputs?: boolean
 }
@@ -100,6 +106,7 @@ export function differentiate(before: Model, options: DifferentiateOptions): Dif
     loss: written.loss.loss,
     wrt: options.wrt,
     straightThrough: options.rounding !== 'exact',
+    ...(options.recompute === undefined ? {} : { recompute: options.recompute }),
   })
   const made = { ...report, applied: way.gradients.size, refused: way.refused }
   if (way.gradients.size === 0)

@@ -3,6 +3,7 @@ import type { Refusal } from '../../report/index.ts'
 import { writeOutTraining } from './batch-training.ts'
 import { type GradientWriter, gradientWriter, type WriterSource } from './gradient-writer.ts'
 import { CONSTANT_NEARLY_EVERYWHERE } from './operators.ts'
+import { type Kept, recomputed } from './recompute.ts'
 import { Refused } from './refused.ts'
 import { gradientRuleOf } from './rules.ts'
 
@@ -11,6 +12,8 @@ export interface Destination {
   readonly loss: string
   readonly wrt: readonly string[]
   readonly straightThrough: boolean
+  /** See `recomputed`; everything is held where it is absent. */
+  readonly recompute?: Kept
 }
 
 export interface WayBack {
@@ -34,10 +37,14 @@ export function goBack(graph: Graph, types: ReadonlyMap<string, ValueType>, to: 
   /** Why nothing can be said of a value's gradient. */
   const tainted = new Map<string, string>()
   const nodes = [...graph.nodes]
+  /** Every gradient on the way, partial sums included. */
+  const made = new Set<string>()
 
   const contribute = (value: string, gradient: string) => {
     const before = gradients.get(value)
-    gradients.set(value, before === undefined ? gradient : write.add(before, gradient))
+    const total = before === undefined ? gradient : write.add(before, gradient)
+    made.add(total)
+    gradients.set(value, total)
   }
   const taint = (node: Node, reason: string) => {
     for (const name of readsOf(node)) if (depends.has(name) && !tainted.has(name)) tainted.set(name, reason)
@@ -85,7 +92,7 @@ export function goBack(graph: Graph, types: ReadonlyMap<string, ValueType>, to: 
       taint(node, `the gradient of ${nameOf(node)} is not known: ${error.message}`)
     }
   }
-  return finish({ graph, types }, nodes, write, to, { gradients, tainted })
+  return finish({ graph, types }, nodes, write, to, { gradients, tainted, made })
 }
 
 const nameOf = (node: Node): string => `${operatorName(node)} "${nodeLabel(node)}"`
@@ -111,6 +118,7 @@ function finish(
   found: {
     readonly gradients: ReadonlyMap<string, string>
     readonly tainted: ReadonlyMap<string, string>
+    readonly made: ReadonlySet<string>
   },
 ): WayBack {
   const results = new Map<string, string>()
@@ -130,10 +138,12 @@ function finish(
     }
   }
   const forward = writeOutTraining({ graph: { ...graph, nodes }, types })
+  const back =
+    to.recompute === undefined ? write.nodes : recomputed(forward, write.nodes, found.made, write, to.recompute)
   return {
     graph: {
       ...forward,
-      nodes: [...forward.nodes, ...write.nodes, ...copies],
+      nodes: [...forward.nodes, ...back, ...copies],
       initializers: new Map([...forward.initializers, ...write.constants]),
     },
     gradients: results,
