@@ -1,4 +1,4 @@
-import { fromNumbers, type Graph, int, makeNode, type Node, nestedGraphs } from '../../ir/index.ts'
+import { fromNumbers, type Graph, int, isNumeric, makeNode, type Node, nestedGraphs } from '../../ir/index.ts'
 import type { GradientWriter } from './gradient-writer.ts'
 
 /** Values that are kept for the way back: by name, or about √n of n nodes' results. */
@@ -24,6 +24,7 @@ export function recomputed(
   const producer = new Map<string, Node>()
   for (const node of forward.nodes) for (const name of node.outputs) if (name !== '') producer.set(name, node)
   const held = keptValues(forward, kept)
+  const inputs = new Set(forward.inputs.map(({ name }) => name).filter((name) => !forward.initializers.has(name)))
   const names = new Map<string, string>()
   const out: Node[] = []
 
@@ -32,20 +33,20 @@ export function recomputed(
     const known = names.get(value)
     if (known !== undefined) return known
     const node = producer.get(value)
-    if (!node || held.has(value) || isFixed(node)) return value
-    const inputs = node.inputs.map((input) => (input === '' ? '' : held.has(input) ? copy(input) : again(input)))
+    // Before there is any gradient, nothing can be put off.
+    if (!node || held.has(value) || isFixed(node) || latest === undefined) return value
+    const reads = node.inputs.map((input) => (held.has(input) || inputs.has(input) ? copy(input) : again(input)))
     const outputs = node.outputs.map((name) => (name === '' ? '' : write.fresh(`${name}/again`)))
     for (const [i, name] of node.outputs.entries()) if (name !== '' && !held.has(name)) names.set(name, outputs[i]!)
-    out.push({ ...node, name: outputs.find((name) => name !== '')!, inputs, outputs })
+    out.push({ ...node, name: outputs.find((name) => name !== '')!, inputs: reads, outputs })
     return names.get(value)!
   }
   const copies = new Map<string, string>()
   const copy = (value: string): string => {
-    if (!producer.has(value)) return value
     const before = copies.get(value)
     if (before !== undefined) return before
     const known = write.fresh(`${value}/kept`)
-    if (latest === undefined) return value
+    if (latest === undefined || !isNumeric(write.storedType(value)) || write.storedType(value) === 'bool') return value
     const zero = zeroFrom(latest, value, write, out)
     out.push(makeNode('Add', [value, zero], [known], { name: known }))
     copies.set(value, known)
@@ -54,8 +55,9 @@ export function recomputed(
   /** The gradient that was made last. */
   let latest: string | undefined
   for (const node of backward) {
-    const inputs = node.inputs.map((input) => (producer.has(input) ? again(input) : input))
-    out.push({ ...node, inputs })
+    // A shape can be read at once, and holds nothing.
+    const early = node.opType === 'Shape' || node.opType === 'Size'
+    out.push(early ? node : { ...node, inputs: node.inputs.map(again) })
     latest = node.outputs.find((name) => gradients.has(name)) ?? latest
   }
   return out
