@@ -1,0 +1,335 @@
+import { randomBytes } from 'node:crypto'
+import type { IncidentReport, RolloutReport, RolloutSettings, RolloutSide } from '../../report/index.ts'
+import { DEFAULT_ROLLOUT, incidentOf } from '../../rollout/index.ts'
+import type { Change, LiveVersion, State } from '../../state/index.ts'
+import type { Log } from '../log.ts'
+import type { Outcome, Route, RouteRequest, Router } from '../router.ts'
+import { ServeError } from '../serve-error.ts'
+import { ActiveRollout, type KeptBody, reportOf } from './active.ts'
+import type { Label } from './pairing.ts'
+
+/** The versions of a server, as far as a rollout moves them. */
+export interface Fleet {
+  /** The version that answers; ServeError where none does. */
+  live(name: string): string
+  /** How the source calls what a tag or digest names, and every version that it has; ServeError `not-found`. */
+  find(name: string, version: string): Promise<{ readonly version: string; readonly known: readonly string[] }>
+  warm(name: string, version: string): Promise<unknown>
+  promote(name: string, version: string): Promise<unknown>
+  retire(name: string, version: string): Promise<unknown>
+  side(name: string, version: string): Promise<RolloutSide>
+  /** Share of the answers that changed when the two were last compared; null where nobody did. */
+  changed(name: string, base: string, candidate: string): Promise<number | null>
+}
+
+export interface StartRequest extends Partial<RolloutSettings> {
+  readonly candidate: string
+}
+
+const KEEP_EVERY_MS = 5000
+const LONGEST_RETRY_MS = 30_000
+
+/** Starts, watches and ends the rollouts of a server. Deciding and routing wait for nothing; remembering follows. */
+export class RolloutController implements Router {
+  /** What rollouts left live, by the name of the model. */
+  readonly pins = new Map<string, LiveVersion>()
+  readonly #state: State
+  readonly #fleet: Fleet
+  readonly #log: Log
+  readonly #drill: boolean
+  /** By the name of the model; ended ones stay until the next. */
+  readonly #active = new Map<string, ActiveRollout>()
+  readonly #starting = new Set<string>()
+  /** What must be written, in order. */
+  #writes: Promise<void> = Promise.resolve()
+  #closed = false
+  #timer: NodeJS.Timeout | null = null
+  #incidents = 0
+
+  constructor(state: State, fleet: Fleet, log: Log, options: { readonly drill?: boolean } = {}) {
+    this.#state = state
+    this.#fleet = fleet
+    this.#log = log
+    this.#drill = options.drill ?? false
+  }
+
+  choose(request: RouteRequest): Route {
+    const active = this.#active.get(request.model)
+    if (!active) return { version: request.live }
+    const moved = request.live !== active.base.version
+    if (active.running && moved) this.#end(active, `stopped: version ${request.live} was made live by somebody`)
+    // Ended and behind us: the live version answers.
+    return moved ? { version: request.live } : active.route(request)
+  }
+
+  observe(outcome: Outcome): void {
+    const active = this.#active.get(outcome.model)
+    if (active?.observe(outcome)) this.#conclude(active)
+  }
+
+  /** Labels of requests that a rollout may have paired. */
+  feedback(name: string, tenant: string, requestId: string, label: Label): 'joined' | 'waiting' | 'unusable' {
+    const active = this.#active.get(name)
+    if (!active) return 'unusable'
+    const became = active.label(tenant, requestId, label)
+    if (became !== 'ended') return became
+    this.#conclude(active)
+    return 'joined'
+  }
+
+  /** @throws ServeError for a model or version that is not there, and where a rollout of the model goes on. */
+  async start(name: string, request: StartRequest, who: string): Promise<RolloutReport> {
+    if (this.#starting.has(name) || this.#active.get(name)?.running)
+      throw new ServeError('conflict', `a rollout of '${name}' is going on: stop it first`)
+    this.#starting.add(name)
+    try {
+      const base = this.#fleet.live(name)
+      const { version, known } = await this.#fleet.find(name, request.candidate)
+      if (version === base) throw new ServeError('invalid', `version ${version} of '${name}' answers already`)
+      await this.#fleet.warm(name, version)
+      const { candidate: _, ...given } = request
+      const margin = given.margin ?? DEFAULT_ROLLOUT.margin
+      const settings: RolloutSettings = {
+        ...DEFAULT_ROLLOUT,
+        maxDisagreement: Math.min(0.99, await this.#allowedDisagreement(name, base, version, margin)),
+        ...given,
+      }
+      const active = new ActiveRollout(
+        { id: `r-${randomBytes(6).toString('hex')}`, name, started: new Date().toISOString() },
+        { base: await this.#fleet.side(name, base), candidate: await this.#fleet.side(name, version) },
+        settings,
+      )
+      // The base stays live over a restart, whatever is newest.
+      const live = { name, version: base, known }
+      try {
+        await this.#state.keep(this.#change(active, 'rollout-start', who, { live, settings }))
+      } catch (error) {
+        await this.#fleet.retire(name, version)
+        throw notKept(error)
+      }
+      this.pins.set(name, live)
+      this.#active.set(name, active)
+      this.#watch()
+      this.#log.info('rollout started', { model: name, rollout: active.id, base, candidate: version, ...settings })
+      return active.report()
+    } finally {
+      this.#starting.delete(name)
+    }
+  }
+
+  async stop(name: string, who: string): Promise<RolloutReport> {
+    const active = this.#active.get(name)
+    if (!active?.running) throw new ServeError('not-found', `no rollout of '${name}' is going on`)
+    await this.#end(active, `stopped by ${who} after ${active.state.pairs} pairs`, who)
+    return active.report()
+  }
+
+  /** The last rollout of a model; those of all, the newest first. */
+  async status(name: string): Promise<RolloutReport> {
+    const active = this.#active.get(name)
+    if (active) return active.report()
+    const [kept] = await this.#state.rollouts(name).catch(unreachable)
+    if (!kept) throw new ServeError('not-found', `there was no rollout of '${name}' yet`)
+    return reportOf(kept, kept.body as KeptBody)
+  }
+
+  async all(): Promise<readonly RolloutReport[]> {
+    const kept = await this.#state.rollouts(null).catch(unreachable)
+    return kept.map((one) => {
+      const active = this.#active.get(one.name)
+      return active?.id === one.id ? active.report() : reportOf(one, one.body as KeptBody)
+    })
+  }
+
+  incidents(): Promise<readonly IncidentReport[]> {
+    return this.#state.incidents().catch(unreachable)
+  }
+
+  async incident(id: string): Promise<IncidentReport> {
+    const found = await this.#state.incident(id).catch(unreachable)
+    if (!found) throw new ServeError('not-found', 'there is no such incident')
+    return found
+  }
+
+  async acknowledge(id: string, who: string, note: string): Promise<IncidentReport> {
+    const found = await this.#state.acknowledge(id, { by: who, at: new Date().toISOString(), note }).catch(unreachable)
+    if (!found) throw new ServeError('not-found', 'there is no such incident')
+    return found
+  }
+
+  /** Goes on with what was under way when the server ended. */
+  async resume(): Promise<void> {
+    for (const kept of await this.#state.rollouts(null, 'running')) {
+      const body = kept.body as KeptBody
+      const active = new ActiveRollout(kept, body, body)
+      try {
+        const live = this.#fleet.live(kept.name)
+        if (live !== active.base.version) throw new Error(`version ${live} is live`)
+        await this.#fleet.warm(kept.name, active.candidate.version)
+        this.#active.set(kept.name, active)
+        this.#watch()
+        this.#log.info('rollout goes on', { model: kept.name, rollout: kept.id, pairs: active.state.pairs })
+      } catch (error) {
+        await this.#end(active, `stopped: it could not go on after a restart (${(error as Error).message})`)
+      }
+    }
+  }
+
+  get rollouts(): Iterable<ActiveRollout> {
+    return this.#active.values()
+  }
+  /** Since the server started. */
+  get rolledBack(): number {
+    return this.#incidents
+  }
+
+  /** Waits until everything is written, or could not be. */
+  async close(): Promise<void> {
+    this.#closed = true
+    if (this.#timer) clearInterval(this.#timer)
+    for (const active of this.#active.values()) this.#keepProgress(active)
+    await this.#writes
+  }
+
+  /** Everything written so far. */
+  settled(): Promise<void> {
+    return this.#writes
+  }
+
+  /** What the evidence of the versions promises, and the margin on top; without evidence twice the margin. */
+  async #allowedDisagreement(name: string, base: string, candidate: string, margin: number): Promise<number> {
+    const changed = await this.#fleet.changed(name, base, candidate)
+    return Math.max(2 * margin, changed === null ? 0 : changed + margin)
+  }
+
+  /** The verdict is in the state already and the router has obeyed it: this tells the rest of the world. */
+  #conclude(active: ActiveRollout, who = 'whetstone'): Promise<void> {
+    const { name, base, candidate } = active
+    const at = new Date().toISOString()
+    active.ended = at
+    const { state, verdict } = active.state
+    let incident: IncidentReport | undefined
+    if (state === 'rolled-back') {
+      active.incident = `i-${randomBytes(6).toString('hex')}`
+      incident = incidentOf(active.report(), { id: active.incident, at, drill: this.#drill, ...active.seen })
+      this.#incidents++
+    }
+    const report = active.report()
+    this.#log[incident ? 'warn' : 'info'](`rollout ended: ${state}`, {
+      model: name,
+      rollout: active.id,
+      verdict,
+      reason: report.reason,
+      pairs: report.pairs,
+      eValue: report.eValue,
+      ...(incident ? { incident: incident.id } : {}),
+    })
+    active.changed = false
+    return this.#write(async () => {
+      const promoted = state === 'promoted'
+      const { known } = await this.#fleet.find(name, candidate.version).catch(() => ({ known: [] }))
+      const version = promoted ? candidate.version : base.version
+      const live: LiveVersion = { name, version, known: [...new Set([...known, base.version, candidate.version])] }
+      const moves = state !== 'stopped' || this.#liveOrNull(name) === base.version
+      if (moves) this.pins.set(name, live)
+      const change = this.#change(active, `rollout-${state}`, who, { reason: report.reason })
+      await this.#retried(() =>
+        this.#state.keep({ ...change, ...(incident ? { incident } : {}), ...(moves ? { live } : {}) }),
+      )
+      if (promoted) await this.#fleet.promote(name, candidate.version)
+      const gone = promoted ? base.version : candidate.version
+      if (this.#liveOrNull(name) !== gone) await this.#fleet.retire(name, gone)
+    })
+  }
+
+  #end(active: ActiveRollout, note: string, who?: string): Promise<void> {
+    active.stop(note)
+    return this.#conclude(active, who)
+  }
+
+  #liveOrNull(name: string): string | null {
+    try {
+      return this.#fleet.live(name)
+    } catch {
+      return null
+    }
+  }
+
+  #change(
+    active: ActiveRollout,
+    act: string,
+    who: string,
+    { live, ...detail }: { readonly live?: LiveVersion; readonly [key: string]: unknown },
+  ): Change {
+    const { id, name, started, base, candidate } = active
+    return {
+      rollout: { id, name, started, state: active.state.state, body: active.body() },
+      audit: {
+        at: new Date().toISOString(),
+        act,
+        who,
+        name,
+        detail: { rollout: id, base: base.version, candidate: candidate.version, ...detail },
+      },
+      ...(live ? { live } : {}),
+    }
+  }
+
+  #watch(): void {
+    this.#timer ??= setInterval(() => {
+      for (const active of this.#active.values()) this.#keepProgress(active)
+    }, KEEP_EVERY_MS).unref()
+  }
+
+  #keepProgress(active: ActiveRollout): void {
+    if (!active.running || !active.changed) return
+    active.changed = false
+    const { id, name, started } = active
+    const rollout = { id, name, started, state: 'running', body: active.body() }
+    void this.#write(async () => {
+      // The next one holds all that this one holds.
+      await this.#state.keep({ rollout }).catch((error: Error) => {
+        active.changed = true
+        this.#log.error('the progress of a rollout could not be kept', { model: name, error: error.message })
+      })
+    })
+  }
+
+  #write(work: () => Promise<unknown>): Promise<void> {
+    this.#writes = this.#writes.then(work).then(
+      () => {},
+      (error: Error) => this.#log.error('a rollout could not be ended cleanly', { error: error.message }),
+    )
+    return this.#writes
+  }
+
+  /** What a database that has gone must still be told is told when it is back. */
+  async #retried(work: () => Promise<void>): Promise<void> {
+    for (let wait = 500; ; wait = Math.min(2 * wait, LONGEST_RETRY_MS)) {
+      try {
+        await work()
+        return
+      } catch (error) {
+        this.#log.error('the database does not take what happened; it is tried again', {
+          error: (error as Error).message,
+        })
+        if (this.#closed) throw error
+        await new Promise((resolve) => setTimeout(resolve, wait))
+      }
+    }
+  }
+}
+
+function notKept(error: unknown): ServeError {
+  const taken = (error as { code?: string }).code === '23505'
+  return taken
+    ? new ServeError('conflict', 'a rollout of this model is going on: stop it first', { cause: error })
+    : unavailable(error)
+}
+
+const unavailable = (error: unknown) =>
+  new ServeError('unavailable', 'the database of the server cannot be reached', { retryAfter: 5, cause: error })
+
+function unreachable(error: unknown): never {
+  throw unavailable(error)
+}

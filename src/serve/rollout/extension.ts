@@ -1,0 +1,104 @@
+import type { State } from '../../state/index.ts'
+import type { InferenceCore } from '../core.ts'
+import type { Log } from '../log.ts'
+import { family } from '../metrics.ts'
+import type { ModelSource } from '../repository/source.ts'
+import type { ServeExtension } from '../server.ts'
+import type { ActiveRollout } from './active.ts'
+import { RolloutController } from './controller.ts'
+import { type FindDossier, pinnedSource, registryFleet } from './fleet.ts'
+import { feedbackRoutes, rolloutRoutes } from './routes.ts'
+
+export interface RolloutExtension extends ServeExtension {
+  /** What the server must take its models from: after a rollout, the version that it left live. */
+  readonly source: ModelSource
+  readonly controller: RolloutController
+}
+
+/**
+ * Rollouts for a server. `remembered`: the state holds something from before, so that it is worth opening at once; else
+ * it opens with the first rollout.
+ */
+export async function rolloutExtension(options: {
+  readonly source: ModelSource
+  readonly state: State
+  readonly remembered: boolean
+  readonly dossier?: FindDossier
+  readonly log: Log
+}): Promise<RolloutExtension> {
+  const { source, state, remembered, log } = options
+  let core: InferenceCore | null = null
+  const fleet = registryFleet(() => core!.registry, source, options.dossier)
+  const controller = new RolloutController(state, fleet, log)
+  if (remembered) for (const live of await state.liveVersions()) controller.pins.set(live.name, live)
+  return {
+    source: pinnedSource(source, controller.pins),
+    controller,
+    router: controller,
+    open(opened) {
+      core = opened
+      return { shared: feedbackRoutes(controller), admin: rolloutRoutes(controller, state) }
+    },
+    loaded: async () => {
+      if (remembered) await controller.resume()
+    },
+    metrics: () => metricsOf(controller),
+    async close() {
+      await controller.close()
+      await state.close()
+    },
+  }
+}
+
+function metricsOf(controller: RolloutController): string {
+  const rollouts = [...controller.rollouts]
+  const each = (value: (active: ActiveRollout) => number) =>
+    rollouts.map(
+      (active) =>
+        [
+          { model: active.name, base: active.base.version, candidate: active.candidate.version },
+          value(active),
+        ] as const,
+    )
+  return [
+    family(
+      'whetstone_rollout_running',
+      'gauge',
+      '1 while a rollout goes on.',
+      each(({ running }) => (running ? 1 : 0)),
+    ),
+    family(
+      'whetstone_rollout_pairs',
+      'gauge',
+      'Requests that both versions of a rollout answered.',
+      each(({ state }) => state.pairs),
+    ),
+    family(
+      'whetstone_rollout_labelled_pairs',
+      'gauge',
+      'Pairs whose label has come.',
+      each(({ state }) => state.labelled),
+    ),
+    family(
+      'whetstone_rollout_changed_answers',
+      'gauge',
+      'Pairs whose answers differ.',
+      each(({ state }) => state.disagreements),
+    ),
+    family(
+      'whetstone_rollout_e_value',
+      'gauge',
+      'Evidence for an alarm.',
+      each((active) => active.report().eValue),
+    ),
+    family(
+      'whetstone_rollout_alarm_threshold',
+      'gauge',
+      'The evidence that takes a version back.',
+      each(({ state }) => 1 / state.settings.alpha),
+    ),
+    family('whetstone_rollbacks_total', 'counter', 'Versions taken back since the server started.', [
+      [{}, controller.rolledBack],
+    ]),
+  ].join('')
+}

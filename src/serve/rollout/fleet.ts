@@ -1,0 +1,57 @@
+import type { LiveVersion } from '../../state/index.ts'
+import type { ModelRegistry } from '../repository/registry.ts'
+import type { ModelSource } from '../repository/source.ts'
+import { ServeError } from '../serve-error.ts'
+import type { Fleet } from './controller.ts'
+
+/** What is known of a version beyond its file. */
+export interface Dossier {
+  readonly signatures: readonly string[]
+  /** Share of the answers that changed against the model of this digest; null where nobody compared them. */
+  changed(baseDigest: string): number | null
+}
+
+export type FindDossier = (name: string, version: string) => Promise<Dossier | null>
+
+/** The versions of a server, as a rollout moves them. */
+export function registryFleet(
+  registry: () => ModelRegistry,
+  source: ModelSource,
+  dossier: FindDossier = async () => null,
+): Fleet {
+  const digestOf = (name: string, version: string): string => registry().version(name, version).ports.digest
+  return {
+    live: (name) => registry().version(name, '').version,
+    async find(name, version) {
+      const file = await source.find(name, version)
+      const offer = (await source.list()).find((one) => one.name === name)
+      if (!file || !offer)
+        throw new ServeError('not-found', `there is no version ${version.slice(0, 128)} of '${name}' in the repository`)
+      return { version: file.version, known: offer.versions }
+    },
+    warm: (name, version) => registry().warm(name, version),
+    promote: (name, version) => registry().promote(name, version),
+    retire: (name, version) => registry().retire(name, version),
+    async side(name, version) {
+      const found = await dossier(name, version)
+      return { version, digest: digestOf(name, version), signatures: found?.signatures ?? [] }
+    },
+    async changed(name, base, candidate) {
+      return (await dossier(name, candidate))?.changed(digestOf(name, base)) ?? null
+    },
+  }
+}
+
+/** A source whose newest version is what the last rollout left live, until a version appears that it did not know. */
+export function pinnedSource(source: ModelSource, pins: ReadonlyMap<string, LiveVersion>): ModelSource {
+  return {
+    ...source,
+    async find(name, version) {
+      const pin = version === null ? pins.get(name) : undefined
+      if (!pin) return source.find(name, version)
+      const newest = (await source.list()).find((offer) => offer.name === name)?.versions.at(-1)
+      const pinned = newest !== undefined && pin.known.includes(newest) ? await source.find(name, pin.version) : null
+      return pinned ?? source.find(name, null)
+    },
+  }
+}

@@ -1,0 +1,126 @@
+import type { RolloutSettings } from '../../report/index.ts'
+import type { State } from '../../state/index.ts'
+import type { Exchange, Route } from '../http/http-face.ts'
+import { type JsonObject, objectOf, parseJson } from '../protocol/json-text.ts'
+import { invalid } from '../serve-error.ts'
+import type { RolloutController, StartRequest } from './controller.ts'
+import { drill } from './drill.ts'
+import type { Label } from './pairing.ts'
+
+/** Labels come from where requests come from. */
+export function feedbackRoutes(controller: RolloutController): readonly Route[] {
+  return [
+    {
+      method: 'POST',
+      path: '/feedback',
+      scope: 'infer',
+      async handle(exchange) {
+        const body = await bodyOf(exchange)
+        const items = body.feedback === undefined ? [body] : body.feedback
+        if (!Array.isArray(items) || items.length > 100_000)
+          throw invalid("'feedback' must be an array of at most 100000 objects")
+        const count = { joined: 0, waiting: 0, unusable: 0 }
+        // All or nothing: a list with a mistake in it changes nothing.
+        const labels = items.map((item) => labelOf(objectOf(item, 'the feedback'), body))
+        for (const { model, id, label } of labels)
+          count[controller.feedback(model, exchange.caller.tenant, id, label)]++
+        return JSON.stringify(count)
+      },
+    },
+  ]
+}
+
+/** Rollouts, incidents and drills, for the admin face. */
+export function rolloutRoutes(controller: RolloutController, state: State): readonly Route[] {
+  const route = (
+    method: Route['method'],
+    path: string,
+    handle: (exchange: Exchange, body: JsonObject) => Promise<unknown>,
+  ): Route => ({
+    method,
+    path,
+    scope: method === 'GET' ? 'read' : 'admin',
+    async handle(exchange) {
+      exchange.reply.header('content-type', 'application/json')
+      return JSON.stringify(await handle(exchange, method === 'GET' ? {} : await bodyOf(exchange)))
+    },
+  })
+  const name = ({ params }: Exchange) => params.model!
+  const id = ({ params }: Exchange) => params.id!
+  return [
+    route('GET', '/v2/rollouts', () => controller.all()),
+    route('GET', '/v2/rollouts/:model', (exchange) => controller.status(name(exchange))),
+    route('POST', '/v2/rollouts/:model/start', (exchange, body) =>
+      controller.start(name(exchange), startOf(body), exchange.caller.name),
+    ),
+    route('POST', '/v2/rollouts/:model/stop', (exchange) => controller.stop(name(exchange), exchange.caller.name)),
+    route('GET', '/v2/incidents', async () => ({
+      kind: 'incidents',
+      version: 1,
+      incidents: await controller.incidents(),
+    })),
+    route('GET', '/v2/incidents/:id', (exchange) => controller.incident(id(exchange))),
+    route('POST', '/v2/incidents/:id/ack', (exchange, { note = '' }) => {
+      if (typeof note !== 'string' || note.length > 10_000)
+        throw invalid("'note' must be a text of at most 10000 units")
+      return controller.acknowledge(id(exchange), exchange.caller.name, note)
+    }),
+    route('POST', '/v2/drill', (_exchange, { seed = 1, runs = 100 }) =>
+      drill(state, { seed: whole('seed', seed, 0, 2 ** 31), runs: whole('runs', runs, 1, 1000) }),
+    ),
+  ]
+}
+
+async function bodyOf(exchange: Exchange): Promise<JsonObject> {
+  const body = await exchange.body()
+  exchange.reply.header('content-type', 'application/json')
+  return body.byteLength === 0 ? {} : objectOf(parseJson(body), 'the request')
+}
+
+function labelOf(item: JsonObject, around: JsonObject): { model: string; id: string; label: Label } {
+  const { model = around.model, id, label } = item
+  if (typeof model !== 'string' || typeof id !== 'string' || id === '')
+    throw invalid("feedback needs 'model', the 'id' of the request and its 'label'")
+  const one = (value: unknown): value is number | string => typeof value === 'number' || typeof value === 'string'
+  if (!one(label) && !(Array.isArray(label) && label.length > 0 && label.every(one)))
+    throw invalid("'label' must be a class, a number or a text, or an array with one for each row of the request")
+  return { model, id, label: label as Label }
+}
+
+/** Least and greatest of each number; α and shares are proper parts of one. */
+const RANGES: Readonly<Record<string, readonly [number, number]>> = {
+  share: [0.0001, 1],
+  margin: [0.0001, 0.5],
+  alpha: [1e-9, 0.5],
+  maxDisagreement: [0.0001, 0.99],
+  maxErrors: [0.0001, 0.99],
+}
+
+function startOf(body: JsonObject): StartRequest {
+  const { candidate, mode = 'shadow', maxSlowdown, ...rest } = body
+  if (typeof candidate !== 'string' || candidate === '') throw invalid("'candidate' must name a version")
+  if (mode !== 'shadow' && mode !== 'canary') throw invalid("'mode' must be 'shadow' or 'canary'")
+  const settings: Record<string, unknown> = { mode }
+  if (maxSlowdown !== undefined)
+    settings.maxSlowdown = maxSlowdown === null ? null : within('maxSlowdown', maxSlowdown, 1, 1000)
+  for (const [key, value] of Object.entries(rest)) {
+    const range = Object.hasOwn(RANGES, key) ? RANGES[key] : undefined
+    if (range) settings[key] = within(key, value, ...range)
+    else if (key === 'labels' || key === 'promote') {
+      if (typeof value !== 'boolean') throw invalid(`'${key}' must be a boolean`)
+      settings[key] = value
+    } else throw invalid(`the setting '${key.slice(0, 60)}' is not known`)
+  }
+  return { candidate, ...(settings as Partial<RolloutSettings>) }
+}
+
+function within(name: string, value: unknown, least: number, most: number): number {
+  if (typeof value !== 'number' || !(value >= least && value <= most))
+    throw invalid(`'${name}' must be a number from ${least} to ${most}`)
+  return value
+}
+
+function whole(name: string, value: unknown, least: number, most: number): number {
+  if (!Number.isInteger(value)) throw invalid(`'${name}' must be a whole number`)
+  return within(name, value, least, most)
+}
