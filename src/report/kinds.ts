@@ -11,6 +11,7 @@ import { quantization } from './quantization.ts'
 import { recipe } from './recipe.ts'
 import { rewrite } from './rewrite.ts'
 import { robustness, rowScores } from './robustness.ts'
+import { drill, incident, incidents, rollout } from './rollout.ts'
 import type { Infer, JsonSchema } from './schema.ts'
 import { selection } from './selection.ts'
 import { cache, doctor } from './setup.ts'
@@ -26,7 +27,10 @@ export const kinds = {
   collection,
   comparison,
   doctor,
+  drill,
   history,
+  incident,
+  incidents,
   inspection,
   latency,
   moments,
@@ -37,6 +41,7 @@ export const kinds = {
   recipe,
   rewrite,
   robustness,
+  rollout,
   'row-scores': rowScores,
   selection,
   sensitivity,

@@ -4,6 +4,7 @@ import { latencyPage } from './html/latency.ts'
 import { html } from './html/markup.ts'
 import { optimizationPage } from './html/optimization.ts'
 import { page } from './html/page.ts'
+import { robustnessPage } from './html/robustness.ts'
 import { selectionPage } from './html/selection.ts'
 import { renderTerminal } from './terminal/render.ts'
 
@@ -16,6 +17,7 @@ export function renderHtml(report: Report, extras: ComparisonExtras = {}): strin
   if (report.kind === 'selection') return selectionPage(report)
   if (report.kind === 'comparison') return comparisonPage(report, extras)
   if (report.kind === 'latency') return latencyPage(report)
+  if (report.kind === 'robustness') return robustnessPage(report)
   return page(
     `Whetstone ${report.kind}`,
     html`<h1>${report.kind}</h1><pre>${renderTerminal(report, { color: false, width: 100 })}</pre>`,
@@ -25,6 +27,7 @@ export function renderHtml(report: Report, extras: ComparisonExtras = {}): strin
 export { html, type Markup } from './html/markup.ts'
 export { page } from './html/page.ts'
 export type { Picture, RowPictures } from './html/picture.ts'
+export { renderIncident } from './pipeline/incident.ts'
 export { renderJUnit } from './pipeline/junit.ts'
 export { renderMarkdown } from './pipeline/markdown.ts'
 export { renderSarif } from './pipeline/sarif.ts'

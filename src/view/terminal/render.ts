@@ -18,6 +18,7 @@ import { comparison } from './comparison.ts'
 import { latency } from './latency.ts'
 import { prediction } from './prediction.ts'
 import { robustness, rowScores } from './robustness.ts'
+import { drill, incident, incidents, rollout } from './rollout.ts'
 import { section } from './section.ts'
 import { selection } from './selection.ts'
 import { cache, doctor } from './setup.ts'
@@ -35,7 +36,10 @@ const renderers: Renderers = {
   collection,
   comparison,
   doctor,
+  drill,
   history,
+  incident,
+  incidents,
   inspection,
   latency,
   moments,
@@ -46,6 +50,7 @@ const renderers: Renderers = {
   recipe,
   rewrite,
   robustness,
+  rollout,
   'row-scores': rowScores,
   selection,
   sensitivity,

@@ -1,0 +1,121 @@
+import type { DrillReport, IncidentReport, IncidentsReport, RolloutReport } from '../../report/index.ts'
+import { ALARM_WORDS, evidenceLines, evidenceNumber, sideText } from '../incident-text.ts'
+import { count, percent } from '../words.ts'
+import { section } from './section.ts'
+import { paint, type Style, textTable, verdictWord } from './table.ts'
+
+const minute = (iso: string) => iso.slice(0, 16).replace('T', ' ')
+
+export function rollout(report: RolloutReport, style: Style): string {
+  const { settings, state, base, candidate } = report
+  const how = settings.mode === 'shadow' ? 'in the shadow' : `answering ${percent(settings.share, 1)} of the keys`
+  const head = {
+    running: `${report.name}: ${candidate.version} is tried ${how}, ${base.version} answers`,
+    'rolled-back': `${report.name}: ${candidate.version} was taken back, ${base.version} answers`,
+    promoted: `${report.name}: ${candidate.version} answers, in place of ${base.version}`,
+    stopped: `${report.name}: stopped, ${candidate.version} did not go live`,
+  }[state]
+  return [
+    paint('bold', head, style),
+    report.reason,
+    '',
+    `verdict    ${verdictWord(report.verdict, null, style)}`,
+    `state      ${state}, started ${minute(report.started)}${report.ended ? `, ended ${minute(report.ended)}` : ''}`,
+    `baseline   ${sideText(base)}`,
+    `candidate  ${sideText(candidate)}`,
+    ...(report.incident ? [`incident   ${report.incident}`] : []),
+    ...section('seen', evidenceLines(report)),
+    ...section('rules', [
+      `margin ${settings.margin}, α ${settings.alpha}; ${settings.labels ? 'labels decide' : `without labels at most ${percent(settings.maxDisagreement, 1)} changed answers`}`,
+      `at most ${percent(settings.maxErrors, 1)} failed requests; ${settings.maxSlowdown === null ? 'time is not watched' : `at most ${settings.maxSlowdown} times the baseline's 95th percentile`}`,
+      settings.promote ? 'a proof lets the candidate answer' : 'a proof changes nothing: whoever started it decides',
+    ]),
+  ].join('\n')
+}
+
+export function incident(report: IncidentReport, style: Style): string {
+  const { acknowledged } = report
+  return [
+    paint(
+      'bold',
+      `${report.id}  ${minute(report.at)}  ${ALARM_WORDS[report.alarm]}${report.drill ? '  (a drill)' : ''}`,
+      style,
+    ),
+    report.what,
+    acknowledged
+      ? `acknowledged by ${acknowledged.by}, ${minute(acknowledged.at)}${acknowledged.note ? `: ${acknowledged.note}` : ''}`
+      : paint('yellow', 'not acknowledged', style),
+    '',
+    `baseline   ${sideText(report.base)}`,
+    `candidate  ${sideText(report.candidate)}`,
+    ...section('seen', evidenceLines(report)),
+    ...section(
+      'answered',
+      Object.entries(report.served).map(([version, requests]) => `${version}: ${count(requests)}`),
+    ),
+    ...section(
+      'evidence as it grew',
+      report.path.map(
+        ({ pairs, labelled, alarm }) => `${count(pairs)} pairs, ${count(labelled)} labels: ${evidenceNumber(alarm)}`,
+      ),
+    ),
+    ...section(
+      'inputs whose answers differ',
+      report.inputs.map(({ requestId, digest }) => `${requestId}  ${digest}`),
+    ),
+    ...section('what to do', report.runbook),
+  ].join('\n')
+}
+
+export function incidents({ incidents }: IncidentsReport, style: Style): string {
+  if (incidents.length === 0) return 'no incidents'
+  return textTable(
+    ['incident', 'at', 'model', 'taken back', 'alarm', 'pairs', 'acknowledged'].map((head) => ({
+      head,
+      right: head === 'pairs',
+    })),
+    incidents.map((one) => [
+      one.id,
+      minute(one.at),
+      one.name,
+      one.candidate.version,
+      ALARM_WORDS[one.alarm],
+      count(one.pairs),
+      one.drill ? 'a drill' : (one.acknowledged?.by ?? 'no'),
+    ]),
+    style,
+  )
+}
+
+export function drill(report: DrillReport, style: Style): string {
+  const word = (passed: boolean) => (passed ? paint('green', 'passed', style) : paint('red', 'FAILED', style))
+  return [
+    `${paint('bold', 'drill', style)} ${word(report.passed)}  (α ${report.alpha}, seed ${report.seed}; evidence looked at after every pair)`,
+    '',
+    textTable(
+      [
+        { head: 'made-up versions' },
+        { head: 'must' },
+        { head: 'runs', right: true },
+        { head: 'pairs', right: true },
+        { head: 'taken back', right: true },
+        { head: 'after', right: true },
+        { head: '' },
+      ],
+      report.cases.map((one) => [
+        one.name,
+        one.must,
+        count(one.runs),
+        count(one.pairs),
+        count(one.rolledBack),
+        one.medianPairs === null ? '–' : count(one.medianPairs),
+        one.passed ? 'passed' : 'FAILED',
+      ]),
+      style,
+    ),
+    ...section(
+      'the way back, once',
+      report.machinery.steps.map(({ step, passed }) => `${passed ? 'yes' : 'NO '}  ${step}`),
+    ),
+  ].join('\n')
+}
