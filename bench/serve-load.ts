@@ -30,7 +30,9 @@ async function load({ port, request, connections, ms }: LoadOrder): Promise<Load
           const socket = connect(port, '127.0.0.1')
           socket.setNoDelay(true)
           let start = 0
-          let seen: Buffer = Buffer.alloc(0)
+          let seen = ''
+          /** Bytes still to come; null before the head is whole. */
+          let left: number | null = null
           const send = () => {
             if (performance.now() >= end) {
               socket.destroy()
@@ -42,16 +44,19 @@ async function load({ port, request, connections, ms }: LoadOrder): Promise<Load
           socket.on('connect', send)
           socket.on('error', reject)
           socket.on('data', (chunk) => {
-            seen = seen.byteLength === 0 ? chunk : Buffer.concat([seen, chunk])
-            const head = seen.indexOf('\r\n\r\n')
-            if (head < 0) return
-            const text = seen.subarray(0, head).toString('latin1')
-            const length = Number(/content-length: (\d+)/i.exec(text)?.[1] ?? 0)
-            if (seen.byteLength < head + 4 + length) return
+            if (left === null) {
+              const from = seen.length
+              seen += chunk.subarray(0, 4096).toString('latin1')
+              const head = seen.indexOf('\r\n\r\n')
+              if (head < 0) return
+              left = Number(/^content-length: (\d+)/im.exec(seen)?.[1] ?? 0) - (chunk.byteLength - (head + 4 - from))
+            } else left -= chunk.byteLength
+            if (left > 0) return
             const now = performance.now()
-            if (!text.startsWith('HTTP/1.1 200')) failed++
+            if (!seen.startsWith('HTTP/1.1 200')) failed++
             else if (start >= begin) times.push(now - start)
-            seen = Buffer.alloc(0)
+            seen = ''
+            left = null
             send()
           })
         }),

@@ -202,7 +202,9 @@ async function saturated(): Promise<void> {
     const limit = await version.offlineRate(SECONDS * 1000)
     const served = await load({ port: oursPort, request: ours, connections: 16, ms: SECONDS * 1000 })
     shares.push(served.perSecond / limit)
-    say(`  offline ${limit.toFixed(1)}/s · served ${served.perSecond.toFixed(1)}/s p99 ${served.p99Ms.toFixed(0)} ms`)
+    say(
+      `  offline ${limit.toFixed(1)}/s · served ${served.perSecond.toFixed(1)}/s p99 ${served.p99Ms.toFixed(0)} ms · failed ${served.failed}`,
+    )
   }
   say(`  saturated: ${(100 * median(shares)).toFixed(0)} % of the offline limit (wanted ≥ 90 %)`)
   await close()

@@ -99,7 +99,11 @@ const waiting: Frame[] = []
 let running = false
 async function work(): Promise<void> {
   running = true
-  for (let frame = waiting.shift(); frame; frame = waiting.shift()) await answer(frame)
+  for (let frame = waiting.shift(); frame; frame = waiting.shift()) {
+    await answer(frame)
+    // What the other end has not taken yet would wait for the whole of the next run.
+    if (line.writableNeedDrain || line.writableLength > 0) await new Promise((resolve) => line.once('drain', resolve))
+  }
   running = false
 }
 const reader = new FrameReader((frame) => {

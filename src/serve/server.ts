@@ -71,6 +71,7 @@ export const DEFAULT_SETTINGS: VersionSettings = {
     maxQueueBytes: 512 << 20,
     timeoutMs: 60_000,
     runLimitMs: 300_000,
+    ahead: true,
   },
 }
 

@@ -1,3 +1,4 @@
+import { Readable } from 'node:stream'
 import type { InferenceCore } from '../core.ts'
 import { configOf, metadataOf, SERVER, statisticsOf } from '../protocol/describe.ts'
 import { writeAnswer } from '../protocol/infer-answer.ts'
@@ -12,6 +13,8 @@ export interface ServerState {
   readonly ready: boolean
 }
 
+/** From here on, a copy costs more than a stream. */
+const LARGE_BYTES = 1 << 18
 const HEADER_LENGTH = 'inference-header-content-length'
 
 /** The Open Inference Protocol over HTTP: health, metadata, inference, configuration, statistics. */
@@ -72,13 +75,19 @@ async function infer(core: InferenceCore, exchange: Exchange): Promise<unknown> 
     read: ({ inputs }) => (headerLength === 0 ? rawRequest(body, inputs, model) : readRequest(body, headerLength)),
   })
   const answer = writeAnswer(result.request, result.answer)
-  const whole = answer.pieces.length === 1 ? (answer.pieces[0] as Buffer) : Buffer.concat(answer.pieces)
-  const { body: encoded, encoding } = await encodeBody(whole, request.headers['accept-encoding'])
+  const accepted = request.headers['accept-encoding']
+  const whole = () => (answer.pieces.length === 1 ? (answer.pieces[0] as Buffer) : Buffer.concat(answer.pieces))
+  const size = answer.pieces.reduce((sum, { byteLength }) => sum + byteLength, 0)
+  // A large answer goes out piece by piece, uncopied, unless it is to be compressed.
+  const { body: encoded, encoding } =
+    accepted || size < LARGE_BYTES ? await encodeBody(whole(), accepted) : { body: null, encoding: null }
   if (encoding) reply.header('content-encoding', encoding)
   if (answer.headerLength !== null) reply.header('Inference-Header-Content-Length', String(answer.headerLength))
   reply.header('x-request-id', headerText(result.requestId))
   reply.header('content-type', answer.headerLength === null ? 'application/json' : 'application/octet-stream')
-  return reply.send(encoded)
+  if (encoded) return reply.send(encoded)
+  reply.header('content-length', String(size))
+  return reply.send(Readable.from(answer.pieces, { objectMode: false }))
 }
 
 function headerLengthOf(value: string | string[] | undefined): number | null {

@@ -42,6 +42,7 @@ const SETTINGS: BatchSettings = {
   maxQueueBytes: 1 << 20,
   timeoutMs: 0,
   runLimitMs: 60_000,
+  ahead: false,
 }
 const OPTIONS: JobOptions = { outputs: null, caller: 'a', priority: 0, timeoutMs: 0 }
 
@@ -86,6 +87,18 @@ describe('a batcher', () => {
     const { staged, run } = batcher({ maxBatch: 1 }, 2)
     for (const x of [1, 2, 3]) void run(row(x))
     expect(staged.runs.map(({ lane }) => lane)).toEqual([0, 1])
+  })
+
+  test('ahead: a busy lane is handed its next full batch, and not a smaller one', async () => {
+    const { staged, run, made } = batcher({ maxBatch: 2, ahead: true })
+    const results = [1, 2, 3, 4].map((x) => run(row(x)))
+    expect(staged.runs.map(({ inputs }) => numbers(inputs)[0])).toEqual([[1], [2, 3]])
+    expect(made.waiting).toBe(1)
+    for (const i of [0, 1, 2]) {
+      staged.runs[i]!.end()
+      await turn()
+    }
+    expect((await Promise.all(results)).map(({ outputs }) => numbers(outputs)[0])).toEqual([[-1], [-2], [-3], [-4]])
   })
 
   test('requests of other shapes, and those without rows, do not share a run', async () => {

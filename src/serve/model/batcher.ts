@@ -19,6 +19,8 @@ export interface BatchSettings {
   readonly timeoutMs: number
   /** A run that takes longer has hung: its process is ended. */
   readonly runLimitMs: number
+  /** Hand a lane its next full batch while it still runs, so that it never waits for this process. */
+  readonly ahead: boolean
 }
 
 export interface JobOptions {
@@ -62,7 +64,8 @@ export class Batcher {
   readonly #model: string
   readonly #record: (run: RunRecord) => void
   readonly #queue = new FairQueue<Job>()
-  readonly #busy = new Set<number>()
+  /** Runs that each lane has been handed. */
+  readonly #busy = new Map<number, number>()
   #lanes: Lanes | null = null
   #open = 0
   #timer: NodeJS.Timeout | null = null
@@ -171,6 +174,15 @@ export class Batcher {
       if (rows === 0) return
       void this.#runBatch(lanes, lane, this.#queue.take(head.shape === ALONE ? 0 : rows))
     }
+    if (!this.#settings.ahead) return
+    for (let lane = 0; lane < this.#open; lane++) {
+      const head = this.#queue.peek()
+      if (!head) return
+      const { maxBatch } = this.#settings
+      // Less than a full batch gains more by waiting for company.
+      if (this.#busy.get(lane) !== 1 || (head.shape !== ALONE && this.#queue.rowsOf(head.shape) < maxBatch)) continue
+      void this.#runBatch(lanes, lane, this.#queue.take(head.shape === ALONE ? 0 : maxBatch))
+    }
   }
 
   /** Rows to run now; 0 where it pays to wait a little, and then a timer is set. */
@@ -191,7 +203,7 @@ export class Batcher {
   }
 
   async #runBatch(lanes: Lanes, lane: number, jobs: readonly Job[]): Promise<void> {
-    this.#busy.add(lane)
+    this.#busy.set(lane, (this.#busy.get(lane) ?? 0) + 1)
     const start = performance.now()
     const rows = jobs.map((job) => job.rows)
     const total = rows.reduce((sum, count) => sum + count, 0)
@@ -229,7 +241,11 @@ export class Batcher {
     start: number,
     failed: boolean,
   ): void {
-    if (this.#lanes === lanes) this.#busy.delete(lane)
+    if (this.#lanes === lanes) {
+      const left = (this.#busy.get(lane) ?? 1) - 1
+      if (left === 0) this.#busy.delete(lane)
+      else this.#busy.set(lane, left)
+    }
     const totalMs = performance.now() - start
     this.#costMs += 0.1 * (totalMs / jobs.length - this.#costMs)
     this.#record({ requests: jobs.length, rows, runMs, totalMs, failed })
