@@ -22,7 +22,7 @@ export interface RoundingProjections {
  * @returns null where the model has no float output or nothing that would be rounded.
  */
 export function roundingProjections(model: Model, ranges: CalibrationReport): RoundingProjections | null {
-  const { model: extended, errors } = roundingErrors(model, {}, [{ report: ranges }])
+  const { model: extended, errors } = roundingErrors(model, { rounding: 'sums' }, [{ report: ranges }])
   const outputs = model.graph.outputs.filter(({ type }) => type.kind === 'tensor' && type.dtype === 'float32')
   if (errors.length === 0 || outputs.length === 0) return null
   const seeds = new Map(outputs.map(({ name }) => [name, `seed:${name}`]))

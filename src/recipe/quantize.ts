@@ -75,6 +75,8 @@ export function quantizeStep(options: QuantizeOptions, evidence: readonly Report
       ...(keepFloat?.length ? { keepFloat } : {}),
       ...(target && target !== 'native' ? { target } : {}),
       ...(evidence.some(({ kind }) => kind === 'channels') ? { correctBias: true } : {}),
+      // Said in the recipe, so that older recipes keep their bytes.
+      ...(scheme === 'static-int8' ? { rounding: 'sums' } : {}),
       ...options.pass,
     },
     ...(evidence.length > 0 ? { evidence: evidence.map((report) => ({ report })) } : {}),

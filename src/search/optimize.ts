@@ -5,7 +5,7 @@ import { type Contender, finalists } from './finalists.ts'
 import type { Goal } from './goal.ts'
 import { settleNoise } from './noise-budget.ts'
 import type { Optimized, OptimizeOptions } from './options.ts'
-import { calibrationSpecs, dataFreeSpecs, placementSpecs, withNoise } from './plan.ts'
+import { calibrationSpecs, dataFreeSpecs, equalisedSpecs, placementSpecs, withNoise } from './plan.ts'
 import { Pool } from './pool.ts'
 import { reportOn } from './report-on.ts'
 import { promising, SECURE_NOISE, safetyOf, secure, type Trial, worstNoiseOf } from './trial.ts'
@@ -133,12 +133,21 @@ class Optimization {
     }
   }
 
-  /** The candidate with every calibration, judged. */
+  /** The candidate with every calibration, and where none is secure with equalised channels, judged. */
   async #calibrated(first: Trial): Promise<readonly Trial[]> {
     const pool = this.#pool
     const siblings = [first]
     await pool.judge(first, FIRST_LOOK)
     for (const spec of calibrationSpecs(first.built.spec)) {
+      if (!this.#timeLeft) break
+      const trial = await pool.build(spec)
+      if (!trial) continue
+      pool.borrowTiming(trial, first)
+      await pool.judge(trial, FIRST_LOOK)
+      siblings.push(trial)
+    }
+    if (siblings.some(secure)) return siblings
+    for (const spec of equalisedSpecs(bestOf(siblings).built.spec)) {
       if (!this.#timeLeft) break
       const trial = await pool.build(spec)
       if (!trial) continue

@@ -3,7 +3,9 @@ import type { InspectionReport, RangeMethod } from '../report/index.ts'
 import type { GoalName } from './goal.ts'
 
 /** In the order in which they are tried. */
-const CALIBRATIONS: readonly RangeMethod[] = ['least-noise', 'minmax', 'percentile', 'mse', 'entropy']
+const CALIBRATIONS: readonly RangeMethod[] = ['least-noise', 'minmax', 'percentile', 'mse']
+/** How far channels get scales of their own, where whole values under one scale are too noisy. */
+const EQUALISATIONS = [0.5, 1]
 
 const WORDS: Readonly<Record<RangeMethod, string>> = {
   'least-noise': 'for each value the ranges that disturb the outputs least',
@@ -38,6 +40,16 @@ export function calibrationSpecs(spec: CandidateSpec): readonly CandidateSpec[] 
   const placement = PLACEMENTS.find(({ id }) => spec.id === `${id}-${spec.calibration}`)
   if (!placement) throw new Error(`internal: ${spec.id} is no placement`)
   return CALIBRATIONS.filter((method) => method !== spec.calibration).map((method) => staticSpec(placement, method))
+}
+
+/** The candidate with channels under scales of their own, to several degrees. */
+export function equalisedSpecs(spec: CandidateSpec): readonly CandidateSpec[] {
+  return EQUALISATIONS.map((equalise) => ({
+    ...spec,
+    id: `${spec.id}-equal${equalise}`,
+    words: `${spec.words}, channels ${equalise === 1 ? 'fully' : 'half'} equalised`,
+    pass: { ...spec.pass, equalise },
+  }))
 }
 
 /** The candidate with what disturbs most for the time it saves left in float, to keep the noise within a budget. */

@@ -1,4 +1,5 @@
 import { roundHalfEven } from '../../ir/index.ts'
+import { balanceSums, kernelLayout } from './balance-sums.ts'
 import { depthOrders, MOST_PAIR, pairReach } from './kernel-pairs.ts'
 
 /** int8 weights with one scale a channel and zero point 0; `codes` lie as the float weights did. */
@@ -14,6 +15,8 @@ export interface ChannelOptions {
    * one of them is too large; `any` holds for every order in which a kernel might pair the weights.
    */
   readonly pairSafe?: 'neighbours' | 'any' | undefined
+  /** Lets errors cancel in the sums of kernels and channels instead of rounding each weight to the nearest code. */
+  readonly balanced?: boolean
   /** Lower bounds of the scales, one a channel: a bias may need them to fit into 32 bits. */
   readonly atLeast?: ArrayLike<number>
 }
@@ -45,7 +48,8 @@ export function quantizeChannels(
     }
   }
   code()
-  if (!options.pairSafe) return { codes, scales }
+  if (!options.pairSafe)
+    return options.balanced ? balanceSums(values, { codes, scales }, kernelLayout(dims, axis)) : { codes, scales }
   // The bound holds for real scales; their rounding to float32 may push a code that stands at a half over it.
   for (;;) {
     const reach = reachOf(codes, dims, axis, options.pairSafe)

@@ -198,6 +198,7 @@ class Insertion {
     const scaled = channels ? underMultipliers(factored, channels, above, below) : factored
     const quantized = quantizeChannels(scaled, dims, perTensor ? 0 : axis, {
       pairSafe: this.#pairSafe && !isChannelwise(node, weight) ? (perTensor ? 'any' : 'neighbours') : undefined,
+      balanced: this.#plan.balanceSums && !perTensor,
       ...(atLeast && { atLeast }),
     })
     const codes = tensorOf('int8', weight.dims, quantized.codes)

@@ -91,12 +91,9 @@ class Errors {
     const values = tensorValues(weight) as Float32Array
     const axis = channelAxis(node, weight)
     const stacked = node.opType === 'MatMul' && weight.dims.length > 2
-    const { codes, scales } = quantizeChannels(
-      values,
-      stacked ? [1, values.length] : weight.dims,
-      stacked ? 0 : axis,
-      {},
-    )
+    const { codes, scales } = quantizeChannels(values, stacked ? [1, values.length] : weight.dims, stacked ? 0 : axis, {
+      balanced: this.#plan.balanceSums && !stacked,
+    })
     const inner = stacked ? values.length : weight.dims.slice(axis + 1).reduce((product, dim) => product * dim, 1)
     const error = values.map((value, i) => codes[i]! * scales[Math.floor(i / inner) % scales.length]! - value)
     const name = this.#writer.constant(tensorOf('float32', weight.dims, error), `${at}_error`)

@@ -24,6 +24,8 @@ export interface StaticPlan {
   readonly float: readonly Refusal[]
   /** Noise over signal that the roundings are foretold to add up to; null without sensitivities. */
   readonly expectedNoise: number | null
+  /** Whether weights are rounded so that errors cancel in sums. */
+  readonly balanceSums: boolean
   /** Mean of each channel of a value, where biases shall be corrected by them. */
   means(value: string): readonly number[] | undefined
 }
@@ -91,7 +93,8 @@ export function planStatic(
   const codes = options.equalise ? equaliseChannels(plain, units, facts, ranges, channels, options.equalise) : plain
   const means = (value: string) => (options.correctBias ? channels.get(value)?.mean : undefined)
   const expectedNoise = roundings?.total(units.values()) ?? null
-  return { graph, index, facts, units, covered, makers, codes, float, means, expectedNoise }
+  const balanceSums = options.rounding === 'sums'
+  return { graph, index, facts, units, covered, makers, codes, float, means, expectedNoise, balanceSums }
 }
 
 /** The two figures that decided, where they were measured. */

@@ -1,0 +1,54 @@
+import fc from 'fast-check'
+import { expect, test } from 'vitest'
+import { kernelLayout } from './balance-sums.ts'
+import { quantizeChannels } from './channel-weights.ts'
+
+const shapes = [
+  { dims: [4, 6, 3, 3], axis: 0 },
+  { dims: [5, 24], axis: 0 },
+  { dims: [24, 5], axis: 1 },
+] as const
+
+test.each(shapes)('errors of $dims add up to at most half a code a kernel, and a channel', ({ dims, axis }) => {
+  const count = dims.reduce((product, dim) => product * dim, 1)
+  const weights = fc.array(fc.float({ min: -1, max: 1, noNaN: true }), { minLength: count, maxLength: count })
+  fc.assert(
+    fc.property(weights, (list) => {
+      const values = Float32Array.from(list)
+      const plain = quantizeChannels(values, dims, axis)
+      const { codes, scales } = quantizeChannels(values, dims, axis, { balanced: true })
+      expect(scales).toEqual(plain.scales)
+      const { outputs, kernels, taps, at } = kernelLayout(dims, axis)
+      for (let o = 0; o < outputs; o++) {
+        let total = 0
+        let clipped = false
+        for (let k = 0; k < kernels; k++) {
+          let sum = 0
+          for (let t = 0; t < taps; t++) {
+            const place = at(o, k, t)
+            const error = codes[place]! - values[place]! / scales[o]!
+            clipped ||= Math.abs(codes[place]!) === 127
+            // No weight moves further than to the code on its other side.
+            expect(Math.abs(error)).toBeLessThan(1.51)
+            sum += error
+          }
+          // A kernel may have given way by one for its channel.
+          if (!clipped) expect(Math.abs(sum)).toBeLessThanOrEqual(1.51)
+          total += sum
+        }
+        if (!clipped) expect(Math.abs(total)).toBeLessThanOrEqual(0.51)
+      }
+    }),
+    { numRuns: 60, seed: 7 },
+  )
+})
+
+test('smooth inputs lose far less: a blur of 25 taps over a constant picture', () => {
+  const values = Float32Array.from({ length: 25 }, (_, i) => (i === 12 ? 1 : 0.0306))
+  const errorOf = (balanced: boolean) => {
+    const { codes, scales } = quantizeChannels(values, [1, 1, 5, 5], 0, { balanced })
+    return Math.abs(codes.reduce((sum, code) => sum + code, 0) * scales[0]! - values.reduce((sum, w) => sum + w, 0))
+  }
+  expect(errorOf(false)).toBeGreaterThan(0.01)
+  expect(errorOf(true)).toBeLessThan(0.004)
+})
