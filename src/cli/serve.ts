@@ -1,5 +1,5 @@
 import { existsSync, readFileSync, statSync } from 'node:fs'
-import { availableParallelism, homedir } from 'node:os'
+import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
 import { UserError, writeAtomic } from '../platform/index.ts'
 import {
@@ -17,9 +17,10 @@ import {
   storeSource,
   type VersionSettings,
 } from '../serve/index.ts'
-import { openStore, parseReference } from '../store/index.ts'
+import { openStore, parseReference, type Store } from '../store/index.ts'
 import { SHAPE } from './inputs.ts'
 import { rehearseOn } from './rehearse.ts'
+import { openRollouts, stateHome } from './serve-rollouts.ts'
 import { type Arguments, type Outcome, shapes, type Verb } from './verb.ts'
 
 const PORT = { type: 'string', value: 'PORT' } as const
@@ -82,6 +83,12 @@ export const serveVerb: Verb = {
       value: 'FILE',
       help: 'log of every act on models (in the state folder); "off" keeps none',
     },
+    state: {
+      type: 'string',
+      value: 'DIR',
+      help: 'folder that rollouts and incidents are remembered in (in the state folder, one a port)',
+    },
+    database: { type: 'string', value: 'URL', help: 'a PostgreSQL server that remembers them instead' },
     drain: { type: 'string', value: 'MS', help: 'how long requests may take to finish at the end (30000)' },
   },
   // Its own --drain bounds it.
@@ -97,8 +104,11 @@ export const serveVerb: Verb = {
     const log = jsonLog(write)
     const keysPath = options.text('keys')
     const httpPort = port(options, 'http', 8000)
+    const { source, store } = await sourceOf(path, options.text('store'))
+    const extension = await openRollouts(options, source, store, httpPort, log)
     const server = await startServer({
-      source: await sourceOf(path, options.text('store')),
+      source: extension.source,
+      extension,
       host: options.text('host') ?? '127.0.0.1',
       adminHost: options.text('admin-host') ?? '127.0.0.1',
       httpPort,
@@ -124,21 +134,33 @@ export const serveVerb: Verb = {
   },
 }
 
+interface Source {
+  readonly source: ModelSource
+  /** Where its versions are kept, with all that is known of them. */
+  readonly store: Store | null
+}
+
 /** A file, a folder of models, a store, or with `--store` (or where nothing else is there) a name in a store. */
-async function sourceOf(path: string, store: string | undefined): Promise<ModelSource> {
-  const info = store === undefined ? statSync(path, { throwIfNoEntry: false }) : undefined
-  if (info?.isFile()) return fileSource(path)
+async function sourceOf(path: string, location: string | undefined): Promise<Source> {
+  const info = location === undefined ? statSync(path, { throwIfNoEntry: false }) : undefined
+  if (info?.isFile()) return { source: fileSource(path), store: null }
+  const inStore = (location: string | undefined, only: string | null) => ({
+    source: storeSource(location, only),
+    store: openStore(location),
+  })
   if (info?.isDirectory())
-    return (await openStore(path).names()).length > 0 ? storeSource(path, null) : folderSource(path)
-  if (store === undefined && /^(https?|oci):/.test(path)) return storeSource(path, null)
-  const place = openStore(store)
+    return (await openStore(path).names()).length > 0
+      ? inStore(path, null)
+      : { source: folderSource(path), store: null }
+  if (location === undefined && /^(https?|oci):/.test(path)) return inStore(path, null)
+  const place = openStore(location)
   const { name } = parseReference(path)
   if (!(await place.list(name).catch(() => [])).length)
     throw new UserError('missing-file', `there is no ${path}, as a file, a folder or a name in ${place.location}`, {
       where: path,
       hint: 'name an .onnx file, a folder of models, a store, or a name with --store DIR',
     })
-  return storeSource(store, path)
+  return inStore(location, path)
 }
 
 function settingsOf(options: Arguments): VersionSettings {
@@ -172,8 +194,7 @@ function port(options: Arguments, name: string, fallback: number): number | null
 function auditPath(options: Arguments, httpPort: number | null): string | null {
   const given = options.text('audit')
   if (given !== undefined) return given === 'off' ? null : given
-  const state = process.env.XDG_STATE_HOME || join(homedir(), '.local', 'state')
-  return httpPort === 0 ? null : join(state, 'whetstone', `audit-${httpPort ?? 'none'}.jsonl`)
+  return httpPort === 0 ? null : join(stateHome(), `audit-${httpPort ?? 'none'}.jsonl`)
 }
 
 async function newKey(options: Arguments): Promise<Outcome> {

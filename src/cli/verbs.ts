@@ -63,6 +63,18 @@ export const VERBS: Readonly<Record<string, { readonly summary: string; load(): 
     summary: 'models by the Open Inference Protocol, over HTTP and gRPC',
     load: async () => (await import('./serve.ts')).serveVerb,
   },
+  rollout: {
+    summary: 'a new version on real requests: taken back when worse, live when proven',
+    load: async () => (await import('./rollout.ts')).rolloutVerb,
+  },
+  incident: {
+    summary: 'what was taken back, and what to do now',
+    load: async () => (await import('./incident.ts')).incidentVerb,
+  },
+  drill: {
+    summary: 'rehearses a rollback on the running server',
+    load: async () => (await import('./drill.ts')).drillVerb,
+  },
   doctor: { summary: 'this machine, and what is missing', load: async () => (await import('./doctor.ts')).doctorVerb },
   cache: { summary: 'where caches are and how large', load: async () => (await import('./cache.ts')).cacheVerb },
 }

@@ -7,7 +7,7 @@ import { type Database, openEmbedded, openPostgres, State } from './index.ts'
 
 const LONG = 300_000
 const folder = join(mkdtempSync(join(tmpdir(), 'state-')), 'state')
-let database = await openEmbedded(folder)
+let database = openEmbedded(folder)
 let state = new State(database)
 afterAll(() => state.close(), LONG)
 
@@ -63,9 +63,11 @@ test('rollouts, incidents, live versions and the chain of acts, embedded', () =>
 test(
   'one owner: a second one is refused; what was written is there after opening again',
   async () => {
-    await expect(openEmbedded(folder)).rejects.toMatchObject({ code: 'busy' })
+    const second = new State(openEmbedded(folder))
+    await expect(second.incidents()).rejects.toMatchObject({ code: 'busy' })
+    await second.close()
     await state.close()
-    database = await openEmbedded(folder)
+    database = openEmbedded(folder)
     state = new State(database)
     expect((await state.incidents()).map(({ id }) => id)).toEqual(['i1'])
   },

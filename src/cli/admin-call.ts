@@ -1,0 +1,89 @@
+import { UserError } from '../platform/index.ts'
+import { kinds, type Report } from '../report/index.ts'
+import type { Arguments, OptionSpec } from './verb.ts'
+
+/** Options of the verbs that speak to a running server. */
+export const ADMIN_OPTIONS: Readonly<Record<string, OptionSpec>> = {
+  admin: {
+    type: 'string',
+    value: 'URL',
+    help: 'admin face of the server (WHETSTONE_ADMIN, else http://127.0.0.1:8002)',
+  },
+}
+
+const LONGEST_MS = 600_000
+
+/**
+ * Asks the admin face of a running server and reads the report that it answers. The key is taken from `WHETSTONE_KEY`:
+ * on the command line everybody could read it.
+ *
+ * @throws UserError where no server answers, and with the server's own words where it refuses.
+ */
+export async function callAdmin<K extends Report['kind']>(
+  options: Arguments,
+  kind: K,
+  method: 'GET' | 'POST',
+  path: string,
+  body?: object,
+): Promise<Extract<Report, { kind: K }>> {
+  const place = options.text('admin') ?? process.env.WHETSTONE_ADMIN ?? 'http://127.0.0.1:8002'
+  const url = new URL(path, addressOf(place))
+  const key = process.env.WHETSTONE_KEY
+  let answer: Response
+  let text: string
+  try {
+    answer = await fetch(url, {
+      method,
+      headers: key ? { authorization: `Bearer ${key}` } : {},
+      signal: AbortSignal.timeout(LONGEST_MS),
+      ...(method === 'POST' ? { body: JSON.stringify(body ?? {}) } : {}),
+    })
+    text = await answer.text()
+  } catch (error) {
+    throw new UserError('missing-file', `no server answers at ${url.origin}`, {
+      where: url.origin,
+      hint: 'start one (whet serve SOURCE), or name its admin face with --admin http://127.0.0.1:PORT',
+      cause: error,
+    })
+  }
+  let document: unknown
+  try {
+    document = JSON.parse(text)
+  } catch {
+    throw stranger(url, 'what answers there is no Whetstone server')
+  }
+  if (!answer.ok) throw refused(url, answer.status, document)
+  const { kind: got } = document as { kind?: unknown }
+  if (got !== kind || !Object.hasOwn(kinds, kind)) throw stranger(url, 'the answer is no report of this kind')
+  return document as Extract<Report, { kind: K }>
+}
+
+function addressOf(place: string): URL {
+  try {
+    const url = new URL(place.includes('://') ? place : `http://${place}`)
+    if (/^https?:$/.test(url.protocol)) return url
+  } catch {}
+  throw new UserError('bad-argument', `--admin ${place}: not an address`, {
+    where: 'command line',
+    hint: 'for example --admin http://127.0.0.1:8002',
+  })
+}
+
+const stranger = (url: URL, message: string) =>
+  new UserError('bad-data', message, { where: url.href, hint: 'name the admin face of the server with --admin' })
+
+function refused(url: URL, status: number, document: unknown): UserError {
+  const { error } = document as { error?: unknown }
+  const said = typeof error === 'string' ? error : `the server answered ${status}`
+  if (status === 401 || status === 403)
+    return new UserError('bad-argument', said, {
+      where: url.origin,
+      hint: 'put a key with the scope admin into WHETSTONE_KEY',
+    })
+  if (status === 404 && said === 'Not Found')
+    return new UserError('missing-file', 'this face of the server knows no rollouts', {
+      where: url.origin,
+      hint: 'name its admin face with --admin; its log says where it is',
+    })
+  return new UserError(status === 409 || status === 503 ? 'busy' : 'bad-argument', said, { where: url.origin })
+}

@@ -1,0 +1,45 @@
+import { UserError, writeAtomic } from '../platform/index.ts'
+import { renderIncident } from '../view/index.ts'
+import { ADMIN_OPTIONS, callAdmin } from './admin-call.ts'
+import type { Verb } from './verb.ts'
+
+export const incidentVerb: Verb = {
+  name: 'incident',
+  usage: 'incident list|show|ack [ID]',
+  summary: 'What was taken back, when and why, who was answered by what, and what to do now.',
+  examples: [
+    'whet incident list',
+    'whet incident show i-0123456789ab --markdown incident.md',
+    'whet incident ack i-0123456789ab --note "bad calibration set, see ticket 7"',
+  ],
+  positionals: { min: 1, max: 2, names: 'list, or show or ack and the id of an incident' },
+  options: {
+    markdown: { type: 'string', value: 'FILE', help: 'write the incident as a Markdown document too' },
+    note: { type: 'string', value: 'TEXT', help: 'what was found' },
+    ...ADMIN_OPTIONS,
+  },
+  async run([act, id], options, context) {
+    if (act === 'list') return { report: await callAdmin(options, 'incidents', 'GET', '/v2/incidents') }
+    if (act !== 'show' && act !== 'ack')
+      throw new UserError('bad-argument', `whet incident ${act}: no such act`, {
+        where: 'command line',
+        hint: 'acts are list, show and ack',
+      })
+    if (id === undefined)
+      throw new UserError('bad-argument', `whet incident ${act} needs the id of an incident`, {
+        where: 'command line',
+        hint: 'whet incident list has them',
+      })
+    const path = `/v2/incidents/${encodeURIComponent(id)}`
+    const report =
+      act === 'show'
+        ? await callAdmin(options, 'incident', 'GET', path)
+        : await callAdmin(options, 'incident', 'POST', `${path}/ack`, { note: options.text('note') ?? '' })
+    const file = options.text('markdown')
+    if (file !== undefined) {
+      await writeAtomic(file, renderIncident(report))
+      context.say(`wrote ${file}`)
+    }
+    return { report }
+  },
+}

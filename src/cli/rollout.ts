@@ -1,0 +1,82 @@
+import { UserError } from '../platform/index.ts'
+import type { RolloutReport } from '../report/index.ts'
+import { ADMIN_OPTIONS, callAdmin } from './admin-call.ts'
+import { EXIT } from './exit-codes.ts'
+import type { Arguments, Outcome, Verb } from './verb.ts'
+
+const ACTS = ['start', 'status', 'stop'] as const
+
+export const rolloutVerb: Verb = {
+  name: 'rollout',
+  usage: 'rollout start|status|stop NAME [--candidate TAG --mode shadow|canary]',
+  summary:
+    'Tries a new version on real requests; it is taken back by itself when it is worse, and goes live when proven.',
+  examples: [
+    'whet rollout start digits --candidate v2 --mode shadow',
+    'whet rollout start digits --candidate v2 --mode canary --share 0.1',
+    'whet rollout status digits',
+    'whet rollout stop digits',
+  ],
+  positionals: { min: 2, max: 2, names: 'start, status or stop, and the name of a model' },
+  options: {
+    candidate: { type: 'string', value: 'TAG', help: 'the version to try' },
+    mode: { type: 'string', value: 'shadow|canary', help: 'compare unseen, or answer a share of the keys (shadow)' },
+    share: { type: 'string', value: 'P', help: 'share of the keys that a canary answers (0.1)' },
+    margin: { type: 'string', value: 'M', help: 'loss that is allowed: 0.01 is one point (0.01)' },
+    alpha: { type: 'string', value: 'A', help: 'chance of a false alarm, however often it is looked at (0.01)' },
+    'max-disagreement': {
+      type: 'string',
+      value: 'P',
+      help: 'answers that may change without labels (twice the margin, or what the evidence of the version says)',
+    },
+    'max-errors': { type: 'string', value: 'P', help: 'requests that the candidate may fail (0.01)' },
+    'max-slowdown': {
+      type: 'string',
+      value: 'X',
+      help: "times the baseline's 95th percentile (1.5); off: not watched",
+    },
+    labels: { type: 'boolean', help: 'labels will come (POST /feedback): changed answers alone decide nothing' },
+    hold: { type: 'boolean', help: 'a proven candidate waits for you instead of going live' },
+    ...ADMIN_OPTIONS,
+  },
+  async run([act, name], options) {
+    const path = `/v2/rollouts/${encodeURIComponent(name!)}`
+    switch (ACTS.find((known) => known === act)) {
+      case 'start':
+        return outcome(await callAdmin(options, 'rollout', 'POST', `${path}/start`, settings(options)))
+      case 'status':
+        return outcome(await callAdmin(options, 'rollout', 'GET', path))
+      case 'stop':
+        return { report: await callAdmin(options, 'rollout', 'POST', `${path}/stop`) }
+    }
+    throw new UserError('bad-argument', `whet rollout ${act}: no such act`, {
+      where: 'command line',
+      hint: `acts are ${ACTS.join(', ')}`,
+    })
+  },
+}
+
+/** What the server does not get, it takes its own value for. */
+function settings(options: Arguments): object {
+  const given = (name: string, least: number, most: number) =>
+    options.has(name) ? options.number(name, 0, least, most) : undefined
+  const slowdown = options.text('max-slowdown')
+  return {
+    candidate: options.required('candidate', 'name the version to try: --candidate v2'),
+    mode: options.choice('mode', ['shadow', 'canary'], 'shadow'),
+    share: given('share', 0.0001, 1),
+    margin: given('margin', 0.0001, 0.5),
+    alpha: given('alpha', 1e-9, 0.5),
+    maxDisagreement: given('max-disagreement', 0.0001, 0.99),
+    maxErrors: given('max-errors', 0.0001, 0.99),
+    maxSlowdown: slowdown === 'off' ? null : given('max-slowdown', 1, 1000),
+    ...(options.flag('labels') ? { labels: true } : {}),
+    ...(options.flag('hold') ? { promote: false } : {}),
+  }
+}
+
+/** A rollout that goes on is no failure of whoever looks. */
+const outcome = (report: RolloutReport): Outcome => ({
+  report,
+  exitCode: report.verdict === 'regressed' ? EXIT.regressed : EXIT.done,
+})

@@ -1,0 +1,66 @@
+import { existsSync } from 'node:fs'
+import { homedir } from 'node:os'
+import { join } from 'node:path'
+import {
+  type FindDossier,
+  type Log,
+  type ModelSource,
+  type RolloutExtension,
+  rolloutExtension,
+} from '../serve/index.ts'
+import { openEmbedded, openPostgres, State } from '../state/index.ts'
+import type { Store } from '../store/index.ts'
+import type { Arguments } from './verb.ts'
+
+/** Where servers of this user remember things. */
+export const stateHome = (): string =>
+  join(process.env.XDG_STATE_HOME || join(homedir(), '.local', 'state'), 'whetstone')
+
+/**
+ * Rollouts for a server: what it must remember stands in `--database`, else in the folder `--state`, else in a folder of
+ * this user, one a port; a server on any free port remembers nothing.
+ */
+export async function openRollouts(
+  options: Arguments,
+  source: ModelSource,
+  store: Store | null,
+  httpPort: number | null,
+  log: Log,
+): Promise<RolloutExtension> {
+  const url = options.text('database')
+  const folder = options.text('state') ?? (httpPort === 0 ? null : join(stateHome(), `server-${httpPort ?? 'none'}`))
+  const remembered = url !== undefined || (folder !== null && existsSync(join(folder, 'postgres')))
+  const database = url === undefined ? openEmbedded(folder) : openPostgres(url)
+  return rolloutExtension({
+    source,
+    state: new State(database),
+    remembered,
+    log,
+    ...(store ? { dossier: dossierOf(store) } : {}),
+  })
+}
+
+/** What a store knows of a version: who signed it, and how many answers it changed where it was compared. */
+const dossierOf =
+  (store: Store): FindDossier =>
+  async (name, called) => {
+    const entry = (await store.list(name)).find(
+      ({ tags, digest }) => tags.includes(called) || digest.startsWith(`sha256:${called}`),
+    )
+    if (!entry) return null
+    const version = await store.resolve(`${name}@${entry.digest}`)
+    return {
+      signatures: version.signatures.map(
+        ({ what, bundle }) =>
+          `${what} by key ${bundle.verificationMaterial.publicKey?.hint?.slice(0, 12) ?? 'unknown'}`,
+      ),
+      changed(baseDigest) {
+        const rates = version.reports.flatMap((report) =>
+          report.kind === 'comparison' && report.base.digest === baseDigest && report.agreement
+            ? [report.agreement.changedUpperBound]
+            : [],
+        )
+        return rates.length > 0 ? Math.max(...rates) : null
+      },
+    }
+  }
