@@ -33,7 +33,7 @@ export function incidentOf(
     alarms: rollout.alarms,
     proofs: rollout.proofs,
     path: rollout.path,
-    runbook: runbookOf(rollout, seen.served),
+    runbook: runbookOf(rollout, seen),
     acknowledged: null,
   }
 }
@@ -49,17 +49,16 @@ const FIRST: Readonly<Record<IncidentReport['alarm'], string>> = {
 
 function runbookOf(
   { name, alarm, base, candidate }: RolloutReport,
-  served: IncidentReport['served'],
+  { id, served }: { readonly id: string; readonly served: IncidentReport['served'] },
 ): readonly string[] {
   const answered = served[candidate.version] ?? 0
   return [
-    `Nothing has to be done for the traffic: ${base.version} was warm and answers everything.`,
+    `Nothing has to be done for the traffic: ${base.version} was warm and answers everything. It stays live over a restart until a version is pushed that is newer than ${candidate.version}.`,
     answered === 0
       ? 'Nobody was given an answer of the candidate.'
       : `${answered} answers of the candidate went out: decide whether those who got them must be told.`,
     FIRST[alarm!],
-    `whet compare BASE CANDIDATE --data D, with the files of ${name}:${base.version} and ${name}:${candidate.version} (whet pull).`,
-    `Keep ${candidate.version} from coming back: point no tag at it that is served by default.`,
-    'Write down what was found: whet incident ack ID --note TEXT.',
+    `whet pull ${name}:${base.version} -o base && whet pull ${name}:${candidate.version} -o candidate && whet compare base/model.onnx candidate/model.onnx --data D`,
+    `whet incident ack ${id} --note "what was found"`,
   ]
 }

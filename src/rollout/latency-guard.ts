@@ -1,6 +1,6 @@
 import { orderStatisticInterval } from '../statistics/index.ts'
 
-/** Share of requests that may lie above the limit. */
+/** Share of the baseline's requests above its percentile, and of the pairs in which the candidate alone may be slow. */
 export const ABOVE = 0.05
 const BLOCK = 256
 const CONFIDENCE = 0.99
@@ -17,7 +17,7 @@ export const noLatencies: LatencyGuard = { block: [], limitMs: null }
 /**
  * Takes a latency of the baseline. When a block is full, the limit for the requests after it is `maxSlowdown` times the
  * upper end of the order-statistic interval of its 95th percentile: it depends on the past alone, so a process that
- * counts exceedances of it by the candidate may be looked at at any time.
+ * counts how often the candidate exceeds it may be looked at at any time.
  */
 export function learnLatency(guard: LatencyGuard, ms: number, maxSlowdown: number): LatencyGuard {
   const block = [...guard.block, ms]

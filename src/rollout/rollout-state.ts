@@ -76,8 +76,11 @@ export function observe(state: RolloutState, pair: Pair): RolloutState {
   }
   let { latency } = state
   if (maxSlowdown !== null) {
-    if (candidateMs !== null && latency.limitMs !== null)
-      wealth.latency = bet(wealth.latency, (candidateMs > latency.limitMs ? 1 : 0) - ABOVE)
+    if (baseMs !== null && candidateMs !== null && latency.limitMs !== null) {
+      // Both ran in the same moment: a machine that is busy slows both, and says nothing.
+      const slower = (candidateMs > latency.limitMs ? 1 : 0) - (baseMs > latency.limitMs ? 1 : 0)
+      wealth.latency = bet(wealth.latency, (slower - ABOVE) / (1 + ABOVE))
+    }
     if (baseMs !== null) latency = learnLatency(latency, baseMs, maxSlowdown)
   }
   const { failures } = state
@@ -200,7 +203,7 @@ export function reasonOf(state: RolloutState): string {
     case 'errors':
       return `the candidate failed ${failures.candidate} of ${pairs} requests, the baseline ${failures.base}`
     case 'latency':
-      return `more than ${percent(ABOVE)} of the candidate's answers took longer than ${latency.limitMs?.toFixed(1)} ms, ${settings.maxSlowdown} times the baseline's 95th percentile`
+      return `the candidate took longer than ${latency.limitMs?.toFixed(1)} ms (${settings.maxSlowdown} times the baseline's 95th percentile) more often than the baseline, in over ${percent(ABOVE)} of the pairs`
     case null:
   }
   if (state.state === 'stopped') return `stopped by hand after ${pairs} pairs`

@@ -98,17 +98,21 @@ describe('the state', () => {
     expect(both).toMatchObject({ state: 'running', failures: { base: 300, candidate: 300 } })
   })
 
-  test('latency: a candidate twice as slow is taken back, an equal one in noise is not', () => {
-    const run = (slowdown: number, seed: number) => {
+  test('latency: a candidate three times as slow is taken back, an equal one in noise is not', () => {
+    const run = (slowdown: number, seed: number, busyFrom = Number.POSITIVE_INFINITY) => {
       const random = randomSource(seed)
       const draw = () => -Math.log(1 - random.uniform())
       let state = startState(WATCH)
-      for (let i = 0; i < 3000; i++)
-        state = observe(state, { ...same, disagreement: 0, baseMs: 1 + draw(), candidateMs: slowdown * (1 + draw()) })
+      for (let i = 0; i < 3000; i++) {
+        const busy = i > busyFrom ? 10 : 1
+        state = observe(state, { ...same, baseMs: busy * (1 + draw()), candidateMs: busy * slowdown * (1 + draw()) })
+      }
       return state
     }
     expect(seeds(10).map((seed) => run(3, seed).alarm)).toEqual(Array(10).fill('latency'))
     expect(rolledBack(seeds(20).map((seed) => run(1, seed)))).toBe(0)
+    // A machine that gets busy slows both.
+    expect(rolledBack(seeds(20).map((seed) => run(1, seed, 300)))).toBe(0)
   })
 
   test('stopping by hand; an ended rollout stays as it is', () => {

@@ -17,7 +17,7 @@ export function evidenceLines(report: RolloutEvidence & { readonly settings: Rol
   const { pairs, labelled, disagreements, discordant, failures, settings } = report
   const bar = `alarm at ${evidenceNumber(1 / settings.alpha)}`
   return [
-    `${plural(pairs, 'pair')}: ${count(Math.round(disagreements))} changed (${percent(pairs === 0 ? 0 : disagreements / pairs, 1)}), ${count(failures.candidate)} failed by the candidate alone or with the baseline, ${count(failures.base)} by the baseline`,
+    `${plural(pairs, 'pair')}, ${count(Math.round(disagreements))} of them with another answer${pairs === 0 ? '' : ` (${percent(disagreements / pairs, 1)})`}; ${failures.base + failures.candidate === 0 ? 'no request failed' : `${count(failures.candidate)} failed by the candidate, ${count(failures.base)} by the baseline`}`,
     labelled === 0
       ? 'no labels'
       : `${plural(labelled, 'label')}: the baseline alone was right in ${count(discordant.baseOnly)}, the candidate alone in ${count(discordant.candidateOnly)}`,

@@ -96,8 +96,7 @@ export class ActiveRollout {
     if (!joined) return false
     this.changed = true
     const { pair } = joined
-    if ((pair.disagreement > 0 || (pair.candidateFailed && !pair.baseFailed)) && this.#inputs.length < MOST_INPUTS)
-      this.#inputs.push({ requestId: outcome.requestId, digest: outcome.inputsDigest() })
+    if (pair.disagreement > 0 || (pair.candidateFailed && !pair.baseFailed)) this.#remember(outcome)
     this.#state = observe(this.#state, pair)
     const difference = this.#labels.answered(labelKey(outcome.tenant, outcome.requestId), joined)
     if (difference !== null) this.#state = observeLabel(this.#state, difference)
@@ -112,6 +111,14 @@ export class ActiveRollout {
     this.changed = true
     this.#state = observeLabel(this.#state, difference)
     return this.running ? 'joined' : 'ended'
+  }
+
+  /** Digests alone: the inputs themselves are not kept. */
+  #remember(outcome: Outcome): void {
+    if (this.#inputs.length >= MOST_INPUTS) return
+    const digest = outcome.inputsDigest()
+    if (this.#inputs.every((known) => known.digest !== digest))
+      this.#inputs.push({ requestId: outcome.requestId, digest })
   }
 
   stop(note: string): void {
