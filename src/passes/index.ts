@@ -1,5 +1,6 @@
 import type { Pass } from '../rewrite/index.ts'
 import { differentiatePass } from './differentiate/index.ts'
+import { pruneChannels, setWeights } from './prune/index.ts'
 import * as quantize from './quantize/index.ts'
 import { simplifyPasses } from './sequence.ts'
 
@@ -15,6 +16,22 @@ export {
   type Loss,
   type LossInput,
 } from './differentiate/index.ts'
+export {
+  addActivation,
+  addTaylor,
+  type ChannelGroup,
+  channelGroups,
+  chooseChannels,
+  dropBlocks,
+  macsAfter,
+  narrowChannels,
+  type PrunableChannels,
+  type Removal,
+  residualBlocks,
+  scaleImportance,
+  weightImportance,
+  withWeights,
+} from './prune/index.ts'
 export {
   type CostProbes,
   calibrationValues,
@@ -38,5 +55,8 @@ const lossy = [
 
 /** Every pass by its id: what a recipe may name. */
 export const passes: Readonly<Record<string, Pass<never>>> = Object.fromEntries(
-  [...simplifyPasses, ...lossy, differentiatePass].map((pass) => [pass.id, pass as Pass<never>]),
+  [...simplifyPasses, ...lossy, differentiatePass, pruneChannels, setWeights].map((pass) => [
+    pass.id,
+    pass as Pass<never>,
+  ]),
 )

@@ -1,0 +1,68 @@
+import { type Graph, indexGraph, inferTypes, type Model, type Node, readsOf } from '../../ir/index.ts'
+
+/** A residual block: y = f(x) + x, where `around` is x. */
+export interface ResidualBlock {
+  readonly add: Node
+  readonly branch: string
+  readonly around: string
+}
+
+/** The residual blocks whose branch may be left out: both sides of the addition have the same type, one made of the other. */
+export function residualBlocks(model: Model): readonly ResidualBlock[] {
+  const types = inferTypes(model)
+  const index = indexGraph(model.graph)
+  const sameType = (a: string, b: string) => JSON.stringify(types.get(a)) === JSON.stringify(types.get(b))
+  return model.graph.nodes.flatMap((add): readonly ResidualBlock[] => {
+    if (add.opType !== 'Add' || add.domain !== '') return []
+    const [a, b] = add.inputs as [string, string]
+    if (a === b || model.graph.initializers.has(a) || model.graph.initializers.has(b) || !sameType(a, b)) return []
+    if (comesFrom(model.graph, index, a, b)) return [{ add, branch: a, around: b }]
+    if (comesFrom(model.graph, index, b, a)) return [{ add, branch: b, around: a }]
+    return []
+  })
+}
+
+/** The model in which these blocks do nothing; what only they needed is gone. */
+export function dropBlocks(model: Model, blocks: readonly ResidualBlock[]): Model {
+  const dropped = new Map(blocks.map(({ add, around }) => [add.outputs[0]!, around]))
+  const outputs = new Set(model.graph.outputs.map(({ name }) => name))
+  const resolve = (name: string): string => (dropped.has(name) ? resolve(dropped.get(name)!) : name)
+  const rewired = model.graph.nodes.flatMap((node): readonly Node[] => {
+    const output = node.outputs[0]!
+    if (node.opType === 'Add' && dropped.has(output))
+      return outputs.has(output)
+        ? [{ ...node, opType: 'Identity', inputs: [resolve(dropped.get(output)!)], attributes: new Map() }]
+        : []
+    return [{ ...node, inputs: node.inputs.map(resolve) }]
+  })
+  const wanted = new Set(outputs)
+  const nodes: Node[] = []
+  for (const node of rewired.toReversed()) {
+    if (!node.outputs.some((name) => wanted.has(name))) continue
+    for (const name of readsOf(node)) wanted.add(name)
+    nodes.push(node)
+  }
+  return {
+    ...model,
+    graph: {
+      ...model.graph,
+      nodes: nodes.reverse(),
+      initializers: new Map([...model.graph.initializers].filter(([name]) => wanted.has(name))),
+      valueInfos: new Map(),
+    },
+  }
+}
+
+function comesFrom(graph: Graph, index: ReturnType<typeof indexGraph>, value: string, source: string): boolean {
+  const seen = new Set<string>()
+  const waiting = [value]
+  while (waiting.length > 0) {
+    const name = waiting.pop()!
+    if (name === source) return true
+    if (seen.has(name) || graph.initializers.has(name)) continue
+    seen.add(name)
+    const producer = index.producer.get(name)
+    if (producer) waiting.push(...readsOf(producer))
+  }
+  return false
+}

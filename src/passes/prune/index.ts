@@ -1,0 +1,14 @@
+export {
+  type ChannelGroup,
+  type CoupledChannel,
+  channelGroups,
+  macsAfter,
+  type PrunableChannels,
+  type Removal,
+} from './channel-groups.ts'
+export { type ChooseOptions, chooseChannels, narrowChannels } from './choose-channels.ts'
+export { dropBlocks, type ResidualBlock, residualBlocks } from './drop-blocks.ts'
+export { addActivation, addTaylor, scaleImportance, weightImportance } from './importance.ts'
+export { type PruneChannelsOptions, pruneChannels } from './prune-channels.ts'
+export { removeChannels } from './remove-channels.ts'
+export { type SetWeightsOptions, setWeights, withWeights } from './set-weights.ts'

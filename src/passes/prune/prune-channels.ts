@@ -1,0 +1,36 @@
+import type { Model } from '../../ir/index.ts'
+import type { Pass } from '../../rewrite/index.ts'
+import { channelGroups } from './channel-groups.ts'
+import { removeChannels } from './remove-channels.ts'
+
+export interface PruneChannelsOptions {
+  /** Places in the group of the channels that go, by the group's id. */
+  readonly remove: Readonly<Record<string, readonly number[]>>
+}
+
+/**
+ * Removes channels with all that depends on them. Illegal, and refused: a group that the model does not have, a place
+ * beyond it, all channels of a group.
+ */
+export const pruneChannels: Pass<PruneChannelsOptions> = {
+  id: 'pruneChannels',
+  summary: 'Removes channels for good, so that weights and work shrink.',
+  run(model: Model, options) {
+    const found = channelGroups(model)
+    const sizes = new Map(found.groups.map(({ id, channels }) => [id, channels.length]))
+    const refused: { node: string; reason: string }[] = []
+    const removal = new Map<string, ReadonlySet<number>>()
+    for (const [id, places] of Object.entries(options.remove ?? {})) {
+      const size = sizes.get(id)
+      const unique = new Set(places)
+      if (size === undefined) refused.push({ node: id, reason: 'the model has no such group of channels' })
+      else if (places.some((place) => !Number.isInteger(place) || place < 0 || place >= size))
+        refused.push({ node: id, reason: `the group has ${size} channels` })
+      else if (unique.size >= size) refused.push({ node: id, reason: 'no channel would be left' })
+      else if (unique.size > 0) removal.set(id, unique)
+    }
+    const after = removeChannels(model, found, removal)
+    const applied = [...removal.values()].reduce((sum, { size }) => sum + size, 0)
+    return { model: after, report: { id: this.id, applied, refused } }
+  },
+}

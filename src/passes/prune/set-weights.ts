@@ -1,0 +1,42 @@
+import { type Model, type NumericArray, type Tensor, tensorOf } from '../../ir/index.ts'
+import type { Pass } from '../../rewrite/index.ts'
+
+/** Puts weights in, by the name of the initializer; dtype and sizes must be those that stand there. */
+export function withWeights(model: Model, weights: ReadonlyMap<string, Tensor>): Model {
+  if (weights.size === 0) return model
+  const initializers = new Map(model.graph.initializers)
+  for (const [name, tensor] of weights) {
+    const old = initializers.get(name)
+    if (!old || old.dtype !== tensor.dtype || old.dims.join() !== tensor.dims.join())
+      throw new Error(`internal: "${name}" cannot take ${tensor.dtype}[${tensor.dims.join(',')}]`)
+    initializers.set(name, { ...tensor, name })
+  }
+  return { ...model, graph: { ...model.graph, initializers } }
+}
+
+export interface SetWeightsOptions {
+  /** Where the elements are: the digest of the tensor among the evidence, by initializer. */
+  readonly weights: Readonly<Record<string, string>>
+}
+
+/** Trained weights in place of those of the file. A weight that does not fit, or is not at hand, is refused by name. */
+export const setWeights: Pass<SetWeightsOptions> = {
+  id: 'setWeights',
+  summary: 'Puts trained weights in.',
+  run(model, options, evidence) {
+    const tensors = new Map<string, NumericArray>(evidence.flatMap((item) => [...(item.tensors ?? [])]))
+    const refused: { node: string; reason: string }[] = []
+    const weights = new Map<string, Tensor>()
+    for (const [name, digest] of Object.entries(options.weights ?? {})) {
+      const old = model.graph.initializers.get(name)
+      const values = tensors.get(digest)
+      const count = old?.dims.reduce((a, b) => a * b, 1)
+      if (!old) refused.push({ node: name, reason: 'the model has no such weight' })
+      else if (!values) refused.push({ node: name, reason: `the elements ${digest} are not at hand` })
+      else if (values.length !== count)
+        refused.push({ node: name, reason: `it has ${count} elements, not ${values.length}` })
+      else weights.set(name, tensorOf(old.dtype, old.dims, values, name))
+    }
+    return { model: withWeights(model, weights), report: { id: this.id, applied: weights.size, refused } }
+  },
+}

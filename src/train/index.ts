@@ -1,0 +1,7 @@
+export { type EpochResult, readCheckpoint, type TrainState, writeCheckpoint } from './checkpoint.ts'
+export { feedWeights } from './fed-weights.ts'
+export { rateAt, type Schedule } from './schedule.ts'
+export { epochOrder } from './shuffle.ts'
+export { type Optimizer, STEP, type StepGraph, type StepOptions, stepGraph } from './step-graph.ts'
+export { type ReadBatches, type Trained, type TrainOptions, train } from './train.ts'
+export { layoutOf, packWeights, trainableWeights, unpackWeights, type WeightLayout } from './weight-layout.ts'

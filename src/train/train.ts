@@ -1,0 +1,211 @@
+import type { Feeds, Session, TensorValue } from '../engine/index.ts'
+import { UserError } from '../platform/index.ts'
+import type { EpochResult, TrainState } from './checkpoint.ts'
+import { firstNotFinite } from './first-not-finite.ts'
+import { rateAt } from './schedule.ts'
+import { epochOrder } from './shuffle.ts'
+import { nextOf, STEP, type StepGraph, stateArrays } from './step-graph.ts'
+
+/** Feeds of consecutive rows, in the order asked for, at most `batch` at a time. */
+export type ReadBatches = (
+  rows: readonly number[],
+  batch: number,
+) => AsyncIterable<{ readonly feeds: Feeds; readonly rows: number }>
+
+export interface TrainOptions {
+  readonly epochs: number
+  readonly rows: readonly number[]
+  readonly read: ReadBatches
+  /** Where training starts. */
+  readonly start: { readonly weights: Float32Array; readonly statistics: Float32Array }
+  /** Opens the step; opened anew where a batch did not fit into memory. */
+  readonly open: () => Promise<Session>
+  /** What the run is, for checkpoints (a digest of models, rows, options). */
+  readonly run: string
+  readonly resume?: TrainState | undefined
+  readonly batch?: number
+  readonly seed?: number
+  /** The highest learning rate (1e-3). */
+  readonly rate?: number
+  /** Share of the steps in which the rate rises (0.05). */
+  readonly warmUp?: number
+  /** How much of the average of the weights stays at each step, once there were enough (0.99). */
+  readonly average?: number
+  /** Epochs without a better score after which training ends; never unless said. */
+  readonly patience?: number | undefined
+  /** Scores averaged weights; higher is better. */
+  readonly validate?: (weights: Float32Array, statistics: Float32Array) => Promise<number>
+  /** Keeps a state; called after each epoch, every `keepEvery` steps (200), and when the run is stopped. */
+  readonly keep?: (state: TrainState) => Promise<void>
+  readonly keepEvery?: number
+  readonly onStep?: (progress: { readonly step: number; readonly of: number; readonly loss: number }) => void
+  readonly onEpoch?: (result: EpochResult) => void
+  /** Something that the user should know, said once it happens. */
+  readonly onNote?: (note: string) => void
+  readonly signal?: AbortSignal | undefined
+}
+
+export interface Trained {
+  /** The averaged weights of the best epoch, and the statistics of normalisations then. */
+  readonly weights: Float32Array
+  readonly statistics: Float32Array
+  readonly bestEpoch: number
+  readonly epochs: readonly EpochResult[]
+  readonly steps: number
+  /** Seconds spent in all runs of it. */
+  readonly seconds: number
+}
+
+/**
+ * Trains: each step is one run of the step graph. Rows are shuffled by seed and epoch, so that a state continued from a
+ * checkpoint goes on to the bit as it would have gone, on one thread.
+ *
+ * @throws UserError `bad-data` where the loss or the gradient is no longer finite: the tensor that went first is named,
+ * and the last state that was kept stays; `out-of-resources` where not even one row fits into memory; the signal's
+ * reason when aborted, after the state was kept.
+ */
+export async function train(step: StepGraph, options: TrainOptions): Promise<Trained> {
+  const { epochs, rows, seed = 0, signal, keepEvery = 200 } = options
+  if (rows.length === 0) throw new UserError('bad-data', 'there are no rows to train on', { where: 'data' })
+  const started = performance.now()
+  let state: TrainState = options.resume ?? startState(step, options)
+  const before = state.seconds
+  const timed = (): TrainState => ({ ...state, seconds: before + (performance.now() - started) / 1000 })
+  let session = await options.open()
+  try {
+    for (let waited = 0; state.epoch < epochs && !tired(state, options.patience); ) {
+      const order = epochOrder(rows, seed, state.epoch)
+      const total = epochs * Math.ceil(rows.length / state.batch)
+      const schedule = { rate: options.rate ?? 1e-3, warmUp: options.warmUp ?? 0.05, steps: total }
+      let starved = false
+      for await (const part of options.read(order.slice(state.row), state.batch)) {
+        if (signal?.aborted) {
+          await options.keep?.(timed())
+          throw signal.reason
+        }
+        const now = scalarsAt(state.step, schedule, options.average ?? 0.99, step)
+        const feeds = { ...part.feeds, ...arrayFeeds(state.arrays), ...now }
+        let results: Awaited<ReturnType<Session['run']>>
+        try {
+          results = await session.run(feeds)
+        } catch (error) {
+          if (!(error instanceof UserError) || error.code !== 'out-of-resources' || state.batch === 1) throw error
+          starved = true
+          break
+        }
+        const [loss, norm] = [STEP.loss, STEP.norm].map((name) => Number(results[name]!.data[0]))
+        if (!Number.isFinite(loss) || !Number.isFinite(norm))
+          throw await notFinite(session, step, feeds, state.step, options.keep !== undefined)
+        state = {
+          ...state,
+          step: state.step + 1,
+          row: state.row + part.rows,
+          lossSum: state.lossSum + loss! * part.rows,
+          arrays: new Map(
+            stateArrays(step).map((name) => [name, results[nextOf(name)]!.data as Float32Array] as const),
+          ),
+        }
+        options.onStep?.({ step: state.step, of: total, loss: loss! })
+        if (++waited >= keepEvery && options.keep) {
+          await options.keep(timed())
+          waited = 0
+        }
+      }
+      if (starved) {
+        const smaller = Math.ceil(state.batch / 2)
+        options.onNote?.(`a batch of ${state.batch} rows does not fit into memory: going on with ${smaller}`)
+        state = { ...state, batch: smaller }
+        await session.close().catch(() => {})
+        session = await options.open()
+        continue
+      }
+      state = await endEpoch(state, options, rateAt(state.step - 1, schedule))
+      options.onEpoch?.(state.epochs.at(-1)!)
+      await options.keep?.(timed())
+      waited = 0
+    }
+  } finally {
+    await session.close().catch(() => {})
+  }
+  const { bestArrays, best } = state
+  return {
+    weights: bestArrays.get(STEP.average) ?? state.arrays.get(STEP.average)!,
+    statistics: bestArrays.get(STEP.statistics) ?? state.arrays.get(STEP.statistics) ?? new Float32Array(0),
+    bestEpoch: best?.epoch ?? state.epoch - 1,
+    epochs: state.epochs,
+    steps: state.step,
+    seconds: timed().seconds,
+  }
+}
+
+function startState(step: StepGraph, { start, run, batch = 64, rows }: TrainOptions): TrainState {
+  const arrays = new Map<string, Float32Array>([
+    [STEP.weights, start.weights],
+    [STEP.moment1, new Float32Array(step.weights.size)],
+    ...(step.optimizer.kind === 'adamw' ? ([[STEP.moment2, new Float32Array(step.weights.size)]] as const) : []),
+    [STEP.average, start.weights.slice()],
+    ...(step.statistics.size > 0 ? ([[STEP.statistics, start.statistics]] as const) : []),
+  ])
+  const size = Math.max(1, Math.min(batch, rows.length))
+  const none = { step: 0, epoch: 0, row: 0, lossSum: 0, seconds: 0 }
+  return { run, ...none, batch: size, epochs: [], arrays, best: null, bestArrays: new Map() }
+}
+
+async function endEpoch(state: TrainState, options: TrainOptions, rate: number): Promise<TrainState> {
+  const average = state.arrays.get(STEP.average)!
+  const statistics = state.arrays.get(STEP.statistics) ?? new Float32Array(0)
+  const score = options.validate ? await options.validate(average, statistics) : null
+  const result = { epoch: state.epoch, loss: state.lossSum / state.row, rate, score, batch: state.batch }
+  const better = state.best === null || score === null || state.best.score === null || score > state.best.score
+  return {
+    ...state,
+    epoch: state.epoch + 1,
+    row: 0,
+    lossSum: 0,
+    epochs: [...state.epochs, result],
+    ...(better
+      ? {
+          best: { epoch: state.epoch, score },
+          bestArrays: new Map([
+            [STEP.average, average],
+            [STEP.statistics, statistics],
+          ]),
+        }
+      : {}),
+  }
+}
+
+const tired = ({ best, epoch }: TrainState, patience: number | undefined): boolean =>
+  patience !== undefined && best !== null && epoch - 1 - best.epoch >= patience
+
+const scalar = (value: number): TensorValue => ({ dtype: 'float32', dims: [], data: Float32Array.of(value) })
+
+const arrayFeeds = (arrays: ReadonlyMap<string, Float32Array>): Feeds =>
+  Object.fromEntries([...arrays].map(([name, data]) => [name, { dtype: 'float32', dims: [data.length], data }]))
+
+function scalarsAt(
+  done: number,
+  schedule: Parameters<typeof rateAt>[1],
+  average: number,
+  { optimizer }: StepGraph,
+): Feeds {
+  const t = done + 1
+  const feeds: Record<string, TensorValue> = {
+    [STEP.rate]: scalar(rateAt(done, schedule)),
+    // Early on the average forgets faster, or it would hold on to where training started.
+    [STEP.keep]: scalar(Math.min(average, t / (t + 9))),
+  }
+  if (optimizer.kind === 'adamw') {
+    feeds[STEP.correction1] = scalar(1 / (1 - (optimizer.beta1 ?? 0.9) ** t))
+    feeds[STEP.correction2] = scalar(1 / (1 - (optimizer.beta2 ?? 0.999) ** t))
+  }
+  return feeds
+}
+
+async function notFinite(session: Session, step: StepGraph, feeds: Feeds, done: number, kept: boolean) {
+  const first = await firstNotFinite(session, step.model.graph, feeds)
+  return new UserError('bad-data', `the loss is no longer a finite number at step ${done + 1}`, {
+    where: first === null ? STEP.loss : `first in "${first}"`,
+    hint: `a lower learning rate (--rate) usually helps${kept ? '; the last good state is kept' : ''}`,
+  })
+}
