@@ -93,6 +93,8 @@ class Optimization {
     return Math.min(most, (this.#options.time ?? DEFAULT_TIME) / 1000 / 6)
   }
 
+  readonly #secure = (trial: Trial) => secure(trial, this.#pool.bench.rows.prove.indices.length)
+
   async #buildFirst(): Promise<void> {
     const { bench, goal, warnings } = this.#pool
     await this.#pool.build({ id: 'lossless', words: 'same answers from fewer operators' })
@@ -123,7 +125,7 @@ class Optimization {
         continue
       }
       const siblings = await this.#calibrated(first)
-      if (siblings.some(secure)) bar = pool.figure(first)
+      if (siblings.some(this.#secure)) bar = pool.figure(first)
       else if (this.#timeLeft) added.push(...(await this.#mixed(bestOf(siblings))))
       if (added.length > 0) {
         await pool.time(added, this.#seconds(8))
@@ -146,7 +148,7 @@ class Optimization {
       await pool.judge(trial, FIRST_LOOK)
       siblings.push(trial)
     }
-    if (siblings.some(secure)) return siblings
+    if (siblings.some(this.#secure)) return siblings
     for (const spec of equalisedSpecs(bestOf(siblings).built.spec)) {
       if (!this.#timeLeft) break
       const trial = await pool.build(spec)
@@ -164,7 +166,7 @@ class Optimization {
     const pool = this.#pool
     const { spec } = whole.built
     const seen = (trial: Trial, expected: number) => ({
-      secure: secure(trial),
+      secure: this.#secure(trial),
       noise: worstNoiseOf(trial),
       expected,
       trial,
@@ -191,7 +193,7 @@ class Optimization {
     const others = pool.trials.filter(
       (trial) => !isStatic(trial) && trial.built.spec.id !== 'lossless' && !pool.hopeless(trial),
     )
-    const bar = Math.min(...pool.trials.filter(secure).map((trial) => pool.figure(trial)))
+    const bar = Math.min(...pool.trials.filter(this.#secure).map((trial) => pool.figure(trial)))
     for (const [place, trial] of byFigure(pool, others).entries()) {
       if (pool.figure(trial) >= WORTH_IT * bar) pool.note(trial, 'not judged: a better one in the goal is secure')
       else if (place >= ALWAYS_JUDGED && !this.#timeLeft) pool.note(trial, 'not judged: the time was up')

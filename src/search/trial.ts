@@ -65,18 +65,28 @@ export function worstNoiseOf({ comparison }: Trial): number | null {
   return decibels === null ? null : 10 ** (-decibels / 10)
 }
 
-/** Acceptable, and where only closeness says so, with a reserve. */
-export function secure(trial: Trial): boolean {
+/**
+ * Expected to hold on the proof rows: passed already; or labels tell of no loss, and as many proof rows as there are
+ * settle it; or close, with a reserve.
+ */
+export function secure(trial: Trial, proofRows: number): boolean {
+  const { comparison } = trial
+  if (comparison === null || comparison.verdict === 'regressed') return false
+  const { verdict, agreement, n, requiredN } = comparison
+  if (verdict === 'pass') return true
+  if (comparison.nonInferiority && noLossSeen(comparison) && requiredN !== null && requiredN <= proofRows) return true
   if (!acceptable(trial)) return false
-  const { verdict, agreement, n } = trial.comparison!
   const noise = worstNoiseOf(trial)
   return (
-    verdict === 'pass' ||
     noise === null ||
     noise <= SECURE_NOISE ||
     (agreement !== null && n >= ENOUGH_ROWS && agreement.rate >= SECURE_AGREEMENT)
   )
 }
+
+/** At most as many rows lost as won, give or take one that chance moves. */
+const noLossSeen = ({ discordant }: ComparisonReport) =>
+  discordant !== null && discordant.baseOnly <= discordant.candidateOnly + 1
 
 /** Worth proof rows: not regressed, and no sign of a loss beyond what the margin allows. */
 export const promising = (trial: Trial) =>
