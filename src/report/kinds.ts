@@ -4,6 +4,7 @@ import { channels } from './channels.ts'
 import { comparison } from './comparison.ts'
 import { inspection } from './inspection.ts'
 import { latency, profile } from './latency.ts'
+import { distillation, pruning } from './learning.ts'
 import { moments } from './moments.ts'
 import { optimization } from './optimization.ts'
 import { prediction } from './prediction.ts'
@@ -11,7 +12,7 @@ import { quantization } from './quantization.ts'
 import { recipe } from './recipe.ts'
 import { rewrite } from './rewrite.ts'
 import { robustness, rowScores } from './robustness.ts'
-import { drill, incident, incidents, rollout } from './rollout.ts'
+import { drift, drill, incident, incidents, rollout } from './rollout.ts'
 import type { Infer, JsonSchema } from './schema.ts'
 import { selection } from './selection.ts'
 import { cache, doctor } from './setup.ts'
@@ -26,7 +27,9 @@ export const kinds = {
   costs,
   collection,
   comparison,
+  distillation,
   doctor,
+  drift,
   drill,
   history,
   incident,
@@ -37,6 +40,7 @@ export const kinds = {
   optimization,
   prediction,
   profile,
+  pruning,
   quantization,
   recipe,
   rewrite,

@@ -126,3 +126,35 @@ export type DrillReport = Infer<typeof drill>
 export type RolloutEvidence = Pick<RolloutReport, keyof typeof evidence>
 export type RolloutSide = Infer<typeof side>
 export type AlarmName = Infer<typeof alarms>
+
+/** Whether requests and answers still look as they did. */
+export const drift = report('drift', {
+  name: text,
+  modelVersion: text,
+  state: oneOf('learning', 'usual', 'drifted'),
+  /** Requests that say what is usual, and those that wait for a window to be full. */
+  reference: integer,
+  waiting: integer,
+  windowSize: integer,
+  /** Windows that were held against the reference. */
+  looks: integer,
+  /** Chance that any of all looks ever raises a false alarm. */
+  alpha: number,
+  features: list(
+    object({
+      name: text,
+      kind: oneOf('number', 'category'),
+      /** Numbers: Wasserstein's distance in standard deviations of the reference; categories: share that moved. */
+      distance: nullable(number),
+      p: number,
+      /** Drifted below this. */
+      level: number,
+      drifted: boolean,
+    }),
+  ),
+  /** Mean of the model's own probabilities for its answers: accuracy, as far as it knows itself. */
+  estimate: nullable(object({ before: number, now: number })),
+  /** Share of the last window's requests beyond everything in the reference. */
+  outside: nullable(number),
+})
+export type DriftReport = Infer<typeof drift>

@@ -1,3 +1,4 @@
+export * from './drift.ts'
 export * from './incident.ts'
 export * from './latency-guard.ts'
 export * from './rollout-state.ts'

@@ -16,9 +16,10 @@ import { bytes, count, decibels, fileName, metricValue, ms, percent, plural, tim
 import { attack } from './attack.ts'
 import { comparison } from './comparison.ts'
 import { latency } from './latency.ts'
+import { distillation, pruning } from './learning.ts'
 import { prediction } from './prediction.ts'
 import { robustness, rowScores } from './robustness.ts'
-import { drill, incident, incidents, rollout } from './rollout.ts'
+import { drift, drill, incident, incidents, rollout } from './rollout.ts'
 import { section } from './section.ts'
 import { selection } from './selection.ts'
 import { cache, doctor } from './setup.ts'
@@ -35,7 +36,9 @@ const renderers: Renderers = {
   costs,
   collection,
   comparison,
+  distillation,
   doctor,
+  drift,
   drill,
   history,
   incident,
@@ -46,6 +49,7 @@ const renderers: Renderers = {
   optimization,
   prediction,
   profile,
+  pruning,
   quantization,
   recipe,
   rewrite,

@@ -1,4 +1,4 @@
-import type { DrillReport, IncidentReport, IncidentsReport, RolloutReport } from '../../report/index.ts'
+import type { DriftReport, DrillReport, IncidentReport, IncidentsReport, RolloutReport } from '../../report/index.ts'
 import { ALARM_WORDS, evidenceLines, evidenceNumber, sideText } from '../incident-text.ts'
 import { count, percent } from '../words.ts'
 import { section } from './section.ts'
@@ -117,5 +117,41 @@ export function drill(report: DrillReport, style: Style): string {
       'the way back, once',
       report.machinery.steps.map(({ step, passed }) => `${passed ? 'yes' : 'NO '}  ${step}`),
     ),
+  ].join('\n')
+}
+
+export function drift(report: DriftReport, style: Style): string {
+  const head = {
+    learning: `still learning what is usual: ${count(report.reference)} requests, ${count(report.waiting)} of ${count(report.windowSize)} to compare`,
+    usual: 'requests and answers look as they did',
+    drifted: 'requests or answers have changed',
+  }[report.state]
+  return [
+    paint('bold', `${report.name} ${report.modelVersion}: ${head}`, style),
+    ...(report.estimate
+      ? [
+          `right by its own probabilities: ${percent(report.estimate.now, 1)}, in the reference ${percent(report.estimate.before, 1)}`,
+        ]
+      : []),
+    ...(report.outside === null ? [] : [`beyond everything in the reference: ${percent(report.outside, 1)}`]),
+    ...(report.features.length === 0
+      ? []
+      : [
+          '',
+          textTable(
+            [{ head: 'feature' }, { head: 'moved by', right: true }, { head: 'p', right: true }, { head: '' }],
+            report.features.map((feature) => [
+              feature.name,
+              feature.distance === null
+                ? '–'
+                : feature.kind === 'number'
+                  ? `${feature.distance.toFixed(2)} sd`
+                  : percent(feature.distance, 1),
+              feature.p.toPrecision(2),
+              feature.drifted ? 'drifted' : '',
+            ]),
+            style,
+          ),
+        ]),
   ].join('\n')
 }

@@ -1,0 +1,63 @@
+import { expect, test } from 'vitest'
+import { randomSource } from '../statistics/index.ts'
+import { type DriftState, driftReport, type Glance, glance, startDrift } from './index.ts'
+
+const settings = { reference: 400, window: 200, alpha: 0.01 }
+
+/** Requests of a seed: one number, one category, one confidence; `moved` changes what a test wants to see. */
+function feed(state: DriftState, seed: number, count: number, moved: (seen: Glance) => Glance = (seen) => seen) {
+  const random = randomSource(seed)
+  let next = state
+  for (let i = 0; i < count; i++) {
+    const [a, b, c] = [random.uniform(), random.uniform(), random.uniform()]
+    next = glance(
+      next,
+      moved({ numbers: { 'x mean': a }, categories: { y: b < 0.7 ? 'cat' : 'dog' }, confidence: 0.8 + 0.2 * c }),
+    )
+  }
+  return next
+}
+const usual = feed(startDrift(settings), 1, 400)
+const stateOf = (state: DriftState) => driftReport('m', '1', state).state
+const drifted = (state: DriftState) => state.features.filter((feature) => feature.drifted).map(({ name }) => name)
+
+test('learning, then usual; nothing of any request is in the report', () => {
+  expect(stateOf(usual)).toBe('learning')
+  const looked = feed(usual, 2, 200)
+  expect([stateOf(looked), looked.looks, looked.window.length]).toEqual(['usual', 1, 0])
+  expect(looked.estimate!.before).toBeCloseTo(0.9, 1)
+  expect(looked.outside).toBeLessThan(0.05)
+})
+
+test('twenty windows of the same, for twenty monitors: alarms at most as often as α says', () => {
+  let alarms = 0
+  for (let monitor = 0; monitor < 20; monitor++) {
+    let state = feed(startDrift(settings), 1000 * monitor + 7, 400)
+    for (let window = 0; window < 20; window++) {
+      state = feed(state, 1000 * monitor + 100 + window, 200)
+      if (drifted(state).length > 0) alarms++
+    }
+  }
+  expect(alarms).toBeLessThanOrEqual(1)
+})
+
+test('each kind of change is seen, and named', () => {
+  const shifted = feed(usual, 3, 200, (seen) => ({ ...seen, numbers: { 'x mean': seen.numbers['x mean']! + 0.3 } }))
+  expect(drifted(shifted)).toEqual(['x mean'])
+  expect(shifted.features[0]!.distance).toBeGreaterThan(0.9)
+  expect(shifted.outside).toBeGreaterThan(0.2)
+
+  const other = feed(usual, 4, 200, (seen) => ({ ...seen, categories: { y: 'bird' } }))
+  expect(drifted(other)).toEqual(['y'])
+  expect(other.features[1]!.distance).toBeCloseTo(1, 9)
+
+  const unsure = feed(usual, 5, 200, (seen) => ({ ...seen, confidence: seen.confidence! - 0.3 }))
+  expect(unsure.estimate!.before - unsure.estimate!.now).toBeCloseTo(0.3, 1)
+  // Back to what is usual.
+  expect(stateOf(feed(shifted, 6, 200))).toBe('usual')
+})
+
+test('numbers that are none are a change, and no error', () => {
+  const broken = feed(usual, 7, 200, (seen) => ({ ...seen, numbers: { 'x mean': Number.NaN } }))
+  expect([broken.outside, stateOf(broken)]).toEqual([1, 'drifted'])
+})

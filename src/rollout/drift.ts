@@ -1,0 +1,187 @@
+import type { DriftReport } from '../report/index.ts'
+import { chiSquareHomogeneity, kolmogorovSmirnov, levelOfLook, wasserstein } from '../statistics/index.ts'
+
+/** What is kept of one request: a few numbers, nothing of which an input could be made again. */
+export interface Glance {
+  /** Mean and spread of each numeric input, confidence of the answer, and the like, by name. */
+  readonly numbers: Readonly<Record<string, number>>
+  /** Answers as categories, by the name of the output. */
+  readonly categories: Readonly<Record<string, string>>
+  /** Probability that the model itself gives its answer; null where its outputs are no probabilities. */
+  readonly confidence: number | null
+}
+
+export interface DriftSettings {
+  /** Requests that say what is usual. */
+  readonly reference: number
+  /** Requests that are held against them, each batch of this size once. */
+  readonly window: number
+  /** Chance that any look at any feature ever raises a false alarm. */
+  readonly alpha: number
+}
+
+export const DEFAULT_DRIFT: DriftSettings = { reference: 1000, window: 500, alpha: 0.01 }
+
+/** What a monitor knows: plain data, so that it can be kept with the version. */
+export interface DriftState {
+  readonly settings: DriftSettings
+  readonly reference: readonly Glance[]
+  readonly window: readonly Glance[]
+  readonly looks: number
+  readonly features: DriftReport['features']
+  readonly estimate: DriftReport['estimate']
+  readonly outside: DriftReport['outside']
+}
+
+export const startDrift = (settings: DriftSettings = DEFAULT_DRIFT): DriftState => ({
+  settings,
+  reference: [],
+  window: [],
+  looks: 0,
+  features: [],
+  estimate: null,
+  outside: null,
+})
+
+/** Categories of an output beyond these are taken together. */
+const MOST_CATEGORIES = 200
+
+/**
+ * The state after one more request: the first ones are the reference, then each full window is held against it once.
+ * Numbers by Kolmogorov–Smirnov (Wasserstein's distance says how far they moved), the share of values that are no
+ * numbers by χ², and so the categories. The levels of all looks, features and tests sum to α: the monitor may run for ever. A drift that was found stays
+ * found until the next window that shows none is held to the same level.
+ */
+export function glance(state: DriftState, seen: Glance): DriftState {
+  const { settings, reference, window } = state
+  if (reference.length < settings.reference) return { ...state, reference: [...reference, seen] }
+  const full = [...window, seen]
+  if (full.length < settings.window) return { ...state, window: full }
+  return judge({ ...state, window: [] }, full)
+}
+
+function judge(state: DriftState, window: readonly Glance[]): DriftState {
+  const { settings, reference } = state
+  const looks = state.looks + 1
+  const numbers = Object.keys(reference[0]!.numbers)
+  const categories = Object.keys(reference[0]!.categories)
+  const level = levelOfLook(settings.alpha, looks) / Math.max(1, 2 * numbers.length + categories.length)
+  const features = [
+    ...numbers.map((name) => numberDrift(name, values(reference, name), values(window, name), level, settings)),
+    ...categories.map((name) => categoryDrift(name, reference, window, level)),
+  ]
+  return {
+    ...state,
+    looks,
+    features,
+    estimate: estimateOf(reference, window),
+    outside: outsideOf(reference, window, numbers),
+  }
+}
+
+const values = (glances: readonly Glance[], name: string) =>
+  glances.map(({ numbers }) => numbers[name]!).filter(Number.isFinite)
+
+function numberDrift(
+  name: string,
+  before: readonly number[],
+  now: readonly number[],
+  level: number,
+  sizes: DriftSettings,
+): DriftReport['features'][number] {
+  const holes = chiSquareHomogeneity(
+    [before.length, sizes.reference - before.length],
+    [now.length, sizes.window - now.length],
+  )
+  const empty = { name, kind: 'number', distance: null, p: holes.p, level, drifted: holes.p < level } as const
+  if (before.length < 2 || now.length < 2) return empty
+  const p = Math.min(holes.p, kolmogorovSmirnov(before, now).p)
+  // The distance says how far; whether, the tests above say.
+  const { statistic } = wasserstein(before, now, { shuffles: 0 })
+  const mean = before.reduce((sum, value) => sum + value, 0) / before.length
+  const spread = Math.sqrt(before.reduce((sum, value) => sum + (value - mean) ** 2, 0) / before.length)
+  return { ...empty, distance: spread > 0 ? statistic / spread : null, p, drifted: p < level }
+}
+
+function categoryDrift(
+  name: string,
+  reference: readonly Glance[],
+  window: readonly Glance[],
+  level: number,
+): DriftReport['features'][number] {
+  const [before, now] = [count(reference, name), count(window, name)]
+  const frequent = [...new Set([...before.keys(), ...now.keys()])]
+    .sort((a, b) => (before.get(b) ?? 0) - (before.get(a) ?? 0))
+    .slice(0, MOST_CATEGORIES)
+  const list = (counts: ReadonlyMap<string, number>, total: number) => {
+    const known = frequent.map((category) => counts.get(category) ?? 0)
+    return [...known, total - known.reduce((sum, value) => sum + value, 0)]
+  }
+  const [a, b] = [list(before, reference.length), list(now, window.length)]
+  const { p } = chiSquareHomogeneity(a, b)
+  // Half the sum of the differences of the shares: how many answers would have to change.
+  const distance = a.reduce((sum, x, i) => sum + Math.abs(x / reference.length - b[i]! / window.length), 0) / 2
+  return { name, kind: 'category', distance, p, level, drifted: p < level }
+}
+
+function count(glances: readonly Glance[], name: string): ReadonlyMap<string, number> {
+  const counts = new Map<string, number>()
+  for (const { categories } of glances) {
+    const category = categories[name] ?? ''
+    counts.set(category, (counts.get(category) ?? 0) + 1)
+  }
+  return counts
+}
+
+/**
+ * Accuracy without labels: the mean of the model's own probabilities for its answers, then and now. Right as far as the
+ * probabilities are, so it is shown as what it is.
+ */
+function estimateOf(reference: readonly Glance[], window: readonly Glance[]): DriftReport['estimate'] {
+  const mean = (glances: readonly Glance[]) => {
+    const known = glances.flatMap(({ confidence }) => (confidence === null ? [] : [confidence]))
+    return known.length < glances.length / 2 ? null : known.reduce((sum, value) => sum + value, 0) / known.length
+  }
+  const [before, now] = [mean(reference), mean(window)]
+  return before === null || now === null ? null : { before, now }
+}
+
+/** Share of the requests with a number beyond everything that the reference holds. */
+function outsideOf(
+  reference: readonly Glance[],
+  window: readonly Glance[],
+  numbers: readonly string[],
+): DriftReport['outside'] {
+  if (numbers.length === 0) return null
+  const ranges = numbers.map((name) => {
+    const known = values(reference, name)
+    return [name, Math.min(...known), Math.max(...known)] as const
+  })
+  const beyond = window.filter((seen) =>
+    ranges.some(([name, least, most]) => {
+      const value = seen.numbers[name]!
+      return !(value >= least && value <= most)
+    }),
+  )
+  return beyond.length / window.length
+}
+
+/** The monitor's view of one version. */
+export function driftReport(name: string, version: string, state: DriftState): DriftReport {
+  const { settings, reference, window, looks, features, estimate, outside } = state
+  return {
+    kind: 'drift',
+    version: 1,
+    name,
+    modelVersion: version,
+    state: looks === 0 ? 'learning' : features.some(({ drifted }) => drifted) ? 'drifted' : 'usual',
+    reference: reference.length,
+    waiting: window.length,
+    windowSize: settings.window,
+    looks,
+    alpha: settings.alpha,
+    features,
+    estimate,
+    outside,
+  }
+}
