@@ -14,6 +14,14 @@ export const VERBS: Readonly<Record<string, { readonly summary: string; load(): 
     summary: 'integer or half-precision weights and kernels',
     load: async () => (await import('./quantize.ts')).quantizeVerb,
   },
+  prune: {
+    summary: 'fewer channels for good: smaller, faster, recovered and proven',
+    load: async () => (await import('./prune.ts')).pruneVerb,
+  },
+  distil: {
+    summary: "a smaller student that learns a model's answers",
+    load: async () => (await import('./distil.ts')).distilVerb,
+  },
   compare: {
     summary: 'is the candidate as good as the base? pass, regressed or inconclusive',
     load: async () => (await import('./compare.ts')).compareVerb,

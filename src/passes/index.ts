@@ -26,6 +26,7 @@ export {
   macsAfter,
   narrowChannels,
   type PrunableChannels,
+  pruneChannels,
   type Removal,
   residualBlocks,
   scaleImportance,

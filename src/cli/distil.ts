@@ -1,0 +1,76 @@
+import { existsSync } from 'node:fs'
+import { join, resolve } from 'node:path'
+import { writeModel } from '../onnx/index.ts'
+import { UserError, writeAtomic } from '../platform/index.ts'
+import { distil, IMPORTANCE } from '../recipe/index.ts'
+import { exitOfVerdict } from './exit.ts'
+import { DATA, dataFor, LABEL, modelAt, SEED } from './inputs.ts'
+import { LEARNING, learningSettings } from './learning-options.ts'
+import { prepareFolder } from './optimize-output.ts'
+import type { Verb } from './verb.ts'
+
+export const distilVerb: Verb = {
+  name: 'distil',
+  usage: 'distil TEACHER --data D [--student FILE | --width 0.5 --depth 0.5] -o DIR',
+  summary: 'A smaller student learns the answers of a model, with labels or without, and is held against it.',
+  examples: [
+    'whet distil model.onnx --data rows.npz --width 0.5 -o out',
+    'whet distil big.onnx --data rows.npz --student small.onnx --epochs 30 -o out',
+    'whet distil model.onnx --data rows.npz --width 0.5 -o out --resume',
+  ],
+  positionals: { min: 1, max: 1, names: 'one teacher' },
+  // A step must end before its state can be kept.
+  graceMs: 30_000,
+  options: {
+    data: DATA,
+    output: {
+      type: 'string',
+      short: 'o',
+      value: 'DIR',
+      help: 'folder for model.onnx, report.json and the checkpoint',
+    },
+    student: { type: 'string', value: 'FILE', help: 'a student of your own, with the outputs of the teacher' },
+    width: { type: 'string', value: 'SHARE', help: 'channels that a student cut from the teacher keeps (0.5)' },
+    depth: { type: 'string', value: 'SHARE', help: 'residual blocks that it keeps (1)' },
+    importance: { type: 'string', value: 'HOW', help: `which channels: ${IMPORTANCE.join(', ')} (taylor)` },
+    epochs: { type: 'string', value: 'N', help: 'times over the rows (10)' },
+    resume: { type: 'boolean', help: 'go on from the checkpoint in DIR' },
+    ...LEARNING,
+    label: LABEL,
+    seed: SEED,
+  },
+  async run([path], options, context) {
+    const folder = resolve(options.required('output', 'say where to put the student: -o out'))
+    const data = options.required('data', 'a student learns from rows: give some with --data D')
+    const settings = learningSettings(options, context)
+    const epochs = options.integer('epochs', 10, 1, 100_000)
+    const importance = options.choice('importance', IMPORTANCE, 'taylor')
+    const share = (name: string) => (options.has(name) ? options.number(name, 0.5, 0, 1) : undefined)
+    const [width, depth] = [share('width'), share('depth')]
+    const checkpoint = join(folder, 'checkpoint.bin')
+    const resume = options.flag('resume')
+    if (resume && !existsSync(checkpoint))
+      throw new UserError('missing-file', `there is no checkpoint to go on from: ${checkpoint}`, {
+        where: checkpoint,
+        hint: 'leave out --resume to start',
+      })
+    const model = await modelAt(path!)
+    const studentPath = options.text('student')
+    const student = studentPath ? await modelAt(studentPath) : undefined
+    const dataset = await dataFor(data, model, options)
+    const proof = options.text('proof')
+    return prepareFolder(folder, async () => {
+      const out = join(folder, 'model.onnx')
+      const { model: learned, report } = await distil(model, dataset, {
+        ...settings,
+        ...{ epochs, importance, student, width, depth, checkpoint, resume },
+        ...(proof ? { proof: await dataFor(proof, model, options) } : {}),
+        names: [path!, out],
+      })
+      await writeModel(learned, out)
+      await writeAtomic(join(folder, 'report.json'), `${JSON.stringify(report, null, 1)}\n`)
+      context.say(`wrote ${out}`)
+      return { report, exitCode: exitOfVerdict(report.verdict) }
+    })
+  },
+}

@@ -1,0 +1,37 @@
+import type { LearnSettings } from '../recipe/index.ts'
+import type { Arguments, Context, OptionSpec } from './verb.ts'
+
+/** Options of everything that trains. */
+export const LEARNING: Readonly<Record<string, OptionSpec>> = {
+  proof: { type: 'string', value: 'D2', help: 'rows to prove on, instead of a share of --data' },
+  margin: { type: 'string', value: 'M', help: 'the loss that would still be acceptable (0.01)' },
+  batch: { type: 'string', value: 'N', help: 'rows in a step (64); halved where memory does not suffice' },
+  rate: { type: 'string', value: 'R', help: 'the highest learning rate (0.001)' },
+  temperature: { type: 'string', value: 'T', help: 'softness of the answers that are learned (4)' },
+  'teacher-share': { type: 'string', value: 'S', help: 'share of those answers beside labels, 0 to 1 (0.7)' },
+  optimizer: { type: 'string', value: 'NAME', help: 'adamw (default) or sgd' },
+  patience: { type: 'string', value: 'N', help: 'end after so many epochs that were not better (never)' },
+  threads: { type: 'string', value: 'N', help: 'threads of the runtime (1); with one, runs repeat to the bit' },
+}
+
+/** What they say. */
+export function learningSettings(options: Arguments, context: Context) {
+  const label = options.text('label')
+  const patience = options.has('patience') ? options.integer('patience', 3, 1) : undefined
+  return {
+    margin: options.number('margin', 0.01, Number.MIN_VALUE),
+    batch: options.integer('batch', 64, 1, 1 << 20),
+    rate: options.number('rate', 1e-3, Number.MIN_VALUE, 1e6),
+    temperature: options.number('temperature', 4, 1e-3, 1e3),
+    teacherShare: options.number('teacher-share', 0.7, 0, 1),
+    optimizer: { kind: options.choice('optimizer', ['adamw', 'sgd'], 'adamw') },
+    threads: options.integer('threads', 1, 1, 256),
+    seed: options.integer('seed', 0),
+    patience,
+    signal: context.signal,
+    onProgress: (line: string) => context.progress(line),
+    onEpoch: ({ epoch, loss, score }) =>
+      context.say(`epoch ${epoch + 1}: loss ${loss.toFixed(4)}${score === null ? '' : `, score ${score.toFixed(4)}`}`),
+    ...(label ? { label } : {}),
+  } satisfies Omit<LearnSettings, 'epochs'> & { margin: number; label?: string }
+}

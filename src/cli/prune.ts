@@ -1,0 +1,49 @@
+import { writeModel } from '../onnx/index.ts'
+import { IMPORTANCE, prune } from '../recipe/index.ts'
+import { exitOfVerdict } from './exit.ts'
+import { DATA, dataFor, LABEL, modelAt, OUT_FILE, SEED } from './inputs.ts'
+import { LEARNING, learningSettings } from './learning-options.ts'
+import { outputFile } from './output-file.ts'
+import type { Verb } from './verb.ts'
+
+export const pruneVerb: Verb = {
+  name: 'prune',
+  usage: 'prune MODEL --data D --macs 0.5 -o OUT',
+  summary:
+    'Removes the least important channels for good, lets the rest learn again from the whole model, and proves it.',
+  examples: [
+    'whet prune model.onnx --data train.npz --macs 0.5 -o half.onnx',
+    'whet prune model.onnx --data train.npz --proof test.npz --macs 0.7 --epochs 10 -o out.onnx',
+  ],
+  positionals: { min: 1, max: 1, names: 'one model' },
+  options: {
+    data: DATA,
+    output: OUT_FILE,
+    macs: { type: 'string', value: 'SHARE', help: 'multiply-accumulates that may be left (0.5)' },
+    importance: { type: 'string', value: 'HOW', help: `${IMPORTANCE.join(', ')} (taylor)` },
+    epochs: { type: 'string', value: 'N', help: 'times over the rows to learn again; 0 for none (3)' },
+    ...LEARNING,
+    label: LABEL,
+    seed: SEED,
+  },
+  async run([path], options, context) {
+    const out = outputFile(options, 'pruned.onnx')
+    const data = options.required('data', 'channels are judged on rows: give some with --data D')
+    const settings = learningSettings(options, context)
+    const macs = options.number('macs', 0.5, 0, 1)
+    const importance = options.choice('importance', IMPORTANCE, 'taylor')
+    const epochs = options.integer('epochs', 3, 0, 100_000)
+    const model = await modelAt(path!)
+    const dataset = await dataFor(data, model, options)
+    const proof = options.text('proof')
+    const { model: pruned, report } = await prune(model, dataset, {
+      ...settings,
+      ...{ macs, importance, epochs },
+      ...(proof ? { proof: await dataFor(proof, model, options) } : {}),
+      names: [path!, out],
+    })
+    await writeModel(pruned, out)
+    context.say(`wrote ${out}`)
+    return { report, exitCode: exitOfVerdict(report.verdict) }
+  },
+}

@@ -1,0 +1,221 @@
+import type { Dataset } from '../data/index.ts'
+import { openIsolated, type PortValue, type Session } from '../engine/index.ts'
+import { feedsOf } from '../evaluate/index.ts'
+import type { Model } from '../ir/index.ts'
+import { modelDigest } from '../onnx/index.ts'
+import { differentiate, withWeights } from '../passes/index.ts'
+import { sha256, UserError } from '../platform/index.ts'
+import { canonicalJson } from '../report/index.ts'
+import {
+  type EpochResult,
+  feedWeights,
+  layoutOf,
+  type Optimizer,
+  packWeights,
+  readCheckpoint,
+  STEP,
+  stepGraph,
+  type Trained,
+  train,
+  trainableWeights,
+  unpackWeights,
+  writeCheckpoint,
+} from '../train/index.ts'
+import { type LearningGoal, lossOf } from './learning-goal.ts'
+import { labelsOf, learningBatches, readRows, type TeacherAnswers } from './learning-rows.ts'
+import { advanceAll, startTrail } from './trail.ts'
+
+export interface LearnSettings {
+  readonly epochs: number
+  readonly batch?: number
+  readonly rate?: number
+  readonly optimizer?: Optimizer
+  /** Softness of the teacher's answers (4; Hinton et al. 2015, 1503.02531). */
+  readonly temperature?: number
+  /** Share of the teacher in the loss where labels exist (0.7). */
+  readonly teacherShare?: number
+  readonly patience?: number | undefined
+  readonly seed?: number
+  readonly threads?: number
+  readonly signal?: AbortSignal | undefined
+  readonly onProgress?: (line: string) => void
+  readonly onEpoch?: (epoch: EpochResult) => void
+  /** How a model is opened; in a process of its own unless said. */
+  readonly open?: (model: Model) => Promise<Session>
+}
+
+export interface LearnOptions extends LearnSettings {
+  readonly goal: LearningGoal
+  readonly answers: TeacherAnswers
+  readonly data: Dataset
+  readonly rows: { readonly train: readonly number[]; readonly select: readonly number[] }
+  /** File of the checkpoint; none is written unless said. */
+  readonly checkpoint?: string | undefined
+  readonly resume?: boolean | undefined
+}
+
+export interface Learned extends Trained {
+  readonly model: Model
+  readonly scoreName: string
+  readonly lossWeights: Readonly<Record<string, number>>
+  readonly notes: readonly string[]
+}
+
+/** What makes shapes and weights visible without folding normalisations, which have statistics to learn. */
+const TIDY = ['upgradeOpset', 'liftInputInitializers', 'foldConstants', 'eliminateDeadCode', 'foldShapeArithmetic']
+
+/** The model in a form that can be differentiated and cut. */
+export async function trainable(model: Model): Promise<Model> {
+  const trail = await advanceAll(
+    startTrail(model),
+    [...TIDY, 'eliminateIdentity', 'eliminateDeadCode'].map((pass) => ({ pass })),
+  )
+  return trail.model
+}
+
+/** Softness of the teacher's answers, unless said. */
+export const DEFAULT_TEMPERATURE = 4
+
+/**
+ * Trains a model towards its teacher's answers, and labels where there are some. Rows to select choose the epoch.
+ *
+ * @throws UserError where the model has no weights that can learn: an operator without a rule is named.
+ */
+export async function learn(student: Model, options: LearnOptions): Promise<Learned> {
+  const { goal, data, answers, threads = 1 } = options
+  const open = options.open ?? ((model: Model) => openIsolated(model, { threads }))
+  const { loss, weights: lossWeights } = lossOf(goal, {
+    temperature: options.temperature ?? DEFAULT_TEMPERATURE,
+    teacherShare: options.teacherShare ?? 0.7,
+  })
+  const made = differentiate(student, { loss, wrt: trainableWeights(student), training: true, keepOutputs: false })
+  if (made.gradients.size === 0) {
+    const [refusal] = made.report.refused
+    throw new UserError(
+      'unsupported',
+      `this model cannot be trained: ${refusal?.reason ?? 'it has no float weights'}`,
+      {
+        where: refusal?.node ?? student.graph.name,
+        hint: 'whet distil --student FILE trains another model towards its answers',
+      },
+    )
+  }
+  const notes = made.report.refused.map(({ node, reason }) => `"${node}" stays as it is: ${reason}`)
+  const weights = layoutOf(student, made.gradients.keys())
+  const statistics = layoutOf(student, made.updates.keys())
+  const optimizer = options.optimizer ?? { kind: 'adamw' }
+  const step = stepGraph(made, weights, statistics, optimizer)
+
+  const rater = await openRater(student, { weights, statistics }, options, open)
+  try {
+    const needsLabels = Object.hasOwn(lossWeights, 'labels')
+    const read = learningBatches(
+      data,
+      rater.inputs,
+      goal,
+      answers,
+      needsLabels,
+      goal.outputs.some(({ output }) => `teacher's ${output}` in lossWeights),
+    )
+    const run = await runDigest(student, options, lossWeights)
+    const { checkpoint } = options
+    const resume = checkpoint && options.resume ? await readCheckpoint(checkpoint, run) : undefined
+    const trained = await train(step, {
+      epochs: options.epochs,
+      rows: options.rows.train,
+      read,
+      start: { weights: packWeights(student, weights), statistics: packWeights(student, statistics) },
+      open: () => open(step.model),
+      run,
+      resume,
+      ...(options.batch === undefined ? {} : { batch: options.batch }),
+      ...(options.rate === undefined ? {} : { rate: options.rate }),
+      seed: options.seed ?? 0,
+      patience: options.patience,
+      validate: (packed, moved) => rater.score(packed, moved),
+      ...(checkpoint ? { keep: (state) => writeCheckpoint(checkpoint, state) } : {}),
+      onStep: ({ step: done, of, loss: now }) => options.onProgress?.(`step ${done} of ${of}, loss ${now.toFixed(4)}`),
+      onEpoch: (epoch) => options.onEpoch?.(epoch),
+      onNote: (note) => notes.push(note),
+      signal: options.signal,
+    })
+    const learned = new Map([
+      ...unpackWeights(trained.weights, weights),
+      ...unpackWeights(trained.statistics, statistics),
+    ])
+    return { ...trained, model: withWeights(student, learned), scoreName: rater.name, lossWeights, notes }
+  } finally {
+    await rater.close()
+  }
+}
+
+/** Scores weights on the rows to select: labels met, or the teacher's class met, or minus the squared distance. */
+async function openRater(
+  student: Model,
+  layouts: Readonly<Record<'weights' | 'statistics', ReturnType<typeof layoutOf>>>,
+  { goal, data, answers, rows, signal }: LearnOptions,
+  open: (model: Model) => Promise<Session>,
+) {
+  const fed = feedWeights(feedWeights(student, layouts.weights, STEP.weights), layouts.statistics, STEP.statistics)
+  const session = await open(fed)
+  const inputs: readonly PortValue[] = session.inputs.filter(
+    ({ name }) => name !== STEP.weights && name !== STEP.statistics,
+  )
+  const classes = goal.label?.output ?? goal.outputs.find(({ kind }) => kind === 'classes')
+  const shown = classes ?? goal.outputs[0]!
+  const flat = (data32: Float32Array) => ({ dtype: 'float32' as const, dims: [data32.length], data: data32 })
+  return {
+    inputs,
+    name: goal.label ? 'labels met' : classes ? "teacher's answers met" : "minus the squared distance to the teacher's",
+    async score(weights: Float32Array, statistics: Float32Array): Promise<number> {
+      let sum = 0
+      let count = 0
+      for await (const part of readRows(data, inputs, rows.select, 64, goal.label ? [goal.label.field] : [])) {
+        signal?.throwIfAborted()
+        const feeds = {
+          ...feedsOf(part, inputs, data),
+          [STEP.weights]: flat(weights),
+          ...(statistics.length > 0 ? { [STEP.statistics]: flat(statistics) } : {}),
+        }
+        const values = (await session.run(feeds, [shown.student]))[shown.student]!.data as Float32Array
+        const target = answers.of(shown.target, part.indices).data as Float32Array
+        const labels = goal.label ? (labelsOf(part, goal.label, data).data as BigInt64Array) : null
+        const width = values.length / part.indices.length
+        for (let i = 0; i < part.indices.length; i++) {
+          const own = values.subarray(i * width, (i + 1) * width)
+          const wanted = target.subarray(i * width, (i + 1) * width)
+          if (!classes) sum -= own.reduce((all, value, k) => all + (value - wanted[k]!) ** 2, 0) / width
+          else sum += largest(own) === (labels ? Number(labels[i]) : largest(wanted)) ? 1 : 0
+        }
+        count += part.indices.length
+      }
+      return sum / Math.max(1, count)
+    },
+    close: () => session.close(),
+  }
+}
+
+const largest = (values: Float32Array): number =>
+  values.reduce((best, value, i) => (value > values[best]! ? i : best), 0)
+
+/** What a run is: two runs with the same digest take the same steps. */
+async function runDigest(
+  student: Model,
+  { data, rows, answers, epochs, batch, rate, optimizer, seed, temperature, teacherShare }: LearnOptions,
+  lossWeights: Readonly<Record<string, number>>,
+): Promise<string> {
+  const what = {
+    teacher: answers.digest,
+    epochs,
+    batch,
+    rate,
+    optimizer,
+    seed,
+    temperature,
+    teacherShare,
+    lossWeights,
+    rows,
+  }
+  const known = JSON.parse(JSON.stringify({ ...what, student: modelDigest(student), data: await data.digest() }))
+  return sha256([new TextEncoder().encode(canonicalJson(known))])
+}

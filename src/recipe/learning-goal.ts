@@ -1,0 +1,126 @@
+import type { Dataset } from '../data/index.ts'
+import { headOf } from '../evaluate/index.ts'
+import { inferTypes, type Model } from '../ir/index.ts'
+import type { Loss } from '../passes/index.ts'
+import { UserError } from '../platform/index.ts'
+
+/** One output to learn. `teacher` and `student` are the values that are brought together. */
+export interface LearnedOutput {
+  readonly output: string
+  readonly teacher: string
+  readonly student: string
+  readonly kind: 'classes' | 'values'
+  /** The input of the loss that takes the teacher's values. */
+  readonly target: string
+}
+
+/** What a student learns: the teacher's answers, and labels of classes where there are some. */
+export interface LearningGoal {
+  readonly outputs: readonly LearnedOutput[]
+  readonly label: { readonly field: string; readonly classes: number; readonly output: LearnedOutput } | null
+}
+
+export const LABELS = 'learn/labels'
+
+/**
+ * What of the teacher a student can learn: class scores as logits (behind a Softmax, or where labels or the name say
+ * that an output holds classes), every other output of floats as values.
+ *
+ * @throws UserError `unsupported` where the two do not have the same outputs, or none is float.
+ */
+export function learningGoal(teacher: Model, student: Model, data: Dataset, label: string | undefined): LearningGoal {
+  const types = inferTypes(teacher)
+  const own = inferTypes(student)
+  const names = student.graph.outputs.map(({ name }) => name)
+  const shapeOf = (from: typeof types, name: string) => {
+    const type = from.get(name)
+    return type?.kind === 'tensor' ? type : undefined
+  }
+  const field = label ?? data.fields.find(({ role }) => role === 'label')?.name
+  const whole = data.fields.find(({ name }) => name === field)
+  const integers = whole && whole.rowShape.length === 0 && /^u?int/.test(whole.dtype)
+  const floats = teacher.graph.outputs.flatMap(({ name }) => {
+    const type = shapeOf(types, name)
+    return type?.dtype === 'float32' ? [{ name, type }] : []
+  })
+  if (floats.length === 0)
+    throw new UserError('unsupported', 'no output of the teacher is float32', {
+      where: teacher.graph.outputs.map(({ name }) => name).join(', '),
+      hint: 'a student learns from scores or values, not from finished decisions',
+    })
+  const outputs = floats.map(({ name, type }, i): LearnedOutput => {
+    const other = shapeOf(own, name)
+    const same =
+      other?.dtype === type.dtype &&
+      (!type.shape ||
+        !other.shape ||
+        (type.shape.length === other.shape.length &&
+          type.shape.every((dim, axis) => {
+            const size = other.shape![axis]
+            return axis === 0 || typeof dim !== 'number' || typeof size !== 'number' || dim === size
+          })))
+    if (!names.includes(name) || !same)
+      throw new UserError('unsupported', `the student's outputs do not match the teacher's: "${name}"`, {
+        where: names.includes(name) ? `output "${name}"` : `the student has ${names.join(', ')}`,
+        hint: 'both need outputs of the same names, element types and sizes',
+      })
+    const head = headOf(teacher, name).logits
+    const studentHead = headOf(student, name).logits
+    const both = head !== null && studentHead !== null
+    const last = type.shape?.at(-1)
+    const classes =
+      type.shape?.length === 2 &&
+      typeof last === 'number' &&
+      last >= 2 &&
+      (both || (head === null && studentHead === null && (integers || /logit|class|score/i.test(name))))
+    return {
+      output: name,
+      teacher: both && classes ? head : name,
+      student: both && classes ? studentHead : name,
+      kind: classes ? 'classes' : 'values',
+      target: `learn/target${i}`,
+    }
+  })
+  const labelled = outputs.find(({ kind }) => kind === 'classes')
+  const classes = labelled && shapeOf(types, labelled.output)?.shape?.at(-1)
+  return {
+    outputs,
+    label: field && integers && labelled && typeof classes === 'number' ? { field, classes, output: labelled } : null,
+  }
+}
+
+export interface LossOptions {
+  readonly temperature: number
+  /** Share of the teacher where labels exist; without labels it counts alone. */
+  readonly teacherShare: number
+}
+
+/** The parts of the loss by name, with their weights, and the loss. */
+export function lossOf(
+  goal: LearningGoal,
+  { temperature, teacherShare }: LossOptions,
+): { readonly loss: Loss; readonly weights: Readonly<Record<string, number>> } {
+  const share = goal.label ? teacherShare : 1
+  const weights: Record<string, number> = {}
+  const terms: { loss: Loss; weight: number }[] = []
+  for (const { student, target, kind, output } of goal.outputs) {
+    const weight = share / goal.outputs.length
+    if (weight === 0) continue
+    weights[`teacher's ${output}`] = weight
+    terms.push({
+      weight,
+      loss:
+        kind === 'classes'
+          ? { kind: 'kl', output: student, teacher: target, temperature }
+          : { kind: 'mse', output: student, target },
+    })
+  }
+  if (goal.label && share < 1) {
+    weights.labels = 1 - share
+    terms.push({
+      weight: 1 - share,
+      loss: { kind: 'cross-entropy', output: goal.label.output.student, labels: LABELS },
+    })
+  }
+  return { loss: terms.length === 1 && terms[0]!.weight === 1 ? terms[0]!.loss : { kind: 'sum', terms }, weights }
+}

@@ -1,0 +1,141 @@
+import type { Dataset, Rows } from '../data/index.ts'
+import { openIsolated, type PortValue, type Session, type TensorValue } from '../engine/index.ts'
+import { feedsOf, rowsPerRun } from '../evaluate/index.ts'
+import type { Model } from '../ir/index.ts'
+import { modelDigest } from '../onnx/index.ts'
+import { UserError } from '../platform/index.ts'
+import type { ReadBatches } from '../train/index.ts'
+import { LABELS, type LearningGoal } from './learning-goal.ts'
+
+/** The teacher's answers to rows, computed once: values of one size a row. */
+export interface TeacherAnswers {
+  readonly bytes: number
+  /** Of the teacher. */
+  readonly digest: string
+  of(target: string, rows: readonly number[]): TensorValue
+}
+
+/** Rows in one run of the teacher. */
+const BATCH = 64
+
+/** Runs the teacher over these rows and keeps what it says. */
+export async function askTeacher(
+  teacher: Model,
+  goal: LearningGoal,
+  data: Dataset,
+  rows: readonly number[],
+  options: {
+    readonly open?: (model: Model) => Promise<Session>
+    readonly signal?: AbortSignal | undefined
+    readonly onProgress?: (line: string) => void
+  },
+): Promise<TeacherAnswers> {
+  const session = await (options.open ?? openIsolated)(teacher)
+  const place = new Map(rows.map((row, i) => [row, i]))
+  const kept = new Map<string, { data: Float32Array; size: number; dims: readonly number[] }>()
+  const missing = new Set(rows)
+  try {
+    const fetch = [...new Set(goal.outputs.map((output) => output.teacher))]
+    let done = 0
+    for await (const part of readRows(data, session.inputs, rows, BATCH)) {
+      options.signal?.throwIfAborted()
+      const results = await session.run(feedsOf(part, session.inputs, data), fetch)
+      for (const { teacher: name, target } of goal.outputs) {
+        const value = results[name]!
+        const size = value.data.length / part.indices.length
+        const own = kept.get(target) ?? {
+          data: new Float32Array(rows.length * size),
+          size,
+          dims: value.dims.slice(1),
+        }
+        kept.set(target, own)
+        if (own.size !== size || value.dims[0] !== part.indices.length)
+          throw new UserError('unsupported', `the teacher's "${name}" has no row axis, or rows of different sizes`, {
+            where: `row ${part.indices[0]}`,
+            hint: 'learning needs outputs whose first axis is the row',
+          })
+        for (const [i, row] of part.indices.entries()) {
+          own.data.set((value.data as Float32Array).subarray(i * size, (i + 1) * size), place.get(row)! * size)
+          missing.delete(row)
+        }
+      }
+      done += part.indices.length
+      options.onProgress?.(`teacher: ${done} of ${rows.length} rows`)
+    }
+  } finally {
+    await session.close()
+  }
+  return {
+    digest: modelDigest(teacher),
+    bytes: [...kept.values()].reduce((sum, { data: values }) => sum + values.byteLength, 0),
+    of(target, asked) {
+      const { data: all, size, dims } = kept.get(target)!
+      const values = new Float32Array(asked.length * size)
+      for (const [i, row] of asked.entries())
+        values.set(all.subarray(place.get(row)! * size, (place.get(row)! + 1) * size), i * size)
+      return { dtype: 'float32', dims: [asked.length, ...dims], data: values }
+    },
+  }
+}
+
+/** Batches for training: rows as feeds of the model, the teacher's answers and the labels beside them. */
+export function learningBatches(
+  data: Dataset,
+  inputs: readonly PortValue[],
+  goal: LearningGoal,
+  answers: TeacherAnswers,
+  withLabels: boolean,
+  withTeacher = true,
+): ReadBatches {
+  return async function* batches(rows, batch) {
+    const fields = goal.label && withLabels ? [goal.label.field] : []
+    for await (const part of readRows(data, inputs, rows, batch, fields)) {
+      const targets = withTeacher
+        ? goal.outputs.map(({ target }) => [target, answers.of(target, part.indices)] as const)
+        : []
+      yield {
+        rows: part.indices.length,
+        feeds: {
+          ...feedsOf(part, inputs, data),
+          ...Object.fromEntries(targets),
+          ...(goal.label && withLabels ? { [LABELS]: labelsOf(part, goal.label, data) } : {}),
+        },
+      }
+    }
+  }
+}
+
+/** Whole numbers from 0 to below the number of classes. */
+export function labelsOf(
+  part: Rows,
+  { field, classes }: NonNullable<LearningGoal['label']>,
+  data: Dataset,
+): TensorValue {
+  const values = part.columns[field]!.data
+  const labels = BigInt64Array.from(part.indices, (row, i) => {
+    const label = Number(values[i])
+    if (!Number.isInteger(label) || label < 0 || label >= classes)
+      throw new UserError('bad-data', `the label ${String(values[i])} of row ${row} is none of ${classes} classes`, {
+        where: `${data.path}, field "${field}"`,
+        hint: `labels are whole numbers from 0 to ${classes - 1}`,
+      })
+    return BigInt(label)
+  })
+  return { dtype: 'int64', dims: [labels.length], data: labels }
+}
+
+export function readRows(
+  data: Dataset,
+  inputs: readonly PortValue[],
+  rows: readonly number[],
+  batch: number,
+  fields: readonly string[] = [],
+): AsyncIterable<Rows> {
+  const wanted = new Set(inputs.map(({ name }) => name))
+  const own = data.fields.filter(({ name }) => wanted.has(name)).map(({ name }) => name)
+  return data.read({
+    indices: rows,
+    batch: rowsPerRun(inputs, data, batch),
+    fields: [...new Set([...own, ...fields])],
+  })
+}

@@ -1,0 +1,131 @@
+import type { Dataset } from '../data/index.ts'
+import type { Model } from '../ir/index.ts'
+import { channelGroups, chooseChannels, macsAfter, pruneChannels, type Removal } from '../passes/index.ts'
+import { UserError } from '../platform/index.ts'
+import type { PruningReport } from '../report/index.ts'
+import { channelImportance, type Importance } from './channel-importance.ts'
+import { type Learned, type LearnSettings, learn, trainable } from './learn.ts'
+import { learningGoal } from './learning-goal.ts'
+import {
+  DEFAULT_MARGIN,
+  learningCost,
+  learningProof,
+  learningRows,
+  mustCheck,
+  type ProofOptions,
+  rowTypes,
+} from './learning-proof.ts'
+import { askTeacher } from './learning-rows.ts'
+import { losslessTrail } from './simplify.ts'
+
+export interface PruneOptions extends ProofOptions, Omit<LearnSettings, 'onProgress' | 'seed' | 'signal'> {
+  /** Share of the multiply-accumulates that may be left, between 0 and 1. */
+  readonly macs: number
+  readonly importance?: Importance
+  /** What the report calls the two models. */
+  readonly names?: readonly [before: string, after: string]
+}
+
+export interface Pruned {
+  readonly model: Model
+  readonly report: PruningReport
+}
+
+/**
+ * Removes the least important channels with all that depends on them until the multiply-accumulates are down to the
+ * share asked for; what is left learns the answers of the whole model again for some epochs; then both are compared on
+ * rows that nothing has learned from.
+ *
+ * @throws UserError where no channel can go, or not enough of them; and as `learn`.
+ */
+export async function prune(model: Model, data: Dataset, options: PruneOptions): Promise<Pruned> {
+  const { macs, importance = 'taylor', seed = 0, epochs, onProgress, signal } = options
+  const [beforeName, afterName] = options.names ?? ['before', 'after']
+  if (!(macs > 0 && macs < 1))
+    throw new UserError('bad-argument', `macs must lie between 0 and 1, got ${macs}`, {
+      where: 'macs',
+      hint: '0.5 removes half of the work',
+    })
+  const rows = learningRows(data, options)
+  const form = await trainable(model)
+  const channels = channelGroups(form, rowTypes(form, data))
+  if (channels.groups.length === 0)
+    throw new UserError('unsupported', 'no channel of this model can be removed', {
+      where: channels.held.map(({ node, reason }) => `${node}: ${reason}`)[0] ?? form.graph.name,
+      hint: 'whet distil --student FILE trains another model towards its answers',
+    })
+  const goal = learningGoal(form, form, data, options.label)
+  const answers = await askTeacher(form, goal, data, [...rows.train, ...rows.select], options)
+  onProgress?.('finding the least important channels')
+  const { scores, scale } = await channelImportance(form, channels, importance, {
+    ...{ data, rows: rows.train, goal, answers, seed, signal },
+    ...(options.open ? { open: options.open } : {}),
+  })
+  const removal = chooseChannels(channels, { macs, importance: scores, scale })
+  if (removal === null) {
+    const least = chooseChannels(channels, { macs: 1, importance: scores, scale })
+    throw new UserError(
+      'unsupported',
+      `the channels that can go do not bring the work down to ${macs} of what it was`,
+      {
+        where: least ? `${channels.groups.length} groups of channels` : form.graph.name,
+        hint: 'ask for less, such as --macs 0.5, or distil a student with whet distil',
+      },
+    )
+  }
+  const cut = await cutChannels(form, removal)
+  let learned: Learned | null = null
+  if (epochs > 0) learned = await learn(cut, { ...options, goal, answers, data, rows })
+  const finished = (await losslessTrail(learned?.model ?? cut)).model
+  const { comparison, sides, speedup } = await learningProof(
+    [
+      { path: beforeName, model },
+      { path: afterName, model: mustCheck(finished) },
+    ],
+    rows,
+    options,
+  )
+  const left = macsAfter(channels, removal) / macsAfter(channels, new Map())
+  return {
+    model: finished,
+    report: {
+      kind: 'pruning',
+      version: 1,
+      sentence: `${Math.round(left * 100)} % of the work is left${speedup === null ? '' : `, ${speedup.toFixed(2)}× as fast`}.`,
+      verdict: comparison.verdict,
+      proof: comparison.sentence,
+      metric: comparison.metric,
+      margin: options.margin ?? DEFAULT_MARGIN,
+      before: sides[0],
+      after: sides[1],
+      asked: macs,
+      importance,
+      groups: channels.groups.map(({ id, nodes, channels: own }) => {
+        const removed = removal.get(id)?.size ?? 0
+        return { nodes, kept: own.length - removed, removed }
+      }),
+      held: channels.held,
+      rows: { train: rows.train.length, select: rows.select.length, prove: rows.prove.rows },
+      epochs: learned?.epochs ?? [],
+      scoreName: learned?.scoreName ?? 'score',
+      speedup,
+      cost: learningCost(learned, sides),
+      seed,
+      data: { path: data.path, digest: await data.digest(), rows: data.rows },
+      warnings: [
+        ...data.notes,
+        ...(learned?.notes ?? []),
+        ...(epochs > 0 ? [] : ['no epochs: the channels were removed and nothing has learned again']),
+      ],
+    },
+  }
+}
+
+/** The model without these channels, by the pass that a recipe would name. */
+export async function cutChannels(form: Model, removal: Removal): Promise<Model> {
+  const remove = Object.fromEntries([...removal].map(([id, places]) => [id, [...places].sort((a, b) => a - b)]))
+  const { model, report } = await pruneChannels.run(form, { remove }, [])
+  const [refused] = report.refused
+  if (refused) throw new Error(`internal: channels of ${refused.node} were not removed: ${refused.reason}`)
+  return mustCheck(model)
+}

@@ -1,0 +1,85 @@
+import { type Infer, integer, list, nullable, number, object, optional, record, report, text } from './schema.ts'
+import { verdict } from './verdict.ts'
+
+/** A model as it stands before or after learning, on the rows of the proof. */
+export const learnedModel = object({
+  path: text,
+  parameters: integer,
+  /** Multiply-accumulates of one row; null where a size is open. */
+  macs: nullable(integer),
+  bytes: integer,
+  /** Median of a run of one row, the two models by turns; null where it was not timed. */
+  p50Ms: nullable(number),
+  /** On the rows of the proof; null where they have no labels. */
+  metric: nullable(number),
+})
+export type LearnedModel = Infer<typeof learnedModel>
+
+export const learningEpoch = object({
+  epoch: integer,
+  /** Mean of the loss over its rows. */
+  loss: number,
+  /** Learning rate at its end. */
+  rate: number,
+  /** Of the averaged weights on rows kept aside; see `scoreName`. */
+  score: nullable(number),
+  batch: integer,
+})
+export type LearningEpoch = Infer<typeof learningEpoch>
+
+export const learningCost = object({
+  /** Seconds of training, all runs of it together. */
+  seconds: number,
+  steps: integer,
+  /** Runs of the trained model after which the time that it saves makes up for the training; null where it saves none. */
+  breakEvenAnswers: nullable(integer),
+  /** Seconds of one core that a million answers save. */
+  savedSecondsPerMillion: nullable(number),
+})
+
+const common = {
+  sentence: text,
+  verdict,
+  /** The sentence of the comparison. */
+  proof: text,
+  metric: text,
+  margin: number,
+  /** Rows of each part; no row is in two. */
+  rows: object({ train: integer, select: integer, prove: integer }),
+  epochs: list(learningEpoch),
+  scoreName: text,
+  /** Speed of the new model over the old, from interleaved runs; null where it was not timed. */
+  speedup: nullable(number),
+  cost: learningCost,
+  seed: integer,
+  data: object({ path: text, digest: text, rows: integer }),
+  warnings: list(text),
+}
+
+export const pruning = report('pruning', {
+  ...common,
+  before: learnedModel,
+  after: learnedModel,
+  /** Share of the multiply-accumulates that was asked for. */
+  asked: number,
+  importance: text,
+  /** Channels that go together, with how many are left. */
+  groups: list(object({ nodes: list(text), kept: integer, removed: integer })),
+  /** Nodes that hold channels in place. */
+  held: list(object({ node: text, reason: text })),
+})
+export type PruningReport = Infer<typeof pruning>
+
+export const distillation = report('distillation', {
+  ...common,
+  teacher: learnedModel,
+  student: learnedModel,
+  /** How the student came to be: its file, or what was cut from the teacher. */
+  recipe: text,
+  temperature: optional(number),
+  /** Weight of each part of the loss. */
+  loss: record(number),
+  /** Bytes of the teacher's answers, computed once. */
+  teacherBytes: integer,
+})
+export type DistillationReport = Infer<typeof distillation>

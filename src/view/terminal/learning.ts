@@ -1,0 +1,96 @@
+import type { DistillationReport, LearnedModel, PruningReport } from '../../report/index.ts'
+import { bytes, count, fileName, metricValue, ms, plural, times } from '../words.ts'
+import { section } from './section.ts'
+import { paint, type Style, textTable, verdictWord } from './table.ts'
+
+export function pruning(report: PruningReport, style: Style): string {
+  return [
+    ...head(report, style),
+    sides(report, [report.before, report.after], style),
+    ...section(
+      'channels',
+      report.groups.map(
+        ({ nodes, kept, removed }) =>
+          `${count(kept)} of ${count(kept + removed)} kept: ${nodes.slice(0, 4).join(', ')}${nodes.length > 4 ? `, … (${nodes.length})` : ''}`,
+      ),
+    ),
+    ...section(
+      'held in place',
+      report.held.map(({ node, reason }) => `${node}: ${reason}`),
+    ),
+    ...tail(report, style),
+  ].join('\n')
+}
+
+export function distillation(report: DistillationReport, style: Style): string {
+  return [
+    ...head(report, style),
+    sides(report, [report.teacher, report.student], style),
+    '',
+    `student: ${report.recipe}`,
+    ...tail(report, style),
+  ].join('\n')
+}
+
+type Learning = PruningReport | DistillationReport
+
+const head = (report: Learning, style: Style): readonly string[] => [
+  `${verdictWord(report.verdict, null, style)}  ${paint('bold', report.sentence, style)}`,
+  report.proof,
+  '',
+]
+
+function sides({ metric, speedup }: Learning, [before, after]: readonly [LearnedModel, LearnedModel], style: Style) {
+  const row = (model: LearnedModel, speed: string) => [
+    fileName(model.path),
+    count(model.parameters),
+    model.macs === null ? '?' : count(model.macs),
+    bytes(model.bytes),
+    ms(model.p50Ms),
+    speed,
+    metricValue(model.metric),
+  ]
+  return textTable(
+    [
+      { head: 'model' },
+      { head: 'parameters', right: true },
+      { head: 'MACs a row', right: true },
+      { head: 'size', right: true },
+      { head: 'median', right: true },
+      { head: 'speed', right: true },
+      { head: metric, right: true },
+    ],
+    [row(before, speedup === null ? '–' : '1×'), row(after, speedup === null ? '–' : times(speedup))],
+    style,
+  )
+}
+
+function tail(report: Learning, style: Style): readonly string[] {
+  const { cost, epochs, rows } = report
+  return [
+    ...(epochs.length > 0
+      ? [
+          '',
+          textTable(
+            [
+              { head: 'epoch', right: true },
+              { head: 'loss', right: true },
+              { head: report.scoreName, right: true },
+              { head: 'rate', right: true },
+            ],
+            epochs.map(({ epoch, loss, score, rate }) => [
+              count(epoch + 1),
+              loss.toPrecision(4),
+              metricValue(score),
+              rate.toExponential(1),
+            ]),
+            style,
+          ),
+        ]
+      : []),
+    '',
+    `rows: ${count(rows.train)} to train, ${count(rows.select)} to choose the epoch, ${count(rows.prove)} to prove`,
+    `training: ${cost.seconds.toFixed(0)} s, ${plural(cost.steps, 'step')}${cost.breakEvenAnswers === null ? '' : `; made up for after ${count(cost.breakEvenAnswers)} answers`}`,
+    ...section('warnings', report.warnings),
+  ]
+}
