@@ -33,7 +33,34 @@ export function chooseChannels(channels: PrunableChannels, options: ChooseOption
     if (within(middle)) high = middle
     else low = middle + 1
   }
-  return removalOf(low)
+  return givenBack(channels, removalOf(low), order, target, options.block ?? 8)
+}
+
+/** Whole blocks take the cost below what was asked: the most important of what went comes back as far as it fits. */
+function givenBack(
+  channels: PrunableChannels,
+  removal: Removal,
+  order: ReturnType<typeof ranking>,
+  target: number,
+  block: number,
+): Removal {
+  const current = new Map(removal)
+  const best = new Map(order.map(({ id, score }) => [id, score]))
+  const ids = channels.groups.map(({ id }) => id).sort((a, b) => best.get(b)! - best.get(a)!)
+  for (let changed = true; changed; ) {
+    changed = false
+    for (const id of ids) {
+      const gone = [...current.get(id)!]
+      if (gone.length === 0) continue
+      const size = channels.groups.find((group) => group.id === id)!.channels.length >= 2 * block ? block : 1
+      // Channels went in the order of their importance, so the last ones are the most important.
+      const trial = new Map(current).set(id, new Set(gone.slice(0, Math.max(0, gone.length - size))))
+      if (macsAfter(channels, trial) > target) continue
+      current.set(id, trial.get(id)!)
+      changed = true
+    }
+  }
+  return current
 }
 
 /** The same share of every group, the most important channels staying: how a narrower student is cut. */

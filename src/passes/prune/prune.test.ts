@@ -1,0 +1,233 @@
+import { describe, expect, test } from 'vitest'
+import { ortNode } from '../../engine/index.ts'
+import { checkModel, elementCount, inferTypes, type Model, parseModel, tensorOf, tensorValues } from '../../ir/index.ts'
+import {
+  channelGroups,
+  chooseChannels,
+  dropBlocks,
+  macsAfter,
+  narrowChannels,
+  pruneChannels,
+  residualBlocks,
+  setWeights,
+  weightImportance,
+} from './index.ts'
+
+/** The network with seeded numbers for every float weight whose elements the text leaves out. */
+function seeded(text: string): Model {
+  const model = parseModel(`<ir_version: 10, opset_import: ["" : 21]> ${text}`)
+  let state = 1
+  const next = () => {
+    state = (Math.imul(state, 1103515245) + 12345) & 0x7fffffff
+    return state / 0x7fffffff - 0.5
+  }
+  const initializers = new Map(
+    [...model.graph.initializers].map(([name, tensor]) =>
+      tensor.dtype !== 'float32' || tensorValues(tensor).some((value) => Number(value) !== 0)
+        ? [name, tensor]
+        : [
+            name,
+            tensorOf('float32', tensor.dims, Float32Array.from({ length: elementCount(tensor.dims) }, next), name),
+          ],
+    ),
+  )
+  return { ...model, graph: { ...model.graph, initializers } }
+}
+
+const zeros = (dims: string) =>
+  `{${Array(elementCount(dims.split(',').map(Number)))
+    .fill('0')
+    .join(', ')}}`
+const weight = (name: string, dims: string) => `float[${dims}] ${name} = ${zeros(dims)}`
+
+const nets: Readonly<Record<string, { text: string; groups: readonly (readonly string[])[] }>> = {
+  'a residual addition ties what it adds': {
+    text: `g (float[N,2,6,6] x) => (float[N,3] y)
+      <${weight('w0', '4,2,3,3')}, ${weight('w1', '6,4,3,3')}, ${weight('w2', '4,6,3,3')}, ${weight('w3', '3,4')}>
+      { a = Conv<pads: ints = [1,1,1,1]>(x, w0)  r = Relu(a)
+        b = Conv<pads: ints = [1,1,1,1]>(r, w1)  s = Relu(b)  c = Conv<pads: ints = [1,1,1,1]>(s, w2)
+        d = Add(c, r)  p = GlobalAveragePool(d)  f = Flatten(p)  y = Gemm<transB: int = 1>(f, w3) }`,
+    groups: [
+      ['w0:0', 'w1:1', 'w2:0', 'w3:1'],
+      ['w1:0', 'w2:1'],
+    ],
+  },
+  'a concatenation keeps its parts apart': {
+    text: `g (float[N,2,6,6] x) => (float[N,2,6,6] y)
+      <${weight('w0', '4,2,1,1')}, ${weight('w1', '3,2,1,1')}, ${weight('w2', '2,7,1,1')}>
+      { a = Conv(x, w0)  b = Conv(x, w1)  c = Concat<axis: int = 1>(a, b)  y = Conv(c, w2) }`,
+    groups: [
+      ['w0:0', 'w2:1'],
+      ['w1:0', 'w2:1'],
+    ],
+  },
+  'depthwise convolutions and their normalisation follow, and so does the gate of squeeze and excite': {
+    text: `g (float[N,2,6,6] x) => (float[N,2,6,6] y)
+      <${weight('w0', '6,2,1,1')}, ${weight('dw', '6,1,3,3')}, ${weight('db', '6')}, ${weight('sc', '6')}, ${weight('sh', '6')}, ${weight('mu', '6')},
+       float[6] va = {1, 1, 1, 1, 1, 1}, ${weight('s1', '2,6,1,1')}, ${weight('s2', '6,2,1,1')}, ${weight('w1', '2,6,1,1')}>
+      { a = Conv(x, w0)  d = Conv<group: int = 6, pads: ints = [1,1,1,1]>(a, dw, db)
+        n = BatchNormalization(d, sc, sh, mu, va)  h = HardSwish(n)
+        p = GlobalAveragePool(h)  q = Conv(p, s1)  r = Relu(q)  t = Conv(r, s2)  u = HardSigmoid(t)  m = Mul(h, u)
+        y = Conv(m, w1) }`,
+    groups: [
+      ['w0:0', 'dw:0', 'db:0', 'sc:0', 'sh:0', 'mu:0', 'va:0', 's1:1', 's2:0', 'w1:1'],
+      ['s1:0', 's2:1'],
+    ],
+  },
+  'a grouped convolution gives up whole groups, a flattened channel all of its places': {
+    text: `g (float[N,2,2,2] x) => (float[N,3] y)
+      <${weight('w0', '6,2,1,1')}, ${weight('gw', '9,2,1,1')}, ${weight('w1', '36,3')}, int64[2] shape = {-1, 36}>
+      { a = Conv(x, w0)  b = Conv<group: int = 3>(a, gw)  f = Reshape(b, shape)  y = MatMul(f, w1) }`,
+    groups: [['w0:0', 'gw:0', 'w1:0']],
+  },
+  'a split sends its parts different ways': {
+    text: `g (float[N,2,3,3] x) => (float[N,2,3,3] y)
+      <${weight('w0', '5,2,1,1')}, ${weight('w1', '2,3,1,1')}, ${weight('w2', '2,2,1,1')}, int64[2] sizes = {3, 2}>
+      { a = Conv(x, w0)  b, c = Split<axis: int = 1>(a, sizes)  d = Conv(b, w1)  e = Conv(c, w2)  y = Add(d, e) }`,
+    groups: [
+      ['w0:0', 'w1:1'],
+      ['w0:0', 'w2:1'],
+    ],
+  },
+}
+
+const rowed = (model: Model) =>
+  inferTypes(model, {
+    inputShapes: Object.fromEntries(
+      model.graph.inputs.map(({ name, type }) => [
+        name,
+        type.kind === 'tensor' ? type.shape!.map((dim) => (typeof dim === 'number' ? dim : 1)) : [],
+      ]),
+    ),
+  })
+
+const run = async (model: Model) => {
+  const session = await ortNode.open(model)
+  const [{ name, shape }] = session.inputs as [(typeof session.inputs)[number]]
+  const dims = shape!.map((dim) => (typeof dim === 'number' ? dim : 2))
+  const data = Float32Array.from({ length: elementCount(dims) }, (_, i) => Math.sin(i))
+  const results = await session.run({ [name]: { dtype: 'float32', dims, data } })
+  await session.close()
+  return results.y!
+}
+
+describe('channels are found from the graph', () => {
+  test.each(Object.entries(nets))('%s', (_, { text, groups }) => {
+    const model = seeded(text)
+    expect(checkModel(model)).toEqual([])
+    const found = channelGroups(model)
+    const named = found.groups.map(({ channels }) =>
+      channels[0]!.weights.map(({ name, axis }) => `${name}:${axis}`).sort(),
+    )
+    expect(named.sort()).toEqual(groups.map((group) => [...group].sort()).sort())
+  })
+
+  test.each(Object.entries(nets))('%s: a channel without effect goes without a trace', async (_, { text }) => {
+    const model = seeded(text)
+    const { groups } = channelGroups(model)
+    for (const { id, channels } of groups) {
+      const last = channels.length - 1
+      // All that a channel is made of and read with becomes zero; then the answers must not need it.
+      const initializers = new Map(model.graph.initializers)
+      for (const { name, axis, places } of channels[last]!.weights) {
+        const tensor = initializers.get(name)!
+        if (name === 'va') continue
+        const values = (tensorValues(tensor) as Float32Array).slice()
+        const inner = elementCount(tensor.dims.slice(axis + 1))
+        for (let i = 0; i < values.length; i++)
+          if (places.includes(Math.floor(i / inner) % tensor.dims[axis]!)) values[i] = 0
+        initializers.set(name, tensorOf('float32', tensor.dims, values, name))
+      }
+      const silent = { ...model, graph: { ...model.graph, initializers } }
+      const { model: cut, report } = await pruneChannels.run(silent, { remove: { [id]: [last] } }, [])
+      expect(report).toMatchObject({ applied: 1, refused: [] })
+      expect(checkModel(cut)).toEqual([])
+      const [before, after] = [await run(silent), await run(cut)]
+      expect(after.dims).toEqual(before.dims)
+      for (const [i, value] of (before.data as Float32Array).entries())
+        expect((after.data as Float32Array)[i]).toBeCloseTo(value, 5)
+      expect([...cut.graph.initializers.values()].reduce((sum, { dims }) => sum + elementCount(dims), 0)).toBeLessThan(
+        [...model.graph.initializers.values()].reduce((sum, { dims }) => sum + elementCount(dims), 0),
+      )
+    }
+  })
+})
+
+test('what is not understood holds its channels, by name', () => {
+  const model = seeded(`g (float[N,2,4,4] x) => (float[N,4,4,4] y)
+    <${weight('w0', '4,2,1,1')}, ${weight('w1', '4,4,1,1')}>
+    { a = Conv(x, w0)  s = Softmax<axis: int = 1>(a)  y = Conv(s, w1) }`)
+  const { groups, held } = channelGroups(model)
+  expect(groups).toEqual([])
+  expect(held).toEqual([{ node: 's', reason: 'Softmax has no rule for channels' }])
+})
+
+test('a removal that cannot be is refused by name', async () => {
+  const model = seeded(nets['a concatenation keeps its parts apart']!.text)
+  const remove = { nothing: [0], 'w0:0': [0, 1, 2, 3], 'w1:0': [3] }
+  const { model: after, report } = await pruneChannels.run(model, { remove }, [])
+  expect(after).toBe(model)
+  expect(report.refused.map(({ node }) => node)).toEqual(['nothing', 'w0:0', 'w1:0'])
+})
+
+describe('which channels go', () => {
+  const model = seeded(nets['a residual addition ties what it adds']!.text)
+  const channels = channelGroups(model, rowed(model))
+  const importance = weightImportance(model, channels.groups)
+
+  test('the cost that was asked for is kept, and is the cost of the model that comes out', async () => {
+    const whole = macsAfter(channels, new Map())
+    expect(whole).toBe(36 * (9 * (2 * 4 + 4 * 6 + 6 * 4)) + 3 * 4)
+    const removal = chooseChannels(channels, { macs: 0.5, importance, scale: 'within' })!
+    expect(macsAfter(channels, removal)).toBeLessThanOrEqual(whole / 2)
+    const remove = Object.fromEntries([...removal].map(([id, places]) => [id, [...places]]))
+    const { model: cut } = await pruneChannels.run(model, { remove }, [])
+    expect(macsAfter(channelGroups(cut, rowed(cut)), new Map())).toBe(macsAfter(channels, removal))
+  })
+
+  test('more than there is cannot be removed', () => {
+    expect(chooseChannels(channels, { macs: 0.001, importance, scale: 'within' })).toBeNull()
+  })
+
+  test('a narrower student keeps the same share of every group, the most important', () => {
+    const removal = narrowChannels(channels, 0.5, importance)
+    for (const { id, channels: own } of channels.groups) {
+      const gone = removal.get(id)!
+      expect(gone.size).toBe(own.length / 2)
+      const scores = importance.get(id)!
+      const stay = own.map((_, i) => i).filter((i) => !gone.has(i))
+      expect(Math.min(...stay.map((i) => scores[i]!))).toBeGreaterThanOrEqual(
+        Math.max(...[...gone].map((i) => scores[i]!)),
+      )
+    }
+  })
+})
+
+test('a residual block that is left out leaves what goes around it', async () => {
+  const model = seeded(nets['a residual addition ties what it adds']!.text)
+  const blocks = residualBlocks(model)
+  expect(blocks.map(({ branch, around }) => [branch, around])).toEqual([['c', 'r']])
+  const shallow = dropBlocks(model, blocks)
+  expect(checkModel(shallow)).toEqual([])
+  expect(shallow.graph.nodes.map(({ opType }) => opType)).toEqual([
+    'Conv',
+    'Relu',
+    'GlobalAveragePool',
+    'Flatten',
+    'Gemm',
+  ])
+  expect([...shallow.graph.initializers.keys()]).toEqual(['w0', 'w3'])
+})
+
+test('weights are set by digest, and what does not fit is refused', async () => {
+  const model = seeded(nets['a concatenation keeps its parts apart']!.text)
+  const tensors = new Map([['sha256:a', Float32Array.from({ length: 8 }, (_, i) => i)]])
+  const evidence = [
+    { report: { kind: 'recipe', version: 1, whetstone: '0', steps: [], evidence: {} } as const, tensors },
+  ]
+  const weights = { w0: 'sha256:a', w1: 'sha256:a', w2: 'sha256:b', w9: 'sha256:a' }
+  const { model: after, report } = await setWeights.run(model, { weights }, evidence)
+  expect(report.applied).toBe(1)
+  expect(report.refused.map(({ node }) => node)).toEqual(['w1', 'w2', 'w9'])
+  expect([...tensorValues(after.graph.initializers.get('w0')!)]).toEqual([0, 1, 2, 3, 4, 5, 6, 7])
+})
