@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs'
 import { homedir } from 'node:os'
 import { join } from 'node:path'
+import { DEFAULT_DRIFT } from '../rollout/index.ts'
 import {
   type FindDossier,
   type Log,
@@ -36,6 +37,7 @@ export async function openRollouts(
     state: new State(database),
     remembered,
     log,
+    watch: options.flag('watch') ? DEFAULT_DRIFT : null,
     ...(store ? { dossier: dossierOf(store) } : {}),
   })
 }

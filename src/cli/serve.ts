@@ -88,6 +88,10 @@ export const serveVerb: Verb = {
       value: 'DIR',
       help: 'folder that rollouts and incidents are remembered in (in the state folder, one a port)',
     },
+    watch: {
+      type: 'boolean',
+      help: 'watch whether requests and answers still look as they did (keeps a few numbers of each)',
+    },
     database: { type: 'string', value: 'URL', help: 'a PostgreSQL server that remembers them instead' },
     drain: { type: 'string', value: 'MS', help: 'how long requests may take to finish at the end (30000)' },
   },

@@ -83,6 +83,10 @@ export const VERBS: Readonly<Record<string, { readonly summary: string; load(): 
     summary: 'rehearses a rollback on the running server',
     load: async () => (await import('./drill.ts')).drillVerb,
   },
+  drift: {
+    summary: 'do requests and answers still look as they did?',
+    load: async () => (await import('./drift.ts')).driftVerb,
+  },
   doctor: { summary: 'this machine, and what is missing', load: async () => (await import('./doctor.ts')).doctorVerb },
   cache: { summary: 'where caches are and how large', load: async () => (await import('./cache.ts')).cacheVerb },
 }

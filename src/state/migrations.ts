@@ -34,6 +34,14 @@ const MIGRATIONS: readonly (readonly string[])[] = [
     `CREATE TRIGGER audit_is_final BEFORE UPDATE OR DELETE OR TRUNCATE ON audit
       FOR EACH STATEMENT EXECUTE FUNCTION audit_is_final()`,
   ],
+  [
+    `CREATE TABLE monitors (
+      name text NOT NULL,
+      digest text NOT NULL,
+      body jsonb NOT NULL,
+      PRIMARY KEY (name, digest)
+    )`,
+  ],
 ]
 
 /** Any number will do, if nobody else uses it: servers that start together migrate one after another. */

@@ -45,6 +45,12 @@ async function everything(state: State, database: Database) {
   expect((await state.acknowledge('i1', { ...seen, by: 'bob' }))!.acknowledged).toEqual(seen)
   expect(await state.incident('nobody')).toBeNull()
 
+  await state.keepMonitor('digits', 'sha256:1', { looks: 1 })
+  await state.keepMonitor('digits', 'sha256:1', { looks: 2 })
+  expect([await state.monitor('digits', 'sha256:1'), await state.monitor('digits', 'sha256:2')]).toEqual([
+    { looks: 2 },
+    null,
+  ])
   const log = await state.audit()
   expect([log.entries.map(({ act, name }) => act + name), log.brokenAt]).toEqual([
     ['testdigits', 'testback', 'incident-ack', 'incident-ack'],

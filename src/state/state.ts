@@ -117,6 +117,24 @@ export class State {
     return this.incident(id)
   }
 
+  /** What was usual for a model of this digest; null where nobody watched it. */
+  async monitor(name: string, digest: string): Promise<unknown> {
+    const [rows] = await this.#run([
+      { sql: 'SELECT body FROM monitors WHERE name = $1 AND digest = $2', parameters: [name, digest] },
+    ])
+    return rows![0]?.body ?? null
+  }
+
+  async keepMonitor(name: string, digest: string, body: unknown): Promise<void> {
+    await this.#run([
+      {
+        sql: `INSERT INTO monitors (name, digest, body) VALUES ($1, $2, $3::text::jsonb)
+          ON CONFLICT (name, digest) DO UPDATE SET body = excluded.body`,
+        parameters: [name, digest, JSON.stringify(body)],
+      },
+    ])
+  }
+
   async liveVersions(): Promise<readonly LiveVersion[]> {
     const [rows] = await this.#run([{ sql: 'SELECT name, version, known FROM live_versions' }])
     return rows as unknown as readonly LiveVersion[]

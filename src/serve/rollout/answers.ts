@@ -67,12 +67,12 @@ export function lossOf(answer: Answer, labels: readonly (number | string)[]): nu
   return sum / labels.length
 }
 
-const isFloat = (dtype: DType) => /^b?float/.test(dtype)
-const isChoice = ({ dtype, dims }: ByteTensor) => isFloat(dtype) && dims.length === 2 && dims[1]! >= 2
+export const isFloat = (dtype: DType) => /^b?float/.test(dtype)
+export const isChoice = ({ dtype, dims }: ByteTensor) => isFloat(dtype) && dims.length === 2 && dims[1]! >= 2
 
 type Elements = Float64Array | readonly string[]
 
-function elementsOf({ name, dtype, dims, pieces }: ByteTensor): Elements {
+export function elementsOf({ name, dtype, dims, pieces }: ByteTensor): Elements {
   const bytes = pieces.length === 1 ? pieces[0]! : Buffer.concat(pieces)
   if (dtype === 'string') return readStrings(bytes, name)
   return toNumbers({

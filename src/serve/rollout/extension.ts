@@ -1,3 +1,5 @@
+import type { DriftReport } from '../../report/index.ts'
+import type { DriftSettings } from '../../rollout/index.ts'
 import type { State } from '../../state/index.ts'
 import type { InferenceCore } from '../core.ts'
 import type { Log } from '../log.ts'
@@ -7,6 +9,7 @@ import type { ServeExtension } from '../server.ts'
 import type { ActiveRollout } from './active.ts'
 import { RolloutController } from './controller.ts'
 import { type FindDossier, pinnedSource, registryFleet } from './fleet.ts'
+import { DriftMonitor } from './monitor.ts'
 import { feedbackRoutes, rolloutRoutes } from './routes.ts'
 
 export interface RolloutExtension extends ServeExtension {
@@ -24,27 +27,48 @@ export async function rolloutExtension(options: {
   readonly state: State
   readonly remembered: boolean
   readonly dossier?: FindDossier
+  /** How requests and answers are watched; null does not. */
+  readonly watch?: DriftSettings | null
   readonly log: Log
 }): Promise<RolloutExtension> {
   const { source, state, remembered, log } = options
   let core: InferenceCore | null = null
   const fleet = registryFleet(() => core!.registry, source, options.dossier)
   const controller = new RolloutController(state, fleet, log)
+  const digestOf = (name: string, version: string) => core!.registry.version(name, version).ports.digest
+  const monitor = options.watch ? new DriftMonitor(state, digestOf, log, options.watch) : null
+  /** null where nothing of that name is live any more. */
+  const liveVersion = (name: string): string | null => {
+    try {
+      return fleet.live(name)
+    } catch {
+      return null
+    }
+  }
   if (remembered) for (const live of await state.liveVersions()) controller.pins.set(live.name, live)
   return {
     source: pinnedSource(source, controller.pins),
     controller,
-    router: controller,
+    router: monitor
+      ? {
+          choose: (request) => controller.choose(request),
+          observe(outcome) {
+            controller.observe(outcome)
+            monitor.observe(outcome, liveVersion(outcome.model) === outcome.version)
+          },
+        }
+      : controller,
     open(opened) {
       core = opened
-      return { shared: feedbackRoutes(controller), admin: rolloutRoutes(controller, state) }
+      return { shared: feedbackRoutes(controller), admin: rolloutRoutes(controller, state, monitor) }
     },
     loaded: async () => {
       if (remembered) await controller.resume()
     },
-    metrics: () => metricsOf(controller),
+    metrics: () => metricsOf(controller) + (monitor ? driftMetrics(monitor) : ''),
     async close() {
       await controller.close()
+      await monitor?.close()
       await state.close()
     },
   }
@@ -100,5 +124,47 @@ function metricsOf(controller: RolloutController): string {
     family('whetstone_rollbacks_total', 'counter', 'Versions taken back since the server started.', [
       [{}, controller.rolledBack],
     ]),
+  ].join('')
+}
+
+function driftMetrics({ reports }: DriftMonitor): string {
+  const of = ({ name, modelVersion }: DriftReport) => ({ model: name, version: modelVersion })
+  const features = (value: (feature: DriftReport['features'][number]) => number | null) =>
+    reports.flatMap((report) =>
+      report.features.flatMap((feature) => {
+        const number = value(feature)
+        return number === null ? [] : [[{ ...of(report), feature: feature.name }, number] as const]
+      }),
+    )
+  const each = (value: (report: DriftReport) => number | null) =>
+    reports.flatMap((report) => {
+      const number = value(report)
+      return number === null ? [] : [[of(report), number] as const]
+    })
+  return [
+    family(
+      'whetstone_drifted',
+      'gauge',
+      '1 where a feature of requests or answers has changed.',
+      features(({ drifted }) => (drifted ? 1 : 0)),
+    ),
+    family(
+      'whetstone_drift_distance',
+      'gauge',
+      'How far a feature has moved: standard deviations, or share of the answers.',
+      features(({ distance }) => distance),
+    ),
+    family(
+      'whetstone_estimated_accuracy',
+      'gauge',
+      "Mean of the model's own probabilities for its answers.",
+      each(({ estimate }) => estimate?.now ?? null),
+    ),
+    family(
+      'whetstone_outside_ratio',
+      'gauge',
+      'Share of requests beyond everything in the reference.',
+      each(({ outside }) => outside),
+    ),
   ].join('')
 }

@@ -214,3 +214,41 @@ test(
   },
   LONG,
 )
+
+test(
+  'drift: what is usual is learnt, a change is seen, and it is known after a restart',
+  async () => {
+    const watched = async () => {
+      extension = await rolloutExtension({
+        source: folderSource(folder),
+        state,
+        remembered: true,
+        log: silentLog,
+        watch: { reference: 60, window: 30, alpha: 0.01 },
+      })
+      server = await serve(folder, { source: extension.source, extension })
+    }
+    const look = async () => (await call('GET', '/v2/drift/m')).json
+    await watched()
+    expect((await call('GET', '/v2/drift/m')).status).toBe(404)
+    let sent = 0
+    const usual = async (shift: number) => {
+      sent++
+      return infer('d', [1 + shift + ((sent * 37) % 101) / 101, 1.5 + ((sent * 53) % 89) / 89])
+    }
+    await until(async () => (await usual(0)).status === 200 && (await look()).looks === 1)
+    expect(await look()).toMatchObject({ reference: 60, state: 'usual', estimate: { now: expect.any(Number) } })
+    await close()
+    await watched()
+    await until(async () => (await usual(5)).status === 200 && (await look()).looks >= 3)
+    const changed = await look()
+    reportIn(JSON.stringify(changed), 'drift')
+    expect(changed).toMatchObject({ state: 'drifted', reference: 60, outside: 1 })
+    const drifted = (name: string) =>
+      changed.features.find((feature: { name: string }) => feature.name === name).drifted
+    expect([drifted('x mean'), drifted('y')]).toEqual([true, true])
+    const metrics = (await call('GET', '/metrics')).body.toString()
+    expect(metrics).toMatch(/whetstone_drifted\{model="m",version="\d+",feature="x mean"\} 1/)
+  },
+  LONG,
+)

@@ -2,9 +2,10 @@ import type { RolloutSettings } from '../../report/index.ts'
 import type { State } from '../../state/index.ts'
 import type { Exchange, Route } from '../http/http-face.ts'
 import { type JsonObject, objectOf, parseJson } from '../protocol/json-text.ts'
-import { invalid } from '../serve-error.ts'
+import { invalid, ServeError } from '../serve-error.ts'
 import type { RolloutController, StartRequest } from './controller.ts'
 import { drill } from './drill.ts'
+import type { DriftMonitor } from './monitor.ts'
 import type { Label } from './pairing.ts'
 
 /** Labels come from where requests come from. */
@@ -31,7 +32,11 @@ export function feedbackRoutes(controller: RolloutController): readonly Route[] 
 }
 
 /** Rollouts, incidents and drills, for the admin face. */
-export function rolloutRoutes(controller: RolloutController, state: State): readonly Route[] {
+export function rolloutRoutes(
+  controller: RolloutController,
+  state: State,
+  monitor: DriftMonitor | null,
+): readonly Route[] {
   const route = (
     method: Route['method'],
     path: string,
@@ -64,6 +69,12 @@ export function rolloutRoutes(controller: RolloutController, state: State): read
       if (typeof note !== 'string' || note.length > 10_000)
         throw invalid("'note' must be a text of at most 10000 units")
       return controller.acknowledge(id(exchange), exchange.caller.name, note)
+    }),
+    route('GET', '/v2/drift/:model', async (exchange) => {
+      if (!monitor) throw new ServeError('not-found', 'this server watches no drift: start it with --watch')
+      const report = monitor.report(name(exchange))
+      if (!report) throw new ServeError('not-found', `no request of '${name(exchange)}' was watched yet`)
+      return report
     }),
     route('POST', '/v2/drill', (_exchange, { seed = 1, runs = 100 }) =>
       drill(state, { seed: whole('seed', seed, 0, 2 ** 31), runs: whole('runs', runs, 1, 1000) }),

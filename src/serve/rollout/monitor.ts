@@ -1,0 +1,128 @@
+import type { DriftReport } from '../../report/index.ts'
+import {
+  DEFAULT_DRIFT,
+  type DriftSettings,
+  type DriftState,
+  driftReport,
+  glance,
+  startDrift,
+} from '../../rollout/index.ts'
+import type { State } from '../../state/index.ts'
+import type { Log } from '../log.ts'
+import type { Outcome } from '../router.ts'
+import { glanceAt } from './glance.ts'
+
+interface Watched {
+  readonly version: string
+  /** Of the model: what was usual for it stays usual when it is served again. */
+  readonly digest: string
+  state: DriftState
+  kept: Promise<void>
+}
+
+/** Requests of one model that wait to be looked at. */
+const MOST_WAITING = 100
+
+/** Watches what the live versions are asked and what they answer. Nothing of a request is kept but a few numbers. */
+export class DriftMonitor {
+  readonly #state: State
+  readonly #digestOf: (name: string, version: string) => string
+  readonly #log: Log
+  readonly #settings: DriftSettings
+  readonly #watched = new Map<string, Watched>()
+  readonly #opening = new Set<string>()
+  #waiting = 0
+
+  constructor(
+    state: State,
+    digestOf: (name: string, version: string) => string,
+    log: Log,
+    settings: DriftSettings = DEFAULT_DRIFT,
+  ) {
+    this.#state = state
+    this.#digestOf = digestOf
+    this.#log = log
+    this.#settings = settings
+  }
+
+  /** Looks when the answer is on its way; where requests come faster than that, some are not looked at. */
+  observe(outcome: Outcome, live: boolean): void {
+    if (!live || outcome.shadow || outcome.outputs === null || this.#waiting >= MOST_WAITING) return
+    this.#waiting++
+    setImmediate(() => {
+      this.#waiting--
+      this.#look(outcome)
+    })
+  }
+
+  report(name: string): DriftReport | null {
+    const watched = this.#watched.get(name)
+    return watched ? driftReport(name, watched.version, watched.state) : null
+  }
+
+  get reports(): readonly DriftReport[] {
+    return [...this.#watched].map(([name, { version, state }]) => driftReport(name, version, state))
+  }
+
+  /** Waits until what was learnt is kept. */
+  async close(): Promise<void> {
+    await Promise.all([...this.#watched].map(([name, watched]) => this.#keep(name, watched)))
+  }
+
+  #look(outcome: Outcome): void {
+    const { model: name, version } = outcome
+    const watched = this.#watched.get(name)
+    if (watched?.version !== version) {
+      void this.#open(name, version)
+      return
+    }
+    const seen = glanceAt(outcome)
+    if (!seen) return
+    const before = watched.state
+    watched.state = glance(before, seen)
+    if (
+      before.reference.length < this.#settings.reference &&
+      watched.state.reference.length === this.#settings.reference
+    )
+      void this.#keep(name, watched)
+    if (watched.state.looks === before.looks) return
+    void this.#keep(name, watched)
+    const { state, features } = driftReport(name, version, watched.state)
+    if (state === 'drifted')
+      this.#log.warn('requests or answers have changed', {
+        model: name,
+        version,
+        features: features.filter(({ drifted }) => drifted),
+      })
+  }
+
+  /** A version that is new here begins with what is known of it. */
+  async #open(name: string, version: string): Promise<void> {
+    if (this.#opening.has(name)) return
+    this.#opening.add(name)
+    try {
+      const digest = this.#digestOf(name, version)
+      const kept = (await this.#state.monitor(name, digest)) as DriftState | null
+      const before = this.#watched.get(name)
+      if (before) await this.#keep(name, before)
+      const state = kept && sameSettings(kept.settings, this.#settings) ? kept : startDrift(this.#settings)
+      this.#watched.set(name, { version, digest, state, kept: Promise.resolve() })
+    } catch (error) {
+      this.#log.error('a version cannot be watched', { model: name, version, error: (error as Error).message })
+    } finally {
+      this.#opening.delete(name)
+    }
+  }
+
+  #keep(name: string, watched: Watched): Promise<void> {
+    watched.kept = watched.kept
+      .then(() => this.#state.keepMonitor(name, watched.digest, watched.state))
+      .catch((error: Error) =>
+        this.#log.error('what is usual could not be kept', { model: name, error: error.message }),
+      )
+    return watched.kept
+  }
+}
+
+const sameSettings = (a: DriftSettings, b: DriftSettings) =>
+  a.reference === b.reference && a.window === b.window && a.alpha === b.alpha
