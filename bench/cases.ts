@@ -55,12 +55,12 @@ export function casesOf(zoo: string | undefined): readonly Case[] {
       path: OCR.recognition,
       headline: true,
       metric: exactMatch({ characters }),
-      data: () => textDataset(300, 320, 'text', 3),
+      data: () => textDataset(1200, 320, 'text', 3),
     },
     {
       id: 'ppocr-cls',
       path: OCR.direction,
-      headline: false,
+      headline: true,
       data: () => textDataset(1200, 192, 'turned', 3),
     },
   ]
@@ -109,7 +109,7 @@ export function casesOf(zoo: string | undefined): readonly Case[] {
     {
       id: 'superres',
       path: model('superres-subpixel-cnn'),
-      headline: false,
+      headline: true,
       data: images(objects, { resize: [224, 224], channels: 'gray', scale: 1 / 255 }),
     },
     {

@@ -23,7 +23,7 @@ export const ROOT = (() => {
 })()
 
 /** A peer that has not ended by then has failed. */
-const PATIENCE_MS = 120_000
+const PATIENCE_MS = 60_000
 
 /** Runs a command to its end, watching the resident size of it and its children (Linux; null elsewhere). */
 export async function timed(command: string, args: readonly string[]): Promise<ProcessRun> {

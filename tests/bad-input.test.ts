@@ -239,7 +239,7 @@ describe('data that does not fit the model', () => {
       '--metric',
       metric,
     ]
-    await refused(compare('top2'), /top2/, /top1/)
+    await refused(compare('topp1'), /topp1/, /top1/)
     writeFileSync(bench.path('metric.mjs'), 'export default { name: 1 }')
     await refused(compare('./metric.mjs'), /metric\.mjs|score/)
   })

@@ -24,6 +24,7 @@ const merge: readonly Pass[] = [
   fuse.recogniseGelu,
   fuse.recogniseLayerNorm,
   fuse.recogniseRmsNorm,
+  fuse.fuseSpaceToDepth,
   fuse.mergeAffine,
   fuse.fuseConvBatchNorm,
   fuse.fuseAffineAfter,
