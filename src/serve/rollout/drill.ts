@@ -1,12 +1,13 @@
 import { randomUUID } from 'node:crypto'
-import { setImmediate } from 'node:timers/promises'
 import { bytesOfValue } from '../../engine/index.ts'
+import { openWorkerPool, siblingModule } from '../../platform/index.ts'
 import type { DrillReport } from '../../report/index.ts'
-import { DEFAULT_ROLLOUT, simulate, type Versions } from '../../rollout/index.ts'
+import { DEFAULT_ROLLOUT, type Versions } from '../../rollout/index.ts'
 import type { State } from '../../state/index.ts'
 import { silentLog } from '../log.ts'
 import type { Outcome } from '../router.ts'
 import { type Fleet, RolloutController } from './controller.ts'
+import type { DrillRun } from './drill-thread.ts'
 
 interface Case {
   readonly name: string
@@ -68,17 +69,21 @@ export async function drill(
   const { seed, runs } = options
   const settings = { ...DEFAULT_ROLLOUT, promote: false }
   const cases: DrillReport['cases'][number][] = []
-  for (const { name, must, versions, pairs, labelled, tolerance } of CASES) {
-    const ended: number[] = []
-    for (let run = 0; run < runs; run++) {
-      // Requests are answered in between.
-      await setImmediate()
-      const result = simulate(versions, settings, { seed: seed + run, pairs, labelled })
-      if (result.state === 'rolled-back') ended.push(Math.max(result.pairs, result.labelled))
-    }
+  const pool = openWorkerPool(siblingModule(import.meta.url, 'drill-thread'), 1)
+  const simulated = async (one: Case) => {
+    const jobs = Array.from({ length: runs }, (_, run) => ({ ...one, settings, seed: seed + run }))
+    return (await pool.map<DrillRun, number | null>('drillRun', jobs)).filter((pairs) => pairs !== null)
+  }
+  const results: (readonly number[])[] = []
+  try {
+    for (const one of CASES) results.push(await simulated(one))
+  } finally {
+    await pool.close()
+  }
+  for (const [i, { name, must, pairs, tolerance }] of CASES.entries()) {
+    const ended = [...results[i]!].sort((a, b) => a - b)
     const allowed = Math.floor(tolerance * runs)
     const wrong = must === 'stay' ? ended.length : runs - ended.length
-    ended.sort((a, b) => a - b)
     cases.push({
       name,
       must,

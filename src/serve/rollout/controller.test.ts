@@ -1,0 +1,140 @@
+import { expect, test } from 'vitest'
+import { bytesOfValue } from '../../engine/index.ts'
+import { type Change, State } from '../../state/index.ts'
+import { silentLog } from '../log.ts'
+import type { Outcome } from '../router.ts'
+import { answerOf, disagreementOf, lossOf } from './answers.ts'
+import { type Fleet, RolloutController } from './controller.ts'
+
+/** A state whose database is away when it is told so. */
+class Flaky extends State {
+  away = false
+  refusals = 0
+  readonly changes: Change[] = []
+  constructor() {
+    super({ where: 'nowhere', run: async () => [], close: async () => {} })
+  }
+  override async keep(change: Change): Promise<void> {
+    if (this.away) {
+      this.refusals++
+      throw new Error('connection refused')
+    }
+    this.changes.push(change)
+  }
+}
+
+const fleetOf = (live: { version: string }, acts: string[]): Fleet => ({
+  live: () => live.version,
+  find: async (_name, version) => ({ version, known: ['1', '2'] }),
+  warm: async (_name, version) => acts.push(`warm ${version}`),
+  promote: async (_name, version) => {
+    live.version = version
+    acts.push(`promote ${version}`)
+  },
+  retire: async (_name, version) => acts.push(`retire ${version}`),
+  side: async (_name, version) => ({ version, digest: null, signatures: [] }),
+  changed: async () => 0.07,
+})
+
+const tensor = (name: string, dims: readonly number[], values: readonly number[]) =>
+  bytesOfValue(name, { dtype: 'float32', dims, data: Float32Array.from(values) })
+
+function send(controller: RolloutController, live: string, changed: boolean, error: Outcome['error'] = null): string {
+  const inputs = [tensor('x', [1], [1])]
+  const request = { requestId: 'r', model: 'm', tenant: '', key: 'k', live, warm: ['1', '2'] }
+  const route = controller.choose(request)
+  const told = (version: string, shadow: boolean): Outcome => ({
+    requestId: 'r',
+    model: 'm',
+    version,
+    tenant: '',
+    shadow,
+    inputs,
+    inputsDigest: () => 'sha256:0',
+    outputs: shadow && error ? null : [tensor('y', [1, 2], version === '2' && changed ? [0, 1] : [1, 0])],
+    latencyMs: 1,
+    runMs: 1,
+    error: shadow ? error : null,
+  })
+  controller.observe(told(route.version, false))
+  for (const shadow of route.shadows ?? []) controller.observe(told(shadow, true))
+  return route.version
+}
+
+test('while the database is away, answers and rollbacks go on; it is told when it is back', async () => {
+  const [state, acts, live] = [new Flaky(), [] as string[], { version: '1' }]
+  const controller = new RolloutController(state, fleetOf(live, acts), silentLog)
+  const { settings } = await controller.start('m', { candidate: '2' }, 'ann')
+  // What the evidence said changes, and the margin.
+  expect(settings.maxDisagreement).toBeCloseTo(0.08, 12)
+  state.away = true
+  for (let i = 0; i < 100; i++) expect(send(controller, '1', true)).toBe('1')
+  expect((await controller.status('m')).state).toBe('rolled-back')
+  while (state.refusals === 0) await new Promise((resolve) => setTimeout(resolve, 1))
+  state.away = false
+  await controller.settled()
+  expect(acts).toEqual(['warm 2', 'retire 2'])
+  const last = state.changes.at(-1)!
+  expect(last).toMatchObject({
+    rollout: { state: 'rolled-back' },
+    live: { version: '1', known: ['1', '2'] },
+    audit: { act: 'rollout-rolled-back' },
+    incident: { served: { 1: expect.any(Number) } },
+  })
+  await controller.close()
+})
+
+test('a rollout that cannot be remembered does not begin', async () => {
+  const [state, acts] = [new Flaky(), [] as string[]]
+  state.away = true
+  const controller = new RolloutController(state, fleetOf({ version: '1' }, acts), silentLog)
+  await expect(controller.start('m', { candidate: '2' }, 'ann')).rejects.toMatchObject({ code: 'unavailable' })
+  expect(acts).toEqual(['warm 2', 'retire 2'])
+  expect(controller.choose({ requestId: '', model: 'm', tenant: '', key: '', live: '1', warm: ['1', '2'] })).toEqual({
+    version: '1',
+  })
+})
+
+test('from the proof on the candidate answers; then the old version goes', async () => {
+  const [state, acts, live] = [new Flaky(), [] as string[], { version: '1' }]
+  const controller = new RolloutController(state, fleetOf(live, acts), silentLog)
+  await controller.start('m', { candidate: '2', margin: 0.2 }, 'ann')
+  let answered = '1'
+  for (let i = 0; i < 300 && answered === '1'; i++) answered = send(controller, live.version, false)
+  expect(answered).toBe('2')
+  await controller.settled()
+  expect(acts).toEqual(['warm 2', 'promote 2', 'retire 1'])
+  expect(send(controller, live.version, true)).toBe('2')
+})
+
+test('what clients cancel and queues drop says nothing of a version; what falls does', async () => {
+  const failing = async (code: string) => {
+    const controller = new RolloutController(new Flaky(), fleetOf({ version: '1' }, []), silentLog)
+    await controller.start('m', { candidate: '2' }, 'ann')
+    for (let i = 0; i < 50; i++) send(controller, '1', false, { code, message: '' })
+    const { state, alarm, pairs } = await controller.status('m')
+    return [state, alarm, pairs > 0]
+  }
+  expect(await failing('cancelled')).toEqual(['running', null, false])
+  expect(await failing('too-many')).toEqual(['running', null, false])
+  expect((await failing('unavailable'))[0]).toBe('rolled-back')
+})
+
+test('answers: choices, nearness, holes; losses of classes and quantities', () => {
+  const logits = (...values: number[]) => [tensor('y', [values.length / 2, 2], values)]
+  expect(disagreementOf(logits(1, 2, 3, 1), logits(5, 6, 1, 3))).toBe(0.5)
+  expect(disagreementOf(logits(1, 2), logits(Number.NaN, 2))).toBe(1)
+  expect(disagreementOf(logits(1, 2), [])).toBe(1)
+  const values = (...values: number[]) => [tensor('y', [values.length], values)]
+  expect(disagreementOf(values(100, 100), values(101, 120))).toBe(0.5)
+  const ids = (...values: number[]) => [
+    bytesOfValue('label', { dtype: 'int32', dims: [values.length], data: Int32Array.from(values) }),
+  ]
+  expect(disagreementOf(ids(1, 2, 3, 4), ids(1, 2, 3, 5))).toBe(0.25)
+  expect(lossOf(answerOf(logits(1, 2, 3, 1))!, [1, 1])).toBe(0.5)
+  expect(lossOf(answerOf(ids(7))!, ['7'])).toBe(0)
+  expect(lossOf(answerOf(values(8))!, [10])).toBeCloseTo(0.2, 12)
+  expect(lossOf(answerOf(values(8))!, [10, 11])).toBeNull()
+  const words = bytesOfValue('t', { dtype: 'string', dims: [1], data: ['cat'] })
+  expect([lossOf(answerOf([words])!, ['cat']), lossOf(answerOf([words])!, ['dog'])]).toEqual([0, 1])
+})
