@@ -5,8 +5,8 @@ import type { Arguments, Context, OptionSpec } from './verb.ts'
 export const LEARNING: Readonly<Record<string, OptionSpec>> = {
   proof: { type: 'string', value: 'D2', help: 'rows to prove on, instead of a share of --data' },
   margin: { type: 'string', value: 'M', help: 'the loss that would still be acceptable (0.01)' },
-  batch: { type: 'string', value: 'N', help: 'rows in a step (64); halved where memory does not suffice' },
-  rate: { type: 'string', value: 'R', help: 'the highest learning rate (0.001)' },
+  batch: { type: 'string', value: 'N', help: 'rows in a step (32); halved where memory does not suffice' },
+  rate: { type: 'string', value: 'R', help: 'the highest learning rate (0.003)' },
   temperature: { type: 'string', value: 'T', help: 'softness of the answers that are learned (4)' },
   'teacher-share': { type: 'string', value: 'S', help: 'share of those answers beside labels, 0 to 1 (0.7)' },
   optimizer: { type: 'string', value: 'NAME', help: 'adamw (default) or sgd' },
@@ -20,8 +20,8 @@ export function learningSettings(options: Arguments, context: Context) {
   const patience = options.has('patience') ? options.integer('patience', 3, 1) : undefined
   return {
     margin: options.number('margin', 0.01, Number.MIN_VALUE),
-    batch: options.integer('batch', 64, 1, 1 << 20),
-    rate: options.number('rate', 1e-3, Number.MIN_VALUE, 1e6),
+    batch: options.integer('batch', 32, 1, 1 << 20),
+    rate: options.number('rate', 3e-3, Number.MIN_VALUE, 1e6),
     temperature: options.number('temperature', 4, 1e-3, 1e3),
     teacherShare: options.number('teacher-share', 0.7, 0, 1),
     optimizer: { kind: options.choice('optimizer', ['adamw', 'sgd'], 'adamw') },

@@ -73,6 +73,9 @@ export async function trainable(model: Model): Promise<Model> {
   return trail.model
 }
 
+/** Rows in a step and the highest learning rate, unless said: what recovered a cut network best of those tried. */
+const DEFAULT_BATCH = 32
+const DEFAULT_RATE = 3e-3
 /** Softness of the teacher's answers, unless said. */
 export const DEFAULT_TEMPERATURE = 4
 
@@ -128,8 +131,8 @@ export async function learn(student: Model, options: LearnOptions): Promise<Lear
       open: () => open(step.model),
       run,
       resume,
-      ...(options.batch === undefined ? {} : { batch: options.batch }),
-      ...(options.rate === undefined ? {} : { rate: options.rate }),
+      batch: options.batch ?? DEFAULT_BATCH,
+      rate: options.rate ?? DEFAULT_RATE,
       seed: options.seed ?? 0,
       patience: options.patience,
       validate: (packed, moved) => rater.score(packed, moved),
@@ -143,6 +146,8 @@ export async function learn(student: Model, options: LearnOptions): Promise<Lear
       ...unpackWeights(trained.weights, weights),
       ...unpackWeights(trained.statistics, statistics),
     ])
+    if (trained.bestEpoch === options.epochs - 1 && options.epochs > 1)
+      notes.push('the last epoch was the best: more epochs may give more')
     return { ...trained, model: withWeights(student, learned), scoreName: rater.name, lossWeights, notes }
   } finally {
     await rater.close()

@@ -1,0 +1,186 @@
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, describe, expect, test } from 'vitest'
+import { memoryDataset, randomNumbers } from '../src/data/index.ts'
+import { ortNode } from '../src/engine/index.ts'
+import { checkModel, elementCount, type Model, parseModel, tensorOf } from '../src/ir/index.ts'
+import { modelDigest } from '../src/onnx/index.ts'
+import { distil, prune } from '../src/recipe/index.ts'
+import type { DistillationReport, PruningReport } from '../src/report/index.ts'
+import { renderTerminal } from '../src/view/index.ts'
+import { reportIn } from './schema.ts'
+
+const open = (model: Model) => ortNode.open(model)
+const settings = { open, timed: false, seed: 1, batch: 16, rate: 0.02, margin: 0.2 } as const
+const folder = mkdtempSync(join(tmpdir(), 'whet-learning-'))
+afterAll(() => rmSync(folder, { recursive: true, force: true }))
+
+const zeros = (dims: readonly number[]) => `{${Array(elementCount(dims)).fill(0).join(', ')}}`
+
+/** Weights from a seed: random features of a small picture, and a last layer that tells where it is brightest. */
+function seeded(text: string, weights: Readonly<Record<string, readonly number[]>>): Model {
+  const declared = Object.entries(weights).map(([name, dims]) => `float[${dims.join(',')}] ${name} = ${zeros(dims)}`)
+  const model = parseModel(`<ir_version: 10, opset_import: ["" : 17]> ${text.replace('WEIGHTS', declared.join(', '))}`)
+  const random = randomNumbers(5)
+  const initializers = new Map(model.graph.initializers)
+  for (const [name, dims] of Object.entries(weights)) {
+    const fan = elementCount(dims.slice(1)) || 1
+    const values = Float32Array.from({ length: elementCount(dims) }, () => ((random() - 0.5) * 3) / Math.sqrt(fan))
+    initializers.set(name, tensorOf('float32', dims, values, name))
+  }
+  return { ...model, graph: { ...model.graph, initializers } }
+}
+
+const teacher = seeded(
+  `g (float[N,1,6,6] x) => (float[N,2] logits) <WEIGHTS>
+   { a = Conv<pads: ints = [1,1,1,1]>(x, w0)  r = Relu(a)  b = Conv<pads: ints = [1,1,1,1]>(r, w1)  s = Relu(b)
+     c = Conv<pads: ints = [1,1,1,1]>(s, w2)  d = Add(c, r)  p = GlobalAveragePool(d)  f = Flatten(p)
+     logits = Gemm<transB: int = 1>(f, w3, b3) }`,
+  { w0: [8, 1, 3, 3], w1: [8, 8, 3, 3], w2: [8, 8, 3, 3], w3: [2, 8], b3: [2] },
+)
+
+const random = randomNumbers(9)
+const ROWS = 160
+const x = Float32Array.from({ length: ROWS * 36 }, (_, i) => random() + (Math.floor(i / 36) % 2 ? 0.5 : -0.5))
+const labels = BigInt64Array.from({ length: ROWS }, (_, row) => BigInt(row % 2))
+
+const inputs = [{ name: 'x', dtype: 'float32', shape: ['N', 1, 6, 6] }] as const
+const pictures = (rows = ROWS) => ({ dtype: 'float32', dims: [rows, 1, 6, 6], data: x.subarray(0, rows * 36) }) as const
+const unlabelled = () => memoryDataset({ x: pictures() }, { inputs })
+const labelled = (values: BigInt64Array = labels) =>
+  memoryDataset({ x: pictures(), labels: { dtype: 'int64', dims: [ROWS], data: values } }, { inputs, label: 'labels' })
+
+const shown = (report: PruningReport | DistillationReport) => renderTerminal(report, { color: false, width: 120 })
+
+describe('prune', () => {
+  test.each(['taylor', 'l1', 'activation'] as const)(
+    'by %s: less work, a smaller file, a model that checks',
+    async (importance) => {
+      const data = await labelled()
+      const { model, report } = await prune(teacher, data, { ...settings, macs: 0.5, importance, epochs: 2 })
+      reportIn(JSON.stringify(report), 'pruning')
+      expect(checkModel(model)).toEqual([])
+      expect(report.after.macs).toBeLessThanOrEqual(report.before.macs! / 2)
+      expect(report.after.parameters).toBeLessThan(report.before.parameters)
+      expect(report.after.bytes).toBeLessThan(report.before.bytes)
+      expect(report.groups.reduce((sum, { removed }) => sum + removed, 0)).toBeGreaterThan(0)
+      expect(report.groups.every(({ kept }) => kept > 0)).toBe(true)
+      expect(report.epochs.length).toBe(2)
+      expect(report.rows).toEqual({ train: 96, select: 16, prove: 48 })
+      expect(shown(report)).toContain(report.proof)
+    },
+  )
+
+  test('without labels it learns from the whole model, and gets nearer to it', async () => {
+    const data = await unlabelled()
+    const { report } = await prune(teacher, data, { ...settings, macs: 0.6, epochs: 6 })
+    expect(report.epochs.at(-1)!.loss).toBeLessThan(report.epochs[0]!.loss)
+    expect(report.scoreName).toBe("teacher's answers met")
+  })
+
+  test.each([
+    ['BatchNormalizations that are not there', { macs: 0.5, importance: 'bn' }, /no BatchNormalization/],
+    ['work that cannot be saved', { macs: 0.001 }, /do not bring the work down/],
+    ['a share that is none', { macs: 1.5 }, /between 0 and 1/],
+  ] as const)('%s: a message', async (_, options, message) => {
+    const failed = prune(teacher, await labelled(), { ...settings, epochs: 0, ...options })
+    await expect(failed).rejects.toMatchObject({ name: 'UserError', message: expect.stringMatching(message) })
+  })
+})
+
+describe('distil', () => {
+  test('a student cut to half of the width and none of the blocks learns without labels', async () => {
+    const data = await unlabelled()
+    const { model, report } = await distil(teacher, data, { ...settings, width: 0.5, depth: 0.4, epochs: 3 })
+    reportIn(JSON.stringify(report), 'distillation')
+    expect(checkModel(model)).toEqual([])
+    expect(report.recipe).toBe('0 of 1 residual blocks, 4 of 8 channels, the most important by taylor')
+    expect(report.student.parameters).toBe(4 * 9 + 2 * 4 + 2)
+    expect(report.epochs.at(-1)!.loss).toBeLessThan(report.epochs[0]!.loss)
+    expect(Object.keys(report.loss)).toEqual(["teacher's logits"])
+    expect(report.teacherBytes).toBe((96 + 16) * 2 * 4)
+    expect(shown(report)).toContain('residual blocks')
+  })
+
+  test('stopped at a step and resumed, it makes the same model to the bit', async () => {
+    const data = await labelled()
+    const options = { ...settings, width: 0.5, epochs: 3 }
+    const whole = await distil(teacher, data, options)
+    mkdirSync(join(folder, 'run'))
+    const checkpoint = join(folder, 'run', 'checkpoint.bin')
+    const stop = new AbortController()
+    const stopped = distil(teacher, data, {
+      ...{ ...options, checkpoint, signal: stop.signal },
+      onProgress: (line) => line.startsWith('step 8 ') && stop.abort(new Error('stopped')),
+    })
+    await expect(stopped).rejects.toThrow('stopped')
+    const resumed = await distil(teacher, data, { ...options, checkpoint, resume: true })
+    expect(modelDigest(resumed.model)).toBe(modelDigest(whole.model))
+    expect(resumed.report.epochs).toEqual(whole.report.epochs)
+    const other = distil(teacher, data, { ...options, epochs: 4, checkpoint, resume: true })
+    await expect(other).rejects.toMatchObject({ name: 'UserError', message: expect.stringContaining('a run with other models') })
+  })
+
+  test('a student of one’s own', async () => {
+    const student = seeded(
+      'g (float[N,1,6,6] x) => (float[N,2] logits) <WEIGHTS> { f = Flatten(x)  logits = Gemm(f, w, b) }',
+      {
+        w: [36, 2],
+        b: [2],
+      },
+    )
+    const { report } = await distil(teacher, await labelled(), { ...settings, student, epochs: 4 })
+    expect(report.loss).toEqual({ "teacher's logits": 0.7, labels: expect.closeTo(0.3, 12) })
+    expect(report.epochs.at(-1)!.loss).toBeLessThan(report.epochs[0]!.loss)
+    expect(report.student.parameters).toBe(74)
+  })
+})
+
+describe('what cannot be is said, by name', () => {
+  const small = (text: string, weights: Readonly<Record<string, readonly number[]>>) => seeded(text, weights)
+
+  test('labels out of range', async () => {
+    const failed = distil(teacher, await labelled(labels.map((label) => label * 7n)), { ...settings, epochs: 1 })
+    await expect(failed).rejects.toMatchObject({
+      code: 'bad-data',
+      message: expect.stringMatching(/label 7 of row \d+/),
+    })
+  })
+
+  test('a data set of one row', async () => {
+    const one = await memoryDataset({ x: pictures(1) }, { inputs })
+    const failed = distil(teacher, one, { ...settings, epochs: 1 })
+    await expect(failed).rejects.toMatchObject({ code: 'bad-data', message: expect.stringContaining('1 rows') })
+  })
+
+  test('a student whose outputs are not the teacher’s', async () => {
+    const three = small(
+      'g (float[N,1,6,6] x) => (float[N,3] logits) <WEIGHTS> { f = Flatten(x)  logits = MatMul(f, w) }',
+      {
+        w: [36, 3],
+      },
+    )
+    const other = small('g (float[N,1,6,6] x) => (float[N,2] z) <WEIGHTS> { f = Flatten(x)  z = MatMul(f, w) }', {
+      w: [36, 2],
+    })
+    for (const student of [three, other]) {
+      const failed = distil(teacher, await unlabelled(), { ...settings, student, epochs: 1 })
+      await expect(failed).rejects.toMatchObject({ code: 'unsupported', message: expect.stringContaining('"logits"') })
+    }
+  })
+
+  test('an operator without a rule between the weights and the answer', async () => {
+    const student = small(
+      'g (float[N,1,6,6] x) => (float[N,2] logits) <WEIGHTS> { f = Flatten(x)  m = MatMul(f, w)  logits = Hardmax(m) }',
+      { w: [36, 2] },
+    )
+    const failed = distil(teacher, await unlabelled(), { ...settings, student, epochs: 1 })
+    await expect(failed).rejects.toMatchObject({ code: 'unsupported', message: expect.stringContaining('Hardmax') })
+  })
+
+  test('a loss that is no number any more', async () => {
+    const failed = distil(teacher, await labelled(), { ...settings, rate: 1e30, epochs: 3 })
+    await expect(failed).rejects.toMatchObject({ code: 'bad-data', where: expect.stringMatching(/^first in "/) })
+  })
+})
