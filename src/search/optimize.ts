@@ -113,7 +113,6 @@ class Optimization {
       pool,
       pool.trials.filter((trial) => isStatic(trial) && !pool.hopeless(trial)),
     )
-    const added: Trial[] = []
     let bar = Number.POSITIVE_INFINITY
     for (const [place, first] of placements.entries()) {
       if (pool.figure(first) >= WORTH_IT * bar) {
@@ -125,17 +124,19 @@ class Optimization {
         continue
       }
       const siblings = await this.#calibrated(first)
-      if (siblings.some(this.#secure)) bar = pool.figure(first)
-      else if (this.#timeLeft) added.push(...(await this.#mixed(bestOf(siblings))))
-      if (added.length > 0) {
-        await pool.time(added, this.#seconds(8))
-        bar = Math.min(bar, ...added.filter((trial) => !pool.hopeless(trial)).map((trial) => pool.figure(trial)))
-        added.length = 0
+      if (siblings.some(this.#secure)) {
+        bar = pool.figure(first)
+        continue
       }
+      const best = bestOf(siblings)
+      const added = [...(await this.#equalised(best)), ...(await this.#mixed(best))]
+      if (added.length === 0) continue
+      await pool.time(added, this.#seconds(8))
+      bar = Math.min(bar, ...added.filter((trial) => !pool.hopeless(trial)).map((trial) => pool.figure(trial)))
     }
   }
 
-  /** The candidate with every calibration, and where none is secure with equalised channels, judged. */
+  /** The candidate with every calibration, judged. */
   async #calibrated(first: Trial): Promise<readonly Trial[]> {
     const pool = this.#pool
     const siblings = [first]
@@ -148,21 +149,28 @@ class Optimization {
       await pool.judge(trial, FIRST_LOOK)
       siblings.push(trial)
     }
-    if (siblings.some(this.#secure)) return siblings
-    for (const spec of equalisedSpecs(bestOf(siblings).built.spec)) {
+    return siblings
+  }
+
+  /** The candidate with channels under scales of their own, where that makes it secure. */
+  async #equalised(whole: Trial): Promise<readonly Trial[]> {
+    const pool = this.#pool
+    const found: Trial[] = []
+    for (const spec of equalisedSpecs(whole.built.spec)) {
       if (!this.#timeLeft) break
       const trial = await pool.build(spec)
       if (!trial) continue
-      pool.borrowTiming(trial, first)
       await pool.judge(trial, FIRST_LOOK)
-      siblings.push(trial)
+      // Conversions under a scale a channel are dear: these have times of their own.
+      if (this.#secure(trial)) found.push(trial)
+      else pool.note(trial, 'not timed: not close enough')
     }
-    return siblings
+    return found
   }
 
   /** The candidate with as much in float as makes it secure, at the least cost; nothing where that cannot be had. */
   async #mixed(whole: Trial): Promise<readonly Trial[]> {
-    if (!whole.comparison) return []
+    if (!whole.comparison || !this.#timeLeft) return []
     const pool = this.#pool
     const { spec } = whole.built
     const seen = (trial: Trial, expected: number) => ({
