@@ -9,9 +9,12 @@ export { decodeModel, encodeModel, readModel, writeModel } from './onnx/index.ts
 export { UserError } from './platform/index.ts'
 export {
   applyRecipe as apply,
+  attack,
   bench,
   compareModels as compare,
+  distil,
   inspect,
+  prune,
   quantize,
   robustness,
   selectModels as select,
