@@ -119,7 +119,10 @@ describe('distil', () => {
     expect(modelDigest(resumed.model)).toBe(modelDigest(whole.model))
     expect(resumed.report.epochs).toEqual(whole.report.epochs)
     const other = distil(teacher, data, { ...options, epochs: 4, checkpoint, resume: true })
-    await expect(other).rejects.toMatchObject({ name: 'UserError', message: expect.stringContaining('a run with other models') })
+    await expect(other).rejects.toMatchObject({
+      name: 'UserError',
+      message: expect.stringContaining('a run with other models'),
+    })
   })
 
   test('a student of one’s own', async () => {
