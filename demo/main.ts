@@ -52,7 +52,7 @@ for (const job of jobs) {
       label: 'label',
       slices: SLICES,
       margin: job.margin,
-      time: 20_000,
+      time: 30_000,
       onProgress: (text) => live && process.stderr.write(`\r\x1b[2K${text}`),
     })
     await writeOptimized(folder, result)
