@@ -1,12 +1,11 @@
 import { mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import type { Dataset } from '../src/data/index.ts'
 import { machine, openIsolated } from '../src/engine/index.ts'
-import { feedsOf, measureLatency } from '../src/evaluate/index.ts'
+import { measureLatency } from '../src/evaluate/index.ts'
 import { optimize, readModel, writeModel } from '../src/index.ts'
 import type { Model } from '../src/ir/index.ts'
-import { applyRecipe, noCache } from '../src/recipe/index.ts'
+import { applyRecipe, firstFeeds, noCache } from '../src/recipe/index.ts'
 import type { LatencyReport, OptimizationReport, ProfileReport } from '../src/report/index.ts'
 import { type Case, casesOf } from './cases.ts'
 import { onnxsim, pythonQuantizers, ROOT, timed, writeFeeds } from './peers.ts'
@@ -55,7 +54,7 @@ async function measure(one: Case, folder: string): Promise<Result> {
   const data = await one.data(model, folder)
   const calibration = await one.calibration?.(model, folder)
   const session = await openIsolated(model)
-  const feeds = await firstFeeds(data, session)
+  const feeds = await firstFeeds(session, data)
   await writeFeeds(join(folder, 'feeds.npz'), calibration ?? data, session.inputs, CALIBRATION_ROWS)
   await session.close()
 
@@ -189,9 +188,4 @@ function timedContestant({ name, path, failed }: File, report: LatencyReport): C
     loadMs: timing.loadMs,
     bytes: statSync(path).size,
   }
-}
-
-async function firstFeeds(data: Dataset, session: { inputs: Parameters<typeof feedsOf>[1] }) {
-  for await (const rows of data.read({ batch: 1 })) return feedsOf(rows, session.inputs, data)
-  throw new Error('internal: a case without rows')
 }

@@ -21,6 +21,7 @@ interface Asked {
   readonly measure: string
   readonly indices?: readonly number[] | null
   readonly ids?: readonly string[]
+  readonly purpose?: string
 }
 
 /** Remembers what was asked and answers timings (and comparisons, where told) from the script. */
@@ -125,6 +126,15 @@ describe('never slower', () => {
     expect(report.chosen.reason).not.toBe('')
     expect(encodeModel(out)).toEqual(encodeModel(model))
     for (const { id, note } of report.candidates) if (id !== 'original') expect(note).toMatch(/not .*(fast|better)/)
+  })
+
+  test('what is handed out is timed again by itself, and nothing else is measured twice', async () => {
+    const asked: Asked[] = []
+    const { report } = await run({ ratio: () => [0.5, 0.6], comparison: () => ({}) }, {}, asked)
+    const alone = asked.filter((key) => key.measure === 'latency' && key.purpose === 'confirm')
+    expect(alone.map(({ ids }) => ids)).toEqual([['original', report.chosen.id]])
+    const keys = asked.map((key) => JSON.stringify(key))
+    expect(keys.filter((key, i) => keys.indexOf(key) !== i)).toEqual([])
   })
 
   test('where only the lossless one is not slower, it is handed out', async () => {

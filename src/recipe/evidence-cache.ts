@@ -24,5 +24,22 @@ export function diskCache(folder: string = cacheFolder()): EvidenceCache {
   }
 }
 
+/** What was asked of `cache` stays in memory too: within one search nothing is measured or read twice. */
+export function inMemory(cache: EvidenceCache): EvidenceCache {
+  const kept = new Map<string, Promise<Report>>()
+  return {
+    get<R extends Report>(key: Readonly<Record<string, unknown>>, make: () => Promise<R>): Promise<R> {
+      const name = canonicalJson(key)
+      const known = kept.get(name)
+      if (known) return known as Promise<R>
+      const made = cache.get(key, make)
+      kept.set(name, made)
+      // What failed, or was interrupted, may be tried again.
+      made.catch(() => kept.delete(name))
+      return made
+    },
+  }
+}
+
 /** Keeps nothing: for library users who did not ask for files. */
 export const noCache: EvidenceCache = { get: (_, make) => make() }

@@ -20,7 +20,7 @@ import type {
   Target,
 } from '../report/index.ts'
 import { channelsOf } from './channels.ts'
-import type { EvidenceCache } from './evidence-cache.ts'
+import { type EvidenceCache, inMemory } from './evidence-cache.ts'
 import { firstFeeds } from './first-feeds.ts'
 import { inspect } from './inspect.ts'
 import { kernelCosts } from './kernel-costs.ts'
@@ -59,6 +59,9 @@ export interface Built {
   /** Noise over signal that the roundings were foretold to add up to; null where nobody foretold it. */
   readonly expectedNoise: number | null
 }
+
+/** To choose from, or to see again whether the chosen one holds: the second must not be the first one remembered. */
+export type TimingPurpose = 'choose' | 'confirm'
 
 export interface WorkbenchOptions {
   readonly target: Target
@@ -102,7 +105,7 @@ export class Workbench {
     this.rows = rows
     this.inspection = inspection
     this.#feeds = feeds
-    this.#options = options
+    this.#options = { ...options, cache: inMemory(options.cache) }
   }
 
   /** Splits the rows by seed, and sees that the original loads and runs on the first one. */
@@ -201,13 +204,14 @@ export class Workbench {
   }
 
   /** Times the original and the candidates side by side, one row a run; only the models themselves run meanwhile. */
-  async time(candidates: readonly Built[], maxSeconds: number): Promise<LatencyReport> {
+  async time(candidates: readonly Built[], maxSeconds: number, purpose: TimingPurpose): Promise<LatencyReport> {
     const { cache, threads, signal, onProgress } = this.#options
     const { cpu, runtime } = machine()
     const subjects = [this.original, ...candidates]
     const shapes = Object.entries(this.#feeds).map(([name, { dtype, dims }]) => [name, dtype, dims])
     const key = {
       measure: 'latency',
+      purpose,
       cpu,
       runtime,
       threads,

@@ -266,7 +266,7 @@ class Optimization {
     const failed: string[] = []
     for (const next of choice.ranked) {
       const trial = pool.get(next.id)
-      await pool.time([trial], this.#seconds(15))
+      await pool.time([trial], this.#seconds(15), 'confirm')
       if (pool.fitsGoal(trial) && (next.id !== 'lossless' || this.#worthIt(trial)))
         return failed.length === 0 ? choice : { ...choice, ...next, reason: unconfirmed(failed, next) }
       pool.note(trial, 'not confirmed: not better than the original when timed again alone')

@@ -1,4 +1,4 @@
-import type { CandidateSpec, Workbench } from '../recipe/index.ts'
+import type { CandidateSpec, TimingPurpose, Workbench } from '../recipe/index.ts'
 import type { ComparisonReport, LatencyReport, OptimizationReport } from '../report/index.ts'
 import { brokenLimit, figureOf, type Goal } from './goal.ts'
 import { worstNoise } from './sentence.ts'
@@ -57,11 +57,16 @@ export class Pool {
   }
 
   /** Times these candidates side by side with the original, which is timed in any case. */
-  async time(trials: readonly Trial[], maxSeconds: number): Promise<LatencyReport | null> {
+  async time(
+    trials: readonly Trial[],
+    maxSeconds: number,
+    purpose: TimingPurpose = 'choose',
+  ): Promise<LatencyReport | null> {
     if (trials.length === 0 && this.#baseline) return null
     const report = await this.bench.time(
       trials.map((trial) => trial.built),
       maxSeconds,
+      purpose,
     )
     const original = report.models[0]!
     this.#baseline ??= {
