@@ -2,6 +2,7 @@
  * How well scores put positive rows above the others. All take parallel arrays; a higher score says "positive". Scores
  * that are NaN cannot be ranked: those rows are an error of the caller.
  */
+import { midRanks } from '../statistics/index.ts'
 
 interface Ranked {
   /** Positives and negatives at each distinct score, from the highest down. */
@@ -92,19 +93,6 @@ export function equalErrorRate(scores: ArrayLike<number>, positive: ArrayLike<bo
     accepted = nextAccepted
   }
   return accepted
-}
-
-/** Ranks from 1, equal values sharing their mean. */
-export function midRanks(values: ArrayLike<number>): Float64Array {
-  const order = Array.from({ length: values.length }, (_, i) => i).sort((a, b) => values[a]! - values[b]!)
-  const ranks = new Float64Array(values.length)
-  for (let start = 0; start < order.length; ) {
-    let end = start
-    while (end < order.length && values[order[end]!] === values[order[start]!]) end++
-    for (let k = start; k < end; k++) ranks[order[k]!] = (start + end + 1) / 2
-    start = end
-  }
-  return ranks
 }
 
 /**

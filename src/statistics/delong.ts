@@ -1,4 +1,5 @@
 import { normalQuantile, normalSurvival } from './distributions.ts'
+import { midRanks } from './mid-ranks.ts'
 
 /**
  * Areas under the ROC curves of two scores on the same rows, and the interval of their difference b − a (two-sided 1−α).
@@ -58,19 +59,6 @@ function placements(scores: readonly number[], positive: readonly boolean[]) {
   const positives = ups.map((_, i) => (all[i]! - within[0][i]!) / downs.length)
   const negatives = downs.map((_, j) => 1 - (all[ups.length + j]! - within[1][j]!) / ups.length)
   return { positives, negatives, auroc: positives.reduce((sum, value) => sum + value, 0) / ups.length }
-}
-
-/** Ranks from 1, ties sharing their mean. */
-function midRanks(values: readonly number[]): number[] {
-  const order = values.map((_, i) => i).sort((i, j) => values[i]! - values[j]!)
-  const ranks = new Array<number>(values.length)
-  for (let start = 0; start < order.length; ) {
-    let end = start
-    while (end < order.length && values[order[end]!] === values[order[start]!]) end++
-    for (let k = start; k < end; k++) ranks[order[k]!] = (start + end + 1) / 2
-    start = end
-  }
-  return ranks
 }
 
 function varianceOfDifference(x: readonly number[], y: readonly number[]): number {

@@ -1,5 +1,6 @@
 import { climb, type Found, isFooled, type Problem, pick, project, randomStart, rowAt, rowsOf } from './problem.ts'
 import type { Ascent } from './target.ts'
+import { towardsEach } from './towards-each.ts'
 
 export const ITERATIONS = 100
 /** A window between checkpoints must have improved this often. */
@@ -34,33 +35,8 @@ export const apgdCrossEntropy = (problem: Problem, ascent: Ascent): Promise<Foun
   )
 
 /** The targeted difference of logits ratio, towards each of the nine likeliest wrong classes in turn. */
-export async function apgdTargeted(problem: Problem, ascent: Ascent): Promise<Found> {
-  const found: Found = new Array(rowsOf(problem)).fill(null)
-  const orders = await likeliestWrong(problem)
-  const rounds = orders[0]?.length ?? 0
-  for (let round = 0; round < rounds; round++) {
-    const left = [...found.keys()].filter((row) => found[row] === null)
-    const targets = Int32Array.from(orders, (order) => order[round]!)
-    const tick = (share: number) => problem.tick((round + share) / rounds)
-    const more = await autoPgd({ ...problem, tick }, ascent, left, targets)
-    for (const row of left) found[row] = more[row]!
-  }
-  return found
-}
-
-const MOST_TARGETS = 9
-
-/** For each row the wrong classes, likeliest first, at most nine. */
-export async function likeliestWrong({ target, x, labels }: Problem): Promise<readonly (readonly number[])[]> {
-  const { classes } = target
-  const logits = await target.logits(x)
-  return Array.from(labels, (label, row) =>
-    Array.from({ length: classes }, (_, each) => each)
-      .filter((each) => each !== label)
-      .sort((a, b) => logits[row * classes + b]! - logits[row * classes + a]! || a - b)
-      .slice(0, MOST_TARGETS),
-  )
-}
+export const apgdTargeted = (problem: Problem, ascent: Ascent): Promise<Found> =>
+  towardsEach(problem, (part, rows, targets) => autoPgd(part, ascent, rows, targets))
 
 /**
  * Auto-PGD: steps with momentum that begin at 2ε and are halved, going back to the best point, where a window of steps

@@ -1,6 +1,7 @@
-import { ITERATIONS, likeliestWrong } from './apgd.ts'
+import { ITERATIONS } from './apgd.ts'
 import { distanceOf, type Found, isFooled, type Norm, normOf, type Problem, pick, rowAt, rowsOf } from './problem.ts'
 import type { Ascent } from './target.ts'
+import { towardsEach } from './towards-each.ts'
 
 const LARGEST_BIAS = 0.1
 const OVERSHOOT = 1.05
@@ -14,26 +15,16 @@ const BACKWARD = 0.9
  * Source: Croce and Hein, Minimally distorted adversarial examples with a fast adaptive boundary attack, ICML 2020
  * (1907.02044), algorithm 1, in the targeted form of AutoAttack.
  */
-export async function fabTargeted(problem: Problem, ascent: Ascent): Promise<Found> {
-  const found: Found = new Array(rowsOf(problem)).fill(null)
-  const orders = await likeliestWrong(problem)
-  const rounds = orders[0]?.length ?? 0
-  for (let round = 0; round < rounds; round++) {
-    const left = [...found.keys()].filter((row) => found[row] === null)
-    const targets = Int32Array.from(orders, (order) => order[round]!)
-    const tick = (share: number) => problem.tick((round + share) / rounds)
-    await boundary({ ...problem, tick }, ascent, left, targets, found)
-  }
-  return found
-}
+export const fabTargeted = (problem: Problem, ascent: Ascent): Promise<Found> =>
+  towardsEach(problem, (part, rows, targets) => boundary(part, ascent, rows, targets))
 
 async function boundary(
   problem: Problem,
   ascent: Ascent,
   rows: readonly number[],
   targets: Int32Array,
-  found: Found,
-): Promise<void> {
+): Promise<Found> {
+  const found: Found = new Array(rowsOf(problem)).fill(null)
   const { target, x, labels, norm, eps, range } = problem
   const { width, classes } = target
   let left = [...rows]
@@ -73,6 +64,7 @@ async function boundary(
       return true
     })
   }
+  return found
 }
 
 /**

@@ -11,20 +11,11 @@ import {
   type Node,
   nestedGraphs,
   operatorName,
+  RANDOM_OPERATORS,
   type Tensor,
   tensorBytes,
 } from '../../ir/index.ts'
 import { type GraphEditor, type Pass, type RuleContext, runRules } from '../../rewrite/index.ts'
-
-const RANDOM: ReadonlySet<string> = new Set([
-  'RandomNormal',
-  'RandomNormalLike',
-  'RandomUniform',
-  'RandomUniformLike',
-  'Multinomial',
-  'Bernoulli',
-  'Dropout',
-])
 
 export const eliminateCommonSubexpressions: Pass = {
   id: 'eliminateCommonSubexpressions',
@@ -54,7 +45,8 @@ export const eliminateCommonSubexpressions: Pass = {
 
 function mergeNode(node: Node, editor: GraphEditor, nodes: Map<string, Node>): boolean {
   const domain = node.domain === '' || node.domain === 'ai.onnx.ml' || node.domain === 'com.microsoft'
-  if (!domain || RANDOM.has(node.opType) || node.inputs.length === 0 || !nestedGraphs(node).next().done) return false
+  if (!domain || RANDOM_OPERATORS.has(node.opType) || node.inputs.length === 0 || !nestedGraphs(node).next().done)
+    return false
   const key = keyOf(node)
   const first = nodes.get(key)
   if (!first || !editor.has(first) || first === node) {

@@ -1,4 +1,5 @@
 import type { ByteTensor, Lanes, PortValue } from '../../engine/index.ts'
+import { RANDOM_OPERATORS } from '../../ir/index.ts'
 import { joinRows, rowsOf } from './batch-rows.ts'
 
 /** How a model is run here: sessions, threads of each, and rows worth sharing a run. */
@@ -116,17 +117,6 @@ export function batchObstacle(
 /** Operators whose scale is that of everything in the run. */
 const SHARED_SCALES = ['DynamicQuantizeLinear', 'DynamicQuantizeMatMul', 'DynamicQuantizeLSTM'] as const
 
-/** Operators that draw random numbers. */
-const RANDOM = [
-  'RandomNormal',
-  'RandomNormalLike',
-  'RandomUniform',
-  'RandomUniformLike',
-  'Multinomial',
-  'Bernoulli',
-  'Dropout',
-]
-
 /** Whether the same inputs always give the same outputs. */
 export const isDeterministic = (operators: Readonly<Record<string, number>>): boolean =>
-  RANDOM.every((operator) => !operators[operator])
+  [...RANDOM_OPERATORS].every((operator) => !operators[operator])
