@@ -15,6 +15,7 @@ export class Pool {
   readonly #trials = new Map<string, Trial>()
   readonly #say: (text: string) => void
   #baseline: OptimizationReport['baseline'] | undefined
+  #metricRows = 0
 
   constructor(bench: Workbench, goal: Goal, say: (text: string) => void) {
     this.bench = bench
@@ -108,11 +109,15 @@ export class Pool {
       verdict: comparison.verdict,
       grade: comparison.grade,
       metric: comparison.candidate.value ?? comparison.agreement?.rate ?? null,
+      judgedRows: comparison.n,
       sqnrDb: worstNoise(comparison),
     }
   }
 
-  noteMetric({ base, metric }: ComparisonReport): void {
+  /** The original's own score, from the most rows that it was seen on. */
+  noteMetric({ base, metric, n }: ComparisonReport): void {
+    if (n < this.#metricRows) return
+    this.#metricRows = n
     if (this.#baseline) this.#baseline = { ...this.#baseline, metric: base.value, metricName: metric }
   }
 
