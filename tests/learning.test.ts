@@ -103,27 +103,47 @@ describe('distil', () => {
     expect(shown(report)).toContain('residual blocks')
   })
 
-  test('stopped at a step and resumed, it makes the same model to the bit', async () => {
-    const data = await labelled()
-    const options = { ...settings, width: 0.5, epochs: 3 }
-    const whole = await distil(teacher, data, options)
-    mkdirSync(join(folder, 'run'))
-    const checkpoint = join(folder, 'run', 'checkpoint.bin')
-    const stop = new AbortController()
-    const stopped = distil(teacher, data, {
-      ...{ ...options, checkpoint, signal: stop.signal },
-      onProgress: (line) => line.startsWith('step 8 ') && stop.abort(new Error('stopped')),
-    })
-    await expect(stopped).rejects.toThrow('stopped')
-    const resumed = await distil(teacher, data, { ...options, checkpoint, resume: true })
-    expect(modelDigest(resumed.model)).toBe(modelDigest(whole.model))
-    expect(resumed.report.epochs).toEqual(whole.report.epochs)
-    const other = distil(teacher, data, { ...options, epochs: 4, checkpoint, resume: true })
-    await expect(other).rejects.toMatchObject({
-      name: 'UserError',
-      message: expect.stringContaining('a run with other models'),
+  test('on half of the grid, with all channels', async () => {
+    const data = await unlabelled()
+    const { report } = await distil(teacher, data, { ...settings, resolution: 0.5, epochs: 1 })
+    expect(report.recipe).toBe('1 of 1 residual blocks, 0.5 of the resolution behind the first convolution')
+    expect(report.student.parameters).toBe(report.teacher.parameters)
+    expect(report.student.macs).toBeLessThan(report.teacher.macs! / 3)
+    const vector = seeded('g (float[N,4] x) => (float[N,2] logits) <WEIGHTS> { logits = MatMul(x, w) }', { w: [4, 2] })
+    const rows = await memoryDataset({ x: { dtype: 'float32', dims: [40, 4], data: x.subarray(0, 160) } })
+    const failed = distil(vector, rows, { ...settings, resolution: 0.5, epochs: 1 })
+    await expect(failed).rejects.toMatchObject({
+      code: 'unsupported',
+      where: expect.stringContaining('no convolution'),
     })
   })
+
+  // Rows that change each time they are seen must change alike when a run goes on.
+  test.each([{ augment: [] }, { augment: ['flip', 'crop', 'noise', 'mixup'] }] as const)(
+    'stopped at a step and resumed, it makes the same model to the bit: %o',
+    async ({ augment }) => {
+      const data = await labelled()
+      const options = { ...settings, width: 0.5, epochs: 3, augment }
+      const whole = await distil(teacher, data, options)
+      const run = join(folder, `run${augment.length}`)
+      mkdirSync(run)
+      const checkpoint = join(run, 'checkpoint.bin')
+      const stop = new AbortController()
+      const stopped = distil(teacher, data, {
+        ...{ ...options, checkpoint, signal: stop.signal },
+        onProgress: (line) => line.startsWith('step 8 ') && stop.abort(new Error('stopped')),
+      })
+      await expect(stopped).rejects.toThrow('stopped')
+      const resumed = await distil(teacher, data, { ...options, checkpoint, resume: true })
+      expect(modelDigest(resumed.model)).toBe(modelDigest(whole.model))
+      expect(resumed.report.epochs).toEqual(whole.report.epochs)
+      const other = distil(teacher, data, { ...options, epochs: 4, checkpoint, resume: true })
+      await expect(other).rejects.toMatchObject({
+        name: 'UserError',
+        message: expect.stringContaining('a run with other models'),
+      })
+    },
+  )
 
   test('a student of one’s own', async () => {
     const student = seeded(

@@ -11,7 +11,7 @@ import type { Verb } from './verb.ts'
 
 export const distilVerb: Verb = {
   name: 'distil',
-  usage: 'distil TEACHER --data D [--student FILE | --width 0.5 --depth 0.5] -o DIR',
+  usage: 'distil TEACHER --data D [--student FILE | --width 0.5 --depth 0.5 --resolution 0.5] -o DIR',
   summary: 'A smaller student learns the answers of a model, with labels or without, and is held against it.',
   examples: [
     'whet distil model.onnx --data rows.npz --width 0.5 -o out',
@@ -32,6 +32,11 @@ export const distilVerb: Verb = {
     student: { type: 'string', value: 'FILE', help: 'a student of your own, with the outputs of the teacher' },
     width: { type: 'string', value: 'SHARE', help: 'channels that a student cut from the teacher keeps (0.5)' },
     depth: { type: 'string', value: 'SHARE', help: 'residual blocks that it keeps (1)' },
+    resolution: {
+      type: 'string',
+      value: 'SHARE',
+      help: 'resolution behind the first convolution: 0.5 steps twice as far (1)',
+    },
     importance: { type: 'string', value: 'HOW', help: `which channels: ${IMPORTANCE.join(', ')} (taylor)` },
     epochs: { type: 'string', value: 'N', help: 'times over the rows (10)' },
     resume: { type: 'boolean', help: 'go on from the checkpoint in DIR' },
@@ -46,7 +51,7 @@ export const distilVerb: Verb = {
     const epochs = options.integer('epochs', 10, 1, 100_000)
     const importance = options.choice('importance', IMPORTANCE, 'taylor')
     const share = (name: string) => (options.has(name) ? options.number(name, 0.5, 0, 1) : undefined)
-    const [width, depth] = [share('width'), share('depth')]
+    const [width, depth, resolution] = [share('width'), share('depth'), share('resolution')]
     const checkpoint = join(folder, 'checkpoint.bin')
     const resume = options.flag('resume')
     if (resume && !existsSync(checkpoint))
@@ -63,7 +68,7 @@ export const distilVerb: Verb = {
       const out = join(folder, 'model.onnx')
       const { model: learned, report } = await distil(model, dataset, {
         ...settings,
-        ...{ epochs, importance, student, width, depth, checkpoint, resume },
+        ...{ epochs, importance, student, width, depth, resolution, checkpoint, resume },
         ...(proof ? { proof: await dataFor(proof, model, options) } : {}),
         names: [path!, out],
       })

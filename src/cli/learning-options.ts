@@ -1,3 +1,5 @@
+import { AUGMENTATIONS, type Augmentation } from '../data/index.ts'
+import { UserError } from '../platform/index.ts'
 import type { LearnSettings } from '../recipe/index.ts'
 import type { Arguments, Context, OptionSpec } from './verb.ts'
 
@@ -9,6 +11,11 @@ export const LEARNING: Readonly<Record<string, OptionSpec>> = {
   rate: { type: 'string', value: 'R', help: 'the highest learning rate (0.003)' },
   temperature: { type: 'string', value: 'T', help: 'softness of the answers that are learned (4)' },
   'teacher-share': { type: 'string', value: 'S', help: 'share of those answers beside labels, 0 to 1 (0.7)' },
+  augment: {
+    type: 'string',
+    value: 'HOW',
+    help: `change rows each time they are seen: ${AUGMENTATIONS.join(',')}, any of them (none)`,
+  },
   optimizer: { type: 'string', value: 'NAME', help: 'adamw (default) or sgd' },
   patience: { type: 'string', value: 'N', help: 'end after so many epochs that were not better (never)' },
   threads: { type: 'string', value: 'N', help: 'threads of the runtime (1); with one, runs repeat to the bit' },
@@ -28,10 +35,23 @@ export function learningSettings(options: Arguments, context: Context) {
     threads: options.integer('threads', 1, 1, 256),
     seed: options.integer('seed', 0),
     patience,
+    augment: augmentations(options),
     signal: context.signal,
     onProgress: (line: string) => context.progress(line),
     onEpoch: ({ epoch, loss, score }) =>
       context.say(`epoch ${epoch + 1}: loss ${loss.toFixed(4)}${score === null ? '' : `, score ${score.toFixed(4)}`}`),
     ...(label ? { label } : {}),
   } satisfies Omit<LearnSettings, 'epochs'> & { margin: number; label?: string }
+}
+
+/** Kinds in the order of their table, whatever the order they were named in: the same kinds are the same run. */
+function augmentations(options: Arguments): readonly Augmentation[] {
+  const given = (options.text('augment') ?? '').split(',').map((kind) => kind.trim())
+  const wrong = given.find((kind) => kind !== '' && !(AUGMENTATIONS as readonly string[]).includes(kind))
+  if (wrong !== undefined)
+    throw new UserError('bad-argument', `--augment ${wrong}: no such change of rows`, {
+      where: 'command line',
+      hint: `choices: ${AUGMENTATIONS.join(', ')}, with commas between them`,
+    })
+  return AUGMENTATIONS.filter((kind) => given.includes(kind))
 }

@@ -1,4 +1,5 @@
 export { type InputWish, looksLikeState } from './assign-roles.ts'
+export * from './augment.ts'
 export * from './corruptions/index.ts'
 export * from './dataset.ts'
 export { type MemoryDatasetOptions, memoryDataset } from './memory-dataset.ts'

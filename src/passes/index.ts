@@ -23,6 +23,7 @@ export {
   channelGroups,
   chooseChannels,
   dropBlocks,
+  halveGrid,
   macsAfter,
   narrowChannels,
   type PrunableChannels,

@@ -1,6 +1,6 @@
 import type { Dataset } from '../data/index.ts'
 import type { Model } from '../ir/index.ts'
-import { channelGroups, dropBlocks, narrowChannels, residualBlocks } from '../passes/index.ts'
+import { channelGroups, dropBlocks, halveGrid, narrowChannels, residualBlocks } from '../passes/index.ts'
 import { UserError } from '../platform/index.ts'
 import type { DistillationReport } from '../report/index.ts'
 import { channelImportance, type Importance } from './channel-importance.ts'
@@ -26,6 +26,8 @@ export interface DistilOptions extends ProofOptions, Omit<LearnSettings, 'onProg
   readonly width?: number | undefined
   /** Share of the teacher's residual blocks that the student keeps (1). */
   readonly depth?: number | undefined
+  /** Share of the resolution behind the first convolutions: 1, ½, ¼ … */
+  readonly resolution?: number | undefined
   readonly importance?: Importance
   readonly checkpoint?: string | undefined
   readonly resume?: boolean | undefined
@@ -66,7 +68,7 @@ export async function distil(teacher: Model, data: Dataset, options: DistilOptio
           ...(options.open ? { open: options.open } : {}),
         },
       )
-  const learnOptions: LearnOptions = { ...options, goal, answers, data, rows }
+  const learnOptions: LearnOptions = { ...options, teacher: form, goal, answers, data, rows }
   const learned = await learn(made.model, learnOptions)
   const finished = mustCheck((await losslessTrail(learned.model)).model)
   const { comparison, sides, speedup } = await learningProof(
@@ -106,9 +108,16 @@ export async function distil(teacher: Model, data: Dataset, options: DistilOptio
   }
 }
 
-function sharesOf({ student, width, depth }: DistilOptions): { readonly width: number; readonly depth: number } {
-  if (student && (width !== undefined || depth !== undefined))
-    throw new UserError('bad-argument', 'a student of your own is taken as it is: no width, no depth', {
+interface Shares {
+  readonly width: number
+  readonly depth: number
+  readonly resolution: number
+}
+
+function sharesOf({ student, width, depth, resolution }: DistilOptions): Shares {
+  const any = [width, depth, resolution].some((share) => share !== undefined)
+  if (student && any)
+    throw new UserError('bad-argument', 'a student of your own is taken as it is: no width, depth or resolution', {
       where: 'command line',
       hint: 'leave out --student to cut one from the teacher',
     })
@@ -118,14 +127,19 @@ function sharesOf({ student, width, depth }: DistilOptions): { readonly width: n
         where: name,
         hint: '0.5 keeps half',
       })
-  return { width: width ?? (depth === undefined ? 0.5 : 1), depth: depth ?? 1 }
+  if (resolution !== undefined && !(resolution > 0 && Number.isInteger(Math.log2(1 / resolution))))
+    throw new UserError('bad-argument', `resolution must be 1, 0.5, 0.25 …, got ${resolution}`, {
+      where: 'resolution',
+      hint: '0.5 leaves a quarter of the places of a picture',
+    })
+  return { width: width ?? (any ? 1 : 0.5), depth: depth ?? 1, resolution: resolution ?? 1 }
 }
 
-/** The teacher with fewer blocks, then fewer channels in each layer; the most important ones stay with their weights. */
+/** The teacher with fewer blocks, on a coarser grid, then with fewer channels in each layer: the most important ones stay. */
 async function cutStudent(
   form: Model,
   data: Dataset,
-  { width, depth, importance }: { readonly width: number; readonly depth: number; readonly importance: Importance },
+  { width, depth, resolution, importance }: Shares & { readonly importance: Importance },
   evidence: {
     readonly goal: LearningGoal
     readonly answers: TeacherAnswers
@@ -146,8 +160,10 @@ async function cutStudent(
       where: `${blocks.length} residual blocks`,
       hint: 'cut its channels with --width 0.5, or give a student with --student FILE',
     })
-  const shallow = dropped.length > 0 ? mustCheck(dropBlocks(form, dropped)) : form
+  let shallow = dropped.length > 0 ? mustCheck(dropBlocks(form, dropped)) : form
   const words = [`${blocks.length - dropped.length} of ${blocks.length} residual blocks`]
+  for (let share = resolution; share < 1; share *= 2) shallow = coarser(shallow, data)
+  if (resolution < 1) words.push(`${resolution} of the resolution behind the first convolution`)
   if (width === 1) return { model: shallow, recipe: words.join(', ') }
   const channels = channelGroups(shallow, rowTypes(shallow, data))
   if (channels.groups.length === 0)
@@ -161,4 +177,16 @@ async function cutStudent(
   const removed = [...removal.values()].reduce((sum, { size }) => sum + size, 0)
   words.push(`${total - removed} of ${total} channels, the most important by ${importance}`)
   return { model: await cutChannels(shallow, removal), recipe: words.join(', ') }
+}
+
+/** On half of the grid, where the outputs keep their sizes. */
+function coarser(model: Model, data: Dataset): Model {
+  const half = halveGrid(model)
+  const sizes = (types: ReturnType<typeof rowTypes>) => model.graph.outputs.map(({ name }) => types.get(name))
+  if (half && JSON.stringify(sizes(rowTypes(half, data))) === JSON.stringify(sizes(rowTypes(model, data))))
+    return mustCheck(half)
+  throw new UserError('unsupported', 'this model cannot work on a coarser grid', {
+    where: half ? 'its outputs would change their sizes' : 'it has no convolution',
+    hint: 'cut its channels with --width 0.5, or give a student with --student FILE',
+  })
 }

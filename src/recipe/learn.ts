@@ -1,4 +1,4 @@
-import type { Dataset } from '../data/index.ts'
+import { type Augmentation, checkAugmentations, type Dataset } from '../data/index.ts'
 import { openIsolated, type PortValue, type Session } from '../engine/index.ts'
 import { feedsOf } from '../evaluate/index.ts'
 import type { Model } from '../ir/index.ts'
@@ -23,6 +23,7 @@ import {
 } from '../train/index.ts'
 import { type LearningGoal, lossOf } from './learning-goal.ts'
 import { labelsOf, learningBatches, readRows, type TeacherAnswers } from './learning-rows.ts'
+import { type LiveTeacher, openTeacher } from './live-teacher.ts'
 import { advanceAll, startTrail } from './trail.ts'
 
 export interface LearnSettings {
@@ -35,6 +36,8 @@ export interface LearnSettings {
   /** Share of the teacher in the loss where labels exist (0.7). */
   readonly teacherShare?: number
   readonly patience?: number | undefined
+  /** How rows are changed each time they are seen (not at all); the teacher answers what the student sees. */
+  readonly augment?: readonly Augmentation[]
   readonly seed?: number
   readonly threads?: number
   readonly signal?: AbortSignal | undefined
@@ -45,6 +48,7 @@ export interface LearnSettings {
 }
 
 export interface LearnOptions extends LearnSettings {
+  readonly teacher: Model
   readonly goal: LearningGoal
   readonly answers: TeacherAnswers
   readonly data: Dataset
@@ -85,11 +89,12 @@ export const DEFAULT_TEMPERATURE = 4
  * @throws UserError where the model has no weights that can learn: an operator without a rule is named.
  */
 export async function learn(student: Model, options: LearnOptions): Promise<Learned> {
-  const { goal, data, answers, threads = 1 } = options
+  const { goal, data, answers, threads = 1, augment = [], seed = 0 } = options
   const open = options.open ?? ((model: Model) => openIsolated(model, { threads }))
   const { loss, weights: lossWeights } = lossOf(goal, {
     temperature: options.temperature ?? DEFAULT_TEMPERATURE,
     teacherShare: options.teacherShare ?? 0.7,
+    mixed: augment.includes('mixup'),
   })
   const made = differentiate(student, { loss, wrt: trainableWeights(student), training: true, keepOutputs: false })
   if (made.gradients.size === 0) {
@@ -110,16 +115,18 @@ export async function learn(student: Model, options: LearnOptions): Promise<Lear
   const step = stepGraph(made, weights, statistics, optimizer)
 
   const rater = await openRater(student, { weights, statistics }, options, open)
+  let teacher: LiveTeacher | null = null
   try {
-    const needsLabels = Object.hasOwn(lossWeights, 'labels')
-    const read = learningBatches(
-      data,
-      rater.inputs,
-      goal,
-      answers,
-      needsLabels,
-      goal.outputs.some(({ output }) => `teacher's ${output}` in lossWeights),
-    )
+    const fed = rater.inputs.flatMap(({ name, dtype }) => {
+      const field = data.fields.find((candidate) => candidate.name === name)
+      return field ? [{ name, dtype, rowShape: field.rowShape }] : []
+    })
+    checkAugmentations(augment, fed)
+    const withTeacher = goal.outputs.some(({ output }) => `teacher's ${output}` in lossWeights)
+    if (augment.length > 0 && withTeacher) teacher = await openTeacher(options.teacher, goal, data, open)
+    const withLabels = Object.hasOwn(lossWeights, 'labels')
+    const batches = { goal, answers, withLabels, withTeacher, seed, augment, teacher }
+    const read = learningBatches(data, rater.inputs, batches)
     const run = await runDigest(student, options, lossWeights)
     const { checkpoint } = options
     const resume = checkpoint && options.resume ? await readCheckpoint(checkpoint, run) : undefined
@@ -133,7 +140,7 @@ export async function learn(student: Model, options: LearnOptions): Promise<Lear
       resume,
       batch: options.batch ?? DEFAULT_BATCH,
       rate: options.rate ?? DEFAULT_RATE,
-      seed: options.seed ?? 0,
+      seed,
       patience: options.patience,
       validate: (packed, moved) => rater.score(packed, moved),
       ...(checkpoint ? { keep: (state) => writeCheckpoint(checkpoint, state) } : {}),
@@ -150,6 +157,7 @@ export async function learn(student: Model, options: LearnOptions): Promise<Lear
       notes.push('the last epoch was the best: more epochs may give more')
     return { ...trained, model: withWeights(student, learned), scoreName: rater.name, lossWeights, notes }
   } finally {
+    await teacher?.close()
     await rater.close()
   }
 }
@@ -206,7 +214,7 @@ const largest = (values: Float32Array): number =>
 /** What a run is: two runs with the same digest take the same steps. */
 async function runDigest(
   student: Model,
-  { data, rows, answers, epochs, batch, rate, optimizer, seed, temperature, teacherShare }: LearnOptions,
+  { data, rows, answers, epochs, batch, rate, optimizer, seed, temperature, teacherShare, augment }: LearnOptions,
   lossWeights: Readonly<Record<string, number>>,
 ): Promise<string> {
   const what = {
@@ -218,6 +226,7 @@ async function runDigest(
     seed,
     temperature,
     teacherShare,
+    augment,
     lossWeights,
     rows,
   }

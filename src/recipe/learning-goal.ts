@@ -93,12 +93,14 @@ export interface LossOptions {
   readonly temperature: number
   /** Share of the teacher where labels exist; without labels it counts alone. */
   readonly teacherShare: number
+  /** Labels come as shares of the classes: rows are mixed. */
+  readonly mixed?: boolean
 }
 
 /** The parts of the loss by name, with their weights, and the loss. */
 export function lossOf(
   goal: LearningGoal,
-  { temperature, teacherShare }: LossOptions,
+  { temperature, teacherShare, mixed = false }: LossOptions,
 ): { readonly loss: Loss; readonly weights: Readonly<Record<string, number>> } {
   const share = goal.label ? teacherShare : 1
   const weights: Record<string, number> = {}
@@ -119,7 +121,7 @@ export function lossOf(
     weights.labels = 1 - share
     terms.push({
       weight: 1 - share,
-      loss: { kind: 'cross-entropy', output: goal.label.output.student, labels: LABELS },
+      loss: { kind: 'cross-entropy', output: goal.label.output.student, labels: LABELS, soft: mixed },
     })
   }
   return { loss: terms.length === 1 && terms[0]!.weight === 1 ? terms[0]!.loss : { kind: 'sum', terms }, weights }

@@ -1,4 +1,4 @@
-import type { Dataset, Rows } from '../data/index.ts'
+import { type Augmentation, changesOf, type Dataset, type Rows } from '../data/index.ts'
 import { openIsolated, type PortValue, type Session, type TensorValue } from '../engine/index.ts'
 import { feedsOf, rowsPerRun } from '../evaluate/index.ts'
 import type { Model } from '../ir/index.ts'
@@ -6,6 +6,7 @@ import { modelDigest } from '../onnx/index.ts'
 import { UserError } from '../platform/index.ts'
 import type { ReadBatches } from '../train/index.ts'
 import { LABELS, type LearningGoal } from './learning-goal.ts'
+import { changedFeeds, type LiveTeacher, mixedLabels } from './live-teacher.ts'
 
 /** The teacher's answers to rows, computed once: values of one size a row. */
 export interface TeacherAnswers {
@@ -78,27 +79,45 @@ export async function askTeacher(
   }
 }
 
+export interface BatchOptions {
+  readonly goal: LearningGoal
+  readonly answers: TeacherAnswers
+  /** Whether the loss looks at the labels, at the teacher. */
+  readonly withLabels: boolean
+  readonly withTeacher: boolean
+  readonly seed: number
+  readonly augment: readonly Augmentation[]
+  /** Asked where rows are changed; else what it answered once is used. */
+  readonly teacher: LiveTeacher | null
+}
+
 /** Batches for training: rows as feeds of the model, the teacher's answers and the labels beside them. */
-export function learningBatches(
-  data: Dataset,
-  inputs: readonly PortValue[],
-  goal: LearningGoal,
-  answers: TeacherAnswers,
-  withLabels: boolean,
-  withTeacher = true,
-): ReadBatches {
-  return async function* batches(rows, batch) {
-    const fields = goal.label && withLabels ? [goal.label.field] : []
-    for await (const part of readRows(data, inputs, rows, batch, fields)) {
-      const targets = withTeacher
-        ? goal.outputs.map(({ target }) => [target, answers.of(target, part.indices)] as const)
-        : []
+export function learningBatches(data: Dataset, inputs: readonly PortValue[], options: BatchOptions): ReadBatches {
+  const { goal, answers, withLabels, withTeacher, seed, augment, teacher } = options
+  const label = withLabels ? goal.label : null
+  return async function* batches(rows, batch, epoch) {
+    for await (const part of readRows(data, inputs, rows, batch, label ? [label.field] : [])) {
+      const labels = label && labelsOf(part, label, data)
+      if (augment.length === 0) {
+        const targets = goal.outputs.map(({ target }) => [target, answers.of(target, part.indices)] as const)
+        yield {
+          rows: part.indices.length,
+          feeds: {
+            ...feedsOf(part, inputs, data),
+            ...(withTeacher ? Object.fromEntries(targets) : {}),
+            ...(labels ? { [LABELS]: labels } : {}),
+          },
+        }
+        continue
+      }
+      const changes = changesOf(part.indices, augment, { seed, epoch })
+      const mixed = label && labels && augment.includes('mixup') ? mixedLabels(labels, label.classes, changes) : labels
       yield {
         rows: part.indices.length,
         feeds: {
-          ...feedsOf(part, inputs, data),
-          ...Object.fromEntries(targets),
-          ...(goal.label && withLabels ? { [LABELS]: labelsOf(part, goal.label, data) } : {}),
+          ...changedFeeds(part, inputs, data, changes),
+          ...(withTeacher && teacher ? await teacher.answers(part, changes) : {}),
+          ...(mixed ? { [LABELS]: mixed } : {}),
         },
       }
     }

@@ -75,7 +75,7 @@ export async function prune(model: Model, data: Dataset, options: PruneOptions):
   }
   const cut = await cutChannels(form, removal)
   let learned: Learned | null = null
-  if (epochs > 0) learned = await learn(cut, { ...options, goal, answers, data, rows })
+  if (epochs > 0) learned = await learn(cut, { ...options, teacher: form, goal, answers, data, rows })
   const finished = (await losslessTrail(learned?.model ?? cut)).model
   const { comparison, sides, speedup } = await learningProof(
     [

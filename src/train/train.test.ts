@@ -133,7 +133,7 @@ describe('a training step is one run of a graph', () => {
         [STEP.rate]: scalar(0.01),
         [STEP.keep]: scalar(0.75),
       }
-      for await (const { feeds } of read(options.rows, ROWS)) {
+      for await (const { feeds } of read(options.rows, ROWS, 0)) {
         const out = await session.run({ ...feeds, ...state })
         const next = (name: string) => out[`${name}/next`]!.data as Float32Array
         // The gradient as the first moment shows it.
@@ -204,9 +204,9 @@ describe('a run that was stopped', () => {
 test('a loss that is no number stops the run, names what went first and leaves the last good state', async () => {
   const { step, options } = setUp()
   const kept: TrainState[] = []
-  const poisoned: ReadBatches = async function* batches(rows, batch) {
+  const poisoned: ReadBatches = async function* batches(rows, batch, epoch) {
     let count = 0
-    for await (const part of read(rows, batch)) {
+    for await (const part of read(rows, batch, epoch)) {
       const x = part.feeds.x!
       if (++count === 3) (x.data as Float32Array)[0] = Number.NaN
       yield part

@@ -6,10 +6,11 @@ import { rateAt } from './schedule.ts'
 import { epochOrder } from './shuffle.ts'
 import { nextOf, STEP, type StepGraph, stateArrays } from './step-graph.ts'
 
-/** Feeds of consecutive rows, in the order asked for, at most `batch` at a time. */
+/** Feeds of consecutive rows, in the order asked for, at most `batch` at a time, as they are in this epoch. */
 export type ReadBatches = (
   rows: readonly number[],
   batch: number,
+  epoch: number,
 ) => AsyncIterable<{ readonly feeds: Feeds; readonly rows: number }>
 
 export interface TrainOptions {
@@ -78,7 +79,7 @@ export async function train(step: StepGraph, options: TrainOptions): Promise<Tra
       const total = epochs * Math.ceil(rows.length / state.batch)
       const schedule = { rate: options.rate ?? 1e-3, warmUp: options.warmUp ?? 0.05, steps: total }
       let starved = false
-      for await (const part of options.read(order.slice(state.row), state.batch)) {
+      for await (const part of options.read(order.slice(state.row), state.batch, state.epoch)) {
         if (signal?.aborted) {
           await options.keep?.(timed())
           throw signal.reason

@@ -1,0 +1,54 @@
+import { augmented, type Dataset, laidOver, type RowChange, type Rows } from '../data/index.ts'
+import type { Feeds, PortValue, Session, TensorValue } from '../engine/index.ts'
+import { feedsOf } from '../evaluate/index.ts'
+import type { Model } from '../ir/index.ts'
+import type { LearningGoal } from './learning-goal.ts'
+
+/** The teacher itself, for rows that are new each time they are seen. */
+export interface LiveTeacher {
+  /** What it answers to these rows with these changes made, by target of the loss. */
+  answers(part: Rows, changes: readonly RowChange[]): Promise<Readonly<Record<string, TensorValue>>>
+  close(): Promise<void>
+}
+
+export async function openTeacher(
+  teacher: Model,
+  goal: LearningGoal,
+  data: Dataset,
+  open: (model: Model) => Promise<Session>,
+): Promise<LiveTeacher> {
+  const session = await open(teacher)
+  const fetch = [...new Set(goal.outputs.map((output) => output.teacher))]
+  return {
+    async answers(part, changes) {
+      const results = await session.run(changedFeeds(part, session.inputs, data, changes), fetch)
+      return Object.fromEntries(goal.outputs.map((output) => [output.target, results[output.teacher]!]))
+    },
+    close: () => session.close(),
+  }
+}
+
+/** Rows as feeds, floats with the changes made. */
+export function changedFeeds(
+  part: Rows,
+  inputs: readonly PortValue[],
+  data: Dataset,
+  changes: readonly RowChange[],
+): Feeds {
+  const feeds = feedsOf(part, inputs, data)
+  return Object.fromEntries(
+    Object.entries(feeds).map(([name, value]) => [
+      name,
+      part.columns[name] && value.dtype === 'float32' && value.dims[0] === part.indices.length
+        ? { ...value, data: augmented({ dims: value.dims, data: value.data as Float32Array }, changes) }
+        : value,
+    ]),
+  )
+}
+
+/** Labels as shares of the classes, mixed as their rows are. */
+export function mixedLabels(labels: TensorValue, classes: number, changes: readonly RowChange[]): TensorValue {
+  const shares = new Float32Array(changes.length * classes)
+  for (const [i, label] of (labels.data as BigInt64Array).entries()) shares[i * classes + Number(label)] = 1
+  return { dtype: 'float32', dims: [changes.length, classes], data: laidOver(shares, changes) }
+}
