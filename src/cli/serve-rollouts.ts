@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs'
-import { homedir } from 'node:os'
+import { homedir, hostname } from 'node:os'
 import { join } from 'node:path'
 import { DEFAULT_DRIFT } from '../rollout/index.ts'
 import {
@@ -34,7 +34,8 @@ export async function openRollouts(
   const database = url === undefined ? openEmbedded(folder) : openPostgres(url)
   return rolloutExtension({
     source,
-    state: new State(database),
+    // A server that starts again at the same place goes on with its own rollouts.
+    state: new State(database, url === undefined ? '' : `${hostname()}:${httpPort || process.pid}`),
     remembered,
     log,
     watch: options.flag('watch') ? DEFAULT_DRIFT : null,

@@ -12,5 +12,16 @@ export interface Database {
   readonly where: string
   /** All or nothing, in order; the rows of each. Rejects where the database cannot be reached or says no. */
   run(statements: readonly Statement[]): Promise<readonly (readonly Row[])[]>
+  /**
+   * Hears what is notified on a channel (`pg_notify`), until the function that it gives is called. Missing where nobody
+   * else can write. `opened` is called each time that the connection stands, also after it broke: what was said in
+   * between is lost.
+   */
+  listen?(channel: string, listener: Listener): () => Promise<void>
   close(): Promise<void>
+}
+
+export interface Listener {
+  opened(): void
+  heard(payload: string): void
 }

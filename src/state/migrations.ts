@@ -42,6 +42,11 @@ const MIGRATIONS: readonly (readonly string[])[] = [
       PRIMARY KEY (name, digest)
     )`,
   ],
+  [
+    `ALTER TABLE rollouts
+      ADD COLUMN owner text NOT NULL DEFAULT '',
+      ADD COLUMN seen timestamptz NOT NULL DEFAULT now()`,
+  ],
 ]
 
 /** Any number will do, if nobody else uses it: servers that start together migrate one after another. */

@@ -1,6 +1,7 @@
 import pg from 'pg'
 import { UserError } from '../platform/index.ts'
 import type { Database, Row } from './database.ts'
+import { listenOn } from './postgres-listener.ts'
 
 const CONNECT_MS = 10_000
 const STATEMENT_MS = 30_000
@@ -51,6 +52,7 @@ export function openPostgres(url: string): Database {
         client.release(broken)
       }
     },
+    listen: (channel, listener) => listenOn(url, channel, listener),
     close: () => pool.end(),
   }
 }

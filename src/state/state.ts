@@ -34,13 +34,27 @@ export interface Change {
   readonly audit?: AuditEntry
 }
 
-/** What a server must remember, in a database that is opened and migrated at the first use. */
+/** Where the version that is live has changed, the name of its model. */
+const LIVE_CHANNEL = 'whetstone_live'
+
+/**
+ * What a server must remember, in a database that is opened and migrated at the first use. Where several servers share
+ * one, each rollout belongs to one of them, the `owner`: nobody else writes its progress while it shows signs of life.
+ */
 export class State {
   readonly #database: Database
+  readonly #owner: string
   #ready: Promise<void> | null = null
 
-  constructor(database: Database) {
+  /** @param owner the same for a server that starts again. */
+  constructor(database: Database, owner = '') {
     this.#database = database
+    this.#owner = owner
+  }
+
+  /** Whether other servers may use the same database. */
+  get shared(): boolean {
+    return this.#database.listen !== undefined
   }
 
   get where(): string {
@@ -52,9 +66,17 @@ export class State {
     const statements: Statement[] = []
     if (rollout)
       statements.push({
-        sql: `INSERT INTO rollouts (id, name, state, started, body) VALUES ($1, $2, $3, $4, $5::text::jsonb)
-          ON CONFLICT (id) DO UPDATE SET state = excluded.state, body = excluded.body WHERE rollouts.state = 'running'`,
-        parameters: [rollout.id, rollout.name, rollout.state, rollout.started, JSON.stringify(rollout.body)],
+        sql: `INSERT INTO rollouts (id, name, state, started, body, owner) VALUES ($1, $2, $3, $4, $5::text::jsonb, $6)
+          ON CONFLICT (id) DO UPDATE SET state = excluded.state, body = excluded.body, seen = now()
+            WHERE rollouts.state = 'running' AND rollouts.owner = excluded.owner`,
+        parameters: [
+          rollout.id,
+          rollout.name,
+          rollout.state,
+          rollout.started,
+          JSON.stringify(rollout.body),
+          this.#owner,
+        ],
       })
     if (incident)
       statements.push({
@@ -67,8 +89,36 @@ export class State {
           ON CONFLICT (name) DO UPDATE SET version = excluded.version, known = excluded.known`,
         parameters: [live.name, live.version, JSON.stringify(live.known)],
       })
+    // Delivered when the whole change is there.
+    if (live) statements.push({ sql: 'SELECT pg_notify($1, $2)', parameters: [LIVE_CHANNEL, live.name] })
     if (audit) statements.push(...auditStatements(audit))
     await this.#run(statements)
+  }
+
+  /**
+   * Takes the running rollouts that are this server's, or whose owner has shown no sign of life for `abandonedMs`, and
+   * shows a sign of life for each. Two servers never get the same one.
+   *
+   * @param names of the models that it serves; null takes those of all.
+   */
+  async claim(abandonedMs: number, names: readonly string[] | null): Promise<readonly KeptRollout[]> {
+    const [rows] = await this.#run([
+      {
+        sql: `UPDATE rollouts SET owner = $1, seen = now()
+          WHERE state = 'running' AND ($3::text[] IS NULL OR name = ANY($3::text[])) AND (owner = $1 OR seen < now() - $2 * interval '1 millisecond')
+          RETURNING id, name, state, started, body`,
+        parameters: [this.#owner, abandonedMs, names],
+      },
+    ])
+    return rows as unknown as readonly KeptRollout[]
+  }
+
+  /**
+   * Calls `changed` when another server may have changed which version is live, and whenever that may have gone unheard:
+   * at the beginning, and when the connection to the database stands again. Gives the function that ends it.
+   */
+  onLiveChange(changed: () => void): () => Promise<void> {
+    return this.#database.listen?.(LIVE_CHANNEL, { opened: changed, heard: changed }) ?? (async () => {})
   }
 
   /** Rollouts of a model, or of all, the newest first. */

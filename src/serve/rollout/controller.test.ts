@@ -27,6 +27,7 @@ const fleetOf = (live: { version: string }, acts: string[]): Fleet => ({
   live: () => live.version,
   find: async (_name, version) => ({ version, known: ['1', '2'] }),
   warm: async (_name, version) => acts.push(`warm ${version}`),
+  load: async (_name, version) => acts.push(`load ${version}`),
   promote: async (_name, version) => {
     live.version = version
     acts.push(`promote ${version}`)

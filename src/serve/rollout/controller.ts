@@ -15,6 +15,8 @@ export interface Fleet {
   /** How the source calls what a tag or digest names, and every version that it has; ServeError `not-found`. */
   find(name: string, version: string): Promise<{ readonly version: string; readonly known: readonly string[] }>
   warm(name: string, version: string): Promise<unknown>
+  /** Starts a version and lets it answer instead of the live one. */
+  load(name: string, version: string): Promise<unknown>
   promote(name: string, version: string): Promise<unknown>
   retire(name: string, version: string): Promise<unknown>
   side(name: string, version: string): Promise<RolloutSide>
@@ -28,6 +30,8 @@ export interface StartRequest extends Partial<RolloutSettings> {
 
 const KEEP_EVERY_MS = 5000
 const LONGEST_RETRY_MS = 30_000
+/** A server that has shown no sign of life for so long has lost its rollouts to those that are alive. */
+const ABANDONED_MS = 60_000
 
 /** Starts, watches and ends the rollouts of a server. Deciding and routing wait for nothing; remembering follows. */
 export class RolloutController implements Router {
@@ -157,9 +161,23 @@ export class RolloutController implements Router {
     return found
   }
 
-  /** Goes on with what was under way when the server ended. */
-  async resume(): Promise<void> {
-    for (const kept of await this.#state.rollouts(null, 'running')) {
+  /**
+   * Goes on with what was under way when this server ended, or another one that is not heard of any more; and gives up
+   * what another one has taken, because this one was not heard of.
+   *
+   * @param names of the models that this server has; null goes on with all, and ends those that it cannot.
+   */
+  async resume(names: readonly string[] | null): Promise<void> {
+    const before = [...this.#active.values()].filter(({ running }) => running)
+    const own = await this.#state.claim(ABANDONED_MS, names)
+    for (const active of before) {
+      if (!active.running || own.some(({ id }) => id === active.id)) continue
+      this.#active.delete(active.name)
+      this.#log.warn('another server goes on with a rollout', { model: active.name, rollout: active.id })
+      await this.#fleet.retire(active.name, active.candidate.version).catch(() => {})
+    }
+    for (const kept of own) {
+      if (this.#active.get(kept.name)?.id === kept.id) continue
       const body = kept.body as KeptBody
       const active = new ActiveRollout(kept, body, body)
       try {
@@ -171,6 +189,27 @@ export class RolloutController implements Router {
         this.#log.info('rollout goes on', { model: kept.name, rollout: kept.id, pairs: active.state.pairs })
       } catch (error) {
         await this.#end(active, `stopped: it could not go on after a restart (${(error as Error).message})`)
+      }
+    }
+  }
+
+  /** Lets the versions answer that other servers have made live since this one last looked. */
+  async follow(lives: readonly LiveVersion[]): Promise<void> {
+    for (const live of lives) {
+      const { name, version } = live
+      if (this.pins.get(name)?.version === version || this.#active.get(name)?.running) continue
+      const before = this.#liveOrNull(name)
+      try {
+        // What is not served here has nothing to change; it begins with the right one when it is.
+        if (before !== null && before !== version) await this.#fleet.load(name, version)
+        this.pins.set(name, live)
+        this.#log.info('follows the other servers', { model: name, version, before })
+      } catch (error) {
+        this.#log.error('cannot follow the other servers; it is tried again', {
+          model: name,
+          version,
+          error: (error as Error).message,
+        })
       }
     }
   }

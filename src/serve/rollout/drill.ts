@@ -114,6 +114,7 @@ async function rehearse(state: State): Promise<DrillReport['machinery']> {
     live: () => 'good',
     find: async (_name, version) => ({ version, known: ['good', 'bad'] }),
     warm: async () => {},
+    load: async () => {},
     promote: async () => {},
     retire: async (_name, version) => retired.push(version),
     side: async (_name, version) => ({ version, digest: null, signatures: [] }),

@@ -10,6 +10,7 @@ import type { ActiveRollout } from './active.ts'
 import { RolloutController } from './controller.ts'
 import { type FindDossier, pinnedSource, registryFleet } from './fleet.ts'
 import { DriftMonitor } from './monitor.ts'
+import { keepInStep } from './replicas.ts'
 import { feedbackRoutes, rolloutRoutes } from './routes.ts'
 
 export interface RolloutExtension extends ServeExtension {
@@ -33,6 +34,7 @@ export async function rolloutExtension(options: {
 }): Promise<RolloutExtension> {
   const { source, state, remembered, log } = options
   let core: InferenceCore | null = null
+  let stopListening = async () => {}
   const fleet = registryFleet(() => core!.registry, source, options.dossier)
   const controller = new RolloutController(state, fleet, log)
   const digestOf = (name: string, version: string) => core!.registry.version(name, version).ports.digest
@@ -63,10 +65,13 @@ export async function rolloutExtension(options: {
       return { shared: feedbackRoutes(controller), admin: rolloutRoutes(controller, state, monitor) }
     },
     loaded: async () => {
-      if (remembered) await controller.resume()
+      const names = () => [...core!.registry.models].map(({ name }) => name)
+      if (remembered) await controller.resume(state.shared ? names() : null)
+      if (state.shared) stopListening = keepInStep(state, controller, names, log)
     },
     metrics: () => metricsOf(controller) + (monitor ? driftMetrics(monitor) : ''),
     async close() {
+      await stopListening()
       await controller.close()
       await monitor?.close()
       await state.close()

@@ -30,6 +30,7 @@ export function registryFleet(
       return { version: file.version, known: offer.versions }
     },
     warm: (name, version) => registry().warm(name, version),
+    load: (name, version) => registry().load(name, version),
     promote: (name, version) => registry().promote(name, version),
     retire: (name, version) => registry().retire(name, version),
     async side(name, version) {
