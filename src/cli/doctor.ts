@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { totalmem } from 'node:os'
-import { machine } from '../engine/index.ts'
+import { machine, webVersion } from '../engine/index.ts'
 import { type DoctorReport, WHETSTONE_VERSION } from '../report/index.ts'
 import type { Verb } from './verb.ts'
 
@@ -18,6 +18,7 @@ export const doctorVerb: Verb = {
       whetstone: WHETSTONE_VERSION,
       machine: { cpu, cores, runtime, node, os, memoryBytes: totalmem() },
       int8: integerProducts(),
+      web: await webVersion(),
     }
     return { report }
   },

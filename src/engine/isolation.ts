@@ -18,8 +18,13 @@ export interface Allocations {
   readonly pageFaults: number
 }
 
+/** Which build of ONNX Runtime runs a model: onnxruntime-node, or onnxruntime-web as browsers have it. */
+export type RuntimeKind = 'node' | 'web'
+
 /** Where an isolated session runs. */
 export interface Placement {
+  /** `node` unless said. */
+  readonly runtime?: RuntimeKind
   /** Cores that its process is bound to, before the load; unbound unless said. */
   readonly cores?: readonly number[]
 }

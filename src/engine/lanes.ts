@@ -1,5 +1,5 @@
 import type { DType } from '../ir/index.ts'
-import type { OrtSessionOptions } from './ort-node-options.ts'
+import type { OrtSessionOptions } from './ort-options.ts'
 import type { OmittedOutput } from './ports.ts'
 import type { PortValue } from './session.ts'
 

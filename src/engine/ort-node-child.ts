@@ -1,29 +1,32 @@
 // The child process that holds one runtime session; started by ort-node-process.ts.
 
+import { readFileBytes } from '../platform/index.ts'
 import { type LoadClock, serveArrivals } from './arrivals.ts'
+import type { RuntimeKind } from './isolation.ts'
+import type { NativeSession, OrtRuntime } from './ort-native.ts'
 import { failureOf } from './ort-node-failure.ts'
 import { countAllocations, peakMemory, startWatching } from './ort-node-memory.ts'
-import { nativeOptions } from './ort-node-options.ts'
 import type { Answer, Request } from './ort-node-protocol.ts'
-import { type OrtNodeSession, sessionOver } from './ort-node-session.ts'
-import { createNative } from './ort-runtime.ts'
+import { nativeOptions, type OrtSessionOptions } from './ort-options.ts'
+import { type OrtSession, sessionOver } from './ort-session.ts'
 import type { Feeds } from './session.ts'
 
-let session: OrtNodeSession | null = null
+let session: OrtSession | null = null
 let firstMs: number | null = null
 let prepared: unknown = null
 
 type Handlers = { [O in Request['op']]: (request: Extract<Request, { op: O }>) => Promise<Answer[O]> }
 
 const handlers: Handlers = {
-  async open({ path, ports, options }) {
+  async open({ runtime: kind, path, ports, options }) {
+    const runtime = await runtimes[kind]()
     const before = startWatching()
     const start = performance.now()
-    const native = await createNative(path, nativeOptions(options), path)
+    const native = await runtime.openFile(path, options)
     const loadMs = performance.now() - start
     before.loaded()
     const read = async () => (await import('../onnx/index.ts')).readModel(path)
-    session = sessionOver(native, ports, read, options)
+    session = sessionOver(runtime, native, ports, read, options)
     return {
       ports: { inputs: session.inputs, outputs: session.outputs, omitted: session.omitted },
       engine: session.engine,
@@ -65,10 +68,12 @@ const handlers: Handlers = {
     return null
   },
   async optimize({ path, out, options }) {
+    const { createNative } = await import('./ort-runtime.ts')
     await (await createNative(path, nativeOptions(options, { optimizedPath: out }), path)).release()
     return null
   },
   async profile({ path, prefix, feeds, warm, runs, options }) {
+    const { createNative } = await import('./ort-runtime.ts')
     const native = await createNative(path, nativeOptions(options, { profilePrefix: prefix }), path)
     const names = native.outputs.filter((output) => output.type !== undefined).map((output) => output.name)
     const ready = native.prepare(feeds)
@@ -78,6 +83,23 @@ const handlers: Handlers = {
     return null
   },
 }
+
+/** Loaded when asked for: one of them is not always there, and what the other takes is measured. */
+const runtimes: Readonly<Record<RuntimeKind, () => Promise<OrtRuntime & { openFile: OpenFile }>>> = {
+  async node() {
+    const { createNative, nodeRuntime } = await import('./ort-runtime.ts')
+    return { ...nodeRuntime, openFile: (path, options) => createNative(path, nativeOptions(options), path) }
+  },
+  async web() {
+    const { webRuntime } = await import('./ort-web.ts')
+    const runtime = await webRuntime()
+    return {
+      ...runtime,
+      openFile: async (path, options) => runtime.create(await readFileBytes(path), options, path),
+    }
+  },
+}
+type OpenFile = (path: string, options: OrtSessionOptions) => Promise<NativeSession>
 
 /** One run of what was last prepared. */
 function runOf(feeds: Feeds | null): () => Promise<void> {
@@ -99,7 +121,7 @@ const clock: LoadClock = {
   },
 }
 
-function opened(): OrtNodeSession {
+function opened(): OrtSession {
   if (!session) throw new Error('internal: no session is open in this process')
   return session
 }

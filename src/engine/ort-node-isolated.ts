@@ -2,12 +2,14 @@ import type { Model } from '../ir/index.ts'
 import { readModel } from '../onnx/index.ts'
 import { checkFeeds } from './feeds.ts'
 import type { IsolatedSession, Placement } from './isolation.ts'
-import { nativeOptions, type OrtSessionOptions } from './ort-node-options.ts'
+import { isCarried } from './ort-native.ts'
 import { pinProcess } from './ort-node-pin.ts'
-import { placeFile } from './ort-node-place.ts'
+import { hasExternal, placeFile } from './ort-node-place.ts'
 import { type RuntimeProcess, startRuntime } from './ort-node-process.ts'
 import type { Answer, Request } from './ort-node-protocol.ts'
-import { isCarried, runtimeName } from './ort-runtime.ts'
+import { nativeOptions, type OrtSessionOptions } from './ort-options.ts'
+import { runtimeName } from './ort-runtime.ts'
+import { WEB_PACKAGE } from './ort-web.ts'
 import { portsOf } from './ports.ts'
 import type { Feeds } from './session.ts'
 
@@ -18,16 +20,21 @@ import type { Feeds } from './session.ts'
 export async function openIsolated(
   model: Model | string,
   options: OrtSessionOptions = {},
-  { cores }: Placement = {},
+  { cores, runtime: kind = 'node' }: Placement = {},
 ): Promise<IsolatedSession> {
   nativeOptions(options)
   const known = typeof model === 'string' ? await readModel(model) : model
-  const ports = portsOf(known, isCarried, runtimeName)
-  const placed = typeof model === 'string' ? { source: model, remove: () => {} } : await placeFile(model)
+  const ports = portsOf(known, isCarried, kind === 'web' ? WEB_PACKAGE.name : runtimeName)
+  // The browser's runtime takes bytes: weights in other files must be in them.
+  const asItIs = typeof model === 'string' && (kind === 'node' || !hasExternal(known.graph))
+  const placed = asItIs ? { source: model, remove: () => {} } : await placeFile(known)
   const runtime = startRuntime(typeof model === 'string' ? model : model.graph.name || 'model')
   try {
     const unpinned = cores === undefined ? null : await pinProcess(runtime.pid, cores)
-    const opened = await runtime.ask({ op: 'open', path: placed.source, ports, options }, 'loading the model')
+    const opened = await runtime.ask(
+      { op: 'open', runtime: kind, path: placed.source, ports, options },
+      'loading the model',
+    )
     return sessionOf(runtime, opened, unpinned, placed.remove)
   } catch (error) {
     await runtime.stop()

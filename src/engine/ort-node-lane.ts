@@ -3,11 +3,12 @@ import { Socket } from 'node:net'
 import { parentPort, workerData } from 'node:worker_threads'
 import { bytesOfValue, valueOfBytes } from './byte-values.ts'
 import type { ByteTensor } from './lanes.ts'
+import type { NativeSession } from './ort-native.ts'
 import { failureOf } from './ort-node-failure.ts'
 import { type Frame, type FrameHeader, FrameReader, framePieces, tensorsOf, writeFrame } from './ort-node-frames.ts'
-import { nativeOptions, type OrtSessionOptions } from './ort-node-options.ts'
-import { settlePorts } from './ort-node-session.ts'
-import { createNative, type NativeSession } from './ort-runtime.ts'
+import { nativeOptions, type OrtSessionOptions } from './ort-options.ts'
+import { createNative, runtimeName } from './ort-runtime.ts'
+import { settlePorts } from './ort-session.ts'
 import type { Ports } from './ports.ts'
 
 /** What the thread is told by its process; answered with the same `id`. */
@@ -44,7 +45,7 @@ async function open({ path, ports, options }: Extract<LaneOrder, { op: 'open' }>
   const start = performance.now()
   native = await createNative(path, nativeOptions(options), undefined)
   const loadMs = performance.now() - start
-  const settled = settlePorts(native, ports)
+  const settled = settlePorts(native, ports, runtimeName)
   names = settled.outputs.map((output) => output.name)
   return { loadMs, ports: settled }
 }

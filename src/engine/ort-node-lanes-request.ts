@@ -1,4 +1,4 @@
-import type { OrtSessionOptions } from './ort-node-options.ts'
+import type { OrtSessionOptions } from './ort-options.ts'
 
 /** What a lanes process can be asked; answered with the same `id`. */
 export type LanesRequest =

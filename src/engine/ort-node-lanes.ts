@@ -8,8 +8,8 @@ import type { ByteTensor, LaneAnswer, Lanes, LanesModel } from './lanes.ts'
 import { errorOf, type Failure } from './ort-node-failure.ts'
 import { type Frame, type FrameHeader, FrameReader, framePieces, tensorsOf, writeFrame } from './ort-node-frames.ts'
 import { FIRST_LINE, type LanesRequest } from './ort-node-lanes-request.ts'
-import type { OrtSessionOptions } from './ort-node-options.ts'
 import { crash } from './ort-node-process.ts'
+import type { OrtSessionOptions } from './ort-options.ts'
 import type { Ports } from './ports.ts'
 
 export interface StartLanesOptions {

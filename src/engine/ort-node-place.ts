@@ -71,7 +71,8 @@ export async function placeFile(model: Model): Promise<Placed & { readonly sourc
   return { source, remove: () => folder.remove() }
 }
 
-function hasExternal(graph: Graph): boolean {
+/** Whether weights of the graph live in other files. */
+export function hasExternal(graph: Graph): boolean {
   for (const tensor of graph.initializers.values()) if (tensor.data.form === 'external') return true
   return graph.nodes.some((node) =>
     [...node.attributes.values()].some((attribute) =>

@@ -1,12 +1,18 @@
 import type { Served } from './arrivals.ts'
-import type { Allocations, PeakMemory } from './isolation.ts'
-import type { OrtSessionOptions } from './ort-node-options.ts'
+import type { Allocations, PeakMemory, RuntimeKind } from './isolation.ts'
+import type { OrtSessionOptions } from './ort-options.ts'
 import type { Ports } from './ports.ts'
 import type { Feeds, Fetched } from './session.ts'
 
 /** What a runtime process can be asked. `feeds: null` means those that were last timed. */
 export type Request =
-  | { readonly op: 'open'; readonly path: string; readonly ports: Ports; readonly options: OrtSessionOptions }
+  | {
+      readonly op: 'open'
+      readonly runtime: RuntimeKind
+      readonly path: string
+      readonly ports: Ports
+      readonly options: OrtSessionOptions
+    }
   | { readonly op: 'run'; readonly feeds: Feeds; readonly fetch: readonly string[] | undefined }
   | { readonly op: 'time'; readonly feeds: Feeds | null; readonly count: number; readonly warm: number }
   | { readonly op: 'arrivals'; readonly feeds: Feeds | null; readonly arrivals: Float64Array }

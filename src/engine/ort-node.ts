@@ -1,15 +1,16 @@
 import type { Model } from '../ir/index.ts'
-import { nativeOptions, type OrtSessionOptions } from './ort-node-options.ts'
+import { isCarried } from './ort-native.ts'
 import { placeModel } from './ort-node-place.ts'
 import { kernels, optimizedModel, profile } from './ort-node-profile.ts'
-import { type OrtNodeSession, sessionOver } from './ort-node-session.ts'
-import { createNative, isCarried, runtimeName } from './ort-runtime.ts'
+import { nativeOptions, type OrtSessionOptions } from './ort-options.ts'
+import { createNative, nodeRuntime, runtimeName } from './ort-runtime.ts'
+import { type OrtSession, sessionOver } from './ort-session.ts'
 import { portsOf } from './ports.ts'
 import type { Feeds, NativeEngine } from './session.ts'
 
 /** The adapter's own surface: a NativeEngine whose options also take the runtime's configuration entries. */
 export interface OrtNodeEngine extends NativeEngine {
-  open(model: Model, options?: OrtSessionOptions): Promise<OrtNodeSession>
+  open(model: Model, options?: OrtSessionOptions): Promise<OrtSession>
   kernels(model: Model, options?: OrtSessionOptions): ReturnType<NativeEngine['kernels']>
   profile(model: Model, feeds: Feeds, runs: number, options?: OrtSessionOptions): ReturnType<NativeEngine['profile']>
   /** The graph as the runtime optimised it. */
@@ -23,13 +24,13 @@ export interface OrtNodeEngine extends NativeEngine {
  */
 export const ortNode: OrtNodeEngine = { name: runtimeName, open, kernels, profile, optimizedModel }
 
-async function open(model: Model, options: OrtSessionOptions = {}): Promise<OrtNodeSession> {
+async function open(model: Model, options: OrtSessionOptions = {}): Promise<OrtSession> {
   const ports = portsOf(model, isCarried, runtimeName)
   const native = nativeOptions(options)
   const placed = await placeModel(model)
   try {
     const session = await createNative(placed.source, native, undefined)
-    return sessionOver(session, ports, () => Promise.resolve(model), options, placed.remove)
+    return sessionOver(nodeRuntime, session, ports, () => Promise.resolve(model), options, placed.remove)
   } catch (error) {
     placed.remove()
     throw error

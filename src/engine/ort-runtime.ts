@@ -1,151 +1,30 @@
 import ort from 'onnxruntime-node'
-import type { DType, NumericArray } from '../ir/index.ts'
-import { UserError } from '../platform/index.ts'
-import type { Feeds, Fetched, TensorValue } from './session.ts'
-
-/** Element types that onnxruntime-node has an array for. Any other output type aborts the process in 1.30. */
-const CARRIED: ReadonlySet<string> = new Set([
-  'float32',
-  'float64',
-  'float16',
-  'uint8',
-  'int8',
-  'uint16',
-  'int16',
-  'int32',
-  'int64',
-  'uint32',
-  'uint64',
-  'bool',
-  'string',
-] satisfies DType[])
-
-/** Whether values of this element type can cross the border of onnxruntime-node. */
-export const isCarried = (dtype: string): dtype is DType => CARRIED.has(dtype)
+import { createSession, type NativeSession, type OrtRuntime } from './ort-native.ts'
+import { nativeOptions } from './ort-options.ts'
 
 export const runtimeName = `onnxruntime-node ${ort.env.versions.node ?? ort.env.versions.common}`
 
-/** What the runtime says of an input or output; `type` is undefined for sequences, maps and optionals. */
-export interface NativePort {
-  readonly name: string
-  readonly type: string | undefined
-  readonly shape: readonly (number | string)[] | undefined
-}
-
-/** A session of the runtime itself: no checks, no copies. */
-export interface NativeSession {
-  readonly inputs: readonly NativePort[]
-  readonly outputs: readonly NativePort[]
-  /** Feeds in the runtime's own form, so that repeated runs convert once. */
-  prepare(feeds: Feeds): unknown
-  /** Runs and copies the named outputs out. */
-  run(prepared: unknown, names: readonly string[]): Promise<Fetched>
-  /** Runs and drops the named outputs: what is timed. */
-  spin(prepared: unknown, names: readonly string[]): Promise<void>
-  endProfiling(): void
-  release(): Promise<void>
-}
-
-type OrtFeeds = Record<string, ort.Tensor>
-
 /**
- * Creates a session from encoded bytes or a path. `options` are the runtime's own (see `nativeOptions`). Throws a
- * UserError where the runtime refuses the model.
+ * Creates a session of onnxruntime-node from encoded bytes or a path. `options` are the runtime's own (see
+ * `nativeOptions`). Throws a UserError where the runtime refuses the model.
  */
-export async function createNative(
+export const createNative = (
   source: string | Uint8Array,
   options: Readonly<Record<string, unknown>>,
   where: string | undefined,
-): Promise<NativeSession> {
-  const session = await ort.InferenceSession.create(source as string, options).catch((error: unknown) => {
-    throw loadError(error, where)
-  })
-  return {
-    inputs: session.inputMetadata.map(portOf),
-    outputs: session.outputMetadata.map(portOf),
-    prepare: toOrtFeeds,
-    async run(prepared, names) {
-      const results = await session.run(prepared as OrtFeeds, names as string[]).catch((error: unknown) => {
-        throw runError(error, where)
-      })
-      return Object.fromEntries(names.map((name) => [name, fromOrt(results[name] as ort.Tensor)]))
-    },
-    async spin(prepared, names) {
-      await session.run(prepared as OrtFeeds, names as string[])
-    },
-    endProfiling: () => session.endProfiling(),
-    release: () => session.release(),
-  }
-}
+): Promise<NativeSession> => createSession(ort, runtimeName, source, options, where)
 
-function portOf(metadata: ort.InferenceSession.ValueMetadata): NativePort {
-  return metadata.isTensor
-    ? { name: metadata.name, type: metadata.type, shape: metadata.shape }
-    : { name: metadata.name, type: undefined, shape: undefined }
-}
-
-function toOrtFeeds(feeds: Feeds): OrtFeeds {
-  return Object.fromEntries(Object.entries(feeds).map(([name, value]) => [name, toOrt(name, value)]))
-}
-
-function toOrt(name: string, value: TensorValue): ort.Tensor {
-  const { data } = value
-  // The runtime reads the array's memory in place, and cannot where it is shared between threads.
-  const own = ArrayBuffer.isView(data) && !(data.buffer instanceof ArrayBuffer) ? (data as NumericArray).slice() : data
-  // Where Float16Array exists (Node 24), the Tensor class turns the bits into one, which the native side of 1.30
-  // refuses; the native side itself only reads these four fields.
-  if (value.dtype === 'float16')
-    return { type: 'float16', dims: value.dims, data: own, location: 'cpu' } as unknown as ort.Tensor
-  try {
-    return new ort.Tensor(value.dtype as 'float32', own as Float32Array, value.dims)
-  } catch (cause) {
-    throw new UserError('bad-data', `Input "${name}": ${(cause as Error).message}`, { where: name, cause })
-  }
-}
-
-// Since 1.30 an output may be a view of the runtime's memory, even of a weight: the caller gets a copy.
-function fromOrt(tensor: ort.Tensor): TensorValue {
-  const data = tensor.data as NumericArray | string[]
-  if (tensor.type === 'float16') {
-    const view = data as Uint16Array
-    const bits = new Uint16Array(view.buffer as ArrayBuffer, view.byteOffset, view.length).slice()
-    return { dtype: 'float16', dims: [...tensor.dims], data: bits }
-  }
-  return { dtype: tensor.type as DType, dims: [...tensor.dims], data: data.slice() as NumericArray }
-}
-
-function loadError(error: unknown, where: string | undefined): UserError {
-  const text = error instanceof Error ? error.message : String(error)
-  const detail = { ...(where === undefined ? {} : { where }), cause: error }
-  const unsupported =
-    /not implemented|could not find an implementation|NOT_IMPLEMENTED|is not a registered function|Unsupported data type|opset/i
-  if (/bad_alloc|Failed to allocate|out of memory/i.test(text))
-    return new UserError('out-of-resources', `${runtimeName} ran out of memory while it loaded the model.`, {
-      ...detail,
-      hint: 'Close other programs or use a machine with more memory.',
-    })
-  return new UserError(
-    unsupported.test(text) ? 'unsupported' : 'bad-model',
-    `${runtimeName} refused the model: ${text}`,
-    {
-      ...detail,
-      hint: unsupported.test(text)
-        ? 'The model needs an operator or type that this runtime does not have.'
-        : 'Check the file with `whet inspect`; export it again if it was cut short.',
-    },
-  )
-}
-
-function runError(error: unknown, where: string | undefined): Error {
-  const text = error instanceof Error ? error.message : String(error)
-  const detail = { ...(where === undefined ? {} : { where }), cause: error }
-  if (/bad_alloc|Failed to allocate/i.test(text))
-    return new UserError('out-of-resources', `${runtimeName} ran out of memory in a run.`, {
-      ...detail,
-      hint: 'Use fewer rows at a time.',
-    })
-  return new UserError('bad-data', `${runtimeName} could not run the model on these inputs: ${text}`, {
-    ...detail,
-    hint: 'The shapes or values of the inputs do not fit what the model computes.',
-  })
+/** onnxruntime-node as sessions see it; the encoded bytes of a model are not needed after the load. */
+export const nodeRuntime: OrtRuntime = {
+  name: runtimeName,
+  async open(model, options, scattered = false) {
+    const { placeModel } = await import('./ort-node-place.ts')
+    const placed = await placeModel(model)
+    const native = { ...nativeOptions(options), ...(scattered ? { enableCpuMemArena: false } : {}) }
+    try {
+      return await createNative(placed.source, native, undefined)
+    } finally {
+      placed.remove()
+    }
+  },
 }

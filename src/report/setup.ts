@@ -1,10 +1,12 @@
-import { type Infer, integer, number, object, report, text } from './schema.ts'
+import { type Infer, integer, nullable, number, object, optional, report, text } from './schema.ts'
 
 /** What `whet doctor` finds: the machine, the runtime, and what the processor means for 8-bit products. */
 export const doctor = report('doctor', {
   whetstone: text,
   machine: object({ cpu: text, cores: integer, runtime: text, node: text, os: text, memoryBytes: number }),
   int8: text,
+  /** The runtime of browsers, for `--target web`: its version, or null where it is not installed. */
+  web: optional(nullable(text)),
 })
 export type DoctorReport = Infer<typeof doctor>
 

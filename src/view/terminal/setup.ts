@@ -1,7 +1,7 @@
 import type { CacheReport, DoctorReport } from '../../report/index.ts'
 import { bytes } from '../words.ts'
 
-export function doctor({ whetstone, machine, int8 }: DoctorReport): string {
+export function doctor({ whetstone, machine, int8, web = null }: DoctorReport): string {
   return [
     `whetstone  ${whetstone}`,
     `runtime    ${machine.runtime}`,
@@ -10,6 +10,7 @@ export function doctor({ whetstone, machine, int8 }: DoctorReport): string {
     `processor  ${machine.cpu}, ${machine.cores} cores`,
     `memory     ${bytes(machine.memoryBytes)}`,
     `int8       ${int8}`,
+    `browsers   ${web === null ? 'onnxruntime-web is not installed (needed for --target web)' : `onnxruntime-web ${web}`}`,
   ].join('\n')
 }
 

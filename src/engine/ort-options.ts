@@ -46,9 +46,29 @@ export interface RuntimeTask {
 
 /** The options in the form that onnxruntime-node takes: no undefined, strings where it wants strings. */
 export function nativeOptions(options: OrtSessionOptions = {}, task: RuntimeTask = {}): Record<string, unknown> {
-  const threads = options.threads ?? 1
+  return {
+    ...sharedOptions(options),
+    executionProviders: ['cpu'],
+    intraOpNumThreads: threadsOf(options),
+    interOpNumThreads: 1,
+    ...(task.profilePrefix === undefined ? {} : { enableProfiling: true, profileFilePrefix: task.profilePrefix }),
+    ...(task.optimizedPath === undefined ? {} : { optimizedModelFilePath: task.optimizedPath }),
+  }
+}
+
+/** The options in the form that onnxruntime-web takes, where threads belong to the whole runtime and not to a session. */
+export function webOptions(options: OrtSessionOptions = {}): Record<string, unknown> {
+  return { ...sharedOptions(options), executionProviders: ['wasm'] }
+}
+
+/** Threads that are asked for: 1 unless said. */
+export function threadsOf({ threads = 1 }: OrtSessionOptions): number {
   if (!Number.isInteger(threads) || threads < 1)
     throw new UserError('bad-argument', `threads is ${threads}; it must be a whole number from 1.`)
+  return threads
+}
+
+function sharedOptions(options: OrtSessionOptions): Record<string, unknown> {
   const config = Object.entries(options.config ?? {}).filter(([, value]) => value !== undefined)
   for (const [key] of config)
     if (!(CONFIG_KEYS as readonly string[]).includes(key))
@@ -56,15 +76,10 @@ export function nativeOptions(options: OrtSessionOptions = {}, task: RuntimeTask
         hint: `Known: ${CONFIG_KEYS.join(', ')}.`,
       })
   return {
-    executionProviders: ['cpu'],
-    intraOpNumThreads: threads,
-    interOpNumThreads: 1,
     executionMode: 'sequential',
     graphOptimizationLevel: options.optimization ?? 'all',
     // Fatal only: every error comes as an exception with the same text, and trials must not fill stderr with it.
     logSeverityLevel: 4,
     ...(config.length > 0 ? { extra: Object.fromEntries(config.map(([key, value]) => [key, String(value)])) } : {}),
-    ...(task.profilePrefix === undefined ? {} : { enableProfiling: true, profileFilePrefix: task.profilePrefix }),
-    ...(task.optimizedPath === undefined ? {} : { optimizedModelFilePath: task.optimizedPath }),
   }
 }

@@ -2,7 +2,7 @@ import type { DType } from '../ir/index.ts'
 import { byteLengthOf, type Model } from '../ir/index.ts'
 import { UserError } from '../platform/index.ts'
 import { innerNames, withOutputs, withShapesOf } from './inner-values.ts'
-import { isCarried, type NativeSession } from './ort-runtime.ts'
+import { isCarried, type NativeSession } from './ort-native.ts'
 import type { Feeds } from './session.ts'
 
 /**
@@ -55,7 +55,7 @@ export async function floatNames(
 }
 
 /**
- * Element types by name. A value of a type that onnxruntime-node cannot even name refuses the whole session, so a
+ * Element types by name. A value of a type that the runtime cannot even name refuses the whole session, so a
  * refused set is halved until the ones at fault stand alone and are left out.
  */
 async function typesOf(

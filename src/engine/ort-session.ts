@@ -3,15 +3,14 @@ import { UserError } from '../platform/index.ts'
 import { checkFeeds, copyValue } from './feeds.ts'
 import { groupNames } from './fetch-groups.ts'
 import { type ExtremesNames, innerNames, withExtremesOf, withOutputs } from './inner-values.ts'
-import { floatNames, measureInner } from './ort-node-groups.ts'
-import { nativeOptions, type OrtSessionOptions } from './ort-node-options.ts'
-import { placeModel } from './ort-node-place.ts'
-import { createNative, isCarried, type NativeSession, runtimeName } from './ort-runtime.ts'
+import { floatNames, measureInner } from './ort-groups.ts'
+import { isCarried, type NativeSession, type OrtRuntime } from './ort-native.ts'
+import type { OrtSessionOptions } from './ort-options.ts'
 import { type OmittedOutput, type Ports, unsupportedPort } from './ports.ts'
 import type { Extremes, Feeds, Fetched, Session, TensorValue } from './session.ts'
 
-/** A session of onnxruntime-node in this process. */
-export interface OrtNodeSession extends Session {
+/** A session of ONNX Runtime whose native side is at hand. */
+export interface OrtSession extends Session {
   /** Graph outputs that are no tensors, which `run` leaves out. */
   readonly omitted: readonly OmittedOutput[]
   /** The session of the runtime: for timing, without checks or copies. */
@@ -23,13 +22,14 @@ export interface OrtNodeSession extends Session {
  * `dispose` runs after everything is released.
  */
 export function sessionOver(
+  runtime: OrtRuntime,
   native: NativeSession,
   declared: Ports,
   model: () => Promise<Model>,
   options: OrtSessionOptions,
   dispose: () => void = () => {},
-): OrtNodeSession {
-  const ports = settlePorts(native, declared)
+): OrtSession {
+  const ports = settlePorts(native, declared, runtime.name)
   const names = ports.outputs.map((output) => output.name)
   const graphOutputs = new Set(names)
   // One variant at a time: each holds its own copy of the weights.
@@ -42,16 +42,19 @@ export function sessionOver(
   let measured: { readonly feeds: Feeds; readonly key: string; readonly sizes: ReadonlyMap<string, number> } | null =
     null
   let closed = false
+  /** Opens a changed copy of the model, whose runs hold far more values than inference does. */
+  const openVariant = (changed: Model) => runtime.open(changed, options, true)
 
   async function variantOf(wanted: readonly string[]): Promise<NativeSession> {
     const key = wanted.join('\u0000')
     if (variant?.key === key) return variant.session
     await variant?.session.release()
     variant = null
-    const session = await openVariant(withOutputs(await model(), wanted), options)
+    const session = await openVariant(withOutputs(await model(), wanted))
     variant = { key, session }
     for (const { name, type } of session.outputs)
-      if (type === undefined || !isCarried(type)) throw unsupportedPort('Value', name, type ?? 'no tensor', runtimeName)
+      if (type === undefined || !isCarried(type))
+        throw unsupportedPort('Value', name, type ?? 'no tensor', runtime.name)
     return session
   }
 
@@ -95,9 +98,9 @@ export function sessionOver(
       await summary?.session.release()
       summary = null
       const known = await model()
-      const floats = await floatNames(known, wanted, (changed) => openVariant(changed, options))
+      const floats = await floatNames(known, wanted, openVariant)
       const changed = withExtremesOf(known, floats)
-      summary = { key, session: await openVariant(changed.model, options), of: changed.namesOf }
+      summary = { key, session: await openVariant(changed.model), of: changed.namesOf }
     }
     const { session, of } = summary
     const fetched = await session.run(
@@ -117,7 +120,7 @@ export function sessionOver(
     inputs: ports.inputs,
     outputs: ports.outputs,
     omitted: ports.omitted,
-    engine: runtimeName,
+    engine: runtime.name,
     native,
     run,
     extremes,
@@ -125,7 +128,7 @@ export function sessionOver(
       checkFeeds(ports.inputs, feeds)
       const key = wanted.join('\u0000')
       if (measured?.feeds !== feeds || measured.key !== key) {
-        const sizes = await measureInner(await model(), feeds, wanted, (changed) => openVariant(changed, options))
+        const sizes = await measureInner(await model(), feeds, wanted, openVariant)
         measured = { feeds, key, sizes }
       }
       return groupNames(wanted, measured.sizes, byteBudget)
@@ -141,28 +144,15 @@ export function sessionOver(
   }
 }
 
-/**
- * Opens a changed copy of the model; the encoded bytes are not needed after the load. Its runs hold far more values than
- * inference does: the runtime's arena would keep all of that, in twice the size, for the life of the session.
- */
-async function openVariant(model: Model, options: OrtSessionOptions): Promise<NativeSession> {
-  const placed = await placeModel(model)
-  try {
-    return await createNative(placed.source, { ...nativeOptions(options), enableCpuMemArena: false }, undefined)
-  } finally {
-    placed.remove()
-  }
-}
-
 /** Fills in what the file left undeclared from what the runtime inferred; refuses types that it cannot hand over. */
-export function settlePorts(native: Pick<NativeSession, 'outputs'>, declared: Ports): Ports {
+export function settlePorts(native: Pick<NativeSession, 'outputs'>, declared: Ports, runtime: string): Ports {
   const told = new Map(native.outputs.map((output) => [output.name, output]))
   const outputs: Ports['outputs'][number][] = []
   const omitted = [...declared.omitted]
   for (const output of declared.outputs) {
     const type = told.get(output.name)?.type
     if (type === undefined) omitted.push({ name: output.name, reason: 'not a tensor' })
-    else if (!isCarried(type)) throw unsupportedPort('Output', output.name, type, runtimeName)
+    else if (!isCarried(type)) throw unsupportedPort('Output', output.name, type, runtime)
     else outputs.push(output.dtype === type ? output : { ...output, dtype: type })
   }
   return { inputs: declared.inputs, outputs, omitted }
