@@ -87,6 +87,14 @@ export const VERBS: Readonly<Record<string, { readonly summary: string; load(): 
     summary: 'do requests and answers still look as they did?',
     load: async () => (await import('./drift.ts')).driftVerb,
   },
+  job: {
+    summary: 'comparisons and searches for other machines to do',
+    load: async () => (await import('./job.ts')).jobVerb,
+  },
+  worker: {
+    summary: 'does the jobs of a database, one at a time',
+    load: async () => (await import('./worker.ts')).workerVerb,
+  },
   doctor: { summary: 'this machine, and what is missing', load: async () => (await import('./doctor.ts')).doctorVerb },
   cache: { summary: 'where caches are and how large', load: async () => (await import('./cache.ts')).cacheVerb },
 }

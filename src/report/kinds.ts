@@ -3,6 +3,7 @@ import { calibration, costs, sensitivity } from './calibration.ts'
 import { channels } from './channels.ts'
 import { comparison } from './comparison.ts'
 import { inspection } from './inspection.ts'
+import { jobs } from './jobs.ts'
 import { latency, profile } from './latency.ts'
 import { distillation, pruning } from './learning.ts'
 import { moments } from './moments.ts'
@@ -35,6 +36,7 @@ export const kinds = {
   incident,
   incidents,
   inspection,
+  jobs,
   latency,
   moments,
   optimization,

@@ -1,4 +1,5 @@
 export type { Database, Listener, Row, Statement } from './database.ts'
 export { openEmbedded } from './embedded.ts'
-export { openPostgres } from './postgres.ts'
+export { type Job, JobQueue, type JobResult, type SqlRunner, type TakenJob } from './jobs.ts'
+export { openPostgres, postgresAddress } from './postgres.ts'
 export * from './state.ts'

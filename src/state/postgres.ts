@@ -6,23 +6,27 @@ import { listenOn } from './postgres-listener.ts'
 const CONNECT_MS = 10_000
 const STATEMENT_MS = 30_000
 
-/**
- * A PostgreSQL server by its URL. Connections that break are replaced at the next statement.
- *
- * @throws UserError for an address that is none.
- */
-export function openPostgres(url: string): Database {
-  let where: string
+/** An address that is one, and how the log names it: without a password. @throws UserError */
+export function postgresAddress(url: string): { readonly url: string; readonly where: string } {
   try {
     const { protocol, hostname, port, pathname } = new URL(url)
     if (!/^postgres(ql)?:$/.test(protocol)) throw new Error(protocol)
-    where = `${protocol}//${hostname}${port ? `:${port}` : ''}${pathname}`
+    return { url, where: `${protocol}//${hostname}${port ? `:${port}` : ''}${pathname}` }
   } catch {
     throw new UserError('bad-argument', 'the address of the database is not valid', {
       where: '--database',
       hint: 'for example postgres://user:password@host:5432/whetstone',
     })
   }
+}
+
+/**
+ * A PostgreSQL server by its URL. Connections that break are replaced at the next statement.
+ *
+ * @throws UserError for an address that is none.
+ */
+export function openPostgres(url: string): Database {
+  const { where } = postgresAddress(url)
   const pool = new pg.Pool({
     connectionString: url,
     max: 4,

@@ -15,6 +15,7 @@ import type {
 import { bytes, count, decibels, fileName, metricValue, ms, percent, plural, times } from '../words.ts'
 import { attack } from './attack.ts'
 import { comparison } from './comparison.ts'
+import { jobs } from './jobs.ts'
 import { latency } from './latency.ts'
 import { distillation, pruning } from './learning.ts'
 import { prediction } from './prediction.ts'
@@ -44,6 +45,7 @@ const renderers: Renderers = {
   incident,
   incidents,
   inspection,
+  jobs,
   latency,
   moments,
   optimization,

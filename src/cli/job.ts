@@ -1,0 +1,107 @@
+import { UserError } from '../platform/index.ts'
+import type { Report } from '../report/index.ts'
+import { JobQueue } from '../state/index.ts'
+import { EXIT } from './exit-codes.ts'
+import { checkJob } from './job-words.ts'
+import { type Arguments, duration, type OptionSpec, type Outcome, type Verb } from './verb.ts'
+
+const ACTS = ['submit', 'list', 'show', 'wait', 'cancel'] as const
+const LOOK_EVERY_MS = 500
+
+/** Where jobs are. */
+export const DATABASE: OptionSpec = {
+  type: 'string',
+  value: 'URL',
+  help: 'the PostgreSQL server that has the jobs (WHETSTONE_DATABASE)',
+}
+
+export const jobVerb: Verb = {
+  name: 'job',
+  usage: 'job submit|list|show|wait|cancel [ID] --database URL',
+  summary: 'Leaves comparisons and searches in a database for workers on other machines, and gets their reports.',
+  examples: [
+    'whet job submit --database postgres://host/whetstone -- compare a.onnx b.onnx --data eval.npz',
+    'whet job wait 50cb2c3d-c762-46fc-b0b7-30364a0a36d1',
+    'whet job list',
+  ],
+  positionals: { min: 1, max: 1000, names: 'an act, and the id of a job or the words of a verb after --' },
+  options: {
+    database: DATABASE,
+    limit: { type: 'string', value: 'T', help: 'a job that has not ended after this time is begun again (1h)' },
+  },
+  async run([act, ...rest], options, context) {
+    const known = ACTS.find((one) => one === act)
+    if (known === undefined)
+      throw new UserError('bad-argument', `whet job ${act}: no such act`, {
+        where: 'command line',
+        hint: `acts are ${ACTS.join(', ')}`,
+      })
+    if (known === 'submit') await checkJob(rest)
+    const limit = duration(options.text('limit') ?? '1h', 'limit')
+    return withQueue(options, async (queue) => {
+      if (known === 'list') return { report: { kind: 'jobs', version: 1, jobs: [...(await queue.list())] } }
+      const id = known === 'submit' ? await queue.submit(rest, limit) : rest[0]
+      if (id === undefined)
+        throw new UserError('bad-argument', `whet job ${known} needs the id of a job`, {
+          where: 'command line',
+          hint: 'whet job list has them',
+        })
+      const find = async () => {
+        const found = await queue.find(id)
+        if (found) return found
+        throw new UserError('missing-file', `there is no job ${id}`, { where: id, hint: 'whet job list has them' })
+      }
+      let found = await find()
+      if (known === 'cancel') await queue.cancel(id)
+      while (known === 'wait' && found.job.ended === null) {
+        context.progress(found.job.state)
+        await new Promise((resolve) => setTimeout(resolve, LOOK_EVERY_MS))
+        if (context.signal.aborted) throw context.signal.reason
+        found = await find()
+      }
+      if (known === 'cancel') found = await find()
+      const { job, report } = found
+      if (known !== 'wait' && known !== 'show') return { report: { kind: 'jobs', version: 1, jobs: [job] } }
+      if (known === 'show' && report === null) return { report: { kind: 'jobs', version: 1, jobs: [job] } }
+      // As if the verb had run here.
+      if (job.message !== null) context.say(job.message)
+      return {
+        report: (report as Report | null) ?? { kind: 'jobs', version: 1, jobs: [job] },
+        exitCode: job.exitCode ?? (job.state === 'done' ? EXIT.done : EXIT.bug),
+      }
+    })
+  },
+}
+
+/** Opens the queue that the options name, and closes it whatever happens. @throws UserError where it is not there. */
+export async function withQueue(
+  options: Arguments,
+  work: (queue: JobQueue, url: string) => Promise<Outcome>,
+): Promise<Outcome> {
+  const url = options.text('database') ?? process.env.WHETSTONE_DATABASE
+  if (url === undefined)
+    throw new UserError('bad-argument', '--database is missing', {
+      where: 'command line',
+      hint: 'jobs need a PostgreSQL server: --database postgres://user:password@host:5432/whetstone, or WHETSTONE_DATABASE',
+    })
+  const queue = new JobQueue(url)
+  try {
+    return await work(queue, url)
+  } catch (error) {
+    throw explained(error)
+  } finally {
+    await queue.close().catch(() => {})
+  }
+}
+
+const AWAY = /^(ECONNREFUSED|ECONNRESET|ENOTFOUND|EAI_AGAIN|ETIMEDOUT|EHOSTUNREACH|28\w{3}|3D000|57P0\d)$/
+
+function explained(error: unknown): unknown {
+  const { code, message } = error as { code?: string; message?: string }
+  if (error instanceof UserError || code === undefined || !AWAY.test(code)) return error
+  return new UserError('missing-file', `the database does not answer: ${message || code}`, {
+    where: '--database',
+    hint: 'is the server there, and do user, password and name of the database fit?',
+    cause: error,
+  })
+}

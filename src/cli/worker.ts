@@ -1,0 +1,139 @@
+import { spawn } from 'node:child_process'
+import { existsSync, statSync } from 'node:fs'
+import { hostname } from 'node:os'
+import { join, resolve } from 'node:path'
+import { UserError, withLock } from '../platform/index.ts'
+import type { JobQueue, JobResult, TakenJob } from '../state/index.ts'
+import { EXIT } from './exit-codes.ts'
+import { DATABASE, withQueue } from './job.ts'
+import { checkJob } from './job-words.ts'
+import { stateHome } from './serve-rollouts.ts'
+import type { Context, Verb } from './verb.ts'
+
+const LOOK_EVERY_MS = 1000
+const LONGEST_WAIT_MS = 30_000
+const KEPT_STDERR = 1 << 14
+/** A verb that was interrupted keeps what it has measured. */
+const GRACE_MS = 10_000
+
+export const workerVerb: Verb = {
+  name: 'worker',
+  usage: 'worker --database URL --folder DIR [--once]',
+  summary: 'Does the jobs of a database (whet job submit), one at a time, with the files of a folder.',
+  examples: ['whet worker --database postgres://host/whetstone --folder /srv/models'],
+  positionals: { min: 0, max: 0, names: 'nothing' },
+  options: {
+    database: DATABASE,
+    folder: {
+      type: 'string',
+      value: 'DIR',
+      help: 'where the files of the jobs lie; nothing outside is named by a job',
+    },
+    once: { type: 'boolean', help: 'end when no job waits' },
+  },
+  graceMs: GRACE_MS + 2000,
+  async run(_, options, context) {
+    const folder = resolve(options.required('folder', 'say where the files of the jobs lie: --folder DIR'))
+    if (!existsSync(folder) || !statSync(folder).isDirectory())
+      throw new UserError('missing-file', `there is no folder ${folder}`, { where: '--folder' })
+    // Two that measure on one machine would time one another.
+    return withLock(join(stateHome(), 'worker'), () =>
+      withQueue(options, async (queue) => {
+        let done = 0
+        for (let wait = LOOK_EVERY_MS; !context.signal.aborted; ) {
+          const job = await queue.take().catch((error: Error) => {
+            // At the first look a mistake in the address; later the database has gone and will come back.
+            if (wait === LOOK_EVERY_MS && done === 0) throw error
+            context.say(`the database does not answer: ${error.message}`)
+            return undefined
+          })
+          if (job) {
+            await doJob(queue, job, folder, context)
+            done++
+          } else if (job === null && options.flag('once')) break
+          wait = job === undefined ? Math.min(2 * wait, LONGEST_WAIT_MS) : LOOK_EVERY_MS + 1
+          if (!job) await pause(wait, context.signal)
+        }
+        return { report: null, text: `${done} jobs done` }
+      }),
+    )
+  },
+}
+
+async function doJob(queue: JobQueue, job: TakenJob, folder: string, context: Context): Promise<void> {
+  context.say(`${job.id}: whet ${job.words.join(' ')}`)
+  let result: JobResult
+  try {
+    await checkJob(job.words)
+    result = await runWords(job.words, folder, context.signal)
+  } catch (error) {
+    result = { exitCode: EXIT.user, report: null, message: (error as Error).message, worker: hostname() }
+  }
+  context.say(`${job.id}: exit code ${result.exitCode}`)
+  // A verdict, or a mistake that stays one, is an answer; our bug or an interruption may not come again.
+  const again = result.exitCode === EXIT.bug || result.exitCode === EXIT.interrupted
+  for (let wait = LOOK_EVERY_MS; ; wait = Math.min(2 * wait, LONGEST_WAIT_MS)) {
+    try {
+      await (again ? queue.giveBack(job.id, result) : queue.finish(job.id, result))
+      return
+    } catch (error) {
+      context.say(`the database does not take the result: ${(error as Error).message}`)
+      if (context.signal.aborted) return
+      await pause(wait, context.signal)
+    }
+  }
+}
+
+/** Runs a verb in a process of its own: a crash, a leak or an end of memory hits one job. */
+function runWords(words: readonly string[], folder: string, signal: AbortSignal): Promise<JobResult> {
+  const child = spawn(process.execPath, [...process.execArgv, process.argv[1]!, ...words, '--json', '--quiet'], {
+    cwd: folder,
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
+  let [output, said] = ['', '']
+  child.stdout.setEncoding('utf8').on('data', (text: string) => {
+    output += text
+  })
+  child.stderr.setEncoding('utf8').on('data', (text: string) => {
+    said = (said + text).slice(-KEPT_STDERR)
+  })
+  const interrupt = () => {
+    child.kill('SIGINT')
+    setTimeout(() => child.kill('SIGKILL'), GRACE_MS).unref()
+  }
+  signal.addEventListener('abort', interrupt, { once: true })
+  if (signal.aborted) interrupt()
+  return new Promise((done) => {
+    child.once('error', (error) =>
+      done({ exitCode: EXIT.bug, report: null, message: error.message, worker: hostname() }),
+    )
+    child.once('close', (code) => {
+      signal.removeEventListener('abort', interrupt)
+      const exitCode = signal.aborted ? EXIT.interrupted : (code ?? EXIT.bug)
+      const report = reportIn(output)
+      done({ exitCode, report, message: report === null ? said.trim() : null, worker: hostname() })
+    })
+  })
+}
+
+function reportIn(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return null
+  }
+}
+
+function pause(ms: number, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    const timer = setTimeout(resolve, ms)
+    signal.addEventListener(
+      'abort',
+      () => {
+        clearTimeout(timer)
+        resolve()
+      },
+      { once: true },
+    )
+  })
+}

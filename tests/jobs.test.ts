@@ -1,0 +1,77 @@
+import { join } from 'node:path'
+import { afterAll, expect, test } from 'vitest'
+import { checkJob } from '../src/cli/job-words.ts'
+import { Bench, CLASSIFIER } from './command.ts'
+import { reportIn } from './schema.ts'
+
+const LONG = 300_000
+
+test('a job names a verb that workers do, with its own options, and files of the shared folder', async () => {
+  const refused = async (...words: string[]) => (await checkJob(words).catch((error: Error) => error))?.message
+  const fine = ['compare', 'a.onnx', 'models/b..2.onnx', '--data', 'eval.npz', '--slice', 'country']
+  expect(await refused(...fine)).toBeUndefined()
+  expect(await refused('push', 'a.onnx', 'x:1')).toContain('no job for a worker')
+  expect(await refused('optimize', 'a.onnx', '--dta', 'd')).toContain('--dta')
+  for (const path of ['/etc/passwd', '../a.onnx', 'models/../../a', '~/a', '--output=/tmp/x', 'csv:/a', 'x\\..\\a'])
+    expect(await refused('optimize', 'a.onnx', '--data', path), path).toContain('leads out')
+})
+
+const url = process.env.WHETSTONE_TEST_POSTGRES
+const name = `whetstone_worker_${process.pid}`
+test.skipIf(!url)(
+  'submitted, done by a worker, and waited for: the report and exit code are as if it had run here',
+  async () => {
+    const { default: pg } = await import('pg')
+    const admin = new pg.Client(url)
+    await admin.connect()
+    await admin.query(`CREATE DATABASE ${name}`)
+    const own = new URL(url!)
+    own.pathname = `/${name}`
+    const bench = new Bench()
+    process.env.XDG_STATE_HOME = join(bench.folder, 'home')
+    afterAll(() => bench.remove())
+    bench.model('model.onnx', CLASSIFIER)
+    bench.rows('eval.npz', 20, 16)
+    const whet = (...words: string[]) => bench.start(words).ended
+    const database = ['--database', own.href]
+    const submit = async (...words: string[]) => {
+      const { stdout, stderr } = await whet('job', 'submit', ...database, '--json', '--', ...words)
+      expect(stderr).toBe('')
+      return reportIn(stdout, 'jobs').jobs[0]!.id
+    }
+    const good = await submit('compare', 'model.onnx', 'model.onnx', '--data', 'eval.npz')
+    const bad = await submit('compare', 'model.onnx', 'none.onnx', '--data', 'eval.npz')
+    const worked = await whet('worker', ...database, '--folder', '.', '--once')
+    expect([worked.code, worked.stdout]).toEqual([0, '2 jobs done\n'])
+
+    const waited = await whet('job', 'wait', good, ...database, '--json')
+    const here = await whet('compare', 'model.onnx', 'model.onnx', '--data', 'eval.npz', '--json')
+    expect(waited.code).toBe(here.code)
+    const told = (json: string) => reportIn(json, 'comparison')
+    expect(told(waited.stdout).sentence).toBe(told(here.stdout).sentence)
+    const failed = await whet('job', 'wait', bad, ...database)
+    expect([failed.code, failed.stderr]).toEqual([2, expect.stringContaining('none.onnx')])
+    expect((await whet('job', 'list', ...database)).stdout).toMatch(/done +2 .*whet compare/)
+    await admin.query(`DROP DATABASE ${name} WITH (FORCE)`)
+    await admin.end()
+  },
+  LONG,
+)
+
+test(
+  'no database, none that answers, no such act',
+  async () => {
+    const bench = new Bench()
+    afterAll(() => bench.remove())
+    const [none, away, act] = await Promise.all([
+      bench.start(['job', 'list']).ended,
+      bench.start(['job', 'list', '--database', 'postgres://u:secret@127.0.0.1:1/none']).ended,
+      bench.start(['job', 'eat']).ended,
+    ])
+    expect([none.code, none.stderr]).toEqual([2, expect.stringContaining('--database is missing')])
+    expect([away.code, away.stderr]).toEqual([2, expect.stringContaining('does not answer')])
+    expect(away.stderr).not.toContain('secret')
+    expect([act.code, act.stderr]).toEqual([2, expect.stringContaining('no such act')])
+  },
+  LONG,
+)
