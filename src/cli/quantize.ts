@@ -9,7 +9,10 @@ const SCHEMES = ['static-int8', 'dynamic-int8', 'weight-int8', 'weight-int4', 'f
 
 /** The options of the weight-only schemes, refused beside another scheme rather than ignored. */
 function weightChoices(options: Arguments, scheme: string) {
-  const given = ['group', 'rounding', 'symmetric', 'asymmetric', 'accuracy-level'].filter((name) => options.has(name))
+  const learned = options.text('rounding') === 'learned'
+  const given = ['group', 'rounding', 'symmetric', 'asymmetric', 'accuracy-level', 'stored'].filter(
+    (name) => options.has(name) && !(name === 'rounding' && learned && scheme === 'static-int8'),
+  )
   if (given.length > 0 && !scheme.startsWith('weight'))
     throw new UserError('bad-argument', `--${given[0]} is an option of the weight-only schemes, not of ${scheme}`, {
       where: 'command line',
@@ -19,7 +22,8 @@ function weightChoices(options: Arguments, scheme: string) {
     throw new UserError('bad-argument', '--symmetric and --asymmetric exclude each other', { where: 'command line' })
   const level = options.choice('accuracy-level', ['0', '4'], '0')
   return {
-    rounding: options.choice('rounding', ['rtn', 'hqq', 'gptq', 'awq'], 'rtn'),
+    rounding: options.choice('rounding', ['rtn', 'hqq', 'gptq', 'awq', 'learned'], 'rtn'),
+    stored: options.flag('stored'),
     symmetric: options.flag('symmetric'),
     accuracyLevel: level === '4' ? (4 as const) : (0 as const),
   }
@@ -32,6 +36,7 @@ export const quantizeVerb: Verb = {
   examples: [
     'whet quantize model.onnx -o int8.onnx --scheme static-int8 --data calib.npz',
     'whet quantize llm.onnx -o int4.onnx --scheme weight-int4 --group 32',
+    'whet quantize cnn.onnx -o int4.onnx --scheme weight-int4 --stored --rounding learned --data rows.npz',
   ],
   positionals: { min: 1, max: 1, names: 'one model' },
   options: {
@@ -50,7 +55,11 @@ export const quantizeVerb: Verb = {
     rounding: {
       type: 'string',
       value: 'HOW',
-      help: 'weight-only: rtn (default), hqq, or with --data gptq or awq, which look at what the layers read',
+      help: 'weight-only: rtn (default), hqq, or with --data gptq or awq, which look at what the layers read; learned (static-int8 too): up or down, whichever keeps what the layers give',
+    },
+    stored: {
+      type: 'boolean',
+      help: 'weight-int4: convolutions too, stored in 4 bits and widened when the model is loaded: the size alone shrinks',
     },
     symmetric: { type: 'boolean', help: 'weight-only: one zero point for all groups; a little smaller' },
     asymmetric: { type: 'boolean', help: 'weight-only: a zero point for each group (default)' },

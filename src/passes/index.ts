@@ -35,13 +35,28 @@ export {
   withWeights,
 } from './prune/index.ts'
 export {
+  blockModel,
   type CostProbes,
   calibrationValues,
   compareKernels,
   costProbes,
+  hardCodes,
   momentValues,
   productSafety,
+  type ReconstructionBlock,
+  type RoundableWeight,
+  type RoundableWeights,
+  type RoundedValue,
+  reconstructionBlocks,
+  roundableBlocks,
+  roundableStatic,
+  roundValues,
+  SOFT,
+  type StaticInt8Options,
+  softWeights,
   unitCosts,
+  type WeightOptions,
+  weightsOfCodes,
 } from './quantize/index.ts'
 export { type RoundingProjections, roundingProjections } from './rounding-projections.ts'
 export { simplifyPasses } from './sequence.ts'

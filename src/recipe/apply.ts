@@ -3,7 +3,7 @@ import { openIsolated } from '../engine/index.ts'
 import type { Model, NumericArray } from '../ir/index.ts'
 import { modelDigest } from '../onnx/index.ts'
 import { UserError } from '../platform/index.ts'
-import type { Recipe, Report, RewriteReport } from '../report/index.ts'
+import type { RangeMethod, Recipe, Report, RewriteReport } from '../report/index.ts'
 import { channelsOf } from './channels.ts'
 import { firstFeeds } from './first-feeds.ts'
 import { kernelCosts } from './kernel-costs.ts'
@@ -74,9 +74,11 @@ async function evidenceFor(
       hint: 'make the recipe again with whet optimize',
     })
   if (other === null || kept.kind === 'moments') return kept
-  if (kept.kind !== 'calibration' && kept.kind !== 'sensitivity' && kept.kind !== 'costs' && kept.kind !== 'channels')
-    throw new UserError('unsupported', `evidence of kind ${kept.kind} belongs to one model`, {
-      where: 'recipe',
+  const measured =
+    kept.kind === 'calibration' ? kept.method !== 'learned' : ['sensitivity', 'costs', 'channels'].includes(kept.kind)
+  if (!measured)
+    throw new UserError('unsupported', 'what was learned for one model does not fit another', {
+      where: `recipe: evidence of kind ${kept.kind}`,
       hint: 'use the recipe on the model that it was made for',
     })
   if (!options.data)
@@ -85,11 +87,13 @@ async function evidenceFor(
       hint: 'give --data D with rows to calibrate on',
     })
   if (kept.kind === 'channels') return channelsOf(other, options.data)
-  if (kept.kind === 'calibration') return rangesOf(other, options.data, kept.method, { samples: kept.samples })
+  if (kept.kind === 'calibration')
+    return rangesOf(other, options.data, kept.method as RangeMethod, { samples: kept.samples })
   // Roundings are those of the ranges that stand before them among the evidence.
   const ranges = before.map(({ report }) => report).find((report) => report.kind === 'calibration')
   if (!ranges) throw new Error(`internal: ${kept.kind} without ranges in a recipe`)
   if (kept.kind === 'sensitivity') return sensitivityOf(other, options.data, ranges)
+  if (kept.kind !== 'costs') throw new Error(`internal: ${kept.kind} is not measured`)
   const session = await openIsolated(other)
   const feeds = await firstFeeds(session, options.data).finally(() => session.close())
   const costs = await kernelCosts(other, ranges, feeds, { threads: kept.threads })

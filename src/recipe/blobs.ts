@@ -1,6 +1,7 @@
-import type { NumericArray } from '../ir/index.ts'
+import { arrayTypeOf, type DType, type NumericArray } from '../ir/index.ts'
 import { makeFolder, readFileBytes, sha256, UserError, writeFilesAtomic } from '../platform/index.ts'
 import type { Recipe, Report, TensorRef } from '../report/index.ts'
+import { tensorRefsOf } from './tensor-refs.ts'
 
 /** The folder beside a recipe that holds what its evidence refers to: `recipe.blobs` beside `recipe.json`. */
 export const blobFolder = (recipePath: string): string => `${recipePath.replace(/\.json$/i, '')}.blobs`
@@ -9,11 +10,7 @@ const blobPath = (folder: string, { digest }: TensorRef) => `${folder}/${digest.
 
 /** Every tensor that a recipe's evidence refers to. */
 function refsOf(recipe: Recipe): readonly TensorRef[] {
-  return Object.values(recipe.evidence).flatMap((evidence) => {
-    const report = evidence as Report
-    if (report.kind !== 'moments') return []
-    return Object.values(report.values).flatMap(({ meanAbs, gram }) => (gram ? [meanAbs, gram] : [meanAbs]))
-  })
+  return Object.values(recipe.evidence).flatMap((evidence) => tensorRefsOf(evidence as Report))
 }
 
 /**
@@ -53,9 +50,9 @@ export async function readBlobs(recipe: Recipe, recipePath: string): Promise<Rea
     if (sha256(bytes) !== ref.digest)
       throw new UserError('bad-data', `${path} is damaged: its digest is not its name`, {
         where: path,
-        hint: 'take it away; with --data it is measured again',
+        hint: 'take it away; with --data what was measured is measured again',
       })
-    tensors.set(ref.digest, new Float32Array(bytes.slice().buffer))
+    tensors.set(ref.digest, new (arrayTypeOf(ref.dtype as DType))(bytes.slice().buffer as ArrayBuffer))
   }
   return tensors
 }

@@ -2,10 +2,11 @@ import type { Dataset } from '../data/index.ts'
 import { openIsolated, ortNode } from '../engine/index.ts'
 import { measureBatchInvariance, measureLayers } from '../evaluate/index.ts'
 import type { Model, NumericArray } from '../ir/index.ts'
-import { compareKernels } from '../passes/index.ts'
+import { compareKernels, roundableStatic, roundValues, type StaticInt8Options } from '../passes/index.ts'
 import { UserError } from '../platform/index.ts'
 import type {
   CalibrationReport,
+  PassRun,
   QuantizationReport,
   RangeMethod,
   Recipe,
@@ -13,8 +14,10 @@ import type {
   Scheme,
   Target,
 } from '../report/index.ts'
+import { answersOf, relativeNoise } from './answers.ts'
 import { channelsOf } from './channels.ts'
 import type { EvidenceCache } from './evidence-cache.ts'
+import { learnRoundings } from './learned-rounding.ts'
 import { provePortable } from './portable.ts'
 import { rangesOf } from './ranges.ts'
 import { samplesFor } from './samples.ts'
@@ -36,6 +39,8 @@ export interface QuantizeOptions extends WeightChoices {
   readonly group?: number | undefined
   /** Node names or operator names that stay in float. */
   readonly keepFloat?: readonly string[] | undefined
+  /** Steps that learned roundings take for each part of the model; 500 unless said. */
+  readonly steps?: number | undefined
   /** Further options of the pass, such as `placement`. */
   readonly pass?: Readonly<Record<string, unknown>> | undefined
   /** Lossless passes first; on unless false. */
@@ -76,7 +81,7 @@ export function quantizeStep(options: QuantizeOptions, evidence: readonly Report
       ...(target && target !== 'native' ? { target } : {}),
       ...(evidence.some(({ kind }) => kind === 'channels') ? { correctBias: true } : {}),
       // Said in the recipe, so that older recipes keep their bytes.
-      ...(scheme === 'static-int8' ? { rounding: 'sums' } : {}),
+      ...(scheme === 'static-int8' ? { rounding: options.rounding === 'learned' ? 'learned' : 'sums' } : {}),
       ...options.pass,
     },
     ...(evidence.length > 0 ? { evidence: evidence.map((report) => ({ report })) } : {}),
@@ -99,7 +104,11 @@ export async function quantize(model: Model, options: QuantizeOptions): Promise<
   const channels = calibration && data ? await channelsOf(start.model, data, options) : null
   const evidence = [calibration, channels].filter((report) => report !== null)
   const step = quantizeStep(options, evidence)
-  const steps = scheme.startsWith('weight') ? await weightSteps(start.model, step, options) : [step]
+  const steps = scheme.startsWith('weight')
+    ? await weightSteps(start.model, step, options)
+    : scheme === 'static-int8' && options.rounding === 'learned'
+      ? [await withLearnedRoundings(start.model, step, options)]
+      : [step]
   let trail = await advanceAll(start, steps)
   // Who asks for integers gets them: that they hardly pay in such a model is for the report to say.
   const insists = scheme === 'static-int8' && trail.model === start.model && options.pass?.placement === undefined
@@ -137,6 +146,9 @@ export async function quantize(model: Model, options: QuantizeOptions): Promise<
             'by their usual costs float is as fast for every node here; integers stand everywhere since they were asked for',
           ]
         : []),
+      ...(options.rounding === 'learned' && scheme === 'static-int8' && !trail.runs.some(isLearned)
+        ? ['learned roundings left the outputs no nearer to the float model: those that balance sums stay']
+        : []),
       ...(run.applied === 0 ? ['nothing was quantized: see the reasons under float'] : []),
       ...(data?.notes ?? []),
     ],
@@ -144,6 +156,8 @@ export async function quantize(model: Model, options: QuantizeOptions): Promise<
   const tensors = new Map(steps.flatMap(({ evidence }) => evidence ?? []).flatMap((item) => [...(item.tensors ?? [])]))
   return { model: trail.model, report, recipe: recipeOf(trail), tensors }
 }
+
+const isLearned = ({ options }: PassRun) => (options as { rounding?: string } | undefined)?.rounding === 'learned'
 
 const EVERYWHERE = { placement: 'everywhere' } as const
 
@@ -156,6 +170,39 @@ async function calibrated(model: Model, options: QuantizeOptions): Promise<Calib
     })
   options.onProgress?.('calibrating')
   return rangesOf(model, options.data, options.calibration ?? 'minmax', options)
+}
+
+/** The step of static int8 with roundings that are learned under its own ranges. */
+async function withLearnedRoundings(model: Model, step: Step, options: QuantizeOptions): Promise<Step> {
+  if (options.target === 'portable')
+    throw new UserError('unsupported', 'learned roundings are not proven free of 16-bit saturation', {
+      where: '--rounding learned',
+      hint: 'leave one of --rounding learned and --target portable out',
+    })
+  const evidence = step.evidence ?? []
+  const settings = step.options as StaticInt8Options
+  const learned = await learnRoundings(model, roundableStatic(model, settings, evidence), options.data!, {
+    ...options,
+    rounded: roundValues(model, settings, evidence).model,
+  })
+  const other = { ...step, evidence: [...evidence, learned] }
+  // In 8 bits little is lost to weights: that each part came nearer does not say that the whole did.
+  const plain = { ...step, options: { ...settings, rounding: 'sums' } }
+  return (await nearer(model, [plain, other], options)) === 0 ? plain : other
+}
+
+/** Which of two steps leaves the outputs nearer to the float model's, on the last eighth of the rows to learn from. */
+async function nearer(model: Model, steps: readonly Step[], options: QuantizeOptions): Promise<number> {
+  const data = options.data!
+  const rows = (options.indices ?? Array.from({ length: data.rows }, (_, i) => i)).slice(0, options.samples ?? 256)
+  const judged = rows.slice(-Math.ceil(rows.length / 8))
+  const exact = await answersOf(model, data, judged)
+  const lost: number[] = []
+  for (const step of steps) {
+    const given = await answersOf((await advanceAll(startTrail(model), [step])).model, data, judged)
+    lost.push(relativeNoise(exact, given))
+  }
+  return lost.indexOf(Math.min(...lost))
 }
 
 const unseen = (calibration: CalibrationReport) =>

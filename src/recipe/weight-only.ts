@@ -2,17 +2,22 @@ import type { Dataset } from '../data/index.ts'
 import { ortNode } from '../engine/index.ts'
 import { type Moments, measureMoments } from '../evaluate/index.ts'
 import type { Model, NumericArray } from '../ir/index.ts'
-import { momentValues } from '../passes/index.ts'
+import { momentValues, roundableBlocks, type WeightOptions } from '../passes/index.ts'
 import { UserError } from '../platform/index.ts'
 import type { Evidence } from '../rewrite/index.ts'
+import { learnRoundings } from './learned-rounding.ts'
+import { tensorRefsOf } from './tensor-refs.ts'
 import type { Step } from './trail.ts'
 
 /** How the weight-only schemes get from weights to codes; see `quantizeWeights` and `scaleWeightInputs`. */
 export interface WeightChoices {
   /**
-   * `rtn` (default) and `hqq` look at the weights alone; `gptq` and `awq` at what the products read, so they need data.
+   * `rtn` (default) and `hqq` look at the weights alone; `gptq` and `awq` at what the products read, so they need data;
+   * `learned` learns from data what keeps the layers' outputs (see `learnRoundings`), in static int8 too.
    */
-  readonly rounding?: 'rtn' | 'hqq' | 'gptq' | 'awq' | undefined
+  readonly rounding?: 'rtn' | 'hqq' | 'gptq' | 'awq' | 'learned' | undefined
+  /** With 4 bits also convolutions: stored in codes, widened when the model is loaded. */
+  readonly stored?: boolean | undefined
   readonly symmetric?: boolean | undefined
   /** 0 (default): products in float; 4: activations are rounded to 8 bits in every product. */
   readonly accuracyLevel?: 0 | 4 | undefined
@@ -23,10 +28,12 @@ export function weightOptions({
   rounding,
   symmetric,
   accuracyLevel,
+  stored,
 }: WeightChoices): Readonly<Record<string, unknown>> {
   return {
     ...(symmetric ? { symmetric } : {}),
-    ...(rounding === 'hqq' || rounding === 'gptq' ? { rounding } : {}),
+    ...(rounding === 'hqq' || rounding === 'gptq' || rounding === 'learned' ? { rounding } : {}),
+    ...(stored ? { stored } : {}),
     ...(accuracyLevel ? { accuracyLevel } : {}),
   }
 }
@@ -44,17 +51,23 @@ export async function weightSteps(
     readonly data?: Dataset | undefined
     readonly samples?: number | undefined
     readonly indices?: readonly number[] | undefined
+    readonly seed?: number | undefined
+    readonly steps?: number | undefined
     readonly signal?: AbortSignal | undefined
     readonly onProgress?: ((text: string) => void) | undefined
   },
 ): Promise<readonly Step[]> {
   const { rounding } = options
-  if (rounding !== 'gptq' && rounding !== 'awq') return [step]
+  if (rounding !== 'gptq' && rounding !== 'awq' && rounding !== 'learned') return [step]
   if (!options.data)
     throw new UserError('bad-data', `${rounding} rounds by what the model's products read, and there is no data`, {
       where: '--data',
       hint: 'give some rows that look like production (for a language model a text file), or use --rounding hqq or rtn',
     })
+  if (rounding === 'learned') {
+    const weights = roundableBlocks(model, step.options as WeightOptions)
+    return [{ ...step, evidence: [await learnRoundings(model, weights, options.data, options)] }]
+  }
   options.onProgress?.('looking at what the products read')
   const evidence: readonly Evidence[] = [await observe(model, options.data, options)]
   if (rounding === 'gptq') return [{ ...step, evidence }]
@@ -110,15 +123,20 @@ export async function withTensors(
   const whole: Evidence[] = []
   for (const item of evidence) {
     const { report } = item
-    if (report.kind !== 'moments') {
+    const refs = tensorRefsOf(report)
+    if (refs.length === 0) {
       whole.push(item)
       continue
     }
-    const refs = Object.values(report.values).flatMap(({ meanAbs, gram }) => (gram ? [meanAbs, gram] : [meanAbs]))
     if (own && options.tensors && refs.every(({ digest }) => options.tensors!.has(digest))) {
       whole.push({ report, tensors: options.tensors })
       continue
     }
+    if (report.kind !== 'moments')
+      throw new UserError('bad-argument', 'the recipe refers to what was learned, and that is not beside it', {
+        where: 'recipe',
+        hint: 'keep the .blobs folder beside the recipe, or make it again',
+      })
     if (!options.data)
       throw new UserError('bad-argument', 'the recipe refers to numbers that are not beside it', {
         where: 'recipe',

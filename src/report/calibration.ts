@@ -9,7 +9,8 @@ export type RangeMethod = Infer<typeof rangeMethod>
 
 /** Observed ranges of float values, the evidence that static quantization needs. */
 export const calibration = report('calibration', {
-  method: rangeMethod,
+  /** `learned`: what tuning made of them. */
+  method: oneOf('minmax', 'percentile', 'entropy', 'mse', 'least-noise', 'learned'),
   samples: integer,
   dataDigest: text,
   /** By value name, in real units; `elements` of one row, where rows differ the mean. */

@@ -5,6 +5,7 @@ import { comparison } from './comparison.ts'
 import { inspection } from './inspection.ts'
 import { jobs } from './jobs.ts'
 import { latency, profile } from './latency.ts'
+import { learnedWeights } from './learned-weights.ts'
 import { distillation, pruning } from './learning.ts'
 import { moments } from './moments.ts'
 import { optimization } from './optimization.ts'
@@ -38,6 +39,7 @@ export const kinds = {
   inspection,
   jobs,
   latency,
+  'learned-weights': learnedWeights,
   moments,
   optimization,
   prediction,

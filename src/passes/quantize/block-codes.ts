@@ -61,7 +61,8 @@ export class BlockWriter {
 
 /**
  * Blockwise codes of weights [K, N] (row-major), a block being `block` consecutive rows of one column; the last one may
- * be ragged, its missing rows are coded as 0. Each weight gets its nearest code on the block's grid.
+ * be ragged, its missing rows are coded as 0. Each weight gets its nearest code on the block's grid, or the one that
+ * `given` says, less the zero point.
  */
 export function quantizeBlocks(
   values: Float32Array,
@@ -69,7 +70,9 @@ export function quantizeBlocks(
   columns: number,
   block: number,
   options: GridOptions,
+  given?: (row: number, column: number) => number,
 ): BlockCodes {
+  const top = 2 ** options.bits - 1
   const writer = new BlockWriter(rows, columns, block, options.bits, options.symmetric)
   for (let n = 0; n < columns; n++)
     for (let b = 0; b * block < rows; b++) {
@@ -78,7 +81,10 @@ export function quantizeBlocks(
       for (let k = 0; k < own.length; k++) own[k] = values[(start + k) * columns + n]!
       const grid = gridOf(own, options)
       writer.grid(n, b, grid)
-      for (let k = 0; k < own.length; k++) writer.set(start + k, n, codeOf(own[k]!, grid, options.bits))
+      for (let k = 0; k < own.length; k++) {
+        const code = given ? given(start + k, n) + grid.zero : codeOf(own[k]!, grid, options.bits)
+        writer.set(start + k, n, Math.min(top, Math.max(0, code)))
+      }
     }
   return writer.done()
 }

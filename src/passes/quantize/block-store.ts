@@ -3,12 +3,23 @@ import type { GraphEditor } from '../../rewrite/index.ts'
 import { type BlockCodes, quantizeBlocks } from './block-codes.ts'
 import type { GridOptions } from './block-grid.ts'
 import { gptqBlocks } from './gptq.ts'
+import type { LearnedWeight } from './learned-weights.ts'
 
 /** How weights become codes. */
 export interface BlockOptions extends GridOptions {
   readonly block: number
   /** XᵀX of what a product reads, by value name; with it, rounding looks at the outputs (GPTQ). */
   readonly grams?: ReadonlyMap<string, NumericArray> | undefined
+  /** Learned codes, by the name of the float weights. */
+  readonly learned?: ReadonlyMap<string, LearnedWeight> | undefined
+}
+
+/** The product that reads weights: the value beside them, and the constant [N, K] (`turned`) or [K, N] they are. */
+export interface ProductReader {
+  readonly input: string
+  readonly node: string
+  readonly source?: string
+  readonly turned?: boolean
 }
 
 /** Weights [K, N] as codes in the graph; `zeros` is '' where the middle code is zero. */
@@ -37,7 +48,7 @@ export class BlockStore {
     weights: { readonly values: Float32Array; readonly rows: number; readonly columns: number },
     hint: string,
     editor: GraphEditor,
-    reader?: { readonly input: string; readonly node: string },
+    reader?: ProductReader,
   ): StoredBlocks {
     const known = this.#stored.get(key)
     if (known) return known
@@ -62,7 +73,7 @@ export class BlockStore {
 
   #code(
     { values, rows, columns }: { readonly values: Float32Array; readonly rows: number; readonly columns: number },
-    reader?: { readonly input: string; readonly node: string },
+    reader?: ProductReader,
   ): BlockCodes {
     const { block, grams } = this.#options
     const gram = reader && grams?.get(reader.input)
@@ -70,7 +81,12 @@ export class BlockStore {
       const coded = gptqBlocks(values, rows, columns, block, this.#options, gram as Float32Array)
       if (coded) return coded
     }
-    if (grams && reader) this.plain.push(reader.node)
+    const codes = reader?.source === undefined ? undefined : this.#options.learned?.get(reader.source)?.codes
+    if (codes?.length === rows * columns) {
+      const own = reader?.turned ? (n: number, k: number) => n * rows + k : (n: number, k: number) => k * columns + n
+      return quantizeBlocks(values, rows, columns, block, this.#options, (k, n) => codes[own(n, k)]!)
+    }
+    if ((grams || this.#options.learned) && reader) this.plain.push(reader.node)
     return quantizeBlocks(values, rows, columns, block, this.#options)
   }
 }

@@ -19,10 +19,12 @@ export interface ChannelOptions {
   readonly balanced?: boolean
   /** Lower bounds of the scales, one a channel: a bias may need them to fit into 32 bits. */
   readonly atLeast?: ArrayLike<number>
+  /** The largest magnitude of a code: 127 unless said, 7 for four bits. */
+  readonly most?: number
 }
 
 /**
- * Symmetric int8 codes per index of `axis`: scale = max|w| / 127, or more where `pairSafe` asks for it. A channel of
+ * Symmetric codes per index of `axis`: scale = max|w| / 127 (or `most`), or more where `pairSafe` asks for it. A channel of
  * zeros gets scale 1, or its lower bound. `dims` row-major.
  */
 export function quantizeChannels(
@@ -31,20 +33,21 @@ export function quantizeChannels(
   axis: number,
   options: ChannelOptions = {},
 ): ChannelWeights {
+  const { most: last = 127 } = options
   const channels = dims[axis]!
   const inner = dims.slice(axis + 1).reduce((product, dim) => product * dim, 1)
   const single = magnitudes(values, channels, inner)
   const pairs = options.pairSafe && reachOf(values, dims, axis, options.pairSafe)
   const scales = new Float32Array(channels)
   for (let c = 0; c < channels; c++) {
-    const scale = Math.max(single[c]! / 127, (pairs?.[c] ?? 0) / MOST_PAIR, options.atLeast?.[c] ?? 0)
+    const scale = Math.max(single[c]! / last, (pairs?.[c] ?? 0) / MOST_PAIR, options.atLeast?.[c] ?? 0)
     scales[c] = scale > 0 ? Math.max(scale, 1.1754943508222875e-38) : 1
   }
   const codes = new Int8Array(values.length)
   const code = () => {
     for (let i = 0; i < values.length; i++) {
       const rounded = roundHalfEven(values[i]! / scales[Math.floor(i / inner) % channels]!)
-      codes[i] = Math.min(127, Math.max(-127, rounded))
+      codes[i] = Math.min(last, Math.max(-last, rounded))
     }
   }
   code()

@@ -11,6 +11,15 @@ export {
   type StaticInt8Options,
 } from './quantize-static-int8.ts'
 export { momentValues, quantizeWeights, type WeightOptions } from './quantize-weights.ts'
+export { blockModel, type ReconstructionBlock, reconstructionBlocks } from './reconstruction-blocks.ts'
+export { type RoundedValue, type RoundedValues, roundValues } from './round-values.ts'
+export {
+  type RoundableWeight,
+  type RoundableWeights,
+  roundableBlocks,
+  roundableStatic,
+} from './roundable-weights.ts'
 export { type RoundingError, roundingErrors } from './rounding-errors.ts'
 export { type ScaleInputsOptions, scaleWeightInputs } from './scale-weight-inputs.ts'
+export { hardCodes, SOFT, type SoftWeights, softWeights, weightsOfCodes } from './soft-weights.ts'
 export { type CostProbes, costProbes, unitCosts } from './unit-costs.ts'

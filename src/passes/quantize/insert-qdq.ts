@@ -14,6 +14,7 @@ import {
 } from '../../ir/index.ts'
 import { type Affine, affineU8, biasScale, quantizeBias, quantizeU8, rangeOf, UNIT } from './affine.ts'
 import { type ChannelWeights, quantizeChannels } from './channel-weights.ts'
+import { learnedChannels } from './learned-weights.ts'
 import { isChannelwise } from './portable.ts'
 import { meanShift, productChannels, underMultipliers } from './product-channels.ts'
 import { QdqWriter } from './qdq-writer.ts'
@@ -196,11 +197,16 @@ class Insertion {
     const channels = productChannels(node, weight)
     const factored = alpha === 1 ? values : values.map((value) => value * alpha)
     const scaled = channels ? underMultipliers(factored, channels, above, below) : factored
-    const quantized = quantizeChannels(scaled, dims, perTensor ? 0 : axis, {
-      pairSafe: this.#pairSafe && !isChannelwise(node, weight) ? (perTensor ? 'any' : 'neighbours') : undefined,
-      balanced: this.#plan.balanceSums && !perTensor,
-      ...(atLeast && { atLeast }),
-    })
+    const pairSafe = this.#pairSafe && !isChannelwise(node, weight) ? (perTensor ? 'any' : 'neighbours') : undefined
+    // What was learned holds for the weights as they stand; a bias or a kernel may ask for more than it knew of.
+    const given = scaled === values && !pairSafe ? this.#plan.learned.get(node.inputs[1]!) : undefined
+    const quantized =
+      learnedChannels(values, dims, perTensor ? 0 : axis, given, atLeast) ??
+      quantizeChannels(scaled, dims, perTensor ? 0 : axis, {
+        pairSafe,
+        balanced: this.#plan.balanceSums && !perTensor,
+        ...(atLeast && { atLeast }),
+      })
     const codes = tensorOf('int8', weight.dims, quantized.codes)
     const name = this.#writer.dequantizeConstant(codes, quantized.scales, axis, node.inputs[1]!)
     const shift = means && channels ? meanShift(scaled, quantized, channels, means, above) : undefined

@@ -35,8 +35,11 @@ export interface PlanOptions {
    * see `equaliseChannels`.
    */
   readonly equalise?: number | undefined
-  /** `sums`: weights are rounded so that their errors cancel (see `balanceSums`); `nearest` unless said. */
-  readonly rounding?: 'nearest' | 'sums' | undefined
+  /**
+   * `sums`: weights are rounded so that their errors cancel (see `balanceSums`); `learned`: as the `learned-weights`
+   * among the evidence say, the others as with `sums`; `nearest` unless said.
+   */
+  readonly rounding?: 'nearest' | 'sums' | 'learned' | undefined
   /** Takes the shift of the mean that rounded weights make out of the biases, by the channels among the evidence. */
   readonly correctBias?: boolean | undefined
 }

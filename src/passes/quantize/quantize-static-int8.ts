@@ -11,6 +11,7 @@ import type { PassRun, Refusal, Target } from '../../report/index.ts'
 import type { Evidence, Pass, PassResult } from '../../rewrite/index.ts'
 import { insertQdq } from './insert-qdq.ts'
 import type { UnitCost } from './kernel-costs.ts'
+import { learnedWeightsOf } from './learned-weights.ts'
 import type { ObservedChannels, ObservedRange, PlanOptions } from './plan-options.ts'
 import type { NodeFacts } from './quantize-rules.ts'
 import { type Roundings, roundingsOf } from './roundings.ts'
@@ -68,6 +69,7 @@ export function planOf(model: Model, options: StaticInt8Options, evidence: reado
     roundings: noiseFrom(evidence),
     costs: costsFrom(evidence),
     channels: channelsFrom(evidence),
+    learned: learnedWeightsOf(evidence),
   })
 }
 

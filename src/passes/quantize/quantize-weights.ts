@@ -10,12 +10,20 @@ import {
   runRules,
 } from '../../rewrite/index.ts'
 import { rangeOf } from './affine.ts'
-import { type BlockOptions, BlockStore, blockProduct } from './block-store.ts'
+import { type BlockOptions, BlockStore, blockProduct, type ProductReader } from './block-store.ts'
 import { dropUnread } from './drop-unread.ts'
 import { FEWEST_WEIGHTS, transpose, withBias } from './dynamic-matmul.ts'
+import { learnedWeightsOf } from './learned-weights.ts'
 import { withContrib } from './quantize-dynamic-int8.ts'
-import { StoredWeights, storeAsInt8 } from './stored-weights.ts'
-import { blockLookup, productsOfTable, readersOfTable, refuseTied, sourcedProduct } from './tied-table.ts'
+import { StoredWeights, storeAsIntegers } from './stored-weights.ts'
+import {
+  blockLookup,
+  productsOfTable,
+  readersOfTable,
+  refuseTied,
+  type SourcedProduct,
+  sourcedProduct,
+} from './tied-table.ts'
 
 export interface WeightOptions {
   readonly bits: 4 | 8
@@ -25,9 +33,10 @@ export interface WeightOptions {
   readonly symmetric?: boolean | undefined
   /**
    * How a weight gets its code: `rtn` the nearest one (default), `hqq` the nearest on a grid that outliers pull less,
-   * `gptq` the one that keeps the product's outputs near, which needs a `moments` report among the evidence.
+   * `gptq` the one that keeps the product's outputs near, which needs a `moments` report among the evidence; `learned`
+   * the one that a `learned-weights` report among the evidence says, else the nearest.
    */
-  readonly rounding?: 'rtn' | 'hqq' | 'gptq' | undefined
+  readonly rounding?: 'rtn' | 'hqq' | 'gptq' | 'learned' | undefined
   /**
    * What products are computed in: 0 float (exact products of the coded weights, the default), 4 int8 (faster on some
    * machines, and itself an approximation: 45 to 50 dB were measured).
@@ -39,7 +48,8 @@ export interface WeightOptions {
   readonly keepFloat?: readonly string[] | undefined
   /**
    * With 8 bits, also convolutions, recurrent layers and embedding tables (default): their weights are stored as int8
-   * and widened when the model is loaded.
+   * and widened when the model is loaded. With 4 bits convolutions alone, and only where asked for: a scale for a whole
+   * channel of 15 codes costs far more of the answers.
    */
   readonly stored?: boolean | undefined
   /**
@@ -51,7 +61,7 @@ export interface WeightOptions {
 
 /**
  * y = MatMul(x, w)  ⇒  y = com.microsoft.MatMulNBits(x, codes of w, scales, zero points)
- * y = Conv(x, w, b)  ⇒  y = Conv(x, Mul(Cast(w₈), scales), b)      (8 bits; the runtime folds it when it loads)
+ * y = Conv(x, w, b)  ⇒  y = Conv(x, Mul(Cast(w₈), scales), b)      (the runtime folds it when it loads)
  *
  * Weights take 4 or 8 bits in blocks of `block` rows with a scale and a zero point each; activations stay float. An
  * embedding table that is also the weights of a product stays one table: both read the same codes. Illegal where
@@ -62,7 +72,7 @@ export const quantizeWeights: Pass<WeightOptions> = {
   summary: 'weights in 4 or 8 bits, activations in float: smaller, and faster where reading weights is the cost',
   run(model, options, evidence): PassResult {
     const block = options.block ?? 32
-    const refusal = refusalOf(options, block, evidence)
+    const refusal = refusalOf(options, block, evidence) ?? refuseOpset(model, options)
     if (refusal) {
       const refused = [{ node: model.graph.name || 'graph', reason: refusal }]
       return { model, report: { id: 'quantizeWeights', applied: 0, refused, options } }
@@ -82,9 +92,18 @@ function refusalOf(options: WeightOptions, block: number, evidence: readonly Evi
     return `a block of ${block} is no power of two from 16 to 256`
   if (options.rounding === 'gptq' && !evidence.some(({ report }) => report.kind === 'moments'))
     return 'gptq rounds by what the products read, and no moments are among the evidence'
+  if (options.rounding === 'learned' && !evidence.some(({ report }) => report.kind === 'learned-weights'))
+    return 'no learned roundings are among the evidence'
   if (options.target === 'portable' && options.bits === 8 && options.accuracyLevel === 4)
     return 'accuracy level 4 with 8-bit weights is not proven free of 16-bit saturation; use level 0'
   return null
+}
+
+function refuseOpset(model: Model, { bits, stored }: WeightOptions): string | null {
+  const opset = model.opsets.get('') ?? 1
+  return bits === 4 && stored === true && opset < 21
+    ? `operator set ${opset} has no int4 to store convolutions in; upgrade the model to 21 or newer first`
+    : null
 }
 
 function blockOptions(options: WeightOptions, evidence: readonly Evidence[]): BlockOptions {
@@ -94,6 +113,7 @@ function blockOptions(options: WeightOptions, evidence: readonly Evidence[]): Bl
     symmetric: options.symmetric ?? false,
     fit: options.rounding === 'hqq' ? 'hqq' : 'rtn',
     ...(options.rounding === 'gptq' ? { grams: gramsOf(evidence) } : {}),
+    ...(options.rounding === 'learned' ? { learned: learnedWeightsOf(evidence) } : {}),
   }
 }
 
@@ -113,12 +133,12 @@ const LEVELS = {
   4: 'accuracy level 4: activations are rounded to 8 bits in every product, which adds noise of its own and has changed the top token where one activation is massive',
 } as const
 
-function notesOf({ accuracyLevel }: WeightOptions, plain: readonly string[]): readonly string[] {
+function notesOf({ accuracyLevel, rounding }: WeightOptions, plain: readonly string[]): readonly string[] {
   const level = LEVELS[accuracyLevel ?? 0]
   if (plain.length === 0) return [level]
   return [
     level,
-    `${plain.length} products were rounded to the nearest code, for their inputs were not observed: ${plain.slice(0, 3).join(', ')}${plain.length > 3 ? ', …' : ''}`,
+    `${plain.length} products were rounded to the nearest code, for ${rounding === 'learned' ? 'their roundings were not learned' : 'their inputs were not observed'}: ${plain.slice(0, 3).join(', ')}${plain.length > 3 ? ', …' : ''}`,
   ]
 }
 
@@ -132,6 +152,7 @@ function rules(
   const kept = (node: Node) => keep.has(node.name) || keep.has(node.outputs[0]!) || keep.has(operatorName(node))
   const stored = perEditor(() => new StoredWeights())
   const stores = perEditor(() => new BlockStore(blocks))
+  const { learned } = blocks
   const asStored = options.bits === 8 && options.products === 'stored'
   const count = (kernel: string) => {
     planned[kernel] = (planned[kernel] ?? 0) + 1
@@ -149,7 +170,7 @@ function rules(
       roots: ['MatMul', 'Gemm'],
       apply(node, { editor }) {
         if (kept(node)) return { refused: 'kept in float as asked' }
-        if (asStored) return storeAsInt8(node, editor, stored(editor))
+        if (asStored) return storeAsIntegers(node, editor, stored(editor))
         const product = sourcedProduct(node, editor)
         if ('refused' in product) return product
         const { lookups } = readersOfTable(product.source, editor)
@@ -161,7 +182,7 @@ function rules(
         }
         const store = stores(editor)
         const key = `${product.source} ${product.turned} ${product.factor}`
-        const reader = lookups.length > 0 ? undefined : { input: node.inputs[0]!, node: node.name || node.outputs[0]! }
+        const reader = lookups.length > 0 ? undefined : productReader(node, product)
         const before = store.plain.length
         const coded = store.blocksOf(key, product, product.source, editor, reader)
         plain.push(...store.plain.slice(before))
@@ -188,9 +209,13 @@ function rules(
         if (kept(node)) return { refused: 'kept in float as asked' }
         const tied = isTable && productsOfTable(node.inputs[0]!, editor).length > 0
         if (tied && !asStored) return shareTable(node, editor)
-        if (options.bits === 4) return { refused: `the runtime has no 4-bit ${node.opType}` }
-        if (options.stored === false) return { refused: 'only matrix products were asked for' }
-        return storeAsInt8(node, editor, stored(editor))
+        if (options.bits === 8) {
+          if (options.stored === false) return { refused: 'only matrix products were asked for' }
+          return storeAsIntegers(node, editor, stored(editor))
+        }
+        if (options.stored !== true || node.opType !== 'Conv')
+          return { refused: `the runtime has no 4-bit ${node.opType}` }
+        return storeAsIntegers(node, editor, stored(editor), { bits: 4, learned })
       },
     },
   ]
@@ -212,6 +237,11 @@ function rules(
     }
     return true
   }
+}
+
+/** What the codes of a product may look at besides its weights. */
+function productReader(node: Node, { source, turned, factor }: SourcedProduct): ProductReader {
+  return { input: node.inputs[0]!, node: node.name || node.outputs[0]!, ...(factor === 1 ? { source, turned } : {}) }
 }
 
 /** One of something for each graph that is edited. */

@@ -3,6 +3,7 @@ import type { Refusal } from '../../report/index.ts'
 import { type Affine, affineU8, type Range } from './affine.ts'
 import { type Codes, equaliseChannels } from './equalise-channels.ts'
 import type { UnitCost } from './kernel-costs.ts'
+import type { LearnedWeight } from './learned-weights.ts'
 import { type Measured, placeUnits } from './placement.ts'
 import type { ObservedChannels, ObservedRange, PlanOptions } from './plan-options.ts'
 import { productChannels } from './product-channels.ts'
@@ -26,6 +27,8 @@ export interface StaticPlan {
   readonly expectedNoise: number | null
   /** Whether weights are rounded so that errors cancel in sums. */
   readonly balanceSums: boolean
+  /** Learned codes and scales, by the name of the float weights. */
+  readonly learned: ReadonlyMap<string, LearnedWeight>
   /** Mean of each channel of a value, where biases shall be corrected by them. */
   means(value: string): readonly number[] | undefined
 }
@@ -34,6 +37,7 @@ export interface StaticPlan {
 export interface Knowledge extends Measured {
   /** By value. */
   readonly channels?: ReadonlyMap<string, ObservedChannels>
+  readonly learned?: ReadonlyMap<string, LearnedWeight>
 }
 
 /** Decides which nodes become integer kernels and under which codes their values are held. Runs nothing. */
@@ -93,8 +97,9 @@ export function planStatic(
   const codes = options.equalise ? equaliseChannels(plain, units, facts, ranges, channels, options.equalise) : plain
   const means = (value: string) => (options.correctBias ? channels.get(value)?.mean : undefined)
   const expectedNoise = roundings?.total(units.values()) ?? null
-  const balanceSums = options.rounding === 'sums'
-  return { graph, index, facts, units, covered, makers, codes, float, means, expectedNoise, balanceSums }
+  const balanceSums = options.rounding === 'sums' || options.rounding === 'learned'
+  const learned = (options.rounding === 'learned' && known.learned) || new Map<string, LearnedWeight>()
+  return { graph, index, facts, units, covered, makers, codes, float, means, expectedNoise, balanceSums, learned }
 }
 
 /** The two figures that decided, where they were measured. */

@@ -1,4 +1,4 @@
-import type { DistillationReport, LearnedModel, PruningReport } from '../../report/index.ts'
+import type { DistillationReport, LearnedModel, LearnedWeightsReport, PruningReport } from '../../report/index.ts'
 import { bytes, count, fileName, metricValue, ms, plural, times } from '../words.ts'
 import { section } from './section.ts'
 import { paint, type Style, textTable, verdictWord } from './table.ts'
@@ -29,6 +29,23 @@ export function distillation(report: DistillationReport, style: Style): string {
     '',
     `student: ${report.recipe}`,
     ...tail(report, style),
+  ].join('\n')
+}
+
+export function learnedWeights(report: LearnedWeightsReport): string {
+  return [
+    `learned for ${plural(Object.keys(report.weights).length, 'weight')} on ${plural(report.samples, 'row')}`,
+    ...section(
+      'noise of each part with nearest and with learned codes',
+      report.blocks.map(
+        ({ weights, nearest, learned, kept }) =>
+          `${weights.join(', ')}: ${nearest.toExponential(2)}, ${learned.toExponential(2)}, ${kept} kept`,
+      ),
+    ),
+    ...section(
+      'left',
+      report.left.map(({ name, reason }) => `${name}: ${reason}`),
+    ),
   ].join('\n')
 }
 

@@ -17,7 +17,7 @@ import { attack } from './attack.ts'
 import { comparison } from './comparison.ts'
 import { jobs } from './jobs.ts'
 import { latency } from './latency.ts'
-import { distillation, pruning } from './learning.ts'
+import { distillation, learnedWeights, pruning } from './learning.ts'
 import { prediction } from './prediction.ts'
 import { robustness, rowScores } from './robustness.ts'
 import { drift, drill, incident, incidents, rollout } from './rollout.ts'
@@ -47,6 +47,7 @@ const renderers: Renderers = {
   inspection,
   jobs,
   latency,
+  'learned-weights': learnedWeights,
   moments,
   optimization,
   prediction,

@@ -1,0 +1,48 @@
+import { elementCount, type NumericArray, roundHalfEven } from '../../ir/index.ts'
+import type { Evidence } from '../../rewrite/index.ts'
+import type { ChannelWeights } from './channel-weights.ts'
+
+/** What was learned about the weights of one initializer. */
+export interface LearnedWeight {
+  /** The code of each weight less its zero point, as the weights lie. */
+  readonly codes?: Int8Array | undefined
+  /** One a channel; without codes, every weight gets the nearest code under them. */
+  readonly scales?: Float32Array | undefined
+}
+
+/** By the name of the float weights; empty where nothing was learned. */
+export function learnedWeightsOf(evidence: readonly Evidence[]): ReadonlyMap<string, LearnedWeight> {
+  const learned = new Map<string, LearnedWeight>()
+  for (const { report, tensors } of evidence) {
+    if (report.kind !== 'learned-weights') continue
+    const held = <A extends NumericArray>(ref: { readonly digest: string } | undefined) =>
+      ref && (tensors?.get(ref.digest) as A | undefined)
+    for (const [name, { codes, scales }] of Object.entries(report.weights))
+      if (codes || scales) learned.set(name, { codes: held<Int8Array>(codes), scales: held<Float32Array>(scales) })
+  }
+  return learned
+}
+
+/**
+ * Weights under what was learned of them, scales along `axis`; undefined where nothing fits: sizes are others, or a
+ * bias asks for larger scales (`atLeast`, one a channel).
+ */
+export function learnedChannels(
+  values: ArrayLike<number>,
+  dims: readonly number[],
+  axis: number,
+  learned: LearnedWeight | undefined,
+  atLeast?: ArrayLike<number>,
+): ChannelWeights | undefined {
+  const { scales, codes } = learned ?? {}
+  if (!scales || scales.length !== dims[axis] || (codes && codes.length !== values.length)) return undefined
+  if (!scales.every((scale, c) => scale > 0 && Number.isFinite(scale) && scale >= (atLeast?.[c] ?? 0))) return undefined
+  if (codes) return { codes, scales }
+  const inner = elementCount(dims.slice(axis + 1))
+  return {
+    scales,
+    codes: Int8Array.from({ length: values.length }, (_, i) =>
+      Math.min(127, Math.max(-127, roundHalfEven(values[i]! / scales[Math.floor(i / inner) % scales.length]!))),
+    ),
+  }
+}
