@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs'
 import { homedir, hostname } from 'node:os'
 import { join } from 'node:path'
+import { UserError } from '../platform/index.ts'
 import { DEFAULT_DRIFT } from '../rollout/index.ts'
 import {
   type FindDossier,
@@ -8,6 +9,7 @@ import {
   type ModelSource,
   type RolloutExtension,
   rolloutExtension,
+  Webhooks,
 } from '../serve/index.ts'
 import { openEmbedded, openPostgres, State } from '../state/index.ts'
 import type { Store } from '../store/index.ts'
@@ -38,10 +40,25 @@ export async function openRollouts(
     state: new State(database, url === undefined ? '' : `${hostname()}:${httpPort || process.pid}`),
     remembered,
     log,
+    webhooks: webhooksOf(options, log),
     watch: options.flag('watch') ? DEFAULT_DRIFT : null,
     ...(store ? { dossier: dossierOf(store) } : {}),
   })
 }
+
+function webhooksOf(options: Arguments, log: Log): Webhooks | null {
+  const urls = options.list('webhook')
+  if (urls.length === 0) return null
+  // On the command line everybody could read it.
+  const secret = process.env.WHETSTONE_WEBHOOK_SECRET
+  if (!secret || secret.length < SHORTEST_SECRET)
+    throw new UserError('bad-argument', 'webhooks are signed, and there is no secret to sign them with', {
+      where: '--webhook',
+      hint: `put one of at least ${SHORTEST_SECRET} characters into WHETSTONE_WEBHOOK_SECRET: openssl rand -hex 32`,
+    })
+  return new Webhooks(urls, secret, log)
+}
+const SHORTEST_SECRET = 16
 
 /** What a store knows of a version: who signed it, and how many answers it changed where it was compared. */
 const dossierOf =

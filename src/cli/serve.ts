@@ -93,6 +93,12 @@ export const serveVerb: Verb = {
       help: 'watch whether requests and answers still look as they did (keeps a few numbers of each)',
     },
     database: { type: 'string', value: 'URL', help: 'a PostgreSQL server that remembers them instead' },
+    webhook: {
+      type: 'string',
+      value: 'URL',
+      multiple: true,
+      help: 'tell this address what rollouts and drift come to; signed with WHETSTONE_WEBHOOK_SECRET',
+    },
     drain: { type: 'string', value: 'MS', help: 'how long requests may take to finish at the end (30000)' },
   },
   // Its own --drain bounds it.

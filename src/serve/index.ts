@@ -27,3 +27,4 @@ export {
   type Server,
   startServer,
 } from './server.ts'
+export { type Notify, type ServerEvent, Webhooks } from './webhooks.ts'

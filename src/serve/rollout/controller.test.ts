@@ -3,6 +3,7 @@ import { bytesOfValue } from '../../engine/index.ts'
 import { type Change, State } from '../../state/index.ts'
 import { silentLog } from '../log.ts'
 import type { Outcome } from '../router.ts'
+import type { ServerEvent } from '../webhooks.ts'
 import { answerOf, disagreementOf, lossOf } from './answers.ts'
 import { type Fleet, RolloutController } from './controller.ts'
 
@@ -64,13 +65,17 @@ function send(controller: RolloutController, live: string, changed: boolean, err
 
 test('while the database is away, answers and rollbacks go on; it is told when it is back', async () => {
   const [state, acts, live] = [new Flaky(), [] as string[], { version: '1' }]
-  const controller = new RolloutController(state, fleetOf(live, acts), silentLog)
+  const told: ServerEvent[] = []
+  const notify = (event: ServerEvent) => told.push(event)
+  const controller = new RolloutController(state, fleetOf(live, acts), silentLog, { notify })
   const { settings } = await controller.start('m', { candidate: '2' }, 'ann')
   // What the evidence said changes, and the margin.
   expect(settings.maxDisagreement).toBeCloseTo(0.08, 12)
   state.away = true
   for (let i = 0; i < 100; i++) expect(send(controller, '1', true)).toBe('1')
   expect((await controller.status('m')).state).toBe('rolled-back')
+  // Whoever must know is told at once, database or not.
+  expect(told).toMatchObject([{ event: 'rollout-rolled-back', data: { kind: 'incident', name: 'm' } }])
   while (state.refusals === 0) await new Promise((resolve) => setTimeout(resolve, 1))
   state.away = false
   await controller.settled()

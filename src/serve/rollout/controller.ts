@@ -5,6 +5,7 @@ import type { Change, LiveVersion, State } from '../../state/index.ts'
 import type { Log } from '../log.ts'
 import type { Outcome, Route, RouteRequest, Router } from '../router.ts'
 import { ServeError } from '../serve-error.ts'
+import type { Notify } from '../webhooks.ts'
 import { ActiveRollout, type KeptBody, reportOf } from './active.ts'
 import type { Label } from './pairing.ts'
 
@@ -41,6 +42,7 @@ export class RolloutController implements Router {
   readonly #fleet: Fleet
   readonly #log: Log
   readonly #drill: boolean
+  readonly #notify: Notify
   /** By the name of the model; ended ones stay until the next. */
   readonly #active = new Map<string, ActiveRollout>()
   readonly #starting = new Set<string>()
@@ -50,11 +52,17 @@ export class RolloutController implements Router {
   #timer: NodeJS.Timeout | null = null
   #incidents = 0
 
-  constructor(state: State, fleet: Fleet, log: Log, options: { readonly drill?: boolean } = {}) {
+  constructor(
+    state: State,
+    fleet: Fleet,
+    log: Log,
+    options: { readonly drill?: boolean; readonly notify?: Notify } = {},
+  ) {
     this.#state = state
     this.#fleet = fleet
     this.#log = log
     this.#drill = options.drill ?? false
+    this.#notify = options.notify ?? (() => {})
   }
 
   choose(request: RouteRequest): Route {
@@ -263,6 +271,7 @@ export class RolloutController implements Router {
       eValue: report.eValue,
       ...(incident ? { incident: incident.id } : {}),
     })
+    if (state !== 'running') this.#notify({ event: `rollout-${state}`, data: incident ?? report })
     active.changed = false
     return this.#write(async () => {
       const promoted = state === 'promoted'

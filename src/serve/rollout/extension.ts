@@ -6,6 +6,7 @@ import type { Log } from '../log.ts'
 import { family } from '../metrics.ts'
 import type { ModelSource } from '../repository/source.ts'
 import type { ServeExtension } from '../server.ts'
+import type { Webhooks } from '../webhooks.ts'
 import type { ActiveRollout } from './active.ts'
 import { RolloutController } from './controller.ts'
 import { type FindDossier, pinnedSource, registryFleet } from './fleet.ts'
@@ -30,15 +31,19 @@ export async function rolloutExtension(options: {
   readonly dossier?: FindDossier
   /** How requests and answers are watched; null does not. */
   readonly watch?: DriftSettings | null
+  /** Who is told of what happens; nobody unless said. */
+  readonly webhooks?: Webhooks | null
   readonly log: Log
 }): Promise<RolloutExtension> {
   const { source, state, remembered, log } = options
   let core: InferenceCore | null = null
   let stopListening = async () => {}
   const fleet = registryFleet(() => core!.registry, source, options.dossier)
-  const controller = new RolloutController(state, fleet, log)
+  const { webhooks = null } = options
+  const notify = webhooks ? webhooks.notify : () => {}
+  const controller = new RolloutController(state, fleet, log, { notify })
   const digestOf = (name: string, version: string) => core!.registry.version(name, version).ports.digest
-  const monitor = options.watch ? new DriftMonitor(state, digestOf, log, options.watch) : null
+  const monitor = options.watch ? new DriftMonitor(state, digestOf, log, options.watch, notify) : null
   /** null where nothing of that name is live any more. */
   const liveVersion = (name: string): string | null => {
     try {
@@ -69,15 +74,19 @@ export async function rolloutExtension(options: {
       if (remembered) await controller.resume(state.shared ? names() : null)
       if (state.shared) stopListening = keepInStep(state, controller, names, log)
     },
-    metrics: () => metricsOf(controller) + (monitor ? driftMetrics(monitor) : ''),
+    metrics: () => metricsOf(controller) + (monitor ? driftMetrics(monitor) : '') + (webhooks?.metrics() ?? ''),
     async close() {
       await stopListening()
       await controller.close()
       await monitor?.close()
       await state.close()
+      await webhooks?.close(LAST_WORDS_MS)
     },
   }
 }
+
+/** A server that stops waits no longer for those that it tells things. */
+const LAST_WORDS_MS = 3000
 
 function metricsOf(controller: RolloutController): string {
   const rollouts = [...controller.rollouts]

@@ -10,6 +10,7 @@ import {
 import type { State } from '../../state/index.ts'
 import type { Log } from '../log.ts'
 import type { Outcome } from '../router.ts'
+import type { Notify } from '../webhooks.ts'
 import { glanceAt } from './glance.ts'
 
 interface Watched {
@@ -29,6 +30,7 @@ export class DriftMonitor {
   readonly #digestOf: (name: string, version: string) => string
   readonly #log: Log
   readonly #settings: DriftSettings
+  readonly #notify: Notify
   readonly #watched = new Map<string, Watched>()
   readonly #opening = new Set<string>()
   #waiting = 0
@@ -38,11 +40,13 @@ export class DriftMonitor {
     digestOf: (name: string, version: string) => string,
     log: Log,
     settings: DriftSettings = DEFAULT_DRIFT,
+    notify: Notify = () => {},
   ) {
     this.#state = state
     this.#digestOf = digestOf
     this.#log = log
     this.#settings = settings
+    this.#notify = notify
   }
 
   /** Looks when the answer is on its way; where requests come faster than that, some are not looked at. */
@@ -87,7 +91,11 @@ export class DriftMonitor {
       void this.#keep(name, watched)
     if (watched.state.looks === before.looks) return
     void this.#keep(name, watched)
-    const { state, features } = driftReport(name, version, watched.state)
+    const report = driftReport(name, version, watched.state)
+    const { state, features } = report
+    // Once, not with every window for as long as it lasts.
+    if (state === 'drifted' && driftReport(name, version, before).state !== 'drifted')
+      this.#notify({ event: 'drift', data: report })
     if (state === 'drifted')
       this.#log.warn('requests or answers have changed', {
         model: name,
