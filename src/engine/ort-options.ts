@@ -36,6 +36,11 @@ export type RuntimeConfig = Readonly<Partial<Record<ConfigKey, string>>>
 /** What `ortNode` takes beyond every engine's options. */
 export interface OrtSessionOptions extends SessionOptions {
   readonly config?: RuntimeConfig
+  /**
+   * Whether memory that a run needed is kept for the next one; true unless said. It makes repeated runs faster, and holds
+   * twice of what runs with large values need for the life of the session.
+   */
+  readonly arena?: boolean
 }
 
 /** What one use of the runtime needs on top: a profile, the optimised graph. */
@@ -80,6 +85,7 @@ function sharedOptions(options: OrtSessionOptions): Record<string, unknown> {
     graphOptimizationLevel: options.optimization ?? 'all',
     // Fatal only: every error comes as an exception with the same text, and trials must not fill stderr with it.
     logSeverityLevel: 4,
+    ...(options.arena === false ? { enableCpuMemArena: false } : {}),
     ...(config.length > 0 ? { extra: Object.fromEntries(config.map(([key, value]) => [key, String(value)])) } : {}),
   }
 }

@@ -18,15 +18,17 @@ export interface BatchInvariance {
  */
 export const REASSOCIATION = 1e-4
 
-/** Rows that share a run. */
-const BATCH = 4
+/** Rows that share a run: four, or two where they are large, since memory grows with them. */
+const batchOf = (row: Feeds) => (bytesOf(row) > LARGE ? 2 : 4)
+const LARGE = 2 ** 20
+const bytesOf = (row: Feeds) =>
+  Object.values(row).reduce((sum, { data }) => sum + (ArrayBuffer.isView(data) ? data.byteLength : 0), 0)
 /** Neighbours are scaled by this to act as the outliers that a shared scale would follow. */
 const OUTLIER = 8
 
 /**
  * Whether a row's answer is the same whatever rows share its batch. Each row of `given` (feeds of one row each, at least
- * two) runs alone, then among different neighbours at every place of a batch of four, then among the same neighbours
- * scaled by eight. An output is invariant if no row's answer moves by more than `REASSOCIATION` of that output's
+ * two) runs alone, then in a batch of four (of two where rows are large), then among the same neighbours with every second one scaled by eight. An output is invariant if no row's answer moves by more than `REASSOCIATION` of that output's
  * largest magnitude; integers, booleans and strings must be equal.
  *
  * A model with a fixed first dimension takes one row a run and is invariant by construction. An output without a row
@@ -50,29 +52,28 @@ export async function measureBatchInvariance(session: Session, given: readonly F
   for (const row of rows) alone.push(await session.run(row))
   const notes = new Map<string, string>()
   let compared = 0
-  for (let start = 0; start < rows.length; start++)
-    for (const scale of [1, OUTLIER]) {
-      // The row under test is at another place each time; its neighbours are the rows after it.
-      const place = start % BATCH
-      const members = Array.from({ length: BATCH }, (_, i) => {
-        const row = (start + i - place + rows.length * BATCH) % rows.length
-        return { feeds: rows[row] as Feeds, scale: i === place ? 1 : scale }
-      })
-      const batch = stack(members, axes)
-      let together: Fetched
-      try {
-        together = await session.run(batch)
-      } catch (error) {
-        if (!(error instanceof UserError) || error.code !== 'bad-data' || compared > 0) throw error
-        return { all: true, outputs: every(true), reason: 'the model accepts one row a run only' }
-      }
-      compared++
-      for (const name of names) {
-        if (notes.has(name)) continue
-        const note = difference(alone[start]?.[name] as TensorValue, together[name] as TensorValue, place)
+  const size = batchOf(rows[0] as Feeds)
+  for (const members of batches(rows.length, size)) {
+    const batch = stack(
+      members.map(({ row, scale }) => ({ feeds: rows[row] as Feeds, scale })),
+      axes,
+    )
+    let together: Fetched
+    try {
+      together = await session.run(batch)
+    } catch (error) {
+      if (!(error instanceof UserError) || error.code !== 'bad-data' || compared > 0) throw error
+      return { all: true, outputs: every(true), reason: 'the model accepts one row a run only' }
+    }
+    compared++
+    for (const name of names)
+      for (const [place, { row, scale }] of members.entries()) {
+        if (notes.has(name) || scale !== 1) continue
+        const note = difference(alone[row]?.[name] as TensorValue, together[name] as TensorValue, place, size)
         if (note !== null) notes.set(name, note)
       }
-    }
+    if (notes.size === names.length) break
+  }
   const outputs = Object.fromEntries(names.map((name) => [name, !notes.has(name)]))
   const reason = [...notes].map(([name, note]) => `${name}: ${note}`).join('; ')
   return { all: notes.size === 0, outputs, ...(notes.size === 0 ? {} : { reason }) }
@@ -85,6 +86,24 @@ const sameShapes = (a: Feeds, b: Feeds) =>
 function rowAxis(input: PortValue): number {
   if (!input.shape) return 0
   return input.shape.findIndex((_, axis) => isRowAxis(input, axis))
+}
+
+interface Member {
+  readonly row: number
+  readonly scale: number
+}
+
+/**
+ * Batches in which every row stands unscaled among other rows, and among outliers: of a batch with outliers every second
+ * member is one, and their neighbours are looked at.
+ */
+function* batches(rows: number, size: number): Generator<readonly Member[]> {
+  const from = (start: number, scaleAt: (place: number) => number) =>
+    Array.from({ length: size }, (_, place) => ({ row: (start + place) % rows, scale: scaleAt(place) }))
+  for (let start = 0; start < rows; start += size) {
+    yield from(start, () => 1)
+    for (const odd of [0, 1]) yield from(start, (place) => (place % 2 === odd ? OUTLIER : 1))
+  }
 }
 
 /** One feed of several rows; inputs without a row axis are taken from the first member. */
@@ -131,11 +150,11 @@ function concat(values: readonly TensorValue[], axis: number): TensorValue {
 }
 
 /** How the row at `place` of a batch differs from the row alone, or null. */
-function difference(alone: TensorValue, together: TensorValue, place: number): string | null {
-  const axis = together.dims.findIndex((dim, i) => dim === (alone.dims[i] ?? 0) * BATCH && dim > 0)
+function difference(alone: TensorValue, together: TensorValue, place: number, size: number): string | null {
+  const axis = together.dims.findIndex((dim, i) => dim === (alone.dims[i] ?? 0) * size && dim > 0)
   const rest = together.dims.every((dim, i) => i === axis || dim === alone.dims[i])
   if (axis < 0 || !rest || together.dims.length !== alone.dims.length)
-    return `has no row axis ([${alone.dims.join(',')}] alone, [${together.dims.join(',')}] for ${BATCH} rows), so a row has no answer of its own`
+    return `has no row axis ([${alone.dims.join(',')}] alone, [${together.dims.join(',')}] for ${size} rows), so a row has no answer of its own`
   const inner = elementCount(alone.dims.slice(axis))
   const numeric = isFloating(alone.dtype)
   const [left, right] = numeric ? [floatsOf(alone), floatsOf(together)] : [alone.data, together.data]
@@ -144,7 +163,7 @@ function difference(alone: TensorValue, together: TensorValue, place: number): s
   let worst = 0
   for (let i = 0; i < left.length; i++) {
     const x = left[i]
-    const y = right[(Math.floor(i / inner) * BATCH + place) * inner + (i % inner)]
+    const y = right[(Math.floor(i / inner) * size + place) * inner + (i % inner)]
     if (Object.is(x, y) || x === y) continue
     if (!numeric) return `${x} alone became ${y} among neighbours`
     const change = Math.abs((x as number) - (y as number))

@@ -2,6 +2,7 @@ import type { Dataset } from '../data/index.ts'
 import type { Session } from '../engine/index.ts'
 import type { ChannelsReport } from '../report/index.ts'
 import { feedsOf, rowsPerRun } from './feeds.ts'
+import { rowsTogether } from './rows-together.ts'
 
 /** A session that gives, of each value, [rows, channels] of its least, greatest and mean elements as outputs. */
 export interface ChannelSession {
@@ -32,8 +33,13 @@ export async function measureChannels(
   const samples = options.samples ?? 32
   const indices = (options.indices ?? Array.from({ length: data.rows }, (_, i) => i)).slice(0, samples)
   const observed = new Map([...probes.keys()].map((name) => [name, new Channels()]))
+  const most = rowsPerRun(session.inputs, data, 8)
+  let batch = 1
+  if (most > 1)
+    for await (const rows of data.read({ indices: indices.slice(0, 1), batch: 1 }))
+      batch = await rowsTogether(session, feedsOf(rows, session.inputs, data), [...probes.keys()], most)
   let done = 0
-  for await (const rows of data.read({ indices, batch: rowsPerRun(session.inputs, data, 8) })) {
+  for await (const rows of data.read({ indices, batch })) {
     options.signal?.throwIfAborted()
     const fetched = await session.run(feedsOf(rows, session.inputs, data))
     for (const [name, { min, max, mean }] of probes) {

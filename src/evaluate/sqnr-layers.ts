@@ -1,4 +1,4 @@
-import type { Feeds, Session } from '../engine/index.ts'
+import type { Feeds, ModelPair, Session } from '../engine/index.ts'
 import { type Model, type Node, nodeLabel } from '../ir/index.ts'
 import { NoiseTally } from './sqnr.ts'
 
@@ -20,10 +20,13 @@ export interface LayersResult {
 /** Bytes of one group's values; in memory they stand several times in each session (see `calibrate`). */
 const GROUP_BYTES = 2 ** 25
 
+/** Opens both models as one, for these values; null where they cannot be. */
+export type OpenPair = (names: readonly string[]) => Promise<ModelPair | null>
+
 /**
  * Compares inner values that go by the same name in two models: where along the graph a rewrite or a quantization
- * loses accuracy. Values are fetched in groups under a byte budget. `feeds` are a handful of rows; all of them pass
- * through both models once a group.
+ * loses accuracy. Both models as a pair compare them where they are; what the pair cannot tell is fetched, in groups
+ * under a byte budget. `feeds` are a handful of rows; all of them pass through both models once, and once a group.
  */
 export async function measureLayers(
   base: Session,
@@ -31,6 +34,7 @@ export async function measureLayers(
   before: Model,
   after: Model,
   feeds: readonly Feeds[],
+  openPair: OpenPair = async () => null,
 ): Promise<LayersResult> {
   const first = feeds[0]
   if (!first) return { sqnrDb: null, layers: [] }
@@ -39,7 +43,9 @@ export async function measureLayers(
   const decibels = [...tallies.values()].flatMap((tally) => tally.decibels ?? [])
 
   const makers = sharedValues(before, after)
-  const inner = [...makers.keys()].filter((name) => !outputs.includes(name))
+  const shared = [...makers.keys()].filter((name) => !outputs.includes(name))
+  for (const [name, tally] of await compareInside(openPair, shared, feeds)) tallies.set(name, tally)
+  const inner = shared.filter((name) => !tallies.has(name))
   for (const group of await base.fetchGroups(first, inner, GROUP_BYTES)) {
     // The candidate may hand out fewer values than the original can.
     const fetchable = (await candidate.fetchGroups(first, group, Number.MAX_SAFE_INTEGER)).flat()
@@ -61,6 +67,36 @@ function sharedValues(before: Model, after: Model): ReadonlyMap<string, Node> {
   for (const node of before.graph.nodes)
     for (const name of node.outputs) if (name !== '' && made.has(name)) shared.set(name, node)
   return shared
+}
+
+/** Differences of those values that the pair could compare on every one of the rows. */
+async function compareInside(
+  openPair: OpenPair,
+  names: readonly string[],
+  feeds: readonly Feeds[],
+): Promise<ReadonlyMap<string, NoiseTally>> {
+  const pair = names.length > 0 ? await openPair(names) : null
+  const tallies = new Map<string, NoiseTally>()
+  if (!pair) return tallies
+  try {
+    const lost = new Set<string>()
+    for (const row of feeds) {
+      const found = await pair.differences(row)
+      for (const name of names) {
+        const difference = found.get(name)
+        if (!difference) lost.add(name)
+        else {
+          const tally = tallies.get(name) ?? new NoiseTally()
+          tally.addSums(difference)
+          tallies.set(name, tally)
+        }
+      }
+    }
+    for (const name of lost) tallies.delete(name)
+    return tallies
+  } finally {
+    await pair.close()
+  }
 }
 
 async function compareValues(

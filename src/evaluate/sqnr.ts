@@ -29,6 +29,13 @@ export class NoiseTally {
     this.#seen = true
   }
 
+  /** Adds sums of squares that were made elsewhere. */
+  addSums({ signal, noise }: { readonly signal: number; readonly noise: number }): void {
+    this.#signal += signal
+    this.#noise += noise
+    this.#seen = true
+  }
+
   get seen(): boolean {
     return this.#seen
   }

@@ -19,11 +19,13 @@ export interface ProbedModel {
  * greatest and mean. So nothing large leaves the engine. Values of unknown rank are left out.
  *
  * v [N, C, …] ⇒ r = Reshape(v, [0, 0, −1]); ReduceMin, ReduceMax, ReduceMean of r over axis 2. Channels on the last
- * axis, K of them: r = Reshape(v, [1, −1, K]), over axis 1.
+ * axis, K of them: r = Reshape(v, [1, −1, K]), over axis 1. Those of the deepest values stand first: the runtime then
+ * reduces each value as soon as it is there, and holds no more of them than the model itself.
  */
 export function channelProbes(model: Model): ProbedModel {
   const opset = model.opsets.get('') ?? 1
-  const nodes: Node[] = []
+  const parts: { readonly depth: number; readonly nodes: readonly Node[] }[] = []
+  const depths = new Map(model.graph.nodes.flatMap(({ outputs }, at) => outputs.map((name) => [name, at] as const)))
   const initializers = new Map(model.graph.initializers)
   const constant = (name: string, values: readonly number[]) => {
     initializers.set(name, tensorOf('int64', [values.length], BigInt64Array.from(values, BigInt), name))
@@ -36,7 +38,6 @@ export function channelProbes(model: Model): ProbedModel {
     if (type?.kind !== 'tensor' || type.dtype !== 'float32' || (type.shape?.length ?? 0) < 2) continue
     const id = `whetstone.channels.${probes.size}`
     const shape = axis === -1 ? constant(`${id}.shape`, [1, -1, width!]) : constant('whetstone.rows', [0, 0, -1])
-    nodes.push(makeNode('Reshape', [name, shape], [`${id}.value`]))
     const over = axis === -1 ? 1 : 2
     const reduce = (operator: string, output: string) =>
       opset >= 18
@@ -45,12 +46,19 @@ export function channelProbes(model: Model): ProbedModel {
           })
         : makeNode(operator, [`${id}.value`], [output], { attributes: { axes: ints([over]), keepdims: int(0) } })
     const probe = { axis, min: `${id}.min`, max: `${id}.max`, mean: `${id}.mean` }
-    nodes.push(reduce('ReduceMin', probe.min), reduce('ReduceMax', probe.max), reduce('ReduceMean', probe.mean))
+    const nodes = [
+      makeNode('Reshape', [name, shape], [`${id}.value`]),
+      reduce('ReduceMin', probe.min),
+      reduce('ReduceMax', probe.max),
+      reduce('ReduceMean', probe.mean),
+    ]
+    parts.push({ depth: depths.get(name) ?? -1, nodes })
     probes.set(name, probe)
   }
   const outputs = [...probes.values()].flatMap(({ min, max, mean }) =>
     [min, max, mean].map((name): ValueInfo => ({ name, type: { kind: 'tensor', dtype: 'float32', shape: null } })),
   )
-  const graph = { ...model.graph, nodes: [...model.graph.nodes, ...nodes], initializers, outputs }
+  const looking = parts.sort((a, b) => b.depth - a.depth).flatMap((part) => part.nodes)
+  const graph = { ...model.graph, nodes: [...model.graph.nodes, ...looking], initializers, outputs }
   return { model: { ...model, graph }, probes }
 }

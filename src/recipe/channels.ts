@@ -31,7 +31,7 @@ export async function channelsOf(model: Model, data: Dataset, options: ChannelsO
   return cache.get(key, async () => {
     const probed = channelProbes(model)
     // In this process: the model has run in one of its own before.
-    const session = await ortNode.open(probed.model)
+    const session = await ortNode.open(probed.model, { arena: false })
     try {
       return await measureChannels({ session, probes: probed.probes }, data, {
         samples: ROWS,

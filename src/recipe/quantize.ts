@@ -1,5 +1,5 @@
 import type { Dataset } from '../data/index.ts'
-import { openIsolated, ortNode } from '../engine/index.ts'
+import { openIsolated, openPair, ortNode } from '../engine/index.ts'
 import { measureBatchInvariance, measureLayers } from '../evaluate/index.ts'
 import type { Model, NumericArray } from '../ir/index.ts'
 import { compareKernels, roundableStatic, roundValues, type StaticInt8Options } from '../passes/index.ts'
@@ -240,11 +240,13 @@ async function measureDamage(before: Model, after: Model, options: QuantizeOptio
   options.onProgress?.('measuring the noise')
   const { feeds, batchInvariant } = await neighbours(after, options)
   // The model has shown in a process of its own that it runs; here its many inner values need not travel.
-  const base = await ortNode.open(before)
+  const base = await ortNode.open(before, { arena: false })
   try {
-    const candidate = await ortNode.open(after)
+    const candidate = await ortNode.open(after, { arena: false })
     try {
-      const { sqnrDb, layers } = await measureLayers(base, candidate, before, after, feeds.slice(0, 4))
+      const { sqnrDb, layers } = await measureLayers(base, candidate, before, after, feeds.slice(0, 4), (names) =>
+        openPair(before, after, names),
+      )
       return { sqnrDb, layers, batchInvariant }
     } finally {
       await candidate.close()
@@ -256,14 +258,14 @@ async function measureDamage(before: Model, after: Model, options: QuantizeOptio
 
 /** Whether a row's answer depends on the rows beside it, and the inputs that this was seen on. */
 async function neighbours(model: Model, options: QuantizeOptions) {
-  const session = await openIsolated(model)
+  const session = await openIsolated(model, { arena: false })
   try {
     const { feeds } = await samplesFor(session, {
       data: options.data,
       seed: options.seed,
       random: options.data && options.data.rows > 1 ? 1 : 2,
     })
-    return { feeds, batchInvariant: await measureBatchInvariance(session, feeds) }
+    return { feeds, batchInvariant: await measureBatchInvariance(session, feeds.slice(0, 4)) }
   } finally {
     await session.close()
   }
