@@ -68,6 +68,11 @@ export const quantizeVerb: Verb = {
       value: '0|4',
       help: 'weight-only: products in float (0, default), or with activations rounded to 8 bits (4)',
     },
+    smooth: {
+      type: 'string',
+      value: 'ALPHA',
+      help: 'static-int8: move this share (0 to 1; 0.5 is usual) of outlier channels into weights first (SmoothQuant)',
+    },
     recipe: { type: 'string', value: 'FILE', help: 'also write the recipe, for whet apply' },
     'keep-float': {
       type: 'string',
@@ -96,6 +101,10 @@ export const quantizeVerb: Verb = {
     const samples = options.integer('samples', 128, 1)
     const group = options.integer('group', 32, 16, 256)
     const weights = weightChoices(options, scheme)
+    if (options.has('smooth') && scheme !== 'static-int8')
+      throw new UserError('bad-argument', `--smooth is an option of static-int8, not of ${scheme}`, {
+        where: 'command line',
+      })
     const recipeFile = options.text('recipe')
     if (recipeFile) writableFile(recipeFile, 'recipe.json')
     const model = await modelAt(path!)
@@ -119,6 +128,7 @@ export const quantizeVerb: Verb = {
       samples,
       target,
       group,
+      ...(options.has('smooth') ? { smooth: options.number('smooth', 0.5, 0, 1) } : {}),
       keepFloat: options.list('keep-float'),
       seed: options.integer('seed', 0),
       cache: diskCache(),

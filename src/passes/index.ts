@@ -66,6 +66,7 @@ const lossy = [
   quantize.quantizeStaticInt8,
   quantize.quantizeDynamicInt8,
   quantize.scaleWeightInputs,
+  quantize.smoothInputs,
   quantize.quantizeWeights,
   quantize.convertFloat16,
 ]

@@ -23,7 +23,7 @@ import { rangesOf } from './ranges.ts'
 import { samplesFor } from './samples.ts'
 import { losslessTrail, proveEqual } from './simplify.ts'
 import { together } from './together.ts'
-import { advanceAll, recipeOf, type Step, sizeOf, startTrail } from './trail.ts'
+import { advance, advanceAll, recipeOf, type Step, sizeOf, startTrail, type Trail } from './trail.ts'
 import { type WeightChoices, weightOptions, weightSteps } from './weight-only.ts'
 
 export interface QuantizeOptions extends WeightChoices {
@@ -41,6 +41,11 @@ export interface QuantizeOptions extends WeightChoices {
   readonly keepFloat?: readonly string[] | undefined
   /** Steps that learned roundings take for each part of the model; 500 unless said. */
   readonly steps?: number | undefined
+  /**
+   * `static-int8`: how much of what outlier channels need moves from activations into weights before, 0 … 1
+   * (SmoothQuant); not at all unless said.
+   */
+  readonly smooth?: number | undefined
   /** Further options of the pass, such as `placement`. */
   readonly pass?: Readonly<Record<string, unknown>> | undefined
   /** Lossless passes first; on unless false. */
@@ -97,8 +102,9 @@ export function quantizeStep(options: QuantizeOptions, evidence: readonly Report
 export async function quantize(model: Model, options: QuantizeOptions): Promise<Quantized> {
   const { scheme, data, target = 'native', onProgress: say = () => {} } = options
   say('lossless passes')
-  const start = options.simplify === false ? startTrail(model) : await losslessTrail(model)
-  if (start.model !== model) await proveEqual(model, start.model, { data, seed: options.seed })
+  const lossless = options.simplify === false ? startTrail(model) : await losslessTrail(model)
+  if (lossless.model !== model) await proveEqual(model, lossless.model, { data, seed: options.seed })
+  const start = await smoothed(lossless, options)
   const calibration = scheme === 'static-int8' ? await calibrated(start.model, options) : null
   say('quantizing')
   const channels = calibration && data ? await channelsOf(start.model, data, options) : null
@@ -158,6 +164,17 @@ export async function quantize(model: Model, options: QuantizeOptions): Promise<
 }
 
 const isLearned = ({ options }: PassRun) => (options as { rounding?: string } | undefined)?.rounding === 'learned'
+
+/** The same function with outlier channels moved into weights, where that is asked for. */
+async function smoothed(
+  trail: Trail,
+  { scheme, smooth, data, keepFloat, ...options }: QuantizeOptions,
+): Promise<Trail> {
+  if (smooth === undefined || scheme !== 'static-int8' || !data) return trail
+  const evidence = [{ report: await channelsOf(trail.model, data, options) }]
+  const choices = { alpha: smooth, ...(keepFloat?.length ? { keepFloat } : {}) }
+  return advance(trail, { pass: 'smoothInputs', options: choices, evidence })
+}
 
 const EVERYWHERE = { placement: 'everywhere' } as const
 

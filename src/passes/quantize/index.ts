@@ -21,5 +21,6 @@ export {
 } from './roundable-weights.ts'
 export { type RoundingError, roundingErrors } from './rounding-errors.ts'
 export { type ScaleInputsOptions, scaleWeightInputs } from './scale-weight-inputs.ts'
+export { type SmoothOptions, smoothInputs } from './smooth-inputs.ts'
 export { hardCodes, SOFT, type SoftWeights, softWeights, weightsOfCodes } from './soft-weights.ts'
 export { type CostProbes, costProbes, unitCosts } from './unit-costs.ts'

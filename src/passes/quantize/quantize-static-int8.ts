@@ -102,7 +102,8 @@ export function calibrationChannels(graph: Graph, opset: number): ReadonlyMap<st
   return channelPlaces(graph, factsOf(graph, opset))
 }
 
-function channelsFrom(evidence: readonly Evidence[]): ReadonlyMap<string, ObservedChannels> {
+/** What the channels report among the evidence saw, by value; empty without one. */
+export function channelsFrom(evidence: readonly Evidence[]): ReadonlyMap<string, ObservedChannels> {
   for (const { report } of evidence) if (report.kind === 'channels') return new Map(Object.entries(report.values))
   return new Map()
 }

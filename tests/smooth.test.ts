@@ -1,0 +1,69 @@
+import { expect, test } from 'vitest'
+import { memoryDataset } from '../src/data/index.ts'
+import { type Model, parseModel, tensorOf } from '../src/ir/index.ts'
+import { passes } from '../src/passes/index.ts'
+import { channelsOf } from '../src/recipe/channels.ts'
+import { applyRecipe, quantize } from '../src/recipe/index.ts'
+import { decibels, randomValue, runOnce } from './quantize-kit.ts'
+
+const WIDTH = 64
+/** Two readers behind a LayerNorm whose factors are sixty times as large in two channels, as transformers have them. */
+function network(): Model {
+  const model = parseModel(`<ir_version: 8, opset_import: ["" : 17]>
+    g (float[N,16,64] x) => (float[N,16,64] y, float[N,16,64] z) {
+      h = LayerNormalization <axis: int = -1> (x, g, b)
+      p = MatMul(h, v)  r = Relu(p)  y = MatMul(r, w)  z = MatMul(h, u)
+    }`)
+  const matrix = (name: string, seed: number) =>
+    [name, tensorOf('float32', [WIDTH, WIDTH], randomValue([WIDTH, WIDTH], seed).data as Float32Array, name)] as const
+  const factors = Float32Array.from({ length: WIDTH }, (_, i) => (i === 5 || i === 40 ? 60 : 1))
+  const initializers = new Map([
+    ['g', tensorOf('float32', [WIDTH], factors, 'g')] as const,
+    ['b', tensorOf('float32', [WIDTH], new Float32Array(WIDTH).fill(0.1), 'b')] as const,
+    matrix('v', 1),
+    matrix('w', 2),
+    matrix('u', 4),
+  ])
+  return { ...model, graph: { ...model.graph, initializers } }
+}
+
+const x = randomValue([8, 16, WIDTH], 3)
+const rows = () => memoryDataset({ x: { dtype: 'float32', dims: [8, 16, WIDTH], data: x.data as Float32Array } })
+const options = { scheme: 'static-int8', pass: { placement: 'everywhere' }, simplify: false } as const
+
+test('smoothing is the same function: factors and weights alone change, and nothing is added', async () => {
+  const model = network()
+  const channels = await channelsOf(model, await rows())
+  const { model: smooth, report } = await passes.smoothInputs!.run(model, {} as never, [{ report: channels }])
+  // The normalization; what the second product reads comes from a Relu, which can take no scales.
+  expect(report.applied).toBe(1)
+  expect(report.refused).toEqual([{ node: expect.any(String), reason: 'Relu in front of it cannot take the scales' }])
+  expect(smooth.graph.nodes.map(({ opType }) => opType)).toEqual(model.graph.nodes.map(({ opType }) => opType))
+  expect(smooth.graph.initializers.size).toBe(model.graph.initializers.size)
+  const [before, after] = [await runOnce(model, { x }), await runOnce(smooth, { x })]
+  for (const name of ['y', 'z']) expect(decibels(before[name]!, after[name]!)).toBeGreaterThan(90)
+})
+
+test('outlier channels cost less noise, in the same integer kernels, and the recipe replays', async () => {
+  const model = network()
+  const data = await rows()
+  const plain = await quantize(model, { ...options, data })
+  const smooth = await quantize(model, { ...options, data, smooth: 0.5 })
+  expect(smooth.report.kernels).toEqual(plain.report.kernels)
+  // A product whose answer is an output of the graph ends in float.
+  expect(smooth.report.kernels).toMatchObject({ LayerNormalization: 1, QLinearMatMul: 1, MatMulIntegerToFloat: 2 })
+  expect(smooth.report.sqnrDb!).toBeGreaterThan(plain.report.sqnrDb! + 3)
+  expect(smooth.recipe.steps.map(({ pass, options }) => [pass, options])[0]).toEqual(['smoothInputs', { alpha: 0.5 }])
+  const again = await applyRecipe(smooth.recipe, model)
+  expect(again.report.after.digest).toBe(smooth.report.after.digest)
+})
+
+test('all of it makes every channel as large as the next', async () => {
+  const model = network()
+  const channels = await channelsOf(model, await rows())
+  const { model: smooth } = await passes.smoothInputs!.run(model, { alpha: 1 } as never, [{ report: channels }])
+  const { min, max } = (await channelsOf(smooth, await rows())).values.h!
+  const reach = max.map((high, i) => Math.max(high, -min[i]!))
+  expect(Math.min(...reach)).toBeCloseTo(1, 2)
+  expect(Math.max(...reach)).toBeCloseTo(1, 2)
+})
