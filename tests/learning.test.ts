@@ -6,7 +6,7 @@ import { memoryDataset, randomNumbers } from '../src/data/index.ts'
 import { ortNode } from '../src/engine/index.ts'
 import { checkModel, elementCount, type Model, parseModel, tensorOf } from '../src/ir/index.ts'
 import { modelDigest } from '../src/onnx/index.ts'
-import { distil, prune } from '../src/recipe/index.ts'
+import { applyRecipe, distil, prune } from '../src/recipe/index.ts'
 import type { DistillationReport, PruningReport } from '../src/report/index.ts'
 import { renderTerminal } from '../src/view/index.ts'
 import { reportIn } from './schema.ts'
@@ -92,7 +92,13 @@ describe('prune', () => {
 describe('distil', () => {
   test('a student cut to half of the width and none of the blocks learns without labels', async () => {
     const data = await unlabelled()
-    const { model, report } = await distil(teacher, data, { ...settings, width: 0.5, depth: 0.4, epochs: 3 })
+    const options = { ...settings, width: 0.5, depth: 0.4, epochs: 3 }
+    const { model, report, recipe, tensors } = await distil(teacher, data, options)
+    expect(recipe.steps.map(({ pass }) => pass)).toEqual(
+      expect.arrayContaining(['leaveOutBlocks', 'pruneChannels', 'setWeights']),
+    )
+    const replayed = await applyRecipe(recipe, teacher, { tensors })
+    expect(modelDigest(replayed.model)).toBe(modelDigest(model))
     reportIn(JSON.stringify(report), 'distillation')
     expect(checkModel(model)).toEqual([])
     expect(report.recipe).toBe('0 of 1 residual blocks, 4 of 8 channels, the most important by taylor')

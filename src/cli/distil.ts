@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { writeModel } from '../onnx/index.ts'
 import { UserError, writeAtomic } from '../platform/index.ts'
-import { distil, IMPORTANCE } from '../recipe/index.ts'
+import { distil, IMPORTANCE, writeRecipe } from '../recipe/index.ts'
 import { exitOfVerdict } from './exit.ts'
 import { DATA, dataFor, LABEL, modelAt, SEED } from './inputs.ts'
 import { LEARNING, learningSettings } from './learning-options.ts'
@@ -27,7 +27,7 @@ export const distilVerb: Verb = {
       type: 'string',
       short: 'o',
       value: 'DIR',
-      help: 'folder for model.onnx, report.json and the checkpoint',
+      help: 'folder for model.onnx, recipe.json, report.json and the checkpoint',
     },
     student: { type: 'string', value: 'FILE', help: 'a student of your own, with the outputs of the teacher' },
     width: { type: 'string', value: 'SHARE', help: 'channels that a student cut from the teacher keeps (0.5)' },
@@ -66,13 +66,19 @@ export const distilVerb: Verb = {
     const proof = options.text('proof')
     return prepareFolder(folder, async () => {
       const out = join(folder, 'model.onnx')
-      const { model: learned, report } = await distil(model, dataset, {
+      const {
+        model: learned,
+        report,
+        recipe,
+        tensors,
+      } = await distil(model, dataset, {
         ...settings,
         ...{ epochs, importance, student, width, depth, resolution, checkpoint, resume },
         ...(proof ? { proof: await dataFor(proof, model, options) } : {}),
         names: [path!, out],
       })
       await writeModel(learned, out)
+      await writeRecipe(recipe, tensors, join(folder, 'recipe.json'))
       await writeAtomic(join(folder, 'report.json'), `${JSON.stringify(report, null, 1)}\n`)
       context.say(`wrote ${out}`)
       return { report, exitCode: exitOfVerdict(report.verdict) }

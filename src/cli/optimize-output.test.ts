@@ -24,6 +24,7 @@ const result = (ids: readonly string[], last: Model = model): Optimized => ({
     after: { nodes: 1, bytes: 1, digest: '' },
     equivalence: null,
   } as never,
+  tensors: new Map(),
   candidates: ids.map((id) => ({ id, model, recipe })),
 })
 const names = (folder: string) => readdirSync(folder, { recursive: true, encoding: 'utf8' }).sort()

@@ -2,11 +2,14 @@ import { existsSync, mkdirSync, readdirSync, renameSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { writeModel } from '../onnx/index.ts'
 import { explainSystemError, makeFolder, withLock, writeAtomic } from '../platform/index.ts'
+import { writeRecipe } from '../recipe/index.ts'
 import type { Optimized } from '../search/index.ts'
 import { renderHtml } from '../view/index.ts'
 
 /** Where a result is put together, inside its folder and so on the same disk. */
 const STAGE = '.whetstone-new'
+/** Folders of a result: what an earlier run left there goes. */
+const FOLDERS = ['candidates', 'recipe.blobs']
 
 /** Makes the folder and keeps others out of it while `work` runs. */
 export async function prepareFolder<T>(folder: string, work: () => Promise<T>): Promise<T> {
@@ -19,7 +22,8 @@ export async function prepareFolder<T>(folder: string, work: () => Promise<T>): 
  * so that an error or a full disk leaves the folder as it was; the report comes last, so that a folder with a report is
  * whole. Candidates of an earlier run go. Call it inside `prepareFolder`.
  */
-export async function writeOptimized(folder: string, { model, report, recipe, candidates }: Optimized): Promise<void> {
+export async function writeOptimized(folder: string, optimized: Optimized): Promise<void> {
+  const { model, report, recipe, tensors, candidates } = optimized
   const stage = join(folder, STAGE)
   try {
     // A run that was killed may have left its own behind.
@@ -29,14 +33,16 @@ export async function writeOptimized(folder: string, { model, report, recipe, ca
     mkdirSync(shelf)
     for (const candidate of candidates) {
       await writeModel(candidate.model, join(shelf, `${candidate.id}.onnx`))
-      await writeAtomic(join(shelf, `${candidate.id}.recipe.json`), `${JSON.stringify(candidate.recipe)}\n`)
+      await writeRecipe(candidate.recipe, tensors, join(shelf, `${candidate.id}.recipe.json`))
     }
     await writeModel(model, join(stage, 'model.onnx'))
-    await writeAtomic(join(stage, 'recipe.json'), `${JSON.stringify(recipe, null, 1)}\n`)
+    await writeRecipe(recipe, tensors, join(stage, 'recipe.json'))
     await writeAtomic(join(stage, 'report.html'), renderHtml(report))
     await writeAtomic(join(stage, 'report.json'), `${JSON.stringify(report, null, 1)}\n`)
-    if (existsSync(join(folder, 'candidates')))
-      renameSync(join(folder, 'candidates'), join(stage, 'earlier-candidates'))
+    for (const name of FOLDERS) {
+      const earlier = join(folder, name)
+      if (existsSync(earlier)) renameSync(earlier, join(stage, `earlier-${name}`))
+    }
     for (const name of inOrder(readdirSync(stage))) renameSync(join(stage, name), join(folder, name))
   } catch (error) {
     throw explainSystemError(error, folder, 'write')
@@ -49,5 +55,5 @@ export async function writeOptimized(folder: string, { model, report, recipe, ca
 function inOrder(names: readonly string[]): readonly string[] {
   const last = ['model.onnx', 'recipe.json', 'report.html', 'report.json']
   const place = (name: string) => last.indexOf(name)
-  return names.filter((name) => name !== 'earlier-candidates').sort((a, b) => place(a) - place(b))
+  return names.filter((name) => !name.startsWith('earlier-')).sort((a, b) => place(a) - place(b))
 }

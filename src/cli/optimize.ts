@@ -35,6 +35,7 @@ export const optimizeVerb: Verb = {
     seed: SEED,
     calibration: { type: 'string', value: 'D2', help: 'rows to calibrate on, instead of a share of --data' },
     proof: { type: 'string', value: 'D3', help: 'rows to prove on, instead of a share of --data' },
+    'train-data': { type: 'string', value: 'D4', help: 'rows to train smaller students on, in half of the time' },
     'proven-only': { type: 'boolean', help: 'hand out nothing that is only close' },
     slice: SLICE,
     label: LABEL,
@@ -47,12 +48,13 @@ export const optimizeVerb: Verb = {
     const settings = await settingsOf(options)
     const model = await modelAt(path!)
     const dataset = await dataFor(data, model, options)
-    const [calibration, proof] = [options.text('calibration'), options.text('proof')]
+    const [calibration, proof, train] = ['calibration', 'proof', 'train-data'].map((name) => options.text(name))
     return prepareFolder(out, async () => {
       const optimized = await optimize(model, dataset, {
         ...settings,
         ...(calibration ? { calibration: await dataFor(calibration, model, options) } : {}),
         ...(proof ? { proof: await dataFor(proof, model, options) } : {}),
+        ...(train ? { trainData: await dataFor(train, model, options) } : {}),
         path: path!,
         command: context.command,
         cache: diskCache(),

@@ -1,5 +1,7 @@
+import { existsSync, rmSync } from 'node:fs'
 import { writeModel } from '../onnx/index.ts'
-import { IMPORTANCE, prune } from '../recipe/index.ts'
+import { UserError } from '../platform/index.ts'
+import { IMPORTANCE, prune, writeRecipe } from '../recipe/index.ts'
 import { exitOfVerdict } from './exit.ts'
 import { DATA, dataFor, LABEL, modelAt, OUT_FILE, SEED } from './inputs.ts'
 import { LEARNING, learningSettings } from './learning-options.ts'
@@ -16,12 +18,15 @@ export const pruneVerb: Verb = {
     'whet prune model.onnx --data train.npz --proof test.npz --macs 0.7 --epochs 10 -o out.onnx',
   ],
   positionals: { min: 1, max: 1, names: 'one model' },
+  // A step must end before its state can be kept.
+  graceMs: 30_000,
   options: {
     data: DATA,
     output: OUT_FILE,
     macs: { type: 'string', value: 'SHARE', help: 'multiply-accumulates that may be left (0.5)' },
     importance: { type: 'string', value: 'HOW', help: `${IMPORTANCE.join(', ')} (taylor)` },
     epochs: { type: 'string', value: 'N', help: 'times over the rows to learn again; 0 for none (3)' },
+    resume: { type: 'boolean', help: 'go on from the checkpoint beside OUT' },
     ...LEARNING,
     label: LABEL,
     seed: SEED,
@@ -33,16 +38,30 @@ export const pruneVerb: Verb = {
     const macs = options.number('macs', 0.5, 0, 1)
     const importance = options.choice('importance', IMPORTANCE, 'taylor')
     const epochs = options.integer('epochs', 3, 0, 100_000)
+    const checkpoint = `${out}.checkpoint`
+    const resume = options.flag('resume')
+    if (resume && !existsSync(checkpoint))
+      throw new UserError('missing-file', `there is no checkpoint to go on from: ${checkpoint}`, {
+        where: checkpoint,
+        hint: 'leave out --resume to start',
+      })
     const model = await modelAt(path!)
     const dataset = await dataFor(data, model, options)
     const proof = options.text('proof')
-    const { model: pruned, report } = await prune(model, dataset, {
+    const {
+      model: pruned,
+      report,
+      recipe,
+      tensors,
+    } = await prune(model, dataset, {
       ...settings,
-      ...{ macs, importance, epochs },
+      ...{ macs, importance, epochs, checkpoint, resume },
       ...(proof ? { proof: await dataFor(proof, model, options) } : {}),
       names: [path!, out],
     })
     await writeModel(pruned, out)
+    await writeRecipe(recipe, tensors, `${out.replace(/\.onnx$/i, '')}.recipe.json`)
+    rmSync(checkpoint, { force: true })
     context.say(`wrote ${out}`)
     return { report, exitCode: exitOfVerdict(report.verdict) }
   },

@@ -1,6 +1,6 @@
 import type { Pass } from '../rewrite/index.ts'
 import { differentiatePass } from './differentiate/index.ts'
-import { pruneChannels, setWeights } from './prune/index.ts'
+import { halveGrid, leaveOutBlocks, pruneChannels, setWeights } from './prune/index.ts'
 import * as quantize from './quantize/index.ts'
 import { simplifyPasses } from './sequence.ts'
 
@@ -23,9 +23,9 @@ export {
   channelGroups,
   chooseChannels,
   dropBlocks,
-  halveGrid,
   macsAfter,
   narrowChannels,
+  onHalfGrid,
   type PrunableChannels,
   pruneChannels,
   type Removal,
@@ -73,7 +73,7 @@ const lossy = [
 
 /** Every pass by its id: what a recipe may name. */
 export const passes: Readonly<Record<string, Pass<never>>> = Object.fromEntries(
-  [...simplifyPasses, ...lossy, differentiatePass, pruneChannels, setWeights].map((pass) => [
+  [...simplifyPasses, ...lossy, differentiatePass, leaveOutBlocks, halveGrid, pruneChannels, setWeights].map((pass) => [
     pass.id,
     pass as Pass<never>,
   ]),

@@ -1,11 +1,11 @@
 import type { Dataset } from '../data/index.ts'
-import type { Model } from '../ir/index.ts'
-import { channelGroups, dropBlocks, halveGrid, narrowChannels, residualBlocks } from '../passes/index.ts'
+import type { Model, NumericArray } from '../ir/index.ts'
 import { UserError } from '../platform/index.ts'
-import type { DistillationReport } from '../report/index.ts'
-import { channelImportance, type Importance } from './channel-importance.ts'
+import type { DistillationReport, Recipe } from '../report/index.ts'
+import type { Importance } from './channel-importance.ts'
+import { cutStudent, type Shares } from './cut-student.ts'
 import { DEFAULT_TEMPERATURE, type LearnOptions, type LearnSettings, learn, trainable } from './learn.ts'
-import { type LearningGoal, learningGoal } from './learning-goal.ts'
+import { learningGoal } from './learning-goal.ts'
 import {
   DEFAULT_MARGIN,
   learningCost,
@@ -13,11 +13,10 @@ import {
   learningRows,
   mustCheck,
   type ProofOptions,
-  rowTypes,
 } from './learning-proof.ts'
-import { askTeacher, type TeacherAnswers } from './learning-rows.ts'
-import { cutChannels } from './prune.ts'
-import { losslessTrail } from './simplify.ts'
+import { askTeacher } from './learning-rows.ts'
+import { recipeOf } from './trail.ts'
+import { trainedTrail } from './trained-trail.ts'
 
 export interface DistilOptions extends ProofOptions, Omit<LearnSettings, 'onProgress' | 'seed' | 'signal'> {
   /** A student of one's own; else one is cut from the teacher. */
@@ -37,6 +36,10 @@ export interface DistilOptions extends ProofOptions, Omit<LearnSettings, 'onProg
 export interface Distilled {
   readonly model: Model
   readonly report: DistillationReport
+  /** How the student is made from the teacher, or from the student that was given. */
+  readonly recipe: Recipe
+  /** What the recipe refers to, by digest. */
+  readonly tensors: ReadonlyMap<string, NumericArray>
 }
 
 /**
@@ -52,15 +55,16 @@ export async function distil(teacher: Model, data: Dataset, options: DistilOptio
   const [teacherName, studentName] = options.names ?? ['teacher', 'student']
   const shares = sharesOf(options)
   const rows = learningRows(data, options)
-  const form = await trainable(teacher)
-  const given = options.student ? await trainable(options.student) : form
-  const goal = learningGoal(form, given, data, options.label)
+  const whole = await trainable(teacher)
+  const form = whole.model
+  const given = options.student ? await trainable(options.student) : whole
+  const goal = learningGoal(form, given.model, data, options.label)
   const answers = await askTeacher(form, goal, data, [...rows.train, ...rows.select], options)
   onProgress?.(`the teacher's answers take ${answers.bytes} bytes`)
   const made = options.student
-    ? { model: given, recipe: `${studentName}, with the weights that it has` }
+    ? { trail: given, recipe: `${studentName}, with the weights that it has` }
     : await cutStudent(
-        form,
+        whole,
         data,
         { ...shares, importance: options.importance ?? 'taylor' },
         {
@@ -69,8 +73,11 @@ export async function distil(teacher: Model, data: Dataset, options: DistilOptio
         },
       )
   const learnOptions: LearnOptions = { ...options, teacher: form, goal, answers, data, rows }
-  const learned = await learn(made.model, learnOptions)
-  const finished = mustCheck((await losslessTrail(learned.model)).model)
+  const learned = await learn(made.trail.model, learnOptions)
+  const dataDigest = await data.digest()
+  const about = { dataDigest, rows: rows.train.length }
+  const { trail, tensors } = await trainedTrail(made.trail, learned, about)
+  const finished = mustCheck(trail.model)
   const { comparison, sides, speedup } = await learningProof(
     [
       { path: teacherName, model: teacher },
@@ -82,6 +89,8 @@ export async function distil(teacher: Model, data: Dataset, options: DistilOptio
   const smaller = sides[0].bytes / sides[1].bytes
   return {
     model: finished,
+    recipe: recipeOf(trail),
+    tensors,
     report: {
       kind: 'distillation',
       version: 1,
@@ -102,16 +111,10 @@ export async function distil(teacher: Model, data: Dataset, options: DistilOptio
       speedup,
       cost: learningCost(learned, sides),
       seed,
-      data: { path: data.path, digest: await data.digest(), rows: data.rows },
+      data: { path: data.path, digest: dataDigest, rows: data.rows },
       warnings: [...data.notes, ...learned.notes],
     },
   }
-}
-
-interface Shares {
-  readonly width: number
-  readonly depth: number
-  readonly resolution: number
 }
 
 function sharesOf({ student, width, depth, resolution }: DistilOptions): Shares {
@@ -133,60 +136,4 @@ function sharesOf({ student, width, depth, resolution }: DistilOptions): Shares 
       hint: '0.5 leaves a quarter of the places of a picture',
     })
   return { width: width ?? (any ? 1 : 0.5), depth: depth ?? 1, resolution: resolution ?? 1 }
-}
-
-/** The teacher with fewer blocks, on a coarser grid, then with fewer channels in each layer: the most important ones stay. */
-async function cutStudent(
-  form: Model,
-  data: Dataset,
-  { width, depth, resolution, importance }: Shares & { readonly importance: Importance },
-  evidence: {
-    readonly goal: LearningGoal
-    readonly answers: TeacherAnswers
-    readonly rows: readonly number[]
-    readonly seed: number
-    readonly signal: AbortSignal | undefined
-    readonly open?: LearnSettings['open'] & {}
-  },
-): Promise<{ readonly model: Model; readonly recipe: string }> {
-  const blocks = residualBlocks(form)
-  const gone = Math.round(blocks.length * (1 - depth))
-  // Spread evenly, the last of each run going: what follows a change of size is needed more.
-  const dropped = blocks.filter(
-    (_, i) => Math.floor(((i + 1) * gone) / blocks.length) > Math.floor((i * gone) / blocks.length),
-  )
-  if (depth < 1 && gone === 0)
-    throw new UserError('unsupported', 'no block of this model can be left out', {
-      where: `${blocks.length} residual blocks`,
-      hint: 'cut its channels with --width 0.5, or give a student with --student FILE',
-    })
-  let shallow = dropped.length > 0 ? mustCheck(dropBlocks(form, dropped)) : form
-  const words = [`${blocks.length - dropped.length} of ${blocks.length} residual blocks`]
-  for (let share = resolution; share < 1; share *= 2) shallow = coarser(shallow, data)
-  if (resolution < 1) words.push(`${resolution} of the resolution behind the first convolution`)
-  if (width === 1) return { model: shallow, recipe: words.join(', ') }
-  const channels = channelGroups(shallow, rowTypes(shallow, data))
-  if (channels.groups.length === 0)
-    throw new UserError('unsupported', 'no channel of this model can be removed', {
-      where: channels.held.map(({ node, reason }) => `${node}: ${reason}`)[0] ?? form.graph.name,
-      hint: 'give a student with --student FILE',
-    })
-  const { scores } = await channelImportance(shallow, channels, importance, { data, ...evidence })
-  const removal = narrowChannels(channels, width, scores)
-  const total = channels.groups.reduce((sum, { channels: own }) => sum + own.length, 0)
-  const removed = [...removal.values()].reduce((sum, { size }) => sum + size, 0)
-  words.push(`${total - removed} of ${total} channels, the most important by ${importance}`)
-  return { model: await cutChannels(shallow, removal), recipe: words.join(', ') }
-}
-
-/** On half of the grid, where the outputs keep their sizes. */
-function coarser(model: Model, data: Dataset): Model {
-  const half = halveGrid(model)
-  const sizes = (types: ReturnType<typeof rowTypes>) => model.graph.outputs.map(({ name }) => types.get(name))
-  if (half && JSON.stringify(sizes(rowTypes(half, data))) === JSON.stringify(sizes(rowTypes(model, data))))
-    return mustCheck(half)
-  throw new UserError('unsupported', 'this model cannot work on a coarser grid', {
-    where: half ? 'its outputs would change their sizes' : 'it has no convolution',
-    hint: 'cut its channels with --width 0.5, or give a student with --student FILE',
-  })
 }

@@ -6,6 +6,8 @@ import { canonicalJson, type Report, WHETSTONE_VERSION } from '../report/index.t
  * after an interruption. The key names everything that decides the result.
  */
 export interface EvidenceCache {
+  /** Where larger states of unfinished work may be kept, as files named by 64 hexadecimal digits; nowhere unless said. */
+  readonly folder?: string
   /** The report kept under `key`, or what `make` gives, kept from now on. */
   get<R extends Report>(key: Readonly<Record<string, unknown>>, make: () => Promise<R>): Promise<R>
 }
@@ -13,6 +15,7 @@ export interface EvidenceCache {
 /** Evidence in the user's cache folder (see `whet cache`); a cache that cannot be written is no error. */
 export function diskCache(folder: string = cacheFolder()): EvidenceCache {
   return {
+    folder,
     async get(key, make) {
       const name = sha256(canonicalJson({ ...key, whetstone: WHETSTONE_VERSION })).slice('sha256:'.length)
       const kept = await readCached(folder, name)
@@ -28,6 +31,7 @@ export function diskCache(folder: string = cacheFolder()): EvidenceCache {
 export function inMemory(cache: EvidenceCache): EvidenceCache {
   const kept = new Map<string, Promise<Report>>()
   return {
+    ...(cache.folder === undefined ? {} : { folder: cache.folder }),
     get<R extends Report>(key: Readonly<Record<string, unknown>>, make: () => Promise<R>): Promise<R> {
       const name = canonicalJson(key)
       const known = kept.get(name)

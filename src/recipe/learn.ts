@@ -1,7 +1,7 @@
 import { type Augmentation, checkAugmentations, type Dataset } from '../data/index.ts'
 import { openIsolated, type PortValue, type Session } from '../engine/index.ts'
 import { feedsOf } from '../evaluate/index.ts'
-import type { Model } from '../ir/index.ts'
+import type { Model, Tensor } from '../ir/index.ts'
 import { modelDigest } from '../onnx/index.ts'
 import { differentiate, withWeights } from '../passes/index.ts'
 import { sha256, UserError } from '../platform/index.ts'
@@ -9,6 +9,7 @@ import { canonicalJson } from '../report/index.ts'
 import {
   type EpochResult,
   feedWeights,
+  type Length,
   layoutOf,
   type Optimizer,
   packWeights,
@@ -24,10 +25,10 @@ import {
 import { type LearningGoal, lossOf } from './learning-goal.ts'
 import { labelsOf, learningBatches, readRows, type TeacherAnswers } from './learning-rows.ts'
 import { type LiveTeacher, openTeacher } from './live-teacher.ts'
-import { advanceAll, startTrail } from './trail.ts'
+import { advanceAll, startTrail, type Trail } from './trail.ts'
 
 export interface LearnSettings {
-  readonly epochs: number
+  readonly epochs: Length
   readonly batch?: number
   readonly rate?: number
   readonly optimizer?: Optimizer
@@ -60,6 +61,8 @@ export interface LearnOptions extends LearnSettings {
 
 export interface Learned extends Trained {
   readonly model: Model
+  /** What changed, by initializer. */
+  readonly learned: ReadonlyMap<string, Tensor>
   readonly scoreName: string
   readonly lossWeights: Readonly<Record<string, number>>
   readonly notes: readonly string[]
@@ -68,13 +71,12 @@ export interface Learned extends Trained {
 /** What makes shapes and weights visible without folding normalisations, which have statistics to learn. */
 const TIDY = ['upgradeOpset', 'liftInputInitializers', 'foldConstants', 'eliminateDeadCode', 'foldShapeArithmetic']
 
-/** The model in a form that can be differentiated and cut. */
-export async function trainable(model: Model): Promise<Model> {
-  const trail = await advanceAll(
+/** The way to a form that can be differentiated and cut. */
+export async function trainable(model: Model): Promise<Trail> {
+  return advanceAll(
     startTrail(model),
     [...TIDY, 'eliminateIdentity', 'eliminateDeadCode'].map((pass) => ({ pass })),
   )
-  return trail.model
 }
 
 /** Rows in a step and the highest learning rate, unless said: what recovered a cut network best of those tried. */
@@ -153,9 +155,9 @@ export async function learn(student: Model, options: LearnOptions): Promise<Lear
       ...unpackWeights(trained.weights, weights),
       ...unpackWeights(trained.statistics, statistics),
     ])
-    if (trained.bestEpoch === options.epochs - 1 && options.epochs > 1)
+    if (trained.bestEpoch === trained.planned - 1 && trained.planned > 1)
       notes.push('the last epoch was the best: more epochs may give more')
-    return { ...trained, model: withWeights(student, learned), scoreName: rater.name, lossWeights, notes }
+    return { ...trained, model: withWeights(student, learned), learned, scoreName: rater.name, lossWeights, notes }
   } finally {
     await teacher?.close()
     await rater.close()

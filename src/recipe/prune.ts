@@ -1,9 +1,10 @@
 import type { Dataset } from '../data/index.ts'
-import type { Model } from '../ir/index.ts'
-import { channelGroups, chooseChannels, macsAfter, pruneChannels, type Removal } from '../passes/index.ts'
+import type { Model, NumericArray } from '../ir/index.ts'
+import { channelGroups, chooseChannels, macsAfter } from '../passes/index.ts'
 import { UserError } from '../platform/index.ts'
-import type { PruningReport } from '../report/index.ts'
+import type { PruningReport, Recipe } from '../report/index.ts'
 import { channelImportance, type Importance } from './channel-importance.ts'
+import { cutChannels } from './cut-student.ts'
 import { type Learned, type LearnSettings, learn, trainable } from './learn.ts'
 import { learningGoal } from './learning-goal.ts'
 import {
@@ -16,12 +17,16 @@ import {
   rowTypes,
 } from './learning-proof.ts'
 import { askTeacher } from './learning-rows.ts'
-import { losslessTrail } from './simplify.ts'
+import { losslessSteps } from './simplify.ts'
+import { advanceAll, recipeOf } from './trail.ts'
+import { trainedTrail } from './trained-trail.ts'
 
 export interface PruneOptions extends ProofOptions, Omit<LearnSettings, 'onProgress' | 'seed' | 'signal'> {
   /** Share of the multiply-accumulates that may be left, between 0 and 1. */
   readonly macs: number
   readonly importance?: Importance
+  readonly checkpoint?: string | undefined
+  readonly resume?: boolean | undefined
   /** What the report calls the two models. */
   readonly names?: readonly [before: string, after: string]
 }
@@ -29,6 +34,9 @@ export interface PruneOptions extends ProofOptions, Omit<LearnSettings, 'onProgr
 export interface Pruned {
   readonly model: Model
   readonly report: PruningReport
+  readonly recipe: Recipe
+  /** What the recipe refers to, by digest. */
+  readonly tensors: ReadonlyMap<string, NumericArray>
 }
 
 /**
@@ -47,7 +55,8 @@ export async function prune(model: Model, data: Dataset, options: PruneOptions):
       hint: '0.5 removes half of the work',
     })
   const rows = learningRows(data, options)
-  const form = await trainable(model)
+  const whole = await trainable(model)
+  const form = whole.model
   const channels = channelGroups(form, rowTypes(form, data))
   if (channels.groups.length === 0)
     throw new UserError('unsupported', 'no channel of this model can be removed', {
@@ -73,10 +82,15 @@ export async function prune(model: Model, data: Dataset, options: PruneOptions):
       },
     )
   }
-  const cut = await cutChannels(form, removal)
+  const cut = await cutChannels(whole, removal)
   let learned: Learned | null = null
-  if (epochs > 0) learned = await learn(cut, { ...options, teacher: form, goal, answers, data, rows })
-  const finished = (await losslessTrail(learned?.model ?? cut)).model
+  if (epochs !== 0) learned = await learn(cut.model, { ...options, teacher: form, goal, answers, data, rows })
+  const dataDigest = await data.digest()
+  const about = { dataDigest, rows: rows.train.length }
+  const { trail, tensors } = learned
+    ? await trainedTrail(cut, learned, about)
+    : { trail: await advanceAll(cut, losslessSteps), tensors: new Map<string, NumericArray>() }
+  const finished = trail.model
   const { comparison, sides, speedup } = await learningProof(
     [
       { path: beforeName, model },
@@ -88,6 +102,8 @@ export async function prune(model: Model, data: Dataset, options: PruneOptions):
   const left = macsAfter(channels, removal) / macsAfter(channels, new Map())
   return {
     model: finished,
+    recipe: recipeOf(trail),
+    tensors,
     report: {
       kind: 'pruning',
       version: 1,
@@ -111,21 +127,12 @@ export async function prune(model: Model, data: Dataset, options: PruneOptions):
       speedup,
       cost: learningCost(learned, sides),
       seed,
-      data: { path: data.path, digest: await data.digest(), rows: data.rows },
+      data: { path: data.path, digest: dataDigest, rows: data.rows },
       warnings: [
         ...data.notes,
         ...(learned?.notes ?? []),
-        ...(epochs > 0 ? [] : ['no epochs: the channels were removed and nothing has learned again']),
+        ...(learned ? [] : ['no epochs: the channels were removed and nothing has learned again']),
       ],
     },
   }
-}
-
-/** The model without these channels, by the pass that a recipe would name. */
-export async function cutChannels(form: Model, removal: Removal): Promise<Model> {
-  const remove = Object.fromEntries([...removal].map(([id, places]) => [id, [...places].sort((a, b) => a - b)]))
-  const { model, report } = await pruneChannels.run(form, { remove }, [])
-  const [refused] = report.refused
-  if (refused) throw new Error(`internal: channels of ${refused.node} were not removed: ${refused.reason}`)
-  return mustCheck(model)
 }

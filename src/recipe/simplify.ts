@@ -18,12 +18,13 @@ export interface Simplified {
   readonly recipe: Recipe
 }
 
-const LOSSLESS: readonly Step[] = simplifyPasses.map((pass) => ({ pass: pass.id }))
+/** Every lossless pass. */
+export const losslessSteps: readonly Step[] = simplifyPasses.map((pass) => ({ pass: pass.id }))
 
 /** Opset upgrade and every lossless pass, nothing run. */
 export async function losslessTrail(model: Model): Promise<Trail> {
   const cleaned = await advanceAll(startTrail(model), [{ pass: 'upgradeOpset' }])
-  return advanceAll(cleaned, LOSSLESS)
+  return advanceAll(cleaned, losslessSteps)
 }
 
 /**

@@ -46,6 +46,8 @@ export interface CandidateSpec {
   /** Whether integers are placed by what this model's kernels cost here, not by formulas. */
   readonly measuredCosts?: boolean
   readonly pass?: Readonly<Record<string, unknown>>
+  /** What it is made of instead of the lossless model: a trained one (see `addTrained`). */
+  readonly base?: string
 }
 
 export interface Built {
@@ -93,6 +95,7 @@ export class Workbench {
   readonly #feeds: Feeds
   #lossless: { trail: Trail; equivalence: Equivalence } | undefined
   #base: Session | undefined
+  readonly #trained = new Map<string, Trail>()
 
   private constructor(
     original: Built,
@@ -138,6 +141,11 @@ export class Workbench {
     await this.#base?.close()
   }
 
+  /** Where evidence is kept. */
+  get cache(): EvidenceCache {
+    return this.#options.cache
+  }
+
   get dataNotes(): readonly string[] {
     const skipped = this.rows.select.data.skipped
     return [
@@ -163,16 +171,31 @@ export class Workbench {
     return this.#lossless
   }
 
+  /** A trained model that candidates may be made of from now on, under this name. */
+  addTrained(name: string, trail: Trail): void {
+    this.#trained.set(name, trail)
+  }
+
+  /** The way to the float model that a candidate is made of. */
+  async #floatOf({ base }: Pick<CandidateSpec, 'base'>): Promise<Trail> {
+    if (base === undefined) return (await this.lossless()).trail
+    const trained = this.#trained.get(base)
+    if (!trained) throw new Error(`internal: nothing was trained under the name ${base}`)
+    return trained
+  }
+
   async build(spec: CandidateSpec): Promise<Built> {
     this.#options.signal?.throwIfAborted()
-    const { trail } = await this.lossless()
+    const trail = await this.#floatOf(spec)
     if (!spec.scheme) return builtFrom(spec, trail, {}, [])
-    const calibration = spec.scheme === 'static-int8' ? await this.ranges(spec.calibration ?? 'minmax') : null
+    const calibration =
+      spec.scheme === 'static-int8' ? await this.#ranges(trail.model, spec.calibration ?? 'minmax') : null
     const { target } = this.#options
-    const sensitivity = spec.noiseBudget && spec.calibration ? await this.sensitivity(spec.calibration) : null
+    const sensitivity =
+      spec.noiseBudget && spec.calibration ? await this.#sensitivity(trail.model, spec.calibration) : null
     const pass = spec.noiseBudget === undefined ? spec.pass : { ...spec.pass, noiseBudget: spec.noiseBudget }
-    const costs = calibration && spec.measuredCosts ? await this.costs(calibration) : null
-    const channels = calibration ? await this.channels() : null
+    const costs = calibration && spec.measuredCosts ? await this.#costs(trail.model, calibration) : null
+    const channels = calibration ? await this.#channels(trail.model) : null
     const evidence = [calibration, channels, sensitivity, costs].filter((report) => report !== null)
     const step = quantizeStep({ scheme: spec.scheme, target, keepFloat: spec.keepFloat, pass }, evidence)
     const next = await advance(trail, step)
@@ -181,22 +204,22 @@ export class Workbench {
   }
 
   /** Ranges of the values that static quantization asks for, from the calibration rows. */
-  async ranges(method: RangeMethod): Promise<CalibrationReport> {
+  async #ranges(model: Model, method: RangeMethod): Promise<CalibrationReport> {
     const { data, indices } = this.rows.calibrate
-    return rangesOf((await this.lossless()).trail.model, data, method, { ...this.#options, indices })
+    return rangesOf(model, data, method, { ...this.#options, indices })
   }
 
   /** What each node costs on either side on this machine; null where nothing can become integer. */
-  async costs(ranges: CalibrationReport): Promise<CostsReport | null> {
+  async #costs(model: Model, ranges: CalibrationReport): Promise<CostsReport | null> {
     const { threads, cache, signal } = this.#options
-    return kernelCosts((await this.lossless()).trail.model, ranges, this.#feeds, { threads, cache, signal })
+    return kernelCosts(model, ranges, this.#feeds, { threads, cache, signal })
   }
 
   /** What the calibration rows say about single channels. */
-  async channels(): Promise<ChannelsReport> {
+  async #channels(model: Model): Promise<ChannelsReport> {
     const { data, indices } = this.rows.calibrate
     const { cache, signal, onProgress } = this.#options
-    return channelsOf((await this.lossless()).trail.model, data, { indices, cache, signal, onProgress })
+    return channelsOf(model, data, { indices, cache, signal, onProgress })
   }
 
   kernels(built: Built): Promise<ReadKernels> {
@@ -282,10 +305,9 @@ export class Workbench {
   }
 
   /** What each rounding that static int8 with this calibration might make does to the outputs. */
-  async sensitivity(calibration: RangeMethod): Promise<SensitivityReport> {
+  async #sensitivity(model: Model, calibration: RangeMethod): Promise<SensitivityReport> {
     const { data, indices } = this.rows.calibrate
-    const { model } = (await this.lossless()).trail
-    return sensitivityOf(model, data, await this.ranges(calibration), { ...this.#options, indices })
+    return sensitivityOf(model, data, await this.#ranges(model, calibration), { ...this.#options, indices })
   }
 
   /** Time by operator inside the runtime, or null where it cannot be read. */

@@ -8,11 +8,14 @@ import type { Optimized, OptimizeOptions } from './options.ts'
 import { calibrationSpecs, dataFreeSpecs, equalisedSpecs, placementSpecs, withNoise } from './plan.ts'
 import { Pool } from './pool.ts'
 import { reportOn } from './report-on.ts'
+import { mustBeOthers, trainStudents } from './students.ts'
 import { promising, SECURE_NOISE, safetyOf, secure, type Trial, worstNoiseOf } from './trial.ts'
 
 /** Finalists that may touch the proof rows. */
 const FINALISTS = 4
 const DEFAULT_TIME = 300_000
+/** Share of the time that training may take. */
+const TRAINING = 0.5
 /** Candidates that are judged even when the time is up: without a verdict nothing can be handed out. */
 const ALWAYS_JUDGED = 3
 /** What a candidate must save over another in the goal to be worth any more change of answers. */
@@ -39,6 +42,7 @@ class Optimization {
   readonly #elapsed: Record<string, number> = {}
   readonly #started = performance.now()
   #pool!: Pool
+  #tensors: Optimized['tensors'] = new Map()
 
   constructor(model: Model, data: Dataset, options: OptimizeOptions) {
     this.#model = model
@@ -64,8 +68,10 @@ class Optimization {
     )
     this.#pool = new Pool(bench, goalOf(this.#options), (text) => onProgress?.(text))
     try {
+      if (this.#options.trainData) await mustBeOthers(bench, this.#options.trainData)
       await this.#phase('building', () => this.#buildFirst())
       await this.#phase('timing', () => this.#pool.time(this.#pool.trials, this.#seconds(20)))
+      if (this.#options.trainData) await this.#phase('training', () => this.#train(this.#options.trainData!))
       await this.#phase('integers', () => this.#settleStatics())
       await this.#phase('judging', () => this.#judgeOthers())
       const choice = await this.#phase('proving', async () => this.#confirm(await this.#prove()))
@@ -103,6 +109,16 @@ class Optimization {
     for (const spec of dataFreeSpecs(bench.inspection, goal.name)) await this.#pool.build(spec)
   }
 
+  /** Students of the model, timed and judged: half of the time in all is theirs. */
+  async #train(trainData: Dataset): Promise<void> {
+    const pool = this.#pool
+    const seconds = ((this.#options.time ?? DEFAULT_TIME) / 1000) * TRAINING
+    const { trials, tensors } = await trainStudents(pool, trainData, { ...this.#options, seconds })
+    this.#tensors = tensors
+    await pool.time(trials, this.#seconds(20))
+    for (const trial of trials) if (!pool.hopeless(trial)) await pool.judge(trial, FIRST_LOOK)
+  }
+
   /**
    * Static integers, the fastest placement first: its calibrations, and where none of them is secure, the fewest nodes
    * in float that make one so. A slower placement is looked at only while it could still beat what is secure.
@@ -111,7 +127,7 @@ class Optimization {
     const pool = this.#pool
     const placements = byFigure(
       pool,
-      pool.trials.filter((trial) => isStatic(trial) && !pool.hopeless(trial)),
+      pool.trials.filter((trial) => isStatic(trial) && !isTrained(trial) && !pool.hopeless(trial)),
     )
     let bar = Number.POSITIVE_INFINITY
     for (const [place, first] of placements.entries()) {
@@ -199,7 +215,7 @@ class Optimization {
   async #judgeOthers(): Promise<void> {
     const pool = this.#pool
     const others = pool.trials.filter(
-      (trial) => !isStatic(trial) && trial.built.spec.id !== 'lossless' && !pool.hopeless(trial),
+      (trial) => !isStatic(trial) && !isTrained(trial) && trial.built.spec.id !== 'lossless' && !pool.hopeless(trial),
     )
     const bar = Math.min(...pool.trials.filter(this.#secure).map((trial) => pool.figure(trial)))
     for (const [place, trial] of byFigure(pool, others).entries()) {
@@ -279,7 +295,14 @@ class Optimization {
     const pool = this.#pool
     if (!pool.baseline) await pool.time([], this.#seconds(5))
     if (choice.proof && pool.baseline!.metric === null) pool.noteMetric(choice.proof)
-    return reportOn({ pool, options: this.#options, choice, data: this.#data, elapsed: this.#elapsed })
+    return reportOn({
+      pool,
+      options: this.#options,
+      choice,
+      data: this.#data,
+      elapsed: this.#elapsed,
+      tensors: this.#tensors,
+    })
   }
 }
 
@@ -294,6 +317,7 @@ function goalOf({ goal = 'latency', maxBytes, maxP99Ms, maxRssBytes }: OptimizeO
 
 const isStatic = ({ built: { spec } }: { readonly built: { readonly spec: CandidateSpec } }) =>
   spec.scheme === 'static-int8'
+const isTrained = ({ built: { spec } }: Trial) => spec.base !== undefined
 const byFigure = (pool: Pool, trials: readonly Trial[]) => [...trials].sort((a, b) => pool.figure(a) - pool.figure(b))
 const bestOf = (trials: readonly Trial[]) => [...trials].sort((a, b) => safetyOf(b) - safetyOf(a))[0]!
 const contenderOf = (pool: Pool, trial: Trial): Contender => ({

@@ -1,4 +1,4 @@
-import type { Dataset, EvidenceCache, Metric, Model } from '../recipe/index.ts'
+import type { Dataset, EvidenceCache, Metric, Model, Trained } from '../recipe/index.ts'
 import type { OptimizationReport, Recipe, Target } from '../report/index.ts'
 import type { GoalName } from './goal.ts'
 
@@ -16,6 +16,8 @@ export interface OptimizeOptions {
   readonly threads?: number
   readonly calibration?: Dataset
   readonly proof?: Dataset
+  /** Rows to train on: smaller students of the model join the search. */
+  readonly trainData?: Dataset
   readonly provenOnly?: boolean
   readonly metric?: string | Metric
   readonly label?: string
@@ -31,6 +33,8 @@ export interface Optimized {
   readonly model: Model
   readonly report: OptimizationReport
   readonly recipe: Recipe
+  /** What recipes refer to, by digest. */
+  readonly tensors: Trained['tensors']
   /** Every model that was built, with the recipe that makes it. */
   readonly candidates: readonly { readonly id: string; readonly model: Model; readonly recipe: Recipe }[]
 }

@@ -13,6 +13,7 @@ export interface Findings {
   readonly options: OptimizeOptions
   readonly choice: Choice
   readonly data: Dataset
+  readonly tensors: Optimized['tensors']
   readonly elapsed: Readonly<Record<string, number>>
 }
 
@@ -70,6 +71,7 @@ export async function reportOn(findings: Findings): Promise<Optimized> {
     model: built.model,
     report,
     recipe: recipeOf(built.trail),
+    tensors: findings.tensors,
     candidates: trials.map(({ built: { spec, model, trail } }) => ({ id: spec.id, model, recipe: recipeOf(trail) })),
   }
 }

@@ -16,6 +16,8 @@ export interface EpochResult {
 export interface TrainState {
   /** What the run was started with; a checkpoint of another run is not continued. */
   readonly run: string
+  /** Epochs that the run is to take. */
+  readonly planned: number
   /** Steps done, over all epochs. */
   readonly step: number
   readonly epoch: number

@@ -183,7 +183,18 @@ describe('a run that was stopped', () => {
   test('a checkpoint of another run, a cut one and another file are refused', async () => {
     const path = join(tmpdir(), `whetstone-checkpoint-${process.pid}.bin`)
     const state: TrainState = {
-      ...{ run: 'a', step: 1, epoch: 0, row: 3, batch: 2, lossSum: 0.1 + 0.2, seconds: 1, epochs: [], best: null },
+      ...{
+        run: 'a',
+        planned: 3,
+        step: 1,
+        epoch: 0,
+        row: 3,
+        batch: 2,
+        lossSum: 0.1 + 0.2,
+        seconds: 1,
+        epochs: [],
+        best: null,
+      },
       arrays: new Map([['w', Float32Array.of(0.1, Number.MIN_VALUE, -0)]]),
       bestArrays: new Map(),
     }

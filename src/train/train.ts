@@ -2,6 +2,7 @@ import type { Feeds, Session, TensorValue } from '../engine/index.ts'
 import { UserError } from '../platform/index.ts'
 import type { EpochResult, TrainState } from './checkpoint.ts'
 import { firstNotFinite } from './first-not-finite.ts'
+import { epochsWithin, type Length } from './pace.ts'
 import { rateAt } from './schedule.ts'
 import { epochOrder } from './shuffle.ts'
 import { nextOf, STEP, type StepGraph, stateArrays } from './step-graph.ts'
@@ -14,7 +15,8 @@ export type ReadBatches = (
 ) => AsyncIterable<{ readonly feeds: Feeds; readonly rows: number }>
 
 export interface TrainOptions {
-  readonly epochs: number
+  /** How often over the rows; what fits into some seconds is found by a trial step, and stays when a run goes on. */
+  readonly epochs: Length
   readonly rows: readonly number[]
   readonly read: ReadBatches
   /** Where training starts. */
@@ -51,6 +53,8 @@ export interface Trained {
   readonly weights: Float32Array
   readonly statistics: Float32Array
   readonly bestEpoch: number
+  /** Epochs that the run was to take. */
+  readonly planned: number
   readonly epochs: readonly EpochResult[]
   readonly steps: number
   /** Seconds spent in all runs of it. */
@@ -66,7 +70,7 @@ export interface Trained {
  * reason when aborted, after the state was kept.
  */
 export async function train(step: StepGraph, options: TrainOptions): Promise<Trained> {
-  const { epochs, rows, seed = 0, signal, keepEvery = 200 } = options
+  const { rows, seed = 0, signal, keepEvery = 200 } = options
   if (rows.length === 0) throw new UserError('bad-data', 'there are no rows to train on', { where: 'data' })
   const started = performance.now()
   let state: TrainState = options.resume ?? startState(step, options)
@@ -74,6 +78,8 @@ export async function train(step: StepGraph, options: TrainOptions): Promise<Tra
   const timed = (): TrainState => ({ ...state, seconds: before + (performance.now() - started) / 1000 })
   let session = await options.open()
   try {
+    if (!options.resume) state = { ...state, planned: await plannedEpochs(session, step, state, options) }
+    const epochs = state.planned
     for (let waited = 0; state.epoch < epochs && !tired(state, options.patience); ) {
       const order = epochOrder(rows, seed, state.epoch)
       const total = epochs * Math.ceil(rows.length / state.batch)
@@ -133,6 +139,7 @@ export async function train(step: StepGraph, options: TrainOptions): Promise<Tra
     weights: bestArrays.get(STEP.average) ?? state.arrays.get(STEP.average)!,
     statistics: bestArrays.get(STEP.statistics) ?? state.arrays.get(STEP.statistics) ?? new Float32Array(0),
     bestEpoch: best?.epoch ?? state.epoch - 1,
+    planned: state.planned,
     epochs: state.epochs,
     steps: state.step,
     seconds: timed().seconds,
@@ -148,8 +155,33 @@ function startState(step: StepGraph, { start, run, batch = 64, rows }: TrainOpti
     ...(step.statistics.size > 0 ? ([[STEP.statistics, start.statistics]] as const) : []),
   ])
   const size = Math.max(1, Math.min(batch, rows.length))
-  const none = { step: 0, epoch: 0, row: 0, lossSum: 0, seconds: 0 }
+  const none = { planned: 0, step: 0, epoch: 0, row: 0, lossSum: 0, seconds: 0 }
   return { run, ...none, batch: size, epochs: [], arrays, best: null, bestArrays: new Map() }
+}
+
+/** The epochs asked for, or those that fit into the seconds, by the second of two trial steps that leave no trace. */
+async function plannedEpochs(
+  session: Session,
+  step: StepGraph,
+  state: TrainState,
+  { epochs, rows, seed = 0, read }: TrainOptions,
+): Promise<number> {
+  if (typeof epochs === 'number') return epochs
+  let seconds = 0
+  const some = epochOrder(rows, seed, 0).slice(0, 2 * state.batch)
+  let started = performance.now()
+  for await (const part of read(some, state.batch, 0)) {
+    const now = scalarsAt(0, { rate: 0, warmUp: 0, steps: 1 }, 0.99, step)
+    try {
+      await session.run({ ...part.feeds, ...arrayFeeds(state.arrays), ...now })
+    } catch (error) {
+      // Too large a batch is halved later; the plan is then one for the small pace.
+      if (!(error instanceof UserError) || error.code !== 'out-of-resources') throw error
+    }
+    seconds = (performance.now() - started) / 1000
+    started = performance.now()
+  }
+  return epochsWithin(epochs, seconds, Math.ceil(rows.length / state.batch))
 }
 
 async function endEpoch(state: TrainState, options: TrainOptions, rate: number): Promise<TrainState> {

@@ -1,4 +1,5 @@
 import { type Graph, indexGraph, inferTypes, type Model, type Node, readsOf } from '../../ir/index.ts'
+import type { Pass } from '../../rewrite/index.ts'
 
 /** A residual block: y = f(x) + x, where `around` is x. */
 export interface ResidualBlock {
@@ -51,6 +52,28 @@ export function dropBlocks(model: Model, blocks: readonly ResidualBlock[]): Mode
       valueInfos: new Map(),
     },
   }
+}
+
+export interface LeaveOutBlocksOptions {
+  /** Outputs of the additions that end the blocks. */
+  readonly blocks: readonly string[]
+}
+
+/** Residual blocks become what they go around. Illegal, and refused: an addition that ends no block of equal sizes. */
+export const leaveOutBlocks: Pass<LeaveOutBlocksOptions> = {
+  id: 'leaveOutBlocks',
+  summary: 'Leaves residual blocks out, so that only what goes around them is left.',
+  run(model, { blocks = [] }) {
+    const known = new Map(residualBlocks(model).map((block) => [block.add.outputs[0]!, block]))
+    const found = blocks.flatMap((name) => known.get(name) ?? [])
+    const refused = blocks
+      .filter((name) => !known.has(name))
+      .map((name) => ({ node: name, reason: 'it ends no residual block whose sides have one size' }))
+    return {
+      model: found.length > 0 ? dropBlocks(model, found) : model,
+      report: { id: this.id, applied: found.length, refused },
+    }
+  },
 }
 
 function comesFrom(graph: Graph, index: ReturnType<typeof indexGraph>, value: string, source: string): boolean {

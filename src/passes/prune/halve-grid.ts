@@ -1,7 +1,8 @@
 import { indexGraph, ints, type Model, type Node, readsOf } from '../../ir/index.ts'
+import type { Pass } from '../../rewrite/index.ts'
 
 /**
- * The model on a grid of half the resolution: the first convolutions on the way from the inputs step twice as far,
+ * The model on a grid of half the resolution, `times` times: the first convolutions on the way from the inputs step twice as far,
  *
  * y = Conv<strides: ints = [1,1]>(x, w)  →  y = Conv<strides: ints = [2,2]>(x, w)
  *
@@ -9,7 +10,7 @@ import { indexGraph, ints, type Model, type Node, readsOf } from '../../ir/index
  * function, to be learned again. Null where there is no convolution. Whether the outputs keep their sizes is for the
  * caller to see.
  */
-export function halveGrid(model: Model): Model | null {
+export function onHalfGrid(model: Model, times = 1): Model | null {
   const index = indexGraph(model.graph)
   const behind = new Map<Node, boolean>()
   const isConv = ({ opType, domain }: Node) => opType === 'Conv' && domain === ''
@@ -29,7 +30,25 @@ export function halveGrid(model: Model): Model | null {
     const axes = (model.graph.initializers.get(node.inputs[1]!)?.dims.length ?? 4) - 2
     const strides = node.attributes.get('strides')
     const old = strides?.type === 'ints' ? strides.value.map(Number) : Array<number>(axes).fill(1)
-    return { ...node, attributes: new Map([...node.attributes, ['strides', ints(old.map((step) => 2 * step))]]) }
+    return {
+      ...node,
+      attributes: new Map([...node.attributes, ['strides', ints(old.map((step) => step * 2 ** times))]]),
+    }
   })
   return { ...model, graph: { ...model.graph, nodes, valueInfos: new Map() } }
+}
+
+export interface HalveGridOptions {
+  readonly times?: number
+}
+
+export const halveGrid: Pass<HalveGridOptions> = {
+  id: 'halveGrid',
+  summary: 'Lets the first convolutions step twice as far, so that everything behind them has fewer places.',
+  run(model, { times = 1 }) {
+    const half = onHalfGrid(model, times)
+    if (half) return { model: half, report: { id: this.id, applied: 1, refused: [] } }
+    const refused = [{ node: model.graph.name, reason: 'there is no convolution' }]
+    return { model, report: { id: this.id, applied: 0, refused } }
+  },
 }

@@ -7,8 +7,8 @@ export {
   type Removal,
 } from './channel-groups.ts'
 export { type ChooseOptions, chooseChannels, narrowChannels } from './choose-channels.ts'
-export { dropBlocks, type ResidualBlock, residualBlocks } from './drop-blocks.ts'
-export { halveGrid } from './halve-grid.ts'
+export { dropBlocks, leaveOutBlocks, type ResidualBlock, residualBlocks } from './drop-blocks.ts'
+export { halveGrid, onHalfGrid } from './halve-grid.ts'
 export { addActivation, addTaylor, scaleImportance, weightImportance } from './importance.ts'
 export { type PruneChannelsOptions, pruneChannels } from './prune-channels.ts'
 export { removeChannels } from './remove-channels.ts'

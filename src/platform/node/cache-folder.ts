@@ -44,9 +44,9 @@ export async function cacheSize(folder: string = cacheFolder()): Promise<{ files
   return { files: names.length, bytes: sizes.reduce((sum, size) => sum + size, 0) }
 }
 
-/** Deletes the kept evidence, and nothing else that may lie in the folder. */
+/** Deletes the kept evidence and states of training, and nothing else that may lie in the folder. */
 export async function clearCache(folder: string = cacheFolder()): Promise<number> {
-  const names = (await readdir(folder).catch(() => [])).filter((name) => /^[0-9a-f]{64}\.json$/.test(name))
+  const names = (await readdir(folder).catch(() => [])).filter((name) => /^[0-9a-f]{64}\.(json|bin)$/.test(name))
   await Promise.all(names.map((name) => rm(join(folder, name), { force: true })))
   return names.length
 }

@@ -1,0 +1,37 @@
+import { type NumericArray, tensorValues } from '../ir/index.ts'
+import type { LearnedWeightsReport } from '../report/index.ts'
+import type { Learned } from './learn.ts'
+import { losslessSteps } from './simplify.ts'
+import { TensorStore } from './tensor-refs.ts'
+import { advance, advanceAll, type Trail } from './trail.ts'
+
+/** A way of steps, and the numbers that its evidence refers to, by digest. */
+export interface TrainedTrail {
+  readonly trail: Trail
+  readonly tensors: ReadonlyMap<string, NumericArray>
+}
+
+/** The way on from an untrained model: what was learned is put in, as a step that can be replayed, and then folded. */
+export async function trainedTrail(
+  trail: Trail,
+  { learned }: Pick<Learned, 'learned'>,
+  data: { readonly dataDigest: string; readonly rows: number },
+): Promise<TrainedTrail> {
+  const store = new TensorStore()
+  const values = [...learned].map(
+    ([name, tensor]) => [name, store.keep(tensorValues(tensor) as Float32Array, tensor.dims)] as const,
+  )
+  const report: LearnedWeightsReport = {
+    kind: 'learned-weights',
+    version: 1,
+    samples: data.rows,
+    dataDigest: data.dataDigest,
+    weights: Object.fromEntries(values.map(([name, ref]) => [name, { values: ref }])),
+    blocks: [],
+    left: [],
+  }
+  const weights = Object.fromEntries(values.map(([name, { digest }]) => [name, digest]))
+  const { tensors } = store
+  const put = await advance(trail, { pass: 'setWeights', options: { weights }, evidence: [{ report, tensors }] })
+  return { trail: await advanceAll(put, losslessSteps), tensors }
+}
