@@ -8,6 +8,7 @@ import {
   fileSource,
   folderSource,
   jsonLog,
+  type Log,
   type ModelSource,
   makeKey,
   readKeys,
@@ -15,6 +16,7 @@ import {
   type Scope,
   startServer,
   storeSource,
+  Tracer,
   type VersionSettings,
 } from '../serve/index.ts'
 import { openStore, parseReference, type Store } from '../store/index.ts'
@@ -99,6 +101,12 @@ export const serveVerb: Verb = {
       multiple: true,
       help: 'tell this address what rollouts and drift come to; signed with WHETSTONE_WEBHOOK_SECRET',
     },
+    traces: {
+      type: 'string',
+      value: 'URL',
+      help: 'collector of OpenTelemetry that is told of requests, with its path',
+    },
+    'trace-share': { type: 'string', value: 'P', help: 'of the requests that belong to no trace, told of too (1)' },
     drain: { type: 'string', value: 'MS', help: 'how long requests may take to finish at the end (30000)' },
   },
   // Its own --drain bounds it.
@@ -130,6 +138,7 @@ export const serveVerb: Verb = {
       cacheBytes: Math.round(options.number('cache', 0, 0) * 2 ** 20),
       auditPath: auditPath(options, httpPort),
       rehearse: rehearseOn(options.text('samples'), shapes(options.list('shape'))),
+      tracer: tracerOf(options, log),
       drainMs: options.number('drain', 30_000, 0),
       log,
     })
@@ -171,6 +180,13 @@ async function sourceOf(path: string, location: string | undefined): Promise<Sou
       hint: 'name an .onnx file, a folder of models, a store, or a name with --store DIR',
     })
   return inStore(location, path)
+}
+
+function tracerOf(options: Arguments, log: Log): Tracer | null {
+  const url = options.text('traces')
+  if (url === undefined) return null
+  const headers = process.env.OTEL_EXPORTER_OTLP_HEADERS
+  return new Tracer({ url, share: options.number('trace-share', 1, 0, 1), headers }, log)
 }
 
 function settingsOf(options: Arguments): VersionSettings {

@@ -9,6 +9,7 @@ import { type InferRequest, matchInputs } from './protocol/infer-request.ts'
 import type { ModelRegistry } from './repository/registry.ts'
 import type { Router } from './router.ts'
 import { invalid, ServeError, toServeError } from './serve-error.ts'
+import type { Tracer } from './tracing.ts'
 
 /** Who asks, as the face found out. */
 export interface Caller {
@@ -24,6 +25,8 @@ export interface InferCall {
   readonly version: string
   readonly caller: Caller
   readonly departure?: Departure | undefined
+  /** The trace that the request belongs to, as the client wrote it. */
+  readonly traceparent?: string | undefined
   /** Reads the request once the version is known: a raw body needs the model's ports. */
   readonly read: (ports: ServedVersion['ports']) => InferRequest
 }
@@ -41,18 +44,22 @@ const LONGEST_MS = 600_000
 const SHADOW_QUEUE = 64
 const SHADOW_PRIORITY = 1000
 
-/** Milliseconds of the run that gave an answer. */
+/** Milliseconds of the run that gave an answer, and before it in the queue. */
 interface Ran {
   ms: number | null
+  queueMs: number | null
 }
 
 /** From a request to its answer, the same for every face. */
 export class InferenceCore {
   readonly registry: ModelRegistry
   readonly cache: AnswerCache | null
+  /** Who is told of every request that a trace wants to know of. */
+  readonly tracer: Tracer | null
   #router: Router
 
-  constructor(registry: ModelRegistry, router: Router, cache: AnswerCache | null) {
+  constructor(registry: ModelRegistry, router: Router, cache: AnswerCache | null, tracer: Tracer | null = null) {
+    this.tracer = tracer
     this.registry = registry
     this.#router = router
     this.cache = cache
@@ -68,15 +75,29 @@ export class InferenceCore {
     const start = performance.now()
     const live = this.registry.version(call.model, call.version)
     let version = live
+    let requestId = ''
+    let rows: number | null = null
+    const ran: Ran = { ms: null, queueMs: null }
+    const trace = (error: string | null) =>
+      this.tracer?.record({
+        traceparent: call.traceparent,
+        model: call.model,
+        version: version.version,
+        requestId,
+        rows,
+        tookMs: performance.now() - start,
+        queueMs: ran.queueMs,
+        runMs: ran.ms,
+        error,
+      })
     try {
       const request = call.read(live.ports)
       checkSequence(request)
-      const requestId = request.id || randomUUID()
+      requestId = request.id || randomUUID()
       const shadows: ServedVersion[] = []
       if (call.version === '') version = this.#route(call, live, request, requestId, shadows)
       const inputs = matchInputs(request, version.ports, call.model)
       // No pause from here to the queue: a version that is replaced now still gets this request, and drains after it.
-      const ran: Ran = { ms: null }
       const running = this.#run(version, inputs, request, call, ran)
       for (const shadow of shadows) this.#shadow(shadow, inputs, request, call, requestId)
       const observe = (outputs: readonly ByteTensor[] | null, error: ServeError | null) =>
@@ -87,13 +108,16 @@ export class InferenceCore {
         throw told
       })
       observe(outputs, null)
+      rows = inputs[0]?.dims[0] ?? 1
       const { statistics } = version
       add(statistics.success, performance.now() - start)
-      statistics.inferences += inputs[0]?.dims[0] ?? 1
+      statistics.inferences += rows
       statistics.lastInference = Date.now()
+      trace(null)
       return { request, requestId, answer: { model: call.model, version: version.version, outputs } }
     } catch (error) {
       add(version.statistics.fail, performance.now() - start)
+      trace(toServeError(error, call.model).code)
       throw error
     }
   }
@@ -141,6 +165,7 @@ export class InferenceCore {
       const result = await version.run(inputs, { ...options, departure })
       add(version.statistics.queue, result.queueMs)
       ran.ms = result.runMs
+      ran.queueMs = result.queueMs
       return result.outputs
     }
     if (!this.cache || !version.deterministic) return run(call.departure)

@@ -5,7 +5,7 @@ const textOf = (path: string) => readFileSync(new URL(path, import.meta.url), 'u
 const names = (text: string) => new Set(text.match(/\bwhetstone_[a-z_]+/g))
 
 test('the dashboard and the alerts name metrics that exist, and the dashboard shows every one', () => {
-  const families = ['./metrics.ts', './rollout/extension.ts', './webhooks.ts'].flatMap((path) => [
+  const families = ['./metrics.ts', './rollout/extension.ts', './webhooks.ts', './tracing.ts'].flatMap((path) => [
     ...names(textOf(path)),
   ])
   const dashboard = textOf('../../deploy/grafana.json')

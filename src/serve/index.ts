@@ -27,4 +27,5 @@ export {
   type Server,
   startServer,
 } from './server.ts'
+export { Tracer } from './tracing.ts'
 export { type Notify, type ServerEvent, Webhooks } from './webhooks.ts'

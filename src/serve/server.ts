@@ -19,6 +19,7 @@ import { liveRouter, type Router } from './router.ts'
 import { Access, isLoopback } from './security/access.ts'
 import { AuditLog } from './security/audit-log.ts'
 import { KeyRing, type StoredKey } from './security/keys.ts'
+import type { Tracer } from './tracing.ts'
 
 export interface ServeOptions {
   readonly source: ModelSource
@@ -40,6 +41,7 @@ export interface ServeOptions {
   /** How models are tried before they serve; without it, requests never share a run. */
   readonly rehearse?: Rehearse | null
   readonly router?: Router
+  readonly tracer?: Tracer | null
   readonly log?: Log
   /** Milliseconds that requests may take to finish when the server stops. */
   readonly drainMs?: number
@@ -98,6 +100,7 @@ export async function startServer(options: ServeOptions): Promise<Server> {
     keys = null,
     drainMs = 30_000,
     extension = null,
+    tracer = null,
   } = options
   const limits = options.limits ?? DEFAULT_LIMITS
   if (options.adminPort !== null && !isLoopback(adminHost) && keys === null)
@@ -112,14 +115,16 @@ export async function startServer(options: ServeOptions): Promise<Server> {
     log,
   )
   const cache = options.cacheBytes ? new AnswerCache(options.cacheBytes) : null
-  const core = new InferenceCore(registry, extension?.router ?? options.router ?? liveRouter, cache)
+  const core = new InferenceCore(registry, extension?.router ?? options.router ?? liveRouter, cache, tracer)
   const audit = options.auditPath ? new AuditLog(options.auditPath) : null
   const acts = new RepositoryActs(registry, audit)
   const state = { ready: false }
   const ring = keys ? new KeyRing(keys) : null
   const access = new Access(ring, isLoopback(host))
   const more = extension?.open(core) ?? { shared: [], admin: [] }
-  const metrics = metricsRoute(() => metricsText(registry, cache) + (extension?.metrics() ?? ''))
+  const metrics = metricsRoute(
+    () => metricsText(registry, cache) + (extension?.metrics() ?? '') + (tracer?.metrics() ?? ''),
+  )
   const shared = [...inferenceRoutes(core, state), ...repositoryRoutes(acts), metrics, ...more.shared]
   const faces: FastifyInstance[] = []
   const callers: GrpcServer[] = []
@@ -134,6 +139,7 @@ export async function startServer(options: ServeOptions): Promise<Server> {
     await Promise.all([...faces.map((face) => face.close()), ...callers.map((face) => finished(face, drainMs))])
     await registry.close(drainMs)
     await extension?.close()
+    await tracer?.close()
     audit?.close()
   }
   try {

@@ -71,6 +71,7 @@ export function grpcFace(
         version: message.modelVersion,
         caller,
         departure,
+        traceparent: core.tracer ? call.metadata.get('traceparent')[0]?.toString() : undefined,
         read: () => requestOfMessage(message),
       })
       return encodeAnswer(request, answer)

@@ -72,6 +72,7 @@ async function infer(core: InferenceCore, exchange: Exchange): Promise<unknown> 
     version: params.version ?? '',
     caller,
     departure,
+    traceparent: request.headers.traceparent as string | undefined,
     read: ({ inputs }) => (headerLength === 0 ? rawRequest(body, inputs, model) : readRequest(body, headerLength)),
   })
   const answer = writeAnswer(result.request, result.answer)
