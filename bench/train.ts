@@ -1,0 +1,106 @@
+import { spawn } from 'node:child_process'
+import { join } from 'node:path'
+import { createInterface } from 'node:readline'
+import { randomNumbers } from '../src/data/index.ts'
+import { type Feeds, ortNode } from '../src/engine/index.ts'
+import { elementCount } from '../src/ir/index.ts'
+import { differentiate } from '../src/passes/index.ts'
+import { layoutOf, packWeights, stepGraph, type TrainOptions, train, trainableWeights } from '../src/train/index.ts'
+import { ROOT } from './peers.ts'
+import { CLASSES, type TrainedNetwork, trainedNetworks } from './train-networks.ts'
+
+/**
+ * Training steps beside PyTorch's (`python3-torch`, eager): the same networks, batch, optimizer and one thread, by
+ * turns. `node dist/bench/train.js [rounds] [steps] [batch]`; above 1 is faster than PyTorch.
+ */
+const [rounds, steps, batch] = [process.argv[2] ?? 9, process.argv[3] ?? 10, process.argv[4] ?? 64].map(Number) as [
+  number,
+  number,
+  number,
+]
+
+/** Milliseconds a step, over `steps` steps of the real loop; state and rows cross into the engine as in any run. */
+async function ours({
+  model,
+  row,
+}: TrainedNetwork): Promise<{ time: () => Promise<number>; close: () => Promise<void> }> {
+  const output = model.graph.outputs[0]!.name
+  const loss = { kind: 'cross-entropy', output, labels: 'labels' } as const
+  const made = differentiate(model, { loss, wrt: trainableWeights(model), training: true, keepOutputs: false })
+  const [weights, statistics] = [layoutOf(model, made.gradients.keys()), layoutOf(model, made.updates.keys())]
+  const step = stepGraph(made, weights, statistics, { kind: 'adamw' })
+  const session = await ortNode.open(step.model, { threads: 1 })
+  const random = randomNumbers(2)
+  const feeds: Feeds = {
+    x: {
+      dtype: 'float32',
+      dims: [batch, ...row],
+      data: Float32Array.from({ length: batch * elementCount(row) }, () => 2 * random() - 1),
+    },
+    labels: {
+      dtype: 'int64',
+      dims: [batch],
+      data: BigInt64Array.from({ length: batch }, (_, i) => BigInt(i % CLASSES)),
+    },
+  }
+  const options: TrainOptions = {
+    epochs: 1,
+    rows: Array.from({ length: steps * batch }, (_, i) => i),
+    batch,
+    run: 'bench',
+    start: { weights: packWeights(model, weights), statistics: packWeights(model, statistics) },
+    async *read(rows, size) {
+      for (let from = 0; from < rows.length; from += size) yield { rows: size, feeds }
+    },
+    // One session for all rounds: opening is no part of a step.
+    open: async () => ({ ...session, run: (...words) => session.run(...words), close: async () => {} }),
+  }
+  return {
+    async time() {
+      const started = performance.now()
+      await train(step, options)
+      return (performance.now() - started) / steps
+    },
+    close: () => session.close(),
+  }
+}
+
+/** PyTorch in a process of its own, which waits between rounds. */
+function theirs(name: string): { time: () => Promise<number>; close: () => void } {
+  const child = spawn('/usr/bin/python3', [join(ROOT, 'bench/peers/train.py'), name, String(batch)], {
+    stdio: ['pipe', 'pipe', 'inherit'],
+    env: { ...process.env, OMP_NUM_THREADS: '1' },
+  })
+  const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]()
+  return {
+    async time() {
+      child.stdin.write(`${steps}\n`)
+      const { value, done } = await lines.next()
+      if (done) throw new Error('the PyTorch peer ended; is python3-torch installed?')
+      return Number(value)
+    },
+    close: () => child.stdin.end(),
+  }
+}
+
+const median = (values: readonly number[]) => [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)]!
+
+for (const network of trainedNetworks()) {
+  const [own, peer] = [await ours(network), theirs(network.name)]
+  await own.time()
+  await peer.time()
+  const pairs: [number, number][] = []
+  for (let round = 0; round < rounds; round++) {
+    const first = round % 2 === 0
+    const before = first ? await own.time() : await peer.time()
+    const after = first ? await peer.time() : await own.time()
+    pairs.push(first ? [before, after] : [after, before])
+  }
+  const ratio = median(pairs.map(([a, b]) => b / a))
+  const words = pairs[0]!.map((_, side) => `${median(pairs.map((pair) => pair[side]!)).toFixed(2)} ms`)
+  process.stdout.write(
+    `${network.name}: ours ${words[0]}, PyTorch ${words[1]} a step of ${batch}; ratio ${ratio.toFixed(2)}\n`,
+  )
+  await own.close()
+  peer.close()
+}
