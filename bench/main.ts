@@ -163,7 +163,9 @@ async function contestantsOf(
           ? { name: `python ${name}`, path: null, failed: steps[name]!.failed! }
           : { name: `python ${name}`, path: join(folder, 'python', `${name}.onnx`) },
       )
-    cost.push(`Python static quantizer, start to file: ${staticSeconds.toFixed(1)} s, ${megabytes(staticPeakBytes)}`)
+    cost.push(
+      `Python static quantizer, process start to file: ${staticSeconds.toFixed(1)} s, ${megabytes(staticPeakBytes)}`,
+    )
   }
   const sim = await onnxsim(one.path, join(folder, 'onnxsim.onnx'))
   contestants.push(

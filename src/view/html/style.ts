@@ -48,5 +48,7 @@ svg.square{min-width:0;max-width:26rem;margin:0 auto}
 .card img{width:72px;height:72px;object-fit:contain;image-rendering:pixelated;border-radius:.3rem;background:#888;flex:none}
 .card div{min-width:0;overflow-wrap:anywhere}.card p{margin:.1rem 0}.card .where{color:var(--soft);font-size:.82rem}.card blockquote{margin:.2rem 0;font-style:italic}.card small{color:var(--soft)}
 @media(max-width:34rem){.forest .line{grid-template-columns:6.5rem 1fr;gap:.5rem}.forest .name{font-size:.82rem}.forest .name small{display:block;margin:0}.bar{grid-template-columns:6.5rem 1fr 3rem}.story{font-size:1rem}dl{grid-template-columns:1fr}dd{margin-bottom:.4rem}main{padding-top:1.4rem}.tiles{grid-template-columns:1fr 1fr}.tile b{font-size:1.35rem}}
-@media print{body{background:#fff}.scroll,figure,.tile,pre{break-inside:avoid}details{display:block}details::details-content{content-visibility:visible;height:auto;display:block}}
+@media print{html{font-size:11px}body{background:#fff;font-size:11px}main{max-width:none;padding:0}*{print-color-adjust:exact;-webkit-print-color-adjust:exact}
+h1,h2,h3,summary{break-after:avoid}tr,.scroll,figure,.tile,pre{break-inside:avoid}.scroll,figure,pre{overflow:visible}th,td{padding:.35rem .55rem}th,td.n,th.n{white-space:normal}td.n{overflow-wrap:anywhere}
+svg{min-width:0;max-width:42rem}pre{font-size:.85rem;white-space:pre-wrap;overflow-wrap:anywhere}details{display:block}details::details-content{content-visibility:visible;height:auto;display:block}}
 `
