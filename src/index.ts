@@ -19,6 +19,7 @@ export {
   robustness,
   selectModels as select,
   simplify,
+  tune,
 } from './recipe/index.ts'
 export { optimize } from './search/index.ts'
 export { openStore } from './store/index.ts'

@@ -22,6 +22,10 @@ export const VERBS: Readonly<Record<string, { readonly summary: string; load(): 
     summary: "a smaller student that learns a model's answers",
     load: async () => (await import('./distil.ts')).distilVerb,
   },
+  tune: {
+    summary: 'a float model learns to be an integer one',
+    load: async () => (await import('./tune.ts')).tuneVerb,
+  },
   compare: {
     summary: 'is the candidate as good as the base? pass, regressed or inconclusive',
     load: async () => (await import('./compare.ts')).compareVerb,

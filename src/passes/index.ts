@@ -15,6 +15,7 @@ export {
   gradientRules,
   type Loss,
   type LossInput,
+  withFactors,
 } from './differentiate/index.ts'
 export {
   addActivation,
@@ -47,6 +48,7 @@ export {
   type RoundableWeight,
   type RoundableWeights,
   type RoundedValue,
+  rangeOfU8,
   reconstructionBlocks,
   roundableBlocks,
   roundableStatic,
@@ -54,6 +56,8 @@ export {
   SOFT,
   type StaticInt8Options,
   softWeights,
+  type TuningForm,
+  tuningForm,
   unitCosts,
   type WeightOptions,
   weightsOfCodes,

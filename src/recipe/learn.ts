@@ -3,7 +3,7 @@ import { openIsolated, type PortValue, type Session } from '../engine/index.ts'
 import { feedsOf } from '../evaluate/index.ts'
 import type { Model, Tensor } from '../ir/index.ts'
 import { modelDigest } from '../onnx/index.ts'
-import { differentiate, withWeights } from '../passes/index.ts'
+import { differentiate, withFactors, withWeights } from '../passes/index.ts'
 import { sha256, UserError } from '../platform/index.ts'
 import { canonicalJson } from '../report/index.ts'
 import {
@@ -57,6 +57,10 @@ export interface LearnOptions extends LearnSettings {
   /** File of the checkpoint; none is written unless said. */
   readonly checkpoint?: string | undefined
   readonly resume?: boolean | undefined
+  /** Initializers that learn; the trainable weights of the student unless said. */
+  readonly wrt?: readonly string[]
+  /** What the gradient by an initializer is multiplied with, where not with 1. */
+  readonly factors?: ReadonlyMap<string, number>
 }
 
 export interface Learned extends Trained {
@@ -98,7 +102,11 @@ export async function learn(student: Model, options: LearnOptions): Promise<Lear
     teacherShare: options.teacherShare ?? 0.7,
     mixed: augment.includes('mixup'),
   })
-  const made = differentiate(student, { loss, wrt: trainableWeights(student), training: true, keepOutputs: false })
+  const wrt = options.wrt ?? trainableWeights(student)
+  const made = withFactors(
+    differentiate(student, { loss, wrt, training: true, keepOutputs: false }),
+    options.factors ?? new Map(),
+  )
   if (made.gradients.size === 0) {
     const [refusal] = made.report.refused
     throw new UserError(

@@ -6,7 +6,7 @@ import { inspection } from './inspection.ts'
 import { jobs } from './jobs.ts'
 import { latency, profile } from './latency.ts'
 import { learnedWeights } from './learned-weights.ts'
-import { distillation, pruning } from './learning.ts'
+import { distillation, pruning, tuning } from './learning.ts'
 import { moments } from './moments.ts'
 import { optimization } from './optimization.ts'
 import { prediction } from './prediction.ts'
@@ -53,6 +53,7 @@ export const kinds = {
   'row-scores': rowScores,
   selection,
   sensitivity,
+  tuning,
   verification,
   version,
 } as const

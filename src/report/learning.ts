@@ -1,4 +1,4 @@
-import { type Infer, integer, list, nullable, number, object, optional, record, report, text } from './schema.ts'
+import { type Infer, integer, list, nullable, number, object, oneOf, optional, record, report, text } from './schema.ts'
 import { verdict } from './verdict.ts'
 
 /** A model as it stands before or after learning, on the rows of the proof. */
@@ -83,3 +83,22 @@ export const distillation = report('distillation', {
   teacherBytes: integer,
 })
 export type DistillationReport = Infer<typeof distillation>
+
+/** A model that learned to be an integer one. */
+export const tuning = report('tuning', {
+  ...common,
+  scheme: oneOf('static-int8'),
+  /** The model as it was given. */
+  before: learnedModel,
+  after: learnedModel,
+  /** The same scheme without tuning, on the same rows. */
+  plain: object({ metric: nullable(number), verdict }),
+  /** Share of what the scheme loses that tuning gave back (answers kept, where there are no labels); null where it lost nothing. */
+  gapClosed: nullable(number),
+  /** Scales that were learned: of values and of weights. */
+  scales: object({ values: integer, weights: integer }),
+  temperature: optional(number),
+  loss: record(number),
+  teacherBytes: integer,
+})
+export type TuningReport = Infer<typeof tuning>

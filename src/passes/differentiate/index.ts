@@ -1,4 +1,5 @@
 export { type DifferentiateOptions, type Differentiation, differentiate, differentiatePass } from './differentiate.ts'
+export { withFactors } from './gradient-factors.ts'
 export type { Loss, LossInput } from './loss.ts'
 export { CONSTANT_NEARLY_EVERYWHERE, DIFFERENTIABLE, type DifferentiableOperator } from './operators.ts'
 export { gradientRules } from './rules.ts'

@@ -1,5 +1,11 @@
-import type { DistillationReport, LearnedModel, LearnedWeightsReport, PruningReport } from '../../report/index.ts'
-import { bytes, count, fileName, metricValue, ms, plural, times } from '../words.ts'
+import type {
+  DistillationReport,
+  LearnedModel,
+  LearnedWeightsReport,
+  PruningReport,
+  TuningReport,
+} from '../../report/index.ts'
+import { bytes, count, fileName, metricValue, ms, percent, plural, times } from '../words.ts'
 import { section } from './section.ts'
 import { paint, type Style, textTable, verdictWord } from './table.ts'
 
@@ -49,7 +55,19 @@ export function learnedWeights(report: LearnedWeightsReport): string {
   ].join('\n')
 }
 
-type Learning = PruningReport | DistillationReport
+export function tuning(report: TuningReport, style: Style): string {
+  const { plain, gapClosed, scales } = report
+  return [
+    ...head(report, style),
+    sides(report, [report.before, report.after], style),
+    '',
+    `${report.scheme} without tuning: ${metricValue(plain.metric)}, ${plain.verdict}${gapClosed === null ? '' : `; tuning gave back ${percent(gapClosed)} of what it lost`}`,
+    `learned: ${plural(scales.values, 'scale')} of values and ${plural(scales.weights, 'scale')} of weights, and the weights`,
+    ...tail(report, style),
+  ].join('\n')
+}
+
+type Learning = PruningReport | DistillationReport | TuningReport
 
 const head = (report: Learning, style: Style): readonly string[] => [
   `${verdictWord(report.verdict, null, style)}  ${paint('bold', report.sentence, style)}`,

@@ -17,7 +17,7 @@ import { attack } from './attack.ts'
 import { comparison } from './comparison.ts'
 import { jobs } from './jobs.ts'
 import { latency } from './latency.ts'
-import { distillation, learnedWeights, pruning } from './learning.ts'
+import { distillation, learnedWeights, pruning, tuning } from './learning.ts'
 import { prediction } from './prediction.ts'
 import { robustness, rowScores } from './robustness.ts'
 import { drift, drill, incident, incidents, rollout } from './rollout.ts'
@@ -61,6 +61,7 @@ const renderers: Renderers = {
   'row-scores': rowScores,
   selection,
   sensitivity,
+  tuning,
   verification,
   version,
 }

@@ -1,0 +1,61 @@
+import { writeModel } from '../onnx/index.ts'
+import { tune, writeRecipe } from '../recipe/index.ts'
+import { exitOfVerdict } from './exit.ts'
+import { DATA, dataFor, LABEL, modelAt, OUT_FILE, SEED } from './inputs.ts'
+import { LEARNING, learningSettings } from './learning-options.ts'
+import { outputFile, writableFile } from './output-file.ts'
+import type { Verb } from './verb.ts'
+
+export const tuneVerb: Verb = {
+  name: 'tune',
+  usage: 'tune MODEL --data D -o OUT',
+  summary: 'A float model learns to be a static int8 one: scales and weights, towards its own answers, and is proven.',
+  examples: [
+    'whet tune model.onnx --data train.npz -o int8.onnx',
+    'whet tune model.onnx --data train.npz --proof test.npz --epochs 10 --recipe int8.json -o int8.onnx',
+  ],
+  positionals: { min: 1, max: 1, names: 'one model' },
+  options: {
+    data: DATA,
+    output: OUT_FILE,
+    epochs: { type: 'string', value: 'N', help: 'times over the rows (4)' },
+    everywhere: { type: 'boolean', help: 'integers also where float is as fast, such as in depthwise convolutions' },
+    'keep-float': {
+      type: 'string',
+      multiple: true,
+      value: 'NODE|OP',
+      help: 'leave this node, or all of this operator, in float; may be repeated',
+    },
+    recipe: { type: 'string', value: 'FILE', help: 'also write the recipe, for whet apply' },
+    ...LEARNING,
+    rate: { type: 'string', value: 'R', help: 'the highest learning rate (0.0005)' },
+    label: LABEL,
+    seed: SEED,
+  },
+  async run([path], options, context) {
+    const out = outputFile(options, 'int8.onnx')
+    const data = options.required('data', 'tuning learns from rows: give some with --data D')
+    const { rate: _, ...settings } = learningSettings(options, context)
+    const rate = options.number('rate', 5e-4, Number.MIN_VALUE, 1e6)
+    const epochs = options.integer('epochs', 4, 1, 100_000)
+    const recipeFile = options.text('recipe')
+    if (recipeFile) writableFile(recipeFile, 'recipe.json')
+    const model = await modelAt(path!)
+    const dataset = await dataFor(data, model, options)
+    const proof = options.text('proof')
+    const tuned = await tune(model, dataset, {
+      ...settings,
+      ...{ rate, epochs, keepFloat: options.list('keep-float') },
+      ...(options.flag('everywhere') ? { pass: { placement: 'everywhere' } } : {}),
+      ...(proof ? { proof: await dataFor(proof, model, options) } : {}),
+      names: [path!, out],
+    })
+    await writeModel(tuned.model, out)
+    context.say(`wrote ${out}`)
+    if (recipeFile) {
+      await writeRecipe(tuned.recipe, tuned.tensors, recipeFile)
+      context.say(`wrote ${recipeFile}`)
+    }
+    return { report: tuned.report, exitCode: exitOfVerdict(tuned.report.verdict) }
+  },
+}

@@ -1,0 +1,229 @@
+import type { Dataset } from '../data/index.ts'
+import { type Model, type NumericArray, tensorValues } from '../ir/index.ts'
+import { rangeOfU8, type StaticInt8Options, type TuningForm, tuningForm } from '../passes/index.ts'
+import { UserError } from '../platform/index.ts'
+import type {
+  CalibrationReport,
+  ComparisonReport,
+  LearnedWeightsReport,
+  Recipe,
+  TuningReport,
+} from '../report/index.ts'
+import { trainableWeights } from '../train/index.ts'
+import { channelsOf } from './channels.ts'
+import { compareModels } from './compare.ts'
+import type { EvidenceCache } from './evidence-cache.ts'
+import { DEFAULT_TEMPERATURE, type Learned, type LearnSettings, learn } from './learn.ts'
+import { learningGoal } from './learning-goal.ts'
+import { DEFAULT_MARGIN, learningCost, learningProof, learningRows, type ProofOptions } from './learning-proof.ts'
+import { askTeacher } from './learning-rows.ts'
+import { type QuantizeOptions, quantizeStep } from './quantize.ts'
+import { rangesOf } from './ranges.ts'
+import { losslessTrail } from './simplify.ts'
+import { TensorStore } from './tensor-refs.ts'
+import { advanceAll, recipeOf, type Trail } from './trail.ts'
+
+export interface TuneSettings extends Omit<LearnSettings, 'onProgress' | 'seed' | 'signal'> {
+  readonly label?: string | undefined
+  readonly seed?: number
+  readonly signal?: AbortSignal | undefined
+  readonly onProgress?: (line: string) => void
+  /** Node names or operator names that stay in float. */
+  readonly keepFloat?: readonly string[] | undefined
+  /** Further options of `quantizeStaticInt8`, such as `placement`. */
+  readonly pass?: Readonly<Record<string, unknown>> | undefined
+  readonly cache?: EvidenceCache | undefined
+}
+
+export interface TunedTrail {
+  /** From the file to the integer model: lossless passes, trained weights, static int8 with learned scales. */
+  readonly trail: Trail
+  /** What its evidence refers to, by digest. */
+  readonly tensors: ReadonlyMap<string, NumericArray>
+  readonly learned: Learned
+  readonly scales: { readonly values: number; readonly weights: number }
+  readonly teacherBytes: number
+  /** The same scheme without tuning. */
+  readonly plain: Model
+}
+
+/** Rows that ranges are calibrated on before they are learned. */
+const CALIBRATED = 128
+/** The highest learning rate, unless said: weights are nearly right already, and scales move by shares of themselves. */
+const DEFAULT_RATE = 5e-4
+
+/**
+ * Tunes a float model to be a static int8 one: values and weights are rounded under scales that learn (LSQ, Esser et al.
+ * 2020), weights and biases learn with them towards the answers of the float model, and labels where there are some.
+ * What comes out is what the planner writes of the trained weights under the learned scales. Learns on `rows.train`,
+ * chooses the epoch on `rows.select`.
+ *
+ * @throws UserError where nothing becomes integer, and as `learn`.
+ */
+export async function tuneStaticInt8(
+  model: Model,
+  data: Dataset,
+  rows: { readonly train: readonly number[]; readonly select: readonly number[] },
+  options: TuneSettings,
+): Promise<TunedTrail> {
+  const { seed = 0, signal, onProgress, cache, keepFloat } = options
+  const start = await losslessTrail(model)
+  const looking = { indices: rows.train, samples: CALIBRATED, cache, signal }
+  const ranges = await rangesOf(start.model, data, 'minmax', looking)
+  const quantizing = (rounding: 'sums' | 'learned'): QuantizeOptions => ({
+    scheme: 'static-int8',
+    rounding: rounding === 'learned' ? 'learned' : undefined,
+    keepFloat,
+    pass: options.pass,
+  })
+  const step = quantizeStep(quantizing('learned'), [ranges])
+  const settings = step.options as StaticInt8Options
+  const elements = (value: string) => ranges.ranges[value]?.elements ?? 1
+  const form = tuningForm(start.model, settings, [{ report: ranges }], elements)
+  if (form.weights.length === 0)
+    throw new UserError('unsupported', 'nothing in this model can become integer, so there is nothing to tune', {
+      where: model.graph.name || 'graph',
+      hint: 'whet inspect says which operators it has',
+    })
+  const goal = learningGoal(start.model, form.model, data, options.label)
+  const asking = { ...(options.open ? { open: options.open } : {}), signal, ...(onProgress ? { onProgress } : {}) }
+  const answers = await askTeacher(start.model, goal, data, [...rows.train, ...rows.select], asking)
+  const floats = trainableWeights(start.model).filter((name) => form.model.graph.initializers.has(name))
+  const learned = await learn(form.model, {
+    ...options,
+    ...{ teacher: start.model, goal, answers, data, rows, seed },
+    rate: options.rate ?? DEFAULT_RATE,
+    wrt: [...floats, ...form.factors.keys()],
+    factors: form.factors,
+  })
+  const { report, tensors, values } = await evidenceOf(learned.model, form, floats, data, rows.train.length)
+  const weights = { report, tensors }
+  const trail = await advanceAll(start, [
+    { pass: 'setWeights', options: { weights: values }, evidence: [weights] },
+    { ...step, evidence: [{ report: learnedRanges(ranges, learned.model, form) }, weights] },
+  ])
+  const channels = await channelsOf(start.model, data, looking)
+  const plain = await advanceAll(start, [quantizeStep(quantizing('sums'), [ranges, channels])])
+  return {
+    ...{ trail, tensors, learned, plain: plain.model, teacherBytes: answers.bytes },
+    scales: {
+      values: form.values.filter(({ logScale }) => logScale).length,
+      weights: form.weights.reduce((sum, { scales }) => sum + scales.length, 0),
+    },
+  }
+}
+
+const numbersOf = (model: Model, name: string) => tensorValues(model.graph.initializers.get(name)!) as Float32Array
+
+async function evidenceOf(
+  tuned: Model,
+  form: TuningForm,
+  floats: readonly string[],
+  data: Dataset,
+  samples: number,
+): Promise<{
+  readonly report: LearnedWeightsReport
+  readonly tensors: TensorStore['tensors']
+  readonly values: Readonly<Record<string, string>>
+}> {
+  const store = new TensorStore()
+  const scaled = new Map(form.weights.map((weight) => [weight.name, weight]))
+  const weights: Record<string, LearnedWeightsReport['weights'][string]> = {}
+  const values: Record<string, string> = {}
+  for (const name of floats) {
+    const { dims } = tuned.graph.initializers.get(name)!
+    const ref = store.keep(numbersOf(tuned, name).slice(), dims)
+    values[name] = ref.digest
+    const own = scaled.get(name)
+    const logs = own && numbersOf(tuned, own.logScales)
+    const scales = logs && own.scales.map((scale, c) => scale * Math.exp(logs[c]!))
+    weights[name] = { values: ref, ...(scales ? { scales: store.keep(scales, [scales.length]) } : {}) }
+  }
+  return {
+    values,
+    tensors: store.tensors,
+    report: {
+      kind: 'learned-weights',
+      version: 1,
+      samples,
+      dataDigest: await data.digest(),
+      weights,
+      blocks: [],
+      left: [],
+    },
+  }
+}
+
+/** The ranges that codes under the learned scales reach. */
+function learnedRanges(before: CalibrationReport, tuned: Model, form: TuningForm): CalibrationReport {
+  const ranges = { ...before.ranges }
+  for (const { name, codes, logScale } of form.values) {
+    if (!logScale) continue
+    const scale = Math.fround(codes.scale * Math.exp(numbersOf(tuned, logScale)[0]!))
+    ranges[name] = { ...ranges[name], ...rangeOfU8({ scale, zeroPoint: codes.zeroPoint }) }
+  }
+  return { ...before, method: 'learned', ranges }
+}
+
+export interface TuneOptions extends TuneSettings, ProofOptions {
+  readonly names?: readonly [before: string, after: string]
+}
+
+export interface Tuned {
+  readonly model: Model
+  readonly report: TuningReport
+  readonly recipe: Recipe
+  readonly tensors: ReadonlyMap<string, NumericArray>
+}
+
+/**
+ * Tunes for static int8 as `tuneStaticInt8`, on a share of the rows, and holds the tuned model and the plainly quantized
+ * one against the float model on rows that nothing has learned from.
+ */
+export async function tune(model: Model, data: Dataset, options: TuneOptions): Promise<Tuned> {
+  const [beforeName, afterName] = options.names ?? ['before', 'after']
+  const rows = learningRows(data, options)
+  const made = await tuneStaticInt8(model, data, rows, options)
+  const { trail, tensors, learned, scales, plain, teacherBytes } = made
+  const models = [
+    { path: beforeName, model },
+    { path: afterName, model: trail.model },
+  ] as const
+  const { comparison, sides, speedup } = await learningProof(models, rows, options)
+  const margin = options.margin ?? DEFAULT_MARGIN
+  const untuned = await compareModels(model, plain, rows.prove, {
+    ...{ margin, seed: options.seed ?? 0, deep: false },
+    ...(options.label ? { label: options.label } : {}),
+    ...(options.signal ? { signal: options.signal } : {}),
+  })
+  // Without labels, the answers that stayed are all that there is to lose.
+  const kept = (report: ComparisonReport) => report.candidate.value ?? report.agreement?.rate ?? null
+  const [float, rounded, tuned] = [comparison.base.value ?? 1, kept(untuned), kept(comparison)]
+  const gap = rounded === null ? 0 : float - rounded
+  const gapClosed = gap > 0 && tuned !== null ? (tuned - rounded!) / gap : null
+  const smaller = sides[0].bytes / sides[1].bytes
+  return {
+    model: trail.model,
+    recipe: recipeOf(trail),
+    tensors,
+    report: {
+      kind: 'tuning',
+      version: 1,
+      sentence: `The integer model is ${smaller.toFixed(1)}× smaller${speedup === null ? '' : `, ${speedup.toFixed(2)}× as fast`}${gapClosed === null ? '' : `; tuning gave back ${Math.round(gapClosed * 100)} % of what rounding lost`}.`,
+      ...{ verdict: comparison.verdict, proof: comparison.sentence, metric: comparison.metric, margin },
+      scheme: 'static-int8',
+      ...{ before: sides[0], after: sides[1], plain: { metric: rounded, verdict: untuned.verdict }, gapClosed, scales },
+      temperature: options.temperature ?? DEFAULT_TEMPERATURE,
+      loss: learned.lossWeights,
+      teacherBytes,
+      rows: { train: rows.train.length, select: rows.select.length, prove: rows.prove.rows },
+      epochs: learned.epochs,
+      scoreName: learned.scoreName,
+      speedup,
+      cost: learningCost(learned, sides),
+      seed: options.seed ?? 0,
+      data: { path: data.path, digest: await data.digest(), rows: data.rows },
+      warnings: [...data.notes, ...learned.notes],
+    },
+  }
+}
