@@ -15,6 +15,7 @@ export const benchVerb: Verb = {
     'whet bench model.onnx int8.onnx',
     'whet bench model.onnx --shape x=1,3,224,224 --threads 2',
     'whet bench model.onnx int8.onnx --scenario server --max-p99 20    how many queries a second each can take',
+    'whet bench model.onnx int8.onnx --target web                      in onnxruntime-web (WebAssembly)',
     'whet bench model.onnx --sweep --max-p99 50 --html load.html       rows at once × threads × processes',
     'whet bench model.onnx int8.onnx --prices prices.json --answers-per-day 2000000 --spent 40',
   ],
@@ -25,6 +26,8 @@ export const benchVerb: Verb = {
       value: 'NAME',
       help: 'how queries come: single-stream (default), multi-stream (8 rows each), server (at random), offline (all at once)',
     },
+    target: { type: 'string', value: 'NAME', help: 'native (default), or web: in the runtime of browsers' },
+    browser: { type: 'string', value: 'PATH', help: 'target web: time in this headless Chromium; auto finds one' },
     threads: { type: 'string', value: 'N', help: 'threads of the runtime (1)' },
     duration: { type: 'string', value: 'S', help: 'seconds at the most (10); a sweep takes as long again' },
     batch: {
@@ -61,6 +64,7 @@ export const benchVerb: Verb = {
     const scenario = options.choice('scenario', Object.keys(SCENARIOS) as readonly Scenario[], 'single-stream')
     const settings = {
       scenario,
+      target: options.choice('target', ['native', 'web'], 'native'),
       threads: options.integer('threads', 1, 1, 256),
       maxSeconds: options.number('duration', 10, 0.1, 36_000),
       shapes: shapes(options.list('shape')),
@@ -75,6 +79,7 @@ export const benchVerb: Verb = {
       prices: pricesOf(options),
     }
     refuseStray(options, scenario)
+    const browser = options.text('browser')
     const html = options.text('html')
     const page = html === undefined ? null : writableFile(html, 'load.html')
     const first = await modelAt(paths[0] as string)
@@ -83,6 +88,7 @@ export const benchVerb: Verb = {
       paths.map((path) => ({ label: path, model: path })),
       {
         ...settings,
+        ...(browser === undefined ? {} : { browser }),
         signal: context.signal,
         onProgress: context.progress,
         ...(data ? { data: await dataFor(data, first, options) } : {}),

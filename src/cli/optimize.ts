@@ -4,6 +4,7 @@ import { type GoalName, goalOf, type OptimizeOptions, optimize } from '../search
 import { DATA, dataFor, LABEL, METRIC, modelAt, SEED, SLICE } from './inputs.ts'
 import { metricOf } from './metric.ts'
 import { prepareFolder, writeOptimized } from './optimize-output.ts'
+import { LAYOUT, layoutOf, offeredDtypes, writeTransformersLayout } from './transformers-layout.ts'
 import { type Arguments, duration, type Verb } from './verb.ts'
 
 export const optimizeVerb: Verb = {
@@ -23,6 +24,7 @@ export const optimizeVerb: Verb = {
       value: 'DIR',
       help: 'folder for model.onnx, report.html, report.json, recipe.json, candidates/',
     },
+    layout: LAYOUT,
     goal: { type: 'string', value: 'NAME', help: 'latency (default), size, memory or cost' },
     'max-bytes': { type: 'string', value: 'N', help: 'the file may not be larger' },
     'max-p99': { type: 'string', value: 'MS', help: '99 of 100 answers may not take longer' },
@@ -30,6 +32,7 @@ export const optimizeVerb: Verb = {
     margin: { type: 'string', value: 'M', help: 'the loss that would still be acceptable (0.01)' },
     alpha: { type: 'string', value: 'A', help: 'one-sided error rate (0.05)' },
     target: { type: 'string', value: 'NAME', help: 'native (default), portable or web' },
+    browser: { type: 'string', value: 'PATH', help: 'target web: measure in this headless Chromium; auto finds one' },
     time: { type: 'string', value: 'T', help: 'start nothing new after this time (5m)' },
     threads: { type: 'string', value: 'N', help: 'threads of the runtime (1)' },
     seed: SEED,
@@ -46,6 +49,7 @@ export const optimizeVerb: Verb = {
     const data = options.required('data', 'no data is never a pass: give rows with --data D')
     const out = resolve(options.required('output', 'say where to put the result: -o out'))
     const settings = await settingsOf(options)
+    const layout = layoutOf(options.text('layout'))
     const model = await modelAt(path!)
     const dataset = await dataFor(data, model, options)
     const [calibration, proof, train] = ['calibration', 'proof', 'train-data'].map((name) => options.text(name))
@@ -63,6 +67,8 @@ export const optimizeVerb: Verb = {
       })
       const explained = options.text('explain')
       await writeOptimized(out, optimized)
+      if (layout)
+        await writeTransformersLayout(out, path!, offeredDtypes(model, optimized.report, optimized.candidates))
       context.say(`wrote ${out}`)
       return explained === undefined
         ? { report: optimized.report }
@@ -76,6 +82,7 @@ async function settingsOf(options: Arguments): Promise<OptimizeOptions> {
   const [maxBytes, maxP99Ms, maxRssBytes] = [limit('max-bytes'), limit('max-p99'), limit('max-rss')]
   const metric = await metricOf(options)
   const label = options.text('label')
+  const browser = options.text('browser')
   return {
     goal: goalOf(options.text('goal') ?? ('latency' satisfies GoalName)),
     margin: options.number('margin', 0.01, Number.MIN_VALUE),
@@ -91,6 +98,7 @@ async function settingsOf(options: Arguments): Promise<OptimizeOptions> {
     ...(maxRssBytes === undefined ? {} : { maxRssBytes }),
     ...(metric ? { metric } : {}),
     ...(label ? { label } : {}),
+    ...(browser === undefined ? {} : { browser }),
   }
 }
 

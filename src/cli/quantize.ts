@@ -1,8 +1,11 @@
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
 import { writeModel } from '../onnx/index.ts'
 import { UserError } from '../platform/index.ts'
 import { diskCache, quantize, writeRecipe } from '../recipe/index.ts'
 import { DATA, dataFor, LABEL, modelAt, OUT_FILE, SEED, TOKENIZER, TOKENS } from './inputs.ts'
 import { outputFile, writableFile } from './output-file.ts'
+import { type Dtype, dtypeOf, LAYOUT, layoutOf, writeTransformersLayout } from './transformers-layout.ts'
 import type { Arguments, Verb } from './verb.ts'
 
 const SCHEMES = ['static-int8', 'dynamic-int8', 'weight-int8', 'weight-int4', 'float16'] as const
@@ -41,6 +44,7 @@ export const quantizeVerb: Verb = {
   positionals: { min: 1, max: 1, names: 'one model' },
   options: {
     output: OUT_FILE,
+    layout: LAYOUT,
     scheme: { type: 'string', value: 'NAME', help: SCHEMES.join(', ') },
     data: DATA,
     label: LABEL,
@@ -85,7 +89,8 @@ export const quantizeVerb: Verb = {
     seed: SEED,
   },
   async run([path], options, context) {
-    const out = outputFile(options, 'int8.onnx')
+    const layout = layoutOf(options.text('layout'))
+    const out = layout ? options.required('output', 'name a folder with -o') : outputFile(options, 'int8.onnx')
     if (!options.has('scheme'))
       throw new UserError('bad-argument', '--scheme is missing', {
         where: 'command line',
@@ -135,8 +140,21 @@ export const quantizeVerb: Verb = {
       signal: context.signal,
       onProgress: context.progress,
     })
-    await writeModel(quantized, out)
-    context.say(`wrote ${out}`)
+    if (layout) {
+      const dtype = dtypeOf(recipe)
+      const first: readonly [Dtype, typeof model][] = existsSync(join(out, 'onnx', 'model.onnx'))
+        ? []
+        : [['fp32', model]]
+      const files = await writeTransformersLayout(
+        out,
+        path!,
+        new Map([...first, ...(dtype === null || dtype === 'fp32' ? [] : [[dtype, quantized] as const])]),
+      )
+      for (const file of files) context.say(`wrote ${join(out, file)}`)
+    } else {
+      await writeModel(quantized, out)
+      context.say(`wrote ${out}`)
+    }
     if (recipeFile) {
       await writeRecipe(recipe, tensors, recipeFile)
       context.say(`wrote ${recipeFile}`)

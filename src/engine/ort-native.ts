@@ -128,7 +128,8 @@ function fromOrt(tensor: ort.Tensor): TensorValue {
   return { dtype: tensor.type as DType, dims: [...tensor.dims], data: data.slice() as NumericArray }
 }
 
-function loadError(error: unknown, name: string, where: string | undefined): UserError {
+/** What the runtime's refusal of a model means for the user. */
+export function loadError(error: unknown, name: string, where: string | undefined): UserError {
   const text = error instanceof Error ? error.message : String(error)
   const detail = { ...(where === undefined ? {} : { where }), cause: error }
   const unsupported =
@@ -146,7 +147,8 @@ function loadError(error: unknown, name: string, where: string | undefined): Use
   })
 }
 
-function runError(error: unknown, name: string, where: string | undefined): Error {
+/** What the runtime's refusal of a run means for the user. */
+export function runError(error: unknown, name: string, where: string | undefined): Error {
   const text = error instanceof Error ? error.message : String(error)
   const detail = { ...(where === undefined ? {} : { where }), cause: error }
   if (/bad_alloc|Failed to allocate/i.test(text))

@@ -52,6 +52,9 @@ export async function webRuntime(): Promise<WebRuntime> {
   }
 }
 
+/** The runtime's name and version. UserError `unsupported` where it is not installed. */
+export const requireWeb = async (): Promise<string> => (await webRuntime()).name
+
 /** The version that is installed, or null where none is. */
 export async function webVersion(): Promise<string | null> {
   try {

@@ -5,6 +5,8 @@ export interface Lane {
   readonly label: string
   /** The process of this generation. */
   session?: IsolatedSession
+  /** The runtime that ran it, by the sessions' own word. */
+  engine?: string
   /** Nanoseconds of every timed run. */
   readonly ns: number[]
   /** Median milliseconds of each round's block. */
@@ -42,6 +44,7 @@ export async function openGeneration(
     for (const [index, lane] of lanes.entries()) {
       signal?.throwIfAborted()
       lane.session = await open(index)
+      lane.engine = lane.session.engine
       lane.loads.push(lane.session.loadMs)
     }
   } catch (error) {

@@ -112,7 +112,7 @@ export async function measureLatency(
       threads: options.threads ?? 1,
       batch: rows,
       cpu: machine().cpu,
-      runtime: machine().runtime,
+      runtime: lanes[0]?.engine ?? machine().runtime,
       models: lanes.map((lane) => summary(lane, rows)),
       ratios,
       warnings: [

@@ -1,11 +1,4 @@
-import {
-  allowedCores,
-  type Feeds,
-  type IsolatedSession,
-  machine,
-  openIsolated,
-  type PortValue,
-} from '../engine/index.ts'
+import { allowedCores, type Feeds, type IsolatedSession, machine, type PortValue } from '../engine/index.ts'
 import {
   costsOf,
   DEFAULT_PRICES,
@@ -25,11 +18,16 @@ import {
   stoppingBound,
 } from '../evaluate/index.ts'
 import { readEnergy, UserError } from '../platform/index.ts'
-import type { LatencyOf, LatencyReport } from '../report/index.ts'
+import type { LatencyOf, LatencyReport, Target } from '../report/index.ts'
 import { benchDecoder } from './bench-decoder.ts'
 import { type BenchInputs, type BenchInputsOptions, benchInputs } from './bench-inputs.ts'
+import { type RunsOn, runsOn } from './runs-on.ts'
 
 export interface BenchOptions extends Omit<LatencyOptions, 'onProgress' | 'rows'>, BenchInputsOptions {
+  /** Which runtime runs the models: that of browsers for `web`, else this machine's. */
+  readonly target?: Target | undefined
+  /** Target `web`: time inside this browser (its path, or `auto`), and not in WebAssembly under Node. */
+  readonly browser?: string | undefined
   /** How queries come; one after the other unless said. */
   readonly scenario?: Scenario | undefined
   /** Rows of one run; the scenario's own number unless said. */
@@ -66,8 +64,9 @@ export async function bench(models: readonly LatencySubject[], options: BenchOpt
   const { scenario = 'single-stream', threads = 1, seed = 0, maxSeconds = 10, signal, onProgress } = options
   if (models.length === 0) throw new UserError('bad-argument', 'There is no model to time.')
   const queryRows = options.batch ?? SCENARIOS[scenario].queryRows
-  const inputs = await inputsFor(models[0] as LatencySubject, queryRows, options)
-  const pins = pinning(threads, options.pin ?? true)
+  const place = await runsOn(options.target ?? 'native', options.browser)
+  const inputs = await inputsFor(models[0] as LatencySubject, queryRows, place, options)
+  const pins = pinning(place, threads, options.pin ?? true)
   const open = (subject: LatencySubject, count = threads, instance = 0) =>
     pins.open(subject.model, { ...sessionOptions(options), threads: count }, instance)
 
@@ -98,7 +97,10 @@ export async function bench(models: readonly LatencySubject[], options: BenchOpt
 
   const percentile = SCENARIOS[scenario].percentile
   const prices = options.prices ?? DEFAULT_PRICES
-  const extras = options.open ? null : await extrasOf(models, report.models, feeds, rows, { open, prices, threads })
+  const extras =
+    options.open || options.browser
+      ? null
+      : await extrasOf(models, report.models, feeds, rows, { open, prices, threads })
   const measured = report.models.map((model, i): LatencyOf => {
     const ns = samples[i] as Float64Array
     if (ns.length === 0) return model
@@ -124,7 +126,7 @@ export async function bench(models: readonly LatencySubject[], options: BenchOpt
     ...sessionOptions(options),
     threads,
     maxSeconds,
-    ...(options.open ? { open: options.open } : {}),
+    open: options.open ?? place.open,
     ...(signal ? { signal } : {}),
   })
   return {
@@ -161,16 +163,17 @@ export async function bench(models: readonly LatencySubject[], options: BenchOpt
 async function inputsFor(
   subject: LatencySubject,
   queryRows: number,
+  place: RunsOn,
   options: BenchOptions,
 ): Promise<BenchInputs & { readonly ports: readonly PortValue[] }> {
-  const session = await (options.open ?? openIsolated)(subject.model, sessionOptions(options))
+  const session = await (options.open ?? place.open)(subject.model, sessionOptions(options))
   return benchInputs(session, options.sweep ? [...SWEPT, queryRows] : [queryRows], options)
     .then((inputs) => ({ ...inputs, ports: session.inputs }))
     .finally(() => session.close())
 }
 
 /** Which cores processes run on: the last ones, since the first ones serve the system's interrupts. */
-function pinning(threads: number, wanted: boolean) {
+function pinning(place: RunsOn, threads: number, wanted: boolean) {
   const available = allowedCores()
   const reasons = new Set<string>()
   const coresOf = (count: number, instance: number) => {
@@ -183,7 +186,7 @@ function pinning(threads: number, wanted: boolean) {
     available,
     async open(model: LatencySubject['model'], options: LatencyOptions, instance: number): Promise<IsolatedSession> {
       const cores = coresOf(options.threads ?? 1, instance)
-      const session = await openIsolated(model, options, cores ? { cores } : {})
+      const session = await place.open(model, options, cores ? { cores } : {})
       if (session.unpinned !== null) reasons.add(session.unpinned)
       return session
     },

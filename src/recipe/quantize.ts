@@ -1,6 +1,6 @@
 import type { Dataset } from '../data/index.ts'
-import { openIsolated, openPair, ortNode } from '../engine/index.ts'
-import { measureBatchInvariance, measureLayers } from '../evaluate/index.ts'
+import { type Feeds, openPair, ortNode } from '../engine/index.ts'
+import { measureBatchInvariance, measureLatency, measureLayers } from '../evaluate/index.ts'
 import type { Model, NumericArray } from '../ir/index.ts'
 import { compareKernels, roundableStatic, roundValues, type StaticInt8Options } from '../passes/index.ts'
 import { UserError } from '../platform/index.ts'
@@ -20,6 +20,7 @@ import type { EvidenceCache } from './evidence-cache.ts'
 import { learnRoundings } from './learned-rounding.ts'
 import { provePortable } from './portable.ts'
 import { rangesOf } from './ranges.ts'
+import { type RunsOn, runsOn } from './runs-on.ts'
 import { samplesFor } from './samples.ts'
 import { losslessTrail, proveEqual } from './simplify.ts'
 import { together } from './together.ts'
@@ -101,6 +102,7 @@ export function quantizeStep(options: QuantizeOptions, evidence: readonly Report
  */
 export async function quantize(model: Model, options: QuantizeOptions): Promise<Quantized> {
   const { scheme, data, target = 'native', onProgress: say = () => {} } = options
+  const place = await runsOn(target)
   say('lossless passes')
   const lossless = options.simplify === false ? startTrail(model) : await losslessTrail(model)
   if (lossless.model !== model) await proveEqual(model, lossless.model, { data, seed: options.seed })
@@ -125,8 +127,10 @@ export async function quantize(model: Model, options: QuantizeOptions): Promise<
   say('reading back what the runtime makes of it')
   const [kernels, measured] = await together(
     readKernels(trail.model, planned, target),
-    trail.model === start.model ? null : measureDamage(start.model, trail.model, options),
+    trail.model === start.model ? null : measureDamage(start.model, trail.model, place, options),
   )
+  const timing =
+    measured && target === 'web' ? await timeIn(place, start.model, trail.model, measured.feeds[0], options) : null
   const report: QuantizationReport = {
     kind: 'quantization',
     version: 1,
@@ -142,10 +146,16 @@ export async function quantize(model: Model, options: QuantizeOptions): Promise<
     sqnrDb: measured?.sqnrDb ?? null,
     layers: measured?.layers ?? [],
     batchInvariant: measured?.batchInvariant ?? null,
+    ...(timing ? { timing } : {}),
     ...(target === 'portable' ? { portable: provePortable(trail.model) } : {}),
     passes: trail.runs,
     warnings: [
       ...kernels.warnings,
+      ...(timing && timing.ratio.ci[0] > 1
+        ? [
+            `slower than float in ${timing.runtime}: ${timing.p50Ms.toFixed(2)} ms against ${timing.floatP50Ms.toFixed(2)} ms`,
+          ]
+        : []),
       ...(calibration ? unseen(calibration) : []),
       ...(insists && run.applied > 0
         ? [
@@ -253,18 +263,26 @@ export async function readKernels(
   return { counts: read.counts, warnings: compareKernels(planned, read.counts).map(({ reason }) => reason) }
 }
 
-async function measureDamage(before: Model, after: Model, options: QuantizeOptions) {
+async function measureDamage(before: Model, after: Model, place: RunsOn, options: QuantizeOptions) {
   options.onProgress?.('measuring the noise')
-  const { feeds, batchInvariant } = await neighbours(after, options)
+  const { feeds, batchInvariant } = await neighbours(after, place, options)
   // The model has shown in a process of its own that it runs; here its many inner values need not travel.
-  const base = await ortNode.open(before, { arena: false })
+  const web = options.target === 'web'
+  const open = web ? place.open : ortNode.open
+  const base = await open(before, { arena: false })
   try {
-    const candidate = await ortNode.open(after, { arena: false })
+    const candidate = await open(after, { arena: false })
     try {
-      const { sqnrDb, layers } = await measureLayers(base, candidate, before, after, feeds.slice(0, 4), (names) =>
-        openPair(before, after, names),
+      const { sqnrDb, layers } = await measureLayers(
+        base,
+        candidate,
+        before,
+        after,
+        feeds.slice(0, 4),
+        // One session with both models in it is at hand where their kernels are those of this runtime.
+        web ? undefined : (names) => openPair(before, after, names),
       )
-      return { sqnrDb, layers, batchInvariant }
+      return { sqnrDb, layers, batchInvariant, feeds }
     } finally {
       await candidate.close()
     }
@@ -274,8 +292,8 @@ async function measureDamage(before: Model, after: Model, options: QuantizeOptio
 }
 
 /** Whether a row's answer depends on the rows beside it, and the inputs that this was seen on. */
-async function neighbours(model: Model, options: QuantizeOptions) {
-  const session = await openIsolated(model, { arena: false })
+async function neighbours(model: Model, place: RunsOn, options: QuantizeOptions) {
+  const session = await place.open(model, { arena: false })
   try {
     const { feeds } = await samplesFor(session, {
       data: options.data,
@@ -285,5 +303,38 @@ async function neighbours(model: Model, options: QuantizeOptions) {
     return { feeds, batchInvariant: await measureBatchInvariance(session, feeds.slice(0, 4)) }
   } finally {
     await session.close()
+  }
+}
+
+/** Seconds that are enough to tell whether integers are faster than float. */
+const TIMING_SECONDS = 4
+
+/** Where no graph can be read back, timing against float by turns is the proof of what the kernels are worth. */
+async function timeIn(
+  { open }: RunsOn,
+  float: Model,
+  quantized: Model,
+  feeds: Feeds | undefined,
+  { signal, onProgress }: QuantizeOptions,
+): Promise<QuantizationReport['timing']> {
+  if (!feeds) return undefined
+  onProgress?.('timing against float')
+  const subjects = [
+    { label: 'float', model: float },
+    { label: 'quantized', model: quantized },
+  ]
+  const { report } = await measureLatency(subjects, feeds, {
+    open,
+    maxSeconds: TIMING_SECONDS,
+    generations: 2,
+    ...(signal ? { signal } : {}),
+  })
+  const [base, other] = report.models
+  return {
+    runtime: report.runtime,
+    threads: report.threads,
+    floatP50Ms: base!.p50Ms,
+    p50Ms: other!.p50Ms,
+    ratio: report.ratios[0]!,
   }
 }

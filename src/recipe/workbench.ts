@@ -1,5 +1,5 @@
 import { type Dataset, subset } from '../data/index.ts'
-import { type Feeds, machine, openIsolated, ortNode, type Session } from '../engine/index.ts'
+import { type Feeds, machine, ortNode, type Session } from '../engine/index.ts'
 import { compare, type Metric, measureLatency } from '../evaluate/index.ts'
 import type { Model } from '../ir/index.ts'
 import { modelBytes, modelDigest } from '../onnx/index.ts'
@@ -28,6 +28,7 @@ import { memoSession } from './memo-session.ts'
 import { nameModels } from './name-models.ts'
 import { quantizeStep, type ReadKernels, readKernels } from './quantize.ts'
 import { rangesOf } from './ranges.ts'
+import { type RunsOn, runsOn } from './runs-on.ts'
 import { sensitivityOf } from './sensitivity.ts'
 import { type Phase, type RowsOf, shareRows } from './share-rows.ts'
 import { losslessTrail, proveEqual } from './simplify.ts'
@@ -67,6 +68,8 @@ export type TimingPurpose = 'choose' | 'confirm'
 
 export interface WorkbenchOptions {
   readonly target: Target
+  /** Target `web`: the browser that times and judges (its path, or `auto`), instead of WebAssembly under Node. */
+  readonly browser?: string | undefined
   readonly margin: number
   readonly alpha: number
   readonly seed: number
@@ -93,6 +96,7 @@ export class Workbench {
   readonly inspection: InspectionReport
   readonly #options: WorkbenchOptions
   readonly #feeds: Feeds
+  readonly #place: RunsOn
   #lossless: { trail: Trail; equivalence: Equivalence } | undefined
   #base: Session | undefined
   readonly #trained = new Map<string, Trail>()
@@ -103,7 +107,9 @@ export class Workbench {
     feeds: Feeds,
     inspection: InspectionReport,
     options: WorkbenchOptions,
+    place: RunsOn,
   ) {
+    this.#place = place
     this.original = original
     this.rows = rows
     this.inspection = inspection
@@ -119,7 +125,8 @@ export class Workbench {
         hint: 'give at least a few rows; 268 prove a margin of one point where no answer changes',
       })
     const rows = shareRows(data, { calibration: options.calibrationData, proof: options.proofData }, options.seed)
-    const session = await openIsolated(model, { threads: options.threads })
+    const place = await runsOn(options.target, options.browser)
+    const session = await place.open(model, { threads: options.threads })
     const bench = await (async () => {
       // With a single row in all, the one that proves gives its shapes to the timing.
       const some = [rows.calibrate, rows.select, rows.prove].find((part) => part.indices.length > 0)!
@@ -128,7 +135,7 @@ export class Workbench {
       await tryMetric(session, rows.select, options)
       const trail = startTrail(model)
       const original = builtFrom({ id: 'original', words: 'the file as it came' }, trail, {}, [])
-      return new Workbench(original, rows, feeds, inspect(model), options)
+      return new Workbench(original, rows, feeds, inspect(model), options, place)
     })().catch(async (error) => {
       await session.close()
       throw error
@@ -144,6 +151,11 @@ export class Workbench {
   /** Where evidence is kept. */
   get cache(): EvidenceCache {
     return this.#options.cache
+  }
+
+  /** The runtime that times and judges. */
+  get runtime(): string {
+    return this.#place.runtime
   }
 
   get dataNotes(): readonly string[] {
@@ -209,9 +221,13 @@ export class Workbench {
     return rangesOf(model, data, method, { ...this.#options, indices })
   }
 
-  /** What each node costs on either side on this machine; null where nothing can become integer. */
+  /**
+   * What each node costs on either side on this machine; null where nothing can become integer, and for browsers, whose
+   * runtime hands out no profile: there whole candidates are timed.
+   */
   async #costs(model: Model, ranges: CalibrationReport): Promise<CostsReport | null> {
-    const { threads, cache, signal } = this.#options
+    const { threads, cache, signal, target } = this.#options
+    if (target === 'web') return null
     return kernelCosts(model, ranges, this.#feeds, { threads, cache, signal })
   }
 
@@ -229,7 +245,8 @@ export class Workbench {
   /** Times the original and the candidates side by side, one row a run; only the models themselves run meanwhile. */
   async time(candidates: readonly Built[], maxSeconds: number, purpose: TimingPurpose): Promise<LatencyReport> {
     const { cache, threads, signal, onProgress } = this.#options
-    const { cpu, runtime } = machine()
+    const { cpu } = machine()
+    const { runtime } = this.#place
     const subjects = [this.original, ...candidates]
     const shapes = Object.entries(this.#feeds).map(([name, { dtype, dims }]) => [name, dtype, dims])
     const key = {
@@ -252,6 +269,7 @@ export class Workbench {
         {
           threads,
           maxSeconds,
+          open: this.#place.open,
           ...(signal ? { signal } : {}),
           onProgress: ({ rounds }) => onProgress?.(`timing ${subjects.length} models by turns: round ${rounds}`),
         },
@@ -276,12 +294,14 @@ export class Workbench {
       metric: named ?? null,
       label: label ?? null,
       slices: slices ?? [],
+      // Integer kernels of another runtime may round otherwise.
+      ...(this.#options.target === 'web' ? { runtime: this.#place.runtime } : {}),
     }
     // A metric from a user's file may change between runs under the same name.
     const keep = typeof metric === 'object' ? null : cache
     const make = async () => {
-      this.#base ??= memoSession(await openIsolated(this.original.model, { threads }))
-      const candidate = await openIsolated(built.model, { threads })
+      this.#base ??= memoSession(await this.#place.open(this.original.model, { threads }))
+      const candidate = await this.#place.open(built.model, { threads })
       try {
         const report = await compare(this.#base, candidate, data, {
           margin,
@@ -312,7 +332,8 @@ export class Workbench {
 
   /** Time by operator inside the runtime, or null where it cannot be read. */
   async profile(built: Built): Promise<ProfileReport | null> {
-    const { threads, cache } = this.#options
+    const { threads, cache, target } = this.#options
+    if (target === 'web') return null
     const { cpu, runtime } = machine()
     try {
       return await cache.get({ measure: 'profile', cpu, runtime, threads, model: built.digest }, () =>

@@ -1,3 +1,4 @@
+import { latencyRatio } from './latency.ts'
 import { counts, equivalence, modelSize, passRun, refusal } from './rewrite.ts'
 import {
   boolean,
@@ -52,6 +53,8 @@ export const quantization = report('quantization', {
   planned: counts,
   /** Integer kernels counted in the graph that the runtime optimised; null where it cannot be read. */
   kernels: nullable(counts),
+  /** Target `web`: against the lossless float model, by turns in the runtime of browsers, on one row. */
+  timing: optional(object({ runtime: text, threads: integer, floatP50Ms: number, p50Ms: number, ratio: latencyRatio })),
   /** Why `kernels` is null. */
   kernelsReason: optional(text),
   float: list(refusal),

@@ -10,6 +10,8 @@ export interface OptimizeOptions {
   readonly margin?: number
   readonly alpha?: number
   readonly target?: Target
+  /** Target `web`: the browser that times and judges (its path, or `auto`). */
+  readonly browser?: string
   /** Milliseconds after which no new candidates are started; 5 minutes unless said. */
   readonly time?: number
   readonly seed?: number

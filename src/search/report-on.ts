@@ -51,7 +51,7 @@ export async function reportOn(findings: Findings): Promise<Optimized> {
     seed: options.seed ?? 0,
     target: options.target ?? 'native',
     threads: options.threads ?? 1,
-    machine: machineOf(),
+    machine: { ...machineOf(), runtime: bench.runtime },
     data: { path: data.path, digest: await data.digest(), rows: data.rows },
     rows: {
       calibrate: bench.rows.calibrate.indices.length,

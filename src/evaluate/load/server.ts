@@ -70,7 +70,7 @@ export async function measureServer(
   } finally {
     await close()
   }
-  const { cpu, runtime, load, cores } = machine()
+  const { cpu, load, cores, ...here } = machine()
   if (load !== null && load > cores)
     warnings.push(`the machine was busy: ${load.toFixed(1)} processes wanted its ${cores} cores`)
   const rows = options.rows ?? Object.values(feeds)[0]?.dims[0] ?? 1
@@ -84,7 +84,7 @@ export async function measureServer(
       threads: options.threads ?? 1,
       batch: rows,
       cpu,
-      runtime,
+      runtime: lanes[0]?.engine ?? here.runtime,
       models: lanes.map((lane) => summaryOf(lane, rows, maxP99Ms)),
       // At different rates there is no ratio of latencies to speak of: the rates are the answer.
       ratios: sameRate ? ratiosOf(lanes) : [],

@@ -1,0 +1,9 @@
+/**
+ * The side of this room that a page has. Bundlers take it in place of `index.ts` by the `browser` field of
+ * package.json; what a page cannot do is an error that says so.
+ *
+ * @module
+ */
+export * from './browser/files.ts'
+export { sha256 } from './browser/sha256.ts'
+export * from './user-error.ts'

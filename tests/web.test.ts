@@ -1,0 +1,94 @@
+import { existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { afterAll, expect, test } from 'vitest'
+import { dtypeOf } from '../src/cli/transformers-layout.ts'
+import { memoryDataset } from '../src/data/index.ts'
+import { encodeModel } from '../src/onnx/index.ts'
+import { bench as measure, noCache, quantize, Workbench } from '../src/recipe/index.ts'
+import { Bench } from './command.ts'
+import { modelWith, numbers } from './quantize-kit.ts'
+
+const bench = new Bench()
+afterAll(() => bench.remove())
+const model = modelWith('g (float[N,64] x) => (float[N,10] y) { a = MatMul(x, w1)  b = Relu(a)  y = MatMul(b, w2) }', {
+  w1: [64, 256],
+  w2: [256, 10],
+})
+const path = bench.path('model.onnx')
+writeFileSync(path, encodeModel(model))
+/** Each session starts WebAssembly in a process of its own, which takes a while on a busy machine. */
+const LONG = 240_000
+const WEB = /^onnxruntime-web \d/
+
+test(
+  'target web: what is quantized is timed against float in the runtime of browsers',
+  async () => {
+    const { report } = await quantize(model, { scheme: 'dynamic-int8', target: 'web' })
+    expect(report.kernels).toBeNull()
+    expect(report.kernelsReason).toContain('onnxruntime-web')
+    const { runtime, threads, ratio, p50Ms, floatP50Ms } = report.timing!
+    expect(runtime).toMatch(WEB)
+    expect(threads).toBe(1)
+    expect(Math.min(p50Ms, floatP50Ms, ratio.median)).toBeGreaterThan(0)
+    expect(report.warnings.some((text) => text.startsWith('slower than float'))).toBe(ratio.ci[0] > 1)
+  },
+  LONG,
+)
+
+test(
+  'target web: a search times and judges there, and measures no kernels elsewhere',
+  async () => {
+    const next = numbers(3)
+    const data = await memoryDataset({
+      x: { dtype: 'float32', dims: [40, 64], data: Float32Array.from({ length: 2560 }, next) },
+    })
+    const work = await Workbench.open(model, data, {
+      ...{ target: 'web', margin: 0.01, alpha: 0.05, seed: 0, threads: 1, cache: noCache },
+    })
+    try {
+      expect(work.runtime).toMatch(WEB)
+      const built = await work.build({ id: 'dynamic-int8', words: '', scheme: 'dynamic-int8' })
+      expect((await work.time([built], 0.01, 'choose')).runtime).toMatch(WEB)
+      expect((await work.judge(built, 'select', 4)).n).toBe(4)
+      expect(await work.profile(built)).toBeNull()
+    } finally {
+      await work.close()
+    }
+  },
+  LONG,
+)
+
+test('a browser is refused for another target', async () => {
+  await expect(measure([{ label: 'm', model: path }], { browser: 'auto' })).rejects.toMatchObject({
+    code: 'bad-argument',
+    where: '--browser',
+  })
+})
+
+test('the names of transformers.js follow the recipe', () => {
+  const made = (...steps: readonly (readonly [string, object?])[]) =>
+    dtypeOf({
+      ...{ kind: 'recipe', version: 1, whetstone: '', evidence: {} },
+      steps: steps.map(([pass, options = {}]) => ({ pass, options, evidence: [], input: '', output: '' })),
+    })
+  expect(made(['foldConstants'])).toBe('fp32')
+  expect(made(['quantizeStaticInt8'])).toBe('q8')
+  expect(made(['quantizeDynamicInt8'])).toBe('q8')
+  expect(made(['quantizeWeights', { bits: 4 }])).toBe('q4')
+  expect(made(['quantizeWeights', { bits: 8 }])).toBe('int8')
+  expect(made(['convertFloat16'])).toBe('fp16')
+  expect(made(['quantizeWeights', { bits: 4 }], ['convertFloat16'])).toBe('q4f16')
+  expect(made(['quantizeStaticInt8'], ['convertFloat16'])).toBeNull()
+})
+
+test('the layout of transformers.js: file names by dtype, the configuration beside them', async () => {
+  writeFileSync(bench.path('config.json'), '{"model_type":"test"}')
+  const words = ['quantize', path, '--scheme', 'weight-int4', '-o', 'hub', '--layout']
+  expect(await bench.whet(...words, 'transformers.js')).toMatchObject({ code: 0 })
+  for (const name of ['config.json', 'onnx/model.onnx', 'onnx/model_q4.onnx'])
+    expect([name, existsSync(bench.path('hub', name))]).toEqual([name, true])
+  expect(existsSync(bench.path('hub', 'onnx/model_quantized.onnx'))).toBe(false)
+  expect(readFileSync(bench.path('hub', 'onnx/model.onnx'))).toEqual(readFileSync(path))
+  const other = await bench.whet(...words, 'diffusers')
+  expect(other.code).not.toBe(0)
+  expect(other.stderr).toContain('transformers.js')
+})
