@@ -68,6 +68,7 @@ export { simplifyPasses } from './sequence.ts'
 /** The passes that change answers within a margin. */
 const lossy = [
   quantize.quantizeStaticInt8,
+  quantize.widenConvolutions,
   quantize.quantizeDynamicInt8,
   quantize.scaleWeightInputs,
   quantize.smoothInputs,

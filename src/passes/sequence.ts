@@ -31,6 +31,7 @@ const merge: readonly Pass[] = [
   fuse.fuseAffineBefore,
   fuse.fuseMatMulAdd,
   fuse.factorGate,
+  fuse.mergeParallelConvs,
 ]
 
 /** The lossless sequence: run in this order, it leaves nothing that running it again would change. */

@@ -74,8 +74,21 @@ const PASS_OF: Readonly<Record<Scheme, string>> = {
   float16: 'convertFloat16',
 }
 
-/** The step that quantizes by this scheme, given its evidence. */
-export function quantizeStep(options: QuantizeOptions, evidence: readonly Report[]): Step {
+/** The steps that quantize by this scheme, given its evidence: the scheme's own pass, and what mends its kernels. */
+export function quantizeSteps(options: QuantizeOptions, evidence: readonly Report[]): readonly [Step, ...Step[]] {
+  const step = quantizeStep(options, evidence)
+  // The blocks are those of the native kernels; in WebAssembly nobody gains by them.
+  return options.scheme === 'static-int8' && options.target !== 'web' ? [step, { pass: 'widenConvolutions' }] : [step]
+}
+
+/** What the scheme's own pass said. */
+export function quantizationRun({ runs }: Trail, scheme: Scheme): PassRun {
+  const run = runs.findLast(({ id }) => id === PASS_OF[scheme])
+  if (!run) throw new Error(`internal: nothing ran for ${scheme}`)
+  return run
+}
+
+function quantizeStep(options: QuantizeOptions, evidence: readonly Report[]): Step {
   const { scheme, keepFloat, target, group } = options
   const bits = scheme === 'weight-int8' ? { bits: 8 } : scheme === 'weight-int4' ? { bits: 4 } : {}
   return {
@@ -111,18 +124,18 @@ export async function quantize(model: Model, options: QuantizeOptions): Promise<
   say('quantizing')
   const channels = calibration && data ? await channelsOf(start.model, data, options) : null
   const evidence = [calibration, channels].filter((report) => report !== null)
-  const step = quantizeStep(options, evidence)
+  const [own, ...repairs] = quantizeSteps(options, evidence)
   const steps = scheme.startsWith('weight')
-    ? await weightSteps(start.model, step, options)
+    ? await weightSteps(start.model, own, options)
     : scheme === 'static-int8' && options.rounding === 'learned'
-      ? [await withLearnedRoundings(start.model, step, options)]
-      : [step]
+      ? [await withLearnedRoundings(start.model, own, options), ...repairs]
+      : [own, ...repairs]
   let trail = await advanceAll(start, steps)
   // Who asks for integers gets them: that they hardly pay in such a model is for the report to say.
   const insists = scheme === 'static-int8' && trail.model === start.model && options.pass?.placement === undefined
   if (insists)
-    trail = await advanceAll(start, [quantizeStep({ ...options, pass: { ...options.pass, ...EVERYWHERE } }, evidence)])
-  const run = trail.runs.at(-1)!
+    trail = await advanceAll(start, quantizeSteps({ ...options, pass: { ...options.pass, ...EVERYWHERE } }, evidence))
+  const run = quantizationRun(trail, scheme)
   const planned = run.planned ?? {}
   say('reading back what the runtime makes of it')
   const [kernels, measured] = await together(

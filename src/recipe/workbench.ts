@@ -26,13 +26,13 @@ import { inspect } from './inspect.ts'
 import { kernelCosts } from './kernel-costs.ts'
 import { memoSession } from './memo-session.ts'
 import { nameModels } from './name-models.ts'
-import { quantizeStep, type ReadKernels, readKernels } from './quantize.ts'
+import { quantizationRun, quantizeSteps, type ReadKernels, readKernels } from './quantize.ts'
 import { rangesOf } from './ranges.ts'
 import { type RunsOn, runsOn } from './runs-on.ts'
 import { sensitivityOf } from './sensitivity.ts'
 import { type Phase, type RowsOf, shareRows } from './share-rows.ts'
 import { losslessTrail, proveEqual } from './simplify.ts'
-import { advance, startTrail, type Trail } from './trail.ts'
+import { advanceAll, startTrail, type Trail } from './trail.ts'
 
 /** A candidate to build: the lossless model, or a quantization of it. */
 export interface CandidateSpec {
@@ -209,9 +209,9 @@ export class Workbench {
     const costs = calibration && spec.measuredCosts ? await this.#costs(trail.model, calibration) : null
     const channels = calibration ? await this.#channels(trail.model) : null
     const evidence = [calibration, channels, sensitivity, costs].filter((report) => report !== null)
-    const step = quantizeStep({ scheme: spec.scheme, target, keepFloat: spec.keepFloat, pass }, evidence)
-    const next = await advance(trail, step)
-    const run = next.runs.at(-1)!
+    const steps = quantizeSteps({ scheme: spec.scheme, target, keepFloat: spec.keepFloat, pass }, evidence)
+    const next = await advanceAll(trail, steps)
+    const run = quantizationRun(next, spec.scheme)
     return builtFrom(spec, next, run.planned ?? {}, run.refused, run.expectedNoise)
   }
 

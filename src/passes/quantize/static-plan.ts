@@ -57,7 +57,7 @@ export function planStatic(
     if (taken.has(node)) continue
     const found = unitAt(node, index, facts)
     if (!found) continue
-    const reason = 'refused' in found ? found.refused : refuseUnit(found, ranges, keep, options)
+    const reason = 'refused' in found ? found.refused : refuseUnit(found, index, ranges, keep, options)
     if (reason !== undefined) reasons.set(node, reason)
     if ('refused' in found) continue
     if (reason === undefined) candidates.set(node, found)
@@ -116,6 +116,7 @@ function noRule(node: Node): string {
 
 function refuseUnit(
   unit: Unit,
+  index: GraphIndex,
   ranges: ReadonlyMap<string, ObservedRange>,
   keep: ReadonlySet<string>,
   options: PlanOptions,
@@ -136,7 +137,24 @@ function refuseUnit(
     if (!range) return `no calibrated range for its output ${name}`
     if (!Number.isFinite(range.min) || !Number.isFinite(range.max)) return `its output ${name} is not finite`
   }
+  const spread = unit.rule.kind === 'product' ? spreadOfParts(unit.writes[0]!, index, ranges) : 1
+  if (spread > MOST_SPREAD)
+    return `its channels are split into parts whose ranges differ ${spread.toFixed(0)}-fold, which one scale would not hold`
   return undefined
+}
+
+/** Parts of a value whose ranges differ more than this lose two bits and more under one scale. */
+const MOST_SPREAD = 4
+
+/** How many times as wide the widest part of a value is as its narrowest, where its channels are only split. */
+function spreadOfParts(name: string, index: GraphIndex, ranges: ReadonlyMap<string, ObservedRange>): number {
+  const [split, ...others] = index.consumers.get(name) ?? []
+  if (others.length > 0 || split?.opType !== 'Split' || index.outputs.has(name)) return 1
+  const widths = split.outputs.flatMap((part) => {
+    const range = ranges.get(part)
+    return range ? [Math.max(range.max, 0) - Math.min(range.min, 0)] : []
+  })
+  return widths.length < split.outputs.length ? 1 : Math.max(...widths) / Math.min(...widths)
 }
 
 /** Whether any node of the unit is meant by these node names, first outputs or operators. */

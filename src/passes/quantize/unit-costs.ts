@@ -2,6 +2,7 @@ import { type Graph, indexGraph, type Model, type Node, nodeLabel } from '../../
 import type { CalibrationReport, CostsReport, ProfileReport } from '../../report/index.ts'
 import { planOf, quantizeStaticInt8 } from './quantize-static-int8.ts'
 import { partsBehind, type Unit } from './unit.ts'
+import { widenConvolutions } from './widen-convolutions.ts'
 
 /** Two models whose profiles tell what every unit costs on either side: all in float, and all in integers. */
 export interface CostProbes {
@@ -18,7 +19,10 @@ export function costProbes(model: Model, ranges: CalibrationReport): CostProbes 
   const float = { ...model, graph: named(model.graph) }
   const made = quantizeStaticInt8.run(float, EVERYWHERE, [{ report: ranges }])
   if (made instanceof Promise) throw new Error('internal: static quantization needs no waiting')
-  return made.report.applied === 0 ? null : { float, integer: made.model }
+  if (made.report.applied === 0) return null
+  const widened = widenConvolutions.run(made.model, {}, [])
+  if (widened instanceof Promise) throw new Error('internal: widening needs no waiting')
+  return { float, integer: widened.model }
 }
 
 const EVERYWHERE = { placement: 'everywhere' } as const

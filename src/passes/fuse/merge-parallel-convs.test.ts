@@ -1,0 +1,64 @@
+import { expect, test } from 'vitest'
+import { modelWith } from '../../../tests/quantize-kit.ts'
+import { expectEqualModels, rewriteWith } from '../../../tests/rewrite-kit.ts'
+import { mergeParallelConvs } from './merge-parallel-convs.ts'
+
+const WEIGHTS = { w: [1, 8, 1, 1], v: [4, 8, 1, 1], u: [10, 8, 1, 1], wide: [16, 8, 1, 1], vb: [4], ub: [10] }
+
+const heads = (
+  body: string,
+  weights: Record<string, readonly number[]> = WEIGHTS,
+  outputs = 'float a, float b, float c',
+) => modelWith(`g (float[1,8,6,5] x) => (${outputs}) { ${body} }`, weights)
+
+test('heads that read the same value become one convolution, split', async () => {
+  const { before, after, report, ops } = await rewriteWith(
+    mergeParallelConvs,
+    heads(
+      'a = Conv(x, w) r = Relu(a) b = Conv(x, v, vb) c = Conv(x, u, ub) d = Mul(r, r)',
+      WEIGHTS,
+      'float a, float b, float c, float d',
+    ),
+  )
+  expect(report.applied).toBe(1)
+  expect(ops).toEqual(['Conv', 'Split', 'Relu', 'Mul'])
+  await expectEqualModels(before, after)
+})
+
+test('convolutions of each part, one a channel, move in front of the split', async () => {
+  const { before, after, report, ops } = await rewriteWith(
+    mergeParallelConvs,
+    heads(
+      `p = Conv(x, w) q = Conv(x, v, vb)
+       a = Conv<group = 1, pads = [1, 1, 1, 1]>(p, dw) b = Conv<group = 4, pads = [1, 1, 1, 1]>(q, dv, vb)
+       c = Conv(x, wide)`,
+      { ...WEIGHTS, dw: [1, 1, 3, 3], dv: [4, 1, 3, 3] },
+    ),
+  )
+  expect(report.applied).toBe(2)
+  expect(ops).toEqual(['Conv', 'Conv', 'Split', 'Conv'])
+  await expectEqualModels(before, after)
+})
+
+test.each([
+  ['full blocks', 'a = Conv(x, wide) b = Conv(x, wide) c = Conv(x, u, ub)'],
+  ['no block to save', 'a = Conv(x, u, ub) b = Conv(x, u, ub) c = Relu(x)'],
+  ['other strides', 'a = Conv<strides = [2, 2]>(x, w) b = Conv(x, v, vb) c = Relu(x)'],
+  ['weights that are computed', 's = Relu(w) a = Conv(x, s) b = Conv(x, v, vb) c = Relu(x)'],
+] as const)('%s: left alone', async (_, body) => {
+  const { report } = await rewriteWith(mergeParallelConvs, heads(body))
+  expect(report.applied).toBe(0)
+})
+
+test('a part that is read twice keeps its place behind the split', async () => {
+  const { before, after, report } = await rewriteWith(
+    mergeParallelConvs,
+    heads(
+      `p = Conv(x, w) q = Conv(x, v, vb) a = Conv<pads = [1, 1, 1, 1]>(p, dw) b = Conv<group = 4, pads = [1, 1, 1, 1]>(q, dv, vb)
+       c = Relu(q)`,
+      { ...WEIGHTS, dw: [1, 1, 3, 3], dv: [4, 1, 3, 3] },
+    ),
+  )
+  expect(report.applied).toBe(1)
+  await expectEqualModels(before, after)
+})

@@ -1,0 +1,42 @@
+import { expect, test } from 'vitest'
+import { kernelsOf, modelWith, randomValue, rangesOf, runOnce } from '../../../tests/quantize-kit.ts'
+import { quantizeStaticInt8 } from './quantize-static-int8.ts'
+import { widenConvolutions } from './widen-convolutions.ts'
+
+const network = (channels: number, body: string, size = 40) =>
+  modelWith(`g (float[1,32,${size},${size}] x) => (float y) { ${body} }`, {
+    w: [channels, 32, 3, 3],
+    b: [channels],
+    v: [8, channels, 1, 1],
+  })
+
+async function quantized(channels: number, body: string, size?: number) {
+  const model = network(channels, body, size)
+  const feeds = { x: randomValue([1, 32, size ?? 40, size ?? 40], 3) }
+  const evidence = [{ report: await rangesOf(model, feeds) }]
+  const before = (await quantizeStaticInt8.run(model, { placement: 'everywhere' }, evidence)).model
+  const { model: after, report } = await widenConvolutions.run(before, {}, [])
+  return { before, after, report, feeds }
+}
+
+test('a broken block of channels becomes a whole one, and not a bit of the answer changes', async () => {
+  const { before, after, report, feeds } = await quantized(9, 'h = Conv<pads = [1, 1, 1, 1]>(x, w, b) y = Conv(h, v)')
+  expect(report.applied).toBe(1)
+  const widths = [...after.graph.initializers.values()]
+    .filter(({ dtype }) => dtype === 'int8')
+    .map(({ dims }) => dims[0])
+  expect(widths).toContain(16)
+  expect(widths).not.toContain(9)
+  expect((await kernelsOf(after)).QLinearConv).toBe((await kernelsOf(before)).QLinearConv)
+  expect((await runOnce(after, feeds)).y!.data).toEqual((await runOnce(before, feeds)).y!.data)
+})
+
+test.each([
+  ['whole blocks', 16, 'y = Conv<pads = [1, 1, 1, 1]>(x, w, b)', 40, null],
+  ['half blocks above one', 24, 'y = Conv<pads = [1, 1, 1, 1]>(x, w, b)', 40, null],
+  ['a small one', 9, 'y = Conv<pads = [1, 1, 1, 1]>(x, w, b)', 6, /too small/],
+] as const)('%s: left alone', async (_, channels, body, size, reason) => {
+  const { report } = await quantized(channels, body, size)
+  expect(report.applied).toBe(0)
+  if (reason) expect(report.refused.map((item) => item.reason).join()).toMatch(reason)
+})
