@@ -36,7 +36,10 @@ export {
   withWeights,
 } from './prune/index.ts'
 export {
+  type BorderProbe,
   blockModel,
+  borderCost,
+  borderProbe,
   type CostProbes,
   calibrationValues,
   compareKernels,
@@ -68,13 +71,16 @@ export { simplifyPasses } from './sequence.ts'
 /** The passes that change answers within a margin. */
 const lossy = [
   quantize.quantizeStaticInt8,
-  quantize.widenConvolutions,
+  ...quantize.kernelRepairs,
   quantize.quantizeDynamicInt8,
   quantize.scaleWeightInputs,
   quantize.smoothInputs,
   quantize.quantizeWeights,
   quantize.convertFloat16,
 ]
+
+/** What runs behind static quantization, so that its kernels are the fastest ones. */
+export const KERNEL_REPAIRS: readonly string[] = quantize.kernelRepairs.map(({ id }) => id)
 
 /** Every pass by its id: what a recipe may name. */
 export const passes: Readonly<Record<string, Pass<never>>> = Object.fromEntries(

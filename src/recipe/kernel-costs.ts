@@ -1,7 +1,7 @@
 import { type Feeds, machine, ortNode } from '../engine/index.ts'
 import type { Model } from '../ir/index.ts'
 import { modelDigest } from '../onnx/index.ts'
-import { costProbes, unitCosts } from '../passes/index.ts'
+import { borderCost, borderProbe, costProbes, unitCosts } from '../passes/index.ts'
 import type { CalibrationReport, CostsReport, ProfileReport } from '../report/index.ts'
 import { type EvidenceCache, noCache } from './evidence-cache.ts'
 
@@ -31,7 +31,7 @@ export async function kernelCosts(
   if (!probes) return null
   const shapes = Object.entries(feeds).map(([name, { dtype, dims }]) => [name, dtype, dims])
   // The kernels and what they cost do not depend on the ranges, only on which values have some.
-  const key = { measure: 'costs', cpu, runtime, threads, shapes, model: modelDigest(model) }
+  const key = { measure: 'costs with borders', cpu, runtime, threads, shapes, model: modelDigest(model) }
   return cache.get(key, async () => {
     const seen: { float: ProfileReport[]; integer: ProfileReport[] } = { float: [], integer: [] }
     for (let turn = 0; turn < TURNS; turn++)
@@ -39,8 +39,18 @@ export async function kernelCosts(
         signal?.throwIfAborted()
         seen[side].push(await ortNode.profile(probes[side], feeds, RUNS, { threads }))
       }
-    const nodes = unitCosts(probes, ranges, quickest(seen.float), quickest(seen.integer))
-    return { kind: 'costs', version: 1, cpu, runtime, threads, nodes }
+    const inFloat = quickest(seen.float)
+    const nodes = unitCosts(probes, ranges, inFloat, quickest(seen.integer))
+    const costs: CostsReport = { kind: 'costs', version: 1, cpu, runtime, threads, nodes }
+    // What a border costs shows only where there are some: in the mixture that a formula for borders leads to.
+    const probe = borderProbe(probes, ranges, costs)
+    if (!probe) return costs
+    const mixed: ProfileReport[] = []
+    for (let turn = 0; turn < TURNS; turn++) {
+      signal?.throwIfAborted()
+      mixed.push(await ortNode.profile(probe.mixture, feeds, RUNS, { threads }))
+    }
+    return { ...costs, borderNs: Number(borderCost(probe, quickest(mixed), inFloat).toPrecision(3)) }
   })
 }
 

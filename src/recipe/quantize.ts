@@ -2,7 +2,13 @@ import type { Dataset } from '../data/index.ts'
 import { type Feeds, openPair, ortNode } from '../engine/index.ts'
 import { measureBatchInvariance, measureLatency, measureLayers } from '../evaluate/index.ts'
 import type { Model, NumericArray } from '../ir/index.ts'
-import { compareKernels, roundableStatic, roundValues, type StaticInt8Options } from '../passes/index.ts'
+import {
+  compareKernels,
+  KERNEL_REPAIRS,
+  roundableStatic,
+  roundValues,
+  type StaticInt8Options,
+} from '../passes/index.ts'
 import { UserError } from '../platform/index.ts'
 import type {
   CalibrationReport,
@@ -77,8 +83,9 @@ const PASS_OF: Readonly<Record<Scheme, string>> = {
 /** The steps that quantize by this scheme, given its evidence: the scheme's own pass, and what mends its kernels. */
 export function quantizeSteps(options: QuantizeOptions, evidence: readonly Report[]): readonly [Step, ...Step[]] {
   const step = quantizeStep(options, evidence)
-  // The blocks are those of the native kernels; in WebAssembly nobody gains by them.
-  return options.scheme === 'static-int8' && options.target !== 'web' ? [step, { pass: 'widenConvolutions' }] : [step]
+  // These are about the native kernels; in WebAssembly nobody gains by them.
+  const native = options.scheme === 'static-int8' && options.target !== 'web'
+  return native ? [step, ...KERNEL_REPAIRS.map((pass) => ({ pass }))] : [step]
 }
 
 /** What the scheme's own pass said. */

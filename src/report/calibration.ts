@@ -25,6 +25,8 @@ export const costs = report('costs', {
   runtime: text,
   threads: integer,
   nodes: list(object({ name: text, floatMs: number, integerMs: number })),
+  /** Nanoseconds of an element that goes from float to integers or back, beyond calling the kernels. */
+  borderNs: optional(number),
 })
 export type CostsReport = Infer<typeof costs>
 

@@ -1,6 +1,7 @@
 export { type Affine, rangeOfU8 } from './affine.ts'
 export { compareKernels, type KernelMismatch } from './compare-kernels.ts'
 export { convertFloat16, type Float16Options } from './convert-float16.ts'
+export { kernelRepairs } from './kernel-repairs.ts'
 export { type ProductSafety, productSafety } from './portable.ts'
 export { type DynamicInt8Options, quantizeDynamicInt8 } from './quantize-dynamic-int8.ts'
 export { quantizeRules } from './quantize-rules.ts'
@@ -24,5 +25,11 @@ export { type ScaleInputsOptions, scaleWeightInputs } from './scale-weight-input
 export { type SmoothOptions, smoothInputs } from './smooth-inputs.ts'
 export { hardCodes, SOFT, type SoftWeights, softWeights, weightsOfCodes } from './soft-weights.ts'
 export { type TunedWeight, type TuningForm, tuningForm } from './tuning-form.ts'
-export { type CostProbes, costProbes, unitCosts } from './unit-costs.ts'
-export { widenConvolutions } from './widen-convolutions.ts'
+export {
+  type BorderProbe,
+  borderCost,
+  borderProbe,
+  type CostProbes,
+  costProbes,
+  unitCosts,
+} from './unit-costs.ts'

@@ -11,7 +11,7 @@ export interface UnitCost {
 }
 
 /** A border: the conversion itself and the change of layout that mostly comes with it, an element and a call. */
-export const borderCosts = { quantize: 0.35, dequantize: 0.35, call: 8000 } as const
+export const borderCosts = { convert: 0.35, call: 8000 } as const
 
 /** Calling a kernel at all. */
 const FLOAT_CALL = 4000

@@ -14,6 +14,8 @@ const UNKNOWN_ELEMENTS = 10_000
 export interface Measured {
   readonly roundings: Roundings | null
   readonly costs: ReadonlyMap<string, UnitCost>
+  /** Nanoseconds of an element that crosses between float and integers; null where only the formula knows. */
+  readonly borderNs: number | null
 }
 
 /** Which candidates become integer, by `options.placement`. */
@@ -24,13 +26,13 @@ export function placeUnits(
   facts: NodeFacts,
   ranges: ReadonlyMap<string, ObservedRange>,
   options: PlanOptions,
-  { roundings, costs }: Measured,
+  { roundings, costs, borderNs }: Measured,
 ): ReadonlyMap<Node, Unit> {
   const { placement = 'balanced', noiseBudget } = options
   const balanced = placement === 'balanced'
   if (!balanced && noiseBudget === undefined) return dropLonely(candidates, graph, index)
   const elements = (name: string) => ranges.get(name)?.elements ?? UNKNOWN_ELEMENTS
-  const prices = priceList(candidates, costs, (unit) => costOf(unit, facts, elements))
+  const prices = priceList(candidates, costs, borderNs, (unit) => costOf(unit, facts, elements))
   const cut = (price: number) => {
     const split = leastCost(candidates, index, prices, elements, options, price > 0 ? roundings : null, price)
     // Where integers are wanted everywhere, the cut only says what is too noisy.
@@ -78,7 +80,7 @@ function cheapestWithin(
 function leastCost(
   candidates: ReadonlyMap<Node, Unit>,
   index: GraphIndex,
-  { units: costs, scale }: PriceList,
+  { units: costs, border: priceOf }: PriceList,
   elements: (value: string) => number,
   options: PlanOptions,
   roundings: Roundings | null,
@@ -105,6 +107,10 @@ function leastCost(
     if (unit.biasAdd) inside.add(unit.biasAdd.node)
     if (unit.activation) inside.add(unit.activation.node)
   }
+  for (const [gate, product] of gatePairs(candidates, index)) {
+    network.edge(items.get(gate)!, items.get(product)!, Number.MAX_SAFE_INTEGER)
+    network.edge(items.get(product)!, items.get(gate)!, Number.MAX_SAFE_INTEGER)
+  }
   if (roundings) {
     const users = new Map<string, Unit[]>()
     for (const unit of candidates.values())
@@ -122,11 +128,11 @@ function leastCost(
     if (units.length > 0) {
       const border = network.item()
       for (const unit of units) network.edge(items.get(unit)!, border, Number.MAX_SAFE_INTEGER)
-      network.edge(border, made, scale * (borderCosts.call + elements(name) * borderCosts.quantize))
+      network.edge(border, made, priceOf(elements(name)))
     }
     if (maker && !maker.floatOutput) {
       const border = network.item()
-      network.edge(made, border, scale * (borderCosts.call + elements(name) * borderCosts.dequantize))
+      network.edge(made, border, priceOf(elements(name)))
       for (const unit of units) network.edge(border, items.get(unit)!, Number.MAX_SAFE_INTEGER)
       const floatReader = (index.consumers.get(name) ?? []).some((node) => !units.some((unit) => unit.node === node))
       if (floatReader || index.outputs.has(name)) network.edge(border, network.sink, Number.MAX_SAFE_INTEGER)
@@ -136,10 +142,20 @@ function leastCost(
   return new Map([...candidates].filter(([, unit]) => integer.has(items.get(unit)!)))
 }
 
+/** Sigmoid and the product with its own input: one kernel in float, so both stand on one side. */
+function gatePairs(candidates: ReadonlyMap<Node, Unit>, index: GraphIndex): readonly (readonly [Unit, Unit])[] {
+  return [...candidates].flatMap(([node, unit]) => {
+    const [product, ...others] = node.opType === 'Sigmoid' ? (index.consumers.get(node.outputs[0]!) ?? []) : []
+    const own = product?.opType === 'Mul' && product.inputs.includes(node.inputs[0]!) && others.length === 0
+    const user = own && !index.outputs.has(node.outputs[0]!) ? candidates.get(product) : undefined
+    return user ? [[unit, user] as const] : []
+  })
+}
+
 interface PriceList {
   readonly units: ReadonlyMap<Unit, UnitCost>
-  /** How this machine compares with the one that the formulas were fitted on. */
-  readonly scale: number
+  /** What it costs to bring a value of this many elements from one side to the other. */
+  readonly border: (elements: number) => number
 }
 
 /**
@@ -149,6 +165,7 @@ interface PriceList {
 function priceList(
   candidates: ReadonlyMap<Node, Unit>,
   measured: ReadonlyMap<string, UnitCost>,
+  borderNs: number | null,
   formula: (unit: Unit) => UnitCost,
 ): PriceList {
   const units = [...candidates.values()].map((unit) => ({
@@ -161,7 +178,11 @@ function priceList(
   const seen = sum(both.flatMap((item) => item.seen ?? []))
   const scale = seen > 0 ? seen / sum(both.map(({ guess }) => guess)) : 1
   const scaled = ({ float, integer }: UnitCost) => ({ float: float * scale, integer: integer * scale })
-  return { scale, units: new Map(units.map((item) => [item.unit, item.seen ?? scaled(item.guess)])) }
+  const border = (elements: number) =>
+    borderNs === null
+      ? scale * (borderCosts.call + elements * borderCosts.convert)
+      : borderCosts.call + elements * borderNs
+  return { border, units: new Map(units.map((item) => [item.unit, item.seen ?? scaled(item.guess)])) }
 }
 
 function costOf(unit: Unit, facts: NodeFacts, elements: (value: string) => number): UnitCost {

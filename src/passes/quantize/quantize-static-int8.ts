@@ -12,6 +12,7 @@ import type { Evidence, Pass, PassResult } from '../../rewrite/index.ts'
 import { insertQdq } from './insert-qdq.ts'
 import type { UnitCost } from './kernel-costs.ts'
 import { learnedWeightsOf } from './learned-weights.ts'
+import type { Measured } from './placement.ts'
 import type { ObservedChannels, ObservedRange, PlanOptions } from './plan-options.ts'
 import type { NodeFacts } from './quantize-rules.ts'
 import { type Roundings, roundingsOf } from './roundings.ts'
@@ -67,7 +68,7 @@ export function planOf(model: Model, options: StaticInt8Options, evidence: reado
   const ranges = rangesFrom(evidence, options.calibration)
   return planStatic(model.graph, facts, ranges, options, {
     roundings: noiseFrom(evidence),
-    costs: costsFrom(evidence),
+    ...costsFrom(evidence),
     channels: channelsFrom(evidence),
     learned: learnedWeightsOf(evidence),
   })
@@ -78,14 +79,20 @@ function noiseFrom(evidence: readonly Evidence[]): Roundings | null {
   return null
 }
 
-/** Nanoseconds of each node on either side, by its name; empty where nobody measured them. */
-function costsFrom(evidence: readonly Evidence[]): ReadonlyMap<string, UnitCost> {
+/** Nanoseconds of each node on either side, by its name, and of borders; nothing where nobody measured them. */
+function costsFrom(evidence: readonly Evidence[]): Pick<Measured, 'costs' | 'borderNs'> {
   for (const { report } of evidence)
     if (report.kind === 'costs')
-      return new Map(
-        report.nodes.map(({ name, floatMs, integerMs }) => [name, { float: floatMs * 1e6, integer: integerMs * 1e6 }]),
-      )
-  return new Map()
+      return {
+        costs: new Map(
+          report.nodes.map(({ name, floatMs, integerMs }) => [
+            name,
+            { float: floatMs * 1e6, integer: integerMs * 1e6 },
+          ]),
+        ),
+        borderNs: report.borderNs ?? null,
+      }
+  return { costs: new Map<string, UnitCost>(), borderNs: null }
 }
 
 /** Why the weights of a portable model are safe everywhere; see `kernel-pairs.ts`. */

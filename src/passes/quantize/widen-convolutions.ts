@@ -47,7 +47,7 @@ function apply(node: Node, context: RuleContext): RuleOutcome {
   if (coder?.opType !== 'QuantizeLinear' || intAttribute(node, 'group', 1) !== 1) return false
   const made = editor.producer(node.inputs[1]!)
   const weight = codesOf(node.inputs[1]!, context)
-  if (!weight || weight.codes.dtype !== 'int8' || weight.codes.dims.length !== 4) return false
+  if (weight?.codes.dtype !== 'int8' || weight.codes.dims.length !== 4) return false
   const [channels, inputs, height, width] = weight.codes.dims as [number, number, number, number]
   if (height * width === 1 || (channels > BLOCK ? channels % HALF_BLOCK : channels % BLOCK) === 0) return false
   const bias = node.inputs[2] ? codesOf(node.inputs[2], context) : undefined

@@ -1,0 +1,15 @@
+import type { Model } from '../../ir/index.ts'
+import type { Pass } from '../../rewrite/index.ts'
+import { fuseDecodedSilu } from './fuse-decoded-silu.ts'
+import { widenConvolutions } from './widen-convolutions.ts'
+
+/** What the runtime would not make fast kernels of by itself, mended behind static quantization, in this order. */
+export const kernelRepairs: readonly Pass[] = [widenConvolutions, fuseDecodedSilu]
+
+export function repairKernels(model: Model): Model {
+  return kernelRepairs.reduce((current, pass) => {
+    const result = pass.run(current, {}, [])
+    if (result instanceof Promise) throw new Error(`internal: ${pass.id} needs no waiting`)
+    return result.model
+  }, model)
+}
