@@ -22,6 +22,9 @@ const ALWAYS_JUDGED = 3
 const WORTH_IT = 0.98
 /** A budget of noise that holds everything, for what a candidate as it is would be foretold. */
 const UNLIMITED = 1e9
+/** So many rows tell what others will show; of fewer, a quieter mixture is kept as well. */
+const MANY_ROWS = 32
+const QUIETER = 10 ** (-3 / 10)
 /** Rows that a first look takes; only what may win is judged on all selection rows. */
 const FIRST_LOOK = 512
 
@@ -208,7 +211,17 @@ class Optimization {
     if (!best) return []
     const { note: _, ...result } = best.trial.result
     best.trial.result = result
-    return [best.trial]
+    return [best.trial, ...(await this.#quieter(best.trial))]
+  }
+
+  /** A still quieter one, for the case that a few selection rows were luckier than those that prove. */
+  async #quieter({ built: { spec } }: Trial): Promise<readonly Trial[]> {
+    const pool = this.#pool
+    if (pool.bench.rows.select.indices.length >= MANY_ROWS || !spec.noiseBudget || !this.#timeLeft) return []
+    const trial = await pool.build(withNoise(spec, spec.noiseBudget * QUIETER))
+    if (!trial) return []
+    await pool.judge(trial, FIRST_LOOK)
+    return this.#secure(trial) ? [trial] : []
   }
 
   /** The other schemes, the best in the goal first, so that the time goes where it decides something. */

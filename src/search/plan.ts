@@ -57,8 +57,8 @@ export function withNoise(spec: CandidateSpec, noiseBudget: number): CandidateSp
   const decibels = (-10 * Math.log10(noiseBudget)).toFixed(1)
   return {
     ...spec,
-    id: `${spec.id}-quiet${decibels}`,
-    words: `${spec.words}, float where that keeps roundings ${decibels} dB below the signal at the least cost`,
+    id: `${spec.id.replace(/-quiet[\d.]+$/, '')}-quiet${decibels}`,
+    words: `${spec.words.replace(/, float where that keeps.*$/, '')}, float where that keeps roundings ${decibels} dB below the signal at the least cost`,
     measuredCosts: true,
     // Few digits: the budget is part of the recipe, and nothing hangs on more.
     noiseBudget: Number(noiseBudget.toPrecision(4)),
