@@ -17,7 +17,7 @@ import { DEFAULT_TEMPERATURE, type Learned, type LearnSettings, learn } from './
 import { learningGoal } from './learning-goal.ts'
 import { DEFAULT_MARGIN, learningCost, learningProof, learningRows, type ProofOptions } from './learning-proof.ts'
 import { askTeacher } from './learning-rows.ts'
-import { type QuantizeOptions, quantizeStep } from './quantize.ts'
+import { type QuantizeOptions, quantizeSteps } from './quantize.ts'
 import { rangesOf } from './ranges.ts'
 import { losslessTrail } from './simplify.ts'
 import { TensorStore } from './tensor-refs.ts'
@@ -76,7 +76,7 @@ export async function tuneStaticInt8(
     keepFloat,
     pass: options.pass,
   })
-  const step = quantizeStep(quantizing('learned'), [ranges])
+  const [step, ...repairs] = quantizeSteps(quantizing('learned'), [ranges])
   const settings = step.options as StaticInt8Options
   const elements = (value: string) => ranges.ranges[value]?.elements ?? 1
   const form = tuningForm(start.model, settings, [{ report: ranges }], elements)
@@ -101,9 +101,10 @@ export async function tuneStaticInt8(
   const trail = await advanceAll(start, [
     { pass: 'setWeights', options: { weights: values }, evidence: [weights] },
     { ...step, evidence: [{ report: learnedRanges(ranges, learned.model, form) }, weights] },
+    ...repairs,
   ])
   const channels = await channelsOf(start.model, data, looking)
-  const plain = await advanceAll(start, [quantizeStep(quantizing('sums'), [ranges, channels])])
+  const plain = await advanceAll(start, quantizeSteps(quantizing('sums'), [ranges, channels]))
   return {
     ...{ trail, tensors, learned, plain: plain.model, teacherBytes: answers.bytes },
     scales: {
