@@ -1,4 +1,5 @@
-import type { Dataset } from '../data/index.ts'
+import { type Dataset, subset } from '../data/index.ts'
+import type { CompareOptions } from '../evaluate/index.ts'
 import { type Model, type NumericArray, tensorValues } from '../ir/index.ts'
 import { rangeOfU8, type StaticInt8Options, type TuningForm, tuningForm } from '../passes/index.ts'
 import { UserError } from '../platform/index.ts'
@@ -44,7 +45,7 @@ export interface TunedTrail {
   readonly scales: { readonly values: number; readonly weights: number }
   readonly teacherBytes: number
   /** The same scheme without tuning. */
-  readonly plain: Model
+  readonly plain: Trail
 }
 
 /** Rows that ranges are calibrated on before they are learned. */
@@ -106,7 +107,7 @@ export async function tuneStaticInt8(
   const channels = await channelsOf(start.model, data, looking)
   const plain = await advanceAll(start, quantizeSteps(quantizing('sums'), [ranges, channels]))
   return {
-    ...{ trail, tensors, learned, plain: plain.model, teacherBytes: answers.bytes },
+    ...{ trail, tensors, learned, plain, teacherBytes: answers.bytes },
     scales: {
       values: form.values.filter(({ logScale }) => logScale).length,
       weights: form.weights.reduce((sum, { scales }) => sum + scales.length, 0),
@@ -166,6 +167,9 @@ function learnedRanges(before: CalibrationReport, tuned: Model, form: TuningForm
   return { ...before, method: 'learned', ranges }
 }
 
+/** Without labels, the answers that stayed are all that there is to lose. */
+const kept = (report: ComparisonReport) => report.candidate.value ?? report.agreement?.rate ?? null
+
 export interface TuneOptions extends TuneSettings, ProofOptions {
   readonly names?: readonly [before: string, after: string]
 }
@@ -185,20 +189,25 @@ export async function tune(model: Model, data: Dataset, options: TuneOptions): P
   const [beforeName, afterName] = options.names ?? ['before', 'after']
   const rows = learningRows(data, options)
   const made = await tuneStaticInt8(model, data, rows, options)
-  const { trail, tensors, learned, scales, plain, teacherBytes } = made
+  const { tensors, learned, scales, plain, teacherBytes } = made
+  const looking: CompareOptions = {
+    ...{ margin: options.margin ?? DEFAULT_MARGIN, seed: options.seed ?? 0, deep: false },
+    ...(options.label ? { label: options.label } : {}),
+    ...(options.signal ? { signal: options.signal } : {}),
+  }
+  // Tuning may do harm; which of the two is nearer is asked of the rows that chose the epoch, not of those that prove.
+  const chosenOn = subset(data, rows.select)
+  const before = kept(await compareModels(model, plain.model, chosenOn, looking))
+  const after = kept(await compareModels(model, made.trail.model, chosenOn, looking))
+  const helped = before === null || after === null || after >= before
+  const trail = helped ? made.trail : plain
   const models = [
     { path: beforeName, model },
     { path: afterName, model: trail.model },
   ] as const
   const { comparison, sides, speedup } = await learningProof(models, rows, options)
   const margin = options.margin ?? DEFAULT_MARGIN
-  const untuned = await compareModels(model, plain, rows.prove, {
-    ...{ margin, seed: options.seed ?? 0, deep: false },
-    ...(options.label ? { label: options.label } : {}),
-    ...(options.signal ? { signal: options.signal } : {}),
-  })
-  // Without labels, the answers that stayed are all that there is to lose.
-  const kept = (report: ComparisonReport) => report.candidate.value ?? report.agreement?.rate ?? null
+  const untuned = await compareModels(model, plain.model, rows.prove, looking)
   const [float, rounded, tuned] = [comparison.base.value ?? 1, kept(untuned), kept(comparison)]
   const gap = rounded === null ? 0 : float - rounded
   const gapClosed = gap > 0 && tuned !== null ? (tuned - rounded!) / gap : null
@@ -206,11 +215,11 @@ export async function tune(model: Model, data: Dataset, options: TuneOptions): P
   return {
     model: trail.model,
     recipe: recipeOf(trail),
-    tensors,
+    tensors: helped ? tensors : new Map(),
     report: {
       kind: 'tuning',
       version: 1,
-      sentence: `The integer model is ${smaller.toFixed(1)}× smaller${speedup === null ? '' : `, ${speedup.toFixed(2)}× as fast`}${gapClosed === null ? '' : `; tuning gave back ${Math.round(gapClosed * 100)} % of what rounding lost`}.`,
+      sentence: `The integer model is ${smaller.toFixed(1)}× smaller${speedup === null ? '' : `, ${speedup.toFixed(2)}× as fast`}${!helped ? '; tuning did not help, so the plainly quantized model is handed out' : gapClosed === null ? '' : `; tuning gave back ${Math.round(gapClosed * 100)} % of what rounding lost`}.`,
       ...{ verdict: comparison.verdict, proof: comparison.sentence, metric: comparison.metric, margin },
       scheme: 'static-int8',
       ...{ before: sides[0], after: sides[1], plain: { metric: rounded, verdict: untuned.verdict }, gapClosed, scales },
@@ -224,7 +233,11 @@ export async function tune(model: Model, data: Dataset, options: TuneOptions): P
       cost: learningCost(learned, sides),
       seed: options.seed ?? 0,
       data: { path: data.path, digest: await data.digest(), rows: data.rows },
-      warnings: [...data.notes, ...learned.notes],
+      warnings: [
+        ...data.notes,
+        ...learned.notes,
+        ...(helped ? [] : ['on the rows that chose the epoch the tuned model kept fewer answers than the plain one']),
+      ],
     },
   }
 }
