@@ -204,3 +204,9 @@ describe('equalise', () => {
     expect(encodeModel(middling.model)).toEqual(encodeModel(after))
   })
 })
+
+test('a model with nothing to round has no channels to look at, and that is an answer', async () => {
+  const model = modelWith('g (float[N,3] x) => (float y) { y = Neg(x) }', {})
+  const data = await memoryDataset({ x: { dtype: 'float32', dims: [2, 3], data: new Float32Array(6) } })
+  expect(await channelsOf(model, data)).toMatchObject({ samples: 0, values: {}, unseen: [] })
+})

@@ -30,6 +30,9 @@ export async function channelsOf(model: Model, data: Dataset, options: ChannelsO
   }
   return cache.get(key, async () => {
     const probed = channelProbes(model)
+    // A forest of trees has nothing to round, and a model without outputs would not open.
+    if (probed.probes.size === 0)
+      return { kind: 'channels', version: 1, samples: 0, dataDigest: key.data, values: {}, unseen: [] }
     // In this process: the model has run in one of its own before.
     const session = await ortNode.open(probed.model, { arena: false })
     try {
