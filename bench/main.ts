@@ -32,6 +32,10 @@ for (const one of cases) {
     process.stdout.write(
       `${one.id}: ${last.sentence} ${last.contestants.map((c) => `${c.name} ${c.speedup?.toFixed(2) ?? c.failed}`).join(', ')}\n`,
     )
+  } catch (error) {
+    // The others' minutes shall not be lost over one.
+    process.stdout.write(`${one.id}: failed: ${error instanceof Error ? error.message : String(error)}\n`)
+    process.exitCode = 1
   } finally {
     rmSync(folder, { recursive: true, force: true })
   }
@@ -47,7 +51,7 @@ const page = resultsPage(results, [
 ])
 if (wanted.length === 0) writeFileSync(join(ROOT, 'bench/RESULTS.md'), page)
 process.stdout.write(`${page}\n`)
-process.exit()
+process.exit(process.exitCode)
 
 async function measure(one: Case, folder: string): Promise<Result> {
   const model = await readModel(one.path)
