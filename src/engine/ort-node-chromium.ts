@@ -92,7 +92,12 @@ export async function startChromium(path: string): Promise<Browser> {
       process.off('exit', kill)
       for (const { doing, reject } of waiting.values()) reject(gone(doing, how))
       waiting.clear()
-      rmSync(profile, { recursive: true, force: true, maxRetries: 5 })
+      try {
+        rmSync(profile, { recursive: true, force: true, maxRetries: 10, retryDelay: 50 })
+      } catch {
+        // A process of the browser outlives it for a moment and still writes there: a stray folder among temporary
+        // ones, where throwing would end this process.
+      }
       resolve()
     }
     child.once('error', (error) => end(error.message))
