@@ -25,10 +25,10 @@ export const ROOT = (() => {
 /** A peer that has not ended by then has failed. */
 const PATIENCE_MS = 60_000
 
-/** Runs a command to its end, watching the resident size of it and its children (Linux; null elsewhere). */
-export async function timed(command: string, args: readonly string[]): Promise<ProcessRun> {
+/** Runs a command in `cwd` to its end, watching the resident size of it and its children (Linux; null elsewhere). */
+export async function timed(command: string, args: readonly string[], cwd = process.cwd()): Promise<ProcessRun> {
   const started = performance.now()
-  const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'pipe'] })
+  const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'pipe'], cwd })
   let [stdout, stderr, peak] = ['', '', 0]
   child.stdout.on('data', (chunk) => (stdout += chunk))
   child.stderr.on('data', (chunk) => (stderr += chunk))
@@ -107,7 +107,9 @@ export async function pythonQuantizers(
   out: string,
 ): Promise<{ run: ProcessRun; result: PythonResult } | null> {
   mkdirSync(out, { recursive: true })
-  const run = await timed('/usr/bin/python3', [join(ROOT, 'bench/peers/ort_quantize.py'), resolve(model), feeds, out])
+  // In its own folder: where shape inference fails, the tool leaves a model of its own in the current one.
+  const args = [join(ROOT, 'bench/peers/ort_quantize.py'), resolve(model), resolve(feeds), resolve(out)]
+  const run = await timed('/usr/bin/python3', args, out)
   const line = run.stdout.trim().split('\n').at(-1)
   return run.failed || !line ? null : { run, result: JSON.parse(line) }
 }
