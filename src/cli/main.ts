@@ -17,9 +17,9 @@ export async function main(words: readonly string[]): Promise<number> {
   }
   const entry = Object.hasOwn(VERBS, first) ? VERBS[first] : undefined
   if (!entry) {
-    const { nearest } = await import('./nearest.ts')
+    const { closestName } = await import('../platform/index.ts')
     process.stderr.write(
-      `whet: there is no verb "${first}"; did you mean "${nearest(first, Object.keys(VERBS))}"?\n  whet --help lists the verbs\n`,
+      `whet: there is no verb "${first}"; did you mean "${closestName(first, Object.keys(VERBS))}"?\n  whet --help lists the verbs\n`,
     )
     return EXIT.user
   }

@@ -1,7 +1,6 @@
 import { parseArgs } from 'node:util'
-import { UserError } from '../platform/index.ts'
+import { closestName, UserError } from '../platform/index.ts'
 import type { Report } from '../report/index.ts'
-import { nearest } from './nearest.ts'
 
 /** An option as `parseArgs` takes it, with the words of the help page. */
 export interface OptionSpec {
@@ -122,7 +121,7 @@ export class Arguments {
     if (found === undefined)
       throw new UserError('bad-argument', `--${name} ${given}: no such choice`, {
         where: 'command line',
-        hint: `did you mean ${nearest(given, choices)}? choices: ${choices.join(', ')}`,
+        hint: `did you mean ${closestName(given, choices)}? choices: ${choices.join(', ')}`,
       })
     return found
   }
@@ -162,7 +161,7 @@ export function parse(verb: Verb, words: readonly string[]): { positionals: read
 function describe(error: unknown, known: readonly string[]): string {
   const message = error instanceof Error ? error.message : String(error)
   const unknown = /Unknown option '--?([^']+)'/.exec(message)?.[1]
-  if (unknown) return `no option --${unknown}; did you mean --${nearest(unknown, known)}?`
+  if (unknown) return `no option --${unknown}; did you mean --${closestName(unknown, known)}?`
   return message.split('\n')[0]!.replace(/\. To specify.*$/, '')
 }
 

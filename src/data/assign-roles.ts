@@ -2,7 +2,7 @@ import type { DType, Shape } from '../ir/index.ts'
 import { UserError } from '../platform/index.ts'
 import { canCast } from './cast-column.ts'
 import type { Field, FieldRole } from './dataset.ts'
-import { didYouMean, listNames } from './nearest-name.ts'
+import { didYouMean, listNames } from './list-names.ts'
 import type { LooseArray, Table, TableColumn } from './table.ts'
 
 /** What a model wants to be fed. */

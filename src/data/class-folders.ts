@@ -1,7 +1,7 @@
 import { UserError } from '../platform/index.ts'
 import type { FileRow } from './file-table.ts'
 import type { FoundFile } from './folder-files.ts'
-import { didYouMean, listNames } from './nearest-name.ts'
+import { didYouMean, listNames } from './list-names.ts'
 
 export interface ClassedFiles {
   readonly rows: readonly FileRow[]

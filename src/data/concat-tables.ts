@@ -1,5 +1,5 @@
 import { UserError } from '../platform/index.ts'
-import { listNames } from './nearest-name.ts'
+import { listNames } from './list-names.ts'
 import type { Row, Table, TableColumn } from './table.ts'
 
 /**

@@ -1,6 +1,6 @@
 import { readWholeFile, UserError } from '../platform/index.ts'
 import type { TextValue } from './column-profile.ts'
-import { didYouMean, listNames } from './nearest-name.ts'
+import { didYouMean, listNames } from './list-names.ts'
 
 /** One row of a list of files: the file, and whatever else is known about it. */
 export type ListedFile = Readonly<Record<string, TextValue>> & { readonly file: string }

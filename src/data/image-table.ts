@@ -2,7 +2,7 @@ import { UserError } from '../platform/index.ts'
 import type { InputWish } from './assign-roles.ts'
 import { decodeImage, IMAGE_ENDINGS } from './decode-image.ts'
 import { type FileRow, fileTable } from './file-table.ts'
-import { didYouMean, listNames } from './nearest-name.ts'
+import { didYouMean, listNames } from './list-names.ts'
 import { imageShape, type Preprocessing } from './preprocessing.ts'
 import type { Table } from './table.ts'
 

@@ -9,7 +9,7 @@ import { type DatasetFile, type ListedFile, readDatasetFile, readJsonObject, req
 import { fileTable } from './file-table.ts'
 import { type FoundFile, filesUnder } from './folder-files.ts'
 import { imageInput, imageTable, isImageFile } from './image-table.ts'
-import { listNames } from './nearest-name.ts'
+import { listNames } from './list-names.ts'
 import { isTableFile, openTable, type TableOptions } from './open-table.ts'
 import { packColumns, renameColumns } from './pack-columns.ts'
 import {

@@ -1,7 +1,7 @@
 import { arrayTypeOf, type DType, elementCount } from '../ir/index.ts'
 import { UserError } from '../platform/index.ts'
 import { type InputWish, LABEL_NAMES } from './assign-roles.ts'
-import { listNames } from './nearest-name.ts'
+import { listNames } from './list-names.ts'
 import type { Row, Table, TableColumn } from './table.ts'
 
 export interface PackWishes {

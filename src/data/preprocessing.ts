@@ -1,7 +1,7 @@
 import type { DType, Shape } from '../ir/index.ts'
 import { UserError } from '../platform/index.ts'
 import type { InputWish } from './assign-roles.ts'
-import { didYouMean, listNames } from './nearest-name.ts'
+import { didYouMean, listNames } from './list-names.ts'
 import { KERNELS, type Kernel, type Size } from './resample.ts'
 
 /** How an image file becomes an input: resize or letterbox, crop, channels, then (pixel · scale − mean) / std. */

@@ -1,6 +1,6 @@
 import { UserError } from '../platform/index.ts'
 import type { Dataset } from './dataset.ts'
-import { didYouMean, listNames } from './nearest-name.ts'
+import { didYouMean, listNames } from './list-names.ts'
 
 /**
  * One value a row of a field of single values (a label, a slice field), in the order of the rows and by nothing else

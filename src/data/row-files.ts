@@ -3,7 +3,7 @@ import type { TextValue } from './column-profile.ts'
 import type { DatasetFile, ListedFile } from './dataset-file.ts'
 import type { FileRow } from './file-table.ts'
 import { type FoundFile, filesUnder, fixedPrefix, globPattern, isGlob } from './folder-files.ts'
-import { listNames } from './nearest-name.ts'
+import { listNames } from './list-names.ts'
 import { CONFIG } from './preprocessor-config.ts'
 import type { Table } from './table.ts'
 

@@ -4,7 +4,7 @@ import { type AssignedField, assignRoles, fitsRow, type InputWish, type RoleWish
 import { batchRows, rowsInOrder } from './batch-rows.ts'
 import { castElements } from './cast-column.ts'
 import type { Column, Dataset, Rows, SkippedRow } from './dataset.ts'
-import { listNames } from './nearest-name.ts'
+import { listNames } from './list-names.ts'
 import type { Table } from './table.ts'
 
 /** Rows a batch where nobody says how many. */

@@ -1,10 +1,9 @@
 import type { Dataset } from '../data/index.ts'
 import type { Session } from '../engine/index.ts'
-import { UserError } from '../platform/index.ts'
+import { nearestName, UserError } from '../platform/index.ts'
 import type { ComparisonReport } from '../report/index.ts'
 import type { Metric } from './metric.ts'
 import type { MetricOptions } from './metrics.ts'
-import { nearest } from './nearest.ts'
 import { type ScoredRows, scoreRows } from './score-rows.ts'
 import { whole } from './sentence.ts'
 import type { SliceRule } from './slice-verdicts.ts'
@@ -170,7 +169,7 @@ function labelFieldOf(data: Dataset, { label, metric }: CompareOptions): string 
 function fieldNamed(data: Dataset, name: string, what: string): string {
   if (data.fields.some((field) => field.name === name)) return name
   const names = data.fields.map((field) => field.name)
-  const close = nearest(name, names)
+  const close = nearestName(name, names)
   throw new UserError('bad-argument', `the data has no ${what} field "${name}"`, {
     where: data.path,
     hint: `${close ? `did you mean "${close}"? ` : ''}its fields are ${names.join(', ')}`,

@@ -1,9 +1,8 @@
 import { type Column, type Dataset, looksLikeState, type Rows } from '../data/index.ts'
 import type { Feeds, PortValue, TensorValue } from '../engine/index.ts'
 import { arrayTypeOf, type Dim, elementCount, isFloating, type NumericArray, type Shape } from '../ir/index.ts'
-import { UserError } from '../platform/index.ts'
+import { nearestName, UserError } from '../platform/index.ts'
 import { castElements } from './cast.ts'
-import { nearest } from './nearest.ts'
 
 /**
  * The feeds of one batch: for every input of the model, in this order, the column of its name (axis 0 is the row), the
@@ -170,7 +169,7 @@ function bind(dims: readonly number[], shape: Shape | null, symbols: Map<string,
 
 function missing(input: PortValue, rows: Rows, dataset: Dataset): UserError {
   const known = [...Object.keys(rows.columns), ...Object.keys(dataset.constants)]
-  const close = nearest(input.name, known)
+  const close = nearestName(input.name, known)
   const listed = known.length === 0 ? 'the data has no fields' : `the data has ${known.slice(0, 12).join(', ')}`
   return new UserError('bad-data', `the model's input "${input.name}" is not in the data`, {
     where: dataset.path,

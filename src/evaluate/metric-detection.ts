@@ -1,4 +1,4 @@
-import { UserError } from '../platform/index.ts'
+import { nearestName, UserError } from '../platform/index.ts'
 import { anchors } from './detection/anchors.ts'
 import { type ImageMatches, matchImage, meanAveragePrecision, type Truth } from './detection/average-precision.ts'
 import { type Detection, suppress } from './detection/boxes.ts'
@@ -7,7 +7,6 @@ import { finished } from './detection/finished.ts'
 import { points } from './detection/points.ts'
 import { yolox } from './detection/yolox.ts'
 import type { Metric, MetricRow } from './metric.ts'
-import { nearest } from './nearest.ts'
 
 /** How the outputs of a detector are read, by the name after `detection:`. */
 export const decoders: Readonly<Record<string, Decoder>> = { yolox, anchors, points, boxes: finished }
@@ -131,7 +130,7 @@ export function detectionNamed(text: string): Metric {
 }
 
 function unknown(what: string, given: string, known: readonly string[]): UserError {
-  const close = nearest(given, known)
+  const close = nearestName(given, known)
   return new UserError('bad-argument', `there is no detection ${what} "${given}"`, {
     where: '--metric',
     hint: `${close ? `did you mean "${close}"? ` : ''}known: ${known.join(', ')}`,

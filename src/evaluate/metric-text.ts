@@ -1,7 +1,6 @@
 import type { TensorValue } from '../engine/index.ts'
-import { UserError } from '../platform/index.ts'
+import { editDistance, UserError } from '../platform/index.ts'
 import type { Metric, MetricRow } from './metric.ts'
-import { editDistance } from './nearest.ts'
 import { numbersOf } from './row-outputs.ts'
 
 /** How a row's outputs become text. */

@@ -1,4 +1,4 @@
-import { UserError } from '../platform/index.ts'
+import { nearestName, UserError } from '../platform/index.ts'
 import type { Metric, MetricRow, RowLabel } from './metric.ts'
 import { balancedAccuracy, type ClassOptions, classOutputName, macroF1, topK } from './metric-classification.ts'
 import { detectionNamed } from './metric-detection.ts'
@@ -9,7 +9,6 @@ import { areaUnderPrecisionRecall, areaUnderRoc, equalError } from './metric-ran
 import { meanAbsoluteError, rootMeanSquaredError, rSquared } from './metric-regression.ts'
 import { meanDice, meanIoU } from './metric-segmentation.ts'
 import { characterErrorRate, exactMatch, type TextOptions, wordErrorRate } from './metric-text.ts'
-import { nearest } from './nearest.ts'
 
 /** What the metrics by name may be told. */
 export interface MetricOptions extends ClassOptions, TextOptions {}
@@ -51,7 +50,7 @@ export function metricNamed(name: string, options: MetricOptions = {}): Metric {
   const counted = /^(top|recall@)([1-9]\d*)$/.exec(name)
   if (counted) return (counted[1] === 'top' ? topK : recallAt)(Number(counted[2]), options)
   if (name.startsWith('detection:')) return detectionNamed(name.slice('detection:'.length))
-  const close = nearest(name, Object.keys(metrics))
+  const close = nearestName(name, Object.keys(metrics))
   throw new UserError('bad-argument', `there is no metric "${name}"`, {
     where: '--metric',
     hint: `${close ? `did you mean "${close}"? ` : ''}known: ${Object.keys(metrics).join(', ')}, detection:yolox and other decoders, or the path of a metric.mjs`,

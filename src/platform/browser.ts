@@ -6,4 +6,5 @@
  */
 export * from './browser/files.ts'
 export { sha256 } from './browser/sha256.ts'
+export * from './nearest-name.ts'
 export * from './user-error.ts'

@@ -1,3 +1,4 @@
+export * from './nearest-name.ts'
 export * from './node/cache-folder.ts'
 export * from './node/child.ts'
 export * from './node/data-files.ts'

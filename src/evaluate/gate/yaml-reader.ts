@@ -1,6 +1,5 @@
 import { isMap, isScalar, isSeq, LineCounter, type Node, type Pair, parseDocument, type YAMLMap } from 'yaml'
-import { UserError } from '../../platform/index.ts'
-import { nearest } from '../nearest.ts'
+import { nearestName, UserError } from '../../platform/index.ts'
 
 /** One key of a map with its value and where it stands. */
 export interface Entry {
@@ -45,7 +44,7 @@ export class YamlReader {
     const line = key.range ? this.#lines.linePos(key.range[0]).line : 1
     const name = isScalar(key) ? String(key.value) : ''
     if (known && !known.includes(name)) {
-      const close = nearest(name, known) ?? closest(name, known)
+      const close = nearestName(name, known) ?? closest(name, known)
       throw this.error(`${what} has no key "${name}"; did you mean "${close}"?`, line, `it takes ${known.join(', ')}`)
     }
     return { key: name, value, line }

@@ -8,11 +8,10 @@ import {
   type Understood,
   understand,
 } from '../../data/index.ts'
-import { UserError } from '../../platform/index.ts'
+import { nearestName, UserError } from '../../platform/index.ts'
 import type { RobustnessReport, RowScores } from '../../report/index.ts'
 import type { Metric } from '../metric.ts'
 import { type MetricOptions, metricNamed } from '../metrics.ts'
-import { nearest } from '../nearest.ts'
 import { type CellSource, corruptionPart } from './corruption-part.ts'
 import { changeOf, SAME_ANSWER, scoresOf, type Yardstick, yardstickOf } from './paired-values.ts'
 import { probabilityParts } from './probability-parts.ts'
@@ -204,7 +203,7 @@ function chosenCorruptions(understood: Understood, wanted: readonly string[] | u
     const found = known.find((one) => one.name === name)
     if (found) return found
     const names = known.map((one) => one.name)
-    const close = nearest(name, names)
+    const close = nearestName(name, names)
     throw new UserError('bad-argument', `there is no corruption "${name}" for ${understood.modality}`, {
       where: '--corruptions',
       hint: `${close ? `did you mean "${close}"? ` : ''}known: ${names.join(', ')}`,
