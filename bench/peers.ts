@@ -136,7 +136,7 @@ export async function pythonQuantizer(
 
 /** Our static quantization of the same model on the same rows, as a user starts it. */
 export function whetQuantize(model: string, feeds: string, out: string, rows: number): Promise<ProcessRun> {
-  const main = join(ROOT, 'dist/src/cli/main.js')
+  const main = join(ROOT, 'dist/whet/main.js')
   const scheme = ['--scheme', 'static-int8', '--data', feeds, '--samples', String(rows)]
   return timed(process.execPath, [main, 'quantize', model, '-o', out, ...scheme, '--quiet'])
 }
