@@ -8,7 +8,7 @@ import type { Model } from '../src/ir/index.ts'
 import { applyRecipe, firstFeeds, noCache } from '../src/recipe/index.ts'
 import type { LatencyReport, OptimizationReport, ProfileReport } from '../src/report/index.ts'
 import { type Case, casesOf } from './cases.ts'
-import { onnxsim, pythonQuantizers, ROOT, timed, writeFeeds } from './peers.ts'
+import { onnxsim, type ProcessRun, pythonQuantizer, ROOT, whetQuantize, writeFeeds } from './peers.ts'
 import { type Contestant, type Result, resultsPage } from './results.ts'
 import { megabytes } from './words.ts'
 
@@ -136,40 +136,18 @@ async function contestantsOf(
     { name: 'ours', path: await write('ours', ours.model) },
   ]
   const cost: string[] = []
-  const whet = await timed(process.execPath, [
-    join(ROOT, 'dist/src/cli/main.js'),
-    'quantize',
-    one.path,
-    '-o',
-    join(folder, 'static.onnx'),
-    '--scheme',
-    'static-int8',
-    '--data',
-    join(folder, 'feeds.npz'),
-    '--samples',
-    String(CALIBRATION_ROWS),
-    '--quiet',
-  ])
-  if (whet.failed === null)
-    cost.push(`whet quantize, whole process: ${whet.seconds.toFixed(1)} s, ${megabytes(whet.peakBytes)}`)
-  const python = await pythonQuantizers(one.path, join(folder, 'feeds.npz'), join(folder, 'python'))
-  if (python === null)
-    contestants.push({
-      name: 'python static',
-      path: null,
-      failed: 'Debian packages python3-onnx and python3-onnxruntime are not installed',
-    })
-  else {
-    const { steps, staticSeconds, staticPeakBytes } = python.result
-    for (const name of ['static', 'dynamic'])
-      contestants.push(
-        steps[name]?.failed
-          ? { name: `python ${name}`, path: null, failed: steps[name]!.failed! }
-          : { name: `python ${name}`, path: join(folder, 'python', `${name}.onnx`) },
-      )
-    cost.push(
-      `Python static quantizer, process start to file: ${staticSeconds.toFixed(1)} s, ${megabytes(staticPeakBytes)}`,
-    )
+  const feeds = join(folder, 'feeds.npz')
+  const whet = await whetQuantize(one.path, feeds, join(folder, 'static.onnx'), CALIBRATION_ROWS)
+  if (whet.failed === null) cost.push(`whet quantize, whole process: ${costOf(whet)}`)
+  for (const scheme of ['static', 'dynamic'] as const) {
+    const name = `python ${scheme}`
+    const out = join(folder, 'python')
+    const python = await pythonQuantizer(scheme, one.path, feeds, out)
+    const failed = python
+      ? python.result.steps[scheme]?.failed
+      : 'Debian packages python3-onnx and python3-onnxruntime are not installed'
+    contestants.push(failed ? { name, path: null, failed } : { name, path: join(out, `${scheme}.onnx`) })
+    if (python && !failed) cost.push(`Python ${scheme} quantizer, whole process: ${costOf(python.run)}`)
   }
   const sim = await onnxsim(one.path, join(folder, 'onnxsim.onnx'))
   contestants.push(
@@ -177,9 +155,17 @@ async function contestantsOf(
       ? { name: 'onnxsim', path: join(folder, 'onnxsim.onnx') }
       : { name: 'onnxsim', path: null, failed: sim.failed },
   )
-  cost.push(`onnxsim, whole process: ${sim.seconds.toFixed(1)} s, ${megabytes(sim.peakBytes)}`)
+  cost.push(`onnxsim, whole process: ${costOf(sim)}`)
   return { contestants, cost }
 }
+
+/** What a process cost, on one line. */
+const costOf = ({ seconds, cpuSeconds, peakBytes }: ProcessRun) =>
+  [
+    `${seconds.toFixed(1)} s`,
+    ...(cpuSeconds === null ? [] : [`${cpuSeconds.toFixed(1)} s of processor time`]),
+    megabytes(peakBytes),
+  ].join(', ')
 
 function timedContestant({ name, path, failed }: File, report: LatencyReport): Contestant {
   const timing = report.models.find((model) => model.path === name)

@@ -7,10 +7,16 @@ import type { PortValue } from '../src/engine/index.ts'
 import { feedsOf } from '../src/evaluate/index.ts'
 import { writeNpz } from './write-npz.ts'
 
-/** How a whole process went: wall time, the largest resident size of it or a child, and what it printed. */
+/** How a whole process went, from its start to its end, its children with it; what it printed. */
 export interface ProcessRun {
+  /** Wall time. */
   readonly seconds: number
+  /** Processor time of it and its children, to about 20 ms; null where it cannot be read (not Linux). */
+  readonly cpuSeconds: number | null
+  /** The largest resident size that it or a child of it ever had. */
   readonly peakBytes: number | null
+  /** The largest resident size of it and all its children at one moment; pages that they share count in each. */
+  readonly sumBytes: number | null
   readonly stdout: string
   readonly failed: string | null
 }
@@ -25,14 +31,20 @@ export const ROOT = (() => {
 /** A peer that has not ended by then has failed. */
 const PATIENCE_MS = 60_000
 
-/** Runs a command in `cwd` to its end, watching the resident size of it and its children (Linux; null elsewhere). */
+/** Runs a command in `cwd` to its end, watching what it and its children take. */
 export async function timed(command: string, args: readonly string[], cwd = process.cwd()): Promise<ProcessRun> {
   const started = performance.now()
   const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'pipe'], cwd })
-  let [stdout, stderr, peak] = ['', '', 0]
+  let [stdout, stderr] = ['', '']
+  let [cpu, peak, sum] = [0, 0, 0]
   child.stdout.on('data', (chunk) => (stdout += chunk))
   child.stderr.on('data', (chunk) => (stderr += chunk))
-  const watch = setInterval(() => (peak = Math.max(peak, largestOf(child.pid!))), 20)
+  const watch = setInterval(() => {
+    const tree = treeOf(child.pid!)
+    cpu = Math.max(cpu, tree.cpuSeconds)
+    peak = Math.max(peak, tree.peakBytes)
+    sum = Math.max(sum, tree.bytes)
+  }, 20)
   let late = false
   const limit = setTimeout(() => {
     late = true
@@ -42,6 +54,7 @@ export async function timed(command: string, args: readonly string[], cwd = proc
     child.on('close', done)
     child.on('error', () => done(null))
   })
+  const seconds = (performance.now() - started) / 1000
   clearInterval(watch)
   clearTimeout(limit)
   const failed = late
@@ -49,21 +62,29 @@ export async function timed(command: string, args: readonly string[], cwd = proc
     : code === 0
       ? null
       : stderr.trim().split('\n').at(-1) || `exit ${code}`
-  return { seconds: (performance.now() - started) / 1000, peakBytes: peak || null, stdout, failed }
+  return { seconds, cpuSeconds: cpu || null, peakBytes: peak || null, sumBytes: sum || null, stdout, failed }
 }
 
-/** VmHWM of the largest process in the tree below `pid`. */
-function largestOf(pid: number): number {
+/** Linux counts processor time in these. */
+const TICKS_PER_SECOND = 100
+
+/** What a process and all below it take: processor time so far, the largest peak (VmHWM), and what is resident now. */
+function treeOf(pid: number): { readonly cpuSeconds: number; readonly peakBytes: number; readonly bytes: number } {
   try {
-    const kilobytes = Number(/VmHWM:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1] ?? 0)
-    const children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8')
-      .trim()
-      .split(' ')
-      .filter(Boolean)
-      .map(Number)
-    return Math.max(kilobytes * 1024, ...children.map(largestOf))
+    const read = (name: string) => readFileSync(`/proc/${pid}/${name}`, 'utf8')
+    const status = read('status')
+    const bytes = (name: string) => Number(new RegExp(`${name}:\\s+(\\d+)`).exec(status)?.[1] ?? 0) * 1024
+    // utime, stime, and those of children that have ended: fields 14 to 17, of which two stand before the bracket.
+    const ticks = read('stat').split(') ').at(-1)!.split(' ').slice(11, 15).map(Number)
+    const below = read(`task/${pid}/children`).trim().split(' ').filter(Boolean).map(Number).map(treeOf)
+    const add = (of: (tree: ReturnType<typeof treeOf>) => number) => below.reduce((total, tree) => total + of(tree), 0)
+    return {
+      cpuSeconds: ticks.reduce((total, part) => total + part, 0) / TICKS_PER_SECOND + add((tree) => tree.cpuSeconds),
+      peakBytes: Math.max(bytes('VmHWM'), ...below.map((tree) => tree.peakBytes)),
+      bytes: bytes('VmRSS') + add((tree) => tree.bytes),
+    }
   } catch {
-    return 0
+    return { cpuSeconds: 0, peakBytes: 0, bytes: 0 }
   }
 }
 
@@ -96,22 +117,28 @@ export async function writeFeeds(
 
 export interface PythonResult {
   readonly steps: Readonly<Record<string, { readonly seconds?: number; readonly failed?: string }>>
-  readonly staticSeconds: number
-  readonly staticPeakBytes: number
 }
 
-/** The Python quantizers; null where Debian's python3-onnx and python3-onnxruntime are not installed. */
-export async function pythonQuantizers(
+/** Whether Debian's python3-onnx and python3-onnxruntime are there is told by the run: null where they are not. */
+export async function pythonQuantizer(
+  scheme: 'static' | 'dynamic',
   model: string,
   feeds: string,
   out: string,
 ): Promise<{ run: ProcessRun; result: PythonResult } | null> {
   mkdirSync(out, { recursive: true })
   // In its own folder: where shape inference fails, the tool leaves a model of its own in the current one.
-  const args = [join(ROOT, 'bench/peers/ort_quantize.py'), resolve(model), resolve(feeds), resolve(out)]
-  const run = await timed('/usr/bin/python3', args, out)
+  const script = join(ROOT, 'bench/peers/ort_quantize.py')
+  const run = await timed('/usr/bin/python3', [script, scheme, resolve(model), resolve(feeds), resolve(out)], out)
   const line = run.stdout.trim().split('\n').at(-1)
   return run.failed || !line ? null : { run, result: JSON.parse(line) }
+}
+
+/** Our static quantization of the same model on the same rows, as a user starts it. */
+export function whetQuantize(model: string, feeds: string, out: string, rows: number): Promise<ProcessRun> {
+  const main = join(ROOT, 'dist/whet/main.js')
+  const scheme = ['--scheme', 'static-int8', '--data', feeds, '--samples', String(rows)]
+  return timed(process.execPath, [main, 'quantize', model, '-o', out, ...scheme, '--quiet'])
 }
 
 /** npm onnxsim. */

@@ -3,7 +3,6 @@ import { type InputWish, LABEL_NAMES } from './assign-roles.ts'
 import { openCsv } from './csv-table.ts'
 import { openJsonl } from './jsonl-table.ts'
 import { openNpz } from './npz-table.ts'
-import { openParquet } from './parquet-table.ts'
 import type { Table } from './table.ts'
 
 /** What a table is opened for. */
@@ -20,7 +19,8 @@ const FORMATS: Readonly<Record<string, (path: string, options: TableOptions) => 
   ndjson: openJsonl,
   csv: openCsv,
   tsv: openCsv,
-  parquet: openParquet,
+  // Loaded when asked for: most commands read no Parquet, and its readers are fifty files.
+  parquet: async (path) => (await import('./parquet-table.ts')).openParquet(path),
 }
 
 /** Whether a file's ending is that of a table of rows. */

@@ -1,0 +1,61 @@
+// What static quantization costs as a user waits for it: `whet quantize` beside the Python tool, the same model and rows,
+// each from the start of its process to its end, by turns. Our process proves its file on top (equal answers of the
+// lossless model, kernels read back, noise by layer, batch neighbours); the Python one only writes it.
+// Run after a build: node dist/bench/tool-speed.js [CASE…]
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { openIsolated } from '../src/engine/index.ts'
+import { readModel } from '../src/index.ts'
+import { type Case, casesOf } from './cases.ts'
+import { type ProcessRun, pythonQuantizer, whetQuantize, writeFeeds } from './peers.ts'
+import { megabytes } from './words.ts'
+
+const ROWS = 16
+const ROUNDS = 5
+
+const wanted = process.argv.slice(2)
+for (const one of casesOf(process.env.WHETSTONE_ZOO))
+  if (wanted.length === 0 ? one.headline : wanted.includes(one.id)) process.stdout.write(`${await compared(one)}\n`)
+process.exit()
+
+async function compared(one: Case): Promise<string> {
+  const folder = mkdtempSync(join(tmpdir(), 'whetstone-tool-'))
+  try {
+    const model = await readModel(one.path)
+    const feeds = join(folder, 'feeds.npz')
+    const session = await openIsolated(model)
+    const data = (await one.calibration?.(model, folder)) ?? (await one.data(model, folder))
+    await writeFeeds(feeds, data, session.inputs, ROWS)
+    await session.close()
+    const ours: ProcessRun[] = []
+    const theirs: ProcessRun[] = []
+    for (let round = 0; round < ROUNDS; round++) {
+      ours.push(await whetQuantize(one.path, feeds, join(folder, 'ours.onnx'), ROWS))
+      const python = await pythonQuantizer('static', one.path, feeds, join(folder, 'python'))
+      if (!python) return `${one.id}: Debian packages python3-onnx and python3-onnxruntime are not installed`
+      const failed = python.result.steps.static?.failed ?? ours.at(-1)?.failed
+      if (failed) return `${one.id}: ${failed}`
+      theirs.push(python.run)
+    }
+    const line = (name: string, of: (run: ProcessRun) => number | null, words: (value: number) => string) => {
+      const [a, b] = [median(ours.map(of)), median(theirs.map(of))]
+      return `  ${name}: ${words(a)}, Python ${words(b)}, ratio ${(a / b).toFixed(2)}`
+    }
+    const seconds = (value: number) => `${value.toFixed(2)} s`
+    return [
+      `${one.id} (medians of ${ROUNDS} turns)`,
+      line('wall', (run) => run.seconds, seconds),
+      line('processor', (run) => run.cpuSeconds, seconds),
+      line('peak of the largest process', (run) => run.peakBytes, megabytes),
+      line('peak of all processes together', (run) => run.sumBytes, megabytes),
+    ].join('\n')
+  } finally {
+    rmSync(folder, { recursive: true, force: true })
+  }
+}
+
+function median(values: readonly (number | null)[]): number {
+  const sorted = values.map((value) => value ?? Number.NaN).sort((a, b) => a - b)
+  return sorted[sorted.length >> 1]!
+}
