@@ -153,6 +153,14 @@ describe('models that are odd but valid', () => {
     await refused(['quantize', 'odd.onnx', '-o', 'out.onnx', '--scheme', 'static-int8', '--data', 'odd.npz'], /Polish/)
   })
 
+  test('a model that draws random numbers is not taken for a broken rewrite', async () => {
+    bench.model(
+      'random.onnx',
+      'g (float[N,4] x) => (float[N,4] y) { r = RandomNormalLike(x)\n i = Identity(x)\n y = Add(i, r) }',
+    )
+    await refused(simplify('random.onnx'), /random\.onnx.*from run to run/, /--no-verify/)
+  })
+
   test.each(['nan', 'inf'])('a weight of %s', async (value) => {
     const numbers = (from: readonly string[]) =>
       `{${[...from, ...Array(64 * 64 - from.length).fill('0.25')].join(',')}}`

@@ -54,7 +54,7 @@ function unprovable(error: unknown, path: string): unknown {
   if (!(error instanceof UserError) || error.code !== 'unsupported') return error
   return new UserError(error.code, error.message, {
     where: path,
-    hint: 'it cannot run here, so nothing can show that a rewrite keeps its answers; --no-verify writes it unproven',
+    hint: 'nothing here can show that a rewrite keeps its answers; --no-verify writes it unproven',
     cause: error,
   })
 }
