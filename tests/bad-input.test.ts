@@ -3,7 +3,7 @@ import { create, toBinary } from '@bufbuild/protobuf'
 import { ModelProtoSchema } from 'onnx-buf'
 import sharp from 'sharp'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { Bench, CLASSIFIER, type Ended, floats, integers } from './command.ts'
+import { Bench, CLASSIFIER, type Ended, floats, integers, weights } from './command.ts'
 import { reportIn } from './schema.ts'
 
 const bench = new Bench()
@@ -124,22 +124,41 @@ test('external data that is missing, outside, behind a link that leads out, or s
 })
 
 describe('models that are odd but valid', () => {
-  test('an operator from an unknown domain is listed and kept; what needs to run it is refused by name', async () => {
+  test('an operator from an unknown domain is listed, kept and left in float; what needs to run it is refused by name', async () => {
     const odd = bench.model(
       'odd.onnx',
-      `g (float[N,4] x) => (float[N,2] y) <float[4,2] w = {1,2,3,4,5,6,7,8}>
+      `g (float[N,64] x) => (float[N,64] y) <float[64,64] w = ${weights(4096)}>
        { a = Identity(x)
          b = my.own.Polish <strength = 3> (a)
          y = MatMul(b, w) }`,
     )
     const inspected = await bench.whet('inspect', odd, '--json')
     expect(reportIn(inspected.stdout, 'inspection').operators).toMatchObject({ 'my.own.Polish': 1 })
-    await refused(simplify('odd.onnx'), /Polish/)
+    await refused(simplify('odd.onnx'), /odd\.onnx.*Polish/, /--no-verify/)
     const rewritten = await bench.whet('simplify', odd, '-o', 'odd-lossless.onnx', '--no-verify', '--json')
     expect(rewritten.code).toBe(0)
     const again = await bench.whet('inspect', 'odd-lossless.onnx', '--json')
     expect(reportIn(again.stdout, 'inspection').operators).toEqual({ 'my.own.Polish': 1, MatMul: 1 })
-    await refused(['quantize', odd, '-o', 'out.onnx', '--scheme', 'weight-int8'], /Polish/)
+    const quantized = await bench.whet('quantize', odd, '-o', 'odd-int8.onnx', '--scheme', 'dynamic-int8', '--json')
+    expect(quantized.code).toBe(0)
+    expect(reportIn(quantized.stdout, 'quantization')).toMatchObject({
+      planned: { DynamicQuantizeMatMul: 1 },
+      kernels: null,
+      kernelsReason: expect.stringMatching(/Polish/),
+      sqnrDb: null,
+      batchInvariant: null,
+      warnings: [expect.stringMatching(/nothing was run or measured.*Polish/)],
+    })
+    bench.npz('odd.npz', { x: floats(new Float32Array(1024), [16, 64]) })
+    await refused(['quantize', 'odd.onnx', '-o', 'out.onnx', '--scheme', 'static-int8', '--data', 'odd.npz'], /Polish/)
+  })
+
+  test('a model that draws random numbers is not taken for a broken rewrite', async () => {
+    bench.model(
+      'random.onnx',
+      'g (float[N,4] x) => (float[N,4] y) { r = RandomNormalLike(x)\n i = Identity(x)\n y = Add(i, r) }',
+    )
+    await refused(simplify('random.onnx'), /random\.onnx.*from run to run/, /--no-verify/)
   })
 
   test.each(['nan', 'inf'])('a weight of %s', async (value) => {
@@ -189,6 +208,14 @@ describe('data that does not fit the model', () => {
   test('fewer rows than --samples', async () => {
     bench.rows('five.npz', 5, 16)
     await refused(quantize('five.npz', '--samples', '50'), /--samples 50/, /5 rows/, /five\.npz/)
+  })
+
+  test('no rows at all, and a dataset.json with an open bracket', async () => {
+    bench.npz('none.npz', { x: floats(new Float32Array(0), [0, 16]) })
+    await refused(quantize('none.npz'), /none\.npz/, /no rows/)
+    mkdirSync(bench.path('open'))
+    writeFileSync(bench.path('open', 'dataset.json'), '{"files": ["a.png"')
+    await refused(quantize('open'), /dataset\.json/, /JSON/)
   })
 
   test('an empty folder, and a file of an unknown kind', async () => {

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs'
 import { DEFAULT_PRICES, type PriceTable, parsePrices, SCENARIOS, type Scenario } from '../evaluate/index.ts'
 import { explainSystemError, UserError, writeAtomic } from '../platform/index.ts'
 import { bench } from '../recipe/index.ts'
-import { DATA, dataFor, LABEL, modelAt, SEED, SHAPE } from './inputs.ts'
+import { DATA, dataFor, LABEL, modelAt, SEED, SHAPE, TOKENIZER, TOKENS } from './inputs.ts'
 import { writableFile } from './output-file.ts'
 import { type Arguments, shapes, type Verb } from './verb.ts'
 
@@ -58,6 +58,8 @@ export const benchVerb: Verb = {
     shape: SHAPE,
     data: DATA,
     label: LABEL,
+    tokenizer: TOKENIZER,
+    tokens: TOKENS,
     seed: SEED,
   },
   async run(paths, options, context) {

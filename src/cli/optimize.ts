@@ -1,7 +1,7 @@
 import { resolve } from 'node:path'
 import { diskCache } from '../recipe/index.ts'
 import { type GoalName, goalOf, type OptimizeOptions, optimize } from '../search/index.ts'
-import { DATA, dataFor, LABEL, METRIC, modelAt, SEED, SLICE } from './inputs.ts'
+import { DATA, dataFor, LABEL, METRIC, modelAt, SEED, SLICE, TOKENIZER, TOKENS } from './inputs.ts'
 import { metricOf } from './metric.ts'
 import { prepareFolder, writeOptimized } from './optimize-output.ts'
 import { LAYOUT, layoutOf, offeredDtypes, writeTransformersLayout } from './transformers-layout.ts'
@@ -42,6 +42,8 @@ export const optimizeVerb: Verb = {
     'proven-only': { type: 'boolean', help: 'hand out nothing that is only close' },
     slice: SLICE,
     label: LABEL,
+    tokenizer: TOKENIZER,
+    tokens: TOKENS,
     metric: METRIC,
     explain: { type: 'string', value: 'ID', help: 'tell why this candidate was not chosen' },
   },

@@ -118,7 +118,7 @@ export const quantizeVerb: Verb = {
     if (dataset && options.has('samples') && dataset.rows < samples)
       throw new UserError('bad-data', `--samples ${samples} was asked for, there are ${dataset.rows} rows`, {
         where: data!,
-        hint: `give --samples ${dataset.rows} or more rows`,
+        hint: `say --samples ${dataset.rows}, or give more rows`,
       })
     const {
       model: quantized,

@@ -1,4 +1,5 @@
 import { writeModel } from '../onnx/index.ts'
+import { UserError } from '../platform/index.ts'
 import { simplify, writeRecipe } from '../recipe/index.ts'
 import { DATA, dataFor, LABEL, modelAt, OUT_FILE, SEED, SHAPE } from './inputs.ts'
 import { outputFile, writableFile } from './output-file.ts'
@@ -35,6 +36,8 @@ export const simplifyVerb: Verb = {
       verify: !options.flag('no-verify'),
       ...settings,
       ...(data ? { data: await dataFor(data, model, options) } : {}),
+    }).catch((error: unknown) => {
+      throw unprovable(error, path!)
     })
     await writeModel(simplified, out)
     context.say(`wrote ${out}`)
@@ -44,4 +47,14 @@ export const simplifyVerb: Verb = {
     }
     return { report }
   },
+}
+
+/** A model that the runtime cannot run can still be rewritten, by whoever takes it unproven. */
+function unprovable(error: unknown, path: string): unknown {
+  if (!(error instanceof UserError) || error.code !== 'unsupported') return error
+  return new UserError(error.code, error.message, {
+    where: path,
+    hint: 'nothing here can show that a rewrite keeps its answers; --no-verify writes it unproven',
+    cause: error,
+  })
 }

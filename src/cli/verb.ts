@@ -152,10 +152,18 @@ export function parse(verb: Verb, words: readonly string[]): { positionals: read
     if (error instanceof UserError) throw error
     throw new UserError('bad-argument', describe(error, Object.keys(specs)), {
       where: 'command line',
-      hint: `whet ${verb.name} --help lists the options`,
+      hint: hintOf(error) ?? `whet ${verb.name} --help lists the options`,
       cause: error,
     })
   }
+}
+
+/** A value that begins with a dash reads as the next option. */
+function hintOf(error: unknown): string | undefined {
+  const dashed = /'(?:-\w, )?(--[\w-]+)(?: <value>)?' argument is ambiguous/.exec(
+    error instanceof Error ? error.message : '',
+  )
+  return dashed ? `for a value that begins with a dash write ${dashed[1]}=VALUE` : undefined
 }
 
 function describe(error: unknown, known: readonly string[]): string {

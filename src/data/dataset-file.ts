@@ -60,9 +60,17 @@ export async function readJsonObject(file: string): Promise<Readonly<Record<stri
   try {
     value = JSON.parse(text)
   } catch (cause) {
-    throw new UserError('bad-data', `"${file}" is not JSON: ${(cause as Error).message}`, { where: file, cause })
+    throw new UserError('bad-data', `"${file}" is not JSON: ${(cause as Error).message}`, {
+      where: file,
+      hint: 'Close what is open there: braces, brackets, quotes and commas; JSON has no comments.',
+      cause,
+    })
   }
-  if (!isObject(value)) throw new UserError('bad-data', `"${file}" is not a JSON object.`, { where: file })
+  if (!isObject(value))
+    throw new UserError('bad-data', `"${file}" is not a JSON object.`, {
+      where: file,
+      hint: 'Write an object, like {"files": "*.png", "input": "x"}.',
+    })
   return value
 }
 

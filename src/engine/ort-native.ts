@@ -130,7 +130,9 @@ function fromOrt(tensor: ort.Tensor): TensorValue {
 
 /** What the runtime's refusal of a model means for the user. */
 export function loadError(error: unknown, name: string, where: string | undefined): UserError {
-  const text = error instanceof Error ? error.message : String(error)
+  const said = error instanceof Error ? error.message : String(error)
+  // The runtime tells the path that it read, often a temporary one; `where` is the name that the user knows.
+  const text = said.replace(/^Load model from .+? failed: ?/, '')
   const detail = { ...(where === undefined ? {} : { where }), cause: error }
   const unsupported =
     /not implemented|could not find an implementation|NOT_IMPLEMENTED|is not a registered function|Unsupported data type|opset/i
@@ -143,7 +145,7 @@ export function loadError(error: unknown, name: string, where: string | undefine
     ...detail,
     hint: unsupported.test(text)
       ? 'The model needs an operator or type that this runtime does not have.'
-      : 'Check the file with `whet inspect`; export it again if it was cut short.',
+      : 'It cannot run here as it is: mend what the runtime names where the model is made, and export it again.',
   })
 }
 

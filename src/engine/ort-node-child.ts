@@ -18,11 +18,11 @@ let prepared: unknown = null
 type Handlers = { [O in Request['op']]: (request: Extract<Request, { op: O }>) => Promise<Answer[O]> }
 
 const handlers: Handlers = {
-  async open({ runtime: kind, path, ports, options }) {
+  async open({ runtime: kind, path, where, ports, options }) {
     const runtime = await runtimes[kind]()
     const before = startWatching()
     const start = performance.now()
-    const native = await runtime.openFile(path, options)
+    const native = await runtime.openFile(path, options, where)
     const loadMs = performance.now() - start
     before.loaded()
     const read = async () => (await import('../onnx/index.ts')).readModel(path)
@@ -69,12 +69,12 @@ const handlers: Handlers = {
   },
   async optimize({ path, out, options }) {
     const { createNative } = await import('./ort-runtime.ts')
-    await (await createNative(path, nativeOptions(options, { optimizedPath: out }), path)).release()
+    await (await createNative(path, nativeOptions(options, { optimizedPath: out }), undefined)).release()
     return null
   },
   async profile({ path, prefix, feeds, warm, runs, options }) {
     const { createNative } = await import('./ort-runtime.ts')
-    const native = await createNative(path, nativeOptions(options, { profilePrefix: prefix }), path)
+    const native = await createNative(path, nativeOptions(options, { profilePrefix: prefix }), undefined)
     const names = native.outputs.filter((output) => output.type !== undefined).map((output) => output.name)
     const ready = native.prepare(feeds)
     for (let i = 0; i < warm + runs; i++) await native.spin(ready, names)
@@ -88,18 +88,18 @@ const handlers: Handlers = {
 const runtimes: Readonly<Record<RuntimeKind, () => Promise<OrtRuntime & { openFile: OpenFile }>>> = {
   async node() {
     const { createNative, nodeRuntime } = await import('./ort-runtime.ts')
-    return { ...nodeRuntime, openFile: (path, options) => createNative(path, nativeOptions(options), path) }
+    return { ...nodeRuntime, openFile: (path, options, where) => createNative(path, nativeOptions(options), where) }
   },
   async web() {
     const { webRuntime } = await import('./ort-web.ts')
     const runtime = await webRuntime()
     return {
       ...runtime,
-      openFile: async (path, options) => runtime.create(await readFileBytes(path), options, path),
+      openFile: async (path, options, where) => runtime.create(await readFileBytes(path), options, where),
     }
   },
 }
-type OpenFile = (path: string, options: OrtSessionOptions) => Promise<NativeSession>
+type OpenFile = (path: string, options: OrtSessionOptions, where: string | undefined) => Promise<NativeSession>
 
 /** One run of what was last prepared. */
 function runOf(feeds: Feeds | null): () => Promise<void> {

@@ -32,7 +32,7 @@ export async function openIsolated(
   try {
     const unpinned = cores === undefined ? null : await pinProcess(runtime.pid, cores)
     const opened = await runtime.ask(
-      { op: 'open', runtime: kind, path: placed.source, ports, options },
+      { op: 'open', runtime: kind, path: placed.source, where: asItIs ? model : graphOf(known), ports, options },
       'loading the model',
     )
     return sessionOf(runtime, opened, unpinned, placed.remove)
@@ -42,6 +42,9 @@ export async function openIsolated(
     throw error
   }
 }
+
+/** How a message names a model that came as a value: where it was placed says nothing to anybody. */
+const graphOf = ({ graph }: Model) => (graph.name ? `graph "${graph.name}"` : undefined)
 
 function sessionOf(
   runtime: RuntimeProcess,

@@ -10,6 +10,8 @@ export type Request =
       readonly op: 'open'
       readonly runtime: RuntimeKind
       readonly path: string
+      /** What messages call the model; the path may be a temporary one. */
+      readonly where: string | undefined
       readonly ports: Ports
       readonly options: OrtSessionOptions
     }

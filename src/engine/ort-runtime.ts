@@ -1,3 +1,5 @@
+// First of all: the runtime reads the environment while it loads.
+import './ort-telemetry.ts'
 import ort from 'onnxruntime-node'
 import { createSession, type NativeSession, type OrtRuntime } from './ort-native.ts'
 import { nativeOptions } from './ort-options.ts'

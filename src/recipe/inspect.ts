@@ -1,11 +1,16 @@
 import {
   activationPeakBytes,
   checkModel,
+  constantValue,
   countMacs,
   elementCount,
+  type Graph,
   inferTypes,
   type Model,
+  type Node,
+  nestedGraphs,
   type Shape,
+  type Tensor,
   tensorByteLength,
   type ValueInfo,
 } from '../ir/index.ts'
@@ -24,7 +29,7 @@ export function inspect(model: Model, options: InspectOptions = {}): InspectionR
   const types = inferTypes(model, options.shapes ? { inputShapes: options.shapes } : {})
   const { graph } = model
   const overridden = new Set(graph.initializers.keys())
-  const weights = [...graph.initializers.values()].filter((tensor) => tensor.dtype !== 'string')
+  const weights = [...weightsOf(graph), ...model.functions.flatMap(({ nodes }) => constantsOf(nodes))]
   const operators = countOperatorNames(model)
   const problems = checkModel(model).map(({ where, what }) => `${where}: ${what}`)
   return {
@@ -51,6 +56,18 @@ export function inspect(model: Model, options: InspectOptions = {}): InspectionR
     warnings: problems,
     elapsedMs: Math.round(performance.now() - started),
   }
+}
+
+/** Numbers that the file holds, wherever: initializers, Constant nodes, and those of nested graphs. */
+function weightsOf(graph: Graph): readonly Tensor[] {
+  return [...graph.initializers.values(), ...constantsOf(graph.nodes)].filter(({ dtype }) => dtype !== 'string')
+}
+
+function constantsOf(nodes: readonly Node[]): readonly Tensor[] {
+  return nodes.flatMap((node) => {
+    const own = constantValue(node)
+    return [...(own ? [own] : []), ...[...nestedGraphs(node)].flatMap(([, nested]) => weightsOf(nested))]
+  })
 }
 
 function summary(value: ValueInfo, shapes?: InspectOptions['shapes']): InspectionReport['inputs'][number] {

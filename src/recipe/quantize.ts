@@ -1,14 +1,7 @@
 import type { Dataset } from '../data/index.ts'
-import { type Feeds, openPair, ortNode } from '../engine/index.ts'
-import { measureBatchInvariance, measureLatency, measureLayers } from '../evaluate/index.ts'
+import { openIsolated } from '../engine/index.ts'
 import type { Model, NumericArray } from '../ir/index.ts'
-import {
-  compareKernels,
-  KERNEL_REPAIRS,
-  roundableStatic,
-  roundValues,
-  type StaticInt8Options,
-} from '../passes/index.ts'
+import { KERNEL_REPAIRS, roundableStatic, roundValues, type StaticInt8Options } from '../passes/index.ts'
 import { UserError } from '../platform/index.ts'
 import type {
   CalibrationReport,
@@ -24,10 +17,10 @@ import { answersOf, relativeNoise } from './answers.ts'
 import { channelsOf } from './channels.ts'
 import type { EvidenceCache } from './evidence-cache.ts'
 import { learnRoundings } from './learned-rounding.ts'
+import { measureDamage, readKernels, timeIn } from './measure-quantized.ts'
 import { provePortable } from './portable.ts'
 import { rangesOf } from './ranges.ts'
-import { type RunsOn, runsOn } from './runs-on.ts'
-import { samplesFor } from './samples.ts'
+import { runsOn } from './runs-on.ts'
 import { losslessTrail, proveEqual } from './simplify.ts'
 import { together } from './together.ts'
 import { advance, advanceAll, recipeOf, type Step, sizeOf, startTrail, type Trail } from './trail.ts'
@@ -116,11 +109,69 @@ function quantizeStep(options: QuantizeOptions, evidence: readonly Report[]): St
 
 /**
  * Quantizes by one scheme and proves what came out: kernels counted in the runtime's own optimised graph, noise at the
- * outputs and by layer, and whether a row's answer depends on the rows beside it.
+ * outputs and by layer, and whether a row's answer depends on the rows beside it. A model with operators that the
+ * runtime does not know is quantized around them where no run is needed for that; its report says that nothing was
+ * measured.
  *
  * @throws UserError where `static-int8` has no data, or a file or row is wrong.
  */
 export async function quantize(model: Model, options: QuantizeOptions): Promise<Quantized> {
+  try {
+    return await quantizeMeasured(model, options)
+  } catch (error) {
+    if (options.scheme === 'static-int8' || !(error instanceof UserError) || error.code !== 'unsupported') throw error
+    const reason = await refusalOf(model)
+    if (reason === null) throw error
+    return quantizeUnrun(model, options, reason)
+  }
+}
+
+/** Why the runtime does not take the model as it is; null where it does. */
+async function refusalOf(model: Model): Promise<string | null> {
+  try {
+    const session = await openIsolated(model, { arena: false })
+    await session.close()
+    return null
+  } catch (error) {
+    if (error instanceof UserError && error.code === 'unsupported') return error.message
+    throw error
+  }
+}
+
+/** The scheme alone: rewrites that nobody can prove here are left out, and what was not measured is null. */
+async function quantizeUnrun(model: Model, options: QuantizeOptions, reason: string): Promise<Quantized> {
+  const { scheme, target = 'native' } = options
+  const [own] = quantizeSteps(options, [])
+  const steps = scheme.startsWith('weight') ? await weightSteps(model, own, options) : [own]
+  const trail = await advanceAll(startTrail(model), steps)
+  const run = quantizationRun(trail, scheme)
+  const report: QuantizationReport = {
+    kind: 'quantization',
+    version: 1,
+    scheme,
+    target,
+    ...(options.pass ? { options: options.pass } : {}),
+    planned: run.planned ?? {},
+    kernels: null,
+    kernelsReason: reason,
+    float: run.refused,
+    before: sizeOf(model),
+    after: sizeOf(trail.model),
+    sqnrDb: null,
+    layers: [],
+    batchInvariant: null,
+    passes: trail.runs,
+    warnings: [
+      `nothing was run or measured, and lossless passes were left out: ${reason}`,
+      ...(run.applied === 0 ? [NOTHING_DONE] : []),
+    ],
+  }
+  return { model: trail.model, report, recipe: recipeOf(trail), tensors: new Map() }
+}
+
+const NOTHING_DONE = 'nothing was quantized: see the reasons under float'
+
+async function quantizeMeasured(model: Model, options: QuantizeOptions): Promise<Quantized> {
   const { scheme, data, target = 'native', onProgress: say = () => {} } = options
   const place = await runsOn(target)
   say('lossless passes')
@@ -176,7 +227,7 @@ export async function quantize(model: Model, options: QuantizeOptions): Promise<
             `slower than float in ${timing.runtime}: ${timing.p50Ms.toFixed(2)} ms against ${timing.floatP50Ms.toFixed(2)} ms`,
           ]
         : []),
-      ...(calibration ? unseen(calibration) : []),
+      ...(calibration ? [...unseen(calibration), ...fewRows(options)] : []),
       ...(insists && run.applied > 0
         ? [
             'by their usual costs float is as fast for every node here; integers stand everywhere since they were asked for',
@@ -185,7 +236,7 @@ export async function quantize(model: Model, options: QuantizeOptions): Promise<
       ...(options.rounding === 'learned' && scheme === 'static-int8' && !trail.runs.some(isLearned)
         ? ['learned roundings left the outputs no nearer to the float model: those that balance sums stay']
         : []),
-      ...(run.applied === 0 ? ['nothing was quantized: see the reasons under float'] : []),
+      ...(run.applied === 0 ? [NOTHING_DONE] : []),
       ...(data?.notes ?? []),
     ],
   }
@@ -214,6 +265,11 @@ async function calibrated(model: Model, options: QuantizeOptions): Promise<Calib
     throw new UserError('bad-data', 'static int8 needs sample data to learn the ranges of values from', {
       where: '--data',
       hint: 'give some rows that look like production (100 are plenty), or use --scheme dynamic-int8 or weight-int8',
+    })
+  if (options.data.rows === 0)
+    throw new UserError('bad-data', 'there are no rows to learn the ranges of values from', {
+      where: options.data.path,
+      hint: 'give some rows that look like production; 100 are plenty',
     })
   options.onProgress?.('calibrating')
   return rangesOf(model, options.data, options.calibration ?? 'minmax', options)
@@ -252,109 +308,19 @@ async function nearer(model: Model, steps: readonly Step[], options: QuantizeOpt
   return lost.indexOf(Math.min(...lost))
 }
 
+/** Ranges of few rows cut off what other rows would have shown. */
+function fewRows({ data, indices, samples = USUAL_ROWS }: QuantizeOptions): readonly string[] {
+  const rows = indices?.length ?? data?.rows ?? 0
+  return rows < Math.min(samples, USUAL_ROWS)
+    ? [`calibrated on ${rows} rows, all that there are; ${USUAL_ROWS} are usual`]
+    : []
+}
+
+const USUAL_ROWS = 128
+
 const unseen = (calibration: CalibrationReport) =>
   calibration.unseen.length === 0
     ? []
     : [
         `${calibration.unseen.length} values could not be calibrated, the first: ${calibration.unseen[0]!.name} (${calibration.unseen[0]!.reason})`,
       ]
-
-export interface ReadKernels {
-  readonly counts: Readonly<Record<string, number>> | null
-  readonly reason?: string
-  /** Planned integer kernels that did not come to be, with the likely reason. */
-  readonly warnings: readonly string[]
-}
-
-/** The kernels that the runtime really uses, against what was planned. */
-export async function readKernels(
-  model: Model,
-  planned: Readonly<Record<string, number>>,
-  target: Target,
-): Promise<ReadKernels> {
-  if (target === 'web')
-    return {
-      counts: null,
-      reason: 'onnxruntime-web cannot write down its optimised graph; only timing it there tells',
-      warnings: [],
-    }
-  const read = await ortNode.kernels(model)
-  if ('reason' in read) return { counts: null, reason: read.reason, warnings: [] }
-  return { counts: read.counts, warnings: compareKernels(planned, read.counts).map(({ reason }) => reason) }
-}
-
-async function measureDamage(before: Model, after: Model, place: RunsOn, options: QuantizeOptions) {
-  options.onProgress?.('measuring the noise')
-  const { feeds, batchInvariant } = await neighbours(after, place, options)
-  // The model has shown in a process of its own that it runs; here its many inner values need not travel.
-  const web = options.target === 'web'
-  const open = web ? place.open : ortNode.open
-  const base = await open(before, { arena: false })
-  try {
-    const candidate = await open(after, { arena: false })
-    try {
-      const { sqnrDb, layers } = await measureLayers(
-        base,
-        candidate,
-        before,
-        after,
-        feeds.slice(0, 4),
-        // One session with both models in it is at hand where their kernels are those of this runtime.
-        web ? undefined : (names) => openPair(before, after, names),
-      )
-      return { sqnrDb, layers, batchInvariant, feeds }
-    } finally {
-      await candidate.close()
-    }
-  } finally {
-    await base.close()
-  }
-}
-
-/** Whether a row's answer depends on the rows beside it, and the inputs that this was seen on. */
-async function neighbours(model: Model, place: RunsOn, options: QuantizeOptions) {
-  const session = await place.open(model, { arena: false })
-  try {
-    const { feeds } = await samplesFor(session, {
-      data: options.data,
-      seed: options.seed,
-      random: options.data && options.data.rows > 1 ? 1 : 2,
-    })
-    return { feeds, batchInvariant: await measureBatchInvariance(session, feeds.slice(0, 4)) }
-  } finally {
-    await session.close()
-  }
-}
-
-/** Seconds that are enough to tell whether integers are faster than float. */
-const TIMING_SECONDS = 4
-
-/** Where no graph can be read back, timing against float by turns is the proof of what the kernels are worth. */
-async function timeIn(
-  { open }: RunsOn,
-  float: Model,
-  quantized: Model,
-  feeds: Feeds | undefined,
-  { signal, onProgress }: QuantizeOptions,
-): Promise<QuantizationReport['timing']> {
-  if (!feeds) return undefined
-  onProgress?.('timing against float')
-  const subjects = [
-    { label: 'float', model: float },
-    { label: 'quantized', model: quantized },
-  ]
-  const { report } = await measureLatency(subjects, feeds, {
-    open,
-    maxSeconds: TIMING_SECONDS,
-    generations: 2,
-    ...(signal ? { signal } : {}),
-  })
-  const [base, other] = report.models
-  return {
-    runtime: report.runtime,
-    threads: report.threads,
-    floatP50Ms: base!.p50Ms,
-    p50Ms: other!.p50Ms,
-    ratio: report.ratios[0]!,
-  }
-}

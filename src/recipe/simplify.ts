@@ -1,7 +1,8 @@
-import { openIsolated } from '../engine/index.ts'
+import { type Feeds, openIsolated, type Session } from '../engine/index.ts'
 import { measureEquivalence } from '../evaluate/index.ts'
 import type { Model } from '../ir/index.ts'
 import { simplifyPasses } from '../passes/index.ts'
+import { UserError } from '../platform/index.ts'
 import type { Equivalence, Recipe, RewriteReport } from '../report/index.ts'
 import { type SampleOptions, samplesFor } from './samples.ts'
 import { together } from './together.ts'
@@ -31,7 +32,8 @@ export async function losslessTrail(model: Model): Promise<Trail> {
  * Same answers from fewer operators. Runs the model before and after on random inputs, and on rows of `data` where
  * given, and reports the largest difference.
  *
- * @throws Error "internal: …" where an answer changed beyond 1e-3 absolute plus relative: never an output.
+ * @throws Error "internal: …" where an answer changed beyond 1e-3 absolute plus relative: never an output. UserError
+ * `unsupported` where the model does not even agree with itself.
  */
 export async function simplify(model: Model, options: SimplifyOptions = {}): Promise<Simplified> {
   const trail = await losslessTrail(model)
@@ -57,6 +59,11 @@ export async function proveEqual(before: Model, after: Model, options: SampleOpt
   try {
     const { feeds, real } = await samplesFor(base, options)
     const { equal, equivalence, worst } = await measureEquivalence(base, candidate, feeds)
+    if (!equal && !(await repeatsItself(base, feeds)))
+      throw new UserError('unsupported', 'it answers the same inputs differently from run to run', {
+        where: before.graph.name ? `graph "${before.graph.name}"` : 'the model',
+        hint: 'it draws random numbers: give those operators a seed, so that a rewrite can be shown to keep the answers',
+      })
     if (!equal)
       throw new Error(
         `internal: a lossless pass changed output "${worst?.name}": ${worst?.mismatch}; please report the model`,
@@ -65,4 +72,9 @@ export async function proveEqual(before: Model, after: Model, options: SampleOpt
   } finally {
     await together(candidate.close(), base.close())
   }
+}
+
+/** Whether a second run on the same inputs gives the same answers. */
+async function repeatsItself(session: Session, feeds: readonly Feeds[]): Promise<boolean> {
+  return (await measureEquivalence(session, session, feeds)).equal
 }

@@ -1,0 +1,17 @@
+import { expect, test } from 'vitest'
+import { parseModel } from '../ir/index.ts'
+import { inspect } from './inspect.ts'
+
+test('weights count wherever they are: initializers, Constant nodes, and those of nested graphs', () => {
+  const model = parseModel(`<ir_version: 8, opset_import: ["" : 17]>
+    g (float[N,2] x, bool b) => (float[N,2] y) <float[2,2] w = {1,2,3,4}>
+    { h = MatMul(x, w)
+      c = Constant<value = float[2] {5,6}>()
+      i = Add(h, c)
+      y = If (b) <then_branch = t () => (float[N,2] p) <float[2] d = {7,8}> { p = Mul(i, d) },
+                  else_branch = e () => (float[N,2] q) { k = Constant<value_float = 2.0>()
+                    q = Mul(i, k) }> }`)
+  const { parameters, memory } = inspect(model)
+  expect(parameters).toBe(4 + 2 + 2 + 1)
+  expect(memory?.weightBytes).toBe(9 * 4)
+})
