@@ -21,16 +21,25 @@ export interface FrameHeader {
   readonly runNs?: number
   readonly rate?: number
   readonly failure?: unknown
+  /** The payload is not behind the header but in the lane's shared pages: where, and how many bytes. */
+  readonly pages?: readonly [number, number]
 }
 
 const PREFIX = 16
 const ALIGNMENT = 8
 const PADDING = new Uint8Array(ALIGNMENT)
 
+/** Puts a payload where the other end finds it without the line; null where it has to travel there. */
+export type PutElsewhere = (pieces: readonly Uint8Array[], bytes: number) => number | null
+
+/** From here on, a payload is better elsewhere: a write and a read of a file are two calls more. */
+const ELSEWHERE_BYTES = 1 << 14
+
 /** The pieces of a frame, to be written one after another. */
 export function framePieces(
-  header: Omit<FrameHeader, 'tensors'>,
+  header: Omit<FrameHeader, 'tensors' | 'pages'>,
   tensors: readonly ByteTensor[],
+  elsewhere?: PutElsewhere,
 ): readonly Uint8Array[] {
   const pieces: Uint8Array[] = []
   let at = 0
@@ -46,21 +55,28 @@ export function framePieces(
     at += rest
     return [name, dtype, dims, offset, length] as const
   })
-  const json = JSON.stringify({ ...header, tensors: places } satisfies FrameHeader)
+  const page = elsewhere && at >= ELSEWHERE_BYTES ? elsewhere(pieces, at) : null
+  const full: FrameHeader = { ...header, tensors: places, ...(page === null ? {} : { pages: [page, at] }) }
+  const payload = page === null ? at : 0
+  const json = JSON.stringify(full)
   const length = Buffer.byteLength(json)
   const head = Buffer.allocUnsafe(PREFIX + length)
   head.writeUInt32LE(length, 0)
-  head.writeUInt32LE(at >>> 0, 4)
-  head.writeUInt32LE(Math.floor(at / 2 ** 32), 8)
+  head.writeUInt32LE(payload >>> 0, 4)
+  head.writeUInt32LE(Math.floor(payload / 2 ** 32), 8)
   head.writeUInt32LE(0, 12)
   head.write(json, PREFIX)
-  return [head, ...pieces]
+  return page === null ? [head, ...pieces] : [head]
 }
 
 /** Up to here, copying the pieces together is cheaper than telling the system of each. */
 const JOINED_BYTES = 1 << 15
 
 export function writeFrame(line: Writable, pieces: readonly Uint8Array[]): void {
+  if (pieces.length === 1) {
+    line.write(pieces[0])
+    return
+  }
   if (pieces.reduce((sum, { byteLength }) => sum + byteLength, 0) <= JOINED_BYTES) {
     line.write(Buffer.concat(pieces))
     return

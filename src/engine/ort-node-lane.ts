@@ -6,6 +6,7 @@ import type { ByteTensor } from './lanes.ts'
 import type { NativeSession } from './ort-native.ts'
 import { failureOf } from './ort-node-failure.ts'
 import { type Frame, type FrameHeader, FrameReader, framePieces, tensorsOf, writeFrame } from './ort-node-frames.ts'
+import { PageReader } from './ort-node-shared-pages.ts'
 import { nativeOptions, type OrtSessionOptions } from './ort-options.ts'
 import { createNative, runtimeName } from './ort-runtime.ts'
 import { settlePorts } from './ort-session.ts'
@@ -22,7 +23,8 @@ export type LaneOrder =
     }
   | { readonly id: number; readonly op: 'close' }
 
-const { fd } = workerData as { readonly fd: number }
+const { line: fd, pages } = workerData as { readonly line: number; readonly pages: number }
+const pageReader = new PageReader(pages)
 /** Read into again and again: a new buffer for every read costs more than a small model's run. */
 const READ_BYTES = 1 << 18
 const line = new Socket({
@@ -69,11 +71,12 @@ const send = (header: Omit<FrameHeader, 'tensors'>, tensors: readonly ByteTensor
   writeFrame(line, framePieces(header, tensors))
 
 async function answer(frame: Frame): Promise<void> {
-  const { id, op, outputs, ms = 0 } = frame.header
+  const { id, op, outputs, ms = 0, pages } = frame.header
   try {
     if (!native) throw new Error('internal: no session is open on this lane')
+    const here = pages ? { ...frame, payload: pageReader.read(...pages) } : frame
     const feeds = native.prepare(
-      Object.fromEntries(tensorsOf(frame).map((tensor) => [tensor.name, valueOfBytes(tensor)])),
+      Object.fromEntries(tensorsOf(here).map((tensor) => [tensor.name, valueOfBytes(tensor)])),
     )
     const wanted = outputs ?? names
     if (op === 'spin') {

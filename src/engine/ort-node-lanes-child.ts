@@ -8,7 +8,7 @@ import type { LanesModel } from './lanes.ts'
 import { isCarried } from './ort-native.ts'
 import { failureOf } from './ort-node-failure.ts'
 import type { LaneOrder } from './ort-node-lane.ts'
-import { FIRST_LINE, type LanesRequest } from './ort-node-lanes-request.ts'
+import { type LanesRequest, lineOf, pagesOf } from './ort-node-lanes-request.ts'
 import { countOperators } from './ort-node-profile.ts'
 import { runtimeName } from './ort-runtime.ts'
 import { type Ports, portsOf } from './ports.ts'
@@ -47,7 +47,7 @@ function start(lane: number): Worker {
     for (const url of ${JSON.stringify(preloads(module))}) await import(url)
     await import(${JSON.stringify(module.href)})
   })()`
-  const worker = new Worker(boot, { eval: true, workerData: { fd: FIRST_LINE + lane } })
+  const worker = new Worker(boot, { eval: true, workerData: { line: lineOf(lane), pages: pagesOf(lane) } })
   lanes.set(lane, worker)
   worker.on('message', (message: { id: number; answer?: unknown; failure?: unknown }) => {
     waiting.get(message.id)?.(message)

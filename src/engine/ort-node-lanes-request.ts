@@ -7,4 +7,8 @@ export type LanesRequest =
   | { readonly op: 'close'; readonly lane: number }
 
 /** The first descriptor of a lane: after the three of every process and the channel of messages. */
-export const FIRST_LINE = 4
+const FIRST = 4
+
+/** Each lane has two descriptors: its line, and its shared pages. */
+export const lineOf = (lane: number): number => FIRST + 2 * lane
+export const pagesOf = (lane: number): number => lineOf(lane) + 1

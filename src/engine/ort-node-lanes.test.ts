@@ -7,6 +7,7 @@ import { parseModel } from '../ir/index.ts'
 import { encodeModel, modelDigest } from '../onnx/index.ts'
 import { type ByteTensor, bytesOfValue, type Lanes, startLanes, valueOfBytes } from './index.ts'
 import { FrameReader, framePieces, tensorsOf } from './ort-node-frames.ts'
+import { PageReader, SharedPages } from './ort-node-shared-pages.ts'
 
 const model = parseModel(`<ir_version: 10, opset_import: ["" : 20]>
   g (float[N,2] x, string[N] s) => (float[N,2] y, string[N] t) { y = Neg(x)  t = Identity(s) }`)
@@ -48,6 +49,33 @@ describe('frames', () => {
   })
 })
 
+describe('shared pages', () => {
+  const pages = SharedPages.open(5 * 4096)
+  afterAll(() => pages?.close())
+  const full = (value: number, pageCount = 1) => [new Uint8Array(pageCount * 4096).fill(value)]
+
+  test.skipIf(!pages)('what is put is read where it was put; places are used again, the lowest first', () => {
+    const reader = new PageReader(pages!.fd)
+    expect([1, 2, 3].map((value) => pages!.put(full(value), 4096))).toEqual([0, 4096, 8192])
+    expect(pages!.put([Uint8Array.of(4), Uint8Array.of(5, 6)], 3)).toBe(3 * 4096)
+    expect([...reader.read(3 * 4096, 3)]).toEqual([4, 5, 6])
+    pages!.free(4096)
+    expect(pages!.put(full(7, 2), 2 * 4096)).toBeNull()
+    expect(pages!.put(full(7), 4096)).toBe(4096)
+    expect([0, 4096, 8192].map((at) => reader.read(at, 4096)[4095])).toEqual([1, 7, 3])
+  })
+
+  test('frames tell of what is elsewhere; small ones stay on the line', () => {
+    const put: number[] = []
+    const elsewhere = (_: unknown, bytes: number) => put.push(bytes)
+    const large = floats(new Array(1 << 13).fill(1))
+    expect(framePieces({ id: 1, op: 'run' }, [large], elsewhere)).toHaveLength(1)
+    expect(framePieces({ id: 1, op: 'run' }, [floats([1, 2])], elsewhere)).toHaveLength(2)
+    expect(framePieces({ id: 1, op: 'run' }, [large], () => null)).toHaveLength(2)
+    expect(put).toEqual([1 << 15])
+  })
+})
+
 describe('lanes', () => {
   let path: string
   let lanes: Lanes
@@ -77,6 +105,17 @@ describe('lanes', () => {
       expect(outputs.map((output) => [...valueOfBytes(output).data])).toEqual([[-i, 1], [`row ${i}`]])
     const { outputs } = await lanes.run(0, [floats([1, 2]), texts(['a'])], ['t'])
     expect(outputs.map(({ name }) => name)).toEqual(['t'])
+  })
+
+  test('large inputs that wait for one another on a lane stay apart', async () => {
+    const rows = 4096
+    const answers = await Promise.all(
+      [1, 2, 3, 4].map((value) =>
+        lanes.run(0, [floats(new Array(2 * rows).fill(value)), texts(new Array(rows).fill('a'))], ['y']),
+      ),
+    )
+    for (const [i, { outputs }] of answers.entries())
+      expect(new Set(valueOfBytes(outputs[0]!).data as Float32Array)).toEqual(new Set([-1 - i]))
   })
 
   test('a complaint of the runtime is a UserError, and the lane goes on', async () => {

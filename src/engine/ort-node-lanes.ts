@@ -6,9 +6,18 @@ import { fileURLToPath } from 'node:url'
 import { preloads, siblingModule } from '../platform/index.ts'
 import type { ByteTensor, LaneAnswer, Lanes, LanesModel } from './lanes.ts'
 import { errorOf, type Failure } from './ort-node-failure.ts'
-import { type Frame, type FrameHeader, FrameReader, framePieces, tensorsOf, writeFrame } from './ort-node-frames.ts'
-import { FIRST_LINE, type LanesRequest } from './ort-node-lanes-request.ts'
+import {
+  type Frame,
+  type FrameHeader,
+  FrameReader,
+  framePieces,
+  type PutElsewhere,
+  tensorsOf,
+  writeFrame,
+} from './ort-node-frames.ts'
+import { type LanesRequest, lineOf } from './ort-node-lanes-request.ts'
 import { crash } from './ort-node-process.ts'
+import { SharedPages } from './ort-node-shared-pages.ts'
 import type { OrtSessionOptions } from './ort-options.ts'
 import type { Ports } from './ports.ts'
 
@@ -39,7 +48,8 @@ export async function startLanes(
   { capacity = availableParallelism(), digest, label = 'the model' }: StartLanesOptions = {},
   session: OrtSessionOptions = {},
 ): Promise<Lanes> {
-  const child = spawnLanes(capacity)
+  const pages = Array.from({ length: capacity }, () => SharedPages.open())
+  const child = spawnLanes(pages)
   const asked = new Map<number, Waiting<unknown>>()
   const running = new Map<number, Waiting<FrameHeader & { readonly frame: Frame }>>()
   let next = 0
@@ -60,6 +70,7 @@ export async function startLanes(
       if (dead !== null) return
       dead = how
       living.delete(child)
+      for (const one of pages) one?.close()
       for (const [doing, map] of [
         ['loading the model', asked],
         ['running the model', running],
@@ -73,7 +84,7 @@ export async function startLanes(
     child.once('exit', (code, signal) => end(signal ?? `exit code ${code}`))
   })
   const lines = Array.from({ length: capacity }, (_, lane) => {
-    const line = child.stdio[FIRST_LINE + lane] as Socket
+    const line = child.stdio[lineOf(lane)] as Socket
     const reader = new FrameReader((frame) => {
       const entry = running.get(frame.header.id)
       running.delete(frame.header.id)
@@ -99,8 +110,25 @@ export async function startLanes(
       if (!line) return reject(new Error(`internal: there is no lane ${lane}`))
       if (dead !== null) return reject(crash(label, 'running the model', dead, complaint))
       const id = next++
-      running.set(id, { resolve, reject })
-      writeFrame(line, framePieces({ ...header, id }, inputs))
+      let place: number | null = null
+      const put: PutElsewhere = (pieces, bytes) => {
+        place = pages[lane]?.put(pieces, bytes) ?? null
+        return place
+      }
+      const frame = framePieces({ ...header, id }, inputs, put)
+      // The lane reads what was put before it answers.
+      const free = () => place !== null && pages[lane]?.free(place)
+      running.set(id, {
+        resolve: (value) => {
+          free()
+          resolve(value)
+        },
+        reject: (error) => {
+          free()
+          reject(error)
+        },
+      })
+      writeFrame(line, frame)
     })
   const stop = async () => {
     if (dead === null) child.kill('SIGKILL')
@@ -141,12 +169,12 @@ const KEPT_MEMORY = {
   MALLOC_TOP_PAD_: String(16 << 20),
 }
 
-function spawnLanes(capacity: number): ChildProcess {
+function spawnLanes(pages: readonly (SharedPages | null)[]): ChildProcess {
   const module = siblingModule(import.meta.url, 'ort-node-lanes-child')
   const child = fork(fileURLToPath(module), [], {
     serialization: 'advanced',
     env: { ...KEPT_MEMORY, ...process.env },
-    stdio: ['ignore', 'ignore', 'pipe', 'ipc', ...Array.from({ length: capacity }, () => 'overlapped' as const)],
+    stdio: ['ignore', 'ignore', 'pipe', 'ipc', ...pages.flatMap((one) => ['overlapped', one?.fd ?? 'ignore'] as const)],
     execArgv: preloads(module).flatMap((url) => ['--import', url]),
   })
   living.add(child)
