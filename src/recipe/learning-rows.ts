@@ -112,11 +112,12 @@ export function learningBatches(data: Dataset, inputs: readonly PortValue[], opt
       }
       const changes = changesOf(part.indices, augment, { seed, epoch })
       const mixed = label && labels && augment.includes('mixup') ? mixedLabels(labels, label.classes, changes) : labels
+      const changed = changedFeeds(part, inputs, data, changes)
       yield {
         rows: part.indices.length,
         feeds: {
-          ...changedFeeds(part, inputs, data, changes),
-          ...(withTeacher && teacher ? await teacher.answers(part, changes) : {}),
+          ...changed,
+          ...(withTeacher && teacher ? await teacher.answers(part, changes, changed) : {}),
           ...(mixed ? { [LABELS]: mixed } : {}),
         },
       }
