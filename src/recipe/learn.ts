@@ -136,9 +136,11 @@ export async function learn(student: Model, options: LearnOptions): Promise<Lear
     })
     checkAugmentations(augment, fed)
     const withTeacher = goal.outputs.some(({ output }) => `teacher's ${output}` in lossWeights)
-    if (augment.length > 0 && withTeacher) teacher = await openTeacher(options.teacher, goal, data, open)
+    const inner = (goal.hints?.length ?? 0) > 0
+    if ((augment.length > 0 && withTeacher) || inner)
+      teacher = await openTeacher(options.teacher, withTeacher ? goal : { ...goal, outputs: [] }, data, open)
     const withLabels = Object.hasOwn(lossWeights, 'labels')
-    const batches = { goal, answers, withLabels, withTeacher, seed, augment, teacher }
+    const batches = { goal, answers, withLabels, withTeacher: withTeacher || inner, seed, augment, teacher }
     const read = learningBatches(data, rater.inputs, batches)
     const run = await runDigest(student, options, lossWeights)
     const { checkpoint } = options

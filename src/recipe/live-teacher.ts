@@ -21,7 +21,8 @@ export async function openTeacher(
   open: (model: Model) => Promise<Session>,
 ): Promise<LiveTeacher> {
   const session = await open(teacher)
-  const fetch = [...new Set(goal.outputs.map((output) => output.teacher))]
+  const asked = [...goal.outputs, ...(goal.hints ?? [])]
+  const fetch = [...new Set(asked.map((value) => value.teacher))]
   return {
     async answers(part, changes, made) {
       // Changing rows costs as much as a small network's step: it is done once for both.
@@ -32,7 +33,7 @@ export async function openTeacher(
         ...Object.fromEntries(shared.map(({ name }) => [name, made[name]!])),
       }
       const results = await session.run(feeds, fetch)
-      return Object.fromEntries(goal.outputs.map((output) => [output.target, results[output.teacher]!]))
+      return Object.fromEntries(asked.map((value) => [value.target, results[value.teacher]!]))
     },
     close: () => session.close(),
   }
