@@ -4,7 +4,7 @@ import { ortNode } from '../src/engine/index.ts'
 import { checkModel, type Model } from '../src/ir/index.ts'
 import { modelDigest } from '../src/onnx/index.ts'
 import { applyRecipe, distil } from '../src/recipe/index.ts'
-import { seeded } from './seeded-network.ts'
+import { attending, seeded } from './seeded-network.ts'
 
 const open = (model: Model) => ortNode.open(model)
 const settings = { open, timed: false, seed: 1, batch: 16, rate: 0.02, margin: 0.2 } as const
@@ -23,21 +23,6 @@ const pictures = { dtype: 'float32', dims: [ROWS, 1, 6, 6], data: numbers(ROWS *
 const pictureRows = () =>
   memoryDataset({ x: pictures }, { inputs: [{ name: 'x', dtype: 'float32', shape: ['N', 1, 6, 6] }] })
 
-/** One attention over four tokens of six numbers; `heads` of `size` numbers each. */
-const attending = (heads: number, size: number) => {
-  const width = heads * size
-  return seeded(
-    `g (float[N,4,6] x) => (float[N,2] logits)
-     <WEIGHTS, int64[4] split = {0, 4, ${heads}, ${size}}, int64[3] joined = {0, 4, ${width}}>
-     { q0 = MatMul(x, wq)  q1 = Reshape(q0, split)  q = Transpose<perm: ints = [0,2,1,3]>(q1)
-       k0 = MatMul(x, wk)  k1 = Reshape(k0, split)  k = Transpose<perm: ints = [0,2,3,1]>(k1)
-       v0 = MatMul(x, wv)  v1 = Reshape(v0, split)  v = Transpose<perm: ints = [0,2,1,3]>(v1)
-       s = MatMul(q, k)  p = Softmax<axis: int = -1>(s)  o0 = MatMul(p, v)
-       o1 = Transpose<perm: ints = [0,2,1,3]>(o0)  o2 = Reshape(o1, joined)  o = MatMul(o2, wo)
-       h = Add(o, x)  m = ReduceMean<axes: ints = [1], keepdims: int = 0>(h)  logits = MatMul(m, wc) }`,
-    { wq: [6, width], wk: [6, width], wv: [6, width], wo: [width, 6], wc: [6, 2] },
-  )
-}
 const tokens = { dtype: 'float32', dims: [ROWS, 4, 6], data: numbers(ROWS * 24) } as const
 const tokenRows = () => memoryDataset({ x: tokens }, { inputs: [{ name: 'x', dtype: 'float32', shape: ['N', 4, 6] }] })
 

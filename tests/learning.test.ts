@@ -10,7 +10,7 @@ import { applyRecipe, distil, prune } from '../src/recipe/index.ts'
 import type { DistillationReport, PruningReport } from '../src/report/index.ts'
 import { renderTerminal } from '../src/view/index.ts'
 import { reportIn } from './schema.ts'
-import { seeded } from './seeded-network.ts'
+import { attending, seeded } from './seeded-network.ts'
 
 const open = (model: Model) => ortNode.open(model)
 const settings = { open, timed: false, seed: 1, batch: 16, rate: 0.02, margin: 0.2 } as const
@@ -62,6 +62,22 @@ describe('prune', () => {
     const { report } = await prune(teacher, data, { ...settings, macs: 0.6, epochs: 6 })
     expect(report.epochs.at(-1)!.loss).toBeLessThan(report.epochs[0]!.loss)
     expect(report.scoreName).toBe("teacher's answers met")
+  })
+
+  test('heads of attention are removed whole, and the rest learns again', async () => {
+    const tokens = { dtype: 'float32', dims: [ROWS, 4, 6], data: x.subarray(0, ROWS * 24) } as const
+    const rows = await memoryDataset({ x: tokens }, { inputs: [{ name: 'x', dtype: 'float32', shape: ['N', 4, 6] }] })
+    const whole = attending(4, 3)
+    const { model, report } = await prune(whole, rows, { ...settings, macs: 0.6, epochs: 2 })
+    expect(checkModel(model)).toEqual([])
+    expect(report.groups.map(({ kept, removed }) => [kept, removed])).toEqual([[2, 2]])
+    const weights = (from: Model) =>
+      ['wq', 'wk', 'wv', 'wo'].map((name) => from.graph.initializers.get(name)!.dims.join('×'))
+    expect([weights(whole), weights(model)]).toEqual([
+      ['6×12', '6×12', '6×12', '12×6'],
+      ['6×6', '6×6', '6×6', '6×6'],
+    ])
+    expect(report.after.macs).toBeLessThanOrEqual(0.6 * report.before.macs!)
   })
 
   test.each([
