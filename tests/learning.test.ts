@@ -4,33 +4,18 @@ import { join } from 'node:path'
 import { afterAll, describe, expect, test } from 'vitest'
 import { memoryDataset, randomNumbers } from '../src/data/index.ts'
 import { ortNode } from '../src/engine/index.ts'
-import { checkModel, elementCount, type Model, parseModel, tensorOf } from '../src/ir/index.ts'
+import { checkModel, type Model } from '../src/ir/index.ts'
 import { modelDigest } from '../src/onnx/index.ts'
 import { applyRecipe, distil, prune } from '../src/recipe/index.ts'
 import type { DistillationReport, PruningReport } from '../src/report/index.ts'
 import { renderTerminal } from '../src/view/index.ts'
 import { reportIn } from './schema.ts'
+import { attending, seeded } from './seeded-network.ts'
 
 const open = (model: Model) => ortNode.open(model)
 const settings = { open, timed: false, seed: 1, batch: 16, rate: 0.02, margin: 0.2 } as const
 const folder = mkdtempSync(join(tmpdir(), 'whet-learning-'))
 afterAll(() => rmSync(folder, { recursive: true, force: true }))
-
-const zeros = (dims: readonly number[]) => `{${Array(elementCount(dims)).fill(0).join(', ')}}`
-
-/** Weights from a seed: random features of a small picture, and a last layer that tells where it is brightest. */
-function seeded(text: string, weights: Readonly<Record<string, readonly number[]>>): Model {
-  const declared = Object.entries(weights).map(([name, dims]) => `float[${dims.join(',')}] ${name} = ${zeros(dims)}`)
-  const model = parseModel(`<ir_version: 10, opset_import: ["" : 17]> ${text.replace('WEIGHTS', declared.join(', '))}`)
-  const random = randomNumbers(5)
-  const initializers = new Map(model.graph.initializers)
-  for (const [name, dims] of Object.entries(weights)) {
-    const fan = elementCount(dims.slice(1)) || 1
-    const values = Float32Array.from({ length: elementCount(dims) }, () => ((random() - 0.5) * 3) / Math.sqrt(fan))
-    initializers.set(name, tensorOf('float32', dims, values, name))
-  }
-  return { ...model, graph: { ...model.graph, initializers } }
-}
 
 const teacher = seeded(
   `g (float[N,1,6,6] x) => (float[N,2] logits) <WEIGHTS>
@@ -77,6 +62,22 @@ describe('prune', () => {
     const { report } = await prune(teacher, data, { ...settings, macs: 0.6, epochs: 6 })
     expect(report.epochs.at(-1)!.loss).toBeLessThan(report.epochs[0]!.loss)
     expect(report.scoreName).toBe("teacher's answers met")
+  })
+
+  test('heads of attention are removed whole, and the rest learns again', async () => {
+    const tokens = { dtype: 'float32', dims: [ROWS, 4, 6], data: x.subarray(0, ROWS * 24) } as const
+    const rows = await memoryDataset({ x: tokens }, { inputs: [{ name: 'x', dtype: 'float32', shape: ['N', 4, 6] }] })
+    const whole = attending(4, 3)
+    const { model, report } = await prune(whole, rows, { ...settings, macs: 0.6, epochs: 2 })
+    expect(checkModel(model)).toEqual([])
+    expect(report.groups.map(({ kept, removed }) => [kept, removed])).toEqual([[2, 2]])
+    const weights = (from: Model) =>
+      ['wq', 'wk', 'wv', 'wo'].map((name) => from.graph.initializers.get(name)!.dims.join('×'))
+    expect([weights(whole), weights(model)]).toEqual([
+      ['6×12', '6×12', '6×12', '12×6'],
+      ['6×6', '6×6', '6×6', '6×6'],
+    ])
+    expect(report.after.macs).toBeLessThanOrEqual(0.6 * report.before.macs!)
   })
 
   test.each([

@@ -2,12 +2,12 @@ import { existsSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { writeModel } from '../onnx/index.ts'
 import { UserError, writeAtomic } from '../platform/index.ts'
-import { distil, IMPORTANCE, writeRecipe } from '../recipe/index.ts'
+import { distil, type HintOptions, type HintPair, IMPORTANCE, writeRecipe } from '../recipe/index.ts'
 import { exitOfVerdict } from './exit.ts'
 import { DATA, dataFor, LABEL, modelAt, SEED } from './inputs.ts'
 import { LEARNING, learningSettings } from './learning-options.ts'
 import { prepareFolder } from './optimize-output.ts'
-import type { Verb } from './verb.ts'
+import type { Arguments, Verb } from './verb.ts'
 
 export const distilVerb: Verb = {
   name: 'distil',
@@ -37,6 +37,18 @@ export const distilVerb: Verb = {
       value: 'SHARE',
       help: 'resolution behind the first convolution: 0.5 steps twice as far (1)',
     },
+    hints: {
+      type: 'string',
+      value: 'W',
+      help: 'weight of inner features, learned through a projection, beside the answers (0)',
+    },
+    hint: {
+      type: 'string',
+      multiple: true,
+      value: 'T=S',
+      help: "which: the teacher's value and the student's (ends of blocks of one name)",
+    },
+    attention: { type: 'string', value: 'W', help: 'transformers: weight of what the teacher attends to (0)' },
     importance: { type: 'string', value: 'HOW', help: `which channels: ${IMPORTANCE.join(', ')} (taylor)` },
     epochs: { type: 'string', value: 'N', help: 'times over the rows (10)' },
     resume: { type: 'boolean', help: 'go on from the checkpoint in DIR' },
@@ -74,6 +86,7 @@ export const distilVerb: Verb = {
       } = await distil(model, dataset, {
         ...settings,
         ...{ epochs, importance, student, width, depth, resolution, checkpoint, resume },
+        ...hintsOf(options),
         ...(proof ? { proof: await dataFor(proof, model, options) } : {}),
         names: [path!, out],
       })
@@ -84,4 +97,21 @@ export const distilVerb: Verb = {
       return { report, exitCode: exitOfVerdict(report.verdict) }
     })
   },
+}
+
+function hintsOf(options: Arguments): HintOptions {
+  const pairs = options.list('hint').map((pair): HintPair => {
+    const parts = pair.split('=')
+    if (parts.length !== 2 || parts.includes(''))
+      throw new UserError('bad-argument', `--hint ${pair}: not two values with "=" between them`, {
+        where: 'command line',
+        hint: "the teacher's value first: --hint /layer3/Add_output_0=/layer2/Add_output_0",
+      })
+    return [parts[0]!, parts[1]!]
+  })
+  return {
+    hints: options.number('hints', pairs.length > 0 ? 1 : 0, 0, 1e6),
+    attention: options.number('attention', 0, 0, 1e6),
+    ...(pairs.length > 0 ? { hintPairs: pairs } : {}),
+  }
 }

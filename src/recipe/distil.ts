@@ -4,8 +4,9 @@ import { UserError } from '../platform/index.ts'
 import type { DistillationReport, Recipe } from '../report/index.ts'
 import type { Importance } from './channel-importance.ts'
 import { cutStudent, type Shares } from './cut-student.ts'
-import { DEFAULT_TEMPERATURE, type LearnOptions, type LearnSettings, learn, trainable } from './learn.ts'
-import { learningGoal } from './learning-goal.ts'
+import { type HintOptions, withHints } from './hints.ts'
+import { DEFAULT_TEMPERATURE, type Learned, type LearnOptions, type LearnSettings, learn, trainable } from './learn.ts'
+import { type LearningGoal, learningGoal } from './learning-goal.ts'
 import {
   DEFAULT_MARGIN,
   learningCost,
@@ -18,7 +19,10 @@ import { askTeacher } from './learning-rows.ts'
 import { recipeOf } from './trail.ts'
 import { trainedTrail } from './trained-trail.ts'
 
-export interface DistilOptions extends ProofOptions, Omit<LearnSettings, 'onProgress' | 'seed' | 'signal'> {
+export interface DistilOptions
+  extends ProofOptions,
+    HintOptions,
+    Omit<LearnSettings, 'onProgress' | 'seed' | 'signal'> {
   /** A student of one's own; else one is cut from the teacher. */
   readonly student?: Model | undefined
   /** Share of the teacher's channels that the student keeps (0.5 where neither width nor depth is said, else 1). */
@@ -72,8 +76,10 @@ export async function distil(teacher: Model, data: Dataset, options: DistilOptio
           ...(options.open ? { open: options.open } : {}),
         },
       )
-  const learnOptions: LearnOptions = { ...options, teacher: form, goal, answers, data, rows }
-  const learned = await learn(made.trail.model, learnOptions)
+  const learned = await learnWithHints({ teacher: form, student: made.trail.model }, goal, data, {
+    ...options,
+    ...{ answers, rows },
+  })
   const dataDigest = await data.digest()
   const about = { dataDigest, rows: rows.train.length }
   const { trail, tensors } = await trainedTrail(made.trail, learned, about)
@@ -115,6 +121,20 @@ export async function distil(teacher: Model, data: Dataset, options: DistilOptio
       warnings: [...data.notes, ...learned.notes],
     },
   }
+}
+
+/** What was learned of the student itself: what only the comparison with the teacher had is left behind. */
+async function learnWithHints(
+  models: { readonly teacher: Model; readonly student: Model },
+  goal: LearningGoal,
+  data: Dataset,
+  options: DistilOptions & Pick<LearnOptions, 'answers' | 'rows'>,
+): Promise<Learned> {
+  const evidence = { rows: options.rows.train, seed: options.seed ?? 0, open: options.open }
+  const { teacher, student, hints, projections } = await withHints(models, data, options, evidence)
+  const learned = await learn(student, { ...options, teacher, data, goal: { ...goal, hints } })
+  const own = [...learned.learned].filter(([name]) => !projections.includes(name))
+  return { ...learned, learned: new Map(own) }
 }
 
 function sharesOf({ student, width, depth, resolution }: DistilOptions): Shares {

@@ -11,6 +11,7 @@ export { compareGated, type GatedOptions, type NamedModel } from './compare-gate
 export { type DistilOptions, distil } from './distil.ts'
 export { diskCache, type EvidenceCache, noCache } from './evidence-cache.ts'
 export { firstFeeds } from './first-feeds.ts'
+export type { HintOptions, HintPair } from './hints.ts'
 export { type InspectOptions, inspect } from './inspect.ts'
 export type { LearnSettings } from './learn.ts'
 export { machineOf } from './machine.ts'

@@ -1,4 +1,4 @@
-import { type Augmentation, checkAugmentations, type Dataset } from '../data/index.ts'
+import { type Augmentation, checkAugmentations, type Dataset, heldRows } from '../data/index.ts'
 import { openIsolated, type PortValue, type Session } from '../engine/index.ts'
 import { feedsOf } from '../evaluate/index.ts'
 import type { Model, Tensor } from '../ir/index.ts'
@@ -95,7 +95,7 @@ export const DEFAULT_TEMPERATURE = 4
  * @throws UserError where the model has no weights that can learn: an operator without a rule is named.
  */
 export async function learn(student: Model, options: LearnOptions): Promise<Learned> {
-  const { goal, data, answers, threads = 1, augment = [], seed = 0 } = options
+  const { goal, answers, threads = 1, augment = [], seed = 0 } = options
   const open = options.open ?? ((model: Model) => openIsolated(model, { threads }))
   const { loss, weights: lossWeights } = lossOf(goal, {
     temperature: options.temperature ?? DEFAULT_TEMPERATURE,
@@ -124,7 +124,10 @@ export async function learn(student: Model, options: LearnOptions): Promise<Lear
   const optimizer = options.optimizer ?? { kind: 'adamw' }
   const step = stepGraph(made, weights, statistics, optimizer)
 
-  const rater = await openRater(student, { weights, statistics }, options, open)
+  const { train: trainRows, select: selectRows } = options.rows
+  const fields = [...student.graph.inputs.map(({ name }) => name), ...(goal.label ? [goal.label.field] : [])]
+  const data = await heldRows(options.data, [...trainRows, ...selectRows], fields)
+  const rater = await openRater(student, { weights, statistics }, { ...options, data }, open)
   let teacher: LiveTeacher | null = null
   try {
     const fed = rater.inputs.flatMap(({ name, dtype }) => {
@@ -133,9 +136,11 @@ export async function learn(student: Model, options: LearnOptions): Promise<Lear
     })
     checkAugmentations(augment, fed)
     const withTeacher = goal.outputs.some(({ output }) => `teacher's ${output}` in lossWeights)
-    if (augment.length > 0 && withTeacher) teacher = await openTeacher(options.teacher, goal, data, open)
+    const inner = (goal.hints?.length ?? 0) > 0
+    if ((augment.length > 0 && withTeacher) || inner)
+      teacher = await openTeacher(options.teacher, withTeacher ? goal : { ...goal, outputs: [] }, data, open)
     const withLabels = Object.hasOwn(lossWeights, 'labels')
-    const batches = { goal, answers, withLabels, withTeacher, seed, augment, teacher }
+    const batches = { goal, answers, withLabels, withTeacher: withTeacher || inner, seed, augment, teacher }
     const read = learningBatches(data, rater.inputs, batches)
     const run = await runDigest(student, options, lossWeights)
     const { checkpoint } = options

@@ -14,8 +14,24 @@ export interface LearnedOutput {
   readonly target: string
 }
 
+/** An inner value of the student that is to be like one of the teacher's. */
+export interface Hint {
+  readonly name: string
+  readonly teacher: string
+  readonly student: string
+  /** The input of the loss that takes the teacher's value. */
+  readonly target: string
+  /** Squared distance, or divergence of what the two logits say along the last axis. */
+  readonly kind: 'mse' | 'kl'
+  /** Weight in the loss, beside the answers. */
+  readonly weight: number
+}
+
 /** What a student learns: the teacher's answers, and labels of classes where there are some. */
 export interface LearningGoal {
+  /** From inside the teacher; these are asked anew in every step, since they are too large to be kept. */
+  readonly hints?: readonly Hint[]
+
   readonly outputs: readonly LearnedOutput[]
   readonly label: { readonly field: string; readonly classes: number; readonly output: LearnedOutput } | null
 }
@@ -122,6 +138,16 @@ export function lossOf(
     terms.push({
       weight: 1 - share,
       loss: { kind: 'cross-entropy', output: goal.label.output.student, labels: LABELS, soft: mixed },
+    })
+  }
+  for (const { name, kind, student, target, weight } of goal.hints ?? []) {
+    weights[name] = weight
+    terms.push({
+      weight,
+      loss:
+        kind === 'mse'
+          ? { kind, output: student, target }
+          : { kind, output: student, teacher: target, axis: -1, temperature: 1 },
     })
   }
   return { loss: terms.length === 1 && terms[0]!.weight === 1 ? terms[0]!.loss : { kind: 'sum', terms }, weights }

@@ -87,7 +87,7 @@ export interface BatchOptions {
   readonly withTeacher: boolean
   readonly seed: number
   readonly augment: readonly Augmentation[]
-  /** Asked where rows are changed; else what it answered once is used. */
+  /** Asked where rows are changed, or where inner values are learned; else what it answered once is used. */
   readonly teacher: LiveTeacher | null
 }
 
@@ -98,7 +98,7 @@ export function learningBatches(data: Dataset, inputs: readonly PortValue[], opt
   return async function* batches(rows, batch, epoch) {
     for await (const part of readRows(data, inputs, rows, batch, label ? [label.field] : [])) {
       const labels = label && labelsOf(part, label, data)
-      if (augment.length === 0) {
+      if (augment.length === 0 && !goal.hints?.length) {
         const targets = goal.outputs.map(({ target }) => [target, answers.of(target, part.indices)] as const)
         yield {
           rows: part.indices.length,
@@ -112,11 +112,12 @@ export function learningBatches(data: Dataset, inputs: readonly PortValue[], opt
       }
       const changes = changesOf(part.indices, augment, { seed, epoch })
       const mixed = label && labels && augment.includes('mixup') ? mixedLabels(labels, label.classes, changes) : labels
+      const changed = changedFeeds(part, inputs, data, changes)
       yield {
         rows: part.indices.length,
         feeds: {
-          ...changedFeeds(part, inputs, data, changes),
-          ...(withTeacher && teacher ? await teacher.answers(part, changes) : {}),
+          ...changed,
+          ...(withTeacher && teacher ? await teacher.answers(part, changes, changed) : {}),
           ...(mixed ? { [LABELS]: mixed } : {}),
         },
       }

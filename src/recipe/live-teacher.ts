@@ -6,8 +6,11 @@ import type { LearningGoal } from './learning-goal.ts'
 
 /** The teacher itself, for rows that are new each time they are seen. */
 export interface LiveTeacher {
-  /** What it answers to these rows with these changes made, by target of the loss. */
-  answers(part: Rows, changes: readonly RowChange[]): Promise<Readonly<Record<string, TensorValue>>>
+  /**
+   * What it answers to these rows with these changes made, by target of the loss. `made` are feeds of the student for
+   * the same rows, taken over where the teacher has an input of that name.
+   */
+  answers(part: Rows, changes: readonly RowChange[], made: Feeds): Promise<Readonly<Record<string, TensorValue>>>
   close(): Promise<void>
 }
 
@@ -18,15 +21,26 @@ export async function openTeacher(
   open: (model: Model) => Promise<Session>,
 ): Promise<LiveTeacher> {
   const session = await open(teacher)
-  const fetch = [...new Set(goal.outputs.map((output) => output.teacher))]
+  const asked = [...goal.outputs, ...(goal.hints ?? [])]
+  const fetch = [...new Set(asked.map((value) => value.teacher))]
   return {
-    async answers(part, changes) {
-      const results = await session.run(changedFeeds(part, session.inputs, data, changes), fetch)
-      return Object.fromEntries(goal.outputs.map((output) => [output.target, results[output.teacher]!]))
+    async answers(part, changes, made) {
+      // Changing rows costs as much as a small network's step: it is done once for both.
+      const shared = session.inputs.filter((input) => takes(input, made[input.name]))
+      const others = session.inputs.filter((input) => !shared.includes(input))
+      const feeds = {
+        ...changedFeeds(part, others, data, changes),
+        ...Object.fromEntries(shared.map(({ name }) => [name, made[name]!])),
+      }
+      const results = await session.run(feeds, fetch)
+      return Object.fromEntries(asked.map((value) => [value.target, results[value.teacher]!]))
     },
     close: () => session.close(),
   }
 }
+
+const takes = ({ dtype, shape }: PortValue, value: TensorValue | undefined): boolean =>
+  value?.dtype === dtype && (shape === null || shape.length === value.dims.length)
 
 /** Rows as feeds, floats with the changes made. */
 export function changedFeeds(

@@ -50,7 +50,7 @@ export interface PrunableChannels {
  */
 export function channelGroups(model: Model, shapes?: ReadonlyMap<string, ValueType>): PrunableChannels {
   const { graph } = model
-  const trace = startTrace(graph, inferTypes(model))
+  const trace = startTrace(model, inferTypes(model))
   for (const { name } of graph.inputs)
     if (!graph.initializers.has(name))
       trace.set(

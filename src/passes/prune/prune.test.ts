@@ -80,6 +80,38 @@ const nets: Readonly<Record<string, { text: string; groups: readonly (readonly s
       { a = Conv(x, w0)  b = Conv<group: int = 3>(a, gw)  f = Reshape(b, shape)  y = MatMul(f, w1) }`,
     groups: [['w0:0', 'gw:0', 'w1:0']],
   },
+  'heads of attention go whole, from queries, keys, values and the projection behind': {
+    text: `g (float[N,3,4] x) => (float[N,3,4] y)
+      <${weight('wq', '4,6')}, ${weight('bq', '6')}, ${weight('wk', '4,6')}, ${weight('wv', '4,6')}, ${weight('wo', '6,4')},
+       int64[4] split = {0, 3, 3, 2}, int64[3] joined = {0, 3, 6}, float scale = {0.7}>
+      { q0 = MatMul(x, wq)  q1 = Add(q0, bq)  q2 = Reshape(q1, split)  q = Transpose<perm: ints = [0,2,1,3]>(q2)
+        k0 = MatMul(x, wk)  k1 = Reshape(k0, split)  k = Transpose<perm: ints = [0,2,3,1]>(k1)
+        v0 = MatMul(x, wv)  v1 = Reshape(v0, split)  v = Transpose<perm: ints = [0,2,1,3]>(v1)
+        s0 = MatMul(q, k)  s = Mul(s0, scale)  p = Softmax<axis: int = -1>(s)  o0 = MatMul(p, v)
+        o1 = Transpose<perm: ints = [0,2,1,3]>(o0)  o2 = Reshape(o1, joined)  o = MatMul(o2, wo)  y = Add(o, x) }`,
+    groups: [['wq:1', 'bq:0', 'wk:1', 'wv:1', 'wo:0']],
+  },
+  'heads whose queries, keys and values come from one matrix': {
+    text: `g (float[N,3,4] x) => (float[N,3,4] y)
+      <${weight('w', '4,18')}, ${weight('wo', '6,4')}, int64[5] split = {0, 3, 3, -1, 2}, int64[3] joined = {0, -1, 6},
+       int64 i0 = {0}, int64 i1 = {1}, int64 i2 = {2}>
+      { a = MatMul(x, w)  b = Reshape(a, split)  c = Transpose<perm: ints = [2,0,3,1,4]>(b)
+        q = Gather<axis: int = 0>(c, i0)  k0 = Gather<axis: int = 0>(c, i1)  v = Gather<axis: int = 0>(c, i2)
+        k = Transpose<perm: ints = [0,1,3,2]>(k0)  s = MatMul(q, k)  p = Softmax(s)  o0 = MatMul(p, v)
+        o1 = Transpose<perm: ints = [0,2,1,3]>(o0)  o2 = Reshape(o1, joined)  o = MatMul(o2, wo)  y = Add(o, x) }`,
+    groups: [['w:1', 'wo:0']],
+  },
+  'heads behind projections of all tokens as one matrix': {
+    text: `g (float[2,3,4] x) => (float[6,4] y)
+      <${weight('wq', '4,6')}, ${weight('bq', '6')}, ${weight('wk', '4,6')}, ${weight('wv', '4,6')}, ${weight('wo', '6,4')},
+       int64[2] flat = {-1, 4}, int64[4] split = {2, 3, 3, 2}, int64[2] joined = {-1, 6}>
+      { f = Reshape(x, flat)  q0 = Gemm(f, wq, bq)  q1 = Reshape(q0, split)  q = Transpose<perm: ints = [0,2,1,3]>(q1)
+        k0 = MatMul(f, wk)  k1 = Reshape(k0, split)  k = Transpose<perm: ints = [0,2,3,1]>(k1)
+        v0 = MatMul(f, wv)  v1 = Reshape(v0, split)  v = Transpose<perm: ints = [0,2,1,3]>(v1)
+        s = MatMul(q, k)  p = Softmax<axis: int = 3>(s)  o0 = MatMul(p, v)
+        o1 = Transpose<perm: ints = [0,2,1,3]>(o0)  o2 = Reshape(o1, joined)  y = MatMul(o2, wo) }`,
+    groups: [['wq:1', 'bq:0', 'wk:1', 'wv:1', 'wo:0']],
+  },
   'a split sends its parts different ways': {
     text: `g (float[N,2,3,3] x) => (float[N,2,3,3] y)
       <${weight('w0', '5,2,1,1')}, ${weight('w1', '2,3,1,1')}, ${weight('w2', '2,2,1,1')}, int64[2] sizes = {3, 2}>
@@ -159,7 +191,17 @@ test('what is not understood holds its channels, by name', () => {
     { a = Conv(x, w0)  s = Softmax<axis: int = 1>(a)  y = Conv(s, w1) }`)
   const { groups, held } = channelGroups(model)
   expect(groups).toEqual([])
-  expect(held).toEqual([{ node: 's', reason: 'Softmax has no rule for channels' }])
+  expect(held).toEqual([{ node: 's', reason: 'it is not over the last axis' }])
+})
+
+test('what is left of a model without a head is its share', () => {
+  const model = seeded(nets['heads of attention go whole, from queries, keys, values and the projection behind']!.text)
+  const channels = channelGroups(model, rowed(model))
+  expect(channels.held).toEqual([])
+  expect(channels.groups.map(({ channels: own }) => own.length)).toEqual([3])
+  const whole = macsAfter(channels, new Map())
+  expect(whole).toBe(3 * 4 * 6 * 4 + 3 * 3 * 6 * 2)
+  expect(macsAfter(channels, new Map([[channels.groups[0]!.id, new Set([1])]]))).toBeCloseTo((whole * 2) / 3, 9)
 })
 
 test('a removal that cannot be is refused by name', async () => {

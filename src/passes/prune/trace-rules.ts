@@ -1,7 +1,6 @@
 import { intAttribute, intsAttribute, type Node, nestedGraphs } from '../../ir/index.ts'
-import type { Axes, Axis, TraceContext } from './trace.ts'
-
-type Rule = (node: Node, trace: TraceContext) => void
+import type { Axes, Axis, Rule, TraceContext } from './trace.ts'
+import { computedMatMul, gather, reshapeLastAxis, softmax } from './trace-attention.ts'
 
 /** What an operator does with channels. What is not here holds the channels that it reads in place. */
 export function traceNode(node: Node, trace: TraceContext): void {
@@ -87,7 +86,8 @@ const gemm: Rule = (node, trace) => {
 const matMul: Rule = (node, trace) => {
   const [a, b] = node.inputs as [string, string]
   const weight = trace.constant(b)
-  if (weight?.dims.length !== 2) return trace.hold(node, 'both sides are computed')
+  if (!weight && !trace.constant(a)) return computedMatMul(node, trace)
+  if (weight?.dims.length !== 2) return trace.hold(node, 'its weights are no matrix on the right')
   const [depth, width] = trace.axesOf(b)
   const rows = trace.axesOf(a)
   trace.unite(rows.at(-1), depth)
@@ -183,13 +183,16 @@ const reshape: Rule = (node, trace) => {
     )
   const asked = node.opType === 'Flatten' ? [intAttribute(node, 'axis', 1) === 1 ? 0 : 1, -1] : target
   const others = axes.some((axis, i) => axis && i !== 1)
+  const orHold = (reason: string) => {
+    if (node.opType !== 'Reshape' || !reshapeLastAxis(node, trace)) trace.hold(node, reason)
+  }
   if (!before || !after || !asked || !channels || others || before.includes(-1, 1) || after.includes(-1, 1))
-    return trace.hold(node, 'it moves channels in a way that is not followed')
+    return orHold('it moves channels in a way that is not followed')
   const rowsStay = asked[0] === 0 || (before[0] !== -1 && asked[0] === before[0]) || asked[0] === -1
   const places = before.slice(2).reduce((a, b) => a * b, 1)
   const merged = after.length === 2 && after[1] === channels.length * places
   const same = after[1] === channels.length && after.slice(2).reduce((a, b) => a * b, 1) === places
-  if (!rowsStay || after.length < 2 || !(merged || same)) return trace.hold(node, 'it mixes channels with places')
+  if (!rowsStay || after.length < 2 || !(merged || same)) return orHold('it mixes channels with places')
   const out = merged ? repeated(channels, places) : channels
   if (node.opType === 'Reshape' && asked[1]! > 0) trace.fixes.push({ node, input: 1, index: 1, atoms: out })
   trace.set(node.outputs[0], [null, out, ...after.slice(2).map(() => null)])
@@ -264,6 +267,8 @@ const rules: Readonly<Record<string, Rule>> = Object.fromEntries([
   ...table(convolution, 'Conv', 'ConvTranspose'),
   ['Gemm', gemm],
   ['MatMul', matMul],
+  ...table(softmax, 'Softmax', 'LogSoftmax'),
+  ['Gather', gather],
   ...table(perChannel(1), 'BatchNormalization', 'InstanceNormalization'),
   ...table(lastAxis, 'LayerNormalization', 'RMSNormalization'),
   ...table(pool, 'MaxPool', 'AveragePool', 'GlobalAveragePool', 'GlobalMaxPool', 'LpPool', 'GlobalLpPool'),

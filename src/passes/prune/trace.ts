@@ -1,4 +1,4 @@
-import { type Graph, type Node, outerReads, type Tensor, tensorValues, type ValueType } from '../../ir/index.ts'
+import { type Model, type Node, outerReads, type Tensor, tensorValues, type ValueType } from '../../ir/index.ts'
 import { type Atoms, atomSet } from './atoms.ts'
 
 /** The atoms of an axis; null where its places are not to be removed (rows, places of a picture). */
@@ -34,6 +34,8 @@ export interface Trace {
 
 /** What a rule may ask and say. */
 export interface TraceContext extends Trace {
+  /** Version of the standard operators. */
+  readonly opset: number
   readonly types: ReadonlyMap<string, ValueType>
   constant(name: string | undefined): Tensor | undefined
   numbers(name: string | undefined): readonly number[] | undefined
@@ -48,7 +50,10 @@ export interface TraceContext extends Trace {
   hold(node: Node, reason: string): void
 }
 
-export function startTrace(graph: Graph, types: ReadonlyMap<string, ValueType>): TraceContext {
+/** What an operator does with channels. */
+export type Rule = (node: Node, trace: TraceContext) => void
+
+export function startTrace({ graph, opsets }: Model, types: ReadonlyMap<string, ValueType>): TraceContext {
   const atoms = atomSet()
   const axes = new Map<string, Axes>()
   const held = new Map<Node, string>()
@@ -73,6 +78,7 @@ export function startTrace(graph: Graph, types: ReadonlyMap<string, ValueType>):
     for (const atom of axis ?? []) atoms.freeze(atom)
   }
   return {
+    opset: opsets.get('') ?? 1,
     atoms,
     axes,
     fixes: [],

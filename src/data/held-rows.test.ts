@@ -1,0 +1,53 @@
+import { expect, test } from 'vitest'
+import { type Dataset, heldRows, memoryDataset, type ReadOptions, type Rows } from './index.ts'
+
+/** Thirty rows of three numbers with a label, which count what is asked of them. */
+async function counted() {
+  const x = Float32Array.from({ length: 90 }, (_, i) => i)
+  const labels = BigInt64Array.from({ length: 30 }, (_, i) => BigInt(i % 4))
+  const whole = await memoryDataset({
+    x: { dtype: 'float32', dims: [30, 3], data: x },
+    labels: { dtype: 'int64', dims: [30], data: labels },
+  })
+  const asked: ReadOptions[] = []
+  const dataset: Dataset = {
+    ...whole,
+    read: (options = {}) => {
+      asked.push(options)
+      return whole.read(options)
+    },
+  }
+  return { whole, dataset, asked }
+}
+
+async function all(dataset: Dataset, options: ReadOptions): Promise<readonly Rows[]> {
+  const parts: Rows[] = []
+  for await (const part of dataset.read(options)) parts.push(part)
+  return parts
+}
+
+test('held rows are the same in any order and are read once', async () => {
+  const { whole, dataset, asked } = await counted()
+  const held = await heldRows(dataset, [7, 3, 29, 0, 11], ['x', 'labels'])
+  expect(asked).toHaveLength(1)
+  for (const options of [
+    { indices: [29, 0, 7, 7], batch: 3, fields: ['x', 'labels'] },
+    { indices: [11, 3], fields: ['labels'] },
+  ])
+    expect(await all(held, options)).toEqual(await all(whole, options))
+  expect(asked).toHaveLength(1)
+})
+
+test('other rows and fields come from the set itself', async () => {
+  const { whole, dataset, asked } = await counted()
+  const held = await heldRows(dataset, [1, 2], ['x'])
+  for (const options of [{ indices: [1, 5], fields: ['x'] }, { indices: [1], fields: ['x', 'labels'] }, {}])
+    expect(await all(held, options)).toEqual(await all(whole, options))
+  expect(asked).toHaveLength(4)
+})
+
+test('what takes too much is not held', async () => {
+  const { dataset } = await counted()
+  expect(await heldRows(dataset, [0, 1, 2], ['x'], 35)).toBe(dataset)
+  expect(await heldRows(dataset, [0, 1, 2], ['x'], 36)).not.toBe(dataset)
+})
