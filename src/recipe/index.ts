@@ -20,7 +20,13 @@ export { type RobustOptions, robustness, type TestedModel } from './robustness.t
 export { selectModels } from './select.ts'
 export { type Simplified, type SimplifyOptions, simplify } from './simplify.ts'
 export { advance, advanceAll, passById, recipeOf, type Step, startTrail, type Trail } from './trail.ts'
-export { type StudentShape, type Trained, type TrainStudentOptions, trainStudent } from './train-student.ts'
+export {
+  type StudentShape,
+  type Trained,
+  type TrainStudentOptions,
+  trainIntegers,
+  trainStudent,
+} from './train-student.ts'
 export { type Tuned, type TunedTrail, type TuneOptions, type TuneSettings, tune, tuneStaticInt8 } from './tune.ts'
 export type { WeightChoices } from './weight-only.ts'
 export { type Built, type CandidateSpec, type TimingPurpose, Workbench, type WorkbenchOptions } from './workbench.ts'
