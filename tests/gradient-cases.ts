@@ -110,6 +110,8 @@ export const GRADIENT_CASES: Readonly<Record<DifferentiableOperator, readonly Gr
     conv('pads = [1, 0, 0, 2]', [1, 8, 4, 3], [2, 8, 3, 3], 2),
     conv('group = 4, pads = [2, 1, 1, 2], dilations = [2, 1]', [1, 8, 4, 4], [4, 2, 3, 3], 4),
     conv('group = 8', [1, 8, 3, 3], [8, 1, 2, 2], 8),
+    conv('group = 3, strides = [2, 2], pads = [1, 1, 0, 2], dilations = [1, 2]', [2, 3, 6, 9], [3, 1, 3, 3], 3),
+    conv('group = 3, strides = [2], pads = [1, 2]', [2, 3, 9], [3, 1, 3], 3),
     conv('', [2, 9, 2, 2], [2, 9, 1, 1], 2),
     conv('strides = [2], pads = [1, 2]', [2, 3, 9], [2, 3, 3], 2),
     conv('pads = [1, 0, 1, 1, 0, 1], strides = [1, 2, 1]', [1, 2, 3, 4, 3], [2, 2, 2, 2, 3], 2),

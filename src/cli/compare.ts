@@ -1,4 +1,5 @@
 import { rowPictures } from '../evaluate/index.ts'
+import type { Model } from '../ir/index.ts'
 import { UserError, writeAtomic } from '../platform/index.ts'
 import { compareGated, compareModels } from '../recipe/index.ts'
 import type { ComparisonReport } from '../report/index.ts'
@@ -8,6 +9,7 @@ import { GATE, gateAt, refuseDoubles } from './gate.ts'
 import { DATA, dataFor, LABEL, METRIC, modelAt, SEED, SLICE, TOKENIZER, TOKENS } from './inputs.ts'
 import { metricOf } from './metric.ts'
 import { writableFile } from './output-file.ts'
+import { DATA_FOR, ownData, ownPaths } from './own-data.ts'
 import type { Arguments, Verb } from './verb.ts'
 
 /** Where a comparison can be written besides stdout. */
@@ -31,6 +33,7 @@ export const compareVerb: Verb = {
   positionals: { min: 2, max: 2, names: 'two models' },
   options: {
     data: DATA,
+    'data-for': DATA_FOR,
     margin: {
       type: 'string',
       value: 'M',
@@ -48,6 +51,7 @@ export const compareVerb: Verb = {
       help: 'rows with the same value belong together (one person, document, recording)',
     },
     gate: GATE,
+    timing: { type: 'boolean', help: 'time both models by turns as well, for some seconds; a page (-o) always does' },
     output: { type: 'string', short: 'o', value: 'FILE', help: OUTPUTS.output.help },
     junit: { type: 'string', value: 'FILE', help: OUTPUTS.junit.help },
     sarif: { type: 'string', value: 'FILE', help: OUTPUTS.sarif.help },
@@ -79,17 +83,17 @@ export const compareVerb: Verb = {
       ...(label ? { label } : {}),
       ...(metric ? { metric } : {}),
       ...(cluster ? { cluster } : {}),
+      timing: options.flag('timing') || outputs.has('output'),
     }
     const models = { base: basePath!, candidate: candidatePath! }
-    const judged = gate
-      ? await compareGated(
-          { name: models.base, model: base },
-          { name: models.candidate, model: candidate },
-          data,
-          gate,
-          asked,
-        )
-      : await compareModels(base, candidate, data, asked)
+    const own = ownPaths([models.base, models.candidate], options, gate ? [gate] : [])
+    const named = async (name: string, model: Model) => ({
+      name,
+      model,
+      data: await ownData(name, model, { path, data }, own.get(name), options),
+    })
+    const pair = [await named(models.base, base), await named(models.candidate, candidate)] as const
+    const judged = gate ? await compareGated(...pair, data, gate, asked) : await compareModels(...pair, data, asked)
     const report = { ...judged, models }
     if (outputs.size > 0)
       await write(outputs, report, () =>

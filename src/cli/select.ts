@@ -5,6 +5,7 @@ import { exitOfGates, GATE, gateAt, refuseDoubles } from './gate.ts'
 import { DATA, dataFor, LABEL, METRIC, modelAt, SEED, SLICE } from './inputs.ts'
 import { metricOf } from './metric.ts'
 import { writableFile } from './output-file.ts'
+import { DATA_FOR, ownData, ownPaths } from './own-data.ts'
 import type { Verb } from './verb.ts'
 
 export const selectVerb: Verb = {
@@ -14,10 +15,12 @@ export const selectVerb: Verb = {
   examples: [
     'whet select model.onnx int8.onnx small.onnx --data eval.npz --gate whetstone.gate.yaml',
     'whet select a.onnx b.onnx --data eval.npz --gate phone.yaml --gate server.yaml -o selection.html',
+    'whet select a.onnx wide.onnx --data small.json --data-for wide.onnx=wide.json --gate phone.yaml',
   ],
   positionals: { min: 2, max: 32, names: 'two or more models, the one in use first' },
   options: {
     data: DATA,
+    'data-for': DATA_FOR,
     gate: { ...GATE, multiple: true, help: `${GATE.help}; may be repeated` },
     label: LABEL,
     slice: SLICE,
@@ -46,8 +49,16 @@ export const selectVerb: Verb = {
       signal: context.signal,
       onStep: (text: string) => context.progress(text),
     }
-    const models = await Promise.all(paths.map(async (name) => ({ name, model: await modelAt(name) })))
-    const data = await dataFor(path, models[0]!.model, options)
+    const own = ownPaths(paths, options, gates)
+    const read = await Promise.all(paths.map(async (name) => ({ name, model: await modelAt(name) })))
+    const data = await dataFor(path, read[0]!.model, options)
+    const models = await Promise.all(
+      read.map(async ({ name, model }) => ({
+        name,
+        model,
+        data: await ownData(name, model, { path, data }, own.get(name), options),
+      })),
+    )
     const metric = await metricOf(options)
     const label = options.text('label')
     const report = await selectModels(models, data, gates, {

@@ -16,6 +16,8 @@ export interface Field {
   readonly dtype: DType
   /** Shape of one row; null for a dimension that differs between rows. */
   readonly rowShape: readonly (number | null)[]
+  /** The field of other rows that is the same thing prepared otherwise (`beside`): chance falls alike on both. */
+  readonly twin?: string
 }
 
 /** Consecutive rows: `columns` by field name, each with `rows` on axis 0, and the place of each row in the set. */

@@ -1,5 +1,6 @@
 export { type InputWish, looksLikeState } from './assign-roles.ts'
 export * from './augment.ts'
+export { beside, ownField } from './beside.ts'
 export * from './corruptions/index.ts'
 export * from './dataset.ts'
 export { heldRows } from './held-rows.ts'

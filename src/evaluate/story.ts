@@ -18,7 +18,7 @@ function whatWasDone(report: StoryInput): readonly string[] {
       negative.count + positive.count === 0
         ? 'Not one answer changed in being right or wrong.'
         : `${answers(negative.count)} that ${were(negative.count)} right became wrong, and ${positive.count === 0 ? 'none' : whole(positive.count)} that ${were(positive.count)} wrong became right.`
-    const change = errorsChanged(errorRatio)
+    const change = sameNumbers(report) || errorsChanged(errorRatio)
     return [
       `Both models answered the same ${whole(n)} rows. The old one got ${right(errorRatio.base)} right, the new one ${right(errorRatio.candidate)}. ${flips}${change}`,
     ]
@@ -33,6 +33,12 @@ function whatWasDone(report: StoryInput): readonly string[] {
     ]
   return [`Both models answered the same ${whole(n)} rows, whose right answers nobody gave.`]
 }
+
+/** Answers that do not change may still stand on other numbers; where not one differs, that is the news. */
+const sameNumbers = ({ outputs, n }: StoryInput): string =>
+  n > 0 && outputs.length > 0 && outputs.every(({ maxAbs }) => maxAbs === 0)
+    ? ' Nor does any number that they give differ: on these rows the two compute the same.'
+    : ''
 
 function errorsChanged({ ratio, ci }: NonNullable<StoryInput['errorRatio']>): string {
   if (ratio === null || ratio === 1 || Math.abs(ratio - 1) < 0.05) return ''

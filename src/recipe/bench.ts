@@ -21,6 +21,7 @@ import { readEnergy, UserError } from '../platform/index.ts'
 import type { LatencyOf, LatencyReport, Target } from '../report/index.ts'
 import { benchDecoder } from './bench-decoder.ts'
 import { type BenchInputs, type BenchInputsOptions, benchInputs } from './bench-inputs.ts'
+import { type Fit, jointly } from './own-inputs.ts'
 import { type RunsOn, runsOn } from './runs-on.ts'
 
 export interface BenchOptions extends Omit<LatencyOptions, 'onProgress' | 'rows'>, BenchInputsOptions {
@@ -46,6 +47,8 @@ export interface BenchOptions extends Omit<LatencyOptions, 'onProgress' | 'rows'
   readonly today?: Date | undefined
   /** Bind the processes to cores where the system allows it; yes unless said. */
   readonly pin?: boolean | undefined
+  /** Makes each model take its own inputs out of those of all. */
+  readonly fit?: Fit | undefined
   readonly onProgress?: (line: string) => void
 }
 
@@ -64,8 +67,8 @@ export async function bench(models: readonly LatencySubject[], options: BenchOpt
   const { scenario = 'single-stream', threads = 1, seed = 0, maxSeconds = 10, signal, onProgress } = options
   if (models.length === 0) throw new UserError('bad-argument', 'There is no model to time.')
   const queryRows = options.batch ?? SCENARIOS[scenario].queryRows
-  const place = await runsOn(options.target ?? 'native', options.browser)
-  const inputs = await inputsFor(models[0] as LatencySubject, queryRows, place, options)
+  const place = fittedPlace(await runsOn(options.target ?? 'native', options.browser), options.fit)
+  const inputs = await inputsFor(models, queryRows, place, options)
   const pins = pinning(place, threads, options.pin ?? true)
   const open = (subject: LatencySubject, count = threads, instance = 0) =>
     pins.open(subject.model, { ...sessionOptions(options), threads: count }, instance)
@@ -160,13 +163,20 @@ export async function bench(models: readonly LatencySubject[], options: BenchOpt
   }
 }
 
+const fittedPlace = (place: RunsOn, fit: Fit | undefined): RunsOn =>
+  fit ? { ...place, open: async (model, ...more) => fit(model, await place.open(model, ...more)) } : place
+
+/** What the first model runs on; all of them, where each takes its own out of it. */
 async function inputsFor(
-  subject: LatencySubject,
+  models: readonly LatencySubject[],
   queryRows: number,
   place: RunsOn,
   options: BenchOptions,
 ): Promise<BenchInputs & { readonly ports: readonly PortValue[] }> {
-  const session = await (options.open ?? place.open)(subject.model, sessionOptions(options))
+  const opened: IsolatedSession[] = []
+  for (const { model } of options.fit ? models : models.slice(0, 1))
+    opened.push(await (options.open ?? place.open)(model, sessionOptions(options)))
+  const session = opened.length > 1 ? jointly(opened) : opened[0]!
   return benchInputs(session, options.sweep ? [...SWEPT, queryRows] : [queryRows], options)
     .then((inputs) => ({ ...inputs, ports: session.inputs }))
     .finally(() => session.close())

@@ -13,20 +13,20 @@ import type { Model } from '../ir/index.ts'
 import { modelBytes, modelDigest } from '../onnx/index.ts'
 import type { ComparisonReport, LatencyReport, RobustnessReport } from '../report/index.ts'
 import { bench } from './bench.ts'
+import { withGains } from './gains.ts'
 import { memoSession } from './memo-session.ts'
+import { type Fit, type NamedModel, ownInputs } from './own-inputs.ts'
 import { robustness } from './robustness.ts'
-
-/** A model with the name that reports give it. */
-export interface NamedModel {
-  readonly name: string
-  readonly model: Model
-}
 
 export interface GatedOptions extends CompareOptions {
   readonly threads?: number
+  /** Time the models even where no gate limits latency. */
+  readonly timing?: boolean
   /** Seconds that timing may take. */
   readonly maxSeconds?: number
   readonly onStep?: (text: string) => void
+  /** Makes each model take its own inputs out of those of all. */
+  readonly fit?: Fit
 }
 
 /**
@@ -38,16 +38,19 @@ export interface GatedOptions extends CompareOptions {
 export async function compareGated(
   base: NamedModel,
   candidate: NamedModel,
-  data: Dataset,
+  rows: Dataset,
   gate: GateSpec,
-  options: GatedOptions = {},
+  given: GatedOptions = {},
 ): Promise<ComparisonReport> {
-  const judged = await withSession(base.model, (first) =>
-    withSession(candidate.model, (second) => compareFor(gate, first, second, data, options)),
+  const { data, fit } = await ownInputs([base, candidate], rows)
+  const options = fit ? { ...given, fit } : given
+  const judged = await withSession(base.model, fit, (first) =>
+    withSession(candidate.model, fit, (second) => compareFor(gate, first, second, data, options)),
   )
-  const latency = needsTiming(gate) ? await timed([base, candidate], data, options) : undefined
+  const latency = needsTiming(gate) || options.timing ? await timed([base, candidate], data, options) : undefined
   const stress = await stressed(gate, [base, candidate], data, options)
-  return gated(gate, judged, [base, candidate], latency, stress?.models[1])
+  const report = gated(gate, judged, [base, candidate], latency, stress?.models[1])
+  return withGains(report, [base.model, candidate.model], latency)
 }
 
 export const needsTiming = ({ latency, memory }: GateSpec): boolean =>
@@ -93,12 +96,12 @@ export async function compareFor(
 export async function timed(
   models: readonly NamedModel[],
   data: Dataset,
-  { threads = 1, maxSeconds = 10, signal, onStep }: GatedOptions,
+  { threads = 1, maxSeconds = 10, signal, onStep, fit }: GatedOptions,
 ): Promise<LatencyReport> {
   onStep?.(`timing ${models.length} models by turns`)
   return bench(
     models.map(({ name, model }) => ({ label: name, model })),
-    { data, threads, maxSeconds, ...(signal ? { signal } : {}) },
+    { data, threads, maxSeconds, fit, ...(signal ? { signal } : {}) },
   )
 }
 
@@ -125,6 +128,7 @@ export async function stressed(
       ...(metric === undefined ? {} : { metric }),
       ...(options.seed === undefined ? {} : { seed: options.seed }),
       ...(options.signal ? { signal: options.signal } : {}),
+      ...(options.fit ? { fit: options.fit } : {}),
     },
   )
 }
@@ -153,8 +157,13 @@ export function gated(
 }
 
 /** Opens a model in a process of its own, with its answers kept, for as long as `work` takes. */
-export async function withSession<T>(model: Model, work: (session: Session) => Promise<T>): Promise<T> {
-  const session = memoSession(await openIsolated(model))
+export async function withSession<T>(
+  model: Model,
+  fit: Fit | undefined,
+  work: (session: Session) => Promise<T>,
+): Promise<T> {
+  const opened = await openIsolated(model)
+  const session = memoSession(fit ? fit(model, opened) : opened)
   try {
     return await work(session)
   } finally {

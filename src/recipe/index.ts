@@ -7,7 +7,7 @@ export { type BenchOptions, bench } from './bench.ts'
 export { blobFolder, readBlobs, writeRecipe } from './blobs.ts'
 export { IMPORTANCE, type Importance } from './channel-importance.ts'
 export { compareModels } from './compare.ts'
-export { compareGated, type GatedOptions, type NamedModel } from './compare-gated.ts'
+export { compareGated, type GatedOptions } from './compare-gated.ts'
 export { type DistilOptions, distil } from './distil.ts'
 export { diskCache, type EvidenceCache, noCache } from './evidence-cache.ts'
 export { firstFeeds } from './first-feeds.ts'
@@ -15,13 +15,20 @@ export type { HintOptions, HintPair } from './hints.ts'
 export { type InspectOptions, inspect } from './inspect.ts'
 export type { LearnSettings } from './learn.ts'
 export { machineOf } from './machine.ts'
+export type { NamedModel } from './own-inputs.ts'
 export { type PruneOptions, prune } from './prune.ts'
 export { type Quantized, type QuantizeOptions, quantize } from './quantize.ts'
 export { type RobustOptions, robustness, type TestedModel } from './robustness.ts'
 export { selectModels } from './select.ts'
 export { type Simplified, type SimplifyOptions, simplify } from './simplify.ts'
 export { advance, advanceAll, passById, recipeOf, type Step, startTrail, type Trail } from './trail.ts'
-export { type StudentShape, type Trained, type TrainStudentOptions, trainStudent } from './train-student.ts'
+export {
+  type StudentShape,
+  type Trained,
+  type TrainStudentOptions,
+  trainIntegers,
+  trainStudent,
+} from './train-student.ts'
 export { type Tuned, type TunedTrail, type TuneOptions, type TuneSettings, tune, tuneStaticInt8 } from './tune.ts'
 export type { WeightChoices } from './weight-only.ts'
 export { type Built, type CandidateSpec, type TimingPurpose, Workbench, type WorkbenchOptions } from './workbench.ts'

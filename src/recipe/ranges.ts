@@ -1,7 +1,7 @@
 import type { Dataset } from '../data/index.ts'
 import { ortNode } from '../engine/index.ts'
 import { calibrate, calibrateAll } from '../evaluate/index.ts'
-import type { Model } from '../ir/index.ts'
+import { inferTypes, isFloating, type Model } from '../ir/index.ts'
 import { calibrationValues } from '../passes/index.ts'
 import type { CalibrationMethod, CalibrationReport, RangeMethod } from '../report/index.ts'
 import { type EvidenceCache, noCache } from './evidence-cache.ts'
@@ -52,6 +52,15 @@ async function leastNoise(
   return { ...first, method: 'least-noise', ranges }
 }
 
+/** Shapes and indices pass through the same operators as numbers do, and nobody rounds them. */
+function floatsAmong(names: readonly string[], model: Model): readonly string[] {
+  const types = inferTypes(model)
+  return names.filter((name) => {
+    const type = types.get(name)
+    return type?.kind !== 'tensor' || isFloating(type.dtype)
+  })
+}
+
 /** Ranges by these methods, from one reading of the rows; one alone may be far cheaper than all of them. */
 export async function calibratedBy(
   methods: readonly CalibrationMethod[],
@@ -59,7 +68,7 @@ export async function calibratedBy(
   data: Dataset,
   options: RangeOptions,
 ): Promise<readonly CalibrationReport[]> {
-  const names = calibrationValues(model.graph, model.opsets.get('') ?? 1)
+  const names = floatsAmong(calibrationValues(model.graph, model.opsets.get('') ?? 1), model)
   const samples = options.samples ?? 128
   const key = {
     measure: 'calibration',

@@ -6,6 +6,7 @@ import { modelDigest, readModel } from '../onnx/index.ts'
 import { UserError } from '../platform/index.ts'
 import type { RobustnessReport } from '../report/index.ts'
 import { type EvidenceCache, noCache } from './evidence-cache.ts'
+import type { Fit } from './own-inputs.ts'
 
 /** A model by path, or as a value with what reports call it. */
 export type TestedModel = string | Model | { readonly path: string; readonly model: Model }
@@ -13,6 +14,8 @@ export type TestedModel = string | Model | { readonly path: string; readonly mod
 export interface RobustOptions extends Omit<RobustnessOptions, 'keep'> {
   /** Keeps what is finished, so that an interrupted run goes on where it stopped. */
   readonly cache?: EvidenceCache | undefined
+  /** Makes each model take its own inputs out of those of all. */
+  readonly fit?: Fit
 }
 
 /**
@@ -25,7 +28,7 @@ export interface RobustOptions extends Omit<RobustnessOptions, 'keep'> {
 export async function robustness(
   models: readonly TestedModel[],
   data: Dataset,
-  { cache = noCache, ...options }: RobustOptions = {},
+  { cache = noCache, fit, ...options }: RobustOptions = {},
 ): Promise<RobustnessReport> {
   if (models.length === 0)
     throw new UserError('bad-argument', 'there is no model', { where: 'models', hint: 'name at least one' })
@@ -34,7 +37,8 @@ export async function robustness(
     const subjects = []
     for (const given of models) {
       const { path, model } = await namedModel(given, subjects.length)
-      const session = await openIsolated(model)
+      const alone = await openIsolated(model)
+      const session = fit ? fit(model, alone) : alone
       opened.push(session)
       subjects.push({ path, digest: modelDigest(model), session, head: headsOf(model) })
     }

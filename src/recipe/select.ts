@@ -10,20 +10,21 @@ import type {
   SelectedModel,
   SelectionReport,
 } from '../report/index.ts'
-import { compareFor, type GatedOptions, gated, type NamedModel, stressed, timed, withSession } from './compare-gated.ts'
+import { compareFor, type GatedOptions, gated, stressed, timed, withSession } from './compare-gated.ts'
+import { type NamedModel, ownInputs } from './own-inputs.ts'
 
 /**
  * Many models through one harness: every one is judged against the first on the same rows, all are timed by turns in one
  * run, and each is held against every gate. The front holds whoever no other model beats; chosen is the admitted one
- * with the least median latency.
+ * with the least median latency. Models of other architectures bring the same rows as they want them (`NamedModel.data`).
  *
  * @throws UserError for fewer than two models, models of one name, and as `compare` and `bench` do.
  */
 export async function selectModels(
   models: readonly NamedModel[],
-  data: Dataset,
+  shared: Dataset,
   gates: readonly GateSpec[],
-  options: GatedOptions = {},
+  given: GatedOptions = {},
 ): Promise<SelectionReport> {
   if (models.length < 2 || gates.length === 0)
     throw new UserError('bad-argument', 'a selection needs at least two models and a gate', { where: 'models' })
@@ -33,14 +34,16 @@ export async function selectModels(
       where: twice.name,
       hint: 'every model of a selection has a name of its own',
     })
+  const { data, fit } = await ownInputs(models, shared)
+  const options = fit ? { ...given, fit } : given
   const base = models[0]!
-  const judged = await withSession(base.model, async (first) => {
+  const judged = await withSession(base.model, fit, async (first) => {
     const all: Awaited<ReturnType<typeof compareFor>>[][] = []
     for (const model of models) {
       options.onStep?.(`judging ${model.name}`)
       const under = (session: typeof first) =>
         eachInTurn(gates, (gate) => compareFor(gate, first, session, data, { deep: false, ...options }))
-      all.push(model === base ? await under(first) : await withSession(model.model, under))
+      all.push(model === base ? await under(first) : await withSession(model.model, fit, under))
     }
     return all
   })
@@ -77,7 +80,7 @@ function againstItself(model: RobustnessReport['models'][number] | undefined, i:
 type Row = Omit<SelectedModel, 'onFront'>
 
 function selected(
-  { name, model }: NamedModel,
+  { name, model, data }: NamedModel,
   reports: readonly ComparisonReport[],
   latency: LatencyReport,
   i: number,
@@ -87,6 +90,7 @@ function selected(
   const gates = reports.map(({ gate }) => gate!)
   return {
     path: name,
+    ...(data ? { data: data.path } : {}),
     digest: modelDigest(model),
     bytes: modelBytes(model),
     metric: report.candidate.value,

@@ -7,11 +7,12 @@ import { canonicalJson, WHETSTONE_VERSION } from '../report/index.ts'
 import { channelImportance } from './channel-importance.ts'
 import { cutChannels, cutStudent } from './cut-student.ts'
 import type { EvidenceCache } from './evidence-cache.ts'
-import { type Learned, type LearnOptions, learn, trainable } from './learn.ts'
+import { type LearnOptions, learn, trainable } from './learn.ts'
 import { learningGoal } from './learning-goal.ts'
 import { learningRows, rowTypes } from './learning-proof.ts'
 import { askTeacher } from './learning-rows.ts'
 import { type TrainedTrail, trainedTrail } from './trained-trail.ts'
+import { type TuneSettings, tuneStaticInt8 } from './tune.ts'
 
 /** What is left of a model in its student: a share of its work, or of its resolution. */
 export type StudentShape =
@@ -38,6 +39,8 @@ export interface Trained extends TrainedTrail {
 }
 
 const MOST_EPOCHS = 300
+/** Weights that are nearly right need no more. */
+const MOST_TUNING = 30
 const BATCH = 32
 
 /**
@@ -78,22 +81,50 @@ export async function trainStudent(
     teacherShare: 1,
     ...(checkpoint ? { checkpoint } : {}),
   }
-  const learned = await learnOn(made.trail.model, learning)
+  const learned = await goOn(checkpoint, (resume) => learn(made.trail.model, { ...learning, resume }))
   const trained = await trainedTrail(made.trail, learned, about)
   const epochs = learned.epochs.length
   return { ...trained, epochs, words: `${made.recipe}; trained ${epochs} times over ${train.length} rows` }
 }
 
+/**
+ * A model tuned to be a static int8 one with these options of the pass, as far as the seconds go; its state is kept and
+ * found as a student's is.
+ *
+ * @throws UserError as `tuneStaticInt8`.
+ */
+export async function trainIntegers(
+  model: Model,
+  data: Dataset,
+  placement: Pick<TuneSettings, 'pass' | 'costs'>,
+  options: TrainStudentOptions,
+): Promise<Trained> {
+  const { seed, threads, signal, onProgress, cache, seconds, most = MOST_TUNING, label } = options
+  const rows = learningRows(data, { proof: data, seed })
+  const about = { dataDigest: await data.digest(), rows: rows.train.length, ...placement }
+  const checkpoint =
+    cache.folder && checkpointIn(cache.folder, { ...about, seed, teacher: modelDigest(model), seconds, most })
+  if (cache.folder) makeFolder(cache.folder)
+  const { trail, tensors, learned } = await goOn(checkpoint, (resume) =>
+    tuneStaticInt8(model, data, rows, {
+      ...{ epochs: { seconds, most }, batch: BATCH, seed, threads, signal, label, cache, ...placement },
+      ...(checkpoint ? { checkpoint, resume } : {}),
+      ...(onProgress ? { onProgress } : {}),
+    }),
+  )
+  const epochs = learned.epochs.length
+  return { trail, tensors, epochs, words: `tuned ${epochs} times over ${rows.train.length} rows` }
+}
+
 /** Goes on from the state that is there; a state of another run, or a damaged one, is left behind. */
-async function learnOn(student: Model, options: LearnOptions): Promise<Learned> {
-  const { checkpoint } = options
-  if (!checkpoint) return learn(student, options)
+async function goOn<T>(checkpoint: string | undefined, run: (resume: boolean) => Promise<T>): Promise<T> {
+  if (!checkpoint) return run(false)
   try {
-    return await learn(student, { ...options, resume: true })
+    return await run(true)
   } catch (error) {
     // Nothing there to go on from, or nothing that fits: whatever concerns the file itself.
     if (!(error instanceof UserError) || error.where !== checkpoint) throw error
-    return learn(student, options)
+    return run(false)
   }
 }
 

@@ -6,6 +6,7 @@ import { UserError } from '../platform/index.ts'
 import type {
   CalibrationReport,
   ComparisonReport,
+  CostsReport,
   LearnedWeightsReport,
   Recipe,
   TuningReport,
@@ -33,6 +34,11 @@ export interface TuneSettings extends Omit<LearnSettings, 'onProgress' | 'seed' 
   readonly keepFloat?: readonly string[] | undefined
   /** Further options of `quantizeStaticInt8`, such as `placement`. */
   readonly pass?: Readonly<Record<string, unknown>> | undefined
+  /** What the nodes cost on either side, where integers go by that. */
+  readonly costs?: CostsReport | null | undefined
+  /** File of the checkpoint; none is written unless said. */
+  readonly checkpoint?: string | undefined
+  readonly resume?: boolean | undefined
   readonly cache?: EvidenceCache | undefined
 }
 
@@ -77,10 +83,16 @@ export async function tuneStaticInt8(
     keepFloat,
     pass: options.pass,
   })
-  const [step, ...repairs] = quantizeSteps(quantizing('learned'), [ranges])
+  const costs = options.costs ? [options.costs] : []
+  const [step, ...repairs] = quantizeSteps(quantizing('learned'), [ranges, ...costs])
   const settings = step.options as StaticInt8Options
   const elements = (value: string) => ranges.ranges[value]?.elements ?? 1
-  const form = tuningForm(start.model, settings, [{ report: ranges }], elements)
+  const form = tuningForm(
+    start.model,
+    settings,
+    [ranges, ...costs].map((report) => ({ report })),
+    elements,
+  )
   if (form.weights.length === 0)
     throw new UserError('unsupported', 'nothing in this model can become integer, so there is nothing to tune', {
       where: model.graph.name || 'graph',
@@ -101,11 +113,18 @@ export async function tuneStaticInt8(
   const weights = { report, tensors }
   const trail = await advanceAll(start, [
     { pass: 'setWeights', options: { weights: values }, evidence: [weights] },
-    { ...step, evidence: [{ report: learnedRanges(ranges, learned.model, form) }, weights] },
+    {
+      ...step,
+      evidence: [
+        { report: learnedRanges(ranges, learned.model, form) },
+        weights,
+        ...costs.map((report) => ({ report })),
+      ],
+    },
     ...repairs,
   ])
   const channels = await channelsOf(start.model, data, looking)
-  const plain = await advanceAll(start, quantizeSteps(quantizing('sums'), [ranges, channels]))
+  const plain = await advanceAll(start, quantizeSteps(quantizing('sums'), [ranges, channels, ...costs]))
   return {
     ...{ trail, tensors, learned, plain, teacherBytes: answers.bytes },
     scales: {

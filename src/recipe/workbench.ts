@@ -154,6 +154,10 @@ export class Workbench {
     return this.#options.cache
   }
 
+  get target(): Target {
+    return this.#options.target
+  }
+
   /** The runtime that times and judges. */
   get runtime(): string {
     return this.#place.runtime
@@ -200,7 +204,11 @@ export class Workbench {
   async build(spec: CandidateSpec): Promise<Built> {
     this.#options.signal?.throwIfAborted()
     const trail = await this.#floatOf(spec)
-    if (!spec.scheme) return builtFrom(spec, trail, {}, [])
+    if (!spec.scheme) {
+      // What was tuned is integers already.
+      const made = trail.runs.findLast(({ planned }) => planned)
+      return builtFrom(spec, trail, made?.planned ?? {}, made?.refused ?? [])
+    }
     const calibration =
       spec.scheme === 'static-int8' ? await this.#ranges(trail.model, spec.calibration ?? 'minmax') : null
     const { target } = this.#options
@@ -214,6 +222,13 @@ export class Workbench {
     const next = await advanceAll(trail, steps)
     const run = quantizationRun(next, spec.scheme)
     return builtFrom(spec, next, run.planned ?? {}, run.refused, run.expectedNoise)
+  }
+
+  /** What the nodes of the lossless model cost on either side; null where this candidate's integers go by formulas. */
+  async costsFor({ measuredCosts, calibration = 'minmax' }: CandidateSpec): Promise<CostsReport | null> {
+    if (!measuredCosts) return null
+    const { model } = await this.#floatOf({})
+    return this.#costs(model, await this.#ranges(model, calibration))
   }
 
   /** Ranges of the values that static quantization asks for, from the calibration rows. */

@@ -155,6 +155,16 @@ export const mined = object({
 })
 export type MinedSlices = Infer<typeof mined>
 
+/** What the candidate brings besides its answers. */
+const gains = object({
+  bytes: object({ base: integer, candidate: integer }),
+  /** Median milliseconds of a run, and the paired ratio candidate / base with its interval; absent where not timed. */
+  latency: optional(
+    object({ baseMs: number, candidateMs: number, ratio: number, ci: pair(number), threads: integer, cpu: text }),
+  ),
+})
+export type Gains = Infer<typeof gains>
+
 export const comparison = report('comparison', {
   verdict,
   grade,
@@ -213,6 +223,7 @@ export const comparison = report('comparison', {
   gaps: optional(list(gap)),
   cluster: optional(clustering),
   mined: optional(mined),
+  gains: optional(gains),
   gate: optional(gateResult),
 })
 export type ComparisonReport = Infer<typeof comparison>

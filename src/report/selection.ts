@@ -1,11 +1,13 @@
 import { gateResult } from './gate.ts'
 import { latencyRatio } from './latency.ts'
-import { boolean, type Infer, integer, list, nullable, number, object, pair, report, text } from './schema.ts'
+import { boolean, type Infer, integer, list, nullable, number, object, optional, pair, report, text } from './schema.ts'
 import { verdict } from './verdict.ts'
 
 /** One model of a selection, judged against the first one on the same rows. */
 export const selectedModel = object({
   path: text,
+  /** Where its own form of the rows came from, where it has one. */
+  data: optional(text),
   digest: text,
   bytes: integer,
   metric: nullable(number),

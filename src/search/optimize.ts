@@ -1,4 +1,4 @@
-import { type CandidateSpec, type Dataset, diskCache, type Model, Workbench } from '../recipe/index.ts'
+import { type Dataset, diskCache, type Model, Workbench } from '../recipe/index.ts'
 import type { ComparisonReport } from '../report/index.ts'
 import { type Choice, chooseByProof, type Proven } from './choose.ts'
 import { type Contender, finalists } from './finalists.ts'
@@ -9,7 +9,7 @@ import { calibrationSpecs, dataFreeSpecs, equalisedSpecs, placementSpecs, withNo
 import { Pool } from './pool.ts'
 import { reportOn } from './report-on.ts'
 import { mustBeOthers, trainStudents } from './students.ts'
-import { promising, SECURE_NOISE, safetyOf, secure, type Trial, worstNoiseOf } from './trial.ts'
+import { isStatic, isTrained, promising, SECURE_NOISE, safetyOf, secure, type Trial, worstNoiseOf } from './trial.ts'
 
 /** Finalists that may touch the proof rows. */
 const FINALISTS = 4
@@ -328,9 +328,6 @@ function goalOf({ goal = 'latency', maxBytes, maxP99Ms, maxRssBytes }: OptimizeO
   }
 }
 
-const isStatic = ({ built: { spec } }: { readonly built: { readonly spec: CandidateSpec } }) =>
-  spec.scheme === 'static-int8'
-const isTrained = ({ built: { spec } }: Trial) => spec.base !== undefined
 const byFigure = (pool: Pool, trials: readonly Trial[]) => [...trials].sort((a, b) => pool.figure(a) - pool.figure(b))
 const bestOf = (trials: readonly Trial[]) => [...trials].sort((a, b) => safetyOf(b) - safetyOf(a))[0]!
 const contenderOf = (pool: Pool, trial: Trial): Contender => ({

@@ -50,7 +50,7 @@ export class Pool {
       this.warnings.push('the lossless passes found nothing to do')
       return null
     }
-    const read = spec.scheme ? await this.bench.kernels(built) : null
+    const read = spec.scheme || Object.keys(built.planned).length > 0 ? await this.bench.kernels(built) : null
     if (read?.reason) this.warnings.push(`${spec.id}: ${read.reason}`)
     const trial: Trial = { built, result: firstResult(built, read), p99Ms: null, comparison: null }
     this.#trials.set(spec.id, trial)

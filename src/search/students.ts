@@ -4,13 +4,15 @@ import {
   type Dataset,
   type StudentShape,
   type Trained,
+  type TrainStudentOptions,
+  trainIntegers,
   trainStudent,
   type Workbench,
 } from '../recipe/index.ts'
 import type { OptimizeOptions } from './options.ts'
 import { placementSpecs } from './plan.ts'
 import type { Pool } from './pool.ts'
-import type { Trial } from './trial.ts'
+import { isStatic, isTrained, type Trial } from './trial.ts'
 
 interface Plan {
   readonly id: string
@@ -29,24 +31,33 @@ const PLANS: readonly Plan[] = [
   { id: 'half-width', words: 'student of half the width', shape: { kind: 'cut', width: 0.5, depth: 1, resolution: 1 } },
 ]
 
+/** The name of the model that was tuned to be integers. */
+const TUNED = 'tuned-int8'
+
 /**
  * Trains students within `seconds`, each towards the answers of the original, and builds each in float and in
- * integers. One that the model does not allow is left out with a warning.
+ * integers; and tunes the original to the fastest of the placements that were timed. What the model does not allow is
+ * left out with a warning.
  */
 export async function trainStudents(
   pool: Pool,
   trainData: Dataset,
   options: OptimizeOptions & { readonly seconds: number },
 ): Promise<{ readonly trials: readonly Trial[]; readonly tensors: Trained['tensors'] }> {
-  const { bench, warnings } = pool
+  const { bench } = pool
   const trials: Trial[] = []
   let tensors: Trained['tensors'] = new Map()
-  const seconds = options.seconds / PLANS.length
-  for (const { id, words, shape } of PLANS) {
+  const fastest = fastestStatic(pool)
+  const seconds = options.seconds / (PLANS.length + (fastest ? 1 : 0))
+  const train = async (
+    id: string,
+    make: (settings: TrainStudentOptions) => Promise<Trained>,
+    specs: (trained: Trained) => readonly CandidateSpec[],
+  ) => {
     options.signal?.throwIfAborted()
     let trained: Trained
     try {
-      trained = await trainStudent(bench.original.model, trainData, shape, {
+      trained = await make({
         seconds,
         seed: options.seed ?? 0,
         threads: options.threads ?? 1,
@@ -57,17 +68,42 @@ export async function trainStudents(
       })
     } catch (error) {
       if (!(error instanceof UserError)) throw error
-      warnings.push(`${id} was not trained: ${error.message}`)
-      continue
+      pool.warnings.push(`${id} was not trained: ${error.message}`)
+      return
     }
     tensors = new Map([...tensors, ...trained.tensors])
     bench.addTrained(id, trained.trail)
-    for (const spec of studentSpecs(id, `${words} (${trained.words})`, bench.rows.calibrate.indices.length > 0)) {
+    for (const spec of specs(trained)) {
       const trial = await pool.build(spec)
       if (trial) trials.push(trial)
     }
   }
+  const { model } = bench.original
+  if (fastest) {
+    const { pass, words } = fastest.built.spec
+    const placement = { pass, costs: await bench.costsFor(fastest.built.spec) }
+    await train(
+      TUNED,
+      (settings) => trainIntegers(model, trainData, placement, settings),
+      (trained) => [{ id: TUNED, words: `${words}, weights and scales ${trained.words}`, base: TUNED }],
+    )
+  }
+  const calibrated = bench.rows.calibrate.indices.length > 0
+  for (const { id, words, shape } of PLANS)
+    await train(
+      id,
+      (settings) => trainStudent(model, trainData, shape, settings),
+      (trained) => studentSpecs(id, `${words} (${trained.words})`, calibrated),
+    )
   return { trials, tensors }
+}
+
+/** The placement of integers that is best in the goal; none where none gains, or where the target has kernels of its own. */
+function fastestStatic(pool: Pool): Trial | undefined {
+  if (pool.bench.target !== 'native') return undefined
+  return pool.trials
+    .filter((trial) => isStatic(trial) && !isTrained(trial) && trial.result.p50Ms !== null && !pool.hopeless(trial))
+    .sort((a, b) => pool.figure(a) - pool.figure(b))[0]
 }
 
 /** The student in float, and in integers where these pay and everywhere. */

@@ -105,3 +105,7 @@ export function safetyOf({ comparison }: Trial): number {
   const noise = worstNoise(comparison) ?? 200
   return Math.min(0, delta) + (agreement ? agreement.rate - 1 : 0) * 0.1 + noise * 1e-5
 }
+
+export const isStatic = ({ built: { spec } }: Trial) => spec.scheme === 'static-int8'
+/** Made of a trained model, not of the lossless one. */
+export const isTrained = ({ built: { spec } }: Trial) => spec.base !== undefined

@@ -40,7 +40,8 @@ export function corrupted(
 ): Dataset {
   const label = `corruption ${JSON.stringify([GENERATION, understood, name, severity, seed])}`
   const { modality, pixels, places, amplitude } = understood
-  const draws = (field: string, row: number) => seededDraws(seed, `${name}/${field}`, row)
+  const twins = new Map(data.fields.map((field) => [field.name, field.twin ?? field.name]))
+  const draws = (field: string, row: number) => seededDraws(seed, `${name}/${twins.get(field)}`, row)
   if (modality === 'text') {
     const { apply } = textCorruptions[name]!
     return transformed(data, understood.names, label, (column, field, indices) =>

@@ -6,6 +6,7 @@ import { type Entry, YamlReader } from './yaml-reader.ts'
 const KEYS = [
   'version',
   'metric',
+  'data',
   'margin',
   'alpha',
   'inconclusive',
@@ -42,6 +43,11 @@ export function parseGate(text: string, file: string): GateSpec {
     file,
     digest: sha256(text),
     metric: metric ? reader.text(metric) : null,
+    data: section(reader, top.get('data')).map((entry) => ({
+      model: entry.key,
+      path: reader.text(entry),
+      line: entry.line,
+    })),
     margin: limit('margin'),
     alpha: limit('alpha', 0.5),
     metrics: margins(reader, top.get('metrics'), blocks ?? true),

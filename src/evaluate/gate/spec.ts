@@ -23,6 +23,8 @@ export interface GateSpec {
   readonly digest: string
   /** Metric of the verdict; chosen by the labels where absent. */
   readonly metric: string | null
+  /** Models, by the name of their file, that want the rows in another form, and where that is (from the gate's folder). */
+  readonly data: readonly { readonly model: string; readonly path: string; readonly line: number }[]
   readonly margin: Limit | null
   readonly alpha: Limit | null
   /** Further metrics, each with its own margin. */

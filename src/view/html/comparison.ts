@@ -1,6 +1,6 @@
 import type { ComparisonReport, SliceResult } from '../../report/index.ts'
 import { gateSentence } from '../pipeline/checks.ts'
-import { count, decibels, fileName, metricValue, percent, signed, times } from '../words.ts'
+import { bytes, count, decibels, fileName, metricValue, ms, percent, plural, signed, times } from '../words.ts'
 import { flipBars, flippedRows } from './flips.ts'
 import { type ForestLine, forest, toneOf } from './forest.ts'
 import { html, type Markup } from './markup.ts'
@@ -79,7 +79,7 @@ function weakSpots({ slices, classes = [], mined }: ComparisonReport): readonly 
 }
 
 function tiles(report: ComparisonReport): Markup {
-  const { base, candidate, flipRates, nonInferiority, errorRatio, agreement, margin } = report
+  const { base, candidate, flipRates, nonInferiority, errorRatio, agreement, margin, gains } = report
   const value = (of: number) => (flipRates ? percent(of) : metricValue(of))
   const change = (of: number) => (flipRates ? `${signed(of * 100, 2)} points` : signed(of))
   return html`<div class="tiles">
@@ -88,6 +88,8 @@ ${flipRates && html`<div class="tile"><b>${count(flipRates.negative.count)} / ${
 ${nonInferiority && html`<div class="tile"><b>${change(nonInferiority.lowerBound)}</b><span>at worst; ${change(-nonInferiority.margin)} is acceptable</span></div>`}
 ${errorRatio?.ratio !== null && errorRatio?.ratio !== undefined && html`<div class="tile"><b>${times(errorRatio.ratio)}</b><span>as many mistakes as before</span></div>`}
 ${!flipRates && agreement && html`<div class="tile"><b>${percent(agreement.rate, 2)}</b><span>of ${count(report.n)} answers are the same${margin === undefined ? '' : `; it must be certain that more than ${percent(1 - margin, 1)} are`}</span></div>`}
+${gains && html`<div class="tile"><b>${bytes(gains.bytes.base)} → ${bytes(gains.bytes.candidate)}</b><span>size of the file</span></div>`}
+${gains?.latency && html`<div class="tile"><b>${times(1 / gains.latency.ratio)}</b><span>the speed of before (${ms(gains.latency.baseMs)} → ${ms(gains.latency.candidateMs)} an answer)</span></div>`}
 </div>`
 }
 
@@ -129,7 +131,8 @@ ${notes(report)}`
 }
 
 function numbers(report: ComparisonReport): Markup {
-  const { discordant, agreement, mcnemar, nonInferiority, errorRatio, divergence, tail, cluster, worstSlice } = report
+  const { discordant, agreement, mcnemar, nonInferiority, errorRatio, divergence, tail, cluster, worstSlice, gains } =
+    report
   const bound = (value: number, digits = 2) => percent(value, digits)
   return html`<dl>
 <dt>Rows</dt><dd>${count(report.n)}${report.labelled ? ', with labels' : ', without labels'}</dd>
@@ -141,6 +144,8 @@ ${nonInferiority && html`<dt>Change</dt><dd>at worst ${signed(nonInferiority.low
 ${mcnemar && html`<dt>Any difference at all?</dt><dd>McNemar mid-p ${mcnemar.midP.toPrecision(3)}, exact ${mcnemar.exact.toPrecision(3)}${report.measurablyWorse && ': measurably worse, within the margin'}</dd>`}
 ${worstSlice && html`<dt>Worst group</dt><dd>${worstSlice.name} on ${count(worstSlice.n)} rows: ${signed(worstSlice.delta)}, at worst ${signed(worstSlice.lowerBound)} (a bound for all ${count(worstSlice.of)} groups at once), p = ${worstSlice.adjustedP.toPrecision(2)} (max-T)</dd>`}
 ${tail && html`<dt>The ${percent(tail.share, 0)} of rows that lost most</dt><dd>${tail.loss} rose by ${tail.rise.toPrecision(3)} on average there (${tail.ci[0].toPrecision(3)} to ${tail.ci[1].toPrecision(3)})</dd>`}
+${gains && html`<dt>Size</dt><dd>${count(gains.bytes.base)} bytes before, ${count(gains.bytes.candidate)} after</dd>`}
+${gains?.latency && html`<dt>Time of an answer</dt><dd>median ${ms(gains.latency.baseMs)} before, ${ms(gains.latency.candidateMs)} after; ${gains.latency.ratio.toFixed(3)} times as long (95 % interval ${gains.latency.ci[0].toFixed(3)} to ${gains.latency.ci[1].toFixed(3)}), timed by turns in processes of their own: ${plural(gains.latency.threads, 'thread')}, ${gains.latency.cpu}</dd>`}
 ${divergence && html`<dt>Distance of the probabilities</dt><dd>KL divergence ${divergence.mean.toPrecision(3)} nats on average, ${divergence.p99.toPrecision(3)} at the 99th percentile, ${divergence.max.toPrecision(3)} at most${divergence.from === 'logits' && ' (softmax of the logits)'}</dd>`}
 ${cluster && html`<dt>Clusters</dt><dd>${count(cluster.clusters)} values of ${cluster.field}; clustered standard error ${cluster.standardError.toPrecision(3)}${cluster.designEffect !== null && `, variance ${cluster.designEffect.toFixed(2)} times that of independent rows`}</dd>`}
 ${report.requiredN !== null && html`<dt>To settle it</dt><dd>about ${count(report.requiredN)} rows</dd>`}

@@ -18,7 +18,7 @@ ${leaderboard(report)}
 ${report.models.map((model) => html`<details><summary>${fileName(model.path)} ${badge(gateWord(model.gates), null)}</summary><p>${model.sentence}</p>${model.gates.map((gate) => html`<p>${gateSentence(gate)}</p>${gateTable(gate)}`)}</details>`)}
 ${report.warnings.length > 0 && html`<ul>${report.warnings.map((line) => html`<li>${line}</li>`)}</ul>`}
 ${method()}
-<p class="soft">All models are judged against the first on the same ${count(report.n)} rows of <code>${report.data.path}</code>, and timed by turns in one run, each in a process of its own: ${plural(report.threads, 'thread')}, ${report.cpu}, ${report.runtime}. Against several gates none is corrected: a model must pass every one.</p>`,
+<p class="soft">All models are judged against the first on the same ${count(report.n)} rows of <code>${report.data.path}</code>${report.models.some(({ data }) => data) && ', where named in a form of their own,'} and timed by turns in one run, each in a process of its own: ${plural(report.threads, 'thread')}, ${report.cpu}, ${report.runtime}. Against several gates none is corrected: a model must pass every one.</p>`,
   )
 }
 
@@ -30,7 +30,8 @@ function leaderboard(report: SelectionReport): Markup {
     [
       {
         head: 'Model',
-        cell: (model) => html`${fileName(model.path)}${model.onFront && html`<small>on the front</small>`}`,
+        cell: (model) =>
+          html`${fileName(model.path)}${model.onFront && html`<small>on the front</small>`}${model.data && html`<small>rows from ${fileName(model.data)}</small>`}`,
       },
       { head: 'Gates', cell: (model) => badge(gateWord(model.gates), null) },
       { head: report.metric, numeric: true, cell: (model) => metricValue(model.metric) },

@@ -1,0 +1,98 @@
+import { basename, dirname, isAbsolute, join } from 'node:path'
+import { type Dataset, looksLikeState } from '../data/index.ts'
+import type { GateSpec } from '../evaluate/index.ts'
+import { inferTypes, type Model } from '../ir/index.ts'
+import { UserError } from '../platform/index.ts'
+import { dataFor } from './inputs.ts'
+import type { Arguments, OptionSpec } from './verb.ts'
+
+export const DATA_FOR: OptionSpec = {
+  type: 'string',
+  multiple: true,
+  value: 'MODEL=D2',
+  help: 'the same rows as this model wants them: another size, other values or names of inputs; may be repeated',
+}
+
+/**
+ * Where models of a call find the rows in their own form: by `--data-for MODEL=D2` (the path or the name of its file), or
+ * by the `data` of a gate file, whose paths are read from its folder.
+ *
+ * @throws UserError for a model that is not part of the call, and one that is told two places.
+ */
+export function ownPaths(
+  models: readonly string[],
+  options: Arguments,
+  gates: readonly GateSpec[],
+): ReadonlyMap<string, string> {
+  const found = new Map<string, string>()
+  const add = (model: string, path: string, where: string) => {
+    const other = found.get(model)
+    if (other !== undefined && other !== path)
+      throw new UserError('bad-argument', `${model} is told two places of its rows: ${other} and ${path}`, {
+        where,
+        hint: 'leave one of them out',
+      })
+    found.set(model, path)
+  }
+  for (const text of options.list('data-for')) {
+    const model = models.find((one) => [one, basename(one)].some((name) => text.startsWith(`${name}=`)))
+    const path =
+      model === undefined
+        ? ''
+        : text.slice(text.startsWith(`${model}=`) ? model.length + 1 : basename(model).length + 1)
+    if (model === undefined || path === '')
+      throw new UserError('bad-argument', `--data-for ${text}: not MODEL=D2 of a model in this call`, {
+        where: 'command line',
+        hint: `for example --data-for ${basename(models.at(-1)!)}=rows.npz`,
+      })
+    add(model, path, 'command line')
+  }
+  // A gate file outlives the models of one call: it may name others as well.
+  for (const { file, data } of gates)
+    for (const { model: name, path, line } of data)
+      for (const model of models.filter((one) => basename(one) === name))
+        add(model, isAbsolute(path) ? path : join(dirname(file), path), `${file}:${line}`)
+  return found
+}
+
+/**
+ * The model's own form of the rows, or undefined where those of all fit. Rows that do not fit are prepared anew for its
+ * inputs: a folder of images is decoded to its size.
+ *
+ * @throws UserError where they cannot be, saying how to name rows for it.
+ */
+export async function ownData(
+  name: string,
+  model: Model,
+  shared: { readonly path: string; readonly data: Dataset },
+  own: string | undefined,
+  options: Arguments,
+): Promise<Dataset | undefined> {
+  if (own !== undefined) return dataFor(own, model, options)
+  if (takes(model, shared.data)) return undefined
+  try {
+    return await dataFor(shared.path, model, options)
+  } catch (error) {
+    if (!(error instanceof UserError)) throw error
+    throw new UserError(error.code, error.message, {
+      ...(error.where === undefined ? {} : { where: error.where }),
+      hint: `${error.hint ? `${error.hint} ` : ''}Or give rows that are prepared for this model: --data-for ${basename(name)}=D2`,
+      cause: error,
+    })
+  }
+}
+
+/** Whether every field that is named like an input of the model has the size that it wants, and none is missing. */
+function takes(model: Model, data: Dataset): boolean {
+  const types = inferTypes(model)
+  return model.graph.inputs.every(({ name, type: declared }) => {
+    const type = types.get(name) ?? declared
+    if (model.graph.initializers.has(name) || type.kind !== 'tensor' || name in data.constants) return true
+    const field = data.fields.find((one) => one.name === name)
+    // A state begins with zeros.
+    if (!field) return looksLikeState(name)
+    const dims = type.shape?.slice(1)
+    if (!dims || dims.length !== field.rowShape.length) return true
+    return dims.every((dim, i) => typeof dim !== 'number' || field.rowShape[i] === null || dim === field.rowShape[i])
+  })
+}
