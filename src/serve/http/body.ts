@@ -9,53 +9,55 @@ const inflateRawBytes = promisify(inflateRaw)
 const gzipBytes = promisify<Uint8Array, { level: number }, Buffer>(gzip)
 const deflateBytes = promisify<Uint8Array, { level: number }, Buffer>(deflate)
 
-/** What a body takes at first where its length is not said; then doubling. */
-const FIRST_BYTES = 1 << 16
-/** A length that is said is trusted up to here; beyond, memory grows only as bytes arrive. */
-const TRUSTED_BYTES = 1 << 22
-
-/** From here on, a chunk is worth the buffer of the network that it keeps (64 KiB). */
-const WHOLE_BYTES = 1 << 13
-const NOTHING = Buffer.alloc(0)
+/** Small chunks share a piece of this size. */
+const GATHER_BYTES = 1 << 16
+/** A chunk of this size or more is kept as it came: a copy would cost more than the list that it stands in. */
+const KEPT_BYTES = 1 << 13
 
 const tooLarge = (limit: number) => new ServeError('too-large', `the request body is larger than ${limit} bytes`)
 
 /**
- * All of a body in one piece of memory. Chunks are copied as they come: kept as they are, many small ones would hold a
- * buffer of the network each.
+ * A body in pieces that follow one another. Large chunks are kept as they come; small ones are gathered, since each may
+ * hold a buffer of the network, and a list of many would take more than they.
  *
  * @throws ServeError `too-large`, or `cancelled` where the client went before the end.
  */
-export function readBody(stream: Readable, said: number | undefined, limit: number): Promise<Buffer> {
+export function readBody(stream: Readable, said: number | undefined, limit: number): Promise<readonly Buffer[]> {
   if (said !== undefined && said > limit) return Promise.reject(tooLarge(limit))
   return new Promise((resolve, reject) => {
-    let bytes: Buffer = NOTHING
+    const pieces: Buffer[] = []
     let length = 0
+    /** Where small chunks are gathered, and how far it is filled. */
+    let gathered: Buffer | null = null
+    let filled = 0
+    const close = () => {
+      if (gathered) pieces.push(gathered.subarray(0, filled))
+      gathered = null
+      filled = 0
+    }
     const finish = (error: Error | null) => {
       stream.off('data', take).off('end', end).off('error', gone).off('close', gone)
       if (error) {
         // What still comes is thrown away, so that the answer can be read.
         stream.resume()
         reject(error)
-      } else resolve(bytes.subarray(0, length))
+      } else {
+        close()
+        resolve(pieces)
+      }
     }
     const take = (chunk: Buffer) => {
-      // All of it in one piece, and not a crumb of a large buffer: nothing to copy.
-      if (chunk.byteLength === said && said >= WHOLE_BYTES) {
-        bytes = chunk
-        length = said
+      length += chunk.byteLength
+      if (length > limit) return finish(tooLarge(limit))
+      if (chunk.byteLength >= KEPT_BYTES) {
+        close()
+        pieces.push(chunk)
         return
       }
-      const needed = length + chunk.byteLength
-      if (needed > limit) return finish(tooLarge(limit))
-      if (needed > bytes.byteLength) {
-        const first = Math.min(said ?? FIRST_BYTES, TRUSTED_BYTES)
-        const larger = Buffer.allocUnsafeSlow(Math.min(limit, Math.max(needed, first, bytes.byteLength * 2)))
-        bytes.copy(larger, 0, 0, length)
-        bytes = larger
-      }
-      chunk.copy(bytes, length)
-      length = needed
+      if (gathered && filled + chunk.byteLength > gathered.byteLength) close()
+      gathered ??= Buffer.allocUnsafeSlow(Math.max(chunk.byteLength, Math.min(said ?? GATHER_BYTES, GATHER_BYTES)))
+      chunk.copy(gathered, filled)
+      filled += chunk.byteLength
     }
     const end = () => finish(null)
     const gone = () => finish(new ServeError('cancelled', 'the client has gone'))
@@ -68,14 +70,19 @@ export function readBody(stream: Readable, said: number | undefined, limit: numb
  *
  * @throws ServeError for encodings other than gzip and deflate, for broken data, and above the limit.
  */
-export async function decodeBody(body: Buffer, encoding: string | undefined, limit: number): Promise<Buffer> {
+export async function decodeBody(
+  pieces: readonly Buffer[],
+  encoding: string | undefined,
+  limit: number,
+): Promise<readonly Buffer[]> {
   const name = encoding?.trim().toLowerCase() ?? ''
-  if (name === '' || name === 'identity' || body.byteLength === 0) return body
+  if (name === '' || name === 'identity' || pieces.length === 0) return pieces
+  const body = joined(pieces)
   const options = { maxOutputLength: limit }
   try {
-    if (name === 'gzip' || name === 'x-gzip') return await gunzipBytes(body, options)
+    if (name === 'gzip' || name === 'x-gzip') return [await gunzipBytes(body, options)]
     // Some clients send the stream of RFC 1951 without the frame of RFC 1950.
-    if (name === 'deflate') return await (isZlib(body) ? inflateBytes : inflateRawBytes)(body, options)
+    if (name === 'deflate') return [await (isZlib(body) ? inflateBytes : inflateRawBytes)(body, options)]
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ERR_BUFFER_TOO_LARGE')
       throw new ServeError('too-large', `the request body is larger than ${limit} bytes when decompressed`)
@@ -83,6 +90,9 @@ export async function decodeBody(body: Buffer, encoding: string | undefined, lim
   }
   throw invalid(`Content-Encoding '${name.slice(0, 40)}' is not supported; use gzip or deflate`)
 }
+
+/** All of it in one piece of memory. */
+export const joined = (pieces: readonly Buffer[]): Buffer => (pieces.length === 1 ? pieces[0]! : Buffer.concat(pieces))
 
 const isZlib = (body: Buffer) =>
   body.byteLength >= 2 && (body[0]! & 0x0f) === 8 && ((body[0]! << 8) | body[1]!) % 31 === 0

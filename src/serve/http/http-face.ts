@@ -4,7 +4,7 @@ import type { Log } from '../log.ts'
 import { type Access, type Knock, keyOf } from '../security/access.ts'
 import type { Scope } from '../security/keys.ts'
 import { ServeError, STATUS, toServeError } from '../serve-error.ts'
-import { decodeBody, readBody } from './body.ts'
+import { decodeBody, joined, readBody } from './body.ts'
 
 export interface HttpLimits {
   /** Of a body, as sent and as decompressed. */
@@ -20,6 +20,8 @@ export interface Exchange {
   readonly caller: ReturnType<Access['admit']>
   /** All of the body, decompressed. */
   body(): Promise<Buffer>
+  /** The same in pieces that follow one another, as they came. */
+  pieces(): Promise<readonly Buffer[]>
   /** Left when the client goes. */
   readonly departure: Departure
 }
@@ -82,13 +84,14 @@ export function httpFace(routes: readonly Route[], access: Access, limits: HttpL
     reply.raw.once('close', () => {
       if (!reply.raw.writableEnded) departure.leave()
     })
-    const body = async () => {
+    const pieces = async () => {
       const { headers } = request
       const said = headers['content-length'] === undefined ? undefined : Number(headers['content-length'])
       const sent = await readBody(request.raw, said, limits.maxBodyBytes)
       return decodeBody(sent, headers['content-encoding'], limits.maxBodyBytes)
     }
-    return route.handle({ request, reply, params, caller, body, departure })
+    const body = async () => joined(await pieces())
+    return route.handle({ request, reply, params, caller, body, pieces, departure })
   }
   const paths = new Map<string, Set<string>>()
   for (const route of routes) {

@@ -66,7 +66,7 @@ async function infer(core: InferenceCore, exchange: Exchange): Promise<unknown> 
   // Nobody sends a large body for a model that is not there.
   core.registry.version(model, params.version ?? '')
   const headerLength = headerLengthOf(request.headers[HEADER_LENGTH])
-  const body = await exchange.body()
+  const body = await exchange.pieces()
   const result = await core.infer({
     model,
     version: params.version ?? '',

@@ -43,6 +43,7 @@ const SETTINGS: BatchSettings = {
   timeoutMs: 0,
   runLimitMs: 60_000,
   ahead: false,
+  fixedMs: 0,
 }
 const OPTIONS: JobOptions = { outputs: null, caller: 'a', priority: 0, timeoutMs: 0 }
 
@@ -198,6 +199,28 @@ describe('a batcher', () => {
     while (staged.runs.length < 2) await new Promise((resolve) => setTimeout(resolve, 5))
     staged.runs[1]!.end()
     expect((await alone).queueMs).toBeGreaterThan(15)
+  })
+
+  test('in a crowd, a lane waits for as long as a row saves by joining a run', async () => {
+    const { staged, run } = batcher({ maxBatch: 8, fixedMs: 20 }, 2)
+    for (const x of [1, 2, 3, 4, 5, 6, 7, 8, 9]) void run(row(x))
+    const sizes = () => staged.runs.map(({ inputs }) => inputs[0]!.dims[0])
+    // The first two find nobody who waits.
+    expect(sizes()).toEqual([1, 1])
+    staged.runs[0]!.end()
+    await turn()
+    expect(sizes()).toEqual([1, 1])
+    void run(row(10))
+    expect(sizes()).toEqual([1, 1, 8])
+    for (const x of [11, 12, 13, 14, 15, 16, 17]) void run(row(x))
+    staged.runs[2]!.end()
+    while (staged.runs.length < 4) await new Promise((resolve) => setTimeout(resolve, 5))
+    expect(sizes()).toEqual([1, 1, 8, 7])
+    // Few are about now: nobody waits.
+    staged.runs[3]!.end()
+    await turn()
+    void run(row(18))
+    expect(sizes()).toEqual([1, 1, 8, 7, 1])
   })
 
   test('a run that hangs ends its process', async () => {

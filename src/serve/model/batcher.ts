@@ -21,6 +21,8 @@ export interface BatchSettings {
   readonly runLimitMs: number
   /** Hand a lane its next full batch while it still runs, so that it never waits for this process. */
   readonly ahead: boolean
+  /** What a row saves by joining a run, in milliseconds: with many requests about, a run waits as long for more rows. */
+  readonly fixedMs: number
 }
 
 export interface JobOptions {
@@ -68,6 +70,8 @@ export class Batcher {
   readonly #busy = new Map<number, number>()
   #lanes: Lanes | null = null
   #open = 0
+  /** Requests that were handed to lanes. */
+  #underWay = 0
   #timer: NodeJS.Timeout | null = null
   #idle: (() => void)[] = []
   /** Milliseconds that a request takes of a lane, smoothed: for the advice when to come back. */
@@ -188,12 +192,13 @@ export class Batcher {
   /** Rows to run now; 0 where it pays to wait a little, and then a timer is set. */
   #wanted(head: Job): number {
     const { maxBatch, maxDelayMs, preferred } = this.#settings
-    if (maxBatch === 1 || maxDelayMs === 0) return maxBatch
+    const delayMs = Math.max(maxDelayMs, this.#gatherMs())
+    if (maxBatch === 1 || delayMs === 0) return maxBatch
     const there = this.#queue.rowsOf(head.shape)
     if (there >= maxBatch) return maxBatch
     const size = preferred.filter((one) => one <= there).reduce((a, b) => Math.max(a, b), 0)
     if (size > 0) return size
-    const left = head.since + maxDelayMs - performance.now()
+    const left = head.since + delayMs - performance.now()
     if (left <= 0) return maxBatch
     this.#timer ??= setTimeout(() => {
       this.#timer = null
@@ -202,8 +207,21 @@ export class Batcher {
     return 0
   }
 
+  /**
+   * How long a free lane waits for rows of its own accord. Answers go out one by one, and their clients come back one by
+   * one: taken as they come, the first would have a whole run for itself while all others wait. Where nobody else is
+   * about, waiting gains nothing.
+   */
+  #gatherMs(): number {
+    const { fixedMs } = this.#settings
+    // Timers know no shorter time.
+    if (fixedMs < 1 || this.#busy.size === 0) return 0
+    return this.#underWay + this.#queue.length >= CROWD * this.#open ? fixedMs : 0
+  }
+
   async #runBatch(lanes: Lanes, lane: number, jobs: readonly Job[]): Promise<void> {
     this.#busy.set(lane, (this.#busy.get(lane) ?? 0) + 1)
+    this.#underWay += jobs.length
     const start = performance.now()
     const rows = jobs.map((job) => job.rows)
     const total = rows.reduce((sum, count) => sum + count, 0)
@@ -241,6 +259,7 @@ export class Batcher {
     start: number,
     failed: boolean,
   ): void {
+    this.#underWay -= jobs.length
     if (this.#lanes === lanes) {
       const left = (this.#busy.get(lane) ?? 1) - 1
       if (left === 0) this.#busy.delete(lane)
@@ -263,6 +282,8 @@ export class Batcher {
   }
 }
 
+/** Requests for each lane from which on a lane waits to have more rows in a run. */
+const CROWD = 4
 /** The shape of jobs that share a run with nobody. */
 const ALONE = 'alone'
 

@@ -7,6 +7,8 @@ export interface Plan {
   readonly instances: number
   readonly threads: number
   readonly maxBatch: number
+  /** Milliseconds that a run takes beyond its rows: what a row saves by joining a run; 0 where nobody measured. */
+  readonly fixedMs: number
 }
 
 export interface PlanWish {
@@ -21,7 +23,7 @@ const LARGEST_BATCH = 32
 /** Doubling a batch, or another way of using the cores, must give this much more to be worth it. */
 const GAIN = 1.05
 /** A run this short may be shared without gain of its own: one trip to the process instead of several is the gain. */
-const SHORT_MS = 8
+const SHORT_MS = 5
 /** Milliseconds of each measurement. */
 const MEASURE_MS = 40
 const MEASUREMENTS = 3
@@ -49,6 +51,7 @@ export async function planRun(
   const maxBatch = !batchable
     ? 1
     : (wish.maxBatch ?? (sample && rowsOf(sample) === 1 ? await bestBatch((rows) => rate(rows, 1)) : LARGEST_BATCH))
+  const fixedMs = maxBatch > 1 && sample ? fixedCost(await rate(1, 1), await rate(maxBatch, 1), maxBatch) : 0
   if (wish.threads !== null && wish.threads > 1) await lanes.open(0, { threads: wish.threads })
   let instances = wish.instances ?? Math.max(1, Math.floor(cores / (wish.threads ?? 1)))
   let threads = wish.threads ?? 1
@@ -69,7 +72,7 @@ export async function planRun(
       threads = cores
     } else await lanes.open(0, { threads })
   }
-  return { instances, threads, maxBatch }
+  return { instances, threads, maxBatch, fixedMs }
 }
 
 /** Rows a second of the first `open` lanes together, each running `rows` copies of a row on end for `ms` milliseconds. */
@@ -83,6 +86,12 @@ export async function rowRate(
   const inputs = joinRows(Array.from({ length: rows }, () => row))
   const runs = await Promise.all(Array.from({ length: open }, (_, lane) => lanes.spin(lane, inputs, ms)))
   return rows * runs.reduce((sum, one) => sum + one, 0)
+}
+
+/** From the rows a second of single runs and of full ones: a run of n rows takes `fixed + n × each` milliseconds. */
+export function fixedCost(single: number, full: number, rows: number): number {
+  const [one, all] = [1000 / single, (1000 * rows) / full]
+  return Math.max(0, one - (all - one) / (rows - 1))
 }
 
 async function bestBatch(rate: (rows: number) => Promise<number>): Promise<number> {

@@ -39,7 +39,7 @@ export interface Rehearsal {
 export type Rehearse = (session: Session, file: VersionFile, judge: boolean) => Promise<Rehearsal>
 
 export interface VersionSettings {
-  readonly batch: Omit<BatchSettings, 'maxBatch'>
+  readonly batch: Omit<BatchSettings, 'maxBatch' | 'fixedMs'>
   readonly plan: PlanWish
   /** Lines that a process makes ready. */
   readonly capacity: number
@@ -213,7 +213,7 @@ export class ServedVersion {
           ? null
           : (proven.reason ?? 'rows change their neighbours'))
     this.#plan = await planRun(lanes, this.#settings.plan, this.#samples[0] ?? null, reason === null)
-    const { maxBatch } = this.#plan
+    const { maxBatch, fixedMs } = this.#plan
     this.#batching = {
       rows: maxBatch,
       reason:
@@ -223,7 +223,7 @@ export class ServedVersion {
             ? `up to ${maxBatch} rows of different requests share a run; their answers were compared with those of single runs`
             : 'requests run one by one: more rows in a run gain nothing here',
     }
-    this.#batcher = new Batcher(this.name, { ...this.#settings.batch, maxBatch }, (run) => {
+    this.#batcher = new Batcher(this.name, { ...this.#settings.batch, maxBatch, fixedMs }, (run) => {
       const { statistics } = this
       statistics.executions++
       if (run.failed) return

@@ -12,16 +12,19 @@ import { type JsonObject, objectOf, parseJson } from './json-text.ts'
 import { bytesFromJson } from './tensor-json.ts'
 
 /**
- * The request in a body of HTTP. With `headerLength` (`Inference-Header-Content-Length`: bytes of JSON before
- * compression) the rest of the body are tensors in the order of the JSON.
+ * The request in a body of HTTP, given in pieces that follow one another. With `headerLength`
+ * (`Inference-Header-Content-Length`: bytes of JSON before compression) the rest of the body are tensors in the order of
+ * the JSON; their bytes are views of the pieces.
  *
  * @throws ServeError for what is no request.
  */
-export function readRequest(body: Uint8Array, headerLength: number | null): InferRequest {
-  if (headerLength !== null && headerLength > body.byteLength)
-    throw invalid(`Inference-Header-Content-Length is ${headerLength}, but the body has ${body.byteLength} bytes`)
-  const json = objectOf(parseJson(headerLength === null ? body : body.subarray(0, headerLength)), 'the request')
-  const binary = new BinarySection(headerLength === null ? null : body.subarray(headerLength))
+export function readRequest(body: readonly Uint8Array[], headerLength: number | null): InferRequest {
+  const whole = new Pieces(body)
+  if (headerLength !== null && headerLength > whole.left)
+    throw invalid(`Inference-Header-Content-Length is ${headerLength}, but the body has ${whole.left} bytes`)
+  const text = whole.take(headerLength ?? whole.left)
+  const json = objectOf(parseJson(text.length === 1 ? text[0]! : Buffer.concat(text)), 'the request')
+  const binary = new BinarySection(headerLength === null ? null : whole)
   const parameters = parametersOf(json.parameters, 'the request')
   if (!Array.isArray(json.inputs))
     throw invalid("Unable to parse 'inputs': attempt to access non-existing object member 'inputs'")
@@ -42,8 +45,9 @@ export function readRequest(body: Uint8Array, headerLength: number | null): Infe
  *
  * @throws ServeError where the model has other inputs, or the bytes do not divide.
  */
-export function rawRequest(body: Uint8Array, inputs: readonly PortValue[], model: string): InferRequest {
+export function rawRequest(body: readonly Uint8Array[], inputs: readonly PortValue[], model: string): InferRequest {
   const [input] = inputs
+  const bytes = new Pieces(body).left
   if (inputs.length !== 1 || !input)
     throw invalid(
       `raw binary request is supported only for models with one input, model '${model}' has ${inputs.length}`,
@@ -55,14 +59,14 @@ export function rawRequest(body: Uint8Array, inputs: readonly PortValue[], model
       `raw binary request is supported only for inputs with at most one dynamic dimension, model '${model}'`,
     )
   const known = input.shape!.reduce<number>((product, dim) => (typeof dim === 'number' ? product * dim : product), 1)
-  const rest = size === 0 ? 1 : body.byteLength / (known * size)
+  const rest = size === 0 ? 1 : bytes / (known * size)
   if (open === 1 && !Number.isInteger(rest))
     throw invalid(`input byte size mismatch for input '${input.name}' for model '${model}'`)
   const dims = input.shape!.map((dim) => (typeof dim === 'number' ? dim : rest))
   return {
     id: '',
     parameters: { binary_data_output: true },
-    inputs: [{ name: input.name, dtype: input.dtype, dims, pieces: [body] }],
+    inputs: [{ name: input.name, dtype: input.dtype, dims, pieces: inOne(input.dtype, body) }],
     outputs: null,
   }
 }
@@ -79,36 +83,67 @@ function readInput(json: JsonObject, binary: BinarySection): ByteTensor {
   }
   if (json.data !== undefined)
     throw invalid(`must not specify both 'data' and 'binary_data_size' for inference input '${name}'`)
-  return { name, dtype, dims, pieces: [binary.take(size, name)] }
+  return { name, dtype, dims, pieces: inOne(dtype, binary.take(size, name)) }
 }
 
-/** The tensors behind the JSON, taken from front to back. */
-class BinarySection {
-  readonly #bytes: Uint8Array | null
-  #at = 0
+/** Strings are read one after another, wherever the network cut them: in one piece. */
+const inOne = (dtype: ByteTensor['dtype'], pieces: readonly Uint8Array[]): readonly Uint8Array[] =>
+  dtype === 'string' && pieces.length > 1 ? [Buffer.concat(pieces)] : pieces
 
-  constructor(bytes: Uint8Array | null) {
+/** Bytes in pieces, taken from front to back. */
+class Pieces {
+  readonly #pieces: readonly Uint8Array[]
+  #index = 0
+  #at = 0
+  left: number
+
+  constructor(pieces: readonly Uint8Array[]) {
+    this.#pieces = pieces
+    this.left = pieces.reduce((sum, { byteLength }) => sum + byteLength, 0)
+  }
+
+  /** The next `size` bytes; there must be as many. */
+  take(size: number): readonly Uint8Array[] {
+    const taken: Uint8Array[] = []
+    for (let missing = size; missing > 0; ) {
+      const piece = this.#pieces[this.#index]!
+      const part = piece.subarray(this.#at, this.#at + missing)
+      taken.push(part)
+      missing -= part.byteLength
+      this.#at += part.byteLength
+      if (this.#at === piece.byteLength) {
+        this.#index++
+        this.#at = 0
+      }
+    }
+    this.left -= size
+    return taken
+  }
+}
+
+/** The tensors behind the JSON. */
+class BinarySection {
+  readonly #bytes: Pieces | null
+
+  constructor(bytes: Pieces | null) {
     this.#bytes = bytes
   }
 
-  take(size: Parameter, name: string): Uint8Array {
+  take(size: Parameter, name: string): readonly Uint8Array[] {
     if (typeof size !== 'number' || !Number.isSafeInteger(size) || size < 0)
       throw invalid(`binary_data_size of inference input '${name}' must be a whole number from 0`)
     if (this.#bytes === null)
       throw invalid(`must specify Inference-Header-Content-Length to send binary data for inference input '${name}'`)
-    if (this.#at + size > this.#bytes.byteLength)
+    if (size > this.#bytes.left)
       throw invalid(
-        `unexpected end of binary data for inference input '${name}': ${size} bytes are said, ${this.#bytes.byteLength - this.#at} are there`,
+        `unexpected end of binary data for inference input '${name}': ${size} bytes are said, ${this.#bytes.left} are there`,
       )
-    this.#at += size
-    return this.#bytes.subarray(this.#at - size, this.#at)
+    return this.#bytes.take(size)
   }
 
   finish(): void {
-    if (this.#bytes !== null && this.#at !== this.#bytes.byteLength)
-      throw invalid(
-        `unexpected additional input data for model: ${this.#bytes.byteLength - this.#at} bytes beyond the tensors`,
-      )
+    if (this.#bytes !== null && this.#bytes.left > 0)
+      throw invalid(`unexpected additional input data for model: ${this.#bytes.left} bytes beyond the tensors`)
   }
 }
 
