@@ -143,8 +143,11 @@ export const drift = report('drift', {
   features: list(
     object({
       name: text,
-      kind: oneOf('number', 'category'),
-      /** Numbers: Wasserstein's distance in standard deviations of the reference; categories: share that moved. */
+      kind: oneOf('number', 'category', 'vector'),
+      /**
+       * Numbers: Wasserstein's distance in standard deviations of the reference; categories: share that moved; vectors
+       * (embeddings, images): the kernel's mean discrepancy, about 1 where nothing is as it was.
+       */
       distance: nullable(number),
       p: number,
       /** Drifted below this. */

@@ -57,6 +57,22 @@ test('each kind of change is seen, and named', () => {
   expect(stateOf(feed(shifted, 6, 200))).toBe('usual')
 })
 
+test('embeddings that go together in another way are a change, though each number is as it was', () => {
+  const vectorsOf = (tied: boolean) => {
+    let place = 0
+    return (seen: Glance): Glance => {
+      const [a, b] = [seen.numbers['x mean']!, seen.confidence! * 5 - 4]
+      const vector = [a, tied ? a : b, (place++ % 7) / 7]
+      return { ...seen, vectors: { e: vector } }
+    }
+  }
+  const known = feed(startDrift(settings), 11, 400, vectorsOf(false))
+  expect(drifted(feed(known, 12, 200, vectorsOf(false)))).toEqual([])
+  const changed = feed(known, 13, 200, vectorsOf(true))
+  expect(drifted(changed)).toEqual(['e'])
+  expect(changed.features.find(({ name }) => name === 'e')!.kind).toBe('vector')
+})
+
 test('numbers that are none are a change, and no error', () => {
   const broken = feed(usual, 7, 200, (seen) => ({ ...seen, numbers: { 'x mean': Number.NaN } }))
   expect([broken.outside, stateOf(broken)]).toEqual([1, 'drifted'])

@@ -1,5 +1,11 @@
 import type { DriftReport } from '../report/index.ts'
-import { chiSquareHomogeneity, kolmogorovSmirnov, levelOfLook, wasserstein } from '../statistics/index.ts'
+import {
+  chiSquareHomogeneity,
+  kernelTwoSample,
+  kolmogorovSmirnov,
+  levelOfLook,
+  wasserstein,
+} from '../statistics/index.ts'
 
 /** What is kept of one request: a few numbers, nothing of which an input could be made again. */
 export interface Glance {
@@ -7,6 +13,8 @@ export interface Glance {
   readonly numbers: Readonly<Record<string, number>>
   /** Answers as categories, by the name of the output. */
   readonly categories: Readonly<Record<string, string>>
+  /** A few projections of each large tensor, by name; not there in what older versions kept. */
+  readonly vectors?: Readonly<Record<string, readonly number[]>>
   /** Probability that the model itself gives its answer; null where its outputs are no probabilities. */
   readonly confidence: number | null
 }
@@ -46,10 +54,13 @@ export const startDrift = (settings: DriftSettings = DEFAULT_DRIFT): DriftState 
 /** Categories of an output beyond these are taken together. */
 const MOST_CATEGORIES = 200
 
+/** Fewer vectors than these are not held against one another. */
+const LEAST_VECTORS = 50
+
 /**
  * The state after one more request: the first ones are the reference, then each full window is held against it once.
  * Numbers by Kolmogorov–Smirnov (Wasserstein's distance says how far they moved), the share of values that are no
- * numbers by χ², and so the categories. The levels of all looks, features and tests sum to α: the monitor may run for ever. A drift that was found stays
+ * numbers by χ², and so the categories; embeddings and images by a kernel's distance of their projections. The levels of all looks, features and tests sum to α: the monitor may run for ever. A drift that was found stays
  * found until the next window that shows none is held to the same level.
  */
 export function glance(state: DriftState, seen: Glance): DriftState {
@@ -65,10 +76,13 @@ function judge(state: DriftState, window: readonly Glance[]): DriftState {
   const looks = state.looks + 1
   const numbers = Object.keys(reference[0]!.numbers)
   const categories = Object.keys(reference[0]!.categories)
-  const level = levelOfLook(settings.alpha, looks) / Math.max(1, 2 * numbers.length + categories.length)
+  const vectors = Object.keys(reference[0]!.vectors ?? {})
+  const tests = 2 * numbers.length + categories.length + vectors.length
+  const level = levelOfLook(settings.alpha, looks) / Math.max(1, tests)
   const features = [
     ...numbers.map((name) => numberDrift(name, values(reference, name), values(window, name), level, settings)),
     ...categories.map((name) => categoryDrift(name, reference, window, level)),
+    ...vectors.flatMap((name) => vectorDrift(name, reference, window, level) ?? []),
   ]
   return {
     ...state,
@@ -101,6 +115,20 @@ function numberDrift(
   const mean = before.reduce((sum, value) => sum + value, 0) / before.length
   const spread = Math.sqrt(before.reduce((sum, value) => sum + (value - mean) ** 2, 0) / before.length)
   return { ...empty, distance: spread > 0 ? statistic / spread : null, p, drifted: p < level }
+}
+
+/** null where too few requests had such a tensor: whether they have is for the numbers to say. */
+function vectorDrift(
+  name: string,
+  reference: readonly Glance[],
+  window: readonly Glance[],
+  level: number,
+): DriftReport['features'][number] | null {
+  const of = (glances: readonly Glance[]) => glances.flatMap(({ vectors }) => (vectors?.[name] ? [vectors[name]] : []))
+  const [before, now] = [of(reference), of(window)]
+  if (Math.min(before.length, now.length) < LEAST_VECTORS) return null
+  const { statistic, p } = kernelTwoSample(before, now)
+  return { name, kind: 'vector', distance: statistic, p, level, drifted: p < level }
 }
 
 function categoryDrift(

@@ -1,6 +1,7 @@
 import type { Glance } from '../../rollout/index.ts'
 import type { Outcome } from '../router.ts'
 import { elementsOf, isChoice, isFloat } from './answers.ts'
+import { projectionOf } from './projection.ts'
 
 /** Elements of a large tensor that are looked at, evenly spread. */
 const MOST_ELEMENTS = 4096
@@ -10,6 +11,12 @@ export function glanceAt({ inputs, outputs }: Outcome): Glance | null {
   if (!outputs) return null
   const numbers: Record<string, number> = {}
   const categories: Record<string, string> = {}
+  const vectors: Record<string, readonly number[]> = {}
+  /** Of the first row, whose size does not depend on who asks. */
+  const project = (name: string, elements: Float64Array, rows: number) => {
+    const projection = projectionOf(elements.subarray(0, elements.length / Math.max(1, rows)))
+    if (projection) vectors[`${name} projection`] = projection
+  }
   for (const tensor of inputs) {
     const elements = elementsOf(tensor)
     if (Array.isArray(elements)) {
@@ -19,11 +26,13 @@ export function glanceAt({ inputs, outputs }: Outcome): Glance | null {
     const { mean, spread } = momentsOf(elements as Float64Array)
     numbers[`${tensor.name} mean`] = mean
     if (elements.length > 1) numbers[`${tensor.name} spread`] = spread
+    project(tensor.name, elements as Float64Array, tensor.dims[0] ?? 1)
   }
   let confidence: number | null = null
   for (const tensor of outputs) {
     const rows = tensor.dims[0] ?? 1
     const elements = elementsOf(tensor)
+    if (isFloat(tensor.dtype)) project(tensor.name, elements as Float64Array, rows)
     if (isChoice(tensor)) {
       const { best, probability } = choiceOf(elements as Float64Array, tensor.dims[1]!)
       categories[tensor.name] = String(best)
@@ -34,7 +43,7 @@ export function glanceAt({ inputs, outputs }: Outcome): Glance | null {
       else categories[tensor.name] = String(elements[0]).slice(0, 100)
     }
   }
-  return { numbers, categories, confidence }
+  return { numbers, categories, vectors, confidence }
 }
 
 function momentsOf(values: Float64Array): { mean: number; spread: number } {
