@@ -63,6 +63,7 @@ export {
   type TuningForm,
   tuningForm,
   unitCosts,
+  unitSignatures,
   type WeightOptions,
   weightsOfCodes,
 } from './quantize/index.ts'
