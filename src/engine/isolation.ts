@@ -35,7 +35,10 @@ export interface Placement {
  */
 export interface IsolatedSession extends Session {
   readonly omitted: readonly OmittedOutput[]
-  /** Milliseconds that the runtime took to create the session, measured inside the process. */
+  /**
+   * Milliseconds that the runtime took to create the session, measured inside the process. The runtime has been started
+   * before: what is measured is what a model costs a process that serves already, not the process's first session.
+   */
   readonly loadMs: number
   /** Milliseconds of the very first run, or null before it. */
   readonly firstMs: number | null

@@ -1,5 +1,6 @@
 import type { Pass } from '../rewrite/index.ts'
 import { differentiatePass } from './differentiate/index.ts'
+import * as layout from './layout/index.ts'
 import { halveGrid, leaveOutBlocks, pruneChannels, setWeights } from './prune/index.ts'
 import * as quantize from './quantize/index.ts'
 import { simplifyPasses } from './sequence.ts'
@@ -62,6 +63,7 @@ export {
   type TuningForm,
   tuningForm,
   unitCosts,
+  unitSignatures,
   type WeightOptions,
   weightsOfCodes,
 } from './quantize/index.ts'
@@ -79,13 +81,25 @@ const lossy = [
   quantize.convertFloat16,
 ]
 
-/** What runs behind static quantization, so that its kernels are the fastest ones. */
-export const KERNEL_REPAIRS: readonly string[] = quantize.kernelRepairs.map(({ id }) => id)
+/** Exact as well, but for the native kernels' blocks of channels: elsewhere nobody gains by them. */
+const blocks = [layout.fillChannelBlocks, layout.shiftInBlocks, layout.splitNearestResize]
+
+/** What runs last on a float model that native kernels shall run. */
+export const LAYOUT_REPAIRS: readonly string[] = [
+  layout.shiftInBlocks.id,
+  layout.splitNearestResize.id,
+  'eliminateDeadCode',
+]
+
+/** Whole blocks of channels; more of them are computed, so that it shows in the timing whether they pay. */
+export const FILL_BLOCKS: readonly string[] = [layout.fillChannelBlocks.id, 'eliminateDeadCode']
+
+/** What runs behind static quantization, so that its kernels are the fastest ones, and those that stay in float. */
+export const KERNEL_REPAIRS: readonly string[] = [...quantize.kernelRepairs.map(({ id }) => id), ...LAYOUT_REPAIRS]
 
 /** Every pass by its id: what a recipe may name. */
 export const passes: Readonly<Record<string, Pass<never>>> = Object.fromEntries(
-  [...simplifyPasses, ...lossy, differentiatePass, leaveOutBlocks, halveGrid, pruneChannels, setWeights].map((pass) => [
-    pass.id,
-    pass as Pass<never>,
-  ]),
+  [...simplifyPasses, ...blocks, ...lossy, differentiatePass, leaveOutBlocks, halveGrid, pruneChannels, setWeights].map(
+    (pass) => [pass.id, pass as Pass<never>],
+  ),
 )

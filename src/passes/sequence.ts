@@ -12,6 +12,7 @@ const tidy: readonly Pass[] = [
   simplify.eliminateIdentity,
   simplify.mergeReshapes,
   simplify.cancelTransposes,
+  simplify.resizeChannelsLast,
   simplify.mergePads,
   simplify.mergeActivations,
 ]

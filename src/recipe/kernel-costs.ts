@@ -1,12 +1,16 @@
 import { type Feeds, machine, ortNode } from '../engine/index.ts'
 import type { Model } from '../ir/index.ts'
 import { modelDigest } from '../onnx/index.ts'
-import { borderCost, borderProbe, costProbes, unitCosts } from '../passes/index.ts'
+import { borderCost, borderProbe, costProbes, unitCosts, unitSignatures } from '../passes/index.ts'
 import type { CalibrationReport, CostsReport, ProfileReport } from '../report/index.ts'
 import { type EvidenceCache, noCache } from './evidence-cache.ts'
+import { unitMemory } from './unit-memory.ts'
 
 /** Profiles of either side, by turns, so that drift of the machine meets both. */
 const TURNS = 3
+/** Where other models have shown what most of the units cost, one look at the rest is enough. */
+const FEW_TURNS = 1
+const MOST = 0.5
 const RUNS = 12
 
 export interface CostOptions {
@@ -17,7 +21,9 @@ export interface CostOptions {
 
 /**
  * What each node costs in float and in integers on this machine, with these inputs: the model is profiled as it is and
- * with everything in integers, in processes of their own. Null where nothing can become integer.
+ * with everything in integers, in processes of their own. What other models showed of the same operators with the same
+ * attributes and shapes is kept by machine and runtime, and nothing is profiled where that tells all. Null where nothing
+ * can become integer.
  */
 export async function kernelCosts(
   model: Model,
@@ -33,26 +39,42 @@ export async function kernelCosts(
   // The kernels and what they cost do not depend on the ranges, only on which values have some.
   const key = { measure: 'costs with borders', cpu, runtime, threads, shapes, model: modelDigest(model) }
   return cache.get(key, async () => {
+    const inputShapes = Object.fromEntries(Object.entries(feeds).map(([name, { dims }]) => [name, dims]))
+    const signatures = unitSignatures(probes, ranges, inputShapes)
+    const memory = await unitMemory(cache, { cpu, runtime, threads }, signatures)
+    const base = { kind: 'costs', version: 1, cpu, runtime, threads } as const
+    if (memory.nodes.length === signatures.size && memory.borderNs !== undefined)
+      return { ...base, nodes: memory.nodes, borderNs: memory.borderNs }
+    const turns = memory.nodes.length >= MOST * signatures.size ? FEW_TURNS : TURNS
     const seen: { float: ProfileReport[]; integer: ProfileReport[] } = { float: [], integer: [] }
-    for (let turn = 0; turn < TURNS; turn++)
+    for (let turn = 0; turn < turns; turn++)
       for (const side of ['float', 'integer'] as const) {
         signal?.throwIfAborted()
         seen[side].push(await ortNode.profile(probes[side], feeds, RUNS, { threads }))
       }
     const inFloat = quickest(seen.float)
-    const nodes = unitCosts(probes, ranges, inFloat, quickest(seen.integer))
-    const costs: CostsReport = { kind: 'costs', version: 1, cpu, runtime, threads, nodes }
+    const known = new Map(memory.nodes.map((node) => [node.name, node]))
+    const measured = unitCosts(probes, ranges, inFloat, quickest(seen.integer))
+    const costs: CostsReport = { ...base, nodes: measured.map((node) => lesser(node, known.get(node.name))) }
     // What a border costs shows only where there are some: in the mixture that a formula for borders leads to.
     const probe = borderProbe(probes, ranges, costs)
-    if (!probe) return costs
     const mixed: ProfileReport[] = []
-    for (let turn = 0; turn < TURNS; turn++) {
+    for (let turn = 0; probe && turn < turns; turn++) {
       signal?.throwIfAborted()
       mixed.push(await ortNode.profile(probe.mixture, feeds, RUNS, { threads }))
     }
-    return { ...costs, borderNs: Number(borderCost(probe, quickest(mixed), inFloat).toPrecision(3)) }
+    const borderNs = probe ? Number(borderCost(probe, quickest(mixed), inFloat).toPrecision(3)) : undefined
+    await memory.keep(costs.nodes, borderNs)
+    return borderNs === undefined ? costs : { ...costs, borderNs }
   })
 }
+
+/** Of each side the least that was seen, here or in another model. */
+const lesser = (node: CostsReport['nodes'][number], other: CostsReport['nodes'][number] | undefined) => ({
+  name: node.name,
+  floatMs: Math.min(node.floatMs, other?.floatMs ?? Number.POSITIVE_INFINITY),
+  integerMs: Math.min(node.integerMs, other?.integerMs ?? Number.POSITIVE_INFINITY),
+})
 
 /** Of each node the least of its medians: what another process took away is no cost of the kernel. */
 function quickest(profiles: readonly ProfileReport[]): ProfileReport {

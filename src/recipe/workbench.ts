@@ -21,6 +21,7 @@ import type {
 } from '../report/index.ts'
 import { channelsOf } from './channels.ts'
 import { type EvidenceCache, inMemory } from './evidence-cache.ts'
+import { FILLING_SECONDS, filledWherePays, forNativeKernels } from './filled-blocks.ts'
 import { firstFeeds } from './first-feeds.ts'
 import { inspect } from './inspect.ts'
 import { kernelCosts } from './kernel-costs.ts'
@@ -99,6 +100,7 @@ export class Workbench {
   readonly #feeds: Feeds
   readonly #place: RunsOn
   #lossless: { trail: Trail; equivalence: Equivalence } | undefined
+  #simple: Trail | undefined
   #base: Session | undefined
   readonly #trained = new Map<string, Trail>()
 
@@ -176,7 +178,8 @@ export class Workbench {
   /** The lossless model, proven equal on rows and random inputs. */
   async lossless(): Promise<{ trail: Trail; equivalence: Equivalence }> {
     this.#lossless ??= await (async () => {
-      const trail = await losslessTrail(this.original.model)
+      const base = await this.#simplified()
+      const trail = this.#options.target === 'native' ? await forNativeKernels(base) : base
       // Rows that are for proving must not have been looked at before.
       const { data: whole, indices } = this.rows.calibrate
       const data = indices.length > 0 ? subset(whole, indices) : undefined
@@ -188,6 +191,19 @@ export class Workbench {
     return this.#lossless
   }
 
+  /** What candidates are made of: lossless passes, and whole blocks of channels where they were measured to pay. */
+  async #simplified(): Promise<Trail> {
+    this.#simple ??= await (async () => {
+      const plain = await losslessTrail(this.original.model)
+      if (this.#options.target !== 'native') return plain
+      return filledWherePays(plain, async (forms) => {
+        const built = forms.map(({ id, trail }) => builtFrom({ id, words: id }, trail, {}, []))
+        return (await this.time(built, FILLING_SECONDS, 'choose')).models.slice(1).map(({ p50Ms }) => p50Ms)
+      })
+    })()
+    return this.#simple
+  }
+
   /** A trained model that candidates may be made of from now on, under this name. */
   addTrained(name: string, trail: Trail): void {
     this.#trained.set(name, trail)
@@ -195,7 +211,10 @@ export class Workbench {
 
   /** The way to the float model that a candidate is made of. */
   async #floatOf({ base }: Pick<CandidateSpec, 'base'>): Promise<Trail> {
-    if (base === undefined) return (await this.lossless()).trail
+    if (base === undefined) {
+      await this.lossless()
+      return this.#simplified()
+    }
     const trained = this.#trained.get(base)
     if (!trained) throw new Error(`internal: nothing was trained under the name ${base}`)
     return trained
@@ -205,6 +224,7 @@ export class Workbench {
     this.#options.signal?.throwIfAborted()
     const trail = await this.#floatOf(spec)
     if (!spec.scheme) {
+      if (spec.base === undefined) return builtFrom(spec, (await this.lossless()).trail, {}, [])
       // What was tuned is integers already.
       const made = trail.runs.findLast(({ planned }) => planned)
       return builtFrom(spec, trail, made?.planned ?? {}, made?.refused ?? [])

@@ -8,6 +8,7 @@ export const latencyOf = object({
   p99Ms: number,
   /** Rows a second. */
   throughput: number,
+  /** Of this model alone: the runtime itself has been started before. */
   loadMs: number,
   firstMs: optional(number),
   /** Of the process that ran the model, beyond what it held before loading. */

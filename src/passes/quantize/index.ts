@@ -33,3 +33,4 @@ export {
   costProbes,
   unitCosts,
 } from './unit-costs.ts'
+export { unitSignatures } from './unit-signatures.ts'

@@ -67,7 +67,7 @@ const elementCosts: Readonly<Record<string, UnitCost>> = {
   Sigmoid: { float: 0.33, integer: 0.3 },
   Softmax: { float: 0.5, integer: 2.7 },
   MaxPool: { float: 1.5, integer: 1.3 },
-  Resize: { float: 0.4, integer: 4 },
+  Resize: { float: 0.4, integer: 0.2 },
   Slice: { float: 0.85, integer: 1.1 },
   Transpose: { float: 0.4, integer: 0.4 },
 }

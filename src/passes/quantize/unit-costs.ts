@@ -24,7 +24,8 @@ export function costProbes(model: Model, ranges: CalibrationReport): CostProbes 
   return { float, integer: repairKernels(made.model) }
 }
 
-const EVERYWHERE = { placement: 'everywhere' } as const
+/** Integers wherever there is a kernel, so that each shows what it costs. */
+export const EVERYWHERE = { placement: 'everywhere' } as const
 
 /**
  * Milliseconds of each unit on either side, from profiles of the two probes. Layouts, fusions and caches are those of

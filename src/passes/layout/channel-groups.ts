@@ -1,0 +1,152 @@
+import { type GraphIndex, intAttribute, type Node, operatorName, readsOf, type Tensor } from '../../ir/index.ts'
+import { BLOCK, isChannelwise } from './blocks.ts'
+
+/** Values that must have the same channels, and how many those of broken blocks shall have. */
+export interface ChannelGroups {
+  /** The channels that the value shall have; undefined where it stays. */
+  widthOf(value: string): number | undefined
+  /** Groups that shall change. */
+  readonly count: number
+}
+
+/** Operators that keep channels apart and are finite at zero; further inputs are constants of one element. */
+const UNARY: ReadonlySet<string> = new Set(
+  'Abs AveragePool Clip Elu Gelu GlobalAveragePool GlobalMaxPool HardSigmoid HardSwish Identity LeakyRelu MaxPool Mish Neg Relu Selu Sigmoid Softplus Softsign Tanh com.microsoft.Gelu com.microsoft.QuickGelu'.split(
+    ' ',
+  ),
+)
+const BINARY: ReadonlySet<string> = new Set(['Add', 'Mul', 'Sub'])
+
+/** What is known of a group while the graph is read. */
+interface Group {
+  /** Channels that its convolutions make, or its constants have. */
+  readonly channels: Set<number>
+  made: boolean
+  read: boolean
+  /** Made from one pixel, where more channels cost nothing. */
+  pixel: boolean
+  pinned: boolean
+}
+
+/** The groups of values between two-dimensional convolutions whose channels are free to become whole blocks. */
+export function channelGroups(
+  nodes: readonly Node[],
+  index: GraphIndex,
+  constant: (name: string) => Tensor | undefined,
+): ChannelGroups {
+  const sets = new Groups()
+  for (const name of [...index.inputs, ...index.outputs]) sets.of(name).pinned = true
+  for (const node of nodes) {
+    const output = node.outputs[0]!
+    const open = [...readsOf(node)].filter((name) => constant(name) === undefined)
+    const weight = operatorName(node) === 'Conv' ? planarWeight(node, open, constant) : undefined
+    if (weight) {
+      const input = node.inputs[0]!
+      if (isChannelwise(node, weight)) sets.join(input, output)
+      else if (intAttribute(node, 'group', 1) === 1) {
+        sets.of(input).read = true
+        const group = sets.of(output)
+        group.made = true
+        group.channels.add(weight.dims[0]!)
+        if (index.producer.get(input)?.opType === 'GlobalAveragePool') group.pixel = true
+      } else for (const name of [input, output]) sets.of(name).pinned = true
+      if (isChannelwise(node, weight)) sets.of(output).channels.add(weight.dims[0]!)
+    } else if (keepsChannels(node, open, constant)) {
+      for (const input of open) sets.join(input, output)
+      for (const input of node.inputs) {
+        const tensor = constant(input)
+        const axis = channelAxis(tensor)
+        if (axis !== undefined) sets.of(output).channels.add(tensor!.dims[axis]!)
+      }
+    } else for (const name of [...open, ...node.outputs]) sets.of(name).pinned = true
+  }
+  const widths = new Map([...sets.all()].map((group) => [group, filledWidth(group)]))
+  return {
+    widthOf: (value) => {
+      const group = sets.find(value)
+      return group && widths.get(group)
+    },
+    count: [...widths.values()].filter((width) => width !== undefined).length,
+  }
+}
+
+function filledWidth({ channels, made, read, pixel, pinned }: Group): number | undefined {
+  const [width, ...others] = channels
+  if (width === undefined || others.length > 0 || pinned || !made || !read || width % BLOCK === 0) return undefined
+  return pixel || width >= BLOCK / 2 ? Math.ceil(width / BLOCK) * BLOCK : undefined
+}
+
+/** The weights of a convolution over height and width, where they and the bias are constant. */
+function planarWeight(
+  node: Node,
+  open: readonly string[],
+  constant: (name: string) => Tensor | undefined,
+): Tensor | undefined {
+  const weight = constant(node.inputs[1]!)
+  const bias = node.inputs[2] ? constant(node.inputs[2]) : undefined
+  const known = open.length === 1 && (!node.inputs[2] || bias?.dtype === 'float32')
+  return known && weight?.dtype === 'float32' && weight.dims.length === 4 ? weight : undefined
+}
+
+function keepsChannels(node: Node, open: readonly string[], constant: (name: string) => Tensor | undefined): boolean {
+  const constants = node.inputs.flatMap((name) => (name === '' ? [] : (constant(name) ?? [])))
+  if (node.outputs.length !== 1 || open.length === 0) return false
+  if (BINARY.has(operatorName(node)))
+    return constants.every((tensor) => isOneElement(tensor) || channelAxis(tensor) !== undefined)
+  return (
+    UNARY.has(operatorName(node)) && open.length === 1 && open[0] === node.inputs[0] && constants.every(isOneElement)
+  )
+}
+
+const isOneElement = ({ dims }: Tensor): boolean => dims.every((dim) => dim === 1)
+
+/** Where the channels of a constant beside a value of rank 4 lie, if it has one number a channel and nothing else. */
+export function channelAxis(tensor: Tensor | undefined): number | undefined {
+  if (tensor?.dtype !== 'float32' || tensor.dims.length < 3 || tensor.dims.length > 4) return undefined
+  const axis = tensor.dims.length - 3
+  return tensor.dims[axis]! > 1 && tensor.dims.every((dim, i) => i === axis || dim === 1) ? axis : undefined
+}
+
+/** Disjoint sets of values (union-find), with what is known of each. */
+class Groups {
+  readonly #parent = new Map<string, string>()
+  readonly #groups = new Map<string, Group>()
+
+  of(name: string): Group {
+    const root = this.#root(name)
+    let group = this.#groups.get(root)
+    if (!group) {
+      group = { channels: new Set(), made: false, read: false, pixel: false, pinned: false }
+      this.#groups.set(root, group)
+    }
+    return group
+  }
+
+  find(name: string): Group | undefined {
+    return this.#groups.get(this.#root(name))
+  }
+
+  all(): Iterable<Group> {
+    return this.#groups.values()
+  }
+
+  join(a: string, b: string): void {
+    const [from, to] = [this.#root(a), this.#root(b)]
+    if (from === to) return
+    const [gone, kept] = [this.of(from), this.of(to)]
+    this.#groups.delete(from)
+    this.#parent.set(from, to)
+    for (const width of gone.channels) kept.channels.add(width)
+    kept.made ||= gone.made
+    kept.read ||= gone.read
+    kept.pixel ||= gone.pixel
+    kept.pinned ||= gone.pinned
+  }
+
+  #root(name: string): string {
+    let root = name
+    for (let next = this.#parent.get(root); next !== undefined; next = this.#parent.get(root)) root = next
+    if (root !== name) this.#parent.set(name, root)
+    return root
+  }
+}

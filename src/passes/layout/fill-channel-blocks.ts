@@ -1,0 +1,87 @@
+/*
+ * t = Conv(x, w, b)   u = Act(t)   y = Conv(u, v)          with C channels between them, C no multiple of 16
+ *   ⇒  t = Conv(x, [w; 0], [b; 0])   u = Act(t)   y = Conv(u, [v, 0])          with C rounded up to the next one
+ * Blocked kernels compute 16 channels at a time whether they are wanted or not, but a value of a broken block is put
+ * into plain order behind each of them and into blocks again in front of the next. Whole blocks stay as they are.
+ * The channels that are added go through everything that keeps channels apart: activations, sums and products of values
+ * with the same channels, pools, convolutions of one channel each.
+ * Illegal: anything else reads or makes the value, or it is an input or output of the graph; an activation that is not
+ * finite at zero. Left alone below half a block, but behind a global pool, where a pixel costs nothing.
+ * Source: what is added is multiplied by zero. Block size and padding: `nchwc_transformer.cc` of ONNX Runtime.
+ */
+import {
+  elementCount,
+  indexGraph,
+  int,
+  type Model,
+  operatorName,
+  type Tensor,
+  tensorOf,
+  tensorValues,
+} from '../../ir/index.ts'
+import { GraphEditor, type Pass, type PassResult, withGraph } from '../../rewrite/index.ts'
+import { isChannelwise } from './blocks.ts'
+import { channelAxis, channelGroups } from './channel-groups.ts'
+
+export const fillChannelBlocks: Pass = {
+  id: 'fillChannelBlocks',
+  summary: 'Gives values between convolutions whole blocks of channels, so that they need not change their order.',
+  run: fill,
+}
+
+function fill(model: Model): PassResult {
+  const { graph } = model
+  const editor = new GraphEditor(graph)
+  const groups = channelGroups(graph.nodes, indexGraph(graph), (name) => editor.constant(name))
+  const constants = new Map<string, string>()
+  const padded = (name: string, sizes: readonly (readonly [axis: number, size: number])[]) => {
+    const key = JSON.stringify([name, sizes])
+    const known = constants.get(key)
+    if (known !== undefined) return known
+    const grown = sizes.reduce((tensor, [axis, size]) => grow(tensor, axis, size), editor.constant(name)!)
+    const added = editor.addConstant(grown, `${name}_filled`)
+    constants.set(key, added)
+    return added
+  }
+  for (const node of graph.nodes) {
+    const input = groups.widthOf(node.inputs[0] ?? '')
+    const output = groups.widthOf(node.outputs[0] ?? '')
+    if (input === undefined && output === undefined) continue
+    const inputs = [...node.inputs]
+    if (operatorName(node) !== 'Conv') {
+      for (const [slot, name] of inputs.entries()) {
+        const axis = output === undefined ? undefined : channelAxis(editor.constant(name))
+        if (axis !== undefined) inputs[slot] = padded(name, [[axis, output!]])
+      }
+      if (inputs.some((name, slot) => name !== node.inputs[slot])) editor.replace(node, { ...node, inputs })
+      continue
+    }
+    const channelwise = isChannelwise(node, editor.constant(node.inputs[1]!)!)
+    const sizes: (readonly [number, number])[] = []
+    if (output !== undefined) sizes.push([0, output])
+    if (input !== undefined && !channelwise) sizes.push([1, input])
+    inputs[1] = padded(inputs[1]!, sizes)
+    if (output !== undefined && inputs[2]) inputs[2] = padded(inputs[2], [[0, output]])
+    const attributes =
+      channelwise && output !== undefined ? new Map(node.attributes).set('group', int(output)) : node.attributes
+    editor.replace(node, { ...node, inputs, attributes })
+  }
+  const report = { id: fillChannelBlocks.id, applied: groups.count, refused: [] }
+  if (groups.count === 0) return { model, report }
+  const finished = editor.finish()
+  const stale = (name: string) => groups.widthOf(name) !== undefined
+  const valueInfos = new Map([...finished.valueInfos].filter(([name]) => !stale(name)))
+  return { model: withGraph(model, { ...finished, valueInfos }), report }
+}
+
+/** The tensor with zeros behind its values along an axis. */
+function grow(tensor: Tensor, axis: number, size: number): Tensor {
+  const values = tensorValues(tensor) as Float32Array
+  const dims = tensor.dims.map((dim, i) => (i === axis ? size : dim))
+  const inner = elementCount(tensor.dims.slice(axis))
+  const wide = elementCount(dims.slice(axis))
+  const grown = new Float32Array(elementCount(dims))
+  for (let from = 0, to = 0; from < values.length; from += inner, to += wide)
+    grown.set(values.subarray(from, from + inner), to)
+  return tensorOf('float32', dims, grown)
+}

@@ -1,0 +1,3 @@
+export * from './fill-channel-blocks.ts'
+export * from './shift-in-blocks.ts'
+export * from './split-nearest-resize.ts'

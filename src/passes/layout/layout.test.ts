@@ -1,0 +1,128 @@
+import { expect, test } from 'vitest'
+import { modelWith } from '../../../tests/quantize-kit.ts'
+import { expectEqualModels, rewriteWith } from '../../../tests/rewrite-kit.ts'
+import { tensorOf } from '../../ir/index.ts'
+import { fillChannelBlocks } from './fill-channel-blocks.ts'
+import { shiftInBlocks } from './shift-in-blocks.ts'
+import { splitNearestResize } from './split-nearest-resize.ts'
+
+const model = (body: string, weights: Record<string, readonly number[]>, outputs = 'float y') =>
+  modelWith(`g (float[1,3,6,5] x) => (${outputs}) { ${body} }`, weights)
+
+const dimsOf = (built: ReturnType<typeof model>, outputs: string) => {
+  const node = built.graph.nodes.find((item) => item.outputs[0] === outputs)!
+  return built.graph.initializers.get(node.inputs[1]!)!.dims
+}
+
+test('broken blocks are filled through activations, depthwise convolutions, sums and gates', async () => {
+  const { before, after, report } = await rewriteWith(
+    fillChannelBlocks,
+    model(
+      `a = Conv(x, w, b) h = HardSwish(a) d = Conv<group = 12, pads = [1, 1, 1, 1]>(h, dw, b) s = Add(h, d)
+       p = GlobalAveragePool(s) q = Conv(p, squeeze, qb) r = Relu(q) g = Conv(r, expand, b) t = Sigmoid(g)
+       m = Mul(s, t) y = Conv(m, v)`,
+      {
+        w: [12, 3, 1, 1],
+        b: [12],
+        dw: [12, 1, 3, 3],
+        squeeze: [2, 12, 1, 1],
+        qb: [2],
+        expand: [12, 2, 1, 1],
+        v: [5, 12, 1, 1],
+      },
+    ),
+  )
+  expect(report.applied).toBe(2)
+  expect(['a', 'd', 'q', 'g', 'y'].map((name) => dimsOf(after, name))).toEqual([
+    [16, 3, 1, 1],
+    [16, 1, 3, 3],
+    [16, 16, 1, 1],
+    [16, 16, 1, 1],
+    [5, 16, 1, 1],
+  ])
+  await expectEqualModels(before, after)
+})
+
+test('a constant a channel grows with the value beside it', async () => {
+  const { before, after, report } = await rewriteWith(
+    fillChannelBlocks,
+    model('a = Conv(x, w) s = Mul(a, c) y = Conv(s, v)', { w: [12, 3, 1, 1], c: [1, 12, 1, 1], v: [5, 12, 1, 1] }),
+  )
+  expect(report.applied).toBe(1)
+  await expectEqualModels(before, after)
+})
+
+test.each([
+  ['whole blocks', 'a = Conv(x, w) y = Conv(a, v)', { w: [16, 3, 1, 1], v: [5, 16, 1, 1] }],
+  ['less than half a block', 'a = Conv(x, w) y = Conv(a, v)', { w: [4, 3, 1, 1], v: [5, 4, 1, 1] }],
+  ['an output of the graph', 'y = Conv(x, w) z = Conv(y, v)', { w: [12, 3, 1, 1], v: [5, 12, 1, 1] }],
+  [
+    'a reader that mixes channels',
+    'a = Conv(x, w) s = Softmax<axis = 1>(a) y = Conv(s, v)',
+    { w: [12, 3, 1, 1], v: [5, 12, 1, 1] },
+  ],
+  [
+    'other channels beside them',
+    'a = Conv(x, w) k = Conv(x, one) m = Mul(a, k) y = Conv(m, v)',
+    { w: [12, 3, 1, 1], one: [1, 3, 1, 1], v: [5, 12, 1, 1] },
+  ],
+  ['groups', 'a = Conv(x, w) y = Conv<group = 3>(a, v)', { w: [12, 3, 1, 1], v: [6, 4, 1, 1] }],
+] as const)('not filled: %s', async (_, body, weights) => {
+  expect((await rewriteWith(fillChannelBlocks, model(body, weights))).report.applied).toBe(0)
+})
+
+test('a sum with a constant between convolutions becomes one of one tap', async () => {
+  const weights = { w: [16, 3, 1, 1], c: [1], dw: [16, 1, 3, 3], k: [1, 16, 1, 1], v: [5, 16, 1, 1] }
+  const { before, after, report, ops } = await rewriteWith(
+    shiftInBlocks,
+    model(
+      `a = Conv(x, w) h = HardSwish(a) s = Add(h, c) d = Conv<group = 16, pads = [1, 1, 1, 1]>(s, dw)
+       m = Mul(k, d) y = Conv(m, v)`,
+      weights,
+    ),
+  )
+  expect(report.applied).toBe(2)
+  expect(ops).toEqual(['Conv', 'HardSwish', 'Conv', 'Conv', 'Conv', 'Conv'])
+  await expectEqualModels(before, after)
+})
+
+test.each([
+  ['broken blocks', 'a = Conv(x, w) s = Add(a, c) y = Conv(s, v)', { w: [12, 3, 1, 1], c: [1], v: [5, 12, 1, 1] }],
+  ['a reader in plain order', 'a = Conv(x, w) s = Add(a, c) y = Softmax(s)', { w: [16, 3, 1, 1], c: [1] }],
+  [
+    'a constant a pixel',
+    'a = Conv(x, w) s = Add(a, c) y = Conv(s, v)',
+    { w: [16, 3, 1, 1], c: [6, 5], v: [5, 16, 1, 1] },
+  ],
+  [
+    'the convolution is read elsewhere',
+    'a = Conv(x, w) s = Add(a, c) t = Conv(s, v) u = Conv(a, v) y = Add(t, u)',
+    { w: [16, 3, 1, 1], c: [1], v: [5, 16, 1, 1] },
+  ],
+] as const)('no tap: %s', async (_, body, weights) => {
+  expect((await rewriteWith(shiftInBlocks, model(body, weights))).report.applied).toBe(0)
+})
+
+const resized = (factor: number, attributes: string) => {
+  const built = model(`y = Resize<mode = "nearest"${attributes}>(x, , scales)`, {})
+  const scales = tensorOf('float32', [4], Float32Array.of(1, 1, factor, factor), 'scales')
+  return { ...built, graph: { ...built.graph, initializers: new Map([['scales', scales]]) } }
+}
+
+test.each([
+  [4, ', coordinate_transformation_mode = "asymmetric", nearest_mode = "floor"', 2],
+  [8, '', 3],
+] as const)('pictures that grow %i-fold are doubled', async (factor, attributes, steps) => {
+  const { before, after, ops } = await rewriteWith(splitNearestResize, resized(factor, attributes))
+  expect(ops).toEqual(new Array(steps).fill('Resize'))
+  await expectEqualModels(before, after, { tolerance: 0 })
+})
+
+test.each([
+  [2, ''],
+  [3, ''],
+  [4, ', coordinate_transformation_mode = "align_corners"'],
+  [4, ', nearest_mode = "ceil"'],
+] as const)('not doubled: %i-fold%s', async (factor, attributes) => {
+  expect((await rewriteWith(splitNearestResize, resized(factor, attributes))).report.applied).toBe(0)
+})

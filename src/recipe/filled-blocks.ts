@@ -1,0 +1,30 @@
+import { FILL_BLOCKS, LAYOUT_REPAIRS } from '../passes/index.ts'
+import { advanceAll, type Trail } from './trail.ts'
+
+/** How long the two forms are timed side by side, and what the filled one must save of the time. */
+export const FILLING_SECONDS = 8
+const PAYS = 0.99
+
+const stepsOf = (passes: readonly string[]) => passes.map((pass) => ({ pass }))
+
+/** A float model as native kernels run it fastest; exact, but of no use to other runtimes. */
+export const forNativeKernels = (trail: Trail): Promise<Trail> => advanceAll(trail, stepsOf(LAYOUT_REPAIRS))
+
+/**
+ * The model with whole blocks of channels where that was measured to be faster, else as it is. What is timed has the
+ * repairs of native kernels behind it, as what is handed out has; the result is without, for integers to be made of.
+ *
+ * @param time Milliseconds of each form, by turns in one run; not asked where there is nothing to fill.
+ */
+export async function filledWherePays(
+  plain: Trail,
+  time: (forms: readonly { readonly id: string; readonly trail: Trail }[]) => Promise<readonly number[]>,
+): Promise<Trail> {
+  const filled = await advanceAll(plain, stepsOf(FILL_BLOCKS))
+  if (!filled.runs.some(({ id, applied }) => id === FILL_BLOCKS[0] && applied > 0)) return plain
+  const [before, after] = await time([
+    { id: 'plain', trail: await forNativeKernels(plain) },
+    { id: 'filled', trail: await forNativeKernels(filled) },
+  ])
+  return after! < PAYS * before! ? filled : plain
+}

@@ -1,0 +1,57 @@
+import type { CostsReport } from '../report/index.ts'
+import type { EvidenceCache } from './evidence-cache.ts'
+
+type Nodes = CostsReport['nodes']
+
+/** What is kept of units that were measured in any model. */
+export interface UnitMemory {
+  /** Costs of the units that are known, under the names that they have in this model. */
+  readonly nodes: Nodes
+  readonly borderNs: number | undefined
+  /** Keeps what was measured; what is known already stays as it is. */
+  keep(nodes: Nodes, borderNs: number | undefined): Promise<void>
+}
+
+/** Costs by what decides them (see `unitSignatures`), on this machine, runtime and number of threads. */
+export async function unitMemory(
+  cache: EvidenceCache,
+  place: { readonly cpu: string; readonly runtime: string; readonly threads: number },
+  signatures: ReadonlyMap<string, string>,
+): Promise<UnitMemory> {
+  const report = (nodes: Nodes, borderNs?: number): CostsReport => ({
+    kind: 'costs',
+    version: 1,
+    ...place,
+    nodes,
+    ...(borderNs === undefined ? {} : { borderNs }),
+  })
+  const keyOf = (of: string) => ({ measure: 'unit cost', ...place, of })
+  const nodes: Nodes[number][] = []
+  for (const [name, signature] of signatures) {
+    const [known] = (await look(cache, keyOf(signature)))?.nodes ?? []
+    if (known) nodes.push({ ...known, name })
+  }
+  return {
+    nodes,
+    borderNs: (await look(cache, keyOf('border')))?.borderNs,
+    async keep(measured, borderNs) {
+      for (const node of measured) {
+        const signature = signatures.get(node.name)
+        if (signature) await cache.get(keyOf(signature), async () => report([{ ...node, name: '' }]))
+      }
+      if (borderNs !== undefined) await cache.get(keyOf('border'), async () => report([], borderNs))
+    },
+  }
+}
+
+const UNKNOWN = new Error('nothing is kept under this key')
+
+/** What is kept under a key, or undefined: a `make` that fails keeps nothing. */
+async function look(cache: EvidenceCache, key: Readonly<Record<string, unknown>>): Promise<CostsReport | undefined> {
+  try {
+    return await cache.get<CostsReport>(key, () => Promise.reject(UNKNOWN))
+  } catch (error) {
+    if (error === UNKNOWN) return undefined
+    throw error
+  }
+}
