@@ -194,6 +194,8 @@ async function quantizeIn(
   options: QuantizeOptions,
 ): Promise<Quantized> {
   const { scheme, data, target = 'native', onProgress: say = () => {} } = options
+  // The model as it came and as it leaves the lossless passes, its ranges, its channels.
+  sessions.prepare(scheme === 'static-int8' ? 4 : 2)
   const original = sessions.start(openIsolated(model, LEAN))
   say('lossless passes')
   const lossless = options.simplify === false ? startTrail(model) : await losslessTrail(model)
@@ -211,6 +213,8 @@ async function quantizeIn(
     proving,
   )
   say('quantizing')
+  // Kernels, neighbours, noise by layer.
+  sessions.prepare(3)
   const [own, ...repairs] = quantizeSteps(options, evidence)
   const steps = scheme.startsWith('weight')
     ? await weightSteps(start.model, own, options)
