@@ -15,7 +15,7 @@ export interface ProcessRun {
   readonly cpuSeconds: number | null
   /** The largest resident size that it or a child of it ever had. */
   readonly peakBytes: number | null
-  /** The largest resident size of it and all its children at one moment; pages that they share count in each. */
+  /** The most that it and all its children held at one moment; a page that several share counts once (PSS). */
   readonly sumBytes: number | null
   readonly stdout: string
   readonly failed: string | null
@@ -39,11 +39,13 @@ export async function timed(command: string, args: readonly string[], cwd = proc
   let [cpu, peak, sum] = [0, 0, 0]
   child.stdout.on('data', (chunk) => (stdout += chunk))
   child.stderr.on('data', (chunk) => (stderr += chunk))
+  let look = 0
   const watch = setInterval(() => {
-    const tree = treeOf(child.pid!)
+    const shares = look++ % SHARES_EVERY === 0
+    const tree = treeOf(child.pid!, shares)
     cpu = Math.max(cpu, tree.cpuSeconds)
     peak = Math.max(peak, tree.peakBytes)
-    sum = Math.max(sum, tree.bytes)
+    if (shares) sum = Math.max(sum, tree.bytes)
   }, 20)
   let late = false
   const limit = setTimeout(() => {
@@ -68,20 +70,30 @@ export async function timed(command: string, args: readonly string[], cwd = proc
 /** Linux counts processor time in these. */
 const TICKS_PER_SECOND = 100
 
-/** What a process and all below it take: processor time so far, the largest peak (VmHWM), and what is resident now. */
-function treeOf(pid: number): { readonly cpuSeconds: number; readonly peakBytes: number; readonly bytes: number } {
+/** Telling shared pages from own ones walks through all of them: not at every look. */
+const SHARES_EVERY = 5
+
+/** What a process and all below it take: processor time so far, the largest peak (VmHWM), and its share of memory now. */
+function treeOf(
+  pid: number,
+  shares: boolean,
+): { readonly cpuSeconds: number; readonly peakBytes: number; readonly bytes: number } {
   try {
     const read = (name: string) => readFileSync(`/proc/${pid}/${name}`, 'utf8')
-    const status = read('status')
-    const bytes = (name: string) => Number(new RegExp(`${name}:\\s+(\\d+)`).exec(status)?.[1] ?? 0) * 1024
+    const bytes = (file: string, name: string) =>
+      Number(new RegExp(`^${name}:\\s+(\\d+)`, 'm').exec(read(file))?.[1] ?? 0) * 1024
     // utime, stime, and those of children that have ended: fields 14 to 17, of which two stand before the bracket.
     const ticks = read('stat').split(') ').at(-1)!.split(' ').slice(11, 15).map(Number)
-    const below = read(`task/${pid}/children`).trim().split(' ').filter(Boolean).map(Number).map(treeOf)
+    const below = read(`task/${pid}/children`)
+      .trim()
+      .split(' ')
+      .filter(Boolean)
+      .map((child) => treeOf(Number(child), shares))
     const add = (of: (tree: ReturnType<typeof treeOf>) => number) => below.reduce((total, tree) => total + of(tree), 0)
     return {
       cpuSeconds: ticks.reduce((total, part) => total + part, 0) / TICKS_PER_SECOND + add((tree) => tree.cpuSeconds),
-      peakBytes: Math.max(bytes('VmHWM'), ...below.map((tree) => tree.peakBytes)),
-      bytes: bytes('VmRSS') + add((tree) => tree.bytes),
+      peakBytes: Math.max(bytes('status', 'VmHWM'), ...below.map((tree) => tree.peakBytes)),
+      bytes: (shares ? bytes('smaps_rollup', 'Pss') : 0) + add((tree) => tree.bytes),
     }
   } catch {
     return { cpuSeconds: 0, peakBytes: 0, bytes: 0 }

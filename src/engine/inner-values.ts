@@ -1,4 +1,5 @@
 import { type Graph, int, type Model, makeNode, type ValueInfo } from '../ir/index.ts'
+import type { Extremes, Fetched, TensorValue } from './session.ts'
 
 /** Names that nodes of the main graph make: the inner values that a session can hand out. */
 export function innerNames(model: Model): ReadonlySet<string> {
@@ -78,6 +79,20 @@ export function withExtremesOf(
     .map((name): ValueInfo => ({ name, type: { kind: 'unknown' } }))
   const graph = { ...model.graph, nodes: [...model.graph.nodes, ...nodes], outputs }
   return { model: withGraph(model, graph), namesOf }
+}
+
+/** What one run of the model above says of each value. */
+export function extremesFrom(
+  fetched: Fetched,
+  namesOf: ReadonlyMap<string, ExtremesNames>,
+): ReadonlyMap<string, Extremes> {
+  const number = (name: string) => Number((fetched[name] as TensorValue).data[0])
+  return new Map(
+    [...namesOf].map(([name, { min, max, sum, size }]) => [
+      name,
+      { min: number(min), max: number(max), elements: number(size), finite: Number.isFinite(number(sum)) },
+    ]),
+  )
 }
 
 const known = (model: Model, name: string): ValueInfo =>

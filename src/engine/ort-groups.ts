@@ -4,6 +4,13 @@ import { innerNames, withOutputs, withShapesOf } from './inner-values.ts'
 import { isCarried, type NativeSession } from './ort-native.ts'
 import type { Feeds } from './session.ts'
 
+/** Whatever tells the types that the runtime gives the outputs of a model; a session of it does. */
+export interface TypedOutputs {
+  readonly outputs: readonly { readonly name: string; readonly type: string | undefined }[]
+  release(): Promise<void>
+}
+type OpenOutputs = (model: Model) => Promise<TypedOutputs>
+
 /**
  * Bytes of each named value in one run of these feeds: from the shapes that follow from theirs, and where those do not
  * say, measured by a session that computes the shapes alone, so that no value is held. Values that no tensor of the
@@ -15,16 +22,13 @@ export async function measureInner(
   names: readonly string[],
   open: (model: Model) => Promise<NativeSession>,
 ): Promise<ReadonlyMap<string, number>> {
-  const inferred = inferTypes(model, { inputShapes: shapesOf(feeds) })
-  const types = await typesOf(model, names, inferred, open)
-  const sizes = new Map<string, number>()
-  const bytesOf = (dtype: DType, count: number) => (dtype === 'string' ? count * 64 : byteLengthOf(dtype, count))
+  const inferred = inferredSizes(model, feeds, names)
+  const types = await typesOf(model, inferred.open, inferred.types, open)
+  const sizes = new Map(inferred.sizes)
   const unsized = [...types].filter(([name, dtype]) => {
-    const type = inferred.get(name)
-    const dims = type?.kind === 'tensor' ? type.shape : null
-    if (!dims?.every((dim) => typeof dim === 'number')) return true
-    sizes.set(name, bytesOf(dtype, elementCount(dims as readonly number[])))
-    return false
+    const size = inferredBytes(inferred.types.get(name), dtype)
+    if (size !== null) sizes.set(name, size)
+    return size === null
   })
   if (unsized.length === 0) return sizes
   const { model: shapes, shapeOf } = withShapesOf(
@@ -50,6 +54,42 @@ export async function measureInner(
   return sizes
 }
 
+/** What follows of those sizes from the graph alone; `open` are the names that it does not settle. */
+export function inferredSizes(
+  model: Model,
+  feeds: Feeds,
+  names: readonly string[],
+): {
+  readonly sizes: ReadonlyMap<string, number>
+  readonly open: readonly string[]
+  readonly types: ReadonlyMap<string, ValueType>
+} {
+  const types = inferTypes(model, { inputShapes: shapesOf(feeds) })
+  const sizes = new Map<string, number>()
+  const open: string[] = []
+  for (const name of madeOf(model, names)) {
+    const type = types.get(name)
+    const size = type?.kind === 'tensor' && isCarried(type.dtype) ? inferredBytes(type, type.dtype) : null
+    if (size !== null) sizes.set(name, size)
+    else open.push(name)
+  }
+  return { sizes, open, types }
+}
+
+function inferredBytes(type: ValueType | undefined, dtype: DType): number | null {
+  const dims = type?.kind === 'tensor' ? type.shape : null
+  if (!dims?.every((dim) => typeof dim === 'number')) return null
+  return bytesOf(dtype, elementCount(dims as readonly number[]))
+}
+
+const bytesOf = (dtype: DType, count: number) => (dtype === 'string' ? count * 64 : byteLengthOf(dtype, count))
+
+/** Those of the names that the main graph makes, each once. */
+function madeOf(model: Model, names: readonly string[]): readonly string[] {
+  const made = innerNames(model)
+  return [...new Set(names)].filter((name) => made.has(name))
+}
+
 const shapesOf = (feeds: Feeds) =>
   Object.fromEntries(Object.entries(feeds).map(([name, { dims }]) => [name, [...dims]]))
 
@@ -57,7 +97,7 @@ const shapesOf = (feeds: Feeds) =>
 export async function floatNames(
   model: Model,
   names: readonly string[],
-  open: (model: Model) => Promise<NativeSession>,
+  open: OpenOutputs,
 ): Promise<readonly string[]> {
   const types = await typesOf(model, names, inferTypes(model), open)
   return [...types].filter(([, dtype]) => dtype === 'float32' || dtype === 'float64').map(([name]) => name)
@@ -68,10 +108,9 @@ async function typesOf(
   model: Model,
   names: readonly string[],
   inferred: ReadonlyMap<string, ValueType>,
-  open: (model: Model) => Promise<NativeSession>,
+  open: OpenOutputs,
 ): Promise<ReadonlyMap<string, DType>> {
-  const made = innerNames(model)
-  const wanted = [...new Set(names)].filter((name) => made.has(name))
+  const wanted = madeOf(model, names)
   const unknown = wanted.filter((name) => inferred.get(name) === undefined || inferred.get(name)?.kind === 'unknown')
   const asked = await askedTypes(model, unknown, open)
   return new Map(
@@ -87,11 +126,7 @@ async function typesOf(
  * Element types by name. A value of a type that the runtime cannot even name refuses the whole session, so a
  * refused set is halved until the ones at fault stand alone and are left out.
  */
-async function askedTypes(
-  model: Model,
-  names: readonly string[],
-  open: (model: Model) => Promise<NativeSession>,
-): Promise<Map<string, DType>> {
+async function askedTypes(model: Model, names: readonly string[], open: OpenOutputs): Promise<Map<string, DType>> {
   if (names.length === 0) return new Map()
   try {
     const session = await open(withOutputs(model, names))

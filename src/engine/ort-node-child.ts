@@ -18,6 +18,10 @@ let prepared: unknown = null
 type Handlers = { [O in Request['op']]: (request: Extract<Request, { op: O }>) => Promise<Answer[O]> }
 
 const handlers: Handlers = {
+  async warm() {
+    await runtimes.node()
+    return null
+  },
   async open({ runtime: kind, path, where, ports, options }) {
     const runtime = await runtimes[kind]()
     const before = startWatching()

@@ -1,7 +1,10 @@
 import type { Model } from '../ir/index.ts'
 import { readModel } from '../onnx/index.ts'
 import { checkFeeds } from './feeds.ts'
+import { groupNames } from './fetch-groups.ts'
+import { type ExtremesNames, extremesFrom, withExtremesOf } from './inner-values.ts'
 import type { IsolatedSession, Placement } from './isolation.ts'
+import { floatNames, inferredSizes, type TypedOutputs } from './ort-groups.ts'
 import { isCarried } from './ort-native.ts'
 import { pinProcess } from './ort-node-pin.ts'
 import { hasExternal, placeFile } from './ort-node-place.ts'
@@ -35,7 +38,8 @@ export async function openIsolated(
       { op: 'open', runtime: kind, path: placed.source, where: asItIs ? model : graphOf(known), ports, options },
       'loading the model',
     )
-    return sessionOf(runtime, opened, unpinned, placed.remove)
+    const variant = (changed: Model) => openIsolated(changed, { ...options, arena: false }, { runtime: kind })
+    return sessionOf(runtime, opened, unpinned, placed.remove, known, variant)
   } catch (error) {
     await runtime.stop()
     placed.remove()
@@ -51,10 +55,14 @@ function sessionOf(
   opened: Answer['open'],
   unpinned: string | null,
   remove: () => void,
+  known: Model,
+  /** Opens a changed copy of the model in one more process. */
+  openVariant: (changed: Model) => Promise<IsolatedSession>,
 ): IsolatedSession {
   const { ports, engine, loadMs } = opened
   let firstMs: number | null = null
   let last: Feeds | null = null
+  let summary: { readonly key: string; readonly session: IsolatedSession; readonly of: ExtremesMap } | null = null
   /** Asks with feeds that cross the border only where the process does not have them yet. */
   async function askOnce<R extends Request & { readonly feeds: Feeds | null }>(request: R): Promise<Answer[R['op']]> {
     const { feeds } = request
@@ -91,14 +99,38 @@ function sessionOf(
       return { latency: answer.latency, service: answer.service }
     },
     allocations: (feeds, runs) => askOnce({ op: 'allocations', feeds, runs }),
+    async extremes(feeds, names) {
+      checkFeeds(ports.inputs, feeds)
+      const key = names.join('\u0000')
+      if (summary?.key !== key) {
+        await summary?.session.close()
+        summary = null
+        const floats = await floatNames(known, names, async (changed) => typedOutputs(await openVariant(changed)))
+        if (floats.length === 0) return new Map()
+        const { model, namesOf } = withExtremesOf(known, floats)
+        summary = { key, session: await openVariant(model), of: namesOf }
+      }
+      return extremesFrom(await summary.session.run(feeds), summary.of)
+    },
     async fetchGroups(feeds, names, byteBudget) {
       checkFeeds(ports.inputs, feeds)
+      // The process has read no graph: it is asked only where this one does not settle the sizes.
+      const { sizes, open } = inferredSizes(known, feeds, names)
+      if (open.length === 0) return groupNames(names, sizes, byteBudget)
       return runtime.ask({ op: 'groups', feeds, names, byteBudget }, 'measuring inner values')
     },
     peakMemory: () => runtime.ask({ op: 'memory' }, 'reading its memory'),
     async close() {
+      await summary?.session.close()
       await runtime.stop()
       remove()
     },
   }
 }
+
+type ExtremesMap = ReadonlyMap<string, ExtremesNames>
+
+const typedOutputs = ({ outputs, close }: IsolatedSession): TypedOutputs => ({
+  outputs: outputs.map(({ name, dtype }) => ({ name, type: dtype })),
+  release: close,
+})

@@ -1,6 +1,7 @@
 import type { Model } from '../ir/index.ts'
 import { UserError } from '../platform/index.ts'
 import { floatNames } from './ort-groups.ts'
+import { openIsolated } from './ort-node-isolated.ts'
 import { nodeRuntime } from './ort-runtime.ts'
 import { pairModels } from './paired-model.ts'
 import type { Feeds, TensorValue } from './session.ts'
@@ -11,7 +12,7 @@ export interface Difference {
   readonly noise: number
 }
 
-/** Two models in one session, compared value by value where the values are. */
+/** Two models in one session, in a process of its own, compared value by value where the values are. */
 export interface ModelPair {
   /**
    * Differences of every named value in one run of these feeds. Sums are those of the runtime in float32; a value that is
@@ -26,18 +27,16 @@ export interface ModelPair {
  * the values out of two sessions. Null where the two cannot share a session; the caller then fetches the values.
  */
 export async function openPair(first: Model, second: Model, names: readonly string[]): Promise<ModelPair | null> {
-  const open = (model: Model) => nodeRuntime.open(model, {}, true)
-  const paired = pairModels(first, second, await floatNames(first, names, open))
+  const paired = pairModels(first, second, await floatNames(first, names, (model) => nodeRuntime.open(model, {}, true)))
   if (!paired || paired.namesOf.size === 0) return null
-  const session = await open(paired.model).catch((error: unknown) => {
+  const session = await openIsolated(paired.model, { arena: false }).catch((error: unknown) => {
     if (error instanceof UserError && error.code !== 'out-of-resources') return null
     throw error
   })
   if (!session) return null
-  const outputs = [...paired.namesOf.values()].flatMap(({ signal, noise }) => [signal, noise])
   return {
     async differences(feeds) {
-      const fetched = await session.run(session.prepare(feeds), outputs)
+      const fetched = await session.run(feeds)
       const number = (name: string) => Number((fetched[name] as TensorValue).data[0])
       return new Map(
         [...paired.namesOf].flatMap(([name, names]) => {
@@ -46,6 +45,6 @@ export async function openPair(first: Model, second: Model, names: readonly stri
         }),
       )
     },
-    close: () => session.release(),
+    close: () => session.close(),
   }
 }

@@ -63,7 +63,7 @@ export async function placeFile(model: Model): Promise<Placed & { readonly sourc
   const folder = temporaryFolder()
   const source = join(folder.path, 'model.onnx')
   try {
-    await writeModel(model, source)
+    await writeModel(model, source, { lasting: false })
   } catch (error) {
     folder.remove()
     throw error

@@ -15,8 +15,39 @@ export interface RuntimeProcess {
 const living = new Set<ChildProcess>()
 let watching = false
 
-/** Starts a process; `what` names the model in messages. It dies with this one. */
+/** Processes that wait for a model. */
+const spare: ((what: string) => RuntimeProcess)[] = []
+
+/**
+ * Starts processes that the next sessions take: they come up, runtime and all, while this process computes what they shall
+ * run. Gives what ends those that nobody took.
+ */
+export function prepareRuntimes(count: number): () => Promise<void> {
+  const own = Array.from({ length: count }, () => launch())
+  const taken = own.map((process) => {
+    const take = (what: string) => process.named(what)
+    // A process that cannot load the runtime says so when it is given a model.
+    process.ask({ op: 'warm' }, 'loading the runtime').catch(() => {})
+    return take
+  })
+  spare.push(...taken)
+  return async () => {
+    for (const [i, take] of taken.entries()) {
+      const place = spare.indexOf(take)
+      if (place < 0) continue
+      spare.splice(place, 1)
+      await own[i]!.stop()
+    }
+  }
+}
+
+/** A process for a model, a waiting one where there is one; `what` names the model in messages. It dies with this one. */
 export function startRuntime(what: string): RuntimeProcess {
+  return spare.shift()?.(what) ?? launch().named(what)
+}
+
+function launch(): RuntimeProcess & { named(what: string): RuntimeProcess } {
+  let what = 'a model'
   const own = import.meta.url
   const typescript = own.endsWith('.ts')
   const child = fork(fileURLToPath(new URL(`./ort-node-child.${typescript ? 'ts' : 'js'}`, own)), [], {
@@ -67,7 +98,11 @@ export function startRuntime(what: string): RuntimeProcess {
     child.once('close', (code, signal) => end(signal ?? `exit code ${code}`))
   })
 
-  return {
+  const self: RuntimeProcess & { named(what: string): RuntimeProcess } = {
+    named(name) {
+      what = name
+      return self
+    },
     pid: child.pid ?? -1,
     ask(request, doing) {
       return new Promise((resolve, reject) => {
@@ -88,6 +123,7 @@ export function startRuntime(what: string): RuntimeProcess {
       await ended
     },
   }
+  return self
 }
 
 export function crash(what: string, doing: string, how: string, complaint: string): UserError {

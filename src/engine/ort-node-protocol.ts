@@ -6,6 +6,8 @@ import type { Feeds, Fetched } from './session.ts'
 
 /** What a runtime process can be asked. `feeds: null` means those that were last timed. */
 export type Request =
+  /** Loads the runtime itself, so that a model opens sooner. */
+  | { readonly op: 'warm' }
   | {
       readonly op: 'open'
       readonly runtime: RuntimeKind
@@ -36,6 +38,7 @@ export type Request =
     }
 
 export interface Answer {
+  readonly warm: null
   readonly open: { readonly ports: Ports; readonly engine: string; readonly loadMs: number }
   readonly run: { readonly fetched: Fetched; readonly firstMs: number }
   readonly time: { readonly ns: Float64Array; readonly firstMs: number }

@@ -2,7 +2,7 @@ import { type DType, type Model, type NumericArray, type Tensor, tensorValues } 
 import { UserError } from '../platform/index.ts'
 import { checkFeeds, copyValue } from './feeds.ts'
 import { groupNames } from './fetch-groups.ts'
-import { type ExtremesNames, innerNames, withExtremesOf, withOutputs } from './inner-values.ts'
+import { type ExtremesNames, extremesFrom, innerNames, withExtremesOf, withOutputs } from './inner-values.ts'
 import { floatNames, measureInner } from './ort-groups.ts'
 import { isCarried, type NativeSession, type OrtRuntime } from './ort-native.ts'
 import type { OrtSessionOptions } from './ort-options.ts'
@@ -107,13 +107,7 @@ export function sessionOver(
       session.prepare(feeds),
       [...of.values()].flatMap((entry) => Object.values(entry) as string[]),
     )
-    const number = (name: string) => Number((fetched[name] as TensorValue).data[0])
-    return new Map(
-      [...of].map(([name, { min, max, sum, size }]) => [
-        name,
-        { min: number(min), max: number(max), elements: number(size), finite: Number.isFinite(number(sum)) },
-      ]),
-    )
+    return extremesFrom(fetched, of)
   }
 
   return {

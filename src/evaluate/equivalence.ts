@@ -54,7 +54,8 @@ export async function measureEquivalence(
   const tallies = new Map(names.map((name): [string, Tally] => [name, fresh()]))
   let count = 0
   for await (const feeds of samples) {
-    const [left, right] = [await a.run(feeds), await b.run(feeds)]
+    // Both at once: in processes of their own they keep two cores busy.
+    const [left, right] = await Promise.all([a.run(feeds), b.run(feeds)])
     for (const [name, tally] of tallies) {
       const wrong = compareValue(left[name] as TensorValue, right[name], tolerance, tally)
       if (wrong !== null) tally.mismatch ??= `sample ${count}: ${wrong}`

@@ -46,7 +46,7 @@ export async function measureLayers(
   const shared = [...makers.keys()].filter((name) => !outputs.includes(name))
   for (const [name, tally] of await compareInside(openPair, shared, feeds)) tallies.set(name, tally)
   const inner = shared.filter((name) => !tallies.has(name))
-  for (const group of await base.fetchGroups(first, inner, GROUP_BYTES)) {
+  for (const group of inner.length > 0 ? await base.fetchGroups(first, inner, GROUP_BYTES) : []) {
     // The candidate may hand out fewer values than the original can.
     const fetchable = (await candidate.fetchGroups(first, group, Number.MAX_SAFE_INTEGER)).flat()
     for (const [name, tally] of await compareValues(base, candidate, fetchable, feeds)) tallies.set(name, tally)
@@ -108,7 +108,7 @@ async function compareValues(
   const tallies = new Map(names.map((name) => [name, new NoiseTally()]))
   if (names.length === 0) return tallies
   for (const row of feeds) {
-    const [left, right] = [await base.run(row, names), await candidate.run(row, names)]
+    const [left, right] = await Promise.all([base.run(row, names), candidate.run(row, names)])
     for (const [name, tally] of tallies) tally.add(left[name], right[name])
   }
   return tallies

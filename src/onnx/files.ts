@@ -16,6 +16,8 @@ export async function readModel(path: string): Promise<Model> {
 export interface WriteOptions {
   /** Weights into `NAME.data` beside the model; by default only where the file would pass 2 GiB. */
   readonly externalData?: boolean
+  /** Flushed to disk before it takes its name; true unless said. For files that do not outlive the process. */
+  readonly lasting?: boolean
 }
 
 /** Tensors below this size (bytes) stay in the file: runtimes read shapes and axes while they load. */
@@ -34,17 +36,18 @@ export async function writeModel(model: Model, path: string, options: WriteOptio
     model,
     plainContext(() => 'embed'),
   )
-  if (!options.externalData && whole.byteLength <= MOST_BYTES) return writeFilesAtomic([[path, flatten(whole)]])
+  if (!options.externalData && whole.byteLength <= MOST_BYTES)
+    return writeFilesAtomic([[path, flatten(whole)]], options)
   const dataPath = `${path}.data`
   const layout = new DataLayout(nameOf(dataPath))
   const pieces = encodePieces(
     model,
     plainContext((tensor) => layout.place(tensor)),
   )
-  await writeFilesAtomic([
-    ...(layout.byteLength > 0 ? [[dataPath, layout.chunks()] as [string, Content]] : []),
-    [path, flatten(pieces)],
-  ])
+  await writeFilesAtomic(
+    [...(layout.byteLength > 0 ? [[dataPath, layout.chunks()] as [string, Content]] : []), [path, flatten(pieces)]],
+    options,
+  )
 }
 
 /** Gives each tensor its place in the data file; the same tensor twice gets one place. */

@@ -1,5 +1,5 @@
 import type { Dataset } from '../data/index.ts'
-import { ortNode } from '../engine/index.ts'
+import { openIsolated } from '../engine/index.ts'
 import { measureChannels } from '../evaluate/index.ts'
 import type { Model } from '../ir/index.ts'
 import { modelDigest } from '../onnx/index.ts'
@@ -33,8 +33,8 @@ export async function channelsOf(model: Model, data: Dataset, options: ChannelsO
     // A forest of trees has nothing to round, and a model without outputs would not open.
     if (probed.probes.size === 0)
       return { kind: 'channels', version: 1, samples: 0, dataDigest: key.data, values: {}, unseen: [] }
-    // In this process: the model has run in one of its own before.
-    const session = await ortNode.open(probed.model, { arena: false })
+    // Only a few numbers a channel come back, so that a process of its own costs nothing and leaves this one free.
+    const session = await openIsolated(probed.model, { arena: false })
     try {
       return await measureChannels({ session, probes: probed.probes }, data, {
         samples: ROWS,

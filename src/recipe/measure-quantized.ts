@@ -1,11 +1,13 @@
 import type { Dataset } from '../data/index.ts'
-import { type Feeds, openPair, ortNode } from '../engine/index.ts'
+import { type Feeds, type IsolatedSession, openPair, ortNode } from '../engine/index.ts'
 import { measureBatchInvariance, measureLatency, measureLayers } from '../evaluate/index.ts'
 import type { Model } from '../ir/index.ts'
 import { compareKernels } from '../passes/index.ts'
 import type { QuantizationReport, Target } from '../report/index.ts'
 import type { RunsOn } from './runs-on.ts'
 import { samplesFor } from './samples.ts'
+import { LEAN } from './simplify.ts'
+import { together } from './together.ts'
 
 export interface MeasureQuantizedOptions {
   readonly data?: Dataset | undefined
@@ -39,47 +41,40 @@ export async function readKernels(
   return { counts: read.counts, warnings: compareKernels(planned, read.counts).map(({ reason }) => reason) }
 }
 
-/** Noise at the outputs and by layer, and whether neighbours in a batch change an answer; with the inputs it was seen on. */
-export async function measureDamage(before: Model, after: Model, place: RunsOn, options: MeasureQuantizedOptions) {
-  options.onProgress?.('measuring the noise')
-  const { feeds, batchInvariant } = await neighbours(after, place, options)
-  // The model has shown in a process of its own that it runs; here its many inner values need not travel.
-  const web = options.target === 'web'
-  const open = web ? place.open : ortNode.open
-  const base = await open(before, { arena: false })
-  try {
-    const candidate = await open(after, { arena: false })
-    try {
-      const { sqnrDb, layers } = await measureLayers(
-        base,
-        candidate,
-        before,
-        after,
-        feeds.slice(0, 4),
-        // One session with both models in it is at hand where their kernels are those of this runtime.
-        web ? undefined : (names) => openPair(before, after, names),
-      )
-      return { sqnrDb, layers, batchInvariant, feeds }
-    } finally {
-      await candidate.close()
-    }
-  } finally {
-    await base.close()
-  }
+/** What quantization did to the answers. */
+export interface Damage extends Pick<QuantizationReport, 'sqnrDb' | 'layers' | 'batchInvariant'> {
+  /** The inputs that it was seen on. */
+  readonly feeds: readonly Feeds[]
 }
 
-/** Whether a row's answer depends on the rows beside it, and the inputs that this was seen on. */
-async function neighbours(model: Model, place: RunsOn, options: MeasureQuantizedOptions) {
-  const session = await place.open(model, { arena: false })
+/**
+ * Noise at the outputs and by layer, and whether a row's answer depends on the rows beside it: two measures that run at
+ * the same time. `opening` is the float model, open or nearly so.
+ */
+export async function measureDamage(
+  opening: Promise<IsolatedSession>,
+  before: Model,
+  after: Model,
+  place: RunsOn,
+  { data, target, seed, onProgress }: MeasureQuantizedOptions,
+): Promise<Damage> {
+  onProgress?.('measuring the noise')
+  const candidate = await place.open(after, LEAN)
   try {
-    const { feeds } = await samplesFor(session, {
-      data: options.data,
-      seed: options.seed,
-      random: options.data && options.data.rows > 1 ? 1 : 2,
-    })
-    return { feeds, batchInvariant: await measureBatchInvariance(session, feeds.slice(0, 4)) }
+    const base = await opening
+    const random = data && data.rows > 1 ? 1 : 2
+    const { feeds } = await samplesFor(candidate, { data, seed, random })
+    const looked = feeds.slice(0, 4)
+    const [{ sqnrDb, layers }, batchInvariant] = await together(
+      // One session with both models in it is at hand where their kernels are those of this runtime.
+      measureLayers(base, candidate, before, after, looked, (names) =>
+        target === 'web' ? Promise.resolve(null) : openPair(before, after, names),
+      ),
+      measureBatchInvariance(candidate, looked),
+    )
+    return { sqnrDb, layers, batchInvariant, feeds }
   } finally {
-    await session.close()
+    await candidate.close()
   }
 }
 

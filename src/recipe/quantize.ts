@@ -1,5 +1,5 @@
 import type { Dataset } from '../data/index.ts'
-import { openIsolated } from '../engine/index.ts'
+import { openIsolated, type Session } from '../engine/index.ts'
 import type { Model, NumericArray } from '../ir/index.ts'
 import { KERNEL_REPAIRS, roundableStatic, roundValues, type StaticInt8Options } from '../passes/index.ts'
 import { UserError } from '../platform/index.ts'
@@ -18,10 +18,11 @@ import { channelsOf } from './channels.ts'
 import type { EvidenceCache } from './evidence-cache.ts'
 import { learnRoundings } from './learned-rounding.ts'
 import { measureDamage, readKernels, timeIn } from './measure-quantized.ts'
+import { OpenSessions } from './open-sessions.ts'
 import { provePortable } from './portable.ts'
 import { rangesOf } from './ranges.ts'
-import { runsOn } from './runs-on.ts'
-import { losslessTrail, proveEqual } from './simplify.ts'
+import { type RunsOn, runsOn } from './runs-on.ts'
+import { LEAN, losslessTrail, proveSame } from './simplify.ts'
 import { together } from './together.ts'
 import { advance, advanceAll, recipeOf, type Step, sizeOf, startTrail, type Trail } from './trail.ts'
 import { type WeightChoices, weightOptions, weightSteps } from './weight-only.ts'
@@ -172,16 +173,48 @@ async function quantizeUnrun(model: Model, options: QuantizeOptions, reason: str
 const NOTHING_DONE = 'nothing was quantized: see the reasons under float'
 
 async function quantizeMeasured(model: Model, options: QuantizeOptions): Promise<Quantized> {
+  const place = await runsOn(options.target ?? 'native')
+  const sessions = new OpenSessions()
+  try {
+    return await quantizeIn(sessions, place, model, options)
+  } finally {
+    await sessions.closeAll()
+  }
+}
+
+/**
+ * Whatever runs a model does so in a process of its own, and what does not wait for another runs beside it: the original
+ * is loaded while the lossless passes work, ranges and channels are looked at while these are proven equal, and the
+ * kernels, the noise and the neighbours of what came out are measured at the same time.
+ */
+async function quantizeIn(
+  sessions: OpenSessions,
+  place: RunsOn,
+  model: Model,
+  options: QuantizeOptions,
+): Promise<Quantized> {
   const { scheme, data, target = 'native', onProgress: say = () => {} } = options
-  const place = await runsOn(target)
+  // The model as it came and as it leaves the lossless passes, its ranges, its channels.
+  sessions.prepare(scheme === 'static-int8' ? 4 : 2)
+  const original = sessions.start(openIsolated(model, LEAN))
   say('lossless passes')
   const lossless = options.simplify === false ? startTrail(model) : await losslessTrail(model)
-  if (lossless.model !== model) await proveEqual(model, lossless.model, { data, seed: options.seed })
-  const start = await smoothed(lossless, options)
-  const calibration = scheme === 'static-int8' ? await calibrated(start.model, options) : null
+  const same = lossless.model === model
+  const float = same ? original : sessions.start(openIsolated(lossless.model, LEAN))
+  const proving = same
+    ? null
+    : together(original, float)
+        .then(([base, candidate]) => proveSame(base, candidate, model, { data, seed: options.seed }))
+        .then(() => sessions.close(original))
+  const [start] = await together(smoothed(lossless, options), options.smooth === undefined ? null : proving)
+  const known = start.model === lossless.model ? float : sessions.start(openIsolated(start.model, LEAN))
+  const [evidence] = await together(
+    scheme === 'static-int8' ? looked(start.model, known, proving, options) : [],
+    proving,
+  )
   say('quantizing')
-  const channels = calibration && data ? await channelsOf(start.model, data, options) : null
-  const evidence = [calibration, channels].filter((report) => report !== null)
+  // Kernels, neighbours, noise by layer.
+  sessions.prepare(3)
   const [own, ...repairs] = quantizeSteps(options, evidence)
   const steps = scheme.startsWith('weight')
     ? await weightSteps(start.model, own, options)
@@ -198,7 +231,15 @@ async function quantizeMeasured(model: Model, options: QuantizeOptions): Promise
   say('reading back what the runtime makes of it')
   const [kernels, measured] = await together(
     readKernels(trail.model, planned, target),
-    trail.model === start.model ? null : measureDamage(start.model, trail.model, place, options),
+    trail.model === start.model
+      ? null
+      : measureDamage(
+          target === 'web' ? sessions.start(place.open(start.model, LEAN)) : known,
+          start.model,
+          trail.model,
+          place,
+          options,
+        ),
   )
   const timing =
     measured && target === 'web' ? await timeIn(place, start.model, trail.model, measured.feeds[0], options) : null
@@ -227,7 +268,8 @@ async function quantizeMeasured(model: Model, options: QuantizeOptions): Promise
             `slower than float in ${timing.runtime}: ${timing.p50Ms.toFixed(2)} ms against ${timing.floatP50Ms.toFixed(2)} ms`,
           ]
         : []),
-      ...(calibration ? [...unseen(calibration), ...fewRows(options)] : []),
+      ...evidence.flatMap((report) => (report.kind === 'calibration' ? unseen(report) : [])),
+      ...(scheme === 'static-int8' ? fewRows(options) : []),
       ...(insists && run.applied > 0
         ? [
             'by their usual costs float is as fast for every node here; integers stand everywhere since they were asked for',
@@ -259,20 +301,29 @@ async function smoothed(
 
 const EVERYWHERE = { placement: 'everywhere' } as const
 
-/** Ranges of the values that static quantization asks for, by the method of the options. */
-async function calibrated(model: Model, options: QuantizeOptions): Promise<CalibrationReport> {
-  if (!options.data)
+/** Ranges and channels of the values that static quantization asks for, both looked at at the same time. */
+async function looked(
+  model: Model,
+  opening: Promise<Session>,
+  proving: Promise<void> | null,
+  options: QuantizeOptions,
+): Promise<readonly Report[]> {
+  const { data, calibration = 'minmax' } = options
+  if (!data)
     throw new UserError('bad-data', 'static int8 needs sample data to learn the ranges of values from', {
       where: '--data',
       hint: 'give some rows that look like production (100 are plenty), or use --scheme dynamic-int8 or weight-int8',
     })
-  if (options.data.rows === 0)
+  if (data.rows === 0)
     throw new UserError('bad-data', 'there are no rows to learn the ranges of values from', {
-      where: options.data.path,
+      where: data.path,
       hint: 'give some rows that look like production; 100 are plenty',
     })
   options.onProgress?.('calibrating')
-  return rangesOf(model, options.data, options.calibration ?? 'minmax', options)
+  const session = await opening
+  // Other methods look at whole values in this very process, which a model that cannot run would take along.
+  if (calibration !== 'minmax') await proving
+  return together(rangesOf(model, data, calibration, { ...options, session }), channelsOf(model, data, options))
 }
 
 /** The step of static int8 with roundings that are learned under its own ranges. */

@@ -1,17 +1,20 @@
 import type { Dataset } from '../data/index.ts'
-import { ortNode } from '../engine/index.ts'
+import { openIsolated, ortNode, type Session } from '../engine/index.ts'
 import { calibrate, calibrateAll } from '../evaluate/index.ts'
 import { inferTypes, isFloating, type Model } from '../ir/index.ts'
 import { calibrationValues } from '../passes/index.ts'
 import type { CalibrationMethod, CalibrationReport, RangeMethod } from '../report/index.ts'
 import { type EvidenceCache, noCache } from './evidence-cache.ts'
 import { sensitivityOf } from './sensitivity.ts'
+import { LEAN } from './simplify.ts'
 import { sizeOf } from './trail.ts'
 
 export interface RangeOptions {
   /** Rows to calibrate on; 128 unless said. */
   readonly samples?: number | undefined
   readonly indices?: readonly number[] | undefined
+  /** The model, where it is open already. */
+  readonly session?: Session | undefined
   readonly cache?: EvidenceCache | undefined
   readonly signal?: AbortSignal | undefined
   readonly onProgress?: ((text: string) => void) | undefined
@@ -78,9 +81,12 @@ export async function calibratedBy(
     indices: options.indices ?? null,
   }
   const measured = async (): Promise<Partial<Record<CalibrationMethod, CalibrationReport>>> => {
-    // In this process: inner values of every row would double the time on their way between two, and the model has
-    // proven itself in a process of its own before.
-    const session = await ortNode.open(model)
+    const [only] = methods
+    const one = methods.length === 1 && only ? only : null
+    // Extremes are told by the process that has the values. Histograms take the values themselves, whose way between
+    // two processes would double the time; the model has proven itself in a process of its own before.
+    const session =
+      one === 'minmax' ? (options.session ?? (await openIsolated(model, LEAN))) : await ortNode.open(model)
     try {
       const settings = {
         names,
@@ -89,12 +95,11 @@ export async function calibratedBy(
         ...(options.signal ? { signal: options.signal } : {}),
         onRow: (done: number, of: number) => options.onProgress?.(`calibrating: row ${done} of ${of}`),
       }
-      const [only] = methods
-      return methods.length === 1 && only
-        ? { [only]: await calibrate(session, data, { ...settings, method: only }) }
+      return one
+        ? { [one]: await calibrate(session, data, { ...settings, method: one }) }
         : await calibrateAll(session, data, settings)
     } finally {
-      await session.close()
+      if (session !== options.session) await session.close()
     }
   }
   const cache = options.cache ?? noCache

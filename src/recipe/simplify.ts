@@ -49,29 +49,39 @@ export async function simplify(model: Model, options: SimplifyOptions = {}): Pro
   return { model: trail.model, report, recipe: recipeOf(trail) }
 }
 
-/** Six runs do not pay for memory that is kept for later ones. */
-const LEAN = { arena: false } as const
+/** A handful of runs does not pay for memory that is kept for later ones. */
+export const LEAN = { arena: false } as const
 
 /** The measured equivalence of two models that must be equal; an internal error names the output where they are not. */
 export async function proveEqual(before: Model, after: Model, options: SampleOptions): Promise<Equivalence> {
   const opened = [openIsolated(before, LEAN), openIsolated(after, LEAN)] as const
   const [base, candidate] = await together(...opened, (session) => session.close())
   try {
-    const { feeds, real } = await samplesFor(base, options)
-    const { equal, equivalence, worst } = await measureEquivalence(base, candidate, feeds)
-    if (!equal && !(await repeatsItself(base, feeds)))
-      throw new UserError('unsupported', 'it answers the same inputs differently from run to run', {
-        where: before.graph.name ? `graph "${before.graph.name}"` : 'the model',
-        hint: 'it draws random numbers: give those operators a seed, so that a rewrite can be shown to keep the answers',
-      })
-    if (!equal)
-      throw new Error(
-        `internal: a lossless pass changed output "${worst?.name}": ${worst?.mismatch}; please report the model`,
-      )
-    return { ...equivalence, realSamples: real }
+    return await proveSame(base, candidate, before, options)
   } finally {
     await together(candidate.close(), base.close())
   }
+}
+
+/** The same for sessions that are open, of the model `before` and of what it became. */
+export async function proveSame(
+  base: Session,
+  candidate: Session,
+  before: Model,
+  options: SampleOptions,
+): Promise<Equivalence> {
+  const { feeds, real } = await samplesFor(base, options)
+  const { equal, equivalence, worst } = await measureEquivalence(base, candidate, feeds)
+  if (!equal && !(await repeatsItself(base, feeds)))
+    throw new UserError('unsupported', 'it answers the same inputs differently from run to run', {
+      where: before.graph.name ? `graph "${before.graph.name}"` : 'the model',
+      hint: 'it draws random numbers: give those operators a seed, so that a rewrite can be shown to keep the answers',
+    })
+  if (!equal)
+    throw new Error(
+      `internal: a lossless pass changed output "${worst?.name}": ${worst?.mismatch}; please report the model`,
+    )
+  return { ...equivalence, realSamples: real }
 }
 
 /** Whether a second run on the same inputs gives the same answers. */

@@ -26,11 +26,19 @@ export async function writeAtomic(path: string, content: Content): Promise<void>
   await writeFilesAtomic([[path, content]])
 }
 
+export interface WriteLasting {
+  /** Flushed to disk, so that it outlives a loss of power; true unless said. What goes with the process need not. */
+  readonly lasting?: boolean
+}
+
 /**
  * Several files that belong together: all are written and flushed before the first is renamed, and they are renamed
  * in the order given, so name the one that refers to the others last.
  */
-export async function writeFilesAtomic(files: readonly (readonly [path: string, content: Content])[]): Promise<void> {
+export async function writeFilesAtomic(
+  files: readonly (readonly [path: string, content: Content])[],
+  { lasting = true }: WriteLasting = {},
+): Promise<void> {
   const pending: Pending[] = []
   let current = ''
   try {
@@ -38,7 +46,7 @@ export async function writeFilesAtomic(files: readonly (readonly [path: string, 
       current = path
       const temporary = temporaryName(path)
       pending.push({ path, temporary })
-      await writeFlushed(temporary, content)
+      await writeWhole(temporary, content, lasting)
     }
     while (pending.length > 0) {
       const { path, temporary } = pending[0]!
@@ -46,7 +54,7 @@ export async function writeFilesAtomic(files: readonly (readonly [path: string, 
       renameSync(temporary, path)
       pending.shift()
     }
-    for (const folder of new Set(files.map(([path]) => dirname(path)))) flushFolder(folder)
+    if (lasting) for (const folder of new Set(files.map(([path]) => dirname(path)))) flushFolder(folder)
   } catch (error) {
     throw explainSystemError(error, current, 'write')
   } finally {
@@ -54,12 +62,12 @@ export async function writeFilesAtomic(files: readonly (readonly [path: string, 
   }
 }
 
-async function writeFlushed(path: string, content: Content): Promise<void> {
+async function writeWhole(path: string, content: Content, flush: boolean): Promise<void> {
   const fd = openSync(path, 'wx', 0o666)
   try {
     if (typeof content === 'string' || content instanceof Uint8Array) writeAll(fd, content)
     else for await (const piece of content) writeAll(fd, piece)
-    fsyncSync(fd)
+    if (flush) fsyncSync(fd)
   } finally {
     closeSync(fd)
   }
