@@ -206,6 +206,7 @@ describe('extremes of inner values, without the values', () => {
     expect(found.get('n')).toEqual({ min: -22, max: 1, elements: 4, finite: true })
     // The logarithm of −1.
     expect(found.get('y')).toMatchObject({ elements: 4, finite: false })
+    expect([...(await session.extremes!({ x }, ['c']))]).toEqual([])
     await session.close()
   })
 })

@@ -103,6 +103,8 @@ export function sessionOver(
       summary = { key, session: await openVariant(changed.model), of: changed.namesOf }
     }
     const { session, of } = summary
+    // None of them is a float32: the runtime refuses a run that asks for nothing.
+    if (of.size === 0) return new Map()
     const fetched = await session.run(
       session.prepare(feeds),
       [...of.values()].flatMap((entry) => Object.values(entry) as string[]),

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { parseModel } from '../ir/index.ts'
+import { type Model, parseModel } from '../ir/index.ts'
 import { inspect } from './inspect.ts'
 
 test('weights count wherever they are: initializers, Constant nodes, and those of nested graphs', () => {
@@ -14,4 +14,16 @@ test('weights count wherever they are: initializers, Constant nodes, and those o
   const { parameters, memory } = inspect(model)
   expect(parameters).toBe(4 + 2 + 2 + 1)
   expect(memory?.weightBytes).toBe(9 * 4)
+})
+
+test('nodes that share a name are told of: the runtime would refuse them', () => {
+  const model = parseModel(`<ir_version: 8, opset_import: ["" : 17]>
+    g (float[N] x) => (float[N] y) { h = Neg(x)
+      y = Abs(h) }`)
+  const named: Model = {
+    ...model,
+    graph: { ...model.graph, nodes: model.graph.nodes.map((node) => ({ ...node, name: 'a' })) },
+  }
+  expect(inspect(model).warnings).toEqual([])
+  expect(inspect(named).warnings).toEqual([expect.stringMatching(/2 nodes are named "a"/)])
 })

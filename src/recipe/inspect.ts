@@ -53,7 +53,7 @@ export function inspect(model: Model, options: InspectOptions = {}): InspectionR
     },
     operators,
     possibilities: possibilities(model, operators),
-    warnings: problems,
+    warnings: [...problems, ...sharedNames(graph.nodes)],
     elapsedMs: Math.round(performance.now() - started),
   }
 }
@@ -68,6 +68,15 @@ function constantsOf(nodes: readonly Node[]): readonly Tensor[] {
     const own = constantValue(node)
     return [...(own ? [own] : []), ...[...nestedGraphs(node)].flatMap(([, nested]) => weightsOf(nested))]
   })
+}
+
+/** The runtime refuses a graph with two nodes of one name, though each node is valid by itself. */
+function sharedNames(nodes: readonly Node[]): readonly string[] {
+  const counts = new Map<string, number>()
+  for (const { name } of nodes) if (name !== '') counts.set(name, (counts.get(name) ?? 0) + 1)
+  return [...counts].flatMap(([name, count]) =>
+    count > 1 ? [`${count} nodes are named "${name}": ONNX Runtime refuses to load them`] : [],
+  )
 }
 
 function summary(value: ValueInfo, shapes?: InspectOptions['shapes']): InspectionReport['inputs'][number] {
