@@ -62,8 +62,11 @@ function headline(report: ComparisonReport): string {
       : 'Too little data to tell whether the new model is as good'
   const weak = weakSpots(report)
   if (weak.length > 0) return `Within what you accept on the whole, but worse for ${weak.slice(0, 3).join(', ')}`
-  return report.measurablyWorse
-    ? 'The new model is measurably worse, by less than you accept'
+  const slower = report.gains?.latency !== undefined && report.gains.latency.ci[0] > 1
+  if (report.measurablyWorse)
+    return `The new model is measurably worse, by less than you accept${slower ? ', and slower' : ''}`
+  return slower
+    ? 'The new model answers as well as the old one, but more slowly'
     : 'The new model is as good as the old one'
 }
 

@@ -123,6 +123,17 @@ describe('the page', () => {
     expect(page).not.toMatch(/<script|<b>x<\/b>|src="(?!data:)|href="http|@import/)
     expect(page).toContain('a &lt;script&gt;')
     expect(page).toMatch(/<h1>The new model is as good as the old one<\/h1>/)
+    const latency = {
+      baseMs: 0.13,
+      candidateMs: 0.69,
+      ratio: 5.3,
+      ci: [5.2, 5.4] as const,
+      threads: 1,
+      cpu: 'a processor',
+    }
+    const slow = renderHtml({ ...report, gains: { bytes: { base: 313_016, candidate: 93_396 }, latency } })
+    expect(slow).toMatch(/<h1>The new model answers as well as the old one, but more slowly<\/h1>/)
+    expect(slow).toMatch(/<b>313 KB → 93\.4 KB<\/b>/)
     for (const [, words] of page.matchAll(/role="img" aria-label="([^"]*)"/g)) expect(words!.length).toBeGreaterThan(10)
     expect(renderHtml(gated(check('margin', 'regressed')))).toMatch(/<h1>The new model does not pass the gate<\/h1>/)
     const worse = renderHtml({ ...report, verdict: 'regressed', grade: null })
