@@ -83,10 +83,10 @@ model.train()
 torch.rand(64, 64) @ torch.rand(64, 64)
 try:
     with open("/proc/self/maps") as maps:
-        found = sorted(set(re.findall(r"\S*(?:blas|blis|mkl)\S*", maps.read())))
+        found = sorted(set(re.findall(r"\S*/lib(?:blas|openblas|blis|mkl)\S*", maps.read())))
 except OSError:
     found = []
-print(", ".join(os.path.realpath(path) for path in found) or "a library of its own", flush=True)
+print(os.path.realpath(found[0]) if found else "a library of its own", flush=True)
 for line in sys.stdin:
     steps = int(line)
     started = time.perf_counter()
