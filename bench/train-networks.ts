@@ -23,7 +23,7 @@ export interface TrainedNetwork {
 export const CLASSES = 10
 
 /** Nodes and weights from a seed, one behind the other. */
-class Writer {
+export class NetworkWriter {
   readonly nodes: Node[] = []
   readonly initializers = new Map<string, Tensor>()
   readonly #random = randomNumbers(1)
@@ -82,7 +82,7 @@ class Writer {
 }
 
 function residual(): TrainedNetwork {
-  const write = new Writer()
+  const write = new NetworkWriter()
   let x = write.op('Relu', [write.conv('x', 1, 16)])
   for (const [from, to] of [
     [16, 16],
@@ -98,7 +98,7 @@ function residual(): TrainedNetwork {
 }
 
 function depthwise(): TrainedNetwork {
-  const write = new Writer()
+  const write = new NetworkWriter()
   let x = write.op('Relu', [write.conv('x', 1, 32, { stride: 2 })])
   for (const [from, to, stride] of [
     [32, 32, 1],
@@ -111,19 +111,30 @@ function depthwise(): TrainedNetwork {
   return write.finish('depthwise', head(write, x, 128), [1, 32, 32])
 }
 
-function head(write: Writer, x: string, channels: number): string {
+function head(write: NetworkWriter, x: string, channels: number): string {
   return write.linear(write.op('Flatten', [write.op('GlobalAveragePool', [x])]), channels, CLASSES)
 }
 
 function transformer(): TrainedNetwork {
-  const [write, tokens, width, heads] = [new Writer(), 32, 64, 4]
+  const [write, tokens, width] = [new NetworkWriter(), 32, 64]
+  const seen = encoder(write, write.linear('x', width, width), { tokens, width, layers: 2 })
+  return write.finish('transformer', write.linear(seen, width, CLASSES), [tokens, width])
+}
+
+/** Layers of attention with four heads and of two linear maps, normalised before; then the mean over the tokens. */
+export function encoder(
+  write: NetworkWriter,
+  entered: string,
+  { tokens, width, layers }: { readonly tokens: number; readonly width: number; readonly layers: number },
+): string {
+  const heads = 4
   const norm = (x: string) =>
     write.op('LayerNormalization', [x, write.filled(width, 1), write.filled(width, 0)], {
       axis: int(-1),
       epsilon: float(1e-5),
     })
-  let x = write.linear('x', width, width)
-  for (let layer = 0; layer < 2; layer++) {
+  let x = entered
+  for (let layer = 0; layer < layers; layer++) {
     const seen = norm(x)
     const [q, k, v] = ['q', 'k', 'v'].map((which) => {
       const split = write.op('Reshape', [
@@ -140,8 +151,7 @@ function transformer(): TrainedNetwork {
     const inner = write.op('Gelu', [write.linear(norm(x), width, 4 * width)])
     x = write.op('Add', [x, write.linear(inner, 4 * width, width)])
   }
-  const mean = write.op('ReduceMean', [x, write.shape([1])], { keepdims: int(0) })
-  return write.finish('transformer', write.linear(mean, width, CLASSES), [tokens, width])
+  return write.op('ReduceMean', [x, write.shape([1])], { keepdims: int(0) })
 }
 
 /** A residual network, a depthwise one as MobileNet has it, a small transformer; normalisations as in training. */

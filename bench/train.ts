@@ -11,7 +11,9 @@ import { CLASSES, type TrainedNetwork, trainedNetworks } from './train-networks.
 
 /**
  * Training steps beside PyTorch's (`python3-torch`, eager): the same networks, batch, optimizer and one thread, by
- * turns. `node dist/bench/train.js [rounds] [steps] [batch]`; above 1 is faster than PyTorch.
+ * turns. `node dist/bench/train.js [rounds] [steps] [batch]`; above 1 is faster than PyTorch. Debian's PyTorch multiplies
+ * with whatever BLAS stands behind `libblas.so.3`: with the reference one it is many times slower, so install OpenBLAS
+ * (or put one first in LD_LIBRARY_PATH) before you believe a ratio.
  */
 const [rounds, steps, batch] = [process.argv[2] ?? 9, process.argv[3] ?? 10, process.argv[4] ?? 64].map(Number) as [
   number,
@@ -66,18 +68,24 @@ async function ours({
 }
 
 /** PyTorch in a process of its own, which waits between rounds. */
-function theirs(name: string): { time: () => Promise<number>; close: () => void } {
+async function theirs(name: string): Promise<{ blas: string; time: () => Promise<number>; close: () => void }> {
+  // What was set for other programs' OpenBLAS would choose slower kernels for this one.
+  const own = Object.entries(process.env).filter(([key]) => !key.startsWith('OPENBLAS_'))
   const child = spawn('/usr/bin/python3', [join(ROOT, 'bench/peers/train.py'), name, String(batch)], {
     stdio: ['pipe', 'pipe', 'inherit'],
-    env: { ...process.env, OMP_NUM_THREADS: '1' },
+    env: { ...Object.fromEntries(own), OMP_NUM_THREADS: '1', OPENBLAS_NUM_THREADS: '1' },
   })
   const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]()
+  const answer = async () => {
+    const { value, done } = await lines.next()
+    if (done) throw new Error('the PyTorch peer ended; is python3-torch installed?')
+    return value
+  }
   return {
+    blas: await answer(),
     async time() {
       child.stdin.write(`${steps}\n`)
-      const { value, done } = await lines.next()
-      if (done) throw new Error('the PyTorch peer ended; is python3-torch installed?')
-      return Number(value)
+      return Number(await answer())
     },
     close: () => child.stdin.end(),
   }
@@ -86,7 +94,7 @@ function theirs(name: string): { time: () => Promise<number>; close: () => void 
 const median = (values: readonly number[]) => [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)]!
 
 for (const network of trainedNetworks()) {
-  const [own, peer] = [await ours(network), theirs(network.name)]
+  const [own, peer] = [await ours(network), await theirs(network.name)]
   await own.time()
   await peer.time()
   const pairs: [number, number][] = []
@@ -99,7 +107,7 @@ for (const network of trainedNetworks()) {
   const ratio = median(pairs.map(([a, b]) => b / a))
   const words = pairs[0]!.map((_, side) => `${median(pairs.map((pair) => pair[side]!)).toFixed(2)} ms`)
   process.stdout.write(
-    `${network.name}: ours ${words[0]}, PyTorch ${words[1]} a step of ${batch}; ratio ${ratio.toFixed(2)}\n`,
+    `${network.name}: ours ${words[0]}, PyTorch ${words[1]} a step of ${batch}; ratio ${ratio.toFixed(2)} (its matrices: ${peer.blas})\n`,
   )
   await own.close()
   peer.close()

@@ -1,3 +1,6 @@
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { beforeAll, describe, expect, test } from 'vitest'
 import { type Dataset, memoryDataset, randomNumbers } from '../src/data/index.ts'
 import { ortNode } from '../src/engine/index.ts'
@@ -114,5 +117,28 @@ describe('tuning for static int8, on a depthwise network that is trained here', 
     expect(nodes(tuned.model)).toEqual(nodes(plain.model))
     const again = await applyRecipe(tuned.recipe, model, { tensors: tuned.tensors })
     expect(modelDigest(again.model)).toBe(modelDigest(tuned.model))
+  })
+  test('interrupted in the middle and gone on with, it gives the same bytes', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'whet-tune-'))
+    try {
+      const settings = { ...shared, epochs: 2, rate: 3e-3, margin: 0.2, pass }
+      const whole = await tune(model, data, settings)
+      const checkpoint = join(folder, 'state.bin')
+      const stop = new AbortController()
+      const stopped = tune(model, data, {
+        ...{ ...settings, checkpoint, signal: stop.signal },
+        onProgress: (line) => line.startsWith('step 7 ') && stop.abort(new Error('stopped')),
+      })
+      await expect(stopped).rejects.toThrow('stopped')
+      const steps: string[] = []
+      const resumed = await tune(model, data, {
+        ...{ ...settings, checkpoint, resume: true },
+        onProgress: (line) => line.startsWith('step ') && steps.push(line),
+      })
+      expect(steps[0]).toMatch(/^step 8 /)
+      expect(modelDigest(resumed.model)).toBe(modelDigest(whole.model))
+    } finally {
+      rmSync(folder, { recursive: true, force: true })
+    }
   })
 })

@@ -1,6 +1,9 @@
-"""Training steps of PyTorch, eager, one thread: `train.py NETWORK BATCH`; for each line with a number of steps on
-stdin a line with the milliseconds a step took. The networks are those of ../train-networks.ts."""
+"""Training steps of PyTorch, eager, one thread: `train.py NETWORK BATCH`; a first line names the library that
+multiplies its matrices, and for each line with a number of steps on stdin a line says the milliseconds a step took. The
+networks are those of ../train-networks.ts."""
 
+import os
+import re
 import sys
 import time
 
@@ -77,6 +80,13 @@ x = torch.rand(batch, *((32, 64) if name == "transformer" else (1, 32, 32))) * 2
 labels = torch.arange(batch) % 10
 optimizer = torch.optim.AdamW(model.parameters(), lr=1e-3)
 model.train()
+torch.rand(64, 64) @ torch.rand(64, 64)
+try:
+    with open("/proc/self/maps") as maps:
+        found = sorted(set(re.findall(r"\S*/lib(?:blas|openblas|blis|mkl)\S*", maps.read())))
+except OSError:
+    found = []
+print(os.path.realpath(found[0]) if found else "a library of its own", flush=True)
 for line in sys.stdin:
     steps = int(line)
     started = time.perf_counter()

@@ -1,6 +1,9 @@
-import { ATTACKS, type AttackName } from '../evaluate/index.ts'
+import { ATTACKS, type AttackName, type FooledRow, pictureOf } from '../evaluate/index.ts'
+import { writeAtomic } from '../platform/index.ts'
 import { attack } from '../recipe/index.ts'
+import type { FooledPictures } from '../view/index.ts'
 import { DATA, dataFor, LABEL, modelAt, SEED } from './inputs.ts'
+import { pageAt } from './output-file.ts'
 import { rangeOf } from './range.ts'
 import type { Verb } from './verb.ts'
 
@@ -13,7 +16,7 @@ export const attackVerb: Verb = {
     'How many rows are still answered right when an adversary changes each a little. Works on integer models too; a gradient that hides is said.',
   examples: [
     'whet attack model.onnx --data eval.npz --eps 0.1',
-    'whet attack int8.onnx --data eval.npz --attack apgd-t --against model.onnx',
+    'whet attack int8.onnx --data eval.npz --attack apgd-t --against model.onnx -o attack.html',
   ],
   positionals: { min: 1, max: 1, names: 'one model' },
   options: {
@@ -32,10 +35,17 @@ export const attackVerb: Verb = {
       help: 'a model to attack with the same budget, row by row beside this one',
     },
     rows: { type: 'string', value: 'N', help: 'attack only the first N rows (all)' },
+    output: {
+      type: 'string',
+      short: 'o',
+      value: 'FILE',
+      help: 'also write the report as one page of HTML, with rows that were turned',
+    },
     label: LABEL,
     seed: SEED,
   },
   async run([path], options, context) {
+    const page = pageAt(options, 'attack.html')
     const rows = options.required('data', 'give rows with --data D')
     const model = await modelAt(path!)
     const base = options.text('against')
@@ -44,6 +54,7 @@ export const attackVerb: Verb = {
     const label = options.text('label')
     const range = rangeOf(options)
     const most = options.integer('rows', data.rows, 1)
+    let shown: readonly FooledRow[] = []
     const report = await attack({ path: path!, model }, data, {
       attack: options.choice('attack', NAMES, 'standard'),
       norm: options.choice('norm', ['linf', 'l2'], 'linf'),
@@ -55,7 +66,25 @@ export const attackVerb: Verb = {
       ...(range ? { range } : {}),
       ...(label === undefined ? {} : { label }),
       ...(against ? { against } : {}),
+      ...(page === null ? {} : { examples: MOST_SHOWN, onFooled: (found) => (shown = found) }),
     })
+    if (page !== null) {
+      const { renderHtml } = await import('../view/index.ts')
+      await writeAtomic(page, renderHtml(report, { fooled: picturesOf(shown, report.range) }))
+    }
     return { report }
   },
+}
+
+/** Rows that a page shows. */
+const MOST_SHOWN = 12
+
+function picturesOf(rows: readonly FooledRow[], range: readonly [number, number]): ReadonlyMap<number, FooledPictures> {
+  const pictures = new Map<number, FooledPictures>()
+  for (const { row, shape, before, after, slope } of rows) {
+    const [first, second] = [before, after].map((values) => pictureOf(shape, values, range))
+    const saliency = slope && pictureOf(shape, slope.map(Math.abs))
+    if (first && second) pictures.set(row, { before: first, after: second, saliency })
+  }
+  return pictures
 }

@@ -28,3 +28,14 @@ export function writableFile(path: string, example: string): string {
     })
   return path
 }
+
+/** The page that `-o FILE.html` asks for, looked at the same way; null without the option. */
+export function pageAt(options: Arguments, example: string): string | null {
+  const path = options.text('output')
+  if (path === undefined) return null
+  if (/\.html?$/i.test(path)) return writableFile(path, example)
+  throw new UserError('bad-argument', `-o ${path}: the report is written as a page, FILE.html`, {
+    where: 'command line',
+    hint: '--json prints the report for programs',
+  })
+}

@@ -1,9 +1,9 @@
 import { MODALITIES, type Modality } from '../data/index.ts'
-import { UserError, writeAtomic } from '../platform/index.ts'
+import { writeAtomic } from '../platform/index.ts'
 import { diskCache, robustness } from '../recipe/index.ts'
 import { DATA, dataFor, LABEL, METRIC, modelAt, SEED } from './inputs.ts'
 import { metricOf } from './metric.ts'
-import { writableFile } from './output-file.ts'
+import { pageAt } from './output-file.ts'
 import { rangeOf } from './range.ts'
 import type { Arguments, Verb } from './verb.ts'
 
@@ -37,7 +37,7 @@ export const robustnessVerb: Verb = {
     seed: SEED,
   },
   async run(paths, options, context) {
-    const output = pageAt(options)
+    const output = pageAt(options, 'robustness.html')
     const path = options.required('data', 'give rows with --data D')
     const models = []
     for (const one of paths) models.push({ path: one, model: await modelAt(one) })
@@ -66,17 +66,6 @@ export const robustnessVerb: Verb = {
     }
     return { report }
   },
-}
-
-/** Where the page goes, looked at before any work is done. */
-function pageAt(options: Arguments): string | null {
-  const path = options.text('output')
-  if (path === undefined) return null
-  if (/\.html?$/i.test(path)) return writableFile(path, 'robustness.html')
-  throw new UserError('bad-argument', `-o ${path}: the report is written as a page, FILE.html`, {
-    where: 'command line',
-    hint: '--json prints the report for programs',
-  })
 }
 
 function listed(options: Arguments, name: string): readonly string[] | undefined {

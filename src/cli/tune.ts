@@ -1,4 +1,6 @@
+import { existsSync, rmSync } from 'node:fs'
 import { writeModel } from '../onnx/index.ts'
+import { UserError } from '../platform/index.ts'
 import { tune, writeRecipe } from '../recipe/index.ts'
 import { exitOfVerdict } from './exit.ts'
 import { DATA, dataFor, LABEL, modelAt, OUT_FILE, SEED } from './inputs.ts'
@@ -26,6 +28,7 @@ export const tuneVerb: Verb = {
       value: 'NODE|OP',
       help: 'leave this node, or all of this operator, in float; may be repeated',
     },
+    resume: { type: 'boolean', help: 'go on from the checkpoint beside OUT' },
     recipe: { type: 'string', value: 'FILE', help: 'also write the recipe, for whet apply' },
     ...LEARNING,
     rate: { type: 'string', value: 'R', help: 'the highest learning rate (0.0005)' },
@@ -40,17 +43,25 @@ export const tuneVerb: Verb = {
     const epochs = options.integer('epochs', 4, 1, 100_000)
     const recipeFile = options.text('recipe')
     if (recipeFile) writableFile(recipeFile, 'recipe.json')
+    const checkpoint = `${out}.checkpoint`
+    const resume = options.flag('resume')
+    if (resume && !existsSync(checkpoint))
+      throw new UserError('missing-file', `there is no checkpoint to go on from: ${checkpoint}`, {
+        where: checkpoint,
+        hint: 'leave out --resume to start',
+      })
     const model = await modelAt(path!)
     const dataset = await dataFor(data, model, options)
     const proof = options.text('proof')
     const tuned = await tune(model, dataset, {
       ...settings,
-      ...{ rate, epochs, keepFloat: options.list('keep-float') },
+      ...{ rate, epochs, checkpoint, resume, keepFloat: options.list('keep-float') },
       ...(options.flag('everywhere') ? { pass: { placement: 'everywhere' } } : {}),
       ...(proof ? { proof: await dataFor(proof, model, options) } : {}),
       names: [path!, out],
     })
     await writeModel(tuned.model, out)
+    rmSync(checkpoint, { force: true })
     context.say(`wrote ${out}`)
     if (recipeFile) {
       await writeRecipe(tuned.recipe, tuned.tensors, recipeFile)

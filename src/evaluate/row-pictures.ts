@@ -1,4 +1,4 @@
-import type { Column, Dataset } from '../data/index.ts'
+import type { Dataset } from '../data/index.ts'
 import type { NumericArray } from '../ir/index.ts'
 
 /** A small picture of a row's input: 8 bits a channel, grey or RGB, row by row. */
@@ -26,7 +26,8 @@ export async function rowPictures(data: Dataset, rows: readonly number[]): Promi
   if (!field || rows.length === 0) return pictures
   const indices = [...new Set(rows)].sort((a, b) => a - b)
   for await (const { indices: found, columns } of data.read({ indices, batch: 1, fields: [field.name] })) {
-    const picture = pictureOf(columns[field.name]!)
+    const { dims, data: values } = columns[field.name]!
+    const picture = ArrayBuffer.isView(values) ? pictureOf(dims.slice(1), values as NumericArray) : null
     if (picture) pictures.set(found[0]!, picture)
   }
   return pictures
@@ -54,11 +55,18 @@ function layoutOf(dims: readonly (number | null)[]): Layout | null {
   return null
 }
 
-function pictureOf({ dims, data }: Column): RowPicture | null {
-  const layout = layoutOf(dims.slice(1))
-  if (!layout || !ArrayBuffer.isView(data)) return null
+/**
+ * The values of one row as a picture, where its shape is that of an image; from `range`, or from its least to its
+ * greatest value.
+ */
+export function pictureOf(
+  dims: readonly number[],
+  values: NumericArray,
+  range?: readonly [number, number],
+): RowPicture | null {
+  const layout = layoutOf(dims)
+  if (!layout) return null
   const { width, height, channels, step } = layout
-  const values = data as NumericArray
   const scale = Math.max(1, Math.max(width, height) / MOST_PIXELS)
   const [w, h] = [Math.max(1, Math.round(width / scale)), Math.max(1, Math.round(height / scale))]
   const means = new Float64Array(w * h * channels)
@@ -81,15 +89,15 @@ function pictureOf({ dims, data }: Column): RowPicture | null {
           }
         means[(y * w + x) * channels + channel] = sum / count
       }
-  let [least, most] = [Infinity, -Infinity]
-  for (const value of means)
+  let [least, most] = range ?? [Infinity, -Infinity]
+  for (const value of range ? [] : means)
     if (Number.isFinite(value)) {
       least = Math.min(least, value)
       most = Math.max(most, value)
     }
   const span = most - least
   const pixels = Uint8Array.from(means, (value) =>
-    Number.isFinite(value) && span > 0 ? Math.round((255 * (value - least)) / span) : 0,
+    Number.isFinite(value) && span > 0 ? Math.min(255, Math.max(0, Math.round((255 * (value - least)) / span))) : 0,
   )
   return { width: w, height: h, channels, pixels }
 }

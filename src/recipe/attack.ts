@@ -8,6 +8,8 @@ import {
   type AttackPlan,
   type AttackSubject,
   attackOne,
+  type FooledRow,
+  fooledRows,
   type GradientSession,
   headOf,
   type Norm,
@@ -39,6 +41,9 @@ export interface AttackOptions {
   /** How a model is opened; in a process of its own unless said, so that a fault of the runtime is a message. */
   readonly open?: (model: Model) => Promise<Session>
   readonly seed?: number
+  /** How many of the rows that were turned the report names (none unless said); `onFooled` gets their values too. */
+  readonly examples?: number
+  readonly onFooled?: (rows: readonly FooledRow[]) => void
   readonly onProgress?: (progress: { readonly part: string; readonly share: number }) => void
   readonly signal?: AbortSignal
 }
@@ -100,6 +105,8 @@ export async function attack(model: TestedModel, data: Dataset, options: AttackO
     const skipped = attacks.filter((name) => !(name in first.byAttack))
     for (const name of skipped)
       if (own.missing === null) warnings.push(`${name} needs four classes, and the model has fewer`)
+    const fooled = options.examples ? await fooledRows(own.subject, first, options.examples) : null
+    if (fooled) options.onFooled?.(fooled)
     const paired = stands[1] && pairedRobustness(stands[1].robust, stands[0]!.robust, ALPHA)
     return {
       kind: 'attack',
@@ -115,6 +122,13 @@ export async function attack(model: TestedModel, data: Dataset, options: AttackO
       seed,
       ...(other && stands[1] ? { against: { path: other.path, digest: other.digest, ...standOf(stands[1]) } } : {}),
       ...(paired ? { paired } : {}),
+      ...(fooled
+        ? {
+            fooled: fooled.map(({ row, label, answer, attack: name, largest, length }) => ({
+              ...{ row, label, answer, attack: name, largest, length },
+            })),
+          }
+        : {}),
       warnings,
       data: { path: data.path, digest: await data.digest(), rows: own.subject.rows.labels.length },
     }

@@ -30,6 +30,20 @@ export const attack = report('attack', {
   paired: optional(
     object({ baseOnly: integer, candidateOnly: integer, difference: number, ci: pair(number), alpha: number }),
   ),
+  /** Some rows that an attack turned, each by the smallest change that was found; only where they were asked for. */
+  fooled: optional(
+    list(
+      object({
+        row: integer,
+        label: integer,
+        answer: integer,
+        attack: text,
+        /** The largest change of a value, and the length of all changes together. */
+        largest: number,
+        length: number,
+      }),
+    ),
+  ),
   warnings: list(text),
   data: object({ path: text, digest: text, rows: integer }),
 })

@@ -1,4 +1,5 @@
 import type { Report } from '../report/index.ts'
+import { type AttackExtras, attackPage } from './html/attack.ts'
 import { type ComparisonExtras, comparisonPage } from './html/comparison.ts'
 import { latencyPage } from './html/latency.ts'
 import { html } from './html/markup.ts'
@@ -12,18 +13,20 @@ export { renderTerminal } from './terminal/render.ts'
 export type { Style } from './terminal/table.ts'
 
 /** A report as one self-contained HTML page, without network or script. */
-export function renderHtml(report: Report, extras: ComparisonExtras = {}): string {
+export function renderHtml(report: Report, extras: ComparisonExtras & AttackExtras = {}): string {
   if (report.kind === 'optimization') return optimizationPage(report)
   if (report.kind === 'selection') return selectionPage(report)
   if (report.kind === 'comparison') return comparisonPage(report, extras)
   if (report.kind === 'latency') return latencyPage(report)
   if (report.kind === 'robustness') return robustnessPage(report)
+  if (report.kind === 'attack') return attackPage(report, extras)
   return page(
     `Whetstone ${report.kind}`,
     html`<h1>${report.kind}</h1><pre>${renderTerminal(report, { color: false, width: 100 })}</pre>`,
   )
 }
 
+export type { AttackExtras, FooledPictures } from './html/attack.ts'
 export { html, type Markup } from './html/markup.ts'
 export { page } from './html/page.ts'
 export type { Picture, RowPictures } from './html/picture.ts'

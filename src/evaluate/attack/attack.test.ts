@@ -8,6 +8,7 @@ import { type Model, parseModel, type Tensor, tensorOf, toNumbers } from '../../
 import { decodeModel } from '../../onnx/index.ts'
 import { type AttackOptions, attack as attackModel } from '../../recipe/index.ts'
 import { toHyperplane } from './fab.ts'
+import type { FooledRow } from './fooled.ts'
 import { planeOf } from './plane.ts'
 import { shareAt } from './square.ts'
 
@@ -184,6 +185,40 @@ describe('a linear model, whose robust rows are known exactly: those further fro
     expect(first.clean.n).toBe(20)
     expect(Object.keys(first.byAttack)).toEqual(['apgd-ce', 'fab-t', 'square'])
     expect(first.warnings.join()).toContain('apgd-t needs four classes')
+  })
+})
+
+describe('rows that were turned', () => {
+  test('stand in the report, with their values, the smallest change and what the loss hangs on', async () => {
+    let shown: readonly FooledRow[] = []
+    const report = await attack(network, digits, {
+      ...{ attack: 'fgsm', eps: 0.1, examples: 3, indices: Array.from({ length: 40 }, (_, row) => row) },
+      onFooled: (rows) => (shown = rows),
+    })
+    expect(report.fooled).toHaveLength(3)
+    const bare = shown.map(({ row, label, answer, attack: by, largest, length }) => {
+      return { row, label, answer, attack: by, largest, length }
+    })
+    expect(report.fooled).toEqual(bare)
+    const session = await ortNode.open(network)
+    const output = session.outputs[0]!.name
+    for (const { before, after, label, answer, largest, slope } of shown) {
+      const answers = await Promise.all(
+        [before, after].map(async (data) => {
+          const results = await session.run({ x: { dtype: 'float32', dims: [1, 64], data } })
+          const scores = [...(results[output]!.data as Float32Array)]
+          return scores.indexOf(Math.max(...scores))
+        }),
+      )
+      expect(answers).toEqual([label, answer])
+      expect(answer).not.toBe(label)
+      expect(largest).toBeGreaterThan(0)
+      expect(largest).toBeLessThanOrEqual(0.1 + 1e-6)
+      // One step along the sign of that very gradient is what turned the row.
+      for (const [i, value] of after.entries())
+        if (value !== before[i]) expect(Math.sign(value - before[i]!)).toBe(Math.sign(slope![i]!))
+    }
+    await session.close()
   })
 })
 

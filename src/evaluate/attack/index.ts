@@ -1,4 +1,5 @@
 export { ATTACKS, type AttackName, type AttackPlan, STANDARD } from './ensemble.ts'
+export { type FooledRow, fooledRows } from './fooled.ts'
 export { type AttackOutcome, type AttackSubject, attackOne, pairedRobustness, transferred } from './measure-attack.ts'
 export type { Norm } from './problem.ts'
 export { type AttackRows, readRows } from './rows.ts'

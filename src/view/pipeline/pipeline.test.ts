@@ -1,6 +1,6 @@
 import sharp from 'sharp'
 import { describe, expect, test } from 'vitest'
-import type { ComparisonReport, GateCheck } from '../../report/index.ts'
+import type { AttackReport, ComparisonReport, GateCheck } from '../../report/index.ts'
 import { png } from '../html/picture.ts'
 import { renderHtml, renderJUnit, renderMarkdown, renderSarif, renderTerminal } from '../index.ts'
 
@@ -146,5 +146,47 @@ describe('the page', () => {
       .toBuffer({ resolveWithObject: true })
     expect([info.width, info.height, info.channels]).toEqual([200, 120, 3])
     expect(new Uint8Array(data)).toEqual(pixels)
+  })
+})
+
+describe('the page of an attack', () => {
+  const attacked: AttackReport = {
+    kind: 'attack',
+    version: 1,
+    model: { path: 'a/<int8>.onnx', digest: 'sha256:1' },
+    sentence: 'Of 10 rows 9 are right as they are, and 4 stay right.',
+    clean: { correct: 9, n: 10 },
+    robust: { correct: 4, n: 10 },
+    byAttack: { 'apgd-ce': { correct: 7 }, square: { correct: 4 } },
+    gradient: 'straight-through',
+    alarms: [],
+    attacks: ['apgd-ce', 'square'],
+    norm: 'linf',
+    eps: 0.1,
+    range: [0, 1],
+    rangeFrom: 'rows',
+    seed: 0,
+    fooled: [{ row: 3, label: 1, answer: 7, attack: 'square', largest: 0.1, length: 0.4 }],
+    warnings: [],
+    data: { path: 'd.npz', digest: 'sha256:2', rows: 10 },
+  }
+
+  test('tells what each attack leaves, where the gradient comes from, and an alarm where there is one', () => {
+    const calm = renderHtml(attacked)
+    for (const part of ['apgd-ce', 'square', '70.0 %', '40.0 %', 'straight-through', 'row 3', '&lt;int8&gt;.onnx'])
+      expect(calm).toContain(part)
+    expect(calm).not.toContain('role="alert"')
+    expect(calm).not.toContain('<img')
+    const alarm = 'square, which sees no gradient, leaves 4 rows right where apgd-ce leaves 7: the gradient is hidden'
+    const loud = renderHtml({ ...attacked, alarms: [alarm] })
+    expect(loud).toContain('role="alert"')
+    expect(loud).toContain(alarm)
+  })
+
+  test('shows the rows that were turned, three pictures each', () => {
+    const one = { width: 2, height: 2, channels: 1, pixels: Uint8Array.of(0, 85, 170, 255) } as const
+    const page = renderHtml(attacked, { fooled: new Map([[3, { before: one, after: one, saliency: one }]]) })
+    expect(page.match(/<img /g)).toHaveLength(3)
+    expect(page).toContain('hang')
   })
 })
