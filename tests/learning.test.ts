@@ -94,7 +94,12 @@ describe('distil', () => {
   test('a student cut to half of the width and none of the blocks learns without labels', async () => {
     const data = await unlabelled()
     const options = { ...settings, width: 0.5, depth: 0.4, epochs: 3 }
-    const { model, report, recipe, tensors } = await distil(teacher, data, options)
+    const lines: string[] = []
+    const onProgress = (line: string) => lines.push(line)
+    const { model, report, recipe, tensors } = await distil(teacher, data, { ...options, onProgress })
+    // The size is said while the first answers are there, not when all are.
+    expect(lines.indexOf("the teacher's answers will take 896 bytes")).toBe(0)
+    expect(lines.indexOf('teacher: 112 of 112 rows')).toBeGreaterThan(0)
     expect(recipe.steps.map(({ pass }) => pass)).toEqual(
       expect.arrayContaining(['leaveOutBlocks', 'pruneChannels', 'setWeights']),
     )

@@ -55,7 +55,7 @@ export interface Distilled {
  * @throws UserError where outputs do not match, nothing can be cut, or as `learn`.
  */
 export async function distil(teacher: Model, data: Dataset, options: DistilOptions): Promise<Distilled> {
-  const { seed = 0, onProgress, signal } = options
+  const { seed = 0, signal } = options
   const [teacherName, studentName] = options.names ?? ['teacher', 'student']
   const shares = sharesOf(options)
   const rows = learningRows(data, options)
@@ -64,7 +64,6 @@ export async function distil(teacher: Model, data: Dataset, options: DistilOptio
   const given = options.student ? await trainable(options.student) : whole
   const goal = learningGoal(form, given.model, data, options.label)
   const answers = await askTeacher(form, goal, data, [...rows.train, ...rows.select], options)
-  onProgress?.(`the teacher's answers take ${answers.bytes} bytes`)
   const made = options.student
     ? { trail: given, recipe: `${studentName}, with the weights that it has` }
     : await cutStudent(

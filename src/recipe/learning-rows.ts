@@ -60,6 +60,7 @@ export async function askTeacher(
           missing.delete(row)
         }
       }
+      if (done === 0) options.onProgress?.(`the teacher's answers will take ${bytesOf(kept)} bytes`)
       done += part.indices.length
       options.onProgress?.(`teacher: ${done} of ${rows.length} rows`)
     }
@@ -68,7 +69,7 @@ export async function askTeacher(
   }
   return {
     digest: modelDigest(teacher),
-    bytes: [...kept.values()].reduce((sum, { data: values }) => sum + values.byteLength, 0),
+    bytes: bytesOf(kept),
     of(target, asked) {
       const { data: all, size, dims } = kept.get(target)!
       const values = new Float32Array(asked.length * size)
@@ -78,6 +79,9 @@ export async function askTeacher(
     },
   }
 }
+
+const bytesOf = (kept: ReadonlyMap<string, { readonly data: Float32Array }>): number =>
+  [...kept.values()].reduce((sum, { data }) => sum + data.byteLength, 0)
 
 export interface BatchOptions {
   readonly goal: LearningGoal
