@@ -22,6 +22,8 @@ import { soak, soundness } from './serve-soak.ts'
 const SECONDS = Number(process.env.SECONDS ?? 3)
 const SOAK_SECONDS = Number(process.env.SOAK_SECONDS ?? 600)
 const ROUNDS = 3
+/** What the memory of a server may grow by once it is warm. */
+const MOST_GROWTH_MB = 100
 const wanted = process.argv.slice(2)
 const wants = (name: string) => wanted.length === 0 || wanted.includes(name)
 const folder = mkdtempSync(join(tmpdir(), 'whetstone-serve-bench-'))
@@ -152,7 +154,7 @@ async function throughput(contest: Contest, target: number): Promise<void> {
   const tail = median(rounds.map((round) => round.ours.p99Ms / round.plain.p99Ms))
   for (const round of rounds)
     say(
-      `  plain ${round.plain.perSecond.toFixed(0)}/s p99 ${round.plain.p99Ms.toFixed(1)} ms · ours ${round.ours.perSecond.toFixed(0)}/s p99 ${round.ours.p99Ms.toFixed(1)} ms · failed ${round.ours.failed}`,
+      `  plain ${round.plain.perSecond.toFixed(0)}/s p99 ${round.plain.p99Ms.toFixed(1)} ms · ours ${round.ours.perSecond.toFixed(0)}/s p99 ${round.ours.p99Ms.toFixed(1)} ms · failed ${round.ours.failed} · the client takes ${round.plain.cpuUs.toFixed(0)} and ${round.ours.cpuUs.toFixed(0)} µs a request`,
     )
   say(
     `  concurrency 32: ${ratio.toFixed(2)}× the plain server's throughput (wanted ≥ ${target}×), p99 ${tail.toFixed(2)}× (wanted < 1)`,
@@ -238,7 +240,8 @@ async function longSoak(): Promise<void> {
     const pauseMs = 1500
     const count = Math.ceil(((control ? Math.min(20, SOAK_SECONDS) : SOAK_SECONDS) * 1000) / pauseMs)
     let turn = 0
-    const before = process.memoryUsage.rss()
+    const memory: number[] = []
+    const watch = setInterval(() => memory.push(process.memoryUsage.rss()), Math.max(500, SOAK_SECONDS * 10))
     const report = await soak({
       place: server.http!,
       clients,
@@ -248,10 +251,17 @@ async function longSoak(): Promise<void> {
       acts: Array.from({ length: count }, (_, i) => (i % 7 === 2 || i % 7 === 5 ? 'kill' : 'swap')),
       pauseMs,
     })
-    const faults = soundness(report, clients)
+    clearInterval(watch)
+    // Beside one another: the end of the first fifth, when all is warm, and the last.
+    const [early, late] = [0.2, 1].map((share) => median(memory.slice(0, Math.ceil(memory.length * share)).slice(-9)))
+    const grown = (late! - early!) / 1e6
+    const faults = [
+      ...soundness(report, clients),
+      ...(grown > MOST_GROWTH_MB ? [`memory grew by ${grown.toFixed(0)} MB`] : []),
+    ]
     say(`soak${control ? ` (${control})` : ''}: ${JSON.stringify(report)}`)
     say(
-      `  memory of the server ${(before / 1e6).toFixed(0)} → ${(process.memoryUsage.rss() / 1e6).toFixed(0)} MB · ${faults.length === 0 ? 'sound' : faults.join('; ')}${control ? ' (wanted: wrong answers)' : ''}`,
+      `  memory of the server ${(early! / 1e6).toFixed(0)} → ${(late! / 1e6).toFixed(0)} MB (wanted: at most ${MOST_GROWTH_MB} more) · ${faults.length === 0 ? 'sound' : faults.join('; ')}${control ? ' (wanted: wrong answers)' : ''}`,
     )
     await server.close()
   }

@@ -68,11 +68,11 @@ describe('shared pages', () => {
   test('frames tell of what is elsewhere; small ones stay on the line', () => {
     const put: number[] = []
     const elsewhere = (_: unknown, bytes: number) => put.push(bytes)
-    const large = floats(new Array(1 << 13).fill(1))
+    const large = floats(new Array(1 << 15).fill(1))
     expect(framePieces({ id: 1, op: 'run' }, [large], elsewhere)).toHaveLength(1)
     expect(framePieces({ id: 1, op: 'run' }, [floats([1, 2])], elsewhere)).toHaveLength(2)
     expect(framePieces({ id: 1, op: 'run' }, [large], () => null)).toHaveLength(2)
-    expect(put).toEqual([1 << 15])
+    expect(put).toEqual([1 << 17])
   })
 })
 
@@ -108,7 +108,7 @@ describe('lanes', () => {
   })
 
   test('large inputs that wait for one another on a lane stay apart', async () => {
-    const rows = 4096
+    const rows = 1 << 14
     const answers = await Promise.all(
       [1, 2, 3, 4].map((value) =>
         lanes.run(0, [floats(new Array(2 * rows).fill(value)), texts(new Array(rows).fill('a'))], ['y']),
