@@ -2,7 +2,6 @@ import { type Dataset, subset } from '../data/index.ts'
 import { type Feeds, machine, ortNode, type Session } from '../engine/index.ts'
 import { compare, type Metric, measureLatency } from '../evaluate/index.ts'
 import type { Model } from '../ir/index.ts'
-import { modelBytes, modelDigest } from '../onnx/index.ts'
 import { UserError } from '../platform/index.ts'
 import type {
   CalibrationReport,
@@ -14,11 +13,10 @@ import type {
   LatencyReport,
   ProfileReport,
   RangeMethod,
-  Refusal,
-  Scheme,
   SensitivityReport,
   Target,
 } from '../report/index.ts'
+import { type Built, builtFrom, type CandidateSpec } from './candidate.ts'
 import { channelsOf } from './channels.ts'
 import { type EvidenceCache, inMemory } from './evidence-cache.ts'
 import { FILLING_SECONDS, filledWherePays, forNativeKernels } from './filled-blocks.ts'
@@ -35,35 +33,6 @@ import { sensitivityOf } from './sensitivity.ts'
 import { type Phase, type RowsOf, shareRows } from './share-rows.ts'
 import { losslessTrail, proveEqual } from './simplify.ts'
 import { advanceAll, startTrail, type Trail } from './trail.ts'
-
-/** A candidate to build: the lossless model, or a quantization of it. */
-export interface CandidateSpec {
-  readonly id: string
-  /** One line that a person reads. */
-  readonly words: string
-  readonly scheme?: Scheme
-  readonly calibration?: RangeMethod
-  readonly keepFloat?: readonly string[]
-  /** Noise over signal that the roundings may add up to; the calibration's sensitivities are measured for it. */
-  readonly noiseBudget?: number
-  /** Whether integers are placed by what this model's kernels cost here, not by formulas. */
-  readonly measuredCosts?: boolean
-  readonly pass?: Readonly<Record<string, unknown>>
-  /** What it is made of instead of the lossless model: a trained one (see `addTrained`). */
-  readonly base?: string
-}
-
-export interface Built {
-  readonly spec: CandidateSpec
-  readonly model: Model
-  readonly trail: Trail
-  readonly digest: string
-  readonly bytes: number
-  readonly planned: Readonly<Record<string, number>>
-  readonly float: readonly Refusal[]
-  /** Noise over signal that the roundings were foretold to add up to; null where nobody foretold it. */
-  readonly expectedNoise: number | null
-}
 
 /** To choose from, or to see again whether the chosen one holds: the second must not be the first one remembered. */
 export type TimingPurpose = 'choose' | 'confirm'
@@ -101,7 +70,7 @@ export class Workbench {
   readonly #place: RunsOn
   #lossless: { trail: Trail; equivalence: Equivalence } | undefined
   #simple: Trail | undefined
-  #base: Session | undefined
+  #base: Promise<Session> | undefined
   readonly #trained = new Map<string, Trail>()
 
   private constructor(
@@ -143,12 +112,12 @@ export class Workbench {
       await session.close()
       throw error
     })
-    bench.#base = memoSession(session)
+    bench.#base = Promise.resolve(memoSession(session))
     return bench
   }
 
   async close(): Promise<void> {
-    await this.#base?.close()
+    await (await this.#base)?.close()
   }
 
   /** Where evidence is kept. */
@@ -296,7 +265,7 @@ export class Workbench {
       ids: subjects.map((built) => built.spec.id),
     }
     // The session that judges would hold memory, and its threads a core.
-    await this.#base?.close()
+    await (await this.#base)?.close()
     this.#base = undefined
     return cache.get(key, async () => {
       const { report } = await measureLatency(
@@ -336,10 +305,11 @@ export class Workbench {
     // A metric from a user's file may change between runs under the same name.
     const keep = typeof metric === 'object' ? null : cache
     const make = async () => {
-      this.#base ??= memoSession(await this.#place.open(this.original.model, { threads }))
+      this.#base ??= this.#place.open(this.original.model, { threads }).then((session) => memoSession(session))
+      const base = await this.#base
       const candidate = await this.#place.open(built.model, { threads })
       try {
-        const report = await compare(this.#base, candidate, data, {
+        const report = await compare(base, candidate, data, {
           margin,
           alpha,
           indices,
@@ -378,25 +348,6 @@ export class Workbench {
     } catch {
       return null
     }
-  }
-}
-
-function builtFrom(
-  spec: CandidateSpec,
-  trail: Trail,
-  planned: Built['planned'],
-  float: readonly Refusal[],
-  expectedNoise: number | null = null,
-): Built {
-  return {
-    spec,
-    model: trail.model,
-    trail,
-    digest: modelDigest(trail.model),
-    bytes: modelBytes(trail.model),
-    planned,
-    float,
-    expectedNoise,
   }
 }
 

@@ -1,0 +1,53 @@
+import type { Model } from '../ir/index.ts'
+import { modelBytes, modelDigest } from '../onnx/index.ts'
+import type { RangeMethod, Refusal, Scheme } from '../report/index.ts'
+import type { Trail } from './trail.ts'
+
+/** A candidate to build: the lossless model, or a quantization of it. */
+export interface CandidateSpec {
+  readonly id: string
+  /** One line that a person reads. */
+  readonly words: string
+  readonly scheme?: Scheme
+  readonly calibration?: RangeMethod
+  readonly keepFloat?: readonly string[]
+  /** Noise over signal that the roundings may add up to; the calibration's sensitivities are measured for it. */
+  readonly noiseBudget?: number
+  /** Whether integers are placed by what this model's kernels cost here, not by formulas. */
+  readonly measuredCosts?: boolean
+  readonly pass?: Readonly<Record<string, unknown>>
+  /** What it is made of instead of the lossless model: a trained one (see `addTrained`). */
+  readonly base?: string
+}
+
+export interface Built {
+  readonly spec: CandidateSpec
+  readonly model: Model
+  readonly trail: Trail
+  readonly digest: string
+  readonly bytes: number
+  readonly planned: Readonly<Record<string, number>>
+  readonly float: readonly Refusal[]
+  /** Noise over signal that the roundings were foretold to add up to; null where nobody foretold it. */
+  readonly expectedNoise: number | null
+}
+
+/** What was built of a candidate, by the trail that made it. */
+export function builtFrom(
+  spec: CandidateSpec,
+  trail: Trail,
+  planned: Built['planned'],
+  float: readonly Refusal[],
+  expectedNoise: number | null = null,
+): Built {
+  return {
+    spec,
+    model: trail.model,
+    trail,
+    digest: modelDigest(trail.model),
+    bytes: modelBytes(trail.model),
+    planned,
+    float,
+    expectedNoise,
+  }
+}
