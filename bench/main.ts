@@ -137,7 +137,7 @@ async function contestantsOf(
   ]
   const cost: string[] = []
   const feeds = join(folder, 'feeds.npz')
-  const whet = await whetQuantize(one.path, feeds, join(folder, 'static.onnx'), CALIBRATION_ROWS)
+  const whet = await whetQuantize(one.path, feeds, join(folder, 'static.onnx'))
   if (whet.failed === null) cost.push(`whet quantize, whole process: ${costOf(whet)}`)
   for (const scheme of ['static', 'dynamic'] as const) {
     const name = `python ${scheme}`

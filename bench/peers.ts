@@ -147,9 +147,9 @@ export async function pythonQuantizer(
 }
 
 /** Our static quantization of the same model on the same rows, as a user starts it. */
-export function whetQuantize(model: string, feeds: string, out: string, rows: number): Promise<ProcessRun> {
+export function whetQuantize(model: string, feeds: string, out: string): Promise<ProcessRun> {
   const main = join(ROOT, 'dist/whet/main.js')
-  const scheme = ['--scheme', 'static-int8', '--data', feeds, '--samples', String(rows)]
+  const scheme = ['--scheme', 'static-int8', '--data', feeds]
   return timed(process.execPath, [main, 'quantize', model, '-o', out, ...scheme, '--quiet'])
 }
 

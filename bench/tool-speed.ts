@@ -31,7 +31,7 @@ async function compared(one: Case): Promise<string> {
     const ours: ProcessRun[] = []
     const theirs: ProcessRun[] = []
     for (let round = 0; round < ROUNDS; round++) {
-      ours.push(await whetQuantize(one.path, feeds, join(folder, 'ours.onnx'), ROWS))
+      ours.push(await whetQuantize(one.path, feeds, join(folder, 'ours.onnx')))
       const python = await pythonQuantizer('static', one.path, feeds, join(folder, 'python'))
       if (!python) return `${one.id}: Debian packages python3-onnx and python3-onnxruntime are not installed`
       const failed = python.result.steps.static?.failed ?? ours.at(-1)?.failed

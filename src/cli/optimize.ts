@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os'
 import { resolve } from 'node:path'
 import { diskCache } from '../recipe/index.ts'
 import { type GoalName, goalOf, type OptimizeOptions, optimize } from '../search/index.ts'
@@ -35,6 +36,11 @@ export const optimizeVerb: Verb = {
     browser: { type: 'string', value: 'PATH', help: 'target web: measure in this headless Chromium; auto finds one' },
     time: { type: 'string', value: 'T', help: 'start nothing new after this time (5m)' },
     threads: { type: 'string', value: 'N', help: 'threads of the runtime (1)' },
+    workers: {
+      type: 'string',
+      value: 'N',
+      help: 'candidates to build and judge side by side (2, where there are as many cores); timings run alone',
+    },
     seed: SEED,
     calibration: { type: 'string', value: 'D2', help: 'rows to calibrate on, instead of a share of --data' },
     proof: { type: 'string', value: 'D3', help: 'rows to prove on, instead of a share of --data' },
@@ -92,6 +98,7 @@ async function settingsOf(options: Arguments): Promise<OptimizeOptions> {
     target: options.choice('target', ['native', 'portable', 'web'], 'native'),
     time: duration(options.text('time') ?? '5m', 'time'),
     threads: options.integer('threads', 1, 1, 256),
+    workers: options.integer('workers', Math.min(2, availableParallelism()), 1, 64),
     seed: options.integer('seed', 0),
     provenOnly: options.flag('proven-only'),
     slices: options.list('slice'),

@@ -7,6 +7,7 @@ import { UserError } from '../platform/index.ts'
 import { engineContract } from './contract.ts'
 import type { IsolatedSession } from './isolation.ts'
 import { openIsolated } from './ort-node-isolated.ts'
+import { prepareRuntimes } from './ort-node-process.ts'
 import type { TensorValue } from './session.ts'
 
 const chain = parseModel(`<ir_version: 10, opset_import: ["" : 20]> g (float[N,2] x) => (float[N,2] y)
@@ -125,5 +126,31 @@ describe('openIsolated', () => {
     expect(pid).toBeGreaterThan(0)
     for (let i = 0; i < 50 && alive(pid); i++) await new Promise((resolve) => setTimeout(resolve, 20))
     expect(alive(pid)).toBe(false)
+  })
+})
+
+describe('what a process tells without handing over values, and one that waits for a model', () => {
+  const x = f32([2, 2], [-11, -19, 1, 2])
+
+  test('extremes are those of the values; groups follow from the shapes', async () => {
+    const session = await opened(chain)
+    const found = await session.extremes!({ x }, ['n', 's', 'x', 'nowhere'])
+    expect([...found.keys()].sort()).toEqual(['n', 's'])
+    expect(found.get('s')).toEqual({ min: -1, max: 22, elements: 4, finite: true })
+    expect(found.get('n')).toEqual({ min: -22, max: 1, elements: 4, finite: true })
+    // 16 bytes each.
+    expect(await session.fetchGroups({ x }, ['n', 's', 'nowhere'], 31)).toEqual([['n'], ['s']])
+  })
+
+  test('a waiting process is taken by the next session; the others end when they are released', async () => {
+    const release = prepareRuntimes(2)
+    const session = await opened(chain)
+    expect((await session.run({ x })).y!.data).toEqual(Float32Array.of(1, 0, 0, 0))
+    await release()
+    // The one that was taken lives on.
+    expect((await session.run({ x })).y!.data).toEqual(Float32Array.of(1, 0, 0, 0))
+    expect(alive(session.pid)).toBe(true)
+    await session.close()
+    expect(alive(session.pid)).toBe(false)
   })
 })

@@ -6,21 +6,29 @@ import { sha256 } from '../platform/index.ts'
  * outputs up to `byteBudget` (256 MB unless said); what comes after is run again each time.
  */
 export function memoSession(session: Session, byteBudget = 256 * 2 ** 20): Session {
-  const kept = new Map<string, Fetched>()
+  const kept = new Map<string, Promise<Fetched>>()
   let held = 0
   return {
     ...session,
-    async run(feeds, fetch) {
+    run(feeds, fetch) {
       if (fetch) return session.run(feeds, fetch)
       const key = keyOf(feeds)
       const known = kept.get(key)
       if (known) return known
-      const answer = await session.run(feeds)
-      const bytes = Object.values(answer).reduce((sum, value) => sum + bytesOf(value), 0)
-      if (held + bytes <= byteBudget) {
-        kept.set(key, answer)
-        held += bytes
-      }
+      // Kept before it is there: two candidates that are judged at a time ask for the same rows.
+      const answer = session.run(feeds).then(
+        (fetched) => {
+          const bytes = Object.values(fetched).reduce((sum, value) => sum + bytesOf(value), 0)
+          if (held + bytes > byteBudget) kept.delete(key)
+          else held += bytes
+          return fetched
+        },
+        (error: unknown) => {
+          kept.delete(key)
+          throw error
+        },
+      )
+      kept.set(key, answer)
       return answer
     },
     close: () => session.close(),

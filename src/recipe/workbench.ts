@@ -70,7 +70,7 @@ export class Workbench {
   readonly #place: RunsOn
   #lossless: { trail: Trail; equivalence: Equivalence } | undefined
   #simple: Trail | undefined
-  #base: Session | undefined
+  #base: Promise<Session> | undefined
   readonly #trained = new Map<string, Trail>()
 
   private constructor(
@@ -112,12 +112,12 @@ export class Workbench {
       await session.close()
       throw error
     })
-    bench.#base = memoSession(session)
+    bench.#base = Promise.resolve(memoSession(session))
     return bench
   }
 
   async close(): Promise<void> {
-    await this.#base?.close()
+    await (await this.#base)?.close()
   }
 
   /** Where evidence is kept. */
@@ -265,7 +265,7 @@ export class Workbench {
       ids: subjects.map((built) => built.spec.id),
     }
     // The session that judges would hold memory, and its threads a core.
-    await this.#base?.close()
+    await (await this.#base)?.close()
     this.#base = undefined
     return cache.get(key, async () => {
       const { report } = await measureLatency(
@@ -305,10 +305,11 @@ export class Workbench {
     // A metric from a user's file may change between runs under the same name.
     const keep = typeof metric === 'object' ? null : cache
     const make = async () => {
-      this.#base ??= memoSession(await this.#place.open(this.original.model, { threads }))
+      this.#base ??= this.#place.open(this.original.model, { threads }).then((session) => memoSession(session))
+      const base = await this.#base
       const candidate = await this.#place.open(built.model, { threads })
       try {
-        const report = await compare(this.#base, candidate, data, {
+        const report = await compare(base, candidate, data, {
           margin,
           alpha,
           indices,

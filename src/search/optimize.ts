@@ -69,7 +69,7 @@ class Optimization {
         proofData: proof,
       }),
     )
-    this.#pool = new Pool(bench, goalOf(this.#options), (text) => onProgress?.(text))
+    this.#pool = new Pool(bench, goalOf(this.#options), (text) => onProgress?.(text), this.#options.workers)
     try {
       if (this.#options.trainData) await mustBeOthers(bench, this.#options.trainData)
       await this.#phase('building', () => this.#buildFirst())
@@ -107,9 +107,11 @@ class Optimization {
   async #buildFirst(): Promise<void> {
     const { bench, goal, warnings } = this.#pool
     await this.#pool.build({ id: 'lossless', words: 'same answers from fewer operators' })
-    if (bench.rows.calibrate.indices.length > 0) for (const spec of placementSpecs()) await this.#pool.build(spec)
+    const [measured, ...placements] = bench.rows.calibrate.indices.length > 0 ? placementSpecs() : []
+    // By itself: for this one the kernels of the model are timed, and then known to all others.
+    if (measured) await this.#pool.build(measured)
     else warnings.push('static int8 was not tried: there is no row to calibrate on')
-    for (const spec of dataFreeSpecs(bench.inspection, goal.name)) await this.#pool.build(spec)
+    await this.#pool.buildAll([...placements, ...dataFreeSpecs(bench.inspection, goal.name)])
   }
 
   /** Students of the model, timed and judged: half of the time in all is theirs. */
@@ -158,33 +160,20 @@ class Optimization {
   /** The candidate with every calibration, judged. */
   async #calibrated(first: Trial): Promise<readonly Trial[]> {
     const pool = this.#pool
-    const siblings = [first]
-    await pool.judge(first, FIRST_LOOK)
-    for (const spec of calibrationSpecs(first.built.spec)) {
-      if (!this.#timeLeft) break
-      const trial = await pool.build(spec)
-      if (!trial) continue
-      pool.borrowTiming(trial, first)
-      await pool.judge(trial, FIRST_LOOK)
-      siblings.push(trial)
-    }
-    return siblings
+    const going = () => this.#timeLeft
+    const others = await pool.buildAll(calibrationSpecs(first.built.spec), going)
+    for (const trial of others) pool.borrowTiming(trial, first)
+    return pool.judgeAll([first, ...others], FIRST_LOOK, going)
   }
 
   /** The candidate with channels under scales of their own, where that makes it secure. */
   async #equalised(whole: Trial): Promise<readonly Trial[]> {
     const pool = this.#pool
-    const found: Trial[] = []
-    for (const spec of equalisedSpecs(whole.built.spec)) {
-      if (!this.#timeLeft) break
-      const trial = await pool.build(spec)
-      if (!trial) continue
-      await pool.judge(trial, FIRST_LOOK)
-      // Conversions under a scale a channel are dear: these have times of their own.
-      if (this.#secure(trial)) found.push(trial)
-      else pool.note(trial, 'not timed: not close enough')
-    }
-    return found
+    const trials = await pool.buildAll(equalisedSpecs(whole.built.spec), () => this.#timeLeft)
+    await pool.judgeAll(trials, FIRST_LOOK)
+    // Conversions under a scale a channel are dear: these have times of their own.
+    for (const trial of trials) if (!this.#secure(trial)) pool.note(trial, 'not timed: not close enough')
+    return trials.filter(this.#secure)
   }
 
   /** The candidate with as much in float as makes it secure, at the least cost; nothing where that cannot be had. */

@@ -16,6 +16,8 @@ export interface OptimizeOptions {
   readonly time?: number
   readonly seed?: number
   readonly threads?: number
+  /** Candidates that are built and judged side by side; 1 unless said. Timings run alone in any case. */
+  readonly workers?: number
   readonly calibration?: Dataset
   readonly proof?: Dataset
   /** Rows to train on: smaller students of the model join the search. */

@@ -1,7 +1,8 @@
-import type { CandidateSpec, TimingPurpose, Workbench } from '../recipe/index.ts'
+import type { Built, CandidateSpec, ReadKernels, TimingPurpose, Workbench } from '../recipe/index.ts'
 import type { ComparisonReport, LatencyReport, OptimizationReport } from '../report/index.ts'
 import { brokenLimit, figureOf, type Goal } from './goal.ts'
 import { worstNoise } from './sentence.ts'
+import { sideBySide } from './side-by-side.ts'
 import { firstResult, type Trial } from './trial.ts'
 
 /** A candidate must beat this ratio by its whole interval to count as not slower. */
@@ -17,8 +18,12 @@ export class Pool {
   #baseline: OptimizationReport['baseline'] | undefined
   #metricRows = 0
 
-  constructor(bench: Workbench, goal: Goal, say: (text: string) => void) {
+  /** How many candidates are built or judged at a time. */
+  readonly workers: number
+
+  constructor(bench: Workbench, goal: Goal, say: (text: string) => void, workers = 1) {
     this.bench = bench
+    this.workers = workers
     this.goal = goal
     this.#say = say
   }
@@ -43,14 +48,31 @@ export class Pool {
 
   /** Builds a candidate; null where it equals one that is there. */
   async build(spec: CandidateSpec): Promise<Trial | null> {
-    this.#say(`building ${spec.id}`)
-    const built = await this.bench.build(spec)
+    return (await this.buildAll([spec]))[0] ?? null
+  }
+
+  /**
+   * Builds candidates side by side, each as `build` does and in the order given, while `going` says that there is time.
+   * Whatever these ask the bench to time must have been timed before: nothing else runs beside a timing.
+   */
+  async buildAll(specs: readonly CandidateSpec[], going = () => true): Promise<readonly Trial[]> {
+    const made = await sideBySide(specs, this.workers, async (spec) => {
+      if (!going()) return null
+      this.#say(`building ${spec.id}`)
+      const built = await this.bench.build(spec)
+      const integers = spec.scheme || Object.keys(built.planned).length > 0
+      return { built, read: integers ? await this.bench.kernels(built) : null }
+    })
+    return made.flatMap((one) => (one ? (this.#admit(one.built, one.read) ?? []) : []))
+  }
+
+  #admit(built: Built, read: ReadKernels | null): Trial | null {
+    const { spec } = built
     if (this.trials.some((trial) => trial.built.digest === built.digest)) return null
     if (spec.id === 'lossless' && built.digest === this.bench.original.digest) {
       this.warnings.push('the lossless passes found nothing to do')
       return null
     }
-    const read = spec.scheme || Object.keys(built.planned).length > 0 ? await this.bench.kernels(built) : null
     if (read?.reason) this.warnings.push(`${spec.id}: ${read.reason}`)
     const trial: Trial = { built, result: firstResult(built, read), p99Ms: null, comparison: null }
     this.#trials.set(spec.id, trial)
@@ -112,6 +134,16 @@ export class Pool {
       judgedRows: comparison.n,
       sqnrDb: worstNoise(comparison),
     }
+  }
+
+  /** Judges candidates side by side, the first of them in any case, the others while `going` says that there is time. */
+  async judgeAll(trials: readonly Trial[], rows: number, going = () => true): Promise<readonly Trial[]> {
+    const judged = await sideBySide(trials, this.workers, async (trial) => {
+      if (trial !== trials[0] && !going()) return []
+      await this.judge(trial, rows)
+      return [trial]
+    })
+    return judged.flat()
   }
 
   /** The original's own score, from the most rows that it was seen on. */
