@@ -36,6 +36,8 @@ export function channelProbes(model: Model): ProbedModel {
   for (const [name, { axis, width }] of calibrationChannels(model.graph, opset)) {
     const type = types.get(name)
     if (type?.kind !== 'tensor' || type.dtype !== 'float32' || (type.shape?.length ?? 0) < 2) continue
+    // An empty value has no extremes, and its Reshape would be invalid.
+    if (type.shape?.includes(0)) continue
     const id = `whetstone.channels.${probes.size}`
     const shape = axis === -1 ? constant(`${id}.shape`, [1, -1, width!]) : constant('whetstone.rows', [0, 0, -1])
     const over = axis === -1 ? 1 : 2
