@@ -29,6 +29,7 @@ function scripted({ ratio, comparison }: Script, asked: Asked[] = []): EvidenceC
   const ids = new Map<unknown, string>()
   const kept = new Map<string, Report>()
   return {
+    find: async (key) => kept.get(JSON.stringify(key)),
     async get(key, make) {
       asked.push(key as unknown as Asked)
       if (key.measure === 'latency') {

@@ -21,7 +21,7 @@ const normal = (dims: readonly number[], size: number) =>
 
 /** A small network of pictures with weights from a seed. */
 function network(): Model {
-  const dims = { w0: [16, 1, 3, 3], w1: [16, 16, 3, 3], w2: [3, 16], b2: [3] } as const
+  const dims = { w0: [16, 1, 3, 3], w1: [32, 16, 3, 3], w2: [3, 32], b2: [3] } as const
   const zeros = Object.entries(dims).map(([name, sizes]) => {
     return `float[${sizes.join(',')}] ${name} = {${Array(elementCount(sizes)).fill(0).join(', ')}}`
   })

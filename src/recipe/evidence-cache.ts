@@ -9,19 +9,29 @@ export interface EvidenceCache {
   /** Where larger states of unfinished work may be kept, as files named by 64 hexadecimal digits; nowhere unless said. */
   readonly folder?: string
   /** The report kept under `key`, or what `make` gives, kept from now on. */
-  get<R extends Report>(key: Readonly<Record<string, unknown>>, make: () => Promise<R>): Promise<R>
+  get<R extends Report>(key: EvidenceKey, make: () => Promise<R>): Promise<R>
+  /** The report kept under `key`, if there is one. */
+  find(key: EvidenceKey): Promise<Report | undefined>
 }
+
+export type EvidenceKey = Readonly<Record<string, unknown>>
 
 /** Evidence in the user's cache folder (see `whet cache`); a cache that cannot be written is no error. */
 export function diskCache(folder: string = cacheFolder()): EvidenceCache {
+  const nameOf = (key: EvidenceKey) =>
+    sha256(canonicalJson({ ...key, whetstone: WHETSTONE_VERSION })).slice('sha256:'.length)
+  const find = async (key: EvidenceKey) => {
+    const kept = await readCached(folder, nameOf(key))
+    return kept === undefined ? undefined : JSON.parse(kept)
+  }
   return {
     folder,
+    find,
     async get(key, make) {
-      const name = sha256(canonicalJson({ ...key, whetstone: WHETSTONE_VERSION })).slice('sha256:'.length)
-      const kept = await readCached(folder, name)
-      if (kept !== undefined) return JSON.parse(kept)
+      const kept = await find(key)
+      if (kept !== undefined) return kept
       const made = await make()
-      await writeCached(folder, name, canonicalJson(made))
+      await writeCached(folder, nameOf(key), canonicalJson(made))
       return made
     },
   }
@@ -32,7 +42,8 @@ export function inMemory(cache: EvidenceCache): EvidenceCache {
   const kept = new Map<string, Promise<Report>>()
   return {
     ...(cache.folder === undefined ? {} : { folder: cache.folder }),
-    get<R extends Report>(key: Readonly<Record<string, unknown>>, make: () => Promise<R>): Promise<R> {
+    find: (key) => kept.get(canonicalJson(key)) ?? cache.find(key),
+    get<R extends Report>(key: EvidenceKey, make: () => Promise<R>): Promise<R> {
       const name = canonicalJson(key)
       const known = kept.get(name)
       if (known) return known as Promise<R>
@@ -46,4 +57,4 @@ export function inMemory(cache: EvidenceCache): EvidenceCache {
 }
 
 /** Keeps nothing: for library users who did not ask for files. */
-export const noCache: EvidenceCache = { get: (_, make) => make() }
+export const noCache: EvidenceCache = { get: (_, make) => make(), find: async () => undefined }

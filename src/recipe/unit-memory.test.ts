@@ -12,6 +12,7 @@ function counting(): EvidenceCache & { made: number } {
   const kept = new Map<string, Report>()
   return {
     made: 0,
+    find: async (key) => kept.get(JSON.stringify(key)),
     async get<R extends Report>(key: Readonly<Record<string, unknown>>, make: () => Promise<R>) {
       const name = JSON.stringify(key)
       const made = (kept.get(name) as R | undefined) ?? (await make())

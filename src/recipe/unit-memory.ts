@@ -26,14 +26,15 @@ export async function unitMemory(
     ...(borderNs === undefined ? {} : { borderNs }),
   })
   const keyOf = (of: string) => ({ measure: 'unit cost', ...place, of })
+  const find = async (of: string) => (await cache.find(keyOf(of))) as CostsReport | undefined
   const nodes: Nodes[number][] = []
   for (const [name, signature] of signatures) {
-    const [known] = (await look(cache, keyOf(signature)))?.nodes ?? []
+    const [known] = (await find(signature))?.nodes ?? []
     if (known) nodes.push({ ...known, name })
   }
   return {
     nodes,
-    borderNs: (await look(cache, keyOf('border')))?.borderNs,
+    borderNs: (await find('border'))?.borderNs,
     async keep(measured, borderNs) {
       for (const node of measured) {
         const signature = signatures.get(node.name)
@@ -41,17 +42,5 @@ export async function unitMemory(
       }
       if (borderNs !== undefined) await cache.get(keyOf('border'), async () => report([], borderNs))
     },
-  }
-}
-
-const UNKNOWN = new Error('nothing is kept under this key')
-
-/** What is kept under a key, or undefined: a `make` that fails keeps nothing. */
-async function look(cache: EvidenceCache, key: Readonly<Record<string, unknown>>): Promise<CostsReport | undefined> {
-  try {
-    return await cache.get<CostsReport>(key, () => Promise.reject(UNKNOWN))
-  } catch (error) {
-    if (error === UNKNOWN) return undefined
-    throw error
   }
 }
