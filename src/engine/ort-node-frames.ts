@@ -23,6 +23,8 @@ export interface FrameHeader {
   readonly failure?: unknown
   /** The payload is not behind the header but in the lane's shared pages: where, and how many bytes. */
   readonly pages?: readonly [number, number]
+  /** Places of the other end that have been read since the last frame. */
+  readonly freed?: readonly number[]
 }
 
 const PREFIX = 16

@@ -6,7 +6,7 @@ import type { ByteTensor } from './lanes.ts'
 import type { NativeSession } from './ort-native.ts'
 import { failureOf } from './ort-node-failure.ts'
 import { type Frame, type FrameHeader, FrameReader, framePieces, tensorsOf, writeFrame } from './ort-node-frames.ts'
-import { PageReader } from './ort-node-shared-pages.ts'
+import { readPages, SharedPages } from './ort-node-shared-pages.ts'
 import { nativeOptions, type OrtSessionOptions } from './ort-options.ts'
 import { createNative, runtimeName } from './ort-runtime.ts'
 import { settlePorts } from './ort-session.ts'
@@ -24,7 +24,16 @@ export type LaneOrder =
   | { readonly id: number; readonly op: 'close' }
 
 const { line: fd, pages } = workerData as { readonly line: number; readonly pages: number }
-const pageReader = new PageReader(pages)
+/** Read into again and again, like what arrives on the line. */
+let pageMemory = Buffer.alloc(0)
+const answers = SharedPages.otherHalf(pages)
+
+function arrived({ header, payload }: Frame): Frame {
+  if (!header.pages) return { header, payload }
+  const [at, bytes] = header.pages
+  if (pageMemory.byteLength < bytes) pageMemory = Buffer.allocUnsafeSlow(bytes)
+  return { header, payload: readPages(pages, at, bytes, pageMemory) }
+}
 /** Read into again and again: a new buffer for every read costs more than a small model's run. */
 const READ_BYTES = 1 << 18
 const line = new Socket({
@@ -68,15 +77,17 @@ parentPort!.on('message', async (order: LaneOrder) => {
 })
 
 const send = (header: Omit<FrameHeader, 'tensors'>, tensors: readonly ByteTensor[] = []): void =>
-  writeFrame(line, framePieces(header, tensors))
+  writeFrame(
+    line,
+    framePieces(header, tensors, (pieces, bytes) => answers?.put(pieces, bytes) ?? null),
+  )
 
 async function answer(frame: Frame): Promise<void> {
-  const { id, op, outputs, ms = 0, pages } = frame.header
+  const { id, op, outputs, ms = 0 } = frame.header
   try {
     if (!native) throw new Error('internal: no session is open on this lane')
-    const here = pages ? { ...frame, payload: pageReader.read(...pages) } : frame
     const feeds = native.prepare(
-      Object.fromEntries(tensorsOf(here).map((tensor) => [tensor.name, valueOfBytes(tensor)])),
+      Object.fromEntries(tensorsOf(arrived(frame)).map((tensor) => [tensor.name, valueOfBytes(tensor)])),
     )
     const wanted = outputs ?? names
     if (op === 'spin') {
@@ -111,6 +122,7 @@ async function work(): Promise<void> {
   running = false
 }
 const reader = new FrameReader((frame) => {
+  for (const at of frame.header.freed ?? []) answers?.free(at)
   waiting.push(frame)
   if (!running) void work()
 })

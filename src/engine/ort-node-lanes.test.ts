@@ -7,7 +7,7 @@ import { parseModel } from '../ir/index.ts'
 import { encodeModel, modelDigest } from '../onnx/index.ts'
 import { type ByteTensor, bytesOfValue, type Lanes, startLanes, valueOfBytes } from './index.ts'
 import { FrameReader, framePieces, tensorsOf } from './ort-node-frames.ts'
-import { PageReader, SharedPages } from './ort-node-shared-pages.ts'
+import { readPages, SharedPages } from './ort-node-shared-pages.ts'
 
 const model = parseModel(`<ir_version: 10, opset_import: ["" : 20]>
   g (float[N,2] x, string[N] s) => (float[N,2] y, string[N] t) { y = Neg(x)  t = Identity(s) }`)
@@ -55,14 +55,23 @@ describe('shared pages', () => {
   const full = (value: number, pageCount = 1) => [new Uint8Array(pageCount * 4096).fill(value)]
 
   test.skipIf(!pages)('what is put is read where it was put; places are used again, the lowest first', () => {
-    const reader = new PageReader(pages!.fd)
+    const read = (at: number, bytes: number) => readPages(pages!.fd, at, bytes)
     expect([1, 2, 3].map((value) => pages!.put(full(value), 4096))).toEqual([0, 4096, 8192])
     expect(pages!.put([Uint8Array.of(4), Uint8Array.of(5, 6)], 3)).toBe(3 * 4096)
-    expect([...reader.read(3 * 4096, 3)]).toEqual([4, 5, 6])
+    expect([...read(3 * 4096, 3)]).toEqual([4, 5, 6])
     pages!.free(4096)
     expect(pages!.put(full(7, 2), 2 * 4096)).toBeNull()
     expect(pages!.put(full(7), 4096)).toBe(4096)
-    expect([0, 4096, 8192].map((at) => reader.read(at, 4096)[4095])).toEqual([1, 7, 3])
+    expect([0, 4096, 8192].map((at) => read(at, 4096)[4095])).toEqual([1, 7, 3])
+  })
+
+  test.skipIf(!pages)('the other end has a half of its own', () => {
+    const other = SharedPages.otherHalf(pages!.fd, 4 * 4096)!
+    expect(other.put(full(9), 4096)).toBe(4 * 4096)
+    expect(readPages(pages!.fd, 4 * 4096, 4096)[0]).toBe(9)
+    expect(other.put(full(9, 4), 4 * 4096)).toBeNull()
+    other.free(4 * 4096)
+    expect(other.put(full(8, 4), 4 * 4096)).toBe(4 * 4096)
   })
 
   test('frames tell of what is elsewhere; small ones stay on the line', () => {

@@ -17,7 +17,7 @@ import {
 } from './ort-node-frames.ts'
 import { type LanesRequest, lineOf } from './ort-node-lanes-request.ts'
 import { crash } from './ort-node-process.ts'
-import { SharedPages } from './ort-node-shared-pages.ts'
+import { readPages, SharedPages } from './ort-node-shared-pages.ts'
 import type { OrtSessionOptions } from './ort-options.ts'
 import type { Ports } from './ports.ts'
 
@@ -83,9 +83,21 @@ export async function startLanes(
     child.once('error', (error) => end(error.message))
     child.once('exit', (code, signal) => end(signal ?? `exit code ${code}`))
   })
+  /** By lane, the places of answers that were read: the lane hears of them with the next run. */
+  const freed: number[][] = Array.from({ length: capacity }, () => [])
+  const arrived = (lane: number, { header, payload }: Frame): Frame => {
+    if (!header.pages) return { header, payload }
+    const [at, bytes] = header.pages
+    const read = readPages(pages[lane]!.fd, at, bytes)
+    freed[lane]!.push(at)
+    return { header, payload: read }
+  }
   const lines = Array.from({ length: capacity }, (_, lane) => {
     const line = child.stdio[lineOf(lane)] as Socket
-    const reader = new FrameReader((frame) => {
+    const reader = new FrameReader((delivered) => {
+      // Its pages are closed, and whoever waited has been told.
+      if (dead !== null) return
+      const frame = arrived(lane, delivered)
       const entry = running.get(frame.header.id)
       running.delete(frame.header.id)
       if (frame.header.op === 'failure') entry?.reject(errorOf(frame.header.failure as Failure))
@@ -115,7 +127,8 @@ export async function startLanes(
         place = pages[lane]?.put(pieces, bytes) ?? null
         return place
       }
-      const frame = framePieces({ ...header, id }, inputs, put)
+      const read = freed[lane]!.splice(0)
+      const frame = framePieces({ ...header, id, ...(read.length > 0 ? { freed: read } : {}) }, inputs, put)
       // The lane reads what was put before it answers.
       const free = () => place !== null && pages[lane]?.free(place)
       running.set(id, {

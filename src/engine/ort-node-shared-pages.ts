@@ -1,25 +1,28 @@
-import { closeSync, openSync, readSync, unlinkSync, writevSync } from 'node:fs'
+import { closeSync, fstatSync, openSync, readSync, unlinkSync, writevSync } from 'node:fs'
 import { join } from 'node:path'
 
 /** Where the system keeps files in memory alone; elsewhere tensors travel on the line. */
 const MEMORY_FOLDER = '/dev/shm'
-/** More than this is not kept on its way to a lane: what does not fit travels on the line. */
+/** More than this is not kept on its way to either end: what does not fit travels on the line. */
 const LIMIT_BYTES = 32 << 20
 /** Places begin on whole pages: the system copies those fastest. */
 const PAGE = 4096
 
 /**
  * Memory that two processes share: a file without a name in the system's memory. One write here and one read there take
- * a tenth of what a socket takes, which holds some 200 KB and then waits for the other end, and that is in a run.
+ * a tenth of what a socket takes, which holds some 200 KB and then waits for the other end, and that is in a run. Each
+ * end writes into a half of its own and reads from the other's.
  */
 export class SharedPages {
   readonly fd: number
+  readonly #from: number
   readonly #limit: number
   /** Places that the other end may still read, by where they begin. */
   readonly #taken: { readonly at: number; readonly end: number }[] = []
 
-  private constructor(fd: number, limit: number) {
+  private constructor(fd: number, from: number, limit: number) {
     this.fd = fd
+    this.#from = from
     this.#limit = limit
   }
 
@@ -30,22 +33,27 @@ export class SharedPages {
     try {
       const fd = openSync(path, 'wx+', 0o600)
       unlinkSync(path)
-      return new SharedPages(fd, limit)
+      return new SharedPages(fd, 0, limit)
     } catch {
       return null
     }
   }
 
+  /** The half of the process that got the descriptor; null where it got none. */
+  static otherHalf(fd: number, limit = LIMIT_BYTES): SharedPages | null {
+    return fstatSync(fd).isFile() ? new SharedPages(fd, limit, limit) : null
+  }
+
   /** Puts bytes at the lowest place that is free, and says where; null where there is no room for them. */
   put(pieces: readonly Uint8Array[], bytes: number): number | null {
-    let at = 0
+    let at = this.#from
     let index = 0
     for (; index < this.#taken.length; index++) {
       const { at: next, end } = this.#taken[index]!
       if (at + bytes <= next) break
       at = Math.ceil(end / PAGE) * PAGE
     }
-    if (at + bytes > this.#limit) return null
+    if (at + bytes > this.#from + this.#limit) return null
     try {
       if (!wrote(this.fd, pieces, at, bytes)) return null
     } catch {
@@ -77,23 +85,12 @@ function wrote(fd: number, pieces: readonly Uint8Array[], at: number, bytes: num
   return done === bytes
 }
 
-/** The other end of `SharedPages`: reads into memory that it uses again for the next one. */
-export class PageReader {
-  readonly #fd: number
-  #memory = Buffer.alloc(0)
-
-  constructor(fd: number) {
-    this.#fd = fd
+/** Reads what the other end put at `at` into `memory`, by default memory of its own, and gives that part of it. */
+export function readPages(fd: number, at: number, bytes: number, memory = Buffer.allocUnsafeSlow(bytes)): Buffer {
+  for (let done = 0; done < bytes; ) {
+    const count = readSync(fd, memory, done, bytes - done, at + done)
+    if (count === 0) throw new Error('internal: shared pages end before the tensors do')
+    done += count
   }
-
-  /** What was put at `at`; good until the next call. Begins on a multiple of eight. */
-  read(at: number, bytes: number): Buffer {
-    if (this.#memory.byteLength < bytes) this.#memory = Buffer.allocUnsafeSlow(bytes)
-    for (let done = 0; done < bytes; ) {
-      const count = readSync(this.#fd, this.#memory, done, bytes - done, at + done)
-      if (count === 0) throw new Error('internal: shared pages end before the tensors do')
-      done += count
-    }
-    return this.#memory.subarray(0, bytes)
-  }
+  return memory.subarray(0, bytes)
 }
