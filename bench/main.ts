@@ -162,12 +162,10 @@ async function contestantsOf(
 }
 
 /** What a process cost, on one line. */
-const costOf = ({ seconds, cpuSeconds, peakBytes }: ProcessRun) =>
-  [
-    `${seconds.toFixed(1)} s`,
-    ...(cpuSeconds === null ? [] : [`${cpuSeconds.toFixed(1)} s of processor time`]),
-    megabytes(peakBytes),
-  ].join(', ')
+function costOf({ seconds, cpuSeconds, peakBytes }: ProcessRun): string {
+  const cpu = cpuSeconds === null ? [] : [`${cpuSeconds.toFixed(1)} s of processor time`]
+  return [`${seconds.toFixed(1)} s`, ...cpu, megabytes(peakBytes)].join(', ')
+}
 
 function timedContestant({ name, path, failed }: File, report: LatencyReport): Contestant {
   const timing = report.models.find((model) => model.path === name)
