@@ -1,4 +1,5 @@
 // The plain server that ours is measured against: Fastify and onnxruntime-node in one process, one thread, binary bodies.
+import '../src/engine/ort-telemetry.ts'
 import fastify from 'fastify'
 import * as ort from 'onnxruntime-node'
 

@@ -1,3 +1,4 @@
+import '../src/engine/ort-telemetry.ts'
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
