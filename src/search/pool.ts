@@ -73,7 +73,9 @@ export class Pool {
       this.warnings.push('the lossless passes found nothing to do')
       return null
     }
-    if (read?.reason) this.warnings.push(`${spec.id}: ${read.reason}`)
+    // Where one candidate cannot be read back, often none can: the reason is told once.
+    if (read?.reason && !this.warnings.some((warning) => warning.endsWith(read.reason!)))
+      this.warnings.push(`${spec.id}: ${read.reason}`)
     const trial: Trial = { built, result: firstResult(built, read), p99Ms: null, comparison: null }
     this.#trials.set(spec.id, trial)
     return trial

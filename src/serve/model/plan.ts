@@ -22,16 +22,22 @@ export interface PlanWish {
 const LARGEST_BATCH = 32
 /** Doubling a batch, or another way of using the cores, must give this much more to be worth it. */
 const GAIN = 1.05
+/**
+ * What one session with all threads must give over one session a core: it is measured while nobody asks, and its threads
+ * wait for one another on cores that requests need as well.
+ */
+const GAIN_OF_THREADS = 1.2
 /** A run this short may be shared without gain of its own: one trip to the process instead of several is the gain. */
-const SHORT_MS = 5
+const SHORT_MS = 6
 /** Milliseconds of each measurement. */
 const MEASURE_MS = 40
-const MEASUREMENTS = 3
+const MEASUREMENTS = 5
 
 /**
  * Sessions × threads and the size of batches by measurement on one row of sample data: batches double while rows a
- * second still rise by 5 %, or do not fall while a run stays short; then one session a core with one thread each is compared with one session that has all
- * threads. Without samples: one session a core, batches of up to 32 where they are allowed.
+ * second still rise by 5 %, or do not fall while a run stays short; then one session a core with one thread each is
+ * compared with one session that has all threads. Without samples: one session a core, batches of up to 32 where they
+ * are allowed.
  *
  * Leaves lanes 0 … `instances` − 1 open with `threads` threads.
  */
@@ -66,7 +72,7 @@ export async function planRun(
     }
     await lanes.open(0, { threads: cores })
     const wide = await rate(maxBatch, 1)
-    if (wide > Math.max(many, one) * GAIN) {
+    if (wide > Math.max(many, one) * GAIN_OF_THREADS) {
       for (let lane = 1; lane < instances; lane++) await lanes.close(lane)
       instances = 1
       threads = cores
