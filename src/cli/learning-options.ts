@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs'
 import { AUGMENTATIONS, type Augmentation } from '../data/index.ts'
 import { UserError } from '../platform/index.ts'
 import type { LearnSettings } from '../recipe/index.ts'
@@ -42,6 +43,22 @@ export function learningSettings(options: Arguments, context: Context) {
       context.say(`epoch ${epoch + 1}: loss ${loss.toFixed(4)}${score === null ? '' : `, score ${score.toFixed(4)}`}`),
     ...(label ? { label } : {}),
   } satisfies Omit<LearnSettings, 'epochs'> & { margin: number; label?: string }
+}
+
+/**
+ * The checkpoint of a training that writes `out`, and whether to go on from it.
+ *
+ * @throws UserError where `--resume` finds none.
+ */
+export function checkpointBeside(out: string, options: Arguments): { checkpoint: string; resume: boolean } {
+  const checkpoint = `${out}.checkpoint`
+  const resume = options.flag('resume')
+  if (resume && !existsSync(checkpoint))
+    throw new UserError('missing-file', `there is no checkpoint to go on from: ${checkpoint}`, {
+      where: checkpoint,
+      hint: 'leave out --resume to start',
+    })
+  return { checkpoint, resume }
 }
 
 /** Kinds in the order of their table, whatever the order they were named in: the same kinds are the same run. */

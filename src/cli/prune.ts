@@ -1,10 +1,9 @@
-import { existsSync, rmSync } from 'node:fs'
+import { rmSync } from 'node:fs'
 import { writeModel } from '../onnx/index.ts'
-import { UserError } from '../platform/index.ts'
 import { IMPORTANCE, prune, writeRecipe } from '../recipe/index.ts'
 import { exitOfVerdict } from './exit.ts'
 import { DATA, dataFor, LABEL, modelAt, OUT_FILE, SEED } from './inputs.ts'
-import { LEARNING, learningSettings } from './learning-options.ts'
+import { checkpointBeside, LEARNING, learningSettings } from './learning-options.ts'
 import { outputFile } from './output-file.ts'
 import type { Verb } from './verb.ts'
 
@@ -38,13 +37,7 @@ export const pruneVerb: Verb = {
     const macs = options.number('macs', 0.5, 0, 1)
     const importance = options.choice('importance', IMPORTANCE, 'taylor')
     const epochs = options.integer('epochs', 3, 0, 100_000)
-    const checkpoint = `${out}.checkpoint`
-    const resume = options.flag('resume')
-    if (resume && !existsSync(checkpoint))
-      throw new UserError('missing-file', `there is no checkpoint to go on from: ${checkpoint}`, {
-        where: checkpoint,
-        hint: 'leave out --resume to start',
-      })
+    const { checkpoint, resume } = checkpointBeside(out, options)
     const model = await modelAt(path!)
     const dataset = await dataFor(data, model, options)
     const proof = options.text('proof')

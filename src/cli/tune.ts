@@ -1,10 +1,9 @@
-import { existsSync, rmSync } from 'node:fs'
+import { rmSync } from 'node:fs'
 import { writeModel } from '../onnx/index.ts'
-import { UserError } from '../platform/index.ts'
 import { tune, writeRecipe } from '../recipe/index.ts'
 import { exitOfVerdict } from './exit.ts'
 import { DATA, dataFor, LABEL, modelAt, OUT_FILE, SEED } from './inputs.ts'
-import { LEARNING, learningSettings } from './learning-options.ts'
+import { checkpointBeside, LEARNING, learningSettings } from './learning-options.ts'
 import { outputFile, writableFile } from './output-file.ts'
 import type { Verb } from './verb.ts'
 
@@ -43,13 +42,7 @@ export const tuneVerb: Verb = {
     const epochs = options.integer('epochs', 4, 1, 100_000)
     const recipeFile = options.text('recipe')
     if (recipeFile) writableFile(recipeFile, 'recipe.json')
-    const checkpoint = `${out}.checkpoint`
-    const resume = options.flag('resume')
-    if (resume && !existsSync(checkpoint))
-      throw new UserError('missing-file', `there is no checkpoint to go on from: ${checkpoint}`, {
-        where: checkpoint,
-        hint: 'leave out --resume to start',
-      })
+    const { checkpoint, resume } = checkpointBeside(out, options)
     const model = await modelAt(path!)
     const dataset = await dataFor(data, model, options)
     const proof = options.text('proof')
