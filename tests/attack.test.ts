@@ -27,7 +27,7 @@ test('whet attack: a report that fits its schema, readable words, and errors tha
   expect(text.code).toBe(0)
   expect(text.stdout).toMatch(/Of 10 rows \d+ are right as they are, and \d+ stay right/)
   expect(text.stdout).toMatch(/transfer/)
-  expect([unknown.code, unknown.stderr]).toEqual([2, expect.stringMatching(/did you mean a?pgd/)])
+  expect([unknown.code, unknown.stderr]).toEqual([2, expect.stringMatching(/did you mean "a?pgd/)])
   expect([open.code, open.stderr]).toEqual([2, expect.stringMatching(/what values are valid\?[\s\S]*--range LOW,HIGH/)])
   expect([bad.code, bad.stderr]).toEqual([2, expect.stringMatching(/not two numbers/)])
   expect(page.code).toBe(0)

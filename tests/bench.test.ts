@@ -57,11 +57,11 @@ test('the sweep, and queries of several rows where the model takes one', async (
 })
 
 test.each([
-  [['--scenario', 'serve'], /did you mean server\?|no such choice/],
+  [['--scenario', 'serve'], /--scenario serve: no such choice/],
   [['--qps', '5'], /--qps means nothing in single-stream/],
   [['--max-p99', '5'], /--max-p99 limits nothing in single-stream/],
   [['--scenario', 'server', '--qps', '0'], /--qps 0: not a number/],
-  [['--batch', '1.5'], /not a whole number/],
+  [['--batch', '1.5'], /--batch 1\.5: not a whole number from 1 to 65536/],
   [['--spent', '5'], /--spent is set against savings/],
   [['--prices', 'missing.json'], /missing\.json/],
   [['--prices', bench.path('prices.json')], /machines\[0\]\.source should be a text/],

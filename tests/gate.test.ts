@@ -97,7 +97,7 @@ describe('compare --gate', () => {
     const typo = await compare('typo.yaml', 'model.onnx', '--junit', 'none.xml')
     expect([typo.code, typo.stderr]).toEqual([
       2,
-      expect.stringMatching(/typo\.yaml:2: a gate file has no key "latncy"; did you mean "latency"\?/),
+      expect.stringMatching(/typo\.yaml:2: a gate file has no key "latncy"\n {2}did you mean "latency"\?/),
     ])
     const doubled = await compare('open.yaml', 'model.onnx', '--margin', '0.1')
     expect([doubled.code, doubled.stderr]).toEqual([2, expect.stringMatching(/--margin and the margin of open\.yaml/)])

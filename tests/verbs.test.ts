@@ -32,12 +32,19 @@ describe('without a verb', () => {
   })
 
   test.each([
-    [['optimise', 'm.onnx'], /no verb "optimise"; did you mean "optimize"/],
+    [['optimise', 'm.onnx'], /no verb "optimise"\n {2}did you mean "optimize"\?/],
+    [['zzzzz', 'm.onnx'], /no verb "zzzzz"\n {2}whet --help/],
     [['inspect', 'm.onnx', '--jsn'], /no option --jsn; did you mean --json/],
-    [['quantize', 'm.onnx', '-o', 'q.onnx', '--scheme', 'static-int'], /did you mean static-int8/],
+    [['quantize', 'm.onnx', '-o', 'q.onnx', '--scheme', 'static-int'], /did you mean "static-int8"/],
     [['compare', 'm.onnx'], /takes two models, got 1/],
-    [['compare', 'm.onnx', 'm.onnx', '--data', 'd', '--margin', '0'], /--margin 0: not a number/],
-    [['inspect', 'm.onnx', '--shape', 'x'], /--shape x: not INPUT=N,N/],
+    [['compare', 'm.onnx', 'm.onnx', '--data', 'd', '--margin', '0'], /--margin 0: not a number above 0\n/],
+    [
+      ['quantize', 'm.onnx', '-o', 'q.onnx', '--scheme', 'weight-int4', '--group', '7'],
+      /not a whole number from 16 to 256/,
+    ],
+    [['simplify', 'm.onnx', '-o', 'q.onnx', '--seed', '1.5'], /--seed 1\.5: not a whole number from 0 up/],
+    [['optimize', 'm.onnx', '-o', 'out', '--data', 'd', '--max-bytes', '10MB'], /for example --max-bytes 10000000/],
+    [['inspect', 'm.onnx', '--shape'], /--shape needs a value/],
     [['optimize', 'm.onnx', '-o', 'out'], /--data is missing/],
     [['simplify', 'm.onnx'], /--output is missing/],
     [['cache', 'burn'], /cache burn: no such action/],
@@ -47,6 +54,23 @@ describe('without a verb', () => {
     expect(stderr).toMatch(message)
     expect(stderr.trim().split('\n')).toHaveLength(2)
   })
+})
+
+test.each([
+  ['x', /--shape x: not INPUT=N,N/],
+  ['X=1,16', /--shape X=1,16: the model has no input "X"\n {2}did you mean "x"\? its inputs are x\n/],
+] as const)('--shape %s is refused', async (shape, message) => {
+  for (const words of [['inspect'], ['simplify', '-o', 'none.onnx'], ['bench']])
+    expect(await bench.whet(...words, model, '--shape', shape)).toEqual({
+      code: 2,
+      stdout: '',
+      stderr: expect.stringMatching(message),
+    })
+})
+
+test('serve --preferred-batch takes numbers', async () => {
+  const { code, stderr } = await bench.whet('serve', model, '--preferred-batch', 'many')
+  expect([code, stderr]).toEqual([2, expect.stringMatching(/--preferred-batch many: not a whole number from 1 to/)])
 })
 
 describe('each verb prints one report that keeps to its schema, and nothing else, on stdout', () => {

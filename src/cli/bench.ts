@@ -2,9 +2,9 @@ import { readFileSync } from 'node:fs'
 import { DEFAULT_PRICES, type PriceTable, parsePrices, SCENARIOS, type Scenario } from '../evaluate/index.ts'
 import { explainSystemError, UserError, writeAtomic } from '../platform/index.ts'
 import { bench } from '../recipe/index.ts'
-import { DATA, dataFor, LABEL, modelAt, SEED, SHAPE, TOKENIZER, TOKENS } from './inputs.ts'
+import { DATA, dataFor, LABEL, modelAt, SEED, SHAPE, shapesOf, TOKENIZER, TOKENS } from './inputs.ts'
 import { writableFile } from './output-file.ts'
-import { type Arguments, shapes, type Verb } from './verb.ts'
+import type { Arguments, Verb } from './verb.ts'
 
 export const benchVerb: Verb = {
   name: 'bench',
@@ -69,15 +69,14 @@ export const benchVerb: Verb = {
       target: options.choice('target', ['native', 'web'], 'native'),
       threads: options.integer('threads', 1, 1, 256),
       maxSeconds: options.number('duration', 10, 0.1, 36_000),
-      shapes: shapes(options.list('shape')),
       seed: options.integer('seed', 0, 0, 2 ** 31 - 1),
       sweep: options.flag('sweep'),
-      ...optional('batch', options.integer('batch', 0, options.has('batch') ? 1 : 0, 65_536)),
-      ...optional('qps', options.number('qps', 0, options.has('qps') ? 1e-3 : 0, 1e7)),
-      ...optional('maxP99Ms', options.number('max-p99', 0, options.has('max-p99') ? 1e-3 : 0, 1e7)),
-      ...optional('answersPerDay', options.number('answers-per-day', 0, 0, 1e15)),
-      ...optional('spent', options.number('spent', 0, 0, 1e12)),
-      ...optional('spentHours', options.number('spent-hours', 0, 0, 1e9)),
+      batch: options.givenInteger('batch', 32, 1, 65_536),
+      qps: options.givenNumber('qps', 100, 1e-3, 1e7),
+      maxP99Ms: options.givenNumber('max-p99', 20, 1e-3, 1e7),
+      answersPerDay: options.givenNumber('answers-per-day', 2_000_000, 0, 1e15),
+      spent: options.givenNumber('spent', 40, 0, 1e12),
+      spentHours: options.givenNumber('spent-hours', 10, 0, 1e9),
       prices: pricesOf(options),
     }
     refuseStray(options, scenario)
@@ -90,6 +89,7 @@ export const benchVerb: Verb = {
       paths.map((path) => ({ label: path, model: path })),
       {
         ...settings,
+        shapes: shapesOf(options, first),
         ...(browser === undefined ? {} : { browser }),
         signal: context.signal,
         onProgress: context.progress,
@@ -103,9 +103,6 @@ export const benchVerb: Verb = {
     return { report }
   },
 }
-
-const optional = <const K extends string>(name: K, value: number) =>
-  (value === 0 ? {} : { [name]: value }) as { [k in K]?: number }
 
 /** Options that the scenario has no use for are a misunderstanding, not a detail. */
 function refuseStray(options: Arguments, scenario: Scenario): void {

@@ -62,7 +62,7 @@ export const distilVerb: Verb = {
     const settings = learningSettings(options, context)
     const epochs = options.integer('epochs', 10, 1, 100_000)
     const importance = options.choice('importance', IMPORTANCE, 'taylor')
-    const share = (name: string) => (options.has(name) ? options.number(name, 0.5, 0, 1) : undefined)
+    const share = (name: string) => options.givenNumber(name, 0.5, 0, 1)
     const [width, depth, resolution] = [share('width'), share('depth'), share('resolution')]
     const checkpoint = join(folder, 'checkpoint.bin')
     const resume = options.flag('resume')

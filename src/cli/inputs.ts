@@ -2,6 +2,7 @@ import { dirname } from 'node:path'
 import { type Dataset, openDataset } from '../data/index.ts'
 import { inferTypes, type Model } from '../ir/index.ts'
 import { readModel } from '../onnx/index.ts'
+import { didYouMean, UserError } from '../platform/index.ts'
 import type { Arguments, OptionSpec } from './verb.ts'
 
 /** Options that several verbs share, said once. */
@@ -56,6 +57,35 @@ export async function modelAt(path: string): Promise<Model> {
   return model
 }
 
+/**
+ * The `x=1,3,224,224` pairs of `--shape`, by the name of the input.
+ *
+ * @throws UserError for what is no such pair, and for an input that `model` does not have.
+ */
+export function shapesOf(options: Arguments, model?: Model): Readonly<Record<string, readonly number[]>> {
+  const inputs = model?.graph.inputs.map(({ name }) => name)
+  const entries = options.list('shape').map((text) => {
+    const at = text.lastIndexOf('=')
+    const name = text.slice(0, at)
+    const dims = text
+      .slice(at + 1)
+      .split(',')
+      .map(Number)
+    if (at <= 0 || dims.some((dim) => !Number.isInteger(dim) || dim < 0))
+      throw new UserError('bad-argument', `--shape ${text}: not INPUT=N,N,…`, {
+        where: 'command line',
+        hint: 'for example --shape x=1,3,224,224',
+      })
+    if (inputs && !inputs.includes(name))
+      throw new UserError('bad-argument', `--shape ${text}: the model has no input "${name}"`, {
+        where: 'command line',
+        hint: `${didYouMean(name, inputs)}its inputs are ${inputs.join(', ')}`,
+      })
+    return [name, dims] as const
+  })
+  return Object.fromEntries(entries)
+}
+
 /** The data set at `path`, matched to the inputs of the model. */
 export async function dataFor(path: string, model: Model, options: Arguments): Promise<Dataset> {
   const constants = model.graph.initializers
@@ -70,10 +100,11 @@ export async function dataFor(path: string, model: Model, options: Arguments): P
   const slices = options.list('slice')
   const tokenizer = options.text('tokenizer')
   const folder = folders.get(model)
+  const window = options.givenInteger('tokens', 256, 2, 1 << 20)
   const text = {
     ...(tokenizer ? { tokenizer } : {}),
     ...(folder ? { folders: [folder] } : {}),
-    ...(options.has('tokens') ? { window: options.integer('tokens', 256, 2, 1 << 20) } : {}),
+    ...(window === undefined ? {} : { window }),
   }
   return openDataset(path, { inputs, text, ...(label ? { label } : {}), ...(slices.length > 0 ? { slices } : {}) })
 }

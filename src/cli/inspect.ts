@@ -1,6 +1,6 @@
 import { inspect } from '../recipe/index.ts'
-import { modelAt, SHAPE } from './inputs.ts'
-import { shapes, type Verb } from './verb.ts'
+import { modelAt, SHAPE, shapesOf } from './inputs.ts'
+import type { Verb } from './verb.ts'
 
 export const inspectVerb: Verb = {
   name: 'inspect',
@@ -10,7 +10,7 @@ export const inspectVerb: Verb = {
   positionals: { min: 1, max: 1, names: 'one model' },
   options: { shape: SHAPE },
   async run([path], options) {
-    const wanted = shapes(options.list('shape'))
-    return { report: inspect(await modelAt(path!), { path: path!, shapes: wanted }) }
+    const model = await modelAt(path!)
+    return { report: inspect(model, { path: path!, shapes: shapesOf(options, model) }) }
   },
 }

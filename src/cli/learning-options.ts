@@ -25,7 +25,6 @@ export const LEARNING: Readonly<Record<string, OptionSpec>> = {
 /** What they say. */
 export function learningSettings(options: Arguments, context: Context) {
   const label = options.text('label')
-  const patience = options.has('patience') ? options.integer('patience', 3, 1) : undefined
   return {
     margin: options.number('margin', 0.01, Number.MIN_VALUE),
     batch: options.integer('batch', 32, 1, 1 << 20),
@@ -35,7 +34,7 @@ export function learningSettings(options: Arguments, context: Context) {
     optimizer: { kind: options.choice('optimizer', ['adamw', 'sgd'], 'adamw') },
     threads: options.integer('threads', 1, 1, 256),
     seed: options.integer('seed', 0),
-    patience,
+    patience: options.givenInteger('patience', 3, 1),
     augment: augmentations(options),
     signal: context.signal,
     onProgress: (line: string) => context.progress(line),

@@ -17,10 +17,9 @@ export async function main(words: readonly string[]): Promise<number> {
   }
   const entry = Object.hasOwn(VERBS, first) ? VERBS[first] : undefined
   if (!entry) {
-    const { closestName } = await import('../platform/index.ts')
-    process.stderr.write(
-      `whet: there is no verb "${first}"; did you mean "${closestName(first, Object.keys(VERBS))}"?\n  whet --help lists the verbs\n`,
-    )
+    const { didYouMean } = await import('../platform/index.ts')
+    const hint = `${didYouMean(first, Object.keys(VERBS))}whet --help lists the verbs`
+    process.stderr.write(`whet: there is no verb "${first}"\n  ${hint}\n`)
     return EXIT.user
   }
   const [{ explain }, { helpOf }, { openTerminal }, { parse }] = await Promise.all([

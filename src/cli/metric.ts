@@ -15,7 +15,7 @@ export async function metricOf(options: Arguments): Promise<string | Metric | un
     throw new UserError(
       'bad-argument',
       `the metric module could not be loaded: ${cause instanceof Error ? cause.message : cause}`,
-      { where: given, cause },
+      { where: given, hint: 'check the path; the module must load in Node by itself', cause },
     )
   }
   const metric = loaded.default

@@ -86,8 +86,9 @@ export const optimizeVerb: Verb = {
 }
 
 async function settingsOf(options: Arguments): Promise<OptimizeOptions> {
-  const limit = (name: string) => (options.has(name) ? options.number(name, 0, 0) : undefined)
-  const [maxBytes, maxP99Ms, maxRssBytes] = [limit('max-bytes'), limit('max-p99'), limit('max-rss')]
+  const maxBytes = options.givenNumber('max-bytes', 10_000_000, 0)
+  const maxP99Ms = options.givenNumber('max-p99', 20, 0)
+  const maxRssBytes = options.givenNumber('max-rss', 200_000_000, 0)
   const metric = await metricOf(options)
   const label = options.text('label')
   const browser = options.text('browser')

@@ -1,8 +1,10 @@
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
+import type { Model } from '../ir/index.ts'
 import { writeModel } from '../onnx/index.ts'
 import { UserError } from '../platform/index.ts'
 import { diskCache, quantize, writeRecipe } from '../recipe/index.ts'
+import type { QuantizationReport } from '../report/index.ts'
 import { DATA, dataFor, LABEL, modelAt, OUT_FILE, SEED, TOKENIZER, TOKENS } from './inputs.ts'
 import { outputFile, writableFile } from './output-file.ts'
 import { type Dtype, dtypeOf, LAYOUT, layoutOf, writeTransformersLayout } from './transformers-layout.ts'
@@ -22,7 +24,10 @@ function weightChoices(options: Arguments, scheme: string) {
       hint: 'use it with --scheme weight-int4 or weight-int8',
     })
   if (options.flag('symmetric') && options.flag('asymmetric'))
-    throw new UserError('bad-argument', '--symmetric and --asymmetric exclude each other', { where: 'command line' })
+    throw new UserError('bad-argument', '--symmetric and --asymmetric exclude each other', {
+      where: 'command line',
+      hint: 'leave one of them out',
+    })
   const level = options.choice('accuracy-level', ['0', '4'], '0')
   return {
     rounding: options.choice('rounding', ['rtn', 'hqq', 'gptq', 'awq', 'learned'], 'rtn'),
@@ -109,6 +114,7 @@ export const quantizeVerb: Verb = {
     if (options.has('smooth') && scheme !== 'static-int8')
       throw new UserError('bad-argument', `--smooth is an option of static-int8, not of ${scheme}`, {
         where: 'command line',
+        hint: 'leave it out, or use it with --scheme static-int8',
       })
     const recipeFile = options.text('recipe')
     if (recipeFile) writableFile(recipeFile, 'recipe.json')
@@ -155,10 +161,21 @@ export const quantizeVerb: Verb = {
       await writeModel(quantized, out)
       context.say(`wrote ${out}`)
     }
+    for (const name of unmatched(options.list('keep-float'), model, report))
+      context.say(`--keep-float ${name}: no node and no operator has this name, so it keeps nothing in float`)
     if (recipeFile) {
       await writeRecipe(recipe, tensors, recipeFile)
       context.say(`wrote ${recipeFile}`)
     }
     return { report }
   },
+}
+
+/** Names that nothing has: neither the model nor, since a rewrite names nodes anew, what was left in float. */
+function unmatched(names: readonly string[], { graph }: Model, { float }: QuantizationReport): readonly string[] {
+  const known = new Set([
+    ...graph.nodes.flatMap(({ name, opType }) => [name, opType]),
+    ...float.map(({ node }) => node),
+  ])
+  return names.filter((name) => !known.has(name))
 }

@@ -58,18 +58,16 @@ export const rolloutVerb: Verb = {
 
 /** What the server does not get, it takes its own value for. */
 function settings(options: Arguments): object {
-  const given = (name: string, least: number, most: number) =>
-    options.has(name) ? options.number(name, 0, least, most) : undefined
   const slowdown = options.text('max-slowdown')
   return {
     candidate: options.required('candidate', 'name the version to try: --candidate v2'),
     mode: options.choice('mode', ['shadow', 'canary'], 'shadow'),
-    share: given('share', 0.0001, 1),
-    margin: given('margin', 0.0001, 0.5),
-    alpha: given('alpha', 1e-9, 0.5),
-    maxDisagreement: given('max-disagreement', 0.0001, 0.99),
-    maxErrors: given('max-errors', 0.0001, 0.99),
-    maxSlowdown: slowdown === 'off' ? null : given('max-slowdown', 1, 1000),
+    share: options.givenNumber('share', 0.1, 0.0001, 1),
+    margin: options.givenNumber('margin', 0.01, 0.0001, 0.5),
+    alpha: options.givenNumber('alpha', 0.01, 1e-9, 0.5),
+    maxDisagreement: options.givenNumber('max-disagreement', 0.02, 0.0001, 0.99),
+    maxErrors: options.givenNumber('max-errors', 0.01, 0.0001, 0.99),
+    maxSlowdown: slowdown === 'off' ? null : options.givenNumber('max-slowdown', 1.5, 1, 1000),
     ...(options.flag('labels') ? { labels: true } : {}),
     ...(options.flag('hold') ? { promote: false } : {}),
   }

@@ -20,10 +20,10 @@ import {
   type VersionSettings,
 } from '../serve/index.ts'
 import { openStore, parseReference, type Store } from '../store/index.ts'
-import { SHAPE } from './inputs.ts'
+import { SHAPE, shapesOf } from './inputs.ts'
 import { rehearseOn } from './rehearse.ts'
 import { openRollouts, stateHome } from './serve-rollouts.ts'
-import { type Arguments, type Outcome, shapes, type Verb } from './verb.ts'
+import type { Arguments, Outcome, Verb } from './verb.ts'
 
 const PORT = { type: 'string', value: 'PORT' } as const
 
@@ -137,7 +137,7 @@ export const serveVerb: Verb = {
       keys: keysPath === undefined ? null : readKeys(keysPath),
       cacheBytes: Math.round(options.number('cache', 0, 0) * 2 ** 20),
       auditPath: auditPath(options, httpPort),
-      rehearse: rehearseOn(options.text('samples'), shapes(options.list('shape'))),
+      rehearse: rehearseOn(options.text('samples'), shapesOf(options)),
       tracer: tracerOf(options, log),
       drainMs: options.number('drain', 30_000, 0),
       log,
@@ -202,10 +202,7 @@ function settingsOf(options: Arguments): VersionSettings {
     batch: {
       ...batch,
       maxDelayMs: options.number('max-delay', batch.maxDelayMs, 0, 60_000),
-      preferred: options
-        .list('preferred-batch')
-        .map(Number)
-        .filter((size) => Number.isInteger(size) && size > 0),
+      preferred: options.integers('preferred-batch', 8, 1, 65_536),
       maxQueue: options.integer('max-queue', batch.maxQueue, 1),
       timeoutMs: options.number('timeout', batch.timeoutMs, 0),
     },

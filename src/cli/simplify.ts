@@ -1,9 +1,9 @@
 import { writeModel } from '../onnx/index.ts'
 import { UserError } from '../platform/index.ts'
 import { simplify, writeRecipe } from '../recipe/index.ts'
-import { DATA, dataFor, LABEL, modelAt, OUT_FILE, SEED, SHAPE } from './inputs.ts'
+import { DATA, dataFor, LABEL, modelAt, OUT_FILE, SEED, SHAPE, shapesOf } from './inputs.ts'
 import { outputFile, writableFile } from './output-file.ts'
-import { shapes, type Verb } from './verb.ts'
+import type { Verb } from './verb.ts'
 
 export const simplifyVerb: Verb = {
   name: 'simplify',
@@ -24,8 +24,9 @@ export const simplifyVerb: Verb = {
     const out = outputFile(options, 'smaller.onnx')
     const recipeFile = options.text('recipe')
     if (recipeFile) writableFile(recipeFile, 'recipe.json')
-    const settings = { seed: options.integer('seed', 0), shapes: shapes(options.list('shape')) }
+    const seed = options.integer('seed', 0)
     const model = await modelAt(path!)
+    const shapes = shapesOf(options, model)
     const data = options.text('data')
     context.progress('simplifying')
     const {
@@ -34,7 +35,8 @@ export const simplifyVerb: Verb = {
       recipe,
     } = await simplify(model, {
       verify: !options.flag('no-verify'),
-      ...settings,
+      seed,
+      shapes,
       ...(data ? { data: await dataFor(data, model, options) } : {}),
     }).catch((error: unknown) => {
       throw unprovable(error, path!)

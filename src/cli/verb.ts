@@ -1,5 +1,5 @@
 import { parseArgs } from 'node:util'
-import { closestName, UserError } from '../platform/index.ts'
+import { didYouMean, nearestName, UserError } from '../platform/index.ts'
 import type { Report } from '../report/index.ts'
 
 /** An option as `parseArgs` takes it, with the words of the help page. */
@@ -94,24 +94,32 @@ export class Arguments {
     return Array.isArray(value) ? value : typeof value === 'string' ? [value] : []
   }
 
-  /** A finite number within [min, max]. */
-  number(name: string, fallback: number, min = Number.NEGATIVE_INFINITY, max = Number.POSITIVE_INFINITY): number {
-    const given = this.text(name)
-    if (given === undefined) return fallback
-    const value = Number(given)
-    if (given.trim() === '' || !Number.isFinite(value) || value < min || value > max)
-      throw new UserError('bad-argument', `--${name} ${given}: not a number in ${range(min, max)}`, {
-        where: 'command line',
-        hint: `for example --${name} ${fallback}`,
-      })
-    return value
+  /** A finite number within [min, max]; `Number.MIN_VALUE` as the least says: above 0. */
+  number(name: string, fallback: number, min: number, max = Number.POSITIVE_INFINITY): number {
+    return this.givenNumber(name, fallback, min, max) ?? fallback
   }
 
   integer(name: string, fallback: number, min = 0, max = Number.MAX_SAFE_INTEGER): number {
-    const value = this.number(name, fallback, min, max)
-    if (!Number.isInteger(value))
-      throw new UserError('bad-argument', `--${name} ${value}: not a whole number`, { where: 'command line' })
-    return value
+    return this.givenInteger(name, fallback, min, max) ?? fallback
+  }
+
+  /** The same where the call has the option, undefined where it has not; messages offer `example`. */
+  givenNumber(name: string, example: number, min: number, max = Number.POSITIVE_INFINITY): number | undefined {
+    return this.#within(name, 'number', example, min, max)
+  }
+
+  givenInteger(name: string, example: number, min = 0, max = Number.MAX_SAFE_INTEGER): number | undefined {
+    return this.#within(name, 'whole number', example, min, max)
+  }
+
+  /** Of an option that may be repeated. */
+  integers(name: string, example: number, min: number, max: number): readonly number[] {
+    return this.list(name).map((given) => read(name, given, 'whole number', example, min, max))
+  }
+
+  #within(name: string, kind: Kind, example: number, min: number, max: number): number | undefined {
+    const given = this.text(name)
+    return given === undefined ? undefined : read(name, given, kind, example, min, max)
   }
 
   choice<const C extends string>(name: string, choices: readonly C[], fallback: C): C {
@@ -121,14 +129,30 @@ export class Arguments {
     if (found === undefined)
       throw new UserError('bad-argument', `--${name} ${given}: no such choice`, {
         where: 'command line',
-        hint: `did you mean ${closestName(given, choices)}? choices: ${choices.join(', ')}`,
+        hint: `${didYouMean(given, choices)}choices: ${choices.join(', ')}`,
       })
     return found
   }
 }
 
-const range = (min: number, max: number) =>
-  Number.isFinite(min) || Number.isFinite(max) ? `[${min}, ${max}]` : 'the finite numbers'
+type Kind = 'number' | 'whole number'
+
+function read(name: string, given: string, kind: Kind, example: number, min: number, max: number): number {
+  const value = Number(given)
+  const isKind = given.trim() !== '' && (kind === 'number' ? Number.isFinite(value) : Number.isInteger(value))
+  if (!isKind || value < min || value > max)
+    throw new UserError('bad-argument', `--${name} ${given}: not a ${kind} ${range(min, max)}`, {
+      where: 'command line',
+      hint: `for example --${name} ${example}`,
+    })
+  return value
+}
+
+function range(min: number, max: number): string {
+  const endless = max >= Number.MAX_SAFE_INTEGER
+  if (min === Number.MIN_VALUE) return endless ? 'above 0' : `above 0, at most ${max}`
+  return endless ? `from ${min} up` : `from ${min} to ${max}`
+}
 
 /** Splits a verb's words into positionals and options; an unknown option is a UserError with the nearest one. */
 export function parse(verb: Verb, words: readonly string[]): { positionals: readonly string[]; options: Arguments } {
@@ -143,34 +167,39 @@ export function parse(verb: Verb, words: readonly string[]): { positionals: read
     const { values, positionals } = parseArgs({ args: [...words], options, allowPositionals: true, strict: true })
     const { min, max, names } = verb.positionals
     if (values.help !== true && (positionals.length < min || positionals.length > max))
-      throw new UserError('bad-argument', `whet ${verb.name} takes ${names}, got ${positionals.length} argument(s)`, {
+      throw new UserError('bad-argument', `whet ${verb.name} takes ${names}, got ${positionals.length || 'none'}`, {
         where: 'command line',
         hint: `usage: whet ${verb.usage}`,
       })
     return { positionals, options: new Arguments(values as Values) }
   } catch (error) {
     if (error instanceof UserError) throw error
-    throw new UserError('bad-argument', describe(error, Object.keys(specs)), {
+    const { message, hint } = wordsProblem(error, Object.keys(specs))
+    throw new UserError('bad-argument', message, {
       where: 'command line',
-      hint: hintOf(error) ?? `whet ${verb.name} --help lists the options`,
+      hint: hint ?? `whet ${verb.name} --help lists the options`,
       cause: error,
     })
   }
 }
 
-/** A value that begins with a dash reads as the next option. */
-function hintOf(error: unknown): string | undefined {
-  const dashed = /'(?:-\w, )?(--[\w-]+)(?: <value>)?' argument is ambiguous/.exec(
-    error instanceof Error ? error.message : '',
-  )
-  return dashed ? `for a value that begins with a dash write ${dashed[1]}=VALUE` : undefined
-}
-
-function describe(error: unknown, known: readonly string[]): string {
-  const message = error instanceof Error ? error.message : String(error)
-  const unknown = /Unknown option '--?([^']+)'/.exec(message)?.[1]
-  if (unknown) return `no option --${unknown}; did you mean --${closestName(unknown, known)}?`
-  return message.split('\n')[0]!.replace(/\. To specify.*$/, '')
+/** What `parseArgs` objects to, in our words. */
+function wordsProblem(error: unknown, known: readonly string[]): { message: string; hint?: string } {
+  const text = error instanceof Error ? error.message.split('\n')[0]! : String(error)
+  const unknown = /Unknown option '--?([^']+)'/.exec(text)?.[1]
+  if (unknown) {
+    const near = nearestName(unknown, known)
+    return { message: `no option --${unknown}${near ? `; did you mean --${near}?` : ''}` }
+  }
+  const [, option, problem] = /'(?:-\w, )?(--[\w-]+)(?: <value>)?' argument (missing|is ambiguous)/.exec(text) ?? []
+  if (problem === 'missing') return { message: `${option} needs a value` }
+  // A value that begins with a dash reads as the next option.
+  if (problem)
+    return {
+      message: `${option} has no value before the next option`,
+      hint: `for a value that begins with a dash write ${option}=VALUE`,
+    }
+  return { message: text }
 }
 
 /** Durations as people write them (`90s`, `5m`, `1h`, plain seconds) in milliseconds. */
@@ -183,22 +212,4 @@ export function duration(text: string, option: string): number {
       hint: 'for example 90s, 5m or 1h',
     })
   return Number(match[1]) * unit[(match[2] ?? 's') as keyof typeof unit]
-}
-
-/** `x=1,3,224,224` pairs of `--shape`. */
-export function shapes(texts: readonly string[]): Readonly<Record<string, readonly number[]>> {
-  const entries = texts.map((text) => {
-    const at = text.lastIndexOf('=')
-    const dims = text
-      .slice(at + 1)
-      .split(',')
-      .map(Number)
-    if (at <= 0 || dims.some((dim) => !Number.isInteger(dim) || dim < 0))
-      throw new UserError('bad-argument', `--shape ${text}: not INPUT=N,N,…`, {
-        where: 'command line',
-        hint: 'for example --shape x=1,3,224,224',
-      })
-    return [text.slice(0, at), dims] as const
-  })
-  return Object.fromEntries(entries)
 }

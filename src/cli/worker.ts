@@ -35,7 +35,10 @@ export const workerVerb: Verb = {
   async run(_, options, context) {
     const folder = resolve(options.required('folder', 'say where the files of the jobs lie: --folder DIR'))
     if (!existsSync(folder) || !statSync(folder).isDirectory())
-      throw new UserError('missing-file', `there is no folder ${folder}`, { where: '--folder' })
+      throw new UserError('missing-file', `there is no folder ${folder}`, {
+        where: '--folder',
+        hint: 'make it, or name the folder that the files of the jobs lie in',
+      })
     // Two that measure on one machine would time one another.
     return withLock(join(stateHome(), 'worker'), () =>
       withQueue(options, async (queue) => {

@@ -1,6 +1,6 @@
 import type { Dataset } from '../data/index.ts'
 import type { Session } from '../engine/index.ts'
-import { nearestName, UserError } from '../platform/index.ts'
+import { didYouMean, UserError } from '../platform/index.ts'
 import type { ComparisonReport } from '../report/index.ts'
 import type { Metric } from './metric.ts'
 import type { MetricOptions } from './metrics.ts'
@@ -169,10 +169,9 @@ function labelFieldOf(data: Dataset, { label, metric }: CompareOptions): string 
 function fieldNamed(data: Dataset, name: string, what: string): string {
   if (data.fields.some((field) => field.name === name)) return name
   const names = data.fields.map((field) => field.name)
-  const close = nearestName(name, names)
   throw new UserError('bad-argument', `the data has no ${what} field "${name}"`, {
     where: data.path,
-    hint: `${close ? `did you mean "${close}"? ` : ''}its fields are ${names.join(', ')}`,
+    hint: `${didYouMean(name, names)}its fields are ${names.join(', ')}`,
   })
 }
 

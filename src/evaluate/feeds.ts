@@ -1,7 +1,7 @@
 import { type Column, type Dataset, looksLikeState, type Rows } from '../data/index.ts'
 import type { Feeds, PortValue, TensorValue } from '../engine/index.ts'
 import { arrayTypeOf, type Dim, elementCount, isFloating, type NumericArray, type Shape } from '../ir/index.ts'
-import { nearestName, UserError } from '../platform/index.ts'
+import { didYouMean, UserError } from '../platform/index.ts'
 import { castElements } from './cast.ts'
 
 /**
@@ -169,11 +169,10 @@ function bind(dims: readonly number[], shape: Shape | null, symbols: Map<string,
 
 function missing(input: PortValue, rows: Rows, dataset: Dataset): UserError {
   const known = [...Object.keys(rows.columns), ...Object.keys(dataset.constants)]
-  const close = nearestName(input.name, known)
   const listed = known.length === 0 ? 'the data has no fields' : `the data has ${known.slice(0, 12).join(', ')}`
   return new UserError('bad-data', `the model's input "${input.name}" is not in the data`, {
     where: dataset.path,
-    hint: `${close ? `did you mean "${close}"? ` : ''}${listed}; rename the field to "${input.name}" (${input.dtype} ${show(input.shape)})`,
+    hint: `${didYouMean(input.name, known)}${listed}; rename the field to "${input.name}" (${input.dtype} ${show(input.shape)})`,
   })
 }
 

@@ -1,4 +1,4 @@
-import { nearestName, UserError } from '../platform/index.ts'
+import { didYouMean, UserError } from '../platform/index.ts'
 import { anchors } from './detection/anchors.ts'
 import { type ImageMatches, matchImage, meanAveragePrecision, type Truth } from './detection/average-precision.ts'
 import { type Detection, suppress } from './detection/boxes.ts'
@@ -130,9 +130,8 @@ export function detectionNamed(text: string): Metric {
 }
 
 function unknown(what: string, given: string, known: readonly string[]): UserError {
-  const close = nearestName(given, known)
   return new UserError('bad-argument', `there is no detection ${what} "${given}"`, {
     where: '--metric',
-    hint: `${close ? `did you mean "${close}"? ` : ''}known: ${known.join(', ')}`,
+    hint: `${didYouMean(given, known)}known: ${known.join(', ')}`,
   })
 }

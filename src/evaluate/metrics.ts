@@ -1,4 +1,4 @@
-import { nearestName, UserError } from '../platform/index.ts'
+import { didYouMean, UserError } from '../platform/index.ts'
 import type { Metric, MetricRow, RowLabel } from './metric.ts'
 import { balancedAccuracy, type ClassOptions, classOutputName, macroF1, topK } from './metric-classification.ts'
 import { detectionNamed } from './metric-detection.ts'
@@ -50,10 +50,10 @@ export function metricNamed(name: string, options: MetricOptions = {}): Metric {
   const counted = /^(top|recall@)([1-9]\d*)$/.exec(name)
   if (counted) return (counted[1] === 'top' ? topK : recallAt)(Number(counted[2]), options)
   if (name.startsWith('detection:')) return detectionNamed(name.slice('detection:'.length))
-  const close = nearestName(name, Object.keys(metrics))
+  const known = Object.keys(metrics)
   throw new UserError('bad-argument', `there is no metric "${name}"`, {
     where: '--metric',
-    hint: `${close ? `did you mean "${close}"? ` : ''}known: ${Object.keys(metrics).join(', ')}, detection:yolox and other decoders, or the path of a metric.mjs`,
+    hint: `${didYouMean(name, known)}known: ${known.join(', ')}, detection:yolox and other decoders, or the path of a metric.mjs`,
   })
 }
 

@@ -12,23 +12,23 @@ export function editDistance<T>(from: readonly T[], to: readonly T[]): number {
   return previous[to.length]!
 }
 
-/** The name among `known` that is fewest edits away from `asked`, letter case aside; undefined where there is none. */
-export function closestName(asked: string, known: readonly string[]): string | undefined {
-  return ranked(asked, known)?.name
-}
-
-/** The same, where it is near enough to be a slip: at most half of the letters differ, or one. */
+/**
+ * The name among `known` that is fewest edits away from `asked`, letter case aside, where it is near enough to be a
+ * slip: at most half of the letters differ, or one.
+ */
 export function nearestName(asked: string, known: readonly string[]): string | undefined {
-  const best = ranked(asked, known)
-  return best && best.edits <= Math.max(1, Math.floor(asked.length / 2)) ? best.name : undefined
-}
-
-function ranked(asked: string, known: readonly string[]): { name: string; edits: number } | undefined {
   const wanted = [...asked.toLowerCase()]
-  let best: { name: string; edits: number } | undefined
+  let nearest: string | undefined
+  let least = Math.max(1, Math.floor(wanted.length / 2)) + 1
   for (const name of known) {
     const edits = editDistance(wanted, [...name.toLowerCase()])
-    if (!best || edits < best.edits) best = { name, edits }
+    if (edits < least) [nearest, least] = [name, edits]
   }
-  return best
+  return nearest
+}
+
+/** `did you mean "x"? `, the beginning of a hint; empty where no name is near. */
+export function didYouMean(asked: string, known: readonly string[]): string {
+  const near = nearestName(asked, known)
+  return near === undefined ? '' : `did you mean "${near}"? `
 }

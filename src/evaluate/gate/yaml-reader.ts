@@ -1,5 +1,5 @@
 import { isMap, isScalar, isSeq, LineCounter, type Node, type Pair, parseDocument, type YAMLMap } from 'yaml'
-import { nearestName, UserError } from '../../platform/index.ts'
+import { didYouMean, UserError } from '../../platform/index.ts'
 
 /** One key of a map with its value and where it stands. */
 export interface Entry {
@@ -22,6 +22,7 @@ export class YamlReader {
       throw this.error(
         `not valid YAML: ${problem.message.split('\n')[0]!.replace(/:$/, '')}`,
         this.#lines.linePos(problem.pos[0]).line,
+        'docs/comparing.md shows a gate file',
       )
     this.root = document.contents
   }
@@ -44,8 +45,8 @@ export class YamlReader {
     const line = key.range ? this.#lines.linePos(key.range[0]).line : 1
     const name = isScalar(key) ? String(key.value) : ''
     if (known && !known.includes(name)) {
-      const close = nearestName(name, known) ?? closest(name, known)
-      throw this.error(`${what} has no key "${name}"; did you mean "${close}"?`, line, `it takes ${known.join(', ')}`)
+      const hint = `${didYouMean(name, known)}it takes ${known.join(', ')}`
+      throw this.error(`${what} has no key "${name}"`, line, hint)
     }
     return { key: name, value, line }
   }
@@ -97,14 +98,4 @@ function bytesOf(text: string): number | null {
   const [, digits, unit] = /^\s*(\d+(?:\.\d+)?)\s*([a-z]+)\s*$/i.exec(text) ?? []
   const factor = UNITS[unit?.toLowerCase() ?? '']
   return digits === undefined || factor === undefined ? null : Math.floor(Number(digits) * factor)
-}
-
-/** The known key that shares the longest beginning: what is left to offer where nothing is a slip away. */
-function closest(name: string, known: readonly string[]): string {
-  const shared = (other: string) => {
-    let length = 0
-    while (length < name.length && name[length]?.toLowerCase() === other[length]?.toLowerCase()) length++
-    return length
-  }
-  return [...known].sort((a, b) => shared(b) - shared(a))[0]!
 }

@@ -8,7 +8,7 @@ import {
   type Understood,
   understand,
 } from '../../data/index.ts'
-import { nearestName, UserError } from '../../platform/index.ts'
+import { didYouMean, UserError } from '../../platform/index.ts'
 import type { RobustnessReport, RowScores } from '../../report/index.ts'
 import type { Metric } from '../metric.ts'
 import { type MetricOptions, metricNamed } from '../metrics.ts'
@@ -203,10 +203,9 @@ function chosenCorruptions(understood: Understood, wanted: readonly string[] | u
     const found = known.find((one) => one.name === name)
     if (found) return found
     const names = known.map((one) => one.name)
-    const close = nearestName(name, names)
     throw new UserError('bad-argument', `there is no corruption "${name}" for ${understood.modality}`, {
       where: '--corruptions',
-      hint: `${close ? `did you mean "${close}"? ` : ''}known: ${names.join(', ')}`,
+      hint: `${didYouMean(name, names)}known: ${names.join(', ')}`,
     })
   })
 }
