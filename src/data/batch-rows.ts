@@ -88,7 +88,7 @@ function toRows(rows: readonly Row[], dtypes: Readonly<Record<string, DType>>): 
 }
 
 /** Cells of equal shape as one column with a row axis in front. */
-export function stackCells(cells: readonly Cell[], dtype: DType): Column {
+function stackCells(cells: readonly Cell[], dtype: DType): Column {
   const first = cells[0]!
   const dims = [cells.length, ...first.dims]
   if (dtype === 'string') return { dtype, dims, data: cells.flatMap(({ data }) => data as readonly string[]) }

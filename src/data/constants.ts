@@ -12,7 +12,7 @@ import type { DatasetFile } from './dataset-file.ts'
  *
  * @throws UserError `bad-data` for a value that is no tensor or does not fit the type.
  */
-export function constantColumn(name: string, value: unknown, input: InputWish | undefined, where: string): Column {
+function constantColumn(name: string, value: unknown, input: InputWish | undefined, where: string): Column {
   const items = isTensor(value) ? Array.from(leaves(value)) : []
   const dims = isTensor(value) ? shapeOf(value) : null
   if (!dims || items.some((item) => item === null || typeof item === 'bigint'))
@@ -48,7 +48,7 @@ const isTensor = (value: unknown): value is TextValue =>
  * for the length of a cache. A state of zeros whose open sizes the engine's caller can tell from its name is left to it
  * (null).
  */
-export function stateColumn(name: string, value: unknown, input: InputWish | undefined, where: string): Column | null {
+function stateColumn(name: string, value: unknown, input: InputWish | undefined, where: string): Column | null {
   if (Array.isArray(value)) return constantColumn(name, value, input, where)
   if (value === 0 && looksLikeState(name)) return null
   if (!input?.shape) return constantColumn(name, value, input, where)

@@ -7,7 +7,7 @@ import { readText, type TextRow, textTable } from './text-table.ts'
  * Records of delimited text: quoted fields may hold delimiters, line breaks and doubled quotes; lines end in LF or
  * CRLF. Source: RFC 4180.
  */
-export async function* csvRecords(
+async function* csvRecords(
   chunks: AsyncIterable<string>,
   delimiter: string,
   path: string,

@@ -28,7 +28,7 @@ async function decodePixels(bytes: Uint8Array): Promise<Pixels> {
 }
 
 /** Height and width to resize to; null to keep the image's own. */
-export function targetSize([height, width]: Size, { resize, letterbox }: Preprocessing): Size | null {
+function targetSize([height, width]: Size, { resize, letterbox }: Preprocessing): Size | null {
   if (letterbox) {
     const ratio = Math.min(letterbox.size[0] / height, letterbox.size[1] / width)
     return [Math.max(1, Math.round(height * ratio)), Math.max(1, Math.round(width * ratio))]

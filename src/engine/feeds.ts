@@ -49,13 +49,6 @@ function problemOf(input: PortValue, value: TensorValue): string | null {
   return null
 }
 
-/** Bytes of a value's elements; strings count their UTF-16 length. */
-export function valueBytes(value: TensorValue): number {
-  return ArrayBuffer.isView(value.data)
-    ? value.data.byteLength
-    : (value.data as readonly string[]).reduce((sum, text) => sum + text.length * 2, 0)
-}
-
 /** A value with its own memory. */
 export function copyValue(value: TensorValue): TensorValue {
   return { dtype: value.dtype, dims: [...value.dims], data: (value.data as NumericArray).slice() }

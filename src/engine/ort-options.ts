@@ -5,7 +5,7 @@ import type { SessionOptions } from './session.ts'
  * Configuration entries of ONNX Runtime that Whetstone knows. The runtime accepts unknown keys in silence, so a key
  * that is not listed here is refused. Source: `onnxruntime_session_options_config_keys.h`.
  */
-export const CONFIG_KEYS = [
+const CONFIG_KEYS = [
   /** "1": signed Q/DQ pairs fuse on x64 too. */
   'session.qdqisint8allowed',
   /** "1": weights to U8 where 16-bit sums could saturate on CPUs without VNNI. */

@@ -15,9 +15,6 @@ export interface Ports {
   readonly omitted: readonly OmittedOutput[]
 }
 
-/** What the runtime itself says of its outputs: a type, or undefined where the value is no tensor. */
-export type TypeOf = (name: string) => { readonly type: string | undefined } | undefined
-
 /**
  * The tensors at the border of a model. Graph inputs that have an initializer are weights with a default, not inputs.
  * Throws a UserError (`unsupported`) for an input or output whose element type the runtime has no array for, for

@@ -130,11 +130,6 @@ export async function measureLatency(
   }
 }
 
-/** Whether the whole interval of the ratio lies below `limit`: 1.02 is "not slower", 1 is "faster". */
-export function ratioIntervalBelow(ratio: LatencyRatio, limit: number): boolean {
-  return ratio.ci[1] < limit
-}
-
 /**
  * Who starts changes from pair to pair: whoever stands at the ends of a pair runs twice in a row there and finds its
  * caches warm, which between more than two models was worth up to 6 %. Of two, both always do: nothing to turn.

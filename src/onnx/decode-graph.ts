@@ -47,7 +47,7 @@ export const ATTRIBUTE_FIELDS = {
 type Field = (typeof ATTRIBUTE_FIELDS)[keyof typeof ATTRIBUTE_FIELDS]
 const ALL_FIELDS = Object.values(ATTRIBUTE_FIELDS)
 
-export function decodeAttribute(message: AttributeProto, files: ExternalFiles, place: Place): Attribute {
+function decodeAttribute(message: AttributeProto, files: ExternalFiles, place: Place): Attribute {
   const { docString, refAttrName } = message
   const filled = ALL_FIELDS.filter((field) => {
     const value = message[field]
@@ -113,7 +113,7 @@ function decodeValue(message: AttributeProto, field: Field, files: ExternalFiles
   }
 }
 
-export function decodeNode(message: NodeProto, files: ExternalFiles, outer: Place): Node {
+function decodeNode(message: NodeProto, files: ExternalFiles, outer: Place): Node {
   const { opType, domain, name, input, output, overload, docString } = message
   const place = outer.in(`node ${JSON.stringify(name || output[0] || opType)}`)
   const { map, hidden } = toMap(

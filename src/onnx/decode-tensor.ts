@@ -38,7 +38,7 @@ export function decodeTensor(message: TensorProto, files: ExternalFiles, outer: 
   }
 }
 
-export function decodeDims(dims: readonly bigint[], place: Place): number[] {
+function decodeDims(dims: readonly bigint[], place: Place): number[] {
   const list = dims.map((dim) => {
     if (dim < 0n || dim > BigInt(MOST_ELEMENTS)) throw badModel(`a tensor has a dimension of ${dim}`, place)
     return Number(dim)

@@ -47,7 +47,7 @@ function holds<M extends object>(message: M, parts: readonly (object | undefined
   return message
 }
 
-export function encodeAttribute(name: string, attribute: Attribute, context: EncodeContext): AttributeProto {
+function encodeAttribute(name: string, attribute: Attribute, context: EncodeContext): AttributeProto {
   const shell = shellOf(AttributeProtoSchema, attribute.kept)
   const message = revive(AttributeProtoSchema, attribute.kept)
   put(message, 'name', name, true)
@@ -97,7 +97,7 @@ function encodeValue(attribute: Attribute, context: EncodeContext): unknown {
   }
 }
 
-export function encodeNode(node: Node, context: EncodeContext): NodeProto {
+function encodeNode(node: Node, context: EncodeContext): NodeProto {
   const message = revive(NodeProtoSchema, node.kept)
   message.input = node.inputs as string[]
   message.output = node.outputs as string[]
@@ -115,7 +115,7 @@ export function encodeNode(node: Node, context: EncodeContext): NodeProto {
   return holds(message, message.attribute, context)
 }
 
-export function encodeGraph(graph: Graph, context: EncodeContext): GraphProto {
+function encodeGraph(graph: Graph, context: EncodeContext): GraphProto {
   const message = revive(GraphProtoSchema, graph.kept)
   put(message, 'name', graph.name, true)
   put(message, 'docString', graph.docString ?? '')
@@ -151,7 +151,7 @@ function encodeOpsets(
   })
 }
 
-export function encodeFunction(definition: ModelFunction, context: EncodeContext): FunctionProto {
+function encodeFunction(definition: ModelFunction, context: EncodeContext): FunctionProto {
   const message = revive(FunctionProtoSchema, definition.kept)
   put(message, 'name', definition.name, true)
   if (standardDomain(message.domain) !== definition.domain || !definition.kept)

@@ -1,10 +1,10 @@
 import { type Infer, integer, list, number, object, oneOf, optional, record, report, text } from './schema.ts'
 
-export const calibrationMethod = oneOf('minmax', 'percentile', 'entropy', 'mse')
+const calibrationMethod = oneOf('minmax', 'percentile', 'entropy', 'mse')
 export type CalibrationMethod = Infer<typeof calibrationMethod>
 
 /** A calibrator's method, or for each value the one whose rounding disturbs the outputs least. */
-export const rangeMethod = oneOf('minmax', 'percentile', 'entropy', 'mse', 'least-noise')
+const rangeMethod = oneOf('minmax', 'percentile', 'entropy', 'mse', 'least-noise')
 export type RangeMethod = Infer<typeof rangeMethod>
 
 /** Observed ranges of float values, the evidence that static quantization needs. */
@@ -31,7 +31,7 @@ export const costs = report('costs', {
 export type CostsReport = Infer<typeof costs>
 
 /** One rounding: of a value, or inside of a node (its weights, its gate). */
-export const noiseSource = object({ kind: oneOf('value', 'node'), name: text })
+const noiseSource = object({ kind: oneOf('value', 'node'), name: text })
 export type NoiseSource = Infer<typeof noiseSource>
 
 /** What each rounding alone does to the outputs: power of the difference over power of the output that suffers most. */

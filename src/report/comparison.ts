@@ -20,12 +20,12 @@ export { type Verdict, verdict } from './verdict.ts'
 export const grade = oneOf('proven', 'close', null)
 export type Grade = Infer<typeof grade>
 
-export const discordant = object({ baseOnly: integer, candidateOnly: integer })
+const discordant = object({ baseOnly: integer, candidateOnly: integer })
 
 /** Tango's score test and interval of candidate − base; `ci` two-sided 1−α, `lowerBound` one-sided 1−α. */
-export const nonInferiority = object({ margin: number, z: number, p: number, ci: pair(number), lowerBound: number })
+const nonInferiority = object({ margin: number, z: number, p: number, ci: pair(number), lowerBound: number })
 
-export const slice = object({
+const slice = object({
   name: text,
   n: integer,
   verdict,
@@ -44,7 +44,7 @@ export const slice = object({
 export type SliceResult = Infer<typeof slice>
 
 /** A row whose answer changed, worst first: where only the baseline was right (`lost`). */
-export const flip = object({
+const flip = object({
   row: integer,
   base: text,
   candidate: text,
@@ -63,11 +63,11 @@ export type FlippedRow = Infer<typeof flip>
 const flips = object({ count: integer, rate: number, upperBound: number })
 
 /** Answers lost and gained, each with the one-sided 1−α bound on its rate. A net of zero can hide many of both. */
-export const flipRates = object({ negative: flips, positive: flips })
+const flipRates = object({ negative: flips, positive: flips })
 export type FlipRates = Infer<typeof flipRates>
 
 /** Candidate's share of wrong answers over the baseline's; null where the baseline makes no error. `ci` two-sided 1−α. */
-export const errorRatio = object({
+const errorRatio = object({
   base: number,
   candidate: number,
   ratio: nullable(number),
@@ -76,7 +76,7 @@ export const errorRatio = object({
 export type ErrorRatio = Infer<typeof errorRatio>
 
 /** KL(base ‖ candidate) of the class probabilities of a row, in nats. */
-export const divergence = object({
+const divergence = object({
   output: text,
   /** Whether the output holds probabilities, or logits whose softmax was taken. */
   from: oneOf('probabilities', 'logits'),
@@ -88,7 +88,7 @@ export const divergence = object({
 const reliability = object({ n: integer, confidence: nullable(number), accuracy: nullable(number) })
 
 /** Is "90 % sure" right nine times in ten? 15 bins of equal width; `ece` is the mean gap, weighted by rows. */
-export const confidenceCheck = object({
+const confidenceCheck = object({
   base: object({ ece: number }),
   candidate: object({ ece: number }),
   bins: list(object({ from: number, to: number, base: reliability, candidate: reliability })),
@@ -96,7 +96,7 @@ export const confidenceCheck = object({
 export type ConfidenceCheck = Infer<typeof confidenceCheck>
 
 /** The rows that lost most: mean of the worst `share` of per-row loss rises (CVaR), with a two-sided 1−α interval. */
-export const tail = object({
+const tail = object({
   loss: text,
   share: number,
   rows: integer,
@@ -109,7 +109,7 @@ export const tail = object({
 })
 
 /** Largest difference of the metric between groups of a field, before and after; `ci` of the change, two-sided 1−α. */
-export const gap = object({
+const gap = object({
   field: text,
   groups: list(text),
   /** Groups with too few rows to take part. */
@@ -124,7 +124,7 @@ export const gap = object({
 export type Gap = Infer<typeof gap>
 
 /** Rows of one cluster count together. `designEffect` is how many times the variance exceeds that of independent rows. */
-export const clustering = object({
+const clustering = object({
   field: text,
   clusters: integer,
   standardError: number,
@@ -132,7 +132,7 @@ export const clustering = object({
 })
 
 /** Slices that a search on one half of the rows found, tested on the other half, which the search never saw. */
-export const mined = object({
+const mined = object({
   seed: integer,
   discoveryRows: integer,
   testRows: integer,

@@ -2,7 +2,7 @@ import { boolean, type Infer, integer, list, object, optional, text } from './sc
 import { verdict } from './verdict.ts'
 
 /** One limit of a gate file against what was measured. */
-export const gateCheck = object({
+const gateCheck = object({
   /** Place in the gate file, as `slices.font=serif`. */
   id: text,
   /** What was asked, in words. */

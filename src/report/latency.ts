@@ -1,7 +1,7 @@
 import { loadFields, loadReportFields } from './load.ts'
 import { type Infer, integer, list, nullable, number, object, optional, pair, record, report, text } from './schema.ts'
 
-export const latencyOf = object({
+const latencyOf = object({
   path: text,
   p50Ms: number,
   p90Ms: number,
@@ -22,7 +22,7 @@ export type LatencyOf = Infer<typeof latencyOf>
 export const latencyRatio = object({ base: text, other: text, median: number, ci: pair(number) })
 export type LatencyRatio = Infer<typeof latencyRatio>
 
-export const decodingPhase = object({ p50Ms: number, p90Ms: number, p99Ms: number, tokensPerSecond: number })
+const decodingPhase = object({ p50Ms: number, p90Ms: number, p99Ms: number, tokensPerSecond: number })
 
 export const latency = report('latency', {
   scenario: text,

@@ -2,7 +2,7 @@ import { type Infer, integer, list, nullable, number, object, oneOf, optional, r
 import { verdict } from './verdict.ts'
 
 /** A model as it stands before or after learning, on the rows of the proof. */
-export const learnedModel = object({
+const learnedModel = object({
   path: text,
   parameters: integer,
   /** Multiply-accumulates of one row; null where a size is open. */
@@ -15,7 +15,7 @@ export const learnedModel = object({
 })
 export type LearnedModel = Infer<typeof learnedModel>
 
-export const learningEpoch = object({
+const learningEpoch = object({
   epoch: integer,
   /** Mean of the loss over its rows. */
   loss: number,
@@ -27,7 +27,7 @@ export const learningEpoch = object({
 })
 export type LearningEpoch = Infer<typeof learningEpoch>
 
-export const learningCost = object({
+const learningCost = object({
   /** Seconds of training, all runs of it together. */
   seconds: number,
   steps: integer,

@@ -1,13 +1,13 @@
 import { boolean, integer, list, nullable, number, object, optional, pair, record, text } from './schema.ts'
 
 /** A percentile with its order-statistic interval (95 %); an end is null where the sample is too small to have it. */
-export const percentileOf = object({ percentile: number, ms: number, ci: pair(nullable(number)) })
+const percentileOf = object({ percentile: number, ms: number, ci: pair(nullable(number)) })
 
 /**
  * The latency that may be claimed for a percentile after a finite run: with this confidence at least that share of all
  * queries is under `ms`. null where fewer than `needed` queries were seen.
  */
-export const stoppingBound = object({
+const stoppingBound = object({
   percentile: number,
   confidence: number,
   queries: integer,
@@ -17,7 +17,7 @@ export const stoppingBound = object({
 })
 
 /** What a model was asked for in the server scenario, and whether it kept up. */
-export const serverLoad = object({
+const serverLoad = object({
   /** Queries a second that arrive, on average. */
   qps: number,
   /** Share of the time in which the model was busy. */
@@ -29,9 +29,9 @@ export const serverLoad = object({
 })
 
 /** On average over many runs; `null` where it was not counted. */
-export const allocations = object({ jsBytes: number, pageFaults: number })
+const allocations = object({ jsBytes: number, pageFaults: number })
 
-export const energy = object({
+const energy = object({
   joulesPerAnswer: number,
   /** Read from the processor's own counter, or estimated from a number of watts. An estimate decides nothing. */
   measured: boolean,
@@ -39,7 +39,7 @@ export const energy = object({
 })
 
 /** One point of the sweep: what so many processes, threads and rows at once give. */
-export const sweepPoint = object({
+const sweepPoint = object({
   path: text,
   batch: integer,
   threads: integer,
@@ -54,7 +54,7 @@ export const sweepPoint = object({
   onFront: boolean,
 })
 
-export const pricedMachine = object({
+const pricedMachine = object({
   name: text,
   perHour: number,
   cores: number,
@@ -63,7 +63,7 @@ export const pricedMachine = object({
 })
 
 /** Price of a million answers, and when a saving has paid for what it cost. */
-export const costs = object({
+const costs = object({
   currency: text,
   assumes: text,
   machines: list(pricedMachine),

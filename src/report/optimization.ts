@@ -17,7 +17,7 @@ import {
   text,
 } from './schema.ts'
 
-export const candidateResult = object({
+const candidateResult = object({
   id: text,
   /** One line that a person reads: "lossless + static int8 (percentile), 3 nodes in float". */
   recipe: text,

@@ -16,10 +16,10 @@ import {
   text,
 } from './schema.ts'
 
-export const scheme = oneOf('static-int8', 'dynamic-int8', 'weight-int8', 'weight-int4', 'float16')
+const scheme = oneOf('static-int8', 'dynamic-int8', 'weight-int8', 'weight-int4', 'float16')
 export type Scheme = Infer<typeof scheme>
 
-export const target = oneOf('native', 'portable', 'web')
+const target = oneOf('native', 'portable', 'web')
 export type Target = Infer<typeof target>
 
 /**
@@ -27,7 +27,7 @@ export type Target = Infer<typeof target>
  * channels. Forms: `full` range, `reduced` in some channels, `exact` kernels that never add in 16 bits (depthwise),
  * `unsigned` weights.
  */
-export const portability = object({
+const portability = object({
   proven: boolean,
   sentence: text,
   products: list(

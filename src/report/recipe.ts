@@ -1,7 +1,7 @@
 import { type Infer, json, list, object, record, report, text } from './schema.ts'
 
 /** One pass in a recipe: everything that its result depends on, and what came out. */
-export const recipeStep = object({
+const recipeStep = object({
   pass: text,
   options: json,
   /** Digests of the evidence in the order in which the pass takes it. */

@@ -16,7 +16,7 @@ import {
 } from './schema.ts'
 
 /** A difference to the first model on the same rows, in units of the metric, with its two-sided 1−α interval. */
-export const robustnessChange = object({
+const robustnessChange = object({
   /** Above 0 is better than the first model, whatever the metric. */
   delta: number,
   ci: pair(number),
@@ -24,7 +24,7 @@ export const robustnessChange = object({
 })
 export type RobustnessChange = Infer<typeof robustnessChange>
 
-export const robustnessModel = object({
+const robustnessModel = object({
   path: text,
   digest: text,
   /** The metric on the rows as they are. */
@@ -41,7 +41,7 @@ export const robustnessModel = object({
   churn: nullable(object({ clean: nullable(number), corrupted: nullable(number) })),
 })
 
-export const corruptionCell = object({
+const corruptionCell = object({
   severity: integer,
   /** The metric by model. */
   values: list(nullable(number)),
@@ -49,7 +49,7 @@ export const corruptionCell = object({
   changes: list(nullable(robustnessChange)),
 })
 
-export const corruptionRow = object({
+const corruptionRow = object({
   name: text,
   group: text,
   /** Σ of the errors over severities divided by the first model's, by model. */
@@ -66,7 +66,7 @@ const reliabilityBin = object({
 })
 
 /** How much the probabilities of one model mean. */
-export const calibrationOf = object({
+const calibrationOf = object({
   n: integer,
   /** 15 bins of equal width (lo, hi]. */
   ece: number,
@@ -85,7 +85,7 @@ export const calibrationOf = object({
 })
 export type CalibrationOf = Infer<typeof calibrationOf>
 
-export const detectorScore = object({
+const detectorScore = object({
   auroc: number,
   /** Average precision, out-of-distribution rows being the positives. */
   auprOut: number,
@@ -95,7 +95,7 @@ export const detectorScore = object({
   fpr95IdPositive: number,
 })
 
-export const detector = object({
+const detector = object({
   name: text,
   /** By model; null where it cannot be had. */
   models: list(nullable(detectorScore)),
@@ -103,7 +103,7 @@ export const detector = object({
   changes: list(nullable(object({ delta: number, ci: pair(number), p: number }))),
 })
 
-export const outOfDistribution = object({
+const outOfDistribution = object({
   path: text,
   digest: text,
   inRows: integer,
@@ -115,7 +115,7 @@ export const outOfDistribution = object({
   detectors: list(detector),
 })
 
-export const nudgeRow = object({
+const nudgeRow = object({
   name: text,
   /** Share of answers that changed, by model. */
   changed: list(number),

@@ -43,7 +43,7 @@ export const boolean = schema<boolean>({ type: 'boolean' })
 /** Any JSON value: passes' options and the like. */
 export const json = schema<unknown>({})
 
-export const literal = <const V extends string | number>(value: V): Schema<V> => schema({ const: value })
+const literal = <const V extends string | number>(value: V): Schema<V> => schema({ const: value })
 export const oneOf = <const V extends readonly (string | null)[]>(...values: V): Schema<V[number]> =>
   schema({ enum: values })
 export const list = <T>(item: Schema<T>): Schema<readonly T[]> => schema({ type: 'array', items: item.json })

@@ -4,7 +4,7 @@ import { boolean, type Infer, integer, list, nullable, number, object, optional,
 import { verdict } from './verdict.ts'
 
 /** One model of a selection, judged against the first one on the same rows. */
-export const selectedModel = object({
+const selectedModel = object({
   path: text,
   /** Where its own form of the rows came from, where it has one. */
   data: optional(text),

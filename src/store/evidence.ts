@@ -62,7 +62,7 @@ export function overallVerdict(reports: readonly Report[]): { verdict: Verdict |
 }
 
 /** Digest of the model that a report says it is about; null where its kind does not say. */
-export function modelIn(report: Report): string | null {
+function modelIn(report: Report): string | null {
   switch (report.kind) {
     case 'rewrite':
     case 'quantization':

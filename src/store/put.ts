@@ -130,7 +130,7 @@ export async function publish(repository: Repository, artefact: Artefact, option
 }
 
 /** A manifest that refers to the version that it signs, as OCI 1.1 lays out referrers. */
-export function signatureArtefact(bundle: string, subject: Descriptor) {
+function signatureArtefact(bundle: string, subject: Descriptor) {
   const config = bytesBlob('{}', MEDIA.empty)
   const layer = bytesBlob(bundle, MEDIA.bundle)
   const manifest = bytesBlob(

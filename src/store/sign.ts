@@ -90,7 +90,7 @@ const hintOf = (key: KeyObject): string =>
     .digest('hex')
 
 /** Pre-authentication encoding of DSSE v1: what is really signed, so that a payload cannot pass as another type. */
-export function preAuthEncoding(type: string, payload: Uint8Array): Uint8Array {
+function preAuthEncoding(type: string, payload: Uint8Array): Uint8Array {
   return Buffer.concat([Buffer.from(`DSSEv1 ${Buffer.byteLength(type)} ${type} ${payload.byteLength} `), payload])
 }
 

@@ -21,7 +21,7 @@ function aligned(call: Call, a: Nd, b: Nd): readonly number[] {
 }
 
 /** `fn` over two broadcast arrays, rounded to `dtype`. */
-export function combine(call: Call, a: Nd, b: Nd, dtype: DType, fn: Fn): Nd {
+function combine(call: Call, a: Nd, b: Nd, dtype: DType, fn: Fn): Nd {
   const bDims = aligned(call, a, b)
   const dims = broadcastDims(a.dims, bDims)
   const [left, right] = [numbersOf(a), numbersOf(b)]

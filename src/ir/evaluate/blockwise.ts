@@ -9,7 +9,7 @@ import { EvaluationError, type Nd, numbersOf } from './value.ts'
  * points packed a row [N, ⌈blocks·bits/8⌉] or of the type of the scales; without them the middle code is zero. The last
  * block may reach past K.
  */
-export function unpackedBlocks(call: Call): Float64Array {
+function unpackedBlocks(call: Call): Float64Array {
   const [k, n] = [intOf(call, 'K', 0), intOf(call, 'N', 0)]
   const bits = intOf(call, 'bits', 4)
   const block = intOf(call, 'block_size', 32)

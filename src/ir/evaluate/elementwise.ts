@@ -6,7 +6,7 @@ import { alike, isWide, type Nd, nd, numbersOf } from './value.ts'
 
 type Fn = (x: number) => number
 
-export function mapped(call: Call, x: Nd, fn: Fn): Nd {
+function mapped(call: Call, x: Nd, fn: Fn): Nd {
   const source = numbersOf(x)
   const out = new Float64Array(source.length)
   for (let i = 0; i < out.length; i++) out[i] = fn(source[i]!)
@@ -14,7 +14,7 @@ export function mapped(call: Call, x: Nd, fn: Fn): Nd {
 }
 
 /** `big` computes 64-bit integers exactly; without it they pass through float64. */
-export function mapWide(x: Nd, big: (x: bigint) => bigint): Nd {
+function mapWide(x: Nd, big: (x: bigint) => bigint): Nd {
   const data = x.data as BigInt64Array
   const out = x.dtype === 'uint64' ? new BigUint64Array(data.length) : new BigInt64Array(data.length)
   for (let i = 0; i < data.length; i++) out[i] = big(data[i]!)

@@ -68,7 +68,7 @@ const swapLast = (value: Nd): Nd => {
 }
 
 /** alpha·A·B + beta·C, C broadcast to the result. */
-export function gemm(call: Call, a: Nd, b: Nd, c: Nd | undefined): { dims: number[]; data: Float64Array } {
+function gemm(call: Call, a: Nd, b: Nd, c: Nd | undefined): { dims: number[]; data: Float64Array } {
   const left = intOf(call, 'transA', 0) ? swapLast(a) : a
   const right = intOf(call, 'transB', 0) ? swapLast(b) : b
   const { dims, data } = matmul(left, right)

@@ -13,7 +13,7 @@ import { carried, EvaluationError, isWide, type Nd, nd, numbersOf, sizeOf } from
 const clamp = (value: number, [low, high]: readonly [number, number]): number =>
   value < low ? low : value > high ? high : value
 
-export function rangeOf(dtype: DType): readonly [number, number] {
+function rangeOf(dtype: DType): readonly [number, number] {
   const range = INTEGER_RANGES[dtype]
   if (!range || isWide(dtype)) throw new EvaluationError(`${dtype} is no type of codes`)
   return range

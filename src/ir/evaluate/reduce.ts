@@ -11,7 +11,7 @@ function axesOf(call: Call, rank: number): number[] | undefined {
 }
 
 /** `x` as rows: one row of reduced elements for each element that stays. */
-export function rowsOf(x: Nd, axes: readonly number[]): { rows: Nd; kept: number[]; width: number } {
+function rowsOf(x: Nd, axes: readonly number[]): { rows: Nd; kept: number[]; width: number } {
   const stay = x.dims.map((_, axis) => axis).filter((axis) => !axes.includes(axis))
   const last = axes.every((axis, i) => axis === x.dims.length - axes.length + i)
   const rows = last ? x : transposed(x, [...stay, ...axes])

@@ -118,7 +118,7 @@ const PAD_MODES: Readonly<Record<string, Source>> = {
 }
 
 /** `value` with `before` and `after` elements added to each axis; negative counts cut. */
-export function padded(
+function padded(
   value: Nd,
   before: readonly number[],
   after: readonly number[],

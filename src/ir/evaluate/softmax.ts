@@ -62,8 +62,6 @@ const hardmaxLine: Line = (get, set, size) => {
   for (let i = 0; i < size; i++) set(i, i === best ? 1 : 0)
 }
 
-export const softmaxOf = (call: Call, x: Nd, axis: number): Nd => lines(call, x, axis, softmaxLine)
-
 /** Weighted negative log likelihood of `scores` [N, C, …] at `labels` [N, …]. */
 function likelihood(call: Call, scores: Nd, labels: Nd, weight: Nd | undefined): Nd {
   const { outer, size: classes, inner } = around(scores.dims, 1)

@@ -162,8 +162,6 @@ export const reshaped = (value: Nd, dims: readonly number[]): Nd => {
   return nd(value.dtype, dims, value.data)
 }
 
-export const relabelled = (value: Nd, dtype: DType): Nd => ({ ...value, dtype })
-
 /** The larger of two numbers, bigints or texts; `Math.max` knows numbers alone. */
 export function larger<T extends number | bigint | string>(a: T, b: T): T {
   if (a > b) return a

@@ -48,7 +48,7 @@ export function windowOf(call: Call, spatial: readonly number[], kernel: readonl
  * For each axis, output place and tap: the input index, or −1 in the padding; at `place·taps + tap`. A window is then
  * the product of its axes' taps.
  */
-export function tapsOf(window: Window, spatial: readonly number[]): Int32Array[] {
+function tapsOf(window: Window, spatial: readonly number[]): Int32Array[] {
   return spatial.map((size, axis) => {
     const taps = window.kernel[axis]!
     return Int32Array.from({ length: window.output[axis]! * taps }, (_, i) => {

@@ -96,10 +96,6 @@ function broadcastDim(a: Dim, b: Dim): Dim {
   return typeof b === 'number' ? b : null
 }
 
-/** Two statements about one dimension that hold at the same time: the one that says more. */
-export const betterDim = (a: Dim, b: Dim): Dim =>
-  typeof a === 'number' || b === null ? a : a === null || typeof b === 'number' ? b : a
-
 /** What holds whichever of the two types a value has. */
 export function commonType(a: ValueType | undefined, b: ValueType | undefined): ValueType | undefined {
   if (!a || !b) return undefined
@@ -112,7 +108,7 @@ export function commonType(a: ValueType | undefined, b: ValueType | undefined): 
   return a.kind === 'map' && b.kind === 'map' && a.key === b.key ? a : undefined
 }
 
-export function commonShape(a: Shape | null, b: Shape | null): Shape | null {
+function commonShape(a: Shape | null, b: Shape | null): Shape | null {
   if (a === null || b === null || a.length !== b.length) return null
   return a.map((dim, i) => (dim === b[i] ? dim : null))
 }

@@ -8,10 +8,10 @@ import type { Symbols } from './symbols.ts'
 export const likeFirst: Rule = (call) => [call.inputs[0] && { type: call.inputs[0].type }]
 
 /** The output is the first input. */
-export const first: Rule = (call) => [call.inputs[0]]
+const first: Rule = (call) => [call.inputs[0]]
 
 /** The first input's shape with another element type. */
-export const firstAs =
+const firstAs =
   (dtype: DType): Rule =>
   (call) => [tensor(dtype, shapeOf(call, 0))]
 
@@ -24,7 +24,7 @@ function operandsShape(call: Call) {
 
 const broadcasting: Rule = (call) => [tensor(dtypeOf(call, 0) ?? dtypeOf(call, 1), operandsShape(call))]
 
-export const broadcastTo =
+const broadcastTo =
   (dtype: DType): Rule =>
   (call) => [tensor(dtype, operandsShape(call))]
 

@@ -39,7 +39,7 @@ const einsum: Rule = (call) => {
 }
 
 /** The output's shape from the equation; null where operands do not fit it. */
-export function einsumShape(equation: string, shapes: readonly Shape[]): Shape | null {
+function einsumShape(equation: string, shapes: readonly Shape[]): Shape | null {
   const [inputs = '', stated] = equation.replace(/\s/g, '').split('->')
   const terms = inputs.split(',')
   if (terms.length !== shapes.length) return null

@@ -20,12 +20,12 @@ import {
 import { likeFirst } from './elementwise.ts'
 
 /** Integers that older operator sets take from an attribute and newer ones from an input. */
-export function integers(call: Call, attribute: string, input: number): readonly number[] | undefined {
+function integers(call: Call, attribute: string, input: number): readonly number[] | undefined {
   return intsAttribute(call.node, attribute, undefined) ?? numbersOf(call, input)
 }
 
 /** Whether such integers are given at all. */
-export const given = (call: Call, attribute: string, input: number): boolean =>
+const given = (call: Call, attribute: string, input: number): boolean =>
   call.node.attributes.has(attribute) || has(call, input)
 
 const same = (call: Call, shape: Shape | null, elements?: readonly Dim[]): Outputs => [

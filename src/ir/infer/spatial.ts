@@ -111,7 +111,7 @@ const maxPool: Rule = (call) => {
 
 const pool: Rule = (call) => [tensor(dtypeOf(call, 0), pooled(call))]
 
-export const globalPool: Rule = (call) => [tensor(dtypeOf(call, 0), globallyPooled(shapeOf(call, 0)))]
+const globalPool: Rule = (call) => [tensor(dtypeOf(call, 0), globallyPooled(shapeOf(call, 0)))]
 
 export const globallyPooled = (shape: Shape | null, channelsLast = false): Shape | null =>
   shape?.map((dim, i) => (i === 0 || i === (channelsLast ? shape.length - 1 : 1) ? dim : 1)) ?? null

@@ -45,7 +45,7 @@ function* printedPacked(tensor: Tensor, bits: number): Generator<string> {
 }
 
 /** Text in quotes where the bytes are UTF-8, else `hex"…"`. */
-export function printedBytes(bytes: Uint8Array): string {
+function printedBytes(bytes: Uint8Array): string {
   try {
     return quoted(utf8.decode(bytes))
   } catch {

@@ -41,7 +41,7 @@ export const ATTRIBUTE_KINDS = [
 const FLOAT_WORD = /^(nan|inf|infinity)$/i
 
 /** Whether a bare word reads as a float literal, so that a name like it needs quotes. */
-export const isFloatWord = (word: string): boolean => FLOAT_WORD.test(word)
+const isFloatWord = (word: string): boolean => FLOAT_WORD.test(word)
 
 const IDENTIFIER = /^[A-Za-z_][A-Za-z0-9_]*$/
 

@@ -99,7 +99,7 @@ function parseNode(scan: Scanner, external: ExternalBytes): Node {
 }
 
 /** Names with commas between; an omitted one is `""` or nothing before a comma. */
-export function parseNames(scan: Scanner): string[] {
+function parseNames(scan: Scanner): string[] {
   const names: string[] = []
   let name = scan.optionalName()
   if (name === undefined && scan.peek() !== ',') return names

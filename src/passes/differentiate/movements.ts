@@ -74,7 +74,7 @@ export const movements = {
   ),
 }
 
-export function permOf(node: Node, rank: number): readonly number[] {
+function permOf(node: Node, rank: number): readonly number[] {
   const attribute = node.attributes.get('perm')
   return attribute?.type === 'ints'
     ? attribute.value.map(Number)

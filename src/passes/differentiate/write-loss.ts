@@ -38,7 +38,7 @@ interface Scope {
 }
 
 /** An output that tells the element type of the loss. */
-export const outputOf = (loss: Loss): string => (loss.kind === 'sum' ? outputOf(loss.terms[0]!.loss) : loss.output)
+const outputOf = (loss: Loss): string => (loss.kind === 'sum' ? outputOf(loss.terms[0]!.loss) : loss.output)
 
 function reduced(scope: Scope, loss: Loss, reduction: Reduction): { scalar: string; places?: string } {
   const { write } = scope

@@ -2,7 +2,7 @@ import { floatAttribute, isFloating, type Node } from '../../ir/index.ts'
 import { type GraphEditor, type Match, op, type Pattern, scalar, scalarValue } from '../../rewrite/index.ts'
 
 /** Bounds of a Clip, in attributes (before opset 11) or constant inputs; undefined where they are computed. */
-export function clipBounds(node: Node, editor: GraphEditor): readonly [low: number, high: number] | undefined {
+function clipBounds(node: Node, editor: GraphEditor): readonly [low: number, high: number] | undefined {
   const bound = (position: number, name: string, fallback: number): number | undefined => {
     const input = node.inputs[position] ?? ''
     return input === '' ? floatAttribute(node, name, fallback) : scalarValue(editor.constant(input))

@@ -36,7 +36,7 @@ export interface Linear {
 /** What `linearOf` says where a node is such an operator but its constants cannot be used. */
 export type Unusable = { readonly refused: string }
 
-export const LINEAR = ['Conv', 'ConvTranspose', 'Gemm', 'MatMul'] as const
+const LINEAR = ['Conv', 'ConvTranspose', 'Gemm', 'MatMul'] as const
 
 /** The node as a Linear; undefined where it is another operator. */
 export function linearOf(node: Node | undefined, context: RuleContext): Linear | Unusable | undefined {

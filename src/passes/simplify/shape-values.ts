@@ -28,7 +28,7 @@ export function sizesOf(value: string, types: ReadonlyMap<string, ValueType>): r
   return type.shape.map((dim, i) => sizeOf(dim, value, i))
 }
 
-export const sizeOf = (dim: Dim | undefined, value: string, axis: number): Size => dim ?? `?${value}#${axis}`
+const sizeOf = (dim: Dim | undefined, value: string, axis: number): Size => dim ?? `?${value}#${axis}`
 
 /** Follows shape arithmetic through a graph, each node once. */
 export function shapeValues(editor: GraphEditor, types: ReadonlyMap<string, ValueType>) {

@@ -88,7 +88,7 @@ export function comparison(report: ComparisonReport, style: Style): string {
   ].join('\n')
 }
 
-export function gateTable(checks: readonly GateCheck[], style: Style): string {
+function gateTable(checks: readonly GateCheck[], style: Style): string {
   return textTable(
     [{ head: 'check' }, { head: 'verdict' }, { head: 'asked' }, { head: 'measured' }],
     checks.map((check) => [
