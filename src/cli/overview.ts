@@ -1,16 +1,21 @@
-import { VERBS } from './verbs.ts'
+import { GROUPS, VERBS } from './verbs.ts'
 
 /** The page of `whet --help`. Alone in its file: it must be there at once, and needs nothing but the verbs' summaries. */
 export function overview(): string {
   const width = Math.max(...Object.keys(VERBS).map((name) => name.length)) + 2
-  const lines = Object.entries(VERBS).map(([name, { summary }]) => `  ${name.padEnd(width)}${summary}`)
+  const groups = Object.entries(GROUPS).flatMap(([title, verbs]) => [
+    '',
+    title,
+    ...Object.entries(verbs).map(([name, { summary }]) => `  ${name.padEnd(width)}${summary}`),
+  ])
   return [
     'whet: makes an ONNX model smaller and faster, and proves that it is still right.',
     '',
     'Start here:  whet optimize model.onnx --data eval.npz -o out',
+    ...groups,
     '',
-    ...lines,
-    '',
-    'whet VERB --help tells the rest. --json prints the report as one JSON document.',
+    'whet VERB --help lists the options. --json prints the report as one JSON document.',
+    'Exit codes: 0 done or pass, 1 regressed or a gate failed, 2 you can fix it, 3 inconclusive,',
+    '            70 a bug in Whetstone, 130 interrupted (the same command resumes).',
   ].join('\n')
 }
