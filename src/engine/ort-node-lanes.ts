@@ -1,9 +1,7 @@
-import { type ChildProcess, fork } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import type { Socket } from 'node:net'
 import { availableParallelism } from 'node:os'
-import { fileURLToPath } from 'node:url'
-import { preloads, siblingModule } from '../platform/index.ts'
+import { forkModule, siblingModule } from '../platform/index.ts'
 import type { ByteTensor, LaneAnswer, Lanes, LanesModel } from './lanes.ts'
 import { errorOf, type Failure } from './ort-node-failure.ts'
 import {
@@ -35,9 +33,6 @@ interface Waiting<T> {
   readonly reject: (error: Error) => void
 }
 
-const living = new Set<ChildProcess>()
-let watching = false
-
 /**
  * Starts the process of a model and opens its first lane, so that a model that the runtime refuses is refused here.
  *
@@ -49,7 +44,10 @@ export async function startLanes(
   session: OrtSessionOptions = {},
 ): Promise<Lanes> {
   const pages = Array.from({ length: capacity }, () => SharedPages.open())
-  const child = spawnLanes(pages)
+  const child = forkModule(siblingModule(import.meta.url, 'ort-node-lanes-child'), {
+    env: KEPT_MEMORY,
+    stdio: pages.flatMap((one) => ['overlapped', one?.fd ?? 'ignore'] as const),
+  })
   const asked = new Map<number, Waiting<unknown>>()
   const running = new Map<number, Waiting<FrameHeader & { readonly frame: Frame }>>()
   let next = 0
@@ -69,7 +67,6 @@ export async function startLanes(
     const end = (how: string) => {
       if (dead !== null) return
       dead = how
-      living.delete(child)
       for (const one of pages) one?.close()
       for (const [doing, map] of [
         ['loading the model', asked],
@@ -180,24 +177,6 @@ const KEPT_MEMORY = {
   MALLOC_TRIM_THRESHOLD_: String(64 << 20),
   MALLOC_MMAP_THRESHOLD_: String(32 << 20),
   MALLOC_TOP_PAD_: String(16 << 20),
-}
-
-function spawnLanes(pages: readonly (SharedPages | null)[]): ChildProcess {
-  const module = siblingModule(import.meta.url, 'ort-node-lanes-child')
-  const child = fork(fileURLToPath(module), [], {
-    serialization: 'advanced',
-    env: { ...KEPT_MEMORY, ...process.env },
-    stdio: ['ignore', 'ignore', 'pipe', 'ipc', ...pages.flatMap((one) => ['overlapped', one?.fd ?? 'ignore'] as const)],
-    execArgv: preloads(module).flatMap((url) => ['--import', url]),
-  })
-  living.add(child)
-  if (!watching) {
-    watching = true
-    process.once('exit', () => {
-      for (const one of living) one.kill('SIGKILL')
-    })
-  }
-  return child
 }
 
 /** Linux tells it in /proc; elsewhere nobody asks often enough to start a program for it. */

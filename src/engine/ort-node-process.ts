@@ -1,6 +1,4 @@
-import { type ChildProcess, fork } from 'node:child_process'
-import { fileURLToPath } from 'node:url'
-import { UserError } from '../platform/index.ts'
+import { forkModule, siblingModule, UserError } from '../platform/index.ts'
 import { errorOf, type Failure } from './ort-node-failure.ts'
 import type { Answer, Request } from './ort-node-protocol.ts'
 
@@ -11,9 +9,6 @@ export interface RuntimeProcess {
   ask<R extends Request>(request: R, doing: string): Promise<Answer[R['op']]>
   stop(): Promise<void>
 }
-
-const living = new Set<ChildProcess>()
-let watching = false
 
 /** Processes that wait for a model. */
 const spare: ((what: string) => RuntimeProcess)[] = []
@@ -48,20 +43,7 @@ export function startRuntime(what: string): RuntimeProcess {
 
 function launch(): RuntimeProcess & { named(what: string): RuntimeProcess } {
   let what = 'a model'
-  const own = import.meta.url
-  const typescript = own.endsWith('.ts')
-  const child = fork(fileURLToPath(new URL(`./ort-node-child.${typescript ? 'ts' : 'js'}`, own)), [], {
-    serialization: 'advanced',
-    stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
-    execArgv: typescript && !nativeTypeScript() ? ['--import', hooksUrl(own)] : [],
-  })
-  living.add(child)
-  if (!watching) {
-    watching = true
-    process.once('exit', () => {
-      for (const process of living) process.kill('SIGKILL')
-    })
-  }
+  const child = forkModule(siblingModule(import.meta.url, 'ort-node-child'))
   const waiting = new Map<number, { doing: string; resolve: (value: never) => void; reject: (e: Error) => void }>()
   let complaint = ''
   let dead: string | null = null
@@ -89,7 +71,6 @@ function launch(): RuntimeProcess & { named(what: string): RuntimeProcess } {
     const end = (how: string) => {
       if (dead !== null) return
       dead = how
-      living.delete(child)
       for (const { doing, reject } of waiting.values()) reject(crash(what, doing, how, complaint))
       waiting.clear()
       resolve()
@@ -140,7 +121,3 @@ export function crash(what: string, doing: string, how: string, complaint: strin
     },
   )
 }
-
-const nativeTypeScript = () => Boolean((process.features as unknown as Record<string, unknown>).typescript)
-/** Only in a checkout: older Node reads the sources through these hooks. */
-const hooksUrl = (own: string) => new URL('../../scripts/typescript-hooks.mjs', own).href
