@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process'
-import { mkdirSync, readFileSync } from 'node:fs'
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { Bench, CLASSIFIER } from './command.ts'
 import { ask } from './serve-kit.ts'
@@ -7,6 +7,7 @@ import { ask } from './serve-kit.ts'
 const bench = new Bench()
 beforeAll(() => {
   mkdirSync(bench.path('models'))
+  writeFileSync(bench.path('text.onnx'), 'a text and no model')
   bench.model('models/digits.onnx', CLASSIFIER)
   bench.model(
     'models/dynamic.onnx',
@@ -84,6 +85,8 @@ test.each([
     /without keys/,
   ],
   [['models', '--http', 'x'], /--http/],
+  [['models', '--http', 'off', '--grpc', 'off'], /nobody can ask\n {2}leave one/],
+  [['text.onnx'], /text\.onnx: .*not an ONNX model/],
 ])('what can be wrong is said before anything starts: %j', async (words, text) => {
   const { code, stderr } = await bench.whet('serve', ...words)
   expect([code, stderr]).toEqual([2, expect.stringMatching(text)])

@@ -6,12 +6,12 @@ export const drillVerb: Verb = {
   name: 'drill',
   usage: 'drill [--runs 100] [--seed 1]',
   summary:
-    'Rehearses a rollback on the running server: a bad version must be taken back, an equally good one must not.',
+    'Rehearses a rollback on the running server: a bad version must be rolled back, an equally good one must not.',
   examples: ['whet drill', 'whet drill --runs 20 --json'],
   positionals: { min: 0, max: 0, names: 'no arguments' },
   options: {
     runs: { type: 'string', value: 'N', help: 'made-up rollouts of each kind (100)' },
-    seed: { type: 'string', value: 'N', help: 'of the made-up answers (1)' },
+    seed: { type: 'string', value: 'N', help: 'seed of the made-up answers (1)' },
     ...ADMIN_OPTIONS,
   },
   async run(_positionals, options) {

@@ -11,9 +11,12 @@ export function exitOfVerdict(verdict: Verdict): number {
 /** The message for people and the exit code of anything that was thrown. */
 export function explain(error: unknown): { text: string; code: number } {
   if (error instanceof UserError) {
-    const told = error.where === undefined || error.where === 'command line' || error.message.includes(error.where)
-    const where = told ? '' : `${error.where}: `
-    return { text: `whet: ${where}${error.message}${error.hint ? `\n  ${error.hint}` : ''}`, code: EXIT.user }
+    const { where, message } = error
+    const told = where === undefined || where === 'command line' || message.toLowerCase().includes(where.toLowerCase())
+    return {
+      text: `whet: ${told ? '' : `${where}: `}${message}${error.hint ? `\n  ${error.hint}` : ''}`,
+      code: EXIT.user,
+    }
   }
   if (error instanceof Error && error.name === 'AbortError')
     return {

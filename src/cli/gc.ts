@@ -7,9 +7,9 @@ export const gcVerb: Verb = {
   summary: 'Removes what nothing refers to and what interrupted runs left behind; other runs may go on meanwhile.',
   positionals: { min: 0, max: 0, names: 'no argument' },
   options: {
-    grace: { type: 'string', value: 'T', help: 'touch nothing younger than this: a push may be under way (1h)' },
+    grace: { type: 'string', value: 'T', help: 'leave alone what is younger than this: a push may be under way (1h)' },
     untagged: { type: 'boolean', help: 'remove versions without a tag too, except those that others descend from' },
-    'dry-run': { type: 'boolean', help: 'tell what would go, and leave it' },
+    'dry-run': { type: 'boolean', help: 'list what would go, remove nothing' },
     ...STORE_OPTIONS,
   },
   async run(_, options) {

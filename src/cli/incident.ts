@@ -6,7 +6,7 @@ import type { Verb } from './verb.ts'
 export const incidentVerb: Verb = {
   name: 'incident',
   usage: 'incident list|show|ack [ID]',
-  summary: 'What was taken back, when and why, who was answered by what, and what to do now.',
+  summary: 'What was rolled back, when and why, who was answered by what, and what to do now.',
   examples: [
     'whet incident list',
     'whet incident show i-0123456789ab --markdown incident.md',

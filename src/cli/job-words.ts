@@ -17,10 +17,14 @@ export async function checkJob(words: readonly string[]): Promise<void> {
   const [name, ...rest] = words
   const load = name !== undefined && Object.hasOwn(JOBS, name) ? JOBS[name] : undefined
   if (load === undefined)
-    throw new UserError('bad-argument', `whet ${name ?? ''}: no job for a worker`, {
-      where: 'command line',
-      hint: `jobs are ${Object.keys(JOBS).join(' and ')}: whet job submit -- compare base.onnx candidate.onnx --data eval.npz`,
-    })
+    throw new UserError(
+      'bad-argument',
+      name === undefined ? 'there is no command behind --' : `whet ${name}: no job for a worker`,
+      {
+        where: 'command line',
+        hint: `jobs are ${Object.keys(JOBS).join(' and ')}: whet job submit -- compare base.onnx candidate.onnx --data eval.npz`,
+      },
+    )
   const outside = rest.find(leadsOut)
   if (outside !== undefined)
     throw new UserError('bad-argument', `${outside}: leads out of the folder that workers share`, {

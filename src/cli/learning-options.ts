@@ -8,17 +8,17 @@ import type { Arguments, Context, OptionSpec } from './verb.ts'
 export const LEARNING: Readonly<Record<string, OptionSpec>> = {
   proof: { type: 'string', value: 'D2', help: 'rows to prove on, instead of a share of --data' },
   margin: { type: 'string', value: 'M', help: 'the loss that would still be acceptable (0.01)' },
-  batch: { type: 'string', value: 'N', help: 'rows in a step (32); halved where memory does not suffice' },
+  batch: { type: 'string', value: 'N', help: 'rows per step (32); halved where memory runs short' },
   rate: { type: 'string', value: 'R', help: 'the highest learning rate (0.003)' },
   temperature: { type: 'string', value: 'T', help: 'softness of the answers that are learned (4)' },
-  'teacher-share': { type: 'string', value: 'S', help: 'share of those answers beside labels, 0 to 1 (0.7)' },
+  'teacher-share': { type: 'string', value: 'S', help: 'weight of those answers beside the labels, 0 to 1 (0.7)' },
   augment: {
     type: 'string',
     value: 'HOW',
     help: `change rows each time they are seen: ${AUGMENTATIONS.join(',')}, any of them (none)`,
   },
   optimizer: { type: 'string', value: 'NAME', help: 'adamw (default) or sgd' },
-  patience: { type: 'string', value: 'N', help: 'end after so many epochs that were not better (never)' },
+  patience: { type: 'string', value: 'N', help: 'stop after N epochs without improvement (never)' },
   threads: { type: 'string', value: 'N', help: 'threads of the runtime (1); with one, runs repeat to the bit' },
 }
 

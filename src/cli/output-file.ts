@@ -9,7 +9,7 @@ import type { Arguments } from './verb.ts'
  * @throws UserError where the option is missing, the folder does not exist or may not be written, or FILE is a folder.
  */
 export function outputFile(options: Arguments, example: string): string {
-  return writableFile(options.required('output', `say where to write the model: -o ${example}`), example)
+  return writableFile(options.required('output', `say where to write it: -o ${example}`), example)
 }
 
 /** The file of another option that names one, looked at the same way. */

@@ -21,10 +21,14 @@ export const robustnessVerb: Verb = {
   options: {
     data: DATA,
     corruptions: { type: 'string', value: 'LIST', help: 'which ones, by name (all that apply to the inputs)' },
-    severities: { type: 'string', value: '1,3,5', help: 'from 1, slight, to 5, strong (all five)' },
+    severities: { type: 'string', value: '1,3,5', help: 'from 1 (slight) to 5 (strong); all five unless said' },
     ood: { type: 'string', value: 'D2', help: 'rows that are not like the data: how well are they noticed?' },
-    as: { type: 'string', value: 'KIND', help: `what the inputs are: ${MODALITIES.join(', ')} (told by their shape)` },
-    range: { type: 'string', value: '0,1', help: 'input values of black and of white (told by the data set)' },
+    as: {
+      type: 'string',
+      value: 'KIND',
+      help: `what the inputs are: ${MODALITIES.join(', ')} (told from their shape)`,
+    },
+    range: { type: 'string', value: '0,1', help: 'input values of black and white (taken from the data set)' },
     margin: {
       type: 'string',
       value: 'M',

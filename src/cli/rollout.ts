@@ -10,7 +10,7 @@ export const rolloutVerb: Verb = {
   name: 'rollout',
   usage: 'rollout start|status|stop NAME [--candidate TAG --mode shadow|canary]',
   summary:
-    'Tries a new version on real requests; it is taken back by itself when it is worse, and goes live when proven.',
+    'Tries a new version on real requests; it is rolled back automatically when it is worse, and goes live when proven.',
   examples: [
     'whet rollout start digits --candidate v2 --mode shadow',
     'whet rollout start digits --candidate v2 --mode canary --share 0.1',

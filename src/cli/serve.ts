@@ -1,6 +1,7 @@
 import { existsSync, readFileSync, statSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
+import { readModel } from '../onnx/index.ts'
 import { UserError, writeAtomic } from '../platform/index.ts'
 import {
   DEFAULT_LIMITS,
@@ -88,26 +89,30 @@ export const serveVerb: Verb = {
     state: {
       type: 'string',
       value: 'DIR',
-      help: 'folder that rollouts and incidents are remembered in (in the state folder, one a port)',
+      help: 'folder that keeps rollouts and incidents (one per port, in your state folder)',
     },
     watch: {
       type: 'boolean',
       help: 'watch whether requests and answers still look as they did (keeps a few numbers of each)',
     },
-    database: { type: 'string', value: 'URL', help: 'a PostgreSQL server that remembers them instead' },
+    database: {
+      type: 'string',
+      value: 'URL',
+      help: 'a PostgreSQL server that keeps them instead, for several servers',
+    },
     webhook: {
       type: 'string',
       value: 'URL',
       multiple: true,
-      help: 'tell this address what rollouts and drift come to; signed with WHETSTONE_WEBHOOK_SECRET',
+      help: 'tell this address when a rollout ends or drift begins; signed with WHETSTONE_WEBHOOK_SECRET',
     },
     traces: {
       type: 'string',
       value: 'URL',
-      help: 'collector of OpenTelemetry that is told of requests, with its path',
+      help: 'OpenTelemetry collector to send request spans to (OTLP over HTTP, with its path)',
     },
-    'trace-share': { type: 'string', value: 'P', help: 'of the requests that belong to no trace, told of too (1)' },
-    drain: { type: 'string', value: 'MS', help: 'how long requests may take to finish at the end (30000)' },
+    'trace-share': { type: 'string', value: 'P', help: 'share of the requests outside a trace to send as well (1)' },
+    drain: { type: 'string', value: 'MS', help: 'how long requests may take to finish after SIGTERM (30000)' },
   },
   // Its own --drain bounds it.
   graceMs: 2 ** 31 - 1,
@@ -122,6 +127,12 @@ export const serveVerb: Verb = {
     const log = jsonLog(write)
     const keysPath = options.text('keys')
     const httpPort = port(options, 'http', 8000)
+    const grpcPort = port(options, 'grpc', 8001)
+    if (httpPort === null && grpcPort === null)
+      throw new UserError('bad-argument', 'with --http off and --grpc off nobody can ask', {
+        where: 'command line',
+        hint: 'leave one of them on',
+      })
     const { source, store } = await sourceOf(path, options.text('store'))
     const extension = await openRollouts(options, source, store, httpPort, log)
     const server = await startServer({
@@ -130,7 +141,7 @@ export const serveVerb: Verb = {
       host: options.text('host') ?? '127.0.0.1',
       adminHost: options.text('admin-host') ?? '127.0.0.1',
       httpPort,
-      grpcPort: port(options, 'grpc', 8001),
+      grpcPort,
       adminPort: port(options, 'admin', 8002),
       settings: settingsOf(options),
       limits: { ...DEFAULT_LIMITS, maxBodyBytes: Math.round(options.number('max-body', 256, 0.001, 65_536) * 2 ** 20) },
@@ -162,7 +173,11 @@ interface Source {
 /** A file, a folder of models, a store, or with `--store` (or where nothing else is there) a name in a store. */
 async function sourceOf(path: string, location: string | undefined): Promise<Source> {
   const info = location === undefined ? statSync(path, { throwIfNoEntry: false }) : undefined
-  if (info?.isFile()) return { source: fileSource(path), store: null }
+  if (info?.isFile()) {
+    // One file is all there is to serve: what is wrong with it is said now, not in the log of a server without models.
+    await readModel(path)
+    return { source: fileSource(path), store: null }
+  }
   const inStore = (location: string | undefined, only: string | null) => ({
     source: storeSource(location, only),
     store: openStore(location),

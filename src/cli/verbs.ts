@@ -90,15 +90,15 @@ export const GROUPS: Readonly<Record<string, Readonly<Record<string, Entry>>>> =
       load: async () => (await import('./serve.ts')).serveVerb,
     },
     rollout: {
-      summary: 'try a new version on real requests: withdrawn when worse, live when proven',
+      summary: 'try a new version on real requests: rolled back when worse, live when proven',
       load: async () => (await import('./rollout.ts')).rolloutVerb,
     },
     incident: {
-      summary: 'show what was withdrawn, and what to do now',
+      summary: 'show what was rolled back, and what to do now',
       load: async () => (await import('./incident.ts')).incidentVerb,
     },
     drill: {
-      summary: 'rehearse a withdrawal on the running server',
+      summary: 'rehearse a rollback on the running server',
       load: async () => (await import('./drill.ts')).drillVerb,
     },
     drift: {

@@ -63,7 +63,7 @@ function merge(column: TableColumn, table: Table, first: Table): TableColumn {
     throw new UserError(
       'bad-data',
       `Rows of "${column.name}" have ${other.rowShape.length} dimensions in "${table.path}" and ${column.rowShape.length} in "${first.path}".`,
-      { where },
+      { where, hint: 'All files of a set need the same fields of the same types.' },
     )
   return { ...column, rowShape: column.rowShape.map((dim, axis) => (dim === other.rowShape[axis] ? dim : null)) }
 }

@@ -33,9 +33,7 @@ function constantColumn(name: string, value: unknown, input: InputWish | undefin
     throw new UserError(
       'bad-data',
       `The constant "${name}" in "${where}" is not whole, but the input takes ${dtype}.`,
-      {
-        where,
-      },
+      { where, hint: 'Write whole numbers, without a point.' },
     )
   return { dtype, dims, data: castElements(numbers, 'float64', dtype, `the constant "${name}"`, where) }
 }

@@ -49,7 +49,7 @@ async function* csvRecords(
       } else if (state === 'after-quote') {
         if (char !== '\r')
           throw new UserError('bad-data', `Line ${line} of "${path}" has text after a closing quote.`, {
-            where: `"${path}", line ${line}`,
+            where: `line ${line} of "${path}"`,
             hint: 'A quote inside a quoted field is written twice: "".',
           })
       } else {
@@ -63,7 +63,7 @@ async function* csvRecords(
       'bad-data',
       `A quoted field that begins in or after line ${startLine} of "${path}" never ends.`,
       {
-        where: `"${path}", line ${startLine}`,
+        where: `line ${startLine} of "${path}"`,
         hint: 'Close the quote; a quote inside a quoted field is written twice.',
       },
     )
@@ -88,7 +88,7 @@ async function* csvRows(
   let header: string[] | undefined
   let row = 0
   for await (const { fields, line } of csvRecords(readText(path), delimiter, path)) {
-    const where = `"${path}", line ${line}`
+    const where = `line ${line} of "${path}"`
     if (!header) {
       header = checkHeader(fields, path, where)
       continue

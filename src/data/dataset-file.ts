@@ -86,7 +86,11 @@ export async function readDatasetFile(file: string): Promise<DatasetFile> {
         where: file,
         hint: `It may have ${keys.map((name) => `"${name}"`).join(', ')}.${didYouMean(key, keys)}`,
       })
-    if (!check[0](field)) throw new UserError('bad-data', `"${key}" in "${file}" must be ${check[1]}.`, { where: file })
+    if (!check[0](field))
+      throw new UserError('bad-data', `"${key}" in "${file}" must be ${check[1]}.`, {
+        where: file,
+        hint: 'docs/datasets.md shows examples of a dataset.json.',
+      })
   }
   const { files, state, ...rest } = value as Partial<DatasetFile> & { files?: unknown; state?: unknown }
   return {

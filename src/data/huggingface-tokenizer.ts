@@ -15,6 +15,7 @@ export function huggingFaceTokenizer(json: Uint8Array, config: Uint8Array | null
     if (cause instanceof UserError) throw cause
     throw new UserError('bad-data', `"${path}" is no tokenizer that can be read: ${(cause as Error).message}`, {
       where: path,
+      hint: 'It should be the tokenizer.json that a Hugging Face model comes with, copied whole.',
       cause,
     })
   }
@@ -38,6 +39,10 @@ function parse(bytes: Uint8Array, name: string, path: string): object {
   try {
     return JSON.parse(new TextDecoder().decode(bytes))
   } catch (cause) {
-    throw new UserError('bad-data', `the ${name} at "${path}" is not JSON`, { where: path, cause })
+    throw new UserError('bad-data', `the ${name} at "${path}" is not JSON`, {
+      where: path,
+      hint: 'Copy it again, whole, from where the model came from.',
+      cause,
+    })
   }
 }

@@ -12,7 +12,7 @@ async function* jsonRows(path: string, wanted: (row: number) => boolean): AsyncG
   let row = 0
   for await (const { line, number } of lines(path)) {
     if (line.trim() === '') continue
-    if (wanted(row++)) yield { where: `"${path}", line ${number}`, values: parseRow(line, path, number) }
+    if (wanted(row++)) yield { where: `line ${number} of "${path}"`, values: parseRow(line, path, number) }
     else yield null
   }
 }
@@ -34,7 +34,7 @@ async function* lines(path: string): AsyncGenerator<{ line: string; number: numb
 }
 
 function parseRow(line: string, path: string, number: number): Readonly<Record<string, TextValue>> {
-  const where = `"${path}", line ${number}`
+  const where = `line ${number} of "${path}"`
   let value: unknown
   try {
     value = JSON.parse(line)

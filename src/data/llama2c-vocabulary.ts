@@ -62,7 +62,10 @@ function encode(text: string, pieces: readonly Piece[], numbers: ReadonlyMap<str
     else for (const byte of encoder.encode(character)) tokens.push(byte + FIRST_BYTE)
   }
   if (tokens.some((token) => token >= pieces.length))
-    throw new UserError('bad-data', `"${path}" has no tokens for bytes`, { where: path })
+    throw new UserError('bad-data', `"${path}" has no tokens for bytes`, {
+      where: path,
+      hint: 'The text has letters that this vocabulary cannot spell: name the one of this model with --tokenizer.',
+    })
   const next = tokens.map((_, i) => i + 1)
   const before = tokens.map((_, i) => i - 1)
   const alive = tokens.map(() => true)

@@ -94,7 +94,10 @@ async function openTables(
   options: TableOptions,
 ): Promise<Dataset> {
   if (found.length === 0)
-    throw new UserError('bad-data', `"${path}" finds no table (.npz, .jsonl, .csv, .parquet).`, { where: path })
+    throw new UserError('bad-data', `"${path}" finds no table (.npz, .jsonl, .csv, .parquet).`, {
+      where: path,
+      hint: 'Name the tables in "files"; patterns start at the folder of the dataset.json.',
+    })
   // Names are looked up before renaming where the file decides what is a row.
   const back = new Map(Object.entries(file.rename ?? {}).map(([from, to]) => [to, from]))
   const original = (name: string) => back.get(name) ?? name

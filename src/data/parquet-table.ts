@@ -70,7 +70,7 @@ async function* parquetRows(
         rows ??= await guarded(path, () =>
           parquetReadObjects({ file: bufferOf(reader), metadata, columns: [...columns], compressors, ...range }),
         )
-        const where = `"${path}", row ${row}`
+        const where = `row ${row} of "${path}"`
         if (rows.length !== end - start)
           throw new UserError(
             'bad-data',

@@ -113,7 +113,10 @@ const KEYS = [
 /** Reads the `preprocessing` object of a dataset.json over what was inferred; every mistake is named. */
 export function parsePreprocessing(given: Readonly<Record<string, unknown>>, base: Preprocessing, where: string) {
   const fail = (key: string, want: string) =>
-    new UserError('bad-data', `"preprocessing.${key}" in "${where}" must be ${want}.`, { where: `"${where}", ${key}` })
+    new UserError('bad-data', `"preprocessing.${key}" in "${where}" must be ${want}.`, {
+      where: `"${where}", ${key}`,
+      hint: 'docs/datasets.md lists what each field takes.',
+    })
   const unknown = Object.keys(given).find((key) => !KEYS.includes(key))
   if (unknown !== undefined)
     throw new UserError('bad-data', `"preprocessing.${unknown}" in "${where}" is not known.`, {

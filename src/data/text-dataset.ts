@@ -36,7 +36,10 @@ export async function textDataset(path: string, tokenizer: Tokenizer, options: T
   const tokenInput = options.inputs ? tokenInputOf(options.inputs, path) : 'input_ids'
   const rows = await windowsOf(path, tokenizer, options.window ?? 256)
   if (rows.length === 0)
-    throw new UserError('bad-data', `"${path}" has no text to score: a row needs at least two tokens`, { where: path })
+    throw new UserError('bad-data', `"${path}" has no text to score: a row needs at least two tokens`, {
+      where: path,
+      hint: 'Give a longer text.',
+    })
   const wanted = Object.keys(FILLERS).filter((name) => options.inputs?.some((input) => input.name === name))
   const vector = (name: string): TableColumn => ({ name, dtype: 'int64', rowShape: [null] })
   const columns = [vector(tokenInput), ...wanted.map(vector), vector('labels')]

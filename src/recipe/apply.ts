@@ -98,7 +98,10 @@ async function evidenceFor(
   const feeds = await firstFeeds(session, options.data).finally(() => session.close())
   const costs = await kernelCosts(other, ranges, feeds, { threads: kept.threads })
   if (costs) return costs
-  throw new UserError('unsupported', 'nothing in this model can become integer', { where: 'recipe' })
+  throw new UserError('unsupported', 'nothing in this model can become integer', {
+    where: 'recipe',
+    hint: 'the recipe is for a model with convolutions or matrix products in float; whet inspect lists the operators',
+  })
 }
 
 /** A recipe from the text of its file. */

@@ -49,7 +49,11 @@ async function fromData(session: Session, data: Dataset): Promise<Source> {
     return null
   }
   const first = await at(1)
-  if (!first) throw new UserError('bad-data', 'The data has no row to run the models on.', { where: data.path })
+  if (!first)
+    throw new UserError('bad-data', 'The data has no row to run the models on.', {
+      where: data.path,
+      hint: 'Give data with at least one row, or none for random inputs.',
+    })
   return { first, at }
 }
 

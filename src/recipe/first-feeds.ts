@@ -7,5 +7,8 @@ import { UserError } from '../platform/index.ts'
 export async function firstFeeds(session: Session, data: Dataset, indices: readonly number[] = [0]): Promise<Feeds> {
   for await (const batch of data.read({ indices: indices.slice(0, 1), batch: 1 }))
     return feedsOf(batch, session.inputs, data)
-  throw new UserError('bad-data', 'not one row could be read', { where: data.path })
+  throw new UserError('bad-data', 'not one row could be read', {
+    where: data.path,
+    hint: 'give data with at least one row that can be read',
+  })
 }

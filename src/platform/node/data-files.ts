@@ -29,7 +29,11 @@ function pathError(file: string, cause: unknown): UserError {
       hint: 'Give this user permission to read it.',
       cause,
     })
-  return new UserError('missing-file', `"${file}" cannot be read (${code ?? String(cause)}).`, { where: file, cause })
+  return new UserError('missing-file', `"${file}" cannot be read (${code ?? String(cause)}).`, {
+    where: file,
+    hint: 'Check that it is a file or a folder, and that its disk answers.',
+    cause,
+  })
 }
 
 /** Opens a file for reading by ranges. A file that is missing or unreadable is a UserError. */

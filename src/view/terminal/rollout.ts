@@ -11,7 +11,7 @@ export function rollout(report: RolloutReport, style: Style): string {
   const how = settings.mode === 'shadow' ? 'in the shadow' : `answering ${percent(settings.share, 1)} of the keys`
   const head = {
     running: `${report.name}: ${candidate.version} is tried ${how}, ${base.version} answers`,
-    'rolled-back': `${report.name}: ${candidate.version} was taken back, ${base.version} answers`,
+    'rolled-back': `${report.name}: ${candidate.version} was rolled back, ${base.version} answers`,
     promoted: `${report.name}: ${candidate.version} answers, in place of ${base.version}`,
     stopped: `${report.name}: stopped, ${candidate.version} did not go live`,
   }[state]
@@ -70,7 +70,7 @@ export function incident(report: IncidentReport, style: Style): string {
 export function incidents({ incidents }: IncidentsReport, style: Style): string {
   if (incidents.length === 0) return 'no incidents'
   return textTable(
-    ['incident', 'at', 'model', 'taken back', 'alarm', 'pairs', 'acknowledged'].map((head) => ({
+    ['incident', 'at', 'model', 'rolled back', 'alarm', 'pairs', 'acknowledged'].map((head) => ({
       head,
       right: head === 'pairs',
     })),
@@ -98,7 +98,7 @@ export function drill(report: DrillReport, style: Style): string {
         { head: 'must' },
         { head: 'runs', right: true },
         { head: 'pairs', right: true },
-        { head: 'taken back', right: true },
+        { head: 'rolled back', right: true },
         { head: 'after', right: true },
         { head: '' },
       ],
