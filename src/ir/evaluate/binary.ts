@@ -2,8 +2,8 @@ import type { DType } from '../dtype.ts'
 import { DTYPES, isFloating } from '../dtype.ts'
 import { isInteger } from '../numbers.ts'
 import { type Call, input, intOf, type Kernel, type Kernels, made, tensorInputs, textOf } from './call.ts'
-import { broadcastDims, broadcastStrides, broadcastTo, offsetsOf, sameDims, take } from './layout.ts'
-import { alike, EvaluationError, isWide, larger, type Nd, nd, numbersOf, smaller } from './value.ts'
+import { broadcastDims, broadcastStrides, broadcastTo, offsetsOf, sameDims } from './layout.ts'
+import { alike, blank, cellsOf, EvaluationError, isWide, larger, type Nd, nd, numbersOf, smaller } from './value.ts'
 
 type Fn = (a: number, b: number) => number
 type BigFn = (a: bigint, b: bigint) => bigint
@@ -219,11 +219,9 @@ export const binary: Kernels = {
     const dims = broadcastDims(condition.dims, a.dims, b.dims)
     const chosen = numbersOf(broadcastTo(condition, dims))
     const [left, right] = [broadcastTo(a, dims), broadcastTo(b, dims)]
-    const other = right.data as unknown as (number | bigint | string)[]
-    const own = left.data as unknown as (number | bigint | string)[]
-    const out = take(left, dims, new Int32Array(chosen.length).fill(-1))
-    const target = out.data as unknown as (number | bigint | string)[]
-    for (let i = 0; i < chosen.length; i++) target[i] = chosen[i] ? own[i]! : other[i]!
-    return [out]
+    const result = blank(left, dims)
+    const [own, other, out] = [cellsOf(left), cellsOf(right), cellsOf(result)]
+    for (let i = 0; i < chosen.length; i++) out[i] = chosen[i] ? own[i]! : other[i]!
+    return [result]
   },
 }

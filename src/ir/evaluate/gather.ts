@@ -2,20 +2,19 @@ import { elementCount } from '../tensor.ts'
 import { type Call, input, intOf, type Kernels, made, optionalInput, textOf } from './call.ts'
 import { around, axisOf, stridesOf, take } from './layout.ts'
 import {
+  type Cell,
+  cellsOf,
+  copied,
   EvaluationError,
-  emptyLike,
   int64,
   larger,
   listOf,
   type Nd,
-  nd,
   numbersOf,
   scalarOf,
   sizeOf,
   smaller,
 } from './value.ts'
-
-type Cell = number | bigint | string
 
 /** A negative index counts from the end; one outside is an EvaluationError. */
 function indexIn(index: number, size: number): number {
@@ -97,16 +96,14 @@ function scattered(call: Call, x: Nd, offsets: Int32Array, updates: Nd): Nd {
   if (!merge) throw new EvaluationError(`reduction ${textOf(call, 'reduction', '')}`)
   if (updates.dtype !== x.dtype) throw new EvaluationError(`${updates.dtype} updates of ${x.dtype}`)
   if (updates.data.length !== offsets.length) throw new EvaluationError('indices and updates of different sizes')
-  const out = x.data.slice() as unknown as Cell[]
-  const source = updates.data as unknown as Cell[]
+  const result = copied(x)
+  const [out, source] = [cellsOf(result), cellsOf(updates)]
   for (let i = 0; i < offsets.length; i++) out[offsets[i]!] = merge(out[offsets[i]!]!, source[i]!)
-  return settled(call, x, out as unknown as Nd['data'])
+  // What was computed, and not only moved, is rounded to what the type can hold.
+  return result.data instanceof Float64Array && merge !== MERGES.none
+    ? made(call, x.dtype, x.dims, result.data)
+    : result
 }
-
-const settled = (call: Call, x: Nd, data: Nd['data']): Nd =>
-  data instanceof Float64Array && textOf(call, 'reduction', 'none') !== 'none'
-    ? made(call, x.dtype, x.dims, data)
-    : nd(x.dtype, x.dims, data)
 
 function scatterElements(call: Call): Nd[] {
   const [x, indices, updates] = [input(call, 0), input(call, 1), input(call, 2)]
@@ -180,7 +177,7 @@ function unique(call: Call): Nd[] {
   const x = hasAxis ? given : { ...given, dims: [sizeOf(given)] }
   const axis = hasAxis ? axisOf(intOf(call, 'axis', 0), x.dims.length) : 0
   const { outer, size, inner } = around(x.dims, axis)
-  const data = x.data as unknown as Cell[]
+  const data = cellsOf(x)
   const rowAt = (i: number): Cell[] => {
     const row: Cell[] = []
     for (let o = 0; o < outer; o++) for (let n = 0; n < inner; n++) row.push(data[(o * size + i) * inner + n]!)
@@ -248,8 +245,8 @@ export const gathering: Kernels = {
     const circular = textOf(call, 'mode', 'linear') === 'circular'
     const given = optionalInput(call, 2)
     const starts = given ? listOf(given) : new Array<number>(cache.dims[0]!).fill(0)
-    const out = emptyLike(cache, sizeOf(cache)) as Cell[]
-    for (let i = 0; i < out.length; i++) out[i] = cache.data[i]!
+    const result = copied(cache)
+    const out = cellsOf(result)
     const strides = stridesOf(cache.dims)
     const own = stridesOf(update.dims)
     for (let i = 0; i < sizeOf(update); i++) {
@@ -261,6 +258,6 @@ export const gathering: Kernels = {
       }
       out[to] = update.data[i]!
     }
-    return [nd(cache.dtype, cache.dims, out as unknown as Nd['data'])]
+    return [result]
   },
 }

@@ -1,5 +1,5 @@
 import { elementCount } from '../tensor.ts'
-import { alike, EvaluationError, emptyLike, type Nd, nd } from './value.ts'
+import { alike, blank, type Cell, cellsOf, EvaluationError, type Nd } from './value.ts'
 
 /** Row-major strides, in elements. */
 export function stridesOf(dims: readonly number[]): number[] {
@@ -42,21 +42,16 @@ export function offsetsOf(dims: readonly number[], strides: readonly number[], b
 }
 
 /** The elements of `value` at `offsets`; an offset of −1 takes `fill`, or zero. */
-export function take(
-  value: Nd,
-  dims: readonly number[],
-  offsets: ArrayLike<number>,
-  fill?: number | bigint | string,
-): Nd {
-  const out = emptyLike(value, offsets.length) as (number | bigint | string)[]
-  const source = value.data as unknown as (number | bigint | string)[]
+export function take(value: Nd, dims: readonly number[], offsets: ArrayLike<number>, fill?: Cell): Nd {
+  const taken = blank(value, dims)
+  const [source, out] = [cellsOf(value), cellsOf(taken)]
   for (let i = 0; i < offsets.length; i++) {
     const offset = offsets[i]!
     if (offset >= source.length) throw new EvaluationError(`element ${offset} of ${source.length}`)
     if (offset >= 0) out[i] = source[offset]!
     else if (fill !== undefined) out[i] = fill
   }
-  return nd(value.dtype, dims, out as unknown as Nd['data'])
+  return taken
 }
 
 export const strided = (value: Nd, dims: readonly number[], strides: readonly number[], base = 0): Nd =>
@@ -134,19 +129,20 @@ export function concatenated(values: readonly Nd[], axis: number): Nd {
   for (const { dims: other } of values)
     if (other.length !== dims.length || other.some((dim, at) => at !== axis && dim !== dims[at]))
       throw new EvaluationError(`[${other.join(',')}] does not join [${first.dims.join(',')}] on axis ${axis}`)
-  const out = emptyLike(first, elementCount(dims)) as (number | bigint | string)[]
+  const joined = blank(first, dims)
+  const out = cellsOf(joined)
   const { outer, inner, size } = around(dims, axis)
   let start = 0
   for (const value of values) {
     const span = value.dims[axis]! * inner
-    const source = value.data as unknown as (number | bigint | string)[]
+    const source = cellsOf(value)
     for (let o = 0; o < outer; o++) {
       const at = o * size * inner + start
       for (let i = 0; i < span; i++) out[at + i] = source[o * span + i]!
     }
     start += span
   }
-  return nd(first.dtype, dims, out as unknown as Nd['data'])
+  return joined
 }
 
 /** The part `[start, start + count)` of an axis. */

@@ -14,6 +14,7 @@ import {
 } from './call.ts'
 import { sigmoid } from './special-functions.ts'
 import {
+  cellsOf,
   EvaluationError,
   fromFloat64,
   int64,
@@ -187,7 +188,7 @@ export const machineLearning: Kernels = {
     const width = x.dims.at(-1)!
     if (at.some((index) => !(index >= 0 && index < width))) throw new EvaluationError('a feature that is not there')
     const rows = x.data.length / width
-    const source = x.data as unknown as (number | bigint | string)[]
+    const source = cellsOf(x)
     const cells = Array.from(
       { length: rows * at.length },
       (_, i) => source[Math.floor(i / at.length) * width + at[i % at.length]!]!,

@@ -148,13 +148,23 @@ const wide = (x: number): bigint => (Number.isFinite(x) ? BigInt(Math.trunc(x)) 
 export const int64 = (values: readonly number[], dims: readonly number[] = [values.length]): Nd =>
   nd('int64', dims, BigInt64Array.from(values, BigInt))
 
-/** A new array of the same kind as `like` with `length` zero elements, to be filled before it becomes a value. */
-export function emptyLike(value: Nd, length: number): Float64Array | BigInt64Array | BigUint64Array | string[] {
-  if (value.dtype === 'string') return new Array<string>(length).fill('')
-  if (value.dtype === 'int64') return new BigInt64Array(length)
-  if (value.dtype === 'uint64') return new BigUint64Array(length)
-  return new Float64Array(length)
+/** An element of any type. */
+export type Cell = number | bigint | string
+
+/** The elements of `value` for moving them without knowing their type: the array itself, written to only while new. */
+export const cellsOf = (value: Nd): Cell[] => value.data as unknown as Cell[]
+
+/** A new value of the type of `like`, all zeros (or empty texts), to be filled through its cells. */
+export function blank(like: Nd, dims: readonly number[]): Nd {
+  const length = elementCount(dims)
+  if (like.dtype === 'string') return nd('string', dims, new Array<string>(length).fill(''))
+  if (like.dtype === 'int64') return nd('int64', dims, new BigInt64Array(length))
+  if (like.dtype === 'uint64') return nd('uint64', dims, new BigUint64Array(length))
+  return nd(like.dtype, dims, new Float64Array(length))
 }
+
+/** A value of the same elements in memory of its own. */
+export const copied = (value: Nd): Nd => ({ ...value, data: value.data.slice() })
 
 export const reshaped = (value: Nd, dims: readonly number[]): Nd => {
   if (elementCount(dims) !== sizeOf(value))
