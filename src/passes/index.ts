@@ -47,6 +47,7 @@ export {
   costProbes,
   hardCodes,
   momentValues,
+  namedAsFound,
   productSafety,
   type ReconstructionBlock,
   type RoundableWeight,

@@ -249,7 +249,7 @@ async function quantizeIn(
     scheme,
     target,
     ...(options.pass ? { options: options.pass } : {}),
-    planned,
+    planned: kernels.planned,
     kernels: kernels.counts,
     ...(kernels.reason ? { kernelsReason: kernels.reason } : {}),
     float: run.refused,

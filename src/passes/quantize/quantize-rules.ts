@@ -28,6 +28,8 @@ export interface OperatorRule {
 export interface NodeFacts {
   readonly opset: number
   constant(value: string): Tensor | undefined
+  /** Known not to hold floats; undefined or false where its type is not known. */
+  integer?(value: string): boolean
 }
 
 const movement = (refuse?: OperatorRule['refuse']): Omit<OperatorRule, 'kernel'> =>
