@@ -5,7 +5,7 @@ import { type Contender, finalists } from './finalists.ts'
 import type { Goal } from './goal.ts'
 import { settleNoise } from './noise-budget.ts'
 import type { Optimized, OptimizeOptions } from './options.ts'
-import { calibrationSpecs, dataFreeSpecs, equalisedSpecs, placementSpecs, withNoise } from './plan.ts'
+import { calibrationSpecs, dataFreeSpecs, equalisedSpecs, hasRecurrent, placementSpecs, withNoise } from './plan.ts'
 import { Pool } from './pool.ts'
 import { WORTH_IT, worthMore } from './preference.ts'
 import { reportOn } from './report-on.ts'
@@ -106,7 +106,7 @@ class Optimization {
   async #buildFirst(): Promise<void> {
     const { bench, goal, warnings } = this.#pool
     await this.#pool.build({ id: 'lossless', words: 'same answers from fewer operators' })
-    const [measured, ...placements] = bench.rows.calibrate.indices.length > 0 ? placementSpecs() : []
+    const [measured, ...placements] = bench.rows.calibrate.indices.length > 0 ? placementSpecs(hasRecurrent(bench.inspection)) : []
     // By itself: for this one the kernels of the model are timed, and then known to all others.
     if (measured) await this.#pool.build(measured)
     else warnings.push('static int8 was not tried: there is no row to calibrate on')
