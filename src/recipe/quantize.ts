@@ -1,7 +1,14 @@
 import type { Dataset } from '../data/index.ts'
 import { openIsolated, type Session } from '../engine/index.ts'
 import type { Model, NumericArray } from '../ir/index.ts'
-import { KERNEL_REPAIRS, LAYOUT_REPAIRS, RECURRENT_ONLY, roundableStatic, roundValues, type StaticInt8Options } from '../passes/index.ts'
+import {
+  KERNEL_REPAIRS,
+  LAYOUT_REPAIRS,
+  RECURRENT_ONLY,
+  roundableStatic,
+  roundValues,
+  type StaticInt8Options,
+} from '../passes/index.ts'
 import { UserError } from '../platform/index.ts'
 import type {
   CalibrationReport,

@@ -106,7 +106,8 @@ class Optimization {
   async #buildFirst(): Promise<void> {
     const { bench, goal, warnings } = this.#pool
     await this.#pool.build({ id: 'lossless', words: 'same answers from fewer operators' })
-    const [measured, ...placements] = bench.rows.calibrate.indices.length > 0 ? placementSpecs(hasRecurrent(bench.inspection)) : []
+    const [measured, ...placements] =
+      bench.rows.calibrate.indices.length > 0 ? placementSpecs(hasRecurrent(bench.inspection)) : []
     // By itself: for this one the kernels of the model are timed, and then known to all others.
     if (measured) await this.#pool.build(measured)
     else warnings.push('static int8 was not tried: there is no row to calibrate on')

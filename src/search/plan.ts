@@ -50,7 +50,9 @@ export const hasRecurrent = ({ operators }: InspectionReport): boolean => (opera
 
 /** One candidate for each placement; the calibration hardly changes the time, so one method stands for all. */
 export function placementSpecs(recurrent = false): readonly CandidateSpec[] {
-  return PLACEMENTS.filter((placement) => recurrent || !placement.recurrent).map((placement) => staticSpec(placement, 'minmax'))
+  return PLACEMENTS.filter((placement) => recurrent || !placement.recurrent).map((placement) =>
+    staticSpec(placement, 'minmax'),
+  )
 }
 
 /** The other calibrations of a placement that turned out fast. */
