@@ -68,7 +68,7 @@ export const floatReasons: Readonly<Record<string, string>> = {
   Pad: 'padding between integer nodes does not fuse in the runtime',
   ReduceMean: 'the runtime has no integer kernel for ReduceMean',
   GlobalMaxPool: 'the runtime has no integer kernel for GlobalMaxPool',
-  LSTM: 'recurrent layers become integer only in the dynamic scheme',
+  LSTM: 'recurrent layers have no static integer kernel; the dynamic scheme, or `recurrent` beside this one, has',
   GRU: 'the runtime has no integer kernel for GRU',
 }
 
