@@ -33,7 +33,6 @@ const merge: readonly Pass[] = [
   fuse.fuseMatMulAdd,
   fuse.factorGate,
   fuse.mergeParallelConvs,
-  fuse.spreadWithoutOverlap,
 ]
 
 /** The lossless sequence: run in this order, it leaves nothing that running it again would change. */
