@@ -31,6 +31,14 @@ test('codes are made behind a float pool, where the runtime would pool codes in 
   expect((await runOnce(after, feeds)).y!.data).toEqual((await runOnce(before, feeds)).y!.data)
 })
 
+test('a pool that was planned in integers behind a float convolution is pooled in float; the codes are the same', async () => {
+  const { before, after, report, feeds } = await quantized(['c'])
+  expect(report.applied).toBe(1)
+  expect(await inFrontOfPool(before)).toBe('QuantizeLinear')
+  expect(await inFrontOfPool(after)).toBe('Conv')
+  expect((await runOnce(after, feeds)).y!.data).toEqual((await runOnce(before, feeds)).y!.data)
+})
+
 test('a pool among integers stays as it is', async () => {
   expect((await quantized([])).report.applied).toBe(0)
 })
