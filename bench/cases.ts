@@ -18,7 +18,7 @@ export interface Case {
   calibration?(model: Model, folder: string): Promise<Dataset>
 }
 
-const inputsOf = (model: Model) =>
+export const inputsOf = (model: Model) =>
   model.graph.inputs.flatMap(({ name, type }) =>
     model.graph.initializers.has(name) || type.kind !== 'tensor'
       ? []

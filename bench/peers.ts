@@ -133,7 +133,7 @@ export interface PythonResult {
 
 /** Whether Debian's python3-onnx and python3-onnxruntime are there is told by the run: null where they are not. */
 export async function pythonQuantizer(
-  scheme: 'static' | 'dynamic',
+  scheme: 'static' | 'static-unprepared' | 'dynamic',
   model: string,
   feeds: string,
   out: string,

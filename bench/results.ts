@@ -1,3 +1,4 @@
+import { machine } from '../src/engine/index.ts'
 import { times } from './words.ts'
 
 /** One model's line of the yardstick. Milliseconds are medians; ratios are float32 / other, from one interleaved run. */
@@ -27,13 +28,13 @@ export interface Contestant {
 }
 
 /** The usual tools; the best of them, or float32 where none is faster, is what ours is held against. */
-const USUAL = ['python static', 'python dynamic', 'onnxsim'] as const
+const USUAL = ['python static', 'python static-unprepared', 'python dynamic', 'onnxsim'] as const
 
 /** How many times as fast ours is as the best that the usual tools make of the same file. */
 const overUsual = (result: Result) =>
   speedOf(result, 'ours') / Math.max(1, ...USUAL.map((name) => speedOf(result, name)))
 
-export const NAMES = ['lossless', 'ours', 'python static', 'python dynamic', 'onnxsim'] as const
+export const NAMES = ['lossless', 'ours', ...USUAL] as const
 
 /** Geometric mean of a contestant's speed over the results that have it, with float32 (1×) where it failed or has none. */
 export function geometricMean(results: readonly Result[], name: string): number {
@@ -44,6 +45,23 @@ const meanOf = (ratios: readonly number[]) =>
   Math.exp(ratios.reduce((sum, ratio) => sum + Math.log(ratio), 0) / ratios.length)
 
 const speedOf = (result: Result, name: string) => result.contestants.find((one) => one.name === name)?.speedup ?? 1
+
+/** The machine and the peers, as the page names them. */
+export function machineLines(): readonly string[] {
+  const { cpu, runtime, node, os } = machine()
+  return [
+    cpu,
+    runtime,
+    `Node ${node}`,
+    os,
+    new Date().toISOString().slice(0, 10),
+    'Peers: Debian python3-onnxruntime quantizers, npm onnxsim 0.7.3',
+  ]
+}
+
+/** A result on one line, as soon as it is there. */
+export const resultLine = ({ id, sentence, contestants }: Result): string =>
+  `${id}: ${sentence} ${contestants.map((one) => `${one.name} ${one.speedup?.toFixed(2) ?? one.failed}`).join(', ')}`
 
 /** The page that `npm run bench` writes: winners and losers alike. */
 export function resultsPage(results: readonly Result[], machine: readonly string[]): string {

@@ -66,6 +66,8 @@ export async function rangesOf(model: Model, feeds: Feeds): Promise<CalibrationR
   await session.close()
   const ranges: Record<string, { min: number; max: number; elements: number }> = {}
   for (const name of names) {
+    // As in calibration: only floats have a range.
+    if (!fetched[name]!.dtype.startsWith('float')) continue
     const data = fetched[name]!.data as Float32Array
     ranges[name] = {
       min: data.reduce((a, b) => Math.min(a, b)),

@@ -336,3 +336,16 @@ test('the same model, options and ranges give the same model', async () => {
   )
   expect([...again.model.graph.initializers.keys()]).toEqual([...model.graph.initializers.keys()])
 })
+
+test('arithmetic on shapes is no float work: it is not among the nodes that are told to stay in float', async () => {
+  const { report } = await quantized({
+    graph: g(
+      'a = Conv(x, w, b) s = Shape(a) i = Constant<value_ints = [0]>() j = Constant<value_ints = [1]>() n = Slice(s, i, j, i) rest = Constant<value_ints = [-1]>() t = Concat<axis = 0>(n, rest) r = Reshape(a, t) e = Erf(r) y = MatMul(e, v)',
+    ),
+    weights: { ...conv, v: [1600, 8] },
+    kernels: {},
+  })
+  const named = report.refused.map(({ node }) => node)
+  expect(named).toContain('e')
+  for (const node of ['s', 'n', 't']) expect(named).not.toContain(node)
+})

@@ -1,6 +1,6 @@
 """The usual Python tools on one model: onnxruntime.quantization, as their documentation says to use them.
 
-usage: ort_quantize.py static|dynamic MODEL FEEDS.npz OUT_DIR
+usage: ort_quantize.py static|static-unprepared|dynamic MODEL FEEDS.npz OUT_DIR
 FEEDS.npz holds one array an input, axis 0 being the row.
 Writes OUT_DIR/SCHEME.onnx and nothing that this scheme does not need, so that the whole process is what it costs.
 Prints one JSON line: wall seconds of each step, and what failed with its message.
@@ -58,13 +58,15 @@ source = model
 opsets = onnx.load(model, load_external_data=False).opset_import
 if next(o.version for o in opsets if o.domain in ("", "ai.onnx")) < 13 and attempt("upgrade", upgrade):
     source = upgraded
-if not attempt("pre-process", lambda: quant_pre_process(source, prepared, skip_symbolic_shape=False)):
+if scheme == "static-unprepared":
+    prepared = source
+elif not attempt("pre-process", lambda: quant_pre_process(source, prepared, skip_symbolic_shape=False)):
     if not attempt("pre-process without symbolic shapes", lambda: quant_pre_process(source, prepared, skip_symbolic_shape=True)):
         prepared = source
 target = os.path.join(out, scheme + ".onnx")
-if scheme == "static":
+if scheme != "dynamic":
     attempt(
-        "static",
+        scheme,
         lambda: quantize_static(
             prepared,
             target,

@@ -47,6 +47,7 @@ export {
   costProbes,
   hardCodes,
   momentValues,
+  namedAsFound,
   productSafety,
   type ReconstructionBlock,
   type RoundableWeight,
@@ -81,13 +82,22 @@ const lossy = [
   quantize.convertFloat16,
 ]
 
-/** Exact as well, but for the native kernels' blocks of channels: elsewhere nobody gains by them. */
-const blocks = [layout.fillChannelBlocks, layout.shiftInBlocks, layout.splitNearestResize]
+/** Exact as well, but for the native kernels: elsewhere nobody gains by them. */
+const blocks = [
+  layout.fillChannelBlocks,
+  layout.shiftInBlocks,
+  layout.splitNearestResize,
+  layout.sumBeforeNormalization,
+]
+
+/** Options of `quantizeDynamicInt8` that leave all but recurrent layers to a static scheme beside it. */
+export const RECURRENT_ONLY = { keepFloat: ['MatMul', 'Gemm'] } as const
 
 /** What runs last on a float model that native kernels shall run. */
 export const LAYOUT_REPAIRS: readonly string[] = [
   layout.shiftInBlocks.id,
   layout.splitNearestResize.id,
+  layout.sumBeforeNormalization.id,
   'eliminateDeadCode',
 ]
 

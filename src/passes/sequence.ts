@@ -11,6 +11,7 @@ const tidy: readonly Pass[] = [
   simplify.eliminateCommonSubexpressions,
   simplify.eliminateIdentity,
   simplify.mergeReshapes,
+  simplify.padBehindTranspose,
   simplify.cancelTransposes,
   simplify.resizeChannelsLast,
   simplify.mergePads,

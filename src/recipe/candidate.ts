@@ -15,6 +15,8 @@ export interface CandidateSpec {
   readonly noiseBudget?: number
   /** Whether integers are placed by what this model's kernels cost here, not by formulas. */
   readonly measuredCosts?: boolean
+  /** Static integers with recurrent layers in dynamic ones. */
+  readonly recurrent?: boolean
   readonly pass?: Readonly<Record<string, unknown>>
   /** What it is made of instead of the lossless model: a trained one (see `addTrained`). */
   readonly base?: string

@@ -4,12 +4,13 @@ import { modelDigest } from '../onnx/index.ts'
 import { borderCost, borderProbe, costProbes, unitCosts, unitSignatures } from '../passes/index.ts'
 import type { CalibrationReport, CostsReport, ProfileReport } from '../report/index.ts'
 import { type EvidenceCache, noCache } from './evidence-cache.ts'
+import { agree, steadyCosts } from './steady-costs.ts'
 import { unitMemory } from './unit-memory.ts'
 
 /** Profiles of either side, by turns, so that drift of the machine meets both. */
 const TURNS = 3
-/** Where other models have shown what most of the units cost, one look at the rest is enough. */
-const FEW_TURNS = 1
+/** Where other models have shown what most of the units cost: as few as can show whether something disturbed them. */
+const FEW_TURNS = 2
 const MOST = 0.5
 const RUNS = 12
 
@@ -22,8 +23,8 @@ export interface CostOptions {
 /**
  * What each node costs in float and in integers on this machine, with these inputs: the model is profiled as it is and
  * with everything in integers, in processes of their own. What other models showed of the same operators with the same
- * attributes and shapes is kept by machine and runtime, and nothing is profiled where that tells all. Null where nothing
- * can become integer.
+ * attributes and shapes is kept by machine and runtime, and nothing is profiled where that tells all; what a disturbed
+ * moment showed is not kept. Null where nothing can become integer.
  */
 export async function kernelCosts(
   model: Model,
@@ -43,9 +44,10 @@ export async function kernelCosts(
     const signatures = unitSignatures(probes, ranges, inputShapes)
     const memory = await unitMemory(cache, { cpu, runtime, threads }, signatures)
     const base = { kind: 'costs', version: 1, cpu, runtime, threads } as const
-    if (memory.nodes.length === signatures.size && memory.borderNs !== undefined)
-      return { ...base, nodes: memory.nodes, borderNs: memory.borderNs }
-    const turns = memory.nodes.length >= MOST * signatures.size ? FEW_TURNS : TURNS
+    const remembered: CostsReport = { ...base, nodes: memory.nodes }
+    if (memory.unknown === 0 && memory.borderNs !== undefined) return { ...remembered, borderNs: memory.borderNs }
+    if (memory.unknown === 0 && !borderProbe(probes, ranges, remembered)) return remembered
+    const turns = memory.unknown <= (1 - MOST) * signatures.size ? FEW_TURNS : TURNS
     const seen: { float: ProfileReport[]; integer: ProfileReport[] } = { float: [], integer: [] }
     for (let turn = 0; turn < turns; turn++)
       for (const side of ['float', 'integer'] as const) {
@@ -56,6 +58,10 @@ export async function kernelCosts(
     const known = new Map(memory.nodes.map((node) => [node.name, node]))
     const measured = unitCosts(probes, ranges, inFloat, quickest(seen.integer))
     const costs: CostsReport = { ...base, nodes: measured.map((node) => lesser(node, known.get(node.name))) }
+    const steady = steadyCosts(
+      seen.float.map((inTurn, turn) => unitCosts(probes, ranges, inTurn, seen.integer[turn]!)),
+      memory.nodes,
+    )
     // What a border costs shows only where there are some: in the mixture that a formula for borders leads to.
     const probe = borderProbe(probes, ranges, costs)
     const mixed: ProfileReport[] = []
@@ -63,8 +69,11 @@ export async function kernelCosts(
       signal?.throwIfAborted()
       mixed.push(await ortNode.profile(probe.mixture, feeds, RUNS, { threads }))
     }
-    const borderNs = probe ? Number(borderCost(probe, quickest(mixed), inFloat).toPrecision(3)) : undefined
-    await memory.keep(costs.nodes, borderNs)
+    const found = new Set(measured.map(({ name }) => name))
+    const absent = [...signatures.keys()].filter((name) => !found.has(name))
+    const borderOf = (mixture: ProfileReport) => Number(borderCost(probe!, mixture, inFloat).toPrecision(3))
+    const borderNs = probe ? borderOf(quickest(mixed)) : undefined
+    await memory.keep(steady, agree(mixed.map(borderOf)) ? borderNs : undefined, absent)
     return borderNs === undefined ? costs : { ...costs, borderNs }
   })
 }

@@ -2,7 +2,7 @@ import type { Dataset } from '../data/index.ts'
 import { type Feeds, type IsolatedSession, openPair, ortNode } from '../engine/index.ts'
 import { measureBatchInvariance, measureLatency, measureLayers } from '../evaluate/index.ts'
 import type { Model } from '../ir/index.ts'
-import { compareKernels } from '../passes/index.ts'
+import { compareKernels, namedAsFound } from '../passes/index.ts'
 import type { QuantizationReport, Target } from '../report/index.ts'
 import type { RunsOn } from './runs-on.ts'
 import { samplesFor } from './samples.ts'
@@ -18,6 +18,8 @@ export interface MeasureQuantizedOptions {
 }
 
 export interface ReadKernels {
+  /** The plan, by the names of the kernels that the runtime chose within a family; as given where nothing was read. */
+  readonly planned: Readonly<Record<string, number>>
   readonly counts: Readonly<Record<string, number>> | null
   readonly reason?: string
   /** Planned integer kernels that did not come to be, with the likely reason. */
@@ -32,13 +34,18 @@ export async function readKernels(
 ): Promise<ReadKernels> {
   if (target === 'web')
     return {
+      planned,
       counts: null,
       reason: 'onnxruntime-web cannot write down its optimised graph; only timing it there tells',
       warnings: [],
     }
   const read = await ortNode.kernels(model)
-  if ('reason' in read) return { counts: null, reason: read.reason, warnings: [] }
-  return { counts: read.counts, warnings: compareKernels(planned, read.counts).map(({ reason }) => reason) }
+  if ('reason' in read) return { planned, counts: null, reason: read.reason, warnings: [] }
+  return {
+    planned: namedAsFound(planned, read.counts),
+    counts: read.counts,
+    warnings: compareKernels(planned, read.counts).map(({ reason }) => reason),
+  }
 }
 
 /** What quantization did to the answers. */

@@ -1,7 +1,14 @@
 import type { Dataset } from '../data/index.ts'
 import { openIsolated, type Session } from '../engine/index.ts'
 import type { Model, NumericArray } from '../ir/index.ts'
-import { KERNEL_REPAIRS, roundableStatic, roundValues, type StaticInt8Options } from '../passes/index.ts'
+import {
+  KERNEL_REPAIRS,
+  LAYOUT_REPAIRS,
+  RECURRENT_ONLY,
+  roundableStatic,
+  roundValues,
+  type StaticInt8Options,
+} from '../passes/index.ts'
 import { UserError } from '../platform/index.ts'
 import type {
   CalibrationReport,
@@ -47,6 +54,8 @@ export interface QuantizeOptions extends WeightChoices {
    * (SmoothQuant); not at all unless said.
    */
   readonly smooth?: number | undefined
+  /** `static-int8`: recurrent layers too, with scales that they take from what they see; they have no static form. */
+  readonly recurrent?: boolean | undefined
   /** Further options of the pass, such as `placement`. */
   readonly pass?: Readonly<Record<string, unknown>> | undefined
   /** Lossless passes first; on unless false. */
@@ -77,9 +86,14 @@ const PASS_OF: Readonly<Record<Scheme, string>> = {
 /** The steps that quantize by this scheme, given its evidence: the scheme's own pass, and what mends its kernels. */
 export function quantizeSteps(options: QuantizeOptions, evidence: readonly Report[]): readonly [Step, ...Step[]] {
   const step = quantizeStep(options, evidence)
+  const { scheme, target, recurrent } = options
+  const layers: Step[] =
+    scheme === 'static-int8' && recurrent
+      ? [{ pass: PASS_OF['dynamic-int8'], options: { ...RECURRENT_ONLY, ...(target ? { target } : {}) } }]
+      : []
   // These are about the native kernels; in WebAssembly nobody gains by them.
-  const native = options.scheme === 'static-int8' && options.target !== 'web'
-  return native ? [step, ...KERNEL_REPAIRS.map((pass) => ({ pass }))] : [step]
+  const repairs = target === 'web' ? [] : scheme === 'static-int8' ? KERNEL_REPAIRS : LAYOUT_REPAIRS
+  return [step, ...layers, ...repairs.map((pass) => ({ pass }))]
 }
 
 /** What the scheme's own pass said. */
@@ -249,7 +263,7 @@ async function quantizeIn(
     scheme,
     target,
     ...(options.pass ? { options: options.pass } : {}),
-    planned,
+    planned: kernels.planned,
     kernels: kernels.counts,
     ...(kernels.reason ? { kernelsReason: kernels.reason } : {}),
     float: run.refused,

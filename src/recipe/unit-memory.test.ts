@@ -63,3 +63,15 @@ test('other shapes, or another runtime, are not known', async () => {
   expect((await unitMemory(cache, PLACE, strided)).nodes).toEqual([])
   expect((await unitMemory(cache, { ...PLACE, runtime: 'other' }, first)).nodes).toEqual([])
 })
+
+test('a unit of which no kernel is to be found is known too: it costs nothing to ask for it again', async () => {
+  const cache = counting()
+  const signatures = await signaturesOf({ first: 'a', second: 'b' }, '1, 1')
+  const names = [...signatures.keys()]
+  const before = await unitMemory(cache, PLACE, signatures)
+  expect(before.unknown).toBe(names.length)
+  await before.keep([{ name: names[0]!, floatMs: 1, integerMs: 2 }], undefined, names.slice(1))
+  const after = await unitMemory(cache, PLACE, signatures)
+  expect(after.unknown).toBe(0)
+  expect(after.nodes.map(({ name }) => name)).toEqual([names[0]])
+})

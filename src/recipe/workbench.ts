@@ -207,10 +207,11 @@ export class Workbench {
     const costs = calibration && spec.measuredCosts ? await this.#costs(trail.model, calibration) : null
     const channels = calibration ? await this.#channels(trail.model) : null
     const evidence = [calibration, channels, sensitivity, costs].filter((report) => report !== null)
-    const steps = quantizeSteps({ scheme: spec.scheme, target, keepFloat: spec.keepFloat, pass }, evidence)
-    const next = await advanceAll(trail, steps)
-    const run = quantizationRun(next, spec.scheme)
-    return builtFrom(spec, next, run.planned ?? {}, run.refused, run.expectedNoise)
+    const { scheme, keepFloat, recurrent } = spec
+    const next = await advanceAll(trail, quantizeSteps({ scheme, target, keepFloat, recurrent, pass }, evidence))
+    const run = quantizationRun(next, scheme)
+    const layers = recurrent ? quantizationRun(next, 'dynamic-int8') : undefined
+    return builtFrom(spec, next, { ...run.planned, ...layers?.planned }, run.refused, run.expectedNoise)
   }
 
   /** What the nodes of the lossless model cost on either side; null where this candidate's integers go by formulas. */

@@ -1,8 +1,8 @@
+import { byPreference, type Standing } from './preference.ts'
+
 /** A candidate that the selection rows allow, with what orders it. */
-export interface Contender {
+export interface Contender extends Standing {
   readonly id: string
-  /** The goal's figure; smaller is better. */
-  readonly figure: number
   /** How safe it looked on the selection rows; larger is safer. */
   readonly safety: number
 }
@@ -15,7 +15,8 @@ export interface Contender {
  * however many are tested. The last that passed is the best one.
  */
 export function finalists(contenders: readonly Contender[], limit: number): readonly Contender[] {
-  const byGoal = [...contenders].sort((a, b) => a.figure - b.figure || b.safety - a.safety || (a.id < b.id ? -1 : 1))
+  const safest = [...contenders].sort((a, b) => b.safety - a.safety || (a.id < b.id ? -1 : 1))
+  const byGoal = byPreference(safest)
   const chain: Contender[] = []
   for (const contender of byGoal) {
     const last = chain.at(-1)

@@ -5,8 +5,9 @@ import { type Contender, finalists } from './finalists.ts'
 import type { Goal } from './goal.ts'
 import { settleNoise } from './noise-budget.ts'
 import type { Optimized, OptimizeOptions } from './options.ts'
-import { calibrationSpecs, dataFreeSpecs, equalisedSpecs, placementSpecs, withNoise } from './plan.ts'
+import { calibrationSpecs, dataFreeSpecs, equalisedSpecs, hasRecurrent, placementSpecs, withNoise } from './plan.ts'
 import { Pool } from './pool.ts'
+import { WORTH_IT, worthMore } from './preference.ts'
 import { reportOn } from './report-on.ts'
 import { mustBeOthers, trainStudents } from './students.ts'
 import { isStatic, isTrained, promising, SECURE_NOISE, safetyOf, secure, type Trial, worstNoiseOf } from './trial.ts'
@@ -18,8 +19,6 @@ const DEFAULT_TIME = 300_000
 const TRAINING = 0.5
 /** Candidates that are judged even when the time is up: without a verdict nothing can be handed out. */
 const ALWAYS_JUDGED = 3
-/** What a candidate must save over another in the goal to be worth any more change of answers. */
-const WORTH_IT = 0.98
 /** A budget of noise that holds everything, for what a candidate as it is would be foretold. */
 const UNLIMITED = 1e9
 /** So many rows tell what others will show; of fewer, a quieter mixture is kept as well. */
@@ -107,7 +106,8 @@ class Optimization {
   async #buildFirst(): Promise<void> {
     const { bench, goal, warnings } = this.#pool
     await this.#pool.build({ id: 'lossless', words: 'same answers from fewer operators' })
-    const [measured, ...placements] = bench.rows.calibrate.indices.length > 0 ? placementSpecs() : []
+    const [measured, ...placements] =
+      bench.rows.calibrate.indices.length > 0 ? placementSpecs(hasRecurrent(bench.inspection)) : []
     // By itself: for this one the kernels of the model are timed, and then known to all others.
     if (measured) await this.#pool.build(measured)
     else warnings.push('static int8 was not tried: there is no row to calibrate on')
@@ -219,9 +219,10 @@ class Optimization {
     const others = pool.trials.filter(
       (trial) => !isStatic(trial) && !isTrained(trial) && trial.built.spec.id !== 'lossless' && !pool.hopeless(trial),
     )
-    const bar = Math.min(...pool.trials.filter(this.#secure).map((trial) => pool.figure(trial)))
+    const bars = pool.trials.filter(this.#secure).map((trial) => pool.standing(trial))
     for (const [place, trial] of byFigure(pool, others).entries()) {
-      if (pool.figure(trial) >= WORTH_IT * bar) pool.note(trial, 'not judged: a better one in the goal is secure')
+      if (bars.some((bar) => !worthMore(pool.standing(trial), bar)))
+        pool.note(trial, 'not judged: a better one in the goal is secure')
       else if (place >= ALWAYS_JUDGED && !this.#timeLeft) pool.note(trial, 'not judged: the time was up')
       else await pool.judge(trial, FIRST_LOOK)
     }
@@ -240,12 +241,12 @@ class Optimization {
             trial.result.p50Ms !== null &&
             !pool.hopeless(trial) &&
             (trial.comparison === null ? selectable === 0 : promising(trial)) &&
-            (!lossless || pool.figure(trial) < WORTH_IT * pool.figure(lossless)),
+            (!lossless || worthMore(pool.standing(trial), pool.standing(lossless))),
         )
-        .map((trial): Contender => ({ id: trial.built.spec.id, figure: pool.figure(trial), safety: safetyOf(trial) }))
+        .map((trial): Contender => contenderOf(pool, trial, safetyOf(trial)))
     if (selectable > FIRST_LOOK) for (const { id } of finalists(contenders(), FINALISTS)) await pool.judge(pool.get(id))
     const chain = finalists(contenders(), FINALISTS)
-    const first = lossless && this.#worthIt(lossless) ? [contenderOf(pool, lossless)] : []
+    const first = lossless && this.#worthIt(lossless) ? [contenderOf(pool, lossless, Number.POSITIVE_INFINITY)] : []
     return chooseByProof([...first, ...chain], (id) => this.#proofOf(pool.get(id)), {
       provenOnly: this.#options.provenOnly ?? false,
     })
@@ -319,10 +320,10 @@ function goalOf({ goal = 'latency', maxBytes, maxP99Ms, maxRssBytes }: OptimizeO
 
 const byFigure = (pool: Pool, trials: readonly Trial[]) => [...trials].sort((a, b) => pool.figure(a) - pool.figure(b))
 const bestOf = (trials: readonly Trial[]) => [...trials].sort((a, b) => safetyOf(b) - safetyOf(a))[0]!
-const contenderOf = (pool: Pool, trial: Trial): Contender => ({
+const contenderOf = (pool: Pool, trial: Trial, safety: number): Contender => ({
   id: trial.built.spec.id,
-  figure: pool.figure(trial),
-  safety: Number.POSITIVE_INFINITY,
+  ...pool.standing(trial),
+  safety,
 })
 
 const unconfirmed = (failed: readonly string[], next: Proven | null) =>

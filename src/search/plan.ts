@@ -20,6 +20,8 @@ interface Placement {
   readonly words: string
   readonly pass: { readonly placement: string }
   readonly measuredCosts?: boolean
+  /** For models with recurrent layers, which become integer as well. */
+  readonly recurrent?: boolean
 }
 
 /** How far integers may spread. The formulas stay in the race: they know no bad moment of this machine. */
@@ -28,11 +30,29 @@ const PLACEMENTS: readonly Placement[] = [
   { id: 'int8-typical', words: 'where integers mostly pay', pass: { placement: 'balanced' } },
   { id: 'int8-products', words: 'products only', pass: { placement: 'products' } },
   { id: 'int8-everywhere', words: 'everywhere', pass: { placement: 'everywhere' } },
+  {
+    id: 'int8-recurrent',
+    words: 'where integers pay here and in recurrent layers',
+    pass: { placement: 'balanced' },
+    measuredCosts: true,
+    recurrent: true,
+  },
+  {
+    id: 'int8-products-recurrent',
+    words: 'in products and recurrent layers',
+    pass: { placement: 'products' },
+    recurrent: true,
+  },
 ]
 
+/** Whether the model has layers that `recurrent` placements make integer. */
+export const hasRecurrent = ({ operators }: InspectionReport): boolean => (operators.LSTM ?? 0) > 0
+
 /** One candidate for each placement; the calibration hardly changes the time, so one method stands for all. */
-export function placementSpecs(): readonly CandidateSpec[] {
-  return PLACEMENTS.map((placement) => staticSpec(placement, 'minmax'))
+export function placementSpecs(recurrent = false): readonly CandidateSpec[] {
+  return PLACEMENTS.filter((placement) => recurrent || !placement.recurrent).map((placement) =>
+    staticSpec(placement, 'minmax'),
+  )
 }
 
 /** The other calibrations of a placement that turned out fast. */

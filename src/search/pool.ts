@@ -1,6 +1,7 @@
 import type { Built, CandidateSpec, ReadKernels, TimingPurpose, Workbench } from '../recipe/index.ts'
 import type { ComparisonReport, LatencyReport, OptimizationReport } from '../report/index.ts'
 import { brokenLimit, figureOf, type Goal } from './goal.ts'
+import type { Standing } from './preference.ts'
 import { worstNoise } from './sentence.ts'
 import { sideBySide } from './side-by-side.ts'
 import { firstResult, type Trial } from './trial.ts'
@@ -162,6 +163,11 @@ export class Pool {
   /** The goal's figure, smaller is better. */
   figure(trial: Trial): number {
     return figureOf(this.goal, { ...trial.result, p99Ms: trial.p99Ms }) ?? Number.POSITIVE_INFINITY
+  }
+
+  /** What decides whether it is worth having: the goal's figure, and in a tie the size of the file. */
+  standing(trial: Trial): Standing {
+    return { figure: this.figure(trial), bytes: trial.built.bytes }
   }
 
   /** Not better than the original in the goal, or over a limit: not worth rows. Says so in its note. */

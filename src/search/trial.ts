@@ -1,4 +1,4 @@
-import type { Built } from '../recipe/index.ts'
+import type { Built, ReadKernels } from '../recipe/index.ts'
 import type { CandidateResult, ComparisonReport, OptimizationReport } from '../report/index.ts'
 import { worstNoise } from './sentence.ts'
 
@@ -10,10 +10,7 @@ export interface Trial {
   comparison: ComparisonReport | null
 }
 
-export function firstResult(
-  built: Built,
-  read: { counts: Readonly<Record<string, number>> | null; warnings: readonly string[] } | null,
-): CandidateResult {
+export function firstResult(built: Built, read: ReadKernels | null): CandidateResult {
   return {
     id: built.spec.id,
     recipe: built.spec.words,
@@ -28,7 +25,7 @@ export function firstResult(
     metric: null,
     sqnrDb: null,
     onFront: false,
-    ...(read ? { planned: built.planned, kernels: read.counts, float: built.float } : {}),
+    ...(read ? { planned: read.planned, kernels: read.counts, float: built.float } : {}),
     ...(read && read.warnings.length > 0 ? { note: read.warnings.join('; ') } : {}),
   }
 }

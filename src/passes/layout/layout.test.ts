@@ -1,10 +1,11 @@
 import { expect, test } from 'vitest'
-import { modelWith } from '../../../tests/quantize-kit.ts'
+import { kernelsOf, modelWith } from '../../../tests/quantize-kit.ts'
 import { expectEqualModels, rewriteWith } from '../../../tests/rewrite-kit.ts'
 import { tensorOf } from '../../ir/index.ts'
 import { fillChannelBlocks } from './fill-channel-blocks.ts'
 import { shiftInBlocks } from './shift-in-blocks.ts'
 import { splitNearestResize } from './split-nearest-resize.ts'
+import { sumBeforeNormalization } from './sum-before-normalization.ts'
 
 const model = (body: string, weights: Record<string, readonly number[]>, outputs = 'float y') =>
   modelWith(`g (float[1,3,6,5] x) => (${outputs}) { ${body} }`, weights)
@@ -125,4 +126,28 @@ test.each([
   [4, ', nearest_mode = "ceil"'],
 ] as const)('not doubled: %i-fold%s', async (factor, attributes) => {
   expect((await rewriteWith(splitNearestResize, resized(factor, attributes))).report.applied).toBe(0)
+})
+
+const residual = (body: string) =>
+  modelWith(`g (float[1,8,64] x) => (float y) { ${body} }`, { w: [64, 64], b: [64], scale: [64], shift: [64] })
+
+test('a residual sum and the normalization behind it stay two kernels in the runtime', async () => {
+  const { before, after, report } = await rewriteWith(
+    sumBeforeNormalization,
+    residual('m = MatMul(x, w) s = Add(m, x) y = LayerNormalization<axis = -1>(s, scale, shift)'),
+  )
+  expect(report.applied).toBe(1)
+  expect(await kernelsOf(before)).toMatchObject({ SkipLayerNormalization: 1 })
+  const kernels = await kernelsOf(after)
+  expect(kernels).toMatchObject({ Sum: 1, LayerNormalization: 1 })
+  expect(kernels.SkipLayerNormalization).toBeUndefined()
+  await expectEqualModels(before, after)
+})
+
+test('a bias in front of a normalization stays the sum that belongs to its product', async () => {
+  const { report } = await rewriteWith(
+    sumBeforeNormalization,
+    residual('m = MatMul(x, w) s = Add(m, b) y = LayerNormalization<axis = -1>(s, scale, shift)'),
+  )
+  expect(report.applied).toBe(0)
 })

@@ -65,3 +65,27 @@ export function compareKernels(
   }
   return mismatches
 }
+
+/**
+ * The plan under the names that the runtime gives its kernels. Which one of a family a product becomes hangs on shapes
+ * that only a run shows, so a planned kernel that is missing goes by the name of a surplus one of its family. What did
+ * not become an integer kernel at all keeps its planned name.
+ */
+export function namedAsFound(
+  planned: Readonly<Record<string, number>>,
+  kernels: Readonly<Record<string, number>>,
+): Readonly<Record<string, number>> {
+  const named: Record<string, number> = { ...planned }
+  for (const family of FAMILIES)
+    for (const kernel of family)
+      for (const other of family) {
+        const missing = (named[kernel] ?? 0) - (kernels[kernel] ?? 0)
+        const surplus = (kernels[other] ?? 0) - (named[other] ?? 0)
+        const moved = Math.min(missing, surplus)
+        if (moved <= 0) continue
+        named[kernel] = named[kernel]! - moved
+        named[other] = (named[other] ?? 0) + moved
+        if (named[kernel] === 0) delete named[kernel]
+      }
+  return named
+}

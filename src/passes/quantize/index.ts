@@ -1,5 +1,5 @@
 export { type Affine, rangeOfU8 } from './affine.ts'
-export { compareKernels, type KernelMismatch } from './compare-kernels.ts'
+export { compareKernels, type KernelMismatch, namedAsFound } from './compare-kernels.ts'
 export { convertFloat16, type Float16Options } from './convert-float16.ts'
 export { kernelRepairs } from './kernel-repairs.ts'
 export { type ProductSafety, productSafety } from './portable.ts'

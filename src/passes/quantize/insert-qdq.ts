@@ -286,10 +286,8 @@ class Insertion {
   }
 
   #count(unit: Unit, coded: boolean): void {
-    const { node } = unit
-    const kernel =
-      node.opType !== 'MatMul' || coded ? unit.rule.kernel : unit.biasAdd ? 'QGemm' : 'MatMulIntegerToFloat'
-    const name = unit.biasAdd ? 'QGemm' : kernel
+    const bare = unit.node.opType === 'MatMul' && !coded ? 'MatMulIntegerToFloat' : unit.rule.kernel
+    const name = unit.biasAdd ? 'QGemm' : bare
     this.#planned[name] = (this.#planned[name] ?? 0) + 1
   }
 

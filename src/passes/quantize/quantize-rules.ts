@@ -28,6 +28,8 @@ export interface OperatorRule {
 export interface NodeFacts {
   readonly opset: number
   constant(value: string): Tensor | undefined
+  /** Known not to hold floats; undefined or false where its type is not known. */
+  integer?(value: string): boolean
 }
 
 const movement = (refuse?: OperatorRule['refuse']): Omit<OperatorRule, 'kernel'> =>
@@ -66,7 +68,7 @@ export const floatReasons: Readonly<Record<string, string>> = {
   Pad: 'padding between integer nodes does not fuse in the runtime',
   ReduceMean: 'the runtime has no integer kernel for ReduceMean',
   GlobalMaxPool: 'the runtime has no integer kernel for GlobalMaxPool',
-  LSTM: 'recurrent layers become integer only in the dynamic scheme',
+  LSTM: 'recurrent layers have no static integer kernel; the dynamic scheme, or `recurrent` beside this one, has',
   GRU: 'the runtime has no integer kernel for GRU',
 }
 

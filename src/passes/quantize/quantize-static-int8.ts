@@ -1,6 +1,7 @@
 import {
   constantValue,
   type Graph,
+  inferTypes,
   type Model,
   type Node,
   nodeLabel,
@@ -64,7 +65,7 @@ export const quantizeStaticInt8: Pass<StaticInt8Options> = {
 
 /** What would be rounded, and how, by these options and this evidence. */
 export function planOf(model: Model, options: StaticInt8Options, evidence: readonly Evidence[]): StaticPlan {
-  const facts = factsOf(model.graph, model.opsets.get('') ?? 1)
+  const facts = { ...factsOf(model.graph, model.opsets.get('') ?? 1), integer: integersOf(model) }
   const ranges = rangesFrom(evidence, options.calibration)
   return planStatic(model.graph, facts, ranges, options, {
     roundings: noiseFrom(evidence),
@@ -124,6 +125,16 @@ function factsOf(graph: Graph, opset: number): NodeFacts {
     if (value) constants.set(node.outputs[0]!, value)
   }
   return { opset, constant: (value) => constants.get(value) }
+}
+
+/** Tells whether a value is known to hold no floats; types are inferred when the first is asked for. */
+function integersOf(model: Model): (value: string) => boolean {
+  let types: ReturnType<typeof inferTypes> | undefined
+  return (value) => {
+    types ??= inferTypes(model)
+    const type = types.get(value)
+    return type?.kind === 'tensor' && !type.dtype.includes('float')
+  }
 }
 
 function rangesFrom(evidence: readonly Evidence[], method?: string): ReadonlyMap<string, ObservedRange> {

@@ -90,6 +90,7 @@ export function planStatic(
     const reason = reasons.get(node)
     // Only nodes that compute on float values are worth a word; shape arithmetic is none of them.
     if (reason === undefined && !node.outputs.some((name) => ranges.has(name))) continue
+    if (facts.integer && node.outputs.every(facts.integer)) continue
     float.push({ node: nodeLabel(node), reason: reason ?? noRule(node) })
   }
   const { roundings, channels = new Map<string, ObservedChannels>() } = known

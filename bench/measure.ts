@@ -1,0 +1,169 @@
+import { statSync } from 'node:fs'
+import { join } from 'node:path'
+import { openIsolated } from '../src/engine/index.ts'
+import { measureLatency } from '../src/evaluate/index.ts'
+import { optimize, readModel, writeModel } from '../src/index.ts'
+import type { Model } from '../src/ir/index.ts'
+import { applyRecipe, firstFeeds, noCache } from '../src/recipe/index.ts'
+import type { LatencyReport, OptimizationReport, ProfileReport } from '../src/report/index.ts'
+import type { Case } from './cases.ts'
+import { onnxsim, type ProcessRun, pythonQuantizer, whetQuantize, writeFeeds } from './peers.ts'
+import type { Contestant, Result } from './results.ts'
+import { megabytes } from './words.ts'
+
+const CALIBRATION_ROWS = 16
+
+/** A contestant's file, or why there is none. */
+interface File {
+  readonly name: string
+  readonly path: string | null
+  readonly failed?: string
+}
+
+/** What a case came to before anything is timed: plain JSON beside the contestants' files. */
+export interface Prepared {
+  readonly chosen: string
+  readonly sentence: string
+  readonly accuracy: string
+  readonly time: string
+  readonly cost: readonly string[]
+  readonly notes: readonly string[]
+  readonly files: readonly File[]
+}
+
+/** Optimizes within `searchMs` as the command does, lets the usual tools at the same file, writes all to `folder`. */
+export async function prepare(one: Case, folder: string, searchMs: number): Promise<Prepared> {
+  const model = await readModel(one.path)
+  const data = await one.data(model, folder)
+  const calibration = await one.calibration?.(model, folder)
+  const session = await openIsolated(model)
+  await writeFeeds(join(folder, 'feeds.npz'), calibration ?? data, session.inputs, CALIBRATION_ROWS)
+  await session.close()
+
+  const started = performance.now()
+  const ours = await optimize(model, data, {
+    path: one.id,
+    cache: noCache,
+    time: searchMs,
+    // As the command does on a machine with two cores.
+    workers: 2,
+    ...(calibration ? { calibration } : {}),
+    ...(one.metric ? { metric: one.metric } : {}),
+  })
+  const seconds = (performance.now() - started) / 1000
+  const { files, cost } = await contestantsOf(one, model, ours, folder)
+  const { chosen, sentence, proof, profiles, warnings } = ours.report
+  return {
+    chosen: chosen.id,
+    sentence,
+    accuracy: proof
+      ? `proof on ${proof.n} rows: ${proof.verdict}, ${proof.grade ?? 'no grade'}; ${proof.sentence}`
+      : 'nothing proven',
+    time: whereTimeGoes(profiles),
+    cost: [`whole optimize run: ${seconds.toFixed(1)} s`, ...cost],
+    notes: warnings,
+    files,
+  }
+}
+
+/** Times the original and all contestants by turns in one run. */
+export async function race(one: Case, folder: string, prepared: Prepared): Promise<Result> {
+  const model = await readModel(one.path)
+  const session = await openIsolated(model)
+  const feeds = await firstFeeds(session, await one.data(model, folder))
+  await session.close()
+  const { report } = await measureLatency(
+    [
+      { label: 'float32', model: one.path },
+      ...prepared.files.flatMap(({ name, path }) => (path === null ? [] : [{ label: name, model: path }])),
+    ],
+    feeds,
+    { maxSeconds: 30 },
+  )
+  return {
+    ...prepared,
+    id: one.id,
+    headline: one.headline,
+    floatMs: report.models[0]!.p50Ms,
+    floatLoadMs: report.models[0]!.loadMs,
+    floatBytes: statSync(one.path).size,
+    contestants: prepared.files.map((file) => timedContestant(file, report)),
+  }
+}
+
+/** The dearest operators of the original and of what is handed out, in milliseconds of one profiled run. */
+function whereTimeGoes(profiles: OptimizationReport['profiles']): string {
+  const top = (profile: ProfileReport | null | undefined) =>
+    profile
+      ? Object.entries(profile.operators)
+          .slice(0, 4)
+          .map(([name, { ms }]) => `${name} ${ms.toFixed(2)}`)
+          .join(', ')
+      : 'not read'
+  return `where the time goes (ms): before ${top(profiles?.baseline)}; after ${top(profiles?.chosen)}`
+}
+
+/** Writes every contestant's file, and says what making it cost. */
+async function contestantsOf(
+  one: Case,
+  model: Model,
+  ours: Awaited<ReturnType<typeof optimize>>,
+  folder: string,
+): Promise<{ files: readonly File[]; cost: readonly string[] }> {
+  const write = async (name: string, value: Model) => {
+    const path = join(folder, `${name}.onnx`)
+    await writeModel(value, path)
+    return path
+  }
+  const lossless = ours.candidates.find((candidate) => candidate.id === 'lossless')
+  const files: File[] = [
+    {
+      name: 'lossless',
+      path: await write('lossless', lossless ? (await applyRecipe(lossless.recipe, model)).model : model),
+    },
+    { name: 'ours', path: await write('ours', ours.model) },
+  ]
+  const cost: string[] = []
+  const feeds = join(folder, 'feeds.npz')
+  const whet = await whetQuantize(one.path, feeds, join(folder, 'static.onnx'))
+  if (whet.failed === null) cost.push(`whet quantize, whole process: ${costOf(whet)}`)
+  for (const scheme of ['static', 'static-unprepared', 'dynamic'] as const) {
+    const name = `python ${scheme}`
+    const out = join(folder, 'python')
+    const python = await pythonQuantizer(scheme, one.path, feeds, out)
+    const failed = python
+      ? python.result.steps[scheme]?.failed
+      : 'Debian packages python3-onnx and python3-onnxruntime are not installed'
+    files.push(failed ? { name, path: null, failed } : { name, path: join(out, `${scheme}.onnx`) })
+    if (python && !failed) cost.push(`Python ${scheme} quantizer, whole process: ${costOf(python.run)}`)
+  }
+  const sim = await onnxsim(one.path, join(folder, 'onnxsim.onnx'))
+  files.push(
+    sim.failed === null
+      ? { name: 'onnxsim', path: join(folder, 'onnxsim.onnx') }
+      : { name: 'onnxsim', path: null, failed: sim.failed },
+  )
+  cost.push(`onnxsim, whole process: ${costOf(sim)}`)
+  return { files, cost }
+}
+
+/** What a process cost, on one line. */
+function costOf({ seconds, cpuSeconds, peakBytes }: ProcessRun): string {
+  const cpu = cpuSeconds === null ? [] : [`${cpuSeconds.toFixed(1)} s of processor time`]
+  return [`${seconds.toFixed(1)} s`, ...cpu, megabytes(peakBytes)].join(', ')
+}
+
+function timedContestant({ name, path, failed }: File, report: LatencyReport): Contestant {
+  const timing = report.models.find((model) => model.path === name)
+  const ratio = report.ratios.find((item) => item.other === name)
+  if (path === null || !timing || !ratio)
+    return { name, ms: null, speedup: null, ci: null, loadMs: null, bytes: null, failed: failed ?? 'not timed' }
+  return {
+    name,
+    ms: timing.p50Ms,
+    speedup: 1 / ratio.median,
+    ci: ratio.ci,
+    loadMs: timing.loadMs,
+    bytes: statSync(path).size,
+  }
+}

@@ -1,0 +1,44 @@
+import { expect, test } from 'vitest'
+import { modelWith, optimizedBy, randomValue, rangesOf, runOnce } from '../../../tests/quantize-kit.ts'
+import type { Model } from '../../ir/index.ts'
+import { quantizeBehindPools } from './quantize-behind-pools.ts'
+import { quantizeStaticInt8 } from './quantize-static-int8.ts'
+
+async function quantized(keepFloat: readonly string[]) {
+  const model = modelWith(
+    'g (float[1,3,12,12] x) => (float y) { c = Conv(x, w) r = Relu(c) p = MaxPool<kernel_shape = [2, 2], strides = [2, 2]>(r) y = Conv(p, v) }',
+    { w: [16, 3, 3, 3], v: [16, 16, 1, 1] },
+  )
+  const feeds = { x: randomValue([1, 3, 12, 12], 3) }
+  const evidence = [{ report: await rangesOf(model, feeds) }]
+  const before = (await quantizeStaticInt8.run(model, { placement: 'everywhere', keepFloat }, evidence)).model
+  const { model: after, report } = await quantizeBehindPools.run(before, {}, [])
+  return { before, after, report, feeds }
+}
+
+/** What makes the input of the pool in the runtime's own graph. */
+async function inFrontOfPool(model: Model): Promise<string | undefined> {
+  const { nodes } = (await optimizedBy(model, 'all')).graph
+  const pool = nodes.find(({ opType }) => opType === 'MaxPool')
+  return nodes.find(({ outputs }) => outputs.includes(pool?.inputs[0] ?? ''))?.opType
+}
+
+test('codes are made behind a float pool, where the runtime would pool codes in the slow layout; the same ones', async () => {
+  const { before, after, report, feeds } = await quantized(['c', 'p'])
+  expect(report.applied).toBe(1)
+  expect(await inFrontOfPool(before)).toBe('QuantizeLinear')
+  expect(await inFrontOfPool(after)).toBe('Conv')
+  expect((await runOnce(after, feeds)).y!.data).toEqual((await runOnce(before, feeds)).y!.data)
+})
+
+test('a pool that was planned in integers behind a float convolution is pooled in float; the codes are the same', async () => {
+  const { before, after, report, feeds } = await quantized(['c'])
+  expect(report.applied).toBe(1)
+  expect(await inFrontOfPool(before)).toBe('QuantizeLinear')
+  expect(await inFrontOfPool(after)).toBe('Conv')
+  expect((await runOnce(after, feeds)).y!.data).toEqual((await runOnce(before, feeds)).y!.data)
+})
+
+test('a pool among integers stays as it is', async () => {
+  expect((await quantized([])).report.applied).toBe(0)
+})

@@ -1,0 +1,21 @@
+import { expect, test } from 'vitest'
+import { byPreference, worthMore } from './preference.ts'
+
+test('where two are as fast, the clearly smaller file is worth more; speed beyond a tie always is', () => {
+  const large = { figure: 0.73, bytes: 639e3 }
+  expect(worthMore({ figure: 0.73, bytes: 358e3 }, large)).toBe(true)
+  expect(worthMore({ figure: 0.74, bytes: 358e3 }, large)).toBe(true)
+  expect(worthMore({ figure: 0.75, bytes: 358e3 }, large)).toBe(false)
+  expect(worthMore({ figure: 0.73, bytes: 620e3 }, large)).toBe(false)
+  expect(worthMore({ figure: 0.7, bytes: 900e3 }, large)).toBe(true)
+})
+
+test('the best first, and before it whatever ties with it in a smaller file', () => {
+  const list = [
+    { id: 'slow and tiny', figure: 1, bytes: 10 },
+    { id: 'fastest', figure: 0.5, bytes: 100 },
+    { id: 'tie, smallest', figure: 0.505, bytes: 40 },
+    { id: 'tie, smaller', figure: 0.502, bytes: 60 },
+  ]
+  expect(byPreference(list).map(({ id }) => id)).toEqual(['tie, smallest', 'tie, smaller', 'fastest', 'slow and tiny'])
+})
