@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process'
-import { existsSync, mkdirSync, readFileSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { dirname, join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { Dataset } from '../src/data/index.ts'
@@ -32,9 +33,14 @@ export const ROOT = (() => {
 const PATIENCE_MS = 60_000
 
 /** Runs a command in `cwd` to its end, watching what it and its children take. */
-export async function timed(command: string, args: readonly string[], cwd = process.cwd()): Promise<ProcessRun> {
+export async function timed(
+  command: string,
+  args: readonly string[],
+  cwd = process.cwd(),
+  env: Readonly<Record<string, string>> = {},
+): Promise<ProcessRun> {
   const started = performance.now()
-  const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'pipe'], cwd })
+  const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'pipe'], cwd, env: { ...process.env, ...env } })
   let [stdout, stderr] = ['', '']
   let [cpu, peak, sum] = [0, 0, 0]
   child.stdout.on('data', (chunk) => (stdout += chunk))
@@ -146,11 +152,19 @@ export async function pythonQuantizer(
   return run.failed || !line ? null : { run, result: JSON.parse(line) }
 }
 
-/** Our static quantization of the same model on the same rows, as a user starts it. */
-export function whetQuantize(model: string, feeds: string, out: string): Promise<ProcessRun> {
+/**
+ * Our static quantization of the same model on the same rows, as a user starts it for the first time: what the command
+ * keeps of a model and its rows would spare a second turn the calibration.
+ */
+export async function whetQuantize(model: string, feeds: string, out: string): Promise<ProcessRun> {
   const main = join(ROOT, 'dist/whet/main.js')
-  const scheme = ['--scheme', 'static-int8', '--data', feeds]
-  return timed(process.execPath, [main, 'quantize', model, '-o', out, ...scheme, '--quiet'])
+  const args = ['quantize', model, '-o', out, '--scheme', 'static-int8', '--data', feeds, '--quiet']
+  const cache = mkdtempSync(join(tmpdir(), 'whetstone-cache-'))
+  try {
+    return await timed(process.execPath, [main, ...args], process.cwd(), { WHETSTONE_CACHE: cache })
+  } finally {
+    rmSync(cache, { recursive: true, force: true })
+  }
 }
 
 /** npm onnxsim. */

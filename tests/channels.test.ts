@@ -5,6 +5,9 @@ import { type Model, tensorOf, tensorValues } from '../src/ir/index.ts'
 import { encodeModel } from '../src/onnx/index.ts'
 import { compareKernels, passes } from '../src/passes/index.ts'
 import { channelsOf } from '../src/recipe/channels.ts'
+import { looked } from '../src/recipe/looked.ts'
+import { OpenSessions } from '../src/recipe/open-sessions.ts'
+import { rangesOf as rangesOn } from '../src/recipe/ranges.ts'
 import type { CalibrationReport, ChannelsReport } from '../src/report/index.ts'
 import { decibels, kernelsOf, modelWith, randomValue, rangesOf, runOnce } from './quantize-kit.ts'
 
@@ -209,4 +212,38 @@ test('a model with nothing to round has no channels to look at, and that is an a
   const model = modelWith('g (float[N,3] x) => (float y) { y = Neg(x) }', {})
   const data = await memoryDataset({ x: { dtype: 'float32', dims: [2, 3], data: new Float32Array(6) } })
   expect(await channelsOf(model, data)).toMatchObject({ samples: 0, values: {}, unseen: [] })
+})
+
+describe('ranges and channels from one run of each row', () => {
+  const text = 'g (float[N,4,6,6] x) => (float[N,3] y) { r = Relu(x) m = Mul(r, k) f = Flatten(m) y = MatMul(f, w) }'
+  const rowsOf = async (change: (values: Float32Array) => void = () => {}) => {
+    const values = randomValue([40, 4, 6, 6], 7).data as Float32Array
+    change(values)
+    return memoryDataset({ x: { dtype: 'float32', dims: [40, 4, 6, 6], data: values } })
+  }
+  const both = async (data: Awaited<ReturnType<typeof rowsOf>>) => {
+    const model = modelWith(text, { k: [1, 4, 1, 1], w: [144, 3] })
+    const sessions = new OpenSessions(1)
+    try {
+      const together = await looked(sessions, model, data, { samples: 36 })
+      return [together, [await rangesOn(model, data, 'minmax', { samples: 36 }), await channelsOf(model, data)]]
+    } finally {
+      await sessions.closeAll()
+    }
+  }
+
+  test('are those of the two measures, each on its own rows', async () => {
+    const [together, apart] = await both(await rowsOf())
+    expect(together).toEqual(apart)
+    expect(together!.map(({ samples }) => samples)).toEqual([36, 16])
+    expect(Object.keys(together![0]!.kind === 'calibration' ? together![0]!.ranges : {}).sort()).toEqual(
+      ['x', 'r', 'm', 'f', 'y'].sort(),
+    )
+  })
+
+  test('a value that is not finite is told of as the measures tell it', async () => {
+    const [together, apart] = await both(await rowsOf((values) => values.fill(Number.POSITIVE_INFINITY, 3000, 3001)))
+    expect(together).toEqual(apart)
+    expect(together![0]!.kind === 'calibration' && together![0]!.unseen.map(({ name }) => name)).toContain('r')
+  })
 })

@@ -57,4 +57,6 @@ export interface IsolatedSession extends Session {
   peakMemory(): Promise<PeakMemory>
   /** Why the process could not be bound to the cores that were asked for; null where it is, or none were. */
   readonly unpinned: string | null
+  /** Kernels of the graph that the runtime optimised, where they were asked for: bare operator names with counts. */
+  readonly kernels: Readonly<Record<string, number>> | null
 }

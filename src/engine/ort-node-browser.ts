@@ -93,6 +93,7 @@ export async function openInBrowser(
       loadMs,
       pid: entry.browser.pid,
       unpinned: null,
+      kernels: null,
       get firstMs() {
         return firstMs
       },

@@ -22,14 +22,15 @@ const handlers: Handlers = {
     await runtimes.node()
     return null
   },
-  async open({ runtime: kind, path, where, ports, options }) {
+  async open({ runtime: kind, path, where, ports, options, optimized }) {
     const runtime = await runtimes[kind]()
     const before = startWatching()
     const start = performance.now()
-    const native = await runtime.openFile(path, options, where)
+    const native = await runtime.openFile(path, options, where, optimized)
     const loadMs = performance.now() - start
     before.loaded()
     const read = async () => (await import('../onnx/index.ts')).readModel(path)
+    ;[firstMs, prepared] = [null, null]
     session = sessionOver(runtime, native, ports, read, options)
     return {
       ports: { inputs: session.inputs, outputs: session.outputs, omitted: session.omitted },
@@ -68,7 +69,7 @@ const handlers: Handlers = {
   },
   async close() {
     await session?.close()
-    session = null
+    ;[session, prepared] = [null, null]
     return null
   },
   async optimize({ path, out, options }) {
@@ -94,7 +95,11 @@ const runtimes: Readonly<Record<RuntimeKind, () => Promise<OrtRuntime & { openFi
     const { createNative, nodeRuntime, startNative } = await import('./ort-runtime.ts')
     // So that the time of the load is the model's own, as in a process that serves already.
     await startNative()
-    return { ...nodeRuntime, openFile: (path, options, where) => createNative(path, nativeOptions(options), where) }
+    return {
+      ...nodeRuntime,
+      openFile: (path, options, where, optimizedPath) =>
+        createNative(path, nativeOptions(options, optimizedPath === undefined ? {} : { optimizedPath }), where),
+    }
   },
   async web() {
     const { webRuntime } = await import('./ort-web.ts')
@@ -105,7 +110,12 @@ const runtimes: Readonly<Record<RuntimeKind, () => Promise<OrtRuntime & { openFi
     }
   },
 }
-type OpenFile = (path: string, options: OrtSessionOptions, where: string | undefined) => Promise<NativeSession>
+type OpenFile = (
+  path: string,
+  options: OrtSessionOptions,
+  where: string | undefined,
+  optimized?: string,
+) => Promise<NativeSession>
 
 /** One run of what was last prepared. */
 function runOf(feeds: Feeds | null): () => Promise<void> {

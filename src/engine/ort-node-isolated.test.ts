@@ -6,8 +6,9 @@ import { parseModel } from '../ir/index.ts'
 import { UserError } from '../platform/index.ts'
 import { engineContract } from './contract.ts'
 import type { IsolatedSession } from './isolation.ts'
+import { ortNode } from './ort-node.ts'
 import { openIsolated } from './ort-node-isolated.ts'
-import { prepareRuntimes } from './ort-node-process.ts'
+import { startRuntimes } from './ort-node-process.ts'
 import type { TensorValue } from './session.ts'
 
 const chain = parseModel(`<ir_version: 10, opset_import: ["" : 20]> g (float[N,2] x) => (float[N,2] y)
@@ -142,15 +143,26 @@ describe('what a process tells without handing over values, and one that waits f
     expect(await session.fetchGroups({ x }, ['n', 's', 'nowhere'], 31)).toEqual([['n'], ['s']])
   })
 
-  test('a waiting process is taken by the next session; the others end when they are released', async () => {
-    const release = prepareRuntimes(2)
-    const session = await opened(chain)
+  test('a process that waits takes one model after another, and ends with those that wait', async () => {
+    const processes = startRuntimes(1)
+    const session = await openIsolated(chain, {}, { processes })
     expect((await session.run({ x })).y!.data).toEqual(Float32Array.of(1, 0, 0, 0))
-    await release()
-    // The one that was taken lives on.
-    expect((await session.run({ x })).y!.data).toEqual(Float32Array.of(1, 0, 0, 0))
-    expect(alive(session.pid)).toBe(true)
     await session.close()
-    expect(alive(session.pid)).toBe(false)
+    expect(alive(session.pid)).toBe(true)
+    const [next, other] = [
+      await openIsolated(chain, {}, { processes, readKernels: true }),
+      await openIsolated(chain, {}, { processes }),
+    ]
+    expect(next.pid).toBe(session.pid)
+    expect(other.pid).not.toBe(session.pid)
+    expect(next.firstMs).toBeNull()
+    expect(next.kernels).toEqual(((await ortNode.kernels(chain)) as { counts: unknown }).counts)
+    expect(other.kernels).toBeNull()
+    // Those that were taken live on.
+    await processes.end()
+    expect((await next.run({ x })).y!.data).toEqual(Float32Array.of(1, 0, 0, 0))
+    await next.close()
+    await other.close()
+    expect([next, other].map(({ pid }) => alive(pid))).toEqual([false, false])
   })
 })

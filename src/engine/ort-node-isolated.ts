@@ -1,3 +1,4 @@
+import { join } from 'node:path'
 import type { Model } from '../ir/index.ts'
 import { readModel } from '../onnx/index.ts'
 import { checkFeeds } from './feeds.ts'
@@ -7,14 +8,23 @@ import type { IsolatedSession, Placement } from './isolation.ts'
 import { floatNames, inferredSizes, type TypedOutputs } from './ort-groups.ts'
 import { isCarried } from './ort-native.ts'
 import { pinProcess } from './ort-node-pin.ts'
-import { hasExternal, placeFile } from './ort-node-place.ts'
-import { type RuntimeProcess, startRuntime } from './ort-node-process.ts'
+import { hasExternal, placeFile, temporaryFolder } from './ort-node-place.ts'
+import { type RuntimeProcess, type RuntimeProcesses, startRuntime } from './ort-node-process.ts'
+import { countOperators, optimizingOptions } from './ort-node-profile.ts'
 import type { Answer, Request } from './ort-node-protocol.ts'
 import { nativeOptions, type OrtSessionOptions } from './ort-options.ts'
 import { runtimeName } from './ort-runtime.ts'
 import { WEB_PACKAGE } from './ort-web.ts'
 import { portsOf } from './ports.ts'
 import type { Feeds } from './session.ts'
+
+/** Where a model runs, and what is learned from its loading. */
+export interface IsolatedPlacement extends Placement {
+  /** Those to take a process from; one of its own unless said. */
+  readonly processes?: RuntimeProcesses
+  /** Whether the kernels of the optimised graph are read back; onnxruntime-node only. */
+  readonly readKernels?: boolean
+}
 
 /**
  * Opens a model, by path or as a value, in a process of its own. A value is written to a temporary file first. A crash
@@ -23,7 +33,7 @@ import type { Feeds } from './session.ts'
 export async function openIsolated(
   model: Model | string,
   options: OrtSessionOptions = {},
-  { cores, runtime: kind = 'node' }: Placement = {},
+  { cores, runtime: kind = 'node', processes, readKernels = false }: IsolatedPlacement = {},
 ): Promise<IsolatedSession> {
   nativeOptions(options)
   const known = typeof model === 'string' ? await readModel(model) : model
@@ -31,19 +41,34 @@ export async function openIsolated(
   // The browser's runtime takes bytes: weights in other files must be in them.
   const asItIs = typeof model === 'string' && (kind === 'node' || !hasExternal(known.graph))
   const placed = asItIs ? { source: model, remove: () => {} } : await placeFile(known)
-  const runtime = startRuntime(typeof model === 'string' ? model : model.graph.name || 'model')
+  const named = typeof model === 'string' ? model : model.graph.name || 'model'
+  const runtime = processes?.take(named) ?? startRuntime(named)
+  const folder = readKernels ? temporaryFolder() : null
+  const optimized = folder ? join(folder.path, 'optimized.onnx') : undefined
   try {
     const unpinned = cores === undefined ? null : await pinProcess(runtime.pid, cores)
     const opened = await runtime.ask(
-      { op: 'open', runtime: kind, path: placed.source, where: asItIs ? model : graphOf(known), ports, options },
+      {
+        op: 'open',
+        runtime: kind,
+        path: placed.source,
+        where: asItIs ? model : graphOf(known),
+        ports,
+        options: optimized ? optimizingOptions(known, options) : options,
+        optimized,
+      },
       'loading the model',
     )
-    const variant = (changed: Model) => openIsolated(changed, { ...options, arena: false }, { runtime: kind })
-    return sessionOf(runtime, opened, unpinned, placed.remove, known, variant)
+    const kernels = optimized ? countOperators((await readModel(optimized)).graph) : null
+    const further = { runtime: kind, ...(processes ? { processes } : {}) }
+    const variant = (changed: Model) => openIsolated(changed, { ...options, arena: false }, further)
+    return sessionOf(runtime, { ...opened, unpinned, kernels }, placed.remove, known, variant)
   } catch (error) {
     await runtime.stop()
     placed.remove()
     throw error
+  } finally {
+    folder?.remove()
   }
 }
 
@@ -52,14 +77,13 @@ const graphOf = ({ graph }: Model) => (graph.name ? `graph "${graph.name}"` : un
 
 function sessionOf(
   runtime: RuntimeProcess,
-  opened: Answer['open'],
-  unpinned: string | null,
+  opened: Answer['open'] & Pick<IsolatedSession, 'unpinned' | 'kernels'>,
   remove: () => void,
   known: Model,
   /** Opens a changed copy of the model in one more process. */
   openVariant: (changed: Model) => Promise<IsolatedSession>,
 ): IsolatedSession {
-  const { ports, engine, loadMs } = opened
+  const { ports, engine, loadMs, unpinned, kernels } = opened
   let firstMs: number | null = null
   let last: Feeds | null = null
   let summary: { readonly key: string; readonly session: IsolatedSession; readonly of: ExtremesMap } | null = null
@@ -79,6 +103,7 @@ function sessionOf(
     loadMs,
     pid: runtime.pid,
     unpinned,
+    kernels,
     get firstMs() {
       return firstMs
     },

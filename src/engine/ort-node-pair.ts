@@ -1,7 +1,7 @@
 import type { Model } from '../ir/index.ts'
 import { UserError } from '../platform/index.ts'
 import { floatNames } from './ort-groups.ts'
-import { openIsolated } from './ort-node-isolated.ts'
+import { type IsolatedPlacement, openIsolated } from './ort-node-isolated.ts'
 import { nodeRuntime } from './ort-runtime.ts'
 import { pairModels } from './paired-model.ts'
 import type { Feeds, TensorValue } from './session.ts'
@@ -26,10 +26,15 @@ export interface ModelPair {
  * Opens two models as one that gives, for each named float value of both, how far apart they are: far cheaper than handing
  * the values out of two sessions. Null where the two cannot share a session; the caller then fetches the values.
  */
-export async function openPair(first: Model, second: Model, names: readonly string[]): Promise<ModelPair | null> {
+export async function openPair(
+  first: Model,
+  second: Model,
+  names: readonly string[],
+  placement: IsolatedPlacement = {},
+): Promise<ModelPair | null> {
   const paired = pairModels(first, second, await floatNames(first, names, (model) => nodeRuntime.open(model, {}, true)))
   if (!paired || paired.namesOf.size === 0) return null
-  const session = await openIsolated(paired.model, { arena: false }).catch((error: unknown) => {
+  const session = await openIsolated(paired.model, { arena: false }, placement).catch((error: unknown) => {
     if (error instanceof UserError && error.code !== 'out-of-resources') return null
     throw error
   })

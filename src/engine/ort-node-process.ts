@@ -10,38 +10,55 @@ export interface RuntimeProcess {
   stop(): Promise<void>
 }
 
-/** Processes that wait for a model. */
-const spare: ((what: string) => RuntimeProcess)[] = []
+/** Processes that one piece of work runs its models in, one model a process at a time. */
+export interface RuntimeProcesses {
+  /** A process that waits for a model, or one more where none does; its `stop` lets it wait for the next. */
+  take(what: string): RuntimeProcess
+  /** Ends those that wait, and each of the others when its model is done with. */
+  end(): Promise<void>
+}
 
 /**
- * Starts processes that the next sessions take: they come up, runtime and all, while this process computes what they shall
- * run. Gives what ends those that nobody took.
+ * Starts processes that come up, runtime and all, while this process computes what they shall run. A model that follows
+ * another into a process spares the start of one, and its memory.
  */
-export function prepareRuntimes(count: number): () => Promise<void> {
-  const own = Array.from({ length: count }, () => launch())
-  const taken = own.map((process) => {
-    const take = (what: string) => process.named(what)
-    // A process that cannot load the runtime says so when it is given a model.
-    process.ask({ op: 'warm' }, 'loading the runtime').catch(() => {})
-    return take
-  })
-  spare.push(...taken)
-  return async () => {
-    for (const [i, take] of taken.entries()) {
-      const place = spare.indexOf(take)
-      if (place < 0) continue
-      spare.splice(place, 1)
-      await own[i]!.stop()
-    }
+export function startRuntimes(count: number): RuntimeProcesses {
+  let ended = false
+  const waiting = Array.from({ length: count }, () => launch())
+  // A process that cannot load the runtime says so when it is given a model.
+  for (const process of waiting) process.ask({ op: 'warm' }, 'loading the runtime').catch(() => {})
+  return {
+    take(what) {
+      const process = (waiting.shift() ?? launch()).named(what)
+      return {
+        ...process,
+        async stop() {
+          const empty = !ended && (await process.ask({ op: 'close' }, 'closing the model').then(done, failed))
+          if (empty && !ended) waiting.push(process)
+          else await process.stop()
+        },
+      }
+    },
+    async end() {
+      ended = true
+      await Promise.all(waiting.splice(0).map((process) => process.stop()))
+    },
   }
 }
 
-/** A process for a model, a waiting one where there is one; `what` names the model in messages. It dies with this one. */
+const done = () => true
+const failed = () => false
+
+/** A process for a model; `what` names it in messages. It dies with this one. */
 export function startRuntime(what: string): RuntimeProcess {
-  return spare.shift()?.(what) ?? launch().named(what)
+  return launch().named(what)
 }
 
-function launch(): RuntimeProcess & { named(what: string): RuntimeProcess } {
+interface Launched extends RuntimeProcess {
+  named(what: string): Launched
+}
+
+function launch(): Launched {
   let what = 'a model'
   const child = forkModule(siblingModule(import.meta.url, 'ort-node-child'))
   const waiting = new Map<number, { doing: string; resolve: (value: never) => void; reject: (e: Error) => void }>()
@@ -79,7 +96,7 @@ function launch(): RuntimeProcess & { named(what: string): RuntimeProcess } {
     child.once('close', (code, signal) => end(signal ?? `exit code ${code}`))
   })
 
-  const self: RuntimeProcess & { named(what: string): RuntimeProcess } = {
+  const self: Launched = {
     named(name) {
       what = name
       return self

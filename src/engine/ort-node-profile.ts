@@ -29,11 +29,7 @@ export async function optimizedModel(model: Model, options: OrtSessionOptions = 
   const runtime = startRuntime(model.graph.name || 'model')
   try {
     const out = join(folder.path, 'optimized.onnx')
-    const config =
-      modelBytes(model) > LARGE
-        ? { ...options.config, 'session.optimized_model_external_initializers_file_name': 'optimized.data' as const }
-        : options.config
-    const settings = config === undefined ? options : { ...options, config }
+    const settings = optimizingOptions(model, options)
     await runtime.ask({ op: 'optimize', path: placed.source, out, options: settings }, 'optimising the model')
     return await readModel(out)
   } finally {
@@ -41,6 +37,13 @@ export async function optimizedModel(model: Model, options: OrtSessionOptions = 
     placed.remove()
     folder.remove()
   }
+}
+
+/** The options under which the runtime writes the graph that it optimised. */
+export function optimizingOptions(model: Model, options: OrtSessionOptions): OrtSessionOptions {
+  if (modelBytes(model) <= LARGE) return options
+  const file = { 'session.optimized_model_external_initializers_file_name': 'optimized.data' } as const
+  return { ...options, config: { ...options.config, ...file } }
 }
 
 /** Bare operator names with counts, bodies of If, Loop and Scan included. */

@@ -16,6 +16,8 @@ export type Request =
       readonly where: string | undefined
       readonly ports: Ports
       readonly options: OrtSessionOptions
+      /** Where the graph is written as the runtime optimised it; nowhere unless said. */
+      readonly optimized: string | undefined
     }
   | { readonly op: 'run'; readonly feeds: Feeds; readonly fetch: readonly string[] | undefined }
   | { readonly op: 'time'; readonly feeds: Feeds | null; readonly count: number; readonly warm: number }

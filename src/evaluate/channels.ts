@@ -49,12 +49,22 @@ export async function measureChannels(
     done += rows.indices.length
     options.onRow?.(done, indices.length)
   }
+  return channelsReport(probes, observed, done, await data.digest())
+}
+
+/** What was observed of each probed value in `samples` rows. */
+export function channelsReport(
+  probes: ChannelSession['probes'],
+  observed: ReadonlyMap<string, Channels>,
+  samples: number,
+  dataDigest: string,
+): ChannelsReport {
   const values = [...probes].map(([name, { axis }]) => [name, axis, observed.get(name)!.statistics()] as const)
   return {
     kind: 'channels',
     version: 1,
-    samples: done,
-    dataDigest: await data.digest(),
+    samples,
+    dataDigest,
     values: Object.fromEntries(
       values.flatMap(([name, axis, found]) => (typeof found === 'string' ? [] : [[name, { axis, ...found }]])),
     ),
@@ -62,7 +72,8 @@ export async function measureChannels(
   }
 }
 
-class Channels {
+/** Statistics of the channels of one value, run by run. */
+export class Channels {
   #min: Float64Array | undefined
   #max!: Float64Array
   #sum!: Float64Array

@@ -24,12 +24,13 @@ const GROUP_BYTES = 2 ** 25
 export type OpenPair = (names: readonly string[]) => Promise<ModelPair | null>
 
 /**
- * Compares inner values that go by the same name in two models: where along the graph a rewrite or a quantization
- * loses accuracy. Both models as a pair compare them where they are; what the pair cannot tell is fetched, in groups
- * under a byte budget. `feeds` are a handful of rows; all of them pass through both models once, and once a group.
+ * Compares the outputs, and inner values that go by the same name in two models: where along the graph a rewrite or a
+ * quantization loses accuracy. Both models as a pair compare them where they are; what the pair cannot tell is fetched,
+ * in groups under a byte budget, and only for that is the first model opened alone. `feeds` are a handful of rows; all of
+ * them pass through the pair once, and once a group through both models.
  */
 export async function measureLayers(
-  base: Session,
+  openBase: () => Promise<Session>,
   candidate: Session,
   before: Model,
   after: Model,
@@ -38,19 +39,23 @@ export async function measureLayers(
 ): Promise<LayersResult> {
   const first = feeds[0]
   if (!first) return { sqnrDb: null, layers: [] }
-  const outputs = base.outputs.map((output) => output.name)
-  const tallies = await compareValues(base, candidate, outputs, feeds)
-  const decibels = [...tallies.values()].flatMap((tally) => tally.decibels ?? [])
-
+  const outputs = candidate.outputs.map((output) => output.name)
   const makers = sharedValues(before, after)
-  const shared = [...makers.keys()].filter((name) => !outputs.includes(name))
-  for (const [name, tally] of await compareInside(openPair, shared, feeds)) tallies.set(name, tally)
-  const inner = shared.filter((name) => !tallies.has(name))
-  for (const group of inner.length > 0 ? await base.fetchGroups(first, inner, GROUP_BYTES) : []) {
-    // The candidate may hand out fewer values than the original can.
-    const fetchable = (await candidate.fetchGroups(first, group, Number.MAX_SAFE_INTEGER)).flat()
-    for (const [name, tally] of await compareValues(base, candidate, fetchable, feeds)) tallies.set(name, tally)
+  const wanted = [...new Set([...outputs, ...makers.keys()])]
+  const tallies = new Map(await compareInside(openPair, wanted, feeds))
+  const left = wanted.filter((name) => !tallies.has(name))
+  if (left.length > 0) {
+    const base = await openBase()
+    const ports = left.filter((name) => outputs.includes(name))
+    for (const [name, tally] of await compareValues(base, candidate, ports, feeds)) tallies.set(name, tally)
+    const inner = left.filter((name) => !outputs.includes(name))
+    for (const group of inner.length > 0 ? await base.fetchGroups(first, inner, GROUP_BYTES) : []) {
+      // The candidate may hand out fewer values than the original can.
+      const fetchable = (await candidate.fetchGroups(first, group, Number.MAX_SAFE_INTEGER)).flat()
+      for (const [name, tally] of await compareValues(base, candidate, fetchable, feeds)) tallies.set(name, tally)
+    }
   }
+  const decibels = outputs.flatMap((name) => tallies.get(name)?.decibels ?? [])
   const layers = [...tallies].flatMap(([value, tally]) => {
     const node = makers.get(value)
     return node && tally.seen ? [{ name: nodeLabel(node), value, sqnrDb: tally.decibels }] : []

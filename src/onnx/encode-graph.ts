@@ -13,11 +13,15 @@ import {
   NodeProtoSchema,
   type OperatorSetIdProto,
   OperatorSetIdProtoSchema,
+  TensorProtoSchema,
+  ValueInfoProtoSchema,
 } from 'onnx-buf'
-import type { Attribute, Graph, Model, ModelFunction, Node } from '../ir/index.ts'
+import type { Attribute, Graph, Model, ModelFunction, Node, Tensor } from '../ir/index.ts'
 import { ATTRIBUTE_FIELDS, decodeOpsets, standardDomain } from './decode-graph.ts'
-import { type EncodeContext, encodeSparse, encodeTensor } from './encode-tensor.ts'
+import type { EncodeContext } from './encode-context.ts'
+import { encodeSparse, encodeTensor } from './encode-tensor.ts'
 import { encodeType, encodeValueInfo } from './encode-type.ts'
+import { encodedOnce } from './encoded-parts.ts'
 import { encodeMetadata, has, put, revive, shellOf, unhide } from './shell.ts'
 
 const utf8 = new TextEncoder()
@@ -119,10 +123,16 @@ function encodeGraph(graph: Graph, context: EncodeContext): GraphProto {
   const message = revive(GraphProtoSchema, graph.kept)
   put(message, 'name', graph.name, true)
   put(message, 'docString', graph.docString ?? '')
-  message.node = graph.nodes.map((node) => encodeNode(node, context))
+  message.node = graph.nodes.map((node) =>
+    encodedOnce(node, NodeProtoSchema, selfContained(node), context, () => encodeNode(node, context)),
+  )
   message.initializer = unhide(
     Array.from(graph.initializers, ([name, tensor]) =>
-      encodeTensor(tensor.name === name ? tensor : { ...tensor, name }, context),
+      tensor.name === name
+        ? encodedOnce(tensor, TensorProtoSchema, staysInside(tensor, context), context, () =>
+            encodeTensor(tensor, context),
+          )
+        : encodeTensor({ ...tensor, name }, context),
     ),
     graph.kept,
     'initializer',
@@ -130,10 +140,25 @@ function encodeGraph(graph: Graph, context: EncodeContext): GraphProto {
   message.sparseInitializer = (graph.sparseInitializers ?? []).map((tensor) => encodeSparse(tensor, context))
   message.input = graph.inputs.map(encodeValueInfo)
   message.output = graph.outputs.map(encodeValueInfo)
-  message.valueInfo = unhide(Array.from(graph.valueInfos.values(), encodeValueInfo), graph.kept, 'valueInfo')
+  message.valueInfo = unhide(
+    Array.from(graph.valueInfos.values(), (info) =>
+      encodedOnce(info, ValueInfoProtoSchema, true, context, () => encodeValueInfo(info)),
+    ),
+    graph.kept,
+    'valueInfo',
+  )
   message.metadataProps = encodeMetadata(graph.metadata, message.metadataProps)
-  return holds(message, [...message.node, ...message.initializer, ...message.sparseInitializer], context)
+  // Even where nothing is deferred: parts that are encoded already stand in it.
+  context.holders.add(message)
+  return message
 }
+
+/** Whether a node is written alike in every context: it holds no weights that could lie elsewhere. */
+const selfContained = (node: Node) =>
+  [...node.attributes.values()].every(({ type }) => !/^(tensor|graph|sparseTensor)/.test(type))
+
+const staysInside = (tensor: Tensor, context: EncodeContext) =>
+  tensor.data.form !== 'external' && typeof context.place(tensor) === 'string'
 
 /** The entries as read where they still say the same; else new ones, in the spelling of the domain as read. */
 function encodeOpsets(

@@ -1,9 +1,9 @@
 import { ModelProtoSchema } from 'onnx-buf'
 import type { Model } from '../ir/index.ts'
 import { sha256, UserError } from '../platform/index.ts'
+import { type EncodeContext, type Pieces, plainContext } from './encode-context.ts'
 import { encodeToMessage } from './encode-graph.ts'
-import { type EncodeContext, plainContext } from './encode-tensor.ts'
-import { concat, flatten, type Pieces, toPieces } from './pieces.ts'
+import { concat, flatten, toPieces } from './pieces.ts'
 
 /** Protobuf's own limit for one message (bytes). */
 export const MOST_BYTES = 2 ** 31 - 1

@@ -5,22 +5,10 @@ import {
   TensorProto_DataLocation,
   TensorProtoSchema,
 } from 'onnx-buf'
-import { type ByteRange, DTYPES, dtypeFromCode, type SparseTensor, type Tensor } from '../ir/index.ts'
+import { DTYPES, dtypeFromCode, type SparseTensor, type Tensor } from '../ir/index.ts'
+import type { EncodeContext } from './encode-context.ts'
 import { encodeMetadata, put, revive, strip } from './shell.ts'
 import { putTyped, TYPED_FIELDS } from './typed-data.ts'
-
-/** Where encoding differs from writing everything as it stands. */
-export interface EncodeContext {
-  /** What becomes of a tensor that lives in another file, or should: see `Placement`. */
-  place(tensor: Tensor): Placement
-  /** Messages whose `raw_data` is written from a range of bytes later. */
-  readonly deferred: Map<TensorProto, ByteRange>
-  /** Messages that contain deferred ones. */
-  readonly holders: Set<object>
-}
-
-/** `keep`: as it stands. `embed`: into the file. Entries: into another file, under these `external_data` entries. */
-export type Placement = 'keep' | 'embed' | readonly (readonly [string, string])[]
 
 /** Raw tensors at least this large (bytes) are streamed; smaller ones are copied into their message. */
 const STREAMED = 1 << 12
@@ -66,9 +54,4 @@ export function encodeSparse(tensor: SparseTensor, context: EncodeContext): Spar
   message.dims = tensor.dims.map(BigInt)
   if (context.holders.has(message.values) || context.holders.has(message.indices)) context.holders.add(message)
   return message
-}
-
-/** A context that writes every tensor as it stands. */
-export function plainContext(place: EncodeContext['place'] = () => 'keep'): EncodeContext {
-  return { place, deferred: new Map(), holders: new Set() }
 }

@@ -1,8 +1,8 @@
 import type { Model, Tensor } from '../ir/index.ts'
 import { type Content, folderOf, nameOf, readFileBytes, writeFilesAtomic } from '../platform/index.ts'
 import { decodeModel } from './decode-model.ts'
+import { type Placement, plainContext } from './encode-context.ts'
 import { encodePieces, MOST_BYTES } from './encode-model.ts'
-import { type Placement, plainContext } from './encode-tensor.ts'
 import { flatten, rangeChunks } from './pieces.ts'
 
 /**

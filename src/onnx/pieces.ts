@@ -1,14 +1,8 @@
-import { create, type DescMessage, type Message, toBinary } from '@bufbuild/protobuf'
-import { BinaryWriter, WireType } from '@bufbuild/protobuf/wire'
+import { create, type DescField, type DescMessage, type Message, toBinary } from '@bufbuild/protobuf'
+import { WireType } from '@bufbuild/protobuf/wire'
 import type { TensorProto } from 'onnx-buf'
 import type { ByteRange } from '../ir/index.ts'
-import type { EncodeContext } from './encode-tensor.ts'
-
-/** An encoded message as a list of bytes, weights still by reference. */
-export interface Pieces {
-  readonly byteLength: number
-  readonly parts: readonly (Uint8Array | ByteRange)[]
-}
+import type { EncodeContext, Pieces } from './encode-context.ts'
 
 type Fields = Record<string, unknown>
 
@@ -17,6 +11,8 @@ type Fields = Record<string, unknown>
  * weights: lengths come from sizes alone. Messages without deferred weights are encoded at one go.
  */
 export function toPieces(schema: DescMessage, message: Message, context: EncodeContext): Pieces {
+  const ready = context.ready.get(message)
+  if (ready) return ready
   if (!context.holders.has(message)) {
     const bytes = toBinary(schema, message)
     return { byteLength: bytes.byteLength, parts: [bytes] }
@@ -29,7 +25,7 @@ export function toPieces(schema: DescMessage, message: Message, context: EncodeC
     parts.push(part)
     byteLength += part.byteLength
   }
-  for (const field of [...schema.fields].sort((a, b) => a.number - b.number)) {
+  for (const field of fieldsOf(schema)) {
     const value = open[field.localName]
     const range = field.localName === 'rawData' ? context.deferred.get(message as TensorProto) : undefined
     if (range) {
@@ -48,14 +44,28 @@ export function toPieces(schema: DescMessage, message: Message, context: EncodeC
   return { byteLength, parts }
 }
 
+/** In the order of their numbers. */
+function fieldsOf(schema: DescMessage): readonly DescField[] {
+  let fields = ordered.get(schema)
+  if (!fields) ordered.set(schema, (fields = [...schema.fields].sort((a, b) => a.number - b.number)))
+  return fields
+}
+const ordered = new WeakMap<DescMessage, readonly DescField[]>()
+
 function only(schema: DescMessage, field: string, value: unknown): Message {
   const message = create(schema)
   ;(message as unknown as Fields)[field] = value
   return message
 }
 
+/** The tag and the length of a field, both as varints: seven bits a byte, the lowest first. */
 function prefix(field: number, byteLength: number): Uint8Array {
-  return new BinaryWriter().tag(field, WireType.LengthDelimited).uint32(byteLength).finish()
+  const bytes: number[] = []
+  for (let left of [(field << 3) | WireType.LengthDelimited, byteLength]) {
+    for (; left > 127; left = Math.floor(left / 128)) bytes.push((left % 128) | 128)
+    bytes.push(left)
+  }
+  return Uint8Array.from(bytes)
 }
 
 /** Small parts are gathered into pieces of about this size (bytes). */

@@ -9,9 +9,20 @@ export interface ChannelProbe {
   readonly mean: string
 }
 
+/** Outputs that tell of a value as a whole, each without axes. */
+export interface WholeProbe {
+  readonly min: string
+  readonly max: string
+  readonly sum: string
+}
+
 export interface ProbedModel {
   readonly model: Model
   readonly probes: ReadonlyMap<string, ChannelProbe>
+  /** Of the values asked for whose channels are not looked at. */
+  readonly whole: ReadonlyMap<string, WholeProbe>
+  /** The outputs that count the elements of the values asked for. */
+  readonly sizes: ReadonlyMap<string, string>
 }
 
 /**
@@ -21,8 +32,11 @@ export interface ProbedModel {
  * v [N, C, …] ⇒ r = Reshape(v, [0, 0, −1]); ReduceMin, ReduceMax, ReduceMean of r over axis 2. Channels on the last
  * axis, K of them: r = Reshape(v, [1, −1, K]), over axis 1. Those of the deepest values stand first: the runtime then
  * reduces each value as soon as it is there, and holds no more of them than the model itself.
+ *
+ * Of each value in `names` the model also gives the number of elements, and where its channels are not looked at the
+ * least, the greatest and the sum of all.
  */
-export function channelProbes(model: Model): ProbedModel {
+export function channelProbes(model: Model, names: readonly string[] = []): ProbedModel {
   const opset = model.opsets.get('') ?? 1
   const parts: { readonly depth: number; readonly nodes: readonly Node[] }[] = []
   const depths = new Map(model.graph.nodes.flatMap(({ outputs }, at) => outputs.map((name) => [name, at] as const)))
@@ -57,10 +71,32 @@ export function channelProbes(model: Model): ProbedModel {
     parts.push({ depth: depths.get(name) ?? -1, nodes })
     probes.set(name, probe)
   }
-  const outputs = [...probes.values()].flatMap(({ min, max, mean }) =>
-    [min, max, mean].map((name): ValueInfo => ({ name, type: { kind: 'tensor', dtype: 'float32', shape: null } })),
-  )
+  const whole = new Map<string, WholeProbe>()
+  const sizes = new Map<string, string>()
+  for (const [i, name] of names.entries()) {
+    const id = `whetstone.range.${i}`
+    const nodes = [makeNode('Size', [name], [`${id}.size`])]
+    sizes.set(name, `${id}.size`)
+    if (!probes.has(name)) {
+      const probe = { min: `${id}.min`, max: `${id}.max`, sum: `${id}.sum` }
+      whole.set(name, probe)
+      nodes.push(
+        makeNode('ReduceMin', [name], [probe.min], { attributes: { keepdims: int(0) } }),
+        makeNode('ReduceMax', [name], [probe.max], { attributes: { keepdims: int(0) } }),
+        makeNode('ReduceSum', [name], [probe.sum], { attributes: { keepdims: int(0) } }),
+      )
+    }
+    parts.push({ depth: depths.get(name) ?? -1, nodes })
+  }
+  const outputs = [
+    ...[...probes.values()].flatMap(({ min, max, mean }) =>
+      [min, max, mean].map((name): ValueInfo => ({ name, type: { kind: 'tensor', dtype: 'float32', shape: null } })),
+    ),
+    ...[...whole.values(), Object.fromEntries(sizes)]
+      .flatMap((entry) => Object.values(entry) as string[])
+      .map((name): ValueInfo => ({ name, type: { kind: 'unknown' } })),
+  ]
   const looking = parts.sort((a, b) => b.depth - a.depth).flatMap((part) => part.nodes)
   const graph = { ...model.graph, nodes: [...model.graph.nodes, ...looking], initializers, outputs }
-  return { model: { ...model, graph }, probes }
+  return { model: { ...model, graph }, probes, whole, sizes }
 }

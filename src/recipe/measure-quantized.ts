@@ -4,6 +4,7 @@ import { measureBatchInvariance, measureLatency, measureLayers } from '../evalua
 import type { Model } from '../ir/index.ts'
 import { compareKernels, namedAsFound } from '../passes/index.ts'
 import type { QuantizationReport, Target } from '../report/index.ts'
+import type { OpenSessions } from './open-sessions.ts'
 import type { RunsOn } from './runs-on.ts'
 import { samplesFor } from './samples.ts'
 import { LEAN } from './simplify.ts'
@@ -32,56 +33,73 @@ export async function readKernels(
   planned: Readonly<Record<string, number>>,
   target: Target,
 ): Promise<ReadKernels> {
-  if (target === 'web')
+  const read = target === 'web' ? null : await ortNode.kernels(model)
+  if (read && 'reason' in read) return { planned, counts: null, reason: read.reason, warnings: [] }
+  return kernelsOf(read?.counts ?? null, planned)
+}
+
+/** Kernels that were read back, or null where the runtime is one that cannot write down its graph. */
+function kernelsOf(
+  counts: Readonly<Record<string, number>> | null,
+  planned: Readonly<Record<string, number>>,
+): ReadKernels {
+  if (counts === null)
     return {
       planned,
-      counts: null,
+      counts,
       reason: 'onnxruntime-web cannot write down its optimised graph; only timing it there tells',
       warnings: [],
     }
-  const read = await ortNode.kernels(model)
-  if ('reason' in read) return { planned, counts: null, reason: read.reason, warnings: [] }
   return {
-    planned: namedAsFound(planned, read.counts),
-    counts: read.counts,
-    warnings: compareKernels(planned, read.counts).map(({ reason }) => reason),
+    planned: namedAsFound(planned, counts),
+    counts,
+    warnings: compareKernels(planned, counts).map(({ reason }) => reason),
   }
 }
 
-/** What quantization did to the answers. */
+/** What quantization did to the answers, and the kernels that it runs in. */
 export interface Damage extends Pick<QuantizationReport, 'sqnrDb' | 'layers' | 'batchInvariant'> {
+  readonly kernels: ReadKernels
   /** The inputs that it was seen on. */
   readonly feeds: readonly Feeds[]
 }
 
 /**
  * Noise at the outputs and by layer, and whether a row's answer depends on the rows beside it: two measures that run at
- * the same time. `opening` is the float model, open or nearly so.
+ * the same time. The session that answers also tells its kernels.
  */
 export async function measureDamage(
-  opening: Promise<IsolatedSession>,
+  sessions: OpenSessions,
   before: Model,
   after: Model,
   place: RunsOn,
-  { data, target, seed, onProgress }: MeasureQuantizedOptions,
+  planned: Readonly<Record<string, number>>,
+  { data, target = 'native', seed, onProgress }: MeasureQuantizedOptions,
 ): Promise<Damage> {
-  onProgress?.('measuring the noise')
-  const candidate = await place.open(after, LEAN)
+  onProgress?.('reading back what the runtime makes of it, measuring the noise')
+  const { processes } = sessions
+  const opening = sessions.start(place.open(after, LEAN, { processes, readKernels: target !== 'web' }))
+  let base: Promise<IsolatedSession> | undefined
   try {
-    const base = await opening
+    const candidate = await opening
     const random = data && data.rows > 1 ? 1 : 2
     const { feeds } = await samplesFor(candidate, { data, seed, random })
     const looked = feeds.slice(0, 4)
     const [{ sqnrDb, layers }, batchInvariant] = await together(
       // One session with both models in it is at hand where their kernels are those of this runtime.
-      measureLayers(base, candidate, before, after, looked, (names) =>
-        target === 'web' ? Promise.resolve(null) : openPair(before, after, names),
+      measureLayers(
+        () => (base ??= sessions.start(place.open(before, LEAN, { processes }))),
+        candidate,
+        before,
+        after,
+        looked,
+        (names) => (target === 'web' ? Promise.resolve(null) : openPair(before, after, names, { processes })),
       ),
       measureBatchInvariance(candidate, looked),
     )
-    return { sqnrDb, layers, batchInvariant, feeds }
+    return { sqnrDb, layers, batchInvariant, feeds, kernels: kernelsOf(candidate.kernels, planned) }
   } finally {
-    await candidate.close()
+    for (const one of base ? [opening, base] : [opening]) await sessions.close(one).catch(() => {})
   }
 }
 

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import type { Feeds, Session } from '../engine/index.ts'
-import { memoSession } from './memo-session.ts'
+import { Answers, memoSession } from './memo-session.ts'
 
 function counting(): { session: Session; runs: () => number } {
   let runs = 0
@@ -33,9 +33,20 @@ test('equal feeds run once, other feeds run', async () => {
 
 test('beyond the budget nothing is kept', async () => {
   const { session, runs } = counting()
-  const memo = memoSession(session, 10)
+  const memo = memoSession(session, new Answers(10))
   for (let i = 0; i < 2; i++) await memo.run(feeds(1, 2, 3))
   expect(runs()).toBe(2)
+})
+
+test('answers outlive the session that gave them', async () => {
+  const answers = new Answers()
+  const [first, second] = [counting(), counting()]
+  await memoSession(first.session, answers).run(feeds(1, 2))
+  const memo = memoSession(second.session, answers)
+  await memo.run(feeds(1, 2))
+  expect(second.runs()).toBe(0)
+  await memo.run(feeds(3))
+  expect(second.runs()).toBe(1)
 })
 
 test('inner values are always asked for anew', async () => {

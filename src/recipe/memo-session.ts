@@ -1,13 +1,23 @@
 import type { Feeds, Fetched, Session, TensorValue } from '../engine/index.ts'
 import { sha256 } from '../platform/index.ts'
 
+/** What a model answered, up to `byteBudget` bytes of outputs; it outlives the session that gave it. */
+export class Answers {
+  readonly kept = new Map<string, Promise<Fetched>>()
+  readonly byteBudget: number
+  held = 0
+
+  constructor(byteBudget = 256 * 2 ** 20) {
+    this.byteBudget = byteBudget
+  }
+}
+
 /**
- * A session that answers the same feeds from memory: the original meets the same rows once for every candidate. Keeps
- * outputs up to `byteBudget` (256 MB unless said); what comes after is run again each time.
+ * A session that answers the same feeds from memory: the original meets the same rows once for every candidate, and a
+ * candidate that is judged on more rows has answered the first. What is beyond the budget is run again each time.
  */
-export function memoSession(session: Session, byteBudget = 256 * 2 ** 20): Session {
-  const kept = new Map<string, Promise<Fetched>>()
-  let held = 0
+export function memoSession(session: Session, answers = new Answers()): Session {
+  const { kept } = answers
   return {
     ...session,
     run(feeds, fetch) {
@@ -19,8 +29,8 @@ export function memoSession(session: Session, byteBudget = 256 * 2 ** 20): Sessi
       const answer = session.run(feeds).then(
         (fetched) => {
           const bytes = Object.values(fetched).reduce((sum, value) => sum + bytesOf(value), 0)
-          if (held + bytes > byteBudget) kept.delete(key)
-          else held += bytes
+          if (answers.held + bytes > answers.byteBudget) kept.delete(key)
+          else answers.held += bytes
           return fetched
         },
         (error: unknown) => {

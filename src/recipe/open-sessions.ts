@@ -1,16 +1,41 @@
-import { prepareRuntimes, type Session } from '../engine/index.ts'
+import {
+  type IsolatedPlacement,
+  type IsolatedSession,
+  type OrtSessionOptions,
+  openIsolated,
+  type RuntimeProcesses,
+  type Session,
+  startRuntimes,
+} from '../engine/index.ts'
+import type { Model } from '../ir/index.ts'
 
-/** The sessions of one piece of work, some still opening: whatever came to be of them is closed with it. */
+/**
+ * The sessions of one piece of work, some still opening: whatever came to be of them is closed with it. They follow one
+ * another in a few processes, which come up while this one computes what they shall run.
+ */
 export class OpenSessions {
   readonly #opening = new Set<Promise<Session>>()
-  readonly #prepared: (() => Promise<void>)[] = []
+  readonly processes: RuntimeProcesses
 
-  /** Starts processes for models that are still being made. */
-  prepare(count: number): void {
-    this.#prepared.push(prepareRuntimes(count))
+  /** As many processes as models are open at a time. */
+  constructor(processes: number) {
+    this.processes = startRuntimes(processes)
   }
 
-  /** Takes a session that is being opened; who needs it awaits it, and hears of a failure there. */
+  /** Opens a model; who needs it awaits it, and hears of a failure there. */
+  open(
+    model: Model,
+    options: OrtSessionOptions,
+    open: (
+      model: Model,
+      options: OrtSessionOptions,
+      placement: IsolatedPlacement,
+    ) => Promise<IsolatedSession> = openIsolated,
+  ): Promise<IsolatedSession> {
+    return this.start(open(model, options, { processes: this.processes }))
+  }
+
+  /** Takes a session that is being opened elsewhere. */
   start<S extends Session>(opening: Promise<S>): Promise<S> {
     this.#opening.add(opening)
     opening.catch(() => {})
@@ -24,9 +49,10 @@ export class OpenSessions {
   }
 
   async closeAll(): Promise<void> {
+    const ended = this.processes.end()
     const opened = await Promise.allSettled(this.#opening)
     this.#opening.clear()
-    await Promise.all(this.#prepared.splice(0).map((release) => release()))
     await Promise.all(opened.map((one) => (one.status === 'fulfilled' ? one.value.close() : undefined)))
+    await ended
   }
 }

@@ -1,5 +1,5 @@
 import type { Dataset } from '../data/index.ts'
-import { openIsolated, type Session } from '../engine/index.ts'
+import { openIsolated } from '../engine/index.ts'
 import type { Model, NumericArray } from '../ir/index.ts'
 import {
   KERNEL_REPAIRS,
@@ -24,6 +24,7 @@ import { answersOf, relativeNoise } from './answers.ts'
 import { channelsOf } from './channels.ts'
 import type { EvidenceCache } from './evidence-cache.ts'
 import { learnRoundings } from './learned-rounding.ts'
+import { looked } from './looked.ts'
 import { measureDamage, readKernels, timeIn } from './measure-quantized.ts'
 import { OpenSessions } from './open-sessions.ts'
 import { provePortable } from './portable.ts'
@@ -188,7 +189,7 @@ const NOTHING_DONE = 'nothing was quantized: see the reasons under float'
 
 async function quantizeMeasured(model: Model, options: QuantizeOptions): Promise<Quantized> {
   const place = await runsOn(options.target ?? 'native')
-  const sessions = new OpenSessions()
+  const sessions = new OpenSessions(PROCESSES)
   try {
     return await quantizeIn(sessions, place, model, options)
   } finally {
@@ -196,10 +197,13 @@ async function quantizeMeasured(model: Model, options: QuantizeOptions): Promise
   }
 }
 
+/** Models that run at a time: the two that are compared, or the one that answers and the pair of it and its original. */
+const PROCESSES = 2
+
 /**
- * Whatever runs a model does so in a process of its own, and what does not wait for another runs beside it: the original
- * is loaded while the lossless passes work, ranges and channels are looked at while these are proven equal, and the
- * kernels, the noise and the neighbours of what came out are measured at the same time.
+ * Whatever runs a model does so in another process, and what does not wait for another runs beside it: the original is
+ * loaded while the lossless passes work, and the kernels, the noise and the neighbours of what came out are measured at
+ * the same time.
  */
 async function quantizeIn(
   sessions: OpenSessions,
@@ -208,27 +212,19 @@ async function quantizeIn(
   options: QuantizeOptions,
 ): Promise<Quantized> {
   const { scheme, data, target = 'native', onProgress: say = () => {} } = options
-  // The model as it came and as it leaves the lossless passes, its ranges, its channels.
-  sessions.prepare(scheme === 'static-int8' ? 4 : 2)
-  const original = sessions.start(openIsolated(model, LEAN))
+  const original = sessions.open(model, LEAN)
   say('lossless passes')
   const lossless = options.simplify === false ? startTrail(model) : await losslessTrail(model)
-  const same = lossless.model === model
-  const float = same ? original : sessions.start(openIsolated(lossless.model, LEAN))
-  const proving = same
-    ? null
-    : together(original, float)
-        .then(([base, candidate]) => proveSame(base, candidate, model, { data, seed: options.seed }))
-        .then(() => sessions.close(original))
-  const [start] = await together(smoothed(lossless, options), options.smooth === undefined ? null : proving)
-  const known = start.model === lossless.model ? float : sessions.start(openIsolated(start.model, LEAN))
-  const [evidence] = await together(
-    scheme === 'static-int8' ? looked(start.model, known, proving, options) : [],
-    proving,
-  )
+  if (lossless.model !== model) {
+    const float = sessions.open(lossless.model, LEAN)
+    const [base, candidate] = await together(original, float)
+    await proveSame(base, candidate, model, { data, seed: options.seed })
+    await sessions.close(float)
+  }
+  await sessions.close(original)
+  const start = await smoothed(lossless, options)
+  const evidence = scheme === 'static-int8' ? await evidenceFor(sessions, start.model, options) : []
   say('quantizing')
-  // Kernels, neighbours, noise by layer.
-  sessions.prepare(3)
   const [own, ...repairs] = quantizeSteps(options, evidence)
   const steps = scheme.startsWith('weight')
     ? await weightSteps(start.model, own, options)
@@ -242,19 +238,11 @@ async function quantizeIn(
     trail = await advanceAll(start, quantizeSteps({ ...options, pass: { ...options.pass, ...EVERYWHERE } }, evidence))
   const run = quantizationRun(trail, scheme)
   const planned = run.planned ?? {}
-  say('reading back what the runtime makes of it')
-  const [kernels, measured] = await together(
-    readKernels(trail.model, planned, target),
+  const measured =
     trail.model === start.model
       ? null
-      : measureDamage(
-          target === 'web' ? sessions.start(place.open(start.model, LEAN)) : known,
-          start.model,
-          trail.model,
-          place,
-          options,
-        ),
-  )
+      : await measureDamage(sessions, start.model, trail.model, place, planned, options)
+  const kernels = measured?.kernels ?? (await readKernels(trail.model, planned, target))
   const timing =
     measured && target === 'web' ? await timeIn(place, start.model, trail.model, measured.feeds[0], options) : null
   const report: QuantizationReport = {
@@ -315,13 +303,8 @@ async function smoothed(
 
 const EVERYWHERE = { placement: 'everywhere' } as const
 
-/** Ranges and channels of the values that static quantization asks for, both looked at at the same time. */
-async function looked(
-  model: Model,
-  opening: Promise<Session>,
-  proving: Promise<void> | null,
-  options: QuantizeOptions,
-): Promise<readonly Report[]> {
+/** Ranges and channels of the values that static quantization asks for. */
+async function evidenceFor(sessions: OpenSessions, model: Model, options: QuantizeOptions): Promise<readonly Report[]> {
   const { data, calibration = 'minmax' } = options
   if (!data)
     throw new UserError('bad-data', 'static int8 needs sample data to learn the ranges of values from', {
@@ -334,10 +317,9 @@ async function looked(
       hint: 'give some rows that look like production; 100 are plenty',
     })
   options.onProgress?.('calibrating')
-  const session = await opening
-  // Other methods look at whole values in this very process, which a model that cannot run would take along.
-  if (calibration !== 'minmax') await proving
-  return together(rangesOf(model, data, calibration, { ...options, session }), channelsOf(model, data, options))
+  if (calibration === 'minmax') return looked(sessions, model, data, options)
+  // These look at whole values in this very process, which a model that cannot run would take along: it ran before.
+  return together(rangesOf(model, data, calibration, options), channelsOf(model, data, options))
 }
 
 /** The step of static int8 with roundings that are learned under its own ranges. */

@@ -1,5 +1,5 @@
 import type { Dataset } from '../data/index.ts'
-import { openIsolated, ortNode, type Session } from '../engine/index.ts'
+import { openIsolated, ortNode } from '../engine/index.ts'
 import { calibrate, calibrateAll } from '../evaluate/index.ts'
 import { inferTypes, isFloating, type Model } from '../ir/index.ts'
 import { calibrationValues } from '../passes/index.ts'
@@ -13,8 +13,8 @@ export interface RangeOptions {
   /** Rows to calibrate on; 128 unless said. */
   readonly samples?: number | undefined
   readonly indices?: readonly number[] | undefined
-  /** The model, where it is open already. */
-  readonly session?: Session | undefined
+  /** Extremes that another measure takes along; measured here where it gives none. */
+  readonly extremes?: (() => Promise<CalibrationReport | null>) | undefined
   readonly cache?: EvidenceCache | undefined
   readonly signal?: AbortSignal | undefined
   readonly onProgress?: ((text: string) => void) | undefined
@@ -64,6 +64,10 @@ function floatsAmong(names: readonly string[], model: Model): readonly string[] 
   })
 }
 
+/** Values of floats that static quantization asks the ranges of. */
+export const calibratedNames = (model: Model) =>
+  floatsAmong(calibrationValues(model.graph, model.opsets.get('') ?? 1), model)
+
 /** Ranges by these methods, from one reading of the rows; one alone may be far cheaper than all of them. */
 export async function calibratedBy(
   methods: readonly CalibrationMethod[],
@@ -71,7 +75,7 @@ export async function calibratedBy(
   data: Dataset,
   options: RangeOptions,
 ): Promise<readonly CalibrationReport[]> {
-  const names = floatsAmong(calibrationValues(model.graph, model.opsets.get('') ?? 1), model)
+  const names = calibratedNames(model)
   const samples = options.samples ?? 128
   const key = {
     measure: 'calibration',
@@ -83,10 +87,11 @@ export async function calibratedBy(
   const measured = async (): Promise<Partial<Record<CalibrationMethod, CalibrationReport>>> => {
     const [only] = methods
     const one = methods.length === 1 && only ? only : null
+    const taken = one === 'minmax' ? await options.extremes?.() : null
+    if (taken) return { minmax: taken }
     // Extremes are told by the process that has the values. Histograms take the values themselves, whose way between
     // two processes would double the time; the model has proven itself in a process of its own before.
-    const session =
-      one === 'minmax' ? (options.session ?? (await openIsolated(model, LEAN))) : await ortNode.open(model)
+    const session = one === 'minmax' ? await openIsolated(model, LEAN) : await ortNode.open(model)
     try {
       const settings = {
         names,
@@ -99,7 +104,7 @@ export async function calibratedBy(
         ? { [one]: await calibrate(session, data, { ...settings, method: one }) }
         : await calibrateAll(session, data, settings)
     } finally {
-      if (session !== options.session) await session.close()
+      await session.close()
     }
   }
   const cache = options.cache ?? noCache

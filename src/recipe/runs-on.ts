@@ -1,5 +1,6 @@
 import {
   browserRuntime,
+  type IsolatedPlacement,
   type IsolatedSession,
   machine,
   type OrtSessionOptions,
@@ -15,11 +16,7 @@ import type { Target } from '../report/index.ts'
 export interface RunsOn {
   /** The runtime and its version, as reports and the keys of kept evidence name it. */
   readonly runtime: string
-  open(
-    model: Model | string,
-    options?: OrtSessionOptions,
-    placement?: { readonly cores?: readonly number[] },
-  ): Promise<IsolatedSession>
+  open(model: Model | string, options?: OrtSessionOptions, placement?: IsolatedPlacement): Promise<IsolatedSession>
 }
 
 /**

@@ -24,7 +24,7 @@ import { firstFeeds } from './first-feeds.ts'
 import { inspect } from './inspect.ts'
 import { kernelCosts } from './kernel-costs.ts'
 import { type ReadKernels, readKernels } from './measure-quantized.ts'
-import { memoSession } from './memo-session.ts'
+import { Answers, memoSession } from './memo-session.ts'
 import { nameModels } from './name-models.ts'
 import { quantizationRun, quantizeSteps } from './quantize.ts'
 import { rangesOf } from './ranges.ts'
@@ -33,6 +33,9 @@ import { sensitivityOf } from './sensitivity.ts'
 import { type Phase, type RowsOf, shareRows } from './share-rows.ts'
 import { losslessTrail, proveEqual } from './simplify.ts'
 import { advanceAll, startTrail, type Trail } from './trail.ts'
+
+/** Bytes of a candidate's answers that are kept from one step of judging to the next. */
+const CANDIDATE_BYTES = 2 ** 25
 
 /** To choose from, or to see again whether the chosen one holds: the second must not be the first one remembered. */
 export type TimingPurpose = 'choose' | 'confirm'
@@ -71,6 +74,10 @@ export class Workbench {
   #lossless: { trail: Trail; equivalence: Equivalence } | undefined
   #simple: Trail | undefined
   #base: Promise<Session> | undefined
+  /** The original meets the same rows once for every candidate, also where a timing came between. */
+  readonly #baseAnswers = new Answers()
+  /** Those of the candidates to the selection rows, by digest: they are judged on more and more of them. */
+  readonly #answers = new Map<string, Answers>()
   readonly #trained = new Map<string, Trail>()
 
   private constructor(
@@ -112,7 +119,7 @@ export class Workbench {
       await session.close()
       throw error
     })
-    bench.#base = Promise.resolve(memoSession(session))
+    bench.#base = Promise.resolve(memoSession(session, bench.#baseAnswers))
     return bench
   }
 
@@ -306,9 +313,12 @@ export class Workbench {
     // A metric from a user's file may change between runs under the same name.
     const keep = typeof metric === 'object' ? null : cache
     const make = async () => {
-      this.#base ??= this.#place.open(this.original.model, { threads }).then((session) => memoSession(session))
+      this.#base ??= this.#place
+        .open(this.original.model, { threads })
+        .then((session) => memoSession(session, this.#baseAnswers))
       const base = await this.#base
-      const candidate = await this.#place.open(built.model, { threads })
+      const opened = await this.#place.open(built.model, { threads })
+      const candidate = phase === 'select' ? memoSession(opened, this.#answersOf(built)) : opened
       try {
         const report = await compare(base, candidate, data, {
           margin,
@@ -329,6 +339,12 @@ export class Workbench {
       }
     }
     return keep ? keep.get(key, make) : make()
+  }
+
+  #answersOf({ digest }: Built): Answers {
+    let answers = this.#answers.get(digest)
+    if (!answers) this.#answers.set(digest, (answers = new Answers(CANDIDATE_BYTES)))
+    return answers
   }
 
   /** What each rounding that static int8 with this calibration might make does to the outputs. */

@@ -24,8 +24,6 @@ const UNLIMITED = 1e9
 /** So many rows tell what others will show; of fewer, a quieter mixture is kept as well. */
 const MANY_ROWS = 32
 const QUIETER = 10 ** (-3 / 10)
-/** Rows that a first look takes; only what may win is judged on all selection rows. */
-const FIRST_LOOK = 512
 
 /**
  * Plans candidates, builds them, times them side by side with the original, judges them on the selection rows, proves
@@ -121,7 +119,7 @@ class Optimization {
     const { trials, tensors } = await trainStudents(pool, trainData, { ...this.#options, seconds })
     this.#tensors = tensors
     await pool.time(trials, this.#seconds(20))
-    for (const trial of trials) if (!pool.hopeless(trial)) await pool.judge(trial, FIRST_LOOK)
+    for (const trial of trials) if (!pool.hopeless(trial)) await pool.climb(trial)
   }
 
   /**
@@ -163,14 +161,14 @@ class Optimization {
     const going = () => this.#timeLeft
     const others = await pool.buildAll(calibrationSpecs(first.built.spec), going)
     for (const trial of others) pool.borrowTiming(trial, first)
-    return pool.judgeAll([first, ...others], FIRST_LOOK, going)
+    return pool.halve([first, ...others], going)
   }
 
   /** The candidate with channels under scales of their own, where that makes it secure. */
   async #equalised(whole: Trial): Promise<readonly Trial[]> {
     const pool = this.#pool
     const trials = await pool.buildAll(equalisedSpecs(whole.built.spec), () => this.#timeLeft)
-    await pool.judgeAll(trials, FIRST_LOOK)
+    await pool.climbAll(trials)
     // Conversions under a scale a channel are dear: these have times of their own.
     for (const trial of trials) if (!this.#secure(trial)) pool.note(trial, 'not timed: not close enough')
     return trials.filter(this.#secure)
@@ -194,7 +192,7 @@ class Optimization {
       const trial = await pool.build(withNoise(spec, budget))
       if (!trial) return null
       pool.note(trial, 'not timed: a step on the way to the fastest mixture that is close enough')
-      await pool.judge(trial, FIRST_LOOK)
+      await pool.climb(trial)
       return seen(trial, trial.built.expectedNoise ?? budget)
     })
     if (!best) return []
@@ -209,7 +207,7 @@ class Optimization {
     if (pool.bench.rows.select.indices.length >= MANY_ROWS || !spec.noiseBudget || !this.#timeLeft) return []
     const trial = await pool.build(withNoise(spec, spec.noiseBudget * QUIETER))
     if (!trial) return []
-    await pool.judge(trial, FIRST_LOOK)
+    await pool.climb(trial)
     return this.#secure(trial) ? [trial] : []
   }
 
@@ -224,7 +222,7 @@ class Optimization {
       if (bars.some((bar) => !worthMore(pool.standing(trial), bar)))
         pool.note(trial, 'not judged: a better one in the goal is secure')
       else if (place >= ALWAYS_JUDGED && !this.#timeLeft) pool.note(trial, 'not judged: the time was up')
-      else await pool.judge(trial, FIRST_LOOK)
+      else await pool.climb(trial)
     }
   }
 
@@ -238,13 +236,15 @@ class Optimization {
         .filter(
           (trial) =>
             trial !== lossless &&
+            !trial.dropped &&
             trial.result.p50Ms !== null &&
             !pool.hopeless(trial) &&
             (trial.comparison === null ? selectable === 0 : promising(trial)) &&
             (!lossless || worthMore(pool.standing(trial), pool.standing(lossless))),
         )
         .map((trial): Contender => contenderOf(pool, trial, safetyOf(trial)))
-    if (selectable > FIRST_LOOK) for (const { id } of finalists(contenders(), FINALISTS)) await pool.judge(pool.get(id))
+    if (selectable > pool.rungs.at(-1)!)
+      for (const { id } of finalists(contenders(), FINALISTS)) await pool.judge(pool.get(id))
     const chain = finalists(contenders(), FINALISTS)
     const first = lossless && this.#worthIt(lossless) ? [contenderOf(pool, lossless, Number.POSITIVE_INFINITY)] : []
     return chooseByProof([...first, ...chain], (id) => this.#proofOf(pool.get(id)), {

@@ -2,9 +2,10 @@ import type { Built, CandidateSpec, ReadKernels, TimingPurpose, Workbench } from
 import type { ComparisonReport, LatencyReport, OptimizationReport } from '../report/index.ts'
 import { brokenLimit, figureOf, type Goal } from './goal.ts'
 import type { Standing } from './preference.ts'
+import { rungsFor, saferHalf } from './rungs.ts'
 import { worstNoise } from './sentence.ts'
 import { sideBySide } from './side-by-side.ts'
-import { firstResult, type Trial } from './trial.ts'
+import { firstResult, safetyOf, type Trial } from './trial.ts'
 
 /** A candidate must beat this ratio by its whole interval to count as not slower. */
 const NOT_SLOWER = 1.02
@@ -77,7 +78,7 @@ export class Pool {
     // Where one candidate cannot be read back, often none can: the reason is told once.
     if (read?.reason && !this.warnings.some((warning) => warning.endsWith(read.reason!)))
       this.warnings.push(`${spec.id}: ${read.reason}`)
-    const trial: Trial = { built, result: firstResult(built, read), p99Ms: null, comparison: null }
+    const trial: Trial = { built, result: firstResult(built, read), p99Ms: null, comparison: null, dropped: false }
     this.#trials.set(spec.id, trial)
     return trial
   }
@@ -139,14 +140,49 @@ export class Pool {
     }
   }
 
-  /** Judges candidates side by side, the first of them in any case, the others while `going` says that there is time. */
-  async judgeAll(trials: readonly Trial[], rows: number, going = () => true): Promise<readonly Trial[]> {
-    const judged = await sideBySide(trials, this.workers, async (trial) => {
-      if (trial !== trials[0] && !going()) return []
+  /** The steps in which candidates are judged on the selection rows. */
+  get rungs(): readonly number[] {
+    return rungsFor(this.bench.rows.select.indices.length)
+  }
+
+  /** Judges on more and more selection rows, for as long as these do not show that the candidate is worse. */
+  async climb(trial: Trial): Promise<void> {
+    for (const rows of this.rungs) {
       await this.judge(trial, rows)
-      return [trial]
-    })
-    return judged.flat()
+      if (trial.comparison?.verdict === 'regressed') return
+    }
+  }
+
+  /** Judges candidates side by side, each by itself. */
+  async climbAll(trials: readonly Trial[]): Promise<void> {
+    await sideBySide(trials, this.workers, (trial) => this.climb(trial))
+  }
+
+  /**
+   * Judges candidates that take the same time side by side, the first of them in any case, the others while `going` says
+   * that there is time: on a few rows, the safer half on more, and so on. Gives those that are left.
+   */
+  async halve(trials: readonly Trial[], going = () => true): Promise<readonly Trial[]> {
+    let left = trials
+    for (const [step, rows] of this.rungs.entries()) {
+      const judged = await sideBySide(left, this.workers, async (trial) => {
+        if (trial !== left[0] && !going()) return []
+        await this.judge(trial, rows)
+        return [trial]
+      })
+      left = judged.flat()
+      if (step === this.rungs.length - 1) break
+      const next = saferHalf(left, safetyOf, (trial) => trial.comparison?.verdict === 'regressed')
+      for (const trial of left.filter((one) => !next.includes(one))) {
+        trial.dropped = true
+        this.note(
+          trial,
+          `judged on ${trial.comparison?.n ?? rows} rows only: others that take the same time were safer`,
+        )
+      }
+      left = next
+    }
+    return left
   }
 
   /** The original's own score, from the most rows that it was seen on. */

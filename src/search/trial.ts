@@ -8,6 +8,8 @@ export interface Trial {
   result: CandidateResult
   p99Ms: number | null
   comparison: ComparisonReport | null
+  /** Others that take the same time were safer on the first rows: it was judged on no more. */
+  dropped: boolean
 }
 
 export function firstResult(built: Built, read: ReadKernels | null): CandidateResult {
@@ -68,7 +70,7 @@ export function worstNoiseOf({ comparison }: Trial): number | null {
  */
 export function secure(trial: Trial, proofRows: number): boolean {
   const { comparison } = trial
-  if (comparison === null || comparison.verdict === 'regressed') return false
+  if (trial.dropped || comparison === null || comparison.verdict === 'regressed') return false
   const { verdict, agreement, n, requiredN } = comparison
   if (verdict === 'pass') return true
   if (comparison.nonInferiority && noLossSeen(comparison) && requiredN !== null && requiredN <= proofRows) return true

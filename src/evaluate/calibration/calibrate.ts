@@ -1,9 +1,9 @@
-import type { Dataset, Rows } from '../../data/index.ts'
-import type { Feeds, Session, TensorValue } from '../../engine/index.ts'
+import type { Dataset } from '../../data/index.ts'
+import type { Session, TensorValue } from '../../engine/index.ts'
 import type { CalibrationMethod, CalibrationReport } from '../../report/index.ts'
 import { feedsOf, rowsPerRun } from '../feeds.ts'
-import { rowsTogether } from '../rows-together.ts'
 import { RangeObserver } from './observer.ts'
+import { BUDGET, HELD, planRuns } from './plan-runs.ts'
 
 export interface CalibrateOptions {
   /** Values whose ranges are wanted, inner ones included. */
@@ -28,14 +28,6 @@ export type CalibrationReports = Readonly<Record<CalibrationMethod, CalibrationR
  * were not collected yet. Measured on PP-OCRv4 det: 356 MB above a plain run for groups of 62 MB.
  */
 const COPIES = 6
-/**
- * Where only extremes are asked for, a value lives until it is reduced, beside those that the model still needs: measured
- * on PP-OCRv4 det, 17 MB above a plain run for 230 values of 330 MB. The order in which the runtime computes is its own
- * affair, so that much more than its habit is allowed for.
- */
-const HELD = 1 / 4
-const BUDGET = 256 * 2 ** 20
-
 const ALL: readonly CalibrationMethod[] = ['minmax', 'percentile', 'mse', 'entropy']
 
 /** Ranges by one method: see `calibrateAll`. */
@@ -77,7 +69,7 @@ async function observe(
   const told = new Set<string>()
   if (!withHistogram && session.extremes) {
     const share = (options.byteBudget ?? BUDGET) / HELD
-    const { batch, groups } = await plan(session, dataset, { inner, indices, most, share })
+    const { batch, groups } = await planRuns(session, dataset, { inner, indices, most, share })
     const ranges = await extremesOf(session, dataset, { ...options, groups, indices, batch, observers })
     for (const name of ranges) told.add(name)
     done = indices.length
@@ -85,7 +77,7 @@ async function observe(
   const left = inner.filter((name) => !told.has(name))
   const { batch, groups } =
     left.length > 0 || told.size === 0
-      ? await plan(session, dataset, {
+      ? await planRuns(session, dataset, {
           inner: left,
           indices,
           most,
@@ -128,7 +120,8 @@ async function observe(
   )
 }
 
-function take(observer: RangeObserver | undefined, value: TensorValue | undefined, rows: number): void {
+/** Takes in a value that was handed out. */
+export function take(observer: RangeObserver | undefined, value: TensorValue | undefined, rows: number): void {
   if (value?.dtype !== 'float32' && value?.dtype !== 'float64') return
   observer?.observe(value.data as Float32Array, rows)
 }
@@ -174,39 +167,4 @@ async function extremesOf(
     }
   for (const name of unsure) observers.set(name, new RangeObserver(false))
   return [...seen].filter((name) => !unsure.has(name))
-}
-
-/** How many rows share a run, and which values are fetched together. */
-async function plan(
-  session: Session,
-  dataset: Dataset,
-  {
-    inner,
-    indices,
-    most,
-    share,
-  }: {
-    readonly inner: readonly string[]
-    readonly indices: readonly number[]
-    readonly most: number
-    readonly share: number
-  },
-) {
-  const row = await largestFeeds(session, dataset, () => dataset.read({ indices, batch: 1 }))
-  const batch = await rowsTogether(session, row, inner, most)
-  return { batch, groups: await session.fetchGroups(row, inner, share / batch) }
-}
-
-/** Feeds of the largest batch, which decides the groups; only rows of differing shapes have to be read for that. */
-async function largestFeeds(session: Session, dataset: Dataset, read: () => AsyncIterable<Rows>): Promise<Feeds> {
-  const varies = dataset.fields.some((field) => field.rowShape.includes(null))
-  let largest: Feeds = {}
-  let bytes = -1
-  for await (const rows of read()) {
-    const feeds = feedsOf(rows, session.inputs, dataset)
-    const size = Object.values(feeds).reduce((sum, { data }) => sum + ('byteLength' in data ? data.byteLength : 0), 0)
-    if (size > bytes) [largest, bytes] = [feeds, size]
-    if (!varies) break
-  }
-  return largest
 }

@@ -1,0 +1,48 @@
+import type { Dataset, Rows } from '../../data/index.ts'
+import type { Feeds, Session } from '../../engine/index.ts'
+import { feedsOf } from '../feeds.ts'
+import { rowsTogether } from '../rows-together.ts'
+
+/**
+ * Where only extremes are asked for, a value lives until it is reduced, beside those that the model still needs: measured
+ * on PP-OCRv4 det, 17 MB above a plain run for 230 values of 330 MB. The order in which the runtime computes is its own
+ * affair, so that much more than its habit is allowed for.
+ */
+export const HELD = 1 / 4
+/** Bytes above plain inference that looking at inner values may take, unless said. */
+export const BUDGET = 256 * 2 ** 20
+
+/** How many rows share a run, and which values are fetched together. */
+export async function planRuns(
+  session: Session,
+  dataset: Dataset,
+  {
+    inner,
+    indices,
+    most,
+    share,
+  }: {
+    readonly inner: readonly string[]
+    readonly indices: readonly number[]
+    readonly most: number
+    readonly share: number
+  },
+) {
+  const row = await largestFeeds(session, dataset, () => dataset.read({ indices, batch: 1 }))
+  const batch = await rowsTogether(session, row, inner, most)
+  return { batch, groups: await session.fetchGroups(row, inner, share / batch) }
+}
+
+/** Feeds of the largest batch, which decides the groups; only rows of differing shapes have to be read for that. */
+async function largestFeeds(session: Session, dataset: Dataset, read: () => AsyncIterable<Rows>): Promise<Feeds> {
+  const varies = dataset.fields.some((field) => field.rowShape.includes(null))
+  let largest: Feeds = {}
+  let bytes = -1
+  for await (const rows of read()) {
+    const feeds = feedsOf(rows, session.inputs, dataset)
+    const size = Object.values(feeds).reduce((sum, { data }) => sum + ('byteLength' in data ? data.byteLength : 0), 0)
+    if (size > bytes) [largest, bytes] = [feeds, size]
+    if (!varies) break
+  }
+  return largest
+}

@@ -1,0 +1,138 @@
+import type { Dataset } from '../data/index.ts'
+import type { Feeds, Fetched, Session } from '../engine/index.ts'
+import type { CalibrationReport, ChannelsReport } from '../report/index.ts'
+import { take } from './calibration/calibrate.ts'
+import { RangeObserver } from './calibration/observer.ts'
+import { BUDGET, HELD, planRuns } from './calibration/plan-runs.ts'
+import { type ChannelSession, Channels, channelsReport } from './channels.ts'
+import { feedsOf, rowsPerRun } from './feeds.ts'
+
+/** Outputs of a model that tell of values and of their channels, by value name. */
+export interface LookingModel {
+  readonly probes: ChannelSession['probes']
+  /** Least, greatest and sum of a whole value, where its channels do not tell them. */
+  readonly whole: ReadonlyMap<string, { readonly min: string; readonly max: string; readonly sum: string }>
+  /** Numbers of elements. */
+  readonly sizes: ReadonlyMap<string, string>
+}
+
+export interface LookOptions {
+  /** Values whose ranges are wanted: each is an input, or one of the model's outputs tells of it. */
+  readonly names: readonly string[]
+  /** Rows to take ranges from: the first `samples` of `indices`, or of the set. */
+  readonly samples: number
+  readonly indices?: readonly number[]
+  /** Of these the rows that channels are looked at on. */
+  readonly channelRows: number
+  readonly onRow?: (done: number, of: number) => void
+  readonly signal?: AbortSignal
+}
+
+export interface LookedAt {
+  readonly calibration: CalibrationReport
+  readonly channels: ChannelsReport
+}
+
+/**
+ * The extremes that `calibrate` takes and the statistics of `measureChannels`, from one run of each row. `openAnother`
+ * is called once, where the runs left are worth one more session; runs then go to both by turns. Null where the values
+ * are too large to be looked at together, or one of them is not finite or empty: the two measures tell more of those.
+ */
+export async function measureRangesAndChannels(
+  session: Session,
+  { probes, whole, sizes }: LookingModel,
+  data: Dataset,
+  { names, samples, channelRows, onRow, signal, ...rows }: LookOptions,
+  openAnother: () => Promise<Session>,
+): Promise<LookedAt | null> {
+  const indices = (rows.indices ?? Array.from({ length: data.rows }, (_, i) => i)).slice(0, samples)
+  const inputs = new Set(session.inputs.map((port) => port.name))
+  const inner = names.filter((name) => !inputs.has(name))
+  const share = BUDGET / HELD
+  const looked = [...new Set([...inner, ...probes.keys()])]
+  const most = rowsPerRun(session.inputs, data, 8)
+  const { batch, groups } = await planRuns(session, data, { inner: looked, indices, most, share })
+  if (groups.length > 1) return null
+  const ranges = new Map(names.map((name) => [name, new RangeObserver(false)]))
+  const channels = new Map([...probes.keys()].map((name) => [name, new Channels()]))
+  let done = 0
+  let told = true
+  let ofChannels = 0
+
+  const note = (feeds: Feeds, fetched: Fetched, count: number) => {
+    const numbers = (output: string) => fetched[output]!.data as Float32Array
+    for (const [name, value] of Object.entries(feeds)) take(ranges.get(name), value, count)
+    for (const name of inner) {
+      const { min, max, sum } = whole.get(name) ?? { ...probes.get(name)!, sum: probes.get(name)!.mean }
+      const elements = Number(fetched[sizes.get(name)!]!.data[0])
+      // What is not finite somewhere makes a sum, or a mean, that is not.
+      if (elements === 0 || !numbers(sum).every(Number.isFinite)) told = false
+      else {
+        const extremes = { min: least(numbers(min)), max: greatest(numbers(max)), elements, finite: true }
+        ranges.get(name)!.note(extremes, count)
+      }
+    }
+    if (done < channelRows) {
+      for (const [name, { min, max, mean }] of probes)
+        channels.get(name)!.add(fetched[mean]!.dims[1]!, numbers(min), numbers(max), numbers(mean))
+      ofChannels += count
+    }
+    done += count
+    onRow?.(done, indices.length)
+  }
+
+  const sessions = [session]
+  const running: Promise<() => void>[] = []
+  let turn = 0
+  try {
+    for await (const part of data.read({ indices, batch })) {
+      signal?.throwIfAborted()
+      const feeds = feedsOf(part, session.inputs, data)
+      const began = performance.now()
+      const run = sessions[turn++ % sessions.length]!.run(feeds)
+      running.push(run.then((fetched) => () => note(feeds, fetched, part.indices.length)))
+      // Runs end in any order and are taken in as the rows stand.
+      while (running.length >= sessions.length) (await running.shift()!)()
+      if (turn !== 1) continue
+      const left = ((performance.now() - began) * (indices.length - done)) / batch
+      if (left > WORTH_A_SESSION_MS) sessions.push(await openAnother())
+    }
+    for (const run of running.splice(0)) (await run)()
+  } finally {
+    await Promise.allSettled(running)
+  }
+  if (!told || done === 0) return null
+  const dataDigest = await data.digest()
+  return {
+    calibration: {
+      kind: 'calibration',
+      version: 1,
+      method: 'minmax',
+      samples: done,
+      dataDigest,
+      ...rangesOfAll(ranges),
+    },
+    channels: channelsReport(probes, channels, ofChannels, dataDigest),
+  }
+}
+
+/** Opening a session takes about a tenth of a second for a small network; half of the runs left are spared by it. */
+const WORTH_A_SESSION_MS = 500
+
+function rangesOfAll(observers: ReadonlyMap<string, RangeObserver>): Pick<CalibrationReport, 'ranges' | 'unseen'> {
+  const seen = [...observers].filter(([, observer]) => observer.seen && observer.notFinite === 0)
+  const unseen = [...observers].filter(([, observer]) => !observer.seen || observer.notFinite > 0)
+  return {
+    ranges: Object.fromEntries(
+      seen.map(([name, observer]) => [name, { ...observer.range('minmax', {}), elements: observer.elements }]),
+    ),
+    unseen: unseen.map(([name, { notFinite }]) => ({
+      name,
+      reason: notFinite > 0 ? `${notFinite} of its elements were not finite` : 'no row made it',
+    })),
+  }
+}
+
+const least = (values: Float32Array) => values.reduce((low, value) => Math.min(low, value), Number.POSITIVE_INFINITY)
+const greatest = (values: Float32Array) =>
+  values.reduce((high, value) => Math.max(high, value), Number.NEGATIVE_INFINITY)

@@ -1,0 +1,64 @@
+import type { Dataset } from '../data/index.ts'
+import { type LookedAt, measureRangesAndChannels } from '../evaluate/index.ts'
+import { inferTypes, type Model } from '../ir/index.ts'
+import { channelProbes } from '../passes/index.ts'
+import type { CalibrationReport, ChannelsReport } from '../report/index.ts'
+import { CHANNEL_ROWS, channelsOf } from './channels.ts'
+import type { OpenSessions } from './open-sessions.ts'
+import { calibratedNames, type RangeOptions, rangesOf } from './ranges.ts'
+import { LEAN } from './simplify.ts'
+import { together } from './together.ts'
+
+/** Extremes and channels of the values that static quantization asks for, from one run of each row where that can be. */
+export function looked(
+  sessions: OpenSessions,
+  model: Model,
+  data: Dataset,
+  options: RangeOptions,
+): Promise<readonly [CalibrationReport, ChannelsReport]> {
+  let both: Promise<LookedAt | null> | undefined
+  const look = () => (both ??= lookOnce(sessions, model, data, options))
+  return together(
+    rangesOf(model, data, 'minmax', { ...options, extremes: async () => (await look())?.calibration ?? null }),
+    channelsOf(model, data, { ...options, taken: async () => (await look())?.channels ?? null }),
+  )
+}
+
+async function lookOnce(
+  sessions: OpenSessions,
+  model: Model,
+  data: Dataset,
+  { samples = 128, indices, signal, onProgress }: RangeOptions,
+): Promise<LookedAt | null> {
+  const types = inferTypes(model)
+  const inputs = new Set(model.graph.inputs.map(({ name }) => name))
+  const names = calibratedNames(model)
+  const inner = names.filter((name) => !inputs.has(name))
+  // Only the runtime knows what those are whose types do not follow.
+  if (inner.some((name) => types.get(name)?.kind !== 'tensor')) return null
+  const probed = channelProbes(model, inner)
+  if (probed.probes.size === 0) return null
+  const opening = [sessions.open(probed.model, LEAN)]
+  try {
+    return await measureRangesAndChannels(
+      await opening[0]!,
+      probed,
+      data,
+      {
+        names,
+        samples,
+        channelRows: CHANNEL_ROWS,
+        ...(indices ? { indices } : {}),
+        ...(signal ? { signal } : {}),
+        onRow: (done, of) => onProgress?.(`calibrating: row ${done} of ${of}`),
+      },
+      () => {
+        const another = sessions.open(probed.model, LEAN)
+        opening.push(another)
+        return another
+      },
+    )
+  } finally {
+    for (const one of opening) await sessions.close(one)
+  }
+}

@@ -1,0 +1,23 @@
+import { expect, test } from 'vitest'
+import { rungsFor, saferHalf } from './rungs.ts'
+
+test('a step is there where the one before did not take all rows', () => {
+  expect(rungsFor(10)).toEqual([64])
+  expect(rungsFor(64)).toEqual([64])
+  expect(rungsFor(65)).toEqual([64, 256])
+  expect(rungsFor(5000)).toEqual([64, 256, 1024])
+})
+
+test('the safer half goes on, none that is worse, and always one', () => {
+  const half = (items: readonly number[], worse: readonly number[] = []) =>
+    saferHalf(
+      items,
+      (item) => item,
+      (item) => worse.includes(item),
+    )
+  expect(half([1, 5, 3, 4, 2])).toEqual([5, 4, 3])
+  expect(half([1, 5, 3, 4], [5])).toEqual([4, 3])
+  expect(half([1, 5, 3, 4], [5, 4, 3])).toEqual([1])
+  expect(half([1, 5], [1, 5])).toEqual([5])
+  expect(half([7])).toEqual([7])
+})
