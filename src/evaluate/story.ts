@@ -93,7 +93,7 @@ function whereItHurts(report: StoryInput): readonly string[] {
   const hidden = (mined?.slices ?? []).filter(
     ({ name, verdict, adjustedP }) =>
       (verdict === 'regressed' || adjustedP < report.alpha) &&
-      !bad.some((slice) => isClass(slice, name, report.classes)),
+      !bad.some((slice) => slice.name === name || isClass(slice, name, report.classes)),
   )
   if (mined && hidden.length > 0)
     told.push(`A search for weak spots found, and rows that it had not seen confirmed: ${hidden.map(text).join('; ')}.`)

@@ -32,6 +32,8 @@ export function forest(lines: readonly ForestLine[], caption: string, unit: 'poi
   const at = (value: number) => Math.round(Math.min(100, Math.max(0, 50 + (value / reach) * 50)) * 100) / 100
   const say = (value: number, digits: number) =>
     unit === 'points' ? `${signed(100 * value, Math.max(0, digits - 2))} points` : signed(value, digits)
+  // Too close to the zero for both words to be centred.
+  const near = 50 - at(-margin) < 20
   const words = lines
     .slice(0, 12)
     .map(({ label, low, high }) => `${label}: ${say(low, 4)} to ${say(high, 4)}`)
@@ -45,7 +47,7 @@ ${lines.map(
 <i class="span ${line.tone}" style="left:${at(line.low)}%;width:${Math.max(0.6, at(line.high) - at(line.low))}%"></i><i class="dot ${line.tone}" style="left:${at(line.point)}%"></i>
 </span></div>`,
 )}
-<div class="line axis" aria-hidden="true"><span class="name"></span><span class="track"><b style="left:${at(-margin)}%">${say(-margin, places(margin))}</b><b style="left:50%">0</b><b style="left:100%" class="end">${say(reach, places(reach))}</b></span></div>
+<div class="line axis" aria-hidden="true"><span class="name"></span><span class="track"><b style="left:${at(-margin)}%" class="${near ? 'end' : ''}">${say(-margin, places(margin))}</b><b style="left:50%">0</b><b style="left:100%" class="end">${say(reach, places(reach))}</b></span></div>
 <figcaption>${caption}</figcaption>
 </figure>`
 }
