@@ -23,7 +23,7 @@ import type { Feeds } from './session.ts'
 export async function openIsolated(
   model: Model | string,
   options: OrtSessionOptions = {},
-  { cores, runtime: kind = 'node' }: Placement = {},
+  { cores, runtime: kind = 'node', name }: Placement = {},
 ): Promise<IsolatedSession> {
   nativeOptions(options)
   const known = typeof model === 'string' ? await readModel(model) : model
@@ -31,11 +31,18 @@ export async function openIsolated(
   // The browser's runtime takes bytes: weights in other files must be in them.
   const asItIs = typeof model === 'string' && (kind === 'node' || !hasExternal(known.graph))
   const placed = asItIs ? { source: model, remove: () => {} } : await placeFile(known)
-  const runtime = startRuntime(typeof model === 'string' ? model : model.graph.name || 'model')
+  const runtime = startRuntime(typeof model === 'string' ? model : (name ?? (model.graph.name || 'model')))
   try {
     const unpinned = cores === undefined ? null : await pinProcess(runtime.pid, cores)
     const opened = await runtime.ask(
-      { op: 'open', runtime: kind, path: placed.source, where: asItIs ? model : graphOf(known), ports, options },
+      {
+        op: 'open',
+        runtime: kind,
+        path: placed.source,
+        where: asItIs ? model : (name ?? graphOf(known)),
+        ports,
+        options,
+      },
       'loading the model',
     )
     const variant = (changed: Model) => openIsolated(changed, { ...options, arena: false }, { runtime: kind })

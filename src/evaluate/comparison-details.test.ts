@@ -142,6 +142,14 @@ describe('probabilities', () => {
   })
 })
 
+test('one row many times over is said', async () => {
+  const alike = await judged(Array.from({ length: 300 }, () => row(1, 1, 1)))
+  expect(alike.warnings.join(' ')).toMatch(/exactly the same numbers on all 300 rows/)
+  const other = await judged(Array.from({ length: 300 }, (_, i) => row(1, i === 299 ? 2 : 1, 1)))
+  expect(other.warnings.join(' ')).not.toMatch(/exactly the same/)
+  expect((await judged([row(1, 1, 1)])).warnings.join(' ')).not.toMatch(/exactly the same/)
+})
+
 test('an embedding is no list of class scores: nothing is said of its confidence', async () => {
   const rows = Array.from({ length: 60 }, (_, i) => row(i % 3, i % 3, i % 3))
   const report = await judged(rows, {}, { metric: 'recall@1' })
