@@ -1,9 +1,9 @@
 /** The style of every page: one column, system fonts, light and dark, printable. */
 export const STYLE = `
 :root{color-scheme:light dark;--bg:#fbfaf8;--card:#fff;--ink:#1c1a17;--soft:#5d574e;--line:#e4dfd6;--accent:#0b6e4f;
---good:#0b6e4f;--good-bg:#e3f3ec;--close:#1f5fa8;--close-bg:#e6eff9;--warn:#8a5a00;--warn-bg:#fbf0d9;--bad:#a4262c;--bad-bg:#fae5e5;--bar:#b9b2a6}
+--good:#0b6e4f;--good-bg:#e3f3ec;--close:#1f5fa8;--close-bg:#e6eff9;--warn:#8a5a00;--warn-bg:#fbf0d9;--bad:#a4262c;--bad-bg:#fae5e5;--bar:#8d8679}
 @media screen and (prefers-color-scheme:dark){:root{--bg:#161513;--card:#1f1e1b;--ink:#f1eee8;--soft:#b0a99d;--line:#38352f;--accent:#4fc79b;
---good:#5fd1a6;--good-bg:#15352a;--close:#84b7ef;--close-bg:#16293f;--warn:#e8b75b;--warn-bg:#3a2c10;--bad:#f0868b;--bad-bg:#401c1e;--bar:#6b655b}}
+--good:#5fd1a6;--good-bg:#15352a;--close:#84b7ef;--close-bg:#16293f;--warn:#e8b75b;--warn-bg:#3a2c10;--bad:#f0868b;--bad-bg:#401c1e;--bar:#7d766b}}
 *{box-sizing:border-box}
 body{margin:0;background:var(--bg);color:var(--ink);font:16px/1.55 system-ui,-apple-system,"Segoe UI",Roboto,"Helvetica Neue",sans-serif}
 main{max-width:60rem;margin:0 auto;padding:2.5rem 1.25rem 4rem}
