@@ -1,13 +1,16 @@
 import { resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
-import type { Metric } from '../evaluate/index.ts'
-import { UserError } from '../platform/index.ts'
+import { type Metric, metricNamed } from '../evaluate/index.ts'
+import { readWholeFile, UserError } from '../platform/index.ts'
 import type { Arguments } from './verb.ts'
 
-/** `--metric`: a name of ours, or the default export of the user's own module. */
+/** `--metric`: a name of ours, one with the dictionary that it reads texts by, or the default export of a user's module. */
 export async function metricOf(options: Arguments): Promise<string | Metric | undefined> {
   const given = options.text('metric')
-  if (given === undefined || !/\.[cm]?js$/.test(given)) return given
+  if (given === undefined) return given
+  const [, name, dictionary] = /^(exact-match|cer|wer):(.+)$/.exec(given) ?? []
+  if (name && dictionary) return metricNamed(name, { characters: await linesOf(dictionary) })
+  if (!/\.[cm]?js$/.test(given)) return given
   let loaded: { default?: Partial<Metric> }
   try {
     loaded = await import(pathToFileURL(resolve(given)).href)
@@ -29,4 +32,10 @@ export async function metricOf(options: Arguments): Promise<string | Metric | un
       },
     )
   return { name: given, higherIsBetter: true, ...metric } as Metric
+}
+
+/** A dictionary as recognisers have them: one character a line. A line may hold a space, which is not trimmed. */
+async function linesOf(file: string): Promise<readonly string[]> {
+  const lines = new TextDecoder().decode(await readWholeFile(file)).split(/\r?\n/)
+  return lines.at(-1) === '' ? lines.slice(0, -1) : lines
 }

@@ -23,6 +23,8 @@ export type RuntimeKind = 'node' | 'web'
 
 /** Where an isolated session runs. */
 export interface Placement {
+  /** What messages call a model that came as a value: the file that it was read from. */
+  readonly name?: string
   /** `node` unless said. */
   readonly runtime?: RuntimeKind
   /** Cores that its process is bound to, before the load; unbound unless said. */

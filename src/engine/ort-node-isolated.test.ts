@@ -54,6 +54,14 @@ describe('openIsolated', () => {
     await expect(session.run({ x }, ['nowhere'])).rejects.toBeInstanceOf(UserError)
   })
 
+  test('what the runtime refuses is named: by the file that a value was read from, else by its graph', async () => {
+    const unknown = parseModel(`<ir_version: 10, opset_import: ["" : 20, "my.ops" : 1]> odd (float[N] x) => (float[N] y)
+  { y = my.ops.NoSuchOp(x) }`)
+    const named = openIsolated(unknown, {}, { name: 'odd.onnx' })
+    await expect(named).rejects.toMatchObject({ code: 'unsupported', where: 'odd.onnx' })
+    await expect(openIsolated(unknown)).rejects.toMatchObject({ where: 'graph "odd"' })
+  })
+
   test('times runs inside the process and tells what loading cost', async () => {
     const session = await opened(cls)
     const feeds = { x: f32([1, 3, 48, 192], new Array(3 * 48 * 192).fill(0.5)) }

@@ -33,7 +33,7 @@ export interface IsolatedPlacement extends Placement {
 export async function openIsolated(
   model: Model | string,
   options: OrtSessionOptions = {},
-  { cores, runtime: kind = 'node', processes, readKernels = false }: IsolatedPlacement = {},
+  { cores, runtime: kind = 'node', name, processes, readKernels = false }: IsolatedPlacement = {},
 ): Promise<IsolatedSession> {
   nativeOptions(options)
   const known = typeof model === 'string' ? await readModel(model) : model
@@ -41,7 +41,7 @@ export async function openIsolated(
   // The browser's runtime takes bytes: weights in other files must be in them.
   const asItIs = typeof model === 'string' && (kind === 'node' || !hasExternal(known.graph))
   const placed = asItIs ? { source: model, remove: () => {} } : await placeFile(known)
-  const named = typeof model === 'string' ? model : model.graph.name || 'model'
+  const named = typeof model === 'string' ? model : (name ?? (model.graph.name || 'model'))
   const runtime = processes?.take(named) ?? startRuntime(named)
   const folder = readKernels ? temporaryFolder() : null
   const optimized = folder ? join(folder.path, 'optimized.onnx') : undefined
@@ -52,7 +52,7 @@ export async function openIsolated(
         op: 'open',
         runtime: kind,
         path: placed.source,
-        where: asItIs ? model : graphOf(known),
+        where: asItIs ? model : (name ?? graphOf(known)),
         ports,
         options: optimized ? optimizingOptions(known, options) : options,
         optimized,

@@ -65,6 +65,27 @@ export function equalMassCalibrationError({ confidence, right }: Confidences, bi
 }
 
 /**
+ * Area under the risk-coverage curve: the mean, over all coverages, of the share of mistakes among the rows that the model
+ * is surest of. Below the plain error where doubt goes with mistakes; lower is better. Rows of equal confidence stand for
+ * each other: each counts as the mean of them. NaN without rows.
+ *
+ * Source: Y. Geifman, G. Uziel and R. El-Yaniv, Bias-Reduced Uncertainty Estimation, arXiv 1805.08206 (2018), section 2.
+ */
+export function riskCoverageArea({ confidence, right }: Confidences): number {
+  const order = Array.from({ length: confidence.length }, (_, i) => i).sort((a, b) => confidence[b]! - confidence[a]!)
+  let [wrong, sum] = [0, 0]
+  for (let from = 0; from < order.length; ) {
+    let [to, among] = [from, 0]
+    for (; to < order.length && confidence[order[to]!] === confidence[order[from]!]; to++)
+      if (!right[order[to]!]) among++
+    for (let k = from; k < to; k++) sum += (wrong + (among * (k + 1 - from)) / (to - from)) / (k + 1)
+    wrong += among
+    from = to
+  }
+  return order.length === 0 ? Number.NaN : sum / order.length
+}
+
+/**
  * The temperature that makes the mean negative log-likelihood of softmax(z / T) least: golden-section search over ln T
  * (the likelihood is convex in 1/T), within [1/100, 100], where right answers alone send it to the end.
  *

@@ -109,7 +109,13 @@ export async function compare(
   const skipped = [...(report.skipped ?? []), ...data.skipped]
   const settled = {
     ...withSlices(report),
-    warnings: [...report.warnings, ...undeclaredLosses(report), ...repeatedIds(scored, options.cluster), ...data.notes],
+    warnings: [
+      ...report.warnings,
+      ...undeclaredLosses(report),
+      ...repeatedIds(scored, options.cluster),
+      ...allAlike(scored),
+      ...data.notes,
+    ],
     ...(tokens ? { nextTokens: tokens } : {}),
     ...(skipped.length > 0 ? { skipped } : {}),
     data: { path: data.path, digest: await data.digest(), rows: data.rows },
@@ -137,6 +143,14 @@ function repeatedIds({ repeatedIds: found }: ScoredRows, cluster: string | undef
   return [
     `${whole(found.rows)} rows share their ${found.field} with another ("${found.example}" for one). If they are of one person, document or recording, name it with --cluster ${found.field}: repeated rows prove less than fresh ones.`,
   ]
+}
+
+function allAlike({ allAlike: alike, rows }: ScoredRows): readonly string[] {
+  return alike
+    ? [
+        `The base model gives exactly the same numbers on all ${whole(rows.length)} rows: they are one row many times over, or the model does not look at them. They prove no more than one row does.`,
+      ]
+    : []
 }
 
 /** A declared slice that regressed is the answer, whatever the mean says. */

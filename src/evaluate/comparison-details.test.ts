@@ -72,6 +72,9 @@ describe('direction', () => {
     const report = await judged(rows)
     expect(report.flipRates).toMatchObject({ negative: { count: 10, rate: 0.025 }, positive: { count: 10 } })
     expect(report.flipRates!.negative.upperBound).toBeGreaterThan(0.025)
+    expect(report.story![0]).not.toMatch(/one mistake to another/)
+    const astray = await judged([...rows, row(0, 1, 2)])
+    expect(astray.story![0]).toMatch(/One answer went from one mistake to another\./)
     expect(report.base.value).toBe(report.candidate.value)
     expect(report.errorRatio).toMatchObject({ base: 0.025, candidate: 0.025, ratio: 1 })
     expect(report.story![0]).toMatch(/10 answers that were right became wrong, and 10 that were wrong became right/)
@@ -139,6 +142,23 @@ describe('probabilities', () => {
   })
 })
 
+test('one row many times over is said', async () => {
+  const alike = await judged(Array.from({ length: 300 }, () => row(1, 1, 1)))
+  expect(alike.warnings.join(' ')).toMatch(/exactly the same numbers on all 300 rows/)
+  const other = await judged(Array.from({ length: 300 }, (_, i) => row(1, i === 299 ? 2 : 1, 1)))
+  expect(other.warnings.join(' ')).not.toMatch(/exactly the same/)
+  expect((await judged([row(1, 1, 1)])).warnings.join(' ')).not.toMatch(/exactly the same/)
+})
+
+test('an embedding is no list of class scores: nothing is said of its confidence', async () => {
+  const rows = Array.from({ length: 60 }, (_, i) => row(i % 3, i % 3, i % 3))
+  const report = await judged(rows, {}, { metric: 'recall@1' })
+  expect(report.n).toBe(60)
+  expect([report.confidence, report.divergence]).toEqual([undefined, undefined])
+  expect(report.tail!.loss).toBe('negated recall@1 of a row')
+  expect(report.story!.join(' ')).not.toMatch(/how sure/)
+})
+
 describe('classes and groups', () => {
   const classes = 5
   test('one damaged class is named, with its rows, though the mean is within the margin; a missing class is said', async () => {
@@ -163,6 +183,10 @@ describe('classes and groups', () => {
     expect(report.warnings.join()).toMatch(/Worse than the margin for class 3, which does not decide/)
     const declared = await judged(rows, {}, { margin: 0.05, slices: ['labels'] })
     expect(declared.verdict).toBe('regressed')
+    // The class is told once: not again as a hidden weak spot, nor as the class that lost most.
+    expect(declared.story!.join(' ').match(/100\.0 % → /g)).toHaveLength(1)
+    expect(declared.story!.join(' ')).toMatch(/Worse for labels=3 \(100\.0 % → 80\.0 % on 100 rows\)\./)
+    expect(declared.story!.join(' ')).not.toMatch(/no weak spot|class that lost most/)
     expect(declared.sentence).toMatch(/^Regressed for labels=3/)
     expect(declared.everySlice).toEqual({ holds: false, passing: 3, of: 4 })
     expect(declared.worstSlice).toMatchObject({ name: 'labels=3', of: 4 })

@@ -39,8 +39,9 @@ export function detailsOf(input: DetailInput, report: Pick<ComparisonReport, 'sl
   const counts = rightOrWrong ? countRight(input) : null
   const every = everySlice(report.slices)
   const classes = rightOrWrong && scored.labels && scored.classes ? tableOf(input) : null
-  const divergence = scored.classes && divergenceOf(scored.classes)
-  const confidence = scored.classes && reliability(scored.classes)
+  const scores = classScoresOf(scored)
+  const divergence = scores && divergenceOf(scores)
+  const confidence = scores && reliability(scores)
   return {
     ...(counts ? { flipRates: flipRates(counts, options.alpha), errorRatio: errorRatio(counts, options.alpha) } : {}),
     ...(divergence ? { divergence } : {}),
@@ -50,6 +51,9 @@ export function detailsOf(input: DetailInput, report: Pick<ComparisonReport, 'sl
     ...(input.deep ? deepDetails(input, gains, rule) : {}),
   }
 }
+
+/** None for a metric that scores rows by each other: what it reads are the numbers of an embedding, however they look. */
+const classScoresOf = ({ metric, classes }: DetailInput['scored']) => (metric?.scoreAll ? null : classes)
 
 function deepDetails(input: DetailInput, gains: readonly number[], rule: SliceRule): Details {
   const { scored, usable, scoresOf, slices, options, clusterField } = input
@@ -137,10 +141,11 @@ function tableOf({ scored, usable, scoresOf, rule, options, classNames }: Detail
 }
 
 function tailOf({ scored, metric, usable, options }: DetailInput) {
-  const likelihood = scored.classes?.labels && usable.some((row) => Number.isFinite(scored.classes!.base.loss[row]!))
+  const classes = classScoresOf(scored)
+  const likelihood = classes?.labels && usable.some((row) => Number.isFinite(classes.base.loss[row]!))
   const sign = metric.higherIsBetter ? -1 : 1
   const losses = (of: 'base' | 'candidate') =>
-    usable.map((row) => (likelihood ? scored.classes![of].loss[row]! : sign * scored[of][row]!))
+    usable.map((row) => (likelihood ? classes[of].loss[row]! : sign * scored[of][row]!))
   const name = likelihood
     ? 'negative log-likelihood'
     : metric.higherIsBetter

@@ -1,4 +1,4 @@
-import { expectedCalibrationError } from './calibration-error.ts'
+import { type Confidences, expectedCalibrationError, riskCoverageArea } from './calibration-error.ts'
 import type { Metric, MetricRow } from './metric.ts'
 import { type ClassOptions, classIndex, classScoresOf } from './metric-classification.ts'
 import { areProbabilities, brierScore, logLoss, softmax } from './probabilities.ts'
@@ -28,7 +28,16 @@ export function negativeLogLikelihood(options: ClassOptions = {}): Metric {
  * Expected calibration error, 15 bins of equal width. Lower is better. A row's own score is how far its confidence is
  * from its being right; the bins need all rows.
  */
-export function calibrationError(options: ClassOptions = {}): Metric {
+export const calibrationError = (options: ClassOptions = {}): Metric =>
+  ofConfidences('ece', expectedCalibrationError, options)
+
+/**
+ * Area under the risk-coverage curve: whether the model knows when it is wrong. Lower is better. A row's own score is how
+ * far its confidence is from its being right.
+ */
+export const riskCoverage = (options: ClassOptions = {}): Metric => ofConfidences('aurc', riskCoverageArea, options)
+
+function ofConfidences(name: string, over: (rows: Confidences) => number, options: ClassOptions): Metric {
   const of = (row: MetricRow): readonly [number, number] => {
     const probabilities = probabilitiesOf(row, options)
     let top = 0
@@ -36,7 +45,7 @@ export function calibrationError(options: ClassOptions = {}): Metric {
     return [probabilities[top]!, top === classIndex(row, options) ? 1 : 0]
   }
   return {
-    name: 'ece',
+    name,
     higherIsBetter: false,
     rightOrWrong: false,
     bounds: [0, 1],
@@ -48,7 +57,7 @@ export function calibrationError(options: ClassOptions = {}): Metric {
     aggregate: (summaries) =>
       summaries.some(([confidence]) => Number.isNaN(confidence!))
         ? Number.NaN
-        : expectedCalibrationError({
+        : over({
             confidence: summaries.map(([confidence]) => confidence!),
             right: summaries.map(([, right]) => right === 1),
           }),

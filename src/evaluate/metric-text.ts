@@ -5,7 +5,10 @@ import { numbersOf } from './row-outputs.ts'
 
 /** How a row's outputs become text. */
 export interface TextOptions {
-  /** Characters by class number, the blank's place included (its entry is not used). */
+  /**
+   * Characters by class number, the blank's place included (its entry is not used). A dictionary that leaves the blank out
+   * gets it in front, and one that leaves out the space as well gets that at the end, as PaddleOCR reads its own.
+   */
   readonly characters?: readonly string[]
   /** Class of the CTC blank; 0 unless said otherwise. */
   readonly blank?: number
@@ -95,13 +98,24 @@ function textOf({ outputs }: MetricRow, { characters, blank, output }: TextOptio
   const text = entries.find(([, value]) => value.dtype === 'string')
   if (text) return (text[1].data as readonly string[]).join('')
   const scores = entries.find(([, value]) => value.dims.filter((dim) => dim !== 1).length === 2)
-  if (scores && characters) return ctcDecode(scores[1], characters, blank)
+  if (scores && characters)
+    return ctcDecode(scores[1], alphabetOf(characters, scores[1].dims.at(-1)!, scores[0]), blank)
   throw new UserError(
     'bad-argument',
     scores ? 'the characters of the classes are unknown' : 'no output can be read as text',
     {
       where: Object.keys(outputs).join(', '),
-      hint: 'pass `characters` (the text recogniser’s dictionary) to the metric, or write one: --metric ./metric.mjs',
+      hint: 'name the recogniser’s dictionary, one character a line: --metric cer:keys.txt (in the library: `characters`), or write a metric: --metric ./metric.mjs',
     },
   )
+}
+
+function alphabetOf(characters: readonly string[], classes: number, output: string): readonly string[] {
+  if (characters.length === classes) return characters
+  if (characters.length === classes - 1) return ['', ...characters]
+  if (characters.length === classes - 2) return ['', ...characters, ' ']
+  throw new UserError('bad-argument', `there are ${characters.length} characters for ${classes} classes`, {
+    where: output,
+    hint: 'one character a class; only the blank may be missing in front, and then the space at the end',
+  })
 }

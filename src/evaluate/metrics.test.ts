@@ -122,6 +122,12 @@ describe('text', () => {
     const words = { text: { dtype: 'string', dims: [], data: ['the cat sat'] } as TensorValue }
     expect(metricNamed('wer').score(row(words, 'the cat sat down'))).toBe(0.25)
     expect(() => metricNamed('cer').score(good)).toThrow(/characters of the classes are unknown/)
+    // A recogniser's own dictionary leaves out the blank, and often the space at the end too.
+    expect(metricNamed('cer', { characters: ['a', 'b', 'c'] }).score(good)).toBe(
+      metricNamed('cer', options).score(good),
+    )
+    expect(metricNamed('cer', { characters: ['a', 'b'] }).score(good)).toBeGreaterThanOrEqual(0)
+    expect(() => metricNamed('cer', { characters: ['a'] }).score(good)).toThrow(/1 characters for 4 classes/)
   })
 })
 

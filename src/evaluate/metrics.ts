@@ -4,7 +4,7 @@ import { balancedAccuracy, type ClassOptions, classOutputName, macroF1, topK } f
 import { detectionNamed } from './metric-detection.ts'
 import { rankCorrelation, recallAt } from './metric-embedding.ts'
 import { nextToken, perplexity } from './metric-language.ts'
-import { brier, calibrationError, negativeLogLikelihood } from './metric-probability.ts'
+import { brier, calibrationError, negativeLogLikelihood, riskCoverage } from './metric-probability.ts'
 import { areaUnderPrecisionRecall, areaUnderRoc, equalError } from './metric-ranking.ts'
 import { meanAbsoluteError, rootMeanSquaredError, rSquared } from './metric-regression.ts'
 import { meanDice, meanIoU } from './metric-segmentation.ts'
@@ -25,6 +25,7 @@ export const metrics: Readonly<Record<string, (options?: MetricOptions) => Metri
   brier,
   nll: negativeLogLikelihood,
   ece: calibrationError,
+  aurc: riskCoverage,
   mae: meanAbsoluteError,
   rmse: rootMeanSquaredError,
   r2: rSquared,

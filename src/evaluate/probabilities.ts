@@ -47,3 +47,11 @@ export function brierScore(probabilities: ArrayLike<number>, label: number): num
   for (let i = 0; i < probabilities.length; i++) sum += (probabilities[i]! - (i === label ? 1 : 0)) ** 2
   return sum
 }
+
+/**
+ * EL2N, ‖p − truth‖₂ from 0 to √2: how hard a row is. The mean over a few models early in their training says which rows a
+ * training can do without (the easiest), and the very highest are often mislabelled.
+ * Source: M. Paul, S. Ganguli and G. Dziugaite, Deep Learning on a Data Diet, arXiv 2107.07075 (2021), section 2.
+ */
+export const el2n = (probabilities: ArrayLike<number>, label: number): number =>
+  Math.sqrt(brierScore(probabilities, label))

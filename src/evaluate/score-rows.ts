@@ -9,6 +9,7 @@ import { feedsOf, rowsPerRun } from './feeds.ts'
 import type { Metric, MetricRow, RowLabel } from './metric.ts'
 import { defaultMetric, type MetricOptions, metricNamed } from './metrics.ts'
 import { isClassLike, type RowOutputs, splitRows, topAnswer } from './row-outputs.ts'
+import { sameOutputs } from './same-outputs.ts'
 import { sliceValues } from './slices.ts'
 
 export interface ScoreOptions {
@@ -54,6 +55,8 @@ export interface ScoredRows {
   readonly classes: ClassScores | null
   /** Rows whose id another row has as well, and one such id. */
   readonly repeatedIds: { readonly field: string; readonly rows: number; readonly example: string } | null
+  /** The base gives exactly the same numbers to every row, of which there are several. */
+  readonly allAlike: boolean
 }
 
 const MOST_FLIPS = 50
@@ -94,6 +97,7 @@ export async function scoreRows(
   const flips: Flip[] = []
   const labels: string[] = []
   const seenClasses = classScores(options.metricOptions.classNames)
+  const alike = sameOutputs()
   const idField = data.fields.find(({ role, rowShape }) => role === 'id' && rowShape.length === 0)?.name
   const textField = data.fields.find(({ role, dtype }) => role === 'input' && dtype === 'string')?.name
   const ids = new Map<string, number>()
@@ -114,6 +118,7 @@ export async function scoreRows(
       const pair = { base: { ...common, outputs: ofBase[i]! }, candidate: { ...common, outputs: ofCandidate[i]! } }
       if (!metric && label !== undefined) metric = defaultMetric(label, ofBase[i]!, options.metricOptions)
       const difference = seen.add(ofBase[i]!, ofCandidate[i]!)
+      alike.add(ofBase[i]!)
       kept.rows.push(row)
       kept.changed.push(difference.changed)
       kept.different.push(!difference.identical)
@@ -177,6 +182,7 @@ export async function scoreRows(
     labels: labels.length === kept.rows.length ? labels : null,
     classes: seenClasses.result(),
     repeatedIds: repeated(idField, ids),
+    allAlike: alike.result(),
   }
 }
 

@@ -19,8 +19,10 @@ function whatWasDone(report: StoryInput): readonly string[] {
         ? 'Not one answer changed in being right or wrong.'
         : `${answers(negative.count)} that ${were(negative.count)} right became wrong, and ${positive.count === 0 ? 'none' : whole(positive.count)} that ${were(positive.count)} wrong became right.`
     const change = sameNumbers(report) || errorsChanged(errorRatio)
+    const other = (agreement?.changed ?? 0) - negative.count - positive.count
+    const astray = other > 0 && metric === 'top1' ? ` ${answers(other)} went from one mistake to another.` : ''
     return [
-      `Both models answered the same ${whole(n)} rows. The old one got ${right(errorRatio.base)} right, the new one ${right(errorRatio.candidate)}. ${flips}${change}`,
+      `Both models answered the same ${whole(n)} rows. The old one got ${right(errorRatio.base)} right, the new one ${right(errorRatio.candidate)}. ${flips}${astray}${change}`,
     ]
   }
   if (base.value !== null && candidate.value !== null)
@@ -89,7 +91,9 @@ function whereItHurts(report: StoryInput): readonly string[] {
       `For ${open.length === 1 ? 'one group' : `${open.length} groups`} there are too few rows to tell: ${names(open.map(({ name }) => name))}.`,
     )
   const hidden = (mined?.slices ?? []).filter(
-    ({ verdict, adjustedP }) => verdict === 'regressed' || adjustedP < report.alpha,
+    ({ name, verdict, adjustedP }) =>
+      (verdict === 'regressed' || adjustedP < report.alpha) &&
+      !bad.some((slice) => slice.name === name || isClass(slice, name, report.classes)),
   )
   if (mined && hidden.length > 0)
     told.push(`A search for weak spots found, and rows that it had not seen confirmed: ${hidden.map(text).join('; ')}.`)
@@ -97,9 +101,10 @@ function whereItHurts(report: StoryInput): readonly string[] {
     ...classesText(
       report,
       hidden.map(({ name }) => name),
+      bad,
     ),
   )
-  if (mined && hidden.length === 0 && mined.searched > 0)
+  if (mined && hidden.length === 0 && bad.length === 0 && mined.searched > 0)
     told.push(`A search through ${whole(mined.searched)} groups of rows found no weak spot that held up on fresh rows.`)
   for (const gap of gaps ?? []) {
     const { field, change, lowerBound, upperBound } = gap
@@ -116,18 +121,32 @@ function whereItHurts(report: StoryInput): readonly string[] {
   return told
 }
 
-function classesText(report: StoryInput, told: readonly string[]): readonly string[] {
+/** Whether a declared group is a class under another name, the label having been declared: the same rows. */
+function isClass(slice: SliceResult, name: string, classes: StoryInput['classes']): boolean {
+  const same = classes?.find((one) => `class=${one.name}` === name)
+  return (
+    same !== undefined &&
+    slice.name.endsWith(`=${same.name}`) &&
+    [slice.n, slice.base, slice.candidate].every((value, i) => value === [same.n, same.base, same.candidate][i])
+  )
+}
+
+/** `told`: names of hidden groups; `declared`: groups that were told as well. */
+function classesText(report: StoryInput, told: readonly string[], declared: readonly SliceResult[]): readonly string[] {
   const { classes, alpha } = report
   const text = sliceText(report)
   const seen = (classes ?? []).filter(({ n }) => n > 0)
-  const bad = seen.filter(({ name, verdict }) => verdict === 'regressed' && !told.includes(`class=${name}`))
+  const known = ({ name }: SliceResult) =>
+    told.includes(`class=${name}`) || declared.some((slice) => isClass(slice, `class=${name}`, classes))
+  const worse = seen.filter(({ verdict }) => verdict === 'regressed')
+  const bad = worse.filter((slice) => !known(slice))
   const missing = (classes ?? []).filter(({ n }) => n === 0)
   const lines: string[] = []
   if (bad.length > 0)
     lines.push(
       `Worse for the class ${bad.map((slice) => `“${slice.name}”${text({ ...slice, name: '' })}`).join('; ')}.`,
     )
-  else if (seen.length > 1) {
+  else if (seen.length > 1 && worse.length === 0) {
     const worst = [...seen].sort((a, b) => lossOf(b) - lossOf(a))[0]!
     if (lossOf(worst) > 0)
       lines.push(

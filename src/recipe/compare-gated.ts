@@ -9,7 +9,6 @@ import {
   gateFields,
   sliceMargins,
 } from '../evaluate/index.ts'
-import type { Model } from '../ir/index.ts'
 import { modelBytes, modelDigest } from '../onnx/index.ts'
 import type { ComparisonReport, LatencyReport, RobustnessReport } from '../report/index.ts'
 import { bench } from './bench.ts'
@@ -44,8 +43,8 @@ export async function compareGated(
 ): Promise<ComparisonReport> {
   const { data, fit } = await ownInputs([base, candidate], rows)
   const options = fit ? { ...given, fit } : given
-  const judged = await withSession(base.model, fit, (first) =>
-    withSession(candidate.model, fit, (second) => compareFor(gate, first, second, data, options)),
+  const judged = await withSession(base, fit, (first) =>
+    withSession(candidate, fit, (second) => compareFor(gate, first, second, data, options)),
   )
   const latency = needsTiming(gate) || options.timing ? await timed([base, candidate], data, options) : undefined
   const stress = await stressed(gate, [base, candidate], data, options)
@@ -158,11 +157,11 @@ export function gated(
 
 /** Opens a model in a process of its own, with its answers kept, for as long as `work` takes. */
 export async function withSession<T>(
-  model: Model,
+  { name, model }: NamedModel,
   fit: Fit | undefined,
   work: (session: Session) => Promise<T>,
 ): Promise<T> {
-  const opened = await openIsolated(model)
+  const opened = await openIsolated(model, {}, { name })
   const session = memoSession(fit ? fit(model, opened) : opened)
   try {
     return await work(session)

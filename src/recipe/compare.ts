@@ -25,7 +25,11 @@ export async function compareModels(
     Model | string,
     Model | string,
   ]
-  const open = async (model: Model | string) => (fit ? fit(model, await openIsolated(model)) : openIsolated(model))
+  const open = async (model: Model | string) => {
+    const name = named.find((given) => given.model === model)?.name
+    const session = await openIsolated(model, {}, name === undefined ? {} : { name })
+    return fit ? fit(model, session) : session
+  }
   const report = await judge(open, [first, second], data, options)
   if (typeof first === 'string' || typeof second === 'string') return report
   const names = [base, candidate].map((given, i) => (isNamed(given) ? given.name : ['base', 'candidate'][i]!))

@@ -37,7 +37,7 @@ export async function robustness(
     const subjects = []
     for (const given of models) {
       const { path, model } = await namedModel(given, subjects.length)
-      const alone = await openIsolated(model)
+      const alone = await openIsolated(model, {}, { name: path })
       const session = fit ? fit(model, alone) : alone
       opened.push(session)
       subjects.push({ path, digest: modelDigest(model), session, head: headsOf(model) })

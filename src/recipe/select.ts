@@ -37,13 +37,13 @@ export async function selectModels(
   const { data, fit } = await ownInputs(models, shared)
   const options = fit ? { ...given, fit } : given
   const base = models[0]!
-  const judged = await withSession(base.model, fit, async (first) => {
+  const judged = await withSession(base, fit, async (first) => {
     const all: Awaited<ReturnType<typeof compareFor>>[][] = []
     for (const model of models) {
       options.onStep?.(`judging ${model.name}`)
       const under = (session: typeof first) =>
         eachInTurn(gates, (gate) => compareFor(gate, first, session, data, { deep: false, ...options }))
-      all.push(model === base ? await under(first) : await withSession(model.model, fit, under))
+      all.push(model === base ? await under(first) : await withSession(model, fit, under))
     }
     return all
   })

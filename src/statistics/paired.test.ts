@@ -1,32 +1,44 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { mcnemar, newcombe, requiredN, tango, tangoScore } from './index.ts'
+import {
+  chiSquareSurvival,
+  constrainedBaseOnly,
+  mcnemar,
+  newcombe,
+  requiredN,
+  tango,
+  tangoScore,
+  wald,
+} from './index.ts'
 
 // Independent numbers: scipy and hand-written references, recorded once.
 const CASES = [
   {
     ...{ b: 12, c: 3, n: 1000, margin: 0.02, z: 2.2609378782340115, p: 0.011881552071915312 },
     ...{ ci95: [-0.018212329512182258, -0.0016237288521952357], ci90: [-0.01646079734354884, -0.002907845974317434] },
-    ...{ exact: 0.03515625, chi2: 5.4, midP: 0.02127075195312501 },
+    ...{ exact: 0.03515625, chi2: 5.4, corrected: 4.266666666666667, midP: 0.02127075195312501 },
+    ...{ p10: 0.02203526850290693, se: 0.003862512135903265 },
   },
   {
     ...{ b: 30, c: 22, n: 1000, margin: 0.02, z: 1.6083213495743625, p: 0.05388240858416597 },
     ...{ ci95: [-0.022804736512785195, 0.006344979441788617], ci90: [-0.0202874360526236, 0.003955745693299029] },
     ...{ exact: 0.3317497633694906, chi2: 1.2307692307692308, midP: 0.2716791660655035 },
+    ...{ corrected: 0.9423076923076923, p10: 0.03803471907039275, se: 0.007206663583101406 },
   },
   {
     ...{ b: 5, c: 0, n: 200, margin: 0.05, z: 1.6222142113076254, p: 0.052378744924865314 },
     ...{ ci95: [-0.05717834040664207, -0.00568354046329963], ci90: [-0.05045877652881357, -0.011319160328807282] },
-    ...{ exact: 0.0625, chi2: 5, midP: 0.03125 },
+    ...{ exact: 0.0625, chi2: 5, corrected: 3.2, midP: 0.03125, p10: 0.05, se: 0.01103970108290981 },
   },
   {
     ...{ b: 0, c: 0, n: 300, margin: 0.01, z: 1.7407765595569784, p: 0.04086137614932966 },
     ...{ ci95: [-0.012642971224546034, 0.012642971224546034], ci90: [-0.008937872175498244, 0.008937872175498242] },
-    ...{ exact: 1, chi2: 0, midP: 1 },
+    ...{ exact: 1, chi2: 0, corrected: 0, midP: 1, p10: 0.01, se: 0 },
   },
 ]
 
-describe.each(CASES)('$b / $c of $n', ({ b, c, n, margin, z, p, ci95, ci90, exact, chi2, midP }) => {
+describe.each(CASES)('$b / $c of $n', (one) => {
+  const { b, c, n, margin, z, p, ci95, ci90, exact, chi2, corrected, midP, p10, se } = one
   const counts = { baseOnly: b, candidateOnly: c, n, margin }
   test('tango', () => {
     const at05 = tango({ ...counts, alpha: 0.05 })
@@ -43,7 +55,15 @@ describe.each(CASES)('$b / $c of $n', ({ b, c, n, margin, z, p, ci95, ci90, exac
     const result = mcnemar({ baseOnly: b, candidateOnly: c })
     expect(result.exact).toBeCloseTo(exact, 10)
     expect(result.chi2).toBeCloseTo(chi2, 10)
+    expect(result.chi2Corrected).toBeCloseTo(corrected, 10)
     expect(result.midP).toBeCloseTo(midP, 10)
+  })
+  test('the estimate under the margin, and Wald', () => {
+    expect(constrainedBaseOnly(counts, -margin)).toBeCloseTo(p10, 10)
+    const plain = wald(counts)
+    expect(plain.standardError).toBeCloseTo(se, 12)
+    expect(plain.difference).toBeCloseTo((c - b) / n, 12)
+    expect((plain.ci[1] - plain.ci[0]) / 2).toBeCloseTo(1.959963984540054 * se, 12)
   })
 })
 
@@ -63,6 +83,7 @@ test('published tables: Agresti (1600 approvals), Bentur (airway)', () => {
   expect(-bentur.ci[0]).toBeCloseTo(-0.026003032480949328, 9)
   const pairs = mcnemar({ baseOnly: 1, candidateOnly: 7 })
   expect(pairs.exact).toBeCloseTo(0.0703125, 10)
+  expect(chiSquareSurvival(pairs.chi2, 1)).toBeCloseTo(0.033894853524689295, 12)
   expect(pairs.midP).toBeCloseTo(0.0390625, 10)
   const joined = newcombe({ bothRight: 1, baseOnly: 1, candidateOnly: 7, n: 21 })
   expect(-joined.ci[1]).toBeCloseTo(-0.506920226686141, 9)
@@ -135,7 +156,13 @@ describe('tango at the edges', () => {
 })
 
 test('mcnemar without discordant rows, and one-sided', () => {
-  expect(mcnemar({ baseOnly: 0, candidateOnly: 0 })).toEqual({ exact: 1, midP: 1, chi2: 0, midPWorse: 1 })
+  expect(mcnemar({ baseOnly: 0, candidateOnly: 0 })).toEqual({
+    exact: 1,
+    midP: 1,
+    chi2: 0,
+    chi2Corrected: 0,
+    midPWorse: 1,
+  })
   expect(mcnemar({ baseOnly: 12, candidateOnly: 3 }).midPWorse).toBeCloseTo(0.02127075195312501 / 2, 12)
   expect(mcnemar({ baseOnly: 3, candidateOnly: 12 }).midPWorse).toBeCloseTo(1 - 0.02127075195312501 / 2, 12)
   expect(mcnemar({ baseOnly: 4, candidateOnly: 4 }).midP).toBe(1)

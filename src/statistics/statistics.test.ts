@@ -16,13 +16,19 @@ import {
   earlyStopping,
   eProcess,
   holm,
+  hommel,
+  jensenShannon,
   maxT,
   normalQuantile,
   normalSurvival,
   orderStatisticInterval,
   pairedBootstrap,
+  pairedT,
+  populationStability,
   randomSource,
+  signFlip,
   upperProportion,
+  wilcoxon,
   wilson,
 } from './index.ts'
 
@@ -56,6 +62,9 @@ test('adjusted p-values equal statsmodels', () => {
   close(holm(p), [0.007, 0.048, 0.06, 0.12, 0.12, 0.4, 0.6], 12)
   close(benjaminiHochberg(p), [0.007, 0.028, 0.028, 0.0525, 0.056, 0.23333333333333336, 0.6], 12)
   close(benjaminiYekutieli(p), [0.01815, 0.0726, 0.0726, 0.136125, 0.1452, 0.605, 1], 12)
+  close(hommel(p), [0.007, 0.04, 0.06, 0.09, 0.12, 0.4, 0.6], 12)
+  close(hommel([0.6, 0.04, 0.001]), [0.6, 0.08, 0.003], 12)
+  close(hommel([0.3]), [0.3])
   // Order must not matter, and BH must keep what its definition rejects (ranks, not positions of the sort).
   close(
     benjaminiHochberg([0.6, 0.04, 0.001, 0.2, 0.012, 0.03, 0.008]),
@@ -92,6 +101,49 @@ test('maxT equals the exact sign-flip p-value for one hypothesis, and controls s
       seed: 0,
     }).adjusted[0],
   ).toBe(1)
+})
+
+test('tests of a mean of paired differences equal scipy', () => {
+  const x = [0.02, -0.05, -0.11, 0.01, -0.07, -0.03, 0, -0.09, 0.04, -0.06]
+  expect(pairedT(x).p).toBeCloseTo(0.060656131648170075, 12)
+  expect(signFlip(x)).toEqual({ p: 0.07421875, exact: true })
+  expect(wilcoxon(x)).toEqual({ w: 7, p: 0.07421875 })
+  // Ties: |d| = 1, 1, 2 have ranks 1.5, 1.5, 3; of the eight patterns of signs, two reach 3 against 3.
+  expect(wilcoxon([1, -1, 2])).toEqual({ w: 1.5, p: 0.75 })
+  // More than twenty values: a seeded sample of the patterns.
+  const many = Array.from({ length: 40 }, (_, i) => ((i * 37) % 11) - 4.2)
+  const sampled = signFlip(many, { seed: 3, resamples: 20_000 })
+  expect(sampled.exact).toBe(false)
+  expect(Math.abs(sampled.p - pairedT(many).p)).toBeLessThan(0.02)
+  expect(signFlip(many, { seed: 3, resamples: 20_000 })).toEqual(sampled)
+})
+
+test('tests of a mean at the edges', () => {
+  expect(pairedT([0, 0, 0])).toEqual({ t: 0, p: 1 })
+  expect(pairedT([1, 1])).toEqual({ t: Infinity, p: 0 })
+  expect(signFlip([])).toEqual({ p: 1, exact: true })
+  expect(wilcoxon([0, 0])).toEqual({ w: 0, p: 1 })
+  expect(() => pairedT([1])).toThrow(/two differences/)
+  for (const of of [pairedT, signFlip, wilcoxon]) expect(() => of([1, Number.NaN])).toThrow(/difference 1 is NaN/)
+})
+
+test('how far two distributions lie apart', () => {
+  const [a, b] = [
+    [0.15, 0.2, 0.25, 0.4],
+    [0.3, 0.15, 0.2, 0.35],
+  ]
+  expect(populationStability(a, b)).toBeCloseTo(0.13618992790351747, 12)
+  expect(jensenShannon(a, b)).toBeCloseTo(0.15549771083534358, 12)
+  // Counts are shares of their sum.
+  expect(populationStability([15, 20, 25, 40], [60, 30, 40, 70])).toBeCloseTo(0.13618992790351747, 12)
+  expect(jensenShannon([1, 0], [0, 5])).toBe(1)
+  expect(jensenShannon([1, 2], [1, 2])).toBe(0)
+  expect(populationStability([0, 1], [0.5, 0.5])).toBeCloseTo(0.4999 * Math.log(5000) + 0.5 * Math.log(2), 9)
+  for (const of of [populationStability, jensenShannon]) {
+    expect(() => of([1], [1, 2])).toThrow(/same categories/)
+    expect(() => of([0, 0], [1, 2])).toThrow(/nor all 0/)
+    expect(() => of([1, -1], [1, 2])).toThrow(/negative/)
+  }
 })
 
 test('clustered standard error equals statsmodels', () => {

@@ -52,21 +52,26 @@ export function tango(input: PairedCounts & { readonly margin: number; readonly 
   }
 }
 
-/**
- * The score statistic of H0: δ = `delta`, falling in `delta`. The variance under H0 uses the constrained
- * maximum-likelihood estimate of P(base only), the larger root of Tango's quadratic.
- */
+/** The score statistic of H0: δ = `delta`, falling in `delta`. */
 export function tangoScore({ baseOnly: b, candidateOnly: c, n }: PairedCounts, delta: number): number {
   const distance = c - b - n * delta
   if (distance === 0) return 0
+  const p10 = constrainedBaseOnly({ baseOnly: b, candidateOnly: c, n }, delta)
+  const variance = n * Math.max(0, 2 * p10 + delta * (1 - delta))
+  return distance / Math.sqrt(variance)
+}
+
+/**
+ * The maximum-likelihood estimate of P(only the baseline is right) under δ = `delta`: the larger root of Tango's
+ * quadratic (1998, equation 4). The variance of the score is taken there.
+ */
+export function constrainedBaseOnly({ baseOnly: b, candidateOnly: c, n }: PairedCounts, delta: number): number {
   const quadratic = 2 * n
   const linear = (2 * n + b - c) * delta - (b + c)
   const constant = -b * delta * (1 - delta)
   const root = Math.sqrt(Math.max(0, linear * linear - 4 * quadratic * constant))
   // Of the two forms of the root, the one that does not subtract nearly equal numbers.
-  const p10 = linear <= 0 ? (root - linear) / (2 * quadratic) : (-2 * constant) / (linear + root)
-  const variance = n * Math.max(0, 2 * p10 + delta * (1 - delta))
-  return distance / Math.sqrt(variance)
+  return linear <= 0 ? (root - linear) / (2 * quadratic) : (-2 * constant) / (linear + root)
 }
 
 /** The δ in [−1, 1] whose score is `z`, by bisection until doubles run out; the end of the range where there is none. */

@@ -1,3 +1,5 @@
+import type { SliceResult } from '../report/index.ts'
+
 /** Numbers as people read them; one place, so that every face says the same thing the same way. */
 
 const grouped = new Intl.NumberFormat('en-US')
@@ -51,6 +53,17 @@ export function signed(value: number, digits = 4): string {
 }
 
 export const plural = (n: number, one: string, many = `${one}s`): string => `${count(n)} ${n === 1 ? one : many}`
+
+type Rows = Pick<SliceResult, 'name' | 'n' | 'base' | 'candidate'>
+
+/** Whether groups are the classes under another name (the label was declared as a field): then one table is enough. */
+export const repeats = (classes: readonly Rows[], slices: readonly Rows[]): boolean =>
+  classes.every((one) =>
+    slices.some(
+      ({ name, n, base, candidate }) =>
+        name.endsWith(`=${one.name}`) && n === one.n && base === one.base && candidate === one.candidate,
+    ),
+  )
 
 /** The last part of a path, for headings. */
 export const fileName = (path: string): string => path.split(/[\\/]/).at(-1) ?? path

@@ -5,8 +5,9 @@ import {
   confidencesOf,
   equalMassCalibrationError,
   expectedCalibrationError,
+  riskCoverageArea,
 } from '../calibration-error.ts'
-import { brierScore, logLoss, softmax } from '../probabilities.ts'
+import { brierScore, el2n, logLoss, softmax } from '../probabilities.ts'
 import { auroc, averagePrecision, falsePositiveRate } from '../ranking.ts'
 import { energy, mahalanobis, maximumSoftmax, nearestNeighbour } from './detectors.ts'
 
@@ -56,12 +57,26 @@ describe('calibration', () => {
     expect(best.nll).toBeCloseTo(0.8304286889891261, 12)
     expect(expectedCalibrationError(confidencesOf(logits, labels, best.temperature))).toBeCloseTo(0.2023912295619461, 6)
   })
+  test('EL2N of the first rows, area under the risk-coverage curve', () => {
+    const expected = [
+      0.09685891262412659, 1.1832101647992812, 0.6948198149781163, 0.6239789743298164, 0.24000040687831303,
+    ]
+    for (const [i, value] of expected.entries()) expect(el2n(softmax(logits[i]!), labels[i]!)).toBeCloseTo(value, 12)
+    expect(riskCoverageArea(confidences)).toBeCloseTo(0.37108683681074817, 12)
+    // A constant confidence: the plain error, whatever the order of the rows.
+    for (const right of [
+      [true, false, false, true],
+      [false, true, true, false],
+    ])
+      expect(riskCoverageArea({ confidence: [0.6, 0.6, 0.6, 0.6], right })).toBeCloseTo(0.5, 12)
+  })
   test('a confidence on the border of two bins belongs to the lower one', () => {
     const rows = { confidence: [0.2, 0.2, 1], right: [true, false, true] }
     expect(expectedCalibrationError(rows, 5)).toBeCloseTo((2 / 3) * 0.3, 12)
   })
   test('no rows, only right answers', () => {
     expect(expectedCalibrationError({ confidence: [], right: [] })).toBeNaN()
+    expect(riskCoverageArea({ confidence: [], right: [] })).toBeNaN()
     // Beyond this the likelihood is 1 to the last digit.
     expect(
       bestTemperature(

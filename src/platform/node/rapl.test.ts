@@ -28,6 +28,12 @@ test('packages are read, their parts are not counted twice', () => {
   expect(joulesBetween(before as never, readEnergy(root) as never)).toBeCloseTo(5.5, 9)
 })
 
+test('a counter that wrapped has counted on', () => {
+  const counter = { name: 'package-0', range: 262_143_328_850 }
+  const before = [{ ...counter, microjoules: 262_143_328_000 }]
+  expect(joulesBetween(before, [{ ...counter, microjoules: 1_000_000 }])).toBeCloseTo(1.00085, 12)
+})
+
 test('where nothing can be read, the reason stands instead', () => {
   expect(readEnergy('/no/such/folder')).toEqual({ reason: 'this system shows no energy counter' })
   expect(readEnergy(mkdtempSync(join(tmpdir(), 'rapl-')))).toEqual({ reason: 'this system shows no energy counter' })

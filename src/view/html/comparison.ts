@@ -1,6 +1,6 @@
 import type { ComparisonReport, SliceResult } from '../../report/index.ts'
 import { gateSentence } from '../pipeline/checks.ts'
-import { bytes, count, decibels, fileName, metricValue, ms, percent, plural, signed, times } from '../words.ts'
+import { bytes, count, decibels, fileName, metricValue, ms, percent, plural, repeats, signed, times } from '../words.ts'
 import { flipBars, flippedRows } from './flips.ts'
 import { type ForestLine, forest, toneOf } from './forest.ts'
 import { html, type Markup } from './markup.ts'
@@ -24,9 +24,9 @@ export function comparisonPage(report: ComparisonReport, { pictures }: Compariso
 <div class="story">${story.length > 0 ? story.map((paragraph) => html`<p>${paragraph}</p>`) : html`<p>${report.sentence}</p>`}</div>
 ${tiles(report)}
 ${gate && html`<h2>The gate</h2><p>${gateSentence(gate)}</p>${gateTable(gate)}`}
-${forest(allLines(report), `Difference in ${report.metric}, new minus old, with its interval: the whole set first, then groups. The dashed line is the loss that is still acceptable; a line wholly right of it is proven to lose less, one in the shaded zone loses more, one that crosses it is undecided.`)}
+${forest(allLines(report), `Difference in ${report.metric}, new minus old, with its interval: the whole set first, then groups. The dashed line is the loss that is still acceptable; a line wholly right of it is proven to lose less, one in the shaded zone loses more, one that crosses it is undecided.`, unitOf(report))}
 ${(report.flipRates || report.flips) && html`<h2>Answers that changed</h2>${flipBars(report)}${flippedRows(report, pictures)}`}
-${classes.length > 0 && html`<h2>By class</h2>${forest(classes.flatMap(lineOf), 'The same for the rows of each class of the labels.')}<details><summary>The classes as a table</summary>${sliceTable(classes, 'Class')}</details>`}
+${classes.length > 0 && !repeats(classes, report.slices) && html`<h2>By class</h2>${forest(classes.flatMap(lineOf), 'The same for the rows of each class of the labels.', unitOf(report))}<details><summary>The classes as a table</summary>${sliceTable(classes, 'Class')}</details>`}
 ${report.slices.length > 0 && html`<h2>By group</h2>${sliceTable(report.slices, 'Group')}${everySlice(report)}`}
 ${report.gaps && html`<h2>Are groups treated as alike as before?</h2>${gapTable(report.gaps)}`}
 ${report.mined && html`<h2>Hidden weak spots</h2>${minedSection(report.mined, report.alpha)}`}
@@ -70,6 +70,9 @@ function headline(report: ComparisonReport): string {
     : 'The new model is as good as the old one'
 }
 
+/** Of answers that are right or wrong, differences are told in points. */
+const unitOf = ({ flipRates }: ComparisonReport) => (flipRates ? 'points' : null)
+
 /** Groups that nobody declared and that lost more than the margin all the same. */
 function weakSpots({ slices, classes = [], mined }: ComparisonReport): readonly string[] {
   const bad = ({ verdict }: { readonly verdict: string }) => verdict === 'regressed'
@@ -83,7 +86,10 @@ function weakSpots({ slices, classes = [], mined }: ComparisonReport): readonly 
 
 function tiles(report: ComparisonReport): Markup {
   const { base, candidate, flipRates, nonInferiority, errorRatio, agreement, margin, gains } = report
-  const value = (of: number) => (flipRates ? percent(of) : metricValue(of))
+  const alike = base.value !== null && candidate.value !== null && percent(base.value) === percent(candidate.value)
+  // Two figures that differ must not look the same.
+  const digits = alike && base.value !== candidate.value ? 2 : 1
+  const value = (of: number) => (flipRates ? percent(of, digits) : metricValue(of))
   const change = (of: number) => (flipRates ? `${signed(of * 100, 2)} points` : signed(of))
   return html`<div class="tiles">
 ${base.value !== null && candidate.value !== null && html`<div class="tile"><b>${value(base.value)} → ${value(candidate.value)}</b><span>${report.metric}, before and after</span></div>`}
@@ -92,7 +98,7 @@ ${nonInferiority && html`<div class="tile"><b>${change(nonInferiority.lowerBound
 ${errorRatio?.ratio !== null && errorRatio?.ratio !== undefined && html`<div class="tile"><b>${times(errorRatio.ratio)}</b><span>as many mistakes as before</span></div>`}
 ${!flipRates && agreement && html`<div class="tile"><b>${percent(agreement.rate, 2)}</b><span>of ${count(report.n)} answers are the same${margin === undefined ? '' : `; it must be certain that more than ${percent(1 - margin, 1)} are`}</span></div>`}
 ${gains && html`<div class="tile"><b>${bytes(gains.bytes.base)} → ${bytes(gains.bytes.candidate)}</b><span>size of the file</span></div>`}
-${gains?.latency && html`<div class="tile"><b>${times(1 / gains.latency.ratio)}</b><span>the speed of before (${ms(gains.latency.baseMs)} → ${ms(gains.latency.candidateMs)} an answer)</span></div>`}
+${gains?.latency && html`<div class="tile"><b>${times(Math.max(gains.latency.ratio, 1 / gains.latency.ratio))}</b><span>${gains.latency.ratio > 1 ? 'the time of before, slower' : 'the speed of before'} (${ms(gains.latency.baseMs)} → ${ms(gains.latency.candidateMs)} an answer)</span></div>`}
 </div>`
 }
 
@@ -127,7 +133,7 @@ function lineOf(slice: SliceResult): readonly ForestLine[] {
 /** What was compared, the interval, slices, outputs; stands inside the page of `optimize`. */
 export function comparisonSections(report: ComparisonReport): Markup {
   return html`${numbers(report)}
-${forest(allLines(report), `Difference in ${report.metric}, candidate minus original, with its interval. An interval wholly right of the dashed line is proven to lose less than the margin.`)}
+${forest(allLines(report), `Difference in ${report.metric}, candidate minus original, with its interval. An interval wholly right of the dashed line is proven to lose less than the margin.`, unitOf(report))}
 ${report.slices.length > 0 && html`<h3>Slices</h3>${sliceTable(report.slices, 'Slice')}`}
 ${outputs(report)}
 ${notes(report)}`

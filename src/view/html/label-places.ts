@@ -12,8 +12,9 @@ interface Box {
   readonly bottom: number
 }
 
-const CHARACTER = 7.2
-const LINE = 15
+/** As wide and high as letters get: on a phone they are larger than beside it. */
+const CHARACTER = 8.6
+const LINE = 17
 
 /** Puts a label beside each point where it covers neither another label nor a dot; one with no room is left out. */
 export function labelPlaces(

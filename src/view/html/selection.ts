@@ -2,9 +2,10 @@ import type { SelectionReport } from '../../report/index.ts'
 import { gateSentence } from '../pipeline/checks.ts'
 import { bytes, count, fileName, metricValue, ms, plural, signed, times } from '../words.ts'
 import { gateTable, method } from './comparison.ts'
+import { labelPlaces } from './label-places.ts'
 import { html, type Markup } from './markup.ts'
 import { badge, page, table } from './page.ts'
-import { linearTicks } from './scale.ts'
+import { CHART_WIDTH, linearTicks } from './scale.ts'
 
 export function selectionPage(report: SelectionReport): string {
   return page(
@@ -50,7 +51,7 @@ function leaderboard(report: SelectionReport): Markup {
   )
 }
 
-const SIZE = { width: 720, height: 340, left: 70, right: 20, top: 16, bottom: 48 }
+const SIZE = { width: CHART_WIDTH, height: 340, left: 76, right: 20, top: 16, bottom: 48 }
 
 /** Latency against the metric; the front is joined. */
 function frontChart(report: SelectionReport): Markup {
@@ -68,12 +69,15 @@ function frontChart(report: SelectionReport): Markup {
   const tone = (model: (typeof models)[number]) =>
     ({ pass: 'good', regressed: 'bad', inconclusive: 'warn' })[gateWord(model.gates)]
   const front = models.filter(({ onFront }) => onFront).sort((a, b) => a.x - b.x)
+  const dots = models.map(({ x, y, path }) => ({ x: px(x), y: py(y), text: fileName(path) }))
+  const labels = labelPlaces(dots, dots, SIZE.width)
   const words = models.map((model) => `${fileName(model.path)} ${ms(model.x)}, ${metricValue(model.y)}`).join('; ')
   return html`<figure><svg viewBox="0 0 ${SIZE.width} ${SIZE.height}" role="img" aria-label="Latency and ${report.metric}: ${words}">
 ${linearTicks([0, xTop]).map((tick) => html`<text class="s" x="${px(tick)}" y="${SIZE.height - 26}" text-anchor="middle">${Number(tick.toPrecision(3))}</text>`)}
 ${linearTicks([low, high]).map((tick) => html`<line x1="${SIZE.left}" x2="${SIZE.width - SIZE.right}" y1="${py(tick)}" y2="${py(tick)}" stroke="var(--line)"/><text class="s" x="${SIZE.left - 8}" y="${py(tick) + 4}" text-anchor="end">${Number(tick.toPrecision(4))}</text>`)}
 <polyline fill="none" stroke="var(--accent)" stroke-width="2" stroke-dasharray="5 4" points="${front.map(({ x, y }) => `${px(x)},${py(y)}`).join(' ')}"/>
-${models.map((model) => html`<circle cx="${px(model.x)}" cy="${py(model.y)}" r="${model.path === report.chosen?.path ? 9 : 6}" fill="var(--${tone(model)})"/><text x="${px(model.x) > SIZE.width * 0.75 ? px(model.x) - 13 : px(model.x) + 13}" y="${py(model.y) + 4}" text-anchor="${px(model.x) > SIZE.width * 0.75 ? 'end' : 'start'}">${fileName(model.path)}</text>`)}
+${models.map((model) => html`<circle cx="${px(model.x)}" cy="${py(model.y)}" r="${model.path === report.chosen?.path ? 9 : 6}" fill="var(--${tone(model)})"/>`)}
+${labels.map(({ x, y, anchor, text }) => html`<text x="${x}" y="${y}" text-anchor="${anchor}">${text}</text>`)}
 <text class="s" x="${SIZE.width / 2}" y="${SIZE.height - 8}" text-anchor="middle">median latency in ms (left is faster)</text>
 </svg><figcaption>${report.metric}, better further up. Green passes every gate, red breaks a limit, amber is undecided; the dashed line joins the models that none beats in metric, latency and size together.</figcaption></figure>`
 }

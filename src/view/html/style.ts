@@ -1,9 +1,9 @@
 /** The style of every page: one column, system fonts, light and dark, printable. */
 export const STYLE = `
 :root{color-scheme:light dark;--bg:#fbfaf8;--card:#fff;--ink:#1c1a17;--soft:#5d574e;--line:#e4dfd6;--accent:#0b6e4f;
---good:#0b6e4f;--good-bg:#e3f3ec;--close:#1f5fa8;--close-bg:#e6eff9;--warn:#8a5a00;--warn-bg:#fbf0d9;--bad:#a4262c;--bad-bg:#fae5e5;--bar:#b9b2a6}
+--good:#0b6e4f;--good-bg:#e3f3ec;--close:#1f5fa8;--close-bg:#e6eff9;--warn:#8a5a00;--warn-bg:#fbf0d9;--bad:#a4262c;--bad-bg:#fae5e5;--bar:#8d8679}
 @media screen and (prefers-color-scheme:dark){:root{--bg:#161513;--card:#1f1e1b;--ink:#f1eee8;--soft:#b0a99d;--line:#38352f;--accent:#4fc79b;
---good:#5fd1a6;--good-bg:#15352a;--close:#84b7ef;--close-bg:#16293f;--warn:#e8b75b;--warn-bg:#3a2c10;--bad:#f0868b;--bad-bg:#401c1e;--bar:#6b655b}}
+--good:#5fd1a6;--good-bg:#15352a;--close:#84b7ef;--close-bg:#16293f;--warn:#e8b75b;--warn-bg:#3a2c10;--bad:#f0868b;--bad-bg:#401c1e;--bar:#7d766b}}
 *{box-sizing:border-box}
 body{margin:0;background:var(--bg);color:var(--ink);font:16px/1.55 system-ui,-apple-system,"Segoe UI",Roboto,"Helvetica Neue",sans-serif}
 main{max-width:60rem;margin:0 auto;padding:2.5rem 1.25rem 4rem}
@@ -25,14 +25,14 @@ td.n,th.n{text-align:right;white-space:nowrap}tr.chosen td{background:var(--good
 td small{display:block;color:var(--soft)}
 figure{margin:1rem 0;background:var(--card);border:1px solid var(--line);border-radius:.7rem;padding:1rem}
 figcaption{color:var(--soft);font-size:.88rem;margin-top:.4rem}
-figure{overflow-x:auto}svg{display:block;width:100%;min-width:32rem;height:auto}svg text{fill:var(--ink);font:13px system-ui,sans-serif}svg text.s{fill:var(--soft);font-size:12px}
+figure{overflow-x:auto}svg{display:block;width:100%;max-width:42rem;height:auto;margin:0 auto}svg text{fill:var(--ink);font:13px system-ui,sans-serif}svg text.s{fill:var(--soft);font-size:12px}
 pre{background:var(--card);border:1px solid var(--line);border-radius:.7rem;padding:.9rem 1rem;overflow-x:auto;font:13.5px/1.5 ui-monospace,SFMono-Regular,Menlo,Consolas,monospace}
 code{font:.9em ui-monospace,SFMono-Regular,Menlo,Consolas,monospace;overflow-wrap:anywhere}
 details{margin:.6rem 0}summary{cursor:pointer;font-weight:600}summary:focus-visible,a:focus-visible{outline:2px solid var(--accent);outline-offset:2px}
 ul{padding-left:1.2rem;margin:.4rem 0}dl{display:grid;grid-template-columns:max-content 1fr;gap:.25rem 1rem;margin:.5rem 0}dt{color:var(--soft)}dd{margin:0;min-width:0;overflow-wrap:anywhere}
 h3{font-size:1rem;margin:1.6rem 0 .4rem}
 .story{max-width:44rem;font-size:1.06rem;margin-top:1rem}.story p{margin:.6rem 0}
-svg.square{min-width:0;max-width:26rem;margin:0 auto}
+svg.square{max-width:26rem}
 .forest .line{display:grid;grid-template-columns:minmax(6rem,13rem) 1fr;gap:.8rem;align-items:center;min-height:1.75rem}
 .forest .name{text-align:right;font-size:.9rem;line-height:1.2;overflow-wrap:anywhere}.forest .name small{color:var(--soft);margin-left:.4rem}
 .track{position:relative;height:1.75rem;background:var(--bg)}.track i{position:absolute;display:block;print-color-adjust:exact;-webkit-print-color-adjust:exact}
@@ -47,8 +47,8 @@ svg.square{min-width:0;max-width:26rem;margin:0 auto}
 .card.bad{border-left-color:var(--bad)}.card.good{border-left-color:var(--good)}.card.warn{border-left-color:var(--warn)}
 .card img{width:72px;height:72px;object-fit:contain;image-rendering:pixelated;border-radius:.3rem;background:#888;flex:none}
 .card div{min-width:0;overflow-wrap:anywhere}.card p{margin:.1rem 0}.card .where{color:var(--soft);font-size:.82rem}.card blockquote{margin:.2rem 0;font-style:italic}.card small{color:var(--soft)}
-@media(max-width:34rem){.forest .line{grid-template-columns:6.5rem 1fr;gap:.5rem}.forest .name{font-size:.82rem}.forest .name small{display:block;margin:0}.bar{grid-template-columns:6.5rem 1fr 3rem}.story{font-size:1rem}dl{grid-template-columns:1fr}dd{margin-bottom:.4rem}main{padding-top:1.4rem}.tiles{grid-template-columns:1fr 1fr}.tile b{font-size:1.35rem}}
+@media(max-width:34rem){svg text{font-size:16px}svg text.s{font-size:15px}svg.square text.s{font-size:13px}.forest .line{grid-template-columns:6.5rem 1fr;gap:.5rem}.forest .name{font-size:.82rem}.forest .name small{display:block;margin:0}.bar{grid-template-columns:6.5rem 1fr 3rem}.story{font-size:1rem}dl{grid-template-columns:1fr}dd{margin-bottom:.4rem}main{padding-top:1.4rem}.tiles{grid-template-columns:1fr 1fr}.tile b{font-size:1.35rem}}
 @media print{html{font-size:11px}body{background:#fff;font-size:11px}main{max-width:none;padding:0}*{print-color-adjust:exact;-webkit-print-color-adjust:exact}
 h1,h2,h3,summary{break-after:avoid}tr,.scroll,figure,.tile,pre{break-inside:avoid}.scroll,figure,pre{overflow:visible}th,td{padding:.35rem .55rem}th,td.n,th.n{white-space:normal}td.n{overflow-wrap:anywhere}
-svg{min-width:0;max-width:42rem}pre{font-size:.85rem;white-space:pre-wrap;overflow-wrap:anywhere}details{display:block}details::details-content{content-visibility:visible;height:auto;display:block}}
+pre{font-size:.85rem;white-space:pre-wrap;overflow-wrap:anywhere}details{display:block}details::details-content{content-visibility:visible;height:auto;display:block}}
 `

@@ -1,6 +1,7 @@
 import type { ProfileReport } from '../../report/index.ts'
 import { ms } from '../words.ts'
 import { html, type Markup } from './markup.ts'
+import { CHART_WIDTH } from './scale.ts'
 
 const ROWS = 10
 
@@ -18,15 +19,15 @@ export function timeBars(before: ProfileReport, after: ProfileReport): Markup {
     shown.push({ name: `${rest.length} others`, before: sum((row) => row.before), after: sum((row) => row.after) })
   }
   const top = Math.max(...shown.map((row) => Math.max(row.before, row.after)), Number.MIN_VALUE)
-  const long = (value: number) => Math.round((value / top) * 400)
+  const long = (value: number) => Math.round((value / top) * 240)
   const height = shown.length * 40 + 8
   return html`<figure>
-<svg viewBox="0 0 720 ${height}" role="img" aria-label="Milliseconds by operator before and after: ${shown.map((row) => `${row.name} ${ms(row.before)} to ${ms(row.after)}`).join('; ')}">
+<svg viewBox="0 0 ${CHART_WIDTH} ${height}" role="img" aria-label="Milliseconds by operator before and after: ${shown.map((row) => `${row.name} ${ms(row.before)} to ${ms(row.after)}`).join('; ')}">
 ${shown.map(
   (
     row,
     i,
-  ) => html`<text x="178" y="${i * 40 + 24}" text-anchor="end">${row.name.length > 24 ? `${row.name.slice(0, 23)}…` : row.name}</text>
+  ) => html`<text x="182" y="${i * 40 + 24}" text-anchor="end">${row.name.length > 20 ? `${row.name.slice(0, 19)}…` : row.name}</text>
 <rect x="190" y="${i * 40 + 6}" width="${long(row.before)}" height="12" rx="2" fill="var(--bar)"/><text class="s" x="${196 + long(row.before)}" y="${i * 40 + 17}">${row.before > 0 ? ms(row.before) : 'none'}</text>
 <rect x="190" y="${i * 40 + 21}" width="${long(row.after)}" height="12" rx="2" fill="var(--accent)"/><text class="s" x="${196 + long(row.after)}" y="${i * 40 + 32}">${row.after > 0 ? ms(row.after) : 'none'}</text>`,
 )}

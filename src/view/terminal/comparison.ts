@@ -1,6 +1,6 @@
 import type { ComparisonReport, GateCheck, SliceResult } from '../../report/index.ts'
 import { gateSentence, verdictOfAll } from '../pipeline/checks.ts'
-import { count, metricValue, percent, plural, signed } from '../words.ts'
+import { count, metricValue, percent, plural, repeats, signed } from '../words.ts'
 import { section } from './section.ts'
 import { paint, type Style, textTable, verdictWord } from './table.ts'
 
@@ -51,7 +51,9 @@ export function comparison(report: ComparisonReport, style: Style): string {
       : []),
     ...(report.requiredN === null ? [] : [`about ${count(report.requiredN)} rows would settle it`]),
     ...(report.slices.length > 0 ? ['', sliceTable('slice', report.slices, style)] : []),
-    ...(classes.length > 0 && classes.length <= 20 ? ['', sliceTable('class', classes, style)] : []),
+    ...(classes.length > 0 && classes.length <= 20 && !repeats(classes, report.slices)
+      ? ['', sliceTable('class', classes, style)]
+      : []),
     ...(mined && mined.slices.length > 0
       ? [
           '',

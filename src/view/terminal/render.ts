@@ -134,6 +134,12 @@ function rewrite(report: RewriteReport, style: Style): string {
   ].join('\n')
 }
 
+/** Null stands for outputs without any difference, and for a model that was not run: whether a batch was tried tells. */
+function noiseOf({ sqnrDb, batchInvariant, kernels, planned }: QuantizationReport): string {
+  if (batchInvariant) return decibels(sqnrDb)
+  return kernels && Object.keys(planned).length === 0 ? 'identical, nothing was quantized' : 'not measured'
+}
+
 function quantization(report: QuantizationReport, style: Style): string {
   const { before, after, batchInvariant } = report
   const names = [...new Set([...Object.keys(report.planned), ...Object.keys(report.kernels ?? {})])].filter(
@@ -149,7 +155,7 @@ function quantization(report: QuantizationReport, style: Style): string {
       `${report.scheme}: ${bytes(before.bytes)} → ${bytes(after.bytes)} (${percent(after.bytes / before.bytes - 1, 0)})`,
       style,
     ),
-    `signal to noise at the worst output: ${decibels(report.sqnrDb ?? undefined)}`,
+    `signal to noise at the worst output: ${noiseOf(report)}`,
     ...(batchInvariant
       ? [
           `a row's answer ${batchInvariant.all ? 'does not depend' : paint('yellow', 'DEPENDS', style)} on the rows beside it in a batch`,

@@ -1,0 +1,8 @@
+export * from './anomaly-index.ts'
+export * from './confident-joint.ts'
+export * from './label-errors.ts'
+export * from './label-quality.ts'
+export type { LabelledProbabilities } from './labelled-probabilities.ts'
+export * from './near-duplicates.ts'
+export * from './similar-bands.ts'
+export * from './spectral-signature.ts'
