@@ -1,7 +1,9 @@
 import { connect } from 'node:net'
+import { Client, credentials, status as grpcStatus } from '@grpc/grpc-js'
 import { afterEach, expect, test, vi } from 'vitest'
 import { ask, binaryBody, modelFolder, serve, withPlan, writeModelText } from '../../tests/serve-kit.ts'
 import { UserError } from '../platform/index.ts'
+import { encode } from './grpc/messages.ts'
 import type { Server } from './index.ts'
 import { jsonLog } from './log.ts'
 import { makeKey } from './security/keys.ts'
@@ -97,6 +99,49 @@ test(
     expect((await infer('slow', body(0))).status).toBe(200)
     // The lane may have come free before the last of them had left.
     expect(statistics('slow').executions).toBeLessThan(2 + 5)
+  },
+  PATIENCE,
+)
+
+test(
+  'gRPC: calls that are cancelled or run out of their own time leave the queue',
+  async () => {
+    server = await slow()
+    const version = server.core.registry.version('slow', '')
+    const client = new Client(server.grpc!, credentials.createInsecure())
+    const call = (deadline?: Date) => {
+      let cancel = () => {}
+      const code = new Promise<number>((resolve) => {
+        const made = client.makeUnaryRequest(
+          '/inference.GRPCInferenceService/ModelInfer',
+          (message: object) => encode('ModelInferRequest', message),
+          (bytes: Buffer) => bytes,
+          {
+            modelName: 'slow',
+            inputs: [{ name: 'x', datatype: 'FP32', shape: [1n, 1n] }],
+            rawInputContents: [new Uint8Array(4)],
+          },
+          deadline ? { deadline } : {},
+          (error) => resolve(error?.code ?? grpcStatus.OK),
+        )
+        cancel = () => made.cancel()
+      })
+      return { code, cancel }
+    }
+    const calls = Array.from({ length: 8 }, () => call())
+    while (version.waiting < 7) await new Promise((resolve) => setTimeout(resolve, 1))
+    for (const { cancel } of calls) cancel()
+    const codes = await Promise.all(calls.map(({ code }) => code))
+    // The first may have been answered before.
+    expect(codes.slice(1)).toEqual(Array(7).fill(grpcStatus.CANCELLED))
+    await expect.poll(() => version.waiting).toBe(0)
+    const first = call()
+    const late = Array.from({ length: 4 }, () => call(new Date(Date.now() + 5)))
+    const told = await Promise.all(late.map(({ code }) => code))
+    expect(told).toContain(grpcStatus.DEADLINE_EXCEEDED)
+    await expect.poll(() => version.waiting).toBe(0)
+    expect(await first.code).toBe(grpcStatus.OK)
+    client.close()
   },
   PATIENCE,
 )
