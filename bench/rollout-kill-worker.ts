@@ -92,6 +92,7 @@ function ask(version: number, changed: boolean): void {
     shadow,
     inputs,
     inputsDigest: () => 'sha256:0',
+    hold: () => () => {},
     outputs: [bytesOfValue('y', { dtype: 'float32', dims: [1, 2], data: Float32Array.from(values) })],
     latencyMs: 1,
     runMs: 1,

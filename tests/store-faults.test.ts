@@ -217,28 +217,37 @@ describe('several at once', () => {
   })
 })
 
-test('a disk that is full: nothing half-written, and the version is not there', PATIENCE, () => {
-  const place = newFolder()
-  const big = modelFile(
-    folder,
-    'wide.onnx',
-    1,
-    `h = MatMul(x, w)  z = Constant <value = float[40000] {${'0.5,'.repeat(39999)}0.5}> ()  y = Identity(h)`,
-  )
-  const main = join(import.meta.dirname, '../src/cli/main.ts')
-  const hooks = pathToFileURL(join(import.meta.dirname, '../scripts/typescript-hooks.mjs')).href
-  // A file may not grow beyond 64 KB or so: the system says so as it does where a disk ends.
-  const limited = `trap '' XFSZ; ulimit -f 100; exec "$0" "$@"`
-  const { status, stderr } = spawnSync(
-    'sh',
-    ['-c', limited, process.execPath, '--import', hooks, main, 'push', big, 'digits:v1', '--store', place],
-    { encoding: 'utf8', env: { ...process.env, NODE_OPTIONS: '' } },
-  )
-  expect([status, stderr]).toEqual([2, expect.stringMatching(/cannot write .*: it is larger than a file may be here/)])
-  expect(
-    readdirSync(place, { recursive: true, encoding: 'utf8' }).filter((name) => /tmp$|index\.json$/.test(name)),
-  ).toEqual([])
-})
+test(
+  'a disk that is full: nothing half-written, the version is not there, and a collection takes what is',
+  PATIENCE,
+  async () => {
+    const place = newFolder()
+    const big = modelFile(
+      folder,
+      'wide.onnx',
+      1,
+      `h = MatMul(x, w)  z = Constant <value = float[40000] {${'0.5,'.repeat(39999)}0.5}> ()  y = Identity(h)`,
+    )
+    const main = join(import.meta.dirname, '../src/cli/main.ts')
+    const hooks = pathToFileURL(join(import.meta.dirname, '../scripts/typescript-hooks.mjs')).href
+    // A file may not grow beyond 64 KB or so: the system says so as it does where a disk ends.
+    const limited = `trap '' XFSZ; ulimit -f 100; exec "$0" "$@"`
+    const { status, stderr } = spawnSync(
+      'sh',
+      ['-c', limited, process.execPath, '--import', hooks, main, 'push', big, 'digits:v1', '--store', place],
+      { encoding: 'utf8', env: { ...process.env, NODE_OPTIONS: '' } },
+    )
+    expect([status, stderr]).toEqual([
+      2,
+      expect.stringMatching(/cannot write .*: it is larger than a file may be here/),
+    ])
+    expect(
+      readdirSync(place, { recursive: true, encoding: 'utf8' }).filter((name) => /tmp$|index\.json$/.test(name)),
+    ).toEqual([])
+    await openStore(place).collect({ graceMs: 0 })
+    expect(readdirSync(join(place, 'digits', 'blobs', 'sha256'))).toEqual([])
+  },
+)
 
 describe('registries that misbehave', () => {
   let registry: TestRegistry

@@ -18,6 +18,11 @@ export interface LaneAnswer {
   readonly outputs: readonly ByteTensor[]
   /** Nanoseconds of the runtime's own call. */
   readonly runNs: number
+  /**
+   * Gives the memory of the outputs back, to be used for a later answer: call it once, when nobody will look at them any
+   * more. Where nobody calls it, they are left to the collector. Absent for small answers.
+   */
+  readonly release?: () => void
 }
 
 /** What the process found in the file. */
@@ -48,8 +53,11 @@ export interface Lanes {
    * what `dtype` and `dims` say. Without `outputs`, every output.
    */
   run(lane: number, inputs: readonly ByteTensor[], outputs?: readonly string[]): Promise<LaneAnswer>
-  /** Runs the same inputs on end for `ms` milliseconds, after one untimed run; runs a second. */
-  spin(lane: number, inputs: readonly ByteTensor[], ms: number): Promise<number>
+  /**
+   * Runs the same inputs on end for `ms` milliseconds, after one untimed run: runs a second of this lane, and how many
+   * processors the whole process kept busy meanwhile.
+   */
+  spin(lane: number, inputs: readonly ByteTensor[], ms: number): Promise<{ rate: number; processors: number }>
   /** Resolves when the process has ended, with how and its last words. Never rejects. */
   readonly ended: Promise<{ readonly how: string; readonly complaint: string }>
   /** Resident bytes of the process, or null where the system does not tell. */

@@ -20,6 +20,7 @@ export interface FrameHeader {
   readonly ms?: number
   readonly runNs?: number
   readonly rate?: number
+  readonly processors?: number
   readonly failure?: unknown
   /** The payload is not behind the header but in the lane's shared pages: where, and how many bytes. */
   readonly pages?: readonly [number, number]

@@ -92,10 +92,13 @@ async function answer(frame: Frame): Promise<void> {
     const wanted = outputs ?? names
     if (op === 'spin') {
       await native.spin(feeds, wanted)
+      const before = process.cpuUsage()
       const start = performance.now()
       let runs = 0
       for (; performance.now() - start < ms; runs++) await native.spin(feeds, wanted)
-      return send({ id, op: 'answer', rate: (1000 * runs) / (performance.now() - start) })
+      const { user, system } = process.cpuUsage(before)
+      const took = performance.now() - start
+      return send({ id, op: 'answer', rate: (1000 * runs) / took, processors: (user + system) / 1000 / took })
     }
     const start = process.hrtime.bigint()
     const fetched = await native.run(feeds, wanted)

@@ -18,6 +18,7 @@ import { crash } from './ort-node-process.ts'
 import { readPages, SharedPages } from './ort-node-shared-pages.ts'
 import type { OrtSessionOptions } from './ort-options.ts'
 import type { Ports } from './ports.ts'
+import { ReusedMemory } from './reused-memory.ts'
 
 export interface StartLanesOptions {
   /** Lines to make ready; as many as there are cores unless said. */
@@ -27,6 +28,9 @@ export interface StartLanesOptions {
   /** How messages name the model. */
   readonly label?: string
 }
+
+/** A frame that came, and how its payload's memory is given back; absent where it cannot be. */
+type Arrival = FrameHeader & { readonly frame: Frame; readonly release?: () => void }
 
 interface Waiting<T> {
   readonly resolve: (value: T) => void
@@ -49,7 +53,7 @@ export async function startLanes(
     stdio: pages.flatMap((one) => ['overlapped', one?.fd ?? 'ignore'] as const),
   })
   const asked = new Map<number, Waiting<unknown>>()
-  const running = new Map<number, Waiting<FrameHeader & { readonly frame: Frame }>>()
+  const running = new Map<number, Waiting<Arrival>>()
   let next = 0
   let complaint = ''
   let dead: string | null = null
@@ -82,23 +86,25 @@ export async function startLanes(
   })
   /** By lane, the places of answers that were read: the lane hears of them with the next run. */
   const freed: number[][] = Array.from({ length: capacity }, () => [])
-  const arrived = (lane: number, { header, payload }: Frame): Frame => {
-    if (!header.pages) return { header, payload }
+  const memory = new ReusedMemory()
+  const arrived = (lane: number, { header, payload }: Frame): Arrival => {
+    if (!header.pages) return { ...header, frame: { header, payload } }
     const [at, bytes] = header.pages
-    const read = readPages(pages[lane]!.fd, at, bytes)
+    const own = memory.take(bytes)
+    const read = readPages(pages[lane]!.fd, at, bytes, own)
     freed[lane]!.push(at)
-    return { header, payload: read }
+    return { ...header, frame: { header, payload: read }, release: () => memory.give(own) }
   }
   const lines = Array.from({ length: capacity }, (_, lane) => {
     const line = child.stdio[lineOf(lane)] as Socket
     const reader = new FrameReader((delivered) => {
       // Its pages are closed, and whoever waited has been told.
       if (dead !== null) return
-      const frame = arrived(lane, delivered)
-      const entry = running.get(frame.header.id)
-      running.delete(frame.header.id)
-      if (frame.header.op === 'failure') entry?.reject(errorOf(frame.header.failure as Failure))
-      else entry?.resolve({ ...frame.header, frame })
+      const arrival = arrived(lane, delivered)
+      const entry = running.get(arrival.id)
+      running.delete(arrival.id)
+      if (arrival.op === 'failure') entry?.reject(errorOf(arrival.failure as Failure))
+      else entry?.resolve(arrival)
     })
     line.on('data', (chunk) => reader.push(chunk))
     // The end of the process says why.
@@ -114,7 +120,7 @@ export async function startLanes(
       child.send({ id, request }, () => {})
     })
   const call = (lane: number, header: Omit<FrameHeader, 'id' | 'tensors'>, inputs: readonly ByteTensor[]) =>
-    new Promise<FrameHeader & { readonly frame: Frame }>((resolve, reject) => {
+    new Promise<Arrival>((resolve, reject) => {
       const line = lines[lane]
       if (!line) return reject(new Error(`internal: there is no lane ${lane}`))
       if (dead !== null) return reject(crash(label, 'running the model', dead, complaint))
@@ -157,10 +163,14 @@ export async function startLanes(
       open: async (lane, options = session) => (await ask<{ loadMs: number }>({ op: 'open', lane, options })).loadMs,
       close: (lane) => ask({ op: 'close', lane }),
       async run(lane, inputs, outputs): Promise<LaneAnswer> {
-        const { frame, runNs = 0 } = await call(lane, outputs ? { op: 'run', outputs } : { op: 'run' }, inputs)
-        return { outputs: tensorsOf(frame), runNs }
+        const asked = outputs ? ({ op: 'run', outputs } as const) : ({ op: 'run' } as const)
+        const { frame, runNs = 0, release } = await call(lane, asked, inputs)
+        return { outputs: tensorsOf(frame), runNs, ...(release ? { release } : {}) }
       },
-      spin: async (lane, inputs, ms) => (await call(lane, { op: 'spin', ms }, inputs)).rate ?? 0,
+      async spin(lane, inputs, ms) {
+        const { rate = 0, processors = 0 } = await call(lane, { op: 'spin', ms }, inputs)
+        return { rate, processors }
+      },
       residentBytes: () => residentBytes(child.pid),
     }
   } catch (error) {

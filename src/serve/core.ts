@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto'
 import type { ByteTensor } from '../engine/index.ts'
 import type { Departure } from './departure.ts'
 import { type AnswerCache, tensorsDigest } from './model/answer-cache.ts'
+import { Loan } from './model/loan.ts'
 import type { ServedVersion } from './model/served-version.ts'
 import { add } from './model/statistics.ts'
 import type { InferAnswer } from './protocol/infer-answer.ts'
@@ -36,6 +37,8 @@ export interface InferResult {
   readonly answer: InferAnswer
   /** The client's id, or one made here. */
   readonly requestId: string
+  /** The answer is on its way, all of it: its memory may be used again. Need not be called. */
+  readonly release: () => void
 }
 
 /** The longest timeout that a request may ask for, in milliseconds. */
@@ -48,6 +51,9 @@ const SHADOW_PRIORITY = 1000
 interface Ran {
   ms: number | null
   queueMs: number | null
+  /** Of the outputs; what the cache has may be anybody's, and is never used again. */
+  loan: Loan
+  release: () => void
 }
 
 /** From a request to its answer, the same for every face. */
@@ -77,7 +83,7 @@ export class InferenceCore {
     let version = live
     let requestId = ''
     let rows: number | null = null
-    const ran: Ran = { ms: null, queueMs: null }
+    const ran: Ran = { ms: null, queueMs: null, loan: new Loan(undefined), release: () => {} }
     const trace = (error: string | null) =>
       this.tracer?.record({
         traceparent: call.traceparent,
@@ -101,7 +107,7 @@ export class InferenceCore {
       const running = this.#run(version, inputs, request, call, ran)
       for (const shadow of shadows) this.#shadow(shadow, inputs, request, call, requestId)
       const observe = (outputs: readonly ByteTensor[] | null, error: ServeError | null) =>
-        this.#observe(call, version, requestId, false, inputs, outputs, start, error, ran.ms)
+        this.#observe(call, version, requestId, false, inputs, outputs, ran.loan, start, error, ran.ms)
       const outputs = await running.catch((error: unknown) => {
         const told = toServeError(error, call.model)
         observe(null, told)
@@ -114,7 +120,8 @@ export class InferenceCore {
       statistics.inferences += rows
       statistics.lastInference = Date.now()
       trace(null)
-      return { request, requestId, answer: { model: call.model, version: version.version, outputs } }
+      const answer = { model: call.model, version: version.version, outputs }
+      return { request, requestId, answer, release: ran.release }
     } catch (error) {
       add(version.statistics.fail, performance.now() - start)
       trace(toServeError(error, call.model).code)
@@ -166,9 +173,13 @@ export class InferenceCore {
       add(version.statistics.queue, result.queueMs)
       ran.ms = result.runMs
       ran.queueMs = result.queueMs
-      return result.outputs
+      return result
     }
-    if (!this.cache || !version.deterministic) return run(call.departure)
+    if (!this.cache || !version.deterministic) {
+      const { outputs: own, loan, release } = await run(call.departure)
+      Object.assign(ran, { loan, release })
+      return own
+    }
     const key = tensorsDigest(inputs, [
       'answer',
       version.ports.digest,
@@ -179,7 +190,7 @@ export class InferenceCore {
     ])
     const start = performance.now()
     // Others may wait for this run: it goes on when its first client has gone.
-    const { outputs: found, how } = await this.cache.get(key, () => run(undefined))
+    const { outputs: found, how } = await this.cache.get(key, async () => (await run(undefined)).outputs)
     add(how === 'miss' ? version.statistics.cacheMiss : version.statistics.cacheHit, performance.now() - start)
     return found
   }
@@ -195,9 +206,14 @@ export class InferenceCore {
     const start = performance.now()
     const outputs = request.outputs?.map(({ name }) => name) ?? null
     version.run(inputs, { outputs, caller: 'shadow', priority: SHADOW_PRIORITY, timeoutMs: timeoutOf(request) }).then(
-      (result) => this.#observe(call, version, requestId, true, inputs, result.outputs, start, null, result.runMs),
-      (error) =>
-        this.#observe(call, version, requestId, true, inputs, null, start, toServeError(error, call.model), null),
+      ({ outputs: own, loan, release, runMs }) => {
+        this.#observe(call, version, requestId, true, inputs, own, loan, start, null, runMs)
+        release()
+      },
+      (error) => {
+        const told = toServeError(error, call.model)
+        this.#observe(call, version, requestId, true, inputs, null, new Loan(undefined), start, told, null)
+      },
     )
   }
 
@@ -208,6 +224,7 @@ export class InferenceCore {
     shadow: boolean,
     inputs: readonly ByteTensor[],
     outputs: readonly ByteTensor[] | null,
+    loan: Loan,
     start: number,
     error: ServeError | null,
     runMs: number | null,
@@ -221,6 +238,7 @@ export class InferenceCore {
       inputs,
       inputsDigest: () => tensorsDigest(inputs),
       outputs,
+      hold: () => loan.hold(),
       latencyMs: performance.now() - start,
       runMs,
       error: error && { code: error.code, message: error.message },

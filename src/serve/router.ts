@@ -30,8 +30,10 @@ export interface Outcome {
   readonly shadow: boolean
   /** `sha256:` over names, types, shapes and bytes of the inputs; computed when asked for. */
   inputsDigest(): string
-  /** null where the run failed. */
+  /** null where the run failed. Their memory is used again after `observe` unless somebody holds it. */
   readonly outputs: readonly ByteTensor[] | null
+  /** Keeps the outputs as they are until what it gives is called, or for good. */
+  hold(): () => void
   readonly inputs: readonly ByteTensor[]
   readonly latencyMs: number
   /** Of the run itself, without waiting; null where there was none: a failure, a kept answer. */

@@ -1,4 +1,4 @@
-import { readdirSync } from 'node:fs'
+import { existsSync, readdirSync } from 'node:fs'
 import { join, sep } from 'node:path'
 import { UserError } from '../platform/index.ts'
 import { collect } from './gc.ts'
@@ -63,15 +63,18 @@ export function openStore(location: string = defaultStore(), options: StoreOptio
           where,
           hint: 'ask whoever runs it; whet gc cleans stores in folders',
         })
-      return collect(place.folder, layoutNames(place.folder), options)
+      return collect(place.folder, layoutNames(place.folder, true), options)
     },
     repository,
   }
   return store
 }
 
-/** Every folder below that is a layout; links are not followed. */
-function layoutNames(folder: string): readonly string[] {
+/**
+ * Every folder below that is a layout; links are not followed. With `begun`, also those that have blobs and no index
+ * yet: what a first push left that did not come to its end.
+ */
+function layoutNames(folder: string, begun = false): readonly string[] {
   const found: string[] = []
   const visit = (path: string, name: readonly string[]) => {
     let entries: import('node:fs').Dirent[]
@@ -80,7 +83,8 @@ function layoutNames(folder: string): readonly string[] {
     } catch {
       return
     }
-    if (name.length > 0 && isLayout(path)) found.push(name.join('/'))
+    const counts = () => isLayout(path) || (begun && existsSync(join(path, 'blobs', 'sha256')))
+    if (name.length > 0 && counts()) found.push(name.join('/'))
     for (const entry of entries)
       if (entry.isDirectory() && entry.name !== 'blobs' && !entry.name.startsWith('.') && name.length < 16)
         visit(`${path}${sep}${entry.name}`, [...name, entry.name])

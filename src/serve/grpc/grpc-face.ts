@@ -66,7 +66,7 @@ export function grpcFace(
     const leave = () => departure.leave()
     call.on('cancelled', leave)
     try {
-      const { request, answer } = await core.infer({
+      const { request, answer, release } = await core.infer({
         model: message.modelName,
         version: message.modelVersion,
         caller,
@@ -74,7 +74,10 @@ export function grpcFace(
         traceparent: core.tracer ? call.metadata.get('traceparent')[0]?.toString() : undefined,
         read: () => requestOfMessage(message),
       })
-      return encodeAnswer(request, answer)
+      // A message has a copy of the tensors.
+      const encoded = encodeAnswer(request, answer)
+      release()
+      return encoded
     } finally {
       call.off('cancelled', leave)
     }

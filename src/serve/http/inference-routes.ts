@@ -1,4 +1,5 @@
-import { Readable } from 'node:stream'
+import type { OutgoingHttpHeaders } from 'node:http'
+import type { FastifyReply } from 'fastify'
 import type { InferenceCore } from '../core.ts'
 import { configOf, metadataOf, SERVER, statisticsOf } from '../protocol/describe.ts'
 import { writeAnswer } from '../protocol/infer-answer.ts'
@@ -75,6 +76,8 @@ async function infer(core: InferenceCore, exchange: Exchange): Promise<unknown> 
     traceparent: request.headers.traceparent as string | undefined,
     read: ({ inputs }) => (headerLength === 0 ? rawRequest(body, inputs, model) : readRequest(body, headerLength)),
   })
+  // All of it is with the system then. Where the client goes before, the memory is left to the collector.
+  reply.raw.once('finish', result.release)
   const answer = writeAnswer(result.request, result.answer)
   const accepted = request.headers['accept-encoding']
   const whole = () => (answer.pieces.length === 1 ? (answer.pieces[0] as Buffer) : Buffer.concat(answer.pieces))
@@ -88,7 +91,19 @@ async function infer(core: InferenceCore, exchange: Exchange): Promise<unknown> 
   reply.header('content-type', answer.headerLength === null ? 'application/json' : 'application/octet-stream')
   if (encoded) return reply.send(encoded)
   reply.header('content-length', String(size))
-  return reply.send(Readable.from(answer.pieces, { objectMode: false }))
+  sendPieces(reply, answer.pieces)
+  return reply
+}
+
+/** Head and pieces go to the system in one call where it takes them. */
+function sendPieces(reply: FastifyReply, pieces: readonly Uint8Array[]): void {
+  reply.hijack()
+  const { raw } = reply
+  raw.writeHead(reply.statusCode, reply.getHeaders() as OutgoingHttpHeaders)
+  raw.cork()
+  for (const piece of pieces) raw.write(piece)
+  raw.end()
+  raw.uncork()
 }
 
 function headerLengthOf(value: string | string[] | undefined): number | null {

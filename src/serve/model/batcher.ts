@@ -3,6 +3,7 @@ import type { Departure } from '../departure.ts'
 import { ServeError, toServeError } from '../serve-error.ts'
 import { joinRows, rowsOf, shapeKey, splitRows } from './batch-rows.ts'
 import { FairQueue, type Queued } from './fair-queue.ts'
+import { Loan } from './loan.ts'
 
 export interface BatchSettings {
   /** Rows of a run that may come from several requests; 1 runs every request alone. */
@@ -40,6 +41,10 @@ export interface JobResult {
   readonly runMs: number
   /** Rows of the run that this request was part of. */
   readonly batch: number
+  /** The memory of the outputs, which other requests of the run may share. */
+  readonly loan: Loan
+  /** Whoever asked looks at the outputs no longer. Need not be called. */
+  readonly release: () => void
 }
 
 /** What the batcher tells of each run. */
@@ -227,13 +232,29 @@ export class Batcher {
     const total = rows.reduce((sum, count) => sum + count, 0)
     const hung = setTimeout(() => void lanes.stop(), this.#settings.runLimitMs)
     try {
-      const { outputs, runNs } = await lanes.run(lane, joinRows(jobs.map((job) => job.inputs)), commonOutputs(jobs))
+      const { outputs, runNs, release } = await lanes.run(
+        lane,
+        joinRows(jobs.map((job) => job.inputs)),
+        commonOutputs(jobs),
+      )
       const own = splitRows(outputs, rows)
       if (!own) throw new Error('internal: an output has no row for every row of the inputs')
       const runMs = runNs / 1e6
       this.#free(lanes, lane, jobs, total, runMs, start, false)
-      for (const [i, job] of jobs.entries())
-        job.finish({ outputs: own[i]!, queueMs: start - job.since, runMs, batch: total })
+      const loan = new Loan(release)
+      const releases = jobs.map(() => loan.hold())
+      for (const [i, job] of jobs.entries()) {
+        // Nobody waits for this one any more.
+        if (job.settled) releases[i]!()
+        job.finish({
+          outputs: own[i]!,
+          queueMs: start - job.since,
+          runMs,
+          batch: total,
+          loan,
+          release: releases[i]!,
+        })
+      }
     } catch (error) {
       this.#free(lanes, lane, jobs, total, 0, start, true)
       // One bad request must not fail its neighbours.

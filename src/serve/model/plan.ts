@@ -29,15 +29,25 @@ const GAIN = 1.05
 const GAIN_OF_THREADS = 1.2
 /** A run this short may be shared without gain of its own: one trip to the process instead of several is the gain. */
 const SHORT_MS = 6
+/** And what its rows may take more than in smaller runs. */
+const LOSS_OF_SHORT = 1.1
 /** Milliseconds of each measurement. */
 const MEASURE_MS = 40
 const MEASUREMENTS = 5
 
+/** What lanes do together with runs of a size. */
+export interface Speed {
+  /** Rows a second. */
+  readonly perSecond: number
+  /** Processor milliseconds that a row takes; other programs make it hardly longer, as they do with the time on the wall. */
+  readonly cpuMs: number
+}
+
 /**
- * Sessions × threads and the size of batches by measurement on one row of sample data: batches double while rows a
- * second still rise by 5 %, or do not fall while a run stays short; then one session a core with one thread each is
- * compared with one session that has all threads. Without samples: one session a core, batches of up to 32 where they
- * are allowed.
+ * Sessions × threads and the size of batches by measurement on one row of sample data: batches double while the
+ * processor time of a row still falls by 5 %, or does not rise by more than 10 % while a run stays short; then one
+ * session a core with one thread each is compared with one session alone, by turns, and with one that has all threads.
+ * Without samples: one session a core, batches of up to 32 where they are allowed.
  *
  * Leaves lanes 0 … `instances` − 1 open with `threads` threads.
  */
@@ -48,69 +58,85 @@ export async function planRun(
   batchable: boolean,
 ): Promise<Plan> {
   const cores = lanes.capacity
-  // The best of several: other programs make a measurement worse, never better.
-  const rate = async (rows: number, open: number) => {
-    let best = 0
-    for (let i = 0; i < MEASUREMENTS; i++) best = Math.max(best, await rowRate(lanes, sample!, rows, open, MEASURE_MS))
-    return best
-  }
+  const cost = async (rows: number) => best(await repeated(() => rowSpeed(lanes, sample!, rows, 1, MEASURE_MS))).cpuMs
   const maxBatch = !batchable
     ? 1
-    : (wish.maxBatch ?? (sample && rowsOf(sample) === 1 ? await bestBatch((rows) => rate(rows, 1)) : LARGEST_BATCH))
-  const fixedMs = maxBatch > 1 && sample ? fixedCost(await rate(1, 1), await rate(maxBatch, 1), maxBatch) : 0
+    : (wish.maxBatch ?? (sample && rowsOf(sample) === 1 ? await bestBatch(cost) : LARGEST_BATCH))
+  const fixedMs = maxBatch > 1 && sample ? fixedCost(await cost(1), await cost(maxBatch), maxBatch) : 0
   if (wish.threads !== null && wish.threads > 1) await lanes.open(0, { threads: wish.threads })
   let instances = wish.instances ?? Math.max(1, Math.floor(cores / (wish.threads ?? 1)))
   let threads = wish.threads ?? 1
   for (let lane = 1; lane < instances; lane++) await lanes.open(lane, { threads })
+  const closeOthers = async () => {
+    for (let lane = 1; lane < instances; lane++) await lanes.close(lane)
+    instances = 1
+  }
   if (wish.instances === null && wish.threads === null && sample && cores > 1) {
-    const many = await rate(maxBatch, instances)
-    const one = await rate(maxBatch, 1)
+    const speed = (open: number) => rowSpeed(lanes, sample, maxBatch, open, MEASURE_MS)
+    const pairs = await repeated(async () => ({ one: await speed(1), many: await speed(instances) }))
+    const gains = pairs.map(({ one, many }) => many.perSecond / one.perSecond).sort((a, b) => a - b)
+    const one = best(pairs.map((pair) => pair.one))
+    const many = best(pairs.map((pair) => pair.many))
     // Sessions that share a core or the memory's width are weight without use.
-    if (many < one * GAIN) {
-      for (let lane = 1; lane < instances; lane++) await lanes.close(lane)
-      instances = 1
-    }
+    if (gains[gains.length >> 1]! < GAIN) await closeOthers()
     await lanes.open(0, { threads: cores })
-    const wide = await rate(maxBatch, 1)
-    if (wide > Math.max(many, one) * GAIN_OF_THREADS) {
-      for (let lane = 1; lane < instances; lane++) await lanes.close(lane)
-      instances = 1
+    const wide = best(await repeated(() => speed(1)))
+    const narrow = Math.max(1 / one.cpuMs, cores / many.cpuMs)
+    if (
+      wide.perSecond > Math.max(one.perSecond, many.perSecond) * GAIN_OF_THREADS &&
+      cores / wide.cpuMs > narrow * GAIN_OF_THREADS
+    ) {
+      await closeOthers()
       threads = cores
     } else await lanes.open(0, { threads })
   }
   return { instances, threads, maxBatch, fixedMs }
 }
 
-/** Rows a second of the first `open` lanes together, each running `rows` copies of a row on end for `ms` milliseconds. */
-export async function rowRate(
+async function repeated<T>(measure: () => Promise<T>): Promise<readonly T[]> {
+  const results: T[] = []
+  for (let i = 0; i < MEASUREMENTS; i++) results.push(await measure())
+  return results
+}
+
+/** The best of several, each number for itself: other programs make a measurement worse, never better. */
+const best = (speeds: readonly Speed[]): Speed => ({
+  perSecond: Math.max(...speeds.map(({ perSecond }) => perSecond)),
+  cpuMs: Math.min(...speeds.map(({ cpuMs }) => cpuMs)),
+})
+
+/** The first `open` lanes together, each running `rows` copies of a row on end for `ms` milliseconds. */
+export async function rowSpeed(
   lanes: Lanes,
   row: readonly ByteTensor[],
   rows: number,
   open: number,
   ms: number,
-): Promise<number> {
+): Promise<Speed> {
   const inputs = joinRows(Array.from({ length: rows }, () => row))
   const runs = await Promise.all(Array.from({ length: open }, (_, lane) => lanes.spin(lane, inputs, ms)))
-  return rows * runs.reduce((sum, one) => sum + one, 0)
+  const perSecond = rows * runs.reduce((sum, { rate }) => sum + rate, 0)
+  const processors = runs.reduce((sum, one) => sum + one.processors, 0) / open
+  return { perSecond, cpuMs: (1000 * processors) / perSecond }
 }
 
-/** From the rows a second of single runs and of full ones: a run of n rows takes `fixed + n × each` milliseconds. */
+/** From what a row takes in single runs and in full ones, in milliseconds: a run of n rows takes `fixed + n × each`. */
 export function fixedCost(single: number, full: number, rows: number): number {
-  const [one, all] = [1000 / single, (1000 * rows) / full]
-  return Math.max(0, one - (all - one) / (rows - 1))
+  return Math.max(0, single - (rows * full - single) / (rows - 1))
 }
 
-async function bestBatch(rate: (rows: number) => Promise<number>): Promise<number> {
-  let best = 1
-  let reached = await rate(1)
+/** `cost` gives what a row takes in a run of so many, in milliseconds. */
+export async function bestBatch(cost: (rows: number) => Promise<number>): Promise<number> {
+  let chosen = 1
+  let reached = await cost(1)
   for (let rows = 2; rows <= LARGEST_BATCH; rows *= 2) {
-    const now = await rate(rows)
-    const short = now * GAIN >= reached && (1000 * rows) / now <= SHORT_MS
-    if (now < reached * GAIN && !short) break
-    best = rows
-    reached = Math.max(reached, now)
+    const now = await cost(rows)
+    const short = now <= reached * LOSS_OF_SHORT && rows * now <= SHORT_MS
+    if (now * GAIN > reached && !short) break
+    chosen = rows
+    reached = Math.min(reached, now)
   }
-  return best
+  return chosen
 }
 
 /**

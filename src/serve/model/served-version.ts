@@ -13,7 +13,7 @@ import { ServeError, toServeError } from '../serve-error.ts'
 import { Batcher, type BatchSettings, type JobOptions, type JobResult } from './batcher.ts'
 import { laneSession } from './lane-session.ts'
 import { ModelProcess } from './model-process.ts'
-import { batchObstacle, isDeterministic, type Plan, type PlanWish, planRun, rowRate } from './plan.ts'
+import { batchObstacle, isDeterministic, type Plan, type PlanWish, planRun, rowSpeed } from './plan.ts'
 import { add, VersionStatistics } from './statistics.ts'
 
 /** What is known of a version before it runs. */
@@ -170,7 +170,7 @@ export class ServedVersion {
     const [sample] = this.#samples
     if (!lanes || !sample) throw new Error('internal: no sample to measure with')
     const { instances, maxBatch } = this.#plan
-    return rowRate(lanes, sample, maxBatch, instances, ms)
+    return (await rowSpeed(lanes, sample, maxBatch, instances, ms)).perSecond
   }
 
   /** No new requests come: waits until the last is answered, at most `ms`, then ends the process. */

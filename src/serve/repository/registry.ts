@@ -193,7 +193,12 @@ export class ModelRegistry {
         `failed to load '${name}': no such model${version ? ` or version ${version}` : ''} in the repository`,
       )
     const next = new ServedVersion(file, this.#settings, this.#rehearse, this.#log)
-    await next.start()
+    try {
+      await next.start()
+    } catch (error) {
+      this.#log.error('a version did not start', { model: name, version: next.version, ...detailOf(error) })
+      throw error
+    }
     return next
   }
 
@@ -245,6 +250,11 @@ const unavailable = ({ name, state }: ServedModel) =>
   state === 'LOADING'
     ? new ServeError('unavailable', `model '${name}' is still loading`, { retryAfter: 1 })
     : new ServeError('not-found', `Request for unknown model: '${name}' has no available versions`)
+
+const detailOf = (error: unknown) =>
+  error instanceof UserError
+    ? { error: error.message, ...(error.hint ? { hint: error.hint } : {}) }
+    : { error: error instanceof Error ? error.message : String(error) }
 
 /** The log has the details; the client learns the kind alone, because the texts name files and nodes. */
 function loadError(error: unknown, name: string): ServeError {

@@ -53,6 +53,7 @@ function send(controller: RolloutController, live: string, changed: boolean, err
     shadow,
     inputs,
     inputsDigest: () => 'sha256:0',
+    hold: () => () => {},
     outputs: shadow && error ? null : [tensor('y', [1, 2], version === '2' && changed ? [0, 1] : [1, 0])],
     latencyMs: 1,
     runMs: 1,

@@ -53,9 +53,11 @@ export class DriftMonitor {
   observe(outcome: Outcome, live: boolean): void {
     if (!live || outcome.shadow || outcome.outputs === null || this.#waiting >= MOST_WAITING) return
     this.#waiting++
+    const done = outcome.hold()
     setImmediate(() => {
       this.#waiting--
       this.#look(outcome)
+      done()
     })
   }
 

@@ -24,6 +24,8 @@ export class Pairing {
   join(role: Role, outcome: Outcome): Joined | null {
     const half = this.#halves.get(outcome.inputs)
     if (!half || half.role === role) {
+      // Until its other half comes, which may be never.
+      outcome.hold()
       this.#halves.set(outcome.inputs, { role, outcome })
       return null
     }

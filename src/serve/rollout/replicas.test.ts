@@ -78,6 +78,7 @@ function replica(open: () => Database, owner: string) {
           shadow,
           inputs,
           inputsDigest: () => '',
+          hold: () => () => {},
           outputs,
           latencyMs: 1,
           runMs: 1,
