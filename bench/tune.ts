@@ -82,7 +82,9 @@ for (const network of fashionNetworks()) {
     const integers = await compareModels(plain, rounded.model, test, looking)
     const last = await compareModels(rounded.model, tuned, test, looking)
     say(`  control: float taught alike ${percent(float.candidate.value!)} (${pairs(float)})`)
-    say(`  control: the same in plain integers ${percent(integers.candidate.value!)}, plain against it: ${pairs(integers)}`)
+    say(
+      `  control: the same in plain integers ${percent(integers.candidate.value!)}, plain against it: ${pairs(integers)}`,
+    )
     say(`  control against tuned: ${pairs(last)}`)
   }
   say(`  of the gap came back: ${float > rounded ? percent((learned - rounded) / (float - rounded)) : 'there is none'}`)

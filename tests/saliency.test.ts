@@ -14,7 +14,10 @@ const base = linear('5, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0')
 const candidate = linear('0, 3, 0, 1, 2, 0, -1, 1, 0, 0, 0, 9')
 const inputs = [{ name: 'x', dtype: 'float32', shape: ['N', 1, 2, 2] }] as const
 const rows = () =>
-  memoryDataset({ x: { dtype: 'float32', dims: [2, 1, 2, 2], data: Float32Array.of(0, 1, 1, 0, 1, 1, 1, 0) } }, { inputs })
+  memoryDataset(
+    { x: { dtype: 'float32', dims: [2, 1, 2, 2], data: Float32Array.of(0, 1, 1, 0, 1, 1, 1, 0) } },
+    { inputs },
+  )
 
 test('the change of an answer hangs on the difference of the two classes’ slopes', async () => {
   // Base: class 0. Candidate: class 1, so |w₁ − w₀| of the candidate.

@@ -56,7 +56,11 @@ export const distilVerb: Verb = {
       help: 'rows are moved against the student by up to EPS a value before it learns from them (not at all)',
     },
     'adversary-steps': { type: 'string', value: 'N', help: 'steps of the one who moves them (3)' },
-    range: { type: 'string', value: '0,1', help: 'valid input values of moved rows (those that the data set declares)' },
+    range: {
+      type: 'string',
+      value: '0,1',
+      help: 'valid input values of moved rows (those that the data set declares)',
+    },
     importance: { type: 'string', value: 'HOW', help: `which channels: ${IMPORTANCE.join(', ')} (taylor)` },
     epochs: { type: 'string', value: 'N', help: 'times over the rows (10)' },
     resume: { type: 'boolean', help: 'go on from the checkpoint in DIR' },

@@ -199,8 +199,8 @@ async function openRater(
   const seen = moving ? behindAdversary(student, moving.input, moving.adversary) : student
   const fed = feedWeights(feedWeights(seen, layouts.weights, STEP.weights), layouts.statistics, STEP.statistics)
   const session = await open(fed)
-  const inputs: readonly PortValue[] = session.inputs.filter(
-    ({ name }) => student.graph.inputs.some((input) => input.name === name),
+  const inputs: readonly PortValue[] = session.inputs.filter(({ name }) =>
+    student.graph.inputs.some((input) => input.name === name),
   )
   const classes = goal.label?.output ?? goal.outputs.find(({ kind }) => kind === 'classes')
   const shown = classes ?? goal.outputs[0]!
@@ -245,7 +245,20 @@ const largest = (values: Float32Array): number =>
 /** What a run is: two runs with the same digest take the same steps. */
 async function runDigest(
   student: Model,
-  { data, rows, answers, epochs, batch, rate, optimizer, seed, temperature, teacherShare, augment, adversary }: LearnOptions,
+  {
+    data,
+    rows,
+    answers,
+    epochs,
+    batch,
+    rate,
+    optimizer,
+    seed,
+    temperature,
+    teacherShare,
+    augment,
+    adversary,
+  }: LearnOptions,
   lossWeights: Readonly<Record<string, number>>,
 ): Promise<string> {
   const what = {

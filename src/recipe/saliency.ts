@@ -18,7 +18,7 @@ export interface SaliencyOptions {
 
 /**
  * For rows that two classifiers answer differently, how much each value moves the candidate between the two answers:
- * |∂(z_c − z_b)/∂x|, with z the candidate's logits, c its own answer and b that of the base; rounding counts as the
+ * |∂(z_c − z_b)/∂x|, with z the candidate's logits, c its best answer other than b, which is that of the base; rounding counts as the
  * identity. Empty where the models are no classifiers of one float32 input, or the candidate has no gradient: a picture
  * less, no error.
  */
@@ -59,7 +59,8 @@ export async function saliencyOf(
         [labels]: classOf(label),
         [targets]: classOf(target),
       })
-      const own = largest((await session.run(asked(old, old), [logits]))[logits])
+      // Integer kernels may round what this form computes in float to another answer: the nearest one to turn to then.
+      const own = largest((await session.run(asked(old, old), [logits]))[logits], old)
       const slope = (await session.run(asked(old, own), [gradient]))[gradient]!
       found.set(part.indices[0]!, {
         shape: slope.dims.slice(1),
@@ -77,7 +78,9 @@ export async function saliencyOf(
 
 const classOf = (value: number): TensorValue => ({ dtype: 'int64', dims: [1], data: BigInt64Array.of(BigInt(value)) })
 
-const largest = (value: TensorValue | undefined): number => {
+/** The class of the highest score, `but` one. */
+function largest(value: TensorValue | undefined, but = -1): number {
   const scores = value!.data as Float32Array
-  return scores.reduce((best, score, i) => (score > scores[best]! ? i : best), 0)
+  const classes = [...scores.keys()].filter((i) => i !== but)
+  return classes.reduce((best, i) => (scores[i]! > scores[best]! ? i : best), classes[0]!)
 }

@@ -129,7 +129,8 @@ function finish(
     const gradient = found.gradients.get(value)
     const taint = found.tainted.get(value)
     if (taint !== undefined) refused.push({ node: value, reason: taint })
-    else if (gradient === undefined) refused.push({ node: value, reason: absence(graph, value, to.loss, found.gradients) })
+    else if (gradient === undefined)
+      refused.push({ node: value, reason: absence(graph, value, to.loss, found.gradients) })
     else {
       const name = write.fresh(`${value}_gradient`)
       copies.push({ opType: 'Identity', domain: '', name, inputs: [gradient], outputs: [name], attributes: new Map() })

@@ -31,7 +31,12 @@ export function kernelLayout(dims: readonly number[], axis: number): KernelLayou
  *
  * Source: Guo et al., SQuant, 2202.07471 (flips under the sums of kernels and of output channels).
  */
-export function balanceSums(values: ArrayLike<number>, weights: CodedWeights, layout: KernelLayout, most = 127): CodedWeights {
+export function balanceSums(
+  values: ArrayLike<number>,
+  weights: CodedWeights,
+  layout: KernelLayout,
+  most = 127,
+): CodedWeights {
   const codes = Int8Array.from(weights.codes)
   const { outputs, kernels, taps, at } = layout
   const place = (output: number, kernel: number) => (i: number) => at(output, kernel, i - kernel * taps)
@@ -64,11 +69,7 @@ export function balanceSums(values: ArrayLike<number>, weights: CodedWeights, la
 
 /** Moves the code whose error points most the way of `sum` by one; gives what that changes. Clipped codes stay. */
 function flip(
-  {
-    codes,
-    errors,
-    most,
-  }: { readonly codes: Int8Array; readonly errors: Float64Array; readonly most: number },
+  { codes, errors, most }: { readonly codes: Int8Array; readonly errors: Float64Array; readonly most: number },
   sum: number,
   from: number,
   count: number,

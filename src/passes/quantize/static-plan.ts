@@ -101,7 +101,21 @@ export function planStatic(
   const balanceSums = options.rounding === 'sums' || options.rounding === 'learned'
   const { weightBits = 8 } = options
   const learned = (options.rounding === 'learned' && known.learned) || new Map<string, LearnedWeight>()
-  return { graph, index, facts, units, covered, makers, codes, float, means, expectedNoise, balanceSums, weightBits, learned }
+  return {
+    graph,
+    index,
+    facts,
+    units,
+    covered,
+    makers,
+    codes,
+    float,
+    means,
+    expectedNoise,
+    balanceSums,
+    weightBits,
+    learned,
+  }
 }
 
 /** The two figures that decided, where they were measured. */

@@ -27,7 +27,11 @@ export const shownFlips = ({ flips = [] }: ComparisonReport): readonly FlippedRo
   )
 
 /** The rows that changed: pictures or text where there are any, worst first. */
-export function flippedRows(report: ComparisonReport, pictures: RowPictures | undefined, saliency?: RowPictures): Markup {
+export function flippedRows(
+  report: ComparisonReport,
+  pictures: RowPictures | undefined,
+  saliency?: RowPictures,
+): Markup {
   const { flips = [], flipRates } = report
   if (flips.length === 0) return html``
   const cards = shownFlips(report)
