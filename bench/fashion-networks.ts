@@ -2,10 +2,32 @@ import { ints, tensorOf } from '../src/ir/index.ts'
 import { CLASSES, encoder, NetworkWriter, type TrainedNetwork } from './train-networks.ts'
 
 /**
- * Two networks for Fashion-MNIST whose integers are known to be hard: inverted residuals with SiLU and
- * squeeze-and-excite, as EfficientNet has them, and a small vision transformer over patches of 4×4.
+ * Networks for Fashion-MNIST whose integers are known to be hard: inverted residuals with SiLU and squeeze-and-excite,
+ * as EfficientNet has them, a small vision transformer over patches of 4×4, and depthwise and pointwise convolutions by
+ * turns, as narrow as MobileNet at a quarter of its width, where no other channel makes up for one that is rounded.
  */
-export const fashionNetworks = (): readonly TrainedNetwork[] => [invertedResiduals(), patchTransformer()]
+export const fashionNetworks = (): readonly TrainedNetwork[] => [
+  invertedResiduals(),
+  patchTransformer(),
+  narrowDepthwise(),
+]
+
+function narrowDepthwise(): TrainedNetwork {
+  const write = new NetworkWriter()
+  let x = write.op('Relu', [write.conv('x', 1, 8, { stride: 2 })])
+  for (const [from, to, stride] of [
+    [8, 16, 1],
+    [16, 32, 2],
+    [32, 32, 1],
+    [32, 64, 2],
+    [64, 64, 1],
+  ] as const) {
+    x = write.op('Relu', [write.conv(x, from, from, { stride, group: from })])
+    x = write.op('Relu', [write.conv(x, from, to, { kernel: 1 })])
+  }
+  const flat = write.op('Flatten', [write.op('GlobalAveragePool', [x])])
+  return write.finish('narrow', write.linear(flat, 64, CLASSES), [1, 32, 32])
+}
 
 function invertedResiduals(): TrainedNetwork {
   const write = new NetworkWriter()

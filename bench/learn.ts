@@ -68,7 +68,10 @@ const steps: Readonly<Record<string, () => void | Promise<void>>> = {
       time: kept('time.json'),
       commands: [`whet distil resnet-fashion.onnx ${STUDENT}`, `whet prune resnet-fashion.onnx ${PRUNED}`],
     })
-    writeFileSync(join(ROOT, 'bench/RESULTS-learning.md'), page)
+    const path = join(ROOT, 'bench/RESULTS-learning.md')
+    // Sections are of other benchmarks, and stay.
+    const sections = existsSync(path) ? (readFileSync(path, 'utf8').match(/\n## [\s\S]*$/)?.[0] ?? '') : ''
+    writeFileSync(path, page + sections)
     process.stdout.write(page)
   },
 }

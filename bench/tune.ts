@@ -1,13 +1,13 @@
 import { existsSync, mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
-import { type Dataset, splitRows } from '../src/data/index.ts'
+import { type Dataset, splitRows, subset } from '../src/data/index.ts'
 import { openIsolated } from '../src/engine/index.ts'
 import { feedsOf } from '../src/evaluate/index.ts'
 import type { Model } from '../src/ir/index.ts'
 import { readModel, writeModel } from '../src/onnx/index.ts'
 import { differentiate, withWeights } from '../src/passes/index.ts'
-import { compareModels, tuneStaticInt8 } from '../src/recipe/index.ts'
+import { compareModels, distil, quantize, tuneStaticInt8 } from '../src/recipe/index.ts'
 import type { ComparisonReport } from '../src/report/index.ts'
 import { layoutOf, packWeights, stepGraph, train, trainableWeights, unpackWeights } from '../src/train/index.ts'
 import { fashionMnist } from './fashion-mnist.ts'
@@ -19,8 +19,11 @@ import { fashionNetworks } from './fashion-networks.ts'
  * tuned on rows of the same 60,000, and judged on the 10,000 of the test set.
  *
  *     node dist/bench/tune.js [--network NAME] [--epochs 4] [--tune-rows 12000] [--tune-epochs 4] [--rate 5e-4]
- *                             [--batch 32] [--unlabelled] [--folder DIR]
+ *                             [--batch 32] [--weight-bits 4] [--unlabelled] [--control] [--folder DIR]
  *
+ * With --unlabelled the float model's answers are all that is learned from, so that nothing but what rounding took can
+ * come back. With --control the float model learns from the same rows for as many steps and is then rounded without
+ * tuning: what labels teach by themselves.
  * With --folder a trained network is kept there and found again.
  */
 const { values: given } = parseArgs({
@@ -31,6 +34,8 @@ const { values: given } = parseArgs({
     'tune-epochs': { type: 'string', default: '4' },
     rate: { type: 'string' },
     batch: { type: 'string', default: '32' },
+    'weight-bits': { type: 'string', default: '8' },
+    control: { type: 'boolean', default: false },
     unlabelled: { type: 'boolean', default: false },
     folder: { type: 'string' },
   },
@@ -45,14 +50,18 @@ for (const network of fashionNetworks()) {
   const shares = splitRows(learning, 1, { shares: [0.9, 0.1, 0] })
   const most = Number(given['tune-rows'])
   const rows = { train: shares.calibrate.slice(0, most), select: shares.select.slice(0, Math.ceil(most / 4)) }
-  const made = await tuneStaticInt8(model, learning, rows, {
+  const settings = {
     epochs: Number(given['tune-epochs']),
     batch: Number(given.batch),
-    ...(given.rate ? { rate: Number(given.rate) } : {}),
+    rate: Number(given.rate ?? 5e-4),
     ...(given.unlabelled ? { teacherShare: 1 } : {}),
-    pass: { placement: 'everywhere' },
+  }
+  const pass = { placement: 'everywhere', ...(given['weight-bits'] === '4' ? { weightBits: 4 } : {}) }
+  const made = await tuneStaticInt8(model, learning, rows, {
+    ...{ ...settings, pass },
     onEpoch: ({ epoch, loss, score }) => say(`  tuning, epoch ${epoch + 1}: loss ${loss.toFixed(4)}, score ${score}`),
   })
+  say(`${network.name}, ${rows.train.length} rows, ${settings.epochs} times, at a rate of ${settings.rate}`)
   const [plain, tuned] = [made.plain.model, made.trail.model]
   const looking = { margin: 0.01, label: 'labels', deep: false }
   const lost = await compareModels(model, plain, test, looking)
@@ -63,6 +72,21 @@ for (const network of fashionNetworks()) {
   say(`  float against plain: ${pairs(lost)}`)
   say(`  plain against tuned: ${pairs(between)}`)
   say(`  float against tuned: ${pairs(left)}`)
+  if (given.control) {
+    const taught = await distil(model, subset(learning, [...rows.train, ...rows.select]), {
+      ...{ ...settings, student: model, timed: false, margin: 0.01, proof: test },
+    })
+    const data = subset(learning, rows.train)
+    const rounded = await quantize(taught.model, { scheme: 'static-int8', data, pass })
+    const float = await compareModels(model, taught.model, test, looking)
+    const integers = await compareModels(plain, rounded.model, test, looking)
+    const last = await compareModels(rounded.model, tuned, test, looking)
+    say(`  control: float taught alike ${percent(float.candidate.value!)} (${pairs(float)})`)
+    say(
+      `  control: the same in plain integers ${percent(integers.candidate.value!)}, plain against it: ${pairs(integers)}`,
+    )
+    say(`  control against tuned: ${pairs(last)}`)
+  }
   say(`  of the gap came back: ${float > rounded ? percent((learned - rounded) / (float - rounded)) : 'there is none'}`)
 }
 process.exit()

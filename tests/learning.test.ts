@@ -6,7 +6,7 @@ import { memoryDataset, randomNumbers } from '../src/data/index.ts'
 import { ortNode } from '../src/engine/index.ts'
 import { checkModel, type Model } from '../src/ir/index.ts'
 import { modelDigest } from '../src/onnx/index.ts'
-import { applyRecipe, distil, prune } from '../src/recipe/index.ts'
+import { applyRecipe, attack, distil, prune } from '../src/recipe/index.ts'
 import type { DistillationReport, PruningReport } from '../src/report/index.ts'
 import { renderTerminal } from '../src/view/index.ts'
 import { reportIn } from './schema.ts'
@@ -156,6 +156,23 @@ describe('distil', () => {
       })
     },
   )
+
+  test('that learns from rows moved against it stands more of them', async () => {
+    const data = await labelled()
+    const plain = { ...settings, student: teacher, epochs: 12, teacherShare: 0 }
+    const [naive, defended] = [
+      await distil(teacher, data, plain),
+      await distil(teacher, data, { ...plain, adversary: { eps: 0.4 } }),
+    ]
+    expect(defended.report.adversary).toEqual({ eps: 0.4, steps: 3 })
+    expect(defended.report.scoreName).toBe('labels met, rows moved')
+    reportIn(JSON.stringify(defended.report), 'distillation')
+    const robust = async (model: Model) =>
+      (await attack({ path: 'student', model }, data, { attack: 'pgd', eps: 0.4, range: [-9, 9], open })).robust.correct
+    expect(await robust(defended.model)).toBeGreaterThan((await robust(naive.model)) + ROWS / 10)
+    const mixed = distil(teacher, data, { ...plain, augment: ['mixup'], adversary: { eps: 0.4 } })
+    await expect(mixed).rejects.toThrow(/laid over each other/)
+  })
 
   test('a student of one’s own', async () => {
     const student = seeded(

@@ -1,7 +1,7 @@
-import { rowPictures } from '../evaluate/index.ts'
+import { pictureOf, rowPictures } from '../evaluate/index.ts'
 import type { Model } from '../ir/index.ts'
 import { UserError, writeAtomic } from '../platform/index.ts'
-import { compareGated, compareModels } from '../recipe/index.ts'
+import { compareGated, compareModels, type RowSaliency, saliencyOf } from '../recipe/index.ts'
 import type { ComparisonReport } from '../report/index.ts'
 import type { RowPictures } from '../view/index.ts'
 import { exitOfVerdict } from './exit.ts'
@@ -96,12 +96,15 @@ export const compareVerb: Verb = {
     const judged = gate ? await compareGated(...pair, data, gate, asked) : await compareModels(...pair, data, asked)
     const report = { ...judged, models }
     if (outputs.size > 0)
-      await write(outputs, report, () =>
-        rowPictures(
-          data,
-          (report.flips ?? []).map(({ row }) => row),
-        ),
-      )
+      await write(outputs, report, async () => {
+        const { shownFlips } = await import('../view/index.ts')
+        const rows = shownFlips(report).map(({ row }) => row)
+        const pictures = await rowPictures(data, rows)
+        if (pictures.size === 0) return { pictures }
+        context.progress('what the changes hang on')
+        const slopes = await saliencyOf(base, candidate, data, [...pictures.keys()], { signal: context.signal })
+        return { pictures, saliency: drawn(slopes) }
+      })
     return { report, exitCode: exitOfVerdict(report.gate?.verdict ?? report.verdict) }
   },
 }
@@ -122,16 +125,31 @@ function outputsOf(options: Arguments): ReadonlyMap<Output, string> {
   return outputs
 }
 
+interface ComparisonPictures {
+  readonly pictures: RowPictures
+  readonly saliency?: RowPictures
+}
+
+/** The rows whose shape is that of a picture. */
+function drawn(slopes: ReadonlyMap<number, RowSaliency>): RowPictures {
+  return new Map(
+    [...slopes].flatMap(([row, { shape, values }]) => {
+      const one = pictureOf(shape, values)
+      return one ? [[row, one] as const] : []
+    }),
+  )
+}
+
 async function write(
   outputs: ReadonlyMap<Output, string>,
   report: ComparisonReport,
-  pictures: () => Promise<RowPictures>,
+  pictures: () => Promise<ComparisonPictures>,
 ): Promise<void> {
   const view = await import('../view/index.ts')
   for (const [name, path] of outputs) {
     const text =
       name === 'output'
-        ? view.renderHtml(report, { pictures: await pictures() })
+        ? view.renderHtml(report, await pictures())
         : { junit: view.renderJUnit, sarif: view.renderSarif, markdown: view.renderMarkdown }[name](report)
     await writeAtomic(path, text)
   }

@@ -7,6 +7,7 @@ import { exitOfVerdict } from './exit.ts'
 import { DATA, dataFor, LABEL, modelAt, SEED } from './inputs.ts'
 import { LEARNING, learningSettings } from './learning-options.ts'
 import { prepareFolder } from './optimize-output.ts'
+import { rangeOf } from './range.ts'
 import type { Arguments, Verb } from './verb.ts'
 
 export const distilVerb: Verb = {
@@ -49,6 +50,17 @@ export const distilVerb: Verb = {
       help: "which: the teacher's value and the student's (ends of blocks of one name)",
     },
     attention: { type: 'string', value: 'W', help: 'transformers: weight of what the teacher attends to (0)' },
+    adversary: {
+      type: 'string',
+      value: 'EPS',
+      help: 'rows are moved against the student by up to EPS a value before it learns from them (not at all)',
+    },
+    'adversary-steps': { type: 'string', value: 'N', help: 'steps of the one who moves them (3)' },
+    range: {
+      type: 'string',
+      value: '0,1',
+      help: 'valid input values of moved rows (those that the data set declares)',
+    },
     importance: { type: 'string', value: 'HOW', help: `which channels: ${IMPORTANCE.join(', ')} (taylor)` },
     epochs: { type: 'string', value: 'N', help: 'times over the rows (10)' },
     resume: { type: 'boolean', help: 'go on from the checkpoint in DIR' },
@@ -64,6 +76,13 @@ export const distilVerb: Verb = {
     const importance = options.choice('importance', IMPORTANCE, 'taylor')
     const share = (name: string) => options.givenNumber(name, 0.5, 0, 1)
     const [width, depth, resolution] = [share('width'), share('depth'), share('resolution')]
+    const adversary = options.has('adversary')
+      ? {
+          eps: options.number('adversary', 0.1, Number.MIN_VALUE),
+          steps: options.integer('adversary-steps', 3, 1, 100),
+          range: rangeOf(options),
+        }
+      : undefined
     const checkpoint = join(folder, 'checkpoint.bin')
     const resume = options.flag('resume')
     if (resume && !existsSync(checkpoint))
@@ -86,7 +105,7 @@ export const distilVerb: Verb = {
       } = await distil(model, dataset, {
         ...settings,
         ...{ epochs, importance, student, width, depth, resolution, checkpoint, resume },
-        ...hintsOf(options),
+        ...{ ...hintsOf(options), adversary },
         ...(proof ? { proof: await dataFor(proof, model, options) } : {}),
         names: [path!, out],
       })

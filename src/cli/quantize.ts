@@ -37,6 +37,10 @@ function weightChoices(options: Arguments, scheme: string) {
   }
 }
 
+/** Bits of a weight in the file, of static int8. */
+export const weightBitsOf = (options: Arguments): 4 | 8 =>
+  options.choice('weight-bits', ['4', '8'], '8') === '4' ? 4 : 8
+
 export const quantizeVerb: Verb = {
   name: 'quantize',
   usage: 'quantize MODEL -o OUT --scheme static-int8 --data D',
@@ -77,6 +81,11 @@ export const quantizeVerb: Verb = {
       value: '0|4',
       help: 'weight-only: products in float (0, default), or with activations rounded to 8 bits (4)',
     },
+    'weight-bits': {
+      type: 'string',
+      value: '4|8',
+      help: 'static-int8: bits of a weight in the file (8); with 4 the kernels are the same and the weights half as large',
+    },
     smooth: {
       type: 'string',
       value: 'ALPHA',
@@ -111,11 +120,13 @@ export const quantizeVerb: Verb = {
     const samples = options.integer('samples', 128, 1)
     const group = options.integer('group', 32, 16, 256)
     const weights = weightChoices(options, scheme)
-    if (options.has('smooth') && scheme !== 'static-int8')
-      throw new UserError('bad-argument', `--smooth is an option of static-int8, not of ${scheme}`, {
+    const integers = ['smooth', 'weight-bits'].find((name) => options.has(name))
+    if (integers && scheme !== 'static-int8')
+      throw new UserError('bad-argument', `--${integers} is an option of static-int8, not of ${scheme}`, {
         where: 'command line',
         hint: 'leave it out, or use it with --scheme static-int8',
       })
+    const weightBits = weightBitsOf(options)
     const recipeFile = options.text('recipe')
     if (recipeFile) writableFile(recipeFile, 'recipe.json')
     const model = await modelAt(path!)
@@ -141,6 +152,7 @@ export const quantizeVerb: Verb = {
       group,
       ...(options.has('smooth') ? { smooth: options.number('smooth', 0.5, 0, 1) } : {}),
       keepFloat: options.list('keep-float'),
+      ...(weightBits === 4 ? { pass: { weightBits } } : {}),
       seed: options.integer('seed', 0),
       cache: diskCache(),
       signal: context.signal,

@@ -5,6 +5,7 @@ import { exitOfVerdict } from './exit.ts'
 import { DATA, dataFor, LABEL, modelAt, OUT_FILE, SEED } from './inputs.ts'
 import { checkpointBeside, LEARNING, learningSettings } from './learning-options.ts'
 import { outputFile, writableFile } from './output-file.ts'
+import { weightBitsOf } from './quantize.ts'
 import type { Verb } from './verb.ts'
 
 export const tuneVerb: Verb = {
@@ -14,6 +15,7 @@ export const tuneVerb: Verb = {
   examples: [
     'whet tune model.onnx --data train.npz -o int8.onnx',
     'whet tune model.onnx --data train.npz --proof test.npz --epochs 10 --recipe int8.json -o int8.onnx',
+    'whet tune model.onnx --data train.npz --weight-bits 4 -o int4.onnx',
   ],
   positionals: { min: 1, max: 1, names: 'one model' },
   options: {
@@ -21,6 +23,11 @@ export const tuneVerb: Verb = {
     output: OUT_FILE,
     epochs: { type: 'string', value: 'N', help: 'times over the rows (4)' },
     everywhere: { type: 'boolean', help: 'integers also where float is as fast, such as in depthwise convolutions' },
+    'weight-bits': {
+      type: 'string',
+      value: '4|8',
+      help: 'bits of a weight in the file (8); with 4 the kernels are the same and the weights half as large',
+    },
     'keep-float': {
       type: 'string',
       multiple: true,
@@ -43,13 +50,17 @@ export const tuneVerb: Verb = {
     const recipeFile = options.text('recipe')
     if (recipeFile) writableFile(recipeFile, 'recipe.json')
     const { checkpoint, resume } = checkpointBeside(out, options)
+    const weightBits = weightBitsOf(options)
     const model = await modelAt(path!)
     const dataset = await dataFor(data, model, options)
     const proof = options.text('proof')
     const tuned = await tune(model, dataset, {
       ...settings,
       ...{ rate, epochs, checkpoint, resume, keepFloat: options.list('keep-float') },
-      ...(options.flag('everywhere') ? { pass: { placement: 'everywhere' } } : {}),
+      pass: {
+        ...(options.flag('everywhere') ? { placement: 'everywhere' } : {}),
+        ...(weightBits === 4 ? { weightBits } : {}),
+      },
       ...(proof ? { proof: await dataFor(proof, model, options) } : {}),
       names: [path!, out],
     })

@@ -7,6 +7,9 @@ import { simplifyPasses } from './sequence.ts'
 
 export { type ChannelProbe, channelProbes, type ProbedModel } from './channel-probes.ts'
 export {
+  type Adversary,
+  adversaryOf,
+  behindAdversary,
   CONSTANT_NEARLY_EVERYWHERE,
   DIFFERENTIABLE,
   type DifferentiableOperator,

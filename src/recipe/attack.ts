@@ -2,7 +2,6 @@ import type { Dataset } from '../data/index.ts'
 import { openIsolated, type Session } from '../engine/index.ts'
 import {
   ATTACKS,
-  type AttackLoss,
   type AttackName,
   type AttackOutcome,
   type AttackPlan,
@@ -10,19 +9,17 @@ import {
   attackOne,
   type FooledRow,
   fooledRows,
-  type GradientSession,
-  headOf,
   type Norm,
   pairedRobustness,
   readRows,
   STANDARD,
   transferred,
 } from '../evaluate/index.ts'
-import { inferTypes, type Model, operatorName } from '../ir/index.ts'
-import { modelDigest, TARGET_OPSET, upgradeOpset } from '../onnx/index.ts'
-import { differentiate, type Loss } from '../passes/index.ts'
+import { type Model, operatorName } from '../ir/index.ts'
+import { modelDigest } from '../onnx/index.ts'
 import { UserError } from '../platform/index.ts'
 import type { AttackReport } from '../report/index.ts'
+import { answerOf, gradientsOf, logitsOf } from './class-gradient.ts'
 import { namedModel, type TestedModel } from './robustness.ts'
 
 export interface AttackOptions {
@@ -166,9 +163,7 @@ async function subjectOf(
     ...(options.indices ? { indices: options.indices } : {}),
   })
   const output = answerOf(model, session)
-  const behind = headOf(model, output).logits
-  const logits = behind !== null && isFloat(model, behind) ? behind : output
-  const bare = onlyOutput(model, logits)
+  const { logits, bare } = logitsOf(model, output)
   const forward = logits === output ? session : await open(bare)
   if (forward !== session) closing.push(forward)
   const gradients = gradientsOf(bare, logits, rows.plan.input, open)
@@ -194,70 +189,6 @@ async function subjectOf(
 const BATCH = 256
 
 const ROUNDING = /QuantizeLinear$|^QLinear|^(Round|Floor|Ceil)$|Integer$/
-
-/** The output that holds the classes: the only one, or the first of two axes of floats. */
-function answerOf(model: Model, session: Session): string {
-  const types = inferTypes(model)
-  const scores = session.outputs.filter(({ name, dtype, shape }) => {
-    const type = types.get(name)
-    const rank = (shape ?? (type?.kind === 'tensor' ? type.shape : null))?.length
-    return dtype.startsWith('float') && (rank === undefined || rank >= 1)
-  })
-  const output = scores.find(({ shape }) => shape?.length === 2) ?? scores[0]
-  if (!output)
-    throw new UserError('unsupported', 'the model has no output of class scores', {
-      where: session.outputs.map(({ name }) => name).join(', '),
-      hint: 'attacks need a classifier with one float score a class',
-    })
-  return output.name
-}
-
-function isFloat(model: Model, value: string): boolean {
-  const type = inferTypes(model).get(value)
-  return type?.kind === 'tensor' && type.dtype.startsWith('float')
-}
-
-/** The model with this value as its only output. */
-function onlyOutput(model: Model, value: string): Model {
-  const type = inferTypes(model).get(value)
-  const output = model.graph.outputs.find(({ name }) => name === value) ?? {
-    name: value,
-    type: type ?? { kind: 'unknown' },
-  }
-  return { ...model, graph: { ...model.graph, outputs: [output] } }
-}
-
-const LABELS = 'attack_labels'
-const TARGETS = 'attack_targets'
-
-/** Opens the gradient of each loss when an attack asks for it; or why nothing can. */
-function gradientsOf(
-  model: Model,
-  logits: string,
-  input: string,
-  openModel: (model: Model) => Promise<Session>,
-): { open: (loss: AttackLoss) => Promise<GradientSession> } | { missing: string } {
-  const upgraded = upgradeOpset(model, TARGET_OPSET)
-  const [problem] = upgraded.report.refused
-  if (problem) return { missing: `${problem.node}: ${problem.reason}` }
-  const made = (kind: AttackLoss) => {
-    const loss: Loss =
-      kind === 'cross-entropy'
-        ? { kind, output: logits, labels: LABELS }
-        : { kind, output: logits, labels: LABELS, targets: TARGETS }
-    return differentiate(upgraded.model, { loss, wrt: [input], reduction: 'sum' })
-  }
-  const trial = made('margin')
-  const [refusal] = trial.report.refused
-  if (refusal) return { missing: refusal.reason }
-  return {
-    async open(kind) {
-      const { model: gradient, places, gradients } = made(kind)
-      const session = await openModel(gradient)
-      return { session, logits, places: places!, gradient: gradients.get(input)!, labels: LABELS, targets: TARGETS }
-    },
-  }
-}
 
 function validRange(
   { rows }: AttackSubject,

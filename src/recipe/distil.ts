@@ -16,6 +16,7 @@ import {
   type ProofOptions,
 } from './learning-proof.ts'
 import { askTeacher } from './learning-rows.ts'
+import { ADVERSARY_STEPS } from './moving-rows.ts'
 import { recipeOf } from './trail.ts'
 import { trainedTrail } from './trained-trail.ts'
 
@@ -107,6 +108,9 @@ export async function distil(teacher: Model, data: Dataset, options: DistilOptio
       teacher: sides[0],
       student: sides[1],
       recipe: made.recipe,
+      ...(options.adversary
+        ? { adversary: { eps: options.adversary.eps, steps: options.adversary.steps ?? ADVERSARY_STEPS } }
+        : {}),
       temperature: options.temperature ?? DEFAULT_TEMPERATURE,
       loss: learned.lossWeights,
       teacherBytes: answers.bytes,

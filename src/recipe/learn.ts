@@ -1,9 +1,9 @@
 import { type Augmentation, checkAugmentations, type Dataset, heldRows } from '../data/index.ts'
-import { openIsolated, type PortValue, type Session } from '../engine/index.ts'
+import { openIsolated, type PortValue, type Session, type TensorValue } from '../engine/index.ts'
 import { feedsOf } from '../evaluate/index.ts'
 import type { Model, Tensor } from '../ir/index.ts'
 import { modelDigest } from '../onnx/index.ts'
-import { differentiate, withFactors, withWeights } from '../passes/index.ts'
+import { behindAdversary, differentiate, withFactors, withWeights } from '../passes/index.ts'
 import { sha256, UserError } from '../platform/index.ts'
 import { canonicalJson } from '../report/index.ts'
 import {
@@ -22,9 +22,10 @@ import {
   unpackWeights,
   writeCheckpoint,
 } from '../train/index.ts'
-import { type LearningGoal, lossOf } from './learning-goal.ts'
+import { LABELS, type LearningGoal, lossOf } from './learning-goal.ts'
 import { labelsOf, learningBatches, readRows, type TeacherAnswers } from './learning-rows.ts'
 import { type LiveTeacher, openTeacher } from './live-teacher.ts'
+import { type AdversaryChoice, type MovingRows, movingRows } from './moving-rows.ts'
 import { advanceAll, startTrail, type Trail } from './trail.ts'
 
 export interface LearnSettings {
@@ -39,6 +40,8 @@ export interface LearnSettings {
   readonly patience?: number | undefined
   /** How rows are changed each time they are seen (not at all); the teacher answers what the student sees. */
   readonly augment?: readonly Augmentation[]
+  /** Rows are moved against the student, as it is at each step, and it learns the answers to them untouched (not at all). */
+  readonly adversary?: AdversaryChoice | undefined
   readonly seed?: number
   readonly threads?: number
   readonly signal?: AbortSignal | undefined
@@ -97,11 +100,19 @@ export const DEFAULT_TEMPERATURE = 4
 export async function learn(student: Model, options: LearnOptions): Promise<Learned> {
   const { goal, answers, threads = 1, augment = [], seed = 0 } = options
   const open = options.open ?? ((model: Model) => openIsolated(model, { threads }))
-  const { loss, weights: lossWeights } = lossOf(goal, {
+  const weighing = {
     temperature: options.temperature ?? DEFAULT_TEMPERATURE,
     teacherShare: options.teacherShare ?? 0.7,
-    mixed: augment.includes('mixup'),
-  })
+  }
+  const { loss, weights: lossWeights } = lossOf(goal, { ...weighing, mixed: augment.includes('mixup') })
+  if (options.adversary && augment.includes('mixup'))
+    throw new UserError('bad-argument', 'rows that are laid over each other are not moved by an adversary as well', {
+      where: 'mixup and adversary',
+      hint: 'leave out one of the two',
+    })
+  const moving = options.adversary
+    ? movingRows(student, goal, options.data, options.adversary, { ...weighing, seed })
+    : null
   const wrt = options.wrt ?? trainableWeights(student)
   const made = withFactors(
     differentiate(student, { loss, wrt, training: true, keepOutputs: false }),
@@ -122,12 +133,13 @@ export async function learn(student: Model, options: LearnOptions): Promise<Lear
   const weights = layoutOf(student, made.gradients.keys())
   const statistics = layoutOf(student, made.updates.keys())
   const optimizer = options.optimizer ?? { kind: 'adamw' }
-  const step = stepGraph(made, weights, statistics, optimizer)
+  const stepped = moving ? { ...made, model: behindAdversary(made.model, moving.input, moving.adversary) } : made
+  const step = stepGraph(stepped, weights, statistics, optimizer)
 
   const { train: trainRows, select: selectRows } = options.rows
   const fields = [...student.graph.inputs.map(({ name }) => name), ...(goal.label ? [goal.label.field] : [])]
   const data = await heldRows(options.data, [...trainRows, ...selectRows], fields)
-  const rater = await openRater(student, { weights, statistics }, { ...options, data }, open)
+  const rater = await openRater(student, { weights, statistics }, { ...options, data, moving }, open)
   let teacher: LiveTeacher | null = null
   try {
     const fed = rater.inputs.flatMap(({ name, dtype }) => {
@@ -181,33 +193,37 @@ export async function learn(student: Model, options: LearnOptions): Promise<Lear
 async function openRater(
   student: Model,
   layouts: Readonly<Record<'weights' | 'statistics', ReturnType<typeof layoutOf>>>,
-  { goal, data, answers, rows, signal }: LearnOptions,
+  { goal, data, answers, rows, signal, moving }: LearnOptions & { readonly moving: MovingRows | null },
   open: (model: Model) => Promise<Session>,
 ) {
-  const fed = feedWeights(feedWeights(student, layouts.weights, STEP.weights), layouts.statistics, STEP.statistics)
+  const seen = moving ? behindAdversary(student, moving.input, moving.adversary) : student
+  const fed = feedWeights(feedWeights(seen, layouts.weights, STEP.weights), layouts.statistics, STEP.statistics)
   const session = await open(fed)
-  const inputs: readonly PortValue[] = session.inputs.filter(
-    ({ name }) => name !== STEP.weights && name !== STEP.statistics,
+  const inputs: readonly PortValue[] = session.inputs.filter(({ name }) =>
+    student.graph.inputs.some((input) => input.name === name),
   )
   const classes = goal.label?.output ?? goal.outputs.find(({ kind }) => kind === 'classes')
   const shown = classes ?? goal.outputs[0]!
   const flat = (data32: Float32Array) => ({ dtype: 'float32' as const, dims: [data32.length], data: data32 })
   return {
     inputs,
-    name: goal.label ? 'labels met' : classes ? "teacher's answers met" : "minus the squared distance to the teacher's",
+    name: `${goal.label ? 'labels met' : classes ? "teacher's answers met" : "minus the squared distance to the teacher's"}${moving ? ', rows moved' : ''}`,
     async score(weights: Float32Array, statistics: Float32Array): Promise<number> {
       let sum = 0
       let count = 0
       for await (const part of readRows(data, inputs, rows.select, 64, goal.label ? [goal.label.field] : [])) {
         signal?.throwIfAborted()
-        const feeds = {
+        const feeds: Record<string, TensorValue> = {
           ...feedsOf(part, inputs, data),
           [STEP.weights]: flat(weights),
           ...(statistics.length > 0 ? { [STEP.statistics]: flat(statistics) } : {}),
         }
+        const given = goal.label ? labelsOf(part, goal.label, data) : null
+        for (const { name } of moving?.adversary.inputs ?? [])
+          feeds[name] = name === LABELS ? given! : answers.of(name, part.indices)
         const values = (await session.run(feeds, [shown.student]))[shown.student]!.data as Float32Array
         const target = answers.of(shown.target, part.indices).data as Float32Array
-        const labels = goal.label ? (labelsOf(part, goal.label, data).data as BigInt64Array) : null
+        const labels = given && (given.data as BigInt64Array)
         const width = values.length / part.indices.length
         for (let i = 0; i < part.indices.length; i++) {
           const own = values.subarray(i * width, (i + 1) * width)
@@ -229,7 +245,20 @@ const largest = (values: Float32Array): number =>
 /** What a run is: two runs with the same digest take the same steps. */
 async function runDigest(
   student: Model,
-  { data, rows, answers, epochs, batch, rate, optimizer, seed, temperature, teacherShare, augment }: LearnOptions,
+  {
+    data,
+    rows,
+    answers,
+    epochs,
+    batch,
+    rate,
+    optimizer,
+    seed,
+    temperature,
+    teacherShare,
+    augment,
+    adversary,
+  }: LearnOptions,
   lossWeights: Readonly<Record<string, number>>,
 ): Promise<string> {
   const what = {
@@ -242,6 +271,7 @@ async function runDigest(
     temperature,
     teacherShare,
     augment,
+    adversary,
     lossWeights,
     rows,
   }

@@ -76,6 +76,8 @@ export const distillation = report('distillation', {
   student: learnedModel,
   /** How the student came to be: its file, or what was cut from the teacher. */
   recipe: text,
+  /** How far rows were moved against the student before it learned from them, and in how many steps. */
+  adversary: optional(object({ eps: number, steps: integer })),
   temperature: optional(number),
   /** Weight of each part of the loss. */
   loss: record(number),

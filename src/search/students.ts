@@ -23,6 +23,11 @@ interface Plan {
 /** Smaller students of a model, in the order in which they are tried. */
 const PLANS: readonly Plan[] = [
   {
+    id: 'half-resolution-depth',
+    words: 'student on half of the resolution with half of the residual blocks',
+    shape: { kind: 'cut', width: 1, depth: 0.5, resolution: 0.5 },
+  },
+  {
     id: 'half-resolution',
     words: 'student on half of the resolution',
     shape: { kind: 'cut', width: 1, depth: 1, resolution: 0.5 },
@@ -48,7 +53,9 @@ export async function trainStudents(
   const trials: Trial[] = []
   let tensors: Trained['tensors'] = new Map()
   const fastest = fastestStatic(pool)
-  const seconds = options.seconds / (PLANS.length + (fastest ? 1 : 0))
+  // Equal parts; what a plan that does not fit leaves goes to those behind it. The shares hang on the model alone, so
+  // that an interrupted search finds its trainings again.
+  let [left, waiting] = [options.seconds, PLANS.length + (fastest ? 1 : 0)]
   const train = async (
     id: string,
     make: (settings: TrainStudentOptions) => Promise<Trained>,
@@ -56,6 +63,7 @@ export async function trainStudents(
   ) => {
     options.signal?.throwIfAborted()
     let trained: Trained
+    const seconds = left / waiting--
     try {
       trained = await make({
         seconds,
@@ -71,6 +79,7 @@ export async function trainStudents(
       pool.warnings.push(`${id} was not trained: ${error.message}`)
       return
     }
+    left -= seconds
     tensors = new Map([...tensors, ...trained.tensors])
     bench.addTrained(id, trained.trail)
     for (const spec of specs(trained)) {

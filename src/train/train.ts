@@ -237,8 +237,9 @@ function scalarsAt(
 
 async function notFinite(session: Session, step: StepGraph, feeds: Feeds, done: number, kept: boolean) {
   const first = await firstNotFinite(session, step.model.graph, feeds)
+  const inRows = first !== null && first in feeds && !first.startsWith('step/')
   return new UserError('bad-data', `the loss is no longer a finite number at step ${done + 1}`, {
     where: first === null ? STEP.loss : `first in "${first}"`,
-    hint: `a lower learning rate (--rate) usually helps${kept ? '; the last good state is kept' : ''}`,
+    hint: `${inRows ? 'rows hold NaN or an infinity: mend them, or leave them out' : 'a lower learning rate (--rate) usually helps'}${kept ? '; the last good state is kept' : ''}`,
   })
 }

@@ -27,6 +27,7 @@ export function renderHtml(report: Report, extras: ComparisonExtras & AttackExtr
 }
 
 export type { AttackExtras, FooledPictures } from './html/attack.ts'
+export { shownFlips } from './html/flips.ts'
 export { html, type Markup } from './html/markup.ts'
 export { page } from './html/page.ts'
 export type { Picture, RowPictures } from './html/picture.ts'

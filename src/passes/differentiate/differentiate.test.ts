@@ -162,7 +162,11 @@ describe('what cannot be reached is refused, with the reason; the rest is there'
     const two = model('g (float[2] x, float[2] z) => (float[2] y, float[2] u) { y = Neg(x) u = Neg(z) }')
     expect(reasons(two, seeded(['z']))).toEqual(['z: the loss does not depend on it'])
     const whole = model('g (float[2] x) => (float[2] y) { i = Cast<to = 7>(x) y = Cast<to = 1>(i) }')
-    expect(reasons(whole, seeded(['x']))[0]).toMatch(/^x: on every way from it to the loss/)
+    expect(reasons(whole, seeded(['x']))[0]).toMatch(
+      /^x: on every way from it to the loss .*: Cast "i"; values behind \(i\) can still be reached$/,
+    )
+    const coin = model('g (float[2] x) => (float[2] y) { h = Neg(x) c = Bernoulli(h) y = Mul(c, c) }')
+    expect(reasons(coin, seeded(['x']))[0]).toContain('Bernoulli "c"; values behind (c) can still be reached')
     expect(reasons(whole, seeded(['nothing']))).toEqual(['nothing: the model has no such value'])
     const old = model('g (float[2] x) => (float[2] y) { y = Neg(x) }', 13)
     const made = differentiate(old, seeded(['x']))

@@ -129,7 +129,8 @@ function finish(
     const gradient = found.gradients.get(value)
     const taint = found.tainted.get(value)
     if (taint !== undefined) refused.push({ node: value, reason: taint })
-    else if (gradient === undefined) refused.push({ node: value, reason: absence(graph, value, to.loss) })
+    else if (gradient === undefined)
+      refused.push({ node: value, reason: absence(graph, value, to.loss, found.gradients) })
     else {
       const name = write.fresh(`${value}_gradient`)
       copies.push({ opType: 'Identity', domain: '', name, inputs: [gradient], outputs: [name], attributes: new Map() })
@@ -152,7 +153,29 @@ function finish(
   }
 }
 
-function absence(graph: Graph, value: string, loss: string): string {
-  if (!dependents(graph, [value], () => true).has(loss)) return 'the loss does not depend on it'
-  return 'on every way from it to the loss stands a step that a small change does not move, or integers alone'
+/** Why a value that nothing taints has no gradient: the nodes on its ways to the loss at which the way back ends. */
+function absence(graph: Graph, value: string, loss: string, gradients: ReadonlyMap<string, string>): string {
+  const moved = dependents(graph, [value], () => true)
+  if (!moved.has(loss)) return 'the loss does not depend on it'
+  const reaching = leadingTo(graph, loss)
+  const ends = graph.nodes.filter(
+    (node) =>
+      [...readsOf(node)].some((name) => moved.has(name) && !gradients.has(name)) &&
+      node.outputs.some((name) => reaching.has(name)) &&
+      (CONSTANT_NEARLY_EVERYWHERE.has(operatorName(node)) || node.outputs.some((name) => gradients.has(name))),
+  )
+  const shown = ends.slice(0, MOST_NAMED).map(nameOf).join(', ')
+  const more = ends.length > MOST_NAMED ? `, and ${ends.length - MOST_NAMED} more` : ''
+  const behind = ends.flatMap(({ outputs }) => outputs.filter((name) => reaching.has(name))).slice(0, MOST_NAMED)
+  return `on every way from it to the loss stands a step that a small change does not move, or integers alone: ${shown}${more}; values behind (${behind.join(', ')}) can still be reached`
+}
+
+const MOST_NAMED = 3
+
+/** Values that the loss is made of. */
+function leadingTo(graph: Graph, loss: string): ReadonlySet<string> {
+  const wanted = new Set([loss])
+  for (const node of graph.nodes.toReversed())
+    if (node.outputs.some((name) => wanted.has(name))) for (const name of readsOf(node)) wanted.add(name)
+  return wanted
 }

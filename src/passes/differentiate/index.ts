@@ -1,3 +1,4 @@
+export { type Adversary, adversaryOf, behindAdversary } from './adversary.ts'
 export { type DifferentiateOptions, type Differentiation, differentiate, differentiatePass } from './differentiate.ts'
 export { withFactors } from './gradient-factors.ts'
 export type { Loss, LossInput } from './loss.ts'

@@ -31,9 +31,15 @@ export function kernelLayout(dims: readonly number[], axis: number): KernelLayou
  *
  * Source: Guo et al., SQuant, 2202.07471 (flips under the sums of kernels and of output channels).
  */
-export function balanceSums(values: ArrayLike<number>, weights: CodedWeights, layout: KernelLayout): CodedWeights {
+export function balanceSums(
+  values: ArrayLike<number>,
+  weights: CodedWeights,
+  layout: KernelLayout,
+  most = 127,
+): CodedWeights {
   const codes = Int8Array.from(weights.codes)
   const { outputs, kernels, taps, at } = layout
+  const place = (output: number, kernel: number) => (i: number) => at(output, kernel, i - kernel * taps)
   const errors = new Float64Array(kernels * taps)
   const sums = new Float64Array(kernels)
   for (let output = 0; output < outputs; output++) {
@@ -42,13 +48,13 @@ export function balanceSums(values: ArrayLike<number>, weights: CodedWeights, la
     for (let kernel = 0; kernel < kernels; kernel++) {
       let sum = 0
       for (let tap = 0; tap < taps; tap++) {
-        const place = at(output, kernel, tap)
-        const error = codes[place]! - values[place]! / scale
+        const weight = at(output, kernel, tap)
+        const error = codes[weight]! - values[weight]! / scale
         errors[kernel * taps + tap] = error
         sum += error
       }
       for (let flips = Math.abs(roundHalfEven(sum)); flips > 0; flips--)
-        sum += flip(codes, errors, sum, kernel * taps, taps, (i) => at(output, kernel, i - kernel * taps))
+        sum += flip({ codes, errors, most }, sum, kernel * taps, taps, place(output, kernel))
       sums[kernel] = sum
       total += sum
     }
@@ -56,15 +62,14 @@ export function balanceSums(values: ArrayLike<number>, weights: CodedWeights, la
     const order = [...sums.keys()].sort((a, b) => (total > 0 ? sums[b]! - sums[a]! : sums[a]! - sums[b]!))
     const flips = Math.min(kernels, Math.abs(roundHalfEven(total)))
     for (const kernel of order.slice(0, flips))
-      total += flip(codes, errors, total, kernel * taps, taps, (i) => at(output, kernel, i - kernel * taps))
+      total += flip({ codes, errors, most }, total, kernel * taps, taps, place(output, kernel))
   }
   return { codes, scales: weights.scales }
 }
 
 /** Moves the code whose error points most the way of `sum` by one; gives what that changes. Clipped codes stay. */
 function flip(
-  codes: Int8Array,
-  errors: Float64Array,
+  { codes, errors, most }: { readonly codes: Int8Array; readonly errors: Float64Array; readonly most: number },
   sum: number,
   from: number,
   count: number,
@@ -74,7 +79,7 @@ function flip(
   let best = -1
   for (let i = from; i < from + count; i++) {
     const code = codes[place(i)]! + step
-    if (errors[i]! * step >= 0 || code < -127 || code > 127) continue
+    if (errors[i]! * step >= 0 || code < -most || code > most) continue
     if (best < 0 || errors[i]! * step < errors[best]! * step) best = i
   }
   if (best < 0) return 0

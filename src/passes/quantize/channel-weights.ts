@@ -18,7 +18,7 @@ export interface ChannelOptions {
   /** Lets errors cancel in the sums of kernels and channels instead of rounding each weight to the nearest code. */
   readonly balanced?: boolean
   /** Lower bounds of the scales, one a channel: a bias may need them to fit into 32 bits. */
-  readonly atLeast?: ArrayLike<number>
+  readonly atLeast?: ArrayLike<number> | undefined
   /** The largest magnitude of a code: 127 unless said, 7 for four bits. */
   readonly most?: number
 }
@@ -52,7 +52,7 @@ export function quantizeChannels(
   }
   code()
   if (!options.pairSafe)
-    return options.balanced ? balanceSums(values, { codes, scales }, kernelLayout(dims, axis)) : { codes, scales }
+    return options.balanced ? balanceSums(values, { codes, scales }, kernelLayout(dims, axis), last) : { codes, scales }
   // The bound holds for real scales; their rounding to float32 may push a code that stands at a half over it.
   for (;;) {
     const reach = reachOf(codes, dims, axis, options.pairSafe)

@@ -2,6 +2,7 @@ import {
   elementCount,
   float,
   floatAttribute,
+  fromNumbers,
   type Graph,
   intAttribute,
   makeNode,
@@ -15,6 +16,7 @@ import {
 import { type Affine, affineU8, biasScale, quantizeBias, quantizeU8, rangeOf, UNIT } from './affine.ts'
 import { type ChannelWeights, quantizeChannels } from './channel-weights.ts'
 import { learnedChannels } from './learned-weights.ts'
+import { mostCode } from './plan-options.ts'
 import { isChannelwise } from './portable.ts'
 import { meanShift, productChannels, underMultipliers } from './product-channels.ts'
 import { QdqWriter } from './qdq-writer.ts'
@@ -200,14 +202,19 @@ class Insertion {
     const pairSafe = this.#pairSafe && !isChannelwise(node, weight) ? (perTensor ? 'any' : 'neighbours') : undefined
     // What was learned holds for the weights as they stand; a bias or a kernel may ask for more than it knew of.
     const given = scaled === values && !pairSafe ? this.#plan.learned.get(node.inputs[1]!) : undefined
+    const most = mostCode(this.#plan)
     const quantized =
-      learnedChannels(values, dims, perTensor ? 0 : axis, given, atLeast) ??
+      learnedChannels(values, dims, perTensor ? 0 : axis, given, { atLeast, most }) ??
       quantizeChannels(scaled, dims, perTensor ? 0 : axis, {
         pairSafe,
         balanced: this.#plan.balanceSums && !perTensor,
-        ...(atLeast && { atLeast }),
+        most,
+        atLeast,
       })
-    const codes = tensorOf('int8', weight.dims, quantized.codes)
+    const four = this.#plan.weightBits === 4
+    const codes = four
+      ? fromNumbers('int4', weight.dims, quantized.codes)
+      : tensorOf('int8', weight.dims, quantized.codes)
     const name = this.#writer.dequantizeConstant(codes, quantized.scales, axis, node.inputs[1]!)
     const shift = means && channels ? meanShift(scaled, quantized, channels, means, above) : undefined
     const result = { ...quantized, name, shift }

@@ -1,6 +1,6 @@
 import { elementCount, type NumericArray, roundHalfEven } from '../../ir/index.ts'
 import type { Evidence } from '../../rewrite/index.ts'
-import type { ChannelWeights } from './channel-weights.ts'
+import type { ChannelOptions, ChannelWeights } from './channel-weights.ts'
 
 /** What was learned about the weights of one initializer. */
 export interface LearnedWeight {
@@ -25,14 +25,14 @@ export function learnedWeightsOf(evidence: readonly Evidence[]): ReadonlyMap<str
 
 /**
  * Weights under what was learned of them, scales along `axis`; undefined where nothing fits: sizes are others, or a
- * bias asks for larger scales (`atLeast`, one a channel).
+ * bias asks for larger scales (`atLeast`, one a channel). No code is larger than `most` (127).
  */
 export function learnedChannels(
   values: ArrayLike<number>,
   dims: readonly number[],
   axis: number,
   learned: LearnedWeight | undefined,
-  atLeast?: ArrayLike<number>,
+  { atLeast, most = 127 }: Pick<ChannelOptions, 'atLeast' | 'most'> = {},
 ): ChannelWeights | undefined {
   const { scales, codes } = learned ?? {}
   if (!scales || scales.length !== dims[axis] || (codes && codes.length !== values.length)) return undefined
@@ -42,7 +42,7 @@ export function learnedChannels(
   return {
     scales,
     codes: Int8Array.from({ length: values.length }, (_, i) =>
-      Math.min(127, Math.max(-127, roundHalfEven(values[i]! / scales[Math.floor(i / inner) % scales.length]!))),
+      Math.min(most, Math.max(-most, roundHalfEven(values[i]! / scales[Math.floor(i / inner) % scales.length]!))),
     ),
   }
 }

@@ -9,7 +9,7 @@ import {
   nodeLabel,
   operatorName,
   type Tensor,
-  tensorValues,
+  toNumbers,
 } from '../../ir/index.ts'
 import { depthOrders, MOST_PAIR, pairReach } from './kernel-pairs.ts'
 
@@ -61,6 +61,8 @@ export function productSafety(model: Model): readonly ProductSafety[] {
     const index = indexGraph(graph)
     const constant = (name: string): Tensor | undefined => {
       const maker = index.producer.get(name)
+      // Codes of 4 bits are widened when the model is loaded.
+      if (maker?.opType === 'Cast') return constant(maker.inputs[0]!)
       return graph.initializers.get(name) ?? (maker ? constantValue(maker) : outer(name))
     }
     const codesOf = (node: Node, slot: number) => {
@@ -93,8 +95,8 @@ function safetyOf(node: Node, weight: Tensor): ProductSafety {
   const common = { node: nodeLabel(node), operator: node.opType, channels }
   const none = { worstPair: 0, reduced: [], unsafe: [] }
   if (isChannelwise(node, weight)) return { ...common, form: 'exact', ...none }
-  if (weight.dtype !== 'int8') return { ...common, form: 'unsigned', ...none }
-  const values = tensorValues(weight) as Int8Array
+  if (weight.dtype !== 'int8' && weight.dtype !== 'int4') return { ...common, form: 'unsigned', ...none }
+  const values = Int8Array.from(toNumbers(weight))
   const orders = depthOrders(matrix, axis)
   const size = matrix.reduce((product, dim) => product * dim, 1)
   const reach = new Float64Array(channels)

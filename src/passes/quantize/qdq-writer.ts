@@ -3,6 +3,9 @@ import type { Affine } from './affine.ts'
 import type { Codes } from './equalise-channels.ts'
 import { NameSupply } from './name-supply.ts'
 
+/** ONNX's number of the element type int8. */
+const INT8 = 3
+
 /** Collects the nodes and constants of a graph that is written anew, with names that nothing else has. */
 export class QdqWriter {
   readonly nodes: Node[] = []
@@ -68,13 +71,20 @@ export class QdqWriter {
     )
   }
 
-  /** `codes` (int8 or int32, zero point 0) as float, one scale an index of `axis`, or one for all. */
+  /**
+   * `codes` (int4, int8 or int32, zero point 0) as float, one scale an index of `axis`, or one for all. No kernel reads
+   * int4; behind a Cast, which the runtime folds when it loads the model, they are int8 like others.
+   */
   dequantizeConstant(codes: Tensor, scales: Float32Array, axis: number, hint: string): string {
-    const input = this.constant(codes, `${hint}_codes`)
+    const stored = this.constant(codes, `${hint}_codes`)
+    const narrow = codes.dtype === 'int4'
+    const input = narrow ? this.freshName(`${hint}_wide`) : stored
+    if (narrow) this.nodes.push(makeNode('Cast', [stored], [input], { name: input, attributes: { to: int(INT8) } }))
+    const dtype = narrow ? 'int8' : codes.dtype
     const perChannel = scales.length > 1
     const scale = this.constant(tensorOf('float32', perChannel ? [scales.length] : [], scales), `${hint}_scale`)
-    const zeros = codes.dtype === 'int8' ? new Int8Array(scales.length) : new Int32Array(scales.length)
-    const zero = this.constant(tensorOf(codes.dtype, perChannel ? [scales.length] : [], zeros), `${hint}_zero_point`)
+    const zeros = dtype === 'int8' ? new Int8Array(scales.length) : new Int32Array(scales.length)
+    const zero = this.constant(tensorOf(dtype, perChannel ? [scales.length] : [], zeros), `${hint}_zero_point`)
     const output = this.freshName(`${hint}_dequantized`)
     const attributes = perChannel ? { axis: int(axis) } : {}
     this.nodes.push(

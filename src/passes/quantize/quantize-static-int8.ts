@@ -44,6 +44,10 @@ export const quantizeStaticInt8: Pass<StaticInt8Options> = {
       const reason = `operator set ${opset} has no per-channel scales; upgrade the model to 13 or newer first`
       return { model, report: { ...base, applied: 0, refused: [{ node: model.graph.name || 'graph', reason }] } }
     }
+    if (options.weightBits === 4 && opset < 21) {
+      const reason = `operator set ${opset} has no int4 to store weights in; upgrade the model to 21 or newer first`
+      return { model, report: { ...base, applied: 0, refused: [{ node: model.graph.name || 'graph', reason }] } }
+    }
     const plan = planOf(model, options, evidence)
     const refused = [...plan.float, ...nestedRefusals(model.graph)]
     if (plan.units.size === 0) return { model, report: { ...base, applied: 0, refused, planned: {} } }

@@ -13,6 +13,7 @@ import { type Evidence, GraphEditor } from '../../rewrite/index.ts'
 import { codeOf, gridOf } from './block-grid.ts'
 import { quantizeChannels } from './channel-weights.ts'
 import { transpose } from './dynamic-matmul.ts'
+import { mostCode } from './plan-options.ts'
 import { channelAxis } from './quantize-rules.ts'
 import { planOf, type StaticInt8Options } from './quantize-static-int8.ts'
 import type { WeightOptions } from './quantize-weights.ts'
@@ -48,6 +49,7 @@ export function roundableStatic(
   evidence: readonly Evidence[],
 ): RoundableWeights {
   const plan = planOf(model, options, evidence)
+  const most = mostCode(options)
   const weights: RoundableWeight[] = []
   const left: Refusal[] = []
   for (const { node, rule } of plan.units.values()) {
@@ -61,10 +63,10 @@ export function roundableStatic(
     }
     const values = tensorValues(weight) as Float32Array
     const axis = channelAxis(node, weight)
-    const { codes, scales } = quantizeChannels(values, weight.dims, axis, { balanced: true })
+    const { codes, scales } = quantizeChannels(values, weight.dims, axis, { balanced: true, most })
     const { dims } = weight
     const unit = { dims: dims.map((dim, i) => (i === axis ? dim : 1)), values: scales }
-    const lower = below(values, codes, scales, elementCount(dims.slice(axis + 1)), 127)
+    const lower = below(values, codes, scales, elementCount(dims.slice(axis + 1)), most)
     weights.push({ name, node: nodeLabel(node), dims, unit, scales, ...lower })
   }
   return { weights, left }

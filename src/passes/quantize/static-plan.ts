@@ -27,6 +27,7 @@ export interface StaticPlan {
   readonly expectedNoise: number | null
   /** Whether weights are rounded so that errors cancel in sums. */
   readonly balanceSums: boolean
+  readonly weightBits: 4 | 8
   /** Learned codes and scales, by the name of the float weights. */
   readonly learned: ReadonlyMap<string, LearnedWeight>
   /** Mean of each channel of a value, where biases shall be corrected by them. */
@@ -99,8 +100,23 @@ export function planStatic(
   const means = (value: string) => (options.correctBias ? channels.get(value)?.mean : undefined)
   const expectedNoise = roundings?.total(units.values()) ?? null
   const balanceSums = options.rounding === 'sums' || options.rounding === 'learned'
+  const { weightBits = 8 } = options
   const learned = (options.rounding === 'learned' && known.learned) || new Map<string, LearnedWeight>()
-  return { graph, index, facts, units, covered, makers, codes, float, means, expectedNoise, balanceSums, learned }
+  return {
+    graph,
+    index,
+    facts,
+    units,
+    covered,
+    makers,
+    codes,
+    float,
+    means,
+    expectedNoise,
+    balanceSums,
+    weightBits,
+    learned,
+  }
 }
 
 /** The two figures that decided, where they were measured. */

@@ -1,5 +1,6 @@
 import { elementCount, type Model, makeNode, type Node, type Tensor, tensorOf } from '../../ir/index.ts'
 import type { Evidence } from '../../rewrite/index.ts'
+import { mostCode } from './plan-options.ts'
 import type { StaticInt8Options } from './quantize-static-int8.ts'
 import { type RoundedValue, roundValues } from './round-values.ts'
 import { roundableStatic } from './roundable-weights.ts'
@@ -24,9 +25,9 @@ export interface TuningForm {
 /**
  * The float model as static int8 with these options will see it, in a form that learns: values as in `roundValues`, and
  *
- *     w  ⇒  s·Round(Clip(w / s, −127, 127)),  s = s₀·exp(t), one a channel
+ *     w  ⇒  s·Round(Clip(w / s, −q, q)),  s = s₀·exp(t), one a channel
  *
- * with rounding straight-through. Gradients of scales are divided by √(n·Q): n numbers share the scale, Q is the
+ * with rounding straight-through; q is 127, or 7 for weights of 4 bits. Gradients of scales are divided by √(n·Q): n numbers share the scale, Q is the
  * largest code. Source: Esser et al. 2020, "Learned Step Size Quantization", section 2.2. `elements` holds the numbers
  * of one row of each value.
  */
@@ -36,6 +37,7 @@ export function tuningForm(
   evidence: readonly Evidence[],
   elements: (value: string) => number,
 ): TuningForm {
+  const largest = mostCode(options)
   const rounded = roundValues(model, options, evidence, true)
   const roundable = roundableStatic(model, options, evidence).weights
   const initializers = new Map<string, Tensor>(rounded.model.graph.initializers)
@@ -53,8 +55,8 @@ export function tuningForm(
     before.push(makeNode(type, inputs, [output]))
     return output
   }
-  const most = constant('tuning/most', [], Float32Array.of(127))
-  const least = constant('tuning/least', [], Float32Array.of(-127))
+  const most = constant('tuning/most', [], Float32Array.of(largest))
+  const least = constant('tuning/least', [], Float32Array.of(-largest))
   for (const { name, dims, unit, scales } of roundable) {
     if (!scales) continue
     const id = `tuning/${name}`
@@ -63,7 +65,7 @@ export function tuningForm(
     const scale = op('Mul', [start, op('Exp', [logScales], `${id}/factor`)], `${id}/scale`)
     const cut = op('Clip', [op('Div', [name, scale], `${id}/ratio`), least, most], `${id}/cut`)
     readAs.set(name, op('Mul', [op('Round', [cut], `${id}/code`), scale], `${id}/rounded`))
-    factors.set(logScales, 1 / Math.sqrt((elementCount(dims) / scales.length) * 127))
+    factors.set(logScales, 1 / Math.sqrt((elementCount(dims) / scales.length) * largest))
     weights.push({ name, logScales, scales })
   }
   const nodes = rounded.model.graph.nodes.map((node) =>

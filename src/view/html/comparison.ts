@@ -11,9 +11,11 @@ import { reliabilityChart } from './reliability-chart.ts'
 /** What a page of a comparison shows beside the report: pictures are too large to stand in it. */
 export interface ComparisonExtras {
   readonly pictures?: RowPictures
+  /** What the change of a row hangs on, by row number. */
+  readonly saliency?: RowPictures
 }
 
-export function comparisonPage(report: ComparisonReport, { pictures }: ComparisonExtras = {}): string {
+export function comparisonPage(report: ComparisonReport, { pictures, saliency }: ComparisonExtras = {}): string {
   const { models, story = [], gate, classes = [], confidence } = report
   const title = headline(report)
   const shown = gate?.verdict ?? report.verdict
@@ -25,7 +27,7 @@ export function comparisonPage(report: ComparisonReport, { pictures }: Compariso
 ${tiles(report)}
 ${gate && html`<h2>The gate</h2><p>${gateSentence(gate)}</p>${gateTable(gate)}`}
 ${forest(allLines(report), `Difference in ${report.metric}, new minus old, with its interval: the whole set first, then groups. The dashed line is the loss that is still acceptable; a line wholly right of it is proven to lose less, one in the shaded zone loses more, one that crosses it is undecided.`, unitOf(report))}
-${(report.flipRates || report.flips) && html`<h2>Answers that changed</h2>${flipBars(report)}${flippedRows(report, pictures)}`}
+${(report.flipRates || report.flips) && html`<h2>Answers that changed</h2>${flipBars(report)}${flippedRows(report, pictures, saliency)}`}
 ${classes.length > 0 && !repeats(classes, report.slices) && html`<h2>By class</h2>${forest(classes.flatMap(lineOf), 'The same for the rows of each class of the labels.', unitOf(report))}<details><summary>The classes as a table</summary>${sliceTable(classes, 'Class')}</details>`}
 ${report.slices.length > 0 && html`<h2>By group</h2>${sliceTable(report.slices, 'Group')}${everySlice(report)}`}
 ${report.gaps && html`<h2>Are groups treated as alike as before?</h2>${gapTable(report.gaps)}`}

@@ -20,27 +20,37 @@ ${bar('right → wrong', 'bad', negative.count)}${bar('wrong → right', 'good',
 </figure>`
 }
 
-/** The rows that changed: pictures or text where there are any, worst first. */
-export function flippedRows({ flips = [], flipRates }: ComparisonReport, pictures: RowPictures | undefined): Markup {
-  if (flips.length === 0) return html``
-  const cards = (['lost', 'changed', 'gained'] as const).flatMap((direction) =>
+/** The changed rows that stand as cards. */
+export const shownFlips = ({ flips = [] }: ComparisonReport): readonly FlippedRow[] =>
+  (['lost', 'changed', 'gained'] as const).flatMap((direction) =>
     flips.filter((flip) => (flip.direction ?? 'changed') === direction).slice(0, MOST_CARDS[direction]),
   )
+
+/** The rows that changed: pictures or text where there are any, worst first. */
+export function flippedRows(
+  report: ComparisonReport,
+  pictures: RowPictures | undefined,
+  saliency?: RowPictures,
+): Markup {
+  const { flips = [], flipRates } = report
+  if (flips.length === 0) return html``
+  const cards = shownFlips(report)
   const visual = cards.some(({ row, text }) => pictures?.has(row) || text !== undefined)
   const rest = visual ? flips.filter((flip) => !cards.includes(flip)) : flips
   const all = flipRates ? flipRates.negative.count + flipRates.positive.count : flips.length
   const some =
     all > flips.length &&
     html`<p class="soft">The first ${count(flips.length)} of ${count(all)} rows that changed are kept in a report.</p>`
-  return html`${visual && html`<div class="cards">${cards.map((flip) => card(flip, pictures))}</div>`}
+  return html`${visual && html`${saliency?.size ? html`<p class="soft">The second picture of a row shows what the change hangs on: bright places are those that move the candidate most between the two answers.</p>` : ''}<div class="cards">${cards.map((flip) => card(flip, pictures, saliency))}</div>`}
 ${rest.length > 0 && html`<details${visual ? '' : html` open`}><summary>${visual ? `${count(rest.length)} more rows` : 'The rows'}</summary>${flipTable(rest)}</details>`}${some}`
 }
 
-function card(flip: FlippedRow, pictures: RowPictures | undefined): Markup {
+function card(flip: FlippedRow, pictures: RowPictures | undefined, saliency: RowPictures | undefined): Markup {
   const shown = pictures?.get(flip.row)
+  const bright = shown && saliency?.get(flip.row)
   const name = flip.id ?? `row ${flip.row}`
   return html`<article class="card ${flip.direction === 'gained' ? 'good' : flip.direction === 'lost' ? 'bad' : 'warn'}">
-${shown && picture(shown, `Input of ${name}`)}
+${shown && html`<div class="pair">${picture(shown, `Input of ${name}`)}${bright && picture(bright, `What the change of ${name} hangs on`)}</div>`}
 <div><p class="where">${DIRECTIONS[flip.direction ?? 'changed']} · ${name}</p>
 ${flip.text !== undefined && html`<blockquote>${flip.text}</blockquote>`}
 <p>${flip.label !== undefined && html`right: <b>${flip.label}</b><br>`}before: ${flip.base}${sure(flip.confidence?.base)}<br>after: ${flip.candidate}${sure(flip.confidence?.candidate)}</p></div>

@@ -46,6 +46,7 @@ svg.square{max-width:26rem}
 .card{display:flex;gap:.8rem;background:var(--card);color:var(--ink);border:1px solid var(--line);border-left:4px solid var(--soft);border-radius:.5rem;padding:.6rem .7rem;font-size:.9rem;break-inside:avoid;min-width:0}
 .card.bad{border-left-color:var(--bad)}.card.good{border-left-color:var(--good)}.card.warn{border-left-color:var(--warn)}
 .card img{width:72px;height:72px;object-fit:contain;image-rendering:pixelated;border-radius:.3rem;background:#888;flex:none}
+.pair{display:grid;gap:.3rem;align-content:start;flex:none}
 .card div{min-width:0;overflow-wrap:anywhere}.card p{margin:.1rem 0}.card .where{color:var(--soft);font-size:.82rem}.card blockquote{margin:.2rem 0;font-style:italic}.card small{color:var(--soft)}
 @media(max-width:34rem){svg text{font-size:16px}svg text.s{font-size:15px}svg.square text.s{font-size:13px}.forest .line{grid-template-columns:6.5rem 1fr;gap:.5rem}.forest .name{font-size:.82rem}.forest .name small{display:block;margin:0}.bar{grid-template-columns:6.5rem 1fr 3rem}.story{font-size:1rem}dl{grid-template-columns:1fr}dd{margin-bottom:.4rem}main{padding-top:1.4rem}.tiles{grid-template-columns:1fr 1fr}.tile b{font-size:1.35rem}}
 @media print{html{font-size:11px}body{background:#fff;font-size:11px}main{max-width:none;padding:0}*{print-color-adjust:exact;-webkit-print-color-adjust:exact}
