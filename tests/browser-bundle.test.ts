@@ -1,8 +1,8 @@
-import { createReadStream, mkdtempSync, rmSync } from 'node:fs'
+import { createReadStream, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
-import { dirname, join } from 'node:path'
+import { dirname, join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { findChromium, startChromium } from '../src/engine/ort-node-chromium.ts'
@@ -18,6 +18,14 @@ interface Bundler {
 }
 const ENTRY = fileURLToPath(new URL('../src/browser.ts', import.meta.url))
 const ORT = dirname(fileURLToPath(import.meta.resolve('onnxruntime-web')))
+/** What package.json swaps for browsers, by source file: the field names the compiled ones. */
+const ROOT = resolve(import.meta.dirname, '..')
+const source = (compiled: string) => resolve(ROOT, compiled.replace('./dist/', '').replace(/\.js$/, '.ts'))
+const swapped = new Map(
+  Object.entries<string>(JSON.parse(readFileSync(resolve(ROOT, 'package.json'), 'utf8')).browser)
+    .filter(([from]) => from.startsWith('./dist/'))
+    .map(([from, to]) => [source(from), source(to)]),
+)
 let code = ''
 let imports: readonly string[] = []
 const problems: string[] = []
@@ -28,6 +36,12 @@ beforeAll(async () => {
     input: ENTRY,
     platform: 'browser',
     external: [/^onnxruntime-web/],
+    plugins: [
+      {
+        name: 'browser-field',
+        resolveId: (id: string, from?: string) => (from ? swapped.get(resolve(dirname(from), id)) : undefined),
+      },
+    ],
     onLog: (_: string, log: { message: string }) => problems.push(log.message),
   })
   const { output } = await bundle.generate({ format: 'esm' })
