@@ -35,7 +35,7 @@ export interface Roles {
 export const LABEL_NAMES = ['labels', 'label', 'y']
 const ID_NAMES = ['id', 'ids']
 
-const shapeText = (dims: readonly (number | string | null)[]) => `[${dims.map((dim) => dim ?? '?').join(',')}]`
+export const shapeText = (dims: readonly (number | string | null)[]) => `[${dims.map((dim) => dim ?? '?').join(',')}]`
 
 /** Whether an input's name says that it carries a state from step to step, which starts at zeros. */
 export function looksLikeState(name: string): boolean {
@@ -141,7 +141,13 @@ function checkInput(table: Table, column: TableColumn, input: InputWish): void {
     throw new UserError(
       'bad-data',
       `"${column.name}" in "${table.path}" is ${column.dtype}, but the model's input takes ${input.dtype}.`,
-      { where, hint: `Write it as ${input.dtype}; a cast from ${column.dtype} could change values.` },
+      {
+        where,
+        hint:
+          column.dtype === 'string'
+            ? `Write numbers${column.textAmongNumbers ? `: ${column.textAmongNumbers}` : ', without quotes'}.`
+            : `Write it as ${input.dtype}; a cast from ${column.dtype} could change values.`,
+      },
     )
   if (!fitsRow(column.rowShape, input.shape))
     throw new UserError(

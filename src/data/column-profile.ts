@@ -12,9 +12,20 @@ export interface ColumnProfile {
   shape: (number | null)[] | null
   ranksDiffer: boolean
   missing: number
+  /** Whether any value was a number. */
+  numbers: boolean
+  /** The first text, and where it stands. */
+  text: string | null
 }
 
-export const newProfile = (): ColumnProfile => ({ kind: null, shape: null, ranksDiffer: false, missing: 0 })
+export const newProfile = (): ColumnProfile => ({
+  kind: null,
+  shape: null,
+  ranksDiffer: false,
+  missing: 0,
+  numbers: false,
+  text: null,
+})
 
 const kindOf = (value: string | number | bigint | boolean): Kind => {
   if (typeof value === 'boolean') return 'bool'
@@ -53,8 +64,8 @@ export function* leaves(value: TextValue): Generator<string | number | bigint | 
   else yield (value ?? null) as string | number | bigint | boolean | null
 }
 
-/** Takes one row's value into account; false where it is a ragged array. */
-export function addToProfile(profile: ColumnProfile, value: TextValue): boolean {
+/** Takes the value of the row at `where` into account; false where it is a ragged array. */
+export function addToProfile(profile: ColumnProfile, value: TextValue, where: string): boolean {
   if (value === null || value === undefined) {
     profile.missing++
     return true
@@ -64,6 +75,8 @@ export function addToProfile(profile: ColumnProfile, value: TextValue): boolean 
   for (const leaf of leaves(value)) {
     if (leaf === null) profile.kind = widest(profile.kind, profile.kind === 'string' ? 'string' : 'float64')
     else profile.kind = widest(profile.kind, kindOf(leaf))
+    if (typeof leaf === 'string') profile.text ??= `${where} has ${JSON.stringify(leaf.slice(0, 40))}`
+    else if (typeof leaf === 'number' || typeof leaf === 'bigint') profile.numbers = true
   }
   if (!profile.shape) profile.shape = [...shape]
   else if (profile.shape.length !== shape.length) profile.ranksDiffer = true
@@ -75,7 +88,8 @@ export function addToProfile(profile: ColumnProfile, value: TextValue): boolean 
 export function profiledColumn(name: string, profile: ColumnProfile): TableColumn {
   const kind = profile.kind ?? 'float64'
   const dtype: DType = profile.missing > 0 && kind !== 'string' ? (kind === 'bool' ? 'string' : 'float64') : kind
-  return { name, dtype, rowShape: profile.shape ?? [] }
+  const mixed = profile.numbers && profile.text !== null ? { textAmongNumbers: profile.text } : {}
+  return { name, dtype, rowShape: profile.shape ?? [], ...mixed }
 }
 
 /** One row's value as a cell of the column's type. */

@@ -90,7 +90,7 @@ async function* csvRows(
   for await (const { fields, line } of csvRecords(readText(path), delimiter, path)) {
     const where = `line ${line} of "${path}"`
     if (!header) {
-      header = checkHeader(fields, path, where)
+      header = checkHeader(fields, delimiter, path, where)
       continue
     }
     if (fields.length !== header.length)
@@ -112,8 +112,25 @@ async function* csvRows(
   }
 }
 
-function checkHeader(fields: string[], path: string, where: string): string[] {
+const SEPARATORS = [
+  { character: ';', name: 'semicolons', hint: 'Save it with commas between columns and points in numbers.' },
+  { character: '\t', name: 'tabs', hint: 'Name the file .tsv, or save it with commas.' },
+  { character: ',', name: 'commas', hint: 'Name the file .csv, or save it with tabs.' },
+]
+
+function checkHeader(fields: string[], delimiter: string, path: string, where: string): string[] {
   const names = fields.map((name) => name.trim())
+  if (names.some((name) => name.includes('\r')))
+    throw new UserError('bad-data', `The lines of "${path}" end in a carriage return alone.`, {
+      where,
+      hint: 'Save it with the line ends of Linux (LF) or Windows (CRLF).',
+    })
+  const other = SEPARATORS.find(({ character }) => character !== delimiter && names[0]!.includes(character))
+  if (names.length === 1 && other)
+    throw new UserError('bad-data', `The columns of "${path}" are separated by ${other.name}.`, {
+      where,
+      hint: other.hint,
+    })
   const twice = names.find((name, i) => names.indexOf(name) !== i)
   if (twice !== undefined)
     throw new UserError('bad-data', `The column "${twice}" appears twice in the header of "${path}".`, {

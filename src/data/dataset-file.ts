@@ -1,6 +1,7 @@
 import { readWholeFile, UserError } from '../platform/index.ts'
 import type { TextValue } from './column-profile.ts'
 import { didYouMean, listNames } from './list-names.ts'
+import { utf8Text } from './utf8.ts'
 
 /** One row of a list of files: the file, and whatever else is known about it. */
 export type ListedFile = Readonly<Record<string, TextValue>> & { readonly file: string }
@@ -55,7 +56,7 @@ const CHECKS: Readonly<Record<keyof DatasetFile, Check>> = {
 
 /** Reads JSON that must be an object; syntax errors are UserErrors. */
 export async function readJsonObject(file: string): Promise<Readonly<Record<string, unknown>>> {
-  const text = new TextDecoder().decode(await readWholeFile(file))
+  const text = utf8Text(await readWholeFile(file), file)
   let value: unknown
   try {
     value = JSON.parse(text)
@@ -69,7 +70,7 @@ export async function readJsonObject(file: string): Promise<Readonly<Record<stri
   if (!isObject(value))
     throw new UserError('bad-data', `"${file}" is not a JSON object.`, {
       where: file,
-      hint: 'Write an object, like {"files": "*.png", "input": "x"}.',
+      hint: `Write an object, like {"files": "*.png", "input": "x"}.${Array.isArray(value) ? ' Rows go into a .jsonl file, one object a line.' : ''}`,
     })
   return value
 }

@@ -7,7 +7,7 @@ export const IMAGE_ENDINGS = ['jpg', 'jpeg', 'png', 'webp', 'gif', 'avif', 'tif'
 
 /**
  * Decodes an image file's bytes and prepares it. Orientation marks (EXIF) are applied, transparency is dropped, deeper
- * pixels are brought to 8 bits. Throws the decoder's error for bytes that are no image.
+ * pixels are brought to 8 bits. Throws an Error that says why for bytes that are no image.
  */
 export async function decodeImage(bytes: Uint8Array, spec: Preprocessing): Promise<Cell> {
   const decoded = await decodePixels(bytes)
@@ -21,10 +21,23 @@ export async function decodeImage(bytes: Uint8Array, spec: Preprocessing): Promi
 async function decodePixels(bytes: Uint8Array): Promise<Pixels> {
   // Loaded when the first image is: tables do without the native library. It only decodes; its own enlarging shifts
   // images by half a pixel against what models are trained with (seen in 0.35).
+  if (bytes.length === 0) throw new Error('it is empty')
   const { default: sharp } = await import('sharp')
   const image = sharp(bytes, { failOn: 'error', pages: 1 }).autoOrient().removeAlpha().toColourspace('srgb')
-  const { data, info } = await image.raw({ depth: 'uchar' }).toBuffer({ resolveWithObject: true })
+  const { data, info } = await image
+    .raw({ depth: 'uchar' })
+    .toBuffer({ resolveWithObject: true })
+    .catch((cause) => {
+      throw new Error(inPlainWords(cause instanceof Error ? cause.message : String(cause)), { cause })
+    })
   return { height: info.height, width: info.width, channels: info.channels, data }
+}
+
+/** The decoder's reason, where it is known to tell nobody anything. */
+function inPlainWords(reason: string): string {
+  if (/unsupported image format/.test(reason)) return 'it is no image of a kind that can be decoded'
+  if (/Unknown error|premature end|truncated|read error/i.test(reason)) return 'it is cut off or damaged'
+  return reason
 }
 
 /** Height and width to resize to; null to keep the image's own. */

@@ -29,7 +29,7 @@ export function fileTable({ path, rows, input, decode, options, classNames, note
   const profiles = new Map<string, ReturnType<typeof newProfile>>()
   for (const name of new Set(rows.flatMap(({ values }) => Object.keys(values)))) {
     const profile = newProfile()
-    for (const { values } of rows) addToProfile(profile, values[name])
+    for (const { id, values } of rows) addToProfile(profile, values[name], id)
     profiles.set(name, profile)
   }
   const fields = [...profiles].map(([name, profile]) => profiledColumn(name, profile))

@@ -1,5 +1,6 @@
+import { isFloating } from '../ir/index.ts'
 import { UserError } from '../platform/index.ts'
-import type { InputWish } from './assign-roles.ts'
+import { type InputWish, shapeText } from './assign-roles.ts'
 import { decodeImage, IMAGE_ENDINGS } from './decode-image.ts'
 import { type FileRow, fileTable } from './file-table.ts'
 import { didYouMean, listNames } from './list-names.ts'
@@ -9,6 +10,19 @@ import type { Table } from './table.ts'
 /** Whether a file's ending is that of an image. */
 export const isImageFile = (name: string) =>
   IMAGE_ENDINGS.includes(/\.([^./\\]+)$/.exec(name)?.[1]?.toLowerCase() ?? '')
+
+/** Refuses an input of whole numbers, which no image can feed: such a model reads files by their bytes, or tokens. */
+export function requirePixels({ name, dtype, shape }: InputWish, where: string): void {
+  if (dtype === 'uint8' || isFloating(dtype)) return
+  throw new UserError(
+    'bad-data',
+    `The model's input "${name}" takes ${dtype}${shape ? ` ${shapeText(shape)}` : ''}, and "${where}" holds images.`,
+    {
+      where,
+      hint: 'Where the model reads files by their bytes, write a dataset.json: {"kind": "bytes", "files": "*/*"}.',
+    },
+  )
+}
 
 /**
  * The model's input that images feed: the named one, the only one of four dimensions, or the only one at all.

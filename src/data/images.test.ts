@@ -148,7 +148,7 @@ describe('a folder of images', () => {
     expect(dataset.rows).toBe(100)
     const batches = await all(dataset)
     expect(batches.flatMap(({ indices }) => indices)).toHaveLength(99)
-    expect(dataset.skipped).toEqual([{ row: 'bad.png', reason: expect.stringContaining('unsupported image format') }])
+    expect(dataset.skipped).toEqual([{ row: 'bad.png', reason: 'it is no image of a kind that can be decoded' }])
     await all(dataset)
     expect(dataset.skipped).toHaveLength(1)
   })

@@ -41,14 +41,14 @@ function parseRow(line: string, path: string, number: number): Readonly<Record<s
   } catch (cause) {
     throw new UserError('bad-data', `Line ${number} of "${path}" is not JSON: ${(cause as Error).message}`, {
       where,
-      hint: 'Each line is one JSON object. NaN and comments are not JSON: write null for a missing number.',
+      hint: `Each line is one JSON object. ${mistakeIn(line.trim())}`,
       cause,
     })
   }
   if (typeof value !== 'object' || value === null || Array.isArray(value))
     throw new UserError('bad-data', `Line ${number} of "${path}" is not a JSON object.`, {
       where,
-      hint: 'Each line is one object, for example {"x": [0.1, 0.2], "label": 3}.',
+      hint: `Each line is one object, for example {"x": [0.1, 0.2], "label": 3}. ${Array.isArray(value) ? ONE_ARRAY : ''}`.trim(),
     })
   for (const [name, field] of Object.entries(value))
     if (hasObject(field))
@@ -57,6 +57,16 @@ function parseRow(line: string, path: string, number: number): Readonly<Record<s
         hint: 'Fields are numbers, text, booleans, null, or nested arrays of them.',
       })
   return value as Record<string, TextValue>
+}
+
+const ONE_ARRAY = 'Of an array of objects, write each element on a line of its own, without the brackets and commas.'
+
+/** What is usually wrong with a line that is no JSON. */
+function mistakeIn(line: string): string {
+  if (line.startsWith('[')) return ONE_ARRAY
+  if (line === '{') return 'This one is spread over several lines: write it without line breaks.'
+  if (line.endsWith('},')) return 'No comma stands between lines.'
+  return 'NaN and comments are not JSON: write null for a missing number.'
 }
 
 const hasObject = (value: unknown): boolean =>

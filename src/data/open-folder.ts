@@ -8,7 +8,7 @@ import type { Dataset } from './dataset.ts'
 import { type DatasetFile, type ListedFile, readDatasetFile, readJsonObject, requireKnown } from './dataset-file.ts'
 import { fileTable } from './file-table.ts'
 import { type FoundFile, filesUnder } from './folder-files.ts'
-import { imageInput, imageTable, isImageFile } from './image-table.ts'
+import { imageInput, imageTable, isImageFile, requirePixels } from './image-table.ts'
 import { listNames } from './list-names.ts'
 import { isTableFile, openTable, type TableOptions } from './open-table.ts'
 import { packColumns, renameColumns } from './pack-columns.ts'
@@ -173,6 +173,7 @@ async function openImages(
 ): Promise<Dataset> {
   const candidates = options.inputs?.filter(({ name }) => !(name in file.constants) && !(name in file.state))
   const input = imageInput(candidates, file.input, path)
+  if (input) requirePixels(input, folder)
   const { spec, notes } = await preprocessingOf(file, folder, path, input)
   const name = input?.name ?? file.input ?? 'image'
   const { rows, classNames } = classed

@@ -23,6 +23,19 @@ const FORMATS: Readonly<Record<string, (path: string, options: TableOptions) => 
   parquet: async (path) => (await import('./parquet-table.ts')).openParquet(path),
 }
 
+const UNPACK = 'Unpack it first.'
+const SHEET = 'Save the sheet as CSV (UTF-8).'
+/** What to do with files that often hold data, by their ending. */
+const CONVERSIONS: Readonly<Record<string, string>> = {
+  gz: UNPACK,
+  zip: UNPACK,
+  tar: UNPACK,
+  xlsx: SHEET,
+  xls: SHEET,
+  ods: SHEET,
+  npy: 'Name its array: numpy.savez("rows.npz", x=numpy.load("rows.npy")), where x is the input of the model.',
+}
+
 /** Whether a file's ending is that of a table of rows. */
 export function isTableFile(path: string): boolean {
   return (/\.([^./\\]+)$/.exec(path)?.[1]?.toLowerCase() ?? '') in FORMATS
@@ -32,10 +45,16 @@ export function isTableFile(path: string): boolean {
 export async function openTable(path: string, options: TableOptions): Promise<Table> {
   const ending = /\.([^./\\]+)$/.exec(path)?.[1]?.toLowerCase() ?? ''
   const open = FORMATS[ending]
-  if (open) return open(path, options)
-  throw new UserError('unsupported', `"${path}" is no kind of data that can be read.`, {
+  if (!open)
+    throw new UserError('unsupported', `"${path}" is no kind of data that can be read.`, {
+      where: path,
+      hint: `${CONVERSIONS[ending] ?? ''} Data is a .npz, .jsonl, .csv, .parquet or .txt file, a folder of images, or a folder with a dataset.json.`.trim(),
+    })
+  const table = await open(path, options)
+  if (table.rows > 0) return table
+  throw new UserError('bad-data', `"${path}" has no rows.`, {
     where: path,
-    hint: 'Data is a .npz, .jsonl, .csv, .parquet or .txt file, a folder of images, or a folder with a dataset.json.',
+    hint: 'It needs at least one; axis 0 of every array is the row.',
   })
 }
 

@@ -38,10 +38,15 @@ export function packColumns(table: Table, wishes: PackWishes): Table {
         `The model's input "${input.name}" takes ${width} numbers a row, but "${table.path}" has ${free.length} columns for it.`,
         {
           where: table.path,
-          hint: `These would be used: ${listNames(free.map(({ name }) => name))}. Name the label (--label) and slice fields (--slice), or take other columns out.`,
+          hint: [
+            `These would be used: ${listNames(free.map(({ name }) => name))}.`,
+            ...textAmong(table, wishes),
+            'Name the label (--label) and slice fields (--slice), or take other columns out.',
+          ].join(' '),
         },
       )
     packed = pack(packed, input, free)
+    if (numbered.length === 0) packed = { ...packed, notes: [...packed.notes, ...textAmong(table, wishes)] }
   }
   return packed
 }
@@ -60,10 +65,18 @@ function numberedColumns(table: Table, input: string): readonly TableColumn[] {
   return numbered.sort((a, b) => a.at - b.at).map(({ column }) => column)
 }
 
-function freeColumns(table: Table, wishes: PackWishes): readonly TableColumn[] {
+const freeColumns = (table: Table, wishes: PackWishes) => notTaken(table, wishes).filter(isNumber)
+
+/** Says of each column that would be numbers, but for some text in it, that it is none, and where the text stands. */
+const textAmong = (table: Table, wishes: PackWishes): readonly string[] =>
+  notTaken(table, wishes).flatMap(({ name, textAmongNumbers }) =>
+    textAmongNumbers === undefined ? [] : [`"${name}" is not used as numbers: ${textAmongNumbers}.`],
+  )
+
+function notTaken(table: Table, wishes: PackWishes): readonly TableColumn[] {
   const label = wishes.label ?? LABEL_NAMES.find((label) => table.columns.some(({ name }) => name === label))
   const taken = new Set([label, 'id', 'ids', ...(wishes.slices ?? [])])
-  return table.columns.filter((column) => isNumber(column) && !taken.has(column.name))
+  return table.columns.filter(({ name }) => !taken.has(name))
 }
 
 function pack(table: Table, input: InputWish, sources: readonly TableColumn[]): Table {

@@ -109,7 +109,7 @@ async function guarded<T>(path: string, work: () => Promise<T>): Promise<T> {
     if (cause instanceof UserError) throw cause
     throw new UserError(
       'bad-data',
-      `"${path}" cannot be read as Parquet: ${cause instanceof Error ? cause.message : cause}.`,
+      `"${path}" cannot be read as Parquet: ${cause instanceof RangeError ? 'it is too short' : cause instanceof Error ? cause.message : cause}.`,
       {
         where: path,
         hint: 'The file is damaged, cut off, encrypted or of another kind: write it again.',

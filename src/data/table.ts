@@ -17,6 +17,8 @@ export interface TableColumn {
   readonly dtype: DType
   /** Shape of one row; null for a dimension that differs between rows. */
   readonly rowShape: readonly (number | null)[]
+  /** Where text stands in a column that otherwise holds numbers, which makes all of it text. */
+  readonly textAmongNumbers?: string
 }
 
 /** What a source of data holds before anybody says what each field is for. */

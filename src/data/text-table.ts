@@ -8,6 +8,7 @@ import {
   toCell,
 } from './column-profile.ts'
 import type { Row, Table, TableColumn } from './table.ts'
+import { notUtf8, requireText } from './utf8.ts'
 
 /** A row of a text format: its place in the file for messages, and its values by column name. */
 export interface TextRow {
@@ -37,7 +38,7 @@ export async function textTable(path: string, rowsOf: TextRows): Promise<Table> 
         profile.missing = rows
         profiles.set(name, profile)
       }
-      if (!addToProfile(profile, row!.values[name]))
+      if (!addToProfile(profile, row!.values[name], row!.where))
         throw new UserError('bad-data', `"${name}" in ${row!.where} is an array of uneven lengths.`, {
           where: row!.where,
           hint: 'A tensor is written as nested arrays, those of one level equally long.',
@@ -46,8 +47,6 @@ export async function textTable(path: string, rowsOf: TextRows): Promise<Table> 
     for (const [name, profile] of profiles) if (!(name in row!.values)) profile.missing++
     rows++
   }
-  if (rows === 0)
-    throw new UserError('bad-data', `"${path}" has no rows.`, { where: path, hint: 'Write at least one row.' })
   const mixed = [...profiles].find(([, { ranksDiffer }]) => ranksDiffer)
   if (mixed)
     throw new UserError('bad-data', `"${mixed[0]}" in "${path}" is a number in some rows and an array in others.`, {
@@ -97,15 +96,16 @@ function writtenValue(row: TextRow, { name, dtype }: TableColumn): TextValue {
 /** Decoded text of a UTF-8 file in pieces; a byte-order mark is dropped, bytes that are no UTF-8 are an error. */
 export async function* readText(path: string): AsyncGenerator<string> {
   const decoder = new TextDecoder('utf-8', { fatal: true })
+  let first = true
   try {
-    for await (const chunk of readChunks(path)) yield decoder.decode(chunk, { stream: true })
+    for await (const chunk of readChunks(path)) {
+      if (first) requireText(chunk, path)
+      first = false
+      yield decoder.decode(chunk, { stream: true })
+    }
     yield decoder.decode()
   } catch (cause) {
     if (cause instanceof UserError) throw cause
-    throw new UserError('bad-data', `"${path}" is not UTF-8 text.`, {
-      where: path,
-      hint: 'Save it as UTF-8; check that the file is what its ending says.',
-      cause,
-    })
+    throw notUtf8(path, cause)
   }
 }

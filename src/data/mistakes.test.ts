@@ -1,0 +1,108 @@
+// Mistakes that people make with their data: each is named, with its place and what to do.
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
+import { gzipSync } from 'node:zlib'
+import sharp from 'sharp'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { writeNpz } from '../../bench/write-npz.ts'
+import type { UserError } from '../platform/index.ts'
+import { openDataset } from './index.ts'
+
+let folder = ''
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'whetstone-mistakes-'))
+})
+afterAll(() => rm(folder, { recursive: true }))
+
+const numbers = [{ name: 'x', dtype: 'float32', shape: ['n', 3] }] as const
+const pixels = [{ name: 'image', dtype: 'float32', shape: ['n', 3, 8, 8] }] as const
+const bytes = [{ name: 'bytes', dtype: 'int32', shape: ['n', 2048] }] as const
+
+async function write(name: string, content: string | Uint8Array) {
+  const file = join(folder, name)
+  await mkdir(dirname(file), { recursive: true })
+  await writeFile(file, content)
+  return file
+}
+
+/** Opens and reads everything; the error that it ends with. */
+async function failure(path: string, inputs: NonNullable<Parameters<typeof openDataset>[1]>['inputs']) {
+  try {
+    const dataset = await openDataset(path, { inputs: inputs! })
+    for await (const _ of dataset.read()) {
+      // Only whether it can be read.
+    }
+  } catch (error) {
+    return error as UserError
+  }
+  throw new Error(`${path} was read without a complaint`)
+}
+
+const utf16 = (text: string) => Buffer.from(text, 'utf16le')
+const row = '{"x":[1,2,3]}'
+
+test.each<[name: string, content: string | Uint8Array, message: RegExp, hint: RegExp]>([
+  ['semicolons.csv', 'a;b;c\n1,5;2;3\n', /separated by semicolons/, /commas between columns and points in numbers/],
+  ['tabs.csv', 'a\tb\tc\n1\t2\t3\n', /separated by tabs/, /\.tsv/],
+  ['commas.tsv', 'a,b,c\n1,2,3\n', /separated by commas/, /\.csv/],
+  ['mac.csv', 'a,b,c\r1,2,3\r', /end in a carriage return alone/, /LF.*CRLF/],
+  ['marked.csv', utf16('\ufeffa,b,c\n1,2,3\n'), /is UTF-16 text/, /UTF-8/],
+  ['unmarked.csv', utf16('a,b,c\n1,2,3\n'), /is UTF-16 text or no text/, /UTF-8/],
+  ['packed.csv', gzipSync('a,b,c\n1,2,3\n'), /is a gzip archive/, /Unpack/],
+  ['sheet.csv', 'PK\x03\x04 …', /zip archive or a spreadsheet/, /CSV \(UTF-8\)/],
+  ['late.csv', Buffer.from('a,b,c\n1,2,\xfc\n', 'latin1'), /is not UTF-8/, /UTF-8/],
+  ['oops.csv', 'a,b,c\n1,2,3\n1,oops,3\n', /2 columns/, /"b" is not used as numbers: line 3 of .* has "oops"/],
+  ['money.csv', 'a,b,c\n"1,000",2,3\n1,2,3\n', /2 columns/, /"a" is not used as numbers: line 2 of .* has "1,000"/],
+  ['whole.jsonl', `[${row},${row}]`, /not a JSON object/, /each element on a line of its own/],
+  ['broken.jsonl', `[${row},\n${row}]\n`, /is not JSON/, /each element on a line of its own/],
+  ['pretty.jsonl', '{\n "x": [1,2,3]\n}\n', /is not JSON/, /spread over several lines/],
+  ['commas.jsonl', `${row},\n${row}\n`, /is not JSON/, /No comma stands between lines/],
+  ['quoted.jsonl', '{"x":["1","2","3"]}', /is string/, /Write numbers, without quotes/],
+  ['words.jsonl', `{"x":[1,"two",3]}`, /is string/, /Write numbers: line 1 of .* has "two"/],
+  ['array.json', `[${row}]`, /is not a JSON object/, /\.jsonl file, one object a line/],
+  ['utf16.json', utf16('\ufeff{}'), /is UTF-16 text/, /UTF-8/],
+  ['rows.csv.gz', gzipSync('a,b\n'), /no kind of data/, /Unpack it first/],
+  ['rows.xlsx', 'PK', /no kind of data/, /Save the sheet as CSV/],
+  ['rows.npy', '\x93NUMPY', /no kind of data/, /numpy\.savez/],
+  ['rows.parquet', '', /cannot be read as Parquet: it is too short/, /write it again/],
+  ['header.csv', 'a,b,c\n', /has no rows/, /at least one/],
+])('%s', async (name, content, message, hint) => {
+  const error = await failure(await write(name, content), numbers)
+  expect(error).toMatchObject({ message: expect.stringMatching(message), hint: expect.stringMatching(hint) })
+  expect(error.where).toContain(name)
+})
+
+test('text in a column of numbers is told where the rest is used without it', async () => {
+  const file = await write('open.csv', 'a,b,c,label\n1,2,3,0\n1,oops,3,1\n')
+  const dataset = await openDataset(file, { inputs: [{ name: 'x', dtype: 'float32', shape: ['n', 'k'] }] })
+  expect(dataset.fields.find(({ name }) => name === 'x')?.rowShape).toEqual([2])
+  expect(dataset.notes).toContain(`"b" is not used as numbers: line 3 of "${file}" has "oops".`)
+})
+
+test('an archive of arrays without rows is refused like a table without lines', async () => {
+  const file = join(folder, 'none.npz')
+  writeNpz(file, { x: { dtype: 'float32', dims: [0, 3], bytes: new Uint8Array(0) } })
+  expect((await failure(file, numbers)).message).toMatch(/has no rows/)
+})
+
+const blue = (size: number) => sharp({ create: { width: size, height: size, channels: 3, background: '#456' } })
+
+test.each<[name: string, content: () => Promise<string | Uint8Array>, reason: string]>([
+  ['cut', async () => (await blue(640).png().toBuffer()).subarray(0, 300), 'it is cut off or damaged'],
+  ['empty', async () => '', 'it is empty'],
+  ['words', async () => 'no image', 'it is no image of a kind that can be decoded'],
+])('why an image cannot be used is said in words: %s', async (name, content, reason) => {
+  await write(`${name}/1.jpg`, await content())
+  const { message, hint } = await failure(join(folder, name), pixels)
+  expect(message).toContain(`1.jpg (${reason})`)
+  expect(hint).toMatch(/Repair or remove/)
+})
+
+test('a folder of files that happens to hold images is no data for a model that reads bytes', async () => {
+  await write('files/png/a.png', await blue(8).png().toBuffer())
+  await write('files/text/a.txt', 'hello')
+  const { message, hint } = await failure(join(folder, 'files'), bytes)
+  expect(message).toMatch(/input "bytes" takes int32 \[n,2048\], and ".*files" holds images/)
+  expect(hint).toContain('"kind": "bytes"')
+})
