@@ -8,18 +8,18 @@ const mayImport = {
   rewrite: ['ir', 'report'],
   passes: ['ir', 'report', 'rewrite'],
   engine: ['ir', 'report', 'onnx', 'platform'],
-  data: ['ir', 'report', 'platform'],
+  data: ['ir', 'platform'],
   evaluate: ['ir', 'report', 'statistics', 'engine', 'data', 'platform'],
-  audit: ['report', 'statistics', 'data', 'engine', 'platform'],
-  train: ['ir', 'report', 'statistics', 'engine', 'data', 'evaluate', 'platform'],
+  audit: ['statistics'],
+  train: ['ir', 'engine', 'data', 'platform'],
 }
 mayImport.recipe = Object.keys(mayImport)
 Object.assign(mayImport, {
-  search: ['report', 'statistics', 'recipe', 'platform'],
+  search: ['report', 'recipe', 'platform'],
   store: ['ir', 'report', 'onnx', 'recipe', 'platform'],
   state: ['report', 'platform'],
-  rollout: ['report', 'statistics', 'store', 'state'],
-  serve: ['ir', 'report', 'onnx', 'engine', 'platform', 'store', 'state', 'rollout'],
+  rollout: ['report', 'statistics'],
+  serve: ['ir', 'report', 'engine', 'platform', 'store', 'state', 'rollout'],
   view: ['report'],
 })
 mayImport.cli = Object.keys(mayImport)
@@ -35,6 +35,7 @@ module.exports = {
         { path: '^(src|studio)/', pathNot: [folder, ...others].map((f) => `^src/${f}/`) },
       ),
     ),
+    error('sources-stand-alone', { path: '^(src|studio)/', pathNot: isTest }, { path: '^(bench|demo|scripts|tests)/' }),
     error('no-cycle', {}, { circular: true }),
     error('resolvable', {}, { couldNotResolve: true }),
     error(

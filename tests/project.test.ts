@@ -1,4 +1,5 @@
 import { readdirSync, readFileSync } from 'node:fs'
+import { createRequire } from 'node:module'
 import { posix, resolve } from 'node:path'
 import { expect, test } from 'vitest'
 import { WHETSTONE_VERSION } from '../src/report/index.ts'
@@ -110,4 +111,43 @@ test('modules that do something when they are loaded are kept by bundlers, and o
   const acts = [...textOf].filter(([, text]) => /^process\.(on|env)\b/m.test(text)).map(([file]) => file)
   expect(acts.filter((file) => !listed(file))).toEqual([])
   expect(acts).toContain('src/engine/ort-telemetry.ts')
+})
+
+const require = createRequire(import.meta.url)
+const rules: readonly { name: string; to: { pathNot?: string[] } }[] = require('../.dependency-cruiser.cjs').forbidden
+/** What each room may import, as the rules have it. */
+const mayImport = new Map(
+  rules
+    .filter(({ name }) => name.endsWith('-layer'))
+    .map(({ name, to }) => [
+      name.slice(0, -'-layer'.length),
+      to.pathNot!.map((path) => /^\^src\/(\w+)\/$/.exec(path)![1]!).filter((room) => `${room}-layer` !== name),
+    ]),
+)
+
+test('the table of rooms in the document of the architecture is the one that is checked', () => {
+  const table = [...read('docs/architecture.md').matchAll(/^\| `(\w+)` \| .* \| (.*) \|$/gm)]
+  const rooms = table.map(([, room]) => room!)
+  expect(rooms).toEqual([...mayImport.keys()])
+  for (const [, room, allowed] of table) {
+    const words = allowed === '–' ? [] : allowed!.split(', ')
+    const all = { 'all above': rooms.slice(0, rooms.indexOf(room!)), all: rooms.filter((name) => name !== room) }
+    expect([room, new Set(all[allowed as keyof typeof all] ?? words)]).toEqual([room, new Set(mayImport.get(room!))])
+  }
+  expect(new Set(sources.filter((file) => file.split('/').length > 2).map((file) => file.split('/')[1]))).toEqual(
+    new Set(rooms),
+  )
+})
+
+test('every door between two rooms is one that somebody goes through', () => {
+  const open = new Set<string>()
+  for (const [file, text] of textOf)
+    for (const [, to] of text.matchAll(/(?:from|import)\s*\(?\s*'(\.[^']+)'/g))
+      open.add(`${file.split('/')[1]} → ${posix.join(posix.dirname(file), to!).split('/')[1]}`)
+  // Those that may take from every room take what they need.
+  const named = [...mayImport].filter(([room]) => room !== 'recipe' && room !== 'cli')
+  const unused = named
+    .flatMap(([room, others]) => others.map((other) => `${room} → ${other}`))
+    .filter((d) => !open.has(d))
+  expect(unused).toEqual([])
 })
