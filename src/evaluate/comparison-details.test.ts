@@ -142,6 +142,14 @@ describe('probabilities', () => {
   })
 })
 
+test('a baseline that is never right is no yardstick, and that is said', async () => {
+  const rows = (right: number) => Array.from({ length: 300 }, (_, i) => row(0, i < right ? 0 : 1, 2))
+  const stranger = await judged(rows(0))
+  expect(stranger.warnings.join(' ')).toMatch(/answers none of 300 rows right.*"classNames"/)
+  expect((await judged(rows(1))).warnings.join(' ')).not.toMatch(/none of/)
+  expect((await judged(rows(0).slice(0, 9))).warnings.join(' ')).not.toMatch(/none of/)
+})
+
 test('one row many times over is said', async () => {
   const alike = await judged(Array.from({ length: 300 }, () => row(1, 1, 1)))
   expect(alike.warnings.join(' ')).toMatch(/exactly the same numbers on all 300 rows/)

@@ -9,6 +9,9 @@ import type { ScoredRows } from './score-rows.ts'
 import { sentenceOf, whole } from './sentence.ts'
 import { judgeSlices, type SliceRule } from './slice-verdicts.ts'
 
+/** From so many rows without a right answer on, model and labels hardly belong together; half right misses ten rarely. */
+const ROWS_OF_A_STRANGER = 10
+
 export interface LabelOptions {
   readonly margin: number
   readonly alpha: number
@@ -61,6 +64,12 @@ export function verdictOnLabels(
   if (broken) warnings.push(`The candidate gives no number on ${whole(lost)} rows where the baseline does.`)
   if (judgement && !Number.isFinite(judgement.delta))
     warnings.push(`The metric "${metric.name}" is undefined on these rows.`)
+  if (labelled && rightOrWrong && usable.length >= ROWS_OF_A_STRANGER && usable.every((row) => scored.base[row] === 0))
+    warnings.push(
+      `The baseline answers none of ${whole(usable.length)} rows right, so a worse model cannot be told from it. ` +
+        'The labels probably count other classes than the model does, or its inputs are prepared otherwise: ' +
+        '"classNames" and "preprocessing" in a dataset.json say how.',
+    )
   return {
     ...common,
     verdict,
