@@ -1,4 +1,4 @@
-import { readFileSync, writeFileSync } from 'node:fs'
+import { copyFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import type { ReportOf } from '../src/report/index.ts'
 import { Bench, CLASSIFIER } from './command.ts'
@@ -96,4 +96,28 @@ test('wrong words are refused with what to do', PATIENCE, async () => {
     expect.stringContaining('say which tag to set'),
     expect.stringContaining('--grace soon: not a duration'),
   ])
+})
+
+test('a model out of the folder of whet optimize: what stays behind is said', PATIENCE, async () => {
+  mkdirSync(bench.path('out'))
+  copyFileSync(bench.path('model.onnx'), bench.path('out/model.onnx'))
+  for (const name of ['report.json', 'recipe.json']) writeFileSync(bench.path('out', name), '{}')
+  const alone = await bench.whet('push', 'out/model.onnx', 'alone:v1')
+  expect([alone.code, alone.stderr]).toEqual([0, expect.stringContaining('whet push out alone:v1 takes all three')])
+})
+
+test('a folder is not given the name of a model', PATIENCE, async () => {
+  for (const words of [
+    ['pull', 'digits:v1'],
+    ['optimize', 'model.onnx', '--data', 'eval.npz'],
+    ['distil', 'model.onnx', '--data', 'eval.npz'],
+  ]) {
+    const { code, stderr } = await bench.whet(...words, '-o', 'small.onnx')
+    expect([code, stderr]).toEqual([
+      2,
+      expect.stringMatching(/writes a folder of files\n {2}name the folder: -o small\n/),
+    ])
+    const { stderr: taken } = await bench.whet(...words, '-o', 'recipe.json')
+    expect(taken).toMatch(/a file has this name/)
+  }
 })

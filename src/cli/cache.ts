@@ -6,6 +6,7 @@ export const cacheVerb: Verb = {
   name: 'cache',
   usage: 'cache [list|clear]',
   summary: 'Where evidence is kept between runs, and how large it is. WHETSTONE_CACHE moves it.',
+  examples: ['whet cache list', 'whet cache clear'],
   positionals: { min: 0, max: 1, names: 'list or clear' },
   options: {},
   async run([action = 'list']) {

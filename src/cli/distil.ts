@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs'
-import { join, resolve } from 'node:path'
+import { join } from 'node:path'
 import { writeModel } from '../onnx/index.ts'
 import { UserError, writeAtomic } from '../platform/index.ts'
 import { distil, type HintOptions, type HintPair, IMPORTANCE, writeRecipe } from '../recipe/index.ts'
@@ -7,6 +7,7 @@ import { exitOfVerdict } from './exit.ts'
 import { DATA, dataFor, LABEL, modelAt, SEED } from './inputs.ts'
 import { LEARNING, learningSettings } from './learning-options.ts'
 import { prepareFolder } from './optimize-output.ts'
+import { outputFolder } from './output-file.ts'
 import { rangeOf } from './range.ts'
 import type { Arguments, Verb } from './verb.ts'
 
@@ -69,7 +70,7 @@ export const distilVerb: Verb = {
     seed: SEED,
   },
   async run([path], options, context) {
-    const folder = resolve(options.required('output', 'say where to put the student: -o out'))
+    const folder = outputFolder(options, 'out')
     const data = options.required('data', 'a student learns from rows: give some with --data D')
     const settings = learningSettings(options, context)
     const epochs = options.integer('epochs', 10, 1, 100_000)

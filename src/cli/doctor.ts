@@ -8,6 +8,7 @@ export const doctorVerb: Verb = {
   name: 'doctor',
   usage: 'doctor',
   summary: 'This machine, the runtime, the processor features that matter, and what is missing.',
+  examples: ['whet doctor', 'whet doctor --json'],
   positionals: { min: 0, max: 0, names: 'no arguments' },
   options: {},
   async run() {

@@ -5,6 +5,7 @@ export const gcVerb: Verb = {
   name: 'gc',
   usage: 'gc [--grace 1h] [--untagged] [--dry-run]',
   summary: 'Removes what nothing refers to and what interrupted runs left behind; other runs may go on meanwhile.',
+  examples: ['whet gc --dry-run', 'whet gc --grace 24h --untagged'],
   positionals: { min: 0, max: 0, names: 'no argument' },
   options: {
     grace: { type: 'string', value: 'T', help: 'leave alone what is younger than this: a push may be under way (1h)' },

@@ -6,7 +6,8 @@ import { VERBS } from './verbs.ts'
 
 /** Runs one command line (without `node whet`); resolves to the exit code. */
 export async function main(words: readonly string[]): Promise<number> {
-  const [first, ...rest] = words
+  // `whet help VERB` is `whet VERB --help`.
+  const [first, ...rest] = words[0] === 'help' && words[1] !== undefined ? [words[1], '--help'] : words
   if (first === undefined || first === '--help' || first === '-h' || first === 'help') {
     process.stdout.write(`${overview()}\n`)
     return first === undefined ? EXIT.user : EXIT.done

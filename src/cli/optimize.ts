@@ -1,10 +1,10 @@
 import { availableParallelism } from 'node:os'
-import { resolve } from 'node:path'
 import { diskCache } from '../recipe/index.ts'
 import { type GoalName, goalOf, type OptimizeOptions, optimize } from '../search/index.ts'
 import { DATA, dataFor, LABEL, METRIC, modelAt, SEED, SLICE, TOKENIZER, TOKENS } from './inputs.ts'
 import { metricOf } from './metric.ts'
 import { prepareFolder, writeOptimized } from './optimize-output.ts'
+import { outputFolder } from './output-file.ts'
 import { LAYOUT, layoutOf, offeredDtypes, writeTransformersLayout } from './transformers-layout.ts'
 import { type Arguments, duration, type Verb } from './verb.ts'
 
@@ -55,7 +55,7 @@ export const optimizeVerb: Verb = {
   },
   async run([path], options, context) {
     const data = options.required('data', 'no data is never a pass: give rows with --data D')
-    const out = resolve(options.required('output', 'say where to put the result: -o out'))
+    const out = outputFolder(options, 'out')
     const settings = await settingsOf(options)
     const layout = layoutOf(options.text('layout'))
     const model = await modelAt(path!)

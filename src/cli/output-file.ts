@@ -1,5 +1,5 @@
 import { accessSync, constants, statSync } from 'node:fs'
-import { dirname } from 'node:path'
+import { dirname, resolve } from 'node:path'
 import { explainSystemError, UserError } from '../platform/index.ts'
 import type { Arguments } from './verb.ts'
 
@@ -10,6 +10,27 @@ import type { Arguments } from './verb.ts'
  */
 export function outputFile(options: Arguments, example: string): string {
   return writableFile(options.required('output', `say where to write it: -o ${example}`), example)
+}
+
+/**
+ * The `-o DIR` of a verb that writes several files, as a whole path; the folder is made when it is written.
+ *
+ * @throws UserError where the option is missing, is a file, or is named like a model: whoever writes `-o small.onnx`
+ *   wants a file, and would look for it in vain.
+ */
+export function outputFolder(options: Arguments, example: string): string {
+  const path = options.required('output', `say where to put the results: -o ${example}`)
+  if (/\.onnx$/i.test(path))
+    throw new UserError('bad-argument', `-o ${path}: this verb writes a folder of files`, {
+      where: 'command line',
+      hint: `name the folder: -o ${path.replace(/\.onnx$/i, '')}`,
+    })
+  if (statSync(path, { throwIfNoEntry: false })?.isFile())
+    throw new UserError('bad-argument', `-o ${path}: a file has this name, and a folder is to be written`, {
+      where: path,
+      hint: `name another folder, such as -o ${example}`,
+    })
+  return resolve(path)
 }
 
 /** The file of another option that names one, looked at the same way. */

@@ -1,7 +1,7 @@
-import { resolve } from 'node:path'
 import { UserError } from '../platform/index.ts'
 import { copyVersion, describeVersion, openStore, parseReference, readPublicKey } from '../store/index.ts'
 import { EXIT } from './exit.ts'
+import { outputFolder } from './output-file.ts'
 import { KEY, STORE_OPTIONS, storeOf } from './store-options.ts'
 import type { Verb } from './verb.ts'
 
@@ -28,6 +28,7 @@ export const pullVerb: Verb = {
         where: 'command line',
         hint: 'with -o DIR or --into STORE',
       })
+    const folder = out === undefined ? undefined : outputFolder(options, 'out')
     const store = storeOf(options)
     const version = await store.resolve(reference!)
     const keys = await Promise.all(options.list('key').map(readPublicKey))
@@ -41,9 +42,8 @@ export const pullVerb: Verb = {
       await copyVersion(version, store, target, tag === undefined ? version.tags : [tag])
       return { report: describeVersion(store, version, 'pull', { wroteTo: target.location }) }
     }
-    const folder = resolve(out!)
-    await version.checkout(folder)
+    await version.checkout(folder!)
     context.say(`wrote ${out}`)
-    return { report: describeVersion(store, version, 'pull', { wroteTo: folder }) }
+    return { report: describeVersion(store, version, 'pull', { wroteTo: folder! }) }
   },
 }

@@ -1,5 +1,5 @@
 import { existsSync, statSync } from 'node:fs'
-import { join } from 'node:path'
+import { basename, dirname, join } from 'node:path'
 import { readFileBytes, UserError } from '../platform/index.ts'
 import { parseRecipe, readBlobs } from '../recipe/index.ts'
 import type { Recipe, Report } from '../report/index.ts'
@@ -58,6 +58,10 @@ export const pushVerb: Verb = {
         hint: `choices: ${ALLOWANCES.join(', ')}`,
       })
     const store = storeOf(options)
+    if (leavesEvidence(path!, options))
+      context.say(
+        `the report and recipe beside ${path} are not pushed with it: whet push ${dirname(path!)} ${reference} takes all three`,
+      )
     const { model, recipe, tensors, reports } = await inputsAt(path!, options)
     const parent = await parentOf(store, name, recipe, options)
     if (parent && recipe) context.progress(`replaying the recipe on ${parent.name}@${parent.digest.slice(0, 19)}`)
@@ -78,6 +82,13 @@ export const pushVerb: Verb = {
     return { report: describeVersion(store, version, 'push', { findings }) }
   },
 }
+
+/** Whether this is the model in a folder of `whet optimize`, named by itself and without its evidence. */
+const leavesEvidence = (path: string, options: Arguments) =>
+  basename(path) === 'model.onnx' &&
+  !options.has('report') &&
+  !options.has('recipe') &&
+  ['report.json', 'recipe.json'].every((name) => existsSync(join(dirname(path), name)))
 
 /** The model with what lies beside it: a folder of `whet optimize` brings its recipe and report along. */
 async function inputsAt(path: string, options: Arguments) {

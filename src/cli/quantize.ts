@@ -6,7 +6,7 @@ import { UserError } from '../platform/index.ts'
 import { diskCache, quantize, writeRecipe } from '../recipe/index.ts'
 import type { QuantizationReport } from '../report/index.ts'
 import { DATA, dataFor, LABEL, modelAt, OUT_FILE, SEED, TOKENIZER, TOKENS } from './inputs.ts'
-import { outputFile, writableFile } from './output-file.ts'
+import { outputFile, outputFolder, writableFile } from './output-file.ts'
 import { type Dtype, dtypeOf, LAYOUT, layoutOf, writeTransformersLayout } from './transformers-layout.ts'
 import type { Arguments, Verb } from './verb.ts'
 
@@ -104,7 +104,7 @@ export const quantizeVerb: Verb = {
   },
   async run([path], options, context) {
     const layout = layoutOf(options.text('layout'))
-    const out = layout ? options.required('output', 'name a folder with -o') : outputFile(options, 'int8.onnx')
+    const out = layout ? outputFolder(options, 'out') : outputFile(options, 'int8.onnx')
     if (!options.has('scheme'))
       throw new UserError('bad-argument', '--scheme is missing', {
         where: 'command line',

@@ -1,0 +1,50 @@
+// Every verb explains itself, its examples are commands that it takes, and no option is one that nobody reads.
+import { readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { describe, expect, test } from 'vitest'
+import { helpOf } from './help.ts'
+import { COMMON, parse, type Verb } from './verb.ts'
+import { VERBS } from './verbs.ts'
+
+const sources = readdirSync(import.meta.dirname)
+  .filter((file) => file.endsWith('.ts') && !file.endsWith('.test.ts'))
+  .map((file) => readFileSync(join(import.meta.dirname, file), 'utf8'))
+  .join('\n')
+const verbs: readonly Verb[] = await Promise.all(Object.values(VERBS).map(({ load }) => load()))
+
+/** The words of an example as a shell gives them; what stands behind two spaces explains it. */
+const wordsOf = (example: string) =>
+  [...example.replace(/\s{2,}.*$/, '').matchAll(/"([^"]*)"|(\S+)/g)].map(([, quoted, plain]) => quoted ?? plain!)
+
+/** Read by its name in a call or a list, or as a key of a table that is read key by key. */
+const reads = (option: string) => new RegExp(`[(\\[ ]'${option}'|^ {2}${option}: \\{`, 'm').test(sources)
+
+describe.each(verbs.map((verb) => [verb.name, verb] as const))('whet %s', (name, verb) => {
+  test('is listed under its name', () => {
+    expect(Object.keys(VERBS)).toContain(name)
+    expect(verb.usage.split(' ')[0]).toBe(name)
+  })
+
+  test('has examples, and takes each as it stands', () => {
+    expect(verb.examples?.length).toBeGreaterThan(0)
+    for (const example of verb.examples!) {
+      const [whet, first, ...words] = wordsOf(example)
+      expect([whet, first]).toEqual(['whet', name])
+      expect(() => parse(verb, words), example).not.toThrow()
+    }
+  })
+
+  test('says of every option what it is, and names its value where it has one', () => {
+    for (const [option, { type, value, help }] of Object.entries(verb.options)) {
+      expect([option, help.length > 10, help.endsWith('.')]).toEqual([option, true, false])
+      expect([option, value !== undefined]).toEqual([option, type === 'string'])
+      expect(helpOf(verb)).toContain(`--${option}`)
+    }
+    for (const [, option] of verb.usage.matchAll(/--([a-z][\w-]*)/g))
+      expect(Object.keys({ ...verb.options, ...COMMON })).toContain(option)
+  })
+
+  test('reads every option that it has', () => {
+    expect(Object.keys(verb.options).filter((option) => !reads(option))).toEqual([])
+  })
+})
