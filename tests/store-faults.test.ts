@@ -6,6 +6,7 @@ import {
   readdirSync,
   readFileSync,
   rmSync,
+  statSync,
   symlinkSync,
   utimesSync,
   writeFileSync,
@@ -154,9 +155,12 @@ describe('collection', () => {
     const dry = await store.collect({ dryRun: true })
     expect(dry.removed.map(({ what }) => what).sort()).toEqual(['blob', 'unfinished'])
     expect(readdirSync(blobs)).toHaveLength(before + 3)
-    const { removed, freedBytes } = await store.collect()
+    const { removed, freedBytes, kept } = await store.collect()
     expect([removed.length, freedBytes]).toEqual([2, 8])
-    expect(readdirSync(blobs)).toHaveLength(before + 1)
+    const left = readdirSync(blobs)
+    expect(left).toHaveLength(before + 1)
+    const bytes = left.reduce((sum, name) => sum + statSync(join(blobs, name)).size, 0)
+    expect(kept).toMatchObject({ blobs: before + 1, bytes })
     expect((await store.verify(null)).sound).toBe(true)
   })
 

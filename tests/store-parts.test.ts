@@ -175,6 +175,16 @@ describe('lineage', () => {
     expect(diffModels(before, before)).toEqual([])
   })
 
+  test('twenty edits are named, further ones counted', () => {
+    const chain = (operator: string, count: number) =>
+      textModel(
+        `g (float[2] x) => (float[2] y) { ${Array.from({ length: count }, (_, i) => `v${i} = ${operator}(x)`).join('  ')}  y = Abs(x) }`,
+      )
+    expect(diffModels(chain('Neg', 20), chain('Exp', 20))).toHaveLength(20)
+    const many = diffModels(chain('Neg', 21), chain('Exp', 21))
+    expect([many.length, many.at(-1)]).toEqual([21, 'and 1 more edits'])
+  })
+
   test('a store refuses what its recipe does not explain, and says so where it is allowed', async () => {
     const { model, recipe } = await build()
     const store = openStore(newFolder())
