@@ -5,7 +5,7 @@ import { overview } from './overview.ts'
 import { VERBS } from './verbs.ts'
 
 /** Runs one command line (without `node whet`); resolves to the exit code. */
-export async function main(words: readonly string[]): Promise<number> {
+async function main(words: readonly string[]): Promise<number> {
   // `whet help VERB` is `whet VERB --help`.
   const [first, ...rest] = words[0] === 'help' && words[1] !== undefined ? [words[1], '--help'] : words
   if (first === undefined || first === '--help' || first === '-h' || first === 'help') {

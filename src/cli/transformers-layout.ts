@@ -16,7 +16,7 @@ export const LAYOUT: OptionSpec = {
  * The values of `dtype` in `@huggingface/transformers` (3 and 4) and what each adds to the name `model`. Source: its
  * `src/utils/dtypes.js`.
  */
-export const DTYPE_SUFFIX = {
+const DTYPE_SUFFIX = {
   fp32: '',
   fp16: '_fp16',
   int8: '_int8',

@@ -52,7 +52,7 @@ export function attentionPairs(teacher: Additions, student: Additions): readonly
 }
 
 /** Softmax over keys whose result weighs values that are computed. */
-export function attentionsOf({ graph }: Model): readonly Attention[] {
+function attentionsOf({ graph }: Model): readonly Attention[] {
   const { producer, consumers } = indexGraph(graph)
   return graph.nodes.flatMap(({ opType, domain, inputs, outputs }) => {
     if (opType !== 'Softmax' || domain !== '') return []

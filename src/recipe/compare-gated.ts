@@ -52,7 +52,7 @@ export async function compareGated(
   return withGains(report, [base.model, candidate.model], latency)
 }
 
-export const needsTiming = ({ latency, memory }: GateSpec): boolean =>
+const needsTiming = ({ latency, memory }: GateSpec): boolean =>
   Object.keys(latency).length + Object.keys(memory).length > 0
 
 /** The comparison that a gate asks for, and one a further metric. */

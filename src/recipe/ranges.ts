@@ -69,7 +69,7 @@ export const calibratedNames = (model: Model) =>
   floatsAmong(calibrationValues(model.graph, model.opsets.get('') ?? 1), model)
 
 /** Ranges by these methods, from one reading of the rows; one alone may be far cheaper than all of them. */
-export async function calibratedBy(
+async function calibratedBy(
   methods: readonly CalibrationMethod[],
   model: Model,
   data: Dataset,

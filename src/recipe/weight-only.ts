@@ -82,7 +82,7 @@ export async function weightSteps(
 }
 
 /** Moments of what the products of this model read. */
-export async function observe(
+async function observe(
   model: Model,
   data: Dataset,
   options: {

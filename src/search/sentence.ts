@@ -19,7 +19,7 @@ export function sentenceOf(
 const UNCHANGED = 'the same size'
 
 /** `3.1× faster`, or null where the interval does not lie wholly below 1. */
-export function speedWords({ ratio }: Pick<CandidateResult, 'ratio'>): string | null {
+function speedWords({ ratio }: Pick<CandidateResult, 'ratio'>): string | null {
   if (!ratio || ratio.ci[1] >= 1) return null
   const speed = 1 / ratio.median
   return `${speed.toFixed(speed >= 2 ? 1 : 2)}× faster`

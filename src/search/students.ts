@@ -116,7 +116,7 @@ function fastestStatic(pool: Pool): Trial | undefined {
 }
 
 /** The student in float, and in integers where these pay and everywhere. */
-export function studentSpecs(base: string, words: string, calibrated: boolean): readonly CandidateSpec[] {
+function studentSpecs(base: string, words: string, calibrated: boolean): readonly CandidateSpec[] {
   const integers = placementSpecs()
     .filter(({ id }) => /^int8-(minmax|everywhere-)/.test(id))
     .map((spec) => ({ ...spec, id: `${base}-${spec.id}`, words: `${words}, then ${spec.words}`, base }))

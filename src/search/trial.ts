@@ -44,7 +44,7 @@ export function originalResult(built: Built, baseline: OptimizationReport['basel
 }
 
 /** On the selection rows: not shown to be worse, and close or better. */
-export const acceptable = ({ comparison }: Trial) =>
+const acceptable = ({ comparison }: Trial) =>
   comparison !== null &&
   comparison.verdict !== 'regressed' &&
   (comparison.verdict === 'pass' || comparison.grade !== null)

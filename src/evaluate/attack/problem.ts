@@ -86,7 +86,7 @@ export function climb(point: Float32Array, gradient: Float32Array, step: number,
 }
 
 /** A standard normal number (Box and Muller). */
-export function normal(random: RandomSource): number {
+function normal(random: RandomSource): number {
   return Math.sqrt(-2 * Math.log(1 - random.uniform())) * Math.cos(2 * Math.PI * random.uniform())
 }
 

@@ -2,7 +2,7 @@ import type { RandomSource } from '../../statistics/index.ts'
 import { type Plane, planeOf } from './plane.ts'
 import { type Found, gathered, isFooled, normOf, type Problem, rowAt, rowsOf } from './problem.ts'
 
-export const QUERIES = 5000
+const QUERIES = 5000
 /** The share of the picture that the first squares cover. */
 const FIRST_SHARE = 0.8
 

@@ -1,7 +1,7 @@
 import { type Box, type Detection, overlap } from './boxes.ts'
 
 /** The overlaps of COCO: 0.5, 0.55, … 0.95. */
-export const OVERLAPS: readonly number[] = Array.from({ length: 10 }, (_, i) => (50 + 5 * i) / 100)
+const OVERLAPS: readonly number[] = Array.from({ length: 10 }, (_, i) => (50 + 5 * i) / 100)
 
 export interface Truth {
   readonly box: Box

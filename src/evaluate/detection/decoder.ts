@@ -19,7 +19,7 @@ export interface DecoderOptions {
 /** Outputs of one image to boxes with scores, before suppression. */
 export type Decoder = (outputs: MetricRow['outputs'], options: DecoderOptions) => readonly Detection[]
 
-export const wide = ({ dims }: TensorValue): readonly number[] => dims.filter((dim) => dim !== 1)
+const wide = ({ dims }: TensorValue): readonly number[] => dims.filter((dim) => dim !== 1)
 
 /** Rows and columns of an output that is a matrix (axes of 1 allowed, also a last one of `columns`); else null. */
 export function matrixOf(value: TensorValue): { rows: number; columns: number; data: ArrayLike<number> } | null {

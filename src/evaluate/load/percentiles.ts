@@ -2,7 +2,7 @@ import type { LatencyOf } from '../../report/index.ts'
 import { allowedOvers, earlyStopping, orderStatisticInterval } from '../../statistics/index.ts'
 
 /** The confidence of the early-stopping rule in MLPerf. */
-export const STOPPING_CONFIDENCE = 0.99
+const STOPPING_CONFIDENCE = 0.99
 
 const PERCENTILES = [0.5, 0.9, 0.95, 0.99, 0.999]
 const QUANTILES = 50

@@ -58,7 +58,7 @@ export class FileSource {
 }
 
 /** A range of a file. What was read is remembered only as long as somebody else holds it. */
-export class FileRange {
+class FileRange {
   readonly source: FileSource
   readonly offset: number
   readonly byteLength: number

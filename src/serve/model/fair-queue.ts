@@ -11,7 +11,7 @@ export interface Queued {
 }
 
 /** Where a job without a priority stands: behind 1, before 3. */
-export const DEFAULT_PRIORITY = 2
+const DEFAULT_PRIORITY = 2
 
 /**
  * Jobs that wait: by priority, and within one priority callers take turns, so that one who sends thousands does not

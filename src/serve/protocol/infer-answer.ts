@@ -57,7 +57,7 @@ const requestedBinary = (request: InferRequest, answer: InferAnswer): boolean =>
  *
  * @throws ServeError for outputs that are no numbers.
  */
-export function topClasses(tensor: ByteTensor, k: number): ByteTensor {
+function topClasses(tensor: ByteTensor, k: number): ByteTensor {
   const { name, dtype, dims, pieces } = tensor
   if (dtype === 'string' || dtype === 'bool' || dtype === 'float16' || dtype === 'bfloat16')
     throw invalid(`class result not available for output '${name}' due to unsupported type '${datatypeOf(dtype)}'`)

@@ -46,7 +46,7 @@ export const elements = (dims: readonly number[]): number => dims.reduce((count,
 export const bytesIn = (tensor: ByteTensor): number => tensor.pieces.reduce((sum, piece) => sum + piece.byteLength, 0)
 
 /** @throws ServeError where the bytes are not what datatype and shape say. */
-export function checkBytes(tensor: ByteTensor, model: string): void {
+function checkBytes(tensor: ByteTensor, model: string): void {
   const { name, dtype, dims } = tensor
   const count = elements(dims)
   const got = bytesIn(tensor)

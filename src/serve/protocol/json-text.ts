@@ -1,7 +1,7 @@
 import { invalid } from '../serve-error.ts'
 
 /** Objects and arrays inside one another beyond this are refused before anything is built from them. */
-export const DEEPEST = 64
+const DEEPEST = 64
 
 /**
  * JSON as clients write it: whole numbers that a double cannot hold, and the `NaN` and `Infinity` of Python, arrive as
