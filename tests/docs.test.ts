@@ -49,7 +49,10 @@ afterAll(() => {
   rmSync(folder, { recursive: true, force: true })
 })
 
-test('blocks in TypeScript check against the sources; those marked "run" run', () => {
+/** Whole commands and compilers run here, which takes minutes on a busy machine. */
+const PATIENCE = { timeout: 600_000 }
+
+test('blocks in TypeScript check against the sources; those marked "run" run', PATIENCE, () => {
   const files = blocks.filter(({ language }) => language === 'ts')
   expect(files.length).toBeGreaterThanOrEqual(4)
   for (const [i, { page, code }] of files.entries())
@@ -96,7 +99,7 @@ describe('the commands of every page run in the order of the page', () => {
 
   test('there are some', () => expect(commands.map(([page]) => page)).toContain('README.md'))
 
-  test.each(commands)('%s', async (page, lines) => {
+  test.each(commands)('%s', PATIENCE, async (page, lines) => {
     for (const { title, code } of blocks.filter((block) => block.page === page && /\.(mjs|yaml)$/.test(block.title)))
       writeFileSync(bench.path(title), code)
     if (page !== 'README.md')

@@ -59,6 +59,8 @@ test('the newest version answers; another is loaded without a gap; unloading and
   expect((await ask(server.http, 'POST', '/v2/repository/index')).json).toContainEqual(
     expect.objectContaining({ name: 'scaled', state: 'UNAVAILABLE' }),
   )
+  const ready = (await ask(server.http, 'POST', '/v2/repository/index', { ready: true })).json
+  expect(ready.filter(({ name }: { name: string }) => name === 'scaled')).toEqual([])
   expect((await act('load', '1')).status).toBe(200)
   expect((await infer(body(1, 2))).json.model_version).toBe('1')
   expect((await act('load', undefined, 'nobody')).status).toBe(404)

@@ -1,13 +1,14 @@
 // Edges that whole models seldom have: two channels, a channel that was never seen, a value nobody listed.
 import { expect, test } from 'vitest'
-import { modelWith } from '../../../tests/quantize-kit.ts'
+import { modelWith, randomValue, rangesOf } from '../../../tests/quantize-kit.ts'
 import { tensorValues } from '../../ir/index.ts'
-import type { MomentsReport, SensitivityReport } from '../../report/index.ts'
+import type { CostsReport, MomentsReport, SensitivityReport } from '../../report/index.ts'
 import type { RoundableWeight } from './roundable-weights.ts'
 import { roundingsOf } from './roundings.ts'
 import { scaleWeightInputs } from './scale-weight-inputs.ts'
 import { weightsOfCodes } from './soft-weights.ts'
 import type { Unit } from './unit.ts'
+import { borderProbe, costProbes } from './unit-costs.ts'
 
 test.each([
   { dims: [2, 3], unit: [2, 1], expected: [1, 1, 1, 4, 4, 4] },
@@ -61,4 +62,28 @@ test('a channel that no row moved keeps its scale of one, and the others are sca
   }
   expect(scaled![5]).toBe(before![5])
   expect(scaled![8]! / before![8]!).not.toBeCloseTo(1)
+})
+
+test('what is converted on the border between float and integers; nothing where there is no border', async () => {
+  const model = modelWith('g (float[1,8,8,8] x) => (float[1,8,6,6] y) { a = Conv(x, v)  y = Conv(a, w) }', {
+    v: [8, 8, 1, 1],
+    w: [8, 8, 3, 3],
+  })
+  const ranges = await rangesOf(model, { x: randomValue([1, 8, 8, 8], 3) })
+  const probes = costProbes(model, ranges)!
+  const costs = (a: number, y: number): CostsReport => ({
+    kind: 'costs',
+    version: 1,
+    cpu: 'any',
+    runtime: 'any',
+    threads: 1,
+    borderNs: 1,
+    nodes: [
+      { name: 'a', floatMs: 1, integerMs: a },
+      { name: 'y', floatMs: 1, integerMs: y },
+    ],
+  })
+  expect(borderProbe(probes, ranges, costs(0.1, 9))).toMatchObject({ conversions: 2 })
+  expect(borderProbe(probes, ranges, costs(0.1, 0.1))).toMatchObject({ conversions: 2 })
+  expect(borderProbe(probes, ranges, costs(9, 9))).toBeNull()
 })
