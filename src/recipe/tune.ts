@@ -96,7 +96,7 @@ export async function tuneStaticInt8(
   if (form.weights.length === 0)
     throw new UserError('unsupported', 'nothing in this model can become integer, so there is nothing to tune', {
       where: model.graph.name || 'graph',
-      hint: 'whet inspect says which operators it has',
+      hint: 'integers go where they are faster; --everywhere puts them also where float is as fast',
     })
   const goal = learningGoal(start.model, form.model, data, options.label)
   const asking = { ...(options.open ? { open: options.open } : {}), signal, ...(onProgress ? { onProgress } : {}) }

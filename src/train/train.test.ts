@@ -234,6 +234,26 @@ test('a loss that is no number stops the run, names what went first and leaves t
   expect(kept.at(-1)!.step).toBe(2)
 })
 
+test('a loss that is no number before anything was kept leaves the state in front of it', async () => {
+  const { step, options } = setUp()
+  const poisoned: ReadBatches = async function* batches(rows, batch, epoch) {
+    let count = 0
+    for await (const part of read(rows, batch, epoch)) {
+      if (++count === 3) (part.feeds.x!.data as Float32Array)[0] = Number.NaN
+      yield part
+    }
+  }
+  const kept: TrainState[] = []
+  const keep = async (state: TrainState) => void kept.push(state)
+  const failed = train(step, { ...options, read: poisoned, keep })
+  await expect(failed).rejects.toMatchObject({ hint: expect.stringContaining('the last good state is kept') })
+  expect(kept.map((state) => state.step)).toEqual([2])
+  expect([...kept[0]!.arrays.values()].every((values) => values.every(Number.isFinite))).toBe(true)
+  await expect(train(step, { ...options, read: poisoned })).rejects.toMatchObject({
+    hint: expect.not.stringContaining('kept'),
+  })
+})
+
 test('a batch that does not fit into memory is halved, and the user is told', async () => {
   const { step, options } = setUp()
   const notes: string[] = []

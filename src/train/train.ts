@@ -75,6 +75,12 @@ export async function train(step: StepGraph, options: TrainOptions): Promise<Tra
   const started = performance.now()
   let state: TrainState = options.resume ?? startState(step, options)
   const before = state.seconds
+  // Whether a state is there to go on from.
+  let kept = options.resume !== undefined
+  const keep = async () => {
+    await options.keep?.(timed())
+    kept = options.keep !== undefined
+  }
   const timed = (): TrainState => ({ ...state, seconds: before + (performance.now() - started) / 1000 })
   let session = await options.open()
   try {
@@ -87,7 +93,7 @@ export async function train(step: StepGraph, options: TrainOptions): Promise<Tra
       let starved = false
       for await (const part of options.read(order.slice(state.row), state.batch, state.epoch)) {
         if (signal?.aborted) {
-          await options.keep?.(timed())
+          await keep()
           throw signal.reason
         }
         const now = scalarsAt(state.step, schedule, options.average ?? 0.99, step)
@@ -101,8 +107,10 @@ export async function train(step: StepGraph, options: TrainOptions): Promise<Tra
           break
         }
         const [loss, norm] = [STEP.loss, STEP.norm].map((name) => Number(results[name]!.data[0]))
-        if (!Number.isFinite(loss) || !Number.isFinite(norm))
-          throw await notFinite(session, step, feeds, state.step, options.keep !== undefined)
+        if (!Number.isFinite(loss) || !Number.isFinite(norm)) {
+          if (!kept) await keep()
+          throw await notFinite(session, step, feeds, state.step, kept)
+        }
         state = {
           ...state,
           step: state.step + 1,
@@ -114,7 +122,7 @@ export async function train(step: StepGraph, options: TrainOptions): Promise<Tra
         }
         options.onStep?.({ step: state.step, of: total, loss: loss! })
         if (++waited >= keepEvery && options.keep) {
-          await options.keep(timed())
+          await keep()
           waited = 0
         }
       }
@@ -128,7 +136,7 @@ export async function train(step: StepGraph, options: TrainOptions): Promise<Tra
       }
       state = await endEpoch(state, options, rateAt(state.step - 1, schedule))
       options.onEpoch?.(state.epochs.at(-1)!)
-      await options.keep?.(timed())
+      await keep()
       waited = 0
     }
   } finally {

@@ -78,9 +78,6 @@ function givenBack(
   return current
 }
 
-/** Blocks of a narrower student: wider ones would take it too far from the share that was asked for. */
-const STUDENT_BLOCKS = BLOCKS.slice(1)
-
 /**
  * The same share of every group, the most important channels staying: how a narrower student is cut. What is kept fills
  * whole blocks of channels, the widest with which anything goes at all.
@@ -91,7 +88,7 @@ export function narrowChannels(
   importance: ReadonlyMap<string, ArrayLike<number>>,
 ): Removal {
   let removal: Removal = new Map()
-  for (const widest of STUDENT_BLOCKS) {
+  for (const widest of BLOCKS) {
     const blocks = blocksOf(channels, widest)
     removal = new Map(
       channels.groups.map(({ id, channels: own }) => {

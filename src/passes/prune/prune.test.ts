@@ -271,10 +271,10 @@ describe('what stays fills blocks of channels', () => {
       const [first, second, third] = choose(macs)
       expect(first! % 4, `${macs}`).toBe(0)
       expect(second! % 8, `${macs}`).toBe(0)
-      expect(third! % 16, `${macs}`).toBe(0)
+      expect(third! % 8, `${macs}`).toBe(0)
     }
     // Less than one block of each costs: smaller ones.
-    expect(choose(0.1).some((count, i) => count % [4, 8, 16][i]! !== 0)).toBe(true)
+    expect(choose(0.1).some((count, i) => count % [4, 8, 8][i]! !== 0)).toBe(true)
   })
 
   test('by width: near the share, and never nothing at all where a channel can go', () => {
@@ -302,11 +302,11 @@ describe('what stays fills blocks of channels', () => {
       nodes: [],
       channels: Array(heads).fill(head(places)),
     })
-    expect(blockOf(group(16, 64), 16)).toBe(1)
-    expect(blockOf(group(16, 4), 16)).toBe(4)
-    expect(blockOf(group(64, 1), 16)).toBe(16)
+    expect(blockOf(group(16, 64), 8)).toBe(1)
+    expect(blockOf(group(16, 4), 8)).toBe(2)
     expect(blockOf(group(64, 1), 8)).toBe(8)
-    expect(blockOf(group(7, 1), 16)).toBe(1)
+    expect(blockOf(group(64, 1), 4)).toBe(4)
+    expect(blockOf(group(7, 1), 8)).toBe(1)
   })
 })
 
