@@ -1,7 +1,7 @@
 import type { Feeds, Session, TensorValue } from '../engine/index.ts'
 import { UserError } from '../platform/index.ts'
 import type { EpochResult, TrainState } from './checkpoint.ts'
-import { firstNotFinite } from './first-not-finite.ts'
+import { firstNotFinite, placeOf } from './first-not-finite.ts'
 import { epochsWithin, type Length } from './pace.ts'
 import { rateAt } from './schedule.ts'
 import { epochOrder } from './shuffle.ts'
@@ -108,8 +108,9 @@ export async function train(step: StepGraph, options: TrainOptions): Promise<Tra
         }
         const [loss, norm] = [STEP.loss, STEP.norm].map((name) => Number(results[name]!.data[0]))
         if (!Number.isFinite(loss) || !Number.isFinite(norm)) {
-          if (!kept) await keep()
-          throw await notFinite(session, step, feeds, state.step, kept)
+          if (!kept && [...state.arrays.values()].every((values) => values.every(Number.isFinite))) await keep()
+          const what = Number.isFinite(loss) ? 'gradient' : 'loss'
+          throw await notFinite(session, step, feeds, { what, step: state.step + 1, kept })
         }
         state = {
           ...state,
@@ -243,11 +244,16 @@ function scalarsAt(
   return feeds
 }
 
-async function notFinite(session: Session, step: StepGraph, feeds: Feeds, done: number, kept: boolean) {
+async function notFinite(
+  session: Session,
+  step: StepGraph,
+  feeds: Feeds,
+  seen: { readonly what: 'loss' | 'gradient'; readonly step: number; readonly kept: boolean },
+) {
   const first = await firstNotFinite(session, step.model.graph, feeds)
   const inRows = first !== null && first in feeds && !first.startsWith('step/')
-  return new UserError('bad-data', `the loss is no longer a finite number at step ${done + 1}`, {
-    where: first === null ? STEP.loss : `first in "${first}"`,
-    hint: `${inRows ? 'rows hold NaN or an infinity: mend them, or leave them out' : 'a lower learning rate (--rate) usually helps'}${kept ? '; the last good state is kept' : ''}`,
+  return new UserError('bad-data', `the ${seen.what} is no longer finite at step ${seen.step}`, {
+    where: `first in ${first === null ? `the ${seen.what}` : placeOf(step, first)}`,
+    hint: `${inRows ? 'rows hold NaN or an infinity: mend them, or leave them out' : 'a lower learning rate (--rate) usually helps'}${seen.kept ? '; the last good state is kept' : ''}`,
   })
 }
