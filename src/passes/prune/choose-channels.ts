@@ -16,14 +16,18 @@ export interface ChooseOptions {
 /** The least share of a group that stays, so that no layer becomes a bottleneck. */
 const LEAST = 0.125
 
+/** Blocks that leave less than this share of the work that may be left are too coarse for a small network. */
+const NEAR = 0.9
+
 /**
  * The least important channels, as many as it takes to come down to the share asked for; null where even the least
  * that may stay of each group costs more. What is kept fills whole blocks of channels, the widest with which the share
- * can be reached. Ties go by order, so the choice depends on the numbers alone.
+ * is reached without going far below. Ties go by order, so the choice depends on the numbers alone.
  */
 export function chooseChannels(channels: PrunableChannels, options: ChooseOptions): Removal | null {
   const target = macsAfter(channels, new Map()) * options.macs
   const order = ranking(channels, options)
+  let nearest: { readonly removal: Removal; readonly left: number } | null = null
   for (const widest of BLOCKS) {
     const blocks = blocksOf(channels, widest)
     const removalOf = (count: number) => removalAt(channels.groups, order.slice(0, count), blocks)
@@ -35,9 +39,12 @@ export function chooseChannels(channels: PrunableChannels, options: ChooseOption
       if (within(middle)) high = middle
       else low = middle + 1
     }
-    return givenBack(channels, removalOf(low), order, target, blocks)
+    const removal = givenBack(channels, removalOf(low), order, target, blocks)
+    const left = macsAfter(channels, removal)
+    if (left >= NEAR * target) return removal
+    if (!nearest || left > nearest.left) nearest = { removal, left }
   }
-  return null
+  return nearest?.removal ?? null
 }
 
 /** The least share of the multiply-accumulates that `chooseChannels` can come down to. */
