@@ -302,6 +302,21 @@ describe('what cannot be is said, by name', () => {
     await expect(failed).rejects.toMatchObject({ code: 'unsupported', message: expect.stringContaining('Hardmax') })
   })
 
+  test('weights of an operator without a rule', async () => {
+    const student = small(
+      `g (float[N,1,6,6] x) => (float[N,2] logits) <WEIGHTS, int64[3] rows = {0, 6, 6}, int64[1] first = {0}>
+       { p = Reshape(x, rows)  t = Transpose<perm: ints = [1,0,2]>(p)  all, h = GRU<hidden_size: int = 4>(t, wx, wh)
+         q = Squeeze(h, first)  logits = MatMul(q, v) }`,
+      { wx: [1, 12, 6], wh: [1, 12, 4], v: [4, 2] },
+    )
+    const { report } = await distil(teacher, await unlabelled(), { ...settings, student, epochs: 1 })
+    expect(report.warnings).toContain('the weights of "all" stay as they are: GRU has no gradient rule')
+    await expect(prune(student, await unlabelled(), { ...settings, macs: 0.5, epochs: 1 })).rejects.toMatchObject({
+      code: 'unsupported',
+      where: expect.stringContaining('GRU has no rule for channels'),
+    })
+  })
+
   test('a loss that is no number any more', async () => {
     const failed = distil(teacher, await labelled(), { ...settings, rate: 1e30, epochs: 3 })
     await expect(failed).rejects.toMatchObject({ code: 'bad-data', where: expect.stringMatching(/^first in ("|the )/) })

@@ -1,6 +1,6 @@
 import { type Augmentation, checkAugmentations, type Dataset, heldRows } from '../data/index.ts'
 import { openIsolated, type PortValue, type Session, type TensorValue } from '../engine/index.ts'
-import { feedsOf } from '../evaluate/index.ts'
+import { argmax, feedsOf } from '../evaluate/index.ts'
 import { type Model, nodeLabel, operatorName, type Tensor } from '../ir/index.ts'
 import { modelDigest } from '../onnx/index.ts'
 import { behindAdversary, differentiate, gradientRules, withFactors, withWeights } from '../passes/index.ts'
@@ -243,7 +243,7 @@ async function openRater(
           const own = values.subarray(i * width, (i + 1) * width)
           const wanted = target.subarray(i * width, (i + 1) * width)
           if (!classes) sum -= own.reduce((all, value, k) => all + (value - wanted[k]!) ** 2, 0) / width
-          else sum += largest(own) === (labels ? Number(labels[i]) : largest(wanted)) ? 1 : 0
+          else sum += argmax(own) === (labels ? Number(labels[i]) : argmax(wanted)) ? 1 : 0
         }
         count += part.indices.length
       }
@@ -252,9 +252,6 @@ async function openRater(
     close: () => session.close(),
   }
 }
-
-const largest = (values: Float32Array): number =>
-  values.reduce((best, value, i) => (value > values[best]! ? i : best), 0)
 
 /** What a run is: two runs with the same digest take the same steps. */
 async function runDigest(

@@ -93,6 +93,12 @@ export async function tuneStaticInt8(
     [ranges, ...costs].map((report) => ({ report })),
     elements,
   )
+  const [unseen] = ranges.unseen
+  if (form.weights.length === 0 && unseen)
+    throw new UserError('bad-data', 'the rows give no ranges to start from, so nothing can become integer', {
+      where: `${data.path}, ${unseen.name}: ${unseen.reason}`,
+      hint: data.notes.at(-1) ?? 'mend the rows, or leave out those that do not fit',
+    })
   if (form.weights.length === 0)
     throw new UserError('unsupported', 'nothing in this model can become integer, so there is nothing to tune', {
       where: model.graph.name || 'graph',
