@@ -255,7 +255,7 @@ describe('what stays fills blocks of channels', () => {
   const deep = seeded(`g (float[N,4,8,8] x) => (float[N,4,8,8] y)
     <${weight('w0', '12,4,3,3')}, ${weight('w1', '16,12,3,3')}, ${weight('w2', '48,16,3,3')}, ${weight('w3', '4,48,1,1')}>
     { a = Conv<pads: ints = [1,1,1,1]>(x, w0)  r = Relu(a)  b = Conv<pads: ints = [1,1,1,1]>(r, w1)  s = Relu(b)
-      c = Conv<pads: ints = [1,1,1,1]>(s, w2)  t = Relu(c)  y = Conv(t, w3) }`)
+      c = Conv<pads: ints = [1,1,1,1]>(s, w2)  t = Relu(c)  u = Conv(t, w3)  y = Relu(u) }`)
   const channels = channelGroups(deep, rowed(deep))
   const importance = weightImportance(deep, channels.groups)
   const kept = (removal: ReadonlyMap<string, ReadonlySet<number>>) =>
