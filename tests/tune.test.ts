@@ -118,6 +118,16 @@ describe('tuning for static int8, on a depthwise network that is trained here', 
     const again = await applyRecipe(tuned.recipe, model, { tensors: tuned.tensors })
     expect(modelDigest(again.model)).toBe(modelDigest(tuned.model))
   })
+  test('rows that give no ranges are what is wrong, not the model', async () => {
+    const values = pictures.slice().fill(Number.NaN, 0, SIDE * SIDE * ROWS)
+    const none = await memoryDataset({ x: { ...shown, data: values } }, { inputs })
+    await expect(tune(model, none, { ...shared, epochs: 1, pass })).rejects.toMatchObject({
+      code: 'bad-data',
+      message: expect.stringContaining('the rows give no ranges'),
+      where: expect.stringContaining('x: '),
+    })
+  })
+
   test('interrupted in the middle and gone on with, it gives the same bytes', async () => {
     const folder = mkdtempSync(join(tmpdir(), 'whet-tune-'))
     try {

@@ -18,6 +18,7 @@ export const distilVerb: Verb = {
   examples: [
     'whet distil model.onnx --data rows.npz --width 0.5 -o out',
     'whet distil big.onnx --data rows.npz --student small.onnx --epochs 30 -o out',
+    'whet distil big.onnx --data rows.npz --student small.onnx --fresh-weights --epochs 60 -o out',
     'whet distil model.onnx --data rows.npz --width 0.5 -o out --resume',
   ],
   positionals: { min: 1, max: 1, names: 'one teacher' },
@@ -32,6 +33,10 @@ export const distilVerb: Verb = {
       help: 'folder for model.onnx, recipe.json, report.json and the checkpoint',
     },
     student: { type: 'string', value: 'FILE', help: 'a student of your own, with the outputs of the teacher' },
+    'fresh-weights': {
+      type: 'boolean',
+      help: 'draw its weights anew, by seed and fan-in, instead of starting from those in the file',
+    },
     width: { type: 'string', value: 'SHARE', help: 'channels that a student cut from the teacher keeps (0.5)' },
     depth: { type: 'string', value: 'SHARE', help: 'residual blocks that it keeps (1)' },
     resolution: {
@@ -106,7 +111,7 @@ export const distilVerb: Verb = {
       } = await distil(model, dataset, {
         ...settings,
         ...{ epochs, importance, student, width, depth, resolution, checkpoint, resume },
-        ...{ ...hintsOf(options), adversary },
+        ...{ ...hintsOf(options), adversary, freshWeights: options.flag('fresh-weights') },
         ...(proof ? { proof: await dataFor(proof, model, options) } : {}),
         names: [path!, out],
       })

@@ -1,6 +1,7 @@
 import { UserError } from '../platform/index.ts'
 import type { Verdict } from '../report/index.ts'
 import { EXIT } from './exit-codes.ts'
+import type { Verb } from './verb.ts'
 
 export { EXIT }
 
@@ -8,8 +9,8 @@ export function exitOfVerdict(verdict: Verdict): number {
   return { pass: EXIT.done, regressed: EXIT.regressed, inconclusive: EXIT.inconclusive }[verdict]
 }
 
-/** The message for people and the exit code of anything that was thrown. */
-export function explain(error: unknown): { text: string; code: number } {
+/** The message for people and the exit code of anything that was thrown while `verb` ran. */
+export function explain(error: unknown, verb?: Verb): { text: string; code: number } {
   if (error instanceof UserError) {
     const { where, message } = error
     const told = where === undefined || where === 'command line' || message.toLowerCase().includes(where.toLowerCase())
@@ -20,7 +21,7 @@ export function explain(error: unknown): { text: string; code: number } {
   }
   if (error instanceof Error && error.name === 'AbortError')
     return {
-      text: 'whet: interrupted; finished work is kept, the same command goes on from there',
+      text: `whet: interrupted; finished work is kept, the same command${verb && Object.hasOwn(verb.options, 'resume') ? ' with --resume' : ''} goes on from there`,
       code: EXIT.interrupted,
     }
   const message = error instanceof Error ? error.message : String(error)

@@ -2,6 +2,7 @@
 // Nothing here that `--help` has no use for: that answer comes at once.
 import { EXIT } from './exit-codes.ts'
 import { overview } from './overview.ts'
+import type { Verb } from './verb.ts'
 import { VERBS } from './verbs.ts'
 
 /** Runs one command line (without `node whet`); resolves to the exit code. */
@@ -30,8 +31,9 @@ async function main(words: readonly string[]): Promise<number> {
     import('./verb.ts'),
   ])
   const terminal = openTerminal(words)
+  let verb: Verb | undefined
   try {
-    const verb = await entry.load()
+    verb = await entry.load()
     const { positionals, options } = parse(verb, rest)
     if (options.flag('help')) {
       process.stdout.write(`${helpOf(verb)}\n`)
@@ -49,7 +51,7 @@ async function main(words: readonly string[]): Promise<number> {
     return exitCode ?? EXIT.done
   } catch (error) {
     terminal.clear()
-    const { text, code } = explain(terminal.context.signal.aborted ? terminal.context.signal.reason : error)
+    const { text, code } = explain(terminal.context.signal.aborted ? terminal.context.signal.reason : error, verb)
     process.stderr.write(`${text}\n`)
     return code
   }

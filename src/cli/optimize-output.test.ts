@@ -1,4 +1,4 @@
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, expect, test } from 'vitest'
@@ -58,6 +58,23 @@ test('a disk that fills up half-way leaves the earlier result, and nothing else'
   expect(failed.code).toBe('out-of-resources')
   expect(names(folder)).toEqual(before)
   expect(readFileSync(join(folder, 'report.json'), 'utf8')).toBe(report)
+})
+
+test('a folder in which nothing came to be goes again; one that was there, or holds something, stays', async () => {
+  const failing = (folder: string, before: () => void = () => {}) =>
+    prepareFolder(folder, async () => {
+      before()
+      throw new Error('no')
+    })
+  const fresh = join(root, 'fresh')
+  await expect(failing(fresh)).rejects.toThrow('no')
+  expect(existsSync(fresh)).toBe(false)
+  await expect(failing(fresh, () => writeFileSync(join(fresh, 'checkpoint.bin'), ''))).rejects.toThrow('no')
+  expect(names(fresh)).toEqual(['checkpoint.bin'])
+  const empty = join(root, 'empty')
+  mkdirSync(empty)
+  await expect(failing(empty)).rejects.toThrow('no')
+  expect(existsSync(empty)).toBe(true)
 })
 
 test('a folder that cannot be made is explained', async () => {

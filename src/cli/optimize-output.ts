@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readdirSync, renameSync, rmSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, renameSync, rmdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { writeModel } from '../onnx/index.ts'
 import { explainSystemError, makeFolder, withLock, writeAtomic } from '../platform/index.ts'
@@ -13,8 +13,15 @@ const FOLDERS = ['candidates', 'recipe.blobs']
 
 /** Makes the folder and keeps others out of it while `work` runs. */
 export async function prepareFolder<T>(folder: string, work: () => Promise<T>): Promise<T> {
+  const made = !existsSync(folder)
   makeFolder(folder)
-  return withLock(folder, work)
+  try {
+    return await withLock(folder, work)
+  } catch (error) {
+    // A folder of ours in which nothing came to be goes again.
+    if (made && readdirSync(folder).length === 0) rmdirSync(folder)
+    throw error
+  }
 }
 
 /**

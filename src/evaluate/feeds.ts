@@ -23,7 +23,7 @@ export function feedsOf(rows: Rows, inputs: readonly PortValue[], dataset: Datas
     if (column) feeds[input.name] = fromColumn(column, input, rows, dataset, symbols)
     else if (constant) feeds[input.name] = fromConstant(constant, input, dataset, symbols)
     else if (isStateInput(input)) states.push(input)
-    else throw missing(input, rows, dataset)
+    else throw missing(input, dataset)
   }
   for (const state of states) feeds[state.name] = startingState(state, rows.indices.length, symbols, dataset)
   return feeds
@@ -167,8 +167,8 @@ function bind(dims: readonly number[], shape: Shape | null, symbols: Map<string,
     if (typeof dim === 'string' && !symbols.has(dim)) symbols.set(dim, dims[axis]!)
 }
 
-function missing(input: PortValue, rows: Rows, dataset: Dataset): UserError {
-  const known = [...Object.keys(rows.columns), ...Object.keys(dataset.constants)]
+function missing(input: PortValue, dataset: Dataset): UserError {
+  const known = [...dataset.fields.map(({ name }) => name), ...Object.keys(dataset.constants)]
   const listed = known.length === 0 ? 'the data has no fields' : `the data has ${known.slice(0, 12).join(', ')}`
   return new UserError('bad-data', `the model's input "${input.name}" is not in the data`, {
     where: dataset.path,

@@ -28,6 +28,7 @@ export {
   channelGroups,
   chooseChannels,
   dropBlocks,
+  leastMacs,
   macsAfter,
   narrowChannels,
   onHalfGrid,

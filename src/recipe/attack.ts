@@ -250,7 +250,12 @@ function standOf({ clean, robust, byAttack, gradient, alarms }: AttackOutcome) {
 
 function sentenceOf({ clean, robust, alarms, gradient }: AttackOutcome, norm: Norm, eps: number): string {
   const size = norm === 'linf' ? `each value by at most ${eps}` : `the whole row by at most ${eps} in length`
-  const stands = `Of ${clean.length} rows ${count(clean)} are right as they are, and ${count(robust)} stay right when an adversary changes ${size}.`
-  const doubt = alarms.length > 0 || gradient === 'none' ? ' The true number may be lower: see the alarms.' : ''
+  const stands = `Of ${clean.length} row${clean.length === 1 ? '' : 's'} ${count(clean)} are right as they are, and ${count(robust)} stay right when an adversary changes ${size}.`
+  const doubt =
+    alarms.length > 0
+      ? ' The true number may be lower: see the alarms.'
+      : gradient === 'none'
+        ? ' The true number may be lower: nothing could follow its gradient.'
+        : ''
   return `${stands}${doubt}`
 }

@@ -1,6 +1,6 @@
 import { type Dataset, randomNumbers } from '../data/index.ts'
 import { openIsolated, type Session, type TensorValue } from '../engine/index.ts'
-import { feedsOf } from '../evaluate/index.ts'
+import { argmax, feedsOf } from '../evaluate/index.ts'
 import { elementCount, type Model } from '../ir/index.ts'
 import {
   addActivation,
@@ -130,10 +130,8 @@ async function byActivation(model: Model, groups: Groups, sums: Sums, options: I
 function answered({ dims, data }: TensorValue): TensorValue {
   const [rows, classes] = [dims[0]!, elementCount(dims.slice(1))]
   const values = data as Float32Array
-  const labels = BigInt64Array.from({ length: rows }, (_, row) => {
-    let best = 0
-    for (let k = 1; k < classes; k++) if (values[row * classes + k]! > values[row * classes + best]!) best = k
-    return BigInt(best)
-  })
+  const labels = BigInt64Array.from({ length: rows }, (_, row) =>
+    BigInt(argmax(values.subarray(row * classes, (row + 1) * classes))),
+  )
   return { dtype: 'int64', dims: [rows], data: labels }
 }

@@ -1,7 +1,11 @@
 import type { Dataset } from '../data/index.ts'
-import type { Model, NumericArray } from '../ir/index.ts'
+import type { PortValue } from '../engine/index.ts'
+import { feedsOf } from '../evaluate/index.ts'
+import type { Model, NumericArray, Tensor } from '../ir/index.ts'
+import { withWeights } from '../passes/index.ts'
 import { UserError } from '../platform/index.ts'
 import type { DistillationReport, Recipe } from '../report/index.ts'
+import { freshWeights } from '../train/index.ts'
 import type { Importance } from './channel-importance.ts'
 import { cutStudent, type Shares } from './cut-student.ts'
 import { type HintOptions, withHints } from './hints.ts'
@@ -15,9 +19,9 @@ import {
   mustCheck,
   type ProofOptions,
 } from './learning-proof.ts'
-import { askTeacher } from './learning-rows.ts'
+import { askTeacher, readRows } from './learning-rows.ts'
 import { ADVERSARY_STEPS } from './moving-rows.ts'
-import { recipeOf } from './trail.ts'
+import { recipeOf, type Trail } from './trail.ts'
 import { trainedTrail } from './trained-trail.ts'
 
 export interface DistilOptions
@@ -26,6 +30,8 @@ export interface DistilOptions
     Omit<LearnSettings, 'onProgress' | 'seed' | 'signal'> {
   /** A student of one's own; else one is cut from the teacher. */
   readonly student?: Model | undefined
+  /** Whether the weights of that student are drawn anew, by seed and fan-in, before it learns (false). */
+  readonly freshWeights?: boolean | undefined
   /** Share of the teacher's channels that the student keeps (0.5 where neither width nor depth is said, else 1). */
   readonly width?: number | undefined
   /** Share of the teacher's residual blocks that the student keeps (1). */
@@ -64,9 +70,10 @@ export async function distil(teacher: Model, data: Dataset, options: DistilOptio
   const form = whole.model
   const given = options.student ? await trainable(options.student) : whole
   const goal = learningGoal(form, given.model, data, options.label)
+  if (options.student) await mustTakeRows(given.model, data)
   const answers = await askTeacher(form, goal, data, [...rows.train, ...rows.select], options)
-  const made = options.student
-    ? { trail: given, recipe: `${studentName}, with the weights that it has` }
+  const made: Student = options.student
+    ? ownStudent(given, options)
     : await cutStudent(
         whole,
         data,
@@ -76,13 +83,16 @@ export async function distil(teacher: Model, data: Dataset, options: DistilOptio
           ...(options.open ? { open: options.open } : {}),
         },
       )
-  const learned = await learnWithHints({ teacher: form, student: made.trail.model }, goal, data, {
+  const start = withWeights(made.trail.model, made.drawn ?? new Map())
+  const learned = await learnWithHints({ teacher: form, student: start }, goal, data, {
     ...options,
     ...{ answers, rows },
   })
   const dataDigest = await data.digest()
   const about = { dataDigest, rows: rows.train.length }
-  const { trail, tensors } = await trainedTrail(made.trail, learned, about)
+  // What was drawn and could not learn is part of the student as well.
+  const weights = new Map([...(made.drawn ?? []), ...learned.learned])
+  const { trail, tensors } = await trainedTrail(made.trail, { learned: weights }, about)
   const finished = mustCheck(trail.model)
   const { comparison, sides, speedup } = await learningProof(
     [
@@ -126,6 +136,44 @@ export async function distil(teacher: Model, data: Dataset, options: DistilOptio
   }
 }
 
+/** Where a student comes from. */
+interface Student {
+  readonly trail: Trail
+  readonly recipe: string
+  /** Weights that it starts with, where those are not its own. */
+  readonly drawn?: ReadonlyMap<string, Tensor>
+}
+
+function ownStudent(trail: Trail, { freshWeights: fresh = false, seed = 0 }: DistilOptions): Student {
+  return fresh
+    ? {
+        trail,
+        recipe: `a model of its own, its weights drawn anew by seed ${seed}`,
+        drawn: freshWeights(trail.model, seed),
+      }
+    : { trail, recipe: 'a model of its own, with the weights that it had' }
+}
+
+/** A student that does not fit the rows is found out on one of them, before the teacher has answered all. */
+async function mustTakeRows(student: Model, data: Dataset): Promise<void> {
+  const inputs = student.graph.inputs.flatMap(({ name, type }): readonly PortValue[] =>
+    student.graph.initializers.has(name) || type?.kind !== 'tensor'
+      ? []
+      : [{ name, dtype: type.dtype, shape: type.shape ?? null }],
+  )
+  for await (const part of readRows(data, inputs, [0], 1))
+    try {
+      feedsOf(part, inputs, data)
+    } catch (error) {
+      if (!(error instanceof UserError)) throw error
+      throw new UserError(error.code, `the student does not take the rows: ${error.message}`, {
+        ...(error.where === undefined ? {} : { where: error.where }),
+        ...(error.hint === undefined ? {} : { hint: error.hint }),
+        cause: error,
+      })
+    }
+}
+
 /** What was learned of the student itself: what only the comparison with the teacher had is left behind. */
 async function learnWithHints(
   models: { readonly teacher: Model; readonly student: Model },
@@ -140,7 +188,12 @@ async function learnWithHints(
   return { ...learned, learned: new Map(own) }
 }
 
-function sharesOf({ student, width, depth, resolution }: DistilOptions): Shares {
+function sharesOf({ student, freshWeights: fresh, width, depth, resolution }: DistilOptions): Shares {
+  if (fresh && !student)
+    throw new UserError('bad-argument', 'a student that is cut from the teacher keeps its weights', {
+      where: 'freshWeights',
+      hint: 'fresh weights are for a student of your own: --student FILE --fresh-weights',
+    })
   const any = [width, depth, resolution].some((share) => share !== undefined)
   if (student && any)
     throw new UserError('bad-argument', 'a student of your own is taken as it is: no width, depth or resolution', {

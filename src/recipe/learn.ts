@@ -1,9 +1,9 @@
 import { type Augmentation, checkAugmentations, type Dataset, heldRows } from '../data/index.ts'
 import { openIsolated, type PortValue, type Session, type TensorValue } from '../engine/index.ts'
-import { feedsOf } from '../evaluate/index.ts'
-import type { Model, Tensor } from '../ir/index.ts'
+import { argmax, feedsOf } from '../evaluate/index.ts'
+import { type Model, nodeLabel, operatorName, type Tensor } from '../ir/index.ts'
 import { modelDigest } from '../onnx/index.ts'
-import { behindAdversary, differentiate, withFactors, withWeights } from '../passes/index.ts'
+import { behindAdversary, differentiate, gradientRules, withFactors, withWeights } from '../passes/index.ts'
 import { sha256, UserError } from '../platform/index.ts'
 import { canonicalJson } from '../report/index.ts'
 import {
@@ -129,7 +129,10 @@ export async function learn(student: Model, options: LearnOptions): Promise<Lear
       },
     )
   }
-  const notes = made.report.refused.map(({ node, reason }) => `"${node}" stays as it is: ${reason}`)
+  const notes = [
+    ...made.report.refused.map(({ node, reason }) => `"${node}" stays as it is: ${reason}`),
+    ...withoutRule(student),
+  ]
   const weights = layoutOf(student, made.gradients.keys())
   const statistics = layoutOf(student, made.updates.keys())
   const optimizer = options.optimizer ?? { kind: 'adamw' }
@@ -189,6 +192,17 @@ export async function learn(student: Model, options: LearnOptions): Promise<Lear
   }
 }
 
+/** Nodes whose weights nobody asked to learn, since nothing can be said of their gradient. */
+function withoutRule({ graph }: Model): readonly string[] {
+  const isKernel = (name: string) => {
+    const tensor = graph.initializers.get(name)
+    return tensor?.dtype === 'float32' && tensor.dims.length > 1
+  }
+  return graph.nodes
+    .filter((node) => !Object.hasOwn(gradientRules, operatorName(node)) && node.inputs.some(isKernel))
+    .map((node) => `the weights of "${nodeLabel(node)}" stay as they are: ${operatorName(node)} has no gradient rule`)
+}
+
 /** Scores weights on the rows to select: labels met, or the teacher's class met, or minus the squared distance. */
 async function openRater(
   student: Model,
@@ -229,7 +243,7 @@ async function openRater(
           const own = values.subarray(i * width, (i + 1) * width)
           const wanted = target.subarray(i * width, (i + 1) * width)
           if (!classes) sum -= own.reduce((all, value, k) => all + (value - wanted[k]!) ** 2, 0) / width
-          else sum += largest(own) === (labels ? Number(labels[i]) : largest(wanted)) ? 1 : 0
+          else sum += argmax(own) === (labels ? Number(labels[i]) : argmax(wanted)) ? 1 : 0
         }
         count += part.indices.length
       }
@@ -238,9 +252,6 @@ async function openRater(
     close: () => session.close(),
   }
 }
-
-const largest = (values: Float32Array): number =>
-  values.reduce((best, value, i) => (value > values[best]! ? i : best), 0)
 
 /** What a run is: two runs with the same digest take the same steps. */
 async function runDigest(

@@ -1,4 +1,5 @@
 import type { Dataset } from '../data/index.ts'
+import { typeText } from '../engine/index.ts'
 import { headOf } from '../evaluate/index.ts'
 import { inferTypes, type Model } from '../ir/index.ts'
 import type { Loss } from '../passes/index.ts'
@@ -76,10 +77,16 @@ export function learningGoal(teacher: Model, student: Model, data: Dataset, labe
             return axis === 0 || typeof dim !== 'number' || typeof size !== 'number' || dim === size
           })))
     if (!names.includes(name) || !same)
-      throw new UserError('unsupported', `the student's outputs do not match the teacher's: "${name}"`, {
-        where: names.includes(name) ? `output "${name}"` : `the student has ${names.join(', ')}`,
-        hint: 'both need outputs of the same names, element types and sizes',
-      })
+      throw new UserError(
+        'unsupported',
+        names.includes(name)
+          ? `the student's output "${name}" is ${other ? typeText(other.dtype, other.shape) : 'no tensor'}, the teacher's ${typeText(type.dtype, type.shape)}`
+          : `the student has no output "${name}", which the teacher has; it has ${names.join(', ')}`,
+        {
+          where: `output "${name}"`,
+          hint: 'both need outputs of the same names, element types and sizes',
+        },
+      )
     const head = headOf(teacher, name).logits
     const studentHead = headOf(student, name).logits
     const both = head !== null && studentHead !== null

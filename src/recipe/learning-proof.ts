@@ -48,7 +48,7 @@ export function learningRows(data: Dataset, { proof, seed = 0 }: ProofOptions): 
   if (calibrate.length === 0 || select.length === 0 || (proof?.rows ?? prove.length) === 0)
     throw new UserError(
       'bad-data',
-      `"${data.path}" has ${data.rows} rows: too few to learn, to choose and to prove on`,
+      `"${data.path}" has ${data.rows === 1 ? '1 row' : `${data.rows} rows`}: too few to learn, to choose${proof ? '' : ' and to prove'} on`,
       {
         where: data.path,
         hint: 'ten rows are the least, some thousands are usual',

@@ -19,7 +19,11 @@ export interface TeacherAnswers {
 /** Rows in one run of the teacher. */
 const BATCH = 64
 
-/** Runs the teacher over these rows and keeps what it says. */
+/**
+ * Runs the teacher over these rows and keeps what it says.
+ *
+ * @throws UserError `unsupported` where an output has no row axis, `bad-data` for a row that it answers with NaN.
+ */
 export async function askTeacher(
   teacher: Model,
   goal: LearningGoal,
@@ -34,7 +38,6 @@ export async function askTeacher(
   const session = await (options.open ?? openIsolated)(teacher)
   const place = new Map(rows.map((row, i) => [row, i]))
   const kept = new Map<string, { data: Float32Array; size: number; dims: readonly number[] }>()
-  const missing = new Set(rows)
   try {
     const fetch = [...new Set(goal.outputs.map((output) => output.teacher))]
     let done = 0
@@ -56,8 +59,9 @@ export async function askTeacher(
             hint: 'learning needs outputs whose first axis is the row',
           })
         for (const [i, row] of part.indices.entries()) {
-          own.data.set((value.data as Float32Array).subarray(i * size, (i + 1) * size), place.get(row)! * size)
-          missing.delete(row)
+          const answer = (value.data as Float32Array).subarray(i * size, (i + 1) * size)
+          if (answer.some(Number.isNaN)) throw noAnswer(part, row, i, data)
+          own.data.set(answer, place.get(row)! * size)
         }
       }
       if (done === 0) options.onProgress?.(`the teacher's answers will take ${bytesOf(kept)} bytes`)
@@ -78,6 +82,21 @@ export async function askTeacher(
       return { dtype: 'float32', dims: [asked.length, ...dims], data: values }
     },
   }
+}
+
+/** A row that the teacher cannot answer teaches nothing, and its loss would be no number either. */
+function noAnswer(part: Rows, row: number, at: number, data: Dataset): UserError {
+  const bad = Object.entries(part.columns).find(([, { data: values }]) => {
+    if (!(values instanceof Float32Array || values instanceof Float64Array)) return false
+    const size = values.length / part.indices.length
+    return !values.subarray(at * size, (at + 1) * size).every(Number.isFinite)
+  })
+  return new UserError('bad-data', `the teacher's answer to row ${row} is not a number`, {
+    where: data.path,
+    hint: bad
+      ? `"${bad[0]}" holds NaN or an infinity there: mend the row, or leave it out`
+      : 'its numbers overflow there: leave the row out',
+  })
 }
 
 const bytesOf = (kept: ReadonlyMap<string, { readonly data: Float32Array }>): number =>

@@ -1,6 +1,6 @@
 import type { Dataset } from '../data/index.ts'
 import type { Model, NumericArray } from '../ir/index.ts'
-import { channelGroups, chooseChannels, macsAfter } from '../passes/index.ts'
+import { channelGroups, chooseChannels, leastMacs, macsAfter } from '../passes/index.ts'
 import { UserError } from '../platform/index.ts'
 import type { PruningReport, Recipe } from '../report/index.ts'
 import { channelImportance, type Importance } from './channel-importance.ts'
@@ -72,15 +72,15 @@ export async function prune(model: Model, data: Dataset, options: PruneOptions):
   })
   const removal = chooseChannels(channels, { macs, importance: scores, scale })
   if (removal === null) {
-    const least = chooseChannels(channels, { macs: 1, importance: scores, scale })
-    throw new UserError(
-      'unsupported',
-      `the channels that can go do not bring the work down to ${macs} of what it was`,
-      {
-        where: least ? `${channels.groups.length} groups of channels` : form.graph.name,
-        hint: 'ask for less, such as --macs 0.5, or distil a student with whet distil',
-      },
-    )
+    // Rounded up, so that what the hint names can be had.
+    const least = Math.ceil(100 * leastMacs(channels, { importance: scores, scale })) / 100
+    throw new UserError('unsupported', `channels alone do not bring the work down to ${macs} of what it was`, {
+      where: `${channels.groups.length} groups of channels, an eighth of each stays`,
+      hint:
+        least < 1
+          ? `--macs ${least} is the least; or distil a student with whet distil`
+          : 'distil a student with whet distil',
+    })
   }
   const cut = await cutChannels(whole, removal)
   let learned: Learned | null = null

@@ -93,10 +93,16 @@ export async function tuneStaticInt8(
     [ranges, ...costs].map((report) => ({ report })),
     elements,
   )
+  const [unseen] = ranges.unseen
+  if (form.weights.length === 0 && unseen)
+    throw new UserError('bad-data', 'the rows give no ranges to start from, so nothing can become integer', {
+      where: `${data.path}, ${unseen.name}: ${unseen.reason}`,
+      hint: data.notes.at(-1) ?? 'mend the rows, or leave out those that do not fit',
+    })
   if (form.weights.length === 0)
     throw new UserError('unsupported', 'nothing in this model can become integer, so there is nothing to tune', {
       where: model.graph.name || 'graph',
-      hint: 'whet inspect says which operators it has',
+      hint: 'integers go where they are faster; --everywhere puts them also where float is as fast',
     })
   const goal = learningGoal(start.model, form.model, data, options.label)
   const asking = { ...(options.open ? { open: options.open } : {}), signal, ...(onProgress ? { onProgress } : {}) }

@@ -1,5 +1,6 @@
 import type { Feeds, Session, TensorValue } from '../engine/index.ts'
-import type { Graph } from '../ir/index.ts'
+import { type Graph, readsOf } from '../ir/index.ts'
+import { STEP, type StepGraph } from './step-graph.ts'
 
 /** Bytes of inner values that are looked at in one run. */
 const BUDGET = 64 << 20
@@ -13,6 +14,28 @@ export async function firstNotFinite(session: Session, graph: Graph, feeds: Feed
     for (const name of group) if (!isFiniteValue(values[name])) return name
   }
   return null
+}
+
+/**
+ * A value of a step in words: one of the model by its name, one that was written for the gradient by the weight whose
+ * gradient it goes into.
+ */
+export function placeOf({ model: { graph }, gradients }: StepGraph, name: string): string {
+  if (name === STEP.weights || name === STEP.average) return 'the weights'
+  if (name.startsWith('loss/')) return 'the loss'
+  if (name.startsWith('step/')) return 'the length of the whole gradient, or the step that it makes'
+  if (!name.startsWith('gradient/')) return `"${name}"`
+  const weightOf = new Map([...gradients].map(([weight, gradient]) => [gradient, weight]))
+  const behind = new Set([name])
+  for (const node of graph.nodes) {
+    if (![...readsOf(node)].some((read) => behind.has(read))) continue
+    for (const output of node.outputs) {
+      const weight = weightOf.get(output)
+      if (weight !== undefined) return `the gradient by "${weight}"`
+      behind.add(output)
+    }
+  }
+  return 'the gradient'
 }
 
 function isFiniteValue(value: TensorValue | undefined): boolean {

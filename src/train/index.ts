@@ -1,5 +1,6 @@
 export { type EpochResult, readCheckpoint, type TrainState, writeCheckpoint } from './checkpoint.ts'
 export { feedWeights } from './fed-weights.ts'
+export { freshWeights } from './fresh-weights.ts'
 export type { Length } from './pace.ts'
 export { rateAt, type Schedule } from './schedule.ts'
 export { epochOrder } from './shuffle.ts'

@@ -46,6 +46,8 @@ export interface StepGraph {
   readonly weights: WeightLayout
   readonly statistics: WeightLayout
   readonly optimizer: Optimizer
+  /** The value that holds the gradient by each weight. */
+  readonly gradients: ReadonlyMap<string, string>
 }
 
 export interface StepOptions {
@@ -139,7 +141,7 @@ export function stepGraph(
       ...state.map((name) => floatInput(nextOf(name), [sizeOf(name)])),
     ],
   }
-  return { model: { ...fed, graph }, weights, statistics, optimizer }
+  return { model: { ...fed, graph }, weights, statistics, optimizer, gradients: made.gradients }
 }
 
 /** The arrays that a step moves. */

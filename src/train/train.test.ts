@@ -7,6 +7,7 @@ import { ortNode } from '../engine/index.ts'
 import { type Model, parseModel, tensorOf } from '../ir/index.ts'
 import { differentiate } from '../passes/index.ts'
 import { UserError } from '../platform/index.ts'
+import { placeOf } from './first-not-finite.ts'
 import {
   epochOrder,
   layoutOf,
@@ -232,6 +233,37 @@ test('a loss that is no number stops the run, names what went first and leaves t
   expect(error).toMatchObject({ code: 'bad-data', message: expect.stringContaining('step 3') })
   expect((error as { where: string }).where).toContain('"x"')
   expect(kept.at(-1)!.step).toBe(2)
+})
+
+test('what went first is said in words of the model', () => {
+  const { step } = setUp()
+  const [weight, gradient] = [...step.gradients][0]!
+  const before = step.model.graph.nodes.find(({ outputs }) => outputs.includes(gradient))!.inputs[0]!
+  expect(before).toMatch(/^gradient\//)
+  expect(placeOf(step, before)).toBe(`the gradient by "${weight}"`)
+  expect(placeOf(step, 'x')).toBe('"x"')
+  expect(placeOf(step, 'step/weights')).toBe('the weights')
+  expect(placeOf(step, 'step/6')).toContain('length of the whole gradient')
+})
+
+test('a loss that is no number before anything was kept leaves the state in front of it', async () => {
+  const { step, options } = setUp()
+  const poisoned: ReadBatches = async function* batches(rows, batch, epoch) {
+    let count = 0
+    for await (const part of read(rows, batch, epoch)) {
+      if (++count === 3) (part.feeds.x!.data as Float32Array)[0] = Number.NaN
+      yield part
+    }
+  }
+  const kept: TrainState[] = []
+  const keep = async (state: TrainState) => void kept.push(state)
+  const failed = train(step, { ...options, read: poisoned, keep })
+  await expect(failed).rejects.toMatchObject({ hint: expect.stringContaining('the last good state is kept') })
+  expect(kept.map((state) => state.step)).toEqual([2])
+  expect([...kept[0]!.arrays.values()].every((values) => values.every(Number.isFinite))).toBe(true)
+  await expect(train(step, { ...options, read: poisoned })).rejects.toMatchObject({
+    hint: expect.not.stringContaining('kept'),
+  })
 })
 
 test('a batch that does not fit into memory is halved, and the user is told', async () => {

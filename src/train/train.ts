@@ -1,7 +1,7 @@
 import type { Feeds, Session, TensorValue } from '../engine/index.ts'
 import { UserError } from '../platform/index.ts'
 import type { EpochResult, TrainState } from './checkpoint.ts'
-import { firstNotFinite } from './first-not-finite.ts'
+import { firstNotFinite, placeOf } from './first-not-finite.ts'
 import { epochsWithin, type Length } from './pace.ts'
 import { rateAt } from './schedule.ts'
 import { epochOrder } from './shuffle.ts'
@@ -75,6 +75,12 @@ export async function train(step: StepGraph, options: TrainOptions): Promise<Tra
   const started = performance.now()
   let state: TrainState = options.resume ?? startState(step, options)
   const before = state.seconds
+  // Whether a state is there to go on from.
+  let kept = options.resume !== undefined
+  const keep = async () => {
+    await options.keep?.(timed())
+    kept = options.keep !== undefined
+  }
   const timed = (): TrainState => ({ ...state, seconds: before + (performance.now() - started) / 1000 })
   let session = await options.open()
   try {
@@ -87,7 +93,7 @@ export async function train(step: StepGraph, options: TrainOptions): Promise<Tra
       let starved = false
       for await (const part of options.read(order.slice(state.row), state.batch, state.epoch)) {
         if (signal?.aborted) {
-          await options.keep?.(timed())
+          await keep()
           throw signal.reason
         }
         const now = scalarsAt(state.step, schedule, options.average ?? 0.99, step)
@@ -101,8 +107,11 @@ export async function train(step: StepGraph, options: TrainOptions): Promise<Tra
           break
         }
         const [loss, norm] = [STEP.loss, STEP.norm].map((name) => Number(results[name]!.data[0]))
-        if (!Number.isFinite(loss) || !Number.isFinite(norm))
-          throw await notFinite(session, step, feeds, state.step, options.keep !== undefined)
+        if (!Number.isFinite(loss) || !Number.isFinite(norm)) {
+          if (!kept && [...state.arrays.values()].every((values) => values.every(Number.isFinite))) await keep()
+          const what = Number.isFinite(loss) ? 'gradient' : 'loss'
+          throw await notFinite(session, step, feeds, { what, step: state.step + 1, kept })
+        }
         state = {
           ...state,
           step: state.step + 1,
@@ -114,7 +123,7 @@ export async function train(step: StepGraph, options: TrainOptions): Promise<Tra
         }
         options.onStep?.({ step: state.step, of: total, loss: loss! })
         if (++waited >= keepEvery && options.keep) {
-          await options.keep(timed())
+          await keep()
           waited = 0
         }
       }
@@ -128,7 +137,7 @@ export async function train(step: StepGraph, options: TrainOptions): Promise<Tra
       }
       state = await endEpoch(state, options, rateAt(state.step - 1, schedule))
       options.onEpoch?.(state.epochs.at(-1)!)
-      await options.keep?.(timed())
+      await keep()
       waited = 0
     }
   } finally {
@@ -235,11 +244,16 @@ function scalarsAt(
   return feeds
 }
 
-async function notFinite(session: Session, step: StepGraph, feeds: Feeds, done: number, kept: boolean) {
+async function notFinite(
+  session: Session,
+  step: StepGraph,
+  feeds: Feeds,
+  seen: { readonly what: 'loss' | 'gradient'; readonly step: number; readonly kept: boolean },
+) {
   const first = await firstNotFinite(session, step.model.graph, feeds)
   const inRows = first !== null && first in feeds && !first.startsWith('step/')
-  return new UserError('bad-data', `the loss is no longer a finite number at step ${done + 1}`, {
-    where: first === null ? STEP.loss : `first in "${first}"`,
-    hint: `${inRows ? 'rows hold NaN or an infinity: mend them, or leave them out' : 'a lower learning rate (--rate) usually helps'}${kept ? '; the last good state is kept' : ''}`,
+  return new UserError('bad-data', `the ${seen.what} is no longer finite at step ${seen.step}`, {
+    where: `first in ${first === null ? `the ${seen.what}` : placeOf(step, first)}`,
+    hint: `${inRows ? 'rows hold NaN or an infinity: mend them, or leave them out' : 'a lower learning rate (--rate) usually helps'}${seen.kept ? '; the last good state is kept' : ''}`,
   })
 }

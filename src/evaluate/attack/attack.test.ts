@@ -306,6 +306,7 @@ describe('what the user can mend', { timeout: 120_000 }, () => {
     const report = await attack(model, data, { eps: 0.3 })
     expect([report.gradient, Object.keys(report.byAttack)]).toEqual(['none', ['square']])
     expect(report.warnings.join()).toContain('has no gradient')
+    expect(report.sentence).toMatch(/nothing could follow its gradient\.$/)
     expect(report.robust.correct).toBe(0)
     const branching = parseModel(`<ir_version: 10, opset_import: ["" : 21]> g (float[N,4] x) => (float[N,4] z) {
       c = Constant<value = bool {1}>()

@@ -1,6 +1,7 @@
 import { floatAttribute, type Graph, int, intAttribute, makeNode, type Node } from '../../ir/index.ts'
-import { type GradientWriter, gradientWriter, type WriterSource } from './gradient-writer.ts'
+import { type GradientWriter, gradientWriter } from './gradient-writer.ts'
 import { besideChannels, epsilonOf, inverseRoot, perChannel } from './normalization-parts.ts'
+import type { WriterSource } from './value-facts.ts'
 
 const isBatchNormalization = (node: Node): boolean => node.opType === 'BatchNormalization' && node.domain === ''
 const isTraining = (node: Node): boolean => isBatchNormalization(node) && intAttribute(node, 'training_mode', 0) !== 0

@@ -1,11 +1,12 @@
 import { type DType, type Graph, type Node, nodeLabel, operatorName, readsOf, type ValueType } from '../../ir/index.ts'
 import type { Refusal } from '../../report/index.ts'
 import { writeOutTraining } from './batch-training.ts'
-import { type GradientWriter, gradientWriter, type WriterSource } from './gradient-writer.ts'
+import { type GradientWriter, gradientWriter } from './gradient-writer.ts'
 import { CONSTANT_NEARLY_EVERYWHERE } from './operators.ts'
 import { type Kept, recomputed } from './recompute.ts'
 import { Refused } from './refused.ts'
 import { gradientRuleOf } from './rules.ts'
+import type { WriterSource } from './value-facts.ts'
 
 export interface Destination {
   /** The scalar that everything is derived from. */

@@ -1,19 +1,17 @@
 import {
   type Attribute,
-  constantValue,
-  type DType,
   fromNumbers,
   type Graph,
   graphNames,
+  int,
+  ints as intsOf,
   isFloating,
   makeNode,
   type Node,
-  type Shape,
   type Tensor,
   tensorOf,
-  type ValueType,
 } from '../../ir/index.ts'
-import { Refused } from './refused.ts'
+import { type ValueFacts, valueFacts, type WriterSource } from './value-facts.ts'
 
 export type Attributes = Readonly<Record<string, Attribute>>
 
@@ -22,7 +20,7 @@ export type Attributes = Readonly<Record<string, Attribute>>
  * constant gives the same value. Facts (`shape`, `dtype`, …) are known of the values of the graph as it was, not of
  * what is written.
  */
-export interface GradientWriter {
+export interface GradientWriter extends ValueFacts {
   /** What was written, in order. */
   readonly nodes: readonly Node[]
   readonly constants: ReadonlyMap<string, Tensor>
@@ -57,31 +55,78 @@ export interface GradientWriter {
   size(value: string, axis: number): string
   /** The value in the floating type of its gradient: itself, or a cast of an integer. */
   floating(value: string): string
-  /** The floating element type of a value's gradient: its own, or float32 for integers. */
-  dtype(value: string): DType
-  /** The element type that the value itself has. */
-  storedType(value: string): DType
-  shape(value: string): Shape | null
-  /** Refused where nobody knows it. */
-  rank(value: string): number
-  /** The constant behind a value, where there is one. */
-  constant(value: string): Tensor | undefined
   fresh(hint: string): string
 }
 
-export interface WriterSource {
-  readonly graph: Graph
-  readonly types: ReadonlyMap<string, ValueType>
+/** A writer over a graph whose values have these types; names that it makes begin with `prefix`. */
+export function gradientWriter(source: WriterSource, prefix: string): GradientWriter {
+  const facts = valueFacts(source)
+  const { dtype, shape } = facts
+  const { stored, ...written } = nodeWriter(source.graph, prefix)
+  const { op } = written
+
+  const ints = (values: readonly number[]) => stored(`ints ${values}`, () => tensorOf('int64', [values.length], values))
+  const number = (value: number, like: string) =>
+    stored(`${dtype(like)} ${value}`, () => fromNumbers(dtype(like), [], [value]))
+  const sizes = (value: string): string => {
+    const dims = shape(value)
+    return dims?.every((dim) => typeof dim === 'number') ? ints(dims as number[]) : op('Shape', [value])
+  }
+  const reshape = (x: string, dims: readonly number[]) => op('Reshape', [x, ints(dims)])
+  const transpose = (x: string, perm: readonly number[]) =>
+    perm.every((axis, i) => axis === i) ? x : op('Transpose', [x], { perm: intsOf(perm) })
+
+  return {
+    ...facts,
+    ...written,
+    add: (a, b) => op('Add', [a, b]),
+    sub: (a, b) => op('Sub', [a, b]),
+    mul: (a, b) => op('Mul', [a, b]),
+    div: (a, b) => op('Div', [a, b]),
+    neg: (a) => op('Neg', [a]),
+    where: (condition, g, like) => op('Where', [condition, g, number(0, like)]),
+    number,
+    ints,
+    int: (value) => stored(`int ${value}`, () => tensorOf('int64', [], [value])),
+    tensor: (tensor) => stored(`tensor ${written.constants.size}`, () => tensor),
+    reduceSum: (x, axes, keep) =>
+      axes.length === 0 ? x : op('ReduceSum', [x, ints(axes)], { keepdims: int(keep ? 1 : 0) }),
+    reduceMean: (x, axes) => op('ReduceMean', [x, ints(axes)]),
+    reshape,
+    reshapeLike(x, like) {
+      const dims = shape(like)
+      const open = dims?.filter((dim) => typeof dim !== 'number').length ?? 2
+      // One size may be left to Reshape, unless others are 0 and nothing tells it.
+      const inferred = dims && open <= 1 && !dims.includes(0)
+      if (!inferred) return op('Reshape', [x, sizes(like)])
+      return reshape(
+        x,
+        dims.map((dim) => (typeof dim === 'number' ? dim : -1)),
+      )
+    },
+    transpose,
+    transposeLast: (x, rank) => transpose(x, [...Array.from({ length: rank - 2 }, (_, i) => i), rank - 1, rank - 2]),
+    zerosLike: (value) =>
+      op('ConstantOfShape', [sizes(value)], { value: { type: 'tensor', value: fromNumbers(dtype(value), [1], [0]) } }),
+    sizes,
+    size(value, axis) {
+      const dim = shape(value)?.at(axis)
+      if (typeof dim === 'number') return ints([dim])
+      return op('Shape', [value], { start: int(axis), ...(axis === -1 ? {} : { end: int(axis + 1) }) })
+    },
+    floating: (value) => (isFloating(facts.storedType(value)) ? value : op('Cast', [value], { to: int(FLOAT) })),
+  }
 }
 
-/** A writer over a graph whose values have these types; names that it makes begin with `prefix`. */
-export function gradientWriter({ graph, types }: WriterSource, prefix: string): GradientWriter {
+/** The number of float32 among ONNX's element types. */
+const FLOAT = 1
+
+/** Nodes and constants behind a graph, each written once. */
+function nodeWriter(graph: Graph, prefix: string) {
   const taken = new Set(graphNames(graph))
   const nodes: Node[] = []
   const constants = new Map<string, Tensor>()
   const known = new Map<string, readonly string[]>()
-  const producers = new Map(graph.nodes.flatMap((node) => node.outputs.map((name) => [name, node] as const)))
-  const inputs = new Set(graph.inputs.map(({ name }) => name))
 
   const fresh = (hint: string): string => {
     let name = hint
@@ -89,18 +134,6 @@ export function gradientWriter({ graph, types }: WriterSource, prefix: string): 
     taken.add(name)
     return name
   }
-  const typeOf = (value: string) => {
-    const type = types.get(value)
-    if (type?.kind !== 'tensor') throw new Refused(`the type of "${value}" is not known`)
-    return type
-  }
-  const shape = (value: string): Shape | null => {
-    const type = types.get(value)
-    return type?.kind === 'tensor' ? type.shape : null
-  }
-  const storedType = (value: string): DType => typeOf(value).dtype
-  const dtype = (value: string): DType => (isFloating(storedType(value)) ? storedType(value) : 'float32')
-
   const ops = (opType: string, given: readonly string[], outputs: number, attributes: Attributes = {}) => {
     const key = JSON.stringify([opType, given, outputs, Object.entries(attributes)], (_, part) =>
       typeof part === 'bigint' ? `${part}n` : part,
@@ -112,9 +145,8 @@ export function gradientWriter({ graph, types }: WriterSource, prefix: string): 
     known.set(key, names)
     return names
   }
-  const op = (opType: string, given: readonly string[], attributes?: Attributes) =>
+  const op = (opType: string, given: readonly string[], attributes?: Attributes): string =>
     ops(opType, given, 1, attributes)[0]!
-
   const stored = (key: string, make: () => Tensor): string => {
     const before = known.get(key)
     if (before) return before[0]!
@@ -123,76 +155,5 @@ export function gradientWriter({ graph, types }: WriterSource, prefix: string): 
     known.set(key, [name])
     return name
   }
-  const ints = (values: readonly number[]) => stored(`ints ${values}`, () => tensorOf('int64', [values.length], values))
-  const number = (value: number, like: string) =>
-    stored(`${dtype(like)} ${value}`, () => fromNumbers(dtype(like), [], [value]))
-
-  const sizes = (value: string): string => {
-    const dims = shape(value)
-    return dims?.every((dim) => typeof dim === 'number') ? ints(dims as number[]) : op('Shape', [value])
-  }
-  const reshape = (x: string, dims: readonly number[]) => op('Reshape', [x, ints(dims)])
-  const transpose = (x: string, perm: readonly number[]) =>
-    perm.every((axis, i) => axis === i) ? x : op('Transpose', [x], { perm: { type: 'ints', value: perm.map(BigInt) } })
-  const int64 = (value: bigint): Attribute => ({ type: 'int', value })
-
-  return {
-    nodes,
-    constants,
-    op,
-    ops,
-    add: (a, b) => op('Add', [a, b]),
-    sub: (a, b) => op('Sub', [a, b]),
-    mul: (a, b) => op('Mul', [a, b]),
-    div: (a, b) => op('Div', [a, b]),
-    neg: (a) => op('Neg', [a]),
-    where: (condition, g, like) => op('Where', [condition, g, number(0, like)]),
-    number,
-    ints,
-    int: (value) => stored(`int ${value}`, () => tensorOf('int64', [], [value])),
-    tensor: (tensor) => stored(`tensor ${constants.size}`, () => tensor),
-    reduceSum: (x, axes, keep) =>
-      axes.length === 0 ? x : op('ReduceSum', [x, ints(axes)], { keepdims: int64(keep ? 1n : 0n) }),
-    reduceMean: (x, axes) => op('ReduceMean', [x, ints(axes)]),
-    reshape,
-    reshapeLike(x, like) {
-      const dims = shape(like)
-      const open = dims?.filter((dim) => typeof dim !== 'number').length ?? 2
-      // One size may be left to Reshape, unless others are 0 and nothing tells it.
-      const inferred = dims && open <= 1 && !dims.includes(0)
-      return inferred
-        ? reshape(
-            x,
-            dims.map((dim) => (typeof dim === 'number' ? dim : -1)),
-          )
-        : op('Reshape', [x, sizes(like)])
-    },
-    transpose,
-    transposeLast: (x, rank) => transpose(x, [...Array.from({ length: rank - 2 }, (_, i) => i), rank - 1, rank - 2]),
-    zerosLike: (value) =>
-      op('ConstantOfShape', [sizes(value)], { value: { type: 'tensor', value: fromNumbers(dtype(value), [1], [0]) } }),
-    sizes,
-    size(value, axis) {
-      const dim = shape(value)?.at(axis)
-      if (typeof dim === 'number') return ints([dim])
-      const end: Attributes = axis === -1 ? {} : { end: int64(BigInt(axis + 1)) }
-      return op('Shape', [value], { start: int64(BigInt(axis)), ...end })
-    },
-    floating: (value) => (isFloating(storedType(value)) ? value : op('Cast', [value], { to: int64(1n) })),
-    dtype,
-    storedType,
-    shape,
-    rank(value) {
-      const dims = shape(value)
-      if (!dims) throw new Refused(`the rank of "${value}" is not known`)
-      return dims.length
-    },
-    constant(value) {
-      const tensor = graph.initializers.get(value)
-      if (tensor) return inputs.has(value) ? undefined : tensor
-      const producer = producers.get(value)
-      return producer && constantValue(producer)
-    },
-    fresh,
-  }
+  return { nodes, constants, fresh, ops, op, stored }
 }

@@ -6,7 +6,7 @@ export {
   type PrunableChannels,
   type Removal,
 } from './channel-groups.ts'
-export { type ChooseOptions, chooseChannels, narrowChannels } from './choose-channels.ts'
+export { type ChooseOptions, chooseChannels, leastMacs, narrowChannels } from './choose-channels.ts'
 export { dropBlocks, leaveOutBlocks, type ResidualBlock, residualBlocks } from './drop-blocks.ts'
 export { halveGrid, onHalfGrid } from './halve-grid.ts'
 export { addActivation, addTaylor, scaleImportance, weightImportance } from './importance.ts'

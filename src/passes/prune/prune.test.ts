@@ -1,10 +1,12 @@
 import { describe, expect, test } from 'vitest'
 import { ortNode } from '../../engine/index.ts'
 import { checkModel, elementCount, inferTypes, type Model, parseModel, tensorOf, tensorValues } from '../../ir/index.ts'
+import { blockOf } from './channel-blocks.ts'
 import {
   channelGroups,
   chooseChannels,
   dropBlocks,
+  leastMacs,
   macsAfter,
   narrowChannels,
   pruneChannels,
@@ -229,6 +231,10 @@ describe('which channels go', () => {
 
   test('more than there is cannot be removed', () => {
     expect(chooseChannels(channels, { macs: 0.001, importance, scale: 'within' })).toBeNull()
+    const least = leastMacs(channels, { importance, scale: 'within' })
+    expect(least).toBeGreaterThan(0.001)
+    const removal = chooseChannels(channels, { macs: least, importance, scale: 'within' })!
+    expect(macsAfter(channels, removal) / macsAfter(channels, new Map())).toBeCloseTo(least, 12)
   })
 
   test('a narrower student keeps the same share of every group, the most important', () => {
@@ -242,6 +248,73 @@ describe('which channels go', () => {
         Math.max(...[...gone].map((i) => scores[i]!)),
       )
     }
+  })
+})
+
+describe('what stays fills blocks of channels', () => {
+  const deep = seeded(`g (float[N,4,8,8] x) => (float[N,4,8,8] y)
+    <${weight('w0', '12,4,3,3')}, ${weight('w1', '16,12,3,3')}, ${weight('w2', '48,16,3,3')}, ${weight('w3', '4,48,1,1')}>
+    { a = Conv<pads: ints = [1,1,1,1]>(x, w0)  r = Relu(a)  b = Conv<pads: ints = [1,1,1,1]>(r, w1)  s = Relu(b)
+      c = Conv<pads: ints = [1,1,1,1]>(s, w2)  t = Relu(c)  u = Conv(t, w3)  y = Relu(u) }`)
+  const channels = channelGroups(deep, rowed(deep))
+  const importance = weightImportance(deep, channels.groups)
+  const kept = (removal: ReadonlyMap<string, ReadonlySet<number>>) =>
+    channels.groups.map(({ id, channels: own }) => own.length - (removal.get(id)?.size ?? 0))
+  const without = async (removal: ReadonlyMap<string, ReadonlySet<number>>) => {
+    const remove = Object.fromEntries([...removal].map(([id, places]) => [id, [...places]]))
+    return (await pruneChannels.run(deep, { remove }, [])).model
+  }
+
+  test('by cost: the widest of which a group has two, as far as the share can be reached', () => {
+    const choose = (macs: number) => kept(chooseChannels(channels, { macs, importance, scale: 'within' })!)
+    for (const macs of [0.9, 0.7, 0.5]) {
+      const [first, second, third] = choose(macs)
+      expect(first! % 4, `${macs}`).toBe(0)
+      expect(second! % 8, `${macs}`).toBe(0)
+      expect(third! % 8, `${macs}`).toBe(0)
+    }
+    // With blocks of four, three quarters of this network would go where half was asked for.
+    const small = seeded(`g (float[N,1,6,6] x) => (float[N,1,6,6] y)
+      <${weight('w0', '8,1,3,3')}, ${weight('w1', '8,8,3,3')}, ${weight('w2', '1,8,1,1')}>
+      { a = Conv<pads: ints = [1,1,1,1]>(x, w0)  r = Relu(a)  b = Conv<pads: ints = [1,1,1,1]>(r, w1)  s = Relu(b)
+        y = Conv(s, w2) }`)
+    const own = channelGroups(small, rowed(small))
+    const half = chooseChannels(own, { macs: 0.5, importance: weightImportance(small, own.groups), scale: 'within' })!
+    expect(macsAfter(own, half) / macsAfter(own, new Map())).toBeGreaterThan(0.45)
+    // Less than one block of each costs: smaller ones.
+    expect(choose(0.1).some((count, i) => count % [4, 8, 8][i]! !== 0)).toBe(true)
+  })
+
+  test('by width: near the share, and never nothing at all where a channel can go', () => {
+    expect(kept(narrowChannels(channels, 0.5, importance))).toEqual([8, 8, 24])
+    expect(kept(narrowChannels(channels, 0.7, importance))).toEqual([8, 8, 32])
+    expect(kept(narrowChannels(channels, 0.96, importance))).toEqual([12, 15, 46])
+  })
+
+  test('a narrower student runs in the kernels of the whole model', async () => {
+    const kernels = async (model: Model) => {
+      const read = await ortNode.kernels(model)
+      if ('reason' in read) throw new Error(read.reason)
+      return read.counts
+    }
+    const whole = await kernels(deep)
+    expect(await kernels(await without(narrowChannels(channels, 0.7, importance)))).toMatchObject({
+      Conv: whole.Conv ?? 0,
+    })
+  })
+
+  test('a head fills its blocks by itself', () => {
+    const head = (places: number) => ({ weights: [{ name: 'w', axis: 1, places: Array(places).fill(0) }], values: [] })
+    const group = (heads: number, places: number) => ({
+      id: 'w:1',
+      nodes: [],
+      channels: Array(heads).fill(head(places)),
+    })
+    expect(blockOf(group(16, 64), 8)).toBe(1)
+    expect(blockOf(group(16, 4), 8)).toBe(2)
+    expect(blockOf(group(64, 1), 8)).toBe(8)
+    expect(blockOf(group(64, 1), 4)).toBe(4)
+    expect(blockOf(group(7, 1), 8)).toBe(1)
   })
 })
 

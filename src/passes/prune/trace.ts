@@ -106,7 +106,8 @@ export function startTrace({ graph, opsets }: Model, types: ReadonlyMap<string, 
       let matters = false
       for (const name of reads.filter((each) => each !== ''))
         for (const axis of axesOf(name)) {
-          if (axis && !constant(name)) matters = true
+          // Its own weights could have been cut, too.
+          if (axis && (constant(name)?.dims.length ?? 2) > 1) matters = true
           freezeAxis(axis)
         }
       if (matters) held.set(node, reason)

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
 import { kernelsOf, modelWith, randomValue, rangesOf, runOnce } from '../../../tests/quantize-kit.ts'
+import { checkModel } from '../../ir/index.ts'
 import { quantizeStaticInt8 } from './quantize-static-int8.ts'
 import { widenConvolutions } from './widen-convolutions.ts'
 
@@ -10,26 +11,31 @@ const network = (channels: number, body: string, size = 40) =>
     v: [8, channels, 1, 1],
   })
 
-async function quantized(channels: number, body: string, size?: number) {
+async function quantized(channels: number, body: string, size?: number, weightBits: 4 | 8 = 8) {
   const model = network(channels, body, size)
   const feeds = { x: randomValue([1, 32, size ?? 40, size ?? 40], 3) }
   const evidence = [{ report: await rangesOf(model, feeds) }]
-  const before = (await quantizeStaticInt8.run(model, { placement: 'everywhere' }, evidence)).model
+  const before = (await quantizeStaticInt8.run(model, { placement: 'everywhere', weightBits }, evidence)).model
   const { model: after, report } = await widenConvolutions.run(before, {}, [])
   return { before, after, report, feeds }
 }
 
-test('a broken block of channels becomes a whole one, and not a bit of the answer changes', async () => {
-  const { before, after, report, feeds } = await quantized(9, 'h = Conv<pads = [1, 1, 1, 1]>(x, w, b) y = Conv(h, v)')
-  expect(report.applied).toBe(1)
-  const widths = [...after.graph.initializers.values()]
-    .filter(({ dtype }) => dtype === 'int8')
-    .map(({ dims }) => dims[0])
-  expect(widths).toContain(16)
-  expect(widths).not.toContain(9)
-  expect((await kernelsOf(after)).QLinearConv).toBe((await kernelsOf(before)).QLinearConv)
-  expect((await runOnce(after, feeds)).y!.data).toEqual((await runOnce(before, feeds)).y!.data)
-})
+test.each([4, 8] as const)(
+  'weights of %i bits: a broken block of channels becomes a whole one, and not a bit of the answer changes',
+  async (bits) => {
+    const body = 'h = Conv<pads = [1, 1, 1, 1]>(x, w, b) y = Conv(h, v)'
+    const { before, after, report, feeds } = await quantized(9, body, 40, bits)
+    expect(report.applied).toBe(1)
+    expect(checkModel(after)).toEqual([])
+    const widths = [...after.graph.initializers.values()]
+      .filter(({ dtype }) => dtype === `int${bits}`)
+      .map(({ dims }) => dims[0])
+    expect(widths).toContain(16)
+    expect(widths).not.toContain(9)
+    expect((await kernelsOf(after)).QLinearConv).toBe((await kernelsOf(before)).QLinearConv)
+    expect((await runOnce(after, feeds)).y!.data).toEqual((await runOnce(before, feeds)).y!.data)
+  },
+)
 
 test.each([
   ['whole blocks', 16, 'y = Conv<pads = [1, 1, 1, 1]>(x, w, b)', 40, null],
