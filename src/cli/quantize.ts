@@ -137,12 +137,7 @@ export const quantizeVerb: Verb = {
         where: data!,
         hint: `say --samples ${dataset.rows}, or give more rows`,
       })
-    const {
-      model: quantized,
-      report,
-      recipe,
-      tensors,
-    } = await quantize(model, {
+    const made = await quantize(model, {
       scheme,
       ...weights,
       data: dataset,
@@ -158,8 +153,9 @@ export const quantizeVerb: Verb = {
       signal: context.signal,
       onProgress: context.progress,
     })
+    const { model: quantized, report } = made
     if (layout) {
-      const dtype = dtypeOf(recipe)
+      const dtype = dtypeOf(made.recipe)
       const first: readonly [Dtype, typeof model][] = existsSync(join(out, 'onnx', 'model.onnx'))
         ? []
         : [['fp32', model]]
@@ -176,7 +172,7 @@ export const quantizeVerb: Verb = {
     for (const name of unmatched(options.list('keep-float'), model, report))
       context.say(`--keep-float ${name}: no node and no operator has this name, so it keeps nothing in float`)
     if (recipeFile) {
-      await writeRecipe(recipe, tensors, recipeFile)
+      await writeRecipe(made.recipe, made.tensors, recipeFile)
       context.say(`wrote ${recipeFile}`)
     }
     return { report }

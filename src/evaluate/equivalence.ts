@@ -45,8 +45,8 @@ interface Tally {
  * outputs of the same names and shapes.
  */
 export async function measureEquivalence(
-  a: Session,
-  b: Session,
+  a: Pick<Session, 'outputs' | 'run'>,
+  b: Pick<Session, 'run'>,
   samples: Iterable<Feeds> | AsyncIterable<Feeds>,
   tolerance: Tolerance = LOSSLESS,
 ): Promise<EquivalenceResult> {

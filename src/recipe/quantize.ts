@@ -30,7 +30,7 @@ import { OpenSessions } from './open-sessions.ts'
 import { provePortable } from './portable.ts'
 import { rangesOf } from './ranges.ts'
 import { type RunsOn, runsOn } from './runs-on.ts'
-import { LEAN, losslessTrail, proveSame } from './simplify.ts'
+import { type Expected, expectedOf, LEAN, losslessTrail, proveSame } from './simplify.ts'
 import { together } from './together.ts'
 import { advance, advanceAll, recipeOf, type Step, sizeOf, startTrail, type Trail } from './trail.ts'
 import { type WeightChoices, weightOptions, weightSteps } from './weight-only.ts'
@@ -70,6 +70,7 @@ export interface QuantizeOptions extends WeightChoices {
 export interface Quantized {
   readonly model: Model
   readonly report: QuantizationReport
+  /** Made when it is asked for: it takes the digest of every model on the way. */
   readonly recipe: Recipe
   /** What the recipe's evidence refers to, by digest; see `writeRecipe`. */
   readonly tensors: ReadonlyMap<string, NumericArray>
@@ -182,7 +183,7 @@ async function quantizeUnrun(model: Model, options: QuantizeOptions, reason: str
       ...(run.applied === 0 ? [NOTHING_DONE] : []),
     ],
   }
-  return { model: trail.model, report, recipe: recipeOf(trail), tensors: new Map() }
+  return quantized(trail, report)
 }
 
 const NOTHING_DONE = 'nothing was quantized: see the reasons under float'
@@ -213,17 +214,21 @@ async function quantizeIn(
 ): Promise<Quantized> {
   const { scheme, data, target = 'native', onProgress: say = () => {} } = options
   const original = sessions.open(model, LEAN)
+  const expecting = original.then((session) => expectedOf(session, { data, seed: options.seed }))
+  expecting.catch(() => {})
   say('lossless passes')
   const lossless = options.simplify === false ? startTrail(model) : await losslessTrail(model)
-  if (lossless.model !== model) {
-    const float = sessions.open(lossless.model, LEAN)
-    const [base, candidate] = await together(original, float)
-    await proveSame(base, candidate, model, { data, seed: options.seed })
-    await sessions.close(float)
-  }
+  const proof = lossless.model === model ? null : proveLossless(sessions, lossless.model, model, expecting)
+  proof?.catch(() => {})
+  // The original has answered, or has said why not: what calibrates takes over its process.
+  const expected = await (proof ? expecting : expecting.catch(() => null))
+  await Promise.allSettled(expected?.answers.values() ?? [])
   await sessions.close(original)
   const start = await smoothed(lossless, options)
-  const evidence = scheme === 'static-int8' ? await evidenceFor(sessions, start.model, options) : []
+  const [, evidence] = await together(
+    proof,
+    scheme === 'static-int8' ? evidenceFor(sessions, start.model, options, proof) : [],
+  )
   say('quantizing')
   const [own, ...repairs] = quantizeSteps(options, evidence)
   const steps = scheme.startsWith('weight')
@@ -285,7 +290,31 @@ async function quantizeIn(
     ],
   }
   const tensors = new Map(steps.flatMap(({ evidence }) => evidence ?? []).flatMap((item) => [...(item.tensors ?? [])]))
-  return { model: trail.model, report, recipe: recipeOf(trail), tensors }
+  return quantized(trail, report, tensors)
+}
+
+function quantized(trail: Trail, report: QuantizationReport, tensors: Quantized['tensors'] = new Map()): Quantized {
+  return {
+    model: trail.model,
+    report,
+    tensors,
+    get recipe() {
+      return recipeOf(trail)
+    },
+  }
+}
+
+/** The lossless model must answer as the original did. */
+async function proveLossless(
+  sessions: OpenSessions,
+  lossless: Model,
+  original: Model,
+  expecting: Promise<Expected>,
+): Promise<void> {
+  const opening = sessions.open(lossless, LEAN)
+  const [expected, session] = await together(expecting, opening)
+  await proveSame(expected, session, original)
+  await sessions.close(opening)
 }
 
 const isLearned = ({ options }: PassRun) => (options as { rounding?: string } | undefined)?.rounding === 'learned'
@@ -304,7 +333,13 @@ async function smoothed(
 const EVERYWHERE = { placement: 'everywhere' } as const
 
 /** Ranges and channels of the values that static quantization asks for. */
-async function evidenceFor(sessions: OpenSessions, model: Model, options: QuantizeOptions): Promise<readonly Report[]> {
+async function evidenceFor(
+  sessions: OpenSessions,
+  model: Model,
+  options: QuantizeOptions,
+  /** Ends when a second process is free. */
+  busy: Promise<void> | null,
+): Promise<readonly Report[]> {
   const { data, calibration = 'minmax' } = options
   if (!data)
     throw new UserError('bad-data', 'static int8 needs sample data to learn the ranges of values from', {
@@ -317,7 +352,7 @@ async function evidenceFor(sessions: OpenSessions, model: Model, options: Quanti
       hint: 'give some rows that look like production; 100 are plenty',
     })
   options.onProgress?.('calibrating')
-  if (calibration === 'minmax') return looked(sessions, model, data, options)
+  if (calibration === 'minmax') return looked(sessions, model, data, { ...options, busy })
   // These look at whole values in this very process, which a model that cannot run would take along: it ran before.
   return together(rangesOf(model, data, calibration, options), channelsOf(model, data, options))
 }
