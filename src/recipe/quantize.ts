@@ -1,5 +1,5 @@
 import type { Dataset } from '../data/index.ts'
-import { openIsolated } from '../engine/index.ts'
+import { openIsolated, type RuntimeProcesses, startRuntimes } from '../engine/index.ts'
 import type { Model, NumericArray } from '../ir/index.ts'
 import {
   KERNEL_REPAIRS,
@@ -57,6 +57,8 @@ export interface QuantizeOptions extends WeightChoices {
   readonly smooth?: number | undefined
   /** `static-int8`: recurrent layers too, with scales that they take from what they see; they have no static form. */
   readonly recurrent?: boolean | undefined
+  /** Processes to run models in, started by whoever had something else to do first; its own unless said. */
+  readonly processes?: RuntimeProcesses | undefined
   /** Further options of the pass, such as `placement`. */
   readonly pass?: Readonly<Record<string, unknown>> | undefined
   /** Lossless passes first; on unless false. */
@@ -180,17 +182,27 @@ async function quantizeUnrun(model: Model, options: QuantizeOptions, reason: str
     passes: trail.runs,
     warnings: [
       `nothing was run or measured, and lossless passes were left out: ${reason}`,
-      ...(run.applied === 0 ? [NOTHING_DONE] : []),
+      ...(run.applied === 0 ? [nothingDone(model)] : []),
     ],
   }
   return quantized(trail, report)
 }
 
-const NOTHING_DONE = 'nothing was quantized: see the reasons under float'
+/** Operators that only a quantized model has. */
+const INTEGER = /^(Quantize|Dequantize|DynamicQuantize)Linear$|^(QLinear|QGemm|QAttention)|Integer$|NBits$/
+
+/** Why nothing was quantized, and what to do about it. */
+function nothingDone({ graph }: Model): string {
+  const counts = new Map<string, number>()
+  for (const { opType } of graph.nodes) if (INTEGER.test(opType)) counts.set(opType, (counts.get(opType) ?? 0) + 1)
+  if (counts.size === 0) return 'nothing was quantized: see the reasons under float'
+  const found = [...counts].map(([name, count]) => `${count} ${name}`).join(', ')
+  return `the model is integer already (${found}), and nothing else in it can be quantized: use it as it is, or quantize the float model that it was made from`
+}
 
 async function quantizeMeasured(model: Model, options: QuantizeOptions): Promise<Quantized> {
   const place = await runsOn(options.target ?? 'native')
-  const sessions = new OpenSessions(PROCESSES)
+  const sessions = new OpenSessions(options.processes ?? startRuntimes(PROCESSES))
   try {
     return await quantizeIn(sessions, place, model, options)
   } finally {
@@ -199,7 +211,7 @@ async function quantizeMeasured(model: Model, options: QuantizeOptions): Promise
 }
 
 /** Models that run at a time: the two that are compared, or the one that answers and the pair of it and its original. */
-const PROCESSES = 2
+export const PROCESSES = 2
 
 /**
  * Whatever runs a model does so in another process, and what does not wait for another runs beside it: the original is
@@ -285,7 +297,7 @@ async function quantizeIn(
       ...(options.rounding === 'learned' && scheme === 'static-int8' && !trail.runs.some(isLearned)
         ? ['learned roundings left the outputs no nearer to the float model: those that balance sums stay']
         : []),
-      ...(run.applied === 0 ? [NOTHING_DONE] : []),
+      ...(run.applied === 0 ? [nothingDone(model)] : []),
       ...(data?.notes ?? []),
     ],
   }
