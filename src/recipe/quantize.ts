@@ -26,11 +26,12 @@ import type { EvidenceCache } from './evidence-cache.ts'
 import { learnRoundings } from './learned-rounding.ts'
 import { looked } from './looked.ts'
 import { measureDamage, readKernels, timeIn } from './measure-quantized.ts'
+import { nothingDone } from './nothing-done.ts'
 import { OpenSessions } from './open-sessions.ts'
 import { provePortable } from './portable.ts'
 import { rangesOf } from './ranges.ts'
 import { type RunsOn, runsOn } from './runs-on.ts'
-import { type Expected, expectedOf, LEAN, losslessTrail, proveSame } from './simplify.ts'
+import { expectedOf, LEAN, losslessTrail, proveLossless } from './simplify.ts'
 import { together } from './together.ts'
 import { advance, advanceAll, recipeOf, type Step, sizeOf, startTrail, type Trail } from './trail.ts'
 import { type WeightChoices, weightOptions, weightSteps } from './weight-only.ts'
@@ -188,18 +189,6 @@ async function quantizeUnrun(model: Model, options: QuantizeOptions, reason: str
   return quantized(trail, report)
 }
 
-/** Operators that only a quantized model has. */
-const INTEGER = /^(Quantize|Dequantize|DynamicQuantize)Linear$|^(QLinear|QGemm|QAttention)|Integer$|NBits$/
-
-/** Why nothing was quantized, and what to do about it. */
-function nothingDone({ graph }: Model): string {
-  const counts = new Map<string, number>()
-  for (const { opType } of graph.nodes) if (INTEGER.test(opType)) counts.set(opType, (counts.get(opType) ?? 0) + 1)
-  if (counts.size === 0) return 'nothing was quantized: see the reasons under float'
-  const found = [...counts].map(([name, count]) => `${count} ${name}`).join(', ')
-  return `the model is integer already (${found}), and nothing else in it can be quantized: use it as it is, or quantize the float model that it was made from`
-}
-
 async function quantizeMeasured(model: Model, options: QuantizeOptions): Promise<Quantized> {
   const place = await runsOn(options.target ?? 'native')
   const sessions = new OpenSessions(options.processes ?? startRuntimes(PROCESSES))
@@ -314,19 +303,6 @@ function quantized(trail: Trail, report: QuantizationReport, tensors: Quantized[
       return recipeOf(trail)
     },
   }
-}
-
-/** The lossless model must answer as the original did. */
-async function proveLossless(
-  sessions: OpenSessions,
-  lossless: Model,
-  original: Model,
-  expecting: Promise<Expected>,
-): Promise<void> {
-  const opening = sessions.open(lossless, LEAN)
-  const [expected, session] = await together(expecting, opening)
-  await proveSame(expected, session, original)
-  await sessions.close(opening)
 }
 
 const isLearned = ({ options }: PassRun) => (options as { rounding?: string } | undefined)?.rounding === 'learned'

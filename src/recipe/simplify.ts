@@ -4,6 +4,7 @@ import type { Model } from '../ir/index.ts'
 import { simplifyPasses } from '../passes/index.ts'
 import { UserError } from '../platform/index.ts'
 import type { Equivalence, Recipe, RewriteReport } from '../report/index.ts'
+import type { OpenSessions } from './open-sessions.ts'
 import { type SampleOptions, samplesFor } from './samples.ts'
 import { together } from './together.ts'
 import { advanceAll, recipeOf, type Step, sizeOf, startTrail, type Trail } from './trail.ts'
@@ -127,6 +128,19 @@ export async function proveSame(expected: Expected, candidate: Session, before: 
       `internal: a lossless pass changed output "${worst?.name}": ${worst?.mismatch}; please report the model`,
     )
   return { ...equivalence, realSamples: real }
+}
+
+/** The lossless model must answer as the original did. */
+export async function proveLossless(
+  sessions: OpenSessions,
+  lossless: Model,
+  original: Model,
+  expecting: Promise<Expected>,
+): Promise<void> {
+  const opening = sessions.open(lossless, LEAN)
+  const [expected, session] = await together(expecting, opening)
+  await proveSame(expected, session, original)
+  await sessions.close(opening)
 }
 
 /** Whether a second run on the same inputs gives the same answers. */
