@@ -1,6 +1,8 @@
 import { expect, test } from 'vitest'
 import { memoryDataset } from '../src/data/index.ts'
 import { quantize } from '../src/index.ts'
+import { renderTerminal } from '../src/view/index.ts'
+import { percent } from '../src/view/words.ts'
 import { modelWith } from './quantize-kit.ts'
 
 test('static int8 stands everywhere where it pays nowhere, since it was asked for, and the report says so', async () => {
@@ -20,4 +22,23 @@ test('static int8 stands everywhere where it pays nowhere, since it was asked fo
   const balanced = await quantize(model, { scheme: 'static-int8', data, pass: { placement: 'balanced' } })
   expect(balanced.report.planned).toEqual({})
   expect(balanced.report.float.map(({ reason }) => reason).join()).toMatch(/float is cheaper/)
+})
+
+test('a model that is integer already says so, and what to do', async () => {
+  const model = modelWith(
+    'g (float[N,16,12,12] x) => (float y) { h = Conv<pads = [1, 1, 1, 1]>(x, w) y = Conv<pads = [1, 1, 1, 1]>(h, v) }',
+    { w: [16, 16, 3, 3], v: [16, 16, 3, 3] },
+  )
+  const values = Float32Array.from({ length: 8 * 16 * 144 }, (_, i) => Math.sin(i))
+  const data = await memoryDataset({ x: { dtype: 'float32', dims: [8, 16, 12, 12], data: values } })
+  const first = await quantize(model, { scheme: 'static-int8', data })
+  expect(first.report.planned.QLinearConv).toBe(2)
+  const { report } = await quantize(first.model, { scheme: 'static-int8', data })
+  expect(report.warnings.join()).toMatch(/the model is integer already \(.*DequantizeLinear/)
+  expect(report.warnings.join()).toMatch(/quantize the float model that it was made from/)
+  expect(renderTerminal(report, { color: false, width: 100 })).not.toContain('-0 %')
+})
+
+test('a change that rounds to nothing has no sign', () => {
+  expect([percent(-0.001, 0), percent(-0.006, 0), percent(0.001, 0)]).toEqual(['0 %', '-1 %', '0 %'])
 })

@@ -1,6 +1,6 @@
 import { beforeAll, describe, expect, test } from 'vitest'
 import { memoryDataset } from '../src/data/index.ts'
-import type { TensorValue } from '../src/engine/index.ts'
+import { startRuntimes, type TensorValue } from '../src/engine/index.ts'
 import { type Model, tensorOf, tensorValues } from '../src/ir/index.ts'
 import { encodeModel } from '../src/onnx/index.ts'
 import { compareKernels, passes } from '../src/passes/index.ts'
@@ -223,7 +223,7 @@ describe('ranges and channels from one run of each row', () => {
   }
   const both = async (data: Awaited<ReturnType<typeof rowsOf>>) => {
     const model = modelWith(text, { k: [1, 4, 1, 1], w: [144, 3] })
-    const sessions = new OpenSessions(1)
+    const sessions = new OpenSessions(startRuntimes(1))
     try {
       const together = await looked(sessions, model, data, { samples: 36 })
       return [together, [await rangesOn(model, data, 'minmax', { samples: 36 }), await channelsOf(model, data)]]

@@ -110,7 +110,7 @@ describe('a search with rows to train on', () => {
       await pool.judge(tuned)
       expect(tuned.comparison?.n).toBeGreaterThan(0)
       for (const { built } of [tuned, trials.find((trial) => trial.built.spec.scheme)!]) {
-        const replayed = await applyRecipe(recipeOf(built.trail), teacher, { tensors })
+        const replayed = await applyRecipe(built.recipe, teacher, { tensors })
         expect(modelDigest(replayed.model)).toBe(built.digest)
       }
     } finally {

@@ -1,9 +1,10 @@
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
+import { startRuntimes } from '../engine/index.ts'
 import type { Model } from '../ir/index.ts'
 import { writeModel } from '../onnx/index.ts'
-import { UserError } from '../platform/index.ts'
-import { diskCache, quantize, writeRecipe } from '../recipe/index.ts'
+import { keepHeapSmall, UserError } from '../platform/index.ts'
+import { diskCache, PROCESSES, quantize, writeRecipe } from '../recipe/index.ts'
 import type { QuantizationReport } from '../report/index.ts'
 import { DATA, dataFor, LABEL, modelAt, OUT_FILE, SEED, TOKENIZER, TOKENS } from './inputs.ts'
 import { outputFile, outputFolder, writableFile } from './output-file.ts'
@@ -129,6 +130,9 @@ export const quantizeVerb: Verb = {
     const weightBits = weightBitsOf(options)
     const recipeFile = options.text('recipe')
     if (recipeFile) writableFile(recipeFile, 'recipe.json')
+    keepHeapSmall()
+    // They come up while the model and the rows are read.
+    const processes = startRuntimes(PROCESSES)
     const model = await modelAt(path!)
     const data = options.text('data')
     const dataset = data ? await dataFor(data, model, options) : undefined
@@ -137,12 +141,7 @@ export const quantizeVerb: Verb = {
         where: data!,
         hint: `say --samples ${dataset.rows}, or give more rows`,
       })
-    const {
-      model: quantized,
-      report,
-      recipe,
-      tensors,
-    } = await quantize(model, {
+    const made = await quantize(model, {
       scheme,
       ...weights,
       data: dataset,
@@ -155,11 +154,13 @@ export const quantizeVerb: Verb = {
       ...(weightBits === 4 ? { pass: { weightBits } } : {}),
       seed: options.integer('seed', 0),
       cache: diskCache(),
+      processes,
       signal: context.signal,
       onProgress: context.progress,
     })
+    const { model: quantized, report } = made
     if (layout) {
-      const dtype = dtypeOf(recipe)
+      const dtype = dtypeOf(made.recipe)
       const first: readonly [Dtype, typeof model][] = existsSync(join(out, 'onnx', 'model.onnx'))
         ? []
         : [['fp32', model]]
@@ -176,7 +177,7 @@ export const quantizeVerb: Verb = {
     for (const name of unmatched(options.list('keep-float'), model, report))
       context.say(`--keep-float ${name}: no node and no operator has this name, so it keeps nothing in float`)
     if (recipeFile) {
-      await writeRecipe(recipe, tensors, recipeFile)
+      await writeRecipe(made.recipe, made.tensors, recipeFile)
       context.say(`wrote ${recipeFile}`)
     }
     return { report }

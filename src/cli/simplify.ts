@@ -29,11 +29,7 @@ export const simplifyVerb: Verb = {
     const shapes = shapesOf(options, model)
     const data = options.text('data')
     context.progress('simplifying')
-    const {
-      model: simplified,
-      report,
-      recipe,
-    } = await simplify(model, {
+    const made = await simplify(model, {
       verify: !options.flag('no-verify'),
       seed,
       shapes,
@@ -41,13 +37,13 @@ export const simplifyVerb: Verb = {
     }).catch((error: unknown) => {
       throw unprovable(error, path!)
     })
-    await writeModel(simplified, out)
+    await writeModel(made.model, out)
     context.say(`wrote ${out}`)
     if (recipeFile) {
-      await writeRecipe(recipe, new Map(), recipeFile)
+      await writeRecipe(made.recipe, new Map(), recipeFile)
       context.say(`wrote ${recipeFile}`)
     }
-    return { report }
+    return { report: made.report }
   },
 }
 

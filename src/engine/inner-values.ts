@@ -3,10 +3,13 @@ import type { Extremes, Fetched, TensorValue } from './session.ts'
 
 /** Names that nodes of the main graph make: the inner values that a session can hand out. */
 export function innerNames(model: Model): ReadonlySet<string> {
-  const names = new Set<string>()
-  for (const node of model.graph.nodes) for (const name of node.outputs) if (name !== '') names.add(name)
+  let names = innerNamesOf.get(model)
+  if (!names)
+    innerNamesOf.set(model, (names = new Set(model.graph.nodes.flatMap(({ outputs }) => outputs.filter(Boolean)))))
   return names
 }
+
+const innerNamesOf = new WeakMap<Model, ReadonlySet<string>>()
 
 /**
  * The model with exactly these outputs, untyped: the runtime infers types itself. Adding a value as an output keeps

@@ -10,7 +10,7 @@ import { failureOf } from './ort-node-failure.ts'
 import type { LaneOrder } from './ort-node-lane.ts'
 import { type LanesRequest, lineOf, pagesOf } from './ort-node-lanes-request.ts'
 import { countOperators } from './ort-node-profile.ts'
-import { runtimeName } from './ort-runtime.ts'
+import { runtimeName } from './ort-node-version.ts'
 import { type Ports, portsOf } from './ports.ts'
 
 let path = ''

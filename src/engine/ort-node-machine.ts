@@ -1,5 +1,5 @@
 import { availableParallelism, cpus, loadavg, release, type } from 'node:os'
-import { runtimeName } from './ort-runtime.ts'
+import { runtimeName } from './ort-node-version.ts'
 
 /** What timings were taken on. */
 export interface Machine {

@@ -28,6 +28,45 @@ test('differences are those of the values that each model computes; what is no f
   await b.close()
 })
 
+test('values of several ranks, and more than share an output, are each compared with their own counterpart', async () => {
+  const names = Array.from({ length: 11 }, (_, i) => `v${i}`)
+  // Every third value has no axes, the others one or two by turns.
+  const chain = (step: number) =>
+    model(
+      `g (float[N,2] x) => (float[N,2] y) <float s = {${step}}> { ${names
+        .map((name, i) => {
+          const before = i === 0 ? 's' : `w${i - 1}`
+          const sum = `w${i} = Add(x, ${before})`
+          if (i % 3 === 0) return `${sum} ${name} = ReduceSum<keepdims = 0>(w${i})`
+          return i % 3 === 1 ? `${sum} ${name} = Neg(w${i})` : `${sum} ${name} = Flatten<axis = 0>(w${i})`
+        })
+        .join(' ')} y = Neg(w10) }`,
+    )
+  const [a, b] = [chain(1), chain(3)]
+  const pair = (await openPair(a, b, [...names].reverse()))!
+  const found = await pair.differences({ x })
+  await pair.close()
+  await pair.close()
+  const [left, right] = [await ortNode.open(a), await ortNode.open(b)]
+  const [p, q] = [await left.run({ x }, names), await right.run({ x }, names)]
+  for (const name of names) {
+    const [ours, theirs] = [p[name]!.data as Float32Array, q[name]!.data as Float32Array]
+    const { signal, noise } = found.get(name)!
+    expect(signal).toBeCloseTo(
+      ours.reduce((sum, value) => sum + value * value, 0),
+      1,
+    )
+    expect(noise).toBeCloseTo(
+      ours.reduce((sum, value, i) => sum + (value - theirs[i]!) ** 2, 0),
+      1,
+    )
+  }
+  await left.close()
+  await right.close()
+  // Four values an output; those without axes have two of their own.
+  expect(pairModels(a, b, names)!.model.graph.outputs.length).toBe(2 + 2 * 4)
+})
+
 test('weights that both share stand once, others twice', () => {
   const shared = { ...second, graph: { ...second.graph, initializers: first.graph.initializers } }
   expect(pairModels(first, shared, ['s'])!.model.graph.initializers.size).toBe(1)

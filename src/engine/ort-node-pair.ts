@@ -1,9 +1,9 @@
 import type { Model } from '../ir/index.ts'
 import { UserError } from '../platform/index.ts'
 import { floatNames } from './ort-groups.ts'
+import type { NativeSession } from './ort-native.ts'
 import { type IsolatedPlacement, openIsolated } from './ort-node-isolated.ts'
-import { nodeRuntime } from './ort-runtime.ts'
-import { pairModels } from './paired-model.ts'
+import { type Place, pairModels } from './paired-model.ts'
 import type { Feeds, TensorValue } from './session.ts'
 
 /** Sums of squares over the elements of a value: of the first model's, and of the difference to the second's. */
@@ -19,7 +19,14 @@ export interface ModelPair {
    * not finite somewhere, or whose squares are out of range, is left out.
    */
   differences(feeds: Feeds): Promise<ReadonlyMap<string, Difference>>
+  /** Once or more often. */
   close(): Promise<void>
+}
+
+/** A session in this process, for the types that the runtime gives; it is not run. */
+async function openHere(model: Model): Promise<NativeSession> {
+  const { nodeRuntime } = await import('./ort-runtime.ts')
+  return nodeRuntime.open(model, {}, true)
 }
 
 /**
@@ -32,24 +39,25 @@ export async function openPair(
   names: readonly string[],
   placement: IsolatedPlacement = {},
 ): Promise<ModelPair | null> {
-  const paired = pairModels(first, second, await floatNames(first, names, (model) => nodeRuntime.open(model, {}, true)))
-  if (!paired || paired.namesOf.size === 0) return null
+  const paired = pairModels(first, second, await floatNames(first, names, openHere))
+  if (!paired || paired.placesOf.size === 0) return null
   const session = await openIsolated(paired.model, { arena: false }, placement).catch((error: unknown) => {
     if (error instanceof UserError && error.code !== 'out-of-resources') return null
     throw error
   })
   if (!session) return null
+  let closing: Promise<void> | undefined
   return {
     async differences(feeds) {
       const fetched = await session.run(feeds)
-      const number = (name: string) => Number((fetched[name] as TensorValue).data[0])
+      const number = ({ output, at }: Place) => Number((fetched[output] as TensorValue).data[at])
       return new Map(
-        [...paired.namesOf].flatMap(([name, names]) => {
-          const [signal, noise] = [number(names.signal), number(names.noise)]
+        [...paired.placesOf].flatMap(([name, places]) => {
+          const [signal, noise] = [number(places.signal), number(places.noise)]
           return Number.isFinite(signal) && Number.isFinite(noise) ? [[name, { signal, noise }] as const] : []
         }),
       )
     },
-    close: () => session.close(),
+    close: () => (closing ??= session.close()),
   }
 }

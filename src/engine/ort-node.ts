@@ -2,8 +2,8 @@ import type { Model } from '../ir/index.ts'
 import { isCarried } from './ort-native.ts'
 import { placeModel } from './ort-node-place.ts'
 import { kernels, optimizedModel, profile } from './ort-node-profile.ts'
+import { runtimeName } from './ort-node-version.ts'
 import { nativeOptions, type OrtSessionOptions } from './ort-options.ts'
-import { createNative, nodeRuntime, runtimeName } from './ort-runtime.ts'
 import { type OrtSession, sessionOver } from './ort-session.ts'
 import { portsOf } from './ports.ts'
 import type { Feeds, NativeEngine } from './session.ts'
@@ -27,6 +27,8 @@ export const ortNode: OrtNodeEngine = { name: runtimeName, open, kernels, profil
 async function open(model: Model, options: OrtSessionOptions = {}): Promise<OrtSession> {
   const ports = portsOf(model, isCarried, runtimeName)
   const native = nativeOptions(options)
+  // Loaded by whoever runs a model in this very process; most run theirs in others.
+  const { createNative, nodeRuntime } = await import('./ort-runtime.ts')
   const placed = await placeModel(model)
   try {
     const session = await createNative(placed.source, native, undefined)

@@ -2,9 +2,8 @@
 import './ort-telemetry.ts'
 import ort from 'onnxruntime-node'
 import { createSession, type NativeSession, type OrtRuntime } from './ort-native.ts'
+import { runtimeName } from './ort-node-version.ts'
 import { nativeOptions } from './ort-options.ts'
-
-export const runtimeName = `onnxruntime-node ${ort.env.versions.node ?? ort.env.versions.common}`
 
 /**
  * Creates a session of onnxruntime-node from encoded bytes or a path. `options` are the runtime's own (see

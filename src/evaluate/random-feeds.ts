@@ -132,7 +132,9 @@ function elements(
   if (dtype === 'string') return Array.from({ length: count }, () => WORDS[random.below(WORDS.length)] as string)
   const draw = drawer(input, domains?.[input.name], random, largestIndex)
   // The encoder rounds to the type's own precision, float16 included.
-  return encodeNumbers(dtype, Float64Array.from({ length: count }, draw))
+  const drawn = new Float64Array(count)
+  for (let i = 0; i < count; i++) drawn[i] = draw()
+  return encodeNumbers(dtype, drawn)
 }
 
 const WORDS = ['', 'a', 'the', 'red', 'seven', 'Straße', '42', 'x y']

@@ -35,7 +35,7 @@ export interface LookedAt {
 
 /**
  * The extremes that `calibrate` takes and the statistics of `measureChannels`, from one run of each row. `openAnother`
- * is called once, where the runs left are worth one more session; runs then go to both by turns. Null where the values
+ * is called once, where the runs left are worth one more session, which joins when it is there, if runs are then still to begin. Null where the values
  * are too large to be looked at together, or one of them is not finite or empty: the two measures tell more of those.
  */
 export async function measureRangesAndChannels(
@@ -43,7 +43,7 @@ export async function measureRangesAndChannels(
   { probes, whole, sizes }: LookingModel,
   data: Dataset,
   { names, samples, channelRows, onRow, signal, ...rows }: LookOptions,
-  openAnother: () => Promise<Session>,
+  openAnother: (wanted: () => boolean) => Promise<Session | null>,
 ): Promise<LookedAt | null> {
   const indices = (rows.indices ?? Array.from({ length: data.rows }, (_, i) => i)).slice(0, samples)
   const inputs = new Set(session.inputs.map((port) => port.name))
@@ -83,24 +83,37 @@ export async function measureRangesAndChannels(
 
   const sessions = [session]
   const running: Promise<() => void>[] = []
-  let turn = 0
+  /** Runs that each session has begun and not ended. */
+  const busy = new Map([[session, 0]])
+  let joining: Promise<void> | undefined
+  let begun = 0
   try {
     for await (const part of data.read({ indices, batch })) {
       signal?.throwIfAborted()
       const feeds = feedsOf(part, session.inputs, data)
-      const began = performance.now()
-      const run = sessions[turn++ % sessions.length]!.run(feeds)
+      const started = performance.now()
+      const free = sessions.reduce((a, b) => (busy.get(b)! < busy.get(a)! ? b : a))
+      busy.set(free, busy.get(free)! + 1)
+      const run = free.run(feeds).finally(() => busy.set(free, busy.get(free)! - 1))
       running.push(run.then((fetched) => () => note(feeds, fetched, part.indices.length)))
-      // Runs end in any order and are taken in as the rows stand.
-      while (running.length >= sessions.length) (await running.shift()!)()
-      if (turn !== 1) continue
-      const left = ((performance.now() - began) * (indices.length - done)) / batch
-      if (left > WORTH_A_SESSION_MS) sessions.push(await openAnother())
+      begun++
+      // Runs end in any order and are taken in as the rows stand; a session has its next row at hand when it ends one.
+      while (running.length >= (begun === 1 ? 1 : 2 * sessions.length)) (await running.shift()!)()
+      if (begun !== 1) continue
+      const left = ((performance.now() - started) * (indices.length - done)) / batch
+      if (left <= WORTH_A_SESSION_MS) continue
+      joining = openAnother(() => begun * batch < indices.length).then((another) => {
+        if (!another) return
+        busy.set(another, 0)
+        sessions.push(another)
+      })
+      joining.catch(() => {})
     }
     for (const run of running.splice(0)) (await run)()
   } finally {
-    await Promise.allSettled(running)
+    await Promise.allSettled([...running, joining])
   }
+  await joining
   if (!told || done === 0) return null
   const dataDigest = await data.digest()
   return {

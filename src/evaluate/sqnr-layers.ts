@@ -20,14 +20,12 @@ export interface LayersResult {
 /** Bytes of one group's values; in memory they stand several times in each session (see `calibrate`). */
 const GROUP_BYTES = 2 ** 25
 
-/** Opens both models as one, for these values; null where they cannot be. */
-export type OpenPair = (names: readonly string[]) => Promise<ModelPair | null>
-
 /**
  * Compares the outputs, and inner values that go by the same name in two models: where along the graph a rewrite or a
  * quantization loses accuracy. Both models as a pair compare them where they are; what the pair cannot tell is fetched,
  * in groups under a byte budget, and only for that is the first model opened alone. `feeds` are a handful of rows; all of
- * them pass through the pair once, and once a group through both models.
+ * them pass through the pair once, and once a group through both models. The pair, if there is one, compares
+ * `comparedValues` and is closed here.
  */
 export async function measureLayers(
   openBase: () => Promise<Session>,
@@ -35,14 +33,14 @@ export async function measureLayers(
   before: Model,
   after: Model,
   feeds: readonly Feeds[],
-  openPair: OpenPair = async () => null,
+  pairing: Promise<ModelPair | null> = Promise.resolve(null),
 ): Promise<LayersResult> {
   const first = feeds[0]
   if (!first) return { sqnrDb: null, layers: [] }
   const outputs = candidate.outputs.map((output) => output.name)
   const makers = sharedValues(before, after)
   const wanted = [...new Set([...outputs, ...makers.keys()])]
-  const tallies = new Map(await compareInside(openPair, wanted, feeds))
+  const tallies = new Map(await compareInside(await pairing, wanted, feeds))
   const left = wanted.filter((name) => !tallies.has(name))
   if (left.length > 0) {
     const base = await openBase()
@@ -65,6 +63,11 @@ export async function measureLayers(
   return { sqnrDb: decibels.length > 0 ? Math.min(...decibels) : null, layers }
 }
 
+/** The values that `measureLayers` compares: the outputs, and what a node makes in both models. */
+export function comparedValues(before: Model, after: Model): readonly string[] {
+  return [...new Set([...after.graph.outputs.map(({ name }) => name), ...sharedValues(before, after).keys()])]
+}
+
 /** Values that a node makes in both models, with the node that makes them in the first. */
 function sharedValues(before: Model, after: Model): ReadonlyMap<string, Node> {
   const made = new Set(after.graph.nodes.flatMap((node) => node.outputs))
@@ -76,11 +79,10 @@ function sharedValues(before: Model, after: Model): ReadonlyMap<string, Node> {
 
 /** Differences of those values that the pair could compare on every one of the rows. */
 async function compareInside(
-  openPair: OpenPair,
+  pair: ModelPair | null,
   names: readonly string[],
   feeds: readonly Feeds[],
 ): Promise<ReadonlyMap<string, NoiseTally>> {
-  const pair = names.length > 0 ? await openPair(names) : null
   const tallies = new Map<string, NoiseTally>()
   if (!pair) return tallies
   try {

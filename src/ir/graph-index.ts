@@ -32,10 +32,17 @@ export function indexGraph(graph: Graph): GraphIndex {
 
 /** Every value that a node reads, its nested graphs' outer reads included, each once. */
 export function readsOf(node: Node): ReadonlySet<string> {
-  const reads = new Set(node.inputs.filter((name) => name !== ''))
+  const known = readsOfNodes.get(node)
+  if (known) return known
+  const reads = new Set(node.inputs)
+  reads.delete('')
   for (const [, graph] of nestedGraphs(node)) for (const name of outerReads(graph)) reads.add(name)
+  readsOfNodes.set(node, reads)
   return reads
 }
+
+/** A node never changes, and every pass over a graph asks each of its nodes. */
+const readsOfNodes = new WeakMap<Node, ReadonlySet<string>>()
 
 /** The values that a nested graph takes from the graphs around it. */
 export function outerReads(graph: Graph): ReadonlySet<string> {

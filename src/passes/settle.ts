@@ -1,3 +1,4 @@
+import type { Model } from '../ir/index.ts'
 import type { Refusal } from '../report/index.ts'
 import type { Pass } from '../rewrite/index.ts'
 
@@ -15,11 +16,20 @@ export function settle(passes: readonly Pass[]): Pass {
     async run(before, _, evidence) {
       let model = before
       let applied = 0
+      /** What each pass last found nothing in, and the refusals there: a pure pass says the same of it again. */
+      const idle = new Map<Pass, { readonly model: Model; readonly refused: readonly Refusal[] }>()
       for (let round = 0; round < MAX_ROUNDS; round++) {
         const start = applied
         const refused: Refusal[] = []
         for (const pass of passes) {
+          const known = idle.get(pass)
+          if (known?.model === model) {
+            refused.push(...known.refused)
+            continue
+          }
           const result = await pass.run(model, {}, evidence)
+          if (result.model === model && result.report.applied === 0)
+            idle.set(pass, { model, refused: result.report.refused })
           model = result.model
           applied += result.report.applied
           refused.push(...result.report.refused)

@@ -6,5 +6,6 @@
  */
 export * from './browser/files.ts'
 export { sha256 } from './browser/sha256.ts'
+export { letOthersRun } from './browser/turns.ts'
 export * from './nearest-name.ts'
 export * from './user-error.ts'

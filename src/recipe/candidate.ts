@@ -1,7 +1,7 @@
 import type { Model } from '../ir/index.ts'
 import { modelBytes, modelDigest } from '../onnx/index.ts'
-import type { RangeMethod, Refusal, Scheme } from '../report/index.ts'
-import type { Trail } from './trail.ts'
+import type { RangeMethod, Recipe, Refusal, Scheme } from '../report/index.ts'
+import { recipeOf, type Trail } from './trail.ts'
 
 /** A candidate to build: the lossless model, or a quantization of it. */
 export interface CandidateSpec {
@@ -25,7 +25,8 @@ export interface CandidateSpec {
 export interface Built {
   readonly spec: CandidateSpec
   readonly model: Model
-  readonly trail: Trail
+  /** How it was made. */
+  readonly recipe: Recipe
   readonly digest: string
   readonly bytes: number
   readonly planned: Readonly<Record<string, number>>
@@ -45,7 +46,7 @@ export function builtFrom(
   return {
     spec,
     model: trail.model,
-    trail,
+    recipe: recipeOf(trail),
     digest: modelDigest(trail.model),
     bytes: modelBytes(trail.model),
     planned,

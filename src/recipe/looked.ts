@@ -9,12 +9,17 @@ import { calibratedNames, type RangeOptions, rangesOf } from './ranges.ts'
 import { LEAN } from './simplify.ts'
 import { together } from './together.ts'
 
+interface LookOptions extends RangeOptions {
+  /** Ends when a second process is free to look; at once unless said. */
+  readonly busy?: Promise<void> | null | undefined
+}
+
 /** Extremes and channels of the values that static quantization asks for, from one run of each row where that can be. */
 export function looked(
   sessions: OpenSessions,
   model: Model,
   data: Dataset,
-  options: RangeOptions,
+  options: LookOptions,
 ): Promise<readonly [CalibrationReport, ChannelsReport]> {
   let both: Promise<LookedAt | null> | undefined
   const look = () => (both ??= lookOnce(sessions, model, data, options))
@@ -28,7 +33,7 @@ async function lookOnce(
   sessions: OpenSessions,
   model: Model,
   data: Dataset,
-  { samples = 128, indices, signal, onProgress }: RangeOptions,
+  { samples = 128, indices, signal, onProgress, busy }: LookOptions,
 ): Promise<LookedAt | null> {
   const types = inferTypes(model)
   const inputs = new Set(model.graph.inputs.map(({ name }) => name))
@@ -52,7 +57,9 @@ async function lookOnce(
         ...(signal ? { signal } : {}),
         onRow: (done, of) => onProgress?.(`calibrating: row ${done} of ${of}`),
       },
-      () => {
+      async (wanted) => {
+        await busy
+        if (!wanted()) return null
         const another = sessions.open(probed.model, LEAN)
         opening.push(another)
         return another

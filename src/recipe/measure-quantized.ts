@@ -1,6 +1,6 @@
 import type { Dataset } from '../data/index.ts'
 import { type Feeds, type IsolatedSession, openPair, ortNode } from '../engine/index.ts'
-import { measureBatchInvariance, measureLatency, measureLayers } from '../evaluate/index.ts'
+import { comparedValues, measureBatchInvariance, measureLatency, measureLayers } from '../evaluate/index.ts'
 import type { Model } from '../ir/index.ts'
 import { compareKernels, namedAsFound } from '../passes/index.ts'
 import type { QuantizationReport, Target } from '../report/index.ts'
@@ -64,6 +64,9 @@ export interface Damage extends Pick<QuantizationReport, 'sqnrDb' | 'layers' | '
   readonly feeds: readonly Feeds[]
 }
 
+/** Rows, or random inputs where there are fewer, that the damage is measured on. */
+const LOOKED_AT = 4
+
 /**
  * Noise at the outputs and by layer, and whether a row's answer depends on the rows beside it: two measures that run at
  * the same time. The session that answers also tells its kernels.
@@ -78,28 +81,34 @@ export async function measureDamage(
 ): Promise<Damage> {
   onProgress?.('reading back what the runtime makes of it, measuring the noise')
   const { processes } = sessions
+  // One session with both models in it is at hand where their kernels are those of this runtime. It takes longest to
+  // load, so it comes first.
+  const names = comparedValues(before, after)
+  const pairing = target === 'web' ? Promise.resolve(null) : openPair(before, after, names, { processes })
+  pairing.catch(() => {})
   const opening = sessions.start(place.open(after, LEAN, { processes, readKernels: target !== 'web' }))
   let base: Promise<IsolatedSession> | undefined
   try {
     const candidate = await opening
-    const random = data && data.rows > 1 ? 1 : 2
+    const rows = Math.min(data?.rows ?? 0, LOOKED_AT)
+    const random = rows === LOOKED_AT ? 0 : rows > 1 ? 1 : 2
     const { feeds } = await samplesFor(candidate, { data, seed, random })
-    const looked = feeds.slice(0, 4)
+    const looked = feeds.slice(0, LOOKED_AT)
     const [{ sqnrDb, layers }, batchInvariant] = await together(
-      // One session with both models in it is at hand where their kernels are those of this runtime.
       measureLayers(
         () => (base ??= sessions.start(place.open(before, LEAN, { processes }))),
         candidate,
         before,
         after,
         looked,
-        (names) => (target === 'web' ? Promise.resolve(null) : openPair(before, after, names, { processes })),
+        pairing,
       ),
       measureBatchInvariance(candidate, looked),
     )
     return { sqnrDb, layers, batchInvariant, feeds, kernels: kernelsOf(candidate.kernels, planned) }
   } finally {
     for (const one of base ? [opening, base] : [opening]) await sessions.close(one).catch(() => {})
+    await (await pairing.catch(() => null))?.close()
   }
 }
 

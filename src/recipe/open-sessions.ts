@@ -5,7 +5,6 @@ import {
   openIsolated,
   type RuntimeProcesses,
   type Session,
-  startRuntimes,
 } from '../engine/index.ts'
 import type { Model } from '../ir/index.ts'
 
@@ -17,9 +16,9 @@ export class OpenSessions {
   readonly #opening = new Set<Promise<Session>>()
   readonly processes: RuntimeProcesses
 
-  /** As many processes as models are open at a time. */
-  constructor(processes: number) {
-    this.processes = startRuntimes(processes)
+  /** As many processes as models are open at a time; they end with the sessions. */
+  constructor(processes: RuntimeProcesses) {
+    this.processes = processes
   }
 
   /** Opens a model; who needs it awaits it, and hears of a failure there. */

@@ -1,5 +1,5 @@
 import type { Dataset } from '../data/index.ts'
-import { openIsolated } from '../engine/index.ts'
+import { openIsolated, type RuntimeProcesses, startRuntimes } from '../engine/index.ts'
 import type { Model, NumericArray } from '../ir/index.ts'
 import {
   KERNEL_REPAIRS,
@@ -26,11 +26,12 @@ import type { EvidenceCache } from './evidence-cache.ts'
 import { learnRoundings } from './learned-rounding.ts'
 import { looked } from './looked.ts'
 import { measureDamage, readKernels, timeIn } from './measure-quantized.ts'
+import { nothingDone } from './nothing-done.ts'
 import { OpenSessions } from './open-sessions.ts'
 import { provePortable } from './portable.ts'
 import { rangesOf } from './ranges.ts'
 import { type RunsOn, runsOn } from './runs-on.ts'
-import { LEAN, losslessTrail, proveSame } from './simplify.ts'
+import { expectedOf, LEAN, losslessTrail, proveLossless } from './simplify.ts'
 import { together } from './together.ts'
 import { advance, advanceAll, recipeOf, type Step, sizeOf, startTrail, type Trail } from './trail.ts'
 import { type WeightChoices, weightOptions, weightSteps } from './weight-only.ts'
@@ -57,6 +58,8 @@ export interface QuantizeOptions extends WeightChoices {
   readonly smooth?: number | undefined
   /** `static-int8`: recurrent layers too, with scales that they take from what they see; they have no static form. */
   readonly recurrent?: boolean | undefined
+  /** Processes to run models in, started by whoever had something else to do first; its own unless said. */
+  readonly processes?: RuntimeProcesses | undefined
   /** Further options of the pass, such as `placement`. */
   readonly pass?: Readonly<Record<string, unknown>> | undefined
   /** Lossless passes first; on unless false. */
@@ -70,6 +73,7 @@ export interface QuantizeOptions extends WeightChoices {
 export interface Quantized {
   readonly model: Model
   readonly report: QuantizationReport
+  /** Made when it is asked for: it takes the digest of every model on the way. */
   readonly recipe: Recipe
   /** What the recipe's evidence refers to, by digest; see `writeRecipe`. */
   readonly tensors: ReadonlyMap<string, NumericArray>
@@ -179,17 +183,15 @@ async function quantizeUnrun(model: Model, options: QuantizeOptions, reason: str
     passes: trail.runs,
     warnings: [
       `nothing was run or measured, and lossless passes were left out: ${reason}`,
-      ...(run.applied === 0 ? [NOTHING_DONE] : []),
+      ...(run.applied === 0 ? [nothingDone(model)] : []),
     ],
   }
-  return { model: trail.model, report, recipe: recipeOf(trail), tensors: new Map() }
+  return quantized(trail, report)
 }
-
-const NOTHING_DONE = 'nothing was quantized: see the reasons under float'
 
 async function quantizeMeasured(model: Model, options: QuantizeOptions): Promise<Quantized> {
   const place = await runsOn(options.target ?? 'native')
-  const sessions = new OpenSessions(PROCESSES)
+  const sessions = new OpenSessions(options.processes ?? startRuntimes(PROCESSES))
   try {
     return await quantizeIn(sessions, place, model, options)
   } finally {
@@ -198,7 +200,7 @@ async function quantizeMeasured(model: Model, options: QuantizeOptions): Promise
 }
 
 /** Models that run at a time: the two that are compared, or the one that answers and the pair of it and its original. */
-const PROCESSES = 2
+export const PROCESSES = 2
 
 /**
  * Whatever runs a model does so in another process, and what does not wait for another runs beside it: the original is
@@ -213,17 +215,21 @@ async function quantizeIn(
 ): Promise<Quantized> {
   const { scheme, data, target = 'native', onProgress: say = () => {} } = options
   const original = sessions.open(model, LEAN)
+  const expecting = original.then((session) => expectedOf(session, { data, seed: options.seed }))
+  expecting.catch(() => {})
   say('lossless passes')
   const lossless = options.simplify === false ? startTrail(model) : await losslessTrail(model)
-  if (lossless.model !== model) {
-    const float = sessions.open(lossless.model, LEAN)
-    const [base, candidate] = await together(original, float)
-    await proveSame(base, candidate, model, { data, seed: options.seed })
-    await sessions.close(float)
-  }
+  const proof = lossless.model === model ? null : proveLossless(sessions, lossless.model, model, expecting)
+  proof?.catch(() => {})
+  // The original has answered, or has said why not: what calibrates takes over its process.
+  const expected = await (proof ? expecting : expecting.catch(() => null))
+  await Promise.allSettled(expected?.answers.values() ?? [])
   await sessions.close(original)
   const start = await smoothed(lossless, options)
-  const evidence = scheme === 'static-int8' ? await evidenceFor(sessions, start.model, options) : []
+  const [, evidence] = await together(
+    proof,
+    scheme === 'static-int8' ? evidenceFor(sessions, start.model, options, proof) : [],
+  )
   say('quantizing')
   const [own, ...repairs] = quantizeSteps(options, evidence)
   const steps = scheme.startsWith('weight')
@@ -280,12 +286,23 @@ async function quantizeIn(
       ...(options.rounding === 'learned' && scheme === 'static-int8' && !trail.runs.some(isLearned)
         ? ['learned roundings left the outputs no nearer to the float model: those that balance sums stay']
         : []),
-      ...(run.applied === 0 ? [NOTHING_DONE] : []),
+      ...(run.applied === 0 ? [nothingDone(model)] : []),
       ...(data?.notes ?? []),
     ],
   }
   const tensors = new Map(steps.flatMap(({ evidence }) => evidence ?? []).flatMap((item) => [...(item.tensors ?? [])]))
-  return { model: trail.model, report, recipe: recipeOf(trail), tensors }
+  return quantized(trail, report, tensors)
+}
+
+function quantized(trail: Trail, report: QuantizationReport, tensors: Quantized['tensors'] = new Map()): Quantized {
+  return {
+    model: trail.model,
+    report,
+    tensors,
+    get recipe() {
+      return recipeOf(trail)
+    },
+  }
 }
 
 const isLearned = ({ options }: PassRun) => (options as { rounding?: string } | undefined)?.rounding === 'learned'
@@ -304,7 +321,13 @@ async function smoothed(
 const EVERYWHERE = { placement: 'everywhere' } as const
 
 /** Ranges and channels of the values that static quantization asks for. */
-async function evidenceFor(sessions: OpenSessions, model: Model, options: QuantizeOptions): Promise<readonly Report[]> {
+async function evidenceFor(
+  sessions: OpenSessions,
+  model: Model,
+  options: QuantizeOptions,
+  /** Ends when a second process is free. */
+  busy: Promise<void> | null,
+): Promise<readonly Report[]> {
   const { data, calibration = 'minmax' } = options
   if (!data)
     throw new UserError('bad-data', 'static int8 needs sample data to learn the ranges of values from', {
@@ -317,7 +340,7 @@ async function evidenceFor(sessions: OpenSessions, model: Model, options: Quanti
       hint: 'give some rows that look like production; 100 are plenty',
     })
   options.onProgress?.('calibrating')
-  if (calibration === 'minmax') return looked(sessions, model, data, options)
+  if (calibration === 'minmax') return looked(sessions, model, data, { ...options, busy })
   // These look at whole values in this very process, which a model that cannot run would take along: it ran before.
   return together(rangesOf(model, data, calibration, options), channelsOf(model, data, options))
 }

@@ -2,12 +2,12 @@ import type { Dataset } from '../data/index.ts'
 import { openIsolated, ortNode } from '../engine/index.ts'
 import { calibrate, calibrateAll } from '../evaluate/index.ts'
 import { inferTypes, isFloating, type Model } from '../ir/index.ts'
+import { modelDigest } from '../onnx/index.ts'
 import { calibrationValues } from '../passes/index.ts'
 import type { CalibrationMethod, CalibrationReport, RangeMethod } from '../report/index.ts'
 import { type EvidenceCache, noCache } from './evidence-cache.ts'
 import { sensitivityOf } from './sensitivity.ts'
 import { LEAN } from './simplify.ts'
-import { sizeOf } from './trail.ts'
 
 export interface RangeOptions {
   /** Rows to calibrate on; 128 unless said. */
@@ -79,7 +79,7 @@ async function calibratedBy(
   const samples = options.samples ?? 128
   const key = {
     measure: 'calibration',
-    model: sizeOf(model).digest,
+    model: modelDigest(model),
     data: await data.digest(),
     samples,
     indices: options.indices ?? null,

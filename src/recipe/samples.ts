@@ -23,6 +23,7 @@ export async function samplesFor(
   const real = data ? await realFeeds(session, data, options.real ?? 4) : []
   // Where rows are there, their shapes are the ones that matter, and are known to be accepted.
   const like = real[0] && Object.fromEntries(Object.entries(real[0]).map(([name, { dims }]) => [name, dims]))
+  if (random === 0) return { feeds: real, real: real.length }
   const wanted = { seed, ...(data ? { domains: data.domains } : {}), shapes: { ...like, ...shapes } }
   const { feeds: first, settings } = await feasibleFeeds(session, wanted)
   const drawn = Array.from({ length: random }, (_, i) =>

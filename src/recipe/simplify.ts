@@ -1,9 +1,10 @@
-import { type Feeds, openIsolated, type Session } from '../engine/index.ts'
+import { type Feeds, type Fetched, openIsolated, type Session } from '../engine/index.ts'
 import { measureEquivalence } from '../evaluate/index.ts'
 import type { Model } from '../ir/index.ts'
 import { simplifyPasses } from '../passes/index.ts'
 import { UserError } from '../platform/index.ts'
 import type { Equivalence, Recipe, RewriteReport } from '../report/index.ts'
+import type { OpenSessions } from './open-sessions.ts'
 import { type SampleOptions, samplesFor } from './samples.ts'
 import { together } from './together.ts'
 import { advanceAll, recipeOf, type Step, sizeOf, startTrail, type Trail } from './trail.ts'
@@ -16,6 +17,7 @@ export interface SimplifyOptions extends SampleOptions {
 export interface Simplified {
   readonly model: Model
   readonly report: RewriteReport
+  /** Made when it is asked for: it takes the digest of every model on the way. */
   readonly recipe: Recipe
 }
 
@@ -46,7 +48,13 @@ export async function simplify(model: Model, options: SimplifyOptions = {}): Pro
     after: sizeOf(trail.model),
     equivalence,
   }
-  return { model: trail.model, report, recipe: recipeOf(trail) }
+  return {
+    model: trail.model,
+    report,
+    get recipe() {
+      return recipeOf(trail)
+    },
+  }
 }
 
 /** A handful of runs does not pay for memory that is kept for later ones. */
@@ -57,22 +65,60 @@ export async function proveEqual(before: Model, after: Model, options: SampleOpt
   const opened = [openIsolated(before, LEAN), openIsolated(after, LEAN)] as const
   const [base, candidate] = await together(...opened, (session) => session.close())
   try {
-    return await proveSame(base, candidate, before, options)
+    return await proveSame(await expectedOf(base, options), candidate, before)
   } finally {
     await together(candidate.close(), base.close())
   }
 }
 
-/** The same for sessions that are open, of the model `before` and of what it became. */
-export async function proveSame(
-  base: Session,
-  candidate: Session,
-  before: Model,
-  options: SampleOptions,
-): Promise<Equivalence> {
-  const { feeds, real } = await samplesFor(base, options)
+/** What a model answers: the samples that a rewrite of it is proven on, and the answers, perhaps still on their way. */
+export interface Expected {
+  readonly feeds: readonly Feeds[]
+  readonly real: number
+  readonly outputs: Session['outputs']
+  /** Each is let go when it is compared. */
+  readonly answers: Map<Feeds, Promise<Fetched>>
+}
+
+/** Asks a model for its answers, all at once: what they are compared with need not be there yet. */
+export async function expectedOf(base: Session, options: SampleOptions): Promise<Expected> {
+  const answers: Expected['answers'] = new Map()
+  // A trial run of random samples is their answer, too.
+  const asking: Session = {
+    ...base,
+    run(feeds) {
+      const answer = base.run(feeds)
+      answer.then(
+        () => answers.set(feeds, answer),
+        () => {},
+      )
+      return answer
+    },
+  }
+  const { feeds, real } = await samplesFor(asking, options)
+  for (const sample of feeds)
+    if (!answers.has(sample)) {
+      const answer = base.run(sample)
+      answer.catch(() => {})
+      answers.set(sample, answer)
+    }
+  return { feeds, real, outputs: base.outputs, answers }
+}
+
+/** The same for a session of what `before` became, against what that one answered. */
+export async function proveSame(expected: Expected, candidate: Session, before: Model): Promise<Equivalence> {
+  const { feeds, real, outputs, answers } = expected
+  const base = {
+    outputs,
+    run(sample: Feeds) {
+      const answer = answers.get(sample)
+      if (!answer) throw new Error('internal: a sample that nobody asked the original about')
+      answers.delete(sample)
+      return answer
+    },
+  }
   const { equal, equivalence, worst } = await measureEquivalence(base, candidate, feeds)
-  if (!equal && !(await repeatsItself(base, feeds)))
+  if (!equal && !(await repeatsItself(before, feeds)))
     throw new UserError('unsupported', 'it answers the same inputs differently from run to run', {
       where: before.graph.name ? `graph "${before.graph.name}"` : 'the model',
       hint: 'it draws random numbers: give those operators a seed, so that a rewrite can be shown to keep the answers',
@@ -84,7 +130,25 @@ export async function proveSame(
   return { ...equivalence, realSamples: real }
 }
 
+/** The lossless model must answer as the original did. */
+export async function proveLossless(
+  sessions: OpenSessions,
+  lossless: Model,
+  original: Model,
+  expecting: Promise<Expected>,
+): Promise<void> {
+  const opening = sessions.open(lossless, LEAN)
+  const [expected, session] = await together(expecting, opening)
+  await proveSame(expected, session, original)
+  await sessions.close(opening)
+}
+
 /** Whether a second run on the same inputs gives the same answers. */
-async function repeatsItself(session: Session, feeds: readonly Feeds[]): Promise<boolean> {
-  return (await measureEquivalence(session, session, feeds)).equal
+async function repeatsItself(model: Model, feeds: readonly Feeds[]): Promise<boolean> {
+  const session = await openIsolated(model, LEAN)
+  try {
+    return (await measureEquivalence(session, session, feeds)).equal
+  } finally {
+    await session.close()
+  }
 }

@@ -1,7 +1,7 @@
 import type { Model } from '../ir/index.ts'
 import { modelBytes, modelDigest, upgradeOpset } from '../onnx/index.ts'
 import { passes } from '../passes/index.ts'
-import { sha256, UserError } from '../platform/index.ts'
+import { letOthersRun, sha256, UserError } from '../platform/index.ts'
 import {
   canonicalJson,
   type ModelSize,
@@ -20,12 +20,19 @@ export interface Step {
   readonly evidence?: readonly Evidence[]
 }
 
+/** A step that changed something, between the models before and after it. */
+interface Stride {
+  readonly step: Pick<RecipeStep, 'pass' | 'options'>
+  readonly evidence: readonly Report[]
+  readonly input: Digested
+  readonly output: Digested
+}
+
 /** A model on its way, with everything that was done to it since the file was read. */
 export interface Trail {
   readonly model: Model
   readonly runs: readonly PassRun[]
-  readonly steps: readonly RecipeStep[]
-  readonly evidence: Readonly<Record<string, Report>>
+  readonly strides: readonly Stride[]
 }
 
 /** Every pass that a recipe may name; the opset upgrade lives in the `onnx` room and joins here. */
@@ -38,7 +45,7 @@ const registry: Readonly<Record<string, Pass<never>>> = {
   } satisfies Pass<{ target?: number }> as Pass<never>,
 }
 
-export const startTrail = (model: Model): Trail => ({ model, runs: [], steps: [], evidence: {} })
+export const startTrail = (model: Model): Trail => ({ model, runs: [], strides: [] })
 
 /** The pass with this id. An unknown one is a UserError: recipes come from files. */
 export function passById(id: string): Pass<never> {
@@ -58,25 +65,21 @@ export async function advance(trail: Trail, step: Step, map?: ParallelMap): Prom
   const { model, report } = await pass.run(trail.model, options as never, step.evidence ?? [], map)
   const runs = [...trail.runs, Object.keys(options).length > 0 ? { ...report, options } : report]
   if (model === trail.model) return { ...trail, runs }
-  const digests = (step.evidence ?? []).map((item) => [evidenceDigest(item.report), item.report] as const)
-  const record: RecipeStep = {
-    pass: step.pass,
-    options,
-    evidence: digests.map(([digest]) => digest),
-    input: modelDigest(trail.model),
-    output: modelDigest(model),
+  const stride: Stride = {
+    step: { pass: step.pass, options },
+    evidence: (step.evidence ?? []).map(({ report }) => report),
+    input: trail.strides.at(-1)?.output ?? new Digested(trail.model),
+    output: new Digested(model),
   }
-  return {
-    model,
-    runs,
-    steps: [...trail.steps, record],
-    evidence: { ...trail.evidence, ...Object.fromEntries(digests) },
-  }
+  return { model, runs, strides: [...trail.strides, stride] }
 }
 
 export async function advanceAll(trail: Trail, steps: readonly Step[], map?: ParallelMap): Promise<Trail> {
   let current = trail
-  for (const step of steps) current = await advance(current, step, map)
+  for (const step of steps) {
+    current = await advance(current, step, map)
+    await letOthersRun()
+  }
   return current
 }
 
@@ -85,8 +88,40 @@ function evidenceDigest(report: Report): string {
   return sha256([new TextEncoder().encode(canonicalJson(report))])
 }
 
-export function recipeOf(trail: Trail): Recipe {
-  return { kind: 'recipe', version: 1, whetstone: WHETSTONE_VERSION, steps: trail.steps, evidence: trail.evidence }
+/**
+ * The way as a recipe. Every model along it is digested by now, and those between its ends are let go: whoever keeps a
+ * trail for long asks for its recipe soon.
+ */
+export function recipeOf({ strides }: Trail): Recipe {
+  const evidence: Record<string, Report> = {}
+  const steps = strides.map(({ step, evidence: reports, input, output }): RecipeStep => {
+    const digests = reports.map((report) => {
+      const digest = evidenceDigest(report)
+      evidence[digest] = report
+      return digest
+    })
+    return { ...step, evidence: digests, input: input.digest, output: output.digest }
+  })
+  return { kind: 'recipe', version: 1, whetstone: WHETSTONE_VERSION, steps, evidence }
+}
+
+/**
+ * A model that is digested when somebody asks, and held until then: encoding each model on the way was a sixth of the
+ * processor time of `whet quantize`, which needs the digests of the first and the last alone unless it writes a recipe.
+ */
+class Digested {
+  #model: Model | null
+  #digest = ''
+
+  constructor(model: Model) {
+    this.#model = model
+  }
+
+  get digest(): string {
+    if (this.#model) this.#digest = modelDigest(this.#model)
+    this.#model = null
+    return this.#digest
+  }
 }
 
 /** Nodes of the whole model, nested graphs' included, its encoded bytes and its digest. */

@@ -52,6 +52,7 @@ export function runRules(
 ): { model: Model; report: PassRun } {
   const taken = new Set(graphNames(model.graph))
   const known = unambiguous(types, model.graph)
+  const rulesAt = rulesByRoot(rules)
   const refused: Refusal[] = []
   let applied = 0
 
@@ -64,11 +65,11 @@ export function runRules(
       opsets: model.opsets,
       types: known,
     }
-    let sweep = sweepOnce(rules, context)
+    let sweep = sweepOnce(rulesAt, context)
     applied += sweep.applied
     for (let left = MAX_SWEEPS; sweep.applied > 0; left--) {
       if (left === 0) throw new Error(`internal: the rules of ${id} never settle`)
-      sweep = sweepOnce(rules, context)
+      sweep = sweepOnce(rulesAt, context)
       applied += sweep.applied
     }
     refused.push(...sweep.refused)
@@ -92,6 +93,8 @@ export function withGraph(model: Model, graph: Graph): Model {
 
 /** Sibling branches may use one name for two values; a map by name cannot tell which type is meant, so neither is known. */
 function unambiguous(types: ReadonlyMap<string, ValueType>, graph: Graph): ReadonlyMap<string, ValueType> {
+  // One graph names each of its values once.
+  if (types.size === 0 || !graph.nodes.some((node) => !nestedGraphs(node).next().done)) return types
   const seen = new Set<string>()
   const twice = new Set<string>()
   const visit = (inner: Graph): void => {
@@ -106,13 +109,24 @@ function unambiguous(types: ReadonlyMap<string, ValueType>, graph: Graph): Reado
   return twice.size === 0 ? types : new Map([...types].filter(([name]) => !twice.has(name)))
 }
 
-function sweepOnce(rules: readonly Rule[], context: RuleContext): { applied: number; refused: Refusal[] } {
+/** The rules that look at nodes of an operator, in their order. */
+function rulesByRoot(rules: readonly Rule[]): (operator: string) => readonly Rule[] {
+  const known = new Map<string, readonly Rule[]>()
+  return (operator) => {
+    let own = known.get(operator)
+    if (!own) known.set(operator, (own = rules.filter(({ roots }) => roots === '*' || roots.includes(operator))))
+    return own
+  }
+}
+
+function sweepOnce(
+  rulesAt: (operator: string) => readonly Rule[],
+  context: RuleContext,
+): { applied: number; refused: Refusal[] } {
   let applied = 0
   const refused: Refusal[] = []
   for (const node of context.editor.walk()) {
-    const name = operatorName(node)
-    for (const rule of rules) {
-      if (rule.roots !== '*' && !rule.roots.includes(name)) continue
+    for (const rule of rulesAt(operatorName(node))) {
       if (!context.editor.has(node)) break
       const outcome = rule.apply(node, context)
       if (outcome === true) applied++

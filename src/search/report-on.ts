@@ -1,4 +1,4 @@
-import { type Dataset, machineOf, recipeOf } from '../recipe/index.ts'
+import { type Dataset, machineOf } from '../recipe/index.ts'
 import type { OptimizationReport } from '../report/index.ts'
 import type { Choice } from './choose.ts'
 import { paretoFront } from './front.ts'
@@ -70,8 +70,8 @@ export async function reportOn(findings: Findings): Promise<Optimized> {
   return {
     model: built.model,
     report,
-    recipe: recipeOf(built.trail),
+    recipe: built.recipe,
     tensors: findings.tensors,
-    candidates: trials.map(({ built: { spec, model, trail } }) => ({ id: spec.id, model, recipe: recipeOf(trail) })),
+    candidates: trials.map(({ built: { spec, model, recipe } }) => ({ id: spec.id, model, recipe })),
   }
 }

@@ -26,7 +26,9 @@ export function bytes(value: number | null | undefined): string {
 
 /** 0.1234 → `12.3 %`. */
 export function percent(share: number, digits = 1): string {
-  return `${(share * 100).toFixed(digits)} %`
+  const text = (share * 100).toFixed(digits)
+  // A little less than nothing is nothing.
+  return `${Number(text) === 0 ? text.replace('-', '') : text} %`
 }
 
 /** A speed ratio: 3.14 → `3.1×`, 1.043 → `1.04×`. */

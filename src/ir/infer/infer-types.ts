@@ -36,11 +36,17 @@ export interface TypeConflict {
  * Types of all values of the model and of its nested graphs, by name; values that nothing is known of are absent.
  * Dimensions are numbers or symbols with arithmetic in one writing (`2*N+1`, `floor((H+1)/2)`); sizes
  * that nobody named are called `?0`, `?1`, …, so that equal ones can still be told. Takes time
- * linear in the model and never throws, whatever the model holds. Values inside functions are not listed.
+ * linear in the model and never throws, whatever the model holds. Values inside functions are not listed. Without options
+ * the answer is kept for as long as the model is: most passes change nothing, and the next one asks about the same model.
  */
-export function inferTypes(model: Model, options: InferOptions = {}): ReadonlyMap<string, ValueType> {
-  return inferModel(model, options).types
+export function inferTypes(model: Model, options?: InferOptions): ReadonlyMap<string, ValueType> {
+  if (options) return inferModel(model, options).types
+  let types = inferred.get(model)
+  if (!types) inferred.set(model, (types = inferModel(model).types))
+  return types
 }
+
+const inferred = new WeakMap<Model, ReadonlyMap<string, ValueType>>()
 
 /** As `inferTypes`, with the declared types that contradict what was inferred. */
 export function inferModel(

@@ -1,0 +1,79 @@
+import type { Model } from '../ir/index.ts'
+import { type ExtremesNames, extremesFrom, withExtremesOf, withOutputs } from './inner-values.ts'
+import { floatNames, measureInner } from './ort-groups.ts'
+import { isCarried, type NativeSession } from './ort-native.ts'
+import { unsupportedPort } from './ports.ts'
+import type { Extremes, Feeds, Fetched } from './session.ts'
+
+/** A session of a changed copy of the model, for the names that `key` tells. */
+interface Variant {
+  readonly key: string
+  readonly session: NativeSession
+}
+
+const keyOf = (names: readonly string[]) => names.join('\u0000')
+
+/**
+ * What a session of the runtime tells of inner values, each kind of question by a changed copy of the model. One copy of
+ * a kind at a time: each holds its own weights.
+ */
+export class InnerSession {
+  readonly #model: () => Promise<Model>
+  readonly #open: (changed: Model) => Promise<NativeSession>
+  readonly #runtime: string
+  #values: Variant | null = null
+  #summary: (Variant & { readonly of: ReadonlyMap<string, ExtremesNames> }) | null = null
+  #sizes: { readonly feeds: Feeds; readonly key: string; readonly of: ReadonlyMap<string, number> } | null = null
+
+  /** `open` opens a changed copy, whose runs hold far more values than inference does; `runtime` names it in messages. */
+  constructor(model: () => Promise<Model>, open: (changed: Model) => Promise<NativeSession>, runtime: string) {
+    this.#model = model
+    this.#open = open
+    this.#runtime = runtime
+  }
+
+  /** The values of these names, which the main graph makes, in one run of `prepared` feeds. */
+  async values(prepared: unknown, names: readonly string[]): Promise<Fetched> {
+    const key = keyOf(names)
+    if (this.#values?.key !== key) {
+      await this.#values?.session.release()
+      this.#values = null
+      const session = await this.#open(withOutputs(await this.#model(), names))
+      this.#values = { key, session }
+      for (const { name, type } of session.outputs)
+        if (type === undefined || !isCarried(type))
+          throw unsupportedPort('Value', name, type ?? 'no tensor', this.#runtime)
+    }
+    return this.#values.session.run(prepared, names)
+  }
+
+  /** Extremes of those of the names that are floats, in one run. */
+  async extremes(feeds: Feeds, names: readonly string[]): Promise<ReadonlyMap<string, Extremes>> {
+    const key = keyOf(names)
+    if (this.#summary?.key !== key) {
+      await this.#summary?.session.release()
+      this.#summary = null
+      const known = await this.#model()
+      const changed = withExtremesOf(known, await floatNames(known, names, this.#open))
+      this.#summary = { key, session: await this.#open(changed.model), of: changed.namesOf }
+    }
+    const { session, of } = this.#summary
+    // None of them is a float32: the runtime refuses a run that asks for nothing.
+    if (of.size === 0) return new Map()
+    const outputs = [...of.values()].flatMap((entry) => Object.values(entry) as string[])
+    return extremesFrom(await session.run(session.prepare(feeds), outputs), of)
+  }
+
+  /** Bytes of the values of these names in one run. */
+  async sizes(feeds: Feeds, names: readonly string[]): Promise<ReadonlyMap<string, number>> {
+    const key = keyOf(names)
+    if (this.#sizes?.feeds !== feeds || this.#sizes.key !== key)
+      this.#sizes = { feeds, key, of: await measureInner(await this.#model(), feeds, names, this.#open) }
+    return this.#sizes.of
+  }
+
+  async release(): Promise<void> {
+    await this.#values?.session.release()
+    await this.#summary?.session.release()
+  }
+}
