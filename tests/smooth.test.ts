@@ -1,14 +1,16 @@
 import { expect, test } from 'vitest'
 import { memoryDataset } from '../src/data/index.ts'
 import { type Model, parseModel, tensorOf } from '../src/ir/index.ts'
+import { modelDigest } from '../src/onnx/index.ts'
 import { passes } from '../src/passes/index.ts'
 import { channelsOf } from '../src/recipe/channels.ts'
 import { applyRecipe, quantize } from '../src/recipe/index.ts'
+import { optimize } from '../src/search/index.ts'
 import { decibels, randomValue, runOnce } from './quantize-kit.ts'
 
 const WIDTH = 64
 /** Two readers behind a LayerNorm whose factors are sixty times as large in two channels, as transformers have them. */
-function network(): Model {
+function network(outlier = 60): Model {
   const model = parseModel(`<ir_version: 8, opset_import: ["" : 17]>
     g (float[N,16,64] x) => (float[N,16,64] y, float[N,16,64] z) {
       h = LayerNormalization <axis: int = -1> (x, g, b)
@@ -16,7 +18,7 @@ function network(): Model {
     }`)
   const matrix = (name: string, seed: number) =>
     [name, tensorOf('float32', [WIDTH, WIDTH], randomValue([WIDTH, WIDTH], seed).data as Float32Array, name)] as const
-  const factors = Float32Array.from({ length: WIDTH }, (_, i) => (i === 5 || i === 40 ? 60 : 1))
+  const factors = Float32Array.from({ length: WIDTH }, (_, i) => (i === 5 || i === 40 ? outlier : 1))
   const initializers = new Map([
     ['g', tensorOf('float32', [WIDTH], factors, 'g')] as const,
     ['b', tensorOf('float32', [WIDTH], new Float32Array(WIDTH).fill(0.1), 'b')] as const,
@@ -67,3 +69,15 @@ test('all of it makes every channel as large as the next', async () => {
   expect(Math.min(...reach)).toBeCloseTo(1, 2)
   expect(Math.max(...reach)).toBeCloseTo(1, 2)
 })
+
+test('the search moves outlier channels where no calibration is close enough, and the recipe of that replays', async () => {
+  const model = network(1000)
+  const { report, candidates } = await optimize(model, await rows(), { goal: 'size', time: 60_000 })
+  const smooth = report.candidates.find(({ id }) => id.endsWith('-smooth0.5'))!
+  const plain = report.candidates.find(({ id }) => smooth.id === `${id}-smooth0.5`)!
+  expect(smooth.sqnrDb!).toBeGreaterThan(plain.sqnrDb! + 3)
+  expect([smooth.kernels, smooth.p50Ms]).toEqual([plain.kernels, plain.p50Ms])
+  const { recipe, model: made } = candidates.find(({ id }) => id === smooth.id)!
+  expect(recipe.steps.map(({ pass }) => pass)).toContain('smoothInputs')
+  expect((await applyRecipe(recipe, model)).report.after.digest).toBe(modelDigest(made))
+}, 240_000)
