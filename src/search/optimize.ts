@@ -27,6 +27,8 @@ const DEFAULT_TIME = 300_000
 const TRAINING = 0.5
 /** Candidates that are judged even when the time is up: without a verdict nothing can be handed out. */
 const ALWAYS_JUDGED = 3
+const TIME_UP =
+  'the time was up before everything was tried: the same command goes on from there and may choose another candidate'
 /** A budget of noise that holds everything, for what a candidate as it is would be foretold. */
 const UNLIMITED = 1e9
 /** So many rows tell what others will show; of fewer, a quieter mixture is kept as well. */
@@ -98,8 +100,11 @@ class Optimization {
     return result
   }
 
+  /** Asked before whatever could be left out; that something was is told. */
   get #timeLeft(): boolean {
-    return performance.now() - this.#started < (this.#options.time ?? DEFAULT_TIME)
+    const left = performance.now() - this.#started < (this.#options.time ?? DEFAULT_TIME)
+    if (!left && !this.#pool.warnings.includes(TIME_UP)) this.#pool.warnings.push(TIME_UP)
+    return left
   }
 
   /** What one timing may take, in seconds: less than `most` where little time was given in all. */
