@@ -1,4 +1,4 @@
-import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { Bench, CLASSIFIER } from './command.ts'
@@ -63,10 +63,40 @@ test('optimize writes what it promises; a second run reuses the work and gives t
     expect((await bench.whet('apply', recipe, model, '-o', 'candidate.onnx')).code).toBe(0)
     expect(readFileSync(bench.path('candidate.onnx'))).toEqual(readFileSync(bench.path('out', 'candidates', name)))
   }
-
-  const explained = await bench.whet(...words('out2', '--explain', report.candidates[0]!.id))
-  expect(String(reportIn(explained.stdout, 'optimization').explain)).toContain(report.candidates[0]!.id)
 }, 90_000)
+
+test('--explain tells of the finished search without another one; an unknown candidate is an error with the nearest', async () => {
+  const report = reportIn(readFileSync(bench.path('out2', 'report.json'), 'utf8'), 'optimization')
+  const before = statSync(bench.path('out2', 'report.json')).mtimeMs
+  const explained = await bench.whet(...words('out2', '--explain', 'lossless'))
+  const text = String(reportIn(explained.stdout, 'optimization').explain)
+  expect(text).toMatch(/^lossless: same answers/)
+  expect(text).toContain(report.chosen.id === 'lossless' ? 'It was chosen.' : `Chosen: ${report.chosen.id}`)
+  expect(statSync(bench.path('out2', 'report.json')).mtimeMs).toBe(before)
+  const unknown = await bench.whet(...words('out2', '--explain', 'losless'))
+  expect([unknown.code, unknown.stdout]).toEqual([2, ''])
+  expect(unknown.stderr).toMatch(/did you mean "lossless"\?/)
+}, 90_000)
+
+test('a limit that nothing keeps: the original, which the first line says, and both numbers in the reason', async () => {
+  const ended = await bench.whet(...words('limited', '--max-bytes', '10'))
+  const report = reportIn(ended.stdout, 'optimization')
+  expect([ended.code, report.chosen.id]).toEqual([0, 'original'])
+  expect(report.sentence).toMatch(/Nothing keeps the limits/)
+  expect(report.chosen.reason).toMatch(/neither does the original: [\d,]+ bytes, 10 at the most/)
+  expect(report.limits).toEqual({ maxBytes: 10, broken: expect.stringMatching(/10 at the most/) })
+}, 120_000)
+
+test('where the original is over a limit, a candidate that keeps it need not be faster', async () => {
+  // The products of this model are too small to gain by anything, so what is smaller is only as fast.
+  const { size } = statSync(model)
+  const ended = await bench.whet(...words('smaller', '--max-bytes', String(Math.round(size * 0.8))))
+  const report = reportIn(ended.stdout, 'optimization')
+  const stored = report.candidates.find(({ id }) => id === 'weight-int8')!
+  expect(stored.note ?? '').not.toMatch(/not faster than the original/)
+  if (report.chosen.id === 'original') expect(report.limits!.broken).not.toBeNull()
+  else expect(report.candidates.find(({ id }) => id === report.chosen.id)!.bytes).toBeLessThanOrEqual(size * 0.8)
+}, 120_000)
 
 test('a recipe for another model is refused without data; a file that is no recipe always', async () => {
   const other = bench.model('other.onnx', CLASSIFIER.replace('0.1,-0.1', '0.2,-0.2'))

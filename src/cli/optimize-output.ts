@@ -1,8 +1,11 @@
-import { existsSync, mkdirSync, readdirSync, renameSync, rmdirSync, rmSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
-import { writeModel } from '../onnx/index.ts'
+import type { Dataset } from '../data/index.ts'
+import type { Model } from '../ir/index.ts'
+import { modelDigest, writeModel } from '../onnx/index.ts'
 import { explainSystemError, makeFolder, withLock, writeAtomic } from '../platform/index.ts'
 import { writeRecipe } from '../recipe/index.ts'
+import type { OptimizationReport } from '../report/index.ts'
 import type { Optimized } from '../search/index.ts'
 import { renderHtml } from '../view/index.ts'
 
@@ -23,6 +26,33 @@ export async function prepareFolder<T>(folder: string, work: () => Promise<T>): 
     throw error
   }
 }
+
+/** The report of a finished run of this very command on this model and these rows in the folder; null where there is none. */
+export async function finishedReport(
+  folder: string,
+  command: string,
+  model: Model,
+  data: Dataset,
+): Promise<OptimizationReport | null> {
+  const path = join(folder, 'report.json')
+  if (!existsSync(path)) return null
+  let report: Partial<OptimizationReport>
+  try {
+    report = JSON.parse(readFileSync(path, 'utf8'))
+  } catch {
+    return null
+  }
+  const same =
+    report.kind === 'optimization' &&
+    report.version === 1 &&
+    asked(report.command ?? '') === asked(command) &&
+    report.model?.digest === modelDigest(model) &&
+    report.data?.digest === (await data.digest())
+  return same ? (report as OptimizationReport) : null
+}
+
+/** A command without what only says how to tell of it. */
+const asked = (command: string) => command.replace(/ --explain[= ]\S+| --(json|quiet)(?= |$)/g, '')
 
 /**
  * Writes everything that `optimize` promises. All of it is written and flushed aside before anything takes its place,

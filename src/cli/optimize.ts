@@ -1,12 +1,15 @@
 import { availableParallelism } from 'node:os'
+import { didYouMean, UserError } from '../platform/index.ts'
 import { diskCache } from '../recipe/index.ts'
+import type { OptimizationReport } from '../report/index.ts'
 import { type GoalName, goalOf, type OptimizeOptions, optimize } from '../search/index.ts'
+import { explainCandidate } from '../view/index.ts'
 import { DATA, dataFor, LABEL, METRIC, modelAt, SEED, SLICE, TOKENIZER, TOKENS } from './inputs.ts'
 import { metricOf } from './metric.ts'
-import { prepareFolder, writeOptimized } from './optimize-output.ts'
+import { finishedReport, prepareFolder, writeOptimized } from './optimize-output.ts'
 import { outputFolder } from './output-file.ts'
 import { LAYOUT, layoutOf, offeredDtypes, writeTransformersLayout } from './transformers-layout.ts'
-import { type Arguments, duration, type Verb } from './verb.ts'
+import { type Arguments, duration, type Outcome, type Verb } from './verb.ts'
 
 export const optimizeVerb: Verb = {
   name: 'optimize',
@@ -61,6 +64,10 @@ export const optimizeVerb: Verb = {
     const model = await modelAt(path!)
     const dataset = await dataFor(data, model, options)
     const [calibration, proof, train] = ['calibration', 'proof', 'train-data'].map((name) => options.text(name))
+    const explained = options.text('explain')
+    const finished = explained === undefined ? null : await finishedReport(out, context.command, model, dataset)
+    // The search that is asked about is there: no other one, with more of its work known, shall take its place.
+    if (explained !== undefined && finished) return explanation(finished, explained, context.json)
     return prepareFolder(out, async () => {
       const optimized = await optimize(model, dataset, {
         ...settings,
@@ -73,7 +80,6 @@ export const optimizeVerb: Verb = {
         signal: context.signal,
         onProgress: context.progress,
       })
-      const explained = options.text('explain')
       await writeOptimized(out, optimized)
       if (layout)
         await writeTransformersLayout(out, path!, offeredDtypes(model, optimized.report, optimized.candidates))
@@ -112,22 +118,13 @@ async function settingsOf(options: Arguments): Promise<OptimizeOptions> {
   }
 }
 
-function explanation(report: Awaited<ReturnType<typeof optimize>>['report'], id: string, json: boolean) {
-  const candidate = report.candidates.find((item) => item.id === id)
-  const text = candidate
-    ? [
-        `${id}: ${candidate.recipe}`,
-        id === report.chosen.id ? 'It was chosen.' : `It was not chosen: ${candidate.note ?? whyNot(candidate)}`,
-        `Chosen: ${report.chosen.id}. ${report.chosen.reason}`,
-      ].join('\n')
-    : `There was no candidate ${id}. There were: ${report.candidates.map((item) => item.id).join(', ')}`
+function explanation(report: OptimizationReport, id: string, json: boolean): Outcome {
+  const ids = [...new Set(['original', ...report.candidates.map((candidate) => candidate.id)])]
+  if (!ids.includes(id))
+    throw new UserError('bad-argument', `there was no candidate "${id}"`, {
+      where: '--explain',
+      hint: `${didYouMean(id, ids)}there were: ${ids.join(', ')}`,
+    })
+  const text = explainCandidate(report, id)
   return json ? { report: { ...report, explain: text } } : { report, text }
-}
-
-function whyNot(candidate: { verdict: string | null; grade: string | null; speedup: number | null }): string {
-  if (candidate.verdict === 'regressed') return 'it is measurably worse than the margin allows'
-  if (candidate.verdict === null) return 'it was not judged'
-  if (candidate.verdict === 'inconclusive' && candidate.grade === null)
-    return 'the rows do not show that it is close to the original'
-  return `another one is better in the goal${candidate.speedup === null ? '' : ` (this one runs at ${candidate.speedup.toFixed(2)}× the speed of the original)`}`
 }

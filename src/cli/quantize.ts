@@ -1,11 +1,9 @@
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { startRuntimes } from '../engine/index.ts'
-import type { Model } from '../ir/index.ts'
 import { writeModel } from '../onnx/index.ts'
 import { keepHeapSmall, UserError } from '../platform/index.ts'
 import { diskCache, PROCESSES, quantize, writeRecipe } from '../recipe/index.ts'
-import type { QuantizationReport } from '../report/index.ts'
 import { DATA, dataFor, LABEL, modelAt, OUT_FILE, SEED, TOKENIZER, TOKENS } from './inputs.ts'
 import { outputFile, outputFolder, writableFile } from './output-file.ts'
 import { type Dtype, dtypeOf, LAYOUT, layoutOf, writeTransformersLayout } from './transformers-layout.ts'
@@ -174,21 +172,10 @@ export const quantizeVerb: Verb = {
       await writeModel(quantized, out)
       context.say(`wrote ${out}`)
     }
-    for (const name of unmatched(options.list('keep-float'), model, report))
-      context.say(`--keep-float ${name}: no node and no operator has this name, so it keeps nothing in float`)
     if (recipeFile) {
       await writeRecipe(made.recipe, made.tensors, recipeFile)
       context.say(`wrote ${recipeFile}`)
     }
     return { report }
   },
-}
-
-/** Names that nothing has: neither the model nor, since a rewrite names nodes anew, what was left in float. */
-function unmatched(names: readonly string[], { graph }: Model, { float }: QuantizationReport): readonly string[] {
-  const known = new Set([
-    ...graph.nodes.flatMap(({ name, opType }) => [name, opType]),
-    ...float.map(({ node }) => node),
-  ])
-  return names.filter((name) => !known.has(name))
 }

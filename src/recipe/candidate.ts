@@ -15,6 +15,8 @@ export interface CandidateSpec {
   readonly noiseBudget?: number
   /** Whether integers are placed by what this model's kernels cost here, not by formulas. */
   readonly measuredCosts?: boolean
+  /** How much of what outlier channels need moves into weights before (SmoothQuant), 0 … 1; nothing unless said. */
+  readonly smooth?: number
   /** Static integers with recurrent layers in dynamic ones. */
   readonly recurrent?: boolean
   readonly pass?: Readonly<Record<string, unknown>>

@@ -23,6 +23,7 @@ import type {
 import { answersOf, relativeNoise } from './answers.ts'
 import { channelsOf } from './channels.ts'
 import type { EvidenceCache } from './evidence-cache.ts'
+import { goneFromFloat, keepsNothing } from './keep-float.ts'
 import { learnRoundings } from './learned-rounding.ts'
 import { looked } from './looked.ts'
 import { measureDamage, readKernels, timeIn } from './measure-quantized.ts'
@@ -32,8 +33,9 @@ import { provePortable } from './portable.ts'
 import { rangesOf } from './ranges.ts'
 import { type RunsOn, runsOn } from './runs-on.ts'
 import { expectedOf, LEAN, losslessTrail, proveLossless } from './simplify.ts'
+import { smoothed } from './smooth.ts'
 import { together } from './together.ts'
-import { advance, advanceAll, recipeOf, type Step, sizeOf, startTrail, type Trail } from './trail.ts'
+import { advanceAll, recipeOf, type Step, sizeOf, startTrail, type Trail } from './trail.ts'
 import { type WeightChoices, weightOptions, weightSteps } from './weight-only.ts'
 
 export interface QuantizeOptions extends WeightChoices {
@@ -161,6 +163,7 @@ async function refusalOf(model: Model): Promise<string | null> {
 /** The scheme alone: rewrites that nobody can prove here are left out, and what was not measured is null. */
 async function quantizeUnrun(model: Model, options: QuantizeOptions, reason: string): Promise<Quantized> {
   const { scheme, target = 'native' } = options
+  goneFromFloat(options.keepFloat ?? [], model, model)
   const [own] = quantizeSteps(options, [])
   const steps = scheme.startsWith('weight') ? await weightSteps(model, own, options) : [own]
   const trail = await advanceAll(startTrail(model), steps)
@@ -219,13 +222,15 @@ async function quantizeIn(
   expecting.catch(() => {})
   say('lossless passes')
   const lossless = options.simplify === false ? startTrail(model) : await losslessTrail(model)
+  const gone = goneFromFloat(options.keepFloat ?? [], model, lossless.model)
   const proof = lossless.model === model ? null : proveLossless(sessions, lossless.model, model, expecting)
   proof?.catch(() => {})
   // The original has answered, or has said why not: what calibrates takes over its process.
   const expected = await (proof ? expecting : expecting.catch(() => null))
   await Promise.allSettled(expected?.answers.values() ?? [])
   await sessions.close(original)
-  const start = await smoothed(lossless, options)
+  const smoothing = scheme === 'static-int8' && data && options.smooth !== undefined
+  const start = smoothing ? await smoothed(lossless, data, { ...options, alpha: options.smooth }) : lossless
   const [, evidence] = await together(
     proof,
     scheme === 'static-int8' ? evidenceFor(sessions, start.model, options, proof) : [],
@@ -287,6 +292,7 @@ async function quantizeIn(
         ? ['learned roundings left the outputs no nearer to the float model: those that balance sums stay']
         : []),
       ...(run.applied === 0 ? [nothingDone(model)] : []),
+      ...gone.map(keepsNothing),
       ...(data?.notes ?? []),
     ],
   }
@@ -306,17 +312,6 @@ function quantized(trail: Trail, report: QuantizationReport, tensors: Quantized[
 }
 
 const isLearned = ({ options }: PassRun) => (options as { rounding?: string } | undefined)?.rounding === 'learned'
-
-/** The same function with outlier channels moved into weights, where that is asked for. */
-async function smoothed(
-  trail: Trail,
-  { scheme, smooth, data, keepFloat, ...options }: QuantizeOptions,
-): Promise<Trail> {
-  if (smooth === undefined || scheme !== 'static-int8' || !data) return trail
-  const evidence = [{ report: await channelsOf(trail.model, data, options) }]
-  const choices = { alpha: smooth, ...(keepFloat?.length ? { keepFloat } : {}) }
-  return advance(trail, { pass: 'smoothInputs', options: choices, evidence })
-}
 
 const EVERYWHERE = { placement: 'everywhere' } as const
 

@@ -15,6 +15,7 @@ import { trainableWeights } from '../train/index.ts'
 import { channelsOf } from './channels.ts'
 import { compareModels } from './compare.ts'
 import type { EvidenceCache } from './evidence-cache.ts'
+import { goneFromFloat, keepsNothing } from './keep-float.ts'
 import { DEFAULT_TEMPERATURE, type Learned, type LearnSettings, learn } from './learn.ts'
 import { learningGoal } from './learning-goal.ts'
 import { DEFAULT_MARGIN, learningCost, learningProof, learningRows, type ProofOptions } from './learning-proof.ts'
@@ -50,6 +51,8 @@ export interface TunedTrail {
   readonly learned: Learned
   readonly scales: { readonly values: number; readonly weights: number }
   readonly teacherBytes: number
+  /** Names that were to stay in float and that the lossless passes took away. */
+  readonly gone: readonly string[]
   /** The same scheme without tuning. */
   readonly plain: Trail
 }
@@ -75,6 +78,7 @@ export async function tuneStaticInt8(
 ): Promise<TunedTrail> {
   const { seed = 0, signal, onProgress, cache, keepFloat } = options
   const start = await losslessTrail(model)
+  const gone = goneFromFloat(keepFloat ?? [], model, start.model)
   const looking = { indices: rows.train, samples: CALIBRATED, cache, signal }
   const ranges = await rangesOf(start.model, data, 'minmax', looking)
   const quantizing = (rounding: 'sums' | 'learned'): QuantizeOptions => ({
@@ -132,7 +136,7 @@ export async function tuneStaticInt8(
   const channels = await channelsOf(start.model, data, looking)
   const plain = await advanceAll(start, quantizeSteps(quantizing('sums'), [ranges, channels, ...costs]))
   return {
-    ...{ trail, tensors, learned, plain, teacherBytes: answers.bytes },
+    ...{ trail, tensors, learned, plain, gone, teacherBytes: answers.bytes },
     scales: {
       values: form.values.filter(({ logScale }) => logScale).length,
       weights: form.weights.reduce((sum, { scales }) => sum + scales.length, 0),
@@ -261,6 +265,7 @@ export async function tune(model: Model, data: Dataset, options: TuneOptions): P
       warnings: [
         ...data.notes,
         ...learned.notes,
+        ...made.gone.map(keepsNothing),
         ...(helped ? [] : ['on the rows that chose the epoch the tuned model kept fewer answers than the plain one']),
       ],
     },

@@ -32,6 +32,7 @@ import { type RunsOn, runsOn } from './runs-on.ts'
 import { sensitivityOf } from './sensitivity.ts'
 import { type Phase, type RowsOf, shareRows } from './share-rows.ts'
 import { losslessTrail, proveEqual } from './simplify.ts'
+import { smoothed } from './smooth.ts'
 import { advanceAll, startTrail, type Trail } from './trail.ts'
 
 /** Bytes of a candidate's answers that are kept from one step of judging to the next. */
@@ -198,7 +199,8 @@ export class Workbench {
 
   async build(spec: CandidateSpec): Promise<Built> {
     this.#options.signal?.throwIfAborted()
-    const trail = await this.#floatOf(spec)
+    const float = await this.#floatOf(spec)
+    const trail = spec.smooth === undefined ? float : await this.#smoothed(float, spec.smooth)
     if (!spec.scheme) {
       if (spec.base === undefined) return builtFrom(spec, (await this.lossless()).trail, {}, [])
       // What was tuned is integers already.
@@ -345,6 +347,13 @@ export class Workbench {
     let answers = this.#answers.get(digest)
     if (!answers) this.#answers.set(digest, (answers = new Answers(CANDIDATE_BYTES)))
     return answers
+  }
+
+  /** A float model with outlier channels moved into weights, by what the calibration rows say about them. */
+  async #smoothed(trail: Trail, alpha: number): Promise<Trail> {
+    const { data, indices } = this.rows.calibrate
+    const { cache, signal, onProgress } = this.#options
+    return smoothed(trail, data, { alpha, indices, cache, signal, onProgress })
   }
 
   /** What each rounding that static int8 with this calibration might make does to the outputs. */

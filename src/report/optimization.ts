@@ -26,6 +26,7 @@ const candidateResult = object({
   /** Median of original / candidate, interleaved; above 1 is faster. */
   speedup: nullable(number),
   ratio: nullable(latencyRatio),
+  p99Ms: optional(nullable(number)),
   loadMs: nullable(number),
   peakRssBytes: nullable(integer),
   verdict: nullable(verdict),
@@ -50,6 +51,15 @@ export const optimization = report('optimization', {
   inputs: list(valueSummary),
   outputs: list(valueSummary),
   goal: text,
+  /** What must hold whatever the goal; `broken` says how the model that is handed out breaks one, null where it keeps all. */
+  limits: optional(
+    object({
+      maxBytes: optional(integer),
+      maxP99Ms: optional(number),
+      maxRssBytes: optional(integer),
+      broken: nullable(text),
+    }),
+  ),
   margin: number,
   alpha: number,
   seed: integer,
@@ -61,10 +71,13 @@ export const optimization = report('optimization', {
   baseline: object({
     bytes: integer,
     p50Ms: number,
+    p99Ms: optional(number),
     loadMs: number,
     peakRssBytes: nullable(integer),
     metric: nullable(number),
     metricName: text,
+    /** Rows that the metric is of. */
+    judgedRows: optional(integer),
   }),
   candidates: list(candidateResult),
   chosen: object({ id: text, reason: text }),

@@ -12,9 +12,7 @@ export interface Goal {
 }
 
 /** What a goal needs to know of a candidate; null where it was not measured. */
-export type Measured = Pick<CandidateResult, 'bytes' | 'p50Ms' | 'peakRssBytes' | 'ratio'> & {
-  readonly p99Ms: number | null
-}
+export type Measured = Pick<CandidateResult, 'bytes' | 'p50Ms' | 'p99Ms' | 'peakRssBytes' | 'ratio'>
 
 /**
  * The figure that the goal minimises: median latency for `latency` and `cost` (on a machine that is paid by the hour
@@ -35,18 +33,22 @@ export function figureOf(goal: Goal, candidate: Measured): number | null {
 
 /** Why the candidate breaks a limit of the goal, or null. */
 export function brokenLimit(goal: Goal, candidate: Measured): string | null {
-  const checks: readonly (readonly [number | undefined, number | null, string])[] = [
-    [goal.maxBytes, candidate.bytes, 'bytes'],
-    [goal.maxP99Ms, candidate.p99Ms, 'ms at p99'],
-    [goal.maxRssBytes, candidate.peakRssBytes, 'bytes of memory'],
+  const checks: readonly (readonly [number | undefined, number | null | undefined, string, string])[] = [
+    [goal.maxBytes, candidate.bytes, 'bytes', 'size'],
+    [goal.maxP99Ms, candidate.p99Ms, 'ms at p99', 'time at p99'],
+    [goal.maxRssBytes, candidate.peakRssBytes, 'bytes of memory', 'memory'],
   ]
-  for (const [limit, value, unit] of checks) {
+  for (const [limit, value, unit, what] of checks) {
     if (limit === undefined) continue
-    if (value === null) return `its ${unit} could not be measured, and a limit of ${limit} was asked for`
-    if (value > limit) return `${Math.round(value * 100) / 100} ${unit}, the limit is ${limit}`
+    if (value === null || value === undefined) return `its ${what} was not measured, and a limit was asked for`
+    if (value > limit) return `${numeral(value)} ${unit}, ${numeral(limit)} at the most`
   }
   return null
 }
+
+/** Whole from 100 up, else three digits: a limit of 0.2 ms is not 0. */
+const numeral = (value: number) =>
+  value >= 100 ? Math.round(value).toLocaleString('en-US') : String(Number(value.toPrecision(3)))
 
 export function goalOf(name: string): GoalName {
   if (name === 'latency' || name === 'size' || name === 'memory' || name === 'cost') return name

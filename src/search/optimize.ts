@@ -5,7 +5,15 @@ import { type Contender, finalists } from './finalists.ts'
 import type { Goal } from './goal.ts'
 import { settleNoise } from './noise-budget.ts'
 import type { Optimized, OptimizeOptions } from './options.ts'
-import { calibrationSpecs, dataFreeSpecs, equalisedSpecs, hasRecurrent, placementSpecs, withNoise } from './plan.ts'
+import {
+  calibrationSpecs,
+  dataFreeSpecs,
+  equalisedSpecs,
+  hasRecurrent,
+  placementSpecs,
+  smoothedSpecs,
+  withNoise,
+} from './plan.ts'
 import { Pool } from './pool.ts'
 import { WORTH_IT, worthMore } from './preference.ts'
 import { reportOn } from './report-on.ts'
@@ -19,6 +27,8 @@ const DEFAULT_TIME = 300_000
 const TRAINING = 0.5
 /** Candidates that are judged even when the time is up: without a verdict nothing can be handed out. */
 const ALWAYS_JUDGED = 3
+const TIME_UP =
+  'the time was up before everything was tried: the same command goes on from there and may choose another candidate'
 /** A budget of noise that holds everything, for what a candidate as it is would be foretold. */
 const UNLIMITED = 1e9
 /** So many rows tell what others will show; of fewer, a quieter mixture is kept as well. */
@@ -90,8 +100,11 @@ class Optimization {
     return result
   }
 
+  /** Asked before whatever could be left out; that something was is told. */
   get #timeLeft(): boolean {
-    return performance.now() - this.#started < (this.#options.time ?? DEFAULT_TIME)
+    const left = performance.now() - this.#started < (this.#options.time ?? DEFAULT_TIME)
+    if (!left && !this.#pool.warnings.includes(TIME_UP)) this.#pool.warnings.push(TIME_UP)
+    return left
   }
 
   /** What one timing may take, in seconds: less than `most` where little time was given in all. */
@@ -109,7 +122,10 @@ class Optimization {
     // By itself: for this one the kernels of the model are timed, and then known to all others.
     if (measured) await this.#pool.build(measured)
     else warnings.push('static int8 was not tried: there is no row to calibrate on')
-    await this.#pool.buildAll([...placements, ...dataFreeSpecs(bench.inspection, goal.name)])
+    await this.#pool.buildAll([
+      ...placements,
+      ...dataFreeSpecs(bench.inspection, goal.name === 'size' || goal.maxBytes !== undefined),
+    ])
   }
 
   /** Students of the model, timed and judged: half of the time in all is theirs. */
@@ -132,26 +148,31 @@ class Optimization {
       pool,
       pool.trials.filter((trial) => isStatic(trial) && !isTrained(trial) && !pool.hopeless(trial)),
     )
-    let bar = Number.POSITIVE_INFINITY
+    let best: Trial | null = null
+    const better = (trial: Trial) => best === null || pool.figure(trial) < pool.figure(best)
     for (const [place, first] of placements.entries()) {
-      if (pool.figure(first) >= WORTH_IT * bar) {
-        pool.note(first, 'not judged: a faster one is secure')
+      if (best && pool.figure(first) >= WORTH_IT * pool.figure(best)) {
+        pool.note(first, notNeeded(best))
         continue
       }
       if (!this.#timeLeft && place >= ALWAYS_JUDGED) {
         pool.note(first, 'not judged: the time was up')
         continue
       }
-      const siblings = await this.#calibrated(first)
-      if (siblings.some(this.#secure)) {
-        bar = pool.figure(first)
+      const calibrated = await this.#calibrated(first)
+      const siblings = calibrated.some(this.#secure)
+        ? calibrated
+        : [...calibrated, ...(await this.#smoothed(bestOf(calibrated)))]
+      const safe = siblings.filter(this.#secure)
+      if (safe.length > 0) {
+        best = bestOf(safe)
         continue
       }
-      const best = bestOf(siblings)
-      const added = [...(await this.#equalised(best)), ...(await this.#mixed(best))]
+      const safest = bestOf(siblings)
+      const added = [...(await this.#equalised(safest)), ...(await this.#mixed(safest))]
       if (added.length === 0) continue
       await pool.time(added, this.#seconds(8))
-      bar = Math.min(bar, ...added.filter((trial) => !pool.hopeless(trial)).map((trial) => pool.figure(trial)))
+      for (const trial of added) if (!pool.hopeless(trial) && better(trial)) best = trial
     }
   }
 
@@ -162,6 +183,15 @@ class Optimization {
     const others = await pool.buildAll(calibrationSpecs(first.built.spec), going)
     for (const trial of others) pool.borrowTiming(trial, first)
     return pool.halve([first, ...others], going)
+  }
+
+  /** The candidate with outlier channels moved into weights: other numbers in the same kernels, which take the same time. */
+  async #smoothed(whole: Trial): Promise<readonly Trial[]> {
+    const pool = this.#pool
+    const trials = await pool.buildAll(smoothedSpecs(whole.built.spec), () => this.#timeLeft)
+    for (const trial of trials) pool.borrowTiming(trial, whole)
+    await pool.climbAll(trials)
+    return trials
   }
 
   /** The candidate with channels under scales of their own, where that makes it secure. */
@@ -217,10 +247,10 @@ class Optimization {
     const others = pool.trials.filter(
       (trial) => !isStatic(trial) && !isTrained(trial) && trial.built.spec.id !== 'lossless' && !pool.hopeless(trial),
     )
-    const bars = pool.trials.filter(this.#secure).map((trial) => pool.standing(trial))
+    const bars = pool.trials.filter(this.#secure)
     for (const [place, trial] of byFigure(pool, others).entries()) {
-      if (bars.some((bar) => !worthMore(pool.standing(trial), bar)))
-        pool.note(trial, 'not judged: a better one in the goal is secure')
+      const bar = bars.find((other) => !worthMore(pool.standing(trial), pool.standing(other)))
+      if (bar) pool.note(trial, notNeeded(bar))
       else if (place >= ALWAYS_JUDGED && !this.#timeLeft) pool.note(trial, 'not judged: the time was up')
       else await pool.climb(trial)
     }
@@ -318,6 +348,7 @@ function goalOf({ goal = 'latency', maxBytes, maxP99Ms, maxRssBytes }: OptimizeO
   }
 }
 
+const notNeeded = ({ built }: Trial) => `not judged: ${built.spec.id} is better in the goal and looks safe`
 const byFigure = (pool: Pool, trials: readonly Trial[]) => [...trials].sort((a, b) => pool.figure(a) - pool.figure(b))
 const bestOf = (trials: readonly Trial[]) => [...trials].sort((a, b) => safetyOf(b) - safetyOf(a))[0]!
 const contenderOf = (pool: Pool, trial: Trial, safety: number): Contender => ({

@@ -1,11 +1,12 @@
 import type { CandidateSpec } from '../recipe/index.ts'
 import type { InspectionReport, RangeMethod } from '../report/index.ts'
-import type { GoalName } from './goal.ts'
 
 /** In the order in which they are tried. */
 const CALIBRATIONS: readonly RangeMethod[] = ['least-noise', 'minmax', 'percentile', 'mse']
 /** How far channels get scales of their own, where whole values under one scale are too noisy. */
 const EQUALISATIONS = [0.5, 1]
+/** What SmoothQuant found best for most transformers. */
+const SMOOTHING = 0.5
 
 const WORDS: Readonly<Record<RangeMethod, string>> = {
   'least-noise': 'for each value the ranges that disturb the outputs least',
@@ -72,6 +73,18 @@ export function equalisedSpecs(spec: CandidateSpec): readonly CandidateSpec[] {
   }))
 }
 
+/** The candidate with outlier channels moved into weights, where products read them. */
+export function smoothedSpecs(spec: CandidateSpec): readonly CandidateSpec[] {
+  return [
+    {
+      ...spec,
+      id: `${spec.id}-smooth${SMOOTHING}`,
+      words: `${spec.words}, outlier channels moved into weights`,
+      smooth: SMOOTHING,
+    },
+  ]
+}
+
 /** The candidate with what disturbs most for the time it saves left in float, to keep the noise within a budget. */
 export function withNoise(spec: CandidateSpec, noiseBudget: number): CandidateSpec {
   const decibels = (-10 * Math.log10(noiseBudget)).toFixed(1)
@@ -95,8 +108,11 @@ function staticSpec({ id, words, ...how }: Placement, calibration: RangeMethod):
   }
 }
 
-/** Schemes that need no ranges, where the model has operators for them and the goal can gain. */
-export function dataFreeSpecs(inspection: InspectionReport, goal: GoalName): readonly CandidateSpec[] {
+/**
+ * Schemes that need no ranges, where the model has operators for them and something can be gained: with `small`, by a
+ * smaller file alone.
+ */
+export function dataFreeSpecs(inspection: InspectionReport, small: boolean): readonly CandidateSpec[] {
   const has = (...names: readonly string[]) => names.some((name) => (inspection.operators[name] ?? 0) > 0)
   const specs: CandidateSpec[] = []
   if (has('MatMul', 'Gemm', 'LSTM'))
@@ -106,7 +122,7 @@ export function dataFreeSpecs(inspection: InspectionReport, goal: GoalName): rea
       { id: 'weight-int4', words: 'lossless, then 4-bit weights in blocks of 32', scheme: 'weight-int4' },
     )
   // Stored small and widened at load: these win on size alone, the kernels stay those of float.
-  if (goal === 'size')
+  if (small)
     specs.push(
       {
         id: 'weight-int8-stored',

@@ -2,6 +2,7 @@ import { type Dataset, machineOf } from '../recipe/index.ts'
 import type { OptimizationReport } from '../report/index.ts'
 import type { Choice } from './choose.ts'
 import { paretoFront } from './front.ts'
+import { limitsOf, reasonWithLimits } from './limits.ts'
 import type { Optimized, OptimizeOptions } from './options.ts'
 import type { Pool } from './pool.ts'
 import { sentenceOf } from './sentence.ts'
@@ -30,6 +31,8 @@ export async function reportOn(findings: Findings): Promise<Optimized> {
   const original = originalResult(bench.original, baseline)
   const chosen = trials.find((trial) => trial.built.spec.id === choice.id)
   const built = chosen?.built ?? bench.original
+  const broken = chosen ? null : pool.originalBreaks
+  const limits = limitsOf(goal, broken)
   const report: OptimizationReport = {
     kind: 'optimization',
     version: 1,
@@ -37,6 +40,7 @@ export async function reportOn(findings: Findings): Promise<Optimized> {
       candidates.find((candidate) => candidate.id === choice.id) ?? original,
       baseline,
       choice.proof,
+      broken,
     ),
     model: {
       path: options.path ?? bench.original.model.graph.name,
@@ -46,6 +50,7 @@ export async function reportOn(findings: Findings): Promise<Optimized> {
     inputs: bench.inspection.inputs,
     outputs: bench.inspection.outputs,
     goal: goal.name,
+    ...(limits ? { limits } : {}),
     margin: options.margin ?? 0.01,
     alpha: options.alpha ?? 0.05,
     seed: options.seed ?? 0,
@@ -60,7 +65,10 @@ export async function reportOn(findings: Findings): Promise<Optimized> {
     },
     baseline,
     candidates: chosen ? candidates : [original, ...candidates],
-    chosen: { id: choice.id, reason: choice.reason },
+    chosen: {
+      id: choice.id,
+      reason: chosen ? choice.reason : reasonWithLimits(goal, trials, choice.reason, broken),
+    },
     proof: choice.proof,
     profiles: { baseline: await bench.profile(bench.original), chosen: chosen ? await bench.profile(built) : null },
     elapsed: findings.elapsed,

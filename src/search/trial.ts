@@ -6,7 +6,6 @@ import { worstNoise } from './sentence.ts'
 export interface Trial {
   readonly built: Built
   result: CandidateResult
-  p99Ms: number | null
   comparison: ComparisonReport | null
   /** Others that take the same time were safer on the first rows: it was judged on no more. */
   dropped: boolean
@@ -20,6 +19,7 @@ export function firstResult(built: Built, read: ReadKernels | null): CandidateRe
     p50Ms: null,
     speedup: null,
     ratio: null,
+    p99Ms: null,
     loadMs: null,
     peakRssBytes: null,
     verdict: null,
@@ -36,6 +36,7 @@ export function originalResult(built: Built, baseline: OptimizationReport['basel
   return {
     ...firstResult(built, null),
     p50Ms: baseline.p50Ms,
+    p99Ms: baseline.p99Ms ?? null,
     loadMs: baseline.loadMs,
     peakRssBytes: baseline.peakRssBytes,
     speedup: 1,

@@ -4,7 +4,6 @@ import type {
   CostsReport,
   InspectionReport,
   MomentsReport,
-  OptimizationReport,
   ProfileReport,
   QuantizationReport,
   Recipe,
@@ -12,12 +11,13 @@ import type {
   RewriteReport,
   SensitivityReport,
 } from '../../report/index.ts'
-import { bytes, count, decibels, fileName, metricValue, ms, percent, plural, times } from '../words.ts'
+import { bytes, count, decibels, fileName, ms, percent, plural } from '../words.ts'
 import { attack } from './attack.ts'
 import { comparison } from './comparison.ts'
 import { jobs } from './jobs.ts'
 import { latency } from './latency.ts'
 import { distillation, learnedWeights, pruning, tuning } from './learning.ts'
+import { optimization } from './optimization.ts'
 import { prediction } from './prediction.ts'
 import { robustness, rowScores } from './robustness.ts'
 import { drift, drill, incident, incidents, rollout } from './rollout.ts'
@@ -25,7 +25,7 @@ import { section } from './section.ts'
 import { selection } from './selection.ts'
 import { cache, doctor } from './setup.ts'
 import { collection, history, verification, version } from './store.ts'
-import { paint, type Style, textTable, verdictWord } from './table.ts'
+import { paint, type Style, textTable } from './table.ts'
 
 type Renderers = { readonly [K in Report['kind']]: (report: Extract<Report, { kind: K }>, style: Style) => string }
 
@@ -189,50 +189,6 @@ function quantization(report: QuantizationReport, style: Style): string {
       'stayed in float',
       report.float.map(({ node, reason }) => `${node}: ${reason}`),
     ),
-    ...section('warnings', report.warnings),
-  ].join('\n')
-}
-
-function optimization(report: OptimizationReport, style: Style): string {
-  return [
-    paint('bold', report.sentence, style),
-    report.chosen.reason,
-    '',
-    textTable(
-      [
-        { head: 'candidate' },
-        { head: 'median', right: true },
-        { head: 'speed', right: true },
-        { head: 'size', right: true },
-        { head: report.baseline.metricName, right: true },
-        { head: 'verdict' },
-      ],
-      [
-        [
-          'original',
-          ms(report.baseline.p50Ms),
-          '1×',
-          bytes(report.baseline.bytes),
-          metricValue(report.baseline.metric),
-          '',
-        ],
-        ...report.candidates
-          .filter((candidate) => candidate.id !== 'original')
-          .map((candidate) => [
-            `${candidate.id === report.chosen.id ? '▸ ' : ''}${candidate.id}`,
-            ms(candidate.p50Ms),
-            times(candidate.speedup),
-            bytes(candidate.bytes),
-            metricValue(candidate.metric),
-            candidate.verdict === null
-              ? (candidate.note ?? 'not judged')
-              : verdictWord(candidate.verdict, candidate.grade, { ...style, color: false }),
-          ]),
-      ],
-      style,
-    ),
-    '',
-    `rows: ${count(report.rows.calibrate)} to calibrate, ${count(report.rows.select)} to select, ${count(report.rows.prove)} to prove`,
     ...section('warnings', report.warnings),
   ].join('\n')
 }

@@ -1,0 +1,57 @@
+import type { CandidateResult, OptimizationReport } from '../../report/index.ts'
+import { bytes, count, decibels, metricValue, ms, plural, times } from '../words.ts'
+import { verdictWord } from './table.ts'
+
+/** Why a candidate of a search was, or was not, chosen: what it is, what was measured of it, and what decided. */
+export function explainCandidate(report: OptimizationReport, id: string): string {
+  const { chosen, baseline } = report
+  const find = (wanted: string) => report.candidates.find((candidate) => candidate.id === wanted)
+  const candidate = find(id)
+  const winner = find(chosen.id)
+  const lines = candidate
+    ? [`${id}: ${candidate.recipe}`, `Measured: ${figures(candidate, report)}.`]
+    : [`${id}: the file as it came`, `Measured: ${ms(baseline.p50Ms)}, ${bytes(baseline.bytes)}.`]
+  if (id === chosen.id) return [...lines, `It was chosen. ${chosen.reason}`].join('\n')
+  return [
+    ...lines,
+    `It was not chosen: ${candidate ? whyNot(candidate, winner, report) : 'something better was found'}.`,
+    `Chosen: ${chosen.id}${winner && winner.id !== 'original' ? `, ${figures(winner, report)}` : ''}. ${chosen.reason}`,
+  ].join('\n')
+}
+
+function figures(candidate: CandidateResult, { baseline, goal, limits }: OptimizationReport): string {
+  const { p50Ms, speedup, p99Ms, peakRssBytes, metric, judgedRows, sqnrDb, verdict, grade } = candidate
+  return [
+    p50Ms === null ? 'not timed' : `${ms(p50Ms)} (${times(speedup)} the speed of the original)`,
+    ...(limits?.maxP99Ms !== undefined && p99Ms !== undefined ? [`${ms(p99Ms)} at p99`] : []),
+    bytes(candidate.bytes),
+    ...(goal === 'memory' || limits?.maxRssBytes !== undefined ? [`${bytes(peakRssBytes)} of memory`] : []),
+    ...(metric === null || judgedRows === undefined
+      ? []
+      : [`${baseline.metricName} ${metricValue(metric)} on ${plural(judgedRows, 'selection row')}`]),
+    ...(judgedRows === undefined ? [] : [`signal to noise ${decibels(sqnrDb ?? undefined)}`]),
+    ...(verdict === null ? [] : [verdictWord(verdict, grade, { color: false, width: 0 })]),
+  ].join(', ')
+}
+
+function whyNot(candidate: CandidateResult, winner: CandidateResult | undefined, report: OptimizationReport): string {
+  const { note, verdict, grade } = candidate
+  // That a time was measured on a sibling decides nothing.
+  if (note && !note.startsWith('time as measured')) return note
+  if (verdict === null) return 'it was not judged'
+  if (verdict === 'regressed') return `the rows show that it loses more than the margin of ${report.margin}`
+  if (verdict === 'inconclusive' && grade === null)
+    return 'the rows show neither that it is as good nor that it is close'
+  if (!winner || winner.id === 'original') return 'see below'
+  const [own, other] = [figureOf(candidate, report), figureOf(winner, report)]
+  if (own === null || other === null || own <= other)
+    return `${winner.id} was safer on the selection rows${rowsOf(winner)}, and what is safer is proven first`
+  return `${winner.id} is better in the goal (${report.goal})`
+}
+
+const rowsOf = ({ judgedRows }: CandidateResult) => (judgedRows === undefined ? '' : ` (${count(judgedRows)})`)
+
+function figureOf(candidate: CandidateResult, { goal }: OptimizationReport): number | null {
+  if (goal === 'size') return candidate.bytes
+  return goal === 'memory' ? candidate.peakRssBytes : (candidate.ratio?.median ?? null)
+}

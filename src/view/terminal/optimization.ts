@@ -1,0 +1,72 @@
+import type { CandidateResult, OptimizationReport } from '../../report/index.ts'
+import { bytes, count, metricValue, ms, percent, times } from '../words.ts'
+import { section } from './section.ts'
+import { paint, type Style, type TextColumn, textTable, verdictWord } from './table.ts'
+
+interface Column extends TextColumn {
+  readonly original: string
+  cell(candidate: CandidateResult): string
+}
+
+export function optimization(report: OptimizationReport, style: Style): string {
+  const columns = columnsOf(report, style)
+  return [
+    paint('bold', report.sentence, style),
+    report.chosen.reason,
+    '',
+    textTable(
+      columns,
+      [
+        columns.map(({ original }) => original),
+        ...report.candidates
+          .filter((candidate) => candidate.id !== 'original')
+          .map((candidate) => columns.map(({ cell }) => cell(candidate))),
+      ],
+      style,
+    ),
+    '',
+    `rows: ${count(report.rows.calibrate)} to calibrate, ${count(report.rows.select)} to select, ${count(report.rows.prove)} to prove`,
+    ...section('warnings', report.warnings),
+  ].join('\n')
+}
+
+/** What the goal and the limits are about has a column, whichever they are. */
+function columnsOf({ baseline, chosen, goal, limits }: OptimizationReport, style: Style): readonly Column[] {
+  const right = true
+  const only = (wanted: boolean, column: Column) => (wanted ? [column] : [])
+  return [
+    { head: 'candidate', original: 'original', cell: ({ id }) => `${id === chosen.id ? '▸ ' : ''}${id}` },
+    { head: 'median', right, original: ms(baseline.p50Ms), cell: ({ p50Ms }) => ms(p50Ms) },
+    { head: 'speed', right, original: '1×', cell: ({ speedup }) => times(speedup) },
+    // On a machine that is paid by the hour an answer costs as much of the price as it takes of the time.
+    ...only(goal === 'cost', {
+      ...{ head: 'cost', right, original: '100 %' },
+      cell: ({ ratio }) => (ratio ? percent(ratio.median, 0) : '–'),
+    }),
+    ...only(limits?.maxP99Ms !== undefined, {
+      ...{ head: 'p99', right, original: ms(baseline.p99Ms) },
+      cell: ({ p99Ms }) => ms(p99Ms),
+    }),
+    { head: 'size', right, original: bytes(baseline.bytes), cell: (candidate) => bytes(candidate.bytes) },
+    ...only(goal === 'memory' || limits?.maxRssBytes !== undefined, {
+      ...{ head: 'memory', right, original: bytes(baseline.peakRssBytes) },
+      cell: ({ peakRssBytes }) => bytes(peakRssBytes),
+    }),
+    {
+      ...{ head: baseline.metricName, right, original: metricValue(baseline.metric) },
+      cell: ({ metric }) => metricValue(metric),
+    },
+    // Scores of few rows and of many do not compare.
+    {
+      ...{ head: 'rows', right, original: rows(baseline.judgedRows) },
+      cell: ({ judgedRows }) => rows(judgedRows),
+    },
+    {
+      ...{ head: 'verdict', original: '' },
+      cell: ({ verdict, grade, note }) =>
+        verdict === null ? (note ?? 'not judged') : verdictWord(verdict, grade, { ...style, color: false }),
+    },
+  ]
+}
+
+const rows = (judged: number | undefined) => (judged === undefined ? '–' : count(judged))
