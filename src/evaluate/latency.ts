@@ -129,7 +129,7 @@ export async function measureLatency(
           .filter((ratio) => !preciseTo(ratio, precision))
           .map(
             (ratio) =>
-              `${ratio.other} / ${ratio.base}: after ${rounds} rounds the interval is still ±${percent(halfWidth(ratio))} wide, not ±${percent(precision)}`,
+              `${ratio.other} against ${ratio.base}: after ${rounds} rounds their ratio is known to ±${percent(halfWidth(ratio))}, not to ±${percent(precision)}`,
           ),
         ...(load !== null && load > cores
           ? [`the machine was busy: ${load.toFixed(1)} processes wanted its ${cores} cores`]
