@@ -1,5 +1,5 @@
 import type { ComparisonReport, SliceResult } from '../report/index.ts'
-import { whole } from './sentence.ts'
+import { rowsOf, whole } from './sentence.ts'
 
 /** What the plain words of a report are made from. */
 export type StoryInput = Omit<ComparisonReport, 'sentence' | 'story'>
@@ -22,18 +22,18 @@ function whatWasDone(report: StoryInput): readonly string[] {
     const other = (agreement?.changed ?? 0) - negative.count - positive.count
     const astray = other > 0 && metric === 'top1' ? ` ${answers(other)} went from one mistake to another.` : ''
     return [
-      `Both models answered the same ${whole(n)} rows. The old one got ${right(errorRatio.base)} right, the new one ${right(errorRatio.candidate)}. ${flips}${astray}${change}`,
+      `Both models answered the same ${rowsOf(n)}. The old one got ${right(errorRatio.base)} right, the new one ${right(errorRatio.candidate)}. ${flips}${astray}${change}`,
     ]
   }
   if (base.value !== null && candidate.value !== null)
     return [
-      `Both models answered the same ${whole(n)} rows. ${metric} was ${short(base.value)} with the old one and is ${short(candidate.value)} with the new one${report.higherIsBetter ? '' : ' (lower is better)'}.`,
+      `Both models answered the same ${rowsOf(n)}. ${metric} was ${short(base.value)} with the old one and is ${short(candidate.value)} with the new one${report.higherIsBetter ? '' : ' (lower is better)'}.`,
     ]
   if (agreement)
     return [
-      `Both models answered the same ${whole(n)} rows, whose right answers nobody gave. ${agreement.changed === 0 ? 'They answered alike on every one.' : `They answered differently on ${whole(agreement.changed)} of them (${share(1 - agreement.rate, n)}).`}`,
+      `Both models answered the same ${rowsOf(n)}, whose right answers nobody gave. ${agreement.changed === 0 ? 'They answered alike on every one.' : `They answered differently on ${whole(agreement.changed)} of them (${share(1 - agreement.rate, n)}).`}`,
     ]
-  return [`Both models answered the same ${whole(n)} rows, whose right answers nobody gave.`]
+  return [`Both models answered the same ${rowsOf(n)}, whose right answers nobody gave.`]
 }
 
 /** Answers that do not change may still stand on other numbers; where not one differs, that is the news. */
