@@ -52,6 +52,9 @@ describe('whet robustness', () => {
       true,
     )
     const page = readFileSync(bench.path('page.html'), 'utf8')
+    // The title names who stands it and who does not; the figures follow, and the cells are counted as they are.
+    expect(page).toMatch(/<h1>[^<]{10,140}other\.onnx[^<]*<\/h1>/)
+    expect(page).toContain('of 6 such cells')
     for (const words of ['jpeg-compression', 'FPR95, out positive', 'smallest changes']) expect(page).toContain(words)
     expect(page).not.toMatch(/<script|https?:\/\/(?!www\.w3\.org)/)
   })
@@ -73,7 +76,7 @@ describe('whet robustness', () => {
     const { stdout } = await bench.whet(...words)
     expect(stdout).toContain('top1 of base.onnx, and the change with other.onnx')
     expect(stdout).toMatch(/^fog +0\.\d{3} [+−]0\.\d{3}/m)
-    expect(stdout).toContain('not measured:\n  outOfDistribution: no rows from elsewhere were given (--ood)')
+    expect(stdout).toContain('not measured:\n  out of distribution: no rows from elsewhere were given (--ood)')
     // Sentences may be longer than a line; tables may not.
     const tables = stdout.split('\n').filter((line, i) => i > 0 && !line.startsWith('  '))
     for (const line of tables) expect(line.length).toBeLessThanOrEqual(120)

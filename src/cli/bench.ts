@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs'
+import type { Stall } from '../engine/index.ts'
 import { DEFAULT_PRICES, type PriceTable, parsePrices, SCENARIOS, type Scenario } from '../evaluate/index.ts'
 import { explainSystemError, UserError, writeAtomic } from '../platform/index.ts'
 import { bench } from '../recipe/index.ts'
@@ -42,6 +43,11 @@ export const benchVerb: Verb = {
       help: 'server: find the rate that keeps p99 under this; sweep: the best point does',
     },
     sweep: { type: 'boolean', help: 'also measure rows at once × threads × processes' },
+    stall: {
+      type: 'string',
+      value: 'MS@N',
+      help: 'rehearse a tail: add MS milliseconds to every Nth call and see where the figures show it',
+    },
     prices: { type: 'string', value: 'FILE', help: 'price table (JSON) for the cost of a million answers' },
     'answers-per-day': {
       type: 'string',
@@ -77,6 +83,7 @@ export const benchVerb: Verb = {
       answersPerDay: options.givenNumber('answers-per-day', 2_000_000, 0, 1e15),
       spent: options.givenNumber('spent', 40, 0, 1e12),
       spentHours: options.givenNumber('spent-hours', 10, 0, 1e9),
+      stall: stallOf(options),
       prices: pricesOf(options),
     }
     refuseStray(options, scenario)
@@ -111,11 +118,26 @@ function refuseStray(options: Arguments, scenario: Scenario): void {
     throw new UserError('bad-argument', `--${name} ${why}`, { where: 'command line', hint })
   }
   if (options.has('qps') && !server) stray('qps', `means nothing in ${scenario}`, 'add --scenario server')
+  if (options.has('stall') && options.has('browser'))
+    stray('stall', 'cannot be put into a tab of a browser', 'leave out --browser')
   if (options.has('max-p99') && !server && !options.flag('sweep'))
     stray('max-p99', `limits nothing in ${scenario}`, 'add --scenario server, or --sweep')
   for (const name of ['spent', 'spent-hours'])
     if (options.has(name) && !options.has('answers-per-day'))
       stray(name, 'is set against savings, which need to know how often the model is asked', 'add --answers-per-day N')
+}
+
+/** `10@50`: ten milliseconds in every fiftieth call. */
+function stallOf(options: Arguments): Stall | undefined {
+  const given = options.text('stall')
+  if (given === undefined) return undefined
+  const [ms, every] = (/^(\d*\.?\d+)@(\d+)$/.exec(given)?.slice(1) ?? []).map(Number)
+  if (!ms || !every || ms > 60_000)
+    throw new UserError('bad-argument', `--stall ${given}: not milliseconds (at most 60000) and a number of calls`, {
+      where: 'command line',
+      hint: 'for example --stall 10@50: ten milliseconds in every fiftieth call',
+    })
+  return { ms, every }
 }
 
 function pricesOf(options: Arguments): PriceTable {

@@ -21,6 +21,12 @@ export interface Allocations {
 /** Which build of ONNX Runtime runs a model: onnxruntime-node, or onnxruntime-web as browsers have it. */
 export type RuntimeKind = 'node' | 'web'
 
+/** A stall on purpose: every `every`-th call takes `ms` milliseconds longer. */
+export interface Stall {
+  readonly ms: number
+  readonly every: number
+}
+
 /** Where an isolated session runs. */
 export interface Placement {
   /** What messages call a model that came as a value: the file that it was read from. */
@@ -29,6 +35,8 @@ export interface Placement {
   readonly runtime?: RuntimeKind
   /** Cores that its process is bound to, before the load; unbound unless said. */
   readonly cores?: readonly number[]
+  /** Puts stalls into what is timed, to see whether they are found; none unless said. */
+  readonly stall?: Stall
 }
 
 /**

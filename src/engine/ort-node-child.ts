@@ -2,7 +2,7 @@
 
 import { readFileBytes } from '../platform/index.ts'
 import { type LoadClock, serveArrivals } from './arrivals.ts'
-import type { RuntimeKind } from './isolation.ts'
+import type { RuntimeKind, Stall } from './isolation.ts'
 import type { NativeSession, OrtRuntime } from './ort-native.ts'
 import { failureOf } from './ort-node-failure.ts'
 import { countAllocations, peakMemory, startWatching } from './ort-node-memory.ts'
@@ -14,6 +14,9 @@ import type { Feeds } from './session.ts'
 let session: OrtSession | null = null
 let firstMs: number | null = null
 let prepared: unknown = null
+let stall: Stall | undefined
+/** Calls since the model was opened. */
+let calls = 0
 
 type Handlers = { [O in Request['op']]: (request: Extract<Request, { op: O }>) => Promise<Answer[O]> }
 
@@ -22,7 +25,7 @@ const handlers: Handlers = {
     await runtimes.node()
     return null
   },
-  async open({ runtime: kind, path, where, ports, options, optimized }) {
+  async open({ runtime: kind, path, where, ports, options, optimized, stall: wanted }) {
     const runtime = await runtimes[kind]()
     const before = startWatching()
     const start = performance.now()
@@ -30,7 +33,7 @@ const handlers: Handlers = {
     const loadMs = performance.now() - start
     before.loaded()
     const read = async () => (await import('../onnx/index.ts')).readModel(path)
-    ;[firstMs, prepared] = [null, null]
+    ;[firstMs, prepared, stall, calls] = [null, null, wanted, 0]
     session = sessionOver(runtime, native, ports, read, options)
     return {
       ports: { inputs: session.inputs, outputs: session.outputs, omitted: session.omitted },
@@ -122,7 +125,12 @@ function runOf(feeds: Feeds | null): () => Promise<void> {
   const { native, outputs } = opened()
   if (feeds !== null) prepared = native.prepare(feeds)
   const names = outputs.map((output) => output.name)
-  return () => native.spin(prepared, names)
+  if (!stall) return () => native.spin(prepared, names)
+  const { ms, every } = stall
+  return async () => {
+    await native.spin(prepared, names)
+    if (++calls % every === 0) clock.waitUntil(clock.now() + ms * 1e6)
+  }
 }
 
 /** Sleeping overshoots by some tens of microseconds: the last millisecond is spun away. */

@@ -33,7 +33,7 @@ export interface IsolatedPlacement extends Placement {
 export async function openIsolated(
   model: Model | string,
   options: OrtSessionOptions = {},
-  { cores, runtime: kind = 'node', name, processes, readKernels = false }: IsolatedPlacement = {},
+  { cores, runtime: kind = 'node', name, processes, readKernels = false, stall }: IsolatedPlacement = {},
 ): Promise<IsolatedSession> {
   nativeOptions(options)
   const known = typeof model === 'string' ? await readModel(model) : model
@@ -56,6 +56,7 @@ export async function openIsolated(
         ports,
         options: optimized ? optimizingOptions(known, options) : options,
         optimized,
+        stall,
       },
       'loading the model',
     )

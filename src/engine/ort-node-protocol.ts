@@ -1,5 +1,5 @@
 import type { Served } from './arrivals.ts'
-import type { Allocations, PeakMemory, RuntimeKind } from './isolation.ts'
+import type { Allocations, PeakMemory, RuntimeKind, Stall } from './isolation.ts'
 import type { OrtSessionOptions } from './ort-options.ts'
 import type { Ports } from './ports.ts'
 import type { Feeds, Fetched } from './session.ts'
@@ -18,6 +18,7 @@ export type Request =
       readonly options: OrtSessionOptions
       /** Where the graph is written as the runtime optimised it; nowhere unless said. */
       readonly optimized: string | undefined
+      readonly stall: Stall | undefined
     }
   | { readonly op: 'run'; readonly feeds: Feeds; readonly fetch: readonly string[] | undefined }
   | { readonly op: 'time'; readonly feeds: Feeds | null; readonly count: number; readonly warm: number }

@@ -2,6 +2,7 @@ import type { Dataset } from '../data/index.ts'
 import type { Session } from '../engine/index.ts'
 import { didYouMean, UserError } from '../platform/index.ts'
 import type { ComparisonReport } from '../report/index.ts'
+import { requiredN } from '../statistics/index.ts'
 import type { Metric } from './metric.ts'
 import type { MetricOptions } from './metrics.ts'
 import { type ScoredRows, scoreRows } from './score-rows.ts'
@@ -108,7 +109,7 @@ export async function compare(
   const tokens = scored.differences.tokens()
   const skipped = [...(report.skipped ?? []), ...data.skipped]
   const settled = {
-    ...withSlices(report),
+    ...withSlices(asOneRow(report, scored, margin, alpha)),
     warnings: [
       ...report.warnings,
       ...undeclaredLosses(report),
@@ -151,6 +152,19 @@ function allAlike({ allAlike: alike, rows }: ScoredRows): readonly string[] {
         `The base model gives exactly the same numbers on all ${whole(rows.length)} rows: they are one row many times over, or the model does not look at them. They prove no more than one row does.`,
       ]
     : []
+}
+
+/** One row many times over is one row: no verdict without evidence, however often it stands in the data. */
+function asOneRow(report: ComparisonReport, scored: ScoredRows, margin: number, alpha: number): ComparisonReport {
+  if (!scored.oneRow || report.verdict !== 'pass') return report
+  const needed = margin < 1 ? requiredN({ discordance: 0, margin, alpha }) : null
+  return {
+    ...report,
+    verdict: 'inconclusive',
+    grade: 'close',
+    requiredN: needed,
+    sentence: `Not settled: all ${whole(scored.rows.length)} rows are the same row, and prove no more than one does${needed === null ? '' : `; about ${whole(needed)} different rows would settle it`}.`,
+  }
 }
 
 /** A declared slice that regressed is the answer, whatever the mean says. */

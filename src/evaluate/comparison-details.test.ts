@@ -80,6 +80,17 @@ describe('direction', () => {
     expect(report.story![0]).toMatch(/10 answers that were right became wrong, and 10 that were wrong became right/)
     expect(report.flips!.slice(0, 10).every(({ direction }) => direction === 'lost')).toBe(true)
   })
+  test('the story names the worst loss and what is accepted in answers of the same number, the loss rounded up', async () => {
+    const rows = Array.from({ length: 4000 }, (_, i) => row(0, i < 13 ? 0 : i < 24 ? 1 : 0, i < 13 ? 1 : 0))
+    const report = await judged(rows)
+    expect(report.verdict).toBe('pass')
+    const [, worst] = report.story!
+    const lost = Math.ceil(-report.nonInferiority!.lowerBound * 10_000)
+    expect(worst).toContain(`loses at most ${lost} answers in 10,000; you said that up to 100 would be fine.`)
+    expect(report.story!.join(' ')).toMatch(/says that it is 90 % sure, it should be right nine times in ten/)
+    const better = await judged(rows.map(({ label }, i) => row(label as number, i < 100 ? 1 : 0, 0)))
+    expect(better.story![1]).toMatch(/only a sample of what will come\. Allowing for that, the new model is not behind/)
+  })
   test('99.5 to 98.5 % right is three times the errors', () => {
     const result = errorRatio({ n: 1000, baseRight: 995, baseOnly: 10, candidateOnly: 0 }, 0.05)
     expect(result.ratio).toBe(3)
@@ -158,13 +169,40 @@ test('one row many times over is said', async () => {
   expect((await judged([row(1, 1, 1)])).warnings.join(' ')).not.toMatch(/exactly the same/)
 })
 
+test('one row many times over is no proof, and a row that differs makes it one; a single row is said in the singular', async () => {
+  const same = Array.from({ length: 300 }, () => row(1, 1, 1))
+  const repeated = await judged(same)
+  expect(repeated).toMatchObject({ verdict: 'inconclusive', grade: 'close', requiredN: 268 })
+  expect(repeated.sentence).toBe(
+    'Not settled: all 300 rows are the same row, and prove no more than one does; about 268 different rows would settle it.',
+  )
+  expect(repeated.story!.join(' ')).toMatch(/About 268 rows would settle it\. That is not a pass\./)
+  expect((await judged(same.map((one, i) => (i === 299 ? row(2, 2, 2) : one)))).verdict).toBe('pass')
+  // Where the candidate fails on that one row, no number of good ones makes up for it.
+  expect((await judged(same.map(() => row(1, 1, 0)))).verdict).toBe('regressed')
+  const single = await judged([row(1, 1, 1)])
+  expect([single.verdict, single.sentence]).toEqual(['inconclusive', expect.stringContaining('on 1 row;')])
+  expect(single.story![0]).toMatch(/^Both models answered the same 1 row\./)
+})
+
+test('rows that the metric gives no number for in both models are left out aloud', async () => {
+  const odd = { name: 'odd', higherIsBetter: true, score: ({ row: at }: { row: number }) => (at % 2 ? Number.NaN : 1) }
+  const report = await judged(
+    Array.from({ length: 10 }, (_, i) => row(i % 3, i % 3, i % 3)),
+    {},
+    { metric: odd },
+  )
+  expect(report.n).toBe(5)
+  expect(report.warnings.join(' ')).toContain('The metric "odd" gives no number on 5 of 10 rows; they are left out.')
+})
+
 test('an embedding is no list of class scores: nothing is said of its confidence', async () => {
   const rows = Array.from({ length: 60 }, (_, i) => row(i % 3, i % 3, i % 3))
   const report = await judged(rows, {}, { metric: 'recall@1' })
   expect(report.n).toBe(60)
   expect([report.confidence, report.divergence]).toEqual([undefined, undefined])
   expect(report.tail!.loss).toBe('negated recall@1 of a row')
-  expect(report.story!.join(' ')).not.toMatch(/how sure/)
+  expect(report.story!.join(' ')).not.toMatch(/90 % sure/)
 })
 
 describe('classes and groups', () => {
@@ -260,7 +298,7 @@ describe('classes and groups', () => {
       classes: [{ n: 1 }, { n: 0 }, { n: 0 }],
     })
     const equal = await judged(new Array(300).fill(row(1, 1, 1)))
-    expect(equal).toMatchObject({ verdict: 'pass', mined: { slices: [] } })
+    expect(equal).toMatchObject({ verdict: 'inconclusive', mined: { slices: [] } })
     const tiny = strings(Array.from({ length: 300 }, (_, i) => (i < 3 ? 'three' : 'rest')))
     const report = await judged(new Array(300).fill(row(1, 1, 1)), { tiny }, { slices: ['tiny'] })
     expect(report.slices.map(({ name, verdict }) => [name, verdict])).toEqual([

@@ -1,4 +1,5 @@
 import type { Feeds, IsolatedSession } from '../engine/index.ts'
+import type { RandomSource } from '../statistics/index.ts'
 
 /** What is known of one model after some generations of processes. */
 export interface Lane {
@@ -80,6 +81,16 @@ export async function planBlocks(
   const typical = median(speeds)
   return plan ?? { runs: runsFor(blockMs, typical), warm: typical > LONG_RUN_MS ? 0 : 1 }
 }
+
+/**
+ * The plan of one round: now and then with one untimed run more. Blocks of always the same length would keep step with
+ * whatever comes back every so many calls (a collection of garbage, a flush): where one run of two is timed, a stall in
+ * every 50th call would be seen in one call of 25 or never, by how the count began.
+ */
+export const outOfStep = ({ runs, warm }: BlockPlan, random: RandomSource): BlockPlan => ({
+  runs,
+  warm: warm > 0 && random.below(8) === 0 ? warm + 1 : warm,
+})
 
 /** One block of every lane, in this order. */
 export async function timeRound(

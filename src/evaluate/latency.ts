@@ -2,8 +2,16 @@ import { type Feeds, type IsolatedSession, machine, type OrtSessionOptions, open
 import type { Model } from '../ir/index.ts'
 import { UserError } from '../platform/index.ts'
 import type { LatencyOf, LatencyRatio, LatencyReport } from '../report/index.ts'
-import { orderStatisticInterval } from '../statistics/index.ts'
-import { type BlockPlan, type Lane, median, openGeneration, planBlocks, timeRound } from './latency-rounds.ts'
+import { orderStatisticInterval, randomSource } from '../statistics/index.ts'
+import {
+  type BlockPlan,
+  type Lane,
+  median,
+  openGeneration,
+  outOfStep,
+  planBlocks,
+  timeRound,
+} from './latency-rounds.ts'
 
 /** A model to time: by path or as a value. `label` names it in the report. */
 export interface LatencySubject {
@@ -72,6 +80,7 @@ export async function measureLatency(
     (subject): Lane => ({ label: subject.label, ns: [], blocks: [], loads: [], firsts: [], peaks: [] }),
   )
   let plan: BlockPlan | null = null
+  const random = randomSource(1)
   let rounds = 0
   let look = minRounds
   let start: number | null = null
@@ -86,8 +95,8 @@ export async function measureLatency(
       // Two rounds together are A B B A: an even count keeps every model as often first as last.
       do {
         const order = orderOf(lanes, rounds >> 1)
-        await timeRound(order, feeds, plan, signal)
-        await timeRound([...order].reverse(), feeds, plan, signal)
+        await timeRound(order, feeds, outOfStep(plan, random), signal)
+        await timeRound([...order].reverse(), feeds, outOfStep(plan, random), signal)
         rounds += 2
         options.onProgress?.({ rounds, seconds: (now() - start) / 1000 })
       } while (rounds < end && !(late() && rounds >= 4))
@@ -120,7 +129,7 @@ export async function measureLatency(
           .filter((ratio) => !preciseTo(ratio, precision))
           .map(
             (ratio) =>
-              `${ratio.other} / ${ratio.base}: after ${rounds} rounds the interval is still ±${percent(halfWidth(ratio))} wide, not ±${percent(precision)}`,
+              `${ratio.other} against ${ratio.base}: after ${rounds} rounds their ratio is known to ±${percent(halfWidth(ratio))}, not to ±${percent(precision)}`,
           ),
         ...(load !== null && load > cores
           ? [`the machine was busy: ${load.toFixed(1)} processes wanted its ${cores} cores`]

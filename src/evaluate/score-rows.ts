@@ -10,6 +10,7 @@ import type { Metric, MetricRow, RowLabel } from './metric.ts'
 import { defaultMetric, type MetricOptions, metricNamed } from './metrics.ts'
 import { isClassLike, type RowOutputs, splitRows, topAnswer } from './row-outputs.ts'
 import { sameOutputs } from './same-outputs.ts'
+import { sameRows } from './same-rows.ts'
 import { sliceValues } from './slices.ts'
 
 export interface ScoreOptions {
@@ -57,6 +58,8 @@ export interface ScoredRows {
   readonly repeatedIds: { readonly field: string; readonly rows: number; readonly example: string } | null
   /** The base gives exactly the same numbers to every row, of which there are several. */
   readonly allAlike: boolean
+  /** Every row has exactly the same inputs and the same label: one row, several times over. */
+  readonly oneRow: boolean
 }
 
 const MOST_FLIPS = 50
@@ -98,6 +101,10 @@ export async function scoreRows(
   const labels: string[] = []
   const seenClasses = classScores(options.metricOptions.classNames)
   const alike = sameOutputs()
+  const repeating = sameRows(
+    data.fields.filter(({ role }) => role === 'input').map(({ name }) => name),
+    options.labelField,
+  )
   const idField = data.fields.find(({ role, rowShape }) => role === 'id' && rowShape.length === 0)?.name
   const textField = data.fields.find(({ role, dtype }) => role === 'input' && dtype === 'string')?.name
   const ids = new Map<string, number>()
@@ -119,6 +126,7 @@ export async function scoreRows(
       if (!metric && label !== undefined) metric = defaultMetric(label, ofBase[i]!, options.metricOptions)
       const difference = seen.add(ofBase[i]!, ofCandidate[i]!)
       alike.add(ofBase[i]!)
+      repeating.add(fields[i]!)
       kept.rows.push(row)
       kept.changed.push(difference.changed)
       kept.different.push(!difference.identical)
@@ -183,6 +191,7 @@ export async function scoreRows(
     classes: seenClasses.result(),
     repeatedIds: repeated(idField, ids),
     allAlike: alike.result(),
+    oneRow: repeating.result(),
   }
 }
 

@@ -19,7 +19,7 @@ export function sentenceOf(judgement: Judgement, context: SentenceContext): stri
   const amount = (value: number) => amountText(Math.abs(value), metric.unit)
   const level = `${text((1 - alpha) * 100)} %`
   const { base, candidate, n } = judgement
-  const change = `${metric.name} ${valueText(base, metric.unit)} → ${valueText(candidate, metric.unit)} on ${whole(n)} rows`
+  const change = `${metric.name} ${valueText(base, metric.unit)} → ${valueText(candidate, metric.unit)} on ${rowsOf(n)}`
   const pairs = judgement.discordant
   const changed = context.changed ?? (pairs ? pairs.baseOnly + pairs.candidateOnly : null)
   const answers = changed === null ? change : `${whole(changed)} of ${whole(n)} answers changed`
@@ -58,7 +58,7 @@ export function agreementSentence(
     worst === null ? 'all outputs are identical' : `the outputs keep ${text(worst)} dB of signal over difference`
   const answers = agreement
     ? `${whole(agreement.changed)} of ${whole(n)} answers changed, at most ${text(agreement.changedUpperBound * 100)} % (${level})`
-    : `${distance} on ${whole(n)} rows`
+    : `${distance} on ${rowsOf(n)}`
   if (verdict === 'pass') return `No measurable change: ${answers}, so no accuracy can differ by more.`
   if (verdict === 'regressed')
     return `Regressed: the candidate gives no number on ${whole(broken)} of ${whole(n)} rows where the baseline does.`
@@ -68,6 +68,9 @@ export function agreementSentence(
   const start = grade === 'close' ? 'Close, not proven' : 'Not settled'
   return `${start}: ${answers}, and a margin of ${text(margin * 100)} % needs more; ${missing}.`
 }
+
+/** A number of rows: `1 row`, `4,000 rows`. */
+export const rowsOf = (n: number): string => `${whole(n)} ${n === 1 ? 'row' : 'rows'}`
 
 /** 1234567 as 1,234,567. */
 export function whole(value: number): string {

@@ -1,5 +1,5 @@
 import type { ComparisonReport, SliceResult } from '../report/index.ts'
-import { whole } from './sentence.ts'
+import { rowsOf, whole } from './sentence.ts'
 
 /** What the plain words of a report are made from. */
 export type StoryInput = Omit<ComparisonReport, 'sentence' | 'story'>
@@ -22,18 +22,18 @@ function whatWasDone(report: StoryInput): readonly string[] {
     const other = (agreement?.changed ?? 0) - negative.count - positive.count
     const astray = other > 0 && metric === 'top1' ? ` ${answers(other)} went from one mistake to another.` : ''
     return [
-      `Both models answered the same ${whole(n)} rows. The old one got ${right(errorRatio.base)} right, the new one ${right(errorRatio.candidate)}. ${flips}${astray}${change}`,
+      `Both models answered the same ${rowsOf(n)}. The old one got ${right(errorRatio.base)} right, the new one ${right(errorRatio.candidate)}. ${flips}${astray}${change}`,
     ]
   }
   if (base.value !== null && candidate.value !== null)
     return [
-      `Both models answered the same ${whole(n)} rows. ${metric} was ${short(base.value)} with the old one and is ${short(candidate.value)} with the new one${report.higherIsBetter ? '' : ' (lower is better)'}.`,
+      `Both models answered the same ${rowsOf(n)}. ${metric} was ${short(base.value)} with the old one and is ${short(candidate.value)} with the new one${report.higherIsBetter ? '' : ' (lower is better)'}.`,
     ]
   if (agreement)
     return [
-      `Both models answered the same ${whole(n)} rows, whose right answers nobody gave. ${agreement.changed === 0 ? 'They answered alike on every one.' : `They answered differently on ${whole(agreement.changed)} of them (${share(1 - agreement.rate, n)}).`}`,
+      `Both models answered the same ${rowsOf(n)}, whose right answers nobody gave. ${agreement.changed === 0 ? 'They answered alike on every one.' : `They answered differently on ${whole(agreement.changed)} of them (${share(1 - agreement.rate, n)}).`}`,
     ]
-  return [`Both models answered the same ${whole(n)} rows, whose right answers nobody gave.`]
+  return [`Both models answered the same ${rowsOf(n)}, whose right answers nobody gave.`]
 }
 
 /** Answers that do not change may still stand on other numbers; where not one differs, that is the news. */
@@ -54,11 +54,14 @@ function whatItMeans(report: StoryInput, margin: number): readonly string[] {
   const amount = (value: number) => (counted ? outOf(Math.abs(value)) : short(Math.abs(value)))
   const accepted = amount(margin)
   if (verdict === 'pass' && nonInferiority) {
+    const loss = -nonInferiority.lowerBound
     const worst =
-      nonInferiority.lowerBound >= 0
-        ? 'Even at the worst that these rows leave room for, the new model is not behind.'
-        : `At the worst that these rows leave room for, the new model loses ${amount(nonInferiority.lowerBound)}; you said that up to ${accepted} would be fine.`
-    return [`${worst}${measurablyWorse ? ' It is worse, and that is no accident, but by less than you accept.' : ''}`]
+      loss <= 0
+        ? 'the new model is not behind.'
+        : `the new model loses at most ${counted ? lossOutOf(loss, margin) : `${short(loss)}; you said that up to ${accepted} would be fine.`}`
+    return [
+      `The rows are only a sample of what will come. Allowing for that, ${worst}${measurablyWorse ? ' It is worse, and that is no accident, but by less than you accept.' : ''}`,
+    ]
   }
   if (verdict === 'pass')
     return ['So few answers changed that, whatever is right, no more could be lost than you accept.']
@@ -105,7 +108,9 @@ function whereItHurts(report: StoryInput): readonly string[] {
     ),
   )
   if (mined && hidden.length === 0 && bad.length === 0 && mined.searched > 0)
-    told.push(`A search through ${whole(mined.searched)} groups of rows found no weak spot that held up on fresh rows.`)
+    told.push(
+      `A search through ${whole(mined.searched)} groups of rows found no weak spot that held up on rows that it had not looked at.`,
+    )
   for (const gap of gaps ?? []) {
     const { field, change, lowerBound, upperBound } = gap
     const points = (value: number) => short(Math.abs(value) * 100)
@@ -150,7 +155,7 @@ function classesText(report: StoryInput, told: readonly string[], declared: read
     const worst = [...seen].sort((a, b) => lossOf(b) - lossOf(a))[0]!
     if (lossOf(worst) > 0)
       lines.push(
-        `The class that lost most is “${worst.name}”${text({ ...worst, name: '' })}${(worst.adjustedP ?? 1) < alpha ? '' : ', which chance alone could do'}.`,
+        `The class that lost most is “${worst.name}”${text({ ...worst, name: '' })}${(worst.adjustedP ?? 1) < alpha ? '' : ', but chance alone could do that'}.`,
       )
     else lines.push('No class lost an answer on balance.')
   }
@@ -168,9 +173,9 @@ function howSure({ confidence }: StoryInput): readonly string[] {
   const points = (value: number) => short(value * 100)
   const { base, candidate } = confidence
   const change = candidate.ece - base.ece
-  const before = `it misses by ${points(candidate.ece)} points on average (${points(base.ece)} before)`
-  if (Math.abs(change) < 0.01) return [`When the new model says how sure it is, ${before}: as trustworthy as it was.`]
-  return [`When the new model says how sure it is, ${before}: ${change > 0 ? 'less' : 'more'} trustworthy than it was.`]
+  const off = `Where a model says that it is 90 % sure, it should be right nine times in ten. The new one misses that by ${points(candidate.ece)} points on average (${points(base.ece)} before)`
+  if (Math.abs(change) < 0.01) return [`${off}: what it says of itself is as trustworthy as it was.`]
+  return [`${off}: what it says of itself is ${change > 0 ? 'less' : 'more'} trustworthy than it was.`]
 }
 
 type NamedRows = Pick<SliceResult, 'name' | 'n' | 'base' | 'candidate'>
@@ -201,6 +206,14 @@ function outOf(value: number): string {
   const base = value >= 0.01 ? 100 : value >= 0.001 ? 1_000 : 10_000
   const count = Number((value * base).toPrecision(2))
   return `${count} ${count === 1 ? 'answer' : 'answers'} in ${whole(base)}`
+}
+
+/** A loss and what is accepted, in answers of the same number, so that the eye can compare them; the loss rounded up. */
+function lossOutOf(loss: number, accepted: number): string {
+  const base = [100, 1_000, 10_000].find((rows) => loss * rows >= 10) ?? 100_000
+  const lost = Math.ceil(loss * base)
+  const fine = Number((accepted * base).toPrecision(3))
+  return `${lost === 1 ? '1 answer' : `${whole(lost)} answers`} in ${whole(base)}; you said that up to ${fine < 10 ? fine : whole(fine)} would be fine.`
 }
 
 function short(value: number): string {

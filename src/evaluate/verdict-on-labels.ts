@@ -62,6 +62,10 @@ export function verdictOnLabels(
   const slices = judgeSlices(usableSlices, scoresOf, rule)
   const warnings: string[] = []
   if (broken) warnings.push(`The candidate gives no number on ${whole(lost)} rows where the baseline does.`)
+  if (unscored > lost)
+    warnings.push(
+      `The metric "${metric.name}" gives no number on ${whole(unscored - lost)} of ${whole(scored.rows.length)} rows; they are left out.`,
+    )
   if (judgement && !Number.isFinite(judgement.delta))
     warnings.push(`The metric "${metric.name}" is undefined on these rows.`)
   if (labelled && rightOrWrong && usable.length >= ROWS_OF_A_STRANGER && usable.every((row) => scored.base[row] === 0))

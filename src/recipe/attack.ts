@@ -71,11 +71,12 @@ export async function attack(model: TestedModel, data: Dataset, options: AttackO
         hint: 'both must take the same rows',
       })
     const { range, from } = validRange(own.subject, data, options.range)
+    const limits = [Math.fround(range[0]), Math.fround(range[1])] as const
     const planFor = (path: string): AttackPlan => ({
       attacks,
       norm,
       eps,
-      range,
+      range: limits,
       seed,
       thorough: other !== undefined,
       ...(options.signal ? { signal: options.signal } : {}),
@@ -190,6 +191,10 @@ const BATCH = 256
 
 const ROUNDING = /QuantizeLinear$|^QLinear|^(Round|Floor|Ceil)$|Integer$/
 
+/**
+ * The values that are valid, as they were given. Rows are float32, and so must the limits be that they are held to: a
+ * value that is cut to 0.3 is stored as 0.30000001, and would count as beyond 0.3.
+ */
 function validRange(
   { rows }: AttackSubject,
   data: Dataset,
@@ -199,16 +204,27 @@ function validRange(
   const declared = data.domains[rows.plan.input]
   const range = given ?? declared ?? (low >= 0 && high <= 1 ? ([0, 1] as const) : undefined)
   if (!range)
-    throw new UserError('bad-data', `rows go from ${low} to ${high}: what values are valid?`, {
+    throw new UserError('bad-data', `rows go from ${shortest(low)} to ${shortest(high)}: what values are valid?`, {
       where: data.path,
       hint: `give --range LOW,HIGH, or "domains": {"${rows.plan.input}": [LOW, HIGH]} in dataset.json`,
     })
-  if (low < range[0] || high > range[1])
-    throw new UserError('bad-data', `rows go from ${low} to ${high}, beyond the valid range [${range.join(', ')}]`, {
-      where: data.path,
-      hint: 'give the range that the rows really have with --range LOW,HIGH',
-    })
+  if (low < Math.fround(range[0]) || high > Math.fround(range[1]))
+    throw new UserError(
+      'bad-data',
+      `rows go from ${shortest(low)} to ${shortest(high)}, beyond the valid range [${range.join(', ')}]`,
+      {
+        where: data.path,
+        hint: 'give the range that the rows really have with --range LOW,HIGH',
+      },
+    )
   return { range, from: given ? 'option' : declared ? 'data set' : 'rows' }
+}
+
+/** The fewest digits that a float32 is read back from. */
+function shortest(value: number): string {
+  for (let digits = 1; digits < 9; digits++)
+    if (Math.fround(Number(value.toPrecision(digits))) === value) return String(Number(value.toPrecision(digits)))
+  return String(Number(value.toPrecision(9)))
 }
 
 /** Wrong rows of the other model are tried on this one, and count. */

@@ -1,4 +1,4 @@
-import { allowedCores, type Feeds, type IsolatedSession, machine, type PortValue } from '../engine/index.ts'
+import { allowedCores, type Feeds, type IsolatedSession, machine, type PortValue, type Stall } from '../engine/index.ts'
 import {
   costsOf,
   DEFAULT_PRICES,
@@ -47,6 +47,8 @@ export interface BenchOptions extends Omit<LatencyOptions, 'onProgress' | 'rows'
   readonly today?: Date | undefined
   /** Bind the processes to cores where the system allows it; yes unless said. */
   readonly pin?: boolean | undefined
+  /** A rehearsal: stalls that are put into every model's calls, to see that the figures show them. */
+  readonly stall?: Stall | undefined
   /** Makes each model take its own inputs out of those of all. */
   readonly fit?: Fit | undefined
   readonly onProgress?: (line: string) => void
@@ -67,7 +69,10 @@ export async function bench(models: readonly LatencySubject[], options: BenchOpt
   const { scenario = 'single-stream', threads = 1, seed = 0, maxSeconds = 10, signal, onProgress } = options
   if (models.length === 0) throw new UserError('bad-argument', 'There is no model to time.')
   const queryRows = options.batch ?? SCENARIOS[scenario].queryRows
-  const place = fittedPlace(await runsOn(options.target ?? 'native', options.browser), options.fit)
+  const place = stalling(
+    fittedPlace(await runsOn(options.target ?? 'native', options.browser), options.fit),
+    options.stall,
+  )
   const inputs = await inputsFor(models, queryRows, place, options)
   const pins = pinning(place, threads, options.pin ?? true)
   const open = (subject: LatencySubject, count = threads, instance = 0) =>
@@ -141,6 +146,7 @@ export async function bench(models: readonly LatencySubject[], options: BenchOpt
     models: measured,
     cores: pins.cores(),
     seed,
+    ...(options.stall ? { stall: options.stall } : {}),
     ...(options.maxP99Ms === undefined ? {} : { maxP99Ms: options.maxP99Ms }),
     ...(swept ? { sweep: swept.points, best: swept.best } : {}),
     costs: costsOf(
@@ -159,12 +165,15 @@ export async function bench(models: readonly LatencySubject[], options: BenchOpt
         today: options.today ?? new Date(),
       },
     ),
-    warnings: [...report.warnings, ...pins.warnings(), ...shortRuns(measured)],
+    warnings: [...rehearsed(options.stall), ...report.warnings, ...pins.warnings(), ...shortRuns(measured)],
   }
 }
 
 const fittedPlace = (place: RunsOn, fit: Fit | undefined): RunsOn =>
   fit ? { ...place, open: async (model, ...more) => fit(model, await place.open(model, ...more)) } : place
+
+const stalling = (place: RunsOn, stall: Stall | undefined): RunsOn =>
+  stall ? { ...place, open: (model, options, placement) => place.open(model, options, { ...placement, stall }) } : place
 
 /** What the first model runs on; all of them, where each takes its own out of it. */
 async function inputsFor(
@@ -244,6 +253,13 @@ async function extrasOf(
 /** Busy seconds: under a load with pauses the throughput says nothing of them. */
 const secondsPerAnswer = (model: LatencyOf, msOfRun: number, rows: number) =>
   model.load ? msOfRun / 1000 / rows : 1 / model.throughput
+
+const rehearsed = (stall: Stall | undefined): readonly string[] =>
+  stall
+    ? [
+        `a rehearsal: ${stall.ms} ms were added on purpose to one call in ${stall.every}; these are not the models' own figures`,
+      ]
+    : []
 
 function shortRuns(models: readonly LatencyOf[]): readonly string[] {
   return models.flatMap(({ path, bound }) =>

@@ -124,7 +124,7 @@ function reportOf(
     kind: 'selection',
     version: 1,
     sentence: fastest
-      ? `${admitted.length} of ${models.length} models pass ${through}; ${shortName(fastest.path)} is the fastest of them.`
+      ? `${admitted.length} of ${models.length} models ${admitted.length === 1 ? 'passes' : 'pass'} ${through}; ${shortName(fastest.path)} is the fastest of them.`
       : `None of ${models.length} models passes ${through}.`,
     metric: first.metric,
     higherIsBetter: first.higherIsBetter,

@@ -101,6 +101,8 @@ export const loadReportFields = {
   /** Cores that the processes were bound to; null where they were not (see warnings). */
   cores: optional(nullable(list(integer))),
   seed: optional(integer),
+  /** Milliseconds that were put into every so many calls on purpose: a rehearsal, and no figures of the models. */
+  stall: optional(object({ ms: number, every: integer })),
   sweep: optional(list(sweepPoint)),
   /** The point of the sweep with the most rows a second within the bound, model by model. */
   best: optional(record(nullable(sweepPoint))),

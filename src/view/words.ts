@@ -67,5 +67,11 @@ export const repeats = (classes: readonly Rows[], slices: readonly Rows[]): bool
     ),
   )
 
+/** A field of a report as people say it: `outOfDistribution` → `out of distribution`. */
+export const inWords = (field: string): string => field.replace(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`)
+
+/** What a gate says of a model: it may be shut for a size or a time, so that nothing need have regressed. */
+export const GATE_WORDS = { pass: 'passes', regressed: 'breaks a limit', inconclusive: 'undecided' } as const
+
 /** The last part of a path, for headings. */
 export const fileName = (path: string): string => path.split(/[\\/]/).at(-1) ?? path

@@ -119,7 +119,7 @@ async function pixelsOf(
       })
     if (!declared)
       notes.push(
-        `The values of "${name}" were taken to reach from ${ranges[0]![0]} (black) to ${ranges[0]![1]} (white), by the rows; say it with --range, or declare the domain in a dataset.json.`,
+        `The values of "${name}" were taken to reach from ${withoutTail(ranges[0]![0])} (black) to ${withoutTail(ranges[0]![1])} (white), by the rows; say it with --range, or declare the domain in a dataset.json.`,
       )
     pixels[name] = { channelsFirst, channels, ranges }
   }
@@ -136,3 +136,6 @@ async function rangeSeen(data: Dataset, name: string, indices: readonly number[]
   if (low >= 0 && high <= 255 && high > 2) return [0, 255]
   return [low, high]
 }
+
+/** A value of a row without the digits that float32 does not have. */
+const withoutTail = (value: number): number => Number(value.toPrecision(7))

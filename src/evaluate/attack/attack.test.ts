@@ -235,6 +235,21 @@ describe('gradients that hide', { timeout: 120_000 }, () => {
     expect(report.sentence).toContain('The true number may be lower')
   })
 
+  test('a limit that float32 does not hold exactly lets through what is cut to it', async () => {
+    const w = Float32Array.from({ length: 24 }, draws(7)).map((v) => v * 2 - 1)
+    const model = linearModel(w, 12, 2)
+    const x = Float32Array.from({ length: 240 }, draws(3)).map((v) => v / 2 - 0.25)
+    const data = await labelsOf(model, await rowsFor(x, new Array(20).fill(0), 12))
+    // 0.3 is stored as 0.30000001; every move of this size is cut to the limits.
+    const report = await attack(model, data, { attack: 'fgsm', eps: 5, range: [-0.3, 0.3] })
+    expect([report.clean.correct, report.robust.correct]).toEqual([20, 0])
+    expect(report.range).toEqual([-0.3, 0.3])
+    const ends = await rowsFor(Float32Array.of(0.1, 0.3, 0.7, 0.3), [0], 4)
+    const ordinary = (await linear(3, 4, 5)).model
+    await expect(attack(ordinary, ends, { range: [0.1, 0.7], attack: 'fgsm' })).resolves.toBeDefined()
+    await expect(attack(ordinary, ends, { range: [0.1, 0.6] })).rejects.toThrow('rows go from 0.1 to 0.7, beyond')
+  })
+
   test('probabilities are attacked through their logits', async () => {
     const { robust, data, model } = await linear(2, 12, 60)
     const w = model.graph.initializers.get('w')!

@@ -69,6 +69,24 @@ test('a stall of 10 ms in every 50th call shows in p99 and not in p90: single-st
   expect(stoppingBound(samples[0]!, 0.99).ms).toBe(12)
 })
 
+test.each([0, 1])(
+  'blocks do not keep step with stalls, where one call in two is timed (first stall after 50 + %i)',
+  async (phase) => {
+    const { session, now } = scripted((call) => ((call + phase) % 50 === 0 ? 18 : 8))
+    const { samples, report } = await measureLatency([subject('a')], feeds, {
+      open: async () => session('a'),
+      now,
+      generations: 1,
+      minRuns: 1000,
+      maxSeconds: 60,
+    })
+    expect(report.models[0]).toMatchObject({ p50Ms: 8, p90Ms: 8, p99Ms: 18 })
+    const stalled = samples[0]!.filter((ns) => ns > 10e6).length / samples[0]!.length
+    expect(stalled).toBeGreaterThan(0.013)
+    expect(stalled).toBeLessThan(0.027)
+  },
+)
+
 test('and in the server scenario at 25 queries a second, 5 % of the time busy', async () => {
   const { session } = scripted(stalling)
   const { report, samples } = await measureServer([subject('a')], feeds, {

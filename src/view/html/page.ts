@@ -19,10 +19,10 @@ ${body}
 }
 
 /** The colour word of a verdict with its grade. */
-export function badge(verdict: string | null, grade: string | null): Markup {
+export function badge(verdict: string | null, grade: string | null, said?: string): Markup {
   if (verdict === null) return html`<span class="badge none">not judged</span>`
   const tone = verdict === 'pass' ? 'good' : verdict === 'regressed' ? 'bad' : grade === 'close' ? 'near' : 'warn'
-  const words = grade === 'close' ? 'close, not proven' : grade === 'proven' ? `${verdict}, proven` : verdict
+  const words = said ?? (grade === 'close' ? 'close, not proven' : grade === 'proven' ? `${verdict}, proven` : verdict)
   return html`<span class="badge ${tone}">${words}</span>`
 }
 

@@ -1,5 +1,5 @@
 import type { RobustnessReport } from '../../report/index.ts'
-import { count, fileName, metricValue, percent, plural, signed } from '../words.ts'
+import { count, fileName, inWords, metricValue, percent, plural, signed } from '../words.ts'
 import { HEAT_STYLE, heatMap } from './heat-map.ts'
 import { lineChart, TONES } from './line-chart.ts'
 import { html, type Markup, raw } from './markup.ts'
@@ -8,23 +8,46 @@ import { badge, page, table } from './page.ts'
 export function robustnessPage(report: RobustnessReport): string {
   const { models, missing, warnings } = report
   const verdict = models.length === 2 ? models[1]!.change?.verdict : undefined
+  const title = headline(report)
   return page(
     `Robustness: ${models.map(({ path }) => fileName(path)).join(', ')}`,
     html`<style>${raw(HEAT_STYLE)}</style>
-<header><p class="kicker">Whetstone robustness</p><h1>${report.sentence}</h1>${verdict && badge(verdict, null)}</header>
+<header><p class="kicker">Whetstone robustness</p><h1>${title}</h1>${verdict && badge(verdict, null)}</header>
+${title !== report.sentence && html`<p>${report.sentence}</p>`}
 <p class="soft">${plural(report.n, 'row')} of ${fileName(report.data.path)} (${report.modality}), the same rows and the same seed (${report.seed}) for every model.${!report.labelled && ' There are no labels: a row counts as right where the answer is the one that the model gives to the untouched row.'}</p>
 ${modelTable(report)}
 ${report.corruptions.length > 0 && html`<h2>Corruptions</h2>${heatMaps(report)}`}
 ${calibration(report)}
 ${strangers(report)}
 ${brittleness(report)}
-${Object.keys(missing).length > 0 && html`<h2>Not measured</h2><ul>${Object.entries(missing).map(([name, reason]) => html`<li>${words(name)}: ${reason}</li>`)}</ul>`}
+${Object.keys(missing).length > 0 && html`<h2>Not measured</h2><ul>${Object.entries(missing).map(([name, reason]) => html`<li>${inWords(name)}: ${reason}</li>`)}</ul>`}
 ${warnings.length > 0 && html`<h2>Notes</h2><ul>${warnings.map((line) => html`<li>${line}</li>`)}</ul>`}
 ${method(report)}`,
   )
 }
 
-const words = (name: string) => name.replace(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`)
+/** Who stands corruptions as well as the first model and who does not, without figures: those follow. */
+function headline({ models, sentence }: RobustnessReport): string {
+  const [base, ...others] = models
+  const named = (verdict: 'pass' | 'inconclusive' | 'regressed') =>
+    others.filter(({ change }) => change?.verdict === verdict).map(({ path }) => fileName(path))
+  const [worse, open, equal] = [named('regressed'), named('inconclusive'), named('pass')]
+  if (others.length === 0 || worse.length + open.length + equal.length < others.length) return sentence
+  const stand = ({ length }: readonly string[]) => (length === 1 ? 'stands' : 'stand')
+  const first = fileName(base!.path)
+  return [
+    ...(worse.length > 0 ? [`${allOf(worse)} ${stand(worse)} corruptions worse than ${first}`] : []),
+    ...(open.length > 0
+      ? [
+          `${worse.length > 0 ? 'it' : 'It'} is open whether ${allOf(open)} ${stand(open)} corruptions as well as ${first}`,
+        ]
+      : []),
+    ...(equal.length > 0 ? [`${allOf(equal)} ${stand(equal)} corruptions as well as ${first}`] : []),
+  ].join('; ')
+}
+
+const allOf = (names: readonly string[]) =>
+  names.length < 2 ? names.join() : `${names.slice(0, -1).join(', ')} and ${names.at(-1)}`
 
 function modelTable(report: RobustnessReport): Markup {
   return table(
@@ -62,6 +85,7 @@ function modelTable(report: RobustnessReport): Markup {
 
 function heatMaps({ models, corruptions, severities, metric, higherIsBetter, alpha }: RobustnessReport): Markup {
   const columns = severities.map(String)
+  const cells = corruptions.length * severities.length
   const all = corruptions.flatMap(({ cells }) => cells.map(({ values }) => values[0])).filter((value) => value != null)
   const best = higherIsBetter
     ? Math.max(...all, models[0]!.clean ?? -Infinity)
@@ -106,7 +130,7 @@ function heatMaps({ models, corruptions, severities, metric, higherIsBetter, alp
           }
         }),
       })),
-      `Change in ${metric} with ${fileName(model.path)} on the same corrupted rows: green is better, red worse; bold where the ${percent(1 - alpha, 0)} interval leaves out 0 (each cell by itself: of 75 such cells about ${Math.round(75 * alpha)} are bold by chance).`,
+      `Change in ${metric} with ${fileName(model.path)} on the same corrupted rows: green is better, red worse; bold where the ${percent(1 - alpha, 0)} interval leaves out 0 (each cell by itself: of ${cells} such cells about ${Math.round(cells * alpha)} are bold by chance).`,
     ),
   )
   return html`${first}${changes}`
@@ -127,13 +151,12 @@ ${table(
       head: 'Brier',
       numeric: true,
       cell: ({ brier, changes }) =>
-        html`${four(brier)}${changes && html`<small>better by ${signed(changes.brier.ci[0])} to ${signed(changes.brier.ci[1])}</small>`}`,
+        html`${four(brier)}${changes && html`<small>${betterBy(changes.brier.ci)}</small>`}`,
     },
     {
       head: 'NLL',
       numeric: true,
-      cell: ({ nll, changes }) =>
-        html`${four(nll)}${changes && html`<small>better by ${signed(changes.nll.ci[0])} to ${signed(changes.nll.ci[1])}</small>`}`,
+      cell: ({ nll, changes }) => html`${four(nll)}${changes && html`<small>${betterBy(changes.nll.ci)}</small>`}`,
     },
     { head: 'Best temperature', numeric: true, cell: ({ temperature }) => temperature.toFixed(3) },
     { head: 'ECE there', numeric: true, cell: ({ eceAtTemperature }) => four(eceAtTemperature) },
@@ -165,6 +188,13 @@ ${lineChart(
     caption: `Rows by the confidence of their answer, 15 bins of equal width. Below the straight line a model is surer than it is right. ${plural(rows[0]!.n, 'row')}.`,
   },
 )}`
+}
+
+/** An interval of an improvement in words: where it ends below zero, it is none. */
+function betterBy([low, high]: readonly [number, number]): string {
+  const [least, most] = [Math.abs(low).toFixed(4), Math.abs(high).toFixed(4)]
+  if (low >= 0) return `better by ${least} to ${most}`
+  return high <= 0 ? `worse by ${most} to ${least}` : `from ${least} worse to ${most} better`
 }
 
 function strangers({ outOfDistribution: found, models }: RobustnessReport): Markup {
@@ -208,7 +238,7 @@ ${table(
 function brittleness({ brittleness: found, models }: RobustnessReport): Markup {
   if (!found) return html``
   return html`<h2>The smallest changes</h2>
-<p>Share of rows whose answer changes when their input changes so little that nobody would see it.</p>
+<p>Share of rows whose answer changes when their input changes so little that nobody would see it.${models.length > 1 && ` Beneath: the interval of the difference to ${fileName(models[0]!.path)}.`}</p>
 ${table(
   [
     { head: 'Change of the input', cell: ({ name }) => name },

@@ -1,6 +1,6 @@
 import type { SelectionReport } from '../../report/index.ts'
 import { gateSentence } from '../pipeline/checks.ts'
-import { bytes, count, fileName, metricValue, ms, plural, signed, times } from '../words.ts'
+import { bytes, count, fileName, GATE_WORDS, metricValue, ms, plural, signed, times } from '../words.ts'
 import { gateTable, method } from './comparison.ts'
 import { labelPlaces } from './label-places.ts'
 import { html, type Markup } from './markup.ts'
@@ -16,8 +16,8 @@ ${frontChart(report)}
 <h2>Leaderboard</h2>
 ${leaderboard(report)}
 <h2>What the gates say</h2>
-${report.models.map((model) => html`<details><summary>${fileName(model.path)} ${badge(gateWord(model.gates), null)}</summary><p>${model.sentence}</p>${model.gates.map((gate) => html`<p>${gateSentence(gate)}</p>${gateTable(gate)}`)}</details>`)}
-${report.warnings.length > 0 && html`<ul>${report.warnings.map((line) => html`<li>${line}</li>`)}</ul>`}
+${report.models.map((model) => html`<details><summary>${fileName(model.path)} ${gateBadge(model.gates)}</summary><p>${model.sentence}</p>${model.gates.map((gate) => html`<p>${gateSentence(gate)}</p>${gateTable(gate)}`)}</details>`)}
+${report.warnings.length > 0 && html`<h2>Worth knowing</h2><ul>${report.warnings.map((line) => html`<li>${line}</li>`)}</ul>`}
 ${method()}
 <p class="soft">All models are judged against the first on the same ${count(report.n)} rows of <code>${report.data.path}</code>${report.models.some(({ data }) => data) && ', where named in a form of their own,'} and timed by turns in one run, each in a process of its own: ${plural(report.threads, 'thread')}, ${report.cpu}, ${report.runtime}. Against several gates none is corrected: a model must pass every one.</p>`,
   )
@@ -25,6 +25,11 @@ ${method()}
 
 const gateWord = (gates: SelectionReport['models'][number]['gates']) =>
   (['regressed', 'inconclusive'] as const).find((word) => gates.some(({ verdict }) => verdict === word)) ?? 'pass'
+
+const gateBadge = (gates: SelectionReport['models'][number]['gates']): Markup => {
+  const word = gateWord(gates)
+  return badge(word, null, GATE_WORDS[word])
+}
 
 function leaderboard(report: SelectionReport): Markup {
   return table(
@@ -34,7 +39,7 @@ function leaderboard(report: SelectionReport): Markup {
         cell: (model) =>
           html`${fileName(model.path)}${model.onFront && html`<small>on the front</small>`}${model.data && html`<small>rows from ${fileName(model.data)}</small>`}`,
       },
-      { head: 'Gates', cell: (model) => badge(gateWord(model.gates), null) },
+      { head: 'Gates', cell: (model) => gateBadge(model.gates) },
       { head: report.metric, numeric: true, cell: (model) => metricValue(model.metric) },
       {
         head: 'Change to the first',

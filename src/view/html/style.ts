@@ -49,7 +49,7 @@ svg.square{max-width:26rem}
 .pair{display:grid;gap:.3rem;align-content:start;flex:none}
 .card div{min-width:0;overflow-wrap:anywhere}.card p{margin:.1rem 0}.card .where{color:var(--soft);font-size:.82rem}.card blockquote{margin:.2rem 0;font-style:italic}.card small{color:var(--soft)}
 @media(max-width:34rem){svg text{font-size:16px}svg text.s{font-size:15px}svg.square text.s{font-size:13px}.forest .line{grid-template-columns:6.5rem 1fr;gap:.5rem}.forest .name{font-size:.82rem}.forest .name small{display:block;margin:0}.bar{grid-template-columns:6.5rem 1fr 3rem}.story{font-size:1rem}dl{grid-template-columns:1fr}dd{margin-bottom:.4rem}main{padding-top:1.4rem}.tiles{grid-template-columns:1fr 1fr}.tile b{font-size:1.35rem}}
-@media print{html{font-size:11px}body{background:#fff;font-size:11px}main{max-width:none;padding:0}*{print-color-adjust:exact;-webkit-print-color-adjust:exact}
+@media print{.cards{grid-template-columns:repeat(auto-fill,minmax(17rem,1fr))}.card img{width:56px;height:56px}html{font-size:11px}body{background:#fff;font-size:11px}main{max-width:none;padding:0}*{print-color-adjust:exact;-webkit-print-color-adjust:exact}
 h1,h2,h3,summary{break-after:avoid}tr,.scroll,figure,.tile,pre{break-inside:avoid}.scroll,figure,pre{overflow:visible}th,td{padding:.35rem .55rem}th,td.n,th.n{white-space:normal}td.n{overflow-wrap:anywhere}
 pre{font-size:.85rem;white-space:pre-wrap;overflow-wrap:anywhere}details{display:block}details::details-content{content-visibility:visible;height:auto;display:block}}
 `

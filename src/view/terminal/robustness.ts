@@ -1,5 +1,5 @@
 import type { RobustnessReport, RowScores } from '../../report/index.ts'
-import { count, fileName, metricValue, percent, plural, signed } from '../words.ts'
+import { count, fileName, inWords, metricValue, percent, plural, signed } from '../words.ts'
 import { paint, type Style, textTable, verdictWord } from './table.ts'
 
 export function robustness(report: RobustnessReport, style: Style): string {
@@ -37,7 +37,7 @@ export function robustness(report: RobustnessReport, style: Style): string {
     ...brittleness(report, style),
     ...listed(
       'not measured',
-      Object.entries(missing).map(([name, reason]) => `${name}: ${reason}`),
+      Object.entries(missing).map(([name, reason]) => `${inWords(name)}: ${reason}`),
     ),
     ...listed('warnings', warnings),
   ].join('\n')

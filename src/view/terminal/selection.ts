@@ -1,6 +1,6 @@
 import type { SelectionReport } from '../../report/index.ts'
 import { gateSentence } from '../pipeline/checks.ts'
-import { bytes, fileName, metricValue, ms, plural, times } from '../words.ts'
+import { bytes, fileName, GATE_WORDS, metricValue, ms, plural, times } from '../words.ts'
 import { section } from './section.ts'
 import { paint, type Style, textTable } from './table.ts'
 
@@ -23,7 +23,7 @@ export function selection(report: SelectionReport, style: Style): string {
       ],
       report.models.map((model) => [
         `${model.path === report.chosen?.path ? '▸ ' : '  '}${fileName(model.path)}`,
-        model.gates.map(({ verdict }) => verdict).join(', '),
+        model.gates.map(({ verdict }) => GATE_WORDS[verdict]).join(', '),
         metricValue(model.metric),
         ms(model.p50Ms),
         model.ratio === null ? '–' : times(1 / model.ratio.median),
