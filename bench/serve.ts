@@ -10,6 +10,7 @@ import { inMemory, type Model, parseModel, type Tensor } from '../src/ir/index.t
 import { encodeModel, readModel } from '../src/onnx/index.ts'
 import { preloads, siblingModule } from '../src/platform/index.ts'
 import { DEFAULT_SETTINGS, fileSource, folderSource, startServer } from '../src/serve/index.ts'
+import { type Budget, budgetLine, type Watched, watchProcessors } from './processor-time.ts'
 import type { LoadOrder, LoadResult } from './serve-load.ts'
 import { soak, soundness } from './serve-soak.ts'
 
@@ -89,6 +90,15 @@ function load(order: LoadOrder): Promise<LoadResult> {
   return message<LoadResult>(client)
 }
 
+type Measured = LoadResult & { readonly budget: Budget }
+
+/** A load, and what its requests took of the processors, the client included. */
+async function budgeted(order: LoadOrder, server: Watched): Promise<Measured> {
+  const taken = watchProcessors({ ...server, client: client.pid! })
+  const result = await load(order)
+  return { ...result, budget: taken(result.answered) }
+}
+
 const http = (path: string, body: Uint8Array, headers = '') =>
   Buffer.concat([
     Buffer.from(
@@ -135,27 +145,33 @@ async function pair(contest: Contest) {
     plain.kill()
     await ours.close()
   }
-  return { plainPort, oursPort: Number(ours.http!.split(':')[1]), version, close }
+  return { plainPort, plainPid: plain.pid!, oursPort: Number(ours.http!.split(':')[1]), version, close }
 }
 
 const median = (values: readonly number[]) => [...values].sort((a, b) => a - b)[values.length >> 1]!
 
 async function throughput(contest: Contest, target: number): Promise<void> {
-  const { plainPort, oursPort, close } = await pair(contest)
+  const { plainPort, plainPid, oursPort, version, close } = await pair(contest)
   const { ours, plain } = tensorRequest(contest)
-  const rounds: { ours: LoadResult; plain: LoadResult }[] = []
+  const rounds: { ours: Measured; plain: Measured; rows: number }[] = []
   for (let round = 0; round < ROUNDS; round++) {
     const order = { connections: 32, ms: SECONDS * 1000 }
-    const one = await load({ ...order, port: plainPort, request: plain })
-    const two = await load({ ...order, port: oursPort, request: ours })
-    rounds.push({ plain: one, ours: two })
+    const one = await budgeted({ ...order, port: plainPort, request: plain }, { server: plainPid })
+    const { inferences, executions } = version.statistics
+    const two = await budgeted({ ...order, port: oursPort, request: ours }, { HTTP: process.pid, model: version.pid! })
+    const rows = (version.statistics.inferences - inferences) / (version.statistics.executions - executions)
+    rounds.push({ plain: one, ours: two, rows })
   }
   const ratio = median(rounds.map((round) => round.ours.perSecond / round.plain.perSecond))
   const tail = median(rounds.map((round) => round.ours.p99Ms / round.plain.p99Ms))
   for (const round of rounds)
     say(
-      `  plain ${round.plain.perSecond.toFixed(0)}/s p99 ${round.plain.p99Ms.toFixed(1)} ms · ours ${round.ours.perSecond.toFixed(0)}/s p99 ${round.ours.p99Ms.toFixed(1)} ms · failed ${round.ours.failed} · the client takes ${round.plain.cpuUs.toFixed(0)} and ${round.ours.cpuUs.toFixed(0)} µs a request`,
+      `  plain ${round.plain.perSecond.toFixed(0)}/s p99 ${round.plain.p99Ms.toFixed(1)} ms · ours ${round.ours.perSecond.toFixed(0)}/s p99 ${round.ours.p99Ms.toFixed(1)} ms · failed ${round.ours.failed} · ${round.rows.toFixed(1)} rows a run`,
     )
+  for (const round of rounds)
+    say(`  processor time a request: plain ${budgetLine(round.plain.budget)} | ours ${budgetLine(round.ours.budget)}`)
+  const spent = median(rounds.map((round) => round.plain.budget.totalUs / round.ours.budget.totalUs))
+  say(`  processor time: the plain server's request takes ${spent.toFixed(2)}× ours, its client's time included`)
   say(
     `  concurrency 32: ${ratio.toFixed(2)}× the plain server's throughput (wanted ≥ ${target}×), p99 ${tail.toFixed(2)}× (wanted < 1)`,
   )
