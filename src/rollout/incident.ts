@@ -20,7 +20,7 @@ export function incidentOf(
     name: rollout.name,
     rollout: rollout.id,
     alarm,
-    what: `${rollout.name}: ${candidate.version} was taken back, ${base.version} answers: ${rollout.reason}`,
+    what: `${rollout.name}: ${candidate.version} was rolled back, ${base.version} answers: ${rollout.reason}`,
     base,
     candidate,
     settings,
