@@ -33,32 +33,45 @@ type Line = Found | { readonly started: string } | { readonly ended: string; rea
  * which for the first of all is while the database is made. The next one finds each rollout before or after the act
  * that was under way, whole: with its incident, the version that is live and the entries of the audit log, and with
  * everything that had been confirmed. What is wrong, a sentence each.
+ *
+ * After ten kills the embedded database is made anew, and a process works for 0.6 s at most: each start reads every
+ * rollout before it, and a hundred kills on one database left 100,000 of them, 1.6 GB, and starts that read for longer
+ * than they were given, so that the kills hit nothing else any more.
  */
 export async function killRun({ kills, seed, database, onKill }: KillRun): Promise<readonly string[]> {
   const place = mkdtempSync(join(tmpdir(), 'whet-rollout-kills-'))
   const confirmed = new Map<string, string>()
   const problems: string[] = []
   let random = seed
-  for (let kill = 0; kill <= kills; kill++) {
+  let rollouts = 0
+  for (let kill = 1; kill <= kills; kill++) {
     random = (Math.imul(random, 1664525) + 1013904223) >>> 0
-    const share = random / 2 ** 32
-    const before = new Map(confirmed)
-    const note = (line: Line) => {
-      if ('found' in line) {
-        problems.push(...wrongIn(line, before).map((text) => `after kill ${kill}, seed ${seed}: ${text}`))
-        for (const { id, state } of line.found.rollouts) confirmed.set(id, state)
-      } else if ('started' in line) confirmed.set(line.started, 'running')
-      else confirmed.set(line.ended, line.state)
+    const at = database ?? join(place, `state-${Math.ceil(kill / KILLS_OF_ONE)}`)
+    const life = (when: 'starting' | 'working' | 'found') => {
+      const before = new Map(confirmed)
+      return killed([at, String(random)], when, random / 2 ** 32, (line) => {
+        if ('found' in line) {
+          problems.push(...wrongIn(line, before).map((text) => `before kill ${kill}, seed ${seed}: ${text}`))
+          for (const { id, state } of line.found.rollouts) confirmed.set(id, state)
+        } else if ('started' in line) confirmed.set(line.started, 'running')
+        else confirmed.set(line.ended, line.state)
+      })
     }
-    // One more than there are kills: the last only looks.
-    const when = kill === kills ? 'found' : kill % 4 === 0 ? 'starting' : 'working'
-    await killed([database ?? join(place, 'state'), String(random)], when, share, note)
-    onKill?.(Math.min(kill + 1, kills), confirmed.size)
+    await life(kill % 4 === 1 ? 'starting' : 'working')
+    if (kill % KILLS_OF_ONE === 0 || kill === kills) {
+      // What the last kill left is only looked at.
+      await life('found')
+      rollouts += confirmed.size
+      if (!database) confirmed.clear()
+    }
+    onKill?.(kill, rollouts + confirmed.size)
   }
   if (problems.length === 0) rmSync(place, { recursive: true })
   return problems
 }
 
+/** Kills that one embedded database is looked at after. */
+const KILLS_OF_ONE = 10
 /** Milliseconds: a start, and a few rollouts. */
 const LONGEST_START_MS = 4000
 const LONGEST_WORK_MS = 600
@@ -86,7 +99,7 @@ function killed(
     text = lines.pop()!
     for (const line of lines.map((one) => JSON.parse(one) as Line)) {
       onLine(line)
-      if ('found' in line && when !== 'starting') setTimeout(stop, when === 'found' ? 0 : share * LONGEST_WORK_MS)
+      if ('found' in line) setTimeout(stop, when === 'found' ? 0 : share * LONGEST_WORK_MS)
     }
   })
   return new Promise((done, fail) => {

@@ -58,7 +58,7 @@ async function server() {
 
 describe.skipIf(!hasPostgres)('two whole servers on one PostgreSQL', () => {
   test(
-    'what one takes back or promotes, the other knows; a third that starts later too',
+    'what one rolls back or promotes, the other knows; a third that starts later too',
     async () => {
       version('1', '1,0,0,1')
       const [one, two] = await Promise.all([server(), server()])

@@ -72,7 +72,7 @@ export const rollout = report('rollout', {
 })
 export type RolloutReport = Infer<typeof rollout>
 
-/** What is written down when a version is taken back. */
+/** What is written down when a version is rolled back. */
 export const incident = report('incident', {
   id: text,
   at: text,
@@ -100,7 +100,7 @@ export const incidents = report('incidents', {
 })
 export type IncidentsReport = Infer<typeof incidents>
 
-/** A rehearsal of the decisions, on made-up answers: the bad version must be taken back, the equal one must not. */
+/** A rehearsal of the decisions, on made-up answers: the bad version must be rolled back, the equal one must not. */
 export const drill = report('drill', {
   passed: boolean,
   seed: integer,
@@ -112,7 +112,7 @@ export const drill = report('drill', {
       runs: integer,
       pairs: integer,
       rolledBack: integer,
-      /** Pairs until it was taken back, in the median of the runs in which it was. */
+      /** Pairs until it was rolled back, in the median of the runs in which it was. */
       medianPairs: nullable(integer),
       /** Runs allowed to end the other way. */
       allowed: integer,

@@ -20,7 +20,7 @@ export function incidentOf(
     name: rollout.name,
     rollout: rollout.id,
     alarm,
-    what: `${rollout.name}: ${candidate.version} was taken back, ${base.version} answers: ${rollout.reason}`,
+    what: `${rollout.name}: ${candidate.version} was rolled back, ${base.version} answers: ${rollout.reason}`,
     base,
     candidate,
     settings,
@@ -41,7 +41,7 @@ export function incidentOf(
 const FIRST: Readonly<Record<IncidentReport['alarm'], string>> = {
   loss: 'Compare the two versions on the labelled rows of these days, by slice: the loss may sit in one group.',
   disagreement:
-    'Nobody knows which of the changed answers are right: label some of the inputs below, then compare the two versions on them.',
+    'Nobody knows which of the changed answers are right: label some of the inputs listed here, then compare the two versions on them.',
   errors: 'Read the log of the server for the runs of the candidate that failed, and run it on such inputs by itself.',
   latency:
     'Time the two versions side by side on this machine; look at what the candidate runs that the baseline does not.',

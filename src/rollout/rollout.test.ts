@@ -23,7 +23,7 @@ const rolledBack = (runs: readonly { readonly state: string }[]) =>
   runs.filter(({ state }) => state === 'rolled-back').length
 
 describe('made-up rollouts, looked at after every pair', () => {
-  test.each([true, false])('5 % wrong answers are taken back within 1,000 pairs (labels: %s)', (labelled) => {
+  test.each([true, false])('5 % wrong answers are rolled back within 1,000 pairs (labels: %s)', (labelled) => {
     const runs = seeds(100).map((seed) => simulate(BAD, WATCH, { seed, pairs: 1000, labelled }))
     expect(rolledBack(runs)).toBeGreaterThanOrEqual(95)
     expect(new Set(runs.map(({ alarm }) => alarm))).toContain(labelled ? 'loss' : 'disagreement')
@@ -88,7 +88,7 @@ describe('the state', () => {
     expect(evidenceOf(many(true, false)).alarms.disagreement).toBeGreaterThan(100)
   })
 
-  test('a candidate that fails is taken back by its errors; one that fails with the baseline is not', () => {
+  test('a candidate that fails is rolled back by its errors; one that fails with the baseline is not', () => {
     let state = startState({ ...WATCH, labels: true })
     for (let i = 0; i < 30; i++) state = observe(state, { ...same, candidateFailed: true })
     expect(state).toMatchObject({ state: 'rolled-back', alarm: 'errors' })
@@ -98,7 +98,7 @@ describe('the state', () => {
     expect(both).toMatchObject({ state: 'running', failures: { base: 300, candidate: 300 } })
   })
 
-  test('latency: a candidate three times as slow is taken back, an equal one in noise is not', () => {
+  test('latency: a candidate three times as slow is rolled back, an equal one in noise is not', () => {
     const run = (slowdown: number, seed: number, busyFrom = Number.POSITIVE_INFINITY) => {
       const random = randomSource(seed)
       const draw = () => -Math.log(1 - random.uniform())

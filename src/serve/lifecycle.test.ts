@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { afterEach, describe, expect, test } from 'vitest'
 import { soak, soundness } from '../../bench/serve-soak.ts'
 import { ask, modelFolder, serve, withPlan, writeModelText } from '../../tests/serve-kit.ts'
-import { makeKey, type Outcome, type Router, type Server, verifyAuditLog } from './index.ts'
+import { jsonLog, makeKey, type Outcome, type Router, type Server, verifyAuditLog } from './index.ts'
 
 const scaled = (by: number) => `g (float[N,2] x) => (float[N,2] y) <float k = {${by}}> { y = Mul(x, k) }`
 const versions = (factors: Readonly<Record<string, number>>) =>
@@ -199,3 +199,19 @@ test('a model whose rows share a scale, and one that draws random numbers', asyn
   expect(draws[0]!.json.outputs[0].data).not.toEqual(draws[1]!.json.outputs[0].data)
   rmSync(join(folder, 'random.onnx'))
 }, 120_000)
+
+test('an empty folder: ready, with a warning that nothing answers; what is put there later is loaded', async () => {
+  const folder = modelFolder({})
+  const lines: string[] = []
+  server = await serve(folder, { log: jsonLog((line) => lines.push(line)) })
+  expect((await ask(server.http, 'GET', '/v2/health/ready')).status).toBe(200)
+  expect((await ask(server.http, 'POST', '/v2/repository/index')).json).toEqual([])
+  const { status, json } = await infer(body(1, 2))
+  expect([status, json.error]).toEqual([404, expect.stringMatching(/^Request for unknown model/)])
+  expect(lines.map((line) => JSON.parse(line))).toContainEqual(
+    expect.objectContaining({ level: 'warn', source: folder, hint: expect.stringContaining('/load') }),
+  )
+  writeModelText(join(folder, 'scaled.onnx'), scaled(2))
+  expect((await act('load')).status).toBe(200)
+  expect((await infer(body(1, 2))).json.outputs[0].data).toEqual([2, 4])
+})

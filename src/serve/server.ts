@@ -88,9 +88,10 @@ export interface Server {
 }
 
 /**
- * Starts a server: the faces answer at once (health says `ready` when every model is loaded), then models are loaded.
+ * Starts a server: the faces answer at once (health says `ready` when every model is loaded), then models are loaded. A
+ * source without models is served all the same, with a warning: models may be put there and loaded later.
  *
- * @throws UserError for ports that are taken, an admin face beyond this machine without keys, a source without models.
+ * @throws UserError for ports that are taken, an admin face beyond this machine without keys, a source that cannot be read.
  */
 export async function startServer(options: ServeOptions): Promise<Server> {
   const {
@@ -158,6 +159,11 @@ export async function startServer(options: ServeOptions): Promise<Server> {
     const loaded = [...registry.models].filter(({ live }) => live)
     state.ready = true
     log.info('ready', { models: loaded.map(({ name }) => name) })
+    if (loaded.length === 0)
+      log.warn('there is no model that answers', {
+        source: options.source.description,
+        hint: 'put a model there and load it: POST /v2/repository/models/NAME/load',
+      })
     return { core, http, grpc, admin, close }
   } catch (error) {
     await close()

@@ -64,11 +64,12 @@ test('what a run takes beyond its rows', () => {
 })
 
 test('one session a core, and the same plan whatever other programs take', async () => {
-  for (let seed = 1; seed <= 20; seed++) {
+  for (let seed = 1; seed <= 50; seed++) {
     let state = seed
     const noise = () => {
       state = (Math.imul(state, 1664525) + 1013904223) >>> 0
-      return 0.4 + (0.6 * state) / 2 ** 32
+      // On a crowded machine a measurement may see next to nothing of a core.
+      return 0.05 + (0.95 * state) / 2 ** 32
     }
     const { lanes, threads } = machine({ costMs: () => 0.6, noise })
     expect(await planRun(lanes, WISH, row, true)).toMatchObject({ instances: 2, threads: 1, maxBatch: 8 })

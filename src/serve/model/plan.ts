@@ -74,11 +74,11 @@ export async function planRun(
   if (wish.instances === null && wish.threads === null && sample && cores > 1) {
     const speed = (open: number) => rowSpeed(lanes, sample, maxBatch, open, MEASURE_MS)
     const pairs = await repeated(async () => ({ one: await speed(1), many: await speed(instances) }))
-    const gains = pairs.map(({ one, many }) => many.perSecond / one.perSecond).sort((a, b) => a - b)
     const one = best(pairs.map((pair) => pair.one))
     const many = best(pairs.map((pair) => pair.many))
-    // Sessions that share a core or the memory's width are weight without use.
-    if (gains[gains.length >> 1]! < GAIN) await closeOthers()
+    // Sessions that share the memory's width are weight without use: each row takes longer of its processor. How many
+    // rows came out would say the same, on a machine that does nothing else.
+    if ((instances * one.cpuMs) / many.cpuMs < GAIN) await closeOthers()
     await lanes.open(0, { threads: cores })
     const wide = best(await repeated(() => speed(1)))
     const narrow = Math.max(1 / one.cpuMs, cores / many.cpuMs)

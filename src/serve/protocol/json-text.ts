@@ -12,7 +12,7 @@ const DEEPEST = 64
 export function parseJson(bytes: Uint8Array): unknown {
   checkDepth(bytes)
   const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('utf8')
-  const precise = /\d{16}/.test(text) ? quoteNumbers(text) : text
+  const precise = LONG_WHOLE.test(text) ? quoteNumbers(text) : text
   try {
     return JSON.parse(precise)
   } catch (error) {
@@ -25,11 +25,13 @@ export function parseJson(bytes: Uint8Array): unknown {
   }
 }
 
-/** Puts numbers that JSON.parse would change or refuse in quotes; strings stay as they are. */
+/** Digits enough to be beyond a double, not behind a point: most programs write fractions with sixteen and more. */
+const LONG_WHOLE = /(?:^|[[,:\s-])\d{16,}(?![\d.eE])/
+const TOKEN = /"(?:[^"\\]|\\.)*"|-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?|-?\bInfinity\b|\bNaN\b/gs
+
+/** Puts numbers that JSON.parse would change or refuse in quotes; strings and all other numbers stay as they are. */
 function quoteNumbers(text: string): string {
-  return text.replace(/"(?:[^"\\]|\\.)*"|-?\d{16,}(?![\d.eE])|-?\bInfinity\b|\bNaN\b/gs, (found) =>
-    found.startsWith('"') ? found : `"${found}"`,
-  )
+  return text.replace(TOKEN, (token) => (/^(?:-?\d{16,}|-?Infinity|NaN)$/.test(token) ? `"${token}"` : token))
 }
 
 function checkDepth(bytes: Uint8Array): void {

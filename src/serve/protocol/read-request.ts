@@ -23,20 +23,54 @@ export function readRequest(body: readonly Uint8Array[], headerLength: number | 
   if (headerLength !== null && headerLength > whole.left)
     throw invalid(`Inference-Header-Content-Length is ${headerLength}, but the body has ${whole.left} bytes`)
   const text = whole.take(headerLength ?? whole.left)
-  const json = objectOf(parseJson(text.length === 1 ? text[0]! : Buffer.concat(text)), 'the request')
+  const bytes = text.length === 1 ? text[0]! : Buffer.concat(text)
+  const head = headerLength === null ? readHead(bytes) : rememberedHead(bytes)
   const binary = new BinarySection(headerLength === null ? null : whole)
+  const inputs = head.inputs.map((input) => placed(input, binary))
+  binary.finish()
+  return { id: head.id, parameters: head.parameters, inputs, outputs: head.outputs }
+}
+
+/** What the JSON of a request says. */
+interface Head extends Omit<InferRequest, 'inputs'> {
+  readonly inputs: readonly HeadInput[]
+}
+
+/** An input with its data, or with what the JSON calls their size behind it. */
+type HeadInput = ByteTensor | (Omit<ByteTensor, 'pieces'> & { readonly size: Parameter })
+
+function readHead(bytes: Uint8Array): Head {
+  const json = objectOf(parseJson(bytes), 'the request')
   const parameters = parametersOf(json.parameters, 'the request')
   if (!Array.isArray(json.inputs))
     throw invalid("Unable to parse 'inputs': attempt to access non-existing object member 'inputs'")
-  const inputs = json.inputs.map((value) => readInput(objectOf(value, "'inputs'"), binary))
-  binary.finish()
-  const allBinary = parameters.binary_data_output === true
   return {
+    inputs: json.inputs.map((value) => readInput(objectOf(value, "'inputs'"))),
     id: idOf(json.id),
     parameters,
-    inputs,
-    outputs: outputsOf(json.outputs, allBinary),
+    outputs: outputsOf(json.outputs, parameters.binary_data_output === true),
   }
+}
+
+/** Longer ones hold data, and come once. */
+const REMEMBERED_BYTES = 1024
+const MOST_REMEMBERED = 256
+const remembered = new Map<string, Head>()
+
+/**
+ * The JSON before binary tensors is the same in every request of a client that gives no ids: read once, the rest is a
+ * look into a table of a few hundred.
+ */
+function rememberedHead(bytes: Uint8Array): Head {
+  if (bytes.byteLength > REMEMBERED_BYTES) return readHead(bytes)
+  const key = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('latin1')
+  const known = remembered.get(key)
+  if (known) return known
+  const head = readHead(bytes)
+  if (head.id !== '') return head
+  if (remembered.size >= MOST_REMEMBERED) remembered.delete(remembered.keys().next().value!)
+  remembered.set(key, head)
+  return head
 }
 
 /**
@@ -71,7 +105,7 @@ export function rawRequest(body: readonly Uint8Array[], inputs: readonly PortVal
   }
 }
 
-function readInput(json: JsonObject, binary: BinarySection): ByteTensor {
+function readInput(json: JsonObject): HeadInput {
   const { name } = json
   if (typeof name !== 'string') throw invalid("Unable to parse 'inputs': expected a string as 'name'")
   const dtype = dtypeOf(json.datatype, name)
@@ -83,6 +117,13 @@ function readInput(json: JsonObject, binary: BinarySection): ByteTensor {
   }
   if (json.data !== undefined)
     throw invalid(`must not specify both 'data' and 'binary_data_size' for inference input '${name}'`)
+  return { name, dtype, dims, size }
+}
+
+/** An input with its bytes, wherever they were. */
+function placed(input: HeadInput, binary: BinarySection): ByteTensor {
+  if (!('size' in input)) return input
+  const { name, dtype, dims, size } = input
   return { name, dtype, dims, pieces: inOne(dtype, binary.take(size, name)) }
 }
 

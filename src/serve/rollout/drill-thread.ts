@@ -11,7 +11,7 @@ export interface DrillRun {
   readonly labelled: boolean
 }
 
-/** Pairs after which the version was taken back; null where it was not. */
+/** Pairs after which the version was rolled back; null where it was not. */
 export function drillRun({ versions, settings, ...run }: DrillRun): number | null {
   const { state, pairs, labelled } = simulate(versions, settings, run)
   return state === 'rolled-back' ? Math.max(pairs, labelled) : null

@@ -128,7 +128,7 @@ async function rehearse(state: State): Promise<DrillReport['machinery']> {
     let sent = 0
     const stillRunning = () => [...controller.rollouts][0]!.running
     for (; sent < 4000 && stillRunning(); sent++) send(controller, `user-${sent % 997}`, sent % 20 === 0)
-    check(`the bad version is taken back (after ${sent} requests, half of them paired)`, !stillRunning())
+    check(`the bad version is rolled back (after ${sent} requests, half of them paired)`, !stillRunning())
     const after = Array.from({ length: 1000 }, (_, i) => send(controller, `user-${i}`, true))
     check(
       'from then on nobody is given its answers',

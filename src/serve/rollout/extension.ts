@@ -135,7 +135,7 @@ function metricsOf(controller: RolloutController): string {
       'The evidence that takes a version back.',
       each(({ state }) => 1 / state.settings.alpha),
     ),
-    family('whetstone_rollbacks_total', 'counter', 'Versions taken back since the server started.', [
+    family('whetstone_rollbacks_total', 'counter', 'Versions rolled back since the server started.', [
       [{}, controller.rolledBack],
     ]),
   ].join('')

@@ -6,7 +6,7 @@ import type { RolloutController } from './controller.ts'
 const LOOK_EVERY_MS = 15_000
 
 /**
- * Keeps a server in step with others on the same database: it is told when a version goes live or is taken back, looks
+ * Keeps a server in step with others on the same database: it is told when a version goes live or is rolled back, looks
  * again now and then for what it could not hear or do, and shows that it is alive. Gives the function that ends it.
  */
 export function keepInStep(

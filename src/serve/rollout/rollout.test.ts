@@ -52,7 +52,7 @@ const until = async (done: () => Promise<boolean>) => {
 const row = (i: number) => (i % 10 === 0 ? [1.5, 1] : i % 2 ? [3, 1] : [1, 3])
 
 test(
-  'a worse version in the shadow is taken back, and stays back over a restart',
+  'a worse version in the shadow is rolled back, and stays back over a restart',
   async () => {
     await open('1')
     const started = await start({ candidate: '2' })
@@ -86,7 +86,7 @@ test(
 
     await close()
     await open(null)
-    // Version 3 is the newest, and was known when version 2 was taken back.
+    // Version 3 is the newest, and was known when version 2 was rolled back.
     expect((await infer('again', [1, 3])).json.model_version).toBe('1')
   },
   LONG,

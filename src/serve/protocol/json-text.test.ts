@@ -1,0 +1,30 @@
+import fc from 'fast-check'
+import { expect, test } from 'vitest'
+import { parseJson } from './json-text.ts'
+
+const parse = (text: string) => parseJson(Buffer.from(text))
+
+test.each([
+  ['[0.12345678901234567, 0.8444218515250481]', [0.12345678901234566, 0.8444218515250481]],
+  ['[0.8444218515250481, 9007199254740993]', [0.8444218515250481, '9007199254740993']],
+  ['[-1234567890123456789]', ['-1234567890123456789']],
+  ['{"a":12345678901234567}', { a: '12345678901234567' }],
+  ['12345678901234567', '12345678901234567'],
+  ['[1234567890123456.5, 1234567890123456e2]', [1234567890123456.5, 1234567890123456e2]],
+  ['[1e-0000000000000003, 0.5]', [0.001, 0.5]],
+  ['["1234567890123456789", "NaN"]', ['1234567890123456789', 'NaN']],
+  ['[NaN, -Infinity, 0.1234567890123456]', ['NaN', '-Infinity', 0.1234567890123456]],
+])('%s', (text, value) => expect(parse(text)).toEqual(value))
+
+test('doubles arrive as they were, however many digits they are written with', () => {
+  fc.assert(
+    fc.property(fc.array(fc.double({ noNaN: true, noDefaultInfinity: true })), fc.boolean(), (values, beside) => {
+      const small = values.filter((value) => !Number.isInteger(value))
+      // Beside a whole number that a double cannot hold, every token is looked at.
+      const text = JSON.stringify(small)
+        .replace('[', beside ? '[9007199254740993,' : '[')
+        .replace(',]', ']')
+      expect(parse(text)).toEqual(beside ? ['9007199254740993', ...small] : small)
+    }),
+  )
+})
