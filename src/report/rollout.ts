@@ -119,7 +119,7 @@ export const drill = report('drill', {
       passed: boolean,
     }),
   ),
-  /** Whether taking back worked from the first answer to the incident record. */
+  /** Whether rolling back worked from the first answer to the incident record. */
   machinery: object({ passed: boolean, steps: list(object({ step: text, passed: boolean })) }),
 })
 export type DrillReport = Infer<typeof drill>
