@@ -92,8 +92,9 @@ test('where the original is over a limit, a candidate that keeps it need not be 
   const { size } = statSync(model)
   const ended = await bench.whet(...words('smaller', '--max-bytes', String(Math.round(size * 0.8))))
   const report = reportIn(ended.stdout, 'optimization')
-  const stored = report.candidates.find(({ id }) => id === 'weight-int8')!
-  expect(stored.note ?? '').not.toMatch(/not faster than the original/)
+  const kept = report.candidates.filter(({ bytes }) => bytes !== null && bytes <= size * 0.8)
+  expect(kept.length).toBeGreaterThan(0)
+  for (const { note } of kept) expect(note ?? '').not.toMatch(/not faster than the original/)
   if (report.chosen.id === 'original') expect(report.limits!.broken).not.toBeNull()
   else expect(report.candidates.find(({ id }) => id === report.chosen.id)!.bytes).toBeLessThanOrEqual(size * 0.8)
 }, 120_000)
@@ -183,7 +184,7 @@ describe('while it works', () => {
     const { code, stdout, stderr } = await ended
     expect([code, stdout]).toEqual([130, ''])
     expect(stderr).toMatch(/interrupted/)
-    expect(readdirSync(bench.path('busy'))).toEqual([])
+    expect(existsSync(bench.path('busy'))).toBe(false)
   })
 
   test('a finished folder stays whole when a later run is interrupted', async () => {

@@ -1,4 +1,4 @@
-import { accessSync, constants, statSync } from 'node:fs'
+import { accessSync, constants, type Stats, statSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
 import { explainSystemError, UserError } from '../platform/index.ts'
 import type { Arguments } from './verb.ts'
@@ -25,7 +25,13 @@ export function outputFolder(options: Arguments, example: string): string {
       where: 'command line',
       hint: `name the folder: -o ${path.replace(/\.onnx$/i, '')}`,
     })
-  if (statSync(path, { throwIfNoEntry: false })?.isFile())
+  let there: Stats | undefined
+  try {
+    there = statSync(path, { throwIfNoEntry: false })
+  } catch (error) {
+    throw explainSystemError(error, path, 'write')
+  }
+  if (there?.isFile())
     throw new UserError('bad-argument', `-o ${path}: a file has this name, and a folder is to be written`, {
       where: path,
       hint: `name another folder, such as -o ${example}`,

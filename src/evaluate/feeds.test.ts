@@ -61,7 +61,7 @@ describe('feedsOf', () => {
       feedsOf(
         rows({ imagez: { dtype: 'float32', dims: [2, 1], data: new Float32Array(2) } }),
         [port('images', null)],
-        dataset(),
+        dataset({ fields: [{ name: 'imagez', role: 'input', dtype: 'float32', rowShape: [1] }] }),
       )
     expect(act).toThrow(UserError)
     try {
