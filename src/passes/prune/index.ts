@@ -13,3 +13,15 @@ export { addActivation, addTaylor, scaleImportance, weightImportance } from './i
 export { type PruneChannelsOptions, pruneChannels } from './prune-channels.ts'
 export { removeChannels } from './remove-channels.ts'
 export { type SetWeightsOptions, setWeights, withWeights } from './set-weights.ts'
+export { readSparseWeights, storeSparseWeights } from './sparse-weights.ts'
+export {
+  type MaskableWeight,
+  type MaskableWeights,
+  maskableWeights,
+  masked,
+  maskedForm,
+  masksByPattern,
+  masksByShare,
+  type WeightMasks,
+  type WeightPattern,
+} from './weight-masks.ts'
