@@ -55,6 +55,7 @@ export {
   borderProbe,
   type CostProbes,
   calibrationValues,
+  codeBlocks,
   compareKernels,
   costProbes,
   hardCodes,

@@ -4,7 +4,6 @@ import { ortNode, reference } from '../../engine/index.ts'
 import { checkModel, elementCount, inferTypes, type Model, parseModel, tensorOf, tensorValues } from '../../ir/index.ts'
 import { decodeModel, encodeModel, modelBytes } from '../../onnx/index.ts'
 import type { Pass } from '../../rewrite/index.ts'
-import { simplifyPasses } from '../sequence.ts'
 import { readSparseWeights, storeSparseWeights } from './index.ts'
 
 /** x · w, with these numbers for w. */
@@ -74,13 +73,6 @@ describe('weights with many zeros', () => {
       )
       expect(answers[1]).toEqual(answers[0])
     }
-  })
-
-  test('folding constants leaves them as they are stored', async () => {
-    const model = product([40, 40], sparse(1600, 0.8))
-    const stored = (await through(storeSparseWeights, model)).model
-    const fold = simplifyPasses.find(({ id }) => id === 'foldConstants')!
-    expect((await through(fold, stored)).model).toBe(stored)
   })
 
   test.each([
