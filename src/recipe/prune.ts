@@ -78,7 +78,7 @@ export async function prune(model: Model, data: Dataset, options: PruneOptions):
       ...(pruning.wrt ? { wrt: pruning.wrt } : {}),
     })
   const dataDigest = await data.digest()
-  const { trail, tensors } = await pruning.finish(learned, { dataDigest, rows: rows.train.length })
+  const { trail, tensors, parameters } = await pruning.finish(learned, { dataDigest, rows: rows.train.length })
   const finished = trail.model
   const { comparison, sides, speedup } = await learningProof(
     [
@@ -89,7 +89,7 @@ export async function prune(model: Model, data: Dataset, options: PruneOptions):
     options,
   )
   const [before, stored] = sides
-  const after = pruning.parameters ? { ...stored, parameters: pruning.parameters() } : stored
+  const after = parameters === undefined ? stored : { ...stored, parameters }
   const { unit, asked: share, groups, held } = pruning
   return {
     model: finished,

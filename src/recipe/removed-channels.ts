@@ -55,7 +55,6 @@ export async function removedChannels(
     }),
     held: channels.held,
     sentence: (_, __, speed) => `${Math.round(left * 100)} % of the work is left${speed ? `, ${speed}` : ''}.`,
-    parameters: null,
     unlearned: 'no epochs: the channels were removed and nothing has learned again',
     finish: async (learned, about) =>
       learned ? trainedTrail(cut, learned, about) : { trail: await advanceAll(cut, losslessSteps), tensors: new Map() },

@@ -70,7 +70,6 @@ export async function zeroedWeights(
     return { nodes, kept, removed: mask.length - kept }
   })
   const removed = groups.reduce((sum, group) => sum + group.removed, 0)
-  let dense: Model | null = null
   return {
     unit: 'weights',
     asked: pattern ? 1 - pattern.keep / pattern.of : sparsity,
@@ -81,14 +80,13 @@ export async function zeroedWeights(
     held,
     sentence: (before, after, speed) =>
       `${Math.round((100 * removed) / before.parameters)} % of the weights are zero and the file is ${Math.round(100 * (1 - after.bytes / before.bytes))} % smaller; zeros take the time of any other number${speed ? ` (${speed})` : ''}.`,
-    parameters: () => countParameters(dense!).count - removed,
     unlearned: 'no epochs: weights became zero and nothing has learned again',
     finish: async (learned, about) => {
       const numbers = new Map([...form.graph.initializers].filter(([name]) => masks.has(name)))
       const settled = withZeros(new Map([...numbers, ...(learned?.learned ?? [])]), masks)
       const { trail, tensors } = await trainedTrail(whole, { learned: settled }, about)
-      dense = trail.model
-      return { trail: await advance(trail, { pass: 'storeSparseWeights' }), tensors }
+      const parameters = countParameters(trail.model).count - removed
+      return { trail: await advance(trail, { pass: 'storeSparseWeights' }), tensors, parameters }
     },
   }
 }
