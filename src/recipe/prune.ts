@@ -80,7 +80,7 @@ export async function prune(model: Model, data: Dataset, options: PruneOptions):
   const dataDigest = await data.digest()
   const { trail, tensors, parameters } = await pruning.finish(learned, { dataDigest, rows: rows.train.length })
   const finished = trail.model
-  const { comparison, sides, speedup } = await learningProof(
+  const { comparison, sides, speedup, savedMs } = await learningProof(
     [
       { path: beforeName, model },
       { path: afterName, model: mustCheck(finished) },
@@ -115,7 +115,7 @@ export async function prune(model: Model, data: Dataset, options: PruneOptions):
       epochs: learned?.epochs ?? [],
       scoreName: learned?.scoreName ?? 'score',
       speedup,
-      cost: learningCost(learned, sides),
+      cost: learningCost(learned, savedMs),
       seed,
       data: { path: data.path, digest: dataDigest, rows: data.rows },
       warnings: [...data.notes, ...(learned?.notes ?? []), ...(learned ? [] : [pruning.unlearned])],

@@ -31,7 +31,7 @@ const learningCost = object({
   /** Seconds of training, all runs of it together. */
   seconds: number,
   steps: integer,
-  /** Runs of the trained model after which the time that it saves makes up for the training; null where it saves none. */
+  /** Runs of the trained model after which the time that it saves makes up for the training; null where it saves none that can be told. */
   breakEvenAnswers: nullable(integer),
   /** Seconds of one core that a million answers save. */
   savedSecondsPerMillion: nullable(number),
