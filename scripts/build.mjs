@@ -41,6 +41,7 @@ async function bundle() {
       'ort-node-lanes-child': entry('engine/ort-node-lanes-child'),
       'ort-node-lane': entry('engine/ort-node-lane'),
       'drill-thread': entry('serve/rollout/drill-thread'),
+      'weight-thread': entry('recipe/weight-thread'),
       'pglite-thread': entry('state/pglite-thread'),
     },
   })

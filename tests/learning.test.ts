@@ -4,9 +4,9 @@ import { join } from 'node:path'
 import { afterAll, describe, expect, test } from 'vitest'
 import { memoryDataset, randomNumbers } from '../src/data/index.ts'
 import { ortNode } from '../src/engine/index.ts'
-import { checkModel, type Model, tensorOf } from '../src/ir/index.ts'
+import { checkModel, type Model, tensorOf, tensorValues } from '../src/ir/index.ts'
 import { modelDigest } from '../src/onnx/index.ts'
-import { applyRecipe, attack, distil, prune } from '../src/recipe/index.ts'
+import { applyRecipe, attack, distil, passById, prune, quantize } from '../src/recipe/index.ts'
 import type { DistillationReport, PruningReport } from '../src/report/index.ts'
 import { renderTerminal } from '../src/view/index.ts'
 import { reportIn } from './schema.ts'
@@ -80,7 +80,60 @@ describe('prune', () => {
     expect(report.after.macs).toBeLessThanOrEqual(0.6 * report.before.macs!)
   })
 
+  /** Wide enough for bits to pay. */
+  const wide = seeded(
+    `g (float[N,1,6,6] x) => (float[N,2] logits) <WEIGHTS>
+     { f = Flatten(x)  a = Gemm<transB: int = 1>(f, w0, b0)  r = Relu(a)  logits = Gemm<transB: int = 1>(r, w1, b1) }`,
+    { w0: [64, 36], b0: [64], w1: [2, 64], b1: [2] },
+  )
+
   test.each([
+    ['a share', { sparsity: 0.75 }, 1 / 4],
+    ['a share by size', { sparsity: 0.75, importance: 'l1' }, 1 / 4],
+    ['a pattern', { pattern: '1:4' }, 1 / 4],
+  ] as const)(
+    '%s of single weights: zero while the others learn, a smaller file, the recipe replays',
+    async (_, aim, left) => {
+      const data = await labelled()
+      const { model, report, recipe, tensors } = await prune(wide, data, { ...settings, ...aim, epochs: 3 })
+      reportIn(JSON.stringify(report), 'pruning')
+      expect(checkModel(model)).toEqual([])
+      const weights = 64 * 36 + 2 * 64
+      expect(report.groups.reduce((sum, { kept }) => sum + kept, 0)).toBe(weights * left)
+      expect(report.after.parameters).toBe(weights * left + 66)
+      expect(report.after.macs).toBe(report.before.macs)
+      expect(report.after.bytes).toBeLessThan(report.before.bytes / 2)
+      expect(report.unit).toBe('weights')
+      expect(report.sentence).toContain('zeros take the time of any other number')
+      expect(report.epochs.at(-1)!.loss).toBeLessThan(report.epochs[0]!.loss)
+      expect(shown(report)).toContain('weights')
+      // Other passes see the weights again.
+      const { report: coded } = await quantize(model, { scheme: 'dynamic-int8' })
+      expect(coded.float.map(({ reason }) => reason)).toEqual(
+        ['2304', '128'].map((count) => `${count} weights are too few to gain`),
+      )
+      const replayed = await applyRecipe(recipe, wide, { tensors })
+      expect(modelDigest(replayed.model)).toBe(modelDigest(model))
+    },
+  )
+
+  test('single weights without epochs: said, and nothing else has changed', async () => {
+    const { model, report } = await prune(wide, await labelled(), { ...settings, sparsity: 0.5, epochs: 0 })
+    expect(report.warnings).toContain('no epochs: weights became zero and nothing has learned again')
+    const { model: plain } = await passById('readSparseWeights').run(model, {} as never, [])
+    const [before, after] = [wide, plain].map(
+      (from) => tensorValues(from.graph.initializers.get('w0')!) as Float32Array,
+    )
+    expect([...after!].filter((value, i) => value !== 0 && value !== before![i])).toEqual([])
+    expect([...after!].some((value) => value === 0)).toBe(true)
+  })
+
+  test.each([
+    ['no aim', {}, /nothing says what shall go/],
+    ['two aims', { macs: 0.5, sparsity: 0.5 }, /one aim at a time/],
+    ['a pattern that is none', { pattern: '4:2' }, /no pattern/],
+    ['an importance of channels for weights', { sparsity: 0.5, importance: 'bn' }, /channels, not of single weights/],
+    ['a pattern that fits nothing', { pattern: '3:7' }, /no weights that can become zero/],
     ['BatchNormalizations that are not there', { macs: 0.5, importance: 'bn' }, /no BatchNormalization/],
     ['work that cannot be saved', { macs: 0.001 }, /do not bring the work down/],
     ['a share that is none', { macs: 1.5 }, /between 0 and 1/],

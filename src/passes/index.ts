@@ -1,7 +1,7 @@
 import type { Pass } from '../rewrite/index.ts'
 import { differentiatePass } from './differentiate/index.ts'
 import * as layout from './layout/index.ts'
-import { halveGrid, leaveOutBlocks, pruneChannels, setWeights } from './prune/index.ts'
+import * as prune from './prune/index.ts'
 import * as quantize from './quantize/index.ts'
 import { simplifyPasses } from './sequence.ts'
 
@@ -29,7 +29,13 @@ export {
   chooseChannels,
   dropBlocks,
   leastMacs,
+  type MaskableWeight,
   macsAfter,
+  maskableWeights,
+  masked,
+  maskedForm,
+  masksByPattern,
+  masksByShare,
   narrowChannels,
   onHalfGrid,
   type PrunableChannels,
@@ -37,6 +43,8 @@ export {
   type Removal,
   residualBlocks,
   scaleImportance,
+  type WeightMasks,
+  type WeightPattern,
   weightImportance,
   withWeights,
 } from './prune/index.ts'
@@ -47,6 +55,7 @@ export {
   borderProbe,
   type CostProbes,
   calibrationValues,
+  codeBlocks,
   compareKernels,
   costProbes,
   hardCodes,
@@ -86,6 +95,16 @@ const lossy = [
   quantize.convertFloat16,
 ]
 
+/** What makes a model smaller before it learns again, puts in what it learned, and stores zeros as bits. */
+const pruning = [
+  prune.leaveOutBlocks,
+  prune.halveGrid,
+  prune.pruneChannels,
+  prune.setWeights,
+  prune.storeSparseWeights,
+  prune.readSparseWeights,
+]
+
 /** Exact as well, but for the native kernels: elsewhere nobody gains by them. */
 const blocks = [
   layout.fillChannelBlocks,
@@ -113,7 +132,5 @@ export const KERNEL_REPAIRS: readonly string[] = [...quantize.kernelRepairs.map(
 
 /** Every pass by its id: what a recipe may name. */
 export const passes: Readonly<Record<string, Pass<never>>> = Object.fromEntries(
-  [...simplifyPasses, ...blocks, ...lossy, differentiatePass, leaveOutBlocks, halveGrid, pruneChannels, setWeights].map(
-    (pass) => [pass.id, pass as Pass<never>],
-  ),
+  [...simplifyPasses, ...blocks, ...lossy, differentiatePass, ...pruning].map((pass) => [pass.id, pass as Pass<never>]),
 )

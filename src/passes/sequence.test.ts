@@ -152,3 +152,15 @@ test('every pass stands in a file of its name, which opens with its rewrite, whe
     }
   expect([...names]).toEqual([])
 })
+
+test('weights that are stored as bits stay so: folded, they would take their room in the file again', async () => {
+  const text = parseModel(
+    `<ir_version: 10, opset_import: ["" : 21]> g (float[N,40] x) => (float[N,40] y) { y = MatMul (x, w) }`,
+  )
+  const values = Float32Array.from({ length: 1600 }, (_, i) => (i % 5 ? 0 : i + 1))
+  const initializers = new Map([['w', tensorOf('float32', [40, 40], values, 'w')]])
+  const model = { ...text, graph: { ...text.graph, initializers } }
+  const { model: stored, report } = await passes.storeSparseWeights!.run(model, {} as never, [])
+  expect(report.applied).toBe(1)
+  expect((await simplified(stored)).graph.initializers.has('w')).toBe(false)
+})

@@ -9,8 +9,9 @@ import { firstFeeds } from './first-feeds.ts'
 import { kernelCosts } from './kernel-costs.ts'
 import { rangesOf } from './ranges.ts'
 import { sensitivityOf } from './sensitivity.ts'
-import { advance, recipeOf, sizeOf, startTrail } from './trail.ts'
+import { recipeOf, sizeOf, startTrail } from './trail.ts'
 import { withTensors } from './weight-only.ts'
+import { advanceOnThreads } from './weight-threads.ts'
 
 export interface ApplyOptions {
   /** For a model other than the recipe's own: evidence is measured anew on these rows. */
@@ -38,7 +39,7 @@ export async function applyRecipe(
     for (const digest of step.evidence)
       evidence.push({ report: await evidenceFor(recipe, digest, own ? null : trail.model, evidence, options) })
     const whole = await withTensors(evidence, trail.model, own, options)
-    trail = await advance(trail, { pass: step.pass, options: step.options, evidence: whole })
+    trail = await advanceOnThreads(trail, [{ pass: step.pass, options: step.options, evidence: whole }])
     const output = modelDigest(trail.model)
     if (own && output !== step.output)
       throw new Error(

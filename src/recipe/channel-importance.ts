@@ -1,37 +1,13 @@
-import { type Dataset, randomNumbers } from '../data/index.ts'
-import { openIsolated, type Session, type TensorValue } from '../engine/index.ts'
-import { argmax, feedsOf } from '../evaluate/index.ts'
-import { elementCount, type Model } from '../ir/index.ts'
-import {
-  addActivation,
-  addTaylor,
-  differentiate,
-  type Loss,
-  type PrunableChannels,
-  scaleImportance,
-  weightImportance,
-} from '../passes/index.ts'
+import { openIsolated } from '../engine/index.ts'
+import { feedsOf } from '../evaluate/index.ts'
+import type { Model } from '../ir/index.ts'
+import { addActivation, addTaylor, type PrunableChannels, scaleImportance, weightImportance } from '../passes/index.ts'
 import { UserError } from '../platform/index.ts'
-import { LABELS, type LearningGoal } from './learning-goal.ts'
-import { labelsOf, readRows, type TeacherAnswers } from './learning-rows.ts'
+import { BATCH, eachGradient, type ImportanceOptions, ROWS } from './importance-gradients.ts'
+import { readRows } from './learning-rows.ts'
 
 export const IMPORTANCE = ['taylor', 'l1', 'bn', 'activation'] as const
 export type Importance = (typeof IMPORTANCE)[number]
-
-export interface ImportanceOptions {
-  readonly data: Dataset
-  readonly rows: readonly number[]
-  readonly goal: LearningGoal
-  readonly answers: TeacherAnswers
-  readonly seed: number
-  readonly open?: (model: Model) => Promise<Session>
-  readonly signal?: AbortSignal | undefined
-  readonly onProgress?: (line: string) => void
-}
-
-/** Rows that are looked at, and how many in a run. */
-const ROWS = 512
-const BATCH = 32
 
 /** One number a channel by group, and whether numbers of different groups are on one scale. */
 export async function channelImportance(
@@ -60,53 +36,9 @@ export async function channelImportance(
 type Groups = PrunableChannels['groups']
 type Sums = ReadonlyMap<string, Float64Array>
 
-/**
- * Along the gradient of a loss that is not zero for the model itself: its labels, else its own answers taken for
- * labels, else its outputs times random signs, whose squared gradient is that of all outputs together on average.
- */
 async function byGradient(model: Model, groups: Groups, sums: Sums, options: ImportanceOptions): Promise<void> {
-  const { goal, answers, data } = options
-  const classes = goal.label?.output ?? goal.outputs.find(({ kind }) => kind === 'classes')
-  const [first] = goal.outputs
-  const SEED = 'learn/signs'
-  const loss: Loss = classes
-    ? { kind: 'cross-entropy', output: classes.student, labels: LABELS }
-    : { kind: 'seeded', output: first!.student, seed: SEED }
-  const weights = [...new Set(groups.flatMap(({ channels }) => channels[0]!.weights.map(({ name }) => name)))]
-  const wrt = weights.filter((name) => model.graph.initializers.get(name)?.dtype === 'float32')
-  const made = differentiate(model, { loss, wrt, keepOutputs: false })
-  if (made.gradients.size === 0) {
-    const [refusal] = made.report.refused
-    throw new UserError('unsupported', `no gradient reaches the channels: ${refusal?.reason ?? 'no weights'}`, {
-      where: refusal?.node ?? model.graph.name,
-      hint: 'use --importance l1, which needs none',
-    })
-  }
-  const session = await (options.open ?? openIsolated)(made.model)
-  const random = randomNumbers(options.seed)
-  try {
-    const inputs = session.inputs.filter(({ name }) => name !== LABELS && name !== SEED)
-    const fields = goal.label ? [goal.label.field] : []
-    for await (const part of readRows(data, inputs, options.rows.slice(0, ROWS), BATCH, fields)) {
-      options.signal?.throwIfAborted()
-      const target = answers.of((classes ?? first)!.target, part.indices)
-      const extra: Record<string, TensorValue> = !classes
-        ? {
-            [SEED]: {
-              ...target,
-              data: Float32Array.from(target.data as Float32Array, () => (random() < 0.5 ? -1 : 1)),
-            },
-          }
-        : { [LABELS]: goal.label ? labelsOf(part, goal.label, data) : answered(target) }
-      const results = await session.run({ ...feedsOf(part, inputs, data), ...extra }, [...made.gradients.values()])
-      const gradients = new Map(
-        [...made.gradients].map(([name, output]) => [name, results[output]!.data as Float32Array] as const),
-      )
-      addTaylor(model, groups, gradients, sums)
-    }
-  } finally {
-    await session.close()
-  }
+  const weights = groups.flatMap(({ channels }) => channels[0]!.weights.map(({ name }) => name))
+  await eachGradient(model, weights, options, (gradients) => addTaylor(model, groups, gradients, sums))
 }
 
 async function byActivation(model: Model, groups: Groups, sums: Sums, options: ImportanceOptions): Promise<void> {
@@ -124,14 +56,4 @@ async function byActivation(model: Model, groups: Groups, sums: Sums, options: I
   } finally {
     await session.close()
   }
-}
-
-/** The class that each row was answered with. */
-function answered({ dims, data }: TensorValue): TensorValue {
-  const [rows, classes] = [dims[0]!, elementCount(dims.slice(1))]
-  const values = data as Float32Array
-  const labels = BigInt64Array.from({ length: rows }, (_, row) =>
-    BigInt(argmax(values.subarray(row * classes, (row + 1) * classes))),
-  )
-  return { dtype: 'int64', dims: [rows], data: labels }
 }

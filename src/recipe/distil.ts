@@ -94,7 +94,7 @@ export async function distil(teacher: Model, data: Dataset, options: DistilOptio
   const weights = new Map([...(made.drawn ?? []), ...learned.learned])
   const { trail, tensors } = await trainedTrail(made.trail, { learned: weights }, about)
   const finished = mustCheck(trail.model)
-  const { comparison, sides, speedup } = await learningProof(
+  const { comparison, sides, speedup, savedMs } = await learningProof(
     [
       { path: teacherName, model: teacher },
       { path: studentName, model: finished },
@@ -128,7 +128,7 @@ export async function distil(teacher: Model, data: Dataset, options: DistilOptio
       epochs: learned.epochs,
       scoreName: learned.scoreName,
       speedup,
-      cost: learningCost(learned, sides),
+      cost: learningCost(learned, savedMs),
       seed,
       data: { path: data.path, digest: dataDigest, rows: data.rows },
       warnings: [...data.notes, ...learned.notes],

@@ -76,7 +76,14 @@ export interface Learned extends Trained {
 }
 
 /** What makes shapes and weights visible without folding normalisations, which have statistics to learn. */
-const TIDY = ['upgradeOpset', 'liftInputInitializers', 'foldConstants', 'eliminateDeadCode', 'foldShapeArithmetic']
+const TIDY = [
+  'upgradeOpset',
+  'readSparseWeights',
+  'liftInputInitializers',
+  'foldConstants',
+  'eliminateDeadCode',
+  'foldShapeArithmetic',
+]
 
 /** The way to a form that can be differentiated and cut. */
 export async function trainable(model: Model): Promise<Trail> {

@@ -84,6 +84,8 @@ export async function learningProof(
   readonly comparison: ComparisonReport
   readonly sides: readonly [LearnedModel, LearnedModel]
   readonly speedup: number | null
+  /** Milliseconds that a run is shorter; null where none was timed or the interval of the ratio holds 1. */
+  readonly savedMs: number | null
 }> {
   const [base, candidate] = models
   options.onProgress?.('proving on rows that nothing has learned from')
@@ -121,21 +123,24 @@ export async function learningProof(
       metric,
     }
   }
-  const ratio = latency?.ratios[0]?.median
+  const [ratio] = latency?.ratios ?? []
+  const sides = [side(0, comparison.base.value), side(1, comparison.candidate.value)] as const
+  const [before, after] = sides.map(({ p50Ms }) => p50Ms)
+  const told = ratio && (ratio.ci[1] < 1 || ratio.ci[0] > 1)
   return {
     comparison,
-    sides: [side(0, comparison.base.value), side(1, comparison.candidate.value)],
-    speedup: ratio ? 1 / ratio : null,
+    sides,
+    speedup: ratio ? 1 / ratio.median : null,
+    savedMs: told && before && after ? before - after : null,
   }
 }
 
 /** What training took, and when the saving has made up for it. */
 export function learningCost(
   learned: Pick<Learned, 'seconds' | 'steps'> | null,
-  [before, after]: readonly [LearnedModel, LearnedModel],
+  savedMs: number | null,
 ): PruningReport['cost'] {
   const seconds = learned?.seconds ?? 0
-  const savedMs = before.p50Ms !== null && after.p50Ms !== null ? before.p50Ms - after.p50Ms : null
   return {
     seconds,
     steps: learned?.steps ?? 0,

@@ -1,10 +1,9 @@
 import type { Dataset } from '../data/index.ts'
 import type { Model, NumericArray } from '../ir/index.ts'
-import { channelGroups, chooseChannels, leastMacs, macsAfter } from '../passes/index.ts'
 import { UserError } from '../platform/index.ts'
 import type { PruningReport, Recipe } from '../report/index.ts'
-import { channelImportance, type Importance } from './channel-importance.ts'
-import { cutChannels } from './cut-student.ts'
+import type { Importance } from './channel-importance.ts'
+import type { ImportanceOptions } from './importance-gradients.ts'
 import { type Learned, type LearnSettings, learn, trainable } from './learn.ts'
 import { learningGoal } from './learning-goal.ts'
 import {
@@ -14,16 +13,19 @@ import {
   learningRows,
   mustCheck,
   type ProofOptions,
-  rowTypes,
 } from './learning-proof.ts'
 import { askTeacher } from './learning-rows.ts'
-import { losslessSteps } from './simplify.ts'
-import { advanceAll, recipeOf } from './trail.ts'
-import { trainedTrail } from './trained-trail.ts'
+import { removedChannels } from './removed-channels.ts'
+import { recipeOf } from './trail.ts'
+import { patternOf, zeroedWeights } from './zeroed-weights.ts'
 
 export interface PruneOptions extends ProofOptions, Omit<LearnSettings, 'onProgress' | 'seed' | 'signal'> {
-  /** Share of the multiply-accumulates that may be left, between 0 and 1. */
-  readonly macs: number
+  /** Share of the multiply-accumulates that may be left, between 0 and 1: channels go. One of the three is given. */
+  readonly macs?: number | undefined
+  /** Share of the weights that become zero, between 0 and 1. */
+  readonly sparsity?: number | undefined
+  /** `2:4`: of every four weights in a row along the axis that a product sums over, two become zero. */
+  readonly pattern?: string | undefined
   readonly importance?: Importance
   readonly checkpoint?: string | undefined
   readonly resume?: boolean | undefined
@@ -40,58 +42,45 @@ export interface Pruned {
 }
 
 /**
- * Removes the least important channels with all that depends on them until the multiply-accumulates are down to the
- * share asked for; what is left learns the answers of the whole model again for some epochs; then both are compared on
- * rows that nothing has learned from.
+ * Removes what matters least: channels with all that depends on them, or single weights, which become zero. What is
+ * left learns the answers of the whole model again for some epochs; then both are compared on rows that nothing has
+ * learned from.
  *
- * @throws UserError where no channel can go, or not enough of them; and as `learn`.
+ * @throws UserError where nothing can go, or not enough of it; and as `learn`.
  */
 export async function prune(model: Model, data: Dataset, options: PruneOptions): Promise<Pruned> {
-  const { macs, importance = 'taylor', seed = 0, epochs, onProgress, signal } = options
+  const { importance = 'taylor', seed = 0, epochs, onProgress, signal } = options
   const [beforeName, afterName] = options.names ?? ['before', 'after']
-  if (!(macs > 0 && macs < 1))
-    throw new UserError('bad-argument', `macs must lie between 0 and 1, got ${macs}`, {
-      where: 'macs',
-      hint: '0.5 removes half of the work',
-    })
+  mustAsk(options)
   const rows = learningRows(data, options)
   const whole = await trainable(model)
   const form = whole.model
-  const channels = channelGroups(form, rowTypes(form, data))
-  if (channels.groups.length === 0)
-    throw new UserError('unsupported', 'no channel of this model can be removed', {
-      where: channels.held.map(({ node, reason }) => `${node}: ${reason}`)[0] ?? form.graph.name,
-      hint: 'whet distil --student FILE trains another model towards its answers',
-    })
   const goal = learningGoal(form, form, data, options.label)
-  const answers = await askTeacher(form, goal, data, [...rows.train, ...rows.select], options)
-  onProgress?.('finding the least important channels')
-  const { scores, scale } = await channelImportance(form, channels, importance, {
-    ...{ data, rows: rows.train, goal, answers, seed, signal },
-    ...(options.open ? { open: options.open } : {}),
-  })
-  const removal = chooseChannels(channels, { macs, importance: scores, scale })
-  if (removal === null) {
-    // Rounded up, so that what the hint names can be had.
-    const least = Math.ceil(100 * leastMacs(channels, { importance: scores, scale })) / 100
-    throw new UserError('unsupported', `channels alone do not bring the work down to ${macs} of what it was`, {
-      where: `${channels.groups.length} groups of channels, an eighth of each stays`,
-      hint:
-        least < 1
-          ? `--macs ${least} is the least; or distil a student with whet distil`
-          : 'distil a student with whet distil',
-    })
+  let asked: ReturnType<typeof askTeacher> | undefined
+  const teacher = () => (asked ??= askTeacher(form, goal, data, [...rows.train, ...rows.select], options))
+  const evidence = async (): Promise<ImportanceOptions> => {
+    const answers = await teacher()
+    onProgress?.('finding what matters least')
+    return {
+      ...{ data, rows: rows.train, goal, answers, seed, signal },
+      ...(options.open ? { open: options.open } : {}),
+    }
   }
-  const cut = await cutChannels(whole, removal)
+  const { macs, sparsity = 0.5, pattern } = options
+  const pruning =
+    macs === undefined
+      ? await zeroedWeights(whole, { sparsity, pattern: pattern ? patternOf(pattern) : null, importance }, evidence)
+      : await removedChannels(whole, data, { macs, importance }, evidence)
   let learned: Learned | null = null
-  if (epochs !== 0) learned = await learn(cut.model, { ...options, teacher: form, goal, answers, data, rows })
+  if (epochs !== 0)
+    learned = await learn(pruning.student, {
+      ...{ ...options, teacher: form, goal, answers: await teacher(), data, rows },
+      ...(pruning.wrt ? { wrt: pruning.wrt } : {}),
+    })
   const dataDigest = await data.digest()
-  const about = { dataDigest, rows: rows.train.length }
-  const { trail, tensors } = learned
-    ? await trainedTrail(cut, learned, about)
-    : { trail: await advanceAll(cut, losslessSteps), tensors: new Map<string, NumericArray>() }
+  const { trail, tensors, parameters } = await pruning.finish(learned, { dataDigest, rows: rows.train.length })
   const finished = trail.model
-  const { comparison, sides, speedup } = await learningProof(
+  const { comparison, sides, speedup, savedMs } = await learningProof(
     [
       { path: beforeName, model },
       { path: afterName, model: mustCheck(finished) },
@@ -99,7 +88,9 @@ export async function prune(model: Model, data: Dataset, options: PruneOptions):
     rows,
     options,
   )
-  const left = macsAfter(channels, removal) / macsAfter(channels, new Map())
+  const [before, stored] = sides
+  const after = parameters === undefined ? stored : { ...stored, parameters }
+  const { unit, asked: share, groups, held } = pruning
   return {
     model: finished,
     recipe: recipeOf(trail),
@@ -107,32 +98,48 @@ export async function prune(model: Model, data: Dataset, options: PruneOptions):
     report: {
       kind: 'pruning',
       version: 1,
-      sentence: `${Math.round(left * 100)} % of the work is left${speedup === null ? '' : `, ${speedup.toFixed(2)}× as fast`}.`,
+      sentence: pruning.sentence(before, after, speedup === null ? null : `${speedup.toFixed(2)}× as fast`),
       verdict: comparison.verdict,
       proof: comparison.sentence,
       metric: comparison.metric,
       margin: options.margin ?? DEFAULT_MARGIN,
-      before: sides[0],
-      after: sides[1],
-      asked: macs,
+      before,
+      after,
+      unit,
+      ...(pruning.pattern ? { pattern: pruning.pattern } : {}),
+      asked: share,
       importance,
-      groups: channels.groups.map(({ id, nodes, channels: own }) => {
-        const removed = removal.get(id)?.size ?? 0
-        return { nodes, kept: own.length - removed, removed }
-      }),
-      held: channels.held,
+      groups,
+      held,
       rows: { train: rows.train.length, select: rows.select.length, prove: rows.prove.rows },
       epochs: learned?.epochs ?? [],
       scoreName: learned?.scoreName ?? 'score',
       speedup,
-      cost: learningCost(learned, sides),
+      cost: learningCost(learned, savedMs),
       seed,
       data: { path: data.path, digest: dataDigest, rows: data.rows },
-      warnings: [
-        ...data.notes,
-        ...(learned?.notes ?? []),
-        ...(learned ? [] : ['no epochs: the channels were removed and nothing has learned again']),
-      ],
+      warnings: [...data.notes, ...(learned?.notes ?? []), ...(learned ? [] : [pruning.unlearned])],
     },
   }
+}
+
+/** One aim, and one that can be met. */
+function mustAsk({ macs, sparsity, pattern }: PruneOptions): void {
+  const given = Object.entries({ macs, sparsity, pattern }).filter(([, value]) => value !== undefined)
+  if (given.length !== 1)
+    throw new UserError(
+      'bad-argument',
+      given.length === 0 ? 'nothing says what shall go' : 'pruning has one aim at a time',
+      {
+        where: given.map(([name]) => name).join(', ') || 'options',
+        hint: 'give one of macs, sparsity and pattern',
+      },
+    )
+  for (const [name, value] of Object.entries({ macs, sparsity }))
+    if (value !== undefined && !(value > 0 && value < 1))
+      throw new UserError('bad-argument', `${name} must lie between 0 and 1, got ${value}`, {
+        where: name,
+        hint: name === 'macs' ? '0.5 removes half of the work' : '0.5 leaves half of the weights',
+      })
+  if (pattern !== undefined) patternOf(pattern)
 }

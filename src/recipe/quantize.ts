@@ -37,6 +37,7 @@ import { smoothed } from './smooth.ts'
 import { together } from './together.ts'
 import { advanceAll, recipeOf, type Step, sizeOf, startTrail, type Trail } from './trail.ts'
 import { type WeightChoices, weightOptions, weightSteps } from './weight-only.ts'
+import { advanceOnThreads } from './weight-threads.ts'
 
 export interface QuantizeOptions extends WeightChoices {
   readonly scheme: Scheme
@@ -166,7 +167,7 @@ async function quantizeUnrun(model: Model, options: QuantizeOptions, reason: str
   goneFromFloat(options.keepFloat ?? [], model, model)
   const [own] = quantizeSteps(options, [])
   const steps = scheme.startsWith('weight') ? await weightSteps(model, own, options) : [own]
-  const trail = await advanceAll(startTrail(model), steps)
+  const trail = await advanceOnThreads(startTrail(model), steps)
   const run = quantizationRun(trail, scheme)
   const report: QuantizationReport = {
     kind: 'quantization',
@@ -242,7 +243,7 @@ async function quantizeIn(
     : scheme === 'static-int8' && options.rounding === 'learned'
       ? [await withLearnedRoundings(start.model, own, options), ...repairs]
       : [own, ...repairs]
-  let trail = await advanceAll(start, steps)
+  let trail = await advanceOnThreads(start, steps)
   // Who asks for integers gets them: that they hardly pay in such a model is for the report to say.
   const insists = scheme === 'static-int8' && trail.model === start.model && options.pass?.placement === undefined
   if (insists)

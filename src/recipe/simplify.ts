@@ -24,9 +24,15 @@ export interface Simplified {
 /** Every lossless pass. */
 export const losslessSteps: readonly Step[] = simplifyPasses.map((pass) => ({ pass: pass.id }))
 
-/** Opset upgrade and every lossless pass, nothing run. */
-export async function losslessTrail(model: Model): Promise<Trail> {
-  const cleaned = await advanceAll(startTrail(model), [{ pass: 'upgradeOpset' }])
+/**
+ * Opset upgrade and every lossless pass, nothing run. `plain`: weights that are stored as bits become plain ones first,
+ * for passes that must see them.
+ */
+export async function losslessTrail(model: Model, plain: 'plain' | 'as stored' = 'plain'): Promise<Trail> {
+  const cleaned = await advanceAll(startTrail(model), [
+    { pass: 'upgradeOpset' },
+    ...(plain === 'plain' ? [{ pass: 'readSparseWeights' }] : []),
+  ])
   return advanceAll(cleaned, losslessSteps)
 }
 
@@ -38,7 +44,7 @@ export async function losslessTrail(model: Model): Promise<Trail> {
  * `unsupported` where the model does not even agree with itself.
  */
 export async function simplify(model: Model, options: SimplifyOptions = {}): Promise<Simplified> {
-  const trail = await losslessTrail(model)
+  const trail = await losslessTrail(model, 'as stored')
   const equivalence = options.verify === false ? null : await proveEqual(model, trail.model, options)
   const report: RewriteReport = {
     kind: 'rewrite',

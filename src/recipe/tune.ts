@@ -234,7 +234,7 @@ export async function tune(model: Model, data: Dataset, options: TuneOptions): P
     { path: beforeName, model },
     { path: afterName, model: trail.model },
   ] as const
-  const { comparison, sides, speedup } = await learningProof(models, rows, options)
+  const { comparison, sides, speedup, savedMs } = await learningProof(models, rows, options)
   const margin = options.margin ?? DEFAULT_MARGIN
   const untuned = await compareModels(model, plain.model, rows.prove, looking)
   const [float, rounded, tuned] = [comparison.base.value ?? 1, kept(untuned), kept(comparison)]
@@ -259,7 +259,7 @@ export async function tune(model: Model, data: Dataset, options: TuneOptions): P
       epochs: learned.epochs,
       scoreName: learned.scoreName,
       speedup,
-      cost: learningCost(learned, sides),
+      cost: learningCost(learned, savedMs),
       seed: options.seed ?? 0,
       data: { path: data.path, digest: await data.digest(), rows: data.rows },
       warnings: [

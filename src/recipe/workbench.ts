@@ -33,7 +33,8 @@ import { sensitivityOf } from './sensitivity.ts'
 import { type Phase, type RowsOf, shareRows } from './share-rows.ts'
 import { losslessTrail, proveEqual } from './simplify.ts'
 import { smoothed } from './smooth.ts'
-import { advanceAll, startTrail, type Trail } from './trail.ts'
+import { startTrail, type Trail } from './trail.ts'
+import { advanceOnThreads } from './weight-threads.ts'
 
 /** Bytes of a candidate's answers that are kept from one step of judging to the next. */
 const CANDIDATE_BYTES = 2 ** 25
@@ -217,7 +218,7 @@ export class Workbench {
     const channels = calibration ? await this.#channels(trail.model) : null
     const evidence = [calibration, channels, sensitivity, costs].filter((report) => report !== null)
     const { scheme, keepFloat, recurrent } = spec
-    const next = await advanceAll(trail, quantizeSteps({ scheme, target, keepFloat, recurrent, pass }, evidence))
+    const next = await advanceOnThreads(trail, quantizeSteps({ scheme, target, keepFloat, recurrent, pass }, evidence))
     const run = quantizationRun(next, scheme)
     const layers = recurrent ? quantizationRun(next, 'dynamic-int8') : undefined
     return builtFrom(spec, next, { ...run.planned, ...layers?.planned }, run.refused, run.expectedNoise)

@@ -31,7 +31,7 @@ const learningCost = object({
   /** Seconds of training, all runs of it together. */
   seconds: number,
   steps: integer,
-  /** Runs of the trained model after which the time that it saves makes up for the training; null where it saves none. */
+  /** Runs of the trained model after which the time that it saves makes up for the training; null where it saves none that can be told. */
   breakEvenAnswers: nullable(integer),
   /** Seconds of one core that a million answers save. */
   savedSecondsPerMillion: nullable(number),
@@ -60,12 +60,16 @@ export const pruning = report('pruning', {
   ...common,
   before: learnedModel,
   after: learnedModel,
-  /** Share of the multiply-accumulates that was asked for. */
+  /** What went: channels, or single weights, which became zero. */
+  unit: oneOf('channels', 'weights'),
+  /** Weights that stay of how many in a row, such as `2:4`. */
+  pattern: optional(text),
+  /** Share of the multiply-accumulates that was asked for; of weights, the share that becomes zero. */
   asked: number,
   importance: text,
-  /** Channels that go together, with how many are left. */
+  /** Channels that go together, or the weights of one tensor, with how many are left. */
   groups: list(object({ nodes: list(text), kept: integer, removed: integer })),
-  /** Nodes that hold channels in place. */
+  /** Nodes that hold theirs in place. */
   held: list(object({ node: text, reason: text })),
 })
 export type PruningReport = Infer<typeof pruning>

@@ -11,5 +11,18 @@ export { dropBlocks, leaveOutBlocks, type ResidualBlock, residualBlocks } from '
 export { halveGrid, onHalfGrid } from './halve-grid.ts'
 export { addActivation, addTaylor, scaleImportance, weightImportance } from './importance.ts'
 export { type PruneChannelsOptions, pruneChannels } from './prune-channels.ts'
+export { readSparseWeights } from './read-sparse-weights.ts'
 export { removeChannels } from './remove-channels.ts'
 export { type SetWeightsOptions, setWeights, withWeights } from './set-weights.ts'
+export { storeSparseWeights } from './store-sparse-weights.ts'
+export {
+  type MaskableWeight,
+  type MaskableWeights,
+  maskableWeights,
+  masked,
+  maskedForm,
+  masksByPattern,
+  masksByShare,
+  type WeightMasks,
+  type WeightPattern,
+} from './weight-masks.ts'

@@ -2,7 +2,7 @@ import { int, makeNode, type Node, type NumericArray, tensorOf } from '../../ir/
 import type { GraphEditor } from '../../rewrite/index.ts'
 import { type BlockCodes, quantizeBlocks } from './block-codes.ts'
 import type { GridOptions } from './block-grid.ts'
-import { gptqBlocks } from './gptq.ts'
+import { codeBlocks, gramFor } from './code-blocks.ts'
 import type { LearnedWeight } from './learned-weights.ts'
 
 /** How weights become codes. */
@@ -35,11 +35,14 @@ export interface StoredBlocks {
 export class BlockStore {
   readonly #options: BlockOptions
   readonly #stored = new Map<string, StoredBlocks>()
+  readonly #ahead: ReadonlyMap<string, BlockCodes>
   /** Products whose rounding could not look at outputs, for want of evidence. */
   readonly plain: string[] = []
 
-  constructor(options: BlockOptions) {
+  /** `ahead`: codes that were made before, by key. */
+  constructor(options: BlockOptions, ahead: ReadonlyMap<string, BlockCodes>) {
     this.#options = options
+    this.#ahead = ahead
   }
 
   /** The codes of these weights; `key` tells apart layouts and factors of one constant, `reader` names the product. */
@@ -52,7 +55,7 @@ export class BlockStore {
   ): StoredBlocks {
     const known = this.#stored.get(key)
     if (known) return known
-    const coded = this.#code(weights, reader)
+    const coded = this.#code(key, weights, reader)
     const { rows, columns } = weights
     const bytes = (this.#options.block * this.#options.bits) / 8
     const stored = {
@@ -72,13 +75,15 @@ export class BlockStore {
   }
 
   #code(
+    key: string,
     { values, rows, columns }: { readonly values: Float32Array; readonly rows: number; readonly columns: number },
     reader?: ProductReader,
   ): BlockCodes {
-    const { block, grams } = this.#options
-    const gram = reader && grams?.get(reader.input)
-    if (gram && gram.length === rows * rows) {
-      const coded = gptqBlocks(values, rows, columns, block, this.#options, gram as Float32Array)
+    const { block, grams, bits, symmetric, fit } = this.#options
+    const task = { values, rows, columns, block, options: { bits, symmetric, fit } }
+    const gram = reader ? gramFor(grams, reader.input, rows) : null
+    if (gram) {
+      const coded = this.#ahead.get(key) ?? codeBlocks({ ...task, gram })
       if (coded) return coded
     }
     const codes = reader?.source === undefined ? undefined : this.#options.learned?.get(reader.source)?.codes
@@ -87,7 +92,7 @@ export class BlockStore {
       return quantizeBlocks(values, rows, columns, block, this.#options, (k, n) => codes[own(n, k)]!)
     }
     if ((grams || this.#options.learned) && reader) this.plain.push(reader.node)
-    return quantizeBlocks(values, rows, columns, block, this.#options)
+    return (gram ? undefined : this.#ahead.get(key)) ?? codeBlocks({ ...task, gram: null })!
   }
 }
 

@@ -10,7 +10,9 @@ import {
   runRules,
 } from '../../rewrite/index.ts'
 import { rangeOf } from './affine.ts'
+import type { BlockCodes } from './block-codes.ts'
 import { type BlockOptions, BlockStore, blockProduct, type ProductReader } from './block-store.ts'
+import { blockKey, blocksAhead } from './blocks-ahead.ts'
 import { dropUnread } from './drop-unread.ts'
 import { FEWEST_WEIGHTS, transpose, withBias } from './dynamic-matmul.ts'
 import { learnedWeightsOf } from './learned-weights.ts'
@@ -70,20 +72,38 @@ export interface WeightOptions {
 export const quantizeWeights: Pass<WeightOptions> = {
   id: 'quantizeWeights',
   summary: 'weights in 4 or 8 bits, activations in float: smaller, and faster where reading weights is the cost',
-  run(model, options, evidence): PassResult {
+  run(model, options, evidence, map): PassResult | Promise<PassResult> {
     const block = options.block ?? 32
     const refusal = refusalOf(options, block, evidence) ?? refuseOpset(model, options)
     if (refusal) {
       const refused = [{ node: model.graph.name || 'graph', reason: refusal }]
       return { model, report: { id: 'quantizeWeights', applied: 0, refused, options } }
     }
-    const planned: Record<string, number> = {}
-    const plain: string[] = []
-    const result = runRules(model, 'quantizeWeights', rules(options, blockOptions(options, evidence), planned, plain))
-    const lean = dropUnread(model, withContrib(result.model, planned))
-    const notes = planned.MatMulNBits ? notesOf(options, plain) : []
-    return { model: lean, report: { ...result.report, options, planned, ...(notes.length > 0 ? { notes } : {}) } }
+    const blocks = blockOptions(options, evidence)
+    const asStored = options.bits === 8 && options.products === 'stored'
+    if (!map || asStored) return coded(model, options, blocks, new Map())
+    return blocksAhead(model, blocks, keeps(options), map).then((ahead) => coded(model, options, blocks, ahead))
   },
+}
+
+function coded(
+  model: Model,
+  options: WeightOptions,
+  blocks: BlockOptions,
+  ahead: ReadonlyMap<string, BlockCodes>,
+): PassResult {
+  const planned: Record<string, number> = {}
+  const plain: string[] = []
+  const result = runRules(model, 'quantizeWeights', rules(options, blocks, ahead, planned, plain))
+  const lean = dropUnread(model, withContrib(result.model, planned))
+  const notes = planned.MatMulNBits ? notesOf(options, plain) : []
+  return { model: lean, report: { ...result.report, options, planned, ...(notes.length > 0 ? { notes } : {}) } }
+}
+
+/** Whether a node stays in float as asked: by its name, its first output or its operator. */
+function keeps(options: WeightOptions): (node: Node) => boolean {
+  const keep = new Set(options.keepFloat ?? [])
+  return (node) => keep.has(node.name) || keep.has(node.outputs[0]!) || keep.has(operatorName(node))
 }
 
 function refusalOf(options: WeightOptions, block: number, evidence: readonly Evidence[]): string | null {
@@ -145,13 +165,13 @@ function notesOf({ accuracyLevel, rounding }: WeightOptions, plain: readonly str
 function rules(
   options: WeightOptions,
   blocks: BlockOptions,
+  ahead: ReadonlyMap<string, BlockCodes>,
   planned: Record<string, number>,
   plain: string[],
 ): readonly Rule[] {
-  const keep = new Set(options.keepFloat ?? [])
-  const kept = (node: Node) => keep.has(node.name) || keep.has(node.outputs[0]!) || keep.has(operatorName(node))
+  const kept = keeps(options)
   const stored = perEditor(() => new StoredWeights())
-  const stores = perEditor(() => new BlockStore(blocks))
+  const stores = perEditor(() => new BlockStore(blocks, ahead))
   const { learned } = blocks
   const asStored = options.bits === 8 && options.products === 'stored'
   const count = (kernel: string) => {
@@ -181,7 +201,7 @@ function rules(
           if (shared !== true) return shared
         }
         const store = stores(editor)
-        const key = `${product.source} ${product.turned} ${product.factor}`
+        const key = blockKey(product)
         const reader = lookups.length > 0 ? undefined : productReader(node, product)
         const before = store.plain.length
         const coded = store.blocksOf(key, product, product.source, editor, reader)
@@ -229,7 +249,7 @@ function rules(
     const values = tensorValues(tensor) as Float32Array
     if (values.length < FEWEST_WEIGHTS || !rangeOf(values)) return { refused: 'its table is small or not finite' }
     const weights = { values: transpose(values, columns, rows), rows, columns }
-    const coded = stores(editor).blocksOf(`${table} true 1`, weights, table, editor)
+    const coded = stores(editor).blocksOf(blockKey({ source: table, turned: true, factor: 1 }), weights, table, editor)
     // All lookups at once: the products that come later must not find a reader that is left in float.
     for (const lookup of readersOfTable(table, editor).lookups) {
       editor.replace(lookup, ...blockLookup(lookup, coded, options.bits, blocks.block, editor))

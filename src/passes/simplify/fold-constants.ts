@@ -20,8 +20,11 @@ import { type RuleContext, type RuleOutcome, rulePass } from '../../rewrite/inde
 /** A folded constant may be this much larger than what it was made of. */
 const GROWTH_BYTES = 16 * 1024
 
-/** Quantized weights stay as they are: their Dequantize node is what becomes an integer kernel. */
-const KEPT: ReadonlySet<string> = new Set(['QuantizeLinear', 'DequantizeLinear', 'DynamicQuantizeLinear'])
+/**
+ * Quantized weights stay as they are: their Dequantize node is what becomes an integer kernel. So do weights that are
+ * stored as bits (`storeSparseWeights`): folded, they would take their room in the file again.
+ */
+const KEPT: ReadonlySet<string> = new Set(['QuantizeLinear', 'DequantizeLinear', 'DynamicQuantizeLinear', 'BitShift'])
 
 export const foldConstants = rulePass(
   'foldConstants',

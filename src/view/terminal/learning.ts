@@ -14,7 +14,7 @@ export function pruning(report: PruningReport, style: Style): string {
     ...head(report, style),
     sides(report, [report.before, report.after], style),
     ...section(
-      'channels',
+      report.pattern ? `${report.unit}, ${report.pattern}` : report.unit,
       report.groups.map(
         ({ nodes, kept, removed }) =>
           `${count(kept)} of ${count(kept + removed)} kept: ${nodes.slice(0, 4).join(', ')}${nodes.length > 4 ? `, … (${nodes.length})` : ''}`,
