@@ -1,4 +1,4 @@
-import { UserError } from '../platform/index.ts'
+import { checkedMetric } from './checked-metric.ts'
 import type { Metric, MetricRow } from './metric.ts'
 import { defaultMetric, type MetricOptions, metricNamed } from './metrics.ts'
 
@@ -6,16 +6,16 @@ import { defaultMetric, type MetricOptions, metricNamed } from './metrics.ts'
  * Gives the metric that was asked for, by name or as it is; where none was, the one that the first row with a label
  * calls for, and null until such a row came.
  *
- * @throws UserError for an unknown name, and for a label that fits none of the outputs.
+ * @throws UserError for an unknown name, for a label that fits none of the outputs, and where the metric breaks its word.
  */
 export function metricChoice(
   asked: string | Metric | undefined,
   options: MetricOptions,
 ): { of(row: MetricRow): Metric | null; readonly made: Metric | null } {
-  let metric = (typeof asked === 'string' ? metricNamed(asked, options) : asked) ?? null
+  let metric = asked === undefined ? null : checkedMetric(metricOf(asked, options))
   return {
     of({ label, outputs }) {
-      if (metric === null && label !== undefined) metric = defaultMetric(label, outputs, options)
+      if (metric === null && label !== undefined) metric = checkedMetric(defaultMetric(label, outputs, options))
       return metric
     },
     get made() {
@@ -23,6 +23,9 @@ export function metricChoice(
     },
   }
 }
+
+const metricOf = (asked: string | Metric, options: MetricOptions): Metric =>
+  typeof asked === 'string' ? metricNamed(asked, options) : asked
 
 /** A row's score, and what the aggregate needs to know of the row. */
 export interface RowScore {
@@ -32,27 +35,6 @@ export interface RowScore {
 
 /** @throws UserError where the metric throws or gives something else than one number. */
 export function rowScore(metric: Metric, row: MetricRow): RowScore {
-  const score = scoreOf(metric, row)
+  const score = metric.score(row)
   return { score, summary: metric.summary ? metric.summary(row) : [score] }
-}
-
-function scoreOf(metric: Metric, row: MetricRow): number {
-  let score: unknown
-  try {
-    score = metric.score(row)
-  } catch (cause) {
-    if (cause instanceof UserError) throw cause
-    const message = cause instanceof Error ? cause.message : String(cause)
-    throw new UserError('bad-argument', `the metric "${metric.name}" failed on row ${row.row}: ${message}`, {
-      where: `row ${row.row}`,
-      hint: 'its score gets { outputs, label, row, fields }, the outputs of one row by name as { dtype, dims, data }',
-      cause,
-    })
-  }
-  if (typeof score === 'number') return score
-  const shown = score === null ? 'null' : Array.isArray(score) ? `a list of ${score.length}` : typeof score
-  throw new UserError('bad-argument', `the metric "${metric.name}" gave ${shown} for row ${row.row}, not one number`, {
-    where: `row ${row.row}`,
-    hint: 'a metric scores one row at a time: return one number',
-  })
 }

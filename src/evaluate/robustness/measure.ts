@@ -1,6 +1,7 @@
 import { corrupted, type Dataset, nudged } from '../../data/index.ts'
 import { UserError } from '../../platform/index.ts'
 import type { RobustnessReport, RowScores } from '../../report/index.ts'
+import { checkedMetric } from '../checked-metric.ts'
 import { type MetricOptions, metricNamed } from '../metrics.ts'
 import { brittleness } from './brittleness.ts'
 import { cellSource } from './cell-source.ts'
@@ -92,7 +93,7 @@ function yardstickFor(clean: RowScores, options: RobustnessOptions, metricOption
     const { metric } = options
     // A name may carry settings that the metric's own name does not.
     const found = typeof metric === 'object' ? metric : metricNamed(metric ?? clean.metric.name, metricOptions)
-    return yardstickOf(found, clean)
+    return yardstickOf(checkedMetric(found), clean)
   }
   if (clean.models.every(({ answers }) => answers)) return SAME_ANSWER
   throw new UserError('bad-data', 'without labels only answers can be followed, and no output answers with a class', {
