@@ -23,7 +23,8 @@ async function labelled(): Promise<void> {
     for (let row = 0; row < ROWS; row++) answers.push(y!.data[2 * row]! >= y!.data[2 * row + 1]! ? 0 : 1)
   }
   await session.close()
-  bench.rows('plain.npz', ROWS, 16, { labels: integers(ROWS, (row) => answers[row]!) })
+  const half = integers(ROWS, (row) => row % 2)
+  bench.rows('plain.npz', ROWS, 16, { labels: integers(ROWS, (row) => answers[row]!), half })
 }
 
 beforeAll(async () => {
@@ -32,6 +33,7 @@ beforeAll(async () => {
   await labelled()
   writeFileSync(bench.path('open.yaml'), 'margin: 0.02\nsize: { maxRatio: 1.5 }\n')
   writeFileSync(bench.path('strict.yaml'), 'margin: 0.02\nsize: { maxBytes: 10 }\n')
+  writeFileSync(bench.path('fair.yaml'), 'margin: 0.02\nfairness: { half: 0.2 }\n')
   writeFileSync(bench.path('few.yaml'), 'margin: 0.001\n')
   writeFileSync(bench.path('typo.yaml'), 'margin: 0.02\nlatncy: { maxRatio: 1 }\n')
 }, 120_000)
@@ -128,6 +130,20 @@ test('select: one harness, a leaderboard, the front', async () => {
   expect(readFileSync(bench.path('selection.html'), 'utf8')).toMatch(/<h2>Leaderboard<\/h2>/)
   const none = await bench.whet('select', 'model.onnx', 'swapped.onnx', '--data', 'plain.npz')
   expect([none.code, none.stderr]).toEqual([2, expect.stringMatching(/--gate is missing/)])
+}, 120_000)
+
+test('select: the gap between groups is measured where a gate limits it', async () => {
+  const { code, stdout, stderr } = await bench.whet(
+    ...['select', 'model.onnx', 'swapped.onnx', '--data', 'plain.npz', '--gate', 'fair.yaml', '--duration', '0.2'],
+    '--json',
+  )
+  expect([code, stderr]).toEqual([0, ''])
+  const fair = (JSON.parse(stdout) as SelectionReport).models.map(({ gates }) => gates[0]!.checks[1]!)
+  expect(fair.map(({ id, verdict }) => [id, verdict])).toEqual([
+    ['fairness.half', 'pass'],
+    ['fairness.half', 'pass'],
+  ])
+  expect(fair[1]!.measured).toMatch(/^0 → 0 \(change \+0 to \+0\)$/)
 }, 120_000)
 
 test('select: a model of another architecture reads the same rows in its own form, named by flag or gate file', async () => {

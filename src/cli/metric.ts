@@ -1,6 +1,6 @@
 import { resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
-import { type Metric, metricNamed } from '../evaluate/index.ts'
+import { asMetric, type Metric, metricNamed } from '../evaluate/index.ts'
 import { readWholeFile, UserError } from '../platform/index.ts'
 import type { Arguments } from './verb.ts'
 
@@ -11,7 +11,7 @@ export async function metricOf(options: Arguments): Promise<string | Metric | un
   const [, name, dictionary] = /^(exact-match|cer|wer):(.+)$/.exec(given) ?? []
   if (name && dictionary) return metricNamed(name, { characters: await linesOf(dictionary) })
   if (!/\.[cm]?js$/.test(given)) return given
-  let loaded: { default?: Partial<Metric> }
+  let loaded: { default?: unknown }
   try {
     loaded = await import(pathToFileURL(resolve(given)).href)
   } catch (cause) {
@@ -21,17 +21,7 @@ export async function metricOf(options: Arguments): Promise<string | Metric | un
       { where: given, hint: 'check the path; the module must load in Node by itself', cause },
     )
   }
-  const metric = loaded.default
-  if (!metric || typeof metric.score !== 'function')
-    throw new UserError(
-      'bad-argument',
-      'a metric module exports { name, higherIsBetter, score({ outputs, label, row }) } as its default',
-      {
-        where: given,
-        hint: 'see docs/metrics.md',
-      },
-    )
-  return { name: given, higherIsBetter: true, ...metric } as Metric
+  return asMetric(loaded.default, given)
 }
 
 /** A dictionary as recognisers have them: one character a line. A line may hold a space, which is not trimmed. */

@@ -7,6 +7,8 @@ import { type JsonSchema, schemaOf } from '../report/index.ts'
 import { randomSource } from '../statistics/index.ts'
 import { type CompareOptions, compare } from './compare.ts'
 import type { Metric } from './metric.ts'
+import { metricInWords } from './metric-words.ts'
+import { metrics } from './metrics.ts'
 
 /** A session of one input `x` [n, width] whose outputs are a function of each row. */
 function session(
@@ -54,6 +56,22 @@ const damaged = session((x) => (x[2]! > 0 ? [0, 0, 9] : [...x]))
 const strings = (values: readonly string[]): Column => ({ dtype: 'string', dims: [values.length], data: values })
 const of = async (columns: Record<string, Column>, slices?: readonly string[]) =>
   memoryDataset(columns, { inputs, ...(slices ? { slices } : {}) })
+
+test('a margin above the whole error of the baseline is said, and every metric is told in words', async () => {
+  const values = Float32Array.from({ length: 900 }, (_, i) => 0.001 + 1e-5 * (i % 7))
+  const small = { dtype: 'float32', dims: [300, 3], data: values } as const
+  const labels = { dtype: 'float32', dims: [300, 3], data: new Float32Array(900) } as const
+  const nothing = session(() => [0, 0, 0])
+  const data = await of({ x: small, y: labels })
+  const loose = await compare(identity, nothing, data, { label: 'y' })
+  expect(loose).toMatchObject({ verdict: 'pass', metric: 'mae' })
+  expect(loose.warnings.join()).toMatch(/margin of 0\.01 is larger than the mae of the baseline \(0\.00103\).*--margin/)
+  expect(loose.story![0]).toMatch(/It tells how far its answers are from the right ones on average\.$/)
+  const tight = await compare(identity, nothing, data, { label: 'y', margin: 0.0005 })
+  expect(tight.warnings.join()).not.toMatch(/larger than/)
+  const counted = new Set(['top1', 'top5', 'exact-match', 'recall@1', 'recall@5'])
+  for (const name of Object.keys(metrics)) expect(metricInWords(name) === null, name).toBe(counted.has(name))
+})
 
 describe('with labels', () => {
   test('pass: counts, sentence, data, nothing skipped', async () => {
@@ -272,6 +290,37 @@ describe('a user’s metric', () => {
     const broken = session((x) => [x[0]!, x[1]!, Number.NaN])
     const lost = await compare(identity, broken, data, { metric: mine() })
     expect(lost).toMatchObject({ verdict: 'regressed', n: 0, candidate: { value: null } })
+    const breaks = async (own: Partial<Metric>, message: RegExp) => {
+      const comparing = compare(identity, identity, data, { metric: mine(own) })
+      await expect(comparing).rejects.toThrow(message)
+      await expect(comparing).rejects.toBeInstanceOf(UserError)
+    }
+    // What it says of itself is held against what it gives: scores of other rows, ragged summaries, broken promises.
+    await breaks({ scoreAll: () => [1, 2, 3] }, /gave a list of 3 as the scores of 300 rows/)
+    await breaks(
+      { summary: ({ row }) => (row < 7 ? [1, 2] : [1]) },
+      /a list of 1 as the summary of row 7, not 2 numbers/,
+    )
+    await breaks({ summary: (() => 4) as never }, /gave number as the summary of row 0, not a list of numbers/)
+    await breaks({ score: () => 0.5, rightOrWrong: true }, /every score is 0 or 1 \(rightOrWrong\), and gave 0\.5/)
+    await breaks({ score: () => 3, bounds: [0, 1] }, /scores lie between 0 and 1 \(bounds\), and gave 3 for row 0/)
+    await breaks({ aggregate: (() => 'high') as never }, /gave string for aggregate, not one number/)
+    const throws = () => {
+      throw new Error('not today')
+    }
+    await breaks({ aggregate: throws }, /failed in its aggregate: not today/)
+    await breaks({ summary: throws, aggregate: () => 1 }, /failed on row 0: not today/)
+    await breaks(
+      { score: ({ row, outputs }) => row + (outputs.logits!.data[0] as number), stratum: throws },
+      /in its stratum/,
+    )
+    const differs = compare(
+      identity,
+      session((x) => [x[0]!, x[1]!, x[2]! + 1]),
+      data,
+      { metric: mine({ answer: throws }) },
+    )
+    await expect(differs).rejects.toThrow(/failed on row 0: not today/)
     const never = mine({ score: () => Number.NaN })
     await expect(compare(identity, identity, data, { metric: never })).rejects.toThrow(/gives no number on any row/)
   })

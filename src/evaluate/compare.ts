@@ -122,7 +122,7 @@ export async function compare(
     data: { path: data.path, digest: await data.digest(), rows: data.rows },
     margin,
   }
-  return { ...settled, story: storyOf(settled, margin) }
+  return { ...settled, story: storyOf(settled, margin, scored.metric?.unit) }
 }
 
 /** A group that nobody declared decides nothing; that it lost more than the margin must not be overlooked. */

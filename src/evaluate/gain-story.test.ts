@@ -21,6 +21,6 @@ test('what a new model brings, in words', () => {
     /the file is as large as it was \(313 KB\), and it is neither faster nor slower .* Nothing is won by taking it\.$/,
   )
   expect(gainStory({ bytes: { base: 1000, candidate: 1500 } })).toBe(
-    'What it brings: the file is 50 % larger (1 KB → 1.5 KB), and how fast it is was not measured.',
+    'What it brings: the file is 50 % larger (1 KB → 1.5 KB), and its speed was not measured.',
   )
 })

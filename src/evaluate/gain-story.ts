@@ -3,7 +3,7 @@ import type { Gains } from '../report/index.ts'
 /** What the new model brings, in plain words: its size, and its speed where that was measured. */
 export function gainStory({ bytes, latency }: Gains): string {
   const size = sizeText(bytes.base, bytes.candidate)
-  const speed = latency ? speedText(latency) : 'how fast it is was not measured'
+  const speed = latency ? speedText(latency) : 'its speed was not measured'
   const smaller = bytes.candidate < 0.99 * bytes.base
   const useless = latency !== undefined && latency.ci[1] >= 1 && !smaller
   return `What it brings: ${size}, and ${speed}.${useless ? ' Nothing is won by taking it.' : ''}`

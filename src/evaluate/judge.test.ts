@@ -54,7 +54,29 @@ describe('right-or-wrong scores follow the table', () => {
       higherIsBetter: true,
       rightOrWrong: true,
     }
-    expect(judge(wrong, point)).toMatchObject({ verdict: 'pass', base: 0, candidate: 0 })
+    // No candidate could do worse than a base that is never right: that is no evidence, however many rows.
+    expect(judge(wrong, point)).toMatchObject({
+      verdict: 'inconclusive',
+      base: 0,
+      nothingToLose: true,
+      requiredN: null,
+    })
+    const asErrors = {
+      ...wrong,
+      base: new Array(300).fill(1),
+      candidate: new Array(300).fill(1),
+      higherIsBetter: false,
+    }
+    expect(judge(asErrors, point)).toMatchObject({ verdict: 'inconclusive', nothingToLose: true })
+    // Five right of 300 are more than the margin of a point: all of them can be lost, and that is seen.
+    const few = { ...wrong, base: wrong.base.map((_, i) => (i < 5 ? 1 : 0)) }
+    expect(judge({ ...few, candidate: few.base }, point).verdict).toBe('pass')
+    expect(judge(few, point).verdict).toBe('regressed')
+    // The same of bounded scores; unbounded ones have no worst.
+    const low = { base: new Array(300).fill(0.004), candidate: new Array(300).fill(0.004), rightOrWrong: false }
+    expect(judge({ ...low, higherIsBetter: true, bounds: [0, 1] }, point).nothingToLose).toBe(true)
+    expect(judge({ ...low, higherIsBetter: false, bounds: [0, 1] }, point).nothingToLose).toBeUndefined()
+    expect(judge({ ...low, higherIsBetter: true }, point).nothingToLose).toBeUndefined()
   })
   test('a metric that counts errors is judged with its sign turned', () => {
     const right = judge(counts(60, 5, 1000), point)

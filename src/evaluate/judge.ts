@@ -42,6 +42,8 @@ export interface Judgement {
   readonly measurablyWorse: boolean
   readonly measurablyBetter: boolean
   readonly requiredN: number | null
+  /** Even the worst possible answers would keep the margin: inconclusive, for nothing could be seen. */
+  readonly nothingToLose?: boolean
   /** One-sided p-value that the table's `regressed` rests on: 1 where the point estimate is above −margin. */
   readonly pRegressed: number
   /** One-sided p-value of "the candidate is worse at all". */
@@ -58,6 +60,7 @@ const FEWEST_CHANGES = 5
  * mid-p McNemar. Other metrics, and clustered rows: a paired BCa bootstrap; with fewer than 20 rows (or clusters) never
  * settled, and with fewer than 5 rows that differ, the bound is what unseen changes could still cost (Clopper–Pearson
  * bound on their share, times the range of the scores, which is taken as at least 100 margins where it is unknown).
+ * Where the base is nearer to the worst possible score than the margin, nothing can be lost and nothing is settled.
  *
  * @throws RangeError for no rows, a margin that is not above 0, or scores that are not finite.
  */
@@ -70,9 +73,20 @@ export function judge(scores: PairedScores, options: JudgeOptions): Judgement {
     if (!Number.isFinite(scores.base[i]!) || !Number.isFinite(scores.candidate[i]!))
       throw new RangeError(`the score of row ${i} is not finite`)
   const counts = scores.rightOrWrong ? countPairs(scores) : null
-  return counts && !scores.aggregate && !scores.clusters
-    ? judgeCounts(counts, scores, options)
-    : judgeValues(counts, scores, options)
+  const judgement =
+    counts && !scores.aggregate && !scores.clusters
+      ? judgeCounts(counts, scores, options)
+      : judgeValues(counts, scores, options)
+  // The worst answers there are would pass as well: no row is evidence then, and no number of rows would be.
+  return judgement.verdict !== 'regressed' && nothingToLose(judgement.base, scores, options.margin)
+    ? { ...judgement, verdict: 'inconclusive', nothingToLose: true, measurablyWorse: false, requiredN: null }
+    : judgement
+}
+
+/** Whether the base is so near to the worst possible score that no candidate could lose the margin. */
+function nothingToLose(base: number, { higherIsBetter, rightOrWrong, bounds }: PairedScores, margin: number): boolean {
+  const [least, most] = bounds ?? (rightOrWrong ? [0, 1] : [-Infinity, Infinity])
+  return (higherIsBetter ? base - least : most - base) < margin
 }
 
 interface Counts {

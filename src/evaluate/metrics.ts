@@ -108,6 +108,6 @@ export function defaultMetric(label: RowLabel, outputs: MetricRow['outputs'], op
     where: Object.entries(outputs)
       .map(([name, { dims }]) => `${name} [${dims.join(',')}]`)
       .join(', '),
-    hint: 'name the metric: --metric NAME (exact-match and cer for text), or write one: --metric ./metric.mjs',
+    hint: 'name the metric: --metric NAME (recall@1 for embeddings, exact-match and cer for text), or write one: --metric ./metric.mjs',
   })
 }

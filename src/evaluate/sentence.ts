@@ -37,6 +37,8 @@ export function sentenceOf(judgement: Judgement, context: SentenceContext): stri
     return `Regressed: ${change}, a loss of ${amount(judgement.delta)} against a margin of ${amount(margin)}${
       pairs ? ` (${whole(pairs.baseOnly)} answers lost, ${whole(pairs.candidateOnly)} gained)` : ''
     }.`
+  if (judgement.nothingToLose)
+    return `Not settled: ${change}; the baseline has less to lose than the margin of ${amount(margin)}, so any candidate would pass.`
   const more = judgement.requiredN === null ? '' : `; about ${whole(judgement.requiredN)} rows would settle it`
   return `Not settled: ${change}; a loss of more than ${amount(margin)} is neither shown nor ruled out${more}.`
 }
@@ -77,13 +79,15 @@ export function whole(value: number): string {
   return String(Math.round(value)).replace(/\B(?=(\d{3})+$)/g, ',')
 }
 
-function amountText(value: number, unit: Metric['unit']): string {
+/** An amount of the metric, as people say it: 0.02 of a rate is `2 points`. */
+export function amountText(value: number, unit: Metric['unit']): string {
   if (unit !== 'points') return text(value)
   const points = text(value * 100)
   return `${points} ${points === '1' ? 'point' : 'points'}`
 }
 
-function valueText(value: number, unit: Metric['unit']): string {
+/** A value of the metric, a rate in per cent. */
+export function valueText(value: number, unit: Metric['unit']): string {
   return unit === 'points' ? `${(value * 100).toFixed(2)} %` : text(value)
 }
 

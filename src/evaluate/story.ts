@@ -1,15 +1,22 @@
 import type { ComparisonReport, SliceResult } from '../report/index.ts'
-import { rowsOf, whole } from './sentence.ts'
+import type { Metric } from './metric.ts'
+import { metricInWords } from './metric-words.ts'
+import { amountText, rowsOf, valueText, whole } from './sentence.ts'
 
 /** What the plain words of a report are made from. */
 export type StoryInput = Omit<ComparisonReport, 'sentence' | 'story'>
 
 /** The comparison told to a person without statistics: a few short paragraphs, the most important first. */
-export function storyOf(report: StoryInput, margin: number): readonly string[] {
-  return [...whatWasDone(report), ...whatItMeans(report, margin), ...whereItHurts(report), ...howSure(report)]
+export function storyOf(report: StoryInput, margin: number, unit: Metric['unit']): readonly string[] {
+  return [
+    ...whatWasDone(report, unit),
+    ...whatItMeans(report, margin, unit),
+    ...whereItHurts(report, unit),
+    ...howSure(report),
+  ]
 }
 
-function whatWasDone(report: StoryInput): readonly string[] {
+function whatWasDone(report: StoryInput, unit: Metric['unit']): readonly string[] {
   const { n, flipRates, errorRatio, agreement, base, candidate, metric } = report
   if (flipRates && errorRatio) {
     const { negative, positive } = flipRates
@@ -27,7 +34,7 @@ function whatWasDone(report: StoryInput): readonly string[] {
   }
   if (base.value !== null && candidate.value !== null)
     return [
-      `Both models answered the same ${rowsOf(n)}. ${metric} was ${short(base.value)} with the old one and is ${short(candidate.value)} with the new one${report.higherIsBetter ? '' : ' (lower is better)'}.`,
+      `Both models answered the same ${rowsOf(n)}. ${metric} was ${valueText(base.value, unit)} with the old one and is ${valueText(candidate.value, unit)} with the new one${report.higherIsBetter ? '' : ' (lower is better)'}.${spaced(metricInWords(metric))}`,
     ]
   if (agreement)
     return [
@@ -35,6 +42,8 @@ function whatWasDone(report: StoryInput): readonly string[] {
     ]
   return [`Both models answered the same ${rowsOf(n)}, whose right answers nobody gave.`]
 }
+
+const spaced = (sentence: string | null) => (sentence === null ? '' : ` ${sentence}`)
 
 /** Answers that do not change may still stand on other numbers; where not one differs, that is the news. */
 const sameNumbers = ({ outputs, n }: StoryInput): string =>
@@ -48,17 +57,17 @@ function errorsChanged({ ratio, ci }: NonNullable<StoryInput['errorRatio']>): st
   return ` For every 100 mistakes of the old model the new one makes ${Math.round(ratio * 100)}${sure ? '' : ', a difference that chance alone could make'}.`
 }
 
-function whatItMeans(report: StoryInput, margin: number): readonly string[] {
+function whatItMeans(report: StoryInput, margin: number, unit: Metric['unit']): readonly string[] {
   const { verdict, nonInferiority, requiredN, flipRates, measurablyWorse, discordant } = report
   const counted = (flipRates !== undefined && discordant !== null) || report.metric === 'agreement'
-  const amount = (value: number) => (counted ? outOf(Math.abs(value)) : short(Math.abs(value)))
+  const amount = (value: number) => (counted ? outOf(Math.abs(value)) : amountText(Math.abs(value), unit))
   const accepted = amount(margin)
   if (verdict === 'pass' && nonInferiority) {
     const loss = -nonInferiority.lowerBound
     const worst =
       loss <= 0
         ? 'the new model is not behind.'
-        : `the new model loses at most ${counted ? lossOutOf(loss, margin) : `${short(loss)}; you said that up to ${accepted} would be fine.`}`
+        : `the new model loses at most ${counted ? lossOutOf(loss, margin) : `${amount(loss)}; you said that up to ${accepted} would be fine.`}`
     return [
       `The rows are only a sample of what will come. Allowing for that, ${worst}${measurablyWorse ? ' It is worse, and that is no accident, but by less than you accept.' : ''}`,
     ]
@@ -69,6 +78,10 @@ function whatItMeans(report: StoryInput, margin: number): readonly string[] {
     return nonInferiority && nonInferiority.lowerBound <= -margin
       ? [`You said that a loss of up to ${accepted} would be fine. This is more, and chance does not explain it.`]
       : []
+  if (report.nothingToLose)
+    return [
+      `These rows cannot tell: the old model does so badly on them that even the worst possible answers would lose no more than you accept (${accepted}). That is not a pass.`,
+    ]
   const more =
     requiredN === null
       ? ''
@@ -80,9 +93,9 @@ function whatItMeans(report: StoryInput, margin: number): readonly string[] {
   ]
 }
 
-function whereItHurts(report: StoryInput): readonly string[] {
+function whereItHurts(report: StoryInput, unit: Metric['unit']): readonly string[] {
   const { slices, everySlice, mined, gaps } = report
-  const text = sliceText(report)
+  const text = sliceText(report, unit)
   const told: string[] = []
   const declared = slices.filter((slice) => slice.declared)
   const bad = declared.filter(({ verdict }) => verdict === 'regressed')
@@ -112,14 +125,14 @@ function whereItHurts(report: StoryInput): readonly string[] {
       `A search through ${whole(mined.searched)} groups of rows found no weak spot that held up on rows that it had not looked at.`,
     )
   for (const gap of gaps ?? []) {
-    const { field, change, lowerBound, upperBound } = gap
-    const points = (value: number) => short(Math.abs(value) * 100)
+    const { field, change, ci } = gap
+    const by = amountText(Math.abs(change), 'points')
     if (report.flipRates)
       told.push(
-        lowerBound > 0
-          ? `The difference between groups of ${field} grew by ${points(change)} points.`
-          : upperBound < 0
-            ? `The difference between groups of ${field} shrank by ${points(change)} points.`
+        ci[0] > 0
+          ? `The difference between groups of ${field} grew by ${by}.`
+          : ci[1] < 0
+            ? `The difference between groups of ${field} shrank by ${by}.`
             : `The difference between groups of ${field} did not measurably change.`,
       )
   }
@@ -139,7 +152,7 @@ function isClass(slice: SliceResult, name: string, classes: StoryInput['classes'
 /** `told`: names of hidden groups; `declared`: groups that were told as well. */
 function classesText(report: StoryInput, told: readonly string[], declared: readonly SliceResult[]): readonly string[] {
   const { classes, alpha } = report
-  const text = sliceText(report)
+  const text = sliceText(report, 'points')
   const seen = (classes ?? []).filter(({ n }) => n > 0)
   const known = ({ name }: SliceResult) =>
     told.includes(`class=${name}`) || declared.some((slice) => isClass(slice, `class=${name}`, classes))
@@ -181,8 +194,8 @@ function howSure({ confidence }: StoryInput): readonly string[] {
 type NamedRows = Pick<SliceResult, 'name' | 'n' | 'base' | 'candidate'>
 
 /** Rates are told in per cent. */
-function sliceText({ flipRates }: StoryInput): (slice: NamedRows) => string {
-  const value = (of: number) => (flipRates ? `${(of * 100).toFixed(1)} %` : short(of))
+function sliceText({ flipRates }: StoryInput, unit: Metric['unit']): (slice: NamedRows) => string {
+  const value = (of: number) => (flipRates || unit === 'points' ? `${(of * 100).toFixed(1)} %` : short(of))
   return ({ name, n, base, candidate }) =>
     base === null || candidate === null
       ? `${name} (${whole(n)} rows)`

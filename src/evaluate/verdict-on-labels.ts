@@ -68,12 +68,19 @@ export function verdictOnLabels(
     )
   if (judgement && !Number.isFinite(judgement.delta))
     warnings.push(`The metric "${metric.name}" is undefined on these rows.`)
-  if (labelled && rightOrWrong && usable.length >= ROWS_OF_A_STRANGER && usable.every((row) => scored.base[row] === 0))
+  const wrong = metric.higherIsBetter ? 0 : 1
+  if (
+    labelled &&
+    rightOrWrong &&
+    usable.length >= ROWS_OF_A_STRANGER &&
+    usable.every((row) => scored.base[row] === wrong)
+  )
     warnings.push(
       `The baseline answers none of ${whole(usable.length)} rows right, so a worse model cannot be told from it. ` +
         'The labels probably count other classes than the model does, or its inputs are prepared otherwise: ' +
         '"classNames" and "preprocessing" in a dataset.json say how.',
     )
+  if (verdict === 'pass') warnings.push(...marginAboveError(metric, judgement!.base, margin))
   return {
     ...common,
     verdict,
@@ -91,6 +98,7 @@ export function verdictOnLabels(
     mcnemar: judgement?.mcnemar ?? null,
     requiredN: broken ? null : judgement!.requiredN,
     measurablyWorse: !broken && judgement!.measurablyWorse,
+    ...(!broken && judgement!.nothingToLose ? { nothingToLose: true } : {}),
     slices,
     warnings,
     ...detailsOf(
@@ -111,6 +119,15 @@ export function verdictOnLabels(
     ),
     ...(unscored > 0 ? { skipped: unscoredRows(scored, place) } : {}),
   }
+}
+
+/** An error in units of its own has no natural margin: the usual one may be more than all that the base has. */
+function marginAboveError({ name, higherIsBetter, bounds }: Metric, base: number, margin: number): readonly string[] {
+  if (higherIsBetter || bounds || !(base > 0 && margin > base)) return []
+  const [most, own] = [margin, base].map((value) => Number(value.toPrecision(3)))
+  return [
+    `The margin of ${most} is larger than the ${name} of the baseline (${own}): a candidate with twice its errors would pass. Say what you would accept with --margin.`,
+  ]
 }
 
 function gradeOf(verdict: Verdict, { outputs, agreement }: Pick<ComparisonReport, 'outputs' | 'agreement'>): Grade {

@@ -66,7 +66,9 @@ export async function compareFor(
   const common: CompareOptions = {
     deep: true,
     ...options,
-    slices: [...new Set([...(options.slices ?? []), ...gateFields(gate)])],
+    // Gaps between groups are of the deep part.
+    ...(gate.fairness.length > 0 ? { deep: true } : {}),
+    slices: [...new Set([...(options.slices ?? []), ...gateFields(gate, data)])],
     sliceMargins: { ...options.sliceMargins, ...sliceMargins(gate) },
     ...(gate.alpha ? { alpha: gate.alpha.value } : {}),
     ...(gate.margin ? { margin: gate.margin.value } : {}),

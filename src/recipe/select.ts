@@ -119,7 +119,7 @@ function reportOf(
     .sort((a, b) => Number(b.admitted) - Number(a.admitted) || worth(b) - worth(a) || (a.p50Ms ?? 0) - (b.p50Ms ?? 0))
   const admitted = models.filter((row) => row.admitted)
   const fastest = [...admitted].sort((a, b) => (a.p50Ms ?? Infinity) - (b.p50Ms ?? Infinity))[0]
-  const through = gates.length === 1 ? 'the gate' : `all ${gates.length} gates`
+  const through = gates.length === 1 ? 'the gate' : gates.length === 2 ? 'both gates' : `all ${gates.length} gates`
   return {
     kind: 'selection',
     version: 1,

@@ -183,7 +183,7 @@ export const comparison = report('comparison', {
   discordant: nullable(discordant),
   nonInferiority: nullable(nonInferiority),
   mcnemar: nullable(object({ exact: number, midP: number })),
-  /** Rows that would settle an inconclusive verdict; null where the verdict is settled. */
+  /** Rows that would settle an inconclusive verdict; null where it is settled, or no number would. */
   requiredN: nullable(integer),
   /** Share of rows whose top answer is the same in both models, with the one-sided upper bound on changed answers. */
   agreement: nullable(object({ rate: number, changed: integer, changedUpperBound: number })),
@@ -191,6 +191,8 @@ export const comparison = report('comparison', {
   nextTokens: optional(object({ places: integer, agreeing: integer, rate: number })),
   /** Candidate significantly worse, yet within the margin. */
   measurablyWorse: boolean,
+  /** The base is so near to the worst score that no candidate could lose the margin: inconclusive, whatever the rows. */
+  nothingToLose: optional(boolean),
   /** Decibels by output name; null where identical. */
   outputs: list(object({ name: text, sqnrDb: nullable(number), maxAbs: number })),
   slices: list(slice),

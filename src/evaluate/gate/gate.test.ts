@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest'
+import { memoryDataset } from '../../data/index.ts'
 import { UserError } from '../../platform/index.ts'
 import type { ComparisonReport, LatencyReport, SliceResult } from '../../report/index.ts'
 import { checkGate, type GateEvidence, parseGate, sliceMargins } from './index.ts'
@@ -14,8 +15,13 @@ const problem = (text: string): UserError => {
   throw new Error('internal: it was read')
 }
 
+const rowsWith = (...names: readonly string[]) =>
+  memoryDataset(Object.fromEntries(names.map((name) => [name, { dtype: 'string', dims: [1], data: ['a'] }])), {
+    inputs: [],
+  })
+
 describe('a gate file', () => {
-  test('is read whole, with the line of every limit', () => {
+  test('is read whole, with the line of every limit', async () => {
     const gate = parseGate(
       [
         'version: 1',
@@ -44,7 +50,7 @@ describe('a gate file', () => {
       { name: 'age', margin: null, blocks: false, line: 9 },
     ])
     expect(gate.size).toEqual({ maxBytes: { value: 1_500_000, line: 10 }, maxRatio: { value: 0.5, line: 10 } })
-    expect(gateFields(gate)).toEqual(['font', 'age'])
+    expect(gateFields(gate, await rowsWith('font', 'age'))).toEqual(['font', 'age'])
     expect(sliceMargins(gate)).toEqual({ font: 0.03, 'font=serif': 0.05 })
     expect(gate.digest).toMatch(/^sha256:/)
     expect(parseGate('', 'g').metrics).toEqual([])
@@ -66,6 +72,21 @@ describe('a gate file', () => {
       message: 'slices.font has no key "margn"',
       hint: expect.stringMatching(/^did you mean "margin"/),
     })
+  })
+  test('a field or a metric that is not there is named with its line', async () => {
+    const data = await rowsWith('light', 'x')
+    const fields = (text: string) => () => gateFields(parseGate(text, 'g.yaml'), data)
+    const wrong = expect.objectContaining({
+      where: 'g.yaml:2',
+      hint: 'did you mean "light"? the fields of memory are light, x',
+    })
+    expect(fields('margin: 0.1\nslices: { lihgt=day: 0.1 }')).toThrow(wrong)
+    expect(fields('margin: 0.1\nfairness: { lihgt: 0.1 }')).toThrow(wrong)
+    expect(problem('margin: 0.1\nmetrics: { macrof1: 0.1 }')).toMatchObject({
+      where: 'whetstone.gate.yaml:2',
+      hint: expect.stringMatching(/^did you mean "macro-f1"/),
+    })
+    expect(problem('metric: topp1').where).toBe('whetstone.gate.yaml:1')
   })
   test('values of the wrong kind, YAML that is none, another version', () => {
     expect(problem('margin: much').message).toMatch(/margin must be a number above 0, got much/)

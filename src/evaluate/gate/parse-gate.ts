@@ -1,5 +1,6 @@
 import { isMap, isScalar } from 'yaml'
-import { sha256 } from '../../platform/index.ts'
+import { sha256, UserError } from '../../platform/index.ts'
+import { metricNamed } from '../metrics.ts'
 import type { GateSpec, Limit, Limits, MarginFor } from './spec.ts'
 import { type Entry, YamlReader } from './yaml-reader.ts'
 
@@ -42,7 +43,7 @@ export function parseGate(text: string, file: string): GateSpec {
   return {
     file,
     digest: sha256(text),
-    metric: metric ? reader.text(metric) : null,
+    metric: metric ? knownMetric(reader, reader.text(metric), metric.line) : null,
     data: section(reader, top.get('data')).map((entry) => ({
       model: entry.key,
       path: reader.text(entry),
@@ -50,7 +51,10 @@ export function parseGate(text: string, file: string): GateSpec {
     })),
     margin: limit('margin'),
     alpha: limit('alpha', 0.5),
-    metrics: margins(reader, top.get('metrics'), blocks ?? true),
+    metrics: margins(reader, top.get('metrics'), blocks ?? true).map((one) => ({
+      ...one,
+      name: knownMetric(reader, one.name, one.line),
+    })),
     // Of many slices some are small: they hold a gate back only where the file says so.
     slices: margins(reader, top.get('slices'), blocks ?? false),
     errors: limits(reader, top.get('errors'), { maxRatio: {} }),
@@ -63,6 +67,17 @@ export function parseGate(text: string, file: string): GateSpec {
       maxGapGrowth: onlyNumber(reader, entry, 'fairness', 'maxGapGrowth'),
       line: entry.line,
     })),
+  }
+}
+
+/** A name that no metric has is a mistake of this line, and found before any model runs. */
+function knownMetric(reader: YamlReader, name: string, line: number): string {
+  try {
+    metricNamed(name)
+    return name
+  } catch (error) {
+    if (error instanceof UserError) throw reader.error(error.message, line, error.hint)
+    throw error
   }
 }
 

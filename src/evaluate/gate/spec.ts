@@ -1,3 +1,6 @@
+import type { Dataset } from '../../data/index.ts'
+import { didYouMean, UserError } from '../../platform/index.ts'
+
 /** A number that a gate file sets, and the line where it stands. */
 export interface Limit {
   readonly value: number
@@ -43,9 +46,24 @@ export interface GateSpec {
   readonly fairness: readonly { readonly field: string; readonly maxGapGrowth: number; readonly line: number }[]
 }
 
-/** The fields of the data that a gate speaks of, once each: they are declared slices. */
-export function gateFields(gate: GateSpec): readonly string[] {
-  return [...new Set([...gate.slices.map(({ name }) => fieldOf(name)), ...gate.fairness.map(({ field }) => field)])]
+/**
+ * The fields of the data that a gate speaks of, once each: they are declared slices.
+ *
+ * @throws UserError `bad-argument`, with the line of the gate file, for a field that the data does not have.
+ */
+export function gateFields(gate: GateSpec, { fields, path }: Dataset): readonly string[] {
+  const spoken = [
+    ...gate.slices.map(({ name, line }) => ({ field: fieldOf(name), line, key: 'slices' })),
+    ...gate.fairness.map(({ field, line }) => ({ field, line, key: 'fairness' })),
+  ]
+  const names = fields.map(({ name }) => name)
+  for (const { field, line, key } of spoken)
+    if (!names.includes(field))
+      throw new UserError('bad-argument', `${key} speaks of "${field}", and the data has no such field`, {
+        where: `${gate.file}:${line}`,
+        hint: `${didYouMean(field, names)}the fields of ${path} are ${names.join(', ')}`,
+      })
+  return [...new Set(spoken.map(({ field }) => field))]
 }
 
 /** `font` of `font=serif`, `age≤30` or `font`. */

@@ -3,8 +3,8 @@ import type { Fetched, Session, TensorValue } from '../../engine/index.ts'
 import { classNumber } from '../class-scores.ts'
 import { feedsOf, rowsPerRun } from '../feeds.ts'
 import { classOutputName } from '../metric-classification.ts'
+import { fieldsOfRows } from '../row-fields.ts'
 import { isClassLike, numbersOf, splitRows } from '../row-outputs.ts'
-import { fieldsOfRows } from '../score-rows.ts'
 import { type Head, NO_HEAD } from './head.ts'
 
 /** What one model says of every row in numbers: class scores, features, and the class of the label (−1 for none). */

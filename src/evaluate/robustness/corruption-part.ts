@@ -1,4 +1,3 @@
-import type { Dataset } from '../../data/index.ts'
 import type { RobustnessReport, RowScores } from '../../report/index.ts'
 import {
   corruptionErrors,
@@ -15,9 +14,6 @@ import {
   scoresOf,
   type Yardstick,
 } from './paired-values.ts'
-
-/** Scores of all models on a changed data set; `what` is what was done to it, for the evidence's key. */
-export type CellSource = (part: string, what: unknown, changed: Dataset) => Promise<RowScores>
 
 type Model = RobustnessReport['models'][number]
 

@@ -105,7 +105,7 @@ describe('with labels', () => {
     expect(report.models[1]!.change!.verdict).toBe('regressed')
     expect(report.models[1]!.change!.ci[1]).toBeLessThan(0)
     expect(report.sentence).toMatch(
-      /^lean stands corruptions worse than good: top1 .* → .* on average under 3 corruptions at 2 severities \(120 rows\)/,
+      /^lean stands corruptions worse than good: top1 goes from [\d.]+ on clean rows to [\d.]+ on average under 3 corruptions at 2 severities, with good from [\d.]+ on clean rows to [\d.]+ \(120 rows\)/,
     )
     const contrast = report.corruptions[1]!
     expect(contrast.cells[1]!.changes[1]!.delta).toBeLessThan(-0.2)

@@ -5,9 +5,11 @@ import type { RowScores } from '../../report/index.ts'
 import { feedsOf, rowsPerRun } from '../feeds.ts'
 import type { Metric, MetricRow } from '../metric.ts'
 import { classOutputName } from '../metric-classification.ts'
-import { defaultMetric, type MetricOptions, metricNamed } from '../metrics.ts'
+import type { MetricOptions } from '../metrics.ts'
+import { namedAs } from '../output-names.ts'
+import { fieldsOfRows } from '../row-fields.ts'
 import { type RowOutputs, splitRows, topAnswer } from '../row-outputs.ts'
-import { fieldsOfRows, outputNames, rename, scoreOf } from '../score-rows.ts'
+import { metricChoice, rowScore } from '../row-scores.ts'
 
 export interface ScoreModelsOptions {
   readonly metric?: string | Metric | undefined
@@ -31,8 +33,8 @@ export async function scoreModels(
   options: ScoreModelsOptions,
 ): Promise<RowScores> {
   const batch = Math.min(...sessions.map((session) => rowsPerRun(session.inputs, data, 1)))
-  const names = sessions.map((session) => outputNames(sessions[0]!, session))
-  let metric = typeof options.metric === 'string' ? metricNamed(options.metric, options.metricOptions) : options.metric
+  const asFirst = sessions.map((session) => namedAs(sessions[0]!, session))
+  const choice = metricChoice(options.metric, options.metricOptions)
   const rows: number[] = []
   const kept = sessions.map(() => ({
     scores: [] as (number | null)[],
@@ -52,20 +54,20 @@ export async function scoreModels(
       const label = options.labelField === null ? undefined : fields[i]![options.labelField]
       rows.push(row)
       for (const [m, fetched] of answered.entries()) {
-        const renamed = names[m] ? rename(fetched, names[m]) : fetched
-        const outputs = splitRows(renamed, piece.indices.length)[i]!
+        const outputs = splitRows(asFirst[m]!(fetched), piece.indices.length)[i]!
         const seen: MetricRow = { row, fields: fields[i]!, outputs, ...(label === undefined ? {} : { label }) }
-        if (!metric && label !== undefined) metric = defaultMetric(label, outputs, options.metricOptions)
+        const metric = choice.of(seen)
         if (metric) {
-          kept[m]!.scores.push(finite(scoreOf(metric, seen)))
-          if (metric.aggregate || metric.scoreAll)
-            kept[m]!.summaries.push((metric.summary ? metric.summary(seen) : [scoreOf(metric, seen)]).map(finite))
+          const { score, summary } = rowScore(metric, seen)
+          kept[m]!.scores.push(finite(score))
+          if (metric.aggregate || metric.scoreAll) kept[m]!.summaries.push(summary.map(finite))
         }
         kept[m]!.answers.push(answerOf(metric, seen, outputs))
       }
     }
     options.onRow?.(rows.length)
   }
+  const metric = choice.made
   if (metric?.scoreAll)
     for (const model of kept) {
       const summaries = model.summaries.map((row) => row.map((value) => value ?? Number.NaN))
@@ -89,7 +91,7 @@ export async function scoreModels(
 
 const finite = (value: number) => (Number.isFinite(value) ? value : null)
 
-function answerOf(metric: Metric | undefined, seen: MetricRow, outputs: RowOutputs): string | null {
+function answerOf(metric: Metric | null, seen: MetricRow, outputs: RowOutputs): string | null {
   if (metric?.answer && seen.label !== undefined) return metric.answer(seen)
   const name = classOutputName(outputs)
   const top = name === null ? null : topAnswer(outputs[name]!)

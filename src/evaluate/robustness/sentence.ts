@@ -16,6 +16,9 @@ export function sentenceOf(report: Omit<RobustnessReport, 'sentence'>): string {
   return others.map((other) => comparisonOf(base!, other, metric, trials, n)).join(' ')
 }
 
+const fall = ({ clean, corrupted }: RobustnessReport['models'][number]) =>
+  `${clean === null ? '?' : shown(clean)} on clean rows to ${corrupted === null ? '?' : shown(corrupted)}`
+
 function comparisonOf(
   base: RobustnessReport['models'][number],
   other: RobustnessReport['models'][number],
@@ -24,7 +27,7 @@ function comparisonOf(
   n: number,
 ): string {
   const name = nameOf(other.path)
-  const means = `${metric} ${base.corrupted === null ? '?' : shown(base.corrupted)} → ${other.corrupted === null ? '?' : shown(other.corrupted)} on average under ${trials} (${whole(n)} rows)`
+  const means = `${metric} goes from ${fall(other)} on average under ${trials}, with ${nameOf(base.path)} from ${fall(base)} (${whole(n)} rows)`
   const verdict = other.change?.verdict
   const words =
     verdict === 'pass'

@@ -58,17 +58,20 @@ function headline(report: ComparisonReport): string {
           .map(({ name }) => name)
           .join(', ')}${regressed.length > 3 ? ` and ${regressed.length - 3} more` : ''}`
       : 'The new model is worse'
+  if (report.verdict === 'inconclusive' && report.nothingToLose)
+    return 'The old model does too badly on these rows for a comparison'
   if (report.verdict === 'inconclusive')
     return report.grade === 'close'
       ? 'The new model is close to the old one, but this is no proof'
       : 'Too little data to tell whether the new model is as good'
   const weak = weakSpots(report)
   if (weak.length > 0) return `Within what you accept on the whole, but worse for ${weak.slice(0, 3).join(', ')}`
-  const slower = report.gains?.latency !== undefined && report.gains.latency.ci[0] > 1
+  const latency = report.gains?.latency
+  const slower = latency !== undefined && latency.ci[0] > 1
   if (report.measurablyWorse)
     return `The new model is measurably worse, by less than you accept${slower ? ', and slower' : ''}`
   return slower
-    ? 'The new model answers as well as the old one, but more slowly'
+    ? `The new model answers as well as the old one, but takes ${latency.ratio.toFixed(latency.ratio >= 1.95 ? 1 : 2)} times as long`
     : 'The new model is as good as the old one'
 }
 
@@ -94,13 +97,13 @@ function tiles(report: ComparisonReport): Markup {
   const value = (of: number) => (flipRates ? percent(of, digits) : metricValue(of))
   const change = (of: number) => (flipRates ? `${signed(of * 100, 2)} points` : signed(of))
   return html`<div class="tiles">
-${base.value !== null && candidate.value !== null && html`<div class="tile"><b>${value(base.value)} → ${value(candidate.value)}</b><span>${report.metric}, before and after</span></div>`}
+${base.value !== null && candidate.value !== null && html`<div class="tile"><b>${value(base.value)} → ${value(candidate.value)}</b><span>${flipRates ? `right answers (${report.metric})` : report.metric}, before and after</span></div>`}
 ${flipRates && html`<div class="tile"><b>${count(flipRates.negative.count)} / ${count(flipRates.positive.count)}</b><span>answers lost / gained of ${count(report.n)}</span></div>`}
 ${nonInferiority && html`<div class="tile"><b>${change(nonInferiority.lowerBound)}</b><span>at worst; ${change(-nonInferiority.margin)} is acceptable</span></div>`}
 ${errorRatio?.ratio !== null && errorRatio?.ratio !== undefined && html`<div class="tile"><b>${times(errorRatio.ratio)}</b><span>as many mistakes as before</span></div>`}
 ${!flipRates && agreement && html`<div class="tile"><b>${percent(agreement.rate, 2)}</b><span>of ${count(report.n)} answers are the same${margin === undefined ? '' : `; it must be certain that more than ${percent(1 - margin, 1)} are`}</span></div>`}
 ${gains && html`<div class="tile"><b>${bytes(gains.bytes.base)} → ${bytes(gains.bytes.candidate)}</b><span>size of the file</span></div>`}
-${gains?.latency && html`<div class="tile"><b>${times(Math.max(gains.latency.ratio, 1 / gains.latency.ratio))}</b><span>${gains.latency.ratio > 1 ? 'the time of before, slower' : 'the speed of before'} (${ms(gains.latency.baseMs)} → ${ms(gains.latency.candidateMs)} an answer)</span></div>`}
+${gains?.latency && html`<div class="tile"><b>${times(Math.max(gains.latency.ratio, 1 / gains.latency.ratio))}</b><span>${gains.latency.ratio > 1 ? 'the time of before: slower' : 'the speed of before'} (${ms(gains.latency.baseMs)} → ${ms(gains.latency.candidateMs)} an answer)</span></div>`}
 </div>`
 }
 

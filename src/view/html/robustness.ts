@@ -16,6 +16,7 @@ export function robustnessPage(report: RobustnessReport): string {
 ${title !== report.sentence && html`<p>${report.sentence}</p>`}
 <p class="soft">${plural(report.n, 'row')} of ${fileName(report.data.path)} (${report.modality}), the same rows and the same seed (${report.seed}) for every model.${!report.labelled && ' There are no labels: a row counts as right where the answer is the one that the model gives to the untouched row.'}</p>
 ${modelTable(report)}
+${meanings(report)}
 ${report.corruptions.length > 0 && html`<h2>Corruptions</h2>${heatMaps(report)}`}
 ${calibration(report)}
 ${strangers(report)}
@@ -83,6 +84,12 @@ function modelTable(report: RobustnessReport): Markup {
   )
 }
 
+/** What the columns of the table say, for who meets them the first time. */
+function meanings({ models, missing, corruptions }: RobustnessReport): Markup {
+  if (corruptions.length === 0) return html``
+  return html`<p class="soft">${!('mce' in missing) && 'mCE, the mean corruption error, divides the errors of a model by those of the first under each corruption: 1 is as many, below 1 is better; the relative one takes the errors on clean rows off first. '}${models.length > 1 && 'Churn is the share of corrupted rows that a model answers otherwise than the first.'}</p>`
+}
+
 function heatMaps({ models, corruptions, severities, metric, higherIsBetter, alpha }: RobustnessReport): Markup {
   const columns = severities.map(String)
   const cells = corruptions.length * severities.length
@@ -130,7 +137,7 @@ function heatMaps({ models, corruptions, severities, metric, higherIsBetter, alp
           }
         }),
       })),
-      `Change in ${metric} with ${fileName(model.path)} on the same corrupted rows: green is better, red worse; bold where the ${percent(1 - alpha, 0)} interval leaves out 0 (each cell by itself: of ${cells} such cells about ${Math.round(cells * alpha)} are bold by chance).`,
+      `Change in ${metric} with ${fileName(model.path)} on the same corrupted rows: green is better, red worse; bold where the ${percent(1 - alpha, 0)} interval leaves out 0 (each cell by itself: of ${cells} such ${cells === 1 ? 'cell' : 'cells'} about ${Math.round(cells * alpha)} are bold by chance).`,
     ),
   )
   return html`${first}${changes}`
@@ -142,6 +149,7 @@ function calibration({ calibration: found, models }: RobustnessReport): Markup {
   const fixed = (digits: number) => (value: number) => value.toFixed(digits)
   const four = fixed(4)
   return html`<h2>What probabilities are worth</h2>
+<p>A model that says it is 90 % sure should be right nine times in ten. ECE is how far it misses that on average (0.05 is five points), Brier and NLL grow with certainty about wrong answers: lower is better in all of them. The best temperature is what its scores would have to be divided by to be honest: above 1 the model is too sure of itself, below 1 not sure enough.</p>
 ${table(
   [
     { head: 'Model', cell: ({ name }) => name },
@@ -159,7 +167,7 @@ ${table(
       cell: ({ nll, changes }) => html`${four(nll)}${changes && html`<small>${betterBy(changes.nll.ci)}</small>`}`,
     },
     { head: 'Best temperature', numeric: true, cell: ({ temperature }) => temperature.toFixed(3) },
-    { head: 'ECE there', numeric: true, cell: ({ eceAtTemperature }) => four(eceAtTemperature) },
+    { head: 'ECE at that temperature', numeric: true, cell: ({ eceAtTemperature }) => four(eceAtTemperature) },
   ],
   rows,
 )}
@@ -208,7 +216,7 @@ function strangers({ outOfDistribution: found, models }: RobustnessReport): Mark
     })),
   )
   return html`<h2>Rows from elsewhere</h2>
-<p>How well ${plural(found.outRows, 'row')} of ${fileName(found.path)} are told from ${count(found.inRows)} of the data. ${count(found.fitRows)} more rows of the data fitted the distances.</p>
+<p>How well ${plural(found.outRows, 'row')} of ${fileName(found.path)} are told from ${count(found.inRows)} of the data. ${count(found.fitRows)} more rows of the data fitted the distances. AUROC is how often a row from elsewhere looks stranger than one of the data: 1 is always, 0.5 is guessing, below that the strangers look the more ordinary ones. <em>msp</em> goes by how unsure the answer is, <em>energy</em> by how low its scores are, <em>mahalanobis</em> and <em>knn</em> by the distance to rows of the data.</p>
 ${table(
   [
     { head: 'Detector', cell: ({ detector }) => detector },
@@ -257,5 +265,5 @@ ${table(
 
 function method({ corruptions, severities, seed, alpha, margin, modality }: RobustnessReport): Markup {
   return html`<h2>Method</h2>
-<p class="soft">${modality === 'images' && `The corruptions are those of ImageNet-C (Hendrycks and Dietterich, arXiv 1903.12261), written anew for images of any size. `}What happens to a row depends on seed ${seed}, the corruption and the row's number alone, so that every model meets the same bytes; ${corruptions.length} corruptions at ${severities.length} severities. The corruption error of a model is its error over all severities divided by the first model's; their mean (mCE) is 1 for the first model, and below 1 is better; the relative one takes the clean errors off first. Churn is the share of corrupted rows that a model answers otherwise than the first. Changes are paired: Tango's interval for right-or-wrong scores (one cell), a BCa bootstrap over rows for means over cells, where all versions of a row count as one; intervals are two-sided ${percent(1 - alpha, 0)}, the margin of the verdict is ${margin}. Calibration: Guo et al., arXiv 1706.04599. Detectors: maximum softmax (1610.02136), energy (2010.03759), Mahalanobis (1807.03888), k-th nearest neighbour with k = 5 on unit features (2204.06507); AUROCs are compared by DeLong's paired test.</p>`
+<p class="soft">${modality === 'images' && `The corruptions are those of ImageNet-C (Hendrycks and Dietterich, arXiv 1903.12261), written anew for images of any size. `}What happens to a row depends on seed ${seed}, the corruption and the row's number alone, so that every model meets the same bytes; ${plural(corruptions.length, 'corruption')} at ${plural(severities.length, 'severity', 'severities')}. A corruption error is over all severities. Changes are paired: Tango's interval for right-or-wrong scores (one cell), a BCa bootstrap over rows for means over cells, where all versions of a row count as one; intervals are two-sided ${percent(1 - alpha, 0)}, the margin of the verdict is ${margin}. Calibration: Guo et al., arXiv 1706.04599. Detectors: maximum softmax (1610.02136), energy (2010.03759), Mahalanobis (1807.03888), k-th nearest neighbour with k = 5 on unit features (2204.06507); AUROCs are compared by DeLong's paired test.</p>`
 }

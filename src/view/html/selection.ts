@@ -12,6 +12,7 @@ export function selectionPage(report: SelectionReport): string {
     report.sentence,
     html`<header><p class="kicker">Whetstone selection · ${plural(report.models.length, 'model')}</p><h1>${report.sentence}</h1></header>
 ${report.chosen && html`<p>${fileName(report.chosen.path)}: ${report.chosen.reason}.</p>`}
+${heldBack(report)}
 ${frontChart(report)}
 <h2>Leaderboard</h2>
 ${leaderboard(report)}
@@ -21,6 +22,15 @@ ${report.warnings.length > 0 && html`<h2>Worth knowing</h2><ul>${report.warnings
 ${method()}
 <p class="soft">All models are judged against the first on the same ${count(report.n)} rows of <code>${report.data.path}</code>${report.models.some(({ data }) => data) && ', where named in a form of their own,'} and timed by turns in one run, each in a process of its own: ${plural(report.threads, 'thread')}, ${report.cpu}, ${report.runtime}. Against several gates none is corrected: a model must pass every one.</p>`,
   )
+}
+
+/** Why a model may not go out: the first thing that is asked of a page that says so. */
+function heldBack({ models }: SelectionReport): Markup {
+  const shut = models.flatMap(({ path, gates }) =>
+    gates.filter(({ verdict }) => verdict !== 'pass').map((gate) => ({ path, gate, several: gates.length > 1 })),
+  )
+  if (shut.length === 0) return html``
+  return html`<ul>${shut.map(({ path, gate, several }) => html`<li><b>${fileName(path)}</b>${several && `, ${fileName(gate.file)}`}: ${gateSentence(gate)}</li>`)}</ul>`
 }
 
 const gateWord = (gates: SelectionReport['models'][number]['gates']) =>
@@ -39,7 +49,13 @@ function leaderboard(report: SelectionReport): Markup {
         cell: (model) =>
           html`${fileName(model.path)}${model.onFront && html`<small>on the front</small>`}${model.data && html`<small>rows from ${fileName(model.data)}</small>`}`,
       },
-      { head: 'Gates', cell: (model) => gateBadge(model.gates) },
+      {
+        head: 'Gates',
+        cell: ({ gates }) =>
+          gates.length === 1
+            ? gateBadge(gates)
+            : html`${gates.map((gate) => html`${gateBadge([gate])}<small>${fileName(gate.file)}</small>`)}`,
+      },
       { head: report.metric, numeric: true, cell: (model) => metricValue(model.metric) },
       {
         head: 'Change to the first',

@@ -21,7 +21,7 @@ p{margin:.5rem 0}.soft{color:var(--soft)}
 table{border-collapse:collapse;width:100%;font-size:.92rem;font-variant-numeric:tabular-nums}
 th,td{text-align:left;padding:.5rem .8rem;border-bottom:1px solid var(--line);vertical-align:top}
 tbody tr:last-child td{border-bottom:0}th{font-weight:600;color:var(--soft);font-size:.82rem;white-space:nowrap}
-td.n,th.n{text-align:right;white-space:nowrap}tr.chosen td{background:var(--good-bg)}
+td.n,th.n{text-align:right;white-space:nowrap}th.n,td.n small{white-space:normal}th{vertical-align:bottom}tr.chosen td{background:var(--good-bg)}
 td small{display:block;color:var(--soft)}
 figure{margin:1rem 0;background:var(--card);border:1px solid var(--line);border-radius:.7rem;padding:1rem}
 figcaption{color:var(--soft);font-size:.88rem;margin-top:.4rem}
@@ -50,6 +50,6 @@ svg.square{max-width:26rem}
 .card div{min-width:0;overflow-wrap:anywhere}.card p{margin:.1rem 0}.card .where{color:var(--soft);font-size:.82rem}.card blockquote{margin:.2rem 0;font-style:italic}.card small{color:var(--soft)}
 @media(max-width:34rem){svg text{font-size:16px}svg text.s{font-size:15px}svg.square text.s{font-size:13px}.forest .line{grid-template-columns:6.5rem 1fr;gap:.5rem}.forest .name{font-size:.82rem}.forest .name small{display:block;margin:0}.bar{grid-template-columns:6.5rem 1fr 3rem}.story{font-size:1rem}dl{grid-template-columns:1fr}dd{margin-bottom:.4rem}main{padding-top:1.4rem}.tiles{grid-template-columns:1fr 1fr}.tile b{font-size:1.35rem}}
 @media print{.cards{grid-template-columns:repeat(auto-fill,minmax(17rem,1fr))}.card img{width:56px;height:56px}html{font-size:11px}body{background:#fff;font-size:11px}main{max-width:none;padding:0}*{print-color-adjust:exact;-webkit-print-color-adjust:exact}
-h1,h2,h3,summary{break-after:avoid}tr,.scroll,figure,.tile,pre{break-inside:avoid}.scroll,figure,pre{overflow:visible}th,td{padding:.35rem .55rem}th,td.n,th.n{white-space:normal}td.n{overflow-wrap:anywhere}
+h1,h2,h3,summary,h2+p,p:has(+.cards),p:has(+.scroll){break-after:avoid}dt,dd,li{break-inside:avoid}tr,.scroll,figure,.tile,pre{break-inside:avoid}.scroll,figure,pre{overflow:visible}th,td{padding:.35rem .55rem}th,td.n,th.n{white-space:normal}td.n{overflow-wrap:anywhere}
 pre{font-size:.85rem;white-space:pre-wrap;overflow-wrap:anywhere}details{display:block}details::details-content{content-visibility:visible;height:auto;display:block}}
 `

@@ -132,7 +132,7 @@ describe('the page', () => {
       cpu: 'a processor',
     }
     const slow = renderHtml({ ...report, gains: { bytes: { base: 313_016, candidate: 93_396 }, latency } })
-    expect(slow).toMatch(/<h1>The new model answers as well as the old one, but more slowly<\/h1>/)
+    expect(slow).toMatch(/<h1>The new model answers as well as the old one, but takes [\d.]+ times as long<\/h1>/)
     expect(slow).toMatch(/<b>313 KB → 93\.4 KB<\/b>/)
     for (const [, words] of page.matchAll(/role="img" aria-label="([^"]*)"/g)) expect(words!.length).toBeGreaterThan(10)
     expect(renderHtml(gated(check('margin', 'regressed')))).toMatch(/<h1>The new model does not pass the gate<\/h1>/)

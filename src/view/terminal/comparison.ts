@@ -2,7 +2,7 @@ import type { ComparisonReport, GateCheck, SliceResult } from '../../report/inde
 import { gateSentence, verdictOfAll } from '../pipeline/checks.ts'
 import { count, metricValue, percent, plural, repeats, signed } from '../words.ts'
 import { section } from './section.ts'
-import { paint, type Style, textTable, verdictWord } from './table.ts'
+import { paint, type Style, textTable, verdictWord, wrap } from './table.ts'
 
 /** Rows that changed, of those that a report holds, that fit a screen. */
 const MOST_FLIPS = 8
@@ -17,7 +17,7 @@ export function comparison(report: ComparisonReport, style: Style): string {
     `${verdictWord(report.verdict, report.grade, style)}  ${paint('bold', report.sentence, style)}`,
     ...(gate ? ['', gateTable(gate.checks, style)] : []),
     '',
-    ...story.map((paragraph) => wrap(paragraph, style.width)),
+    ...story.map((paragraph) => wrap(paragraph, style.width).join('\n')),
     '',
     ...(report.base.value === null && report.candidate.value === null
       ? []
@@ -92,12 +92,11 @@ export function comparison(report: ComparisonReport, style: Style): string {
 
 function gateTable(checks: readonly GateCheck[], style: Style): string {
   return textTable(
-    [{ head: 'check' }, { head: 'verdict' }, { head: 'asked' }, { head: 'measured' }],
+    [{ head: 'check' }, { head: 'verdict' }, { head: 'measured', wrap: true }],
     checks.map((check) => [
       check.id,
       `${check.verdict}${check.verdict === 'inconclusive' && !check.blocks ? ' (allowed)' : ''}`,
-      check.limit,
-      check.measured,
+      `${check.measured} (asked: ${check.limit})`,
     ]),
     style,
   )
@@ -139,15 +138,4 @@ function flippedRows({ flips = [], flipRates }: ComparisonReport, style: Style):
     ),
     ...(more > 0 ? [`… and ${count(more)} more (-o report.html shows more of them)`] : []),
   ]
-}
-
-/** Words onto lines of at most this width. */
-function wrap(text: string, width: number): string {
-  const lines = ['']
-  for (const word of text.split(' ')) {
-    const line = lines.at(-1)!
-    if (line !== '' && line.length + 1 + word.length > width) lines.push(word)
-    else lines[lines.length - 1] = line === '' ? word : `${line} ${word}`
-  }
-  return lines.join('\n')
 }

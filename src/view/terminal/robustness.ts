@@ -1,6 +1,6 @@
 import type { RobustnessReport, RowScores } from '../../report/index.ts'
 import { count, fileName, inWords, metricValue, percent, plural, signed } from '../words.ts'
-import { paint, type Style, textTable, verdictWord } from './table.ts'
+import { paint, type Style, textTable, verdictWord, wrap } from './table.ts'
 
 export function robustness(report: RobustnessReport, style: Style): string {
   const { models, corruptions, warnings, missing, labelled } = report
@@ -72,7 +72,7 @@ function calibration({ calibration: found, models }: RobustnessReport, style: St
   if (!found) return []
   return [
     '',
-    'what probabilities are worth (lower is better)',
+    'what probabilities are worth (lower is better; a temperature of 1 needs no correcting)',
     textTable(
       [
         { head: 'model' },
@@ -96,6 +96,9 @@ function calibration({ calibration: found, models }: RobustnessReport, style: St
   ]
 }
 
+const FPR95 =
+  'FPR95 out: ordinary rows flagged when 95 % of the strangers are (OpenOOD); in: strangers let through when 95 % of the ordinary rows are'
+
 function detectors({ outOfDistribution: found, models }: RobustnessReport, style: Style): readonly string[] {
   if (!found) return []
   return [
@@ -105,7 +108,7 @@ function detectors({ outOfDistribution: found, models }: RobustnessReport, style
       [
         { head: 'detector' },
         { head: 'model' },
-        ...['AUROC', 'change', 'AUPR out', 'FPR95 (out positive)', 'FPR95 (in positive)'].map((head) => ({
+        ...['AUROC', 'change', 'AUPR out', 'FPR95 out', 'FPR95 in'].map((head) => ({
           head,
           right: true,
         })),
@@ -129,6 +132,7 @@ function detectors({ outOfDistribution: found, models }: RobustnessReport, style
       ),
       style,
     ),
+    ...wrap(FPR95, style.width),
   ]
 }
 

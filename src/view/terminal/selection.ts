@@ -36,7 +36,11 @@ export function selection(report: SelectionReport, style: Style): string {
     ...section(
       'not admitted',
       refused.flatMap(({ path, gates }) =>
-        gates.filter(({ verdict }) => verdict !== 'pass').map((gate) => `${fileName(path)}: ${gateSentence(gate)}`),
+        gates
+          .filter(({ verdict }) => verdict !== 'pass')
+          .map(
+            (gate) => `${fileName(path)}${gates.length > 1 ? `, ${fileName(gate.file)}` : ''}: ${gateSentence(gate)}`,
+          ),
       ),
     ),
     ...section('warnings', report.warnings),

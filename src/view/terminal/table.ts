@@ -6,9 +6,11 @@ export interface Style {
 export interface TextColumn {
   readonly head: string
   readonly right?: boolean
+  /** Where the terminal is too narrow for it, the text goes on below instead of being cut. */
+  readonly wrap?: boolean
 }
 
-/** A plain table; the last left-aligned column is cut where the terminal is too narrow. */
+/** A plain table; the last left-aligned column is cut, or broken into lines, where the terminal is too narrow. */
 export function textTable(columns: readonly TextColumn[], rows: readonly (readonly string[])[], style: Style): string {
   const widths = columns.map((column, i) => Math.max(column.head.length, ...rows.map((row) => (row[i] ?? '').length)))
   const total = widths.reduce((sum, width) => sum + width + 2, 0)
@@ -23,7 +25,23 @@ export function textTable(columns: readonly TextColumn[], rows: readonly (readon
       })
       .join('  ')
       .trimEnd()
-  return [paint('dim', line(columns.map((column) => column.head)), style), ...rows.map(line)].join('\n')
+  const broken = (row: readonly string[]): readonly (readonly string[])[] => {
+    if (flexible < 0 || !columns[flexible]!.wrap) return [row]
+    const pieces = wrap(row[flexible] ?? '', widths[flexible]!)
+    return pieces.map((piece, k) => row.map((cell, i) => (i === flexible ? piece : k === 0 ? cell : '')))
+  }
+  return [paint('dim', line(columns.map((column) => column.head)), style), ...rows.flatMap(broken).map(line)].join('\n')
+}
+
+/** Words onto lines of at most this width. */
+export function wrap(text: string, width: number): readonly string[] {
+  const lines = ['']
+  for (const word of text.split(' ')) {
+    const line = lines.at(-1)!
+    if (line !== '' && line.length + 1 + word.length > width) lines.push(word)
+    else lines[lines.length - 1] = line === '' ? word : `${line} ${word}`
+  }
+  return lines
 }
 
 const CODES = { bold: 1, dim: 2, red: 31, green: 32, yellow: 33, blue: 34 } as const

@@ -1,0 +1,8 @@
+import type { Dataset } from '../data/index.ts'
+import type { RowLabel } from './metric.ts'
+
+/** A label as people read it, a class by its name; null where it is neither one number nor one text. */
+export function labelText(label: RowLabel | undefined, data: Dataset): string | null {
+  if (typeof label === 'number') return data.classNames?.[label] ?? String(label)
+  return typeof label === 'string' ? label : null
+}
