@@ -243,8 +243,10 @@ async function quantizeIn(
       ? [await withLearnedRoundings(start.model, own, options), ...repairs]
       : [own, ...repairs]
   let trail = await advanceAll(start, steps)
-  // Who asks for integers gets them: that they hardly pay in such a model is for the report to say.
-  const insists = scheme === 'static-int8' && trail.model === start.model && options.pass?.placement === undefined
+  // Who asks for integers gets them: that they hardly pay in such a model is for the report to say. What the passes
+  // behind did to the float graph is no quantization.
+  const insists =
+    scheme === 'static-int8' && quantizationRun(trail, scheme).applied === 0 && options.pass?.placement === undefined
   if (insists)
     trail = await advanceAll(start, quantizeSteps({ ...options, pass: { ...options.pass, ...EVERYWHERE } }, evidence))
   const run = quantizationRun(trail, scheme)
