@@ -174,5 +174,6 @@ function difference(alone: TensorValue, together: TensorValue, place: number, si
     }
   }
   if (worst <= REASSOCIATION * peak) return null
+  if (peak === 0) return `a row’s answer, zero alone, became ${worst.toPrecision(2)} among neighbours`
   return `a row’s answer moved by ${((100 * worst) / peak).toPrecision(2)} % of the output’s largest value when its neighbours changed`
 }

@@ -1,5 +1,6 @@
 import type { Column, Dataset } from '../data/index.ts'
 import type { Feeds, Session } from '../engine/index.ts'
+import { UserError } from '../platform/index.ts'
 import { measureBatchInvariance } from './batch-invariance.ts'
 import { feedsOf, rowsPerRun } from './feeds.ts'
 import { type RowOutputs, splitRows } from './row-outputs.ts'
@@ -57,7 +58,18 @@ export async function safeBatch(
   for await (const row of data.read({ indices, batch: 1 })) rows.push(feedsOf(row, session.inputs, data))
   if (rows.length < 2) return { batch: 1, reason: null }
   const { all, reason } = await measureBatchInvariance(session, rows)
-  return all
-    ? { batch: most, reason: null }
-    : { batch: 1, reason: `rows are run one by one: ${reason ?? 'their answers depend on the rows beside them'}` }
+  const apart = all ? await notByRow(session, data, indices) : (reason ?? 'their answers depend on the rows beside them')
+  return apart === null ? { batch: most, reason: null } : { batch: 1, reason: `rows are run one by one: ${apart}` }
+}
+
+/** Which output of rows that share a run cannot be taken apart into rows, such as one with rows along another axis. */
+async function notByRow(session: Session, data: Dataset, indices: readonly number[]): Promise<string | null> {
+  for await (const rows of data.read({ indices, batch: indices.length }))
+    try {
+      splitRows(await session.run(feedsOf(rows, session.inputs, data)), rows.indices.length)
+    } catch (error) {
+      if (error instanceof UserError && error.code === 'unsupported') return error.message
+      throw error
+    }
+  return null
 }

@@ -1,5 +1,5 @@
 import type { Dataset } from '../data/index.ts'
-import { openIsolated, type RuntimeProcesses, startRuntimes } from '../engine/index.ts'
+import { leftUnseen, omittedOutputs, openIsolated, type RuntimeProcesses, startRuntimes } from '../engine/index.ts'
 import type { Model, NumericArray } from '../ir/index.ts'
 import {
   KERNEL_REPAIRS,
@@ -295,6 +295,7 @@ async function quantizeIn(
         : []),
       ...(run.applied === 0 ? [nothingDone(model)] : []),
       ...gone.map(keepsNothing),
+      ...leftUnseen(omittedOutputs(model)),
       ...(data?.notes ?? []),
     ],
   }
