@@ -9,7 +9,9 @@ const model = parseModel(`<ir_version: 10, opset_import: ["" : 21]>
 g (float[N,3] x) => (seq(float[N,3]) s, float[N,3] y) { h = Neg(x) y = Neg(h) s = SequenceConstruct(h) }`)
 
 const rows = (count: number) =>
-  memoryDataset({ x: { dtype: 'float32', dims: [count, 3], data: Float32Array.from({ length: 3 * count }, (_, i) => i) } })
+  memoryDataset({
+    x: { dtype: 'float32', dims: [count, 3], data: Float32Array.from({ length: 3 * count }, (_, i) => i) },
+  })
 
 test('an output that no session hands out is named wherever answers are looked at', async () => {
   const said = [/output "s" is not looked at: it is a sequence/]

@@ -58,7 +58,9 @@ export async function safeBatch(
   for await (const row of data.read({ indices, batch: 1 })) rows.push(feedsOf(row, session.inputs, data))
   if (rows.length < 2) return { batch: 1, reason: null }
   const { all, reason } = await measureBatchInvariance(session, rows)
-  const apart = all ? await notByRow(session, data, indices) : (reason ?? 'their answers depend on the rows beside them')
+  const apart = all
+    ? await notByRow(session, data, indices)
+    : (reason ?? 'their answers depend on the rows beside them')
   return apart === null ? { batch: most, reason: null } : { batch: 1, reason: `rows are run one by one: ${apart}` }
 }
 
