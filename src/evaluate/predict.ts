@@ -1,7 +1,6 @@
 import type { Column, Dataset } from '../data/index.ts'
 import type { Feeds, Session } from '../engine/index.ts'
-import { UserError } from '../platform/index.ts'
-import { measureBatchInvariance } from './batch-invariance.ts'
+import { measureBatchInvariance, sharedRunObstacle } from './batch-invariance.ts'
 import { feedsOf, rowsPerRun } from './feeds.ts'
 import { type RowOutputs, splitRows } from './row-outputs.ts'
 
@@ -59,19 +58,7 @@ export async function safeBatch(
   if (rows.length < 2) return { batch: 1, reason: null }
   const { all, reason } = await measureBatchInvariance(session, rows)
   const apart = all
-    ? await notByRow(session, data, indices)
+    ? await sharedRunObstacle(session, rows)
     : (reason ?? 'their answers depend on the rows beside them')
   return apart === null ? { batch: most, reason: null } : { batch: 1, reason: `rows are run one by one: ${apart}` }
-}
-
-/** Which output of rows that share a run cannot be taken apart into rows, such as one with rows along another axis. */
-async function notByRow(session: Session, data: Dataset, indices: readonly number[]): Promise<string | null> {
-  for await (const rows of data.read({ indices, batch: indices.length }))
-    try {
-      splitRows(await session.run(feedsOf(rows, session.inputs, data)), rows.indices.length)
-    } catch (error) {
-      if (error instanceof UserError && error.code === 'unsupported') return error.message
-      throw error
-    }
-  return null
 }
