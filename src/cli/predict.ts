@@ -1,5 +1,5 @@
 import { extname } from 'node:path'
-import { openIsolated } from '../engine/index.ts'
+import { leftUnseen, openIsolated } from '../engine/index.ts'
 import { predictRows, safeBatch } from '../evaluate/index.ts'
 import { modelDigest } from '../onnx/index.ts'
 import { sha256, UserError } from '../platform/index.ts'
@@ -84,7 +84,7 @@ export const predictVerb: Verb = {
         batch,
         rowsPerSecond: rows > resumed ? (rows - resumed) / seconds : 0,
         outputs,
-        notes: [...(reason === null ? [] : [reason]), ...data.notes],
+        notes: [...(reason === null ? [] : [reason]), ...leftUnseen(session.omitted), ...data.notes],
       }
       return { report }
     } finally {

@@ -1,6 +1,6 @@
 import { openDataset } from '../data/index.ts'
 import type { Feeds, Session } from '../engine/index.ts'
-import { feasibleFeeds, feedsOf, measureBatchInvariance, randomFeeds } from '../evaluate/index.ts'
+import { feasibleFeeds, feedsOf, measureBatchInvariance, randomFeeds, sharedRunObstacle } from '../evaluate/index.ts'
 import { UserError } from '../platform/index.ts'
 import type { Rehearse } from '../serve/index.ts'
 
@@ -25,7 +25,9 @@ export const rehearseOn =
     if (!judge) return { samples: rows, invariance: null }
     if (rows.length < 2)
       return { samples: rows, invariance: { all: false, reason: 'there are fewer than two sample rows to compare' } }
-    return { samples: rows, invariance: await measureBatchInvariance(session, rows) }
+    const invariance = await measureBatchInvariance(session, rows)
+    const obstacle = invariance.all ? await sharedRunObstacle(session, rows) : null
+    return { samples: rows, invariance: obstacle === null ? invariance : { all: false, reason: obstacle } }
   }
 
 type Shapes = Readonly<Record<string, readonly number[]>>

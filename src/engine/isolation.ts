@@ -1,6 +1,5 @@
 import type { Served } from './arrivals.ts'
-import type { OmittedOutput } from './ports.ts'
-import type { Session } from './session.ts'
+import type { OmittedOutput, Session } from './session.ts'
 
 /** Peak memory of the process that runs the model, beyond what it held before the load. */
 export interface PeakMemory {

@@ -1,7 +1,6 @@
 import type { DType } from '../ir/index.ts'
 import type { OrtSessionOptions } from './ort-options.ts'
-import type { OmittedOutput } from './ports.ts'
-import type { PortValue } from './session.ts'
+import type { OmittedOutput, PortValue } from './session.ts'
 
 /**
  * A tensor as bytes, the form in which it crosses borders: little-endian, row-major; a string is its UTF-8 length in

@@ -13,6 +13,7 @@ import type { OrtSessionOptions } from './ort-options.ts'
 import { portsOf } from './ports.ts'
 import { profileOf, type TraceEvent } from './profile-trace.ts'
 import type { Feeds } from './session.ts'
+import { traceable } from './trace-names.ts'
 
 /** Runs before the ones that count: the first allocate and plan memory. */
 const WARM_RUNS = 2
@@ -76,7 +77,8 @@ export async function profile(
   options: OrtSessionOptions = {},
 ): Promise<ProfileReport> {
   checkFeeds(portsOf(model, isCarried, runtimeName).inputs, feeds)
-  const placed = await placeFile(model)
+  const { model: told, named } = traceable(model)
+  const placed = await placeFile(told)
   const folder = temporaryFolder()
   const runtime = startRuntime(model.graph.name || 'model')
   try {
@@ -88,7 +90,8 @@ export async function profile(
     const [file] = readdirSync(folder.path).filter((name) => name.startsWith('trace'))
     if (file === undefined) throw new Error('internal: the runtime wrote no trace')
     const events = JSON.parse(readFileSync(join(folder.path, file), 'utf8')) as TraceEvent[]
-    return profileOf(events, WARM_RUNS, options.threads ?? 1)
+    const report = profileOf(events, WARM_RUNS, options.threads ?? 1)
+    return { ...report, nodes: report.nodes.map((node) => ({ ...node, name: named(node.name) })) }
   } finally {
     await runtime.stop()
     placed.remove()

@@ -179,6 +179,16 @@ describe('ortNode', () => {
     expect('reason' in result && result.reason).toMatch(/Add|shape|dim/i)
   })
 
+  test('profiles: names of nodes that the runtime writes into its trace unescaped come back as they are', async () => {
+    const names = ['a"b', 'back\\slash', 'line\nbreak', '"},{', '⟦0⟧', 'plain é']
+    const long = model(`g (float[2,2] x) => (float[2,2] v5) <float[2,2] w = {1, 2, 3, 4}>
+      { v0 = MatMul(x, w) ${[1, 2, 3, 4, 5].map((i) => `v${i} = MatMul(v${i - 1}, w)`).join(' ')} }`)
+    const nodes = long.graph.nodes.map((node, i) => ({ ...node, name: names[i]! }))
+    const odd = { ...long, graph: { ...long.graph, nodes } }
+    const report = await ortNode.profile(odd, { x: f32([2, 2], [1, 2, 3, 4]) }, 2)
+    expect(report.nodes.map(({ name }) => name).sort()).toEqual([...names].sort())
+  })
+
   test('profiles: every node once a run, medians no longer than the whole', async () => {
     const report = await ortNode.profile(chain, { x: f32([2, 2], [1, 2, 3, 4]) }, 5)
     expect(report).toMatchObject({ kind: 'profile', runs: 5, threads: 1 })

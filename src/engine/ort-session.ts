@@ -6,8 +6,8 @@ import { innerNames } from './inner-values.ts'
 import { InnerSession } from './ort-inner-session.ts'
 import { isCarried, type NativeSession, type OrtRuntime } from './ort-native.ts'
 import type { OrtSessionOptions } from './ort-options.ts'
-import { type OmittedOutput, type Ports, unsupportedPort } from './ports.ts'
-import type { Feeds, Fetched, Session, TensorValue } from './session.ts'
+import { type Ports, unsupportedPort } from './ports.ts'
+import type { Feeds, Fetched, OmittedOutput, Session, TensorValue } from './session.ts'
 
 /** A session of ONNX Runtime whose native side is at hand. */
 export interface OrtSession extends Session {
@@ -98,7 +98,7 @@ export function settlePorts(native: Pick<NativeSession, 'outputs'>, declared: Po
   const omitted = [...declared.omitted]
   for (const output of declared.outputs) {
     const type = told.get(output.name)?.type
-    if (type === undefined) omitted.push({ name: output.name, reason: 'not a tensor' })
+    if (type === undefined) omitted.push({ name: output.name, reason: 'it is no tensor' })
     else if (!isCarried(type)) throw unsupportedPort('Output', output.name, type, runtime)
     else outputs.push(output.dtype === type ? output : { ...output, dtype: type })
   }

@@ -1,13 +1,7 @@
 import type { Model, ValueInfo, ValueType } from '../ir/index.ts'
 import { UserError } from '../platform/index.ts'
 import { typeText } from './feeds.ts'
-import type { PortValue } from './session.ts'
-
-/** An output that a session cannot hand out, and why. */
-export interface OmittedOutput {
-  readonly name: string
-  readonly reason: string
-}
+import type { OmittedOutput, PortValue } from './session.ts'
 
 export interface Ports {
   readonly inputs: readonly PortValue[]
@@ -24,12 +18,10 @@ export function portsOf(model: Model, isCarried: (dtype: string) => boolean, run
   const { graph } = model
   const inputs = graph.inputs.filter((input) => !graph.initializers.has(input.name)).map((info) => inputPort(info))
   const outputs: PortValue[] = []
-  const omitted: OmittedOutput[] = []
-  for (const info of graph.outputs) {
+  for (const info of graph.outputs)
     if (info.type.kind === 'tensor') outputs.push(port(info, info.type))
     else if (info.type.kind === 'unknown') outputs.push({ name: info.name, dtype: 'undefined', shape: null })
-    else omitted.push({ name: info.name, reason: omission(model, info) })
-  }
+  const omitted = omittedOutputs(model)
   for (const [kind, list] of [
     ['Input', inputs],
     ['Output', outputs],
@@ -67,9 +59,20 @@ const port = (info: ValueInfo, type: ValueType & { kind: 'tensor' }): PortValue 
   shape: type.shape,
 })
 
+/** Outputs that are no tensors by their declared type, which no session hands out. */
+export function omittedOutputs(model: Model): readonly OmittedOutput[] {
+  return model.graph.outputs
+    .filter(({ type }) => type.kind !== 'tensor' && type.kind !== 'unknown')
+    .map((info) => ({ name: info.name, reason: omission(model, info) }))
+}
+
+/** Says of each output that is left out that nobody looks at it. */
+export const leftUnseen = (omitted: readonly OmittedOutput[] = []): readonly string[] =>
+  omitted.map(({ name, reason }) => `output "${name}" is not looked at: ${reason}`)
+
 function omission(model: Model, info: ValueInfo): string {
   const maker = model.graph.nodes.find((node) => node.outputs.includes(info.name))
-  const what = `a ${info.type.kind}, which the runtime cannot hand over from Node`
+  const what = `it is a ${info.type.kind}, which the runtime cannot hand over from Node`
   return maker?.opType === 'ZipMap'
     ? `${what}; ZipMap only packs "${maker.inputs[0]}", which can be fetched by that name`
     : what

@@ -32,9 +32,17 @@ export interface Extremes {
  * - The results belong to the caller.
  * - A feed with a wrong name, dtype or shape is a UserError that names the input and what it should be.
  */
+/** An output that a session cannot hand out, and why. */
+export interface OmittedOutput {
+  readonly name: string
+  readonly reason: string
+}
+
 export interface Session {
   readonly inputs: readonly PortValue[]
   readonly outputs: readonly PortValue[]
+  /** Graph outputs that are no tensors, which `run` leaves out. Absent where an engine refuses them. */
+  readonly omitted?: readonly OmittedOutput[]
   /** The engine and its version: `onnxruntime-node 1.30.0`, `reference`. */
   readonly engine: string
   run(feeds: Feeds, fetch?: readonly string[]): Promise<Fetched>

@@ -52,3 +52,22 @@ test('a fixed batch of one is invariant by construction', async () => {
     reason: 'the model takes one row a run: its first dimension is fixed',
   })
 })
+
+test('a branch that the sum of a batch decides is caught by neighbours of the other sign', async () => {
+  const session = await open(`g (float[N,3] x) => (float[N,3] y) <float zero = {0}> {
+    s = ReduceSum<keepdims: int = 0>(x)  c = Greater(s, zero)
+    y = If(c) <then_branch = t () => (float[N,3] a) { a = Neg(x) }, else_branch = e () => (float[N,3] b) { b = Abs(x) }> }`)
+  const rows = [1, 2, 3, 4].map((scale) => ({
+    x: { dtype: 'float32' as const, dims: [1, 3], data: Float32Array.of(scale, 1, 2) },
+  }))
+  expect(await measureBatchInvariance(session, rows)).toMatchObject({ all: false, outputs: { y: false } })
+})
+
+test('scaled neighbours that the model does not accept are left out: codes beyond its table', async () => {
+  const session = await open(`g (float[N,2] x) => (float[N,2] y) <float[5] table = {0, 1, 4, 9, 16}> {
+    i = Cast<to: int = 7>(x)  y = Gather(table, i) }`)
+  const rows = [1, 2, 3, 4].map((code) => ({
+    x: { dtype: 'float32' as const, dims: [1, 2], data: Float32Array.of(code, 1) },
+  }))
+  expect(await measureBatchInvariance(session, rows)).toEqual({ all: true, outputs: { y: true } })
+})

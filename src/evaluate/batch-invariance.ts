@@ -3,6 +3,7 @@ import { arrayTypeOf, elementCount, isFloating, type NumericArray } from '../ir/
 import { UserError } from '../platform/index.ts'
 import { floatsOf } from './floats.ts'
 import { isRowAxis } from './random-feeds.ts'
+import { splitRows } from './row-outputs.ts'
 
 /** The field of that name in a quantization report. */
 export interface BatchInvariance {
@@ -23,13 +24,15 @@ const batchOf = (row: Feeds) => (bytesOf(row) > LARGE ? 2 : 4)
 const LARGE = 2 ** 20
 const bytesOf = (row: Feeds) =>
   Object.values(row).reduce((sum, { data }) => sum + (ArrayBuffer.isView(data) ? data.byteLength : 0), 0)
-/** Neighbours are scaled by this to act as the outliers that a shared scale would follow. */
-const OUTLIER = 8
+/** Neighbours are scaled by these to act as the outliers that a shared scale or a shared sum would follow. */
+const OUTLIERS = [8, -8] as const
 
 /**
  * Whether a row's answer is the same whatever rows share its batch. Each row of `given` (feeds of one row each, at least
- * two) runs alone, then in a batch of four (of two where rows are large), then among the same neighbours with every second one scaled by eight. An output is invariant if no row's answer moves by more than `REASSOCIATION` of that output's
- * largest magnitude; integers, booleans and strings must be equal.
+ * two) runs alone, then in a batch of four (of two where rows are large), then among the same neighbours with every second
+ * one scaled by eight, up and down. An output is invariant if no row's answer moves by more than `REASSOCIATION` of that
+ * output's largest magnitude; integers, booleans and strings must be equal. Scaled rows that the model does not accept,
+ * such as class numbers beyond its table, are left out.
  *
  * A model with a fixed first dimension takes one row a run and is invariant by construction. An output without a row
  * axis mixes its rows by design: it counts as not invariant, with the reason.
@@ -62,7 +65,9 @@ export async function measureBatchInvariance(session: Session, given: readonly F
     try {
       together = await session.run(batch)
     } catch (error) {
-      if (!(error instanceof UserError) || error.code !== 'bad-data' || compared > 0) throw error
+      if (!(error instanceof UserError) || error.code !== 'bad-data') throw error
+      if (members.some(({ scale }) => scale !== 1)) continue
+      if (compared > 0) throw error
       return { all: true, outputs: every(true), reason: 'the model accepts one row a run only' }
     }
     compared++
@@ -77,6 +82,26 @@ export async function measureBatchInvariance(session: Session, given: readonly F
   const outputs = Object.fromEntries(names.map((name) => [name, !notes.has(name)]))
   const reason = [...notes].map(([name, note]) => `${name}: ${note}`).join('; ')
   return { all: notes.size === 0, outputs, ...(notes.size === 0 ? {} : { reason }) }
+}
+
+/** Why answers of these rows could not be told apart if they shared a run; null where each has its place on axis 0. */
+export async function sharedRunObstacle(session: Session, given: readonly Feeds[]): Promise<string | null> {
+  const axes = new Map(session.inputs.map((input) => [input.name, rowAxis(input)]))
+  const rows = given.filter((row) => sameShapes(row, given[0] as Feeds))
+  if (rows.length < 2) return null
+  const fetched = await session.run(
+    stack(
+      rows.map((feeds) => ({ feeds, scale: 1 })),
+      axes,
+    ),
+  )
+  try {
+    splitRows(fetched, rows.length)
+    return null
+  } catch (error) {
+    if (error instanceof UserError && error.code === 'unsupported') return error.message
+    throw error
+  }
 }
 
 const sameShapes = (a: Feeds, b: Feeds) =>
@@ -102,7 +127,7 @@ function* batches(rows: number, size: number): Generator<readonly Member[]> {
     Array.from({ length: size }, (_, place) => ({ row: (start + place) % rows, scale: scaleAt(place) }))
   for (let start = 0; start < rows; start += size) {
     yield from(start, () => 1)
-    for (const odd of [0, 1]) yield from(start, (place) => (place % 2 === odd ? OUTLIER : 1))
+    for (const [odd, outlier] of OUTLIERS.entries()) yield from(start, (place) => (place % 2 === odd ? outlier : 1))
   }
 }
 
@@ -174,5 +199,6 @@ function difference(alone: TensorValue, together: TensorValue, place: number, si
     }
   }
   if (worst <= REASSOCIATION * peak) return null
+  if (peak === 0) return `a row’s answer, zero alone, became ${worst.toPrecision(2)} among neighbours`
   return `a row’s answer moved by ${((100 * worst) / peak).toPrecision(2)} % of the output’s largest value when its neighbours changed`
 }

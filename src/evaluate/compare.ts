@@ -1,5 +1,5 @@
 import type { Dataset } from '../data/index.ts'
-import type { Session } from '../engine/index.ts'
+import { leftUnseen, type Session } from '../engine/index.ts'
 import { didYouMean, UserError } from '../platform/index.ts'
 import type { ComparisonReport } from '../report/index.ts'
 import { requiredN } from '../statistics/index.ts'
@@ -115,6 +115,7 @@ export async function compare(
       ...undeclaredLosses(report),
       ...repeatedIds(scored, options.cluster),
       ...allAlike(scored),
+      ...leftUnseen(base.omitted),
       ...data.notes,
     ],
     ...(tokens ? { nextTokens: tokens } : {}),

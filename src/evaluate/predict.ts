@@ -1,6 +1,6 @@
 import type { Column, Dataset } from '../data/index.ts'
 import type { Feeds, Session } from '../engine/index.ts'
-import { measureBatchInvariance } from './batch-invariance.ts'
+import { measureBatchInvariance, sharedRunObstacle } from './batch-invariance.ts'
 import { feedsOf, rowsPerRun } from './feeds.ts'
 import { type RowOutputs, splitRows } from './row-outputs.ts'
 
@@ -57,7 +57,8 @@ export async function safeBatch(
   for await (const row of data.read({ indices, batch: 1 })) rows.push(feedsOf(row, session.inputs, data))
   if (rows.length < 2) return { batch: 1, reason: null }
   const { all, reason } = await measureBatchInvariance(session, rows)
-  return all
-    ? { batch: most, reason: null }
-    : { batch: 1, reason: `rows are run one by one: ${reason ?? 'their answers depend on the rows beside them'}` }
+  const apart = all
+    ? await sharedRunObstacle(session, rows)
+    : (reason ?? 'their answers depend on the rows beside them')
+  return apart === null ? { batch: most, reason: null } : { batch: 1, reason: `rows are run one by one: ${apart}` }
 }

@@ -126,7 +126,8 @@ function renameGraph(graph: Graph, rename: (name: string) => string): Graph {
   }
 }
 
-function mapGraphs(node: Node, change: (graph: Graph) => Graph): Node {
+/** The node with each graph among its attributes changed. */
+export function mapGraphs(node: Node, change: (graph: Graph) => Graph): Node {
   const attributes = new Map<string, Attribute>()
   let found = false
   for (const [name, attribute] of node.attributes) {

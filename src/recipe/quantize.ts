@@ -1,5 +1,5 @@
 import type { Dataset } from '../data/index.ts'
-import { openIsolated, type RuntimeProcesses, startRuntimes } from '../engine/index.ts'
+import { leftUnseen, omittedOutputs, openIsolated, type RuntimeProcesses, startRuntimes } from '../engine/index.ts'
 import type { Model, NumericArray } from '../ir/index.ts'
 import {
   KERNEL_REPAIRS,
@@ -244,8 +244,10 @@ async function quantizeIn(
       ? [await withLearnedRoundings(start.model, own, options), ...repairs]
       : [own, ...repairs]
   let trail = await advanceOnThreads(start, steps)
-  // Who asks for integers gets them: that they hardly pay in such a model is for the report to say.
-  const insists = scheme === 'static-int8' && trail.model === start.model && options.pass?.placement === undefined
+  // Who asks for integers gets them: that they hardly pay in such a model is for the report to say. What the passes
+  // behind did to the float graph is no quantization.
+  const insists =
+    scheme === 'static-int8' && quantizationRun(trail, scheme).applied === 0 && options.pass?.placement === undefined
   if (insists)
     trail = await advanceAll(start, quantizeSteps({ ...options, pass: { ...options.pass, ...EVERYWHERE } }, evidence))
   const run = quantizationRun(trail, scheme)
@@ -294,6 +296,7 @@ async function quantizeIn(
         : []),
       ...(run.applied === 0 ? [nothingDone(model)] : []),
       ...gone.map(keepsNothing),
+      ...leftUnseen(omittedOutputs(model)),
       ...(data?.notes ?? []),
     ],
   }

@@ -1,4 +1,4 @@
-import { type Feeds, type Fetched, openIsolated, type Session } from '../engine/index.ts'
+import { type Feeds, type Fetched, leftUnseen, omittedOutputs, openIsolated, type Session } from '../engine/index.ts'
 import { measureEquivalence } from '../evaluate/index.ts'
 import type { Model } from '../ir/index.ts'
 import { simplifyPasses } from '../passes/index.ts'
@@ -46,6 +46,7 @@ export async function losslessTrail(model: Model, plain: 'plain' | 'as stored' =
 export async function simplify(model: Model, options: SimplifyOptions = {}): Promise<Simplified> {
   const trail = await losslessTrail(model, 'as stored')
   const equivalence = options.verify === false ? null : await proveEqual(model, trail.model, options)
+  const unseen = leftUnseen(omittedOutputs(model))
   const report: RewriteReport = {
     kind: 'rewrite',
     version: 1,
@@ -53,6 +54,7 @@ export async function simplify(model: Model, options: SimplifyOptions = {}): Pro
     before: sizeOf(model),
     after: sizeOf(trail.model),
     equivalence,
+    ...(equivalence && unseen.length > 0 ? { warnings: unseen } : {}),
   }
   return {
     model: trail.model,

@@ -26,6 +26,7 @@ import { kernelCosts } from './kernel-costs.ts'
 import { type ReadKernels, readKernels } from './measure-quantized.ts'
 import { Answers, memoSession } from './memo-session.ts'
 import { nameModels } from './name-models.ts'
+import { neighboursChange } from './neighbours.ts'
 import { quantizationRun, quantizeSteps } from './quantize.ts'
 import { rangesOf } from './ranges.ts'
 import { type RunsOn, runsOn } from './runs-on.ts'
@@ -342,6 +343,13 @@ export class Workbench {
       }
     }
     return keep ? keep.get(key, make) : make()
+  }
+
+  /** Why answers of a candidate depend on the rows beside them, where the original's do not. */
+  dependence({ model }: Built): Promise<string | null> {
+    const { data, indices } = this.rows.select.indices.length > 1 ? this.rows.select : this.rows.prove
+    const { threads } = this.#options
+    return neighboursChange((one) => this.#place.open(one, { threads }), this.original.model, model, data, indices)
   }
 
   #answersOf({ digest }: Built): Answers {

@@ -32,6 +32,7 @@ export async function reportOn(findings: Findings): Promise<Optimized> {
   const chosen = trials.find((trial) => trial.built.spec.id === choice.id)
   const built = chosen?.built ?? bench.original
   const broken = chosen ? null : pool.originalBreaks
+  const dependence = chosen ? await bench.dependence(built) : null
   const limits = limitsOf(goal, broken)
   const report: OptimizationReport = {
     kind: 'optimization',
@@ -73,7 +74,7 @@ export async function reportOn(findings: Findings): Promise<Optimized> {
     profiles: { baseline: await bench.profile(bench.original), chosen: chosen ? await bench.profile(built) : null },
     elapsed: findings.elapsed,
     ...(options.command ? { command: options.command } : {}),
-    warnings: [...pool.warnings, ...bench.dataNotes],
+    warnings: [...pool.warnings, ...(dependence ? [`${choice.id}: ${dependence}`] : []), ...bench.dataNotes],
   }
   return {
     model: built.model,
