@@ -14,11 +14,14 @@ beforeAll(() => {
   data = bench.rows('eval.npz', 700, 16)
 })
 
-const words = (out: string, ...more: readonly string[]) =>
-  ['optimize', model, '--data', data, '-o', out, '--time', '6s', '--json', ...more] as const
+const words = (out: string, ...more: readonly string[]) => within('6s', out, ...more)
+const within = (time: string, out: string, ...more: readonly string[]) =>
+  ['optimize', model, '--data', data, '-o', out, '--time', time, '--json', ...more] as const
+/** For everything, on a busy machine too: a search that had to leave something out goes on when it is asked again. */
+const PLENTY = '60s'
 
 test('optimize writes what it promises; a second run reuses the work and gives the same; the recipe gives the bytes', async () => {
-  const first = await bench.whet(...words('out'))
+  const first = await bench.whet(...within(PLENTY, 'out'))
   expect(first).toMatchObject({ code: 0 })
   const report = reportIn(first.stdout, 'optimization')
   expect(report.rows).toEqual({ calibrate: 140, select: 210, prove: 350 })
@@ -44,7 +47,7 @@ test('optimize writes what it promises; a second run reuses the work and gives t
 
   const kept = readdirSync(bench.cache).length
   expect(kept).toBeGreaterThan(0)
-  const second = await bench.whet(...words('out2'))
+  const second = await bench.whet(...within(PLENTY, 'out2'))
   expect(second.code).toBe(0)
   const again = reportIn(second.stdout, 'optimization')
   expect(again.chosen).toEqual(report.chosen)
@@ -63,17 +66,17 @@ test('optimize writes what it promises; a second run reuses the work and gives t
     expect((await bench.whet('apply', recipe, model, '-o', 'candidate.onnx')).code).toBe(0)
     expect(readFileSync(bench.path('candidate.onnx'))).toEqual(readFileSync(bench.path('out', 'candidates', name)))
   }
-}, 90_000)
+}, 180_000)
 
 test('--explain tells of the finished search without another one; an unknown candidate is an error with the nearest', async () => {
   const report = reportIn(readFileSync(bench.path('out2', 'report.json'), 'utf8'), 'optimization')
   const before = statSync(bench.path('out2', 'report.json')).mtimeMs
-  const explained = await bench.whet(...words('out2', '--explain', 'lossless'))
+  const explained = await bench.whet(...within(PLENTY, 'out2', '--explain', 'lossless'))
   const text = String(reportIn(explained.stdout, 'optimization').explain)
   expect(text).toMatch(/^lossless: same answers/)
   expect(text).toContain(report.chosen.id === 'lossless' ? 'It was chosen.' : `Chosen: ${report.chosen.id}`)
   expect(statSync(bench.path('out2', 'report.json')).mtimeMs).toBe(before)
-  const unknown = await bench.whet(...words('out2', '--explain', 'losless'))
+  const unknown = await bench.whet(...within(PLENTY, 'out2', '--explain', 'losless'))
   expect([unknown.code, unknown.stdout]).toEqual([2, ''])
   expect(unknown.stderr).toMatch(/did you mean "lossless"\?/)
 }, 90_000)

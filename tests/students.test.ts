@@ -6,6 +6,7 @@ import { memoryDataset, randomNumbers } from '../src/data/index.ts'
 import { elementCount, type Model, parseModel, tensorOf } from '../src/ir/index.ts'
 import { modelDigest } from '../src/onnx/index.ts'
 import { applyRecipe, diskCache, noCache, recipeOf, trainStudent, Workbench } from '../src/recipe/index.ts'
+import { Budget } from '../src/search/budget.ts'
 import { optimize } from '../src/search/index.ts'
 import { placementSpecs } from '../src/search/plan.ts'
 import { Pool } from '../src/search/pool.ts'
@@ -87,7 +88,7 @@ describe('a search with rows to train on', () => {
     const settings = { margin: 0.01, alpha: 0.05, seed: 0, threads: 1, target: 'native', cache: noCache } as const
     const bench = await Workbench.open(teacher, data, settings)
     try {
-      const pool = new Pool(bench, { name: 'latency' }, () => {})
+      const pool = new Pool(bench, { name: 'latency' }, new Budget(300_000), () => {})
       // As timed on a machine where integers gain, so that the test does not hang on this one.
       const everywhere = placementSpecs().find(({ pass }) => pass?.placement === 'everywhere')!
       const timed = (await pool.build(everywhere))!

@@ -37,7 +37,7 @@ export const optimizeVerb: Verb = {
     alpha: { type: 'string', value: 'A', help: 'one-sided error rate (0.05)' },
     target: { type: 'string', value: 'NAME', help: 'native (default), portable or web' },
     browser: { type: 'string', value: 'PATH', help: 'target web: measure in this headless Chromium; auto finds one' },
-    time: { type: 'string', value: 'T', help: 'start nothing new after this time (5m)' },
+    time: { type: 'string', value: 'T', help: 'what does not fit into this time is left out, and told (5m)' },
     threads: { type: 'string', value: 'N', help: 'threads of the runtime (1)' },
     workers: {
       type: 'string',

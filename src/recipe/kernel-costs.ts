@@ -13,6 +13,8 @@ const TURNS = 3
 const FEW_TURNS = 2
 const MOST = 0.5
 const RUNS = 12
+/** How often costs open the model and run it, in float or integers or both, where nothing is known of its kernels. */
+export const KERNEL_WORK = { opens: 3 * TURNS, runs: 3 * TURNS * RUNS } as const
 
 export interface CostOptions {
   readonly threads?: number | undefined

@@ -1,11 +1,12 @@
 import type { Dataset } from '../data/index.ts'
 import { openIsolated, ortNode } from '../engine/index.ts'
-import { calibrate, calibrateAll } from '../evaluate/index.ts'
+import { calibrateAll } from '../evaluate/index.ts'
 import { inferTypes, isFloating, type Model } from '../ir/index.ts'
 import { modelDigest } from '../onnx/index.ts'
 import { calibrationValues } from '../passes/index.ts'
 import type { CalibrationMethod, CalibrationReport, RangeMethod } from '../report/index.ts'
 import { type EvidenceCache, noCache } from './evidence-cache.ts'
+import { type Meter, noMeter } from './meter.ts'
 import { sensitivityOf } from './sensitivity.ts'
 import { LEAN } from './simplify.ts'
 
@@ -17,11 +18,14 @@ export interface RangeOptions {
   readonly extremes?: (() => Promise<CalibrationReport | null>) | undefined
   readonly cache?: EvidenceCache | undefined
   readonly signal?: AbortSignal | undefined
+  readonly meter?: Meter | undefined
   readonly onProgress?: ((text: string) => void) | undefined
 }
 
 /** Methods that `least-noise` chooses from; entropy clips so much that it is hardly ever the best. */
-const CHOICES = ['minmax', 'percentile', 'mse'] as const
+const CHOICES: readonly CalibrationMethod[] = ['minmax', 'percentile', 'mse']
+/** Of these the one that the others are read with. */
+const READ_FIRST = 'percentile'
 
 /** Ranges of the values that static quantization asks for, kept by model, data and rows. */
 export async function rangesOf(
@@ -68,15 +72,17 @@ function floatsAmong(names: readonly string[], model: Model): readonly string[] 
 export const calibratedNames = (model: Model) =>
   floatsAmong(calibrationValues(model.graph, model.opsets.get('') ?? 1), model)
 
-/** Ranges by these methods, from one reading of the rows; one alone may be far cheaper than all of them. */
+/**
+ * Ranges by these methods. Extremes alone are far cheaper than histograms; from these, once they are there, every choice
+ * is taken and kept, so that nobody reads the rows for another.
+ */
 async function calibratedBy(
   methods: readonly CalibrationMethod[],
   model: Model,
   data: Dataset,
   options: RangeOptions,
 ): Promise<readonly CalibrationReport[]> {
-  const names = calibratedNames(model)
-  const samples = options.samples ?? 128
+  const { cache = noCache, samples = 128 } = options
   const key = {
     measure: 'calibration',
     model: modelDigest(model),
@@ -84,38 +90,57 @@ async function calibratedBy(
     samples,
     indices: options.indices ?? null,
   }
-  const measured = async (): Promise<Partial<Record<CalibrationMethod, CalibrationReport>>> => {
-    const [only] = methods
-    const one = methods.length === 1 && only ? only : null
-    const taken = one === 'minmax' ? await options.extremes?.() : null
-    if (taken) return { minmax: taken }
-    // Extremes are told by the process that has the values. Histograms take the values themselves, whose way between
-    // two processes would double the time; the model has proven itself in a process of its own before.
-    const session = one === 'minmax' ? await openIsolated(model, LEAN) : await ortNode.open(model)
-    try {
-      const settings = {
-        names,
-        samples,
-        ...(options.indices ? { indices: options.indices } : {}),
-        ...(options.signal ? { signal: options.signal } : {}),
-        onRow: (done: number, of: number) => options.onProgress?.(`calibrating: row ${done} of ${of}`),
+  // Where nothing is kept, what was read for one method serves the others of this call.
+  const kept = new Map<CalibrationMethod, CalibrationReport>()
+  const ask = (method: CalibrationMethod, family: readonly CalibrationMethod[]) =>
+    cache.get({ ...key, method }, async () => {
+      const known = kept.get(method)
+      if (known) return known
+      const made = await measured(family, model, data, { ...options, samples })
+      for (const [other, report] of made) {
+        kept.set(other, report)
+        if (other !== method) await cache.get({ ...key, method: other }, async () => report)
       }
-      return one
-        ? { [one]: await calibrate(session, data, { ...settings, method: one }) }
-        : await calibrateAll(session, data, settings)
-    } finally {
-      await session.close()
-    }
-  }
-  const cache = options.cache ?? noCache
-  let made: ReturnType<typeof measured> | undefined
+      return made.get(method)!
+    })
   const reports: CalibrationReport[] = []
-  for (const method of methods)
-    reports.push(
-      await cache.get({ ...key, method }, async () => {
-        made ??= measured()
-        return (await made)[method] as CalibrationReport
-      }),
-    )
+  for (const method of methods) {
+    const family = methods.length === 1 && (method === 'minmax' || method === 'entropy') ? [method] : CHOICES
+    // Whoever asks at the same time for another choice waits for the same reading.
+    if (family === CHOICES && method !== READ_FIRST) await ask(READ_FIRST, CHOICES)
+    reports.push(await ask(method, family))
+  }
   return reports
+}
+
+/** Reads the rows once for these methods. */
+async function measured(
+  methods: readonly CalibrationMethod[],
+  model: Model,
+  data: Dataset,
+  options: RangeOptions,
+): Promise<ReadonlyMap<CalibrationMethod, CalibrationReport>> {
+  const extremes = methods.every((method) => method === 'minmax')
+  const taken = extremes ? await options.extremes?.() : null
+  if (taken) return new Map([['minmax', taken]])
+  // Extremes are told by the process that has the values. Histograms take the values themselves, whose way between
+  // two processes would double the time; the model has proven itself in a process of its own before.
+  const session = extremes ? await openIsolated(model, LEAN) : await ortNode.open(model)
+  try {
+    const tick = (options.meter ?? noMeter)(extremes ? 'ranges' : 'histograms')
+    const reports = await calibrateAll(session, data, {
+      names: calibratedNames(model),
+      methods,
+      ...(options.samples === undefined ? {} : { samples: options.samples }),
+      ...(options.indices ? { indices: options.indices } : {}),
+      ...(options.signal ? { signal: options.signal } : {}),
+      onRow: (done, of) => {
+        options.onProgress?.(`calibrating: row ${done} of ${of}`)
+        tick(done, of)
+      },
+    })
+    return new Map(methods.map((method) => [method, reports[method]]))
+  } finally {
+    await session.close()
+  }
 }

@@ -6,6 +6,7 @@ import { modelDigest } from '../onnx/index.ts'
 import { roundingProjections } from '../passes/index.ts'
 import type { CalibrationReport, SensitivityReport } from '../report/index.ts'
 import { type EvidenceCache, noCache } from './evidence-cache.ts'
+import { type Meter, noMeter } from './meter.ts'
 
 /** Rows that roundings are looked at on: more tell little more, since ranges and weights are the same. */
 const ROWS = 4
@@ -15,6 +16,7 @@ export interface SensitivityOptions {
   readonly indices?: readonly number[] | undefined
   readonly cache?: EvidenceCache | undefined
   readonly signal?: AbortSignal | undefined
+  readonly meter?: Meter | undefined
   readonly onProgress?: ((text: string) => void) | undefined
 }
 
@@ -28,7 +30,7 @@ export async function sensitivityOf(
   ranges: CalibrationReport,
   options: SensitivityOptions = {},
 ): Promise<SensitivityReport> {
-  const { cache = noCache, signal, onProgress } = options
+  const { cache = noCache, meter = noMeter, signal, onProgress } = options
   const rows = (options.indices ?? Array.from({ length: Math.min(ROWS, data.rows) }, (_, i) => i)).slice(0, ROWS)
   const dataDigest = await data.digest()
   const key = { measure: 'sensitivity', model: modelDigest(model), ranges, data: dataDigest, rows }
@@ -42,10 +44,14 @@ export async function sensitivityOf(
       try {
         const feeds: Feeds[] = []
         for await (const batch of data.read({ indices: rows, batch: 1 })) feeds.push(feedsOf(batch, base.inputs, data))
+        const tick = meter('roundings')
         return await measureSensitivity(base, { ...back, session }, feeds, {
           dataDigest,
           ...(signal ? { signal } : {}),
-          onProgress: (done, of) => onProgress?.(`what each rounding does to the outputs: ${done} of ${of}`),
+          onProgress: (done, of) => {
+            onProgress?.(`what each rounding does to the outputs: ${done} of ${of}`)
+            tick(done, of)
+          },
         })
       } finally {
         await session.close()

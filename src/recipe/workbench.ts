@@ -25,6 +25,7 @@ import { inspect } from './inspect.ts'
 import { kernelCosts } from './kernel-costs.ts'
 import { type ReadKernels, readKernels } from './measure-quantized.ts'
 import { Answers, memoSession } from './memo-session.ts'
+import { type Meter, noMeter } from './meter.ts'
 import { nameModels } from './name-models.ts'
 import { neighboursChange } from './neighbours.ts'
 import { quantizationRun, quantizeSteps } from './quantize.ts'
@@ -35,6 +36,7 @@ import { type Phase, type RowsOf, shareRows } from './share-rows.ts'
 import { losslessTrail, proveEqual } from './simplify.ts'
 import { smoothed } from './smooth.ts'
 import { startTrail, type Trail } from './trail.ts'
+import { tryMetric } from './try-metric.ts'
 import { advanceOnThreads } from './weight-threads.ts'
 
 /** Bytes of a candidate's answers that are kept from one step of judging to the next. */
@@ -59,6 +61,7 @@ export interface WorkbenchOptions {
   /** Rows to prove on; then all of `data` is for calibrating and selecting. */
   readonly proofData?: Dataset | undefined
   readonly cache: EvidenceCache
+  readonly meter?: Meter | undefined
   readonly signal?: AbortSignal | undefined
   readonly onProgress?: ((text: string) => void) | undefined
 }
@@ -71,6 +74,10 @@ export class Workbench {
   readonly original: Built
   readonly rows: Readonly<Record<Phase, RowsOf>>
   readonly inspection: InspectionReport
+  /** What opening the original and one run of it took, in milliseconds: a first idea, no timing. */
+  readonly seen: { readonly openMs: number; readonly runMs: number }
+  /** Seconds that the choice between two forms of the float model may be timed for; with 0 it keeps its own form. */
+  fillingSeconds = FILLING_SECONDS
   readonly #options: WorkbenchOptions
   readonly #feeds: Feeds
   readonly #place: RunsOn
@@ -88,9 +95,11 @@ export class Workbench {
     rows: Workbench['rows'],
     feeds: Feeds,
     inspection: InspectionReport,
+    seen: Workbench['seen'],
     options: WorkbenchOptions,
     place: RunsOn,
   ) {
+    this.seen = seen
     this.#place = place
     this.original = original
     this.rows = rows
@@ -108,16 +117,21 @@ export class Workbench {
       })
     const rows = shareRows(data, { calibration: options.calibrationData, proof: options.proofData }, options.seed)
     const place = await runsOn(options.target, options.browser)
+    const opening = performance.now()
     const session = await place.open(model, { threads: options.threads })
+    const openMs = performance.now() - opening
     const bench = await (async () => {
       // With a single row in all, the one that proves gives its shapes to the timing.
       const some = [rows.calibrate, rows.select, rows.prove].find((part) => part.indices.length > 0)!
       const feeds = await firstFeeds(session, some.data, some.indices)
       await session.run(feeds)
+      const from = performance.now()
+      await session.run(feeds)
+      const runMs = performance.now() - from
       await tryMetric(session, rows.select, options)
       const trail = startTrail(model)
       const original = builtFrom({ id: 'original', words: 'the file as it came' }, trail, {}, [])
-      return new Workbench(original, rows, feeds, inspect(model), options, place)
+      return new Workbench(original, rows, feeds, inspect(model), { openMs, runMs }, options, place)
     })().catch(async (error) => {
       await session.close()
       throw error
@@ -174,10 +188,10 @@ export class Workbench {
   async #simplified(): Promise<Trail> {
     this.#simple ??= await (async () => {
       const plain = await losslessTrail(this.original.model)
-      if (this.#options.target !== 'native') return plain
+      if (this.#options.target !== 'native' || this.fillingSeconds <= 0) return plain
       return filledWherePays(plain, async (forms) => {
         const built = forms.map(({ id, trail }) => builtFrom({ id, words: id }, trail, {}, []))
-        return (await this.time(built, FILLING_SECONDS, 'choose')).models.slice(1).map(({ p50Ms }) => p50Ms)
+        return (await this.time(built, this.fillingSeconds, 'choose')).models.slice(1).map(({ p50Ms }) => p50Ms)
       })
     })()
     return this.#simple
@@ -210,10 +224,9 @@ export class Workbench {
       return builtFrom(spec, trail, made?.planned ?? {}, made?.refused ?? [])
     }
     const calibration =
-      spec.scheme === 'static-int8' ? await this.#ranges(trail.model, spec.calibration ?? 'minmax') : null
+      spec.scheme === 'static-int8' ? await this.#ranges(trail.model, spec.calibration ?? 'minmax', spec.samples) : null
     const { target } = this.#options
-    const sensitivity =
-      spec.noiseBudget && spec.calibration ? await this.#sensitivity(trail.model, spec.calibration) : null
+    const sensitivity = spec.noiseBudget && spec.calibration ? await this.#sensitivity(trail.model, calibration!) : null
     const pass = spec.noiseBudget === undefined ? spec.pass : { ...spec.pass, noiseBudget: spec.noiseBudget }
     const costs = calibration && spec.measuredCosts ? await this.#costs(trail.model, calibration) : null
     const channels = calibration ? await this.#channels(trail.model) : null
@@ -226,16 +239,16 @@ export class Workbench {
   }
 
   /** What the nodes of the lossless model cost on either side; null where this candidate's integers go by formulas. */
-  async costsFor({ measuredCosts, calibration = 'minmax' }: CandidateSpec): Promise<CostsReport | null> {
+  async costsFor({ measuredCosts, calibration = 'minmax', samples }: CandidateSpec): Promise<CostsReport | null> {
     if (!measuredCosts) return null
     const { model } = await this.#floatOf({})
-    return this.#costs(model, await this.#ranges(model, calibration))
+    return this.#costs(model, await this.#ranges(model, calibration, samples))
   }
 
   /** Ranges of the values that static quantization asks for, from the calibration rows. */
-  async #ranges(model: Model, method: RangeMethod): Promise<CalibrationReport> {
+  async #ranges(model: Model, method: RangeMethod, samples?: number): Promise<CalibrationReport> {
     const { data, indices } = this.rows.calibrate
-    return rangesOf(model, data, method, { ...this.#options, indices })
+    return rangesOf(model, data, method, { ...this.#options, indices, samples })
   }
 
   /**
@@ -324,6 +337,7 @@ export class Workbench {
       const opened = await this.#place.open(built.model, { threads })
       const candidate = phase === 'select' ? memoSession(opened, this.#answersOf(built)) : opened
       try {
+        const tick = (this.#options.meter ?? noMeter)('judging')
         const report = await compare(base, candidate, data, {
           margin,
           alpha,
@@ -332,10 +346,12 @@ export class Workbench {
           ...(label ? { label } : {}),
           ...(slices ? { slices } : {}),
           ...(signal ? { signal } : {}),
-          onProgress: (done, of) =>
+          onProgress: (done, of) => {
             this.#options.onProgress?.(
               `${phase === 'prove' ? 'proving' : 'judging'} ${built.spec.id}: row ${done} of ${of}`,
-            ),
+            )
+            tick(done, of)
+          },
         })
         return nameModels(report, this.original.model, built.model)
       } finally {
@@ -366,9 +382,9 @@ export class Workbench {
   }
 
   /** What each rounding that static int8 with this calibration might make does to the outputs. */
-  async #sensitivity(model: Model, calibration: RangeMethod): Promise<SensitivityReport> {
+  async #sensitivity(model: Model, ranges: CalibrationReport): Promise<SensitivityReport> {
     const { data, indices } = this.rows.calibrate
-    return sensitivityOf(model, data, await this.#ranges(model, calibration), { ...this.#options, indices })
+    return sensitivityOf(model, data, ranges, { ...this.#options, indices })
   }
 
   /** Time by operator inside the runtime, or null where it cannot be read. */
@@ -384,18 +400,4 @@ export class Workbench {
       return null
     }
   }
-}
-
-/** A few rows judged against themselves: a wrong metric, label or slice shall cost nobody the minutes before judging. */
-async function tryMetric(session: Session, { data, indices }: RowsOf, options: WorkbenchOptions): Promise<void> {
-  if (indices.length === 0) return
-  const { margin, alpha, metric, label, slices } = options
-  await compare(session, session, data, {
-    margin,
-    alpha,
-    indices: indices.slice(0, 4),
-    ...(metric ? { metric } : {}),
-    ...(label ? { label } : {}),
-    ...(slices ? { slices } : {}),
-  })
 }

@@ -1,39 +1,48 @@
-import { type Dataset, diskCache, type Model, Workbench } from '../recipe/index.ts'
+import {
+  type CandidateSpec,
+  type Dataset,
+  diskCache,
+  FILLING_SECONDS,
+  KERNEL_WORK,
+  type Model,
+  Workbench,
+} from '../recipe/index.ts'
 import type { ComparisonReport } from '../report/index.ts'
+import { Budget, CONFIRMING } from './budget.ts'
 import { type Choice, chooseByProof, type Proven } from './choose.ts'
 import { type Contender, finalists } from './finalists.ts'
 import type { Goal } from './goal.ts'
-import { settleNoise } from './noise-budget.ts'
 import type { Optimized, OptimizeOptions } from './options.ts'
-import {
-  calibrationSpecs,
-  dataFreeSpecs,
-  equalisedSpecs,
-  hasRecurrent,
-  placementSpecs,
-  smoothedSpecs,
-  withNoise,
-} from './plan.ts'
+import { dataFreeSpecs, hasRecurrent, placementSpecs } from './plan.ts'
 import { Pool } from './pool.ts'
-import { WORTH_IT, worthMore } from './preference.ts'
+import { worthMore } from './preference.ts'
 import { reportOn } from './report-on.ts'
+import { Statics } from './statics.ts'
 import { mustBeOthers, trainStudents } from './students.ts'
-import { isStatic, isTrained, promising, SECURE_NOISE, safetyOf, secure, type Trial, worstNoiseOf } from './trial.ts'
+import { isStatic, isTrained, promising, safetyOf, secure, type Trial } from './trial.ts'
 
-/** Finalists that may touch the proof rows. */
+/** Finalists that may touch the proof rows, and those that may where there is little time for them. */
 const FINALISTS = 4
+const FEWEST_FINALISTS = 2
 const DEFAULT_TIME = 300_000
 /** Share of the time that training may take. */
 const TRAINING = 0.5
-/** Candidates that are judged even when the time is up: without a verdict nothing can be handed out. */
+/** Share of the time that the first ranges may take. */
+const FIRST_RANGES = 1 / 10
+/** Share of the time that the choice between two forms of the float model may take. */
+const FILLING = 1 / 15
+/** The longest that one timing may take, in seconds. */
+const TIMING = 20
+/** Models that the first timings take, processes and least runs of each. */
+const TIMED = 12
+const GENERATIONS = 3
+const FEWEST_RUNS = 8
+/** Share of the time that these and the costs of kernels may take. */
+const FIRST_LOOKS = 1 / 3
+/** Candidates that are judged even when the time is up, where nothing else can be handed out. */
 const ALWAYS_JUDGED = 3
-const TIME_UP =
-  'the time was up before everything was tried: the same command goes on from there and may choose another candidate'
-/** A budget of noise that holds everything, for what a candidate as it is would be foretold. */
-const UNLIMITED = 1e9
-/** So many rows tell what others will show; of fewer, a quieter mixture is kept as well. */
-const MANY_ROWS = 32
-const QUIETER = 10 ** (-3 / 10)
+/** Share of what is left that judging the finalists on all selection rows may take. */
+const FINAL_ROWS = 1 / 2
 
 /**
  * Plans candidates, builds them, times them side by side with the original, judges them on the selection rows, proves
@@ -50,14 +59,16 @@ class Optimization {
   readonly #data: Dataset
   readonly #options: OptimizeOptions
   readonly #elapsed: Record<string, number> = {}
-  readonly #started = performance.now()
+  readonly #budget: Budget
   #pool!: Pool
+  #statics!: Statics
   #tensors: Optimized['tensors'] = new Map()
 
   constructor(model: Model, data: Dataset, options: OptimizeOptions) {
     this.#model = model
     this.#data = data
     this.#options = options
+    this.#budget = new Budget(options.time ?? DEFAULT_TIME)
   }
 
   async go(): Promise<Optimized> {
@@ -74,15 +85,20 @@ class Optimization {
         cache,
         calibrationData: calibration,
         proofData: proof,
+        meter: this.#budget.meter,
       }),
     )
-    this.#pool = new Pool(bench, goalOf(this.#options), (text) => onProgress?.(text), this.#options.workers)
+    // Two models answer each row.
+    this.#budget.keepForProof(bench.rows.prove.indices.length, (2 * bench.seen.runMs) / 1000)
+    const say = (text: string) => onProgress?.(text)
+    this.#pool = new Pool(bench, goalOf(this.#options), this.#budget, say, this.#options.workers)
+    this.#statics = new Statics(this.#pool, this.#budget)
     try {
       if (this.#options.trainData) await mustBeOthers(bench, this.#options.trainData)
       await this.#phase('building', () => this.#buildFirst())
-      await this.#phase('timing', () => this.#pool.time(this.#pool.trials, this.#seconds(20)))
+      await this.#phase('timing', () => this.#pool.time(this.#pool.trials, this.#budget.timing(TIMING)))
       if (this.#options.trainData) await this.#phase('training', () => this.#train(this.#options.trainData!))
-      await this.#phase('integers', () => this.#settleStatics())
+      await this.#phase('integers', () => this.#statics.settle())
       await this.#phase('judging', () => this.#judgeOthers())
       const choice = await this.#phase('proving', async () => this.#confirm(await this.#prove()))
       return await this.#phase('reporting', () => this.#report(choice))
@@ -100,145 +116,60 @@ class Optimization {
     return result
   }
 
-  /** Asked before whatever could be left out; that something was is told. */
-  get #timeLeft(): boolean {
-    const left = performance.now() - this.#started < (this.#options.time ?? DEFAULT_TIME)
-    if (!left && !this.#pool.warnings.includes(TIME_UP)) this.#pool.warnings.push(TIME_UP)
-    return left
-  }
-
-  /** What one timing may take, in seconds: less than `most` where little time was given in all. */
-  #seconds(most: number): number {
-    return Math.min(most, (this.#options.time ?? DEFAULT_TIME) / 1000 / 6)
-  }
-
   readonly #secure = (trial: Trial) => secure(trial, this.#pool.bench.rows.prove.indices.length)
 
+  /** The lossless model, static integers in each placement, and what needs no ranges; of each kind one in a hurry. */
   async #buildFirst(): Promise<void> {
     const { bench, goal, warnings } = this.#pool
+    const hurry = this.#hurry
+    bench.fillingSeconds = hurry ? 0 : this.#budget.timing(FILLING_SECONDS, FILLING)
+    if (hurry) this.#budget.leaveOut('channels filled to whole blocks')
     await this.#pool.build({ id: 'lossless', words: 'same answers from fewer operators' })
-    const [measured, ...placements] =
-      bench.rows.calibrate.indices.length > 0 ? placementSpecs(hasRecurrent(bench.inspection)) : []
+    const calibrating = bench.rows.calibrate.indices.length > 0
+    if (!calibrating) warnings.push('static int8 was not tried: there is no row to calibrate on')
+    const small = goal.name === 'size' || goal.maxBytes !== undefined
+    // From histograms of a few rows every other choice is at hand; extremes alone are quicker, but of many rows.
+    const placements = calibrating ? placementSpecs(hasRecurrent(bench.inspection), hurry ? 'mse' : 'minmax') : []
+    const free = dataFreeSpecs(bench.inspection, small)
+    if (hurry) {
+      // What kernels cost is dear to see.
+      await this.#buildOne(placements, ({ measuredCosts }) => !measuredCosts)
+      if (small) await this.#pool.buildAll(free)
+      else await this.#buildOne(free)
+      return
+    }
+    const [first, ...others] = placements
     // By itself: for this one the kernels of the model are timed, and then known to all others.
-    if (measured) await this.#pool.build(measured)
-    else warnings.push('static int8 was not tried: there is no row to calibrate on')
-    await this.#pool.buildAll([
-      ...placements,
-      ...dataFreeSpecs(bench.inspection, goal.name === 'size' || goal.maxBytes !== undefined),
-    ])
+    const seconds = FIRST_RANGES * this.#budget.seconds
+    if (first) await this.#statics.build([first], seconds)
+    await this.#statics.build([...others, ...free], seconds)
+  }
+
+  /** The first of those that are quickly made, or the first that differs from what is there. */
+  async #buildOne(specs: readonly CandidateSpec[], quick = (_: CandidateSpec) => true): Promise<void> {
+    let made = false
+    for (const spec of [...specs.filter(quick), ...specs.filter((one) => !quick(one))]) {
+      if (made) this.#budget.leaveOut(spec.id)
+      else made = (await this.#statics.build([spec], FIRST_RANGES * this.#budget.seconds)).length > 0
+    }
+  }
+
+  /** Whether timing every kind of candidate and every kernel would take too much of the time, as the first run shows. */
+  get #hurry(): boolean {
+    const { openMs, runMs } = this.#pool.bench.seen
+    const opens = KERNEL_WORK.opens + GENERATIONS * TIMED
+    const runs = KERNEL_WORK.runs + FEWEST_RUNS * TIMED
+    return (opens * openMs + runs * runMs) / 1000 > FIRST_LOOKS * this.#budget.seconds
   }
 
   /** Students of the model, timed and judged: half of the time in all is theirs. */
   async #train(trainData: Dataset): Promise<void> {
     const pool = this.#pool
-    const seconds = ((this.#options.time ?? DEFAULT_TIME) / 1000) * TRAINING
+    const seconds = this.#budget.seconds * TRAINING
     const { trials, tensors } = await trainStudents(pool, trainData, { ...this.#options, seconds })
     this.#tensors = tensors
-    await pool.time(trials, this.#seconds(20))
+    await pool.time(trials, this.#budget.timing(TIMING))
     for (const trial of trials) if (!pool.hopeless(trial)) await pool.climb(trial)
-  }
-
-  /**
-   * Static integers, the fastest placement first: its calibrations, and where none of them is secure, the fewest nodes
-   * in float that make one so. A slower placement is looked at only while it could still beat what is secure.
-   */
-  async #settleStatics(): Promise<void> {
-    const pool = this.#pool
-    const placements = byFigure(
-      pool,
-      pool.trials.filter((trial) => isStatic(trial) && !isTrained(trial) && !pool.hopeless(trial)),
-    )
-    let best: Trial | null = null
-    const better = (trial: Trial) => best === null || pool.figure(trial) < pool.figure(best)
-    for (const [place, first] of placements.entries()) {
-      if (best && pool.figure(first) >= WORTH_IT * pool.figure(best)) {
-        pool.note(first, notNeeded(best))
-        continue
-      }
-      if (!this.#timeLeft && place >= ALWAYS_JUDGED) {
-        pool.note(first, 'not judged: the time was up')
-        continue
-      }
-      const calibrated = await this.#calibrated(first)
-      const siblings = calibrated.some(this.#secure)
-        ? calibrated
-        : [...calibrated, ...(await this.#smoothed(bestOf(calibrated)))]
-      const safe = siblings.filter(this.#secure)
-      if (safe.length > 0) {
-        best = bestOf(safe)
-        continue
-      }
-      const safest = bestOf(siblings)
-      const added = [...(await this.#equalised(safest)), ...(await this.#mixed(safest))]
-      if (added.length === 0) continue
-      await pool.time(added, this.#seconds(8))
-      for (const trial of added) if (!pool.hopeless(trial) && better(trial)) best = trial
-    }
-  }
-
-  /** The candidate with every calibration, judged. */
-  async #calibrated(first: Trial): Promise<readonly Trial[]> {
-    const pool = this.#pool
-    const going = () => this.#timeLeft
-    const others = await pool.buildAll(calibrationSpecs(first.built.spec), going)
-    for (const trial of others) pool.borrowTiming(trial, first)
-    return pool.halve([first, ...others], going)
-  }
-
-  /** The candidate with outlier channels moved into weights: other numbers in the same kernels, which take the same time. */
-  async #smoothed(whole: Trial): Promise<readonly Trial[]> {
-    const pool = this.#pool
-    const trials = await pool.buildAll(smoothedSpecs(whole.built.spec), () => this.#timeLeft)
-    for (const trial of trials) pool.borrowTiming(trial, whole)
-    await pool.climbAll(trials)
-    return trials
-  }
-
-  /** The candidate with channels under scales of their own, where that makes it secure. */
-  async #equalised(whole: Trial): Promise<readonly Trial[]> {
-    const pool = this.#pool
-    const trials = await pool.buildAll(equalisedSpecs(whole.built.spec), () => this.#timeLeft)
-    await pool.climbAll(trials)
-    // Conversions under a scale a channel are dear: these have times of their own.
-    for (const trial of trials) if (!this.#secure(trial)) pool.note(trial, 'not timed: not close enough')
-    return trials.filter(this.#secure)
-  }
-
-  /** The candidate with as much in float as makes it secure, at the least cost; nothing where that cannot be had. */
-  async #mixed(whole: Trial): Promise<readonly Trial[]> {
-    if (!whole.comparison || !this.#timeLeft) return []
-    const pool = this.#pool
-    const { spec } = whole.built
-    const seen = (trial: Trial, expected: number) => ({
-      secure: this.#secure(trial),
-      noise: worstNoiseOf(trial),
-      expected,
-      trial,
-    })
-    const { expectedNoise } = await pool.bench.build(withNoise(spec, UNLIMITED))
-    if (!expectedNoise) return []
-    const best = await settleNoise(SECURE_NOISE, seen(whole, expectedNoise), async (budget) => {
-      if (!this.#timeLeft) return null
-      const trial = await pool.build(withNoise(spec, budget))
-      if (!trial) return null
-      pool.note(trial, 'not timed: a step on the way to the fastest mixture that is close enough')
-      await pool.climb(trial)
-      return seen(trial, trial.built.expectedNoise ?? budget)
-    })
-    if (!best) return []
-    const { note: _, ...result } = best.trial.result
-    best.trial.result = result
-    return [best.trial, ...(await this.#quieter(best.trial))]
-  }
-
-  /** A still quieter one, for the case that a few selection rows were luckier than those that prove. */
-  async #quieter({ built: { spec } }: Trial): Promise<readonly Trial[]> {
-    const pool = this.#pool
-    if (pool.bench.rows.select.indices.length >= MANY_ROWS || !spec.noiseBudget || !this.#timeLeft) return []
-    const trial = await pool.build(withNoise(spec, spec.noiseBudget * QUIETER))
-    if (!trial) return []
-    await pool.climb(trial)
-    return this.#secure(trial) ? [trial] : []
   }
 
   /** The other schemes, the best in the goal first, so that the time goes where it decides something. */
@@ -248,11 +179,14 @@ class Optimization {
       (trial) => !isStatic(trial) && !isTrained(trial) && trial.built.spec.id !== 'lossless' && !pool.hopeless(trial),
     )
     const bars = pool.trials.filter(this.#secure)
-    for (const [place, trial] of byFigure(pool, others).entries()) {
+    for (const [place, trial] of pool.byFigure(others).entries()) {
       const bar = bars.find((other) => !worthMore(pool.standing(trial), pool.standing(other)))
-      if (bar) pool.note(trial, notNeeded(bar))
-      else if (place >= ALWAYS_JUDGED && !this.#timeLeft) pool.note(trial, 'not judged: the time was up')
-      else await pool.climb(trial)
+      if (bar) pool.noteNotNeeded(trial, bar)
+      else if (pool.affords(1) || (place < ALWAYS_JUDGED && !pool.trials.some(promising))) await pool.climb(trial)
+      else {
+        pool.note(trial, 'not judged: the time was up')
+        this.#budget.leaveOut(`judging ${trial.built.spec.id}`)
+      }
     }
   }
 
@@ -273,13 +207,29 @@ class Optimization {
             (!lossless || worthMore(pool.standing(trial), pool.standing(lossless))),
         )
         .map((trial): Contender => contenderOf(pool, trial, safetyOf(trial)))
+    const most = this.#mostFinalists()
     if (selectable > pool.rungs.at(-1)!)
-      for (const { id } of finalists(contenders(), FINALISTS)) await pool.judge(pool.get(id))
-    const chain = finalists(contenders(), FINALISTS)
+      for (const { id } of finalists(contenders(), most)) {
+        const rows = selectable - (pool.get(id).comparison?.n ?? 0)
+        if (rows <= this.#budget.affordable('judging', FINAL_ROWS * this.#budget.left)) await pool.judge(pool.get(id))
+        else this.#budget.leaveOut(`all selection rows for ${id}`)
+      }
+    const chain = finalists(contenders(), most)
+    for (const { id } of finalists(contenders(), FINALISTS))
+      if (!chain.some((one) => one.id === id)) this.#budget.leaveOut(`proving ${id}`)
     const first = lossless && this.#worthIt(lossless) ? [contenderOf(pool, lossless, Number.POSITIVE_INFINITY)] : []
     return chooseByProof([...first, ...chain], (id) => this.#proofOf(pool.get(id)), {
       provenOnly: this.#options.provenOnly ?? false,
     })
+  }
+
+  /** As many as there is time to prove beside the lossless model. */
+  #mostFinalists(): number {
+    const { bench } = this.#pool
+    const seconds = (1 - CONFIRMING) * this.#budget.seconds - this.#budget.elapsed
+    const rows = this.#budget.affordable('judging', seconds)
+    const proofs = Math.floor(rows / Math.max(1, bench.rows.prove.indices.length))
+    return Math.min(FINALISTS, Math.max(FEWEST_FINALISTS, proofs - 1))
   }
 
   /** The lossless model is handed out unless it looks slower, if only within the error, and is no smaller either. */
@@ -315,7 +265,7 @@ class Optimization {
     const failed: string[] = []
     for (const next of choice.ranked) {
       const trial = pool.get(next.id)
-      await pool.time([trial], this.#seconds(15), 'confirm')
+      await pool.time([trial], this.#budget.timing(15, CONFIRMING), 'confirm')
       if (pool.fitsGoal(trial) && (next.id !== 'lossless' || this.#worthIt(trial)))
         return failed.length === 0 ? choice : { ...choice, ...next, reason: unconfirmed(failed, next) }
       pool.note(trial, 'not confirmed: not better than the original when timed again alone')
@@ -326,7 +276,8 @@ class Optimization {
 
   async #report(choice: Choice): Promise<Optimized> {
     const pool = this.#pool
-    if (!pool.baseline) await pool.time([], this.#seconds(5))
+    if (!pool.baseline) await pool.time([], this.#budget.timing(5))
+    if (this.#budget.warning) pool.warnings.push(this.#budget.warning)
     if (choice.proof && pool.baseline!.metric === null) pool.noteMetric(choice.proof)
     return reportOn({
       pool,
@@ -348,9 +299,6 @@ function goalOf({ goal = 'latency', maxBytes, maxP99Ms, maxRssBytes }: OptimizeO
   }
 }
 
-const notNeeded = ({ built }: Trial) => `not judged: ${built.spec.id} is better in the goal and looks safe`
-const byFigure = (pool: Pool, trials: readonly Trial[]) => [...trials].sort((a, b) => pool.figure(a) - pool.figure(b))
-const bestOf = (trials: readonly Trial[]) => [...trials].sort((a, b) => safetyOf(b) - safetyOf(a))[0]!
 const contenderOf = (pool: Pool, trial: Trial, safety: number): Contender => ({
   id: trial.built.spec.id,
   ...pool.standing(trial),

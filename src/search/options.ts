@@ -12,7 +12,7 @@ export interface OptimizeOptions {
   readonly target?: Target
   /** Target `web`: the browser that times and judges (its path, or `auto`). */
   readonly browser?: string
-  /** Milliseconds after which no new candidates are started; 5 minutes unless said. */
+  /** Milliseconds that the search may take, the proof included as far as it fits; 5 minutes unless said. */
   readonly time?: number
   readonly seed?: number
   readonly threads?: number

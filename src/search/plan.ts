@@ -1,8 +1,10 @@
 import type { CandidateSpec } from '../recipe/index.ts'
 import type { InspectionReport, RangeMethod } from '../report/index.ts'
 
-/** In the order in which they are tried. */
-const CALIBRATIONS: readonly RangeMethod[] = ['least-noise', 'minmax', 'percentile', 'mse']
+/** Rows that ranges are taken from unless a candidate says otherwise. */
+const ROWS = 128
+/** In the order in which they are tried: the cheap ones first. */
+const CALIBRATIONS: readonly RangeMethod[] = ['minmax', 'percentile', 'mse', 'least-noise']
 /** How far channels get scales of their own, where whole values under one scale are too noisy. */
 const EQUALISATIONS = [0.5, 1]
 /** What SmoothQuant found best for most transformers. */
@@ -50,9 +52,9 @@ const PLACEMENTS: readonly Placement[] = [
 export const hasRecurrent = ({ operators }: InspectionReport): boolean => (operators.LSTM ?? 0) > 0
 
 /** One candidate for each placement; the calibration hardly changes the time, so one method stands for all. */
-export function placementSpecs(recurrent = false): readonly CandidateSpec[] {
+export function placementSpecs(recurrent = false, calibration: RangeMethod = 'minmax'): readonly CandidateSpec[] {
   return PLACEMENTS.filter((placement) => recurrent || !placement.recurrent).map((placement) =>
-    staticSpec(placement, 'minmax'),
+    staticSpec(placement, calibration),
   )
 }
 
@@ -62,6 +64,12 @@ export function calibrationSpecs(spec: CandidateSpec): readonly CandidateSpec[] 
   if (!placement) throw new Error(`internal: ${spec.id} is no placement`)
   return CALIBRATIONS.filter((method) => method !== spec.calibration).map((method) => staticSpec(placement, method))
 }
+
+/** The candidate with ranges from at most so many rows; as it was where it took no more. */
+export const onRows = (spec: CandidateSpec, samples: number): CandidateSpec =>
+  spec.scheme !== 'static-int8' || (spec.samples ?? ROWS) <= samples
+    ? spec
+    : { ...spec, words: `${spec.words}, from ${samples} rows`, samples }
 
 /** The candidate with channels under scales of their own, to several degrees. */
 export function equalisedSpecs(spec: CandidateSpec): readonly CandidateSpec[] {

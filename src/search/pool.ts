@@ -1,11 +1,19 @@
 import type { Built, CandidateSpec, ReadKernels, TimingPurpose, Workbench } from '../recipe/index.ts'
 import type { ComparisonReport, LatencyReport, OptimizationReport } from '../report/index.ts'
+import { type Budget, powerOfTwoWithin } from './budget.ts'
 import { brokenLimit, figureOf, type Goal } from './goal.ts'
 import type { Standing } from './preference.ts'
 import { rungsFor, saferHalf } from './rungs.ts'
 import { worstNoise } from './sentence.ts'
 import { sideBySide } from './side-by-side.ts'
 import { firstResult, safetyOf, type Trial } from './trial.ts'
+
+/** Share of what is left that one candidate's first rows may take, that of the whole time that they may in any case. */
+const FIRST_ROWS = 0.1
+const FIRST_ROWS_AT_LEAST = 0.02
+const FEWEST_FIRST_ROWS = 4
+/** Share of what is left that one step of judging may take. */
+const JUDGING = 1 / 2
 
 /** A candidate must beat this ratio by its whole interval to count as not slower. */
 const NOT_SLOWER = 1.02
@@ -19,12 +27,15 @@ export class Pool {
   readonly #say: (text: string) => void
   #baseline: OptimizationReport['baseline'] | undefined
   #metricRows = 0
+  readonly #budget: Budget
+  #rungs: readonly number[] | undefined
 
   /** How many candidates are built or judged at a time. */
   readonly workers: number
 
-  constructor(bench: Workbench, goal: Goal, say: (text: string) => void, workers = 1) {
+  constructor(bench: Workbench, goal: Goal, budget: Budget, say: (text: string) => void, workers = 1) {
     this.bench = bench
+    this.#budget = budget
     this.workers = workers
     this.goal = goal
     this.#say = say
@@ -54,18 +65,17 @@ export class Pool {
   }
 
   /**
-   * Builds candidates side by side, each as `build` does and in the order given, while `going` says that there is time.
-   * Whatever these ask the bench to time must have been timed before: nothing else runs beside a timing.
+   * Builds candidates side by side, each as `build` does and in the order given. Whatever these ask the bench to time
+   * must have been timed before: nothing else runs beside a timing.
    */
-  async buildAll(specs: readonly CandidateSpec[], going = () => true): Promise<readonly Trial[]> {
+  async buildAll(specs: readonly CandidateSpec[]): Promise<readonly Trial[]> {
     const made = await sideBySide(specs, this.workers, async (spec) => {
-      if (!going()) return null
       this.#say(`building ${spec.id}`)
       const built = await this.bench.build(spec)
       const integers = spec.scheme || Object.keys(built.planned).length > 0
       return { built, read: integers ? await this.bench.kernels(built) : null }
     })
-    return made.flatMap((one) => (one ? (this.#admit(one.built, one.read) ?? []) : []))
+    return made.flatMap(({ built, read }) => this.#admit(built, read) ?? [])
   }
 
   #admit(built: Built, read: ReadKernels | null): Trial | null {
@@ -139,14 +149,40 @@ export class Pool {
     }
   }
 
-  /** The steps in which candidates are judged on the selection rows. */
+  /**
+   * The steps in which candidates are judged on the selection rows, settled when it is first asked for them: what a row
+   * has cost until then says how many come first.
+   */
   get rungs(): readonly number[] {
-    return rungsFor(this.bench.rows.select.indices.length)
+    if (this.#rungs) return this.#rungs
+    const { left, seconds } = this.#budget
+    const most = this.#budget.affordable('judging', Math.max(FIRST_ROWS * left, FIRST_ROWS_AT_LEAST * seconds))
+    const first = Math.max(FEWEST_FIRST_ROWS, powerOfTwoWithin(most))
+    this.#rungs = rungsFor(this.bench.rows.select.indices.length, first)
+    return this.#rungs
   }
 
-  /** Judges on more and more selection rows, for as long as these do not show that the candidate is worse. */
+  /** Whether there is time to judge so many candidates on the first rows. */
+  affords(candidates: number): boolean {
+    return this.#affords(candidates, 0)
+  }
+
+  #affords(candidates: number, step: number): boolean {
+    const rows = Math.min(this.rungs[step]!, this.bench.rows.select.indices.length)
+    // What it answered to the rows before is kept.
+    const more = rows - (this.rungs[step - 1] ?? 0)
+    const { left } = this.#budget
+    return left > 0 && candidates * more <= this.#budget.affordable('judging', JUDGING * left)
+  }
+
+  judgeFirstRows(trial: Trial): Promise<void> {
+    return this.judge(trial, this.rungs[0])
+  }
+
+  /** Judges on more and more selection rows, for as long as there is time and these do not show that it is worse. */
   async climb(trial: Trial): Promise<void> {
-    for (const rows of this.rungs) {
+    for (const [step, rows] of this.rungs.entries()) {
+      if (step > 0 && !this.#affords(1, step)) return this.#endsAt(step, [trial])
       await this.judge(trial, rows)
       if (trial.comparison?.verdict === 'regressed') return
     }
@@ -158,18 +194,17 @@ export class Pool {
   }
 
   /**
-   * Judges candidates that take the same time side by side, the first of them in any case, the others while `going` says
-   * that there is time: on a few rows, the safer half on more, and so on. Gives those that are left.
+   * Judges candidates that take the same time side by side: on a few rows, the safer half on more, and so on, for as
+   * long as there is time. Gives those that are left.
    */
-  async halve(trials: readonly Trial[], going = () => true): Promise<readonly Trial[]> {
+  async halve(trials: readonly Trial[]): Promise<readonly Trial[]> {
     let left = trials
     for (const [step, rows] of this.rungs.entries()) {
-      const judged = await sideBySide(left, this.workers, async (trial) => {
-        if (trial !== left[0] && !going()) return []
-        await this.judge(trial, rows)
-        return [trial]
-      })
-      left = judged.flat()
+      if (step > 0 && !this.#affords(left.length, step)) {
+        this.#endsAt(step, left)
+        return left
+      }
+      await sideBySide(left, this.workers, (trial) => this.judge(trial, rows))
       if (step === this.rungs.length - 1) break
       const next = saferHalf(left, safetyOf, (trial) => trial.comparison?.verdict === 'regressed')
       for (const trial of left.filter((one) => !next.includes(one))) {
@@ -184,6 +219,11 @@ export class Pool {
     return left
   }
 
+  #endsAt(step: number, trials: readonly Trial[]): void {
+    const ids = trials.map(({ built }) => built.spec.id).join(', ')
+    this.#budget.leaveOut(`more than ${this.rungs[step - 1]} selection rows for ${ids}`)
+  }
+
   /** The original's own score, from the most rows that it was seen on. */
   noteMetric({ base, metric, n }: ComparisonReport): void {
     if (n < this.#metricRows) return
@@ -195,9 +235,19 @@ export class Pool {
     trial.result = { ...trial.result, note }
   }
 
+  noteNotNeeded(trial: Trial, better: Trial): void {
+    const judged = trial.comparison ? `judged on ${trial.comparison.n} rows only` : 'not judged'
+    this.note(trial, `${judged}: ${better.built.spec.id} is better in the goal and looks safe`)
+  }
+
   /** The goal's figure, smaller is better. */
   figure(trial: Trial): number {
     return figureOf(this.goal, trial.result) ?? Number.POSITIVE_INFINITY
+  }
+
+  /** The best in the goal first. */
+  byFigure(trials: readonly Trial[]): readonly Trial[] {
+    return [...trials].sort((a, b) => this.figure(a) - this.figure(b))
   }
 
   /** What decides whether it is worth having: the goal's figure, and in a tie the size of the file. */

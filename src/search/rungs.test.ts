@@ -6,6 +6,9 @@ test('a step is there where the one before did not take all rows', () => {
   expect(rungsFor(64)).toEqual([64])
   expect(rungsFor(65)).toEqual([64, 256])
   expect(rungsFor(5000)).toEqual([64, 256, 1024])
+  expect(rungsFor(10, 16)).toEqual([16])
+  expect(rungsFor(65, 16)).toEqual([16, 64, 256])
+  expect(rungsFor(65, 128)).toEqual([64, 256])
 })
 
 test('the safer half goes on, none that is worse, and always one', () => {

@@ -21,7 +21,7 @@ export interface CalibrateOptions {
   readonly signal?: AbortSignal
 }
 
-export type CalibrationReports = Readonly<Record<CalibrationMethod, CalibrationReport>>
+export type CalibrationReports<M extends CalibrationMethod = CalibrationMethod> = Readonly<Record<M, CalibrationReport>>
 
 /**
  * Fetched values stand in memory several times: the runtime's own, the caller's copy, and those of runs before that
@@ -40,15 +40,15 @@ export async function calibrate(
 }
 
 /**
- * Ranges by every method from one reading of the rows. Memory: plain inference, `byteBudget` for inner values, and one
- * histogram of fixed size a value, however many rows there are.
+ * Ranges by every method, or by some, from one reading of the rows. Memory: plain inference, `byteBudget` for inner
+ * values, and one histogram of fixed size a value, however many rows there are.
  */
-export async function calibrateAll(
+export async function calibrateAll<M extends CalibrationMethod = CalibrationMethod>(
   session: Session,
   dataset: Dataset,
-  options: CalibrateOptions,
-): Promise<CalibrationReports> {
-  return (await observe(session, dataset, options, ALL)) as CalibrationReports
+  options: CalibrateOptions & { readonly methods?: readonly M[] },
+): Promise<CalibrationReports<M>> {
+  return (await observe(session, dataset, options, options.methods ?? ALL)) as CalibrationReports<M>
 }
 
 async function observe(

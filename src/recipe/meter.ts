@@ -1,0 +1,11 @@
+/** Work of many equal units, whose length shows after the first of them. */
+export type Work = 'ranges' | 'histograms' | 'roundings' | 'judging'
+
+/**
+ * Told when such work begins. What it gives is told how much is done, from time to time, and may throw to give the work
+ * up: nothing is kept of it then. Work whose result was kept before does not begin.
+ */
+export type Meter = (work: Work) => (done: number, of: number) => void
+
+/** For whoever has all the time that it takes. */
+export const noMeter: Meter = () => () => {}

@@ -1,0 +1,85 @@
+import { expect, test } from 'vitest'
+import { Budget, powerOfTwoWithin, TooLong } from './budget.ts'
+
+/** A budget on a clock that only `pass` moves. */
+function budgetOf(seconds: number) {
+  let ms = 0
+  const budget = new Budget(seconds * 1000, () => ms)
+  const pass = (by: number) => {
+    ms += by * 1000
+  }
+  /** Work of `of` units, each of which takes `each` seconds behind `opening` seconds. */
+  const work = (kind: 'judging' | 'histograms', of: number, each: number, opening = 0) => {
+    const tick = budget.meter(kind)
+    pass(opening)
+    for (let done = 1; done <= of; done++) {
+      pass(each)
+      tick(done, of)
+    }
+  }
+  return { budget, pass, work }
+}
+
+test('what a unit costs is foretold from the units that were done, without what comes before the first', () => {
+  const { budget, work } = budgetOf(100)
+  expect(budget.affordable('judging', 10)).toBe(Number.POSITIVE_INFINITY)
+  work('judging', 11, 0.5, 7)
+  expect(budget.rate('judging')).toBeCloseTo(0.5)
+  expect(budget.affordable('judging', 10)).toBe(20)
+  expect(budget.affordable('judging', -1)).toBe(0)
+  // The mean of all that was done.
+  work('judging', 11, 1.5)
+  expect(budget.rate('judging')).toBeCloseTo(1)
+})
+
+test('time for the proof is kept from the start, and kept again from what rows turn out to cost', () => {
+  const { budget, work } = budgetOf(120)
+  budget.keepForProof(100, 0.1)
+  // A twelfth of the time confirms; three proofs of 100 rows at a tenth of a second.
+  expect(budget.left).toBeCloseTo(120 - 10 - 30)
+  work('judging', 11, 0.05)
+  expect(budget.left).toBeCloseTo(120 - 10 - 15 - 0.55)
+  // Never so much that nothing is left to prove.
+  budget.keepForProof(1e6, 0.1)
+  expect(budget.left).toBeCloseTo(120 - 10 - 48 - 0.55)
+})
+
+test('work that exceeds its grant is given up after a small part of it, and tells what would have fitted', async () => {
+  const { budget, work } = budgetOf(100)
+  const error = await budget.granting(8, async () => work('histograms', 128, 0.5)).catch((thrown: unknown) => thrown)
+  expect(error).toBeInstanceOf(TooLong)
+  const { seconds, share } = error as TooLong
+  expect(seconds).toBeCloseTo(64)
+  expect(share).toBeCloseTo(1 / 8)
+  expect(budget.elapsed).toBeLessThan(5)
+  // Once the grant is over, and within it, work goes to its end.
+  work('histograms', 16, 0.5)
+  await budget.granting(65, async () => work('histograms', 128, 0.5))
+})
+
+test('what was begun may become somewhat slower than it looked, and is given up where it becomes much slower', async () => {
+  const slower = async (then: number) => {
+    const { budget, pass } = budgetOf(1000)
+    const tick = budget.meter('histograms')
+    await budget.granting(130, async () => {
+      for (let done = 1; done <= 128; done++) {
+        pass(done <= 8 ? 1 : then)
+        tick(done, 128)
+      }
+    })
+  }
+  await slower(1.3)
+  await expect(slower(3)).rejects.toBeInstanceOf(TooLong)
+})
+
+test('what was left out is told once each, and nothing where nothing was', () => {
+  const { budget } = budgetOf(1)
+  expect(budget.warning).toBeNull()
+  for (const what of ['one', 'two', 'one']) budget.leaveOut(what)
+  expect(budget.warning).toMatch(/left out: one; two$/)
+})
+
+test('powers of two within a count', () => {
+  expect([0, 0.9, 1, 2, 3, 64, 127].map(powerOfTwoWithin)).toEqual([0, 0, 1, 2, 2, 64, 64])
+  expect(powerOfTwoWithin(Number.POSITIVE_INFINITY)).toBe(Number.POSITIVE_INFINITY)
+})

@@ -1,0 +1,130 @@
+import type { Meter, Work } from '../recipe/index.ts'
+
+/** Most of the time that is kept for the proof: where that takes longer, the search goes beyond its time for it. */
+const MOST_KEPT = 0.4
+/** Proofs that time is kept for: of the lossless model, and of the safest and the best of the others. */
+const PROOFS = 3
+/** What the last timing, of the chosen model alone, may take of the time. */
+export const CONFIRMING = 1 / 12
+/** So much of a piece of work shows how long the whole of it takes. */
+const SHOWN = 1 / 16
+/** What was begun and is slower than it looked may take so much longer before it is given up after all. */
+const GRACE = 0.5
+
+/** Work was given up, because it would take longer than it may. */
+export class TooLong extends Error {
+  readonly work: Work
+  /** Seconds that the whole of it was foretold to take. */
+  readonly seconds: number
+  /** The part of it that would have fitted. */
+  readonly share: number
+
+  constructor(work: Work, seconds: number, granted: number) {
+    super(`internal: ${work} would take ${seconds.toFixed(1)} s`)
+    this.work = work
+    this.seconds = seconds
+    this.share = granted / seconds
+  }
+}
+
+/**
+ * The time of a search. What work will take is foretold from what work of the same kind took in this very search, by the
+ * unit, so that what does not fit is not begun; and what was not begun is told in the end. The proof comes last and is
+ * sure to come, so time for it is kept from the start.
+ */
+export class Budget {
+  readonly seconds: number
+  readonly #now: () => number
+  readonly #started: number
+  readonly #seen = new Map<Work, { seconds: number; units: number }>()
+  readonly #assumed = new Map<Work, number>()
+  readonly #leftOut: string[] = []
+  #granted: number | null = null
+  #proofRows = 0
+
+  constructor(milliseconds: number, now: () => number = () => performance.now()) {
+    this.seconds = milliseconds / 1000
+    this.#now = now
+    this.#started = now()
+  }
+
+  /** Counts the units of work as they are done; gives up what exceeds its grant as soon as that shows. */
+  readonly meter: Meter = (work) => {
+    let first: { readonly at: number; readonly done: number } | undefined
+    let last: typeof first
+    let look = SHOWN
+    return (done, of) => {
+      const at = this.#now() / 1000
+      // What comes before the first units are done is opening and warming up.
+      if (!first || !last) {
+        first = last = { at, done }
+        return
+      }
+      const seen = this.#seen.get(work) ?? { seconds: 0, units: 0 }
+      this.#seen.set(work, { seconds: seen.seconds + at - last.at, units: seen.units + done - last.done })
+      last = { at, done }
+      if (this.#granted === null || done < look * of || done >= of) return
+      const granted = this.#granted * (look === SHOWN ? 1 : 1 + GRACE)
+      while (look * of <= done) look *= 2
+      const whole = ((at - first.at) / (done - first.done)) * of
+      if (whole > granted) throw new TooLong(work, whole, granted)
+    }
+  }
+
+  /** From now on time is kept for proofs on so many rows, a row of which is thought to cost `seconds` until it shows. */
+  keepForProof(rows: number, seconds: number): void {
+    this.#proofRows = rows
+    this.#assumed.set('judging', seconds)
+  }
+
+  get elapsed(): number {
+    return (this.#now() - this.#started) / 1000
+  }
+
+  /** Seconds for everything but the proof. */
+  get left(): number {
+    const proofs = Math.min(MOST_KEPT * this.seconds, PROOFS * this.#proofRows * this.rate('judging'))
+    return this.seconds * (1 - CONFIRMING) - proofs - this.elapsed
+  }
+
+  /** Seconds that a unit of this work takes; 0 where none was done yet. */
+  rate(work: Work): number {
+    const seen = this.#seen.get(work)
+    return seen && seen.units > 0 ? seen.seconds / seen.units : (this.#assumed.get(work) ?? 0)
+  }
+
+  /** What a timing may take, in seconds: less than `most` where little time was given in all. */
+  timing(most: number, share = 1 / 6): number {
+    return Math.min(most, this.seconds * share)
+  }
+
+  /** So many units of this work fit into `seconds`. */
+  affordable(work: Work, seconds: number): number {
+    const rate = this.rate(work)
+    return seconds <= 0 ? 0 : rate === 0 ? Number.POSITIVE_INFINITY : Math.floor(seconds / rate)
+  }
+
+  /** Does `work` with at most so many seconds for each piece of metered work in it; throws `TooLong` beyond. */
+  async granting<T>(seconds: number, work: () => Promise<T>): Promise<T> {
+    this.#granted = Math.max(0, seconds)
+    try {
+      return await work()
+    } finally {
+      this.#granted = null
+    }
+  }
+
+  /** Takes down what was not begun for want of time. */
+  leaveOut(what: string): void {
+    if (!this.#leftOut.includes(what)) this.#leftOut.push(what)
+  }
+
+  /** What was not begun, in one sentence; null where there was time for everything. */
+  get warning(): string | null {
+    if (this.#leftOut.length === 0) return null
+    return `the time was not enough for everything: the same command goes on from there and may choose another candidate; left out: ${this.#leftOut.join('; ')}`
+  }
+}
+
+/** The largest power of two that is not above `count`; small differences of the clock hardly ever move it. */
+export const powerOfTwoWithin = (count: number): number => (count < 1 ? 0 : 2 ** Math.floor(Math.log2(count)))

@@ -1,0 +1,230 @@
+import { type CandidateSpec, KERNEL_WORK } from '../recipe/index.ts'
+import { type Budget, powerOfTwoWithin, TooLong } from './budget.ts'
+import { settleNoise } from './noise-budget.ts'
+import { calibrationSpecs, equalisedSpecs, onRows, smoothedSpecs, withNoise } from './plan.ts'
+import type { Pool } from './pool.ts'
+import { WORTH_IT } from './preference.ts'
+import { isStatic, isTrained, SECURE_NOISE, safetyOf, secure, type Trial, worstNoiseOf } from './trial.ts'
+
+/** Rows that ranges are taken from where there is time; where there is less, half of them, and so on. */
+const RANGE_ROWS = 128
+const FEWEST_RANGE_ROWS = 8
+/** Share of what is left that one refinement may take, so that something is left for those behind it. */
+const REFINING = 1 / 3
+/** Placements that are looked at even when the time is up, until one may be handed out. */
+const ALWAYS_JUDGED = 3
+/** A budget of noise that holds everything, for what a candidate as it is would be foretold. */
+const UNLIMITED = 1e9
+/** So many rows tell what others will show; of fewer, a quieter mixture is kept as well. */
+const MANY_ROWS = 32
+const QUIETER = 10 ** (-3 / 10)
+
+/**
+ * The part of a search that is about static integers. Whatever came first stands: each placement with full ranges is
+ * judged before anything dear is begun, and every refinement takes only a share of the time that is left.
+ */
+export class Statics {
+  readonly #pool: Pool
+  readonly #budget: Budget
+  #rows = RANGE_ROWS
+
+  constructor(pool: Pool, budget: Budget) {
+    this.#pool = pool
+    this.#budget = budget
+  }
+
+  /** Builds these with full ranges of as many rows as fit into `seconds`; a few rows in any case. */
+  async build(specs: readonly CandidateSpec[], seconds: number): Promise<readonly Trial[]> {
+    const within = await this.#buildWithin(specs, seconds)
+    if (!('tooLong' in within)) return within
+    this.#rows = FEWEST_RANGE_ROWS
+    return this.#pool.buildAll(specs.map((spec) => onRows(spec, this.#rows)))
+  }
+
+  /**
+   * The placements, the fastest first: its calibrations, and where none of them is secure, the fewest nodes in float
+   * that make one so. A slower placement is looked at closely only while it could still beat what is secure.
+   */
+  async settle(): Promise<void> {
+    const pool = this.#pool
+    const placements = pool.byFigure(
+      pool.trials.filter((trial) => isStatic(trial) && !isTrained(trial) && !pool.hopeless(trial)),
+    )
+    await this.#judgeAsTheyAre(placements)
+    let best: Trial | null = null
+    const better = (trial: Trial) => best === null || pool.figure(trial) < pool.figure(best)
+    for (const first of placements) {
+      if (best && pool.figure(first) >= WORTH_IT * pool.figure(best)) {
+        pool.noteNotNeeded(first, best)
+        continue
+      }
+      if (this.#budget.left <= 0) {
+        this.#budget.leaveOut(`other ranges and mixtures of ${first.built.spec.id}`)
+        if (!first.comparison) pool.note(first, 'not judged: the time was up')
+        continue
+      }
+      const calibrated = await this.#calibrated(first)
+      const siblings = calibrated.some(this.#secure)
+        ? calibrated
+        : [...calibrated, ...(await this.#smoothed(bestOf(calibrated)))]
+      const safe = siblings.filter(this.#secure)
+      if (safe.length > 0) {
+        best = bestOf(safe)
+        continue
+      }
+      const safest = bestOf(siblings)
+      const added = [...(await this.#equalised(safest)), ...(await this.#mixed(safest))]
+      if (added.length === 0) continue
+      await pool.time(added, this.#budget.timing(8))
+      for (const trial of added) if (!pool.hopeless(trial) && better(trial)) best = trial
+    }
+  }
+
+  readonly #secure = (trial: Trial) => secure(trial, this.#pool.bench.rows.prove.indices.length)
+
+  /** On the first rows, until one is secure: so that something can be handed out, however little time there is. */
+  async #judgeAsTheyAre(placements: readonly Trial[]): Promise<void> {
+    const pool = this.#pool
+    for (const [place, trial] of placements.entries()) {
+      const known = placements.slice(0, place).some((other) => other.comparison?.verdict !== 'regressed')
+      if (place > 0 && (known || place >= ALWAYS_JUDGED) && !pool.affords(1)) return
+      await pool.judgeFirstRows(trial)
+      if (this.#secure(trial)) return
+    }
+  }
+
+  /** The candidate with every calibration that there is time for, judged. */
+  async #calibrated(first: Trial): Promise<readonly Trial[]> {
+    const pool = this.#pool
+    const specs = calibrationSpecs(first.built.spec)
+    const share = REFINING * this.#budget.left
+    const plain = specs.filter(({ calibration }) => calibration !== 'least-noise')
+    const others = [...(await this.#refined(plain, share))]
+    // The noise of roundings under each of the ranges that it chooses from: as many pieces of work.
+    const least = specs.filter(({ calibration }) => calibration === 'least-noise')
+    others.push(...(await this.#refined(least, share / (plain.length + 1))))
+    for (const trial of others) pool.borrowTiming(trial, first)
+    return pool.halve([first, ...others])
+  }
+
+  /** The candidate with outlier channels moved into weights: other numbers in the same kernels, which take the same time. */
+  async #smoothed(whole: Trial): Promise<readonly Trial[]> {
+    const pool = this.#pool
+    const trials = await this.#refined(smoothedSpecs(whole.built.spec))
+    for (const trial of trials) pool.borrowTiming(trial, whole)
+    await pool.climbAll(trials)
+    return trials
+  }
+
+  /** The candidate with channels under scales of their own, where that makes it secure. */
+  async #equalised(whole: Trial): Promise<readonly Trial[]> {
+    const pool = this.#pool
+    const trials = await this.#refined(equalisedSpecs(whole.built.spec))
+    await pool.climbAll(trials)
+    // Conversions under a scale a channel are dear: these have times of their own.
+    for (const trial of trials) if (!this.#secure(trial)) pool.note(trial, 'not timed: not close enough')
+    return trials.filter(this.#secure)
+  }
+
+  /** Builds what there is time to build and to judge; what there is not is told. */
+  async #refined(specs: readonly CandidateSpec[], seconds = REFINING * this.#budget.left): Promise<readonly Trial[]> {
+    const ids = specs.map(({ id }) => id).join(', ')
+    if (!this.#pool.affords(specs.length)) {
+      this.#budget.leaveOut(ids)
+      return []
+    }
+    const within = await this.#buildWithin(specs, seconds)
+    if (!('tooLong' in within)) return within
+    this.#budget.leaveOut(`${ids} (${within.tooLong})`)
+    return []
+  }
+
+  /** The candidate with as much in float as makes it secure, at the least cost; nothing where that cannot be had. */
+  async #mixed(whole: Trial): Promise<readonly Trial[]> {
+    if (!whole.comparison) return []
+    const pool = this.#pool
+    const { spec } = whole.built
+    const mixtures = `float where that keeps ${spec.id} quiet`
+    const seen = (trial: Trial, expected: number) => ({
+      secure: this.#secure(trial),
+      noise: worstNoiseOf(trial),
+      expected,
+      trial,
+    })
+    const expectedNoise = await this.#foretold(spec, mixtures)
+    if (!expectedNoise) return []
+    const best = await settleNoise(SECURE_NOISE, seen(whole, expectedNoise), async (budget) => {
+      if (!pool.affords(1)) {
+        this.#budget.leaveOut(`more of ${mixtures}`)
+        return null
+      }
+      const trial = await pool.build(withNoise(spec, budget))
+      if (!trial) return null
+      pool.note(trial, 'not timed: a step on the way to the fastest mixture that is close enough')
+      await pool.climb(trial)
+      return seen(trial, trial.built.expectedNoise ?? budget)
+    })
+    if (!best) return []
+    const { note: _, ...result } = best.trial.result
+    best.trial.result = result
+    return [best.trial, ...(await this.#quieter(best.trial))]
+  }
+
+  /** What the roundings of a candidate as it is are foretold to add up to; null where there is no time to measure it. */
+  async #foretold(spec: CandidateSpec, what: string): Promise<number | null> {
+    const { bench } = this.#pool
+    const { openMs, runMs } = bench.seen
+    const kernels = (KERNEL_WORK.opens * openMs + KERNEL_WORK.runs * runMs) / 1000
+    if (this.#pool.affords(1) && kernels <= REFINING * this.#budget.left)
+      try {
+        const { expectedNoise } = await this.#budget.granting(REFINING * this.#budget.left, () =>
+          bench.build(withNoise(spec, UNLIMITED)),
+        )
+        return expectedNoise
+      } catch (error) {
+        if (!(error instanceof TooLong)) throw error
+      }
+    this.#budget.leaveOut(what)
+    return null
+  }
+
+  /** A still quieter one, for the case that a few selection rows were luckier than those that prove. */
+  async #quieter({ built: { spec } }: Trial): Promise<readonly Trial[]> {
+    const pool = this.#pool
+    if (pool.bench.rows.select.indices.length >= MANY_ROWS || !spec.noiseBudget) return []
+    const quieter = withNoise(spec, spec.noiseBudget * QUIETER)
+    if (!pool.affords(1)) {
+      this.#budget.leaveOut(quieter.id)
+      return []
+    }
+    const trial = await pool.build(quieter)
+    if (!trial) return []
+    await pool.climb(trial)
+    return this.#secure(trial) ? [trial] : []
+  }
+
+  /**
+   * Builds candidates whose evidence takes at most `seconds` a piece, ranges of fewer rows where those of all would take
+   * longer; how long it would take where even the fewest do not fit, or where it is not the rows that take the time.
+   */
+  async #buildWithin(
+    specs: readonly CandidateSpec[],
+    seconds: number,
+  ): Promise<readonly Trial[] | { readonly tooLong: string }> {
+    for (;;) {
+      try {
+        const rows = this.#rows
+        return await this.#budget.granting(seconds, () => this.#pool.buildAll(specs.map((spec) => onRows(spec, rows))))
+      } catch (error) {
+        if (!(error instanceof TooLong)) throw error
+        const all = Math.min(this.#rows, this.#pool.bench.rows.calibrate.indices.length)
+        const fewer = error.work === 'roundings' ? 0 : powerOfTwoWithin(all * error.share)
+        if (fewer < FEWEST_RANGE_ROWS) return { tooLong: `${error.seconds.toFixed(0)} s to measure the ${error.work}` }
+        this.#rows = fewer
+        this.#budget.leaveOut(`ranges from more than ${fewer} rows`)
+      }
+    }
+  }
+}
+
+const bestOf = (trials: readonly Trial[]) => [...trials].sort((a, b) => safetyOf(b) - safetyOf(a))[0]!
