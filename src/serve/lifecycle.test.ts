@@ -121,7 +121,10 @@ test('a router decides the version, shadows run beside, and everything is told',
       version: key === 'canary' && warm.includes('1') ? '1' : live,
       shadows: warm.filter((version) => version !== live && key !== 'canary'),
     }),
-    observe: (outcome) => outcomes.push(outcome),
+    observe: (outcome) => {
+      outcome.hold()
+      outcomes.push(outcome)
+    },
   }
   server = await serve(folder, { router })
   await server.core.registry.warm('scaled', '1')
