@@ -144,6 +144,7 @@ export const serveVerb: Verb = {
       grpcPort,
       adminPort: port(options, 'admin', 8002),
       settings: settingsOf(options),
+      practise: true,
       limits: { ...DEFAULT_LIMITS, maxBodyBytes: Math.round(options.number('max-body', 256, 0.001, 65_536) * 2 ** 20) },
       keys: keysPath === undefined ? null : readKeys(keysPath),
       cacheBytes: Math.round(options.number('cache', 0, 0) * 2 ** 20),
