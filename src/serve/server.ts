@@ -161,20 +161,29 @@ export async function startServer(options: ServeOptions): Promise<Server> {
     log.info('listening', { http, grpc, admin, source: options.source.description })
     await registry.loadAll()
     await extension?.loaded()
-    const loaded = [...registry.models].filter(({ live }) => live)
     state.ready = true
-    log.info('ready', { models: loaded.map(({ name }) => name) })
-    if (loaded.length === 0)
-      log.warn('there is no model that answers', {
-        source: options.source.description,
-        hint: 'put a model there and load it: POST /v2/repository/models/NAME/load',
-      })
+    sayWhetherReady(registry, options.source, log)
     if (options.practise) practice = practise(limits, settings)
     return { core, http, grpc, admin, close }
   } catch (error) {
     await close()
     throw error
   }
+}
+
+function sayWhetherReady(registry: ModelRegistry, { description: source }: ModelSource, log: Log): void {
+  const loaded = [...registry.models].filter(({ live }) => live)
+  if (!registry.ready)
+    log.error('not ready: none of the models could be loaded', {
+      source,
+      hint: 'the lines above say why; put a model there that loads, and load it: POST /v2/repository/models/NAME/load',
+    })
+  else log.info('ready', { models: loaded.map(({ name }) => name) })
+  if (registry.ready && loaded.length === 0)
+    log.warn('there is no model that answers', {
+      source,
+      hint: 'put a model there and load it: POST /v2/repository/models/NAME/load',
+    })
 }
 
 async function listen(face: FastifyInstance, host: string, port: number): Promise<string> {
