@@ -143,6 +143,7 @@ async function pair(contest: Contest) {
     grpcPort: null,
     adminPort: null,
     settings: { ...DEFAULT_SETTINGS, capacity: cpus().length },
+    practise: true,
     rehearse: rehearseOn(undefined, { [contest.input]: [1, ...contest.dims] }),
   })
   const version = ours.core.registry.version('model', '')

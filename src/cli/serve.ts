@@ -2,7 +2,7 @@ import { existsSync, readFileSync, statSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
 import { readModel } from '../onnx/index.ts'
-import { UserError, writeAtomic } from '../platform/index.ts'
+import { explainSystemError, UserError, writeAtomic } from '../platform/index.ts'
 import {
   DEFAULT_LIMITS,
   DEFAULT_SETTINGS,
@@ -13,6 +13,7 @@ import {
   type ModelSource,
   makeKey,
   readKeys,
+  readPaddingRules,
   SCOPES,
   type Scope,
   startServer,
@@ -57,6 +58,11 @@ export const serveVerb: Verb = {
       value: 'N',
       multiple: true,
       help: 'size at which a waiting batch goes at once',
+    },
+    padding: {
+      type: 'string',
+      value: 'FILE',
+      help: 'how requests of different lengths are padded to share a run, by model (JSON; see docs/serve.md)',
     },
     'max-queue': {
       type: 'string',
@@ -144,6 +150,7 @@ export const serveVerb: Verb = {
       grpcPort,
       adminPort: port(options, 'admin', 8002),
       settings: settingsOf(options),
+      practise: true,
       limits: { ...DEFAULT_LIMITS, maxBodyBytes: Math.round(options.number('max-body', 256, 0.001, 65_536) * 2 ** 20) },
       keys: keysPath === undefined ? null : readKeys(keysPath),
       cacheBytes: Math.round(options.number('cache', 0, 0) * 2 ** 20),
@@ -207,6 +214,7 @@ function tracerOf(options: Arguments, log: Log): Tracer | null {
 function settingsOf(options: Arguments): VersionSettings {
   const auto = (name: string) => (options.text(name) ?? 'auto') === 'auto'
   const { batch } = DEFAULT_SETTINGS
+  const padding = options.text('padding')
   return {
     capacity: Math.max(availableParallelism(), auto('instances') ? 1 : options.integer('instances', 1, 1, 256)),
     plan: {
@@ -214,6 +222,7 @@ function settingsOf(options: Arguments): VersionSettings {
       threads: auto('threads') ? null : options.integer('threads', 1, 1, 256),
       maxBatch: auto('max-batch') ? null : options.integer('max-batch', 1, 1, 65_536),
     },
+    ...(padding === undefined ? {} : { padding: rulesOf(padding) }),
     batch: {
       ...batch,
       maxDelayMs: options.number('max-delay', batch.maxDelayMs, 0, 60_000),
@@ -222,6 +231,16 @@ function settingsOf(options: Arguments): VersionSettings {
       timeoutMs: options.number('timeout', batch.timeoutMs, 0),
     },
   }
+}
+
+function rulesOf(path: string): NonNullable<VersionSettings['padding']> {
+  let text: string
+  try {
+    text = readFileSync(path, 'utf8')
+  } catch (error) {
+    throw explainSystemError(error, path, 'read')
+  }
+  return readPaddingRules(text, path)
 }
 
 function port(options: Arguments, name: string, fallback: number): number | null {

@@ -39,6 +39,8 @@ export interface InferResult {
   readonly requestId: string
   /** The answer is on its way, all of it: its memory may be used again. Need not be called. */
   readonly release: () => void
+  /** Nobody looks at the inputs any more: their memory may be used again. */
+  readonly inputsFree: boolean
 }
 
 /** The longest timeout that a request may ask for, in milliseconds. */
@@ -54,7 +56,12 @@ interface Ran {
   /** Of the outputs; what the cache has may be anybody's, and is never used again. */
   loan: Loan
   release: () => void
+  /** Somebody may look at the inputs when the answer is there. */
+  inputsHeld: boolean
 }
+
+/** Of outputs whose memory is never used again. */
+const NO_LOAN = new Loan(undefined)
 
 /** From a request to its answer, the same for every face. */
 export class InferenceCore {
@@ -83,7 +90,7 @@ export class InferenceCore {
     let version = live
     let requestId = ''
     let rows: number | null = null
-    const ran: Ran = { ms: null, queueMs: null, loan: new Loan(undefined), release: () => {} }
+    const ran: Ran = { ms: null, queueMs: null, loan: NO_LOAN, release: () => {}, inputsHeld: false }
     const trace = (error: string | null) =>
       this.tracer?.record({
         traceparent: call.traceparent,
@@ -106,8 +113,9 @@ export class InferenceCore {
       // No pause from here to the queue: a version that is replaced now still gets this request, and drains after it.
       const running = this.#run(version, inputs, request, call, ran)
       for (const shadow of shadows) this.#shadow(shadow, inputs, request, call, requestId)
+      if (shadows.length > 0) ran.inputsHeld = true
       const observe = (outputs: readonly ByteTensor[] | null, error: ServeError | null) =>
-        this.#observe(call, version, requestId, false, inputs, outputs, ran.loan, start, error, ran.ms)
+        this.#observe(call, version, requestId, false, inputs, outputs, ran, start, error)
       const outputs = await running.catch((error: unknown) => {
         const told = toServeError(error, call.model)
         observe(null, told)
@@ -121,7 +129,7 @@ export class InferenceCore {
       statistics.lastInference = Date.now()
       trace(null)
       const answer = { model: call.model, version: version.version, outputs }
-      return { request, requestId, answer, release: ran.release }
+      return { request, requestId, answer, release: ran.release, inputsFree: !ran.inputsHeld }
     } catch (error) {
       add(version.statistics.fail, performance.now() - start)
       trace(toServeError(error, call.model).code)
@@ -207,12 +215,12 @@ export class InferenceCore {
     const outputs = request.outputs?.map(({ name }) => name) ?? null
     version.run(inputs, { outputs, caller: 'shadow', priority: SHADOW_PRIORITY, timeoutMs: timeoutOf(request) }).then(
       ({ outputs: own, loan, release, runMs }) => {
-        this.#observe(call, version, requestId, true, inputs, own, loan, start, null, runMs)
+        this.#observe(call, version, requestId, true, inputs, own, { loan, ms: runMs }, start, null)
         release()
       },
       (error) => {
         const told = toServeError(error, call.model)
-        this.#observe(call, version, requestId, true, inputs, null, new Loan(undefined), start, told, null)
+        this.#observe(call, version, requestId, true, inputs, null, { loan: NO_LOAN, ms: null }, start, told)
       },
     )
   }
@@ -224,10 +232,9 @@ export class InferenceCore {
     shadow: boolean,
     inputs: readonly ByteTensor[],
     outputs: readonly ByteTensor[] | null,
-    loan: Loan,
+    ran: Pick<Ran, 'loan' | 'ms'> & Partial<Ran>,
     start: number,
     error: ServeError | null,
-    runMs: number | null,
   ): void {
     this.#router.observe({
       requestId,
@@ -238,9 +245,12 @@ export class InferenceCore {
       inputs,
       inputsDigest: () => tensorsDigest(inputs),
       outputs,
-      hold: () => loan.hold(),
+      hold: () => {
+        ran.inputsHeld = true
+        return ran.loan.hold()
+      },
       latencyMs: performance.now() - start,
-      runMs,
+      runMs: ran.ms,
       error: error && { code: error.code, message: error.message },
     })
   }

@@ -1,6 +1,7 @@
 export { type Caller, type InferCall, InferenceCore, type InferResult } from './core.ts'
 export type { Exchange, HttpLimits, Route as HttpRoute } from './http/http-face.ts'
 export { jsonLog, type Log, silentLog } from './log.ts'
+export { readPaddingRules } from './model/padding-rules.ts'
 export type {
   Rehearsal,
   Rehearse,

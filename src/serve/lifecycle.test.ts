@@ -121,7 +121,10 @@ test('a router decides the version, shadows run beside, and everything is told',
       version: key === 'canary' && warm.includes('1') ? '1' : live,
       shadows: warm.filter((version) => version !== live && key !== 'canary'),
     }),
-    observe: (outcome) => outcomes.push(outcome),
+    observe: (outcome) => {
+      outcome.hold()
+      outcomes.push(outcome)
+    },
   }
   server = await serve(folder, { router })
   await server.core.registry.warm('scaled', '1')
@@ -215,3 +218,19 @@ test('an empty folder: ready, with a warning that nothing answers; what is put t
   expect((await act('load')).status).toBe(200)
   expect((await infer(body(1, 2))).json.outputs[0].data).toEqual([2, 4])
 })
+
+test('a folder whose models all fail to load: not ready until one of them does', async () => {
+  const folder = modelFolder({})
+  writeFileSync(join(folder, 'scaled.onnx'), 'no model')
+  const lines: string[] = []
+  server = await serve(folder, { log: jsonLog((line) => lines.push(line)) })
+  const ready = async () => (await ask(server!.http, 'GET', '/v2/health/ready')).status
+  expect(await ready()).toBe(503)
+  const messages = lines.map((line) => JSON.parse(line).message)
+  expect(messages).toContain('not ready: none of the models could be loaded')
+  expect(messages).not.toContain('ready')
+  writeModelText(join(folder, 'scaled.onnx'), scaled(2))
+  expect((await ask(server.http, 'POST', '/v2/repository/models/scaled/load')).status).toBe(200)
+  expect(await ready()).toBe(200)
+  expect((await infer(body(1, 2))).status).toBe(200)
+}, 120_000)

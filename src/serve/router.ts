@@ -28,12 +28,13 @@ export interface Outcome {
   readonly version: string
   readonly tenant: string
   readonly shadow: boolean
-  /** `sha256:` over names, types, shapes and bytes of the inputs; computed when asked for. */
+  /** `sha256:` over names, types, shapes and bytes of the inputs; computed when asked for, while they are held. */
   inputsDigest(): string
   /** null where the run failed. Their memory is used again after `observe` unless somebody holds it. */
   readonly outputs: readonly ByteTensor[] | null
-  /** Keeps the outputs as they are until what it gives is called, or for good. */
+  /** Keeps the inputs as they are for good, and the outputs until what it gives is called. */
   hold(): () => void
+  /** Their memory is used again after `observe` unless somebody holds it. */
   readonly inputs: readonly ByteTensor[]
   readonly latencyMs: number
   /** Of the run itself, without waiting; null where there was none: a failure, a kept answer. */

@@ -12,6 +12,7 @@ import { type Log, silentLog } from './log.ts'
 import { METRICS_TYPE, metricsText } from './metrics.ts'
 import { AnswerCache } from './model/answer-cache.ts'
 import type { Rehearse, VersionSettings } from './model/served-version.ts'
+import { type Practice, practise } from './practice.ts'
 import { RepositoryActs } from './repository/acts.ts'
 import { ModelRegistry } from './repository/registry.ts'
 import type { ModelSource } from './repository/source.ts'
@@ -46,6 +47,8 @@ export interface ServeOptions {
   /** Milliseconds that requests may take to finish when the server stops. */
   readonly drainMs?: number
   readonly extension?: ServeExtension | null
+  /** Ask itself when it is ready, so that its code is compiled before many others do; false unless said. */
+  readonly practise?: boolean
 }
 
 /** What else a server does beside answering. */
@@ -109,12 +112,8 @@ export async function startServer(options: ServeOptions): Promise<Server> {
       where: '--admin-host',
       hint: 'give a file of keys with --keys, or leave the admin face on 127.0.0.1',
     })
-  const registry = new ModelRegistry(
-    options.source,
-    options.settings ?? DEFAULT_SETTINGS,
-    options.rehearse ?? null,
-    log,
-  )
+  const settings = options.settings ?? DEFAULT_SETTINGS
+  const registry = new ModelRegistry(options.source, settings, options.rehearse ?? null, log)
   const cache = options.cacheBytes ? new AnswerCache(options.cacheBytes) : null
   const core = new InferenceCore(registry, extension?.router ?? options.router ?? liveRouter, cache, tracer)
   const audit = options.auditPath ? new AuditLog(options.auditPath) : null
@@ -135,9 +134,15 @@ export async function startServer(options: ServeOptions): Promise<Server> {
     faces.push(face)
     return listen(face, at, port ?? 0)
   }
+  let practice: Practice | null = null
   const close = async () => {
     state.ready = false
-    await Promise.all([...faces.map((face) => face.close()), ...callers.map((face) => finished(face, drainMs))])
+    const stopped = practice?.stop()
+    await Promise.all([
+      ...faces.map((face) => face.close()),
+      ...callers.map((face) => finished(face, drainMs)),
+      stopped,
+    ])
     await registry.close(drainMs)
     await extension?.close()
     await tracer?.close()
@@ -156,19 +161,29 @@ export async function startServer(options: ServeOptions): Promise<Server> {
     log.info('listening', { http, grpc, admin, source: options.source.description })
     await registry.loadAll()
     await extension?.loaded()
-    const loaded = [...registry.models].filter(({ live }) => live)
     state.ready = true
-    log.info('ready', { models: loaded.map(({ name }) => name) })
-    if (loaded.length === 0)
-      log.warn('there is no model that answers', {
-        source: options.source.description,
-        hint: 'put a model there and load it: POST /v2/repository/models/NAME/load',
-      })
+    sayWhetherReady(registry, options.source, log)
+    if (options.practise) practice = practise(limits, settings)
     return { core, http, grpc, admin, close }
   } catch (error) {
     await close()
     throw error
   }
+}
+
+function sayWhetherReady(registry: ModelRegistry, { description: source }: ModelSource, log: Log): void {
+  const loaded = [...registry.models].filter(({ live }) => live)
+  if (!registry.ready)
+    log.error('not ready: none of the models could be loaded', {
+      source,
+      hint: 'the lines above say why; put a model there that loads, and load it: POST /v2/repository/models/NAME/load',
+    })
+  else log.info('ready', { models: loaded.map(({ name }) => name) })
+  if (registry.ready && loaded.length === 0)
+    log.warn('there is no model that answers', {
+      source,
+      hint: 'put a model there and load it: POST /v2/repository/models/NAME/load',
+    })
 }
 
 async function listen(face: FastifyInstance, host: string, port: number): Promise<string> {

@@ -13,6 +13,8 @@ import { ServeError, toServeError } from '../serve-error.ts'
 import { Batcher, type BatchSettings, type JobOptions, type JobResult } from './batcher.ts'
 import { laneSession } from './lane-session.ts'
 import { ModelProcess } from './model-process.ts'
+import { type PaddingRule, padInputs } from './padding.ts'
+import { paddingFault } from './padding-proof.ts'
 import { batchObstacle, isDeterministic, type Plan, type PlanWish, planRun, rowSpeed } from './plan.ts'
 import { add, VersionStatistics } from './statistics.ts'
 
@@ -43,12 +45,16 @@ export interface VersionSettings {
   readonly plan: PlanWish
   /** Lines that a process makes ready. */
   readonly capacity: number
+  /** By model, how requests of different lengths may be brought to one. */
+  readonly padding?: ReadonlyMap<string, PaddingRule>
 }
 
 /** How requests of a version share runs, in words for the log and the configuration. */
 export interface Batching {
   readonly rows: number
   readonly reason: string
+  /** What became of the rule for requests of different lengths; null where there is none. */
+  readonly padding: string | null
 }
 
 /** A version of a model that is loaded: its process, its queue, its numbers. */
@@ -63,6 +69,7 @@ export class ServedVersion {
   #model!: LanesModel
   #plan!: Plan
   #batching!: Batching
+  #padding: PaddingRule | null = null
   #samples: readonly (readonly ByteTensor[])[] = []
   #state: 'starting' | 'ready' | 'restarting' | 'closed' = 'starting'
   #backAt = 0
@@ -137,6 +144,7 @@ export class ServedVersion {
       digest: this.#model.digest,
       ...this.#plan,
       batching: this.#batching.reason,
+      ...(this.#batching.padding === null ? {} : { padding: this.#batching.padding }),
       ms: Math.round(performance.now() - start),
     })
   }
@@ -152,7 +160,10 @@ export class ServedVersion {
     // A process that fell once is back in a moment, and the request waits in the queue; one that keeps falling is not.
     if (this.#state === 'restarting' && this.#attempt > 2) throw this.#comingBack()
     try {
-      return await this.#batcher.run(inputs, options)
+      const padded = this.#padding && padInputs(this.#padding, inputs)
+      if (!padded) return await this.#batcher.run(inputs, options)
+      const result = await this.#batcher.run(padded.inputs, options)
+      return { ...result, outputs: padded.cut(result.outputs) }
     } catch (error) {
       const told = toServeError(error, this.name)
       if (told.code === 'internal' || told.code === 'unavailable')
@@ -215,6 +226,7 @@ export class ServedVersion {
     this.#plan = await planRun(lanes, this.#settings.plan, this.#samples[0] ?? null, reason === null)
     const { maxBatch, fixedMs } = this.#plan
     this.#batching = {
+      padding: await this.#settlePadding(lanes, maxBatch > 1),
       rows: maxBatch,
       reason:
         reason !== null
@@ -235,6 +247,22 @@ export class ServedVersion {
     })
     await this.#warm(lanes)
     return this.#plan.instances
+  }
+
+  /** Takes the rule for this model where it was shown to change no answer; in words, what became of it. */
+  async #settlePadding(lanes: Lanes, shared: boolean): Promise<string | null> {
+    const rule = this.#settings.padding?.get(this.name)
+    if (!rule) return null
+    const fault = shared
+      ? await paddingFault(rule, laneSession(lanes, machine().runtime), async (session) => {
+          const rehearsal = await this.#rehearse?.(session, this.file, true)
+          return rehearsal?.invariance ?? null
+        })
+      : 'requests do not share runs'
+    if (fault !== null) return `requests are not padded: ${fault}`
+    this.#padding = rule
+    const lengths = typeof rule.to === 'number' ? `a multiple of ${rule.to}` : `one of ${rule.to.join(', ')}`
+    return `${Object.keys(rule.inputs).join(', ')} padded to ${lengths}; the answers were compared with those of rows as they are`
   }
 
   async #prepareAgain(lanes: Lanes): Promise<number> {

@@ -69,6 +69,7 @@ export function configOf(version: ServedVersion) {
       digest: { string_value: ports.digest },
       threads: { string_value: String(plan.threads) },
       batching: { string_value: batching.reason },
+      ...(batching.padding === null ? {} : { padding: { string_value: batching.padding } }),
     },
   }
 }

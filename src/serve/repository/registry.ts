@@ -34,6 +34,8 @@ export class ModelRegistry {
   readonly #models = new Map<string, ServedModel>()
   readonly #acts = new Map<string, Promise<unknown>>()
   readonly #draining = new Set<Promise<void>>()
+  /** What the source offered when the server started and what has not loaded since. */
+  readonly #failed = new Set<string>()
 
   constructor(source: ModelSource, settings: VersionSettings, rehearse: Rehearse | null, log: Log) {
     this.#source = source
@@ -66,17 +68,23 @@ export class ModelRegistry {
     return model.live
   }
 
-  /** Whether everything that should answer does. */
+  /**
+   * Whether everything that should answer does. A model that does not load stops no others; where it leaves nothing that
+   * answers, the server is not ready, unlike one of an empty folder.
+   */
   get ready(): boolean {
-    return [...this.#models.values()].every(({ state, live }) => state === 'UNAVAILABLE' || live !== null)
+    const models = [...this.#models.values()]
+    if (this.#failed.size > 0 && models.every(({ live }) => live === null)) return false
+    return models.every(({ state, live }) => state === 'UNAVAILABLE' || live !== null)
   }
 
   /** Loads the newest version of everything; a model that fails is listed with its reason and does not stop others. */
   async loadAll(): Promise<void> {
     for (const { name } of await this.#source.list())
-      await this.load(name, null).catch((error: Error) =>
-        this.#log.error('model could not be loaded', { model: name, error: error.message }),
-      )
+      await this.load(name, null).catch((error: Error) => {
+        this.#failed.add(name)
+        this.#log.error('model could not be loaded', { model: name, error: error.message })
+      })
   }
 
   /**
@@ -206,6 +214,7 @@ export class ModelRegistry {
     const before = model.live
     model.live = next
     model.state = 'READY'
+    this.#failed.delete(model.name)
     model.reason = ''
     if (before && before !== next && before.version !== next.version) {
       model.warm.delete(before.version)
