@@ -1,9 +1,10 @@
 import { expect, test } from 'vitest'
 import { memoryDataset } from '../src/data/index.ts'
 import { quantize } from '../src/index.ts'
+import { parseModel } from '../src/ir/index.ts'
 import { renderTerminal } from '../src/view/index.ts'
 import { percent } from '../src/view/words.ts'
-import { modelWith } from './quantize-kit.ts'
+import { modelWith, randomTensor } from './quantize-kit.ts'
 
 test('static int8 stands everywhere where it pays nowhere, since it was asked for, and the report says so', async () => {
   // Depthwise over a handful of pixels: by cost, every node of it is float.
@@ -50,6 +51,26 @@ test('a model that is integer already says so, and what to do', async () => {
   expect(report.warnings.join()).toMatch(/the model is integer already \(.*DequantizeLinear/)
   expect(report.warnings.join()).toMatch(/quantize the float model that it was made from/)
   expect(renderTerminal(report, { color: false, width: 100 })).not.toContain('-0 %')
+})
+
+test('a scheme that finds nothing at all points to no reasons that are not there', async () => {
+  const model = modelWith('g (float[N,4] x) => (float y) { y = Neg(x) }', {})
+  const { report } = await quantize(model, { scheme: 'float16' })
+  expect(report.float).toEqual([])
+  expect(report.warnings).toEqual(['nothing was quantized: there are no float32 weights here that the scheme changes'])
+})
+
+test('products inside functions of the model are seen', async () => {
+  const model = parseModel(`<ir_version: 10, opset_import: ["" : 21, "my" : 1]> g (float[N,6] x) => (float[N,6] y) {
+      h = my.Dense (x, w) y = my.Dense (h, w) }
+    <domain: "my", opset_import: ["" : 21]> Dense (a, b) => (c) { p = MatMul (a, b) c = Relu (p) }`)
+  const initializers = new Map([['w', randomTensor([6, 6], 3, 1, 'w')]])
+  const whole = { ...model, graph: { ...model.graph, initializers } }
+  const values = Float32Array.from({ length: 16 * 6 }, (_, i) => Math.sin(i))
+  const data = await memoryDataset({ x: { dtype: 'float32', dims: [16, 6], data: values } })
+  const { report } = await quantize(whole, { scheme: 'static-int8', data })
+  expect(report.passes[1]).toMatchObject({ id: 'inlineFunctions', applied: 1, refused: [] })
+  expect(Object.entries(report.planned)).toContainEqual([expect.stringMatching(/MatMul/), expect.any(Number)])
 })
 
 test('a change that rounds to nothing has no sign', () => {

@@ -38,6 +38,7 @@ const merge: readonly Pass[] = [
 
 /** The lossless sequence: run in this order, it leaves nothing that running it again would change. */
 export const simplifyPasses: readonly Pass[] = [
+  simplify.inlineFunctions,
   simplify.liftInputInitializers,
   ...tidy,
   ...merge,
