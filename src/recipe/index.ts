@@ -27,6 +27,7 @@ export { type RobustOptions, robustness, type TestedModel } from './robustness.t
 export { type RowSaliency, saliencyOf } from './saliency.ts'
 export { selectModels } from './select.ts'
 export { type Simplified, type SimplifyOptions, simplify } from './simplify.ts'
+export type { TimingPurpose } from './time-side-by-side.ts'
 export { advance, advanceAll, passById, recipeOf, type Step, startTrail, type Trail } from './trail.ts'
 export {
   type StudentShape,
@@ -37,4 +38,4 @@ export {
 } from './train-student.ts'
 export { type Tuned, type TunedTrail, type TuneOptions, type TuneSettings, tune, tuneStaticInt8 } from './tune.ts'
 export type { WeightChoices } from './weight-only.ts'
-export { type TimingPurpose, Workbench, type WorkbenchOptions } from './workbench.ts'
+export { Workbench, type WorkbenchOptions } from './workbench.ts'

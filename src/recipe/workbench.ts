@@ -1,6 +1,6 @@
 import { type Dataset, subset } from '../data/index.ts'
 import { type Feeds, machine, ortNode, type Session } from '../engine/index.ts'
-import { compare, type Metric, measureLatency } from '../evaluate/index.ts'
+import { compare, type Metric } from '../evaluate/index.ts'
 import type { Model } from '../ir/index.ts'
 import { UserError } from '../platform/index.ts'
 import type {
@@ -35,15 +35,13 @@ import { sensitivityOf } from './sensitivity.ts'
 import { type Phase, type RowsOf, shareRows } from './share-rows.ts'
 import { losslessTrail, proveEqual } from './simplify.ts'
 import { smoothed } from './smooth.ts'
+import { type TimingPurpose, timeSideBySide } from './time-side-by-side.ts'
 import { startTrail, type Trail } from './trail.ts'
 import { tryMetric } from './try-metric.ts'
 import { advanceOnThreads } from './weight-threads.ts'
 
 /** Bytes of a candidate's answers that are kept from one step of judging to the next. */
 const CANDIDATE_BYTES = 2 ** 25
-
-/** To choose from, or to see again whether the chosen one holds: the second must not be the first one remembered. */
-export type TimingPurpose = 'choose' | 'confirm'
 
 export interface WorkbenchOptions {
   readonly target: Target
@@ -274,38 +272,11 @@ export class Workbench {
 
   /** Times the original and the candidates side by side, one row a run; only the models themselves run meanwhile. */
   async time(candidates: readonly Built[], maxSeconds: number, purpose: TimingPurpose): Promise<LatencyReport> {
-    const { cache, threads, signal, onProgress } = this.#options
-    const { cpu } = machine()
-    const { runtime } = this.#place
-    const subjects = [this.original, ...candidates]
-    const shapes = Object.entries(this.#feeds).map(([name, { dtype, dims }]) => [name, dtype, dims])
-    const key = {
-      measure: 'latency',
-      purpose,
-      cpu,
-      runtime,
-      threads,
-      shapes,
-      models: subjects.map((built) => built.digest),
-      ids: subjects.map((built) => built.spec.id),
-    }
     // The session that judges would hold memory, and its threads a core.
     await (await this.#base)?.close()
     this.#base = undefined
-    return cache.get(key, async () => {
-      const { report } = await measureLatency(
-        subjects.map((built) => ({ label: built.spec.id, model: built.model })),
-        this.#feeds,
-        {
-          threads,
-          maxSeconds,
-          open: this.#place.open,
-          ...(signal ? { signal } : {}),
-          onProgress: ({ rounds }) => onProgress?.(`timing ${subjects.length} models by turns: round ${rounds}`),
-        },
-      )
-      return report
-    })
+    const subjects = [this.original, ...candidates]
+    return timeSideBySide(subjects, this.#feeds, this.#place, { ...this.#options, maxSeconds, purpose })
   }
 
   /** Base against candidate on the rows of a phase, or on the first `most` of them. */
