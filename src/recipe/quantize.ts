@@ -186,7 +186,7 @@ async function quantizeUnrun(model: Model, options: QuantizeOptions, reason: str
     passes: trail.runs,
     warnings: [
       `nothing was run or measured, and lossless passes were left out: ${reason}`,
-      ...(run.applied === 0 ? [nothingDone(model)] : []),
+      ...(run.applied === 0 ? [nothingDone(model, run.refused)] : []),
     ],
   }
   return quantized(trail, report)
@@ -291,7 +291,7 @@ async function quantizeIn(
       ...(options.rounding === 'learned' && scheme === 'static-int8' && !trail.runs.some(isLearned)
         ? ['learned roundings left the outputs no nearer to the float model: those that balance sums stay']
         : []),
-      ...(run.applied === 0 ? [nothingDone(model)] : []),
+      ...(run.applied === 0 ? [nothingDone(model, run.refused)] : []),
       ...gone.map(keepsNothing),
       ...(data?.notes ?? []),
     ],
