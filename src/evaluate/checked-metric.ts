@@ -5,6 +5,8 @@ const ROW_HINT =
   'its score gets { outputs, label, row, fields }, the outputs of one row by name as { dtype, dims, data }'
 const ALL_HINT = 'it gets the summaries of the rows: [score] each, where the metric has no summary of its own'
 
+const SUMMARY_HINT = 'a summary is a list of numbers of the same length for every row'
+
 /**
  * A metric held to its word. Most metrics are a user's own: what one throws, and what it gives against its own
  * description, is an error that names the metric and the row, never a verdict on something else.
@@ -30,8 +32,13 @@ export function checkedMetric(metric: Metric): Metric {
         const numbers = attempt(metric, placeOf(row), ROW_HINT, () => summary.call(metric, row))
         width ??= lengthOf(numbers)
         if (width !== null && lengthOf(numbers) === width && isNumbers(numbers)) return numbers
-        const wanted = width === null ? 'a list of numbers' : `${width} numbers as for the rows before`
-        throw broken(metric, placeOf(row), `gave ${kindOf(numbers)} as the summary of ${placeOf(row)}, not ${wanted}`)
+        const wanted = width === null ? 'a list of numbers' : `a list of ${width} as for the rows before`
+        throw broken(
+          metric,
+          placeOf(row),
+          `gave ${kindOf(numbers)} as the summary of ${placeOf(row)}, not ${wanted}`,
+          SUMMARY_HINT,
+        )
       },
     }),
     ...(aggregate && {
@@ -42,7 +49,12 @@ export function checkedMetric(metric: Metric): Metric {
       scoreAll(all) {
         const scores = attempt(metric, 'scoreAll', ALL_HINT, () => scoreAll.call(metric, all))
         if (lengthOf(scores) === all.length && isNumbers(scores)) return scores
-        throw broken(metric, 'scoreAll', `gave ${kindOf(scores)} as the scores of ${all.length} rows`)
+        throw broken(
+          metric,
+          'scoreAll',
+          `gave ${kindOf(scores)} as the scores of ${all.length} rows`,
+          'scoreAll gives one number a row, in the order of the summaries',
+        )
       },
     }),
   }
@@ -67,10 +79,10 @@ function numberOf(metric: Metric, where: string, hint: string, work: () => unkno
   throw broken(metric, where, `gave ${kindOf(value)} for ${where}, not one number`)
 }
 
-const broken = ({ name }: Metric, where: string, what: string) =>
+const broken = ({ name }: Metric, where: string, what: string, hint = 'return one number') =>
   new UserError('bad-argument', `the metric "${name}" ${what}`, {
     where,
-    hint: 'a metric scores one row at a time: return one number',
+    hint,
   })
 
 /** Scores that a verdict counts on: 0 or 1, or within the bounds that the metric names. NaN is no score. */

@@ -299,7 +299,7 @@ describe('a user’s metric', () => {
     await breaks({ scoreAll: () => [1, 2, 3] }, /gave a list of 3 as the scores of 300 rows/)
     await breaks(
       { summary: ({ row }) => (row < 7 ? [1, 2] : [1]) },
-      /a list of 1 as the summary of row 7, not 2 numbers/,
+      /a list of 1 as the summary of row 7, not a list of 2/,
     )
     await breaks({ summary: (() => 4) as never }, /gave number as the summary of row 0, not a list of numbers/)
     await breaks({ score: () => 0.5, rightOrWrong: true }, /every score is 0 or 1 \(rightOrWrong\), and gave 0\.5/)

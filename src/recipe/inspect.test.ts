@@ -16,6 +16,13 @@ test('weights count wherever they are: initializers, Constant nodes, and those o
   expect(memory?.weightBytes).toBe(9 * 4)
 })
 
+test('what a linear model or a forest learned stands in attributes, and counts as well', () => {
+  const model = parseModel(`<ir_version: 8, opset_import: ["" : 17, "ai.onnx.ml" : 1]>
+    g (float[N,2] x) => (float[N,1] y)
+    { y = ai.onnx.ml.LinearRegressor<coefficients: floats = [1.5, 2.5], intercepts: floats = [0.5], targets: int = 1>(x) }`)
+  expect(inspect(model)).toMatchObject({ parameters: 3, memory: { weightBytes: 3 * 4 } })
+})
+
 test('nodes that share a name are told of: the runtime would refuse them', () => {
   const model = parseModel(`<ir_version: 8, opset_import: ["" : 17]>
     g (float[N] x) => (float[N] y) { h = Neg(x)

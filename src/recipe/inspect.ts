@@ -30,6 +30,7 @@ export function inspect(model: Model, options: InspectOptions = {}): InspectionR
   const { graph } = model
   const overridden = new Set(graph.initializers.keys())
   const weights = [...weightsOf(graph), ...model.functions.flatMap(({ nodes }) => constantsOf(nodes))]
+  const learned = inAttributes(graph.nodes)
   const operators = countOperatorNames(model)
   const problems = checkModel(model).map(({ where, what }) => `${where}: ${what}`)
   return {
@@ -45,10 +46,11 @@ export function inspect(model: Model, options: InspectOptions = {}): InspectionR
     },
     inputs: graph.inputs.filter((value) => !overridden.has(value.name)).map((value) => summary(value, options.shapes)),
     outputs: graph.outputs.map((value) => summary({ ...value, type: types.get(value.name) ?? value.type })),
-    parameters: weights.reduce((sum, tensor) => sum + elementCount(tensor.dims), 0),
+    parameters: weights.reduce((sum, tensor) => sum + elementCount(tensor.dims), 0) + learned.count,
     macs: countMacs(model, types),
     memory: {
-      weightBytes: weights.reduce((sum, tensor) => sum + tensorByteLength(tensor.dtype, tensor.dims), 0),
+      weightBytes:
+        weights.reduce((sum, tensor) => sum + tensorByteLength(tensor.dtype, tensor.dims), 0) + learned.bytes,
       activationPeakBytes: activationPeakBytes(model, types),
     },
     operators,
@@ -68,6 +70,25 @@ function constantsOf(nodes: readonly Node[]): readonly Tensor[] {
     const own = constantValue(node)
     return [...(own ? [own] : []), ...[...nestedGraphs(node)].flatMap(([, nested]) => weightsOf(nested))]
   })
+}
+
+/**
+ * What trees, linear models and support vectors learned stands in attributes of their node, not in tensors. Fractions
+ * are counted; whole numbers there say how things hang together (which node of a tree comes next).
+ */
+function inAttributes(nodes: readonly Node[]): { readonly count: number; readonly bytes: number } {
+  let [count, bytes] = [0, 0]
+  for (const node of nodes)
+    for (const attribute of node.domain === 'ai.onnx.ml' ? node.attributes.values() : []) {
+      if (attribute.type === 'floats') {
+        count += attribute.value.length
+        bytes += 4 * attribute.value.length
+      } else if (attribute.type === 'tensor' && attribute.value.dtype.startsWith('float')) {
+        count += elementCount(attribute.value.dims)
+        bytes += tensorByteLength(attribute.value.dtype, attribute.value.dims)
+      }
+    }
+  return { count, bytes }
 }
 
 /** The runtime refuses a graph with two nodes of one name, though each node is valid by itself. */

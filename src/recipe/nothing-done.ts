@@ -5,7 +5,7 @@ import type { PassRun } from '../report/index.ts'
 const INTEGER = /^(Quantize|Dequantize|DynamicQuantize)Linear$|^(QLinear|QGemm|QAttention)|Integer$|NBits$/
 
 /** Why nothing was quantized, and what to do about it. */
-export function nothingDone({ graph }: Model, { refused }: PassRun): string {
+export function nothingDone({ graph }: Model, { refused }: Pick<PassRun, 'refused'>): string {
   const counts = new Map<string, number>()
   for (const { opType } of graph.nodes) if (INTEGER.test(opType)) counts.set(opType, (counts.get(opType) ?? 0) + 1)
   if (counts.size === 0)

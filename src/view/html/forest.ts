@@ -47,7 +47,7 @@ ${lines.map(
 <i class="span ${line.tone}" style="left:${at(line.low)}%;width:${Math.max(0.6, at(line.high) - at(line.low))}%"></i><i class="dot ${line.tone}" style="left:${at(line.point)}%"></i>
 </span></div>`,
 )}
-<div class="line axis" aria-hidden="true"><span class="name"></span><span class="track"><b style="left:${at(-margin)}%" class="${near ? 'end' : ''}">${say(-margin, places(margin))}</b><b style="left:50%">0</b><b style="left:100%" class="end">${say(reach, places(reach))}</b></span></div>
+<div class="line axis" aria-hidden="true"><span class="name"></span><span class="track"><b style="left:${at(-margin)}%" class="${near ? 'end' : ''}">${say(-margin, places(margin))}</b><b style="left:50%" class="${near ? 'start' : ''}">0</b><b style="left:100%" class="end">${say(reach, places(reach))}</b></span></div>
 <figcaption>${caption}</figcaption>
 </figure>`
 }

@@ -40,7 +40,7 @@ svg.square{max-width:26rem}
 .track .limit{top:0;bottom:0;border-left:2px dashed var(--bad)}.track .span{top:calc(50% - 2px);height:4px;border-radius:2px}
 .track .dot{top:calc(50% - 5px);width:10px;height:10px;margin-left:-5px;border-radius:50%}
 .track i.good,.bar i.good{background:var(--good)}.track i.bad,.bar i.bad{background:var(--bad)}.track i.warn{background:var(--warn)}
-.axis .track{background:none;height:1.3rem}.axis b{position:absolute;transform:translateX(-50%);font-size:.75rem;font-weight:400;color:var(--soft);white-space:nowrap}.axis b.end{transform:translateX(-100%)}
+.axis .track{background:none;height:1.3rem}.axis b{position:absolute;transform:translateX(-50%);font-size:.75rem;font-weight:400;color:var(--soft);white-space:nowrap}.axis b.end{transform:translateX(-100%)}.axis b.start{transform:none;padding-left:.35rem}
 .bar{display:grid;grid-template-columns:7.5rem 1fr 4rem;gap:.6rem;align-items:center;font-size:.92rem;min-height:2rem}.bar i{display:block;height:1rem;border-radius:3px;print-color-adjust:exact;-webkit-print-color-adjust:exact}.bar b{text-align:right;font-variant-numeric:tabular-nums}
 .cards{display:grid;grid-template-columns:repeat(auto-fill,minmax(15.5rem,1fr));gap:.7rem;margin:.8rem 0}
 .card{display:flex;gap:.8rem;background:var(--card);color:var(--ink);border:1px solid var(--line);border-left:4px solid var(--soft);border-radius:.5rem;padding:.6rem .7rem;font-size:.9rem;break-inside:avoid;min-width:0}
@@ -48,7 +48,7 @@ svg.square{max-width:26rem}
 .card img{width:72px;height:72px;object-fit:contain;image-rendering:pixelated;border-radius:.3rem;background:#888;flex:none}
 .pair{display:grid;gap:.3rem;align-content:start;flex:none}
 .card div{min-width:0;overflow-wrap:anywhere}.card p{margin:.1rem 0}.card .where{color:var(--soft);font-size:.82rem}.card blockquote{margin:.2rem 0;font-style:italic}.card small{color:var(--soft)}
-@media(max-width:34rem){svg text{font-size:16px}svg text.s{font-size:15px}svg.square text.s{font-size:13px}.forest .line{grid-template-columns:6.5rem 1fr;gap:.5rem}.forest .name{font-size:.82rem}.forest .name small{display:block;margin:0}.bar{grid-template-columns:6.5rem 1fr 3rem}.story{font-size:1rem}dl{grid-template-columns:1fr}dd{margin-bottom:.4rem}main{padding-top:1.4rem}.tiles{grid-template-columns:1fr 1fr}.tile b{font-size:1.35rem}}
+@media(max-width:34rem){th.n,td.n small{white-space:nowrap}svg text{font-size:16px}svg text.s{font-size:15px}svg.square text.s{font-size:13px}.forest .line{grid-template-columns:6.5rem 1fr;gap:.5rem}.forest .name{font-size:.82rem}.forest .name small{display:block;margin:0}.bar{grid-template-columns:6.5rem 1fr 3rem}.story{font-size:1rem}dl{grid-template-columns:1fr}dd{margin-bottom:.4rem}main{padding-top:1.4rem}.tiles{grid-template-columns:1fr 1fr}.tile b{font-size:1.35rem}}
 @media print{.cards{grid-template-columns:repeat(auto-fill,minmax(17rem,1fr))}.card img{width:56px;height:56px}html{font-size:11px}body{background:#fff;font-size:11px}main{max-width:none;padding:0}*{print-color-adjust:exact;-webkit-print-color-adjust:exact}
 h1,h2,h3,summary,h2+p,p:has(+.cards),p:has(+.scroll){break-after:avoid}dt,dd,li{break-inside:avoid}tr,.scroll,figure,.tile,pre{break-inside:avoid}.scroll,figure,pre{overflow:visible}th,td{padding:.35rem .55rem}th,td.n,th.n{white-space:normal}td.n{overflow-wrap:anywhere}
 pre{font-size:.85rem;white-space:pre-wrap;overflow-wrap:anywhere}details{display:block}details::details-content{content-visibility:visible;height:auto;display:block}}
