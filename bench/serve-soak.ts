@@ -26,7 +26,7 @@ export interface SoakOptions {
   /** Lets another version answer. */
   swap(): Promise<void>
   /** One after the other, until they are through; traffic flows from before the first to after the last. */
-  readonly acts: readonly ('kill' | 'swap')[]
+  readonly acts: Iterable<'kill' | 'swap'>
   /** Milliseconds between acts; with `null` an act follows when every client has been answered twice. */
   readonly pauseMs: number | null
 }

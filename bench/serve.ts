@@ -242,6 +242,12 @@ async function saturated(): Promise<void> {
   await close()
 }
 
+/** A swap every three seconds and a kill about every five, as far as the swaps leave time; none begins after `ms`. */
+function* actsFor(ms: number): Iterable<'kill' | 'swap'> {
+  const end = performance.now() + ms
+  for (let i = 0; performance.now() < end; i++) yield i % 7 === 2 || i % 7 === 5 ? 'kill' : 'swap'
+}
+
 async function longSoak(): Promise<void> {
   const scaled = (by: number) =>
     encodeModel(
@@ -268,7 +274,6 @@ async function longSoak(): Promise<void> {
     })
     const clients = 16
     const pauseMs = 1500
-    const count = Math.ceil(((control ? Math.min(20, SOAK_SECONDS) : SOAK_SECONDS) * 1000) / pauseMs)
     let turn = 0
     const memory: number[] = []
     const watch = setInterval(() => memory.push(process.memoryUsage.rss()), Math.max(500, SOAK_SECONDS * 10))
@@ -277,8 +282,7 @@ async function longSoak(): Promise<void> {
       clients,
       kill: () => process.kill(server.core.registry.version('scaled', '').pid ?? 0, 'SIGKILL'),
       swap: async () => void (await server.core.registry.load('scaled', ['2', '3'][turn++ % 2]!)),
-      // A swap every three seconds, a kill about every five.
-      acts: Array.from({ length: count }, (_, i) => (i % 7 === 2 || i % 7 === 5 ? 'kill' : 'swap')),
+      acts: actsFor((control ? Math.min(20, SOAK_SECONDS) : SOAK_SECONDS) * 1000),
       pauseMs,
     })
     clearInterval(watch)

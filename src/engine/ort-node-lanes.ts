@@ -1,3 +1,4 @@
+import type { ChildProcess } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import type { Socket } from 'node:net'
 import { availableParallelism } from 'node:os'
@@ -47,94 +48,113 @@ export async function startLanes(
   { capacity = availableParallelism(), digest, label = 'the model' }: StartLanesOptions = {},
   session: OrtSessionOptions = {},
 ): Promise<Lanes> {
-  const pages = Array.from({ length: capacity }, () => SharedPages.open())
-  const child = forkModule(siblingModule(import.meta.url, 'ort-node-lanes-child'), {
-    env: KEPT_MEMORY,
-    stdio: pages.flatMap((one) => ['overlapped', one?.fd ?? 'ignore'] as const),
-  })
-  const asked = new Map<number, Waiting<unknown>>()
-  const running = new Map<number, Waiting<Arrival>>()
-  let next = 0
-  let complaint = ''
-  let dead: string | null = null
-
-  child.stderr!.on('data', (chunk) => {
-    complaint = (complaint + chunk).slice(-2000)
-  })
-  child.on('message', (message: { id: number; answer?: unknown; failure?: Failure }) => {
-    const entry = asked.get(message.id)
-    asked.delete(message.id)
-    if (message.failure) entry?.reject(errorOf(message.failure))
-    else entry?.resolve(message.answer)
-  })
-  const ended = new Promise<{ how: string; complaint: string }>((resolve) => {
-    const end = (how: string) => {
-      if (dead !== null) return
-      dead = how
-      for (const one of pages) one?.close()
-      for (const [doing, map] of [
-        ['loading the model', asked],
-        ['running the model', running],
-      ] as const) {
-        for (const { reject } of map.values()) reject(crash(label, doing, how, complaint))
-        map.clear()
-      }
-      resolve({ how, complaint })
+  const lanes = new LanesProcess(capacity, label)
+  try {
+    const read = await lanes.ask<LanesModel & Ports>({ op: 'read', path, digest })
+    const opened = await lanes.ask<{ ports: Ports; loadMs: number }>({ op: 'open', lane: 0, options: session })
+    return {
+      pid: lanes.pid,
+      model: { ...read, ...opened.ports },
+      capacity,
+      ended: lanes.ended,
+      stop: () => lanes.stop(),
+      open: async (lane, options = session) =>
+        (await lanes.ask<{ loadMs: number }>({ op: 'open', lane, options })).loadMs,
+      close: (lane) => lanes.ask({ op: 'close', lane }),
+      async run(lane, inputs, outputs): Promise<LaneAnswer> {
+        const asked = outputs ? ({ op: 'run', outputs } as const) : ({ op: 'run' } as const)
+        const { frame, runNs = 0, release } = await lanes.call(lane, asked, inputs)
+        return { outputs: tensorsOf(frame), runNs, ...(release ? { release } : {}) }
+      },
+      async spin(lane, inputs, ms) {
+        const { rate = 0, processors = 0 } = await lanes.call(lane, { op: 'spin', ms }, inputs)
+        return { rate, processors }
+      },
+      residentBytes: () => residentBytes(lanes.pid),
     }
-    child.once('error', (error) => end(error.message))
-    child.once('exit', (code, signal) => end(signal ?? `exit code ${code}`))
-  })
-  /** By lane, the places of answers that were read: the lane hears of them with the next run. */
-  const freed: number[][] = Array.from({ length: capacity }, () => [])
-  const memory = new ReusedMemory()
-  const arrived = (lane: number, { header, payload }: Frame): Arrival => {
-    if (!header.pages) return { ...header, frame: { header, payload } }
-    const [at, bytes] = header.pages
-    const own = memory.take(bytes)
-    const read = readPages(pages[lane]!.fd, at, bytes, own)
-    freed[lane]!.push(at)
-    return { ...header, frame: { header, payload: read }, release: () => memory.give(own) }
+  } catch (error) {
+    await lanes.stop()
+    throw error
   }
-  const lines = Array.from({ length: capacity }, (_, lane) => {
-    const line = child.stdio[lineOf(lane)] as Socket
-    const reader = new FrameReader((delivered) => {
-      // Its pages are closed, and whoever waited has been told.
-      if (dead !== null) return
-      const arrival = arrived(lane, delivered)
-      const entry = running.get(arrival.id)
-      running.delete(arrival.id)
-      if (arrival.op === 'failure') entry?.reject(errorOf(arrival.failure as Failure))
-      else entry?.resolve(arrival)
-    })
-    line.on('data', (chunk) => reader.push(chunk))
-    // The end of the process says why.
-    line.on('error', () => {})
-    return line
-  })
+}
 
-  const ask = <T>(request: LanesRequest): Promise<T> =>
-    new Promise((resolve, reject) => {
-      if (dead !== null) return reject(crash(label, 'loading the model', dead, complaint))
-      const id = next++
-      asked.set(id, { resolve: resolve as (value: unknown) => void, reject })
-      child.send({ id, request }, () => {})
+/** The process, its channel of messages, and a line with shared pages for each lane. */
+class LanesProcess {
+  readonly ended: Promise<{ readonly how: string; readonly complaint: string }>
+  readonly #label: string
+  readonly #child: ChildProcess
+  readonly #pages: readonly (SharedPages | null)[]
+  readonly #lines: readonly Socket[]
+  readonly #asked = new Map<number, Waiting<unknown>>()
+  readonly #running = new Map<number, Waiting<Arrival>>()
+  /** By lane, the places of answers that were read: the lane hears of them with the next run. */
+  readonly #freed: readonly number[][]
+  readonly #memory = new ReusedMemory()
+  #next = 0
+  #complaint = ''
+  #dead: string | null = null
+
+  constructor(capacity: number, label: string) {
+    this.#label = label
+    this.#pages = Array.from({ length: capacity }, () => SharedPages.open())
+    this.#freed = this.#pages.map(() => [])
+    this.#child = forkModule(siblingModule(import.meta.url, 'ort-node-lanes-child'), {
+      env: KEPT_MEMORY,
+      stdio: this.#pages.flatMap((one) => ['overlapped', one?.fd ?? 'ignore'] as const),
     })
-  const call = (lane: number, header: Omit<FrameHeader, 'id' | 'tensors'>, inputs: readonly ByteTensor[]) =>
-    new Promise<Arrival>((resolve, reject) => {
-      const line = lines[lane]
+    this.#child.stderr!.on('data', (chunk) => {
+      this.#complaint = (this.#complaint + chunk).slice(-2000)
+    })
+    this.#child.on('message', (message: { id: number; answer?: unknown; failure?: Failure }) => {
+      const entry = this.#asked.get(message.id)
+      this.#asked.delete(message.id)
+      if (message.failure) entry?.reject(errorOf(message.failure))
+      else entry?.resolve(message.answer)
+    })
+    this.ended = new Promise((resolve) => {
+      const end = (how: string) => {
+        if (this.#dead !== null) return
+        this.#end(how)
+        resolve({ how, complaint: this.#complaint })
+      }
+      this.#child.once('error', (error) => end(error.message))
+      this.#child.once('exit', (code, signal) => end(signal ?? `exit code ${code}`))
+    })
+    this.#lines = this.#pages.map((_, lane) => this.#listen(lane))
+  }
+
+  get pid(): number {
+    return this.#child.pid ?? -1
+  }
+
+  /** Asks the process itself. */
+  ask<T>(request: LanesRequest): Promise<T> {
+    return new Promise((resolve, reject) => {
+      if (this.#dead !== null) return reject(this.#crash(LOADING))
+      const id = this.#next++
+      this.#asked.set(id, { resolve: resolve as (value: unknown) => void, reject })
+      this.#child.send({ id, request }, () => {})
+    })
+  }
+
+  /** Sends a lane its work. */
+  call(lane: number, header: Omit<FrameHeader, 'id' | 'tensors'>, inputs: readonly ByteTensor[]): Promise<Arrival> {
+    return new Promise((resolve, reject) => {
+      const line = this.#lines[lane]
       if (!line) return reject(new Error(`internal: there is no lane ${lane}`))
-      if (dead !== null) return reject(crash(label, 'running the model', dead, complaint))
-      const id = next++
+      if (this.#dead !== null) return reject(this.#crash(RUNNING))
+      const id = this.#next++
+      const pages = this.#pages[lane]
       let place: number | null = null
       const put: PutElsewhere = (pieces, bytes) => {
-        place = pages[lane]?.put(pieces, bytes) ?? null
+        place = pages?.put(pieces, bytes) ?? null
         return place
       }
-      const read = freed[lane]!.splice(0)
+      const read = this.#freed[lane]!.splice(0)
       const frame = framePieces({ ...header, id, ...(read.length > 0 ? { freed: read } : {}) }, inputs, put)
       // The lane reads what was put before it answers.
-      const free = () => place !== null && pages[lane]?.free(place)
-      running.set(id, {
+      const free = () => place !== null && pages?.free(place)
+      this.#running.set(id, {
         resolve: (value) => {
           free()
           resolve(value)
@@ -146,38 +166,58 @@ export async function startLanes(
       })
       writeFrame(line, frame)
     })
-  const stop = async () => {
-    if (dead === null) child.kill('SIGKILL')
-    await ended
   }
 
-  try {
-    const read = await ask<LanesModel & Ports>({ op: 'read', path, digest })
-    const opened = await ask<{ ports: Ports; loadMs: number }>({ op: 'open', lane: 0, options: session })
-    return {
-      pid: child.pid ?? -1,
-      model: { ...read, ...opened.ports },
-      capacity,
-      ended,
-      stop,
-      open: async (lane, options = session) => (await ask<{ loadMs: number }>({ op: 'open', lane, options })).loadMs,
-      close: (lane) => ask({ op: 'close', lane }),
-      async run(lane, inputs, outputs): Promise<LaneAnswer> {
-        const asked = outputs ? ({ op: 'run', outputs } as const) : ({ op: 'run' } as const)
-        const { frame, runNs = 0, release } = await call(lane, asked, inputs)
-        return { outputs: tensorsOf(frame), runNs, ...(release ? { release } : {}) }
-      },
-      async spin(lane, inputs, ms) {
-        const { rate = 0, processors = 0 } = await call(lane, { op: 'spin', ms }, inputs)
-        return { rate, processors }
-      },
-      residentBytes: () => residentBytes(child.pid),
+  async stop(): Promise<void> {
+    if (this.#dead === null) this.#child.kill('SIGKILL')
+    await this.ended
+  }
+
+  #listen(lane: number): Socket {
+    const line = this.#child.stdio[lineOf(lane)] as Socket
+    const reader = new FrameReader((delivered) => {
+      // Its pages are closed, and whoever waited has been told.
+      if (this.#dead !== null) return
+      const arrival = this.#arrived(lane, delivered)
+      const entry = this.#running.get(arrival.id)
+      this.#running.delete(arrival.id)
+      if (arrival.op === 'failure') entry?.reject(errorOf(arrival.failure as Failure))
+      else entry?.resolve(arrival)
+    })
+    line.on('data', (chunk) => reader.push(chunk))
+    // The end of the process says why.
+    line.on('error', () => {})
+    return line
+  }
+
+  #arrived(lane: number, { header, payload }: Frame): Arrival {
+    if (!header.pages) return { ...header, frame: { header, payload } }
+    const [at, bytes] = header.pages
+    const own = this.#memory.take(bytes)
+    const read = readPages(this.#pages[lane]!.fd, at, bytes, own)
+    this.#freed[lane]!.push(at)
+    return { ...header, frame: { header, payload: read }, release: () => this.#memory.give(own) }
+  }
+
+  #end(how: string): void {
+    this.#dead = how
+    for (const one of this.#pages) one?.close()
+    for (const [doing, map] of [
+      [LOADING, this.#asked],
+      [RUNNING, this.#running],
+    ] as const) {
+      for (const { reject } of map.values()) reject(this.#crash(doing))
+      map.clear()
     }
-  } catch (error) {
-    await stop()
-    throw error
+  }
+
+  #crash(doing: string): Error {
+    return crash(this.#label, doing, this.#dead!, this.#complaint)
   }
 }
+
+const LOADING = 'loading the model'
+const RUNNING = 'running the model'
 
 /**
  * The C library gives large blocks back to the system at once and takes them again for the next run, page by page; a

@@ -10,114 +10,130 @@ export const METRICS_TYPE = 'text/plain; version=0.0.4; charset=utf-8'
 /** The numbers of a server in the text format of Prometheus: one family after another, counters end in `_total`. */
 export function metricsText(registry: ModelRegistry, cache: AnswerCache | null): string {
   const versions = [...registry.models].flatMap(({ warm }) => [...warm.values()])
-  const each = (value: (version: ServedVersion) => number | null): readonly Sample[] =>
-    versions.flatMap((version) => {
-      const number = value(version)
-      return number === null ? [] : [[{ model: version.name, version: version.version }, number] as const]
-    })
-  const seconds = (ns: number) => ns / 1e9
   return [
-    family('whetstone_requests_total', 'counter', 'Requests by outcome.', [
-      ...labelled(
-        each(({ statistics }) => statistics.success.count),
-        { outcome: 'success' },
-      ),
-      ...labelled(
-        each(({ statistics }) => statistics.fail.count),
-        { outcome: 'failure' },
-      ),
-    ]),
-    family(
-      'whetstone_request_duration_seconds_total',
-      'counter',
-      'Time of successful requests in the server.',
-      each(({ statistics }) => seconds(statistics.success.ns)),
-    ),
-    family(
-      'whetstone_queue_duration_seconds_total',
-      'counter',
-      'Time that requests waited for a lane.',
-      each(({ statistics }) => seconds(statistics.queue.ns)),
-    ),
-    family(
-      'whetstone_inferences_total',
-      'counter',
-      'Rows answered.',
-      each(({ statistics }) => statistics.inferences),
-    ),
-    family(
-      'whetstone_executions_total',
-      'counter',
-      'Runs of the runtime.',
-      each(({ statistics }) => statistics.executions),
-    ),
-    family(
-      'whetstone_execution_duration_seconds_total',
-      'counter',
-      'Time of the runs themselves.',
-      each(({ statistics }) => seconds(statistics.computeInfer.ns)),
-    ),
-    family(
-      'whetstone_transfer_duration_seconds_total',
-      'counter',
-      'Time of tensors on their way to the model process and back.',
-      each(({ statistics }) => seconds(statistics.computeInput.ns)),
-    ),
-    family(
-      'whetstone_batch_executions_total',
-      'counter',
-      'Runs by the number of rows in them.',
-      versions.flatMap((version) =>
-        [...version.statistics.batches].map(
-          ([rows, { count }]) =>
-            [{ model: version.name, version: version.version, rows: String(rows) }, count] as const,
-        ),
-      ),
-    ),
-    family(
-      'whetstone_queue_length',
-      'gauge',
-      'Requests that wait.',
-      each((version) => version.waiting),
-    ),
-    family(
-      'whetstone_lanes_busy',
-      'gauge',
-      'Lanes that run.',
-      each((version) => version.running),
-    ),
-    family(
-      'whetstone_model_ready',
-      'gauge',
-      '1 where a version answers.',
-      each(({ ready }) => (ready ? 1 : 0)),
-    ),
-    family(
-      'whetstone_model_process_restarts_total',
-      'counter',
-      'Times that the process of a version was started again.',
-      each(({ statistics }) => statistics.restarts),
-    ),
-    family(
-      'whetstone_model_process_resident_bytes',
-      'gauge',
-      'Memory of the process of a version.',
-      each((version) => version.residentBytes),
-    ),
-    ...(cache
-      ? [
-          family('whetstone_cache_hits_total', 'counter', 'Answers from the cache.', [[{}, cache.hits]]),
-          family('whetstone_cache_misses_total', 'counter', 'Answers that had to be computed.', [[{}, cache.misses]]),
-          family('whetstone_cache_evictions_total', 'counter', 'Answers that made room for others.', [
-            [{}, cache.evictions],
-          ]),
-          family('whetstone_cache_bytes', 'gauge', 'Memory of the kept answers.', [[{}, cache.bytes]]),
-          family('whetstone_cache_entries', 'gauge', 'Answers that are kept.', [[{}, cache.entries]]),
-        ]
-      : []),
+    ...requestFamilies(versions),
+    ...runFamilies(versions),
+    ...processFamilies(versions),
+    ...(cache ? cacheFamilies(cache) : []),
     family('whetstone_resident_bytes', 'gauge', 'Memory of the server itself.', [[{}, process.memoryUsage.rss()]]),
   ].join('')
 }
+
+type Versions = readonly ServedVersion[]
+
+/** A sample for each version that has the number. */
+const each = (versions: Versions, value: (version: ServedVersion) => number | null): readonly Sample[] =>
+  versions.flatMap((version) => {
+    const number = value(version)
+    return number === null ? [] : [[labelsOf(version), number] as const]
+  })
+
+const labelsOf = ({ name, version }: ServedVersion) => ({ model: name, version })
+
+const seconds = (ns: number) => ns / 1e9
+
+const requestFamilies = (versions: Versions): readonly string[] => [
+  family('whetstone_requests_total', 'counter', 'Requests by outcome.', [
+    ...labelled(
+      each(versions, ({ statistics }) => statistics.success.count),
+      { outcome: 'success' },
+    ),
+    ...labelled(
+      each(versions, ({ statistics }) => statistics.fail.count),
+      { outcome: 'failure' },
+    ),
+  ]),
+  family(
+    'whetstone_request_duration_seconds_total',
+    'counter',
+    'Time of successful requests in the server.',
+    each(versions, ({ statistics }) => seconds(statistics.success.ns)),
+  ),
+  family(
+    'whetstone_queue_duration_seconds_total',
+    'counter',
+    'Time that requests waited for a lane.',
+    each(versions, ({ statistics }) => seconds(statistics.queue.ns)),
+  ),
+  family(
+    'whetstone_queue_length',
+    'gauge',
+    'Requests that wait.',
+    each(versions, ({ waiting }) => waiting),
+  ),
+]
+
+const runFamilies = (versions: Versions): readonly string[] => [
+  family(
+    'whetstone_inferences_total',
+    'counter',
+    'Rows answered.',
+    each(versions, ({ statistics }) => statistics.inferences),
+  ),
+  family(
+    'whetstone_executions_total',
+    'counter',
+    'Runs of the runtime.',
+    each(versions, ({ statistics }) => statistics.executions),
+  ),
+  family(
+    'whetstone_execution_duration_seconds_total',
+    'counter',
+    'Time of the runs themselves.',
+    each(versions, ({ statistics }) => seconds(statistics.computeInfer.ns)),
+  ),
+  family(
+    'whetstone_transfer_duration_seconds_total',
+    'counter',
+    'Time of tensors on their way to the model process and back.',
+    each(versions, ({ statistics }) => seconds(statistics.computeInput.ns)),
+  ),
+  family(
+    'whetstone_batch_executions_total',
+    'counter',
+    'Runs by the number of rows in them.',
+    versions.flatMap((version) =>
+      [...version.statistics.batches].map(
+        ([rows, { count }]) => [{ ...labelsOf(version), rows: String(rows) }, count] as const,
+      ),
+    ),
+  ),
+]
+
+const processFamilies = (versions: Versions): readonly string[] => [
+  family(
+    'whetstone_lanes_busy',
+    'gauge',
+    'Lanes that run.',
+    each(versions, ({ running }) => running),
+  ),
+  family(
+    'whetstone_model_ready',
+    'gauge',
+    '1 where a version answers.',
+    each(versions, ({ ready }) => (ready ? 1 : 0)),
+  ),
+  family(
+    'whetstone_model_process_restarts_total',
+    'counter',
+    'Times that the process of a version was started again.',
+    each(versions, ({ statistics }) => statistics.restarts),
+  ),
+  family(
+    'whetstone_model_process_resident_bytes',
+    'gauge',
+    'Memory of the process of a version.',
+    each(versions, ({ residentBytes }) => residentBytes),
+  ),
+]
+
+const cacheFamilies = (cache: AnswerCache): readonly string[] => [
+  family('whetstone_cache_hits_total', 'counter', 'Answers from the cache.', [[{}, cache.hits]]),
+  family('whetstone_cache_misses_total', 'counter', 'Answers that had to be computed.', [[{}, cache.misses]]),
+  family('whetstone_cache_evictions_total', 'counter', 'Answers that made room for others.', [[{}, cache.evictions]]),
+  family('whetstone_cache_bytes', 'gauge', 'Memory of the kept answers.', [[{}, cache.bytes]]),
+  family('whetstone_cache_entries', 'gauge', 'Answers that are kept.', [[{}, cache.entries]]),
+]
 
 const labelled = (samples: readonly Sample[], more: Readonly<Record<string, string>>): readonly Sample[] =>
   samples.map(([labels, value]) => [{ ...labels, ...more }, value])

@@ -32,6 +32,15 @@ interface Method {
   answer(message: never, caller: Caller, call: AnyCall): Promise<Buffer> | Buffer
 }
 
+/** What every call needs of the server. */
+interface Seat {
+  readonly core: InferenceCore
+  readonly acts: RepositoryActs
+  readonly state: ServerState
+  readonly access: Access
+  readonly log: Log
+}
+
 /** The Open Inference Protocol over gRPC; starts to listen with `bindAsync`. */
 export function grpcFace(
   core: InferenceCore,
@@ -41,55 +50,38 @@ export function grpcFace(
   limits: HttpLimits,
   log: Log,
 ): Server {
+  const seat: Seat = { core, acts, state, access, log }
   const server = new Server({
     'grpc.max_receive_message_length': limits.maxBodyBytes,
     'grpc.max_send_message_length': -1,
     'grpc.max_concurrent_streams': 1024,
   })
-  const admit = (call: AnyCall, scope: Scope | null, model?: string): Caller => {
-    const header = (name: string) => call.metadata.get(name)[0]?.toString()
-    const address = addressOf(call)
-    if (scope === null) return { tenant: '', name: address }
-    const knock = { key: keyOf(header('authorization'), header('x-api-key')), address, host: call.getHost() }
-    return access.admit(knock, scope, model)
-  }
-  const told = (error: unknown) => {
-    const known = toServeError(error, '')
-    if (known.code === 'internal')
-      log.error('request failed', { error: (known.cause as Error)?.stack ?? known.message })
-    const metadata = new Metadata()
-    if (known.retryAfter !== undefined) metadata.set('retry-after', String(known.retryAfter))
-    return { code: STATUS[known.code][1], details: known.message, metadata }
-  }
-  const infer = async (message: ModelInferRequest, caller: Caller, call: AnyCall): Promise<Buffer> => {
-    const departure = new Departure()
-    const leave = () => departure.leave()
-    call.on('cancelled', leave)
-    try {
-      const { request, answer, release } = await core.infer({
-        model: message.modelName,
-        version: message.modelVersion,
-        caller,
-        departure,
-        traceparent: core.tracer ? call.metadata.get('traceparent')[0]?.toString() : undefined,
-        read: () => requestOfMessage(message),
-      })
-      // A message has a copy of the tensors.
-      const encoded = encodeAnswer(request, answer)
-      release()
-      return encoded
-    } finally {
-      call.off('cancelled', leave)
-    }
-  }
+  const { HealthCheck, ...inference } = methodsOf(seat)
+  const [definitions, implementation] = service(seat, '/inference.GRPCInferenceService', Object.entries(inference))
+  server.addService(
+    {
+      ...definitions,
+      ModelStreamInfer: definition('/inference.GRPCInferenceService/ModelStreamInfer', 'ModelInferRequest', true),
+    },
+    { ...implementation, ModelStreamInfer: streamOf(seat) },
+  )
+  server.addService(...service(seat, '/grpc.health.v1.Health', [['Check', HealthCheck!]]))
+  return server
+}
+
+function methodsOf({ core, acts, state }: Seat): Readonly<Record<string, Method>> {
   const actor = (caller: Caller, call: AnyCall) => ({ who: caller.name, from: addressOf(call) })
   const described = (method: Described): Method => ({
     ...method,
     answer: (message) => method.answer(message, core, state),
   })
-  const methods: Readonly<Record<string, Method>> = {
+  return {
     ...Object.fromEntries(Object.entries(descriptionCalls).map(([name, method]) => [name, described(method)])),
-    ModelInfer: { request: 'ModelInferRequest', scope: 'infer', answer: infer },
+    ModelInfer: {
+      request: 'ModelInferRequest',
+      scope: 'infer',
+      answer: (message, caller, call) => infer(core, message, caller, call),
+    },
     RepositoryIndex: {
       request: 'RepositoryIndexRequest',
       scope: 'read',
@@ -117,68 +109,103 @@ export function grpcFace(
       },
     },
   }
-  const unary =
-    (name: string, { scope, answer }: Method) =>
-    async (call: ServerUnaryCall<unknown, Buffer>, done: sendUnaryData<Buffer>) => {
-      const message = call.request as { readonly modelName?: string; readonly name?: string }
-      const model = message.modelName ?? message.name
-      try {
-        const caller = admitOrTell(name, call, scope, model)
-        done(null, await answer(message as never, caller, call))
-      } catch (error) {
-        done(told(error))
-      }
-    }
-  const admitOrTell = (name: string, call: AnyCall, scope: Scope | null, model: string | undefined): Caller => {
-    try {
-      return admit(call, scope, model)
-    } catch (error) {
-      if (scope === 'admin')
-        acts.refused(
-          name === 'RepositoryModelLoad' ? 'load' : 'unload',
-          model ?? '',
-          { who: '', from: addressOf(call) },
-          (error as Error).message,
-        )
-      throw error
-    }
-  }
-  const stream = (call: ServerDuplexStream<unknown, Buffer>) => {
-    // Answers come in the order of the requests.
-    let last = Promise.resolve()
-    call.on('data', (message: ModelInferRequest) => {
-      const answer = (async () => infer(message, admit(call, 'infer', message.modelName), call))()
-      answer.catch(() => {})
-      last = last.then(async () => {
-        try {
-          call.write(withAnswer(await answer))
-        } catch (error) {
-          call.write(encode('ModelStreamInferResponse', { errorMessage: told(error).details || 'unknown error' }))
-        }
-      })
-    })
-    call.on('end', () => void last.then(() => call.end()))
-    call.on('error', () => {})
-  }
-  const service = (
-    path: string,
-    names: readonly (readonly [string, Method])[],
-  ): [ServiceDefinition, UntypedServiceImplementation] => [
-    Object.fromEntries(names.map(([name, { request }]) => [name, definition(`${path}/${name}`, request, false)])),
-    Object.fromEntries(names.map(([name, method]) => [name, unary(name, method)])),
-  ]
-  const { HealthCheck, ...inference } = methods
-  const [definitions, implementation] = service('/inference.GRPCInferenceService', Object.entries(inference))
-  server.addService(
-    {
-      ...definitions,
-      ModelStreamInfer: definition('/inference.GRPCInferenceService/ModelStreamInfer', 'ModelInferRequest', true),
-    },
-    { ...implementation, ModelStreamInfer: stream },
-  )
-  server.addService(...service('/grpc.health.v1.Health', [['Check', HealthCheck!]]))
-  return server
 }
+
+async function infer(core: InferenceCore, message: ModelInferRequest, caller: Caller, call: AnyCall): Promise<Buffer> {
+  const departure = new Departure()
+  const leave = () => departure.leave()
+  call.on('cancelled', leave)
+  try {
+    const { request, answer, release } = await core.infer({
+      model: message.modelName,
+      version: message.modelVersion,
+      caller,
+      departure,
+      traceparent: core.tracer ? call.metadata.get('traceparent')[0]?.toString() : undefined,
+      read: () => requestOfMessage(message),
+    })
+    // A message has a copy of the tensors.
+    const encoded = encodeAnswer(request, answer)
+    release()
+    return encoded
+  } finally {
+    call.off('cancelled', leave)
+  }
+}
+
+/** @throws ServeError */
+function admit({ access }: Seat, call: AnyCall, scope: Scope | null, model?: string): Caller {
+  const header = (name: string) => call.metadata.get(name)[0]?.toString()
+  const address = addressOf(call)
+  if (scope === null) return { tenant: '', name: address }
+  const knock = { key: keyOf(header('authorization'), header('x-api-key')), address, host: call.getHost() }
+  return access.admit(knock, scope, model)
+}
+
+/** The same, and an act that is refused is told to the audit log. */
+function admitTo(seat: Seat, name: string, call: AnyCall, scope: Scope | null, model: string | undefined): Caller {
+  try {
+    return admit(seat, call, scope, model)
+  } catch (error) {
+    if (scope === 'admin')
+      seat.acts.refused(
+        name === 'RepositoryModelLoad' ? 'load' : 'unload',
+        model ?? '',
+        { who: '', from: addressOf(call) },
+        (error as Error).message,
+      )
+    throw error
+  }
+}
+
+/** An error as the client may read it. */
+function told({ log }: Seat, error: unknown) {
+  const known = toServeError(error, '')
+  if (known.code === 'internal') log.error('request failed', { error: (known.cause as Error)?.stack ?? known.message })
+  const metadata = new Metadata()
+  if (known.retryAfter !== undefined) metadata.set('retry-after', String(known.retryAfter))
+  return { code: STATUS[known.code][1], details: known.message, metadata }
+}
+
+const unaryOf =
+  (seat: Seat, name: string, { scope, answer }: Method) =>
+  async (call: ServerUnaryCall<unknown, Buffer>, done: sendUnaryData<Buffer>) => {
+    const message = call.request as { readonly modelName?: string; readonly name?: string }
+    const model = message.modelName ?? message.name
+    try {
+      const caller = admitTo(seat, name, call, scope, model)
+      done(null, await answer(message as never, caller, call))
+    } catch (error) {
+      done(told(seat, error))
+    }
+  }
+
+const streamOf = (seat: Seat) => (call: ServerDuplexStream<unknown, Buffer>) => {
+  // Answers come in the order of the requests.
+  let last = Promise.resolve()
+  call.on('data', (message: ModelInferRequest) => {
+    const answer = (async () => infer(seat.core, message, admit(seat, call, 'infer', message.modelName), call))()
+    answer.catch(() => {})
+    last = last.then(async () => {
+      try {
+        call.write(withAnswer(await answer))
+      } catch (error) {
+        call.write(encode('ModelStreamInferResponse', { errorMessage: told(seat, error).details || 'unknown error' }))
+      }
+    })
+  })
+  call.on('end', () => void last.then(() => call.end()))
+  call.on('error', () => {})
+}
+
+const service = (
+  seat: Seat,
+  path: string,
+  methods: readonly (readonly [string, Method])[],
+): [ServiceDefinition, UntypedServiceImplementation] => [
+  Object.fromEntries(methods.map(([name, { request }]) => [name, definition(`${path}/${name}`, request, false)])),
+  Object.fromEntries(methods.map(([name, method]) => [name, unaryOf(seat, name, method)])),
+]
 
 interface RepositoryRequest {
   readonly modelName: string
