@@ -126,7 +126,8 @@ class Optimization {
     const { bench, goal, warnings } = this.#pool
     const hurry = this.#hurry
     bench.fillingSeconds = hurry ? 0 : this.#budget.timing(FILLING_SECONDS, FILLING)
-    if (hurry) this.#budget.leaveOut('channels filled to whole blocks')
+    if (hurry && bench.target === 'native' && (bench.inspection.operators.Conv ?? 0) > 0)
+      this.#budget.leaveOut('whether channels filled to whole blocks pay')
     await this.#pool.build({ id: 'lossless', words: 'same answers from fewer operators' })
     const calibrating = bench.rows.calibrate.indices.length > 0
     if (!calibrating) warnings.push('static int8 was not tried: there is no row to calibrate on')
