@@ -1,6 +1,6 @@
 // What weights in few bits cost a language model: perplexity, and how often the most likely next token stays, on text
 // that the float model wrote. No times, so the machine may be busy.
-// Run after a build: node dist/bench/few-bits.js [FOLDER]   (the texts stay in FOLDER, for the command)
+// Run after a build: node dist/bench/few-bits.js [FOLDER [GROUP…]]   (the texts stay in FOLDER, for the command)
 import { mkdirSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -31,8 +31,9 @@ const open = (file: string): Promise<Dataset> =>
 const [calibration, test] = [await open(texts.calibration), await open(texts.test)]
 
 const roundings = ['rtn', 'hqq', 'awq', 'gptq'] as const
-const settings: readonly QuantizeOptions[] = [
-  ...[16, 32, 64].flatMap((group) =>
+const wanted = process.argv.slice(3).map(Number)
+const all: readonly (QuantizeOptions & { readonly group: number })[] = [
+  ...[16, 32, 64, 128, 256].flatMap((group) =>
     roundings.map((rounding) => ({ scheme: 'weight-int4' as const, group, rounding })),
   ),
   ...roundings.map((rounding) => ({ scheme: 'weight-int4' as const, group: 16, rounding, symmetric: true })),
@@ -40,6 +41,7 @@ const settings: readonly QuantizeOptions[] = [
   { scheme: 'weight-int8', group: 16 },
   { scheme: 'weight-int8', group: 16, accuracyLevel: 4 },
 ]
+const settings = all.filter(({ group }) => wanted.length === 0 || wanted.includes(group))
 process.stdout.write(`${test.rows} rows, ${calibration.rows} to calibrate on\n`)
 process.stdout.write('| bits | group | zero points | rounding | activations | bytes | perplexity | next token |\n')
 process.stdout.write('|-|-|-|-|-|-|-|-|\n')
