@@ -202,3 +202,11 @@ test.skipIf(!zoo || !existsSync(zoo)).each([
     for (const value of batch.columns[input]!.data as Float32Array) total += value
   expect(total).toBeCloseTo(sum, 3)
 })
+
+test('labels that cannot be read end the reading: without them the rows would be judged by another rule', async () => {
+  await expect(openDataset(fixture('numpy-object-labels.npz'))).rejects.toMatchObject({
+    code: 'bad-data',
+    message: expect.stringContaining('|O'),
+    hint: expect.stringContaining('astype("U")'),
+  })
+})

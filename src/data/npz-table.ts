@@ -1,5 +1,6 @@
 import { type DType, elementCount } from '../ir/index.ts'
 import { openRangeReader, readChunks, UserError } from '../platform/index.ts'
+import { LABEL_NAMES } from './assign-roles.ts'
 import { npyElements } from './npy-format.ts'
 import { type NpzArray, openNpzArray, readWholeArray, rowBytesOf, rowReader } from './npz-member.ts'
 import type { Cell, LooseArray, Row, Table } from './table.ts'
@@ -34,6 +35,12 @@ export async function openNpz(
   }
   const usable = arrays.filter((array) => {
     if (array.header.type) return true
+    // Without its labels the data would be judged by another rule, and a warning is easily overlooked.
+    if (LABEL_NAMES.slice(0, 2).includes(array.name))
+      throw new UserError('bad-data', `The labels have the numpy type ${array.header.descr}, which cannot be read.`, {
+        where: `array "${array.name}" of "${path}"`,
+        hint: 'Write them as numbers or texts: labels.astype("int64") or labels.astype("U"); object arrays (pickles) are never loaded.',
+      })
     notes.push(`Array "${array.name}" has the numpy type ${array.header.descr}, which cannot be read, and is ignored.`)
     return false
   })

@@ -155,16 +155,22 @@ function allAlike({ allAlike: alike, rows }: ScoredRows): readonly string[] {
     : []
 }
 
-/** One row many times over is one row: no verdict without evidence, however often it stands in the data. */
+/**
+ * One row many times over is one row, and rows that a model answers all alike are one for it, where nothing but its
+ * answers is looked at: no verdict without evidence, however many rows there are.
+ */
 function asOneRow(report: ComparisonReport, scored: ScoredRows, margin: number, alpha: number): ComparisonReport {
-  if (!scored.oneRow || report.verdict !== 'pass') return report
+  const unheard = scored.allAlike && !scored.metric
+  if (!(scored.oneRow || unheard) || report.verdict !== 'pass') return report
+  const rows = `all ${whole(scored.rows.length)} rows`
+  const same = scored.oneRow ? `${rows} are the same row` : `the base model answers ${rows} with the same numbers`
   const needed = margin < 1 ? requiredN({ discordance: 0, margin, alpha }) : null
   return {
     ...report,
     verdict: 'inconclusive',
     grade: 'close',
     requiredN: needed,
-    sentence: `Not settled: all ${whole(scored.rows.length)} rows are the same row, and prove no more than one does${needed === null ? '' : `; about ${whole(needed)} different rows would settle it`}.`,
+    sentence: `Not settled: ${same}${scored.oneRow ? ', and prove' : ', which proves'} no more than one does${needed === null ? '' : `; about ${whole(needed)} different rows would settle it`}.`,
   }
 }
 

@@ -172,6 +172,21 @@ test('one row many times over is said', async () => {
   expect((await judged([row(1, 1, 1)])).warnings.join(' ')).not.toMatch(/exactly the same/)
 })
 
+test('rows that the base answers all alike prove nothing where nobody says what is right', async () => {
+  const rows = (alike: boolean) => Array.from({ length: 300 }, (_, i) => [0, alike ? 1 : 1 + i, 0])
+  const compared = async (alike: boolean) => {
+    const inputs = ['a', 'b'].map((name) => ({ name, dtype: 'float32', shape: ['n', 3] }) as const)
+    const data = await memoryDataset({ a: floats(rows(alike)), b: floats(rows(false)) }, { inputs })
+    return compare(answering('a', 3), answering('b', 3), data)
+  }
+  const settled = await compared(true)
+  expect(settled).toMatchObject({ verdict: 'inconclusive', grade: 'close', requiredN: 268 })
+  expect(settled.sentence).toBe(
+    'Not settled: the base model answers all 300 rows with the same numbers, which proves no more than one does; about 268 different rows would settle it.',
+  )
+  expect((await compared(false)).verdict).toBe('pass')
+})
+
 test('one row many times over is no proof, and a row that differs makes it one; a single row is said in the singular', async () => {
   const same = Array.from({ length: 300 }, () => row(1, 1, 1))
   const repeated = await judged(same)

@@ -35,10 +35,10 @@ test('what a unit costs is foretold from the units that were done, without what 
 test('time for the proof is kept from the start, and kept again from what rows turn out to cost', () => {
   const { budget, work } = budgetOf(120)
   budget.keepForProof(100, 0.1)
-  // A twelfth of the time confirms; three proofs of 100 rows at a tenth of a second.
-  expect(budget.left).toBeCloseTo(120 - 10 - 30)
+  // A twelfth of the time confirms; two proofs of 100 rows at a tenth of a second.
+  expect(budget.left).toBeCloseTo(120 - 10 - 20)
   work('judging', 11, 0.05)
-  expect(budget.left).toBeCloseTo(120 - 10 - 15 - 0.55)
+  expect(budget.left).toBeCloseTo(120 - 10 - 10 - 0.55)
   // Never so much that nothing is left to prove.
   budget.keepForProof(1e6, 0.1)
   expect(budget.left).toBeCloseTo(120 - 10 - 48 - 0.55)

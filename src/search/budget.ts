@@ -2,8 +2,8 @@ import type { Meter, Work } from '../recipe/index.ts'
 
 /** Most of the time that is kept for the proof: where that takes longer, the search goes beyond its time for it. */
 const MOST_KEPT = 0.4
-/** Proofs that time is kept for: of the lossless model, and of the safest and the best of the others. */
-const PROOFS = 3
+/** Proofs that time is kept for: of the lossless model and of the best of the others. */
+const PROOFS = 2
 /** What the last timing, of the chosen model alone, may take of the time. */
 export const CONFIRMING = 1 / 12
 /** So much of a piece of work shows how long the whole of it takes. */

@@ -10,7 +10,7 @@ import { isStatic, isTrained, SECURE_NOISE, safetyOf, secure, type Trial, worstN
 const RANGE_ROWS = 128
 const FEWEST_RANGE_ROWS = 8
 /** Share of what is left that one refinement may take, so that something is left for those behind it. */
-const REFINING = 1 / 3
+const REFINING = 1 / 2
 /** Placements that are looked at even when the time is up, until one may be handed out. */
 const ALWAYS_JUDGED = 3
 /** A budget of noise that holds everything, for what a candidate as it is would be foretold. */
