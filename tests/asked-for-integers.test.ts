@@ -69,7 +69,7 @@ test('products inside functions of the model are seen', async () => {
   const values = Float32Array.from({ length: 16 * 6 }, (_, i) => Math.sin(i))
   const data = await memoryDataset({ x: { dtype: 'float32', dims: [16, 6], data: values } })
   const { report } = await quantize(whole, { scheme: 'static-int8', data })
-  expect(report.passes[1]).toMatchObject({ id: 'inlineFunctions', applied: 1, refused: [] })
+  expect(report.passes).toContainEqual({ id: 'inlineFunctions', applied: 1, refused: [] })
   expect(Object.entries(report.planned)).toContainEqual([expect.stringMatching(/MatMul/), expect.any(Number)])
 })
 
