@@ -218,8 +218,8 @@ describe('without labels', () => {
     expect(far.warnings.join()).toMatch(/no direction/)
   })
   test('dense outputs: same bits on enough rows pass, small noise is close with its decibels', async () => {
-    const dense = session((x) => [x[0]! + x[1]!])
-    const near = session((x) => [(x[0]! + x[1]!) * 1.01])
+    const dense = session((x) => [x[0]! + 2 * x[1]! + 3 * x[2]!])
+    const near = session((x) => [(x[0]! + 2 * x[1]! + 3 * x[2]!) * 1.01])
     expect(await compare(dense, dense, await unlabelled(299))).toMatchObject({ verdict: 'pass', grade: 'proven' })
     const report = await compare(dense, near, await unlabelled(299))
     expect(report).toMatchObject({ verdict: 'inconclusive', grade: 'close', agreement: null, requiredN: null })
