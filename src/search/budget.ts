@@ -6,6 +6,8 @@ const MOST_KEPT = 0.4
 const PROOFS = 2
 /** What the last timing, of the chosen model alone, may take of the time. */
 export const CONFIRMING = 1 / 12
+/** Candidates of a kind that are judged even when the time is up, until one may be handed out. */
+export const ALWAYS_JUDGED = 3
 /** So much of a piece of work shows how long the whole of it takes. */
 const SHOWN = 1 / 16
 /** What was begun and is slower than it looked may take so much longer before it is given up after all. */

@@ -8,7 +8,7 @@ import {
   Workbench,
 } from '../recipe/index.ts'
 import type { ComparisonReport, LatencyRatio } from '../report/index.ts'
-import { Budget, CONFIRMING } from './budget.ts'
+import { ALWAYS_JUDGED, Budget, CONFIRMING } from './budget.ts'
 import { type Choice, chooseByProof, type Proven } from './choose.ts'
 import { type Contender, finalists } from './finalists.ts'
 import type { Goal } from './goal.ts'
@@ -42,8 +42,6 @@ const GENERATIONS = 3
 const FEWEST_RUNS = 8
 /** Share of the time that these and the costs of kernels may take. */
 const FIRST_LOOKS = 1 / 3
-/** Candidates that are judged even when the time is up, where nothing else can be handed out. */
-const ALWAYS_JUDGED = 3
 /** Share of what is left that judging the finalists on all selection rows may take. */
 const FINAL_ROWS = 1 / 2
 

@@ -1,5 +1,5 @@
 import { type CandidateSpec, KERNEL_WORK } from '../recipe/index.ts'
-import { type Budget, powerOfTwoWithin, TooLong } from './budget.ts'
+import { ALWAYS_JUDGED, type Budget, powerOfTwoWithin, TooLong } from './budget.ts'
 import { settleNoise } from './noise-budget.ts'
 import { calibrationSpecs, equalisedSpecs, onRows, smoothedSpecs, withNoise } from './plan.ts'
 import type { Pool } from './pool.ts'
@@ -11,8 +11,6 @@ const RANGE_ROWS = 128
 const FEWEST_RANGE_ROWS = 8
 /** Share of what is left that one refinement may take, so that something is left for those behind it. */
 const REFINING = 1 / 2
-/** Placements that are looked at even when the time is up, until one may be handed out. */
-const ALWAYS_JUDGED = 3
 /** A budget of noise that holds everything, for what a candidate as it is would be foretold. */
 const UNLIMITED = 1e9
 /** So many rows tell what others will show; of fewer, a quieter mixture is kept as well. */
