@@ -61,6 +61,10 @@ describe('right-or-wrong scores follow the table', () => {
       nothingToLose: true,
       requiredN: null,
     })
+    // One row that it misses says too little about the base: more rows may show what there is to lose.
+    const one = judge({ ...wrong, base: [0], candidate: [0] }, point)
+    expect(one).toMatchObject({ verdict: 'inconclusive', nothingToLose: true })
+    expect(one.requiredN).toBeGreaterThan(200)
     const asErrors = {
       ...wrong,
       base: new Array(300).fill(1),

@@ -77,9 +77,10 @@ export function judge(scores: PairedScores, options: JudgeOptions): Judgement {
     counts && !scores.aggregate && !scores.clusters
       ? judgeCounts(counts, scores, options)
       : judgeValues(counts, scores, options)
-  // The worst answers there are would pass as well: no row is evidence then, and no number of rows would be.
+  // The worst answers there are would pass as well: no row is evidence then, and where there are enough of them for a
+  // pass, more like them would be none either. A base that misses the one row there is may be right on the next.
   return judgement.verdict !== 'regressed' && nothingToLose(judgement.base, scores, options.margin)
-    ? { ...judgement, verdict: 'inconclusive', nothingToLose: true, measurablyWorse: false, requiredN: null }
+    ? { ...judgement, verdict: 'inconclusive', nothingToLose: true, measurablyWorse: false }
     : judgement
 }
 

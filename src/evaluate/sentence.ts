@@ -37,9 +37,9 @@ export function sentenceOf(judgement: Judgement, context: SentenceContext): stri
     return `Regressed: ${change}, a loss of ${amount(judgement.delta)} against a margin of ${amount(margin)}${
       pairs ? ` (${whole(pairs.baseOnly)} answers lost, ${whole(pairs.candidateOnly)} gained)` : ''
     }.`
-  if (judgement.nothingToLose)
-    return `Not settled: ${change}; the baseline has less to lose than the margin of ${amount(margin)}, so any candidate would pass.`
   const more = judgement.requiredN === null ? '' : `; about ${whole(judgement.requiredN)} rows would settle it`
+  if (judgement.nothingToLose)
+    return `Not settled: ${change}; on these rows the baseline has less to lose than the margin of ${amount(margin)}, so any candidate would pass${more}.`
   return `Not settled: ${change}; a loss of more than ${amount(margin)} is neither shown nor ruled out${more}.`
 }
 

@@ -78,16 +78,16 @@ function whatItMeans(report: StoryInput, margin: number, unit: Metric['unit']): 
     return nonInferiority && nonInferiority.lowerBound <= -margin
       ? [`You said that a loss of up to ${accepted} would be fine. This is more, and chance does not explain it.`]
       : []
-  if (report.nothingToLose)
-    return [
-      `These rows cannot tell: the old model does so badly on them that even the worst possible answers would lose no more than you accept (${accepted}). That is not a pass.`,
-    ]
   const more =
     requiredN === null
       ? ''
       : report.labelled || report.agreement?.changed === 0
         ? ` About ${whole(requiredN)} rows would settle it.`
         : ` About ${whole(requiredN)} rows with their right answers would settle it.`
+  if (report.nothingToLose)
+    return [
+      `These rows cannot tell: the old model does so badly on them that even the worst possible answers would lose no more than you accept (${accepted}).${more} That is not a pass.`,
+    ]
   return [
     `These rows cannot tell: a loss of more than ${accepted} is neither shown nor ruled out.${more} That is not a pass.`,
   ]
