@@ -5,6 +5,7 @@ import { batchRows, rowsInOrder } from './batch-rows.ts'
 import { castElements } from './cast-column.ts'
 import type { Column, Dataset, Rows, SkippedRow } from './dataset.ts'
 import { listNames } from './list-names.ts'
+import { withClassNumbers } from './one-hot.ts'
 import type { Table } from './table.ts'
 
 /** Rows a batch where nobody says how many. */
@@ -19,9 +20,14 @@ export interface TableDatasetOptions extends Omit<RoleWishes, 'constants'> {
 }
 
 /** The Dataset over a table: roles, casts, checks and batches. */
-export async function tableDataset(table: Table, options: TableDatasetOptions): Promise<Dataset> {
+export async function tableDataset(source: Table, options: TableDatasetOptions): Promise<Dataset> {
   const given = options.constants ?? {}
-  const roles = assignRoles(table, { ...options, constants: Object.keys(given) })
+  const wishes = { ...options, constants: Object.keys(given) }
+  const stored = assignRoles(source, wishes)
+  const target = stored.fields.find(({ role }) => role === 'label')
+  const numbered = target ? await withClassNumbers(source, target.name) : null
+  const table = numbered ?? source
+  const roles = numbered ? assignRoles(numbered, wishes) : stored
   const classNames = options.classNames ?? table.classNames
   const constants: Record<string, Column> = { ...given }
   for (const array of roles.loose) constants[array.name] ??= await array.read()

@@ -73,7 +73,7 @@ export async function readRows(inputs: readonly PortValue[], data: Dataset, opti
     }
     parts.push(values)
     rows.push(row)
-    labels.push(labelOf(part.columns[options.label]?.data[0], options.label, where))
+    labels.push(labelOf(part.columns[options.label]?.data ?? [], options.label, where))
   }
   if (!shape)
     throw new UserError('bad-data', 'there are no rows to attack', {
@@ -110,11 +110,13 @@ function attackedInput(inputs: readonly PortValue[], data: Dataset): PortValue {
   return input
 }
 
-function labelOf(value: unknown, field: string, where: string): number {
-  const label = typeof value === 'string' && value.trim() !== '' ? Number(value) : Number(value ?? Number.NaN)
-  if (Number.isInteger(label) && label >= 0) return label
-  throw new UserError('bad-data', `label "${String(value)}" in "${field}" is no class number`, {
+function labelOf(values: ArrayLike<unknown>, field: string, where: string): number {
+  const value = values[0]
+  const label = typeof value === 'string' && value.trim() === '' ? Number.NaN : Number(value ?? Number.NaN)
+  if (values.length === 1 && Number.isInteger(label) && label >= 0) return label
+  const shown = values.length > 1 ? `a label of ${values.length} values` : `label "${String(value)}"`
+  throw new UserError('bad-data', `${shown} in "${field}" is no class number`, {
     where,
-    hint: 'labels are whole numbers from 0, the place of the right class in the output',
+    hint: 'labels are whole numbers from 0, the place of the right class in the output, or one-hot vectors',
   })
 }

@@ -1,0 +1,60 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { writeNpz } from '../../bench/write-npz.ts'
+import { openDataset } from './index.ts'
+
+let folder = ''
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'whetstone-one-hot-'))
+})
+afterAll(() => rm(folder, { recursive: true }))
+
+const inputs = [{ name: 'x', dtype: 'float32', shape: ['n', 2] }] as const
+const x = Float32Array.of(1, 2, 3, 4, 5, 6)
+
+async function read(path: string, indices?: readonly number[]) {
+  const data = await openDataset(path, { inputs })
+  const labels: string[] = []
+  for await (const { columns } of data.read({ batch: 2, ...(indices ? { indices } : {}) }))
+    labels.push(...Array.from(columns.labels!.data as Iterable<number | bigint>, String))
+  return { labels, notes: data.notes.join(' '), field: data.fields.find(({ name }) => name === 'labels')! }
+}
+
+function npz(labels: Float32Array | Uint8Array, k: number): string {
+  const path = join(folder, 'rows.npz')
+  const bytes = (data: Float32Array | Uint8Array) => new Uint8Array(data.buffer, data.byteOffset, data.byteLength)
+  const dtype = labels instanceof Uint8Array ? 'uint8' : 'float32'
+  writeNpz(path, {
+    x: { dtype: 'float32', dims: [3, 2], bytes: bytes(x) },
+    labels: { dtype, dims: [3, k], bytes: bytes(labels) },
+  })
+  return path
+}
+
+test('one-hot labels are class numbers, whatever their type and the file; in any order of rows', async () => {
+  const hot = [0, 0, 1, 1, 0, 0, 0, 1, 0]
+  const floats = await read(npz(Float32Array.from(hot), 3))
+  expect(floats.labels).toEqual(['2', '0', '1'])
+  expect(floats.field).toMatchObject({ dtype: 'int64', rowShape: [], role: 'label' })
+  expect(floats.notes).toMatch(/one-hot vectors of 3 numbers/)
+  expect((await read(npz(Uint8Array.from(hot), 3))).labels).toEqual(['2', '0', '1'])
+  expect((await read(npz(Float32Array.from(hot), 3), [2, 0])).labels).toEqual(['1', '2'])
+  const lines = [0, 1, 2].map((i) => JSON.stringify({ x: [i, 1], labels: hot.slice(3 * i, 3 * i + 3) })).join('\n')
+  await writeFile(join(folder, 'rows.jsonl'), lines)
+  expect((await read(join(folder, 'rows.jsonl'))).labels).toEqual(['2', '0', '1'])
+})
+
+test('one row that is not one-hot, and all rows are what they are: several classes, probabilities, one column', async () => {
+  for (const other of [
+    [0, 1, 1, 0, 1, 1],
+    [0, 1, 1, 0, 0, 0],
+    [0, 1, 1, 0, 0.25, 0.75],
+    [0, 1, 1, 0, 0, 2],
+  ]) {
+    const { labels, field, notes } = await read(npz(Float32Array.from(other), 2))
+    expect([labels, field.rowShape, notes]).toEqual([other.map(String), [2], ''])
+  }
+  expect((await read(npz(Float32Array.of(1, 1, 1), 1))).field.rowShape).toEqual([1])
+})
