@@ -8,7 +8,7 @@ import type { Cell, Row, Table } from './table.ts'
 export async function withClassNumbers(table: Table, label: string): Promise<Table | null> {
   const column = table.columns.find(({ name }) => name === label)
   const [classes] = column?.rowShape ?? []
-  if (!column || column.rowShape.length !== 1 || column.dtype === 'string' || !classes || classes < 2) return null
+  if (column?.rowShape.length !== 1 || column.dtype === 'string' || !classes || classes < 2) return null
   for await (const rows of table.scan(null, [label], () => {}))
     for (const { cells } of rows) if (classOf(cells[label]!) === null) return null
   return {

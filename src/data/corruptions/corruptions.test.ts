@@ -263,6 +263,29 @@ describe('texts', () => {
 })
 
 describe('tables', () => {
+  test('whole numbers that may be tokens are changed as a table, which is said; few values, or a table by word, are one', async () => {
+    const rows = async (most: number, options = {}) =>
+      understand(
+        await memoryDataset(
+          {
+            x: {
+              dtype: 'int64',
+              dims: [40, 9],
+              data: BigInt64Array.from({ length: 360 }, (_, i) => BigInt((i * 7) % most)),
+            },
+          },
+          { inputs: [{ name: 'x', dtype: 'int64', shape: ['n', 9] }] },
+        ),
+        options,
+      )
+    const tokens = await rows(97)
+    expect([tokens.modality, tokens.notes.join()]).toEqual([
+      'table',
+      expect.stringMatching(/If they are tokens of a text/),
+    ])
+    expect((await rows(97, { modality: 'table' })).notes).toEqual([])
+    expect((await rows(5)).notes).toEqual([])
+  })
   const columns = Float32Array.from({ length: 3 * 200 }, (_, i) =>
     i % 3 === 0 ? Math.floor(i / 3) % 4 : i % 3 === 1 ? Math.sin(i) * 10 : i / 7,
   )

@@ -35,6 +35,8 @@ export interface UnderstandOptions {
 const SAMPLED_ROWS = 256
 /** A vector of this many numbers, all in [−1, 1] and of both signs, is a sound. */
 const SHORTEST_SOUND = 400
+/** A vector of this many whole numbers may be a text. */
+const SHORTEST_TEXT = 8
 
 /**
  * What the inputs of a data set are: pictures by their shape, texts by their type, a long vector of numbers in [−1, 1] a
@@ -74,7 +76,8 @@ export async function understand(data: Dataset, options: UnderstandOptions = {})
   }
   if (data.rows > 0 && chosen.some((name) => places[name]!.length === 0))
     throw fail('the rows have different lengths', 'say what they are with --as audio, or bring them to one length')
-  return { ...nothingKnown('table', chosen), places }
+  const codes = modality === null ? inputs.filter((field) => looksLikeTokens(field, places[field.name]!)) : []
+  return { ...nothingKnown('table', chosen), places, notes: codes.map(tokenNote) }
 }
 
 const nameOf = ({ name }: Field) => name
@@ -99,6 +102,19 @@ function looksLikeSound({ dtype, rowShape }: Field, places: readonly PlaceKnowle
     places.some(({ low }) => low < 0)
   )
 }
+
+/** Many whole numbers a row, of many values at the same place: a text in numbers rather than columns of a table. */
+function looksLikeTokens({ dtype, rowShape }: Field, places: readonly PlaceKnowledge[]): boolean {
+  return (
+    /^u?int/.test(dtype) &&
+    rowShape.filter((dim) => dim !== 1).length === 1 &&
+    places.length >= SHORTEST_TEXT &&
+    places.some(({ categories }) => categories === null)
+  )
+}
+
+const tokenNote = ({ name }: Field) =>
+  `The whole numbers of "${name}" are changed as columns of a table are. If they are tokens of a text, these are not the mistakes that people make in texts: only a model that takes the text itself can be tried on those (--as table says that it is a table).`
 
 async function pixelsOf(
   data: Dataset,
