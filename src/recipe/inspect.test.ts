@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { type Model, parseModel } from '../ir/index.ts'
+import { type Model, type Node, parseModel, tensorOf } from '../ir/index.ts'
 import { inspect } from './inspect.ts'
 
 test('weights count wherever they are: initializers, Constant nodes, and those of nested graphs', () => {
@@ -14,6 +14,26 @@ test('weights count wherever they are: initializers, Constant nodes, and those o
   const { parameters, memory } = inspect(model)
   expect(parameters).toBe(4 + 2 + 2 + 1)
   expect(memory?.weightBytes).toBe(9 * 4)
+})
+
+test('of sparse weights the values that are stored count, and the bytes of their places', () => {
+  const model = parseModel(`<ir_version: 8, opset_import: ["" : 17]>
+    g (float[N,2] x) => (float[N,2] y) { y = MatMul(x, w) }`)
+  const tensor = (name: string, values: readonly number[], dtype: 'float32' | 'int64') =>
+    tensorOf(dtype, [values.length], dtype === 'int64' ? BigInt64Array.from(values, BigInt) : values, name)
+  const w = { values: tensor('w', [5, 6, 7], 'float32'), indices: tensor('', [0, 1, 3], 'int64'), dims: [2, 2] }
+  const made: Node = {
+    opType: 'Constant',
+    domain: '',
+    name: '',
+    inputs: [],
+    outputs: ['w'],
+    attributes: new Map([['sparse_value', { type: 'sparseTensor', value: w }]]),
+  }
+  const initializer: Model = { ...model, graph: { ...model.graph, sparseInitializers: [w] } }
+  const constant: Model = { ...model, graph: { ...model.graph, nodes: [made, ...model.graph.nodes] } }
+  for (const sparse of [initializer, constant])
+    expect(inspect(sparse)).toMatchObject({ parameters: 3, memory: { weightBytes: 3 * 4 + 3 * 8 } })
 })
 
 test('what a linear model or a forest learned stands in attributes, and counts as well', () => {

@@ -10,6 +10,7 @@ import {
   type Node,
   nestedGraphs,
   type Shape,
+  type SparseTensor,
   type Tensor,
   tensorByteLength,
   type ValueInfo,
@@ -29,7 +30,10 @@ export function inspect(model: Model, options: InspectOptions = {}): InspectionR
   const types = inferTypes(model, options.shapes ? { inputShapes: options.shapes } : {})
   const { graph } = model
   const overridden = new Set(graph.initializers.keys())
-  const weights = [...weightsOf(graph), ...model.functions.flatMap(({ nodes }) => constantsOf(nodes))]
+  const { dense, sparse } = together([heldBy(graph), ...model.functions.map(({ nodes }) => constantsOf(nodes))])
+  // Where a sparse value stands takes bytes, but is no parameter.
+  const weights = [...dense, ...sparse.map(({ values }) => values)]
+  const stored = [...weights, ...sparse.map(({ indices }) => indices)]
   const learned = inAttributes(graph.nodes)
   const operators = countOperatorNames(model)
   const problems = checkModel(model).map(({ where, what }) => `${where}: ${what}`)
@@ -49,8 +53,7 @@ export function inspect(model: Model, options: InspectOptions = {}): InspectionR
     parameters: weights.reduce((sum, tensor) => sum + elementCount(tensor.dims), 0) + learned.count,
     macs: countMacs(model, types),
     memory: {
-      weightBytes:
-        weights.reduce((sum, tensor) => sum + tensorByteLength(tensor.dtype, tensor.dims), 0) + learned.bytes,
+      weightBytes: stored.reduce((sum, tensor) => sum + tensorByteLength(tensor.dtype, tensor.dims), 0) + learned.bytes,
       activationPeakBytes: activationPeakBytes(model, types),
     },
     operators,
@@ -60,16 +63,34 @@ export function inspect(model: Model, options: InspectOptions = {}): InspectionR
   }
 }
 
-/** Numbers that the file holds, wherever: initializers, Constant nodes, and those of nested graphs. */
-function weightsOf(graph: Graph): readonly Tensor[] {
-  return [...graph.initializers.values(), ...constantsOf(graph.nodes)].filter(({ dtype }) => dtype !== 'string')
+/** Tensors that the file holds, wherever: initializers, Constant nodes, and those of nested graphs. */
+interface Held {
+  readonly dense: readonly Tensor[]
+  readonly sparse: readonly SparseTensor[]
 }
 
-function constantsOf(nodes: readonly Node[]): readonly Tensor[] {
-  return nodes.flatMap((node) => {
-    const own = constantValue(node)
-    return [...(own ? [own] : []), ...[...nestedGraphs(node)].flatMap(([, nested]) => weightsOf(nested))]
-  })
+const together = (all: readonly Held[]): Held => ({
+  dense: all.flatMap(({ dense }) => dense).filter(({ dtype }) => dtype !== 'string'),
+  sparse: all.flatMap(({ sparse }) => sparse),
+})
+
+const heldBy = (graph: Graph): Held =>
+  together([
+    { dense: [...graph.initializers.values()], sparse: graph.sparseInitializers ?? [] },
+    constantsOf(graph.nodes),
+  ])
+
+function constantsOf(nodes: readonly Node[]): Held {
+  return together(
+    nodes.flatMap((node) => {
+      const own = constantValue(node)
+      const sparse = node.opType === 'Constant' ? node.attributes.get('sparse_value') : undefined
+      return [
+        { dense: own ? [own] : [], sparse: sparse?.type === 'sparseTensor' ? [sparse.value] : [] },
+        ...[...nestedGraphs(node)].map(([, nested]) => heldBy(nested)),
+      ]
+    }),
+  )
 }
 
 /**
