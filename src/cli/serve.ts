@@ -6,6 +6,7 @@ import { explainSystemError, UserError, writeAtomic } from '../platform/index.ts
 import {
   DEFAULT_LIMITS,
   DEFAULT_SETTINGS,
+  DRAIN_MS,
   fileSource,
   folderSource,
   jsonLog,
@@ -122,7 +123,7 @@ export const serveVerb: Verb = {
       help: 'OpenTelemetry collector to send request spans to (OTLP over HTTP, with its path)',
     },
     'trace-share': { type: 'string', value: 'P', help: 'share of the requests outside a trace to send as well (1)' },
-    drain: { type: 'string', value: 'MS', help: 'how long requests may take to finish after SIGTERM (30000)' },
+    drain: { type: 'string', value: 'MS', help: `how long requests may take to finish after SIGTERM (${DRAIN_MS})` },
   },
   // Its own --drain bounds it.
   graceMs: 2 ** 31 - 1,
@@ -161,7 +162,7 @@ export const serveVerb: Verb = {
       auditPath: auditPath(options, httpPort),
       rehearse: rehearseOn(options.text('samples'), shapesOf(options)),
       tracer: tracerOf(options, log),
-      drainMs: options.number('drain', 30_000, 0),
+      drainMs: options.number('drain', DRAIN_MS, 0),
       log,
     })
     await new Promise<void>((resolve) => {
