@@ -43,7 +43,11 @@ describe('without a verb', () => {
       /not a whole number from 16 to 256/,
     ],
     [['simplify', 'm.onnx', '-o', 'q.onnx', '--seed', '1.5'], /--seed 1\.5: not a whole number from 0 up/],
-    [['optimize', 'm.onnx', '-o', 'out', '--data', 'd', '--max-bytes', '10MB'], /for example --max-bytes 10000000/],
+    [
+      ['optimize', 'm.onnx', '-o', 'out', '--data', 'd', '--max-bytes', '10 mega'],
+      /--max-bytes 10 mega: not a size from 0 up\n.*--max-bytes 5MB, 200MiB or 64k/,
+    ],
+    [['optimize', 'm.onnx', '-o', 'out', '--data', 'd', '--max-rss', '=5MB'], /--max-rss =5MB: not a size/],
     [['inspect', 'm.onnx', '--shape'], /--shape needs a value/],
     [['optimize', 'm.onnx', '-o', 'out'], /--data is missing/],
     [['simplify', 'm.onnx'], /--output is missing/],

@@ -30,9 +30,9 @@ export const optimizeVerb: Verb = {
     },
     layout: LAYOUT,
     goal: { type: 'string', value: 'NAME', help: 'latency (default), size, memory or cost' },
-    'max-bytes': { type: 'string', value: 'N', help: 'the file may not be larger' },
+    'max-bytes': { type: 'string', value: 'SIZE', help: 'the file may not be larger: 5MB, 200MiB, 64k or plain bytes' },
     'max-p99': { type: 'string', value: 'MS', help: '99 of 100 answers may not take longer' },
-    'max-rss': { type: 'string', value: 'N', help: 'bytes of memory that a process may take for the model' },
+    'max-rss': { type: 'string', value: 'SIZE', help: 'memory that a process may take for the model, as 200MB' },
     margin: { type: 'string', value: 'M', help: 'the loss that would still be acceptable (0.01)' },
     alpha: { type: 'string', value: 'A', help: 'one-sided error rate (0.05)' },
     target: { type: 'string', value: 'NAME', help: 'native (default), portable or web' },
@@ -92,9 +92,9 @@ export const optimizeVerb: Verb = {
 }
 
 async function settingsOf(options: Arguments): Promise<OptimizeOptions> {
-  const maxBytes = options.givenNumber('max-bytes', 10_000_000, 0)
+  const maxBytes = options.givenSize('max-bytes')
   const maxP99Ms = options.givenNumber('max-p99', 20, 0)
-  const maxRssBytes = options.givenNumber('max-rss', 200_000_000, 0)
+  const maxRssBytes = options.givenSize('max-rss')
   const metric = await metricOf(options)
   const label = options.text('label')
   const browser = options.text('browser')

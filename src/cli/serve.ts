@@ -6,6 +6,7 @@ import { explainSystemError, UserError, writeAtomic } from '../platform/index.ts
 import {
   DEFAULT_LIMITS,
   DEFAULT_SETTINGS,
+  DRAIN_MS,
   fileSource,
   folderSource,
   jsonLog,
@@ -73,8 +74,12 @@ export const serveVerb: Verb = {
     store: { type: 'string', value: 'DIR', help: 'the store that SOURCE names a model of' },
     samples: { type: 'string', value: 'D', help: 'rows to warm up and measure with; random inputs unless said' },
     shape: SHAPE,
-    cache: { type: 'string', value: 'MIB', help: 'memory for answers to equal requests (0: none)' },
-    'max-body': { type: 'string', value: 'MIB', help: 'largest request body, also when decompressed (256)' },
+    cache: {
+      type: 'string',
+      value: 'SIZE',
+      help: 'memory for answers to equal requests: 64MiB; a number alone is MiB (none)',
+    },
+    'max-body': { type: 'string', value: 'SIZE', help: 'largest request body, also when decompressed (256MiB)' },
     keys: { type: 'string', value: 'FILE', help: 'API keys; with it, every request needs one' },
     'make-key': {
       type: 'string',
@@ -118,7 +123,7 @@ export const serveVerb: Verb = {
       help: 'OpenTelemetry collector to send request spans to (OTLP over HTTP, with its path)',
     },
     'trace-share': { type: 'string', value: 'P', help: 'share of the requests outside a trace to send as well (1)' },
-    drain: { type: 'string', value: 'MS', help: 'how long requests may take to finish after SIGTERM (30000)' },
+    drain: { type: 'string', value: 'MS', help: `how long requests may take to finish after SIGTERM (${DRAIN_MS})` },
   },
   // Its own --drain bounds it.
   graceMs: 2 ** 31 - 1,
@@ -151,13 +156,13 @@ export const serveVerb: Verb = {
       adminPort: port(options, 'admin', 8002),
       settings: settingsOf(options),
       practise: true,
-      limits: { ...DEFAULT_LIMITS, maxBodyBytes: Math.round(options.number('max-body', 256, 0.001, 65_536) * 2 ** 20) },
+      limits: limitsOf(options),
       keys: keysPath === undefined ? null : readKeys(keysPath),
-      cacheBytes: Math.round(options.number('cache', 0, 0) * 2 ** 20),
+      cacheBytes: options.givenSize('cache', { plain: MIB }) ?? 0,
       auditPath: auditPath(options, httpPort),
       rehearse: rehearseOn(options.text('samples'), shapesOf(options)),
       tracer: tracerOf(options, log),
-      drainMs: options.number('drain', 30_000, 0),
+      drainMs: options.number('drain', DRAIN_MS, 0),
       log,
     })
     await new Promise<void>((resolve) => {
@@ -202,6 +207,14 @@ async function sourceOf(path: string, location: string | undefined): Promise<Sou
       hint: 'name an .onnx file, a folder of models, a store, or a name with --store DIR',
     })
   return inStore(location, path)
+}
+
+/** What a number without a unit counts in the sizes of a server. */
+const MIB = 2 ** 20
+
+function limitsOf(options: Arguments): typeof DEFAULT_LIMITS {
+  const maxBodyBytes = options.givenSize('max-body', { min: 1024, max: 64 * 2 ** 30, plain: MIB })
+  return { ...DEFAULT_LIMITS, ...(maxBodyBytes === undefined ? {} : { maxBodyBytes }) }
 }
 
 function tracerOf(options: Arguments, log: Log): Tracer | null {

@@ -1,5 +1,5 @@
 import { parseArgs } from 'node:util'
-import { didYouMean, nearestName, UserError } from '../platform/index.ts'
+import { didYouMean, nearestName, sizeOf, UserError } from '../platform/index.ts'
 import type { Report } from '../report/index.ts'
 
 /** An option as `parseArgs` takes it, with the words of the help page. */
@@ -112,6 +112,23 @@ export class Arguments {
     return this.#within(name, 'whole number', example, min, max)
   }
 
+  /** Bytes within [min, max] where the call has the option: `5MB`, `200MiB`, `64k`; a number alone counts `plain` bytes. */
+  givenSize(name: string, { min = 0, max = Number.MAX_SAFE_INTEGER, plain = 1 }: SizeLimits = {}): number | undefined {
+    const given = this.text(name)
+    if (given === undefined) return undefined
+    const bytes = sizeOf(given, plain)
+    if (bytes === null || bytes < min || bytes > max)
+      throw new UserError(
+        'bad-argument',
+        `--${name} ${given}: not a size ${range(min, max)}${max === Number.MAX_SAFE_INTEGER ? '' : ' bytes'}`,
+        {
+          where: 'command line',
+          hint: `for example --${name} 5MB, 200MiB or 64k`,
+        },
+      )
+    return bytes
+  }
+
   /** Of an option that may be repeated. */
   integers(name: string, example: number, min: number, max: number): readonly number[] {
     return this.list(name).map((given) => read(name, given, 'whole number', example, min, max))
@@ -133,6 +150,13 @@ export class Arguments {
       })
     return found
   }
+}
+
+interface SizeLimits {
+  readonly min?: number
+  readonly max?: number
+  /** What a number without a unit counts. */
+  readonly plain?: number
 }
 
 type Kind = 'number' | 'whole number'

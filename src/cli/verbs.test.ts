@@ -3,7 +3,7 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { helpOf } from './help.ts'
-import { COMMON, parse, type Verb } from './verb.ts'
+import { Arguments, COMMON, parse, type Verb } from './verb.ts'
 import { VERBS } from './verbs.ts'
 
 const sources = readdirSync(import.meta.dirname)
@@ -47,4 +47,18 @@ describe.each(verbs.map((verb) => [verb.name, verb] as const))('whet %s', (name,
   test('reads every option that it has', () => {
     expect(Object.keys(verb.options).filter((option) => !reads(option))).toEqual([])
   })
+})
+
+test('sizes: with a unit or without, within their limits', () => {
+  const options = new Arguments({ small: '64k', mib: '200MiB', plain: '5000000', body: '2', wrong: '5 MBit' })
+  expect(['small', 'mib', 'plain', 'none'].map((name) => options.givenSize(name))).toEqual([
+    64_000,
+    209_715_200,
+    5_000_000,
+    undefined,
+  ])
+  expect(options.givenSize('body', { plain: 2 ** 20 })).toBe(2_097_152)
+  expect(() => options.givenSize('wrong')).toThrow('--wrong 5 MBit: not a size from 0 up')
+  expect(() => options.givenSize('small', { min: 1e6 })).toThrow('--small 64k: not a size from 1000000 up')
+  expect(() => options.givenSize('mib', { max: 1e6 })).toThrow('--mib 200MiB: not a size from 0 to 1000000 bytes')
 })

@@ -45,6 +45,15 @@ export interface NativeSession {
   release(): Promise<void>
 }
 
+/** A session in this very thread, whose outputs can be looked at where they lie. */
+export interface LendingSession extends NativeSession {
+  /**
+   * Runs and gives the named outputs uncopied: views of the runtime's memory, for whoever passes them on at once. Nobody
+   * may write to them, for one may be a weight.
+   */
+  lend(prepared: unknown, names: readonly string[]): Promise<Fetched>
+}
+
 /** A build of ONNX Runtime, wherever it runs. */
 export interface OrtRuntime {
   /** The package and its version: `onnxruntime-web 1.30.0`. */
@@ -70,20 +79,23 @@ export async function createSession(
   source: string | Uint8Array,
   options: Readonly<Record<string, unknown>>,
   where: string | undefined,
-): Promise<NativeSession> {
+): Promise<LendingSession> {
   const session = await runtime.InferenceSession.create(source as string, options).catch((error: unknown) => {
     throw loadError(error, name, where)
   })
+  const lend: LendingSession['lend'] = async (prepared, names) => {
+    const results = await session.run(prepared as OrtFeeds, names as string[]).catch((error: unknown) => {
+      throw runError(error, name, where)
+    })
+    return Object.fromEntries(names.map((name) => [name, fromOrt(results[name] as ort.Tensor)]))
+  }
   return {
     inputs: session.inputMetadata.map(portOf),
     outputs: session.outputMetadata.map(portOf),
     prepare: (feeds) => toOrtFeeds(runtime, feeds),
-    async run(prepared, names) {
-      const results = await session.run(prepared as OrtFeeds, names as string[]).catch((error: unknown) => {
-        throw runError(error, name, where)
-      })
-      return Object.fromEntries(names.map((name) => [name, fromOrt(results[name] as ort.Tensor)]))
-    },
+    lend,
+    run: async (prepared, names) =>
+      Object.fromEntries(Object.entries(await lend(prepared, names)).map(([name, value]) => [name, copied(value)])),
     async spin(prepared, names) {
       await session.run(prepared as OrtFeeds, names as string[])
     },
@@ -117,16 +129,18 @@ function toOrt(runtime: OrtPackage, name: string, value: TensorValue): ort.Tenso
   }
 }
 
-// Since 1.30 an output may be a view of the runtime's memory, even of a weight: the caller gets a copy.
 function fromOrt(tensor: ort.Tensor): TensorValue {
   const data = tensor.data as NumericArray | string[]
   if (tensor.type === 'float16') {
     const view = data as Uint16Array
-    const bits = new Uint16Array(view.buffer as ArrayBuffer, view.byteOffset, view.length).slice()
+    const bits = new Uint16Array(view.buffer as ArrayBuffer, view.byteOffset, view.length)
     return { dtype: 'float16', dims: [...tensor.dims], data: bits }
   }
-  return { dtype: tensor.type as DType, dims: [...tensor.dims], data: data.slice() as NumericArray }
+  return { dtype: tensor.type as DType, dims: [...tensor.dims], data: data as NumericArray }
 }
+
+// Since 1.30 an output may be a view of the runtime's memory, even of a weight: whoever keeps it gets a copy.
+const copied = (value: TensorValue): TensorValue => ({ ...value, data: value.data.slice() as NumericArray })
 
 /** What the runtime's refusal of a model means for the user. */
 export function loadError(error: unknown, name: string, where: string | undefined): UserError {

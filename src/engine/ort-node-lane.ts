@@ -1,9 +1,10 @@
 // One thread of a lanes process: a session and the line on which runs arrive. Started by ort-node-lanes-child.ts.
 import { Socket } from 'node:net'
 import { parentPort, workerData } from 'node:worker_threads'
+import { giveBack } from '../platform/index.ts'
 import { bytesOfValue, valueOfBytes } from './byte-values.ts'
 import type { ByteTensor } from './lanes.ts'
-import type { NativeSession } from './ort-native.ts'
+import type { LendingSession } from './ort-native.ts'
 import { failureOf } from './ort-node-failure.ts'
 import { type Frame, type FrameHeader, FrameReader, framePieces, tensorsOf, writeFrame } from './ort-node-frames.ts'
 import { readPages, SharedPages } from './ort-node-shared-pages.ts'
@@ -37,6 +38,8 @@ function arrived({ header, payload }: Frame): Frame {
 }
 /** Read into again and again: a new buffer for every read costs more than a small model's run. */
 const READ_BYTES = 1 << 18
+/** From here on, giving memory back takes less than the collector does for it. */
+const LARGE_BYTES = 1 << 16
 const line = new Socket({
   fd,
   readable: true,
@@ -49,7 +52,7 @@ const line = new Socket({
     },
   },
 } as ConstructorParameters<typeof Socket>[0])
-let native: NativeSession | null = null
+let native: LendingSession | null = null
 let names: readonly string[] = []
 
 async function open({ path, ports, options }: Extract<LaneOrder, { op: 'open' }>) {
@@ -83,7 +86,8 @@ const send = (header: Omit<FrameHeader, 'tensors'>, tensors: readonly ByteTensor
     framePieces(header, tensors, (pieces, bytes) => answers?.put(pieces, bytes) ?? null),
   )
 
-async function answer(frame: Frame): Promise<void> {
+/** Runs, and gives the memory of what it sent: nobody looks at it once it has gone. */
+async function answer(frame: Frame): Promise<readonly Uint8Array[]> {
   const { id, op, outputs, ms = 0 } = frame.header
   try {
     if (!native) throw new Error('internal: no session is open on this lane')
@@ -99,17 +103,19 @@ async function answer(frame: Frame): Promise<void> {
       for (; performance.now() - start < ms; runs++) await native.spin(feeds, wanted)
       const { user, system } = process.cpuUsage(before)
       const took = performance.now() - start
-      return send({ id, op: 'answer', rate: (1000 * runs) / took, processors: (user + system) / 1000 / took })
+      send({ id, op: 'answer', rate: (1000 * runs) / took, processors: (user + system) / 1000 / took })
+      return []
     }
     const start = process.hrtime.bigint()
-    const fetched = await native.run(feeds, wanted)
+    // Written to the other end before anything else runs here.
+    const fetched = await native.lend(feeds, wanted)
     const runNs = Number(process.hrtime.bigint() - start)
-    send(
-      { id, op: 'answer', runNs },
-      wanted.map((name) => bytesOfValue(name, fetched[name]!)),
-    )
+    const tensors = wanted.map((name) => bytesOfValue(name, fetched[name]!))
+    send({ id, op: 'answer', runNs }, tensors)
+    return tensors.flatMap(({ pieces }) => pieces)
   } catch (error) {
     send({ id, op: 'failure', failure: failureOf(error) })
+    return []
   }
 }
 
@@ -119,9 +125,10 @@ let running = false
 async function work(): Promise<void> {
   running = true
   for (let frame = waiting.shift(); frame; frame = waiting.shift()) {
-    await answer(frame)
+    const sent = await answer(frame)
     // What the other end has not taken yet would wait for the whole of the next run.
     if (line.writableNeedDrain || line.writableLength > 0) await new Promise((resolve) => line.once('drain', resolve))
+    if (sent.some(({ byteLength }) => byteLength >= LARGE_BYTES)) giveBack(sent)
   }
   running = false
 }

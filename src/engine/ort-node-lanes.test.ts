@@ -148,3 +148,38 @@ describe('lanes', () => {
     await expect(startLanes(broken, { capacity: 1 })).rejects.toMatchObject({ name: 'UserError' })
   })
 })
+
+test('large outputs that are a weight, an input, or the same twice are right run after run, through pages and line', async () => {
+  // Beyond what pages hold, the last of them travel on the line.
+  const length = (40 << 20) / 4 / 4
+  const folder = await mkdtemp(join(tmpdir(), 'lanes-'))
+  const path = join(folder, 'large.onnx')
+  writeFileSync(
+    path,
+    encodeModel(
+      parseModel(`<ir_version: 10, opset_import: ["" : 20]> g (float[N] x) => (float[N] same, float[N] once, float[N] twice, float[40000] w)
+        <float one = {1}, int64[1] m = {40000}> { same = Identity(x)  once = Add(x, one)  twice = Identity(once)  w = Expand(one, m) }`),
+    ),
+  )
+  const lanes = await startLanes(path, { capacity: 1 })
+  try {
+    for (const count of [20_000, length, 30_000, length, 20_000])
+      for (const first of [1, 2]) {
+        const data = new Float32Array(count).fill(first)
+        const { outputs, release } = await lanes.run(0, [bytesOfValue('x', { dtype: 'float32', dims: [count], data })])
+        const seen = outputs.map((tensor) => {
+          const values = valueOfBytes(tensor).data as Float32Array
+          return [tensor.name, values.length, values[0], values.at(-1)]
+        })
+        expect(seen).toEqual([
+          ['same', count, first, first],
+          ['once', count, first + 1, first + 1],
+          ['twice', count, first + 1, first + 1],
+          ['w', 40_000, 1, 1],
+        ])
+        release?.()
+      }
+  } finally {
+    await lanes.stop()
+  }
+}, 60_000)

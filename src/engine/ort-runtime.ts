@@ -1,7 +1,7 @@
 // First of all: the runtime reads the environment while it loads.
 import './ort-telemetry.ts'
 import ort from 'onnxruntime-node'
-import { createSession, type NativeSession, type OrtRuntime } from './ort-native.ts'
+import { createSession, type LendingSession, type OrtRuntime } from './ort-native.ts'
 import { runtimeName } from './ort-node-version.ts'
 import { nativeOptions } from './ort-options.ts'
 
@@ -13,7 +13,7 @@ export const createNative = (
   source: string | Uint8Array,
   options: Readonly<Record<string, unknown>>,
   where: string | undefined,
-): Promise<NativeSession> => createSession(ort, runtimeName, source, options, where)
+): Promise<LendingSession> => createSession(ort, runtimeName, source, options, where)
 
 /** `g (float[1] x) => (float[1] y) { y = Identity(x) }`, encoded. */
 const SMALLEST = 'CAc6NwoQCgF4EgF5IghJZGVudGl0eRIBZ1oPCgF4EgoKCAgBEgQKAggBYg8KAXkSCgoICAESBAoCCAFCBAoAEA0='

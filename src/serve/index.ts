@@ -23,6 +23,7 @@ export { ServeError, type ServeErrorCode } from './serve-error.ts'
 export {
   DEFAULT_LIMITS,
   DEFAULT_SETTINGS,
+  DRAIN_MS,
   type ServeExtension,
   type ServeOptions,
   type Server,

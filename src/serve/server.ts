@@ -64,6 +64,9 @@ export interface ServeExtension {
   close(): Promise<void>
 }
 
+/** How long requests may take to finish once the server is told to stop. */
+export const DRAIN_MS = 30_000
+
 export const DEFAULT_LIMITS: HttpLimits = { maxBodyBytes: 256 << 20, maxConnections: 10_000 }
 
 export const DEFAULT_SETTINGS: VersionSettings = {
@@ -102,7 +105,7 @@ export async function startServer(options: ServeOptions): Promise<Server> {
     adminHost = '127.0.0.1',
     log = silentLog,
     keys = null,
-    drainMs = 30_000,
+    drainMs = DRAIN_MS,
     extension = null,
     tracer = null,
   } = options
@@ -137,13 +140,14 @@ export async function startServer(options: ServeOptions): Promise<Server> {
   let practice: Practice | null = null
   const close = async () => {
     state.ready = false
+    const end = performance.now() + drainMs
     const stopped = practice?.stop()
     await Promise.all([
-      ...faces.map((face) => face.close()),
+      ...faces.map((face) => answered(face, drainMs)),
       ...callers.map((face) => finished(face, drainMs)),
       stopped,
     ])
-    await registry.close(drainMs)
+    await registry.close(Math.max(0, end - performance.now()))
     await extension?.close()
     await tracer?.close()
     audit?.close()
@@ -225,6 +229,13 @@ function notListening(host: string, port: number, taken: boolean, message: strin
 }
 
 const placeText = (host: string, port: number) => (host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`)
+
+/** Ends a server of HTTP when its requests are answered, or at once after `ms`. */
+async function answered(face: FastifyInstance, ms: number): Promise<void> {
+  const timer = setTimeout(() => face.server.closeAllConnections(), ms)
+  await face.close()
+  clearTimeout(timer)
+}
 
 /** Ends a gRPC server when its calls are answered, or at once after `ms`. */
 function finished(face: GrpcServer, ms: number): Promise<void> {

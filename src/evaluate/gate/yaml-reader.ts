@@ -1,5 +1,5 @@
 import { isMap, isScalar, isSeq, LineCounter, type Node, type Pair, parseDocument, type YAMLMap } from 'yaml'
-import { didYouMean, UserError } from '../../platform/index.ts'
+import { didYouMean, sizeOf, UserError } from '../../platform/index.ts'
 
 /** One key of a map with its value and where it stands. */
 export interface Entry {
@@ -54,7 +54,7 @@ export class YamlReader {
   /** A number within (above, most]; sizes may be written `5MB` or `1.5 GiB`. */
   number({ key, value, line }: Entry, what: string, { above = 0, most = Infinity, size = false } = {}): number {
     const given = isScalar(value) ? value.value : null
-    const number = size && typeof given === 'string' ? bytesOf(given) : given
+    const number = size && typeof given === 'string' ? sizeOf(given) : given
     if (typeof number !== 'number' || !Number.isFinite(number) || number <= above || number > most)
       throw this.error(
         `${what}${what ? '.' : ''}${key} must be a number above ${above}${Number.isFinite(most) ? ` and at most ${most}` : ''}, got ${value === null ? 'nothing' : String(value)}`,
@@ -82,20 +82,4 @@ export class YamlReader {
     if (found !== undefined) return found
     throw this.error(`${key} must be ${choices.join(' or ')}, got ${value === null ? 'nothing' : String(value)}`, line)
   }
-}
-
-const UNITS: Readonly<Record<string, number>> = {
-  b: 1,
-  kb: 1e3,
-  mb: 1e6,
-  gb: 1e9,
-  kib: 2 ** 10,
-  mib: 2 ** 20,
-  gib: 2 ** 30,
-}
-
-function bytesOf(text: string): number | null {
-  const [, digits, unit] = /^\s*(\d+(?:\.\d+)?)\s*([a-z]+)\s*$/i.exec(text) ?? []
-  const factor = UNITS[unit?.toLowerCase() ?? '']
-  return digits === undefined || factor === undefined ? null : Math.floor(Number(digits) * factor)
 }

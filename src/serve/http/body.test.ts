@@ -3,20 +3,12 @@ import { afterEach, expect, test } from 'vitest'
 import { ask, binaryBody, modelFolder, serve } from '../../../tests/serve-kit.ts'
 import type { Server } from '../index.ts'
 import type { Outcome } from '../router.ts'
-import { discard, joined, readBody } from './body.ts'
+import { joined, readBody } from './body.ts'
 
 let server: Server | null = null
 afterEach(async () => {
   await server?.close()
   server = null
-})
-
-test('memory that is given back is gone, and what shares its memory with others stays', () => {
-  const own = Buffer.allocUnsafeSlow(1 << 16)
-  const part = Buffer.allocUnsafeSlow(1 << 16).subarray(0, 100)
-  discard([own, part, own])
-  expect([own.byteLength, part.byteLength]).toEqual([0, 100])
-  discard([])
 })
 
 test('the last few bytes of an announced body take the memory that they need', async () => {

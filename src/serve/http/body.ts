@@ -1,6 +1,5 @@
 import type { Readable } from 'node:stream'
 import { promisify } from 'node:util'
-import { MessageChannel, type MessagePort } from 'node:worker_threads'
 import { deflate, gunzip, gzip, inflate, inflateRaw } from 'node:zlib'
 import { invalid, ServeError } from '../serve-error.ts'
 
@@ -66,25 +65,6 @@ export function readBody(stream: Readable, said: number | undefined, limit: numb
     const gone = () => finish(new ServeError('cancelled', 'the client has gone'))
     stream.on('data', take).on('end', end).on('error', gone).on('close', gone)
   })
-}
-
-/** What is sent into a port whose other end is closed is gone. */
-const nowhere = nobodysPort()
-
-function nobodysPort(): MessagePort {
-  const { port1, port2 } = new MessageChannel()
-  port2.close()
-  return port1
-}
-
-/**
- * Gives the memory of a body back, which nobody may look at any more. Left to the collector, the buffers of bodies count
- * as the heap's growth: at some thousand requests of 100 KB a second it would mark the whole heap every few hundred of
- * them, which takes a tenth of all processor time and delays whoever asks meanwhile.
- */
-export function discard(pieces: readonly Buffer[]): void {
-  const whole = pieces.filter(({ buffer, byteLength }) => buffer.byteLength === byteLength)
-  if (whole.length > 0) nowhere.postMessage(null, [...new Set(whole.map(({ buffer }) => buffer as ArrayBuffer))])
 }
 
 /**

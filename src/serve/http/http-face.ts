@@ -40,6 +40,11 @@ const METHODS = ['GET', 'POST', 'PUT', 'DELETE', 'PATCH', 'OPTIONS'] as const
 /** Paths, queries and headers together. */
 const HEADER_BYTES = 16 << 10
 const HEADERS_MS = 20_000
+/**
+ * What is held of a body before somebody reads it. A socket hands over 64 KiB at once; with less room, the first of them
+ * stops every large body for a turn.
+ */
+const HELD_BYTES = 1 << 17
 const REQUEST_MS = 300_000
 const KEEP_ALIVE_MS = 65_000
 
@@ -55,7 +60,7 @@ export function httpFace(routes: readonly Route[], access: Access, limits: HttpL
     keepAliveTimeout: KEEP_ALIVE_MS,
     forceCloseConnections: 'idle',
     return503OnClosing: false,
-    http: { maxHeaderSize: HEADER_BYTES, headersTimeout: HEADERS_MS, noDelay: true },
+    http: { maxHeaderSize: HEADER_BYTES, headersTimeout: HEADERS_MS, noDelay: true, highWaterMark: HELD_BYTES },
     routerOptions: {
       maxParamLength: 512,
       ignoreTrailingSlash: true,
@@ -84,6 +89,8 @@ export function httpFace(routes: readonly Route[], access: Access, limits: HttpL
     const departure = new Departure()
     reply.raw.once('close', () => {
       if (!reply.raw.writableEnded) departure.leave()
+      // A server that ends waits for its connections: one that would be kept alive goes with its answer.
+      else if (!app.server.listening) app.server.closeIdleConnections()
     })
     const pieces = async () => {
       const { headers } = request

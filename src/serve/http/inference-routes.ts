@@ -1,11 +1,12 @@
 import type { OutgoingHttpHeaders } from 'node:http'
 import type { FastifyReply } from 'fastify'
+import { giveBack } from '../../platform/index.ts'
 import type { InferenceCore } from '../core.ts'
 import { configOf, metadataOf, SERVER, statisticsOf } from '../protocol/describe.ts'
 import { writeAnswer } from '../protocol/infer-answer.ts'
 import { rawRequest, readRequest } from '../protocol/read-request.ts'
 import { invalid, ServeError } from '../serve-error.ts'
-import { discard, encodeBody } from './body.ts'
+import { encodeBody } from './body.ts'
 import type { Exchange, Route } from './http-face.ts'
 
 /** What the routes must know of the server as a whole. */
@@ -76,7 +77,7 @@ async function infer(core: InferenceCore, exchange: Exchange): Promise<unknown> 
     traceparent: request.headers.traceparent as string | undefined,
     read: ({ inputs }) => (headerLength === 0 ? rawRequest(body, inputs, model) : readRequest(body, headerLength)),
   })
-  if (result.inputsFree) discard(body)
+  if (result.inputsFree) giveBack(body)
   // All of it is with the system then. Where the client goes before, the memory is left to the collector.
   reply.raw.once('finish', result.release)
   const answer = writeAnswer(result.request, result.answer)

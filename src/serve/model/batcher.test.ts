@@ -36,6 +36,7 @@ class StagedLanes {
 
 const SETTINGS: BatchSettings = {
   maxBatch: 4,
+  crowdBatch: 4,
   maxDelayMs: 0,
   preferred: [],
   maxQueue: 100,
@@ -50,7 +51,8 @@ const OPTIONS: JobOptions = { outputs: null, caller: 'a', priority: 0, timeoutMs
 function batcher(settings: Partial<BatchSettings> = {}, open = 1) {
   const staged = new StagedLanes()
   const records: RunRecord[] = []
-  const made = new Batcher('m', { ...SETTINGS, ...settings }, (run) => records.push(run))
+  const { maxBatch = SETTINGS.maxBatch, crowdBatch = maxBatch } = settings
+  const made = new Batcher('m', { ...SETTINGS, ...settings, maxBatch, crowdBatch }, (run) => records.push(run))
   made.attach(staged.lanes, open)
   const run = (inputs: readonly ByteTensor[], options: Partial<JobOptions> = {}) => {
     const result = made.run(inputs, { ...OPTIONS, ...options })
@@ -88,6 +90,24 @@ describe('a batcher', () => {
     const { staged, run } = batcher({ maxBatch: 1 }, 2)
     for (const x of [1, 2, 3]) void run(row(x))
     expect(staged.runs.map(({ lane }) => lane)).toEqual([0, 1])
+  })
+
+  test('a crowd shares longer runs, and each lane gets its share of them', async () => {
+    const sizes = async (requests: number) => {
+      const { staged, run, records } = batcher({ maxBatch: 1, crowdBatch: 4 }, 2)
+      const results = Array.from({ length: requests }, (_, x) => run(row(x)))
+      for (let i = 0; i < staged.runs.length; i++) {
+        staged.runs[i]!.end()
+        await turn()
+      }
+      await Promise.all(results)
+      return records.map(({ rows }) => rows)
+    }
+    // Two lanes take two; of the others a run takes what is there for each lane's next two runs.
+    expect(await sizes(4)).toEqual([1, 1, 1, 1])
+    expect(await sizes(10)).toEqual([1, 1, 2, 2, 1, 1, 1, 1])
+    expect((await sizes(40)).slice(0, 5)).toEqual([1, 1, 4, 4, 4])
+    expect(Math.max(...(await sizes(40)))).toBe(4)
   })
 
   test('ahead: a busy lane is handed its next full batch, and not a smaller one', async () => {

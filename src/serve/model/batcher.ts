@@ -8,6 +8,8 @@ import { Loan } from './loan.ts'
 export interface BatchSettings {
   /** Rows of a run that may come from several requests; 1 runs every request alone. */
   readonly maxBatch: number
+  /** The same where many wait; at least `maxBatch`. */
+  readonly crowdBatch: number
   /** How long a request may wait for others while a lane is free, in milliseconds. */
   readonly maxDelayMs: number
   /** Sizes at which a waiting batch goes at once; else it goes when full or when the delay is over. */
@@ -133,7 +135,7 @@ export class Batcher {
       return Promise.reject(
         new ServeError('too-many', `the queue of model '${this.#model}' is full`, { retryAfter: this.#retryAfter() }),
       )
-    const rows = this.#settings.maxBatch > 1 ? rowsOf(inputs) : null
+    const rows = this.#settings.crowdBatch > 1 ? rowsOf(inputs) : null
     const limit = options.timeoutMs > 0 ? options.timeoutMs : timeoutMs
     return new Promise((resolve, reject) => {
       let timer: NodeJS.Timeout | undefined
@@ -187,16 +189,27 @@ export class Batcher {
     for (let lane = 0; lane < this.#open; lane++) {
       const head = this.#queue.peek()
       if (!head) return
-      const { maxBatch } = this.#settings
+      const full = this.#most()
       // Less than a full batch gains more by waiting for company.
-      if (this.#busy.get(lane) !== 1 || (head.shape !== ALONE && this.#queue.rowsOf(head.shape) < maxBatch)) continue
-      void this.#runBatch(lanes, lane, this.#queue.take(head.shape === ALONE ? 0 : maxBatch))
+      if (this.#busy.get(lane) !== 1 || (head.shape !== ALONE && this.#queue.rowsOf(head.shape) < full)) continue
+      void this.#runBatch(lanes, lane, this.#queue.take(head.shape === ALONE ? 0 : full))
     }
+  }
+
+  /**
+   * Rows that a run may have now. Beyond `maxBatch` rows gain but the trip to the lane, and each waits for the last of
+   * them: so a run takes no more than leaves every lane as much, for this run and the next.
+   */
+  #most(): number {
+    const { maxBatch, crowdBatch } = this.#settings
+    const share = Math.floor((this.#underWay + this.#queue.length) / (2 * this.#open))
+    return Math.max(maxBatch, Math.min(crowdBatch, share))
   }
 
   /** Rows to run now; 0 where it pays to wait a little, and then a timer is set. */
   #wanted(head: Job): number {
-    const { maxBatch, maxDelayMs, preferred } = this.#settings
+    const { maxDelayMs, preferred } = this.#settings
+    const maxBatch = this.#most()
     const delayMs = Math.max(maxDelayMs, this.#gatherMs())
     if (maxBatch === 1 || delayMs === 0) return maxBatch
     const there = this.#queue.rowsOf(head.shape)

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { type ByteTensor, bytesOfValue, type Lanes, type OrtSessionOptions } from '../../engine/index.ts'
-import { bestBatch, fixedCost, planRun } from './plan.ts'
+import { bestBatches, fixedCost, planRun } from './plan.ts'
 
 const WISH = { instances: null, threads: null, maxBatch: null }
 const row: readonly ByteTensor[] = [bytesOfValue('x', { dtype: 'float32', dims: [1, 1], data: Float32Array.of(1) })]
@@ -50,12 +50,15 @@ function machine({
 }
 
 test.each([
-  ['rows that gain nothing share short runs', () => 0.6, 8],
-  ['and no long ones', () => 8, 1],
-  ['weights that are read once for all rows', (rows: number) => 0.3 + 1.5 / rows, 32],
-  ['rows that lose', (rows: number) => 0.1 * rows, 1],
-])('%s', async (_what, costMs, rows) => {
-  expect(await bestBatch(async (size) => costMs(size))).toBe(rows)
+  ['rows that gain nothing share short runs, and in a crowd longer ones', () => 0.6, 8, 32],
+  ['rows of a long run share it in a crowd', () => 13, 1, 4],
+  ['and where a run would take too long, they do not', () => 40, 1, 1],
+  ['nor where they lose a little', (rows: number) => (rows > 1 ? 13.5 : 13), 1, 1],
+  ['weights that are read once for all rows', (rows: number) => 0.3 + 1.5 / rows, 32, 32],
+  ['rows that gain at first', (rows: number) => (rows < 8 ? 6 - rows : 2), 4, 16],
+  ['rows that lose', (rows: number) => 0.1 * rows, 1, 1],
+])('%s', async (_what, costMs, maxBatch, crowdBatch) => {
+  expect(await bestBatches(async (size) => costMs(size))).toEqual({ maxBatch, crowdBatch })
 })
 
 test('what a run takes beyond its rows', () => {

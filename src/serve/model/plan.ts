@@ -7,6 +7,8 @@ export interface Plan {
   readonly instances: number
   readonly threads: number
   readonly maxBatch: number
+  /** Rows that a run may have where so many wait that each lane has as many: they gain nothing but trips to the lane. */
+  readonly crowdBatch: number
   /** Milliseconds that a run takes beyond its rows: what a row saves by joining a run; 0 where nobody measured. */
   readonly fixedMs: number
 }
@@ -31,6 +33,10 @@ const GAIN_OF_THREADS = 1.2
 const SHORT_MS = 6
 /** And what its rows may take more than in smaller runs. */
 const LOSS_OF_SHORT = 1.1
+/** A run this long may be shared in a crowd: whoever is in it waited longer for a lane than it makes them wait. */
+const CROWD_RUN_MS = 60
+/** And what its rows may take more than in smaller runs: a trip saves more than that of a run's milliseconds. */
+const LOSS_IN_CROWD = 1.03
 /** Milliseconds of each measurement. */
 const MEASURE_MS = 40
 const MEASUREMENTS = 5
@@ -45,8 +51,8 @@ export interface Speed {
 
 /**
  * Sessions × threads and the size of batches by measurement on one row of sample data: batches double while the
- * processor time of a row still falls by 5 %, or does not rise by more than 10 % while a run stays short; then one
- * session a core with one thread each is compared with one session alone, by turns, and with one that has all threads.
+ * processor time of a row still falls by 5 %, or does not rise by more than 10 % while a run stays short, and in a crowd
+ * go on doubling while it does not rise; then one session a core with one thread each is compared with one session alone, by turns, and with one that has all threads.
  * Without samples: one session a core, batches of up to 32 where they are allowed.
  *
  * Leaves lanes 0 … `instances` − 1 open with `threads` threads.
@@ -59,9 +65,8 @@ export async function planRun(
 ): Promise<Plan> {
   const cores = lanes.capacity
   const cost = async (rows: number) => best(await repeated(() => rowSpeed(lanes, sample!, rows, 1, MEASURE_MS))).cpuMs
-  const maxBatch = !batchable
-    ? 1
-    : (wish.maxBatch ?? (sample && rowsOf(sample) === 1 ? await bestBatch(cost) : LARGEST_BATCH))
+  const given = !batchable ? 1 : (wish.maxBatch ?? (sample && rowsOf(sample) === 1 ? null : LARGEST_BATCH))
+  const { maxBatch, crowdBatch } = given === null ? await bestBatches(cost) : { maxBatch: given, crowdBatch: given }
   const fixedMs = maxBatch > 1 && sample ? fixedCost(await cost(1), await cost(maxBatch), maxBatch) : 0
   if (wish.threads !== null && wish.threads > 1) await lanes.open(0, { threads: wish.threads })
   let instances = wish.instances ?? Math.max(1, Math.floor(cores / (wish.threads ?? 1)))
@@ -90,7 +95,7 @@ export async function planRun(
       threads = cores
     } else await lanes.open(0, { threads })
   }
-  return { instances, threads, maxBatch, fixedMs }
+  return { instances, threads, maxBatch, crowdBatch, fixedMs }
 }
 
 async function repeated<T>(measure: () => Promise<T>): Promise<readonly T[]> {
@@ -126,17 +131,22 @@ export function fixedCost(single: number, full: number, rows: number): number {
 }
 
 /** `cost` gives what a row takes in a run of so many, in milliseconds. */
-export async function bestBatch(cost: (rows: number) => Promise<number>): Promise<number> {
-  let chosen = 1
+export async function bestBatches(
+  cost: (rows: number) => Promise<number>,
+): Promise<{ readonly maxBatch: number; readonly crowdBatch: number }> {
+  let maxBatch = 1
+  let crowdBatch = 1
   let reached = await cost(1)
   for (let rows = 2; rows <= LARGEST_BATCH; rows *= 2) {
     const now = await cost(rows)
     const short = now <= reached * LOSS_OF_SHORT && rows * now <= SHORT_MS
-    if (now * GAIN > reached && !short) break
-    chosen = rows
+    const always = maxBatch === crowdBatch && (now * GAIN <= reached || short)
+    if (!always && (now > reached * LOSS_IN_CROWD || rows * now > CROWD_RUN_MS)) break
+    crowdBatch = rows
+    if (always) maxBatch = rows
     reached = Math.min(reached, now)
   }
-  return chosen
+  return { maxBatch, crowdBatch }
 }
 
 /**

@@ -15,7 +15,7 @@ import { laneSession } from './lane-session.ts'
 import { ModelProcess } from './model-process.ts'
 import { type PaddingRule, padInputs } from './padding.ts'
 import { paddingFault } from './padding-proof.ts'
-import { batchObstacle, isDeterministic, type Plan, type PlanWish, planRun, rowSpeed } from './plan.ts'
+import { batchObstacle, isDeterministic, type Plan, type PlanWish, planRun, rowSpeed, type Speed } from './plan.ts'
 import { add, VersionStatistics } from './statistics.ts'
 
 /** What is known of a version before it runs. */
@@ -41,7 +41,7 @@ export interface Rehearsal {
 export type Rehearse = (session: Session, file: VersionFile, judge: boolean) => Promise<Rehearsal>
 
 export interface VersionSettings {
-  readonly batch: Omit<BatchSettings, 'maxBatch' | 'fixedMs'>
+  readonly batch: Omit<BatchSettings, 'maxBatch' | 'crowdBatch' | 'fixedMs'>
   readonly plan: PlanWish
   /** Lines that a process makes ready. */
   readonly capacity: number
@@ -173,15 +173,18 @@ export class ServedVersion {
   }
 
   /**
-   * Rows a second that the lanes do on sample inputs with nobody in between, as they are planned: what a server on this
+   * What the lanes do on sample inputs with nobody in between, in runs of each size that is planned: what a server on this
    * machine cannot pass.
    */
-  async offlineRate(ms: number): Promise<number> {
+  async offlineSpeeds(ms: number): Promise<readonly Speed[]> {
     const lanes = this.#process.lanes
     const [sample] = this.#samples
     if (!lanes || !sample) throw new Error('internal: no sample to measure with')
-    const { instances, maxBatch } = this.#plan
-    return (await rowSpeed(lanes, sample, maxBatch, instances, ms)).perSecond
+    const { instances, maxBatch, crowdBatch } = this.#plan
+    const sizes = [...new Set([maxBatch, crowdBatch])]
+    const speeds: Speed[] = []
+    for (const rows of sizes) speeds.push(await rowSpeed(lanes, sample, rows, instances, ms / sizes.length))
+    return speeds
   }
 
   /** No new requests come: waits until the last is answered, at most `ms`, then ends the process. */
@@ -224,18 +227,18 @@ export class ServedVersion {
           ? null
           : (proven.reason ?? 'rows change their neighbours'))
     this.#plan = await planRun(lanes, this.#settings.plan, this.#samples[0] ?? null, reason === null)
-    const { maxBatch, fixedMs } = this.#plan
+    const { maxBatch, crowdBatch, fixedMs } = this.#plan
     this.#batching = {
-      padding: await this.#settlePadding(lanes, maxBatch > 1),
-      rows: maxBatch,
+      padding: await this.#settlePadding(lanes, crowdBatch > 1),
+      rows: crowdBatch,
       reason:
         reason !== null
           ? `requests run one by one: ${reason}`
-          : maxBatch > 1
-            ? `up to ${maxBatch} rows of different requests share a run; their answers were compared with those of single runs`
+          : crowdBatch > 1
+            ? `up to ${crowdBatch} rows of different requests share a run${crowdBatch > maxBatch ? `, more than ${maxBatch} only where many wait` : ''}; their answers were compared with those of single runs`
             : 'requests run one by one: more rows in a run gain nothing here',
     }
-    this.#batcher = new Batcher(this.name, { ...this.#settings.batch, maxBatch, fixedMs }, (run) => {
+    this.#batcher = new Batcher(this.name, { ...this.#settings.batch, maxBatch, crowdBatch, fixedMs }, (run) => {
       const { statistics } = this
       statistics.executions++
       if (run.failed) return

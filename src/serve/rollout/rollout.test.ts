@@ -1,6 +1,7 @@
 import { afterAll, afterEach, describe, expect, test } from 'vitest'
 import { reportIn } from '../../../tests/schema.ts'
 import { ask, modelFolder, serve, withPlan } from '../../../tests/serve-kit.ts'
+import { inShare } from '../../rollout/index.ts'
 import { type Database, openEmbedded, State } from '../../state/index.ts'
 import { folderSource, type Server, silentLog } from '../index.ts'
 import { drill } from './drill.ts'
@@ -127,6 +128,29 @@ test(
     expect((await infer('c', [1, 3], 'user-1')).json.model_version).toBe('1')
     const { json: incident } = await call('GET', `/v2/incidents/${ended.incident}`)
     expect(Object.keys(incident.served).sort()).toEqual(['1', '2'])
+  },
+  LONG,
+)
+
+test(
+  'a canary takes just the share of the keys that was asked for, and every key stays where it is',
+  async () => {
+    await open('1')
+    const share = 0.2
+    // Rows on which both choose alike, and a margin that so few cannot prove: it runs to the end of the test.
+    const { json } = await start({ candidate: '3', mode: 'canary', share, margin: 0.001 })
+    const keys = Array.from({ length: 400 }, (_, i) => `key-${i}`)
+    const versionOf = async (key: string, turn: string) =>
+      (await infer(`s${turn}-${key}`, [3, 1], key)).json.model_version as string
+    const first = await Promise.all(keys.map((key) => versionOf(key, 'a')))
+    expect(first.map((version) => version === '3')).toEqual(keys.map((key) => inShare(key, json.id, share)))
+    const taken = first.filter((version) => version === '3').length
+    // Four standard deviations of a binomial count.
+    expect(Math.abs(taken - share * keys.length)).toBeLessThan(4 * Math.sqrt(keys.length * share * (1 - share)))
+    expect(await Promise.all(keys.map((key) => versionOf(key, 'b')))).toEqual(first)
+    expect((await status()).state).toBe('running')
+    expect((await call('POST', '/v2/rollouts/m/stop')).status).toBe(200)
+    expect(new Set(await Promise.all(keys.slice(0, 50).map((key) => versionOf(key, 'c'))))).toEqual(new Set(['1']))
   },
   LONG,
 )

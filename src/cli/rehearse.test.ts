@@ -1,0 +1,51 @@
+import { afterEach, expect, test } from 'vitest'
+import { ask, modelFolder, serve, withPlan } from '../../tests/serve-kit.ts'
+import type { Server } from '../serve/index.ts'
+import { rehearseOn } from './rehearse.ts'
+
+let server: Server | null = null
+afterEach(async () => {
+  await server?.close()
+  server = null
+})
+
+/** Twice the row and its opposite, with the rows on axis 0 or on axis 1 of the output. */
+const pairs = (
+  axis: 0 | 1,
+) => `g (float[N,3] x) => (float[${axis === 0 ? 'N,2' : '2,N'},3] y) <int64[1] at = {${1 - axis}}> {
+  d = Add(x, x)  n = Neg(x)  a = Unsqueeze(d, at)  b = Unsqueeze(n, at)  y = Concat<axis: int = ${1 - axis}>(a, b) }`
+
+const start = async (axis: 0 | 1) => {
+  server = await serve(modelFolder({ 'm.onnx': pairs(axis) }), {
+    rehearse: rehearseOn(undefined),
+    settings: withPlan({ maxBatch: 8 }, { maxDelayMs: 20 }),
+  })
+  return server.core.registry.version('m', '')
+}
+/** Requests that come together, so that they would share runs. */
+const askAll = () =>
+  Promise.all(
+    [1, 2, 3, 4, 5, 6].map(async (k) => {
+      const inputs = [{ name: 'x', datatype: 'FP32', shape: [1, 3], data: [k, k, 0] }]
+      return (await ask(server!.http, 'POST', '/v2/models/m/infer', { inputs })).json.outputs[0].data
+    }),
+  )
+const right = [1, 2, 3, 4, 5, 6].map((k) => [2 * k, 2 * k, 0, -k, -k, 0].map((x) => (Object.is(x, -0) ? 0 : x)))
+const plain = (answers: readonly (readonly number[])[]) => answers.map((one) => one.map((x) => (x === 0 ? 0 : x)))
+
+test('rows that lie on axis 1 of an output: the rehearsal refuses shared runs and says why', async () => {
+  const { batching, statistics } = await start(1)
+  expect(batching.rows).toBe(1)
+  expect(batching.reason).toMatch(
+    /requests run one by one: output "y" has shape \[2,4,3\] .* its first axis is not the row/,
+  )
+  expect(plain(await askAll())).toEqual(right)
+  expect([...statistics.batches.keys()]).toEqual([1])
+}, 60_000)
+
+test('the same with the rows on axis 0 shares runs, and gives the same answers', async () => {
+  const { batching, statistics } = await start(0)
+  expect(batching.rows).toBe(8)
+  expect(plain(await askAll())).toEqual(right)
+  expect(Math.max(...statistics.batches.keys())).toBeGreaterThan(1)
+}, 60_000)
