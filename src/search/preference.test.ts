@@ -19,3 +19,12 @@ test('the best first, and before it whatever ties with it in a smaller file', ()
   ]
   expect(byPreference(list).map(({ id }) => id)).toEqual(['tie, smallest', 'tie, smaller', 'fastest', 'slow and tiny'])
 })
+
+test('a tie of figures is left as it was given, whatever the clock said of it', () => {
+  const given = (...figures: readonly number[]) =>
+    byPreference(figures.map((figure, place) => ({ place, figure, bytes: 100 }))).map(({ place }) => place)
+  expect(given(0.505, 0.5, 0.507)).toEqual([0, 1, 2])
+  expect(given(0.5, 0.505, 0.507)).toEqual([0, 1, 2])
+  // Only what ties with the very best: 0.515 does not, though it ties with what does.
+  expect(given(0.515, 0.507, 0.5)).toEqual([1, 2, 0])
+})

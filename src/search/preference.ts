@@ -5,7 +5,7 @@ export interface Standing {
 }
 
 /** What must be saved in the goal to be worth any more change of answers; what differs by less is a tie. */
-export const WORTH_IT = 0.98
+const WORTH_IT = 0.98
 /** So much of the other's bytes, at the most, wins a tie. */
 const SMALLER = 0.9
 
@@ -17,16 +17,19 @@ const winsTie = (one: Standing, other: Standing) =>
   one.figure * WORTH_IT <= other.figure && one.bytes < SMALLER * other.bytes
 
 /**
- * The best first: the best figure, unless something as good has a smaller file, which then comes before it. Ties are
- * not transitive, so each place is given on its own: of all that tie with the best of those left, the smallest.
+ * The best first. What a tie of figures leaves open is decided by what no clock has a part in: a clearly smaller file,
+ * else the place in the list as it is given. Ties are not transitive, so each place is given on its own, among all that
+ * tie with the best figure of those left.
  */
 export function byPreference<T extends Standing>(list: readonly T[]): readonly T[] {
-  const left = [...list].sort((a, b) => a.figure - b.figure)
+  const left = [...list]
   const ordered: T[] = []
   while (left.length > 0) {
-    const [best] = left as [T, ...T[]]
-    const rivals = left.filter((one) => winsTie(one, best))
-    const next = rivals.reduce((least, one) => (one.bytes < least.bytes ? one : least), best)
+    const best = Math.min(...left.map(({ figure }) => figure))
+    const tied = left.filter(({ figure }) => figure * WORTH_IT <= best)
+    const [first] = tied as [T, ...T[]]
+    const smaller = tied.filter((one) => winsTie(one, first))
+    const next = smaller.reduce((least, one) => (one.bytes < least.bytes ? one : least), first)
     ordered.push(next)
     left.splice(left.indexOf(next), 1)
   }
