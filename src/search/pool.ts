@@ -270,7 +270,9 @@ export class Pool {
 
   /** What decides whether it is worth having: the goal's figure, and in a tie the size of the file. */
   standing(trial: Trial): Standing {
-    return { figure: this.figure(trial), bytes: trial.built.bytes }
+    const timed = this.goal.name === 'latency' || this.goal.name === 'cost'
+    const interval = timed ? trial.result.ratio?.ci : undefined
+    return { figure: this.figure(trial), interval, bytes: trial.built.bytes }
   }
 
   /** What limit the original breaks, or null: where it breaks one, keeping all of them is a gain by itself. */

@@ -28,3 +28,13 @@ test('a tie of figures is left as it was given, whatever the clock said of it', 
   // Only what ties with the very best: 0.515 does not, though it ties with what does.
   expect(given(0.515, 0.507, 0.5)).toEqual([1, 2, 0])
 })
+
+test('figures that a disturbed moment could not tell apart tie, and the smaller file wins', () => {
+  const lossless = { figure: 0.729, interval: [0.691, 0.746], bytes: 600 } as const
+  const small = { figure: 0.752, interval: [0.697, 0.802], bytes: 300 } as const
+  expect([worthMore(small, lossless), worthMore(lossless, small)]).toEqual([true, false])
+  const steady = { ...small, interval: [0.748, 0.756] } as const
+  const steadier = { ...lossless, interval: [0.725, 0.733] } as const
+  expect([worthMore(steady, steadier), worthMore(steadier, steady)]).toEqual([false, true])
+  expect(byPreference([lossless, small])).toEqual([small, lossless])
+})

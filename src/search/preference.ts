@@ -1,6 +1,8 @@
 /** A candidate's figure in the goal (smaller is better), and the bytes of its file, which decide where figures tie. */
 export interface Standing {
   readonly figure: number
+  /** What is known of the figure, where it was measured with an error. */
+  readonly interval?: readonly [number, number] | undefined
   readonly bytes: number
 }
 
@@ -10,11 +12,15 @@ const WORTH_IT = 0.98
 const SMALLER = 0.9
 
 /** Whether `one` is worth having in place of `other`: better in the goal, or as good and a smaller file. */
-export const worthMore = (one: Standing, other: Standing): boolean =>
-  one.figure < WORTH_IT * other.figure || winsTie(one, other)
+export const worthMore = (one: Standing, other: Standing): boolean => beats(one, other) || winsTie(one, other)
 
-const winsTie = (one: Standing, other: Standing) =>
-  one.figure * WORTH_IT <= other.figure && one.bytes < SMALLER * other.bytes
+/** Better by more than a tie, and by more than the error of either figure: neither lies within the other's interval. */
+const beats = (one: Standing, other: Standing): boolean =>
+  one.figure < WORTH_IT * other.figure &&
+  one.figure < (other.interval?.[0] ?? Number.POSITIVE_INFINITY) &&
+  other.figure > (one.interval?.[1] ?? Number.NEGATIVE_INFINITY)
+
+const winsTie = (one: Standing, other: Standing) => !beats(other, one) && one.bytes < SMALLER * other.bytes
 
 /**
  * The best first. What a tie of figures leaves open is decided by what no clock has a part in: a clearly smaller file,
@@ -25,8 +31,8 @@ export function byPreference<T extends Standing>(list: readonly T[]): readonly T
   const left = [...list]
   const ordered: T[] = []
   while (left.length > 0) {
-    const best = Math.min(...left.map(({ figure }) => figure))
-    const tied = left.filter(({ figure }) => figure * WORTH_IT <= best)
+    const best = left.reduce((least, one) => (one.figure < least.figure ? one : least))
+    const tied = left.filter((one) => !beats(best, one))
     const [first] = tied as [T, ...T[]]
     const smaller = tied.filter((one) => winsTie(one, first))
     const next = smaller.reduce((least, one) => (one.bytes < least.bytes ? one : least), first)
