@@ -37,4 +37,6 @@ test('figures that a disturbed moment could not tell apart tie, and the smaller 
   const steadier = { ...lossless, interval: [0.725, 0.733] } as const
   expect([worthMore(steady, steadier), worthMore(steadier, steady)]).toEqual([false, true])
   expect(byPreference([lossless, small])).toEqual([small, lossless])
+  // What is a tenth better is better, however disturbed.
+  expect(worthMore({ ...small, figure: 0.65, interval: [0.3, 0.9], bytes: 600 }, lossless)).toBe(true)
 })

@@ -8,17 +8,20 @@ export interface Standing {
 
 /** What must be saved in the goal to be worth any more change of answers; what differs by less is a tie. */
 const WORTH_IT = 0.98
+/** Beyond this no interval makes a tie: in a very disturbed moment they say little. */
+const CLEARLY = 0.9
 /** So much of the other's bytes, at the most, wins a tie. */
 const SMALLER = 0.9
 
 /** Whether `one` is worth having in place of `other`: better in the goal, or as good and a smaller file. */
 export const worthMore = (one: Standing, other: Standing): boolean => beats(one, other) || winsTie(one, other)
 
-/** Better by more than a tie, and by more than the error of either figure: neither lies within the other's interval. */
+/** Clearly better, or better by more than a tie and by more than the error: neither lies within the other's interval. */
 const beats = (one: Standing, other: Standing): boolean =>
-  one.figure < WORTH_IT * other.figure &&
-  one.figure < (other.interval?.[0] ?? Number.POSITIVE_INFINITY) &&
-  other.figure > (one.interval?.[1] ?? Number.NEGATIVE_INFINITY)
+  one.figure < CLEARLY * other.figure ||
+  (one.figure < WORTH_IT * other.figure &&
+    one.figure < (other.interval?.[0] ?? Number.POSITIVE_INFINITY) &&
+    other.figure > (one.interval?.[1] ?? Number.NEGATIVE_INFINITY))
 
 const winsTie = (one: Standing, other: Standing) => !beats(other, one) && one.bytes < SMALLER * other.bytes
 
