@@ -101,7 +101,9 @@ export function planStatic(
   }
   const { roundings, channels = new Map<string, ObservedChannels>() } = known
   const plain = codesOf(graph, units, ranges)
-  const codes = options.equalise ? equaliseChannels(plain, graph.nodes, units, facts, ranges, channels, options.equalise) : plain
+  const codes = options.equalise
+    ? equaliseChannels(plain, graph.nodes, units, facts, ranges, channels, options.equalise)
+    : plain
   const means = (value: string) => (options.correctBias ? channels.get(value)?.mean : undefined)
   const expectedNoise = roundings?.total(units.values()) ?? null
   const balanceSums = options.rounding === 'sums' || options.rounding === 'learned'
