@@ -247,3 +247,15 @@ describe('ranges and channels from one run of each row', () => {
     expect(together![0]!.kind === 'calibration' && together![0]!.unseen.map(({ name }) => name)).toContain('r')
   })
 })
+
+test('an Add that stays in float between codes is one that the runtime fuses: its channels keep one scale', async () => {
+  const weights = { w: [16, 16, 3, 3], b: [16], v: [16, 16, 3, 3] }
+  const plain = modelWith(
+    'g (float[N,16,12,12] x) => (float y) { a = Conv(x, w, b) c = Conv(x, v, b) s = Add(a, c) y = Conv(s, w) }',
+    weights,
+  )
+  const given = await prepare(uneven(plain, ['w', 'v'], []))
+  const { model } = await quantized(given, { equalise: 1, keepFloat: ['Add'] })
+  const [float, integer] = [await runOnce(given.model, { x: given.x }), await runOnce(model, { x: given.x })]
+  expect(decibels(float.y!, integer.y!)).toBeGreaterThan(25)
+})

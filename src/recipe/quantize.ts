@@ -27,6 +27,7 @@ import { goneFromFloat, keepsNothing } from './keep-float.ts'
 import { learnRoundings } from './learned-rounding.ts'
 import { looked } from './looked.ts'
 import { measureDamage, readKernels, timeIn } from './measure-quantized.ts'
+import { noiseWarning } from './noise-warning.ts'
 import { nothingDone } from './nothing-done.ts'
 import { OpenSessions } from './open-sessions.ts'
 import { provePortable } from './portable.ts'
@@ -279,6 +280,7 @@ async function quantizeIn(
     passes: trail.runs,
     warnings: [
       ...kernels.warnings,
+      ...noiseWarning({ scheme, sqnrDb: measured?.sqnrDb ?? null, layers: measured?.layers ?? [] }),
       ...(timing && timing.ratio.ci[0] > 1
         ? [
             `slower than float in ${timing.runtime}: ${timing.p50Ms.toFixed(2)} ms against ${timing.floatP50Ms.toFixed(2)} ms`,

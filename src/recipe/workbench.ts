@@ -42,6 +42,9 @@ import { advanceOnThreads } from './weight-threads.ts'
 
 /** Bytes of a candidate's answers that are kept from one step of judging to the next. */
 const CANDIDATE_BYTES = 2 ** 25
+/** Looks at what a run takes: the least counts, since whatever disturbs only adds; no more of them where runs are slow. */
+const LOOKS = 5
+const LOOKING_MS = 100
 
 export interface WorkbenchOptions {
   readonly target: Target
@@ -123,9 +126,7 @@ export class Workbench {
       const some = [rows.calibrate, rows.select, rows.prove].find((part) => part.indices.length > 0)!
       const feeds = await firstFeeds(session, some.data, some.indices)
       await session.run(feeds)
-      const from = performance.now()
-      await session.run(feeds)
-      const runMs = performance.now() - from
+      const runMs = await quickestRun(session, feeds)
       await tryMetric(session, rows.select, options)
       const trail = startTrail(model)
       const original = builtFrom({ id: 'original', words: 'the file as it came' }, trail, {}, [])
@@ -371,4 +372,16 @@ export class Workbench {
       return null
     }
   }
+}
+
+async function quickestRun(session: Session, feeds: Feeds): Promise<number> {
+  let [least, all] = [Number.POSITIVE_INFINITY, 0]
+  for (let look = 0; look < LOOKS && all < LOOKING_MS; look++) {
+    const from = performance.now()
+    await session.run(feeds)
+    const ms = performance.now() - from
+    least = Math.min(least, ms)
+    all += ms
+  }
+  return least
 }

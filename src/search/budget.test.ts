@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { Budget, powerOfTwoWithin, TooLong } from './budget.ts'
+import { Budget, quarteredWithin, TooLong } from './budget.ts'
 
 /** A budget on a clock that only `pass` moves. */
 function budgetOf(seconds: number) {
@@ -79,7 +79,7 @@ test('what was left out is told once each, and nothing where nothing was', () =>
   expect(budget.warning).toMatch(/left out: one; two$/)
 })
 
-test('powers of two within a count', () => {
-  expect([0, 0.9, 1, 2, 3, 64, 127].map(powerOfTwoWithin)).toEqual([0, 0, 1, 2, 2, 64, 64])
-  expect(powerOfTwoWithin(Number.POSITIVE_INFINITY)).toBe(Number.POSITIVE_INFINITY)
+test('a quarter of the whole, or a quarter of that, within what fits', () => {
+  expect([1000, 64, 63.9, 16, 15, 3].map((most) => quarteredWithin(64, most, 4))).toEqual([64, 64, 16, 16, 4, 4])
+  expect([128, 127, 31, 0].map((most) => quarteredWithin(128, most, 8))).toEqual([128, 32, 8, 8])
 })

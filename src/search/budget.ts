@@ -128,5 +128,12 @@ export class Budget {
   }
 }
 
-/** The largest power of two that is not above `count`; small differences of the clock hardly ever move it. */
-export const powerOfTwoWithin = (count: number): number => (count < 1 ? 0 : 2 ** Math.floor(Math.log2(count)))
+/**
+ * All of `whole`, or a quarter of it, or a quarter of that …: the largest that is not above `most`, and at least
+ * `fewest`. In steps as coarse as these, differences of the clock hardly ever move it.
+ */
+export function quarteredWithin(whole: number, most: number, fewest: number): number {
+  let count = whole
+  while (count > most && count / 4 >= fewest) count /= 4
+  return count
+}

@@ -19,7 +19,7 @@ import { worthMore } from './preference.ts'
 import { reportOn } from './report-on.ts'
 import { Statics } from './statics.ts'
 import { mustBeOthers, trainStudents } from './students.ts'
-import { isStatic, isTrained, promising, safetyOf, secure, type Trial } from './trial.ts'
+import { isStatic, isTrained, promising, safetyOf, type Trial } from './trial.ts'
 
 /** Finalists that may touch the proof rows, and those that may where there is little time for them. */
 const FINALISTS = 4
@@ -99,8 +99,9 @@ class Optimization {
       await this.#phase('building', () => this.#buildFirst())
       await this.#phase('timing', () => this.#time())
       if (this.#options.trainData) await this.#phase('training', () => this.#train(this.#options.trainData!))
+      await this.#phase('judging', () => this.#judgeOthers(this.#aheadOfStatics()))
       await this.#phase('integers', () => this.#statics.settle())
-      await this.#phase('judging', () => this.#judgeOthers())
+      await this.#phase('judging', () => this.#judgeOthers(this.#others()))
       const choice = await this.#phase('proving', async () => this.#confirm(await this.#prove()))
       return await this.#phase('reporting', () => this.#report(choice))
     } finally {
@@ -113,11 +114,9 @@ class Optimization {
     this.#options.onProgress?.(name)
     const from = performance.now()
     const result = await work()
-    this.#elapsed[name] = Math.round(performance.now() - from) / 1000
+    this.#elapsed[name] = (this.#elapsed[name] ?? 0) + Math.round(performance.now() - from) / 1000
     return result
   }
-
-  readonly #secure = (trial: Trial) => secure(trial, this.#pool.bench.rows.prove.indices.length)
 
   /** The lossless model, static integers in each placement, and what needs no ranges; of each kind one in a hurry. */
   async #buildFirst(): Promise<void> {
@@ -168,7 +167,7 @@ class Optimization {
   async #time(): Promise<void> {
     const pool = this.#pool
     await pool.time(pool.trials, this.#budget.timing(TIMING))
-    const open = pool.byFigure(pool.trials.filter(({ result: { ratio } }) => ratio !== null && undecided(ratio)))
+    const open = pool.inOrder(pool.trials.filter(({ result: { ratio } }) => ratio !== null && undecided(ratio)))
     const best = open.find((trial) => trial !== pool.lossless)
     for (const trial of open.filter((one) => one === best || one === pool.lossless)) {
       if (pool.trials.length === 1) return
@@ -188,15 +187,35 @@ class Optimization {
     for (const trial of trials) if (!pool.hopeless(trial)) await pool.climb(trial)
   }
 
-  /** The other schemes, the best in the goal first, so that the time goes where it decides something. */
-  async #judgeOthers(): Promise<void> {
+  /** The other schemes that nothing was judged of so far, the best in the goal first. */
+  #others(): readonly Trial[] {
     const pool = this.#pool
-    const others = pool.trials.filter(
-      (trial) => !isStatic(trial) && !isTrained(trial) && trial.built.spec.id !== 'lossless' && !pool.hopeless(trial),
+    return pool.inOrder(
+      pool.trials.filter(
+        (trial) =>
+          !isStatic(trial) &&
+          !isTrained(trial) &&
+          trial !== pool.lossless &&
+          trial.comparison === null &&
+          !pool.hopeless(trial),
+      ),
     )
-    const bars = pool.trials.filter(this.#secure)
-    for (const [place, trial] of pool.byFigure(others).entries()) {
-      const bar = bars.find((other) => !worthMore(pool.standing(trial), pool.standing(other)))
+  }
+
+  /** Those of them that are better in the goal than every static candidate: what is dear to refine may not be needed. */
+  #aheadOfStatics(): readonly Trial[] {
+    const pool = this.#pool
+    const statics = pool.trials.filter((trial) => isStatic(trial) && !isTrained(trial) && !pool.hopeless(trial))
+    return this.#others().filter((trial) =>
+      statics.every((other) => worthMore(pool.standing(trial), pool.standing(other))),
+    )
+  }
+
+  /** Judges these in their order, so that the time goes where it decides something. */
+  async #judgeOthers(others: readonly Trial[]): Promise<void> {
+    const pool = this.#pool
+    for (const [place, trial] of others.entries()) {
+      const bar = pool.betterAndSafe(trial)
       if (bar) pool.noteNotNeeded(trial, bar)
       else if (pool.affords(1) || (place < ALWAYS_JUDGED && !pool.trials.some(promising))) await pool.climb(trial)
       else {

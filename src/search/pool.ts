@@ -1,12 +1,12 @@
 import type { Built, CandidateSpec, ReadKernels, TimingPurpose, Workbench } from '../recipe/index.ts'
 import type { ComparisonReport, LatencyReport, OptimizationReport } from '../report/index.ts'
-import { type Budget, powerOfTwoWithin } from './budget.ts'
+import { type Budget, quarteredWithin } from './budget.ts'
 import { brokenLimit, figureOf, type Goal } from './goal.ts'
-import type { Standing } from './preference.ts'
-import { rungsFor, saferHalf } from './rungs.ts'
+import { byPreference, type Standing, worthMore } from './preference.ts'
+import { betterHalf, FIRST_RUNG, rungsFor } from './rungs.ts'
 import { worstNoise } from './sentence.ts'
 import { sideBySide } from './side-by-side.ts'
-import { firstResult, safetyOf, type Trial } from './trial.ts'
+import { firstResult, quietestFirst, secure, type Trial } from './trial.ts'
 
 /** Share of what is left that one candidate's first rows may take, that of the whole time that they may in any case. */
 const FIRST_ROWS = 0.1
@@ -157,7 +157,7 @@ export class Pool {
     if (this.#rungs) return this.#rungs
     const { left, seconds } = this.#budget
     const most = this.#budget.affordable('judging', Math.max(FIRST_ROWS * left, FIRST_ROWS_AT_LEAST * seconds))
-    const first = Math.max(FEWEST_FIRST_ROWS, powerOfTwoWithin(most))
+    const first = quarteredWithin(FIRST_RUNG, most, FEWEST_FIRST_ROWS)
     this.#rungs = rungsFor(this.bench.rows.select.indices.length, first)
     return this.#rungs
   }
@@ -194,29 +194,32 @@ export class Pool {
   }
 
   /**
-   * Judges candidates that take the same time side by side: on a few rows, the safer half on more, and so on, for as
-   * long as there is time. Gives those that are left.
+   * Judges candidates that run the same kernels side by side: on a few rows, the quieter half on more, and so on, for as
+   * long as there is time. One is left in any case: which one is a matter of decibels on the same rows, and more rows
+   * seldom turn their order, so that it hardly depends on where the time ends this.
    */
-  async halve(trials: readonly Trial[]): Promise<readonly Trial[]> {
+  async halve(trials: readonly Trial[]): Promise<Trial> {
     let left = trials
     for (const [step, rows] of this.rungs.entries()) {
       if (step > 0 && !this.#affords(left.length, step)) {
         this.#endsAt(step, left)
-        return left
+        break
       }
       await sideBySide(left, this.workers, (trial) => this.judge(trial, rows))
-      if (step === this.rungs.length - 1) break
-      const next = saferHalf(left, safetyOf, (trial) => trial.comparison?.verdict === 'regressed')
-      for (const trial of left.filter((one) => !next.includes(one))) {
-        trial.dropped = true
-        this.note(
-          trial,
-          `judged on ${trial.comparison?.n ?? rows} rows only: others as fast kept more of the answers there`,
-        )
-      }
-      left = next
+      left = this.#keep(left, betterHalf(quietestFirst(left), regressed))
     }
-    return left
+    const [quietest] = quietestFirst(left)
+    this.#keep(left, [quietest!])
+    return quietest!
+  }
+
+  /** Drops the others of those that run the same kernels. */
+  #keep(trials: readonly Trial[], next: readonly Trial[]): readonly Trial[] {
+    for (const trial of trials.filter((one) => !next.includes(one))) {
+      trial.dropped = true
+      this.note(trial, `judged on ${trial.comparison?.n ?? 0} rows: others as fast were quieter there`)
+    }
+    return next
   }
 
   #endsAt(step: number, trials: readonly Trial[]): void {
@@ -245,14 +248,31 @@ export class Pool {
     return figureOf(this.goal, trial.result) ?? Number.POSITIVE_INFINITY
   }
 
-  /** The best in the goal first. */
-  byFigure(trials: readonly Trial[]): readonly Trial[] {
-    return [...trials].sort((a, b) => this.figure(a) - this.figure(b))
+  /** The best in the goal first; what the clock cannot tell apart in the order of the plan. */
+  inOrder(trials: readonly Trial[]): readonly Trial[] {
+    return byPreference(trials.map((trial) => ({ trial, ...this.standing(trial) }))).map(({ trial }) => trial)
+  }
+
+  /** Whether it is expected to hold on the proof rows. */
+  secure(trial: Trial): boolean {
+    return secure(trial, this.bench.rows.prove.indices.length)
+  }
+
+  /** One that makes rows for this one idle: no worse in the goal, and safe; the lossless model is by what it is. */
+  betterAndSafe(trial: Trial): Trial | undefined {
+    return this.trials.find(
+      (other) =>
+        other !== trial &&
+        (other === this.lossless || this.secure(other)) &&
+        !worthMore(this.standing(trial), this.standing(other)),
+    )
   }
 
   /** What decides whether it is worth having: the goal's figure, and in a tie the size of the file. */
   standing(trial: Trial): Standing {
-    return { figure: this.figure(trial), bytes: trial.built.bytes }
+    const timed = this.goal.name === 'latency' || this.goal.name === 'cost'
+    const interval = timed ? trial.result.ratio?.ci : undefined
+    return { figure: this.figure(trial), interval, bytes: trial.built.bytes }
   }
 
   /** What limit the original breaks, or null: where it breaks one, keeping all of them is a gain by itself. */
@@ -290,3 +310,4 @@ export class Pool {
 }
 
 const BORROWED = 'time as measured for'
+const regressed = ({ comparison }: Trial) => comparison?.verdict === 'regressed'

@@ -19,3 +19,24 @@ test('the best first, and before it whatever ties with it in a smaller file', ()
   ]
   expect(byPreference(list).map(({ id }) => id)).toEqual(['tie, smallest', 'tie, smaller', 'fastest', 'slow and tiny'])
 })
+
+test('a tie of figures is left as it was given, whatever the clock said of it', () => {
+  const given = (...figures: readonly number[]) =>
+    byPreference(figures.map((figure, place) => ({ place, figure, bytes: 100 }))).map(({ place }) => place)
+  expect(given(0.505, 0.5, 0.507)).toEqual([0, 1, 2])
+  expect(given(0.5, 0.505, 0.507)).toEqual([0, 1, 2])
+  // Only what ties with the very best: 0.515 does not, though it ties with what does.
+  expect(given(0.515, 0.507, 0.5)).toEqual([1, 2, 0])
+})
+
+test('figures that a disturbed moment could not tell apart tie, and the smaller file wins', () => {
+  const lossless = { figure: 0.729, interval: [0.691, 0.746], bytes: 600 } as const
+  const small = { figure: 0.752, interval: [0.697, 0.802], bytes: 300 } as const
+  expect([worthMore(small, lossless), worthMore(lossless, small)]).toEqual([true, false])
+  const steady = { ...small, interval: [0.748, 0.756] } as const
+  const steadier = { ...lossless, interval: [0.725, 0.733] } as const
+  expect([worthMore(steady, steadier), worthMore(steadier, steady)]).toEqual([false, true])
+  expect(byPreference([lossless, small])).toEqual([small, lossless])
+  // What is a tenth better is better, however disturbed.
+  expect(worthMore({ ...small, figure: 0.65, interval: [0.3, 0.9], bytes: 600 }, lossless)).toBe(true)
+})

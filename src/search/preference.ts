@@ -1,32 +1,44 @@
 /** A candidate's figure in the goal (smaller is better), and the bytes of its file, which decide where figures tie. */
 export interface Standing {
   readonly figure: number
+  /** What is known of the figure, where it was measured with an error. */
+  readonly interval?: readonly [number, number] | undefined
   readonly bytes: number
 }
 
 /** What must be saved in the goal to be worth any more change of answers; what differs by less is a tie. */
-export const WORTH_IT = 0.98
+const WORTH_IT = 0.98
+/** Beyond this no interval makes a tie: in a very disturbed moment they say little. */
+const CLEARLY = 0.9
 /** So much of the other's bytes, at the most, wins a tie. */
 const SMALLER = 0.9
 
 /** Whether `one` is worth having in place of `other`: better in the goal, or as good and a smaller file. */
-export const worthMore = (one: Standing, other: Standing): boolean =>
-  one.figure < WORTH_IT * other.figure || winsTie(one, other)
+export const worthMore = (one: Standing, other: Standing): boolean => beats(one, other) || winsTie(one, other)
 
-const winsTie = (one: Standing, other: Standing) =>
-  one.figure * WORTH_IT <= other.figure && one.bytes < SMALLER * other.bytes
+/** Clearly better, or better by more than a tie and by more than the error: neither lies within the other's interval. */
+const beats = (one: Standing, other: Standing): boolean =>
+  one.figure < CLEARLY * other.figure ||
+  (one.figure < WORTH_IT * other.figure &&
+    one.figure < (other.interval?.[0] ?? Number.POSITIVE_INFINITY) &&
+    other.figure > (one.interval?.[1] ?? Number.NEGATIVE_INFINITY))
+
+const winsTie = (one: Standing, other: Standing) => !beats(other, one) && one.bytes < SMALLER * other.bytes
 
 /**
- * The best first: the best figure, unless something as good has a smaller file, which then comes before it. Ties are
- * not transitive, so each place is given on its own: of all that tie with the best of those left, the smallest.
+ * The best first. What a tie of figures leaves open is decided by what no clock has a part in: a clearly smaller file,
+ * else the place in the list as it is given. Ties are not transitive, so each place is given on its own, among all that
+ * tie with the best figure of those left.
  */
 export function byPreference<T extends Standing>(list: readonly T[]): readonly T[] {
-  const left = [...list].sort((a, b) => a.figure - b.figure)
+  const left = [...list]
   const ordered: T[] = []
   while (left.length > 0) {
-    const [best] = left as [T, ...T[]]
-    const rivals = left.filter((one) => winsTie(one, best))
-    const next = rivals.reduce((least, one) => (one.bytes < least.bytes ? one : least), best)
+    const best = left.reduce((least, one) => (one.figure < least.figure ? one : least))
+    const tied = left.filter((one) => !beats(best, one))
+    const [first] = tied as [T, ...T[]]
+    const smaller = tied.filter((one) => winsTie(one, first))
+    const next = smaller.reduce((least, one) => (one.bytes < least.bytes ? one : least), first)
     ordered.push(next)
     left.splice(left.indexOf(next), 1)
   }

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { rungsFor, saferHalf } from './rungs.ts'
+import { betterHalf, rungsFor } from './rungs.ts'
 
 test('a step is there where the one before did not take all rows', () => {
   expect(rungsFor(10)).toEqual([64])
@@ -11,16 +11,12 @@ test('a step is there where the one before did not take all rows', () => {
   expect(rungsFor(65, 128)).toEqual([64, 256])
 })
 
-test('the safer half goes on, none that is worse, and always one', () => {
-  const half = (items: readonly number[], worse: readonly number[] = []) =>
-    saferHalf(
-      items,
-      (item) => item,
-      (item) => worse.includes(item),
-    )
-  expect(half([1, 5, 3, 4, 2])).toEqual([5, 4, 3])
-  expect(half([1, 5, 3, 4], [5])).toEqual([4, 3])
-  expect(half([1, 5, 3, 4], [5, 4, 3])).toEqual([1])
-  expect(half([1, 5], [1, 5])).toEqual([5])
+test('the better half goes on, none that is worse, and always one', () => {
+  const half = (ordered: readonly number[], worse: readonly number[] = []) =>
+    betterHalf(ordered, (item) => worse.includes(item))
+  expect(half([5, 4, 3, 2, 1])).toEqual([5, 4, 3])
+  expect(half([5, 4, 3, 1], [5])).toEqual([4, 3])
+  expect(half([5, 4, 3, 1], [5, 4, 3])).toEqual([1])
+  expect(half([5, 1], [1, 5])).toEqual([5])
   expect(half([7])).toEqual([7])
 })

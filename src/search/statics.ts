@@ -1,12 +1,11 @@
 import { type CandidateSpec, KERNEL_WORK } from '../recipe/index.ts'
-import { ALWAYS_JUDGED, type Budget, powerOfTwoWithin, TooLong } from './budget.ts'
+import { ALWAYS_JUDGED, type Budget, quarteredWithin, TooLong } from './budget.ts'
 import { settleNoise } from './noise-budget.ts'
 import { calibrationSpecs, equalisedSpecs, onRows, smoothedSpecs, withNoise } from './plan.ts'
 import type { Pool } from './pool.ts'
-import { WORTH_IT } from './preference.ts'
-import { isStatic, isTrained, SECURE_NOISE, safetyOf, secure, type Trial, worstNoiseOf } from './trial.ts'
+import { isQuiet, isStatic, isTrained, quietestFirst, SECURE_NOISE, type Trial, worstNoiseOf } from './trial.ts'
 
-/** Rows that ranges are taken from where there is time; where there is less, half of them, and so on. */
+/** Rows that ranges are taken from where there is time; where there is less, a quarter of them, and so on. */
 const RANGE_ROWS = 128
 const FEWEST_RANGE_ROWS = 8
 /** Share of what is left that one refinement may take, so that something is left for those behind it. */
@@ -41,19 +40,19 @@ export class Statics {
 
   /**
    * The placements, the fastest first: its calibrations, and where none of them is secure, the fewest nodes in float
-   * that make one so. A slower placement is looked at closely only while it could still beat what is secure.
+   * that make one so. A placement is looked at closely only while it could still beat what is secure: the lossless model
+   * is from the start.
    */
   async settle(): Promise<void> {
     const pool = this.#pool
-    const placements = pool.byFigure(
+    const placements = pool.inOrder(
       pool.trials.filter((trial) => isStatic(trial) && !isTrained(trial) && !pool.hopeless(trial)),
     )
-    await this.#judgeAsTheyAre(placements)
-    let best: Trial | null = null
-    const better = (trial: Trial) => best === null || pool.figure(trial) < pool.figure(best)
+    await this.#judgeAsTheyAre(placements.filter((trial) => !pool.betterAndSafe(trial)))
     for (const first of placements) {
-      if (best && pool.figure(first) >= WORTH_IT * pool.figure(best)) {
-        pool.noteNotNeeded(first, best)
+      const bar = pool.betterAndSafe(first)
+      if (bar) {
+        pool.noteNotNeeded(first, bar)
         continue
       }
       if (this.#budget.left <= 0) {
@@ -62,23 +61,15 @@ export class Statics {
         continue
       }
       const calibrated = await this.#calibrated(first)
-      const siblings = calibrated.some(this.#secure)
-        ? calibrated
-        : [...calibrated, ...(await this.#smoothed(bestOf(calibrated)))]
-      const safe = siblings.filter(this.#secure)
-      if (safe.length > 0) {
-        best = bestOf(safe)
-        continue
-      }
-      const safest = bestOf(siblings)
+      const siblings = pool.secure(calibrated) ? [calibrated] : [calibrated, ...(await this.#smoothed(calibrated))]
+      if (siblings.some((trial) => pool.secure(trial))) continue
+      const safest = quietestFirst(siblings)[0]!
       const added = [...(await this.#equalised(safest)), ...(await this.#mixed(safest))]
       if (added.length === 0) continue
       await pool.time(added, this.#budget.timing(8))
-      for (const trial of added) if (!pool.hopeless(trial) && better(trial)) best = trial
+      for (const trial of added) pool.hopeless(trial)
     }
   }
-
-  readonly #secure = (trial: Trial) => secure(trial, this.#pool.bench.rows.prove.indices.length)
 
   /** On the first rows, until one is secure: so that something can be handed out, however little time there is. */
   async #judgeAsTheyAre(placements: readonly Trial[]): Promise<void> {
@@ -87,22 +78,29 @@ export class Statics {
       const known = placements.slice(0, place).some((other) => other.comparison?.verdict !== 'regressed')
       if (place > 0 && (known || place >= ALWAYS_JUDGED) && !pool.affords(1)) return
       await pool.judgeFirstRows(trial)
-      if (this.#secure(trial)) return
+      if (pool.secure(trial)) return
     }
   }
 
-  /** The candidate with every calibration that there is time for, judged. */
-  async #calibrated(first: Trial): Promise<readonly Trial[]> {
+  /**
+   * The quietest calibration of the candidate. All that one reading of the rows gives are built, or none of them; the one
+   * for which the noise of roundings is measured, which is dear, only where none of these is quiet enough, and not as
+   * time happens to be left.
+   */
+  async #calibrated(first: Trial): Promise<Trial> {
     const pool = this.#pool
     const specs = calibrationSpecs(first.built.spec)
     const share = REFINING * this.#budget.left
     const plain = specs.filter(({ calibration }) => calibration !== 'least-noise')
-    const others = [...(await this.#refined(plain, share))]
-    // The noise of roundings under each of the ranges that it chooses from: as many pieces of work.
-    const least = specs.filter(({ calibration }) => calibration === 'least-noise')
-    others.push(...(await this.#refined(least, share / (plain.length + 1))))
+    const others = await this.#refined(plain, share)
     for (const trial of others) pool.borrowTiming(trial, first)
-    return pool.halve([first, ...others])
+    const quietest = await pool.halve([first, ...others])
+    if (pool.secure(quietest) && isQuiet(quietest)) return quietest
+    const least = specs.filter(({ calibration }) => calibration === 'least-noise')
+    // The noise of roundings under each of the ranges that it chooses from: as many pieces of work.
+    const dear = await this.#refined(least, share / (plain.length + 1))
+    for (const trial of dear) pool.borrowTiming(trial, first)
+    return dear.length === 0 ? quietest : pool.halve([quietest, ...dear])
   }
 
   /** The candidate with outlier channels moved into weights: other numbers in the same kernels, which take the same time. */
@@ -120,8 +118,8 @@ export class Statics {
     const trials = await this.#refined(equalisedSpecs(whole.built.spec))
     await pool.climbAll(trials)
     // Conversions under a scale a channel are dear: these have times of their own.
-    for (const trial of trials) if (!this.#secure(trial)) pool.note(trial, 'not timed: not close enough')
-    return trials.filter(this.#secure)
+    for (const trial of trials) if (!pool.secure(trial)) pool.note(trial, 'not timed: not close enough')
+    return trials.filter((trial) => pool.secure(trial))
   }
 
   /** Builds what there is time to build and to judge; what there is not is told. */
@@ -144,7 +142,7 @@ export class Statics {
     const { spec } = whole.built
     const mixtures = `float where that keeps ${spec.id} quiet`
     const seen = (trial: Trial, expected: number) => ({
-      secure: this.#secure(trial),
+      secure: pool.secure(trial),
       noise: worstNoiseOf(trial),
       expected,
       trial,
@@ -198,7 +196,7 @@ export class Statics {
     const trial = await pool.build(quieter)
     if (!trial) return []
     await pool.climb(trial)
-    return this.#secure(trial) ? [trial] : []
+    return pool.secure(trial) ? [trial] : []
   }
 
   /**
@@ -216,13 +214,12 @@ export class Statics {
       } catch (error) {
         if (!(error instanceof TooLong)) throw error
         const all = Math.min(this.#rows, this.#pool.bench.rows.calibrate.indices.length)
-        const fewer = error.work === 'roundings' ? 0 : powerOfTwoWithin(all * error.share)
-        if (fewer < FEWEST_RANGE_ROWS) return { tooLong: `${error.seconds.toFixed(0)} s to measure the ${error.work}` }
+        const fewer = quarteredWithin(RANGE_ROWS, all * error.share, FEWEST_RANGE_ROWS)
+        if (error.work === 'roundings' || fewer >= all || fewer > all * error.share)
+          return { tooLong: `${error.seconds.toFixed(0)} s to measure the ${error.work}` }
         this.#rows = fewer
         this.#budget.leaveOut(`ranges from more than ${fewer} rows`)
       }
     }
   }
 }
-
-const bestOf = (trials: readonly Trial[]) => [...trials].sort((a, b) => safetyOf(b) - safetyOf(a))[0]!

@@ -106,6 +106,34 @@ export function safetyOf({ comparison }: Trial): number {
   return Math.min(0, delta) + (agreement ? agreement.rate - 1 : 0) * 0.1 + noise * 1e-5
 }
 
+/** Decibels at the worst output; beyond all where no output differs, or none is a number. */
+const decibelsOf = ({ comparison }: Trial) => (comparison && worstNoise(comparison)) ?? Number.POSITIVE_INFINITY
+
+/** Whether the noise at the worst output leaves the reserve that `close` wants. */
+export const isQuiet = (trial: Trial) => (worstNoiseOf(trial) ?? 0) <= SECURE_NOISE
+
+/** Differences of noise, in decibels, that other rows may undo. */
+const SAME_DB = 0.5
+
+/**
+ * Of candidates with the same kernels the quietest first, those that are shown to be worse last. A few decibels show on
+ * a few rows, where a changed answer more or less is chance. What differs by less stays as it was given.
+ */
+export function quietestFirst(trials: readonly Trial[]): readonly Trial[] {
+  const worse = (trial: Trial) => trial.comparison?.verdict === 'regressed'
+  const left = trials.filter((trial) => !worse(trial))
+  const ordered: Trial[] = []
+  while (left.length > 0) {
+    const most = Math.max(...left.map(decibelsOf))
+    const tied = left.filter((trial) => decibelsOf(trial) >= most - SAME_DB)
+    // Where no number tells, answers do.
+    const [next] = most === Number.POSITIVE_INFINITY ? tied.sort((a, b) => safetyOf(b) - safetyOf(a)) : tied
+    ordered.push(next!)
+    left.splice(left.indexOf(next!), 1)
+  }
+  return [...ordered, ...trials.filter(worse)]
+}
+
 export const isStatic = ({ built: { spec } }: Trial) => spec.scheme === 'static-int8'
 /** Made of a trained model, not of the lossless one. */
 export const isTrained = ({ built: { spec } }: Trial) => spec.base !== undefined

@@ -16,6 +16,19 @@ export interface GridOptions {
   readonly fit: 'rtn' | 'hqq'
 }
 
+/** The least block that the runtime's kernels take. */
+const LEAST_BLOCK = 16
+
+/**
+ * The block that a matrix of this many rows is stored in: the one asked for, or the least that holds a whole row of
+ * codes where that is shorter. The codes are the same, and nothing is stored behind them but what fills the block.
+ */
+export function blockWithin(rows: number, block: number): number {
+  let least = block
+  while (least > LEAST_BLOCK && least / 2 >= rows) least /= 2
+  return least
+}
+
 const SMALLEST_SCALE = 1.1754943508222875e-38
 
 /** The grid of one block. `values` is not written to. */

@@ -1,7 +1,7 @@
 import { int, makeNode, type Node, type NumericArray, tensorOf } from '../../ir/index.ts'
 import type { GraphEditor } from '../../rewrite/index.ts'
 import { type BlockCodes, quantizeBlocks } from './block-codes.ts'
-import type { GridOptions } from './block-grid.ts'
+import { blockWithin, type GridOptions } from './block-grid.ts'
 import { codeBlocks, gramFor } from './code-blocks.ts'
 import type { LearnedWeight } from './learned-weights.ts'
 
@@ -29,6 +29,8 @@ export interface StoredBlocks {
   readonly zeros: string
   readonly rows: number
   readonly columns: number
+  /** Weights that share a scale. */
+  readonly block: number
 }
 
 /** The coded weights of one graph: weights that several nodes share are coded and kept once. */
@@ -57,7 +59,8 @@ export class BlockStore {
     if (known) return known
     const coded = this.#code(key, weights, reader)
     const { rows, columns } = weights
-    const bytes = (this.#options.block * this.#options.bits) / 8
+    const block = blockWithin(rows, this.#options.block)
+    const bytes = (block * this.#options.bits) / 8
     const stored = {
       codes: editor.addConstant(tensorOf('uint8', [columns, coded.blocks, bytes], coded.codes), `${hint}_codes`),
       scales: editor.addConstant(tensorOf('float32', [columns, coded.blocks], coded.scales), `${hint}_scales`),
@@ -69,6 +72,7 @@ export class BlockStore {
         : '',
       rows,
       columns,
+      block,
     }
     this.#stored.set(key, stored)
     return stored
@@ -79,7 +83,8 @@ export class BlockStore {
     { values, rows, columns }: { readonly values: Float32Array; readonly rows: number; readonly columns: number },
     reader?: ProductReader,
   ): BlockCodes {
-    const { block, grams, bits, symmetric, fit } = this.#options
+    const { grams, bits, symmetric, fit } = this.#options
+    const block = blockWithin(rows, this.#options.block)
     const task = { values, rows, columns, block, options: { bits, symmetric, fit } }
     const gram = reader ? gramFor(grams, reader.input, rows) : null
     if (gram) {
@@ -101,7 +106,7 @@ export function blockProduct(
   node: Node,
   stored: StoredBlocks,
   output: string,
-  options: { readonly bits: 4 | 8; readonly block: number; readonly accuracyLevel: 0 | 4 },
+  options: { readonly bits: 4 | 8; readonly accuracyLevel: 0 | 4 },
 ): Node {
   const inputs = [node.inputs[0]!, stored.codes, stored.scales, ...(stored.zeros === '' ? [] : [stored.zeros])]
   return makeNode('MatMulNBits', inputs, [output], {
@@ -111,7 +116,7 @@ export function blockProduct(
       K: int(stored.rows),
       N: int(stored.columns),
       bits: int(options.bits),
-      block_size: int(options.block),
+      block_size: int(stored.block),
       accuracy_level: int(options.accuracyLevel),
     },
   })

@@ -1,6 +1,7 @@
 import { type Model, type Node, operatorName } from '../../ir/index.ts'
 import { GraphEditor, type ParallelMap } from '../../rewrite/index.ts'
 import type { BlockCodes } from './block-codes.ts'
+import { blockWithin } from './block-grid.ts'
 import type { BlockOptions } from './block-store.ts'
 import { type BlockTask, gramFor, joinCodes, splitTask } from './code-blocks.ts'
 import { readersOfTable, sourcedProduct } from './tied-table.ts'
@@ -37,7 +38,7 @@ export async function blocksAhead(
     const { values, rows, columns } = product
     const tied = readersOfTable(product.source, editor).lookups.length > 0
     found.set(blockKey(product), {
-      ...{ values, rows, columns, block, options },
+      ...{ values, rows, columns, block: blockWithin(rows, block), options },
       gram: tied ? null : gramFor(grams, node.inputs[0]!, rows),
     })
   }

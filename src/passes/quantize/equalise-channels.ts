@@ -1,7 +1,7 @@
 import { intAttribute, type Node, operatorName } from '../../ir/index.ts'
 import type { Affine } from './affine.ts'
 import type { ObservedChannels, ObservedRange } from './plan-options.ts'
-import { activationSlots, type NodeFacts } from './quantize-rules.ts'
+import { activationSlots, type NodeFacts, quantizeRules } from './quantize-rules.ts'
 import { standIn, type Unit } from './unit.ts'
 
 /**
@@ -20,7 +20,7 @@ const FLOOR = 1 / 16
  *
  * A product takes those of its input into its weights' columns, those of its output into their rows (at no cost: rows
  * have scales of their own); QuantizeLinear and DequantizeLinear take one scale a channel, so float operators of any
- * kind may lie between; what is positively homogeneous and works channel by channel (Relu, LeakyRelu, pools, Resize,
+ * kind may lie between, but for those that the runtime would make an integer kernel of; what is positively homogeneous and works channel by channel (Relu, LeakyRelu, pools, Resize,
  * Add of equally scaled values, Concat) passes them on. Where anything else reads the codes they stay at 1. This is
  * cross-layer equalisation (Nagel et al. 2019) without its need that only homogeneous functions lie between.
  *
@@ -29,6 +29,7 @@ const FLOOR = 1 / 16
  */
 export function equaliseChannels(
   codes: ReadonlyMap<string, Affine>,
+  nodes: readonly Node[],
   units: ReadonlyMap<Node, Unit>,
   facts: NodeFacts,
   ranges: ReadonlyMap<string, ObservedRange>,
@@ -41,6 +42,9 @@ export function equaliseChannels(
     if (seen?.axis === 1) classes.add(name, seen.min.length)
   }
   for (const unit of units.values()) joinThrough(unit, classes, facts, (name) => ranges.get(name)?.elements)
+  for (const node of nodes)
+    if (!units.has(node) && wouldFuse(node, codes, facts))
+      for (const name of [...node.inputs, ...node.outputs]) classes.pin(name)
   for (const [name, affine] of codes) {
     const seen = channels.get(name)
     if (seen) classes.ask(name, neededShares(affine, seen))
@@ -70,6 +74,14 @@ function neededShares({ scale, zeroPoint }: Affine, seen: ObservedChannels): Flo
   const awake = shares.filter((share) => share > 0).sort()
   const middle = awake[awake.length >> 1] ?? 1
   return shares.map((share) => (share > 0 ? share : middle))
+}
+
+/** Left in float, but between codes on every side: the runtime makes its integer kernel all the same, of one scale. */
+function wouldFuse(node: Node, codes: ReadonlyMap<string, Affine>, facts: NodeFacts): boolean {
+  const rule = quantizeRules[operatorName(node)]
+  if (!rule || rule.kind === 'product') return false
+  const reads = activationSlots(node).map((slot) => node.inputs[slot]!)
+  return [...reads.filter((name) => !facts.constant(name)), node.outputs[0]!].every((name) => codes.has(name))
 }
 
 const PER_CHANNEL = new Set(['LeakyRelu', 'MaxPool', 'AveragePool', 'GlobalAveragePool', 'Resize'])

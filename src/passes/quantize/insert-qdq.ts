@@ -133,7 +133,7 @@ class Insertion {
   /** A constant beside activations, in Add, Mul or Concat: unsigned codes, which fuse on every processor. */
   #readConstant(name: string, constant: Tensor): string {
     const values = tensorValues(constant) as Float32Array
-    const codes = affineU8(rangeOf(values) ?? { min: 0, max: 0 })
+    const codes = affineU8(this.#plan.masked.get(name) ?? rangeOf(values) ?? { min: 0, max: 0 })
     const coded = this.#writer.constant(tensorOf('uint8', constant.dims, quantizeU8(values, codes)), `${name}_codes`)
     return this.#writer.dequantize(coded, codes, this.#writer.freshName(`${name}_dequantized`), name)
   }

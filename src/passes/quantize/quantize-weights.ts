@@ -94,9 +94,10 @@ function coded(
 ): PassResult {
   const planned: Record<string, number> = {}
   const plain: string[] = []
-  const result = runRules(model, 'quantizeWeights', rules(options, blocks, ahead, planned, plain))
+  const short: ShortRows[] = []
+  const result = runRules(model, 'quantizeWeights', rules(options, blocks, ahead, planned, { plain, short }))
   const lean = dropUnread(model, withContrib(result.model, planned))
-  const notes = planned.MatMulNBits ? notesOf(options, plain) : []
+  const notes = planned.MatMulNBits ? notesOf(options, blocks.block, plain, short) : []
   return { model: lean, report: { ...result.report, options, planned, ...(notes.length > 0 ? { notes } : {}) } }
 }
 
@@ -153,21 +154,39 @@ const LEVELS = {
   4: 'accuracy level 4: activations are rounded to 8 bits in every product, which adds noise of its own and has changed the top token where one activation is massive',
 } as const
 
-function notesOf({ accuracyLevel, rounding }: WeightOptions, plain: readonly string[]): readonly string[] {
-  const level = LEVELS[accuracyLevel ?? 0]
-  if (plain.length === 0) return [level]
+/** A product whose rows are shorter than the group that was asked for, and the group that it has. */
+interface ShortRows {
+  readonly node: string
+  readonly block: number
+}
+
+function notesOf(
+  { accuracyLevel, rounding }: WeightOptions,
+  group: number,
+  plain: readonly string[],
+  short: readonly ShortRows[],
+): readonly string[] {
+  const why = rounding === 'learned' ? 'their roundings were not learned' : 'their inputs were not observed'
+  const named = short.map(({ node, block }) => `${node} (${block})`)
   return [
-    level,
-    `${plain.length} products were rounded to the nearest code, for ${rounding === 'learned' ? 'their roundings were not learned' : 'their inputs were not observed'}: ${plain.slice(0, 3).join(', ')}${plain.length > 3 ? ', …' : ''}`,
+    LEVELS[accuracyLevel ?? 0],
+    ...(plain.length === 0
+      ? []
+      : [`${plain.length} products were rounded to the nearest code, for ${why}: ${some(plain)}`]),
+    ...(short.length === 0
+      ? []
+      : [`products whose rows are shorter than a group of ${group} have groups as long as these: ${some(named)}`]),
   ]
 }
+
+const some = (names: readonly string[]) => `${names.slice(0, 3).join(', ')}${names.length > 3 ? ', …' : ''}`
 
 function rules(
   options: WeightOptions,
   blocks: BlockOptions,
   ahead: ReadonlyMap<string, BlockCodes>,
   planned: Record<string, number>,
-  plain: string[],
+  { plain, short }: { readonly plain: string[]; readonly short: ShortRows[] },
 ): readonly Rule[] {
   const kept = keeps(options)
   const stored = perEditor(() => new StoredWeights())
@@ -206,11 +225,11 @@ function rules(
         const before = store.plain.length
         const coded = store.blocksOf(key, product, product.source, editor, reader)
         plain.push(...store.plain.slice(before))
+        if (coded.block < blocks.block) short.push({ node: node.name || node.outputs[0]!, block: coded.block })
         const output = node.outputs[0]!
         const raw = product.bias === undefined ? output : editor.freshName(`${output}_product`)
         const made = blockProduct(node, coded, raw, {
           bits: options.bits,
-          block: blocks.block,
           accuracyLevel: options.accuracyLevel ?? 0,
         })
         const weight = editor.producer(node.inputs[1]!)
@@ -252,7 +271,7 @@ function rules(
     const coded = stores(editor).blocksOf(blockKey({ source: table, turned: true, factor: 1 }), weights, table, editor)
     // All lookups at once: the products that come later must not find a reader that is left in float.
     for (const lookup of readersOfTable(table, editor).lookups) {
-      editor.replace(lookup, ...blockLookup(lookup, coded, options.bits, blocks.block, editor))
+      editor.replace(lookup, ...blockLookup(lookup, coded, options.bits, editor))
       count('GatherBlockQuantized')
     }
     return true

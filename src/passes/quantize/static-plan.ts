@@ -4,6 +4,7 @@ import { type Affine, affineU8, type Range } from './affine.ts'
 import { type Codes, equaliseChannels } from './equalise-channels.ts'
 import type { UnitCost } from './kernel-costs.ts'
 import type { LearnedWeight } from './learned-weights.ts'
+import { maskedRanges } from './masked-ranges.ts'
 import { type Measured, placeUnits } from './placement.ts'
 import type { ObservedChannels, ObservedRange, PlanOptions } from './plan-options.ts'
 import { productChannels } from './product-channels.ts'
@@ -20,6 +21,8 @@ export interface StaticPlan {
   readonly covered: ReadonlySet<Node>
   /** The integer unit that makes a value. */
   readonly makers: ReadonlyMap<string, Unit>
+  /** Ranges that end where a mask hides what is below, constants' among them. */
+  readonly masked: ReadonlyMap<string, Range>
   /** Codes of every value that is quantized somewhere. */
   readonly codes: ReadonlyMap<string, Codes>
   readonly float: readonly Refusal[]
@@ -45,11 +48,13 @@ export interface Knowledge extends Measured {
 export function planStatic(
   graph: Graph,
   facts: NodeFacts,
-  ranges: ReadonlyMap<string, ObservedRange>,
+  seen: ReadonlyMap<string, ObservedRange>,
   options: PlanOptions,
   known: Knowledge,
 ): StaticPlan {
   const index = indexGraph(graph)
+  const masked = maskedRanges(graph, index, facts, seen)
+  const ranges = new Map([...seen].map(([name, range]) => [name, masked.get(name) ?? range]))
   const keep = new Set(options.keepFloat ?? [])
   const reasons = new Map<Node, string>()
   const candidates = new Map<Node, Unit>()
@@ -96,7 +101,9 @@ export function planStatic(
   }
   const { roundings, channels = new Map<string, ObservedChannels>() } = known
   const plain = codesOf(graph, units, ranges)
-  const codes = options.equalise ? equaliseChannels(plain, units, facts, ranges, channels, options.equalise) : plain
+  const codes = options.equalise
+    ? equaliseChannels(plain, graph.nodes, units, facts, ranges, channels, options.equalise)
+    : plain
   const means = (value: string) => (options.correctBias ? channels.get(value)?.mean : undefined)
   const expectedNoise = roundings?.total(units.values()) ?? null
   const balanceSums = options.rounding === 'sums' || options.rounding === 'learned'
@@ -109,6 +116,7 @@ export function planStatic(
     units,
     covered,
     makers,
+    masked,
     codes,
     float,
     means,

@@ -11,6 +11,7 @@ import {
 } from '../../ir/index.ts'
 import type { GraphEditor } from '../../rewrite/index.ts'
 import { rangeOf } from './affine.ts'
+import { blockWithin } from './block-grid.ts'
 import type { StoredBlocks } from './block-store.ts'
 import { FEWEST_WEIGHTS, transpose, type WeightedProduct, weightedProduct } from './dynamic-matmul.ts'
 
@@ -74,8 +75,9 @@ export function readersOfTable(table: string, editor: GraphEditor) {
 }
 
 /** Why codes of this table [rows, K] cannot serve its lookups and its products alike, or null. */
-export function refuseTied(table: string, tensor: Tensor, block: number, editor: GraphEditor): string | null {
+export function refuseTied(table: string, tensor: Tensor, group: number, editor: GraphEditor): string | null {
   const [, width] = tensor.dims as [number, number]
+  const block = blockWithin(width, group)
   if (editor.isOutput(table)) return 'its table is an output of the graph'
   if (width % block !== 0) return `its rows of ${width} are no multiple of a block of ${block}`
   for (const user of readersOfTable(table, editor).others) {
@@ -96,13 +98,7 @@ export function refuseTied(table: string, tensor: Tensor, block: number, editor:
  * The codes are those of the product that shares the table: MatMulNBits wants them as [N, blocks, bytes], this as
  * [N, K·bits/8], which is the same bytes.
  */
-export function blockLookup(
-  node: Node,
-  stored: StoredBlocks,
-  bits: 4 | 8,
-  block: number,
-  editor: GraphEditor,
-): readonly Node[] {
+export function blockLookup(node: Node, stored: StoredBlocks, bits: 4 | 8, editor: GraphEditor): readonly Node[] {
   const flat = editor.freshName(`${stored.codes}_rows`)
   const shape = BigInt64Array.of(BigInt(stored.columns), BigInt((stored.rows * bits) / 8))
   const dims = editor.addConstant(tensorOf('int64', [2], shape), `${flat}_shape`)
@@ -115,7 +111,7 @@ export function blockLookup(
       {
         domain: 'com.microsoft',
         name: node.name,
-        attributes: { gather_axis: int(0), quantize_axis: int(1), block_size: int(block), bits: int(bits) },
+        attributes: { gather_axis: int(0), quantize_axis: int(1), block_size: int(stored.block), bits: int(bits) },
       },
     ),
   ]

@@ -1,0 +1,28 @@
+import { expect, test } from 'vitest'
+import type { ComparisonReport } from '../report/index.ts'
+import { isQuiet, quietestFirst, type Trial } from './trial.ts'
+
+/** A candidate as far as its order among those with the same kernels goes. */
+function trial(id: string, decibels: number | null, verdict: ComparisonReport['verdict'] = 'inconclusive'): Trial {
+  const comparison = {
+    verdict,
+    outputs: [{ sqnrDb: decibels }],
+    base: { value: null },
+    candidate: { value: null },
+    agreement: null,
+  } as unknown as ComparisonReport
+  return { built: { spec: { id } }, result: {}, comparison, dropped: false } as unknown as Trial
+}
+const ids = (...trials: readonly Trial[]) => quietestFirst(trials).map(({ built }) => built.spec.id)
+
+test('the quietest first; half a decibel is a tie that the order of the plan decides; what is worse comes last', () => {
+  expect(ids(trial('a', 30), trial('b', 34), trial('c', 32))).toEqual(['b', 'c', 'a'])
+  expect(ids(trial('a', 33.6), trial('b', 34), trial('c', 33.8))).toEqual(['a', 'b', 'c'])
+  expect(ids(trial('b', 34), trial('a', 33.6))).toEqual(['b', 'a'])
+  expect(ids(trial('worse', 50, 'regressed'), trial('a', 20))).toEqual(['a', 'worse'])
+  expect(ids(trial('a', 30), trial('same', null))).toEqual(['same', 'a'])
+})
+
+test('quiet is what keeps the reserve above 25 dB', () => {
+  expect([26.9, 27.1, null].map((decibels) => isQuiet(trial('a', decibels)))).toEqual([false, true, true])
+})
