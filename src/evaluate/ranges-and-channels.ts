@@ -26,6 +26,8 @@ export interface LookOptions {
   readonly indices?: readonly number[]
   /** Of these the rows that channels are looked at on. */
   readonly channelRows: number
+  /** What a session takes to open. */
+  readonly loadMs: number
   readonly onRow?: (done: number, of: number) => void
   readonly signal?: AbortSignal
 }
@@ -44,7 +46,7 @@ export async function measureRangesAndChannels(
   session: Session,
   { probes, packs, whole }: LookingModel,
   data: Dataset,
-  { names, samples, channelRows, onRow, signal, ...rows }: LookOptions,
+  { names, samples, channelRows, loadMs, onRow, signal, ...rows }: LookOptions,
   openAnother: (wanted: () => boolean) => Promise<Session | null>,
 ): Promise<LookedAt | null> {
   const indices = (rows.indices ?? Array.from({ length: data.rows }, (_, i) => i)).slice(0, samples)
@@ -106,7 +108,7 @@ export async function measureRangesAndChannels(
       while (running.length >= (begun === 1 ? 1 : 2 * sessions.length)) (await running.shift()!)()
       if (begun !== 1) continue
       const left = ((performance.now() - started) * (indices.length - done)) / batch
-      if (left <= WORTH_A_SESSION_MS) continue
+      if (left <= Math.max(LEAST_WORTH_MS, 4 * loadMs)) continue
       joining = openAnother(() => begun * batch < indices.length).then((another) => {
         if (!another) return
         busy.set(another, 0)
@@ -134,8 +136,8 @@ export async function measureRangesAndChannels(
   }
 }
 
-/** Opening a session takes about a tenth of a second for a small network; half of the runs left are spared by it. */
-const WORTH_A_SESSION_MS = 500
+/** Half of the runs left are spared by another session: twice what it takes to open, and what handing it the model takes. */
+const LEAST_WORTH_MS = 150
 
 function rangesOfAll(observers: ReadonlyMap<string, RangeObserver>): Pick<CalibrationReport, 'ranges' | 'unseen'> {
   const seen = [...observers].filter(([, observer]) => observer.seen && observer.notFinite === 0)
