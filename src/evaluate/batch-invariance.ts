@@ -19,8 +19,8 @@ export interface BatchInvariance {
  */
 export const REASSOCIATION = 1e-4
 
-/** Rows that share a run: four, or two where they are large, since memory grows with them. */
-const batchOf = (row: Feeds) => (bytesOf(row) > LARGE ? 2 : 4)
+/** Rows that share a run: four, or two where they are large, since memory grows with them; no more than there are. */
+const batchOf = (rows: readonly Feeds[]) => Math.min(rows.length, bytesOf(rows[0] as Feeds) > LARGE ? 2 : 4)
 const LARGE = 2 ** 20
 const bytesOf = (row: Feeds) =>
   Object.values(row).reduce((sum, { data }) => sum + (ArrayBuffer.isView(data) ? data.byteLength : 0), 0)
@@ -55,7 +55,7 @@ export async function measureBatchInvariance(session: Session, given: readonly F
   for (const row of rows) alone.push(await session.run(row))
   const notes = new Map<string, string>()
   let compared = 0
-  const size = batchOf(rows[0] as Feeds)
+  const size = batchOf(rows)
   for (const members of batches(rows.length, size)) {
     const batch = stack(
       members.map(({ row, scale }) => ({ feeds: rows[row] as Feeds, scale })),

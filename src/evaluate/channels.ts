@@ -1,16 +1,57 @@
 import type { Dataset } from '../data/index.ts'
-import type { Session } from '../engine/index.ts'
+import type { Fetched, Session } from '../engine/index.ts'
+import { elementCount } from '../ir/index.ts'
 import type { ChannelsReport } from '../report/index.ts'
 import { feedsOf, rowsPerRun } from './feeds.ts'
 import { rowsTogether } from './rows-together.ts'
 
-/** A session that gives, of each value, [rows, channels] of its least, greatest and mean elements as outputs. */
+/** A session that tells of the channels of values: of each row and channel the least, the greatest and the mean element. */
 export interface ChannelSession {
   readonly session: Session
-  readonly probes: ReadonlyMap<
-    string,
-    { readonly axis: number; readonly min: string; readonly max: string; readonly mean: string }
-  >
+  /** The values, with the axis that their channels lie on. */
+  readonly probes: ReadonlyMap<string, { readonly axis: number }>
+  /** The outputs that tell of them, each of several values. */
+  readonly packs: readonly ChannelPack[]
+}
+
+/** One behind the other, of each value its dimensions, where they are not given here, and the three numbers. */
+export interface ChannelPack {
+  readonly output: string
+  readonly values: readonly {
+    readonly name: string
+    readonly axis: number
+    readonly rank: number
+    readonly dims: readonly number[] | null
+  }[]
+}
+
+/** What one run tells of the channels of a value. */
+export interface ToldChannels {
+  readonly channels: number
+  readonly elements: number
+  readonly min: Float32Array
+  readonly max: Float32Array
+  readonly mean: Float32Array
+}
+
+/** Takes apart what a run told of the values, by name. */
+export function toldChannels(fetched: Fetched, packs: readonly ChannelPack[]): ReadonlyMap<string, ToldChannels> {
+  const told = new Map<string, ToldChannels>()
+  for (const { output, values } of packs) {
+    const data = fetched[output]!.data as Float32Array
+    let at = 0
+    const next = (length: number) => data.subarray(at, (at += length))
+    for (const { name, axis, rank, dims } of values) {
+      const shape = dims ?? Array.from(next(rank))
+      const channels = shape.at(axis)!
+      // Channels on the last axis are looked at for all rows together.
+      const length = axis === -1 ? channels : shape[0]! * channels
+      const [min, max, mean] = [next(length), next(length), next(length)]
+      told.set(name, { channels, elements: elementCount(shape), min, max, mean })
+    }
+    if (at !== data.length) throw new Error(`internal: ${data.length} numbers tell of channels that have ${at}`)
+  }
+  return told
 }
 
 export interface ChannelOptions {
@@ -26,7 +67,7 @@ export interface ChannelOptions {
  * rows differ in their number of channels, or that is not finite, is listed as unseen.
  */
 export async function measureChannels(
-  { session, probes }: ChannelSession,
+  { session, probes, packs }: ChannelSession,
   data: Dataset,
   options: ChannelOptions = {},
 ): Promise<ChannelsReport> {
@@ -42,10 +83,7 @@ export async function measureChannels(
   for await (const rows of data.read({ indices, batch })) {
     options.signal?.throwIfAborted()
     const fetched = await session.run(feedsOf(rows, session.inputs, data))
-    for (const [name, { min, max, mean }] of probes) {
-      const numbers = (output: string) => fetched[output]!.data as Float32Array
-      observed.get(name)!.add(fetched[mean]!.dims[1]!, numbers(min), numbers(max), numbers(mean))
-    }
+    for (const [name, told] of toldChannels(fetched, packs)) observed.get(name)!.add(told)
     done += rows.indices.length
     options.onRow?.(done, indices.length)
   }
@@ -83,7 +121,7 @@ export class Channels {
   #rows = 0
   #differs = false
 
-  add(channels: number, min: Float32Array, max: Float32Array, mean: Float32Array): void {
+  add({ channels, min, max, mean }: ToldChannels): void {
     if (!this.#min) {
       this.#min = new Float64Array(channels).fill(Number.POSITIVE_INFINITY)
       this.#max = new Float64Array(channels).fill(Number.NEGATIVE_INFINITY)

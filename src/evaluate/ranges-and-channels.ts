@@ -4,16 +4,18 @@ import type { CalibrationReport, ChannelsReport } from '../report/index.ts'
 import { take } from './calibration/calibrate.ts'
 import { RangeObserver } from './calibration/observer.ts'
 import { BUDGET, HELD, planRuns } from './calibration/plan-runs.ts'
-import { type ChannelSession, Channels, channelsReport } from './channels.ts'
+import { type ChannelSession, Channels, channelsReport, toldChannels } from './channels.ts'
 import { feedsOf, rowsPerRun } from './feeds.ts'
 
 /** Outputs of a model that tell of values and of their channels, by value name. */
 export interface LookingModel {
   readonly probes: ChannelSession['probes']
-  /** Least, greatest and sum of a whole value, where its channels do not tell them. */
-  readonly whole: ReadonlyMap<string, { readonly min: string; readonly max: string; readonly sum: string }>
-  /** Numbers of elements. */
-  readonly sizes: ReadonlyMap<string, string>
+  readonly packs: ChannelSession['packs']
+  /** Least, greatest, sum and number of the elements of a value, where its channels do not tell them. */
+  readonly whole: ReadonlyMap<
+    string,
+    { readonly min: string; readonly max: string; readonly sum: string; readonly size: string }
+  >
 }
 
 export interface LookOptions {
@@ -24,6 +26,8 @@ export interface LookOptions {
   readonly indices?: readonly number[]
   /** Of these the rows that channels are looked at on. */
   readonly channelRows: number
+  /** What a session takes to open. */
+  readonly loadMs: number
   readonly onRow?: (done: number, of: number) => void
   readonly signal?: AbortSignal
 }
@@ -40,9 +44,9 @@ export interface LookedAt {
  */
 export async function measureRangesAndChannels(
   session: Session,
-  { probes, whole, sizes }: LookingModel,
+  { probes, packs, whole }: LookingModel,
   data: Dataset,
-  { names, samples, channelRows, onRow, signal, ...rows }: LookOptions,
+  { names, samples, channelRows, loadMs, onRow, signal, ...rows }: LookOptions,
   openAnother: (wanted: () => boolean) => Promise<Session | null>,
 ): Promise<LookedAt | null> {
   const indices = (rows.indices ?? Array.from({ length: data.rows }, (_, i) => i)).slice(0, samples)
@@ -56,25 +60,28 @@ export async function measureRangesAndChannels(
   const ranges = new Map(names.map((name) => [name, new RangeObserver(false)]))
   const channels = new Map([...probes.keys()].map((name) => [name, new Channels()]))
   let done = 0
-  let told = true
+  let allTold = true
   let ofChannels = 0
 
   const note = (feeds: Feeds, fetched: Fetched, count: number) => {
-    const numbers = (output: string) => fetched[output]!.data as Float32Array
     for (const [name, value] of Object.entries(feeds)) take(ranges.get(name), value, count)
-    for (const name of inner) {
-      const { min, max, sum } = whole.get(name) ?? { ...probes.get(name)!, sum: probes.get(name)!.mean }
-      const elements = Number(fetched[sizes.get(name)!]!.data[0])
+    const told = toldChannels(fetched, packs)
+    const notes = (name: string, min: Values, max: Values, sum: Values, elements: number) => {
       // What is not finite somewhere makes a sum, or a mean, that is not.
-      if (elements === 0 || !numbers(sum).every(Number.isFinite)) told = false
+      if (elements === 0 || !sum.every(Number.isFinite)) allTold = false
+      else ranges.get(name)!.note({ min: least(min), max: greatest(max), elements, finite: true }, count)
+    }
+    for (const name of inner) {
+      const known = told.get(name)
+      if (known) notes(name, known.min, known.max, known.mean, known.elements)
       else {
-        const extremes = { min: least(numbers(min)), max: greatest(numbers(max)), elements, finite: true }
-        ranges.get(name)!.note(extremes, count)
+        const { min, max, sum, size } = whole.get(name)!
+        const numbers = (output: string) => fetched[output]!.data as Values
+        notes(name, numbers(min), numbers(max), numbers(sum), Number(numbers(size)[0]))
       }
     }
     if (done < channelRows) {
-      for (const [name, { min, max, mean }] of probes)
-        channels.get(name)!.add(fetched[mean]!.dims[1]!, numbers(min), numbers(max), numbers(mean))
+      for (const [name, channelsOfRun] of told) channels.get(name)!.add(channelsOfRun)
       ofChannels += count
     }
     done += count
@@ -101,7 +108,7 @@ export async function measureRangesAndChannels(
       while (running.length >= (begun === 1 ? 1 : 2 * sessions.length)) (await running.shift()!)()
       if (begun !== 1) continue
       const left = ((performance.now() - started) * (indices.length - done)) / batch
-      if (left <= WORTH_A_SESSION_MS) continue
+      if (left <= Math.max(LEAST_WORTH_MS, 4 * loadMs)) continue
       joining = openAnother(() => begun * batch < indices.length).then((another) => {
         if (!another) return
         busy.set(another, 0)
@@ -114,7 +121,7 @@ export async function measureRangesAndChannels(
     await Promise.allSettled([...running, joining])
   }
   await joining
-  if (!told || done === 0) return null
+  if (!allTold || done === 0) return null
   const dataDigest = await data.digest()
   return {
     calibration: {
@@ -129,8 +136,8 @@ export async function measureRangesAndChannels(
   }
 }
 
-/** Opening a session takes about a tenth of a second for a small network; half of the runs left are spared by it. */
-const WORTH_A_SESSION_MS = 500
+/** Half of the runs left are spared by another session: twice what it takes to open, and what handing it the model takes. */
+const LEAST_WORTH_MS = 150
 
 function rangesOfAll(observers: ReadonlyMap<string, RangeObserver>): Pick<CalibrationReport, 'ranges' | 'unseen'> {
   const seen = [...observers].filter(([, observer]) => observer.seen && observer.notFinite === 0)
@@ -146,6 +153,16 @@ function rangesOfAll(observers: ReadonlyMap<string, RangeObserver>): Pick<Calibr
   }
 }
 
-const least = (values: Float32Array) => values.reduce((low, value) => Math.min(low, value), Number.POSITIVE_INFINITY)
-const greatest = (values: Float32Array) =>
-  values.reduce((high, value) => Math.max(high, value), Number.NEGATIVE_INFINITY)
+type Values = Float32Array
+
+function least(values: Values): number {
+  let low = Number.POSITIVE_INFINITY
+  for (let i = 0; i < values.length; i++) if (values[i]! < low) low = values[i]!
+  return low
+}
+
+function greatest(values: Values): number {
+  let high = Number.NEGATIVE_INFINITY
+  for (let i = 0; i < values.length; i++) if (values[i]! > high) high = values[i]!
+  return high
+}

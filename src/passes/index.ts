@@ -5,7 +5,7 @@ import * as prune from './prune/index.ts'
 import * as quantize from './quantize/index.ts'
 import { simplifyPasses } from './sequence.ts'
 
-export { type ChannelProbe, channelProbes, type ProbedModel } from './channel-probes.ts'
+export { type ChannelProbe, channelProbes, type ProbedModel, type ProbePack } from './channel-probes.ts'
 export {
   type Adversary,
   adversaryOf,

@@ -40,7 +40,7 @@ export async function channelsOf(model: Model, data: Dataset, options: ChannelsO
     // Only a few numbers a channel come back, so that a process of its own costs nothing and leaves this one free.
     const session = await openIsolated(probed.model, { arena: false })
     try {
-      return await measureChannels({ session, probes: probed.probes }, data, {
+      return await measureChannels({ ...probed, session }, data, {
         samples: CHANNEL_ROWS,
         ...(indices ? { indices } : {}),
         ...(signal ? { signal } : {}),

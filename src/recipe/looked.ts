@@ -45,14 +45,16 @@ async function lookOnce(
   if (probed.probes.size === 0) return null
   const opening = [sessions.open(probed.model, LEAN)]
   try {
+    const session = await opening[0]!
     return await measureRangesAndChannels(
-      await opening[0]!,
+      session,
       probed,
       data,
       {
         names,
         samples,
         channelRows: CHANNEL_ROWS,
+        loadMs: session.loadMs,
         ...(indices ? { indices } : {}),
         ...(signal ? { signal } : {}),
         onRow: (done, of) => onProgress?.(`calibrating: row ${done} of ${of}`),

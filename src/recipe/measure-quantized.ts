@@ -14,6 +14,10 @@ export interface MeasureQuantizedOptions {
   readonly data?: Dataset | undefined
   readonly target?: Target | undefined
   readonly seed?: number | undefined
+  /** Elements of all values of one row, where they are known. */
+  readonly rowElements?: number | undefined
+  /** What this process shall do while the others load the models. */
+  readonly meanwhile?: (() => void) | undefined
   readonly signal?: AbortSignal | undefined
   readonly onProgress?: ((text: string) => void) | undefined
 }
@@ -64,8 +68,12 @@ export interface Damage extends Pick<QuantizationReport, 'sqnrDb' | 'layers' | '
   readonly feeds: readonly Feeds[]
 }
 
-/** Rows, or random inputs where there are fewer, that the damage is measured on. */
-const LOOKED_AT = 4
+/**
+ * Rows, or random inputs where there are fewer, that the damage is measured on. Two with this many elements each tell as
+ * much as four with less.
+ */
+const rowsToLookAt = (elements: number) => (elements > MANY ? 2 : 4)
+const MANY = 2 ** 22
 
 /**
  * Noise at the outputs and by layer, and whether a row's answer depends on the rows beside it: two measures that run at
@@ -77,7 +85,7 @@ export async function measureDamage(
   after: Model,
   place: RunsOn,
   planned: Readonly<Record<string, number>>,
-  { data, target = 'native', seed, onProgress }: MeasureQuantizedOptions,
+  { data, target = 'native', seed, rowElements = 0, meanwhile, onProgress }: MeasureQuantizedOptions,
 ): Promise<Damage> {
   onProgress?.('reading back what the runtime makes of it, measuring the noise')
   const { processes } = sessions
@@ -90,10 +98,12 @@ export async function measureDamage(
   let base: Promise<IsolatedSession> | undefined
   try {
     const candidate = await opening
-    const rows = Math.min(data?.rows ?? 0, LOOKED_AT)
-    const random = rows === LOOKED_AT ? 0 : rows > 1 ? 1 : 2
-    const { feeds } = await samplesFor(candidate, { data, seed, random })
-    const looked = feeds.slice(0, LOOKED_AT)
+    meanwhile?.()
+    const real = rowsToLookAt(rowElements)
+    const rows = Math.min(data?.rows ?? 0, real)
+    const random = rows === real ? 0 : rows > 1 ? 1 : 2
+    const { feeds } = await samplesFor(candidate, { data, seed, real, random })
+    const looked = feeds.slice(0, real)
     const [{ sqnrDb, layers }, batchInvariant] = await together(
       measureLayers(
         () => (base ??= sessions.start(place.open(before, LEAN, { processes }))),
@@ -105,7 +115,7 @@ export async function measureDamage(
       ),
       measureBatchInvariance(candidate, looked),
     )
-    return { sqnrDb, layers, batchInvariant, feeds, kernels: kernelsOf(candidate.kernels, planned) }
+    return { sqnrDb, layers, batchInvariant, feeds: looked, kernels: kernelsOf(candidate.kernels, planned) }
   } finally {
     for (const one of base ? [opening, base] : [opening]) await sessions.close(one).catch(() => {})
     await (await pairing.catch(() => null))?.close()

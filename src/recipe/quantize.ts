@@ -204,6 +204,9 @@ async function quantizeMeasured(model: Model, options: QuantizeOptions): Promise
   }
 }
 
+/** What the lossless passes are proven on where there are rows: each sample is a run of either model. */
+const PROOF_SAMPLES = { real: 2, random: 1 } as const
+
 /** Models that run at a time: the two that are compared, or the one that answers and the pair of it and its original. */
 export const PROCESSES = 2
 
@@ -220,7 +223,8 @@ async function quantizeIn(
 ): Promise<Quantized> {
   const { scheme, data, target = 'native', onProgress: say = () => {} } = options
   const original = sessions.open(model, LEAN)
-  const expecting = original.then((session) => expectedOf(session, { data, seed: options.seed }))
+  const proving = data && data.rows > 1 ? PROOF_SAMPLES : {}
+  const expecting = original.then((session) => expectedOf(session, { data, seed: options.seed, ...proving }))
   expecting.catch(() => {})
   say('lossless passes')
   const lossless = options.simplify === false ? startTrail(model) : await losslessTrail(model)
@@ -253,10 +257,16 @@ async function quantizeIn(
     trail = await advanceAll(start, quantizeSteps({ ...options, pass: { ...options.pass, ...EVERYWHERE } }, evidence))
   const run = quantizationRun(trail, scheme)
   const planned = run.planned ?? {}
+  let sizes: Pick<QuantizationReport, 'before' | 'after'> | undefined
+  const takeSizes = () => (sizes ??= { before: sizeOf(model), after: sizeOf(trail.model) })
   const measured =
     trail.model === start.model
       ? null
-      : await measureDamage(sessions, start.model, trail.model, place, planned, options)
+      : await measureDamage(sessions, start.model, trail.model, place, planned, {
+          ...options,
+          rowElements: evidence.flatMap(elementsOfRow)[0],
+          meanwhile: takeSizes,
+        })
   const kernels = measured?.kernels ?? (await readKernels(trail.model, planned, target))
   const timing =
     measured && target === 'web' ? await timeIn(place, start.model, trail.model, measured.feeds[0], options) : null
@@ -270,11 +280,11 @@ async function quantizeIn(
     kernels: kernels.counts,
     ...(kernels.reason ? { kernelsReason: kernels.reason } : {}),
     float: run.refused,
-    before: sizeOf(model),
-    after: sizeOf(trail.model),
+    ...takeSizes(),
     sqnrDb: measured?.sqnrDb ?? null,
     layers: measured?.layers ?? [],
     batchInvariant: measured?.batchInvariant ?? null,
+    ...(measured ? { measuredRows: measured.feeds.length } : {}),
     ...(timing ? { timing } : {}),
     ...(target === 'portable' ? { portable: provePortable(trail.model) } : {}),
     passes: trail.runs,
@@ -316,6 +326,12 @@ function quantized(trail: Trail, report: QuantizationReport, tensors: Quantized[
     },
   }
 }
+
+/** Elements of all values of one row, where a report tells them. */
+const elementsOfRow = (report: Report): readonly number[] =>
+  report.kind === 'calibration'
+    ? [Object.values(report.ranges).reduce((sum, { elements = 0 }) => sum + elements, 0)]
+    : []
 
 const isLearned = ({ options }: PassRun) => (options as { rounding?: string } | undefined)?.rounding === 'learned'
 

@@ -3,6 +3,8 @@
  * Fields that are undefined are left out, as JSON does; NaN and infinities become null.
  */
 export function canonicalJson(value: unknown): string {
+  // Long lists of numbers are all alike in both.
+  if (Array.isArray(value) && value.every((item) => typeof item !== 'object')) return JSON.stringify(value)
   if (Array.isArray(value)) return `[${value.map((item) => canonicalJson(item ?? null)).join(',')}]`
   if (value !== null && typeof value === 'object') {
     const entries = Object.entries(value)

@@ -65,6 +65,8 @@ export const quantization = report('quantization', {
   layers: list(object({ name: text, sqnrDb: nullable(number) })),
   /** Whether a row's answer is the same whatever rows share its batch; null where nothing was run. */
   batchInvariant: nullable(object({ all: boolean, outputs: record(boolean), reason: optional(text) })),
+  /** Rows, or random inputs where there are too few, that noise and neighbours were measured on. */
+  measuredRows: optional(integer),
   equivalence: optional(nullable(equivalence)),
   portable: optional(portability),
   passes: list(passRun),

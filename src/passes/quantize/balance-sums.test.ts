@@ -18,14 +18,14 @@ test.each(shapes)('errors of $dims add up to at most half a code a kernel, and a
       const plain = quantizeChannels(values, dims, axis)
       const { codes, scales } = quantizeChannels(values, dims, axis, { balanced: true })
       expect(scales).toEqual(plain.scales)
-      const { outputs, kernels, taps, at } = kernelLayout(dims, axis)
+      const { outputs, kernels, taps, strides } = kernelLayout(dims, axis)
       for (let o = 0; o < outputs; o++) {
         let total = 0
         let clipped = false
         for (let k = 0; k < kernels; k++) {
           let sum = 0
           for (let t = 0; t < taps; t++) {
-            const place = at(o, k, t)
+            const place = o * strides.output + k * strides.kernel + t * strides.tap
             const error = codes[place]! - values[place]! / scales[o]!
             clipped ||= Math.abs(codes[place]!) === 127
             // No weight moves further than to the code on its other side.

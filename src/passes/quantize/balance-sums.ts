@@ -11,16 +11,17 @@ export interface KernelLayout {
   readonly outputs: number
   readonly kernels: number
   readonly taps: number
-  /** Offset of a weight in the row-major tensor. */
-  readonly at: (output: number, kernel: number, tap: number) => number
+  /** From one output, kernel and tap to the next in the row-major tensor. */
+  readonly strides: { readonly output: number; readonly kernel: number; readonly tap: number }
 }
 
 /** Of weights [M, C, k…], [N, K] (axis 0) or [K, N] (axis 1). */
 export function kernelLayout(dims: readonly number[], axis: number): KernelLayout {
   const [first = 1, second = 1, ...rest] = dims
   const taps = rest.reduce((product, dim) => product * dim, 1)
-  if (axis === 0) return { outputs: first, kernels: second, taps, at: (o, k, t) => (o * second + k) * taps + t }
-  return { outputs: second, kernels: first, taps: 1, at: (o, k) => k * second + o }
+  if (axis === 0)
+    return { outputs: first, kernels: second, taps, strides: { output: second * taps, kernel: taps, tap: 1 } }
+  return { outputs: second, kernels: first, taps: 1, strides: { output: 1, kernel: second, tap: 1 } }
 }
 
 /**
@@ -34,56 +35,61 @@ export function kernelLayout(dims: readonly number[], axis: number): KernelLayou
 export function balanceSums(
   values: ArrayLike<number>,
   weights: CodedWeights,
-  layout: KernelLayout,
+  { outputs, kernels, taps, strides }: KernelLayout,
   most = 127,
 ): CodedWeights {
   const codes = Int8Array.from(weights.codes)
-  const { outputs, kernels, taps, at } = layout
-  const place = (output: number, kernel: number) => (i: number) => at(output, kernel, i - kernel * taps)
   const errors = new Float64Array(kernels * taps)
   const sums = new Float64Array(kernels)
+  /** Moves the code of a kernel whose error points most the way of `sum` by one; gives what that changes. Clipped codes stay. */
+  const flip = (sum: number, output: number, kernel: number): number => {
+    const step = sum > 0 ? -1 : 1
+    const base = output * strides.output + kernel * strides.kernel
+    let best = -1
+    for (let tap = 0; tap < taps; tap++) {
+      const error = errors[kernel * taps + tap]! * step
+      const code = codes[base + tap * strides.tap]! + step
+      if (error >= 0 || code < -most || code > most) continue
+      if (best < 0 || error < errors[kernel * taps + best]! * step) best = tap
+    }
+    if (best < 0) return 0
+    codes[base + best * strides.tap]! += step
+    errors[kernel * taps + best]! += step
+    return step
+  }
   for (let output = 0; output < outputs; output++) {
     const scale = weights.scales[weights.scales.length === 1 ? 0 : output]!
     let total = 0
     for (let kernel = 0; kernel < kernels; kernel++) {
+      const base = output * strides.output + kernel * strides.kernel
       let sum = 0
       for (let tap = 0; tap < taps; tap++) {
-        const weight = at(output, kernel, tap)
+        const weight = base + tap * strides.tap
         const error = codes[weight]! - values[weight]! / scale
         errors[kernel * taps + tap] = error
         sum += error
       }
-      for (let flips = Math.abs(roundHalfEven(sum)); flips > 0; flips--)
-        sum += flip({ codes, errors, most }, sum, kernel * taps, taps, place(output, kernel))
+      for (let flips = Math.abs(roundHalfEven(sum)); flips > 0; flips--) sum += flip(sum, output, kernel)
       sums[kernel] = sum
       total += sum
     }
     // Kernels whose own sum is nearest to a half give way for the channel; none does twice.
-    const order = [...sums.keys()].sort((a, b) => (total > 0 ? sums[b]! - sums[a]! : sums[a]! - sums[b]!))
     const flips = Math.min(kernels, Math.abs(roundHalfEven(total)))
-    for (const kernel of order.slice(0, flips))
-      total += flip({ codes, errors, most }, total, kernel * taps, taps, place(output, kernel))
+    for (const kernel of furthest(sums, flips, total > 0)) total += flip(total, output, kernel)
   }
   return { codes, scales: weights.scales }
 }
 
-/** Moves the code whose error points most the way of `sum` by one; gives what that changes. Clipped codes stay. */
-function flip(
-  { codes, errors, most }: { readonly codes: Int8Array; readonly errors: Float64Array; readonly most: number },
-  sum: number,
-  from: number,
-  count: number,
-  place: (index: number) => number,
-): number {
-  const step = sum > 0 ? -1 : 1
-  let best = -1
-  for (let i = from; i < from + count; i++) {
-    const code = codes[place(i)]! + step
-    if (errors[i]! * step >= 0 || code < -most || code > most) continue
-    if (best < 0 || errors[i]! * step < errors[best]! * step) best = i
+/** Indices of the `count` greatest of the values, or of the least; of equal ones the first. */
+function furthest(values: Float64Array, count: number, greatest: boolean): readonly number[] {
+  if (count === 0) return []
+  const sorted = values.slice().sort()
+  const last = greatest ? sorted[values.length - count]! : sorted[count - 1]!
+  const beyond: number[] = []
+  const equal: number[] = []
+  for (let i = 0; i < values.length; i++) {
+    if (values[i] === last) equal.push(i)
+    else if (values[i]! > last === greatest) beyond.push(i)
   }
-  if (best < 0) return 0
-  codes[place(best)]! += step
-  errors[best]! += step
-  return step
+  return [...beyond, ...equal.slice(0, count - beyond.length)]
 }

@@ -45,9 +45,10 @@ export function quantizeChannels(
   }
   const codes = new Int8Array(values.length)
   const code = () => {
-    for (let i = 0; i < values.length; i++) {
-      const rounded = roundHalfEven(values[i]! / scales[Math.floor(i / inner) % channels]!)
-      codes[i] = Math.min(last, Math.max(-last, rounded))
+    for (let i = 0, c = 0; i < values.length; c = (c + 1) % channels) {
+      const scale = scales[c]!
+      for (const end = i + inner; i < end; i++)
+        codes[i] = Math.min(last, Math.max(-last, roundHalfEven(values[i]! / scale)))
     }
   }
   code()
@@ -65,10 +66,13 @@ export function quantizeChannels(
 /** Largest |w| of each channel. */
 function magnitudes(values: ArrayLike<number>, channels: number, inner: number): Float64Array {
   const result = new Float64Array(channels)
-  for (let i = 0; i < values.length; i++) {
-    const c = Math.floor(i / inner) % channels
-    const size = Math.abs(values[i]!)
-    if (size > result[c]!) result[c] = size
+  for (let i = 0, c = 0; i < values.length; c = (c + 1) % channels) {
+    let most = result[c]!
+    for (const end = i + inner; i < end; i++) {
+      const size = Math.abs(values[i]!)
+      if (size > most) most = size
+    }
+    result[c] = most
   }
   return result
 }
