@@ -1,7 +1,7 @@
 import { dirname } from 'node:path'
-import { type Dataset, openDataset } from '../data/index.ts'
-import { inferTypes, type Model } from '../ir/index.ts'
-import { readModel } from '../onnx/index.ts'
+// What reads models and data is loaded when it is asked for: a verb that starts processes first has them come up meanwhile.
+import type { Dataset } from '../data/index.ts'
+import type { Model } from '../ir/index.ts'
 import { didYouMean, UserError } from '../platform/index.ts'
 import type { Arguments, OptionSpec } from './verb.ts'
 
@@ -52,6 +52,7 @@ const folders = new WeakMap<Model, string>()
 
 /** The model of a path that the user gave. */
 export async function modelAt(path: string): Promise<Model> {
+  const { readModel } = await import('../onnx/index.ts')
   const model = await readModel(path)
   folders.set(model, dirname(path))
   return model
@@ -88,6 +89,7 @@ export function shapesOf(options: Arguments, model?: Model): Readonly<Record<str
 
 /** The data set at `path`, matched to the inputs of the model. */
 export async function dataFor(path: string, model: Model, options: Arguments): Promise<Dataset> {
+  const [{ openDataset }, { inferTypes }] = await Promise.all([import('../data/index.ts'), import('../ir/index.ts')])
   const constants = model.graph.initializers
   const types = inferTypes(model)
   const inputs = model.graph.inputs.flatMap((value) => {

@@ -1,9 +1,7 @@
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { startRuntimes } from '../engine/index.ts'
-import { writeModel } from '../onnx/index.ts'
 import { keepHeapSmall, UserError } from '../platform/index.ts'
-import { diskCache, PROCESSES, quantize, writeRecipe } from '../recipe/index.ts'
 import { DATA, dataFor, LABEL, modelAt, OUT_FILE, SEED, TOKENIZER, TOKENS } from './inputs.ts'
 import { outputFile, outputFolder, writableFile } from './output-file.ts'
 import { type Dtype, dtypeOf, LAYOUT, layoutOf, writeTransformersLayout } from './transformers-layout.ts'
@@ -129,8 +127,12 @@ export const quantizeVerb: Verb = {
     const recipeFile = options.text('recipe')
     if (recipeFile) writableFile(recipeFile, 'recipe.json')
     keepHeapSmall()
-    // They come up while the model and the rows are read.
-    const processes = startRuntimes(PROCESSES)
+    // They come up while the rest of the program is loaded, and the model and the rows are read.
+    const processes = startRuntimes()
+    const [{ diskCache, quantize, writeRecipe }, { writeModel }] = await Promise.all([
+      import('../recipe/index.ts'),
+      import('../onnx/index.ts'),
+    ])
     const model = await modelAt(path!)
     const data = options.text('data')
     const dataset = data ? await dataFor(data, model, options) : undefined

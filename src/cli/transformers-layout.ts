@@ -1,7 +1,6 @@
 import { copyFileSync, existsSync } from 'node:fs'
 import { basename, dirname, join, resolve } from 'node:path'
 import type { Model } from '../ir/index.ts'
-import { writeModel } from '../onnx/index.ts'
 import { explainSystemError, makeFolder, UserError } from '../platform/index.ts'
 import type { OptimizationReport, Recipe } from '../report/index.ts'
 import type { OptionSpec } from './verb.ts'
@@ -67,6 +66,7 @@ export async function writeTransformersLayout(
   source: string,
   models: ReadonlyMap<Dtype, Model>,
 ): Promise<readonly string[]> {
+  const { writeModel } = await import('../onnx/index.ts')
   const written: string[] = []
   makeFolder(join(folder, 'onnx'))
   for (const [dtype, model] of models) {

@@ -30,10 +30,12 @@ async function openHere(model: Model): Promise<NativeSession> {
 }
 
 /**
- * For a handful of runs. The level above gives float operators blocked layouts: integers stay as they are, and finding
- * out what pays took a third of the load.
+ * Blocked layouts of float operators, which the level above adds, leave integers as they are. Finding out where they pay
+ * is a third of the load of a long graph that then runs a handful of times; a short one loads at once, and its runs are
+ * quicker and smaller with them.
  */
-const FEW_RUNS = { arena: false, optimization: 'extended' } as const
+const levelFor = (values: number) => (values > LONG ? 'extended' : 'all')
+const LONG = 64
 
 /**
  * Opens two models as one that gives, for each named float value of both, how far apart they are: far cheaper than handing
@@ -47,7 +49,8 @@ export async function openPair(
 ): Promise<ModelPair | null> {
   const paired = pairModels(first, second, await floatNames(first, names, openHere))
   if (!paired || paired.placesOf.size === 0) return null
-  const session = await openIsolated(paired.model, FEW_RUNS, placement).catch((error: unknown) => {
+  const options = { arena: false, optimization: levelFor(paired.placesOf.size) } as const
+  const session = await openIsolated(paired.model, options, placement).catch((error: unknown) => {
     if (error instanceof UserError && error.code !== 'out-of-resources') return null
     throw error
   })

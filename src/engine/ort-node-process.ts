@@ -18,18 +18,33 @@ export interface RuntimeProcesses {
   end(): Promise<void>
 }
 
+/** Models that run at a time: two that are compared, or one that answers and the pair of it and another. */
+const COMPARED = 2
+
 /**
- * Starts processes that come up, runtime and all, while this process computes what they shall run. A model that follows
- * another into a process spares the start of one, and its memory.
+ * Starts processes that come up, runtime and all, while this process computes what they shall run: one after the other,
+ * so that the first is there soon. A model that follows another into a process spares the start of one, and its memory.
  */
-export function startRuntimes(count: number): RuntimeProcesses {
+export function startRuntimes(count = COMPARED): RuntimeProcesses {
   let ended = false
-  const waiting = Array.from({ length: count }, () => launch())
-  // A process that cannot load the runtime says so when it is given a model.
-  for (const process of waiting) process.ask({ op: 'warm' }, 'loading the runtime').catch(() => {})
+  let missing = count
+  const waiting: Launched[] = []
+  const startNext = () => {
+    if (ended || missing === 0) return
+    missing--
+    const process = launch()
+    waiting.push(process)
+    // A process that cannot load the runtime says so when it is given a model.
+    process.ask({ op: 'warm' }, 'loading the runtime').then(startNext, startNext)
+  }
+  const started = () => {
+    missing = Math.max(0, missing - 1)
+    return launch()
+  }
+  startNext()
   return {
     take(what) {
-      const process = (waiting.shift() ?? launch()).named(what)
+      const process = (waiting.shift() ?? started()).named(what)
       return {
         ...process,
         async stop() {

@@ -188,7 +188,7 @@ async function quantizeUnrun(model: Model, options: QuantizeOptions, reason: str
 
 async function quantizeMeasured(model: Model, options: QuantizeOptions): Promise<Quantized> {
   const place = await runsOn(options.target ?? 'native')
-  const sessions = new OpenSessions(options.processes ?? startRuntimes(PROCESSES))
+  const sessions = new OpenSessions(options.processes ?? startRuntimes())
   try {
     return await quantizeIn(sessions, place, model, options)
   } finally {
@@ -198,9 +198,6 @@ async function quantizeMeasured(model: Model, options: QuantizeOptions): Promise
 
 /** What the lossless passes are proven on where there are rows: each sample is a run of either model. */
 const PROOF_SAMPLES = { real: 2, random: 1 } as const
-
-/** Models that run at a time: the two that are compared, or the one that answers and the pair of it and its original. */
-export const PROCESSES = 2
 
 /**
  * Whatever runs a model does so in another process, and what does not wait for another runs beside it: the original is
