@@ -1,14 +1,7 @@
 import type { Dataset } from '../data/index.ts'
 import { leftUnseen, omittedOutputs, openIsolated, type RuntimeProcesses, startRuntimes } from '../engine/index.ts'
 import type { Model, NumericArray } from '../ir/index.ts'
-import {
-  KERNEL_REPAIRS,
-  LAYOUT_REPAIRS,
-  RECURRENT_ONLY,
-  roundableStatic,
-  roundValues,
-  type StaticInt8Options,
-} from '../passes/index.ts'
+import { KERNEL_REPAIRS, LAYOUT_REPAIRS, RECURRENT_ONLY } from '../passes/index.ts'
 import { UserError } from '../platform/index.ts'
 import type {
   CalibrationReport,
@@ -20,11 +13,10 @@ import type {
   Scheme,
   Target,
 } from '../report/index.ts'
-import { answersOf, relativeNoise } from './answers.ts'
 import { channelsOf } from './channels.ts'
 import type { EvidenceCache } from './evidence-cache.ts'
 import { goneFromFloat, keepsNothing } from './keep-float.ts'
-import { learnRoundings } from './learned-rounding.ts'
+import { withLearnedRoundings } from './learned-steps.ts'
 import { looked } from './looked.ts'
 import { measureDamage, readKernels, timeIn } from './measure-quantized.ts'
 import { noiseWarning } from './noise-warning.ts'
@@ -242,7 +234,7 @@ async function quantizeIn(
   const steps = scheme.startsWith('weight')
     ? await weightSteps(start.model, own, options)
     : scheme === 'static-int8' && options.rounding === 'learned'
-      ? [await withLearnedRoundings(start.model, own, options), ...repairs]
+      ? [await withLearnedRoundings(start.model, own, { ...options, data: data! }), ...repairs]
       : [own, ...repairs]
   let trail = await advanceOnThreads(start, steps)
   // Who asks for integers gets them: that they hardly pay in such a model is for the report to say. What the passes
@@ -344,39 +336,6 @@ async function evidenceFor(
   if (calibration === 'minmax') return looked(sessions, model, data, { ...options, busy })
   // These look at whole values in this very process, which a model that cannot run would take along: it ran before.
   return together(rangesOf(model, data, calibration, options), channelsOf(model, data, options))
-}
-
-/** The step of static int8 with roundings that are learned under its own ranges. */
-async function withLearnedRoundings(model: Model, step: Step, options: QuantizeOptions): Promise<Step> {
-  if (options.target === 'portable')
-    throw new UserError('unsupported', 'learned roundings are not proven free of 16-bit saturation', {
-      where: '--rounding learned',
-      hint: 'leave one of --rounding learned and --target portable out',
-    })
-  const evidence = step.evidence ?? []
-  const settings = step.options as StaticInt8Options
-  const learned = await learnRoundings(model, roundableStatic(model, settings, evidence), options.data!, {
-    ...options,
-    rounded: roundValues(model, settings, evidence).model,
-  })
-  const other = { ...step, evidence: [...evidence, learned] }
-  // In 8 bits little is lost to weights: that each part came nearer does not say that the whole did.
-  const plain = { ...step, options: { ...settings, rounding: 'sums' } }
-  return (await nearer(model, [plain, other], options)) === 0 ? plain : other
-}
-
-/** Which of two steps leaves the outputs nearer to the float model's, on the last eighth of the rows to learn from. */
-async function nearer(model: Model, steps: readonly Step[], options: QuantizeOptions): Promise<number> {
-  const data = options.data!
-  const rows = (options.indices ?? Array.from({ length: data.rows }, (_, i) => i)).slice(0, options.samples ?? 256)
-  const judged = rows.slice(-Math.ceil(rows.length / 8))
-  const exact = await answersOf(model, data, judged)
-  const lost: number[] = []
-  for (const step of steps) {
-    const given = await answersOf((await advanceAll(startTrail(model), [step])).model, data, judged)
-    lost.push(relativeNoise(exact, given))
-  }
-  return lost.indexOf(Math.min(...lost))
 }
 
 /** Ranges of few rows cut off what other rows would have shown. */
