@@ -19,6 +19,8 @@ export interface CandidateSpec {
   readonly measuredCosts?: boolean
   /** How much of what outlier channels need moves into weights before (SmoothQuant), 0 … 1; nothing unless said. */
   readonly smooth?: number
+  /** Weights are rounded up or down as is learned from the calibration rows; as the scheme does it unless said. */
+  readonly rounding?: 'learned'
   /** Static integers with recurrent layers in dynamic ones. */
   readonly recurrent?: boolean
   readonly pass?: Readonly<Record<string, unknown>>

@@ -21,6 +21,7 @@ import type { LearnedWeightsReport, TensorRef } from '../report/index.ts'
 import type { Evidence } from '../rewrite/index.ts'
 import { layoutOf, packWeights, type ReadBatches, stepGraph, train, unpackWeights } from '../train/index.ts'
 import { readRows } from './learning-rows.ts'
+import { type Meter, noMeter } from './meter.ts'
 import { TensorStore } from './tensor-refs.ts'
 
 export interface LearnedRoundingOptions {
@@ -33,12 +34,13 @@ export interface LearnedRoundingOptions {
   readonly steps?: number | undefined
   readonly seed?: number | undefined
   readonly signal?: AbortSignal | undefined
+  readonly meter?: Meter | undefined
   readonly onProgress?: ((text: string) => void) | undefined
 }
 
 /** Rows in a step; each part of the model sees the same ones together. */
 const BATCH = 32
-const DEFAULT_SAMPLES = 256
+export const DEFAULT_SAMPLES = 256
 const DEFAULT_STEPS = 500
 const RATE = 0.05
 /** How much the pull to whole codes counts beside an error that is 1 with nearest codes. */
@@ -80,6 +82,7 @@ export async function learnRoundings(
   const found: Record<string, { codes: TensorRef; scales?: TensorRef }> = {}
   const report: LearnedWeightsReport['blocks'][number][] = []
   const reached = new Set(blocks.flatMap((block) => block.weights))
+  const tick = (options.meter ?? noMeter)('learned roundings')
   const unlearned = weights
     .filter(({ name }) => !reached.has(name))
     .map(({ node }) => ({ name: node, reason: 'no float output depends on it alone' }))
@@ -90,7 +93,10 @@ export async function learnRoundings(
     const part = blockModel(rounded, block, types)
     const settings = {
       ...options,
-      onProgress: (text: string) => say(`rounding part ${i + 1} of ${blocks.length}: ${text}`),
+      onStep: (step: number, of: number) => {
+        say(`rounding part ${i + 1} of ${blocks.length}: step ${step} of ${of}`)
+        tick(i + step / of, blocks.length)
+      },
     }
     const learned = await learnBlock(part, block, own, parts, exactOutputs, settings)
     if ('refused' in learned) unlearned.push(...own.map(({ node }) => ({ name: node, reason: learned.refused })))
@@ -191,7 +197,7 @@ async function learnBlock(
   weights: readonly RoundableWeight[],
   parts: readonly Part[],
   wanted: readonly (readonly TensorValue[])[],
-  options: LearnedRoundingOptions,
+  options: LearnedRoundingOptions & { readonly onStep: (step: number, of: number) => void },
 ): Promise<BlockResult> {
   const judged = Math.max(1, Math.floor(parts.length / 8))
   const learnable = parts.length - judged
@@ -247,7 +253,7 @@ async function learnBlock(
     rate: RATE,
     seed: options.seed ?? 0,
     signal: options.signal,
-    onStep: ({ step: now, of }) => options.onProgress?.(`step ${now} of ${of}`),
+    onStep: ({ step: now, of }) => options.onStep(now, of),
   })
   const variables = unpackWeights(trained.weights, layout)
   const codes = new Map(

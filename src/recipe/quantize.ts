@@ -16,7 +16,7 @@ import type {
 import { channelsOf } from './channels.ts'
 import type { EvidenceCache } from './evidence-cache.ts'
 import { goneFromFloat, keepsNothing } from './keep-float.ts'
-import { withLearnedRoundings } from './learned-step.ts'
+import { withLearnedRoundings } from './learned-steps.ts'
 import { looked } from './looked.ts'
 import { measureDamage, readKernels, timeIn } from './measure-quantized.ts'
 import { noiseWarning } from './noise-warning.ts'
@@ -235,7 +235,7 @@ async function quantizeIn(
   const steps = scheme.startsWith('weight')
     ? await weightSteps(start.model, own, options)
     : scheme === 'static-int8' && options.rounding === 'learned'
-      ? [await withLearnedRoundings(start.model, own, options), ...repairs]
+      ? [await withLearnedRoundings(start.model, own, { ...options, data: data! }), ...repairs]
       : [own, ...repairs]
   let trail = await advanceOnThreads(start, steps)
   // Who asks for integers gets them: that they hardly pay in such a model is for the report to say. What the passes

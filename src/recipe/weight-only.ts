@@ -6,6 +6,7 @@ import { momentValues, roundableBlocks, type WeightOptions } from '../passes/ind
 import { UserError } from '../platform/index.ts'
 import type { Evidence } from '../rewrite/index.ts'
 import { learnRoundings } from './learned-rounding.ts'
+import type { Meter } from './meter.ts'
 import { tensorRefsOf } from './tensor-refs.ts'
 import type { Step } from './trail.ts'
 
@@ -54,6 +55,7 @@ export async function weightSteps(
     readonly seed?: number | undefined
     readonly steps?: number | undefined
     readonly signal?: AbortSignal | undefined
+    readonly meter?: Meter | undefined
     readonly onProgress?: ((text: string) => void) | undefined
   },
 ): Promise<readonly Step[]> {

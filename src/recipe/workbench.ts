@@ -1,7 +1,7 @@
 import { type Dataset, subset } from '../data/index.ts'
 import { type Feeds, machine, ortNode, type Session } from '../engine/index.ts'
 import { compare, type Metric } from '../evaluate/index.ts'
-import type { Model } from '../ir/index.ts'
+import type { Model, NumericArray } from '../ir/index.ts'
 import { UserError } from '../platform/index.ts'
 import type {
   CalibrationReport,
@@ -13,6 +13,7 @@ import type {
   LatencyReport,
   ProfileReport,
   RangeMethod,
+  Scheme,
   SensitivityReport,
   Target,
 } from '../report/index.ts'
@@ -23,6 +24,7 @@ import { FILLING_SECONDS, filledWherePays, forNativeKernels } from './filled-blo
 import { firstFeeds } from './first-feeds.ts'
 import { inspect } from './inspect.ts'
 import { kernelCosts } from './kernel-costs.ts'
+import { learnedSteps } from './learned-steps.ts'
 import { type ReadKernels, readKernels } from './measure-quantized.ts'
 import { Answers, memoSession } from './memo-session.ts'
 import { type Meter, noMeter } from './meter.ts'
@@ -36,7 +38,7 @@ import { type Phase, type RowsOf, shareRows } from './share-rows.ts'
 import { losslessTrail, proveEqual } from './simplify.ts'
 import { smoothed } from './smooth.ts'
 import { type TimingPurpose, timeSideBySide } from './time-side-by-side.ts'
-import { startTrail, type Trail } from './trail.ts'
+import { type Step, startTrail, type Trail } from './trail.ts'
 import { tryMetric } from './try-metric.ts'
 import { advanceOnThreads } from './weight-threads.ts'
 
@@ -90,6 +92,8 @@ export class Workbench {
   /** Those of the candidates to the selection rows, by digest: they are judged on more and more of them. */
   readonly #answers = new Map<string, Answers>()
   readonly #trained = new Map<string, Trail>()
+  /** What recipes of its candidates refer to, by digest. */
+  readonly tensors = new Map<string, NumericArray>()
 
   private constructor(
     original: Built,
@@ -230,11 +234,19 @@ export class Workbench {
     const costs = calibration && spec.measuredCosts ? await this.#costs(trail.model, calibration) : null
     const channels = calibration ? await this.#channels(trail.model) : null
     const evidence = [calibration, channels, sensitivity, costs].filter((report) => report !== null)
-    const { scheme, keepFloat, recurrent } = spec
-    const next = await advanceOnThreads(trail, quantizeSteps({ scheme, target, keepFloat, recurrent, pass }, evidence))
+    const { scheme, keepFloat, recurrent, rounding } = spec
+    const steps = quantizeSteps({ scheme, target, keepFloat, recurrent, rounding, pass }, evidence)
+    const next = await advanceOnThreads(trail, rounding ? await this.#taught(trail.model, scheme, steps) : steps)
     const run = quantizationRun(next, scheme)
     const layers = recurrent ? quantizationRun(next, 'dynamic-int8') : undefined
     return builtFrom(spec, next, { ...run.planned, ...layers?.planned }, run.refused, run.expectedNoise)
+  }
+
+  async #taught(model: Model, scheme: Scheme, steps: ReturnType<typeof quantizeSteps>): Promise<readonly Step[]> {
+    const taught = await learnedSteps(model, scheme, steps, { ...this.#options, ...this.rows.calibrate })
+    for (const { tensors } of taught.flatMap(({ evidence = [] }) => evidence))
+      for (const [digest, numbers] of tensors ?? []) this.tensors.set(digest, numbers)
+    return taught
   }
 
   /** What the nodes of the lossless model cost on either side; null where this candidate's integers go by formulas. */

@@ -8,6 +8,8 @@ const PROOFS = 2
 export const CONFIRMING = 1 / 12
 /** Candidates of a kind that are judged even when the time is up, until one may be handed out. */
 export const ALWAYS_JUDGED = 3
+/** Share of what is left that one refinement may take, so that something is left for those behind it. */
+export const REFINING = 1 / 2
 /** So much of a piece of work shows how long the whole of it takes. */
 const SHOWN = 1 / 16
 /** What was begun and is slower than it looked may take so much longer before it is given up after all. */

@@ -12,6 +12,7 @@ import { ALWAYS_JUDGED, Budget, CONFIRMING } from './budget.ts'
 import { type Choice, chooseByProof, type Proven } from './choose.ts'
 import { type Contender, finalists } from './finalists.ts'
 import type { Goal } from './goal.ts'
+import { couldBeNearer, learned } from './learned.ts'
 import type { Optimized, OptimizeOptions } from './options.ts'
 import { dataFreeSpecs, hasRecurrent, placementSpecs } from './plan.ts'
 import { Pool } from './pool.ts'
@@ -217,8 +218,10 @@ class Optimization {
     for (const [place, trial] of others.entries()) {
       const bar = pool.betterAndSafe(trial)
       if (bar) pool.noteNotNeeded(trial, bar)
-      else if (pool.affords(1) || (place < ALWAYS_JUDGED && !pool.trials.some(promising))) await pool.climb(trial)
-      else {
+      else if (pool.affords(1) || (place < ALWAYS_JUDGED && !pool.trials.some(promising))) {
+        await pool.climb(trial)
+        if (trial.built.spec.scheme === 'weight-int4' && couldBeNearer(trial)) await learned(pool, this.#budget, trial)
+      } else {
         pool.note(trial, 'not judged: the time was up')
         this.#budget.leaveOut(`judging ${trial.built.spec.id}`)
       }
@@ -320,7 +323,7 @@ class Optimization {
       choice,
       data: this.#data,
       elapsed: this.#elapsed,
-      tensors: this.#tensors,
+      tensors: new Map([...this.#tensors, ...pool.bench.tensors]),
     })
   }
 }

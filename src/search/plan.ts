@@ -93,6 +93,14 @@ export function smoothedSpecs(spec: CandidateSpec): readonly CandidateSpec[] {
   ]
 }
 
+/** The candidate with weights rounded up or down as is learned. */
+export const learnedSpec = (spec: CandidateSpec): CandidateSpec => ({
+  ...spec,
+  id: `${spec.id}-learned`,
+  words: `${spec.words}, weights rounded up or down as was learned from the calibration rows`,
+  rounding: 'learned',
+})
+
 /** The candidate with what disturbs most for the time it saves left in float, to keep the noise within a budget. */
 export function withNoise(spec: CandidateSpec, noiseBudget: number): CandidateSpec {
   const decibels = (-10 * Math.log10(noiseBudget)).toFixed(1)

@@ -1,5 +1,6 @@
 import { type CandidateSpec, KERNEL_WORK } from '../recipe/index.ts'
-import { ALWAYS_JUDGED, type Budget, quarteredWithin, TooLong } from './budget.ts'
+import { ALWAYS_JUDGED, type Budget, quarteredWithin, REFINING, TooLong } from './budget.ts'
+import { learned } from './learned.ts'
 import { settleNoise } from './noise-budget.ts'
 import { calibrationSpecs, equalisedSpecs, onRows, smoothedSpecs, withNoise } from './plan.ts'
 import type { Pool } from './pool.ts'
@@ -8,8 +9,6 @@ import { isQuiet, isStatic, isTrained, quietestFirst, SECURE_NOISE, type Trial, 
 /** Rows that ranges are taken from where there is time; where there is less, a quarter of them, and so on. */
 const RANGE_ROWS = 128
 const FEWEST_RANGE_ROWS = 8
-/** Share of what is left that one refinement may take, so that something is left for those behind it. */
-const REFINING = 1 / 2
 /** A budget of noise that holds everything, for what a candidate as it is would be foretold. */
 const UNLIMITED = 1e9
 /** So many rows tell what others will show; of fewer, a quieter mixture is kept as well. */
@@ -64,6 +63,8 @@ export class Statics {
       const siblings = pool.secure(calibrated) ? [calibrated] : [calibrated, ...(await this.#smoothed(calibrated))]
       if (siblings.some((trial) => pool.secure(trial))) continue
       const safest = quietestFirst(siblings)[0]!
+      const taught = await learned(pool, this.#budget, safest)
+      if (taught && pool.secure(taught)) continue
       const added = [...(await this.#equalised(safest)), ...(await this.#mixed(safest))]
       if (added.length === 0) continue
       await pool.time(added, this.#budget.timing(8))

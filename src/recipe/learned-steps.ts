@@ -2,18 +2,30 @@ import type { Dataset } from '../data/index.ts'
 import type { Model } from '../ir/index.ts'
 import { roundableStatic, roundValues, type StaticInt8Options } from '../passes/index.ts'
 import { UserError } from '../platform/index.ts'
-import type { Target } from '../report/index.ts'
+import type { Scheme, Target } from '../report/index.ts'
 import { answersOf, relativeNoise } from './answers.ts'
-import { type LearnedRoundingOptions, learnRoundings } from './learned-rounding.ts'
+import { DEFAULT_SAMPLES, type LearnedRoundingOptions, learnRoundings } from './learned-rounding.ts'
 import { advanceAll, type Step, startTrail } from './trail.ts'
+import { weightSteps } from './weight-only.ts'
 
-export interface LearnedStepOptions extends LearnedRoundingOptions {
-  readonly data?: Dataset | undefined
-  readonly target?: Target | undefined
+type Options = LearnedRoundingOptions & { readonly data: Dataset; readonly target?: Target | undefined }
+
+/** The steps of a scheme, the first of which is the one that rounds, with roundings learned from rows of `data`. */
+export async function learnedSteps(
+  model: Model,
+  scheme: Scheme,
+  [own, ...others]: readonly [Step, ...Step[]],
+  options: Options,
+): Promise<readonly Step[]> {
+  const taught =
+    scheme === 'static-int8'
+      ? [await withLearnedRoundings(model, own, options)]
+      : await weightSteps(model, own, { ...options, rounding: 'learned' })
+  return [...taught, ...others]
 }
 
-/** The step of static int8 with roundings that are learned under its own ranges. */
-export async function withLearnedRoundings(model: Model, step: Step, options: LearnedStepOptions): Promise<Step> {
+/** The step of static int8 with roundings that are learned under its own ranges, where these leave the outputs nearer. */
+export async function withLearnedRoundings(model: Model, step: Step, options: Options): Promise<Step> {
   if (options.target === 'portable')
     throw new UserError('unsupported', 'learned roundings are not proven free of 16-bit saturation', {
       where: '--rounding learned',
@@ -21,7 +33,7 @@ export async function withLearnedRoundings(model: Model, step: Step, options: Le
     })
   const evidence = step.evidence ?? []
   const settings = step.options as StaticInt8Options
-  const learned = await learnRoundings(model, roundableStatic(model, settings, evidence), options.data!, {
+  const learned = await learnRoundings(model, roundableStatic(model, settings, evidence), options.data, {
     ...options,
     rounded: roundValues(model, settings, evidence).model,
   })
@@ -32,9 +44,12 @@ export async function withLearnedRoundings(model: Model, step: Step, options: Le
 }
 
 /** Which of two steps leaves the outputs nearer to the float model's, on the last eighth of the rows to learn from. */
-async function nearer(model: Model, steps: readonly Step[], options: LearnedStepOptions): Promise<number> {
-  const data = options.data!
-  const rows = (options.indices ?? Array.from({ length: data.rows }, (_, i) => i)).slice(0, options.samples ?? 256)
+async function nearer(
+  model: Model,
+  steps: readonly Step[],
+  { data, indices, samples = DEFAULT_SAMPLES }: Options,
+): Promise<number> {
+  const rows = (indices ?? Array.from({ length: data.rows }, (_, i) => i)).slice(0, samples)
   const judged = rows.slice(-Math.ceil(rows.length / 8))
   const exact = await answersOf(model, data, judged)
   const lost: number[] = []

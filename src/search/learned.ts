@@ -1,0 +1,38 @@
+import type { Budget } from './budget.ts'
+import { REFINING, TooLong } from './budget.ts'
+import { learnedSpec } from './plan.ts'
+import type { Pool } from './pool.ts'
+import { isQuiet, type Trial } from './trial.ts'
+
+/** Rows to learn from without which a rounding learns these rows by heart. */
+const FEWEST_ROWS = 16
+
+/** Whether other roundings of weights could matter: not passed, or too noisy. */
+export const couldBeNearer = (trial: Trial): boolean =>
+  trial.comparison !== null && (trial.comparison.verdict !== 'pass' || !isQuiet(trial))
+
+/**
+ * The candidate with weights rounded up or down as is learned from the calibration rows: other numbers in the same
+ * kernels, which take the same time. Null where there is no time to learn and to judge it, or nothing comes nearer.
+ */
+export async function learned(pool: Pool, budget: Budget, of: Trial): Promise<Trial | null> {
+  const { bench } = pool
+  // Learned codes are not held within what 16 bits can add.
+  if (bench.target === 'portable' || bench.rows.calibrate.indices.length < FEWEST_ROWS) return null
+  const spec = learnedSpec(of.built.spec)
+  if (!pool.affords(1)) {
+    budget.leaveOut(spec.id)
+    return null
+  }
+  try {
+    const trial = await budget.granting(REFINING * budget.left, () => pool.build(spec))
+    if (!trial) return null
+    pool.borrowTiming(trial, of)
+    await pool.climb(trial)
+    return trial
+  } catch (error) {
+    if (!(error instanceof TooLong)) throw error
+    budget.leaveOut(`${spec.id} (${error.seconds.toFixed(0)} s to measure the ${error.work})`)
+    return null
+  }
+}
