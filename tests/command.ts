@@ -10,7 +10,7 @@ const ROOT = resolve(import.meta.dirname, '..')
 const BUILT = join(ROOT, 'dist/whet/main.js')
 
 /** The built command where it is as new as the sources (`npm test` builds before), else the sources themselves. */
-const PROGRAM = isFresh()
+export const PROGRAM = isFresh()
   ? [BUILT]
   : ['--import', `file://${join(ROOT, 'scripts/typescript-hooks.mjs')}`, join(ROOT, 'src/cli/main.ts')]
 

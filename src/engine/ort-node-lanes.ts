@@ -18,6 +18,7 @@ import { type LanesRequest, lineOf } from './ort-node-lanes-request.ts'
 import { crash } from './ort-node-process.ts'
 import { readPages, SharedPages } from './ort-node-shared-pages.ts'
 import type { OrtSessionOptions } from './ort-options.ts'
+import { QUIET } from './ort-telemetry.ts'
 import type { Ports } from './ports.ts'
 import { ReusedMemory } from './reused-memory.ts'
 
@@ -99,7 +100,7 @@ class LanesProcess {
     this.#pages = Array.from({ length: capacity }, () => SharedPages.open())
     this.#freed = this.#pages.map(() => [])
     this.#child = forkModule(siblingModule(import.meta.url, 'ort-node-lanes-child'), {
-      env: KEPT_MEMORY,
+      env: { ...QUIET, ...KEPT_MEMORY },
       stdio: this.#pages.flatMap((one) => ['overlapped', one?.fd ?? 'ignore'] as const),
     })
     this.#child.stderr!.on('data', (chunk) => {

@@ -1,6 +1,7 @@
 import { forkModule, siblingModule, UserError } from '../platform/index.ts'
 import { errorOf, type Failure } from './ort-node-failure.ts'
 import type { Answer, Request } from './ort-node-protocol.ts'
+import { QUIET } from './ort-telemetry.ts'
 
 /** A child process with the runtime in it. */
 export interface RuntimeProcess {
@@ -75,7 +76,7 @@ interface Launched extends RuntimeProcess {
 
 function launch(): Launched {
   let what = 'a model'
-  const child = forkModule(siblingModule(import.meta.url, 'ort-node-child'))
+  const child = forkModule(siblingModule(import.meta.url, 'ort-node-child'), { env: QUIET })
   const waiting = new Map<number, { doing: string; resolve: (value: never) => void; reject: (e: Error) => void }>()
   let complaint = ''
   let dead: string | null = null
