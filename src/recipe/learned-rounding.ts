@@ -42,6 +42,8 @@ export interface LearnedRoundingOptions {
 const BATCH = 32
 export const DEFAULT_SAMPLES = 256
 const DEFAULT_STEPS = 500
+/** What learning takes, in runs of the model on one row: each part there and back, which is three times as much. */
+export const LEARNING_RUNS = 3 * BATCH * DEFAULT_STEPS
 const RATE = 0.05
 /** How much the pull to whole codes counts beside an error that is 1 with nearest codes. */
 const PULL = 0.3

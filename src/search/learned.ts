@@ -1,5 +1,5 @@
-import type { Budget } from './budget.ts'
-import { REFINING, TooLong } from './budget.ts'
+import { LEARNING_RUNS } from '../recipe/index.ts'
+import { type Budget, REFINING, TooLong } from './budget.ts'
 import { learnedSpec } from './plan.ts'
 import type { Pool } from './pool.ts'
 import { isQuiet, type Trial } from './trial.ts'
@@ -20,12 +20,15 @@ export async function learned(pool: Pool, budget: Budget, of: Trial): Promise<Tr
   // Learned codes are not held within what 16 bits can add.
   if (bench.target === 'portable' || bench.rows.calibrate.indices.length < FEWEST_ROWS) return null
   const spec = learnedSpec(of.built.spec)
-  if (!pool.affords(1)) {
-    budget.leaveOut(spec.id)
+  const granted = REFINING * budget.left
+  // Its first parts alone may take longer than that, so that it would show too late.
+  const foretold = (LEARNING_RUNS * bench.seen.runMs) / 1000
+  if (!pool.affords(1) || foretold > granted) {
+    budget.leaveOut(`${spec.id} (about ${foretold.toFixed(0)} s to learn)`)
     return null
   }
   try {
-    const trial = await budget.granting(REFINING * budget.left, () => pool.build(spec))
+    const trial = await budget.granting(granted, () => pool.build(spec))
     if (!trial) return null
     pool.borrowTiming(trial, of)
     await pool.climb(trial)
