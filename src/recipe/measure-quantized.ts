@@ -3,7 +3,7 @@ import { type Feeds, type IsolatedSession, openPair, ortNode } from '../engine/i
 import { comparedValues, measureBatchInvariance, measureLatency, measureLayers } from '../evaluate/index.ts'
 import type { Model } from '../ir/index.ts'
 import { compareKernels, namedAsFound } from '../passes/index.ts'
-import type { QuantizationReport, Target } from '../report/index.ts'
+import type { QuantizationReport, Report, Target } from '../report/index.ts'
 import type { OpenSessions } from './open-sessions.ts'
 import type { RunsOn } from './runs-on.ts'
 import { samplesFor } from './samples.ts'
@@ -14,8 +14,8 @@ export interface MeasureQuantizedOptions {
   readonly data?: Dataset | undefined
   readonly target?: Target | undefined
   readonly seed?: number | undefined
-  /** Elements of all values of one row, where they are known. */
-  readonly rowElements?: number | undefined
+  /** What was learned before; a calibration tells how large a row is inside the model. */
+  readonly evidence?: readonly Report[] | undefined
   /** What this process shall do while the others load the models. */
   readonly meanwhile?: (() => void) | undefined
   readonly signal?: AbortSignal | undefined
@@ -69,10 +69,13 @@ export interface Damage extends Pick<QuantizationReport, 'sqnrDb' | 'layers' | '
 }
 
 /**
- * Rows, or random inputs where there are fewer, that the damage is measured on. Two with this many elements each tell as
- * much as four with less.
+ * Rows, or random inputs where there are fewer, that the damage is measured on: two where a row has many elements inside
+ * the model, which tell as much as four with less.
  */
-const rowsToLookAt = (elements: number) => (elements > MANY ? 2 : 4)
+function rowsToLookAt(evidence: readonly Report[]): number {
+  const ranges = evidence.flatMap((report) => (report.kind === 'calibration' ? Object.values(report.ranges) : []))
+  return ranges.reduce((sum, { elements = 0 }) => sum + elements, 0) > MANY ? 2 : 4
+}
 const MANY = 2 ** 22
 
 /**
@@ -85,7 +88,7 @@ export async function measureDamage(
   after: Model,
   place: RunsOn,
   planned: Readonly<Record<string, number>>,
-  { data, target = 'native', seed, rowElements = 0, meanwhile, onProgress }: MeasureQuantizedOptions,
+  { data, target = 'native', seed, evidence = [], meanwhile, onProgress }: MeasureQuantizedOptions,
 ): Promise<Damage> {
   onProgress?.('reading back what the runtime makes of it, measuring the noise')
   const { processes } = sessions
@@ -99,7 +102,7 @@ export async function measureDamage(
   try {
     const candidate = await opening
     meanwhile?.()
-    const real = rowsToLookAt(rowElements)
+    const real = rowsToLookAt(evidence)
     const rows = Math.min(data?.rows ?? 0, real)
     const random = rows === real ? 0 : rows > 1 ? 1 : 2
     const { feeds } = await samplesFor(candidate, { data, seed, real, random })

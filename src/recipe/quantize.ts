@@ -25,7 +25,7 @@ import { OpenSessions } from './open-sessions.ts'
 import { provePortable } from './portable.ts'
 import { rangesOf } from './ranges.ts'
 import { type RunsOn, runsOn } from './runs-on.ts'
-import { expectedOf, LEAN, losslessTrail, proveLossless } from './simplify.ts'
+import { expectedOf, FEW_SAMPLES, LEAN, losslessTrail, proveLossless } from './simplify.ts'
 import { smoothed } from './smooth.ts'
 import { together } from './together.ts'
 import { advanceAll, recipeOf, type Step, sizeOf, startTrail, type Trail } from './trail.ts'
@@ -196,9 +196,6 @@ async function quantizeMeasured(model: Model, options: QuantizeOptions): Promise
   }
 }
 
-/** What the lossless passes are proven on where there are rows: each sample is a run of either model. */
-const PROOF_SAMPLES = { real: 2, random: 1 } as const
-
 /**
  * Whatever runs a model does so in another process, and what does not wait for another runs beside it: the original is
  * loaded while the lossless passes work, and the kernels, the noise and the neighbours of what came out are measured at
@@ -212,7 +209,7 @@ async function quantizeIn(
 ): Promise<Quantized> {
   const { scheme, data, target = 'native', onProgress: say = () => {} } = options
   const original = sessions.open(model, LEAN)
-  const proving = data && data.rows > 1 ? PROOF_SAMPLES : {}
+  const proving = data && data.rows > 1 ? FEW_SAMPLES : {}
   const expecting = original.then((session) => expectedOf(session, { data, seed: options.seed, ...proving }))
   expecting.catch(() => {})
   say('lossless passes')
@@ -253,7 +250,7 @@ async function quantizeIn(
       ? null
       : await measureDamage(sessions, start.model, trail.model, place, planned, {
           ...options,
-          rowElements: evidence.flatMap(elementsOfRow)[0],
+          evidence,
           meanwhile: takeSizes,
         })
   const kernels = measured?.kernels ?? (await readKernels(trail.model, planned, target))
@@ -315,12 +312,6 @@ function quantized(trail: Trail, report: QuantizationReport, tensors: Quantized[
     },
   }
 }
-
-/** Elements of all values of one row, where a report tells them. */
-const elementsOfRow = (report: Report): readonly number[] =>
-  report.kind === 'calibration'
-    ? [Object.values(report.ranges).reduce((sum, { elements = 0 }) => sum + elements, 0)]
-    : []
 
 const isLearned = ({ options }: PassRun) => (options as { rounding?: string } | undefined)?.rounding === 'learned'
 

@@ -68,6 +68,9 @@ export async function simplify(model: Model, options: SimplifyOptions = {}): Pro
 /** A handful of runs does not pay for memory that is kept for later ones. */
 export const LEAN = { arena: false } as const
 
+/** What a rewrite is proven on where rows are there, and other proofs follow: each sample is a run of either model. */
+export const FEW_SAMPLES = { real: 2, random: 1 } as const
+
 /** The measured equivalence of two models that must be equal; an internal error names the output where they are not. */
 export async function proveEqual(before: Model, after: Model, options: SampleOptions): Promise<Equivalence> {
   const opened = [openIsolated(before, LEAN), openIsolated(after, LEAN)] as const

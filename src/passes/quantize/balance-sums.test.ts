@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { kernelLayout } from './balance-sums.ts'
+import { furthest, kernelLayout } from './balance-sums.ts'
 import { quantizeChannels } from './channel-weights.ts'
 
 const shapes = [
@@ -51,4 +51,18 @@ test('smooth inputs lose far less: a blur of 25 taps over a constant picture', (
   }
   expect(errorOf(false)).toBeGreaterThan(0.01)
   expect(errorOf(true)).toBeLessThan(0.004)
+})
+
+test('the furthest of many are those that a stable sort puts first', () => {
+  const lists = fc.array(fc.integer({ min: -9, max: 9 }), { minLength: 1, maxLength: 40 })
+  fc.assert(
+    fc.property(lists, fc.nat(), fc.boolean(), (list, some, greatest) => {
+      const values = Float64Array.from(list)
+      const count = some % (list.length + 1)
+      const sorted = [...values.keys()].sort((a, b) => (greatest ? values[b]! - values[a]! : values[a]! - values[b]!))
+      const found = [...furthest(values, count, greatest)]
+      expect(found.sort((a, b) => a - b)).toEqual(sorted.slice(0, count).sort((a, b) => a - b))
+    }),
+    { numRuns: 500, seed: 7 },
+  )
 })

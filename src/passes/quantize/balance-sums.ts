@@ -81,8 +81,14 @@ export function balanceSums(
 }
 
 /** Indices of the `count` greatest of the values, or of the least; of equal ones the first. */
-function furthest(values: Float64Array, count: number, greatest: boolean): readonly number[] {
+export function furthest(values: Float64Array, count: number, greatest: boolean): readonly number[] {
   if (count === 0) return []
+  // Mostly a few of many: one look at all for each takes less than to sort them.
+  if (count <= FEW) {
+    const found: number[] = []
+    while (found.length < count) found.push(next(values, greatest, found.at(-1)))
+    return found
+  }
   const sorted = values.slice().sort()
   const last = greatest ? sorted[values.length - count]! : sorted[count - 1]!
   const beyond: number[] = []
@@ -92,4 +98,19 @@ function furthest(values: Float64Array, count: number, greatest: boolean): reado
     else if (values[i]! > last === greatest) beyond.push(i)
   }
   return [...beyond, ...equal.slice(0, count - beyond.length)]
+}
+
+const FEW = 8
+
+/** Where the furthest value behind that at `before` stands. */
+function next(values: Float64Array, greatest: boolean, before: number | undefined): number {
+  const limit =
+    before === undefined ? (greatest ? Number.POSITIVE_INFINITY : Number.NEGATIVE_INFINITY) : values[before]!
+  let best = -1
+  for (let i = 0; i < values.length; i++) {
+    const value = values[i]!
+    const behind = value === limit ? i > (before ?? -1) : greatest ? value < limit : value > limit
+    if (behind && (best < 0 || (greatest ? value > values[best]! : value < values[best]!))) best = i
+  }
+  return best
 }
