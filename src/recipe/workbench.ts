@@ -22,6 +22,7 @@ import { channelsOf } from './channels.ts'
 import { type EvidenceCache, inMemory } from './evidence-cache.ts'
 import { FILLING_SECONDS, filledWherePays, forNativeKernels } from './filled-blocks.ts'
 import { firstFeeds } from './first-feeds.ts'
+import { openTimed, quickestRun } from './first-look.ts'
 import { inspect } from './inspect.ts'
 import { kernelCosts } from './kernel-costs.ts'
 import { learnedSteps } from './learned-steps.ts'
@@ -44,9 +45,6 @@ import { advanceOnThreads } from './weight-threads.ts'
 
 /** Bytes of a candidate's answers that are kept from one step of judging to the next. */
 const CANDIDATE_BYTES = 2 ** 25
-/** Looks at what a run takes: the least counts, since whatever disturbs only adds; no more of them where runs are slow. */
-const LOOKS = 5
-const LOOKING_MS = 100
 
 export interface WorkbenchOptions {
   readonly target: Target
@@ -122,9 +120,7 @@ export class Workbench {
       })
     const rows = shareRows(data, { calibration: options.calibrationData, proof: options.proofData }, options.seed)
     const place = await runsOn(options.target, options.browser)
-    const opening = performance.now()
-    const session = await place.open(model, { threads: options.threads })
-    const openMs = performance.now() - opening
+    const { session, openMs } = await openTimed(() => place.open(model, { threads: options.threads }))
     const bench = await (async () => {
       // With a single row in all, the one that proves gives its shapes to the timing.
       const some = [rows.calibrate, rows.select, rows.prove].find((part) => part.indices.length > 0)!
@@ -384,16 +380,4 @@ export class Workbench {
       return null
     }
   }
-}
-
-async function quickestRun(session: Session, feeds: Feeds): Promise<number> {
-  let [least, all] = [Number.POSITIVE_INFINITY, 0]
-  for (let look = 0; look < LOOKS && all < LOOKING_MS; look++) {
-    const from = performance.now()
-    await session.run(feeds)
-    const ms = performance.now() - from
-    least = Math.min(least, ms)
-    all += ms
-  }
-  return least
 }

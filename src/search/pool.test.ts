@@ -1,0 +1,57 @@
+import { expect, test } from 'vitest'
+import type { Workbench } from '../recipe/index.ts'
+import { Budget } from './budget.ts'
+import { Pool } from './pool.ts'
+import type { Trial } from './trial.ts'
+
+/** Decibels of candidates with the same kernels; a few tenths move as more rows are seen. */
+const DECIBELS: Readonly<Record<string, number>> = { minmax: 33.6, percentile: 31.5, mse: 34.8, noisy: 20 }
+
+/** A pool over a bench whose rows cost a second each, with so many seconds in all. */
+async function poolOf(seconds: number) {
+  let ms = 0
+  const budget = new Budget(seconds * 1000, () => ms)
+  const judged: string[] = []
+  const bench = {
+    rows: { select: { indices: Array(2000).fill(0) }, prove: { indices: [] } },
+    original: { digest: 'original', bytes: 100 },
+    build: async (spec: { id: string }) => ({ spec, digest: spec.id, bytes: 50, planned: {}, float: [] }),
+    judge: async ({ spec }: Trial['built'], _: string, rows: number) => {
+      judged.push(`${spec.id} ${rows}`)
+      const tick = budget.meter('judging')
+      for (let done = 1; done <= rows; done++) {
+        ms += 1000
+        tick(done, rows)
+      }
+      return {
+        ...{ verdict: 'inconclusive', grade: 'close', n: rows, metric: 'agreement', agreement: null },
+        ...{ base: { value: null }, candidate: { value: null } },
+        outputs: [{ sqnrDb: DECIBELS[spec.id]! - 10 / rows }],
+      }
+    },
+  }
+  budget.keepForProof(0, 1)
+  const pool = new Pool(bench as unknown as Workbench, { name: 'latency' }, budget, () => {})
+  const trials = await pool.buildAll(Object.keys(DECIBELS).map((id) => ({ id, words: id })))
+  return { pool, trials, judged, budget }
+}
+
+test('of candidates with the same kernels one is left, and the same one wherever the time ends', async () => {
+  const plenty = await poolOf(1e6)
+  const chosen = await plenty.pool.halve(plenty.trials)
+  expect(plenty.judged).toEqual([
+    ...['minmax 64', 'percentile 64', 'mse 64', 'noisy 64'],
+    ...['mse 256', 'minmax 256'],
+    'mse 1024',
+  ])
+  expect(plenty.budget.warning).toBeNull()
+  const short = await poolOf(700)
+  const early = await short.pool.halve(short.trials)
+  expect(short.judged).toEqual(plenty.judged.slice(0, 4))
+  expect(short.budget.warning).toMatch(/more than 64 selection rows for mse, minmax/)
+  expect([chosen, early].map(({ built }) => built.spec.id)).toEqual(['mse', 'mse'])
+  for (const { trials, pool } of [plenty, short]) {
+    expect(trials.filter(({ dropped }) => !dropped).map(({ built }) => built.spec.id)).toEqual(['mse'])
+    expect(pool.get('minmax').result.note).toMatch(/judged on \d+ rows: others as fast were quieter there/)
+  }
+})
