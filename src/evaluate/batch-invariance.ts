@@ -10,6 +10,8 @@ export interface BatchInvariance {
   readonly all: boolean
   readonly outputs: Readonly<Record<string, boolean>>
   readonly reason?: string
+  /** Rows that shared runs; absent where none did. */
+  readonly rows?: number
 }
 
 /**
@@ -29,8 +31,8 @@ const OUTLIERS = [8, -8] as const
 
 /**
  * Whether a row's answer is the same whatever rows share its batch. Each row of `given` (feeds of one row each, at least
- * two) runs alone, then in a batch of four (of two where rows are large), then among the same neighbours with every second
- * one scaled by eight, up and down. An output is invariant if no row's answer moves by more than `REASSOCIATION` of that
+ * two) runs alone, then in a batch of four (of two where rows are large, of all where there are fewer), then among the
+ * same neighbours with every second one scaled by eight, up and down. An output is invariant if no row's answer moves by more than `REASSOCIATION` of that
  * output's largest magnitude; integers, booleans and strings must be equal. Scaled rows that the model does not accept,
  * such as class numbers beyond its table, are left out.
  *
@@ -81,7 +83,7 @@ export async function measureBatchInvariance(session: Session, given: readonly F
   }
   const outputs = Object.fromEntries(names.map((name) => [name, !notes.has(name)]))
   const reason = [...notes].map(([name, note]) => `${name}: ${note}`).join('; ')
-  return { all: notes.size === 0, outputs, ...(notes.size === 0 ? {} : { reason }) }
+  return { all: notes.size === 0, outputs, ...(notes.size === 0 ? {} : { reason }), rows: rows.length }
 }
 
 /** Why answers of these rows could not be told apart if they shared a run; null where each has its place on axis 0. */

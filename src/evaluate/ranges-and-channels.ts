@@ -66,7 +66,7 @@ export async function measureRangesAndChannels(
   const note = (feeds: Feeds, fetched: Fetched, count: number) => {
     for (const [name, value] of Object.entries(feeds)) take(ranges.get(name), value, count)
     const told = toldChannels(fetched, packs)
-    const notes = (name: string, min: Values, max: Values, sum: Values, elements: number) => {
+    const notes = (name: string, min: Float32Array, max: Float32Array, sum: Float32Array, elements: number) => {
       // What is not finite somewhere makes a sum, or a mean, that is not.
       if (elements === 0 || !sum.every(Number.isFinite)) allTold = false
       else ranges.get(name)!.note({ min: least(min), max: greatest(max), elements, finite: true }, count)
@@ -76,7 +76,7 @@ export async function measureRangesAndChannels(
       if (known) notes(name, known.min, known.max, known.mean, known.elements)
       else {
         const { min, max, sum, size } = whole.get(name)!
-        const numbers = (output: string) => fetched[output]!.data as Values
+        const numbers = (output: string) => fetched[output]!.data as Float32Array
         notes(name, numbers(min), numbers(max), numbers(sum), Number(numbers(size)[0]))
       }
     }
@@ -153,15 +153,13 @@ function rangesOfAll(observers: ReadonlyMap<string, RangeObserver>): Pick<Calibr
   }
 }
 
-type Values = Float32Array
-
-function least(values: Values): number {
+function least(values: Float32Array): number {
   let low = Number.POSITIVE_INFINITY
   for (let i = 0; i < values.length; i++) if (values[i]! < low) low = values[i]!
   return low
 }
 
-function greatest(values: Values): number {
+function greatest(values: Float32Array): number {
   let high = Number.NEGATIVE_INFINITY
   for (let i = 0; i < values.length; i++) if (values[i]! > high) high = values[i]!
   return high

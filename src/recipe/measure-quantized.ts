@@ -68,13 +68,13 @@ export interface Damage extends Pick<QuantizationReport, 'sqnrDb' | 'layers' | '
   readonly feeds: readonly Feeds[]
 }
 
-/**
- * Rows, or random inputs where there are fewer, that the damage is measured on: two where a row has many elements inside
- * the model, which tell as much as four with less.
- */
-function rowsToLookAt(evidence: readonly Report[]): number {
+/** Rows, or random inputs where there are fewer, that the damage is measured on: their noise can differ by far. */
+const LOOKED_AT = 4
+
+/** Of these the rows that share a run: two where a row has many elements inside the model. */
+function neighboursAmong(evidence: readonly Report[]): number {
   const ranges = evidence.flatMap((report) => (report.kind === 'calibration' ? Object.values(report.ranges) : []))
-  return ranges.reduce((sum, { elements = 0 }) => sum + elements, 0) > MANY ? 2 : 4
+  return ranges.reduce((sum, { elements = 0 }) => sum + elements, 0) > MANY ? 2 : LOOKED_AT
 }
 const MANY = 2 ** 22
 
@@ -102,11 +102,10 @@ export async function measureDamage(
   try {
     const candidate = await opening
     meanwhile?.()
-    const real = rowsToLookAt(evidence)
-    const rows = Math.min(data?.rows ?? 0, real)
-    const random = rows === real ? 0 : rows > 1 ? 1 : 2
-    const { feeds } = await samplesFor(candidate, { data, seed, real, random })
-    const looked = feeds.slice(0, real)
+    const rows = Math.min(data?.rows ?? 0, LOOKED_AT)
+    const random = rows === LOOKED_AT ? 0 : rows > 1 ? 1 : 2
+    const { feeds } = await samplesFor(candidate, { data, seed, random })
+    const looked = feeds.slice(0, LOOKED_AT)
     const [{ sqnrDb, layers }, batchInvariant] = await together(
       measureLayers(
         () => (base ??= sessions.start(place.open(before, LEAN, { processes }))),
@@ -116,9 +115,9 @@ export async function measureDamage(
         looked,
         pairing,
       ),
-      measureBatchInvariance(candidate, looked),
+      measureBatchInvariance(candidate, looked.slice(0, neighboursAmong(evidence))),
     )
-    return { sqnrDb, layers, batchInvariant, feeds: looked, kernels: kernelsOf(candidate.kernels, planned) }
+    return { sqnrDb, layers, batchInvariant, feeds, kernels: kernelsOf(candidate.kernels, planned) }
   } finally {
     for (const one of base ? [opening, base] : [opening]) await sessions.close(one).catch(() => {})
     await (await pairing.catch(() => null))?.close()

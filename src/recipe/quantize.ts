@@ -270,7 +270,6 @@ async function quantizeIn(
     sqnrDb: measured?.sqnrDb ?? null,
     layers: measured?.layers ?? [],
     batchInvariant: measured?.batchInvariant ?? null,
-    ...(measured ? { measuredRows: measured.feeds.length } : {}),
     ...(timing ? { timing } : {}),
     ...(target === 'portable' ? { portable: provePortable(trail.model) } : {}),
     passes: trail.runs,

@@ -63,10 +63,10 @@ export const quantization = report('quantization', {
   /** Of the worst output; null where nothing was run. */
   sqnrDb: nullable(number),
   layers: list(object({ name: text, sqnrDb: nullable(number) })),
-  /** Whether a row's answer is the same whatever rows share its batch; null where nothing was run. */
-  batchInvariant: nullable(object({ all: boolean, outputs: record(boolean), reason: optional(text) })),
-  /** Rows, or random inputs where there are too few, that noise and neighbours were measured on. */
-  measuredRows: optional(integer),
+  /** Whether a row's answer is the same whatever rows share its batch; null where nothing was run. `rows`: seen on so many. */
+  batchInvariant: nullable(
+    object({ all: boolean, outputs: record(boolean), reason: optional(text), rows: optional(integer) }),
+  ),
   equivalence: optional(nullable(equivalence)),
   portable: optional(portability),
   passes: list(passRun),

@@ -9,5 +9,5 @@ export function rulePass(
   rules: readonly Rule[],
   infer: (model: Model) => ReadonlyMap<string, ValueType> = () => new Map(),
 ): Pass {
-  return { id, summary, run: (model) => runRules(model, id, rules, infer(model)) }
+  return { id, summary, run: (model) => runRules(model, id, rules, () => infer(model)) }
 }

@@ -42,17 +42,19 @@ const MAX_SWEEPS = 200
 
 /**
  * Runs rules over a model and its nested graphs until nothing applies any more. Refusals are those that still stand
- * at the end. `types` are inferred ones, where the rules need them.
+ * at the end. `infer` gives the types, where the rules need them; most passes find no operator of theirs in a model, and
+ * do not ask.
  */
 export function runRules(
   model: Model,
   id: string,
   rules: readonly Rule[],
-  types: ReadonlyMap<string, ValueType> = new Map(),
+  infer: () => ReadonlyMap<string, ValueType> = () => new Map(),
 ): { model: Model; report: PassRun } {
-  const taken = new Set(graphNames(model.graph))
-  const known = unambiguous(types, model.graph)
   const rulesAt = rulesByRoot(rules)
+  if (!hasRoot(model.graph, rulesAt)) return { model, report: { id, applied: 0, refused: [] } }
+  const taken = new Set(graphNames(model.graph))
+  const known = unambiguous(infer(), model.graph)
   const refused: Refusal[] = []
   let applied = 0
 
@@ -119,6 +121,15 @@ function rulesByRoot(rules: readonly Rule[]): (operator: string) => readonly Rul
   }
 }
 
+/** Whether there is a node, nested graphs' included, that a rule looks at. */
+function hasRoot(graph: Graph, rulesAt: (operator: string) => readonly Rule[]): boolean {
+  for (const node of graph.nodes) {
+    if (rulesAt(operatorName(node)).length > 0) return true
+    for (const [, nested] of nestedGraphs(node)) if (hasRoot(nested, rulesAt)) return true
+  }
+  return false
+}
+
 function sweepOnce(
   rulesAt: (operator: string) => readonly Rule[],
   context: RuleContext,
@@ -136,10 +147,16 @@ function sweepOnce(
   return { applied, refused }
 }
 
+function holdsGraphs({ attributes }: Node): boolean {
+  for (const { type } of attributes.values()) if (type === 'graph' || type === 'graphs') return true
+  return false
+}
+
 /** The graph with every nested graph replaced by what `change` makes of it; the same object where nothing changed. */
 export function mapNestedGraphs(graph: Graph, change: (nested: Graph) => Graph): Graph {
   let changed = false
   const nodes = graph.nodes.map((node) => {
+    if (!holdsGraphs(node)) return node
     const attributes = new Map<string, Attribute>()
     let nodeChanged = false
     for (const [name, attribute] of node.attributes) {

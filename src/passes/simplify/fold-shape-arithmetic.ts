@@ -31,7 +31,7 @@ export const foldShapeArithmetic: Pass = {
       editor.replaceByConstants(node, [constant])
       return true
     }
-    return runRules(model, this.id, [{ roots: '*', apply }], inferTypes(model))
+    return runRules(model, this.id, [{ roots: '*', apply }], () => inferTypes(model))
   },
 }
 
