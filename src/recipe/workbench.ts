@@ -279,6 +279,17 @@ export class Workbench {
     return readKernels(built.model, built.planned, this.#options.target)
   }
 
+  /** Why the runtime does not take a candidate at all, or null where it does. */
+  async refusal({ model }: Built): Promise<string | null> {
+    try {
+      await (await this.#place.open(model, { threads: this.#options.threads })).close()
+      return null
+    } catch (error) {
+      if (error instanceof UserError) return error.message
+      throw error
+    }
+  }
+
   /** Times the original and the candidates side by side, one row a run; only the models themselves run meanwhile. */
   async time(candidates: readonly Built[], maxSeconds: number, purpose: TimingPurpose): Promise<LatencyReport> {
     // The session that judges would hold memory, and its threads a core.

@@ -55,3 +55,20 @@ test('of candidates with the same kernels one is left, and the same one wherever
     expect(pool.get('minmax').result.note).toMatch(/judged on \d+ rows: others as fast were quieter there/)
   }
 })
+
+test('a candidate that the runtime refuses is left out and named; one that only cannot be read back stays', async () => {
+  const bench = {
+    original: { digest: 'original', bytes: 100 },
+    build: async (spec: { id: string }) => ({ spec, digest: spec.id, bytes: 50, planned: {}, float: [] }),
+    kernels: async ({ spec }: Trial['built']) => ({
+      ...{ planned: {}, counts: null, warnings: [] },
+      ...(spec.id === 'fine' ? {} : { reason: `no graph of ${spec.id}` }),
+    }),
+    refusal: async ({ spec }: Trial['built']) => (spec.id === 'refused' ? 'no kernel for this type' : null),
+  }
+  const pool = new Pool(bench as unknown as Workbench, { name: 'latency' }, new Budget(1000, () => 0), () => {})
+  const specs = ['fine', 'refused', 'unread'].map((id) => ({ id, words: id, scheme: 'static-int8' as const }))
+  const trials = await pool.buildAll(specs)
+  expect(trials.map(({ built }) => built.spec.id)).toEqual(['fine', 'unread'])
+  expect(pool.warnings).toEqual(['refused was left out: no kernel for this type', 'unread: no graph of unread'])
+})

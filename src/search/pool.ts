@@ -73,9 +73,15 @@ export class Pool {
       this.#say(`building ${spec.id}`)
       const built = await this.bench.build(spec)
       const integers = spec.scheme || Object.keys(built.planned).length > 0
-      return { built, read: integers ? await this.bench.kernels(built) : null }
+      const read = integers ? await this.bench.kernels(built) : null
+      return { built, read, refused: read?.reason ? await this.bench.refusal(built) : null }
     })
-    return made.flatMap(({ built, read }) => this.#admit(built, read) ?? [])
+    return made.flatMap(({ built, read, refused }) => {
+      if (refused === null) return this.#admit(built, read) ?? []
+      // One that the runtime does not take must not end the search: the others go on.
+      this.warnings.push(`${built.spec.id} was left out: ${refused}`)
+      return []
+    })
   }
 
   #admit(built: Built, read: ReadKernels | null): Trial | null {
