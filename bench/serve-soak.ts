@@ -21,21 +21,26 @@ export interface SoakOptions {
   /** `127.0.0.1:8000`: a model `scaled` whose version v computes y = v · x for rows of two numbers. */
   readonly place: string
   readonly clients: number
-  /** Kills the process of the live version. */
-  kill(): void
+  /** Kills the process of the live version; false where there is none just now. */
+  kill(): boolean
   /** Lets another version answer. */
   swap(): Promise<void>
-  /** One after the other, until they are through; traffic flows from before the first to after the last. */
-  readonly acts: Iterable<'kill' | 'swap'>
-  /** Milliseconds between acts; with `null` an act follows when every client has been answered twice. */
-  readonly pauseMs: number | null
+  /** What is done to the server; traffic flows from before it begins until it has ended. */
+  acts(does: SoakActs): Promise<void>
+}
+
+export interface SoakActs {
+  kill(): void
+  swap(): Promise<void>
+  /** Until every client has been answered twice more. */
+  answeredTwice(): Promise<void>
 }
 
 const MODEL = 'scaled'
 
 /** Mixed traffic while processes are killed and versions swapped; every answer is checked against the version it names. */
 export async function soak(options: SoakOptions): Promise<SoakReport> {
-  const { place, clients, acts, pauseMs } = options
+  const { place, clients } = options
   const seen = { answered: 0, wrong: 0, unavailable: 0, lost: 0, kills: 0, swaps: 0, abandoned: 0 }
   const versions: Record<string, number> = {}
   let firstLost: string | null = null
@@ -72,23 +77,21 @@ export async function soak(options: SoakOptions): Promise<SoakReport> {
     }
   }
   const traffic = Array.from({ length: clients }, (_, index) => client(index))
-  const pause = async () => {
-    if (pauseMs !== null) return sleep(pauseMs)
+  const answeredTwice = async () => {
     const before = [...counts]
     while (counts.some((count, i) => count < before[i]! + 2)) await sleep(1)
   }
   try {
-    for (const act of acts) {
-      await pause()
-      if (act === 'kill') {
-        options.kill()
-        seen.kills++
-      } else {
+    await answeredTwice()
+    await options.acts({
+      kill: () => void (options.kill() && seen.kills++),
+      swap: async () => {
         await options.swap()
         seen.swaps++
-      }
-    }
-    await pause()
+      },
+      answeredTwice,
+    })
+    await answeredTwice()
   } finally {
     running = false
     await Promise.all(traffic)
@@ -107,6 +110,15 @@ export function soundness(report: SoakReport, clients: number): readonly string[
       : []),
     ...(report.answered === 0 ? ['nothing was answered'] : []),
   ]
+}
+
+/** Acts at every multiple of `everyMs`, for `forMs` in all; an act that takes longer puts the next one off. */
+export async function onTheClock(everyMs: number, forMs: number, act: () => void | Promise<void>): Promise<void> {
+  const start = performance.now()
+  for (let due = everyMs; due <= forMs; due = Math.max(due + everyMs, performance.now() - start)) {
+    await sleep(start + due - performance.now())
+    await act()
+  }
 }
 
 const sleep = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms))

@@ -12,7 +12,7 @@ import { preloads, siblingModule } from '../src/platform/index.ts'
 import { DEFAULT_SETTINGS, fileSource, folderSource, startServer } from '../src/serve/index.ts'
 import { type Budget, budgetLine, type Watched, watchProcessors } from './processor-time.ts'
 import type { LoadOrder, LoadResult } from './serve-load.ts'
-import { soak, soundness } from './serve-soak.ts'
+import { onTheClock, soak, soundness } from './serve-soak.ts'
 
 /**
  * `whet serve` beside a plain Fastify + onnxruntime-node server, in one run, by turns: throughput and p99 at concurrency
@@ -251,12 +251,7 @@ async function saturated(): Promise<void> {
   await close()
 }
 
-/** A swap every three seconds and a kill about every five, as far as the swaps leave time; none begins after `ms`. */
-function* actsFor(ms: number): Iterable<'kill' | 'swap'> {
-  const end = performance.now() + ms
-  for (let i = 0; performance.now() < end; i++) yield i % 7 === 2 || i % 7 === 5 ? 'kill' : 'swap'
-}
-
+/** For `SOAK_SECONDS` a kill every five seconds and a swap every three; then a control that must fail. */
 async function longSoak(): Promise<void> {
   const scaled = (by: number) =>
     encodeModel(
@@ -282,17 +277,21 @@ async function longSoak(): Promise<void> {
       rehearse: rehearseOn(undefined),
     })
     const clients = 16
-    const pauseMs = 1500
+    const ms = (control ? Math.min(20, SOAK_SECONDS) : SOAK_SECONDS) * 1000
     let turn = 0
     const memory: number[] = []
     const watch = setInterval(() => memory.push(process.memoryUsage.rss()), Math.max(500, SOAK_SECONDS * 10))
     const report = await soak({
       place: server.http!,
       clients,
-      kill: () => process.kill(server.core.registry.version('scaled', '').pid ?? 0, 'SIGKILL'),
+      kill: () => {
+        const { pid } = server.core.registry.version('scaled', '')
+        return pid !== null && process.kill(pid, 'SIGKILL')
+      },
       swap: async () => void (await server.core.registry.load('scaled', ['2', '3'][turn++ % 2]!)),
-      acts: actsFor((control ? Math.min(20, SOAK_SECONDS) : SOAK_SECONDS) * 1000),
-      pauseMs,
+      acts: async ({ kill, swap }) => {
+        await Promise.all([onTheClock(5000, ms, kill), onTheClock(3000, ms, swap)])
+      },
     })
     clearInterval(watch)
     // Beside one another: the end of the first fifth, when all is warm, and the last.

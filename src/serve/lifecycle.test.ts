@@ -86,12 +86,19 @@ describe('a soak: mixed traffic, killed processes, swapped versions', () => {
     return soak({
       place: server.http!,
       clients: 6,
-      kill: () => process.kill(liveVersion().pid ?? 0, 'SIGKILL'),
+      kill: () => {
+        const { pid } = liveVersion()
+        return pid !== null && process.kill(pid, 'SIGKILL')
+      },
       swap: async () => {
         await server!.core.registry.load('scaled', ['2', '3'][turn++ % 2]!)
       },
-      acts,
-      pauseMs: null,
+      acts: async ({ kill, swap, answeredTwice }) => {
+        for (const act of acts) {
+          await (act === 'kill' ? kill() : swap())
+          await answeredTwice()
+        }
+      },
     })
   }
 
