@@ -156,7 +156,8 @@ describe('weight-only', () => {
     expect([counts.Cast ?? 0, counts.DequantizeLinear ?? 0, counts.Mul ?? 0]).toEqual([0, 0, 0])
     expect(await noise(before, model, { x: randomValue([1, 16, 9, 9], 4) })).toBeGreaterThan(38)
     const four = await run('quantizeWeights', before, { bits: 4 })
-    expect(four.report.refused).toEqual([{ node: 'a', reason: 'the runtime has no 4-bit Conv' }])
+    const reason = 'the runtime has no 4-bit Conv; only stored (--stored) its weights could take 4 bits'
+    expect(four.report.refused).toEqual([{ node: 'a', reason }])
   })
 
   test('recurrent layers and embedding tables are stored too, also inside branches', async () => {

@@ -131,7 +131,8 @@ class Optimization {
     if (!calibrating) warnings.push('static int8 was not tried: there is no row to calibrate on')
     const small = goal.name === 'size' || goal.maxBytes !== undefined
     // From histograms of a few rows every other choice is at hand; extremes alone are quicker, but of many rows.
-    const placements = calibrating ? placementSpecs(hasRecurrent(bench.inspection), hurry ? 'mse' : 'minmax') : []
+    const recurrent = hasRecurrent(bench.inspection)
+    const placements = calibrating ? placementSpecs({ recurrent, small, calibration: hurry ? 'mse' : 'minmax' }) : []
     const free = dataFreeSpecs(bench.inspection, small)
     if (hurry) {
       // What kernels cost is dear to see.

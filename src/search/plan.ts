@@ -21,10 +21,12 @@ const WORDS: Readonly<Record<RangeMethod, string>> = {
 interface Placement {
   readonly id: string
   readonly words: string
-  readonly pass: { readonly placement: string }
+  readonly pass: { readonly placement: string; readonly weightBits?: 4 }
   readonly measuredCosts?: boolean
   /** For models with recurrent layers, which become integer as well. */
   readonly recurrent?: boolean
+  /** Only where a smaller file is asked for: the kernels and their time are those of eight bits. */
+  readonly small?: boolean
 }
 
 /** How far integers may spread. The formulas stay in the race: they know no bad moment of this machine. */
@@ -46,14 +48,35 @@ const PLACEMENTS: readonly Placement[] = [
     pass: { placement: 'products' },
     recurrent: true,
   },
+  {
+    id: 'int8-weights4',
+    words: 'where integers pay here, with 4-bit weights',
+    pass: { placement: 'balanced', weightBits: 4 },
+    measuredCosts: true,
+    small: true,
+  },
+  {
+    id: 'int8-everywhere-weights4',
+    words: 'everywhere, with 4-bit weights',
+    pass: { placement: 'everywhere', weightBits: 4 },
+    small: true,
+  },
 ]
 
 /** Whether the model has layers that `recurrent` placements make integer. */
 export const hasRecurrent = ({ operators }: InspectionReport): boolean => (operators.LSTM ?? 0) > 0
 
 /** One candidate for each placement; the calibration hardly changes the time, so one method stands for all. */
-export function placementSpecs(recurrent = false, calibration: RangeMethod = 'minmax'): readonly CandidateSpec[] {
-  return PLACEMENTS.filter((placement) => recurrent || !placement.recurrent).map((placement) =>
+export function placementSpecs({
+  recurrent = false,
+  small = false,
+  calibration = 'minmax',
+}: {
+  readonly recurrent?: boolean
+  readonly small?: boolean
+  readonly calibration?: RangeMethod
+} = {}): readonly CandidateSpec[] {
+  return PLACEMENTS.filter((one) => (recurrent || !one.recurrent) && (small || !one.small)).map((placement) =>
     staticSpec(placement, calibration),
   )
 }
@@ -138,6 +161,13 @@ export function dataFreeSpecs(inspection: InspectionReport, small: boolean): rea
       { id: 'weight-int4', words: 'lossless, then 4-bit weights in blocks of 32', scheme: 'weight-int4' },
     )
   // Stored small and widened at load: these win on size alone, the kernels stay those of float.
+  if (small && has('Conv'))
+    specs.push({
+      id: 'weight-int4-stored',
+      words: 'lossless, then 4-bit weights, those of convolutions stored',
+      scheme: 'weight-int4',
+      pass: { stored: true },
+    })
   if (small)
     specs.push(
       {

@@ -252,8 +252,10 @@ function rules(
           if (options.stored === false) return { refused: 'only matrix products were asked for' }
           return storeAsIntegers(node, editor, stored(editor))
         }
-        if (options.stored !== true || node.opType !== 'Conv')
-          return { refused: `the runtime has no 4-bit ${node.opType}` }
+        if (options.stored !== true || node.opType !== 'Conv') {
+          const way = node.opType === 'Conv' ? '; only stored (--stored) its weights could take 4 bits' : ''
+          return { refused: `the runtime has no 4-bit ${node.opType}${way}` }
+        }
         return storeAsIntegers(node, editor, stored(editor), { bits: 4, learned })
       },
     },
