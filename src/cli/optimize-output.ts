@@ -27,13 +27,8 @@ export async function prepareFolder<T>(folder: string, work: () => Promise<T>): 
   }
 }
 
-/** The report of a finished run of this very command on this model and these rows in the folder; null where there is none. */
-export async function finishedReport(
-  folder: string,
-  command: string,
-  model: Model,
-  data: Dataset,
-): Promise<OptimizationReport | null> {
+/** The report of a finished run on this model and these rows in the folder; null where there is none. */
+export async function finishedReport(folder: string, model: Model, data: Dataset): Promise<OptimizationReport | null> {
   const path = join(folder, 'report.json')
   if (!existsSync(path)) return null
   let report: Partial<OptimizationReport>
@@ -45,14 +40,13 @@ export async function finishedReport(
   const same =
     report.kind === 'optimization' &&
     report.version === 1 &&
-    asked(report.command ?? '') === asked(command) &&
     report.model?.digest === modelDigest(model) &&
     report.data?.digest === (await data.digest())
   return same ? (report as OptimizationReport) : null
 }
 
 /** A command without what only says how to tell of it. */
-const asked = (command: string) => command.replace(/ --explain[= ]\S+| --(json|quiet)(?= |$)/g, '')
+export const asked = (command: string) => command.replace(/ --explain[= ]\S+| --(json|quiet)(?= |$)/g, '')
 
 /**
  * Writes everything that `optimize` promises. All of it is written and flushed aside before anything takes its place,

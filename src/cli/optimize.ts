@@ -6,7 +6,7 @@ import { type GoalName, goalOf, type OptimizeOptions, optimize } from '../search
 import { explainCandidate } from '../view/index.ts'
 import { DATA, dataFor, LABEL, METRIC, modelAt, SEED, SLICE, TOKENIZER, TOKENS } from './inputs.ts'
 import { metricOf } from './metric.ts'
-import { finishedReport, prepareFolder, writeOptimized } from './optimize-output.ts'
+import { asked, finishedReport, prepareFolder, writeOptimized } from './optimize-output.ts'
 import { outputFolder } from './output-file.ts'
 import { LAYOUT, layoutOf, offeredDtypes, writeTransformersLayout } from './transformers-layout.ts'
 import { type Arguments, duration, type Outcome, type Verb } from './verb.ts'
@@ -54,7 +54,11 @@ export const optimizeVerb: Verb = {
     tokenizer: TOKENIZER,
     tokens: TOKENS,
     metric: METRIC,
-    explain: { type: 'string', value: 'ID', help: 'tell why this candidate was not chosen' },
+    explain: {
+      type: 'string',
+      value: 'ID',
+      help: 'tell why this candidate was not chosen; a search that is in DIR is not run again',
+    },
   },
   async run([path], options, context) {
     const data = options.required('data', 'no data is never a pass: give rows with --data D')
@@ -65,9 +69,13 @@ export const optimizeVerb: Verb = {
     const dataset = await dataFor(data, model, options)
     const [calibration, proof, train] = ['calibration', 'proof', 'train-data'].map((name) => options.text(name))
     const explained = options.text('explain')
-    const finished = explained === undefined ? null : await finishedReport(out, context.command, model, dataset)
-    // The search that is asked about is there: no other one, with more of its work known, shall take its place.
-    if (explained !== undefined && finished) return explanation(finished, explained, context.json)
+    const finished = explained === undefined ? null : await finishedReport(out, model, dataset)
+    if (explained !== undefined && finished) {
+      // The search that is asked about is there: no other one shall take its place, whatever else the command says.
+      if (asked(finished.command ?? '') !== asked(context.command))
+        context.say(`this is about the search in ${out}, which was: ${finished.command ?? 'made by a program'}`)
+      return explanation(finished, explained, context.json)
+    }
     return prepareFolder(out, async () => {
       const optimized = await optimize(model, dataset, {
         ...settings,
