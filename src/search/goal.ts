@@ -3,6 +3,9 @@ import type { CandidateResult } from '../report/index.ts'
 
 export type GoalName = 'latency' | 'size' | 'memory' | 'cost'
 
+/** The ratio to the original's time that the whole interval must lie below to count as not slower. */
+export const NOT_SLOWER = 1.02
+
 /** What is minimised, and what must hold in any case. */
 export interface Goal {
   readonly name: GoalName

@@ -1,7 +1,7 @@
 import type { Built, CandidateSpec, ReadKernels, TimingPurpose, Workbench } from '../recipe/index.ts'
 import type { ComparisonReport, LatencyReport, OptimizationReport } from '../report/index.ts'
 import { type Budget, quarteredWithin } from './budget.ts'
-import { brokenLimit, figureOf, type Goal } from './goal.ts'
+import { brokenLimit, figureOf, type Goal, NOT_SLOWER } from './goal.ts'
 import { byPreference, type Standing, worthMore } from './preference.ts'
 import { betterHalf, FIRST_RUNG, rungsFor } from './rungs.ts'
 import { worstNoise } from './sentence.ts'
@@ -14,9 +14,6 @@ const FIRST_ROWS_AT_LEAST = 0.02
 const FEWEST_FIRST_ROWS = 4
 /** Share of what is left that one step of judging may take. */
 const JUDGING = 1 / 2
-
-/** A candidate must beat this ratio by its whole interval to count as not slower. */
-const NOT_SLOWER = 1.02
 
 /** The candidates of a search, by id, and what may be done with them: build, time, judge, ask for the figure. */
 export class Pool {

@@ -1,4 +1,5 @@
 import type { CandidateResult, ComparisonReport, OptimizationReport } from '../report/index.ts'
+import { NOT_SLOWER } from './goal.ts'
 
 const grouped = new Intl.NumberFormat('en-US')
 
@@ -19,7 +20,7 @@ export function sentenceOf(
   const gains = [speed, size].filter((words) => words !== null)
   const gain =
     speed === null && (size === null || size === UNCHANGED) ? 'Neither faster nor smaller' : capital(gains.join(', '))
-  return `${gain}${lossWords(chosen, proof)}`
+  return `${gain}${slowWords(chosen)}${lossWords(chosen, proof)}`
 }
 
 const UNCHANGED = 'the same size'
@@ -29,6 +30,11 @@ function speedWords({ ratio }: Pick<CandidateResult, 'ratio'>): string | null {
   if (!ratio || ratio.ci[1] >= 1) return null
   const speed = 1 / ratio.median
   return `${speed.toFixed(speed >= 2 ? 1 : 2)}× faster`
+}
+
+/** What a smaller file or less memory costs in time: said where more than a measurement could hide. */
+function slowWords({ ratio }: Pick<CandidateResult, 'ratio'>): string {
+  return ratio && ratio.ci[0] >= NOT_SLOWER ? `, but takes ${ratio.median.toFixed(2)}× as long` : ''
 }
 
 function sizeWords(bytes: number | null, original: number): string | null {

@@ -63,12 +63,21 @@ export class Statics {
       const siblings = pool.secure(calibrated) ? [calibrated] : [calibrated, ...(await this.#smoothed(calibrated))]
       if (siblings.some((trial) => pool.secure(trial))) continue
       const safest = quietestFirst(siblings)[0]!
+      // It is the weights that are coarse in 4 bits, and float beside them makes the file larger.
+      const fewBits = safest.built.spec.pass?.weightBits === 4
+      if (fewBits && (await this.#rounded(safest))) continue
       const added = [...(await this.#equalised(safest)), ...(await this.#mixed(safest))]
       if (added.length > 0) await pool.time(added, this.#budget.timing(8))
       for (const trial of added) pool.hopeless(trial)
       // In 8 bits it seldom brings enough, so what does comes first; where it does, nothing need be in float.
-      await learned(pool, this.#budget, safest)
+      if (!fewBits) await this.#rounded(safest)
     }
+  }
+
+  /** Whether learned roundings make it secure. */
+  async #rounded(trial: Trial): Promise<boolean> {
+    const nearer = await learned(this.#pool, this.#budget, trial)
+    return nearer !== null && this.#pool.secure(nearer)
   }
 
   /** On the first rows, until one is secure: so that something can be handed out, however little time there is. */

@@ -1,0 +1,21 @@
+import { expect, test } from 'vitest'
+import type { CandidateResult, OptimizationReport } from '../report/index.ts'
+import { sentenceOf } from './sentence.ts'
+
+const sentence = (median: number, ci: readonly [number, number]) =>
+  sentenceOf(
+    {
+      id: 'a',
+      bytes: 40,
+      ratio: { base: 'original', other: 'a', median, ci },
+      verdict: 'pass',
+    } as unknown as CandidateResult,
+    { bytes: 100 } as OptimizationReport['baseline'],
+    null,
+  )
+
+test('a smaller file that costs time says so in its first line; what a measurement could hide is not told', () => {
+  expect(sentence(1.36, [1.34, 1.38])).toBe('60 % smaller, but takes 1.36× as long; not judged.')
+  expect(sentence(1.01, [0.99, 1.03])).toBe('60 % smaller; not judged.')
+  expect(sentence(0.5, [0.49, 0.51])).toBe('2.0× faster, 60 % smaller; not judged.')
+})
