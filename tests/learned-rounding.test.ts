@@ -122,5 +122,8 @@ describe('roundings learned part by part, on a network that is trained here', ()
     await expect(failed).rejects.toMatchObject({ name: 'UserError', code: 'bad-data' })
     const portable = quantize(model, { scheme: 'static-int8', rounding: 'learned', data, target: 'portable' })
     await expect(portable).rejects.toMatchObject({ name: 'UserError', code: 'unsupported' })
+    // Codes of 4 bits cannot add up to what leaves 16.
+    const four = await made({ rounding: 'learned', target: 'portable', pass: { weightBits: 4 } }, 'static-int8')
+    expect(four.report.portable?.proven).toBe(true)
   })
 })

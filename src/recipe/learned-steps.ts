@@ -26,13 +26,14 @@ export async function learnedSteps(
 
 /** The step of static int8 with roundings that are learned under its own ranges, where these leave the outputs nearer. */
 export async function withLearnedRoundings(model: Model, step: Step, options: Options): Promise<Step> {
-  if (options.target === 'portable')
-    throw new UserError('unsupported', 'learned roundings are not proven free of 16-bit saturation', {
+  const settings = step.options as StaticInt8Options
+  // Two codes of 4 bits are far from what 16 bits can add.
+  if (options.target === 'portable' && settings.weightBits !== 4)
+    throw new UserError('unsupported', 'learned roundings of 8 bits are not proven free of 16-bit saturation', {
       where: '--rounding learned',
-      hint: 'leave one of --rounding learned and --target portable out',
+      hint: 'leave one of --rounding learned and --target portable out, or say --weight-bits 4',
     })
   const evidence = step.evidence ?? []
-  const settings = step.options as StaticInt8Options
   const learned = await learnRoundings(model, roundableStatic(model, settings, evidence), options.data, {
     ...options,
     rounded: roundValues(model, settings, evidence).model,

@@ -17,9 +17,10 @@ export const couldBeNearer = (trial: Trial): boolean =>
  */
 export async function learned(pool: Pool, budget: Budget, of: Trial): Promise<Trial | null> {
   const { bench } = pool
-  // Learned codes are not held within what 16 bits can add.
-  if (bench.target === 'portable' || bench.rows.calibrate.indices.length < FEWEST_ROWS) return null
   const spec = learnedSpec(of.built.spec)
+  // Learned codes of 8 bits are not held within what 16 bits can add.
+  const wide = spec.scheme === 'static-int8' && spec.pass?.weightBits !== 4
+  if ((bench.target === 'portable' && wide) || bench.rows.calibrate.indices.length < FEWEST_ROWS) return null
   const granted = REFINING * budget.left
   // Its first parts alone may take longer than that, so that it would show too late.
   const foretold = (LEARNING_RUNS * bench.seen.runMs) / 1000

@@ -44,6 +44,31 @@ test('no neighbours add up to more than 128 in codes, whatever the weights and t
   expect([...quantizeChannels([1, 0, 1, 0], [1, 4], 0, { pairSafe: 'any' }).codes]).toEqual([64, 0, 64, 0])
 })
 
+test('errors that cancel in sums keep the bound too, and channels that would leave it keep their nearest codes', () => {
+  fc.assert(
+    fc.property(
+      fc.constantFrom([[2, 9], 0] as const, [[9, 2], 1] as const, [[2, 3, 3], 0] as const),
+      fc.array(fc.double({ min: -100, max: 100, noNaN: true }), { minLength: 18, maxLength: 18 }),
+      ([dims, axis], values) => {
+        const nearest = quantizeChannels(values, dims, axis, { pairSafe: 'neighbours' })
+        const { codes, scales } = quantizeChannels(values, dims, axis, { pairSafe: 'neighbours', balanced: true })
+        expect(worst(codes, dims, axis)).toBeLessThanOrEqual(128)
+        expect(scales).toEqual(nearest.scales)
+        const error = (of: Int8Array) =>
+          [0, 1].map((c) =>
+            values.reduce((sum, value, i) => {
+              const own = (axis === 0 ? Math.floor(i / 9) : i % 2) === c
+              return own ? sum + of[i]! - value / scales[c]! : sum
+            }, 0),
+          )
+        error(codes).forEach((sum, c) => {
+          expect(Math.abs(sum)).toBeLessThanOrEqual(Math.abs(error(nearest.codes)[c]!) + 1e-9)
+        })
+      },
+    ),
+  )
+})
+
 test('a convolution pairs channels of one place, then goes on to the next place', () => {
   // [1, 2, 1, 2]: places a, b of channel 0, then of channel 1; the kernel sees a₀a₁ and b₀b₁.
   const dims = [1, 2, 1, 2]

@@ -52,15 +52,23 @@ export function quantizeChannels(
     }
   }
   code()
-  if (!options.pairSafe)
-    return options.balanced ? balanceSums(values, { codes, scales }, kernelLayout(dims, axis), last) : { codes, scales }
   // The bound holds for real scales; their rounding to float32 may push a code that stands at a half over it.
-  for (;;) {
-    const reach = reachOf(codes, dims, axis, options.pairSafe)
-    if (reach.every((most) => most <= MOST_PAIR)) return { codes, scales }
+  for (const { pairSafe } = options; pairSafe; ) {
+    const reach = reachOf(codes, dims, axis, pairSafe)
+    if (reach.every((most) => most <= MOST_PAIR)) break
     for (let c = 0; c < channels; c++) if (reach[c]! > MOST_PAIR) scales[c] = scales[c]! * (1 + 2 ** -20)
     code()
   }
+  if (!options.balanced) return { codes, scales }
+  const balanced = balanceSums(values, { codes, scales }, kernelLayout(dims, axis), last)
+  if (!options.pairSafe) return balanced
+  // Codes that were moved by one may lie beyond the bound: in these channels the nearest ones stay.
+  const reach = reachOf(balanced.codes, dims, axis, options.pairSafe)
+  const chosen = balanced.codes.map((moved, i) => {
+    const channel = Math.floor(i / inner) % channels
+    return reach[channel]! > MOST_PAIR ? codes[i]! : moved
+  })
+  return { codes: chosen, scales }
 }
 
 /** Largest |w| of each channel. */

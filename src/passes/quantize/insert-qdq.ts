@@ -15,6 +15,7 @@ import {
 } from '../../ir/index.ts'
 import { type Affine, affineU8, biasScale, quantizeBias, quantizeU8, rangeOf, UNIT } from './affine.ts'
 import { type ChannelWeights, quantizeChannels } from './channel-weights.ts'
+import { MOST_PAIR } from './kernel-pairs.ts'
 import { learnedChannels } from './learned-weights.ts'
 import { mostCode } from './plan-options.ts'
 import { isChannelwise } from './portable.ts'
@@ -199,10 +200,11 @@ class Insertion {
     const channels = productChannels(node, weight)
     const factored = alpha === 1 ? values : values.map((value) => value * alpha)
     const scaled = channels ? underMultipliers(factored, channels, above, below) : factored
-    const pairSafe = this.#pairSafe && !isChannelwise(node, weight) ? (perTensor ? 'any' : 'neighbours') : undefined
+    const most = mostCode(this.#plan)
+    const mayLeave = this.#pairSafe && 2 * most > MOST_PAIR && !isChannelwise(node, weight)
+    const pairSafe = mayLeave ? (perTensor ? 'any' : 'neighbours') : undefined
     // What was learned holds for the weights as they stand; a bias or a kernel may ask for more than it knew of.
     const given = scaled === values && !pairSafe ? this.#plan.learned.get(node.inputs[1]!) : undefined
-    const most = mostCode(this.#plan)
     const quantized =
       learnedChannels(values, dims, perTensor ? 0 : axis, given, { atLeast, most }) ??
       quantizeChannels(scaled, dims, perTensor ? 0 : axis, {
