@@ -69,7 +69,7 @@ export const quantizeVerb: Verb = {
     },
     stored: {
       type: 'boolean',
-      help: 'weight-int4: convolutions too, stored in 4 bits and widened when the model is loaded: the size alone shrinks',
+      help: 'weight-int4: convolutions too, stored in 4 bits (tables in 8) and widened at loading: the size alone shrinks',
     },
     symmetric: { type: 'boolean', help: 'weight-only: one zero point for all groups; a little smaller' },
     asymmetric: { type: 'boolean', help: 'weight-only: a zero point for each group (default)' },

@@ -3,6 +3,12 @@ import { modelBytes, modelDigest } from '../onnx/index.ts'
 import type { RangeMethod, Recipe, Refusal, Scheme } from '../report/index.ts'
 import { recipeOf, type Trail } from './trail.ts'
 
+/**
+ * How rows decide what weights are rounded to: `gptq`, in the products of weight-only schemes, by what they read;
+ * `learned` up or down, as keeps the layers' outputs.
+ */
+export type Rounding = 'gptq' | 'learned'
+
 /** A candidate to build: the lossless model, or a quantization of it. */
 export interface CandidateSpec {
   readonly id: string
@@ -19,8 +25,8 @@ export interface CandidateSpec {
   readonly measuredCosts?: boolean
   /** How much of what outlier channels need moves into weights before (SmoothQuant), 0 … 1; nothing unless said. */
   readonly smooth?: number
-  /** Weights are rounded up or down as is learned from the calibration rows; as the scheme does it unless said. */
-  readonly rounding?: 'learned'
+  /** What decides how weights are rounded; as the scheme does it unless said. */
+  readonly rounding?: Rounding
   /** Static integers with recurrent layers in dynamic ones. */
   readonly recurrent?: boolean
   readonly pass?: Readonly<Record<string, unknown>>

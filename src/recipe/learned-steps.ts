@@ -4,23 +4,24 @@ import { roundableStatic, roundValues, type StaticInt8Options } from '../passes/
 import { UserError } from '../platform/index.ts'
 import type { Scheme, Target } from '../report/index.ts'
 import { answersOf, relativeNoise } from './answers.ts'
+import type { Rounding } from './candidate.ts'
 import { DEFAULT_SAMPLES, type LearnedRoundingOptions, learnRoundings } from './learned-rounding.ts'
 import { advanceAll, type Step, startTrail } from './trail.ts'
 import { weightSteps } from './weight-only.ts'
 
 type Options = LearnedRoundingOptions & { readonly data: Dataset; readonly target?: Target | undefined }
 
-/** The steps of a scheme, the first of which is the one that rounds, with roundings learned from rows of `data`. */
-export async function learnedSteps(
+/** The steps of a scheme, the first of which is the one that rounds, with roundings that rows of `data` decide. */
+export async function taughtSteps(
   model: Model,
   scheme: Scheme,
   [own, ...others]: readonly [Step, ...Step[]],
-  options: Options,
+  options: Options & { readonly rounding: Rounding },
 ): Promise<readonly Step[]> {
   const taught =
     scheme === 'static-int8'
       ? [await withLearnedRoundings(model, own, options)]
-      : await weightSteps(model, own, { ...options, rounding: 'learned' })
+      : await weightSteps(model, own, options)
   return [...taught, ...others]
 }
 

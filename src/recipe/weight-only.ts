@@ -17,7 +17,10 @@ export interface WeightChoices {
    * `learned` learns from data what keeps the layers' outputs (see `learnRoundings`), in static int8 too.
    */
   readonly rounding?: 'rtn' | 'hqq' | 'gptq' | 'awq' | 'learned' | undefined
-  /** With 4 bits also convolutions: stored in codes, widened when the model is loaded. */
+  /**
+   * With 4 bits also convolutions, and in 8 bits tables and recurrent layers: stored in codes, widened when the model is
+   * loaded.
+   */
   readonly stored?: boolean | undefined
   readonly symmetric?: boolean | undefined
   /** 0 (default): products in float; 4: activations are rounded to 8 bits in every product. */

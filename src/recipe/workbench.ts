@@ -17,7 +17,7 @@ import type {
   SensitivityReport,
   Target,
 } from '../report/index.ts'
-import { type Built, builtFrom, type CandidateSpec } from './candidate.ts'
+import { type Built, builtFrom, type CandidateSpec, type Rounding } from './candidate.ts'
 import { channelsOf } from './channels.ts'
 import { type EvidenceCache, inMemory } from './evidence-cache.ts'
 import { FILLING_SECONDS, filledWherePays, forNativeKernels } from './filled-blocks.ts'
@@ -25,7 +25,7 @@ import { firstFeeds } from './first-feeds.ts'
 import { openTimed, quickestRun } from './first-look.ts'
 import { inspect } from './inspect.ts'
 import { kernelCosts } from './kernel-costs.ts'
-import { learnedSteps } from './learned-steps.ts'
+import { taughtSteps } from './learned-steps.ts'
 import { type ReadKernels, readKernels } from './measure-quantized.ts'
 import { Answers, memoSession } from './memo-session.ts'
 import { type Meter, noMeter } from './meter.ts'
@@ -39,7 +39,7 @@ import { type Phase, type RowsOf, shareRows } from './share-rows.ts'
 import { losslessTrail, proveEqual } from './simplify.ts'
 import { smoothed } from './smooth.ts'
 import { type TimingPurpose, timeSideBySide } from './time-side-by-side.ts'
-import { type Step, startTrail, type Trail } from './trail.ts'
+import { startTrail, type Trail } from './trail.ts'
 import { tryMetric } from './try-metric.ts'
 import { advanceOnThreads } from './weight-threads.ts'
 
@@ -232,14 +232,17 @@ export class Workbench {
     const evidence = [calibration, channels, sensitivity, costs].filter((report) => report !== null)
     const { scheme, keepFloat, recurrent, rounding } = spec
     const steps = quantizeSteps({ scheme, target, keepFloat, recurrent, rounding, pass }, evidence)
-    const next = await advanceOnThreads(trail, rounding ? await this.#taught(trail.model, scheme, steps) : steps)
+    const next = await advanceOnThreads(
+      trail,
+      rounding ? await this.#taught(trail.model, scheme, steps, rounding) : steps,
+    )
     const run = quantizationRun(next, scheme)
     const layers = recurrent ? quantizationRun(next, 'dynamic-int8') : undefined
     return builtFrom(spec, next, { ...run.planned, ...layers?.planned }, run.refused, run.expectedNoise)
   }
 
-  async #taught(model: Model, scheme: Scheme, steps: ReturnType<typeof quantizeSteps>): Promise<readonly Step[]> {
-    const taught = await learnedSteps(model, scheme, steps, { ...this.#options, ...this.rows.calibrate })
+  async #taught(model: Model, scheme: Scheme, steps: ReturnType<typeof quantizeSteps>, rounding: Rounding) {
+    const taught = await taughtSteps(model, scheme, steps, { ...this.#options, ...this.rows.calibrate, rounding })
     for (const { tensors } of taught.flatMap(({ evidence = [] }) => evidence))
       for (const [digest, numbers] of tensors ?? []) this.tensors.set(digest, numbers)
     return taught

@@ -12,12 +12,12 @@ import { ALWAYS_JUDGED, Budget, CONFIRMING } from './budget.ts'
 import { type Choice, chooseByProof, type Proven } from './choose.ts'
 import { type Contender, finalists } from './finalists.ts'
 import type { Goal } from './goal.ts'
-import { couldBeNearer, learned } from './learned.ts'
 import type { Optimized, OptimizeOptions } from './options.ts'
 import { dataFreeSpecs, hasRecurrent, placementSpecs } from './plan.ts'
 import { Pool } from './pool.ts'
 import { worthMore } from './preference.ts'
 import { reportOn } from './report-on.ts'
+import { couldBeNearer, roundedNearer } from './rounded.ts'
 import { Statics } from './statics.ts'
 import { mustBeOthers, trainStudents } from './students.ts'
 import { isStatic, isTrained, promising, safetyOf, type Trial } from './trial.ts'
@@ -221,7 +221,8 @@ class Optimization {
       if (bar) pool.noteNotNeeded(trial, bar)
       else if (pool.affords(1) || (place < ALWAYS_JUDGED && !pool.trials.some(promising))) {
         await pool.climb(trial)
-        if (trial.built.spec.scheme === 'weight-int4' && couldBeNearer(trial)) await learned(pool, this.#budget, trial)
+        const fewBits = trial.built.spec.scheme === 'weight-int4'
+        if (fewBits && couldBeNearer(trial)) await roundedNearer(pool, this.#budget, trial)
       } else {
         pool.note(trial, 'not judged: the time was up')
         this.#budget.leaveOut(`judging ${trial.built.spec.id}`)

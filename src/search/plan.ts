@@ -116,12 +116,17 @@ export function smoothedSpecs(spec: CandidateSpec): readonly CandidateSpec[] {
   ]
 }
 
-/** The candidate with weights rounded up or down as is learned. */
-export const learnedSpec = (spec: CandidateSpec): CandidateSpec => ({
+const ROUNDINGS = {
+  gptq: 'each weight rounded to make up for the ones before it',
+  learned: 'weights rounded up or down as was learned from the calibration rows',
+} as const
+
+/** The candidate with weights rounded as the calibration rows decide. */
+export const roundedSpec = (spec: CandidateSpec, rounding: keyof typeof ROUNDINGS): CandidateSpec => ({
   ...spec,
-  id: `${spec.id}-learned`,
-  words: `${spec.words}, weights rounded up or down as was learned from the calibration rows`,
-  rounding: 'learned',
+  id: `${spec.id}-${rounding}`,
+  words: `${spec.words}, ${ROUNDINGS[rounding]}`,
+  rounding,
 })
 
 /** The candidate with what disturbs most for the time it saves left in float, to keep the noise within a budget. */
@@ -161,10 +166,10 @@ export function dataFreeSpecs(inspection: InspectionReport, small: boolean): rea
       { id: 'weight-int4', words: 'lossless, then 4-bit weights in blocks of 32', scheme: 'weight-int4' },
     )
   // Stored small and widened at load: these win on size alone, the kernels stay those of float.
-  if (small && has('Conv'))
+  if (small && has('Conv', 'ConvTranspose', 'Gather', 'LSTM', 'GRU', 'RNN'))
     specs.push({
       id: 'weight-int4-stored',
-      words: 'lossless, then 4-bit weights, those of convolutions stored',
+      words: 'lossless, then 4-bit weights, those of convolutions stored so, of tables and recurrent layers in 8 bits',
       scheme: 'weight-int4',
       pass: { stored: true },
     })

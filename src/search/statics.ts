@@ -1,9 +1,9 @@
 import { type CandidateSpec, KERNEL_WORK } from '../recipe/index.ts'
 import { ALWAYS_JUDGED, type Budget, quarteredWithin, REFINING, TooLong } from './budget.ts'
-import { learned } from './learned.ts'
 import { settleNoise } from './noise-budget.ts'
 import { calibrationSpecs, equalisedSpecs, onRows, smoothedSpecs, withNoise } from './plan.ts'
 import type { Pool } from './pool.ts'
+import { rounded } from './rounded.ts'
 import { isQuiet, isStatic, isTrained, quietestFirst, SECURE_NOISE, type Trial, worstNoiseOf } from './trial.ts'
 
 /** Rows that ranges are taken from where there is time; where there is less, a quarter of them, and so on. */
@@ -76,7 +76,7 @@ export class Statics {
 
   /** Whether learned roundings make it secure. */
   async #rounded(trial: Trial): Promise<boolean> {
-    const nearer = await learned(this.#pool, this.#budget, trial)
+    const nearer = await rounded(this.#pool, this.#budget, trial, 'learned')
     return nearer !== null && this.#pool.secure(nearer)
   }
 

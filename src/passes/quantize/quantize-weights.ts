@@ -50,8 +50,8 @@ export interface WeightOptions {
   readonly keepFloat?: readonly string[] | undefined
   /**
    * With 8 bits, also convolutions, recurrent layers and embedding tables (default): their weights are stored as int8
-   * and widened when the model is loaded. With 4 bits convolutions alone, and only where asked for: a scale for a whole
-   * channel of 15 codes costs far more of the answers.
+   * and widened when the model is loaded. With 4 bits only where asked for, and convolutions alone as int4, the others as
+   * int8: a scale for a whole channel of 15 codes costs far more of the answers.
    */
   readonly stored?: boolean | undefined
   /**
@@ -248,15 +248,13 @@ function rules(
         if (kept(node)) return { refused: 'kept in float as asked' }
         const tied = isTable && productsOfTable(node.inputs[0]!, editor).length > 0
         if (tied && !asStored) return shareTable(node, editor)
-        if (options.bits === 8) {
-          if (options.stored === false) return { refused: 'only matrix products were asked for' }
-          return storeAsIntegers(node, editor, stored(editor))
+        if (options.bits === 8 && options.stored === false) return { refused: 'only matrix products were asked for' }
+        if (options.bits === 4 && options.stored !== true) {
+          const way = `only stored (--stored) its weights could take ${node.opType === 'Conv' ? 4 : 8} bits`
+          return { refused: `the runtime has no 4-bit ${node.opType}; ${way}` }
         }
-        if (options.stored !== true || node.opType !== 'Conv') {
-          const way = node.opType === 'Conv' ? '; only stored (--stored) its weights could take 4 bits' : ''
-          return { refused: `the runtime has no 4-bit ${node.opType}${way}` }
-        }
-        return storeAsIntegers(node, editor, stored(editor), { bits: 4, learned })
+        const narrow = options.bits === 4 && node.opType === 'Conv'
+        return storeAsIntegers(node, editor, stored(editor), narrow ? { bits: 4, learned } : { bits: 8 })
       },
     },
   ]

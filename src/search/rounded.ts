@@ -1,29 +1,32 @@
 import { LEARNING_RUNS } from '../recipe/index.ts'
 import { type Budget, REFINING, TooLong } from './budget.ts'
-import { learnedSpec } from './plan.ts'
+import { roundedSpec } from './plan.ts'
 import type { Pool } from './pool.ts'
 import { isQuiet, type Trial } from './trial.ts'
 
 /** Rows to learn from without which a rounding learns these rows by heart. */
 const FEWEST_ROWS = 16
 
+/** Runs of the model until the first result shows: the rows that products are watched on, or steps of learning. */
+const RUNS = { gptq: 2 * 128, learned: LEARNING_RUNS }
+
 /** Whether other roundings of weights could matter: not passed, or too noisy. */
 export const couldBeNearer = (trial: Trial): boolean =>
   trial.comparison !== null && (trial.comparison.verdict !== 'pass' || !isQuiet(trial))
 
 /**
- * The candidate with weights rounded up or down as is learned from the calibration rows: other numbers in the same
- * kernels, which take the same time. Null where there is no time to learn and to judge it, or nothing comes nearer.
+ * The candidate with weights rounded as the calibration rows decide: other numbers in the same kernels, which take the
+ * same time. Null where there is no time to see them and to judge it, or nothing comes nearer.
  */
-export async function learned(pool: Pool, budget: Budget, of: Trial): Promise<Trial | null> {
+export async function rounded(pool: Pool, budget: Budget, of: Trial, by: keyof typeof RUNS): Promise<Trial | null> {
   const { bench } = pool
-  const spec = learnedSpec(of.built.spec)
+  const spec = roundedSpec(of.built.spec, by)
   // Learned codes of 8 bits are not held within what 16 bits can add.
   const wide = spec.scheme === 'static-int8' && spec.pass?.weightBits !== 4
   if ((bench.target === 'portable' && wide) || bench.rows.calibrate.indices.length < FEWEST_ROWS) return null
   const granted = REFINING * budget.left
   // Its first parts alone may take longer than that, so that it would show too late.
-  const foretold = (LEARNING_RUNS * bench.seen.runMs) / 1000
+  const foretold = (RUNS[by] * bench.seen.runMs) / 1000
   if (!pool.affords(1) || foretold > granted) {
     budget.leaveOut(`${spec.id} (about ${foretold.toFixed(0)} s to learn)`)
     return null
@@ -38,5 +41,15 @@ export async function learned(pool: Pool, budget: Budget, of: Trial): Promise<Tr
     if (!(error instanceof TooLong)) throw error
     budget.leaveOut(`${spec.id} (${error.seconds.toFixed(0)} s to measure the ${error.work})`)
     return null
+  }
+}
+
+/** Weights of few bits rounded in other ways, the quick one first, until they are near enough. */
+export async function roundedNearer(pool: Pool, budget: Budget, of: Trial): Promise<void> {
+  for (const by of ['gptq', 'learned'] as const) {
+    // It knows the products alone.
+    if (by === 'gptq' && !of.built.planned.MatMulNBits) continue
+    const trial = await rounded(pool, budget, of, by)
+    if (trial && !couldBeNearer(trial)) return
   }
 }

@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest'
 import { LEARNING_RUNS } from '../recipe/index.ts'
 import { Budget } from './budget.ts'
-import { couldBeNearer, learned } from './learned.ts'
 import type { Pool } from './pool.ts'
+import { couldBeNearer, rounded, roundedNearer } from './rounded.ts'
 import type { Trial } from './trial.ts'
 
 const trial = { built: { spec: { id: 'weight-int4', words: 'codes', scheme: 'weight-int4' } } } as unknown as Trial
@@ -15,7 +15,7 @@ function poolOf(runMs: number, { target = 'native', rows = 100 } = {}) {
     affords: () => true,
     build: async (spec: Trial['built']['spec']) => {
       asked.push(`build ${spec.id}, ${spec.rounding}`)
-      return { built: { spec } }
+      return { built: { spec }, comparison: { verdict: 'inconclusive' } }
     },
     borrowTiming: (_: Trial, from: Trial) => asked.push(`time of ${from.built.spec.id}`),
     climb: async () => asked.push('judge'),
@@ -26,20 +26,39 @@ function poolOf(runMs: number, { target = 'native', rows = 100 } = {}) {
 test('what would take more than half of the time left is not begun, and told', async () => {
   const budget = new Budget(60_000, () => 0)
   const slow = poolOf((budget.left / 2 / LEARNING_RUNS) * 1000 * 1.01)
-  expect(await learned(slow.pool, budget, trial)).toBeNull()
+  expect(await rounded(slow.pool, budget, trial, 'learned')).toBeNull()
   expect(slow.asked).toEqual([])
   expect(budget.warning).toMatch(/weight-int4-learned \(about 2\d s to learn\)/)
   const quick = poolOf((budget.left / 2 / LEARNING_RUNS) * 1000 * 0.99)
-  expect((await learned(quick.pool, budget, trial))?.built.spec.id).toBe('weight-int4-learned')
+  expect((await rounded(quick.pool, budget, trial, 'learned'))?.built.spec.id).toBe('weight-int4-learned')
   expect(quick.asked).toEqual(['build weight-int4-learned, learned', 'time of weight-int4', 'judge'])
 })
 
-test('nothing is learned from a few rows, or for processors that saturate', async () => {
-  for (const given of [{ rows: 15 }, { target: 'portable' }]) {
+test('nothing is learned from a few rows, nor in 8 bits for processors that saturate', async () => {
+  const made = async (of: Trial, given: Parameters<typeof poolOf>[1]) => {
     const { pool, asked } = poolOf(0, given)
-    expect(await learned(pool, new Budget(60_000, () => 0), trial)).toBeNull()
-    expect(asked).toEqual([])
+    const next = await rounded(pool, new Budget(60_000, () => 0), of, 'learned')
+    expect(asked.length > 0).toBe(next !== null)
+    return next !== null
   }
+  const integers = (weightBits: 4 | 8) =>
+    ({ built: { spec: { id: 'int8', words: '', scheme: 'static-int8', pass: { weightBits } } } }) as unknown as Trial
+  expect(await made(trial, { rows: 15 })).toBe(false)
+  expect(await made(integers(8), { target: 'portable' })).toBe(false)
+  expect(await made(integers(8), {})).toBe(true)
+  expect(await made(integers(4), { target: 'portable' })).toBe(true)
+  expect(await made(trial, { target: 'portable' })).toBe(true)
+})
+
+test('products are rounded the quick way first; what knows products alone is not asked for convolutions', async () => {
+  const asked = async (planned: Record<string, number>) => {
+    const { pool, asked: all } = poolOf(0)
+    await roundedNearer(pool, new Budget(60_000, () => 0), { built: { ...trial.built, planned } } as unknown as Trial)
+    return all.filter((what) => what.startsWith('build'))
+  }
+  const learned = 'build weight-int4-learned, learned'
+  expect(await asked({ MatMulNBits: 2 })).toEqual(['build weight-int4-gptq, gptq', learned])
+  expect(await asked({})).toEqual([learned])
 })
 
 test('other roundings matter where nothing passed, or too much noise is left', () => {
