@@ -9,6 +9,7 @@ import type { ComparisonReport, LatencyReport, Report } from '../src/report/inde
 import { chooseByProof } from '../src/search/choose.ts'
 import { finalists } from '../src/search/finalists.ts'
 import { CLASSIFIER, weights } from './command.ts'
+import { modelWith } from './quantize-kit.ts'
 
 /** Evidence from a script: what a measure would have said of each candidate; everything else is measured. */
 interface Script {
@@ -194,6 +195,34 @@ describe('no verdict without evidence, and rows are spent once', () => {
     expect(new Set([...calibrated, ...select, ...prove]).size).toBe(40)
     const proofs = asked.filter((key) => key.measure === 'comparison' && key.indices?.length === 20)
     expect(proofs.length).toBeLessThanOrEqual(5)
+  })
+
+  test('few rows that were lucky for one candidate do not leave it alone: the next best is there when it fails', async () => {
+    let lucky = ''
+    const settled = {
+      verdict: 'inconclusive',
+      nonInferiority: {},
+      requiredN: 10,
+    } as unknown as Partial<ComparisonReport>
+    const script: Script = {
+      // Nothing to fall back on but other integers.
+      ratio: (id) => (id === 'lossless' ? [1.1, 1.2] : [0.5, 0.6]),
+      comparison: (id, rows) => {
+        if (rows < 20) lucky ||= id
+        if (id !== lucky) return rows < 20 ? settled : {}
+        return rows < 20
+          ? { ...settled, candidate: { value: 0.89 }, discordant: { baseOnly: 1, candidateOnly: 0 } }
+          : { verdict: 'regressed', grade: null }
+      },
+    }
+    const wide = modelWith('g (float[N,16] x) => (float y) { h = MatMul(x, u) r = Relu(h) y = MatMul(r, w) }', {
+      u: [16, 256],
+      w: [256, 2],
+    })
+    const { report } = await optimize(wide, data, { cache: scripted(script) })
+    const find = (id: string) => report.candidates.find((one) => one.id === id)!
+    expect([find(lucky).verdict, report.proof?.verdict]).toEqual(['regressed', 'pass'])
+    expect(report.chosen.reason).toContain(`${lucky}, better in the goal, was found to be worse`)
   })
 
   test('on rows that prove nothing, close is said to be close, and is refused on demand', async () => {

@@ -40,7 +40,7 @@ export async function chooseByProof(
   const [best] = passed
   if (best) {
     const next = proofs.length > passed.length ? proofs.at(-1) : undefined
-    const stopped = next ? ` The next faster one, ${next.id}, was ${wordFor(next.proof)} on the proof rows.` : ''
+    const stopped = next ? ` ${next.id}, better in the goal, was ${wordFor(next.proof)} on the proof rows.` : ''
     return { ...best, ranked: passed, reason: `${best.id} is the best in the goal that passed the proof.${stopped}` }
   }
   if (options.provenOnly)

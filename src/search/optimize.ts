@@ -248,6 +248,7 @@ class Optimization {
         )
         .map((trial): Contender => contenderOf(pool, trial, safetyOf(trial)))
     const most = this.#mostFinalists()
+    await this.#judgeSafer(() => finalists(contenders(), most))
     if (selectable > pool.rungs.at(-1)!)
       for (const { id } of finalists(contenders(), most)) {
         const rows = selectable - (pool.get(id).comparison?.n ?? 0)
@@ -261,6 +262,24 @@ class Optimization {
     return chooseByProof([...first, ...chain], (id) => this.#proofOf(pool.get(id)), {
       provenOnly: this.#options.provenOnly ?? false,
     })
+  }
+
+  /**
+   * A few rows may have been lucky for the one that all others were left for: where the selection rows did not let it
+   * pass, the next best are looked at as well, until there is a safer one to fall back on.
+   */
+  async #judgeSafer(chain: () => readonly Contender[]): Promise<void> {
+    const pool = this.#pool
+    const left = pool.inOrder(
+      pool.trials.filter(
+        (trial) => trial !== pool.lossless && trial.comparison === null && trial.result.p50Ms !== null,
+      ),
+    )
+    for (const trial of left.filter((one) => !pool.hopeless(one)).slice(0, ALWAYS_JUDGED)) {
+      const [safest, ...others] = chain()
+      if (!safest || others.length > 0 || pool.get(safest.id).comparison?.verdict === 'pass') return
+      await pool.judgeFirstRows(trial)
+    }
   }
 
   /** As many as there is time to prove beside the lossless model. */

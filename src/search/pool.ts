@@ -142,8 +142,10 @@ export class Pool {
     const comparison = await this.bench.judge(trial.built, 'select', rows)
     trial.comparison = comparison
     this.noteMetric(comparison)
+    const { note, ...result } = trial.result
     trial.result = {
-      ...trial.result,
+      ...result,
+      ...(note && !note.startsWith(NOT_JUDGED) ? { note } : {}),
       verdict: comparison.verdict,
       grade: comparison.grade,
       metric: comparison.candidate.value ?? comparison.agreement?.rate ?? null,
@@ -242,7 +244,7 @@ export class Pool {
   }
 
   noteNotNeeded(trial: Trial, better: Trial): void {
-    const judged = trial.comparison ? `judged on ${trial.comparison.n} rows only` : 'not judged'
+    const judged = trial.comparison ? `judged on ${trial.comparison.n} rows only` : NOT_JUDGED
     this.note(trial, `${judged}: ${better.built.spec.id} is better in the goal and looks safe`)
   }
 
@@ -313,4 +315,5 @@ export class Pool {
 }
 
 const BORROWED = 'time as measured for'
+const NOT_JUDGED = 'not judged'
 const regressed = ({ comparison }: Trial) => comparison?.verdict === 'regressed'
