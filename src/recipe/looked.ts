@@ -68,6 +68,6 @@ async function lookOnce(
       },
     )
   } finally {
-    for (const one of opening) await sessions.close(one)
+    for (const one of opening) sessions.release(one)
   }
 }

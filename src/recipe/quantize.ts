@@ -254,6 +254,8 @@ async function quantizeIn(
           meanwhile: takeSizes,
         })
   const kernels = measured?.kernels ?? (await readKernels(trail.model, planned, target))
+  // What is timed runs alone.
+  if (target === 'web') await sessions.closeAll()
   const timing =
     measured && target === 'web' ? await timeIn(place, start.model, trail.model, measured.feeds[0], options) : null
   const report: QuantizationReport = {
