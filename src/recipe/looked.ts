@@ -12,6 +12,8 @@ import { together } from './together.ts'
 interface LookOptions extends RangeOptions {
   /** Ends when a second process is free to look; at once unless said. */
   readonly busy?: Promise<void> | null | undefined
+  /** What this process shall do while others look. */
+  readonly meanwhile?: (() => void) | undefined
 }
 
 /** Extremes and channels of the values that static quantization asks for, from one run of each row where that can be. */
@@ -33,7 +35,7 @@ async function lookOnce(
   sessions: OpenSessions,
   model: Model,
   data: Dataset,
-  { samples = 128, indices, signal, onProgress, busy }: LookOptions,
+  { samples = 128, indices, signal, onProgress, busy, meanwhile }: LookOptions,
 ): Promise<LookedAt | null> {
   const types = inferTypes(model)
   const inputs = new Set(model.graph.inputs.map(({ name }) => name))
@@ -44,6 +46,7 @@ async function lookOnce(
   const probed = channelProbes(model, inner)
   if (probed.probes.size === 0) return null
   const opening = [sessions.open(probed.model, LEAN)]
+  meanwhile?.()
   try {
     const session = await opening[0]!
     return await measureRangesAndChannels(

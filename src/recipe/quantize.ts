@@ -1,8 +1,8 @@
 import type { Dataset } from '../data/index.ts'
 import { leftUnseen, omittedOutputs, openIsolated, type RuntimeProcesses, startRuntimes } from '../engine/index.ts'
 import type { Model, NumericArray } from '../ir/index.ts'
-import { KERNEL_REPAIRS, LAYOUT_REPAIRS, RECURRENT_ONLY } from '../passes/index.ts'
-import { UserError } from '../platform/index.ts'
+import { codeAhead, KERNEL_REPAIRS, LAYOUT_REPAIRS, RECURRENT_ONLY, type StaticInt8Options } from '../passes/index.ts'
+import { letOthersRun, UserError } from '../platform/index.ts'
 import type {
   CalibrationReport,
   PassRun,
@@ -338,9 +338,22 @@ async function evidenceFor(
       hint: 'give some rows that look like production; 100 are plenty',
     })
   options.onProgress?.('calibrating')
-  if (calibration === 'minmax') return looked(sessions, model, data, { ...options, busy })
+  if (calibration === 'minmax') {
+    const over = new AbortController()
+    // A fault in it is the pass's own, which will meet it.
+    const meanwhile = () => void codeWhile(model, options, over.signal).catch(() => {})
+    return looked(sessions, model, data, { ...options, busy, meanwhile }).finally(() => over.abort())
+  }
   // These look at whole values in this very process, which a model that cannot run would take along: it ran before.
   return together(rangesOf(model, data, calibration, options), channelsOf(model, data, options))
+}
+
+/** Codes weights for the pass to come, a few milliseconds at a time, until `over`; the pass codes what is left. */
+async function codeWhile(model: Model, options: QuantizeOptions, over: AbortSignal): Promise<void> {
+  for (const _ of codeAhead(model, quantizeStep(options, []).options as StaticInt8Options)) {
+    if (over.aborted) return
+    await letOthersRun()
+  }
 }
 
 /** Ranges of few rows cut off what other rows would have shown. */
