@@ -2,6 +2,7 @@ import type { Dataset } from '../data/index.ts'
 import { type LookedAt, measureRangesAndChannels } from '../evaluate/index.ts'
 import { inferTypes, type Model } from '../ir/index.ts'
 import { channelProbes } from '../passes/index.ts'
+import { letOthersRun } from '../platform/index.ts'
 import type { CalibrationReport, ChannelsReport } from '../report/index.ts'
 import { CHANNEL_ROWS, channelsOf } from './channels.ts'
 import type { OpenSessions } from './open-sessions.ts'
@@ -13,7 +14,7 @@ interface LookOptions extends RangeOptions {
   /** Ends when a second process is free to look; at once unless said. */
   readonly busy?: Promise<void> | null | undefined
   /** What this process shall do while others look. */
-  readonly meanwhile?: (() => void) | undefined
+  readonly meanwhile?: (() => Promise<void>) | undefined
 }
 
 /** Extremes and channels of the values that static quantization asks for, from one run of each row where that can be. */
@@ -31,6 +32,10 @@ export function looked(
   )
 }
 
+/** Whether its inputs have one shape: then it follows for every row from the graph alone. */
+const isFixed = ({ graph }: Model) =>
+  graph.inputs.every(({ type }) => type.kind === 'tensor' && type.shape?.every((dim) => typeof dim === 'number'))
+
 async function lookOnce(
   sessions: OpenSessions,
   model: Model,
@@ -46,7 +51,8 @@ async function lookOnce(
   const probed = channelProbes(model, inner)
   if (probed.probes.size === 0) return null
   const opening = [sessions.open(probed.model, LEAN)]
-  meanwhile?.()
+  // It loads meanwhile; when it is open, the sizes of its values are asked for.
+  void (meanwhile?.() ?? letOthersRun()).then(() => isFixed(model) && inferTypes(probed.model))
   try {
     const session = await opening[0]!
     return await measureRangesAndChannels(

@@ -25,16 +25,8 @@ export class OpenSessions {
   }
 
   /** Opens a model; who needs it awaits it, and hears of a failure there. */
-  open(
-    model: Model,
-    options: OrtSessionOptions,
-    open: (
-      model: Model,
-      options: OrtSessionOptions,
-      placement: IsolatedPlacement,
-    ) => Promise<IsolatedSession> = openIsolated,
-  ): Promise<IsolatedSession> {
-    return this.start(open(model, options, { processes: this.processes }))
+  open(model: Model, options: OrtSessionOptions, placement: IsolatedPlacement = {}): Promise<IsolatedSession> {
+    return this.start(openIsolated(model, options, { ...placement, processes: this.processes }))
   }
 
   /** Takes a session, or a pair of models in one, that is being opened elsewhere. */

@@ -54,6 +54,8 @@ export interface QuantizeOptions extends WeightChoices {
   readonly smooth?: number | undefined
   /** `static-int8`: recurrent layers too, with scales that they take from what they see; they have no static form. */
   readonly recurrent?: boolean | undefined
+  /** Where the model lies, unchanged since it was read; it is written for the runtime unless said. */
+  readonly file?: string | undefined
   /** Processes to run models in, started by whoever had something else to do first; its own unless said. */
   readonly processes?: RuntimeProcesses | undefined
   /** Further options of the pass, such as `placement`. */
@@ -208,7 +210,7 @@ async function quantizeIn(
   options: QuantizeOptions,
 ): Promise<Quantized> {
   const { scheme, data, target = 'native', onProgress: say = () => {} } = options
-  const original = sessions.open(model, LEAN)
+  const original = sessions.open(model, LEAN, options.file === undefined ? {} : { file: options.file })
   const proving = data && data.rows > 1 ? FEW_SAMPLES : {}
   const expecting = original.then((session) => expectedOf(session, { data, seed: options.seed, ...proving }))
   expecting.catch(() => {})
@@ -341,7 +343,7 @@ async function evidenceFor(
   if (calibration === 'minmax') {
     const over = new AbortController()
     // A fault in it is the pass's own, which will meet it.
-    const meanwhile = () => void codeWhile(model, options, over.signal).catch(() => {})
+    const meanwhile = () => codeWhile(model, options, over.signal).catch(() => {})
     return looked(sessions, model, data, { ...options, busy, meanwhile }).finally(() => over.abort())
   }
   // These look at whole values in this very process, which a model that cannot run would take along: it ran before.
