@@ -1,4 +1,4 @@
-import { existsSync } from 'node:fs'
+import { existsSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { startRuntimes } from '../engine/index.ts'
 import { keepHeapSmall, UserError } from '../platform/index.ts'
@@ -154,6 +154,8 @@ export const quantizeVerb: Verb = {
       ...(weightBits === 4 ? { pass: { weightBits } } : {}),
       seed: options.integer('seed', 0),
       cache: diskCache(),
+      // A pipe can be read once only.
+      ...(statSync(path!).isFile() ? { file: path! } : {}),
       processes,
       signal: context.signal,
       onProgress: context.progress,

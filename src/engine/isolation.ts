@@ -30,6 +30,8 @@ export interface Stall {
 export interface Placement {
   /** What messages call a model that came as a value: the file that it was read from. */
   readonly name?: string
+  /** Where the model lies as a file already, as it was read: a value need not be written for the runtime then. */
+  readonly file?: string
   /** `node` unless said. */
   readonly runtime?: RuntimeKind
   /** Cores that its process is bound to, before the load; unbound unless said. */

@@ -64,7 +64,8 @@ export function inferredSizes(
   readonly open: readonly string[]
   readonly types: ReadonlyMap<string, ValueType>
 } {
-  const types = inferTypes(model, { inputShapes: shapesOf(feeds) })
+  // Where the model declares these very shapes, others may have asked for the types already.
+  const types = declares(model, feeds) ? inferTypes(model) : inferTypes(model, { inputShapes: shapesOf(feeds) })
   const sizes = new Map<string, number>()
   const open: string[] = []
   for (const name of madeOf(model, names)) {
@@ -74,6 +75,16 @@ export function inferredSizes(
     else open.push(name)
   }
   return { sizes, open, types }
+}
+
+/** Whether the inputs are declared with just the shapes of these feeds. */
+function declares(model: Model, feeds: Feeds): boolean {
+  return Object.entries(feeds).every(([name, { dims }]) => {
+    const type = model.graph.inputs.find((input) => input.name === name)?.type
+    return (
+      type?.kind === 'tensor' && type.shape?.length === dims.length && type.shape.every((dim, i) => dim === dims[i])
+    )
+  })
 }
 
 function inferredBytes(type: ValueType | undefined, dtype: DType): number | null {

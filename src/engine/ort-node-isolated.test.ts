@@ -1,18 +1,22 @@
 import { spawnSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterAll, describe, expect, test } from 'vitest'
 import { parseModel } from '../ir/index.ts'
+import { writeModel } from '../onnx/index.ts'
 import { UserError } from '../platform/index.ts'
 import { engineContract } from './contract.ts'
 import type { IsolatedSession } from './isolation.ts'
 import { ortNode } from './ort-node.ts'
 import { openIsolated } from './ort-node-isolated.ts'
+import { temporaryFolder } from './ort-node-place.ts'
 import { startRuntimes } from './ort-node-process.ts'
 import type { TensorValue } from './session.ts'
 
 const chain = parseModel(`<ir_version: 10, opset_import: ["" : 20]> g (float[N,2] x) => (float[N,2] y)
   <float[2] b = {10, 20}> { s = Add(x, b)  n = Neg(s)  y = Relu(n) }`)
+const other = parseModel(`<ir_version: 10, opset_import: ["" : 20]> g (float[N,2] x) => (float[N,2] y) { y = Neg(x) }`)
 const f32 = (dims: readonly number[], values: readonly number[]): TensorValue => ({
   dtype: 'float32',
   dims,
@@ -52,6 +56,19 @@ describe('openIsolated', () => {
     expect(await session.fetchGroups({ x }, ['s', 'n', 'y'], 32)).toEqual([['s', 'n'], ['y']])
     await expect(session.run({})).rejects.toMatchObject({ code: 'bad-data', where: 'x' })
     await expect(session.run({ x }, ['nowhere'])).rejects.toBeInstanceOf(UserError)
+  })
+
+  test('a value that lies in a file is opened there', async () => {
+    const folder = temporaryFolder()
+    try {
+      const file = join(folder.path, 'other.onnx')
+      // What is there tells who was opened.
+      await writeModel(other, file)
+      const session = await opened(chain, {}, { file })
+      expect(await session.run({ x: f32([1, 2], [1, 2]) })).toEqual({ y: f32([1, 2], [-1, -2]) })
+    } finally {
+      folder.remove()
+    }
   })
 
   test('what the runtime refuses is named: by the file that a value was read from, else by its graph', async () => {

@@ -27,20 +27,22 @@ export interface IsolatedPlacement extends Placement {
 }
 
 /**
- * Opens a model, by path or as a value, in a process of its own. A value is written to a temporary file first. A crash
+ * Opens a model, by path or as a value, in a process of its own. A value is written to a temporary file first, unless it
+ * lies in one. A crash
  * of the runtime rejects the call under way with a UserError and every later one; the process dies with this one.
  */
 export async function openIsolated(
   model: Model | string,
   options: OrtSessionOptions = {},
-  { cores, runtime: kind = 'node', name, processes, readKernels = false, stall }: IsolatedPlacement = {},
+  { cores, runtime: kind = 'node', name, file, processes, readKernels = false, stall }: IsolatedPlacement = {},
 ): Promise<IsolatedSession> {
   nativeOptions(options)
   const known = typeof model === 'string' ? await readModel(model) : model
   const ports = portsOf(known, isCarried, kind === 'web' ? WEB_PACKAGE.name : runtimeName)
   // The browser's runtime takes bytes: weights in other files must be in them.
-  const asItIs = typeof model === 'string' && (kind === 'node' || !hasExternal(known.graph))
-  const placed = asItIs ? { source: model, remove: () => {} } : await placeFile(known)
+  const path = typeof model === 'string' ? model : file
+  const asItIs = path !== undefined && (kind === 'node' || !hasExternal(known.graph))
+  const placed = asItIs ? { source: path, remove: () => {} } : await placeFile(known)
   const named = typeof model === 'string' ? model : (name ?? (model.graph.name || 'model'))
   const runtime = processes?.take(named) ?? startRuntime(named)
   const folder = readKernels ? temporaryFolder() : null
@@ -52,7 +54,7 @@ export async function openIsolated(
         op: 'open',
         runtime: kind,
         path: placed.source,
-        where: asItIs ? model : (name ?? graphOf(known)),
+        where: asItIs && typeof model === 'string' ? model : (name ?? graphOf(known)),
         ports,
         options: optimized ? optimizingOptions(known, options) : options,
         optimized,

@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os'
 import type { Model } from '../ir/index.ts'
 import { UserError } from '../platform/index.ts'
 import { floatNames } from './ort-groups.ts'
@@ -37,6 +38,19 @@ async function openHere(model: Model): Promise<NativeSession> {
 const levelFor = (values: number) => (values > LONG ? 'extended' : 'all')
 const LONG = 64
 
+/** More hardly help in a run of tens of milliseconds. */
+const MOST_THREADS = 4
+
+/**
+ * The rows of a pair are few, one waits for the other, and what they take is nobody's measure: all cores share a run.
+ * Threads that wait sleep: those that spin take from whoever else computes (25 ms of 72 in a run of superres's pair).
+ */
+const SHARED = {
+  arena: false,
+  threads: Math.min(MOST_THREADS, availableParallelism()),
+  config: { 'session.intra_op.allow_spinning': '0' },
+} as const
+
 /**
  * Opens two models as one that gives, for each named float value of both, how far apart they are: far cheaper than handing
  * the values out of two sessions. Null where the two cannot share a session; the caller then fetches the values.
@@ -49,7 +63,7 @@ export async function openPair(
 ): Promise<ModelPair | null> {
   const paired = pairModels(first, second, await floatNames(first, names, openHere))
   if (!paired || paired.placesOf.size === 0) return null
-  const options = { arena: false, optimization: levelFor(paired.placesOf.size) } as const
+  const options = { ...SHARED, optimization: levelFor(paired.placesOf.size) } as const
   const session = await openIsolated(paired.model, options, placement).catch((error: unknown) => {
     if (error instanceof UserError && error.code !== 'out-of-resources') return null
     throw error

@@ -25,7 +25,7 @@ const GROUP_BYTES = 2 ** 25
  * quantization loses accuracy. Both models as a pair compare them where they are; what the pair cannot tell is fetched,
  * in groups under a byte budget, and only for that is the first model opened alone. `feeds` are a handful of rows; all of
  * them pass through the pair once, and once a group through both models. The pair, if there is one, compares
- * `comparedValues` and is closed here.
+ * `comparedValues`, and is closed where the first model takes its place.
  */
 export async function measureLayers(
   openBase: () => Promise<Session>,
@@ -40,9 +40,11 @@ export async function measureLayers(
   const outputs = candidate.outputs.map((output) => output.name)
   const makers = sharedValues(before, after)
   const wanted = [...new Set([...outputs, ...makers.keys()])]
-  const tallies = new Map(await compareInside(await pairing, wanted, feeds))
+  const pair = await pairing
+  const tallies = new Map(await compareInside(pair, wanted, feeds))
   const left = wanted.filter((name) => !tallies.has(name))
   if (left.length > 0) {
+    await pair?.close()
     const base = await openBase()
     const ports = left.filter((name) => outputs.includes(name))
     for (const [name, tally] of await compareValues(base, candidate, ports, feeds)) tallies.set(name, tally)
@@ -85,25 +87,21 @@ async function compareInside(
 ): Promise<ReadonlyMap<string, NoiseTally>> {
   const tallies = new Map<string, NoiseTally>()
   if (!pair) return tallies
-  try {
-    const lost = new Set<string>()
-    for (const row of feeds) {
-      const found = await pair.differences(row)
-      for (const name of names) {
-        const difference = found.get(name)
-        if (!difference) lost.add(name)
-        else {
-          const tally = tallies.get(name) ?? new NoiseTally()
-          tally.addSums(difference)
-          tallies.set(name, tally)
-        }
+  const lost = new Set<string>()
+  for (const row of feeds) {
+    const found = await pair.differences(row)
+    for (const name of names) {
+      const difference = found.get(name)
+      if (!difference) lost.add(name)
+      else {
+        const tally = tallies.get(name) ?? new NoiseTally()
+        tally.addSums(difference)
+        tallies.set(name, tally)
       }
     }
-    for (const name of lost) tallies.delete(name)
-    return tallies
-  } finally {
-    await pair.close()
   }
+  for (const name of lost) tallies.delete(name)
+  return tallies
 }
 
 async function compareValues(

@@ -55,6 +55,7 @@ export {
   borderProbe,
   type CostProbes,
   calibrationValues,
+  codeAhead,
   codeBlocks,
   compareKernels,
   costProbes,

@@ -2,6 +2,7 @@ import type { Dataset } from '../data/index.ts'
 import { type LookedAt, measureRangesAndChannels } from '../evaluate/index.ts'
 import { inferTypes, type Model } from '../ir/index.ts'
 import { channelProbes } from '../passes/index.ts'
+import { letOthersRun } from '../platform/index.ts'
 import type { CalibrationReport, ChannelsReport } from '../report/index.ts'
 import { CHANNEL_ROWS, channelsOf } from './channels.ts'
 import type { OpenSessions } from './open-sessions.ts'
@@ -12,6 +13,8 @@ import { together } from './together.ts'
 interface LookOptions extends RangeOptions {
   /** Ends when a second process is free to look; at once unless said. */
   readonly busy?: Promise<void> | null | undefined
+  /** What this process shall do while others look. */
+  readonly meanwhile?: (() => Promise<void>) | undefined
 }
 
 /** Extremes and channels of the values that static quantization asks for, from one run of each row where that can be. */
@@ -29,11 +32,15 @@ export function looked(
   )
 }
 
+/** Whether its inputs have one shape: then it follows for every row from the graph alone. */
+const isFixed = ({ graph }: Model) =>
+  graph.inputs.every(({ type }) => type.kind === 'tensor' && type.shape?.every((dim) => typeof dim === 'number'))
+
 async function lookOnce(
   sessions: OpenSessions,
   model: Model,
   data: Dataset,
-  { samples = 128, indices, signal, onProgress, busy }: LookOptions,
+  { samples = 128, indices, signal, onProgress, busy, meanwhile }: LookOptions,
 ): Promise<LookedAt | null> {
   const types = inferTypes(model)
   const inputs = new Set(model.graph.inputs.map(({ name }) => name))
@@ -44,6 +51,8 @@ async function lookOnce(
   const probed = channelProbes(model, inner)
   if (probed.probes.size === 0) return null
   const opening = [sessions.open(probed.model, LEAN)]
+  // It loads meanwhile; when it is open, the sizes of its values are asked for.
+  void (meanwhile?.() ?? letOthersRun()).then(() => isFixed(model) && inferTypes(probed.model))
   try {
     const session = await opening[0]!
     return await measureRangesAndChannels(
@@ -68,6 +77,6 @@ async function lookOnce(
       },
     )
   } finally {
-    for (const one of opening) await sessions.close(one)
+    for (const one of opening) sessions.release(one)
   }
 }

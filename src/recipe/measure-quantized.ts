@@ -1,5 +1,5 @@
 import type { Dataset } from '../data/index.ts'
-import { type Feeds, type IsolatedSession, openPair, ortNode } from '../engine/index.ts'
+import { type Feeds, openPair, ortNode } from '../engine/index.ts'
 import { comparedValues, measureBatchInvariance, measureLatency, measureLayers } from '../evaluate/index.ts'
 import type { Model } from '../ir/index.ts'
 import { compareKernels, namedAsFound } from '../passes/index.ts'
@@ -80,7 +80,7 @@ const MANY = 2 ** 22
 
 /**
  * Noise at the outputs and by layer, and whether a row's answer depends on the rows beside it: two measures that run at
- * the same time. The session that answers also tells its kernels.
+ * the same time. The session that answers also tells its kernels. Sessions end with those of the whole piece of work.
  */
 export async function measureDamage(
   sessions: OpenSessions,
@@ -96,32 +96,19 @@ export async function measureDamage(
   // load, so it comes first.
   const names = comparedValues(before, after)
   const pairing = target === 'web' ? Promise.resolve(null) : openPair(before, after, names, { processes })
-  pairing.catch(() => {})
-  const opening = sessions.start(place.open(after, LEAN, { processes, readKernels: target !== 'web' }))
-  let base: Promise<IsolatedSession> | undefined
-  try {
-    const candidate = await opening
-    meanwhile?.()
-    const rows = Math.min(data?.rows ?? 0, LOOKED_AT)
-    const random = rows === LOOKED_AT ? 0 : rows > 1 ? 1 : 2
-    const { feeds } = await samplesFor(candidate, { data, seed, random })
-    const looked = feeds.slice(0, LOOKED_AT)
-    const [{ sqnrDb, layers }, batchInvariant] = await together(
-      measureLayers(
-        () => (base ??= sessions.start(place.open(before, LEAN, { processes }))),
-        candidate,
-        before,
-        after,
-        looked,
-        pairing,
-      ),
-      measureBatchInvariance(candidate, looked.slice(0, neighboursAmong(evidence))),
-    )
-    return { sqnrDb, layers, batchInvariant, feeds, kernels: kernelsOf(candidate.kernels, planned) }
-  } finally {
-    for (const one of base ? [opening, base] : [opening]) await sessions.close(one).catch(() => {})
-    await (await pairing.catch(() => null))?.close()
-  }
+  sessions.start(pairing)
+  const candidate = await sessions.start(place.open(after, LEAN, { processes, readKernels: target !== 'web' }))
+  meanwhile?.()
+  const rows = Math.min(data?.rows ?? 0, LOOKED_AT)
+  const random = rows === LOOKED_AT ? 0 : rows > 1 ? 1 : 2
+  const { feeds } = await samplesFor(candidate, { data, seed, random })
+  const looked = feeds.slice(0, LOOKED_AT)
+  const openBase = () => sessions.start(place.open(before, LEAN, { processes }))
+  const [{ sqnrDb, layers }, batchInvariant] = await together(
+    measureLayers(openBase, candidate, before, after, looked, pairing),
+    measureBatchInvariance(candidate, looked.slice(0, neighboursAmong(evidence))),
+  )
+  return { sqnrDb, layers, batchInvariant, feeds, kernels: kernelsOf(candidate.kernels, planned) }
 }
 
 /** Seconds that are enough to tell whether integers are faster than float. */

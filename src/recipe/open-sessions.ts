@@ -8,12 +8,15 @@ import {
 } from '../engine/index.ts'
 import type { Model } from '../ir/index.ts'
 
+type Closable = Pick<Session, 'close'>
+
 /**
  * The sessions of one piece of work, some still opening: whatever came to be of them is closed with it. They follow one
  * another in a few processes, which come up while this one computes what they shall run.
  */
 export class OpenSessions {
-  readonly #opening = new Set<Promise<Session>>()
+  readonly #opening = new Set<Promise<Closable | null>>()
+  readonly #closing = new Set<Promise<void>>()
   readonly processes: RuntimeProcesses
 
   /** As many processes as models are open at a time; they end with the sessions. */
@@ -22,36 +25,36 @@ export class OpenSessions {
   }
 
   /** Opens a model; who needs it awaits it, and hears of a failure there. */
-  open(
-    model: Model,
-    options: OrtSessionOptions,
-    open: (
-      model: Model,
-      options: OrtSessionOptions,
-      placement: IsolatedPlacement,
-    ) => Promise<IsolatedSession> = openIsolated,
-  ): Promise<IsolatedSession> {
-    return this.start(open(model, options, { processes: this.processes }))
+  open(model: Model, options: OrtSessionOptions, placement: IsolatedPlacement = {}): Promise<IsolatedSession> {
+    return this.start(openIsolated(model, options, { ...placement, processes: this.processes }))
   }
 
-  /** Takes a session that is being opened elsewhere. */
-  start<S extends Session>(opening: Promise<S>): Promise<S> {
+  /** Takes a session, or a pair of models in one, that is being opened elsewhere. */
+  start<S extends Closable | null>(opening: Promise<S>): Promise<S> {
     this.#opening.add(opening)
     opening.catch(() => {})
     return opening
   }
 
   /** Closes one that is not needed any more. */
-  async close(opening: Promise<Session>): Promise<void> {
+  async close(opening: Promise<Closable>): Promise<void> {
     this.#opening.delete(opening)
     await (await opening).close()
   }
 
+  /** Closes one while this process goes on. */
+  release(opening: Promise<Closable>): void {
+    const closing = this.close(opening).catch(() => {})
+    this.#closing.add(closing)
+    closing.then(() => this.#closing.delete(closing))
+  }
+
+  /** Closes all that are left, and ends the processes. */
   async closeAll(): Promise<void> {
     const ended = this.processes.end()
     const opened = await Promise.allSettled(this.#opening)
     this.#opening.clear()
-    await Promise.all(opened.map((one) => (one.status === 'fulfilled' ? one.value.close() : undefined)))
-    await ended
+    await Promise.all(opened.map((one) => (one.status === 'fulfilled' ? one.value?.close() : undefined)))
+    await Promise.all([ended, ...this.#closing])
   }
 }

@@ -1,8 +1,8 @@
 import type { Dataset } from '../data/index.ts'
 import { leftUnseen, omittedOutputs, openIsolated, type RuntimeProcesses, startRuntimes } from '../engine/index.ts'
 import type { Model, NumericArray } from '../ir/index.ts'
-import { KERNEL_REPAIRS, LAYOUT_REPAIRS, RECURRENT_ONLY } from '../passes/index.ts'
-import { UserError } from '../platform/index.ts'
+import { codeAhead, KERNEL_REPAIRS, LAYOUT_REPAIRS, RECURRENT_ONLY, type StaticInt8Options } from '../passes/index.ts'
+import { letOthersRun, UserError } from '../platform/index.ts'
 import type {
   CalibrationReport,
   PassRun,
@@ -54,6 +54,8 @@ export interface QuantizeOptions extends WeightChoices {
   readonly smooth?: number | undefined
   /** `static-int8`: recurrent layers too, with scales that they take from what they see; they have no static form. */
   readonly recurrent?: boolean | undefined
+  /** Where the model lies, unchanged since it was read; it is written for the runtime unless said. */
+  readonly file?: string | undefined
   /** Processes to run models in, started by whoever had something else to do first; its own unless said. */
   readonly processes?: RuntimeProcesses | undefined
   /** Further options of the pass, such as `placement`. */
@@ -208,7 +210,7 @@ async function quantizeIn(
   options: QuantizeOptions,
 ): Promise<Quantized> {
   const { scheme, data, target = 'native', onProgress: say = () => {} } = options
-  const original = sessions.open(model, LEAN)
+  const original = sessions.open(model, LEAN, options.file === undefined ? {} : { file: options.file })
   const proving = data && data.rows > 1 ? FEW_SAMPLES : {}
   const expecting = original.then((session) => expectedOf(session, { data, seed: options.seed, ...proving }))
   expecting.catch(() => {})
@@ -254,6 +256,8 @@ async function quantizeIn(
           meanwhile: takeSizes,
         })
   const kernels = measured?.kernels ?? (await readKernels(trail.model, planned, target))
+  // What is timed runs alone.
+  if (target === 'web') await sessions.closeAll()
   const timing =
     measured && target === 'web' ? await timeIn(place, start.model, trail.model, measured.feeds[0], options) : null
   const report: QuantizationReport = {
@@ -336,9 +340,22 @@ async function evidenceFor(
       hint: 'give some rows that look like production; 100 are plenty',
     })
   options.onProgress?.('calibrating')
-  if (calibration === 'minmax') return looked(sessions, model, data, { ...options, busy })
+  if (calibration === 'minmax') {
+    const over = new AbortController()
+    // A fault in it is the pass's own, which will meet it.
+    const meanwhile = () => codeWhile(model, options, over.signal).catch(() => {})
+    return looked(sessions, model, data, { ...options, busy, meanwhile }).finally(() => over.abort())
+  }
   // These look at whole values in this very process, which a model that cannot run would take along: it ran before.
   return together(rangesOf(model, data, calibration, options), channelsOf(model, data, options))
+}
+
+/** Codes weights for the pass to come, a few milliseconds at a time, until `over`; the pass codes what is left. */
+async function codeWhile(model: Model, options: QuantizeOptions, over: AbortSignal): Promise<void> {
+  for (const _ of codeAhead(model, quantizeStep(options, []).options as StaticInt8Options)) {
+    if (over.aborted) return
+    await letOthersRun()
+  }
 }
 
 /** Ranges of few rows cut off what other rows would have shown. */

@@ -12,6 +12,8 @@ export interface SampleOptions {
   readonly real?: number | undefined
   /** Sizes for open dimensions of random inputs, by input name. */
   readonly shapes?: Readonly<Record<string, readonly number[]>> | undefined
+  /** Hears of each row of the data as soon as it is read, before random inputs are tried. */
+  readonly onReal?: ((feeds: Feeds) => void) | undefined
 }
 
 /** Inputs to run two models on: rows of the data where there is some, and random ones that the model accepts. */
@@ -20,7 +22,7 @@ export async function samplesFor(
   options: SampleOptions = {},
 ): Promise<{ feeds: readonly Feeds[]; real: number }> {
   const { data, seed = 0, random = 2, shapes } = options
-  const real = data ? await realFeeds(session, data, options.real ?? 4) : []
+  const real = data ? await realFeeds(session, data, options.real ?? 4, options.onReal) : []
   // Where rows are there, their shapes are the ones that matter, and are known to be accepted.
   const like = real[0] && Object.fromEntries(Object.entries(real[0]).map(([name, { dims }]) => [name, dims]))
   if (random === 0) return { feeds: real, real: real.length }
@@ -32,10 +34,19 @@ export async function samplesFor(
   return { feeds: [...real, ...drawn], real: real.length }
 }
 
-async function realFeeds(session: Session, data: Dataset, wanted: number): Promise<readonly Feeds[]> {
+async function realFeeds(
+  session: Session,
+  data: Dataset,
+  wanted: number,
+  onReal: SampleOptions['onReal'],
+): Promise<readonly Feeds[]> {
   const count = Math.min(wanted, data.rows)
   const indices = Array.from({ length: count }, (_, i) => Math.floor((i * data.rows) / count))
   const feeds: Feeds[] = []
-  for await (const rows of data.read({ indices, batch: 1 })) feeds.push(feedsOf(rows, session.inputs, data))
+  for await (const rows of data.read({ indices, batch: 1 })) {
+    const row = feedsOf(rows, session.inputs, data)
+    feeds.push(row)
+    onReal?.(row)
+  }
   return feeds
 }

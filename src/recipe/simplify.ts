@@ -91,28 +91,32 @@ export interface Expected {
   readonly answers: Map<Feeds, Promise<Fetched>>
 }
 
+/** An answer on its way; who waits for it hears of a failure. */
+function answering(session: Session, sample: Feeds): Promise<Fetched> {
+  const answer = session.run(sample)
+  answer.catch(() => {})
+  return answer
+}
+
 /** Asks a model for its answers, all at once: what they are compared with need not be there yet. */
 export async function expectedOf(base: Session, options: SampleOptions): Promise<Expected> {
   const answers: Expected['answers'] = new Map()
-  // A trial run of random samples is their answer, too.
-  const asking: Session = {
+  const ask = (sample: Feeds) => {
+    const answer = answering(base, sample)
+    answers.set(sample, answer)
+    return answer
+  }
+  // A trial run of random samples is their answer, too; one that the model refuses is no sample.
+  const trying: Session = {
     ...base,
     run(feeds) {
-      const answer = base.run(feeds)
-      answer.then(
-        () => answers.set(feeds, answer),
-        () => {},
-      )
+      const answer = ask(feeds)
+      answer.catch(() => answers.delete(feeds))
       return answer
     },
   }
-  const { feeds, real } = await samplesFor(asking, options)
-  for (const sample of feeds)
-    if (!answers.has(sample)) {
-      const answer = base.run(sample)
-      answer.catch(() => {})
-      answers.set(sample, answer)
-    }
+  const { feeds, real } = await samplesFor(trying, { ...options, onReal: ask })
+  for (const sample of feeds) if (!answers.has(sample)) ask(sample)
   return { feeds, real, outputs: base.outputs, answers }
 }
 
@@ -128,7 +132,16 @@ export async function proveSame(expected: Expected, candidate: Session, before: 
       return answer
     },
   }
-  const { equal, equivalence, worst } = await measureEquivalence(base, candidate, feeds)
+  // Asked at once, too: it answers the next sample while this process compares one.
+  const asked = new Map(feeds.map((sample) => [sample, answering(candidate, sample)]))
+  const other = {
+    run(sample: Feeds) {
+      const answer = asked.get(sample)!
+      asked.delete(sample)
+      return answer
+    },
+  }
+  const { equal, equivalence, worst } = await measureEquivalence(base, other, feeds)
   if (!equal && !(await repeatsItself(before, feeds)))
     throw new UserError('unsupported', 'it answers the same inputs differently from run to run', {
       where: before.graph.name ? `graph "${before.graph.name}"` : 'the model',

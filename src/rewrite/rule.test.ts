@@ -56,3 +56,22 @@ test('reads inside nested graphs follow a redirect', () => {
   const held = after.graph.nodes.at(-1)!.attributes.get('then_branch')
   expect(held?.type === 'graph' && held.value.nodes[0]!.inputs).toEqual(['a'])
 })
+
+test('types are inferred once, and only where a rule asks for them', () => {
+  const before = model(graph([makeNode('Relu', ['x'], ['a']), makeNode('Relu', ['a'], ['y'])]))
+  let inferred = 0
+  const infer = () => {
+    inferred++
+    return new Map([['a', value('a').type]])
+  }
+  runRules(before, 'idle', [{ roots: ['Relu'], apply: () => false }], infer)
+  expect(inferred).toBe(0)
+  const seen: unknown[] = []
+  const asking = {
+    roots: ['Relu'],
+    apply: (_: unknown, context: { types: ReadonlyMap<string, unknown> }) => !seen.push(context.types.get('a')),
+  }
+  runRules(before, 'asking', [asking], infer)
+  expect(inferred).toBe(1)
+  expect(seen).toEqual([value('a').type, value('a').type])
+})

@@ -21,7 +21,7 @@ export interface RuleContext {
   /** Version of the standard operator set. */
   readonly opset: number
   readonly opsets: ReadonlyMap<string, number>
-  /** Inferred types by value name; empty where the pass gave none. */
+  /** Types by value name, inferred when they are first asked for; empty where the pass gave none. */
   readonly types: ReadonlyMap<string, ValueType>
 }
 
@@ -42,8 +42,8 @@ const MAX_SWEEPS = 200
 
 /**
  * Runs rules over a model and its nested graphs until nothing applies any more. Refusals are those that still stand
- * at the end. `infer` gives the types, where the rules need them; most passes find no operator of theirs in a model, and
- * do not ask.
+ * at the end. `infer` gives the types where a rule asks for them; most rules do not find their pattern in a model, and
+ * never ask.
  */
 export function runRules(
   model: Model,
@@ -54,7 +54,7 @@ export function runRules(
   const rulesAt = rulesByRoot(rules)
   if (!hasRoot(model.graph, rulesAt)) return { model, report: { id, applied: 0, refused: [] } }
   const taken = new Set(graphNames(model.graph))
-  const known = unambiguous(infer(), model.graph)
+  let known: ReadonlyMap<string, ValueType> | undefined
   const refused: Refusal[] = []
   let applied = 0
 
@@ -65,7 +65,9 @@ export function runRules(
       constant: (value) => editor.constant(value),
       opset: model.opsets.get('') ?? 1,
       opsets: model.opsets,
-      types: known,
+      get types() {
+        return (known ??= unambiguous(infer(), model.graph))
+      },
     }
     let sweep = sweepOnce(rulesAt, context)
     applied += sweep.applied

@@ -14,7 +14,8 @@ export const factorGate = rulePass(
   inferTypes,
 )
 
-function apply(node: Node, { editor, types }: RuleContext): RuleOutcome {
+function apply(node: Node, context: RuleContext): RuleOutcome {
+  const { editor } = context
   if (node.domain !== '' || node.inputs.length !== 2) return false
   for (const side of [0, 1]) {
     const product = editor.producer(node.inputs[side]!)
@@ -22,6 +23,7 @@ function apply(node: Node, { editor, types }: RuleContext): RuleOutcome {
     if (product?.opType !== 'Mul' || product.domain !== '' || !product.inputs.includes(x)) continue
     const gate = product.inputs[product.inputs[0] === x ? 1 : 0]!
     if (gate === x || editor.constant(gate)) continue
+    const { types } = context
     const type = types.get(gate)
     if (type?.kind !== 'tensor' || !isFloating(type.dtype) || !isSmaller(type, types.get(x)))
       return { refused: 'its gate is not known to be smaller than what it gates' }

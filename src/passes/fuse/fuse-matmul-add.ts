@@ -17,13 +17,14 @@ export const fuseMatMulAdd = rulePass(
 
 const TYPES: ReadonlySet<string> = new Set(['float32', 'float64'])
 
-function apply(node: Node, { editor, constant, types }: RuleContext): RuleOutcome {
+function apply(node: Node, context: RuleContext): RuleOutcome {
+  const { editor, constant } = context
   if (node.domain !== '' || node.inputs.length !== 2) return false
   const side = editor.producer(node.inputs[0]!)?.opType === 'MatMul' ? 0 : 1
   const product = editor.producer(node.inputs[side]!)
   const [bias, weight] = [constant(node.inputs[1 - side]!), constant(product?.inputs[1] ?? '')]
   if (product?.opType !== 'MatMul' || product.domain !== '' || !bias || !weight) return false
-  const data = types.get(product.inputs[0]!)
+  const data = context.types.get(product.inputs[0]!)
   if (data?.kind !== 'tensor' || !data.shape) return { refused: 'the rank of the product is not known' }
   if (data.shape.length !== 2 || weight.dims.length !== 2) return false
   if (!TYPES.has(weight.dtype)) return { refused: `Gemm has no kernel for ${weight.dtype}` }

@@ -36,13 +36,13 @@ interface Part {
 }
 
 function apply(node: Node, context: RuleContext): RuleOutcome {
-  const { editor, types, constant } = context
+  const { editor, constant } = context
   const concat = editor.producer(node.inputs[0]!)
   if (concat?.opType !== 'Concat' || concat.domain !== '' || concat.inputs.length < 2) return false
   const parts = concat.inputs.map((name) => partOf(name, context))
   const [first] = parts
   if (!first || parts.some((part) => part?.from !== first.from)) return false
-  const type = types.get(first.from)
+  const type = context.types.get(first.from)
   const shape = type?.kind === 'tensor' ? type.shape : null
   const weight = constant(node.inputs[1]!)
   if (intAttribute(concat, 'axis', 0) !== 1 || weight?.dtype !== 'float32' || weight.dims.length !== 4) return false

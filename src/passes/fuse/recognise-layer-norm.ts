@@ -29,7 +29,7 @@ export const recogniseLayerNorm = rulePass(
 )
 
 function apply(node: Node, context: RuleContext): RuleOutcome {
-  const { editor, opset, types } = context
+  const { editor, opset } = context
   const output = node.outputs[0]!
   const matched =
     match(editor, output, layerShifted) ?? (isScaled(node, editor) ? undefined : match(editor, output, layerScaled))
@@ -37,7 +37,7 @@ function apply(node: Node, context: RuleContext): RuleOutcome {
   const found = distinct(matched)
   const reason = obstacle(found, context)
   if (reason) return { refused: reason }
-  const width = lastLength(types.get(found.value('x')))
+  const width = lastLength(context.types.get(found.value('x')))
   if (width === undefined) return { refused: 'the length of its last axis is not known' }
   if (!averagesLast(found, width.rank, editor)) return { refused: 'it averages over other axes than the last' }
   const parameters = [found.value('gamma'), ...(found.values.has('beta') ? [found.value('beta')] : [])]

@@ -36,7 +36,7 @@ export function quantizeChannels(
   const { most: last = 127 } = options
   const channels = dims[axis]!
   const inner = dims.slice(axis + 1).reduce((product, dim) => product * dim, 1)
-  const single = magnitudes(values, channels, inner)
+  const single = magnitudes(values, dims, axis)
   const pairs = options.pairSafe && reachOf(values, dims, axis, options.pairSafe)
   const scales = new Float32Array(channels)
   for (let c = 0; c < channels; c++) {
@@ -71,8 +71,10 @@ export function quantizeChannels(
   return { codes: chosen, scales }
 }
 
-/** Largest |w| of each channel. */
-function magnitudes(values: ArrayLike<number>, channels: number, inner: number): Float64Array {
+/** Largest |w| per index of `axis`. */
+export function magnitudes(values: ArrayLike<number>, dims: readonly number[], axis: number): Float64Array {
+  const channels = dims[axis]!
+  const inner = dims.slice(axis + 1).reduce((product, dim) => product * dim, 1)
   const result = new Float64Array(channels)
   for (let i = 0, c = 0; i < values.length; c = (c + 1) % channels) {
     let most = result[c]!

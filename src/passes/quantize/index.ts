@@ -9,6 +9,7 @@ export { quantizeRules } from './quantize-rules.ts'
 export {
   calibrationChannels,
   calibrationValues,
+  codeAhead,
   quantizeStaticInt8,
   type StaticInt8Options,
 } from './quantize-static-int8.ts'

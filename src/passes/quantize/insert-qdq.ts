@@ -1,5 +1,4 @@
 import {
-  elementCount,
   float,
   floatAttribute,
   fromNumbers,
@@ -24,6 +23,7 @@ import { QdqWriter } from './qdq-writer.ts'
 import { activationSlots, channelAxis, without } from './quantize-rules.ts'
 import type { StaticPlan } from './static-plan.ts'
 import { standIn, type Unit } from './unit.ts'
+import { weightLayout, weightsOnce } from './weights-ahead.ts'
 
 /**
  * Writes a plan into the graph: codes stand once behind the value they are made from, and every integer unit reads
@@ -185,9 +185,9 @@ class Insertion {
   ): CodedWeights {
     const { node } = unit
     const axis = channelAxis(node, weight)
+    const layout = weightLayout(node, weight)
     const alpha = node.opType === 'Gemm' ? floatAttribute(node, 'alpha', 1) : 1
     const perTensor = node.opType === 'MatMul' && weight.dims.length > 2
-    const dims = perTensor ? [1, elementCount(weight.dims)] : weight.dims
     // A 32-bit bias must hold its value with room for the sum of products.
     const atLeast = bias?.values.map((value) => Math.abs(value) / (bias.inputScale * 2 ** 30))
     const [input, output] = [node.inputs[0]!, unit.writes[0]!]
@@ -205,14 +205,11 @@ class Insertion {
     const pairSafe = mayLeave ? (perTensor ? 'any' : 'neighbours') : undefined
     // What was learned holds for the weights as they stand; a bias or a kernel may ask for more than it knew of.
     const given = scaled === values && !pairSafe ? this.#plan.learned.get(node.inputs[1]!) : undefined
+    const balanced = this.#plan.balanceSums && !perTensor
     const quantized =
-      learnedChannels(values, dims, perTensor ? 0 : axis, given, { atLeast, most }) ??
-      quantizeChannels(scaled, dims, perTensor ? 0 : axis, {
-        pairSafe,
-        balanced: this.#plan.balanceSums && !perTensor,
-        most,
-        atLeast,
-      })
+      learnedChannels(values, layout.dims, layout.axis, given, { atLeast, most }) ??
+      (scaled === values && !pairSafe ? weightsOnce(weight, layout, { balanced, most }, atLeast) : undefined) ??
+      quantizeChannels(scaled, layout.dims, layout.axis, { pairSafe, balanced, most, atLeast })
     const four = this.#plan.weightBits === 4
     const codes = four
       ? fromNumbers('int4', weight.dims, quantized.codes)

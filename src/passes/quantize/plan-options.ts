@@ -51,3 +51,6 @@ export interface PlanOptions {
 
 /** The largest magnitude of a weight's code. */
 export const mostCode = ({ weightBits = 8 }: Pick<PlanOptions, 'weightBits'>): number => 2 ** (weightBits - 1) - 1
+
+/** Whether the errors of rounded weights shall cancel, wherever nothing was learned about them. */
+export const balances = ({ rounding }: PlanOptions): boolean => rounding === 'sums' || rounding === 'learned'

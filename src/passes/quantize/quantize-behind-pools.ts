@@ -18,14 +18,14 @@ export const quantizeBehindPools = rulePass(
 )
 
 function apply(node: Node, context: RuleContext): RuleOutcome {
-  const { editor, constant, types, opset } = context
+  const { editor, constant, opset } = context
   const pool = editor.producer(node.inputs[0]!)
   if (opset < 13 || pool?.opType !== 'MaxPool' || pool.domain !== '') return false
   const before = floatBefore(pool, node, context)
   if (before === undefined) return false
   const [scale, zero] = [constant(node.inputs[1]!), constant(node.inputs[2] ?? '')]
   if (!scale || !zero || scale.dims.length > 0 || intAttribute(node, 'block_size', 0) !== 0) return false
-  const type = types.get(pool.outputs[0]!)
+  const type = context.types.get(pool.outputs[0]!)
   const channels = type?.kind === 'tensor' ? type.shape?.[1] : undefined
   if (typeof channels !== 'number') return { refused: 'how many channels its pool has is not known' }
   const repeated = (tensor: Tensor) =>

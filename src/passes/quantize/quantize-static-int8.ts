@@ -18,6 +18,7 @@ import type { ObservedChannels, ObservedRange, PlanOptions } from './plan-option
 import type { NodeFacts } from './quantize-rules.ts'
 import { type Roundings, roundingsOf } from './roundings.ts'
 import { type ChannelPlace, channelPlaces, planStatic, type StaticPlan, valuesToCalibrate } from './static-plan.ts'
+import { weightsAhead } from './weights-ahead.ts'
 
 export interface StaticInt8Options extends PlanOptions {
   /** `portable`: weights whose products cannot saturate 16 bits on processors without VNNI. */
@@ -103,6 +104,15 @@ function costsFrom(evidence: readonly Evidence[]): Pick<Measured, 'costs' | 'bor
 /** Why the weights of a portable model are safe everywhere; see `kernel-pairs.ts`. */
 const PORTABLE =
   'no two weight codes that a kernel adds in 16 bits come to more than 128, so no sum of two products saturates'
+
+/**
+ * What `quantizeStaticInt8` can do before there is evidence: it codes weights as they stand, one a step, and keeps the
+ * codes for the pass. Nothing where codes hang on more than the weights.
+ */
+export function* codeAhead(model: Model, options: StaticInt8Options): Generator<void> {
+  const opset = model.opsets.get('') ?? 1
+  if (opset >= 13 && options.target !== 'portable') yield* weightsAhead(model, factsOf(model.graph, opset), options)
+}
 
 /** Values of the main graph whose ranges `quantizeStaticInt8` may need. */
 export function calibrationValues(graph: Graph, opset: number): readonly string[] {

@@ -6,7 +6,7 @@ import type { UnitCost } from './kernel-costs.ts'
 import type { LearnedWeight } from './learned-weights.ts'
 import { maskedRanges } from './masked-ranges.ts'
 import { type Measured, placeUnits } from './placement.ts'
-import type { ObservedChannels, ObservedRange, PlanOptions } from './plan-options.ts'
+import { balances, type ObservedChannels, type ObservedRange, type PlanOptions } from './plan-options.ts'
 import { productChannels } from './product-channels.ts'
 import { floatReasons, type NodeFacts } from './quantize-rules.ts'
 import { partsBehind, type Unit, unitAt } from './unit.ts'
@@ -106,7 +106,7 @@ export function planStatic(
     : plain
   const means = (value: string) => (options.correctBias ? channels.get(value)?.mean : undefined)
   const expectedNoise = roundings?.total(units.values()) ?? null
-  const balanceSums = options.rounding === 'sums' || options.rounding === 'learned'
+  const balanceSums = balances(options)
   const { weightBits = 8 } = options
   const learned = (options.rounding === 'learned' && known.learned) || new Map<string, LearnedWeight>()
   return {

@@ -85,10 +85,10 @@ function isAll(tensor: Tensor | undefined, value: number): boolean {
 }
 
 /** A constant of nothing but `value` that does not widen the other operand. Add(x, 0) turns −0 into 0: equal numbers. */
-function isNeutral(node: Node, side: number, value: number, { constant, types }: RuleContext): boolean {
-  const tensor = constant(node.inputs[side]!)
+function isNeutral(node: Node, side: number, value: number, context: RuleContext): boolean {
+  const tensor = context.constant(node.inputs[side]!)
   if (!tensor || elementCount(tensor.dims) > 65_536 || !isAll(tensor, value)) return false
-  const shape = shapeOf(types.get(node.inputs[1 - side]!))
+  const shape = shapeOf(context.types.get(node.inputs[1 - side]!))
   if (!shape) return tensor.dims.length === 0
   const offset = shape.length - tensor.dims.length
   return offset >= 0 && tensor.dims.every((dim, i) => dim === 1 || dim === shape[offset + i])

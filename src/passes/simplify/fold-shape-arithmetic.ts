@@ -17,8 +17,8 @@ export const foldShapeArithmetic: Pass = {
   run(model) {
     const followed = new WeakMap<GraphEditor, ReturnType<typeof shapeValues>>()
     const apply = (node: Node, context: RuleContext): RuleOutcome => {
-      const { editor, types } = context
-      const values = followed.get(editor) ?? shapeValues(editor, types)
+      const { editor } = context
+      const values = followed.get(editor) ?? shapeValues(editor, () => context.types)
       followed.set(editor, values)
       if (node.domain === '' && (node.opType === 'Reshape' || node.opType === 'Expand')) {
         const outcome = fixTarget(node, values.lookup(node.inputs[1]!), context)

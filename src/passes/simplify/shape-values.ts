@@ -31,7 +31,7 @@ export function sizesOf(value: string, types: ReadonlyMap<string, ValueType>): r
 const sizeOf = (dim: Dim | undefined, value: string, axis: number): Size => dim ?? `?${value}#${axis}`
 
 /** Follows shape arithmetic through a graph, each node once. */
-export function shapeValues(editor: GraphEditor, types: ReadonlyMap<string, ValueType>) {
+export function shapeValues(editor: GraphEditor, types: () => ReadonlyMap<string, ValueType>) {
   const known = new Map<string, ShapeValue | undefined>()
 
   const lookup = (name: string): ShapeValue | undefined => {
@@ -54,20 +54,20 @@ export function shapeValues(editor: GraphEditor, types: ReadonlyMap<string, Valu
 type Evaluate = (
   node: Node,
   lookup: (name: string) => ShapeValue | undefined,
-  types: ReadonlyMap<string, ValueType>,
+  types: () => ReadonlyMap<string, ValueType>,
 ) => ShapeValue | undefined
 
 const vector = (sizes: readonly Size[]): ShapeValue => ({ sizes, scalar: false })
 
 const RULES: Readonly<Record<string, Evaluate>> = {
   Shape(node, _, types) {
-    const sizes = sizesOf(node.inputs[0]!, types)
+    const sizes = sizesOf(node.inputs[0]!, types())
     const start = intAttribute(node, 'start', 0)
     const end = intAttribute(node, 'end', Number.MAX_SAFE_INTEGER)
     return sizes && vector(sizes.slice(start, end))
   },
   Size(node, _, types) {
-    const sizes = sizesOf(node.inputs[0]!, types)
+    const sizes = sizesOf(node.inputs[0]!, types())
     if (!sizes?.every((size) => typeof size === 'number')) return undefined
     return { sizes: [sizes.reduce((product: number, size) => product * (size as number), 1)], scalar: true }
   },
