@@ -1,5 +1,6 @@
 import {
   type Attribute,
+  type DType,
   floatAttribute,
   intAttribute,
   type Node,
@@ -28,8 +29,8 @@ export interface OperatorRule {
 export interface NodeFacts {
   readonly opset: number
   constant(value: string): Tensor | undefined
-  /** Known not to hold floats; undefined or false where its type is not known. */
-  integer?(value: string): boolean
+  /** What its elements are; undefined where that is not known. */
+  dtype?(value: string): DType | undefined
 }
 
 const movement = (refuse?: OperatorRule['refuse']): Omit<OperatorRule, 'kernel'> =>

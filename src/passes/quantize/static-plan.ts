@@ -63,7 +63,7 @@ export function planStatic(
     if (taken.has(node)) continue
     const found = unitAt(node, index, facts)
     if (!found) continue
-    const reason = 'refused' in found ? found.refused : refuseUnit(found, index, ranges, keep, options)
+    const reason = 'refused' in found ? found.refused : refuseUnit(found, index, facts, ranges, keep, options)
     if (reason !== undefined) reasons.set(node, reason)
     if ('refused' in found) continue
     if (reason === undefined) candidates.set(node, found)
@@ -96,7 +96,7 @@ export function planStatic(
     const reason = reasons.get(node)
     // Only nodes that compute on float values are worth a word; shape arithmetic is none of them.
     if (reason === undefined && !node.outputs.some((name) => ranges.has(name))) continue
-    if (facts.integer && node.outputs.every(facts.integer)) continue
+    if (node.outputs.every((name) => facts.dtype?.(name)?.includes('float') === false)) continue
     float.push({ node: nodeLabel(node), reason: reason ?? noRule(node) })
   }
   const { roundings, channels = new Map<string, ObservedChannels>() } = known
@@ -142,6 +142,7 @@ function noRule(node: Node): string {
 function refuseUnit(
   unit: Unit,
   index: GraphIndex,
+  facts: NodeFacts,
   ranges: ReadonlyMap<string, ObservedRange>,
   keep: ReadonlySet<string>,
   options: PlanOptions,
@@ -151,6 +152,11 @@ function refuseUnit(
   const depthwise = options.depthwise ?? 'auto'
   if (unit.depthwise && (depthwise === 'float' || (depthwise === 'auto' && options.placement === 'products')))
     return 'depthwise convolutions stay in float as asked'
+  for (const name of [...unit.reads, ...unit.writes]) {
+    const dtype = facts.dtype?.(name)
+    // Float64 from a head that computes coordinates so: QuantizeLinear takes none.
+    if (dtype !== undefined && dtype !== 'float32') return `its value ${name} is ${dtype}, and codes are made of float32`
+  }
   for (const name of unit.reads) {
     const range = ranges.get(name)
     if (!range) return `no calibrated range for its input ${name}`
