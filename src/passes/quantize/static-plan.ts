@@ -155,7 +155,8 @@ function refuseUnit(
   for (const name of [...unit.reads, ...unit.writes]) {
     const dtype = facts.dtype?.(name)
     // Float64 from a head that computes coordinates so: QuantizeLinear takes none.
-    if (dtype !== undefined && dtype !== 'float32') return `its value ${name} is ${dtype}, and codes are made of float32`
+    if (dtype !== undefined && dtype !== 'float32')
+      return `its value ${name} is ${dtype}, and codes are made of float32`
   }
   for (const name of unit.reads) {
     const range = ranges.get(name)
