@@ -3,6 +3,7 @@ import type { CalibrationReport, CostsReport, ProfileReport } from '../../report
 import { borderCosts } from './kernel-costs.ts'
 import { repairKernels } from './kernel-repairs.ts'
 import { planOf, quantizeStaticInt8 } from './quantize-static-int8.ts'
+import { tilesName } from './tiles.ts'
 import { partsBehind, type Unit } from './unit.ts'
 
 /** Two models whose profiles tell what every unit costs on either side: all in float, and all in integers. */
@@ -45,7 +46,9 @@ export function unitCosts(
   return [...units.values()].flatMap((unit) => {
     const nodes = [unit.node, ...partsBehind(unit)]
     const sum = (times: ReadonlyMap<string, number>) => {
-      const found = [...nodes.map(nodeLabel), ...gateNames(unit)].flatMap((name) => times.get(name) ?? [])
+      const found = [...nodes.map(nodeLabel), ...gateNames(unit), tilesName(nodeLabel(unit.node))].flatMap(
+        (name) => times.get(name) ?? [],
+      )
       return found.length === 0 ? null : found.reduce((total, ms) => total + ms, 0)
     }
     const [before, after] = [sum(floatMs), sum(integerMs)]
