@@ -110,7 +110,7 @@ const gateNames = (unit: Unit) =>
 /**
  * Kernel times by the name of the node that they come from. The runtime names a blocked convolution after its output
  * (`…_nchwc`), counts up what it makes of quantized nodes (`…_token_12`), and names what it makes of several nodes after
- * the last of them (`…/QuickGeluFusion/`).
+ * the last of them (`…/QuickGeluFusion/`) or the first (`…/MatMulAddFusion`).
  */
 function kernelTimes(profile: ProfileReport, makerOf: (value: string) => Node | null): ReadonlyMap<string, number> {
   const times = new Map<string, number>()
@@ -118,7 +118,7 @@ function kernelTimes(profile: ProfileReport, makerOf: (value: string) => Node | 
     const bare = name
       .replace(/_nchwc$/, '')
       .replace(/_token_\d+$/, '')
-      .replace(/\/\w+Fusion\/$/, '')
+      .replace(/\/\w+Fusion\/?$/, '')
     const maker = makerOf(bare)
     const label = maker ? nodeLabel(maker) : bare
     times.set(label, (times.get(label) ?? 0) + ms)
