@@ -2,6 +2,7 @@ import { type Graph, type GraphIndex, indexGraph, type Node, nodeLabel, operator
 import type { Refusal } from '../../report/index.ts'
 import { type Affine, affineU8, type Range } from './affine.ts'
 import { type Codes, equaliseChannels } from './equalise-channels.ts'
+import { joinedCodes } from './joined-codes.ts'
 import type { UnitCost } from './kernel-costs.ts'
 import type { LearnedWeight } from './learned-weights.ts'
 import { maskedRanges } from './masked-ranges.ts'
@@ -100,7 +101,7 @@ export function planStatic(
     float.push({ node: nodeLabel(node), reason: reason ?? noRule(node) })
   }
   const { roundings, channels = new Map<string, ObservedChannels>() } = known
-  const plain = codesOf(graph, units, ranges)
+  const plain = codesOf(graph, units, makers, ranges)
   const codes = options.equalise
     ? equaliseChannels(plain, graph.nodes, units, facts, ranges, channels, options.equalise)
     : plain
@@ -197,22 +198,21 @@ function isNamed(unit: Unit, names: ReadonlySet<string>): boolean {
   )
 }
 
-/** Codes by value: from the observed range, from the operator where its range is known, or as the moved input's. */
+/** Codes by value: as those of what it is joined into, from the observed range, from the operator where its range is known, or as the moved input's. */
 function codesOf(
   graph: Graph,
   units: ReadonlyMap<Node, Unit>,
+  makers: ReadonlyMap<string, Unit>,
   ranges: ReadonlyMap<string, ObservedRange>,
 ): ReadonlyMap<string, Affine> {
-  const codes = new Map<string, Affine>()
+  const codes = new Map<string, Affine>(joinedCodes(graph, units, makers, ranges))
   for (const node of graph.nodes) {
     const unit = units.get(node)
     if (!unit) continue
     for (const name of unit.reads) if (!codes.has(name)) codes.set(name, affineU8(ranges.get(name)!))
     for (const name of unit.writes)
-      codes.set(
-        name,
-        unit.rule.kind === 'movement' ? codes.get(unit.reads[0]!)! : affineU8(outputRange(unit, ranges.get(name)!)),
-      )
+      if (unit.rule.kind === 'movement') codes.set(name, codes.get(unit.reads[0]!)!)
+      else if (!codes.has(name)) codes.set(name, affineU8(outputRange(unit, ranges.get(name)!)))
   }
   return codes
 }
