@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest'
 import { decibels, kernelsOf, modelWith, randomValue, rangesOf, runOnce } from '../../../tests/quantize-kit.ts'
 import { convolveTiles } from './convolve-tiles.ts'
+import { productSafety } from './portable.ts'
 import { quantizeStaticInt8 } from './quantize-static-int8.ts'
 
 async function quantized(attributes: string, kernel: readonly [number, number], batch = 1) {
@@ -45,4 +46,19 @@ test.each([
   expect(report.applied).toBe(0)
   expect(plan.planned).toEqual({ QLinearConv: 2 })
   expect(plan.refused.find(({ node }) => node === 't')?.reason).toMatch(reason)
+})
+
+test('portable weights stay safe where tiles turn them around', async () => {
+  const model = modelWith(
+    'g (float[1,16,6,5] x) => (float y) { h = Conv(x, w) t = ConvTranspose<strides = [2, 2]>(h, v) y = Conv(t, u) }',
+    { w: [16, 16, 1, 1], v: [16, 8, 2, 2], u: [16, 8, 1, 1] },
+  )
+  const evidence = [{ report: await rangesOf(model, { x: randomValue([1, 16, 6, 5], 3) }) }]
+  const portable = { placement: 'everywhere', target: 'portable' } as const
+  const before = await quantizeStaticInt8.run(model, portable, evidence)
+  const { model: after, report } = await convolveTiles.run(before.model, {}, [])
+  expect(report.applied).toBe(1)
+  const products = productSafety(after)
+  expect(products).toHaveLength(3)
+  for (const { node, unsafe } of products) expect([node, unsafe]).toEqual([node, []])
 })
