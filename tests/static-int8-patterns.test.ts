@@ -349,3 +349,14 @@ test('arithmetic on shapes is no float work: it is not among the nodes that are 
   expect(named).toContain('e')
   for (const node of ['s', 'n', 't']) expect(named).not.toContain(node)
 })
+
+test('coordinates that a head computes in float64 stay as they are: codes are made of float32 alone', async () => {
+  const { model, report, before, feeds } = await quantized({
+    graph: g('c = Conv(x, w, b) d = Cast<to = 11>(c) e = Concat<axis = 1>(d, d) f = Add(e, e) y = Cast<to = 1>(f)'),
+    weights: conv,
+    kernels: {},
+  })
+  expect(report.planned).toEqual({ QLinearConv: 1 })
+  expect(report.refused.map(({ reason }) => reason)).toContain('its value d is float64, and codes are made of float32')
+  expect(decibels((await runOnce(before, feeds)).y!, (await runOnce(model, feeds)).y!)).toBeGreaterThan(27)
+})

@@ -7,9 +7,10 @@ import {
   type Model,
   Workbench,
 } from '../recipe/index.ts'
-import type { ComparisonReport, LatencyRatio } from '../report/index.ts'
+import type { ComparisonReport } from '../report/index.ts'
 import { ALWAYS_JUDGED, Budget, CONFIRMING } from './budget.ts'
 import { type Choice, chooseByProof, type Proven } from './choose.ts'
+import { disturbanceWarning, undecided } from './disturbed.ts'
 import { type Contender, finalists } from './finalists.ts'
 import type { Goal } from './goal.ts'
 import type { Optimized, OptimizeOptions } from './options.ts'
@@ -34,8 +35,7 @@ const FIRST_RANGES = 1 / 10
 const FILLING = 1 / 15
 /** The longest that one timing may take, in seconds. */
 const TIMING = 20
-/** The ratio to the original that its interval would confirm in a quiet moment; share of what is left for a second try. */
-const FAR_BETTER = 0.9
+/** Share of what is left for a second try. */
 const AGAIN = 1 / 6
 /** Models that the first timings take, processes and least runs of each. */
 const TIMED = 12
@@ -177,6 +177,8 @@ class Optimization {
       if (seconds > 0) await pool.time([trial], seconds)
       else this.#budget.leaveOut(`timing ${trial.built.spec.id} again`)
     }
+    const disturbed = disturbanceWarning(pool.trials.filter((trial) => trial !== pool.lossless))
+    if (disturbed) pool.warnings.push(disturbed)
   }
 
   /** Students of the model, timed and judged: half of the time in all is theirs. */
@@ -358,8 +360,6 @@ function goalOf({ goal = 'latency', maxBytes, maxP99Ms, maxRssBytes }: OptimizeO
   }
 }
 
-/** So much better than the original that only a disturbance can have hidden it. */
-const undecided = ({ median, ci }: LatencyRatio) => median < FAR_BETTER && ci[1] >= 1
 const contenderOf = (pool: Pool, trial: Trial, safety: number): Contender => ({
   id: trial.built.spec.id,
   ...pool.standing(trial),

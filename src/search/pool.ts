@@ -1,6 +1,7 @@
 import type { Built, CandidateSpec, ReadKernels, TimingPurpose, Workbench } from '../recipe/index.ts'
 import type { ComparisonReport, LatencyReport, OptimizationReport } from '../report/index.ts'
 import { type Budget, quarteredWithin } from './budget.ts'
+import { undecided } from './disturbed.ts'
 import { brokenLimit, figureOf, type Goal, NOT_SLOWER } from './goal.ts'
 import { byPreference, type Standing, worthMore } from './preference.ts'
 import { betterHalf, FIRST_RUNG, rungsFor } from './rungs.ts'
@@ -300,7 +301,10 @@ export class Pool {
       return bytes !== null && bytes < this.bench.original.bytes ? null : 'not smaller than the original'
     if (this.originalBreaks !== null)
       return ratio !== null && ratio.ci[1] < NOT_SLOWER ? null : 'not shown to be as fast as the original'
-    return ratio !== null && ratio.ci[1] < 1 ? null : 'not faster than the original'
+    if (ratio !== null && ratio.ci[1] < 1) return null
+    return ratio && undecided(ratio)
+      ? 'not shown to be faster than the original: the timing was disturbed'
+      : 'not faster than the original'
   }
 
   /** Better in the goal than the original (for latency: not slower, by the interval), and within every limit. */

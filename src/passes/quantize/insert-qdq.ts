@@ -147,7 +147,7 @@ class Insertion {
     const bias = this.#bias(unit)
     const weights = this.#weightCodes(unit, weight, bias && { values: bias.values, inputScale })
     inputs[1] = weights.name
-    if (node.opType === 'Conv' || node.opType === 'Gemm') {
+    if (node.opType !== 'MatMul') {
       if (bias) inputs[2] = this.#biasCodes(corrected(bias, weights.shift), inputScale, weights.scales)
       return { ...node, inputs: inputs.slice(0, bias ? 3 : 2), attributes: without(node, 'alpha', 'beta') }
     }
@@ -201,11 +201,13 @@ class Insertion {
     const factored = alpha === 1 ? values : values.map((value) => value * alpha)
     const scaled = channels ? underMultipliers(factored, channels, above, below) : factored
     const most = mostCode(this.#plan)
+    // Its kernel pairs what lies far apart here.
+    const turned = node.opType === 'ConvTranspose'
     const mayLeave = this.#pairSafe && 2 * most > MOST_PAIR && !isChannelwise(node, weight)
-    const pairSafe = mayLeave ? (perTensor ? 'any' : 'neighbours') : undefined
+    const pairSafe = mayLeave ? (perTensor || turned ? 'any' : 'neighbours') : undefined
     // What was learned holds for the weights as they stand; a bias or a kernel may ask for more than it knew of.
     const given = scaled === values && !pairSafe ? this.#plan.learned.get(node.inputs[1]!) : undefined
-    const balanced = this.#plan.balanceSums && !perTensor
+    const balanced = this.#plan.balanceSums && !perTensor && !turned
     const quantized =
       learnedChannels(values, layout.dims, layout.axis, given, { atLeast, most }) ??
       (scaled === values && !pairSafe ? weightsOnce(weight, layout, { balanced, most }, atLeast) : undefined) ??

@@ -1,12 +1,19 @@
 import type { Model } from '../../ir/index.ts'
 import type { Pass } from '../../rewrite/index.ts'
+import { convolveTiles } from './convolve-tiles.ts'
 import { fuseDecodedSilu } from './fuse-decoded-silu.ts'
 import { quantizeBehindPools } from './quantize-behind-pools.ts'
 import { repeatCodes } from './repeat-codes.ts'
 import { widenConvolutions } from './widen-convolutions.ts'
 
 /** What the runtime would not make fast kernels of by itself, mended behind static quantization, in this order. */
-export const kernelRepairs: readonly Pass[] = [widenConvolutions, fuseDecodedSilu, repeatCodes, quantizeBehindPools]
+export const kernelRepairs: readonly Pass[] = [
+  convolveTiles,
+  widenConvolutions,
+  fuseDecodedSilu,
+  repeatCodes,
+  quantizeBehindPools,
+]
 
 export function repairKernels(model: Model): Model {
   return kernelRepairs.reduce((current, pass) => {

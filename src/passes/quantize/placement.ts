@@ -190,7 +190,7 @@ function costOf(unit: Unit, facts: NodeFacts, elements: (value: string) => numbe
   if (unit.rule.kind !== 'product') return elementwiseCost(unit, sum(unit.reads), sum(unit.writes))
   const size = productSize(unit, facts, elements)
   if (unit.depthwise) return depthwiseCost(size)
-  return unit.node.opType === 'Conv' ? convCost(size) : matmulCost(size)
+  return ['Conv', 'ConvTranspose'].includes(unit.node.opType) ? convCost(size) : matmulCost(size)
 }
 
 /** All candidates but the operators, other than products, that have no integer neighbour at all. */

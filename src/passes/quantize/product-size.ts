@@ -16,5 +16,6 @@ export function productSize(unit: Unit, facts: NodeFacts, elements: (value: stri
   const product = (dims: readonly number[]) => dims.reduce((total, dim) => total * dim, 1)
   if (node.opType === 'Conv')
     return { outputs, channels, macs: product(weight.dims.slice(1)), window: product(weight.dims.slice(2)) }
+  if (node.opType === 'ConvTranspose') return { outputs, channels, macs: weight.dims[0]!, window: 1 }
   return { outputs, channels, macs: product(weight.dims.slice(-2)) / channels, window: 1 }
 }

@@ -1,11 +1,13 @@
 import {
   type Attribute,
+  type DType,
   floatAttribute,
   intAttribute,
   type Node,
   stringAttribute,
   type Tensor,
 } from '../../ir/index.ts'
+import { refuseTiles } from './tiles.ts'
 
 /**
  * What ONNX Runtime's CPU provider makes of an operator between DequantizeLinear and QuantizeLinear. Which patterns
@@ -28,8 +30,8 @@ export interface OperatorRule {
 export interface NodeFacts {
   readonly opset: number
   constant(value: string): Tensor | undefined
-  /** Known not to hold floats; undefined or false where its type is not known. */
-  integer?(value: string): boolean
+  /** What its elements are; undefined where that is not known. */
+  dtype?(value: string): DType | undefined
 }
 
 const movement = (refuse?: OperatorRule['refuse']): Omit<OperatorRule, 'kernel'> =>
@@ -38,6 +40,8 @@ const movement = (refuse?: OperatorRule['refuse']): Omit<OperatorRule, 'kernel'>
 /** Rules by `operatorName`. An operator that is absent stays in float. */
 export const quantizeRules: Readonly<Record<string, OperatorRule>> = {
   Conv: { kernel: 'QLinearConv', kind: 'product', refuse: refuseConv },
+  // A convolution of one tap, and tiles laid side by side: see `convolveTiles`.
+  ConvTranspose: { kernel: 'QLinearConv', kind: 'product', refuse: refuseTransposed },
   MatMul: { kernel: 'QLinearMatMul', kind: 'product', refuse: refuseMatMul },
   Gemm: { kernel: 'QGemm', kind: 'product', refuse: refuseGemm },
   Add: { kernel: 'QLinearAdd', kind: 'arithmetic' },
@@ -64,7 +68,6 @@ export const quantizeRules: Readonly<Record<string, OperatorRule>> = {
 
 /** Operators that stay in float, with the reason that a report gives; others say that no kernel exists. */
 export const floatReasons: Readonly<Record<string, string>> = {
-  ConvTranspose: 'the runtime has no integer kernel that ConvTranspose fuses into',
   Pad: 'padding between integer nodes does not fuse in the runtime',
   ReduceMean: 'the runtime has no integer kernel for ReduceMean',
   GlobalMaxPool: 'the runtime has no integer kernel for GlobalMaxPool',
@@ -97,6 +100,13 @@ function refuseConv(node: Node, facts: NodeFacts): string | undefined {
   return refuseBias(node, facts)
 }
 
+function refuseTransposed(node: Node, facts: NodeFacts): string | undefined {
+  const weight = facts.constant(node.inputs[1]!)
+  if (!weight) return 'its weights are not constant'
+  if (weight.dtype !== 'float32') return `its weights are ${weight.dtype}`
+  return refuseTiles(node, weight) ?? refuseBias(node, facts)
+}
+
 function refuseMatMul(node: Node, facts: NodeFacts): string | undefined {
   const [left, right] = [facts.constant(node.inputs[0]!), facts.constant(node.inputs[1]!)]
   if (left) return 'its left side is constant: the runtime wants activations there'
@@ -127,9 +137,10 @@ function refuseBias(node: Node, facts: NodeFacts): string | undefined {
   return undefined
 }
 
-/** Output channels of Conv and Gemm; the axis of the weights that they lie on. */
+/** Output channels of products; the axis of the weights that they lie on. */
 export function channelAxis(node: Node, weight: Tensor): number {
   if (node.opType === 'Conv') return 0
+  if (node.opType === 'ConvTranspose') return 1
   if (node.opType === 'Gemm') return intAttribute(node, 'transB', 0) !== 0 ? 0 : 1
   return weight.dims.length - 1
 }

@@ -1,5 +1,6 @@
 import {
   constantValue,
+  type DType,
   type Graph,
   inferTypes,
   type Model,
@@ -70,7 +71,7 @@ export const quantizeStaticInt8: Pass<StaticInt8Options> = {
 
 /** What would be rounded, and how, by these options and this evidence. */
 export function planOf(model: Model, options: StaticInt8Options, evidence: readonly Evidence[]): StaticPlan {
-  const facts = { ...factsOf(model.graph, model.opsets.get('') ?? 1), integer: integersOf(model) }
+  const facts = { ...factsOf(model.graph, model.opsets.get('') ?? 1), dtype: dtypesOf(model) }
   const ranges = rangesFrom(evidence, options.calibration)
   return planStatic(model.graph, facts, ranges, options, {
     roundings: noiseFrom(evidence),
@@ -141,13 +142,13 @@ function factsOf(graph: Graph, opset: number): NodeFacts {
   return { opset, constant: (value) => constants.get(value) }
 }
 
-/** Tells whether a value is known to hold no floats; types are inferred when the first is asked for. */
-function integersOf(model: Model): (value: string) => boolean {
+/** Tells what elements a value holds; types are inferred when the first is asked for. */
+function dtypesOf(model: Model): (value: string) => DType | undefined {
   let types: ReturnType<typeof inferTypes> | undefined
   return (value) => {
     types ??= inferTypes(model)
     const type = types.get(value)
-    return type?.kind === 'tensor' && !type.dtype.includes('float')
+    return type?.kind === 'tensor' ? type.dtype : undefined
   }
 }
 

@@ -92,7 +92,7 @@ class Errors {
     const axis = channelAxis(node, weight)
     const stacked = node.opType === 'MatMul' && weight.dims.length > 2
     const { codes, scales } = quantizeChannels(values, stacked ? [1, values.length] : weight.dims, stacked ? 0 : axis, {
-      balanced: this.#plan.balanceSums && !stacked,
+      balanced: this.#plan.balanceSums && !stacked && node.opType !== 'ConvTranspose',
     })
     const inner = stacked ? values.length : weight.dims.slice(axis + 1).reduce((product, dim) => product * dim, 1)
     const error = values.map((value, i) => codes[i]! * scales[Math.floor(i / inner) % scales.length]! - value)

@@ -2,6 +2,7 @@ import { type Graph, type GraphIndex, indexGraph, type Node, nodeLabel, operator
 import type { Refusal } from '../../report/index.ts'
 import { type Affine, affineU8, type Range } from './affine.ts'
 import { type Codes, equaliseChannels } from './equalise-channels.ts'
+import { joinedCodes } from './joined-codes.ts'
 import type { UnitCost } from './kernel-costs.ts'
 import type { LearnedWeight } from './learned-weights.ts'
 import { maskedRanges } from './masked-ranges.ts'
@@ -63,7 +64,7 @@ export function planStatic(
     if (taken.has(node)) continue
     const found = unitAt(node, index, facts)
     if (!found) continue
-    const reason = 'refused' in found ? found.refused : refuseUnit(found, index, ranges, keep, options)
+    const reason = 'refused' in found ? found.refused : refuseUnit(found, index, facts, ranges, keep, options)
     if (reason !== undefined) reasons.set(node, reason)
     if ('refused' in found) continue
     if (reason === undefined) candidates.set(node, found)
@@ -96,11 +97,11 @@ export function planStatic(
     const reason = reasons.get(node)
     // Only nodes that compute on float values are worth a word; shape arithmetic is none of them.
     if (reason === undefined && !node.outputs.some((name) => ranges.has(name))) continue
-    if (facts.integer && node.outputs.every(facts.integer)) continue
+    if (node.outputs.every((name) => facts.dtype?.(name)?.includes('float') === false)) continue
     float.push({ node: nodeLabel(node), reason: reason ?? noRule(node) })
   }
   const { roundings, channels = new Map<string, ObservedChannels>() } = known
-  const plain = codesOf(graph, units, ranges)
+  const plain = codesOf(graph, units, makers, ranges)
   const codes = options.equalise
     ? equaliseChannels(plain, graph.nodes, units, facts, ranges, channels, options.equalise)
     : plain
@@ -142,6 +143,7 @@ function noRule(node: Node): string {
 function refuseUnit(
   unit: Unit,
   index: GraphIndex,
+  facts: NodeFacts,
   ranges: ReadonlyMap<string, ObservedRange>,
   keep: ReadonlySet<string>,
   options: PlanOptions,
@@ -151,6 +153,12 @@ function refuseUnit(
   const depthwise = options.depthwise ?? 'auto'
   if (unit.depthwise && (depthwise === 'float' || (depthwise === 'auto' && options.placement === 'products')))
     return 'depthwise convolutions stay in float as asked'
+  for (const name of [...unit.reads, ...unit.writes]) {
+    const dtype = facts.dtype?.(name)
+    // Float64 from a head that computes coordinates so: QuantizeLinear takes none.
+    if (dtype !== undefined && dtype !== 'float32')
+      return `its value ${name} is ${dtype}, and codes are made of float32`
+  }
   for (const name of unit.reads) {
     const range = ranges.get(name)
     if (!range) return `no calibrated range for its input ${name}`
@@ -190,22 +198,21 @@ function isNamed(unit: Unit, names: ReadonlySet<string>): boolean {
   )
 }
 
-/** Codes by value: from the observed range, from the operator where its range is known, or as the moved input's. */
+/** Codes by value: as those of what it is joined into, from the observed range, from the operator where its range is known, or as the moved input's. */
 function codesOf(
   graph: Graph,
   units: ReadonlyMap<Node, Unit>,
+  makers: ReadonlyMap<string, Unit>,
   ranges: ReadonlyMap<string, ObservedRange>,
 ): ReadonlyMap<string, Affine> {
-  const codes = new Map<string, Affine>()
+  const codes = new Map<string, Affine>(joinedCodes(graph, units, makers, ranges))
   for (const node of graph.nodes) {
     const unit = units.get(node)
     if (!unit) continue
     for (const name of unit.reads) if (!codes.has(name)) codes.set(name, affineU8(ranges.get(name)!))
     for (const name of unit.writes)
-      codes.set(
-        name,
-        unit.rule.kind === 'movement' ? codes.get(unit.reads[0]!)! : affineU8(outputRange(unit, ranges.get(name)!)),
-      )
+      if (unit.rule.kind === 'movement') codes.set(name, codes.get(unit.reads[0]!)!)
+      else if (!codes.has(name)) codes.set(name, affineU8(outputRange(unit, ranges.get(name)!)))
   }
   return codes
 }

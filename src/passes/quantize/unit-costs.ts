@@ -3,6 +3,7 @@ import type { CalibrationReport, CostsReport, ProfileReport } from '../../report
 import { borderCosts } from './kernel-costs.ts'
 import { repairKernels } from './kernel-repairs.ts'
 import { planOf, quantizeStaticInt8 } from './quantize-static-int8.ts'
+import { tilesName } from './tiles.ts'
 import { partsBehind, type Unit } from './unit.ts'
 
 /** Two models whose profiles tell what every unit costs on either side: all in float, and all in integers. */
@@ -45,7 +46,9 @@ export function unitCosts(
   return [...units.values()].flatMap((unit) => {
     const nodes = [unit.node, ...partsBehind(unit)]
     const sum = (times: ReadonlyMap<string, number>) => {
-      const found = [...nodes.map(nodeLabel), ...gateNames(unit)].flatMap((name) => times.get(name) ?? [])
+      const found = [...nodes.map(nodeLabel), ...gateNames(unit), tilesName(nodeLabel(unit.node))].flatMap(
+        (name) => times.get(name) ?? [],
+      )
       return found.length === 0 ? null : found.reduce((total, ms) => total + ms, 0)
     }
     const [before, after] = [sum(floatMs), sum(integerMs)]
@@ -107,7 +110,7 @@ const gateNames = (unit: Unit) =>
 /**
  * Kernel times by the name of the node that they come from. The runtime names a blocked convolution after its output
  * (`…_nchwc`), counts up what it makes of quantized nodes (`…_token_12`), and names what it makes of several nodes after
- * the last of them (`…/QuickGeluFusion/`).
+ * the last of them (`…/QuickGeluFusion/`) or the first (`…/MatMulAddFusion`).
  */
 function kernelTimes(profile: ProfileReport, makerOf: (value: string) => Node | null): ReadonlyMap<string, number> {
   const times = new Map<string, number>()
@@ -115,7 +118,7 @@ function kernelTimes(profile: ProfileReport, makerOf: (value: string) => Node | 
     const bare = name
       .replace(/_nchwc$/, '')
       .replace(/_token_\d+$/, '')
-      .replace(/\/\w+Fusion\/$/, '')
+      .replace(/\/\w+Fusion\/?$/, '')
     const maker = makerOf(bare)
     const label = maker ? nodeLabel(maker) : bare
     times.set(label, (times.get(label) ?? 0) + ms)

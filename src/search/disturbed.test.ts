@@ -1,0 +1,23 @@
+import { expect, test } from 'vitest'
+import { disturbanceWarning, undecided } from './disturbed.ts'
+import type { Trial } from './trial.ts'
+
+const trial = (id: string, median: number, ci: readonly [number, number] | null) =>
+  ({ built: { spec: { id } }, result: { ratio: ci && { other: id, median, ci } } }) as unknown as Trial
+
+test('a report names what looked far faster than the timings could show, and nothing else', () => {
+  const settled = [
+    trial('int8-far', 0.4, [0.38, 0.43]),
+    trial('int8-like', 0.97, [0.9, 1.1]),
+    trial('int8-untimed', 1, null),
+  ]
+  expect(disturbanceWarning(settled)).toBeNull()
+  const warning = disturbanceWarning([...settled, trial('int8-hidden', 0.56, [0.3, 1.24])])
+  expect(warning).toContain("int8-hidden (0.56 of the original's time, up to 1.24)")
+  for (const id of ['int8-far', 'int8-like', 'int8-untimed']) expect(warning).not.toContain(id)
+})
+
+test('slower within the error is no disturbance', () => {
+  expect(undecided({ other: 'a', median: 0.95, ci: [0.8, 1.1] } as never)).toBe(false)
+  expect(undecided({ other: 'a', median: 0.5, ci: [0.3, 1] } as never)).toBe(true)
+})

@@ -1,0 +1,19 @@
+import type { LatencyRatio } from '../report/index.ts'
+import type { Trial } from './trial.ts'
+
+/** The ratio to the original that its interval would confirm in a quiet moment. */
+const FAR_BETTER = 0.9
+
+/** So much better than the original that only a disturbance can have hidden it. */
+export const undecided = ({ median, ci }: LatencyRatio): boolean => median < FAR_BETTER && ci[1] >= 1
+
+/** What the timings could not settle because something else ran meanwhile, in one sentence; null where they did. */
+export function disturbanceWarning(trials: readonly Trial[]): string | null {
+  const open = trials.flatMap(({ built, result: { ratio } }) =>
+    ratio && undecided(ratio)
+      ? [`${built.spec.id} (${ratio.median.toFixed(2)} of the original's time, up to ${ratio.ci[1].toFixed(2)})`]
+      : [],
+  )
+  if (open.length === 0) return null
+  return `timings were disturbed, so what looks faster could not be shown to be and was left out: ${open.join(', ')}; search again when nothing else runs on the machine`
+}
