@@ -40,10 +40,11 @@ async function main(words: readonly string[]): Promise<number> {
       return EXIT.done
     }
     if (verb.graceMs !== undefined) terminal.allow(verb.graceMs)
+    const reading = setTimeout(readAhead, READ_AHEAD_MS)
     const { report, text, exitCode } = await Promise.race([
       verb.run(positionals, options, terminal.context),
       terminal.interrupted,
-    ])
+    ]).finally(() => clearTimeout(reading))
     terminal.clear()
     if (terminal.context.json) await terminal.print(JSON.stringify(report, null, 1))
     else if (text !== undefined) await terminal.print(text)
@@ -55,6 +56,14 @@ async function main(words: readonly string[]): Promise<number> {
     process.stderr.write(`${text}\n`)
     return code
   }
+}
+
+/** What prints a report takes some 20 ms to load: a verb at work for so long waits for others now and then, as for a model. */
+const READ_AHEAD_MS = 500
+
+/** A fault in it shows where it is needed. */
+function readAhead(): void {
+  import('../view/index.ts').catch(() => {})
 }
 
 process.exitCode = await main(process.argv.slice(2))

@@ -1,7 +1,7 @@
 import type { Feeds, Fetched, PortValue, Session, TensorValue } from '../engine/index.ts'
 import { arrayTypeOf, elementCount, isFloating, type NumericArray } from '../ir/index.ts'
 import { UserError } from '../platform/index.ts'
-import { floatsOf } from './floats.ts'
+import { floatsOf, largestOf } from './floats.ts'
 import { isRowAxis } from './random-feeds.ts'
 import { splitRows } from './row-outputs.ts'
 
@@ -185,8 +185,6 @@ function difference(alone: TensorValue, together: TensorValue, place: number, si
   const inner = elementCount(alone.dims.slice(axis))
   const numeric = isFloating(alone.dtype)
   const [left, right] = numeric ? [floatsOf(alone), floatsOf(together)] : [alone.data, together.data]
-  let peak = 0
-  if (numeric) for (const x of left as Float32Array) if (Math.abs(x) > peak && Number.isFinite(x)) peak = Math.abs(x)
   let worst = 0
   for (let block = 0; block < left.length; block += inner) {
     // Where the same elements of the row stand among those of the others.
@@ -200,6 +198,8 @@ function difference(alone: TensorValue, together: TensorValue, place: number, si
       if (!(change <= worst)) worst = change
     }
   }
+  if (worst === 0) return null
+  const peak = largestOf(left as Float32Array)
   if (worst <= REASSOCIATION * peak) return null
   if (peak === 0) return `a row’s answer, zero alone, became ${worst.toPrecision(2)} among neighbours`
   return `a row’s answer moved by ${((100 * worst) / peak).toPrecision(2)} % of the output’s largest value when its neighbours changed`
