@@ -29,15 +29,23 @@ export const ROOT = (() => {
   return folder
 })()
 
+interface RunOptions {
+  readonly cwd?: string
+  readonly env?: Readonly<Record<string, string>>
+  readonly watched?: boolean
+}
+
 /** A peer that has not ended by then has failed. */
 const PATIENCE_MS = 60_000
 
-/** Runs a command in `cwd` to its end, watching what it and its children take. */
+/**
+ * Runs a command in `cwd` to its end, watching what it and its children take. To tell memory the system walks through
+ * all pages of every process and holds it up meanwhile, so where time is what counts, nothing but the time is looked at.
+ */
 export async function timed(
   command: string,
   args: readonly string[],
-  cwd = process.cwd(),
-  env: Readonly<Record<string, string>> = {},
+  { cwd = process.cwd(), env = {}, watched = true }: RunOptions = {},
 ): Promise<ProcessRun> {
   const started = performance.now()
   const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'pipe'], cwd, env: { ...process.env, ...env } })
@@ -46,13 +54,14 @@ export async function timed(
   child.stdout.on('data', (chunk) => (stdout += chunk))
   child.stderr.on('data', (chunk) => (stderr += chunk))
   let look = 0
-  const watch = setInterval(() => {
+  const lookAtIt = () => {
     const shares = look++ % SHARES_EVERY === 0
     const tree = treeOf(child.pid!, shares)
     cpu = Math.max(cpu, tree.cpuSeconds)
     peak = Math.max(peak, tree.peakBytes)
     if (shares) sum = Math.max(sum, tree.bytes)
-  }, 20)
+  }
+  const watch = watched ? setInterval(lookAtIt, 20) : undefined
   let late = false
   const limit = setTimeout(() => {
     late = true
@@ -143,11 +152,15 @@ export async function pythonQuantizer(
   model: string,
   feeds: string,
   out: string,
+  watched = true,
 ): Promise<{ run: ProcessRun; result: PythonResult } | null> {
   mkdirSync(out, { recursive: true })
   // In its own folder: where shape inference fails, the tool leaves a model of its own in the current one.
   const script = join(ROOT, 'bench/peers/ort_quantize.py')
-  const run = await timed('/usr/bin/python3', [script, scheme, resolve(model), resolve(feeds), resolve(out)], out)
+  const run = await timed('/usr/bin/python3', [script, scheme, resolve(model), resolve(feeds), resolve(out)], {
+    cwd: out,
+    watched,
+  })
   const line = run.stdout.trim().split('\n').at(-1)
   return run.failed || !line ? null : { run, result: JSON.parse(line) }
 }
@@ -156,12 +169,12 @@ export async function pythonQuantizer(
  * Our static quantization of the same model on the same rows, as a user starts it for the first time: what the command
  * keeps of a model and its rows would spare a second turn the calibration.
  */
-export async function whetQuantize(model: string, feeds: string, out: string): Promise<ProcessRun> {
+export async function whetQuantize(model: string, feeds: string, out: string, watched = true): Promise<ProcessRun> {
   const main = join(ROOT, 'dist/whet/main.js')
   const args = ['quantize', model, '-o', out, '--scheme', 'static-int8', '--data', feeds, '--quiet']
   const cache = mkdtempSync(join(tmpdir(), 'whetstone-cache-'))
   try {
-    return await timed(process.execPath, [main, ...args], process.cwd(), { WHETSTONE_CACHE: cache })
+    return await timed(process.execPath, [main, ...args], { env: { WHETSTONE_CACHE: cache }, watched })
   } finally {
     rmSync(cache, { recursive: true, force: true })
   }

@@ -12,7 +12,9 @@ import { type ProcessRun, pythonQuantizer, whetQuantize, writeFeeds } from './pe
 import { megabytes } from './words.ts'
 
 const ROWS = 16
+/** Turns that are timed and not looked at, and turns in which it is seen what they take. */
 const ROUNDS = 5
+const LOOKS = 3
 
 const wanted = process.argv.slice(2)
 for (const one of casesOf(process.env.WHETSTONE_ZOO))
@@ -28,23 +30,24 @@ async function compared(one: Case): Promise<string> {
     const data = (await one.calibration?.(model, folder)) ?? (await one.data(model, folder))
     await writeFeeds(feeds, data, session.inputs, ROWS)
     await session.close()
-    const ours: ProcessRun[] = []
-    const theirs: ProcessRun[] = []
-    for (let round = 0; round < ROUNDS; round++) {
-      ours.push(await whetQuantize(one.path, feeds, join(folder, 'ours.onnx')))
-      const python = await pythonQuantizer('static', one.path, feeds, join(folder, 'python'))
+    const turns: { readonly ours: ProcessRun; readonly theirs: ProcessRun; readonly watched: boolean }[] = []
+    for (let round = 0; round < ROUNDS + LOOKS; round++) {
+      const watched = round >= ROUNDS
+      const ours = await whetQuantize(one.path, feeds, join(folder, 'ours.onnx'), watched)
+      const python = await pythonQuantizer('static', one.path, feeds, join(folder, 'python'), watched)
       if (!python) return `${one.id}: Debian packages python3-onnx and python3-onnxruntime are not installed`
-      const failed = python.result.steps.static?.failed ?? ours.at(-1)?.failed
+      const failed = python.result.steps.static?.failed ?? ours.failed
       if (failed) return `${one.id}: ${failed}`
-      theirs.push(python.run)
+      turns.push({ ours, theirs: python.run, watched })
     }
     const line = (name: string, of: (run: ProcessRun) => number | null, words: (value: number) => string) => {
-      const [a, b] = [median(ours.map(of)), median(theirs.map(of))]
+      const seen = turns.filter(({ watched }) => watched === (name !== 'wall'))
+      const [a, b] = [median(seen.map(({ ours }) => of(ours))), median(seen.map(({ theirs }) => of(theirs)))]
       return `  ${name}: ${words(a)}, Python ${words(b)}, ratio ${(a / b).toFixed(2)}`
     }
     const seconds = (value: number) => `${value.toFixed(2)} s`
     return [
-      `${one.id} (medians of ${ROUNDS} turns)`,
+      `${one.id} (medians of ${ROUNDS} turns, what they take of ${LOOKS} others)`,
       line('wall', (run) => run.seconds, seconds),
       line('processor', (run) => run.cpuSeconds, seconds),
       line('peak of the largest process', (run) => run.peakBytes, megabytes),
