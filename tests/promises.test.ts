@@ -337,4 +337,32 @@ describe('choosing', () => {
       }),
     )
   })
+
+  test('a lossless model that gains nothing stands in no other’s way, where no label could prove more', async () => {
+    const chain = ['lossless', 'int8'].map((id, i) => ({
+      id,
+      figure: 1 - i / 2,
+      bytes: 100,
+      safety: 9 - i,
+      interval: undefined,
+    }))
+    const chosen = (labelled: boolean, idle: string | undefined, provenOnly = false) =>
+      chooseByProof(
+        chain,
+        async (id) =>
+          ({
+            ...PASS,
+            labelled,
+            ...(id === 'int8' ? { verdict: 'inconclusive', grade: 'close' } : {}),
+          }) as ComparisonReport,
+        { provenOnly, idle },
+      )
+    const nearest = await chosen(false, 'lossless')
+    expect(nearest.reason).toMatch(/prove lossless alone, which gains nothing/)
+    expect(nearest.ranked.map(({ id }) => id)).toEqual(['int8', 'lossless'])
+    expect((await chosen(true, 'lossless')).id).toBe('lossless')
+    expect((await chosen(false, 'lossless', true)).ranked.map(({ id }) => id)).toEqual(['lossless'])
+    // Where it gains, it is what is proven; should that not be confirmed, what stays close has its turn.
+    expect((await chosen(false, undefined)).ranked.map(({ id }) => id)).toEqual(['lossless', 'int8'])
+  })
 })

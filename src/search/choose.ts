@@ -17,13 +17,15 @@ export interface Choice {
 
 /**
  * Proves the finalists in their fixed order and chooses. Each is tested at α and the first that does not pass ends the
- * sequence, so the last that passed is handed out. Only where not even the first, the lossless model, can be proven
- * with these rows is a `close` one handed out instead: the best in the goal among those that are close.
+ * sequence, so the last that passed is handed out. Only where nothing that gains can be proven with these rows is a
+ * `close` one handed out instead: the best in the goal among those that are close. `idle` is one of which no gain was
+ * shown, as a lossless model that is as fast and as large as the original: without labels it is for when nothing else is
+ * left.
  */
 export async function chooseByProof(
   chain: readonly Contender[],
   prove: (id: string) => Promise<ComparisonReport>,
-  options: { readonly provenOnly: boolean },
+  options: { readonly provenOnly: boolean; readonly idle?: string | undefined },
 ): Promise<Choice> {
   if (chain.length === 0)
     return original(
@@ -38,26 +40,37 @@ export async function chooseByProof(
     passed.unshift({ id, proof })
   }
   const [best] = passed
-  if (best) {
+  const close = () =>
+    options.provenOnly
+      ? []
+      : proofs.filter(({ proof }) => proof.grade === 'close' && proof.verdict !== 'regressed').reverse()
+  const provenBest = (): Choice => {
     const next = proofs.length > passed.length ? proofs.at(-1) : undefined
     const stopped = next ? ` ${next.id}, better in the goal, was ${wordFor(next.proof)} on the proof rows.` : ''
-    return { ...best, ranked: passed, reason: `${best.id} is the best in the goal that passed the proof.${stopped}` }
+    const reason = `${best!.id} is the best in the goal that passed the proof.${stopped}`
+    return { ...best!, ranked: [...passed, ...close()], reason }
   }
+  // Where there are labels, they could have proven more: then what is proven stands.
+  const stands = best && (best.id !== options.idle || best.proof.labelled || options.provenOnly)
+  if (stands) return provenBest()
   if (options.provenOnly)
     return original(
       'Nothing could be proven with the rows given, and only proven models were asked for: the original is handed out.',
     )
   for (const { id } of chain.slice(proofs.length)) proofs.push({ id, proof: await prove(id) })
-  const ranked = proofs.filter(({ proof }) => proof.grade === 'close' && proof.verdict !== 'regressed').reverse()
-  const [close] = ranked
-  if (!close)
+  const [nearest] = close()
+  if (!nearest && best) return provenBest()
+  if (!nearest)
     return original(
       `Nothing could be proven with the rows given, and no candidate stayed close enough: the original is handed out.${need(proofs[0]?.proof)}`,
     )
+  const unproven = best
+    ? `The rows given prove ${best.id} alone, which gains nothing`
+    : 'The rows given cannot prove any candidate'
   return {
-    ...close,
-    ranked,
-    reason: `The rows given cannot prove any candidate, so the best in the goal that stays close to the original is handed out.${need(close.proof)}`,
+    ...nearest,
+    ranked: [...close(), ...passed],
+    reason: `${unproven}, so the best in the goal that stays close to the original is handed out.${need(nearest.proof)}`,
   }
 }
 

@@ -35,6 +35,8 @@ const FIRST_RANGES = 1 / 10
 const FILLING = 1 / 15
 /** The longest that one timing may take, in seconds. */
 const TIMING = 20
+/** Share of the original's bytes below which a file is smaller. */
+const SMALLER = 0.98
 /** Share of what is left for a second try. */
 const AGAIN = 1 / 6
 /** Models that the first timings take, processes and least runs of each. */
@@ -263,6 +265,7 @@ class Optimization {
     const first = lossless && this.#worthIt(lossless) ? [contenderOf(pool, lossless, Number.POSITIVE_INFINITY)] : []
     return chooseByProof([...first, ...chain], (id) => this.#proofOf(pool.get(id)), {
       provenOnly: this.#options.provenOnly ?? false,
+      idle: lossless && !this.#gainsShown(lossless) ? lossless.built.spec.id : undefined,
     })
   }
 
@@ -293,6 +296,13 @@ class Optimization {
     return Math.min(FINALISTS, Math.max(FEWEST_FINALISTS, proofs - 1))
   }
 
+  /** Whether it is faster by its whole interval, or clearly smaller, where that is not the goal itself. */
+  #gainsShown({ result: { ratio, bytes } }: Trial): boolean {
+    const { goal, bench } = this.#pool
+    if (goal.name === 'size' || goal.name === 'memory') return true
+    return (ratio !== null && ratio.ci[1] < 1) || (bytes !== null && bytes < SMALLER * bench.original.bytes)
+  }
+
   /** The lossless model is handed out unless it looks slower, if only within the error, and is no smaller either. */
   #worthIt(lossless: Trial): boolean {
     const pool = this.#pool
@@ -307,7 +317,7 @@ class Optimization {
     const gains =
       !timed ||
       ratio!.median <= 1 ||
-      (bytes !== null && bytes < 0.98 * before.bytes) ||
+      (bytes !== null && bytes < SMALLER * before.bytes) ||
       (loadMs !== null && loadMs < 0.9 * before.loadMs)
     if (!gains) pool.note(lossless, 'nothing gained: about as fast, as large and as quick to load as the original')
     return gains
