@@ -28,8 +28,8 @@ export interface IsolatedPlacement extends Placement {
 
 /**
  * Opens a model, by path or as a value, in a process of its own. A value is written to a temporary file first, unless it
- * lies in one. A crash
- * of the runtime rejects the call under way with a UserError and every later one; the process dies with this one.
+ * lies in one. A crash of the runtime rejects the call under way with a UserError and every later one; the process dies
+ * with this one.
  */
 export async function openIsolated(
   model: Model | string,

@@ -65,7 +65,7 @@ export async function chooseByProof(
       `Nothing could be proven with the rows given, and no candidate stayed close enough: the original is handed out.${need(proofs[0]?.proof)}`,
     )
   const unproven = best
-    ? `The rows given prove ${best.id} alone, which gains nothing`
+    ? `The rows given prove ${best.id} alone, which is neither faster nor smaller`
     : 'The rows given cannot prove any candidate'
   return {
     ...nearest,

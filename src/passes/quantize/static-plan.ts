@@ -198,7 +198,10 @@ function isNamed(unit: Unit, names: ReadonlySet<string>): boolean {
   )
 }
 
-/** Codes by value: as those of what it is joined into, from the observed range, from the operator where its range is known, or as the moved input's. */
+/**
+ * Codes by value: those of what it is joined into, from the observed range, from the operator where its range is known,
+ * or as the moved input's.
+ */
 function codesOf(
   graph: Graph,
   units: ReadonlyMap<Node, Unit>,
