@@ -33,10 +33,11 @@ const OTHER = 'whetstone.other/'
  * stand once. Null where the two cannot stand in one graph: other operator versions, functions, nested graphs.
  *
  * a, b ⇒ d = Sub(a, b), noise = ReduceSumSquare(d), signal = ReduceSumSquare(a), and the sums of a few values of one rank
- * in one output. Each comparison stands behind its values, and the nodes of the two models by turns: while it loads a
- * model, the runtime sorts it some hundred times with a list of the nodes that could be next, which it walks through for
- * every node (yolox-nano in float and in integers, 360 values: 0.95 s, and 0.55 s so). The outputs stand last, those of
- * the deepest values first, so that values are compared as soon as they are there (see `withExtremesOf`).
+ * in one output. The comparisons of an output stand behind its values, those of the deepest first, and the nodes of the
+ * two models by turns: while it loads a model, the runtime sorts it some hundred times with a list of the nodes that could
+ * be next, which it walks through for every node (yolox-nano in float and in integers, 360 values: 0.95 s, and 0.55 s so).
+ * The outputs stand last, those of the deepest values first, so that values are compared as soon as they are there (see
+ * `withExtremesOf`).
  */
 export function pairModels(first: Model, second: Model, names: readonly string[]): PairedModel | null {
   if (first.functions.length > 0 || second.functions.length > 0) return null
@@ -92,6 +93,8 @@ const placesIn = (nodes: readonly Node[]) =>
 interface Gathered {
   readonly output: string
   readonly sums: string[]
+  /** What makes the sums, those of the deepest value first: so the runtime compares values in the order they come. */
+  comparisons: readonly Node[]
   /** Where the last of its values is made. */
   last: number
 }
@@ -126,20 +129,22 @@ function withComparisons(
       placesOf.set(name, { signal: { output: signal, at: 0 }, noise: { output: noise, at: 0 } })
       continue
     }
-    behind.set(at(name), [...(behind.get(at(name)) ?? []), ...comparison])
     let group = open.get(rank)
     if (!group || group.sums.length === 2 * SHARED) {
-      group = { output: `whetstone.sums.${gathered.length}`, sums: [], last: -1 }
+      group = { output: `whetstone.sums.${gathered.length}`, sums: [], comparisons: [], last: -1 }
       gathered.push(group)
       open.set(rank, group)
     }
     const { output, sums } = group
     placesOf.set(name, { signal: { output, at: sums.length }, noise: { output, at: sums.length + 1 } })
     sums.push(signal, noise)
+    group.comparisons = [...comparison, ...group.comparisons]
     group.last = at(name)
   }
-  for (const { output, sums, last } of gathered)
+  for (const { output, sums, comparisons, last } of gathered) {
+    behind.set(last, [...(behind.get(last) ?? []), ...comparisons])
     ends.push({ last, nodes: [makeNode('Concat', sums, [output], { attributes: { axis: int(0) } })] })
+  }
   return {
     nodes: [
       ...(behind.get(-1) ?? []),

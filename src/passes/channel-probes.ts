@@ -49,8 +49,11 @@ const SHARED = 4
  * greatest and mean. So nothing large leaves the engine. Values of unknown rank are left out.
  *
  * v [N, C, …] ⇒ r = Flatten(v, 2); ReduceMin, ReduceMax, ReduceMean of r over axis 1. Channels on the last axis, K of
- * them: r = Reshape(v, [−1, K]), over axis 0. Those of the deepest values stand first: the runtime then reduces each
- * value as soon as it is there, and holds no more of them than the model itself. What a few values give is joined.
+ * them: r = Reshape(v, [−1, K]), over axis 0. What a few values give is joined. The outputs stand last, those of the
+ * deepest values first: the runtime then reduces each value as soon as it is there, and holds no more of them than the
+ * model itself. What leads to an output stands behind its values: while it loads a model, the runtime sorts it some
+ * hundred times with a list of the nodes that could be next, which it walks through for every node (yolox-nano, 364
+ * values: 167 ms of processor time, and 106 ms so).
  *
  * Of each value in `names` whose channels are not looked at the model also gives the least, the greatest, the sum and the
  * number of all elements.
@@ -75,7 +78,9 @@ export function channelProbes(model: Model, names: readonly string[] = []): Prob
   const fixed = model.graph.inputs.every(({ name }) => isFixed(shapeOf(name)))
 
   const probes = new Map<string, ChannelProbe>()
-  const looking: { readonly depth: number; readonly nodes: readonly Node[] }[] = []
+  /** Nodes by the place of the node that they stand behind. */
+  const behind = new Map<number, readonly Node[]>()
+  const last: { readonly depth: number; readonly nodes: readonly Node[] }[] = []
   const told: (ProbePack['values'][number] & { readonly width: number | undefined })[] = []
   for (const [name, { axis, width }] of calibrationChannels(model.graph, opset)) {
     const type = types.get(name)
@@ -120,8 +125,9 @@ export function channelProbes(model: Model, names: readonly string[] = []): Prob
         )
       }
     }
-    nodes.push(makeNode('Concat', numbers, [id], { attributes: { axis: int(0) } }))
-    looking.push({ depth: depthOf(values[0]!.name), nodes })
+    const depth = depthOf(values[0]!.name)
+    behind.set(depth, [...(behind.get(depth) ?? []), ...nodes])
+    last.push({ depth, nodes: [makeNode('Concat', numbers, [id], { attributes: { axis: int(0) } })] })
     packs.push({ output: id, values })
   }
 
@@ -133,7 +139,7 @@ export function channelProbes(model: Model, names: readonly string[] = []): Prob
     whole.set(name, probe)
     const reduce = (operator: string, output: string) =>
       makeNode(operator, [name], [output], { attributes: { keepdims: int(0) } })
-    looking.push({
+    last.push({
       depth: depthOf(name),
       nodes: [
         reduce('ReduceMin', probe.min),
@@ -151,6 +157,10 @@ export function channelProbes(model: Model, names: readonly string[] = []): Prob
       .flatMap((entry) => Object.values(entry) as string[])
       .map((name): ValueInfo => ({ name, type: { kind: 'unknown' } })),
   ]
-  const nodes = [...model.graph.nodes, ...looking.sort((a, b) => b.depth - a.depth).flatMap((part) => part.nodes)]
+  const nodes = [
+    ...(behind.get(-1) ?? []),
+    ...model.graph.nodes.flatMap((node, at) => [node, ...(behind.get(at) ?? [])]),
+    ...last.sort((a, b) => b.depth - a.depth).flatMap((part) => part.nodes),
+  ]
   return { model: { ...model, graph: { ...model.graph, nodes, initializers, outputs } }, probes, packs, whole }
 }
