@@ -22,6 +22,8 @@ import type { Feeds } from './session.ts'
 export interface IsolatedPlacement extends Placement {
   /** Those to take a process from; one of its own unless said. */
   readonly processes?: RuntimeProcesses
+  /** What the process is taken after; the model is written meanwhile. */
+  readonly after?: Promise<unknown> | undefined
   /** Whether the kernels of the optimised graph are read back; onnxruntime-node only. */
   readonly readKernels?: boolean
 }
@@ -34,7 +36,7 @@ export interface IsolatedPlacement extends Placement {
 export async function openIsolated(
   model: Model | string,
   options: OrtSessionOptions = {},
-  { cores, runtime: kind = 'node', name, file, processes, readKernels = false, stall }: IsolatedPlacement = {},
+  { cores, runtime: kind = 'node', name, file, processes, after, readKernels = false, stall }: IsolatedPlacement = {},
 ): Promise<IsolatedSession> {
   nativeOptions(options)
   const known = typeof model === 'string' ? await readModel(model) : model
@@ -43,6 +45,10 @@ export async function openIsolated(
   const path = typeof model === 'string' ? model : file
   const asItIs = path !== undefined && (kind === 'node' || !hasExternal(known.graph))
   const placed = asItIs ? { source: path, remove: () => {} } : await placeFile(known)
+  await after?.catch((error) => {
+    placed.remove()
+    throw error
+  })
   const named = typeof model === 'string' ? model : (name ?? (model.graph.name || 'model'))
   const runtime = processes?.take(named) ?? startRuntime(named)
   const folder = readKernels ? temporaryFolder() : null

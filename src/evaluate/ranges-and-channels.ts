@@ -95,7 +95,7 @@ export async function measureRangesAndChannels(
   let joining: Promise<void> | undefined
   let begun = 0
   try {
-    for await (const part of data.read({ indices, batch })) {
+    for await (const part of readAhead(data.read({ indices, batch }))) {
       signal?.throwIfAborted()
       const feeds = feedsOf(part, session.inputs, data)
       const started = performance.now()
@@ -133,6 +133,22 @@ export async function measureRangesAndChannels(
       ...rangesOfAll(ranges),
     },
     channels: channelsReport(probes, channels, ofChannels, dataDigest),
+  }
+}
+
+/** The same, the next one on its way while whoever asked is busy with one. */
+async function* readAhead<T>(source: AsyncIterable<T>): AsyncGenerator<T> {
+  const items = source[Symbol.asyncIterator]()
+  try {
+    let next = items.next()
+    for (let item = await next; !item.done; item = await next) {
+      next = items.next()
+      // A failure is told to who asks for it.
+      next.catch(() => {})
+      yield item.value
+    }
+  } finally {
+    await items.return?.()
   }
 }
 

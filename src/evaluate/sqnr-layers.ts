@@ -88,8 +88,18 @@ async function compareInside(
   const tallies = new Map<string, NoiseTally>()
   if (!pair) return tallies
   const lost = new Set<string>()
-  for (const row of feeds) {
-    const found = await pair.differences(row)
+  const ask = (row: Feeds) => {
+    const answer = pair.differences(row)
+    // Who waits for it hears of a failure.
+    answer.catch(() => {})
+    return answer
+  }
+  // The pair has its next row at hand when it ends one.
+  let next = ask(feeds[0]!)
+  for (const [i] of feeds.entries()) {
+    const answer = next
+    if (i + 1 < feeds.length) next = ask(feeds[i + 1]!)
+    const found = await answer
     for (const name of names) {
       const difference = found.get(name)
       if (!difference) lost.add(name)

@@ -56,5 +56,37 @@ export function inMemory(cache: EvidenceCache): EvidenceCache {
   }
 }
 
+/** A cache that is written when this process has nothing better to do. */
+export interface LateCache extends EvidenceCache {
+  /** Writes what was made since; whoever made it calls this before all is done, and after a failure too. */
+  write(): Promise<void>
+}
+
+/**
+ * `cache`, written by `write` alone: encoding large evidence and waiting for the disk takes tens of milliseconds, in which
+ * whoever measured goes on. What is not written yet is found here.
+ */
+export function writtenLater(cache: EvidenceCache): LateCache {
+  const unwritten = new Map<string, { readonly key: EvidenceKey; readonly made: Report }>()
+  const find: EvidenceCache['find'] = async (key) => unwritten.get(canonicalJson(key))?.made ?? cache.find(key)
+  return {
+    ...(cache.folder === undefined ? {} : { folder: cache.folder }),
+    find,
+    async get<R extends Report>(key: EvidenceKey, make: () => Promise<R>): Promise<R> {
+      const kept = (await find(key)) as R | undefined
+      if (kept !== undefined) return kept
+      const made = await make()
+      unwritten.set(canonicalJson(key), { key, made })
+      return made
+    },
+    async write() {
+      for (const [name, { key, made }] of unwritten) {
+        await cache.get(key, async () => made)
+        unwritten.delete(name)
+      }
+    },
+  }
+}
+
 /** Keeps nothing: for library users who did not ask for files. */
 export const noCache: EvidenceCache = { get: (_, make) => make(), find: async () => undefined }

@@ -11,6 +11,8 @@ import { LEAN } from './simplify.ts'
 import { together } from './together.ts'
 
 interface LookOptions extends RangeOptions {
+  /** Ends when a process is free to look; at once unless said. */
+  readonly free?: Promise<unknown> | undefined
   /** Ends when a second process is free to look; at once unless said. */
   readonly busy?: Promise<void> | null | undefined
   /** What this process shall do while others look. */
@@ -40,7 +42,7 @@ async function lookOnce(
   sessions: OpenSessions,
   model: Model,
   data: Dataset,
-  { samples = 128, indices, signal, onProgress, busy, meanwhile }: LookOptions,
+  { samples = 128, indices, signal, onProgress, free, busy, meanwhile }: LookOptions,
 ): Promise<LookedAt | null> {
   const types = inferTypes(model)
   const inputs = new Set(model.graph.inputs.map(({ name }) => name))
@@ -50,7 +52,7 @@ async function lookOnce(
   if (inner.some((name) => types.get(name)?.kind !== 'tensor')) return null
   const probed = channelProbes(model, inner)
   if (probed.probes.size === 0) return null
-  const opening = [sessions.open(probed.model, LEAN)]
+  const opening = [sessions.open(probed.model, LEAN, { after: free })]
   // It loads meanwhile; when it is open, the sizes of its values are asked for.
   void (meanwhile?.() ?? letOthersRun()).then(() => isFixed(model) && inferTypes(probed.model))
   try {

@@ -3,6 +3,7 @@ import { type Feeds, openPair, ortNode } from '../engine/index.ts'
 import { comparedValues, measureBatchInvariance, measureLatency, measureLayers } from '../evaluate/index.ts'
 import type { Model } from '../ir/index.ts'
 import { compareKernels, namedAsFound } from '../passes/index.ts'
+import { letOthersRun } from '../platform/index.ts'
 import type { QuantizationReport, Report, Target } from '../report/index.ts'
 import type { OpenSessions } from './open-sessions.ts'
 import type { RunsOn } from './runs-on.ts'
@@ -93,10 +94,11 @@ export async function measureDamage(
   onProgress?.('reading back what the runtime makes of it, measuring the noise')
   const { processes } = sessions
   // One session with both models in it is at hand where their kernels are those of this runtime. It takes longest to
-  // load, so it comes first.
+  // load, so it comes first, and is on its way before the other model is encoded.
   const names = comparedValues(before, after)
   const pairing = target === 'web' ? Promise.resolve(null) : openPair(before, after, names, { processes })
   sessions.start(pairing)
+  await letOthersRun()
   const candidate = await sessions.start(place.open(after, LEAN, { processes, readKernels: target !== 'web' }))
   meanwhile?.()
   const rows = Math.min(data?.rows ?? 0, LOOKED_AT)

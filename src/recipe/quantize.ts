@@ -14,7 +14,7 @@ import type {
   Target,
 } from '../report/index.ts'
 import { channelsOf } from './channels.ts'
-import type { EvidenceCache } from './evidence-cache.ts'
+import { type EvidenceCache, type LateCache, noCache, writtenLater } from './evidence-cache.ts'
 import { goneFromFloat, keepsNothing } from './keep-float.ts'
 import { withLearnedRoundings } from './learned-steps.ts'
 import { looked } from './looked.ts'
@@ -191,10 +191,11 @@ async function quantizeUnrun(model: Model, options: QuantizeOptions, reason: str
 async function quantizeMeasured(model: Model, options: QuantizeOptions): Promise<Quantized> {
   const place = await runsOn(options.target ?? 'native')
   const sessions = new OpenSessions(options.processes ?? startRuntimes())
+  const cache = writtenLater(options.cache ?? noCache)
   try {
-    return await quantizeIn(sessions, place, model, options)
+    return await quantizeIn(sessions, place, model, { ...options, cache })
   } finally {
-    await sessions.closeAll()
+    await together(cache.write(), sessions.closeAll())
   }
 }
 
@@ -207,7 +208,7 @@ async function quantizeIn(
   sessions: OpenSessions,
   place: RunsOn,
   model: Model,
-  options: QuantizeOptions,
+  options: QuantizeOptions & { readonly cache: LateCache },
 ): Promise<Quantized> {
   const { scheme, data, target = 'native', onProgress: say = () => {} } = options
   const original = sessions.open(model, LEAN, options.file === undefined ? {} : { file: options.file })
@@ -219,16 +220,20 @@ async function quantizeIn(
   const gone = goneFromFloat(options.keepFloat ?? [], model, lossless.model)
   const proof = lossless.model === model ? null : proveLossless(sessions, lossless.model, model, expecting)
   proof?.catch(() => {})
-  // The original has answered, or has said why not: what calibrates takes over its process.
-  const expected = await (proof ? expecting : expecting.catch(() => null))
-  await Promise.allSettled(expected?.answers.values() ?? [])
-  await sessions.close(original)
+  // When the original has answered, or has said why not, what calibrates takes over its process.
+  const free = (proof ? expecting : expecting.catch(() => null)).then(async (expected) => {
+    await Promise.allSettled(expected?.answers.values() ?? [])
+    await sessions.close(original)
+  })
+  free.catch(() => {})
   const smoothing = scheme === 'static-int8' && data && options.smooth !== undefined
+  if (smoothing) await free
   const start = smoothing ? await smoothed(lossless, data, { ...options, alpha: options.smooth }) : lossless
   const [, evidence] = await together(
     proof,
-    scheme === 'static-int8' ? evidenceFor(sessions, start.model, options, proof) : [],
+    scheme === 'static-int8' ? evidenceFor(sessions, start.model, options, free, proof) : [],
   )
+  await free
   say('quantizing')
   const [own, ...repairs] = quantizeSteps(options, evidence)
   const steps = scheme.startsWith('weight')
@@ -253,7 +258,10 @@ async function quantizeIn(
       : await measureDamage(sessions, start.model, trail.model, place, planned, {
           ...options,
           evidence,
-          meanwhile: takeSizes,
+          meanwhile() {
+            takeSizes()
+            options.cache.write().catch(() => {})
+          },
         })
   const kernels = measured?.kernels ?? (await readKernels(trail.model, planned, target))
   // What is timed runs alone.
@@ -325,7 +333,9 @@ async function evidenceFor(
   sessions: OpenSessions,
   model: Model,
   options: QuantizeOptions,
-  /** Ends when a second process is free. */
+  /** Ends when a process is free. */
+  free: Promise<void>,
+  /** Ends when a second one is. */
   busy: Promise<void> | null,
 ): Promise<readonly Report[]> {
   const { data, calibration = 'minmax' } = options
@@ -344,9 +354,10 @@ async function evidenceFor(
     const over = new AbortController()
     // A fault in it is the pass's own, which will meet it.
     const meanwhile = () => codeWhile(model, options, over.signal).catch(() => {})
-    return looked(sessions, model, data, { ...options, busy, meanwhile }).finally(() => over.abort())
+    return looked(sessions, model, data, { ...options, free, busy, meanwhile }).finally(() => over.abort())
   }
   // These look at whole values in this very process, which a model that cannot run would take along: it ran before.
+  await free
   return together(rangesOf(model, data, calibration, options), channelsOf(model, data, options))
 }
 
