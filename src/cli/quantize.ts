@@ -126,13 +126,14 @@ export const quantizeVerb: Verb = {
     const weightBits = weightBitsOf(options)
     const recipeFile = options.text('recipe')
     if (recipeFile) writableFile(recipeFile, 'recipe.json')
-    keepHeapSmall()
+    const loaded = keepHeapSmall()
     // They come up while the rest of the program is loaded, and the model and the rows are read.
     const processes = startRuntimes()
     const [{ diskCache, quantize, writeRecipe }, { writeModel }] = await Promise.all([
       import('../recipe/index.ts'),
       import('../onnx/index.ts'),
     ])
+    loaded()
     const model = await modelAt(path!)
     const data = options.text('data')
     const dataset = data ? await dataFor(data, model, options) : undefined
