@@ -46,3 +46,31 @@ test('a model that holds its own weights is handed over as bytes', async () => {
   const placed = await placeModel(model)
   expect(placed.source).toBeInstanceOf(Uint8Array)
 })
+
+test('a model is written while its process is not free yet; where that fails it goes again, and no process is taken', async () => {
+  const before = process.env.TMPDIR
+  process.env.TMPDIR = folder
+  const placed = () => readdirSync(folder).filter((name) => name.startsWith('whetstone-'))
+  const taken: string[] = []
+  const processes = {
+    take(what: string): never {
+      taken.push(what)
+      throw new Error('not to be taken')
+    },
+    end: async () => {},
+  }
+  try {
+    let fail: (error: Error) => void = () => {}
+    const after = new Promise<void>((_, reject) => {
+      fail = reject
+    })
+    const opening = openIsolated(model, {}, { processes, after })
+    await expect.poll(() => placed().length).toBe(1)
+    fail(new Error('the one before it failed'))
+    await expect(opening).rejects.toThrow('the one before it failed')
+    expect([placed(), taken]).toEqual([[], []])
+  } finally {
+    if (before === undefined) delete process.env.TMPDIR
+    else process.env.TMPDIR = before
+  }
+})
