@@ -11,17 +11,17 @@ import type { ComparisonReport } from '../report/index.ts'
 import { ALWAYS_JUDGED, Budget, CONFIRMING } from './budget.ts'
 import { type Choice, chooseByProof, type Proven } from './choose.ts'
 import { disturbanceWarning, undecided } from './disturbed.ts'
-import { type Contender, finalists } from './finalists.ts'
+import { type Contender, type Finalists, finalists } from './finalists.ts'
 import type { Goal } from './goal.ts'
 import type { Optimized, OptimizeOptions } from './options.ts'
 import { dataFreeSpecs, hasRecurrent, placementSpecs } from './plan.ts'
 import { Pool } from './pool.ts'
-import { worthMore } from './preference.ts'
+import { byPreference, worthMore } from './preference.ts'
 import { reportOn } from './report-on.ts'
 import { couldBeNearer, roundedNearer } from './rounded.ts'
 import { Statics } from './statics.ts'
 import { mustBeOthers, trainStudents } from './students.ts'
-import { isStatic, isTrained, promising, safetyOf, type Trial } from './trial.ts'
+import { isStatic, isTrained, promising, SECURE_ODDS, type Trial } from './trial.ts'
 
 /** Finalists that may touch the proof rows, and those that may where there is little time for them. */
 const FINALISTS = 4
@@ -32,9 +32,10 @@ const TRAINING = 0.5
 /** Share of the time that the first ranges may take. */
 const FIRST_RANGES = 1 / 10
 /** Share of the time that the choice between two forms of the float model may take. */
-const FILLING = 1 / 15
-/** The longest that one timing may take, in seconds. */
+const FILLING = 1 / 20
+/** The longest that one timing may take, in seconds, and of the time. */
 const TIMING = 20
+const TIMING_SHARE = 1 / 10
 /** Share of the original's bytes below which a file is smaller. */
 const SMALLER = 0.98
 /** Share of what is left for a second try. */
@@ -170,7 +171,7 @@ class Optimization {
   /** All side by side with the original; then by itself what looks far better than this disturbed moment could show. */
   async #time(): Promise<void> {
     const pool = this.#pool
-    await pool.time(pool.trials, this.#budget.timing(TIMING))
+    await pool.time(pool.trials, this.#budget.timing(TIMING, TIMING_SHARE))
     const open = pool.inOrder(pool.trials.filter(({ result: { ratio } }) => ratio !== null && undecided(ratio)))
     const best = open.find((trial) => trial !== pool.lossless)
     for (const trial of open.filter((one) => one === best || one === pool.lossless)) {
@@ -250,30 +251,41 @@ class Optimization {
             (trial.comparison === null ? selectable === 0 : promising(trial)) &&
             (!lossless || worthMore(pool.standing(trial), pool.standing(lossless))),
         )
-        .map((trial): Contender => contenderOf(pool, trial, safetyOf(trial)))
+        .map((trial): Contender => contenderOf(pool, trial))
     const most = this.#mostFinalists()
-    await this.#judgeSafer(() => finalists(contenders(), most))
-    if (selectable > pool.rungs.at(-1)!)
-      for (const { id } of finalists(contenders(), most)) {
-        const rows = selectable - (pool.get(id).comparison?.n ?? 0)
-        if (rows <= this.#budget.affordable('judging', FINAL_ROWS * this.#budget.left)) await pool.judge(pool.get(id))
-        else this.#budget.leaveOut(`all selection rows for ${id}`)
-      }
-    const chain = finalists(contenders(), most)
-    for (const { id } of finalists(contenders(), FINALISTS))
-      if (!chain.some((one) => one.id === id)) this.#budget.leaveOut(`proving ${id}`)
-    const first = lossless && this.#worthIt(lossless) ? [contenderOf(pool, lossless, Number.POSITIVE_INFINITY)] : []
-    return chooseByProof([...first, ...chain], (id) => this.#proofOf(pool.get(id)), {
-      provenOnly: this.#options.provenOnly ?? false,
-      idle: lossless && !this.#gainsShown(lossless) ? lossless.built.spec.id : undefined,
-    })
+    const first = lossless && this.#worthIt(lossless) ? contenderOf(pool, lossless) : undefined
+    const before = first?.figure ?? pool.figureBefore
+    await this.#judgeSafer(contenders)
+    await this.#judgeOnAllRows(() => everyFinalist(finalists(contenders(), most, before)))
+    const chosen = finalists(contenders(), most, before)
+    for (const { id } of everyFinalist(finalists(contenders(), FINALISTS, before)))
+      if (!everyFinalist(chosen).some((one) => one.id === id)) this.#budget.leaveOut(`proving ${id}`)
+    return chooseByProof(
+      { ...chosen, sequence: [...(first ? [first] : []), ...chosen.sequence] },
+      (id) => this.#proofOf(pool.get(id)),
+      {
+        provenOnly: this.#options.provenOnly ?? false,
+        idle: lossless && !this.#gainsShown(lossless) ? lossless.built.spec.id : undefined,
+      },
+    )
+  }
+
+  /** Finalists that were judged on a few rows; on more of them it may show that others should be finalists. */
+  async #judgeOnAllRows(chosen: () => readonly Contender[]): Promise<void> {
+    const pool = this.#pool
+    const rows = pool.bench.rows.select.indices.length
+    const open = () => chosen().filter(({ id }) => (pool.get(id).comparison?.n ?? rows) < rows)
+    const affordable = ({ id }: Contender) =>
+      rows - pool.get(id).comparison!.n <= this.#budget.affordable('judging', FINAL_ROWS * this.#budget.left)
+    for (let next = open().find(affordable); next; next = open().find(affordable)) await pool.judge(pool.get(next.id))
+    for (const { id } of open()) this.#budget.leaveOut(`all selection rows for ${id}`)
   }
 
   /**
-   * A few rows may have been lucky for the one that all others were left for: where the selection rows did not let it
-   * pass, the next best are looked at as well, until there is a safer one to fall back on.
+   * A few rows may have been lucky for the one that all others were left for: where it may well not pass, the next best
+   * are looked at as well, until there is a safer one to fall back on.
    */
-  async #judgeSafer(chain: () => readonly Contender[]): Promise<void> {
+  async #judgeSafer(contenders: () => readonly Contender[]): Promise<void> {
     const pool = this.#pool
     const left = pool.inOrder(
       pool.trials.filter(
@@ -281,8 +293,11 @@ class Optimization {
       ),
     )
     for (const trial of left.filter((one) => !pool.hopeless(one)).slice(0, ALWAYS_JUDGED)) {
-      const [safest, ...others] = chain()
-      if (!safest || others.length > 0 || pool.get(safest.id).comparison?.verdict === 'pass') return
+      const judged = contenders()
+      const [best] = byPreference(judged)
+      const canPass = judged.some(({ odds }) => odds.pass > 0)
+      const safety = ({ odds }: Contender) => (canPass ? odds.pass : odds.close)
+      if (!best || safety(best) >= SECURE_ODDS || judged.some((one) => safety(one) > safety(best))) return
       await pool.judgeFirstRows(trial)
     }
   }
@@ -370,11 +385,13 @@ function goalOf({ goal = 'latency', maxBytes, maxP99Ms, maxRssBytes }: OptimizeO
   }
 }
 
-const contenderOf = (pool: Pool, trial: Trial, safety: number): Contender => ({
+const contenderOf = (pool: Pool, trial: Trial): Contender => ({
   id: trial.built.spec.id,
   ...pool.standing(trial),
-  safety,
+  odds: pool.odds(trial),
 })
+
+const everyFinalist = ({ sequence, standby }: Finalists) => [...new Set([...sequence, ...standby])]
 
 const unconfirmed = (failed: readonly string[], next: Proven | null) =>
   `${failed.join(', ')} ${failed.length > 1 ? 'were' : 'was'} not confirmed to be better when timed again alone, so ${

@@ -9,6 +9,8 @@ import { isQuiet, isStatic, isTrained, quietestFirst, SECURE_NOISE, type Trial, 
 /** Rows that ranges are taken from where there is time; where there is less, a quarter of them, and so on. */
 const RANGE_ROWS = 128
 const FEWEST_RANGE_ROWS = 8
+/** Share of the time that must be left for what may help, before what surely does. */
+const PLENTY = 1 / 2
 /** A budget of noise that holds everything, for what a candidate as it is would be foretold. */
 const UNLIMITED = 1e9
 /** So many rows tell what others will show; of fewer, a quieter mixture is kept as well. */
@@ -60,18 +62,27 @@ export class Statics {
         continue
       }
       const calibrated = await this.#calibrated(first)
-      const siblings = pool.secure(calibrated) ? [calibrated] : [calibrated, ...(await this.#smoothed(calibrated))]
+      if (pool.secure(calibrated)) continue
+      // What keeps all in integers is tried first where there is time for it: a mixture is slower, but a sure remedy.
+      const plenty = this.#budget.left > PLENTY * this.#budget.seconds
+      if (!plenty) await this.#timed(await this.#mixed(calibrated))
+      const siblings = [calibrated, ...(await this.#smoothed(calibrated))]
       if (siblings.some((trial) => pool.secure(trial))) continue
       const safest = quietestFirst(siblings)[0]!
       // It is the weights that are coarse in 4 bits, and float beside them makes the file larger.
       const fewBits = safest.built.spec.pass?.weightBits === 4
       if (fewBits && (await this.#rounded(safest))) continue
-      const added = [...(await this.#equalised(safest)), ...(await this.#mixed(safest))]
-      if (added.length > 0) await pool.time(added, this.#budget.timing(8))
-      for (const trial of added) pool.hopeless(trial)
+      const mixture = safest !== calibrated || plenty
+      await this.#timed([...(await this.#equalised(safest)), ...(mixture ? await this.#mixed(safest) : [])])
       // In 8 bits it seldom brings enough, so what does comes first; where it does, nothing need be in float.
       if (!fewBits) await this.#rounded(safest)
     }
+  }
+
+  /** Times what has kernels of its own. */
+  async #timed(added: readonly Trial[]): Promise<void> {
+    if (added.length > 0) await this.#pool.time(added, this.#budget.timing(8))
+    for (const trial of added) this.#pool.hopeless(trial)
   }
 
   /** Whether learned roundings make it secure. */
@@ -99,15 +110,14 @@ export class Statics {
   async #calibrated(first: Trial): Promise<Trial> {
     const pool = this.#pool
     const specs = calibrationSpecs(first.built.spec)
-    const share = REFINING * this.#budget.left
     const plain = specs.filter(({ calibration }) => calibration !== 'least-noise')
-    const others = await this.#refined(plain, share)
+    const others = await this.#refined(plain)
     for (const trial of others) pool.borrowTiming(trial, first)
     const quietest = await pool.halve([first, ...others])
     if (pool.secure(quietest) && isQuiet(quietest)) return quietest
     const least = specs.filter(({ calibration }) => calibration === 'least-noise')
     // The noise of roundings under each of the ranges that it chooses from: as many pieces of work.
-    const dear = await this.#refined(least, share / (plain.length + 1))
+    const dear = await this.#refined(least, (REFINING * this.#budget.left) / (plain.length + 1))
     for (const trial of dear) pool.borrowTiming(trial, first)
     return dear.length === 0 ? quietest : pool.halve([quietest, ...dear])
   }
