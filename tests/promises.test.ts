@@ -285,7 +285,10 @@ describe('choosing', () => {
   const contender = fc.record({
     figure: fc.double({ min: 0.1, max: 2, noNaN: true }),
     bytes: fc.integer({ min: 1, max: 100 }),
-    odds: fc.record({ pass: fc.double({ min: 0, max: 1, noNaN: true }), close: fc.double({ min: 0, max: 1, noNaN: true }) }),
+    odds: fc.record({
+      pass: fc.double({ min: 0, max: 1, noNaN: true }),
+      close: fc.double({ min: 0, max: 1, noNaN: true }),
+    }),
     verdict: verdicts,
     grade: fc.constantFrom('proven', 'close', null),
   })

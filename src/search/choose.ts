@@ -61,8 +61,7 @@ export async function chooseByProof(
     return original(
       'Nothing could be proven with the rows given, and only proven models were asked for: the original is handed out.',
     )
-  for (const { id } of byGoal)
-    if (!proofs.some((proof) => proof.id === id)) proofs.push({ id, proof: await prove(id) })
+  for (const { id } of byGoal) if (!proofs.some((proof) => proof.id === id)) proofs.push({ id, proof: await prove(id) })
   const [nearest] = close()
   if (!nearest && best) return provenBest()
   if (!nearest)

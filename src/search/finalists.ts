@@ -1,4 +1,4 @@
-import type { Odds } from './odds.ts'
+import type { Odds } from '../recipe/index.ts'
 import { byPreference, type Standing } from './preference.ts'
 
 /** A candidate that the selection rows allow, with what orders it. */
@@ -84,11 +84,7 @@ function expectedOfBest(chosen: readonly number[], values: readonly number[], od
 }
 
 /** Of at most `limit` of `count` places those with the best expectation; where two choices tie, fewer and later ones. */
-function bestOf(
-  count: number,
-  limit: number,
-  expected: (chosen: readonly number[]) => number,
-): readonly number[] {
+function bestOf(count: number, limit: number, expected: (chosen: readonly number[]) => number): readonly number[] {
   let [best, most]: [readonly number[], number] = [[], Number.NEGATIVE_INFINITY]
   const visit = (chosen: readonly number[], from: number) => {
     if (chosen.length > 0) {

@@ -1,12 +1,19 @@
-import type { Built, CandidateSpec, ReadKernels, TimingPurpose, Workbench } from '../recipe/index.ts'
+import {
+  type Built,
+  type CandidateSpec,
+  foretell,
+  type Odds,
+  type ReadKernels,
+  type TimingPurpose,
+  type Workbench,
+  worstNoise,
+} from '../recipe/index.ts'
 import type { ComparisonReport, LatencyReport, OptimizationReport } from '../report/index.ts'
 import { type Budget, quarteredWithin } from './budget.ts'
 import { undecided } from './disturbed.ts'
 import { brokenLimit, figureOf, type Goal, NOT_SLOWER } from './goal.ts'
-import { foretell, type Odds } from './odds.ts'
 import { byPreference, type Standing, worthMore } from './preference.ts'
 import { betterHalf, FIRST_RUNG, rungsFor } from './rungs.ts'
-import { worstNoise } from './sentence.ts'
 import { sideBySide } from './side-by-side.ts'
 import { firstResult, isTrained, quietestFirst, secure, type Trial } from './trial.ts'
 

@@ -1,7 +1,5 @@
-import type { Built, ReadKernels } from '../recipe/index.ts'
+import { type Built, CLOSE_DB, type Odds, type ReadKernels, worstNoise } from '../recipe/index.ts'
 import type { CandidateResult, ComparisonReport, OptimizationReport } from '../report/index.ts'
-import { CLOSE_DB, type Odds } from './odds.ts'
-import { worstNoise } from './sentence.ts'
 
 /** A candidate in the search: what was built, and what is known of it so far. */
 export interface Trial {

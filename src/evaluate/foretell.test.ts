@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import type { ComparisonReport } from '../report/index.ts'
 import { randomSource, tango } from '../statistics/index.ts'
-import { foretell } from './odds.ts'
+import { foretell } from './foretell.ts'
 
 const report = (part: Partial<ComparisonReport>) =>
   ({

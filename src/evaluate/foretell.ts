@@ -1,6 +1,7 @@
 import type { ComparisonReport } from '../report/index.ts'
 import { lnBeta, normalCdf, normalQuantile, tangoScore, upperProportion } from '../statistics/index.ts'
-import { worstNoise } from './sentence.ts'
+import { CLOSE_AGREEMENT, CLOSE_DB } from './agreement.ts'
+import { worstNoise } from './worst-noise.ts'
 
 /** How likely a candidate is to pass on fresh rows, and to be `close` there. */
 export interface Odds {
@@ -8,9 +9,6 @@ export interface Odds {
   readonly close: number
 }
 
-/** What `close` asks for: decibels of every output, or the share of answers that agree. */
-export const CLOSE_DB = 25
-const CLOSE_AGREEMENT = 0.99
 /** By so much the decibels of other rows differ, one standard deviation: however many rows, and of a single one. */
 const OTHER_ROWS_DB = 1
 const ONE_ROW_DB = 4
@@ -124,7 +122,8 @@ function valuesPass(
 function closeOdds(comparison: ComparisonReport, rows: number): number {
   const { agreement, n } = comparison
   const noise = worstNoise(comparison)
-  const quiet = noise === null ? 1 : normalCdf((noise - CLOSE_DB) / Math.hypot(OTHER_ROWS_DB, ONE_ROW_DB / Math.sqrt(n)))
+  const quiet =
+    noise === null ? 1 : normalCdf((noise - CLOSE_DB) / Math.hypot(OTHER_ROWS_DB, ONE_ROW_DB / Math.sqrt(n)))
   if (!agreement) return Math.min(SUREST, quiet)
   const agreeing = atMost(agreement.changed, n, rows, (changed) => 1 - changed / rows >= CLOSE_AGREEMENT)
   return Math.min(SUREST, Math.max(quiet, agreeing))
@@ -141,7 +140,11 @@ function atMost(counted: number, n: number, rows: number, allowed: (count: numbe
 }
 
 /** How many of `rows` fresh rows will be counted where `counted` of `n` were, each with its probability. */
-function* predictive(counted: number, n: number, rows: number): Generator<readonly [count: number, probability: number]> {
+function* predictive(
+  counted: number,
+  n: number,
+  rows: number,
+): Generator<readonly [count: number, probability: number]> {
   const [a, b] = [counted + 0.5, n - counted + 0.5]
   const scale = lnBeta(a, b) + Math.log(rows + 1)
   const mean = (rows * a) / (a + b)
