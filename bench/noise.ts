@@ -3,9 +3,9 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { worstNoise } from '../src/evaluate/index.ts'
 import { readModel } from '../src/index.ts'
 import { type CandidateSpec, noCache, Workbench } from '../src/recipe/index.ts'
-import { worstNoise } from '../src/search/index.ts'
 import { type Case, casesOf } from './cases.ts'
 
 /** Selection rows that judge. */

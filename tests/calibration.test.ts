@@ -111,6 +111,22 @@ test('all four methods come from the same reading, and none goes beyond what was
   await session.close()
 })
 
+test('extremes that are known already change no histogram, and values may be looked at where they lie', async () => {
+  const before = model()
+  const session = await ortNode.open(before)
+  const names = calibrationValues(before.graph, 21)
+  const data = dataset(12, [8, 6, 6])
+  const wanted = await calibrateAll(session, data, { names })
+  expect(await calibrateAll(session, data, { names, extremes: wanted.minmax })).toEqual(wanted)
+  const { look: _, ...copying } = session
+  expect(await calibrateAll(copying, data, { names })).toEqual(wanted)
+  // A name that the other measure could not see is observed as ever.
+  const { ranges, ...rest } = wanted.minmax
+  const { r: __, ...some } = ranges
+  expect(await calibrateAll(session, data, { names, extremes: { ...rest, ranges: some } })).toEqual(wanted)
+  await session.close()
+})
+
 test('a value that is not finite, or that nobody makes, is left out with its reason', async () => {
   const broken = modelWith('g (float[N,4] x) => (float y) { y = Log(x) }', {})
   const session = await ortNode.open(broken)

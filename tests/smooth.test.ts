@@ -1,10 +1,10 @@
 import { expect, test } from 'vitest'
 import { memoryDataset } from '../src/data/index.ts'
+import { worstNoise } from '../src/evaluate/index.ts'
 import { type Model, parseModel, tensorOf } from '../src/ir/index.ts'
 import { passes } from '../src/passes/index.ts'
 import { channelsOf } from '../src/recipe/channels.ts'
 import { applyRecipe, noCache, quantize, Workbench } from '../src/recipe/index.ts'
-import { worstNoise } from '../src/search/index.ts'
 import { placementSpecs, smoothedSpecs } from '../src/search/plan.ts'
 import { decibels, randomValue, runOnce } from './quantize-kit.ts'
 

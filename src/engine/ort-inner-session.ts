@@ -32,8 +32,11 @@ export class InnerSession {
     this.#runtime = runtime
   }
 
-  /** The values of these names, which the main graph makes, in one run of `prepared` feeds. */
-  async values(prepared: unknown, names: readonly string[]): Promise<Fetched> {
+  /**
+   * The values of these names, which the main graph makes, in one run of `prepared` feeds; `lent` where they lie, for
+   * whoever looks at them at once and writes nothing.
+   */
+  async values(prepared: unknown, names: readonly string[], lent = false): Promise<Fetched> {
     const key = keyOf(names)
     if (this.#values?.key !== key) {
       await this.#values?.session.release()
@@ -44,7 +47,8 @@ export class InnerSession {
         if (type === undefined || !isCarried(type))
           throw unsupportedPort('Value', name, type ?? 'no tensor', this.#runtime)
     }
-    return this.#values.session.run(prepared, names)
+    const { session } = this.#values
+    return lent && session.lend ? session.lend(prepared, names) : session.run(prepared, names)
   }
 
   /** Extremes of those of the names that are floats, in one run. */

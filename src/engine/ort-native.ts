@@ -39,6 +39,8 @@ export interface NativeSession {
   prepare(feeds: Feeds): unknown
   /** Runs and copies the named outputs out. */
   run(prepared: unknown, names: readonly string[]): Promise<Fetched>
+  /** The same uncopied, where the runtime is in this very thread: see `LendingSession`. */
+  lend?(prepared: unknown, names: readonly string[]): Promise<Fetched>
   /** Runs and drops the named outputs: what is timed. */
   spin(prepared: unknown, names: readonly string[]): Promise<void>
   endProfiling(): void

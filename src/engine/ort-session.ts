@@ -35,7 +35,7 @@ export function sessionOver(
   const inner = new InnerSession(model, (changed) => runtime.open(changed, options, true), runtime.name)
   let closed = false
 
-  async function run(feeds: Feeds, fetch: readonly string[] = names): Promise<Fetched> {
+  async function run(feeds: Feeds, fetch: readonly string[] = names, lent = false): Promise<Fetched> {
     if (closed) throw new Error('internal: run on a closed session')
     checkFeeds(ports.inputs, feeds)
     const prepared = native.prepare(feeds)
@@ -44,7 +44,7 @@ export function sessionOver(
     const { result, made } = await ready(feeds, fetch)
     // One pass gives inner values and graph outputs alike.
     const wanted = [...new Set([...made, ...outputs])].sort()
-    if (made.length > 0) Object.assign(result, await inner.values(prepared, wanted))
+    if (made.length > 0) Object.assign(result, await inner.values(prepared, wanted, lent))
     else if (outputs.length > 0) Object.assign(result, await native.run(prepared, outputs))
     return Object.fromEntries(fetch.map((name) => [name, result[name] as TensorValue]))
   }
@@ -72,7 +72,8 @@ export function sessionOver(
     omitted: ports.omitted,
     engine: runtime.name,
     native,
-    run,
+    run: (feeds, fetch) => run(feeds, fetch),
+    look: async (feeds, fetch, see) => see(await run(feeds, fetch, true)),
     async extremes(feeds, wanted) {
       checkFeeds(ports.inputs, feeds)
       return inner.extremes(feeds, wanted)

@@ -47,6 +47,11 @@ export interface Session {
   readonly engine: string
   run(feeds: Feeds, fetch?: readonly string[]): Promise<Fetched>
   /**
+   * Shows the named values of one run to `see`, which may neither keep nor change them: nothing is copied for whoever
+   * only looks. Absent where an engine has to copy them anyway.
+   */
+  look?(feeds: Feeds, fetch: readonly string[], see: (values: Fetched) => void): Promise<void>
+  /**
    * Splits inner value names into groups whose values together stay under `byteBudget` (bytes) for one run of these
    * feeds, so that a caller runs its rows once a group and memory stays plain inference plus the budget. A value that
    * alone is larger makes a group of its own. Names whose values no engine can hand out are left out.

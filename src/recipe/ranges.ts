@@ -96,7 +96,14 @@ async function calibratedBy(
     cache.get({ ...key, method }, async () => {
       const known = kept.get(method)
       if (known) return known
-      const made = await measured(family, model, data, { ...options, samples })
+      const extremes = family === CHOICES ? await cache.find({ ...key, method: 'minmax' }) : undefined
+      const made = await measured(
+        family,
+        model,
+        data,
+        { ...options, samples },
+        extremes as CalibrationReport | undefined,
+      )
       for (const [other, report] of made) {
         kept.set(other, report)
         if (other !== method) await cache.get({ ...key, method: other }, async () => report)
@@ -113,12 +120,13 @@ async function calibratedBy(
   return reports
 }
 
-/** Reads the rows once for these methods. */
+/** Reads the rows once for these methods; `known` are the extremes of these rows, where they were measured before. */
 async function measured(
   methods: readonly CalibrationMethod[],
   model: Model,
   data: Dataset,
   options: RangeOptions,
+  known: CalibrationReport | undefined,
 ): Promise<ReadonlyMap<CalibrationMethod, CalibrationReport>> {
   const extremes = methods.every((method) => method === 'minmax')
   const taken = extremes ? await options.extremes?.() : null
@@ -132,6 +140,7 @@ async function measured(
       names: calibratedNames(model),
       methods,
       ...(options.samples === undefined ? {} : { samples: options.samples }),
+      ...(known ? { extremes: known } : {}),
       ...(options.indices ? { indices: options.indices } : {}),
       ...(options.signal ? { signal: options.signal } : {}),
       onRow: (done, of) => {

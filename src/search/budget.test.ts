@@ -32,6 +32,22 @@ test('what a unit costs is foretold from the units that were done, without what 
   expect(budget.rate('judging')).toBeCloseTo(1)
 })
 
+test('work that goes on side by side takes its time together', () => {
+  const { budget, pass, work } = budgetOf(100)
+  const [one, other] = [budget.meter('judging'), budget.meter('judging')]
+  for (let done = 1; done <= 101; done++) {
+    pass(0.1)
+    one(done, 101)
+    pass(0.1)
+    other(done, 101)
+  }
+  expect(budget.rate('judging')).toBeCloseTo(0.1, 3)
+  // What lay between two pieces of work is no time of either.
+  pass(50)
+  work('judging', 101, 0.1)
+  expect(budget.rate('judging')).toBeCloseTo(0.1, 3)
+})
+
 test('time for the proof is kept from the start, and kept again from what rows turn out to cost', () => {
   const { budget, work } = budgetOf(120)
   budget.keepForProof(100, 0.1)

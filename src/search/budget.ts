@@ -41,6 +41,8 @@ export class Budget {
   readonly #now: () => number
   readonly #started: number
   readonly #seen = new Map<Work, { seconds: number; units: number }>()
+  /** When a unit of a work was last done, whoever did it: what is done side by side takes its time together. */
+  readonly #last = new Map<Work, number>()
   readonly #assumed = new Map<Work, number>()
   readonly #leftOut: string[] = []
   #granted: number | null = null
@@ -55,18 +57,21 @@ export class Budget {
   /** Counts the units of work as they are done; gives up what exceeds its grant as soon as that shows. */
   readonly meter: Meter = (work) => {
     let first: { readonly at: number; readonly done: number } | undefined
-    let last: typeof first
+    let before = 0
     let look = SHOWN
     return (done, of) => {
       const at = this.#now() / 1000
+      const since = this.#last.get(work) ?? at
+      this.#last.set(work, at)
       // What comes before the first units are done is opening and warming up.
-      if (!first || !last) {
-        first = last = { at, done }
+      if (!first) {
+        first = { at, done }
+        before = done
         return
       }
       const seen = this.#seen.get(work) ?? { seconds: 0, units: 0 }
-      this.#seen.set(work, { seconds: seen.seconds + at - last.at, units: seen.units + done - last.done })
-      last = { at, done }
+      this.#seen.set(work, { seconds: seen.seconds + at - since, units: seen.units + done - before })
+      before = done
       if (this.#granted === null || done < look * of || done >= of) return
       const granted = this.#granted * (look === SHOWN ? 1 : 1 + GRACE)
       while (look * of <= done) look *= 2

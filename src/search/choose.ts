@@ -1,5 +1,6 @@
 import type { ComparisonReport } from '../report/index.ts'
-import type { Contender } from './finalists.ts'
+import type { Contender, Finalists } from './finalists.ts'
+import { byPreference } from './preference.ts'
 
 /** A finalist that may be handed out, with its proof. */
 export interface Proven {
@@ -18,32 +19,35 @@ export interface Choice {
 /**
  * Proves the finalists in their fixed order and chooses. Each is tested at α and the first that does not pass ends the
  * sequence, so the last that passed is handed out. Only where nothing that gains can be proven with these rows is a
- * `close` one handed out instead: the best in the goal among those that are close. `idle` is one of which no gain was
+ * `close` one handed out instead: the best in the goal of all finalists that are close. `idle` is one of which no gain was
  * shown, as a lossless model that is as fast and as large as the original: without labels it is for when nothing else is
  * left.
  */
 export async function chooseByProof(
-  chain: readonly Contender[],
+  { sequence, standby }: Finalists,
   prove: (id: string) => Promise<ComparisonReport>,
   options: { readonly provenOnly: boolean; readonly idle?: string | undefined },
 ): Promise<Choice> {
-  if (chain.length === 0)
+  if (sequence.length === 0)
     return original(
       'No candidate was measured to be better in the goal without being slower: the original is handed out.',
     )
   const proofs: Proven[] = []
   const passed: Proven[] = []
-  for (const { id } of chain) {
+  for (const { id } of sequence) {
     const proof = await prove(id)
     proofs.push({ id, proof })
     if (proof.verdict !== 'pass') break
     passed.unshift({ id, proof })
   }
   const [best] = passed
+  const byGoal = bestFirst([...sequence, ...standby])
   const close = () =>
     options.provenOnly
       ? []
-      : proofs.filter(({ proof }) => proof.grade === 'close' && proof.verdict !== 'regressed').reverse()
+      : byGoal.flatMap(({ id }) =>
+          proofs.filter(({ id: of, proof }) => of === id && proof.grade === 'close' && proof.verdict !== 'regressed'),
+        )
   const provenBest = (): Choice => {
     const next = proofs.length > passed.length ? proofs.at(-1) : undefined
     const stopped = next ? ` ${next.id}, better in the goal, was ${wordFor(next.proof)} on the proof rows.` : ''
@@ -57,7 +61,7 @@ export async function chooseByProof(
     return original(
       'Nothing could be proven with the rows given, and only proven models were asked for: the original is handed out.',
     )
-  for (const { id } of chain.slice(proofs.length)) proofs.push({ id, proof: await prove(id) })
+  for (const { id } of byGoal) if (!proofs.some((proof) => proof.id === id)) proofs.push({ id, proof: await prove(id) })
   const [nearest] = close()
   if (!nearest && best) return provenBest()
   if (!nearest)
@@ -73,6 +77,10 @@ export async function chooseByProof(
     reason: `${unproven}, so the best in the goal that stays close to the original is handed out.${need(nearest.proof)}`,
   }
 }
+
+/** Every one once, the best in the goal first. */
+const bestFirst = (list: readonly Contender[]) =>
+  byPreference(list.filter(({ id }, place) => list.findIndex((other) => other.id === id) === place))
 
 const original = (reason: string): Choice => ({ id: 'original', proof: null, reason, ranked: [] })
 

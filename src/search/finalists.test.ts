@@ -1,33 +1,45 @@
 import { expect, test } from 'vitest'
-import { finalists } from './finalists.ts'
+import { type Contender, finalists } from './finalists.ts'
 
-const ids = (list: ReturnType<typeof finalists>) => list.map((item) => item.id)
+const contender = (id: string, figure: number, pass: number, close = pass, bytes = 100): Contender => ({
+  id,
+  figure,
+  bytes,
+  odds: { pass, close },
+})
+const sequenceOf = (contenders: readonly Contender[], limit = 4, before = 1) =>
+  finalists(contenders, limit, before).sequence.map(({ id }) => id)
+const standbyOf = (contenders: readonly Contender[], limit = 4) =>
+  finalists(contenders, limit, 1).standby.map(({ id }) => id)
 
-test('safest first, every next one better in the goal', () => {
-  const list = finalists(
-    [
-      { id: 'fast', figure: 0.4, bytes: 100, safety: 20 },
-      { id: 'middle', figure: 0.6, bytes: 100, safety: 30 },
-      { id: 'worse than middle both ways', figure: 0.7, bytes: 100, safety: 25 },
-      { id: 'safe', figure: 0.9, bytes: 100, safety: 60 },
-    ],
-    3,
-  )
-  expect(ids(list)).toEqual(['safe', 'middle', 'fast'])
+test('a safe one that gains stands in front of a faster one that may fail', () => {
+  expect(sequenceOf([contender('fast', 0.4, 0.5), contender('safe', 0.6, 0.99)])).toEqual(['safe', 'fast'])
 })
 
-test('a limit keeps both ends of the chain', () => {
-  const chain = Array.from({ length: 7 }, (_, i) => ({ id: String(i), figure: i, bytes: 100, safety: i }))
-  expect(ids(finalists(chain, 3))).toEqual(['6', '3', '0'])
+test('one that hardly gains or is no safer stands in nobody’s way', () => {
+  // What is handed out anyway is nearly as fast: its failure would end the sequence for nothing.
+  expect(sequenceOf([contender('fast', 0.46, 0.7), contender('slow', 0.68, 0.6)], 4, 0.71)).toEqual(['fast'])
+  expect(sequenceOf([contender('fast', 0.46, 0.7), contender('as fast', 0.47, 0.5)])).toEqual(['fast'])
+})
+
+test('the limit holds, and what cannot pass is not tested before what can', () => {
+  const many = Array.from({ length: 30 }, (_, i) => contender(String(i), 0.9 - i * 0.02, 0.99 - i * 0.02))
+  expect(sequenceOf(many, 3).length).toBeLessThanOrEqual(3)
+  expect(sequenceOf([contender('hopeless', 0.2, 0), contender('likely', 0.5, 0.8)])).toEqual(['likely'])
+})
+
+test('on standby stand those of which the best that stays close is expected to be fastest', () => {
+  expect(standbyOf([contender('fast', 0.4, 0, 0.5), contender('quiet', 0.5, 0, 0.999)])).toEqual(['quiet', 'fast'])
+  expect(standbyOf([contender('fast', 0.4, 0, 0.999), contender('quieter', 0.5, 0, 1)])).toEqual(['fast'])
+  // With rows that can prove nothing, those are also what the proof begins with.
+  expect(sequenceOf([contender('fast', 0.4, 0, 0.5), contender('quiet', 0.5, 0, 0.999)])).toEqual(['quiet', 'fast'])
 })
 
 test('where two are as fast, the smaller file is tried last and so handed out where it passes', () => {
-  const list = finalists(
-    [
-      { id: 'large', figure: 0.5, bytes: 200, safety: 30 },
-      { id: 'small', figure: 0.504, bytes: 100, safety: 20 },
-    ],
-    4,
-  )
-  expect(ids(list)).toEqual(['large', 'small'])
+  const two = [contender('large', 0.5, 0.99, 1, 200), contender('small', 0.504, 0.9, 1, 100)]
+  expect(sequenceOf(two).at(-1)).toBe('small')
+})
+
+test('nobody, no finalist', () => {
+  expect(finalists([], 4, 1)).toEqual({ sequence: [], standby: [] })
 })

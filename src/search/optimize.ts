@@ -7,36 +7,31 @@ import {
   type Model,
   Workbench,
 } from '../recipe/index.ts'
-import type { ComparisonReport } from '../report/index.ts'
 import { ALWAYS_JUDGED, Budget, CONFIRMING } from './budget.ts'
-import { type Choice, chooseByProof, type Proven } from './choose.ts'
+import type { Choice, Proven } from './choose.ts'
 import { disturbanceWarning, undecided } from './disturbed.ts'
-import { type Contender, finalists } from './finalists.ts'
 import type { Goal } from './goal.ts'
 import type { Optimized, OptimizeOptions } from './options.ts'
 import { dataFreeSpecs, hasRecurrent, placementSpecs } from './plan.ts'
 import { Pool } from './pool.ts'
 import { worthMore } from './preference.ts'
+import { prove, worthIt } from './prove.ts'
 import { reportOn } from './report-on.ts'
 import { couldBeNearer, roundedNearer } from './rounded.ts'
 import { Statics } from './statics.ts'
 import { mustBeOthers, trainStudents } from './students.ts'
-import { isStatic, isTrained, promising, safetyOf, type Trial } from './trial.ts'
+import { isStatic, isTrained, promising, type Trial } from './trial.ts'
 
-/** Finalists that may touch the proof rows, and those that may where there is little time for them. */
-const FINALISTS = 4
-const FEWEST_FINALISTS = 2
 const DEFAULT_TIME = 300_000
 /** Share of the time that training may take. */
 const TRAINING = 0.5
 /** Share of the time that the first ranges may take. */
 const FIRST_RANGES = 1 / 10
 /** Share of the time that the choice between two forms of the float model may take. */
-const FILLING = 1 / 15
-/** The longest that one timing may take, in seconds. */
+const FILLING = 1 / 20
+/** The longest that one timing may take, in seconds, and of the time. */
 const TIMING = 20
-/** Share of the original's bytes below which a file is smaller. */
-const SMALLER = 0.98
+const TIMING_SHARE = 1 / 10
 /** Share of what is left for a second try. */
 const AGAIN = 1 / 6
 /** Models that the first timings take, processes and least runs of each. */
@@ -45,8 +40,6 @@ const GENERATIONS = 3
 const FEWEST_RUNS = 8
 /** Share of the time that these and the costs of kernels may take. */
 const FIRST_LOOKS = 1 / 3
-/** Share of what is left that judging the finalists on all selection rows may take. */
-const FINAL_ROWS = 1 / 2
 
 /**
  * Plans candidates, builds them, times them side by side with the original, judges them on the selection rows, proves
@@ -105,7 +98,9 @@ class Optimization {
       await this.#phase('judging', () => this.#judgeOthers(this.#aheadOfStatics()))
       await this.#phase('integers', () => this.#statics.settle())
       await this.#phase('judging', () => this.#judgeOthers(this.#others()))
-      const choice = await this.#phase('proving', async () => this.#confirm(await this.#prove()))
+      const choice = await this.#phase('proving', async () =>
+        this.#confirm(await prove(this.#pool, this.#budget, this.#options.provenOnly ?? false)),
+      )
       return await this.#phase('reporting', () => this.#report(choice))
     } finally {
       await bench.close()
@@ -170,7 +165,7 @@ class Optimization {
   /** All side by side with the original; then by itself what looks far better than this disturbed moment could show. */
   async #time(): Promise<void> {
     const pool = this.#pool
-    await pool.time(pool.trials, this.#budget.timing(TIMING))
+    await pool.time(pool.trials, this.#budget.timing(TIMING, TIMING_SHARE))
     const open = pool.inOrder(pool.trials.filter(({ result: { ratio } }) => ratio !== null && undecided(ratio)))
     const best = open.find((trial) => trial !== pool.lossless)
     for (const trial of open.filter((one) => one === best || one === pool.lossless)) {
@@ -234,102 +229,6 @@ class Optimization {
     }
   }
 
-  /** Finalists from all selection rows, proven in their fixed order. */
-  async #prove(): Promise<Choice> {
-    const pool = this.#pool
-    const { lossless, bench } = pool
-    const selectable = bench.rows.select.indices.length
-    const contenders = () =>
-      pool.trials
-        .filter(
-          (trial) =>
-            trial !== lossless &&
-            !trial.dropped &&
-            trial.result.p50Ms !== null &&
-            !pool.hopeless(trial) &&
-            (trial.comparison === null ? selectable === 0 : promising(trial)) &&
-            (!lossless || worthMore(pool.standing(trial), pool.standing(lossless))),
-        )
-        .map((trial): Contender => contenderOf(pool, trial, safetyOf(trial)))
-    const most = this.#mostFinalists()
-    await this.#judgeSafer(() => finalists(contenders(), most))
-    if (selectable > pool.rungs.at(-1)!)
-      for (const { id } of finalists(contenders(), most)) {
-        const rows = selectable - (pool.get(id).comparison?.n ?? 0)
-        if (rows <= this.#budget.affordable('judging', FINAL_ROWS * this.#budget.left)) await pool.judge(pool.get(id))
-        else this.#budget.leaveOut(`all selection rows for ${id}`)
-      }
-    const chain = finalists(contenders(), most)
-    for (const { id } of finalists(contenders(), FINALISTS))
-      if (!chain.some((one) => one.id === id)) this.#budget.leaveOut(`proving ${id}`)
-    const first = lossless && this.#worthIt(lossless) ? [contenderOf(pool, lossless, Number.POSITIVE_INFINITY)] : []
-    return chooseByProof([...first, ...chain], (id) => this.#proofOf(pool.get(id)), {
-      provenOnly: this.#options.provenOnly ?? false,
-      idle: lossless && !this.#gainsShown(lossless) ? lossless.built.spec.id : undefined,
-    })
-  }
-
-  /**
-   * A few rows may have been lucky for the one that all others were left for: where the selection rows did not let it
-   * pass, the next best are looked at as well, until there is a safer one to fall back on.
-   */
-  async #judgeSafer(chain: () => readonly Contender[]): Promise<void> {
-    const pool = this.#pool
-    const left = pool.inOrder(
-      pool.trials.filter(
-        (trial) => trial !== pool.lossless && trial.comparison === null && trial.result.p50Ms !== null,
-      ),
-    )
-    for (const trial of left.filter((one) => !pool.hopeless(one)).slice(0, ALWAYS_JUDGED)) {
-      const [safest, ...others] = chain()
-      if (!safest || others.length > 0 || pool.get(safest.id).comparison?.verdict === 'pass') return
-      await pool.judgeFirstRows(trial)
-    }
-  }
-
-  /** As many as there is time to prove beside the lossless model. */
-  #mostFinalists(): number {
-    const { bench } = this.#pool
-    const seconds = (1 - CONFIRMING) * this.#budget.seconds - this.#budget.elapsed
-    const rows = this.#budget.affordable('judging', seconds)
-    const proofs = Math.floor(rows / Math.max(1, bench.rows.prove.indices.length))
-    return Math.min(FINALISTS, Math.max(FEWEST_FINALISTS, proofs - 1))
-  }
-
-  /** Whether it is faster by its whole interval, or clearly smaller, where that is not the goal itself. */
-  #gainsShown({ result: { ratio, bytes } }: Trial): boolean {
-    const { goal, bench } = this.#pool
-    if (goal.name === 'size' || goal.name === 'memory') return true
-    return (ratio !== null && ratio.ci[1] < 1) || (bytes !== null && bytes < SMALLER * bench.original.bytes)
-  }
-
-  /** The lossless model is handed out unless it looks slower, if only within the error, and is no smaller either. */
-  #worthIt(lossless: Trial): boolean {
-    const pool = this.#pool
-    const { ratio, bytes, loadMs } = lossless.result
-    const before = pool.baseline!
-    const timed = pool.goal.name === 'latency' || pool.goal.name === 'cost'
-    if (!pool.fitsGoal(lossless)) {
-      lossless.result.note ??
-        pool.note(lossless, timed ? 'not shown to be as fast as the original' : 'not better in the goal')
-      return false
-    }
-    const gains =
-      !timed ||
-      ratio!.median <= 1 ||
-      (bytes !== null && bytes < SMALLER * before.bytes) ||
-      (loadMs !== null && loadMs < 0.9 * before.loadMs)
-    if (!gains) pool.note(lossless, 'nothing gained: about as fast, as large and as quick to load as the original')
-    return gains
-  }
-
-  /** Judges on the proof rows; the verdict takes the place of the one from the selection rows. */
-  async #proofOf(trial: Trial): Promise<ComparisonReport> {
-    const proof = await this.#pool.bench.judge(trial.built, 'prove')
-    trial.result = { ...trial.result, verdict: proof.verdict, grade: proof.grade }
-    return proof
-  }
-
   /** Times the chosen one alone against the original once more: the promise is about this very file. Else the next. */
   async #confirm(choice: Choice): Promise<Choice> {
     const pool = this.#pool
@@ -337,7 +236,7 @@ class Optimization {
     for (const next of choice.ranked) {
       const trial = pool.get(next.id)
       await pool.time([trial], this.#budget.timing(15, CONFIRMING), 'confirm')
-      if (pool.fitsGoal(trial) && (next.id !== 'lossless' || this.#worthIt(trial)))
+      if (pool.fitsGoal(trial) && (next.id !== 'lossless' || worthIt(pool, trial)))
         return failed.length === 0 ? choice : { ...choice, ...next, reason: unconfirmed(failed, next) }
       pool.note(trial, 'not confirmed: not better than the original when timed again alone')
       failed.push(next.id)
@@ -369,12 +268,6 @@ function goalOf({ goal = 'latency', maxBytes, maxP99Ms, maxRssBytes }: OptimizeO
     ...(maxRssBytes === undefined ? {} : { maxRssBytes }),
   }
 }
-
-const contenderOf = (pool: Pool, trial: Trial, safety: number): Contender => ({
-  id: trial.built.spec.id,
-  ...pool.standing(trial),
-  safety,
-})
 
 const unconfirmed = (failed: readonly string[], next: Proven | null) =>
   `${failed.join(', ')} ${failed.length > 1 ? 'were' : 'was'} not confirmed to be better when timed again alone, so ${

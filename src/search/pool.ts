@@ -1,13 +1,21 @@
-import type { Built, CandidateSpec, ReadKernels, TimingPurpose, Workbench } from '../recipe/index.ts'
+import {
+  type Built,
+  type CandidateSpec,
+  foretell,
+  type Odds,
+  type ReadKernels,
+  type TimingPurpose,
+  type Workbench,
+  worstNoise,
+} from '../recipe/index.ts'
 import type { ComparisonReport, LatencyReport, OptimizationReport } from '../report/index.ts'
 import { type Budget, quarteredWithin } from './budget.ts'
 import { undecided } from './disturbed.ts'
 import { brokenLimit, figureOf, type Goal, NOT_SLOWER } from './goal.ts'
 import { byPreference, type Standing, worthMore } from './preference.ts'
 import { betterHalf, FIRST_RUNG, rungsFor } from './rungs.ts'
-import { worstNoise } from './sentence.ts'
 import { sideBySide } from './side-by-side.ts'
-import { firstResult, quietestFirst, secure, type Trial } from './trial.ts'
+import { firstResult, isTrained, quietestFirst, secure, type Trial } from './trial.ts'
 
 /** Share of what is left that one candidate's first rows may take, that of the whole time that they may in any case. */
 const FIRST_ROWS = 0.1
@@ -259,9 +267,23 @@ export class Pool {
     return byPreference(trials.map((trial) => ({ trial, ...this.standing(trial) }))).map(({ trial }) => trial)
   }
 
+  /** What the selection rows foretell of the proof. */
+  odds(trial: Trial): Odds {
+    const alike = isTrained(trial) ? [] : this.trials.filter((other) => !isTrained(other) && other !== this.lossless)
+    const others = alike.flatMap(({ comparison }) => comparison ?? [])
+    return foretell(trial.comparison, this.bench.rows.prove.indices.length, others)
+  }
+
+  /** The goal's figure of the original. */
+  get figureBefore(): number {
+    const { baseline, goal } = this
+    const timed = goal.name === 'latency' || goal.name === 'cost'
+    return timed || !baseline ? 1 : (figureOf(goal, { ...baseline, ratio: null }) ?? Number.POSITIVE_INFINITY)
+  }
+
   /** Whether it is expected to hold on the proof rows. */
   secure(trial: Trial): boolean {
-    return secure(trial, this.bench.rows.prove.indices.length)
+    return secure(trial, this.odds(trial))
   }
 
   /** One that makes rows for this one idle: no worse in the goal, and safe; the lossless model is by what it is. */

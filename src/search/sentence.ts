@@ -1,3 +1,4 @@
+import { worstNoise } from '../recipe/index.ts'
 import type { CandidateResult, ComparisonReport, OptimizationReport } from '../report/index.ts'
 import { NOT_SLOWER } from './goal.ts'
 
@@ -59,12 +60,6 @@ function lossWords(chosen: CandidateResult, proof: ComparisonReport | null): str
   )
   const more = proof.requiredN === null ? '' : `; about ${grouped.format(proof.requiredN)} rows would settle it`
   return `; close to the original but not proven on ${grouped.format(proof.n)} ${proof.n === 1 ? 'row' : 'rows'}${evidence.length > 0 ? ` (${evidence.join(', ')})` : ''}${more}.`
-}
-
-/** The lowest signal-to-noise ratio of any output; null where all are identical or none was measured. */
-export function worstNoise(proof: ComparisonReport): number | null {
-  const values = proof.outputs.map((output) => output.sqnrDb).filter((value) => value !== null)
-  return values.length > 0 ? Math.min(...values) : null
 }
 
 const capital = (text: string) => text.charAt(0).toUpperCase() + text.slice(1)

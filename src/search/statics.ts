@@ -9,8 +9,13 @@ import { isQuiet, isStatic, isTrained, quietestFirst, SECURE_NOISE, type Trial, 
 /** Rows that ranges are taken from where there is time; where there is less, a quarter of them, and so on. */
 const RANGE_ROWS = 128
 const FEWEST_RANGE_ROWS = 8
+/** Share of the time that must be left for what may help, before what surely does. */
+const PLENTY = 1 / 2
 /** A budget of noise that holds everything, for what a candidate as it is would be foretold. */
 const UNLIMITED = 1e9
+/** Odds of a pass from which a mixture that is not secure is timed as well. */
+const LIKELY = 1 / 2
+const STEP = 'not timed: a step on the way to the fastest mixture that is close enough'
 /** So many rows tell what others will show; of fewer, a quieter mixture is kept as well. */
 const MANY_ROWS = 32
 const QUIETER = 10 ** (-3 / 10)
@@ -48,7 +53,8 @@ export class Statics {
       pool.trials.filter((trial) => isStatic(trial) && !isTrained(trial) && !pool.hopeless(trial)),
     )
     await this.#judgeAsTheyAre(placements.filter((trial) => !pool.betterAndSafe(trial)))
-    for (const first of placements) {
+    // Of placements that take the same time, as far as a clock can tell, the quieter one is worth the time first.
+    for (const first of pool.inOrder(quietestFirst(placements))) {
       const bar = pool.betterAndSafe(first)
       if (bar) {
         pool.noteNotNeeded(first, bar)
@@ -60,18 +66,27 @@ export class Statics {
         continue
       }
       const calibrated = await this.#calibrated(first)
-      const siblings = pool.secure(calibrated) ? [calibrated] : [calibrated, ...(await this.#smoothed(calibrated))]
+      if (pool.secure(calibrated)) continue
+      // What keeps all in integers is tried first where there is time for it: a mixture is slower, but a sure remedy.
+      const plenty = this.#budget.left > PLENTY * this.#budget.seconds
+      if (!plenty) await this.#timed(await this.#mixed(calibrated))
+      const siblings = [calibrated, ...(await this.#smoothed(calibrated))]
       if (siblings.some((trial) => pool.secure(trial))) continue
       const safest = quietestFirst(siblings)[0]!
       // It is the weights that are coarse in 4 bits, and float beside them makes the file larger.
       const fewBits = safest.built.spec.pass?.weightBits === 4
       if (fewBits && (await this.#rounded(safest))) continue
-      const added = [...(await this.#equalised(safest)), ...(await this.#mixed(safest))]
-      if (added.length > 0) await pool.time(added, this.#budget.timing(8))
-      for (const trial of added) pool.hopeless(trial)
+      const mixture = safest !== calibrated || plenty
+      await this.#timed([...(await this.#equalised(safest)), ...(mixture ? await this.#mixed(safest) : [])])
       // In 8 bits it seldom brings enough, so what does comes first; where it does, nothing need be in float.
       if (!fewBits) await this.#rounded(safest)
     }
+  }
+
+  /** Times what has kernels of its own. */
+  async #timed(added: readonly Trial[]): Promise<void> {
+    if (added.length > 0) await this.#pool.time(added, this.#budget.timing(8))
+    for (const trial of added) this.#pool.hopeless(trial)
   }
 
   /** Whether learned roundings make it secure. */
@@ -99,15 +114,14 @@ export class Statics {
   async #calibrated(first: Trial): Promise<Trial> {
     const pool = this.#pool
     const specs = calibrationSpecs(first.built.spec)
-    const share = REFINING * this.#budget.left
     const plain = specs.filter(({ calibration }) => calibration !== 'least-noise')
-    const others = await this.#refined(plain, share)
+    const others = await this.#refined(plain)
     for (const trial of others) pool.borrowTiming(trial, first)
     const quietest = await pool.halve([first, ...others])
     if (pool.secure(quietest) && isQuiet(quietest)) return quietest
     const least = specs.filter(({ calibration }) => calibration === 'least-noise')
     // The noise of roundings under each of the ranges that it chooses from: as many pieces of work.
-    const dear = await this.#refined(least, share / (plain.length + 1))
+    const dear = await this.#refined(least, (REFINING * this.#budget.left) / (plain.length + 1))
     for (const trial of dear) pool.borrowTiming(trial, first)
     return dear.length === 0 ? quietest : pool.halve([quietest, ...dear])
   }
@@ -150,6 +164,7 @@ export class Statics {
     const pool = this.#pool
     const { spec } = whole.built
     const mixtures = `float where that keeps ${spec.id} quiet`
+    const steps: Trial[] = []
     const seen = (trial: Trial, expected: number) => ({
       secure: pool.secure(trial),
       noise: worstNoiseOf(trial),
@@ -165,14 +180,22 @@ export class Statics {
       }
       const trial = await pool.build(withNoise(spec, budget))
       if (!trial) return null
-      pool.note(trial, 'not timed: a step on the way to the fastest mixture that is close enough')
+      pool.note(trial, STEP)
       await pool.climb(trial)
+      steps.push(trial)
       return seen(trial, trial.built.expectedNoise ?? budget)
     })
-    if (!best) return []
-    const { note: _, ...result } = best.trial.result
-    best.trial.result = result
-    return [best.trial, ...(await this.#quieter(best.trial))]
+    // With more in integers than the secure one, and by its labels it may well pass.
+    const rounded = ({ built }: Trial) => built.expectedNoise ?? 0
+    const likely = steps.filter(
+      (trial) => pool.odds(trial).pass >= LIKELY && rounded(trial) > (best ? rounded(best.trial) : 0),
+    )
+    const kept = [...quietestFirst(likely).slice(-1), ...(best ? [best.trial] : [])]
+    for (const trial of kept) {
+      const { note: _, ...result } = trial.result
+      trial.result = result
+    }
+    return [...kept, ...(best ? await this.#quieter(best.trial) : [])]
   }
 
   /** What the roundings of a candidate as it is are foretold to add up to; null where there is no time to measure it. */

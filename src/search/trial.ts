@@ -1,6 +1,5 @@
-import type { Built, ReadKernels } from '../recipe/index.ts'
+import { type Built, CLOSE_DB, type Odds, type ReadKernels, worstNoise } from '../recipe/index.ts'
 import type { CandidateResult, ComparisonReport, OptimizationReport } from '../report/index.ts'
-import { worstNoise } from './sentence.ts'
 
 /** A candidate in the search: what was built, and what is known of it so far. */
 export interface Trial {
@@ -50,9 +49,10 @@ const acceptable = ({ comparison }: Trial) =>
   comparison.verdict !== 'regressed' &&
   (comparison.verdict === 'pass' || comparison.grade !== null)
 
+/** Odds of a pass with which nothing safer is looked for. */
+export const SECURE_ODDS = 0.8
 /** Decibels above what `close` asks for, so that other rows do not fall below it. */
 const RESERVE_DB = 2
-const CLOSE_DB = 25
 /** Noise over signal that is secure at the worst output. */
 export const SECURE_NOISE = 10 ** (-(CLOSE_DB + RESERVE_DB) / 10)
 /** Of this many rows no more may change than half of what `close` allows. */
@@ -65,16 +65,12 @@ export function worstNoiseOf({ comparison }: Trial): number | null {
   return decibels === null ? null : 10 ** (-decibels / 10)
 }
 
-/**
- * Expected to hold on the proof rows: passed already; or labels tell of no loss, and as many proof rows as there are
- * settle it; or close, with a reserve.
- */
-export function secure(trial: Trial, proofRows: number): boolean {
+/** Expected to hold on the proof rows: very likely to pass there; or close, with a reserve. */
+export function secure(trial: Trial, odds: Odds): boolean {
   const { comparison } = trial
   if (trial.dropped || comparison === null || comparison.verdict === 'regressed') return false
-  const { verdict, agreement, n, requiredN } = comparison
-  if (verdict === 'pass') return true
-  if (comparison.nonInferiority && noLossSeen(comparison) && requiredN !== null && requiredN <= proofRows) return true
+  const { agreement, n } = comparison
+  if (odds.pass >= SECURE_ODDS) return true
   if (!acceptable(trial)) return false
   const noise = worstNoiseOf(trial)
   return (
@@ -84,10 +80,6 @@ export function secure(trial: Trial, proofRows: number): boolean {
   )
 }
 
-/** At most as many rows lost as won, give or take one that chance moves. */
-const noLossSeen = ({ discordant }: ComparisonReport) =>
-  discordant !== null && discordant.baseOnly <= discordant.candidateOnly + 1
-
 /** Worth proof rows: not regressed, and no sign of a loss beyond what the margin allows. */
 export const promising = (trial: Trial) =>
   acceptable(trial) ||
@@ -96,18 +88,10 @@ export const promising = (trial: Trial) =>
 export const usable = (result: CandidateResult) =>
   result.verdict !== 'regressed' && (result.verdict === 'pass' || result.grade !== null)
 
-/** Larger is safer: the score lost on the selection rows first, changed answers next, noise last. */
-export function safetyOf({ comparison }: Trial): number {
-  if (comparison === null) return 0
-  const { base, candidate, higherIsBetter, agreement } = comparison
-  const delta =
-    base.value === null || candidate.value === null ? 0 : (candidate.value - base.value) * (higherIsBetter ? 1 : -1)
-  const noise = worstNoise(comparison) ?? 200
-  return Math.min(0, delta) + (agreement ? agreement.rate - 1 : 0) * 0.1 + noise * 1e-5
-}
-
 /** Decibels at the worst output; beyond all where no output differs, or none is a number. */
 const decibelsOf = ({ comparison }: Trial) => (comparison && worstNoise(comparison)) ?? Number.POSITIVE_INFINITY
+
+const agreementOf = ({ comparison }: Trial) => comparison?.agreement?.rate ?? 0
 
 /** Whether the noise at the worst output leaves the reserve that `close` wants. */
 export const isQuiet = (trial: Trial) => (worstNoiseOf(trial) ?? 0) <= SECURE_NOISE
@@ -127,7 +111,7 @@ export function quietestFirst(trials: readonly Trial[]): readonly Trial[] {
     const most = Math.max(...left.map(decibelsOf))
     const tied = left.filter((trial) => decibelsOf(trial) >= most - SAME_DB)
     // Where no number tells, answers do.
-    const [next] = most === Number.POSITIVE_INFINITY ? tied.sort((a, b) => safetyOf(b) - safetyOf(a)) : tied
+    const [next] = most === Number.POSITIVE_INFINITY ? tied.sort((a, b) => agreementOf(b) - agreementOf(a)) : tied
     ordered.push(next!)
     left.splice(left.indexOf(next!), 1)
   }

@@ -1,5 +1,5 @@
 import type { Dataset } from '../../data/index.ts'
-import type { Session, TensorValue } from '../../engine/index.ts'
+import type { Fetched, Session, TensorValue } from '../../engine/index.ts'
 import type { CalibrationMethod, CalibrationReport } from '../../report/index.ts'
 import { feedsOf, rowsPerRun } from '../feeds.ts'
 import { RangeObserver } from './observer.ts'
@@ -17,6 +17,8 @@ export interface CalibrateOptions {
   readonly batch?: number
   /** Share of numbers that `percentile` keeps inside; 0.9999 by default. */
   readonly percentile?: number
+  /** Extremes of the same rows, where they are known already: then a histogram need not look for them. */
+  readonly extremes?: CalibrationReport
   readonly onRow?: (done: number, of: number) => void
   readonly signal?: AbortSignal
 }
@@ -58,7 +60,9 @@ async function observe(
   methods: readonly CalibrationMethod[],
 ): Promise<Partial<Record<CalibrationMethod, CalibrationReport>>> {
   const withHistogram = methods.some((method) => method !== 'minmax')
-  const observers = new Map(options.names.map((name) => [name, new RangeObserver(withHistogram)]))
+  const observers = new Map(
+    options.names.map((name) => [name, new RangeObserver(withHistogram, options.extremes?.ranges[name])]),
+  )
   const samples = options.samples ?? 128
   const indices = (options.indices ?? Array.from({ length: dataset.rows }, (_, i) => i)).slice(0, samples)
   const most = rowsPerRun(session.inputs, dataset, options.batch ?? 8)
@@ -94,8 +98,11 @@ async function observe(
       const count = rows.indices.length
       if (turn === 0 && told.size === 0)
         for (const [name, value] of Object.entries(feeds)) take(observers.get(name), value, count)
-      const fetched = group.length > 0 ? await session.run(feeds, group) : {}
-      for (const name of group) take(observers.get(name), fetched[name], count)
+      const see = (fetched: Fetched) => {
+        for (const name of group) take(observers.get(name), fetched[name], count)
+      }
+      if (group.length > 0 && session.look) await session.look(feeds, group, see)
+      else if (group.length > 0) see(await session.run(feeds, group))
       done += count
       options.onRow?.(turn * indices.length + done, Math.max(1, groups.length) * indices.length)
     }

@@ -15,8 +15,12 @@ export class RangeObserver {
   notFinite = 0
   readonly #histogram: Histogram | undefined
 
-  constructor(withHistogram: boolean) {
+  readonly #known: Range | undefined
+
+  /** `known` are the extremes of all that will be observed, which is finite then. */
+  constructor(withHistogram: boolean, known?: Range) {
     this.#histogram = withHistogram ? new Histogram() : undefined
+    this.#known = known
   }
 
   get byteLength(): number {
@@ -34,16 +38,7 @@ export class RangeObserver {
 
   /** Takes in the elements of one run of `rows` rows. */
   observe(values: ArrayLike<number>, rows: number): void {
-    let [min, max, notFinite] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY, 0]
-    for (let i = 0; i < values.length; i++) {
-      const value = values[i]!
-      if (value - value !== 0) {
-        notFinite++
-        continue
-      }
-      if (value < min) min = value
-      if (value > max) max = value
-    }
+    const { min, max, notFinite } = this.#known ? { ...this.#known, notFinite: 0 } : extremesOf(values)
     this.notFinite += notFinite
     this.#elements += values.length
     this.#rows += rows
@@ -67,4 +62,18 @@ export class RangeObserver {
     if (!this.#histogram) throw new Error(`internal: ${method} needs a histogram`)
     return clipRange(this.#histogram, method, options)
   }
+}
+
+function extremesOf(values: ArrayLike<number>) {
+  let [min, max, notFinite] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY, 0]
+  for (let i = 0; i < values.length; i++) {
+    const value = values[i]!
+    if (value - value !== 0) {
+      notFinite++
+      continue
+    }
+    if (value < min) min = value
+    if (value > max) max = value
+  }
+  return { min, max, notFinite }
 }

@@ -1,0 +1,120 @@
+import { expect, test } from 'vitest'
+import type { ComparisonReport } from '../report/index.ts'
+import { randomSource, tango } from '../statistics/index.ts'
+import { foretell } from './foretell.ts'
+
+const report = (part: Partial<ComparisonReport>) =>
+  ({
+    verdict: 'inconclusive',
+    alpha: 0.05,
+    margin: 0.01,
+    higherIsBetter: true,
+    base: { value: null },
+    candidate: { value: null },
+    discordant: null,
+    nonInferiority: null,
+    agreement: null,
+    outputs: [],
+    ...part,
+  }) as ComparisonReport
+const counted = (baseOnly: number, candidateOnly: number, n: number) =>
+  report({ discordant: { baseOnly, candidateOnly }, n })
+
+test('odds of a pass are the share of fresh rows, drawn by what is known of the rates, that pass', () => {
+  const [n, rows] = [300, 600]
+  const source = randomSource(5)
+  const random = () => source.uniform()
+  /** Beta(a, b) for whole b and a = k + ½ by gamma sums; the half by a squared normal. */
+  const gamma = (shape: number) => {
+    let sum = 0
+    for (let i = 0; i < Math.floor(shape); i++) sum -= Math.log(1 - random())
+    if (shape % 1 !== 0) {
+      const normal = Math.sqrt(-2 * Math.log(1 - random())) * Math.cos(2 * Math.PI * random())
+      sum += normal ** 2 / 2
+    }
+    return sum
+  }
+  const binomial = (p: number) => {
+    let count = 0
+    for (let i = 0; i < rows; i++) if (random() < p) count++
+    return count
+  }
+  const draw = (k: number) => {
+    const [a, b] = [gamma(k + 0.5), gamma(n - k + 0.5)]
+    return binomial(a / (a + b))
+  }
+  for (const [lost, won] of [
+    [2, 1],
+    [4, 0],
+    [0, 0],
+  ] as const) {
+    let passed = 0
+    const draws = 1500
+    for (let i = 0; i < draws; i++) {
+      const fresh = { baseOnly: draw(lost), candidateOnly: draw(won), n: rows }
+      if (tango({ ...fresh, margin: 0.01, alpha: 0.05 }).p < 0.05) passed++
+    }
+    // Four standard errors of the share.
+    expect(Math.abs(foretell(counted(lost, won, n), rows).pass - passed / draws)).toBeLessThan(0.052)
+  }
+})
+
+test('more noise is not safer, whatever a few rows say', () => {
+  const noisy = (comparison: ComparisonReport, sqnrDb: number) => ({
+    ...comparison,
+    outputs: [{ name: 'y', sqnrDb, maxAbs: 1 }],
+  })
+  const lucky = noisy(counted(0, 0, 64), 17)
+  const quiet = noisy(counted(2, 1, 360), 22)
+  expect(foretell(lucky, 600).pass).toBeGreaterThan(foretell(quiet, 600).pass)
+  expect(foretell(lucky, 600, [lucky, quiet]).pass).toBe(foretell(quiet, 600, [lucky, quiet]).pass)
+  // What agrees with the rule stays as it is, and a third takes no part in the two.
+  const loud = noisy(counted(9, 3, 64), 11)
+  expect(foretell(quiet, 600, [quiet, loud])).toEqual(foretell(quiet, 600))
+  expect(foretell(quiet, 600, [lucky, quiet, loud])).toEqual(foretell(quiet, 600, [lucky, quiet]))
+})
+
+test('much lost is hopeless, nothing lost on many rows is nearly sure', () => {
+  expect(foretell(counted(0, 0, 360), 600).pass).toBeGreaterThan(0.85)
+  expect(foretell(counted(20, 0, 360), 600).pass).toBeLessThan(0.01)
+})
+
+test('too few rows to pass on, none at all, a loss that was shown', () => {
+  expect(foretell(counted(0, 0, 360), 100).pass).toBeLessThan(0.05)
+  expect(foretell(counted(0, 0, 360), 0)).toEqual({ pass: 0, close: 0 })
+  expect(foretell({ ...counted(40, 0, 360), verdict: 'regressed' }, 600)).toEqual({ pass: 0, close: 0 })
+  expect(foretell({ ...counted(0, 0, 360), nothingToLose: true }, 600).pass).toBe(0)
+})
+
+test('without labels it is answers that must not change', () => {
+  const agreement = (changed: number, n: number) =>
+    report({ n, agreement: { rate: 1 - changed / n, changed, changedUpperBound: 1 } })
+  expect(foretell(agreement(0, 1000), 1000).pass).toBeGreaterThan(0.95)
+  expect(foretell(agreement(10, 1000), 1000).pass).toBeLessThan(0.1)
+  expect(foretell(agreement(0, 1000), 200).pass).toBe(0)
+  expect(foretell(report({ n: 10, outputs: [{ name: 'y', sqnrDb: 30, maxAbs: 1 }] }), 600).pass).toBe(0)
+})
+
+test('close by decibels or by answers that agree; a reserve counts for less on few rows', () => {
+  const noisy = (sqnrDb: number | null, n = 100) => report({ n, outputs: [{ name: 'y', sqnrDb, maxAbs: 1 }] })
+  expect(foretell(noisy(null), 10).close).toBeGreaterThan(0.95)
+  expect(foretell(noisy(25), 10).close).toBeCloseTo(0.5)
+  expect(foretell(noisy(27), 10).close).toBeGreaterThan(0.95)
+  expect(foretell(noisy(27, 4), 10).close).toBeLessThan(0.9)
+  const agreeing = { ...noisy(12, 1000), agreement: { rate: 1, changed: 0, changedUpperBound: 0.003 } }
+  expect(foretell(agreeing, 500).close).toBeGreaterThan(0.95)
+})
+
+test('other metrics by their bound: the same loss, better known, is safer', () => {
+  const values = (lowerBound: number, n: number) =>
+    report({
+      n,
+      base: { value: 0.8 },
+      candidate: { value: 0.799 },
+      nonInferiority: { margin: 0.01, z: 0, p: 1, ci: [0, 0], lowerBound },
+    })
+  const [unsure, sure] = [foretell(values(-0.03, 50), 400).pass, foretell(values(-0.004, 400), 400).pass]
+  expect(unsure).toBeLessThan(sure)
+  expect(sure).toBeGreaterThan(0.95)
+  expect(foretell(values(-0.004, 400), 10).pass).toBe(0)
+})

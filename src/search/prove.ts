@@ -1,0 +1,127 @@
+import type { ComparisonReport } from '../report/index.ts'
+import { ALWAYS_JUDGED, type Budget, CONFIRMING } from './budget.ts'
+import { type Choice, chooseByProof } from './choose.ts'
+import { type Contender, type Finalists, finalists } from './finalists.ts'
+import type { Pool } from './pool.ts'
+import { byPreference, worthMore } from './preference.ts'
+import { promising, SECURE_ODDS, type Trial } from './trial.ts'
+
+/** Finalists that may touch the proof rows, and those that may where there is little time for them. */
+const FINALISTS = 4
+const FEWEST_FINALISTS = 2
+/** Share of what is left that judging the finalists on all selection rows may take. */
+const FINAL_ROWS = 1 / 2
+/** Share of the original's bytes below which a file is smaller. */
+const SMALLER = 0.98
+
+/** Settles who may touch the proof rows, by what the selection rows foretell, proves them in that order and chooses. */
+export async function prove(pool: Pool, budget: Budget, provenOnly: boolean): Promise<Choice> {
+  const { lossless } = pool
+  const most = mostFinalists(pool, budget)
+  const first = lossless && worthIt(pool, lossless) ? contenderOf(pool, lossless) : undefined
+  const before = first?.figure ?? pool.figureBefore
+  const chosenOf = (limit: number) => finalists(contenders(pool), limit, before)
+  await judgeSafer(pool)
+  await judgeOnAllRows(pool, budget, () => everyFinalist(chosenOf(most)))
+  const chosen = chosenOf(most)
+  for (const { id } of everyFinalist(chosenOf(FINALISTS)))
+    if (!everyFinalist(chosen).some((one) => one.id === id)) budget.leaveOut(`proving ${id}`)
+  return chooseByProof(
+    { ...chosen, sequence: [...(first ? [first] : []), ...chosen.sequence] },
+    (id) => proofOf(pool, pool.get(id)),
+    { provenOnly, idle: lossless && !gainsShown(pool, lossless) ? lossless.built.spec.id : undefined },
+  )
+}
+
+/** The lossless model is handed out unless it looks slower, if only within the error, and is no smaller either. */
+export function worthIt(pool: Pool, lossless: Trial): boolean {
+  const { ratio, bytes, loadMs } = lossless.result
+  const before = pool.baseline!
+  const timed = pool.goal.name === 'latency' || pool.goal.name === 'cost'
+  if (!pool.fitsGoal(lossless)) {
+    lossless.result.note ??
+      pool.note(lossless, timed ? 'not shown to be as fast as the original' : 'not better in the goal')
+    return false
+  }
+  const gains =
+    !timed ||
+    ratio!.median <= 1 ||
+    (bytes !== null && bytes < SMALLER * before.bytes) ||
+    (loadMs !== null && loadMs < 0.9 * before.loadMs)
+  if (!gains) pool.note(lossless, 'nothing gained: about as fast, as large and as quick to load as the original')
+  return gains
+}
+
+/** Whether it is faster by its whole interval, or clearly smaller, where that is not the goal itself. */
+function gainsShown({ goal, bench }: Pool, { result: { ratio, bytes } }: Trial): boolean {
+  if (goal.name === 'size' || goal.name === 'memory') return true
+  return (ratio !== null && ratio.ci[1] < 1) || (bytes !== null && bytes < SMALLER * bench.original.bytes)
+}
+
+/** Whoever the selection rows allow and is worth more than the lossless model. */
+function contenders(pool: Pool): readonly Contender[] {
+  const { lossless, bench } = pool
+  const selectable = bench.rows.select.indices.length
+  return pool.trials
+    .filter(
+      (trial) =>
+        trial !== lossless &&
+        !trial.dropped &&
+        trial.result.p50Ms !== null &&
+        !pool.hopeless(trial) &&
+        (trial.comparison === null ? selectable === 0 : promising(trial)) &&
+        (!lossless || worthMore(pool.standing(trial), pool.standing(lossless))),
+    )
+    .map((trial) => contenderOf(pool, trial))
+}
+
+const contenderOf = (pool: Pool, trial: Trial): Contender => ({
+  id: trial.built.spec.id,
+  ...pool.standing(trial),
+  odds: pool.odds(trial),
+})
+
+const everyFinalist = ({ sequence, standby }: Finalists) => [...new Set([...sequence, ...standby])]
+
+/**
+ * A few rows may have been lucky for the one that all others were left for: where it may well not pass, the next best
+ * are looked at as well, until there is a safer one to fall back on.
+ */
+async function judgeSafer(pool: Pool): Promise<void> {
+  const left = pool.inOrder(
+    pool.trials.filter((trial) => trial !== pool.lossless && trial.comparison === null && trial.result.p50Ms !== null),
+  )
+  for (const trial of left.filter((one) => !pool.hopeless(one)).slice(0, ALWAYS_JUDGED)) {
+    const judged = contenders(pool)
+    const [best] = byPreference(judged)
+    const canPass = judged.some(({ odds }) => odds.pass > 0)
+    const safety = ({ odds }: Contender) => (canPass ? odds.pass : odds.close)
+    if (!best || safety(best) >= SECURE_ODDS || judged.some((one) => safety(one) > safety(best))) return
+    await pool.judgeFirstRows(trial)
+  }
+}
+
+/** Finalists that were judged on a few rows; on more of them it may show that others should be finalists. */
+async function judgeOnAllRows(pool: Pool, budget: Budget, chosen: () => readonly Contender[]): Promise<void> {
+  const rows = pool.bench.rows.select.indices.length
+  const open = () => chosen().filter(({ id }) => (pool.get(id).comparison?.n ?? rows) < rows)
+  const affordable = ({ id }: Contender) =>
+    rows - pool.get(id).comparison!.n <= budget.affordable('judging', FINAL_ROWS * budget.left)
+  for (let next = open().find(affordable); next; next = open().find(affordable)) await pool.judge(pool.get(next.id))
+  for (const { id } of open()) budget.leaveOut(`all selection rows for ${id}`)
+}
+
+/** As many as there is time to prove beside the lossless model. */
+function mostFinalists({ bench }: Pool, budget: Budget): number {
+  const seconds = (1 - CONFIRMING) * budget.seconds - budget.elapsed
+  const rows = budget.affordable('judging', seconds)
+  const proofs = Math.floor(rows / Math.max(1, bench.rows.prove.indices.length))
+  return Math.min(FINALISTS, Math.max(FEWEST_FINALISTS, proofs - 1))
+}
+
+/** Judges on the proof rows; the verdict takes the place of the one from the selection rows. */
+async function proofOf({ bench }: Pool, trial: Trial): Promise<ComparisonReport> {
+  const proof = await bench.judge(trial.built, 'prove')
+  trial.result = { ...trial.result, verdict: proof.verdict, grade: proof.grade }
+  return proof
+}
