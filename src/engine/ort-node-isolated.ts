@@ -116,6 +116,7 @@ function sessionOf(
       firstMs ??= answer.firstMs
       return answer.fetched
     },
+    giveBack: runtime.giveBack,
     async timeRuns(feeds, count, warm = 0) {
       const answer = await askOnce({ op: 'time', feeds, count, warm })
       firstMs ??= answer.firstMs

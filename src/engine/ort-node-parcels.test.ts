@@ -122,6 +122,23 @@ describe('sessions in processes of their own', () => {
     await session.close()
   })
 
+  test('a result that was given back is empty, and no other one is', async () => {
+    const session = await openIsolated(negated)
+    const kept = await session.run({ x: floats(50_000, 1) })
+    for (const value of [2, 3, 4]) {
+      const fetched = await session.run({ x: floats(50_000, value) })
+      expect(new Set(fetched.y!.data as Float32Array)).toEqual(new Set([-value]))
+      session.giveBack!(fetched)
+      expect(fetched.y!.data).toHaveLength(0)
+    }
+    // Through a message, it has no memory that is used again.
+    const small = await session.run({ x: floats(10, 5) })
+    session.giveBack!(small)
+    expect(small.y!.data).toHaveLength(10)
+    expect(new Set(kept.y!.data as Float32Array)).toEqual(new Set([-1]))
+    await session.close()
+  })
+
   test('values that the pages cannot hold travel in messages, alone or two at a time', async () => {
     const session = await openIsolated(negated)
     for (const megabytes of [40, 20, 1]) {

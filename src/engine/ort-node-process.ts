@@ -4,12 +4,16 @@ import { type Parcel, pack, unpack } from './ort-node-parcels.ts'
 import type { Answer, Request } from './ort-node-protocol.ts'
 import { SharedPages } from './ort-node-shared-pages.ts'
 import { QUIET } from './ort-telemetry.ts'
+import { ResultMemory } from './result-memory.ts'
+import type { Fetched } from './session.ts'
 
 /** A child process with the runtime in it. */
 export interface RuntimeProcess {
   readonly pid: number
   /** Sends a request; rejects with the child's own UserError, or with one that says how the process died. */
   ask<R extends Request>(request: R, doing: string): Promise<Answer[R['op']]>
+  /** As of a session. */
+  giveBack(fetched: Fetched): void
   stop(): Promise<void>
 }
 
@@ -94,6 +98,7 @@ function launch(env: Readonly<Record<string, string>> = {}): Launched {
     env: { ...QUIET, ...env },
     stdio: [pages?.fd ?? 'ignore'],
   })
+  const results = new ResultMemory()
   const waiting = new Map<number, { doing: string; resolve: (value: never) => void; reject: (e: Error) => void }>()
   let complaint = ''
   let dead: string | null = null
@@ -115,7 +120,7 @@ function launch(env: Readonly<Record<string, string>> = {}): Launched {
     waiting.delete(id)
     if (waiting.size === 0) hold(false)
     if (failure) entry.reject(errorOf(failure))
-    else entry.resolve(unpack(pages, answer!))
+    else entry.resolve(unpack(pages, answer!, (bytes) => results.take(bytes)))
   })
   const ended = new Promise<void>((resolve) => {
     const end = (how: string) => {
@@ -149,6 +154,7 @@ function launch(env: Readonly<Record<string, string>> = {}): Launched {
         })
       })
     },
+    giveBack: (fetched) => results.giveBack(fetched),
     async stop() {
       if (dead !== null) return
       hold(true)

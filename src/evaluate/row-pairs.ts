@@ -18,7 +18,8 @@ export function rowsPerPair(base: Session, candidate: Session, data: Dataset, wa
 }
 
 /**
- * Runs both models over the rows, `batch` at a time. Outputs are views of the batch: what is to last longer is copied.
+ * Runs both models over the rows, `batch` at a time. Outputs are views of the batch, whose memory goes back to the sessions
+ * before the next one: what is to last longer is copied.
  *
  * @throws UserError for rows that do not fit a model, and models whose outputs differ.
  */
@@ -48,6 +49,8 @@ export async function* rowPairs(
       return { base: { ...common, outputs: ofBase[i]! }, candidate: { ...common, outputs: ofCandidate[i]! } }
     })
     yield { rows, pairs }
+    base.giveBack?.(first)
+    candidate.giveBack?.(second)
   }
 }
 
