@@ -53,8 +53,10 @@ function rowsOf(indices: readonly number[], lines: readonly Line[], width: numbe
   const area = 48 * width
   const x = new Float32Array(indices.length * 3 * area)
   indices.forEach((index, row) => {
-    const plane = Float32Array.from(lines[index]!.padded, (value) => (value / 255 - 0.5) / 0.5)
-    for (let channel = 0; channel < 3; channel++) x.set(plane, (row * 3 + channel) * area)
+    const { padded } = lines[index]!
+    const first = row * 3 * area
+    for (let i = 0; i < area; i++) x[first + i] = (padded[i]! / 255 - 0.5) / 0.5
+    for (let channel = 1; channel < 3; channel++) x.copyWithin(first + channel * area, first, first + area)
   })
   const strings = (pick: (line: Line) => string): Column => ({
     dtype: 'string',

@@ -60,7 +60,7 @@ export interface Dataset {
   /**
    * The rows at `indices` (all where omitted), in that order, at most `batch` at a time. Only rows of equal shape
    * share a batch; a smaller batch ends where the shape changes. With `fields`, only those are read (labels alone, say,
-   * without decoding an image).
+   * without decoding an image). Each batch has memory of its own, which the next does not touch.
    */
   read(options?: ReadOptions): AsyncIterable<Rows>
   /**

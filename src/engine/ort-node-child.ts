@@ -1,15 +1,17 @@
 // The child process that holds one runtime session; started by ort-node-process.ts.
 
-import { readFileBytes } from '../platform/index.ts'
+import { FIRST_OF_STDIO, giveBack, readFileBytes } from '../platform/index.ts'
 import { type LoadClock, serveArrivals } from './arrivals.ts'
 import type { RuntimeKind, Stall } from './isolation.ts'
-import type { NativeSession, OrtRuntime } from './ort-native.ts'
+import type { LendingSession, NativeSession, OrtRuntime } from './ort-native.ts'
 import { failureOf } from './ort-node-failure.ts'
 import { countAllocations, peakMemory, startWatching } from './ort-node-memory.ts'
+import { type Parcel, pack, unpack } from './ort-node-parcels.ts'
 import type { Answer, Request } from './ort-node-protocol.ts'
+import { SharedPages } from './ort-node-shared-pages.ts'
 import { nativeOptions, type OrtSessionOptions } from './ort-options.ts'
 import { type OrtSession, sessionOver } from './ort-session.ts'
-import type { Feeds } from './session.ts'
+import type { Feeds, Fetched } from './session.ts'
 
 let session: OrtSession | null = null
 let firstMs: number | null = null
@@ -92,6 +94,12 @@ const handlers: Handlers = {
   },
 }
 
+/**
+ * What a run gives goes to the other process before anything else runs here, so it need not be copied out of the runtime's
+ * memory first.
+ */
+const uncopied = (native: LendingSession): LendingSession => ({ ...native, run: native.lend })
+
 /** Loaded when asked for: one of them is not always there, and what the other takes is measured. */
 const runtimes: Readonly<Record<RuntimeKind, () => Promise<OrtRuntime & { openFile: OpenFile }>>> = {
   async node() {
@@ -99,9 +107,12 @@ const runtimes: Readonly<Record<RuntimeKind, () => Promise<OrtRuntime & { openFi
     // So that the time of the load is the model's own, as in a process that serves already.
     await startNative()
     return {
-      ...nodeRuntime,
-      openFile: (path, options, where, optimizedPath) =>
-        createNative(path, nativeOptions(options, optimizedPath === undefined ? {} : { optimizedPath }), where),
+      name: nodeRuntime.name,
+      open: async (model, options, scattered) => uncopied(await nodeRuntime.open(model, options, scattered)),
+      openFile: async (path, options, where, optimizedPath) =>
+        uncopied(
+          await createNative(path, nativeOptions(options, optimizedPath === undefined ? {} : { optimizedPath }), where),
+        ),
     }
   },
   async web() {
@@ -150,13 +161,34 @@ function opened(): OrtSession {
   return session
 }
 
+const pages = SharedPages.otherHalf(FIRST_OF_STDIO)
+/** What feeds are read into again and again. */
+let memory = Buffer.alloc(0)
+
+/** Feeds that later requests may mean by `null` have memory of their own. */
+function memoryFor({ op }: Request): ((bytes: number) => Buffer<ArrayBuffer>) | undefined {
+  if (op !== 'run' && op !== 'groups') return undefined
+  return (bytes) => {
+    if (memory.byteLength < bytes) memory = Buffer.allocUnsafeSlow(bytes)
+    return memory
+  }
+}
+
+const viewsOf = (fetched: Fetched) =>
+  Object.values(fetched).flatMap(({ data }) => (ArrayBuffer.isView(data) ? [bytesOf(data)] : []))
+const bytesOf = (data: ArrayBufferView) => new Uint8Array(data.buffer as ArrayBuffer, data.byteOffset, data.byteLength)
+
 // One request at a time: the runtime blocks this process anyway, and timings must stand alone.
 let queue = Promise.resolve()
-process.on('message', ({ id, request }: { id: number; request: Request }) => {
+process.on('message', ({ id, request: parcel }: { id: number; request: Parcel<Request> }) => {
   queue = queue.then(async () => {
     try {
-      const handler = handlers[request.op] as (request: Request) => Promise<unknown>
-      process.send?.({ id, answer: await handler(request) })
+      const request = unpack(pages, parcel, memoryFor(parcel.body))
+      const handler = handlers[request.op] as (request: Request) => Promise<object | null>
+      const answer = await handler(request)
+      const packed = pack(pages, answer)
+      process.send?.({ id, answer: packed })
+      if (packed.values) giveBack(viewsOf((answer as Answer['run']).fetched))
     } catch (error) {
       process.send?.({ id, failure: failureOf(error) })
     }

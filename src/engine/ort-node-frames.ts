@@ -14,8 +14,7 @@ export interface Frame {
 export interface FrameHeader {
   readonly id: number
   readonly op: 'run' | 'spin' | 'answer' | 'failure'
-  /** Name, dtype, dims, offset in the payload, bytes. */
-  readonly tensors?: readonly (readonly [string, string, readonly number[], number, number])[]
+  readonly tensors?: readonly TensorPlace[]
   readonly outputs?: readonly string[]
   readonly ms?: number
   readonly runNs?: number
@@ -28,6 +27,9 @@ export interface FrameHeader {
   readonly freed?: readonly number[]
 }
 
+/** Name, dtype, dims, offset in the payload, bytes. */
+export type TensorPlace = readonly [string, string, readonly number[], number, number]
+
 const PREFIX = 16
 const ALIGNMENT = 8
 const PADDING = new Uint8Array(ALIGNMENT)
@@ -38,12 +40,12 @@ export type PutElsewhere = (pieces: readonly Uint8Array[], bytes: number) => num
 /** From here on, a payload is better elsewhere: a write and a read of a file are two calls more, a line holds 200 KB. */
 const ELSEWHERE_BYTES = 1 << 16
 
-/** The pieces of a frame, to be written one after another. */
-export function framePieces(
-  header: Omit<FrameHeader, 'tensors' | 'pages'>,
-  tensors: readonly ByteTensor[],
-  elsewhere?: PutElsewhere,
-): readonly Uint8Array[] {
+/** Tensors as one payload: its pieces, which follow one another, its bytes, and where in it each tensor lies. */
+export function layOut(tensors: readonly ByteTensor[]): {
+  readonly pieces: readonly Uint8Array[]
+  readonly bytes: number
+  readonly places: readonly TensorPlace[]
+} {
   const pieces: Uint8Array[] = []
   let at = 0
   const places = tensors.map(({ name, dtype, dims, pieces: own }) => {
@@ -58,9 +60,19 @@ export function framePieces(
     at += rest
     return [name, dtype, dims, offset, length] as const
   })
-  const page = elsewhere && at >= ELSEWHERE_BYTES ? elsewhere(pieces, at) : null
-  const full: FrameHeader = { ...header, tensors: places, ...(page === null ? {} : { pages: [page, at] }) }
-  const payload = page === null ? at : 0
+  return { pieces, bytes: at, places }
+}
+
+/** The pieces of a frame, to be written one after another. */
+export function framePieces(
+  header: Omit<FrameHeader, 'tensors' | 'pages'>,
+  tensors: readonly ByteTensor[],
+  elsewhere?: PutElsewhere,
+): readonly Uint8Array[] {
+  const { pieces, bytes, places } = layOut(tensors)
+  const page = elsewhere && bytes >= ELSEWHERE_BYTES ? elsewhere(pieces, bytes) : null
+  const full: FrameHeader = { ...header, tensors: places, ...(page === null ? {} : { pages: [page, bytes] }) }
+  const payload = page === null ? bytes : 0
   const json = JSON.stringify(full)
   const length = Buffer.byteLength(json)
   const head = Buffer.allocUnsafe(PREFIX + length)
@@ -134,8 +146,11 @@ export class FrameReader {
 }
 
 /** The tensors of a frame, as views of its payload. */
-export function tensorsOf({ header, payload }: Frame): readonly ByteTensor[] {
-  return (header.tensors ?? []).map(([name, dtype, dims, offset, length]) => ({
+export const tensorsOf = ({ header, payload }: Frame): readonly ByteTensor[] => tensorsIn(payload, header.tensors ?? [])
+
+/** Tensors at their places in a payload, as views of it. */
+export function tensorsIn(payload: Buffer, places: readonly TensorPlace[]): readonly ByteTensor[] {
+  return places.map(([name, dtype, dims, offset, length]) => ({
     name,
     dtype: dtype as ByteTensor['dtype'],
     dims,

@@ -122,6 +122,7 @@ function sessionOf(
       firstMs ??= answer.firstMs
       return answer.fetched
     },
+    giveBack: runtime.giveBack,
     async timeRuns(feeds, count, warm = 0) {
       const answer = await askOnce({ op: 'time', feeds, count, warm })
       firstMs ??= answer.firstMs

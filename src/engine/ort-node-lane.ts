@@ -7,7 +7,7 @@ import type { ByteTensor } from './lanes.ts'
 import type { LendingSession } from './ort-native.ts'
 import { failureOf } from './ort-node-failure.ts'
 import { type Frame, type FrameHeader, FrameReader, framePieces, tensorsOf, writeFrame } from './ort-node-frames.ts'
-import { readPages, SharedPages } from './ort-node-shared-pages.ts'
+import { SharedPages } from './ort-node-shared-pages.ts'
 import { runtimeName } from './ort-node-version.ts'
 import { nativeOptions, type OrtSessionOptions } from './ort-options.ts'
 import { createNative } from './ort-runtime.ts'
@@ -25,16 +25,16 @@ export type LaneOrder =
     }
   | { readonly id: number; readonly op: 'close' }
 
-const { line: fd, pages } = workerData as { readonly line: number; readonly pages: number }
+const { line: fd, pages: pagesFd } = workerData as { readonly line: number; readonly pages: number }
 /** Read into again and again, like what arrives on the line. */
 let pageMemory = Buffer.alloc(0)
-const answers = SharedPages.otherHalf(pages)
+const pages = SharedPages.otherHalf(pagesFd)
 
 function arrived({ header, payload }: Frame): Frame {
   if (!header.pages) return { header, payload }
   const [at, bytes] = header.pages
   if (pageMemory.byteLength < bytes) pageMemory = Buffer.allocUnsafeSlow(bytes)
-  return { header, payload: readPages(pages, at, bytes, pageMemory) }
+  return { header, payload: pages!.read(at, bytes, pageMemory) }
 }
 /** Read into again and again: a new buffer for every read costs more than a small model's run. */
 const READ_BYTES = 1 << 18
@@ -83,17 +83,17 @@ parentPort!.on('message', async (order: LaneOrder) => {
 const send = (header: Omit<FrameHeader, 'tensors'>, tensors: readonly ByteTensor[] = []): void =>
   writeFrame(
     line,
-    framePieces(header, tensors, (pieces, bytes) => answers?.put(pieces, bytes) ?? null),
+    framePieces({ ...header, ...pages?.news() }, tensors, (pieces, bytes) => pages?.put(pieces, bytes) ?? null),
   )
 
 /** Runs, and gives the memory of what it sent: nobody looks at it once it has gone. */
 async function answer(frame: Frame): Promise<readonly Uint8Array[]> {
   const { id, op, outputs, ms = 0 } = frame.header
   try {
+    // Read in any case: the other end hears of it, and may use the place again.
+    const inputs = tensorsOf(arrived(frame)).map((tensor) => [tensor.name, valueOfBytes(tensor)])
     if (!native) throw new Error('internal: no session is open on this lane')
-    const feeds = native.prepare(
-      Object.fromEntries(tensorsOf(arrived(frame)).map((tensor) => [tensor.name, valueOfBytes(tensor)])),
-    )
+    const feeds = native.prepare(Object.fromEntries(inputs))
     const wanted = outputs ?? names
     if (op === 'spin') {
       await native.spin(feeds, wanted)
@@ -133,7 +133,7 @@ async function work(): Promise<void> {
   running = false
 }
 const reader = new FrameReader((frame) => {
-  for (const at of frame.header.freed ?? []) answers?.free(at)
+  pages?.free(frame.header.freed ?? [])
   waiting.push(frame)
   if (!running) void work()
 })

@@ -1,3 +1,4 @@
+import { FIRST_OF_STDIO } from '../platform/index.ts'
 import type { OrtSessionOptions } from './ort-options.ts'
 
 /** What a lanes process can be asked; answered with the same `id`. */
@@ -6,9 +7,6 @@ export type LanesRequest =
   | { readonly op: 'open'; readonly lane: number; readonly options: OrtSessionOptions }
   | { readonly op: 'close'; readonly lane: number }
 
-/** The first descriptor of a lane: after the three of every process and the channel of messages. */
-const FIRST = 4
-
 /** Each lane has two descriptors: its line, and its shared pages. */
-export const lineOf = (lane: number): number => FIRST + 2 * lane
+export const lineOf = (lane: number): number => FIRST_OF_STDIO + 2 * lane
 export const pagesOf = (lane: number): number => lineOf(lane) + 1

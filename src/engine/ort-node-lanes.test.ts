@@ -2,12 +2,12 @@ import { writeFileSync } from 'node:fs'
 import { mkdtemp } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import { parseModel } from '../ir/index.ts'
 import { encodeModel, modelDigest } from '../onnx/index.ts'
 import { type ByteTensor, bytesOfValue, type Lanes, startLanes, valueOfBytes } from './index.ts'
 import { FrameReader, framePieces, tensorsOf } from './ort-node-frames.ts'
-import { readPages, SharedPages } from './ort-node-shared-pages.ts'
+import { SharedPages } from './ort-node-shared-pages.ts'
 
 const model = parseModel(`<ir_version: 10, opset_import: ["" : 20]>
   g (float[N,2] x, string[N] s) => (float[N,2] y, string[N] t) { y = Neg(x)  t = Identity(s) }`)
@@ -55,11 +55,11 @@ describe('shared pages', () => {
   const full = (value: number, pageCount = 1) => [new Uint8Array(pageCount * 4096).fill(value)]
 
   test.skipIf(!pages)('what is put is read where it was put; places are used again, the lowest first', () => {
-    const read = (at: number, bytes: number) => readPages(pages!.fd, at, bytes)
+    const read = (at: number, bytes: number) => pages!.read(at, bytes)
     expect([1, 2, 3].map((value) => pages!.put(full(value), 4096))).toEqual([0, 4096, 8192])
     expect(pages!.put([Uint8Array.of(4), Uint8Array.of(5, 6)], 3)).toBe(3 * 4096)
     expect([...read(3 * 4096, 3)]).toEqual([4, 5, 6])
-    pages!.free(4096)
+    pages!.free([4096])
     expect(pages!.put(full(7, 2), 2 * 4096)).toBeNull()
     expect(pages!.put(full(7), 4096)).toBe(4096)
     expect([0, 4096, 8192].map((at) => read(at, 4096)[4095])).toEqual([1, 7, 3])
@@ -68,9 +68,9 @@ describe('shared pages', () => {
   test.skipIf(!pages)('the other end has a half of its own', () => {
     const other = SharedPages.otherHalf(pages!.fd, 4 * 4096)!
     expect(other.put(full(9), 4096)).toBe(4 * 4096)
-    expect(readPages(pages!.fd, 4 * 4096, 4096)[0]).toBe(9)
+    expect(pages!.read(4 * 4096, 4096)[0]).toBe(9)
     expect(other.put(full(9, 4), 4 * 4096)).toBeNull()
-    other.free(4 * 4096)
+    other.free([4 * 4096])
     expect(other.put(full(8, 4), 4 * 4096)).toBe(4 * 4096)
   })
 
@@ -147,6 +147,21 @@ describe('lanes', () => {
     writeFileSync(broken, 'not a model')
     await expect(startLanes(broken, { capacity: 1 })).rejects.toMatchObject({ name: 'UserError' })
   })
+})
+
+test('lanes without shared pages answer as well', async () => {
+  const path = join(await mkdtemp(join(tmpdir(), 'lanes-')), 'model.onnx')
+  writeFileSync(path, encodeModel(model))
+  const none = vi.spyOn(SharedPages, 'open').mockReturnValue(null)
+  const lanes = await startLanes(path, { capacity: 2 })
+  none.mockRestore()
+  try {
+    const rows = 1 << 14
+    const { outputs } = await lanes.run(0, [floats(new Array(2 * rows).fill(3)), texts(new Array(rows).fill('a'))])
+    expect(new Set(valueOfBytes(outputs[0]!).data as Float32Array)).toEqual(new Set([-3]))
+  } finally {
+    await lanes.stop()
+  }
 })
 
 test('large outputs that are a weight, an input, or the same twice are right run after run, through pages and line', async () => {

@@ -5,18 +5,10 @@ import { availableParallelism } from 'node:os'
 import { forkModule, siblingModule } from '../platform/index.ts'
 import type { ByteTensor, LaneAnswer, Lanes, LanesModel } from './lanes.ts'
 import { errorOf, type Failure } from './ort-node-failure.ts'
-import {
-  type Frame,
-  type FrameHeader,
-  FrameReader,
-  framePieces,
-  type PutElsewhere,
-  tensorsOf,
-  writeFrame,
-} from './ort-node-frames.ts'
+import { type Frame, type FrameHeader, FrameReader, framePieces, tensorsOf, writeFrame } from './ort-node-frames.ts'
 import { type LanesRequest, lineOf } from './ort-node-lanes-request.ts'
 import { crash } from './ort-node-process.ts'
-import { readPages, SharedPages } from './ort-node-shared-pages.ts'
+import { SharedPages } from './ort-node-shared-pages.ts'
 import type { OrtSessionOptions } from './ort-options.ts'
 import { QUIET } from './ort-telemetry.ts'
 import type { Ports } from './ports.ts'
@@ -88,8 +80,6 @@ class LanesProcess {
   readonly #lines: readonly Socket[]
   readonly #asked = new Map<number, Waiting<unknown>>()
   readonly #running = new Map<number, Waiting<Arrival>>()
-  /** By lane, the places of answers that were read: the lane hears of them with the next run. */
-  readonly #freed: readonly number[][]
   readonly #memory = new ReusedMemory()
   #next = 0
   #complaint = ''
@@ -98,7 +88,6 @@ class LanesProcess {
   constructor(capacity: number, label: string) {
     this.#label = label
     this.#pages = Array.from({ length: capacity }, () => SharedPages.open())
-    this.#freed = this.#pages.map(() => [])
     this.#child = forkModule(siblingModule(import.meta.url, 'ort-node-lanes-child'), {
       env: { ...QUIET, ...KEPT_MEMORY },
       stdio: this.#pages.flatMap((one) => ['overlapped', one?.fd ?? 'ignore'] as const),
@@ -146,25 +135,10 @@ class LanesProcess {
       if (this.#dead !== null) return reject(this.#crash(RUNNING))
       const id = this.#next++
       const pages = this.#pages[lane]
-      let place: number | null = null
-      const put: PutElsewhere = (pieces, bytes) => {
-        place = pages?.put(pieces, bytes) ?? null
-        return place
-      }
-      const read = this.#freed[lane]!.splice(0)
-      const frame = framePieces({ ...header, id, ...(read.length > 0 ? { freed: read } : {}) }, inputs, put)
-      // The lane reads what was put before it answers.
-      const free = () => place !== null && pages?.free(place)
-      this.#running.set(id, {
-        resolve: (value) => {
-          free()
-          resolve(value)
-        },
-        reject: (error) => {
-          free()
-          reject(error)
-        },
-      })
+      const frame = framePieces({ ...header, id, ...pages?.news() }, inputs, (pieces, bytes) =>
+        pages ? pages.put(pieces, bytes) : null,
+      )
+      this.#running.set(id, { resolve, reject })
       writeFrame(line, frame)
     })
   }
@@ -192,11 +166,12 @@ class LanesProcess {
   }
 
   #arrived(lane: number, { header, payload }: Frame): Arrival {
+    const pages = this.#pages[lane]
+    pages?.free(header.freed ?? [])
     if (!header.pages) return { ...header, frame: { header, payload } }
     const [at, bytes] = header.pages
     const own = this.#memory.take(bytes)
-    const read = readPages(this.#pages[lane]!.fd, at, bytes, own)
-    this.#freed[lane]!.push(at)
+    const read = pages!.read(at, bytes, own)
     return { ...header, frame: { header, payload: read }, release: () => this.#memory.give(own) }
   }
 

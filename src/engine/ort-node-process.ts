@@ -1,13 +1,19 @@
 import { forkModule, siblingModule, UserError } from '../platform/index.ts'
 import { errorOf, type Failure } from './ort-node-failure.ts'
+import { type Parcel, pack, unpack } from './ort-node-parcels.ts'
 import type { Answer, Request } from './ort-node-protocol.ts'
+import { SharedPages } from './ort-node-shared-pages.ts'
 import { QUIET } from './ort-telemetry.ts'
+import { ResultMemory } from './result-memory.ts'
+import type { Fetched } from './session.ts'
 
 /** A child process with the runtime in it. */
 export interface RuntimeProcess {
   readonly pid: number
   /** Sends a request; rejects with the child's own UserError, or with one that says how the process died. */
   ask<R extends Request>(request: R, doing: string): Promise<Answer[R['op']]>
+  /** As of a session. */
+  giveBack(fetched: Fetched): void
   stop(): Promise<void>
 }
 
@@ -87,7 +93,12 @@ interface Launched extends RuntimeProcess {
 
 function launch(env: Readonly<Record<string, string>> = {}): Launched {
   let what = 'a model'
-  const child = forkModule(siblingModule(import.meta.url, 'ort-node-child'), { env: { ...QUIET, ...env } })
+  const pages = SharedPages.open()
+  const child = forkModule(siblingModule(import.meta.url, 'ort-node-child'), {
+    env: { ...QUIET, ...env },
+    stdio: [pages?.fd ?? 'ignore'],
+  })
+  const results = new ResultMemory()
   const waiting = new Map<number, { doing: string; resolve: (value: never) => void; reject: (e: Error) => void }>()
   let complaint = ''
   let dead: string | null = null
@@ -103,18 +114,19 @@ function launch(env: Readonly<Record<string, string>> = {}): Launched {
   child.stderr?.on('data', (chunk) => {
     complaint = (complaint + chunk).slice(-2000)
   })
-  child.on('message', (message: { id: number; answer?: never; failure?: Failure }) => {
-    const entry = waiting.get(message.id)
+  child.on('message', ({ id, answer, failure }: { id: number; answer?: Parcel<never>; failure?: Failure }) => {
+    const entry = waiting.get(id)
     if (!entry) return
-    waiting.delete(message.id)
+    waiting.delete(id)
     if (waiting.size === 0) hold(false)
-    if (message.failure) entry.reject(errorOf(message.failure))
-    else entry.resolve(message.answer as never)
+    if (failure) entry.reject(errorOf(failure))
+    else entry.resolve(unpack(pages, answer!, (bytes) => results.take(bytes)))
   })
   const ended = new Promise<void>((resolve) => {
     const end = (how: string) => {
       if (dead !== null) return
       dead = how
+      pages?.close()
       for (const { doing, reject } of waiting.values()) reject(crash(what, doing, how, complaint))
       waiting.clear()
       resolve()
@@ -133,14 +145,16 @@ function launch(env: Readonly<Record<string, string>> = {}): Launched {
       return new Promise((resolve, reject) => {
         if (dead !== null) return reject(crash(what, doing, dead, complaint))
         const id = next++
+        const packed = pack(pages, request)
         waiting.set(id, { doing, resolve: resolve as (value: never) => void, reject })
         hold(true)
-        child.send({ id, request }, (error) => {
+        child.send({ id, request: packed }, (error) => {
           // A child that died meanwhile is reported by its end, which knows why.
           if (error && dead !== null && waiting.delete(id)) reject(crash(what, doing, dead, complaint))
         })
       })
     },
+    giveBack: (fetched) => results.giveBack(fetched),
     async stop() {
       if (dead !== null) return
       hold(true)

@@ -11,7 +11,7 @@ const PAGE = 4096
 /**
  * Memory that two processes share: a file without a name in the system's memory. One write here and one read there take
  * a tenth of what a socket takes, which holds some 200 KB and then waits for the other end, and that is in a run. Each
- * end writes into a half of its own and reads from the other's.
+ * end writes into a half of its own, reads from the other's, and tells with its next message what it has read.
  */
 export class SharedPages {
   readonly fd: number
@@ -19,6 +19,8 @@ export class SharedPages {
   readonly #limit: number
   /** Places that the other end may still read, by where they begin. */
   readonly #taken: { readonly at: number; readonly end: number }[] = []
+  /** Places of the other end that were read, which it does not know yet. */
+  #read: number[] = []
 
   private constructor(fd: number, from: number, limit: number) {
     this.fd = fd
@@ -39,9 +41,9 @@ export class SharedPages {
     }
   }
 
-  /** The half of the process that got the descriptor; null where it got none. */
+  /** The half of the process that got the descriptor; null where it got none: then that is something else or nothing. */
   static otherHalf(fd: number, limit = LIMIT_BYTES): SharedPages | null {
-    return fstatSync(fd).isFile() ? new SharedPages(fd, limit, limit) : null
+    return isNameless(fd) ? new SharedPages(fd, limit, limit) : null
   }
 
   /** Puts bytes at the lowest place that is free, and says where; null where there is no room for them. */
@@ -64,10 +66,31 @@ export class SharedPages {
     return at
   }
 
-  /** The other end has read what begins there. */
-  free(at: number): void {
-    const index = this.#taken.findIndex((place) => place.at === at)
-    if (index >= 0) this.#taken.splice(index, 1)
+  /** Reads what the other end put at `at` into `memory`, by default memory of its own, and gives that part of it. */
+  read(at: number, bytes: number, memory = Buffer.allocUnsafeSlow(bytes)): Buffer {
+    for (let done = 0; done < bytes; ) {
+      const count = readSync(this.fd, memory, done, bytes - done, at + done)
+      if (count === 0) throw new Error('internal: shared pages end before the tensors do')
+      done += count
+    }
+    this.#read.push(at)
+    return memory.subarray(0, bytes)
+  }
+
+  /** What a message to the other end says of these pages: the places that were read since the last one. */
+  news(): { readonly freed?: readonly number[] } {
+    if (this.#read.length === 0) return {}
+    const freed = this.#read
+    this.#read = []
+    return { freed }
+  }
+
+  /** The other end has read what begins at these places. */
+  free(places: readonly number[]): void {
+    for (const at of places) {
+      const index = this.#taken.findIndex((place) => place.at === at)
+      if (index >= 0) this.#taken.splice(index, 1)
+    }
   }
 
   close(): void {
@@ -85,12 +108,11 @@ function wrote(fd: number, pieces: readonly Uint8Array[], at: number, bytes: num
   return done === bytes
 }
 
-/** Reads what the other end put at `at` into `memory`, by default memory of its own, and gives that part of it. */
-export function readPages(fd: number, at: number, bytes: number, memory = Buffer.allocUnsafeSlow(bytes)): Buffer {
-  for (let done = 0; done < bytes; ) {
-    const count = readSync(fd, memory, done, bytes - done, at + done)
-    if (count === 0) throw new Error('internal: shared pages end before the tensors do')
-    done += count
+function isNameless(fd: number): boolean {
+  try {
+    const status = fstatSync(fd)
+    return status.isFile() && status.nlink === 0
+  } catch {
+    return false
   }
-  return memory.subarray(0, bytes)
 }

@@ -30,7 +30,7 @@ export async function startNative(): Promise<void> {
 }
 
 /** onnxruntime-node as sessions see it; the encoded bytes of a model are not needed after the load. */
-export const nodeRuntime: OrtRuntime = {
+export const nodeRuntime = {
   name: runtimeName,
   async open(model, options, scattered = false) {
     const { placeModel } = await import('./ort-node-place.ts')
@@ -42,4 +42,4 @@ export const nodeRuntime: OrtRuntime = {
       placed.remove()
     }
   },
-}
+} satisfies OrtRuntime

@@ -1,6 +1,6 @@
 /** What is kept for later use; beyond it, memory is left to the collector. */
 const KEPT_BYTES = 64 << 20
-/** Sizes are rounded up to a multiple of this, so that answers of nearly one size share memory. */
+/** What sizes are rounded up to a multiple of. */
 const STEP = 1 << 16
 
 /**
@@ -9,12 +9,20 @@ const STEP = 1 << 16
  */
 export class ReusedMemory {
   readonly #free: Buffer<ArrayBuffer>[] = []
+  readonly #step: number
   #bytes = 0
+
+  /** Sizes are rounded up to a multiple of `step`, so that answers of nearly one size share memory. */
+  constructor(step = STEP) {
+    this.#step = step
+  }
 
   /** Memory of at least so many bytes, whatever they hold. */
   take(bytes: number): Buffer<ArrayBuffer> {
-    const index = this.#free.findLastIndex(({ byteLength }) => byteLength >= bytes && byteLength < 2 * bytes + STEP)
-    if (index < 0) return Buffer.allocUnsafeSlow(Math.ceil(bytes / STEP) * STEP)
+    const index = this.#free.findLastIndex(
+      ({ byteLength }) => byteLength >= bytes && byteLength < 2 * bytes + this.#step,
+    )
+    if (index < 0) return Buffer.allocUnsafeSlow(Math.ceil(bytes / this.#step) * this.#step)
     const [memory] = this.#free.splice(index, 1) as [Buffer<ArrayBuffer>]
     this.#bytes -= memory.byteLength
     return memory

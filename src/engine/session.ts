@@ -62,6 +62,11 @@ export interface Session {
    * that are no float tensors of the main graph are left out. Absent where an engine cannot.
    */
   extremes?(feeds: Feeds, names: readonly string[]): Promise<ReadonlyMap<string, Extremes>>
+  /**
+   * Gives the memory of a whole result back, to be used for a later one: once, when nobody will look at it any more. Its
+   * arrays are empty from then on. What nobody gives back is left to the collector. Absent where there is nothing to gain.
+   */
+  giveBack?(fetched: Fetched): void
   close(): Promise<void>
 }
 

@@ -31,7 +31,9 @@ export function checkedMetric(metric: Metric): Metric {
       summary(row) {
         const numbers = attempt(metric, placeOf(row), ROW_HINT, () => summary.call(metric, row))
         width ??= lengthOf(numbers)
-        if (width !== null && lengthOf(numbers) === width && isNumbers(numbers)) return numbers
+        if (width !== null && lengthOf(numbers) === width && isNumbers(numbers))
+          // It may be a view of the outputs, which go when the row has been scored.
+          return ArrayBuffer.isView(numbers) ? Array.from(numbers as ArrayLike<number>) : numbers
         const wanted = width === null ? 'a list of numbers' : `a list of ${width} as for the rows before`
         throw broken(
           metric,

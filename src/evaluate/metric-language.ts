@@ -144,6 +144,13 @@ export function tokenAgreement(
 
 function topOf(values: ArrayLike<number>, from: number, count: number): number {
   let best = from
-  for (let i = from + 1; i < from + count; i++) if (values[i]! > values[best]!) best = i
+  let most = values[from]!
+  for (let i = from + 1; i < from + count; i++) {
+    const value = values[i]!
+    if (value > most) {
+      best = i
+      most = value
+    }
+  }
   return best - from
 }

@@ -29,7 +29,14 @@ export function ctcDecode(scores: TensorValue, characters: readonly string[], bl
   let previous = blank
   for (let from = 0; classes > 0 && from < numbers.length; from += classes) {
     let best = 0
-    for (let c = 1; c < classes; c++) if (numbers[from + c]! > numbers[from + best]!) best = c
+    let most = numbers[from]!
+    for (let c = 1; c < classes; c++) {
+      const score = numbers[from + c]!
+      if (score > most) {
+        best = c
+        most = score
+      }
+    }
     if (best !== previous && best !== blank) text += characters[best] ?? ''
     previous = best
   }

@@ -6,7 +6,10 @@ export type RowLabel = number | string | NumericArray
 
 /** What a metric sees of one row. */
 export interface MetricRow {
-  /** The model's outputs for this row alone: axis 0 (the batch) is gone. */
+  /**
+   * The model's outputs for this row alone: axis 0 (the batch) is gone. They are there while the row is scored; what is to
+   * last longer is copied.
+   */
   readonly outputs: Readonly<Record<string, TensorValue>>
   /** Absent where the data has no labels; only a user's metric is asked then. */
   readonly label?: RowLabel

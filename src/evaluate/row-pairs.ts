@@ -18,7 +18,9 @@ export function rowsPerPair(base: Session, candidate: Session, data: Dataset, wa
 }
 
 /**
- * Runs both models over the rows, `batch` at a time. Outputs are views of the batch: what is to last longer is copied.
+ * Runs both models over the rows, `batch` at a time, the next batch while the consumer looks at the one before: runs are
+ * what takes long, and they happen elsewhere. Outputs are views of the batch, whose memory goes back to the sessions before
+ * another is run: what is to last longer is copied. No run is under way any more when this ends, however it ends.
  *
  * @throws UserError for rows that do not fit a model, and models whose outputs differ.
  */
@@ -35,26 +37,66 @@ export async function* rowPairs(
 ): AsyncGenerator<{ readonly rows: Rows; readonly pairs: readonly RowPair[] }> {
   const { batch, labelField, indices, signal } = options
   const asBase = namedAs(base, candidate)
-  for await (const rows of data.read({ batch, ...(indices ? { indices } : {}) })) {
-    signal?.throwIfAborted()
-    const count = rows.indices.length
-    const [first, second] = await runBoth(base, candidate, rows, data)
-    const ofBase = splitRows(first, count)
-    const ofCandidate = splitRows(asBase(second), count)
-    const fields = fieldsOfRows(rows)
-    const pairs = rows.indices.map((row, i) => {
-      const label = labelField === null ? undefined : fields[i]![labelField]
-      const common = { row, fields: fields[i]!, ...(label === undefined ? {} : { label }) }
-      return { base: { ...common, outputs: ofBase[i]! }, candidate: { ...common, outputs: ofCandidate[i]! } }
-    })
-    yield { rows, pairs }
+  const giveBack = ([first, second]: Answers) => {
+    base.giveBack?.(first)
+    candidate.giveBack?.(second)
+  }
+  let running: Promise<Answered> | null = null
+  try {
+    for await (const rows of data.read({ batch, ...(indices ? { indices } : {}) })) {
+      signal?.throwIfAborted()
+      const before: Answered | null = await running
+      running = answered(base, candidate, rows, data)
+      // Whoever waits for it hears of its failure; until then somebody must have.
+      running.catch(() => {})
+      if (!before) continue
+      yield { rows: before.rows, pairs: pairsOf(before, asBase, labelField) }
+      giveBack(before.answers)
+    }
+    const last: Answered | null = await running
+    if (!last) return
+    yield { rows: last.rows, pairs: pairsOf(last, asBase, labelField) }
+    giveBack(last.answers)
+  } finally {
+    await running?.catch(() => {})
   }
 }
 
+type Answers = readonly [base: Fetched, candidate: Fetched]
+
+interface Answered {
+  readonly rows: Rows
+  readonly answers: Answers
+}
+
+const answered = async (base: Session, candidate: Session, rows: Rows, data: Dataset): Promise<Answered> => ({
+  rows,
+  answers: await runBoth(base, candidate, rows, data),
+})
+
+function pairsOf(
+  { rows, answers: [first, second] }: Answered,
+  asBase: (fetched: Fetched) => Fetched,
+  labelField: string | null,
+): readonly RowPair[] {
+  const count = rows.indices.length
+  const ofBase = splitRows(first, count)
+  const ofCandidate = splitRows(asBase(second), count)
+  const fields = fieldsOfRows(rows)
+  return rows.indices.map((row, i) => {
+    const label = labelField === null ? undefined : fields[i]![labelField]
+    const common = { row, fields: fields[i]!, ...(label === undefined ? {} : { label }) }
+    return { base: { ...common, outputs: ofBase[i]! }, candidate: { ...common, outputs: ofCandidate[i]! } }
+  })
+}
+
 /** Both models on the same rows, side by side where they live in processes of their own. */
-async function runBoth(base: Session, candidate: Session, rows: Rows, data: Dataset): Promise<[Fetched, Fetched]> {
+async function runBoth(base: Session, candidate: Session, rows: Rows, data: Dataset): Promise<Answers> {
   const feeds = feedsOf(rows, base.inputs, data)
   const others = feedsOf(rows, candidate.inputs, data)
   if (base === candidate) return [await base.run(feeds), await candidate.run(others)]
-  return Promise.all([base.run(feeds), candidate.run(others)])
+  const runs = [base.run(feeds), candidate.run(others)] as const
+  // Where one fails, the other is still under way.
+  await Promise.allSettled(runs)
+  return Promise.all(runs)
 }

@@ -31,6 +31,24 @@ test('equal feeds run once, other feeds run', async () => {
   expect([...(again.y!.data as Float32Array)]).toEqual([1, 2])
 })
 
+test('what is kept is not given back, what is not when all who got it have done with it', async () => {
+  const given: unknown[] = []
+  const session: Session = { ...counting().session, giveBack: (fetched) => given.push(fetched) }
+  // Two numbers are kept, three are not.
+  const memo = memoSession(session, new Answers(8))
+  const kept = await memo.run(feeds(1, 2))
+  memo.giveBack!(kept)
+  memo.giveBack!(await memo.run(feeds(1, 2)))
+  const [one, other] = await Promise.all([memo.run(feeds(1, 2, 3)), memo.run(feeds(1, 2, 3))])
+  expect(other).toBe(one)
+  memo.giveBack!(one)
+  expect(given).toEqual([])
+  memo.giveBack!(other)
+  const named = await memo.run(feeds(4), ['y'])
+  memo.giveBack!(named)
+  expect(given).toEqual([one, named])
+})
+
 test('beyond the budget nothing is kept', async () => {
   const { session, runs } = counting()
   const memo = memoSession(session, new Answers(10))

@@ -2,10 +2,13 @@ import { type ChildProcess, fork } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import { preloads } from './module-file.ts'
 
+/** The descriptor of the first entry of `stdio`: behind stdin, stdout, stderr and the channel of messages. */
+export const FIRST_OF_STDIO = 4
+
 export interface ForkOptions {
   /** For variables that this process does not have; its own win. */
   readonly env?: Readonly<Record<string, string>>
-  /** Entries of `stdio` behind stdin (none), stdout (none), stderr (a pipe) and the channel: descriptors 4, 5, … */
+  /** Entries of `stdio` behind stdin (none), stdout (none), stderr (a pipe) and the channel. */
   readonly stdio?: readonly ('overlapped' | 'ignore' | number)[]
 }
 

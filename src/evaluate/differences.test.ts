@@ -1,0 +1,113 @@
+import { expect, test } from 'vitest'
+import type { TensorValue } from '../engine/index.ts'
+import { differences } from './differences.ts'
+
+const value = (dtype: 'float32' | 'float64', data: Float32Array | Float64Array): TensorValue => ({
+  dtype,
+  dims: [2, data.length / 2],
+  data,
+})
+
+/** What the sums are, element by element. */
+function expected(pairs: readonly (readonly [number, number])[]) {
+  let [signal, noise, maxAbs] = [0, 0, 0]
+  for (const [a, b] of pairs) {
+    if (!Number.isFinite(a) || (!Number.isFinite(b) && a !== b)) continue
+    signal += a * a
+    noise += (a - b) ** 2
+    maxAbs = Math.max(maxAbs, Math.abs(a - b))
+  }
+  return { sqnrDb: noise === 0 ? null : Math.max(-300, 10 * Math.log10(signal / noise)), maxAbs }
+}
+
+const { NaN: nan, POSITIVE_INFINITY: inf } = Number
+const ordinary = Array.from({ length: 40 }, (_, i): [number, number] => [Math.sin(i), Math.sin(i) + (i % 3) / 64])
+const cases: readonly (readonly [string, (readonly [number, number])[], { identical: boolean; broken: boolean }])[] = [
+  ['ordinary numbers', ordinary, { identical: false, broken: false }],
+  ['the same numbers', ordinary.map(([a]) => [a, a] as const), { identical: true, broken: false }],
+  [
+    'zeros of either sign',
+    [
+      [0, -0],
+      [1, 1],
+    ],
+    { identical: true, broken: false },
+  ],
+  [
+    'differences whose squares vanish',
+    [
+      [1e-200, 2e-200],
+      [0, 0],
+    ],
+    { identical: false, broken: false },
+  ],
+  [
+    'squares beyond all numbers',
+    [
+      [1e200, 1e200],
+      [3, 2],
+    ],
+    { identical: false, broken: false },
+  ],
+  ['NaN in both', [...ordinary.map(([a]) => [a, a] as const), [nan, nan], [1, 1]], { identical: true, broken: false }],
+  [
+    'the same infinity',
+    [
+      [inf, inf],
+      [-inf, -inf],
+    ],
+    { identical: true, broken: false },
+  ],
+  [
+    'infinities of either sign',
+    [
+      [inf, -inf],
+      [2, 2],
+    ],
+    { identical: false, broken: false },
+  ],
+  ['NaN where the baseline has a number', [...ordinary, [1, nan], [2, 3]], { identical: false, broken: true }],
+  [
+    'a number where the baseline has none',
+    [
+      [nan, 1],
+      [inf, 2],
+      [5, 4],
+      [1, 1],
+    ],
+    { identical: false, broken: false },
+  ],
+]
+
+test.each(cases)('%s are told apart element by element', (_, pairs, said) => {
+  const [a, b] = [0, 1].map((side) =>
+    value(
+      'float64',
+      Float64Array.from(pairs, (pair) => pair[side]!),
+    ),
+  )
+  const seen = differences()
+  expect(seen.add({ y: a! }, { y: b! })).toMatchObject(said)
+  const { sqnrDb, maxAbs } = seen.outputs()[0]!
+  expect({ sqnrDb, maxAbs }).toEqual(expected(pairs))
+})
+
+test('rows add up in their order, and the greatest difference of all of them counts', () => {
+  const seen = differences()
+  let [signal, noise] = [0, 0]
+  for (const scale of [3, 1, 2]) {
+    const x = Float32Array.from(ordinary, ([a]) => a * scale)
+    const y = Float32Array.from(ordinary, ([, b]) => b * scale)
+    seen.add({ y: value('float32', x) }, { y: value('float32', y) })
+    let [ofRow, off] = [0, 0]
+    for (let i = 0; i < x.length; i++) {
+      ofRow += x[i]! * x[i]!
+      off += (x[i]! - y[i]!) * (x[i]! - y[i]!)
+    }
+    signal += ofRow
+    noise += off
+  }
+  const { sqnrDb, maxAbs } = seen.outputs()[0]!
+  expect(sqnrDb).toBe(10 * Math.log10(signal / noise))
+  expect(maxAbs).toBeCloseTo(6 / 64, 5)
+})
