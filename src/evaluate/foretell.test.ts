@@ -59,19 +59,38 @@ test('odds of a pass are the share of fresh rows, drawn by what is known of the 
   }
 })
 
+const noisy = (comparison: ComparisonReport, sqnrDb: number) => ({
+  ...comparison,
+  outputs: [{ name: 'y', sqnrDb, maxAbs: 1 }],
+})
+
 test('more noise is not safer, whatever a few rows say', () => {
-  const noisy = (comparison: ComparisonReport, sqnrDb: number) => ({
-    ...comparison,
-    outputs: [{ name: 'y', sqnrDb, maxAbs: 1 }],
-  })
   const lucky = noisy(counted(0, 0, 64), 17)
   const quiet = noisy(counted(2, 1, 360), 22)
-  expect(foretell(lucky, 600).pass).toBeGreaterThan(foretell(quiet, 600).pass)
-  expect(foretell(lucky, 600, [lucky, quiet]).pass).toBe(foretell(quiet, 600, [lucky, quiet]).pass)
+  const alone = (comparison: ComparisonReport) => foretell(comparison, 600, [comparison]).pass
+  expect(alone(lucky)).toBeGreaterThan(alone(quiet))
+  const both = [lucky, quiet]
+  expect(foretell(lucky, 600, both).pass).toBeLessThan(foretell(quiet, 600, both).pass)
   // What agrees with the rule stays as it is, and a third takes no part in the two.
-  const loud = noisy(counted(9, 3, 64), 11)
-  expect(foretell(quiet, 600, [quiet, loud])).toEqual(foretell(quiet, 600))
-  expect(foretell(quiet, 600, [lucky, quiet, loud])).toEqual(foretell(quiet, 600, [lucky, quiet]))
+  const loud = noisy(counted(30, 3, 64), 11)
+  expect(foretell(quiet, 600, [quiet, loud]).pass).toBeCloseTo(alone(quiet), 12)
+  expect(foretell(quiet, 600, [...both, loud])).toEqual(foretell(quiet, 600, both))
+  // Of one that is no rounding nothing of the kind is known.
+  expect(foretell(lucky, 600, [quiet])).toEqual(foretell(lucky, 600))
+})
+
+test('twice the noise is taken to change twice the answers', () => {
+  // Six decibels are twice the amplitude: with the same answers lost, one of them had half as much to lose them by.
+  const [quiet, loud] = [noisy(counted(4, 4, 400), 26.0206), noisy(counted(4, 4, 400), 20)]
+  const pooled = foretell(loud, 600, [quiet, loud]).pass
+  expect(pooled).toBeCloseTo(foretell(counted(8, 8, 600), 600).pass, 4)
+  expect(foretell(quiet, 600, [quiet, loud]).pass).toBeCloseTo(foretell(counted(8, 8, 1200), 600).pass, 4)
+})
+
+test('a rounding wins no more than it loses', () => {
+  const winner = noisy(counted(0, 4, 360), 22)
+  expect(foretell(winner, 600, [winner]).pass).toBeCloseTo(foretell(counted(2, 2, 360), 600).pass, 12)
+  expect(foretell(winner, 600).pass).toBeGreaterThan(foretell(winner, 600, [winner]).pass)
 })
 
 test('much lost is hopeless, nothing lost on many rows is nearly sure', () => {

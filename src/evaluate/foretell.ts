@@ -24,73 +24,106 @@ const NEGLIGIBLE = 1e-9
 /**
  * What a comparison on the selection rows foretells of one on `rows` fresh ones. Counts are followed by their posterior
  * predictive under Jeffreys' prior (beta-binomial); other metrics by the normal approximation, with the error of both
- * sets of rows. `others` are comparisons of candidates that differ from the same model by roundings alone, as this one
- * does: a few lucky rows do not make more noise the safer one (see `monotone`).
+ * sets of rows.
+ *
+ * @param roundings Comparisons of all candidates that differ from the same model by roundings alone, where this is one of
+ * them: a few lucky rows do not make more noise the safer one, nor a rounding an improvement (see `proportionate`).
  */
 export function foretell(
   comparison: ComparisonReport | null,
   rows: number,
-  others: readonly ComparisonReport[] = [],
+  roundings: readonly ComparisonReport[] = [],
 ): Odds {
   if (comparison === null) return UNKNOWN
   if (comparison.verdict === 'regressed' || rows < 1) return { pass: 0, close: 0 }
-  return { pass: passOdds(comparison, rows, others), close: closeOdds(comparison, rows) }
+  return { pass: passOdds(comparison, rows, roundings), close: closeOdds(comparison, rows) }
 }
 
-function passOdds(comparison: ComparisonReport, rows: number, others: readonly ComparisonReport[]): number {
-  const { alpha, margin = 0.01 } = comparison
+function passOdds(comparison: ComparisonReport, rows: number, roundings: readonly ComparisonReport[]): number {
+  const { alpha, margin = 0.01, nonInferiority } = comparison
   if (comparison.nothingToLose) return 0
   const own = countsOf(comparison)
-  if (!own) return comparison.nonInferiority ? valuesPass(comparison, comparison.nonInferiority, rows) : 0
-  const alike = others.flatMap((other) => (other === comparison ? [] : (countsOf(other) ?? [])))
-  const { lost, won, n } = monotone([own, ...alike]).find((group) => group.members.includes(own))!
-  if (comparison.discordant) return countsPass({ lost, won, n }, { rows, alpha, margin })
-  return atMost(lost, n, rows, (changed) => upperProportion({ successes: changed, n: rows, alpha }) <= margin)
+  if (!own) return nonInferiority ? valuesPass(comparison, nonInferiority, rows) : 0
+  const known = roundings.includes(comparison)
+    ? proportionate(
+        own,
+        roundings.flatMap((one) => countsOf(one) ?? []),
+      )
+    : own
+  if (comparison.discordant) return countsPass(known, { rows, alpha, margin })
+  return atMost(
+    known.lost,
+    known.n,
+    rows,
+    (changed) => upperProportion({ successes: changed, n: rows, alpha }) <= margin,
+  )
 }
 
-/** Answers that got lost and won (without labels: changed) among `n` rows, and the decibels of the noise. */
+/** Answers that got lost and won (without labels: changed) among `n` rows, and the size of the noise. */
 interface Counts {
   readonly lost: number
   readonly won: number
   readonly n: number
-  readonly decibels: number
+  /** Of the worst output, its power's root over that of the signal; 0 where no number tells. */
+  readonly amplitude: number
 }
 
 function countsOf({ discordant, nonInferiority, agreement, n, outputs }: ComparisonReport): Counts | null {
-  const decibels = worstNoise({ outputs }) ?? Number.POSITIVE_INFINITY
-  if (discordant) return { lost: discordant.baseOnly, won: discordant.candidateOnly, n, decibels }
-  return agreement && !nonInferiority ? { lost: agreement.changed, won: 0, n, decibels } : null
+  const decibels = worstNoise({ outputs })
+  const amplitude = decibels === null ? 0 : 10 ** (-decibels / 20)
+  if (discordant) return { lost: discordant.baseOnly, won: discordant.candidateOnly, n, amplitude }
+  return agreement && !nonInferiority ? { lost: agreement.changed, won: 0, n, amplitude } : null
 }
 
 /**
- * Pools what contradicts that more noise changes no fewer answers: the isotonic fit of the rates, by pooling of adjacent
- * violators (Ayer et al. 1955). A candidate that lost nothing on 64 rows is taken for no safer than a quieter one that
- * lost little on 300.
+ * What is known of one rounding beside others of the same model. Answers are lost at least in proportion to the noise,
+ * for near the border between two answers there are as many rows at one distance as at another; what contradicts that is
+ * pooled, each row weighing as much as its noise (isotonic fit by pooling of adjacent violators, Ayer et al. 1955). And a
+ * rounding wins no more than it loses: what it won beyond that counts as half lost.
  */
-function monotone(counts: readonly Counts[]): readonly (Counts & { readonly members: readonly Counts[] })[] {
-  const groups: (Counts & { readonly members: readonly Counts[] })[] = []
-  const rate = ({ lost, won, n }: Counts) => (lost + won) / n
+function proportionate(own: Counts, all: readonly Counts[]): Counts {
+  const fair = ({ lost, won, ...rest }: Counts) => {
+    const half = (lost + won) / 2
+    return { ...rest, lost: Math.max(lost, half), won: Math.min(won, half) }
+  }
+  if (own.amplitude === 0) return fair(own)
+  interface Group {
+    readonly lost: number
+    readonly won: number
+    /** Rows times noise. */
+    readonly exposure: number
+    readonly most: number
+  }
+  const groups: Group[] = []
+  const rate = ({ lost, exposure }: Group) => lost / exposure
+  const groupOf = (counts: Counts): Group => {
+    const { lost, won } = fair(counts)
+    return { lost, won, exposure: counts.n * counts.amplitude, most: counts.amplitude }
+  }
   // Of equal noise the fewer answers come first: these contradict nothing.
-  for (const one of [...counts].sort((a, b) => b.decibels - a.decibels || rate(a) - rate(b))) {
-    let next = { ...one, members: [one] as readonly Counts[] }
+  const ordered = all
+    .filter(({ amplitude }) => amplitude > 0)
+    .sort((a, b) => a.amplitude - b.amplitude || rate(groupOf(a)) - rate(groupOf(b)))
+  for (const one of ordered) {
+    let next = groupOf(one)
     for (let last = groups.at(-1); last && rate(last) > rate(next); last = groups.at(-1)) {
       groups.pop()
       next = {
         lost: last.lost + next.lost,
         won: last.won + next.won,
-        n: last.n + next.n,
-        decibels: next.decibels,
-        members: [...last.members, ...next.members],
+        exposure: last.exposure + next.exposure,
+        most: next.most,
       }
     }
     groups.push(next)
   }
-  return groups
+  const { lost, won, exposure } = groups.find(({ most }) => most >= own.amplitude)!
+  return { lost, won, n: exposure / own.amplitude, amplitude: own.amplitude }
 }
 
 /** The probability that Tango's test of non-inferiority passes on fresh rows. */
 function countsPass(
-  { lost: baseOnly, won: candidateOnly, n }: Pick<Counts, 'lost' | 'won' | 'n'>,
+  { lost: baseOnly, won: candidateOnly, n }: Counts,
   { rows, alpha, margin }: { readonly rows: number; readonly alpha: number; readonly margin: number },
 ): number {
   const z = normalQuantile(1 - alpha)

@@ -269,9 +269,12 @@ export class Pool {
 
   /** What the selection rows foretell of the proof. */
   odds(trial: Trial): Odds {
-    const alike = isTrained(trial) ? [] : this.trials.filter((other) => !isTrained(other) && other !== this.lossless)
-    const others = alike.flatMap(({ comparison }) => comparison ?? [])
-    return foretell(trial.comparison, this.bench.rows.prove.indices.length, others)
+    const roundings = this.trials.filter((other) => !isTrained(other) && other !== this.lossless)
+    return foretell(
+      trial.comparison,
+      this.bench.rows.prove.indices.length,
+      roundings.flatMap(({ comparison }) => comparison ?? []),
+    )
   }
 
   /** The goal's figure of the original. */
