@@ -56,6 +56,29 @@ test('of candidates with the same kernels one is left, and the same one wherever
   }
 })
 
+test('of placements that take the same time the quieter one is refined first, were its file larger', async () => {
+  const { pool, trials } = await poolOf(1e6)
+  await Promise.all(trials.map((trial) => pool.judge(trial, 64)))
+  const timed = (id: string, median: number, bytes: number) => {
+    const trial = pool.get(id)
+    trial.result = {
+      ...trial.result,
+      ratio: { base: 'original', other: id, median, ci: [median - 0.02, median + 0.02] },
+    }
+    Object.assign(trial.built, { bytes })
+  }
+  timed('percentile', 0.45, 30)
+  timed('mse', 0.46, 50)
+  timed('minmax', 0.46, 50)
+  timed('noisy', 0.6, 20)
+  expect(pool.inOrderOfPromise(trials).map(({ built }) => built.spec.id)).toEqual([
+    'mse',
+    'minmax',
+    'percentile',
+    'noisy',
+  ])
+})
+
 test('a candidate that the runtime refuses is left out and named; one that only cannot be read back stays', async () => {
   const bench = {
     original: { digest: 'original', bytes: 100 },

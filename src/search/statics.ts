@@ -54,7 +54,7 @@ export class Statics {
     )
     await this.#judgeAsTheyAre(placements.filter((trial) => !pool.betterAndSafe(trial)))
     // Of placements that take the same time, as far as a clock can tell, the quieter one is worth the time first.
-    for (const first of pool.inOrder(quietestFirst(placements))) {
+    for (const first of pool.inOrderOfPromise(placements)) {
       const bar = pool.betterAndSafe(first)
       if (bar) {
         pool.noteNotNeeded(first, bar)
