@@ -137,3 +137,15 @@ test('other metrics by their bound: the same loss, better known, is safer', () =
   expect(sure).toBeGreaterThan(0.95)
   expect(foretell(values(-0.004, 400), 10).pass).toBe(0)
 })
+
+test('many rows take no longer than few, and probabilities add up', () => {
+  const started = performance.now()
+  const odds = foretell(counted(600, 590, 10_000), 100_000)
+  expect(performance.now() - started).toBeLessThan(1000)
+  expect(odds.pass).toBeGreaterThan(0.95)
+  // A margin that everything keeps: what is left of 1 is what was left out.
+  expect(foretell({ ...counted(30, 30, 100), margin: 0.999 }, 1000).pass).toBeGreaterThan(0.999)
+  // More lost than there are rows, as pooling can have it: hopeless, and no error.
+  const pooled = [noisy(counted(90, 0, 100), 40), noisy(counted(0, 0, 10), 3)]
+  expect(foretell(pooled[1]!, 600, pooled).pass).toBe(0)
+})

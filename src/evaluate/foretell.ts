@@ -121,20 +121,30 @@ function proportionate(own: Counts, all: readonly Counts[]): Counts {
   return { lost, won, n: exposure / own.amplitude, amplitude: own.amplitude }
 }
 
-/** The probability that Tango's test of non-inferiority passes on fresh rows. */
+/**
+ * The probability that Tango's test of non-inferiority passes on fresh rows. The more are lost, the more must be won for
+ * it: one walk through both.
+ */
 function countsPass(
-  { lost: baseOnly, won: candidateOnly, n }: Counts,
+  { lost, won, n }: Counts,
   { rows, alpha, margin }: { readonly rows: number; readonly alpha: number; readonly margin: number },
 ): number {
   const z = normalQuantile(1 - alpha)
   const within = Math.min(margin, 1 - 1e-9)
-  const outcomes = (counted: number) => [...predictive(counted, n, rows)]
-  const [lost, won] = [outcomes(baseOnly), outcomes(candidateOnly)]
+  const passes = (baseOnly: number, candidateOnly: number) =>
+    tangoScore({ baseOnly, candidateOnly, n: rows }, -within) > z
+  const wins = predictive(won, n, rows)
+  let left = wins.reduce((sum, { probability }) => sum + probability, 0)
+  let from = 0
   let sum = 0
-  for (const [b, ofLost] of lost)
-    for (const [c, ofWon] of won)
-      if (b + c <= rows && tangoScore({ baseOnly: b, candidateOnly: c, n: rows }, -within) > z) sum += ofLost * ofWon
-  return sum
+  for (const { count, probability } of predictive(lost, n, rows)) {
+    for (let next = wins[from]; next && !passes(count, next.count); next = wins[from]) {
+      left -= next.probability
+      from++
+    }
+    if (from < wins.length) sum += probability * left
+  }
+  return Math.min(1, Math.max(0, sum))
 }
 
 function valuesPass(
@@ -162,28 +172,42 @@ function closeOdds(comparison: ComparisonReport, rows: number): number {
   return Math.min(SUREST, Math.max(quiet, agreeing))
 }
 
-/** The probability that so few of fresh rows are counted that it is `allowed`; fewer always are where more are. */
+/** The probability that so few of fresh rows are counted that it is `allowed`, as fewer always are where more are. */
 function atMost(counted: number, n: number, rows: number, allowed: (count: number) => boolean): number {
-  let sum = 0
-  for (const [count, probability] of predictive(counted, n, rows)) {
-    if (!allowed(count)) break
-    sum += probability
+  const outcomes = predictive(counted, n, rows)
+  let [from, to] = [0, outcomes.length]
+  while (from < to) {
+    const middle = (from + to) >> 1
+    if (allowed(outcomes[middle]!.count)) from = middle + 1
+    else to = middle
   }
-  return sum
+  return outcomes.slice(0, from).reduce((sum, { probability }) => sum + probability, 0)
 }
 
-/** How many of `rows` fresh rows will be counted where `counted` of `n` were, each with its probability. */
-function* predictive(
-  counted: number,
-  n: number,
-  rows: number,
-): Generator<readonly [count: number, probability: number]> {
-  const [a, b] = [counted + 0.5, n - counted + 0.5]
-  const scale = lnBeta(a, b) + Math.log(rows + 1)
-  const mean = (rows * a) / (a + b)
-  for (let count = 0; count <= rows; count++) {
-    const probability = Math.exp(lnBeta(count + a, rows - count + b) - lnBeta(rows - count + 1, count + 1) - scale)
-    if (probability >= NEGLIGIBLE) yield [count, probability]
-    else if (count > mean) return
+interface Outcome {
+  readonly count: number
+  readonly probability: number
+}
+
+/** How many of `rows` fresh rows will be counted where `counted` of `n` were: what is not negligible, fewest first. */
+function predictive(counted: number, n: number, rows: number): readonly Outcome[] {
+  const [a, b] = [counted + 0.5, Math.max(0, n - counted) + 0.5]
+  const middle = Math.floor((rows * a) / (a + b))
+  const at = Math.exp(
+    lnBeta(middle + a, rows - middle + b) - lnBeta(a, b) - lnBeta(rows - middle + 1, middle + 1) - Math.log(rows + 1),
+  )
+  const outcomes: Outcome[] = []
+  // From the middle either way, each from its neighbour.
+  for (let [count, probability] = [middle, at]; count >= 0 && probability >= NEGLIGIBLE; count--) {
+    outcomes.push({ count, probability })
+    probability *= (count * (rows - count + b)) / ((rows - count + 1) * (count - 1 + a))
   }
+  outcomes.reverse()
+  for (let [count, probability] = [middle, at]; count < rows; ) {
+    probability *= ((rows - count) * (count + a)) / ((count + 1) * (rows - count - 1 + b))
+    count++
+    if (probability < NEGLIGIBLE) break
+    outcomes.push({ count, probability })
+  }
+  return outcomes
 }
