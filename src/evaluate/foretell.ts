@@ -75,6 +75,16 @@ function countsOf({ discordant, nonInferiority, agreement, n, outputs }: Compari
   return agreement && !nonInferiority ? { lost: agreement.changed, won: 0, n, amplitude } : null
 }
 
+/** Candidates that are taken to lose answers at one rate by their noise. */
+interface Pooled {
+  readonly lost: number
+  readonly won: number
+  /** Rows times noise. */
+  readonly exposure: number
+  /** Noise of the loudest of them. */
+  readonly loudest: number
+}
+
 /**
  * What is known of one rounding beside others of the same model. Answers are lost at least in proportion to the noise,
  * for near the border between two answers there are as many rows at one distance as at another; what contradicts that is
@@ -87,37 +97,30 @@ function proportionate(own: Counts, all: readonly Counts[]): Counts {
     return { ...rest, lost: Math.max(lost, half), won: Math.min(won, half) }
   }
   if (own.amplitude === 0) return fair(own)
-  interface Group {
-    readonly lost: number
-    readonly won: number
-    /** Rows times noise. */
-    readonly exposure: number
-    readonly most: number
-  }
-  const groups: Group[] = []
-  const rate = ({ lost, exposure }: Group) => lost / exposure
-  const groupOf = (counts: Counts): Group => {
+  const groups: Pooled[] = []
+  const rate = ({ lost, exposure }: Pooled) => lost / exposure
+  const pooledOf = (counts: Counts): Pooled => {
     const { lost, won } = fair(counts)
-    return { lost, won, exposure: counts.n * counts.amplitude, most: counts.amplitude }
+    return { lost, won, exposure: counts.n * counts.amplitude, loudest: counts.amplitude }
   }
   // Of equal noise the fewer answers come first: these contradict nothing.
   const ordered = all
     .filter(({ amplitude }) => amplitude > 0)
-    .sort((a, b) => a.amplitude - b.amplitude || rate(groupOf(a)) - rate(groupOf(b)))
+    .sort((a, b) => a.amplitude - b.amplitude || rate(pooledOf(a)) - rate(pooledOf(b)))
   for (const one of ordered) {
-    let next = groupOf(one)
+    let next = pooledOf(one)
     for (let last = groups.at(-1); last && rate(last) > rate(next); last = groups.at(-1)) {
       groups.pop()
       next = {
         lost: last.lost + next.lost,
         won: last.won + next.won,
         exposure: last.exposure + next.exposure,
-        most: next.most,
+        loudest: next.loudest,
       }
     }
     groups.push(next)
   }
-  const { lost, won, exposure } = groups.find(({ most }) => most >= own.amplitude)!
+  const { lost, won, exposure } = groups.find(({ loudest }) => loudest >= own.amplitude)!
   return { lost, won, n: exposure / own.amplitude, amplitude: own.amplitude }
 }
 

@@ -186,9 +186,9 @@ export class Statics {
       return seen(trial, trial.built.expectedNoise ?? budget)
     })
     // With more in integers than the secure one, and by its labels it may well pass.
-    const rounded = ({ built }: Trial) => built.expectedNoise ?? 0
+    const foretoldNoise = ({ built }: Trial) => built.expectedNoise ?? 0
     const likely = steps.filter(
-      (trial) => pool.odds(trial).pass >= LIKELY && rounded(trial) > (best ? rounded(best.trial) : 0),
+      (trial) => pool.odds(trial).pass >= LIKELY && foretoldNoise(trial) > (best ? foretoldNoise(best.trial) : 0),
     )
     const kept = [...quietestFirst(likely).slice(-1), ...(best ? [best.trial] : [])]
     for (const trial of kept) {
