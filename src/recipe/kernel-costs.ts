@@ -40,7 +40,14 @@ export async function kernelCosts(
   if (!probes) return null
   const shapes = Object.entries(feeds).map(([name, { dtype, dims }]) => [name, dtype, dims])
   // The kernels and what they cost do not depend on the ranges, only on which values have some.
-  const key = { measure: 'costs with borders', cpu, runtime, threads, shapes, model: modelDigest(model) }
+  const key = {
+    measure: 'costs with borders, inputs unfolded',
+    cpu,
+    runtime,
+    threads,
+    shapes,
+    model: modelDigest(model),
+  }
   return cache.get(key, async () => {
     const inputShapes = Object.fromEntries(Object.entries(feeds).map(([name, { dims }]) => [name, dims]))
     const signatures = unitSignatures(probes, ranges, inputShapes)

@@ -9,18 +9,9 @@
  * Illegal: weights or bias that are not constant codes of their own, codes that are not made by one scale.
  * Source: y[n, o, a·h + i, b·w + j] = Σ_c x[n, c, h, w] · w[c, o, i, j].
  */
-import {
-  fromNumbers,
-  int,
-  intAttribute,
-  ints,
-  makeNode,
-  type Node,
-  type Tensor,
-  tensorOf,
-  toNumbers,
-} from '../../ir/index.ts'
+import { fromNumbers, int, ints, makeNode, type Node, type Tensor, tensorOf, toNumbers } from '../../ir/index.ts'
 import { type RuleContext, type RuleOutcome, rulePass } from '../../rewrite/index.ts'
+import { type CodedWeights, codedWeights, dropCoded, recode } from './coded-weights.ts'
 import { refuseTiles, tilesName } from './tiles.ts'
 
 export const convolveTiles = rulePass(
@@ -35,8 +26,8 @@ function apply(node: Node, context: RuleContext): RuleOutcome {
   const reader = editor.producer(node.inputs[0]!)
   if (opset < 13 || reader?.opType !== 'DequantizeLinear' || coder?.opType !== 'QuantizeLinear') return false
   if (constant(coder.inputs[1]!)?.dims.length !== 0) return false
-  const weight = codesOf(node.inputs[1]!, 1, context)
-  const bias = node.inputs[2] ? codesOf(node.inputs[2], 0, context) : undefined
+  const weight = codedWeights(node.inputs[1]!, 1, context)
+  const bias = node.inputs[2] ? codedWeights(node.inputs[2], 0, context) : undefined
   if (weight?.codes.dtype !== 'int8' || (node.inputs[2] && !bias)) return false
   const refused = refuseTiles(node, weight.codes)
   if (refused) return { refused }
@@ -51,8 +42,8 @@ function apply(node: Node, context: RuleContext): RuleOutcome {
   const tiled = fromNumbers('int8', [places * outputs, inputs, 1, 1], turned)
   const reads = [
     node.inputs[0]!,
-    coded(weight, tiled, places, context),
-    ...(bias ? [coded(bias, repeated(bias.codes, places), places, context)] : []),
+    tiledCodes(weight, tiled, places, context),
+    ...(bias ? [tiledCodes(bias, repeated(bias.codes, places), places, context)] : []),
   ]
 
   const output = coder.outputs[0]!
@@ -84,25 +75,8 @@ function apply(node: Node, context: RuleContext): RuleOutcome {
     make('Transpose', [flat], output, { perm: ints([0, 3, 1, 2]) }),
   )
   editor.replace(node, makeNode('Conv', reads, [floats], { name: node.name }))
-  for (const old of bias ? [weight, bias] : [weight]) editor.removeUnused(old.node)
+  for (const old of bias ? [weight, bias] : [weight]) dropCoded(old, context)
   return true
-}
-
-interface Coded {
-  readonly node: Node
-  readonly codes: Tensor
-  readonly scale: Tensor
-  readonly zero: Tensor
-}
-
-/** Constant codes with a scale for each output channel, which lie on `axis`. */
-function codesOf(name: string, axis: number, { editor, constant }: RuleContext): Coded | undefined {
-  const node = editor.producer(name)
-  if (node?.opType !== 'DequantizeLinear' || intAttribute(node, 'axis', 1) !== axis) return undefined
-  const [codes, scale, zero] = node.inputs.map((input) => constant(input))
-  return codes && scale?.dims.length === 1 && zero && codes.dims[axis] === scale.dims[0]
-    ? { node, codes, scale, zero }
-    : undefined
 }
 
 const repeated = (tensor: Tensor, times: number): Tensor => {
@@ -111,17 +85,5 @@ const repeated = (tensor: Tensor, times: number): Tensor => {
 }
 
 /** Codes with the scales of the old ones, once for each place, dequantized; returns the name of the float. */
-function coded({ node, scale, zero }: Coded, codes: Tensor, times: number, { editor }: RuleContext): string {
-  const output = editor.freshName(`${node.outputs[0]}_tiled`)
-  const stored = (tensor: Tensor, slot: number) => editor.addConstant(tensor, `${node.inputs[slot]}_tiled`)
-  editor.insertAfter(
-    node,
-    makeNode(
-      'DequantizeLinear',
-      [stored(codes, 0), stored(repeated(scale, times), 1), stored(repeated(zero, times), 2)],
-      [output],
-      { name: editor.freshName(`${output}_DequantizeLinear`), attributes: { axis: int(0) } },
-    ),
-  )
-  return output
-}
+const tiledCodes = (old: CodedWeights, codes: Tensor, times: number, context: RuleContext) =>
+  recode(old, { codes, scale: repeated(old.scale, times), zero: repeated(old.zero, times) }, 'tiled', context)

@@ -4,12 +4,14 @@ import { convolveTiles } from './convolve-tiles.ts'
 import { fuseDecodedSilu } from './fuse-decoded-silu.ts'
 import { quantizeBehindPools } from './quantize-behind-pools.ts'
 import { repeatCodes } from './repeat-codes.ts'
+import { unfoldNarrowInputs } from './unfold-narrow-inputs.ts'
 import { widenConvolutions } from './widen-convolutions.ts'
 
 /** What the runtime would not make fast kernels of by itself, mended behind static quantization, in this order. */
 export const kernelRepairs: readonly Pass[] = [
   convolveTiles,
   widenConvolutions,
+  unfoldNarrowInputs,
   fuseDecodedSilu,
   repeatCodes,
   quantizeBehindPools,

@@ -4,6 +4,7 @@ import { borderCosts } from './kernel-costs.ts'
 import { repairKernels } from './kernel-repairs.ts'
 import { planOf, quantizeStaticInt8 } from './quantize-static-int8.ts'
 import { tilesName } from './tiles.ts'
+import { UNFOLDED } from './unfold-narrow-inputs.ts'
 import { partsBehind, type Unit } from './unit.ts'
 
 /** Two models whose profiles tell what every unit costs on either side: all in float, and all in integers. */
@@ -119,6 +120,7 @@ function kernelTimes(profile: ProfileReport, makerOf: (value: string) => Node | 
       .replace(/_nchwc$/, '')
       .replace(/_token_\d+$/, '')
       .replace(/\/\w+Fusion\/?$/, '')
+      .replace(new RegExp(`${UNFOLDED}(_\\d+)?$`), '')
     const maker = makerOf(bare)
     const label = maker ? nodeLabel(maker) : bare
     times.set(label, (times.get(label) ?? 0) + ms)

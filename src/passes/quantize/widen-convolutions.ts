@@ -21,6 +21,7 @@ import {
   toNumbers,
 } from '../../ir/index.ts'
 import { type Pass, type PassResult, type RuleContext, type RuleOutcome, rulePass } from '../../rewrite/index.ts'
+import { type CodedWeights, codedWeights, dropCoded, recode } from './coded-weights.ts'
 import { dropUnread } from './drop-unread.ts'
 
 const rules = rulePass(
@@ -41,6 +42,10 @@ export const widenConvolutions: Pass = {
 const BLOCK = 16
 /** Above one block, these come out of the fast kernel, too. */
 const HALF_BLOCK = 8
+
+/** Whether the runtime's integer convolution takes so many output channels as they are. */
+export const inBlocks = (channels: number): boolean => channels % (channels > BLOCK ? HALF_BLOCK : BLOCK) === 0
+
 /** Patch elements that are copied without need; at about 0.05 ns each, a Slice costs as much as this many. */
 const WORTH_IT = 200_000
 
@@ -48,11 +53,11 @@ function apply(node: Node, context: RuleContext): RuleOutcome {
   const { editor } = context
   const coder = editor.soleConsumer(node.outputs[0]!)
   if (coder?.opType !== 'QuantizeLinear' || intAttribute(node, 'group', 1) !== 1) return false
-  const weight = codesOf(node.inputs[1]!, context)
+  const weight = codedWeights(node.inputs[1]!, 0, context)
   if (!weight || !['int8', 'int4'].includes(weight.codes.dtype) || weight.codes.dims.length !== 4) return false
   const [channels, inputs, height, width] = weight.codes.dims as [number, number, number, number]
-  if (height * width === 1 || (channels > BLOCK ? channels % HALF_BLOCK : channels % BLOCK) === 0) return false
-  const bias = node.inputs[2] ? codesOf(node.inputs[2], context) : undefined
+  if (height * width === 1 || inBlocks(channels)) return false
+  const bias = node.inputs[2] ? codedWeights(node.inputs[2], 0, context) : undefined
   if (node.inputs[2] && !bias) return false
   if (editor.constant(coder.inputs[1]!)?.dims.length !== 0) return false
   const pixels = pixelsOf(node.outputs[0]!, context)
@@ -82,60 +87,26 @@ function apply(node: Node, context: RuleContext): RuleOutcome {
     makeNode('Slice', [codes, ...bounds], coder.outputs, { name: editor.freshName(`${name}_Slice`) }),
   )
   editor.replace(node, { ...node, inputs: reads, outputs: [floats] })
-  for (const coded of bias ? [weight, bias] : [weight]) {
-    editor.removeUnused(coded.node)
-    if (coded.cast) editor.removeUnused(coded.cast)
-  }
+  for (const coded of bias ? [weight, bias] : [weight]) dropCoded(coded, context)
   return true
 }
 
-interface Coded {
-  readonly node: Node
-  /** What makes int8 of codes of four bits. */
-  readonly cast: Node | undefined
-  readonly codes: Tensor
-  readonly scale: Tensor
-  readonly zero: Tensor
-}
-
-/** Constant codes behind a DequantizeLinear, or behind a Cast in front of one, with a scale for each output channel. */
-function codesOf(name: string, { editor, constant }: RuleContext): Coded | undefined {
-  const node = editor.producer(name)
-  if (node?.opType !== 'DequantizeLinear') return undefined
-  const maker = editor.producer(node.inputs[0]!)
-  const cast = maker?.opType === 'Cast' && constant(maker.inputs[0]!)?.dtype === 'int4' ? maker : undefined
-  const codes = constant(cast ? cast.inputs[0]! : node.inputs[0]!)
-  const [scale, zero] = node.inputs.slice(1).map((input) => constant(input))
-  if (!codes || scale?.dtype !== 'float32' || !zero) return undefined
-  return codes.dims[0] === scale.dims[0] && intAttribute(node, 'axis', 1) === 0
-    ? { node, cast, codes, scale, zero }
-    : undefined
-}
-
 /** The same codes with channels of zeros behind them, dequantized; returns the name of the float. */
-function widened({ node, cast, codes, scale, zero }: Coded, channels: number, { editor }: RuleContext): string {
+function widened(coded: CodedWeights, channels: number, context: RuleContext): string {
   const grow = (tensor: Tensor, dims: readonly number[], filler: number) => {
     const all = new Float64Array(elementCount(dims)).fill(filler)
     all.set(toNumbers(tensor))
     return fromNumbers(tensor.dtype, dims, all)
   }
+  const { codes, scale, zero } = coded
   // The runtime asks of every channel that its bias has the scales of its input and its weight, multiplied.
   const some = (tensorValues(scale) as Float32Array)[0]!
-  const output = editor.freshName(`${node.outputs[0]}_wide`)
-  const stored = editor.addConstant(grow(codes, [channels, ...codes.dims.slice(1)], 0), `${node.inputs[0]}_wide`)
-  const eight = cast && editor.freshName(`${cast.outputs[0]}_wide`)
-  const casts = cast && eight ? [{ ...cast, name: eight, inputs: [stored], outputs: [eight] }] : []
-  editor.insertAfter(node, ...casts, {
-    ...node,
-    name: editor.freshName(`${output}_DequantizeLinear`),
-    inputs: [
-      eight ?? stored,
-      editor.addConstant(grow(scale, [channels], some), `${node.inputs[1]}_wide`),
-      editor.addConstant(grow(zero, [channels], 0), `${node.inputs[2]}_wide`),
-    ],
-    outputs: [output],
-  })
-  return output
+  const grown = {
+    codes: grow(codes, [channels, ...codes.dims.slice(1)], 0),
+    scale: grow(scale, [channels], some),
+    zero: grow(zero, [channels], 0),
+  }
+  return recode(coded, grown, 'wide', context)
 }
 
 /** Height times width of a value of rank 4. */

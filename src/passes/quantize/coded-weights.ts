@@ -1,0 +1,58 @@
+import { int, intAttribute, type Node, type Tensor } from '../../ir/index.ts'
+import type { RuleContext } from '../../rewrite/index.ts'
+
+/** Constant codes behind a DequantizeLinear, with a scale for each output channel. */
+export interface CodedWeights {
+  /** The DequantizeLinear. */
+  readonly node: Node
+  /** What makes int8 of codes of four bits. */
+  readonly cast: Node | undefined
+  readonly codes: Tensor
+  readonly scale: Tensor
+  readonly zero: Tensor
+}
+
+/** The codes that make this float, where their output channels lie on `axis`; codes of 4 bits stand behind a Cast. */
+export function codedWeights(name: string, axis: number, { editor, constant }: RuleContext): CodedWeights | undefined {
+  const node = editor.producer(name)
+  if (node?.opType !== 'DequantizeLinear' || intAttribute(node, 'axis', 1) !== axis) return undefined
+  const maker = editor.producer(node.inputs[0]!)
+  const cast = maker?.opType === 'Cast' && constant(maker.inputs[0]!)?.dtype === 'int4' ? maker : undefined
+  const codes = constant(cast ? cast.inputs[0]! : node.inputs[0]!)
+  const [scale, zero] = node.inputs.slice(1).map((input) => constant(input))
+  if (!codes || scale?.dtype !== 'float32' || !zero) return undefined
+  return codes.dims[axis] === scale.dims[0] ? { node, cast, codes, scale, zero } : undefined
+}
+
+/** Other codes in place of these, dequantized along axis 0 under new names; returns the name of the float. */
+export function recode(
+  { node, cast, codes, scale, zero }: CodedWeights,
+  to: { readonly codes: Tensor; readonly scale?: Tensor; readonly zero?: Tensor },
+  suffix: string,
+  { editor }: RuleContext,
+): string {
+  const output = editor.freshName(`${node.outputs[0]}_${suffix}`)
+  const stored = (tensor: Tensor, old: Tensor, name: string) =>
+    tensor === old ? name : editor.addConstant(tensor, `${name}_${suffix}`)
+  const grown = stored(to.codes, codes, cast ? cast.inputs[0]! : node.inputs[0]!)
+  const eight = cast && editor.freshName(`${cast.outputs[0]}_${suffix}`)
+  const casts = cast && eight ? [{ ...cast, name: eight, inputs: [grown], outputs: [eight] }] : []
+  editor.insertAfter(node, ...casts, {
+    ...node,
+    name: editor.freshName(`${output}_DequantizeLinear`),
+    inputs: [
+      eight ?? grown,
+      stored(to.scale ?? scale, scale, node.inputs[1]!),
+      stored(to.zero ?? zero, zero, node.inputs[2]!),
+    ],
+    outputs: [output],
+    attributes: new Map(node.attributes).set('axis', int(0)),
+  })
+  return output
+}
+
+/** Takes away what made these codes a float, where nothing reads it any more. */
+export function dropCoded(coded: CodedWeights, { editor }: RuleContext): void {
+  editor.removeUnused(coded.node)
+  if (coded.cast) editor.removeUnused(coded.cast)
+}
