@@ -6,8 +6,8 @@ export interface NarrowConvolution {
   readonly kernel: Pair
   readonly strides: Pair
   readonly dilations: Pair
-  /** Top, left, bottom, right; undefined where the runtime works them out. */
-  readonly pads: readonly [number, number, number, number] | undefined
+  /** Whether its pads are told, or worked out by the runtime. */
+  readonly padsKnown: boolean
   /** Height and width of what it reads; undefined where they are not known. */
   readonly size: Pair | undefined
 }
@@ -15,20 +15,15 @@ export interface NarrowConvolution {
 export type Pair = readonly [height: number, width: number]
 
 /**
- * Another way to read the same pixels. `shifts`: copies of the picture, one for each place of a patch of `step`, lie side
- * by side as channels, and the kernel takes every `step`-th place (1×1: the picture itself). `blocks`: the pixels of each
- * 2×2 block are channels, and a stride of two is none. Window place t of the old kernel is place i of the new one and
- * channel group a, with t = step·i + a + lead.
+ * Another way to read the same pixels: copies of the picture, one for each place of a patch of `step`, lie side by side
+ * as channels, and the kernel takes every `step`-th place (1×1: the picture itself). Window place t of the old kernel is
+ * place i of the new one and copy a, with t = step·i + a.
  */
 export interface NarrowForm {
-  readonly kind: 'shifts' | 'blocks'
   readonly step: Pair
-  readonly lead: Pair
   readonly kernel: Pair
   /** Channels of the new input, zeros at the end included. */
   readonly channels: number
-  /** Pads that the convolution keeps: top, left, bottom, right; undefined: those that it has. */
-  readonly pads: readonly number[] | undefined
 }
 
 /** Kernels read channels in fours. */
@@ -49,7 +44,6 @@ const NS = {
   pointer: 0.4,
   window: 0.2,
   moveByte: 0.14,
-  blockByte: 0.27,
   node: 1000,
 } as const
 
@@ -64,10 +58,7 @@ export function narrowForm(convolution: NarrowConvolution): NarrowForm | null {
   const cost = (form: NarrowForm) => {
     const window = form.kernel[0] * form.kernel[1]
     const copies = form.step[0] * form.step[1]
-    const moved =
-      form.kind === 'blocks'
-        ? NS.node + height * width * channels * NS.blockByte
-        : NS.node * (copies === 1 ? 1 : copies + 1) + height * width * form.channels * NS.moveByte
+    const moved = NS.node * (copies === 1 ? 1 : copies + 1) + height * width * form.channels * NS.moveByte
     const tile = blocks * fours(form.channels)
     return moved + places * (window === 1 ? tile * NS.product : window * (NS.pointer + tile * NS.window))
   }
@@ -82,62 +73,20 @@ export function narrowForm(convolution: NarrowConvolution): NarrowForm | null {
 }
 
 function forms(convolution: NarrowConvolution): NarrowForm[] {
-  const { channels, kernel, strides, dilations, pads } = convolution
+  const { channels, kernel, strides, dilations, padsKnown } = convolution
   const plain: NarrowForm = {
-    kind: 'shifts',
     step: [1, 1],
-    lead: [0, 0],
     kernel,
     channels: Math.ceil(channels / GROUP) * GROUP,
-    pads: undefined,
   }
-  if (!pads || dilations[0] !== 1 || dilations[1] !== 1) return [plain]
+  if (!padsKnown || dilations[0] !== 1 || dilations[1] !== 1) return [plain]
   const shifted = (step: Pair): NarrowForm => ({
-    kind: 'shifts',
     step,
-    lead: [0, 0],
     kernel: [Math.ceil(kernel[0] / step[0]), Math.ceil(kernel[1] / step[1])],
     channels: Math.ceil((channels * step[0] * step[1]) / GROUP) * GROUP,
-    pads: [0, 0, 0, 0],
   })
   const found = [plain, shifted([Math.min(2, kernel[0]), Math.min(2, kernel[1])])]
   // Every window place a channel: only where each pixel has a window of its own, else most copies would not be read.
   if (strides[0] === 1 && strides[1] === 1) found.push(shifted(kernel))
-  const folded = foldedForm(convolution, pads)
-  return folded ? [...found, folded] : found
-}
-
-function foldedForm(
-  { channels, kernel, strides, size }: NarrowConvolution,
-  pads: readonly [number, number, number, number],
-): NarrowForm | null {
-  if (!size || strides.some((stride) => stride !== 2) || size.some((length) => length % 2 !== 0)) return null
-  const [rows, columns] = [0, 1].map((axis) => {
-    const [before, after] = [pads[axis]!, pads[axis + 2]!]
-    const windows = Math.floor((size[axis]! + before + after - kernel[axis]!) / 2) + 1
-    const first = Math.floor(-before / 2)
-    const last = Math.floor((kernel[axis]! - 1 - before) / 2)
-    return {
-      kernel: last - first + 1,
-      lead: 2 * first + before,
-      before: -first,
-      after: windows - 1 + last - (size[axis]! / 2 - 1),
-    }
-  }) as [FoldedAxis, FoldedAxis]
-  if (rows.after < 0 || columns.after < 0) return null
-  return {
-    kind: 'blocks',
-    step: [2, 2],
-    lead: [rows.lead, columns.lead],
-    kernel: [rows.kernel, columns.kernel],
-    channels: 4 * channels,
-    pads: [rows.before, columns.before, rows.after, columns.after],
-  }
-}
-
-interface FoldedAxis {
-  readonly kernel: number
-  readonly lead: number
-  readonly before: number
-  readonly after: number
+  return found
 }

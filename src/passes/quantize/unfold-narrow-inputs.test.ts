@@ -53,16 +53,20 @@ test.each<[string, Case, Record<string, number>]>([
     { Pad: 1 },
   ],
   ['dilations', { channels: 2, size: [41, 40], kernel: [3, 3], attributes: '<dilations = [2, 2]>' }, { Pad: 1 }],
-  ['blocks of 2×2', { channels: 3, size: [64, 48], kernel: [7, 7], attributes: strided(3) }, { SpaceToDepth: 1 }],
   [
-    'blocks, another padding',
-    { channels: 1, size: [64, 64], kernel: [5, 6], attributes: '<pads = [1, 2, 2, 3], strides = [2, 2]>' },
-    { SpaceToDepth: 1 },
+    'patches of three channels',
+    { channels: 3, size: [64, 48], kernel: [7, 7], attributes: strided(3) },
+    { Pad: 4, Concat: 1 },
   ],
   [
-    'blocks without padding',
+    'patches, uneven padding',
+    { channels: 1, size: [64, 64], kernel: [5, 6], attributes: '<pads = [1, 2, 2, 3], strides = [2, 2]>' },
+    { Pad: 4, Concat: 1 },
+  ],
+  [
+    'patches without padding',
     { channels: 1, size: [64, 64], kernel: [4, 4], attributes: '<strides = [2, 2]>' },
-    { SpaceToDepth: 1 },
+    { Pad: 4, Concat: 1 },
   ],
   ['patches of 2×2', { channels: 1, size: [28, 28], kernel: [5, 5], attributes: pad(2) }, { Pad: 4, Concat: 1 }],
   [
@@ -135,16 +139,14 @@ test('weights that are safe everywhere are so afterwards, or stay in their order
   expect((await runOnce(after, feeds)).y!.data).toEqual((await runOnce(before, feeds)).y!.data)
 })
 
-test('of a picture whose size is not known, only what hangs on no size', () => {
+test('a size that is not known is taken to be 64 by 64', () => {
   const convolution = {
     channels: 3,
     outputs: 64,
     kernel: [7, 7],
     strides: [2, 2],
     dilations: [1, 1],
-    pads: [3, 3, 3, 3],
+    padsKnown: true,
   } as const
-  expect(narrowForm({ ...convolution, size: [224, 224] })?.kind).toBe('blocks')
-  expect(narrowForm({ ...convolution, size: [225, 224] })?.kind).toBe('shifts')
-  expect(narrowForm({ ...convolution, size: undefined })?.kind).toBe('shifts')
+  expect(narrowForm({ ...convolution, size: undefined })).toEqual(narrowForm({ ...convolution, size: [64, 64] }))
 })

@@ -1,8 +1,8 @@
 /*
  * c = QuantizeLinear(Conv(DQ(x₈), DQ(w₈), b))          with x of one to three channels
  *   ⇒  c = QuantizeLinear(Conv(DQ(x'), DQ(w'₈), b))    with x' of whole groups of four channels and the same sums
- * x' is x with channels of zeros, or copies of x shifted by pixels side by side as channels, or the pixels of 2×2 blocks
- * as channels (`narrow-forms.ts`); w' are the same codes in the order that this asks for, zeros where there are none.
+ * x' is x with channels of zeros, or copies of x, shifted by pixels, side by side as channels (`narrow-forms.ts`); w' are
+ * the same codes in the order that this asks for, zeros where there are none.
  * The runtime's integer convolution reads pixels where they lie only where channels come in fours; else it copies every
  * patch first. A 3×3 convolution of stride 2 from 3 to 32 channels at 224×224 took 0.37 ms that way, 0.25 with a fourth
  * channel; 5×5 from 1 to 64 2.33 ms, 0.95 with every place of the window as a channel.
@@ -83,7 +83,7 @@ function apply(node: Node, context: RuleContext): RuleOutcome {
     kernel,
     strides: pair('strides'),
     dilations: pair('dilations'),
-    pads: pads as [number, number, number, number] | undefined,
+    padsKnown: pads !== undefined,
     size: sizeOf(reader.inputs[0]!, context),
   })
   if (!form) return { refused: 'whole groups of channels would cost it more than they save' }
@@ -93,13 +93,12 @@ function apply(node: Node, context: RuleContext): RuleOutcome {
 
   const floats = laidOut(node, reader, { before: channels, kernel, pads: pads ?? [], form }, context)
   const attributes = new Map(node.attributes)
-  if (form.pads) {
-    attributes.set('pads', ints(form.pads))
+  if (copiesOf(form) > 1) {
     attributes.delete('auto_pad')
+    attributes.set('pads', ints([0, 0, 0, 0]))
+    attributes.set('kernel_shape', ints(form.kernel))
+    attributes.set('dilations', ints(form.kernel.map((places, axis) => (places === 1 ? 1 : form.step[axis]!))))
   }
-  attributes.set('kernel_shape', ints(form.kernel))
-  if (form.kind === 'blocks') attributes.set('strides', ints([1, 1]))
-  else if (form.pads) attributes.set('dilations', ints(form.kernel.map((n, i) => (n === 1 ? 1 : form.step[i]!))))
   const inputs = [floats, recode(weight, { codes }, 'unfolded', context), ...node.inputs.slice(2)]
   editor.replace(node, { ...node, inputs, attributes })
   dropCoded(weight, context)
@@ -115,8 +114,10 @@ function sizeOf(name: string, { types }: RuleContext): Pair | undefined {
   return typeof height === 'number' && typeof width === 'number' ? [height, width] : undefined
 }
 
+const copiesOf = ({ step }: NarrowForm) => step[0] * step[1]
+
 /** The codes [M, C, h, w] in the order of the form, zeros where the old kernel has no place. */
-function regrouped(tensor: Tensor, { step, lead, kernel, channels }: NarrowForm): Tensor {
+function regrouped(tensor: Tensor, { step, kernel, channels }: NarrowForm): Tensor {
   const [outputs, before, height, width] = tensor.dims as [number, number, number, number]
   const old = toNumbers(tensor)
   const [rows, columns] = kernel
@@ -124,11 +125,11 @@ function regrouped(tensor: Tensor, { step, lead, kernel, channels }: NarrowForm)
   for (let m = 0; m < outputs; m++)
     for (let c = 0; c < before * step[0] * step[1]; c++) {
       const group = Math.floor(c / before)
-      const [a, b] = [Math.floor(group / step[1]) + lead[0], (group % step[1]) + lead[1]]
+      const [a, b] = [Math.floor(group / step[1]), group % step[1]]
       for (let i = 0; i < rows; i++)
         for (let j = 0; j < columns; j++) {
           const [y, x] = [step[0] * i + a, step[1] * j + b]
-          if (y < 0 || x < 0 || y >= height || x >= width) continue
+          if (y >= height || x >= width) continue
           all[((m * channels + c) * rows + i) * columns + j] =
             old[((m * before + (c % before)) * height + y) * width + x]!
         }
@@ -153,11 +154,10 @@ function laidOut(node: Node, reader: Node, { before, kernel, pads, form }: Unfol
     return make('Pad', [codes, editor.addConstant(numbers, `${to}_pads`), zero], to)
   }
   const { step, channels } = form
-  const copies = step[0] * step[1]
+  const copies = copiesOf(form)
   const zeros = channels - before * copies
   const moves: Node[] = []
-  if (form.kind === 'blocks') moves.push(make('SpaceToDepth', [codes], laid, { blocksize: int(step[0]) }))
-  else if (copies === 1) moves.push(padded([0, 0, 0, 0, 0, zeros, 0, 0], laid))
+  if (copies === 1) moves.push(padded([0, 0, 0, 0, 0, zeros, 0, 0], laid))
   else {
     const parts = Array.from({ length: copies }, () => editor.freshName(`${codes}_shifted`))
     for (const [i, part] of parts.entries()) {
