@@ -74,7 +74,10 @@ function apply(node: Node, context: RuleContext): RuleOutcome {
   if (channels > NARROW || elementCount(kernel) === 1) return false
   if (!inBlocks(outputs)) return { refused: 'its output channels are no whole blocks' }
   const auto = stringAttribute(node, 'auto_pad', 'NOTSET')
-  const pair = (name: string) => intsAttribute(node, name, [1, 1]) as unknown as Pair
+  const pair = (name: string): Pair => {
+    const [rows, columns] = intsAttribute(node, name, [1, 1])
+    return [rows!, columns!]
+  }
   const pads =
     auto === 'NOTSET' ? intsAttribute(node, 'pads', [0, 0, 0, 0]) : auto === 'VALID' ? [0, 0, 0, 0] : undefined
   const form = narrowForm({
