@@ -42,3 +42,31 @@ test('a pool that was planned in integers behind a float convolution is pooled i
 test('a pool among integers stays as it is', async () => {
   expect((await quantized([])).report.applied).toBe(0)
 })
+
+test.each([
+  [
+    'side by side',
+    'p = MaxPool<kernel_shape = [3, 3], pads = [1, 1, 1, 1]>(s) q = MaxPool<kernel_shape = [5, 5], pads = [2, 2, 2, 2]>(s)',
+  ],
+  [
+    'one behind the other',
+    'p = MaxPool<kernel_shape = [3, 3], pads = [1, 1, 1, 1]>(s) q = MaxPool<kernel_shape = [3, 3], pads = [1, 1, 1, 1]>(p)',
+  ],
+])('pools of several sizes over one float value, %s: none of them pools codes', async (_, pools) => {
+  const model = modelWith(
+    `g (float[1,16,12,12] x) => (float y) { c = Conv(x, w) s = Relu(c) ${pools} k = Concat<axis = 1>(s, p, q) y = Conv(k, v) }`,
+    { w: [16, 16, 1, 1], v: [16, 48, 1, 1] },
+  )
+  const feeds = { x: randomValue([1, 16, 12, 12], 3) }
+  const evidence = [{ report: await rangesOf(model, feeds) }]
+  const options = { placement: 'everywhere', keepFloat: ['c', 's'] } as const
+  const before = (await quantizeStaticInt8.run(model, options, evidence)).model
+  const { model: after, report } = await quantizeBehindPools.run(before, {}, [])
+  expect(report.applied).toBe(2)
+  const { nodes } = (await optimizedBy(after, 'all')).graph
+  const makers = new Map(nodes.flatMap((node) => node.outputs.map((name) => [name, node.opType])))
+  const fronts = nodes.filter(({ opType }) => opType === 'MaxPool').map(({ inputs }) => makers.get(inputs[0]!))
+  expect(fronts.length).toBe(2)
+  for (const front of fronts) expect(['Conv', 'MaxPool']).toContain(front)
+  expect((await runOnce(after, feeds)).y!.data).toEqual((await runOnce(before, feeds)).y!.data)
+})
