@@ -1,4 +1,4 @@
-import { int, intAttribute, type Node, type Tensor } from '../../ir/index.ts'
+import { fromNumbers, int, intAttribute, type Node, type Tensor, toNumbers } from '../../ir/index.ts'
 import type { RuleContext } from '../../rewrite/index.ts'
 
 /** Constant codes behind a DequantizeLinear, with a scale for each output channel. */
@@ -12,17 +12,26 @@ export interface CodedWeights {
   readonly zero: Tensor
 }
 
-/** The codes that make this float, where their output channels lie on `axis`; codes of 4 bits stand behind a Cast. */
+/**
+ * The codes that make this float, where their output channels lie on `axis`; codes of 4 bits stand behind a Cast. A single
+ * channel has one scale for all, which is told as the scale of that channel.
+ */
 export function codedWeights(name: string, axis: number, { editor, constant }: RuleContext): CodedWeights | undefined {
   const node = editor.producer(name)
-  if (node?.opType !== 'DequantizeLinear' || intAttribute(node, 'axis', 1) !== axis) return undefined
+  if (node?.opType !== 'DequantizeLinear') return undefined
   const maker = editor.producer(node.inputs[0]!)
   const cast = maker?.opType === 'Cast' && constant(maker.inputs[0]!)?.dtype === 'int4' ? maker : undefined
   const codes = constant(cast ? cast.inputs[0]! : node.inputs[0]!)
   const [scale, zero] = node.inputs.slice(1).map((input) => constant(input))
   if (!codes || scale?.dtype !== 'float32' || !zero) return undefined
-  return codes.dims[axis] === scale.dims[0] ? { node, cast, codes, scale, zero } : undefined
+  if (scale.dims.length === 0)
+    return codes.dims[axis] === 1 ? { node, cast, codes, scale: listed(scale), zero: listed(zero) } : undefined
+  const along = intAttribute(node, 'axis', 1) === axis && codes.dims[axis] === scale.dims[0]
+  return along ? { node, cast, codes, scale, zero } : undefined
 }
+
+/** A number as a list of one. */
+const listed = (tensor: Tensor) => fromNumbers(tensor.dtype, [1], toNumbers(tensor))
 
 /** Other codes in place of these, dequantized along axis 0 under new names; returns the name of the float. */
 export function recode(

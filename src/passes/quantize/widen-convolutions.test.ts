@@ -20,18 +20,22 @@ async function quantized(channels: number, body: string, size?: number, weightBi
   return { before, after, report, feeds }
 }
 
-test.each([4, 8] as const)(
-  'weights of %i bits: a broken block of channels becomes a whole one, and not a bit of the answer changes',
-  async (bits) => {
+test.each([
+  [4, 9],
+  [8, 9],
+  [8, 1],
+] as const)(
+  'weights of %i bits, %i channels: a broken block becomes a whole one, and not a bit of the answer changes',
+  async (bits, channels) => {
     const body = 'h = Conv<pads = [1, 1, 1, 1]>(x, w, b) y = Conv(h, v)'
-    const { before, after, report, feeds } = await quantized(9, body, 40, bits)
+    const { before, after, report, feeds } = await quantized(channels, body, 40, bits)
     expect(report.applied).toBe(1)
     expect(checkModel(after)).toEqual([])
     const widths = [...after.graph.initializers.values()]
       .filter(({ dtype }) => dtype === `int${bits}`)
       .map(({ dims }) => dims[0])
     expect(widths).toContain(16)
-    expect(widths).not.toContain(9)
+    expect(widths).not.toContain(channels)
     expect((await kernelsOf(after)).QLinearConv).toBe((await kernelsOf(before)).QLinearConv)
     expect((await runOnce(after, feeds)).y!.data).toEqual((await runOnce(before, feeds)).y!.data)
   },
