@@ -1,18 +1,19 @@
 /*
- * d = QuantizeLinear(ConvTranspose<strides = kernel = [a, b]>(DequantizeLinear(c), DQ(w₈), DQ(b₃₂)))
- *   ⇒  t = QuantizeLinear(Conv<1×1>(DequantizeLinear(c), DQ(w'₈), DQ(b'₃₂)))      with a·b·O channels, one set a place
+ * d = QuantizeLinear(ConvTranspose<strides = [a, b]>(DequantizeLinear(c), DQ(w₈), DQ(b₃₂)))
+ *   ⇒  t = QuantizeLinear(Conv(DequantizeLinear(c), DQ(w'₈), DQ(b'₃₂)))      with a·b·O channels, one set a place
  *      d = Transpose<channels second>(Reshape(Transpose<perm = [0, 1, 3, 2, 4]>(Reshape(Transpose<channels last>(t)))))
- * Where windows do not overlap, every input pixel makes a tile of its own: a product over channels, whose results are
- * then laid side by side. The runtime has no integer kernel for the transposed form, but for this one; rows of a tile are
- * copied as they lie, channels last, as integer convolutions keep them (48 to 24 channels, 48×48 to 96×96: 0.21 ms with
- * its conversions, 0.06 this way, where DepthToSpace would take 0.18).
- * Illegal: weights or bias that are not constant codes of their own, codes that are not made by one scale.
- * Source: y[n, o, a·h + i, b·w + j] = Σ_c x[n, c, h, w] · w[c, o, i, j].
+ * Every input pixel makes a tile of a·b pixels of its own, from itself and, where windows overlap, from its neighbours:
+ * a convolution, whose results are then laid side by side. The runtime has no integer kernel for the transposed form, but
+ * for this one; rows of a tile are copied as they lie, channels last, as integer convolutions keep them (2×2, 48 to 24
+ * channels, 48×48 to 96×96: 0.21 ms with its conversions, 0.06 this way, where DepthToSpace would take 0.18).
+ * Illegal: weights or bias that are not constant codes of their own, codes that are not made by one scale, sizes that are
+ * no whole number of tiles (`tiles.ts`).
+ * Source: y[n, o, a·h + i, b·w + j] = Σ_c Σ_u Σ_v x[n, c, h + u, w + v] · w[c, o, i + p − a·u, j + q − b·v].
  */
 import { fromNumbers, int, ints, makeNode, type Node, type Tensor, tensorOf, toNumbers } from '../../ir/index.ts'
 import { type RuleContext, type RuleOutcome, rulePass } from '../../rewrite/index.ts'
 import { type CodedWeights, codedWeights, dropCoded, recode } from './coded-weights.ts'
-import { refuseTiles, tilesName } from './tiles.ts'
+import { type Tiles, tilesName, tilesOf } from './tiles.ts'
 
 export const convolveTiles = rulePass(
   'convolveTiles',
@@ -29,22 +30,24 @@ function apply(node: Node, context: RuleContext): RuleOutcome {
   const weight = codedWeights(node.inputs[1]!, 1, context)
   const bias = node.inputs[2] ? codedWeights(node.inputs[2], 0, context) : undefined
   if (weight?.codes.dtype !== 'int8' || (node.inputs[2] && !bias)) return false
-  const refused = refuseTiles(node, weight.codes)
-  if (refused) return { refused }
+  const tiles = tilesOf(node, weight.codes)
+  if (typeof tiles === 'string') return { refused: tiles }
 
-  const [inputs, outputs, height, width] = weight.codes.dims as [number, number, number, number]
+  const outputs = weight.codes.dims[1]!
+  const [height, width] = tiles.step
   const places = height * width
-  const values = toNumbers(weight.codes)
-  const turned = new Float64Array(values.length)
-  for (let c = 0, from = 0; c < inputs; c++)
-    for (let o = 0; o < outputs; o++)
-      for (let place = 0; place < places; place++, from++) turned[(place * outputs + o) * inputs + c] = values[from]!
-  const tiled = fromNumbers('int8', [places * outputs, inputs, 1, 1], turned)
   const reads = [
     node.inputs[0]!,
-    tiledCodes(weight, tiled, places, context),
+    tiledCodes(weight, tiled(weight.codes, tiles), places, context),
     ...(bias ? [tiledCodes(bias, repeated(bias.codes, places), places, context)] : []),
   ]
+  const convolve = (to: string) =>
+    makeNode('Conv', reads, [to], { name: node.name, attributes: { pads: ints(tiles.pads) } })
+  if (places === 1) {
+    editor.replace(node, convolve(node.outputs[0]!))
+    for (const old of bias ? [weight, bias] : [weight]) dropCoded(old, context)
+    return true
+  }
 
   const output = coder.outputs[0]!
   const value = (hint: string) => editor.freshName(`${output}_${hint}`)
@@ -74,9 +77,30 @@ function apply(node: Node, context: RuleContext): RuleOutcome {
     make('Reshape', [laid, whole], flat),
     make('Transpose', [flat], output, { perm: ints([0, 3, 1, 2]) }),
   )
-  editor.replace(node, makeNode('Conv', reads, [floats], { name: node.name }))
+  editor.replace(node, convolve(floats))
   for (const old of bias ? [weight, bias] : [weight]) dropCoded(old, context)
   return true
+}
+
+/** The codes [C, M, h, w] as those of a convolution [places·M, C, taps…]. */
+function tiled(codes: Tensor, { step, taps, first, front }: Tiles): Tensor {
+  const [inputs, outputs, height, width] = codes.dims as [number, number, number, number]
+  const [rows, columns] = taps
+  const values = toNumbers(codes)
+  const turned = new Float64Array(step[0] * step[1] * outputs * inputs * rows * columns)
+  for (let place = 0, to = 0; place < step[0] * step[1]; place++) {
+    const [a, b] = [Math.floor(place / step[1]), place % step[1]]
+    for (let o = 0; o < outputs; o++)
+      for (let c = 0; c < inputs; c++)
+        for (let u = 0; u < rows; u++)
+          for (let v = 0; v < columns; v++, to++) {
+            const y = a + front[0] - step[0] * (first[0] + u)
+            const x = b + front[1] - step[1] * (first[1] + v)
+            if (y < 0 || x < 0 || y >= height || x >= width) continue
+            turned[to] = values[((c * outputs + o) * height + y) * width + x]!
+          }
+  }
+  return fromNumbers('int8', [step[0] * step[1] * outputs, inputs, rows, columns], turned)
 }
 
 const repeated = (tensor: Tensor, times: number): Tensor => {

@@ -1,5 +1,7 @@
+import { nodeLabel } from '../../ir/index.ts'
 import type { ProductSize } from './kernel-costs.ts'
 import { channelAxis, type NodeFacts } from './quantize-rules.ts'
+import { tilesOf } from './tiles.ts'
 import type { Unit } from './unit.ts'
 
 /** The sizes that decide what a product costs; `elements` counts those of a value. */
@@ -16,6 +18,11 @@ export function productSize(unit: Unit, facts: NodeFacts, elements: (value: stri
   const product = (dims: readonly number[]) => dims.reduce((total, dim) => total * dim, 1)
   if (node.opType === 'Conv')
     return { outputs, channels, macs: product(weight.dims.slice(1)), window: product(weight.dims.slice(2)) }
-  if (node.opType === 'ConvTranspose') return { outputs, channels, macs: weight.dims[0]!, window: 1 }
+  if (node.opType === 'ConvTranspose') {
+    const tiles = tilesOf(node, weight)
+    if (typeof tiles === 'string') throw new Error(`internal: no tiles for ${nodeLabel(node)}`)
+    const window = product(tiles.taps)
+    return { outputs, channels: channels * product(tiles.step), macs: weight.dims[0]! * window, window }
+  }
   return { outputs, channels, macs: product(weight.dims.slice(-2)) / channels, window: 1 }
 }

@@ -7,7 +7,7 @@ import {
   stringAttribute,
   type Tensor,
 } from '../../ir/index.ts'
-import { refuseTiles } from './tiles.ts'
+import { tilesOf } from './tiles.ts'
 
 /**
  * What ONNX Runtime's CPU provider makes of an operator between DequantizeLinear and QuantizeLinear. Which patterns
@@ -40,7 +40,7 @@ const movement = (refuse?: OperatorRule['refuse']): Omit<OperatorRule, 'kernel'>
 /** Rules by `operatorName`. An operator that is absent stays in float. */
 export const quantizeRules: Readonly<Record<string, OperatorRule>> = {
   Conv: { kernel: 'QLinearConv', kind: 'product', refuse: refuseConv },
-  // A convolution of one tap, and tiles laid side by side: see `convolveTiles`.
+  // A convolution, and tiles laid side by side: see `convolveTiles`.
   ConvTranspose: { kernel: 'QLinearConv', kind: 'product', refuse: refuseTransposed },
   MatMul: { kernel: 'QLinearMatMul', kind: 'product', refuse: refuseMatMul },
   Gemm: { kernel: 'QGemm', kind: 'product', refuse: refuseGemm },
@@ -104,7 +104,8 @@ function refuseTransposed(node: Node, facts: NodeFacts): string | undefined {
   const weight = facts.constant(node.inputs[1]!)
   if (!weight) return 'its weights are not constant'
   if (weight.dtype !== 'float32') return `its weights are ${weight.dtype}`
-  return refuseTiles(node, weight) ?? refuseBias(node, facts)
+  const tiles = tilesOf(node, weight)
+  return typeof tiles === 'string' ? tiles : refuseBias(node, facts)
 }
 
 function refuseMatMul(node: Node, facts: NodeFacts): string | undefined {
