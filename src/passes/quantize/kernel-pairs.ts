@@ -1,3 +1,5 @@
+import { type Tensor, toNumbers } from '../../ir/index.ts'
+
 /**
  * Where the weights of one channel lie in the order in which integer kernels take them: depth k of channel c at
  * `c·channelStride + (k mod inner)·innerStride + ⌊k / inner⌋·outerStride`.
@@ -35,6 +37,10 @@ export function depthOrders(dims: readonly number[], axis: number): readonly Dep
   const [depth, channels] = [dims[0]!, dims[1]!]
   return [{ channels, depth, channelStride: 1, inner: depth, innerStride: channels, outerStride: 0 }]
 }
+
+/** Whether two neighbouring products of one sign of a convolution's codes [M, C, k…] can leave 16 bits. */
+export const leavesBits = (codes: Tensor): boolean =>
+  pairReach(toNumbers(codes), depthOrders(codes.dims, 0)).some((reach) => reach > MOST_PAIR)
 
 /** The largest |sum| of two neighbours of one sign in every channel, in any of the orders; `from` skips elements. */
 export function pairReach(values: ArrayLike<number>, orders: readonly DepthOrder[], from = 0): Float64Array {

@@ -2,6 +2,7 @@ import type { Model } from '../../ir/index.ts'
 import type { Pass } from '../../rewrite/index.ts'
 import { convolveTiles } from './convolve-tiles.ts'
 import { fuseDecodedSilu } from './fuse-decoded-silu.ts'
+import { mergeGroups } from './merge-groups.ts'
 import { quantizeBehindPools } from './quantize-behind-pools.ts'
 import { repeatCodes } from './repeat-codes.ts'
 import { unfoldNarrowInputs } from './unfold-narrow-inputs.ts'
@@ -10,6 +11,7 @@ import { widenConvolutions } from './widen-convolutions.ts'
 /** What the runtime would not make fast kernels of by itself, mended behind static quantization, in this order. */
 export const kernelRepairs: readonly Pass[] = [
   convolveTiles,
+  mergeGroups,
   widenConvolutions,
   unfoldNarrowInputs,
   fuseDecodedSilu,

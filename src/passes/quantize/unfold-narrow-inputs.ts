@@ -29,7 +29,7 @@ import {
 import { type Pass, type PassResult, type RuleContext, type RuleOutcome, rulePass } from '../../rewrite/index.ts'
 import { codedWeights, dropCoded, recode } from './coded-weights.ts'
 import { dropUnread } from './drop-unread.ts'
-import { depthOrders, MOST_PAIR, pairReach } from './kernel-pairs.ts'
+import { leavesBits } from './kernel-pairs.ts'
 import { type NarrowForm, narrowForm, type Pair } from './narrow-forms.ts'
 import { inBlocks } from './widen-convolutions.ts'
 
@@ -91,7 +91,7 @@ function apply(node: Node, context: RuleContext): RuleOutcome {
   })
   if (!form) return { refused: 'whole groups of channels would cost it more than they save' }
   const codes = regrouped(weight.codes, form)
-  if (!saturates(weight.codes) && saturates(codes))
+  if (!leavesBits(weight.codes) && leavesBits(codes))
     return { refused: 'its weights keep within 16 bits only in the order that they have' }
 
   const floats = laidOut(node, reader, { before: channels, kernel, pads: pads ?? [], form }, context)
@@ -139,10 +139,6 @@ function regrouped(tensor: Tensor, { step, kernel, channels }: NarrowForm): Tens
     }
   return fromNumbers(tensor.dtype, [outputs, channels, rows, columns], all)
 }
-
-/** Whether two neighbouring products of one sign can leave 16 bits on processors without VNNI. */
-const saturates = (codes: Tensor) =>
-  pairReach(toNumbers(codes), depthOrders(codes.dims, 0)).some((reach) => reach > MOST_PAIR)
 
 /** Lays the codes that `reader` dequantizes in the order of the form; returns the name of the dequantized value. */
 function laidOut(node: Node, reader: Node, { before, kernel, pads, form }: Unfolding, context: RuleContext): string {
