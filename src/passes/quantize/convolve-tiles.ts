@@ -10,10 +10,11 @@
  * no whole number of tiles (`tiles.ts`).
  * Source: y[n, o, a·h + i, b·w + j] = Σ_c Σ_u Σ_v x[n, c, h + u, w + v] · w[c, o, i + p − a·u, j + q − b·v].
  */
-import { fromNumbers, int, ints, makeNode, type Node, type Tensor, tensorOf, toNumbers } from '../../ir/index.ts'
+import { fromNumbers, ints, type Node, type Tensor, toNumbers } from '../../ir/index.ts'
 import { type RuleContext, type RuleOutcome, rulePass } from '../../rewrite/index.ts'
-import { type CodedWeights, codedWeights, dropCoded, recode } from './coded-weights.ts'
-import { type Tiles, tilesName, tilesOf } from './tiles.ts'
+import { codedWeights } from './coded-weights.ts'
+import { convolveInTiles } from './lay-tiles.ts'
+import { type Tiles, tilesOf } from './tiles.ts'
 
 export const convolveTiles = rulePass(
   'convolveTiles',
@@ -33,52 +34,12 @@ function apply(node: Node, context: RuleContext): RuleOutcome {
   const tiles = tilesOf(node, weight.codes)
   if (typeof tiles === 'string') return { refused: tiles }
 
-  const outputs = weight.codes.dims[1]!
-  const [height, width] = tiles.step
-  const places = height * width
-  const reads = [
-    node.inputs[0]!,
-    tiledCodes(weight, tiled(weight.codes, tiles), places, context),
-    ...(bias ? [tiledCodes(bias, repeated(bias.codes, places), places, context)] : []),
-  ]
-  const convolve = (to: string) =>
-    makeNode('Conv', reads, [to], { name: node.name, attributes: { pads: ints(tiles.pads) } })
-  if (places === 1) {
-    editor.replace(node, convolve(node.outputs[0]!))
-    for (const old of bias ? [weight, bias] : [weight]) dropCoded(old, context)
-    return true
-  }
-
-  const output = coder.outputs[0]!
-  const value = (hint: string) => editor.freshName(`${output}_${hint}`)
-  const integers = (numbers: readonly number[], hint: string) =>
-    editor.addConstant(tensorOf('int64', [numbers.length], BigInt64Array.from(numbers, BigInt)), `${output}_${hint}`)
-  const make = (opType: string, from: readonly string[], out: string, attributes = {}) =>
-    makeNode(opType, from, [out], { name: editor.freshName(`${out}_${opType}`), attributes })
-  const [floats, codes, last, apart] = ['wide', 'tiles', 'last', 'apart'].map(value) as [string, string, string, string]
-  const [shape, sizes, grown, whole] = ['shape', 'sizes', 'grown', 'whole'].map(value) as [
-    string,
-    string,
-    string,
-    string,
-  ]
-  const [laid, flat] = [value('laid'), value('flat')]
-  editor.replace(
-    coder,
-    { ...coder, inputs: [floats, ...coder.inputs.slice(1)], outputs: [codes] },
-    make('Transpose', [codes], last, { perm: ints([0, 2, 3, 1]) }),
-    make('Reshape', [last, integers([0, 0, 0, height, width * outputs], 'rows')], apart),
-    // Under a name of what it stands for, so that profiles know what that costs.
-    { ...make('Transpose', [apart], laid, { perm: ints([0, 1, 3, 2, 4]) }), name: tilesName(node.name || output) },
-    make('Shape', [codes], shape),
-    make('Gather', [shape, integers([0, 2, 3], 'order')], sizes),
-    make('Mul', [sizes, integers([1, height, width], 'factors')], grown),
-    make('Concat', [grown, integers([outputs], 'channels')], whole, { axis: int(0) }),
-    make('Reshape', [laid, whole], flat),
-    make('Transpose', [flat], output, { perm: ints([0, 3, 1, 2]) }),
-  )
-  editor.replace(node, convolve(floats))
-  for (const old of bias ? [weight, bias] : [weight]) dropCoded(old, context)
+  convolveInTiles(node, coder, weight, bias, context, {
+    codes: tiled(weight.codes, tiles),
+    outputs: weight.codes.dims[1]!,
+    step: tiles.step,
+    attributes: { pads: ints(tiles.pads) },
+  })
   return true
 }
 
@@ -102,12 +63,3 @@ function tiled(codes: Tensor, { step, taps, first, front }: Tiles): Tensor {
   }
   return fromNumbers('int8', [step[0] * step[1] * outputs, inputs, rows, columns], turned)
 }
-
-const repeated = (tensor: Tensor, times: number): Tensor => {
-  const numbers = Array.from(toNumbers(tensor))
-  return fromNumbers(tensor.dtype, [numbers.length * times], Array.from({ length: times }, () => numbers).flat())
-}
-
-/** Codes with the scales of the old ones, once for each place, dequantized; returns the name of the float. */
-const tiledCodes = (old: CodedWeights, codes: Tensor, times: number, context: RuleContext) =>
-  recode(old, { codes, scale: repeated(old.scale, times), zero: repeated(old.zero, times) }, 'tiled', context)

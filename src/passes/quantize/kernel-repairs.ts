@@ -1,6 +1,7 @@
 import type { Model } from '../../ir/index.ts'
 import type { Pass } from '../../rewrite/index.ts'
 import { convolveTiles } from './convolve-tiles.ts'
+import { foldNarrowOutputs } from './fold-narrow-outputs.ts'
 import { fuseDecodedSilu } from './fuse-decoded-silu.ts'
 import { mergeGroups } from './merge-groups.ts'
 import { quantizeBehindPools } from './quantize-behind-pools.ts'
@@ -12,6 +13,7 @@ import { widenConvolutions } from './widen-convolutions.ts'
 export const kernelRepairs: readonly Pass[] = [
   convolveTiles,
   mergeGroups,
+  foldNarrowOutputs,
   widenConvolutions,
   unfoldNarrowInputs,
   fuseDecodedSilu,
