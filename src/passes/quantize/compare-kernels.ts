@@ -28,6 +28,7 @@ const MOVEMENTS = new Set([
   'Expand',
   'Tile',
   'Resize',
+  'Pad',
 ])
 
 const REASONS: Readonly<Record<string, string>> = {

@@ -94,6 +94,7 @@ class Insertion {
     const stand = standIn(unit.node)
     if (stand === 'hard-swish' || stand === 'silu') this.#emitGate(unit, stand)
     else if (stand === 'hard-sigmoid') this.#emitHardSigmoid(unit)
+    else if (unit.node.opType === 'Pad') this.#emitPad(unit)
     else this.#emitDirect(unit, stand === 'relu')
   }
 
@@ -107,6 +108,21 @@ class Insertion {
     else if (unit.rule.kind === 'product') emitted = this.#product(unit, inputs)
     if (node.outputs.length > 1) this.#giveSeveral(unit, emitted)
     else this.#give(unit, emitted)
+  }
+
+  /** Codes with codes around them: the runtime leaves a Pad between conversions in float. */
+  #emitPad(unit: Unit): void {
+    const { node, writes } = unit
+    const [name, codes] = [writes[0]!, this.#plan.codes.get(writes[0]!)!]
+    const zero = this.#writer.constant(tensorOf('uint8', [], Uint8Array.of(codes.zeroPoint)), `${name}_zero`)
+    const inputs = [this.#codesOf(node.inputs[0]!), node.inputs[1]!, zero, ...node.inputs.slice(3)]
+    const padded = this.#writer.freshName(`${name}_codes`)
+    this.#writer.nodes.push({ ...node, inputs, outputs: [padded] })
+    this.#coded.set(name, padded)
+    this.#count(unit, true)
+    if (!this.#readAsFloat(name)) return
+    this.#named.add(name)
+    this.#writer.dequantize(padded, codes, name, name)
   }
 
   /** Codes read as float by one integer unit. */

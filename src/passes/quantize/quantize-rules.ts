@@ -6,6 +6,7 @@ import {
   type Node,
   stringAttribute,
   type Tensor,
+  tensorValues,
 } from '../../ir/index.ts'
 import { tilesOf } from './tiles.ts'
 
@@ -64,11 +65,11 @@ export const quantizeRules: Readonly<Record<string, OperatorRule>> = {
   Expand: { kernel: 'Expand', ...movement() },
   Tile: { kernel: 'Tile', ...movement() },
   Resize: { kernel: 'Resize', ...movement(refuseResize) },
+  Pad: { kernel: 'Pad', ...movement(refusePad) },
 }
 
 /** Operators that stay in float, with the reason that a report gives; others say that no kernel exists. */
 export const floatReasons: Readonly<Record<string, string>> = {
-  Pad: 'padding between integer nodes does not fuse in the runtime',
   ReduceMean: 'the runtime has no integer kernel for ReduceMean',
   GlobalMaxPool: 'the runtime has no integer kernel for GlobalMaxPool',
   LSTM: 'recurrent layers have no static integer kernel; the dynamic scheme, or `recurrent` beside this one, has',
@@ -161,9 +162,18 @@ function refuseResize(node: Node): string | undefined {
   return mode === 'nearest' ? undefined : `interpolation "${mode}" has no integer kernel`
 }
 
-/** A convolution of few input channels a group, such as a depthwise one: slower in integers than in float. */
+/** Codes of zero, or of pixels that are there: what else would be laid around them may have no code. */
+function refusePad(node: Node, facts: NodeFacts): string | undefined {
+  if (stringAttribute(node, 'mode', 'constant') !== 'constant' || !node.inputs[2]) return undefined
+  const value = facts.constant(node.inputs[2])
+  const zero = value && Number(tensorValues(value)[0]) === 0
+  return zero ? undefined : 'it pads with another value than zero, which may have no code'
+}
+
+/** A convolution of one channel a group: slower in integers than in float. */
 export function isDepthwise(node: Node, weight: Tensor): boolean {
-  return node.opType === 'Conv' && intAttribute(node, 'group', 1) > 1 && weight.dims[1]! <= 4
+  const group = intAttribute(node, 'group', 1)
+  return node.opType === 'Conv' && group > 1 && weight.dims[1] === 1 && weight.dims[0] === group
 }
 
 /** Attributes without the named ones. */
