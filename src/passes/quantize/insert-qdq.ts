@@ -14,6 +14,7 @@ import {
 } from '../../ir/index.ts'
 import { type Affine, affineU8, biasScale, quantizeBias, quantizeU8, rangeOf, UNIT } from './affine.ts'
 import { type ChannelWeights, quantizeChannels } from './channel-weights.ts'
+import type { Codes } from './equalise-channels.ts'
 import { MOST_PAIR } from './kernel-pairs.ts'
 import { learnedChannels } from './learned-weights.ts'
 import { mostCode } from './plan-options.ts'
@@ -114,15 +115,12 @@ class Insertion {
   #emitPad(unit: Unit): void {
     const { node, writes } = unit
     const [name, codes] = [writes[0]!, this.#plan.codes.get(writes[0]!)!]
-    const zero = this.#writer.constant(tensorOf('uint8', [], Uint8Array.of(codes.zeroPoint)), `${name}_zero`)
+    const [, zero] = this.#writer.scalars(codes, name)
     const inputs = [this.#codesOf(node.inputs[0]!), node.inputs[1]!, zero, ...node.inputs.slice(3)]
     const padded = this.#writer.freshName(`${name}_codes`)
     this.#writer.nodes.push({ ...node, inputs, outputs: [padded] })
-    this.#coded.set(name, padded)
     this.#count(unit, true)
-    if (!this.#readAsFloat(name)) return
-    this.#named.add(name)
-    this.#writer.dequantize(padded, codes, name, name)
+    this.#standAs(name, padded, codes)
   }
 
   /** Codes read as float by one integer unit. */
@@ -284,15 +282,18 @@ class Insertion {
     for (const [name, float] of raw) this.#code(name, float)
   }
 
-  /** `raw` → codes, and the float `name` where a float node or the graph's output wants it. */
+  /** `raw` → codes of `name`. */
   #code(name: string, raw: string): void {
     const codes = this.#plan.codes.get(name)!
-    const coded = this.#writer.quantize(raw, { ...codes, channels: undefined }, name)
+    this.#standAs(name, this.#writer.quantize(raw, { ...codes, channels: undefined }, name), codes)
+  }
+
+  /** These are the codes of a value, and its float where a float node or the graph's output wants it. */
+  #standAs(name: string, coded: string, codes: Codes): void {
     this.#coded.set(name, coded)
-    if (this.#readAsFloat(name)) {
-      this.#named.add(name)
-      this.#writer.dequantize(coded, codes, name, name)
-    }
+    if (!this.#readAsFloat(name)) return
+    this.#named.add(name)
+    this.#writer.dequantize(coded, codes, name, name)
   }
 
   #users(name: string): readonly Node[] {
@@ -336,18 +337,8 @@ class Insertion {
   #emitHardSigmoid(unit: Unit): void {
     const { node } = unit
     const name = unit.writes[0]!
-    const coded = this.#hardSigmoidCodes(
-      node.inputs[0]!,
-      node,
-      floatAttribute(node, 'alpha', 0.2),
-      floatAttribute(node, 'beta', 0.5),
-      name,
-    )
-    this.#coded.set(name, coded)
-    if (this.#readAsFloat(name)) {
-      this.#named.add(name)
-      this.#writer.dequantize(coded, UNIT, name, name)
-    }
+    const [alpha, beta] = [floatAttribute(node, 'alpha', 0.2), floatAttribute(node, 'beta', 0.5)]
+    this.#standAs(name, this.#hardSigmoidCodes(node.inputs[0]!, node, alpha, beta, name), UNIT)
   }
 
   /** x · gate(x): a table, then QLinearMul. */
