@@ -111,3 +111,25 @@ test('rows add up in their order, and the greatest difference of all of them cou
   expect(sqnrDb).toBe(10 * Math.log10(signal / noise))
   expect(maxAbs).toBeCloseTo(6 / 64, 5)
 })
+
+test('a row of huge numbers decides what all rows keep together, not what most of them keep', () => {
+  const found = differences()
+  const row = (scale: number, error: number) => {
+    const base = Float64Array.from({ length: 8 }, (_, i) => scale * (i + 1))
+    const other = base.map((x) => x * (1 + error))
+    found.add({ y: value('float64', base) }, { y: value('float64', other) })
+  }
+  for (let i = 0; i < 9; i++) row(1, 0.01)
+  row(1000, 0.5)
+  const [{ sqnrDb, typicalDb, noiseRows }] = found.outputs() as [ReturnType<typeof found.outputs>[number]]
+  expect(sqnrDb).toBeCloseTo(-20 * Math.log10(0.5), 3)
+  expect(typicalDb).toBeCloseTo(40, 6)
+  expect(noiseRows).toBeCloseTo(1, 3)
+  const even = differences()
+  for (let i = 0; i < 6; i++)
+    even.add({ y: value('float64', new Float64Array([2, 0])) }, { y: value('float64', new Float64Array([1, 0])) })
+  expect(even.outputs()[0]!.noiseRows).toBeCloseTo(6, 9)
+  const same = differences()
+  same.add({ y: value('float64', new Float64Array([2, 0])) }, { y: value('float64', new Float64Array([2, 0])) })
+  expect(same.outputs()).toEqual([{ name: 'y', sqnrDb: null, maxAbs: 0 }])
+})

@@ -13,10 +13,13 @@ export interface RowDifference {
   readonly broken: boolean
 }
 
-/** Adds up differences of outputs over rows; holds a few numbers per output, never the outputs. */
+/** Adds up differences of outputs over rows; holds a few numbers per output and one for each row, never the outputs. */
 export interface Differences {
   add(base: RowOutputs, candidate: RowOutputs): RowDifference
-  /** By output: signal to noise in decibels (null where identical), greatest absolute difference. */
+  /**
+   * By output: signal to noise in decibels (null where identical), what half of the rows keep, how many rows the noise
+   * rests on, greatest absolute difference.
+   */
   outputs(): ComparisonReport['outputs']
   /** Whether every row had a class-like output. */
   readonly classLike: boolean
@@ -35,9 +38,16 @@ interface Sums {
   classLike: boolean
 }
 
+interface OverRows extends Sums {
+  /** Of the noise of each row. */
+  squares: number
+  /** Of each row, its noise over its signal. */
+  readonly ratios: number[]
+}
+
 /** SQNR = 10 log₁₀(Σ base² / Σ (base − candidate)²), over all elements of all rows of an output. */
 export function differences(): Differences {
-  const sums = new Map<string, Sums>()
+  const sums = new Map<string, OverRows>()
   let rows = 0
   let classLikeRows = 0
   const tokens = { places: 0, agreeing: 0 }
@@ -49,9 +59,11 @@ export function differences(): Differences {
       let hasClasses = false
       for (const [name, value] of Object.entries(base)) {
         const other = candidate[name]!
-        const of = sums.get(name) ?? { signal: 0, noise: 0, maxAbs: 0, classLike: true }
+        const of = sums.get(name) ?? { signal: 0, noise: 0, maxAbs: 0, classLike: true, squares: 0, ratios: [] }
         sums.set(name, of)
+        const { signal, noise } = of
         const result = addOutput(of, value, other)
+        addRow(of, of.signal - signal, of.noise - noise)
         identical &&= result.identical
         broken ||= result.broken
         const classLike = isClassLike(name, value)
@@ -68,7 +80,12 @@ export function differences(): Differences {
       return { changed, identical, broken }
     },
     outputs: () =>
-      [...sums].map(([name, { signal, noise, maxAbs }]) => ({ name, sqnrDb: decibels(signal, noise), maxAbs })),
+      [...sums].map(([name, { signal, noise, maxAbs, squares, ratios }]) => ({
+        name,
+        sqnrDb: decibels(signal, noise),
+        ...(noise > 0 ? { typicalDb: typical(ratios), noiseRows: rowsBehind(noise, squares) } : {}),
+        maxAbs,
+      })),
     get classLike() {
       return rows > 0 && classLikeRows === rows
     },
@@ -144,6 +161,26 @@ function carefulSums(x: ArrayLike<number>, y: ArrayLike<number>): Distance {
     } else if (!(Number.isNaN(a) && Number.isNaN(b))) identical = false
   }
   return { signal, noise, maxAbs, identical, broken }
+}
+
+/** A row without any signal is all noise where it has some. */
+function addRow(of: OverRows, signal: number, noise: number): void {
+  of.squares += noise * noise
+  const ratio = noise === 0 ? 0 : noise / signal
+  // Sums beyond all numbers.
+  of.ratios.push(Number.isNaN(ratio) ? Number.POSITIVE_INFINITY : ratio)
+}
+
+/** What half of the rows keep, in decibels within ±300. */
+function typical(ratios: readonly number[]): number {
+  const middle = ratios.toSorted((a, b) => a - b)[ratios.length >> 1]!
+  return Math.min(300, Math.max(-300, -10 * Math.log10(middle)))
+}
+
+/** So many rows of equal noise would make a sum as sure as this one (Kish's effective size of a sample). */
+function rowsBehind(noise: number, squares: number): number {
+  const rows = noise ** 2 / squares
+  return Number.isFinite(rows) ? rows : 1
 }
 
 function decibels(signal: number, noise: number): number | null {
