@@ -119,16 +119,25 @@ test('a row of huge numbers decides what all rows keep together, not what most o
     const other = base.map((x) => x * (1 + error))
     found.add({ y: value('float64', base) }, { y: value('float64', other) })
   }
-  for (let i = 0; i < 9; i++) row(1, 0.01)
+  for (let i = 0; i < 39; i++) row(1, i % 2 === 0 ? 0.01 : 0.02)
   row(1000, 0.5)
   const [{ sqnrDb, typicalDb, noiseRows }] = found.outputs() as [ReturnType<typeof found.outputs>[number]]
   expect(sqnrDb).toBeCloseTo(-20 * Math.log10(0.5), 3)
-  expect(typicalDb).toBeCloseTo(40, 6)
+  // Of 40 rows two are left out: the large one, and one of those that are alike.
+  expect(10 ** (-typicalDb! / 10)).toBeCloseTo((19 * 0.01 ** 2 + 19 * 0.02 ** 2) / 38, 5)
   expect(noiseRows).toBeCloseTo(1, 3)
   const even = differences()
   for (let i = 0; i < 6; i++)
     even.add({ y: value('float64', new Float64Array([2, 0])) }, { y: value('float64', new Float64Array([1, 0])) })
   expect(even.outputs()[0]!.noiseRows).toBeCloseTo(6, 9)
+  // Squares beyond all numbers tell nothing of rows.
+  const beyond = differences()
+  for (const size of [1, 1e200])
+    beyond.add(
+      { y: value('float64', new Float64Array([size, size])) },
+      { y: value('float64', new Float64Array([size, 0])) },
+    )
+  expect(Object.keys(beyond.outputs()[0]!)).toEqual(['name', 'sqnrDb', 'maxAbs'])
   const same = differences()
   same.add({ y: value('float64', new Float64Array([2, 0])) }, { y: value('float64', new Float64Array([2, 0])) })
   expect(same.outputs()).toEqual([{ name: 'y', sqnrDb: null, maxAbs: 0 }])

@@ -2,6 +2,7 @@ import type { TensorValue } from '../engine/index.ts'
 import type { ComparisonReport } from '../report/index.ts'
 import { tokenAgreement } from './metric-language.ts'
 import { isClassLike, numbersOf, type RowOutputs, topAnswer } from './row-outputs.ts'
+import { toDecibels } from './sqnr.ts'
 
 /** How the outputs of one row differ. */
 export interface RowDifference {
@@ -13,12 +14,12 @@ export interface RowDifference {
   readonly broken: boolean
 }
 
-/** Adds up differences of outputs over rows; holds a few numbers per output and one for each row, never the outputs. */
+/** Adds up differences of outputs over rows; holds a few numbers per output and two for each row, never the outputs. */
 export interface Differences {
   add(base: RowOutputs, candidate: RowOutputs): RowDifference
   /**
-   * By output: signal to noise in decibels (null where identical), what half of the rows keep, how many rows the noise
-   * rests on, greatest absolute difference.
+   * By output: signal to noise in decibels (null where identical), the same without the rows of the largest numbers, how
+   * many rows the noise rests on, greatest absolute difference.
    */
   outputs(): ComparisonReport['outputs']
   /** Whether every row had a class-like output. */
@@ -38,11 +39,13 @@ interface Sums {
   classLike: boolean
 }
 
+interface RowSums {
+  readonly signal: number
+  readonly noise: number
+}
+
 interface OverRows extends Sums {
-  /** Of the noise of each row. */
-  squares: number
-  /** Of each row, its noise over its signal. */
-  readonly ratios: number[]
+  readonly rows: RowSums[]
 }
 
 /** SQNR = 10 log₁₀(Σ base² / Σ (base − candidate)²), over all elements of all rows of an output. */
@@ -59,11 +62,11 @@ export function differences(): Differences {
       let hasClasses = false
       for (const [name, value] of Object.entries(base)) {
         const other = candidate[name]!
-        const of = sums.get(name) ?? { signal: 0, noise: 0, maxAbs: 0, classLike: true, squares: 0, ratios: [] }
+        const of = sums.get(name) ?? { signal: 0, noise: 0, maxAbs: 0, classLike: true, rows: [] }
         sums.set(name, of)
         const { signal, noise } = of
         const result = addOutput(of, value, other)
-        addRow(of, of.signal - signal, of.noise - noise)
+        of.rows.push({ signal: of.signal - signal, noise: of.noise - noise })
         identical &&= result.identical
         broken ||= result.broken
         const classLike = isClassLike(name, value)
@@ -80,10 +83,10 @@ export function differences(): Differences {
       return { changed, identical, broken }
     },
     outputs: () =>
-      [...sums].map(([name, { signal, noise, maxAbs, squares, ratios }]) => ({
+      [...sums].map(([name, { signal, noise, maxAbs, rows }]) => ({
         name,
         sqnrDb: decibels(signal, noise),
-        ...(noise > 0 ? { typicalDb: typical(ratios), noiseRows: rowsBehind(noise, squares) } : {}),
+        ...(noise > 0 ? acrossRows(rows) : {}),
         maxAbs,
       })),
     get classLike() {
@@ -163,24 +166,32 @@ function carefulSums(x: ArrayLike<number>, y: ArrayLike<number>): Distance {
   return { signal, noise, maxAbs, identical, broken }
 }
 
-/** A row without any signal is all noise where it has some. */
-function addRow(of: OverRows, signal: number, noise: number): void {
-  of.squares += noise * noise
-  const ratio = noise === 0 ? 0 : noise / signal
-  // Sums beyond all numbers.
-  of.ratios.push(Number.isNaN(ratio) ? Number.POSITIVE_INFINITY : ratio)
+/** Share of the rows, those of the largest numbers, that are left out of `typicalDb`. */
+const LARGEST = 1 / 20
+
+/** How the noise lies across rows; nothing where sums are beyond all numbers. */
+function acrossRows(rows: readonly RowSums[]): { typicalDb?: number; noiseRows?: number } {
+  const [typicalDb, noiseRows] = [typical(rows), rowsBehind(rows)]
+  return Number.isFinite(typicalDb) && Number.isFinite(noiseRows) ? { typicalDb, noiseRows } : {}
 }
 
-/** What half of the rows keep, in decibels within ±300. */
-function typical(ratios: readonly number[]): number {
-  const middle = ratios.toSorted((a, b) => a - b)[ratios.length >> 1]!
-  return Math.min(300, Math.max(-300, -10 * Math.log10(middle)))
+/** Decibels without the rows of the largest signal; the most that is told where nothing else differs. */
+function typical(rows: readonly RowSums[]): number {
+  const left = rows.toSorted((a, b) => a.signal - b.signal).slice(0, rows.length - Math.floor(rows.length * LARGEST))
+  return toDecibels(
+    left.reduce((sum, { signal }) => sum + signal, 0),
+    left.reduce((sum, { noise }) => sum + noise, 0),
+  )
 }
 
 /** So many rows of equal noise would make a sum as sure as this one (Kish's effective size of a sample). */
-function rowsBehind(noise: number, squares: number): number {
-  const rows = noise ** 2 / squares
-  return Number.isFinite(rows) ? rows : 1
+function rowsBehind(rows: readonly RowSums[]): number {
+  let [sum, squares] = [0, 0]
+  for (const { noise } of rows) {
+    sum += noise
+    squares += noise * noise
+  }
+  return sum ** 2 / squares
 }
 
 function decibels(signal: number, noise: number): number | null {

@@ -67,7 +67,7 @@ interface Counts {
   readonly lost: number
   readonly won: number
   readonly n: number
-  /** Of the worst output on a typical row, its power's root over that of the signal; 0 where no number tells. */
+  /** Of the worst output on most rows, its power's root over that of the signal; 0 where no number tells. */
   readonly amplitude: number
 }
 

@@ -8,8 +8,8 @@ export function worstNoise(proof: Outputs): number | null {
 }
 
 /**
- * The lowest of what half of the rows keep at any output; of reports that do not tell, that of all rows. Rows of
- * unusually large numbers decide what all rows keep together, but not how many answers change.
+ * The lowest signal-to-noise ratio of any output without the rows of the largest numbers; of reports that do not tell,
+ * that of all rows. A few rows of unusually large numbers decide what all keep together, not how many answers change.
  */
 export function typicalNoise({ outputs }: Outputs): number | null {
   const values = outputs.flatMap(({ sqnrDb, typicalDb }) => (sqnrDb === null ? [] : [typicalDb ?? sqnrDb]))

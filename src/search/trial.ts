@@ -112,7 +112,7 @@ const SAME_DB = 0.5
  */
 export const quietestFirst = (trials: readonly Trial[]) => leastFirst(trials, ofAllRows)
 
-/** The same by what half of the rows keep, which decides how many answers change. */
+/** The same without the rows of the largest numbers: by what decides how many answers change. */
 export const quietestOnMostRows = (trials: readonly Trial[]) => leastFirst(trials, ofTypicalRows)
 
 function leastFirst(trials: readonly Trial[], decibelsOf: (trial: Trial) => number): readonly Trial[] {
