@@ -18,7 +18,7 @@ export interface RowDifference {
 export interface Differences {
   add(base: RowOutputs, candidate: RowOutputs): RowDifference
   /**
-   * By output: signal to noise in decibels (null where identical), the same without the rows of the largest numbers, how
+   * By output: signal to noise in decibels (null where identical), the same without rows of unusually large numbers, how
    * many rows the noise rests on, greatest absolute difference.
    */
   outputs(): ComparisonReport['outputs']
@@ -166,7 +166,8 @@ function carefulSums(x: ArrayLike<number>, y: ArrayLike<number>): Distance {
   return { signal, noise, maxAbs, identical, broken }
 }
 
-/** Share of the rows, those of the largest numbers, that are left out of `typicalDb`. */
+/** Times the power of the middle row from which a row is unusual, and the most of such rows that `typicalDb` leaves out. */
+const UNUSUAL = 10
 const LARGEST = 1 / 20
 
 /** How the noise lies across rows; nothing where sums are beyond all numbers. */
@@ -175,9 +176,12 @@ function acrossRows(rows: readonly RowSums[]): { typicalDb?: number; noiseRows?:
   return Number.isFinite(typicalDb) && Number.isFinite(noiseRows) ? { typicalDb, noiseRows } : {}
 }
 
-/** Decibels without the rows of the largest signal; the most that is told where nothing else differs. */
+/** Decibels without the rows of unusually large signal; the most that is told where nothing else differs. */
 function typical(rows: readonly RowSums[]): number {
-  const left = rows.toSorted((a, b) => a.signal - b.signal).slice(0, rows.length - Math.floor(rows.length * LARGEST))
+  const ordered = rows.toSorted((a, b) => a.signal - b.signal)
+  const usual = UNUSUAL * ordered[ordered.length >> 1]!.signal
+  const surely = ordered.length - Math.floor(ordered.length * LARGEST)
+  const left = ordered.filter(({ signal }, place) => place < surely || signal <= usual)
   return toDecibels(
     left.reduce((sum, { signal }) => sum + signal, 0),
     left.reduce((sum, { noise }) => sum + noise, 0),

@@ -16,6 +16,15 @@ export function typicalNoise({ outputs }: Outputs): number | null {
   return values.length > 0 ? Math.min(...values) : null
 }
 
+/** Where most rows are by so much quieter than all together, it is rows of large numbers that are far off. */
+const FAR_OFF_DB = 6
+
+/** Whether nearly all of the noise is that of rows of large numbers, as where ranges cut off what those hold. */
+export function isCutOff(proof: Outputs): boolean {
+  const [ofAll, ofMost] = [worstNoise(proof), typicalNoise(proof)]
+  return ofAll !== null && ofMost !== null && ofMost > ofAll + FAR_OFF_DB
+}
+
 /** How many rows the noise at the worst output rests on: those that it was measured on, or fewer where it is uneven. */
 export function noiseRows(proof: Outputs & Pick<ComparisonReport, 'n'>): number {
   return Math.min(proof.n, worstOutput(proof)?.noiseRows ?? proof.n)

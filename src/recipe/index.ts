@@ -2,6 +2,7 @@ export type { Dataset } from '../data/index.ts'
 export {
   CLOSE_DB,
   foretell,
+  isCutOff,
   type Metric,
   noiseRows,
   type Odds,

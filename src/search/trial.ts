@@ -1,4 +1,12 @@
-import { type Built, CLOSE_DB, type Odds, type ReadKernels, typicalNoise, worstNoise } from '../recipe/index.ts'
+import {
+  type Built,
+  CLOSE_DB,
+  isCutOff,
+  type Odds,
+  type ReadKernels,
+  typicalNoise,
+  worstNoise,
+} from '../recipe/index.ts'
 import type { CandidateResult, ComparisonReport, OptimizationReport } from '../report/index.ts'
 
 /** A candidate in the search: what was built, and what is known of it so far. */
@@ -97,11 +105,8 @@ const agreementOf = ({ comparison }: Trial) => comparison?.agreement?.rate ?? 0
 /** Whether the noise at the worst output leaves the reserve that `close` wants. */
 export const isQuiet = (trial: Trial) => (worstNoiseOf(trial) ?? 0) <= SECURE_NOISE
 
-/** Where most rows are by so much quieter than all together, ranges cut off what a few rows hold. */
-const CLIPPED_DB = 6
-
 /** Whether it is what ranges cut off on a few rows, and not rounding, that makes the noise of all rows together. */
-export const isClipped = (trial: Trial) => ofTypicalRows(trial) > ofAllRows(trial) + CLIPPED_DB
+export const isClipped = ({ comparison }: Trial) => comparison !== null && isCutOff(comparison)
 
 /** Differences of noise, in decibels, that other rows may undo. */
 const SAME_DB = 0.5
