@@ -167,8 +167,8 @@ function carefulSums(x: ArrayLike<number>, y: ArrayLike<number>): Distance {
 }
 
 /** Times the power of the middle row from which a row is unusual, and the most of such rows that `typicalDb` leaves out. */
-const UNUSUAL = 10
-const LARGEST = 1 / 20
+const UNUSUAL = 4
+const LARGEST = 1 / 10
 
 /** How the noise lies across rows; nothing where sums are beyond all numbers. */
 function acrossRows(rows: readonly RowSums[]): { typicalDb?: number; noiseRows?: number } {
