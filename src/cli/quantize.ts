@@ -110,7 +110,7 @@ export const quantizeVerb: Verb = {
     const scheme = options.choice('scheme', SCHEMES, 'static-int8')
     const calibration = options.choice(
       'calibration',
-      ['minmax', 'percentile', 'entropy', 'mse', 'least-noise'],
+      ['minmax', 'percentile', 'entropy', 'mse', 'most-rows', 'least-noise'],
       'minmax',
     )
     const target = options.choice('target', ['native', 'portable', 'web'], 'native')

@@ -107,6 +107,21 @@ test('a margin above the whole error of the baseline is said, and every metric i
   for (const name of Object.keys(metrics)) expect(metricInWords(name) === null, name).toBe(counted.has(name))
 })
 
+test('numbers that are far off on rows of large ones are said, where answers stay the same', async () => {
+  const n = 400
+  const { x, labels } = rowsOf(n)
+  const data = await of({
+    x: { ...x, data: x.data.map((v, i) => (Math.floor(i / 3) % 50 === 0 ? 100 * v : v)) },
+    y: labels,
+  })
+  const cut = session((row) => [...row].map((v) => Math.min(v, 2) * 0.999))
+  const report = await compare(identity, cut, data, { label: 'y' })
+  expect(report).toMatchObject({ verdict: 'pass', agreement: { changed: 0 } })
+  expect(report.warnings.join()).toMatch(/rows of unusually large numbers .*: 0 dB over all rows, 60 without these/)
+  const even = session((row) => [...row].map((v) => v * 0.9))
+  expect((await compare(identity, even, data, { label: 'y' })).warnings.join()).not.toMatch(/large numbers/)
+})
+
 describe('with labels', () => {
   test('pass: counts, sentence, data, nothing skipped', async () => {
     const data = await of(rowsOf(1000, (i) => i === 7 || i === 500))

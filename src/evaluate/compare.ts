@@ -3,6 +3,7 @@ import { leftUnseen, type Session } from '../engine/index.ts'
 import { didYouMean, UserError } from '../platform/index.ts'
 import type { ComparisonReport } from '../report/index.ts'
 import { requiredN } from '../statistics/index.ts'
+import { CLOSE_DB } from './agreement.ts'
 import type { Metric } from './metric.ts'
 import type { MetricOptions } from './metrics.ts'
 import { type ScoredRows, scoreRows } from './score-rows.ts'
@@ -11,6 +12,7 @@ import type { SliceRule } from './slice-verdicts.ts'
 import { storyOf } from './story.ts'
 import { verdictOnAgreement } from './verdict-on-agreement.ts'
 import { verdictOnLabels } from './verdict-on-labels.ts'
+import { isCutOff, typicalNoise, worstNoise } from './worst-noise.ts'
 
 export interface CompareOptions {
   /** Largest accepted loss, in the units of the metric (0.01 is one point of a rate). */
@@ -115,6 +117,7 @@ export async function compare(
       ...undeclaredLosses(report),
       ...repeatedIds(scored, options.cluster),
       ...allAlike(scored),
+      ...farOffOnLargeRows(report),
       ...leftUnseen(base.omitted),
       ...data.notes,
     ],
@@ -144,6 +147,15 @@ function repeatedIds({ repeatedIds: found }: ScoredRows, cluster: string | undef
   if (found === null || cluster === found.field) return []
   return [
     `${whole(found.rows)} rows share their ${found.field} with another ("${found.example}" for one). If they are of one person, document or recording, name it with --cluster ${found.field}: repeated rows prove less than fresh ones.`,
+  ]
+}
+
+/** Rows of the largest numbers may be answered alike by numbers that are quite others. */
+function farOffOnLargeRows({ verdict, outputs }: ComparisonReport): readonly string[] {
+  const [ofAll, ofMost] = [worstNoise({ outputs }), typicalNoise({ outputs })]
+  if (verdict === 'regressed' || !isCutOff({ outputs }) || ofAll! >= CLOSE_DB) return []
+  return [
+    `On rows of unusually large numbers the outputs are far from those of the base model: ${ofAll!.toFixed(0)} dB over all rows, ${ofMost!.toFixed(0)} without these. Answers were judged on these rows as on all others; where the numbers themselves are used, look at them.`,
   ]
 }
 

@@ -111,3 +111,34 @@ test('rows add up in their order, and the greatest difference of all of them cou
   expect(sqnrDb).toBe(10 * Math.log10(signal / noise))
   expect(maxAbs).toBeCloseTo(6 / 64, 5)
 })
+
+test('a row of huge numbers decides what all rows keep together, not what most of them keep', () => {
+  const found = differences()
+  const row = (scale: number, error: number) => {
+    const base = Float64Array.from({ length: 8 }, (_, i) => scale * (i + 1))
+    const other = base.map((x) => x * (1 + error))
+    found.add({ y: value('float64', base) }, { y: value('float64', other) })
+  }
+  for (let i = 0; i < 39; i++) row(1, i % 2 === 0 ? 0.01 : 0.02)
+  row(1000, 0.5)
+  const [{ sqnrDb, typicalDb, noiseRows }] = found.outputs() as [ReturnType<typeof found.outputs>[number]]
+  expect(sqnrDb).toBeCloseTo(-20 * Math.log10(0.5), 3)
+  expect(10 ** (-typicalDb! / 10)).toBeCloseTo((20 * 0.01 ** 2 + 19 * 0.02 ** 2) / 39, 8)
+  expect(noiseRows).toBeCloseTo(1, 3)
+  const even = differences()
+  for (let i = 0; i < 6; i++)
+    even.add({ y: value('float64', new Float64Array([2, 0])) }, { y: value('float64', new Float64Array([1, 0])) })
+  expect(even.outputs()[0]!.noiseRows).toBeCloseTo(6, 9)
+  expect(even.outputs()[0]!.typicalDb).toBe(even.outputs()[0]!.sqnrDb)
+  // Squares beyond all numbers tell nothing of rows.
+  const beyond = differences()
+  for (const size of [1, 1e200])
+    beyond.add(
+      { y: value('float64', new Float64Array([size, size])) },
+      { y: value('float64', new Float64Array([size, 0])) },
+    )
+  expect(Object.keys(beyond.outputs()[0]!)).toEqual(['name', 'sqnrDb', 'maxAbs'])
+  const same = differences()
+  same.add({ y: value('float64', new Float64Array([2, 0])) }, { y: value('float64', new Float64Array([2, 0])) })
+  expect(same.outputs()).toEqual([{ name: 'y', sqnrDb: null, maxAbs: 0 }])
+})

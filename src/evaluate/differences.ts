@@ -2,6 +2,7 @@ import type { TensorValue } from '../engine/index.ts'
 import type { ComparisonReport } from '../report/index.ts'
 import { tokenAgreement } from './metric-language.ts'
 import { isClassLike, numbersOf, type RowOutputs, topAnswer } from './row-outputs.ts'
+import { toDecibels } from './sqnr.ts'
 
 /** How the outputs of one row differ. */
 export interface RowDifference {
@@ -13,10 +14,13 @@ export interface RowDifference {
   readonly broken: boolean
 }
 
-/** Adds up differences of outputs over rows; holds a few numbers per output, never the outputs. */
+/** Adds up differences of outputs over rows; holds a few numbers per output and two for each row, never the outputs. */
 export interface Differences {
   add(base: RowOutputs, candidate: RowOutputs): RowDifference
-  /** By output: signal to noise in decibels (null where identical), greatest absolute difference. */
+  /**
+   * By output: signal to noise in decibels (null where identical), the same without rows of unusually large numbers, how
+   * many rows the noise rests on, greatest absolute difference.
+   */
   outputs(): ComparisonReport['outputs']
   /** Whether every row had a class-like output. */
   readonly classLike: boolean
@@ -35,9 +39,18 @@ interface Sums {
   classLike: boolean
 }
 
+interface RowSums {
+  readonly signal: number
+  readonly noise: number
+}
+
+interface OverRows extends Sums {
+  readonly rows: RowSums[]
+}
+
 /** SQNR = 10 log₁₀(Σ base² / Σ (base − candidate)²), over all elements of all rows of an output. */
 export function differences(): Differences {
-  const sums = new Map<string, Sums>()
+  const sums = new Map<string, OverRows>()
   let rows = 0
   let classLikeRows = 0
   const tokens = { places: 0, agreeing: 0 }
@@ -49,9 +62,11 @@ export function differences(): Differences {
       let hasClasses = false
       for (const [name, value] of Object.entries(base)) {
         const other = candidate[name]!
-        const of = sums.get(name) ?? { signal: 0, noise: 0, maxAbs: 0, classLike: true }
+        const of = sums.get(name) ?? { signal: 0, noise: 0, maxAbs: 0, classLike: true, rows: [] }
         sums.set(name, of)
+        const { signal, noise } = of
         const result = addOutput(of, value, other)
+        of.rows.push({ signal: of.signal - signal, noise: of.noise - noise })
         identical &&= result.identical
         broken ||= result.broken
         const classLike = isClassLike(name, value)
@@ -68,7 +83,12 @@ export function differences(): Differences {
       return { changed, identical, broken }
     },
     outputs: () =>
-      [...sums].map(([name, { signal, noise, maxAbs }]) => ({ name, sqnrDb: decibels(signal, noise), maxAbs })),
+      [...sums].map(([name, { signal, noise, maxAbs, rows }]) => ({
+        name,
+        sqnrDb: decibels(signal, noise),
+        ...(noise > 0 ? acrossRows(rows) : {}),
+        maxAbs,
+      })),
     get classLike() {
       return rows > 0 && classLikeRows === rows
     },
@@ -144,6 +164,38 @@ function carefulSums(x: ArrayLike<number>, y: ArrayLike<number>): Distance {
     } else if (!(Number.isNaN(a) && Number.isNaN(b))) identical = false
   }
   return { signal, noise, maxAbs, identical, broken }
+}
+
+/** Times the power of the middle row from which a row is unusual, and the most of such rows that `typicalDb` leaves out. */
+const UNUSUAL = 4
+const LARGEST = 1 / 10
+
+/** How the noise lies across rows; nothing where sums are beyond all numbers. */
+function acrossRows(rows: readonly RowSums[]): { typicalDb?: number; noiseRows?: number } {
+  const [typicalDb, noiseRows] = [typical(rows), rowsBehind(rows)]
+  return Number.isFinite(typicalDb) && Number.isFinite(noiseRows) ? { typicalDb, noiseRows } : {}
+}
+
+/** Decibels without the rows of unusually large signal; the most that is told where nothing else differs. */
+function typical(rows: readonly RowSums[]): number {
+  const ordered = rows.toSorted((a, b) => a.signal - b.signal)
+  const usual = UNUSUAL * ordered[ordered.length >> 1]!.signal
+  const surely = ordered.length - Math.floor(ordered.length * LARGEST)
+  const left = ordered.filter(({ signal }, place) => place < surely || signal <= usual)
+  return toDecibels(
+    left.reduce((sum, { signal }) => sum + signal, 0),
+    left.reduce((sum, { noise }) => sum + noise, 0),
+  )
+}
+
+/** So many rows of equal noise would make a sum as sure as this one (Kish's effective size of a sample). */
+function rowsBehind(rows: readonly RowSums[]): number {
+  let [sum, squares] = [0, 0]
+  for (const { noise } of rows) {
+    sum += noise
+    squares += noise * noise
+  }
+  return sum ** 2 / squares
 }
 
 function decibels(signal: number, noise: number): number | null {

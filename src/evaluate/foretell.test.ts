@@ -149,3 +149,24 @@ test('many rows take no longer than few, and probabilities add up', () => {
   const pooled = [noisy(counted(90, 0, 100), 40), noisy(counted(0, 0, 10), 3)]
   expect(foretell(pooled[1]!, 600, pooled).pass).toBe(0)
 })
+
+test('answers are lost by the noise of a typical row, not by what ranges cut off on a few', () => {
+  const clipped = { ...noisy(counted(0, 0, 64), 1), outputs: [{ name: 'y', sqnrDb: 1, typicalDb: 37, maxAbs: 1 }] }
+  const loud = { ...noisy(counted(2, 1, 64), 26), outputs: [{ name: 'y', sqnrDb: 26, typicalDb: 16, maxAbs: 1 }] }
+  const pass = (comparison: ComparisonReport) => foretell(comparison, 500, [clipped, loud]).pass
+  expect(pass(clipped)).toBeGreaterThan(2 * pass(loud))
+  // By the noise of all rows together the cut one would be held the more dangerous of the two.
+  const both = [noisy(counted(0, 0, 64), 1), noisy(counted(2, 1, 64), 26)] as const
+  expect(foretell(both[0], 500, both).pass).toBeLessThan(foretell(both[1], 500, both).pass)
+})
+
+test('noise that is nearly all of a few rows foretells little of other rows', () => {
+  const close = (noiseRows: number) => {
+    const outputs = [{ name: 'y', sqnrDb: 28, typicalDb: 28, noiseRows, maxAbs: 1 }]
+    return foretell(report({ n: 300, discordant: { baseOnly: 9, candidateOnly: 9 }, outputs }), 500).close
+  }
+  expect(close(300)).toBe(foretell(noisy(counted(9, 9, 300), 28), 500).close)
+  expect([close(1), close(2), close(10), close(100)]).toEqual([close(1), close(2), close(10), close(100)].sort())
+  expect(close(1)).toBeLessThan(0.8)
+  expect(close(100)).toBeGreaterThan(0.95)
+})

@@ -1,7 +1,7 @@
 import type { ComparisonReport } from '../report/index.ts'
 import { lnBeta, normalCdf, normalQuantile, tangoScore, upperProportion } from '../statistics/index.ts'
 import { CLOSE_AGREEMENT, CLOSE_DB } from './agreement.ts'
-import { worstNoise } from './worst-noise.ts'
+import { noiseRows, typicalNoise, worstNoise } from './worst-noise.ts'
 
 /** How likely a candidate is to pass on fresh rows, and to be `close` there. */
 export interface Odds {
@@ -9,7 +9,10 @@ export interface Odds {
   readonly close: number
 }
 
-/** By so much the decibels of other rows differ, one standard deviation: however many rows, and of a single one. */
+/**
+ * By so much the decibels of other rows differ, one standard deviation: however many rows, and of a single one. Where a
+ * few rows make most of the noise, the sum is no surer than so few are, neither here nor on other rows.
+ */
 const OTHER_ROWS_DB = 1
 const ONE_ROW_DB = 4
 /** Fewer rows settle no metric but one of right or wrong. */
@@ -64,12 +67,12 @@ interface Counts {
   readonly lost: number
   readonly won: number
   readonly n: number
-  /** Of the worst output, its power's root over that of the signal; 0 where no number tells. */
+  /** Of the worst output on most rows, its power's root over that of the signal; 0 where no number tells. */
   readonly amplitude: number
 }
 
 function countsOf({ discordant, nonInferiority, agreement, n, outputs }: ComparisonReport): Counts | null {
-  const decibels = worstNoise({ outputs })
+  const decibels = typicalNoise({ outputs })
   const amplitude = decibels === null ? 0 : 10 ** (-decibels / 20)
   if (discordant) return { lost: discordant.baseOnly, won: discordant.candidateOnly, n, amplitude }
   return agreement && !nonInferiority ? { lost: agreement.changed, won: 0, n, amplitude } : null
@@ -168,8 +171,8 @@ function valuesPass(
 function closeOdds(comparison: ComparisonReport, rows: number): number {
   const { agreement, n } = comparison
   const noise = worstNoise(comparison)
-  const quiet =
-    noise === null ? 1 : normalCdf((noise - CLOSE_DB) / Math.hypot(OTHER_ROWS_DB, ONE_ROW_DB / Math.sqrt(n)))
+  const spread = Math.hypot(OTHER_ROWS_DB, ONE_ROW_DB / Math.sqrt(noiseRows(comparison)))
+  const quiet = noise === null ? 1 : normalCdf((noise - CLOSE_DB) / spread)
   if (!agreement) return Math.min(SUREST, quiet)
   const agreeing = atMost(agreement.changed, n, rows, (changed) => 1 - changed / rows >= CLOSE_AGREEMENT)
   return Math.min(SUREST, Math.max(quiet, agreeing))

@@ -1,5 +1,14 @@
 export type { Dataset } from '../data/index.ts'
-export { CLOSE_DB, foretell, type Metric, type Odds, worstNoise } from '../evaluate/index.ts'
+export {
+  CLOSE_DB,
+  foretell,
+  isCutOff,
+  type Metric,
+  noiseRows,
+  type Odds,
+  typicalNoise,
+  worstNoise,
+} from '../evaluate/index.ts'
 export type { Model } from '../ir/index.ts'
 export { type ApplyOptions, applyRecipe, parseRecipe } from './apply.ts'
 export { type AttackOptions, attack } from './attack.ts'

@@ -24,6 +24,8 @@ export interface RangeOptions {
 
 /** Methods that `least-noise` chooses from; entropy clips so much that it is hardly ever the best. */
 const CHOICES: readonly CalibrationMethod[] = ['minmax', 'percentile', 'mse']
+/** What one reading of the values gives. */
+const FAMILY: readonly CalibrationMethod[] = [...CHOICES, 'most-rows']
 /** Of these the one that the others are read with. */
 const READ_FIRST = 'percentile'
 
@@ -96,7 +98,7 @@ async function calibratedBy(
     cache.get({ ...key, method }, async () => {
       const known = kept.get(method)
       if (known) return known
-      const extremes = family === CHOICES ? await cache.find({ ...key, method: 'minmax' }) : undefined
+      const extremes = family === FAMILY ? await cache.find({ ...key, method: 'minmax' }) : undefined
       const made = await measured(
         family,
         model,
@@ -112,9 +114,9 @@ async function calibratedBy(
     })
   const reports: CalibrationReport[] = []
   for (const method of methods) {
-    const family = methods.length === 1 && (method === 'minmax' || method === 'entropy') ? [method] : CHOICES
+    const family = methods.length === 1 && (method === 'minmax' || method === 'entropy') ? [method] : FAMILY
     // Whoever asks at the same time for another choice waits for the same reading.
-    if (family === CHOICES && method !== READ_FIRST) await ask(READ_FIRST, CHOICES)
+    if (family === FAMILY && method !== READ_FIRST) await ask(READ_FIRST, FAMILY)
     reports.push(await ask(method, family))
   }
   return reports

@@ -309,7 +309,7 @@ export class Workbench {
     const indices = all.slice(0, most)
     const named = typeof metric === 'object' ? metric.name : metric
     const key = {
-      measure: 'comparison',
+      measure: 'comparison by rows',
       models: [this.original.digest, built.digest],
       data: await data.digest(),
       indices,

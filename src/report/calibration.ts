@@ -1,16 +1,16 @@
 import { type Infer, integer, list, number, object, oneOf, optional, record, report, text } from './schema.ts'
 
-const calibrationMethod = oneOf('minmax', 'percentile', 'entropy', 'mse')
+const calibrationMethod = oneOf('minmax', 'percentile', 'entropy', 'mse', 'most-rows')
 export type CalibrationMethod = Infer<typeof calibrationMethod>
 
 /** A calibrator's method, or for each value the one whose rounding disturbs the outputs least. */
-const rangeMethod = oneOf('minmax', 'percentile', 'entropy', 'mse', 'least-noise')
+const rangeMethod = oneOf('minmax', 'percentile', 'entropy', 'mse', 'most-rows', 'least-noise')
 export type RangeMethod = Infer<typeof rangeMethod>
 
 /** Observed ranges of float values, the evidence that static quantization needs. */
 export const calibration = report('calibration', {
   /** `learned`: what tuning made of them. */
-  method: oneOf('minmax', 'percentile', 'entropy', 'mse', 'least-noise', 'learned'),
+  method: oneOf('minmax', 'percentile', 'entropy', 'mse', 'most-rows', 'least-noise', 'learned'),
   samples: integer,
   dataDigest: text,
   /** By value name, in real units; `elements` of one row, where rows differ the mean. */

@@ -193,8 +193,18 @@ export const comparison = report('comparison', {
   measurablyWorse: boolean,
   /** The base is so near to the worst score that no candidate could lose the margin: inconclusive, whatever the rows. */
   nothingToLose: optional(boolean),
-  /** Decibels by output name; null where identical. */
-  outputs: list(object({ name: text, sqnrDb: nullable(number), maxAbs: number })),
+  outputs: list(
+    object({
+      name: text,
+      /** Decibels of all rows together; null where identical. */
+      sqnrDb: nullable(number),
+      /** Decibels without rows of unusually large numbers, which may decide those of all: a tenth at the most. */
+      typicalDb: optional(number),
+      /** So many rows of equal noise would make the sum as sure: few where some rows make most of the noise. */
+      noiseRows: optional(number),
+      maxAbs: number,
+    }),
+  ),
   slices: list(slice),
   /** Some of the rows whose answer changed. */
   flips: optional(list(flip)),

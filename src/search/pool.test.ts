@@ -95,3 +95,33 @@ test('a candidate that the runtime refuses is left out and named; one that only 
   expect(trials.map(({ built }) => built.spec.id)).toEqual(['fine', 'unread'])
   expect(pool.warnings).toEqual(['refused was left out: no kernel for this type', 'unread: no graph of unread'])
 })
+
+test('ranges that cut a few rows off are left where they are likelier to pass', async () => {
+  const shown: Readonly<Record<string, object>> = {
+    whole: { outputs: [{ sqnrDb: 26, typicalDb: 16 }], discordant: { baseOnly: 3, candidateOnly: 2 } },
+    loud: { outputs: [{ sqnrDb: 20, typicalDb: 10 }], discordant: { baseOnly: 5, candidateOnly: 2 } },
+    louder: { outputs: [{ sqnrDb: 18, typicalDb: 9 }], discordant: { baseOnly: 6, candidateOnly: 2 } },
+    cut: { outputs: [{ sqnrDb: 1, typicalDb: 37 }], discordant: { baseOnly: 0, candidateOnly: 0 } },
+  }
+  const rows = { select: { indices: Array(300).fill(0) }, prove: { indices: Array(500).fill(0) } }
+  const judged: string[] = []
+  const bench = {
+    rows,
+    original: { digest: 'original', bytes: 100 },
+    build: async (spec: { id: string }) => ({ spec, digest: spec.id, bytes: 50, planned: {}, float: [] }),
+    judge: async ({ spec }: Trial['built'], _: string, n: number) => {
+      judged.push(`${spec.id} ${n}`)
+      return {
+        ...{ verdict: 'inconclusive', grade: null, metric: 'top1', agreement: null, alpha: 0.05, margin: 0.01 },
+        ...{ base: { value: 0.7 }, candidate: { value: 0.7 }, nonInferiority: {}, n: Math.min(n, 300) },
+        ...shown[spec.id],
+      }
+    },
+  }
+  const pool = new Pool(bench as unknown as Workbench, { name: 'latency' }, new Budget(1e6, () => 0), () => {})
+  const trials = await pool.buildAll(Object.keys(shown).map((id) => ({ id, words: id })))
+  const chosen = await pool.halve(trials)
+  expect(judged.slice(4)).toEqual(['whole 256', 'loud 256', 'cut 256', 'whole 1024', 'cut 1024'])
+  expect(chosen.built.spec.id).toBe('cut')
+  expect(trials.filter(({ dropped }) => !dropped)).toEqual([chosen])
+})

@@ -15,7 +15,7 @@ import { brokenLimit, figureOf, type Goal, NOT_SLOWER } from './goal.ts'
 import { byPreference, type Standing, worthMore } from './preference.ts'
 import { betterHalf, FIRST_RUNG, rungsFor } from './rungs.ts'
 import { sideBySide } from './side-by-side.ts'
-import { firstResult, isTrained, quietestFirst, secure, type Trial } from './trial.ts'
+import { firstResult, isTrained, quietestFirst, quietestOnMostRows, secure, type Trial } from './trial.ts'
 
 /** Share of what is left that one candidate's first rows may take, that of the whole time that they may in any case. */
 const FIRST_ROWS = 0.1
@@ -210,9 +210,13 @@ export class Pool {
   /**
    * Judges candidates that run the same kernels side by side: on a few rows, the quieter half on more, and so on, for as
    * long as there is time. One is left in any case: which one is a matter of decibels on the same rows, and more rows
-   * seldom turn their order, so that it hardly depends on where the time ends this.
+   * seldom turn their order, so that it hardly depends on where the time ends this. Where rows of unusually large numbers
+   * have another order than the most, both are followed, and the one that is likelier to pass is left, or to stay close
+   * where none can pass.
    */
   async halve(trials: readonly Trial[]): Promise<Trial> {
+    const orders = [quietestFirst, quietestOnMostRows]
+    let followed = orders.map(() => trials)
     let left = trials
     for (const [step, rows] of this.rungs.entries()) {
       if (step > 0 && !this.#affords(left.length, step)) {
@@ -220,11 +224,16 @@ export class Pool {
         break
       }
       await sideBySide(left, this.workers, (trial) => this.judge(trial, rows))
-      left = this.#keep(left, betterHalf(quietestFirst(left), regressed))
+      followed = orders.map((order, i) => betterHalf(order(followed[i]!), regressed))
+      left = this.#keep(left, [...new Set(followed.flat())])
     }
-    const [quietest] = quietestFirst(left)
-    this.#keep(left, [quietest!])
-    return quietest!
+    const [quietest] = quietestFirst(left) as readonly [Trial]
+    const [onMostRows] = quietestOnMostRows(left) as readonly [Trial]
+    const [ofQuietest, ofOther] = [this.odds(quietest), this.odds(onMostRows)]
+    const what = ofQuietest.pass > 0 || ofOther.pass > 0 ? 'pass' : 'close'
+    const best = ofOther[what] > ofQuietest[what] + LIKELIER ? onMostRows : quietest
+    this.#keep(left, [best])
+    return best
   }
 
   /** Drops the others of those that run the same kernels. */
@@ -349,6 +358,8 @@ export class Pool {
   }
 }
 
+/** By so much the odds must be better to outweigh decibels, of which more rows tell nearly the same. */
+const LIKELIER = 0.1
 const BORROWED = 'time as measured for'
 const NOT_JUDGED = 'not judged'
 const regressed = ({ comparison }: Trial) => comparison?.verdict === 'regressed'

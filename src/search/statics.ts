@@ -1,10 +1,20 @@
-import { type CandidateSpec, KERNEL_WORK } from '../recipe/index.ts'
+import { type CandidateSpec, KERNEL_WORK, noiseRows } from '../recipe/index.ts'
 import { ALWAYS_JUDGED, type Budget, quarteredWithin, REFINING, TooLong } from './budget.ts'
 import { settleNoise } from './noise-budget.ts'
 import { calibrationSpecs, equalisedSpecs, onRows, smoothedSpecs, withNoise } from './plan.ts'
 import type { Pool } from './pool.ts'
 import { rounded } from './rounded.ts'
-import { isQuiet, isStatic, isTrained, quietestFirst, SECURE_NOISE, type Trial, worstNoiseOf } from './trial.ts'
+import {
+  isClipped,
+  isQuiet,
+  isStatic,
+  isTrained,
+  quietestFirst,
+  SECURE_NOISE,
+  SECURE_ODDS,
+  type Trial,
+  worstNoiseOf,
+} from './trial.ts'
 
 /** Rows that ranges are taken from where there is time; where there is less, a quarter of them, and so on. */
 const RANGE_ROWS = 128
@@ -167,7 +177,8 @@ export class Statics {
     const steps: Trial[] = []
     const seen = (trial: Trial, expected: number) => ({
       secure: pool.secure(trial),
-      noise: worstNoiseOf(trial),
+      // Where rows of large numbers are cut off, it is not roundings that make the noise of all rows together.
+      noise: isClipped(trial) ? null : worstNoiseOf(trial),
       expected,
       trial,
     })
@@ -216,19 +227,25 @@ export class Statics {
     return null
   }
 
-  /** A still quieter one, for the case that a few selection rows were luckier than those that prove. */
-  async #quieter({ built: { spec } }: Trial): Promise<readonly Trial[]> {
+  /**
+   * A still quieter one, for the case that few selection rows were luckier than those that prove, or the few that nearly
+   * all of the noise is of where it is the noise that must hold.
+   */
+  async #quieter(trial: Trial): Promise<readonly Trial[]> {
     const pool = this.#pool
-    if (pool.bench.rows.select.indices.length >= MANY_ROWS || !spec.noiseBudget) return []
+    const { spec } = trial.built
+    const decibelsHold = pool.odds(trial).pass < SECURE_ODDS
+    const rows = decibelsHold ? noiseRows(trial.comparison!) : pool.bench.rows.select.indices.length
+    if (rows >= MANY_ROWS || !spec.noiseBudget) return []
     const quieter = withNoise(spec, spec.noiseBudget * QUIETER)
     if (!pool.affords(1)) {
       this.#budget.leaveOut(quieter.id)
       return []
     }
-    const trial = await pool.build(quieter)
-    if (!trial) return []
-    await pool.climb(trial)
-    return pool.secure(trial) ? [trial] : []
+    const built = await pool.build(quieter)
+    if (!built) return []
+    await pool.climb(built)
+    return pool.secure(built) ? [built] : []
   }
 
   /**

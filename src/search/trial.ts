@@ -1,4 +1,12 @@
-import { type Built, CLOSE_DB, type Odds, type ReadKernels, worstNoise } from '../recipe/index.ts'
+import {
+  type Built,
+  CLOSE_DB,
+  isCutOff,
+  type Odds,
+  type ReadKernels,
+  typicalNoise,
+  worstNoise,
+} from '../recipe/index.ts'
 import type { CandidateResult, ComparisonReport, OptimizationReport } from '../report/index.ts'
 
 /** A candidate in the search: what was built, and what is known of it so far. */
@@ -49,7 +57,7 @@ const acceptable = ({ comparison }: Trial) =>
   comparison.verdict !== 'regressed' &&
   (comparison.verdict === 'pass' || comparison.grade !== null)
 
-/** Odds of a pass with which nothing safer is looked for. */
+/** Odds of a pass, or of staying close, with which nothing safer is looked for. */
 export const SECURE_ODDS = 0.8
 /** Decibels above what `close` asks for, so that other rows do not fall below it. */
 const RESERVE_DB = 2
@@ -75,7 +83,7 @@ export function secure(trial: Trial, odds: Odds): boolean {
   const noise = worstNoiseOf(trial)
   return (
     noise === null ||
-    noise <= SECURE_NOISE ||
+    (noise <= SECURE_NOISE && odds.close >= SECURE_ODDS) ||
     (agreement !== null && n >= ENOUGH_ROWS && agreement.rate >= SECURE_AGREEMENT)
   )
 }
@@ -89,12 +97,16 @@ export const usable = (result: CandidateResult) =>
   result.verdict !== 'regressed' && (result.verdict === 'pass' || result.grade !== null)
 
 /** Decibels at the worst output; beyond all where no output differs, or none is a number. */
-const decibelsOf = ({ comparison }: Trial) => (comparison && worstNoise(comparison)) ?? Number.POSITIVE_INFINITY
+const ofAllRows = ({ comparison }: Trial) => (comparison && worstNoise(comparison)) ?? Number.POSITIVE_INFINITY
+const ofTypicalRows = ({ comparison }: Trial) => (comparison && typicalNoise(comparison)) ?? Number.POSITIVE_INFINITY
 
 const agreementOf = ({ comparison }: Trial) => comparison?.agreement?.rate ?? 0
 
 /** Whether the noise at the worst output leaves the reserve that `close` wants. */
 export const isQuiet = (trial: Trial) => (worstNoiseOf(trial) ?? 0) <= SECURE_NOISE
+
+/** Whether it is what ranges cut off on a few rows, and not rounding, that makes the noise of all rows together. */
+export const isClipped = ({ comparison }: Trial) => comparison !== null && isCutOff(comparison)
 
 /** Differences of noise, in decibels, that other rows may undo. */
 const SAME_DB = 0.5
@@ -103,7 +115,12 @@ const SAME_DB = 0.5
  * Of candidates with the same kernels the quietest first, those that are shown to be worse last. A few decibels show on
  * a few rows, where a changed answer more or less is chance. What differs by less stays as it was given.
  */
-export function quietestFirst(trials: readonly Trial[]): readonly Trial[] {
+export const quietestFirst = (trials: readonly Trial[]) => leastFirst(trials, ofAllRows)
+
+/** The same without the rows of the largest numbers: by what decides how many answers change. */
+export const quietestOnMostRows = (trials: readonly Trial[]) => leastFirst(trials, ofTypicalRows)
+
+function leastFirst(trials: readonly Trial[], decibelsOf: (trial: Trial) => number): readonly Trial[] {
   const worse = (trial: Trial) => trial.comparison?.verdict === 'regressed'
   const left = trials.filter((trial) => !worse(trial))
   const ordered: Trial[] = []

@@ -6,7 +6,13 @@ import { Histogram } from './histogram.ts'
 /** Elements of one value of one run that enter its histogram, at most; every element counts for the extremes. */
 const HISTOGRAM_ELEMENTS = 1 << 16
 
-/** What is remembered of one value: extremes, sizes, and a histogram where a method needs one. Its size is fixed. */
+/** Share of the rows that `most-rows` lets go beyond either end. */
+const FURTHEST = 1 / 20
+
+/**
+ * What is remembered of one value: extremes, sizes, and where a method needs them a histogram of fixed size and the
+ * extremes of each row.
+ */
 export class RangeObserver {
   #min = Number.POSITIVE_INFINITY
   #max = Number.NEGATIVE_INFINITY
@@ -14,6 +20,8 @@ export class RangeObserver {
   #rows = 0
   notFinite = 0
   readonly #histogram: Histogram | undefined
+  readonly #lows: number[] = []
+  readonly #highs: number[] = []
 
   readonly #known: Range | undefined
 
@@ -45,8 +53,25 @@ export class RangeObserver {
     if (!(min <= max)) return
     this.#min = Math.min(this.#min, min)
     this.#max = Math.max(this.#max, max)
+    if (!this.#histogram) return
     // An odd step does not stay in one channel of a power-of-two layout.
-    this.#histogram?.add(values, min, max, Math.ceil(values.length / HISTOGRAM_ELEMENTS) | 1)
+    const stride = Math.ceil(values.length / HISTOGRAM_ELEMENTS) | 1
+    this.#histogram.add(values, min, max, stride)
+    // Rows lie one behind the other; what does not divide into them belongs to all.
+    const parts = values.length % rows === 0 ? rows : 1
+    const size = values.length / parts
+    for (let part = 0; part < parts; part++) this.#noteRow(values, part * size, (part + 1) * size, stride)
+  }
+
+  #noteRow(values: ArrayLike<number>, from: number, to: number, stride: number): void {
+    let [low, high] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY]
+    for (let i = from; i < to; i += stride) {
+      const value = values[i]!
+      if (value < low) low = value
+      if (value > high) high = value
+    }
+    this.#lows.push(low)
+    this.#highs.push(high)
   }
 
   /** Takes in what a run of `rows` rows held, where the engine told no more than that; no histogram can come of it. */
@@ -59,8 +84,15 @@ export class RangeObserver {
 
   range(method: CalibrationMethod, options: ClipOptions): Range {
     if (method === 'minmax') return { min: this.#min, max: this.#max }
-    if (!this.#histogram) throw new Error(`internal: ${method} needs a histogram`)
+    if (!this.#histogram) throw new Error(`internal: ${method} needs the values themselves`)
+    if (method === 'most-rows') return this.#rangeOfMostRows()
     return clipRange(this.#histogram, method, options)
+  }
+
+  /** Of what each row reaches, the least and the greatest once the furthest rows are left out: all of a few rows. */
+  #rangeOfMostRows(): Range {
+    const left = Math.floor(this.#highs.length * FURTHEST)
+    return { min: this.#lows.toSorted((a, b) => a - b)[left]!, max: this.#highs.toSorted((a, b) => b - a)[left]! }
   }
 }
 
