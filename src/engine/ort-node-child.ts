@@ -34,7 +34,7 @@ const handlers: Handlers = {
     const native = await runtime.openFile(path, options, where, optimized)
     const loadMs = performance.now() - start
     before.loaded()
-    const read = async () => (await import('../onnx/index.ts')).readModel(path)
+    const read = async () => (await import('./model-files.ts')).readModel(path)
     ;[firstMs, prepared, stall, calls] = [null, null, wanted, 0]
     session = sessionOver(runtime, native, ports, read, options)
     return {

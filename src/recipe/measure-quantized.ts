@@ -1,6 +1,6 @@
 import type { Dataset } from '../data/index.ts'
 import { type Feeds, openPair, ortNode } from '../engine/index.ts'
-import { comparedValues, measureBatchInvariance, measureLatency, measureLayers } from '../evaluate/index.ts'
+import { comparedValues, measureBatchInvariance, measureLayers } from '../evaluate/index.ts'
 import type { Model } from '../ir/index.ts'
 import { compareKernels, namedAsFound } from '../passes/index.ts'
 import { letOthersRun } from '../platform/index.ts'
@@ -111,37 +111,4 @@ export async function measureDamage(
     measureBatchInvariance(candidate, looked.slice(0, neighboursAmong(evidence))),
   )
   return { sqnrDb, layers, batchInvariant, feeds, kernels: kernelsOf(candidate.kernels, planned) }
-}
-
-/** Seconds that are enough to tell whether integers are faster than float. */
-const TIMING_SECONDS = 4
-
-/** Where no graph can be read back, timing against float by turns is the proof of what the kernels are worth. */
-export async function timeIn(
-  { open }: RunsOn,
-  float: Model,
-  quantized: Model,
-  feeds: Feeds | undefined,
-  { signal, onProgress }: MeasureQuantizedOptions,
-): Promise<QuantizationReport['timing']> {
-  if (!feeds) return undefined
-  onProgress?.('timing against float')
-  const subjects = [
-    { label: 'float', model: float },
-    { label: 'quantized', model: quantized },
-  ]
-  const { report } = await measureLatency(subjects, feeds, {
-    open,
-    maxSeconds: TIMING_SECONDS,
-    generations: 2,
-    ...(signal ? { signal } : {}),
-  })
-  const [base, other] = report.models
-  return {
-    runtime: report.runtime,
-    threads: report.threads,
-    floatP50Ms: base!.p50Ms,
-    p50Ms: other!.p50Ms,
-    ratio: report.ratios[0]!,
-  }
 }

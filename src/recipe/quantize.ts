@@ -16,9 +16,9 @@ import type {
 import { channelsOf } from './channels.ts'
 import { type EvidenceCache, type LateCache, noCache, writtenLater } from './evidence-cache.ts'
 import { goneFromFloat, keepsNothing } from './keep-float.ts'
-import { withLearnedRoundings } from './learned-steps.ts'
+import type * as LearnedSteps from './learned-steps.ts'
 import { looked } from './looked.ts'
-import { measureDamage, readKernels, timeIn } from './measure-quantized.ts'
+import { measureDamage, readKernels } from './measure-quantized.ts'
 import { noiseWarning } from './noise-warning.ts'
 import { nothingDone } from './nothing-done.ts'
 import { OpenSessions } from './open-sessions.ts'
@@ -29,7 +29,8 @@ import { expectedOf, FEW_SAMPLES, LEAN, losslessTrail, proveLossless } from './s
 import { smoothed } from './smooth.ts'
 import { together } from './together.ts'
 import { advanceAll, recipeOf, type Step, sizeOf, startTrail, type Trail } from './trail.ts'
-import { type WeightChoices, weightOptions, weightSteps } from './weight-only.ts'
+import { type WeightChoices, weightOptions } from './weight-choices.ts'
+import type * as WeightOnly from './weight-only.ts'
 import { advanceOnThreads } from './weight-threads.ts'
 
 export interface QuantizeOptions extends WeightChoices {
@@ -161,7 +162,7 @@ async function quantizeUnrun(model: Model, options: QuantizeOptions, reason: str
   const { scheme, target = 'native' } = options
   goneFromFloat(options.keepFloat ?? [], model, model)
   const [own] = quantizeSteps(options, [])
-  const steps = scheme.startsWith('weight') ? await weightSteps(model, own, options) : [own]
+  const steps = scheme.startsWith('weight') ? await stepsOfWeights(model, own, options) : [own]
   const trail = await advanceOnThreads(startTrail(model), steps)
   const run = quantizationRun(trail, scheme)
   const report: QuantizationReport = {
@@ -237,9 +238,9 @@ async function quantizeIn(
   say('quantizing')
   const [own, ...repairs] = quantizeSteps(options, evidence)
   const steps = scheme.startsWith('weight')
-    ? await weightSteps(start.model, own, options)
+    ? await stepsOfWeights(start.model, own, options)
     : scheme === 'static-int8' && options.rounding === 'learned'
-      ? [await withLearnedRoundings(start.model, own, { ...options, data: data! }), ...repairs]
+      ? [await learnedStep(start.model, own, { ...options, data: data! }), ...repairs]
       : [own, ...repairs]
   let trail = await advanceOnThreads(start, steps)
   // Who asks for integers gets them: that they hardly pay in such a model is for the report to say. What the passes
@@ -267,7 +268,9 @@ async function quantizeIn(
   // What is timed runs alone.
   if (target === 'web') await sessions.closeAll()
   const timing =
-    measured && target === 'web' ? await timeIn(place, start.model, trail.model, measured.feeds[0], options) : null
+    measured && target === 'web'
+      ? await (await import('./time-quantized.ts')).timeIn(place, start.model, trail.model, measured.feeds[0], options)
+      : null
   const report: QuantizationReport = {
     kind: 'quantization',
     version: 1,
@@ -323,6 +326,12 @@ function quantized(trail: Trail, report: QuantizationReport, tensors: Quantized[
     },
   }
 }
+
+// What only some schemes do is loaded with them.
+const stepsOfWeights: typeof WeightOnly.weightSteps = async (...given) =>
+  (await import('./weight-only.ts')).weightSteps(...given)
+const learnedStep: typeof LearnedSteps.withLearnedRoundings = async (...given) =>
+  (await import('./learned-steps.ts')).withLearnedRoundings(...given)
 
 const isLearned = ({ options }: PassRun) => (options as { rounding?: string } | undefined)?.rounding === 'learned'
 
