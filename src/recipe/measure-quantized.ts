@@ -17,7 +17,7 @@ export interface MeasureQuantizedOptions {
   readonly seed?: number | undefined
   /** What was learned before; a calibration tells how large a row is inside the model. */
   readonly evidence?: readonly Report[] | undefined
-  /** What this process shall do while the others load the models. */
+  /** What this process shall do while the others run the models. */
   readonly meanwhile?: (() => void) | undefined
   readonly signal?: AbortSignal | undefined
   readonly onProgress?: ((text: string) => void) | undefined
@@ -100,15 +100,19 @@ export async function measureDamage(
   sessions.start(pairing)
   await letOthersRun()
   const candidate = await sessions.start(place.open(after, LEAN, { processes, readKernels: target !== 'web' }))
-  meanwhile?.()
   const rows = Math.min(data?.rows ?? 0, LOOKED_AT)
   const random = rows === LOOKED_AT ? 0 : rows > 1 ? 1 : 2
   const { feeds } = await samplesFor(candidate, { data, seed, random })
   const looked = feeds.slice(0, LOOKED_AT)
   const openBase = () => sessions.start(place.open(before, LEAN, { processes }))
-  const [{ sqnrDb, layers }, batchInvariant] = await together(
+  const measuring = together(
     measureLayers(openBase, candidate, before, after, looked, pairing),
     measureBatchInvariance(candidate, looked.slice(0, neighboursAmong(evidence))),
   )
+  measuring.catch(() => {})
+  // The first runs are asked for before this process has something else to do.
+  await letOthersRun()
+  meanwhile?.()
+  const [{ sqnrDb, layers }, batchInvariant] = await measuring
   return { sqnrDb, layers, batchInvariant, feeds, kernels: kernelsOf(candidate.kernels, planned) }
 }

@@ -16,7 +16,6 @@ import type {
 import { channelsOf } from './channels.ts'
 import { type EvidenceCache, type LateCache, noCache, writtenLater } from './evidence-cache.ts'
 import { goneFromFloat, keepsNothing } from './keep-float.ts'
-import type * as LearnedSteps from './learned-steps.ts'
 import { looked } from './looked.ts'
 import { measureDamage, readKernels } from './measure-quantized.ts'
 import { noiseWarning } from './noise-warning.ts'
@@ -25,12 +24,12 @@ import { OpenSessions } from './open-sessions.ts'
 import { provePortable } from './portable.ts'
 import { rangesOf } from './ranges.ts'
 import { type RunsOn, runsOn } from './runs-on.ts'
+import { learnedStep, stepsOfWeights, timeIn } from './seldom.ts'
 import { expectedOf, FEW_SAMPLES, LEAN, losslessTrail, proveLossless } from './simplify.ts'
 import { smoothed } from './smooth.ts'
 import { together } from './together.ts'
 import { advanceAll, recipeOf, type Step, sizeOf, startTrail, type Trail } from './trail.ts'
 import { type WeightChoices, weightOptions } from './weight-choices.ts'
-import type * as WeightOnly from './weight-only.ts'
 import { advanceOnThreads } from './weight-threads.ts'
 
 export interface QuantizeOptions extends WeightChoices {
@@ -57,7 +56,10 @@ export interface QuantizeOptions extends WeightChoices {
   readonly recurrent?: boolean | undefined
   /** Where the model lies, unchanged since it was read; it is written for the runtime unless said. */
   readonly file?: string | undefined
-  /** Processes to run models in, started by whoever had something else to do first; its own unless said. */
+  /**
+   * Processes to run models in, started by whoever had something else to do first; its own unless said. They end with the
+   * work: of its own it awaits that, these end while whoever gave them goes on.
+   */
   readonly processes?: RuntimeProcesses | undefined
   /** Further options of the pass, such as `placement`. */
   readonly pass?: Readonly<Record<string, unknown>> | undefined
@@ -196,7 +198,9 @@ async function quantizeMeasured(model: Model, options: QuantizeOptions): Promise
   try {
     return await quantizeIn(sessions, place, model, { ...options, cache })
   } finally {
-    await together(cache.write(), sessions.closeAll())
+    const ended = sessions.closeAll()
+    ended.catch(() => {})
+    await together(cache.write(), options.processes ? null : ended)
   }
 }
 
@@ -268,9 +272,7 @@ async function quantizeIn(
   // What is timed runs alone.
   if (target === 'web') await sessions.closeAll()
   const timing =
-    measured && target === 'web'
-      ? await (await import('./time-quantized.ts')).timeIn(place, start.model, trail.model, measured.feeds[0], options)
-      : null
+    measured && target === 'web' ? await timeIn(place, start.model, trail.model, measured.feeds[0], options) : null
   const report: QuantizationReport = {
     kind: 'quantization',
     version: 1,
@@ -326,12 +328,6 @@ function quantized(trail: Trail, report: QuantizationReport, tensors: Quantized[
     },
   }
 }
-
-// What only some schemes do is loaded with them.
-const stepsOfWeights: typeof WeightOnly.weightSteps = async (...given) =>
-  (await import('./weight-only.ts')).weightSteps(...given)
-const learnedStep: typeof LearnedSteps.withLearnedRoundings = async (...given) =>
-  (await import('./learned-steps.ts')).withLearnedRoundings(...given)
 
 const isLearned = ({ options }: PassRun) => (options as { rounding?: string } | undefined)?.rounding === 'learned'
 
