@@ -21,6 +21,8 @@ const MOMENTS = [
   ['recipe/weight-thread'],
   ['serve/rollout/drill-thread'],
 ]
+/** Of these the one whose part is small and of use to all others that wait: it lies in one file whoever loads it. */
+const SMALL = MOMENTS.findIndex(([path]) => path === 'engine/ort-node-child')
 /** Modules that do something by being loaded; what the manifest says of them holds for `dist`, where they do not lie yet. */
 const WITH_EFFECT =
   /[\\/](cli[\\/]main|engine[\\/]ort-telemetry|engine[\\/]ort-node-(lanes-)?child|engine[\\/]ort-node-lane|[\w-]+-thread)\.js$/
@@ -110,11 +112,12 @@ function gathered(output, moments) {
     for (const file of files)
       for (const id of Object.keys(chunks.get(file).modules)) loading.set(id, [...(loading.get(id) ?? []), index])
   }
-  const names = [...new Set([...loading.values()].map(String))]
+  const kinds = new Map([...loading].map(([id, by]) => [id, by.includes(SMALL) ? 'small' : String(by)]))
+  const names = [...new Set(kinds.values())]
   const begins = new Set(moments.flat())
   const name = (id) => {
-    const by = loading.get(id)
-    return by && !begins.has(id) ? `shared-${names.indexOf(String(by))}` : null
+    const kind = kinds.get(id)
+    return kind !== undefined && !begins.has(id) ? `shared-${names.indexOf(kind)}` : null
   }
   return [{ name, debugName: 'by moments' }]
 }
