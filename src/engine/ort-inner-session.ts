@@ -13,6 +13,18 @@ interface Variant {
   readonly session: NativeSession
 }
 
+/** Gives what tells of inner values; `open` opens a changed copy of the model, `runtime` names it in messages. */
+export type InsideOf = (
+  open: (changed: Model) => Promise<NativeSession>,
+  runtime: string,
+) => Promise<InnerSession> | InnerSession
+
+/** The same of a model that is at hand. */
+export const insideOf =
+  (model: Model): InsideOf =>
+  (open, runtime) =>
+    new InnerSession(() => Promise.resolve(model), open, runtime)
+
 const keyOf = (names: readonly string[]) => names.join('\u0000')
 
 /**

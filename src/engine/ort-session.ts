@@ -1,7 +1,6 @@
-import type { Model } from '../ir/index.ts'
 import { checkFeeds } from './feeds.ts'
 import { groupNames } from './fetch-groups.ts'
-import type { InnerSession } from './ort-inner-session.ts'
+import type { InnerSession, InsideOf } from './ort-inner-session.ts'
 import { isCarried, type NativeSession, type OrtRuntime } from './ort-native.ts'
 import type { OrtSessionOptions } from './ort-options.ts'
 import { type Ports, unsupportedPort } from './ports.ts'
@@ -16,26 +15,24 @@ export interface OrtSession extends Session {
 }
 
 /**
- * A session over a native one that is open already. `model` is asked for only when inner values are fetched.
- * `dispose` runs after everything is released.
+ * A session over a native one that is open already. `inside` is asked only when inner values are fetched: what knows
+ * operators and their shapes is most of the program, and a process may load it then. `dispose` runs after everything is
+ * released.
  */
 export function sessionOver(
   runtime: OrtRuntime,
   native: NativeSession,
   declared: Ports,
-  model: () => Promise<Model>,
+  inside: InsideOf,
   options: OrtSessionOptions,
   dispose: () => void = () => {},
 ): OrtSession {
   const ports = settlePorts(native, declared, runtime.name)
   const names = ports.outputs.map((output) => output.name)
   const graphOutputs = new Set(names)
-  // Loaded when somebody asks for inner values: what knows operators and their shapes is most of the program.
   let inner: Promise<InnerSession> | undefined
   const innerSession = () =>
-    (inner ??= import('./ort-inner-session.ts').then(
-      ({ InnerSession }) => new InnerSession(model, (changed) => runtime.open(changed, options, true), runtime.name),
-    ))
+    (inner ??= Promise.resolve(inside((changed) => runtime.open(changed, options, true), runtime.name)))
   let closed = false
 
   async function run(feeds: Feeds, fetch: readonly string[] = names, lent = false): Promise<Fetched> {
@@ -44,14 +41,14 @@ export function sessionOver(
     const prepared = native.prepare(feeds)
     const outputs = fetch.filter((name) => graphOutputs.has(name))
     if (outputs.length === fetch.length && (outputs.length > 0 || fetch === names)) return native.run(prepared, outputs)
-    const inside = await innerSession()
-    const { result, made } = await inside.ready(
+    const session = await innerSession()
+    const { result, made } = await session.ready(
       feeds,
       fetch.filter((name) => !graphOutputs.has(name)),
     )
     // One pass gives inner values and graph outputs alike.
     const wanted = [...new Set([...made, ...outputs])].sort()
-    if (made.length > 0) Object.assign(result, await inside.values(prepared, wanted, lent))
+    if (made.length > 0) Object.assign(result, await session.values(prepared, wanted, lent))
     else if (outputs.length > 0) Object.assign(result, await native.run(prepared, outputs))
     return Object.fromEntries(fetch.map((name) => [name, result[name] as TensorValue]))
   }
