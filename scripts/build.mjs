@@ -6,6 +6,40 @@ import { join, resolve } from 'node:path'
 
 const STAGE = 'dist.next'
 
+/**
+ * Moments at which somebody waits for a part of the program, each with what is loaded then: what a process or a thread
+ * starts with, what a verb loads.
+ */
+const MOMENTS = [
+  ['cli/main'],
+  ['cli/start', 'cli/quantize'],
+  ['cli/quantize-work', 'cli/data-set', 'cli/model-file', 'engine/model-files'],
+  ['cli/worker'],
+  ['engine/ort-node-child'],
+  ['engine/ort-node-lane'],
+  ['engine/ort-node-lanes-child'],
+  ['recipe/weight-thread'],
+  ['serve/rollout/drill-thread'],
+]
+/** Of these the one whose part is small and of use to all others that wait: it lies in one file whoever loads it. */
+const SMALL = MOMENTS.findIndex(([path]) => path === 'engine/ort-node-child')
+/** Modules that do something by being loaded; what the manifest says of them holds for `dist`, where they do not lie yet. */
+const WITH_EFFECT =
+  /[\\/](cli[\\/]main|engine[\\/]ort-telemetry|engine[\\/]ort-node-(lanes-)?child|engine[\\/]ort-node-lane|[\w-]+-thread)\.js$/
+
+/** Text beyond ASCII as escapes: a file with one such letter takes two bytes for every letter in memory. */
+const asciiAlone = {
+  name: 'ascii-alone',
+  generateBundle(_, bundle) {
+    for (const part of Object.values(bundle))
+      if (part.type === 'chunk')
+        part.code = part.code.replace(
+          /[\u0080-\uffff]/g,
+          (letter) => `\\u${letter.charCodeAt(0).toString(16).padStart(4, '0')}`,
+        )
+  },
+}
+
 rmSync(STAGE, { recursive: true, force: true })
 const { status } = spawnSync(
   process.execPath,
@@ -31,11 +65,16 @@ async function bundle() {
   const { rolldown } = await import('rolldown')
   const whet = join(STAGE, 'whet')
   const entry = (path) => resolve(STAGE, 'src', `${path}.js`)
+  const moments = MOMENTS.map((paths) => paths.map(entry))
   const included = ['@bufbuild/protobuf', 'cephes', 'onnx-buf', 'pure-rand', 'yaml']
   const isOwn = (id) => id.startsWith('.') || id.startsWith('/') || /^[A-Za-z]:[\\/]/.test(id)
   const build = await rolldown({
     platform: 'node',
+    // Which a group without all that it needs asks for; nobody imports the bundle's files but the bundle.
+    preserveEntrySignatures: 'allow-extension',
     resolve: { alias: { cephes: resolve('node_modules/cephes/index.js') } },
+    plugins: [asciiAlone],
+    treeshake: { moduleSideEffects: (id) => (id.includes('node_modules') ? undefined : WITH_EFFECT.test(id)) },
     external: (id) => !isOwn(id) && !included.some((name) => id === name || id.startsWith(`${name}/`)),
     input: {
       main: entry('cli/main'),
@@ -49,10 +88,38 @@ async function bundle() {
   })
   // Space and comments are a third of what every start reads; names stay, for whoever reads a stack.
   const minify = { compress: false, mangle: false, codegen: { removeWhitespace: true } }
-  await build.write({ dir: whet, format: 'esm', entryFileNames: '[name].js', chunkFileNames: 'part-[name].js', minify })
+  const form = { format: 'esm', entryFileNames: '[name].js', chunkFileNames: 'part-[name].js', minify }
+  const { output } = await build.generate(form)
+  const groups = gathered(output, moments)
+  await build.write({ dir: whet, ...form, codeSplitting: { includeDependenciesRecursively: false, groups } })
   await build.close()
   writeFileSync(join(whet, 'NOTICE.txt'), included.map(noticeOf).join('\n'))
   chmodSync(join(whet, 'main.js'), 0o755)
+}
+
+/**
+ * Finding a file and reading it takes half a millisecond, reading code that is not run another half for each 25 KB: modules
+ * that the same moments load lie in one file, and no moment loads what only others need. `output` is the bundle as it falls
+ * apart by itself.
+ */
+function gathered(output, moments) {
+  const chunks = new Map(output.filter(({ type }) => type === 'chunk').map((chunk) => [chunk.fileName, chunk]))
+  const loading = new Map()
+  for (const [index, moment] of moments.entries()) {
+    const files = new Set([...chunks.values()].flatMap((c) => (moment.includes(c.facadeModuleId) ? [c.fileName] : [])))
+    if (files.size !== moment.length) throw new Error(`of ${moment.join(', ')} some begin no file of the bundle`)
+    for (const file of files) for (const next of chunks.get(file).imports) if (chunks.has(next)) files.add(next)
+    for (const file of files)
+      for (const id of Object.keys(chunks.get(file).modules)) loading.set(id, [...(loading.get(id) ?? []), index])
+  }
+  const kinds = new Map([...loading].map(([id, by]) => [id, by.includes(SMALL) ? 'small' : String(by)]))
+  const names = [...new Set(kinds.values())]
+  const begins = new Set(moments.flat())
+  const name = (id) => {
+    const kind = kinds.get(id)
+    return kind !== undefined && !begins.has(id) ? `shared-${names.indexOf(kind)}` : null
+  }
+  return [{ name, debugName: 'by moments' }]
 }
 
 /** Whose code is in the bundle, and under which licence. */

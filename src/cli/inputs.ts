@@ -52,7 +52,7 @@ const folders = new WeakMap<Model, string>()
 
 /** The model of a path that the user gave. */
 export async function modelAt(path: string): Promise<Model> {
-  const { readModel } = await import('../onnx/index.ts')
+  const { readModel } = await import('./model-file.ts')
   const model = await readModel(path)
   folders.set(model, dirname(path))
   return model
@@ -89,7 +89,7 @@ export function shapesOf(options: Arguments, model?: Model): Readonly<Record<str
 
 /** The data set at `path`, matched to the inputs of the model. */
 export async function dataFor(path: string, model: Model, options: Arguments): Promise<Dataset> {
-  const [{ openDataset }, { inferTypes }] = await Promise.all([import('../data/index.ts'), import('../ir/index.ts')])
+  const { inferTypes, openDataset } = await import('./data-set.ts')
   const constants = model.graph.initializers
   const types = inferTypes(model)
   const inputs = model.graph.inputs.flatMap((value) => {

@@ -14,7 +14,7 @@ async function main(words: readonly string[]): Promise<number> {
     return first === undefined ? EXIT.user : EXIT.done
   }
   if (first === '--version' || first === '-v') {
-    process.stdout.write(`${(await import('../report/index.ts')).WHETSTONE_VERSION}\n`)
+    process.stdout.write(`${(await import('./version.ts')).WHETSTONE_VERSION}\n`)
     return EXIT.done
   }
   const entry = Object.hasOwn(VERBS, first) ? VERBS[first] : undefined
@@ -24,12 +24,7 @@ async function main(words: readonly string[]): Promise<number> {
     process.stderr.write(`whet: there is no verb "${first}"\n  ${hint}\n`)
     return EXIT.user
   }
-  const [{ explain }, { helpOf }, { openTerminal }, { parse }] = await Promise.all([
-    import('./exit.ts'),
-    import('./help.ts'),
-    import('./terminal.ts'),
-    import('./verb.ts'),
-  ])
+  const { explain, helpOf, openTerminal, parse } = await import('./start.ts')
   const terminal = openTerminal(words)
   let verb: Verb | undefined
   try {

@@ -129,10 +129,7 @@ export const quantizeVerb: Verb = {
     const loaded = keepHeapSmall()
     // They come up while the rest of the program is loaded, and the model and the rows are read.
     const processes = startRuntimes()
-    const [{ diskCache, quantize, writeRecipe }, { writeModel }] = await Promise.all([
-      import('../recipe/index.ts'),
-      import('../onnx/index.ts'),
-    ])
+    const { diskCache, quantize, writeModel, writeRecipe } = await import('./quantize-work.ts')
     loaded()
     const model = await modelAt(path!)
     const data = options.text('data')

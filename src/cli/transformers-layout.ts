@@ -66,7 +66,7 @@ export async function writeTransformersLayout(
   source: string,
   models: ReadonlyMap<Dtype, Model>,
 ): Promise<readonly string[]> {
-  const { writeModel } = await import('../onnx/index.ts')
+  const { writeModel } = await import('./model-file.ts')
   const written: string[] = []
   makeFolder(join(folder, 'onnx'))
   for (const [dtype, model] of models) {

@@ -1,15 +1,29 @@
-import type { Model } from '../ir/index.ts'
-import { type ExtremesNames, extremesFrom, withExtremesOf, withOutputs } from './inner-values.ts'
+import { type DType, type Model, type NumericArray, type Tensor, tensorValues } from '../ir/index.ts'
+import { UserError } from '../platform/index.ts'
+import { copyValue } from './feeds.ts'
+import { type ExtremesNames, extremesFrom, innerNames, withExtremesOf, withOutputs } from './inner-values.ts'
 import { floatNames, measureInner } from './ort-groups.ts'
 import { isCarried, type NativeSession } from './ort-native.ts'
 import { unsupportedPort } from './ports.ts'
-import type { Extremes, Feeds, Fetched } from './session.ts'
+import type { Extremes, Feeds, Fetched, TensorValue } from './session.ts'
 
 /** A session of a changed copy of the model, for the names that `key` tells. */
 interface Variant {
   readonly key: string
   readonly session: NativeSession
 }
+
+/** Gives what tells of inner values; `open` opens a changed copy of the model, `runtime` names it in messages. */
+export type InsideOf = (
+  open: (changed: Model) => Promise<NativeSession>,
+  runtime: string,
+) => Promise<InnerSession> | InnerSession
+
+/** The same of a model that is at hand. */
+export const insideOf =
+  (model: Model): InsideOf =>
+  (open, runtime) =>
+    new InnerSession(() => Promise.resolve(model), open, runtime)
 
 const keyOf = (names: readonly string[]) => names.join('\u0000')
 
@@ -30,6 +44,25 @@ export class InnerSession {
     this.#model = model
     this.#open = open
     this.#runtime = runtime
+  }
+
+  /** Of names that are no graph outputs: the values that nothing has to run for, and the names that nodes make. */
+  async ready(
+    feeds: Feeds,
+    names: readonly string[],
+  ): Promise<{ readonly result: Record<string, TensorValue>; readonly made: readonly string[] }> {
+    const result: Record<string, TensorValue> = {}
+    const made: string[] = []
+    for (const name of names) {
+      const given = feeds[name]
+      const known = given ? null : await this.#model()
+      const constant = known?.graph.initializers.get(name)
+      if (given) result[name] = copyValue(given)
+      else if (constant) result[name] = constantValueOf(constant)
+      else if (known && innerNames(known).has(name)) made.push(name)
+      else throw unknownValue(name)
+    }
+    return { result, made }
   }
 
   /**
@@ -80,4 +113,20 @@ export class InnerSession {
     await this.#values?.session.release()
     await this.#summary?.session.release()
   }
+}
+
+function unknownValue(name: string): UserError {
+  return new UserError('bad-argument', `The model has no value "${name}" that can be fetched.`, {
+    where: name,
+    hint: 'Values inside If, Loop and Scan bodies and model functions cannot be handed out.',
+  })
+}
+
+function constantValueOf(tensor: Tensor): TensorValue {
+  const decoder = new TextDecoder()
+  const data =
+    tensor.data.form === 'strings'
+      ? tensor.data.values.map((bytes) => decoder.decode(bytes))
+      : (tensorValues(tensor).slice() as NumericArray)
+  return { dtype: tensor.dtype as DType, dims: [...tensor.dims], data }
 }

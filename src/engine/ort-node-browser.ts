@@ -3,6 +3,7 @@ import { encodeModel, readModel } from '../onnx/index.ts'
 import { UserError } from '../platform/index.ts'
 import { checkFeeds } from './feeds.ts'
 import type { IsolatedSession } from './isolation.ts'
+import { insideOf } from './ort-inner-session.ts'
 import { isCarried, loadError, type NativeSession, type OrtRuntime, runError } from './ort-native.ts'
 import { type Browser, findChromium, startChromium, type Tab } from './ort-node-chromium.ts'
 import type { PageServer } from './ort-node-page-server.ts'
@@ -79,7 +80,7 @@ export async function openInBrowser(
       },
     }
     const native = (await runtime.open(known, options)) as BrowserNative
-    const session = sessionOver(runtime, native, ports, () => Promise.resolve(known), options)
+    const session = sessionOver(runtime, native, ports, insideOf(known), options)
     const names = session.outputs.map((output) => output.name)
     const unable = (what: string) =>
       new UserError('unsupported', `${what} cannot be measured in a browser.`, {

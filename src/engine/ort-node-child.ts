@@ -3,6 +3,7 @@
 import { FIRST_OF_STDIO, giveBack, readFileBytes } from '../platform/index.ts'
 import { type LoadClock, serveArrivals } from './arrivals.ts'
 import type { RuntimeKind, Stall } from './isolation.ts'
+import type { InsideOf } from './ort-inner-session.ts'
 import type { LendingSession, NativeSession, OrtRuntime } from './ort-native.ts'
 import { failureOf } from './ort-node-failure.ts'
 import { countAllocations, peakMemory, startWatching } from './ort-node-memory.ts'
@@ -34,9 +35,15 @@ const handlers: Handlers = {
     const native = await runtime.openFile(path, options, where, optimized)
     const loadMs = performance.now() - start
     before.loaded()
-    const read = async () => (await import('../onnx/index.ts')).readModel(path)
+    const inside: InsideOf = async (open, name) => {
+      const [{ InnerSession }, { readModel }] = await Promise.all([
+        import('./ort-inner-session.ts'),
+        import('./model-files.ts'),
+      ])
+      return new InnerSession(() => readModel(path), open, name)
+    }
     ;[firstMs, prepared, stall, calls] = [null, null, wanted, 0]
-    session = sessionOver(runtime, native, ports, read, options)
+    session = sessionOver(runtime, native, ports, inside, options)
     return {
       ports: { inputs: session.inputs, outputs: session.outputs, omitted: session.omitted },
       engine: session.engine,

@@ -50,7 +50,7 @@ const LARGEST_MESSAGE = 2 ** 31 - 2 ** 24
 
 /** The model as bytes where it fits into one message and keeps its weights inside, else as a file with its data. */
 export async function placeModel(model: Model): Promise<Placed> {
-  const { encodeModel, modelBytes } = await import('../onnx/index.ts')
+  const { encodeModel, modelBytes } = await import('./model-files.ts')
   if (modelBytes(model) < LARGEST_MESSAGE && !hasExternal(model.graph))
     return { source: encodeModel(model), remove: () => {} }
   return placeFile(model)
@@ -59,7 +59,7 @@ export async function placeModel(model: Model): Promise<Placed> {
 /** The model as a file in a temporary folder, its external data beside it. */
 export async function placeFile(model: Model): Promise<Placed & { readonly source: string }> {
   // Loaded when needed: a process that opens a file has no use for the encoder, and its memory is measured.
-  const { writeModel } = await import('../onnx/index.ts')
+  const { writeModel } = await import('./model-files.ts')
   const folder = temporaryFolder()
   const source = join(folder.path, 'model.onnx')
   try {

@@ -1,4 +1,5 @@
 import type { Model } from '../ir/index.ts'
+import { insideOf } from './ort-inner-session.ts'
 import { isCarried } from './ort-native.ts'
 import { placeModel } from './ort-node-place.ts'
 import { kernels, optimizedModel, profile } from './ort-node-profile.ts'
@@ -32,7 +33,7 @@ async function open(model: Model, options: OrtSessionOptions = {}): Promise<OrtS
   const placed = await placeModel(model)
   try {
     const session = await createNative(placed.source, native, undefined)
-    return sessionOver(nodeRuntime, session, ports, () => Promise.resolve(model), options, placed.remove)
+    return sessionOver(nodeRuntime, session, ports, insideOf(model), options, placed.remove)
   } catch (error) {
     placed.remove()
     throw error

@@ -1,11 +1,11 @@
 import './ort-telemetry.ts'
 import { createSession, type LendingSession, type OrtRuntime } from './ort-native.ts'
-import { runtimeName } from './ort-node-version.ts'
+import { requirePackage, runtimeName } from './ort-node-version.ts'
 import { nativeOptions } from './ort-options.ts'
 
 // The runtime reads the environment while it loads, so what is above must have run: not a static import, which a bundle
 // puts in front of everything.
-const { default: ort } = await import('onnxruntime-node')
+const ort: typeof import('onnxruntime-node') = requirePackage('onnxruntime-node')
 
 /**
  * Creates a session of onnxruntime-node from encoded bytes or a path. `options` are the runtime's own (see

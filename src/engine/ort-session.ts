@@ -1,9 +1,6 @@
-import { type DType, type Model, type NumericArray, type Tensor, tensorValues } from '../ir/index.ts'
-import { UserError } from '../platform/index.ts'
-import { checkFeeds, copyValue } from './feeds.ts'
+import { checkFeeds } from './feeds.ts'
 import { groupNames } from './fetch-groups.ts'
-import { innerNames } from './inner-values.ts'
-import { InnerSession } from './ort-inner-session.ts'
+import type { InnerSession, InsideOf } from './ort-inner-session.ts'
 import { isCarried, type NativeSession, type OrtRuntime } from './ort-native.ts'
 import type { OrtSessionOptions } from './ort-options.ts'
 import { type Ports, unsupportedPort } from './ports.ts'
@@ -18,21 +15,24 @@ export interface OrtSession extends Session {
 }
 
 /**
- * A session over a native one that is open already. `model` is asked for only when inner values are fetched.
- * `dispose` runs after everything is released.
+ * A session over a native one that is open already. `inside` is asked only when inner values are fetched: what knows
+ * operators and their shapes is most of the program, and a process may load it then. `dispose` runs after everything is
+ * released.
  */
 export function sessionOver(
   runtime: OrtRuntime,
   native: NativeSession,
   declared: Ports,
-  model: () => Promise<Model>,
+  inside: InsideOf,
   options: OrtSessionOptions,
   dispose: () => void = () => {},
 ): OrtSession {
   const ports = settlePorts(native, declared, runtime.name)
   const names = ports.outputs.map((output) => output.name)
   const graphOutputs = new Set(names)
-  const inner = new InnerSession(model, (changed) => runtime.open(changed, options, true), runtime.name)
+  let inner: Promise<InnerSession> | undefined
+  const innerSession = () =>
+    (inner ??= Promise.resolve(inside((changed) => runtime.open(changed, options, true), runtime.name)))
   let closed = false
 
   async function run(feeds: Feeds, fetch: readonly string[] = names, lent = false): Promise<Fetched> {
@@ -41,29 +41,16 @@ export function sessionOver(
     const prepared = native.prepare(feeds)
     const outputs = fetch.filter((name) => graphOutputs.has(name))
     if (outputs.length === fetch.length && (outputs.length > 0 || fetch === names)) return native.run(prepared, outputs)
-    const { result, made } = await ready(feeds, fetch)
+    const session = await innerSession()
+    const { result, made } = await session.ready(
+      feeds,
+      fetch.filter((name) => !graphOutputs.has(name)),
+    )
     // One pass gives inner values and graph outputs alike.
     const wanted = [...new Set([...made, ...outputs])].sort()
-    if (made.length > 0) Object.assign(result, await inner.values(prepared, wanted, lent))
+    if (made.length > 0) Object.assign(result, await session.values(prepared, wanted, lent))
     else if (outputs.length > 0) Object.assign(result, await native.run(prepared, outputs))
     return Object.fromEntries(fetch.map((name) => [name, result[name] as TensorValue]))
-  }
-
-  /** Of the names that are no graph outputs: those that nothing has to run for, and those that nodes make. */
-  async function ready(feeds: Feeds, fetch: readonly string[]) {
-    const result: Record<string, TensorValue> = {}
-    const made: string[] = []
-    for (const name of fetch) {
-      if (graphOutputs.has(name)) continue
-      const given = feeds[name]
-      const known = given ? null : await model()
-      const constant = known?.graph.initializers.get(name)
-      if (given) result[name] = copyValue(given)
-      else if (constant) result[name] = constantValueOf(constant)
-      else if (known && innerNames(known).has(name)) made.push(name)
-      else throw unknownValue(name)
-    }
-    return { result, made }
   }
 
   return {
@@ -76,16 +63,16 @@ export function sessionOver(
     look: async (feeds, fetch, see) => see(await run(feeds, fetch, true)),
     async extremes(feeds, wanted) {
       checkFeeds(ports.inputs, feeds)
-      return inner.extremes(feeds, wanted)
+      return (await innerSession()).extremes(feeds, wanted)
     },
     async fetchGroups(feeds, wanted, byteBudget) {
       checkFeeds(ports.inputs, feeds)
-      return groupNames(wanted, await inner.sizes(feeds, wanted), byteBudget)
+      return groupNames(wanted, await (await innerSession()).sizes(feeds, wanted), byteBudget)
     },
     async close() {
       if (closed) return
       closed = true
-      await inner.release()
+      await (await inner)?.release()
       await native.release()
       dispose()
     },
@@ -104,20 +91,4 @@ export function settlePorts(native: Pick<NativeSession, 'outputs'>, declared: Po
     else outputs.push(output.dtype === type ? output : { ...output, dtype: type })
   }
   return { inputs: declared.inputs, outputs, omitted }
-}
-
-function unknownValue(name: string): UserError {
-  return new UserError('bad-argument', `The model has no value "${name}" that can be fetched.`, {
-    where: name,
-    hint: 'Values inside If, Loop and Scan bodies and model functions cannot be handed out.',
-  })
-}
-
-function constantValueOf(tensor: Tensor): TensorValue {
-  const decoder = new TextDecoder()
-  const data =
-    tensor.data.form === 'strings'
-      ? tensor.data.values.map((bytes) => decoder.decode(bytes))
-      : (tensorValues(tensor).slice() as NumericArray)
-  return { dtype: tensor.dtype as DType, dims: [...tensor.dims], data }
 }

@@ -1,6 +1,7 @@
 import type { Model } from '../ir/index.ts'
 import { encodeModel } from '../onnx/index.ts'
 import { UserError } from '../platform/index.ts'
+import { insideOf } from './ort-inner-session.ts'
 import { createSession, isCarried, type NativeSession, type OrtPackage, type OrtRuntime } from './ort-native.ts'
 import { type OrtSessionOptions, threadsOf, webOptions } from './ort-options.ts'
 import { type OrtSession, sessionOver } from './ort-session.ts'
@@ -76,7 +77,7 @@ export const ortWeb: Engine & { open(model: Model, options?: OrtSessionOptions):
   async open(model, options: OrtSessionOptions = {}) {
     const runtime = await webRuntime()
     const ports = portsOf(model, isCarried, runtime.name)
-    return sessionOver(runtime, await runtime.open(model, options), ports, () => Promise.resolve(model), options)
+    return sessionOver(runtime, await runtime.open(model, options), ports, insideOf(model), options)
   },
 }
 

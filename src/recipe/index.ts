@@ -47,5 +47,5 @@ export {
   trainStudent,
 } from './train-student.ts'
 export { type Tuned, type TunedTrail, type TuneOptions, type TuneSettings, tune, tuneStaticInt8 } from './tune.ts'
-export type { WeightChoices } from './weight-only.ts'
+export type { WeightChoices } from './weight-choices.ts'
 export { Workbench, type WorkbenchOptions } from './workbench.ts'

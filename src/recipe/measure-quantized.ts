@@ -1,6 +1,6 @@
 import type { Dataset } from '../data/index.ts'
 import { type Feeds, openPair, ortNode } from '../engine/index.ts'
-import { comparedValues, measureBatchInvariance, measureLatency, measureLayers } from '../evaluate/index.ts'
+import { comparedValues, measureBatchInvariance, measureLayers } from '../evaluate/index.ts'
 import type { Model } from '../ir/index.ts'
 import { compareKernels, namedAsFound } from '../passes/index.ts'
 import { letOthersRun } from '../platform/index.ts'
@@ -17,7 +17,7 @@ export interface MeasureQuantizedOptions {
   readonly seed?: number | undefined
   /** What was learned before; a calibration tells how large a row is inside the model. */
   readonly evidence?: readonly Report[] | undefined
-  /** What this process shall do while the others load the models. */
+  /** What this process shall do while the others run the models. */
   readonly meanwhile?: (() => void) | undefined
   readonly signal?: AbortSignal | undefined
   readonly onProgress?: ((text: string) => void) | undefined
@@ -100,48 +100,19 @@ export async function measureDamage(
   sessions.start(pairing)
   await letOthersRun()
   const candidate = await sessions.start(place.open(after, LEAN, { processes, readKernels: target !== 'web' }))
-  meanwhile?.()
   const rows = Math.min(data?.rows ?? 0, LOOKED_AT)
   const random = rows === LOOKED_AT ? 0 : rows > 1 ? 1 : 2
   const { feeds } = await samplesFor(candidate, { data, seed, random })
   const looked = feeds.slice(0, LOOKED_AT)
   const openBase = () => sessions.start(place.open(before, LEAN, { processes }))
-  const [{ sqnrDb, layers }, batchInvariant] = await together(
+  const measuring = together(
     measureLayers(openBase, candidate, before, after, looked, pairing),
     measureBatchInvariance(candidate, looked.slice(0, neighboursAmong(evidence))),
   )
+  measuring.catch(() => {})
+  // The first runs are asked for before this process has something else to do.
+  await letOthersRun()
+  meanwhile?.()
+  const [{ sqnrDb, layers }, batchInvariant] = await measuring
   return { sqnrDb, layers, batchInvariant, feeds, kernels: kernelsOf(candidate.kernels, planned) }
-}
-
-/** Seconds that are enough to tell whether integers are faster than float. */
-const TIMING_SECONDS = 4
-
-/** Where no graph can be read back, timing against float by turns is the proof of what the kernels are worth. */
-export async function timeIn(
-  { open }: RunsOn,
-  float: Model,
-  quantized: Model,
-  feeds: Feeds | undefined,
-  { signal, onProgress }: MeasureQuantizedOptions,
-): Promise<QuantizationReport['timing']> {
-  if (!feeds) return undefined
-  onProgress?.('timing against float')
-  const subjects = [
-    { label: 'float', model: float },
-    { label: 'quantized', model: quantized },
-  ]
-  const { report } = await measureLatency(subjects, feeds, {
-    open,
-    maxSeconds: TIMING_SECONDS,
-    generations: 2,
-    ...(signal ? { signal } : {}),
-  })
-  const [base, other] = report.models
-  return {
-    runtime: report.runtime,
-    threads: report.threads,
-    floatP50Ms: base!.p50Ms,
-    p50Ms: other!.p50Ms,
-    ratio: report.ratios[0]!,
-  }
 }

@@ -16,20 +16,20 @@ import type {
 import { channelsOf } from './channels.ts'
 import { type EvidenceCache, type LateCache, noCache, writtenLater } from './evidence-cache.ts'
 import { goneFromFloat, keepsNothing } from './keep-float.ts'
-import { withLearnedRoundings } from './learned-steps.ts'
 import { looked } from './looked.ts'
-import { measureDamage, readKernels, timeIn } from './measure-quantized.ts'
+import { measureDamage, readKernels } from './measure-quantized.ts'
 import { noiseWarning } from './noise-warning.ts'
 import { nothingDone } from './nothing-done.ts'
 import { OpenSessions } from './open-sessions.ts'
 import { provePortable } from './portable.ts'
 import { rangesOf } from './ranges.ts'
 import { type RunsOn, runsOn } from './runs-on.ts'
+import { learnedStep, stepsOfWeights, timeIn } from './seldom.ts'
 import { expectedOf, FEW_SAMPLES, LEAN, losslessTrail, proveLossless } from './simplify.ts'
 import { smoothed } from './smooth.ts'
 import { together } from './together.ts'
 import { advanceAll, recipeOf, type Step, sizeOf, startTrail, type Trail } from './trail.ts'
-import { type WeightChoices, weightOptions, weightSteps } from './weight-only.ts'
+import { type WeightChoices, weightOptions } from './weight-choices.ts'
 import { advanceOnThreads } from './weight-threads.ts'
 
 export interface QuantizeOptions extends WeightChoices {
@@ -56,7 +56,10 @@ export interface QuantizeOptions extends WeightChoices {
   readonly recurrent?: boolean | undefined
   /** Where the model lies, unchanged since it was read; it is written for the runtime unless said. */
   readonly file?: string | undefined
-  /** Processes to run models in, started by whoever had something else to do first; its own unless said. */
+  /**
+   * Processes to run models in, started by whoever had something else to do first; its own unless said. They end with the
+   * work: of its own it awaits that, these end while whoever gave them goes on.
+   */
   readonly processes?: RuntimeProcesses | undefined
   /** Further options of the pass, such as `placement`. */
   readonly pass?: Readonly<Record<string, unknown>> | undefined
@@ -161,7 +164,7 @@ async function quantizeUnrun(model: Model, options: QuantizeOptions, reason: str
   const { scheme, target = 'native' } = options
   goneFromFloat(options.keepFloat ?? [], model, model)
   const [own] = quantizeSteps(options, [])
-  const steps = scheme.startsWith('weight') ? await weightSteps(model, own, options) : [own]
+  const steps = scheme.startsWith('weight') ? await stepsOfWeights(model, own, options) : [own]
   const trail = await advanceOnThreads(startTrail(model), steps)
   const run = quantizationRun(trail, scheme)
   const report: QuantizationReport = {
@@ -195,7 +198,9 @@ async function quantizeMeasured(model: Model, options: QuantizeOptions): Promise
   try {
     return await quantizeIn(sessions, place, model, { ...options, cache })
   } finally {
-    await together(cache.write(), sessions.closeAll())
+    const ended = sessions.closeAll()
+    ended.catch(() => {})
+    await together(cache.write(), options.processes ? null : ended)
   }
 }
 
@@ -237,9 +242,9 @@ async function quantizeIn(
   say('quantizing')
   const [own, ...repairs] = quantizeSteps(options, evidence)
   const steps = scheme.startsWith('weight')
-    ? await weightSteps(start.model, own, options)
+    ? await stepsOfWeights(start.model, own, options)
     : scheme === 'static-int8' && options.rounding === 'learned'
-      ? [await withLearnedRoundings(start.model, own, { ...options, data: data! }), ...repairs]
+      ? [await learnedStep(start.model, own, { ...options, data: data! }), ...repairs]
       : [own, ...repairs]
   let trail = await advanceOnThreads(start, steps)
   // Who asks for integers gets them: that they hardly pay in such a model is for the report to say. What the passes
