@@ -1,5 +1,5 @@
 import { type Graph, type Model, readsOf } from '../../ir/index.ts'
-import { mapNestedGraphs } from '../../rewrite/index.ts'
+import { mapNestedGraphs, type Pass, type PassResult } from '../../rewrite/index.ts'
 
 /**
  * Without the constants that some node read in `before` and none reads any more: the float weights whose codes took
@@ -12,6 +12,15 @@ export function dropUnread(before: Model, after: Model): Model {
   const graph = drop(after.graph, once)
   return { ...after, graph }
 }
+
+/** Rules that put codes in the place of others; those that nobody reads any more go. */
+export const recoding = (rules: Pass): Pass => ({
+  ...rules,
+  run(model, options, evidence): PassResult {
+    const { model: recoded, report } = rules.run(model, options, evidence) as PassResult
+    return { model: dropUnread(model, recoded), report }
+  },
+})
 
 function drop(graph: Graph, once: ReadonlySet<string>): Graph {
   const reads = new Set<string>()

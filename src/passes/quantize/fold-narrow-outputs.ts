@@ -20,26 +20,21 @@ import {
   type Tensor,
   toNumbers,
 } from '../../ir/index.ts'
-import { type Pass, type PassResult, type RuleContext, type RuleOutcome, rulePass } from '../../rewrite/index.ts'
+import { type RuleContext, type RuleOutcome, rulePass } from '../../rewrite/index.ts'
 import { codedWeights } from './coded-weights.ts'
-import { dropUnread } from './drop-unread.ts'
+import { recoding } from './drop-unread.ts'
 import { leavesBits } from './kernel-pairs.ts'
 import { convolveInTiles } from './lay-tiles.ts'
+import { pictureSize } from './picture-size.ts'
 
-const rules = rulePass(
-  'foldNarrowOutputs',
-  'Integer convolutions to a few channels make several pixels at once.',
-  [{ roots: ['Conv'], apply }],
-  inferTypes,
+export const foldNarrowOutputs = recoding(
+  rulePass(
+    'foldNarrowOutputs',
+    'Integer convolutions to a few channels make several pixels at once.',
+    [{ roots: ['Conv'], apply }],
+    inferTypes,
+  ),
 )
-
-export const foldNarrowOutputs: Pass = {
-  ...rules,
-  run(model, options, evidence): PassResult {
-    const { model: folded, report } = rules.run(model, options, evidence) as PassResult
-    return { model: dropUnread(model, folded), report }
-  },
-}
 
 type Step = readonly [height: number, width: number]
 
@@ -60,7 +55,7 @@ function apply(node: Node, context: RuleContext): RuleOutcome {
   if (weight?.codes.dtype !== 'int8' || weight.codes.dims.length !== 4 || (node.inputs[2] && !bias)) return false
   const [outputs, inputs, ...kernel] = weight.codes.dims as [number, number, number, number]
   if (2 * outputs > BLOCK || kernel[0] * kernel[1] === 1 || !isPlain(node)) return false
-  const size = sizeOf(node.outputs[0]!, context)
+  const size = pictureSize(node.outputs[0]!, context)
   if (!size) return { refused: 'the size of its output is not known' }
   const step = bestStep(outputs, inputs, kernel, size)
   if (!step) return { refused: 'making several pixels at once would cost more than it saves' }
@@ -116,11 +111,4 @@ function inTiles(codes: Tensor, step: Step): Tensor {
             for (let j = 0; j < step[1]; j++)
               all[((((i * step[1] + j) * outputs + m) * inputs + c) * rows + u + i) * columns + v + j] = values[from]!
   return fromNumbers('int8', [step[0] * step[1] * outputs, inputs, rows, columns], all)
-}
-
-/** Height and width of a value of rank 4; undefined where they are not known. */
-function sizeOf(name: string, { types }: RuleContext): Step | undefined {
-  const type = types.get(name)
-  const [height, width] = type?.kind === 'tensor' && type.shape?.length === 4 ? type.shape.slice(2) : []
-  return typeof height === 'number' && typeof width === 'number' ? [height, width] : undefined
 }

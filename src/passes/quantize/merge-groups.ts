@@ -9,22 +9,14 @@
  * Source: a sum of products with zeros; widths measured on onnxruntime 1.30.
  */
 import { fromNumbers, int, intAttribute, type Node, type Tensor, toNumbers } from '../../ir/index.ts'
-import { type Pass, type PassResult, type RuleContext, type RuleOutcome, rulePass } from '../../rewrite/index.ts'
+import { type RuleContext, type RuleOutcome, rulePass } from '../../rewrite/index.ts'
 import { codedWeights, dropCoded, recode } from './coded-weights.ts'
-import { dropUnread } from './drop-unread.ts'
+import { recoding } from './drop-unread.ts'
 import { leavesBits } from './kernel-pairs.ts'
 
-const rules = rulePass('mergeGroups', 'Integer convolutions of narrow groups get wide ones.', [
-  { roots: ['Conv'], apply },
-])
-
-export const mergeGroups: Pass = {
-  ...rules,
-  run(model, options, evidence): PassResult {
-    const { model: merged, report } = rules.run(model, options, evidence) as PassResult
-    return { model: dropUnread(model, merged), report }
-  },
-}
+export const mergeGroups = recoding(
+  rulePass('mergeGroups', 'Integer convolutions of narrow groups get wide ones.', [{ roots: ['Conv'], apply }]),
+)
 
 /** Channels that a merged group reads and makes at the most. */
 const WIDE = 32

@@ -26,27 +26,22 @@ import {
   tensorOf,
   toNumbers,
 } from '../../ir/index.ts'
-import { type Pass, type PassResult, type RuleContext, type RuleOutcome, rulePass } from '../../rewrite/index.ts'
+import { type RuleContext, type RuleOutcome, rulePass } from '../../rewrite/index.ts'
 import { codedWeights, dropCoded, recode } from './coded-weights.ts'
-import { dropUnread } from './drop-unread.ts'
+import { recoding } from './drop-unread.ts'
 import { leavesBits } from './kernel-pairs.ts'
 import { type NarrowForm, narrowForm, type Pair } from './narrow-forms.ts'
+import { pictureSize } from './picture-size.ts'
 import { inBlocks } from './widen-convolutions.ts'
 
-const rules = rulePass(
-  'unfoldNarrowInputs',
-  'Integer convolutions over one to three channels read neighbouring pixels as channels, four at a time.',
-  [{ roots: ['Conv'], apply }],
-  inferTypes,
+export const unfoldNarrowInputs = recoding(
+  rulePass(
+    'unfoldNarrowInputs',
+    'Integer convolutions over one to three channels read neighbouring pixels as channels, four at a time.',
+    [{ roots: ['Conv'], apply }],
+    inferTypes,
+  ),
 )
-
-export const unfoldNarrowInputs: Pass = {
-  ...rules,
-  run(model, options, evidence): PassResult {
-    const { model: unfolded, report } = rules.run(model, options, evidence) as PassResult
-    return { model: dropUnread(model, unfolded), report }
-  },
-}
 
 /** What stands behind the name of a convolution in those of the nodes that lay its pixels. */
 export const UNFOLDED = '_unfold'
@@ -87,7 +82,7 @@ function apply(node: Node, context: RuleContext): RuleOutcome {
     strides: pair('strides'),
     dilations: pair('dilations'),
     padsKnown: pads !== undefined,
-    size: sizeOf(reader.inputs[0]!, context),
+    size: pictureSize(reader.inputs[0]!, context),
   })
   if (!form) return { refused: 'whole groups of channels would cost it more than they save' }
   const codes = regrouped(weight.codes, form)
@@ -107,14 +102,6 @@ function apply(node: Node, context: RuleContext): RuleOutcome {
   dropCoded(weight, context)
   editor.removeUnused(reader)
   return true
-}
-
-/** Height and width of a value of rank 4; undefined where they are not known. */
-function sizeOf(name: string, { types }: RuleContext): Pair | undefined {
-  const type = types.get(name)
-  const sizes = type?.kind === 'tensor' && type.shape?.length === 4 ? type.shape.slice(2) : []
-  const [height, width] = sizes
-  return typeof height === 'number' && typeof width === 'number' ? [height, width] : undefined
 }
 
 const copiesOf = ({ step }: NarrowForm) => step[0] * step[1]

@@ -20,24 +20,19 @@ import {
   tensorValues,
   toNumbers,
 } from '../../ir/index.ts'
-import { type Pass, type PassResult, type RuleContext, type RuleOutcome, rulePass } from '../../rewrite/index.ts'
+import { type RuleContext, type RuleOutcome, rulePass } from '../../rewrite/index.ts'
 import { type CodedWeights, codedWeights, dropCoded, recode } from './coded-weights.ts'
-import { dropUnread } from './drop-unread.ts'
+import { recoding } from './drop-unread.ts'
+import { pictureSize } from './picture-size.ts'
 
-const rules = rulePass(
-  'widenConvolutions',
-  'Integer convolutions of broken blocks of channels get whole ones.',
-  [{ roots: ['Conv'], apply }],
-  inferTypes,
+export const widenConvolutions = recoding(
+  rulePass(
+    'widenConvolutions',
+    'Integer convolutions of broken blocks of channels get whole ones.',
+    [{ roots: ['Conv'], apply }],
+    inferTypes,
+  ),
 )
-
-export const widenConvolutions: Pass = {
-  ...rules,
-  run(model, options, evidence): PassResult {
-    const { model: widened, report } = rules.run(model, options, evidence) as PassResult
-    return { model: dropUnread(model, widened), report }
-  },
-}
 
 const BLOCK = 16
 /** Above one block, channels come in fours. */
@@ -63,9 +58,9 @@ function apply(node: Node, context: RuleContext): RuleOutcome {
   const bias = node.inputs[2] ? codedWeights(node.inputs[2], 0, context) : undefined
   if (node.inputs[2] && !bias) return false
   if (editor.constant(coder.inputs[1]!)?.dims.length !== 0) return false
-  const pixels = pixelsOf(node.outputs[0]!, context)
-  if (pixels === undefined) return { refused: 'the size of its output is not known' }
-  if (pixels * inputs * height * width < WORTH_IT)
+  const size = pictureSize(node.outputs[0]!, context)
+  if (!size) return { refused: 'the size of its output is not known' }
+  if (size[0] * size[1] * inputs * height * width < WORTH_IT)
     return { refused: 'it is too small for whole blocks of channels to save time' }
   if (editor.soleConsumer(node.inputs[1]!) !== node) return { refused: 'its weights are read elsewhere, too' }
 
@@ -110,12 +105,4 @@ function widened(coded: CodedWeights, channels: number, context: RuleContext): s
     zero: grow(zero, [channels], 0),
   }
   return recode(coded, grown, 'wide', context)
-}
-
-/** Height times width of a value of rank 4. */
-function pixelsOf(name: string, { types }: RuleContext): number | undefined {
-  const type = types.get(name)
-  const sizes = type?.kind === 'tensor' ? (type.shape?.slice(2) ?? []) : []
-  const known = sizes.flatMap((size) => (typeof size === 'number' ? [size] : []))
-  return known.length === 2 ? known[0]! * known[1]! : undefined
 }
