@@ -309,7 +309,9 @@ export class Workbench {
     const indices = all.slice(0, most)
     const named = typeof metric === 'object' ? metric.name : metric
     const key = {
-      measure: 'comparison by rows',
+      measure: 'comparison',
+      // Raised where a comparison tells more than the ones that were kept.
+      version: 2,
       models: [this.original.digest, built.digest],
       data: await data.digest(),
       indices,
