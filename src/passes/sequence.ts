@@ -25,6 +25,7 @@ const merge: readonly Pass[] = [
   fuse.recogniseSilu,
   fuse.recogniseGelu,
   fuse.recogniseLayerNorm,
+  fuse.recogniseLeakyRelu,
   fuse.recogniseRmsNorm,
   fuse.fuseSpaceToDepth,
   fuse.mergeAffine,

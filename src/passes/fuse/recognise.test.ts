@@ -5,6 +5,7 @@ import { recogniseGelu } from './recognise-gelu.ts'
 import { recogniseHardSigmoid } from './recognise-hard-sigmoid.ts'
 import { recogniseHardSwish } from './recognise-hard-swish.ts'
 import { recogniseLayerNorm } from './recognise-layer-norm.ts'
+import { recogniseLeakyRelu } from './recognise-leaky-relu.ts'
 import { recogniseRmsNorm } from './recognise-rms-norm.ts'
 import { recogniseSilu } from './recognise-silu.ts'
 
@@ -192,4 +193,19 @@ test('sigmoids and SiLUs that are spelled with an exponential', async () => {
   expect(await run('r = Reciprocal(s) y = Mul(x, r)')).toEqual(['Sigmoid', 'Mul'])
   const shared = model(`${grown} d = Div(x, s) y = Add(d, e)`, 'float one = {1}')
   expect((await rewriteWith(recogniseSilu, shared)).reasons).toEqual(['inner value e is also read by y'])
+})
+
+test.each([
+  ['one slope', 'float[1] slope = {0.25}'],
+  ['one for each column, all equal', 'float[7] slope = {0.25, 0.25, 0.25, 0.25, 0.25, 0.25, 0.25}'],
+])('PRelu of %s is a LeakyRelu', async (_, slope) => {
+  const { ops } = await rewriteEqually(recogniseLeakyRelu, model('y = PRelu(x, slope)', slope), { tolerance: 1e-9 })
+  expect(ops).toEqual(['LeakyRelu'])
+})
+
+test('PRelu of several slopes, or of one that is computed, stays', async () => {
+  const several = 'float[7] slope = {0.25, 0.25, 0.25, 0.25, 0.25, 0.25, 0.5}'
+  expect((await rewriteWith(recogniseLeakyRelu, model('y = PRelu(x, slope)', several))).ops).toEqual(['PRelu'])
+  const computed = await rewriteWith(recogniseLeakyRelu, model('s = Abs(x) y = PRelu(x, s)'))
+  expect(computed.ops).toEqual(['Abs', 'PRelu'])
 })
