@@ -22,6 +22,7 @@ import {
 } from '../../ir/index.ts'
 import { type RuleContext, type RuleOutcome, rulePass } from '../../rewrite/index.ts'
 import { codedWeights } from './coded-weights.ts'
+import { BLOCK, GROUP, KERNEL_NS } from './conv-kernel.ts'
 import { recoding } from './drop-unread.ts'
 import { leavesBits } from './kernel-pairs.ts'
 import { convolveInTiles } from './lay-tiles.ts'
@@ -38,11 +39,9 @@ export const foldNarrowOutputs = recoding(
 
 type Step = readonly [height: number, width: number]
 
-/** Channels that the kernel makes at once. */
-const BLOCK = 16
 const STEPS = [1, 2, 4] as const
-/** Nanoseconds, as in `narrow-forms.ts`; a pixel that is laid, and the nodes that lay them all. */
-const NS = { pointer: 0.4, window: 0.2, lay: 1, nodes: 6000 } as const
+/** Nanoseconds beside those of the kernel: a pixel that is laid, and the nodes that lay them all. */
+const NS = { ...KERNEL_NS, lay: 1, nodes: 6000 } as const
 
 function apply(node: Node, context: RuleContext): RuleOutcome {
   const { editor, opset } = context
@@ -79,7 +78,7 @@ const isPlain = (node: Node) =>
 
 /** The tile that takes the least time, of those that fill at most a block; null where one pixel at a time does. */
 function bestStep(outputs: number, inputs: number, kernel: readonly number[], size: Step): Step | null {
-  const four = Math.ceil(inputs / 4)
+  const four = Math.ceil(inputs / GROUP)
   const cost = ([rows, columns]: Step) =>
     ((size[0] * size[1]) / (rows * columns)) *
     (kernel[0]! + rows - 1) *

@@ -1,3 +1,5 @@
+import { BLOCK, GROUP, KERNEL_NS } from './conv-kernel.ts'
+
 /** A convolution over few channels, as it stands. */
 export interface NarrowConvolution {
   readonly channels: number
@@ -26,26 +28,11 @@ export interface NarrowForm {
   readonly channels: number
 }
 
-/** Kernels read channels in fours. */
-const GROUP = 4
-const BLOCK = 16
 /** A picture of 64 by 64 stands for a size that is not known. */
 const UNKNOWN: Pair = [64, 64]
 
-/**
- * Nanoseconds on one thread, onnxruntime 1.30 on x86-64 with VNNI, fitted to eleven convolutions of one to three
- * channels (1×1 to 7×7, 28 to 224 pixels). Patches are copied row by row where pixels do not come in fours; else the
- * kernel takes a pointer for each window place and multiplies fours by sixteen channels; a window of one place is a
- * plain product. Only proportions matter: measured costs decide whether the convolution is in integers at all.
- */
-const NS = {
-  copyRow: 6,
-  product: 0.15,
-  pointer: 0.4,
-  window: 0.2,
-  moveByte: 0.14,
-  node: 1000,
-} as const
+/** Nanoseconds beside those of the kernel: a byte of a copy, and another node. */
+const NS = { ...KERNEL_NS, moveByte: 0.14, node: 1000 } as const
 
 /** The form in which the convolution takes the least time; null where that is as it stands. */
 export function narrowForm(convolution: NarrowConvolution): NarrowForm | null {

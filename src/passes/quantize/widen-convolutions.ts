@@ -22,6 +22,7 @@ import {
 } from '../../ir/index.ts'
 import { type RuleContext, type RuleOutcome, rulePass } from '../../rewrite/index.ts'
 import { type CodedWeights, codedWeights, dropCoded, recode } from './coded-weights.ts'
+import { BLOCK, GROUP } from './conv-kernel.ts'
 import { recoding } from './drop-unread.ts'
 import { pictureSize } from './picture-size.ts'
 
@@ -33,10 +34,6 @@ export const widenConvolutions = recoding(
     inferTypes,
   ),
 )
-
-const BLOCK = 16
-/** Above one block, channels come in fours. */
-const GROUP = 4
 
 /** The next number of output channels that the runtime's integer convolution takes as they are. */
 const blocked = (channels: number) => Math.max(BLOCK, Math.ceil(channels / GROUP) * GROUP)
