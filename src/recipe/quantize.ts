@@ -25,7 +25,7 @@ import { provePortable } from './portable.ts'
 import { rangesOf } from './ranges.ts'
 import { type RunsOn, runsOn } from './runs-on.ts'
 import { learnedStep, stepsOfWeights, timeIn } from './seldom.ts'
-import { expectedOf, FEW_SAMPLES, LEAN, losslessTrail, proveLossless } from './simplify.ts'
+import { expectedOf, FEW_SAMPLES, LEAN, losslessTrail, proveLossless, readyFor } from './simplify.ts'
 import { smoothed } from './smooth.ts'
 import { together } from './together.ts'
 import { advanceAll, recipeOf, type Step, sizeOf, startTrail, type Trail } from './trail.ts'
@@ -233,7 +233,8 @@ async function quantizeIn(
   free.catch(() => {})
   const smoothing = scheme === 'static-int8' && data && options.smooth !== undefined
   if (smoothing) await free
-  const start = smoothing ? await smoothed(lossless, data, { ...options, alpha: options.smooth }) : lossless
+  const smooth = smoothing ? await smoothed(lossless, data, { ...options, alpha: options.smooth }) : lossless
+  const start = await readyFor(smooth, options)
   const [, evidence] = await together(
     proof,
     scheme === 'static-int8' ? evidenceFor(sessions, start.model, options, free, proof) : [],

@@ -1,13 +1,14 @@
 import { type Feeds, type Fetched, leftUnseen, omittedOutputs, openIsolated, type Session } from '../engine/index.ts'
 import { measureEquivalence } from '../evaluate/index.ts'
 import type { Model } from '../ir/index.ts'
+import { opsetFor, TARGET_OPSET } from '../onnx/index.ts'
 import { simplifyPasses } from '../passes/index.ts'
 import { UserError } from '../platform/index.ts'
 import type { Equivalence, Recipe, RewriteReport } from '../report/index.ts'
 import type { OpenSessions } from './open-sessions.ts'
 import { type SampleOptions, samplesFor } from './samples.ts'
 import { together } from './together.ts'
-import { advanceAll, recipeOf, type Step, sizeOf, startTrail, type Trail } from './trail.ts'
+import { advance, advanceAll, recipeOf, type Step, sizeOf, startTrail, type Trail } from './trail.ts'
 
 export interface SimplifyOptions extends SampleOptions {
   /** Run both models and compare; on unless false. */
@@ -29,11 +30,25 @@ export const losslessSteps: readonly Step[] = simplifyPasses.map((pass) => ({ pa
  * for passes that must see them.
  */
 export async function losslessTrail(model: Model, plain: 'plain' | 'as stored' = 'plain'): Promise<Trail> {
+  const target = opsetFor(model)
   const cleaned = await advanceAll(startTrail(model), [
-    { pass: 'upgradeOpset' },
+    { pass: 'upgradeOpset', ...(target === TARGET_OPSET ? {} : { options: { target } }) },
+    { pass: 'lowerOpset' },
     ...(plain === 'plain' ? [{ pass: 'readSparseWeights' }] : []),
   ])
   return advanceAll(cleaned, losslessSteps)
+}
+
+/** The way to a model that can hold 4-bit types, which came with the newest operator set, where these are to be written. */
+export async function readyFor(trail: Trail, { stored, pass = {} }: FewBits): Promise<Trail> {
+  const old = (trail.model.opsets.get('') ?? TARGET_OPSET) < TARGET_OPSET
+  const few = stored === true || pass.stored === true || pass.weightBits === 4
+  return few && old ? advance(trail, { pass: 'upgradeOpset' }) : trail
+}
+
+interface FewBits {
+  readonly stored?: boolean | undefined
+  readonly pass?: Readonly<Record<string, unknown>> | undefined
 }
 
 /**

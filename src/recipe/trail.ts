@@ -1,5 +1,5 @@
 import type { Model } from '../ir/index.ts'
-import { modelBytes, modelDigest, upgradeOpset } from '../onnx/index.ts'
+import { lowerOpset, modelBytes, modelDigest, upgradeOpset } from '../onnx/index.ts'
 import { passes } from '../passes/index.ts'
 import { letOthersRun, sha256, UserError } from '../platform/index.ts'
 import {
@@ -35,7 +35,7 @@ export interface Trail {
   readonly strides: readonly Stride[]
 }
 
-/** Every pass that a recipe may name; the opset upgrade lives in the `onnx` room and joins here. */
+/** Every pass that a recipe may name; the steps between operator sets live in the `onnx` room and join here. */
 const registry: Readonly<Record<string, Pass<never>>> = {
   ...(passes as Readonly<Record<string, Pass<never>>>),
   upgradeOpset: {
@@ -43,6 +43,11 @@ const registry: Readonly<Record<string, Pass<never>>> = {
     summary: 'raises the standard operator set, so that newer and faster operators may be used',
     run: (model, options: { target?: number }) => upgradeOpset(model, options?.target),
   } satisfies Pass<{ target?: number }> as Pass<never>,
+  lowerOpset: {
+    id: 'lowerOpset',
+    summary: 'declares the older operator set whose AveragePool is faster, where nothing else needs the newer one',
+    run: (model) => lowerOpset(model),
+  } satisfies Pass<unknown> as Pass<never>,
 }
 
 export const startTrail = (model: Model): Trail => ({ model, runs: [], strides: [] })

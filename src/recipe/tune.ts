@@ -22,7 +22,7 @@ import { DEFAULT_MARGIN, learningCost, learningProof, learningRows, type ProofOp
 import { askTeacher } from './learning-rows.ts'
 import { type QuantizeOptions, quantizeSteps } from './quantize.ts'
 import { rangesOf } from './ranges.ts'
-import { losslessTrail } from './simplify.ts'
+import { losslessTrail, readyFor } from './simplify.ts'
 import { TensorStore } from './tensor-refs.ts'
 import { advanceAll, recipeOf, type Trail } from './trail.ts'
 
@@ -77,7 +77,7 @@ export async function tuneStaticInt8(
   options: TuneSettings,
 ): Promise<TunedTrail> {
   const { seed = 0, signal, onProgress, cache, keepFloat } = options
-  const start = await losslessTrail(model)
+  const start = await readyFor(await losslessTrail(model), options)
   const gone = goneFromFloat(keepFloat ?? [], model, start.model)
   const looking = { indices: rows.train, samples: CALIBRATED, cache, signal }
   const ranges = await rangesOf(start.model, data, 'minmax', looking)

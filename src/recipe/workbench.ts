@@ -36,7 +36,7 @@ import { rangesOf } from './ranges.ts'
 import { type RunsOn, runsOn } from './runs-on.ts'
 import { sensitivityOf } from './sensitivity.ts'
 import { type Phase, type RowsOf, shareRows } from './share-rows.ts'
-import { losslessTrail, proveEqual } from './simplify.ts'
+import { losslessTrail, proveEqual, readyFor } from './simplify.ts'
 import { smoothed } from './smooth.ts'
 import { type TimingPurpose, timeSideBySide } from './time-side-by-side.ts'
 import { startTrail, type Trail } from './trail.ts'
@@ -215,7 +215,8 @@ export class Workbench {
   async build(spec: CandidateSpec): Promise<Built> {
     this.#options.signal?.throwIfAborted()
     const float = await this.#floatOf(spec)
-    const trail = spec.smooth === undefined ? float : await this.#smoothed(float, spec.smooth)
+    const smooth = spec.smooth === undefined ? float : await this.#smoothed(float, spec.smooth)
+    const trail = await readyFor(smooth, spec)
     if (!spec.scheme) {
       if (spec.base === undefined) return builtFrom(spec, (await this.lossless()).trail, {}, [])
       // What was tuned is integers already.

@@ -1,0 +1,106 @@
+import {
+  checkModel,
+  type Graph,
+  intAttribute,
+  type Model,
+  mapGraphs,
+  type Node,
+  nestedGraphs,
+  nodeLabel,
+  operatorName,
+  operatorVersions,
+  stringAttribute,
+} from '../../ir/index.ts'
+import { TARGET_OPSET, type UpgradeReport } from './upgrade-opset.ts'
+
+/**
+ * The newest operator set whose AveragePool the runtime computes with its fast kernel. That of set 19 and newer runs on
+ * a general one wherever it is not in the blocked layout: on 24 channels of 56×56, windows of 3×3 at every second place
+ * took 146 µs more than as of set 18 (onnxruntime 1.30, one core of an EPYC with AVX-512).
+ */
+const FAST_POOLS = 18
+
+/** What sets 19 to 21 changed by new types and attributes alone: what the older set accepts means the same in it. */
+const SAME_WHERE_ACCEPTED: ReadonlySet<string> = new Set(
+  `AveragePool Cast CastLike Constant ConstantOfShape DequantizeLinear Equal Flatten Identity If IsInf IsNaN Loop Pad
+  QLinearMatMul QuantizeLinear ReduceMax ReduceMin Reshape Resize Scan Shape Size Squeeze Transpose Unsqueeze`.split(
+    /\s+/,
+  ),
+)
+
+/**
+ * The same model as of operator set 18, where a newer one averages over windows: the older AveragePool is faster.
+ *
+ * Illegal where a node says what set 18 does not know or means otherwise, and in models with functions. A window that
+ * is cut off at the end (`ceil_mode`) was counted otherwise before set 19, so such pools stay as they are.
+ */
+export function lowerOpset(model: Model): { model: Model; report: UpgradeReport } {
+  const opset = model.opsets.get('') ?? 0
+  const nodes = [...allNodes(model.graph)]
+  const pools = nodes.filter((node) => operatorName(node) === 'AveragePool')
+  const stays = (node: string, reason?: string) => ({
+    model,
+    report: { id: 'lowerOpset', applied: 0, refused: reason === undefined ? [] : [{ node, reason }] },
+  })
+  if (opset <= FAST_POOLS || pools.length === 0) return stays('')
+  if (model.functions.length > 0) return stays(model.functions[0]!.name, 'a function has operator sets of its own')
+  for (const node of nodes) {
+    const reason = changedSince(node, opset)
+    if (reason) return stays(nodeLabel(node), reason)
+  }
+  const lowered = {
+    ...model,
+    opsets: new Map(model.opsets).set('', FAST_POOLS),
+    graph: withPlainPools(model.graph),
+  }
+  const before = new Set(checkModel(model).map(({ where, what }) => `${where}\n${what}`))
+  const problem = checkModel(lowered).find(({ where, what }) => !before.has(`${where}\n${what}`))
+  if (problem) return stays(problem.where, `operator set ${FAST_POOLS} would not do: it ${problem.what}`)
+  const notes = [`standard operators as of opset ${FAST_POOLS}, whose AveragePool is faster than that of ${opset}`]
+  return { model: lowered, report: { id: 'lowerOpset', applied: pools.length, refused: [], notes } }
+}
+
+/** The operator set to bring a model to: the newest that passes write for, or the one with the fast AveragePool. */
+export function opsetFor(model: Model): number {
+  if ((model.opsets.get('') ?? TARGET_OPSET) > FAST_POOLS) return TARGET_OPSET
+  for (const node of allNodes(model.graph)) if (operatorName(node) === 'AveragePool') return FAST_POOLS
+  return TARGET_OPSET
+}
+
+function* allNodes(graph: Graph): Iterable<Node> {
+  for (const node of graph.nodes) {
+    yield node
+    for (const [, nested] of nestedGraphs(node)) yield* allNodes(nested)
+  }
+}
+
+/** Why a node of this set may mean something else in set 18. */
+function changedSince(node: Node, opset: number): string | null {
+  if (node.domain !== '') return null
+  const operator = operatorName(node)
+  const since = (set: number) => operatorVersions(operator).findLast((version) => version.since <= set)?.since
+  if (since(opset) === since(FAST_POOLS)) return null
+  if (!SAME_WHERE_ACCEPTED.has(operator) || opset > 21)
+    return `${operator} of operator set ${opset} is another one in ${FAST_POOLS}`
+  const is = (name: string, value: string) => stringAttribute(node, name, '') === value
+  if (operator === 'AveragePool' && intAttribute(node, 'ceil_mode', 0) === 1)
+    return 'it counts windows at the end otherwise before set 19'
+  if (operator === 'AveragePool' && spread(node)) return `operator set ${FAST_POOLS} has no spread windows`
+  const newer = is('mode', 'wrap') || is('coordinate_transformation_mode', 'half_pixel_symmetric')
+  return newer ? `${operator} is asked for what operator set ${FAST_POOLS} does not have` : null
+}
+
+function spread(pool: Node): boolean {
+  const dilations = pool.attributes.get('dilations')
+  return dilations !== undefined && (dilations.type !== 'ints' || dilations.value.some((value) => Number(value) !== 1))
+}
+
+/** AveragePools without dilations, which are all one here. */
+function withPlainPools(graph: Graph): Graph {
+  const nodes = graph.nodes.map((node) => {
+    if (operatorName(node) !== 'AveragePool') return mapGraphs(node, withPlainPools)
+    const attributes = new Map(node.attributes)
+    return attributes.delete('dilations') ? { ...node, attributes } : node
+  })
+  return { ...graph, nodes }
+}
