@@ -110,6 +110,8 @@ const pruning = [
 const blocks = [
   layout.fillChannelBlocks,
   layout.shiftInBlocks,
+  layout.lrnByWindow,
+  layout.softmaxByChannels,
   layout.splitNearestResize,
   layout.sumBeforeNormalization,
 ]
@@ -120,6 +122,8 @@ export const RECURRENT_ONLY = { keepFloat: ['MatMul', 'Gemm'] } as const
 /** What runs last on a float model that native kernels shall run. */
 export const LAYOUT_REPAIRS: readonly string[] = [
   layout.shiftInBlocks.id,
+  layout.lrnByWindow.id,
+  layout.softmaxByChannels.id,
   layout.splitNearestResize.id,
   layout.sumBeforeNormalization.id,
   'eliminateDeadCode',

@@ -1,4 +1,6 @@
 export * from './fill-channel-blocks.ts'
+export * from './lrn-by-window.ts'
 export * from './shift-in-blocks.ts'
+export * from './softmax-by-channels.ts'
 export * from './split-nearest-resize.ts'
 export * from './sum-before-normalization.ts'
