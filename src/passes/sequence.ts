@@ -27,6 +27,8 @@ const merge: readonly Pass[] = [
   fuse.recogniseLayerNorm,
   fuse.recogniseLeakyRelu,
   fuse.recogniseRmsNorm,
+  fuse.recogniseAdd,
+  fuse.shuffleByGather,
   fuse.fuseSpaceToDepth,
   fuse.mergeAffine,
   fuse.fuseConvBatchNorm,

@@ -68,6 +68,7 @@ const elementCosts: Readonly<Record<string, UnitCost>> = {
   Softmax: { float: 0.5, integer: 2.7 },
   MaxPool: { float: 1.5, integer: 1.3 },
   Resize: { float: 0.4, integer: 0.2 },
+  Gather: { float: 0.1, integer: 0.1 },
   Pad: { float: 0.4, integer: 0.1 },
   Slice: { float: 0.85, integer: 1.1 },
   Transpose: { float: 0.4, integer: 0.4 },

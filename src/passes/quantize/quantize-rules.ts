@@ -61,6 +61,7 @@ export const quantizeRules: Readonly<Record<string, OperatorRule>> = {
   Squeeze: { kernel: 'Squeeze', ...movement() },
   Unsqueeze: { kernel: 'Unsqueeze', ...movement() },
   Split: { kernel: 'Split', ...movement() },
+  Gather: { kernel: 'Gather', ...movement(refuseGather) },
   DepthToSpace: { kernel: 'DepthToSpace', ...movement() },
   Expand: { kernel: 'Expand', ...movement() },
   Tile: { kernel: 'Tile', ...movement() },
@@ -163,6 +164,10 @@ function refuseResize(node: Node): string | undefined {
 }
 
 /** Codes of zero, or of pixels that are there: what else would be laid around them may have no code. */
+function refuseGather(node: Node, facts: NodeFacts): string | undefined {
+  return facts.constant(node.inputs[0]!) ? 'it reads a table' : undefined
+}
+
 function refusePad(node: Node, facts: NodeFacts): string | undefined {
   if (stringAttribute(node, 'mode', 'constant') !== 'constant' || !node.inputs[2]) return undefined
   const value = facts.constant(node.inputs[2])

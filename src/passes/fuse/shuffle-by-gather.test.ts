@@ -1,0 +1,58 @@
+import { expect, test } from 'vitest'
+import { kernelsOf, modelWith, randomValue, rangesOf } from '../../../tests/quantize-kit.ts'
+import { opsOf, rewriteEqually, rewriteWith } from '../../../tests/rewrite-kit.ts'
+import { parseModel } from '../../ir/index.ts'
+import { passes } from '../index.ts'
+import { recogniseAdd } from './recognise-add.ts'
+import { shuffleByGather } from './shuffle-by-gather.ts'
+
+const shuffle = (
+  apart: string,
+  back: string,
+  { perm = '0, 2, 1, 3, 4', more = 'y = Neg(s)', shape = 'N,6,4,5' } = {},
+) =>
+  parseModel(`<ir_version: 8, opset_import: ["" : 18]> g (float[${shape}] x) => (float y)
+    <int64[5] apart = {${apart}}, int64[4] back = {${back}}>
+    { a = Reshape(x, apart) t = Transpose<perm = [${perm}]>(a) s = Reshape(t, back) ${more} }`)
+
+test.each([
+  ['-1, 2, 3, 4, 5', '-1, 6, 4, 5'],
+  ['0, 3, 2, 4, 5', '0, 6, 4, 5'],
+])('a shuffle of channels with sizes %s is one Gather', async (apart, back) => {
+  const { after } = await rewriteEqually(shuffleByGather, shuffle(apart, back))
+  expect(opsOf(after)).toEqual(['Gather', 'Neg'])
+})
+
+test.each([
+  ['channels that do not come back together', shuffle('-1, 2, 3, 4, 5', '-1, 12, 2, 5')],
+  ['another order', shuffle('-1, 2, 3, 4, 5', '-1, 6, 4, 5', { perm: '0, 2, 1, 4, 3' })],
+  ['pictures of two unknown sizes', shuffle('-1, 2, 3, 4, 5', '-1, 6, 4, 5', { shape: 'N,6,H,W' })],
+  [
+    'an inner value that is read elsewhere',
+    shuffle('-1, 2, 3, 4, 5', '-1, 6, 4, 5', { more: 'u = ReduceSum(t) y = Add(s, u)' }),
+  ],
+])('%s stay as they are', async (_, model) => {
+  expect((await rewriteWith(shuffleByGather, model)).report.applied).toBe(0)
+})
+
+test('between integer convolutions the Gather moves codes', async () => {
+  const order = Array.from({ length: 32 }, (_, i) => (i * 5) % 32)
+  const model = modelWith(
+    `g (float[1,16,12,12] x) => (float y) <int64[32] order = {${order}}>
+     { c = Conv<pads = [1,1,1,1]>(x, w) s = Gather<axis = 1>(c, order) y = Conv<pads = [1,1,1,1]>(s, v) }`,
+    { w: [32, 16, 3, 3], v: [8, 32, 3, 3] },
+  )
+  const evidence = [{ report: await rangesOf(model, { x: randomValue([1, 16, 12, 12], 3) }) }]
+  const options = { placement: 'everywhere' } as never
+  const { model: after } = await passes.quantizeStaticInt8!.run(model, options, evidence)
+  expect(await kernelsOf(after)).toMatchObject({ QLinearConv: 2, Gather: 1, QuantizeLinear: 1, DequantizeLinear: 1 })
+})
+
+test('a Sum of two values is an Add', async () => {
+  const model = (count: string) =>
+    parseModel(
+      `<ir_version: 8, opset_import: ["" : 18]> g (float[2,3] a, float[3] b) => (float y) { y = Sum(${count}) }`,
+    )
+  expect(opsOf((await rewriteEqually(recogniseAdd, model('a, b'))).after)).toEqual(['Add'])
+  expect(opsOf((await rewriteWith(recogniseAdd, model('a, b, a'))).after)).toEqual(['Sum'])
+})
