@@ -109,6 +109,7 @@ const pruning = [
 /** Exact as well, but for the native kernels: elsewhere nobody gains by them. */
 const blocks = [
   layout.fillChannelBlocks,
+  layout.groupsInBlocks,
   layout.shiftInBlocks,
   layout.lrnByWindow,
   layout.softmaxByChannels,
@@ -130,7 +131,11 @@ export const LAYOUT_REPAIRS: readonly string[] = [
 ]
 
 /** Whole blocks of channels; more of them are computed, so that it shows in the timing whether they pay. */
-export const FILL_BLOCKS: readonly string[] = [layout.fillChannelBlocks.id, 'eliminateDeadCode']
+export const FILL_BLOCKS: readonly string[] = [
+  layout.fillChannelBlocks.id,
+  layout.groupsInBlocks.id,
+  'eliminateDeadCode',
+]
 
 /** What runs behind static quantization, so that its kernels are the fastest ones, and those that stay in float. */
 export const KERNEL_REPAIRS: readonly string[] = [...quantize.kernelRepairs.map(({ id }) => id), ...LAYOUT_REPAIRS]

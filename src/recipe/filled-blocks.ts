@@ -21,7 +21,7 @@ export async function filledWherePays(
   time: (forms: readonly { readonly id: string; readonly trail: Trail }[]) => Promise<readonly number[]>,
 ): Promise<Trail> {
   const filled = await advanceAll(plain, stepsOf(FILL_BLOCKS))
-  if (!filled.runs.some(({ id, applied }) => id === FILL_BLOCKS[0] && applied > 0)) return plain
+  if (filled.model === plain.model) return plain
   const [before, after] = await time([
     { id: 'plain', trail: await forNativeKernels(plain) },
     { id: 'filled', trail: await forNativeKernels(filled) },

@@ -3,6 +3,7 @@ import { kernelsOf, modelWith } from '../../../tests/quantize-kit.ts'
 import { expectEqualModels, rewriteWith } from '../../../tests/rewrite-kit.ts'
 import { tensorOf } from '../../ir/index.ts'
 import { fillChannelBlocks } from './fill-channel-blocks.ts'
+import { groupsInBlocks } from './groups-in-blocks.ts'
 import { shiftInBlocks } from './shift-in-blocks.ts'
 import { splitNearestResize } from './split-nearest-resize.ts'
 import { sumBeforeNormalization } from './sum-before-normalization.ts'
@@ -150,4 +151,24 @@ test('a bias in front of a normalization stays the sum that belongs to its produ
     residual('m = MatMul(x, w) s = Add(m, b) y = LayerNormalization<axis = -1>(s, scale, shift)'),
   )
   expect(report.applied).toBe(0)
+})
+
+test('groups narrower than a block become groups of whole blocks', async () => {
+  const grouped = (shape: readonly number[], group: number, more = '') =>
+    modelWith(`g (float[1,${shape[1]! * group},6,5] x) => (float y) { y = Conv<group = ${group}${more}>(x, w, b) }`, {
+      w: shape,
+      b: [shape[0]!],
+    })
+  const { before, after } = await rewriteWith(groupsInBlocks, grouped([32, 4, 3, 3], 8, ', pads = [1, 1, 1, 1]'))
+  expect(after.graph.initializers.get(after.graph.nodes[0]!.inputs[1]!)!.dims).toEqual([32, 16, 3, 3])
+  await expectEqualModels(before, after)
+  const left = [
+    grouped([32, 1, 3, 3], 32),
+    grouped([32, 16, 3, 3], 2),
+    grouped([32, 4, 5, 5], 8),
+    grouped([24, 4, 3, 3], 6),
+    grouped([24, 12, 3, 3], 2),
+    grouped([64, 4, 3, 3], 8),
+  ]
+  for (const model of left) expect((await rewriteWith(groupsInBlocks, model)).report.applied).toBe(0)
 })

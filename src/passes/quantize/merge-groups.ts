@@ -8,7 +8,7 @@
  * channel, which have a kernel of their own, and groups that are wide enough.
  * Source: a sum of products with zeros; widths measured on onnxruntime 1.30.
  */
-import { fromNumbers, int, intAttribute, type Node, type Tensor, toNumbers } from '../../ir/index.ts'
+import { int, intAttribute, mergedGroups, type Node } from '../../ir/index.ts'
 import { type RuleContext, type RuleOutcome, rulePass } from '../../rewrite/index.ts'
 import { codedWeights, dropCoded, recode } from './coded-weights.ts'
 import { recoding } from './drop-unread.ts'
@@ -36,7 +36,7 @@ function apply(node: Node, context: RuleContext): RuleOutcome {
   const whole = Math.max(outputs, reads * groups) <= WHOLE
   const factor = whole ? groups : widest(groups, Math.max(reads, makes))
   if (factor === 1) return false
-  const codes = onDiagonal(weight.codes, groups, factor)
+  const codes = mergedGroups(weight.codes, groups, factor)
   if (!leavesBits(weight.codes) && leavesBits(codes))
     return { refused: 'its weights keep within 16 bits only in groups as narrow as they are' }
   const inputs = [node.inputs[0]!, recode(weight, { codes }, 'merged', context), ...node.inputs.slice(2)]
@@ -50,18 +50,4 @@ function widest(groups: number, width: number): number {
   let factor = 1
   for (let m = 2; m <= groups && m * width <= WIDE; m++) if (groups % m === 0) factor = m
   return factor
-}
-
-/** The codes [M, C / g, k…] of g groups as those of g / factor groups. */
-function onDiagonal(tensor: Tensor, groups: number, factor: number): Tensor {
-  const [outputs, reads, ...kernel] = tensor.dims as [number, number, ...number[]]
-  const taps = kernel.reduce((product, size) => product * size, 1)
-  const row = reads * taps
-  const old = toNumbers(tensor)
-  const all = new Float64Array(old.length * factor)
-  for (let m = 0; m < outputs; m++) {
-    const group = Math.floor(m / (outputs / groups))
-    all.set(old.subarray(m * row, (m + 1) * row), m * row * factor + (group % factor) * row)
-  }
-  return fromNumbers(tensor.dtype, [outputs, reads * factor, ...kernel], all)
 }
