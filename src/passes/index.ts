@@ -108,6 +108,7 @@ const pruning = [
 
 /** Exact as well, but for the native kernels: elsewhere nobody gains by them. */
 const blocks = [
+  layout.linesAsPictures,
   layout.fillChannelBlocks,
   layout.groupsInBlocks,
   layout.shiftInBlocks,
@@ -132,6 +133,7 @@ export const LAYOUT_REPAIRS: readonly string[] = [
 
 /** Whole blocks of channels; more of them are computed, so that it shows in the timing whether they pay. */
 export const FILL_BLOCKS: readonly string[] = [
+  layout.linesAsPictures.id,
   layout.fillChannelBlocks.id,
   layout.groupsInBlocks.id,
   'eliminateDeadCode',

@@ -1,5 +1,6 @@
 export * from './fill-channel-blocks.ts'
 export * from './groups-in-blocks.ts'
+export * from './lines-as-pictures.ts'
 export * from './lrn-by-window.ts'
 export * from './shift-in-blocks.ts'
 export * from './softmax-by-channels.ts'

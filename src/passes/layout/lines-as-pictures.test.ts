@@ -1,0 +1,53 @@
+import { expect, test } from 'vitest'
+import { modelWith } from '../../../tests/quantize-kit.ts'
+import { expectEqualModels, opsOf } from '../../../tests/rewrite-kit.ts'
+import { checkModel, type Model } from '../../ir/index.ts'
+import { linesAsPictures } from './lines-as-pictures.ts'
+
+async function lifted(model: Model) {
+  const { model: after, report } = await linesAsPictures.run(model, {}, [])
+  expect(checkModel(after)).toEqual(checkModel(model))
+  const read = new Set([
+    ...after.graph.nodes.flatMap(({ inputs }) => inputs),
+    ...after.graph.outputs.map(({ name }) => name),
+  ])
+  const alive = {
+    ...after,
+    graph: { ...after.graph, nodes: after.graph.nodes.filter(({ outputs }) => read.has(outputs[0]!)) },
+  }
+  return { after: alive, report, ops: opsOf(alive) }
+}
+
+test('a network over lines goes over pictures of one row, and is a line again at its end', async () => {
+  const model = modelWith(
+    `g (float[N,6,24] x) => (float y, float z) <float[6,1] slope = {0.1, 0.2, 0.3, 0.1, 0.2, 0.3}, float half = {0.5}>
+     { a = Conv<pads = [2, 1], strides = [2], dilations = [2]>(x, w, b) r = PRelu(a, slope) d = Conv<group = 6, auto_pad = "SAME_UPPER">(r, k)
+       s = Add(d, a) h = Mul(half, s) p = MaxPool<kernel_shape = [3], strides = [2]>(h) q = AveragePool<kernel_shape = [3], strides = [2]>(s)
+       c = Concat<axis = -2>(p, q) t = Concat<axis = 2>(c, c) u = Conv(t, v) g = Sigmoid(u) m = GlobalAveragePool(g) y = Squeeze(m) z = Transpose<perm = [0, 2, 1]>(g) }`,
+    { w: [6, 6, 3], b: [6], k: [6, 1, 5], v: [4, 12, 1] },
+  )
+  const { after, report, ops } = await lifted(model)
+  expect(report.applied).toBe(3)
+  expect(ops.filter((op) => op === 'Unsqueeze')).toHaveLength(1)
+  // The last ones in front of what stays over lines: the mean, and the transposed value.
+  expect(ops.filter((op) => op === 'Squeeze')).toHaveLength(3)
+  await expectEqualModels(model, after)
+})
+
+test('a value that no convolution makes is a picture where it joins one', async () => {
+  const model = modelWith(
+    'g (float[1,4,9] x) => (float y) { n = Neg(x) c = Conv<pads = [1, 1]>(x, w) y = Add(c, n) }',
+    { w: [4, 4, 3] },
+  )
+  const { after, ops } = await lifted(model)
+  expect(ops).toEqual(['Neg', 'Unsqueeze', 'Conv', 'Unsqueeze', 'Add', 'Squeeze'])
+  await expectEqualModels(model, after)
+})
+
+test.each([
+  ['pictures', modelWith('g (float[1,4,9,9] x) => (float y) { y = Conv(x, w) }', { w: [4, 4, 3, 3] })],
+  ['weights that are computed', modelWith('g (float[1,4,9] x, float[4,4,3] w) => (float y) { y = Conv(x, w) }', {})],
+  ['no convolution', modelWith('g (float[1,4,9] x) => (float y) { y = MaxPool<kernel_shape = [2]>(x) }', {})],
+])('%s stay as they are', async (_, model) => {
+  expect((await linesAsPictures.run(model, {}, [])).model).toBe(model)
+})
