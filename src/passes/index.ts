@@ -121,8 +121,12 @@ const blocks = [
 /** Options of `quantizeDynamicInt8` that leave all but recurrent layers to a static scheme beside it. */
 export const RECURRENT_ONLY = { keepFloat: ['MatMul', 'Gemm'] } as const
 
+/** What a float model is brought to before it is decided which native kernels shall run it. */
+export const NATIVE_FORMS: readonly string[] = [layout.linesAsPictures.id, 'eliminateDeadCode']
+
 /** What runs last on a float model that native kernels shall run. */
 export const LAYOUT_REPAIRS: readonly string[] = [
+  layout.linesAsPictures.id,
   layout.shiftInBlocks.id,
   layout.lrnByWindow.id,
   layout.softmaxByChannels.id,
@@ -133,7 +137,6 @@ export const LAYOUT_REPAIRS: readonly string[] = [
 
 /** Whole blocks of channels; more of them are computed, so that it shows in the timing whether they pay. */
 export const FILL_BLOCKS: readonly string[] = [
-  layout.linesAsPictures.id,
   layout.fillChannelBlocks.id,
   layout.groupsInBlocks.id,
   'eliminateDeadCode',

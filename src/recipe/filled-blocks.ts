@@ -1,4 +1,4 @@
-import { FILL_BLOCKS, LAYOUT_REPAIRS } from '../passes/index.ts'
+import { FILL_BLOCKS, LAYOUT_REPAIRS, NATIVE_FORMS } from '../passes/index.ts'
 import { advanceAll, type Trail } from './trail.ts'
 
 /** How long the two forms are timed side by side, and what the filled one must save of the time. */
@@ -6,6 +6,9 @@ export const FILLING_SECONDS = 8
 const PAYS = 0.99
 
 const stepsOf = (passes: readonly string[]) => passes.map((pass) => ({ pass }))
+
+/** A float model in the form that choosing between native kernels starts from. */
+export const nativeForm = (trail: Trail): Promise<Trail> => advanceAll(trail, stepsOf(NATIVE_FORMS))
 
 /** A float model as native kernels run it fastest; exact, but of no use to other runtimes. */
 export const forNativeKernels = (trail: Trail): Promise<Trail> => advanceAll(trail, stepsOf(LAYOUT_REPAIRS))

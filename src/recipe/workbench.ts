@@ -20,7 +20,7 @@ import type {
 import { type Built, builtFrom, type CandidateSpec, type Rounding } from './candidate.ts'
 import { channelsOf } from './channels.ts'
 import { type EvidenceCache, inMemory } from './evidence-cache.ts'
-import { FILLING_SECONDS, filledWherePays, forNativeKernels } from './filled-blocks.ts'
+import { FILLING_SECONDS, filledWherePays, forNativeKernels, nativeForm } from './filled-blocks.ts'
 import { firstFeeds } from './first-feeds.ts'
 import { openTimed, quickestRun } from './first-look.ts'
 import { inspect } from './inspect.ts'
@@ -186,8 +186,10 @@ export class Workbench {
   /** What candidates are made of: lossless passes, and whole blocks of channels where they were measured to pay. */
   async #simplified(): Promise<Trail> {
     this.#simple ??= await (async () => {
-      const plain = await losslessTrail(this.original.model)
-      if (this.#options.target !== 'native' || this.fillingSeconds <= 0) return plain
+      const simple = await losslessTrail(this.original.model)
+      if (this.#options.target !== 'native') return simple
+      const plain = await nativeForm(simple)
+      if (this.fillingSeconds <= 0) return plain
       return filledWherePays(plain, async (forms) => {
         const built = forms.map(({ id, trail }) => builtFrom({ id, words: id }, trail, {}, []))
         return (await this.time(built, this.fillingSeconds, 'choose')).models.slice(1).map(({ p50Ms }) => p50Ms)

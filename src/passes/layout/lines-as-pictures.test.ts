@@ -20,7 +20,7 @@ async function lifted(model: Model) {
 
 test('a network over lines goes over pictures of one row, and is a line again at its end', async () => {
   const model = modelWith(
-    `g (float[N,6,24] x) => (float y, float z) <float[6,1] slope = {0.1, 0.2, 0.3, 0.1, 0.2, 0.3}, float half = {0.5}>
+    `g (float[N,6,96] x) => (float y, float z) <float[6,1] slope = {0.1, 0.2, 0.3, 0.1, 0.2, 0.3}, float half = {0.5}>
      { a = Conv<pads = [2, 1], strides = [2], dilations = [2]>(x, w, b) r = PRelu(a, slope) d = Conv<group = 6, auto_pad = "SAME_UPPER">(r, k)
        s = Add(d, a) h = Mul(half, s) p = MaxPool<kernel_shape = [3], strides = [2]>(h) q = AveragePool<kernel_shape = [3], strides = [2]>(s)
        c = Concat<axis = -2>(p, q) t = Concat<axis = 2>(c, c) u = Conv(t, v) g = Sigmoid(u) m = GlobalAveragePool(g) y = Squeeze(m) z = Transpose<perm = [0, 2, 1]>(g) }`,
@@ -36,7 +36,7 @@ test('a network over lines goes over pictures of one row, and is a line again at
 
 test('a value that no convolution makes is a picture where it joins one', async () => {
   const model = modelWith(
-    'g (float[1,4,9] x) => (float y) { n = Neg(x) c = Conv<pads = [1, 1]>(x, w) y = Add(c, n) }',
+    'g (float[1,4,12] x) => (float y) { n = Neg(x) c = Conv<pads = [1, 1]>(x, w) y = Add(c, n) }',
     { w: [4, 4, 3] },
   )
   const { after, ops } = await lifted(model)
@@ -47,6 +47,7 @@ test('a value that no convolution makes is a picture where it joins one', async 
 test.each([
   ['pictures', modelWith('g (float[1,4,9,9] x) => (float y) { y = Conv(x, w) }', { w: [4, 4, 3, 3] })],
   ['weights that are computed', modelWith('g (float[1,4,9] x, float[4,4,3] w) => (float y) { y = Conv(x, w) }', {})],
+  ['a few places', modelWith('g (float[1,4,9] x) => (float y) { y = Conv(x, w) }', { w: [4, 4, 3] })],
   ['no convolution', modelWith('g (float[1,4,9] x) => (float y) { y = MaxPool<kernel_shape = [2]>(x) }', {})],
 ])('%s stay as they are', async (_, model) => {
   expect((await linesAsPictures.run(model, {}, [])).model).toBe(model)

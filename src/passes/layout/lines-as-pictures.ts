@@ -4,7 +4,8 @@
  * The blocked float kernels are for pictures alone: 128 channels over 100 places took 0.055 ms a layer as lines, 0.040
  * as pictures of one row; 64 channels of 15 taps each over 1,000 places 0.113 and 0.017. Activations, sums, pools and
  * joints behind a convolution go over pictures, too, so that values stay in blocks between two of them.
- * Illegal: weights that are not constant. Left alone: everything that no convolution reaches.
+ * Illegal: weights that are not constant. Left alone: everything that no convolution reaches, and one that makes only a
+ * few places, where the two nodes around it cost as much as they save.
  * Source: a row of height one is the line. Which kernels are blocked: `nchwc_transformer.cc` of ONNX Runtime.
  */
 import {
@@ -30,6 +31,8 @@ export const linesAsPictures: Pass = {
 }
 
 const LINE = 3
+/** Places from which on the blocked kernel pays for them. */
+const PLACES = 8
 /** Where the new axis of size one stands. */
 const ROW = 2
 
@@ -89,6 +92,13 @@ class Lift {
     return type?.kind === 'tensor' && type.dtype === 'float32' ? type.shape?.length : undefined
   }
 
+  /** Whether a line is known to have but a few places. */
+  #isShort(line: string): boolean {
+    const type = this.#types.get(line)
+    const places = type?.kind === 'tensor' ? type.shape?.at(-1) : undefined
+    return typeof places === 'number' && places < PLACES
+  }
+
   #axis(): string {
     const known = this.#axes.get('')
     if (known !== undefined) return known
@@ -113,7 +123,7 @@ class Lift {
 
   #convolution(node: Node): Made | undefined {
     const weight = this.editor.constant(node.inputs[1]!)
-    if (weight?.dtype !== 'float32' || weight.dims.length !== LINE) return undefined
+    if (weight?.dtype !== 'float32' || weight.dims.length !== LINE || this.#isShort(node.outputs[0]!)) return undefined
     const before: Node[] = []
     const inputs = [
       this.#picture(node.inputs[0]!, before),
