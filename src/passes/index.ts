@@ -109,6 +109,7 @@ const pruning = [
 /** Exact as well, but for the native kernels: elsewhere nobody gains by them. */
 const blocks = [
   layout.fillChannelBlocks,
+  layout.convolveNormalizations,
   layout.shiftInBlocks,
   layout.splitNearestResize,
   layout.sumBeforeNormalization,
@@ -119,11 +120,15 @@ export const RECURRENT_ONLY = { keepFloat: ['MatMul', 'Gemm'] } as const
 
 /** What runs last on a float model that native kernels shall run. */
 export const LAYOUT_REPAIRS: readonly string[] = [
+  layout.convolveNormalizations.id,
   layout.shiftInBlocks.id,
   layout.splitNearestResize.id,
   layout.sumBeforeNormalization.id,
   'eliminateDeadCode',
 ]
+
+/** What a float model goes through before static integers are made of it, so that more of it has integer kernels. */
+export const INTEGER_FORMS: readonly string[] = [layout.convolveNormalizations.id, 'eliminateDeadCode']
 
 /** Whole blocks of channels; more of them are computed, so that it shows in the timing whether they pay. */
 export const FILL_BLOCKS: readonly string[] = [layout.fillChannelBlocks.id, 'eliminateDeadCode']

@@ -1,3 +1,4 @@
+export * from './convolve-normalizations.ts'
 export * from './fill-channel-blocks.ts'
 export * from './shift-in-blocks.ts'
 export * from './split-nearest-resize.ts'
