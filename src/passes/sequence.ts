@@ -32,6 +32,7 @@ const merge: readonly Pass[] = [
   fuse.fuseConvBatchNorm,
   fuse.fuseAffineAfter,
   fuse.fuseAffineBefore,
+  fuse.fuseConvPool,
   fuse.fuseMatMulAdd,
   fuse.factorGate,
   fuse.mergeParallelConvs,

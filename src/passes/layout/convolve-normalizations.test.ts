@@ -33,17 +33,17 @@ test('a normalization between a Concat and a convolution becomes a convolution o
   expect(await kernelsOf(after)).not.toHaveProperty('Relu')
 })
 
-test('behind a residual sum, in front of a global pool, and written as a product and a sum', async () => {
+test('behind a residual sum, in front of an average, and written as a product and a sum', async () => {
   const { before, after, ops } = await rewriteWith(
     convolveNormalizations,
     model(
-      `${JOINED} s = Add(c, c) n = BatchNormalization(s, g, h, m, v) p = GlobalAveragePool(n)
+      `${JOINED} s = Add(c, c) n = BatchNormalization(s, g, h, m, v) p = AveragePool<kernel_shape = [2, 2]>(n)
        q = Mul(c, scale) t = Add(shift, q) y = Conv(t, k) z = Identity(p)`,
       { scale: [16, 1, 1], shift: [1, 16, 1, 1] },
       'float y, float z',
     ),
   )
-  expect(ops).toEqual(['Conv', 'Conv', 'Concat', 'Add', 'Conv', 'GlobalAveragePool', 'Conv', 'Conv', 'Identity'])
+  expect(ops).toEqual(['Conv', 'Conv', 'Concat', 'Add', 'Conv', 'AveragePool', 'Conv', 'Conv', 'Identity'])
   await expectEqualModels(before, after)
 })
 
