@@ -33,6 +33,7 @@ const merge: readonly Pass[] = [
   fuse.fuseAffineAfter,
   fuse.fuseAffineBefore,
   fuse.fuseConvPool,
+  fuse.averageBehindConv,
   fuse.fuseMatMulAdd,
   fuse.factorGate,
   fuse.mergeParallelConvs,

@@ -25,6 +25,7 @@ import {
   toNumbers,
 } from '../../ir/index.ts'
 import { type RuleContext, type RuleOutcome, rulePass } from '../../rewrite/index.ts'
+import { hasGaps, isPadded, isPointwise } from './window-shapes.ts'
 
 export const fuseConvPool = rulePass(
   'fuseConvPool',
@@ -59,18 +60,11 @@ function convBefore(pool: Node, { editor }: RuleContext): Before | { refused: st
   return { conv, weight }
 }
 
-/** A convolution that makes each pixel of the one in the same place. */
-const isPointwise = ({ conv, weight }: Before) =>
-  elementCount(weight.dims.slice(2)) === 1 &&
-  intAttribute(conv, 'group', 1) === 1 &&
-  intsAttribute(conv, 'strides', []).every((step) => step === 1) &&
-  intsAttribute(conv, 'pads', []).every((pad) => pad === 0)
-
 function averageAll(pool: Node, context: RuleContext): RuleOutcome {
   const { editor } = context
   const before = convBefore(pool, context)
   if (!before || 'refused' in before) return before ?? false
-  if (!isPointwise(before) || before.weight.dims[0]! < LEAST_MADE) return false
+  if (!isPointwise(before.conv, before.weight) || before.weight.dims[0]! < LEAST_MADE) return false
   if (pool.opType === 'GlobalAveragePool') return swap(pool, before, context)
   const keeps = intAttribute(pool, 'keepdims', 1) !== 0
   if (!averagesPicture(pool, before.weight.dims.length, context)) return false
@@ -101,7 +95,7 @@ function average(pool: Node, context: RuleContext): RuleOutcome {
   const { conv, weight } = before
   const [makes, reads] = weight.dims as [number, number]
   const steps = intsAttribute(pool, 'strides', [1])
-  if (!isPointwise(before)) return intoWeights(pool, before, context)
+  if (!isPointwise(before.conv, before.weight)) return intoWeights(pool, before, context)
   const few = reads <= makes || (reads <= MOST_AVERAGED * makes && reads % BLOCK === 0)
   if (!few || steps.every((step) => step === 1)) return false
   if (isPadded(pool) && intAttribute(pool, 'count_include_pad', 0) !== 0 && conv.inputs[2])
@@ -119,11 +113,6 @@ function swap(pool: Node, { conv }: Before, { editor }: RuleContext): RuleOutcom
   editor.remove(conv)
   return true
 }
-
-const isPadded = (node: Node) =>
-  intsAttribute(node, 'pads', []).some((pad) => pad !== 0) ||
-  stringAttribute(node, 'auto_pad', 'NOTSET').startsWith('SAME')
-const hasGaps = (node: Node) => intsAttribute(node, 'dilations', []).some((step) => step !== 1)
 
 function intoWeights(pool: Node, { conv, weight }: Before, { editor }: RuleContext): RuleOutcome {
   const kernel = weight.dims.slice(2)

@@ -1,3 +1,4 @@
+export * from './average-behind-conv.ts'
 export * from './factor-gate.ts'
 export * from './fuse-affine-after.ts'
 export * from './fuse-affine-before.ts'
