@@ -34,6 +34,7 @@ const merge: readonly Pass[] = [
   fuse.fuseAffineBefore,
   fuse.fuseConvPool,
   fuse.averageBehindConv,
+  fuse.resizeBehindConv,
   fuse.fuseMatMulAdd,
   fuse.factorGate,
   fuse.mergeParallelConvs,
