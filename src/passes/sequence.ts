@@ -35,6 +35,7 @@ const merge: readonly Pass[] = [
   fuse.fuseConvPool,
   fuse.averageBehindConv,
   fuse.resizeBehindConv,
+  fuse.addEvenPart,
   fuse.fuseMatMulAdd,
   fuse.factorGate,
   fuse.mergeParallelConvs,

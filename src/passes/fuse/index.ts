@@ -1,3 +1,4 @@
+export * from './add-even-part.ts'
 export * from './average-behind-conv.ts'
 export * from './factor-gate.ts'
 export * from './fuse-affine-after.ts'
