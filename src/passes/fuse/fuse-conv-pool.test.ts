@@ -113,6 +113,11 @@ test.each([
     'h = Conv(x, one, b) y = AveragePool<kernel_shape = [3, 3], strides = [2, 2], pads = [1, 1, 1, 1], count_include_pad = 1>(h)',
     /bias/,
   ],
+  [
+    'places beyond the picture that may count, with a bias',
+    'h = Conv(x, one, b) y = AveragePool<kernel_shape = [3, 3], strides = [2, 2], ceil_mode = 1, count_include_pad = 1>(h)',
+    /bias/,
+  ],
   ['read elsewhere', `h = Conv(x, w) p = ${HALVED}(h) q = GlobalAveragePool(h) y = Add(p, q)`, /read elsewhere/],
   ['weights that are computed', `v = Abs(w) h = Conv(x, v) y = ${HALVED}(h)`, /no constant floats/],
 ] as const)('refused: %s', async (_, body, reason) => {

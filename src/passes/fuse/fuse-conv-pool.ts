@@ -98,7 +98,8 @@ function average(pool: Node, context: RuleContext): RuleOutcome {
   if (!isPointwise(before.conv, before.weight)) return intoWeights(pool, before, context)
   const few = reads <= makes || (reads <= MOST_AVERAGED * makes && reads % BLOCK === 0)
   if (!few || steps.every((step) => step === 1)) return false
-  if (isPadded(pool) && intAttribute(pool, 'count_include_pad', 0) !== 0 && conv.inputs[2])
+  const leaves = isPadded(pool) || intAttribute(pool, 'ceil_mode', 0) !== 0
+  if (leaves && intAttribute(pool, 'count_include_pad', 0) !== 0 && conv.inputs[2])
     return { refused: 'its mean counts padding, where the bias of the Conv in front would count, too' }
   return swap(pool, before, context)
 }
