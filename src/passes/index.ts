@@ -111,6 +111,7 @@ const blocks = [
   layout.linesAsPictures,
   layout.fillChannelBlocks,
   layout.groupsInBlocks,
+  layout.convolveNormalizations,
   layout.shiftInBlocks,
   layout.lrnByWindow,
   layout.softmaxByChannels,
@@ -127,6 +128,7 @@ export const NATIVE_FORMS: readonly string[] = [layout.linesAsPictures.id, 'elim
 /** What runs last on a float model that native kernels shall run. */
 export const LAYOUT_REPAIRS: readonly string[] = [
   layout.linesAsPictures.id,
+  layout.convolveNormalizations.id,
   layout.shiftInBlocks.id,
   layout.lrnByWindow.id,
   layout.softmaxByChannels.id,
@@ -134,6 +136,9 @@ export const LAYOUT_REPAIRS: readonly string[] = [
   layout.sumBeforeNormalization.id,
   'eliminateDeadCode',
 ]
+
+/** What a float model goes through before static integers are made of it, so that more of it has integer kernels. */
+export const INTEGER_FORMS: readonly string[] = [layout.convolveNormalizations.id, 'eliminateDeadCode']
 
 /** Whole blocks of channels; more of them are computed, so that it shows in the timing whether they pay. */
 export const FILL_BLOCKS: readonly string[] = [

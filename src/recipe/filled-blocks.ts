@@ -1,4 +1,5 @@
-import { FILL_BLOCKS, LAYOUT_REPAIRS, NATIVE_FORMS } from '../passes/index.ts'
+import { FILL_BLOCKS, INTEGER_FORMS, LAYOUT_REPAIRS, NATIVE_FORMS } from '../passes/index.ts'
+import type { Target } from '../report/index.ts'
 import { advanceAll, type Trail } from './trail.ts'
 
 /** How long the two forms are timed side by side, and what the filled one must save of the time. */
@@ -12,6 +13,17 @@ export const nativeForm = (trail: Trail): Promise<Trail> => advanceAll(trail, st
 
 /** A float model as native kernels run it fastest; exact, but of no use to other runtimes. */
 export const forNativeKernels = (trail: Trail): Promise<Trail> => advanceAll(trail, stepsOf(LAYOUT_REPAIRS))
+
+/** Made once, so that what is measured of the form is found again. */
+const integerForms = new WeakMap<Trail, Promise<Trail>>()
+
+/** A float model as static integers are made of it for this target; in WebAssembly nobody gains by it. */
+export async function forIntegers(trail: Trail, target: Target): Promise<Trail> {
+  if (target === 'web') return trail
+  const form = integerForms.get(trail) ?? advanceAll(trail, stepsOf(INTEGER_FORMS))
+  integerForms.set(trail, form)
+  return form
+}
 
 /**
  * The model with whole blocks of channels where that was measured to be faster, else as it is. What is timed has the

@@ -15,6 +15,7 @@ import type {
 } from '../report/index.ts'
 import { channelsOf } from './channels.ts'
 import { type EvidenceCache, type LateCache, noCache, writtenLater } from './evidence-cache.ts'
+import { forIntegers } from './filled-blocks.ts'
 import { goneFromFloat, keepsNothing } from './keep-float.ts'
 import { looked } from './looked.ts'
 import { measureDamage, readKernels } from './measure-quantized.ts'
@@ -221,7 +222,7 @@ async function quantizeIn(
   const expecting = original.then((session) => expectedOf(session, { data, seed: options.seed, ...proving }))
   expecting.catch(() => {})
   say('lossless passes')
-  const lossless = options.simplify === false ? startTrail(model) : await losslessTrail(model)
+  const lossless = options.simplify === false ? startTrail(model) : await losslessFor(model, scheme, target)
   const gone = goneFromFloat(options.keepFloat ?? [], model, lossless.model)
   const proof = lossless.model === model ? null : proveLossless(sessions, lossless.model, model, expecting)
   proof?.catch(() => {})
@@ -317,6 +318,12 @@ async function quantizeIn(
   }
   const tensors = new Map(steps.flatMap(({ evidence }) => evidence ?? []).flatMap((item) => [...(item.tensors ?? [])]))
   return quantized(trail, report, tensors)
+}
+
+/** The lossless model, in the form that this scheme is best made of. */
+async function losslessFor(model: Model, scheme: Scheme, target: Target): Promise<Trail> {
+  const trail = await losslessTrail(model)
+  return scheme === 'static-int8' ? forIntegers(trail, target) : trail
 }
 
 function quantized(trail: Trail, report: QuantizationReport, tensors: Quantized['tensors'] = new Map()): Quantized {

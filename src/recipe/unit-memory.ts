@@ -29,7 +29,7 @@ export async function unitMemory(
     nodes,
     ...(borderNs === undefined ? {} : { borderNs }),
   })
-  const keyOf = (of: string) => ({ measure: 'unit cost, inputs unfolded', ...place, of })
+  const keyOf = (of: string) => ({ measure: 'unit cost, averages convolved', ...place, of })
   const find = async (of: string) => (await cache.find(keyOf(of))) as CostsReport | undefined
   const nodes: Nodes[number][] = []
   let unknown = 0

@@ -20,7 +20,7 @@ import type {
 import { type Built, builtFrom, type CandidateSpec, type Rounding } from './candidate.ts'
 import { channelsOf } from './channels.ts'
 import { type EvidenceCache, inMemory } from './evidence-cache.ts'
-import { FILLING_SECONDS, filledWherePays, forNativeKernels, nativeForm } from './filled-blocks.ts'
+import { FILLING_SECONDS, filledWherePays, forIntegers, forNativeKernels, nativeForm } from './filled-blocks.ts'
 import { firstFeeds } from './first-feeds.ts'
 import { openTimed, quickestRun } from './first-look.ts'
 import { inspect } from './inspect.ts'
@@ -204,14 +204,11 @@ export class Workbench {
   }
 
   /** The way to the float model that a candidate is made of. */
-  async #floatOf({ base }: Pick<CandidateSpec, 'base'>): Promise<Trail> {
-    if (base === undefined) {
-      await this.lossless()
-      return this.#simplified()
-    }
-    const trained = this.#trained.get(base)
-    if (!trained) throw new Error(`internal: nothing was trained under the name ${base}`)
-    return trained
+  async #floatOf({ base, scheme }: Pick<CandidateSpec, 'base' | 'scheme'>): Promise<Trail> {
+    if (base === undefined) await this.lossless()
+    const trail = base === undefined ? await this.#simplified() : this.#trained.get(base)
+    if (!trail) throw new Error(`internal: nothing was trained under the name ${base}`)
+    return scheme === 'static-int8' ? forIntegers(trail, this.#options.target) : trail
   }
 
   async build(spec: CandidateSpec): Promise<Built> {
@@ -254,7 +251,7 @@ export class Workbench {
   /** What the nodes of the lossless model cost on either side; null where this candidate's integers go by formulas. */
   async costsFor({ measuredCosts, calibration = 'minmax', samples }: CandidateSpec): Promise<CostsReport | null> {
     if (!measuredCosts) return null
-    const { model } = await this.#floatOf({})
+    const { model } = await this.#floatOf({ scheme: 'static-int8' })
     return this.#costs(model, await this.#ranges(model, calibration, samples))
   }
 

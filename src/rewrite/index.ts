@@ -1,3 +1,4 @@
+export * from './affine.ts'
 export * from './graph-editor.ts'
 export * from './pass.ts'
 export * from './pattern.ts'

@@ -1,6 +1,12 @@
 import { elementCount, type Node, nodeLabel } from '../../ir/index.ts'
-import type { RuleContext, RuleOutcome } from '../../rewrite/index.ts'
-import { type Affine, affineOf, type ChannelAxis, isZero } from './affine.ts'
+import {
+  type Affine,
+  affineOf,
+  type ChannelAxis,
+  isAllZeros,
+  type RuleContext,
+  type RuleOutcome,
+} from '../../rewrite/index.ts'
 import { foldBefore, type Linear, linearOf } from './linear.ts'
 
 /** The linear operators that read `value` as their data, or the reason why not everybody who reads it is one. */
@@ -52,7 +58,7 @@ export function absorbInto(node: Node, context: RuleContext): RuleOutcome {
     if (!affine) return false
     if (!keepsShape(node, affine.input, reader.input, context))
       return { refused: 'its constant may widen the value, whose shape is not known' }
-    if (!isZero(affine.shift) && !reader.shiftPasses)
+    if (!isAllZeros(affine.shift) && !reader.shiftPasses)
       return { refused: `its shift does not pass through ${nodeLabel(reader.node)} (${reader.node.opType}, padding)` }
     affines.push(affine)
   }

@@ -8,8 +8,15 @@
  * Source: linearity, A(x)·s + t = (s·A)(x) + (s·b + t).
  */
 import { fromNumbers, isFloating, makeNode, type Node, operatorName } from '../../ir/index.ts'
-import { type RuleContext, type RuleOutcome, rulePass } from '../../rewrite/index.ts'
-import { affineOf, at, isOne, isZero } from './affine.ts'
+import {
+  affineOf,
+  atChannel,
+  isAllOnes,
+  isAllZeros,
+  type RuleContext,
+  type RuleOutcome,
+  rulePass,
+} from '../../rewrite/index.ts'
 import { foldAfter, linearOf } from './linear.ts'
 
 export const fuseAffineAfter = rulePass(
@@ -30,7 +37,7 @@ function apply(node: Node, context: RuleContext): RuleOutcome {
   if (!linear || 'refused' in linear) return linear ?? false
   const affine = affineOf(node, context.constant, linear.output)
   if (!affine) return { refused: 'its constant is not finite, or not one number per channel' }
-  if (!linear.holdsBias && !isZero(affine.shift)) return false
+  if (!linear.holdsBias && !isAllZeros(affine.shift)) return false
   if (editor.soleConsumer(input) !== node)
     return { refused: `${operatorName(producer!)} before it is also read elsewhere` }
   const fused = foldAfter(linear, affine, node.outputs[0]!, editor)
@@ -53,14 +60,17 @@ function throughBias(node: Node, add: Node, context: RuleContext): RuleOutcome {
   if (!first || !second) return false
   if (editor.soleConsumer(add.outputs[0]!) !== node || editor.soleConsumer(product.outputs[0]!) !== add)
     return { refused: 'the MatMul or its bias is also read elsewhere' }
-  const inner = isOne(second.scale) ? product.outputs[0]! : editor.freshName(product.outputs[0]!)
-  const fused = isOne(second.scale)
+  const inner = isAllOnes(second.scale) ? product.outputs[0]! : editor.freshName(product.outputs[0]!)
+  const fused = isAllOnes(second.scale)
     ? product
     : foldAfter(linear, { ...second, shift: Float64Array.of(0) }, inner, editor)
   if ('refused' in fused) return fused
   const { dtype } = linear.weight
   const length = Math.max(first.shift.length, second.scale.length, second.shift.length)
-  const values = Float64Array.from({ length }, (_, i) => at(first.shift, i) * at(second.scale, i) + at(second.shift, i))
+  const values = Float64Array.from(
+    { length },
+    (_, i) => atChannel(first.shift, i) * atChannel(second.scale, i) + atChannel(second.shift, i),
+  )
   const bias = editor.addConstant(fromNumbers(dtype, [length], values), add.inputs[1 - side]!)
   const sum = makeNode('Add', [inner, bias], [node.outputs[0]!], { name: add.name })
   if (fused === product) editor.replace(node, sum)

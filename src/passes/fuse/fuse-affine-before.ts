@@ -9,9 +9,17 @@
  * Source: linearity, A(s·x + t) = (A·s)(x) + A·t.
  */
 import { fromNumbers, inferTypes, makeNode, type Node } from '../../ir/index.ts'
-import { type RuleContext, type RuleOutcome, rulePass } from '../../rewrite/index.ts'
+import {
+  type Affine,
+  affineOf,
+  atChannel,
+  isAllOnes,
+  isAllZeros,
+  type RuleContext,
+  type RuleOutcome,
+  rulePass,
+} from '../../rewrite/index.ts'
 import { absorbInto, keepsShape, linearReaders, replaceReaders } from './absorb.ts'
-import { type Affine, affineOf, at, isOne, isZero } from './affine.ts'
 import { endsNormalization } from './normalization-patterns.ts'
 
 export const fuseAffineBefore = rulePass(
@@ -45,11 +53,11 @@ function splitScale(add: Node, context: RuleContext): boolean {
   for (const reader of readers) {
     const shift = affineOf(add, context.constant, reader.input)
     const scale = affineOf(mul, context.constant, reader.input)
-    if (!shift || !scale || !isZero(scale.shift) || !isOne(shift.scale)) return false
+    if (!shift || !scale || !isAllZeros(scale.shift) || !isAllOnes(shift.scale)) return false
     if (!keepsShape(add, shift.input, reader.input, context)) return false
     if (!keepsShape(mul, scale.input, reader.input, context)) return false
     const length = Math.max(shift.shift.length, scale.scale.length)
-    const moved = Float64Array.from({ length }, (_, i) => at(shift.shift, i) / at(scale.scale, i))
+    const moved = Float64Array.from({ length }, (_, i) => atChannel(shift.shift, i) / atChannel(scale.scale, i))
     if (!moved.every(Number.isFinite)) return false
     const dims = length === 1 ? [1] : [length, ...Array<number>(reader.input.fromEnd).fill(1)]
     sum ??= { input: scale.input, shift: moved, dims }

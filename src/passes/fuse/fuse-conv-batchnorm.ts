@@ -6,9 +6,8 @@
  * Source: Jacob et al., "Quantization and Training of Neural Networks" (2018), section 3.2.
  */
 import { type Node, operatorName } from '../../ir/index.ts'
-import { type RuleContext, type RuleOutcome, rulePass } from '../../rewrite/index.ts'
+import { affineOf, type RuleContext, type RuleOutcome, rulePass } from '../../rewrite/index.ts'
 import { absorbInto } from './absorb.ts'
-import { affineOf } from './affine.ts'
 import { foldAfter, linearOf } from './linear.ts'
 
 export const fuseConvBatchNorm = rulePass(

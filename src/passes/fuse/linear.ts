@@ -11,8 +11,15 @@ import {
   toFloat32,
   toNumbers,
 } from '../../ir/index.ts'
-import type { GraphEditor, RuleContext } from '../../rewrite/index.ts'
-import { type Affine, at, type ChannelAxis, isOne, isZero } from './affine.ts'
+import {
+  type Affine,
+  atChannel,
+  type ChannelAxis,
+  type GraphEditor,
+  isAllOnes,
+  isAllZeros,
+  type RuleContext,
+} from '../../rewrite/index.ts'
 
 /** A linear operator with constant weights, seen as what an affine map can be folded into. */
 export interface Linear {
@@ -58,7 +65,7 @@ function biasOf(node: Node, { editor }: RuleContext, channels: number): Float64A
   const perColumn = dims.slice(0, -1).every((dim) => dim === 1) && [1, channels].includes(dims.at(-1) ?? 1)
   if (!perColumn || !isFloating(tensor.dtype)) return { refused: `the bias of ${node.opType} is not one per channel` }
   const values = toNumbers(tensor)
-  return Float64Array.from({ length: channels }, (_, i) => at(values, i))
+  return Float64Array.from({ length: channels }, (_, i) => atChannel(values, i))
 }
 
 function convolution(node: Node, weight: Tensor, context: RuleContext): Linear | Unusable {
@@ -142,12 +149,12 @@ function matMul(node: Node, weight: Tensor, { types }: RuleContext): Linear | Un
  * weights' type would overflow.
  */
 export function foldAfter(linear: Linear, affine: Affine, output: string, editor: GraphEditor): Node | Unusable {
-  if (!linear.holdsBias && !isZero(affine.shift)) return { refused: `${linear.node.opType} holds no bias` }
+  if (!linear.holdsBias && !isAllZeros(affine.shift)) return { refused: `${linear.node.opType} holds no bias` }
   const channels = linear.output.channels!
-  const weight = isOne(affine.scale) ? null : scaled(linear, affine.scale, linear.outputAt)
+  const weight = isAllOnes(affine.scale) ? null : scaled(linear, affine.scale, linear.outputAt)
   const bias = Float64Array.from(
     { length: channels },
-    (_, i) => (linear.bias?.[i] ?? 0) * at(affine.scale, i) + at(affine.shift, i),
+    (_, i) => (linear.bias?.[i] ?? 0) * atChannel(affine.scale, i) + atChannel(affine.shift, i),
   )
   return rebuilt(linear, linear.data, weight, bias, output, editor)
 }
@@ -157,18 +164,18 @@ export function foldAfter(linear: Linear, affine: Affine, output: string, editor
  * padding). Refused otherwise.
  */
 export function foldBefore(linear: Linear, affine: Affine, editor: GraphEditor): Node | Unusable {
-  if (!isZero(affine.shift) && !linear.shiftPasses)
+  if (!isAllZeros(affine.shift) && !linear.shiftPasses)
     return { refused: `a shift does not pass through ${describe(linear)}` }
   const channels = linear.output.channels!
   const bias = linear.bias ? linear.bias.slice() : new Float64Array(channels)
-  if (!isZero(affine.shift)) {
+  if (!isAllZeros(affine.shift)) {
     const values = toNumbers(linear.weight)
     eachCell(linear, (row, column, from, to) => {
-      const [output, shift] = [linear.outputAt(row, column), at(affine.shift, linear.inputAt(row, column))]
+      const [output, shift] = [linear.outputAt(row, column), atChannel(affine.shift, linear.inputAt(row, column))]
       for (let i = from; i < to; i++) bias[output]! += values[i]! * shift
     })
   }
-  const weight = isOne(affine.scale) ? null : scaled(linear, affine.scale, linear.inputAt)
+  const weight = isAllOnes(affine.scale) ? null : scaled(linear, affine.scale, linear.inputAt)
   return rebuilt(linear, affine.input, weight, bias, linear.node.outputs[0]!, editor)
 }
 
@@ -181,7 +188,7 @@ function scaled(linear: Linear, scale: Float64Array, channelAt: Linear['inputAt'
   const { weight } = linear
   const values = weight.dtype === 'float32' ? toFloat32(weight).slice() : toNumbers(weight)
   eachCell(linear, (row, column, from, to) => {
-    const factor = at(scale, channelAt(row, column))
+    const factor = atChannel(scale, channelAt(row, column))
     for (let i = from; i < to; i++) values[i]! *= factor
   })
   return values
@@ -213,7 +220,7 @@ function rebuilt(
     return { refused: `the folded weights overflow ${dtype} or are not finite` }
   if (!allFinite(biasTensor)) return { refused: `the folded bias overflows ${dtype} or is not finite` }
   const inputs = [data, weightTensor ? editor.addConstant(weightTensor, node.inputs[1]!) : node.inputs[1]!]
-  if (linear.bias || !isZero(bias)) inputs.push(editor.addConstant(biasTensor, node.inputs[2] || `${output}_bias`))
+  if (linear.bias || !isAllZeros(bias)) inputs.push(editor.addConstant(biasTensor, node.inputs[2] || `${output}_bias`))
   const attributes: ReadonlyMap<string, Attribute> = node.attributes
   return { ...node, attributes, inputs, outputs: [output] }
 }

@@ -8,8 +8,17 @@
  * Source: composition of affine maps.
  */
 import { elementCount, fromNumbers, isFloating, makeNode, type Node, toNumbers } from '../../ir/index.ts'
-import { type GraphEditor, type RuleContext, type RuleOutcome, rulePass } from '../../rewrite/index.ts'
-import { type Affine, affineOf, compose, isOne, isZero } from './affine.ts'
+import {
+  type Affine,
+  affineOf,
+  composeAffine,
+  type GraphEditor,
+  isAllOnes,
+  isAllZeros,
+  type RuleContext,
+  type RuleOutcome,
+  rulePass,
+} from '../../rewrite/index.ts'
 
 export const mergeAffine = rulePass(
   'mergeAffine',
@@ -33,12 +42,12 @@ function apply(node: Node, { editor }: RuleContext): RuleOutcome {
     const before = editor.soleConsumer(top.outputs[0]!) && step(top, editor)
     const shape = before && sameShape(before.dims, dims)
     if (!shape) break
-    affine = compose(before.affine, affine)
+    affine = composeAffine(before.affine, affine)
     dims = shape
     chain.push(top)
   }
-  const scales = !isOne(affine.scale)
-  const shifts = !isZero(affine.shift)
+  const scales = !isAllOnes(affine.scale)
+  const shifts = !isAllZeros(affine.shift)
   const left = Math.max(1, Number(scales) + Number(shifts))
   if (chain.length <= left) return false
   const dtype = editor.constant(node.inputs.find((name) => editor.constant(name))!)!.dtype

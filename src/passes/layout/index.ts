@@ -1,3 +1,4 @@
+export * from './convolve-normalizations.ts'
 export * from './fill-channel-blocks.ts'
 export * from './groups-in-blocks.ts'
 export * from './lines-as-pictures.ts'

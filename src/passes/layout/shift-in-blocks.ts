@@ -6,18 +6,9 @@
  * pools reads y; channels that are not whole blocks of 16.
  * Source: x·1 + c, exact. Which operators have blocked kernels: `nchwc_transformer.cc` of ONNX Runtime.
  */
-import {
-  int,
-  intAttribute,
-  makeNode,
-  type Node,
-  operatorName,
-  type Tensor,
-  tensorOf,
-  tensorValues,
-} from '../../ir/index.ts'
+import { int, makeNode, type Node, type Tensor, tensorOf, tensorValues } from '../../ir/index.ts'
 import { type RuleContext, type RuleOutcome, rulePass } from '../../rewrite/index.ts'
-import { BLOCK, isChannelwise } from './blocks.ts'
+import { ACTIVATIONS, BLOCK, isBlockedConv } from './blocks.ts'
 import { channelAxis } from './channel-groups.ts'
 
 export const shiftInBlocks = rulePass(
@@ -26,16 +17,6 @@ export const shiftInBlocks = rulePass(
   [{ roots: ['Add', 'Mul'], apply }],
 )
 
-/** What the runtime makes a part of the convolution in front. */
-const ACTIVATIONS: ReadonlySet<string> = new Set([
-  'Relu',
-  'HardSwish',
-  'HardSigmoid',
-  'LeakyRelu',
-  'Sigmoid',
-  'Tanh',
-  'Clip',
-])
 const POOLS: ReadonlySet<string> = new Set(['MaxPool', 'AveragePool', 'GlobalAveragePool'])
 
 function apply(node: Node, context: RuleContext): RuleOutcome {
@@ -69,17 +50,13 @@ function blockedChannels(value: string, { editor, constant }: RuleContext): numb
   let maker = editor.producer(value)
   if (maker && maker.domain === '' && ACTIVATIONS.has(maker.opType) && editor.soleConsumer(value))
     maker = editor.producer(maker.inputs[0]!)
-  const weight = maker && operatorName(maker) === 'Conv' ? constant(maker.inputs[1]!) : undefined
-  if (!maker || weight?.dims.length !== 4 || editor.consumers(maker.outputs[0]!).length !== 1) return undefined
-  return intAttribute(maker, 'group', 1) === 1 || isChannelwise(maker, weight) ? weight.dims[0] : undefined
+  if (!maker || !isBlockedConv(maker, constant) || editor.consumers(maker.outputs[0]!).length !== 1) return undefined
+  return constant(maker.inputs[1]!)!.dims[0]
 }
 
 function isBlocked(reader: Node, value: string, { constant }: RuleContext): boolean {
   if (reader.domain !== '' || reader.inputs[0] !== value) return false
-  if (POOLS.has(reader.opType)) return true
-  const weight = reader.opType === 'Conv' ? constant(reader.inputs[1]!) : undefined
-  if (weight?.dims.length !== 4) return false
-  return intAttribute(reader, 'group', 1) === 1 || isChannelwise(reader, weight)
+  return POOLS.has(reader.opType) || isBlockedConv(reader, constant)
 }
 
 function perChannel(tensor: Tensor, channels: number): Float32Array | undefined {

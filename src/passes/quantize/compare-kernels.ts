@@ -8,11 +8,12 @@ export interface KernelMismatch {
 
 /**
  * Kernels that stand for one another: the runtime picks among them by what surrounds a product, all of them multiply
- * integers.
+ * integers; and a mean over windows is a convolution where it can be one.
  */
 const FAMILIES: readonly (readonly string[])[] = [
   ['QLinearMatMul', 'QGemm', 'MatMulIntegerToFloat', 'MatMulInteger'],
   ['MaxPool', 'NhwcMaxPool'],
+  ['QLinearConv', 'QLinearAveragePool'],
 ]
 
 /** Operators that only move values: cancelled, merged or turned into others by the runtime, so their count says nothing. */

@@ -21,7 +21,7 @@ import { mostCode } from './plan-options.ts'
 import { isChannelwise } from './portable.ts'
 import { meanShift, productChannels, underMultipliers } from './product-channels.ts'
 import { QdqWriter } from './qdq-writer.ts'
-import { activationSlots, channelAxis, without } from './quantize-rules.ts'
+import { activationSlots, channelAxis, poolAttributes, without } from './quantize-rules.ts'
 import type { StaticPlan } from './static-plan.ts'
 import { standIn, type Unit } from './unit.ts'
 import { weightLayout, weightsOnce } from './weights-ahead.ts'
@@ -107,6 +107,7 @@ class Insertion {
     if (isRelu)
       emitted = makeNode('LeakyRelu', inputs, node.outputs, { name: node.name, attributes: { alpha: float(0) } })
     else if (unit.rule.kind === 'product') emitted = this.#product(unit, inputs)
+    else if (unit.rule.kind === 'pool') emitted = { ...emitted, attributes: poolAttributes(node) }
     if (node.outputs.length > 1) this.#giveSeveral(unit, emitted)
     else this.#give(unit, emitted)
   }

@@ -1,4 +1,5 @@
 import { operatorName } from '../../ir/index.ts'
+import { unevenWindows } from './convolve-averages.ts'
 import { standIn, type Unit } from './unit.ts'
 
 /**
@@ -62,7 +63,7 @@ const elementCosts: Readonly<Record<string, UnitCost>> = {
   Add: { float: 0.15, integer: 0.16 },
   Mul: { float: 0.15, integer: 0.28 },
   Concat: { float: 0.2, integer: 0.2 },
-  AveragePool: { float: 0.6, integer: 4 },
+  AveragePool: { float: 0.6, integer: 0.4 },
   LeakyRelu: { float: 0.2, integer: 0.3 },
   Sigmoid: { float: 0.33, integer: 0.3 },
   Softmax: { float: 0.5, integer: 2.7 },
@@ -73,6 +74,9 @@ const elementCosts: Readonly<Record<string, UnitCost>> = {
   Slice: { float: 0.85, integer: 1.1 },
   Transpose: { float: 0.4, integer: 0.4 },
 }
+
+/** An average that cannot be a convolution: see `convolveAverages`. */
+const UNEVEN_AVERAGE: UnitCost = { float: 0.6, integer: 4 }
 
 /** The float forms of Relu and HardSwish mostly vanish into the convolution in front of them. */
 const standInCosts: Readonly<Record<string, UnitCost>> = {
@@ -85,7 +89,8 @@ const standInCosts: Readonly<Record<string, UnitCost>> = {
 /** What a unit other than a product costs; `inputs` and `outputs` count elements. */
 export function elementwiseCost(unit: Unit, inputs: number, outputs: number): UnitCost {
   const special = standIn(unit.node)
-  const cost = special ? standInCosts[special]! : elementCosts[operatorName(unit.node)]
+  const uneven = operatorName(unit.node) === 'AveragePool' && unevenWindows(unit.node) !== undefined
+  const cost = special ? standInCosts[special]! : uneven ? UNEVEN_AVERAGE : elementCosts[operatorName(unit.node)]
   if (cost) return { float: FLOAT_CALL + outputs * cost.float, integer: INTEGER_CALL + outputs * cost.integer }
   // Global pools read much and write little; what only changes a shape is free.
   const read = unit.rule.kind === 'pool' ? inputs * 0.15 : 0

@@ -1,5 +1,6 @@
 import type { Model } from '../../ir/index.ts'
 import type { Pass } from '../../rewrite/index.ts'
+import { convolveAverages } from './convolve-averages.ts'
 import { convolveTiles } from './convolve-tiles.ts'
 import { foldNarrowOutputs } from './fold-narrow-outputs.ts'
 import { fuseDecodedSilu } from './fuse-decoded-silu.ts'
@@ -12,6 +13,7 @@ import { widenConvolutions } from './widen-convolutions.ts'
 /** What the runtime would not make fast kernels of by itself, mended behind static quantization, in this order. */
 export const kernelRepairs: readonly Pass[] = [
   convolveTiles,
+  convolveAverages,
   mergeGroups,
   foldNarrowOutputs,
   widenConvolutions,

@@ -3,6 +3,7 @@ import {
   type DType,
   floatAttribute,
   intAttribute,
+  intsAttribute,
   type Node,
   stringAttribute,
   type Tensor,
@@ -184,4 +185,10 @@ export function isDepthwise(node: Node, weight: Tensor): boolean {
 /** Attributes without the named ones. */
 export function without(node: Node, ...names: readonly string[]): ReadonlyMap<string, Attribute> {
   return new Map([...node.attributes].filter(([name]) => !names.includes(name)))
+}
+
+/** A pool's attributes for its integer kernel, which the runtime hands all of them and which knows no dilations. */
+export function poolAttributes(node: Node): ReadonlyMap<string, Attribute> {
+  const close = intsAttribute(node, 'dilations', []).every((step) => step === 1)
+  return close ? without(node, 'dilations') : node.attributes
 }

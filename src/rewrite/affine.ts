@@ -1,4 +1,4 @@
-import { floatAttribute, intAttribute, isFloating, type Node, type Tensor, toNumbers } from '../../ir/index.ts'
+import { floatAttribute, intAttribute, isFloating, type Node, type Tensor, toNumbers } from '../ir/index.ts'
 
 /** `y = scale·x + shift` along one axis; vectors of length 1 hold for every channel. */
 export interface Affine {
@@ -84,18 +84,18 @@ function perChannel(tensor: Tensor | undefined, axis: ChannelAxis): Float64Array
 }
 
 /** The channel's value in a vector that holds one for each or one for all. */
-export const at = (vector: Float64Array, channel: number): number => vector[vector.length === 1 ? 0 : channel]!
+export const atChannel = (vector: Float64Array, channel: number): number => vector[vector.length === 1 ? 0 : channel]!
 
 /** `second ∘ first`, one vector length for both. */
-export function compose(first: Affine, second: Affine): Affine {
+export function composeAffine(first: Affine, second: Affine): Affine {
   const length = Math.max(first.scale.length, first.shift.length, second.scale.length, second.shift.length)
   const each = (f: (i: number) => number) => Float64Array.from({ length }, (_, i) => f(i))
   return {
     input: first.input,
-    scale: each((i) => at(second.scale, i) * at(first.scale, i)),
-    shift: each((i) => at(second.scale, i) * at(first.shift, i) + at(second.shift, i)),
+    scale: each((i) => atChannel(second.scale, i) * atChannel(first.scale, i)),
+    shift: each((i) => atChannel(second.scale, i) * atChannel(first.shift, i) + atChannel(second.shift, i)),
   }
 }
 
-export const isZero = (vector: Float64Array): boolean => vector.every((value) => value === 0)
-export const isOne = (vector: Float64Array): boolean => vector.every((value) => value === 1)
+export const isAllZeros = (vector: Float64Array): boolean => vector.every((value) => value === 0)
+export const isAllOnes = (vector: Float64Array): boolean => vector.every((value) => value === 1)
