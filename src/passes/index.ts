@@ -109,6 +109,8 @@ const pruning = [
 /** Exact as well, but for the native kernels: elsewhere nobody gains by them. */
 const blocks = [
   layout.fillChannelBlocks,
+  layout.mishBySigmoid,
+  layout.slopesAsProducts,
   layout.shiftInBlocks,
   layout.splitNearestResize,
   layout.sumBeforeNormalization,
@@ -119,6 +121,8 @@ export const RECURRENT_ONLY = { keepFloat: ['MatMul', 'Gemm'] } as const
 
 /** What runs last on a float model that native kernels shall run. */
 export const LAYOUT_REPAIRS: readonly string[] = [
+  layout.mishBySigmoid.id,
+  layout.slopesAsProducts.id,
   layout.shiftInBlocks.id,
   layout.splitNearestResize.id,
   layout.sumBeforeNormalization.id,

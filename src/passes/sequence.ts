@@ -13,6 +13,7 @@ const tidy: readonly Pass[] = [
   simplify.mergeReshapes,
   simplify.padBehindTranspose,
   simplify.cancelTransposes,
+  simplify.halfPixels,
   simplify.resizeChannelsLast,
   simplify.mergePads,
   simplify.mergeActivations,

@@ -1,4 +1,6 @@
 export * from './fill-channel-blocks.ts'
+export * from './mish-by-sigmoid.ts'
 export * from './shift-in-blocks.ts'
+export * from './slopes-as-products.ts'
 export * from './split-nearest-resize.ts'
 export * from './sum-before-normalization.ts'
