@@ -111,6 +111,7 @@ const blocks = [
   layout.fillChannelBlocks,
   layout.mishBySigmoid,
   layout.slopesAsProducts,
+  layout.resizeByProducts,
   layout.shiftInBlocks,
   layout.splitNearestResize,
   layout.sumBeforeNormalization,
@@ -123,6 +124,7 @@ export const RECURRENT_ONLY = { keepFloat: ['MatMul', 'Gemm'] } as const
 export const LAYOUT_REPAIRS: readonly string[] = [
   layout.mishBySigmoid.id,
   layout.slopesAsProducts.id,
+  layout.resizeByProducts.id,
   layout.shiftInBlocks.id,
   layout.splitNearestResize.id,
   layout.sumBeforeNormalization.id,

@@ -1,5 +1,6 @@
 export * from './fill-channel-blocks.ts'
 export * from './mish-by-sigmoid.ts'
+export * from './resize-by-products.ts'
 export * from './shift-in-blocks.ts'
 export * from './slopes-as-products.ts'
 export * from './split-nearest-resize.ts'
