@@ -110,6 +110,7 @@ const pruning = [
 const blocks = [
   layout.fillChannelBlocks,
   layout.mishBySigmoid,
+  layout.lrnByConvolution,
   layout.slopesAsProducts,
   layout.resizeByProducts,
   layout.shiftInBlocks,
@@ -123,6 +124,7 @@ export const RECURRENT_ONLY = { keepFloat: ['MatMul', 'Gemm'] } as const
 /** What runs last on a float model that native kernels shall run. */
 export const LAYOUT_REPAIRS: readonly string[] = [
   layout.mishBySigmoid.id,
+  layout.lrnByConvolution.id,
   layout.slopesAsProducts.id,
   layout.resizeByProducts.id,
   layout.shiftInBlocks.id,

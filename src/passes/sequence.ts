@@ -6,6 +6,7 @@ import * as simplify from './simplify/index.ts'
 /** Makes constants visible and the graph small. */
 const tidy: readonly Pass[] = [
   simplify.foldConstants,
+  simplify.takeBranches,
   simplify.eliminateDeadCode,
   simplify.foldShapeArithmetic,
   simplify.eliminateCommonSubexpressions,

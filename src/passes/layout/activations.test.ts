@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest'
 import { modelWith } from '../../../tests/quantize-kit.ts'
 import { expectEqualModels, rewriteWith } from '../../../tests/rewrite-kit.ts'
+import { lrnByConvolution } from './lrn-by-convolution.ts'
 import { mishBySigmoid } from './mish-by-sigmoid.ts'
 import { slopesAsProducts } from './slopes-as-products.ts'
 
@@ -53,4 +54,27 @@ test.each([
 ] as const)('left alone: %s', async (_, type, body) => {
   const { report } = await rewriteWith(mishBySigmoid, modelWith(`g (${type}[2,8] x) => (${type} y) { ${body} }`, {}))
   expect(report.applied).toBe(0)
+})
+
+test.each([
+  ['as it is by default', 'size = 5', ['Mul', 'Conv', 'Sqrt', 'Sqrt', 'Mul', 'Div']],
+  ['of an even size', 'size = 4, alpha = 2.0, bias = 0.5', ['Mul', 'Conv', 'Sqrt', 'Sqrt', 'Mul', 'Div']],
+  ['of one channel', 'size = 1, alpha = 1.0, beta = 0.5', ['Mul', 'Conv', 'Sqrt', 'Div']],
+  ['without a root', 'size = 3, alpha = 1.0, beta = 1.0', ['Mul', 'Conv', 'Div']],
+  ['with another power', 'size = 3, alpha = 1.0, beta = 0.6', ['Mul', 'Conv', 'Pow', 'Div']],
+] as const)('a local response normalization %s becomes a convolution', async (_, attributes, expected) => {
+  const { before, after, ops } = await rewriteWith(
+    lrnByConvolution,
+    modelWith(`g (float[N,7,3,4] x) => (float y) { y = LRN<${attributes}>(x) }`, {}),
+  )
+  expect(ops).toEqual(expected)
+  await expectEqualModels(before, after, { scale: 3 })
+})
+
+test.each([
+  ['channels that are not known', 'float[1,C,3,4]', 'float'],
+  ['half precision', 'float16[1,7,3,4]', 'float16'],
+])('LRN is left alone: %s', async (_, input, output) => {
+  const model = modelWith(`g (${input} x) => (${output} y) { y = LRN<size = 5>(x) }`, {})
+  expect((await rewriteWith(lrnByConvolution, model)).report.applied).toBe(0)
 })

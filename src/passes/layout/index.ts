@@ -1,4 +1,5 @@
 export * from './fill-channel-blocks.ts'
+export * from './lrn-by-convolution.ts'
 export * from './mish-by-sigmoid.ts'
 export * from './resize-by-products.ts'
 export * from './shift-in-blocks.ts'

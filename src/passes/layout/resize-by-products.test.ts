@@ -52,6 +52,10 @@ test.each([
   ],
   ['channels', scaled('mode = "cubic"', '1.0, 2.0, 2.0, 2.0')],
   ['codes in front and behind', coded('c = QuantizeLinear(r, q, z) y = DequantizeLinear(c, q, z)')],
+  [
+    'codes of what it is joined into',
+    coded('j = Concat<axis = 1>(r, r) c = QuantizeLinear(j, q, z) y = DequantizeLinear(c, q, z)'),
+  ],
 ])('left alone: %s', async (_, model) => {
   expect((await rewriteWith(resizeByProducts, model)).report.applied).toBe(0)
 })

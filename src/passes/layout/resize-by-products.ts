@@ -20,7 +20,7 @@ import {
   tensorValues,
   toNumbers,
 } from '../../ir/index.ts'
-import { type RuleContext, type RuleOutcome, rulePass } from '../../rewrite/index.ts'
+import { type GraphEditor, type RuleContext, type RuleOutcome, rulePass } from '../../rewrite/index.ts'
 
 export const resizeByProducts = rulePass(
   'resizeByProducts',
@@ -85,9 +85,19 @@ function keepsChannels(node: Node, { types }: RuleContext): boolean {
 /** Whether the runtime interpolates this one in blocks of channels, or channels last. */
 function hasKernel(node: Node, before: Picture, after: Picture, { editor }: RuleContext): boolean {
   const coded = editor.producer(node.inputs[0]!)?.opType === 'DequantizeLinear'
-  const readers = editor.consumers(node.outputs[0]!)
-  if (coded) return readers.length > 0 && readers.every((reader) => reader.opType === 'QuantizeLinear')
+  if (coded) return isCoded(node.outputs[0]!, editor)
   return after.every((size, side) => size % before[side]! === 0)
+}
+
+/** Whether all that becomes of a value are codes, at most after it is joined with others. */
+function isCoded(value: string, editor: GraphEditor): boolean {
+  const readers = editor.consumers(value)
+  return (
+    readers.length > 0 &&
+    readers.every(
+      ({ opType, outputs }) => opType === 'QuantizeLinear' || (opType === 'Concat' && isCoded(outputs[0]!, editor)),
+    )
+  )
 }
 
 function pays(before: Picture, after: Picture, resized: number): boolean {

@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest'
 import { expectEqualModels, rewriteWith } from '../../../tests/rewrite-kit.ts'
 import { inferTypes, toNumbers } from '../../ir/index.ts'
+import { eliminateIdentity } from './eliminate-identity.ts'
 import { foldShapeArithmetic } from './fold-shape-arithmetic.ts'
 import { halfPixels } from './half-pixels.ts'
 
@@ -56,4 +57,14 @@ test.each([
   expect((await rewriteWith(halfPixels, halves(shape, scales))).reasons).toEqual([
     'its output may be one pixel wide or high',
   ])
+})
+
+test('a Resize that changes no size is taken away', async () => {
+  const text = `<ir_version: 8, opset_import: ["" : 18]> g (float[N,3,H,W] x) => (float[A,B,C,D] y)
+    <float[4] s = {1.0, 1.0, 1.0, 1.0}> { a = Neg(x) r = Resize<mode = "cubic">(a, , s) y = Relu(r) }`
+  const { before, after, ops } = await rewriteWith(eliminateIdentity, text)
+  expect(ops).toEqual(['Neg', 'Relu'])
+  await expectEqualModels(before, after)
+  const cropped = text.replace('"cubic"', '"linear", coordinate_transformation_mode = "tf_crop_and_resize"')
+  expect((await rewriteWith(eliminateIdentity, cropped.replace('1.0}', '0.5}'))).report.applied).toBe(0)
 })
