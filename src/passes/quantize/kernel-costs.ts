@@ -77,6 +77,7 @@ const elementCosts: Readonly<Record<string, UnitCost>> = {
 const standInCosts: Readonly<Record<string, UnitCost>> = {
   relu: { float: 0.03, integer: 0.3 },
   'hard-sigmoid': { float: 0.2, integer: 0.3 },
+  tanh: { float: 0.5, integer: 0.3 },
   'hard-swish': { float: 0.2, integer: 0.6 },
   silu: { float: 0.35, integer: 0.6 },
 }
