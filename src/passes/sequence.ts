@@ -28,6 +28,7 @@ const merge: readonly Pass[] = [
   fuse.recogniseGelu,
   fuse.recogniseLayerNorm,
   fuse.recogniseLeakyRelu,
+  fuse.recogniseLrn,
   fuse.recogniseRmsNorm,
   fuse.fuseSpaceToDepth,
   fuse.mergeAffine,
