@@ -111,6 +111,7 @@ const blocks = [
   layout.fillChannelBlocks,
   layout.mishBySigmoid,
   layout.lrnByConvolution,
+  layout.averageByProduct,
   layout.slopesAsProducts,
   layout.resizeByProducts,
   layout.shiftInBlocks,
@@ -125,6 +126,7 @@ export const RECURRENT_ONLY = { keepFloat: ['MatMul', 'Gemm'] } as const
 export const LAYOUT_REPAIRS: readonly string[] = [
   layout.mishBySigmoid.id,
   layout.lrnByConvolution.id,
+  layout.averageByProduct.id,
   layout.slopesAsProducts.id,
   layout.resizeByProducts.id,
   layout.shiftInBlocks.id,

@@ -1,3 +1,4 @@
+export * from './average-by-product.ts'
 export * from './fill-channel-blocks.ts'
 export * from './lrn-by-convolution.ts'
 export * from './mish-by-sigmoid.ts'
