@@ -116,6 +116,7 @@ const blocks = [
   layout.resizeByProducts,
   layout.shiftInBlocks,
   layout.splitNearestResize,
+  layout.splitMaxPool,
   layout.sumBeforeNormalization,
 ]
 
@@ -131,6 +132,7 @@ export const LAYOUT_REPAIRS: readonly string[] = [
   layout.resizeByProducts.id,
   layout.shiftInBlocks.id,
   layout.splitNearestResize.id,
+  layout.splitMaxPool.id,
   layout.sumBeforeNormalization.id,
   'eliminateDeadCode',
 ]
