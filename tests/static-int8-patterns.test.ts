@@ -131,6 +131,12 @@ const patterns: Readonly<Record<string, Pattern>> = {
     kernels: { QLinearConv: 2, QLinearLeakyRelu: 1 },
     gone: ['Conv', 'HardSigmoid'],
   },
+  Tanh: {
+    graph: g('a = Conv(x, w, b) h = Tanh(a) y = Conv(h, w, b)'),
+    weights: conv,
+    kernels: { QLinearConv: 2, QLinearSigmoid: 1 },
+    gone: ['Conv', 'Tanh', 'Sigmoid'],
+  },
   'Relu that others read around': {
     graph: g('a = Conv<pads = [1,1,1,1]>(x, w, b) r = Relu(a) y = Add(a, r)'),
     weights: conv,

@@ -108,6 +108,30 @@ describe('differences', () => {
     expect(seen.classLike).toBe(false)
     expect(seen.dense()).toEqual(['map', 'value', 'boxes', 'embedding'])
   })
+  test('scores of what was found, the best first, answer nothing; scores of classes do', () => {
+    const best: readonly number[] = [9, 7, 6, 5, 4, 3, 2, 1]
+    const score = (...rows: readonly (readonly number[])[]) => {
+      const seen = differences()
+      for (const row of rows)
+        seen.add({ scores: floats([row.length], [...row]) }, { scores: floats([row.length], [...row]) })
+      return { classLike: seen.classLike, dense: seen.dense(), answers: seen.answers() }
+    }
+    const list = { classLike: false, dense: ['scores'], answers: [] }
+    const classes = { classLike: true, dense: [], answers: ['scores'] }
+    expect(score(best, best)).toEqual(list)
+    expect(score(best, [1, ...best.slice(1)])).toEqual(classes)
+    expect(score([3, 1, 2], [1, 3])).toEqual(list)
+    expect(score(best.slice(0, 3), best.slice(0, 3))).toEqual(classes)
+    expect(score(best.map(() => 1))).toEqual(classes)
+  })
+  test('a list beside classes leaves these the answer', () => {
+    const seen = differences()
+    const row = { scores: floats([8], [9, 8, 7, 6, 5, 4, 3, 2]), kind: floats([2], [1, 2]) }
+    seen.add(row, row)
+    expect(seen.classLike).toBe(true)
+    expect(seen.answers()).toEqual(['kind'])
+    expect(seen.dense()).toEqual(['scores'])
+  })
   test('another number of elements is all noise', () => {
     const seen = differences()
     expect(seen.add({ y: floats([2], [3, 4]) }, { y: floats([3], [3, 4, 5]) })).toMatchObject({

@@ -1,5 +1,6 @@
 import type { TensorValue } from '../engine/index.ts'
 import type { ComparisonReport } from '../report/index.ts'
+import { type FoundThings, foundThings } from './found-things.ts'
 import { tokenAgreement } from './metric-language.ts'
 import { isClassLike, numbersOf, type RowOutputs, topAnswer } from './row-outputs.ts'
 import { toDecibels } from './sqnr.ts'
@@ -46,6 +47,7 @@ interface RowSums {
 
 interface OverRows extends Sums {
   readonly rows: RowSums[]
+  readonly found: FoundThings
 }
 
 /** SQNR = 10 log₁₀(Σ base² / Σ (base − candidate)²), over all elements of all rows of an output. */
@@ -62,7 +64,7 @@ export function differences(): Differences {
       let hasClasses = false
       for (const [name, value] of Object.entries(base)) {
         const other = candidate[name]!
-        const of = sums.get(name) ?? { signal: 0, noise: 0, maxAbs: 0, classLike: true, rows: [] }
+        const of = sums.get(name) ?? { signal: 0, noise: 0, maxAbs: 0, classLike: true, rows: [], found: foundThings() }
         sums.set(name, of)
         const { signal, noise } = of
         const result = addOutput(of, value, other)
@@ -71,6 +73,7 @@ export function differences(): Differences {
         broken ||= result.broken
         const classLike = isClassLike(name, value)
         of.classLike &&= classLike
+        if (classLike) of.found.add(value)
         hasClasses ||= classLike
         if (classLike && (value.data.length !== other.data.length || topAnswer(value) !== topAnswer(other)))
           changed = true
@@ -90,13 +93,16 @@ export function differences(): Differences {
         maxAbs,
       })),
     get classLike() {
-      return rows > 0 && classLikeRows === rows
+      const answering = [...sums.values()].some(({ found }) => found.rows > 0 && !found.isList)
+      return rows > 0 && classLikeRows === rows && answering
     },
-    answers: () => [...sums].filter(([, { classLike }]) => classLike).map(([name]) => name),
+    answers: () => [...sums].filter(([, output]) => isAnswer(output)).map(([name]) => name),
     tokens: () => (tokens.places > 0 ? { ...tokens, rate: tokens.agreeing / tokens.places } : null),
-    dense: () => [...sums].filter(([, { classLike }]) => !classLike).map(([name]) => name),
+    dense: () => [...sums].filter(([, output]) => !isAnswer(output)).map(([name]) => name),
   }
 }
+
+const isAnswer = ({ classLike, found }: OverRows) => classLike && !found.isList
 
 function addOutput(sums: Sums, base: TensorValue, candidate: TensorValue): { identical: boolean; broken: boolean } {
   if (base.dtype === 'string' || candidate.dtype === 'string') {

@@ -50,6 +50,9 @@ test.each([
   ['−0 is 0', [0], [-0], true],
   ['within absolute and relative tolerance', [1000, 0], [1000.9, 0.0009], true],
   ['beyond it', [1000], [1002.1], false],
+  ['beside large outputs, float32 rounds by steps of these', [10000, 0.2], [10000, 0.205], true],
+  ['more than such steps is a mismatch', [10000, 0.2], [10000, 0.22], false],
+  ['beside small outputs they are none', [100, 0.2], [100, 0.205], false],
 ])('%s', async (_, a, b, expected) => {
   const result = await measureEquivalence(scripted({ y: f32(a) }), scripted({ y: f32(b) }), [{}])
   expect(result.equal).toBe(expected)

@@ -55,12 +55,13 @@ export function outerReads(graph: Graph): ReadonlySet<string> {
   return reads
 }
 
-/** Every value name of a graph and the graphs inside it. */
+/** The names of all values and nodes of a graph and the graphs inside it: of neither may two share one. */
 export function* graphNames(graph: Graph): Generator<string> {
   for (const value of [...graph.inputs, ...graph.outputs]) yield value.name
   yield* graph.initializers.keys()
   for (const sparse of graph.sparseInitializers ?? []) yield sparse.values.name
   for (const node of graph.nodes) {
+    if (node.name) yield node.name
     for (const name of node.outputs) yield name
     for (const [, nested] of nestedGraphs(node)) yield* graphNames(nested)
   }

@@ -112,10 +112,15 @@ const blocks = [
   layout.fillChannelBlocks,
   layout.groupsInBlocks,
   layout.convolveNormalizations,
+  layout.mishBySigmoid,
+  layout.averageByProduct,
+  layout.slopesAsProducts,
+  layout.resizeByProducts,
   layout.shiftInBlocks,
   layout.lrnByWindow,
   layout.softmaxByChannels,
   layout.splitNearestResize,
+  layout.splitMaxPool,
   layout.sumBeforeNormalization,
 ]
 
@@ -129,10 +134,15 @@ export const NATIVE_FORMS: readonly string[] = [layout.linesAsPictures.id, 'elim
 export const LAYOUT_REPAIRS: readonly string[] = [
   layout.linesAsPictures.id,
   layout.convolveNormalizations.id,
+  layout.mishBySigmoid.id,
+  layout.averageByProduct.id,
+  layout.slopesAsProducts.id,
+  layout.resizeByProducts.id,
   layout.shiftInBlocks.id,
   layout.lrnByWindow.id,
   layout.softmaxByChannels.id,
   layout.splitNearestResize.id,
+  layout.splitMaxPool.id,
   layout.sumBeforeNormalization.id,
   'eliminateDeadCode',
 ]

@@ -6,6 +6,7 @@ import * as simplify from './simplify/index.ts'
 /** Makes constants visible and the graph small. */
 const tidy: readonly Pass[] = [
   simplify.foldConstants,
+  simplify.takeBranches,
   simplify.eliminateDeadCode,
   simplify.foldShapeArithmetic,
   simplify.eliminateCommonSubexpressions,
@@ -13,6 +14,7 @@ const tidy: readonly Pass[] = [
   simplify.mergeReshapes,
   simplify.padBehindTranspose,
   simplify.cancelTransposes,
+  simplify.halfPixels,
   simplify.resizeChannelsLast,
   simplify.mergePads,
   simplify.mergeActivations,
@@ -26,6 +28,7 @@ const merge: readonly Pass[] = [
   fuse.recogniseGelu,
   fuse.recogniseLayerNorm,
   fuse.recogniseLeakyRelu,
+  fuse.recogniseLrn,
   fuse.recogniseRmsNorm,
   fuse.recogniseAdd,
   fuse.shuffleByGather,

@@ -221,6 +221,7 @@ export class GraphEditor {
 
   #link(node: Node, slot: number): void {
     this.#slotOf.set(node, slot)
+    if (node.name) this.#taken.add(node.name)
     for (const name of node.outputs) {
       if (name === '') continue
       this.#producer.set(name, node)

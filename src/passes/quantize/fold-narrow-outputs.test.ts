@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest'
 import { kernelsOf, modelWith, randomValue, rangesOf, runOnce } from '../../../tests/quantize-kit.ts'
 import { checkModel, intsAttribute } from '../../ir/index.ts'
+import { convolveTiles } from './convolve-tiles.ts'
 import { foldNarrowOutputs } from './fold-narrow-outputs.ts'
 import { productSafety } from './portable.ts'
 import { quantizeStaticInt8 } from './quantize-static-int8.ts'
@@ -57,6 +58,23 @@ test.each<[string, Case, RegExp | null]>([
   expect(after).toBe(before)
   if (reason) expect(report.refused.map((item) => item.reason).join()).toMatch(reason)
   else expect(report.refused).toEqual([])
+})
+
+test('tiles of tiles: a transposed convolution to one channel', async () => {
+  const model = modelWith(
+    'g (float[1,16,48,48] x) => (float y) { h = Conv(x, u) y = ConvTranspose<strides = [2, 2], pads = [4, 4, 3, 3]>(h, w) }',
+    { u: [16, 16, 1, 1], w: [16, 1, 9, 9] },
+  )
+  const feeds = { x: randomValue([1, 16, 48, 48], 3) }
+  const evidence = [{ report: await rangesOf(model, feeds) }]
+  const codes = (await quantizeStaticInt8.run(model, { placement: 'everywhere' }, evidence)).model
+  const before = (await convolveTiles.run(codes, {}, [])).model
+  const { model: after, report } = await foldNarrowOutputs.run(before, {}, [])
+  expect(report.applied).toBe(1)
+  const names = after.graph.nodes.map(({ name }) => name).filter((name) => name)
+  expect(new Set(names).size).toBe(names.length)
+  const [old, made] = await Promise.all([before, after].map((one) => runOnce(one, feeds)))
+  expect(made!.y!.data).toEqual(old!.y!.data)
 })
 
 test('weights that are safe everywhere are so afterwards, or make one pixel at a time', async () => {

@@ -6,6 +6,7 @@ import {
   intAttribute,
   makeNode,
   type Node,
+  nodeLabel,
   operatorName,
   readsOf,
   type Tensor,
@@ -13,13 +14,13 @@ import {
   tensorValues,
 } from '../../ir/index.ts'
 import { type Affine, affineU8, biasScale, quantizeBias, quantizeU8, rangeOf, UNIT } from './affine.ts'
-import { type ChannelWeights, quantizeChannels } from './channel-weights.ts'
+import { type CodedChannels, quantizeChannels } from './channel-weights.ts'
 import type { Codes } from './equalise-channels.ts'
 import { MOST_PAIR } from './kernel-pairs.ts'
 import { learnedChannels } from './learned-weights.ts'
 import { mostCode } from './plan-options.ts'
 import { isChannelwise } from './portable.ts'
-import { meanShift, productChannels, underMultipliers } from './product-channels.ts'
+import { corrected, meanShift, productChannels, underMultipliers } from './product-channels.ts'
 import { QdqWriter } from './qdq-writer.ts'
 import { activationSlots, channelAxis, poolAttributes, without } from './quantize-rules.ts'
 import type { StaticPlan } from './static-plan.ts'
@@ -43,7 +44,7 @@ class Insertion {
   readonly #coded = new Map<string, string>()
   /** Values of integer units that stand as floats under their own name. */
   readonly #named = new Set<string>()
-  readonly #weights = new Map<string, CodedWeights>()
+  readonly #weights = new Map<string, CodedChannels>()
   readonly #planned: Record<string, number> = {}
 
   constructor(plan: StaticPlan, pairSafe: boolean) {
@@ -95,6 +96,7 @@ class Insertion {
     const stand = standIn(unit.node)
     if (stand === 'hard-swish' || stand === 'silu') this.#emitGate(unit, stand)
     else if (stand === 'hard-sigmoid') this.#emitHardSigmoid(unit)
+    else if (stand === 'tanh') this.#emitTanh(unit)
     else if (unit.node.opType === 'Pad') this.#emitPad(unit)
     else this.#emitDirect(unit, stand === 'relu')
   }
@@ -197,7 +199,7 @@ class Insertion {
     unit: Unit,
     weight: Tensor,
     bias: { values: Float32Array; inputScale: number } | undefined,
-  ): CodedWeights {
+  ): CodedChannels {
     const { node } = unit
     const axis = channelAxis(node, weight)
     const layout = weightLayout(node, weight)
@@ -342,6 +344,24 @@ class Insertion {
     this.#standAs(name, this.#hardSigmoidCodes(node.inputs[0]!, node, alpha, beta, name), UNIT)
   }
 
+  #sigmoidCodes(read: string, codes: Affine, name: string): string {
+    const raw = this.#writer.freshName(`${name}_float`)
+    this.#writer.nodes.push(makeNode('Sigmoid', [read], [raw], { name }))
+    this.#planned.QLinearSigmoid = (this.#planned.QLinearSigmoid ?? 0) + 1
+    return this.#writer.quantize(raw, codes, name)
+  }
+
+  /** tanh(x) = 2σ(2x) − 1: a sigmoid of the same codes under twice the scale, whose codes stand for the result. */
+  #emitTanh({ node, writes }: Unit): void {
+    const [input, name] = [node.inputs[0]!, writes[0]!]
+    const doubled = { ...this.#plan.codes.get(input)!, channels: undefined }
+    const read = this.#writer.freshName(`${name}_doubled`)
+    this.#writer.dequantize(this.#codesOf(input), { ...doubled, scale: 2 * doubled.scale }, read, read)
+    const codes = this.#plan.codes.get(name)!
+    const halved = { scale: codes.scale / 2, zeroPoint: codes.zeroPoint - Math.round(1 / codes.scale) }
+    this.#standAs(name, this.#sigmoidCodes(read, halved, nodeLabel(node)), codes)
+  }
+
   /** x · gate(x): a table, then QLinearMul. */
   #emitGate(unit: Unit, kind: 'hard-swish' | 'silu'): void {
     const { node } = unit
@@ -349,12 +369,7 @@ class Insertion {
     const hint = this.#writer.freshName(`${name}_gate`)
     let gate: string
     if (kind === 'hard-swish') gate = this.#hardSigmoidCodes(input, node, 1 / 6, 0.5, hint)
-    else {
-      const raw = this.#writer.freshName(`${hint}_float`)
-      this.#writer.nodes.push(makeNode('Sigmoid', [this.#read(input, node)], [raw], { name: hint }))
-      this.#planned.QLinearSigmoid = (this.#planned.QLinearSigmoid ?? 0) + 1
-      gate = this.#writer.quantize(raw, UNIT, hint)
-    }
+    else gate = this.#sigmoidCodes(this.#read(input, node), UNIT, hint)
     const factor = this.#writer.dequantize(gate, UNIT, this.#writer.freshName(`${hint}_dequantized`), hint)
     const raw = this.#writer.freshName(`${name}_float`)
     this.#writer.nodes.push(
@@ -382,17 +397,4 @@ class Insertion {
   #wasRead(name: string): boolean {
     return this.#plan.graph.initializers.has(name) && this.#users(name).length > 0
   }
-}
-
-interface CodedWeights extends ChannelWeights {
-  readonly name: string
-  /** What their rounding adds to the mean of each output channel, where it shall be corrected. */
-  readonly shift: Float64Array | undefined
-}
-
-function corrected(
-  bias: { name: string; values: Float32Array },
-  shift: Float64Array | undefined,
-): { name: string; values: Float32Array } {
-  return shift ? { ...bias, values: bias.values.map((value, i) => value + shift[i]!) } : bias
 }

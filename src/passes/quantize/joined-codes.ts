@@ -47,7 +47,7 @@ function fits(range: Range, codes: Affine): boolean {
 
 /** Whether the unit's kernel may give these codes: some know one scale only, and a clamp is what the codes' ends do. */
 function takes({ node, activation }: Unit, codes: Affine): boolean {
-  if (['Sigmoid', 'Softmax'].includes(node.opType) || standIn(node) === 'hard-sigmoid') return false
+  if (['Sigmoid', 'Softmax', 'Tanh'].includes(node.opType) || standIn(node) === 'hard-sigmoid') return false
   if (!activation) return true
   const { min, max } = rangeOfU8(codes)
   return min >= activation.low && max <= activation.high

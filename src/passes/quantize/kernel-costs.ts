@@ -82,6 +82,7 @@ const UNEVEN_AVERAGE: UnitCost = { float: 0.6, integer: 4 }
 const standInCosts: Readonly<Record<string, UnitCost>> = {
   relu: { float: 0.03, integer: 0.3 },
   'hard-sigmoid': { float: 0.2, integer: 0.3 },
+  tanh: { float: 0.5, integer: 0.3 },
   'hard-swish': { float: 0.2, integer: 0.6 },
   silu: { float: 0.35, integer: 0.6 },
 }

@@ -69,13 +69,14 @@ function lay(
     string,
   ]
   const [laid, flat] = [value('laid'), value('flat')]
+  const tiles = tilesName(node.name || output)
   editor.replace(
     coder,
     { ...coder, inputs: [floats, ...coder.inputs.slice(1)], outputs: [codes] },
     make('Transpose', [codes], last, { perm: ints([0, 2, 3, 1]) }),
     make('Reshape', [last, integers([0, 0, 0, height, width * outputs], 'rows')], apart),
-    // Under a name of what it stands for, so that profiles know what that costs.
-    { ...make('Transpose', [apart], laid, { perm: ints([0, 1, 3, 2, 4]) }), name: tilesName(node.name || output) },
+    // Under a name of what it stands for, so that profiles know what that costs; tiles of tiles need another.
+    { ...make('Transpose', [apart], laid, { perm: ints([0, 1, 3, 2, 4]) }), name: editor.freshName(tiles) },
     make('Shape', [codes], shape),
     make('Gather', [shape, integers([0, 2, 3], 'order')], sizes),
     make('Mul', [sizes, integers([1, height, width], 'factors')], grown),

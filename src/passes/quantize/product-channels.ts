@@ -72,3 +72,11 @@ export function meanShift(
   }
   return shift
 }
+
+/** A bias with what the rounding of weights adds to the mean of each channel. */
+export function corrected(
+  bias: { name: string; values: Float32Array },
+  shift: Float64Array | undefined,
+): { name: string; values: Float32Array } {
+  return shift ? { ...bias, values: bias.values.map((value, i) => value + shift[i]!) } : bias
+}

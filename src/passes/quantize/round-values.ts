@@ -90,5 +90,5 @@ function isCoded(plan: StaticPlan, name: string): boolean {
 /** What the operator says of its own range needs no learning, and its codes would not follow. */
 function hasFixedRange(plan: StaticPlan, name: string): boolean {
   const maker = plan.makers.get(name)?.node
-  return maker !== undefined && ['Softmax', 'Sigmoid', 'HardSigmoid'].includes(operatorName(maker))
+  return maker !== undefined && ['Softmax', 'Sigmoid', 'HardSigmoid', 'Tanh'].includes(operatorName(maker))
 }

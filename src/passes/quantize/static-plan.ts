@@ -222,6 +222,8 @@ function codesOf(
 
 function outputRange(unit: Unit, seen: Range): Range {
   if (unit.node.opType === 'Softmax') return { min: 0, max: 255 / 256 }
+  // The codes of a sigmoid, 0 to 255/256, taken twice less one.
+  if (unit.node.opType === 'Tanh') return { min: -1, max: 127 / 128 }
   if (unit.node.opType === 'Sigmoid' || unit.node.opType === 'HardSigmoid') return { min: 0, max: 1 }
   const { low, high } = unit.activation ?? { low: Number.NEGATIVE_INFINITY, high: Number.POSITIVE_INFINITY }
   return { min: Math.max(seen.min, low), max: Math.min(seen.max, high) }

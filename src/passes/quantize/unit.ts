@@ -59,7 +59,7 @@ export function unitAt(node: Node, index: GraphIndex, facts: NodeFacts): Unit | 
 
 const lookup = quantizeRules.LeakyRelu!
 
-/** Relu, HardSigmoid and SiLU have no kernel of their own, but are tables, or a table and a product. */
+/** Relu, HardSigmoid, Tanh and SiLU have no kernel of their own, but are tables, or a table and a product. */
 function ruleFor(node: Node): OperatorRule | undefined {
   if (Object.hasOwn(quantizeRules, operatorName(node))) return quantizeRules[operatorName(node)]
   return standIn(node) ? lookup : undefined
@@ -68,9 +68,9 @@ function ruleFor(node: Node): OperatorRule | undefined {
 /**
  * How an operator without an integer kernel is written with those that have one. `relu`: LeakyRelu with slope 0.
  * `hard-sigmoid`: clip(αx + β, 0, 1) is x itself under other codes, so a table that only rescales gives it.
- * `gate`: x times its hard or soft sigmoid.
+ * `gate`: x times its hard or soft sigmoid. `tanh`: a sigmoid under other codes on both sides.
  */
-export function standIn(node: Node): 'relu' | 'hard-sigmoid' | 'hard-swish' | 'silu' | undefined {
+export function standIn(node: Node): 'relu' | 'hard-sigmoid' | 'hard-swish' | 'silu' | 'tanh' | undefined {
   switch (operatorName(node)) {
     case 'Relu':
       return 'relu'
@@ -78,6 +78,8 @@ export function standIn(node: Node): 'relu' | 'hard-sigmoid' | 'hard-swish' | 's
       return floatAttribute(node, 'alpha', 0.2) > 0 ? 'hard-sigmoid' : undefined
     case 'HardSwish':
       return 'hard-swish'
+    case 'Tanh':
+      return 'tanh'
     case 'com.microsoft.QuickGelu':
       return Math.abs(floatAttribute(node, 'alpha', 1.702) - 1) < 1e-6 ? 'silu' : undefined
     default:

@@ -5,6 +5,7 @@
  * y = Transpose<perm = 0, 1, …>(x)             ⇒  x
  * y = Reshape(x, s), Expand(x, s), Flatten(x)  ⇒  x      where the shape stays the same
  * y = Pad(x, 0…), Slice(x, everything)         ⇒  x
+ * y = Resize(x, , 1…)                          ⇒  x
  * y = Concat(x), Sum(x), Max(x), Min(x)        ⇒  x      one input
  * y = Mul(x, 1), Div(x, 1), Add(x, 0), Sub(x, 0), Pow(x, 1)  ⇒  x      where the constant does not widen x
  * Illegal: the result's type or shape differs, or is not known to be the same; x is a graph input and y an output.
@@ -18,6 +19,7 @@ import {
   intsAttribute,
   type Node,
   type Shape,
+  stringAttribute,
   type Tensor,
   toNumbers,
   type ValueType,
@@ -51,6 +53,11 @@ const UNCHANGED: Readonly<Record<string, Question>> = {
       ? isAll(constant(node.inputs[1]!), 0)
       : (intsAttribute(node, 'pads', null)?.every((pad) => pad === 0) ?? false),
   Slice: slicesAll,
+  Resize: (node, { constant, opset }) =>
+    opset >= 11 &&
+    !node.inputs[3] &&
+    isAll(constant(node.inputs[2] ?? ''), 1) &&
+    stringAttribute(node, 'coordinate_transformation_mode', '') !== 'tf_crop_and_resize',
   Concat: oneInput,
   Sum: oneInput,
   Max: oneInput,

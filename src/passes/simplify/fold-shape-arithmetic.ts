@@ -2,6 +2,7 @@
  * s = Shape(x), x: float[1, 3, 8, 8]                 ⇒  s is the constant {1, 3, 8, 8}
  * y = Reshape(x, Concat(Slice(Shape(x)), {-1}))      ⇒  y = Reshape(x, {0, 0, -1})     sizes that x has in that place
  * y = Expand(x, Shape(x))                            ⇒  y = Expand(x, {1, …})
+ * y = Resize(x, , , Concat({n, c}, 2·{h, w}))        ⇒  y = Resize(x, , {1, 1, 2, 2})
  * Shape, Size, Gather, Slice, Concat, Cast, Squeeze, Unsqueeze and whole-number arithmetic are followed; sizes that are
  * not known keep their names. One unknown size of a Reshape becomes -1: the number of elements settles it.
  * Illegal: two sizes that are neither known nor the input's own in that place; a result that is a graph output.
@@ -9,6 +10,7 @@
  */
 import { fromNumbers, inferTypes, intAttribute, type Node, type Tensor } from '../../ir/index.ts'
 import { type GraphEditor, type Pass, type RuleContext, type RuleOutcome, runRules } from '../../rewrite/index.ts'
+import { fixFactors } from './resize-factors.ts'
 import { type ShapeValue, type Size, shapeValues, sizesOf } from './shape-values.ts'
 
 export const foldShapeArithmetic: Pass = {
@@ -24,6 +26,8 @@ export const foldShapeArithmetic: Pass = {
         const outcome = fixTarget(node, values.lookup(node.inputs[1]!), context)
         if (outcome !== false) return outcome
       }
+      if (node.domain === '' && node.opType === 'Resize' && node.inputs[3])
+        return fixFactors(node, values.lookup(node.inputs[3]), context)
       const value = values.learn(node)
       if (!value?.sizes.every((size) => typeof size === 'number') || editor.isOutput(node.outputs[0]!)) return false
       const constant = asTensor(value, dtypeOf(node, context))

@@ -1,0 +1,56 @@
+import { expect, test } from 'vitest'
+import { modelWith } from '../../../tests/quantize-kit.ts'
+import { expectEqualModels, rewriteWith } from '../../../tests/rewrite-kit.ts'
+import { mishBySigmoid } from './mish-by-sigmoid.ts'
+import { slopesAsProducts } from './slopes-as-products.ts'
+
+test.each([
+  ['of a picture', '1,16,16,16', [16, 1, 1]],
+  ['of a batch that is not known', 'N,16,16,16', [16, 1, 1]],
+  ['of a sequence of any length', 'N,16,T', [1, 16, 1]],
+  ['of the last axis', '1,16,16,16', [16]],
+] as const)('slopes a channel become products: %s', async (_, shape, slopes) => {
+  const { before, after, ops, report } = await rewriteWith(
+    slopesAsProducts,
+    modelWith(`g (float[${shape}] x) => (float y) { y = PRelu(x, s) }`, { s: slopes }),
+  )
+  expect(report.applied).toBe(1)
+  expect(ops).toEqual(['Relu', 'Mul', 'Mul', 'Add'])
+  await expectEqualModels(before, after, { sizes: { N: 2, T: 5 }, samples: 1 })
+})
+
+test.each([
+  ['few numbers', 'float[1,16,4,4] x', '', { s: [16, 1, 1] }],
+  ['slopes that are computed', 'float[1,16,16,16] x, float[16,1,1] s', '', {}],
+  ['half precision', 'float16[1,16,16,16] x, float16[16,1,1] s', '', {}],
+] as const)('PRelu is left alone: %s', async (_, inputs, __, weights) => {
+  const type = inputs.startsWith('float16') ? 'float16' : 'float'
+  const model = modelWith(`g (${inputs}) => (${type} y) { y = PRelu(x, s) }`, weights)
+  expect((await rewriteWith(slopesAsProducts, model)).report.applied).toBe(0)
+})
+
+test.each([
+  ['spelled', 'p = Softplus(x) t = Tanh(p) y = Mul(x, t)', ['Sigmoid', 'Sub', 'Mul', 'Sub', 'Div', 'Mul']],
+  ['as one operator', 'y = Mish(x)', ['Sigmoid', 'Sub', 'Mul', 'Sub', 'Div', 'Mul']],
+  [
+    'whose softplus is read elsewhere',
+    'p = Softplus(x) t = Tanh(p) y = Mul(p, t)',
+    ['Softplus', 'Sigmoid', 'Sub', 'Mul', 'Sub', 'Div', 'Mul'],
+  ],
+] as const)('Mish %s is computed from a sigmoid', async (_, body, expected) => {
+  const { before, after, ops, report } = await rewriteWith(
+    mishBySigmoid,
+    modelWith(`g (float[N,8] x) => (float y) { ${body} }`, {}),
+  )
+  expect(report.applied).toBe(1)
+  expect(ops).toEqual(expected)
+  for (const scale of [1, 30, 300]) await expectEqualModels(before, after, { scale })
+})
+
+test.each([
+  ['another hyperbolic tangent', 'float', 'p = Abs(x) y = Tanh(p)'],
+  ['half precision', 'float16', 'p = Softplus(x) y = Tanh(p)'],
+] as const)('left alone: %s', async (_, type, body) => {
+  const { report } = await rewriteWith(mishBySigmoid, modelWith(`g (${type}[2,8] x) => (${type} y) { ${body} }`, {}))
+  expect(report.applied).toBe(0)
+})
