@@ -3,13 +3,18 @@ import type { Target } from '../../report/index.ts'
 import { type GraphEditor, type Pass, type PassResult, type Rule, runRules } from '../../rewrite/index.ts'
 import { dropUnread } from './drop-unread.ts'
 import { dynamicLstm } from './dynamic-lstm.ts'
-import { dynamicProduct, weightedProduct } from './dynamic-matmul.ts'
+import { type CodingOptions, dynamicProduct, weightedProduct } from './dynamic-matmul.ts'
 
 export interface DynamicInt8Options {
   /** Node names, first outputs or operator names that stay in float. */
   readonly keepFloat?: readonly string[] | undefined
   /** `portable`: weights whose products cannot saturate 16 bits on processors without VNNI. */
   readonly target?: Target | undefined
+  /**
+   * One scale for all weights of a product instead of one a column: faster by what it takes to look scales up, which
+   * shows most in LSTM (32 steps of 96 both ways: 0.06 ms, then 0.05), and coarser where columns differ in size.
+   */
+  readonly oneScale?: boolean | undefined
 }
 
 /**
@@ -47,7 +52,10 @@ export const quantizeDynamicInt8: Pass<DynamicInt8Options> = {
 
 function rules(options: DynamicInt8Options, products: string[], planned: Record<string, number>): readonly Rule[] {
   const keep = new Set(options.keepFloat ?? [])
-  const pairSafe = options.target === 'portable'
+  const coding: CodingOptions = {
+    pairSafe: options.target === 'portable' ? 'neighbours' : undefined,
+    oneScale: options.oneScale ?? false,
+  }
   const kept = (node: Node) => keep.has(node.name) || keep.has(node.outputs[0]!) || keep.has(operatorName(node))
   const codesOf = new WeakMap<GraphEditor, Map<string, readonly [string, string, string]>>()
   return [
@@ -69,7 +77,7 @@ function rules(options: DynamicInt8Options, products: string[], planned: Record<
           before.push(makeNode('DynamicQuantizeLinear', [input], codes, { name: codes[0] }))
         }
         products.push(codes[0])
-        editor.replace(node, ...before, ...dynamicProduct(node, product, codes, pairSafe, editor))
+        editor.replace(node, ...before, ...dynamicProduct(node, product, codes, coding, editor))
         return true
       },
     },
@@ -77,7 +85,7 @@ function rules(options: DynamicInt8Options, products: string[], planned: Record<
       roots: ['LSTM'],
       apply(node, { editor }) {
         if (kept(node)) return { refused: 'kept in float as asked' }
-        const lstm = dynamicLstm(node, pairSafe, editor)
+        const lstm = dynamicLstm(node, coding, editor)
         if ('refused' in lstm) return lstm
         editor.replace(node, lstm)
         planned.DynamicQuantizeLSTM = (planned.DynamicQuantizeLSTM ?? 0) + 1
