@@ -112,6 +112,7 @@ const blocks = [
   layout.shiftInBlocks,
   layout.splitNearestResize,
   layout.sumBeforeNormalization,
+  layout.flattenProducts,
 ]
 
 /** Options of `quantizeDynamicInt8` that leave all but recurrent layers to a static scheme beside it. */
@@ -122,6 +123,10 @@ export const LAYOUT_REPAIRS: readonly string[] = [
   layout.shiftInBlocks.id,
   layout.splitNearestResize.id,
   layout.sumBeforeNormalization.id,
+  layout.flattenProducts.id,
+  // What it asks for, layer by layer, and reshapes that meet where products follow each other.
+  'shareSizes',
+  'mergeReshapes',
   'eliminateDeadCode',
 ]
 
