@@ -1,9 +1,11 @@
 import { expect, test } from 'vitest'
-import { decibels, kernelsOf, modelWith, randomValue, rangesOf, runOnce } from '../../../tests/quantize-kit.ts'
-import { expectEqualModels, rewriteWith } from '../../../tests/rewrite-kit.ts'
-import { quantizeStaticInt8 } from '../quantize/index.ts'
-import { shareSizes } from '../simplify/index.ts'
-import { flattenProducts } from './flatten-products.ts'
+import { passes } from '../src/passes/index.ts'
+import type { Pass } from '../src/rewrite/index.ts'
+import { decibels, kernelsOf, modelWith, randomValue, rangesOf, runOnce } from './quantize-kit.ts'
+import { expectEqualModels, rewriteWith } from './rewrite-kit.ts'
+
+const [flattenProducts, shareSizes] = [passes.flattenProducts, passes.shareSizes] as unknown as [Pass, Pass]
+const quantizeStaticInt8 = passes.quantizeStaticInt8 as unknown as Pass<{ placement: string }>
 
 const model = (body: string, input = 'float[N,L,16] x', opset?: number) =>
   modelWith(`g (${input}) => (float y) { ${body} }`, { w: [16, 24], b: [24], v: [24, 16], c: [16] }, opset)
