@@ -12,6 +12,7 @@ const tidy: readonly Pass[] = [
   simplify.shareSizes,
   simplify.eliminateCommonSubexpressions,
   simplify.eliminateIdentity,
+  simplify.splitBeforeMoving,
   simplify.mergeReshapes,
   simplify.padBehindTranspose,
   simplify.cancelTransposes,
