@@ -113,6 +113,7 @@ const blocks = [
   layout.splitNearestResize,
   layout.sumBeforeNormalization,
   layout.flattenProducts,
+  layout.moveRowsAtOnce,
 ]
 
 /** Options of `quantizeDynamicInt8` that leave all but recurrent layers to a static scheme beside it. */
@@ -123,6 +124,7 @@ export const LAYOUT_REPAIRS: readonly string[] = [
   layout.shiftInBlocks.id,
   layout.splitNearestResize.id,
   layout.sumBeforeNormalization.id,
+  layout.moveRowsAtOnce.id,
   layout.flattenProducts.id,
   // What it asks for, layer by layer, and reshapes that meet where products follow each other.
   'shareSizes',
