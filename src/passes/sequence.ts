@@ -8,6 +8,7 @@ const tidy: readonly Pass[] = [
   simplify.foldConstants,
   simplify.eliminateDeadCode,
   simplify.foldShapeArithmetic,
+  simplify.dropExpand,
   simplify.dropZeroStates,
   simplify.shareSizes,
   simplify.eliminateCommonSubexpressions,

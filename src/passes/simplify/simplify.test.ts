@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest'
 import { numbersOf, randomList, rewriteEqually, rewriteWith } from '../../../tests/rewrite-kit.ts'
 import { cancelTransposes } from './cancel-transposes.ts'
+import { dropExpand } from './drop-expand.ts'
 import { dropZeroStates } from './drop-zero-states.ts'
 import { eliminateCommonSubexpressions } from './eliminate-common-subexpressions.ts'
 import { eliminateDeadCode } from './eliminate-dead-code.ts'
@@ -304,4 +305,17 @@ test('initial states of zeros are left out, and others stay', async () => {
   expect(after.graph.nodes.at(-1)!.inputs.slice(3)).toEqual(['', '', '', 'o'])
   const ones = `${zeros.replace('ConstantOfShape(t)', 'ConstantOfShape<value = float[1] {1}>(t)')} ${gru}(x, w, r, , , z)`
   expect((await rewriteWith(dropZeroStates, recurrent(ones, 3))).report.applied).toBe(0)
+})
+
+test('an Expand in front of what repeats by itself is left out', async () => {
+  const norm = 'n = ReduceL2(x, last) s = Shape(x) e = Expand(n, s)'
+  const constants = 'int64[1] last = {-1}, int64[4] wide = {2, 3, 4, 6}, float half = {0.5}'
+  const run = (body: string, input = IMAGE) => rewriteEqually(dropExpand, model(input, body, constants))
+  expect((await run(`${norm} y = Div(x, e)`)).ops).toEqual(['ReduceL2', 'Div'])
+  expect((await run(`${norm} b = Less(e, x) z = Mul(x, half) y = Where(b, x, z)`)).ops).not.toContain('Expand')
+  // Read twice it is written once; alone it gives the result its size.
+  expect((await run(`${norm} a = Div(x, e) y = Add(a, e)`)).ops).toContain('Expand')
+  const alone = await run(`m = ReduceL2(x, last) e = Expand(m, wide) y = Add(e, half)`, 'float[1,3,4,6] x')
+  expect(alone.ops).toContain('Expand')
+  expect(alone.reasons).toEqual(['no other operand is known to have the whole size'])
 })
