@@ -59,6 +59,25 @@ describe('dynamic int8', () => {
     expect(await noise(before, model, { x: randomValue([4, 64], 3, 2) })).toBeGreaterThan(35)
   })
 
+  test('products of flattened rows are products of the whole', async () => {
+    const flat = 'int64[2] flat = {-1, 64}, int64[3] whole = {-1, 4, 96}, int64[3] other = {-1, 2, 96}'
+    const source = (shape: string) =>
+      modelWith(
+        `g (float[N,4,64] x) => (float y) <${flat}> { a = Reshape(x, flat) c = Gemm(a, w, b) y = Reshape(c, ${shape}) }`,
+        {
+          w: [64, 96],
+          b: [96],
+        },
+      )
+    const { model } = await run('quantizeDynamicInt8', source('whole'))
+    expect(model.graph.nodes.map(operatorName)).not.toContain('Reshape')
+    expect(await kernelsOf(model)).toEqual({ DynamicQuantizeMatMul: 1 })
+    expect(await noise(source('whole'), model, { x: randomValue([3, 4, 64], 3, 2) })).toBeGreaterThan(35)
+    // Sizes other than before stay as they are asked for.
+    const { model: kept } = await run('quantizeDynamicInt8', source('other'))
+    expect(kept.graph.nodes.map(operatorName).filter((op) => op === 'Reshape')).toHaveLength(2)
+  })
+
   test('LSTM, one way and both', async () => {
     for (const direction of ['forward', 'bidirectional', 'one scale']) {
       const oneScale = direction === 'one scale'
