@@ -113,6 +113,7 @@ const blocks = [
   layout.splitNearestResize,
   layout.sumBeforeNormalization,
   layout.flattenProducts,
+  layout.reshapeUnitAxes,
   layout.moveRowsAtOnce,
 ]
 
@@ -124,6 +125,7 @@ export const LAYOUT_REPAIRS: readonly string[] = [
   layout.shiftInBlocks.id,
   layout.splitNearestResize.id,
   layout.sumBeforeNormalization.id,
+  layout.reshapeUnitAxes.id,
   layout.moveRowsAtOnce.id,
   layout.flattenProducts.id,
   // What it asks for, layer by layer, and reshapes that meet where products follow each other.

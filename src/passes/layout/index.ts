@@ -1,6 +1,7 @@
 export * from './fill-channel-blocks.ts'
 export * from './flatten-products.ts'
 export * from './move-rows-at-once.ts'
+export * from './reshape-unit-axes.ts'
 export * from './shift-in-blocks.ts'
 export * from './split-nearest-resize.ts'
 export * from './sum-before-normalization.ts'

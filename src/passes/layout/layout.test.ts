@@ -3,6 +3,7 @@ import { kernelsOf, modelWith } from '../../../tests/quantize-kit.ts'
 import { expectEqualModels, rewriteWith } from '../../../tests/rewrite-kit.ts'
 import { tensorOf } from '../../ir/index.ts'
 import { fillChannelBlocks } from './fill-channel-blocks.ts'
+import { reshapeUnitAxes } from './reshape-unit-axes.ts'
 import { shiftInBlocks } from './shift-in-blocks.ts'
 import { splitNearestResize } from './split-nearest-resize.ts'
 import { sumBeforeNormalization } from './sum-before-normalization.ts'
@@ -150,4 +151,18 @@ test('a bias in front of a normalization stays the sum that belongs to its produ
     residual('m = MatMul(x, w) s = Add(m, b) y = LayerNormalization<axis = -1>(s, scale, shift)'),
   )
   expect(report.applied).toBe(0)
+})
+
+test('axes of size 1 change places without a copy, others do not', async () => {
+  const moved = async (perm: string, input: string) => {
+    const built = modelWith(`g (${input}) => (float y) { t = Transpose<perm = [${perm}]>(x) y = Sin(t) }`, {})
+    const { before, after, ops } = await rewriteWith(reshapeUnitAxes, built)
+    await expectEqualModels(before, after, { sizes: { N: 2, M: 3 } })
+    return ops[0]
+  }
+  expect(await moved('1, 0, 2', 'float[1,5,4] x')).toBe('Reshape')
+  expect(await moved('3, 0, 2, 1', 'float[N,1,4,1] x')).toBe('Reshape')
+  expect(await moved('1, 0, 2', 'float[2,5,4] x')).toBe('Transpose')
+  expect(await moved('1, 0, 2', 'float[N,5,4] x')).toBe('Transpose')
+  expect(await moved('1, 2, 0', 'float[1,N,M] x')).toBe('Transpose')
 })
