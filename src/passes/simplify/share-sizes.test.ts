@@ -22,6 +22,18 @@ test('sizes that are equal by name are computed once', async () => {
   expect(ops).toEqual(['Shape', 'Reshape', 'Sin', 'Reshape', 'Reshape', 'Sin', 'Reshape'])
 })
 
+test('lengths that two inputs call the same are their own, numbers of rows are not', async () => {
+  const two = 'float[N,L,6] x, float[N,L,6] z'
+  const apart = `${layer('x', 'a', 'p')} ${layer('z', 'b', 'q')} c = Gather<axis = 1>(a, first) d = Gather<axis = 1>(b, first)
+    e = Add(c, d) y = Unsqueeze(e, zero)`
+  const { ops } = await rewriteEqually(shareSizes, model(apart, two), { sizes: { N: 2, L: 3 } })
+  expect(ops.filter((op) => op === 'Shape')).toHaveLength(2)
+  const rows =
+    's = Shape(x) n = Gather(s, first) t = Shape(z) m = Gather(t, first) k = Add(n, m) f = Cast<to = 1>(k) y = Mul(x, f)'
+  const shared = await rewriteEqually(shareSizes, model(rows, two), { sizes: { N: 2, L: 3 } })
+  expect(shared.ops.filter((op) => op === 'Gather')).toHaveLength(1)
+})
+
 test('sizes that may differ, a scalar beside a list, and outputs stay', async () => {
   const two = 'float[N,L,6] x, float[N,M,6] z'
   const other = `${layer('x', 'a', 'p')} ${layer('z', 'b', 'q')} c = Add(a, x) d = Add(b, z) y = Concat<axis = 1>(c, d)`
