@@ -33,11 +33,13 @@ describe('dynamic int8', () => {
     ],
   } as const
   for (const [name, [graph, weights, dims]] of Object.entries(cases))
-    test(name, async () => {
+    test.each([{}, { oneScale: true }])(`${name}, %j`, async (options) => {
       const before = modelWith(graph, weights)
-      const { model, report } = await run('quantizeDynamicInt8', before)
+      const { model, report } = await run('quantizeDynamicInt8', before, options)
       expect(checkModel(model)).toEqual([])
       expect(report.planned).toEqual({ DynamicQuantizeMatMul: 1 })
+      const scales = [...model.graph.initializers.values()].filter(({ name }) => name.endsWith('_scale'))
+      expect(scales.map(({ dims }) => dims)).toEqual([options.oneScale ? [] : [name === 'MatMul, 2-D' ? 64 : 96]])
       const counts = await kernelsOf(model)
       expect(counts.DynamicQuantizeMatMul).toBe(1)
       expect(counts.MatMul ?? 0).toBe(0)
@@ -57,16 +59,36 @@ describe('dynamic int8', () => {
     expect(await noise(before, model, { x: randomValue([4, 64], 3, 2) })).toBeGreaterThan(35)
   })
 
+  test('products of flattened rows are products of the whole', async () => {
+    const flat = 'int64[2] flat = {-1, 64}, int64[3] whole = {-1, 4, 96}, int64[3] other = {-1, 2, 96}'
+    const source = (shape: string) =>
+      modelWith(
+        `g (float[N,4,64] x) => (float y) <${flat}> { a = Reshape(x, flat) c = Gemm(a, w, b) y = Reshape(c, ${shape}) }`,
+        {
+          w: [64, 96],
+          b: [96],
+        },
+      )
+    const { model } = await run('quantizeDynamicInt8', source('whole'))
+    expect(model.graph.nodes.map(operatorName)).not.toContain('Reshape')
+    expect(await kernelsOf(model)).toEqual({ DynamicQuantizeMatMul: 1 })
+    expect(await noise(source('whole'), model, { x: randomValue([3, 4, 64], 3, 2) })).toBeGreaterThan(35)
+    // Sizes other than before stay as they are asked for.
+    const { model: kept } = await run('quantizeDynamicInt8', source('other'))
+    expect(kept.graph.nodes.map(operatorName).filter((op) => op === 'Reshape')).toHaveLength(2)
+  })
+
   test('LSTM, one way and both', async () => {
-    for (const direction of ['forward', 'bidirectional']) {
+    for (const direction of ['forward', 'bidirectional', 'one scale']) {
+      const oneScale = direction === 'one scale'
       const d = direction === 'forward' ? 1 : 2
       const before = modelWith(
-        `g (float[5,2,32] x) => (float y) { y, h, c = LSTM<hidden_size = 32, direction = "${direction}">(x, w, r, b) }`,
+        `g (float[5,2,32] x) => (float y) { y, h, c = LSTM<hidden_size = 32, direction = "${oneScale ? 'bidirectional' : direction}">(x, w, r, b) }`,
         { w: [d, 128, 32], r: [d, 128, 32] },
       )
       const initializers = new Map([...before.graph.initializers, ['b', randomTensor([d, 256], 9, 0.3, 'b')]])
       const whole = { ...before, graph: { ...before.graph, initializers } }
-      const { model, report } = await run('quantizeDynamicInt8', whole)
+      const { model, report } = await run('quantizeDynamicInt8', whole, { oneScale })
       expect(report.planned).toEqual({ DynamicQuantizeLSTM: 1 })
       expect(await kernelsOf(model)).toMatchObject({ DynamicQuantizeLSTM: 1 })
       expect(await noise(whole, model, { x: randomValue([5, 2, 32], 3, 2) })).toBeGreaterThan(30)

@@ -122,6 +122,9 @@ const blocks = [
   layout.splitNearestResize,
   layout.splitMaxPool,
   layout.sumBeforeNormalization,
+  layout.flattenProducts,
+  layout.reshapeUnitAxes,
+  layout.moveRowsAtOnce,
 ]
 
 /** Options of `quantizeDynamicInt8` that leave all but recurrent layers to a static scheme beside it. */
@@ -144,6 +147,12 @@ export const LAYOUT_REPAIRS: readonly string[] = [
   layout.splitNearestResize.id,
   layout.splitMaxPool.id,
   layout.sumBeforeNormalization.id,
+  layout.reshapeUnitAxes.id,
+  layout.moveRowsAtOnce.id,
+  layout.flattenProducts.id,
+  // What it asks for, layer by layer, and reshapes that meet where products follow each other.
+  'shareSizes',
+  'mergeReshapes',
   'eliminateDeadCode',
 ]
 

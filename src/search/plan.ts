@@ -163,6 +163,12 @@ export function dataFreeSpecs(inspection: InspectionReport, small: boolean): rea
   if (has('MatMul', 'Gemm', 'LSTM'))
     specs.push(
       { id: 'dynamic-int8', words: 'lossless, then dynamic int8 products', scheme: 'dynamic-int8' },
+      {
+        id: 'dynamic-int8-one-scale',
+        words: 'lossless, then dynamic int8 products with one scale for all weights of each',
+        scheme: 'dynamic-int8',
+        pass: { oneScale: true },
+      },
       { id: 'weight-int8', words: 'lossless, then 8-bit weights', scheme: 'weight-int8' },
       { id: 'weight-int4', words: 'lossless, then 4-bit weights in blocks of 32', scheme: 'weight-int4' },
     )

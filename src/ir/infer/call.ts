@@ -93,7 +93,14 @@ function broadcastDim(a: Dim, b: Dim): Dim {
   if (b === 1) return a
   // A size above 1 settles it: whatever the other is, it must be 1 or the same.
   if (typeof a === 'number') return a
-  return typeof b === 'number' ? b : null
+  if (typeof b === 'number') return b
+  return isCutOff(a, b) ? b : isCutOff(b, a) ? a : null
+}
+
+/** Whether `a` is `b` cut off at a number, as a mask that was cut out of a larger one: beyond it the two do not fit. */
+function isCutOff(a: Dim, b: Dim): boolean {
+  const [, limit, rest] = (typeof a === 'string' && /^min\((\d+),(.+)\)$/.exec(a)) || []
+  return rest !== undefined && rest === b && Number(limit) > 1
 }
 
 /** What holds whichever of the two types a value has. */

@@ -44,6 +44,17 @@ test('shape arithmetic is followed through symbols into Reshape', () => {
   ).toMatchObject({ target: 'int64[3]', y: 'float[N,"2*L",384]', z: 'float["12*N","64*L"]' })
 })
 
+test('a mask that is cut out of a larger one fits what it masks', () => {
+  const types = made(
+    'float[N,L] x, float[N,M] z',
+    `s = Shape (x)  l = Slice (s, one, two)  c = Slice (mask, zero, l, one)
+     y = Add (x, c)  other = Add (z, c)  single = Slice (row, zero, l, one)  wide = Add (x, single)`,
+    'float[1,9] mask = {1,1,1,1,1,1,1,1,1}, float[1,1] row = {1}, int64[1] zero = {0}, int64[1] one = {1}, int64[1] two = {2}',
+  )
+  expect(types).toMatchObject({ c: 'float[1,"min(9,L)"]', y: 'float[N,L]' })
+  expect(types.other).not.toBe('float[N,M]')
+})
+
 test('strided layers over symbols keep canonical sizes', () => {
   expect(
     made(

@@ -17,20 +17,21 @@ const x = any('x')
 const centred = op('Sub', [x, mean(x)])
 const variance = mean(either(op('Pow', [centred, scalar(2)]), op('Mul', [centred, centred])))
 const deviation = op('Sqrt', [op('Add', [variance, scalarNamed('epsilon')])])
-/** (x − mean) / √(variance + ε) · γ, and + β; binds x, epsilon, gamma, beta. */
-export const layerScaled = op('Mul', [op('Div', [centred, deviation]), constant('gamma')])
+/** a / b as a division, or as a product with 1 / b in either spelling. */
+const quotient = (a: Pattern, b: Pattern) => either(op('Div', [a, b]), op('Mul', [a, inverse(b)]))
+const inverse = (b: Pattern) => either(op('Reciprocal', [b]), op('Div', [scalar(1), b]))
+/** (x − mean) / √(variance + ε), then · γ, then + β; binds x, epsilon, gamma, beta. */
+export const layerBare = quotient(centred, deviation)
+export const layerScaled = op('Mul', [layerBare, constant('gamma')])
 export const layerShifted = op('Add', [layerScaled, constant('beta')])
 
 const rms = (square: Pattern, divide: (root: Pattern) => Pattern) =>
   op('Mul', [divide(op('Sqrt', [op('Add', [mean(square), scalarNamed('epsilon')])])), constant('gamma')])
 const power = op('Pow', [x, scalar(2)])
-const quotient = (root: Pattern) => op('Div', [x, root])
 /** x / √(mean(x²) + ε) · γ in every spelling; binds x, epsilon, gamma. */
-export const rmsScaled = rms(either(op('Mul', [x, x]), power), (root) =>
-  either(quotient(root), op('Mul', [x, op('Reciprocal', [root])])),
-)
-/** The one spelling that the runtime makes a kernel of by itself. */
-export const rmsAsTheRuntimeFusesIt = rms(power, quotient)
+export const rmsScaled = rms(either(op('Mul', [x, x]), power), (root) => quotient(x, root))
+/** The one spelling that is left for the runtime to make a kernel of by itself. */
+export const rmsAsTheRuntimeFusesIt = rms(power, (root) => op('Div', [x, root]))
 
 /** Whether this node is the γ or β of a normalization that still stands in pieces: the runtime fuses the whole. */
 export function endsNormalization(node: Node, editor: GraphEditor): boolean {

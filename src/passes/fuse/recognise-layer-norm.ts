@@ -1,12 +1,13 @@
 /*
  * m = ReduceMean<axes = [-1]>(x); d = Sub(x, m); v = ReduceMean<axes = [-1]>(Mul(d, d))
  * y = Add(Mul(Div(d, Sqrt(Add(v, ε))), γ), β)     ⇒  y = LayerNormalization<axis = -1, epsilon = ε>(x, γ, β)
- * Pow(d, 2) for the square; a missing β is left out.
+ * Pow(d, 2) for the square; Mul by Reciprocal(Sqrt(…)) or by Div(1, Sqrt(…)) for the division; a missing β is left out,
+ * a missing γ is one of ones.
  * Illegal: opset below 17; an inner value is read elsewhere or is an output; γ or β not one per element of the last
  * axis, or that axis not known to have that length (else γ would widen x); other types than float32.
  * Source: Ba, Kiros, Hinton, "Layer Normalization" (2016); ONNX, LayerNormalization.
  */
-import { float, inferTypes, int, makeNode, type Node } from '../../ir/index.ts'
+import { float, fromNumbers, inferTypes, int, makeNode, type Node } from '../../ir/index.ts'
 import {
   type GraphEditor,
   match,
@@ -19,12 +20,12 @@ import {
 } from '../../rewrite/index.ts'
 import { isFloat32 } from './activation-patterns.ts'
 import { averagesLast, distinct, lastLength } from './last-axis.ts'
-import { layerScaled, layerShifted } from './normalization-patterns.ts'
+import { layerBare, layerScaled, layerShifted } from './normalization-patterns.ts'
 
 export const recogniseLayerNorm = rulePass(
   'recogniseLayerNorm',
   'Writes the pieces of a layer normalization as the one operator that they are.',
-  [{ roots: ['Add', 'Mul'], apply }],
+  [{ roots: ['Add', 'Mul', 'Div'], apply }],
   inferTypes,
 )
 
@@ -32,7 +33,9 @@ function apply(node: Node, context: RuleContext): RuleOutcome {
   const { editor, opset } = context
   const output = node.outputs[0]!
   const matched =
-    match(editor, output, layerShifted) ?? (isScaled(node, editor) ? undefined : match(editor, output, layerScaled))
+    match(editor, output, layerShifted) ??
+    (goesOn(node, 'Add', editor) ? undefined : match(editor, output, layerScaled)) ??
+    (goesOn(node, 'Mul', editor) ? undefined : match(editor, output, layerBare))
   if (!matched) return false
   const found = distinct(matched)
   const reason = obstacle(found, context)
@@ -40,7 +43,7 @@ function apply(node: Node, context: RuleContext): RuleOutcome {
   const width = lastLength(context.types.get(found.value('x')))
   if (width === undefined) return { refused: 'the length of its last axis is not known' }
   if (!averagesLast(found, width.rank, editor)) return { refused: 'it averages over other axes than the last' }
-  const parameters = [found.value('gamma'), ...(found.values.has('beta') ? [found.value('beta')] : [])]
+  const parameters = ['gamma', 'beta'].flatMap((name) => (found.values.has(name) ? [found.value(name)] : []))
   for (const name of parameters) {
     const { dims } = editor.constant(name)!
     if (dims.length !== 1 || dims[0] !== width.length)
@@ -50,6 +53,9 @@ function apply(node: Node, context: RuleContext): RuleOutcome {
   if (opset < 17) return { refused: `LayerNormalization needs opset 17, the model has ${opset}` }
   const epsilon = scalarValue(editor.constant(found.value('epsilon')))!
   const attributes = { axis: int(-1), epsilon: float(epsilon) }
+  const { length } = width
+  if (parameters.length === 0)
+    parameters.push(editor.addConstant(fromNumbers('float32', [length], Array(length).fill(1)), `${output}_ones`))
   replaceMatch(
     editor,
     found,
@@ -58,8 +64,8 @@ function apply(node: Node, context: RuleContext): RuleOutcome {
   return true
 }
 
-/** A Mul whose β follows is left to the Add after it. */
-function isScaled(node: Node, editor: GraphEditor): boolean {
+/** Whether a γ (Mul) or β (Add) follows, to which the whole is left. */
+function goesOn(node: Node, operator: 'Mul' | 'Add', editor: GraphEditor): boolean {
   const next = editor.soleConsumer(node.outputs[0]!)
-  return node.opType === 'Mul' && next?.opType === 'Add' && next.inputs.some((name) => editor.constant(name))
+  return next?.opType === operator && next.inputs.some((name) => editor.constant(name))
 }

@@ -1,7 +1,7 @@
 /*
  * v = ReduceMean<axes = [-1]>(Mul(x, x)); y = Mul(Div(x, Sqrt(Add(v, ε))), γ)
  *   ⇒  y = RMSNormalization<axis = -1, epsilon = ε>(x, γ)
- * Pow(x, 2) for the square; Mul by Reciprocal(Sqrt(…)) for the division. Below opset 23, which has no such operator,
+ * Pow(x, 2) for the square; Mul by Reciprocal(Sqrt(…)) or by Div(1, Sqrt(…)) for the division. Below opset 23, which has no such operator,
  * the pieces take the spelling that the runtime makes a kernel of by itself: Mul(Div(x, Sqrt(Add(mean(Pow(x, 2)), ε))), γ).
  * Illegal: an inner value is read elsewhere or is an output; γ not one per element of the last axis, or
  * that axis not known to have that length (else γ would widen x); other types than float32.

@@ -121,6 +121,17 @@ test('layer normalization, with and without a shift, and the square spelled as a
   ])
 })
 
+test('layer normalization without a scale, and with an inverse for the division', async () => {
+  const bare = await rewriteEqually(recogniseLayerNorm, model(CENTRED.replace('n =', 'y ='), NORM))
+  expect(bare.ops).toEqual(['LayerNormalization'])
+  const inverse = CENTRED.replace('n = Div(d, s)', 'r = Div(one, s) n = Mul(d, r)')
+  const scaled = model(`${inverse} z = Mul(n, gamma) y = Add(z, beta)`, `float one = {1}, ${NORM}`)
+  expect((await rewriteEqually(recogniseLayerNorm, scaled)).ops).toEqual(['LayerNormalization'])
+  // A shift alone is no part of it.
+  const shifted = model(`${CENTRED} y = Add(n, beta)`, NORM)
+  expect((await rewriteEqually(recogniseLayerNorm, shifted)).ops).toEqual(['LayerNormalization', 'Add'])
+})
+
 test.each([
   [
     'an old opset',
@@ -153,8 +164,12 @@ test.each([
 
 const ROOT = 'q = Mul(x, x) v = ReduceMean(q, axes) a = Add(v, e) s = Sqrt(a)'
 test('root mean square normalization', async () => {
-  for (const rest of ['n = Div(x, s) y = Mul(n, gamma)', 'r = Reciprocal(s) n = Mul(x, r) y = Mul(gamma, n)']) {
-    const { ops } = await rewriteEqually(recogniseRmsNorm, model(`${ROOT} ${rest}`, NORM, 23))
+  for (const rest of [
+    'n = Div(x, s) y = Mul(n, gamma)',
+    'r = Reciprocal(s) n = Mul(x, r) y = Mul(gamma, n)',
+    'r = Div(one, s) n = Mul(x, r) y = Mul(gamma, n)',
+  ]) {
+    const { ops } = await rewriteEqually(recogniseRmsNorm, model(`${ROOT} ${rest}`, `float one = {1}, ${NORM}`, 23))
     expect(ops).toEqual(['RMSNormalization'])
   }
 })

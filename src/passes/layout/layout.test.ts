@@ -4,6 +4,7 @@ import { expectEqualModels, rewriteWith } from '../../../tests/rewrite-kit.ts'
 import { tensorOf } from '../../ir/index.ts'
 import { fillChannelBlocks } from './fill-channel-blocks.ts'
 import { groupsInBlocks } from './groups-in-blocks.ts'
+import { reshapeUnitAxes } from './reshape-unit-axes.ts'
 import { shiftInBlocks } from './shift-in-blocks.ts'
 import { splitNearestResize } from './split-nearest-resize.ts'
 import { sumBeforeNormalization } from './sum-before-normalization.ts'
@@ -171,4 +172,18 @@ test('groups narrower than a block become groups of whole blocks', async () => {
     grouped([64, 4, 3, 3], 8),
   ]
   for (const model of left) expect((await rewriteWith(groupsInBlocks, model)).report.applied).toBe(0)
+})
+
+test('axes of size 1 change places without a copy, others do not', async () => {
+  const moved = async (perm: string, input: string) => {
+    const built = modelWith(`g (${input}) => (float y) { t = Transpose<perm = [${perm}]>(x) y = Sin(t) }`, {})
+    const { before, after, ops } = await rewriteWith(reshapeUnitAxes, built)
+    await expectEqualModels(before, after, { sizes: { N: 2, M: 3 } })
+    return ops[0]
+  }
+  expect(await moved('1, 0, 2', 'float[1,5,4] x')).toBe('Reshape')
+  expect(await moved('3, 0, 2, 1', 'float[N,1,4,1] x')).toBe('Reshape')
+  expect(await moved('1, 0, 2', 'float[2,5,4] x')).toBe('Transpose')
+  expect(await moved('1, 0, 2', 'float[N,5,4] x')).toBe('Transpose')
+  expect(await moved('1, 2, 0', 'float[1,N,M] x')).toBe('Transpose')
 })

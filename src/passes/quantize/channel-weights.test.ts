@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { quantizeChannels } from './channel-weights.ts'
+import { quantizeChannels, quantizeWhole } from './channel-weights.ts'
 import { depthOrders, pairReach } from './kernel-pairs.ts'
 
 test('one scale a channel, along the axis asked for', () => {
@@ -16,6 +16,17 @@ test('one scale a channel, along the axis asked for', () => {
 test('a channel of zeros, and a lower bound for a large bias', () => {
   expect([...quantizeChannels([0, 0, 1, 0], [2, 2], 0).scales]).toEqual([1, Math.fround(1 / 127)])
   expect([...quantizeChannels([0, 0, 1, 0], [2, 2], 0, { atLeast: [0.5, 2] }).scales]).toEqual([0.5, 2])
+})
+
+test('one scale for all channels, which each of them can do with', () => {
+  const whole = quantizeWhole([1, -2, 3, 100, 200, -254], [2, 3], 0)
+  expect([...whole.scales]).toEqual([2])
+  expect([...whole.codes]).toEqual([0, -1, 2, 50, 100, -127])
+  expect([...quantizeWhole([0, 0, 0, 0], [2, 2], 0).scales]).toEqual([1])
+  // Two equal neighbours in the first channel ask for half of the range, and the second goes along.
+  const safe = quantizeWhole([1, 1, 1, 0], [2, 2], 0, { pairSafe: 'neighbours' })
+  expect(safe.scales).toHaveLength(1)
+  expect([...safe.codes]).toEqual([64, 64, 64, 0])
 })
 
 const worst = (codes: Int8Array, dims: readonly number[], axis: number) =>

@@ -71,6 +71,25 @@ export function quantizeChannels(
   return { codes: chosen, scales }
 }
 
+/** The same with one scale for all channels, the least that every one of them can do with. */
+export function quantizeWhole(
+  values: ArrayLike<number>,
+  dims: readonly number[],
+  axis: number,
+  options: ChannelOptions = {},
+): ChannelWeights {
+  const { most: last = 127 } = options
+  let least = magnitudes(values, [1, values.length], 0)[0]! / last
+  for (;;) {
+    const atLeast = new Float64Array(dims[axis]!).fill(least)
+    const { codes, scales } = quantizeChannels(values, dims, axis, { ...options, atLeast })
+    const [scale] = scales.toSorted().slice(-1) as Float32Array & [number]
+    // Where pairs of weights may not saturate, single channels ask for more than the largest weight does.
+    if (scales.every((other) => other === scale)) return { codes, scales: Float32Array.of(scale) }
+    least = scale
+  }
+}
+
 /** Largest |w| per index of `axis`. */
 export function magnitudes(values: ArrayLike<number>, dims: readonly number[], axis: number): Float64Array {
   const channels = dims[axis]!

@@ -10,7 +10,7 @@ import {
 } from '../../ir/index.ts'
 import type { GraphEditor } from '../../rewrite/index.ts'
 import { rangeOf } from './affine.ts'
-import { quantizeChannels } from './channel-weights.ts'
+import { type ChannelOptions, quantizeChannels, quantizeWhole } from './channel-weights.ts'
 
 /** A product with constant weights, as y = x · W + b with W of [K, N]. */
 export interface WeightedProduct {
@@ -80,6 +80,13 @@ export function withBias(
   return [product, makeNode('Add', [product.outputs[0]!, name], [output], { name: `${output}_bias` })]
 }
 
+/** How dynamic integers code weights. */
+export interface CodingOptions {
+  readonly pairSafe: ChannelOptions['pairSafe']
+  /** One scale for a whole matrix instead of one a column. */
+  readonly oneScale: boolean
+}
+
 /**
  * x · W  ⇒  Cast(MatMulInteger(codes of x, codes of W)) · (scale of x · scales of W), the codes of x by
  * DynamicQuantizeLinear, one a value however many products read it.
@@ -88,18 +95,17 @@ export function dynamicProduct(
   node: Node,
   product: WeightedProduct,
   dynamicCodes: readonly [codes: string, scale: string, zeroPoint: string],
-  pairSafe: boolean,
+  { pairSafe, oneScale }: CodingOptions,
   editor: GraphEditor,
 ): readonly Node[] {
   const { values, rows, columns } = product
   const output = node.outputs[0]!
-  const { codes, scales } = quantizeChannels(values, [rows, columns], 1, {
-    pairSafe: pairSafe ? 'neighbours' : undefined,
-  })
+  const { codes, scales } = (oneScale ? quantizeWhole : quantizeChannels)(values, [rows, columns], 1, { pairSafe })
   const hint = node.inputs[1]!
   const weight = editor.addConstant(tensorOf('int8', [rows, columns], codes), `${hint}_codes`)
-  const scale = editor.addConstant(tensorOf('float32', [columns], scales), `${hint}_scale`)
-  const zero = editor.addConstant(tensorOf('int8', [columns], new Int8Array(columns)), `${hint}_zero_point`)
+  const form = oneScale ? [] : [columns]
+  const scale = editor.addConstant(tensorOf('float32', form, scales), `${hint}_scale`)
+  const zero = editor.addConstant(tensorOf('int8', form, new Int8Array(scales.length)), `${hint}_zero_point`)
   const names = ['sum', 'float', 'scales', 'product'].map((part) => editor.freshName(`${output}_${part}`)) as [
     string,
     string,

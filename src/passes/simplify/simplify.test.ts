@@ -1,6 +1,8 @@
 import { expect, test } from 'vitest'
 import { numbersOf, randomList, rewriteEqually, rewriteWith } from '../../../tests/rewrite-kit.ts'
 import { cancelTransposes } from './cancel-transposes.ts'
+import { dropExpand } from './drop-expand.ts'
+import { dropZeroStates } from './drop-zero-states.ts'
 import { eliminateCommonSubexpressions } from './eliminate-common-subexpressions.ts'
 import { eliminateDeadCode } from './eliminate-dead-code.ts'
 import { eliminateIdentity } from './eliminate-identity.ts'
@@ -282,4 +284,38 @@ test('one size that only running tells becomes -1, two are refused', async () =>
   )
   const refused = await rewriteWith(foldShapeArithmetic, both)
   expect(refused.reasons).toEqual(['its target has sizes that are known only when it runs'])
+})
+
+test('initial states of zeros are left out, and others stay', async () => {
+  const weights = (gates: number) =>
+    `float[2,${3 * gates},3] w = ${randomList(18 * gates, 1)}, float[2,${3 * gates},3] r = ${randomList(18 * gates, 2)}`
+  const constants = `int64[1] zero = {0}, int64[1] one = {1}, int64[1] two = {2}, int64[1] three = {3}`
+  const zeros = `s = Shape(x) n = Slice(s, one, two) t = Concat<axis = 0>(two, n, three) z = ConstantOfShape(t)`
+  const recurrent = (layer: string, gates: number, extra = '') =>
+    model('float[5,N,3] x', layer, `${constants}, ${weights(gates)}${extra}`)
+  const lstm = 'y, hn = LSTM<hidden_size = 3, direction = "bidirectional">'
+  const states = `${zeros} h = Slice(z, zero, two) c = Identity(h) ${lstm}(x, w, r, , , h, c)`
+  expect((await rewriteEqually(dropZeroStates, recurrent(states, 4))).ops).toEqual(['LSTM'])
+  const gru = 'y = GRU<hidden_size = 3, direction = "bidirectional">'
+  expect((await rewriteEqually(dropZeroStates, recurrent(`${zeros} ${gru}(x, w, r, , , z)`, 3))).ops).toEqual(['GRU'])
+  // One state of the two, and what is no zero.
+  const cell = `${zeros} o = Add(z, full) ${lstm}(x, w, r, , , z, o)`
+  const { after, ops } = await rewriteEqually(dropZeroStates, recurrent(cell, 4, ', float full = {0.5}'))
+  expect(ops).toContain('ConstantOfShape')
+  expect(after.graph.nodes.at(-1)!.inputs.slice(3)).toEqual(['', '', '', 'o'])
+  const ones = `${zeros.replace('ConstantOfShape(t)', 'ConstantOfShape<value = float[1] {1}>(t)')} ${gru}(x, w, r, , , z)`
+  expect((await rewriteWith(dropZeroStates, recurrent(ones, 3))).report.applied).toBe(0)
+})
+
+test('an Expand in front of what repeats by itself is left out', async () => {
+  const norm = 'n = ReduceL2(x, last) s = Shape(x) e = Expand(n, s)'
+  const constants = 'int64[1] last = {-1}, int64[4] wide = {2, 3, 4, 6}, float half = {0.5}'
+  const run = (body: string, input = IMAGE) => rewriteEqually(dropExpand, model(input, body, constants))
+  expect((await run(`${norm} y = Div(x, e)`)).ops).toEqual(['ReduceL2', 'Div'])
+  expect((await run(`${norm} b = Less(e, x) z = Mul(x, half) y = Where(b, x, z)`)).ops).not.toContain('Expand')
+  // Read twice it is written once; alone it gives the result its size.
+  expect((await run(`${norm} a = Div(x, e) y = Add(a, e)`)).ops).toContain('Expand')
+  const alone = await run(`m = ReduceL2(x, last) e = Expand(m, wide) y = Add(e, half)`, 'float[1,3,4,6] x')
+  expect(alone.ops).toContain('Expand')
+  expect(alone.reasons).toEqual(['no other operand is known to have the whole size'])
 })

@@ -1,0 +1,41 @@
+/*
+ * y = Div(x, Expand(n, s)), x: float[N, T, 64], Expand(n, s): float[N, T, 64]      ⇒  y = Div(x, n)
+ * Also other elementwise operators, which repeat what is short by themselves: a norm that a vector is divided by need
+ * not be written out once for each of its elements.
+ * Illegal: no other operand has the whole size, which would shrink then. Left alone: an Expand that several read, for it
+ * is repeated once for all.
+ * Source: ONNX, multidirectional broadcasting.
+ */
+import { inferTypes, type Node, type Shape } from '../../ir/index.ts'
+import { type RuleContext, type RuleOutcome, rulePass } from '../../rewrite/index.ts'
+
+export const dropExpand = rulePass(
+  'dropExpand',
+  'Leaves out an Expand in front of an operator that repeats what is short by itself.',
+  [{ roots: ['Expand'], apply }],
+  inferTypes,
+)
+
+const BROADCASTING: ReadonlySet<string> = new Set(
+  'Add Sub Mul Div Pow Mod Where And Or Xor Equal Less LessOrEqual Greater GreaterOrEqual'.split(' '),
+)
+
+function apply(node: Node, { editor, types }: RuleContext): RuleOutcome {
+  const value = node.outputs[0]!
+  const user = editor.soleConsumer(value)
+  if (user?.domain !== '' || !BROADCASTING.has(user.opType) || user.attributes.has('axis')) return false
+  const shapeOf = (name: string): Shape | undefined => {
+    const type = types.get(name)
+    return type?.kind === 'tensor' ? (type.shape ?? undefined) : undefined
+  }
+  const [short, whole] = [shapeOf(node.inputs[0]!), shapeOf(value)]
+  if (!short || !whole) return false
+  const covers = (name: string) => {
+    const other = name === value ? undefined : shapeOf(name)
+    return other?.length === whole.length && other.every((dim, i) => dim !== null && dim === whole[i])
+  }
+  if (!user.inputs.some(covers)) return { refused: 'no other operand is known to have the whole size' }
+  editor.replace(user, { ...user, inputs: user.inputs.map((name) => (name === value ? node.inputs[0]! : name)) })
+  editor.removeUnused(node)
+  return true
+}
