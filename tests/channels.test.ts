@@ -145,7 +145,7 @@ describe('equalise', () => {
         { QLinearConv: 2 },
       ],
       'through a float operator of any kind': [
-        `c = Conv<${pads}>(x, v, b) t = Tanh(c) y = Conv<${pads}>(t, w)`,
+        `c = Conv<${pads}>(x, v, b) t = Softsign(c) y = Conv<${pads}>(t, w)`,
         { v: [16, 16, 3, 3], b: [16], w: [16, 16, 3, 3] },
         { QLinearConv: 2 },
       ],
