@@ -107,7 +107,7 @@ const pruning = [
 ]
 
 /** Exact as well, but for the native kernels: elsewhere nobody gains by them. */
-const blocks = [
+const nativeForms = [
   layout.linesAsPictures,
   layout.fillChannelBlocks,
   layout.groupsInBlocks,
@@ -171,5 +171,8 @@ export const KERNEL_REPAIRS: readonly string[] = [...quantize.kernelRepairs.map(
 
 /** Every pass by its id: what a recipe may name. */
 export const passes: Readonly<Record<string, Pass<never>>> = Object.fromEntries(
-  [...simplifyPasses, ...blocks, ...lossy, differentiatePass, ...pruning].map((pass) => [pass.id, pass as Pass<never>]),
+  [...simplifyPasses, ...nativeForms, ...lossy, differentiatePass, ...pruning].map((pass) => [
+    pass.id,
+    pass as Pass<never>,
+  ]),
 )

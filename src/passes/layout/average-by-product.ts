@@ -7,8 +7,8 @@
  * compute.
  * Source: Σ x / C = Σ x · (1/C).
  */
-import { fromNumbers, inferTypes, intAttribute, intsAttribute, makeNode, type Node, toNumbers } from '../../ir/index.ts'
-import { type RuleContext, type RuleOutcome, rulePass } from '../../rewrite/index.ts'
+import { inferTypes, intAttribute, intsAttribute, type Node, toNumbers } from '../../ir/index.ts'
+import { piecesOf, type RuleContext, type RuleOutcome, rulePass } from '../../rewrite/index.ts'
 import { isSmall } from './small-values.ts'
 
 export const averageByProduct = rulePass(
@@ -25,16 +25,13 @@ function apply(node: Node, context: RuleContext): RuleOutcome {
   if (!shape || !isOverChannels(node, shape.length + 1, context) || isSmall(input, context)) return false
   const [channels, ...sides] = shape
   const kept = intAttribute(node, 'keepdims', 1) === 1
-  const weights = fromNumbers('float32', [1, channels], new Array(channels).fill(1 / channels))
-  const integers = (numbers: readonly number[], hint: string) =>
-    editor.addConstant(fromNumbers('int64', [numbers.length], numbers), `${output}_${hint}`)
-  const [flat, average] = [editor.freshName(`${output}_flat`), editor.freshName(`${output}_average`)]
-  const make = (opType: string, from: readonly string[], to: string) =>
-    makeNode(opType, from, [to], { name: to === output ? node.name : editor.freshName(`${to}_${opType}`) })
+  const { values, make, integers, floats } = piecesOf(output, editor, node)
+  const [flat, average] = values('flat', 'average')
+  const weights = floats([1, channels], new Array<number>(channels).fill(1 / channels), 'weights')
   editor.replace(
     node,
     make('Reshape', [input, integers([0, 0, -1], 'lines')], flat),
-    make('MatMul', [editor.addConstant(weights, `${output}_weights`), flat], average),
+    make('MatMul', [weights, flat], average),
     make('Reshape', [average, integers([0, ...(kept ? [1] : []), ...sides], 'picture')], output),
   )
   return true

@@ -8,8 +8,8 @@
  * Illegal: other types than float32, a bias that is not positive, an unknown rank. Left alone: few numbers.
  * Source: ONNX, LRN: y = x / (bias + alpha / size · Σ x²)^beta over channels c − ⌊(size − 1) / 2⌋ to c + ⌈(size − 1) / 2⌉.
  */
-import { floatAttribute, inferTypes, intAttribute, ints, makeNode, type Node, tensorOf } from '../../ir/index.ts'
-import { type RuleContext, type RuleOutcome, rulePass } from '../../rewrite/index.ts'
+import { floatAttribute, inferTypes, intAttribute, ints, type Node } from '../../ir/index.ts'
+import { piecesOf, type RuleContext, type RuleOutcome, rulePass } from '../../rewrite/index.ts'
 import { isSmall } from './small-values.ts'
 
 export const lrnByWindow = rulePass(
@@ -32,26 +32,18 @@ function apply(node: Node, context: RuleContext): RuleOutcome {
     floatAttribute(node, 'bias', 1),
   ]
   if (size < 1 || !(bias > 0) || !(alpha >= 0)) return false
-  const value = (hint: string) => editor.freshName(`${output}_${hint}`)
-  const make = (opType: string, from: readonly string[], to: string, attributes = {}) =>
-    makeNode(opType, from, [to], {
-      name: to === output ? node.name : editor.freshName(`${to}_${opType}`),
-      attributes,
-    })
-  const constant = (dims: readonly number[], values: readonly number[], hint: string) =>
-    editor.addConstant(tensorOf('float32', dims, Float32Array.from(values)), `${output}_${hint}`)
+  const { values, make, integers, floats } = piecesOf(output, editor, node)
   const window = [size, ...Array.from({ length: rank - 2 }, () => 1)]
   const before = Math.floor((size - 1) / 2)
   const none = Array.from({ length: rank - 2 }, () => 0)
-  const channels = editor.addConstant(tensorOf('int64', [1], BigInt64Array.of(1n)), `${output}_axis`)
-  const weights = constant([1, 1, ...window], Array<number>(size).fill(alpha / size), 'window')
-  const [squares, apart, sums, sum] = [value('squares'), value('apart'), value('sums'), value('sum')]
-  const power = value('power')
+  const channels = integers([1], 'axis')
+  const weights = floats([1, 1, ...window], Array<number>(size).fill(alpha / size), 'window')
+  const [squares, apart, sums, sum, power] = values('squares', 'apart', 'sums', 'sum', 'power')
   editor.replace(
     node,
     make('Mul', [input, input], squares),
     make('Unsqueeze', [squares, channels], apart),
-    make('Conv', [apart, weights, constant([1], [bias], 'bias')], sums, {
+    make('Conv', [apart, weights, floats([1], [bias], 'bias')], sums, {
       kernel_shape: ints(window),
       pads: ints([before, ...none, size - 1 - before, ...none]),
     }),
@@ -64,15 +56,14 @@ function apply(node: Node, context: RuleContext): RuleOutcome {
   function raised(from: string, to: string): readonly Node[] {
     if (beta === 1) return []
     if (beta === 0.5) return [make('Sqrt', [from], to)]
-    const half = value(beta === 0.75 ? 'root' : 'logarithm')
     if (beta === 0.75) {
-      const quarter = value('fourth_root')
+      const [half, quarter] = values('root', 'fourth_root')
       return [make('Sqrt', [from], half), make('Sqrt', [half], quarter), make('Mul', [half, quarter], to)]
     }
-    const scaled = value('scaled')
+    const [logarithm, scaled] = values('logarithm', 'scaled')
     return [
-      make('Log', [from], half),
-      make('Mul', [half, constant([], [beta], 'beta')], scaled),
+      make('Log', [from], logarithm),
+      make('Mul', [logarithm, floats([], [beta], 'beta')], scaled),
       make('Exp', [scaled], to),
     ]
   }

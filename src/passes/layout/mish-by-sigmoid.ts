@@ -6,8 +6,8 @@
  * Illegal: other types than float32; a Softplus that somebody else reads stays for him.
  * Source: with e = eˣ and s = e / (1 + e), tanh(ln(1 + e)) = ((1 + e)² − 1) / ((1 + e)² + 1) = s·(2 − s) / (2 − s·(2 − s)).
  */
-import { inferTypes, makeNode, type Node, tensorOf } from '../../ir/index.ts'
-import { type RuleContext, type RuleOutcome, rulePass } from '../../rewrite/index.ts'
+import { inferTypes, type Node } from '../../ir/index.ts'
+import { piecesOf, type RuleContext, type RuleOutcome, rulePass } from '../../rewrite/index.ts'
 
 export const mishBySigmoid = rulePass(
   'mishBySigmoid',
@@ -24,13 +24,10 @@ function apply(node: Node, { editor, types }: RuleContext): RuleOutcome {
   const output = node.outputs[0]!
   const type = types.get(input)
   if (type?.kind !== 'tensor' || type.dtype !== 'float32') return false
-  const [sigmoid, short, part, rest] = ['sigmoid', 'short', 'part', 'rest'].map((hint) =>
-    editor.freshName(`${output}_${hint}`),
-  ) as [string, string, string, string]
-  const gate = whole ? editor.freshName(`${output}_gate`) : output
-  const two = editor.addConstant(tensorOf('float32', [], Float32Array.of(2)), `${output}_two`)
-  const make = (opType: string, from: readonly string[], to: string) =>
-    makeNode(opType, from, [to], { name: to === output ? node.name : editor.freshName(`${to}_${opType}`) })
+  const { values, make, floats } = piecesOf(output, editor, node)
+  const [sigmoid, short, part, rest] = values('sigmoid', 'short', 'part', 'rest')
+  const [gate] = whole ? values('gate') : [output]
+  const two = floats([], [2], 'two')
   editor.replace(
     node,
     make('Sigmoid', [input], sigmoid),

@@ -13,14 +13,13 @@ import {
   fromNumbers,
   inferTypes,
   intAttribute,
-  makeNode,
   type Node,
   stringAttribute,
   tensorOf,
   tensorValues,
   toNumbers,
 } from '../../ir/index.ts'
-import { type GraphEditor, type RuleContext, type RuleOutcome, rulePass } from '../../rewrite/index.ts'
+import { type GraphEditor, piecesOf, type RuleContext, type RuleOutcome, rulePass } from '../../rewrite/index.ts'
 
 export const resizeByProducts = rulePass(
   'resizeByProducts',
@@ -50,17 +49,12 @@ function apply(node: Node, context: RuleContext): RuleOutcome {
   const rows = weights(node, 2, [before[0], after[0]], context)
   const columns = weights(node, 3, [before[1], after[1]], context)
   if (!rows || !columns) return false
-  const across = editor.freshName(`${output}_across`)
-  const add = (numbers: Float32Array, dims: Picture, hint: string) =>
-    editor.addConstant(tensorOf('float32', dims, numbers), `${output}_${hint}`)
+  const { values, make, floats } = piecesOf(output, editor, node)
+  const [across] = values('across')
   editor.replace(
     node,
-    makeNode('MatMul', [input, add(columns, [before[1], after[1]], 'columns')], [across], {
-      name: editor.freshName(`${across}_MatMul`),
-    }),
-    makeNode('MatMul', [add(turned(rows, before[0], after[0]), [after[0], before[0]], 'rows'), across], [output], {
-      name: node.name,
-    }),
+    make('MatMul', [input, floats([before[1], after[1]], columns, 'columns')], across),
+    make('MatMul', [floats([after[0], before[0]], turned(rows, before[0], after[0]), 'rows'), across], output),
   )
   return true
 }

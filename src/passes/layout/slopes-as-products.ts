@@ -6,8 +6,8 @@
  * Illegal: slopes that are not constant; other types than float32. Left alone where there is little to compute.
  * Source: s·x + (1 − s)·max(x, 0) is x where x ≥ 0, and s·x elsewhere.
  */
-import { inferTypes, makeNode, type Node, tensorOf, tensorValues } from '../../ir/index.ts'
-import { type RuleContext, type RuleOutcome, rulePass } from '../../rewrite/index.ts'
+import { inferTypes, type Node, tensorOf, tensorValues } from '../../ir/index.ts'
+import { piecesOf, type RuleContext, type RuleOutcome, rulePass } from '../../rewrite/index.ts'
 import { isSmall } from './small-values.ts'
 
 export const slopesAsProducts = rulePass(
@@ -24,18 +24,15 @@ function apply(node: Node, context: RuleContext): RuleOutcome {
   const slopes = constant(slopeName)
   if (slopes?.dtype !== 'float32' || isSmall(output, context)) return false
   const rest = Float32Array.from(tensorValues(slopes) as Float32Array, (slope) => 1 - slope)
-  const [above, sloped, raised] = ['above', 'sloped', 'raised'].map((hint) =>
-    editor.freshName(`${output}_${hint}`),
-  ) as [string, string, string]
+  const { values, make } = piecesOf(output, editor, node)
+  const [above, sloped, raised] = values('above', 'sloped', 'raised')
   const others = editor.addConstant(tensorOf('float32', slopes.dims, rest), `${slopeName}_rest`)
-  const make = (opType: string, from: readonly string[], to: string) =>
-    makeNode(opType, from, [to], { name: editor.freshName(`${to}_${opType}`) })
   editor.replace(
     node,
     make('Relu', [input], above),
     make('Mul', [input, slopeName], sloped),
     make('Mul', [above, others], raised),
-    makeNode('Add', [sloped, raised], node.outputs, { name: node.name }),
+    make('Add', [sloped, raised], output),
   )
   return true
 }

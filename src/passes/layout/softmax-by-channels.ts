@@ -7,8 +7,8 @@
  * nothing but ones behind the axis, few numbers.
  * Source: ONNX, Softmax 13: exp(x − max) / Σ exp(x − max).
  */
-import { inferTypes, intAttribute, makeNode, type Node, tensorOf } from '../../ir/index.ts'
-import { type RuleContext, type RuleOutcome, rulePass } from '../../rewrite/index.ts'
+import { inferTypes, intAttribute, type Node } from '../../ir/index.ts'
+import { piecesOf, type RuleContext, type RuleOutcome, rulePass } from '../../rewrite/index.ts'
 import { isSmall } from './small-values.ts'
 
 export const softmaxByChannels = rulePass(
@@ -27,11 +27,9 @@ function apply(node: Node, context: RuleContext): RuleOutcome {
   const asked = intAttribute(node, 'axis', -1)
   const axis = asked < 0 ? asked + rank : asked
   if (type.shape.slice(axis + 1).every((size) => size === 1) || isSmall(input, context)) return false
-  const axes = editor.addConstant(tensorOf('int64', [1], BigInt64Array.of(BigInt(axis))), `${output}_axis`)
-  const value = (hint: string) => editor.freshName(`${output}_${hint}`)
-  const [most, below, powers, sum] = [value('most'), value('below'), value('powers'), value('sum')]
-  const make = (opType: string, from: readonly string[], to: string) =>
-    makeNode(opType, from, [to], { name: to === output ? node.name : editor.freshName(`${to}_${opType}`) })
+  const { values, make, integers } = piecesOf(output, editor, node)
+  const axes = integers([axis], 'axis')
+  const [most, below, powers, sum] = values('most', 'below', 'powers', 'sum')
   editor.replace(
     node,
     make('ReduceMax', [input, axes], most),

@@ -7,8 +7,8 @@
  * runtime pools codes as such only where they stand on both sides. Left alone: windows of less than five on a side.
  * Source: max over a product of sets, one after the other; padding never wins.
  */
-import { ints, intsAttribute, makeNode, type Node } from '../../ir/index.ts'
-import { type RuleContext, type RuleOutcome, rulePass } from '../../rewrite/index.ts'
+import { ints, intsAttribute, type Node } from '../../ir/index.ts'
+import { piecesOf, type RuleContext, type RuleOutcome, rulePass } from '../../rewrite/index.ts'
 
 export const splitMaxPool = rulePass(
   'splitMaxPool',
@@ -25,19 +25,18 @@ function apply(node: Node, context: RuleContext): RuleOutcome {
   if (node.domain !== '' || kernel.length !== 2 || kernel.some((side) => side < LARGE)) return false
   if (node.outputs.slice(1).some((name) => name !== '')) return { refused: 'it also gives indices' }
   const [input, output] = [node.inputs[0]!, node.outputs[0]!]
-  const columns = editor.freshName(`${output}_columns`)
+  const { values, make } = piecesOf(output, editor)
+  const [columns] = values('columns')
   const coder = editor.soleConsumer(output)
   const coded = editor.producer(input)?.opType === 'DequantizeLinear' && coder?.opType === 'QuantizeLinear'
-  const between = coded ? editor.freshName(`${output}_between`) : columns
-  const made = (opType: string, from: readonly string[], to: string) =>
-    makeNode(opType, from, [to], { name: editor.freshName(`${to}_${opType}`) })
+  const [between] = coded ? values('between') : [columns]
   const conversions: Node[] = []
   if (coded) {
-    const codes = editor.freshName(`${output}_codes`)
+    const [codes] = values('codes')
     const scale = coder.inputs.slice(1)
     conversions.push(
-      made('QuantizeLinear', [columns, ...scale], codes),
-      made('DequantizeLinear', [codes, ...scale], between),
+      make('QuantizeLinear', [columns, ...scale], codes),
+      make('DequantizeLinear', [codes, ...scale], between),
     )
   }
   editor.replace(

@@ -1,15 +1,5 @@
-import {
-  type Attribute,
-  fromNumbers,
-  int,
-  ints,
-  makeNode,
-  type Node,
-  type Tensor,
-  tensorOf,
-  toNumbers,
-} from '../../ir/index.ts'
-import type { RuleContext } from '../../rewrite/index.ts'
+import { type Attribute, fromNumbers, int, ints, makeNode, type Node, type Tensor, toNumbers } from '../../ir/index.ts'
+import { piecesOf, type RuleContext } from '../../rewrite/index.ts'
 import { type CodedWeights, dropCoded, recode } from './coded-weights.ts'
 import { tilesName } from './tiles.ts'
 
@@ -56,19 +46,9 @@ function lay(
   { editor }: RuleContext,
 ): string {
   const output = coder.outputs[0]!
-  const value = (hint: string) => editor.freshName(`${output}_${hint}`)
-  const integers = (numbers: readonly number[], hint: string) =>
-    editor.addConstant(tensorOf('int64', [numbers.length], BigInt64Array.from(numbers, BigInt)), `${output}_${hint}`)
-  const make = (opType: string, from: readonly string[], out: string, attributes = {}) =>
-    makeNode(opType, from, [out], { name: editor.freshName(`${out}_${opType}`), attributes })
-  const [floats, codes, last, apart] = ['wide', 'tiles', 'last', 'apart'].map(value) as [string, string, string, string]
-  const [shape, sizes, grown, whole] = ['shape', 'sizes', 'grown', 'whole'].map(value) as [
-    string,
-    string,
-    string,
-    string,
-  ]
-  const [laid, flat] = [value('laid'), value('flat')]
+  const { values, make, integers } = piecesOf(output, editor)
+  const [floats, codes, last, apart, laid, flat] = values('wide', 'tiles', 'last', 'apart', 'laid', 'flat')
+  const [shape, sizes, grown, whole] = values('shape', 'sizes', 'grown', 'whole')
   const tiles = tilesName(node.name || output)
   editor.replace(
     coder,

@@ -7,8 +7,8 @@
  * Illegal: other scales or zero points behind than in front, coordinates that do more than repeat pixels.
  * Source: y[n, c, f·h + i, f·w + j] = x[n, c, h, w].
  */
-import { ints, makeNode, type Node, repeatFactor, tensorBytes, tensorOf } from '../../ir/index.ts'
-import { type RuleContext, type RuleOutcome, rulePass } from '../../rewrite/index.ts'
+import { ints, type Node, repeatFactor, tensorBytes } from '../../ir/index.ts'
+import { piecesOf, type RuleContext, type RuleOutcome, rulePass } from '../../rewrite/index.ts'
 
 export const repeatCodes = rulePass(
   'repeatCodes',
@@ -24,26 +24,12 @@ function apply(node: Node, context: RuleContext): RuleOutcome {
   if (factor === undefined || reader?.opType !== 'DequantizeLinear' || coder?.opType !== 'QuantizeLinear') return false
   if (opset < 13 || [1, 2].some((slot) => !sameConstant(reader.inputs[slot], coder.inputs[slot], context))) return false
   const [codes, output] = [reader.inputs[0]!, coder.outputs[0]!]
-  const integers = (values: readonly number[], hint: string) =>
-    editor.addConstant(tensorOf('int64', [values.length], BigInt64Array.from(values, BigInt)), `${output}_${hint}`)
-  const value = (hint: string) => editor.freshName(`${output}_${hint}`)
-  const [last, apart, repeated, shape, sizes, grown, flat] = [
-    'last',
-    'apart',
-    'repeated',
-    'shape',
-    'sizes',
-    'grown',
-    'flat',
-  ].map(value) as [string, string, string, string, string, string, string]
-  const make = (opType: string, inputs: readonly string[], out: string, perm?: readonly number[]) =>
-    makeNode(opType, inputs, [out], {
-      name: editor.freshName(`${out}_${opType}`),
-      ...(perm ? { attributes: { perm: ints(perm) } } : {}),
-    })
+  const { values, make, integers } = piecesOf(output, editor)
+  const [last, apart, repeated, flat] = values('last', 'apart', 'repeated', 'flat')
+  const [shape, sizes, grown] = values('shape', 'sizes', 'grown')
   editor.replace(
     coder,
-    make('Transpose', [codes], last, [0, 2, 3, 1]),
+    make('Transpose', [codes], last, { perm: ints([0, 2, 3, 1]) }),
     make('Unsqueeze', [last, integers([2, 4], 'axes')], apart),
     // Under the name of what it stands for, so that profiles know what that costs.
     { ...make('Expand', [apart, integers([1, 1, factor, 1, factor, 1], 'times')], repeated), name: node.name },
@@ -51,7 +37,7 @@ function apply(node: Node, context: RuleContext): RuleOutcome {
     make('Gather', [shape, integers([0, 2, 3, 1], 'order')], sizes),
     make('Mul', [sizes, integers([1, factor, factor, 1], 'factors')], grown),
     make('Reshape', [repeated, grown], flat),
-    make('Transpose', [flat], output, [0, 3, 1, 2]),
+    make('Transpose', [flat], output, { perm: ints([0, 3, 1, 2]) }),
   )
   editor.remove(node)
   editor.removeUnused(reader)
