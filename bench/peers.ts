@@ -143,16 +143,21 @@ export async function writeFeeds(
 }
 
 export interface PythonResult {
+  /** Whether PyTorch was loaded. */
+  readonly torch: boolean
   readonly steps: Readonly<Record<string, { readonly seconds?: number; readonly failed?: string }>>
 }
 
-/** Whether Debian's python3-onnx and python3-onnxruntime are there is told by the run: null where they are not. */
+/**
+ * Whether Debian's python3-onnx and python3-onnxruntime are there is told by the run: null where they are not. The tool
+ * loads PyTorch where it finds it and has no use for it: here it does so only `withTorch`.
+ */
 export async function pythonQuantizer(
   scheme: 'static' | 'static-unprepared' | 'dynamic',
   model: string,
   feeds: string,
   out: string,
-  watched = true,
+  { watched = true, withTorch = false }: { readonly watched?: boolean; readonly withTorch?: boolean } = {},
 ): Promise<{ run: ProcessRun; result: PythonResult } | null> {
   mkdirSync(out, { recursive: true })
   // In its own folder: where shape inference fails, the tool leaves a model of its own in the current one.
@@ -160,6 +165,7 @@ export async function pythonQuantizer(
   const run = await timed('/usr/bin/python3', [script, scheme, resolve(model), resolve(feeds), resolve(out)], {
     cwd: out,
     watched,
+    ...(withTorch ? { env: { WITH_TORCH: '1' } } : {}),
   })
   const line = run.stdout.trim().split('\n').at(-1)
   return run.failed || !line ? null : { run, result: JSON.parse(line) }

@@ -1,6 +1,7 @@
 // What static quantization costs as a user waits for it: `whet quantize` beside the Python tool, the same model and rows,
 // each from the start of its process to its end, by turns. Our process proves its file on top (equal answers of the
-// lossless model, kernels read back, noise by layer, batch neighbours); the Python one only writes it.
+// lossless model, kernels read back, noise by layer, batch neighbours); the Python one only writes it. That one runs twice:
+// without PyTorch, and as it does where PyTorch is installed, which it then loads.
 // Run after a build: node dist/bench/tool-speed.js [CASE…]
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -30,20 +31,29 @@ async function compared(one: Case): Promise<string> {
     const data = (await one.calibration?.(model, folder)) ?? (await one.data(model, folder))
     await writeFeeds(feeds, data, session.inputs, ROWS)
     await session.close()
-    const turns: { readonly ours: ProcessRun; readonly theirs: ProcessRun; readonly watched: boolean }[] = []
+    const turns: { readonly runs: readonly ProcessRun[]; readonly watched: boolean }[] = []
+    let names = ['Python']
     for (let round = 0; round < ROUNDS + LOOKS; round++) {
       const watched = round >= ROUNDS
       const ours = await whetQuantize(one.path, feeds, join(folder, 'ours.onnx'), watched)
-      const python = await pythonQuantizer('static', one.path, feeds, join(folder, 'python'), watched)
-      if (!python) return `${one.id}: Debian packages python3-onnx and python3-onnxruntime are not installed`
-      const failed = python.result.steps.static?.failed ?? ours.failed
-      if (failed) return `${one.id}: ${failed}`
-      turns.push({ ours, theirs: python.run, watched })
+      const runs = [ours]
+      for (const withTorch of names.length > 1 || round === 0 ? [false, true] : [false]) {
+        const python = await pythonQuantizer('static', one.path, feeds, join(folder, 'python'), { watched, withTorch })
+        if (!python) return `${one.id}: Debian packages python3-onnx and python3-onnxruntime are not installed`
+        const failed = python.result.steps.static?.failed ?? ours.failed
+        if (failed) return `${one.id}: ${failed}`
+        runs.push(python.run)
+        if (python.result.torch) names = ['Python', 'Python with PyTorch']
+      }
+      turns.push({ runs, watched })
     }
     const line = (name: string, of: (run: ProcessRun) => number | null, words: (value: number) => string) => {
       const seen = turns.filter(({ watched }) => watched === (name !== 'wall'))
-      const [a, b] = [median(seen.map(({ ours }) => of(ours))), median(seen.map(({ theirs }) => of(theirs)))]
-      return `  ${name}: ${words(a)}, Python ${words(b)}, ratio ${(a / b).toFixed(2)}`
+      const [own, ...others] = [...Array(names.length + 1).keys()].map((i) =>
+        median(seen.map(({ runs }) => of(runs[i]!))),
+      )
+      const against = others.map((value, i) => `${names[i]} ${words(value)} (ratio ${(own! / value).toFixed(2)})`)
+      return `  ${name}: ${words(own!)}, ${against.join(', ')}`
     }
     const seconds = (value: number) => `${value.toFixed(2)} s`
     return [

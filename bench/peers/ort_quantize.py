@@ -2,6 +2,7 @@
 
 usage: ort_quantize.py static|static-unprepared|dynamic MODEL FEEDS.npz OUT_DIR
 FEEDS.npz holds one array an input, axis 0 being the row.
+PyTorch is not loaded, unless WITH_TORCH is set: the tool does not need it, and loads it wherever it is installed.
 Writes OUT_DIR/SCHEME.onnx and nothing that this scheme does not need, so that the whole process is what it costs.
 Prints one JSON line: wall seconds of each step, and what failed with its message.
 """
@@ -9,6 +10,9 @@ import json
 import os
 import sys
 import time
+
+if not os.environ.get("WITH_TORCH"):
+    sys.modules["torch"] = None
 
 import numpy as np
 import onnx
@@ -79,4 +83,4 @@ if scheme != "dynamic":
     )
 else:
     attempt("dynamic", lambda: quantize_dynamic(prepared, target))
-print(json.dumps({"steps": steps}))
+print(json.dumps({"steps": steps, "torch": sys.modules.get("torch") is not None}))
