@@ -87,6 +87,22 @@ test('twice the noise is taken to change twice the answers', () => {
   expect(foretell(quiet, 600, [quiet, loud]).pass).toBeCloseTo(foretell(counted(8, 8, 1200), 600).pass, 4)
 })
 
+test('where nothing was lost, a louder one that lost nothing says more, and more than once counts once', () => {
+  // Ten decibels are √10 times the amplitude: as many times the rows.
+  const [quiet, loud, equal] = [
+    noisy(counted(0, 0, 240), 40),
+    noisy(counted(0, 0, 240), 30),
+    noisy(counted(0, 0, 240), 30),
+  ]
+  const sure = foretell(counted(0, 0, Math.round(240 * Math.sqrt(10))), 400).pass
+  expect(foretell(quiet, 400, [quiet, loud]).pass).toBeCloseTo(sure, 3)
+  expect(foretell(quiet, 400, [quiet, loud, equal]).pass).toBeCloseTo(sure, 3)
+  expect(foretell(loud, 400, [quiet, loud]).pass).toBeCloseTo(foretell(counted(0, 0, 240), 400).pass, 12)
+  // One that did lose says nothing of the kind.
+  const loser = noisy(counted(3, 0, 240), 30)
+  expect(foretell(quiet, 400, [quiet, loser])).toEqual(foretell(quiet, 400, [quiet]))
+})
+
 test('a rounding wins no more than it loses', () => {
   const winner = noisy(counted(0, 4, 360), 22)
   expect(foretell(winner, 600, [winner]).pass).toBeCloseTo(foretell(counted(2, 2, 360), 600).pass, 12)

@@ -91,8 +91,9 @@ interface Pooled {
 /**
  * What is known of one rounding beside others of the same model. Answers are lost at least in proportion to the noise,
  * for near the border between two answers there are as many rows at one distance as at another; what contradicts that is
- * pooled, each row weighing as much as its noise (isotonic fit by pooling of adjacent violators, Ayer et al. 1955). And a
- * rounding wins no more than it loses: what it won beyond that counts as half lost.
+ * pooled, each row weighing as much as its noise (isotonic fit by pooling of adjacent violators, Ayer et al. 1955). Where
+ * nothing was lost, a louder one that lost nothing either says more: its rows would have kept their answers under less
+ * noise too, as more rows did. And a rounding wins no more than it loses: what it won beyond that counts as half lost.
  */
 function proportionate(own: Counts, all: readonly Counts[]): Counts {
   const fair = ({ lost, won, ...rest }: Counts) => {
@@ -123,8 +124,11 @@ function proportionate(own: Counts, all: readonly Counts[]): Counts {
     }
     groups.push(next)
   }
-  const { lost, won, exposure } = groups.find(({ loudest }) => loudest >= own.amplitude)!
-  return { lost, won, n: exposure / own.amplitude, amplitude: own.amplitude }
+  const louder = groups.slice(groups.findIndex(({ loudest }) => loudest >= own.amplitude))
+  const { lost, won, exposure } = louder[0]!
+  // All of them were judged on the same rows: the one that says most counts, not all together.
+  const shown = lost > 0 ? exposure : Math.max(...louder.map((one) => (one.lost === 0 ? one.exposure : 0)))
+  return { lost, won, n: shown / own.amplitude, amplitude: own.amplitude }
 }
 
 /**

@@ -1,0 +1,66 @@
+import { expect, test } from 'vitest'
+import type { CandidateSpec } from '../recipe/index.ts'
+import { Budget } from './budget.ts'
+import type { Pool } from './pool.ts'
+import { Statics } from './statics.ts'
+import type { Trial } from './trial.ts'
+
+const MINUTE = 60_000
+
+/** One placement that is close enough, with these odds of a pass, and those of a quieter mixture of it. */
+function searchOf({ pass, quieter, spentMs = 0 }: { pass: number; quieter: number; spentMs?: number }) {
+  const asked: string[] = []
+  const trialOf = (spec: CandidateSpec): Trial =>
+    ({ built: { spec, expectedNoise: 1e-3 }, result: {}, comparison: { verdict: 'inconclusive' } }) as unknown as Trial
+  const first = trialOf({ id: 'int8-minmax', words: '', scheme: 'static-int8', calibration: 'minmax' })
+  const isMixture = ({ built: { spec } }: Trial) => spec.noiseBudget !== undefined
+  const pool = {
+    trials: [first],
+    bench: {
+      seen: { openMs: 1, runMs: 0.01 },
+      build: async (spec: CandidateSpec) => trialOf(spec).built,
+      rows: { calibrate: { indices: Array(100).fill(0) } },
+    },
+    hopeless: () => false,
+    betterAndSafe: () => undefined,
+    inOrder: (trials: readonly Trial[]) => trials,
+    inOrderOfPromise: (trials: readonly Trial[]) => trials,
+    affords: () => true,
+    secure: () => true,
+    odds: (trial: Trial) => ({ pass: isMixture(trial) ? quieter : pass, close: 0.98 }),
+    judgeFirstRows: async () => {},
+    buildAll: async () => [],
+    halve: async ([trial]: readonly Trial[]) => trial,
+    build: async (spec: CandidateSpec) => {
+      asked.push(`build with noise ${spec.noiseBudget?.toExponential()}`)
+      return trialOf(spec)
+    },
+    climb: async () => asked.push('judge'),
+    time: async () => asked.push('time'),
+    note: (_: Trial, note: string) => asked.push(note),
+  }
+  let now = 0
+  const budget = new Budget(MINUTE, () => now)
+  now = spentMs
+  return { asked, settle: () => new Statics(pool as unknown as Pool, budget).settle() }
+}
+
+test('what may well fail the proof is insured by a much quieter mixture, where there is plenty of time', async () => {
+  const insured = searchOf({ pass: 0.6, quieter: 0.8 })
+  await insured.settle()
+  expect(insured.asked).toEqual(['build with noise 1e-4', 'judge', 'time'])
+  const unsure = searchOf({ pass: 0.6, quieter: 0.6 })
+  await unsure.settle()
+  expect(unsure.asked).toEqual(['build with noise 1e-4', 'judge', 'not timed: no surer to pass'])
+  const others = [
+    { pass: 0.95, quieter: 0.99 },
+    // Without labels nothing can pass, and closeness is what counts.
+    { pass: 0, quieter: 0 },
+    { pass: 0.6, quieter: 0.8, spentMs: 0.6 * MINUTE },
+  ]
+  for (const other of others) {
+    const search = searchOf(other)
+    await search.settle()
+    expect(search.asked).toEqual([])
+  }
+})
