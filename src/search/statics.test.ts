@@ -11,7 +11,11 @@ const MINUTE = 60_000
 function searchOf({ pass, quieter, spentMs = 0 }: { pass: number; quieter: number; spentMs?: number }) {
   const asked: string[] = []
   const trialOf = (spec: CandidateSpec): Trial =>
-    ({ built: { spec, expectedNoise: 1e-3 }, result: {}, comparison: { verdict: 'inconclusive' } }) as unknown as Trial
+    ({
+      built: { spec, expectedNoise: 1e-3 },
+      result: {},
+      comparison: { verdict: 'inconclusive', outputs: [] },
+    }) as unknown as Trial
   const first = trialOf({ id: 'int8-minmax', words: '', scheme: 'static-int8', calibration: 'minmax' })
   const isMixture = ({ built: { spec } }: Trial) => spec.noiseBudget !== undefined
   const pool = {
