@@ -20,6 +20,24 @@ test.each([
 })
 
 test.each([
+  [1, ['QuantizeLinear', 'DequantizeLinear', 'Mul', 'Max']],
+  [1.01, ['QuantizeLinear', 'DequantizeLinear', 'Relu', 'Mul', 'Mul', 'Add']],
+])('between integers it is the greater of two, where no slope is above 1: %s', async (most, expected) => {
+  const { before, after, ops, report } = await rewriteWith(
+    slopesAsProducts,
+    modelWith(
+      `g (float[1,32,32,4] x) => (float y)
+      <float[4] s = {-0.5, 0, 0.25, ${most}}, float scale = {0.02}, uint8 zero = {100}>
+      { q = QuantizeLinear(x, scale, zero) d = DequantizeLinear(q, scale, zero) y = PRelu(d, s) }`,
+      {},
+    ),
+  )
+  expect(report.applied).toBe(1)
+  expect(ops).toEqual(expected)
+  await expectEqualModels(before, after, { samples: 1 })
+})
+
+test.each([
   ['few numbers', 'float[1,16,4,4] x', '', { s: [16, 1, 1] }],
   ['slopes that are computed', 'float[1,16,16,16] x, float[16,1,1] s', '', {}],
   ['half precision', 'float16[1,16,16,16] x, float16[16,1,1] s', '', {}],
