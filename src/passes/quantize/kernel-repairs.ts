@@ -1,5 +1,6 @@
 import type { Model } from '../../ir/index.ts'
 import type { Pass } from '../../rewrite/index.ts'
+import { clipByComparison } from './clip-by-comparison.ts'
 import { convolveAverages } from './convolve-averages.ts'
 import { convolveTiles } from './convolve-tiles.ts'
 import { foldNarrowOutputs } from './fold-narrow-outputs.ts'
@@ -19,6 +20,7 @@ export const kernelRepairs: readonly Pass[] = [
   widenConvolutions,
   unfoldNarrowInputs,
   fuseDecodedSilu,
+  clipByComparison,
   repeatCodes,
   quantizeBehindPools,
 ]
