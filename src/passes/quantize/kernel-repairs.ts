@@ -3,6 +3,7 @@ import type { Pass } from '../../rewrite/index.ts'
 import { clipByComparison } from './clip-by-comparison.ts'
 import { convolveAverages } from './convolve-averages.ts'
 import { convolveTiles } from './convolve-tiles.ts'
+import { depthInTiles } from './depth-in-tiles.ts'
 import { foldNarrowOutputs } from './fold-narrow-outputs.ts'
 import { fuseDecodedSilu } from './fuse-decoded-silu.ts'
 import { mergeGroups } from './merge-groups.ts'
@@ -13,6 +14,7 @@ import { widenConvolutions } from './widen-convolutions.ts'
 
 /** What the runtime would not make fast kernels of by itself, mended behind static quantization, in this order. */
 export const kernelRepairs: readonly Pass[] = [
+  depthInTiles,
   convolveTiles,
   convolveAverages,
   mergeGroups,

@@ -32,13 +32,16 @@ export function convolveInTiles(
     recode(old, { codes, scale: repeated(old.scale, places), zero: repeated(old.zero, places) }, 'tiled', context)
   const reads = [node.inputs[0]!, again(weight, tiled), ...(bias ? [again(bias, repeated(bias.codes, places))] : [])]
   const convolve = (to: string) => makeNode('Conv', reads, [to], { name: node.name, attributes })
-  const floats = places === 1 ? node.outputs[0]! : lay(node, coder, outputs, step, context)
+  const floats = places === 1 ? node.outputs[0]! : layTiles(node, coder, outputs, step, context)
   editor.replace(node, convolve(floats))
   for (const old of bias ? [weight, bias] : [weight]) dropCoded(old, context)
 }
 
-/** Lays what a convolution makes in tiles side by side; returns the name that its float output has. */
-function lay(
+/**
+ * Lays what a convolution makes in tiles side by side: codes of tiles are what `coder` makes from now on, and what it made
+ * is the picture. Returns the name that the convolution's float output has.
+ */
+export function layTiles(
   node: Node,
   coder: Node,
   outputs: number,
