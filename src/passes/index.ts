@@ -150,7 +150,8 @@ export const LAYOUT_REPAIRS: readonly string[] = [
   layout.reshapeUnitAxes.id,
   layout.moveRowsAtOnce.id,
   layout.flattenProducts.id,
-  // What it asks for, layer by layer, and reshapes that meet where products follow each other.
+  // Sizes that all of these ask for, and reshapes that meet where products follow each other.
+  'foldShapeArithmetic',
   'shareSizes',
   'mergeReshapes',
   'eliminateDeadCode',
