@@ -30,6 +30,20 @@ export function codedWeights(name: string, axis: number, { editor, constant }: R
   return along ? { node, cast, codes, scale, zero } : undefined
 }
 
+/** What a convolution or transposed one multiplies by and adds, as codes. */
+export interface CodedOperands {
+  /** Of int8. */
+  readonly weight: CodedWeights
+  readonly bias: CodedWeights | undefined
+}
+
+/** The operands of `node`, where its output channels lie on `axis` of the weights; undefined where either is no codes. */
+export function codedOperands(node: Node, axis: number, context: RuleContext): CodedOperands | undefined {
+  const weight = codedWeights(node.inputs[1]!, axis, context)
+  const bias = node.inputs[2] ? codedWeights(node.inputs[2], 0, context) : undefined
+  return weight?.codes.dtype !== 'int8' || (node.inputs[2] && !bias) ? undefined : { weight, bias }
+}
+
 /** A number as a list of one. */
 const listed = (tensor: Tensor) => fromNumbers(tensor.dtype, [1], toNumbers(tensor))
 

@@ -12,7 +12,7 @@
  */
 import { fromNumbers, ints, type Node, type Tensor, toNumbers } from '../../ir/index.ts'
 import { type RuleContext, type RuleOutcome, rulePass } from '../../rewrite/index.ts'
-import { codedWeights } from './coded-weights.ts'
+import { codedOperands } from './coded-weights.ts'
 import { convolveInTiles } from './lay-tiles.ts'
 import { type Tiles, tilesOf } from './tiles.ts'
 
@@ -28,9 +28,9 @@ function apply(node: Node, context: RuleContext): RuleOutcome {
   const reader = editor.producer(node.inputs[0]!)
   if (opset < 13 || reader?.opType !== 'DequantizeLinear' || coder?.opType !== 'QuantizeLinear') return false
   if (constant(coder.inputs[1]!)?.dims.length !== 0) return false
-  const weight = codedWeights(node.inputs[1]!, 1, context)
-  const bias = node.inputs[2] ? codedWeights(node.inputs[2], 0, context) : undefined
-  if (weight?.codes.dtype !== 'int8' || (node.inputs[2] && !bias)) return false
+  const operands = codedOperands(node, 1, context)
+  if (!operands) return false
+  const { weight, bias } = operands
   const tiles = tilesOf(node, weight.codes)
   if (typeof tiles === 'string') return { refused: tiles }
 

@@ -20,7 +20,7 @@ import {
   toNumbers,
 } from '../../ir/index.ts'
 import { type RuleContext, type RuleOutcome, rulePass } from '../../rewrite/index.ts'
-import { type CodedWeights, codedWeights, dropCoded, recode } from './coded-weights.ts'
+import { type CodedWeights, codedOperands, dropCoded, recode } from './coded-weights.ts'
 import { layTiles } from './lay-tiles.ts'
 
 /** Bytes of a row of a tile from which copying rows pays, with the nodes that it takes. */
@@ -39,9 +39,9 @@ function apply(node: Node, context: RuleContext): RuleOutcome {
   const conv = coder && soleMaker(coder, 'Conv', editor)
   if (opset < 13 || !conv || constant(coder.inputs[1]!)?.dims.length !== 0) return false
   if (editor.producer(conv.inputs[0]!)?.opType !== 'DequantizeLinear') return false
-  const weight = codedWeights(conv.inputs[1]!, 0, context)
-  const bias = conv.inputs[2] ? codedWeights(conv.inputs[2], 0, context) : undefined
-  if (weight?.codes.dtype !== 'int8' || weight.codes.dims.length !== 4 || (conv.inputs[2] && !bias)) return false
+  const operands = codedOperands(conv, 0, context)
+  if (operands?.weight.codes.dims.length !== 4) return false
+  const { weight, bias } = operands
   if (intAttribute(conv, 'group', 1) !== 1) return { refused: 'channels of groups cannot change places' }
 
   const side = intAttribute(node, 'blocksize', 1)

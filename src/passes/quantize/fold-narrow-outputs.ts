@@ -21,7 +21,7 @@ import {
   toNumbers,
 } from '../../ir/index.ts'
 import { type RuleContext, type RuleOutcome, rulePass } from '../../rewrite/index.ts'
-import { codedWeights } from './coded-weights.ts'
+import { codedOperands } from './coded-weights.ts'
 import { BLOCK, GROUP, KERNEL_NS } from './conv-kernel.ts'
 import { recoding } from './drop-unread.ts'
 import { leavesBits } from './kernel-pairs.ts'
@@ -49,9 +49,9 @@ function apply(node: Node, context: RuleContext): RuleOutcome {
   if (opset < 13 || coder?.opType !== 'QuantizeLinear') return false
   if (editor.producer(node.inputs[0]!)?.opType !== 'DequantizeLinear') return false
   if (context.constant(coder.inputs[1]!)?.dims.length !== 0) return false
-  const weight = codedWeights(node.inputs[1]!, 0, context)
-  const bias = node.inputs[2] ? codedWeights(node.inputs[2], 0, context) : undefined
-  if (weight?.codes.dtype !== 'int8' || weight.codes.dims.length !== 4 || (node.inputs[2] && !bias)) return false
+  const operands = codedOperands(node, 0, context)
+  if (operands?.weight.codes.dims.length !== 4) return false
+  const { weight, bias } = operands
   const [outputs, inputs, ...kernel] = weight.codes.dims as [number, number, number, number]
   if (2 * outputs > BLOCK || kernel[0] * kernel[1] === 1 || !isPlain(node)) return false
   const size = pictureSize(node.outputs[0]!, context)
