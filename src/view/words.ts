@@ -75,3 +75,9 @@ export const GATE_WORDS = { pass: 'passes', regressed: 'breaks a limit', inconcl
 
 /** The last part of a path, for headings. */
 export const fileName = (path: string): string => path.split(/[\\/]/).at(-1) ?? path
+
+/** What the file lost, as a percentage with its sign; none where nothing is left of it when rounded. */
+export function sizeChange(saved: number): string {
+  const words = percent(Math.abs(saved), 0)
+  return words === percent(0, 0) ? words : `${saved < 0 ? '+' : '−'}${words}`
+}

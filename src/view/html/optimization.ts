@@ -1,5 +1,5 @@
 import type { CandidateResult, OptimizationReport } from '../../report/index.ts'
-import { bytes, count, decibels, fileName, metricValue, ms, percent, plural, times } from '../words.ts'
+import { bytes, count, decibels, fileName, metricValue, ms, plural, sizeChange, times } from '../words.ts'
 import { comparisonSections, method } from './comparison.ts'
 import { html, type Markup } from './markup.ts'
 import { badge, page, table } from './page.ts'
@@ -37,7 +37,7 @@ function tiles(report: OptimizationReport, chosen: CandidateResult | undefined):
   const changed = report.proof?.agreement ?? null
   return html`<div class="tiles">
 <div class="tile"><b>${times(chosen.speedup)}</b><span>as fast: ${ms(report.baseline.p50Ms)} → ${ms(chosen.p50Ms)}</span></div>
-<div class="tile"><b>${saved === null ? '–' : `${saved < 0 ? '+' : '−'}${percent(Math.abs(saved), 0)}`}</b><span>size: ${bytes(report.baseline.bytes)} → ${bytes(chosen.bytes)}</span></div>
+<div class="tile"><b>${saved === null ? '–' : sizeChange(saved)}</b><span>size: ${bytes(report.baseline.bytes)} → ${bytes(chosen.bytes)}</span></div>
 <div class="tile"><b>${ms(chosen.loadMs)}</b><span>to load, ${ms(report.baseline.loadMs)} before</span></div>
 ${changed && report.proof && html`<div class="tile"><b>${count(changed.changed)} of ${count(report.proof.n)}</b><span>answers changed on the proof rows</span></div>`}
 </div>`
