@@ -25,21 +25,23 @@ export async function forIntegers(trail: Trail, target: Target): Promise<Trail> 
   return form
 }
 
+/** Milliseconds of each of some forms of a model, by turns in one run; null where there is no time to look. */
+export type TimeForms = (
+  forms: readonly { readonly id: string; readonly trail: Trail }[],
+) => Promise<readonly number[] | null>
+
 /**
  * The model with whole blocks of channels where that was measured to be faster, else as it is. What is timed has the
  * repairs of native kernels behind it, as what is handed out has; the result is without, for integers to be made of.
  *
- * @param time Milliseconds of each form, by turns in one run; not asked where there is nothing to fill.
+ * @param time Not asked where there is nothing to fill.
  */
-export async function filledWherePays(
-  plain: Trail,
-  time: (forms: readonly { readonly id: string; readonly trail: Trail }[]) => Promise<readonly number[]>,
-): Promise<Trail> {
+export async function filledWherePays(plain: Trail, time: TimeForms): Promise<Trail> {
   const filled = await advanceAll(plain, stepsOf(FILL_BLOCKS))
   if (filled.model === plain.model) return plain
-  const [before, after] = await time([
+  const times = await time([
     { id: 'plain', trail: await forNativeKernels(plain) },
     { id: 'filled', trail: await forNativeKernels(filled) },
   ])
-  return after! < PAYS * before! ? filled : plain
+  return times && times[1]! < PAYS * times[0]! ? filled : plain
 }

@@ -1,4 +1,4 @@
-import { type NumericArray, tensorValues } from '../ir/index.ts'
+import { type NumericArray, type Tensor, tensorValues } from '../ir/index.ts'
 import type { LearnedWeightsReport } from '../report/index.ts'
 import type { Learned } from './learn.ts'
 import { losslessSteps } from './simplify.ts'
@@ -11,11 +11,27 @@ export interface TrainedTrail {
   readonly tensors: ReadonlyMap<string, NumericArray>
 }
 
+/** What the numbers that are put in were found with. */
+interface LearnedFrom {
+  readonly dataDigest: string
+  readonly rows: number
+}
+
 /** The way on from an untrained model: what was learned is put in, as a step that can be replayed, and then folded. */
 export async function trainedTrail(
   trail: Trail,
   { learned }: Pick<Learned, 'learned'>,
-  data: { readonly dataDigest: string; readonly rows: number },
+  data: LearnedFrom,
+): Promise<TrainedTrail> {
+  const put = await putWeights(trail, learned, data)
+  return { trail: await advanceAll(put.trail, losslessSteps), tensors: put.tensors }
+}
+
+/** The way on with these weights put in, as a step that can be replayed. */
+export async function putWeights(
+  trail: Trail,
+  learned: ReadonlyMap<string, Tensor>,
+  data: LearnedFrom,
 ): Promise<TrainedTrail> {
   const store = new TensorStore()
   const values = [...learned].map(
@@ -32,6 +48,8 @@ export async function trainedTrail(
   }
   const weights = Object.fromEntries(values.map(([name, { digest }]) => [name, digest]))
   const { tensors } = store
-  const put = await advance(trail, { pass: 'setWeights', options: { weights }, evidence: [{ report, tensors }] })
-  return { trail: await advanceAll(put, losslessSteps), tensors }
+  return {
+    trail: await advance(trail, { pass: 'setWeights', options: { weights }, evidence: [{ report, tensors }] }),
+    tensors,
+  }
 }

@@ -1,4 +1,4 @@
-import { type Dataset, subset } from '../data/index.ts'
+import type { Dataset } from '../data/index.ts'
 import { type Feeds, machine, ortNode, type Session } from '../engine/index.ts'
 import { compare, type Metric } from '../evaluate/index.ts'
 import type { Model, NumericArray } from '../ir/index.ts'
@@ -8,7 +8,6 @@ import type {
   ChannelsReport,
   ComparisonReport,
   CostsReport,
-  Equivalence,
   InspectionReport,
   LatencyReport,
   ProfileReport,
@@ -20,9 +19,10 @@ import type {
 import { type Built, builtFrom, type CandidateSpec, type Rounding } from './candidate.ts'
 import { channelsOf } from './channels.ts'
 import { type EvidenceCache, inMemory } from './evidence-cache.ts'
-import { FILLING_SECONDS, filledWherePays, forIntegers, forNativeKernels, nativeForm } from './filled-blocks.ts'
+import { FILLING_SECONDS, forNativeKernels } from './filled-blocks.ts'
 import { firstFeeds } from './first-feeds.ts'
 import { openTimed, quickestRun } from './first-look.ts'
+import { FloatForms } from './float-forms.ts'
 import { inspect } from './inspect.ts'
 import { kernelCosts } from './kernel-costs.ts'
 import { taughtSteps } from './learned-steps.ts'
@@ -36,8 +36,9 @@ import { rangesOf } from './ranges.ts'
 import { type RunsOn, runsOn } from './runs-on.ts'
 import { sensitivityOf } from './sensitivity.ts'
 import { type Phase, type RowsOf, shareRows } from './share-rows.ts'
-import { losslessTrail, proveEqual, readyFor } from './simplify.ts'
+import { readyFor } from './simplify.ts'
 import { smoothed } from './smooth.ts'
+import type { Spared } from './spare.ts'
 import { type TimingPurpose, timeSideBySide } from './time-side-by-side.ts'
 import { startTrail, type Trail } from './trail.ts'
 import { tryMetric } from './try-metric.ts'
@@ -82,14 +83,12 @@ export class Workbench {
   readonly #options: WorkbenchOptions
   readonly #feeds: Feeds
   readonly #place: RunsOn
-  #lossless: { trail: Trail; equivalence: Equivalence } | undefined
-  #simple: Trail | undefined
+  readonly #forms: FloatForms
   #base: Promise<Session> | undefined
   /** The original meets the same rows once for every candidate, also where a timing came between. */
   readonly #baseAnswers = new Answers()
   /** Those of the candidates to the selection rows, by digest: they are judged on more and more of them. */
   readonly #answers = new Map<string, Answers>()
-  readonly #trained = new Map<string, Trail>()
   /** What recipes of its candidates refer to, by digest. */
   readonly tensors = new Map<string, NumericArray>()
 
@@ -109,6 +108,11 @@ export class Workbench {
     this.inspection = inspection
     this.#feeds = feeds
     this.#options = { ...options, cache: inMemory(options.cache) }
+    this.#forms = new FloatForms(original.model, rows.calibrate, this.#options, async (forms) => {
+      if (this.fillingSeconds <= 0) return null
+      const built = forms.map(({ id, trail }) => builtFrom({ id, words: id }, trail, {}, []))
+      return (await this.time(built, this.fillingSeconds, 'choose')).models.slice(1).map(({ p50Ms }) => p50Ms)
+    })
   }
 
   /** Splits the rows by seed, and sees that the original loads and runs on the first one. */
@@ -168,59 +172,33 @@ export class Workbench {
   }
 
   /** The lossless model, proven equal on rows and random inputs. */
-  async lossless(): Promise<{ trail: Trail; equivalence: Equivalence }> {
-    this.#lossless ??= await (async () => {
-      const base = await this.#simplified()
-      const trail = this.#options.target === 'native' ? await forNativeKernels(base) : base
-      // Rows that are for proving must not have been looked at before.
-      const { data: whole, indices } = this.rows.calibrate
-      const data = indices.length > 0 ? subset(whole, indices) : undefined
-      return {
-        trail,
-        equivalence: await proveEqual(this.original.model, trail.model, { data, seed: this.#options.seed }),
-      }
-    })()
-    return this.#lossless
-  }
-
-  /** What candidates are made of: lossless passes, and whole blocks of channels where they were measured to pay. */
-  async #simplified(): Promise<Trail> {
-    this.#simple ??= await (async () => {
-      const simple = await losslessTrail(this.original.model)
-      if (this.#options.target !== 'native') return simple
-      const plain = await nativeForm(simple)
-      if (this.fillingSeconds <= 0) return plain
-      return filledWherePays(plain, async (forms) => {
-        const built = forms.map(({ id, trail }) => builtFrom({ id, words: id }, trail, {}, []))
-        return (await this.time(built, this.fillingSeconds, 'choose')).models.slice(1).map(({ p50Ms }) => p50Ms)
-      })
-    })()
-    return this.#simple
+  lossless(): ReturnType<FloatForms['lossless']> {
+    return this.#forms.lossless()
   }
 
   /** A trained model that candidates may be made of from now on, under this name. */
   addTrained(name: string, trail: Trail): void {
-    this.#trained.set(name, trail)
+    this.#forms.add(name, trail)
   }
 
-  /** The way to the float model that a candidate is made of. */
-  async #floatOf({ base, scheme }: Pick<CandidateSpec, 'base' | 'scheme'>): Promise<Trail> {
-    if (base === undefined) await this.lossless()
-    const trail = base === undefined ? await this.#simplified() : this.#trained.get(base)
-    if (!trail) throw new Error(`internal: nothing was trained under the name ${base}`)
-    return scheme === 'static-int8' ? forIntegers(trail, this.#options.target) : trail
+  /** See `FloatForms.addSpared`. */
+  async addSpared(name: string, noise: number): Promise<Spared | null> {
+    const spared = await this.#forms.addSpared(name, noise)
+    for (const [digest, numbers] of spared?.tensors ?? []) this.tensors.set(digest, numbers)
+    return spared
   }
 
   async build(spec: CandidateSpec): Promise<Built> {
     this.#options.signal?.throwIfAborted()
-    const float = await this.#floatOf(spec)
+    const float = await this.#forms.of(spec)
     const smooth = spec.smooth === undefined ? float : await this.#smoothed(float, spec.smooth)
     const trail = await readyFor(smooth, spec)
     if (!spec.scheme) {
       if (spec.base === undefined) return builtFrom(spec, (await this.lossless()).trail, {}, [])
       // What was tuned is integers already.
       const made = trail.runs.findLast(({ planned }) => planned)
-      return builtFrom(spec, trail, made?.planned ?? {}, made?.refused ?? [])
+      const native = this.#options.target === 'native' && !made
+      return builtFrom(spec, native ? await forNativeKernels(trail) : trail, made?.planned ?? {}, made?.refused ?? [])
     }
     const calibration =
       spec.scheme === 'static-int8' ? await this.#ranges(trail.model, spec.calibration ?? 'minmax', spec.samples) : null
@@ -251,7 +229,7 @@ export class Workbench {
   /** What the nodes of the lossless model cost on either side; null where this candidate's integers go by formulas. */
   async costsFor({ measuredCosts, calibration = 'minmax', samples }: CandidateSpec): Promise<CostsReport | null> {
     if (!measuredCosts) return null
-    const { model } = await this.#floatOf({ scheme: 'static-int8' })
+    const { model } = await this.#forms.of({ scheme: 'static-int8' })
     return this.#costs(model, await this.#ranges(model, calibration, samples))
   }
 

@@ -18,6 +18,7 @@ import { worthMore } from './preference.ts'
 import { prove, worthIt } from './prove.ts'
 import { reportOn } from './report-on.ts'
 import { couldBeNearer, roundedNearer } from './rounded.ts'
+import { leaveOutSpare } from './spare.ts'
 import { Statics } from './statics.ts'
 import { mustBeOthers, trainStudents } from './students.ts'
 import { isStatic, isTrained, promising, type Trial } from './trial.ts'
@@ -98,6 +99,7 @@ class Optimization {
       await this.#phase('judging', () => this.#judgeOthers(this.#aheadOfStatics()))
       await this.#phase('integers', () => this.#statics.settle())
       await this.#phase('judging', () => this.#judgeOthers(this.#others()))
+      await this.#phase('spare channels', () => leaveOutSpare(this.#pool, this.#budget))
       const choice = await this.#phase('proving', async () =>
         this.#confirm(await prove(this.#pool, this.#budget, this.#options.provenOnly ?? false)),
       )

@@ -1,0 +1,161 @@
+import { intAttribute, intsAttribute, type Model, type Node, nodeLabel, stringAttribute } from '../../ir/index.ts'
+import type { PrunableChannels } from './channel-groups.ts'
+
+/** How the windows of a convolution lie over the places of a picture; of a product there is one place a window. */
+export interface Windows {
+  readonly kernel: readonly number[]
+  readonly strides: readonly number[]
+  readonly dilations: readonly number[]
+  /** Before all axes, then behind them. */
+  readonly pads: readonly number[]
+}
+
+/** A node that makes sums over channels with weights of its own, which can be set anew when some of the channels go. */
+export interface ChannelReader {
+  readonly node: string
+  /** The value that it reads. */
+  readonly value: string
+  /** null where the channels lie on the last axis. */
+  readonly windows: Windows | null
+  readonly weight: string
+  /** The axis of the weight that holds its outputs, of two: [outputs, channels, …] or [channels, outputs]. */
+  readonly outputs: 0 | 1
+  /** A constant that is added to each output, which can take up what the missing channels gave on average. */
+  readonly bias: string | null
+  readonly width: number
+  /** Weights of one output and channel. */
+  readonly taps: number
+  readonly made: number
+  /** The group and the place in it of each channel; null where it is held. */
+  readonly channels: readonly (readonly [group: string, channel: number] | null)[]
+}
+
+export interface ChannelReaders {
+  readonly readers: readonly ChannelReader[]
+  /** Groups whose channels are read by nothing but these. */
+  readonly groups: ReadonlySet<string>
+}
+
+/** Operators that give the same for a channel whatever the others hold. */
+const CHANNELWISE = new Set([
+  ...[
+    'Relu',
+    'LeakyRelu',
+    'PRelu',
+    'Elu',
+    'Selu',
+    'Celu',
+    'Sigmoid',
+    'HardSigmoid',
+    'HardSwish',
+    'Tanh',
+    'Gelu',
+    'Erf',
+  ],
+  ...['Softplus', 'Softsign', 'Mish', 'Swish', 'Clip', 'Abs', 'Neg', 'Exp', 'Log', 'Sqrt', 'Reciprocal', 'Identity'],
+  ...['Add', 'Sub', 'Mul', 'Div', 'Pow', 'Max', 'Min', 'Sum', 'Mean', 'Concat', 'Split', 'Reshape', 'Flatten', 'Shape'],
+  ...[
+    'MaxPool',
+    'AveragePool',
+    'GlobalAveragePool',
+    'GlobalMaxPool',
+    'Squeeze',
+    'Unsqueeze',
+    'Transpose',
+    'Pad',
+    'Resize',
+  ],
+  ...['BatchNormalization', 'InstanceNormalization', 'ReduceMean', 'ReduceSum', 'ReduceMax', 'ReduceMin', 'ReduceL2'],
+])
+
+/**
+ * Who reads the channels of each group, and which groups are read by products with constant weights alone: there, what a
+ * missing channel gave can be made up for by the others.
+ */
+export function channelReaders(model: Model, { groups, trace, roots }: PrunableChannels): ChannelReaders {
+  const { graph } = model
+  const place = new Map<number, readonly [string, number]>()
+  for (const [group, own] of roots) for (const [i, root] of own.entries()) place.set(root, [group, i])
+  const uses = new Map<string, number>()
+  for (const node of graph.nodes) for (const name of node.inputs) uses.set(name, (uses.get(name) ?? 0) + 1)
+  const own = (name: string | undefined) =>
+    name && uses.get(name) === 1 && graph.initializers.get(name)?.dtype === 'float32' ? name : null
+  const groupsOf = (name: string, axis?: number) =>
+    (trace.axes.get(name) ?? [])
+      .filter((_, i) => axis === undefined || i === axis)
+      .flatMap((atoms) => [...(atoms ?? [])].map((atom) => place.get(trace.atoms.find(atom)) ?? null))
+  const readers: ChannelReader[] = []
+  const left = new Set(groups.map(({ id }) => id))
+  const inputs = new Set(graph.inputs.map(({ name }) => name))
+  for (const node of graph.nodes) {
+    const read = node.inputs.filter((name) => name !== '' && !graph.initializers.has(name))
+    const touched = new Set(read.flatMap((name) => groupsOf(name).flatMap((at) => at?.[0] ?? [])))
+    if (touched.size === 0 || isDepthwise(node, graph.initializers)) continue
+    if (CHANNELWISE.has(node.opType)) continue
+    const form = formOf(node)
+    const weight = own(node.inputs[1])
+    const dims = weight === null ? undefined : graph.initializers.get(weight)!.dims
+    if (!form || !dims || inputs.has(weight!)) {
+      for (const group of touched) left.delete(group)
+      continue
+    }
+    const depth = 1 - form.outputs
+    const made = dims[form.outputs]!
+    const bias = own(node.inputs[2])
+    readers.push({
+      node: nodeLabel(node),
+      value: node.inputs[0]!,
+      windows: form.windows && { ...form.windows(dims.slice(2)), kernel: dims.slice(2) },
+      weight: weight!,
+      outputs: form.outputs,
+      bias: bias && graph.initializers.get(bias)!.dims.reduce((a, b) => a * b, 1) === made ? bias : null,
+      width: dims[depth]!,
+      taps: dims.slice(2).reduce((a, b) => a * b, 1),
+      made,
+      channels: groupsOf(weight!, depth),
+    })
+  }
+  return { readers: readers.filter(({ channels }) => channels.some((at) => at && left.has(at[0]))), groups: left }
+}
+
+function isDepthwise(node: Node, initializers: Model['graph']['initializers']): boolean {
+  const weight = initializers.get(node.inputs[1] ?? '')
+  return node.opType === 'Conv' && weight?.dims[1] === 1 && intAttribute(node, 'group', 1) === weight.dims[0]
+}
+
+/** Where a product keeps its outputs, and how it reads; undefined for what is no product of its own weights. */
+function formOf(
+  node: Node,
+): { outputs: 0 | 1; windows: ((kernel: readonly number[]) => Omit<Windows, 'kernel'>) | null } | undefined {
+  const plainGemm = intAttribute(node, 'transA', 0) === 0 && [1, undefined].includes(factorOf(node, 'alpha'))
+  if (node.opType === 'MatMul') return { outputs: 1, windows: null }
+  if (node.opType === 'Gemm' && plainGemm && [1, undefined].includes(factorOf(node, 'beta')))
+    return { outputs: intAttribute(node, 'transB', 0) === 0 ? 1 : 0, windows: null }
+  const explicit = ['NOTSET', 'VALID'].includes(stringAttribute(node, 'auto_pad', 'NOTSET'))
+  if (node.opType !== 'Conv' || !explicit || intAttribute(node, 'group', 1) !== 1) return undefined
+  return {
+    outputs: 0,
+    windows: (kernel) => ({
+      strides: intsAttribute(
+        node,
+        'strides',
+        kernel.map(() => 1),
+      ),
+      dilations: intsAttribute(
+        node,
+        'dilations',
+        kernel.map(() => 1),
+      ),
+      pads: intsAttribute(
+        node,
+        'pads',
+        [...kernel, ...kernel].map(() => 0),
+      ),
+    }),
+  }
+}
+
+function factorOf(node: Node, name: string): number | undefined {
+  const attribute = node.attributes.get(name)
+  return attribute?.type === 'float' ? attribute.value : undefined
+}

@@ -1,0 +1,87 @@
+import { subset } from '../data/index.ts'
+import type { Model } from '../ir/index.ts'
+import type { Equivalence, Target } from '../report/index.ts'
+import type { CandidateSpec } from './candidate.ts'
+import { filledWherePays, forIntegers, forNativeKernels, nativeForm, type TimeForms } from './filled-blocks.ts'
+import type { RowsOf } from './share-rows.ts'
+import { losslessTrail, proveEqual } from './simplify.ts'
+import { readWindows, type Spared, type WithoutSpare, withoutSpare } from './spare.ts'
+import type { Trail } from './trail.ts'
+
+export interface FloatFormsOptions {
+  readonly target: Target
+  readonly seed: number
+  readonly signal?: AbortSignal | undefined
+  readonly onProgress?: ((text: string) => void) | undefined
+}
+
+/** The float models that the candidates of a search are made of: the lossless one, trained ones, and some with fewer channels. */
+export class FloatForms {
+  readonly #original: Model
+  /** Rows that may be looked at: those to calibrate on. */
+  readonly #rows: RowsOf
+  readonly #options: FloatFormsOptions
+  readonly #time: TimeForms
+  #lossless: Promise<{ trail: Trail; equivalence: Equivalence }> | undefined
+  #simple: Promise<Trail> | undefined
+  readonly #added = new Map<string, Trail>()
+  #spare: Promise<WithoutSpare | null> | undefined
+
+  constructor(original: Model, rows: RowsOf, options: FloatFormsOptions, time: TimeForms) {
+    this.#original = original
+    this.#rows = rows
+    this.#options = options
+    this.#time = time
+  }
+
+  /** The lossless model, proven equal on rows and random inputs. */
+  lossless(): Promise<{ trail: Trail; equivalence: Equivalence }> {
+    this.#lossless ??= (async () => {
+      const base = await this.#simplified()
+      const trail = this.#options.target === 'native' ? await forNativeKernels(base) : base
+      // Rows that are for proving must not have been looked at before.
+      const { data: whole, indices } = this.#rows
+      const data = indices.length > 0 ? subset(whole, indices) : undefined
+      return { trail, equivalence: await proveEqual(this.#original, trail.model, { data, seed: this.#options.seed }) }
+    })()
+    return this.#lossless
+  }
+
+  /** What candidates are made of: lossless passes, and whole blocks of channels where they were measured to pay. */
+  #simplified(): Promise<Trail> {
+    this.#simple ??= (async () => {
+      const simple = await losslessTrail(this.#original)
+      if (this.#options.target !== 'native') return simple
+      return filledWherePays(await nativeForm(simple), this.#time)
+    })()
+    return this.#simple
+  }
+
+  /** A model that candidates may be made of from now on, under this name. */
+  add(name: string, trail: Trail): void {
+    this.#added.set(name, trail)
+  }
+
+  /**
+   * The lossless model without channels that others make up for, within a noise at whoever reads them, as a base of
+   * candidates under this name; null where hardly any can go.
+   */
+  async addSpared(name: string, noise: number): Promise<Spared | null> {
+    await this.lossless()
+    const { data, indices } = this.#rows
+    this.#spare ??= readWindows(await this.#simplified(), data, { ...this.#options, indices }).then(
+      (windows) => windows && withoutSpare(windows),
+    )
+    const spared = await (await this.#spare)?.(noise)
+    if (spared) this.add(name, spared.trail)
+    return spared ?? null
+  }
+
+  /** The way to the float model that a candidate is made of. */
+  async of({ base, scheme }: Pick<CandidateSpec, 'base' | 'scheme'>): Promise<Trail> {
+    if (base === undefined) await this.lossless()
+    const trail = base === undefined ? await this.#simplified() : this.#added.get(base)
+    if (!trail) throw new Error(`internal: nothing was trained under the name ${base}`)
+    return scheme === 'static-int8' ? forIntegers(trail, this.#options.target) : trail
+  }
+}

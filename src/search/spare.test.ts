@@ -1,0 +1,80 @@
+import { expect, test } from 'vitest'
+import type { CandidateSpec } from '../recipe/index.ts'
+import { Budget } from './budget.ts'
+import type { Pool } from './pool.ts'
+import { leaveOutSpare } from './spare.ts'
+import type { Trial } from './trial.ts'
+
+/** A search whose best candidate has `decibels`, and what leaving out channels at a strength would come to. */
+function searchOf(
+  decibels: number,
+  outcomes: Readonly<Record<string, { readonly gone: number; readonly decibels: number; readonly slower?: boolean }>>,
+  spentMs = 0,
+) {
+  const asked: string[] = []
+  const trialOf = (spec: CandidateSpec, noise: number, median: number): Trial =>
+    ({
+      built: { spec, bytes: 1 },
+      result: { ratio: { median, ci: [median - 0.01, median + 0.01] } },
+      comparison: {
+        verdict: 'inconclusive',
+        outputs: [{ name: 'y', dtype: 'float32', sqnrDb: noise, sizesDiffer: 0 }],
+      },
+      dropped: false,
+    }) as unknown as Trial
+  const best = trialOf({ id: 'int8', words: 'int8' }, decibels, 0.5)
+  const trials = [best]
+  const pool = {
+    trials,
+    lossless: undefined,
+    bench: {
+      rows: { calibrate: { indices: [0, 1, 2] } },
+      addSpared: async (name: string) => {
+        const outcome = outcomes[name]
+        return outcome ? { gone: outcome.gone, of: 100 } : null
+      },
+    },
+    inOrder: (list: readonly Trial[]) => list,
+    hopeless: () => false,
+    secure: () => true,
+    standing: ({ result }: Trial) => ({ figure: result.ratio!.median, interval: result.ratio!.ci, bytes: 1 }),
+    build: async (spec: CandidateSpec) => {
+      const { decibels: noise, slower } = outcomes[spec.base!]!
+      asked.push(spec.id)
+      const trial = trialOf(spec, noise, slower ? 0.6 : 0.4)
+      trials.push(trial)
+      return trial
+    },
+    time: async () => {},
+    climb: async () => {},
+    note: (trial: Trial, note: string) => asked.push(`${trial.built.spec.id}: ${note}`),
+  }
+  let now = 0
+  const budget = new Budget(60_000, () => now)
+  now = spentMs
+  return { asked, trials, budget, run: () => leaveOutSpare(pool as unknown as Pool, budget) }
+}
+
+test('the strongest that brings in no more noise than the roundings did is kept', async () => {
+  const search = searchOf(40, {
+    spare35: { gone: 60, decibels: 34 },
+    spare40: { gone: 40, decibels: 37.5 },
+    spare45: { gone: 20, decibels: 39 },
+  })
+  await search.run()
+  expect(search.asked).toEqual(['int8-spare35', 'int8-spare35: more noise than int8 and as much again', 'int8-spare40'])
+  expect(search.trials.map(({ dropped }) => dropped)).toEqual([false, true, false])
+})
+
+test('beside louder roundings more may go; what saves no time ends it, and so does a lack of time', async () => {
+  const loud = searchOf(30, { spare30: { gone: 60, decibels: 27.5 } })
+  await loud.run()
+  expect(loud.asked).toEqual(['int8-spare30'])
+  const slow = searchOf(40, { spare35: { gone: 9, decibels: 38, slower: true }, spare40: { gone: 5, decibels: 39 } })
+  await slow.run()
+  expect(slow.asked).toEqual(['int8-spare35', 'int8-spare35: nothing gained beside int8'])
+  const late = searchOf(40, { spare35: { gone: 60, decibels: 37.5 } }, 50_000)
+  await late.run()
+  expect(late.asked).toEqual([])
+  expect(late.budget.warning).toMatch(/int8 without spare channels/)
+})

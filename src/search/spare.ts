@@ -1,0 +1,64 @@
+import { type Budget, REFINING, TooLong } from './budget.ts'
+import type { Pool } from './pool.ts'
+import { worthMore } from './preference.ts'
+import { isTrained, type Trial, worstNoiseOf } from './trial.ts'
+
+/** How far below their signal readers of the channels may be disturbed, in decibels; the first removes most. */
+const DECIBELS = [30, 35, 40, 45]
+/** What it may bring in beside roundings: as much noise as these. */
+const AS_MUCH = 2
+/** Noise over signal that it may always come to: hardly more than good roundings. */
+const ALWAYS = 10 ** (-35 / 10)
+/** Share of the time that must be left: reading, fitting, and a candidate built and judged. */
+const NEEDED = 1 / 5
+
+/**
+ * The best candidate that is safe so far, once more with channels left out that others can make up for. The one that saves
+ * most comes first; one that brings in more noise than its roundings is not handed out, and a quieter one is tried.
+ */
+export async function leaveOutSpare(pool: Pool, budget: Budget): Promise<void> {
+  const [best] = pool.inOrder(
+    pool.trials.filter(
+      (trial) => !isTrained(trial) && !pool.hopeless(trial) && (trial === pool.lossless || pool.secure(trial)),
+    ),
+  )
+  if (!best || pool.bench.rows.calibrate.indices.length === 0) return
+  const limit = Math.max(ALWAYS, AS_MUCH * (worstNoiseOf(best) ?? 0))
+  let before = 0
+  // Readers that are disturbed beyond it leave little hope for the outputs.
+  for (const decibels of DECIBELS.filter((one) => 10 ** (-one / 10) <= 2 * limit)) {
+    if (budget.left < NEEDED * budget.seconds) return budget.leaveOut(`${best.built.spec.id} without spare channels`)
+    const base = `spare${decibels}`
+    const spared = await pool.bench.addSpared(base, 10 ** (-decibels / 10))
+    // Of less noise come no more channels.
+    if (!spared) return
+    if (spared.gone === before) continue
+    before = spared.gone
+    const { spec } = best.built
+    const words = `${spec.words}, without ${spared.gone} of ${spared.of} channels that others make up for (${decibels} dB at whoever reads them)`
+    const trial = await granted(budget, () => pool.build({ ...spec, id: `${spec.id}-${base}`, words, base }))
+    if (!trial) return
+    await pool.time([trial], budget.timing(8))
+    if (pool.hopeless(trial) || !worthMore(pool.standing(trial), pool.standing(best))) {
+      pool.note(trial, `nothing gained beside ${spec.id}`)
+      trial.dropped = true
+      return
+    }
+    await pool.climb(trial)
+    const quiet = (worstNoiseOf(trial) ?? 0) <= limit
+    if (quiet && pool.secure(trial)) return
+    trial.dropped = true
+    pool.note(trial, quiet ? 'it may not hold on the proof rows' : `more noise than ${spec.id} and as much again`)
+  }
+}
+
+/** What it gives, or null where it would take too much of the time that is left. */
+async function granted(budget: Budget, work: () => Promise<Trial | null>): Promise<Trial | null> {
+  try {
+    return await budget.granting(REFINING * budget.left, work)
+  } catch (error) {
+    if (!(error instanceof TooLong)) throw error
+    budget.leaveOut('integers without spare channels')
+    return null
+  }
+}
