@@ -67,9 +67,9 @@ export async function measureRangesAndChannels(
     for (const [name, value] of Object.entries(feeds)) take(ranges.get(name), value, count)
     const told = toldChannels(fetched, packs)
     const notes = (name: string, min: Float32Array, max: Float32Array, sum: Float32Array, elements: number) => {
-      // What is not finite somewhere makes a sum, or a mean, that is not.
-      if (elements === 0 || !sum.every(Number.isFinite)) allTold = false
-      else ranges.get(name)!.note({ min: least(min), max: greatest(max), elements, finite: true }, count)
+      const seen = together(min, max, sum)
+      if (elements === 0 || !seen.finite) allTold = false
+      else ranges.get(name)!.note({ ...seen, elements }, count)
     }
     for (const name of inner) {
       const known = told.get(name)
@@ -169,14 +169,13 @@ function rangesOfAll(observers: ReadonlyMap<string, RangeObserver>): Pick<Calibr
   }
 }
 
-function least(values: Float32Array): number {
-  let low = Number.POSITIVE_INFINITY
-  for (let i = 0; i < values.length; i++) if (values[i]! < low) low = values[i]!
-  return low
-}
-
-function greatest(values: Float32Array): number {
-  let high = Number.NEGATIVE_INFINITY
-  for (let i = 0; i < values.length; i++) if (values[i]! > high) high = values[i]!
-  return high
+/** What is not finite somewhere makes a sum, or a mean, that is not, and so a sum of these. */
+function together(min: Float32Array, max: Float32Array, sum: Float32Array) {
+  let [low, high, total] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY, 0]
+  for (let i = 0; i < min.length; i++) {
+    if (min[i]! < low) low = min[i]!
+    if (max[i]! > high) high = max[i]!
+    total += sum[i]!
+  }
+  return { min: low, max: high, finite: Number.isFinite(total) }
 }
