@@ -1,5 +1,5 @@
 import { UserError } from '../platform/index.ts'
-import type { CandidateResult } from '../report/index.ts'
+import { type CandidateResult, grouped } from '../report/index.ts'
 
 export type GoalName = 'latency' | 'size' | 'memory' | 'cost'
 
@@ -50,8 +50,7 @@ export function brokenLimit(goal: Goal, candidate: Measured): string | null {
 }
 
 /** Whole from 100 up, else three digits: a limit of 0.2 ms is not 0. */
-const numeral = (value: number) =>
-  value >= 100 ? Math.round(value).toLocaleString('en-US') : String(Number(value.toPrecision(3)))
+const numeral = (value: number) => (value >= 100 ? grouped(Math.round(value)) : String(Number(value.toPrecision(3))))
 
 export function goalOf(name: string): GoalName {
   if (name === 'latency' || name === 'size' || name === 'memory' || name === 'cost') return name

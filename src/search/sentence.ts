@@ -1,8 +1,6 @@
 import { worstNoise } from '../recipe/index.ts'
-import type { CandidateResult, ComparisonReport, OptimizationReport } from '../report/index.ts'
+import { type CandidateResult, type ComparisonReport, grouped, type OptimizationReport } from '../report/index.ts'
 import { NOT_SLOWER } from './goal.ts'
-
-const grouped = new Intl.NumberFormat('en-US')
 
 /**
  * The whole answer in one sentence: how much faster, how much smaller, at what loss, and how sure; `broken` tells which
@@ -47,9 +45,7 @@ function sizeWords(bytes: number | null, original: number): string | null {
 
 function lossWords(chosen: CandidateResult, proof: ComparisonReport | null): string {
   if (proof === null) return '; not judged.'
-  const changed = proof.agreement
-    ? `${grouped.format(proof.agreement.changed)} of ${grouped.format(proof.n)} answers changed`
-    : null
+  const changed = proof.agreement ? `${grouped(proof.agreement.changed)} of ${grouped(proof.n)} answers changed` : null
   if (chosen.verdict === 'pass') {
     if (proof.measurablyWorse) return `, measurably worse but proven within the margin${changed ? `: ${changed}` : ''}.`
     return `, no measurable loss${changed ? `: ${changed}` : ''}.`
@@ -58,8 +54,8 @@ function lossWords(chosen: CandidateResult, proof: ComparisonReport | null): str
   const evidence = [changed, noise === null ? null : `signal to noise at least ${noise.toFixed(0)} dB`].filter(
     (words) => words !== null,
   )
-  const more = proof.requiredN === null ? '' : `; about ${grouped.format(proof.requiredN)} rows would settle it`
-  return `; close to the original but not proven on ${grouped.format(proof.n)} ${proof.n === 1 ? 'row' : 'rows'}${evidence.length > 0 ? ` (${evidence.join(', ')})` : ''}${more}.`
+  const more = proof.requiredN === null ? '' : `; about ${grouped(proof.requiredN)} rows would settle it`
+  return `; close to the original but not proven on ${grouped(proof.n)} ${proof.n === 1 ? 'row' : 'rows'}${evidence.length > 0 ? ` (${evidence.join(', ')})` : ''}${more}.`
 }
 
 const capital = (text: string) => text.charAt(0).toUpperCase() + text.slice(1)

@@ -1,4 +1,4 @@
-import type { ComparisonReport, InspectionReport, Recipe, Report } from '../report/index.ts'
+import { type ComparisonReport, grouped, type InspectionReport, type Recipe, type Report } from '../report/index.ts'
 import { comparisonIn, dataUsed, overallVerdict, summarize } from './evidence.ts'
 import type { Lineage } from './lineage.ts'
 import type { Finding } from './scan.ts'
@@ -43,8 +43,8 @@ function header({ inspection, reports, files }: Facts): string {
   const { verdict, grade } = overallVerdict(reports)
   return [
     `- Digest: \`${inspection.model.digest}\``,
-    `- Files: ${files.map(({ path, bytes }) => `${inline(path)} (${number(bytes)} bytes)`).join(', ')}`,
-    `- Parameters: ${number(inspection.parameters)}`,
+    `- Files: ${files.map(({ path, bytes }) => `${inline(path)} (${grouped(bytes)} bytes)`).join(', ')}`,
+    `- Parameters: ${grouped(inspection.parameters)}`,
     `- Verdict: ${verdict === null ? 'none; no report judges this model' : `**${verdict}**${grade ? ` (${grade})` : ''}`}`,
   ].join('\n')
 }
@@ -68,7 +68,7 @@ function dataSection(reports: readonly Report[]): string {
   const training = 'What it was trained on is not in the evidence.'
   if (used.length === 0) return `No report names data that this model was judged on. ${training}`
   return [
-    ...used.map(({ path, rows, digest }) => `- ${inline(fileName(path))}: ${number(rows)} rows, \`${digest}\``),
+    ...used.map(({ path, rows, digest }) => `- ${inline(fileName(path))}: ${grouped(rows)} rows, \`${digest}\``),
     '',
     training,
   ].join('\n')
@@ -90,10 +90,10 @@ function metrics(reports: readonly Report[]): string {
 function comparisonText(report: ComparisonReport): string {
   const { nonInferiority: test, slices } = report
   const rows = [
-    `| all rows | ${number(report.n)} | ${value(report.base.value)} | ${value(report.candidate.value)} | ${test ? interval(...test.ci) : '–'} | ${report.verdict} |`,
+    `| all rows | ${grouped(report.n)} | ${value(report.base.value)} | ${value(report.candidate.value)} | ${test ? interval(...test.ci) : '–'} | ${report.verdict} |`,
     ...slices.map(
       (slice) =>
-        `| ${cell(slice.name)} | ${number(slice.n)} | ${value(slice.base)} | ${value(slice.candidate)} | ${interval(slice.lowerBound, slice.upperBound)} | ${slice.verdict} |`,
+        `| ${cell(slice.name)} | ${grouped(slice.n)} | ${value(slice.base)} | ${value(slice.candidate)} | ${interval(slice.lowerBound, slice.upperBound)} | ${slice.verdict} |`,
     ),
   ]
   const confidence = `${+(100 * (1 - report.alpha)).toFixed(2)} %`
@@ -126,7 +126,7 @@ function speed({ reports, inspection }: Facts): string {
     }
   }
   if (lines.length === 0) lines.push('No report measures its speed.')
-  if (inspection.macs !== null) lines.push(`- Multiply-accumulates of one run: ${number(inspection.macs)}`)
+  if (inspection.macs !== null) lines.push(`- Multiply-accumulates of one run: ${grouped(inspection.macs)}`)
   return lines.join('\n')
 }
 
@@ -164,12 +164,12 @@ function limits({ reports, findings, lineage }: Facts): string {
   for (const compared of reports.flatMap((report) => comparisonIn(report) ?? [])) {
     if (compared.verdict === 'inconclusive')
       lines.push(
-        `The rows do not settle whether it is as good as its original${compared.requiredN ? `: about ${number(compared.requiredN)} would` : ''}.`,
+        `The rows do not settle whether it is as good as its original${compared.requiredN ? `: about ${grouped(compared.requiredN)} would` : ''}.`,
       )
     if (compared.measurablyWorse) lines.push('It is measurably worse than its original, within the margin.')
     for (const slice of compared.slices)
       if (slice.verdict !== 'pass')
-        lines.push(`Slice ${inline(slice.name)}: ${slice.verdict} on ${number(slice.n)} rows.`)
+        lines.push(`Slice ${inline(slice.name)}: ${slice.verdict} on ${grouped(slice.n)} rows.`)
     for (const warning of compared.warnings) lines.push(line(warning))
   }
   for (const report of reports) {
@@ -183,9 +183,7 @@ function limits({ reports, findings, lineage }: Facts): string {
   return [...new Set(lines)].map((text) => `- ${text}`).join('\n')
 }
 
-const grouped = new Intl.NumberFormat('en-US')
-const number = (n: number) => grouped.format(n)
-const value = (n: number | null) => (n === null ? '–' : Number.isInteger(n) ? number(n) : String(+n.toPrecision(5)))
+const value = (n: number | null) => (n === null ? '–' : Number.isInteger(n) ? grouped(n) : String(+n.toPrecision(5)))
 const interval = (low: number | null, high: number | null) =>
   low === null && high === null
     ? '–'

@@ -1,10 +1,8 @@
-import type { SliceResult } from '../report/index.ts'
+import { grouped, type SliceResult } from '../report/index.ts'
 
 /** Numbers as people read them; one place, so that every face says the same thing the same way. */
 
-const grouped = new Intl.NumberFormat('en-US')
-
-export const count = (value: number): string => grouped.format(value)
+export const count = grouped
 
 export function ms(value: number | null | undefined): string {
   if (value === null || value === undefined || !Number.isFinite(value)) return '–'

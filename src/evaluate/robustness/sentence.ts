@@ -1,6 +1,5 @@
-import type { RobustnessReport } from '../../report/index.ts'
+import { grouped, type RobustnessReport } from '../../report/index.ts'
 
-const whole = (value: number) => value.toLocaleString('en-US')
 const shown = (value: number) => value.toFixed(Math.abs(value) >= 10 ? 1 : 3)
 const nameOf = (path: string) => path.split(/[\\/]/).at(-1) ?? path
 
@@ -10,8 +9,8 @@ export function sentenceOf(report: Omit<RobustnessReport, 'sentence'>): string {
   const [base, ...others] = models
   const trials = `${corruptions.length} ${corruptions.length === 1 ? 'corruption' : 'corruptions'} at ${severities.length} ${severities.length === 1 ? 'severity' : 'severities'}`
   if (base!.clean === null || base!.corrupted === null)
-    return `${metric} could not be measured on these ${whole(n)} rows.`
-  const alone = `${nameOf(base!.path)}: ${metric} ${shown(base!.clean)} on ${whole(n)} clean rows, ${shown(base!.corrupted)} on average under ${trials}.`
+    return `${metric} could not be measured on these ${grouped(n)} rows.`
+  const alone = `${nameOf(base!.path)}: ${metric} ${shown(base!.clean)} on ${grouped(n)} clean rows, ${shown(base!.corrupted)} on average under ${trials}.`
   if (others.length === 0) return alone
   return others.map((other) => comparisonOf(base!, other, metric, trials, n)).join(' ')
 }
@@ -27,7 +26,7 @@ function comparisonOf(
   n: number,
 ): string {
   const name = nameOf(other.path)
-  const means = `${metric} goes from ${fall(other)} on average under ${trials}, with ${nameOf(base.path)} from ${fall(base)} (${whole(n)} rows)`
+  const means = `${metric} goes from ${fall(other)} on average under ${trials}, with ${nameOf(base.path)} from ${fall(base)} (${grouped(n)} rows)`
   const verdict = other.change?.verdict
   const words =
     verdict === 'pass'
