@@ -68,3 +68,50 @@ test('what may well fail the proof is insured by a much quieter mixture, where t
     expect(search.asked).toEqual([])
   }
 })
+
+test('every placement has its cheap ranges before the repair of one takes the time', async () => {
+  const asked: string[] = []
+  const trialOf = (spec: CandidateSpec): Trial =>
+    ({ built: { spec }, result: {}, comparison: { verdict: 'inconclusive', outputs: [] } }) as unknown as Trial
+  const placed = ['int8-products', 'int8-typical'].map((id) =>
+    trialOf({ id: `${id}-minmax`, words: '', scheme: 'static-int8', calibration: 'minmax' }),
+  )
+  const trials = [...placed]
+  const secure = ({ built: { spec } }: Trial) => spec.id === 'int8-typical-mse'
+  const build = async (specs: readonly CandidateSpec[]) => {
+    asked.push(specs.map(({ id }) => id).join(' '))
+    const made = specs.map(trialOf)
+    trials.push(...made)
+    return made
+  }
+  const pool = {
+    trials,
+    bench: {
+      seen: { openMs: 1, runMs: 0.01 },
+      build: async (spec: CandidateSpec) => ({ spec, expectedNoise: null }),
+      rows: { calibrate: { indices: Array(100).fill(0) } },
+    },
+    hopeless: () => false,
+    // Nothing secure is slower than the faster placement.
+    betterAndSafe: () => undefined,
+    inOrder: (list: readonly Trial[]) => list,
+    inOrderOfPromise: (list: readonly Trial[]) => list,
+    affords: () => true,
+    secure,
+    odds: () => ({ pass: 0.95, close: 0.98 }),
+    judgeFirstRows: async () => {},
+    buildAll: build,
+    build: async (spec: CandidateSpec) => (await build([spec]))[0],
+    halve: async (list: readonly Trial[]) => list.find(secure) ?? list[0],
+    borrowTiming: () => {},
+    climb: async () => {},
+    climbAll: async () => {},
+    time: async () => {},
+    note: () => {},
+  }
+  const budget = new Budget(MINUTE, () => 0)
+  await new Statics(pool as unknown as Pool, budget).settle()
+  const ranges = (id: string) => ['percentile', 'mse', 'most-rows'].map((method) => `${id}-${method}`).join(' ')
+  expect(asked.slice(0, 3)).toEqual([ranges('int8-products'), ranges('int8-typical'), 'int8-products-least-noise'])
+  expect(asked.some((ids) => ids.includes('int8-typical-least-noise'))).toBe(false)
+})

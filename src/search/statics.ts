@@ -56,9 +56,10 @@ export class Statics {
   }
 
   /**
-   * The placements, the fastest first: its calibrations, and where none of them is secure, the fewest nodes in float
-   * that make one so. A placement is looked at closely only while it could still beat what is secure: the lossless model
-   * is from the start.
+   * The placements, the fastest first: the calibrations of each that one reading of the rows gives, then, for those of
+   * which none is secure, what is dear, down to the fewest nodes in float that make one so. So the time does not go into
+   * the repair of one while another was never looked at. A placement is looked at closely only while it could still beat
+   * what is secure: the lossless model is from the start.
    */
   async settle(): Promise<void> {
     const pool = this.#pool
@@ -66,37 +67,51 @@ export class Statics {
       pool.trials.filter((trial) => isStatic(trial) && !isTrained(trial) && !pool.hopeless(trial)),
     )
     await this.#judgeAsTheyAre(placements.filter((trial) => !pool.betterAndSafe(trial)))
+    const open: Trial[] = []
     // Of placements that take the same time, as far as a clock can tell, the quieter one is worth the time first.
     for (const first of pool.inOrderOfPromise(placements)) {
-      const bar = pool.betterAndSafe(first)
-      if (bar) {
-        pool.noteNotNeeded(first, bar)
-        continue
-      }
-      if (this.#budget.left <= 0) {
-        this.#budget.leaveOut(`other ranges and mixtures of ${first.built.spec.id}`)
-        if (!first.comparison) pool.note(first, 'not judged: the time was up')
-        continue
-      }
+      if (!this.#worthwhile(first)) continue
       const calibrated = await this.#calibrated(first)
-      if (pool.secure(calibrated)) {
-        await this.#timed(await this.#insured(calibrated))
-        continue
-      }
-      // What keeps all in integers is tried first where there is time for it: a mixture is slower, but a sure remedy.
-      const plenty = this.#budget.left > PLENTY * this.#budget.seconds
-      if (!plenty) await this.#timed(await this.#mixed(calibrated))
-      const siblings = [calibrated, ...(await this.#smoothed(calibrated))]
-      if (siblings.some((trial) => pool.secure(trial))) continue
-      const safest = quietestFirst(siblings)[0]!
-      // It is the weights that are coarse in 4 bits, and float beside them makes the file larger.
-      const fewBits = safest.built.spec.pass?.weightBits === 4
-      if (fewBits && (await this.#rounded(safest))) continue
-      const mixture = safest !== calibrated || plenty
-      await this.#timed([...(await this.#equalised(safest)), ...(mixture ? await this.#mixed(safest) : [])])
-      // In 8 bits it seldom brings enough, so what does comes first; where it does, nothing need be in float.
-      if (!fewBits) await this.#rounded(safest)
+      if (pool.secure(calibrated) && isQuiet(calibrated)) await this.#timed(await this.#insured(calibrated))
+      else open.push(calibrated)
     }
+    for (const calibrated of open) {
+      if (!this.#worthwhile(calibrated)) continue
+      const quietest = await this.#leastNoise(calibrated)
+      if (pool.secure(quietest)) await this.#timed(await this.#insured(quietest))
+      else await this.#repair(quietest)
+    }
+  }
+
+  /** Whether it could still beat what is secure, and there is time; says so in its note where not. */
+  #worthwhile(trial: Trial): boolean {
+    const bar = this.#pool.betterAndSafe(trial)
+    if (bar) {
+      this.#pool.noteNotNeeded(trial, bar)
+      return false
+    }
+    if (this.#budget.left > 0) return true
+    this.#budget.leaveOut(`other ranges and mixtures of ${trial.built.spec.id}`)
+    if (!trial.comparison) this.#pool.note(trial, 'not judged: the time was up')
+    return false
+  }
+
+  /** What may make a placement secure: other numbers in its kernels first, then float in places. */
+  async #repair(calibrated: Trial): Promise<void> {
+    const pool = this.#pool
+    // What keeps all in integers is tried first where there is time for it: a mixture is slower, but a sure remedy.
+    const plenty = this.#budget.left > PLENTY * this.#budget.seconds
+    if (!plenty) await this.#timed(await this.#mixed(calibrated))
+    const siblings = [calibrated, ...(await this.#smoothed(calibrated))]
+    if (siblings.some((trial) => pool.secure(trial))) return
+    const safest = quietestFirst(siblings)[0]!
+    // It is the weights that are coarse in 4 bits, and float beside them makes the file larger.
+    const fewBits = safest.built.spec.pass?.weightBits === 4
+    if (fewBits && (await this.#rounded(safest))) return
+    const mixture = safest !== calibrated || plenty
+    await this.#timed([...(await this.#equalised(safest)), ...(mixture ? await this.#mixed(safest) : [])])
+    // In 8 bits it seldom brings enough, so what does comes first; where it does, nothing need be in float.
+    if (!fewBits) await this.#rounded(safest)
   }
 
   /** Times what has kernels of its own. */
@@ -122,24 +137,26 @@ export class Statics {
     }
   }
 
-  /**
-   * The quietest calibration of the candidate. All that one reading of the rows gives are built, or none of them; the one
-   * for which the noise of roundings is measured, which is dear, only where none of these is quiet enough, and not as
-   * time happens to be left.
-   */
+  /** The quietest calibration of the candidate: all that one reading of the rows gives are built, or none of them. */
   async #calibrated(first: Trial): Promise<Trial> {
+    const specs = calibrationSpecs(first.built.spec).filter(({ calibration }) => calibration !== 'least-noise')
+    const others = await this.#refined(specs)
+    for (const trial of others) this.#pool.borrowTiming(trial, first)
+    return this.#pool.halve([first, ...others])
+  }
+
+  /**
+   * The candidate, or the calibration for which the noise of roundings is measured, which is dear: only where none of the
+   * others is quiet enough, and not as time happens to be left.
+   */
+  async #leastNoise(calibrated: Trial): Promise<Trial> {
     const pool = this.#pool
-    const specs = calibrationSpecs(first.built.spec)
-    const plain = specs.filter(({ calibration }) => calibration !== 'least-noise')
-    const others = await this.#refined(plain)
-    for (const trial of others) pool.borrowTiming(trial, first)
-    const quietest = await pool.halve([first, ...others])
-    if (pool.secure(quietest) && isQuiet(quietest)) return quietest
-    const least = specs.filter(({ calibration }) => calibration === 'least-noise')
+    const others = calibrationSpecs(calibrated.built.spec)
+    const least = others.filter(({ calibration }) => calibration === 'least-noise')
     // The noise of roundings under each of the ranges that it chooses from: as many pieces of work.
-    const dear = await this.#refined(least, (REFINING * this.#budget.left) / (plain.length + 1))
-    for (const trial of dear) pool.borrowTiming(trial, first)
-    return dear.length === 0 ? quietest : pool.halve([quietest, ...dear])
+    const dear = await this.#refined(least, (REFINING * this.#budget.left) / others.length)
+    for (const trial of dear) pool.borrowTiming(trial, calibrated)
+    return dear.length === 0 ? calibrated : pool.halve([calibrated, ...dear])
   }
 
   /** The candidate with outlier channels moved into weights: other numbers in the same kernels, which take the same time. */
