@@ -125,3 +125,25 @@ test('ranges that cut a few rows off are left where they are likelier to pass', 
   expect(chosen.built.spec.id).toBe('cut')
   expect(trials.filter(({ dropped }) => !dropped)).toEqual([chosen])
 })
+
+test('what is handed out stands beside the original of its own run', async () => {
+  const { pool, trials } = await poolOf(1e6)
+  let original = 80
+  const bench = pool.bench as unknown as Record<string, unknown>
+  bench.time = async (built: readonly Trial['built'][]) => ({
+    models: [original, ...built.map(() => original / 4)].map((p50Ms) => ({
+      p50Ms,
+      p99Ms: null,
+      loadMs: 1,
+      peakRssBytes: 1,
+    })),
+    ratios: built.map(({ spec }) => ({ other: spec.id, median: 1 / 4, ci: [1 / 4, 1 / 4] })),
+  })
+  await pool.time(trials, 1)
+  original = 40
+  await pool.time([trials[0]!], 1)
+  expect(pool.baseline!.p50Ms).toBe(80)
+  await pool.time([trials[0]!], 1, 'confirm')
+  expect(pool.baseline!.p50Ms / trials[0]!.result.p50Ms!).toBeCloseTo(trials[0]!.result.speedup!)
+  expect(pool.baseline).toMatchObject({ bytes: 100, metricName: 'agreement' })
+})
