@@ -3,6 +3,7 @@ import type { Model } from '../ir/index.ts'
 import type { Equivalence, Target } from '../report/index.ts'
 import type { CandidateSpec } from './candidate.ts'
 import { filledWherePays, forIntegers, forNativeKernels, nativeForm, type TimeForms } from './filled-blocks.ts'
+import type { Meter } from './meter.ts'
 import type { RowsOf } from './share-rows.ts'
 import { losslessTrail, proveEqual } from './simplify.ts'
 import { readWindows, type Spared, type WithoutSpare, withoutSpare } from './spare.ts'
@@ -11,6 +12,7 @@ import type { Trail } from './trail.ts'
 export interface FloatFormsOptions {
   readonly target: Target
   readonly seed: number
+  readonly meter?: Meter | undefined
   readonly signal?: AbortSignal | undefined
   readonly onProgress?: ((text: string) => void) | undefined
 }

@@ -12,6 +12,7 @@ import {
 } from '../passes/index.ts'
 import { cutChannels } from './cut-student.ts'
 import { rowTypes } from './learning-proof.ts'
+import { type Meter, noMeter } from './meter.ts'
 import { losslessSteps } from './simplify.ts'
 import { advanceAll, type Trail } from './trail.ts'
 import { putWeights, type TrainedTrail } from './trained-trail.ts'
@@ -50,6 +51,7 @@ export async function readWindows(
   options: {
     readonly indices: readonly number[]
     readonly seed: number
+    readonly meter?: Meter | undefined
     readonly signal?: AbortSignal | undefined
     readonly onProgress?: ((text: string) => void) | undefined
   },
@@ -75,10 +77,14 @@ export async function readWindows(
   // In this process, as for ranges: inner values would be long on their way between two.
   const session = await ortNode.open(trail.model)
   try {
+    const tick = (options.meter ?? noMeter)('windows')
     const samples = await sampleWindows(session, data, asked, {
       ...options,
       indices,
-      onRow: (done, of) => options.onProgress?.(`looking at what products read: row ${done} of ${of}`),
+      onRow: (done, of) => {
+        options.onProgress?.(`looking at what products read: row ${done} of ${of}`)
+        tick(done, of)
+      },
     })
     const evidence = new Map<string, ReaderEvidence>()
     for (const { id, size, centred } of asked) {

@@ -9,8 +9,11 @@ import type { Trial } from './trial.ts'
 function searchOf(
   decibels: number,
   outcomes: Readonly<Record<string, { readonly gone: number; readonly decibels: number; readonly slower?: boolean }>>,
-  spentMs = 0,
+  { spentMs = 0, readingMs = 0 } = {},
 ) {
+  let now = 0
+  const budget = new Budget(60_000, () => now)
+  now = spentMs
   const asked: string[] = []
   const trialOf = (spec: CandidateSpec, noise: number, median: number): Trial =>
     ({
@@ -30,6 +33,13 @@ function searchOf(
     bench: {
       rows: { calibrate: { indices: [0, 1, 2] } },
       addSpared: async (name: string) => {
+        if (readingMs > 0) {
+          const tick = budget.meter('windows')
+          for (let row = 1; row <= 32; row++) {
+            now += readingMs
+            tick(row, 32)
+          }
+        }
         const outcome = outcomes[name]
         return outcome ? { gone: outcome.gone, of: 100 } : null
       },
@@ -49,9 +59,6 @@ function searchOf(
     climb: async () => {},
     note: (trial: Trial, note: string) => asked.push(`${trial.built.spec.id}: ${note}`),
   }
-  let now = 0
-  const budget = new Budget(60_000, () => now)
-  now = spentMs
   return { asked, trials, budget, run: () => leaveOutSpare(pool as unknown as Pool, budget) }
 }
 
@@ -73,8 +80,12 @@ test('beside louder roundings more may go; what saves no time ends it, and so do
   const slow = searchOf(40, { spare35: { gone: 9, decibels: 38, slower: true }, spare40: { gone: 5, decibels: 39 } })
   await slow.run()
   expect(slow.asked).toEqual(['int8-spare35', 'int8-spare35: nothing gained beside int8'])
-  const late = searchOf(40, { spare35: { gone: 60, decibels: 37.5 } }, 50_000)
+  const late = searchOf(40, { spare35: { gone: 60, decibels: 37.5 } }, { spentMs: 50_000 })
   await late.run()
   expect(late.asked).toEqual([])
   expect(late.budget.warning).toMatch(/int8 without spare channels/)
+  const slowRows = searchOf(40, { spare35: { gone: 60, decibels: 37.5 } }, { readingMs: 2000 })
+  await slowRows.run()
+  expect(slowRows.asked).toEqual([])
+  expect(slowRows.budget.warning).toMatch(/int8 without spare channels/)
 })

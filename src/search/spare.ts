@@ -1,7 +1,7 @@
 import { type Budget, REFINING, TooLong } from './budget.ts'
 import type { Pool } from './pool.ts'
 import { worthMore } from './preference.ts'
-import { isTrained, type Trial, worstNoiseOf } from './trial.ts'
+import { isTrained, worstNoiseOf } from './trial.ts'
 
 /** How far below their signal readers of the channels may be disturbed, in decibels; the first removes most. */
 const DECIBELS = [30, 35, 40, 45]
@@ -24,19 +24,20 @@ export async function leaveOutSpare(pool: Pool, budget: Budget): Promise<void> {
   )
   if (!best || pool.bench.rows.calibrate.indices.length === 0) return
   const limit = Math.max(ALWAYS, AS_MUCH * (worstNoiseOf(best) ?? 0))
+  const what = `${best.built.spec.id} without spare channels`
   let before = 0
   // Readers that are disturbed beyond it leave little hope for the outputs.
   for (const decibels of DECIBELS.filter((one) => 10 ** (-one / 10) <= 2 * limit)) {
-    if (budget.left < NEEDED * budget.seconds) return budget.leaveOut(`${best.built.spec.id} without spare channels`)
+    if (budget.left < NEEDED * budget.seconds) return budget.leaveOut(what)
     const base = `spare${decibels}`
-    const spared = await pool.bench.addSpared(base, 10 ** (-decibels / 10))
+    const spared = await granted(budget, what, () => pool.bench.addSpared(base, 10 ** (-decibels / 10)))
     // Of less noise come no more channels.
     if (!spared) return
     if (spared.gone === before) continue
     before = spared.gone
     const { spec } = best.built
     const words = `${spec.words}, without ${spared.gone} of ${spared.of} channels that others make up for (${decibels} dB at whoever reads them)`
-    const trial = await granted(budget, () => pool.build({ ...spec, id: `${spec.id}-${base}`, words, base }))
+    const trial = await granted(budget, what, () => pool.build({ ...spec, id: `${spec.id}-${base}`, words, base }))
     if (!trial) return
     await pool.time([trial], budget.timing(8))
     if (pool.hopeless(trial) || !worthMore(pool.standing(trial), pool.standing(best))) {
@@ -53,12 +54,12 @@ export async function leaveOutSpare(pool: Pool, budget: Budget): Promise<void> {
 }
 
 /** What it gives, or null where it would take too much of the time that is left. */
-async function granted(budget: Budget, work: () => Promise<Trial | null>): Promise<Trial | null> {
+async function granted<T>(budget: Budget, what: string, work: () => Promise<T>): Promise<T | null> {
   try {
     return await budget.granting(REFINING * budget.left, work)
   } catch (error) {
     if (!(error instanceof TooLong)) throw error
-    budget.leaveOut('integers without spare channels')
+    budget.leaveOut(what)
     return null
   }
 }
