@@ -48,6 +48,7 @@ export {
   type SpareChannels,
   scaleImportance,
   spareChannels,
+  type Unread,
   type WeightMasks,
   type WeightPattern,
   WINDOWS_PER_WEIGHT,

@@ -8,8 +8,10 @@ import {
   macsAfter,
   type ReaderEvidence,
   spareChannels,
+  type Unread,
   WINDOWS_PER_WEIGHT,
 } from '../passes/index.ts'
+import type { Refusal } from '../report/index.ts'
 import { cutChannels } from './cut-student.ts'
 import { rowTypes } from './learning-proof.ts'
 import { type Meter, noMeter } from './meter.ts'
@@ -29,7 +31,8 @@ const WORTH = 0.05
 /** What the rows say about what a model's products read: enough to fit their weights anew. */
 export interface ReadWindows {
   readonly trail: Trail
-  readonly evidence: ReadonlyMap<string, ReaderEvidence>
+  /** By the weight that reads. */
+  readonly evidence: ReadonlyMap<string, ReaderEvidence | Unread>
   readonly data: Dataset
   readonly rows: number
 }
@@ -42,6 +45,8 @@ export interface Spared extends TrainedTrail {
   readonly gone: number
   readonly of: number
   readonly work: number
+  /** Whose channels stay whole without a fit that holds, and why. */
+  readonly whole: readonly Refusal[]
 }
 
 /** Looks at what the products of a model read on the first rows; null where no channel of it can go. */
@@ -59,7 +64,7 @@ export async function readWindows(
   const indices = options.indices.slice(0, ROWS)
   const { readers } = channelReaders(trail.model, channelGroups(trail.model))
   let work = 0
-  const asked = readers
+  const wanted = readers
     .map(({ weight, value, windows, width, taps, bias }) => {
       const size = width * taps
       return {
@@ -72,7 +77,7 @@ export async function readWindows(
       }
     })
     .sort((a, b) => a.size - b.size)
-    .filter(({ size }) => (work += size ** 3) <= FITTING)
+  const asked = wanted.filter(({ size }) => (work += size ** 3) <= FITTING)
   if (asked.length === 0 || indices.length < 2) return null
   // In this process, as for ranges: inner values would be long on their way between two.
   const session = await ortNode.open(trail.model)
@@ -86,10 +91,15 @@ export async function readWindows(
         tick(done, of)
       },
     })
-    const evidence = new Map<string, ReaderEvidence>()
+    const evidence = new Map<string, ReaderEvidence | Unread>(
+      wanted.map(({ id, size }) => [id, { unread: `fitting its ${size} inputs anew would take too long` }]),
+    )
     for (const { id, size, centred } of asked) {
       const sample = samples.get(id)
-      if (sample) evidence.set(id, { ...(await momentsOf(sample.fit, size, centred)), held: sample.held })
+      const read = sample
+        ? { ...(await momentsOf(sample.fit, size, centred)), held: sample.held }
+        : { unread: 'what it reads is not handed out as finite float32 numbers' }
+      evidence.set(id, read)
     }
     return { trail, evidence, data, rows: indices.length }
   } finally {
@@ -127,10 +137,10 @@ export function withoutSpare({ trail, evidence, data, rows }: ReadWindows): With
   const all = macsAfter(channels, new Map())
   const spare = spareChannels(trail.model, channels, evidence)
   return async (noise) => {
-    const { removal, weights } = spare(noise)
+    const { removal, weights, whole } = spare(noise)
     const work = macsAfter(channels, removal) / all
     if (work > 1 - WORTH) return null
-    const put = await putWeights(trail, weights, { dataDigest: await data.digest(), rows })
+    const put = await putWeights(trail, weights, { dataDigest: await data.digest(), rows, left: whole })
     const cut = await cutChannels(put.trail, removal)
     return {
       trail: await advanceAll(cut, losslessSteps),
@@ -138,6 +148,7 @@ export function withoutSpare({ trail, evidence, data, rows }: ReadWindows): With
       gone: [...removal.values()].reduce((sum, { size }) => sum + size, 0),
       of: channels.groups.reduce((sum, group) => sum + group.channels.length, 0),
       work,
+      whole,
     }
   }
 }

@@ -1,5 +1,5 @@
 import { type NumericArray, type Tensor, tensorValues } from '../ir/index.ts'
-import type { LearnedWeightsReport } from '../report/index.ts'
+import type { LearnedWeightsReport, Refusal } from '../report/index.ts'
 import type { Learned } from './learn.ts'
 import { losslessSteps } from './simplify.ts'
 import { TensorStore } from './tensor-refs.ts'
@@ -15,6 +15,8 @@ export interface TrainedTrail {
 interface LearnedFrom {
   readonly dataDigest: string
   readonly rows: number
+  /** What was left as it is, and why. */
+  readonly left?: readonly Refusal[]
 }
 
 /** The way on from an untrained model: what was learned is put in, as a step that can be replayed, and then folded. */
@@ -44,7 +46,7 @@ export async function putWeights(
     dataDigest: data.dataDigest,
     weights: Object.fromEntries(values.map(([name, ref]) => [name, { values: ref }])),
     blocks: [],
-    left: [],
+    left: (data.left ?? []).map(({ node, reason }) => ({ name: node, reason })),
   }
   const weights = Object.fromEntries(values.map(([name, { digest }]) => [name, digest]))
   const { tensors } = store

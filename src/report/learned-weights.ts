@@ -23,7 +23,7 @@ export const learnedWeights = report('learned-weights', {
       steps: integer,
     }),
   ),
-  /** Weights whose roundings were not learned. */
+  /** Weights, or nodes, for which nothing was learned. */
   left: list(object({ name: text, reason: text })),
 })
 export type LearnedWeightsReport = Infer<typeof learnedWeights>

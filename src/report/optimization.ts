@@ -42,6 +42,8 @@ const candidateResult = object({
   planned: optional(counts),
   kernels: optional(nullable(counts)),
   float: optional(list(refusal)),
+  /** Where spare channels were left out: whose inputs stay whole without a fit that holds, and why. */
+  whole: optional(list(refusal)),
 })
 export type CandidateResult = Infer<typeof candidateResult>
 

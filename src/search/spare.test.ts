@@ -41,7 +41,7 @@ function searchOf(
           }
         }
         const outcome = outcomes[name]
-        return outcome ? { gone: outcome.gone, of: 100 } : null
+        return outcome ? { gone: outcome.gone, of: 100, whole: [{ node: 'c', reason: 'too wide' }] } : null
       },
     },
     inOrder: (list: readonly Trial[]) => list,
@@ -71,6 +71,7 @@ test('the strongest that brings in no more noise than the roundings did is kept'
   await search.run()
   expect(search.asked).toEqual(['int8-spare35', 'int8-spare35: more noise than int8 and as much again', 'int8-spare40'])
   expect(search.trials.map(({ dropped }) => dropped)).toEqual([false, true, false])
+  expect(search.trials.at(-1)!.result.whole).toEqual([{ node: 'c', reason: 'too wide' }])
 })
 
 test('beside louder roundings more may go; what saves no time ends it, and so does a lack of time', async () => {

@@ -39,6 +39,7 @@ export async function leaveOutSpare(pool: Pool, budget: Budget): Promise<void> {
     const words = `${spec.words}, without ${spared.gone} of ${spared.of} channels that others make up for (${decibels} dB at whoever reads them)`
     const trial = await granted(budget, what, () => pool.build({ ...spec, id: `${spec.id}-${base}`, words, base }))
     if (!trial) return
+    if (spared.whole.length > 0) trial.result = { ...trial.result, whole: [...spared.whole] }
     await pool.time([trial], budget.timing(8))
     if (pool.hopeless(trial) || !worthMore(pool.standing(trial), pool.standing(best))) {
       pool.note(trial, `nothing gained beside ${spec.id}`)

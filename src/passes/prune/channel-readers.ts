@@ -1,4 +1,5 @@
 import { intAttribute, intsAttribute, type Model, type Node, nodeLabel, stringAttribute } from '../../ir/index.ts'
+import type { Refusal } from '../../report/index.ts'
 import type { PrunableChannels } from './channel-groups.ts'
 
 /** How the windows of a convolution lie over the places of a picture; of a product there is one place a window. */
@@ -34,7 +35,11 @@ export interface ChannelReaders {
   readonly readers: readonly ChannelReader[]
   /** Groups whose channels are read by nothing but these. */
   readonly groups: ReadonlySet<string>
+  /** Who else reads channels: what it reads stays whole. */
+  readonly others: readonly Refusal[]
 }
+
+const NO_PRODUCT = 'reads channels, but is no plain product with weights of its own that could be fitted anew'
 
 /** Operators that give the same for a channel whatever the others hold. */
 const CHANNELWISE = new Set([
@@ -78,13 +83,14 @@ export function channelReaders(model: Model, { groups, trace, roots }: PrunableC
   for (const [group, own] of roots) for (const [i, root] of own.entries()) place.set(root, [group, i])
   const uses = new Map<string, number>()
   for (const node of graph.nodes) for (const name of node.inputs) uses.set(name, (uses.get(name) ?? 0) + 1)
-  const own = (name: string | undefined) =>
+  const unshared = (name: string | undefined) =>
     name && uses.get(name) === 1 && graph.initializers.get(name)?.dtype === 'float32' ? name : null
   const groupsOf = (name: string, axis?: number) =>
     (trace.axes.get(name) ?? [])
       .filter((_, i) => axis === undefined || i === axis)
       .flatMap((atoms) => [...(atoms ?? [])].map((atom) => place.get(trace.atoms.find(atom)) ?? null))
   const readers: ChannelReader[] = []
+  const others: Refusal[] = []
   const left = new Set(groups.map(({ id }) => id))
   const inputs = new Set(graph.inputs.map(({ name }) => name))
   for (const node of graph.nodes) {
@@ -93,15 +99,16 @@ export function channelReaders(model: Model, { groups, trace, roots }: PrunableC
     if (touched.size === 0 || isDepthwise(node, graph.initializers)) continue
     if (CHANNELWISE.has(node.opType)) continue
     const form = formOf(node)
-    const weight = own(node.inputs[1])
+    const weight = unshared(node.inputs[1])
     const dims = weight === null ? undefined : graph.initializers.get(weight)!.dims
     if (!form || !dims || inputs.has(weight!)) {
       for (const group of touched) left.delete(group)
+      others.push({ node: nodeLabel(node), reason: NO_PRODUCT })
       continue
     }
     const depth = 1 - form.outputs
     const made = dims[form.outputs]!
-    const bias = own(node.inputs[2])
+    const bias = unshared(node.inputs[2])
     readers.push({
       node: nodeLabel(node),
       value: node.inputs[0]!,
@@ -115,7 +122,8 @@ export function channelReaders(model: Model, { groups, trace, roots }: PrunableC
       channels: groupsOf(weight!, depth),
     })
   }
-  return { readers: readers.filter(({ channels }) => channels.some((at) => at && left.has(at[0]))), groups: left }
+  const own = readers.filter(({ channels }) => channels.some((at) => at && left.has(at[0])))
+  return { readers: own, groups: left, others }
 }
 
 function isDepthwise(node: Node, initializers: Model['graph']['initializers']): boolean {

@@ -10,22 +10,6 @@ export interface ReaderEvidence {
   readonly held: Float32Array
 }
 
-/** Σ over the outputs of W [size, outputs] of wᵀ · H · w: the power of what a product with these weights gives. */
-export function outputPower({ h, mean: { length: size } }: ReaderEvidence, weights: Float64Array): number {
-  const outputs = weights.length / size
-  let power = 0
-  const line = new Float64Array(outputs)
-  for (let i = 0; i < size; i++) {
-    line.fill(0)
-    for (let j = 0; j < size; j++) {
-      const factor = h[i * size + j]!
-      if (factor !== 0) for (let o = 0; o < outputs; o++) line[o]! += factor * weights[j * outputs + o]!
-    }
-    for (let o = 0; o < outputs; o++) power += line[o]! * weights[i * outputs + o]!
-  }
-  return power
-}
-
 /**
  * How far other weights are from these on the windows that nothing was fitted to, as a share of the power there: about
  * the mean where that is taken up.
@@ -63,4 +47,9 @@ export function heldNoise(
   let power = 0
   for (let o = 0; o < outputs; o++) power += squares[o]! - (centred ? sums[o]! ** 2 / count : 0)
   return noise / power
+}
+
+/** Why nothing is known of what a reader reads. */
+export interface Unread {
+  readonly unread: string
 }

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { parseModel, tensorOf, tensorValues } from '../../ir/index.ts'
-import { channelGroups, channelReaders, type ReaderEvidence, spareChannels } from './index.ts'
+import { channelGroups, channelReaders, type ReaderEvidence, spareChannels, type Unread } from './index.ts'
 
 const parse = (text: string) => parseModel(`<ir_version: 10, opset_import: ["" : 21]> ${text}`)
 const zeros = (count: number) => Array(count).fill(0).join(', ')
@@ -41,7 +41,7 @@ function evidenceOf(model: ReturnType<typeof doubled>, windows: number, seed: nu
 describe('spare channels', () => {
   const model = doubled()
   const channels = channelGroups(model)
-  const spare = (evidence: ReaderEvidence, noise: number) =>
+  const spare = (evidence: ReaderEvidence | Unread, noise: number) =>
     spareChannels(model, channels, new Map([['v', evidence]]))(noise)
 
   test('go where others hold the same, and whoever reads them has what they gave', () => {
@@ -66,10 +66,17 @@ describe('spare channels', () => {
 
   test('stay where there is too little to fit to, or other rows do not bear it out', () => {
     const good = evidenceOf(model, 300, 0)
-    expect(spare({ ...good, windows: 100 }, 1e-4).removal.size).toBe(0)
+    const few = spare({ ...good, windows: 100 }, 1e-4)
+    expect(few.removal.size).toBe(0)
+    expect(few.whole).toEqual([
+      { node: 'y', reason: 'the rows show 100 windows of it, and a fit of its 32 inputs needs 128' },
+    ])
+    expect(spare({ unread: 'too wide' }, 1e-4).whole).toEqual([{ node: 'y', reason: 'too wide' }])
     // Rows on which every channel is its own.
     const held = good.held.map((_, i) => Math.sin(i * i * 0.37))
-    expect(spare({ ...good, held }, 1e-4).removal.size).toBe(0)
+    const unborne = spare({ ...good, held }, 1e-4)
+    expect(unborne.removal.size).toBe(0)
+    expect(unborne.whole).toEqual([{ node: 'y', reason: 'other rows do not bear out what was fitted' }])
   })
 
   test('stay where each holds something of its own', () => {
@@ -85,6 +92,7 @@ describe('who reads channels', () => {
     const model = parse(text)
     const found = channelReaders(model, channelGroups(model))
     return {
+      others: found.others.map(({ node }) => node),
       groups: found.groups.size,
       readers: found.readers.map(({ weight, bias, taps }) => ({ weight, bias, taps })),
     }
@@ -96,6 +104,7 @@ describe('who reads channels', () => {
       { a = Conv(x, u)  b = Conv<group: int = 8, pads: ints = [1,1,1,1]>(a, d)  s = Sigmoid(b)  m = Mul(b, s)
         e = Conv<strides: ints = [2,2]>(m, v, c)  r = Relu(e)  f = Flatten(r)  y = MatMul(f, z) }`)
     expect(found).toEqual({
+      others: [],
       groups: 2,
       readers: [
         { weight: 'v', bias: 'c', taps: 9 },
@@ -105,13 +114,13 @@ describe('who reads channels', () => {
   })
 
   test.each([
-    ['a normalization over channels', 'n = LayerNormalization(a, s)  y = Gemm(n, v)'],
-    ['weights that another product shares', 'y1 = Gemm(a, v)  b = Relu(a)  y2 = Gemm(b, v)  y = Add(y1, y2)'],
-    ['weights that are computed', 'q = Relu(v)  y = MatMul(a, q)'],
-    ['a product with a factor', 'y = Gemm<alpha: float = 2.0>(a, v)'],
-  ])('not %s', (_, body) => {
+    ['a normalization over channels', 'n', 'n = LayerNormalization(a, s)  y = Gemm(n, v)'],
+    ['weights that another product shares', 'y1', 'y1 = Gemm(a, v)  b = Relu(a)  y2 = Gemm(b, v)  y = Add(y1, y2)'],
+    ['weights that are computed', 'y', 'q = Relu(v)  y = MatMul(a, q)'],
+    ['a product with a factor', 'y', 'y = Gemm<alpha: float = 2.0>(a, v)'],
+  ])('not %s', (_, other, body) => {
     const found = readers(`g (float[N,4] x) => (float[N,3] y)
       <${w('u', '4,8', 32)}, ${w('s', '8', 8)}, ${w('v', '8,3', 24)}> { a = Gemm(x, u)  ${body} }`)
-    expect(found).toEqual({ groups: 0, readers: [] })
+    expect(found).toEqual({ others: expect.arrayContaining([other]), groups: 0, readers: [] })
   })
 })

@@ -1,14 +1,18 @@
 import { type Model, type Tensor, tensorOf, tensorValues } from '../../ir/index.ts'
+import type { Refusal } from '../../report/index.ts'
+import { outputPower } from '../output-power.ts'
 import { blockOf } from './channel-blocks.ts'
 import { type PrunableChannels, type Removal, savings } from './channel-groups.ts'
 import { type ChannelReader, channelReaders } from './channel-readers.ts'
 import { MakeUp } from './make-up.ts'
-import { heldNoise, outputPower, type ReaderEvidence } from './reader-evidence.ts'
+import { heldNoise, type ReaderEvidence, type Unread } from './reader-evidence.ts'
 
 export interface SpareChannels {
   readonly removal: Removal
   /** Weights and biases of the readers, in the sizes that they have, with zeros for these channels. */
   readonly weights: ReadonlyMap<string, Tensor>
+  /** Whose channels stay whole without being looked at, or since other rows do not bear it out. */
+  readonly whole: readonly Refusal[]
 }
 
 /** Windows that a fit needs for each number that it sets. */
@@ -40,9 +44,9 @@ interface Fitted {
 export function spareChannels(
   model: Model,
   channels: PrunableChannels,
-  evidence: ReadonlyMap<string, ReaderEvidence>,
+  evidence: ReadonlyMap<string, ReaderEvidence | Unread>,
 ): (noise: number) => SpareChannels {
-  const { readers, groups } = channelReaders(model, channels)
+  const { readers, groups, others } = channelReaders(model, channels)
   const parts = partsOf(readers, groups)
   const fitted = new Map<ChannelReader, Fitted | null>()
   const fit = (reader: ChannelReader) => {
@@ -52,29 +56,57 @@ export function spareChannels(
   return (noise) => {
     const removal = new Map<string, ReadonlySet<number>>()
     const weights = new Map<string, Tensor>()
+    const whole = [...others]
     for (const part of parts) {
-      if (!part.readers.every((reader) => evidence.has(reader.weight))) continue
-      const fits = part.readers.map(fit)
-      if (!fits.every((one) => one !== null)) continue
-      const made = borneOut(channels, part.groups, fits, noise)
-      for (const [group, places] of made.chosen) removal.set(group, places)
-      for (const { fit, after } of made.fits)
+      const refuse = (reasonOf: (reader: ChannelReader) => string | null) => {
+        const refused = part.readers.flatMap((reader) => {
+          const reason = reasonOf(reader)
+          return reason === null ? [] : [{ node: reader.node, reason }]
+        })
+        whole.push(...refused)
+        return refused.length > 0
+      }
+      // Fits are dear: none is made for a part that stays whole anyway.
+      if (refuse((reader) => lacking(reader, evidence.get(reader.weight)))) continue
+      if (refuse((reader) => (fit(reader) ? null : 'it gives the same whatever the row'))) continue
+      const made = borneOut(
+        channels,
+        part.groups,
+        part.readers.map((reader) => fit(reader)!),
+        noise,
+      )
+      if (!made) refuse(() => 'other rows do not bear out what was fitted')
+      for (const [group, places] of made?.chosen ?? []) removal.set(group, places)
+      for (const { fit, after } of made?.fits ?? [])
         for (const [name, tensor] of tensorsOf(model, fit, after)) weights.set(name, tensor)
     }
-    return { removal, weights }
+    return { removal, weights, whole }
   }
 }
 
-/** What goes of these groups, as far as windows that nothing was fitted to bear it out. */
+/** Why nothing can be fitted to what is known of what a reader reads; null where that is enough. */
+function lacking({ width, taps }: ChannelReader, evidence: ReaderEvidence | Unread | undefined): string | null {
+  if (!evidence) return 'nobody looked at what it reads'
+  if ('unread' in evidence) return evidence.unread
+  const needed = WINDOWS_PER_WEIGHT * width * taps
+  return evidence.windows < needed
+    ? `the rows show ${evidence.windows} windows of it, and a fit of its ${width * taps} inputs needs ${needed}`
+    : null
+}
+
+/** What goes of these groups, as far as windows that nothing was fitted to bear it out; null where they never do. */
 function borneOut(
   channels: PrunableChannels,
   groups: ReadonlySet<string>,
   fits: readonly Fitted[],
   noise: number,
-): { readonly chosen: Removal; readonly fits: readonly { readonly fit: Fitted; readonly after: Float64Array }[] } {
+): {
+  readonly chosen: Removal
+  readonly fits: readonly { readonly fit: Fitted; readonly after: Float64Array }[]
+} | null {
   for (const less of LESS) {
     const chosen = choose(channels, groups, fits, less * noise)
-    if (chosen.size === 0) break
+    if (chosen.size === 0) return less === 1 ? { chosen, fits: [] } : null
     const made = fits.map((fit) => ({ fit, after: remade(fit, chosen) }))
     if (
       made.every(
@@ -83,7 +115,7 @@ function borneOut(
     )
       return { chosen, fits: made }
   }
-  return { chosen: new Map(), fits: [] }
+  return null
 }
 
 interface Part {
@@ -110,11 +142,11 @@ function partsOf(readers: readonly ChannelReader[], groups: ReadonlySet<string>)
   return parts
 }
 
-function fitOf(model: Model, reader: ChannelReader, evidence: ReaderEvidence | undefined): Fitted | null {
-  if (!evidence || evidence.windows < WINDOWS_PER_WEIGHT * reader.width * reader.taps) return null
+function fitOf(model: Model, reader: ChannelReader, evidence: ReaderEvidence | Unread | undefined): Fitted | null {
+  if (!evidence || 'unread' in evidence) return null
   const before = weightsOf(model, reader)
   const untouched = MakeUp.of(evidence.h, before)
-  const power = outputPower(evidence, before)
+  const power = outputPower(evidence.h, before, reader.width * reader.taps)
   return untouched && power > 0 ? { reader, before, evidence, untouched, power } : null
 }
 

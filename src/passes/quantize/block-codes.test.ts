@@ -1,7 +1,8 @@
 import { expect, test } from 'vitest'
+import { outputPower } from '../output-power.ts'
 import { dequantizeBlocks, quantizeBlocks } from './block-codes.ts'
 import { gptqBlocks } from './gptq.ts'
-import { cholesky, inverseFactor, outputError } from './gram.ts'
+import { cholesky, inverseFactor } from './gram.ts'
 
 const RTN = { symmetric: false, fit: 'rtn' } as const
 
@@ -119,7 +120,7 @@ test('gptq: a smaller error at the outputs, from codes whose weights are further
     const options = { bits, symmetric, fit: 'rtn' } as const
     const plain = dequantizeBlocks(quantizeBlocks(values, rows, columns, block, options), rows, columns)
     const clever = dequantizeBlocks(gptqBlocks(values, rows, columns, block, options, gram)!, rows, columns)
-    const cost = (back: Float32Array) => outputError(errorOf(values, back), gram, rows, columns)
+    const cost = (back: Float32Array) => outputPower(gram, errorOf(values, back), rows)
     expect(cost(clever)).toBeLessThan(0.6 * cost(plain))
   }
 })

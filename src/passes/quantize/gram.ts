@@ -39,19 +39,3 @@ export function inverseFactor(h: Float64Array, size: number): Float64Array | nul
   }
   return inverse.reverse()
 }
-
-/** Σ over columns e of E [K, N] of eᵀ · H · e: what an error of the weights costs at the outputs. */
-export function outputError(error: Float32Array, gram: ArrayLike<number>, rows: number, columns: number): number {
-  let total = 0
-  const line = new Float64Array(columns)
-  for (let i = 0; i < rows; i++) {
-    line.fill(0)
-    for (let j = 0; j < rows; j++) {
-      const factor = gram[i * rows + j]!
-      if (factor === 0) continue
-      for (let c = 0; c < columns; c++) line[c]! += factor * error[j * columns + c]!
-    }
-    for (let c = 0; c < columns; c++) total += line[c]! * error[i * columns + c]!
-  }
-  return total
-}

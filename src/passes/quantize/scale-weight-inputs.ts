@@ -1,8 +1,8 @@
 import { type NumericArray, nodeLabel } from '../../ir/index.ts'
 import { type Evidence, GraphEditor, type Pass, type PassResult } from '../../rewrite/index.ts'
+import { outputPower } from '../output-power.ts'
 import { dequantizeBlocks, quantizeBlocks } from './block-codes.ts'
 import { dropUnread } from './drop-unread.ts'
-import { outputError } from './gram.ts'
 import { type ScaledReader, scalable, scaleTaker, scaleWeights } from './input-scales.ts'
 import type { SourcedProduct } from './tied-table.ts'
 
@@ -112,7 +112,7 @@ function bestScales(
         const scale = scales ? scales[Math.floor(i / columns)]! : 1
         return value / scale - values[i]!
       })
-      if (full) cost += outputError(error, gram as Float32Array, rows, columns)
+      if (full) cost += outputPower(gram as Float32Array, error, rows)
       else for (let i = 0; i < error.length; i++) cost += energy[Math.floor(i / columns)]! * error[i]! ** 2
     }
     return cost

@@ -20,7 +20,8 @@ ${paretoChart(report)}
 ${candidateTable(report)}
 ${report.profiles?.baseline && report.profiles.chosen && html`<h2>Where the time goes</h2>${timeBars(report.profiles.baseline, report.profiles.chosen)}`}
 ${report.proof && html`<h2>The proof</h2><p class="soft">On ${plural(report.rows.prove, 'row')} that nothing else had touched.</p>${comparisonSections(report.proof)}`}
-${leftInFloat(chosen)}
+${leftAlone('What stayed in float, and why', chosen?.float)}
+${leftAlone('Whose channels all stay, and why', chosen?.whole)}
 <h2>Use it</h2>
 ${usage(report)}
 <h2>Do it again</h2>
@@ -67,11 +68,11 @@ function candidateTable(report: OptimizationReport): Markup {
   )
 }
 
-function leftInFloat(chosen: CandidateResult | undefined): Markup {
-  if (!chosen?.float?.length) return html``
+function leftAlone(title: string, nodes: CandidateResult['float']): Markup {
+  if (!nodes?.length) return html``
   const byReason = new Map<string, string[]>()
-  for (const { node, reason } of chosen.float) byReason.set(reason, [...(byReason.get(reason) ?? []), node])
-  return html`<h2>What stayed in float, and why</h2>
+  for (const { node, reason } of nodes) byReason.set(reason, [...(byReason.get(reason) ?? []), node])
+  return html`<h2>${title}</h2>
 <ul>${[...byReason]
     .sort((a, b) => b[1].length - a[1].length)
     .map(
