@@ -147,3 +147,11 @@ test('what is handed out stands beside the original of its own run', async () =>
   expect(pool.baseline!.p50Ms / trials[0]!.result.p50Ms!).toBeCloseTo(trials[0]!.result.speedup!)
   expect(pool.baseline).toMatchObject({ bytes: 100, metricName: 'agreement' })
 })
+
+test('what was never timed is not said to be slower', async () => {
+  const { pool, trials } = await poolOf(1e6)
+  const [first, second] = trials as [Trial, Trial]
+  pool.note(first, 'not timed: not close enough')
+  expect([first, second].map((trial) => pool.hopeless(trial))).toEqual([true, true])
+  expect([first, second].map(({ result }) => result.note)).toEqual(['not timed: not close enough', 'not timed'])
+})

@@ -340,14 +340,15 @@ export class Pool {
     return reason !== null
   }
 
-  #noGain({ built, result: { ratio, bytes } }: Trial): string | null {
+  #noGain({ built, result: { ratio, bytes, note } }: Trial): string | null {
     if (built.spec.id === 'lossless' || this.goal.name === 'memory') return null
     if (this.goal.name === 'size')
       return bytes !== null && bytes < this.bench.original.bytes ? null : 'not smaller than the original'
-    if (this.originalBreaks !== null)
-      return ratio !== null && ratio.ci[1] < NOT_SLOWER ? null : 'not shown to be as fast as the original'
-    if (ratio !== null && ratio.ci[1] < 1) return null
-    return ratio && undecided(ratio)
+    // Nobody knows whether it is faster: why it was not timed is what there is to say.
+    if (ratio === null) return note ?? 'not timed'
+    if (this.originalBreaks !== null) return ratio.ci[1] < NOT_SLOWER ? null : 'not shown to be as fast as the original'
+    if (ratio.ci[1] < 1) return null
+    return undecided(ratio)
       ? 'not shown to be faster than the original: the timing was disturbed'
       : 'not faster than the original'
   }

@@ -1,6 +1,6 @@
 import { type Model, type Tensor, tensorOf, tensorValues } from '../../ir/index.ts'
 import type { Refusal } from '../../report/index.ts'
-import { outputPower } from '../output-power.ts'
+import { outputPower } from '../../rewrite/index.ts'
 import { blockOf } from './channel-blocks.ts'
 import { type PrunableChannels, type Removal, savings } from './channel-groups.ts'
 import { type ChannelReader, channelReaders } from './channel-readers.ts'

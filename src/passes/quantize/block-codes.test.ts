@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { outputPower } from '../output-power.ts'
+import { outputPower } from '../../rewrite/index.ts'
 import { dequantizeBlocks, quantizeBlocks } from './block-codes.ts'
 import { gptqBlocks } from './gptq.ts'
 import { cholesky, inverseFactor } from './gram.ts'

@@ -25,6 +25,7 @@ import { QdqWriter } from './qdq-writer.ts'
 import { activationSlots, channelAxis, poolAttributes, without } from './quantize-rules.ts'
 import type { StaticPlan } from './static-plan.ts'
 import { standIn, type Unit } from './unit.ts'
+import { unitBias } from './unit-bias.ts'
 import { weightLayout, weightsOnce } from './weights-ahead.ts'
 
 /**
@@ -98,6 +99,7 @@ class Insertion {
     else if (stand === 'hard-sigmoid') this.#emitHardSigmoid(unit)
     else if (stand === 'tanh') this.#emitTanh(unit)
     else if (unit.node.opType === 'Pad') this.#emitPad(unit)
+    else if (unit.rule.kind === 'shift') this.#emitShift(unit)
     else this.#emitDirect(unit, stand === 'relu')
   }
 
@@ -126,6 +128,18 @@ class Insertion {
     this.#standAs(name, padded, codes)
   }
 
+  /** The codes that it reads, which its readers read under another zero point; a sum only where floats are read. */
+  #emitShift({ node, reads, writes }: Unit): void {
+    const [from, name] = [reads[0]!, writes[0]!]
+    const coded = this.#codesOf(from)
+    this.#coded.set(name, coded)
+    if (!this.#readAsFloat(name)) return
+    this.#named.add(name)
+    const float = this.#writer.freshName(`${from}_dequantized`)
+    this.#writer.dequantize(coded, this.#plan.codes.get(from)!, float, from)
+    this.#writer.nodes.push({ ...node, inputs: node.inputs.map((input) => (input === from ? float : input)) })
+  }
+
   /** Codes read as float by one integer unit. */
   #read(name: string, node: Node): string {
     const constant = this.#plan.facts.constant(name)
@@ -133,7 +147,8 @@ class Insertion {
     const codes = this.#plan.codes.get(name)
     if (!codes) throw new Error(`internal: ${node.name} reads ${name}, which has no codes`)
     // The first reader's float takes the value's own name where nobody else wants it, so that layers can be compared.
-    const free = this.#plan.makers.has(name) && !this.#named.has(name) && !codes.channels
+    const whole = !codes.channels && this.#plan.rest(name) === 0
+    const free = this.#plan.makers.has(name) && !this.#named.has(name) && whole
     if (free) this.#named.add(name)
     const output = free ? name : this.#writer.freshName(`${name}_dequantized`)
     // Integer kernels see the channels under their multipliers.
@@ -161,7 +176,7 @@ class Insertion {
     const weight = this.#plan.facts.constant(node.inputs[1]!)
     if (!weight) return { ...node, inputs }
     const inputScale = this.#plan.codes.get(node.inputs[0]!)!.scale
-    const bias = this.#bias(unit)
+    const bias = unitBias(unit, this.#plan)
     const weights = this.#weightCodes(unit, weight, bias && { values: bias.values, inputScale })
     inputs[1] = weights.name
     if (node.opType !== 'MatMul') {
@@ -169,29 +184,6 @@ class Insertion {
       return { ...node, inputs: inputs.slice(0, bias ? 3 : 2), attributes: without(node, 'alpha', 'beta') }
     }
     return { ...node, inputs }
-  }
-
-  /** The bias in real units, with Gemm's factor beta, one number a channel. */
-  #bias(unit: Unit): { name: string; values: Float32Array } | undefined {
-    const { node } = unit
-    const given =
-      node.opType === 'MatMul' ? (unit.biasAdd ? unit.biasAdd.node.name || 'bias' : '') : (node.inputs[2] ?? '')
-    const correctable = node.opType !== 'MatMul' && this.#plan.means(node.inputs[0]!) !== undefined
-    if (given === '' && !correctable) return undefined
-    const weight = this.#plan.facts.constant(node.inputs[1]!)!
-    const channels = weight.dims[channelAxis(node, weight)]!
-    if (given === '') return { name: `${unit.writes[0]}_bias`, values: new Float32Array(channels) }
-    const tensor = unit.biasAdd?.bias ?? this.#plan.facts.constant(given)!
-    const values = tensorValues(tensor) as Float32Array
-    const beta = node.opType === 'Gemm' ? floatAttribute(node, 'beta', 1) : 1
-    const multipliers = this.#plan.codes.get(unit.writes[0]!)?.channels
-    return {
-      name: given,
-      values: Float32Array.from(
-        { length: channels },
-        (_, i) => (values[values.length === 1 ? 0 : i]! * beta) / (multipliers?.[i] ?? 1),
-      ),
-    }
   }
 
   /** Weights quantized once, also where several nodes share them, unless a bias asks for larger scales. */
@@ -257,7 +249,7 @@ class Insertion {
     if (unit.biasAdd) {
       output = unit.node.outputs[0]!
       writer.nodes.push({ ...emitted, outputs: [output] })
-      const bias = this.#bias(unit)!
+      const bias = unitBias(unit, this.#plan)!
       const scale = plan.codes.get(unit.node.inputs[0]!)!.scale
       const weights = this.#weightCodes(unit, plan.facts.constant(unit.node.inputs[1]!)!, {
         values: bias.values,

@@ -90,6 +90,7 @@ const standInCosts: Readonly<Record<string, UnitCost>> = {
 /** What a unit other than a product costs; `inputs` and `outputs` count elements. */
 export function elementwiseCost(unit: Unit, inputs: number, outputs: number): UnitCost {
   const special = standIn(unit.node)
+  if (unit.rule.kind === 'shift') return { float: FLOAT_CALL + outputs * elementCosts.Add!.float, integer: 0 }
   const uneven = operatorName(unit.node) === 'AveragePool' && unevenWindows(unit.node) !== undefined
   const cost = special ? standInCosts[special]! : uneven ? UNEVEN_AVERAGE : elementCosts[operatorName(unit.node)]
   if (cost) return { float: FLOAT_CALL + outputs * cost.float, integer: INTEGER_CALL + outputs * cost.integer }

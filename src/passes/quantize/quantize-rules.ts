@@ -22,9 +22,10 @@ export interface OperatorRule {
   /**
    * `product`: a weighted sum whose weights and bias are constants (or two activations, in MatMul); `lookup`: one
    * activation through a table; `arithmetic`: several activations, scales may differ; `pool`: a mean; `movement`:
-   * values are only moved, so both sides must share scale and zero point.
+   * values are only moved, so both sides must share scale and zero point; `shift`: one number is added to all of them,
+   * which other codes say without any kernel.
    */
-  readonly kind: 'product' | 'lookup' | 'arithmetic' | 'pool' | 'movement'
+  readonly kind: 'product' | 'lookup' | 'arithmetic' | 'pool' | 'movement' | 'shift'
   /** Why this node cannot become that kernel, or undefined. */
   refuse?(node: Node, facts: NodeFacts): string | undefined
 }

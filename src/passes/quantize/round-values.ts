@@ -4,6 +4,7 @@ import type { Affine } from './affine.ts'
 import { QdqWriter } from './qdq-writer.ts'
 import { planOf, type StaticInt8Options } from './quantize-static-int8.ts'
 import type { StaticPlan } from './static-plan.ts'
+import { keepsCodes } from './unit.ts'
 
 /** A value that is rounded, and under what. */
 export interface RoundedValue {
@@ -82,7 +83,7 @@ export function roundValues(
 /** Whether only codes of the value exist: an integer kernel computes it, and gives no float. */
 function isCoded(plan: StaticPlan, name: string): boolean {
   const maker = plan.makers.get(name)
-  if (!maker || maker.rule.kind === 'movement') return false
+  if (!maker || keepsCodes(maker)) return false
   const users = plan.index.consumers.get(name) ?? []
   return !maker.floatOutput || users.some((user) => plan.units.get(user)?.reads.includes(name))
 }

@@ -17,7 +17,7 @@ import { QdqWriter } from './qdq-writer.ts'
 import { channelAxis } from './quantize-rules.ts'
 import { planOf, type StaticInt8Options } from './quantize-static-int8.ts'
 import type { StaticPlan } from './static-plan.ts'
-import { standIn } from './unit.ts'
+import { keepsCodes, standIn } from './unit.ts'
 
 /** A rounding, the value that it changes, and the value that holds by how much. */
 export interface RoundingError {
@@ -78,9 +78,10 @@ class Errors {
     this.#errors.push({ source: { kind: 'value', name }, at: name, error: this.#difference(rounded, name, name) })
   }
 
-  /** The codes under which a value is rounded, once: what is only moved was rounded before. */
+  /** The codes under which a value is rounded, once: what is only moved or shifted was rounded before. */
   #codesOf(name: string): Affine | undefined {
-    return this.#plan.makers.get(name)?.rule.kind === 'movement' ? undefined : this.#plan.codes.get(name)
+    const maker = this.#plan.makers.get(name)
+    return maker && keepsCodes(maker) ? undefined : this.#plan.codes.get(name)
   }
 
   #weight(node: Node, weight: Tensor): void {

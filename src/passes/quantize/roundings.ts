@@ -1,6 +1,6 @@
 import { nodeLabel } from '../../ir/index.ts'
 import type { SensitivityReport } from '../../report/index.ts'
-import type { Unit } from './unit.ts'
+import { keepsCodes, type Unit } from './unit.ts'
 
 /**
  * What roundings do to the outputs, as noise over signal. Roundings are nearly independent of each other, so their
@@ -34,5 +34,5 @@ export function roundingsOf(report: SensitivityReport): Roundings {
 
 /** The values that are rounded where this unit works in integers. What it only moves, or gives as float, is not. */
 export function roundedBy(unit: Unit): readonly string[] {
-  return unit.rule.kind === 'movement' || unit.floatOutput ? unit.reads : [...unit.reads, ...unit.writes]
+  return keepsCodes(unit) || unit.floatOutput ? unit.reads : [...unit.reads, ...unit.writes]
 }

@@ -1,6 +1,5 @@
 import { type NumericArray, nodeLabel } from '../../ir/index.ts'
-import { type Evidence, GraphEditor, type Pass, type PassResult } from '../../rewrite/index.ts'
-import { outputPower } from '../output-power.ts'
+import { type Evidence, GraphEditor, outputPower, type Pass, type PassResult } from '../../rewrite/index.ts'
 import { dequantizeBlocks, quantizeBlocks } from './block-codes.ts'
 import { dropUnread } from './drop-unread.ts'
 import { type ScaledReader, scalable, scaleTaker, scaleWeights } from './input-scales.ts'

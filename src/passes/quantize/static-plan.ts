@@ -10,6 +10,7 @@ import { type Measured, placeUnits } from './placement.ts'
 import { balances, type ObservedChannels, type ObservedRange, type PlanOptions } from './plan-options.ts'
 import { productChannels } from './product-channels.ts'
 import { floatReasons, type NodeFacts } from './quantize-rules.ts'
+import { shiftedCodes, shiftOf, withRoomForZeros, withShifts } from './shifts.ts'
 import { partsBehind, type Unit, unitAt } from './unit.ts'
 
 export interface StaticPlan {
@@ -36,6 +37,8 @@ export interface StaticPlan {
   readonly learned: ReadonlyMap<string, LearnedWeight>
   /** Mean of each channel of a value, where biases shall be corrected by them. */
   means(value: string): readonly number[] | undefined
+  /** What the codes of a value leave of the number that was added to it: its readers have it in their biases. */
+  rest(value: string): number
 }
 
 /** What is known of the model besides ranges. */
@@ -74,12 +77,13 @@ export function planStatic(
       if (reason !== undefined) reasons.set(part, 'it belongs to a node that stays in float')
     }
   }
-  const units = placeUnits(candidates, graph, index, facts, ranges, options, known)
+  const placed = withShifts(candidates, index, facts, ranges)
+  const units = placeUnits(placed, graph, index, facts, ranges, options, known)
   const left =
     options.noiseBudget === undefined
       ? 'float is cheaper between its neighbours'
       : 'float is cheaper between its neighbours, or its rounding would disturb the outputs more than it saves'
-  for (const [node, unit] of candidates) {
+  for (const [node, unit] of placed) {
     if (units.has(node)) continue
     reasons.set(node, `${left}${figuresOf(known.costs.get(nodeLabel(node)))}`)
     for (const part of partsBehind(unit)) reasons.set(part, 'it belongs to a node that stays in float')
@@ -101,11 +105,15 @@ export function planStatic(
     float.push({ node: nodeLabel(node), reason: reason ?? noRule(node) })
   }
   const { roundings, channels = new Map<string, ObservedChannels>() } = known
-  const plain = codesOf(graph, units, makers, ranges)
+  const plain = codesOf(graph, units, makers, facts, withRoomForZeros(ranges, units, index, facts))
   const codes = options.equalise
     ? equaliseChannels(plain, graph.nodes, units, facts, ranges, channels, options.equalise)
     : plain
   const means = (value: string) => (options.correctBias ? channels.get(value)?.mean : undefined)
+  const rest = (value: string) => {
+    const unit = makers.get(value)
+    return unit?.rule.kind === 'shift' ? shiftedCodes(codes.get(unit.reads[0]!)!, shiftOf(unit, facts)!).rest : 0
+  }
   const expectedNoise = roundings?.total(units.values()) ?? null
   const balanceSums = balances(options)
   const { weightBits = 8 } = options
@@ -121,6 +129,7 @@ export function planStatic(
     codes,
     float,
     means,
+    rest,
     expectedNoise,
     balanceSums,
     weightBits,
@@ -200,12 +209,13 @@ function isNamed(unit: Unit, names: ReadonlySet<string>): boolean {
 
 /**
  * Codes by value: those of what it is joined into, from the observed range, from the operator where its range is known,
- * or as the moved input's.
+ * or as the moved or shifted input's.
  */
 function codesOf(
   graph: Graph,
   units: ReadonlyMap<Node, Unit>,
   makers: ReadonlyMap<string, Unit>,
+  facts: NodeFacts,
   ranges: ReadonlyMap<string, ObservedRange>,
 ): ReadonlyMap<string, Affine> {
   const codes = new Map<string, Affine>(joinedCodes(graph, units, makers, ranges))
@@ -215,6 +225,8 @@ function codesOf(
     for (const name of unit.reads) if (!codes.has(name)) codes.set(name, affineU8(ranges.get(name)!))
     for (const name of unit.writes)
       if (unit.rule.kind === 'movement') codes.set(name, codes.get(unit.reads[0]!)!)
+      else if (unit.rule.kind === 'shift')
+        codes.set(name, shiftedCodes(codes.get(unit.reads[0]!)!, shiftOf(unit, facts)!).codes)
       else if (!codes.has(name)) codes.set(name, affineU8(outputRange(unit, ranges.get(name)!)))
   }
   return codes

@@ -52,7 +52,7 @@ export function unitCosts(
       )
       return found.length === 0 ? null : found.reduce((total, ms) => total + ms, 0)
     }
-    const [before, after] = [sum(floatMs), sum(integerMs)]
+    const [before, after] = [sum(floatMs), unit.rule.kind === 'shift' ? 0 : sum(integerMs)]
     if (after === null || (before === null && unit.rule.kind === 'product')) return []
     return [{ name: nodeLabel(unit.node), floatMs: before ?? 0, integerMs: after }]
   })

@@ -24,6 +24,11 @@ export function partsBehind(unit: Unit): readonly Node[] {
   return [unit.biasAdd?.node, unit.activation?.node].filter((node) => node !== undefined)
 }
 
+/** Whether the codes that it reads are those that it gives: nothing is rounded. */
+export function keepsCodes({ rule }: Unit): boolean {
+  return rule.kind === 'movement' || rule.kind === 'shift'
+}
+
 /** The unit that starts at this node, or why the node cannot be an integer kernel; undefined where no rule knows it. */
 export function unitAt(node: Node, index: GraphIndex, facts: NodeFacts): Unit | { refused: string } | undefined {
   const rule = ruleFor(node)
