@@ -11,6 +11,7 @@ import { balances, type ObservedChannels, type ObservedRange, type PlanOptions }
 import { productChannels } from './product-channels.ts'
 import { floatReasons, type NodeFacts } from './quantize-rules.ts'
 import { shiftedCodes, shiftOf, withRoomForZeros, withShifts } from './shifts.ts'
+import { tellingRanges } from './telling-ranges.ts'
 import { partsBehind, type Unit, unitAt } from './unit.ts'
 
 export interface StaticPlan {
@@ -58,7 +59,8 @@ export function planStatic(
 ): StaticPlan {
   const index = indexGraph(graph)
   const masked = maskedRanges(graph, index, facts, seen)
-  const ranges = new Map([...seen].map(([name, range]) => [name, masked.get(name) ?? range]))
+  const unmasked = new Map([...seen].map(([name, range]) => [name, masked.get(name) ?? range]))
+  const ranges = tellingRanges(unmasked, index)
   const keep = new Set(options.keepFloat ?? [])
   const reasons = new Map<Node, string>()
   const candidates = new Map<Node, Unit>()
