@@ -6,9 +6,9 @@ import { quantizeStaticInt8 } from './quantize-static-int8.ts'
 async function quantized(length: string, seen: number) {
   const model = modelWith(
     `g (float[1,${length},16] x) => (float y) {
-      q = MatMul(x, w) k = Transpose<perm = [0, 2, 1]>(x) s = MatMul(q, k) p = Softmax(s) y = MatMul(p, x)
+      q = MatMul(x, w) k = Transpose<perm = [0, 2, 1]>(x) t = MatMul(q, k) s = Mul(t, half) p = Softmax(s) y = MatMul(p, x)
     }`,
-    { w: [16, 16] },
+    { w: [16, 16], half: [1] },
   )
   const evidence = [{ report: await rangesOf(model, { x: randomValue([1, seen, 16], 3, 6) }) }]
   const after = await quantizeStaticInt8.run(model, { placement: 'everywhere' }, evidence)

@@ -20,6 +20,8 @@ export interface StaticPlan {
   readonly units: ReadonlyMap<Node, Unit>
   /** Nodes that a unit takes in behind its first one. */
   readonly covered: ReadonlySet<Node>
+  /** Nodes that stay in float whatever it costs: kept as asked, or refused. */
+  readonly apart: ReadonlySet<Node>
   /** The integer unit that makes a value. */
   readonly makers: ReadonlyMap<string, Unit>
   /** Ranges that end where a mask hides what is below, constants' among them. */
@@ -74,6 +76,7 @@ export function planStatic(
       if (reason !== undefined) reasons.set(part, 'it belongs to a node that stays in float')
     }
   }
+  const apart = new Set(reasons.keys())
   const units = placeUnits(candidates, graph, index, facts, ranges, options, known)
   const left =
     options.noiseBudget === undefined
@@ -116,6 +119,7 @@ export function planStatic(
     facts,
     units,
     covered,
+    apart,
     makers,
     masked,
     codes,
