@@ -63,6 +63,8 @@ describe('without a verb', () => {
 test.each([
   ['x', /--shape x: not INPUT=N,N/],
   ['X=1,16', /--shape X=1,16: the model has no input "X"\n {2}did you mean "x"\? its inputs are x\n/],
+  ['x=1,3,5', /--shape x=1,3,5: the model declares x\[\w+,16\]\n {2}give as many numbers/],
+  ['x=1,17', /--shape x=1,17: the model declares x\[\w+,16\]\n/],
 ] as const)('--shape %s is refused', async (shape, message) => {
   for (const words of [['inspect'], ['simplify', '-o', 'none.onnx'], ['bench']])
     expect(await bench.whet(...words, model, '--shape', shape)).toEqual({

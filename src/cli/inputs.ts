@@ -1,7 +1,7 @@
 import { dirname } from 'node:path'
 // What reads models and data is loaded when it is asked for: a verb that starts processes first has them come up meanwhile.
 import type { Dataset } from '../data/index.ts'
-import type { Model } from '../ir/index.ts'
+import type { Model, Shape } from '../ir/index.ts'
 import { didYouMean, UserError } from '../platform/index.ts'
 import type { Arguments, OptionSpec } from './verb.ts'
 
@@ -61,7 +61,7 @@ export async function modelAt(path: string): Promise<Model> {
 /**
  * The `x=1,3,224,224` pairs of `--shape`, by the name of the input.
  *
- * @throws UserError for what is no such pair, and for an input that `model` does not have.
+ * @throws UserError for what is no such pair, for an input that `model` does not have, and for sizes that it cannot take.
  */
 export function shapesOf(options: Arguments, model?: Model): Readonly<Record<string, readonly number[]>> {
   const inputs = model?.graph.inputs.map(({ name }) => name)
@@ -82,10 +82,22 @@ export function shapesOf(options: Arguments, model?: Model): Readonly<Record<str
         where: 'command line',
         hint: `${didYouMean(name, inputs)}its inputs are ${inputs.join(', ')}`,
       })
+    const declared = model?.graph.inputs.find((input) => input.name === name)?.type
+    if (declared?.kind === 'tensor' && declared.shape && !fits(dims, declared.shape))
+      throw new UserError('bad-argument', `--shape ${text}: the model declares ${name}[${words(declared.shape)}]`, {
+        where: 'command line',
+        hint: 'give as many numbers as it has dimensions, and its own where it names one; only the others are open',
+      })
     return [name, dims] as const
   })
   return Object.fromEntries(entries)
 }
+
+/** The runtime refuses another size where the model names one, so figures for it would be of no model. */
+const fits = (dims: readonly number[], declared: Shape) =>
+  dims.length === declared.length && declared.every((dim, i) => typeof dim !== 'number' || dim === dims[i])
+
+const words = (shape: Shape) => shape.map((dim) => dim ?? '?').join(',')
 
 /** The data set at `path`, matched to the inputs of the model. */
 export async function dataFor(path: string, model: Model, options: Arguments): Promise<Dataset> {

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { paretoFront } from './front.ts'
+import { frontOf, paretoFront } from './front.ts'
 
 test('the front keeps what nothing beats', () => {
   const points = [
@@ -26,4 +26,13 @@ test('no point off the front is unbeaten, none on it is beaten', () => {
         if (!front.has(p.id)) expect(beaten(p) || points.some((q) => q !== p && q.x === p.x && q.y === p.y)).toBe(true)
     }),
   )
+})
+
+test('time is told by the original of the same run: a slower machine moves nothing off the front', () => {
+  const timed = (id: string, p50Ms: number, median: number) => {
+    const ratio = { base: 'original', other: id, median, ci: [median - 0.01, median + 0.01] as const }
+    return { id, p50Ms, ratio, bytes: 97_508 }
+  }
+  expect([...frontOf([timed('first', 0.1286, 0.5415), timed('confirmed', 0.1348, 0.5412)])]).toEqual(['confirmed'])
+  expect([...frontOf([{ id: 'not timed', ratio: null, bytes: 1 }])]).toEqual([])
 })

@@ -1,3 +1,5 @@
+import type { CandidateResult } from '../report/index.ts'
+
 /** A point of the plane in which smaller is better both ways. */
 export interface Point {
   readonly id: string
@@ -16,4 +18,14 @@ export function paretoFront(points: readonly Point[]): ReadonlySet<string> {
     front.add(point.id)
   }
   return front
+}
+
+/**
+ * The front in time and size of these candidates. Time is the ratio to the original of the same run: what was timed
+ * again before it was handed out ran on a machine that may have been slower by then, and would fall off by that alone.
+ */
+export function frontOf(candidates: readonly Pick<CandidateResult, 'id' | 'ratio' | 'bytes'>[]): ReadonlySet<string> {
+  return paretoFront(
+    candidates.flatMap(({ id, ratio, bytes }) => (ratio && bytes !== null ? [{ id, x: ratio.median, y: bytes }] : [])),
+  )
 }

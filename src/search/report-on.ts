@@ -1,7 +1,7 @@
 import { type Dataset, machineOf } from '../recipe/index.ts'
 import type { OptimizationReport } from '../report/index.ts'
 import type { Choice } from './choose.ts'
-import { paretoFront } from './front.ts'
+import { frontOf } from './front.ts'
 import { limitsOf, reasonWithLimits } from './limits.ts'
 import type { Optimized, OptimizeOptions } from './options.ts'
 import type { Pool } from './pool.ts'
@@ -23,10 +23,7 @@ export async function reportOn(findings: Findings): Promise<Optimized> {
   const { pool, options, choice, data } = findings
   const { bench, goal, trials } = pool
   const baseline = pool.baseline!
-  const points = trials.flatMap(({ result: { id, p50Ms, bytes, ...rest } }) =>
-    p50Ms === null || bytes === null || !usable({ id, p50Ms, bytes, ...rest }) ? [] : [{ id, x: p50Ms, y: bytes }],
-  )
-  const front = paretoFront(points)
+  const front = frontOf(trials.map(({ result }) => result).filter(usable))
   const candidates = trials.map(({ result }) => ({ ...result, onFront: front.has(result.id) }))
   const original = originalResult(bench.original, baseline)
   const chosen = trials.find((trial) => trial.built.spec.id === choice.id)

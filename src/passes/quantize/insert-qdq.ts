@@ -14,6 +14,7 @@ import {
   tensorValues,
 } from '../../ir/index.ts'
 import { type Affine, affineU8, biasScale, quantizeBias, quantizeU8, rangeOf, UNIT } from './affine.ts'
+import { feedsCodes, keptApart } from './between-codes.ts'
 import { type CodedChannels, quantizeChannels } from './channel-weights.ts'
 import type { Codes } from './equalise-channels.ts'
 import { MOST_PAIR } from './kernel-pairs.ts'
@@ -59,22 +60,24 @@ class Insertion {
     for (const node of graph.nodes) {
       const unit = units.get(node)
       if (unit) this.#emit(unit)
-      else if (!covered.has(node)) this.#writer.nodes.push(this.#float(node))
+      else if (!covered.has(node)) this.#writer.nodes.push(...this.#float(node))
     }
     return { graph: this.#finish(), planned: this.#planned }
   }
 
   /** A float node; one that only wants the shape reads it off the codes. */
-  #float(node: Node): Node {
+  #float(node: Node): readonly Node[] {
     const codes = this.#coded.get(node.inputs[0]!)
-    if (codes && operatorName(node) === 'Shape') return { ...node, inputs: [codes] }
-    if (!codes || !this.#wouldBeQuantized(node)) return node
+    if (codes && operatorName(node) === 'Shape') return [{ ...node, inputs: [codes] }]
+    if (!codes) return [node]
+    if (!this.#wouldBeQuantized(node))
+      return keptApart(this.#plan, node, this.#coded, () => this.#writer.freshName(`${node.outputs[0]}_apart`))
     const channels = this.#plan.facts.constant(node.inputs[1]!)!.dims[1]! * intAttribute(node, 'group', 1)
     const name = node.inputs[0]!
     const output = this.#writer.freshName(`${name}_channels`)
     const held = this.#plan.codes.get(name)!
     this.#writer.dequantize(codes, { channels: new Float32Array(channels).fill(1), ...held }, output, name)
-    return { ...node, inputs: [output, ...node.inputs.slice(1)] }
+    return [{ ...node, inputs: [output, ...node.inputs.slice(1)] }]
   }
 
   /**
@@ -82,15 +85,8 @@ class Insertion {
    * because codes stand on both of its sides. One scale a channel on its input, all equal, keeps it from that.
    */
   #wouldBeQuantized(node: Node): boolean {
-    if (node.opType !== 'Conv' || !this.#plan.facts.constant(node.inputs[1]!)) return false
-    let output = node.outputs[0]!
-    for (;;) {
-      const users = this.#users(output)
-      if (this.#plan.index.outputs.has(output) || users.length === 0) return false
-      if (users.every((user) => this.#plan.units.get(user)?.reads.includes(output))) return true
-      if (users.length !== 1 || !['Relu', 'Clip'].includes(operatorName(users[0]!))) return false
-      output = users[0]!.outputs[0]!
-    }
+    const weights = node.opType === 'Conv' && this.#plan.facts.constant(node.inputs[1]!)
+    return weights !== false && weights !== undefined && feedsCodes(this.#plan, node.outputs[0]!)
   }
 
   #emit(unit: Unit): void {

@@ -5,6 +5,7 @@ import {
   intAttribute,
   intsAttribute,
   type Node,
+  type Shape,
   stringAttribute,
   type Tensor,
   tensorValues,
@@ -35,6 +36,8 @@ export interface NodeFacts {
   constant(value: string): Tensor | undefined
   /** What its elements are; undefined where that is not known. */
   dtype?(value: string): DType | undefined
+  /** Its dimensions, null or undefined where nothing is known; without this function nothing is refused for a shape. */
+  shape?(value: string): Shape | null | undefined
 }
 
 const movement = (refuse?: OperatorRule['refuse']): Omit<OperatorRule, 'kernel'> =>
@@ -54,7 +57,7 @@ export const quantizeRules: Readonly<Record<string, OperatorRule>> = {
   GlobalAveragePool: { kernel: 'QLinearGlobalAveragePool', kind: 'pool' },
   LeakyRelu: { kernel: 'QLinearLeakyRelu', kind: 'lookup' },
   Sigmoid: { kernel: 'QLinearSigmoid', kind: 'lookup' },
-  Softmax: { kernel: 'QLinearSoftmax', kind: 'lookup' },
+  Softmax: { kernel: 'QLinearSoftmax', kind: 'lookup', refuse: refuseSoftmax },
   MaxPool: { kernel: 'MaxPool', ...movement(refuseMaxPool) },
   Reshape: { kernel: 'Reshape', ...movement() },
   Flatten: { kernel: 'Flatten', ...movement() },
@@ -152,6 +155,19 @@ export function channelAxis(node: Node, weight: Tensor): number {
 
 function channelsOf(node: Node, weight: Tensor): number {
   return weight.dims[channelAxis(node, weight)]!
+}
+
+/**
+ * Over a single value Softmax is 1, and the runtime's kernel answers 0 there (as measured with 1.30). Attention over a
+ * text of open length may meet that at a text of one token, which no row that was calibrated or compared need show.
+ */
+function refuseSoftmax(node: Node, facts: NodeFacts): string | undefined {
+  if (!facts.shape) return undefined
+  const dimension = facts.shape(node.inputs[0]!)?.at(intAttribute(node, 'axis', -1))
+  if (dimension === 1) return 'the runtime’s integer kernel gives 0 over a single value'
+  return typeof dimension === 'number'
+    ? undefined
+    : 'its length is open, and over a single value the runtime’s integer kernel gives 0'
 }
 
 function refuseMaxPool(node: Node, facts: NodeFacts): string | undefined {

@@ -1,6 +1,5 @@
 import {
   constantValue,
-  type DType,
   type Graph,
   inferTypes,
   type Model,
@@ -71,7 +70,7 @@ export const quantizeStaticInt8: Pass<StaticInt8Options> = {
 
 /** What would be rounded, and how, by these options and this evidence. */
 export function planOf(model: Model, options: StaticInt8Options, evidence: readonly Evidence[]): StaticPlan {
-  const facts = { ...factsOf(model.graph, model.opsets.get('') ?? 1), dtype: dtypesOf(model) }
+  const facts = { ...factsOf(model.graph, model.opsets.get('') ?? 1), ...typesOf(model) }
   const ranges = rangesFrom(evidence, options.calibration)
   return planStatic(model.graph, facts, ranges, options, {
     roundings: noiseFrom(evidence),
@@ -142,14 +141,15 @@ function factsOf(graph: Graph, opset: number): NodeFacts {
   return { opset, constant: (value) => constants.get(value) }
 }
 
-/** Tells what elements a value holds; types are inferred when the first is asked for. */
-function dtypesOf(model: Model): (value: string) => DType | undefined {
+/** Tells what elements and which shape a value has; types are inferred when the first is asked for. */
+function typesOf(model: Model): Pick<NodeFacts, 'dtype' | 'shape'> {
   let types: ReturnType<typeof inferTypes> | undefined
-  return (value) => {
+  const tensor = (value: string) => {
     types ??= inferTypes(model)
     const type = types.get(value)
-    return type?.kind === 'tensor' ? type.dtype : undefined
+    return type?.kind === 'tensor' ? type : undefined
   }
+  return { dtype: (value) => tensor(value)?.dtype, shape: (value) => tensor(value)?.shape }
 }
 
 function rangesFrom(evidence: readonly Evidence[], method?: string): ReadonlyMap<string, ObservedRange> {

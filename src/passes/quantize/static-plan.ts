@@ -22,6 +22,8 @@ export interface StaticPlan {
   readonly units: ReadonlyMap<Node, Unit>
   /** Nodes that a unit takes in behind its first one. */
   readonly covered: ReadonlySet<Node>
+  /** Nodes that must run in float, whatever stands around them: kept as asked, or refused. */
+  readonly apart: ReadonlySet<Node>
   /** The integer unit that makes a value. */
   readonly makers: ReadonlyMap<string, Unit>
   /** Ranges that end where a mask hides what is below, constants' among them. */
@@ -79,6 +81,7 @@ export function planStatic(
       if (reason !== undefined) reasons.set(part, 'it belongs to a node that stays in float')
     }
   }
+  const apart = new Set([...reasons].flatMap(([node, reason]) => (reason === PRODUCTS_ALONE ? [] : node)))
   const placed = withShifts(candidates, index, facts, ranges)
   const units = placeUnits(placed, graph, index, facts, ranges, options, known)
   const left =
@@ -126,6 +129,7 @@ export function planStatic(
     facts,
     units,
     covered,
+    apart,
     makers,
     masked,
     codes,
@@ -186,6 +190,9 @@ function refuseUnit(
     return `its channels are split into parts whose ranges differ ${spread.toFixed(0)}-fold, which one scale would not hold`
   return undefined
 }
+
+/** The runtime may make integer kernels of what lies between products nonetheless: there it costs less so. */
+const PRODUCTS_ALONE = 'only products are quantized'
 
 /** Parts of a value whose ranges differ more than this lose two bits and more under one scale. */
 const MOST_SPREAD = 4
