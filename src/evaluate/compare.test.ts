@@ -122,6 +122,17 @@ test('numbers that are far off on rows of large ones are said, where answers sta
   expect((await compare(identity, even, data, { label: 'y' })).warnings.join()).not.toMatch(/large numbers/)
 })
 
+test('answers that are no numbers are said, also where so few of them pass', async () => {
+  const { x, labels } = rowsOf(2000)
+  const data = await of({ x, y: labels })
+  let row = 0
+  const rarely = session((values) => (row++ % 500 === 499 ? [...values].map(() => Number.NaN) : [...values]))
+  const report = await compare(identity, rarely, data, { label: 'y' })
+  expect(report).toMatchObject({ verdict: 'pass', discordant: { baseOnly: 4 } })
+  expect(report.warnings.join()).toMatch(/On 4 of 2,000 rows the candidate gives NaN or infinity where/)
+  expect((await compare(identity, identity, data, { label: 'y' })).warnings.join()).not.toMatch(/NaN/)
+})
+
 describe('with labels', () => {
   test('pass: counts, sentence, data, nothing skipped', async () => {
     const data = await of(rowsOf(1000, (i) => i === 7 || i === 500))

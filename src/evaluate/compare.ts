@@ -117,6 +117,7 @@ export async function compare(
       ...undeclaredLosses(report),
       ...repeatedIds(scored, options.cluster),
       ...allAlike(scored),
+      ...noNumbers(scored),
       ...farOffOnLargeRows(report),
       ...leftUnseen(base.omitted),
       ...data.notes,
@@ -157,6 +158,16 @@ function farOffOnLargeRows({ verdict, outputs }: ComparisonReport): readonly str
   return [
     `On rows of unusually large numbers the outputs are far from those of the base model: ${ofAll!.toFixed(0)} dB over all rows, ${ofMost!.toFixed(0)} without these. Answers were judged on these rows as on all others; where the numbers themselves are used, look at them.`,
   ]
+}
+
+/** Whatever the verdict says of the answers on the whole: an answer that is no number is another thing than a wrong one. */
+function noNumbers({ broken, rows }: ScoredRows): readonly string[] {
+  const count = broken.filter(Boolean).length
+  return count === 0
+    ? []
+    : [
+        `On ${whole(count)} of ${whole(rows.length)} rows the candidate gives NaN or infinity where the base model gives numbers: look at these rows before it is used.`,
+      ]
 }
 
 function allAlike({ allAlike: alike, rows }: ScoredRows): readonly string[] {
