@@ -26,7 +26,8 @@ export function optimization(report: OptimizationReport, style: Style): string {
     ),
     '',
     `rows: ${count(report.rows.calibrate)} to calibrate, ${count(report.rows.select)} to select, ${count(report.rows.prove)} to prove`,
-    ...section('warnings', report.warnings),
+    // What the proof warns of holds for the model that is handed out.
+    ...section('warnings', [...new Set([...report.warnings, ...(report.proof?.warnings ?? [])])]),
   ].join('\n')
 }
 
