@@ -123,6 +123,44 @@ test('external data that is missing, outside, behind a link that leads out, or s
   }
 })
 
+describe('what a command reads is not replaced by what it writes', () => {
+  const again = /names the same file/
+  test('by its name, another way to it, or a link to it', async () => {
+    symlinkSync(bench.path('model.onnx'), bench.path('link.onnx'))
+    mkdirSync(bench.path('beside'))
+    for (const name of ['model.onnx', './beside/../model.onnx', bench.path('model.onnx'), 'link.onnx'])
+      await refused(['simplify', 'model.onnx', '-o', name], again, /write to a file of another name/)
+    await refused(['simplify', 'link.onnx', '-o', 'model.onnx'], again)
+  })
+
+  test('whatever verb, and whatever file of its', async () => {
+    const rows = bench.rows('read.npz', 5, 16)
+    writeFileSync(bench.path('recipe.json'), '{}')
+    const onto = (...words: readonly string[]) => refused(words, again)
+    await onto('quantize', 'model.onnx', '-o', 'model.onnx', '--scheme', 'weight-int4')
+    await onto('quantize', 'model.onnx', '-o', 'new.json', '--scheme', 'weight-int4', '--recipe', 'new.json')
+    await onto('prune', 'model.onnx', '-o', 'model.onnx', '--data', rows)
+    await onto('tune', 'model.onnx', '-o', 'read.npz', '--data', rows)
+    await onto('apply', 'recipe.json', 'model.onnx', '-o', 'recipe.json')
+    await onto('predict', 'model.onnx', '-o', 'read.npz', '--data', rows)
+    await onto('compare', 'model.onnx', 'model.onnx', '--data', rows, '--junit', 'read.npz')
+  })
+
+  test('in a folder, and only where it would be', async () => {
+    const rows = bench.rows('read.npz', 5, 16)
+    for (const verb of ['optimize', 'distil'])
+      await refused([verb, 'model.onnx', '--data', rows, '-o', '.'], again, /write to another folder/)
+    mkdirSync(bench.path('hub', 'onnx'), { recursive: true })
+    writeFileSync(bench.path('hub', 'onnx', 'model.onnx'), readFileSync(model))
+    writeFileSync(bench.path('hub', 'onnx', 'model_q4.onnx'), readFileSync(model))
+    const layout = (name: string) =>
+      ['quantize', `hub/onnx/${name}`, '-o', 'hub', '--layout', 'transformers.js', '--scheme', 'weight-int4'] as const
+    await refused(layout('model_q4.onnx'), again)
+    expect(await bench.whet(...layout('model.onnx'))).toMatchObject({ code: 0 })
+    expect(readFileSync(bench.path('hub', 'onnx', 'model.onnx'))).toEqual(readFileSync(model))
+  })
+})
+
 describe('models that are odd but valid', () => {
   test('an operator from an unknown domain is listed, kept and left in float; what needs to run it is refused by name', async () => {
     const odd = bench.model(

@@ -88,8 +88,7 @@ export const benchVerb: Verb = {
     }
     refuseStray(options, scenario)
     const browser = options.text('browser')
-    const html = options.text('html')
-    const page = html === undefined ? null : writableFile(html, 'load.html')
+    const page = writableFile(options, 'html', 'load.html') ?? null
     const first = await modelAt(paths[0] as string)
     const data = options.text('data')
     const report = await bench(

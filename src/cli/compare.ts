@@ -120,7 +120,7 @@ function outputsOf(options: Arguments): ReadonlyMap<Output, string> {
         where: 'command line',
         hint: '--json prints the report for programs; --junit, --sarif and --markdown are for pipelines',
       })
-    outputs.set(name, writableFile(path, `report.${OUTPUTS[name].ending}`))
+    outputs.set(name, writableFile(options, name, `report.${OUTPUTS[name].ending}`)!)
   }
   return outputs
 }

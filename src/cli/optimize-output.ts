@@ -13,6 +13,10 @@ import { renderHtml } from '../view/index.ts'
 const STAGE = '.whetstone-new'
 /** Folders of a result: what an earlier run left there goes. */
 const FOLDERS = ['candidates', 'recipe.blobs']
+/** Files of a result, whatever refers to others after them. */
+const FILES = ['model.onnx', 'recipe.json', 'report.html', 'report.json']
+/** What a run replaces in its folder. */
+export const RESULT: readonly string[] = [...FILES, ...FOLDERS]
 
 /** Makes the folder and keeps others out of it while `work` runs. */
 export async function prepareFolder<T>(folder: string, work: () => Promise<T>): Promise<T> {
@@ -84,7 +88,6 @@ export async function writeOptimized(folder: string, optimized: Optimized): Prom
 
 /** The files to put in place: whatever refers to others after them. */
 function inOrder(names: readonly string[]): readonly string[] {
-  const last = ['model.onnx', 'recipe.json', 'report.html', 'report.json']
-  const place = (name: string) => last.indexOf(name)
+  const place = (name: string) => FILES.indexOf(name)
   return names.filter((name) => !name.startsWith('earlier-')).sort((a, b) => place(a) - place(b))
 }

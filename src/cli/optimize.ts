@@ -6,9 +6,9 @@ import { type GoalName, goalOf, type OptimizeOptions, optimize } from '../search
 import { explainCandidate } from '../view/index.ts'
 import { DATA, dataFor, LABEL, METRIC, modelAt, SEED, SLICE, TOKENIZER, TOKENS } from './inputs.ts'
 import { metricOf } from './metric.ts'
-import { asked, finishedReport, prepareFolder, writeOptimized } from './optimize-output.ts'
+import { asked, finishedReport, prepareFolder, RESULT, writeOptimized } from './optimize-output.ts'
 import { outputFolder } from './output-file.ts'
-import { LAYOUT, layoutOf, offeredDtypes, writeTransformersLayout } from './transformers-layout.ts'
+import { LAYOUT, LAYOUT_FILES, layoutOf, offeredDtypes, writeTransformersLayout } from './transformers-layout.ts'
 import { type Arguments, duration, type Outcome, type Verb } from './verb.ts'
 
 export const optimizeVerb: Verb = {
@@ -62,9 +62,9 @@ export const optimizeVerb: Verb = {
   },
   async run([path], options, context) {
     const data = options.required('data', 'no data is never a pass: give rows with --data D')
-    const out = outputFolder(options, 'out')
-    const settings = await settingsOf(options)
     const layout = layoutOf(options.text('layout'))
+    const out = outputFolder(options, 'out', [...RESULT, ...(layout ? LAYOUT_FILES : [])])
+    const settings = await settingsOf(options)
     const model = await modelAt(path!)
     const dataset = await dataFor(data, model, options)
     const [calibration, proof, train] = ['calibration', 'proof', 'train-data'].map((name) => options.text(name))

@@ -1,24 +1,27 @@
-import { accessSync, constants, type Stats, statSync } from 'node:fs'
-import { dirname, resolve } from 'node:path'
+import { accessSync, constants, realpathSync, type Stats, statSync } from 'node:fs'
+import { basename, dirname, join, resolve, sep } from 'node:path'
 import { explainSystemError, UserError } from '../platform/index.ts'
 import type { Arguments } from './verb.ts'
 
 /**
  * The `-o FILE` of a verb. Looked at before any work is done, so that a wrong path costs no one an hour.
  *
- * @throws UserError where the option is missing, the folder does not exist or may not be written, or FILE is a folder.
+ * @throws UserError where the option is missing, the folder does not exist or may not be written, FILE is a folder, or
+ *   the call names the same file once more: what it reads is never replaced by what it writes.
  */
 export function outputFile(options: Arguments, example: string): string {
-  return writableFile(options.required('output', `say where to write it: -o ${example}`), example)
+  options.required('output', `say where to write it: -o ${example}`)
+  return writableFile(options, 'output', example)!
 }
 
 /**
  * The `-o DIR` of a verb that writes several files, as a whole path; the folder is made when it is written.
  *
+ * @param written The files and folders in it that are replaced, such as `model.onnx`.
  * @throws UserError where the option is missing, is a file, or is named like a model: whoever writes `-o small.onnx`
- *   wants a file, and would look for it in vain.
+ *   wants a file, and would look for it in vain; and where the call reads one of the files `written`.
  */
-export function outputFolder(options: Arguments, example: string): string {
+export function outputFolder(options: Arguments, example: string, written: readonly string[] = []): string {
   const path = options.required('output', `say where to put the results: -o ${example}`)
   if (/\.onnx$/i.test(path))
     throw new UserError('bad-argument', `-o ${path}: this verb writes a folder of files`, {
@@ -36,11 +39,15 @@ export function outputFolder(options: Arguments, example: string): string {
       where: path,
       hint: `name another folder, such as -o ${example}`,
     })
+  for (const name of written)
+    refuseDouble(options, 'output', join(path, name), `write to another folder, such as -o ${example}`)
   return resolve(path)
 }
 
-/** The file of another option that names one, looked at the same way. */
-export function writableFile(path: string, example: string): string {
+/** The file of another option that names one, looked at the same way; undefined without the option. */
+export function writableFile(options: Arguments, option: string, example: string): string | undefined {
+  const path = options.text(option)
+  if (path === undefined) return undefined
   const folder = dirname(path)
   try {
     if (!statSync(folder).isDirectory()) throw Object.assign(new Error('not a folder'), { code: 'ENOTDIR' })
@@ -53,14 +60,39 @@ export function writableFile(path: string, example: string): string {
       where: path,
       hint: `name a file in it, such as ${path.replace(/\/$/, '')}/${example}`,
     })
+  refuseDouble(options, option, path, `write to a file of another name, such as ${example}`)
   return path
+}
+
+/** What a call reads stays as it is: no file that it writes, or that lies in a folder it writes, is named once more. */
+function refuseDouble(options: Arguments, option: string, path: string, hint: string): void {
+  const target = wholePath(path)
+  const double = options.words(option).find((word) => {
+    const other = wholePath(word)
+    return other === target || other.startsWith(`${target}${sep}`)
+  })
+  if (double === undefined) return
+  throw new UserError('bad-argument', `cannot write ${path}: this command names the same file as ${double}`, {
+    where: path,
+    hint: `what it reads stays as it is; ${hint}`,
+  })
+}
+
+/** A path without links and detours, also of what is not there yet. */
+function wholePath(path: string): string {
+  try {
+    return realpathSync.native(path)
+  } catch {
+    const whole = resolve(path)
+    return dirname(whole) === whole ? whole : join(wholePath(dirname(whole)), basename(whole))
+  }
 }
 
 /** The page that `-o FILE.html` asks for, looked at the same way; null without the option. */
 export function pageAt(options: Arguments, example: string): string | null {
   const path = options.text('output')
   if (path === undefined) return null
-  if (/\.html?$/i.test(path)) return writableFile(path, example)
+  if (/\.html?$/i.test(path)) return writableFile(options, 'output', example)!
   throw new UserError('bad-argument', `-o ${path}: the report is written as a page, FILE.html`, {
     where: 'command line',
     hint: '--json prints the report for programs',

@@ -4,7 +4,7 @@ import { startRuntimes } from '../engine/index.ts'
 import { keepHeapSmall, UserError } from '../platform/index.ts'
 import { DATA, dataFor, LABEL, modelAt, OUT_FILE, SEED, TOKENIZER, TOKENS } from './inputs.ts'
 import { outputFile, outputFolder, writableFile } from './output-file.ts'
-import { type Dtype, dtypeOf, LAYOUT, layoutOf, writeTransformersLayout } from './transformers-layout.ts'
+import { ADDED, type Dtype, dtypeOf, LAYOUT, layoutOf, writeTransformersLayout } from './transformers-layout.ts'
 import type { Arguments, Verb } from './verb.ts'
 
 const SCHEMES = ['static-int8', 'dynamic-int8', 'weight-int8', 'weight-int4', 'float16'] as const
@@ -101,7 +101,7 @@ export const quantizeVerb: Verb = {
   },
   async run([path], options, context) {
     const layout = layoutOf(options.text('layout'))
-    const out = layout ? outputFolder(options, 'out') : outputFile(options, 'int8.onnx')
+    const out = layout ? outputFolder(options, 'out', ADDED) : outputFile(options, 'int8.onnx')
     if (!options.has('scheme'))
       throw new UserError('bad-argument', '--scheme is missing', {
         where: 'command line',
@@ -124,8 +124,7 @@ export const quantizeVerb: Verb = {
         hint: 'leave it out, or use it with --scheme static-int8',
       })
     const weightBits = weightBitsOf(options)
-    const recipeFile = options.text('recipe')
-    if (recipeFile) writableFile(recipeFile, 'recipe.json')
+    const recipeFile = writableFile(options, 'recipe', 'recipe.json')
     const loaded = keepHeapSmall()
     // They come up while the rest of the program is loaded, and the model and the rows are read.
     const processes = startRuntimes()

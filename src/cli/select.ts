@@ -39,8 +39,7 @@ export const selectVerb: Verb = {
         hint: 'say what a model must keep: --gate whetstone.gate.yaml',
       })
     for (const gate of gates) refuseDoubles(gate, options)
-    const page = options.text('output')
-    if (page !== undefined) writableFile(page, 'selection.html')
+    const page = writableFile(options, 'output', 'selection.html')
     const settings = {
       threads: options.integer('threads', 1, 1, 256),
       maxSeconds: options.number('duration', 10, 0.1, 36_000),

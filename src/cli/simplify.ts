@@ -22,8 +22,7 @@ export const simplifyVerb: Verb = {
   },
   async run([path], options, context) {
     const out = outputFile(options, 'smaller.onnx')
-    const recipeFile = options.text('recipe')
-    if (recipeFile) writableFile(recipeFile, 'recipe.json')
+    const recipeFile = writableFile(options, 'recipe', 'recipe.json')
     const seed = options.integer('seed', 0)
     const model = await modelAt(path!)
     const shapes = shapesOf(options, model)

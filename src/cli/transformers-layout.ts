@@ -27,6 +27,12 @@ const DTYPE_SUFFIX = {
 } as const
 export type Dtype = keyof typeof DTYPE_SUFFIX
 
+const fileOf = (dtype: Dtype) => join('onnx', `model${DTYPE_SUFFIX[dtype]}.onnx`)
+const DTYPES = Object.keys(DTYPE_SUFFIX) as Dtype[]
+/** The files that a folder can have, and those that are added to a `model.onnx` which is there. */
+export const LAYOUT_FILES: readonly string[] = DTYPES.map(fileOf)
+export const ADDED: readonly string[] = DTYPES.filter((dtype) => dtype !== 'fp32').map(fileOf)
+
 /** What a pipeline needs beside the model, where it lies beside the model that was read. */
 const COMPANIONS = [
   'config.json',
@@ -70,7 +76,7 @@ export async function writeTransformersLayout(
   const written: string[] = []
   makeFolder(join(folder, 'onnx'))
   for (const [dtype, model] of models) {
-    const name = join('onnx', `model${DTYPE_SUFFIX[dtype]}.onnx`)
+    const name = fileOf(dtype)
     await writeModel(model, join(folder, name))
     written.push(name)
   }

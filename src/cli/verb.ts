@@ -58,9 +58,11 @@ export const COMMON: Readonly<Record<string, OptionSpec>> = {
 /** The options of one call, read with their types; a wrong value is a UserError that names the option. */
 export class Arguments {
   readonly #values: Values
+  readonly #positionals: readonly string[]
 
-  constructor(values: Values) {
+  constructor(values: Values, positionals: readonly string[] = []) {
     this.#values = values
+    this.#positionals = positionals
   }
 
   has(name: string): boolean {
@@ -70,7 +72,13 @@ export class Arguments {
   /** The same call without one option. */
   without(name: string): Arguments {
     const { [name]: _, ...rest } = this.#values
-    return new Arguments(rest)
+    return new Arguments(rest, this.#positionals)
+  }
+
+  /** All words of the call but those of one option: whatever else names a file is among them. */
+  words(without: string): readonly string[] {
+    const others = Object.keys(this.#values).filter((name) => name !== without)
+    return [...this.#positionals, ...others.flatMap((name) => this.list(name))]
   }
 
   flag(name: string): boolean {
@@ -195,7 +203,7 @@ export function parse(verb: Verb, words: readonly string[]): { positionals: read
         where: 'command line',
         hint: `usage: whet ${verb.usage}`,
       })
-    return { positionals, options: new Arguments(values as Values) }
+    return { positionals, options: new Arguments(values as Values, positionals) }
   } catch (error) {
     if (error instanceof UserError) throw error
     const { message, hint } = wordsProblem(error, Object.keys(specs))
