@@ -39,8 +39,8 @@ describe('without a verb', () => {
     [['compare', 'm.onnx'], /takes two models, got 1/],
     [['compare', 'm.onnx', 'm.onnx', '--data', 'd', '--margin', '0'], /--margin 0: not a number above 0\n/],
     [
-      ['quantize', 'm.onnx', '-o', 'q.onnx', '--scheme', 'weight-int4', '--group', '7'],
-      /not a whole number from 16 to 256/,
+      ['quantize', 'm.onnx', '-o', 'q.onnx', '--scheme', 'weight-int4', '--group', '33'],
+      /--group 33: no such choice\n.*choices: 16, 32, 64, 128, 256\n/,
     ],
     [['simplify', 'm.onnx', '-o', 'q.onnx', '--seed', '1.5'], /--seed 1\.5: not a whole number from 0 up/],
     [

@@ -9,6 +9,9 @@ import type { Arguments, Verb } from './verb.ts'
 
 const SCHEMES = ['static-int8', 'dynamic-int8', 'weight-int8', 'weight-int4', 'float16'] as const
 
+/** Those of the passes, which are loaded later. */
+const GROUPS = ['16', '32', '64', '128', '256'] as const
+
 /** The options of the weight-only schemes, refused beside another scheme rather than ignored. */
 function weightChoices(options: Arguments, scheme: string) {
   const learned = options.text('rounding') === 'learned'
@@ -61,7 +64,7 @@ export const quantizeVerb: Verb = {
     },
     samples: { type: 'string', value: 'N', help: 'rows to calibrate on (128)' },
     target: { type: 'string', value: 'NAME', help: 'native (default), portable or web' },
-    group: { type: 'string', value: 'N', help: 'weight-only: weights that share a scale, 16 to 256 (32)' },
+    group: { type: 'string', value: 'N', help: `weight-only: weights that share a scale, ${GROUPS.join(', ')} (32)` },
     rounding: {
       type: 'string',
       value: 'HOW',
@@ -115,7 +118,7 @@ export const quantizeVerb: Verb = {
     )
     const target = options.choice('target', ['native', 'portable', 'web'], 'native')
     const samples = options.integer('samples', 128, 1)
-    const group = options.integer('group', 32, 16, 256)
+    const group = Number(options.choice('group', GROUPS, '32'))
     const weights = weightChoices(options, scheme)
     const integers = ['smooth', 'weight-bits'].find((name) => options.has(name))
     if (integers && scheme !== 'static-int8')

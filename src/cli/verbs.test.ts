@@ -2,6 +2,9 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
+import { parseModel } from '../ir/index.ts'
+import { GROUPS } from '../passes/index.ts'
+import { quantize } from '../recipe/index.ts'
 import { helpOf } from './help.ts'
 import { Arguments, COMMON, parse, type Verb } from './verb.ts'
 import { VERBS } from './verbs.ts'
@@ -47,6 +50,13 @@ describe.each(verbs.map((verb) => [verb.name, verb] as const))('whet %s', (name,
   test('reads every option that it has', () => {
     expect(Object.keys(verb.options).filter((option) => !reads(option))).toEqual([])
   })
+})
+
+test('groups of weights: those that the kernel takes, to the library too', async () => {
+  expect(helpOf((await VERBS.quantize!.load()) as Verb)).toContain(`share a scale, ${GROUPS.join(', ')} (32)`)
+  const model = parseModel('<ir_version: 10, opset_import: ["" : 21]> g (float[1] x) => (float[1] y) { y = Relu(x) }')
+  const made = quantize(model, { scheme: 'weight-int4', group: 33 })
+  await expect(made).rejects.toMatchObject({ code: 'bad-argument', hint: 'choices: 16, 32, 64, 128, 256' })
 })
 
 test('sizes: with a unit or without, within their limits', () => {

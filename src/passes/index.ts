@@ -66,6 +66,7 @@ export {
   codeBlocks,
   compareKernels,
   costProbes,
+  GROUPS,
   hardCodes,
   momentValues,
   namedAsFound,

@@ -42,8 +42,6 @@ export interface QuantizeOptions extends WeightChoices {
   readonly samples?: number | undefined
   readonly indices?: readonly number[] | undefined
   readonly target?: Target | undefined
-  /** Weights of a block in `weight-int4` and `weight-int8`; 32 unless said. */
-  readonly group?: number | undefined
   /** Node names or operator names that stay in float. */
   readonly keepFloat?: readonly string[] | undefined
   /** Steps that learned roundings take for each part of the model; 500 unless said. */
@@ -111,13 +109,13 @@ export function quantizationRun({ runs }: Trail, scheme: Scheme): PassRun {
 }
 
 function quantizeStep(options: QuantizeOptions, evidence: readonly Report[]): Step {
-  const { scheme, keepFloat, target, group } = options
+  const { scheme, keepFloat, target } = options
   const bits = scheme === 'weight-int8' ? { bits: 8 } : scheme === 'weight-int4' ? { bits: 4 } : {}
   return {
     pass: PASS_OF[scheme],
     options: {
       ...bits,
-      ...(scheme.startsWith('weight') ? { ...(group ? { block: group } : {}), ...weightOptions(options) } : {}),
+      ...(scheme.startsWith('weight') ? weightOptions(options) : {}),
       ...(keepFloat?.length ? { keepFloat } : {}),
       ...(target && target !== 'native' ? { target } : {}),
       ...(evidence.some(({ kind }) => kind === 'channels') ? { correctBias: true } : {}),

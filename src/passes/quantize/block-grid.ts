@@ -16,8 +16,9 @@ export interface GridOptions {
   readonly fit: 'rtn' | 'hqq'
 }
 
-/** The least block that the runtime's kernels take. */
-const LEAST_BLOCK = 16
+/** The blocks that the runtime's kernel takes; beyond 256 it was seen to answer zeros without a word. */
+export const GROUPS: readonly number[] = [16, 32, 64, 128, 256]
+const LEAST_BLOCK = GROUPS[0]!
 
 /**
  * The block that a matrix of this many rows is stored in: the one asked for, or the least that holds a whole row of

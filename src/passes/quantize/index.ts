@@ -1,4 +1,5 @@
 export { type Affine, rangeOfU8 } from './affine.ts'
+export { GROUPS } from './block-grid.ts'
 export { type BlockTask, codeBlocks } from './code-blocks.ts'
 export { compareKernels, type KernelMismatch, namedAsFound } from './compare-kernels.ts'
 export { convertFloat16, type Float16Options } from './convert-float16.ts'

@@ -11,6 +11,7 @@ import {
 } from '../../rewrite/index.ts'
 import { rangeOf } from './affine.ts'
 import type { BlockCodes } from './block-codes.ts'
+import { GROUPS } from './block-grid.ts'
 import { type BlockOptions, BlockStore, blockProduct, type ProductReader } from './block-store.ts'
 import { blockKey, blocksAhead } from './blocks-ahead.ts'
 import { dropUnread } from './drop-unread.ts'
@@ -29,7 +30,7 @@ import {
 
 export interface WeightOptions {
   readonly bits: 4 | 8
-  /** Rows of a block: a power of two from 16 to 256; 32 by default. */
+  /** Rows of a block: one of `GROUPS`; 32 by default. */
   readonly block?: number | undefined
   /** One zero point, the middle code, for all blocks: a little smaller, a little less exact. */
   readonly symmetric?: boolean | undefined
@@ -108,9 +109,7 @@ function keeps(options: WeightOptions): (node: Node) => boolean {
 }
 
 function refusalOf(options: WeightOptions, block: number, evidence: readonly Evidence[]): string | null {
-  // Beyond 256 the runtime's kernel was seen to answer zeros without a word.
-  if (block < 16 || block > 256 || 2 ** Math.round(Math.log2(block)) !== block)
-    return `a block of ${block} is no power of two from 16 to 256`
+  if (!GROUPS.includes(block)) return `no kernel takes a block of ${block}: ${GROUPS.join(', ')} are taken`
   if (options.rounding === 'gptq' && !evidence.some(({ report }) => report.kind === 'moments'))
     return 'gptq rounds by what the products read, and no moments are among the evidence'
   if (options.rounding === 'learned' && !evidence.some(({ report }) => report.kind === 'learned-weights'))
