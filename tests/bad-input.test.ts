@@ -277,6 +277,18 @@ describe('data that does not fit the model', () => {
       ...more,
     ]
     await refused(optimize(), /9/, /label|class/)
+    for (const row of [0, 4]) {
+      const nan = {
+        dtype: 'float32',
+        dims: [10],
+        bytes: new Uint8Array(Float32Array.from({ length: 10 }, (_, i) => (i === row ? Number.NaN : 1)).buffer),
+      }
+      bench.rows('labels.npz', 10, 16, { labels: nan })
+      await refused(
+        ['compare', 'model.onnx', 'model.onnx', '--data', 'labels.npz'],
+        new RegExp(`the label NaN of row ${row}`),
+      )
+    }
     await refused(optimize('--slice', 'town'), /town/)
   })
 

@@ -283,6 +283,22 @@ describe('what cannot be is said, by name', () => {
     })
   })
 
+  test('labels as floats are the same labels, and one that is none is named with its row', async () => {
+    const floats = (data: Float32Array) =>
+      memoryDataset({ x: pictures(), labels: { dtype: 'float32', dims: [ROWS], data } }, { inputs, label: 'labels' })
+    const same = Float32Array.from(labels, Number)
+    const once = { ...settings, epochs: 1 }
+    const [whole, real] = await Promise.all(
+      [labelled(), floats(same)].map(async (data) => distil(teacher, await data, once)),
+    )
+    expect(real!.report.scoreName).toBe('labels met')
+    expect(real!.report.epochs).toEqual(whole!.report.epochs)
+    await expect(distil(teacher, await floats(same.with(3, Number.NaN)), once)).rejects.toMatchObject({
+      code: 'bad-data',
+      message: expect.stringMatching(/label NaN of row 3/),
+    })
+  })
+
   test('a data set of one row', async () => {
     const one = await memoryDataset({ x: pictures(1) }, { inputs })
     const failed = distil(teacher, one, { ...settings, epochs: 1 })

@@ -1,6 +1,7 @@
 import type { TensorValue } from '../engine/index.ts'
 import { UserError } from '../platform/index.ts'
 import type { Metric, MetricRow } from './metric.ts'
+import { shownLabel } from './row-labels.ts'
 import { isClassLike, numbersOf, topAnswer } from './row-outputs.ts'
 
 export interface ClassOptions {
@@ -162,8 +163,7 @@ function nameOf(answer: number | string | null, { classNames }: ClassOptions): s
 }
 
 function badLabel({ row, label }: MetricRow, problem: string): UserError {
-  const shown = typeof label === 'object' ? `of ${label.length} numbers` : JSON.stringify(label)
-  return new UserError('bad-data', `the label ${shown} of row ${row} ${problem}`, {
+  return new UserError('bad-data', `the label ${shownLabel(label)} of row ${row} ${problem}`, {
     where: `row ${row}`,
     hint: 'correct the labels, or name the right field with --label',
   })

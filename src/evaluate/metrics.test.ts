@@ -147,12 +147,13 @@ test('metrics by name, and a user’s own', () => {
 
 test('the metric that labels suggest', () => {
   const outputs = { y: floats([3], [0, 1, 2]) }
-  expect(defaultMetric(1, outputs, {}).name).toBe('top1')
-  expect(defaultMetric('dog', outputs, {}).name).toBe('top1')
-  expect(defaultMetric(1.5, { y: floats([1], [0]) }, {}).name).toBe('mae')
-  expect(defaultMetric(new Float32Array(3), outputs, {}).name).toBe('mae')
-  expect(defaultMetric(new Uint8Array(4), { y: floats([3, 2, 2], new Array(12).fill(0)) }, {}).name).toBe('miou')
-  expect(() => defaultMetric('text', { y: floats([5, 40], new Array(200).fill(0)) }, {})).toThrow(
-    /exact-match|labels fit none/,
+  expect(defaultMetric(1, outputs, {}, 0).name).toBe('top1')
+  expect(defaultMetric('dog', outputs, {}, 0).name).toBe('top1')
+  expect(defaultMetric(1.5, { y: floats([1], [0]) }, {}, 0).name).toBe('mae')
+  expect(defaultMetric(new Float32Array(3), outputs, {}, 0).name).toBe('mae')
+  expect(defaultMetric(new Uint8Array(4), { y: floats([3, 2, 2], new Array(12).fill(0)) }, {}, 0).name).toBe('miou')
+  expect(() => defaultMetric('text', { y: floats([5, 40], new Array(200).fill(0)) }, {}, 7)).toThrow(
+    'the label "text" of row 7 fits none',
   )
+  expect(() => defaultMetric(Number.NaN, outputs, {}, 7)).toThrow('the label NaN of row 7 fits none')
 })

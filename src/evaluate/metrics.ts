@@ -9,6 +9,7 @@ import { areaUnderPrecisionRecall, areaUnderRoc, equalError } from './metric-ran
 import { meanAbsoluteError, rootMeanSquaredError, rSquared } from './metric-regression.ts'
 import { meanDice, meanIoU } from './metric-segmentation.ts'
 import { characterErrorRate, exactMatch, type TextOptions, wordErrorRate } from './metric-text.ts'
+import { shownLabel } from './row-labels.ts'
 
 /** What the metrics by name may be told. */
 export interface MetricOptions extends ClassOptions, TextOptions {}
@@ -86,9 +87,15 @@ export function asMetric(value: unknown, where: string): Metric {
  * The metric for labels of this kind where nobody named one: `top1` for classes (by number or name), `mae` for numbers,
  * `perplexity` for the next tokens of a language model, `miou` for masks.
  *
+ * @param row The number of the row that it is, for the message.
  * @throws UserError `bad-argument` where the label fits none of the outputs.
  */
-export function defaultMetric(label: RowLabel, outputs: MetricRow['outputs'], options: MetricOptions): Metric {
+export function defaultMetric(
+  label: RowLabel,
+  outputs: MetricRow['outputs'],
+  options: MetricOptions,
+  row: number,
+): Metric {
   const hasClasses = classOutputName(outputs) !== null
   const sameSize = (count: number) => Object.values(outputs).some((value) => value.data.length === count)
   if (typeof label === 'string' && (hasClasses || options.output)) return topK(1, options)
@@ -104,10 +111,10 @@ export function defaultMetric(label: RowLabel, outputs: MetricRow['outputs'], op
       return meanAbsoluteError(options)
     if (Object.values(outputs).some((value) => value.data.length % label.length === 0)) return meanIoU(options)
   }
-  throw new UserError('bad-argument', 'the labels fit none of the model’s outputs', {
+  throw new UserError('bad-argument', `the label ${shownLabel(label)} of row ${row} fits none of the model’s outputs`, {
     where: Object.entries(outputs)
       .map(([name, { dims }]) => `${name} [${dims.join(',')}]`)
       .join(', '),
-    hint: 'name the metric: --metric NAME (recall@1 for embeddings, exact-match and cer for text), or write one: --metric ./metric.mjs',
+    hint: 'correct the labels, or name the metric: --metric NAME (recall@1 for embeddings, exact-match and cer for text), or write one: --metric ./metric.mjs',
   })
 }

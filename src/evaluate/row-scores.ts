@@ -14,8 +14,8 @@ export function metricChoice(
 ): { of(row: MetricRow): Metric | null; readonly made: Metric | null } {
   let metric = asked === undefined ? null : checkedMetric(metricOf(asked, options))
   return {
-    of({ label, outputs }) {
-      if (metric === null && label !== undefined) metric = checkedMetric(defaultMetric(label, outputs, options))
+    of({ label, outputs, row }) {
+      if (metric === null && label !== undefined) metric = checkedMetric(defaultMetric(label, outputs, options, row))
       return metric
     },
     get made() {

@@ -69,7 +69,7 @@ export async function distil(teacher: Model, data: Dataset, options: DistilOptio
   const whole = await trainable(teacher)
   const form = whole.model
   const given = options.student ? await trainable(options.student) : whole
-  const goal = learningGoal(form, given.model, data, options.label)
+  const goal = await learningGoal(form, given.model, data, options.label)
   if (options.student) await mustTakeRows(given.model, data)
   const answers = await askTeacher(form, goal, data, [...rows.train, ...rows.select], options)
   const made: Student = options.student

@@ -45,7 +45,12 @@ export const LABELS = 'learn/labels'
  *
  * @throws UserError `unsupported` where the two do not have the same outputs, or none is float.
  */
-export function learningGoal(teacher: Model, student: Model, data: Dataset, label: string | undefined): LearningGoal {
+export async function learningGoal(
+  teacher: Model,
+  student: Model,
+  data: Dataset,
+  label: string | undefined,
+): Promise<LearningGoal> {
   const types = inferTypes(teacher)
   const own = inferTypes(student)
   const names = student.graph.outputs.map(({ name }) => name)
@@ -54,8 +59,7 @@ export function learningGoal(teacher: Model, student: Model, data: Dataset, labe
     return type?.kind === 'tensor' ? type : undefined
   }
   const field = label ?? data.fields.find(({ role }) => role === 'label')?.name
-  const whole = data.fields.find(({ name }) => name === field)
-  const integers = whole && whole.rowShape.length === 0 && /^u?int/.test(whole.dtype)
+  const numbers = field !== undefined && (await holdsClasses(data, field))
   const floats = teacher.graph.outputs.flatMap(({ name }) => {
     const type = shapeOf(types, name)
     return type?.dtype === 'float32' ? [{ name, type }] : []
@@ -95,7 +99,7 @@ export function learningGoal(teacher: Model, student: Model, data: Dataset, labe
       type.shape?.length === 2 &&
       typeof last === 'number' &&
       last >= 2 &&
-      (both || (head === null && studentHead === null && (integers || /logit|class|score/i.test(name))))
+      (both || (head === null && studentHead === null && (numbers || /logit|class|score/i.test(name))))
     return {
       output: name,
       teacher: both && classes ? head : name,
@@ -108,8 +112,19 @@ export function learningGoal(teacher: Model, student: Model, data: Dataset, labe
   const classes = labelled && shapeOf(types, labelled.output)?.shape?.at(-1)
   return {
     outputs,
-    label: field && integers && labelled && typeof classes === 'number' ? { field, classes, output: labelled } : null,
+    label: field && numbers && labelled && typeof classes === 'number' ? { field, classes, output: labelled } : null,
   }
+}
+
+/** Whether a field is the number of a class, in floats too: as its first row has it, which is how a metric is chosen. */
+async function holdsClasses(data: Dataset, field: string): Promise<boolean> {
+  const { dtype, rowShape } = data.fields.find(({ name }) => name === field) ?? {}
+  if (dtype === undefined || rowShape?.length !== 0) return false
+  if (/^u?int/.test(dtype)) return true
+  if (!dtype.startsWith('float')) return false
+  for await (const { columns } of data.read({ indices: [0], fields: [field] }))
+    return Number.isInteger(Number(columns[field]!.data[0]))
+  return false
 }
 
 export interface LossOptions {

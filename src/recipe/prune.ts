@@ -55,7 +55,7 @@ export async function prune(model: Model, data: Dataset, options: PruneOptions):
   const rows = learningRows(data, options)
   const whole = await trainable(model)
   const form = whole.model
-  const goal = learningGoal(form, form, data, options.label)
+  const goal = await learningGoal(form, form, data, options.label)
   let asked: ReturnType<typeof askTeacher> | undefined
   const teacher = () => (asked ??= askTeacher(form, goal, data, [...rows.train, ...rows.select], options))
   const evidence = async (): Promise<ImportanceOptions> => {

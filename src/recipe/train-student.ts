@@ -60,7 +60,7 @@ export async function trainStudent(
   // Rows to prove on belong to the search: nothing of this set is kept back for that.
   const { train, select } = learningRows(data, { proof: data, seed })
   const whole = await trainable(teacher)
-  const goal = learningGoal(whole.model, whole.model, data, options.label)
+  const goal = await learningGoal(whole.model, whole.model, data, options.label)
   const shared = { seed, signal, ...(onProgress ? { onProgress } : {}) }
   const answers = await askTeacher(whole.model, goal, data, [...train, ...select], shared)
   const evidence = { goal, answers, rows: train, ...{ seed, signal } }

@@ -108,7 +108,7 @@ export async function tuneStaticInt8(
       where: model.graph.name || 'graph',
       hint: 'integers go where they are faster; --everywhere puts them also where float is as fast',
     })
-  const goal = learningGoal(start.model, form.model, data, options.label)
+  const goal = await learningGoal(start.model, form.model, data, options.label)
   const asking = { ...(options.open ? { open: options.open } : {}), signal, ...(onProgress ? { onProgress } : {}) }
   const answers = await askTeacher(start.model, goal, data, [...rows.train, ...rows.select], asking)
   const floats = trainableWeights(start.model).filter((name) => form.model.graph.initializers.has(name))
