@@ -191,6 +191,19 @@ describe('models that are odd but valid', () => {
     await refused(['quantize', 'odd.onnx', '-o', 'out.onnx', '--scheme', 'static-int8', '--data', 'odd.npz'], /Polish/)
   })
 
+  test('a first dimension that was opened by hand, with the old sizes inside', async () => {
+    bench.model(
+      'opened.onnx',
+      `g (float[N,16] x) => (float[1,8] y) <float[1,64] a, float[1,64] r, float[16,64] w = ${weights(1024)}, float[64,8] v = ${weights(512)}>
+       { a = MatMul(x, w)  r = Relu(a)  y = MatMul(r, v) }`,
+    )
+    bench.rows('opened.npz', 32, 16)
+    const words = ['quantize', 'opened.onnx', '-o', 'opened-int8.onnx', '--scheme', 'static-int8', '--data']
+    const { code, stdout } = await bench.whet(...words, 'opened.npz', '--json')
+    expect(code).toBe(0)
+    expect(reportIn(stdout, 'quantization').sqnrDb).toBeGreaterThan(25)
+  })
+
   test('a model that draws random numbers is not taken for a broken rewrite', async () => {
     bench.model(
       'random.onnx',

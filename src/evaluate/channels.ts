@@ -1,6 +1,7 @@
 import type { Dataset } from '../data/index.ts'
 import type { Fetched, Session } from '../engine/index.ts'
 import { elementCount } from '../ir/index.ts'
+import { UserError } from '../platform/index.ts'
 import type { ChannelsReport } from '../report/index.ts'
 import { feedsOf, rowsPerRun } from './feeds.ts'
 import { rowsTogether } from './rows-together.ts'
@@ -49,7 +50,12 @@ export function toldChannels(fetched: Fetched, packs: readonly ChannelPack[]): R
       const [min, max, mean] = [next(length), next(length), next(length)]
       told.set(name, { channels, elements: elementCount(shape), min, max, mean })
     }
-    if (at !== data.length) throw new Error(`internal: ${data.length} numbers tell of channels that have ${at}`)
+    // The runtime answers Shape from what the model lets it conclude, which need not be what it then computes.
+    if (at !== data.length)
+      throw new UserError('bad-model', `the runtime concludes other sizes of these values than they have`, {
+        where: values.map(({ name }) => name).join(', '),
+        hint: 'a size in front of them is fixed where it is open, such as that of a constant joined to rows: mend it where the model is made',
+      })
   }
   return told
 }

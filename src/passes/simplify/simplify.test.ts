@@ -88,6 +88,13 @@ test('dead code: what a branch reads is alive', async () => {
   expect(branch?.type === 'graph' && branch.value.nodes.length).toBe(1)
 })
 
+test('dead code: stated shapes that the inputs contradict', async () => {
+  const stated = 'float[1,3,4,6] a, float[N,3,4,6] b, float[P,3,Q,6] c'
+  const source = model(IMAGE, 'a = Relu(x) b = Neg(a) c = Abs(b) y = Neg(c)', stated)
+  const { after } = await rewriteEqually(eliminateDeadCode, source)
+  expect([...after.graph.valueInfos.keys()]).toEqual(['b', 'c'])
+})
+
 test('equal nodes and equal constants become one', async () => {
   const body =
     'a = Add(x, k) b = Add(x, m) c = Mul(a, b) d = Elu<alpha = 0.5>(c) e = Elu<alpha = 0.25>(c) y = Add(d, e)'
