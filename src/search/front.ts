@@ -7,14 +7,14 @@ export interface Point {
   readonly y: number
 }
 
-/** The ids that no other point beats in one direction without being worse in the other. */
+/** The ids that no other point beats in one direction without being worse in the other; equal ones stand together. */
 export function paretoFront(points: readonly Point[]): ReadonlySet<string> {
   const sorted = [...points].sort((a, b) => a.x - b.x || a.y - b.y)
   const front = new Set<string>()
-  let least = Number.POSITIVE_INFINITY
+  let last: Point | null = null
   for (const point of sorted) {
-    if (point.y >= least) continue
-    least = point.y
+    if (last && point.y >= last.y && !(point.x === last.x && point.y === last.y)) continue
+    last = point
     front.add(point.id)
   }
   return front
