@@ -54,6 +54,7 @@ export const quantizeStaticInt8: Pass<StaticInt8Options> = {
     if (plan.units.size === 0) return { model, report: { ...base, applied: 0, refused, planned: {} } }
     const { graph, planned } = insertQdq(plan, options.target === 'portable')
     const { expectedNoise } = plan
+    const notes = [...(options.target === 'portable' ? [PORTABLE] : []), ...takenIn(plan, options.keepFloat ?? [])]
     const report: PassRun = {
       ...base,
       applied: plan.units.size,
@@ -61,11 +62,20 @@ export const quantizeStaticInt8: Pass<StaticInt8Options> = {
       planned,
       ...(expectedNoise === null ? {} : { expectedNoise }),
     }
-    return {
-      model: { ...model, graph },
-      report: options.target === 'portable' ? { ...report, notes: [PORTABLE] } : report,
-    }
+    return { model: { ...model, graph }, report: notes.length > 0 ? { ...report, notes } : report }
   },
+}
+
+/** What is to be said of operators that were to stay in float, and have no kernel to stay in. */
+function takenIn({ covered }: StaticPlan, keepFloat: readonly string[]): readonly string[] {
+  return keepFloat.flatMap((name) => {
+    const nodes = [...covered].filter((node) => operatorName(node) === name).map(nodeLabel)
+    if (nodes.length === 0) return []
+    const some = `${nodes.slice(0, 3).join(', ')}${nodes.length > 3 ? `, … (${nodes.length} of them)` : ''}`
+    return [
+      `${name} was asked to stay in float, but is no step of its own in integers at ${some}: there it is the bias or the range of the operator in front, which the node's own name would keep in float, too`,
+    ]
+  })
 }
 
 /** What would be rounded, and how, by these options and this evidence. */
