@@ -3,6 +3,8 @@ import { create, toBinary } from '@bufbuild/protobuf'
 import { ModelProtoSchema } from 'onnx-buf'
 import sharp from 'sharp'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { parseModel } from '../src/ir/index.ts'
+import { encodeModel } from '../src/onnx/index.ts'
 import { Bench, CLASSIFIER, type Ended, floats, integers, weights } from './command.ts'
 import { reportIn } from './schema.ts'
 
@@ -202,6 +204,25 @@ describe('models that are odd but valid', () => {
     const { code, stdout } = await bench.whet(...words, 'opened.npz', '--json')
     expect(code).toBe(0)
     expect(reportIn(stdout, 'quantization').sqnrDb).toBeGreaterThan(25)
+  })
+
+  test('a shape that lies in another file', async () => {
+    const { graph, ...rest } = parseModel(
+      `<ir_version: 10, opset_import: ["" : 21]> g (float[N,64] x) => (float[N,64] y) <float[64,64] w = ${weights(4096)}, int64[2] s = {-1, 64}>
+       { a = MatMul(x, w)  y = Reshape(a, s) }`,
+    )
+    writeFileSync(bench.path('shape.bin'), new Uint8Array(BigInt64Array.of(-1n, 64n).buffer))
+    const entries = [['location', 'shape.bin']] as const
+    const bytes = { byteLength: 16, read: () => new Uint8Array(16) }
+    const initializers = new Map(graph.initializers)
+    initializers.set('s', { ...initializers.get('s')!, data: { form: 'external', bytes, entries } })
+    writeFileSync(bench.path('shape.onnx'), encodeModel({ ...rest, graph: { ...graph, initializers } }))
+    const words = ['quantize', 'shape.onnx', '-o', 'shape4.onnx', '--scheme', 'weight-int4', '--json']
+    const { code, stdout } = await bench.whet(...words)
+    expect(code).toBe(0)
+    expect(reportIn(stdout, 'quantization').kernels).toMatchObject({ MatMulNBits: 1 })
+    bench.npz('shape.npz', { x: floats(new Float32Array(256), [4, 64]) })
+    await refused(['predict', 'shape.onnx', '--data', 'shape.npz', '-o', 'p.jsonl'], /whet simplify writes it/)
   })
 
   test('a model that draws random numbers is not taken for a broken rewrite', async () => {

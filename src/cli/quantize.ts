@@ -1,6 +1,7 @@
 import { existsSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { startRuntimes } from '../engine/index.ts'
+import type { Model } from '../ir/index.ts'
 import { keepHeapSmall, UserError } from '../platform/index.ts'
 import { DATA, dataFor, LABEL, modelAt, OUT_FILE, SEED, TOKENIZER, TOKENS } from './inputs.ts'
 import { outputFile, outputFolder, writableFile } from './output-file.ts'
@@ -11,6 +12,12 @@ const SCHEMES = ['static-int8', 'dynamic-int8', 'weight-int8', 'weight-int4', 'f
 
 /** Those of the passes, which are loaded later. */
 const GROUPS = ['16', '32', '64', '128', '256'] as const
+
+/** The runtime reads shapes and axes while it loads, and from the model's own file alone; what we write for it has them there. */
+const hasSmallOutside = ({ graph }: Model) =>
+  [...graph.initializers.values()].some(({ data }) => data.form === 'external' && data.bytes.byteLength < SMALL)
+/** Bytes. */
+const SMALL = 1 << 10
 
 /** The options of the weight-only schemes, refused beside another scheme rather than ignored. */
 function weightChoices(options: Arguments, scheme: string) {
@@ -155,7 +162,7 @@ export const quantizeVerb: Verb = {
       seed: options.integer('seed', 0),
       cache: diskCache(),
       // A pipe can be read once only.
-      ...(statSync(path!).isFile() ? { file: path! } : {}),
+      ...(statSync(path!).isFile() && !hasSmallOutside(model) ? { file: path! } : {}),
       processes,
       signal: context.signal,
       onProgress: context.progress,

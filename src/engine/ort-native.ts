@@ -149,6 +149,7 @@ export function loadError(error: unknown, name: string, where: string | undefine
   const said = error instanceof Error ? error.message : String(error)
   // The runtime tells the path that it read, often a temporary one; `where` is the name that the user knows.
   const text = said.replace(/^Load model from .+? failed: ?/, '')
+  const outside = /Cannot parse data from external tensors/.test(text)
   const detail = { ...(where === undefined ? {} : { where }), cause: error }
   const unsupported =
     /not implemented|could not find an implementation|NOT_IMPLEMENTED|is not a registered function|Unsupported data type|opset/i
@@ -161,7 +162,9 @@ export function loadError(error: unknown, name: string, where: string | undefine
     ...detail,
     hint: unsupported.test(text)
       ? 'The model needs an operator or type that this runtime does not have.'
-      : 'It cannot run here as it is: mend what the runtime names where the model is made, and export it again.',
+      : outside
+        ? 'Its shapes lie in another file, where the runtime does not read them: whet simplify writes it with its small tensors inside.'
+        : 'It cannot run here as it is: mend what the runtime names where the model is made, and export it again.',
   })
 }
 
