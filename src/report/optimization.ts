@@ -26,6 +26,8 @@ const candidateResult = object({
   /** Median of original / candidate, interleaved; above 1 is faster. */
   speedup: nullable(number),
   ratio: nullable(latencyRatio),
+  /** The ratio that chose it, where it was timed again alone before it was handed out. */
+  ratioBefore: optional(latencyRatio),
   p99Ms: optional(nullable(number)),
   loadMs: nullable(number),
   peakRssBytes: nullable(integer),

@@ -138,7 +138,8 @@ export class Pool {
       const { note, ...result } = trial.result
       const speedup = ratio ? 1 / ratio.median : null
       const own = note && !note.startsWith(BORROWED) ? { note } : {}
-      trial.result = { ...result, ...own, p50Ms, p99Ms, loadMs, peakRssBytes, ratio, speedup }
+      const before = purpose === 'confirm' && result.ratio ? { ratioBefore: result.ratio } : {}
+      trial.result = { ...result, ...own, ...before, p50Ms, p99Ms, loadMs, peakRssBytes, ratio, speedup }
     }
     return report
   }

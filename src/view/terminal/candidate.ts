@@ -1,5 +1,5 @@
 import type { CandidateResult, OptimizationReport } from '../../report/index.ts'
-import { bytes, count, decibels, metricValue, ms, plural, times } from '../words.ts'
+import { bytes, count, decibels, metricValue, ms, percent, plural, times } from '../words.ts'
 import { verdictWord } from './table.ts'
 
 /** Why a candidate of a search was, or was not, chosen: what it is, what was measured of it, and what decided. */
@@ -44,14 +44,31 @@ function whyNot(candidate: CandidateResult, winner: CandidateResult | undefined,
     return 'the rows show neither that it is as good nor that it is close'
   if (!winner || winner.id === 'original') return 'see below'
   const [own, other] = [figureOf(candidate, report), figureOf(winner, report)]
-  if (own === null || other === null || own <= other)
+  if (own === null || other === null || own < CLEARLY * other)
     return `${winner.id} was safer on the selection rows${rowsOf(winner)}, and what is safer is proven first`
+  const { ratioBefore, ratio } = winner
+  // What is told of the winner's time is of another moment than what chose it.
+  if (
+    ratioBefore &&
+    ratio &&
+    candidate.ratio &&
+    report.goal !== 'size' &&
+    report.goal !== 'memory' &&
+    candidate.ratio.median <= ratio.median
+  )
+    return `when ${winner.id} was chosen it took ${share(ratioBefore)} of the original's time and this one ${share(candidate.ratio)}, ${own <= other ? 'a tie' : 'better in the goal'}; timed again alone before it was handed out it took ${share(ratio)}`
+  if (own <= other) return `${winner.id} is as good within the error of measuring, and was preferred`
   return `${winner.id} is better in the goal (${report.goal})`
 }
 
 const rowsOf = ({ judgedRows }: CandidateResult) => (judgedRows === undefined ? '' : ` (${count(judgedRows)})`)
 
+/** Beyond this a difference in the goal is no tie, as in the search. */
+const CLEARLY = 0.9
+const share = ({ median }: { readonly median: number }) => percent(median, 0)
+
+/** By which the choice was made: times as they were then. */
 function figureOf(candidate: CandidateResult, { goal }: OptimizationReport): number | null {
   if (goal === 'size') return candidate.bytes
-  return goal === 'memory' ? candidate.peakRssBytes : (candidate.ratio?.median ?? null)
+  return goal === 'memory' ? candidate.peakRssBytes : ((candidate.ratioBefore ?? candidate.ratio)?.median ?? null)
 }

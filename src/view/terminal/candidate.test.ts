@@ -1,0 +1,29 @@
+import { expect, test } from 'vitest'
+import type { OptimizationReport } from '../../report/index.ts'
+import { explainCandidate } from './candidate.ts'
+
+const ratio = (median: number) => ({ base: 'original', other: '', median, ci: [median, median] as const })
+const result = (id: string, median: number, more: object = {}) => ({
+  ...{ id, recipe: '', bytes: 10, p50Ms: median, speedup: 1 / median, ratio: ratio(median), verdict: 'inconclusive' },
+  ...{ grade: 'close', metric: null, sqnrDb: 30, ...more },
+})
+const why = (own: number, winner: object, goal = 'latency') =>
+  explainCandidate(
+    {
+      ...{ goal, chosen: { id: 'winner', reason: 'It is.' }, baseline: { p50Ms: 1, bytes: 10, metricName: 'top1' } },
+      candidates: [result('own', own), winner],
+    } as unknown as OptimizationReport,
+    'own',
+  ).split('\n')[2]
+
+test('why a candidate lost: by the times that chose, not by a later one of the winner alone', () => {
+  expect(why(0.6, result('winner', 0.5))).toBe('It was not chosen: winner is better in the goal (latency).')
+  expect(why(0.5, result('winner', 0.6))).toMatch(/winner was safer on the selection rows/)
+  expect(why(0.5, result('winner', 0.52))).toMatch(/winner is as good within the error of measuring/)
+  const confirmed = result('winner', 0.71, { ratioBefore: ratio(0.63) })
+  expect(why(0.61, confirmed)).toBe(
+    "It was not chosen: when winner was chosen it took 63 % of the original's time and this one 61 %, a tie; timed again alone before it was handed out it took 71 %.",
+  )
+  expect(why(0.5, confirmed)).toMatch(/winner was safer/)
+  expect(why(0.8, confirmed)).toMatch(/better in the goal/)
+})
