@@ -134,6 +134,20 @@ describe('on a processor without VNNI', () => {
     expect(report.portable!.sentence).toContain('32 of 64 channels at full range, 32 reduced')
   })
 
+  test('products of blocks that round what they read are products in integers, and 8-bit ones are not promised', async () => {
+    const base = modelWith('g (float[5,64] x) => (float y) { y = MatMul(x, w) }', { w: [64, 64] })
+    const blocks = { target: 'portable', accuracyLevel: 4 } as const
+    const { report } = await quantize(base, { ...blocks, scheme: 'weight-int4' })
+    expect(report.portable).toMatchObject({ proven: true, products: [{ operator: 'MatMulNBits', worstPair: 30 }] })
+    const eight = quantize(base, { ...blocks, scheme: 'weight-int8' })
+    await expect(eight).rejects.toMatchObject({ code: 'bad-argument', message: expect.stringMatching(/may saturate/) })
+    const { model: naive } = await quantize(base, { scheme: 'weight-int8', accuracyLevel: 4 })
+    expect(productSafety(naive)[0]!.unsafe).toHaveLength(64)
+    expect(
+      (await quantize(base, { ...blocks, accuracyLevel: 0, scheme: 'weight-int8' })).report.portable!.products,
+    ).toEqual([])
+  })
+
   test('the dynamic scheme: naive falls, portable does not', async () => {
     const base = model('g (float[4,64] x) => (float y) { y = MatMul(x, w) }', { w: [64, 64] })
     const feeds = { x: positive([4, 64], 5) }

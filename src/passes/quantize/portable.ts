@@ -48,6 +48,8 @@ const CODE_PRODUCTS: Readonly<Record<string, number>> = {
   'com.microsoft.DynamicQuantizeMatMul': 1,
   'com.microsoft.DynamicQuantizeLSTM': 1,
 }
+/** Products of blocks of codes, which round what they read to 8 bits at accuracy level 4, and else multiply floats. */
+const BLOCK_PRODUCT = 'com.microsoft.MatMulNBits'
 const FLOAT_PRODUCTS = ['Conv', 'MatMul', 'Gemm']
 
 /**
@@ -70,6 +72,8 @@ export function productSafety(model: Model): readonly ProductSafety[] {
       return producer && operatorName(producer) === 'DequantizeLinear' ? producer.inputs[0]! : undefined
     }
     for (const node of graph.nodes) {
+      if (operatorName(node) === BLOCK_PRODUCT && intAttribute(node, 'accuracy_level', 0) === 4)
+        found.push(blockSafety(node))
       const slot = CODE_PRODUCTS[operatorName(node)]
       if (slot !== undefined) {
         for (const at of node.opType === 'DynamicQuantizeLSTM' ? [1, 2] : [slot]) {
@@ -119,6 +123,14 @@ function safetyOf(node: Node, weight: Tensor): ProductSafety {
     reduced,
     unsafe: where((c) => reach[c]! > MOST_PAIR),
   }
+}
+
+/** By their bits alone: two codes of 4 come to 30, and two of 8 may come to more than fits. */
+function blockSafety(node: Node): ProductSafety {
+  const channels = intAttribute(node, 'N', 0)
+  const worstPair = 2 * (2 ** intAttribute(node, 'bits', 4) - 1)
+  const unsafe = worstPair > MOST_PAIR ? Array.from({ length: channels }, (_, c) => c) : []
+  return { node: nodeLabel(node), operator: node.opType, channels, form: 'full', worstPair, reduced: [], unsafe }
 }
 
 const isTransposed = (node: Node): boolean =>
