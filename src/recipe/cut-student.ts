@@ -52,7 +52,7 @@ export async function cutStudent(
     })
   let trail = teacher
   if (dropped.length > 0) {
-    mustCheck(dropBlocks(form, dropped))
+    mustCheck(dropBlocks(form, dropped), form)
     trail = await advance(trail, {
       pass: 'leaveOutBlocks',
       options: { blocks: dropped.map(({ add }) => add.outputs[0]!) },
@@ -86,7 +86,7 @@ export async function cutChannels(trail: Trail, removal: Removal): Promise<Trail
   const next = await advance(trail, { pass: 'pruneChannels', options: { remove } })
   const [refused] = next.runs.at(-1)!.refused
   if (refused) throw new Error(`internal: channels of ${refused.node} were not removed: ${refused.reason}`)
-  mustCheck(next.model)
+  mustCheck(next.model, trail.model)
   return next
 }
 

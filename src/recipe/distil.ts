@@ -93,7 +93,7 @@ export async function distil(teacher: Model, data: Dataset, options: DistilOptio
   // What was drawn and could not learn is part of the student as well.
   const weights = new Map([...(made.drawn ?? []), ...learned.learned])
   const { trail, tensors } = await trainedTrail(made.trail, { learned: weights }, about)
-  const finished = mustCheck(trail.model)
+  const finished = mustCheck(trail.model, given.model)
   const { comparison, sides, speedup, savedMs } = await learningProof(
     [
       { path: teacherName, model: teacher },

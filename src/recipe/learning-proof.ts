@@ -1,10 +1,10 @@
 import { type Dataset, splitRows, subset } from '../data/index.ts'
 import {
-  checkModel,
   countMacs,
   countParameters,
   inferTypes,
   type Model,
+  newProblems,
   type Shape,
   type ValueType,
 } from '../ir/index.ts'
@@ -149,9 +149,9 @@ export function learningCost(
   }
 }
 
-/** A model that we made must be a correct one. */
-export function mustCheck(model: Model): Model {
-  const [problem] = checkModel(model)
+/** A model that we made must be as correct as the one that it was made of. */
+export function mustCheck(model: Model, before: Model): Model {
+  const [problem] = newProblems(model, before)
   if (problem) throw new Error(`internal: cutting channels made a wrong model: ${JSON.stringify(problem)}`)
   return model
 }

@@ -83,7 +83,7 @@ export async function prune(model: Model, data: Dataset, options: PruneOptions):
   const { comparison, sides, speedup, savedMs } = await learningProof(
     [
       { path: beforeName, model },
-      { path: afterName, model: mustCheck(finished) },
+      { path: afterName, model: mustCheck(finished, form) },
     ],
     rows,
     options,

@@ -58,3 +58,11 @@ function checkFunction(fn: ModelFunction, context: GraphContext): void {
   const parameters = new Set([...fn.attributes, ...fn.defaults.keys()])
   checkGraph(graph, { ...context, opsets: fn.opsets, parameters }, new Names(undefined))
 }
+
+/** What is wrong with a model and was not with the one that it was made of: files come with oddities that run. */
+export function newProblems(model: Model, before: Model): readonly Problem[] {
+  const problems = checkModel(model)
+  if (problems.length === 0) return problems
+  const known = new Set(checkModel(before).map(({ where, what }) => `${where}\n${what}`))
+  return problems.filter(({ where, what }) => !known.has(`${where}\n${what}`))
+}

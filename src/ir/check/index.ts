@@ -1,2 +1,2 @@
-export { checkModel } from './check-model.ts'
+export { checkModel, newProblems } from './check-model.ts'
 export type { Problem } from './problem.ts'

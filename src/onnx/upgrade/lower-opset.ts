@@ -1,11 +1,11 @@
 import {
-  checkModel,
   type Graph,
   intAttribute,
   type Model,
   mapGraphs,
   type Node,
   nestedGraphs,
+  newProblems,
   nodeLabel,
   operatorName,
   operatorVersions,
@@ -53,8 +53,7 @@ export function lowerOpset(model: Model): { model: Model; report: UpgradeReport 
     opsets: new Map(model.opsets).set('', FAST_POOLS),
     graph: withPlainPools(model.graph),
   }
-  const before = new Set(checkModel(model).map(({ where, what }) => `${where}\n${what}`))
-  const problem = checkModel(lowered).find(({ where, what }) => !before.has(`${where}\n${what}`))
+  const [problem] = newProblems(lowered, model)
   if (problem) return stays(problem.where, `operator set ${FAST_POOLS} would not do: it ${problem.what}`)
   const notes = [`standard operators as of opset ${FAST_POOLS}, whose AveragePool is faster than that of ${opset}`]
   return { model: lowered, report: { id: 'lowerOpset', applied: pools.length, refused: [], notes } }
