@@ -17,7 +17,7 @@ const LEVELS = 256
 /** What a histogram of all rows together tells the ranges of. */
 export type ClipMethod = Exclude<CalibrationMethod, 'most-rows'>
 
-/** The range that a method picks from what was seen. Never wider than what was seen. */
+/** The range that a method picks from what was seen, never wider than that. */
 export function clipRange(histogram: Histogram, method: ClipMethod, options: ClipOptions = {}): Range {
   const seen = { min: histogram.min, max: histogram.max }
   if (histogram.total === 0 || seen.min === seen.max) return seen

@@ -32,3 +32,27 @@ test('extremes that are known already are not those of each row', () => {
   for (let i = 0; i < 40; i++) observer.observe(row(i === 3 ? 100 : 1), 1)
   expect(observer.range('most-rows', {})).toEqual({ min: -1, max: 2 })
 })
+
+test('few rows that differ are taken to be followed by ones that reach further', () => {
+  const sizes = [1, 1.5, 2, 3]
+  const observer = new RangeObserver(true)
+  for (const size of sizes) observer.observe(row(size), 1)
+  // Logs of the upper ends 2, 3, 4, 6: mean 1.242, deviation 0.466; exp(mean + 2 deviations) is 8.8, the furthest is 6.
+  const { min, max } = observer.range('percentile', { percentile: 1 })
+  expect(max).toBeCloseTo(8.8, 1)
+  expect(min).toBeCloseTo(-4.4, 1)
+  expect(observer.range('minmax', {})).toEqual({ min: -3, max: 6 })
+})
+
+test('rows that agree, many rows, and fewer than four leave the range as it was seen', () => {
+  const ends = (sizes: readonly number[]) => {
+    const observer = new RangeObserver(true)
+    for (const size of sizes) observer.observe(row(size), 1)
+    return [observer.range('percentile', { percentile: 1 }), observer.range('minmax', {})]
+  }
+  const many = Array.from({ length: 60 }, (_, i) => 1 + ((i * 7) % 60) / 20)
+  for (const sizes of [[2, 2, 2, 2, 2], many, [1, 2, 4]]) {
+    const [clipped, seen] = ends(sizes)
+    expect(clipped).toEqual(seen)
+  }
+})

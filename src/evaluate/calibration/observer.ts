@@ -2,6 +2,7 @@ import type { Extremes } from '../../engine/index.ts'
 import type { CalibrationMethod } from '../../report/index.ts'
 import { type ClipOptions, clipRange, type Range } from './clipping.ts'
 import { Histogram } from './histogram.ts'
+import { reach } from './reach.ts'
 
 /** Elements of one value of one run that enter its histogram, at most; every element counts for the extremes. */
 const HISTOGRAM_ELEMENTS = 1 << 16
@@ -86,7 +87,15 @@ export class RangeObserver {
     if (method === 'minmax') return { min: this.#min, max: this.#max }
     if (!this.#histogram) throw new Error(`internal: ${method} needs the values themselves`)
     if (method === 'most-rows') return this.#rangeOfMostRows()
-    return clipRange(this.#histogram, method, options)
+    return this.#forRowsToCome(clipRange(this.#histogram, method, options))
+  }
+
+  /** The range moved out at either end by what the rows tell of rows that were not seen. */
+  #forRowsToCome({ min, max }: Range): Range {
+    return {
+      min: min < 0 ? min * reach(this.#lows.map((low) => -low)) : min,
+      max: max > 0 ? max * reach(this.#highs) : max,
+    }
   }
 
   /** Of what each row reaches, the least and the greatest once the furthest rows are left out: all of a few rows. */
