@@ -44,6 +44,12 @@ const patterns: Readonly<Record<string, Pattern>> = {
     kernels: { QLinearConv: 1 },
     gone: ['Conv', 'Clip'],
   },
+  'LeakyRelu and Clip': {
+    graph: g('lo = Constant<value_float = -0.1>() c = Conv(x, w, b) l = LeakyRelu<alpha = 0.2>(c) y = Clip(l, lo)'),
+    weights: conv,
+    kernels: { QLinearConv: 1, QLinearLeakyRelu: 1 },
+    gone: ['Conv', 'LeakyRelu', 'Clip'],
+  },
   'depthwise Conv': {
     graph: g('y = Conv<group = 16>(x, w, b)'),
     weights: { w: [16, 1, 3, 3], b: [16] },

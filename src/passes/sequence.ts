@@ -32,6 +32,7 @@ const merge: readonly Pass[] = [
   fuse.recogniseGelu,
   fuse.recogniseLayerNorm,
   fuse.recogniseLeakyRelu,
+  fuse.recogniseClip,
   fuse.recogniseLrn,
   fuse.recogniseRmsNorm,
   fuse.recogniseAdd,

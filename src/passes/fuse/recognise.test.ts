@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest'
 import { randomList, rewriteEqually, rewriteWith } from '../../../tests/rewrite-kit.ts'
 import { fuseAffineBefore } from './fuse-affine-before.ts'
+import { recogniseClip } from './recognise-clip.ts'
 import { recogniseGelu } from './recognise-gelu.ts'
 import { recogniseHardSigmoid } from './recognise-hard-sigmoid.ts'
 import { recogniseHardSwish } from './recognise-hard-swish.ts'
@@ -223,4 +224,33 @@ test('PRelu of several slopes, or of one that is computed, stays', async () => {
   expect((await rewriteWith(recogniseLeakyRelu, model('y = PRelu(x, slope)', several))).ops).toEqual(['PRelu'])
   const computed = await rewriteWith(recogniseLeakyRelu, model('s = Abs(x) y = PRelu(x, s)'))
   expect(computed.ops).toEqual(['Abs', 'PRelu'])
+})
+
+const NUMBERS = 'float zero = {0}, float[1,1] low = {-0.4}, float[1] high = {0.7}'
+test.each([
+  ['y = Max(x, zero)', ['Relu']],
+  ['y = Max(low, x)', ['Clip']],
+  ['y = Min(x, high)', ['Clip']],
+  ['m = Max(x, low) y = Min(high, m)', ['Clip', 'Clip']],
+])('a limit by comparison is a Relu or Clip: %s', async (body, ops) => {
+  expect((await rewriteEqually(recogniseClip, model(body, NUMBERS))).ops).toEqual(ops)
+  expect((await rewriteEqually(recogniseClip, model(body, NUMBERS, 10))).ops).toEqual(ops)
+})
+
+test('comparisons of values, with several numbers, and behind an integer product stay', async () => {
+  const ops = async (body: string, constants = NUMBERS) =>
+    (await rewriteWith(recogniseClip, model(body, constants))).ops
+  expect(await ops('a = Abs(x) y = Max(x, a)')).toEqual(['Abs', 'Max'])
+  expect(await ops('a = Abs(x) y = Max(a, low, x)')).toEqual(['Abs', 'Max'])
+  expect(await ops('y = Max(x, several)', `float[7] several = ${randomList(7, 3)}`)).toEqual(['Max'])
+  const coded = `float s = {0.1}, uint8 z = {128}, float zero = {0}, uint8[7,7] w = {${Array(49).fill(130).join(', ')}}`
+  const product =
+    'q = QuantizeLinear(x, s, z) d = DequantizeLinear(q, s, z) v = DequantizeLinear(w, s, z) p = MatMul(d, v)'
+  expect(await ops(`${product} y = Max(p, zero)`, coded)).toContain('Max')
+})
+
+test('a number of more axes than the value would raise its rank', async () => {
+  const source = model('y = Max(x, low)', 'float[1,1,1] low = {-0.4}').replace('[N,7] y', '[P,N,7] y')
+  const { reasons } = await rewriteWith(recogniseClip, source)
+  expect(reasons).toEqual(['the number has more axes than the value is known to have'])
 })

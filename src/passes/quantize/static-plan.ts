@@ -62,7 +62,7 @@ export function planStatic(
   const index = indexGraph(graph)
   const masked = maskedRanges(graph, index, facts, seen)
   const unmasked = new Map([...seen].map(([name, range]) => [name, masked.get(name) ?? range]))
-  const ranges = tellingRanges(unmasked, index)
+  const ranges = tellingRanges(unmasked, index, facts)
   const keep = new Set(options.keepFloat ?? [])
   const reasons = new Map<Node, string>()
   const candidates = new Map<Node, Unit>()

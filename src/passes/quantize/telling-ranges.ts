@@ -1,7 +1,8 @@
 import { floatAttribute, type GraphIndex, type Node, operatorName } from '../../ir/index.ts'
 import type { Range } from './affine.ts'
 import type { ObservedRange } from './plan-options.ts'
-import { quantizeRules } from './quantize-rules.ts'
+import { type NodeFacts, quantizeRules } from './quantize-rules.ts'
+import { clipBounds } from './unit.ts'
 
 /**
  * Where a result is this near to its end, nobody is told anything any more: so small a part of one of its 255 steps that
@@ -14,12 +15,16 @@ const UNTOLD = 1 / 64 / 255
  * that lies beyond −3 is 0 behind a HardSwish, and codes for it would be as many fewer for the rest. What a convolution in
  * front of HardSwish gives reaches from −14 to 12 where −3 to 12 is told apart: steps of little more than half the size.
  *
- * Exact for HardSwish and HardSigmoid; to a sixty-fourth of a step of the result for Sigmoid and Tanh. A SiLU falls to
+ * Limits are curves that are flat beyond themselves, and what a LeakyRelu is asked for is asked of its input over its
+ * slope: of one that ends at −0.4 with a slope of 0.2, nothing below −2.
+ *
+ * Exact for limits, HardSwish and HardSigmoid; to a sixty-fourth of a step of the result for Sigmoid and Tanh. A SiLU falls to
  * nothing so slowly that where its end lies was a matter of luck (a YOLOX: 0.5 dB to the better, 2.3 to the worse).
  */
 export function tellingRanges(
   ranges: ReadonlyMap<string, ObservedRange>,
   index: GraphIndex,
+  facts: NodeFacts,
 ): ReadonlyMap<string, ObservedRange> {
   const told = new Map<string, Range | null>()
   const within = (name: string): Range | null => {
@@ -37,14 +42,34 @@ export function tellingRanges(
   const toldBy = (node: Node, name: string): Range | null => {
     if (quantizeRules[operatorName(node)]?.kind === 'movement' && node.inputs[0] === name)
       return node.outputs.length === 1 ? within(node.outputs[0]!) : null
-    return flatBeyond(node)
+    const behind = MONOTONE.has(operatorName(node)) ? (within(node.outputs[0]!) ?? EVERYTHING) : EVERYTHING
+    const told = toldOf(node, behind, facts)
+    return told && (told.min > EVERYTHING.min || told.max < EVERYTHING.max) ? told : null
   }
   return new Map([...ranges].map(([name, range]) => [name, endedAt(range, within(name))]))
 }
 
-/** What of x a curve tells apart; null where it is flat nowhere, or nobody knows it. */
-function flatBeyond(node: Node): Range | null {
+const EVERYTHING: Range = { min: Number.NEGATIVE_INFINITY, max: Number.POSITIVE_INFINITY }
+
+/** What asks its input for no more than it is asked for. */
+const MONOTONE: ReadonlySet<string> = new Set(['Relu', 'Clip', 'LeakyRelu'])
+
+/** What of x a curve tells apart of which this much is told apart; null where nobody knows it. */
+function toldOf(node: Node, behind: Range, facts: NodeFacts): Range | null {
   switch (operatorName(node)) {
+    case 'Relu':
+      return { min: Math.max(behind.min, 0), max: Math.max(behind.max, 0) }
+    case 'Clip': {
+      const bounds = clipBounds(node, facts)
+      if (!bounds || bounds.low > bounds.high) return null
+      const [min, max] = [behind.min, behind.max].map((end) => Math.min(Math.max(end, bounds.low), bounds.high))
+      return { min: min!, max: max! }
+    }
+    case 'LeakyRelu': {
+      const alpha = floatAttribute(node, 'alpha', 0.01)
+      const before = (end: number) => (end < 0 ? end / alpha : end)
+      return alpha > 0 ? { min: before(behind.min), max: before(behind.max) } : null
+    }
     case 'HardSwish':
       return { min: -3, max: Number.POSITIVE_INFINITY }
     case 'HardSigmoid': {

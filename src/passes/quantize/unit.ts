@@ -47,7 +47,7 @@ export function unitAt(node: Node, index: GraphIndex, facts: NodeFacts): Unit | 
   }
   const biasAdd = node.opType === 'MatMul' ? biasBehind(node, sole(), facts) : undefined
   if (biasAdd) output = biasAdd.node.outputs[0]!
-  const activation = rule.kind === 'movement' || rule.kind === 'lookup' ? undefined : clampBehind(sole(), output, facts)
+  const activation = takesClamp(node, rule) ? clampBehind(sole(), output, facts) : undefined
   if (activation) output = activation.node.outputs[0]!
   const weight = node.opType === 'Conv' ? facts.constant(node.inputs[1]!) : undefined
   return {
@@ -61,6 +61,10 @@ export function unitAt(node: Node, index: GraphIndex, facts: NodeFacts): Unit | 
     floatOutput: node.opType === 'MatMul' || node.opType === 'Gemm',
   }
 }
+
+/** Whether limits behind it are the ends of its codes: not where codes are moved, or a table has ends of its own. */
+const takesClamp = (node: Node, { kind }: OperatorRule) =>
+  kind !== 'movement' && (kind !== 'lookup' || operatorName(node) === 'LeakyRelu')
 
 const lookup = quantizeRules.LeakyRelu!
 
@@ -111,7 +115,8 @@ function clampBehind(node: Node | undefined, input: string, facts: NodeFacts): U
   return bounds && bounds.low <= 0 && bounds.high > 0 ? { node, ...bounds } : undefined
 }
 
-function clipBounds(node: Node, facts: NodeFacts): { low: number; high: number } | undefined {
+/** The limits of a Clip, as attributes or constants; undefined where they are computed. */
+export function clipBounds(node: Node, facts: NodeFacts): { low: number; high: number } | undefined {
   const bound = (slot: number, attribute: string, open: number): number | undefined => {
     const name = node.inputs[slot] ?? ''
     if (name === '') return floatAttribute(node, attribute, open)
