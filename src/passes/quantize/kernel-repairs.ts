@@ -7,6 +7,7 @@ import { depthInTiles } from './depth-in-tiles.ts'
 import { foldNarrowOutputs } from './fold-narrow-outputs.ts'
 import { fuseDecodedSilu } from './fuse-decoded-silu.ts'
 import { mergeGroups } from './merge-groups.ts'
+import { poolBeforeTables } from './pool-before-tables.ts'
 import { quantizeBehindPools } from './quantize-behind-pools.ts'
 import { repeatCodes } from './repeat-codes.ts'
 import { unfoldNarrowInputs } from './unfold-narrow-inputs.ts'
@@ -24,6 +25,7 @@ export const kernelRepairs: readonly Pass[] = [
   fuseDecodedSilu,
   clipByComparison,
   repeatCodes,
+  poolBeforeTables,
   quantizeBehindPools,
 ]
 

@@ -43,6 +43,17 @@ test('a pool among integers stays as it is', async () => {
   expect((await quantized([])).report.applied).toBe(0)
 })
 
+test('a pool behind a table of codes stays as it is, and so does the table', async () => {
+  const model = modelWith(
+    'g (float[1,16,12,12] x) => (float y) { c = Conv(x, w) r = LeakyRelu(c) p = MaxPool<kernel_shape = [2, 2], strides = [2, 2]>(r) y = Conv(p, w) }',
+    { w: [16, 16, 1, 1] },
+  )
+  const feeds = { x: randomValue([1, 16, 12, 12], 3) }
+  const evidence = [{ report: await rangesOf(model, feeds) }]
+  const { model: before } = await quantizeStaticInt8.run(model, { placement: 'everywhere' }, evidence)
+  expect((await quantizeBehindPools.run(before, {}, [])).report.applied).toBe(0)
+})
+
 test.each([
   [
     'side by side',

@@ -73,10 +73,11 @@ function uniform(tensor: Tensor | undefined): number | undefined {
   return values.every((value) => value === values[0]) ? values[0] : undefined
 }
 
-/** Whether a kernel over codes makes this value: something behind a DequantizeLinear, activations in between or not. */
+/** Whether a kernel over codes makes this value: something behind a DequantizeLinear, activations in between or alone. */
 function fromIntegers(value: string, editor: RuleContext['editor']): boolean {
   const maker = editor.producer(value)
   if (!maker) return false
+  if (maker.opType === 'DequantizeLinear') return true
   if (['Relu', 'Clip', 'LeakyRelu'].includes(maker.opType)) return fromIntegers(maker.inputs[0]!, editor)
   return maker.inputs.some((name) => editor.producer(name)?.opType === 'DequantizeLinear')
 }

@@ -7,8 +7,9 @@
  * Illegal: other scales or zero points behind than in front, coordinates that do more than repeat pixels.
  * Source: y[n, c, f·h + i, f·w + j] = x[n, c, h, w].
  */
-import { ints, type Node, repeatFactor, tensorBytes } from '../../ir/index.ts'
+import { ints, type Node, repeatFactor } from '../../ir/index.ts'
 import { piecesOf, type RuleContext, type RuleOutcome, rulePass } from '../../rewrite/index.ts'
+import { sameConstant } from './same-constant.ts'
 
 export const repeatCodes = rulePass(
   'repeatCodes',
@@ -42,13 +43,4 @@ function apply(node: Node, context: RuleContext): RuleOutcome {
   editor.remove(node)
   editor.removeUnused(reader)
   return true
-}
-
-/** Whether two inputs are the same constant of one element. */
-function sameConstant(a: string | undefined, b: string | undefined, { constant }: RuleContext): boolean {
-  if (a === b) return true
-  const [left, right] = [constant(a ?? ''), constant(b ?? '')]
-  if (!left || !right || left.dtype !== right.dtype || left.dims.join() !== right.dims.join()) return false
-  const [x, y] = [tensorBytes(left), tensorBytes(right)]
-  return x.length === y.length && x.every((value, i) => value === y[i])
 }
