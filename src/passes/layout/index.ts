@@ -1,3 +1,4 @@
+export * from './activate-in-blocks.ts'
 export * from './average-by-product.ts'
 export * from './convolve-normalizations.ts'
 export * from './fill-channel-blocks.ts'
