@@ -144,11 +144,13 @@ test('the registry knows every pass of the sequence by its id', () => {
 test('every pass stands in a file of its name, which opens with its rewrite, when it is illegal, and its source', () => {
   const names = new Set(simplifyPasses.map(({ id }) => id.toLowerCase()))
   names.delete('settle')
-  for (const folder of ['src/passes/simplify', 'src/passes/fuse'])
-    for (const file of readdirSync(folder)) {
-      const text = readFileSync(`${folder}/${file}`, 'utf8')
-      if (!names.delete(file.replace('.ts', '').replaceAll('-', ''))) expect(text).not.toMatch(/: Pass = |= rulePass\(/)
-      else expect(text).toMatch(/^\/\*\n[\s\S]*⇒[\s\S]*\n \* Illegal: [\s\S]*\n \* Source: [\s\S]*\n \*\//)
+  // What is pruned is mostly no part of the sequence.
+  for (const folder of ['simplify', 'fuse', 'prune'])
+    for (const file of readdirSync(`src/passes/${folder}`)) {
+      const text = readFileSync(`src/passes/${folder}/${file}`, 'utf8')
+      if (!names.delete(file.replace('.ts', '').replaceAll('-', ''))) {
+        if (folder !== 'prune') expect(text).not.toMatch(/: Pass = |= rulePass\(/)
+      } else expect(text).toMatch(/^\/\*\n[\s\S]*⇒[\s\S]*\n \* Illegal: [\s\S]*\n \* Source: [\s\S]*\n \*\//)
     }
   expect([...names]).toEqual([])
 })

@@ -1,5 +1,6 @@
 import type { Pass } from '../rewrite/index.ts'
 import * as fuse from './fuse/index.ts'
+import { dropUnreadChannels } from './prune/index.ts'
 import { settle } from './settle.ts'
 import * as simplify from './simplify/index.ts'
 
@@ -56,6 +57,8 @@ export const simplifyPasses: readonly Pass[] = [
   simplify.inlineFunctions,
   simplify.liftInputInitializers,
   ...tidy,
+  // Before any product takes in what stands beside it.
+  dropUnreadChannels,
   ...merge,
   simplify.eliminateDeadCode,
   settle([...tidy, ...merge]),

@@ -9,6 +9,7 @@ export {
 export { type ChannelReader, channelReaders, type Windows } from './channel-readers.ts'
 export { type ChooseOptions, chooseChannels, leastMacs, narrowChannels } from './choose-channels.ts'
 export { dropBlocks, leaveOutBlocks, type ResidualBlock, residualBlocks } from './drop-blocks.ts'
+export { dropUnreadChannels } from './drop-unread-channels.ts'
 export { halveGrid, onHalfGrid } from './halve-grid.ts'
 export { addActivation, addTaylor, scaleImportance, weightImportance } from './importance.ts'
 export { type PruneChannelsOptions, pruneChannels } from './prune-channels.ts'
