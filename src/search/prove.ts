@@ -13,6 +13,8 @@ const FEWEST_FINALISTS = 2
 const FINAL_ROWS = 1 / 2
 /** Share of the original's bytes below which a file is smaller. */
 const SMALLER = 0.98
+/** Share of the original's time below which the whole interval of a gain must lie: what is nearer to 1 is a tie. */
+const FASTER = 0.98
 
 /** Settles who may touch the proof rows, by what the selection rows foretell, proves them in that order and chooses. */
 export async function prove(pool: Pool, budget: Budget, provenOnly: boolean): Promise<Choice> {
@@ -52,10 +54,10 @@ export function worthIt(pool: Pool, lossless: Trial): boolean {
   return gains
 }
 
-/** Whether it is faster by its whole interval, or clearly smaller, where that is not the goal itself. */
-function gainsShown({ goal, bench }: Pool, { result: { ratio, bytes } }: Trial): boolean {
+/** Whether it is clearly faster by its whole interval, or smaller, where that is not the goal itself. */
+export function gainsShown({ goal, bench }: Pool, { result: { ratio, bytes } }: Trial): boolean {
   if (goal.name === 'size' || goal.name === 'memory') return true
-  return (ratio !== null && ratio.ci[1] < 1) || (bytes !== null && bytes < SMALLER * bench.original.bytes)
+  return (ratio !== null && ratio.ci[1] < FASTER) || (bytes !== null && bytes < SMALLER * bench.original.bytes)
 }
 
 /** Whoever the selection rows allow and is worth more than the lossless model. */

@@ -1,0 +1,16 @@
+import { expect, test } from 'vitest'
+import type { Pool } from './pool.ts'
+import { gainsShown } from './prove.ts'
+import type { Trial } from './trial.ts'
+
+const pool = (goal: string) => ({ goal: { name: goal }, bench: { original: { bytes: 1000 } } }) as unknown as Pool
+const trial = (low: number, high: number, bytes: number) =>
+  ({ result: { ratio: { median: (low + high) / 2, ci: [low, high] }, bytes } }) as unknown as Trial
+
+test('a lossless model that is a hair faster, or by luck, gains nothing that would stand against a close one', () => {
+  expect(gainsShown(pool('latency'), trial(0.9, 0.97, 1000))).toBe(true)
+  expect(gainsShown(pool('latency'), trial(0.98, 0.998, 1000))).toBe(false)
+  expect(gainsShown(pool('latency'), trial(0.9, 1.01, 1000))).toBe(false)
+  expect(gainsShown(pool('latency'), trial(0.99, 1.01, 900))).toBe(true)
+  expect(gainsShown(pool('size'), trial(0.99, 1.01, 990))).toBe(true)
+})
