@@ -96,7 +96,7 @@ export function withGraph(model: Model, graph: Graph): Model {
 }
 
 /** Sibling branches may use one name for two values; a map by name cannot tell which type is meant, so neither is known. */
-function unambiguous(types: ReadonlyMap<string, ValueType>, graph: Graph): ReadonlyMap<string, ValueType> {
+export function unambiguous(types: ReadonlyMap<string, ValueType>, graph: Graph): ReadonlyMap<string, ValueType> {
   // One graph names each of its values once.
   if (types.size === 0 || !graph.nodes.some((node) => !nestedGraphs(node).next().done)) return types
   const seen = new Set<string>()

@@ -44,6 +44,20 @@ test('a value that no convolution makes is a picture where it joins one', async 
   await expectEqualModels(model, after)
 })
 
+test('branches go over pictures, too, with weights of their own or of the graph around them', async () => {
+  const model = modelWith(
+    `g (float[1,4,20] x) => (float y) <float zero = {0}> {
+       s = ReduceSum<keepdims = 0>(x) fast = Greater(s, zero)
+       y = If(fast) <then_branch = a () => (float[1,4,18] p) { c = Conv(x, w) p = Relu(c) },
+                     else_branch = b () => (float[1,4,18] q) <float[1,4,3] k = {1, 0, 2, 1, 1, 0, 3, 0, 1, 0, 0, 2}> { d = Conv(x, w) e = Conv<pads = [1, 1]>(d, k) q = Add(d, e) }> }`,
+    { w: [4, 4, 3] },
+  )
+  const { model: after, report } = await linesAsPictures.run(model, {}, [])
+  expect(report.applied).toBe(3)
+  expect(checkModel(after)).toEqual(checkModel(model))
+  await expectEqualModels(model, after, { samples: 8 })
+})
+
 test.each([
   ['pictures', modelWith('g (float[1,4,9,9] x) => (float y) { y = Conv(x, w) }', { w: [4, 4, 3, 3] })],
   ['weights that are computed', modelWith('g (float[1,4,9] x, float[4,4,3] w) => (float y) { y = Conv(x, w) }', {})],

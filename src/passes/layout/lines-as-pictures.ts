@@ -10,6 +10,8 @@
  */
 import {
   type Attribute,
+  type Graph,
+  graphNames,
   inferTypes,
   int,
   intAttribute,
@@ -18,11 +20,20 @@ import {
   type Model,
   makeNode,
   type Node,
+  nestedGraphs,
   operatorName,
   type Tensor,
   tensorOf,
+  type ValueType,
 } from '../../ir/index.ts'
-import { GraphEditor, type Pass, type PassResult, withGraph } from '../../rewrite/index.ts'
+import {
+  GraphEditor,
+  mapNestedGraphs,
+  type Pass,
+  type PassResult,
+  unambiguous,
+  withGraph,
+} from '../../rewrite/index.ts'
 
 export const linesAsPictures: Pass = {
   id: 'linesAsPictures',
@@ -46,30 +57,42 @@ const WHOLE = words('BatchNormalization GlobalAveragePool GlobalMaxPool Instance
 const POOLS = words('AveragePool MaxPool')
 
 function lift(model: Model): PassResult {
-  const { graph } = model
   const unchanged = { model, report: { id: linesAsPictures.id, applied: 0, refused: [] } }
-  if (!graph.nodes.some((node) => operatorName(node) === 'Conv')) return unchanged
-  const run = new Lift(model)
-  for (const node of graph.nodes) run.visit(node)
-  return run.convolutions === 0
+  if (!hasConvolution(model.graph)) return unchanged
+  const types = unambiguous(inferTypes(model), model.graph)
+  const taken = new Set(graphNames(model.graph))
+  let applied = 0
+  const visit = (graph: Graph, outer: (name: string) => Tensor | undefined): Graph => {
+    const run = new Lift(new GraphEditor(graph, outer, taken), types)
+    for (const node of graph.nodes) run.visit(node)
+    applied += run.convolutions
+    const lifted = run.convolutions === 0 ? graph : run.editor.finish()
+    return mapNestedGraphs(lifted, (nested) => visit(nested, (name) => run.editor.constant(name)))
+  }
+  const graph = visit(model.graph, () => undefined)
+  return applied === 0
     ? unchanged
-    : {
-        model: withGraph(model, run.editor.finish()),
-        report: { id: linesAsPictures.id, applied: run.convolutions, refused: [] },
-      }
+    : { model: withGraph(model, graph), report: { id: linesAsPictures.id, applied, refused: [] } }
+}
+
+/** Also in a branch or a body: a detector of speech with a branch for each sample rate has all of its layers there. */
+function hasConvolution({ nodes }: Graph): boolean {
+  return nodes.some(
+    (node) => operatorName(node) === 'Conv' || [...nestedGraphs(node)].some(([, nested]) => hasConvolution(nested)),
+  )
 }
 
 class Lift {
-  readonly editor: GraphEditor
   convolutions = 0
-  readonly #types: ReturnType<typeof inferTypes>
   /** The picture of a line, by the line's name. */
   readonly #pictures = new Map<string, string>()
   readonly #axes = new Map<string, string>()
+  readonly #types: ReadonlyMap<string, ValueType>
+  readonly editor: GraphEditor
 
-  constructor(model: Model) {
-    this.editor = new GraphEditor(model.graph)
-    this.#types = inferTypes(model)
+  constructor(editor: GraphEditor, types: ReadonlyMap<string, ValueType>) {
+    this.editor = editor
+    this.#types = types
   }
 
   visit(node: Node): void {
