@@ -50,6 +50,8 @@ const merge: readonly Pass[] = [
   fuse.fuseMatMulAdd,
   fuse.factorGate,
   fuse.mergeParallelConvs,
+  // Behind it, since windows of different lengths are not merged.
+  fuse.trimTaps,
 ]
 
 /** The lossless sequence: run in this order, it leaves nothing that running it again would change. */
