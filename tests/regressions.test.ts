@@ -210,6 +210,7 @@ describe('#29849: accuracy level 4 chooses another token where one activation is
     const float = await flips({})
     expect(float.count).toBe(0)
     expect(float.report.notes).toContainEqual(expect.stringContaining('accuracy level 0'))
+    expect(float.report.notes).toContainEqual(expect.stringContaining('in 8 bits the native runtime has no kernel'))
     const integer = await flips({ accuracyLevel: 4 })
     expect(integer.count).toBeGreaterThan(0)
     expect(integer.report.notes).toContainEqual(expect.stringContaining('accuracy level 4'))

@@ -14,7 +14,7 @@ const network = () =>
 const rows = () => memoryDataset({ x: randomValue([ROWS, 8, 8, 8], 3) })
 
 /** The plan of a search, for a small file or not. */
-const plan = (small: boolean) => [...placementSpecs({ small }), ...dataFreeSpecs(inspect(network()), small)]
+const plan = (small: boolean) => [...placementSpecs({ small }), ...dataFreeSpecs(inspect(network()), small, 'native')]
 const FOUR_BITS = ['int8-weights4-minmax', 'int8-everywhere-weights4-minmax', 'weight-int4-stored']
 
 test('where the file must be small, convolutions are built with weights of 4 bits, on integer kernels and stored', async () => {
@@ -46,4 +46,15 @@ test('where it is the time that counts, they are not: they take as long as 8 bit
   const ids = (small: boolean) => plan(small).map(({ id }) => id)
   expect(ids(true)).toEqual(expect.arrayContaining(FOUR_BITS))
   for (const id of FOUR_BITS) expect(ids(false)).not.toContain(id)
+})
+
+test('weights of 8 bits are tried on the kernel that is fast: natively it rounds what it reads', () => {
+  const level = (target: 'native' | 'portable' | 'web', id: string) =>
+    dataFreeSpecs(inspect(network()), false, target).find((spec) => spec.id === id)?.pass
+  expect(level('native', 'weight-int8')).toEqual({ accuracyLevel: 4 })
+  // Sums of 16 bits may saturate there.
+  expect(level('portable', 'weight-int8')).toBeUndefined()
+  expect(level('web', 'weight-int8')).toBeUndefined()
+  expect(level('native', 'weight-int4')).toBeUndefined()
+  expect(level('native', 'weight-int4-level4')).toEqual({ accuracyLevel: 4 })
 })

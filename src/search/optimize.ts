@@ -132,7 +132,7 @@ class Optimization {
     // From histograms of a few rows every other choice is at hand; extremes alone are quicker, but of many rows.
     const recurrent = hasRecurrent(bench.inspection)
     const placements = calibrating ? placementSpecs({ recurrent, small, calibration: hurry ? 'mse' : 'minmax' }) : []
-    const free = dataFreeSpecs(bench.inspection, small)
+    const free = dataFreeSpecs(bench.inspection, small, bench.target)
     if (hurry) {
       // What kernels cost is dear to see.
       await this.#buildOne(placements, ({ measuredCosts }) => !measuredCosts)
