@@ -276,6 +276,8 @@ describe('without labels', () => {
     const far = await compare(identity, damaged, await unlabelled(1000, (i) => i % 2 === 0))
     expect(far).toMatchObject({ verdict: 'inconclusive', grade: null })
     expect(far.warnings.join()).toMatch(/no direction/)
+    // Whoever reads of changed answers is told what an answer is: of an embedding there is none.
+    expect(far.warnings.join()).toMatch(/greatest element of logits was taken as the answer/)
   })
   test('dense outputs: same bits on enough rows pass, small noise is close with its decibels', async () => {
     const dense = session((x) => [x[0]! + 2 * x[1]! + 3 * x[2]!])

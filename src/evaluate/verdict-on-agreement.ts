@@ -48,9 +48,11 @@ export function verdictOnAgreement(
 }
 
 function warningsOf(verdict: Verdict, { changed, different }: AgreementCounts, answers: readonly string[]): string[] {
-  if (verdict !== 'pass') return ['Without labels a changed answer has no direction: it may be better or worse.']
-  if (changed === null || different === 0) return []
+  const undirected =
+    verdict === 'pass' ? [] : ['Without labels a changed answer has no direction: it may be better or worse.']
+  if (changed === null || different === 0) return undirected
   return [
+    ...undirected,
     `The greatest element of ${answers.join(', ')} was taken as the answer. That is right for class scores; for anything else (an embedding, a signal) only labels or a metric can tell.`,
   ]
 }
