@@ -169,28 +169,17 @@ export function dataFreeSpecs(inspection: InspectionReport, small: boolean, targ
         scheme: 'dynamic-int8',
         pass: { oneScale: true },
       },
-    )
-  // In float the native kernel widens all weights of 8 bits in every run: a product of 2048×2048 takes twelve times as long.
-  const native = target === 'native'
-  const level4 = { pass: { accuracyLevel: 4 } }
-  const rounded = ', what products read rounded to 8 bits'
-  if (has('MatMul', 'Gemm', 'LSTM'))
-    specs.push(
-      {
-        id: 'weight-int8',
-        words: `lossless, then 8-bit weights${native ? rounded : ''}`,
-        scheme: 'weight-int8',
-        ...(native ? level4 : {}),
-      },
+      // In float the native kernel widens all weights of 8 bits in every run: 2048×2048 takes twelve times as long.
+      target === 'native'
+        ? {
+            id: 'weight-int8',
+            words: 'lossless, then 8-bit weights, what products read rounded to 8 bits',
+            scheme: 'weight-int8',
+            pass: { accuracyLevel: 4 },
+          }
+        : { id: 'weight-int8', words: 'lossless, then 8-bit weights', scheme: 'weight-int8' },
       { id: 'weight-int4', words: 'lossless, then 4-bit weights in blocks of 32', scheme: 'weight-int4' },
     )
-  if (native && has('MatMul', 'Gemm'))
-    specs.push({
-      id: 'weight-int4-level4',
-      words: `lossless, then 4-bit weights in blocks of 32${rounded}`,
-      scheme: 'weight-int4',
-      ...level4,
-    })
   // Stored small and widened at load: these win on size alone, the kernels stay those of float.
   if (small && has('Conv', 'ConvTranspose', 'Gather', 'LSTM', 'GRU', 'RNN'))
     specs.push({
