@@ -338,6 +338,13 @@ describe('choosing', () => {
     )
   })
 
+  test('where what is faster did not stay close, nobody says that nothing was faster', async () => {
+    const reason = async (unsafe: string | undefined) =>
+      (await chooseByProof({ sequence: [], standby: [] }, () => Promise.reject(), { provenOnly: false, unsafe })).reason
+    expect(await reason(undefined)).toMatch(/^No candidate was measured to be better in the goal/)
+    expect(await reason('int8-minmax')).toMatch(/^int8-minmax is better in the goal, but on the selection rows/)
+  })
+
   test('a lossless model that gains nothing stands in no other’s way, where no label could prove more', async () => {
     const chain = ['lossless', 'int8'].map((id, i) => ({
       id,

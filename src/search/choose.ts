@@ -21,16 +21,18 @@ export interface Choice {
  * sequence, so the last that passed is handed out. Only where nothing that gains can be proven with these rows is a
  * `close` one handed out instead: the best in the goal of all finalists that are close. `idle` is one of which no gain was
  * shown, as a lossless model that is as fast and as large as the original: without labels it is for when nothing else is
- * left.
+ * left. `unsafe` is the best in the goal that the selection rows did not allow.
  */
 export async function chooseByProof(
   { sequence, standby }: Finalists,
   prove: (id: string) => Promise<ComparisonReport>,
-  options: { readonly provenOnly: boolean; readonly idle?: string | undefined },
+  options: { readonly provenOnly: boolean; readonly idle?: string | undefined; readonly unsafe?: string | undefined },
 ): Promise<Choice> {
   if (sequence.length === 0)
     return original(
-      'No candidate was measured to be better in the goal without being slower: the original is handed out.',
+      options.unsafe === undefined
+        ? 'No candidate was measured to be better in the goal without being slower: the original is handed out.'
+        : `${options.unsafe} is better in the goal, but on the selection rows neither it nor any other such candidate stayed close enough to the original, which is handed out.`,
     )
   const proofs: Proven[] = []
   const passed: Proven[] = []

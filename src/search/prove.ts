@@ -31,8 +31,26 @@ export async function prove(pool: Pool, budget: Budget, provenOnly: boolean): Pr
   return chooseByProof(
     { ...chosen, sequence: [...(first ? [first] : []), ...chosen.sequence] },
     (id) => proofOf(pool, pool.get(id)),
-    { provenOnly, idle: lossless && !gainsShown(pool, lossless) ? lossless.built.spec.id : undefined },
+    {
+      provenOnly,
+      idle: lossless && !gainsShown(pool, lossless) ? lossless.built.spec.id : undefined,
+      unsafe: unsafe(pool)?.built.spec.id,
+    },
   )
+}
+
+/** The best in the goal of those that the selection rows did not allow. */
+function unsafe(pool: Pool): Trial | undefined {
+  return pool.inOrder(
+    pool.trials.filter(
+      (trial) =>
+        trial !== pool.lossless &&
+        trial.result.p50Ms !== null &&
+        trial.comparison !== null &&
+        !promising(trial) &&
+        !pool.hopeless(trial),
+    ),
+  )[0]
 }
 
 /** The lossless model is handed out unless it looks slower, if only within the error, and is no smaller either. */
