@@ -23,6 +23,11 @@ Object.assign(mayImport, {
   view: ['report'],
 })
 mayImport.cli = Object.keys(mayImport)
+// Large rooms have floors: a folder sees those named before it, and what lies in the room itself.
+const floors = {
+  'passes/quantize': ['float16', 'dynamic', 'kernels', 'units', 'placement', 'weights', 'static', 'learned', 'costs'],
+  recipe: ['evidence', 'judge', 'train', 'prune', 'quantize'],
+}
 const npm = ['npm', 'npm-dev', 'npm-optional', 'npm-peer', 'npm-bundled']
 const isTest = '[.]test[.]ts$'
 const error = (name, from, to) => ({ name, severity: 'error', from, to })
@@ -34,6 +39,17 @@ module.exports = {
         { path: `^src/${folder}/`, pathNot: isTest },
         { path: '^(src|studio)/', pathNot: [folder, ...others].map((f) => `^src/${f}/`) },
       ),
+    ),
+    ...Object.entries(floors).flatMap(([room, names]) =>
+      names
+        .slice(0, -1)
+        .map((name, i) =>
+          error(
+            `floors-of-${room}`,
+            { path: `^src/${room}/${name}/`, pathNot: isTest },
+            { path: names.slice(i + 1).map((above) => `^src/${room}/${above}/`) },
+          ),
+        ),
     ),
     error('sources-stand-alone', { path: '^(src|studio)/', pathNot: isTest }, { path: '^(bench|demo|scripts|tests)/' }),
     error('no-cycle', {}, { circular: true }),

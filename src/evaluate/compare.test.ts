@@ -6,9 +6,9 @@ import { UserError } from '../platform/index.ts'
 import { type JsonSchema, schemaOf } from '../report/index.ts'
 import { randomSource } from '../statistics/index.ts'
 import { type CompareOptions, compare } from './compare.ts'
-import type { Metric } from './metric.ts'
-import { metricInWords } from './metric-words.ts'
-import { metrics } from './metrics.ts'
+import type { Metric } from './metric/metric.ts'
+import { metrics } from './metric/metrics.ts'
+import { metricInWords } from './metric/words.ts'
 
 /** A session of one input `x` [n, width] whose outputs are a function of each row. */
 function session(

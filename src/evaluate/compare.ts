@@ -4,15 +4,15 @@ import { didYouMean, UserError } from '../platform/index.ts'
 import type { ComparisonReport } from '../report/index.ts'
 import { requiredN } from '../statistics/index.ts'
 import { CLOSE_DB } from './agreement.ts'
-import type { Metric } from './metric.ts'
-import type { MetricOptions } from './metrics.ts'
+import type { Metric } from './metric/metric.ts'
+import type { MetricOptions } from './metric/metrics.ts'
+import { isCutOff, typicalNoise, worstNoise } from './noise/worst-noise.ts'
 import { type ScoredRows, scoreRows } from './score-rows.ts'
 import { whole } from './sentence.ts'
 import type { SliceRule } from './slice-verdicts.ts'
 import { storyOf } from './story.ts'
 import { verdictOnAgreement } from './verdict-on-agreement.ts'
 import { verdictOnLabels } from './verdict-on-labels.ts'
-import { isCutOff, typicalNoise, worstNoise } from './worst-noise.ts'
 
 export interface CompareOptions {
   /** Largest accepted loss, in the units of the metric (0.01 is one point of a rate). */

@@ -1,9 +1,9 @@
 import type { TensorValue } from '../engine/index.ts'
 import type { ComparisonReport } from '../report/index.ts'
-import { type FoundThings, foundThings } from './found-things.ts'
-import { tokenAgreement } from './metric-language.ts'
+import { type FoundThings, foundThings } from './metric/found-things.ts'
+import { tokenAgreement } from './metric/language.ts'
+import { toDecibels } from './noise/sqnr.ts'
 import { isClassLike, numbersOf, type RowOutputs, topAnswer } from './row-outputs.ts'
-import { toDecibels } from './sqnr.ts'
 
 /** How the outputs of one row differ. */
 export interface RowDifference {

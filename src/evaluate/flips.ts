@@ -1,6 +1,6 @@
 import type { Dataset } from '../data/index.ts'
 import type { FlippedRow } from '../report/index.ts'
-import type { Metric } from './metric.ts'
+import type { Metric } from './metric/metric.ts'
 import { labelText } from './row-labels.ts'
 import { isClassLike, type RowOutputs, topAnswer } from './row-outputs.ts'
 import type { RowPair } from './row-pairs.ts'

@@ -4,8 +4,8 @@ import {
   expectedCalibrationError,
   type ReliabilityBin,
   reliabilityBins,
-} from './calibration-error.ts'
-import type { ClassScores, Sureness } from './class-scores.ts'
+} from './metric/calibration-error.ts'
+import type { ClassScores, Sureness } from './metric/class-scores.ts'
 
 /** Reliability of both models: rows by the confidence of their answer, with the share that is right. */
 export function reliability(scores: ClassScores): ConfidenceCheck | null {

@@ -1,6 +1,6 @@
 import type { Column, Rows } from '../data/index.ts'
 import type { NumericArray } from '../ir/index.ts'
-import type { RowLabel } from './metric.ts'
+import type { RowLabel } from './metric/metric.ts'
 
 /** Every field of every row by name, inputs included; arrays are views of the batch. */
 export function fieldsOfRows(rows: Rows): readonly Readonly<Record<string, RowLabel>>[] {

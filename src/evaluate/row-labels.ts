@@ -1,5 +1,5 @@
 import type { Dataset } from '../data/index.ts'
-import type { RowLabel } from './metric.ts'
+import type { RowLabel } from './metric/metric.ts'
 
 /** A label as messages show it. */
 export function shownLabel(label: RowLabel | undefined): string {

@@ -1,7 +1,7 @@
 import type { Dataset, Rows } from '../data/index.ts'
 import type { Fetched, Session } from '../engine/index.ts'
 import { feedsOf, rowsPerRun } from './feeds.ts'
-import type { MetricRow } from './metric.ts'
+import type { MetricRow } from './metric/metric.ts'
 import { namedAs } from './output-names.ts'
 import { fieldsOfRows } from './row-fields.ts'
 import { splitRows } from './row-outputs.ts'

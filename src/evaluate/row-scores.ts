@@ -1,6 +1,6 @@
-import { checkedMetric } from './checked-metric.ts'
-import type { Metric, MetricRow } from './metric.ts'
-import { defaultMetric, type MetricOptions, metricNamed } from './metrics.ts'
+import { checkedMetric } from './metric/checked-metric.ts'
+import type { Metric, MetricRow } from './metric/metric.ts'
+import { defaultMetric, type MetricOptions, metricNamed } from './metric/metrics.ts'
 
 /**
  * Gives the metric that was asked for, by name or as it is; where none was, the one that the first row with a label

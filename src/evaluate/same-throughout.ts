@@ -1,4 +1,4 @@
-import type { RowLabel } from './metric.ts'
+import type { RowLabel } from './metric/metric.ts'
 
 /** What a row holds under a name: a number, a text, an array of either, or nothing. */
 type Cell = RowLabel | readonly string[] | undefined

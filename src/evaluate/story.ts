@@ -1,6 +1,6 @@
 import type { ComparisonReport, SliceResult } from '../report/index.ts'
-import type { Metric } from './metric.ts'
-import { metricInWords } from './metric-words.ts'
+import type { Metric } from './metric/metric.ts'
+import { metricInWords } from './metric/words.ts'
 import { amountText, rowsOf, valueText, whole } from './sentence.ts'
 
 /** What the plain words of a report are made from. */

@@ -2,11 +2,11 @@ import { subset } from '../data/index.ts'
 import type { Model } from '../ir/index.ts'
 import type { Equivalence, Target } from '../report/index.ts'
 import type { CandidateSpec } from './candidate.ts'
-import { filledWherePays, forIntegers, forNativeKernels, nativeForm, type TimeForms } from './filled-blocks.ts'
 import type { Meter } from './meter.ts'
+import { readWindows, type Spared, type WithoutSpare, withoutSpare } from './prune/spare.ts'
+import { filledWherePays, forIntegers, forNativeKernels, nativeForm, type TimeForms } from './quantize/filled-blocks.ts'
 import type { RowsOf } from './share-rows.ts'
 import { losslessTrail, proveEqual } from './simplify.ts'
-import { readWindows, type Spared, type WithoutSpare, withoutSpare } from './spare.ts'
 import type { Trail } from './trail.ts'
 
 export interface FloatFormsOptions {

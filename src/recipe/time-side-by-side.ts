@@ -2,7 +2,7 @@ import { type Feeds, machine } from '../engine/index.ts'
 import { measureLatency } from '../evaluate/index.ts'
 import type { LatencyReport } from '../report/index.ts'
 import type { Built } from './candidate.ts'
-import type { EvidenceCache } from './evidence-cache.ts'
+import type { EvidenceCache } from './evidence/evidence-cache.ts'
 import type { RunsOn } from './runs-on.ts'
 
 /** To choose from, or to see again whether the chosen one holds: the second must not be the first one remembered. */

@@ -1,6 +1,6 @@
 import { isMap, isScalar } from 'yaml'
 import { sha256, UserError } from '../../platform/index.ts'
-import { metricNamed } from '../metrics.ts'
+import { metricNamed } from '../metric/metrics.ts'
 import type { GateSpec, Limit, Limits, MarginFor } from './spec.ts'
 import { type Entry, YamlReader } from './yaml-reader.ts'
 

@@ -6,8 +6,8 @@ import {
   equalMassCalibrationError,
   expectedCalibrationError,
   reliabilityBins,
-} from '../calibration-error.ts'
-import { asLogits, brierScore, logLoss, softmax } from '../probabilities.ts'
+} from '../metric/calibration-error.ts'
+import { asLogits, brierScore, logLoss, softmax } from '../metric/probabilities.ts'
 import type { ClassRows } from './class-rows.ts'
 
 /** What the probabilities of each model are worth on labelled rows; a reason where nothing can be said. */

@@ -1,4 +1,4 @@
-import { logSumExp, softmax } from '../probabilities.ts'
+import { logSumExp, softmax } from '../metric/probabilities.ts'
 
 /**
  * Scores of rows that may be from elsewhere than the training data; a higher score says "out of distribution".

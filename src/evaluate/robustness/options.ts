@@ -1,7 +1,7 @@
 import type { Dataset, Modality } from '../../data/index.ts'
 import type { RowScores } from '../../report/index.ts'
-import type { Metric } from '../metric.ts'
-import type { MetricOptions } from '../metrics.ts'
+import type { Metric } from '../metric/metric.ts'
+import type { MetricOptions } from '../metric/metrics.ts'
 
 export interface RobustnessOptions {
   /** By name; all that apply to the inputs where omitted. */

@@ -6,9 +6,9 @@ import {
   equalMassCalibrationError,
   expectedCalibrationError,
   riskCoverageArea,
-} from '../calibration-error.ts'
-import { brierScore, el2n, logLoss, softmax } from '../probabilities.ts'
-import { auroc, averagePrecision, falsePositiveRate } from '../ranking.ts'
+} from '../metric/calibration-error.ts'
+import { brierScore, el2n, logLoss, softmax } from '../metric/probabilities.ts'
+import { auroc, averagePrecision, falsePositiveRate } from '../metric/ranked-scores.ts'
 import { energy, mahalanobis, maximumSoftmax, nearestNeighbour } from './detectors.ts'
 
 /** The generator that the reference numbers were made with: x ← 1664525 x + 1013904223 mod 2³², from 12345. */

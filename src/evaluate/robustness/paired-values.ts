@@ -1,6 +1,6 @@
 import type { RobustnessChange, RowScores } from '../../report/index.ts'
 import { judge } from '../judge.ts'
-import type { Metric } from '../metric.ts'
+import type { Metric } from '../metric/metric.ts'
 
 /** What turns row scores into values of a metric, and two models' scores into a change. */
 export interface Yardstick {

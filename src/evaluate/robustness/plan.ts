@@ -1,6 +1,6 @@
 import { applicable, type Dataset, nudges, type Understood, understand } from '../../data/index.ts'
 import { didYouMean, UserError } from '../../platform/index.ts'
-import type { MetricOptions } from '../metrics.ts'
+import type { MetricOptions } from '../metric/metrics.ts'
 import type { RobustnessOptions } from './options.ts'
 
 /** What a run will do, settled before the first row is read. */

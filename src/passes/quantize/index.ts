@@ -1,33 +1,4 @@
 export { type Affine, rangeOfU8 } from './affine.ts'
-export { GROUPS } from './block-grid.ts'
-export { type BlockTask, codeBlocks } from './code-blocks.ts'
-export { compareKernels, type KernelMismatch, namedAsFound } from './compare-kernels.ts'
-export { convertFloat16, type Float16Options } from './convert-float16.ts'
-export { kernelRepairs } from './kernel-repairs.ts'
-export { type ProductSafety, productSafety } from './portable.ts'
-export { type DynamicInt8Options, quantizeDynamicInt8 } from './quantize-dynamic-int8.ts'
-export { quantizeRules } from './quantize-rules.ts'
-export {
-  calibrationChannels,
-  calibrationValues,
-  codeAhead,
-  quantizeStaticInt8,
-  type StaticInt8Options,
-} from './quantize-static-int8.ts'
-export { momentValues, quantizeWeights, type WeightOptions } from './quantize-weights.ts'
-export { blockModel, type ReconstructionBlock, reconstructionBlocks } from './reconstruction-blocks.ts'
-export { type RoundedValue, type RoundedValues, roundValues } from './round-values.ts'
-export {
-  type RoundableWeight,
-  type RoundableWeights,
-  roundableBlocks,
-  roundableStatic,
-} from './roundable-weights.ts'
-export { type RoundingError, roundingErrors } from './rounding-errors.ts'
-export { type ScaleInputsOptions, scaleWeightInputs } from './scale-weight-inputs.ts'
-export { type SmoothOptions, smoothInputs } from './smooth-inputs.ts'
-export { hardCodes, SOFT, type SoftWeights, softWeights, weightsOfCodes } from './soft-weights.ts'
-export { type TunedWeight, type TuningForm, tuningForm } from './tuning-form.ts'
 export {
   type BorderProbe,
   borderCost,
@@ -35,5 +6,34 @@ export {
   type CostProbes,
   costProbes,
   unitCosts,
-} from './unit-costs.ts'
-export { unitSignatures } from './unit-signatures.ts'
+} from './costs/unit-costs.ts'
+export { unitSignatures } from './costs/unit-signatures.ts'
+export { type DynamicInt8Options, quantizeDynamicInt8 } from './dynamic/quantize-dynamic-int8.ts'
+export { convertFloat16, type Float16Options } from './float16/convert-float16.ts'
+export { compareKernels, type KernelMismatch, namedAsFound } from './kernels/compare-kernels.ts'
+export { kernelRepairs } from './kernels/kernel-repairs.ts'
+export { blockModel, type ReconstructionBlock, reconstructionBlocks } from './learned/reconstruction-blocks.ts'
+export { type RoundedValue, type RoundedValues, roundValues } from './learned/round-values.ts'
+export {
+  type RoundableWeight,
+  type RoundableWeights,
+  roundableBlocks,
+  roundableStatic,
+} from './learned/roundable-weights.ts'
+export { type RoundingError, roundingErrors } from './learned/rounding-errors.ts'
+export { hardCodes, SOFT, type SoftWeights, softWeights, weightsOfCodes } from './learned/soft-weights.ts'
+export { type TunedWeight, type TuningForm, tuningForm } from './learned/tuning-form.ts'
+export { type ProductSafety, productSafety } from './portable.ts'
+export {
+  calibrationChannels,
+  calibrationValues,
+  codeAhead,
+  quantizeStaticInt8,
+  type StaticInt8Options,
+} from './static/quantize-static-int8.ts'
+export { type SmoothOptions, smoothInputs } from './static/smooth-inputs.ts'
+export { quantizeRules } from './units/quantize-rules.ts'
+export { GROUPS } from './weights/block-grid.ts'
+export { type BlockTask, codeBlocks } from './weights/code-blocks.ts'
+export { momentValues, quantizeWeights, type WeightOptions } from './weights/quantize-weights.ts'
+export { type ScaleInputsOptions, scaleWeightInputs } from './weights/scale-weight-inputs.ts'

@@ -1,0 +1,170 @@
+import type { TensorValue } from '../../engine/index.ts'
+import { UserError } from '../../platform/index.ts'
+import { shownLabel } from '../row-labels.ts'
+import { isClassLike, numbersOf, topAnswer } from '../row-outputs.ts'
+import type { Metric, MetricRow } from './metric.ts'
+
+export interface ClassOptions {
+  /** The output that holds the scores; the first class-like one where omitted. */
+  readonly output?: string
+  readonly classNames?: readonly string[]
+}
+
+/** Share of rows whose label is the top class (`top1`), or among the `k` highest scores. Ties go to the lower class. */
+export function topK(k: number, options: ClassOptions = {}): Metric {
+  return {
+    name: `top${k}`,
+    higherIsBetter: true,
+    rightOrWrong: true,
+    bounds: [0, 1],
+    unit: 'points',
+    score: (row) => (isAmongTop(k, row, options) ? 1 : 0),
+    answer: (row) => nameOf(topAnswer(classOutput(row, options)), options),
+  }
+}
+
+/** Mean over the classes present of the share of their rows that is right: rare classes weigh as much as common ones. */
+export function balancedAccuracy(options: ClassOptions = {}): Metric {
+  return {
+    ...topK(1, options),
+    name: 'balanced-accuracy',
+    summary: (row) => [classIndex(row, options), isAmongTop(1, row, options) ? 1 : 0],
+    stratum: (summary) => summary[0]!,
+    aggregate: (summaries) => {
+      const seen = new Map<number, [right: number, all: number]>()
+      for (const [label, right] of summaries) {
+        const counts = seen.get(label!) ?? [0, 0]
+        seen.set(label!, [counts[0] + right!, counts[1] + 1])
+      }
+      let sum = 0
+      for (const [right, all] of seen.values()) sum += right / all
+      return sum / seen.size
+    },
+  }
+}
+
+/** Mean of the F1 scores of all classes that occur as label or answer. Source: as scikit-learn's `average="macro"`. */
+export function macroF1(options: ClassOptions = {}): Metric {
+  return {
+    ...topK(1, options),
+    name: 'macro-f1',
+    summary: (row) => {
+      const answer = topAnswer(classOutput(row, options))
+      return [classIndex(row, options), typeof answer === 'number' ? answer : -1]
+    },
+    stratum: (summary) => summary[0]!,
+    aggregate: (summaries) => {
+      const counts = new Map<number, { hits: number; labels: number; answers: number }>()
+      const of = (name: number) => {
+        let found = counts.get(name)
+        if (!found) counts.set(name, (found = { hits: 0, labels: 0, answers: 0 }))
+        return found
+      }
+      for (const [label, answer] of summaries) {
+        of(label!).labels++
+        if (answer! >= 0) of(answer!).answers++
+        if (label === answer) of(label!).hits++
+      }
+      let sum = 0
+      for (const { hits, labels, answers } of counts.values()) sum += (2 * hits) / (labels + answers)
+      return sum / counts.size
+    },
+  }
+}
+
+/** The row's class scores (or its class, where the model answers with an integer or a text). */
+function classOutput({ outputs }: MetricRow, { output }: ClassOptions): TensorValue {
+  if (output !== undefined) {
+    const named = outputs[output]
+    if (named) return named
+    throw new UserError('bad-argument', `the model has no output "${output}"`, {
+      where: output,
+      hint: `its outputs are ${Object.keys(outputs).join(', ')}`,
+    })
+  }
+  const found = classOutputName(outputs)
+  if (found !== null) return outputs[found]!
+  throw new UserError('bad-argument', 'no output of the model holds one score a class', {
+    where: Object.entries(outputs)
+      .map(([name, { dims }]) => `${name} [${dims.join(',')}]`)
+      .join(', '),
+    hint: 'choose another metric, or write one: --metric ./metric.mjs',
+  })
+}
+
+/**
+ * The scores that the row's class output gives, or the only number of a model that scores one class.
+ *
+ * @throws UserError where no floating output does.
+ */
+export function classScoresOf(row: MetricRow, options: ClassOptions): ArrayLike<number> {
+  const { output } = options
+  const single = Object.entries(row.outputs).find(
+    ([name, value]) => (output === undefined || name === output) && value.data.length === 1 && isFloat(value),
+  )
+  const named = output === undefined ? classOutputName(row.outputs) : output
+  const value = named === null ? undefined : row.outputs[named]
+  if (value && isFloat(value) && value.data.length > 1) return numbersOf(value)
+  if (single) return numbersOf(single[1])
+  const chosen = classOutput(row, options)
+  throw new UserError('bad-argument', `the output [${chosen.dims.join(',')}] of ${chosen.dtype} scores no classes`, {
+    where: output ?? named ?? 'outputs',
+    hint: 'this metric needs probabilities or logits; name the output, or use top1 for bare answers',
+  })
+}
+
+const isFloat = (value: TensorValue) => value.dtype.startsWith('float')
+
+/** The output that answers with a class: scores before bare answers; null where there is none. */
+export function classOutputName(outputs: MetricRow['outputs']): string | null {
+  const classLike = Object.entries(outputs).filter(([name, value]) => isClassLike(name, value))
+  const scores = classLike.find(([, value]) => value.dtype.startsWith('float'))
+  return (scores ?? classLike[0])?.[0] ?? null
+}
+
+/** The class number of a row's label; a name is looked up, and a number must be a class of the output. */
+export function classIndex(row: MetricRow, options: ClassOptions): number {
+  const { label } = row
+  const value = classOutput(row, options)
+  const scores = value.dtype.startsWith('float') ? value.data.length : null
+  if (typeof label === 'string') {
+    const place = options.classNames?.indexOf(label) ?? -1
+    if (place >= 0) return place
+    throw badLabel(
+      row,
+      options.classNames ? 'is none of the class names' : 'is a name, and the class names are unknown',
+    )
+  }
+  if (typeof label !== 'number') throw badLabel(row, 'is not one class')
+  if (!Number.isInteger(label) || (scores !== null && (label < 0 || label >= scores)))
+    throw badLabel(row, scores === null ? 'is not a whole number' : `is not a class from 0 to ${scores - 1}`)
+  return label
+}
+
+function isAmongTop(k: number, row: MetricRow, options: ClassOptions): boolean {
+  const value = classOutput(row, options)
+  // A model that answers with a name is compared by name.
+  if (value.dtype === 'string') return String(row.label) === topAnswer(value)
+  const label = classIndex(row, options)
+  if (!value.dtype.startsWith('float')) return topAnswer(value) === label
+  const scores = numbersOf(value)
+  const own = scores[label]!
+  let before = 0
+  for (let i = 0; i < scores.length; i++) {
+    if (Number.isNaN(scores[i]!)) return false
+    if (scores[i]! > own || (scores[i] === own && i < label)) before++
+  }
+  return before < k
+}
+
+function nameOf(answer: number | string | null, { classNames }: ClassOptions): string {
+  if (answer === null) return 'none (NaN)'
+  return typeof answer === 'number' ? (classNames?.[answer] ?? String(answer)) : answer
+}
+
+function badLabel({ row, label }: MetricRow, problem: string): UserError {
+  return new UserError('bad-data', `the label ${shownLabel(label)} of row ${row} ${problem}`, {
+    where: `row ${row}`,
+    hint: 'correct the labels, or name the right field with --label',
+  })
+}

@@ -1,0 +1,165 @@
+import { describe, expect, test } from 'vitest'
+import type { TensorValue } from '../../engine/index.ts'
+import { matchImage, meanAveragePrecision } from './detection/average-precision.ts'
+import { type Box, overlap, suppress } from './detection/boxes.ts'
+import { decoders, detectionsOf } from './detection.ts'
+import type { MetricRow } from './metric.ts'
+import { metricNamed } from './metrics.ts'
+
+const floats = (dims: readonly number[], data: readonly number[]): TensorValue => ({
+  dtype: 'float32',
+  dims,
+  data: Float32Array.from(data),
+})
+const rowOf = (outputs: MetricRow['outputs'], boxes: readonly (readonly number[])[] = []): MetricRow => ({
+  outputs,
+  label: Float64Array.from(boxes.flat()),
+  row: 0,
+})
+const near = (box: Box) => box.map((value) => expect.closeTo(value, 3))
+
+test('overlap and suppression by class', () => {
+  expect(overlap([0, 0, 2, 2], [1, 0, 3, 2])).toBeCloseTo(1 / 3, 12)
+  expect(overlap([0, 0, 1, 1], [1, 1, 2, 2])).toBe(0)
+  const boxes = [
+    { box: [0, 0, 10, 10] as const, label: 0, score: 0.9 },
+    { box: [0, 0, 10, 9] as const, label: 0, score: 0.8 },
+    { box: [0, 0, 10, 9] as const, label: 1, score: 0.7 },
+    { box: [20, 20, 30, 30] as const, label: 0, score: Number.NaN },
+  ]
+  expect(suppress(boxes, 0.5, 100).map(({ score }) => score)).toEqual([0.9, 0.7])
+  expect(suppress(boxes, 1, 1)).toHaveLength(1)
+})
+
+describe('mean average precision', () => {
+  const truth = [
+    { box: [0, 0, 10, 10] as const, label: 0 },
+    { box: [20, 0, 30, 10] as const, label: 0 },
+  ]
+  const of = (found: readonly (readonly [Box, number])[]) =>
+    meanAveragePrecision([
+      matchImage(
+        found.map(([box, score]) => ({ box, score, label: 0 })),
+        truth,
+      ),
+    ])
+  test('all right, none, no boxes at all', () => {
+    expect(
+      of([
+        [[0, 0, 10, 10], 0.9],
+        [[20, 0, 30, 10], 0.8],
+      ]),
+    ).toBe(1)
+    expect(of([])).toBe(0)
+    expect(meanAveragePrecision([matchImage([], [])])).toBeNaN()
+  })
+  test('a mistake above the second hit: 51 recalls at 1, 50 at 2/3', () => {
+    expect(
+      of([
+        [[0, 0, 10, 10], 0.9],
+        [[50, 50, 60, 60], 0.8],
+        [[20, 0, 30, 10], 0.7],
+      ]),
+    ).toBeCloseTo((51 + 50 * (2 / 3)) / 101, 12)
+  })
+  test('a box that overlaps by 0.8 counts at the overlaps up to 0.8; a second hit on a box does not', () => {
+    // 7 of 10 overlaps find both; at the other 3 the second box is missed.
+    expect(
+      of([
+        [[0, 0, 10, 10], 0.9],
+        [[20, 0, 30, 8], 0.8],
+      ]),
+    ).toBeCloseTo((7 * 1 + 3 * (51 / 101)) / 10, 12)
+    expect(
+      of([
+        [[0, 0, 10, 10], 0.9],
+        [[0, 0, 10, 10], 0.8],
+        [[20, 0, 30, 10], 0.7],
+      ]),
+    ).toBeCloseTo((51 + 50 * (2 / 3)) / 101, 12)
+  })
+  test('a metric of rows: images are ranked together, a class with no detection counts 0', () => {
+    const metric = metricNamed('detection:boxes,score=0.05')
+    const one = rowOf({ found: floats([1, 6], [0, 0, 10, 10, 0.9, 0]) }, [
+      [0, 0, 0, 10, 10],
+      [1, 5, 5, 9, 9],
+      [-1, 0, 0, 0, 0],
+    ])
+    const other = rowOf({ found: floats([1, 6], [0, 0, 10, 10, 0.95, 0]) })
+    expect(metric.score(one)).toBeCloseTo(0.5, 12)
+    expect(metric.score(other)).toBe(0)
+    expect(metric.score(rowOf({ found: floats([1, 6], [0, 0, 10, 10, 0.2, 0]) }))).toBe(1)
+    // The wrong box of the second image ranks first: precision 1/2 at every recall of class 0.
+    expect(metric.aggregate!([metric.summary!(one), metric.summary!(other)])).toBeCloseTo(0.25, 12)
+    expect(metric.aggregate!([metric.summary!(one)])).toBeCloseTo(0.5, 12)
+  })
+})
+
+describe('decoders', () => {
+  test('yolox: cells of strides 8, 16, 32, row by row', () => {
+    const data = new Array<number>(21 * 6).fill(0)
+    // Input 32 × 32: 16 + 4 + 1 places. Place 6 is row 1, column 2 of stride 8; place 20 that of stride 32.
+    data.splice(6 * 6, 6, 0.5, 0.25, Math.log(2), 0, 0.8, 0.5)
+    data.splice(20 * 6, 6, 0.5, 0.5, 0, 0, 1, 0.9)
+    const found = detectionsOf(rowOf({ output: floats([1, 21, 6], data) }), decoders.yolox!)
+    expect(found).toEqual([
+      { box: near([0, 0, 32, 32]), label: 0, score: expect.closeTo(0.9, 6) },
+      { box: near([12, 6, 28, 14]), label: 0, score: expect.closeTo(0.4, 6) },
+    ])
+    expect(() => detectionsOf(rowOf({ output: floats([20, 6], new Array(120).fill(0)) }), decoders.yolox!)).toThrow(
+      /no square input has 20 places/,
+    )
+  })
+  test('anchors: shares of the input, and offsets to anchors', () => {
+    const scores = floats([1, 2, 2], [0.1, 0.9, 0.95, 0.05])
+    const boxes = floats([1, 2, 4], [0.25, 0.5, 0.5, 1, 0, 0, 1, 1])
+    const found = detectionsOf(rowOf({ scores, boxes }), decoders.anchors!, { size: [240, 320], score: 0.1 })
+    expect(found).toEqual([{ box: near([80, 120, 160, 240]), label: 0, score: expect.closeTo(0.9, 6) }])
+    expect(() => detectionsOf(rowOf({ scores, boxes }), decoders.anchors!)).toThrow(/size is not known/)
+    const offsets = floats([2, 4], [1, 0, Math.log(2) / 0.2, 0, 0, 0, 0, 0])
+    const shifted = detectionsOf(rowOf({ scores, boxes: offsets }), decoders.anchors!, {
+      strides: [16],
+      anchors: [[10, 20]],
+      size: [16, 16],
+      score: 0.1,
+    })
+    // The first anchor: middle (8, 8), side 10, moved right by 0.1 · 10 and twice as wide.
+    expect(shifted[0]!.box).toEqual(near([-1, 3, 19, 13]))
+  })
+  test('points: score is the root of class times objectness', () => {
+    const place = (value: number, at: number, count: number) =>
+      Array.from({ length: count }, (_, i) => (i === at ? value : 0))
+    const outputs = {
+      cls_8: floats([1, 4, 1], place(0.81, 3, 4)),
+      obj_8: floats([1, 4, 1], place(1, 3, 4)),
+      bbox_8: floats([1, 4, 4], [...new Array(12).fill(0), 0.5, 0.5, Math.log(2), Math.log(2)]),
+    }
+    expect(detectionsOf(rowOf(outputs), decoders.points!, { score: 0.1 })).toEqual([
+      { box: near([4, 4, 20, 20]), label: 0, score: expect.closeTo(0.9, 6) },
+    ])
+  })
+  test('boxes: three outputs of a model that suppresses for itself', () => {
+    const outputs = {
+      boxes: floats([2, 4], [0, 0, 4, 4, 1, 1, 9, 9]),
+      scores: floats([2], [0.3, 0.6]),
+      labels: { dtype: 'int64', dims: [2], data: new BigInt64Array([7n, 3n]) } as TensorValue,
+    }
+    expect(detectionsOf(rowOf(outputs), decoders.boxes!).map(({ label }) => label)).toEqual([3, 7])
+    // One find, whose first axis was taken for the batch; none at all.
+    const one = detectionsOf(rowOf({ found: floats([6], [1, 2, 3, 4, 0.5, 9]) }), decoders.boxes!)
+    expect(one).toEqual([{ box: [1, 2, 3, 4], label: 9, score: 0.5 }])
+    expect(detectionsOf(rowOf({ found: floats([0, 6], []) }), decoders.boxes!)).toEqual([])
+  })
+})
+
+test('bad settings and labels are named', () => {
+  expect(() => metricNamed('detection:yolo')).toThrow(/no detection decoder "yolo"/)
+  expect(() => metricNamed('detection:yolox,sise=4x4')).toThrow(/no detection setting "sise=4x4"/)
+  const metric = metricNamed('detection:boxes')
+  const outputs = { found: floats([1, 6], [0, 0, 1, 1, 1, 0]) }
+  expect(() => metric.score({ outputs, label: 3, row: 5 })).toThrow(/the label of row 5 holds no boxes/)
+  expect(() => metric.score({ outputs, label: new Float32Array(6), row: 5 })).toThrow(/has 6 numbers, not five a box/)
+  expect(() => metric.score({ outputs, label: Float32Array.from([0, 5, 0, 1, 1]), row: 5 })).toThrow(
+    /has the box 0, 5, 0, 1, 1/,
+  )
+})

@@ -1,0 +1,58 @@
+import type { TensorValue } from '../../../engine/index.ts'
+import { UserError } from '../../../platform/index.ts'
+import { numbersOf } from '../../row-outputs.ts'
+import type { MetricRow } from '../metric.ts'
+import type { Detection } from './boxes.ts'
+
+/** What a decoder may be told; `detection:yolox,size=416x416,score=0.05`. */
+export interface DecoderOptions {
+  /** Height and width of the model's input in pixels. */
+  readonly size?: readonly [height: number, width: number]
+  /** Scores below this are not looked at. */
+  readonly score: number
+  /** Pixels of the input a cell, by head. */
+  readonly strides: readonly number[]
+  /** Sides in pixels of the anchors of a cell, by head; with it, boxes are offsets to anchors. */
+  readonly anchors: readonly (readonly number[])[] | null
+}
+
+/** Outputs of one image to boxes with scores, before suppression. */
+export type Decoder = (outputs: MetricRow['outputs'], options: DecoderOptions) => readonly Detection[]
+
+const wide = ({ dims }: TensorValue): readonly number[] => dims.filter((dim) => dim !== 1)
+
+/** Rows and columns of an output that is a matrix (axes of 1 allowed, also a last one of `columns`); else null. */
+export function matrixOf(value: TensorValue): { rows: number; columns: number; data: ArrayLike<number> } | null {
+  if (!value.dtype.startsWith('float') || value.dims.length < 2) return null
+  const columns = value.dims.at(-1)!
+  const rows = value.dims.slice(0, -1).reduce((product, dim) => product * dim, 1)
+  return wide(value).length <= 2 ? { rows, columns, data: numbersOf(value) } : null
+}
+
+/** Cells of a feature map of one stride: rows and columns. */
+export const gridOf = ([height, width]: readonly [number, number], stride: number): readonly [number, number] => [
+  Math.ceil(height / stride),
+  Math.ceil(width / stride),
+]
+
+/** The size that was said, or the square that has this many cells over all strides. */
+export function sizeFor(cells: number, perCell: number, { size, strides }: DecoderOptions): readonly [number, number] {
+  const count = (candidate: readonly [number, number]) =>
+    strides.reduce((sum, stride) => {
+      const [rows, columns] = gridOf(candidate, stride)
+      return sum + rows * columns
+    }, 0) * perCell
+  if (size) {
+    if (count(size) === cells) return size
+    throw cannot(`an input of ${size[0]}×${size[1]} has ${count(size)} places, and the model answers for ${cells}`)
+  }
+  const step = strides[0]!
+  for (let side = step; side <= 4096; side += step) if (count([side, side]) === cells) return [side, side]
+  throw cannot(`no square input has ${cells} places at strides ${strides.join(', ')}`)
+}
+
+export const cannot = (problem: string) =>
+  new UserError('bad-argument', `the detections cannot be decoded: ${problem}`, {
+    where: '--metric detection',
+    hint: 'say the size of the input and the strides, for example --metric detection:yolox,size=416x416,strides=8/16/32',
+  })

@@ -1,0 +1,41 @@
+import type { TensorValue } from '../../engine/index.ts'
+import { numbersOf } from '../row-outputs.ts'
+
+/** From this length on, scores that fall from the first to the last on every row are no coincidence. */
+const LONG = 8
+
+/** What rows of an output that looks like scores of classes have in common. */
+export interface FoundThings {
+  add(value: TensorValue): void
+  readonly rows: number
+  /**
+   * Whether it is a list of what was found, such as the scores of boxes, and not of classes: it has another length on
+   * other rows, or its numbers fall from the first to the last on all of them. The greatest stands first whatever was
+   * found, so that nothing is learnt from its staying there.
+   */
+  readonly isList: boolean
+}
+
+/** Looks at an output row by row. */
+export function foundThings(): FoundThings {
+  let [rows, shortest, longest, falls] = [0, Number.POSITIVE_INFINITY, 0, true]
+  return {
+    add(value) {
+      rows++
+      shortest = Math.min(shortest, value.data.length)
+      longest = Math.max(longest, value.data.length)
+      falls &&= value.dtype.startsWith('float') && isFalling(numbersOf(value))
+    },
+    get rows() {
+      return rows
+    },
+    get isList() {
+      return rows > 0 && (shortest !== longest || (falls && longest >= LONG))
+    },
+  }
+}
+
+function isFalling(numbers: ArrayLike<number>): boolean {
+  for (let i = 1; i < numbers.length; i++) if (!(numbers[i - 1]! >= numbers[i]!)) return false
+  return numbers[0]! > numbers[numbers.length - 1]!
+}

@@ -1,0 +1,156 @@
+import type { TensorValue } from '../../engine/index.ts'
+import { UserError } from '../../platform/index.ts'
+import { numbersOf } from '../row-outputs.ts'
+import type { Metric, MetricRow } from './metric.ts'
+
+export interface LanguageOptions {
+  /** The output that holds the scores [tokens, vocabulary]; `logits`, or the one that fits, where omitted. */
+  readonly output?: string
+}
+
+/**
+ * Perplexity: e to the mean negative log-likelihood of the tokens that really come next. The label of a row is the next
+ * token at every place, negative where nothing is scored. A row's score is its mean negative log-likelihood in nats;
+ * lower is better. The metric over rows weighs every token alike, so differences are in units of perplexity.
+ */
+export function perplexity(options: LanguageOptions = {}): Metric {
+  const summary = (row: MetricRow): readonly number[] => {
+    const { scores, vocabulary, targets } = placesOf(row, options)
+    let sum = 0
+    for (const [place, token] of targets) sum += negativeLogLikelihood(scores, place * vocabulary, vocabulary, token)
+    return [sum, targets.length]
+  }
+  return {
+    name: 'perplexity',
+    higherIsBetter: false,
+    score: (row) => {
+      const [sum, count] = summary(row) as [number, number]
+      return sum / count
+    },
+    summary,
+    aggregate: (summaries) => {
+      const [sum, count] = totals(summaries)
+      return Math.exp(sum / count)
+    },
+  }
+}
+
+/** Share of places at which the most likely token is the one that really comes next; every place weighs alike. */
+export function nextToken(options: LanguageOptions = {}): Metric {
+  const summary = (row: MetricRow): readonly number[] => {
+    const { scores, vocabulary, targets } = placesOf(row, options)
+    let right = 0
+    for (const [place, token] of targets) {
+      const from = place * vocabulary
+      if (topOf(scores, from, vocabulary) === token) right++
+    }
+    return [right, targets.length]
+  }
+  return {
+    name: 'next-token',
+    higherIsBetter: true,
+    bounds: [0, 1],
+    rightOrWrong: false,
+    unit: 'points',
+    score: (row) => {
+      const [right, count] = summary(row) as [number, number]
+      return right / count
+    },
+    summary,
+    aggregate: (summaries) => {
+      const [right, count] = totals(summaries)
+      return right / count
+    },
+  }
+}
+
+function totals(summaries: readonly (readonly number[])[]): readonly [number, number] {
+  let [first, second] = [0, 0]
+  for (const [a, b] of summaries) {
+    first += a!
+    second += b!
+  }
+  return [first, second]
+}
+
+interface Places {
+  readonly scores: ArrayLike<number>
+  readonly vocabulary: number
+  /** Place in the row and the token that really follows it. */
+  readonly targets: readonly (readonly [place: number, token: number])[]
+}
+
+function placesOf({ outputs, label, row }: MetricRow, { output }: LanguageOptions): Places {
+  if (typeof label !== 'object')
+    throw new UserError('bad-data', `the label of row ${row} is no list of next tokens`, {
+      where: `row ${row}`,
+      hint: 'give a text file as --data, or a label field that holds the next token at every place',
+    })
+  const value = scoresOf(outputs, label.length, output)
+  if (!value)
+    throw new UserError('bad-argument', `no output scores the ${label.length} tokens of row ${row}`, {
+      where: Object.entries(outputs)
+        .map(([name, { dims }]) => `${name} [${dims.join(',')}]`)
+        .slice(0, 4)
+        .join(', '),
+      hint: 'the output of a language model is [row, token, vocabulary]',
+    })
+  const vocabulary = value.dims[1]!
+  const targets = Array.from(label as ArrayLike<number | bigint>, Number)
+    .map((token, place) => [place, token] as const)
+    .filter(([, token]) => token >= 0)
+  const outside = targets.find(([, token]) => token >= vocabulary)
+  if (outside)
+    throw new UserError('bad-data', `row ${row} holds token ${outside[1]}, and the model knows ${vocabulary}`, {
+      where: `row ${row}`,
+      hint: 'the tokenizer is another model’s: name the right one with --tokenizer',
+    })
+  return { scores: numbersOf(value), vocabulary, targets }
+}
+
+function scoresOf(outputs: MetricRow['outputs'], places: number, named?: string): TensorValue | undefined {
+  const fits = (value: TensorValue | undefined) =>
+    value?.dims.length === 2 && value.dims[0] === places && value.dtype.startsWith('float')
+  if (named !== undefined) return fits(outputs[named]) ? outputs[named] : undefined
+  if (fits(outputs.logits)) return outputs.logits
+  const fitting = Object.values(outputs).filter(fits)
+  return fitting.length === 1 ? fitting[0] : undefined
+}
+
+/** −log softmax at `token`, in a way that does not overflow. */
+function negativeLogLikelihood(scores: ArrayLike<number>, from: number, vocabulary: number, token: number): number {
+  let top = Number.NEGATIVE_INFINITY
+  for (let i = from; i < from + vocabulary; i++) if (scores[i]! > top) top = scores[i]!
+  let sum = 0
+  for (let i = from; i < from + vocabulary; i++) sum += Math.exp(scores[i]! - top)
+  return top + Math.log(sum) - scores[from + token]!
+}
+
+/** Places of two outputs [tokens, vocabulary] of one row, and at how many of them the most likely token is the same. */
+export function tokenAgreement(
+  base: MetricRow['outputs'],
+  candidate: MetricRow['outputs'],
+): { readonly places: number; readonly agreeing: number } | null {
+  const [first, second] = [base.logits, candidate.logits]
+  if (first?.dims.length !== 2 || second?.dims.length !== 2 || !first.dtype.startsWith('float')) return null
+  if (first.dims[0] !== second.dims[0] || first.dims[1] !== second.dims[1]) return null
+  const [places, vocabulary] = first.dims as [number, number]
+  const [a, b] = [numbersOf(first), numbersOf(second)]
+  let agreeing = 0
+  for (let place = 0; place < places; place++)
+    if (topOf(a, place * vocabulary, vocabulary) === topOf(b, place * vocabulary, vocabulary)) agreeing++
+  return { places, agreeing }
+}
+
+function topOf(values: ArrayLike<number>, from: number, count: number): number {
+  let best = from
+  let most = values[from]!
+  for (let i = from + 1; i < from + count; i++) {
+    const value = values[i]!
+    if (value > most) {
+      best = i
+      most = value
+    }
+  }
+  return best - from
+}

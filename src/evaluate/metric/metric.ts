@@ -1,0 +1,50 @@
+import type { TensorValue } from '../../engine/index.ts'
+import type { NumericArray } from '../../ir/index.ts'
+
+/** The truth of one row: a class number or name, a number, a text, or an array (a mask, a vector). */
+export type RowLabel = number | string | NumericArray
+
+/** What a metric sees of one row. */
+export interface MetricRow {
+  /**
+   * The model's outputs for this row alone: axis 0 (the batch) is gone. They are there while the row is scored; what is to
+   * last longer is copied.
+   */
+  readonly outputs: Readonly<Record<string, TensorValue>>
+  /** Absent where the data has no labels; only a user's metric is asked then. */
+  readonly label?: RowLabel
+  /** Every field of the row by name, inputs included. */
+  readonly fields?: Readonly<Record<string, RowLabel>>
+  /** Place of the row in the data set. */
+  readonly row: number
+}
+
+/**
+ * A metric is a score for every row first and an aggregate second: that is what lets two models be compared in pairs.
+ * The user's `metric.mjs` gives one of these as its default export; `name`, `higherIsBetter` and `score` are enough.
+ */
+export interface Metric {
+  readonly name: string
+  readonly higherIsBetter: boolean
+  /** One number for one row. NaN says that the outputs hold no answer. */
+  readonly score: (row: MetricRow) => number
+  /** Every score is 0 (wrong) or 1 (right): judged by counting, which needs the fewest rows. */
+  readonly rightOrWrong?: boolean
+  /** Least and greatest possible score; without it, scores are taken as unbounded. */
+  readonly bounds?: readonly [number, number]
+  /** What the aggregate needs to know of a row, where the score is not enough. Always of the same length. */
+  readonly summary?: (row: MetricRow) => readonly number[]
+  /** The metric of many rows from their summaries (`[score]` without `summary`); the mean score where absent. */
+  readonly aggregate?: (summaries: readonly (readonly number[])[]) => number
+  /**
+   * Scores of all rows from their summaries, where a row's score needs the others (its nearest neighbours); they take the
+   * place of `score`, in the same order.
+   */
+  readonly scoreAll?: (summaries: readonly (readonly number[])[]) => readonly number[]
+  /** The group of a row, by its summary, whose groups weigh alike in the aggregate (classes, for macro averages). */
+  readonly stratum?: (summary: readonly number[]) => number
+  /** How a sentence names a step of the score: `points` for rates (shown × 100), else the metric's own unit. */
+  readonly unit?: 'points'
+  /** The model's answer to a row in a few characters, for lists of rows that changed. */
+  readonly answer?: (row: MetricRow) => string
+}

@@ -1,0 +1,159 @@
+import { describe, expect, test } from 'vitest'
+import type { TensorValue } from '../../engine/index.ts'
+import { UserError } from '../../platform/index.ts'
+import type { Metric, MetricRow, RowLabel } from './metric.ts'
+import { asMetric, defaultMetric, metricNamed } from './metrics.ts'
+import { ctcDecode } from './text.ts'
+
+const floats = (dims: readonly number[], data: readonly number[]): TensorValue => ({
+  dtype: 'float32',
+  dims,
+  data: Float32Array.from(data),
+})
+const row = (outputs: MetricRow['outputs'], label: RowLabel, at = 0): MetricRow => ({ outputs, label, row: at })
+const logits = (data: readonly number[], label: RowLabel) => row({ y: floats([data.length], data) }, label)
+/** The metric over rows, as the comparison adds it up. */
+const over = (metric: Metric, rows: readonly MetricRow[]) => {
+  const summaries = rows.map((one) => (metric.summary ? metric.summary(one) : [metric.score(one)]))
+  return metric.aggregate
+    ? metric.aggregate(summaries)
+    : summaries.reduce((sum, [score]) => sum + score!, 0) / summaries.length
+}
+
+describe('classification', () => {
+  test('top1 and top5, ties to the lower class, NaN is wrong', () => {
+    const top1 = metricNamed('top1')
+    expect(top1.score(logits([0.1, 0.7, 0.2], 1))).toBe(1)
+    expect(top1.score(logits([0.1, 0.7, 0.2], 2))).toBe(0)
+    expect(top1.score(logits([0.5, 0.5], 0))).toBe(1)
+    expect(top1.score(logits([0.5, 0.5], 1))).toBe(0)
+    expect(top1.score(logits([0.5, Number.NaN], 0))).toBe(0)
+    const seven = [7, 6, 5, 4, 3, 2, 1]
+    expect(metricNamed('top5').score(logits(seven, 4))).toBe(1)
+    expect(metricNamed('top5').score(logits(seven, 5))).toBe(0)
+  })
+  test('labels by name, integer answers, scores before answers', () => {
+    const named = metricNamed('top1', { classNames: ['cat', 'dog'] })
+    expect(named.score(logits([0, 1], 'dog'))).toBe(1)
+    expect(() => named.score(logits([0, 1], 'cow'))).toThrow(/"cow" of row 0 is none of the class names/)
+    expect(() => metricNamed('top1').score(logits([0, 1], 'dog'))).toThrow(/class names are unknown/)
+    const forest = { label: { dtype: 'int64', dims: [], data: new BigInt64Array([4n]) } as TensorValue }
+    expect(metricNamed('top1').score(row(forest, 4))).toBe(1)
+    const text = { kind: { dtype: 'string', dims: [], data: ['dog'] } as TensorValue }
+    expect(metricNamed('top1').score(row(text, 'dog'))).toBe(1)
+  })
+  test('a label out of range names its row', () => {
+    const act = () => metricNamed('top1').score({ ...logits([0, 1, 2], 3), row: 17 })
+    expect(act).toThrow(UserError)
+    expect(act).toThrow('the label 3 of row 17 is not a class from 0 to 2')
+    expect(() => metricNamed('top1').score(logits([0, 1], -1))).toThrow(/not a class/)
+    expect(() => metricNamed('top1').score(logits([0, 1], 0.5))).toThrow(/not a class/)
+  })
+  test('balanced accuracy and macro F1 equal scikit-learn', () => {
+    // y_true = [0,0,0,0,1,1,2], y_pred = [0,0,0,1,1,0,3]
+    const pairs = [
+      [0, 0],
+      [0, 0],
+      [0, 0],
+      [0, 1],
+      [1, 1],
+      [1, 0],
+      [2, 3],
+    ] as const
+    const rows = pairs.map(([label, answer]) =>
+      logits(
+        [0, 1, 2, 3].map((c) => (c === answer ? 1 : 0)),
+        label,
+      ),
+    )
+    expect(over(metricNamed('balanced-accuracy'), rows)).toBeCloseTo((3 / 4 + 1 / 2 + 0) / 3, 12)
+    // F1 of the classes 0, 1, 2, 3: 0.75, 0.5, 0, 0.
+    expect(over(metricNamed('macro-f1'), rows)).toBeCloseTo((0.75 + 0.5) / 4, 12)
+  })
+})
+
+test('regression', () => {
+  const rows = [
+    [1, 2],
+    [2, 2],
+    [4, 1],
+  ].map(([truth, answer]) => row({ y: floats([1], [answer!]) }, truth!))
+  expect(over(metricNamed('mae'), rows)).toBeCloseTo(4 / 3, 12)
+  expect(over(metricNamed('rmse'), rows)).toBeCloseTo(Math.sqrt(10 / 3), 12)
+  // Σ(y − ȳ)² = 14/3, so 1 − 10 / (14/3).
+  expect(over(metricNamed('r2'), rows)).toBeCloseTo(1 - 30 / 14, 9)
+  expect(over(metricNamed('r2'), rows.slice(0, 1))).toBeNaN()
+  expect(metricNamed('mae').score(row({ y: floats([2], [1, 3]) }, new Float32Array([0, 0])))).toBe(2)
+  expect(() => metricNamed('mae').score(row({ y: floats([2], [1, 3]) }, 1))).toThrow(
+    /no output of the model has 1 number/,
+  )
+  expect(() => metricNamed('mae').score(row({ y: floats([1], [1]) }, Number.NaN))).toThrow(/row 0 is not a number/)
+})
+
+test('segmentation: mIoU over pixels, class axis first or last, 255 ignored', () => {
+  const label = new Uint8Array([0, 0, 1, 255])
+  const first = floats([2, 2, 2], [1, 0, 0, 1, 0, 1, 1, 0])
+  // First: answers 0, 1, 1, 0. Class 0: 1 of 2; class 1: 1 of 2.
+  expect(over(metricNamed('miou'), [row({ y: first }, label)])).toBeCloseTo(0.5, 12)
+  expect(over(metricNamed('miou'), [row({ y: floats([4], [0, 1, 1, 0]) }, label)])).toBeCloseTo(0.5, 12)
+  const wide = floats([1, 4, 2], [1, 0, 0, 1, 0, 1, 1, 0])
+  expect(over(metricNamed('miou'), [row({ y: wide }, label)])).toBeCloseTo(0.5, 12)
+})
+
+describe('text', () => {
+  const characters = ['', 'a', 'b', 'c']
+  const steps = (classes: readonly number[]) =>
+    floats(
+      [classes.length, 4],
+      classes.flatMap((best) => [0, 1, 2, 3].map((c) => (c === best ? 1 : 0))),
+    )
+  test('CTC: repeats merge, blanks split and vanish', () => {
+    expect(ctcDecode(steps([1, 1, 0, 1, 2, 2, 0, 3]), characters)).toBe('aabc')
+    expect(ctcDecode(steps([0, 0, 0]), characters)).toBe('')
+  })
+  test('exact match, character and word error rates', () => {
+    const options = { characters }
+    const good = row({ y: steps([1, 2, 3]) }, 'abc')
+    const bad = row({ y: steps([1, 3]) }, 'abcc')
+    expect(metricNamed('exact-match', options).score(good)).toBe(1)
+    expect(metricNamed('exact-match', options).score(bad)).toBe(0)
+    expect(metricNamed('cer', options).score(bad)).toBe(0.5)
+    expect(over(metricNamed('cer', options), [good, bad])).toBeCloseTo(2 / 7, 12)
+    const words = { text: { dtype: 'string', dims: [], data: ['the cat sat'] } as TensorValue }
+    expect(metricNamed('wer').score(row(words, 'the cat sat down'))).toBe(0.25)
+    expect(() => metricNamed('cer').score(good)).toThrow(/characters of the classes are unknown/)
+    // A recogniser's own dictionary leaves out the blank, and often the space at the end too.
+    expect(metricNamed('cer', { characters: ['a', 'b', 'c'] }).score(good)).toBe(
+      metricNamed('cer', options).score(good),
+    )
+    expect(metricNamed('cer', { characters: ['a', 'b'] }).score(good)).toBeGreaterThanOrEqual(0)
+    expect(() => metricNamed('cer', { characters: ['a'] }).score(good)).toThrow(/1 characters for 4 classes/)
+  })
+})
+
+test('metrics by name, and a user’s own', () => {
+  expect(() => metricNamed('top-1')).toThrow(/no metric "top-1"/)
+  try {
+    metricNamed('exactmatch')
+  } catch (error) {
+    expect((error as UserError).hint).toMatch(/did you mean "exact-match"/)
+  }
+  expect(() => metricNamed('toString')).toThrow(UserError)
+  const own = { name: 'mine', higherIsBetter: true, score: () => 1 }
+  expect(asMetric(own, 'metric.mjs')).toBe(own)
+  for (const broken of [null, undefined, 1, {}, { name: 'x' }, { name: 'x', higherIsBetter: true }])
+    expect(() => asMetric(broken, 'metric.mjs')).toThrow(/the metric lacks/)
+})
+
+test('the metric that labels suggest', () => {
+  const outputs = { y: floats([3], [0, 1, 2]) }
+  expect(defaultMetric(1, outputs, {}, 0).name).toBe('top1')
+  expect(defaultMetric('dog', outputs, {}, 0).name).toBe('top1')
+  expect(defaultMetric(1.5, { y: floats([1], [0]) }, {}, 0).name).toBe('mae')
+  expect(defaultMetric(new Float32Array(3), outputs, {}, 0).name).toBe('mae')
+  expect(defaultMetric(new Uint8Array(4), { y: floats([3, 2, 2], new Array(12).fill(0)) }, {}, 0).name).toBe('miou')
+  expect(() => defaultMetric('text', { y: floats([5, 40], new Array(200).fill(0)) }, {}, 7)).toThrow(
+    'the label "text" of row 7 fits none',
+  )
+  expect(() => defaultMetric(Number.NaN, outputs, {}, 7)).toThrow('the label NaN of row 7 fits none')
+})

@@ -1,0 +1,130 @@
+import { describe, expect, test } from 'vitest'
+import type { TensorValue } from '../../engine/index.ts'
+import type { Metric, MetricRow, RowLabel } from './metric.ts'
+import { metricNamed } from './metrics.ts'
+import { auroc, averagePrecision, equalErrorRate, falsePositiveRate, spearman } from './ranked-scores.ts'
+
+const floats = (data: readonly number[], dims: readonly number[] = [data.length]): TensorValue => ({
+  dtype: 'float32',
+  dims,
+  data: Float32Array.from(data),
+})
+const row = (data: readonly number[], label: RowLabel, at = 0): MetricRow => ({
+  outputs: { y: floats(data) },
+  label,
+  row: at,
+})
+const over = (metric: Metric, rows: readonly MetricRow[]) => {
+  const summaries = rows.map((one) => (metric.summary ? metric.summary(one) : [metric.score(one)]))
+  if (metric.scoreAll) return metric.scoreAll(summaries).reduce((sum, score) => sum + score, 0) / rows.length
+  return metric.aggregate
+    ? metric.aggregate(summaries)
+    : summaries.reduce((sum, [score]) => sum + score!, 0) / rows.length
+}
+
+describe('ranking', () => {
+  // scikit-learn's own example: y = [0, 0, 1, 1], scores = [0.1, 0.4, 0.35, 0.8].
+  const scores = [0.1, 0.4, 0.35, 0.8]
+  const positive = [false, false, true, true]
+  test('as scikit-learn', () => {
+    expect(auroc(scores, positive)).toBe(0.75)
+    expect(averagePrecision(scores, positive)).toBeCloseTo(0.8333333333333333, 12)
+    expect(falsePositiveRate(scores, positive)).toBe(0.5)
+    expect(equalErrorRate(scores, positive)).toBe(0.5)
+    // Ranks 1 2 3 4 5 against 2 1 4 3 5: 1 − 6 · 4 / (5 · 24).
+    expect(spearman([1, 2, 3, 4, 5], [2, 1, 4, 3, 5])).toBeCloseTo(0.8, 12)
+  })
+  test('constant scores, one class, NaN', () => {
+    const same = [1, 1, 1, 1]
+    expect(auroc(same, positive)).toBe(0.5)
+    expect(averagePrecision(same, positive)).toBe(0.5)
+    expect(equalErrorRate(same, positive)).toBe(0.5)
+    expect(falsePositiveRate(same, positive)).toBe(1)
+    expect(spearman(same, scores)).toBeNaN()
+    expect(auroc(scores, [true, true, true, true])).toBeNaN()
+    expect(averagePrecision(scores, [false, false, false, false])).toBeNaN()
+    expect(() => auroc([1, Number.NaN], [true, false])).toThrow(/NaN/)
+    expect(() => auroc([1], [true, false])).toThrow(/1 scores for 2 rows/)
+  })
+  test('as metrics: two classes, one score, several classes', () => {
+    const two = scores.map((p, i) => row([1 - p, p], positive[i] ? 1 : 0))
+    expect(over(metricNamed('auroc'), two)).toBe(0.75)
+    expect(over(metricNamed('aupr'), two)).toBeCloseTo(0.8333333333333333, 6)
+    const one = scores.map((p, i) => row([p], positive[i] ? 1 : 0))
+    expect(over(metricNamed('auroc'), one)).toBe(0.75)
+    expect(over(metricNamed('eer'), one)).toBe(0.5)
+    expect(metricNamed('eer').higherIsBetter).toBe(false)
+    const three = [row([0.7, 0.2, 0.1], 0), row([0.2, 0.5, 0.3], 1), row([0.4, 0.5, 0.1], 0), row([0.1, 0.6, 0.3], 1)]
+    // Class 0: scores .7 .4 above .2 .1, 1; class 1: .6 above all, .5 beside .5 and above .2: (2 + 1.5) / 4.
+    expect(over(metricNamed('auroc'), three)).toBeCloseTo((1 + 0.875) / 2, 12)
+    expect(() => metricNamed('auroc').score(row([0.3], 2))).toThrow(/neither 0 nor 1/)
+    expect(() =>
+      metricNamed('auroc').score({
+        outputs: { y: { dtype: 'int64', dims: [1], data: new BigInt64Array(1) } },
+        label: 0,
+        row: 0,
+      }),
+    ).toThrow(/scores no classes/)
+  })
+})
+
+test('Brier, log-loss and calibration error, from logits and from probabilities', () => {
+  const rows = [row([0.8, 0.2], 0), row([0.3, 0.7], 0)]
+  expect(over(metricNamed('brier'), rows)).toBeCloseTo((0.08 + 0.98) / 2, 6)
+  expect(over(metricNamed('nll'), rows)).toBeCloseTo(-(Math.log(0.8) + Math.log(0.3)) / 2, 6)
+  expect(over(metricNamed('ece'), rows)).toBeCloseTo((0.2 + 0.7) / 2, 6)
+  const logits = [row([Math.log(4), 0], 0), row([0, Math.log(7 / 3)], 0)]
+  for (const name of ['brier', 'nll', 'ece'])
+    expect(over(metricNamed(name), logits)).toBeCloseTo(over(metricNamed(name), rows), 5)
+})
+
+test('Dice is twice the overlap over both areas', () => {
+  const mask = (data: readonly number[]) => Uint8Array.from(data)
+  const image = {
+    outputs: { y: { dtype: 'uint8', dims: [4], data: mask([0, 1, 1, 1]) } as TensorValue },
+    label: mask([0, 0, 1, 1]),
+    row: 0,
+  }
+  // Class 0: 1 of 1 and 2; class 1: 2 of 3 and 2.
+  expect(over(metricNamed('dice'), [image])).toBeCloseTo((2 / 3 + 4 / 5) / 2, 12)
+  expect(over(metricNamed('miou'), [image])).toBeCloseTo((1 / 2 + 2 / 3) / 2, 12)
+})
+
+describe('embeddings', () => {
+  const rows = [
+    row([1, 0], 'cat', 0),
+    row([0.9, 0.1], 'cat', 1),
+    row([0.8, 0.5], 'dog', 2),
+    row([0, 1], 'dog', 3),
+    row([-1, 0], 'owl', 4),
+  ]
+  test('recall at k leaves the row itself out; a label that stands alone cannot be found', () => {
+    expect(over(metricNamed('recall@1'), rows)).toBeCloseTo(3 / 5, 12)
+    expect(over(metricNamed('recall@2'), rows)).toBeCloseTo(3 / 5, 12)
+    expect(over(metricNamed('recall@5'), rows)).toBeCloseTo(4 / 5, 12)
+  })
+  test('all rows equal: the earlier row wins', () => {
+    const same = [row([1, 1], 'a', 0), row([1, 1], 'b', 1), row([1, 1], 'a', 2)]
+    expect(over(metricNamed('recall@1'), same)).toBeCloseTo(1 / 3, 12)
+  })
+  test('a rank correlation takes one number a row', () => {
+    expect(
+      over(
+        metricNamed('spearman'),
+        [2, 1, 4, 3, 5].map((value, i) => row([value], i + 1)),
+      ),
+    ).toBeCloseTo(0.8, 12)
+    expect(
+      over(
+        metricNamed('spearman'),
+        [1, 2, 3].map((label) => row([7], label)),
+      ),
+    ).toBeNaN()
+    expect(() => metricNamed('spearman').summary!(row([1, 2], 1))).toThrow(/no output of the model is one number/)
+  })
+})
+
+test('any k by name; an unknown name tells the nearest', () => {
+  expect(metricNamed('top3').score(row([1, 2, 3, 4], 1))).toBe(1)
+  expect(() => metricNamed('aurco')).toThrow(/there is no metric "aurco"/)
+})

@@ -1,0 +1,77 @@
+import type { Feeds, Session, TensorValue } from '../../engine/index.ts'
+import type { NoiseSource, SensitivityReport } from '../../report/index.ts'
+import { type RandomSource, randomSource } from '../../statistics/index.ts'
+import { floatsOf } from '../floats.ts'
+
+/** A session that gives, for weights of all outputs, their sum over what each rounding alone changes. */
+export interface ProjectionSession {
+  readonly session: Session
+  /** By output of the original: the input that takes its weights. */
+  readonly seeds: ReadonlyMap<string, string>
+  /** The output, float32 [sources.length]. */
+  readonly projections: string
+  readonly sources: readonly NoiseSource[]
+}
+
+export interface SensitivityOptions {
+  /** Random weightings a row; the noise of a rounding comes with a relative error of √(2 / (rows · weightings)). */
+  readonly weightings?: number
+  readonly seed?: number
+  readonly dataDigest?: string
+  readonly signal?: AbortSignal
+  readonly onProgress?: (done: number, of: number) => void
+}
+
+/**
+ * What each rounding alone does to the outputs: power of the change over power of the output, summed over outputs.
+ *
+ * With weights of random sign, the square of the weighted sum of changes is in the mean their power (Hutchinson 1990;
+ * E(Σ rᵢδᵢ)² = Σ δᵢ² for independent rᵢ = ±1), so a few weightings tell it for every rounding at once.
+ */
+export async function measureSensitivity(
+  base: Session,
+  { session, seeds, projections, sources }: ProjectionSession,
+  feeds: readonly Feeds[],
+  options: SensitivityOptions = {},
+): Promise<SensitivityReport> {
+  const { weightings = 8, seed = 0, dataDigest } = options
+  const random = randomSource(seed)
+  const sums = new Float64Array(sources.length)
+  for (const [row, feed] of feeds.entries()) {
+    const outputs = await base.run(feed, [...seeds.keys()])
+    for (let k = 0; k < weightings; k++) {
+      options.signal?.throwIfAborted()
+      options.onProgress?.(row * weightings + k, feeds.length * weightings)
+      const weights: Record<string, TensorValue> = {}
+      for (const [name, input] of seeds) weights[input] = randomSigns(outputs[name]!, random)
+      const result = await session.run({ ...feed, ...weights }, [projections])
+      const values = result[projections]!.data as Float32Array
+      // A change that is not finite is worse than any other.
+      values.forEach((value, i) => {
+        sums[i]! += Number.isFinite(value) ? value * value : Number.MAX_VALUE
+      })
+    }
+  }
+  const runs = Math.max(1, feeds.length * weightings)
+  const measured = sources.map((source, i) => ({ ...source, noise: Math.min(Number.MAX_VALUE, sums[i]! / runs) }))
+  return {
+    kind: 'sensitivity',
+    version: 1,
+    sources: measured,
+    samples: feeds.length,
+    ...(dataDigest && { dataDigest }),
+  }
+}
+
+/** ±1 over the root of the output's power, so that changes count in proportion to the output that they change. */
+function randomSigns(output: TensorValue, random: RandomSource): TensorValue {
+  const values = floatsOf(output)
+  let power = 0
+  for (const value of values) if (Number.isFinite(value)) power += value * value
+  const size = power > 0 ? 1 / Math.sqrt(power) : 0
+  return {
+    dtype: 'float32',
+    dims: output.dims,
+    data: Float32Array.from({ length: values.length }, () => (random.below(2) === 0 ? -size : size)),
+  }
+}

@@ -1,0 +1,35 @@
+import type { ComparisonReport } from '../../report/index.ts'
+
+type Outputs = Pick<ComparisonReport, 'outputs'>
+
+/** The lowest signal-to-noise ratio of any output; null where all are identical or none was measured. */
+export function worstNoise(proof: Outputs): number | null {
+  return worstOutput(proof)?.sqnrDb ?? null
+}
+
+/**
+ * The lowest signal-to-noise ratio of any output without the rows of the largest numbers; of reports that do not tell,
+ * that of all rows. A few rows of unusually large numbers decide what all keep together, not how many answers change.
+ */
+export function typicalNoise({ outputs }: Outputs): number | null {
+  const values = outputs.flatMap(({ sqnrDb, typicalDb }) => (sqnrDb === null ? [] : [typicalDb ?? sqnrDb]))
+  return values.length > 0 ? Math.min(...values) : null
+}
+
+/** Where most rows are by so much quieter than all together, it is rows of large numbers that are far off. */
+const FAR_OFF_DB = 6
+
+/** Whether nearly all of the noise is that of rows of large numbers, as where ranges cut off what those hold. */
+export function isCutOff(proof: Outputs): boolean {
+  const [ofAll, ofMost] = [worstNoise(proof), typicalNoise(proof)]
+  return ofAll !== null && ofMost !== null && ofMost > ofAll + FAR_OFF_DB
+}
+
+/** How many rows the noise at the worst output rests on: those that it was measured on, or fewer where it is uneven. */
+export function noiseRows(proof: Outputs & Pick<ComparisonReport, 'n'>): number {
+  return Math.min(proof.n, worstOutput(proof)?.noiseRows ?? proof.n)
+}
+
+function worstOutput({ outputs }: Outputs) {
+  return outputs.filter(({ sqnrDb }) => sqnrDb !== null).sort((a, b) => a.sqnrDb! - b.sqnrDb!)[0]
+}

@@ -1,0 +1,129 @@
+import { type Graph, indexGraph, type Model, type Node, nodeLabel } from '../../../ir/index.ts'
+import type { CalibrationReport, CostsReport, ProfileReport } from '../../../report/index.ts'
+import { repairKernels } from '../kernels/kernel-repairs.ts'
+import { tilesName } from '../kernels/tiles.ts'
+import { UNFOLDED } from '../kernels/unfold-narrow-inputs.ts'
+import { borderCosts } from '../placement/kernel-costs.ts'
+import { planOf, quantizeStaticInt8 } from '../static/quantize-static-int8.ts'
+import { partsBehind, type Unit } from '../units/unit.ts'
+
+/** Two models whose profiles tell what every unit costs on either side: all in float, and all in integers. */
+export interface CostProbes {
+  readonly float: Model
+  readonly integer: Model
+}
+
+/** Every node has a name in both, so that the runtime's kernels can be told apart. */
+export function costProbes(model: Model, ranges: CalibrationReport): CostProbes | null {
+  const named = (graph: Graph): Graph => ({
+    ...graph,
+    nodes: graph.nodes.map((node) => (node.name === '' ? { ...node, name: nodeLabel(node) } : node)),
+  })
+  const float = { ...model, graph: named(model.graph) }
+  const made = quantizeStaticInt8.run(float, EVERYWHERE, [{ report: ranges }])
+  if (made instanceof Promise) throw new Error('internal: static quantization needs no waiting')
+  if (made.report.applied === 0) return null
+  return { float, integer: repairKernels(made.model) }
+}
+
+/** Integers wherever there is a kernel, so that each shows what it costs. */
+export const EVERYWHERE = { placement: 'everywhere' } as const
+
+/**
+ * Milliseconds of each unit on either side, from profiles of the two probes. Layouts, fusions and caches are those of
+ * the whole model, which kernels timed one by one would not show: a float activation costs nothing where the runtime
+ * fuses it into the convolution in front. Units whose product is not found among the kernels are left out.
+ */
+export function unitCosts(
+  { float }: CostProbes,
+  ranges: CalibrationReport,
+  inFloat: ProfileReport,
+  inIntegers: ProfileReport,
+): CostsReport['nodes'] {
+  const { units } = planOf(float, EVERYWHERE, [{ report: ranges }])
+  const { producer } = indexGraph(float.graph)
+  const floatMs = kernelTimes(inFloat, (name) => producer.get(name) ?? null)
+  const integerMs = kernelTimes(inIntegers, (name) => producer.get(name) ?? null)
+  return [...units.values()].flatMap((unit) => {
+    const nodes = [unit.node, ...partsBehind(unit)]
+    const sum = (times: ReadonlyMap<string, number>) => {
+      const found = [...nodes.map(nodeLabel), ...gateNames(unit), tilesName(nodeLabel(unit.node))].flatMap(
+        (name) => times.get(name) ?? [],
+      )
+      return found.length === 0 ? null : found.reduce((total, ms) => total + ms, 0)
+    }
+    const [before, after] = [sum(floatMs), unit.rule.kind === 'shift' ? 0 : sum(integerMs)]
+    if (after === null || (before === null && unit.rule.kind === 'product')) return []
+    return [{ name: nodeLabel(unit.node), floatMs: before ?? 0, integerMs: after }]
+  })
+}
+
+/** A model as these costs would have it, and what lies on the borders between its float and its integers. */
+export interface BorderProbe {
+  readonly mixture: Model
+  readonly conversions: number
+  /** Elements of all values that are converted. */
+  readonly elements: number
+}
+
+/** The mixture that is cheapest by these costs; null where nothing is converted in it. */
+export function borderProbe({ float }: CostProbes, ranges: CalibrationReport, costs: CostsReport): BorderProbe | null {
+  const evidence = [{ report: ranges }, { report: costs }]
+  const plan = planOf(float, {}, evidence)
+  const made = plan.units.size === 0 ? null : quantizeStaticInt8.run(float, {}, evidence)
+  if (made instanceof Promise) throw new Error('internal: static quantization needs no waiting')
+  const inIntegers = (node: Node) => plan.units.has(node) || plan.covered.has(node)
+  const values = new Set<string>()
+  for (const unit of plan.units.values()) {
+    for (const name of unit.reads) if (!plan.makers.has(name)) values.add(`to ${name}`)
+    for (const name of unit.floatOutput ? [] : unit.writes) {
+      const inFloat = (plan.index.consumers.get(name) ?? []).some((node) => !inIntegers(node))
+      if (inFloat || plan.index.outputs.has(name)) values.add(`from ${name}`)
+    }
+  }
+  if (!made || values.size === 0) return null
+  const elements = [...values].map((value) => ranges.ranges[value.slice(value.indexOf(' ') + 1)]?.elements ?? 0)
+  return {
+    mixture: repairKernels(made.model),
+    conversions: values.size,
+    elements: elements.reduce((sum, count) => sum + count, 0),
+  }
+}
+
+/** Kernels that stand between float and integers: the conversions, and what brings one side's layout to the other's. */
+const CONVERSIONS = ['QuantizeLinear', 'DequantizeLinear', 'ReorderInput', 'ReorderOutput', 'Transpose']
+
+/** Nanoseconds of an element that crosses a border, layouts included, beyond those of calling the kernels. */
+export function borderCost(
+  { conversions, elements }: BorderProbe,
+  mixture: ProfileReport,
+  inFloat: ProfileReport,
+): number {
+  const spent = ({ nodes }: ProfileReport) =>
+    nodes.reduce((sum, { operator, ms }) => sum + (CONVERSIONS.includes(operator) ? ms : 0), 0) * 1e6
+  return Math.max(0, spent(mixture) - spent(inFloat) - conversions * borderCosts.call) / Math.max(1, elements)
+}
+
+/** The kernels of a gate: its table, and the product behind it. */
+const gateNames = (unit: Unit) =>
+  unit.writes.flatMap((name) => [`${name}_gate`, `${name}_gate_table`, `${name}_gate_product`])
+
+/**
+ * Kernel times by the name of the node that they come from. The runtime names a blocked convolution after its output
+ * (`…_nchwc`), counts up what it makes of quantized nodes (`…_token_12`), and names what it makes of several nodes after
+ * the last of them (`…/QuickGeluFusion/`) or the first (`…/MatMulAddFusion`).
+ */
+function kernelTimes(profile: ProfileReport, makerOf: (value: string) => Node | null): ReadonlyMap<string, number> {
+  const times = new Map<string, number>()
+  for (const { name, ms } of profile.nodes) {
+    const bare = name
+      .replace(/_nchwc$/, '')
+      .replace(/_token_\d+$/, '')
+      .replace(/\/\w+Fusion\/?$/, '')
+      .replace(new RegExp(`${UNFOLDED}(_\\d+)?$`), '')
+    const maker = makerOf(bare)
+    const label = maker ? nodeLabel(maker) : bare
+    times.set(label, (times.get(label) ?? 0) + ms)
+  }
+  return times
+}

@@ -1,0 +1,69 @@
+import { elementCount, type Node, tensorOf, tensorValues } from '../../../ir/index.ts'
+import type { GraphEditor } from '../../../rewrite/index.ts'
+import { rangeOf } from '../affine.ts'
+import { quantizeChannels, quantizeWhole } from '../channel-weights.ts'
+import type { CodingOptions } from './dynamic-matmul.ts'
+
+/**
+ * LSTM(x, W, R, B, …)  ⇒  com.microsoft.DynamicQuantizeLSTM with int8 W and R, one scale a gate row or one a direction. That operator
+ * wants the weights as [directions, inputs, 4·hidden], the standard one holds [directions, 4·hidden, inputs].
+ */
+export function dynamicLstm(node: Node, options: CodingOptions, editor: GraphEditor): Node | { refused: string } {
+  const parts = [1, 2].map((slot) => quantizedWeights(node.inputs[slot]!, options, editor))
+  const [weights, recurrent] = parts as [Part | { refused: string }, Part | { refused: string }]
+  if ('refused' in weights) return weights
+  if ('refused' in recurrent) return recurrent
+  if (node.attributes.has('layout')) return { refused: 'its layout attribute has no integer kernel' }
+  const slot = (i: number) => node.inputs[i] ?? ''
+  return {
+    ...node,
+    opType: 'DynamicQuantizeLSTM',
+    domain: 'com.microsoft',
+    inputs: [
+      slot(0),
+      weights.codes,
+      recurrent.codes,
+      ...[3, 4, 5, 6, 7].map(slot),
+      weights.scale,
+      weights.zero,
+      recurrent.scale,
+      recurrent.zero,
+    ],
+  }
+}
+
+interface Part {
+  readonly codes: string
+  readonly scale: string
+  readonly zero: string
+}
+
+function quantizedWeights(
+  name: string,
+  { pairSafe, oneScale }: CodingOptions,
+  editor: GraphEditor,
+): Part | { refused: string } {
+  const tensor = editor.constant(name)
+  if (tensor?.dtype !== 'float32' || tensor.dims.length !== 3)
+    return { refused: 'its weights are not constant float32' }
+  const values = tensorValues(tensor) as Float32Array
+  if (!rangeOf(values)) return { refused: 'its weights are not finite' }
+  const [directions, gates, inputs] = tensor.dims as [number, number, number]
+  const size = gates * inputs
+  const coded = Array.from({ length: directions }, (_, d) =>
+    (oneScale ? quantizeWhole : quantizeChannels)(values.subarray(d * size, (d + 1) * size), [gates, inputs], 0, {
+      pairSafe,
+    }),
+  )
+  const turned = new Int8Array(elementCount(tensor.dims))
+  for (const [d, { codes }] of coded.entries())
+    for (let g = 0; g < gates; g++)
+      for (let i = 0; i < inputs; i++) turned[(d * inputs + i) * gates + g] = codes[g * inputs + i]!
+  const form = oneScale ? [directions] : [directions, gates]
+  const scales = Float32Array.from(coded.flatMap((part) => [...part.scales]))
+  return {
+    codes: editor.addConstant(tensorOf('int8', [directions, inputs, gates], turned), `${name}_codes`),
+    scale: editor.addConstant(tensorOf('float32', form, scales), `${name}_scale`),
+    zero: editor.addConstant(tensorOf('int8', form, new Int8Array(scales.length)), `${name}_zero_point`),
+  }
+}

@@ -1,0 +1,122 @@
+import {
+  floatAttribute,
+  int,
+  intAttribute,
+  makeNode,
+  type Node,
+  type Tensor,
+  tensorOf,
+  tensorValues,
+} from '../../../ir/index.ts'
+import type { GraphEditor } from '../../../rewrite/index.ts'
+import { rangeOf } from '../affine.ts'
+import { type ChannelOptions, quantizeChannels, quantizeWhole } from '../channel-weights.ts'
+
+/** A product with constant weights, as y = x · W + b with W of [K, N]. */
+export interface WeightedProduct {
+  readonly values: Float32Array
+  readonly rows: number
+  readonly columns: number
+  /** The bias's name where it needs no change, or its values. */
+  readonly bias?: string | Float32Array
+}
+
+/** Products of fewer weights than this cost more in conversions than their multiplications save. */
+export const FEWEST_WEIGHTS = 4096
+
+/** The product behind a MatMul or Gemm, or why it is none that integers can do. */
+export function weightedProduct(node: Node, editor: GraphEditor): WeightedProduct | { refused: string } {
+  const weight = editor.constant(node.inputs[1]!)
+  if (!weight) return { refused: 'both sides are activations' }
+  if (weight.dtype !== 'float32') return { refused: `its weights are ${weight.dtype}` }
+  if (weight.dims.length !== 2) return { refused: `its weights have ${weight.dims.length} dimensions, not two` }
+  const values = tensorValues(weight) as Float32Array
+  if (values.length < FEWEST_WEIGHTS) return { refused: `${values.length} weights are too few to gain` }
+  if (!rangeOf(values)) return { refused: 'its weights are not finite' }
+  const [first, second] = weight.dims as [number, number]
+  if (node.opType === 'MatMul') return { values, rows: first, columns: second }
+  if (intAttribute(node, 'transA', 0) !== 0) return { refused: 'its input is transposed' }
+  const transposed = intAttribute(node, 'transB', 0) !== 0
+  const alpha = floatAttribute(node, 'alpha', 1)
+  const beta = floatAttribute(node, 'beta', 1)
+  const [rows, columns] = transposed ? [second, first] : [first, second]
+  const scaled = alpha === 1 ? values : values.map((value) => value * alpha)
+  const bias = gemmBias(node, beta, editor)
+  if (typeof bias === 'object' && 'refused' in bias) return bias
+  return { values: transposed ? transpose(scaled, columns, rows) : scaled, rows, columns, ...(bias && { bias }) }
+}
+
+function gemmBias(
+  node: Node,
+  beta: number,
+  editor: GraphEditor,
+): string | Float32Array | undefined | { refused: string } {
+  const name = node.inputs[2] ?? ''
+  if (name === '' || beta === 0) return undefined
+  if (beta === 1) return name
+  const bias: Tensor | undefined = editor.constant(name)
+  if (bias?.dtype !== 'float32' || bias.dims.length !== 1)
+    return { refused: 'its bias is scaled and not a constant vector' }
+  return (tensorValues(bias) as Float32Array).map((value) => value * beta)
+}
+
+/** [rows, columns] → [columns, rows]. */
+export function transpose(values: Float32Array, rows: number, columns: number): Float32Array {
+  const result = new Float32Array(values.length)
+  for (let r = 0; r < rows; r++) for (let c = 0; c < columns; c++) result[c * rows + r] = values[r * columns + c]!
+  return result
+}
+
+/** Adds the bias behind `product`, or renames the product's output where there is none. */
+export function withBias(
+  product: Node,
+  bias: string | Float32Array | undefined,
+  output: string,
+  editor: GraphEditor,
+): readonly Node[] {
+  if (bias === undefined) return [{ ...product, outputs: [output] }]
+  const name =
+    typeof bias === 'string' ? bias : editor.addConstant(tensorOf('float32', [bias.length], bias), `${output}_bias`)
+  return [product, makeNode('Add', [product.outputs[0]!, name], [output], { name: `${output}_bias` })]
+}
+
+/** How dynamic integers code weights. */
+export interface CodingOptions {
+  readonly pairSafe: ChannelOptions['pairSafe']
+  /** One scale for a whole matrix instead of one a column. */
+  readonly oneScale: boolean
+}
+
+/**
+ * x · W  ⇒  Cast(MatMulInteger(codes of x, codes of W)) · (scale of x · scales of W), the codes of x by
+ * DynamicQuantizeLinear, one a value however many products read it.
+ */
+export function dynamicProduct(
+  node: Node,
+  product: WeightedProduct,
+  dynamicCodes: readonly [codes: string, scale: string, zeroPoint: string],
+  { pairSafe, oneScale }: CodingOptions,
+  editor: GraphEditor,
+): readonly Node[] {
+  const { values, rows, columns } = product
+  const output = node.outputs[0]!
+  const { codes, scales } = (oneScale ? quantizeWhole : quantizeChannels)(values, [rows, columns], 1, { pairSafe })
+  const hint = node.inputs[1]!
+  const weight = editor.addConstant(tensorOf('int8', [rows, columns], codes), `${hint}_codes`)
+  const form = oneScale ? [] : [columns]
+  const scale = editor.addConstant(tensorOf('float32', form, scales), `${hint}_scale`)
+  const zero = editor.addConstant(tensorOf('int8', form, new Int8Array(scales.length)), `${hint}_zero_point`)
+  const names = ['sum', 'float', 'scales', 'product'].map((part) => editor.freshName(`${output}_${part}`)) as [
+    string,
+    string,
+    string,
+    string,
+  ]
+  const [sum, float, factors, last] = names
+  return [
+    makeNode('MatMulInteger', [dynamicCodes[0], weight, dynamicCodes[2], zero], [sum], { name: node.name }),
+    makeNode('Cast', [sum], [float], { name: `${sum}_cast`, attributes: { to: int(1) } }),
+    makeNode('Mul', [dynamicCodes[1], scale], [factors], { name: factors }),
+    ...withBias(makeNode('Mul', [float, factors], [last], { name: last }), product.bias, output, editor),
+  ]
+}

@@ -1,0 +1,138 @@
+import { inferTypes, type Model, makeNode, type Node, operatorName } from '../../../ir/index.ts'
+import type { Target } from '../../../report/index.ts'
+import {
+  type GraphEditor,
+  type Pass,
+  type PassResult,
+  type Rule,
+  type RuleContext,
+  runRules,
+} from '../../../rewrite/index.ts'
+import { dropUnread } from '../drop-unread.ts'
+import { dynamicLstm } from './dynamic-lstm.ts'
+import { type CodingOptions, dynamicProduct, weightedProduct } from './dynamic-matmul.ts'
+
+export interface DynamicInt8Options {
+  /** Node names, first outputs or operator names that stay in float. */
+  readonly keepFloat?: readonly string[] | undefined
+  /** `portable`: weights whose products cannot saturate 16 bits on processors without VNNI. */
+  readonly target?: Target | undefined
+  /**
+   * One scale for all weights of a product instead of one a column: faster by what it takes to look scales up, which
+   * shows most in LSTM (32 steps of 96 both ways: 0.06 ms, then 0.05), and coarser where columns differ in size.
+   */
+  readonly oneScale?: boolean | undefined
+}
+
+/**
+ * y = MatMul(x, w)  ⇒  y = DynamicQuantizeMatMul(x, w₈), written in standard operators that the runtime fuses.
+ *
+ * Activations get one scale a run from what the run holds: no calibration, but rows of one batch share it, so a row's
+ * answer may depend on its neighbours. Convolutions stay in float: ConvInteger was measured 4 to 10 times slower than
+ * float. Illegal where weights are not constant, finite float32. Needs operator set 11.
+ */
+export const quantizeDynamicInt8: Pass<DynamicInt8Options> = {
+  id: 'quantizeDynamicInt8',
+  summary: '8-bit integer weights, activations quantized as they come; for matrix products and LSTM',
+  run(model, options): PassResult {
+    const id = 'quantizeDynamicInt8'
+    const opset = model.opsets.get('') ?? 1
+    if (opset < 11) {
+      const reason = `operator set ${opset} has no DynamicQuantizeLinear; upgrade the model to 11 or newer first`
+      return { model, report: { id, applied: 0, refused: [{ node: model.graph.name || 'graph', reason }], options } }
+    }
+    const products: string[] = []
+    const planned: Record<string, number> = {}
+    const result = runRules(model, id, rules(options, products, planned), () => inferTypes(model))
+    const shared = new Map<string, number>()
+    for (const codes of products) shared.set(codes, (shared.get(codes) ?? 0) + 1)
+    for (const users of shared.values()) {
+      const kernel = users === 1 ? 'DynamicQuantizeMatMul' : 'MatMulIntegerToFloat'
+      planned[kernel] = (planned[kernel] ?? 0) + users
+    }
+    return {
+      model: dropUnread(model, withContrib(result.model, planned)),
+      report: { ...result.report, options, planned },
+    }
+  },
+}
+
+function rules(options: DynamicInt8Options, products: string[], planned: Record<string, number>): readonly Rule[] {
+  const keep = new Set(options.keepFloat ?? [])
+  const coding: CodingOptions = {
+    pairSafe: options.target === 'portable' ? 'neighbours' : undefined,
+    oneScale: options.oneScale ?? false,
+  }
+  const kept = (node: Node) => keep.has(node.name) || keep.has(node.outputs[0]!) || keep.has(operatorName(node))
+  const codesOf = new WeakMap<GraphEditor, Map<string, readonly [string, string, string]>>()
+  return [
+    {
+      roots: ['MatMul', 'Gemm'],
+      apply(given, context) {
+        const { editor } = context
+        if (kept(given)) return { refused: 'kept in float as asked' }
+        const product = weightedProduct(given, editor)
+        if ('refused' in product) return product
+        const node = unflattened(given, product.columns, context)
+        const known = codesOf.get(editor) ?? new Map()
+        codesOf.set(editor, known)
+        const input = node.inputs[0]!
+        let codes = known.get(input)
+        const before: Node[] = []
+        if (!codes) {
+          const make = (part: string) => editor.freshName(`${input}_dynamic_${part}`)
+          codes = [make('codes'), make('scale'), make('zero_point')] as const
+          known.set(input, codes)
+          before.push(makeNode('DynamicQuantizeLinear', [input], codes, { name: codes[0] }))
+        }
+        products.push(codes[0])
+        editor.replace(given, ...before, ...dynamicProduct(node, product, codes, coding, editor))
+        if (node !== given) editor.removeUnused(editor.producer(given.inputs[0]!)!)
+        return true
+      },
+    },
+    {
+      roots: ['LSTM'],
+      apply(node, { editor }) {
+        if (kept(node)) return { refused: 'kept in float as asked' }
+        const lstm = dynamicLstm(node, coding, editor)
+        if ('refused' in lstm) return lstm
+        editor.replace(node, lstm)
+        planned.DynamicQuantizeLSTM = (planned.DynamicQuantizeLSTM ?? 0) + 1
+        return true
+      },
+    },
+    {
+      roots: ['Conv', 'ConvTranspose'],
+      apply: () => ({ refused: 'integer convolutions with dynamic ranges are several times slower than float' }),
+    },
+    { roots: ['GRU', 'RNN'], apply: (node) => ({ refused: `the runtime has no integer kernel for ${node.opType}` }) },
+  ]
+}
+
+/**
+ * Reshape(Gemm(Reshape(x, {-1, K}), W, b)) with the sizes of x again  ⇒  the product of x itself: Gemm takes two axes alone,
+ * integer products take any number.
+ */
+function unflattened(gemm: Node, columns: number, { editor, types }: RuleContext): Node {
+  const [flatten, restore] = [editor.producer(gemm.inputs[0]!), editor.soleConsumer(gemm.outputs[0]!)]
+  if (gemm.opType !== 'Gemm' || flatten?.opType !== 'Reshape' || restore?.opType !== 'Reshape') return gemm
+  const [whole, result] = [flatten.inputs[0]!, restore.outputs[0]!].map((name) => {
+    const type = types.get(name)
+    return type?.kind === 'tensor' ? (type.shape ?? undefined) : undefined
+  })
+  const rows = types.get(flatten.outputs[0]!)
+  const depth = rows?.kind === 'tensor' ? rows.shape?.at(-1) : undefined
+  if (!whole || whole.length !== result?.length || typeof depth !== 'number') return gemm
+  const kept = whole.every((dim, i) => dim !== null && (i < whole.length - 1 ? dim === result[i] : dim === depth))
+  if (!kept || result.at(-1) !== columns) return gemm
+  editor.remove(restore)
+  return { ...gemm, inputs: [flatten.inputs[0]!, ...gemm.inputs.slice(1)], outputs: [restore.outputs[0]!] }
+}
+
+/** The model with the runtime's own operator set imported, where its operators were written. */
+export function withContrib(model: Model, planned: Readonly<Record<string, number>>): Model {
+  const contrib = ['DynamicQuantizeLSTM', 'MatMulNBits', 'GatherBlockQuantized'].some((kernel) => planned[kernel])
+  if (!contrib || model.opsets.has('com.microsoft')) return model
+  return { ...model, opsets: new Map([...model.opsets, ['com.microsoft', 1]]) }
+}

@@ -1,0 +1,65 @@
+/*
+ * d = QuantizeLinear(ConvTranspose<strides = [a, b]>(DequantizeLinear(c), DQ(w₈), DQ(b₃₂)))
+ *   ⇒  t = QuantizeLinear(Conv(DequantizeLinear(c), DQ(w'₈), DQ(b'₃₂)))      with a·b·O channels, one set a place
+ *      d = Transpose<channels second>(Reshape(Transpose<perm = [0, 1, 3, 2, 4]>(Reshape(Transpose<channels last>(t)))))
+ * Every input pixel makes a tile of a·b pixels of its own, from itself and, where windows overlap, from its neighbours:
+ * a convolution, whose results are then laid side by side. The runtime has no integer kernel for the transposed form, but
+ * for this one; rows of a tile are copied as they lie, channels last, as integer convolutions keep them (2×2, 48 to 24
+ * channels, 48×48 to 96×96: 0.21 ms with its conversions, 0.06 this way, where DepthToSpace would take 0.18).
+ * Illegal: weights or bias that are not constant codes of their own, codes that are not made by one scale, sizes that are
+ * no whole number of tiles (`tiles.ts`).
+ * Source: y[n, o, a·h + i, b·w + j] = Σ_c Σ_u Σ_v x[n, c, h + u, w + v] · w[c, o, i + p − a·u, j + q − b·v].
+ */
+import { fromNumbers, ints, type Node, type Tensor, toNumbers } from '../../../ir/index.ts'
+import { type RuleContext, type RuleOutcome, rulePass } from '../../../rewrite/index.ts'
+import { codedOperands } from './coded-weights.ts'
+import { convolveInTiles } from './lay-tiles.ts'
+import { type Tiles, tilesOf } from './tiles.ts'
+
+export const convolveTiles = rulePass(
+  'convolveTiles',
+  'Integer pictures that grow by tiles are convolved, and the tiles laid side by side.',
+  [{ roots: ['ConvTranspose'], apply }],
+)
+
+function apply(node: Node, context: RuleContext): RuleOutcome {
+  const { editor, constant, opset } = context
+  const coder = editor.soleConsumer(node.outputs[0]!)
+  const reader = editor.producer(node.inputs[0]!)
+  if (opset < 13 || reader?.opType !== 'DequantizeLinear' || coder?.opType !== 'QuantizeLinear') return false
+  if (constant(coder.inputs[1]!)?.dims.length !== 0) return false
+  const operands = codedOperands(node, 1, context)
+  if (!operands) return false
+  const { weight, bias } = operands
+  const tiles = tilesOf(node, weight.codes)
+  if (typeof tiles === 'string') return { refused: tiles }
+
+  convolveInTiles(node, coder, weight, bias, context, {
+    codes: tiled(weight.codes, tiles),
+    outputs: weight.codes.dims[1]!,
+    step: tiles.step,
+    attributes: { pads: ints(tiles.pads) },
+  })
+  return true
+}
+
+/** The codes [C, M, h, w] as those of a convolution [places·M, C, taps…]. */
+function tiled(codes: Tensor, { step, taps, first, front }: Tiles): Tensor {
+  const [inputs, outputs, height, width] = codes.dims as [number, number, number, number]
+  const [rows, columns] = taps
+  const values = toNumbers(codes)
+  const turned = new Float64Array(step[0] * step[1] * outputs * inputs * rows * columns)
+  for (let place = 0, to = 0; place < step[0] * step[1]; place++) {
+    const [a, b] = [Math.floor(place / step[1]), place % step[1]]
+    for (let o = 0; o < outputs; o++)
+      for (let c = 0; c < inputs; c++)
+        for (let u = 0; u < rows; u++)
+          for (let v = 0; v < columns; v++, to++) {
+            const y = a + front[0] - step[0] * (first[0] + u)
+            const x = b + front[1] - step[1] * (first[1] + v)
+            if (y < 0 || x < 0 || y >= height || x >= width) continue
+            turned[to] = values[((c * outputs + o) * height + y) * width + x]!
+          }
+  }
+  return fromNumbers('int8', [step[0] * step[1] * outputs, inputs, rows, columns], turned)
+}

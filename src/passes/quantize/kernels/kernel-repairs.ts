@@ -1,0 +1,38 @@
+import type { Model } from '../../../ir/index.ts'
+import type { Pass } from '../../../rewrite/index.ts'
+import { clipByComparison } from './clip-by-comparison.ts'
+import { convolveAverages } from './convolve-averages.ts'
+import { convolveTiles } from './convolve-tiles.ts'
+import { depthInTiles } from './depth-in-tiles.ts'
+import { foldNarrowOutputs } from './fold-narrow-outputs.ts'
+import { fuseDecodedSilu } from './fuse-decoded-silu.ts'
+import { mergeGroups } from './merge-groups.ts'
+import { poolBeforeTables } from './pool-before-tables.ts'
+import { quantizeBehindPools } from './quantize-behind-pools.ts'
+import { repeatCodes } from './repeat-codes.ts'
+import { unfoldNarrowInputs } from './unfold-narrow-inputs.ts'
+import { widenConvolutions } from './widen-convolutions.ts'
+
+/** What the runtime would not make fast kernels of by itself, mended behind static quantization, in this order. */
+export const kernelRepairs: readonly Pass[] = [
+  depthInTiles,
+  convolveTiles,
+  convolveAverages,
+  mergeGroups,
+  foldNarrowOutputs,
+  widenConvolutions,
+  unfoldNarrowInputs,
+  fuseDecodedSilu,
+  clipByComparison,
+  repeatCodes,
+  poolBeforeTables,
+  quantizeBehindPools,
+]
+
+export function repairKernels(model: Model): Model {
+  return kernelRepairs.reduce((current, pass) => {
+    const result = pass.run(current, {}, [])
+    if (result instanceof Promise) throw new Error(`internal: ${pass.id} needs no waiting`)
+    return result.model
+  }, model)
+}

@@ -1,0 +1,105 @@
+/*
+ * c = QuantizeLinear(Conv(x, DQ(w₈), DQ(b₃₂)))
+ *   ⇒  c' = QuantizeLinear(Conv(x, DQ([w₈; 0]), DQ([b₃₂; 0])))   c = Slice<channels 0 to C>(c')
+ * The runtime's integer convolution reads pixels where they lie only where it makes a block of 16 channels or more, in
+ * fours; else it copies every patch first. Nine channels of a 3×3 convolution over 32 took 3.7 ms that way, sixteen take 1.4.
+ * Codes of four bits, which stand behind a Cast to int8, are filled up in front of it.
+ * Illegal: weights that somebody else reads, groups, codes that are not made by one scale. Left alone where the block
+ * saves less than the Slice costs, or the size is not known.
+ * Source: measured on onnxruntime 1.30; `MlasConvSymPackWSize` asks for whole blocks.
+ */
+import {
+  elementCount,
+  fromNumbers,
+  inferTypes,
+  intAttribute,
+  makeNode,
+  type Node,
+  type Tensor,
+  tensorOf,
+  tensorValues,
+  toNumbers,
+} from '../../../ir/index.ts'
+import { type RuleContext, type RuleOutcome, rulePass } from '../../../rewrite/index.ts'
+import { recoding } from '../drop-unread.ts'
+import { type CodedWeights, codedWeights, dropCoded, recode } from './coded-weights.ts'
+import { BLOCK, GROUP } from './conv-kernel.ts'
+import { pictureSize } from './picture-size.ts'
+
+export const widenConvolutions = recoding(
+  rulePass(
+    'widenConvolutions',
+    'Integer convolutions of broken blocks of channels get whole ones.',
+    [{ roots: ['Conv'], apply }],
+    inferTypes,
+  ),
+)
+
+/** The next number of output channels that the runtime's integer convolution takes as they are. */
+const blocked = (channels: number) => Math.max(BLOCK, Math.ceil(channels / GROUP) * GROUP)
+
+/** Whether the runtime's integer convolution takes so many output channels as they are. */
+export const inBlocks = (channels: number): boolean => channels === blocked(channels)
+
+/** Patch elements that are copied without need; at about 0.05 ns each, a Slice costs as much as this many. */
+const WORTH_IT = 60_000
+
+function apply(node: Node, context: RuleContext): RuleOutcome {
+  const { editor } = context
+  const coder = editor.soleConsumer(node.outputs[0]!)
+  if (coder?.opType !== 'QuantizeLinear' || intAttribute(node, 'group', 1) !== 1) return false
+  const weight = codedWeights(node.inputs[1]!, 0, context)
+  if (!weight || !['int8', 'int4'].includes(weight.codes.dtype) || weight.codes.dims.length !== 4) return false
+  const [channels, inputs, height, width] = weight.codes.dims as [number, number, number, number]
+  if (height * width === 1 || inBlocks(channels)) return false
+  const bias = node.inputs[2] ? codedWeights(node.inputs[2], 0, context) : undefined
+  if (node.inputs[2] && !bias) return false
+  if (editor.constant(coder.inputs[1]!)?.dims.length !== 0) return false
+  const size = pictureSize(node.outputs[0]!, context)
+  if (!size) return { refused: 'the size of its output is not known' }
+  if (size[0] * size[1] * inputs * height * width < WORTH_IT)
+    return { refused: 'it is too small for whole blocks of channels to save time' }
+  if (editor.soleConsumer(node.inputs[1]!) !== node) return { refused: 'its weights are read elsewhere, too' }
+
+  const wide = blocked(channels)
+  const name = node.outputs[0]!
+  const reads = [node.inputs[0]!, widened(weight, wide, context), ...(bias ? [widened(bias, wide, context)] : [])]
+  const floats = editor.freshName(`${name}_wide`)
+  const codes = editor.freshName(`${coder.outputs[0]}_wide`)
+  const bounds = [0, channels, 1].map((value, i) =>
+    editor.addConstant(
+      tensorOf('int64', [1], BigInt64Array.of(BigInt(value))),
+      `${name}_${['start', 'end', 'axis'][i]}`,
+    ),
+  )
+  editor.replace(
+    coder,
+    {
+      ...coder,
+      inputs: [floats, ...coder.inputs.slice(1)],
+      outputs: [codes],
+    },
+    makeNode('Slice', [codes, ...bounds], coder.outputs, { name: editor.freshName(`${name}_Slice`) }),
+  )
+  editor.replace(node, { ...node, inputs: reads, outputs: [floats] })
+  for (const coded of bias ? [weight, bias] : [weight]) dropCoded(coded, context)
+  return true
+}
+
+/** The same codes with channels of zeros behind them, dequantized; returns the name of the float. */
+function widened(coded: CodedWeights, channels: number, context: RuleContext): string {
+  const grow = (tensor: Tensor, dims: readonly number[], filler: number) => {
+    const all = new Float64Array(elementCount(dims)).fill(filler)
+    all.set(toNumbers(tensor))
+    return fromNumbers(tensor.dtype, dims, all)
+  }
+  const { codes, scale, zero } = coded
+  // The runtime asks of every channel that its bias has the scales of its input and its weight, multiplied.
+  const some = (tensorValues(scale) as Float32Array)[0]!
+  const grown = {
+    codes: grow(codes, [channels, ...codes.dims.slice(1)], 0),
+    scale: grow(scale, [channels], some),
+    zero: grow(zero, [channels], 0),
+  }
+  return recode(coded, grown, 'wide', context)
+}

@@ -1,0 +1,177 @@
+import {
+  elementCount,
+  floatAttribute,
+  indexGraph,
+  type Model,
+  type Node,
+  nodeLabel,
+  operatorName,
+  tensorValues,
+} from '../../../ir/index.ts'
+import type { Refusal } from '../../../report/index.ts'
+import { type Evidence, GraphEditor } from '../../../rewrite/index.ts'
+import { quantizeChannels } from '../channel-weights.ts'
+import { transpose } from '../dynamic/dynamic-matmul.ts'
+import { planOf, type StaticInt8Options } from '../static/quantize-static-int8.ts'
+import { mostCode } from '../units/plan-options.ts'
+import { channelAxis } from '../units/quantize-rules.ts'
+import { codeOf, gridOf } from '../weights/block-grid.ts'
+import type { WeightOptions } from '../weights/quantize-weights.ts'
+import { storedGrid } from '../weights/stored-weights.ts'
+import { sourcedProduct } from '../weights/tied-table.ts'
+
+/**
+ * Weights on their grid: w ≈ unit · (lower + up), where rounding decides for each weight whether `up` is 0 or 1.
+ * `lower` and `nearest` lie as the weights do; `unit` broadcasts over them.
+ */
+export interface RoundableWeight {
+  readonly name: string
+  readonly node: string
+  readonly dims: readonly number[]
+  readonly unit: { readonly dims: readonly number[]; readonly values: Float32Array }
+  /** The code below the weight, less the zero point, and at most the last but one. */
+  readonly lower: Float32Array
+  /** The codes that rounding without learning gives, less the zero point. */
+  readonly nearest: Int8Array
+  /** Scales of the channels, where the pass takes them from the evidence. */
+  readonly scales?: Float32Array
+}
+
+export interface RoundableWeights {
+  readonly weights: readonly RoundableWeight[]
+  readonly left: readonly Refusal[]
+}
+
+/** The weights whose roundings `quantizeStaticInt8` with these options can take from learning. */
+export function roundableStatic(
+  model: Model,
+  options: StaticInt8Options,
+  evidence: readonly Evidence[],
+): RoundableWeights {
+  const plan = planOf(model, options, evidence)
+  const most = mostCode(options)
+  const weights: RoundableWeight[] = []
+  const left: Refusal[] = []
+  for (const { node, rule } of plan.units.values()) {
+    const weight = rule.kind === 'product' ? plan.facts.constant(node.inputs[1]!) : undefined
+    if (!weight) continue
+    const name = node.inputs[1]!
+    const reason = refuse(model, node, name, weight.dims.length)
+    if (reason) {
+      left.push({ node: nodeLabel(node), reason })
+      continue
+    }
+    const values = tensorValues(weight) as Float32Array
+    const axis = channelAxis(node, weight)
+    const { codes, scales } = quantizeChannels(values, weight.dims, axis, { balanced: true, most })
+    const { dims } = weight
+    const unit = { dims: dims.map((dim, i) => (i === axis ? dim : 1)), values: scales }
+    const lower = below(values, codes, scales, elementCount(dims.slice(axis + 1)), most)
+    weights.push({ name, node: nodeLabel(node), dims, unit, scales, ...lower })
+  }
+  return { weights, left }
+}
+
+/** The weights whose roundings `quantizeWeights` with these options can take from learning. */
+export function roundableBlocks(model: Model, options: WeightOptions): RoundableWeights {
+  const editor = new GraphEditor(model.graph)
+  const keep = new Set(options.keepFloat ?? [])
+  const weights: RoundableWeight[] = []
+  const left: Refusal[] = []
+  const top = 2 ** options.bits - 1
+  for (const node of editor.nodes) {
+    if (keep.has(node.name) || keep.has(node.outputs[0]!) || keep.has(operatorName(node))) continue
+    const isProduct = ['MatMul', 'Gemm'].includes(operatorName(node))
+    const isStored = options.stored === true && options.bits === 4 && operatorName(node) === 'Conv'
+    if (!isProduct && !isStored) continue
+    const label = nodeLabel(node)
+    if (isStored) {
+      const name = node.inputs[1]!
+      const grid = storedGrid(node, name, editor, 4)
+      const reason = 'refused' in grid ? grid.refused : refuse(model, node, name, grid.dims.length)
+      if (reason || 'refused' in grid) left.push({ node: label, reason: reason! })
+      else {
+        const { values, dims, codes, scales, spread } = grid
+        const lower = below(values, codes, scales, elementCount(dims.slice(1)), 7)
+        weights.push({ name, node: label, dims, unit: { dims: spread, values: scales }, ...lower })
+      }
+      continue
+    }
+    const product = sourcedProduct(node, editor)
+    if ('refused' in product) {
+      left.push({ node: label, reason: product.refused })
+      continue
+    }
+    const reason = refuse(model, node, product.source, 2)
+    if (reason) {
+      left.push({ node: label, reason })
+      continue
+    }
+    const { values, rows, columns, turned, source } = product
+    const block = options.block ?? 32
+    const grid = { bits: options.bits, symmetric: options.symmetric ?? false, fit: 'rtn' } as const
+    const [unit, lower, nearest] = [0, 1, 2].map(() => new Float32Array(values.length)) as [
+      Float32Array,
+      Float32Array,
+      Float32Array,
+    ]
+    for (let n = 0; n < columns; n++)
+      for (let from = 0; from < rows; from += block) {
+        const own = Float32Array.from(
+          { length: Math.min(block, rows - from) },
+          (_, k) => values[(from + k) * columns + n]!,
+        )
+        const { scale, zero } = gridOf(own, grid)
+        for (const [k, value] of own.entries()) {
+          const at = (from + k) * columns + n
+          unit[at] = scale
+          nearest[at] = codeOf(value, { scale, zero }, options.bits) - zero
+          lower[at] = Math.min(top - 1, Math.max(0, Math.floor(value / scale) + zero)) - zero
+        }
+      }
+    const lie = (array: Float32Array) => (turned ? transpose(array, rows, columns) : array)
+    const dims = turned ? [columns, rows] : [rows, columns]
+    weights.push({
+      name: source,
+      node: label,
+      dims,
+      unit: { dims, values: lie(unit) },
+      lower: lie(lower),
+      nearest: Int8Array.from(lie(nearest)),
+    })
+  }
+  return { weights, left }
+}
+
+/** Why a rounding cannot be learned: several readers would pull at it, or what is rounded is not what stands there. */
+function refuse(model: Model, node: Node, name: string, rank: number): string | null {
+  if (!model.graph.initializers.has(name)) return 'its weights are not an initializer'
+  if (rank < 2 || (rank > 2 && node.opType !== 'Conv')) return `its weights have ${rank} dimensions`
+  if (node.opType === 'Gemm' && floatAttribute(node, 'alpha', 1) !== 1) return 'its factor alpha is not 1'
+  const readers = readersOf(model).get(name) ?? 0
+  return readers > 1 ? `${readers} nodes read its weights` : null
+}
+
+const counted = new WeakMap<Model, ReadonlyMap<string, number>>()
+
+function readersOf(model: Model): ReadonlyMap<string, number> {
+  const known =
+    counted.get(model) ?? new Map([...indexGraph(model.graph).consumers].map(([name, users]) => [name, users.length]))
+  counted.set(model, known)
+  return known
+}
+
+/** The lower of the two codes that a weight stands between; scales repeat every `inner` weights. */
+function below(
+  values: Float32Array,
+  codes: Int8Array,
+  scales: Float32Array,
+  inner: number,
+  most: number,
+): { readonly lower: Float32Array; readonly nearest: Int8Array } {
+  const lower = values.map((value, i) => {
+    const scale = scales[Math.floor(i / inner) % scales.length]!
+    return Math.min(most - 1, Math.max(-most, Math.floor(value / scale)))
+  })
+  return { lower, nearest: codes }
+}

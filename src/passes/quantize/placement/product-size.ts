@@ -1,0 +1,28 @@
+import { nodeLabel } from '../../../ir/index.ts'
+import { tilesOf } from '../kernels/tiles.ts'
+import { channelAxis, type NodeFacts } from '../units/quantize-rules.ts'
+import type { Unit } from '../units/unit.ts'
+import type { ProductSize } from './kernel-costs.ts'
+
+/** The sizes that decide what a product costs; `elements` counts those of a value. */
+export function productSize(unit: Unit, facts: NodeFacts, elements: (value: string) => number): ProductSize {
+  const { node } = unit
+  const outputs = elements(unit.writes[0]!)
+  const weight = facts.constant(node.inputs[1] ?? '')
+  if (!weight) {
+    // Two activations M×K and K×N: K = √(MK·KN / MN) where one matrix is multiplied, and about that otherwise.
+    const macs = Math.sqrt((elements(node.inputs[0]!) * elements(node.inputs[1]!)) / Math.max(1, outputs))
+    return { outputs, channels: 16, macs, window: 1 }
+  }
+  const channels = weight.dims[channelAxis(node, weight)]!
+  const product = (dims: readonly number[]) => dims.reduce((total, dim) => total * dim, 1)
+  if (node.opType === 'Conv')
+    return { outputs, channels, macs: product(weight.dims.slice(1)), window: product(weight.dims.slice(2)) }
+  if (node.opType === 'ConvTranspose') {
+    const tiles = tilesOf(node, weight)
+    if (typeof tiles === 'string') throw new Error(`internal: no tiles for ${nodeLabel(node)}`)
+    const window = product(tiles.taps)
+    return { outputs, channels: channels * product(tiles.step), macs: weight.dims[0]! * window, window }
+  }
+  return { outputs, channels, macs: product(weight.dims.slice(-2)) / channels, window: 1 }
+}

@@ -1,0 +1,185 @@
+import {
+  constantValue,
+  type Graph,
+  inferTypes,
+  type Model,
+  type Node,
+  nodeLabel,
+  operatorName,
+  type Tensor,
+} from '../../../ir/index.ts'
+import type { PassRun, Refusal, Target } from '../../../report/index.ts'
+import type { Evidence, Pass, PassResult } from '../../../rewrite/index.ts'
+import { learnedWeightsOf } from '../learned-weights.ts'
+import type { UnitCost } from '../placement/kernel-costs.ts'
+import type { Measured } from '../placement/placement.ts'
+import type { ObservedChannels, ObservedRange, PlanOptions } from '../units/plan-options.ts'
+import type { NodeFacts } from '../units/quantize-rules.ts'
+import { type Roundings, roundingsOf } from '../units/roundings.ts'
+import { insertQdq } from './insert-qdq.ts'
+import { type ChannelPlace, channelPlaces, planStatic, type StaticPlan, valuesToCalibrate } from './static-plan.ts'
+import { weightsAhead } from './weights-ahead.ts'
+
+export interface StaticInt8Options extends PlanOptions {
+  /** `portable`: weights whose products cannot saturate 16 bits on processors without VNNI. */
+  readonly target?: Target | undefined
+  /** Which calibration report among the evidence to use; the first where omitted. */
+  readonly calibration?: string | undefined
+}
+
+/**
+ * y = Conv(x, w, b)  ⇒  y = DQ(Q(Conv(DQ(Q(x)), DQ(w₈), DQ(b₃₂))))
+ *
+ * Activations: unsigned 8 bit, asymmetric, one scale a value, from calibrated ranges. Weights: signed 8 bit, symmetric,
+ * one scale an output channel. Bias: 32 bit, scale = input scale · weight scale. The runtime turns the pattern into
+ * QLinearConv, QGemm, QLinearMatMul, … Illegal where a range is unknown or not finite, weights are not constant
+ * float32, or the operator set is older than 13 (no per-channel scales).
+ */
+export const quantizeStaticInt8: Pass<StaticInt8Options> = {
+  id: 'quantizeStaticInt8',
+  summary: '8-bit integers for weights and activations, with ranges seen in calibration',
+  run(model, options, evidence): PassResult {
+    const opset = model.opsets.get('') ?? 1
+    const base = { id: 'quantizeStaticInt8', options }
+    if (opset < 13) {
+      const reason = `operator set ${opset} has no per-channel scales; upgrade the model to 13 or newer first`
+      return { model, report: { ...base, applied: 0, refused: [{ node: model.graph.name || 'graph', reason }] } }
+    }
+    if (options.weightBits === 4 && opset < 21) {
+      const reason = `operator set ${opset} has no int4 to store weights in; upgrade the model to 21 or newer first`
+      return { model, report: { ...base, applied: 0, refused: [{ node: model.graph.name || 'graph', reason }] } }
+    }
+    const plan = planOf(model, options, evidence)
+    const refused = [...plan.float, ...nestedRefusals(model.graph)]
+    if (plan.units.size === 0) return { model, report: { ...base, applied: 0, refused, planned: {} } }
+    const { graph, planned } = insertQdq(plan, options.target === 'portable')
+    const { expectedNoise } = plan
+    const notes = [...(options.target === 'portable' ? [PORTABLE] : []), ...takenIn(plan, options.keepFloat ?? [])]
+    const report: PassRun = {
+      ...base,
+      applied: plan.units.size,
+      refused,
+      planned,
+      ...(expectedNoise === null ? {} : { expectedNoise }),
+    }
+    return { model: { ...model, graph }, report: notes.length > 0 ? { ...report, notes } : report }
+  },
+}
+
+/** What is to be said of operators that were to stay in float, and have no kernel to stay in. */
+function takenIn({ covered }: StaticPlan, keepFloat: readonly string[]): readonly string[] {
+  return keepFloat.flatMap((name) => {
+    const nodes = [...covered].filter((node) => operatorName(node) === name).map(nodeLabel)
+    if (nodes.length === 0) return []
+    const some = `${nodes.slice(0, 3).join(', ')}${nodes.length > 3 ? `, … (${nodes.length} of them)` : ''}`
+    return [
+      `${name} was asked to stay in float, but is no step of its own in integers at ${some}: there it is the bias or the range of the operator in front, which the node's own name would keep in float, too`,
+    ]
+  })
+}
+
+/** What would be rounded, and how, by these options and this evidence. */
+export function planOf(model: Model, options: StaticInt8Options, evidence: readonly Evidence[]): StaticPlan {
+  const facts = { ...factsOf(model.graph, model.opsets.get('') ?? 1), ...typesOf(model) }
+  const ranges = rangesFrom(evidence, options.calibration)
+  return planStatic(model.graph, facts, ranges, options, {
+    roundings: noiseFrom(evidence),
+    ...costsFrom(evidence),
+    channels: channelsFrom(evidence),
+    learned: learnedWeightsOf(evidence),
+  })
+}
+
+function noiseFrom(evidence: readonly Evidence[]): Roundings | null {
+  for (const { report } of evidence) if (report.kind === 'sensitivity') return roundingsOf(report)
+  return null
+}
+
+/** Nanoseconds of each node on either side, by its name, and of borders; nothing where nobody measured them. */
+function costsFrom(evidence: readonly Evidence[]): Pick<Measured, 'costs' | 'borderNs'> {
+  for (const { report } of evidence)
+    if (report.kind === 'costs')
+      return {
+        costs: new Map(
+          report.nodes.map(({ name, floatMs, integerMs }) => [
+            name,
+            { float: floatMs * 1e6, integer: integerMs * 1e6 },
+          ]),
+        ),
+        borderNs: report.borderNs ?? null,
+      }
+  return { costs: new Map<string, UnitCost>(), borderNs: null }
+}
+
+/** Why the weights of a portable model are safe everywhere; see `kernel-pairs.ts`. */
+const PORTABLE =
+  'no two weight codes that a kernel adds in 16 bits come to more than 128, so no sum of two products saturates'
+
+/**
+ * What `quantizeStaticInt8` can do before there is evidence: it codes weights as they stand, one a step, and keeps the
+ * codes for the pass. Nothing where codes hang on more than the weights.
+ */
+export function* codeAhead(model: Model, options: StaticInt8Options): Generator<void> {
+  const opset = model.opsets.get('') ?? 1
+  if (opset >= 13 && options.target !== 'portable') yield* weightsAhead(model, factsOf(model.graph, opset), options)
+}
+
+/** Values of the main graph whose ranges `quantizeStaticInt8` may need. */
+export function calibrationValues(graph: Graph, opset: number): readonly string[] {
+  return valuesToCalibrate(graph, factsOf(graph, opset))
+}
+
+/** Those values with the place of their channels. */
+export function calibrationChannels(graph: Graph, opset: number): ReadonlyMap<string, ChannelPlace> {
+  return channelPlaces(graph, factsOf(graph, opset))
+}
+
+/** What the channels report among the evidence saw, by value; empty without one. */
+export function channelsFrom(evidence: readonly Evidence[]): ReadonlyMap<string, ObservedChannels> {
+  for (const { report } of evidence) if (report.kind === 'channels') return new Map(Object.entries(report.values))
+  return new Map()
+}
+
+function factsOf(graph: Graph, opset: number): NodeFacts {
+  const overridable = new Set(graph.inputs.map((value) => value.name))
+  const constants = new Map<string, Tensor>()
+  for (const [name, tensor] of graph.initializers) if (!overridable.has(name)) constants.set(name, tensor)
+  for (const node of graph.nodes) {
+    const value = constantValue(node)
+    if (value) constants.set(node.outputs[0]!, value)
+  }
+  return { opset, constant: (value) => constants.get(value) }
+}
+
+/** Tells what elements and which shape a value has; types are inferred when the first is asked for. */
+function typesOf(model: Model): Pick<NodeFacts, 'dtype' | 'shape'> {
+  let types: ReturnType<typeof inferTypes> | undefined
+  const tensor = (value: string) => {
+    types ??= inferTypes(model)
+    const type = types.get(value)
+    return type?.kind === 'tensor' ? type : undefined
+  }
+  return { dtype: (value) => tensor(value)?.dtype, shape: (value) => tensor(value)?.shape }
+}
+
+function rangesFrom(evidence: readonly Evidence[], method?: string): ReadonlyMap<string, ObservedRange> {
+  for (const { report } of evidence)
+    if (report.kind === 'calibration' && (method === undefined || report.method === method))
+      return new Map(Object.entries(report.ranges))
+  return new Map()
+}
+
+/** Calibration sees the main graph only, so products of nested graphs stay in float. */
+function nestedRefusals(graph: Graph): Refusal[] {
+  const refusals: Refusal[] = []
+  const visit = (nested: Graph, holder: Node) => {
+    for (const node of nested.nodes) {
+      if (['Conv', 'MatMul', 'Gemm'].includes(operatorName(node)))
+        refusals.push({ node: nodeLabel(node), reason: `it lies in a branch or body of ${nodeLabel(holder)}` })
+      for (const attribute of node.attributes.values()) if (attribute.type === 'graph') visit(attribute.value, holder)
+    }
+  }
+  for (const node of graph.nodes)
+    for (const attribute of node.attributes.values()) if (attribute.type === 'graph') visit(attribute.value, node)
+  return refusals
+}

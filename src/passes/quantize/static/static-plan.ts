@@ -1,0 +1,287 @@
+import { type Graph, type GraphIndex, indexGraph, type Node, nodeLabel, operatorName } from '../../../ir/index.ts'
+import type { Refusal } from '../../../report/index.ts'
+import { type Affine, affineU8, type Range } from '../affine.ts'
+import type { LearnedWeight } from '../learned-weights.ts'
+import type { UnitCost } from '../placement/kernel-costs.ts'
+import { type Measured, placeUnits } from '../placement/placement.ts'
+import { balances, type ObservedChannels, type ObservedRange, type PlanOptions } from '../units/plan-options.ts'
+import { productChannels } from '../units/product-channels.ts'
+import { floatReasons, type NodeFacts } from '../units/quantize-rules.ts'
+import { partsBehind, type Unit, unitAt } from '../units/unit.ts'
+import { type Codes, equaliseChannels } from './equalise-channels.ts'
+import { joinedCodes } from './joined-codes.ts'
+import { maskedRanges } from './masked-ranges.ts'
+import { shiftedCodes, shiftOf, withRoomForZeros, withShifts } from './shifts.ts'
+import { tellingRanges } from './telling-ranges.ts'
+
+export interface StaticPlan {
+  readonly graph: Graph
+  readonly index: GraphIndex
+  readonly facts: NodeFacts
+  /** Integer units by their first node. */
+  readonly units: ReadonlyMap<Node, Unit>
+  /** Nodes that a unit takes in behind its first one. */
+  readonly covered: ReadonlySet<Node>
+  /** Nodes that must run in float, whatever stands around them: kept as asked, or refused. */
+  readonly apart: ReadonlySet<Node>
+  /** The integer unit that makes a value. */
+  readonly makers: ReadonlyMap<string, Unit>
+  /** Ranges that end where a mask hides what is below, constants' among them. */
+  readonly masked: ReadonlyMap<string, Range>
+  /** Codes of every value that is quantized somewhere. */
+  readonly codes: ReadonlyMap<string, Codes>
+  readonly float: readonly Refusal[]
+  /** Noise over signal that the roundings are foretold to add up to; null without sensitivities. */
+  readonly expectedNoise: number | null
+  /** Whether weights are rounded so that errors cancel in sums. */
+  readonly balanceSums: boolean
+  readonly weightBits: 4 | 8
+  /** Learned codes and scales, by the name of the float weights. */
+  readonly learned: ReadonlyMap<string, LearnedWeight>
+  /** Mean of each channel of a value, where biases shall be corrected by them. */
+  means(value: string): readonly number[] | undefined
+  /** What the codes of a value leave of the number that was added to it: its readers have it in their biases. */
+  rest(value: string): number
+}
+
+/** What is known of the model besides ranges. */
+export interface Knowledge extends Measured {
+  /** By value. */
+  readonly channels?: ReadonlyMap<string, ObservedChannels>
+  readonly learned?: ReadonlyMap<string, LearnedWeight>
+}
+
+/** Decides which nodes become integer kernels and under which codes their values are held. Runs nothing. */
+export function planStatic(
+  graph: Graph,
+  facts: NodeFacts,
+  seen: ReadonlyMap<string, ObservedRange>,
+  options: PlanOptions,
+  known: Knowledge,
+): StaticPlan {
+  const index = indexGraph(graph)
+  const masked = maskedRanges(graph, index, facts, seen)
+  const unmasked = new Map([...seen].map(([name, range]) => [name, masked.get(name) ?? range]))
+  const ranges = tellingRanges(unmasked, index, facts)
+  const keep = new Set(options.keepFloat ?? [])
+  const reasons = new Map<Node, string>()
+  const candidates = new Map<Node, Unit>()
+  const taken = new Set<Node>()
+  for (const node of graph.nodes) {
+    if (taken.has(node)) continue
+    const found = unitAt(node, index, facts)
+    if (!found) continue
+    const reason = 'refused' in found ? found.refused : refuseUnit(found, index, facts, ranges, keep, options)
+    if (reason !== undefined) reasons.set(node, reason)
+    if ('refused' in found) continue
+    if (reason === undefined) candidates.set(node, found)
+    for (const part of partsBehind(found)) {
+      taken.add(part)
+      // In float it costs nothing behind its node; as a table it would.
+      if (reason !== undefined) reasons.set(part, 'it belongs to a node that stays in float')
+    }
+  }
+  const apart = new Set([...reasons].flatMap(([node, reason]) => (reason === PRODUCTS_ALONE ? [] : node)))
+  const placed = withShifts(candidates, index, facts, ranges)
+  const units = placeUnits(placed, graph, index, facts, ranges, options, known)
+  const left =
+    options.noiseBudget === undefined
+      ? 'float is cheaper between its neighbours'
+      : 'float is cheaper between its neighbours, or its rounding would disturb the outputs more than it saves'
+  for (const [node, unit] of placed) {
+    if (units.has(node)) continue
+    reasons.set(node, `${left}${figuresOf(known.costs.get(nodeLabel(node)))}`)
+    for (const part of partsBehind(unit)) reasons.set(part, 'it belongs to a node that stays in float')
+  }
+
+  const covered = new Set<Node>()
+  const makers = new Map<string, Unit>()
+  for (const unit of units.values()) {
+    for (const part of partsBehind(unit)) covered.add(part)
+    for (const name of unit.writes) makers.set(name, unit)
+  }
+  const float: Refusal[] = []
+  for (const node of graph.nodes) {
+    if (units.has(node) || covered.has(node)) continue
+    const reason = reasons.get(node)
+    // Only nodes that compute on float values are worth a word; shape arithmetic is none of them.
+    if (reason === undefined && !node.outputs.some((name) => ranges.has(name))) continue
+    if (node.outputs.every((name) => facts.dtype?.(name)?.includes('float') === false)) continue
+    float.push({ node: nodeLabel(node), reason: reason ?? noRule(node) })
+  }
+  const { roundings, channels = new Map<string, ObservedChannels>() } = known
+  const plain = codesOf(graph, units, makers, facts, withRoomForZeros(ranges, units, index, facts))
+  const codes = options.equalise
+    ? equaliseChannels(plain, graph.nodes, units, facts, ranges, channels, options.equalise)
+    : plain
+  const means = (value: string) => (options.correctBias ? channels.get(value)?.mean : undefined)
+  const rest = (value: string) => {
+    const unit = makers.get(value)
+    return unit?.rule.kind === 'shift' ? shiftedCodes(codes.get(unit.reads[0]!)!, shiftOf(unit, facts)!).rest : 0
+  }
+  const expectedNoise = roundings?.total(units.values()) ?? null
+  const balanceSums = balances(options)
+  const { weightBits = 8 } = options
+  const learned = (options.rounding === 'learned' && known.learned) || new Map<string, LearnedWeight>()
+  return {
+    graph,
+    index,
+    facts,
+    units,
+    covered,
+    apart,
+    makers,
+    masked,
+    codes,
+    float,
+    means,
+    rest,
+    expectedNoise,
+    balanceSums,
+    weightBits,
+    learned,
+  }
+}
+
+/** The two figures that decided, where they were measured. */
+function figuresOf(cost: UnitCost | undefined): string {
+  if (!cost) return ''
+  const ms = (ns: number) => Number((ns / 1e6).toPrecision(3))
+  return ` (${ms(cost.float)} ms here in float, ${ms(cost.integer)} ms in integers)`
+}
+
+function noRule(node: Node): string {
+  const name = operatorName(node)
+  return floatReasons[name] ?? `the runtime has no integer kernel for ${name}`
+}
+
+function refuseUnit(
+  unit: Unit,
+  index: GraphIndex,
+  facts: NodeFacts,
+  ranges: ReadonlyMap<string, ObservedRange>,
+  keep: ReadonlySet<string>,
+  options: PlanOptions,
+): string | undefined {
+  if (isNamed(unit, keep)) return 'kept in float as asked'
+  if (options.placement === 'products' && unit.rule.kind !== 'product') return 'only products are quantized'
+  const depthwise = options.depthwise ?? 'auto'
+  if (unit.depthwise && (depthwise === 'float' || (depthwise === 'auto' && options.placement === 'products')))
+    return 'depthwise convolutions stay in float as asked'
+  for (const name of [...unit.reads, ...unit.writes]) {
+    const dtype = facts.dtype?.(name)
+    // Float64 from a head that computes coordinates so: QuantizeLinear takes none.
+    if (dtype !== undefined && dtype !== 'float32')
+      return `its value ${name} is ${dtype}, and codes are made of float32`
+  }
+  for (const name of unit.reads) {
+    const range = ranges.get(name)
+    if (!range) return `no calibrated range for its input ${name}`
+    if (!Number.isFinite(range.min) || !Number.isFinite(range.max)) return `its input ${name} is not finite`
+  }
+  if (unit.rule.kind === 'movement') return undefined
+  for (const name of unit.writes) {
+    const range = ranges.get(name)
+    if (!range) return `no calibrated range for its output ${name}`
+    if (!Number.isFinite(range.min) || !Number.isFinite(range.max)) return `its output ${name} is not finite`
+  }
+  const spread = unit.rule.kind === 'product' ? spreadOfParts(unit.writes[0]!, index, ranges) : 1
+  if (spread > MOST_SPREAD)
+    return `its channels are split into parts whose ranges differ ${spread.toFixed(0)}-fold, which one scale would not hold`
+  return undefined
+}
+
+/** The runtime may make integer kernels of what lies between products nonetheless: there it costs less so. */
+const PRODUCTS_ALONE = 'only products are quantized'
+
+/** Parts of a value whose ranges differ more than this lose two bits and more under one scale. */
+const MOST_SPREAD = 4
+
+/** How many times as wide the widest part of a value is as its narrowest, where its channels are only split. */
+function spreadOfParts(name: string, index: GraphIndex, ranges: ReadonlyMap<string, ObservedRange>): number {
+  const [split, ...others] = index.consumers.get(name) ?? []
+  if (others.length > 0 || split?.opType !== 'Split' || index.outputs.has(name)) return 1
+  const widths = split.outputs.flatMap((part) => {
+    const range = ranges.get(part)
+    return range ? [Math.max(range.max, 0) - Math.min(range.min, 0)] : []
+  })
+  return widths.length < split.outputs.length ? 1 : Math.max(...widths) / Math.min(...widths)
+}
+
+/** Whether any node of the unit is meant by these node names, first outputs or operators. */
+function isNamed(unit: Unit, names: ReadonlySet<string>): boolean {
+  return [unit.node, ...partsBehind(unit)].some(
+    (node) =>
+      names.has(node.name) || names.has(node.outputs[0]!) || (node === unit.node && names.has(operatorName(node))),
+  )
+}
+
+/**
+ * Codes by value: those of what it is joined into, from the observed range, from the operator where its range is known,
+ * or as the moved or shifted input's.
+ */
+function codesOf(
+  graph: Graph,
+  units: ReadonlyMap<Node, Unit>,
+  makers: ReadonlyMap<string, Unit>,
+  facts: NodeFacts,
+  ranges: ReadonlyMap<string, ObservedRange>,
+): ReadonlyMap<string, Affine> {
+  const codes = new Map<string, Affine>(joinedCodes(graph, units, makers, ranges))
+  for (const node of graph.nodes) {
+    const unit = units.get(node)
+    if (!unit) continue
+    for (const name of unit.reads) if (!codes.has(name)) codes.set(name, affineU8(ranges.get(name)!))
+    for (const name of unit.writes)
+      if (unit.rule.kind === 'movement') codes.set(name, codes.get(unit.reads[0]!)!)
+      else if (unit.rule.kind === 'shift')
+        codes.set(name, shiftedCodes(codes.get(unit.reads[0]!)!, shiftOf(unit, facts)!).codes)
+      else if (!codes.has(name)) codes.set(name, affineU8(outputRange(unit, ranges.get(name)!)))
+  }
+  return codes
+}
+
+function outputRange(unit: Unit, seen: Range): Range {
+  if (unit.node.opType === 'Softmax') return { min: 0, max: 255 / 256 }
+  // The codes of a sigmoid, 0 to 255/256, taken twice less one.
+  if (unit.node.opType === 'Tanh') return { min: -1, max: 127 / 128 }
+  if (unit.node.opType === 'Sigmoid' || unit.node.opType === 'HardSigmoid') return { min: 0, max: 1 }
+  const { low, high } = unit.activation ?? { low: Number.NEGATIVE_INFINITY, high: Number.POSITIVE_INFINITY }
+  return { min: Math.max(seen.min, low), max: Math.min(seen.max, high) }
+}
+
+/** The values whose ranges static quantization of this graph may ask for. */
+export function valuesToCalibrate(graph: Graph, facts: NodeFacts): readonly string[] {
+  const index = indexGraph(graph)
+  const names = new Set<string>()
+  for (const node of graph.nodes) {
+    const unit = unitAt(node, index, facts)
+    if (!unit || 'refused' in unit) continue
+    for (const name of [...unit.reads, ...unit.writes]) names.add(name)
+  }
+  return [...names]
+}
+
+/** Where the channels of a value lie: on axis 1, or on the last one (−1), and then how many. */
+export interface ChannelPlace {
+  readonly axis: 1 | -1
+  readonly width?: number | undefined
+}
+
+/** Where the channels of each of these values lie: on the last axis where a matrix product reads it, else on axis 1. */
+export function channelPlaces(graph: Graph, facts: NodeFacts): ReadonlyMap<string, ChannelPlace> {
+  const index = indexGraph(graph)
+  const places = new Map<string, ChannelPlace>()
+  for (const node of graph.nodes) {
+    const unit = unitAt(node, index, facts)
+    if (!unit || 'refused' in unit) continue
+    if (node.opType !== 'MatMul' && node.opType !== 'Gemm') {
+      for (const name of [...unit.reads, ...unit.writes]) if (!places.has(name)) places.set(name, { axis: 1 })
+      continue
+    }
+    const weight = facts.constant(node.inputs[1]!)
+    const width = weight && productChannels(node, weight)?.inputs
+    if (width !== undefined) places.set(node.inputs[0]!, { axis: -1, width })
+  }
+  return places
+}

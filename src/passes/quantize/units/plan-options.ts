@@ -1,0 +1,56 @@
+import type { Range } from '../affine.ts'
+
+/** What calibration saw of a value; `elements` of one row, where it was counted. */
+export interface ObservedRange extends Range {
+  readonly elements?: number | undefined
+}
+
+/** What was seen of each channel of a value, which lie on axis 1, or on the last one where a matrix product reads it. */
+export interface ObservedChannels {
+  readonly axis: number
+  readonly min: readonly number[]
+  readonly max: readonly number[]
+  readonly mean: readonly number[]
+  /** What magnitudes of other rows are expected to stay below. */
+  readonly reach: readonly number[]
+}
+
+export interface PlanOptions {
+  /** Node names, first outputs or operator names that stay in float. */
+  readonly keepFloat?: readonly string[] | undefined
+  /**
+   * `balanced` (default): the split of least cost by `kernelCosts`, borders included. `products`: Conv, MatMul and
+   * Gemm only. `everywhere`: whatever has an integer kernel.
+   */
+  readonly placement?: 'balanced' | 'products' | 'everywhere' | undefined
+  /**
+   * Noise over signal that the roundings may add up to at the worst output, by the sensitivities among the evidence:
+   * the least time within it.
+   */
+  readonly noiseBudget?: number | undefined
+  /** Depthwise convolutions: `auto` (default) goes by cost in `balanced`, to float in `products`, to int8 in `everywhere`. */
+  readonly depthwise?: 'auto' | 'float' | 'int8' | undefined
+  /**
+   * How far channels get scales of their own, from 0 (default: not at all) to 1, by the channels among the evidence:
+   * see `equaliseChannels`.
+   */
+  readonly equalise?: number | undefined
+  /**
+   * `sums`: weights are rounded so that their errors cancel (see `balanceSums`); `learned`: as the `learned-weights`
+   * among the evidence say, the others as with `sums`; `nearest` unless said.
+   */
+  readonly rounding?: 'nearest' | 'sums' | 'learned' | undefined
+  /** Takes the shift of the mean that rounded weights make out of the biases, by the channels among the evidence. */
+  readonly correctBias?: boolean | undefined
+  /**
+   * Bits of a weight (8). With 4, codes are -7 … 7, stored as int4 and widened to int8 when the model is loaded: the
+   * kernels and their time are those of 8 bits, the weights take half of the place. Needs operator set 21.
+   */
+  readonly weightBits?: 4 | 8 | undefined
+}
+
+/** The largest magnitude of a weight's code. */
+export const mostCode = ({ weightBits = 8 }: Pick<PlanOptions, 'weightBits'>): number => 2 ** (weightBits - 1) - 1
+
+/** Whether the errors of rounded weights shall cancel, wherever nothing was learned about them. */
+export const balances = ({ rounding }: PlanOptions): boolean => rounding === 'sums' || rounding === 'learned'

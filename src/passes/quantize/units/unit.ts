@@ -1,0 +1,136 @@
+import {
+  floatAttribute,
+  type GraphIndex,
+  type Node,
+  operatorName,
+  type Tensor,
+  tensorValues,
+} from '../../../ir/index.ts'
+import { activationSlots, isDepthwise, type NodeFacts, type OperatorRule, quantizeRules } from './quantize-rules.ts'
+
+/**
+ * What is decided as one: an operator with what its integer kernel takes in: the bias of an `Add` behind a `MatMul`,
+ * and a `Relu` or `Clip` behind it, which is the saturation of the codes.
+ */
+export interface Unit {
+  readonly node: Node
+  readonly rule: OperatorRule
+  readonly biasAdd?: { readonly node: Node; readonly bias: Tensor }
+  readonly activation?: { readonly node: Node; readonly low: number; readonly high: number }
+  /** Activation values that it reads, constants left out, each once. */
+  readonly reads: readonly string[]
+  /** Values that it gives to the rest of the graph. */
+  readonly writes: readonly string[]
+  readonly depthwise: boolean
+  /** The kernel gives float where no integer consumer wants codes, at no cost. */
+  readonly floatOutput: boolean
+}
+
+/** The nodes of a unit behind its first one. */
+export function partsBehind(unit: Unit): readonly Node[] {
+  return [unit.biasAdd?.node, unit.activation?.node].filter((node) => node !== undefined)
+}
+
+/** Whether the codes that it reads are those that it gives: nothing is rounded. */
+export function keepsCodes({ rule }: Unit): boolean {
+  return rule.kind === 'movement' || rule.kind === 'shift'
+}
+
+/** The unit that starts at this node, or why the node cannot be an integer kernel; undefined where no rule knows it. */
+export function unitAt(node: Node, index: GraphIndex, facts: NodeFacts): Unit | { refused: string } | undefined {
+  const rule = ruleFor(node)
+  if (!rule) return undefined
+  const refused = rule.refuse?.(node, facts)
+  if (refused) return { refused }
+  const reads = [...new Set(activationSlots(node).flatMap((slot) => node.inputs[slot] || []))].filter(
+    (name) => !facts.constant(name),
+  )
+  if (reads.length === 0) return { refused: 'it reads constants only' }
+
+  let output = node.outputs[0]!
+  const sole = () => {
+    const users = index.consumers.get(output) ?? []
+    return users.length === 1 && !index.outputs.has(output) ? users[0] : undefined
+  }
+  const biasAdd = node.opType === 'MatMul' ? biasBehind(node, sole(), facts) : undefined
+  if (biasAdd) output = biasAdd.node.outputs[0]!
+  const activation = takesClamp(node, rule) ? clampBehind(sole(), output, facts) : undefined
+  if (activation) output = activation.node.outputs[0]!
+  const weight = node.opType === 'Conv' ? facts.constant(node.inputs[1]!) : undefined
+  return {
+    node,
+    rule,
+    ...(biasAdd && { biasAdd }),
+    ...(activation && { activation }),
+    reads,
+    writes: node.outputs.length > 1 ? node.outputs.filter((name) => name !== '') : [output],
+    depthwise: weight !== undefined && isDepthwise(node, weight),
+    floatOutput: node.opType === 'MatMul' || node.opType === 'Gemm',
+  }
+}
+
+/** Whether limits behind it are the ends of its codes: not where codes are moved, or a table has ends of its own. */
+const takesClamp = (node: Node, { kind }: OperatorRule) =>
+  kind !== 'movement' && (kind !== 'lookup' || operatorName(node) === 'LeakyRelu')
+
+const lookup = quantizeRules.LeakyRelu!
+
+/** Relu, HardSigmoid, Tanh and SiLU have no kernel of their own, but are tables, or a table and a product. */
+function ruleFor(node: Node): OperatorRule | undefined {
+  if (Object.hasOwn(quantizeRules, operatorName(node))) return quantizeRules[operatorName(node)]
+  return standIn(node) ? lookup : undefined
+}
+
+/**
+ * How an operator without an integer kernel is written with those that have one. `relu`: LeakyRelu with slope 0.
+ * `hard-sigmoid`: clip(αx + β, 0, 1) is x itself under other codes, so a table that only rescales gives it.
+ * `gate`: x times its hard or soft sigmoid. `tanh`: a sigmoid under other codes on both sides.
+ */
+export function standIn(node: Node): 'relu' | 'hard-sigmoid' | 'hard-swish' | 'silu' | 'tanh' | undefined {
+  switch (operatorName(node)) {
+    case 'Relu':
+      return 'relu'
+    case 'HardSigmoid':
+      return floatAttribute(node, 'alpha', 0.2) > 0 ? 'hard-sigmoid' : undefined
+    case 'HardSwish':
+      return 'hard-swish'
+    case 'Tanh':
+      return 'tanh'
+    case 'com.microsoft.QuickGelu':
+      return Math.abs(floatAttribute(node, 'alpha', 1.702) - 1) < 1e-6 ? 'silu' : undefined
+    default:
+      return undefined
+  }
+}
+
+function biasBehind(product: Node, add: Node | undefined, facts: NodeFacts): Unit['biasAdd'] {
+  const weight = facts.constant(product.inputs[1]!)
+  if (!add || operatorName(add) !== 'Add' || !weight || weight.dims.length !== 2) return undefined
+  const other = add.inputs.find((name) => name !== product.outputs[0]!)
+  const bias = other === undefined ? undefined : facts.constant(other)
+  const channels = weight.dims[1]!
+  if (bias?.dtype !== 'float32' || bias.dims.at(-1) !== channels || bias.dims.length > 2) return undefined
+  return bias.dims.every((dim, i) => i === bias.dims.length - 1 || dim === 1) ? { node: add, bias } : undefined
+}
+
+function clampBehind(node: Node | undefined, input: string, facts: NodeFacts): Unit['activation'] {
+  if (node?.domain !== '' || node.inputs[0] !== input) return undefined
+  if (node.opType === 'Relu') return { node, low: 0, high: Number.POSITIVE_INFINITY }
+  if (node.opType !== 'Clip') return undefined
+  const bounds = clipBounds(node, facts)
+  // Codes always hold 0; a Clip that forbids 0 is more than saturation.
+  return bounds && bounds.low <= 0 && bounds.high > 0 ? { node, ...bounds } : undefined
+}
+
+/** The limits of a Clip, as attributes or constants; undefined where they are computed. */
+export function clipBounds(node: Node, facts: NodeFacts): { low: number; high: number } | undefined {
+  const bound = (slot: number, attribute: string, open: number): number | undefined => {
+    const name = node.inputs[slot] ?? ''
+    if (name === '') return floatAttribute(node, attribute, open)
+    const tensor = facts.constant(name)
+    return tensor?.dtype === 'float32' ? Number(tensorValues(tensor)[0]) : undefined
+  }
+  const low = bound(1, 'min', Number.NEGATIVE_INFINITY)
+  const high = bound(2, 'max', Number.POSITIVE_INFINITY)
+  return low === undefined || high === undefined ? undefined : { low, high }
+}

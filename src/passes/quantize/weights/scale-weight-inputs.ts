@@ -1,0 +1,137 @@
+import { type NumericArray, nodeLabel } from '../../../ir/index.ts'
+import { type Evidence, GraphEditor, outputPower, type Pass, type PassResult } from '../../../rewrite/index.ts'
+import { dropUnread } from '../drop-unread.ts'
+import { dequantizeBlocks, quantizeBlocks } from './block-codes.ts'
+import { type ScaledReader, scalable, scaleTaker, scaleWeights } from './input-scales.ts'
+import type { SourcedProduct } from './tied-table.ts'
+
+export interface ScaleInputsOptions {
+  /** The codes that the weights will get: see `quantizeWeights`. */
+  readonly bits: 4 | 8
+  readonly block?: number | undefined
+  readonly symmetric?: boolean | undefined
+  /** Node names, first outputs or operator names that stay as they are. */
+  readonly keepFloat?: readonly string[] | undefined
+}
+
+/** Exponents that are tried: s = mean|x|^α. */
+const STEPS = 20
+/** Wider inputs are judged by their own energy alone: the cost of their covariance grows with the third power. */
+const WIDEST_GRAM = 1024
+
+/**
+ * x = Mul(h, g)  y = MatMul(x, w)   ⇒   x = Mul(h, g / s)  y = MatMul(x, s · w)
+ *
+ * The same function, with weights that lose less when they become codes: channels of x that are large get larger
+ * weights, hence finer codes. s = mean|x|^α, for all products that read x; α is the one of 20 whose codes cost the
+ * outputs least, Σ eᵀ·XᵀX·e over the columns e of the error, and 0 (nothing done) where none helps. The scales go into
+ * what makes x: the factor of a normalization, a Mul or the columns of the weights of a product, so that nothing is
+ * added to the graph. Illegal where somebody else reads x, or nothing in front of it can take the scales. Needs a
+ * `moments` report. Source: J. Lin et al., AWQ, MLSys 2024, section 3.2.
+ */
+export const scaleWeightInputs: Pass<ScaleInputsOptions> = {
+  id: 'scaleWeightInputs',
+  summary: 'moves the size of large activations into the weights, which then lose less in few bits (AWQ)',
+  run(model, options, evidence): PassResult {
+    const id = 'scaleWeightInputs'
+    const observed = momentsOf(evidence)
+    const refused: { node: string; reason: string }[] = []
+    if (observed.size === 0) {
+      const reason = 'no moments of the products’ inputs are among the evidence'
+      return { model, report: { id, applied: 0, refused: [{ node: model.graph.name || 'graph', reason }], options } }
+    }
+    const editor = new GraphEditor(model.graph)
+    const keep = new Set(options.keepFloat ?? [])
+    let applied = 0
+    for (const [name, moments] of observed) {
+      const readers = editor.consumers(name)
+      const first = readers[0]
+      if (!first) continue
+      const refuse = (reason: string) => refused.push({ node: nodeLabel(first), reason })
+      if (editor.isOutput(name)) refuse('its input is an output of the graph')
+      else if (readers.some((node) => keep.has(node.name) || keep.has(node.outputs[0]!) || keep.has(node.opType)))
+        refuse('kept in float as asked')
+      else {
+        const products = readers.map((node) => scalable(node, name, editor))
+        const odd = products.find((product) => 'refused' in product)
+        const maker = scaleTaker(name, moments.meanAbs.length, editor)
+        if (odd && 'refused' in odd) refuse(odd.refused)
+        else if (typeof maker === 'string') refuse(maker)
+        else {
+          const coded = (products as readonly ScaledReader[]).filter((product) => product.coded)
+          const scales = coded.length > 0 ? bestScales(coded, moments, options) : null
+          if (!scales) refuse('no scale of its inputs makes the codes better')
+          else {
+            maker(scales)
+            for (const node of editor.consumers(name)) scaleWeights(node, name, scales, editor)
+            applied++
+          }
+        }
+      }
+    }
+    if (applied === 0) return { model, report: { id, applied, refused, options } }
+    const after = dropUnread(model, { ...model, graph: editor.finish() })
+    return { model: after, report: { id, applied, refused, options } }
+  },
+}
+
+interface Moments {
+  readonly meanAbs: NumericArray
+  readonly gram: NumericArray | undefined
+}
+
+function momentsOf(evidence: readonly Evidence[]): ReadonlyMap<string, Moments> {
+  const observed = new Map<string, Moments>()
+  for (const { report, tensors } of evidence)
+    if (report.kind === 'moments')
+      for (const [name, { meanAbs, gram }] of Object.entries(report.values)) {
+        const held = tensors?.get(meanAbs.digest)
+        if (held) observed.set(name, { meanAbs: held, gram: gram && tensors?.get(gram.digest) })
+      }
+  return observed
+}
+
+function bestScales(
+  products: readonly SourcedProduct[],
+  { meanAbs, gram }: Moments,
+  { bits, block = 32, symmetric = false }: ScaleInputsOptions,
+): Float32Array | null {
+  const width = meanAbs.length
+  const full = gram !== undefined && width <= WIDEST_GRAM
+  const energy = Float64Array.from({ length: width }, (_, k) =>
+    gram ? Number(gram[k * width + k]) : Number(meanAbs[k]) ** 2,
+  )
+  const costOf = (scales: Float32Array | null) => {
+    let cost = 0
+    for (const { values, rows, columns } of products) {
+      const scaled = scales ? values.map((value, i) => value * scales[Math.floor(i / columns)]!) : values
+      const coded = quantizeBlocks(scaled, rows, columns, block, { bits, symmetric, fit: 'rtn' })
+      const back = dequantizeBlocks(coded, rows, columns)
+      const error = back.map((value, i) => {
+        const scale = scales ? scales[Math.floor(i / columns)]! : 1
+        return value / scale - values[i]!
+      })
+      if (full) cost += outputPower(gram as Float32Array, error, rows)
+      else for (let i = 0; i < error.length; i++) cost += energy[Math.floor(i / columns)]! * error[i]! ** 2
+    }
+    return cost
+  }
+  let least = costOf(null)
+  let best: Float32Array | null = null
+  for (let step = 1; step <= STEPS; step++) {
+    const scales = scalesOf(meanAbs, step / STEPS)
+    const cost = costOf(scales)
+    if (cost >= least) continue
+    least = cost
+    best = scales
+  }
+  return best
+}
+
+/** mean|x|^α around 1; channels that were never seen keep 1. */
+function scalesOf(meanAbs: NumericArray, alpha: number): Float32Array {
+  const raw = Float64Array.from({ length: meanAbs.length }, (_, k) => Math.max(Number(meanAbs[k]), 0) ** alpha)
+  const seen = raw.filter((scale) => scale > 0)
+  const middle = Math.sqrt(seen.reduce((a, b) => Math.max(a, b), 0) * seen.reduce((a, b) => Math.min(a, b), Infinity))
+  return Float32Array.from(raw, (scale) => (scale > 0 ? Math.max(scale / middle, 1e-4) : 1))
+}

@@ -1,0 +1,146 @@
+import {
+  elementCount,
+  fromNumbers,
+  int,
+  makeNode,
+  type Node,
+  type Tensor,
+  tensorOf,
+  tensorValues,
+} from '../../../ir/index.ts'
+import type { GraphEditor, RuleOutcome } from '../../../rewrite/index.ts'
+import { rangeOf } from '../affine.ts'
+import { quantizeChannels } from '../channel-weights.ts'
+import { FEWEST_WEIGHTS } from '../dynamic/dynamic-matmul.ts'
+import type { LearnedWeight } from '../learned-weights.ts'
+import { channelAxis } from '../units/quantize-rules.ts'
+
+/** Weights of one graph that are stored as codes: the name of the widened value by the name of the float constant. */
+export class StoredWeights {
+  readonly #widened = new Map<string, string>()
+  readonly #names = new Set<string>()
+
+  widenedOf(constant: string): string | undefined {
+    return this.#widened.get(constant)
+  }
+
+  isWidened(value: string): boolean {
+    return this.#names.has(value)
+  }
+
+  add(constant: string, widened: string): void {
+    this.#widened.set(constant, widened)
+    this.#names.add(widened)
+  }
+}
+
+/** Inputs that hold weights worth storing. */
+function weightSlots(node: Node): readonly number[] {
+  if (node.opType === 'Gather') return [0]
+  return ['LSTM', 'GRU', 'RNN'].includes(node.opType) ? [1, 2] : [1]
+}
+
+/**
+ * Axes of which every index has a scale of its own: output channels, the rows of an embedding table, and in recurrent
+ * layers direction and gate row. They are next to each other, so that they count as one.
+ */
+function scaledAxes(node: Node, weight: Tensor): readonly [first: number, last: number] {
+  if (node.opType === 'Gather') return [0, 0]
+  if (['LSTM', 'GRU', 'RNN'].includes(node.opType)) return [0, 1]
+  if (node.opType === 'ConvTranspose') return [1, 1]
+  const axis = channelAxis(node, weight)
+  return [axis, axis]
+}
+
+/** How weights are stored: in 8 bits, or in 4, with codes that were learned where there are some. */
+export interface StoreOptions {
+  readonly bits: 4 | 8
+  readonly learned?: ReadonlyMap<string, LearnedWeight> | undefined
+}
+
+/**
+ * The node with its weights as int8 or int4 codes, one scale a channel, behind a Cast and a Mul. A DequantizeLinear
+ * would say the same, but the runtime keeps that for every run, while it folds these two once, when it loads the model.
+ */
+export function storeAsIntegers(
+  node: Node,
+  editor: GraphEditor,
+  stored: StoredWeights,
+  options: StoreOptions = { bits: 8 },
+): RuleOutcome {
+  const inputs = [...node.inputs]
+  let [refused, changed]: [string | undefined, boolean] = [undefined, false]
+  for (const slot of weightSlots(node)) {
+    const name = inputs[slot]!
+    if (stored.isWidened(name)) continue
+    const widened = stored.widenedOf(name) ?? storeConstant(node, name, editor, stored, options)
+    if (typeof widened === 'object') refused ??= widened.refused
+    else {
+      inputs[slot] = widened
+      changed = true
+    }
+  }
+  if (!changed) return refused === undefined ? false : { refused }
+  editor.replace(node, { ...node, inputs })
+  return true
+}
+
+/** Below this, names, scales and the two nodes more outweigh what the codes save. */
+const FEWEST_STORED = { 8: FEWEST_WEIGHTS, 4: 1024 } as const
+
+/** Weights on the grid that they are stored on. */
+export interface StoredGrid {
+  readonly values: Float32Array
+  readonly dims: readonly number[]
+  readonly codes: Int8Array
+  readonly scales: Float32Array
+  /** Sizes of `scales` that broadcast over the weights. */
+  readonly spread: readonly number[]
+}
+
+/** The grid of a constant that this node reads, with nearest codes; or why it is not stored. */
+export function storedGrid(
+  node: Node,
+  name: string,
+  editor: GraphEditor,
+  bits: 4 | 8,
+): StoredGrid | { readonly refused: string } {
+  const weight = editor.constant(name)
+  if (!weight) return { refused: 'its weights are not constant' }
+  const { dims } = weight
+  if (weight.dtype !== 'float32') return { refused: `its weights are ${weight.dtype}` }
+  const count = elementCount(dims)
+  if (count < FEWEST_STORED[bits] || dims.length < 2) return { refused: `${count} weights are too few to gain` }
+  const values = tensorValues(weight) as Float32Array
+  if (!rangeOf(values)) return { refused: 'its weights are not finite' }
+  const [first, last] = scaledAxes(node, weight)
+  const view = [dims.slice(0, first), dims.slice(first, last + 1), dims.slice(last + 1)].map(elementCount)
+  const quantized = quantizeChannels(values, view, 1, { most: 2 ** (bits - 1) - 1 })
+  return { values, dims, ...quantized, spread: dims.map((dim, i) => (i >= first && i <= last ? dim : 1)) }
+}
+
+function storeConstant(
+  node: Node,
+  name: string,
+  editor: GraphEditor,
+  stored: StoredWeights,
+  { bits, learned }: StoreOptions,
+): string | { readonly refused: string } {
+  const grid = storedGrid(node, name, editor, bits)
+  if ('refused' in grid) return grid
+  const { dims, scales, spread } = grid
+  const own = learned?.get(name)?.codes
+  const codes = own?.length === grid.codes.length ? own : grid.codes
+  const packed = bits === 4 ? fromNumbers('int4', dims, codes) : tensorOf('int8', dims, codes)
+  const coded = editor.addConstant(packed, `${name}_codes`)
+  const scale = editor.addConstant(tensorOf('float32', spread, scales), `${name}_scale`)
+  const wide = editor.freshName(`${name}_wide`)
+  const widened = editor.freshName(`${name}_stored`)
+  stored.add(name, widened)
+  editor.insertBefore(
+    node,
+    makeNode('Cast', [coded], [wide], { name: wide, attributes: { to: int(1) } }),
+    makeNode('Mul', [wide, scale], [widened], { name: widened }),
+  )
+  return widened
+}

@@ -1,0 +1,53 @@
+import type { Dataset } from '../../data/index.ts'
+import { openIsolated } from '../../engine/index.ts'
+import { measureChannels } from '../../evaluate/index.ts'
+import type { Model } from '../../ir/index.ts'
+import { modelDigest } from '../../onnx/index.ts'
+import { channelProbes } from '../../passes/index.ts'
+import type { ChannelsReport } from '../../report/index.ts'
+import { type EvidenceCache, noCache } from './evidence-cache.ts'
+
+/** Rows that channels are looked at on: means settle soon. */
+export const CHANNEL_ROWS = 16
+
+export interface ChannelsOptions {
+  /** Rows that may be used; all unless said. */
+  readonly indices?: readonly number[] | undefined
+  /** Those that another measure takes along; measured here where it gives none. */
+  readonly taken?: (() => Promise<ChannelsReport | null>) | undefined
+  readonly cache?: EvidenceCache | undefined
+  readonly signal?: AbortSignal | undefined
+  readonly onProgress?: ((text: string) => void) | undefined
+}
+
+/** What rows of `data` say about single channels of the values that static int8 may round. */
+export async function channelsOf(model: Model, data: Dataset, options: ChannelsOptions = {}): Promise<ChannelsReport> {
+  const { cache = noCache, indices, taken, signal, onProgress } = options
+  const key = {
+    measure: 'channels',
+    model: modelDigest(model),
+    data: await data.digest(),
+    samples: CHANNEL_ROWS,
+    indices: indices ?? null,
+  }
+  return cache.get(key, async () => {
+    const known = await taken?.()
+    if (known) return known
+    const probed = channelProbes(model)
+    // A forest of trees has nothing to round, and a model without outputs would not open.
+    if (probed.probes.size === 0)
+      return { kind: 'channels', version: 1, samples: 0, dataDigest: key.data, values: {}, unseen: [] }
+    // Only a few numbers a channel come back, so that a process of its own costs nothing and leaves this one free.
+    const session = await openIsolated(probed.model, { arena: false })
+    try {
+      return await measureChannels({ ...probed, session }, data, {
+        samples: CHANNEL_ROWS,
+        ...(indices ? { indices } : {}),
+        ...(signal ? { signal } : {}),
+        onRow: (done, of) => onProgress?.(`looking at channels: row ${done} of ${of}`),
+      })
+    } finally {
+      await session.close()
+    }
+  })
+}

@@ -1,0 +1,77 @@
+import type { Session } from '../../engine/index.ts'
+import { type AttackLoss, type GradientSession, headOf } from '../../evaluate/index.ts'
+import { inferTypes, type Model } from '../../ir/index.ts'
+import { TARGET_OPSET, upgradeOpset } from '../../onnx/index.ts'
+import { differentiate, type Loss } from '../../passes/index.ts'
+import { UserError } from '../../platform/index.ts'
+
+/** The output that holds the classes: the only one, or the first of two axes of floats. */
+export function answerOf(model: Model, session: Pick<Session, 'outputs'>): string {
+  const types = inferTypes(model)
+  const scores = session.outputs.filter(({ name, dtype, shape }) => {
+    const type = types.get(name)
+    const rank = (shape ?? (type?.kind === 'tensor' ? type.shape : null))?.length
+    return dtype.startsWith('float') && (rank === undefined || rank >= 1)
+  })
+  const output = scores.find(({ shape }) => shape?.length === 2) ?? scores[0]
+  if (!output)
+    throw new UserError('unsupported', 'the model has no output of class scores', {
+      where: session.outputs.map(({ name }) => name).join(', '),
+      hint: 'attacks need a classifier with one float score a class',
+    })
+  return output.name
+}
+
+/** The logits behind the classes, where they are probabilities made of them, and the model with nothing but these. */
+export function logitsOf(model: Model, output: string): { readonly logits: string; readonly bare: Model } {
+  const behind = headOf(model, output).logits
+  const logits = behind !== null && isFloat(model, behind) ? behind : output
+  return { logits, bare: onlyOutput(model, logits) }
+}
+
+function isFloat(model: Model, value: string): boolean {
+  const type = inferTypes(model).get(value)
+  return type?.kind === 'tensor' && type.dtype.startsWith('float')
+}
+
+/** The model with this value as its only output. */
+function onlyOutput(model: Model, value: string): Model {
+  const type = inferTypes(model).get(value)
+  const output = model.graph.outputs.find(({ name }) => name === value) ?? {
+    name: value,
+    type: type ?? { kind: 'unknown' },
+  }
+  return { ...model, graph: { ...model.graph, outputs: [output] } }
+}
+
+const LABELS = 'attack_labels'
+const TARGETS = 'attack_targets'
+
+/** Opens the gradient of each loss when an attack asks for it; or why nothing can. */
+export function gradientsOf(
+  model: Model,
+  logits: string,
+  input: string,
+  openModel: (model: Model) => Promise<Session>,
+): { open: (loss: AttackLoss) => Promise<GradientSession> } | { missing: string } {
+  const upgraded = upgradeOpset(model, TARGET_OPSET)
+  const [problem] = upgraded.report.refused
+  if (problem) return { missing: `${problem.node}: ${problem.reason}` }
+  const made = (kind: AttackLoss) => {
+    const loss: Loss =
+      kind === 'cross-entropy'
+        ? { kind, output: logits, labels: LABELS }
+        : { kind, output: logits, labels: LABELS, targets: TARGETS }
+    return differentiate(upgraded.model, { loss, wrt: [input], reduction: 'sum' })
+  }
+  const trial = made('margin')
+  const [refusal] = trial.report.refused
+  if (refusal) return { missing: refusal.reason }
+  return {
+    async open(kind) {
+      const { model: gradient, places, gradients } = made(kind)
+      const session = await openModel(gradient)
+      return { session, logits, places: places!, gradient: gradients.get(input)!, labels: LABELS, targets: TARGETS }
+    },
+  }
+}

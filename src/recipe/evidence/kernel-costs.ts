@@ -1,0 +1,104 @@
+import { type Feeds, machine, ortNode } from '../../engine/index.ts'
+import type { Model } from '../../ir/index.ts'
+import { modelDigest } from '../../onnx/index.ts'
+import { borderCost, borderProbe, costProbes, unitCosts, unitSignatures } from '../../passes/index.ts'
+import type { CalibrationReport, CostsReport, ProfileReport } from '../../report/index.ts'
+import { type EvidenceCache, noCache } from './evidence-cache.ts'
+import { agree, steadyCosts } from './steady-costs.ts'
+import { unitMemory } from './unit-memory.ts'
+
+/** Profiles of either side, by turns, so that drift of the machine meets both. */
+const TURNS = 3
+/** Where other models have shown what most of the units cost: as few as can show whether something disturbed them. */
+const FEW_TURNS = 2
+const MOST = 0.5
+const RUNS = 12
+/** How often costs open the model and run it, in float or integers or both, where nothing is known of its kernels. */
+export const KERNEL_WORK = { opens: 3 * TURNS, runs: 3 * TURNS * RUNS } as const
+
+export interface CostOptions {
+  readonly threads?: number | undefined
+  readonly cache?: EvidenceCache | undefined
+  readonly signal?: AbortSignal | undefined
+}
+
+/**
+ * What each node costs in float and in integers on this machine, with these inputs: the model is profiled as it is and
+ * with everything in integers, in processes of their own. What other models showed of the same operators with the same
+ * attributes and shapes is kept by machine and runtime, and nothing is profiled where that tells all; what a disturbed
+ * moment showed is not kept. Null where nothing can become integer.
+ */
+export async function kernelCosts(
+  model: Model,
+  ranges: CalibrationReport,
+  feeds: Feeds,
+  options: CostOptions = {},
+): Promise<CostsReport | null> {
+  const { threads = 1, cache = noCache, signal } = options
+  const { cpu, runtime } = machine()
+  const probes = costProbes(model, ranges)
+  if (!probes) return null
+  const shapes = Object.entries(feeds).map(([name, { dtype, dims }]) => [name, dtype, dims])
+  // The kernels and what they cost do not depend on the ranges, only on which values have some.
+  const key = {
+    measure: 'costs with borders, inputs unfolded',
+    cpu,
+    runtime,
+    threads,
+    shapes,
+    model: modelDigest(model),
+  }
+  return cache.get(key, async () => {
+    const inputShapes = Object.fromEntries(Object.entries(feeds).map(([name, { dims }]) => [name, dims]))
+    const signatures = unitSignatures(probes, ranges, inputShapes)
+    const memory = await unitMemory(cache, { cpu, runtime, threads }, signatures)
+    const base = { kind: 'costs', version: 1, cpu, runtime, threads } as const
+    const remembered: CostsReport = { ...base, nodes: memory.nodes }
+    if (memory.unknown === 0 && memory.borderNs !== undefined) return { ...remembered, borderNs: memory.borderNs }
+    if (memory.unknown === 0 && !borderProbe(probes, ranges, remembered)) return remembered
+    const turns = memory.unknown <= (1 - MOST) * signatures.size ? FEW_TURNS : TURNS
+    const seen: { float: ProfileReport[]; integer: ProfileReport[] } = { float: [], integer: [] }
+    for (let turn = 0; turn < turns; turn++)
+      for (const side of ['float', 'integer'] as const) {
+        signal?.throwIfAborted()
+        seen[side].push(await ortNode.profile(probes[side], feeds, RUNS, { threads }))
+      }
+    const inFloat = quickest(seen.float)
+    const known = new Map(memory.nodes.map((node) => [node.name, node]))
+    const measured = unitCosts(probes, ranges, inFloat, quickest(seen.integer))
+    const costs: CostsReport = { ...base, nodes: measured.map((node) => lesser(node, known.get(node.name))) }
+    const steady = steadyCosts(
+      seen.float.map((inTurn, turn) => unitCosts(probes, ranges, inTurn, seen.integer[turn]!)),
+      memory.nodes,
+    )
+    // What a border costs shows only where there are some: in the mixture that a formula for borders leads to.
+    const probe = borderProbe(probes, ranges, costs)
+    const mixed: ProfileReport[] = []
+    for (let turn = 0; probe && turn < turns; turn++) {
+      signal?.throwIfAborted()
+      mixed.push(await ortNode.profile(probe.mixture, feeds, RUNS, { threads }))
+    }
+    const found = new Set(measured.map(({ name }) => name))
+    const absent = [...signatures.keys()].filter((name) => !found.has(name))
+    const borderOf = (mixture: ProfileReport) => Number(borderCost(probe!, mixture, inFloat).toPrecision(3))
+    const borderNs = probe ? borderOf(quickest(mixed)) : undefined
+    await memory.keep(steady, agree(mixed.map(borderOf)) ? borderNs : undefined, absent)
+    return borderNs === undefined ? costs : { ...costs, borderNs }
+  })
+}
+
+/** Of each side the least that was seen, here or in another model. */
+const lesser = (node: CostsReport['nodes'][number], other: CostsReport['nodes'][number] | undefined) => ({
+  name: node.name,
+  floatMs: Math.min(node.floatMs, other?.floatMs ?? Number.POSITIVE_INFINITY),
+  integerMs: Math.min(node.integerMs, other?.integerMs ?? Number.POSITIVE_INFINITY),
+})
+
+/** Of each node the least of its medians: what another process took away is no cost of the kernel. */
+function quickest(profiles: readonly ProfileReport[]): ProfileReport {
+  const [first] = profiles as readonly [ProfileReport]
+  const least = new Map<string, number>()
+  for (const { nodes } of profiles)
+    for (const { name, ms } of nodes) least.set(name, Math.min(ms, least.get(name) ?? Number.POSITIVE_INFINITY))
+  return { ...first, nodes: first.nodes.map((node) => ({ ...node, ms: least.get(node.name) ?? node.ms })) }
+}

@@ -1,0 +1,86 @@
+import type { Dataset } from '../../data/index.ts'
+import type { Feeds, Session } from '../../engine/index.ts'
+import { feasibleFeeds, feedsOf, isRowAxis, randomFeeds } from '../../evaluate/index.ts'
+import { UserError } from '../../platform/index.ts'
+
+export interface BenchInputsOptions {
+  readonly data?: Dataset | undefined
+  readonly shapes?: Readonly<Record<string, readonly number[]>> | undefined
+  readonly seed?: number | undefined
+}
+
+/** Inputs of a run by the rows in it. `base` is what the model takes where nothing is asked for: one row, if it can. */
+export interface BenchInputs {
+  readonly base: number
+  readonly byRows: ReadonlyMap<number, Feeds>
+}
+
+/**
+ * Finds which numbers of rows at once the model really takes, by running it: the first rows of the data, or random
+ * inputs.
+ *
+ * @throws UserError where it does not run on any.
+ */
+export async function benchInputs(
+  session: Session,
+  wanted: readonly number[],
+  options: BenchInputsOptions,
+): Promise<BenchInputs> {
+  const { first, at } = options.data ? await fromData(session, options.data) : await fromRandom(session, options)
+  const base = Object.values(first)[0]?.dims[0] ?? 1
+  const byRows = new Map<number, Feeds>([[base, first]])
+  for (const rows of [...wanted].sort((a, b) => a - b)) {
+    if (byRows.has(rows)) continue
+    const feeds = await attempt(() => at(rows))
+    if (feeds && (await attempt(() => session.run(feeds)))) byRows.set(rows, feeds)
+  }
+  return { base, byRows }
+}
+
+interface Source {
+  readonly first: Feeds
+  at(rows: number): Promise<Feeds | null>
+}
+
+async function fromData(session: Session, data: Dataset): Promise<Source> {
+  const at = async (wanted: number) => {
+    for await (const rows of data.read({ batch: wanted }))
+      return rows.indices.length === wanted ? feedsOf(rows, session.inputs, data) : null
+    return null
+  }
+  const first = await at(1)
+  if (!first)
+    throw new UserError('bad-data', 'The data has no row to run the models on.', {
+      where: data.path,
+      hint: 'Give data with at least one row, or none for random inputs.',
+    })
+  return { first, at }
+}
+
+async function fromRandom(session: Session, { shapes, seed = 0 }: BenchInputsOptions): Promise<Source> {
+  const wanted = { seed, ...(shapes ? { shapes } : {}) }
+  const found =
+    (await attempt(() => feasibleFeeds(session, { ...wanted, rows: 1 }))) ?? (await feasibleFeeds(session, wanted))
+  return {
+    first: found.feeds,
+    async at(rows) {
+      const resized = Object.entries(shapes ?? {}).map(([name, dims]) => {
+        const input = session.inputs.find((candidate) => candidate.name === name)
+        return [name, input && isRowAxis(input, 0) ? [rows, ...dims.slice(1)] : dims] as const
+      })
+      const feeds = randomFeeds(session.inputs, { ...found.settings, seed, rows, shapes: Object.fromEntries(resized) })
+      // A first dimension that is fixed stays what it is: no other number of rows.
+      return Object.values(feeds)[0]?.dims[0] === rows ? feeds : null
+    },
+  }
+}
+
+/** null where the model does not take it. */
+async function attempt<T>(make: () => Promise<T>): Promise<T | null> {
+  try {
+    return await make()
+  } catch (error) {
+    if (error instanceof UserError && /^(bad-data|bad-argument|unsupported)$/.test(error.code)) return null
+    throw error
+  }
+}

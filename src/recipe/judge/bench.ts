@@ -1,0 +1,287 @@
+import {
+  allowedCores,
+  type Feeds,
+  type IsolatedSession,
+  machine,
+  type PortValue,
+  type Stall,
+} from '../../engine/index.ts'
+import {
+  costsOf,
+  DEFAULT_PRICES,
+  distributionOf,
+  estimateEnergy,
+  type LatencyOptions,
+  type LatencySubject,
+  measureEnergy,
+  measureLatency,
+  measureServer,
+  measureSweep,
+  type PriceTable,
+  percentilesOf,
+  queriesOf,
+  SCENARIOS,
+  type Scenario,
+  stoppingBound,
+} from '../../evaluate/index.ts'
+import { readEnergy, UserError } from '../../platform/index.ts'
+import type { LatencyOf, LatencyReport, Target } from '../../report/index.ts'
+import { type RunsOn, runsOn } from '../runs-on.ts'
+import { benchDecoder } from './bench-decoder.ts'
+import { type BenchInputs, type BenchInputsOptions, benchInputs } from './bench-inputs.ts'
+import { type Fit, jointly } from './own-inputs.ts'
+
+export interface BenchOptions extends Omit<LatencyOptions, 'onProgress' | 'rows'>, BenchInputsOptions {
+  /** Which runtime runs the models: that of browsers for `web`, else this machine's. */
+  readonly target?: Target | undefined
+  /** Target `web`: time inside this browser (its path, or `auto`), and not in WebAssembly under Node. */
+  readonly browser?: string | undefined
+  /** How queries come; one after the other unless said. */
+  readonly scenario?: Scenario | undefined
+  /** Rows of one run; the scenario's own number unless said. */
+  readonly batch?: number | undefined
+  /** Server: queries a second. */
+  readonly qps?: number | undefined
+  /** Server: the limit under which the rate is searched for; sweep: the limit that the best point keeps. */
+  readonly maxP99Ms?: number | undefined
+  /** Also measure rows at once × threads × processes. */
+  readonly sweep?: boolean | undefined
+  readonly prices?: PriceTable | undefined
+  readonly answersPerDay?: number | undefined
+  readonly spent?: number | undefined
+  readonly spentHours?: number | undefined
+  /** The day that a saving starts; today unless said. */
+  readonly today?: Date | undefined
+  /** Bind the processes to cores where the system allows it; yes unless said. */
+  readonly pin?: boolean | undefined
+  /** A rehearsal: stalls that are put into every model's calls, to see that the figures show them. */
+  readonly stall?: Stall | undefined
+  /** Makes each model take its own inputs out of those of all. */
+  readonly fit?: Fit | undefined
+  readonly onProgress?: (line: string) => void
+}
+
+const SWEPT = [1, 2, 4, 8, 16, 32]
+/** Enough for the early-stopping rule to allow a handful of queries over the percentile; offline, MLPerf's rows. */
+const leastQueries = (scenario: Exclude<Scenario, 'server'>, rows: number) =>
+  ({ 'single-stream': 1000, 'multi-stream': 700, offline: Math.ceil(24_576 / rows) })[scenario]
+
+/**
+ * Measures models side by side as their users feel them, on the first rows of the data or on random inputs that the
+ * first model accepts.
+ *
+ * @throws UserError where a model cannot be loaded or run, or does not take the rows that were asked for.
+ */
+export async function bench(models: readonly LatencySubject[], options: BenchOptions = {}): Promise<LatencyReport> {
+  const { scenario = 'single-stream', threads = 1, seed = 0, maxSeconds = 10, signal, onProgress } = options
+  if (models.length === 0) throw new UserError('bad-argument', 'There is no model to time.')
+  const queryRows = options.batch ?? SCENARIOS[scenario].queryRows
+  const place = stalling(
+    fittedPlace(await runsOn(options.target ?? 'native', options.browser), options.fit),
+    options.stall,
+  )
+  const inputs = await inputsFor(models, queryRows, place, options)
+  const pins = pinning(place, threads, options.pin ?? true)
+  const open = (subject: LatencySubject, count = threads, instance = 0) =>
+    pins.open(subject.model, { ...sessionOptions(options), threads: count }, instance)
+
+  const feeds = inputs.byRows.get(queryRows) ?? (inputs.byRows.get(inputs.base) as Feeds)
+  const rows = inputs.byRows.has(queryRows) ? queryRows : inputs.base
+  if (options.batch !== undefined && rows !== options.batch)
+    throw new UserError('bad-argument', `the first model does not take ${options.batch} rows at once`, {
+      where: (models[0] as LatencySubject).label,
+      hint: `it takes ${[...inputs.byRows.keys()].join(', ')}; data with too few rows also limits it`,
+    })
+  // A query of more rows than the model takes at once is several runs; offline, a run is as good as another.
+  const runs = scenario === 'multi-stream' ? Math.max(1, Math.round(queryRows / rows)) : 1
+  const { report, samples } =
+    scenario === 'server'
+      ? await measureServer(models, feeds, {
+          ...{ threads, maxSeconds, seed, rows, open, qps: options.qps, maxP99Ms: options.maxP99Ms },
+          ...(signal ? { signal } : {}),
+          ...(onProgress ? { onProgress } : {}),
+        })
+      : await measureLatency(models, feeds, {
+          ...options,
+          minRuns: options.minRuns ?? leastQueries(scenario, rows),
+          rows: rows * runs,
+          maxSeconds,
+          open: options.open ?? (async (model) => queriesOf(await open({ label: '', model }), runs)),
+          onProgress: ({ rounds }) => onProgress?.(`round ${rounds}`),
+        })
+
+  const percentile = SCENARIOS[scenario].percentile
+  const prices = options.prices ?? DEFAULT_PRICES
+  const extras =
+    options.open || options.browser
+      ? null
+      : await extrasOf(models, report.models, feeds, rows, { open, prices, threads })
+  const measured = report.models.map((model, i): LatencyOf => {
+    const ns = samples[i] as Float64Array
+    if (ns.length === 0) return model
+    return {
+      ...model,
+      percentiles: percentilesOf(ns),
+      bound: stoppingBound(ns, percentile),
+      distribution: distributionOf(ns),
+      ...extras?.[i],
+    }
+  })
+  const swept = options.sweep
+    ? await measureSweep(models, {
+        open,
+        feeds: new Map([...inputs.byRows].filter(([count]) => SWEPT.includes(count) || count === inputs.base)),
+        cores: pins.available.length,
+        seconds: maxSeconds,
+        maxP99Ms: options.maxP99Ms,
+        ...{ signal, ...(onProgress ? { onProgress } : {}) },
+      })
+    : null
+  const decoding = await benchDecoder(models, inputs.ports, {
+    ...sessionOptions(options),
+    threads,
+    maxSeconds,
+    open: options.open ?? place.open,
+    ...(signal ? { signal } : {}),
+  })
+  return {
+    ...report,
+    ...(decoding ? { decoding } : {}),
+    scenario,
+    batch: rows,
+    queryRows: rows * runs,
+    models: measured,
+    cores: pins.cores(),
+    seed,
+    ...(options.stall ? { stall: options.stall } : {}),
+    ...(options.maxP99Ms === undefined ? {} : { maxP99Ms: options.maxP99Ms }),
+    ...(swept ? { sweep: swept.points, best: swept.best } : {}),
+    costs: costsOf(
+      measured.map((model) => {
+        const best = swept?.best[model.path]
+        return best
+          ? { path: model.path, perSecond: best.throughput, cores: best.threads * best.instances }
+          : { path: model.path, perSecond: model.throughput, cores: threads }
+      }),
+      {
+        prices,
+        arch: machine().os.split(' ').at(-1) as string,
+        answersPerDay: options.answersPerDay,
+        spent: options.spent,
+        spentHours: options.spentHours,
+        today: options.today ?? new Date(),
+      },
+    ),
+    warnings: [...rehearsed(options.stall), ...report.warnings, ...pins.warnings(), ...shortRuns(measured)],
+  }
+}
+
+const fittedPlace = (place: RunsOn, fit: Fit | undefined): RunsOn =>
+  fit ? { ...place, open: async (model, ...more) => fit(model, await place.open(model, ...more)) } : place
+
+const stalling = (place: RunsOn, stall: Stall | undefined): RunsOn =>
+  stall ? { ...place, open: (model, options, placement) => place.open(model, options, { ...placement, stall }) } : place
+
+/** What the first model runs on; all of them, where each takes its own out of it. */
+async function inputsFor(
+  models: readonly LatencySubject[],
+  queryRows: number,
+  place: RunsOn,
+  options: BenchOptions,
+): Promise<BenchInputs & { readonly ports: readonly PortValue[] }> {
+  const opened: IsolatedSession[] = []
+  for (const { model } of options.fit ? models : models.slice(0, 1))
+    opened.push(await (options.open ?? place.open)(model, sessionOptions(options)))
+  const session = opened.length > 1 ? jointly(opened) : opened[0]!
+  return benchInputs(session, options.sweep ? [...SWEPT, queryRows] : [queryRows], options)
+    .then((inputs) => ({ ...inputs, ports: session.inputs }))
+    .finally(() => session.close())
+}
+
+/** Which cores processes run on: the last ones, since the first ones serve the system's interrupts. */
+function pinning(place: RunsOn, threads: number, wanted: boolean) {
+  const available = allowedCores()
+  const reasons = new Set<string>()
+  const coresOf = (count: number, instance: number) => {
+    const end = available.length - instance * count
+    return wanted && end - count >= 0 ? available.slice(end - count, end) : undefined
+  }
+  if (wanted && threads > available.length)
+    reasons.add(`${threads} threads are more than the ${available.length} cores that may be used`)
+  return {
+    available,
+    async open(model: LatencySubject['model'], options: LatencyOptions, instance: number): Promise<IsolatedSession> {
+      const cores = coresOf(options.threads ?? 1, instance)
+      const session = await place.open(model, options, cores ? { cores } : {})
+      if (session.unpinned !== null) reasons.add(session.unpinned)
+      return session
+    },
+    cores: () => (reasons.size > 0 ? null : (coresOf(threads, 0) ?? null)),
+    warnings: () => [...reasons].map((reason) => `processes were not bound to cores: ${reason}`),
+  }
+}
+
+/** What takes a process of its own after the timing: allocations, and energy where a counter can be read. */
+async function extrasOf(
+  subjects: readonly LatencySubject[],
+  measured: readonly LatencyOf[],
+  feeds: Feeds,
+  rows: number,
+  {
+    open,
+    prices,
+    threads,
+  }: { open(subject: LatencySubject): Promise<IsolatedSession>; prices: PriceTable; threads: number },
+): Promise<readonly Pick<LatencyOf, 'allocations' | 'energy'>[]> {
+  const counter = readEnergy()
+  const sessions: IsolatedSession[] = []
+  try {
+    for (const subject of subjects) sessions.push(await open(subject))
+    const energy = 'reason' in counter ? counter : await measureEnergy(sessions, feeds, rows)
+    const found: Pick<LatencyOf, 'allocations' | 'energy'>[] = []
+    for (const [i, session] of sessions.entries()) {
+      await session.timeRuns(feeds, 1, 2)
+      const msOfRun = ((await session.timeRuns(feeds, 1))[0] as number) / 1e6
+      const runs = Math.max(2, Math.min(50, Math.round(500 / msOfRun)))
+      found.push({
+        allocations: await session.allocations(feeds, runs),
+        energy:
+          'reason' in energy
+            ? estimateEnergy(secondsPerAnswer(measured[i] as LatencyOf, msOfRun, rows), threads, prices, energy.reason)
+            : (energy[i] as NonNullable<LatencyOf['energy']>),
+      })
+    }
+    return found
+  } finally {
+    for (const session of sessions) await session.close()
+  }
+}
+
+/** Busy seconds: under a load with pauses the throughput says nothing of them. */
+const secondsPerAnswer = (model: LatencyOf, msOfRun: number, rows: number) =>
+  model.load ? msOfRun / 1000 / rows : 1 / model.throughput
+
+const rehearsed = (stall: Stall | undefined): readonly string[] =>
+  stall
+    ? [
+        `a rehearsal: ${stall.ms} ms were added on purpose to one call in ${stall.every}; these are not the models' own figures`,
+      ]
+    : []
+
+function shortRuns(models: readonly LatencyOf[]): readonly string[] {
+  return models.flatMap(({ path, bound }) =>
+    bound && bound.ms === null
+      ? [
+          `${path}: ${bound.queries} queries are too few to vouch for the ${bound.percentile * 100}th percentile; ${bound.needed} is the least (a longer --duration gives more)`,
+        ]
+      : [],
+  )
+}
+
+function sessionOptions({ optimization, baseDir, config }: BenchOptions): LatencyOptions {
+  return {
+    ...(optimization === undefined ? {} : { optimization }),
+    ...(baseDir === undefined ? {} : { baseDir }),
+    ...(config === undefined ? {} : { config }),
+  }
+}

@@ -1,0 +1,145 @@
+import type { Dataset } from '../../data/index.ts'
+import type { Model, NumericArray } from '../../ir/index.ts'
+import { UserError } from '../../platform/index.ts'
+import type { PruningReport, Recipe } from '../../report/index.ts'
+import { recipeOf } from '../trail.ts'
+import type { Importance } from '../train/channel-importance.ts'
+import type { ImportanceOptions } from '../train/importance-gradients.ts'
+import { type Learned, type LearnSettings, learn, trainable } from '../train/learn.ts'
+import { learningGoal } from '../train/learning-goal.ts'
+import {
+  DEFAULT_MARGIN,
+  learningCost,
+  learningProof,
+  learningRows,
+  mustCheck,
+  type ProofOptions,
+} from '../train/learning-proof.ts'
+import { askTeacher } from '../train/learning-rows.ts'
+import { removedChannels } from './removed-channels.ts'
+import { patternOf, zeroedWeights } from './zeroed-weights.ts'
+
+export interface PruneOptions extends ProofOptions, Omit<LearnSettings, 'onProgress' | 'seed' | 'signal'> {
+  /** Share of the multiply-accumulates that may be left, between 0 and 1: channels go. One of the three is given. */
+  readonly macs?: number | undefined
+  /** Share of the weights that become zero, between 0 and 1. */
+  readonly sparsity?: number | undefined
+  /** `2:4`: of every four weights in a row along the axis that a product sums over, two become zero. */
+  readonly pattern?: string | undefined
+  readonly importance?: Importance
+  readonly checkpoint?: string | undefined
+  readonly resume?: boolean | undefined
+  /** What the report calls the two models. */
+  readonly names?: readonly [before: string, after: string]
+}
+
+export interface Pruned {
+  readonly model: Model
+  readonly report: PruningReport
+  readonly recipe: Recipe
+  /** What the recipe refers to, by digest. */
+  readonly tensors: ReadonlyMap<string, NumericArray>
+}
+
+/**
+ * Removes what matters least: channels with all that depends on them, or single weights, which become zero. What is
+ * left learns the answers of the whole model again for some epochs; then both are compared on rows that nothing has
+ * learned from.
+ *
+ * @throws UserError where nothing can go, or not enough of it; and as `learn`.
+ */
+export async function prune(model: Model, data: Dataset, options: PruneOptions): Promise<Pruned> {
+  const { importance = 'taylor', seed = 0, epochs, onProgress, signal } = options
+  const [beforeName, afterName] = options.names ?? ['before', 'after']
+  mustAsk(options)
+  const rows = learningRows(data, options)
+  const whole = await trainable(model)
+  const form = whole.model
+  const goal = await learningGoal(form, form, data, options.label)
+  let asked: ReturnType<typeof askTeacher> | undefined
+  const teacher = () => (asked ??= askTeacher(form, goal, data, [...rows.train, ...rows.select], options))
+  const evidence = async (): Promise<ImportanceOptions> => {
+    const answers = await teacher()
+    onProgress?.('finding what matters least')
+    return {
+      ...{ data, rows: rows.train, goal, answers, seed, signal },
+      ...(options.open ? { open: options.open } : {}),
+    }
+  }
+  const { macs, sparsity = 0.5, pattern } = options
+  const pruning =
+    macs === undefined
+      ? await zeroedWeights(whole, { sparsity, pattern: pattern ? patternOf(pattern) : null, importance }, evidence)
+      : await removedChannels(whole, data, { macs, importance }, evidence)
+  let learned: Learned | null = null
+  if (epochs !== 0)
+    learned = await learn(pruning.student, {
+      ...{ ...options, teacher: form, goal, answers: await teacher(), data, rows },
+      ...(pruning.wrt ? { wrt: pruning.wrt } : {}),
+    })
+  const dataDigest = await data.digest()
+  const { trail, tensors, parameters } = await pruning.finish(learned, { dataDigest, rows: rows.train.length })
+  const finished = trail.model
+  const { comparison, sides, speedup, savedMs } = await learningProof(
+    [
+      { path: beforeName, model },
+      { path: afterName, model: mustCheck(finished, form) },
+    ],
+    rows,
+    options,
+  )
+  const [before, stored] = sides
+  const after = parameters === undefined ? stored : { ...stored, parameters }
+  const { unit, asked: share, groups, held } = pruning
+  return {
+    model: finished,
+    recipe: recipeOf(trail),
+    tensors,
+    report: {
+      kind: 'pruning',
+      version: 1,
+      sentence: pruning.sentence(before, after, speedup === null ? null : `${speedup.toFixed(2)}× as fast`),
+      verdict: comparison.verdict,
+      proof: comparison.sentence,
+      metric: comparison.metric,
+      margin: options.margin ?? DEFAULT_MARGIN,
+      before,
+      after,
+      unit,
+      ...(pruning.pattern ? { pattern: pruning.pattern } : {}),
+      asked: share,
+      importance,
+      groups,
+      held,
+      rows: { train: rows.train.length, select: rows.select.length, prove: rows.prove.rows },
+      epochs: learned?.epochs ?? [],
+      scoreName: learned?.scoreName ?? 'score',
+      speedup,
+      cost: learningCost(learned, savedMs),
+      seed,
+      data: { path: data.path, digest: dataDigest, rows: data.rows },
+      warnings: [...data.notes, ...(learned?.notes ?? []), ...(learned ? [] : [pruning.unlearned])],
+    },
+  }
+}
+
+/** One aim, and one that can be met. */
+function mustAsk({ macs, sparsity, pattern }: PruneOptions): void {
+  const given = Object.entries({ macs, sparsity, pattern }).filter(([, value]) => value !== undefined)
+  if (given.length !== 1)
+    throw new UserError(
+      'bad-argument',
+      given.length === 0 ? 'nothing says what shall go' : 'pruning has one aim at a time',
+      {
+        where: given.map(([name]) => name).join(', ') || 'options',
+        hint: 'give one of macs, sparsity and pattern',
+      },
+    )
+  for (const [name, value] of Object.entries({ macs, sparsity }))
+    if (value !== undefined && !(value > 0 && value < 1))
+      throw new UserError('bad-argument', `${name} must lie between 0 and 1, got ${value}`, {
+        where: name,
+        hint: name === 'macs' ? '0.5 removes half of the work' : '0.5 leaves half of the weights',
+      })
+  if (pattern !== undefined) patternOf(pattern)
+}

@@ -1,0 +1,47 @@
+import { FILL_BLOCKS, INTEGER_FORMS, LAYOUT_REPAIRS, NATIVE_FORMS } from '../../passes/index.ts'
+import type { Target } from '../../report/index.ts'
+import { advanceAll, type Trail } from '../trail.ts'
+
+/** How long the two forms are timed side by side, and what the filled one must save of the time. */
+export const FILLING_SECONDS = 8
+const PAYS = 0.99
+
+const stepsOf = (passes: readonly string[]) => passes.map((pass) => ({ pass }))
+
+/** A float model in the form that choosing between native kernels starts from. */
+export const nativeForm = (trail: Trail): Promise<Trail> => advanceAll(trail, stepsOf(NATIVE_FORMS))
+
+/** A float model as native kernels run it fastest; exact, but of no use to other runtimes. */
+export const forNativeKernels = (trail: Trail): Promise<Trail> => advanceAll(trail, stepsOf(LAYOUT_REPAIRS))
+
+/** Made once, so that what is measured of the form is found again. */
+const integerForms = new WeakMap<Trail, Promise<Trail>>()
+
+/** A float model as static integers are made of it for this target; in WebAssembly nobody gains by it. */
+export async function forIntegers(trail: Trail, target: Target): Promise<Trail> {
+  if (target === 'web') return trail
+  const form = integerForms.get(trail) ?? advanceAll(trail, stepsOf(INTEGER_FORMS))
+  integerForms.set(trail, form)
+  return form
+}
+
+/** Milliseconds of each of some forms of a model, by turns in one run; null where there is no time to look. */
+export type TimeForms = (
+  forms: readonly { readonly id: string; readonly trail: Trail }[],
+) => Promise<readonly number[] | null>
+
+/**
+ * The model with whole blocks of channels where that was measured to be faster, else as it is. What is timed has the
+ * repairs of native kernels behind it, as what is handed out has; the result is without, for integers to be made of.
+ *
+ * @param time Not asked where there is nothing to fill.
+ */
+export async function filledWherePays(plain: Trail, time: TimeForms): Promise<Trail> {
+  const filled = await advanceAll(plain, stepsOf(FILL_BLOCKS))
+  if (filled.model === plain.model) return plain
+  const times = await time([
+    { id: 'plain', trail: await forNativeKernels(plain) },
+    { id: 'filled', trail: await forNativeKernels(filled) },
+  ])
+  return times && times[1]! < PAYS * times[0]! ? filled : plain
+}

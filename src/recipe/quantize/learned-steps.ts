@@ -1,0 +1,63 @@
+import type { Dataset } from '../../data/index.ts'
+import type { Model } from '../../ir/index.ts'
+import { roundableStatic, roundValues, type StaticInt8Options } from '../../passes/index.ts'
+import { UserError } from '../../platform/index.ts'
+import type { Scheme, Target } from '../../report/index.ts'
+import type { Rounding } from '../candidate.ts'
+import { advanceAll, type Step, startTrail } from '../trail.ts'
+import { answersOf, relativeNoise } from '../train/answers.ts'
+import { DEFAULT_SAMPLES, type LearnedRoundingOptions, learnRoundings } from './learned-rounding.ts'
+import { weightSteps } from './weight-only.ts'
+
+type Options = LearnedRoundingOptions & { readonly data: Dataset; readonly target?: Target | undefined }
+
+/** The steps of a scheme, the first of which is the one that rounds, with roundings that rows of `data` decide. */
+export async function taughtSteps(
+  model: Model,
+  scheme: Scheme,
+  [own, ...others]: readonly [Step, ...Step[]],
+  options: Options & { readonly rounding: Rounding },
+): Promise<readonly Step[]> {
+  const taught =
+    scheme === 'static-int8'
+      ? [await withLearnedRoundings(model, own, options)]
+      : await weightSteps(model, own, options)
+  return [...taught, ...others]
+}
+
+/** The step of static int8 with roundings that are learned under its own ranges, where these leave the outputs nearer. */
+export async function withLearnedRoundings(model: Model, step: Step, options: Options): Promise<Step> {
+  const settings = step.options as StaticInt8Options
+  // Two codes of 4 bits are far from what 16 bits can add.
+  if (options.target === 'portable' && settings.weightBits !== 4)
+    throw new UserError('unsupported', 'learned roundings of 8 bits are not proven free of 16-bit saturation', {
+      where: '--rounding learned',
+      hint: 'leave one of --rounding learned and --target portable out, or say --weight-bits 4',
+    })
+  const evidence = step.evidence ?? []
+  const learned = await learnRoundings(model, roundableStatic(model, settings, evidence), options.data, {
+    ...options,
+    rounded: roundValues(model, settings, evidence).model,
+  })
+  const other = { ...step, evidence: [...evidence, learned] }
+  // In 8 bits little is lost to weights: that each part came nearer does not say that the whole did.
+  const plain = { ...step, options: { ...settings, rounding: 'sums' } }
+  return (await nearer(model, [plain, other], options)) === 0 ? plain : other
+}
+
+/** Which of two steps leaves the outputs nearer to the float model's, on the last eighth of the rows to learn from. */
+async function nearer(
+  model: Model,
+  steps: readonly Step[],
+  { data, indices, samples = DEFAULT_SAMPLES }: Options,
+): Promise<number> {
+  const rows = (indices ?? Array.from({ length: data.rows }, (_, i) => i)).slice(0, samples)
+  const judged = rows.slice(-Math.ceil(rows.length / 8))
+  const exact = await answersOf(model, data, judged)
+  const lost: number[] = []
+  for (const step of steps) {
+    const given = await answersOf((await advanceAll(startTrail(model), [step])).model, data, judged)
+    lost.push(relativeNoise(exact, given))
+  }
+  return lost.indexOf(Math.min(...lost))
+}

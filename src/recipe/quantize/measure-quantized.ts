@@ -1,0 +1,118 @@
+import type { Dataset } from '../../data/index.ts'
+import { type Feeds, openPair, ortNode } from '../../engine/index.ts'
+import { comparedValues, measureBatchInvariance, measureLayers } from '../../evaluate/index.ts'
+import type { Model } from '../../ir/index.ts'
+import { compareKernels, namedAsFound } from '../../passes/index.ts'
+import { letOthersRun } from '../../platform/index.ts'
+import type { QuantizationReport, Report, Target } from '../../report/index.ts'
+import type { OpenSessions } from '../open-sessions.ts'
+import type { RunsOn } from '../runs-on.ts'
+import { samplesFor } from '../samples.ts'
+import { LEAN } from '../simplify.ts'
+import { together } from '../together.ts'
+
+export interface MeasureQuantizedOptions {
+  readonly data?: Dataset | undefined
+  readonly target?: Target | undefined
+  readonly seed?: number | undefined
+  /** What was learned before; a calibration tells how large a row is inside the model. */
+  readonly evidence?: readonly Report[] | undefined
+  /** What this process shall do while the others run the models. */
+  readonly meanwhile?: (() => void) | undefined
+  readonly signal?: AbortSignal | undefined
+  readonly onProgress?: ((text: string) => void) | undefined
+}
+
+export interface ReadKernels {
+  /** The plan, by the names of the kernels that the runtime chose within a family; as given where nothing was read. */
+  readonly planned: Readonly<Record<string, number>>
+  readonly counts: Readonly<Record<string, number>> | null
+  readonly reason?: string
+  /** Planned integer kernels that did not come to be, with the likely reason. */
+  readonly warnings: readonly string[]
+}
+
+/** The kernels that the runtime really uses, against what was planned. */
+export async function readKernels(
+  model: Model,
+  planned: Readonly<Record<string, number>>,
+  target: Target,
+): Promise<ReadKernels> {
+  const read = target === 'web' ? null : await ortNode.kernels(model)
+  if (read && 'reason' in read) return { planned, counts: null, reason: read.reason, warnings: [] }
+  return kernelsOf(read?.counts ?? null, planned)
+}
+
+/** Kernels that were read back, or null where the runtime is one that cannot write down its graph. */
+function kernelsOf(
+  counts: Readonly<Record<string, number>> | null,
+  planned: Readonly<Record<string, number>>,
+): ReadKernels {
+  if (counts === null)
+    return {
+      planned,
+      counts,
+      reason: 'onnxruntime-web cannot write down its optimised graph; only timing it there tells',
+      warnings: [],
+    }
+  return {
+    planned: namedAsFound(planned, counts),
+    counts,
+    warnings: compareKernels(planned, counts).map(({ reason }) => reason),
+  }
+}
+
+/** What quantization did to the answers, and the kernels that it runs in. */
+export interface Damage extends Pick<QuantizationReport, 'sqnrDb' | 'layers' | 'batchInvariant'> {
+  readonly kernels: ReadKernels
+  /** The inputs that it was seen on. */
+  readonly feeds: readonly Feeds[]
+}
+
+/** Rows, or random inputs where there are fewer, that the damage is measured on: their noise can differ by far. */
+const LOOKED_AT = 4
+
+/** Of these the rows that share a run: two where a row has many elements inside the model. */
+function neighboursAmong(evidence: readonly Report[]): number {
+  const ranges = evidence.flatMap((report) => (report.kind === 'calibration' ? Object.values(report.ranges) : []))
+  return ranges.reduce((sum, { elements = 0 }) => sum + elements, 0) > MANY ? 2 : LOOKED_AT
+}
+const MANY = 2 ** 22
+
+/**
+ * Noise at the outputs and by layer, and whether a row's answer depends on the rows beside it: two measures that run at
+ * the same time. The session that answers also tells its kernels. Sessions end with those of the whole piece of work.
+ */
+export async function measureDamage(
+  sessions: OpenSessions,
+  before: Model,
+  after: Model,
+  place: RunsOn,
+  planned: Readonly<Record<string, number>>,
+  { data, target = 'native', seed, evidence = [], meanwhile, onProgress }: MeasureQuantizedOptions,
+): Promise<Damage> {
+  onProgress?.('reading back what the runtime makes of it, measuring the noise')
+  const { processes } = sessions
+  // One session with both models in it is at hand where their kernels are those of this runtime. It takes longest to
+  // load, so it comes first, and is on its way before the other model is encoded.
+  const names = comparedValues(before, after)
+  const pairing = target === 'web' ? Promise.resolve(null) : openPair(before, after, names, { processes })
+  sessions.start(pairing)
+  await letOthersRun()
+  const candidate = await sessions.start(place.open(after, LEAN, { processes, readKernels: target !== 'web' }))
+  const rows = Math.min(data?.rows ?? 0, LOOKED_AT)
+  const random = rows === LOOKED_AT ? 0 : rows > 1 ? 1 : 2
+  const { feeds } = await samplesFor(candidate, { data, seed, random })
+  const looked = feeds.slice(0, LOOKED_AT)
+  const openBase = () => sessions.start(place.open(before, LEAN, { processes }))
+  const measuring = together(
+    measureLayers(openBase, candidate, before, after, looked, pairing),
+    measureBatchInvariance(candidate, looked.slice(0, neighboursAmong(evidence))),
+  )
+  measuring.catch(() => {})
+  // The first runs are asked for before this process has something else to do.
+  await letOthersRun()
+  meanwhile?.()
+  const [{ sqnrDb, layers }, batchInvariant] = await measuring
+  return { sqnrDb, layers, batchInvariant, feeds, kernels: kernelsOf(candidate.kernels, planned) }
+}

@@ -1,0 +1,52 @@
+import type { Dataset } from '../../data/index.ts'
+import type { RuntimeProcesses } from '../../engine/index.ts'
+import type { Model, NumericArray } from '../../ir/index.ts'
+import type { QuantizationReport, RangeMethod, Recipe, Scheme, Target } from '../../report/index.ts'
+import type { EvidenceCache } from '../evidence/evidence-cache.ts'
+import type { WeightChoices } from './weight-choices.ts'
+
+export interface QuantizeOptions extends WeightChoices {
+  readonly scheme: Scheme
+  /** Sample rows; `static-int8` cannot do without. */
+  readonly data?: Dataset | undefined
+  readonly calibration?: RangeMethod | undefined
+  /** Rows to calibrate on; 128 unless said. */
+  readonly samples?: number | undefined
+  readonly indices?: readonly number[] | undefined
+  readonly target?: Target | undefined
+  /** Node names or operator names that stay in float. */
+  readonly keepFloat?: readonly string[] | undefined
+  /** Steps that learned roundings take for each part of the model; 500 unless said. */
+  readonly steps?: number | undefined
+  /**
+   * `static-int8`: how much of what outlier channels need moves from activations into weights before, 0 … 1
+   * (SmoothQuant); not at all unless said.
+   */
+  readonly smooth?: number | undefined
+  /** `static-int8`: recurrent layers too, with scales that they take from what they see; they have no static form. */
+  readonly recurrent?: boolean | undefined
+  /** Where the model lies, unchanged since it was read; it is written for the runtime unless said. */
+  readonly file?: string | undefined
+  /**
+   * Processes to run models in, started by whoever had something else to do first; its own unless said. They end with the
+   * work: of its own it awaits that, these end while whoever gave them goes on.
+   */
+  readonly processes?: RuntimeProcesses | undefined
+  /** Further options of the pass, such as `placement`. */
+  readonly pass?: Readonly<Record<string, unknown>> | undefined
+  /** Lossless passes first; on unless false. */
+  readonly simplify?: boolean | undefined
+  readonly seed?: number | undefined
+  readonly cache?: EvidenceCache | undefined
+  readonly signal?: AbortSignal | undefined
+  readonly onProgress?: ((text: string) => void) | undefined
+}
+
+export interface Quantized {
+  readonly model: Model
+  readonly report: QuantizationReport
+  /** Made when it is asked for: it takes the digest of every model on the way. */
+  readonly recipe: Recipe
+  /** What the recipe's evidence refers to, by digest; see `writeRecipe`. */
+  readonly tensors: ReadonlyMap<string, NumericArray>
+}

@@ -1,0 +1,54 @@
+import { KERNEL_REPAIRS, LAYOUT_REPAIRS, RECURRENT_ONLY } from '../../passes/index.ts'
+import type { PassRun, Report, Scheme } from '../../report/index.ts'
+import type { Step, Trail } from '../trail.ts'
+import type { QuantizeOptions } from './quantize-options.ts'
+import { weightOptions } from './weight-choices.ts'
+
+/** The pass of each scheme. */
+const PASS_OF: Readonly<Record<Scheme, string>> = {
+  'static-int8': 'quantizeStaticInt8',
+  'dynamic-int8': 'quantizeDynamicInt8',
+  'weight-int8': 'quantizeWeights',
+  'weight-int4': 'quantizeWeights',
+  float16: 'convertFloat16',
+}
+
+/** The steps that quantize by this scheme, given its evidence: the scheme's own pass, and what mends its kernels. */
+export function quantizeSteps(options: QuantizeOptions, evidence: readonly Report[]): readonly [Step, ...Step[]] {
+  const step = quantizeStep(options, evidence)
+  const { scheme, target, recurrent } = options
+  const layers: Step[] =
+    scheme === 'static-int8' && recurrent
+      ? [{ pass: PASS_OF['dynamic-int8'], options: { ...RECURRENT_ONLY, ...(target ? { target } : {}) } }]
+      : []
+  // These are about the native kernels; in WebAssembly nobody gains by them.
+  const repairs = target === 'web' ? [] : scheme === 'static-int8' ? KERNEL_REPAIRS : LAYOUT_REPAIRS
+  return [step, ...layers, ...repairs.map((pass) => ({ pass }))]
+}
+
+/** What the scheme's own pass said. */
+export function quantizationRun({ runs }: Trail, scheme: Scheme): PassRun {
+  const run = runs.findLast(({ id }) => id === PASS_OF[scheme])
+  if (!run) throw new Error(`internal: nothing ran for ${scheme}`)
+  return run
+}
+
+/** The scheme's own pass. */
+export function quantizeStep(options: QuantizeOptions, evidence: readonly Report[]): Step {
+  const { scheme, keepFloat, target } = options
+  const bits = scheme === 'weight-int8' ? { bits: 8 } : scheme === 'weight-int4' ? { bits: 4 } : {}
+  return {
+    pass: PASS_OF[scheme],
+    options: {
+      ...bits,
+      ...(scheme.startsWith('weight') ? weightOptions(options) : {}),
+      ...(keepFloat?.length ? { keepFloat } : {}),
+      ...(target && target !== 'native' ? { target } : {}),
+      ...(evidence.some(({ kind }) => kind === 'channels') ? { correctBias: true } : {}),
+      // Said in the recipe, so that older recipes keep their bytes.
+      ...(scheme === 'static-int8' ? { rounding: options.rounding === 'learned' ? 'learned' : 'sums' } : {}),
+      ...options.pass,
+    },
+    ...(evidence.length > 0 ? { evidence: evidence.map((report) => ({ report })) } : {}),
+  }
+}

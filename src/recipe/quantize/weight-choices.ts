@@ -1,0 +1,57 @@
+import { GROUPS } from '../../passes/index.ts'
+import { UserError } from '../../platform/index.ts'
+import type { Scheme, Target } from '../../report/index.ts'
+
+/** How the weight-only schemes get from weights to codes; see `quantizeWeights` and `scaleWeightInputs`. */
+export interface WeightChoices {
+  /**
+   * `rtn` (default) and `hqq` look at the weights alone; `gptq` and `awq` at what the products read, so they need data;
+   * `learned` learns from data what keeps the layers' outputs (see `learnRoundings`), in static int8 too.
+   */
+  readonly rounding?: 'rtn' | 'hqq' | 'gptq' | 'awq' | 'learned' | undefined
+  /**
+   * With 4 bits also convolutions, and in 8 bits tables and recurrent layers: stored in codes, widened when the model is
+   * loaded.
+   */
+  readonly stored?: boolean | undefined
+  /** Weights that share a scale: one of `GROUPS`; 32 unless said. */
+  readonly group?: number | undefined
+  readonly symmetric?: boolean | undefined
+  /** 0 (default): products in float; 4: activations are rounded to 8 bits in every product. */
+  readonly accuracyLevel?: 0 | 4 | undefined
+}
+
+/**
+ * The options of the weight pass that these choices stand for.
+ *
+ * @throws UserError for a group that no kernel takes, and for products that may saturate where that is ruled out.
+ */
+export function weightOptions({
+  scheme,
+  target,
+  group,
+  rounding,
+  symmetric,
+  accuracyLevel,
+  stored,
+}: WeightChoices & { readonly scheme: Scheme; readonly target?: Target | undefined }): Readonly<
+  Record<string, unknown>
+> {
+  if (group !== undefined && !GROUPS.includes(group))
+    throw new UserError('bad-argument', `no kernel takes groups of ${group} weights`, {
+      where: 'group',
+      hint: `choices: ${GROUPS.join(', ')}`,
+    })
+  if (scheme === 'weight-int8' && target === 'portable' && accuracyLevel === 4)
+    throw new UserError('bad-argument', 'accuracy level 4 with 8-bit weights may saturate on processors without VNNI', {
+      where: 'accuracy level',
+      hint: 'use level 0, 4-bit weights, or the native target',
+    })
+  return {
+    ...(group === undefined ? {} : { block: group }),
+    ...(symmetric ? { symmetric } : {}),
+    ...(rounding === 'hqq' || rounding === 'gptq' || rounding === 'learned' ? { rounding } : {}),
+    ...(stored ? { stored } : {}),
+    ...(accuracyLevel ? { accuracyLevel } : {}),
+  }
+}

@@ -1,0 +1,298 @@
+import { type Augmentation, checkAugmentations, type Dataset, heldRows } from '../../data/index.ts'
+import { openIsolated, type PortValue, type Session, type TensorValue } from '../../engine/index.ts'
+import { argmax, feedsOf } from '../../evaluate/index.ts'
+import { type Model, nodeLabel, operatorName, type Tensor } from '../../ir/index.ts'
+import { modelDigest } from '../../onnx/index.ts'
+import { behindAdversary, differentiate, gradientRules, withFactors, withWeights } from '../../passes/index.ts'
+import { sha256, UserError } from '../../platform/index.ts'
+import { canonicalJson } from '../../report/index.ts'
+import {
+  type EpochResult,
+  feedWeights,
+  type Length,
+  layoutOf,
+  type Optimizer,
+  packWeights,
+  readCheckpoint,
+  STEP,
+  stepGraph,
+  type Trained,
+  train,
+  trainableWeights,
+  unpackWeights,
+  writeCheckpoint,
+} from '../../train/index.ts'
+import { advanceAll, startTrail, type Trail } from '../trail.ts'
+import { LABELS, type LearningGoal, lossOf } from './learning-goal.ts'
+import { labelsOf, learningBatches, readRows, type TeacherAnswers } from './learning-rows.ts'
+import { type LiveTeacher, openTeacher } from './live-teacher.ts'
+import { type AdversaryChoice, type MovingRows, movingRows } from './moving-rows.ts'
+
+export interface LearnSettings {
+  readonly epochs: Length
+  readonly batch?: number
+  readonly rate?: number
+  readonly optimizer?: Optimizer
+  /** Softness of the teacher's answers (4; Hinton et al. 2015, 1503.02531). */
+  readonly temperature?: number
+  /** Share of the teacher in the loss where labels exist (0.7). */
+  readonly teacherShare?: number
+  readonly patience?: number | undefined
+  /** How rows are changed each time they are seen (not at all); the teacher answers what the student sees. */
+  readonly augment?: readonly Augmentation[]
+  /** Rows are moved against the student, as it is at each step, and it learns the answers to them untouched (not at all). */
+  readonly adversary?: AdversaryChoice | undefined
+  readonly seed?: number
+  readonly threads?: number
+  readonly signal?: AbortSignal | undefined
+  readonly onProgress?: (line: string) => void
+  readonly onEpoch?: (epoch: EpochResult) => void
+  /** How a model is opened; in a process of its own unless said. */
+  readonly open?: (model: Model) => Promise<Session>
+}
+
+export interface LearnOptions extends LearnSettings {
+  readonly teacher: Model
+  readonly goal: LearningGoal
+  readonly answers: TeacherAnswers
+  readonly data: Dataset
+  readonly rows: { readonly train: readonly number[]; readonly select: readonly number[] }
+  /** File of the checkpoint; none is written unless said. */
+  readonly checkpoint?: string | undefined
+  readonly resume?: boolean | undefined
+  /** Initializers that learn; the trainable weights of the student unless said. */
+  readonly wrt?: readonly string[]
+  /** What the gradient by an initializer is multiplied with, where not with 1. */
+  readonly factors?: ReadonlyMap<string, number>
+}
+
+export interface Learned extends Trained {
+  readonly model: Model
+  /** What changed, by initializer. */
+  readonly learned: ReadonlyMap<string, Tensor>
+  readonly scoreName: string
+  readonly lossWeights: Readonly<Record<string, number>>
+  readonly notes: readonly string[]
+}
+
+/** What makes shapes and weights visible without folding normalisations, which have statistics to learn. */
+const TIDY = [
+  'upgradeOpset',
+  'readSparseWeights',
+  'liftInputInitializers',
+  'foldConstants',
+  'eliminateDeadCode',
+  'foldShapeArithmetic',
+]
+
+/** The way to a form that can be differentiated and cut. */
+export async function trainable(model: Model): Promise<Trail> {
+  return advanceAll(
+    startTrail(model),
+    [...TIDY, 'eliminateIdentity', 'eliminateDeadCode'].map((pass) => ({ pass })),
+  )
+}
+
+/** Rows in a step and the highest learning rate, unless said: what recovered a cut network best of those tried. */
+const DEFAULT_BATCH = 32
+const DEFAULT_RATE = 3e-3
+/** Softness of the teacher's answers, unless said. */
+export const DEFAULT_TEMPERATURE = 4
+
+/**
+ * Trains a model towards its teacher's answers, and labels where there are some. Rows to select choose the epoch.
+ *
+ * @throws UserError where the model has no weights that can learn: an operator without a rule is named.
+ */
+export async function learn(student: Model, options: LearnOptions): Promise<Learned> {
+  const { goal, answers, threads = 1, augment = [], seed = 0 } = options
+  const open = options.open ?? ((model: Model) => openIsolated(model, { threads }))
+  const weighing = {
+    temperature: options.temperature ?? DEFAULT_TEMPERATURE,
+    teacherShare: options.teacherShare ?? 0.7,
+  }
+  const { loss, weights: lossWeights } = lossOf(goal, { ...weighing, mixed: augment.includes('mixup') })
+  if (options.adversary && augment.includes('mixup'))
+    throw new UserError('bad-argument', 'rows that are laid over each other are not moved by an adversary as well', {
+      where: 'mixup and adversary',
+      hint: 'leave out one of the two',
+    })
+  const moving = options.adversary
+    ? movingRows(student, goal, options.data, options.adversary, { ...weighing, seed })
+    : null
+  const wrt = options.wrt ?? trainableWeights(student)
+  const made = withFactors(
+    differentiate(student, { loss, wrt, training: true, keepOutputs: false }),
+    options.factors ?? new Map(),
+  )
+  if (made.gradients.size === 0) {
+    const [refusal] = made.report.refused
+    throw new UserError(
+      'unsupported',
+      `this model cannot be trained: ${refusal?.reason ?? 'it has no float weights'}`,
+      {
+        where: refusal?.node ?? student.graph.name,
+        hint: 'whet distil --student FILE trains another model towards its answers',
+      },
+    )
+  }
+  const notes = [
+    ...made.report.refused.map(({ node, reason }) => `"${node}" stays as it is: ${reason}`),
+    ...withoutRule(student),
+  ]
+  const weights = layoutOf(student, made.gradients.keys())
+  const statistics = layoutOf(student, made.updates.keys())
+  const optimizer = options.optimizer ?? { kind: 'adamw' }
+  const stepped = moving ? { ...made, model: behindAdversary(made.model, moving.input, moving.adversary) } : made
+  const step = stepGraph(stepped, weights, statistics, optimizer)
+
+  const { train: trainRows, select: selectRows } = options.rows
+  const fields = [...student.graph.inputs.map(({ name }) => name), ...(goal.label ? [goal.label.field] : [])]
+  const data = await heldRows(options.data, [...trainRows, ...selectRows], fields)
+  const rater = await openRater(student, { weights, statistics }, { ...options, data, moving }, open)
+  let teacher: LiveTeacher | null = null
+  try {
+    const fed = rater.inputs.flatMap(({ name, dtype }) => {
+      const field = data.fields.find((candidate) => candidate.name === name)
+      return field ? [{ name, dtype, rowShape: field.rowShape }] : []
+    })
+    checkAugmentations(augment, fed)
+    const withTeacher = goal.outputs.some(({ output }) => `teacher's ${output}` in lossWeights)
+    const inner = (goal.hints?.length ?? 0) > 0
+    if ((augment.length > 0 && withTeacher) || inner)
+      teacher = await openTeacher(options.teacher, withTeacher ? goal : { ...goal, outputs: [] }, data, open)
+    const withLabels = Object.hasOwn(lossWeights, 'labels')
+    const batches = { goal, answers, withLabels, withTeacher: withTeacher || inner, seed, augment, teacher }
+    const read = learningBatches(data, rater.inputs, batches)
+    const run = await runDigest(student, options, lossWeights)
+    const { checkpoint } = options
+    const resume = checkpoint && options.resume ? await readCheckpoint(checkpoint, run) : undefined
+    const trained = await train(step, {
+      epochs: options.epochs,
+      rows: options.rows.train,
+      read,
+      start: { weights: packWeights(student, weights), statistics: packWeights(student, statistics) },
+      open: () => open(step.model),
+      run,
+      resume,
+      batch: options.batch ?? DEFAULT_BATCH,
+      rate: options.rate ?? DEFAULT_RATE,
+      seed,
+      patience: options.patience,
+      validate: (packed, moved) => rater.score(packed, moved),
+      ...(checkpoint ? { keep: (state) => writeCheckpoint(checkpoint, state) } : {}),
+      onStep: ({ step: done, of, loss: now }) => options.onProgress?.(`step ${done} of ${of}, loss ${now.toFixed(4)}`),
+      onEpoch: (epoch) => options.onEpoch?.(epoch),
+      onNote: (note) => notes.push(note),
+      signal: options.signal,
+    })
+    const learned = new Map([
+      ...unpackWeights(trained.weights, weights),
+      ...unpackWeights(trained.statistics, statistics),
+    ])
+    if (trained.bestEpoch === trained.planned - 1 && trained.planned > 1)
+      notes.push('the last epoch was the best: more epochs may give more')
+    return { ...trained, model: withWeights(student, learned), learned, scoreName: rater.name, lossWeights, notes }
+  } finally {
+    await teacher?.close()
+    await rater.close()
+  }
+}
+
+/** Nodes whose weights nobody asked to learn, since nothing can be said of their gradient. */
+function withoutRule({ graph }: Model): readonly string[] {
+  const isKernel = (name: string) => {
+    const tensor = graph.initializers.get(name)
+    return tensor?.dtype === 'float32' && tensor.dims.length > 1
+  }
+  return graph.nodes
+    .filter((node) => !Object.hasOwn(gradientRules, operatorName(node)) && node.inputs.some(isKernel))
+    .map((node) => `the weights of "${nodeLabel(node)}" stay as they are: ${operatorName(node)} has no gradient rule`)
+}
+
+/** Scores weights on the rows to select: labels met, or the teacher's class met, or minus the squared distance. */
+async function openRater(
+  student: Model,
+  layouts: Readonly<Record<'weights' | 'statistics', ReturnType<typeof layoutOf>>>,
+  { goal, data, answers, rows, signal, moving }: LearnOptions & { readonly moving: MovingRows | null },
+  open: (model: Model) => Promise<Session>,
+) {
+  const seen = moving ? behindAdversary(student, moving.input, moving.adversary) : student
+  const fed = feedWeights(feedWeights(seen, layouts.weights, STEP.weights), layouts.statistics, STEP.statistics)
+  const session = await open(fed)
+  const inputs: readonly PortValue[] = session.inputs.filter(({ name }) =>
+    student.graph.inputs.some((input) => input.name === name),
+  )
+  const classes = goal.label?.output ?? goal.outputs.find(({ kind }) => kind === 'classes')
+  const shown = classes ?? goal.outputs[0]!
+  const flat = (data32: Float32Array) => ({ dtype: 'float32' as const, dims: [data32.length], data: data32 })
+  return {
+    inputs,
+    name: `${goal.label ? 'labels met' : classes ? "teacher's answers met" : "minus the squared distance to the teacher's"}${moving ? ', rows moved' : ''}`,
+    async score(weights: Float32Array, statistics: Float32Array): Promise<number> {
+      let sum = 0
+      let count = 0
+      for await (const part of readRows(data, inputs, rows.select, 64, goal.label ? [goal.label.field] : [])) {
+        signal?.throwIfAborted()
+        const feeds: Record<string, TensorValue> = {
+          ...feedsOf(part, inputs, data),
+          [STEP.weights]: flat(weights),
+          ...(statistics.length > 0 ? { [STEP.statistics]: flat(statistics) } : {}),
+        }
+        const given = goal.label ? labelsOf(part, goal.label, data) : null
+        for (const { name } of moving?.adversary.inputs ?? [])
+          feeds[name] = name === LABELS ? given! : answers.of(name, part.indices)
+        const values = (await session.run(feeds, [shown.student]))[shown.student]!.data as Float32Array
+        const target = answers.of(shown.target, part.indices).data as Float32Array
+        const labels = given && (given.data as BigInt64Array)
+        const width = values.length / part.indices.length
+        for (let i = 0; i < part.indices.length; i++) {
+          const own = values.subarray(i * width, (i + 1) * width)
+          const wanted = target.subarray(i * width, (i + 1) * width)
+          if (!classes) sum -= own.reduce((all, value, k) => all + (value - wanted[k]!) ** 2, 0) / width
+          else sum += argmax(own) === (labels ? Number(labels[i]) : argmax(wanted)) ? 1 : 0
+        }
+        count += part.indices.length
+      }
+      return sum / Math.max(1, count)
+    },
+    close: () => session.close(),
+  }
+}
+
+/** What a run is: two runs with the same digest take the same steps. */
+async function runDigest(
+  student: Model,
+  {
+    data,
+    rows,
+    answers,
+    epochs,
+    batch,
+    rate,
+    optimizer,
+    seed,
+    temperature,
+    teacherShare,
+    augment,
+    adversary,
+  }: LearnOptions,
+  lossWeights: Readonly<Record<string, number>>,
+): Promise<string> {
+  const what = {
+    teacher: answers.digest,
+    epochs,
+    batch,
+    rate,
+    optimizer,
+    seed,
+    temperature,
+    teacherShare,
+    augment,
+    adversary,
+    lossWeights,
+    rows,
+  }
+  const known = JSON.parse(JSON.stringify({ ...what, student: modelDigest(student), data: await data.digest() }))
+  return sha256([new TextEncoder().encode(canonicalJson(known))])
+}

@@ -1,0 +1,157 @@
+import { type Dataset, splitRows, subset } from '../../data/index.ts'
+import {
+  countMacs,
+  countParameters,
+  inferTypes,
+  type Model,
+  newProblems,
+  type Shape,
+  type ValueType,
+} from '../../ir/index.ts'
+import { modelBytes } from '../../onnx/index.ts'
+import { UserError } from '../../platform/index.ts'
+import type { ComparisonReport, LearnedModel, PruningReport } from '../../report/index.ts'
+import { bench } from '../judge/bench.ts'
+import { compareModels } from '../judge/compare.ts'
+import type { Learned } from './learn.ts'
+
+export interface ProofOptions {
+  /** Rows to prove on, instead of a share of the data. */
+  readonly proof?: Dataset | undefined
+  readonly margin?: number
+  readonly label?: string | undefined
+  readonly seed?: number
+  /** Whether the two models are timed; yes unless said. */
+  readonly timed?: boolean
+  readonly signal?: AbortSignal | undefined
+  readonly onProgress?: (line: string) => void
+}
+
+export interface LearningRows {
+  readonly train: readonly number[]
+  readonly select: readonly number[]
+  readonly prove: Dataset
+}
+
+/** The largest accepted loss, in units of the metric, unless said: one point. */
+export const DEFAULT_MARGIN = 0.01
+const SECONDS = 4
+
+/**
+ * Rows to train on, to choose the epoch by, and to prove on: 60, 10 and 30 of 100 by seed, or with rows to prove on of
+ * their own 90 and 10.
+ *
+ * @throws UserError `bad-data` where a part would be empty.
+ */
+export function learningRows(data: Dataset, { proof, seed = 0 }: ProofOptions): LearningRows {
+  const { calibrate, select, prove } = splitRows(data, seed, { shares: proof ? [0.9, 0.1, 0] : [0.6, 0.1, 0.3] })
+  if (calibrate.length === 0 || select.length === 0 || (proof?.rows ?? prove.length) === 0)
+    throw new UserError(
+      'bad-data',
+      `"${data.path}" has ${data.rows === 1 ? '1 row' : `${data.rows} rows`}: too few to learn, to choose${proof ? '' : ' and to prove'} on`,
+      {
+        where: data.path,
+        hint: 'ten rows are the least, some thousands are usual',
+      },
+    )
+  return { train: calibrate, select, prove: proof ?? subset(data, prove) }
+}
+
+/** Types with one row at a time, for the cost of a row; sizes that only the data knows are taken from there. */
+export function rowTypes(model: Model, data: Dataset): ReadonlyMap<string, ValueType> {
+  const types = inferTypes(model)
+  const inputShapes: Record<string, Shape> = {}
+  for (const { name } of model.graph.inputs) {
+    const type = types.get(name)
+    const row = data.fields.find((field) => field.name === name)?.rowShape
+    if (type?.kind === 'tensor' && type.shape)
+      inputShapes[name] = type.shape.map((dim, axis) =>
+        typeof dim === 'number' ? dim : axis === 0 ? 1 : (row?.[axis - 1] ?? null),
+      )
+  }
+  return inferTypes(model, { inputShapes })
+}
+
+/** The two models held against each other on rows that nothing has learned from. */
+export async function learningProof(
+  models: readonly [
+    base: { readonly path: string; readonly model: Model },
+    candidate: { readonly path: string; readonly model: Model },
+  ],
+  rows: LearningRows,
+  options: ProofOptions,
+): Promise<{
+  readonly comparison: ComparisonReport
+  readonly sides: readonly [LearnedModel, LearnedModel]
+  readonly speedup: number | null
+  /** Milliseconds that a run is shorter; null where none was timed or the interval of the ratio holds 1. */
+  readonly savedMs: number | null
+}> {
+  const [base, candidate] = models
+  options.onProgress?.('proving on rows that nothing has learned from')
+  const comparison = await compareModels(base.model, candidate.model, rows.prove, {
+    margin: options.margin ?? DEFAULT_MARGIN,
+    seed: options.seed ?? 0,
+    deep: false,
+    ...(options.label ? { label: options.label } : {}),
+    ...(options.signal ? { signal: options.signal } : {}),
+  })
+  options.onProgress?.('timing the two by turns')
+  const latency =
+    options.timed === false
+      ? null
+      : await bench(
+          [
+            { label: base.path, model: base.model },
+            { label: candidate.path, model: candidate.model },
+          ],
+          {
+            data: rows.prove,
+            maxSeconds: SECONDS,
+            seed: options.seed ?? 0,
+            ...(options.signal ? { signal: options.signal } : {}),
+          },
+        )
+  const side = (i: 0 | 1, metric: number | null): LearnedModel => {
+    const { path, model } = models[i]
+    return {
+      path,
+      parameters: countParameters(model).count,
+      macs: countMacs(model, rowTypes(model, rows.prove)),
+      bytes: modelBytes(model),
+      p50Ms: latency?.models[i]?.p50Ms ?? null,
+      metric,
+    }
+  }
+  const [ratio] = latency?.ratios ?? []
+  const sides = [side(0, comparison.base.value), side(1, comparison.candidate.value)] as const
+  const [before, after] = sides.map(({ p50Ms }) => p50Ms)
+  const told = ratio && (ratio.ci[1] < 1 || ratio.ci[0] > 1)
+  return {
+    comparison,
+    sides,
+    speedup: ratio ? 1 / ratio.median : null,
+    savedMs: told && before && after ? before - after : null,
+  }
+}
+
+/** What training took, and when the saving has made up for it. */
+export function learningCost(
+  learned: Pick<Learned, 'seconds' | 'steps'> | null,
+  savedMs: number | null,
+): PruningReport['cost'] {
+  const seconds = learned?.seconds ?? 0
+  return {
+    seconds,
+    steps: learned?.steps ?? 0,
+    breakEvenAnswers: savedMs !== null && savedMs > 0 ? Math.ceil((seconds * 1000) / savedMs) : null,
+    savedSecondsPerMillion: savedMs === null ? null : savedMs * 1000,
+  }
+}
+
+/** A model that we made must be as correct as the one that it was made of. */
+export function mustCheck(model: Model, before: Model): Model {
+  const [problem] = newProblems(model, before)
+  if (problem) throw new Error(`internal: cutting channels made a wrong model: ${JSON.stringify(problem)}`)
+  return model
+}
