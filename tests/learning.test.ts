@@ -107,11 +107,12 @@ describe('prune', () => {
       expect(report.sentence).toContain('zeros take the time of any other number')
       expect(report.epochs.at(-1)!.loss).toBeLessThan(report.epochs[0]!.loss)
       expect(shown(report)).toContain('weights')
-      // Other passes see the weights again.
+      // Other passes see the weights again, less the channels of which nothing is read any more.
       const { report: coded } = await quantize(model, { scheme: 'dynamic-int8' })
-      expect(coded.float.map(({ reason }) => reason)).toEqual(
-        ['2304', '128'].map((count) => `${count} weights are too few to gain`),
-      )
+      const counts = coded.float.map(({ reason }) => Number(/^(\d+) weights are too few to gain$/.exec(reason)?.[1]))
+      const channels = counts[1]! / 2
+      expect(counts).toEqual([36 * channels, 2 * channels])
+      expect(channels).toBeLessThanOrEqual(64)
       const replayed = await applyRecipe(recipe, wide, { tensors })
       expect(modelDigest(replayed.model)).toBe(modelDigest(model))
     },

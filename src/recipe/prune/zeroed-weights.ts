@@ -84,7 +84,7 @@ export async function zeroedWeights(
     finish: async (learned, about) => {
       const numbers = new Map([...form.graph.initializers].filter(([name]) => masks.has(name)))
       const settled = withZeros(new Map([...numbers, ...(learned?.learned ?? [])]), masks)
-      const { trail, tensors } = await trainedTrail(whole, { learned: settled }, about)
+      const { trail, tensors } = await trainedTrail(whole, { learned: settled }, about, 'whole')
       const parameters = countParameters(trail.model).count - removed
       return { trail: await advance(trail, { pass: 'storeSparseWeights' }), tensors, parameters }
     },

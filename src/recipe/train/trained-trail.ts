@@ -19,14 +19,19 @@ interface LearnedFrom {
   readonly left?: readonly Refusal[]
 }
 
-/** The way on from an untrained model: what was learned is put in, as a step that can be replayed, and then folded. */
+/**
+ * The way on from an untrained model: what was learned is put in, as a step that can be replayed, and then folded. Who
+ * counts the zeros among the weights says `whole`: then channels of which nothing is read stay.
+ */
 export async function trainedTrail(
   trail: Trail,
   { learned }: Pick<Learned, 'learned'>,
   data: LearnedFrom,
+  whole?: 'whole',
 ): Promise<TrainedTrail> {
   const put = await putWeights(trail, learned, data)
-  return { trail: await advanceAll(put.trail, losslessSteps), tensors: put.tensors }
+  const steps = whole ? losslessSteps.filter(({ pass }) => pass !== 'dropUnreadChannels') : losslessSteps
+  return { trail: await advanceAll(put.trail, steps), tensors: put.tensors }
 }
 
 /** The way on with these weights put in, as a step that can be replayed. */
