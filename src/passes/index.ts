@@ -3,6 +3,7 @@ import { differentiatePass } from './differentiate/index.ts'
 import * as layout from './layout/index.ts'
 import * as prune from './prune/index.ts'
 import * as quantize from './quantize/index.ts'
+import * as restore from './restore/index.ts'
 import { simplifyPasses } from './sequence.ts'
 
 export { type ChannelProbe, channelProbes, type ProbedModel, type ProbePack } from './channel-probes.ts'
@@ -114,6 +115,12 @@ const pruning = [
   prune.readSparseWeights,
 ]
 
+/** What takes away roundings that the file itself makes in each run. */
+const restoring = [restore.widenFloat16, restore.undoDynamicInt8]
+
+/** The passes that make a model of float32 alone of one that rounds its values in each run. */
+export const RESTORING: readonly string[] = restoring.map(({ id }) => id)
+
 /** Exact as well, but for the native kernels: elsewhere nobody gains by them. */
 const nativeForms = [
   layout.linesAsPictures,
@@ -182,7 +189,7 @@ export const KERNEL_REPAIRS: readonly string[] = [...quantize.kernelRepairs.map(
 
 /** Every pass by its id: what a recipe may name. */
 export const passes: Readonly<Record<string, Pass<never>>> = Object.fromEntries(
-  [...simplifyPasses, ...nativeForms, ...lossy, differentiatePass, ...pruning].map((pass) => [
+  [...simplifyPasses, ...restoring, ...nativeForms, ...lossy, differentiatePass, ...pruning].map((pass) => [
     pass.id,
     pass as Pass<never>,
   ]),

@@ -6,7 +6,7 @@ import type { Meter } from './meter.ts'
 import { readWindows, type Spared, type WithoutSpare, withoutSpare } from './prune/spare.ts'
 import { filledWherePays, forIntegers, forNativeKernels, nativeForm, type TimeForms } from './quantize/filled-blocks.ts'
 import type { RowsOf } from './share-rows.ts'
-import { losslessTrail, proveEqual } from './simplify.ts'
+import { losslessTrail, proveEqual, unroundedTrail } from './simplify.ts'
 import type { Trail } from './trail.ts'
 
 export interface FloatFormsOptions {
@@ -25,7 +25,9 @@ export class FloatForms {
   readonly #options: FloatFormsOptions
   readonly #time: TimeForms
   #lossless: Promise<{ trail: Trail; equivalence: Equivalence }> | undefined
+  #plain: Promise<Trail> | undefined
   #simple: Promise<Trail> | undefined
+  #unrounded: Promise<Trail | null> | undefined
   readonly #added = new Map<string, Trail>()
   #spare: Promise<WithoutSpare | null> | undefined
 
@@ -49,14 +51,34 @@ export class FloatForms {
     return this.#lossless
   }
 
-  /** What candidates are made of: lossless passes, and whole blocks of channels where they were measured to pay. */
+  /** Lossless passes, and whole blocks of channels where they were measured to pay. */
   #simplified(): Promise<Trail> {
-    this.#simple ??= (async () => {
-      const simple = await losslessTrail(this.#original)
-      if (this.#options.target !== 'native') return simple
-      return filledWherePays(await nativeForm(simple), this.#time)
-    })()
+    this.#simple ??= this.#losslessPasses().then((plain) => this.#filled(plain))
     return this.#simple
+  }
+
+  #losslessPasses(): Promise<Trail> {
+    this.#plain ??= losslessTrail(this.#original)
+    return this.#plain
+  }
+
+  async #filled(trail: Trail): Promise<Trail> {
+    return this.#options.target === 'native' ? filledWherePays(await nativeForm(trail), this.#time) : trail
+  }
+
+  /** The model without the roundings that the file makes in each run; null where it makes none. */
+  unrounded(): Promise<Trail | null> {
+    this.#unrounded ??= (async () => {
+      const plain = await this.#losslessPasses()
+      const restored = await unroundedTrail(plain)
+      return restored === plain ? null : this.#filled(restored)
+    })()
+    return this.#unrounded
+  }
+
+  /** What candidates are made of. */
+  async #float(): Promise<Trail> {
+    return (await this.unrounded()) ?? this.#simplified()
   }
 
   /** A model that candidates may be made of from now on, under this name. */
@@ -71,7 +93,7 @@ export class FloatForms {
   async addSpared(name: string, noise: number): Promise<Spared | null> {
     await this.lossless()
     const { data, indices } = this.#rows
-    this.#spare ??= readWindows(await this.#simplified(), data, { ...this.#options, indices }).then(
+    this.#spare ??= readWindows(await this.#float(), data, { ...this.#options, indices }).then(
       (windows) => windows && withoutSpare(windows),
     )
     const spared = await (await this.#spare)?.(noise)
@@ -82,7 +104,7 @@ export class FloatForms {
   /** The way to the float model that a candidate is made of. */
   async of({ base, scheme }: Pick<CandidateSpec, 'base' | 'scheme'>): Promise<Trail> {
     if (base === undefined) await this.lossless()
-    const trail = base === undefined ? await this.#simplified() : this.#added.get(base)
+    const trail = base === undefined ? await this.#float() : this.#added.get(base)
     if (!trail) throw new Error(`internal: nothing was trained under the name ${base}`)
     return scheme === 'static-int8' ? forIntegers(trail, this.#options.target) : trail
   }

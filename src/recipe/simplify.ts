@@ -2,7 +2,7 @@ import { type Feeds, type Fetched, leftUnseen, omittedOutputs, openIsolated, typ
 import { measureEquivalence } from '../evaluate/index.ts'
 import type { Model } from '../ir/index.ts'
 import { opsetFor, TARGET_OPSET } from '../onnx/index.ts'
-import { simplifyPasses } from '../passes/index.ts'
+import { RESTORING, simplifyPasses } from '../passes/index.ts'
 import { UserError } from '../platform/index.ts'
 import type { Equivalence, Recipe, RewriteReport } from '../report/index.ts'
 import type { OpenSessions } from './open-sessions.ts'
@@ -37,6 +37,18 @@ export async function losslessTrail(model: Model, plain: 'plain' | 'as stored' =
     ...(plain === 'plain' ? [{ pass: 'readSparseWeights' }] : []),
   ])
   return advanceAll(cleaned, losslessSteps)
+}
+
+/**
+ * The way to a model that rounds nothing in a run: float32 where values were float16 or rounded to integers anew each
+ * time. The same trail where there is nothing of the kind. Answers change by as much as those roundings did to them.
+ */
+export async function unroundedTrail(lossless: Trail): Promise<Trail> {
+  const restored = await advanceAll(
+    lossless,
+    RESTORING.map((pass) => ({ pass })),
+  )
+  return restored.model === lossless.model ? lossless : advanceAll(restored, losslessSteps)
 }
 
 /** The way to a model that can hold 4-bit types, which came with the newest operator set, where these are to be written. */

@@ -19,7 +19,7 @@ import { compareModels } from './judge/compare.ts'
 import { goneFromFloat, keepsNothing } from './quantize/keep-float.ts'
 import type { QuantizeOptions } from './quantize/quantize-options.ts'
 import { quantizeSteps } from './quantize/quantize-steps.ts'
-import { losslessTrail, readyFor } from './simplify.ts'
+import { losslessTrail, readyFor, unroundedTrail } from './simplify.ts'
 import { TensorStore } from './tensor-refs.ts'
 import { advanceAll, recipeOf, type Trail } from './trail.ts'
 import { DEFAULT_TEMPERATURE, type Learned, type LearnSettings, learn } from './train/learn.ts'
@@ -78,7 +78,7 @@ export async function tuneStaticInt8(
   options: TuneSettings,
 ): Promise<TunedTrail> {
   const { seed = 0, signal, onProgress, cache, keepFloat } = options
-  const start = await readyFor(await losslessTrail(model), options)
+  const start = await readyFor(await unroundedTrail(await losslessTrail(model)), options)
   const gone = goneFromFloat(keepFloat ?? [], model, start.model)
   const looking = { indices: rows.train, samples: CALIBRATED, cache, signal }
   const ranges = await rangesOf(start.model, data, 'minmax', looking)

@@ -176,6 +176,12 @@ export class Workbench {
     return this.#forms.lossless()
   }
 
+  /** The model as candidates are made of it, without roundings that the file makes in each run; null where it makes none. */
+  async unrounded(): Promise<InspectionReport | null> {
+    const trail = await this.#forms.unrounded()
+    return trail && inspect(trail.model)
+  }
+
   /** A trained model that candidates may be made of from now on, under this name. */
   addTrained(name: string, trail: Trail): void {
     this.#forms.add(name, trail)
@@ -194,7 +200,7 @@ export class Workbench {
     const smooth = spec.smooth === undefined ? float : await this.#smoothed(float, spec.smooth)
     const trail = await readyFor(smooth, spec)
     if (!spec.scheme) {
-      if (spec.base === undefined) return builtFrom(spec, (await this.lossless()).trail, {}, [])
+      if (spec.base === undefined && !spec.unrounded) return builtFrom(spec, (await this.lossless()).trail, {}, [])
       // What was tuned is integers already.
       const made = trail.runs.findLast(({ planned }) => planned)
       const native = this.#options.target === 'native' && !made

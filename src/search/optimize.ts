@@ -12,7 +12,7 @@ import type { Choice, Proven } from './choose.ts'
 import { disturbanceWarning, undecided } from './disturbed.ts'
 import type { Goal } from './goal.ts'
 import type { Optimized, OptimizeOptions } from './options.ts'
-import { dataFreeSpecs, hasRecurrent, placementSpecs } from './plan.ts'
+import { dataFreeSpecs, hasRecurrent, placementSpecs, UNROUNDED } from './plan.ts'
 import { Pool } from './pool.ts'
 import { worthMore } from './preference.ts'
 import { prove, worthIt } from './prove.ts'
@@ -126,13 +126,16 @@ class Optimization {
     if (hurry && bench.target === 'native' && (bench.inspection.operators.Conv ?? 0) > 0)
       this.#budget.leaveOut('whether channels filled to whole blocks pay')
     await this.#pool.build({ id: 'lossless', words: 'same answers from fewer operators' })
+    const unrounded = await bench.unrounded()
+    if (unrounded) await this.#pool.build(UNROUNDED)
+    const layers = unrounded ?? bench.inspection
     const calibrating = bench.rows.calibrate.indices.length > 0
     if (!calibrating) warnings.push('static int8 was not tried: there is no row to calibrate on')
     const small = goal.name === 'size' || goal.maxBytes !== undefined
     // From histograms of a few rows every other choice is at hand; extremes alone are quicker, but of many rows.
-    const recurrent = hasRecurrent(bench.inspection)
+    const recurrent = hasRecurrent(layers)
     const placements = calibrating ? placementSpecs({ recurrent, small, calibration: hurry ? 'mse' : 'minmax' }) : []
-    const free = dataFreeSpecs(bench.inspection, small, bench.target)
+    const free = dataFreeSpecs(layers, small, bench.target)
     if (hurry) {
       // What kernels cost is dear to see.
       await this.#buildOne(placements, ({ measuredCosts }) => !measuredCosts)

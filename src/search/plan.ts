@@ -64,6 +64,13 @@ const PLACEMENTS: readonly Placement[] = [
   },
 ]
 
+/** The model in float32, where the file rounds its values in each run. */
+export const UNROUNDED: CandidateSpec = {
+  id: 'float32',
+  words: 'lossless, then float32 throughout: nothing is rounded in each run as the file does it',
+  unrounded: true,
+}
+
 /** Whether the model has layers that `recurrent` placements make integer. */
 export const hasRecurrent = ({ operators }: InspectionReport): boolean => (operators.LSTM ?? 0) > 0
 

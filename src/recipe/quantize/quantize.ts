@@ -8,7 +8,7 @@ import { type LateCache, noCache, writtenLater } from '../evidence/evidence-cach
 import { rangesOf } from '../evidence/ranges.ts'
 import { OpenSessions } from '../open-sessions.ts'
 import { type RunsOn, runsOn } from '../runs-on.ts'
-import { expectedOf, FEW_SAMPLES, LEAN, losslessTrail, proveLossless, readyFor } from '../simplify.ts'
+import { expectedOf, FEW_SAMPLES, LEAN, losslessTrail, proveLossless, readyFor, unroundedTrail } from '../simplify.ts'
 import { together } from '../together.ts'
 import { advanceAll, recipeOf, sizeOf, startTrail, type Trail } from '../trail.ts'
 import { advanceOnThreads } from '../weight-threads.ts'
@@ -117,8 +117,12 @@ async function quantizeIn(
   const expecting = original.then((session) => expectedOf(session, { data, seed: options.seed, ...proving }))
   expecting.catch(() => {})
   say('lossless passes')
-  const lossless = options.simplify === false ? startTrail(model) : await losslessFor(model, scheme, target)
-  const gone = goneFromFloat(options.keepFloat ?? [], model, lossless.model)
+  const plain = options.simplify === false ? startTrail(model) : await losslessTrail(model)
+  const unrounded = options.simplify === false ? plain : await unroundedTrail(plain)
+  const float = options.simplify === false ? plain : await floatFor(unrounded, scheme, target)
+  // What rounds nothing in a run answers otherwise than the file that does.
+  const lossless = unrounded === plain ? float : plain
+  const gone = goneFromFloat(options.keepFloat ?? [], model, float.model)
   const proof = lossless.model === model ? null : proveLossless(sessions, lossless.model, model, expecting)
   proof?.catch(() => {})
   // When the original has answered, or has said why not, what calibrates takes over its process.
@@ -129,7 +133,7 @@ async function quantizeIn(
   free.catch(() => {})
   const smoothing = scheme === 'static-int8' && data && options.smooth !== undefined
   if (smoothing) await free
-  const smooth = smoothing ? await smoothed(lossless, data, { ...options, alpha: options.smooth }) : lossless
+  const smooth = smoothing ? await smoothed(float, data, { ...options, alpha: options.smooth }) : float
   const start = await readyFor(smooth, options)
   const [, evidence] = await together(
     proof,
@@ -206,6 +210,11 @@ async function quantizeIn(
         ? ['learned roundings left the outputs no nearer to the float model: those that balance sums stay']
         : []),
       ...(run.applied === 0 ? [nothingDone(model, run)] : []),
+      ...(unrounded === plain
+        ? []
+        : [
+            'the file rounds its values in each run (float16, or integers with ranges of their own): that was undone first, and what is measured here is against float32; whet compare shows both against each other',
+          ]),
       ...gone.map(keepsNothing),
       ...leftUnseen(omittedOutputs(model)),
       ...(data?.notes ?? []),
@@ -215,11 +224,9 @@ async function quantizeIn(
   return quantized(trail, report, tensors)
 }
 
-/** The lossless model, in the form that this scheme is best made of. */
-async function losslessFor(model: Model, scheme: Scheme, target: Target): Promise<Trail> {
-  const trail = await losslessTrail(model)
-  return scheme === 'static-int8' ? forIntegers(trail, target) : trail
-}
+/** The form of a float model that this scheme is best made of. */
+const floatFor = async (trail: Trail, scheme: Scheme, target: Target): Promise<Trail> =>
+  scheme === 'static-int8' ? forIntegers(trail, target) : trail
 
 function quantized(trail: Trail, report: QuantizationReport, tensors: Quantized['tensors'] = new Map()): Quantized {
   return {

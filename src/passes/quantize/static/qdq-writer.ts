@@ -1,6 +1,6 @@
 import { type Graph, int, makeNode, type Node, type Tensor, tensorOf } from '../../../ir/index.ts'
+import { NameSupply } from '../../../rewrite/index.ts'
 import type { Affine } from '../affine.ts'
-import { NameSupply } from '../name-supply.ts'
 import type { Codes } from './equalise-channels.ts'
 
 /** ONNX's number of the element type int8. */

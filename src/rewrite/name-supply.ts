@@ -1,4 +1,4 @@
-import { type Graph, graphNames } from '../../ir/index.ts'
+import { type Graph, graphNames } from '../ir/index.ts'
 
 /** Names that nothing in a graph, or the graphs inside it, has. */
 export class NameSupply {

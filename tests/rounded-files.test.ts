@@ -1,0 +1,95 @@
+import { writeFileSync } from 'node:fs'
+import { afterAll, expect, test } from 'vitest'
+import { memoryDataset } from '../src/data/index.ts'
+import { type Model, operatorName, parseModel } from '../src/ir/index.ts'
+import { encodeModel } from '../src/onnx/index.ts'
+import { passes } from '../src/passes/index.ts'
+import { applyRecipe, noCache, quantize, Workbench, worstNoise } from '../src/recipe/index.ts'
+import { Bench, floats } from './command.ts'
+import { numbers } from './quantize-kit.ts'
+
+const bench = new Bench()
+afterAll(() => bench.remove())
+const settings = { margin: 0.01, alpha: 0.05, seed: 0, threads: 1, target: 'native', cache: noCache } as const
+const [ROWS, CHANNELS, SIDE] = [60, 16, 12]
+
+const list = (count: number, seed: number, most: number) => {
+  const next = numbers(seed)
+  return `{${Array.from({ length: count }, () => Math.round(next() * most)).join(', ')}}`
+}
+const layer = (i: number, from: number) => ({
+  weights: `int8[${CHANNELS},${from},3,3] w${i} = ${list(CHANNELS * from * 9, i, 127)}, float s${i} = {${0.02 / from}}, float[1,${CHANNELS},1,1] b${i} = ${list(CHANNELS, i + 9, 2)}`,
+  body: (x: string, y: string) => `c${i}, r${i}, z${i} = DynamicQuantizeLinear(${x})
+    i${i} = ConvInteger<pads: ints = [1,1,1,1]>(c${i}, w${i}, z${i}) f${i} = Cast<to = 1>(i${i})
+    t${i} = Mul(r${i}, s${i}) m${i} = Mul(f${i}, t${i}) a${i} = Add(m${i}, b${i}) ${y} = Relu(a${i})`,
+})
+const [first, second] = [layer(1, 1), layer(2, CHANNELS)]
+
+/** A network as the usual tools' dynamic scheme leaves it: each convolution rounds what it reads in each run. */
+const rounded = parseModel(`<ir_version: 10, opset_import: ["" : 17]>
+  g (float[N,1,${SIDE},${SIDE}] x) => (float[N,${CHANNELS},${SIDE},${SIDE}] y) <${first.weights}, ${second.weights}>
+  { ${first.body('x', 'h')} ${second.body('h', 'y')} }`)
+const run = async (id: string, model: Model, options = {}) => (await passes[id]!.run(model, options as never, [])).model
+const half = await run('convertFloat16', await run('undoDynamicInt8', rounded), { compute: 'float16' })
+
+const pictures = (seed: number) =>
+  memoryDataset({
+    x: {
+      dtype: 'float32',
+      dims: [ROWS, 1, SIDE, SIDE],
+      data: Float32Array.from({ length: ROWS * SIDE * SIDE }, numbers(seed)),
+    },
+  })
+const operators = ({ graph }: Model) => new Set(graph.nodes.map(operatorName))
+
+test.each([
+  ['integers with ranges of each run', rounded],
+  ['float16', half],
+])('a file that computes in %s: its candidates are made of float32, and judged against the file', async (_, model) => {
+  const work = await Workbench.open(model, await pictures(1), settings)
+  try {
+    const found = await work.unrounded()
+    expect(found?.operators).toMatchObject({ Conv: 2 })
+    const [lossless, float, integers] = [
+      await work.build({ id: 'lossless', words: '' }),
+      await work.build({ id: 'float32', words: '', unrounded: true }),
+      await work.build({ id: 'int8', words: '', scheme: 'static-int8', pass: { placement: 'everywhere' } }),
+    ] as const
+    expect([...operators(float.model)].filter((name) => /Integer|Dynamic|Cast/.test(name))).toEqual([])
+    // What is said to be lossless still rounds as the file does.
+    expect([...operators(lossless.model)].some((name) => /Integer|Cast/.test(name))).toBe(true)
+    expect(integers.planned).toMatchObject({ QLinearConv: 2 })
+    for (const built of [float, integers]) {
+      expect(worstNoise(await work.judge(built, 'select')) ?? Number.POSITIVE_INFINITY).toBeGreaterThan(25)
+      expect(built.digest).toBe((await work.build(built.spec)).digest)
+      const { model: replayed } = await applyRecipe(built.recipe, model, { tensors: work.tensors })
+      expect(encodeModel(replayed)).toEqual(encodeModel(built.model))
+    }
+  } finally {
+    await work.close()
+  }
+})
+
+test('quantize undoes the roundings first, and says against what it measures', async () => {
+  const { report } = await quantize(rounded, { scheme: 'static-int8', data: await pictures(2) })
+  expect(report.planned).toMatchObject({ QLinearConv: 2 })
+  expect(report.warnings.join()).toContain('the file rounds its values in each run')
+  expect(report.sqnrDb!).toBeGreaterThan(25)
+  // A file that rounds nothing hears nothing of it.
+  const float = await run('undoDynamicInt8', rounded)
+  const { report: plain } = await quantize(float, { scheme: 'static-int8', data: await pictures(2) })
+  expect(plain.warnings.join()).not.toContain('rounds its values')
+})
+
+test('a search hands out what is faster than the file, with float32 among its candidates', async () => {
+  writeFileSync(bench.path('rounded.onnx'), encodeModel(rounded))
+  const x = Float32Array.from({ length: ROWS * SIDE * SIDE }, numbers(3))
+  const data = bench.npz('rows.npz', { x: floats(x, [ROWS, 1, SIDE, SIDE]) })
+  const ended = await bench.whet('optimize', 'rounded.onnx', '--data', data, '-o', 'out', '--time', '60s', '--json')
+  expect(ended).toMatchObject({ code: 0 })
+  const report = JSON.parse(ended.stdout)
+  const float = report.candidates.find(({ id }: { id: string }) => id === 'float32')
+  expect(float.verdict).not.toBeNull()
+  expect(float.speedup).toBeGreaterThan(1)
+  expect(report.chosen.id).not.toBe('original')
+}, 240_000)
