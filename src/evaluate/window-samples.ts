@@ -2,6 +2,7 @@ import type { Dataset } from '../data/index.ts'
 import type { Session, TensorValue } from '../engine/index.ts'
 import { randomSource } from '../statistics/index.ts'
 import { feedsOf, rowsPerRun } from './feeds.ts'
+import { fewGroups } from './few-groups.ts'
 
 /** Windows of a value that a node reads. */
 export interface AskedWindows {
@@ -72,7 +73,7 @@ export async function sampleWindows(
     for await (const rows of data.read({ indices, batch })) {
       signal?.throwIfAborted()
       const feeds = feedsOf(rows, session.inputs, data)
-      groups ??= await session.fetchGroups(feeds, inner, byteBudget)
+      groups ??= await fewGroups(session, feeds, inner, byteBudget)
       const group = groups[turn] ?? []
       const fetched = group.length > 0 ? await session.run(feeds, group) : {}
       for (const one of asked)

@@ -6,7 +6,7 @@ import {
   type NodeProto,
   type OperatorSetIdProto,
 } from 'onnx-buf'
-import type { Attribute, Graph, ModelFunction, Node } from '../ir/index.ts'
+import { type Attribute, type Graph, inOrder, type ModelFunction, type Node } from '../ir/index.ts'
 import { decodeSparse, decodeTensor } from './decode-tensor.ts'
 import { decodeType, decodeValueInfo } from './decode-type.ts'
 import type { ExternalFiles } from './external-data.ts'
@@ -163,7 +163,7 @@ export function decodeGraph(message: GraphProto, files: ExternalFiles, outer: Pl
   const keptEntries = !regularEntries(message.metadataProps)
   const graph: Graph = {
     name,
-    nodes: message.node.map((node) => decodeNode(node, files, place)),
+    nodes: inOrder(message.node.map((node) => decodeNode(node, files, place))),
     inputs: message.input.map(decodeValueInfo),
     outputs: message.output.map(decodeValueInfo),
     initializers: initializers.map,
@@ -231,7 +231,7 @@ export function decodeFunction(message: FunctionProto, files: ExternalFiles, out
     attributes: attribute,
     defaults: defaults.map,
     opsets: readOpsets(message.opsetImport, place),
-    nodes: message.node.map((node) => decodeNode(node, files, place)),
+    nodes: inOrder(message.node.map((node) => decodeNode(node, files, place))),
     valueInfos: valueInfos.map,
     ...(overload === '' ? {} : { overload }),
     ...(docString === '' ? {} : { docString }),

@@ -1,6 +1,7 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
+import { parseModel } from '../ir/index.ts'
 import { decodeModel, encodeChunks, encodeModel } from './index.ts'
 
 const SUITE = '/usr/share/libonnx-testdata/data'
@@ -39,4 +40,13 @@ test.skipIf(!existsSync(ZOO))('the models of WHETSTONE_ZOO come back byte for by
 test('PP-OCRv4 comes back byte for byte', () => {
   expect(modelFiles(OCR).length).toBe(3)
   expect(changed(modelFiles(OCR))).toEqual([])
+})
+
+test('nodes that a converter left out of order are read in order, and so written', () => {
+  const model = parseModel(
+    '<ir_version: 10, opset_import: ["" : 20]> g (float[N] x) => (float[N] y) { y = Add(a, x) a = Neg(x) }',
+  )
+  const read = decodeModel(encodeModel(model))
+  expect(read.graph.nodes.map(({ opType }) => opType)).toEqual(['Neg', 'Add'])
+  expect(decodeModel(encodeModel(read))).toEqual(read)
 })

@@ -115,11 +115,14 @@ const pruning = [
   prune.readSparseWeights,
 ]
 
-/** What takes away roundings that the file itself makes in each run. */
-const restoring = [restore.widenFloat16, restore.undoDynamicInt8]
+/** What takes away the roundings of a file. */
+const restoring = [restore.widenFloat16, restore.undoDynamicInt8, restore.undoStaticInt8]
 
-/** The passes that make a model of float32 alone of one that rounds its values in each run. */
-export const RESTORING: readonly string[] = restoring.map(({ id }) => id)
+/** The passes that make a model of float32 alone of one whose values are float16, or integers with ranges of each run. */
+export const UNDO_EACH_RUN: readonly string[] = [restore.widenFloat16.id, restore.undoDynamicInt8.id]
+
+/** The same of integers whose ranges are known beforehand as well. */
+export const UNDO_ALL: readonly string[] = restoring.map(({ id }) => id)
 
 /** Exact as well, but for the native kernels: elsewhere nobody gains by them. */
 const nativeForms = [

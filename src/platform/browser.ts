@@ -5,6 +5,7 @@
  * @module
  */
 export * from './browser/files.ts'
+export { freeMemory } from './browser/free-memory.ts'
 export { sha256 } from './browser/sha256.ts'
 export { letOthersRun } from './browser/turns.ts'
 export * from './nearest-name.ts'

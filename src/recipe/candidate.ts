@@ -30,7 +30,7 @@ export interface CandidateSpec {
   /** Static integers with recurrent layers in dynamic ones. */
   readonly recurrent?: boolean
   readonly pass?: Readonly<Record<string, unknown>>
-  /** Without the roundings that the file makes in each run, in float; whatever has a scheme is made of that in any case. */
+  /** Without the roundings that the file makes, in float; whatever has a scheme is made of that in any case. */
   readonly unrounded?: boolean
   /** What it is made of instead of the lossless model: a trained one (see `addTrained`). */
   readonly base?: string

@@ -66,11 +66,11 @@ export class FloatForms {
     return this.#options.target === 'native' ? filledWherePays(await nativeForm(trail), this.#time) : trail
   }
 
-  /** The model without the roundings that the file makes in each run; null where it makes none. */
+  /** The model without the roundings that the file makes; null where it makes none. */
   unrounded(): Promise<Trail | null> {
     this.#unrounded ??= (async () => {
       const plain = await this.#losslessPasses()
-      const restored = await unroundedTrail(plain)
+      const restored = await unroundedTrail(plain, 'all')
       return restored === plain ? null : this.#filled(restored)
     })()
     return this.#unrounded

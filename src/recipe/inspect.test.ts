@@ -54,3 +54,18 @@ test('nodes that share a name are told of: the runtime would refuse them', () =>
   expect(inspect(model).warnings).toEqual([])
   expect(inspect(named).warnings).toEqual([expect.stringMatching(/2 nodes are named "a"/)])
 })
+
+test('a file that rounds in each run is told what can be done about it', () => {
+  const told = (body: string) =>
+    inspect(
+      parseModel(`<ir_version: 8, opset_import: ["" : 17]> g (float[N,2] x) => (float[N,2] y)
+        <int8[2,2] w = {1,2,3,4}, float s = {0.1}, float16[2,2] h = {1,2,3,4}> { ${body} }`),
+    ).possibilities!.join()
+  const rounded =
+    'c, r, z = DynamicQuantizeLinear(x) i = MatMulInteger(c, w, z) f = Cast<to = 1>(i) t = Mul(r, s) y = Mul(f, t)'
+  expect(told(rounded)).toMatch(/round what they read in each run: whet optimize undoes that/)
+  expect(told('f = Cast<to = 1>(h) y = MatMul(x, f)')).toMatch(/float16: whet optimize/)
+  expect(told('q = QuantizeLinear(x, s) y = DequantizeLinear(q, s)')).toMatch(
+    /already quantized in part: whet quantize leaves/,
+  )
+})

@@ -57,7 +57,7 @@ export function inspect(model: Model, options: InspectOptions = {}): InspectionR
       activationPeakBytes: activationPeakBytes(model, types),
     },
     operators,
-    possibilities: possibilities(model, operators),
+    possibilities: possibilities(model, operators, weights),
     warnings: [...problems, ...sharedNames(graph.nodes)],
     elapsedMs: Math.round(performance.now() - started),
   }
@@ -145,11 +145,19 @@ function countOperatorNames(model: Model): Record<string, number> {
 }
 
 /** Plain words on what Whetstone has to offer for these operators. */
-function possibilities(model: Model, operators: Readonly<Record<string, number>>): readonly string[] {
+function possibilities(
+  model: Model,
+  operators: Readonly<Record<string, number>>,
+  weights: readonly Tensor[],
+): readonly string[] {
   const has = (...names: readonly string[]) => names.some((name) => operators[name])
   const words: string[] = []
-  if (has('QuantizeLinear', 'QLinearConv', 'MatMulInteger', 'DynamicQuantizeLinear', 'com.microsoft.MatMulNBits'))
-    words.push('already quantized in part: quantizing again will leave those nodes alone')
+  if (has('DynamicQuantizeLinear', 'com.microsoft.DynamicQuantizeMatMul', 'com.microsoft.DynamicQuantizeLSTM'))
+    words.push('products that round what they read in each run: whet optimize undoes that and chooses anew')
+  if (weights.some(({ dtype }) => dtype === 'float16'))
+    words.push('float16: whet optimize makes what it can of the same weights in float32')
+  if (has('QuantizeLinear', 'QLinearConv', 'com.microsoft.MatMulNBits'))
+    words.push('already quantized in part: whet quantize leaves those nodes alone, whet optimize tries them anew')
   if (has('Conv')) words.push('static int8 (needs sample data): whet quantize --scheme static-int8 --data D')
   if (has('MatMul', 'Gemm'))
     words.push('dynamic int8 and weight-only int8 or int4 need no data: whet quantize --scheme weight-int8')

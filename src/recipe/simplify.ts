@@ -2,7 +2,7 @@ import { type Feeds, type Fetched, leftUnseen, omittedOutputs, openIsolated, typ
 import { measureEquivalence } from '../evaluate/index.ts'
 import type { Model } from '../ir/index.ts'
 import { opsetFor, TARGET_OPSET } from '../onnx/index.ts'
-import { RESTORING, simplifyPasses } from '../passes/index.ts'
+import { simplifyPasses, UNDO_ALL, UNDO_EACH_RUN } from '../passes/index.ts'
 import { UserError } from '../platform/index.ts'
 import type { Equivalence, Recipe, RewriteReport } from '../report/index.ts'
 import type { OpenSessions } from './open-sessions.ts'
@@ -40,13 +40,15 @@ export async function losslessTrail(model: Model, plain: 'plain' | 'as stored' =
 }
 
 /**
- * The way to a model that rounds nothing in a run: float32 where values were float16 or rounded to integers anew each
- * time. The same trail where there is nothing of the kind. Answers change by as much as those roundings did to them.
+ * The way to a model that rounds nothing in a run: float32 where values were float16 or rounded to integers, with ranges
+ * of each run or, with `all`, with any. The same trail where there is nothing of the kind. Answers change by as much as
+ * those roundings did to them.
  */
-export async function unroundedTrail(lossless: Trail): Promise<Trail> {
+export async function unroundedTrail(lossless: Trail, which: 'each run' | 'all'): Promise<Trail> {
+  const passes = which === 'all' ? UNDO_ALL : UNDO_EACH_RUN
   const restored = await advanceAll(
     lossless,
-    RESTORING.map((pass) => ({ pass })),
+    passes.map((pass) => ({ pass })),
   )
   return restored.model === lossless.model ? lossless : advanceAll(restored, losslessSteps)
 }

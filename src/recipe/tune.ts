@@ -78,7 +78,7 @@ export async function tuneStaticInt8(
   options: TuneSettings,
 ): Promise<TunedTrail> {
   const { seed = 0, signal, onProgress, cache, keepFloat } = options
-  const start = await readyFor(await unroundedTrail(await losslessTrail(model)), options)
+  const start = await readyFor(await unroundedTrail(await losslessTrail(model), 'each run'), options)
   const gone = goneFromFloat(keepFloat ?? [], model, start.model)
   const looking = { indices: rows.train, samples: CALIBRATED, cache, signal }
   const ranges = await rangesOf(start.model, data, 'minmax', looking)

@@ -47,6 +47,9 @@ import { advanceOnThreads } from './weight-threads.ts'
 /** Bytes of a candidate's answers that are kept from one step of judging to the next. */
 const CANDIDATE_BYTES = 2 ** 25
 
+/** Runs that show where the time goes: within so many milliseconds of the original. */
+const [FEWEST_PROFILED, MOST_PROFILED, PROFILING_MS] = [3, 20, 2000]
+
 export interface WorkbenchOptions {
   readonly target: Target
   /** Target `web`: the browser that times and judges (its path, or `auto`), instead of WebAssembly under Node. */
@@ -176,7 +179,7 @@ export class Workbench {
     return this.#forms.lossless()
   }
 
-  /** The model as candidates are made of it, without roundings that the file makes in each run; null where it makes none. */
+  /** The model as candidates are made of it, without roundings that the file makes; null where it makes none. */
   async unrounded(): Promise<InspectionReport | null> {
     const trail = await this.#forms.unrounded()
     return trail && inspect(trail.model)
@@ -373,8 +376,10 @@ export class Workbench {
     if (target === 'web') return null
     const { cpu, runtime } = machine()
     try {
+      // Of a model that takes seconds a run, fewer runs tell as much.
+      const runs = Math.max(FEWEST_PROFILED, Math.min(MOST_PROFILED, Math.ceil(PROFILING_MS / this.seen.runMs)))
       return await cache.get({ measure: 'profile', cpu, runtime, threads, model: built.digest }, () =>
-        ortNode.profile(built.model, this.#feeds, 20, { threads }),
+        ortNode.profile(built.model, this.#feeds, runs, { threads }),
       )
     } catch {
       return null

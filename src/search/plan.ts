@@ -64,10 +64,10 @@ const PLACEMENTS: readonly Placement[] = [
   },
 ]
 
-/** The model in float32, where the file rounds its values in each run. */
+/** The model in float32, where the file rounds its values. */
 export const UNROUNDED: CandidateSpec = {
   id: 'float32',
-  words: 'lossless, then float32 throughout: nothing is rounded in each run as the file does it',
+  words: 'lossless, then float32 throughout, without the roundings that the file makes',
   unrounded: true,
 }
 
@@ -95,6 +95,12 @@ export function calibrationSpecs(spec: CandidateSpec): readonly CandidateSpec[] 
   if (!placement) throw new Error(`internal: ${spec.id} is no placement`)
   return CALIBRATIONS.filter((method) => method !== spec.calibration).map((method) => staticSpec(placement, method))
 }
+
+/** The candidate with full ranges, which take the least time to find; as it is where it has no ranges. */
+export const withExtremes = (spec: CandidateSpec): CandidateSpec =>
+  spec.scheme === 'static-int8' && spec.calibration !== 'minmax'
+    ? calibrationSpecs(spec).find(({ calibration }) => calibration === 'minmax')!
+    : spec
 
 /** The candidate with ranges from at most so many rows; as it was where it took no more. */
 export const onRows = (spec: CandidateSpec, samples: number): CandidateSpec =>

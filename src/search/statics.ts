@@ -1,7 +1,7 @@
 import { type CandidateSpec, KERNEL_WORK, noiseRows } from '../recipe/index.ts'
 import { ALWAYS_JUDGED, type Budget, quarteredWithin, REFINING, TooLong } from './budget.ts'
 import { settleNoise } from './noise-budget.ts'
-import { calibrationSpecs, equalisedSpecs, onRows, smoothedSpecs, withNoise } from './plan.ts'
+import { calibrationSpecs, equalisedSpecs, onRows, smoothedSpecs, withExtremes, withNoise } from './plan.ts'
 import type { Pool } from './pool.ts'
 import { rounded } from './rounded.ts'
 import {
@@ -47,12 +47,12 @@ export class Statics {
     this.#budget = budget
   }
 
-  /** Builds these with full ranges of as many rows as fit into `seconds`; a few rows in any case. */
+  /** Builds these with ranges of as many rows as fit into `seconds`; with full ranges of a few rows in any case. */
   async build(specs: readonly CandidateSpec[], seconds: number): Promise<readonly Trial[]> {
     const within = await this.#buildWithin(specs, seconds)
     if (!('tooLong' in within)) return within
     this.#rows = FEWEST_RANGE_ROWS
-    return this.#pool.buildAll(specs.map((spec) => onRows(spec, this.#rows)))
+    return this.#pool.buildAll(specs.map((spec) => onRows(withExtremes(spec), this.#rows)))
   }
 
   /**

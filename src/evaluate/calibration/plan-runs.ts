@@ -1,6 +1,7 @@
 import type { Dataset, Rows } from '../../data/index.ts'
 import type { Feeds, Session } from '../../engine/index.ts'
 import { feedsOf } from '../feeds.ts'
+import { fewGroups } from '../few-groups.ts'
 import { rowsTogether } from '../rows-together.ts'
 
 /**
@@ -30,7 +31,7 @@ export async function planRuns(
 ) {
   const row = await largestFeeds(session, dataset, () => dataset.read({ indices, batch: 1 }))
   const batch = await rowsTogether(session, row, inner, most)
-  return { batch, groups: await session.fetchGroups(row, inner, share / batch) }
+  return { batch, groups: await fewGroups(session, row, inner, share / batch) }
 }
 
 /** Feeds of the largest batch, which decides the groups; only rows of differing shapes have to be read for that. */

@@ -4,6 +4,7 @@ import type { NumericArray } from '../../ir/index.ts'
 import { sha256 } from '../../platform/index.ts'
 import type { MomentsReport, TensorRef } from '../../report/index.ts'
 import { feedsOf, rowsPerRun } from '../feeds.ts'
+import { fewGroups } from '../few-groups.ts'
 
 export interface MomentsOptions {
   /** Values to look at: [.., K], the last axis being the channels. */
@@ -100,7 +101,7 @@ export async function measureMoments(session: Session, data: Dataset, options: M
     for await (const rows of read()) {
       options.signal?.throwIfAborted()
       const feeds = feedsOf(rows, session.inputs, data)
-      groups ??= await session.fetchGroups(feeds, inner, (options.byteBudget ?? 256 * 2 ** 20) / 6)
+      groups ??= await fewGroups(session, feeds, inner, (options.byteBudget ?? 256 * 2 ** 20) / 6)
       const group = groups[turn] ?? []
       if (turn === 0) for (const name of options.names) if (ports.has(name)) look(name, feeds[name])
       const fetched = group.length > 0 ? await session.run(feeds, group) : {}

@@ -1,5 +1,6 @@
 import type { Feeds, ModelPair, Session } from '../../engine/index.ts'
 import { type Model, type Node, nodeLabel } from '../../ir/index.ts'
+import { fewGroups } from '../few-groups.ts'
 import { NoiseTally } from './sqnr.ts'
 
 export interface LayerNoise {
@@ -49,7 +50,7 @@ export async function measureLayers(
     const ports = left.filter((name) => outputs.includes(name))
     for (const [name, tally] of await compareValues(base, candidate, ports, feeds)) tallies.set(name, tally)
     const inner = left.filter((name) => !outputs.includes(name))
-    for (const group of inner.length > 0 ? await base.fetchGroups(first, inner, GROUP_BYTES) : []) {
+    for (const group of inner.length > 0 ? await fewGroups(base, first, inner, GROUP_BYTES) : []) {
       // The candidate may hand out fewer values than the original can.
       const fetchable = (await candidate.fetchGroups(first, group, Number.MAX_SAFE_INTEGER)).flat()
       for (const [name, tally] of await compareValues(base, candidate, fetchable, feeds)) tallies.set(name, tally)

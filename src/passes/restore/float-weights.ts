@@ -14,15 +14,34 @@ export function floatWeights(
   outputs: 'rows' | 'columns',
   behind: number,
 ): Tensor | null {
+  const axis = outputs === 'rows' ? 0 : codes.dims.length - 1
+  const along = codes.dims[axis]
+  // A convolution's scale has axes for its windows; as the scales of channels they are none.
+  const flat = (tensor: Tensor, axesBehind: number): Tensor | null =>
+    elementCount(tensor.dims) === 1
+      ? { ...tensor, dims: [1] }
+      : elementCount(tensor.dims) === along && tensor.dims[tensor.dims.length - axesBehind] === along
+        ? { ...tensor, dims: [along] }
+        : null
+  const [steps, origins] = [flat(scale, behind), zero && flat(zero, 1)]
+  if (!steps || (zero && !origins)) return null
+  return channelWeights(codes, steps, origins, axis)
+}
+
+/**
+ * The float32 numbers that codes of a DequantizeLinear stand for, with one scale for all or one for each place along
+ * `axis`; null where scales or zero points are of another shape.
+ */
+export function channelWeights(codes: Tensor, scale: Tensor, zero: Tensor | null, axis: number): Tensor | null {
   const { dims } = codes
-  const along = outputs === 'rows' ? dims[0]! : dims.at(-1)!
-  // What one number holds for: all that follows it in a row, or itself.
-  const stretch = outputs === 'rows' ? elementCount(dims.slice(1)) : 1
-  const perOutput = ({ dims: of }: Tensor, axesBehind: number) =>
-    elementCount(of) === 1 || (elementCount(of) === along && of[of.length - axesBehind] === along)
-  if (!perOutput(scale, behind) || (zero && !perOutput(zero, 1))) return null
+  const along = axis < 0 ? axis + dims.length : axis
+  const fits = ({ dims: of }: Tensor) =>
+    elementCount(of) === 1 ? of.length <= 1 : of.length === 1 && of[0] === dims[along]
+  if (scale.dtype !== 'float32' || !fits(scale) || (zero && !fits(zero))) return null
+  const stretch = elementCount(dims.slice(along + 1))
   const [steps, origins] = [toNumbers(scale), zero ? toNumbers(zero) : [0]]
-  const at = (list: ArrayLike<number>, i: number) => list[list.length === 1 ? 0 : Math.floor(i / stretch) % along]!
+  const at = (list: ArrayLike<number>, i: number) =>
+    list[list.length === 1 ? 0 : Math.floor(i / stretch) % dims[along]!]!
   const floats = Float32Array.from(toNumbers(codes), (code, i) => (code - at(origins, i)) * at(steps, i))
   return fromNumbers('float32', dims, floats)
 }

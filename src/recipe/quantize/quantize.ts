@@ -118,7 +118,7 @@ async function quantizeIn(
   expecting.catch(() => {})
   say('lossless passes')
   const plain = options.simplify === false ? startTrail(model) : await losslessTrail(model)
-  const unrounded = options.simplify === false ? plain : await unroundedTrail(plain)
+  const unrounded = options.simplify === false ? plain : await unroundedTrail(plain, 'each run')
   const float = options.simplify === false ? plain : await floatFor(unrounded, scheme, target)
   // What rounds nothing in a run answers otherwise than the file that does.
   const lossless = unrounded === plain ? float : plain
