@@ -42,8 +42,15 @@ const pictures = (seed: number) =>
   })
 const operators = ({ graph }: Model) => new Set(graph.nodes.map(operatorName))
 
+const known = await quantize(await run('undoDynamicInt8', rounded), {
+  scheme: 'static-int8',
+  data: await pictures(4),
+  pass: { placement: 'everywhere' },
+})
+
 test.each([
   ['integers with ranges of each run', rounded],
+  ['integers with known ranges', known.model],
   ['float16', half],
 ])('a file that computes in %s: its candidates are made of float32, and judged against the file', async (_, model) => {
   const work = await Workbench.open(model, await pictures(1), settings)
@@ -55,9 +62,9 @@ test.each([
       await work.build({ id: 'float32', words: '', unrounded: true }),
       await work.build({ id: 'int8', words: '', scheme: 'static-int8', pass: { placement: 'everywhere' } }),
     ] as const
-    expect([...operators(float.model)].filter((name) => /Integer|Dynamic|Cast/.test(name))).toEqual([])
+    expect([...operators(float.model)].filter((name) => /Integer|Dynamic|Cast|Quantize/.test(name))).toEqual([])
     // What is said to be lossless still rounds as the file does.
-    expect([...operators(lossless.model)].some((name) => /Integer|Cast/.test(name))).toBe(true)
+    expect([...operators(lossless.model)].some((name) => /Integer|Cast|Quantize/.test(name))).toBe(true)
     expect(integers.planned).toMatchObject({ QLinearConv: 2 })
     for (const built of [float, integers]) {
       expect(worstNoise(await work.judge(built, 'select')) ?? Number.POSITIVE_INFINITY).toBeGreaterThan(25)
