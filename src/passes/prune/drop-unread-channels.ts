@@ -6,7 +6,7 @@
  * Illegal: anything but products with constant weights reads the channel; a weight for it is not 0; it is the last one.
  * Source: 0·x = 0 for whatever is finite. Sums of fewer addends may be added in another order.
  */
-import { intAttribute, type Model, operatorName, type Tensor, tensorValues } from '../../ir/index.ts'
+import { intAttribute, type Model, operatorName, tensorValues } from '../../ir/index.ts'
 import type { Pass } from '../../rewrite/index.ts'
 import { blockOf } from './channel-blocks.ts'
 import { channelGroups } from './channel-groups.ts'
@@ -26,14 +26,16 @@ export const dropUnreadChannels: Pass<Record<string, never>> = {
     const { readers, groups } = channelReaders(model, channels)
     const read = new Map<string, Set<number>>()
     const known = new Set<string>()
-    for (const reader of readers)
+    for (const reader of readers) {
+      const values = tensorValues(model.graph.initializers.get(reader.weight)!) as Float32Array
       for (const [place, at] of reader.channels.entries()) {
         if (!at) continue
         known.add(at[0])
-        if (isZero(model.graph.initializers.get(reader.weight)!, reader, place)) continue
+        if (isZero(values, reader, place)) continue
         const own = read.get(at[0]) ?? new Set()
         read.set(at[0], own.add(at[1]))
       }
+    }
     const removal = new Map<string, ReadonlySet<number>>()
     for (const group of channels.groups) {
       if (!groups.has(group.id) || !known.has(group.id)) continue
@@ -62,17 +64,19 @@ function mayHaveUnread({ graph: { nodes, initializers } }: Model): boolean {
     const plain = name === 'Conv' ? intAttribute(node, 'group', 1) === 1 : weight.dims.length === 2
     if (!plain || !['Conv', 'Gemm', 'MatMul'].includes(name)) return false
     const [made, width] = [weight.dims[form.outputs]!, weight.dims[1 - form.outputs]!]
-    return [...Array(width).keys()].some((place) => isZero(weight, { ...form, made, width }, place))
+    const values = tensorValues(weight) as Float32Array
+    const reader = { ...form, made, width }
+    for (let place = 0; place < width; place++) if (isZero(values, reader, place)) return true
+    return false
   })
 }
 
-/** Whether a product multiplies this channel of what it reads by nothing but 0. */
+/** Whether a product with these weights multiplies this channel of what it reads by nothing but 0. */
 function isZero(
-  weight: Tensor,
+  values: Float32Array,
   { outputs, made, width, taps }: Pick<ChannelReader, 'outputs' | 'made' | 'width' | 'taps'>,
   place: number,
 ): boolean {
-  const values = tensorValues(weight) as Float32Array
   if (outputs === 1) return values.subarray(place * made, (place + 1) * made).every((value) => value === 0)
   for (let o = 0; o < made; o++)
     for (let tap = 0; tap < taps; tap++) if (values[(o * width + place) * taps + tap] !== 0) return false
