@@ -1,13 +1,15 @@
 // Reads and writes a synthetic model of 1 GiB (or argument 1, in MiB), each step in a process of its own, beside a plain
-// copy of the same bytes: wall time and peak memory (VmHWM, Linux). Run after a build: node dist/bench/large-model.js
+// copy of the same bytes: wall time and peak memory (VmHWM, Linux). Then `whet simplify` of a network of 100 MB of weights,
+// the whole process, with its proof and without. Run after a build: node dist/bench/large-model.js
 import { spawnSync } from 'node:child_process'
 import { closeSync, fsyncSync, mkdtempSync, openSync, readFileSync, rmSync, statSync, writeSync } from 'node:fs'
 import { open } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { inMemory, type Model, parseModel, type Tensor } from '../src/ir/index.ts'
+import { inMemory, type Model, parseModel, type Tensor, tensorOf } from '../src/ir/index.ts'
 import { readModel, writeModel } from '../src/onnx/index.ts'
+import { type ProcessRun, timed } from './peers.ts'
 
 const MIB = 1 << 20
 const TENSOR_MIB = 16
@@ -23,6 +25,35 @@ function synthetic(mebibytes: number): Model {
     return [`w${i}`, { name: `w${i}`, dtype: 'uint32', dims: [words.length], data }]
   })
   return { ...model, graph: { ...model.graph, initializers: new Map(tensors) } }
+}
+
+/** So many layers of 4 MB; names of odd lengths, so that weights do not lie aligned in the file. */
+const LAYERS = 25
+const WIDTH = 1024
+
+function network(): Model {
+  const layers = Array.from({ length: LAYERS }, (_, i) => i)
+  const body = layers.map(
+    (i) => `m${i} = MatMul(${i === 0 ? 'x' : `r${i - 1}`}, w${i}) a${i} = Add(m${i}, b${i}) r${i} = Relu(a${i})`,
+  )
+  const model = parseModel(
+    `<ir_version: 8, opset_import: ["" : 17]> g (float[N,${WIDTH}] x) => (float[N,${WIDTH}] y) { ${body.join(' ')} y = Abs(r${LAYERS - 1}) }`,
+  )
+  const random = (dims: readonly number[], seed: number, most: number, name: string): [string, Tensor] => {
+    const values = new Float32Array(dims.reduce((a, b) => a * b, 1))
+    for (let i = 0, state = seed + 1; i < values.length; i++) {
+      state = (Math.imul(state, 1664525) + 1013904223) >>> 0
+      values[i] = (state / 2 ** 31 - 1) * most
+    }
+    return [name, tensorOf('float32', dims, values, name)]
+  }
+  const initializers = new Map(
+    layers.flatMap((i) => [
+      random([WIDTH, WIDTH], i, 1 / Math.sqrt(WIDTH / 3), `w${i}`),
+      random([WIDTH], i + LAYERS, 0.1, `b${i}`),
+    ]),
+  )
+  return { ...model, docString: 'odd', graph: { ...model.graph, initializers } }
 }
 
 async function plainRead(path: string): Promise<Uint8Array> {
@@ -101,6 +132,20 @@ if (first !== undefined && first in STEPS) {
       const bytes = statSync(model).size
       if (step === 'make') console.log(`model of ${bytes} bytes`)
       else console.log(`${step}: ${ms.toFixed(0)} ms, peak ${(peak / bytes).toFixed(3)}× the file`)
+    }
+    await writeModel(network(), model)
+    console.log(`network of ${statSync(model).size} bytes`)
+    const whet = join(fileURLToPath(import.meta.url), '../../whet/main.js')
+    for (const more of [[], ['--no-verify']]) {
+      const words = ['simplify', model, '-o', `${model}.simple`, ...more]
+      // Three times, the middle one: the first reads the program from the disk.
+      const runs: ProcessRun[] = []
+      for (let i = 0; i < 3; i++) runs.push(await timed(process.execPath, [whet, ...words]))
+      const { seconds, peakBytes: peak, failed } = runs.sort((a, b) => a.seconds - b.seconds)[1]!
+      if (failed) throw new Error(failed)
+      console.log(
+        `${['whet simplify', ...more].join(' ')}: ${seconds.toFixed(2)} s, largest process ${((peak ?? 0) / MIB).toFixed(0)} MB`,
+      )
     }
   } finally {
     rmSync(folder, { recursive: true, force: true })
