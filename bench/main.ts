@@ -14,7 +14,16 @@ import { machineLines, type Result, resultLine, resultsPage } from './results.ts
 const SEARCH_MS = 300_000
 
 const wanted = process.argv.slice(2)
-const cases = casesOf(process.env.WHETSTONE_ZOO).filter((one) => wanted.length === 0 || wanted.includes(one.id))
+const known = casesOf(process.env.WHETSTONE_ZOO)
+const unknown = wanted.filter((id) => !known.some((one) => one.id === id))
+if (unknown.length > 0) {
+  const ids = known.map(({ id }) => id).join(', ')
+  process.stderr.write(
+    `no case ${unknown.join(', ')}; there are ${ids}; WHETSTONE_ZOO names the folder of the others\n`,
+  )
+  process.exit(2)
+}
+const cases = known.filter((one) => wanted.length === 0 || wanted.includes(one.id))
 const results: Result[] = []
 for (const one of cases) {
   process.stderr.write(`${one.id}\n`)
