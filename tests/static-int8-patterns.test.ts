@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { ortNode } from '../src/engine/index.ts'
-import { checkModel, operatorName } from '../src/ir/index.ts'
+import { checkModel, operatorName, tensorOf, tensorValues } from '../src/ir/index.ts'
 import { compareKernels, passes, productSafety } from '../src/passes/index.ts'
 import type { PassRun } from '../src/report/index.ts'
 import { decibels, kernelsOf, modelWith, randomValue, rangesOf, runOnce } from './quantize-kit.ts'
@@ -16,6 +16,7 @@ interface Pattern {
   readonly minDb?: number
 }
 
+const low = tensorOf('float32', [1], [-7.5], 'c')
 const image = [1, 16, 12, 12]
 const conv = { w: [16, 16, 3, 3], b: [16] }
 const g = (body: string, input = '1,16,12,12', output = '') => `g (float[${input}] x) => (float${output} y) { ${body} }`
@@ -107,16 +108,21 @@ const patterns: Readonly<Record<string, Pattern>> = {
     gone: ['LeakyRelu'],
   },
   Sigmoid: {
-    graph: g('a = Conv(x, w, b) y = Sigmoid(a)'),
+    graph: g('a = Conv(x, w, b) s = Sigmoid(a) y = Conv(s, w, b)'),
     weights: conv,
-    kernels: { QLinearConv: 1, QLinearSigmoid: 1 },
+    kernels: { QLinearConv: 2, QLinearSigmoid: 1 },
     gone: ['Sigmoid'],
   },
+  'Sigmoid that gives an answer': {
+    graph: g('a = Conv(x, w, b) y = Sigmoid(a)'),
+    weights: conv,
+    kernels: { QLinearConv: 1, QLinearSigmoid: 0, Sigmoid: 1 },
+  },
   Softmax: {
-    graph: g('a = MatMul(x, w) y = Softmax<axis = -1>(a)', '8,32'),
+    graph: g('a = MatMul(x, w) s = Softmax<axis = -1>(a) y = MatMul(s, w)', '8,32'),
     weights: { w: [32, 32] },
     input: [8, 32],
-    kernels: { QLinearMatMul: 1, QLinearSoftmax: 1 },
+    kernels: { QLinearMatMul: 2, QLinearSoftmax: 1 },
     gone: ['Softmax', 'MatMul'],
   },
   'SiLU from its pieces': {
@@ -300,6 +306,30 @@ test('a weight axis is never mistaken, where shapes are square and nothing would
       expect(decibels(pick(truth.y!.data as Float32Array), pick(result.y!.data as Float32Array))).toBeGreaterThan(25)
     }
   }
+})
+
+test('small probabilities stay told apart', async () => {
+  // Whoever stores [0, 1] in 256 steps has nothing left of one in a thousand.
+  const model = modelWith('g (float[64,16] x) => (float y) { a = MatMul(x, w) b = Add(a, c) y = Sigmoid(b) }', {
+    w: [16, 1],
+  })
+  const before = {
+    ...model,
+    graph: { ...model.graph, initializers: new Map([...model.graph.initializers, ['c', low]]) },
+  }
+  const x = randomValue([64, 16], 3)
+  // The first row is the one that there is something in.
+  const w = before.graph.initializers.get('w')!
+  ;(x.data as Float32Array).set((tensorValues(w) as Float32Array).map((value) => 9 * Math.sign(value)))
+  const feeds = { x }
+  const { model: after } = await passes.quantizeStaticInt8!.run(before, everywhere as never, [
+    { report: await rangesOf(before, feeds) },
+  ])
+  const [truth, coded] = [(await runOnce(before, feeds)).y!, (await runOnce(after, feeds)).y!]
+  expect((truth.data as Float32Array)[0]).toBeGreaterThan(0.9)
+  const others = ({ dtype, data }: typeof truth) => ({ dtype, dims: [63], data: (data as Float32Array).subarray(1) })
+  expect(Math.max(...others(truth).data)).toBeLessThan(0.01)
+  expect(decibels(others(truth), others(coded))).toBeGreaterThan(10)
 })
 
 test('portable weights cannot saturate, and still fuse', async () => {
