@@ -127,6 +127,7 @@ function undoFused(node: Node, { editor }: RuleContext): RuleOutcome {
 
 /** The weights of that operator are [directions, inputs, 4·hidden], of the standard one [directions, 4·hidden, inputs]. */
 function undoLstm(node: Node, { editor }: RuleContext): RuleOutcome {
+  if (intAttribute(node, 'layout', 0) !== 0) return { refused: 'its layout attribute is not understood' }
   const parts = [
     [1, 8],
     [2, 10],
@@ -144,8 +145,6 @@ function undoLstm(node: Node, { editor }: RuleContext): RuleOutcome {
   const inputs = [node.inputs[0]!, ...names, ...node.inputs.slice(3, 8)]
   while (inputs.at(-1) === '') inputs.pop()
   const { name, outputs, attributes } = node
-  const refused = intAttribute(node, 'layout', 0) !== 0
-  if (refused) return { refused: 'its layout attribute is not understood' }
   replaceAll(editor, node, [{ ...makeNode('LSTM', inputs, outputs, { name }), attributes }])
   return true
 }
