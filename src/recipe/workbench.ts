@@ -134,7 +134,7 @@ export class Workbench {
       const feeds = await firstFeeds(session, some.data, some.indices)
       await session.run(feeds)
       const runMs = await quickestRun(session, feeds)
-      await tryMetric(session, rows.select, options)
+      await tryMetric(session, rows.select, runMs, options)
       const trail = startTrail(model)
       const original = builtFrom({ id: 'original', words: 'the file as it came' }, trail, {}, [])
       return new Workbench(original, rows, feeds, inspect(model), { openMs, runMs }, options, place)
