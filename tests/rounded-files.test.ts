@@ -98,5 +98,7 @@ test('a search hands out what is faster than the file, with float32 among its ca
   const float = report.candidates.find(({ id }: { id: string }) => id === 'float32')
   expect(float.verdict).not.toBeNull()
   expect(float.speedup).toBeGreaterThan(1)
+  for (const { id, recipe } of report.candidates)
+    if (id.startsWith('int8')) expect(recipe).toMatch(/^lossless, in float32 throughout, then static int8/)
   expect(report.chosen.id).not.toBe('original')
 }, 240_000)

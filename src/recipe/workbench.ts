@@ -197,8 +197,11 @@ export class Workbench {
     return spared
   }
 
-  async build(spec: CandidateSpec): Promise<Built> {
+  async build(asked: CandidateSpec): Promise<Built> {
     this.#options.signal?.throwIfAborted()
+    const unrounded = asked.scheme && asked.base === undefined && (await this.#forms.unrounded())
+    const words = asked.words.replace(/^lossless, then /, 'lossless, in float32 throughout, then ')
+    const spec = unrounded ? { ...asked, words } : asked
     const float = await this.#forms.of(spec)
     const smooth = spec.smooth === undefined ? float : await this.#smoothed(float, spec.smooth)
     const trail = await readyFor(smooth, spec)
