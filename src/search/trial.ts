@@ -108,6 +108,12 @@ export const isQuiet = (trial: Trial) => (worstNoiseOf(trial) ?? 0) <= SECURE_NO
 /** Whether it is what ranges cut off on a few rows, and not rounding, that makes the noise of all rows together. */
 export const isClipped = ({ comparison }: Trial) => comparison !== null && isCutOff(comparison)
 
+/** Decibels by which roundings must become quieter to be secure, on most rows where ranges cut off the others. */
+export function decibelsMissing(trial: Trial): number {
+  const decibels = isClipped(trial) ? ofTypicalRows(trial) : ofAllRows(trial)
+  return Math.max(0, CLOSE_DB + RESERVE_DB - decibels)
+}
+
 /** Differences of noise, in decibels, that other rows may undo. */
 const SAME_DB = 0.5
 
