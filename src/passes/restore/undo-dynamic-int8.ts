@@ -21,6 +21,7 @@ import {
   type RuleOutcome,
   rulePass,
 } from '../../rewrite/index.ts'
+import { castsTo, FLOAT } from './casts-to.ts'
 import { floatWeights, gateWeights } from './float-weights.ts'
 
 /**
@@ -38,16 +39,11 @@ export const undoDynamicInt8 = rulePass(
   ],
 )
 
-const FLOAT = 1n
-const toFloat = (node: Node) => {
-  const to = node.attributes.get('to')
-  return to?.type === 'int' && to.value === FLOAT
-}
 const scales = op('Mul', [any('scale'), constant('weightScale')])
 const rounding = (pattern: typeof scales) => either(op('Floor', [pattern]), op('Round', [pattern]))
 const roundedBias = op('Reshape', [op('Cast', [rounding(op('Div', [constant('bias'), scales]))]), constant('shape')])
 const product = op('Mul', [
-  op('Cast', [either(op('Add', [any('sums'), roundedBias]), any('sums'))], toFloat),
+  op('Cast', [either(op('Add', [any('sums'), roundedBias]), any('sums'))], (node) => castsTo(node, FLOAT)),
   op('Mul', [any('scale'), constant('weightScale')]),
 ])
 

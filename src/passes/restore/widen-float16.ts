@@ -2,7 +2,6 @@ import {
   type Attribute,
   type Graph,
   int,
-  intAttribute,
   type Model,
   makeNode,
   type Node,
@@ -14,10 +13,7 @@ import {
   type ValueType,
 } from '../../ir/index.ts'
 import { NameSupply, type Pass, renameReads, withGraph } from '../../rewrite/index.ts'
-
-/** Numbers of ONNX's TensorProto.DataType. */
-const FLOAT = 1
-const FLOAT16 = 10
+import { castsTo, FLOAT, FLOAT16 } from './casts-to.ts'
 
 /**
  * Every float16 value of the model becomes float32, so that no value on the way is rounded to 11 bits; graph inputs and
@@ -25,7 +21,8 @@ const FLOAT16 = 10
  * compute in float32 in any case, and pay for the way there and back at each operator that stands alone; what is made
  * for float32 (fusions, integer kernels) knows no float16.
  *
- * Illegal: functions of the model's own, whose bodies are not looked into; a constant that is an output. Source: IEEE 754 binary16.
+ * Illegal: functions of the model's own, whose bodies are not looked into; a constant that is an output.
+ * Source: IEEE 754 binary16.
  */
 export const widenFloat16: Pass = {
   id: 'widenFloat16',
@@ -148,9 +145,6 @@ class Widening {
     return { ...tensorOf('float32', tensor.dims, toFloat32(tensor)), name: tensor.name }
   }
 }
-
-const castsTo = (node: Node, type: number) =>
-  node.opType === 'Cast' && node.domain === '' && intAttribute(node, 'to', 0) === type
 
 /** Attributes that name the type of elements, of nodes that choose it themselves. */
 const ELEMENT_TYPES: ReadonlySet<string> = new Set(['to', 'dtype', 'output_dtype', 'stash_type'])
