@@ -287,11 +287,11 @@ describe('choosing', () => {
   const contender = fc.record({
     figure: fc.double({ min: 0.1, max: 2, noNaN: true }),
     bytes: fc.integer({ min: 1, max: 100 }),
-    odds: fc.record({
-      pass: fc.double({ min: 0, max: 1, noNaN: true }),
-      close: fc.double({ min: 0, max: 1, noNaN: true }),
-    }),
+    odds: fc
+      .tuple(...[0, 1, 2].map(() => fc.double({ min: 0, max: 1, noNaN: true })))
+      .map(([pass, share, close]) => ({ pass: pass!, passAtHalf: pass! * share!, close: close! })),
     verdict: verdicts,
+    atHalf: fc.boolean(),
     grade: fc.constantFrom('proven', 'close', null),
   })
 
@@ -308,10 +308,11 @@ describe('choosing', () => {
               expect(item.figure).toBeLessThanOrEqual(list[i - 1]!.figure)
         const proven: string[] = []
         const proofOf = (id: string) => {
-          const { verdict, grade } = named.find((item) => item.id === id)!
+          const { verdict, grade, atHalf } = named.find((item) => item.id === id)!
           return {
             ...PASS,
             verdict,
+            nonInferiority: { margin: 0.01, z: 2, p: atHalf ? 0.01 : 0.04, ci: [0, 0], lowerBound: 0 },
             grade: verdict === 'pass' ? 'proven' : verdict === 'regressed' ? null : grade === 'proven' ? null : grade,
           } as ComparisonReport
         }
@@ -324,13 +325,20 @@ describe('choosing', () => {
           { provenOnly },
         )
         expect(choice.reason).not.toBe('')
-        const verdictsInOrder = chain.map(({ id }) => proofOf(id).verdict)
-        const passes = verdictsInOrder.findIndex((verdict) => verdict !== 'pass')
-        const streak = passes === -1 ? chain.length : passes
-        if (streak > 0) {
-          expect(choice.id).toBe(chain[streak - 1]!.id)
-          // A later one, though it might pass, was not even looked at.
-          expect(proven).toHaveLength(Math.min(chain.length, streak + 1))
+        const passes = chain.map(({ id }) => proofOf(id).verdict === 'pass')
+        const alone = passes.slice(0, chosen.shared ? -2 : undefined)
+        const streak = alone.includes(false) ? alone.indexOf(false) : alone.length
+        const pairReached = chosen.shared && streak === alone.length
+        const pairPasses =
+          pairReached &&
+          chain
+            .slice(-2)
+            .some(({ id }) => proofOf(id).verdict === 'pass' && proofOf(id).nonInferiority!.p <= PASS.alpha / 2)
+        const last = pairPasses ? passes.lastIndexOf(true) : streak - 1
+        if (last >= 0) {
+          expect(choice.id).toBe(chain[last]!.id)
+          // A later one, though it might pass, was not even looked at; of two that share α both were.
+          expect(proven).toHaveLength(pairReached ? chain.length : Math.min(chain.length, streak + 1))
         } else if (choice.id !== 'original') {
           expect(provenOnly).toBe(false)
           expect(proofOf(choice.id)).toMatchObject({ verdict: 'inconclusive', grade: 'close' })
@@ -342,7 +350,12 @@ describe('choosing', () => {
 
   test('where what is faster did not stay close, nobody says that nothing was faster', async () => {
     const reason = async (unsafe: string | undefined) =>
-      (await chooseByProof({ sequence: [], standby: [] }, () => Promise.reject(), { provenOnly: false, unsafe })).reason
+      (
+        await chooseByProof({ sequence: [], shared: false, standby: [] }, () => Promise.reject(), {
+          provenOnly: false,
+          unsafe,
+        })
+      ).reason
     expect(await reason(undefined)).toMatch(/^No candidate was measured to be better in the goal/)
     expect(await reason('int8-minmax')).toMatch(/^int8-minmax is better in the goal, but on the selection rows/)
   })
@@ -352,12 +365,12 @@ describe('choosing', () => {
       id,
       figure: 1 - i / 2,
       bytes: 100,
-      odds: { pass: 0.5, close: 0.9 },
+      odds: { pass: 0.5, passAtHalf: 0.4, close: 0.9 },
       interval: undefined,
     }))
     const chosen = (labelled: boolean, idle: string | undefined, provenOnly = false) =>
       chooseByProof(
-        { sequence: chain, standby: [] },
+        { sequence: chain, shared: false, standby: [] },
         async (id) =>
           ({
             ...PASS,

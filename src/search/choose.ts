@@ -17,14 +17,13 @@ export interface Choice {
 }
 
 /**
- * Proves the finalists in their fixed order and chooses. Each is tested at α and the first that does not pass ends the
- * sequence, so the last that passed is handed out. Only where nothing that gains can be proven with these rows is a
+ * Proves the finalists in their fixed order and chooses the last that passed (see `provenInOrder`). Only where nothing that gains can be proven with these rows is a
  * `close` one handed out instead: the best in the goal of all finalists that are close. `idle` is one of which no gain was
  * shown, as a lossless model that is as fast and as large as the original: without labels it is for when nothing else is
  * left. `unsafe` is the best in the goal that the selection rows did not allow.
  */
 export async function chooseByProof(
-  { sequence, standby }: Finalists,
+  { sequence, shared, standby }: Finalists,
   prove: (id: string) => Promise<ComparisonReport>,
   options: { readonly provenOnly: boolean; readonly idle?: string | undefined; readonly unsafe?: string | undefined },
 ): Promise<Choice> {
@@ -34,15 +33,9 @@ export async function chooseByProof(
         ? 'No candidate was measured to be better in the goal without being slower: the original is handed out.'
         : `${options.unsafe} is better in the goal, but on the selection rows neither it nor any other such candidate stayed close enough to the original, which is handed out.`,
     )
-  const proofs: Proven[] = []
-  const passed: Proven[] = []
-  for (const { id } of sequence) {
-    const proof = await prove(id)
-    proofs.push({ id, proof })
-    if (proof.verdict !== 'pass') break
-    passed.unshift({ id, proof })
-  }
+  const { proofs, passed } = await provenInOrder(sequence, shared, prove)
   const [best] = passed
+  const next = best && proofs.slice(proofs.indexOf(best) + 1).at(-1)
   const byGoal = bestFirst([...sequence, ...standby])
   const close = () =>
     options.provenOnly
@@ -51,7 +44,6 @@ export async function chooseByProof(
           proofs.filter(({ id: of, proof }) => of === id && proof.grade === 'close' && proof.verdict !== 'regressed'),
         )
   const provenBest = (): Choice => {
-    const next = proofs.length > passed.length ? proofs.at(-1) : undefined
     const stopped = next ? ` ${next.id}, better in the goal, was ${wordFor(next.proof)} on the proof rows.` : ''
     const reason = `${best!.id} is the best in the goal that passed the proof.${stopped}`
     return { ...best!, ranked: [...passed, ...close()], reason }
@@ -80,6 +72,40 @@ export async function chooseByProof(
   }
 }
 
+/**
+ * Each is tested at α, and the first that does not pass ends the sequence. Where the last two share α, both are proven:
+ * what passes at half of it passes, and then the other at all of it.
+ *
+ * @returns All proofs in their order, and what passed, the last first.
+ */
+async function provenInOrder(
+  sequence: readonly Contender[],
+  shared: boolean,
+  prove: (id: string) => Promise<ComparisonReport>,
+): Promise<{ readonly proofs: Proven[]; readonly passed: readonly Proven[] }> {
+  const proofs: Proven[] = []
+  const passed: Proven[] = []
+  const proveNext = async ({ id }: Contender) => {
+    const made = { id, proof: await prove(id) }
+    proofs.push(made)
+    return made
+  }
+  const alone = shared ? sequence.slice(0, -2) : sequence
+  for (const contender of alone) {
+    const made = await proveNext(contender)
+    if (made.proof.verdict !== 'pass') return { proofs, passed }
+    passed.unshift(made)
+  }
+  const pair: Proven[] = []
+  for (const contender of sequence.slice(alone.length)) pair.push(await proveNext(contender))
+  if (pair.some(({ proof }) => passesAtHalf(proof)))
+    for (const made of pair) if (made.proof.verdict === 'pass') passed.unshift(made)
+  return { proofs, passed }
+}
+
+const passesAtHalf = ({ verdict, nonInferiority, alpha }: ComparisonReport) =>
+  verdict === 'pass' && nonInferiority !== null && nonInferiority.p <= alpha / 2
+
 /** Every one once, the best in the goal first. */
 const bestFirst = (list: readonly Contender[]) =>
   byPreference(list.filter(({ id }, place) => list.findIndex((other) => other.id === id) === place))
@@ -92,4 +118,6 @@ const need = (proof: ComparisonReport | undefined) =>
 const wordFor = (proof: ComparisonReport) =>
   proof.verdict === 'regressed'
     ? 'found to be worse'
-    : `not proven${proof.requiredN ? ` (about ${proof.requiredN} rows would settle it)` : ''}`
+    : proof.verdict === 'pass'
+      ? 'not proven surely enough for one of two that were tested side by side'
+      : `not proven${proof.requiredN ? ` (about ${proof.requiredN} rows would settle it)` : ''}`

@@ -5,7 +5,7 @@ const contender = (id: string, figure: number, pass: number, close = pass, bytes
   id,
   figure,
   bytes,
-  odds: { pass, close },
+  odds: { pass, passAtHalf: 0, close },
 })
 const sequenceOf = (contenders: readonly Contender[], limit = 4, before = 1) =>
   finalists(contenders, limit, before).sequence.map(({ id }) => id)
@@ -41,5 +41,24 @@ test('where two are as fast, the smaller file is tried last and so handed out wh
 })
 
 test('nobody, no finalist', () => {
-  expect(finalists([], 4, 1)).toEqual({ sequence: [], standby: [] })
+  expect(finalists([], 4, 1)).toEqual({ sequence: [], shared: false, standby: [] })
+})
+
+test('two share α where an insurance that fails would cost more than half of α does', () => {
+  const tested = (id: string, figure: number, pass: number, passAtHalf: number): Contender => ({
+    ...contender(id, figure, pass),
+    odds: { pass, passAtHalf, close: pass },
+  })
+  const of = (...contenders: readonly Contender[]) => {
+    const { sequence, shared } = finalists(contenders, 4, 0.625)
+    return [...sequence.map(({ id }) => id), shared ? 'shared' : 'one by one']
+  }
+  // A recogniser: 2.1 times as fast and as likely to pass as not, and 1.8 times as fast with odds of four to one.
+  expect(of(tested('fast', 0.475, 0.5, 0.42), tested('quiet', 0.56, 0.8, 0.74))).toEqual(['quiet', 'fast', 'shared'])
+  // Half of α is much to ask where it is few rows that must prove it.
+  expect(of(tested('fast', 0.475, 0.5, 0.2), tested('quiet', 0.56, 0.8, 0.4))).toEqual(['quiet', 'fast', 'one by one'])
+  // Nobody needs it where the insurance is sure.
+  expect(of(tested('fast', 0.475, 0.5, 0.42), tested('quiet', 0.56, 1, 0.99))).toEqual(['quiet', 'fast', 'one by one'])
+  // Without a p-value there is nothing to share.
+  expect(of(contender('fast', 0.475, 0.5), contender('quiet', 0.56, 0.8)).at(-1)).toBe('one by one')
 })

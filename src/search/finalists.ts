@@ -12,6 +12,8 @@ export interface Contender extends Standing {
 export interface Finalists {
   /** Tested in this order, each at α, each better in the goal than the one before. */
   readonly sequence: readonly Contender[]
+  /** Whether the last two of the sequence share α instead, so that the failure of one does not end the other. */
+  readonly shared: boolean
   /** Where nothing that gains can be proven, the best of these that stays close is handed out; worst in the goal first. */
   readonly standby: readonly Contender[]
 }
@@ -27,8 +29,9 @@ const TIE = 1e-9
  * Chooses the finalists. The sequence stops at the first that does not pass and the last that passed is handed out
  * (fixed-sequence procedure: Maurer, Hothorn, Lehmacher 1995), which keeps the probability of handing out any truly
  * worse model at α however many are tested, provided that the order is settled before the proof rows are looked at. So a
- * safer one in front is an insurance, and one that is not safe enough a risk: of all sequences the one with the best
- * expected outcome is taken.
+ * safer one in front is an insurance, and one that is not safe enough a risk. Where that risk is too dear, the last two
+ * share α (Holm 1979): each passes at half of it, or at all of it once the other did. Of all of these the one with the
+ * best expected outcome is taken, again before the proof rows are looked at.
  *
  * @param limit The most in either list.
  * @param before The goal's figure of what is handed out where none of them is.
@@ -36,16 +39,20 @@ const TIE = 1e-9
 export function finalists(contenders: readonly Contender[], limit: number, before: number): Finalists {
   const ordered = byPreference(contenders).slice(0, COMBINED).reverse()
   const values = gains(ordered, before)
-  const pass = (place: number) => ordered[place]!.odds.pass
-  const close = (place: number) => ordered[place]!.odds.close
-  const best = (expected: (chosen: readonly number[]) => number) =>
-    bestOf(ordered.length, limit, expected).map((place) => ordered[place]!)
-  const standby = best((chosen) => expectedOfBest(chosen, values, close) - WORTH_A_PROOF * chosen.length)
+  const odds = ordered.map((contender) => contender.odds)
+  const best = (expected: (chosen: readonly number[]) => number) => bestOf(ordered.length, limit, expected)
+  const named = (places: readonly number[]) => places.map((place) => ordered[place]!)
+  const standby = named(
+    best((chosen) => expectedOfBest(chosen, values, (place) => odds[place]!.close) - WORTH_A_PROOF * chosen.length),
+  )
   // Where nothing can pass, as with few rows, the proof says at least how many would settle it.
-  const sequence = ordered.some(({ odds }) => odds.pass > 0)
-    ? best((chosen) => expectedOfSequence(chosen, values, pass))
-    : standby
-  return { sequence, standby }
+  if (!odds.some(({ pass }) => pass > 0)) return { sequence: standby, shared: false, standby }
+  const alone = (chosen: readonly number[]) => expectedOfSequence(chosen, values, odds, 0)
+  const shared = (chosen: readonly number[]) =>
+    chosen.length < 2 ? Number.NEGATIVE_INFINITY : expectedOfSequence(chosen, values, odds, 2)
+  const [one, other] = [best(alone), best(shared)]
+  const shares = shared(other) > alone(one) + TIE
+  return { sequence: named(shares ? other : one), shared: shares, standby }
 }
 
 /** What each saves, as a logarithm, so that half of half counts twice; of a tie the preferred one by a trace more. */
@@ -57,20 +64,27 @@ function gains(ordered: readonly Contender[], before: number): readonly number[]
   })
 }
 
-/** All of the first ones must pass for a later one to count. */
+/** All of the first ones must pass for a later one to count, but for the last two where these share α. */
 function expectedOfSequence(
   chosen: readonly number[],
   values: readonly number[],
-  odds: (place: number) => number,
+  odds: readonly Odds[],
+  sharing: 0 | 2,
 ): number {
   let [reached, had, expected] = [1, 0, 0]
-  for (const place of chosen) {
-    const passes = odds(place)
-    expected += reached * (1 - passes) * had
-    reached *= passes
+  for (const place of chosen.slice(0, chosen.length - sharing)) {
+    const { pass } = odds[place]!
+    expected += reached * (1 - pass) * had
+    reached *= pass
     had = values[place]!
   }
-  return expected + reached * had
+  if (sharing === 0) return expected + reached * had
+  const [slow, fast] = chosen.slice(-2) as [number, number]
+  const [one, other] = [odds[slow]!, odds[fast]!]
+  const fastPasses = other.passAtHalf + (other.pass - other.passAtHalf) * one.passAtHalf
+  const slowAlone = one.passAtHalf * (1 - other.pass)
+  const gained = fastPasses * (values[fast]! - had) + slowAlone * (values[slow]! - had)
+  return expected + reached * (had + gained)
 }
 
 /** The best of those that stay close counts. */

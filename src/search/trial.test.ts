@@ -43,7 +43,7 @@ test('what most rows keep has an order of its own, and ranges that cut a few row
 
 test('decibels with a reserve are secure only where other rows are likely to keep them', () => {
   const quiet = trial('a', 30)
-  expect(secure(quiet, { pass: 0.4, close: 0.95 })).toBe(true)
-  expect(secure(quiet, { pass: 0.4, close: 0.7 })).toBe(false)
-  expect(secure(quiet, { pass: 0.9, close: 0.7 })).toBe(true)
+  expect(secure(quiet, { pass: 0.4, passAtHalf: 0, close: 0.95 })).toBe(true)
+  expect(secure(quiet, { pass: 0.4, passAtHalf: 0, close: 0.7 })).toBe(false)
+  expect(secure(quiet, { pass: 0.9, passAtHalf: 0, close: 0.7 })).toBe(true)
 })

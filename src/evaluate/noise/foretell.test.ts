@@ -48,14 +48,17 @@ test('odds of a pass are the share of fresh rows, drawn by what is known of the 
     [4, 0],
     [0, 0],
   ] as const) {
-    let passed = 0
+    let [passed, atHalf] = [0, 0]
     const draws = 1500
     for (let i = 0; i < draws; i++) {
-      const fresh = { baseOnly: draw(lost), candidateOnly: draw(won), n: rows }
-      if (tango({ ...fresh, margin: 0.01, alpha: 0.05 }).p < 0.05) passed++
+      const { p } = tango({ baseOnly: draw(lost), candidateOnly: draw(won), n: rows, margin: 0.01, alpha: 0.05 })
+      if (p < 0.05) passed++
+      if (p < 0.025) atHalf++
     }
     // Four standard errors of the share.
-    expect(Math.abs(foretell(counted(lost, won, n), rows).pass - passed / draws)).toBeLessThan(0.052)
+    const odds = foretell(counted(lost, won, n), rows)
+    expect(Math.abs(odds.pass - passed / draws)).toBeLessThan(0.052)
+    expect(Math.abs(odds.passAtHalf - atHalf / draws)).toBeLessThan(0.052)
   }
 })
 
@@ -116,8 +119,8 @@ test('much lost is hopeless, nothing lost on many rows is nearly sure', () => {
 
 test('too few rows to pass on, none at all, a loss that was shown', () => {
   expect(foretell(counted(0, 0, 360), 100).pass).toBeLessThan(0.05)
-  expect(foretell(counted(0, 0, 360), 0)).toEqual({ pass: 0, close: 0 })
-  expect(foretell({ ...counted(40, 0, 360), verdict: 'regressed' }, 600)).toEqual({ pass: 0, close: 0 })
+  expect(foretell(counted(0, 0, 360), 0)).toEqual({ pass: 0, passAtHalf: 0, close: 0 })
+  expect(foretell({ ...counted(40, 0, 360), verdict: 'regressed' }, 600)).toEqual({ pass: 0, passAtHalf: 0, close: 0 })
   expect(foretell({ ...counted(0, 0, 360), nothingToLose: true }, 600).pass).toBe(0)
 })
 

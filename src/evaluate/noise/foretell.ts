@@ -6,6 +6,8 @@ import { noiseRows, typicalNoise, worstNoise } from './worst-noise.ts'
 /** How likely a candidate is to pass on fresh rows, and to be `close` there. */
 export interface Odds {
   readonly pass: number
+  /** To pass at half of α, as one of two that share it must; 0 where the comparison has no p-value to tell. */
+  readonly passAtHalf: number
   readonly close: number
 }
 
@@ -20,7 +22,7 @@ const FEWEST_ROWS = 20
 /** Nothing is surer than this to stay close: what labels would say to it is not known. */
 const SUREST = 0.98
 /** Of what was judged on no rows. */
-const UNKNOWN: Odds = { pass: 0.5, close: 0.5 }
+const UNKNOWN: Odds = { pass: 0.5, passAtHalf: 0, close: 0.5 }
 /** Outcomes less likely than this are left out of the sums. */
 const NEGLIGIBLE = 1e-9
 
@@ -38,15 +40,26 @@ export function foretell(
   roundings: readonly ComparisonReport[] = [],
 ): Odds {
   if (comparison === null) return UNKNOWN
-  if (comparison.verdict === 'regressed' || rows < 1) return { pass: 0, close: 0 }
-  return { pass: passOdds(comparison, rows, roundings), close: closeOdds(comparison, rows) }
+  if (comparison.verdict === 'regressed' || rows < 1) return { pass: 0, passAtHalf: 0, close: 0 }
+  const { alpha } = comparison
+  const tested = comparison.discordant !== null || comparison.nonInferiority !== null
+  return {
+    pass: passOdds(comparison, rows, roundings, alpha),
+    passAtHalf: tested ? passOdds(comparison, rows, roundings, alpha / 2) : 0,
+    close: closeOdds(comparison, rows),
+  }
 }
 
-function passOdds(comparison: ComparisonReport, rows: number, roundings: readonly ComparisonReport[]): number {
-  const { alpha, margin = 0.01, nonInferiority } = comparison
+function passOdds(
+  comparison: ComparisonReport,
+  rows: number,
+  roundings: readonly ComparisonReport[],
+  alpha: number,
+): number {
+  const { margin = 0.01, nonInferiority } = comparison
   if (comparison.nothingToLose) return 0
   const own = countsOf(comparison)
-  if (!own) return nonInferiority ? valuesPass(comparison, nonInferiority, rows) : 0
+  if (!own) return nonInferiority ? valuesPass(comparison, nonInferiority, rows, alpha) : 0
   const known = roundings.includes(comparison)
     ? proportionate(
         own,
@@ -158,16 +171,16 @@ function countsPass(
 }
 
 function valuesPass(
-  { base, candidate, higherIsBetter, n, alpha, margin = 0.01 }: ComparisonReport,
+  { base, candidate, higherIsBetter, n, alpha: shown, margin = 0.01 }: ComparisonReport,
   { lowerBound }: { readonly lowerBound: number },
   rows: number,
+  alpha: number,
 ): number {
   if (rows < FEWEST_ROWS || base.value === null || candidate.value === null) return 0
-  const z = normalQuantile(1 - alpha)
   const delta = (candidate.value - base.value) * (higherIsBetter ? 1 : -1)
-  const error = (delta - lowerBound) / z
+  const error = (delta - lowerBound) / normalQuantile(1 - shown)
   const fresh = error * Math.sqrt(n / rows)
-  const reserve = delta + margin - z * fresh
+  const reserve = delta + margin - normalQuantile(1 - alpha) * fresh
   const spread = Math.hypot(error, fresh)
   return spread > 0 ? normalCdf(reserve / spread) : reserve > 0 ? 1 : 0
 }

@@ -1,0 +1,55 @@
+import { expect, test } from 'vitest'
+import type { ComparisonReport } from '../report/index.ts'
+import { randomSource } from '../statistics/index.ts'
+import { chooseByProof } from './choose.ts'
+
+const ALPHA = 0.05
+
+/** Two that share α, with these p-values on the proof rows. */
+const choose = (slow: number, fast: number) => {
+  const sequence = ['slow', 'fast'].map((id, i) => ({
+    id,
+    figure: 1 - i / 2,
+    bytes: 100,
+    odds: { pass: 0.5, passAtHalf: 0.4, close: 0 },
+  }))
+  const prove = async (id: string) => {
+    const p = id === 'slow' ? slow : fast
+    return {
+      verdict: p < ALPHA ? 'pass' : 'inconclusive',
+      grade: p < ALPHA ? 'proven' : null,
+      alpha: ALPHA,
+      nonInferiority: { margin: 0.01, z: 0, p, ci: [0, 0], lowerBound: 0 },
+    } as unknown as ComparisonReport
+  }
+  return chooseByProof({ sequence, shared: true, standby: [] }, prove, { provenOnly: true })
+}
+
+test('of two that share α, a worse one is handed out as seldom as α says, however they hang together', async () => {
+  const source = randomSource(11)
+  const draws = 4000
+  const share = async (draw: () => readonly [number, number]) => {
+    let handedOut = 0
+    for (let i = 0; i < draws; i++) if ((await choose(...draw())).id !== 'original') handedOut++
+    return handedOut / draws
+  }
+  // Four standard errors of a share of 5 %.
+  const most = ALPHA + 4 * Math.sqrt((ALPHA * (1 - ALPHA)) / draws)
+  expect(await share(() => [source.uniform(), source.uniform()])).toBeLessThan(most)
+  const opposed = await share(() => {
+    const p = source.uniform()
+    return [p, 1 - p]
+  })
+  expect(opposed).toBeLessThan(most)
+  // All of α is used: what fails takes nothing from the other.
+  expect(opposed).toBeGreaterThan(0.7 * ALPHA)
+})
+
+test('of two that share α, the one that passes carries the other, and one that is not sure enough is told', async () => {
+  expect((await choose(0.2, 0.01)).id).toBe('fast')
+  expect((await choose(0.01, 0.04)).ranked.map(({ id }) => id)).toEqual(['fast', 'slow'])
+  expect((await choose(0.04, 0.01)).ranked.map(({ id }) => id)).toEqual(['fast', 'slow'])
+  expect((await choose(0.01, 0.2)).reason).toMatch(/^slow is the best .* fast, better in the goal, was not proven/)
+  expect((await choose(0.04, 0.04)).id).toBe('original')
+  expect((await choose(0.04, 0.2)).id).toBe('original')
+})
