@@ -7,14 +7,23 @@ import type { Trial } from './trial.ts'
 
 const MINUTE = 60_000
 
-/** One placement that is close enough, with these odds of a pass, and those of a quieter mixture of it. */
-function searchOf({ pass, quieter, spentMs = 0 }: { pass: number; quieter: number; spentMs?: number }) {
+interface Seen {
+  /** Odds of a pass, and those of a quieter mixture. */
+  readonly pass: number
+  readonly quieter: number
+  readonly close?: number
+  readonly rows?: number
+  readonly spentMs?: number
+}
+
+/** One placement that is close enough, seen on these rows. */
+function searchOf({ pass, quieter, close = 0.98, rows = 9, spentMs = 0 }: Seen) {
   const asked: string[] = []
   const trialOf = (spec: CandidateSpec): Trial =>
     ({
       built: { spec, expectedNoise: 1e-3 },
       result: {},
-      comparison: { verdict: 'inconclusive', outputs: [] },
+      comparison: { verdict: 'inconclusive', n: rows, outputs: [] },
     }) as unknown as Trial
   const first = trialOf({ id: 'int8-minmax', words: '', scheme: 'static-int8', calibration: 'minmax' })
   const isMixture = ({ built: { spec } }: Trial) => spec.noiseBudget !== undefined
@@ -31,7 +40,7 @@ function searchOf({ pass, quieter, spentMs = 0 }: { pass: number; quieter: numbe
     inOrderOfPromise: (trials: readonly Trial[]) => trials,
     affords: () => true,
     secure: () => true,
-    odds: (trial: Trial) => ({ pass: isMixture(trial) ? quieter : pass, close: 0.98 }),
+    odds: (trial: Trial) => ({ pass: isMixture(trial) ? quieter : pass, close }),
     judgeFirstRows: async () => {},
     buildAll: async () => [],
     halve: async ([trial]: readonly Trial[]) => trial,
@@ -67,6 +76,15 @@ test('what may well fail the proof is insured by a much quieter mixture, where t
     await search.settle()
     expect(search.asked).toEqual([])
   }
+})
+
+test('where few rows say that the noise holds, a quieter mixture stands by, however little time is left', async () => {
+  const few = searchOf({ pass: 0, quieter: 0, close: 0.9, spentMs: 0.6 * MINUTE })
+  await few.settle()
+  expect(few.asked).toEqual(['build with noise 5.012e-4', 'judge', 'time'])
+  const many = searchOf({ pass: 0, quieter: 0, close: 0.9, rows: 40 })
+  await many.settle()
+  expect(many.asked).toEqual([])
 })
 
 /** Placements by id, the fastest first, with what their outputs keep on the selection rows. */

@@ -32,8 +32,9 @@ const STEP = 'not timed: a step on the way to the fastest mixture that is close 
  * recognisers of text.
  */
 const DECIBEL = 0.04
-/** So many rows tell what others will show; of fewer, a quieter mixture is kept as well. */
+/** So many rows tell what others will show; of fewer, a quieter mixture is kept as well, unless so much speaks for it. */
 const MANY_ROWS = 32
+const CERTAIN = 0.97
 const QUIETER = 10 ** (-3 / 10)
 /** Odds of a pass from which no insurance is looked for, and how much quieter that is: answers changed by a third. */
 const SURE = 0.9
@@ -118,7 +119,8 @@ export class Statics {
     const plenty = this.#budget.left > PLENTY * this.#budget.seconds
     if (!plenty) await this.#timed(await this.#mixed(calibrated))
     const siblings = [calibrated, ...(await this.#smoothed(calibrated))]
-    if (siblings.some((trial) => pool.secure(trial))) return
+    const secure = siblings.find((trial) => pool.secure(trial))
+    if (secure) return this.#timed(await this.#insured(secure))
     const safest = quietestFirst(siblings)[0]!
     // It is the weights that are coarse in 4 bits, and float beside them makes the file larger.
     const fewBits = safest.built.spec.pass?.weightBits === 4
@@ -244,19 +246,22 @@ export class Statics {
       const { note: _, ...result } = trial.result
       trial.result = result
     }
-    return [...kept, ...(best ? await this.#quieter(best.trial) : [])]
+    return [...kept, ...(best && this.#fewTell(best.trial) ? await this.#quieter(best.trial, best.trial.built) : [])]
   }
 
   /**
-   * A much quieter mixture to prove before one that may well fail: answers change in proportion to the noise, and where
-   * one too many does, only what stands before it in the proof is handed out. Only where there is plenty of time.
+   * A quieter mixture beside one that may well fail. By labels a much quieter one, to prove before it: answers change in
+   * proportion to the noise, and where one too many does, only what stands before it in the proof is handed out; only
+   * where there is plenty of time. Where the noise must hold, one to fall back on.
    */
   async #insured(whole: Trial): Promise<readonly Trial[]> {
     const pool = this.#pool
     const { pass } = pool.odds(whole)
-    if (pass === 0 || pass >= SURE || this.#budget.left < PLENTY * this.#budget.seconds) return []
     const { spec } = whole.built
-    const noise = await this.#foretold(spec, `a quieter mixture of ${spec.id}`)
+    const foretold = () => this.#foretold(spec, `a quieter mixture of ${spec.id}`)
+    if (pass === 0) return this.#fewTell(whole) ? this.#quieter(whole, { expectedNoise: await foretold() }) : []
+    if (pass >= SURE || this.#budget.left < PLENTY * this.#budget.seconds) return []
+    const noise = await foretold()
     const trial = noise && pool.affords(1) ? await pool.build(withNoise(spec, noise * INSURANCE)) : null
     if (!trial) return []
     await pool.climb(trial)
@@ -284,16 +289,24 @@ export class Statics {
   }
 
   /**
-   * A still quieter one, for the case that few selection rows were luckier than those that prove, or the few that nearly
-   * all of the noise is of where it is the noise that must hold.
+   * Whether few selection rows speak for it, or the few that nearly all of the noise is of where it is the noise that must
+   * hold: they may have been luckier than those that prove.
    */
-  async #quieter(trial: Trial): Promise<readonly Trial[]> {
+  #fewTell(trial: Trial): boolean {
     const pool = this.#pool
-    const { spec } = trial.built
-    const decibelsHold = pool.odds(trial).pass < SECURE_ODDS
-    const rows = decibelsHold ? noiseRows(trial.comparison!) : pool.bench.rows.select.indices.length
-    if (rows >= MANY_ROWS || !spec.noiseBudget) return []
-    const quieter = withNoise(spec, spec.noiseBudget * QUIETER)
+    const { pass, close } = pool.odds(trial)
+    if (pass >= SECURE_ODDS) return pool.bench.rows.select.indices.length < MANY_ROWS
+    return close < CERTAIN && noiseRows(trial.comparison!) < MANY_ROWS
+  }
+
+  /** A still quieter one than one that is foretold this noise, where it is secure. */
+  async #quieter(
+    { built: { spec } }: Trial,
+    { expectedNoise }: { readonly expectedNoise: number | null },
+  ): Promise<readonly Trial[]> {
+    if (expectedNoise === null) return []
+    const pool = this.#pool
+    const quieter = withNoise(spec, expectedNoise * QUIETER)
     if (!pool.affords(1)) {
       this.#budget.leaveOut(quieter.id)
       return []
@@ -301,7 +314,9 @@ export class Statics {
     const built = await pool.build(quieter)
     if (!built) return []
     await pool.climb(built)
-    return pool.secure(built) ? [built] : []
+    if (pool.secure(built)) return [built]
+    pool.note(built, 'not timed: not close enough')
+    return []
   }
 
   /**
