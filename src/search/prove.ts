@@ -28,14 +28,35 @@ export async function prove(pool: Pool, budget: Budget, provenOnly: boolean): Pr
   const chosen = chosenOf(most)
   for (const { id } of everyFinalist(chosenOf(FINALISTS)))
     if (!everyFinalist(chosen).some((one) => one.id === id)) budget.leaveOut(`proving ${id}`)
-  return chooseByProof(
+  const proofs = new Map<string, ComparisonReport>()
+  const choice = await chooseByProof(
     { ...chosen, sequence: [...(first ? [first] : []), ...chosen.sequence] },
-    (id) => proofOf(pool, pool.get(id)),
+    async (id) => {
+      const proof = await proofOf(pool, pool.get(id))
+      proofs.set(id, proof)
+      return proof
+    },
     {
       provenOnly,
       idle: lossless && !gainsShown(pool, lossless) ? lossless.built.spec.id : undefined,
       unsafe: unsafe(pool)?.built.spec.id,
     },
+  )
+  for (const id of notSureEnough(chosen, proofs, choice)) pool.note(pool.get(id), NOT_SURE)
+  return choice
+}
+
+const NOT_SURE = 'passed, but not as surely as one of two that were tested side by side must: at half of α'
+
+/** What passed by itself and may not be handed out all the same, since it shares α with another. */
+export function notSureEnough(
+  { sequence, shared }: Finalists,
+  proofs: ReadonlyMap<string, ComparisonReport>,
+  { ranked }: Choice,
+): readonly string[] {
+  const pair = shared ? sequence.slice(-2) : []
+  return pair.flatMap(({ id }) =>
+    proofs.get(id)?.verdict === 'pass' && !ranked.some((one) => one.id === id) ? [id] : [],
   )
 }
 
