@@ -138,6 +138,7 @@ const nativeForms = [
   layout.activateInBlocks,
   layout.lrnByWindow,
   layout.softmaxByChannels,
+  layout.boundMaskedSoftmax,
   layout.splitNearestResize,
   layout.splitMaxPool,
   layout.sumBeforeNormalization,
@@ -179,6 +180,9 @@ export const LAYOUT_REPAIRS: readonly string[] = [
 
 /** What a float model goes through before static integers are made of it, so that more of it has integer kernels. */
 export const INTEGER_FORMS: readonly string[] = [layout.convolveNormalizations.id, 'eliminateDeadCode']
+
+/** Masks without denormal numbers, which only some processors are slow at. */
+export const BOUND_MASKS: readonly string[] = [layout.boundMaskedSoftmax.id]
 
 /** Whole blocks of channels; more of them are computed, so that it shows in the timing whether they pay. */
 export const FILL_BLOCKS: readonly string[] = [

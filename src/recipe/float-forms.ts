@@ -4,7 +4,15 @@ import type { Equivalence, Target } from '../report/index.ts'
 import type { CandidateSpec } from './candidate.ts'
 import type { Meter } from './meter.ts'
 import { readWindows, type Spared, type WithoutSpare, withoutSpare } from './prune/spare.ts'
-import { filledWherePays, forIntegers, forNativeKernels, nativeForm, type TimeForms } from './quantize/filled-blocks.ts'
+import {
+  boundMasksPay,
+  filledWherePays,
+  forIntegers,
+  forNativeKernels,
+  nativeForm,
+  type TimeForms,
+  withBoundMasks,
+} from './quantize/filled-blocks.ts'
 import type { RowsOf } from './share-rows.ts'
 import { losslessTrail, proveEqual, unroundedTrail } from './simplify.ts'
 import type { Trail } from './trail.ts'
@@ -28,6 +36,7 @@ export class FloatForms {
   #plain: Promise<Trail> | undefined
   #simple: Promise<Trail> | undefined
   #unrounded: Promise<Trail | null> | undefined
+  #boundMasks: Promise<boolean> | undefined
   readonly #added = new Map<string, Trail>()
   #spare: Promise<WithoutSpare | null> | undefined
 
@@ -42,13 +51,21 @@ export class FloatForms {
   lossless(): Promise<{ trail: Trail; equivalence: Equivalence }> {
     this.#lossless ??= (async () => {
       const base = await this.#simplified()
-      const trail = this.#options.target === 'native' ? await forNativeKernels(base) : base
+      const trail = this.#options.target === 'native' ? await this.finished(await forNativeKernels(base)) : base
       // Rows that are for proving must not have been looked at before.
       const { data: whole, indices } = this.#rows
       const data = indices.length > 0 ? subset(whole, indices) : undefined
       return { trail, equivalence: await proveEqual(this.#original, trail.model, { data, seed: this.#options.seed }) }
     })()
     return this.#lossless
+  }
+
+  /** What is ready for native kernels, with masks that leave no denormal numbers behind where that was measured to pay. */
+  async finished(trail: Trail): Promise<Trail> {
+    this.#boundMasks ??= this.#simplified().then(async (plain) =>
+      this.#options.target === 'native' ? boundMasksPay(await forNativeKernels(plain), this.#time) : false,
+    )
+    return (await this.#boundMasks) ? withBoundMasks(trail) : trail
   }
 
   /** Lossless passes, and whole blocks of channels where they were measured to pay. */

@@ -210,7 +210,12 @@ export class Workbench {
       // What was tuned is integers already.
       const made = trail.runs.findLast(({ planned }) => planned)
       const native = this.#options.target === 'native' && !made
-      return builtFrom(spec, native ? await forNativeKernels(trail) : trail, made?.planned ?? {}, made?.refused ?? [])
+      return builtFrom(
+        spec,
+        native ? await this.#forms.finished(await forNativeKernels(trail)) : trail,
+        made?.planned ?? {},
+        made?.refused ?? [],
+      )
     }
     const calibration =
       spec.scheme === 'static-int8' ? await this.#ranges(trail.model, spec.calibration ?? 'minmax', spec.samples) : null
@@ -222,10 +227,11 @@ export class Workbench {
     const evidence = [calibration, channels, sensitivity, costs].filter((report) => report !== null)
     const { scheme, keepFloat, recurrent, rounding } = spec
     const steps = quantizeSteps({ scheme, target, keepFloat, recurrent, rounding, pass }, evidence)
-    const next = await advanceOnThreads(
+    const quantized = await advanceOnThreads(
       trail,
       rounding ? await this.#taught(trail.model, scheme, steps, rounding) : steps,
     )
+    const next = await this.#forms.finished(quantized)
     const run = quantizationRun(next, scheme)
     const layers = recurrent ? quantizationRun(next, 'dynamic-int8') : undefined
     return builtFrom(spec, next, { ...run.planned, ...layers?.planned }, run.refused, run.expectedNoise)
