@@ -17,10 +17,11 @@ export interface Choice {
 }
 
 /**
- * Proves the finalists in their fixed order and chooses the last that passed (see `provenInOrder`). Only where nothing that gains can be proven with these rows is a
- * `close` one handed out instead: the best in the goal of all finalists that are close. `idle` is one of which no gain was
- * shown, as a lossless model that is as fast and as large as the original: without labels it is for when nothing else is
- * left. `unsafe` is the best in the goal that the selection rows did not allow.
+ * Proves the finalists in their fixed order and chooses the last that passed (see `provenInOrder`). Only where nothing
+ * that gains can be proven with these rows is a `close` one handed out instead: the best in the goal of all finalists
+ * that are close. `idle` is one of which no gain was shown, as a lossless model that is as fast and as large as the
+ * original: without labels it is for when nothing else is left. `unsafe` is the best in the goal that the selection
+ * rows did not allow.
  */
 export async function chooseByProof(
   { sequence, shared, standby }: Finalists,

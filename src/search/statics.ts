@@ -64,10 +64,10 @@ export class Statics {
 
   /**
    * The placements, the fastest first: the calibrations of each that one reading of the rows gives, then, for those of
-   * which none is secure, what is dear, down to the fewest nodes in float that make one so, beginning with the one that is
-   * likely to be the fastest when it is quiet enough. So the time does not go into the repair of one while another was
-   * never looked at. A placement is looked at closely only while it could still beat
-   * what is secure: the lossless model is from the start.
+   * which none is secure, what is dear, down to the fewest nodes in float that make one so, beginning with the one that
+   * is likely to be the fastest when it is quiet enough. So the time does not go into the repair of one while another
+   * was never looked at. A placement is looked at closely only while it could still beat what is secure: the lossless
+   * model is from the start.
    */
   async settle(): Promise<void> {
     const pool = this.#pool
