@@ -246,7 +246,8 @@ export class Statics {
       const { note: _, ...result } = trial.result
       trial.result = result
     }
-    return [...kept, ...(best && this.#fewTell(best.trial) ? await this.#quieter(best.trial, best.trial.built) : [])]
+    if (!best || !this.#fewTell(best.trial)) return kept
+    return [...kept, ...(await this.#quieter(best.trial.built.spec, best.trial.built.expectedNoise))]
   }
 
   /**
@@ -259,7 +260,7 @@ export class Statics {
     const { pass } = pool.odds(whole)
     const { spec } = whole.built
     const foretold = () => this.#foretold(spec, `a quieter mixture of ${spec.id}`)
-    if (pass === 0) return this.#fewTell(whole) ? this.#quieter(whole, { expectedNoise: await foretold() }) : []
+    if (pass === 0) return this.#fewTell(whole) ? this.#quieter(spec, await foretold()) : []
     if (pass >= SURE || this.#budget.left < PLENTY * this.#budget.seconds) return []
     const noise = await foretold()
     const trial = noise && pool.affords(1) ? await pool.build(withNoise(spec, noise * INSURANCE)) : null
@@ -299,11 +300,8 @@ export class Statics {
     return close < CERTAIN && noiseRows(trial.comparison!) < MANY_ROWS
   }
 
-  /** A still quieter one than one that is foretold this noise, where it is secure. */
-  async #quieter(
-    { built: { spec } }: Trial,
-    { expectedNoise }: { readonly expectedNoise: number | null },
-  ): Promise<readonly Trial[]> {
+  /** A mixture quieter than this one, which is foretold so much noise, where it is secure. */
+  async #quieter(spec: CandidateSpec, expectedNoise: number | null): Promise<readonly Trial[]> {
     if (expectedNoise === null) return []
     const pool = this.#pool
     const quieter = withNoise(spec, expectedNoise * QUIETER)

@@ -40,7 +40,7 @@ function apply(node: Node, context: RuleContext): RuleOutcome {
   if (add?.opType !== 'Add' || add.domain !== '') return false
   const mask = add.inputs.find((value) => hides(value, editor))
   const scores = types.get(add.inputs.find((value) => value !== mask) ?? '')
-  if (mask === undefined || scores?.kind !== 'tensor' || !isSquare(scores.shape)) return false
+  if (mask === undefined || scores?.kind !== 'tensor' || !hasManyRows(scores.shape)) return false
   const { values, make, integers, floats } = piecesOf(output, editor, node)
   const [most, bound, bounded] = values('most', 'bound', 'bounded')
   editor.replace(
@@ -56,10 +56,10 @@ function apply(node: Node, context: RuleContext): RuleOutcome {
 }
 
 /**
- * Whether there are scores of many rows: of known number, or as many as columns. With other ones of open length there is a
- * cache, and mostly one token is decoded.
+ * Whether scores have more than one row in any case: a known number of them, or as many as columns. Where their number is
+ * open, there is a cache, and mostly one token is decoded.
  */
-function isSquare(shape: Shape | null): boolean {
+function hasManyRows(shape: Shape | null): boolean {
   const [rows, columns] = shape?.slice(-2) ?? []
   return typeof rows === 'number' ? rows > 1 : typeof rows === 'string' && rows === columns
 }
