@@ -61,27 +61,36 @@ export function planStatic(
 ): StaticPlan {
   const index = indexGraph(graph)
   const masked = maskedRanges(graph, index, facts, seen)
-  const unmasked = new Map([...seen].map(([name, range]) => [name, masked.get(name) ?? range]))
-  const ranges = tellingRanges(unmasked, index, facts)
+  const underMasks = new Map([...seen].map(([name, range]) => [name, masked.get(name) ?? range]))
+  const ranges = tellingRanges(underMasks, index, facts)
   const keep = new Set(options.keepFloat ?? [])
   const reasons = new Map<Node, string>()
+  const apart = new Set<Node>()
   const candidates = new Map<Node, Unit>()
   const taken = new Set<Node>()
   for (const node of graph.nodes) {
     if (taken.has(node)) continue
     const found = unitAt(node, index, facts)
     if (!found) continue
-    const reason = 'refused' in found ? found.refused : refuseUnit(found, index, facts, ranges, keep, options)
-    if (reason !== undefined) reasons.set(node, reason)
-    if ('refused' in found) continue
-    if (reason === undefined) candidates.set(node, found)
+    if ('refused' in found) {
+      reasons.set(node, found.refused)
+      apart.add(node)
+      continue
+    }
+    const refused = refuseUnit(found, index, facts, ranges, keep, options)
+    if (!refused) candidates.set(node, found)
+    else {
+      reasons.set(node, refused.reason)
+      if (refused.apart) apart.add(node)
+    }
     for (const part of partsBehind(found)) {
       taken.add(part)
+      if (!refused) continue
       // In float it costs nothing behind its node; as a table it would.
-      if (reason !== undefined) reasons.set(part, 'it belongs to a node that stays in float')
+      reasons.set(part, 'it belongs to a node that stays in float')
+      apart.add(part)
     }
   }
-  const apart = new Set([...reasons].flatMap(([node, reason]) => (reason === PRODUCTS_ALONE ? [] : node)))
   const placed = withShifts(candidates, index, facts, ranges)
   const units = placeUnits(placed, graph, index, facts, ranges, options, known)
   const left =
@@ -155,6 +164,13 @@ function noRule(node: Node): string {
   return floatReasons[name] ?? `the runtime has no integer kernel for ${name}`
 }
 
+/** Why a unit stays in float. */
+interface UnitRefusal {
+  readonly reason: string
+  /** Whether its node must run in float, whatever stands around it. */
+  readonly apart: boolean
+}
+
 function refuseUnit(
   unit: Unit,
   index: GraphIndex,
@@ -162,9 +178,22 @@ function refuseUnit(
   ranges: ReadonlyMap<string, ObservedRange>,
   keep: ReadonlySet<string>,
   options: PlanOptions,
+): UnitRefusal | undefined {
+  if (isNamed(unit, keep)) return { reason: 'kept in float as asked', apart: true }
+  // The runtime may make integer kernels of what lies between products nonetheless: there it costs less so.
+  if (options.placement === 'products' && unit.rule.kind !== 'product')
+    return { reason: 'only products are quantized', apart: false }
+  const reason = reasonForFloat(unit, index, facts, ranges, options)
+  return reason === undefined ? undefined : { reason, apart: true }
+}
+
+function reasonForFloat(
+  unit: Unit,
+  index: GraphIndex,
+  facts: NodeFacts,
+  ranges: ReadonlyMap<string, ObservedRange>,
+  options: PlanOptions,
 ): string | undefined {
-  if (isNamed(unit, keep)) return 'kept in float as asked'
-  if (options.placement === 'products' && unit.rule.kind !== 'product') return 'only products are quantized'
   const depthwise = options.depthwise ?? 'auto'
   if (unit.depthwise && (depthwise === 'float' || (depthwise === 'auto' && options.placement === 'products')))
     return 'depthwise convolutions stay in float as asked'
@@ -190,9 +219,6 @@ function refuseUnit(
     return `its channels are split into parts whose ranges differ ${spread.toFixed(0)}-fold, which one scale would not hold`
   return undefined
 }
-
-/** The runtime may make integer kernels of what lies between products nonetheless: there it costs less so. */
-const PRODUCTS_ALONE = 'only products are quantized'
 
 /** Parts of a value whose ranges differ more than this lose two bits and more under one scale. */
 const MOST_SPREAD = 4
