@@ -26,18 +26,18 @@ export interface Extremes {
   readonly finite: boolean
 }
 
-/**
- * A model that can be run. Every engine keeps this contract (one contract suite runs against all of them):
- * - `run(feeds)` gives every graph output; `run(feeds, fetch)` gives exactly the named values, inner ones included.
- * - The results belong to the caller.
- * - A feed with a wrong name, dtype or shape is a UserError that names the input and what it should be.
- */
 /** An output that a session cannot hand out, and why. */
 export interface OmittedOutput {
   readonly name: string
   readonly reason: string
 }
 
+/**
+ * A model that can be run. Every engine keeps this contract (one contract suite runs against all of them):
+ * - `run(feeds)` gives every graph output; `run(feeds, fetch)` gives exactly the named values, inner ones included.
+ * - The results belong to the caller.
+ * - A feed with a wrong name, dtype or shape is a UserError that names the input and what it should be.
+ */
 export interface Session {
   readonly inputs: readonly PortValue[]
   readonly outputs: readonly PortValue[]
