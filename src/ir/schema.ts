@@ -152,4 +152,4 @@ export function accepts(parameter: Parameter, type: ValueType): boolean {
 }
 
 /** Element types that operator sets up to 22 know; what is newer is not held against the table. */
-export const isOldType = (dtype: DType): boolean => DTYPES[dtype].code <= DTYPES.float4e2m1.code - 1
+export const isOldType = (dtype: DType): boolean => DTYPES[dtype].code < DTYPES.float4e2m1.code

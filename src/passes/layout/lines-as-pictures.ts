@@ -86,7 +86,10 @@ class Lift {
   convolutions = 0
   /** The picture of a line, by the line's name. */
   readonly #pictures = new Map<string, string>()
-  readonly #axes = new Map<string, string>()
+  /** A constant with the axis of one, by the constant's name. */
+  readonly #constants = new Map<string, string>()
+  /** The constant that names the axis of one. */
+  #rowAxis: string | undefined
   readonly #types: ReadonlyMap<string, ValueType>
   readonly editor: GraphEditor
 
@@ -123,11 +126,8 @@ class Lift {
   }
 
   #axis(): string {
-    const known = this.#axes.get('')
-    if (known !== undefined) return known
-    const name = this.editor.addConstant(tensorOf('int64', [1], BigInt64Array.of(BigInt(ROW))), 'row_axis')
-    this.#axes.set('', name)
-    return name
+    this.#rowAxis ??= this.editor.addConstant(tensorOf('int64', [1], BigInt64Array.of(BigInt(ROW))), 'row_axis')
+    return this.#rowAxis
   }
 
   /** What a node becomes over pictures; undefined where it stays. */
@@ -195,11 +195,11 @@ class Lift {
 
   /** A constant with the axis of one in front of its last. */
   #constant(name: string, tensor: Tensor): string {
-    const known = this.#axes.get(name)
+    const known = this.#constants.get(name)
     if (known !== undefined) return known
     const dims = [...tensor.dims.slice(0, -1), 1, ...tensor.dims.slice(-1)]
     const added = this.editor.addConstant({ ...tensor, dims }, `${name}_picture`)
-    this.#axes.set(name, added)
+    this.#constants.set(name, added)
     return added
   }
 }
