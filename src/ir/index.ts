@@ -1,5 +1,6 @@
 export * from './attribute.ts'
 export * from './check/index.ts'
+export { isDepthwise } from './depthwise.ts'
 export * from './dtype.ts'
 export * from './evaluate/index.ts'
 export * from './graph-index.ts'

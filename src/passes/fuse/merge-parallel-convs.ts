@@ -15,6 +15,7 @@ import {
   int,
   intAttribute,
   intsAttribute,
+  isDepthwise,
   makeNode,
   type Node,
   stringAttribute,
@@ -74,9 +75,7 @@ function mergeChannelwise(split: Node, context: RuleContext): RuleOutcome {
   const [first] = parts
   if (!first || parts.length !== split.outputs.length || !savesBlocks(parts.map(widthOf))) return false
   const channelwise = ({ node, weight }: Part) =>
-    weight.dims[1] === 1 &&
-    intAttribute(node, 'group', 1) === weight.dims[0] &&
-    channelsOf(node, context) === weight.dims[0]
+    isDepthwise(node, weight) && channelsOf(node, context) === weight.dims[0]
   if (parts.some((part) => !channelwise(part) || settings(part, false) !== settings(first, false))) return false
   const channels = parts.reduce((sum, part) => sum + widthOf(part), 0)
   for (const part of parts) editor.remove(part.node)

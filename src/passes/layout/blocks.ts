@@ -1,4 +1,4 @@
-import { intAttribute, type Node, operatorName, type Tensor } from '../../ir/index.ts'
+import { intAttribute, isDepthwise, type Node, operatorName, type Tensor } from '../../ir/index.ts'
 
 /** Channels that the runtime's blocked kernels compute at once where vectors are widest. */
 export const BLOCK = 16
@@ -14,13 +14,9 @@ export const ACTIVATIONS: ReadonlySet<string> = new Set([
   'Clip',
 ])
 
-/** A convolution of one input and one output channel a group. */
-export const isChannelwise = (conv: Node, weight: Tensor): boolean =>
-  weight.dims[1] === 1 && weight.dims[0]! > 1 && intAttribute(conv, 'group', 1) === weight.dims[0]
-
 /** A convolution over height and width that has a blocked kernel: with one group, or one for each channel. */
 export function isBlockedConv(node: Node, constant: (name: string) => Tensor | undefined): boolean {
   const weight = operatorName(node) === 'Conv' ? constant(node.inputs[1]!) : undefined
   if (weight?.dims.length !== 4) return false
-  return intAttribute(node, 'group', 1) === 1 || isChannelwise(node, weight)
+  return intAttribute(node, 'group', 1) === 1 || isDepthwise(node, weight)
 }

@@ -1,5 +1,13 @@
-import { type GraphIndex, intAttribute, type Node, operatorName, readsOf, type Tensor } from '../../ir/index.ts'
-import { BLOCK, isChannelwise } from './blocks.ts'
+import {
+  type GraphIndex,
+  intAttribute,
+  isDepthwise,
+  type Node,
+  operatorName,
+  readsOf,
+  type Tensor,
+} from '../../ir/index.ts'
+import { BLOCK } from './blocks.ts'
 
 /** Values that must have the same channels, and how many those of broken blocks shall have. */
 export interface ChannelGroups {
@@ -42,15 +50,16 @@ export function channelGroups(
     const weight = operatorName(node) === 'Conv' ? planarWeight(node, open, constant) : undefined
     if (weight) {
       const input = node.inputs[0]!
-      if (isChannelwise(node, weight)) sets.join(input, output)
-      else if (intAttribute(node, 'group', 1) === 1) {
+      if (intAttribute(node, 'group', 1) === 1) {
         sets.of(input).read = true
         const group = sets.of(output)
         group.made = true
         group.channels.add(weight.dims[0]!)
         if (index.producer.get(input)?.opType === 'GlobalAveragePool') group.pixel = true
+      } else if (isDepthwise(node, weight)) {
+        sets.join(input, output)
+        sets.of(output).channels.add(weight.dims[0]!)
       } else for (const name of [input, output]) sets.of(name).pinned = true
-      if (isChannelwise(node, weight)) sets.of(output).channels.add(weight.dims[0]!)
     } else if (keepsChannels(node, open, constant)) {
       for (const input of open) sets.join(input, output)
       for (const input of node.inputs) {

@@ -13,6 +13,8 @@ import {
   elementCount,
   indexGraph,
   int,
+  intAttribute,
+  isDepthwise,
   type Model,
   operatorName,
   type Tensor,
@@ -20,7 +22,6 @@ import {
   tensorValues,
 } from '../../ir/index.ts'
 import { GraphEditor, type Pass, type PassResult, withGraph } from '../../rewrite/index.ts'
-import { isChannelwise } from './blocks.ts'
 import { channelAxis, channelGroups } from './channel-groups.ts'
 
 export const fillChannelBlocks: Pass = {
@@ -56,14 +57,14 @@ function fill(model: Model): PassResult {
       if (inputs.some((name, slot) => name !== node.inputs[slot])) editor.replace(node, { ...node, inputs })
       continue
     }
-    const channelwise = isChannelwise(node, editor.constant(node.inputs[1]!)!)
+    const depthwise = intAttribute(node, 'group', 1) > 1 && isDepthwise(node, editor.constant(node.inputs[1]!)!)
     const sizes: (readonly [number, number])[] = []
     if (output !== undefined) sizes.push([0, output])
-    if (input !== undefined && !channelwise) sizes.push([1, input])
+    if (input !== undefined && !depthwise) sizes.push([1, input])
     inputs[1] = padded(inputs[1]!, sizes)
     if (output !== undefined && inputs[2]) inputs[2] = padded(inputs[2], [[0, output]])
     const attributes =
-      channelwise && output !== undefined ? new Map(node.attributes).set('group', int(output)) : node.attributes
+      depthwise && output !== undefined ? new Map(node.attributes).set('group', int(output)) : node.attributes
     editor.replace(node, { ...node, inputs, attributes })
   }
   const report = { id: fillChannelBlocks.id, applied: groups.count, refused: [] }

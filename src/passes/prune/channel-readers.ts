@@ -1,4 +1,12 @@
-import { intAttribute, intsAttribute, type Model, type Node, nodeLabel, stringAttribute } from '../../ir/index.ts'
+import {
+  intAttribute,
+  intsAttribute,
+  isDepthwise,
+  type Model,
+  type Node,
+  nodeLabel,
+  stringAttribute,
+} from '../../ir/index.ts'
 import type { Refusal } from '../../report/index.ts'
 import type { PrunableChannels } from './channel-groups.ts'
 
@@ -96,7 +104,8 @@ export function channelReaders(model: Model, { groups, trace, roots }: PrunableC
   for (const node of graph.nodes) {
     const read = node.inputs.filter((name) => name !== '' && !graph.initializers.has(name))
     const touched = new Set(read.flatMap((name) => groupsOf(name).flatMap((at) => at?.[0] ?? [])))
-    if (touched.size === 0 || isDepthwise(node, graph.initializers)) continue
+    const filters = node.opType === 'Conv' ? graph.initializers.get(node.inputs[1] ?? '') : undefined
+    if (touched.size === 0 || (filters && isDepthwise(node, filters))) continue
     if (CHANNELWISE.has(node.opType)) continue
     const form = formOf(node)
     const weight = unshared(node.inputs[1])
@@ -124,11 +133,6 @@ export function channelReaders(model: Model, { groups, trace, roots }: PrunableC
   }
   const own = readers.filter(({ channels }) => channels.some((at) => at && left.has(at[0])))
   return { readers: own, groups: left, others }
-}
-
-function isDepthwise(node: Node, initializers: Model['graph']['initializers']): boolean {
-  const weight = initializers.get(node.inputs[1] ?? '')
-  return node.opType === 'Conv' && weight?.dims[1] === 1 && intAttribute(node, 'group', 1) === weight.dims[0]
 }
 
 /** Where a product keeps its outputs, and how it reads; undefined for what is no product of its own weights. */

@@ -3,6 +3,7 @@ import {
   type Graph,
   indexGraph,
   intAttribute,
+  isDepthwise,
   type Model,
   type Node,
   nestedGraphs,
@@ -26,15 +27,6 @@ export interface ProductSafety {
   readonly reduced: readonly number[]
   /** Channels that may saturate. */
   readonly unsafe: readonly number[]
-}
-
-/** Whether a convolution is depthwise (one filter for each channel): its kernels widen before they multiply. */
-export function isChannelwise(node: Node, weight: Tensor): boolean {
-  return (
-    ['Conv', 'QLinearConv', 'ConvInteger'].includes(node.opType) &&
-    weight.dims[1] === 1 &&
-    intAttribute(node, 'group', 1) === weight.dims[0]
-  )
 }
 
 /** The operators that multiply codes, with the input that holds the weights. */
@@ -93,12 +85,14 @@ export function productSafety(model: Model): readonly ProductSafety[] {
 }
 
 function safetyOf(node: Node, weight: Tensor): ProductSafety {
-  const axis = /Conv/.test(node.opType) || isTransposed(node) ? 0 : 1
-  const matrix = /Conv/.test(node.opType) ? weight.dims : weight.dims.slice(-2)
+  const convolves = /Conv/.test(node.opType)
+  const axis = convolves || isTransposed(node) ? 0 : 1
+  const matrix = convolves ? weight.dims : weight.dims.slice(-2)
   const channels = matrix[axis] ?? 1
   const common = { node: nodeLabel(node), operator: node.opType, channels }
   const none = { worstPair: 0, reduced: [], unsafe: [] }
-  if (isChannelwise(node, weight)) return { ...common, form: 'exact', ...none }
+  // These kernels widen before they multiply.
+  if (convolves && isDepthwise(node, weight)) return { ...common, form: 'exact', ...none }
   if (weight.dtype !== 'int8' && weight.dtype !== 'int4') return { ...common, form: 'unsigned', ...none }
   const values = Int8Array.from(toNumbers(weight))
   const orders = depthOrders(matrix, axis)

@@ -4,6 +4,7 @@ import {
   fromNumbers,
   type Graph,
   intAttribute,
+  isDepthwise,
   makeNode,
   type Node,
   nodeLabel,
@@ -17,7 +18,6 @@ import { type Affine, affineU8, biasScale, quantizeBias, quantizeU8, rangeOf, UN
 import { type CodedChannels, quantizeChannels } from '../channel-weights.ts'
 import { MOST_PAIR } from '../kernel-pairs.ts'
 import { learnedChannels } from '../learned-weights.ts'
-import { isChannelwise } from '../portable.ts'
 import { mostCode } from '../units/plan-options.ts'
 import { corrected, meanShift, productChannels, underMultipliers } from '../units/product-channels.ts'
 import { activationSlots, channelAxis, poolAttributes, without } from '../units/quantize-rules.ts'
@@ -208,7 +208,9 @@ class Insertion {
     const most = mostCode(this.#plan)
     // Its kernel pairs what lies far apart here.
     const turned = node.opType === 'ConvTranspose'
-    const mayLeave = this.#pairSafe && 2 * most > MOST_PAIR && !isChannelwise(node, weight)
+    // Depthwise kernels widen before they multiply.
+    const widens = node.opType === 'Conv' && isDepthwise(node, weight)
+    const mayLeave = this.#pairSafe && 2 * most > MOST_PAIR && !widens
     const pairSafe = mayLeave ? (perTensor || turned ? 'any' : 'neighbours') : undefined
     // What was learned holds for the weights as they stand; a bias or a kernel may ask for more than it knew of.
     const given = scaled === values && !pairSafe ? this.#plan.learned.get(node.inputs[1]!) : undefined
@@ -236,7 +238,8 @@ class Insertion {
 
   /** The unit's node with its bias, then codes of the output, then the float of the old name where somebody reads it. */
   #give(unit: Unit, emitted: Node): void {
-    const { writer, plan } = { writer: this.#writer, plan: this.#plan }
+    const writer = this.#writer
+    const plan = this.#plan
     const name = unit.writes[0]!
     const coded = !unit.floatOutput || this.#readAsCodes(name)
     const raw = coded ? writer.freshName(`${name}_float`) : name

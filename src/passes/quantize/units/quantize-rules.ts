@@ -181,22 +181,16 @@ function refuseResize(node: Node): string | undefined {
   return mode === 'nearest' ? undefined : `interpolation "${mode}" has no integer kernel`
 }
 
-/** Codes of zero, or of pixels that are there: what else would be laid around them may have no code. */
 function refuseGather(node: Node, facts: NodeFacts): string | undefined {
   return facts.constant(node.inputs[0]!) ? 'it reads a table' : undefined
 }
 
+/** Codes of zero, or of pixels that are there: what else would be laid around them may have no code. */
 function refusePad(node: Node, facts: NodeFacts): string | undefined {
   if (stringAttribute(node, 'mode', 'constant') !== 'constant' || !node.inputs[2]) return undefined
   const value = facts.constant(node.inputs[2])
   const zero = value && Number(tensorValues(value)[0]) === 0
   return zero ? undefined : 'it pads with another value than zero, which may have no code'
-}
-
-/** A convolution of one channel a group: slower in integers than in float. */
-export function isDepthwise(node: Node, weight: Tensor): boolean {
-  const group = intAttribute(node, 'group', 1)
-  return node.opType === 'Conv' && group > 1 && weight.dims[1] === 1 && weight.dims[0] === group
 }
 
 /** Attributes without the named ones. */

@@ -1,12 +1,14 @@
 import {
   floatAttribute,
   type GraphIndex,
+  intAttribute,
+  isDepthwise,
   type Node,
   operatorName,
   type Tensor,
   tensorValues,
 } from '../../../ir/index.ts'
-import { activationSlots, isDepthwise, type NodeFacts, type OperatorRule, quantizeRules } from './quantize-rules.ts'
+import { activationSlots, type NodeFacts, type OperatorRule, quantizeRules } from './quantize-rules.ts'
 
 /**
  * What is decided as one: an operator with what its integer kernel takes in: the bias of an `Add` behind a `MatMul`,
@@ -21,6 +23,7 @@ export interface Unit {
   readonly reads: readonly string[]
   /** Values that it gives to the rest of the graph. */
   readonly writes: readonly string[]
+  /** A convolution of several groups, of one channel each: slower in integers than in float. */
   readonly depthwise: boolean
   /** The kernel gives float where no integer consumer wants codes, at no cost. */
   readonly floatOutput: boolean
@@ -66,7 +69,7 @@ export function unitAt(node: Node, index: GraphIndex, facts: NodeFacts): Unit | 
     ...(activation && { activation }),
     reads,
     writes: node.outputs.length > 1 ? node.outputs.filter((name) => name !== '') : [output],
-    depthwise: weight !== undefined && isDepthwise(node, weight),
+    depthwise: weight !== undefined && intAttribute(node, 'group', 1) > 1 && isDepthwise(node, weight),
     floatOutput: node.opType === 'MatMul' || node.opType === 'Gemm',
   }
 }
