@@ -1,3 +1,15 @@
+/*
+ * y = f(x, w)   ⇒   y = f(x, w)   l = loss(y, t)   dw = ∂l/∂w   …          for each value that is asked for
+ * From the loss back to the inputs, each node is asked once for the gradients of its inputs, given those of its
+ * outputs, by the rule of its operator (`rules.ts`); what reaches one value by several ways is added. All of it is
+ * standard operators, so that the engine that runs the model runs its gradient.
+ * Exact but for float rounding. What rounds (QuantizeLinear, Round, …) counts as the identity unless `rounding` is
+ * `exact`.
+ * Illegal: an operator set older than 18; a value that the model does not have; a loss that its outputs do not allow. A
+ * value that has no way to the loss, or on it an operator without a rule or integers alone, is refused by itself, and
+ * the others are still there.
+ * Source: the chain rule, accumulated in reverse.
+ */
 import {
   type Graph,
   inferTypes,

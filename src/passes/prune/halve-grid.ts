@@ -1,14 +1,16 @@
+/*
+ * y = Conv<strides = [1, 1]>(x, w)   ⇒   y = Conv<strides = [2, 2]>(x, w)          and so on, `times` times over
+ * The first convolutions on the way from the inputs step twice as far, so that everything behind them has a quarter of
+ * the places (in pictures) and keeps its weights. It is another function, to be learned again.
+ * Illegal: a model without a convolution. Whether the outputs keep their sizes is for the caller to see.
+ * Source: a convolution has a weight for each place of its window, and none for places of the picture.
+ */
 import { indexGraph, ints, type Model, type Node, readsOf } from '../../ir/index.ts'
 import type { Pass } from '../../rewrite/index.ts'
 
 /**
- * The model on a grid of half the resolution, `times` times: the first convolutions on the way from the inputs step twice as far,
- *
- * y = Conv<strides: ints = [1,1]>(x, w)  →  y = Conv<strides: ints = [2,2]>(x, w)
- *
- * so that everything behind them has a quarter of the places (in pictures) and keeps its weights. It is another
- * function, to be learned again. Null where there is no convolution. Whether the outputs keep their sizes is for the
- * caller to see.
+ * The model on a grid of half the resolution, `times` times. Null where there is no convolution. Whether the outputs
+ * keep their sizes is for the caller to see.
  */
 export function onHalfGrid(model: Model, times = 1): Model | null {
   const index = indexGraph(model.graph)

@@ -1,3 +1,11 @@
+/*
+ * y = Conv(Relu(Conv(x, w, b)), v)   ⇒   y = Conv(Relu(Conv(x, w', b')), v')      w', b', v' without some channels
+ * Weights and work shrink for good, with whatever depends on a channel: additions, joints, gates, groups of
+ * convolutions (`channel-groups.ts`). It is another function; which channels go is chosen before (`choose-channels.ts`,
+ * `spare-channels.ts`).
+ * Illegal: a group that the model does not have, a place beyond it, all channels of a group.
+ * Source: Li et al. 2017, 1608.08710 (whole filters, with the weights that read what they make).
+ */
 import type { Model } from '../../ir/index.ts'
 import type { Pass } from '../../rewrite/index.ts'
 import { channelGroups } from './channel-groups.ts'
@@ -8,10 +16,6 @@ export interface PruneChannelsOptions {
   readonly remove: Readonly<Record<string, readonly number[]>>
 }
 
-/**
- * Removes channels with all that depends on them. Illegal, and refused: a group that the model does not have, a place
- * beyond it, all channels of a group.
- */
 export const pruneChannels: Pass<PruneChannelsOptions> = {
   id: 'pruneChannels',
   summary: 'Removes channels for good, so that weights and work shrink.',

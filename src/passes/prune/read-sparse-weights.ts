@@ -1,10 +1,17 @@
+/*
+ * shifted = BitShift<direction = "RIGHT">(bits, {0, …, 7})   …   w = Reshape(Gather(values, place), dims)
+ *   ⇒  w = {many zeros}
+ * The way back of `storeSparseWeights`: weights that are stored in bits become initializers again, so that passes can
+ * see them. Exact: the nodes are computed as a runtime computes them. Left alone: whatever is not computed from the
+ * bits of constants, and by other operators than those of the form.
+ * Source: `store-sparse-weights.ts`.
+ */
 import { evaluateNode, type Node, readsOf, type Tensor } from '../../ir/index.ts'
 import type { Pass } from '../../rewrite/index.ts'
 
 /** Operators between the bits and the weights. */
 const FORM: ReadonlySet<string> = new Set('BitShift BitwiseAnd Cast Reshape Slice CumSum Mul Gather'.split(' '))
 
-/** The way back: weights that are stored in bits become initializers again, so that passes can see them. */
 export const readSparseWeights: Pass = {
   id: 'readSparseWeights',
   summary: 'Weights that are stored as bits and what is not zero become plain weights again.',

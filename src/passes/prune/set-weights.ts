@@ -1,3 +1,10 @@
+/*
+ * y = f(x), <w = {as in the file}>   ⇒   y = f(x), <w = {as trained}>
+ * Trained weights in place of those of the file. Names, types and sizes stay, so that nothing else has to change.
+ * Illegal: a weight that the model does not have, elements that are not among the evidence, another number of elements;
+ * each is refused by its name.
+ * Source: whatever trained them; the evidence holds the elements by their digest.
+ */
 import { type Model, type NumericArray, type Tensor, tensorOf } from '../../ir/index.ts'
 import type { Pass } from '../../rewrite/index.ts'
 
@@ -19,7 +26,6 @@ export interface SetWeightsOptions {
   readonly weights: Readonly<Record<string, string>>
 }
 
-/** Trained weights in place of those of the file. A weight that does not fit, or is not at hand, is refused by name. */
 export const setWeights: Pass<SetWeightsOptions> = {
   id: 'setWeights',
   summary: 'Puts trained weights in.',

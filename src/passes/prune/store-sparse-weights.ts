@@ -6,6 +6,10 @@
  *
  * What is not zero and one bit a weight, in standard operators of constants: a runtime computes w once, when it loads
  * the model, and from then on runs what it ran before. (Where the bits do not fill their last byte, `one` is sliced.)
+ * Exact to the bit, but that −0 comes back as 0.
+ * Illegal: an operator set older than 18, which has no BitwiseAnd. Left alone: weights that are not float32, that are
+ * an input or output of the graph, or that would be no smaller.
+ * Source: the place of a number among those that are not zero is the count of ones up to it.
  */
 import {
   elementCount,
@@ -23,7 +27,6 @@ import type { Pass } from '../../rewrite/index.ts'
 /** What the nodes, names and sizes of one tensor take in a file, about; below it, nothing is saved. */
 const OVERHEAD_BYTES = 1000
 
-/** Stores weights as above. Illegal: operator sets below 18, which have no BitwiseAnd. */
 export const storeSparseWeights: Pass = {
   id: 'storeSparseWeights',
   summary: 'Stores weights with many zeros as one bit each and what is not zero: a smaller file, the same work.',

@@ -1,3 +1,12 @@
+/*
+ * y = Op(x, w) in float16   ⇒   y = Cast<to = float16>(Op(Cast<to = float>(x), w)) in float32
+ * Every float16 value of the model becomes float32, so that no value on the way is rounded to 11 bits; graph inputs and
+ * outputs keep their types, behind a Cast. Constants keep their values exactly. Processors without arithmetic in
+ * float16 compute in float32 in any case, and pay for the way there and back at each operator that stands alone; what
+ * is made for float32 (fusions, integer kernels) knows no float16.
+ * Illegal: functions of the model's own, whose bodies are not looked into; a constant that is an output.
+ * Source: IEEE 754 binary16.
+ */
 import {
   type Attribute,
   type Graph,
@@ -15,15 +24,6 @@ import {
 import { NameSupply, type Pass, renameReads, withGraph } from '../../rewrite/index.ts'
 import { castsTo, FLOAT, FLOAT16 } from './casts-to.ts'
 
-/**
- * Every float16 value of the model becomes float32, so that no value on the way is rounded to 11 bits; graph inputs and
- * outputs keep their types, behind a Cast. Constants keep their values exactly. Processors without arithmetic in float16
- * compute in float32 in any case, and pay for the way there and back at each operator that stands alone; what is made
- * for float32 (fusions, integer kernels) knows no float16.
- *
- * Illegal: functions of the model's own, whose bodies are not looked into; a constant that is an output.
- * Source: IEEE 754 binary16.
- */
 export const widenFloat16: Pass = {
   id: 'widenFloat16',
   summary: 'float32 in place of float16 throughout: what processors compute in any case, and what fuses',

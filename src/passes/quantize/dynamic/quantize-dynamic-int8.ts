@@ -1,3 +1,17 @@
+/*
+ * (c, s, z) = DynamicQuantizeLinear(x)
+ * y = MatMul(x, w)       ⇒   y = Mul(Cast<to = float>(MatMulInteger(c, w₈, z)), Mul(s, sw))
+ * y = Gemm(x, w, b)      ⇒   y = Add(Mul(Cast<to = float>(MatMulInteger(c, w₈, z)), Mul(s, sw)), b)
+ * y = LSTM(x, w, r, …)   ⇒   y = com.microsoft.DynamicQuantizeLSTM(x, w₈, r₈, …)
+ * The runtime fuses the first two to DynamicQuantizeMatMul. Weights: signed 8 bit, symmetric, one scale a column, or
+ * one for all. Activations get one scale a run from what the run holds: no calibration, but rows of one batch share it,
+ * so a row's answer may depend on its neighbours.
+ * Illegal: weights that are not constant, finite float32, or of a product with other than two dimensions; in Gemm a
+ * transposed input, or a scaled bias that is computed; in LSTM a `layout` attribute; an operator set older than 11.
+ * Left in float: products of few weights; convolutions, for ConvInteger was measured 4 to 10 times slower than float;
+ * GRU and RNN, which have no integer kernel.
+ * Source: ONNX, DynamicQuantizeLinear and MatMulInteger; ONNX Runtime, contrib operators.
+ */
 import { inferTypes, type Model, makeNode, type Node, operatorName } from '../../../ir/index.ts'
 import type { Target } from '../../../report/index.ts'
 import {
@@ -24,13 +38,6 @@ export interface DynamicInt8Options {
   readonly oneScale?: boolean | undefined
 }
 
-/**
- * y = MatMul(x, w)  ⇒  y = DynamicQuantizeMatMul(x, w₈), written in standard operators that the runtime fuses.
- *
- * Activations get one scale a run from what the run holds: no calibration, but rows of one batch share it, so a row's
- * answer may depend on its neighbours. Convolutions stay in float: ConvInteger was measured 4 to 10 times slower than
- * float. Illegal where weights are not constant, finite float32. Needs operator set 11.
- */
 export const quantizeDynamicInt8: Pass<DynamicInt8Options> = {
   id: 'quantizeDynamicInt8',
   summary: '8-bit integer weights, activations quantized as they come; for matrix products and LSTM',

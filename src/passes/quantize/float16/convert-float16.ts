@@ -1,3 +1,13 @@
+/*
+ * w of float32       ⇒   w = Cast<to = float>(w₁₆)
+ * y = Op(x, w)       ⇒   y = Cast<to = float>(Op(Cast<to = float16>(x), w₁₆))          with `compute: 'float16'`
+ * Half the size, with 11 bits of each number. A runtime widens the weights when it loads the model; where it computes
+ * in float16, casts between two such nodes cancel. Graph inputs and outputs keep their types.
+ * Illegal: weights beyond ±65504, which would become infinite: their tensor keeps float32, and the report names it.
+ * Left alone: weights of a few elements where they are only stored; operators that the runtime does not take float16
+ * in, where it is computed in. Weights that become 0 are counted in the notes.
+ * Source: IEEE 754 binary16, rounded half to even.
+ */
 import {
   type Attribute,
   elementCount,
@@ -27,13 +37,6 @@ export interface Float16Options {
 /** Constants of fewer elements are not worth a Cast node of their own. */
 const FEWEST_ELEMENTS = 64
 
-/**
- * w float32  ⇒  Cast(w float16) to float32; with `compute: 'float16'` y = Op(x, w)  ⇒  Cast(Op(Cast(x), w₁₆)), where casts
- * between two such nodes cancel. Graph inputs and outputs keep their types.
- *
- * Weights beyond ±65504 would become infinite: their tensor keeps float32, and the report names it. Weights that become
- * 0 are counted in the notes. Source: IEEE 754 binary16, rounded half to even.
- */
 export const convertFloat16: Pass<Float16Options> = {
   id: 'convertFloat16',
   summary: 'weights in 16-bit floating point: half the size',

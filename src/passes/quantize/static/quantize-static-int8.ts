@@ -1,3 +1,12 @@
+/*
+ * y = Conv(x, w, b)   ⇒   y = DQ(Q(Conv(DQ(Q(x)), DQ(w₈), DQ(b₃₂))))
+ * Activations: unsigned 8 bit, asymmetric, one scale a value, from calibrated ranges. Weights: signed 8 bit, symmetric,
+ * one scale an output channel. Bias: 32 bit, scale = input scale · weight scale. The runtime turns the pattern into
+ * QLinearConv, QGemm, QLinearMatMul, … (`quantize-rules.ts`); what is faster in float by the costs stays there.
+ * Illegal: a range that is unknown or not finite; weights that are not constant float32; an operator set older than 13
+ * (no per-channel scales), or than 21 where weights are stored in 4 bits; nodes of nested graphs.
+ * Source: Jacob et al. 2018, 1712.05877; ONNX, QuantizeLinear and DequantizeLinear.
+ */
 import {
   constantValue,
   type Graph,
@@ -27,14 +36,6 @@ export interface StaticInt8Options extends PlanOptions {
   readonly calibration?: string | undefined
 }
 
-/**
- * y = Conv(x, w, b)  ⇒  y = DQ(Q(Conv(DQ(Q(x)), DQ(w₈), DQ(b₃₂))))
- *
- * Activations: unsigned 8 bit, asymmetric, one scale a value, from calibrated ranges. Weights: signed 8 bit, symmetric,
- * one scale an output channel. Bias: 32 bit, scale = input scale · weight scale. The runtime turns the pattern into
- * QLinearConv, QGemm, QLinearMatMul, … Illegal where a range is unknown or not finite, weights are not constant
- * float32, or the operator set is older than 13 (no per-channel scales).
- */
 export const quantizeStaticInt8: Pass<StaticInt8Options> = {
   id: 'quantizeStaticInt8',
   summary: '8-bit integers for weights and activations, with ranges seen in calibration',

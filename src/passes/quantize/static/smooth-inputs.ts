@@ -1,3 +1,13 @@
+/*
+ * x = LayerNorm(h, g, b)  y = MatMul(x, w)   ⇒   x = LayerNorm(h, g / s, b / s)  y = MatMul(x, s · w)
+ * The same function, with activations that need no codes for a few channels of outliers: a static int8 value has one
+ * scale, and the greatest channel takes it. sⱼ = max|xⱼ|^α / max|wⱼ|^(1−α), over the rows j of all weights that read x;
+ * α = 0.5 shares the difficulty, more moves more of it into the weights. The scales go into what makes x (a
+ * normalization, a Mul, the columns of a product), so that nothing is added to the graph. Needs a `channels` report,
+ * and ranges measured afterwards.
+ * Illegal: somebody else reads x, or it is an output of the graph; nothing in front of it can take the scales.
+ * Source: G. Xiao et al., SmoothQuant, ICML 2023, equation 4 and section 4.
+ */
 import { nodeLabel } from '../../../ir/index.ts'
 import type { Refusal } from '../../../report/index.ts'
 import { GraphEditor, type Pass, type PassResult } from '../../../rewrite/index.ts'
@@ -13,16 +23,6 @@ export interface SmoothOptions {
   readonly keepFloat?: readonly string[] | undefined
 }
 
-/**
- * x = LayerNorm(h, g, b)  y = MatMul(x, w)   ⇒   x = LayerNorm(h, g / s, b / s)  y = MatMul(x, s · w)
- *
- * The same function, with activations that need no codes for a few channels of outliers: a static int8 value has one
- * scale, and the greatest channel takes it. sⱼ = max|xⱼ|^α / max|wⱼ|^(1−α), over the rows j of all weights that read x;
- * α = 0.5 shares the difficulty, more moves more of it into the weights. The scales go into what makes x (a
- * normalization, a Mul, the columns of a product), so that nothing is added to the graph. Illegal where somebody else
- * reads x, or nothing in front of it can take the scales. Needs a `channels` report, and ranges measured afterwards.
- * Source: G. Xiao et al., SmoothQuant, ICML 2023, equation 4 and section 4.
- */
 export const smoothInputs: Pass<SmoothOptions> = {
   id: 'smoothInputs',
   summary: 'moves channels of outliers from activations into weights, so that both fit into 8 bits (SmoothQuant)',

@@ -1,3 +1,15 @@
+/*
+ * y = MatMul(x, w)     ⇒   y = com.microsoft.MatMulNBits(x, codes of w, scales, zero points)
+ * y = Conv(x, w, b)    ⇒   y = Conv(x, Mul(Cast(w₈), scales), b)          (the runtime folds it when it loads)
+ * y = Gather(w, i)     ⇒   y = com.microsoft.GatherBlockQuantized(codes of w, i, scales, zero points)
+ * Weights take 4 or 8 bits, those of products in blocks of `block` rows with a scale and a zero point each; activations
+ * stay float. The third is for an embedding table that is also the weights of a product and stays one table: both read
+ * the same codes.
+ * Illegal: weights that are not constant, finite float32; a block that no kernel takes; an operator set older than 21
+ * where convolutions are stored in 4 bits; a rounding whose evidence is not there; for `portable`, 8 bits at accuracy
+ * level 4. Left alone: small matrices, and the weights of other operators.
+ * Source: ONNX Runtime, contrib operators; of the roundings: `block-grid.ts` (HQQ) and `gptq.ts`.
+ */
 import { type Model, type Node, type NumericArray, operatorName, tensorValues } from '../../../ir/index.ts'
 import type { Target } from '../../../report/index.ts'
 import {
@@ -62,14 +74,6 @@ export interface WeightOptions {
   readonly products?: 'blocks' | 'stored' | undefined
 }
 
-/**
- * y = MatMul(x, w)  ⇒  y = com.microsoft.MatMulNBits(x, codes of w, scales, zero points)
- * y = Conv(x, w, b)  ⇒  y = Conv(x, Mul(Cast(w₈), scales), b)      (the runtime folds it when it loads)
- *
- * Weights take 4 or 8 bits in blocks of `block` rows with a scale and a zero point each; activations stay float. An
- * embedding table that is also the weights of a product stays one table: both read the same codes. Illegal where
- * weights are not constant, finite float32; small matrices are left, as are the weights of other operators.
- */
 export const quantizeWeights: Pass<WeightOptions> = {
   id: 'quantizeWeights',
   summary: 'weights in 4 or 8 bits, activations in float: smaller, and faster where reading weights is the cost',

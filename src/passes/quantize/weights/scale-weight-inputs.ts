@@ -1,3 +1,13 @@
+/*
+ * x = Mul(h, g)  y = MatMul(x, w)   ⇒   x = Mul(h, g / s)  y = MatMul(x, s · w)
+ * The same function, with weights that lose less when they become codes: channels of x that are large get larger
+ * weights, hence finer codes. s = mean|x|^α, for all products that read x; α is the one of 20 whose codes cost the
+ * outputs least, Σ eᵀ·XᵀX·e over the columns e of the error, and 0 (nothing done) where none helps. The scales go into
+ * what makes x: the factor of a normalization, a Mul or the columns of the weights of a product, so that nothing is
+ * added to the graph. Needs a `moments` report.
+ * Illegal: somebody else reads x, or it is an output of the graph; nothing in front of it can take the scales.
+ * Source: J. Lin et al., AWQ, MLSys 2024, section 3.2.
+ */
 import { type NumericArray, nodeLabel } from '../../../ir/index.ts'
 import { type Evidence, GraphEditor, outputPower, type Pass, type PassResult } from '../../../rewrite/index.ts'
 import { dropUnread } from '../drop-unread.ts'
@@ -19,16 +29,6 @@ const STEPS = 20
 /** Wider inputs are judged by their own energy alone: the cost of their covariance grows with the third power. */
 const WIDEST_GRAM = 1024
 
-/**
- * x = Mul(h, g)  y = MatMul(x, w)   ⇒   x = Mul(h, g / s)  y = MatMul(x, s · w)
- *
- * The same function, with weights that lose less when they become codes: channels of x that are large get larger
- * weights, hence finer codes. s = mean|x|^α, for all products that read x; α is the one of 20 whose codes cost the
- * outputs least, Σ eᵀ·XᵀX·e over the columns e of the error, and 0 (nothing done) where none helps. The scales go into
- * what makes x: the factor of a normalization, a Mul or the columns of the weights of a product, so that nothing is
- * added to the graph. Illegal where somebody else reads x, or nothing in front of it can take the scales. Needs a
- * `moments` report. Source: J. Lin et al., AWQ, MLSys 2024, section 3.2.
- */
 export const scaleWeightInputs: Pass<ScaleInputsOptions> = {
   id: 'scaleWeightInputs',
   summary: 'moves the size of large activations into the weights, which then lose less in few bits (AWQ)',

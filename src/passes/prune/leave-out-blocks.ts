@@ -1,3 +1,11 @@
+/*
+ * y = Add(f(x), x)   ⇒   x in the place of y          for the blocks that are named by their y
+ * The weights and the work of f are saved, and what stands behind keeps its sizes. It is another function, to be
+ * learned again.
+ * Illegal: an addition with a constant side, one whose sides differ in type, one of which neither side is made of the
+ * other.
+ * Source: f taken as 0; Veit et al. 2016, 1605.06431 (residual networks without some of their blocks).
+ */
 import { type Graph, indexGraph, inferTypes, type Model, type Node, readsOf } from '../../ir/index.ts'
 import type { Pass } from '../../rewrite/index.ts'
 
@@ -8,7 +16,7 @@ export interface ResidualBlock {
   readonly around: string
 }
 
-/** The residual blocks whose branch may be left out: both sides of the addition have the same type, one made of the other. */
+/** The residual blocks whose branch may be left out: both sides of the addition have one type, one made of the other. */
 export function residualBlocks(model: Model): readonly ResidualBlock[] {
   const types = inferTypes(model)
   const index = indexGraph(model.graph)
@@ -59,7 +67,6 @@ export interface LeaveOutBlocksOptions {
   readonly blocks: readonly string[]
 }
 
-/** Residual blocks become what they go around. Illegal, and refused: an addition that ends no block of equal sizes. */
 export const leaveOutBlocks: Pass<LeaveOutBlocksOptions> = {
   id: 'leaveOutBlocks',
   summary: 'Leaves residual blocks out, so that only what goes around them is left.',
