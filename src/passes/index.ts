@@ -124,11 +124,9 @@ export const UNDO_EACH_RUN: readonly string[] = [restore.widenFloat16.id, restor
 /** The same of integers whose ranges are known beforehand as well. */
 export const UNDO_ALL: readonly string[] = restoring.map(({ id }) => id)
 
-/** Exact as well, but for the native kernels: elsewhere nobody gains by them. */
-const nativeForms = [
+/** Exact as well, but for the native kernels: elsewhere nobody gains by them. They mend a model in this order. */
+const nativeLayouts = [
   layout.linesAsPictures,
-  layout.fillChannelBlocks,
-  layout.groupsInBlocks,
   layout.convolveNormalizations,
   layout.mishBySigmoid,
   layout.averageByProduct,
@@ -138,14 +136,16 @@ const nativeForms = [
   layout.activateInBlocks,
   layout.lrnByWindow,
   layout.softmaxByChannels,
-  layout.boundMaskedSoftmax,
   layout.splitNearestResize,
   layout.splitMaxPool,
   layout.sumBeforeNormalization,
-  layout.flattenProducts,
   layout.reshapeUnitAxes,
   layout.moveRowsAtOnce,
+  layout.flattenProducts,
 ]
+
+/** The same, but faster for some models or processors only: whether they pay is measured first. */
+const measuredLayouts = [layout.fillChannelBlocks, layout.groupsInBlocks, layout.boundMaskedSoftmax]
 
 /** Options of `quantizeDynamicInt8` that leave all but recurrent layers to a static scheme beside it. */
 export const RECURRENT_ONLY = { keepFloat: ['MatMul', 'Gemm'] } as const
@@ -155,22 +155,7 @@ export const NATIVE_FORMS: readonly string[] = [layout.linesAsPictures.id, 'elim
 
 /** What runs last on a float model that native kernels shall run. */
 export const LAYOUT_REPAIRS: readonly string[] = [
-  layout.linesAsPictures.id,
-  layout.convolveNormalizations.id,
-  layout.mishBySigmoid.id,
-  layout.averageByProduct.id,
-  layout.slopesAsProducts.id,
-  layout.resizeByProducts.id,
-  layout.shiftInBlocks.id,
-  layout.activateInBlocks.id,
-  layout.lrnByWindow.id,
-  layout.softmaxByChannels.id,
-  layout.splitNearestResize.id,
-  layout.splitMaxPool.id,
-  layout.sumBeforeNormalization.id,
-  layout.reshapeUnitAxes.id,
-  layout.moveRowsAtOnce.id,
-  layout.flattenProducts.id,
+  ...nativeLayouts.map(({ id }) => id),
   // Sizes that all of these ask for, and reshapes that meet where products follow each other.
   'foldShapeArithmetic',
   'shareSizes',
@@ -196,8 +181,7 @@ export const KERNEL_REPAIRS: readonly string[] = [...quantize.kernelRepairs.map(
 
 /** Every pass by its id: what a recipe may name. */
 export const passes: Readonly<Record<string, Pass<never>>> = Object.fromEntries(
-  [...simplifyPasses, ...restoring, ...nativeForms, ...lossy, differentiatePass, ...pruning].map((pass) => [
-    pass.id,
-    pass as Pass<never>,
-  ]),
+  [...simplifyPasses, ...restoring, ...nativeLayouts, ...measuredLayouts, ...lossy, differentiatePass, ...pruning].map(
+    (pass) => [pass.id, pass as Pass<never>],
+  ),
 )
