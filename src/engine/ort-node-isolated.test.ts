@@ -102,9 +102,13 @@ describe('openIsolated', () => {
     const { latency, service } = await session.timeArrivals(feeds, arrivals)
     expect([latency.length, service.length]).toEqual([3, 3])
     for (let i = 0; i < 3; i++) expect(latency[i]).toBeGreaterThanOrEqual(service[i] as number)
-    const { jsBytes, pageFaults } = await session.allocations(feeds, 20)
-    expect(jsBytes).toBeGreaterThanOrEqual(0)
-    expect(pageFaults).toBeGreaterThanOrEqual(0)
+    const rows = 10_000
+    const small = await session.allocations(feeds, 20)
+    const large = await session.allocations({ x: f32([rows, 2], new Array(2 * rows).fill(1)) }, 20)
+    // A result of so many rows is held in JavaScript, beside what any run takes.
+    expect(large.jsBytes - small.jsBytes).toBeGreaterThan(0.9 * 8 * rows)
+    expect(large.jsBytes).toBeLessThan(2 * 8 * rows)
+    expect(large.pageFaults).toBeGreaterThan(small.pageFaults)
     await expect(session.timeRuns({ x: f32([1, 3], [1, 2, 3]) }, 1)).rejects.toMatchObject({ code: 'bad-data' })
     expect(session.unpinned).toBeNull()
   })
