@@ -3,7 +3,7 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { worstNoise } from '../src/evaluate/index.ts'
+import { lowestSqnrDb } from '../src/evaluate/index.ts'
 import { readModel } from '../src/index.ts'
 import { type CandidateSpec, noCache, Workbench } from '../src/recipe/index.ts'
 import { type Case, casesOf } from './cases.ts'
@@ -53,7 +53,7 @@ async function rowOf(one: Case): Promise<void> {
     const noiseOf = async (spec: Omit<CandidateSpec, 'words' | 'scheme'>) => {
       const built = await bench.build({ calibration: 'minmax', ...spec, words: spec.id, scheme: 'static-int8' })
       if (Object.keys(built.planned).length === 0) return null
-      const noise = worstNoise(await bench.judge(built, 'select', ROWS))
+      const noise = lowestSqnrDb(await bench.judge(built, 'select', ROWS))
       return { digest: built.digest, foretold: built.expectedNoise, noise }
     }
     // Where integers by their usual costs pay nowhere, they stand everywhere.

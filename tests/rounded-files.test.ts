@@ -4,7 +4,7 @@ import { memoryDataset } from '../src/data/index.ts'
 import { type Model, operatorName, parseModel } from '../src/ir/index.ts'
 import { encodeModel } from '../src/onnx/index.ts'
 import { passes } from '../src/passes/index.ts'
-import { applyRecipe, noCache, quantize, Workbench, worstNoise } from '../src/recipe/index.ts'
+import { applyRecipe, lowestSqnrDb, noCache, quantize, Workbench } from '../src/recipe/index.ts'
 import { Bench, floats } from './command.ts'
 import { numbers } from './quantize-kit.ts'
 
@@ -67,7 +67,7 @@ test.each([
     expect([...operators(lossless.model)].some((name) => /Integer|Cast|Quantize/.test(name))).toBe(true)
     expect(integers.planned).toMatchObject({ QLinearConv: 2 })
     for (const built of [float, integers]) {
-      expect(worstNoise(await work.judge(built, 'select')) ?? Number.POSITIVE_INFINITY).toBeGreaterThan(25)
+      expect(lowestSqnrDb(await work.judge(built, 'select')) ?? Number.POSITIVE_INFINITY).toBeGreaterThan(25)
       expect(built.digest).toBe((await work.build(built.spec)).digest)
       const { model: replayed } = await applyRecipe(built.recipe, model, { tensors: work.tensors })
       expect(encodeModel(replayed)).toEqual(encodeModel(built.model))

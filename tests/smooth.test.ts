@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { memoryDataset } from '../src/data/index.ts'
-import { worstNoise } from '../src/evaluate/index.ts'
+import { lowestSqnrDb } from '../src/evaluate/index.ts'
 import { type Model, parseModel, tensorOf } from '../src/ir/index.ts'
 import { passes } from '../src/passes/index.ts'
 import { channelsOf } from '../src/recipe/evidence/channels.ts'
@@ -91,7 +91,7 @@ test('a candidate of the search with outlier channels moved keeps its kernels, g
     for (const spec of [plain, smooth!]) {
       const built = await bench.build(spec)
       planned.push(built.planned)
-      noise.push(worstNoise(await bench.judge(built, 'select'))!)
+      noise.push(lowestSqnrDb(await bench.judge(built, 'select'))!)
       if (spec !== smooth) continue
       const recipe = built.recipe
       expect(recipe.steps.map(({ pass }) => pass)).toContain('smoothInputs')

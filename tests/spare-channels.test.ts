@@ -2,7 +2,7 @@ import { expect, test } from 'vitest'
 import { memoryDataset, randomNumbers } from '../src/data/index.ts'
 import { elementCount, type Model, parseModel, tensorOf } from '../src/ir/index.ts'
 import { modelDigest } from '../src/onnx/index.ts'
-import { applyRecipe, type Built, noCache, Workbench, worstNoise } from '../src/recipe/index.ts'
+import { applyRecipe, type Built, lowestSqnrDb, noCache, Workbench } from '../src/recipe/index.ts'
 
 const [ROWS, SIDE, WIDTH] = [60, 40, 48]
 const settings = { margin: 0.01, alpha: 0.05, seed: 0, threads: 1, target: 'native', cache: noCache } as const
@@ -60,7 +60,7 @@ test('channels that others make up for are left out, also before integers, and t
     ] as const
     expect(small.bytes).toBeLessThan(0.6 * whole.bytes)
     expect(small.planned).toEqual(whole.planned)
-    const noise = async (built: Built) => 10 ** (-worstNoise(await bench.judge(built, 'select'))! / 10)
+    const noise = async (built: Built) => 10 ** (-lowestSqnrDb(await bench.judge(built, 'select'))! / 10)
     expect(await noise(float)).toBeLessThan(3e-4)
     expect(await noise(small)).toBeLessThan((await noise(whole)) + 3e-4)
 

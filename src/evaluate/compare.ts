@@ -6,7 +6,7 @@ import { requiredN } from '../statistics/index.ts'
 import { CLOSE_DB } from './agreement.ts'
 import type { Metric } from './metric/metric.ts'
 import type { MetricOptions } from './metric/metrics.ts'
-import { isCutOff, typicalNoise, worstNoise } from './noise/worst-noise.ts'
+import { isCutOff, lowestSqnrDb, typicalSqnrDb } from './noise/lowest-sqnr.ts'
 import { type ScoredRows, scoreRows } from './score-rows.ts'
 import { whole } from './sentence.ts'
 import type { SliceRule } from './slice-verdicts.ts'
@@ -153,7 +153,7 @@ function repeatedIds({ repeatedIds: found }: ScoredRows, cluster: string | undef
 
 /** Rows of the largest numbers may be answered alike by numbers that are quite others. */
 function farOffOnLargeRows({ verdict, outputs }: ComparisonReport): readonly string[] {
-  const [ofAll, ofMost] = [worstNoise({ outputs }), typicalNoise({ outputs })]
+  const [ofAll, ofMost] = [lowestSqnrDb({ outputs }), typicalSqnrDb({ outputs })]
   if (verdict === 'regressed' || !isCutOff({ outputs }) || ofAll! >= CLOSE_DB) return []
   return [
     `On rows of unusually large numbers the outputs are far from those of the base model: ${ofAll!.toFixed(0)} dB over all rows, ${ofMost!.toFixed(0)} without these. Answers were judged on these rows as on all others; where the numbers themselves are used, look at them.`,

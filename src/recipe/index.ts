@@ -3,11 +3,11 @@ export {
   CLOSE_DB,
   foretell,
   isCutOff,
+  lowestSqnrDb,
   type Metric,
   noiseRows,
   type Odds,
-  typicalNoise,
-  worstNoise,
+  typicalSqnrDb,
 } from '../evaluate/index.ts'
 export type { Model } from '../ir/index.ts'
 export { type ApplyOptions, applyRecipe, parseRecipe } from './apply.ts'

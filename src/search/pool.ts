@@ -2,11 +2,11 @@ import {
   type Built,
   type CandidateSpec,
   foretell,
+  lowestSqnrDb,
   type Odds,
   type ReadKernels,
   type TimingPurpose,
   type Workbench,
-  worstNoise,
 } from '../recipe/index.ts'
 import type { ComparisonReport, LatencyReport, OptimizationReport } from '../report/index.ts'
 import { type Budget, quarteredWithin } from './budget.ts'
@@ -165,7 +165,7 @@ export class Pool {
       grade: comparison.grade,
       metric: comparison.candidate.value ?? comparison.agreement?.rate ?? null,
       judgedRows: comparison.n,
-      sqnrDb: worstNoise(comparison),
+      sqnrDb: lowestSqnrDb(comparison),
     }
   }
 

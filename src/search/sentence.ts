@@ -1,4 +1,4 @@
-import { worstNoise } from '../recipe/index.ts'
+import { lowestSqnrDb } from '../recipe/index.ts'
 import { type CandidateResult, type ComparisonReport, grouped, type OptimizationReport } from '../report/index.ts'
 import { NOT_SLOWER } from './goal.ts'
 
@@ -50,7 +50,7 @@ function lossWords(chosen: CandidateResult, proof: ComparisonReport | null): str
     if (proof.measurablyWorse) return `, measurably worse but proven within the margin${changed ? `: ${changed}` : ''}.`
     return `, no measurable loss${changed ? `: ${changed}` : ''}.`
   }
-  const noise = worstNoise(proof)
+  const noise = lowestSqnrDb(proof)
   const evidence = [changed, noise === null ? null : `signal to noise at least ${noise.toFixed(0)} dB`].filter(
     (words) => words !== null,
   )

@@ -2,10 +2,10 @@ import {
   type Built,
   CLOSE_DB,
   isCutOff,
+  lowestSqnrDb,
   type Odds,
   type ReadKernels,
-  typicalNoise,
-  worstNoise,
+  typicalSqnrDb,
 } from '../recipe/index.ts'
 import type { CandidateResult, ComparisonReport, OptimizationReport } from '../report/index.ts'
 
@@ -69,7 +69,7 @@ const SECURE_AGREEMENT = 0.995
 
 /** Noise over signal at the worst output on the selection rows; null where none was measured. */
 export function worstNoiseOf({ comparison }: Trial): number | null {
-  const decibels = comparison && worstNoise(comparison)
+  const decibels = comparison && lowestSqnrDb(comparison)
   return decibels === null ? null : 10 ** (-decibels / 10)
 }
 
@@ -97,8 +97,8 @@ export const usable = (result: CandidateResult) =>
   result.verdict !== 'regressed' && (result.verdict === 'pass' || result.grade !== null)
 
 /** Decibels at the worst output; beyond all where no output differs, or none is a number. */
-const ofAllRows = ({ comparison }: Trial) => (comparison && worstNoise(comparison)) ?? Number.POSITIVE_INFINITY
-const ofTypicalRows = ({ comparison }: Trial) => (comparison && typicalNoise(comparison)) ?? Number.POSITIVE_INFINITY
+const ofAllRows = ({ comparison }: Trial) => (comparison && lowestSqnrDb(comparison)) ?? Number.POSITIVE_INFINITY
+const ofTypicalRows = ({ comparison }: Trial) => (comparison && typicalSqnrDb(comparison)) ?? Number.POSITIVE_INFINITY
 
 const agreementOf = ({ comparison }: Trial) => comparison?.agreement?.rate ?? 0
 

@@ -1,7 +1,7 @@
 import type { ComparisonReport } from '../../report/index.ts'
 import { lnBeta, normalCdf, normalQuantile, tangoScore, upperProportion } from '../../statistics/index.ts'
 import { CLOSE_AGREEMENT, CLOSE_DB } from '../agreement.ts'
-import { noiseRows, typicalNoise, worstNoise } from './worst-noise.ts'
+import { lowestSqnrDb, noiseRows, typicalSqnrDb } from './lowest-sqnr.ts'
 
 /** How likely a candidate is to pass on fresh rows, and to be `close` there. */
 export interface Odds {
@@ -85,7 +85,7 @@ interface Counts {
 }
 
 function countsOf({ discordant, nonInferiority, agreement, n, outputs }: ComparisonReport): Counts | null {
-  const decibels = typicalNoise({ outputs })
+  const decibels = typicalSqnrDb({ outputs })
   const amplitude = decibels === null ? 0 : 10 ** (-decibels / 20)
   if (discordant) return { lost: discordant.baseOnly, won: discordant.candidateOnly, n, amplitude }
   return agreement && !nonInferiority ? { lost: agreement.changed, won: 0, n, amplitude } : null
@@ -187,9 +187,9 @@ function valuesPass(
 
 function closeOdds(comparison: ComparisonReport, rows: number): number {
   const { agreement, n } = comparison
-  const noise = worstNoise(comparison)
+  const decibels = lowestSqnrDb(comparison)
   const spread = Math.hypot(OTHER_ROWS_DB, ONE_ROW_DB / Math.sqrt(noiseRows(comparison)))
-  const quiet = noise === null ? 1 : normalCdf((noise - CLOSE_DB) / spread)
+  const quiet = decibels === null ? 1 : normalCdf((decibels - CLOSE_DB) / spread)
   if (!agreement) return Math.min(SUREST, quiet)
   const agreeing = atMost(agreement.changed, n, rows, (changed) => 1 - changed / rows >= CLOSE_AGREEMENT)
   return Math.min(SUREST, Math.max(quiet, agreeing))

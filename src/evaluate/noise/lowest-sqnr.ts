@@ -2,16 +2,17 @@ import type { ComparisonReport } from '../../report/index.ts'
 
 type Outputs = Pick<ComparisonReport, 'outputs'>
 
-/** The lowest signal-to-noise ratio of any output; null where all are identical or none was measured. */
-export function worstNoise(proof: Outputs): number | null {
+/** The lowest signal-to-noise ratio of any output, in dB; null where all are identical or none was measured. */
+export function lowestSqnrDb(proof: Outputs): number | null {
   return worstOutput(proof)?.sqnrDb ?? null
 }
 
 /**
- * The lowest signal-to-noise ratio of any output without the rows of the largest numbers; of reports that do not tell,
- * that of all rows. A few rows of unusually large numbers decide what all keep together, not how many answers change.
+ * The lowest signal-to-noise ratio of any output, in dB, without the rows of the largest numbers; of reports that do not
+ * tell, that of all rows. A few rows of unusually large numbers decide what all keep together, not how many answers
+ * change.
  */
-export function typicalNoise({ outputs }: Outputs): number | null {
+export function typicalSqnrDb({ outputs }: Outputs): number | null {
   const values = outputs.flatMap(({ sqnrDb, typicalDb }) => (sqnrDb === null ? [] : [typicalDb ?? sqnrDb]))
   return values.length > 0 ? Math.min(...values) : null
 }
@@ -21,7 +22,7 @@ const FAR_OFF_DB = 6
 
 /** Whether nearly all of the noise is that of rows of large numbers, as where ranges cut off what those hold. */
 export function isCutOff(proof: Outputs): boolean {
-  const [ofAll, ofMost] = [worstNoise(proof), typicalNoise(proof)]
+  const [ofAll, ofMost] = [lowestSqnrDb(proof), typicalSqnrDb(proof)]
   return ofAll !== null && ofMost !== null && ofMost > ofAll + FAR_OFF_DB
 }
 
