@@ -10,6 +10,8 @@ import type { Arguments, Verb } from './verb.ts'
 
 const SCHEMES = ['static-int8', 'dynamic-int8', 'weight-int8', 'weight-int4', 'float16'] as const
 
+const CALIBRATIONS = ['minmax', 'percentile', 'entropy', 'mse', 'most-rows', 'least-noise'] as const
+
 /** Those of the passes, which are loaded later. */
 const GROUPS = ['16', '32', '64', '128', '256'] as const
 
@@ -67,7 +69,7 @@ export const quantizeVerb: Verb = {
     calibration: {
       type: 'string',
       value: 'HOW',
-      help: 'minmax (default), percentile, entropy, mse, or least-noise: for each value what disturbs the outputs least',
+      help: `${CALIBRATIONS.join(', ')} (minmax); least-noise: for each value what disturbs the outputs least`,
     },
     samples: { type: 'string', value: 'N', help: 'rows to calibrate on (128)' },
     target: { type: 'string', value: 'NAME', help: 'native (default), portable or web' },
@@ -118,11 +120,7 @@ export const quantizeVerb: Verb = {
         hint: `choices: ${SCHEMES.join(', ')}; whet optimize tries them all`,
       })
     const scheme = options.choice('scheme', SCHEMES, 'static-int8')
-    const calibration = options.choice(
-      'calibration',
-      ['minmax', 'percentile', 'entropy', 'mse', 'most-rows', 'least-noise'],
-      'minmax',
-    )
+    const calibration = options.choice('calibration', CALIBRATIONS, 'minmax')
     const target = options.choice('target', ['native', 'portable', 'web'], 'native')
     const samples = options.integer('samples', 128, 1)
     const group = Number(options.choice('group', GROUPS, '32'))
