@@ -19,7 +19,7 @@ import {
 
 const candidateResult = object({
   id: text,
-  /** One line that a person reads: "lossless + static int8 (percentile), 3 nodes in float". */
+  /** One line that a person reads: "lossless, then static int8 products only, full ranges". */
   recipe: text,
   bytes: nullable(integer),
   p50Ms: nullable(number),
