@@ -29,7 +29,8 @@ const floors = {
   recipe: ['evidence', 'judge', 'train', 'prune', 'quantize'],
 }
 const npm = ['npm', 'npm-dev', 'npm-optional', 'npm-peer', 'npm-bundled']
-const isTest = '[.]test[.]ts$'
+// Kits are what several tests share.
+const isTest = '([.]test|-kit)[.]ts$'
 const error = (name, from, to) => ({ name, severity: 'error', from, to })
 module.exports = {
   forbidden: [

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { describe, expect, test } from 'vitest'
 import { parseModel } from '../ir/index.ts'
 import { UserError } from '../platform/index.ts'
-import { engineContract } from './contract.ts'
+import { engineContract } from './contract-kit.ts'
 import { ortNode } from './ort-node.ts'
 import type { TensorValue } from './session.ts'
 

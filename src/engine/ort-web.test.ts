@@ -1,7 +1,7 @@
 import { afterAll, describe, expect, test, vi } from 'vitest'
 import { parseModel } from '../ir/index.ts'
 import type { UserError } from '../platform/index.ts'
-import { engineContract } from './contract.ts'
+import { engineContract } from './contract-kit.ts'
 import type { IsolatedSession } from './isolation.ts'
 import { openIsolated } from './ort-node-isolated.ts'
 import { ortWeb, WEB_PACKAGE, webVersion } from './ort-web.ts'

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { parseModel } from '../ir/index.ts'
-import { engineContract } from './contract.ts'
+import { engineContract } from './contract-kit.ts'
 import { reference, referenceWith } from './reference.ts'
 
 engineContract('reference', reference)
