@@ -8,8 +8,8 @@ export function lowestSqnrDb(proof: Outputs): number | null {
 }
 
 /**
- * The lowest signal-to-noise ratio of any output, in dB, without the rows of the largest numbers; of reports that do not
- * tell, that of all rows. A few rows of unusually large numbers decide what all keep together, not how many answers
+ * The lowest signal-to-noise ratio of any output, in dB, without the rows of the largest numbers; of reports that do
+ * not tell, that of all rows. A few rows of unusually large numbers decide what all keep together, not how many answers
  * change.
  */
 export function typicalSqnrDb({ outputs }: Outputs): number | null {

@@ -16,7 +16,7 @@ export interface ResidualBlock {
   readonly around: string
 }
 
-/** The residual blocks whose branch may be left out: both sides of the addition have one type, one made of the other. */
+/** The residual blocks whose branch may be left out: the sides of the sum have one type, one is made of the other. */
 export function residualBlocks(model: Model): readonly ResidualBlock[] {
   const types = inferTypes(model)
   const index = indexGraph(model.graph)
