@@ -9,6 +9,7 @@ import {
   type Model,
   type Node,
   nestedGraphs,
+  operatorName,
   type Shape,
   type SparseTensor,
   type Tensor,
@@ -130,17 +131,14 @@ function summary(value: ValueInfo, shapes?: InspectOptions['shapes']): Inspectio
 
 function countOperatorNames(model: Model): Record<string, number> {
   const counts = new Map<string, number>()
-  const visit = (nodes: Model['graph']['nodes']) => {
+  const visit = ({ nodes }: Graph) => {
     for (const node of nodes) {
-      const name = node.domain === '' ? node.opType : `${node.domain}.${node.opType}`
+      const name = operatorName(node)
       counts.set(name, (counts.get(name) ?? 0) + 1)
-      for (const attribute of node.attributes.values()) {
-        if (attribute.type === 'graph') visit(attribute.value.nodes)
-        if (attribute.type === 'graphs') for (const nested of attribute.value) visit(nested.nodes)
-      }
+      for (const [, nested] of nestedGraphs(node)) visit(nested)
     }
   }
-  visit(model.graph.nodes)
+  visit(model.graph)
   return Object.fromEntries([...counts].sort((a, b) => b[1] - a[1] || (a[0] < b[0] ? -1 : 1)))
 }
 

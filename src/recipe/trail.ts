@@ -1,4 +1,4 @@
-import type { Model } from '../ir/index.ts'
+import { type Graph, type Model, nestedGraphs } from '../ir/index.ts'
 import { lowerOpset, modelBytes, modelDigest, upgradeOpset } from '../onnx/index.ts'
 import { passes } from '../passes/index.ts'
 import { letOthersRun, sha256, UserError } from '../platform/index.ts'
@@ -131,18 +131,11 @@ class Digested {
 
 /** Nodes of the whole model, nested graphs' included, its encoded bytes and its digest. */
 export function sizeOf(model: Model): ModelSize {
-  return { nodes: countNodes(model), bytes: modelBytes(model), digest: modelDigest(model) }
+  return { nodes: countNodes(model.graph), bytes: modelBytes(model), digest: modelDigest(model) }
 }
 
-function countNodes(model: Model): number {
-  const count = (nodes: Model['graph']['nodes']): number =>
-    nodes.reduce((sum, node) => {
-      let nested = 0
-      for (const attribute of node.attributes.values()) {
-        if (attribute.type === 'graph') nested += count(attribute.value.nodes)
-        if (attribute.type === 'graphs') for (const graph of attribute.value) nested += count(graph.nodes)
-      }
-      return sum + 1 + nested
-    }, 0)
-  return count(model.graph.nodes)
+function countNodes({ nodes }: Graph): number {
+  let count = nodes.length
+  for (const node of nodes) for (const [, nested] of nestedGraphs(node)) count += countNodes(nested)
+  return count
 }
