@@ -12,7 +12,7 @@ import {
   nativeForm,
   type TimeForms,
   withBoundMasks,
-} from './quantize/filled-blocks.ts'
+} from './quantize/float-form-choice.ts'
 import type { RowsOf } from './share-rows.ts'
 import { losslessTrail, proveEqual, unroundedTrail } from './simplify.ts'
 import type { Trail } from './trail.ts'

@@ -31,7 +31,7 @@ import { nameModels } from './judge/name-models.ts'
 import { type Meter, noMeter } from './meter.ts'
 import { neighboursChange } from './neighbours.ts'
 import type { Spared } from './prune/spare.ts'
-import { FILLING_SECONDS, forNativeKernels } from './quantize/filled-blocks.ts'
+import { FORM_SECONDS, forNativeKernels } from './quantize/float-form-choice.ts'
 import { taughtSteps } from './quantize/learned-steps.ts'
 import { type ReadKernels, readKernels } from './quantize/measure-quantized.ts'
 import { quantizationRun, quantizeSteps } from './quantize/quantize-steps.ts'
@@ -82,7 +82,7 @@ export class Workbench {
   /** What opening the original and one run of it took, in milliseconds: a first idea, no timing. */
   readonly seen: { readonly openMs: number; readonly runMs: number }
   /** Seconds that the choice between two forms of the float model may be timed for; with 0 it keeps its own form. */
-  fillingSeconds = FILLING_SECONDS
+  formSeconds = FORM_SECONDS
   readonly #options: WorkbenchOptions
   readonly #feeds: Feeds
   readonly #place: RunsOn
@@ -112,9 +112,9 @@ export class Workbench {
     this.#feeds = feeds
     this.#options = { ...options, cache: inMemory(options.cache) }
     this.#forms = new FloatForms(original.model, rows.calibrate, this.#options, async (forms) => {
-      if (this.fillingSeconds <= 0) return null
+      if (this.formSeconds <= 0) return null
       const built = forms.map(({ id, trail }) => builtFrom({ id, words: id }, trail, {}, []))
-      return (await this.time(built, this.fillingSeconds, 'choose')).models.slice(1).map(({ p50Ms }) => p50Ms)
+      return (await this.time(built, this.formSeconds, 'choose')).models.slice(1).map(({ p50Ms }) => p50Ms)
     })
   }
 

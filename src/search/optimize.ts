@@ -2,7 +2,7 @@ import {
   type CandidateSpec,
   type Dataset,
   diskCache,
-  FILLING_SECONDS,
+  FORM_SECONDS,
   KERNEL_WORK,
   type Model,
   Workbench,
@@ -122,7 +122,7 @@ class Optimization {
   async #buildFirst(): Promise<void> {
     const { bench, goal, warnings } = this.#pool
     const hurry = this.#hurry
-    bench.fillingSeconds = hurry ? 0 : this.#budget.timing(FILLING_SECONDS, FILLING)
+    bench.formSeconds = hurry ? 0 : this.#budget.timing(FORM_SECONDS, FILLING)
     if (hurry && bench.target === 'native' && (bench.inspection.operators.Conv ?? 0) > 0)
       this.#budget.leaveOut('whether channels filled to whole blocks pay')
     await this.#pool.build({ id: 'lossless', words: 'same answers from fewer operators' })

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest'
 import { modelWith } from '../../../tests/quantize-kit.ts'
 import { fromNumbers } from '../../ir/index.ts'
 import { startTrail } from '../trail.ts'
-import { boundMasksPay, withBoundMasks } from './filled-blocks.ts'
+import { boundMasksPay, withBoundMasks } from './float-form-choice.ts'
 
 const causal = (hidden: number) => {
   const model = modelWith('g (float[N,4,64,64] x) => (float y) { a = Add(x, m) y = Softmax<axis = -1>(a) }', {})

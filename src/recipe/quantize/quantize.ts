@@ -12,8 +12,9 @@ import { expectedOf, FEW_SAMPLES, LEAN, losslessTrail, proveLossless, readyFor, 
 import { together } from '../together.ts'
 import { advanceAll, recipeOf, sizeOf, startTrail, type Trail } from '../trail.ts'
 import { advanceOnThreads } from '../weight-threads.ts'
-import { forIntegers } from './filled-blocks.ts'
+import { forIntegers } from './float-form-choice.ts'
 import { goneFromFloat, keepsNothing } from './keep-float.ts'
+import { lazyLearnedRoundings, lazyTimeIn, lazyWeightSteps } from './lazy-parts.ts'
 import { looked } from './looked.ts'
 import { measureDamage, readKernels } from './measure-quantized.ts'
 import { noiseWarning } from './noise-warning.ts'
@@ -21,7 +22,6 @@ import { nothingDone } from './nothing-done.ts'
 import { provePortable } from './portable.ts'
 import type { Quantized, QuantizeOptions } from './quantize-options.ts'
 import { quantizationRun, quantizeStep, quantizeSteps } from './quantize-steps.ts'
-import { learnedStep, stepsOfWeights, timeIn } from './seldom.ts'
 import { smoothed } from './smooth.ts'
 
 /**
@@ -60,7 +60,7 @@ async function quantizeUnrun(model: Model, options: QuantizeOptions, reason: str
   const { scheme, target = 'native' } = options
   goneFromFloat(options.keepFloat ?? [], model, model)
   const [own] = quantizeSteps(options, [])
-  const steps = scheme.startsWith('weight') ? await stepsOfWeights(model, own, options) : [own]
+  const steps = scheme.startsWith('weight') ? await lazyWeightSteps(model, own, options) : [own]
   const trail = await advanceOnThreads(startTrail(model), steps)
   const run = quantizationRun(trail, scheme)
   const report: QuantizationReport = {
@@ -143,9 +143,9 @@ async function quantizeIn(
   say('quantizing')
   const [own, ...repairs] = quantizeSteps(options, evidence)
   const steps = scheme.startsWith('weight')
-    ? await stepsOfWeights(start.model, own, options)
+    ? await lazyWeightSteps(start.model, own, options)
     : scheme === 'static-int8' && options.rounding === 'learned'
-      ? [await learnedStep(start.model, own, { ...options, data: data! }), ...repairs]
+      ? [await lazyLearnedRoundings(start.model, own, { ...options, data: data! }), ...repairs]
       : [own, ...repairs]
   let trail = await advanceOnThreads(start, steps)
   // Who asks for integers gets them: that they hardly pay in such a model is for the report to say. What the passes
@@ -173,7 +173,7 @@ async function quantizeIn(
   // What is timed runs alone.
   if (target === 'web') await sessions.closeAll()
   const timing =
-    measured && target === 'web' ? await timeIn(place, start.model, trail.model, measured.feeds[0], options) : null
+    measured && target === 'web' ? await lazyTimeIn(place, start.model, trail.model, measured.feeds[0], options) : null
   const report: QuantizationReport = {
     kind: 'quantization',
     version: 1,

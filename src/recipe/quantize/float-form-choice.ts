@@ -2,8 +2,8 @@ import { BOUND_MASKS, FILL_BLOCKS, INTEGER_FORMS, LAYOUT_REPAIRS, NATIVE_FORMS }
 import type { Target } from '../../report/index.ts'
 import { advanceAll, type Trail } from '../trail.ts'
 
-/** How long the two forms are timed side by side, and what the filled one must save of the time. */
-export const FILLING_SECONDS = 8
+/** How long two forms are timed side by side, and what leaving the plain one must save of the time. */
+export const FORM_SECONDS = 8
 const PAYS = 0.99
 
 const stepsOf = (passes: readonly string[]) => passes.map((pass) => ({ pass }))
