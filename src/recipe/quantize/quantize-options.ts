@@ -1,7 +1,6 @@
 import type { Dataset } from '../../data/index.ts'
 import type { RuntimeProcesses } from '../../engine/index.ts'
-import type { Model, NumericArray } from '../../ir/index.ts'
-import type { QuantizationReport, RangeMethod, Recipe, Scheme, Target } from '../../report/index.ts'
+import type { RangeMethod, Scheme, Target } from '../../report/index.ts'
 import type { EvidenceCache } from '../evidence/evidence-cache.ts'
 import type { WeightChoices } from './weight-choices.ts'
 
@@ -40,13 +39,4 @@ export interface QuantizeOptions extends WeightChoices {
   readonly cache?: EvidenceCache | undefined
   readonly signal?: AbortSignal | undefined
   readonly onProgress?: ((text: string) => void) | undefined
-}
-
-export interface Quantized {
-  readonly model: Model
-  readonly report: QuantizationReport
-  /** Made when it is asked for: it takes the digest of every model on the way. */
-  readonly recipe: Recipe
-  /** What the recipe's evidence refers to, by digest; see `writeRecipe`. */
-  readonly tensors: ReadonlyMap<string, NumericArray>
 }

@@ -1,0 +1,39 @@
+import type { Model } from '../../ir/index.ts'
+import { losslessTrail, unroundedTrail } from '../simplify.ts'
+import { startTrail, type Trail } from '../trail.ts'
+import { forIntegers } from './float-form-choice.ts'
+import type { QuantizeOptions } from './quantize-options.ts'
+import { smoothed } from './smooth.ts'
+
+/** The float model that a quantization begins with. */
+export interface FloatStart {
+  readonly float: Trail
+  /** What must answer as the file does: what rounds nothing in a run answers otherwise than a file that does. */
+  readonly provable: Trail
+  /** Whether roundings that the file makes in each run were undone. */
+  readonly unrounded: boolean
+}
+
+/** The form of a float model that this scheme is best made of; the model as it came where it shall not be simplified. */
+export async function floatStart(
+  model: Model,
+  { simplify, scheme, target = 'native' }: QuantizeOptions,
+): Promise<FloatStart> {
+  if (simplify === false) {
+    const given = startTrail(model)
+    return { float: given, provable: given, unrounded: false }
+  }
+  const lossless = await losslessTrail(model)
+  const restored = await unroundedTrail(lossless, 'each run')
+  const unrounded = restored !== lossless
+  const float = scheme === 'static-int8' ? await forIntegers(restored, target) : restored
+  return { float, provable: unrounded ? lossless : float, unrounded }
+}
+
+/** With outlier channels moved into weights where that was asked for; it looks at rows when `free` says that it may. */
+export async function smoothedWhereAsked(float: Trail, options: QuantizeOptions, free: Promise<void>): Promise<Trail> {
+  const { scheme, data, smooth: alpha } = options
+  if (scheme !== 'static-int8' || !data || alpha === undefined) return float
+  await free
+  return smoothed(float, data, { ...options, alpha })
+}

@@ -1,0 +1,78 @@
+import { leftUnseen, omittedOutputs } from '../../engine/index.ts'
+import type { Model } from '../../ir/index.ts'
+import type { CalibrationReport, PassRun, QuantizationReport, Report } from '../../report/index.ts'
+import { keepsNothing } from './keep-float.ts'
+import type { ReadKernels } from './measure-quantized.ts'
+import { noiseWarning } from './noise-warning.ts'
+import { nothingDone } from './nothing-done.ts'
+import type { QuantizeOptions } from './quantize-options.ts'
+import { isLearned, learnsRoundings } from './quantized-trail.ts'
+
+/** What a quantization came to, as far as there may be something to warn of. */
+interface Outcome extends Pick<QuantizationReport, 'sqnrDb' | 'layers'> {
+  /** The model as it came. */
+  readonly model: Model
+  /** Whether roundings that it makes in each run were undone. */
+  readonly unrounded: boolean
+  /** Names that were to stay in float and that the lossless passes took away. */
+  readonly gone: readonly string[]
+  readonly evidence: readonly Report[]
+  /** What the scheme's own pass said, and every pass that ran. */
+  readonly run: PassRun
+  readonly passes: readonly PassRun[]
+  /** Whether integers stand wherever they can, though by their usual costs none pays. */
+  readonly everywhere: boolean
+  readonly kernels: ReadKernels
+  /** Against float, where that is the only proof of what the kernels are worth. */
+  readonly timing: QuantizationReport['timing'] | undefined
+}
+
+/** What whoever uses the model should know; the order is that of the report. */
+export function quantizationWarnings(outcome: Outcome, options: QuantizeOptions): readonly string[] {
+  const { model, run, passes, evidence, sqnrDb, layers, timing } = outcome
+  const { scheme, data } = options
+  return [
+    ...outcome.kernels.warnings,
+    ...noiseWarning({ scheme, sqnrDb, layers }),
+    ...slower(timing),
+    ...evidence.flatMap((report) => (report.kind === 'calibration' ? unseen(report) : [])),
+    ...(scheme === 'static-int8' ? fewRows(options) : []),
+    ...(outcome.everywhere && run.applied > 0 ? [NOT_FASTER] : []),
+    ...(learnsRoundings(options) && !passes.some(isLearned) ? [NOT_NEARER] : []),
+    ...(run.applied === 0 ? [nothingDone(model, run)] : []),
+    ...(outcome.unrounded ? [ROUNDED_BEFORE] : []),
+    ...outcome.gone.map(keepsNothing),
+    ...leftUnseen(omittedOutputs(model)),
+    ...(data?.notes ?? []),
+  ]
+}
+
+const NOT_FASTER =
+  'by their usual costs float is as fast for every node here; integers stand everywhere since they were asked for'
+
+const NOT_NEARER = 'learned roundings left the outputs no nearer to the float model: those that balance sums stay'
+
+const ROUNDED_BEFORE =
+  'the file rounds its values in each run (float16, or integers with ranges of their own): that was undone first, and what is measured here is against float32; whet compare shows both against each other'
+
+const slower = (timing: Outcome['timing']): readonly string[] =>
+  timing && timing.ratio.ci[0] > 1
+    ? [
+        `slower than float in ${timing.runtime}: ${timing.p50Ms.toFixed(2)} ms against ${timing.floatP50Ms.toFixed(2)} ms`,
+      ]
+    : []
+
+const unseen = ({ unseen }: CalibrationReport): readonly string[] =>
+  unseen.length === 0
+    ? []
+    : [`${unseen.length} values could not be calibrated, the first: ${unseen[0]!.name} (${unseen[0]!.reason})`]
+
+/** Ranges of few rows cut off what other rows would have shown. */
+function fewRows({ data, indices, samples = USUAL_ROWS }: QuantizeOptions): readonly string[] {
+  const rows = indices?.length ?? data?.rows ?? 0
+  return rows < Math.min(samples, USUAL_ROWS)
+    ? [`calibrated on ${rows} rows, all that there are; ${USUAL_ROWS} are usual`]
+    : []
+}
+
+const USUAL_ROWS = 128
