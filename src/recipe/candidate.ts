@@ -16,7 +16,7 @@ export interface CandidateSpec {
   readonly words: string
   readonly scheme?: Scheme
   readonly calibration?: RangeMethod
-  /** Rows that ranges are taken from; 128 unless said. */
+  /** Rows that ranges are taken from; `CALIBRATION_ROWS` unless said. */
   readonly samples?: number
   readonly keepFloat?: readonly string[]
   /** Noise over signal that the roundings may add up to; the calibration's sensitivities are measured for it. */

@@ -1,5 +1,5 @@
 import { type Dataset, subset } from '../data/index.ts'
-import type { CompareOptions } from '../evaluate/index.ts'
+import { CALIBRATION_ROWS, type CompareOptions } from '../evaluate/index.ts'
 import { type Model, type NumericArray, tensorValues } from '../ir/index.ts'
 import { rangeOfU8, type StaticInt8Options, type TuningForm, tuningForm } from '../passes/index.ts'
 import { UserError } from '../platform/index.ts'
@@ -58,8 +58,6 @@ export interface TunedTrail {
   readonly plain: Trail
 }
 
-/** Rows that ranges are calibrated on before they are learned. */
-const CALIBRATED = 128
 /** The highest learning rate, unless said: weights are nearly right already, and scales move by shares of themselves. */
 const DEFAULT_RATE = 5e-4
 
@@ -80,7 +78,7 @@ export async function tuneStaticInt8(
   const { seed = 0, signal, onProgress, cache, keepFloat } = options
   const start = await readyFor(await unroundedTrail(await losslessTrail(model), 'each run'), options)
   const gone = goneFromFloat(keepFloat ?? [], model, start.model)
-  const looking = { indices: rows.train, samples: CALIBRATED, cache, signal }
+  const looking = { indices: rows.train, samples: CALIBRATION_ROWS, cache, signal }
   const ranges = await rangesOf(start.model, data, 'minmax', looking)
   const quantizing = (rounding: 'sums' | 'learned'): QuantizeOptions => ({
     scheme: 'static-int8',

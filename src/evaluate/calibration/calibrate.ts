@@ -5,10 +5,13 @@ import { feedsOf, rowsPerRun } from '../feeds.ts'
 import { RangeObserver } from './observer.ts'
 import { BUDGET, HELD, planRuns } from './plan-runs.ts'
 
+/** Rows that ranges and moments are taken from, unless said. */
+export const CALIBRATION_ROWS = 128
+
 export interface CalibrateOptions {
   /** Values whose ranges are wanted, inner ones included. */
   readonly names: readonly string[]
-  /** Rows to look at: the first `samples` of `indices`, or of the set; 128 by default. */
+  /** Rows to look at: the first `samples` of `indices`, or of the set; `CALIBRATION_ROWS` by default. */
   readonly samples?: number
   readonly indices?: readonly number[]
   /** Bytes above plain inference that fetching inner values may take; 256 MB by default. */
@@ -63,7 +66,7 @@ async function observe(
   const observers = new Map(
     options.names.map((name) => [name, new RangeObserver(withHistogram, options.extremes?.ranges[name])]),
   )
-  const samples = options.samples ?? 128
+  const samples = options.samples ?? CALIBRATION_ROWS
   const indices = (options.indices ?? Array.from({ length: dataset.rows }, (_, i) => i)).slice(0, samples)
   const most = rowsPerRun(session.inputs, dataset, options.batch ?? 8)
   const ports = new Set(session.inputs.map((port) => port.name))

@@ -3,6 +3,7 @@ import type { Session, TensorValue } from '../../engine/index.ts'
 import type { NumericArray } from '../../ir/index.ts'
 import { sha256 } from '../../platform/index.ts'
 import type { MomentsReport, TensorRef } from '../../report/index.ts'
+import { CALIBRATION_ROWS } from '../calibration/calibrate.ts'
 import { feedsOf, rowsPerRun } from '../feeds.ts'
 import { fewGroups } from '../few-groups.ts'
 
@@ -11,7 +12,7 @@ export interface MomentsOptions {
   readonly names: readonly string[]
   /** Also XᵀX, K² numbers a value; without it, mean magnitudes alone. */
   readonly gram: boolean
-  /** Rows to look at: the first `samples` of `indices`, or of the set; 128 by default. */
+  /** Rows to look at: the first `samples` of `indices`, or of the set; `CALIBRATION_ROWS` by default. */
   readonly samples?: number
   readonly indices?: readonly number[]
   /** Bytes above plain inference that fetching inner values may take; 256 MB by default. */
@@ -59,7 +60,7 @@ class Observed {
  * as unseen.
  */
 export async function measureMoments(session: Session, data: Dataset, options: MomentsOptions): Promise<Moments> {
-  const samples = options.samples ?? 128
+  const samples = options.samples ?? CALIBRATION_ROWS
   const indices = (options.indices ?? Array.from({ length: data.rows }, (_, i) => i)).slice(0, samples)
   const batch = rowsPerRun(session.inputs, data, 1)
   const observed = new Map(options.names.map((name) => [name, new Observed()]))

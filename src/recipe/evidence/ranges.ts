@@ -1,6 +1,6 @@
 import type { Dataset } from '../../data/index.ts'
 import { openIsolated, ortNode } from '../../engine/index.ts'
-import { calibrateAll } from '../../evaluate/index.ts'
+import { CALIBRATION_ROWS, calibrateAll } from '../../evaluate/index.ts'
 import { inferTypes, isFloating, type Model } from '../../ir/index.ts'
 import { modelDigest } from '../../onnx/index.ts'
 import { calibrationValues } from '../../passes/index.ts'
@@ -11,7 +11,7 @@ import { type EvidenceCache, noCache } from './evidence-cache.ts'
 import { sensitivityOf } from './sensitivity.ts'
 
 export interface RangeOptions {
-  /** Rows to calibrate on; 128 unless said. */
+  /** Rows to calibrate on; `CALIBRATION_ROWS` unless said. */
   readonly samples?: number | undefined
   readonly indices?: readonly number[] | undefined
   /** Extremes that another measure takes along; measured here where it gives none. */
@@ -84,7 +84,7 @@ async function calibratedBy(
   data: Dataset,
   options: RangeOptions,
 ): Promise<readonly CalibrationReport[]> {
-  const { cache = noCache, samples = 128 } = options
+  const { cache = noCache, samples = CALIBRATION_ROWS } = options
   const key = {
     measure: 'calibration',
     model: modelDigest(model),

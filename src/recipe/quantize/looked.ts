@@ -1,5 +1,5 @@
 import type { Dataset } from '../../data/index.ts'
-import { type LookedAt, measureRangesAndChannels } from '../../evaluate/index.ts'
+import { CALIBRATION_ROWS, type LookedAt, measureRangesAndChannels } from '../../evaluate/index.ts'
 import { inferTypes, type Model } from '../../ir/index.ts'
 import { channelProbes } from '../../passes/index.ts'
 import { letOthersRun } from '../../platform/index.ts'
@@ -42,7 +42,7 @@ async function lookOnce(
   sessions: OpenSessions,
   model: Model,
   data: Dataset,
-  { samples = 128, indices, signal, onProgress, free, busy, meanwhile }: LookOptions,
+  { samples = CALIBRATION_ROWS, indices, signal, onProgress, free, busy, meanwhile }: LookOptions,
 ): Promise<LookedAt | null> {
   const types = inferTypes(model)
   const inputs = new Set(model.graph.inputs.map(({ name }) => name))

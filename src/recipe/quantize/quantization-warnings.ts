@@ -1,4 +1,5 @@
 import { leftUnseen, omittedOutputs } from '../../engine/index.ts'
+import { CALIBRATION_ROWS } from '../../evaluate/index.ts'
 import type { Model } from '../../ir/index.ts'
 import type { CalibrationReport, PassRun, QuantizationReport, Report } from '../../report/index.ts'
 import { keepsNothing } from './keep-float.ts'
@@ -68,11 +69,9 @@ const unseen = ({ unseen }: CalibrationReport): readonly string[] =>
     : [`${unseen.length} values could not be calibrated, the first: ${unseen[0]!.name} (${unseen[0]!.reason})`]
 
 /** Ranges of few rows cut off what other rows would have shown. */
-function fewRows({ data, indices, samples = USUAL_ROWS }: QuantizeOptions): readonly string[] {
+function fewRows({ data, indices, samples = CALIBRATION_ROWS }: QuantizeOptions): readonly string[] {
   const rows = indices?.length ?? data?.rows ?? 0
-  return rows < Math.min(samples, USUAL_ROWS)
-    ? [`calibrated on ${rows} rows, all that there are; ${USUAL_ROWS} are usual`]
+  return rows < Math.min(samples, CALIBRATION_ROWS)
+    ? [`calibrated on ${rows} rows, all that there are; ${CALIBRATION_ROWS} are usual`]
     : []
 }
-
-const USUAL_ROWS = 128

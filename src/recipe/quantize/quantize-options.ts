@@ -9,7 +9,7 @@ export interface QuantizeOptions extends WeightChoices {
   /** Sample rows; `static-int8` cannot do without. */
   readonly data?: Dataset | undefined
   readonly calibration?: RangeMethod | undefined
-  /** Rows to calibrate on; 128 unless said. */
+  /** Rows to calibrate on; `CALIBRATION_ROWS` unless said. */
   readonly samples?: number | undefined
   readonly indices?: readonly number[] | undefined
   readonly target?: Target | undefined
