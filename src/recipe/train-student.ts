@@ -63,7 +63,7 @@ export async function trainStudent(
   const goal = await learningGoal(whole.model, whole.model, data, options.label)
   const shared = { seed, signal, ...(onProgress ? { onProgress } : {}) }
   const answers = await askTeacher(whole.model, goal, data, [...train, ...select], shared)
-  const evidence = { goal, answers, rows: train, ...{ seed, signal } }
+  const evidence = { goal, answers, rows: train, seed, signal }
   const made =
     shape.kind === 'cut'
       ? await cutStudent(whole, data, { ...shape, importance: 'taylor' }, evidence)
@@ -74,7 +74,14 @@ export async function trainStudent(
     cache.folder && checkpointIn(cache.folder, { ...about, seed, teacher: modelDigest(teacher), shape, seconds, most })
   if (cache.folder) makeFolder(cache.folder)
   const learning: LearnOptions = {
-    ...{ teacher: whole.model, goal, answers, data, rows: { train, select }, augment, ...shared, threads },
+    teacher: whole.model,
+    goal,
+    answers,
+    data,
+    rows: { train, select },
+    augment,
+    ...shared,
+    threads,
     epochs: { seconds, most },
     batch: BATCH,
     // Answers to mixed rows say more than labels of single ones.
@@ -107,7 +114,14 @@ export async function trainIntegers(
   if (cache.folder) makeFolder(cache.folder)
   const { trail, tensors, learned } = await goOn(checkpoint, (resume) =>
     tuneStaticInt8(model, data, rows, {
-      ...{ epochs: { seconds, most }, batch: BATCH, seed, threads, signal, label, cache, ...placement },
+      epochs: { seconds, most },
+      batch: BATCH,
+      seed,
+      threads,
+      signal,
+      label,
+      cache,
+      ...placement,
       ...(checkpoint ? { checkpoint, resume } : {}),
       ...(onProgress ? { onProgress } : {}),
     }),

@@ -113,7 +113,12 @@ export async function tuneStaticInt8(
   const floats = trainableWeights(start.model).filter((name) => form.model.graph.initializers.has(name))
   const learned = await learn(form.model, {
     ...options,
-    ...{ teacher: start.model, goal, answers, data, rows, seed },
+    teacher: start.model,
+    goal,
+    answers,
+    data,
+    rows,
+    seed,
     rate: options.rate ?? DEFAULT_RATE,
     wrt: [...floats, ...form.factors.keys()],
     factors: form.factors,
@@ -135,7 +140,12 @@ export async function tuneStaticInt8(
   const channels = await channelsOf(start.model, data, looking)
   const plain = await advanceAll(start, quantizeSteps(quantizing('sums'), [ranges, channels, ...costs]))
   return {
-    ...{ trail, tensors, learned, plain, gone, teacherBytes: answers.bytes },
+    trail,
+    tensors,
+    learned,
+    plain,
+    gone,
+    teacherBytes: answers.bytes,
     scales: {
       values: form.values.filter(({ logScale }) => logScale).length,
       weights: form.weights.reduce((sum, { scales }) => sum + scales.length, 0),
@@ -219,7 +229,9 @@ export async function tune(model: Model, data: Dataset, options: TuneOptions): P
   const made = await tuneStaticInt8(model, data, rows, options)
   const { tensors, learned, scales, plain, teacherBytes } = made
   const looking: CompareOptions = {
-    ...{ margin: options.margin ?? DEFAULT_MARGIN, seed: options.seed ?? 0, deep: false },
+    margin: options.margin ?? DEFAULT_MARGIN,
+    seed: options.seed ?? 0,
+    deep: false,
     ...(options.label ? { label: options.label } : {}),
     ...(options.signal ? { signal: options.signal } : {}),
   }
@@ -248,9 +260,16 @@ export async function tune(model: Model, data: Dataset, options: TuneOptions): P
       kind: 'tuning',
       version: 1,
       sentence: `The integer model is ${smaller.toFixed(1)}× smaller${speedup === null ? '' : `, ${speedup.toFixed(2)}× as fast`}${!helped ? '; tuning did not help, so the plainly quantized model is handed out' : gapClosed === null ? '' : `; tuning gave back ${Math.round(gapClosed * 100)} % of what rounding lost`}.`,
-      ...{ verdict: comparison.verdict, proof: comparison.sentence, metric: comparison.metric, margin },
+      verdict: comparison.verdict,
+      proof: comparison.sentence,
+      metric: comparison.metric,
+      margin,
       scheme: 'static-int8',
-      ...{ before: sides[0], after: sides[1], plain: { metric: rounded, verdict: untuned.verdict }, gapClosed, scales },
+      before: sides[0],
+      after: sides[1],
+      plain: { metric: rounded, verdict: untuned.verdict },
+      gapClosed,
+      scales,
       temperature: options.temperature ?? DEFAULT_TEMPERATURE,
       loss: learned.lossWeights,
       teacherBytes,

@@ -123,7 +123,12 @@ export async function attack(model: TestedModel, data: Dataset, options: AttackO
       ...(fooled
         ? {
             fooled: fooled.map(({ row, label, answer, attack: name, largest, length }) => ({
-              ...{ row, label, answer, attack: name, largest, length },
+              row,
+              label,
+              answer,
+              attack: name,
+              largest,
+              length,
             })),
           }
         : {}),

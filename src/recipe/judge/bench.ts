@@ -85,11 +85,11 @@ export async function bench(models: readonly LatencySubject[], options: BenchOpt
   const open = (subject: LatencySubject, count = threads, instance = 0) =>
     pins.open(subject.model, { ...sessionOptions(options), threads: count }, instance)
 
-  const feeds = inputs.byRows.get(queryRows) ?? (inputs.byRows.get(inputs.base) as Feeds)
+  const feeds = inputs.byRows.get(queryRows) ?? inputs.byRows.get(inputs.base)!
   const rows = inputs.byRows.has(queryRows) ? queryRows : inputs.base
   if (options.batch !== undefined && rows !== options.batch)
     throw new UserError('bad-argument', `the first model does not take ${options.batch} rows at once`, {
-      where: (models[0] as LatencySubject).label,
+      where: models[0]!.label,
       hint: `it takes ${[...inputs.byRows.keys()].join(', ')}; data with too few rows also limits it`,
     })
   // A query of more rows than the model takes at once is several runs; offline, a run is as good as another.
@@ -97,7 +97,13 @@ export async function bench(models: readonly LatencySubject[], options: BenchOpt
   const { report, samples } =
     scenario === 'server'
       ? await measureServer(models, feeds, {
-          ...{ threads, maxSeconds, seed, rows, open, qps: options.qps, maxP99Ms: options.maxP99Ms },
+          threads,
+          maxSeconds,
+          seed,
+          rows,
+          open,
+          qps: options.qps,
+          maxP99Ms: options.maxP99Ms,
           ...(signal ? { signal } : {}),
           ...(onProgress ? { onProgress } : {}),
         })
@@ -117,7 +123,7 @@ export async function bench(models: readonly LatencySubject[], options: BenchOpt
       ? null
       : await extrasOf(models, report.models, feeds, rows, { open, prices, threads })
   const measured = report.models.map((model, i): LatencyOf => {
-    const ns = samples[i] as Float64Array
+    const ns = samples[i]!
     if (ns.length === 0) return model
     return {
       ...model,
@@ -134,7 +140,8 @@ export async function bench(models: readonly LatencySubject[], options: BenchOpt
         cores: pins.available.length,
         seconds: maxSeconds,
         maxP99Ms: options.maxP99Ms,
-        ...{ signal, ...(onProgress ? { onProgress } : {}) },
+        signal,
+        ...(onProgress ? { onProgress } : {}),
       })
     : null
   const decoding = await benchDecoder(models, inputs.ports, {
@@ -165,7 +172,7 @@ export async function bench(models: readonly LatencySubject[], options: BenchOpt
       }),
       {
         prices,
-        arch: machine().os.split(' ').at(-1) as string,
+        arch: machine().os.split(' ').at(-1)!,
         answersPerDay: options.answersPerDay,
         spent: options.spent,
         spentHours: options.spentHours,
@@ -241,14 +248,14 @@ async function extrasOf(
     const found: Pick<LatencyOf, 'allocations' | 'energy'>[] = []
     for (const [i, session] of sessions.entries()) {
       await session.timeRuns(feeds, 1, 2)
-      const msOfRun = ((await session.timeRuns(feeds, 1))[0] as number) / 1e6
+      const msOfRun = (await session.timeRuns(feeds, 1))[0]! / 1e6
       const runs = Math.max(2, Math.min(50, Math.round(500 / msOfRun)))
       found.push({
         allocations: await session.allocations(feeds, runs),
         energy:
           'reason' in energy
-            ? estimateEnergy(secondsPerAnswer(measured[i] as LatencyOf, msOfRun, rows), threads, prices, energy.reason)
-            : (energy[i] as NonNullable<LatencyOf['energy']>),
+            ? estimateEnergy(secondsPerAnswer(measured[i]!, msOfRun, rows), threads, prices, energy.reason)
+            : energy[i]!,
       })
     }
     return found

@@ -21,10 +21,7 @@ export async function compareModels(
 ): Promise<ComparisonReport> {
   const named = [base, candidate].filter(isNamed)
   const { data, fit } = await ownInputs(named, rows)
-  const [first, second] = [base, candidate].map((given) => (isNamed(given) ? given.model : given)) as [
-    Model | string,
-    Model | string,
-  ]
+  const [first, second] = [modelOf(base), modelOf(candidate)]
   const open = async (model: Model | string) => {
     const name = named.find((given) => given.model === model)?.name
     const session = await openIsolated(model, {}, name === undefined ? {} : { name })
@@ -59,6 +56,8 @@ async function judge(
     await first.close()
   }
 }
+
+const modelOf = (given: Model | string | NamedModel): Model | string => (isNamed(given) ? given.model : given)
 
 const isNamed = (given: Model | string | NamedModel): given is NamedModel =>
   typeof given !== 'string' && 'model' in given

@@ -62,7 +62,12 @@ export async function prune(model: Model, data: Dataset, options: PruneOptions):
     const answers = await teacher()
     onProgress?.('finding what matters least')
     return {
-      ...{ data, rows: rows.train, goal, answers, seed, signal },
+      data,
+      rows: rows.train,
+      goal,
+      answers,
+      seed,
+      signal,
       ...(options.open ? { open: options.open } : {}),
     }
   }
@@ -74,7 +79,12 @@ export async function prune(model: Model, data: Dataset, options: PruneOptions):
   let learned: Learned | null = null
   if (epochs !== 0)
     learned = await learn(pruning.student, {
-      ...{ ...options, teacher: form, goal, answers: await teacher(), data, rows },
+      ...options,
+      teacher: form,
+      goal,
+      answers: await teacher(),
+      data,
+      rows,
       ...(pruning.wrt ? { wrt: pruning.wrt } : {}),
     })
   const dataDigest = await data.digest()

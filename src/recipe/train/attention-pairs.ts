@@ -56,7 +56,7 @@ function attentionsOf({ graph }: Model): readonly Attention[] {
   const { producer, consumers } = indexGraph(graph)
   return graph.nodes.flatMap(({ opType, domain, inputs, outputs }) => {
     if (opType !== 'Softmax' || domain !== '') return []
-    const [weights] = outputs as [string]
+    const weights = outputs[0]!
     const weighs = (consumers.get(weights) ?? []).some(
       (node) => node.opType === 'MatMul' && node.inputs[0] === weights && producer.has(node.inputs[1]!),
     )
@@ -65,12 +65,8 @@ function attentionsOf({ graph }: Model): readonly Attention[] {
 }
 
 function meanOverHeads(parts: Additions, { weights }: Attention, layer: number): string {
-  const [axes, least] = [`learn/attention${layer}/axes`, `learn/attention${layer}/least`]
-  const [mean, kept, log] = ['mean', 'kept', 'log'].map((part) => `learn/attention${layer}/${part}`) as [
-    string,
-    string,
-    string,
-  ]
+  const named = (part: string) => `learn/attention${layer}/${part}`
+  const [axes, least, mean, kept, log] = [named('axes'), named('least'), named('mean'), named('kept'), named('log')]
   parts.add(makeNode('ReduceMean', [weights, axes], [mean], { attributes: { keepdims: int(0) } }), [
     tensorOf('int64', [1], [1], axes),
   ])

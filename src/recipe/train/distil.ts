@@ -79,14 +79,19 @@ export async function distil(teacher: Model, data: Dataset, options: DistilOptio
         data,
         { ...shares, importance: options.importance ?? 'taylor' },
         {
-          ...{ goal, answers, rows: rows.train, seed, signal },
+          goal,
+          answers,
+          rows: rows.train,
+          seed,
+          signal,
           ...(options.open ? { open: options.open } : {}),
         },
       )
   const start = withWeights(made.trail.model, made.drawn ?? new Map())
   const learned = await learnWithHints({ teacher: form, student: start }, goal, data, {
     ...options,
-    ...{ answers, rows },
+    answers,
+    rows,
   })
   const dataDigest = await data.digest()
   const about = { dataDigest, rows: rows.train.length }

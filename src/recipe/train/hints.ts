@@ -74,7 +74,9 @@ export async function withHints(
     const pairs = attentionPairs(parts.teacher, parts.student)
     for (const [i, { name, teacher, student }] of pairs.entries())
       made.push({
-        ...{ name: `attention ${name}`, teacher, student },
+        name: `attention ${name}`,
+        teacher,
+        student,
         target: `learn/attention${i}`,
         kind: 'kl',
         weight: attention / pairs.length,

@@ -50,7 +50,10 @@ export function movingRows(
   const random = randomNumbers(learning.seed + 1)
   const dims = field.rowShape as readonly number[]
   const made = adversaryOf(student, {
-    ...{ input: field.name, eps, steps, range: range ?? data.domains[field.name] },
+    input: field.name,
+    eps,
+    steps,
+    range: range ?? data.domains[field.name],
     loss: lossOf({ ...goal, hints: [] }, learning).loss,
     start: { dims, values: Float32Array.from({ length: elementCount(dims) }, () => 2 * random() - 1) },
   })
