@@ -15,7 +15,8 @@ const mayImport = {
 }
 mayImport.recipe = Object.keys(mayImport)
 Object.assign(mayImport, {
-  search: ['report', 'recipe', 'platform'],
+  // It runs and judges models by recipe alone; of evaluate it has what foretells a judgement, numbers in, numbers out.
+  search: ['ir', 'report', 'data', 'evaluate', 'recipe', 'platform'],
   store: ['ir', 'report', 'onnx', 'recipe', 'platform'],
   state: ['report', 'platform'],
   rollout: ['report', 'statistics'],

@@ -1,10 +1,11 @@
 import { writeFileSync } from 'node:fs'
 import { afterAll, expect, test } from 'vitest'
 import { memoryDataset } from '../src/data/index.ts'
+import { lowestSqnrDb } from '../src/evaluate/index.ts'
 import { type Model, operatorName, parseModel } from '../src/ir/index.ts'
 import { encodeModel } from '../src/onnx/index.ts'
 import { passes } from '../src/passes/index.ts'
-import { applyRecipe, lowestSqnrDb, noCache, quantize, Workbench } from '../src/recipe/index.ts'
+import { applyRecipe, noCache, quantize, Workbench } from '../src/recipe/index.ts'
 import { Bench, floats } from './command.ts'
 import { numbers } from './quantize-kit.ts'
 

@@ -1,8 +1,9 @@
 import { expect, test } from 'vitest'
 import { memoryDataset, randomNumbers } from '../src/data/index.ts'
+import { lowestSqnrDb } from '../src/evaluate/index.ts'
 import { elementCount, type Model, parseModel, tensorOf } from '../src/ir/index.ts'
 import { modelDigest } from '../src/onnx/index.ts'
-import { applyRecipe, type Built, lowestSqnrDb, noCache, Workbench } from '../src/recipe/index.ts'
+import { applyRecipe, type Built, noCache, Workbench } from '../src/recipe/index.ts'
 
 const [ROWS, SIDE, WIDTH] = [60, 40, 48]
 const settings = { margin: 0.01, alpha: 0.05, seed: 0, threads: 1, target: 'native', cache: noCache } as const

@@ -1,15 +1,3 @@
-export type { Dataset } from '../data/index.ts'
-export {
-  CLOSE_DB,
-  foretell,
-  isCutOff,
-  lowestSqnrDb,
-  type Metric,
-  noiseRows,
-  type Odds,
-  typicalSqnrDb,
-} from '../evaluate/index.ts'
-export type { Model } from '../ir/index.ts'
 export { type ApplyOptions, applyRecipe, parseRecipe } from './apply.ts'
 export { blobFolder, readBlobs, writeRecipe } from './blobs.ts'
 export type { Built, CandidateSpec } from './candidate.ts'

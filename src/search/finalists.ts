@@ -1,4 +1,4 @@
-import type { Odds } from '../recipe/index.ts'
+import type { Odds } from '../evaluate/index.ts'
 import { byPreference, type Standing } from './preference.ts'
 
 /** A candidate that the selection rows allow, with what orders it. */

@@ -1,12 +1,6 @@
-import {
-  type CandidateSpec,
-  type Dataset,
-  diskCache,
-  FORM_SECONDS,
-  KERNEL_WORK,
-  type Model,
-  Workbench,
-} from '../recipe/index.ts'
+import type { Dataset } from '../data/index.ts'
+import type { Model } from '../ir/index.ts'
+import { type CandidateSpec, diskCache, FORM_SECONDS, KERNEL_WORK, Workbench } from '../recipe/index.ts'
 import { ALWAYS_JUDGED, Budget, CONFIRMING } from './budget.ts'
 import type { Choice, Proven } from './choose.ts'
 import { disturbanceWarning, undecided } from './disturbed.ts'

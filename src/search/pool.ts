@@ -1,13 +1,5 @@
-import {
-  type Built,
-  type CandidateSpec,
-  foretell,
-  lowestSqnrDb,
-  type Odds,
-  type ReadKernels,
-  type TimingPurpose,
-  type Workbench,
-} from '../recipe/index.ts'
+import { foretell, type Odds, lowestSqnrDb } from '../evaluate/index.ts'
+import type { Built, CandidateSpec, ReadKernels, TimingPurpose, Workbench } from '../recipe/index.ts'
 import type { ComparisonReport, LatencyReport, OptimizationReport } from '../report/index.ts'
 import { type Budget, quarteredWithin } from './budget.ts'
 import { undecided } from './disturbed.ts'

@@ -1,4 +1,5 @@
-import { type Dataset, machineOf } from '../recipe/index.ts'
+import type { Dataset } from '../data/index.ts'
+import { machineOf } from '../recipe/index.ts'
 import type { OptimizationReport } from '../report/index.ts'
 import type { Choice } from './choose.ts'
 import { frontOf } from './front.ts'

@@ -1,4 +1,4 @@
-import { lowestSqnrDb } from '../recipe/index.ts'
+import { lowestSqnrDb } from '../evaluate/index.ts'
 import { type CandidateResult, type ComparisonReport, grouped, type OptimizationReport } from '../report/index.ts'
 import { NOT_SLOWER } from './goal.ts'
 

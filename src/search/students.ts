@@ -1,7 +1,7 @@
+import type { Dataset } from '../data/index.ts'
 import { UserError } from '../platform/index.ts'
 import {
   type CandidateSpec,
-  type Dataset,
   type StudentShape,
   type Trained,
   type TrainStudentOptions,

@@ -1,12 +1,5 @@
-import {
-  type Built,
-  CLOSE_DB,
-  isCutOff,
-  lowestSqnrDb,
-  type Odds,
-  type ReadKernels,
-  typicalSqnrDb,
-} from '../recipe/index.ts'
+import { CLOSE_DB, isCutOff, type Odds, typicalSqnrDb, lowestSqnrDb } from '../evaluate/index.ts'
+import type { Built, ReadKernels } from '../recipe/index.ts'
 import type { CandidateResult, ComparisonReport, OptimizationReport } from '../report/index.ts'
 
 /** A candidate in the search: what was built, and what is known of it so far. */
