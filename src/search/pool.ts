@@ -1,4 +1,4 @@
-import { foretell, type Odds, lowestSqnrDb } from '../evaluate/index.ts'
+import { foretell, lowestSqnrDb, type Odds } from '../evaluate/index.ts'
 import type { Built, CandidateSpec, ReadKernels, TimingPurpose, Workbench } from '../recipe/index.ts'
 import type { ComparisonReport, LatencyReport, OptimizationReport } from '../report/index.ts'
 import { type Budget, quarteredWithin } from './budget.ts'

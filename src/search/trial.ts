@@ -1,4 +1,4 @@
-import { CLOSE_DB, isCutOff, type Odds, typicalSqnrDb, lowestSqnrDb } from '../evaluate/index.ts'
+import { CLOSE_DB, isCutOff, lowestSqnrDb, type Odds, typicalSqnrDb } from '../evaluate/index.ts'
 import type { Built, ReadKernels } from '../recipe/index.ts'
 import type { CandidateResult, ComparisonReport, OptimizationReport } from '../report/index.ts'
 
