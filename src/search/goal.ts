@@ -14,6 +14,9 @@ export interface Goal {
   readonly maxRssBytes?: number
 }
 
+/** Whether the goal is a time: as a ratio to that of the original, measured side by side and with an error. */
+export const isTimed = ({ name }: Goal): boolean => name === 'latency' || name === 'cost'
+
 /** What a goal needs to know of a candidate; null where it was not measured. */
 export type Measured = Pick<CandidateResult, 'bytes' | 'p50Ms' | 'p99Ms' | 'peakRssBytes' | 'ratio'>
 

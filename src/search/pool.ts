@@ -3,7 +3,7 @@ import type { Built, CandidateSpec, ReadKernels, TimingPurpose, Workbench } from
 import type { ComparisonReport, LatencyReport, OptimizationReport } from '../report/index.ts'
 import { type Budget, quarteredWithin } from './budget.ts'
 import { undecided } from './disturbed.ts'
-import { brokenLimit, figureOf, type Goal, NOT_SLOWER } from './goal.ts'
+import { brokenLimit, figureOf, type Goal, isTimed, NOT_SLOWER } from './goal.ts'
 import { byPreference, type Standing, worthMore } from './preference.ts'
 import { betterHalf, FIRST_RUNG, rungsFor } from './rungs.ts'
 import { sideBySide } from './side-by-side.ts'
@@ -287,8 +287,7 @@ export class Pool {
   /** The goal's figure of the original. */
   get figureBefore(): number {
     const { baseline, goal } = this
-    const timed = goal.name === 'latency' || goal.name === 'cost'
-    return timed || !baseline ? 1 : (figureOf(goal, { ...baseline, ratio: null }) ?? Number.POSITIVE_INFINITY)
+    return isTimed(goal) || !baseline ? 1 : (figureOf(goal, { ...baseline, ratio: null }) ?? Number.POSITIVE_INFINITY)
   }
 
   /** The best in the goal first; what the clock cannot tell apart quieter first, whatever the size of the files. */
@@ -314,8 +313,7 @@ export class Pool {
 
   /** What decides whether it is worth having: the goal's figure, and in a tie the size of the file. */
   standing(trial: Trial): Standing {
-    const timed = this.goal.name === 'latency' || this.goal.name === 'cost'
-    const interval = timed ? trial.result.ratio?.ci : undefined
+    const interval = isTimed(this.goal) ? trial.result.ratio?.ci : undefined
     return { figure: this.figure(trial), interval, bytes: trial.built.bytes }
   }
 

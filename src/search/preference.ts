@@ -11,7 +11,7 @@ const WORTH_IT = 0.98
 /** Beyond this no interval makes a tie: in a very disturbed moment they say little. */
 const CLEARLY = 0.9
 /** So much of the other's bytes, at the most, wins a tie. */
-const SMALLER = 0.9
+const TIE_SMALLER = 0.9
 
 /** Whether `one` is worth having in place of `other`: better in the goal, or as good and a smaller file. */
 export const worthMore = (one: Standing, other: Standing): boolean => beats(one, other) || winsTie(one, other)
@@ -23,7 +23,7 @@ const beats = (one: Standing, other: Standing): boolean =>
     one.figure < (other.interval?.[0] ?? Number.POSITIVE_INFINITY) &&
     other.figure > (one.interval?.[1] ?? Number.NEGATIVE_INFINITY))
 
-const winsTie = (one: Standing, other: Standing) => !beats(other, one) && one.bytes < SMALLER * other.bytes
+const winsTie = (one: Standing, other: Standing) => !beats(other, one) && one.bytes < TIE_SMALLER * other.bytes
 
 /**
  * The best first. What a tie of figures leaves open is decided by what no clock has a part in: a clearly smaller file,

@@ -2,6 +2,7 @@ import type { ComparisonReport } from '../report/index.ts'
 import { ALWAYS_JUDGED, type Budget, CONFIRMING } from './budget.ts'
 import { type Choice, chooseByProof } from './choose.ts'
 import { type Contender, type Finalists, finalists } from './finalists.ts'
+import { isTimed } from './goal.ts'
 import type { Pool } from './pool.ts'
 import { byPreference, worthMore } from './preference.ts'
 import { promising, SECURE_ODDS, type Trial } from './trial.ts'
@@ -11,10 +12,12 @@ const FINALISTS = 4
 const FEWEST_FINALISTS = 2
 /** Share of what is left that judging the finalists on all selection rows may take. */
 const FINAL_ROWS = 1 / 2
-/** Share of the original's bytes below which a file is smaller. */
-const SMALLER = 0.98
+/** Share of the original's bytes below which a lossless model gains by its size. */
+const NOTICEABLY_SMALLER = 0.98
 /** Share of the original's time below which the whole interval of a gain must lie: what is nearer to 1 is a tie. */
 const FASTER = 0.98
+/** Share of the original's time to load below which it gains by loading: no more than a few loads are timed. */
+const QUICKER_TO_LOAD = 0.9
 
 /** Settles who may touch the proof rows, by what the selection rows foretell, proves them in that order and chooses. */
 export async function prove(pool: Pool, budget: Budget, provenOnly: boolean): Promise<Choice> {
@@ -78,7 +81,7 @@ function unsafe(pool: Pool): Trial | undefined {
 export function worthIt(pool: Pool, lossless: Trial): boolean {
   const { ratio, bytes, loadMs } = lossless.result
   const before = pool.baseline!
-  const timed = pool.goal.name === 'latency' || pool.goal.name === 'cost'
+  const timed = isTimed(pool.goal)
   if (!pool.fitsGoal(lossless)) {
     lossless.result.note ??
       pool.note(lossless, timed ? 'not shown to be as fast as the original' : 'not better in the goal')
@@ -87,16 +90,18 @@ export function worthIt(pool: Pool, lossless: Trial): boolean {
   const gains =
     !timed ||
     ratio!.median <= 1 ||
-    (bytes !== null && bytes < SMALLER * before.bytes) ||
-    (loadMs !== null && loadMs < 0.9 * before.loadMs)
+    (bytes !== null && bytes < NOTICEABLY_SMALLER * before.bytes) ||
+    (loadMs !== null && loadMs < QUICKER_TO_LOAD * before.loadMs)
   if (!gains) pool.note(lossless, 'nothing gained: about as fast, as large and as quick to load as the original')
   return gains
 }
 
 /** Whether it is clearly faster by its whole interval, or smaller, where that is not the goal itself. */
 export function gainsShown({ goal, bench }: Pool, { result: { ratio, bytes } }: Trial): boolean {
-  if (goal.name === 'size' || goal.name === 'memory') return true
-  return (ratio !== null && ratio.ci[1] < FASTER) || (bytes !== null && bytes < SMALLER * bench.original.bytes)
+  if (!isTimed(goal)) return true
+  return (
+    (ratio !== null && ratio.ci[1] < FASTER) || (bytes !== null && bytes < NOTICEABLY_SMALLER * bench.original.bytes)
+  )
 }
 
 /** Whoever the selection rows allow and is worth more than the lossless model. */

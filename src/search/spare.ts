@@ -1,7 +1,7 @@
 import { type Budget, REFINING, TooLong } from './budget.ts'
 import type { Pool } from './pool.ts'
 import { worthMore } from './preference.ts'
-import { isTrained, worstNoiseOf } from './trial.ts'
+import { isTrained, noiseRatioOf } from './trial.ts'
 
 /** How far below their signal readers of the channels may be disturbed, in decibels; the first removes most. */
 const DECIBELS = [30, 35, 40, 45]
@@ -23,7 +23,7 @@ export async function leaveOutSpare(pool: Pool, budget: Budget): Promise<void> {
     ),
   )
   if (!best || pool.bench.rows.calibrate.indices.length === 0) return
-  const limit = Math.max(ALWAYS, AS_MUCH * (worstNoiseOf(best) ?? 0))
+  const limit = Math.max(ALWAYS, AS_MUCH * (noiseRatioOf(best) ?? 0))
   const what = `${best.built.spec.id} without spare channels`
   let before = 0
   // Readers that are disturbed beyond it leave little hope for the outputs.
@@ -47,7 +47,7 @@ export async function leaveOutSpare(pool: Pool, budget: Budget): Promise<void> {
       return
     }
     await pool.climb(trial)
-    const quiet = (worstNoiseOf(trial) ?? 0) <= limit
+    const quiet = (noiseRatioOf(trial) ?? 0) <= limit
     if (quiet && pool.secure(trial)) return
     trial.dropped = true
     pool.note(trial, quiet ? 'it may not hold on the proof rows' : `more noise than ${spec.id} and as much again`)

@@ -11,11 +11,11 @@ import {
   isQuiet,
   isStatic,
   isTrained,
+  noiseRatioOf,
   quietestFirst,
   SECURE_NOISE,
   SECURE_ODDS,
   type Trial,
-  worstNoiseOf,
 } from './trial.ts'
 
 /** Rows that ranges are taken from where there is time; where there is less, a quarter of them, and so on. */
@@ -94,10 +94,12 @@ export class Statics {
 
   /** The fastest is often too loud for any repair, and its many steps would take the time of one that lacks little. */
   #inOrderOfRepair(open: readonly Trial[]): readonly Trial[] {
-    const expected = new Map(
-      open.map((trial) => [trial, this.#pool.figure(trial) * Math.exp(DECIBEL * decibelsMissing(trial))]),
-    )
-    return [...open].sort((a, b) => Math.sign(expected.get(a)! - expected.get(b)!) || 0)
+    const expected = open.map((trial) => ({
+      trial,
+      figure: this.#pool.figure(trial) * Math.exp(DECIBEL * decibelsMissing(trial)),
+    }))
+    // Without a figure it is infinite, and two such have no difference.
+    return expected.sort((a, b) => (a.figure === b.figure ? 0 : a.figure - b.figure)).map(({ trial }) => trial)
   }
 
   /** Whether it could still beat what is secure, and there is time; says so in its note where not. */
@@ -219,7 +221,7 @@ export class Statics {
     const seen = (trial: Trial, expected: number) => ({
       secure: pool.secure(trial),
       // Where rows of large numbers are cut off, it is not roundings that make the noise of all rows together.
-      noise: isClipped(trial) ? null : worstNoiseOf(trial),
+      noise: isClipped(trial) ? null : noiseRatioOf(trial),
       expected,
       trial,
     })

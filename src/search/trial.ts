@@ -61,7 +61,7 @@ const ENOUGH_ROWS = 100
 const SECURE_AGREEMENT = 0.995
 
 /** Noise over signal at the worst output on the selection rows; null where none was measured. */
-export function worstNoiseOf({ comparison }: Trial): number | null {
+export function noiseRatioOf({ comparison }: Trial): number | null {
   const decibels = comparison && lowestSqnrDb(comparison)
   return decibels === null ? null : 10 ** (-decibels / 10)
 }
@@ -73,7 +73,7 @@ export function secure(trial: Trial, odds: Odds): boolean {
   const { agreement, n } = comparison
   if (odds.pass >= SECURE_ODDS) return true
   if (!acceptable(trial)) return false
-  const noise = worstNoiseOf(trial)
+  const noise = noiseRatioOf(trial)
   return (
     noise === null ||
     (noise <= SECURE_NOISE && odds.close >= SECURE_ODDS) ||
@@ -96,7 +96,7 @@ const ofTypicalRows = ({ comparison }: Trial) => (comparison && typicalSqnrDb(co
 const agreementOf = ({ comparison }: Trial) => comparison?.agreement?.rate ?? 0
 
 /** Whether the noise at the worst output leaves the reserve that `close` wants. */
-export const isQuiet = (trial: Trial) => (worstNoiseOf(trial) ?? 0) <= SECURE_NOISE
+export const isQuiet = (trial: Trial) => (noiseRatioOf(trial) ?? 0) <= SECURE_NOISE
 
 /** Whether it is what ranges cut off on a few rows, and not rounding, that makes the noise of all rows together. */
 export const isClipped = ({ comparison }: Trial) => comparison !== null && isCutOff(comparison)
