@@ -9,7 +9,7 @@ import type { Optimized, OptimizeOptions } from './options.ts'
 import { dataFreeSpecs, hasRecurrent, placementSpecs, UNROUNDED } from './plan.ts'
 import { Pool } from './pool.ts'
 import { worthMore } from './preference.ts'
-import { prove, worthIt } from './prove.ts'
+import { prove, whyNotWorthIt } from './prove.ts'
 import { reportOn } from './report-on.ts'
 import { couldBeNearer, roundedNearer } from './rounded.ts'
 import { leaveOutSpare } from './spare.ts'
@@ -222,7 +222,7 @@ class Optimization {
         const fewBits = trial.built.spec.scheme === 'weight-int4'
         if (fewBits && couldBeNearer(trial)) await roundedNearer(pool, this.#budget, trial)
       } else {
-        pool.note(trial, 'not judged: the time was up')
+        pool.noteNotJudged(trial, 'the time was up')
         this.#budget.leaveOut(`judging ${trial.built.spec.id}`)
       }
     }
@@ -235,7 +235,7 @@ class Optimization {
     for (const next of choice.ranked) {
       const trial = pool.get(next.id)
       await pool.time([trial], this.#budget.timing(15, CONFIRMING), 'confirm')
-      if (pool.fitsGoal(trial) && (next.id !== 'lossless' || worthIt(pool, trial)))
+      if (pool.fitsGoal(trial) && (next.id !== 'lossless' || whyNotWorthIt(pool, trial) === null))
         return failed.length === 0 ? choice : { ...choice, ...next, reason: unconfirmed(failed, next) }
       pool.note(trial, 'not confirmed: not better than the original when timed again alone')
       failed.push(next.id)

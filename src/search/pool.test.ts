@@ -153,5 +153,7 @@ test('what was never timed is not said to be slower', async () => {
   const [first, second] = trials as [Trial, Trial]
   pool.note(first, 'not timed: not close enough')
   expect([first, second].map((trial) => pool.hopeless(trial))).toEqual([true, true])
+  expect(second.result.note).toBeUndefined()
+  pool.noteHopeless()
   expect([first, second].map(({ result }) => result.note)).toEqual(['not timed: not close enough', 'not timed'])
 })

@@ -2,8 +2,8 @@ import { foretell, lowestSqnrDb, type Odds } from '../evaluate/index.ts'
 import type { Built, CandidateSpec, ReadKernels, TimingPurpose, Workbench } from '../recipe/index.ts'
 import type { ComparisonReport, LatencyReport, OptimizationReport } from '../report/index.ts'
 import { type Budget, quarteredWithin } from './budget.ts'
-import { undecided } from './disturbed.ts'
-import { brokenLimit, figureOf, type Goal, isTimed, NOT_SLOWER } from './goal.ts'
+import { brokenByOriginal, fitsGoal, type Original, whyHopeless } from './gain.ts'
+import { figureOf, type Goal, isTimed } from './goal.ts'
 import { byPreference, type Standing, worthMore } from './preference.ts'
 import { betterHalf, FIRST_RUNG, rungsFor } from './rungs.ts'
 import { sideBySide } from './side-by-side.ts'
@@ -21,6 +21,7 @@ export class Pool {
   readonly bench: Workbench
   readonly goal: Goal
   readonly warnings: string[] = []
+  readonly #reasonsTold = new Set<string>()
   readonly #trials = new Map<string, Trial>()
   readonly #say: (text: string) => void
   #baseline: OptimizationReport['baseline'] | undefined
@@ -77,7 +78,7 @@ export class Pool {
     return made.flatMap(({ built, read, refused }) => {
       if (refused === null) return this.#admit(built, read) ?? []
       // One that the runtime does not take must not end the search: the others go on.
-      this.warnings.push(`${built.spec.id} was left out: ${refused}`)
+      this.#warn(`${built.spec.id} was left out: `, refused)
       return []
     })
   }
@@ -90,11 +91,15 @@ export class Pool {
       return null
     }
     // Where one candidate cannot be read back, often none can: the reason is told once.
-    if (read?.reason && !this.warnings.some((warning) => warning.endsWith(read.reason!)))
-      this.warnings.push(`${spec.id}: ${read.reason}`)
-    const trial: Trial = { built, result: firstResult(built, read), comparison: null, dropped: false }
+    if (read?.reason && !this.#reasonsTold.has(read.reason)) this.#warn(`${spec.id}: `, read.reason)
+    const trial: Trial = { built, result: firstResult(built, read), comparison: null, dropped: false, noteUntil: null }
     this.#trials.set(spec.id, trial)
     return trial
+  }
+
+  #warn(what: string, reason: string): void {
+    this.#reasonsTold.add(reason)
+    this.warnings.push(`${what}${reason}`)
   }
 
   /** Times these candidates side by side with the original, which is timed in any case. */
@@ -127,11 +132,11 @@ export class Pool {
     for (const [i, trial] of trials.entries()) {
       const { p50Ms, p99Ms, loadMs, peakRssBytes } = report.models[i + 1]!
       const ratio = report.ratios.find((item) => item.other === trial.built.spec.id) ?? null
-      const { note, ...result } = trial.result
       const speedup = ratio ? 1 / ratio.median : null
-      const own = note && !note.startsWith(BORROWED) ? { note } : {}
-      const before = purpose === 'confirm' && result.ratio ? { ratioBefore: result.ratio } : {}
-      trial.result = { ...result, ...own, ...before, p50Ms, p99Ms, loadMs, peakRssBytes, ratio, speedup }
+      const { ratio: ratioBefore } = trial.result
+      const before = purpose === 'confirm' && ratioBefore ? { ratioBefore } : {}
+      if (trial.noteUntil === 'timed') this.withdrawNote(trial)
+      trial.result = { ...trial.result, ...before, p50Ms, p99Ms, loadMs, peakRssBytes, ratio, speedup }
     }
     return report
   }
@@ -139,8 +144,8 @@ export class Pool {
   /** Same kernels on the same shapes take the same time; the chosen one is timed by itself before it is handed out. */
   borrowTiming(trial: Trial, from: Trial): void {
     const { p50Ms, p99Ms = null, loadMs, peakRssBytes, ratio, speedup } = from.result
-    const note = `${BORROWED} ${from.built.spec.id}, which has the same kernels`
-    trial.result = { ...trial.result, p50Ms, p99Ms, loadMs, peakRssBytes, ratio, speedup, note }
+    trial.result = { ...trial.result, p50Ms, p99Ms, loadMs, peakRssBytes, ratio, speedup }
+    this.note(trial, `time as measured for ${from.built.spec.id}, which has the same kernels`, 'timed')
   }
 
   /** Judges on the selection rows, or the first `rows` of them. */
@@ -149,10 +154,9 @@ export class Pool {
     const comparison = await this.bench.judge(trial.built, 'select', rows)
     trial.comparison = comparison
     this.noteMetric(comparison)
-    const { note, ...result } = trial.result
+    if (trial.noteUntil === 'judged') this.withdrawNote(trial)
     trial.result = {
-      ...result,
-      ...(note && !note.startsWith(NOT_JUDGED) ? { note } : {}),
+      ...trial.result,
       verdict: comparison.verdict,
       grade: comparison.grade,
       metric: comparison.candidate.value ?? comparison.agreement?.rate ?? null,
@@ -236,10 +240,8 @@ export class Pool {
 
   /** Drops the others of those that run the same kernels. */
   #keep(trials: readonly Trial[], next: readonly Trial[]): readonly Trial[] {
-    for (const trial of trials.filter((one) => !next.includes(one))) {
-      trial.dropped = true
-      this.note(trial, `judged on ${trial.comparison?.n ?? 0} rows: others as fast were quieter there`)
-    }
+    for (const trial of trials.filter((one) => !next.includes(one)))
+      this.drop(trial, `judged on ${trial.comparison?.n ?? 0} rows: others as fast were quieter there`)
     return next
   }
 
@@ -255,13 +257,32 @@ export class Pool {
     if (this.#baseline) this.#baseline = { ...this.#baseline, metric: base.value, metricName: metric, judgedRows: n }
   }
 
-  note(trial: Trial, note: string): void {
+  /** Says in the report what became of a candidate, in place of what was said before. */
+  note(trial: Trial, note: string, until: Trial['noteUntil'] = null): void {
     trial.result = { ...trial.result, note }
+    trial.noteUntil = until
+  }
+
+  withdrawNote(trial: Trial): void {
+    const { note: _, ...result } = trial.result
+    trial.result = result
+    trial.noteUntil = null
+  }
+
+  noteNotJudged(trial: Trial, why: string): void {
+    this.note(trial, `not judged: ${why}`, 'judged')
   }
 
   noteNotNeeded(trial: Trial, better: Trial): void {
-    const judged = trial.comparison ? `judged on ${trial.comparison.n} rows only` : NOT_JUDGED
-    this.note(trial, `${judged}: ${better.built.spec.id} is better in the goal and looks safe`)
+    const why = `${better.built.spec.id} is better in the goal and looks safe`
+    if (trial.comparison) this.note(trial, `judged on ${trial.comparison.n} rows only: ${why}`)
+    else this.noteNotJudged(trial, why)
+  }
+
+  /** Leaves a candidate out of the race. */
+  drop(trial: Trial, why: string): void {
+    trial.dropped = true
+    this.note(trial, why)
   }
 
   /** The goal's figure, smaller is better. */
@@ -319,44 +340,32 @@ export class Pool {
 
   /** What limit the original breaks, or null: where it breaks one, keeping all of them is a gain by itself. */
   get originalBreaks(): string | null {
-    if (!this.#baseline) return null
-    return brokenLimit(this.goal, { ...this.#baseline, ratio: null })
+    return brokenByOriginal(this.goal, this.#original)
   }
 
-  /** Not better than the original in the goal, or over a limit: not worth rows. Says so in its note. */
-  hopeless(trial: Trial): boolean {
-    const limit = brokenLimit(this.goal, trial.result)
-    const reason = limit ? `over the limit: ${limit}` : this.#noGain(trial)
-    if (reason) this.note(trial, reason)
-    return reason !== null
+  /** Not better than the original in the goal, or over a limit: not worth rows. */
+  hopeless({ result }: Trial): boolean {
+    return whyHopeless(this.goal, this.#original, result) !== null
   }
 
-  #noGain({ built, result: { ratio, bytes, note } }: Trial): string | null {
-    if (built.spec.id === 'lossless' || this.goal.name === 'memory') return null
-    if (this.goal.name === 'size')
-      return bytes !== null && bytes < this.bench.original.bytes ? null : 'not smaller than the original'
-    // Nobody knows whether it is faster: why it was not timed is what there is to say.
-    if (ratio === null) return note ?? 'not timed'
-    if (this.originalBreaks !== null) return ratio.ci[1] < NOT_SLOWER ? null : 'not shown to be as fast as the original'
-    if (ratio.ci[1] < 1) return null
-    return undecided(ratio)
-      ? 'not shown to be faster than the original: the timing was disturbed'
-      : 'not faster than the original'
+  /** Says of each hopeless candidate why it is, which outweighs whatever its note said before. */
+  noteHopeless(): void {
+    for (const trial of this.trials) {
+      const reason = whyHopeless(this.goal, this.#original, trial.result)
+      if (reason !== null) this.note(trial, reason)
+    }
   }
 
   /** Better in the goal than the original (for latency: not slower, by the interval), and within every limit. */
-  fitsGoal(trial: Trial): boolean {
-    const { ratio, bytes, peakRssBytes } = trial.result
-    if (brokenLimit(this.goal, trial.result)) return false
-    if (this.goal.name === 'size') return bytes !== null && bytes < this.bench.original.bytes
-    const before = this.#baseline?.peakRssBytes ?? null
-    if (this.goal.name === 'memory') return peakRssBytes !== null && before !== null && peakRssBytes < before
-    return ratio !== null && ratio.ci[1] < NOT_SLOWER
+  fitsGoal({ result }: Trial): boolean {
+    return fitsGoal(this.goal, this.#original, result)
+  }
+
+  get #original(): Original {
+    return { bytes: this.bench.original.bytes, baseline: this.#baseline }
   }
 }
 
 /** By so much the odds must be better to outweigh decibels, of which more rows tell nearly the same. */
 const LIKELIER = 0.1
-const BORROWED = 'time as measured for'
-const NOT_JUDGED = 'not judged'
 const regressed = ({ comparison }: Trial) => comparison?.verdict === 'regressed'

@@ -23,7 +23,10 @@ const QUICKER_TO_LOAD = 0.9
 export async function prove(pool: Pool, budget: Budget, provenOnly: boolean): Promise<Choice> {
   const { lossless } = pool
   const most = mostFinalists(pool, budget)
-  const first = lossless && worthIt(pool, lossless) ? contenderOf(pool, lossless) : undefined
+  pool.noteHopeless()
+  const notWorthIt = lossless ? whyNotWorthIt(pool, lossless) : null
+  if (lossless && notWorthIt !== null) pool.note(lossless, notWorthIt)
+  const first = lossless && notWorthIt === null ? contenderOf(pool, lossless) : undefined
   const before = first?.figure ?? pool.figureBefore
   const chosenOf = (limit: number) => finalists(contenders(pool), limit, before)
   await judgeSafer(pool)
@@ -77,23 +80,22 @@ function unsafe(pool: Pool): Trial | undefined {
   )[0]
 }
 
-/** The lossless model is handed out unless it looks slower, if only within the error, and is no smaller either. */
-export function worthIt(pool: Pool, lossless: Trial): boolean {
-  const { ratio, bytes, loadMs } = lossless.result
+/**
+ * Why the lossless model is not handed out, or null: it is unless it looks slower, if only within the error, and is no
+ * smaller either. What its note says already stands.
+ */
+export function whyNotWorthIt(pool: Pool, lossless: Trial): string | null {
+  const { ratio, bytes, loadMs, note } = lossless.result
   const before = pool.baseline!
   const timed = isTimed(pool.goal)
-  if (!pool.fitsGoal(lossless)) {
-    lossless.result.note ??
-      pool.note(lossless, timed ? 'not shown to be as fast as the original' : 'not better in the goal')
-    return false
-  }
+  if (!pool.fitsGoal(lossless))
+    return note ?? (timed ? 'not shown to be as fast as the original' : 'not better in the goal')
   const gains =
     !timed ||
     ratio!.median <= 1 ||
     (bytes !== null && bytes < NOTICEABLY_SMALLER * before.bytes) ||
     (loadMs !== null && loadMs < QUICKER_TO_LOAD * before.loadMs)
-  if (!gains) pool.note(lossless, 'nothing gained: about as fast, as large and as quick to load as the original')
-  return gains
+  return gains ? null : 'nothing gained: about as fast, as large and as quick to load as the original'
 }
 
 /** Whether it is clearly faster by its whole interval, or smaller, where that is not the goal itself. */

@@ -57,7 +57,10 @@ function searchOf(
     },
     time: async () => {},
     climb: async () => {},
-    note: (trial: Trial, note: string) => asked.push(`${trial.built.spec.id}: ${note}`),
+    drop: (trial: Trial, why: string) => {
+      trial.dropped = true
+      asked.push(`${trial.built.spec.id}: ${why}`)
+    },
   }
   return { asked, trials, budget, run: () => leaveOutSpare(pool as unknown as Pool, budget) }
 }

@@ -41,16 +41,12 @@ export async function leaveOutSpare(pool: Pool, budget: Budget): Promise<void> {
     if (!trial) return
     if (spared.whole.length > 0) trial.result = { ...trial.result, whole: [...spared.whole] }
     await pool.time([trial], budget.timing(8))
-    if (pool.hopeless(trial) || !worthMore(pool.standing(trial), pool.standing(best))) {
-      pool.note(trial, `nothing gained beside ${spec.id}`)
-      trial.dropped = true
-      return
-    }
+    if (pool.hopeless(trial) || !worthMore(pool.standing(trial), pool.standing(best)))
+      return pool.drop(trial, `nothing gained beside ${spec.id}`)
     await pool.climb(trial)
     const quiet = (noiseRatioOf(trial) ?? 0) <= limit
     if (quiet && pool.secure(trial)) return
-    trial.dropped = true
-    pool.note(trial, quiet ? 'it may not hold on the proof rows' : `more noise than ${spec.id} and as much again`)
+    pool.drop(trial, quiet ? 'it may not hold on the proof rows' : `more noise than ${spec.id} and as much again`)
   }
 }
 

@@ -78,18 +78,16 @@ export class Statics {
     await this.#judgeAsTheyAre(placements.filter((trial) => !pool.betterAndSafe(trial)))
     const open: Trial[] = []
     // Of placements that take the same time, as far as a clock can tell, the quieter one is worth the time first.
-    for (const first of pool.inOrderOfPromise(placements)) {
-      if (!this.#worthwhile(first)) continue
+    await this.#refineWhereWorthIt(pool.inOrderOfPromise(placements), async (first) => {
       const calibrated = await this.#calibrated(first)
       if (pool.secure(calibrated) && isQuiet(calibrated)) await this.#timed(await this.#insured(calibrated))
       else open.push(calibrated)
-    }
-    for (const calibrated of this.#inOrderOfRepair(open)) {
-      if (!this.#worthwhile(calibrated)) continue
+    })
+    await this.#refineWhereWorthIt(this.#inOrderOfRepair(open), async (calibrated) => {
       const quietest = await this.#leastNoise(calibrated)
       if (pool.secure(quietest)) await this.#timed(await this.#insured(quietest))
       else await this.#repair(quietest)
-    }
+    })
   }
 
   /** The fastest is often too loud for any repair, and its many steps would take the time of one that lacks little. */
@@ -102,17 +100,17 @@ export class Statics {
     return expected.sort((a, b) => (a.figure === b.figure ? 0 : a.figure - b.figure)).map(({ trial }) => trial)
   }
 
-  /** Whether it could still beat what is secure, and there is time; says so in its note where not. */
-  #worthwhile(trial: Trial): boolean {
-    const bar = this.#pool.betterAndSafe(trial)
-    if (bar) {
-      this.#pool.noteNotNeeded(trial, bar)
-      return false
+  /** Refines each in turn that could still beat what is secure then, where there is time; notes why it does not. */
+  async #refineWhereWorthIt(trials: readonly Trial[], refine: (trial: Trial) => Promise<void>): Promise<void> {
+    for (const trial of trials) {
+      const better = this.#pool.betterAndSafe(trial)
+      if (better) this.#pool.noteNotNeeded(trial, better)
+      else if (this.#budget.left > 0) await refine(trial)
+      else {
+        this.#budget.leaveOut(`other ranges and mixtures of ${trial.built.spec.id}`)
+        if (!trial.comparison) this.#pool.noteNotJudged(trial, 'the time was up')
+      }
     }
-    if (this.#budget.left > 0) return true
-    this.#budget.leaveOut(`other ranges and mixtures of ${trial.built.spec.id}`)
-    if (!trial.comparison) this.#pool.note(trial, 'not judged: the time was up')
-    return false
   }
 
   /** What may make a placement secure: other numbers in its kernels first, then float in places. */
@@ -137,7 +135,6 @@ export class Statics {
   /** Times what has kernels of its own. */
   async #timed(added: readonly Trial[]): Promise<void> {
     if (added.length > 0) await this.#pool.time(added, this.#budget.timing(8))
-    for (const trial of added) this.#pool.hopeless(trial)
   }
 
   /** Whether learned roundings make it secure. */
@@ -245,10 +242,7 @@ export class Statics {
       (trial) => pool.odds(trial).pass >= LIKELY && foretoldNoise(trial) > (best ? foretoldNoise(best.trial) : 0),
     )
     const kept = [...quietestFirst(likely).slice(-1), ...(best ? [best.trial] : [])]
-    for (const trial of kept) {
-      const { note: _, ...result } = trial.result
-      trial.result = result
-    }
+    for (const trial of kept) pool.withdrawNote(trial)
     if (!best || !this.#fewTell(best.trial)) return kept
     return [...kept, ...(await this.#quieter(best.trial.built.spec, best.trial.built.expectedNoise))]
   }

@@ -7,8 +7,10 @@ export interface Trial {
   readonly built: Built
   result: CandidateResult
   comparison: ComparisonReport | null
-  /** Others that take the same time were safer on the first rows: it was judged on no more. */
+  /** Out of the race: others as fast were safer, or it gained nothing, or may not hold; its note says which. */
   dropped: boolean
+  /** What its note does not outlive: that it is timed itself, or judged after all; null where it stays. */
+  noteUntil: 'timed' | 'judged' | null
 }
 
 export function firstResult(built: Built, read: ReadKernels | null): CandidateResult {

@@ -1,0 +1,43 @@
+import type { CandidateResult, OptimizationReport } from '../report/index.ts'
+import { undecided } from './disturbed.ts'
+import { brokenLimit, type Goal, NOT_SLOWER } from './goal.ts'
+
+/** What candidates are held against. */
+export interface Original {
+  readonly bytes: number
+  /** Its figures, once it was timed. */
+  readonly baseline: OptimizationReport['baseline'] | undefined
+}
+
+/** What limit the original breaks, or null: where it breaks one, keeping all of them is a gain by itself. */
+export const brokenByOriginal = (goal: Goal, { baseline }: Original): string | null =>
+  baseline ? brokenLimit(goal, { ...baseline, ratio: null }) : null
+
+/** Better in the goal than the original (for latency: not slower, by the interval), and within every limit. */
+export function fitsGoal(goal: Goal, original: Original, candidate: CandidateResult): boolean {
+  const { ratio, bytes, peakRssBytes } = candidate
+  if (brokenLimit(goal, candidate)) return false
+  if (goal.name === 'size') return bytes !== null && bytes < original.bytes
+  const before = original.baseline?.peakRssBytes ?? null
+  if (goal.name === 'memory') return peakRssBytes !== null && before !== null && peakRssBytes < before
+  return ratio !== null && ratio.ci[1] < NOT_SLOWER
+}
+
+/** Why a candidate is not worth rows, or null: not better than the original in the goal, or over a limit. */
+export function whyHopeless(goal: Goal, original: Original, candidate: CandidateResult): string | null {
+  const limit = brokenLimit(goal, candidate)
+  return limit === null ? whyNoGain(goal, original, candidate) : `over the limit: ${limit}`
+}
+
+function whyNoGain(goal: Goal, original: Original, { id, ratio, bytes, note }: CandidateResult): string | null {
+  if (id === 'lossless' || goal.name === 'memory') return null
+  if (goal.name === 'size') return bytes !== null && bytes < original.bytes ? null : 'not smaller than the original'
+  // Nobody knows whether it is faster: why it was not timed is what there is to say.
+  if (ratio === null) return note ?? 'not timed'
+  if (brokenByOriginal(goal, original) !== null)
+    return ratio.ci[1] < NOT_SLOWER ? null : 'not shown to be as fast as the original'
+  if (ratio.ci[1] < 1) return null
+  return undecided(ratio)
+    ? 'not shown to be faster than the original: the timing was disturbed'
+    : 'not faster than the original'
+}
