@@ -2,6 +2,7 @@ import type { Dataset } from '../data/index.ts'
 import type { Model } from '../ir/index.ts'
 import { type CandidateSpec, diskCache, FORM_SECONDS, KERNEL_WORK, Workbench } from '../recipe/index.ts'
 import { ALWAYS_JUDGED, Budget, CONFIRMING } from './budget.ts'
+import { BuildsInTime } from './builds-in-time.ts'
 import type { Choice, Proven } from './choose.ts'
 import { disturbanceWarning, undecided } from './disturbed.ts'
 import type { Goal } from './goal.ts'
@@ -53,7 +54,7 @@ class Optimization {
   readonly #elapsed: Record<string, number> = {}
   readonly #budget: Budget
   #pool!: Pool
-  #statics!: Statics
+  #builds!: BuildsInTime
   #tensors: Optimized['tensors'] = new Map()
 
   constructor(model: Model, data: Dataset, options: OptimizeOptions) {
@@ -84,14 +85,14 @@ class Optimization {
     this.#budget.keepForProof(bench.rows.prove.indices.length, (2 * bench.seen.runMs) / 1000)
     const say = (text: string) => onProgress?.(text)
     this.#pool = new Pool(bench, goalOf(this.#options), this.#budget, say, this.#options.workers)
-    this.#statics = new Statics(this.#pool, this.#budget)
+    this.#builds = new BuildsInTime(this.#pool, this.#budget)
     try {
       if (this.#options.trainData) await mustBeOthers(bench, this.#options.trainData)
       await this.#phase('building', () => this.#buildFirst())
       await this.#phase('timing', () => this.#time())
       if (this.#options.trainData) await this.#phase('training', () => this.#train(this.#options.trainData!))
       await this.#phase('judging', () => this.#judgeOthers(this.#aheadOfStatics()))
-      await this.#phase('integers', () => this.#statics.settle())
+      await this.#phase('integers', () => new Statics(this.#pool, this.#budget, this.#builds).settle())
       await this.#phase('judging', () => this.#judgeOthers(this.#others()))
       await this.#phase('spare channels', () => leaveOutSpare(this.#pool, this.#budget))
       const choice = await this.#phase('proving', async () =>
@@ -140,8 +141,8 @@ class Optimization {
     const [first, ...others] = placements
     // By itself: for this one the kernels of the model are timed, and then known to all others.
     const seconds = FIRST_RANGES * this.#budget.seconds
-    if (first) await this.#statics.build([first], seconds)
-    await this.#statics.build([...others, ...free], seconds)
+    if (first) await this.#builds.inAnyCase([first], seconds)
+    await this.#builds.inAnyCase([...others, ...free], seconds)
   }
 
   /** The first of those that are quickly made, or the first that differs from what is there. */
@@ -149,7 +150,7 @@ class Optimization {
     let made = false
     for (const spec of [...specs.filter(quick), ...specs.filter((one) => !quick(one))]) {
       if (made) this.#budget.leaveOut(spec.id)
-      else made = (await this.#statics.build([spec], FIRST_RANGES * this.#budget.seconds)).length > 0
+      else made = (await this.#builds.inAnyCase([spec], FIRST_RANGES * this.#budget.seconds)).length > 0
     }
   }
 

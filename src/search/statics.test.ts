@@ -1,11 +1,14 @@
 import { expect, test } from 'vitest'
 import type { CandidateSpec } from '../recipe/index.ts'
 import { Budget } from './budget.ts'
+import { BuildsInTime } from './builds-in-time.ts'
 import type { Pool } from './pool.ts'
 import { Statics } from './statics.ts'
 import type { Trial } from './trial.ts'
 
 const MINUTE = 60_000
+
+const settleIn = (pool: Pool, budget: Budget) => new Statics(pool, budget, new BuildsInTime(pool, budget)).settle()
 
 interface Seen {
   /** Odds of a pass, and those of a quieter mixture. */
@@ -55,7 +58,7 @@ function searchOf({ pass, quieter, close = 0.98, rows = 9, spentMs = 0 }: Seen) 
   let now = 0
   const budget = new Budget(MINUTE, () => now)
   now = spentMs
-  return { asked, settle: () => new Statics(pool as unknown as Pool, budget).settle() }
+  return { asked, settle: () => settleIn(pool as unknown as Pool, budget) }
 }
 
 test('what may well fail the proof is insured by a much quieter mixture, where there is plenty of time', async () => {
@@ -137,7 +140,7 @@ function searchAmong(placements: Readonly<Record<string, number>>, secureId?: st
     note: () => {},
   }
   const budget = new Budget(MINUTE, () => 0)
-  return { asked, settle: () => new Statics(pool as unknown as Pool, budget).settle() }
+  return { asked, settle: () => settleIn(pool as unknown as Pool, budget) }
 }
 
 test('every placement has its cheap ranges before the repair of one takes the time', async () => {

@@ -1,8 +1,8 @@
-import { noiseRows } from '../evaluate/index.ts'
-import { type CandidateSpec, KERNEL_WORK } from '../recipe/index.ts'
-import { ALWAYS_JUDGED, type Budget, quarteredWithin, REFINING, TooLong } from './budget.ts'
+import { type CandidateSpec, KERNEL_WORK, noiseRows } from '../recipe/index.ts'
+import { ALWAYS_JUDGED, type Budget, REFINING, TooLong } from './budget.ts'
+import type { BuildsInTime } from './builds-in-time.ts'
 import { settleNoise } from './noise-budget.ts'
-import { calibrationSpecs, equalisedSpecs, onRows, smoothedSpecs, withExtremes, withNoise } from './plan.ts'
+import { calibrationSpecs, equalisedSpecs, smoothedSpecs, withNoise } from './plan.ts'
 import type { Pool } from './pool.ts'
 import { rounded } from './rounded.ts'
 import {
@@ -18,9 +18,6 @@ import {
   type Trial,
 } from './trial.ts'
 
-/** Rows that ranges are taken from where there is time; where there is less, a quarter of them, and so on. */
-const RANGE_ROWS = 128
-const FEWEST_RANGE_ROWS = 8
 /** Share of the time that must be left for what may help, before what surely does. */
 const PLENTY = 1 / 2
 /** A budget of noise that holds everything, for what a candidate as it is would be foretold. */
@@ -48,19 +45,12 @@ const INSURANCE = 10 ** (-10 / 10)
 export class Statics {
   readonly #pool: Pool
   readonly #budget: Budget
-  #rows = RANGE_ROWS
+  readonly #builds: BuildsInTime
 
-  constructor(pool: Pool, budget: Budget) {
+  constructor(pool: Pool, budget: Budget, builds: BuildsInTime) {
     this.#pool = pool
     this.#budget = budget
-  }
-
-  /** Builds these with ranges of as many rows as fit into `seconds`; with full ranges of a few rows in any case. */
-  async build(specs: readonly CandidateSpec[], seconds: number): Promise<readonly Trial[]> {
-    const within = await this.#buildWithin(specs, seconds)
-    if (!('tooLong' in within)) return within
-    this.#rows = FEWEST_RANGE_ROWS
-    return this.#pool.buildAll(specs.map((spec) => onRows(withExtremes(spec), this.#rows)))
+    this.#builds = builds
   }
 
   /**
@@ -202,7 +192,7 @@ export class Statics {
       this.#budget.leaveOut(ids)
       return []
     }
-    const within = await this.#buildWithin(specs, seconds)
+    const within = await this.#builds.within(specs, seconds)
     if (!('tooLong' in within)) return within
     this.#budget.leaveOut(`${ids} (${within.tooLong})`)
     return []
@@ -312,29 +302,5 @@ export class Statics {
     if (pool.secure(built)) return [built]
     pool.note(built, 'not timed: not close enough')
     return []
-  }
-
-  /**
-   * Builds candidates whose evidence takes at most `seconds` a piece, ranges of fewer rows where those of all would take
-   * longer; how long it would take where even the fewest do not fit, or where it is not the rows that take the time.
-   */
-  async #buildWithin(
-    specs: readonly CandidateSpec[],
-    seconds: number,
-  ): Promise<readonly Trial[] | { readonly tooLong: string }> {
-    for (;;) {
-      try {
-        const rows = this.#rows
-        return await this.#budget.granting(seconds, () => this.#pool.buildAll(specs.map((spec) => onRows(spec, rows))))
-      } catch (error) {
-        if (!(error instanceof TooLong)) throw error
-        const all = Math.min(this.#rows, this.#pool.bench.rows.calibrate.indices.length)
-        const fewer = quarteredWithin(RANGE_ROWS, all * error.share, FEWEST_RANGE_ROWS)
-        if (error.work === 'roundings' || fewer >= all || fewer > all * error.share)
-          return { tooLong: `${error.seconds.toFixed(0)} s to measure the ${error.work}` }
-        this.#rows = fewer
-        this.#budget.leaveOut(`ranges from more than ${fewer} rows`)
-      }
-    }
   }
 }

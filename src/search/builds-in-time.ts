@@ -1,0 +1,60 @@
+import type { CandidateSpec } from '../recipe/index.ts'
+import { type Budget, quarteredWithin, TooLong } from './budget.ts'
+import { onRows, withExtremes } from './plan.ts'
+import type { Pool } from './pool.ts'
+import type { Trial } from './trial.ts'
+
+/** Rows that ranges are taken from where there is time; where there is less, a quarter of them, and so on. */
+const RANGE_ROWS = 128
+const FEWEST_RANGE_ROWS = 8
+
+/**
+ * Builds candidates of a search within a time. Where ranges of all calibration rows would take longer, they are taken
+ * from fewer, and from then on from no more: what did not fit once is not tried again.
+ */
+export class BuildsInTime {
+  readonly #pool: Pool
+  readonly #budget: Budget
+  #rangeRows = RANGE_ROWS
+
+  constructor(pool: Pool, budget: Budget) {
+    this.#pool = pool
+    this.#budget = budget
+  }
+
+  /** Builds these with ranges of as many rows as fit into `seconds`; with full ranges of the fewest in any case. */
+  async inAnyCase(specs: readonly CandidateSpec[], seconds: number): Promise<readonly Trial[]> {
+    const within = await this.within(specs, seconds)
+    if (!('tooLong' in within)) return within
+    this.#rangeRows = FEWEST_RANGE_ROWS
+    return this.#build(specs.map(withExtremes))
+  }
+
+  /**
+   * Builds candidates whose evidence takes at most `seconds` a piece, ranges of fewer rows where those of all would take
+   * longer; how long it would take where even the fewest do not fit, or where it is not the rows that take the time.
+   */
+  async within(
+    specs: readonly CandidateSpec[],
+    seconds: number,
+  ): Promise<readonly Trial[] | { readonly tooLong: string }> {
+    for (;;) {
+      try {
+        return await this.#budget.granting(seconds, () => this.#build(specs))
+      } catch (error) {
+        if (!(error instanceof TooLong)) throw error
+        const all = Math.min(this.#rangeRows, this.#pool.bench.rows.calibrate.indices.length)
+        const fewer = quarteredWithin(RANGE_ROWS, all * error.share, FEWEST_RANGE_ROWS)
+        if (error.work === 'roundings' || fewer >= all || fewer > all * error.share)
+          return { tooLong: `${error.seconds.toFixed(0)} s to measure the ${error.work}` }
+        this.#rangeRows = fewer
+        this.#budget.leaveOut(`ranges from more than ${fewer} rows`)
+      }
+    }
+  }
+
+  #build(specs: readonly CandidateSpec[]): Promise<readonly Trial[]> {
+    const rows = this.#rangeRows
+    return this.#pool.buildAll(specs.map((spec) => onRows(spec, rows)))
+  }
+}
