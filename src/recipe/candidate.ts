@@ -30,6 +30,8 @@ export interface CandidateSpec {
   /** Static integers with recurrent layers in dynamic ones. */
   readonly recurrent?: boolean
   readonly pass?: Readonly<Record<string, unknown>>
+  /** The placement in the plan of a search that it is a calibration of, by name. */
+  readonly placement?: string
   /** Without the roundings that the file makes, in float; whatever has a scheme is made of that in any case. */
   readonly unrounded?: boolean
   /** What it is made of instead of the lossless model: a trained one (see `addTrained`). */

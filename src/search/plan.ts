@@ -91,7 +91,7 @@ export function placementSpecs({
 
 /** The other calibrations of a placement that turned out fast. */
 export function calibrationSpecs(spec: CandidateSpec): readonly CandidateSpec[] {
-  const placement = PLACEMENTS.find(({ id }) => spec.id === `${id}-${spec.calibration}`)
+  const placement = PLACEMENTS.find(({ id }) => id === spec.placement)
   if (!placement) throw new Error(`internal: ${spec.id} is no placement`)
   return CALIBRATIONS.filter((method) => method !== spec.calibration).map((method) => staticSpec(placement, method))
 }
@@ -143,13 +143,17 @@ export const roundedSpec = (spec: CandidateSpec, rounding: keyof typeof ROUNDING
   rounding,
 })
 
-/** The candidate with what disturbs most for the time it saves left in float, to keep the noise within a budget. */
+/**
+ * The candidate with what disturbs most for the time it saves left in float, to keep the noise within a budget.
+ *
+ * @param spec The candidate with all in integers, also for a mixture that is quieter than another.
+ */
 export function withNoise(spec: CandidateSpec, noiseBudget: number): CandidateSpec {
   const decibels = (-10 * Math.log10(noiseBudget)).toFixed(1)
   return {
     ...spec,
-    id: `${spec.id.replace(/-quiet[\d.]+$/, '')}-quiet${decibels}`,
-    words: `${spec.words.replace(/, float where that keeps.*$/, '')}, float where that keeps roundings ${decibels} dB below the signal at the least cost`,
+    id: `${spec.id}-quiet${decibels}`,
+    words: `${spec.words}, float where that keeps roundings ${decibels} dB below the signal at the least cost`,
     measuredCosts: true,
     // Few digits: the budget is part of the recipe, and nothing hangs on more.
     noiseBudget: Number(noiseBudget.toPrecision(4)),
@@ -161,6 +165,7 @@ function staticSpec({ id, words, ...how }: Placement, calibration: RangeMethod):
     id: `${id}-${calibration}`,
     words: `lossless, then static int8 ${words}, ${WORDS[calibration]}`,
     scheme: 'static-int8',
+    placement: id,
     calibration,
     ...how,
   }

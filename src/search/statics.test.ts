@@ -10,6 +10,15 @@ const MINUTE = 60_000
 
 const settleIn = (pool: Pool, budget: Budget) => new Statics(pool, budget, new BuildsInTime(pool, budget)).settle()
 
+/** A placement with full ranges. */
+const calibrated = (placement: string): CandidateSpec => ({
+  id: `${placement}-minmax`,
+  words: '',
+  scheme: 'static-int8',
+  placement,
+  calibration: 'minmax',
+})
+
 interface Seen {
   /** Odds of a pass, and those of a quieter mixture. */
   readonly pass: number
@@ -28,7 +37,7 @@ function searchOf({ pass, quieter, close = 0.98, rows = 9, spentMs = 0 }: Seen) 
       result: {},
       comparison: { verdict: 'inconclusive', n: rows, outputs: [] },
     }) as unknown as Trial
-  const first = trialOf({ id: 'int8-minmax', words: '', scheme: 'static-int8', calibration: 'minmax' })
+  const first = trialOf(calibrated('int8'))
   const isMixture = ({ built: { spec } }: Trial) => spec.noiseBudget !== undefined
   const pool = {
     trials: [first],
@@ -101,9 +110,7 @@ function searchAmong(placements: Readonly<Record<string, number>>, secureId?: st
       result: {},
       comparison: { verdict: 'inconclusive', outputs: [{ name: 'y', sqnrDb: decibelsOf(spec) }] },
     }) as unknown as Trial
-  const placed = Object.keys(placements).map((id) =>
-    trialOf({ id: `${id}-minmax`, words: '', scheme: 'static-int8', calibration: 'minmax' }),
-  )
+  const placed = Object.keys(placements).map((id) => trialOf(calibrated(id)))
   const trials = [...placed]
   const secure = ({ built: { spec } }: Trial) => spec.id === secureId
   const build = async (specs: readonly CandidateSpec[]) => {

@@ -234,7 +234,7 @@ export class Statics {
     const kept = [...quietestFirst(likely).slice(-1), ...(best ? [best.trial] : [])]
     for (const trial of kept) pool.withdrawNote(trial)
     if (!best || !this.#fewTell(best.trial)) return kept
-    return [...kept, ...(await this.#quieter(best.trial.built.spec, best.trial.built.expectedNoise))]
+    return [...kept, ...(await this.#quieter(spec, best.trial.built.expectedNoise))]
   }
 
   /**
@@ -287,7 +287,7 @@ export class Statics {
     return close < CERTAIN && noiseRows(trial.comparison!) < MANY_ROWS
   }
 
-  /** A mixture quieter than this one, which is foretold so much noise, where it is secure. */
+  /** A mixture of this candidate that is quieter than what is foretold so much noise, where it is secure. */
   async #quieter(spec: CandidateSpec, expectedNoise: number | null): Promise<readonly Trial[]> {
     if (expectedNoise === null) return []
     const pool = this.#pool

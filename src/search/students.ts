@@ -118,7 +118,7 @@ function fastestStatic(pool: Pool): Trial | undefined {
 /** The student in float, and in integers where these pay and everywhere. */
 function studentSpecs(base: string, words: string, calibrated: boolean): readonly CandidateSpec[] {
   const integers = placementSpecs()
-    .filter(({ id }) => /^int8-(minmax|everywhere-)/.test(id))
+    .filter(({ placement }) => placement === 'int8' || placement === 'int8-everywhere')
     .map((spec) => ({ ...spec, id: `${base}-${spec.id}`, words: `${words}, then ${spec.words}`, base }))
   return [{ id: base, words, base }, ...(calibrated ? integers : [])]
 }
