@@ -94,7 +94,7 @@ describe('a search with rows to train on', () => {
       const timed = (await pool.build(everywhere))!
       const ratio = { base: 'original', other: everywhere.id, median: 0.5, ci: [0.4, 0.6] as [number, number] }
       timed.result = { ...timed.result, p50Ms: 1, ratio, speedup: 2 }
-      const { trials, tensors } = await trainStudents(pool, trainData, { seconds: 0.1 })
+      const { trials, tensors } = await trainStudents(pool, trainData, { ...settings, seconds: 0.1 })
       // This network has no residual blocks; what that plan leaves of the time is the others'.
       expect(pool.warnings).toEqual(['half-resolution-depth was not trained: no block of this model can be left out'])
       const ids = trials.map(({ built }) => built.spec.id)

@@ -1,12 +1,17 @@
-import type { Dataset } from '../data/index.ts'
-import type { Model } from '../ir/index.ts'
-import { type CandidateSpec, diskCache, FORM_SECONDS, KERNEL_WORK, Workbench } from '../recipe/index.ts'
+import {
+  type CandidateSpec,
+  type Dataset,
+  FILLING_SECONDS,
+  KERNEL_WORK,
+  type Model,
+  Workbench,
+} from '../recipe/index.ts'
 import { ALWAYS_JUDGED, Budget, CONFIRMING } from './budget.ts'
 import { BuildsInTime } from './builds-in-time.ts'
 import type { Choice, Proven } from './choose.ts'
 import { disturbanceWarning, undecided } from './disturbed.ts'
 import type { Goal } from './goal.ts'
-import type { Optimized, OptimizeOptions } from './options.ts'
+import { type Optimized, type OptimizeOptions, type ResolvedOptions, resolvedOptions } from './options.ts'
 import { dataFreeSpecs, hasRecurrent, placementSpecs, UNROUNDED } from './plan.ts'
 import { Pool } from './pool.ts'
 import { worthMore } from './preference.ts'
@@ -18,7 +23,6 @@ import { Statics } from './statics.ts'
 import { mustBeOthers, trainStudents } from './students.ts'
 import { isStatic, isTrained, promising, type Trial } from './trial.ts'
 
-const DEFAULT_TIME = 300_000
 /** Share of the time that training may take. */
 const TRAINING = 0.5
 /** Share of the time that the first ranges may take. */
@@ -43,39 +47,32 @@ const FIRST_LOOKS = 1 / 3
  * and passed; else it is the lossless model, or the original, with the reason.
  */
 export async function optimize(model: Model, data: Dataset, options: OptimizeOptions = {}): Promise<Optimized> {
-  const run = new Optimization(model, data, options)
+  const run = new Optimization(model, data, resolvedOptions(options))
   return run.go()
 }
 
 class Optimization {
   readonly #model: Model
   readonly #data: Dataset
-  readonly #options: OptimizeOptions
+  readonly #options: ResolvedOptions
   readonly #elapsed: Record<string, number> = {}
   readonly #budget: Budget
   #pool!: Pool
   #builds!: BuildsInTime
   #tensors: Optimized['tensors'] = new Map()
 
-  constructor(model: Model, data: Dataset, options: OptimizeOptions) {
+  constructor(model: Model, data: Dataset, options: ResolvedOptions) {
     this.#model = model
     this.#data = data
     this.#options = options
-    this.#budget = new Budget(options.time ?? DEFAULT_TIME)
+    this.#budget = new Budget(options.time)
   }
 
   async go(): Promise<Optimized> {
-    const { margin = 0.01, alpha = 0.05, seed = 0, threads = 1, target = 'native', cache = diskCache() } = this.#options
-    const { calibration, proof, onProgress } = this.#options
+    const { calibration, proof, trainData, provenOnly, workers, onProgress } = this.#options
     const bench = await this.#phase('reading', () =>
       Workbench.open(this.#model, this.#data, {
         ...this.#options,
-        margin,
-        alpha,
-        seed,
-        threads,
-        target,
-        cache,
         calibrationData: calibration,
         proofData: proof,
         meter: this.#budget.meter,
@@ -84,19 +81,19 @@ class Optimization {
     // Two models answer each row.
     this.#budget.keepForProof(bench.rows.prove.indices.length, (2 * bench.seen.runMs) / 1000)
     const say = (text: string) => onProgress?.(text)
-    this.#pool = new Pool(bench, goalOf(this.#options), this.#budget, say, this.#options.workers)
+    this.#pool = new Pool(bench, goalOf(this.#options), this.#budget, say, workers)
     this.#builds = new BuildsInTime(this.#pool, this.#budget)
     try {
-      if (this.#options.trainData) await mustBeOthers(bench, this.#options.trainData)
+      if (trainData) await mustBeOthers(bench, trainData)
       await this.#phase('building', () => this.#buildFirst())
       await this.#phase('timing', () => this.#time())
-      if (this.#options.trainData) await this.#phase('training', () => this.#train(this.#options.trainData!))
+      if (trainData) await this.#phase('training', () => this.#train(trainData))
       await this.#phase('judging', () => this.#judgeOthers(this.#aheadOfStatics()))
       await this.#phase('integers', () => new Statics(this.#pool, this.#budget, this.#builds).settle())
       await this.#phase('judging', () => this.#judgeOthers(this.#others()))
       await this.#phase('spare channels', () => leaveOutSpare(this.#pool, this.#budget))
       const choice = await this.#phase('proving', async () =>
-        this.#confirm(await prove(this.#pool, this.#budget, this.#options.provenOnly ?? false)),
+        this.#confirm(await prove(this.#pool, this.#budget, provenOnly)),
       )
       return await this.#phase('reporting', () => this.#report(choice))
     } finally {
@@ -260,7 +257,7 @@ class Optimization {
   }
 }
 
-function goalOf({ goal = 'latency', maxBytes, maxP99Ms, maxRssBytes }: OptimizeOptions): Goal {
+function goalOf({ goal, maxBytes, maxP99Ms, maxRssBytes }: ResolvedOptions): Goal {
   return {
     name: goal,
     ...(maxBytes === undefined ? {} : { maxBytes }),

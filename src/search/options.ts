@@ -1,7 +1,4 @@
-import type { Dataset } from '../data/index.ts'
-import type { Metric } from '../evaluate/index.ts'
-import type { Model } from '../ir/index.ts'
-import type { EvidenceCache, Trained } from '../recipe/index.ts'
+import { type Dataset, diskCache, type EvidenceCache, type Metric, type Model, type Trained } from '../recipe/index.ts'
 import type { OptimizationReport, Recipe, Target } from '../report/index.ts'
 import type { GoalName } from './goal.ts'
 
@@ -34,6 +31,37 @@ export interface OptimizeOptions {
   readonly cache?: EvidenceCache
   readonly signal?: AbortSignal
   readonly onProgress?: (text: string) => void
+}
+
+type WithDefault =
+  | 'goal'
+  | 'margin'
+  | 'alpha'
+  | 'target'
+  | 'time'
+  | 'seed'
+  | 'threads'
+  | 'workers'
+  | 'provenOnly'
+  | 'cache'
+
+/** What a search runs with and its report states: whatever has a default is said. */
+export type ResolvedOptions = OptimizeOptions & Required<Pick<OptimizeOptions, WithDefault>>
+
+export function resolvedOptions(options: OptimizeOptions): ResolvedOptions {
+  return {
+    ...options,
+    goal: options.goal ?? 'latency',
+    margin: options.margin ?? 0.01,
+    alpha: options.alpha ?? 0.05,
+    target: options.target ?? 'native',
+    time: options.time ?? 300_000,
+    seed: options.seed ?? 0,
+    threads: options.threads ?? 1,
+    workers: options.workers ?? 1,
+    provenOnly: options.provenOnly ?? false,
+    cache: options.cache ?? diskCache(),
+  }
 }
 
 export interface Optimized {

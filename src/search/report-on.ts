@@ -4,7 +4,7 @@ import type { OptimizationReport } from '../report/index.ts'
 import type { Choice } from './choose.ts'
 import { frontOf } from './front.ts'
 import { limitsOf, reasonWithLimits } from './limits.ts'
-import type { Optimized, OptimizeOptions } from './options.ts'
+import type { Optimized, ResolvedOptions } from './options.ts'
 import type { Pool } from './pool.ts'
 import { sentenceOf } from './sentence.ts'
 import { originalResult, usable } from './trial.ts'
@@ -12,7 +12,7 @@ import { originalResult, usable } from './trial.ts'
 /** Everything that a finished search knows. */
 export interface Findings {
   readonly pool: Pool
-  readonly options: OptimizeOptions
+  readonly options: ResolvedOptions
   readonly choice: Choice
   readonly data: Dataset
   readonly tensors: Optimized['tensors']
@@ -50,11 +50,11 @@ export async function reportOn(findings: Findings): Promise<Optimized> {
     outputs: bench.inspection.outputs,
     goal: goal.name,
     ...(limits ? { limits } : {}),
-    margin: options.margin ?? 0.01,
-    alpha: options.alpha ?? 0.05,
-    seed: options.seed ?? 0,
-    target: options.target ?? 'native',
-    threads: options.threads ?? 1,
+    margin: options.margin,
+    alpha: options.alpha,
+    seed: options.seed,
+    target: options.target,
+    threads: options.threads,
     machine: { ...machineOf(), runtime: bench.runtime },
     data: { path: data.path, digest: await data.digest(), rows: data.rows },
     rows: {

@@ -9,7 +9,7 @@ import {
   trainStudent,
   type Workbench,
 } from '../recipe/index.ts'
-import type { OptimizeOptions } from './options.ts'
+import type { ResolvedOptions } from './options.ts'
 import { placementSpecs } from './plan.ts'
 import type { Pool } from './pool.ts'
 import { isStatic, isTrained, type Trial } from './trial.ts'
@@ -36,6 +36,10 @@ const PLANS: readonly Plan[] = [
   { id: 'half-width', words: 'student of half the width', shape: { kind: 'cut', width: 0.5, depth: 1, resolution: 1 } },
 ]
 
+type TrainingOptions = Pick<ResolvedOptions, 'seed' | 'threads' | 'label' | 'signal' | 'onProgress'> & {
+  readonly seconds: number
+}
+
 /** The name of the model that was tuned to be integers. */
 const TUNED = 'tuned-int8'
 
@@ -47,7 +51,7 @@ const TUNED = 'tuned-int8'
 export async function trainStudents(
   pool: Pool,
   trainData: Dataset,
-  options: OptimizeOptions & { readonly seconds: number },
+  options: TrainingOptions,
 ): Promise<{ readonly trials: readonly Trial[]; readonly tensors: Trained['tensors'] }> {
   const { bench } = pool
   const trials: Trial[] = []
@@ -67,8 +71,8 @@ export async function trainStudents(
     try {
       trained = await make({
         seconds,
-        seed: options.seed ?? 0,
-        threads: options.threads ?? 1,
+        seed: options.seed,
+        threads: options.threads,
         label: options.label,
         cache: bench.cache,
         signal: options.signal,
