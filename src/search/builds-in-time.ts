@@ -1,11 +1,11 @@
+import { CALIBRATION_ROWS } from '../evaluate/index.ts'
 import type { CandidateSpec } from '../recipe/index.ts'
 import { type Budget, quarteredWithin, TooLong } from './budget.ts'
 import { onRows, withExtremes } from './plan.ts'
 import type { Pool } from './pool.ts'
 import type { Trial } from './trial.ts'
 
-/** Rows that ranges are taken from where there is time; where there is less, a quarter of them, and so on. */
-const RANGE_ROWS = 128
+/** Rows that ranges are taken from where there is little time. */
 const FEWEST_RANGE_ROWS = 8
 
 /**
@@ -15,7 +15,7 @@ const FEWEST_RANGE_ROWS = 8
 export class BuildsInTime {
   readonly #pool: Pool
   readonly #budget: Budget
-  #rangeRows = RANGE_ROWS
+  #rangeRows = CALIBRATION_ROWS
 
   constructor(pool: Pool, budget: Budget) {
     this.#pool = pool
@@ -44,7 +44,7 @@ export class BuildsInTime {
       } catch (error) {
         if (!(error instanceof TooLong)) throw error
         const all = Math.min(this.#rangeRows, this.#pool.bench.rows.calibrate.indices.length)
-        const fewer = quarteredWithin(RANGE_ROWS, all * error.share, FEWEST_RANGE_ROWS)
+        const fewer = quarteredWithin(CALIBRATION_ROWS, all * error.share, FEWEST_RANGE_ROWS)
         if (error.work === 'roundings' || fewer >= all || fewer > all * error.share)
           return { tooLong: `${error.seconds.toFixed(0)} s to measure the ${error.work}` }
         this.#rangeRows = fewer

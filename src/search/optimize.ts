@@ -1,11 +1,6 @@
-import {
-  type CandidateSpec,
-  type Dataset,
-  FILLING_SECONDS,
-  KERNEL_WORK,
-  type Model,
-  Workbench,
-} from '../recipe/index.ts'
+import type { Dataset } from '../data/index.ts'
+import type { Model } from '../ir/index.ts'
+import { type CandidateSpec, FORM_SECONDS, KERNEL_WORK, Workbench } from '../recipe/index.ts'
 import { ALWAYS_JUDGED, Budget, CONFIRMING } from './budget.ts'
 import { BuildsInTime } from './builds-in-time.ts'
 import type { Choice, Proven } from './choose.ts'

@@ -1,4 +1,7 @@
-import { type Dataset, diskCache, type EvidenceCache, type Metric, type Model, type Trained } from '../recipe/index.ts'
+import type { Dataset } from '../data/index.ts'
+import type { Metric } from '../evaluate/index.ts'
+import type { Model } from '../ir/index.ts'
+import { diskCache, type EvidenceCache, type Trained } from '../recipe/index.ts'
 import type { OptimizationReport, Recipe, Target } from '../report/index.ts'
 import type { GoalName } from './goal.ts'
 

@@ -1,8 +1,7 @@
+import { CALIBRATION_ROWS } from '../evaluate/index.ts'
 import type { CandidateSpec } from '../recipe/index.ts'
 import type { InspectionReport, RangeMethod, Target } from '../report/index.ts'
 
-/** Rows that ranges are taken from unless a candidate says otherwise. */
-const ROWS = 128
 /** In the order in which they are tried: the cheap ones first. */
 const CALIBRATIONS: readonly RangeMethod[] = ['minmax', 'percentile', 'mse', 'most-rows', 'least-noise']
 /** How far channels get scales of their own, where whole values under one scale are too noisy. */
@@ -104,7 +103,7 @@ export const withExtremes = (spec: CandidateSpec): CandidateSpec =>
 
 /** The candidate with ranges from at most so many rows; as it was where it took no more. */
 export const onRows = (spec: CandidateSpec, samples: number): CandidateSpec =>
-  spec.scheme !== 'static-int8' || (spec.samples ?? ROWS) <= samples
+  spec.scheme !== 'static-int8' || (spec.samples ?? CALIBRATION_ROWS) <= samples
     ? spec
     : { ...spec, words: `${spec.words}, from ${samples} rows`, samples }
 

@@ -1,3 +1,4 @@
+import { CALIBRATION_ROWS } from '../evaluate/index.ts'
 import { LEARNING_RUNS } from '../recipe/index.ts'
 import { type Budget, REFINING, TooLong } from './budget.ts'
 import { roundedSpec } from './plan.ts'
@@ -8,7 +9,7 @@ import { isQuiet, type Trial } from './trial.ts'
 const FEWEST_ROWS = 16
 
 /** Runs of the model until the first result shows: the rows that products are watched on, or steps of learning. */
-const RUNS = { gptq: 2 * 128, learned: LEARNING_RUNS }
+const RUNS = { gptq: 2 * CALIBRATION_ROWS, learned: LEARNING_RUNS }
 
 /** Whether other roundings of weights could matter: not passed, or too noisy. */
 export const couldBeNearer = (trial: Trial): boolean =>

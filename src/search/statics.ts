@@ -1,4 +1,5 @@
-import { type CandidateSpec, KERNEL_WORK, noiseRows } from '../recipe/index.ts'
+import { noiseRows } from '../evaluate/index.ts'
+import { type CandidateSpec, KERNEL_WORK } from '../recipe/index.ts'
 import { ALWAYS_JUDGED, type Budget, REFINING, TooLong } from './budget.ts'
 import type { BuildsInTime } from './builds-in-time.ts'
 import { settleNoise } from './noise-budget.ts'
