@@ -205,6 +205,22 @@ describe('real-valued scores', () => {
     }
     expect(judge(constant, point).verdict).toBe('inconclusive')
   })
+  test('scores that moved while no row’s part in the whole did are no proof either', () => {
+    const ranked = (n: number, moved: number) => ({
+      base: Array.from({ length: n }, (_, i) => (i % 2 ? 0.9 : 0.1)),
+      candidate: Array.from({ length: n }, (_, i) => (i % 2 ? 0.88 : 0.12)),
+      higherIsBetter: true,
+      rightOrWrong: false,
+      bounds: [0, 1] as const,
+      strata: Array.from({ length: n }, (_, i) => i % 2),
+      aggregate: () => 1,
+      parts: (who: string) => Array.from({ length: n }, (_, i) => (who === 'candidate' && i < moved ? 0.9 : 1)),
+    })
+    expect(judge(ranked(20, 0), point)).toMatchObject({ verdict: 'inconclusive', requiredN: 598 })
+    expect(judge(ranked(598, 0), point).verdict).toBe('pass')
+    expect(judge(ranked(598, 3), point).verdict).toBe('inconclusive')
+    expect(judge(ranked(598, 30), point).verdict).toBe('pass')
+  })
   test('every row worse by the same amount', () => {
     const shifted = {
       base: new Array(50).fill(1),

@@ -12,6 +12,8 @@ export interface PairedScores {
   readonly bounds?: readonly [number, number]
   /** For a metric that is no mean of scores: its value over rows, with repetition, for either model. */
   readonly aggregate?: (who: 'base' | 'candidate', rows: Int32Array) => number
+  /** What each row gives to `aggregate` by either model, where its score does not tell whether anything changed. */
+  readonly parts?: (who: 'base' | 'candidate') => ArrayLike<number>
   /** Groups of rows that weigh alike in `aggregate`. */
   readonly strata?: ArrayLike<number>
   /** Names of clusters, where rows are independent only between them. */
@@ -222,14 +224,15 @@ function judgeValues(counts: Counts | null, scores: PairedScores, options: Judge
  * cluster may change at once.
  */
 function unseenCost(scores: PairedScores, margin: number, alpha: number): { cost: number; rows: number } | null {
-  const { base, candidate, bounds, strata, clusters } = scores
+  const { base, candidate, bounds, strata, clusters, parts } = scores
+  const [before, after] = parts ? [parts('base'), parts('candidate')] : [base, candidate]
   const units = new Map<string | number, { readonly stratum: number; changed: boolean }>()
   let [least, most] = [Infinity, -Infinity]
   for (let i = 0; i < base.length; i++) {
     const stratum = strata?.[i] ?? 0
     const name = clusters ? `${stratum} ${clusters[i]}` : i
     const unit = units.get(name) ?? { stratum, changed: false }
-    unit.changed ||= base[i] !== candidate[i]
+    unit.changed ||= before[i] !== after[i]
     units.set(name, unit)
     least = Math.min(least, base[i]!, candidate[i]!)
     most = Math.max(most, base[i]!, candidate[i]!)

@@ -149,7 +149,8 @@ function pairedScores(
   metric: Metric,
   rightOrWrong: boolean,
 ): (rows: readonly number[]) => PairedScores {
-  const { aggregate, stratum } = metric
+  const { aggregate, stratum, parts } = metric
+  const summariesOf = (who: 'base' | 'candidate') => (who === 'base' ? scored.baseSummaries : scored.candidateSummaries)
   return (rows) => ({
     base: rows.map((row) => scored.base[row]!),
     candidate: rows.map((row) => scored.candidate[row]!),
@@ -159,11 +160,12 @@ function pairedScores(
     ...(aggregate
       ? {
           aggregate: (who: 'base' | 'candidate', drawn: Int32Array) => {
-            const summaries = who === 'base' ? scored.baseSummaries : scored.candidateSummaries
+            const summaries = summariesOf(who)
             return aggregate(Array.from(drawn, (place) => summaries[rows[place]!]!))
           },
         }
       : {}),
+    ...(parts ? { parts: (who: 'base' | 'candidate') => parts(rows.map((row) => summariesOf(who)[row]!)) } : {}),
     ...(stratum ? { strata: rows.map((row) => stratum(scored.baseSummaries[row]!)) } : {}),
     ...(scored.clusters ? { clusters: rows.map((row) => scored.clusters![row]!) } : {}),
   })

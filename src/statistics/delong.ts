@@ -31,8 +31,8 @@ export function delongPaired(input: {
   const m = positive.filter(Boolean).length
   const n = positive.length - m
   if (m < 2 || n < 2) throw new RangeError(`AUROC needs two rows of each kind, got ${m} positive and ${n} negative`)
-  const ofA = placements(a, positive)
-  const ofB = placements(b, positive)
+  const ofA = byKind(placements(a, positive), positive)
+  const ofB = byKind(placements(b, positive), positive)
   const variance =
     varianceOfDifference(ofA.positives, ofB.positives) / m + varianceOfDifference(ofA.negatives, ofB.negatives) / n
   const difference = ofB.auroc - ofA.auroc
@@ -50,15 +50,23 @@ export function delongPaired(input: {
   }
 }
 
-/** For every positive row the share of negatives below it, and for every negative the share of positives above it. */
-function placements(scores: readonly number[], positive: readonly boolean[]) {
-  const ups = scores.filter((_, i) => positive[i])
-  const downs = scores.filter((_, i) => !positive[i])
-  const all = midRanks([...ups, ...downs])
-  const within = [midRanks(ups), midRanks(downs)] as const
-  const positives = ups.map((_, i) => (all[i]! - within[0][i]!) / downs.length)
-  const negatives = downs.map((_, j) => 1 - (all[ups.length + j]! - within[1][j]!) / ups.length)
-  return { positives, negatives, auroc: positives.reduce((sum, value) => sum + value, 0) / ups.length }
+/**
+ * What each row gives to the area: for a positive the share of negatives below it, for a negative the share of positives
+ * above it, ties counting half. Rows that stand the same among those of the other kind have the same, whatever their score.
+ */
+export function placements(scores: readonly number[], positive: readonly boolean[]): readonly number[] {
+  const all = midRanks(scores)
+  const [ups, downs] = [true, false].map((kind) => midRanks(scores.filter((_, i) => positive[i] === kind)))
+  let [up, down] = [0, 0]
+  return scores.map((_, i) =>
+    positive[i] ? (all[i]! - ups![up++]!) / downs!.length : 1 - (all[i]! - downs![down++]!) / ups!.length,
+  )
+}
+
+function byKind(parts: readonly number[], positive: readonly boolean[]) {
+  const positives = parts.filter((_, i) => positive[i])
+  const negatives = parts.filter((_, i) => !positive[i])
+  return { positives, negatives, auroc: positives.reduce((sum, value) => sum + value, 0) / positives.length }
 }
 
 function varianceOfDifference(x: readonly number[], y: readonly number[]): number {

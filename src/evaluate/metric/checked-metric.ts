@@ -12,7 +12,8 @@ const SUMMARY_HINT = 'a summary is a list of numbers of the same length for ever
  * description, is an error that names the metric and the row, never a verdict on something else.
  */
 export function checkedMetric(metric: Metric): Metric {
-  const { name, higherIsBetter, rightOrWrong, bounds, unit, answer, summary, aggregate, stratum, scoreAll } = metric
+  const { name, higherIsBetter, rightOrWrong, bounds, unit, answer, summary, aggregate, stratum, parts, scoreAll } =
+    metric
   let width: number | null = null
   return {
     name,
@@ -30,7 +31,7 @@ export function checkedMetric(metric: Metric): Metric {
     ...(summary && {
       summary(row) {
         const numbers = attempt(metric, placeOf(row), ROW_HINT, () => summary.call(metric, row))
-        width ??= lengthOf(numbers)
+        width = metric.ragged ? lengthOf(numbers) : (width ?? lengthOf(numbers))
         if (width !== null && lengthOf(numbers) === width && isNumbers(numbers))
           // It may be a view of the outputs, which go when the row has been scored.
           return ArrayBuffer.isView(numbers) ? Array.from(numbers as ArrayLike<number>) : numbers
@@ -47,18 +48,8 @@ export function checkedMetric(metric: Metric): Metric {
       aggregate: (all) => numberOf(metric, 'aggregate', ALL_HINT, () => aggregate.call(metric, all)),
     }),
     ...(stratum && { stratum: (one) => numberOf(metric, 'stratum', ALL_HINT, () => stratum.call(metric, one)) }),
-    ...(scoreAll && {
-      scoreAll(all) {
-        const scores = attempt(metric, 'scoreAll', ALL_HINT, () => scoreAll.call(metric, all))
-        if (lengthOf(scores) === all.length && isNumbers(scores)) return scores
-        throw broken(
-          metric,
-          'scoreAll',
-          `gave ${kindOf(scores)} as the scores of ${all.length} rows`,
-          'scoreAll gives one number a row, in the order of the summaries',
-        )
-      },
-    }),
+    ...(parts && { parts: (all) => oneEach(metric, 'parts', all.length, () => parts.call(metric, all)) }),
+    ...(scoreAll && { scoreAll: (all) => oneEach(metric, 'scoreAll', all.length, () => scoreAll.call(metric, all)) }),
   }
 }
 
@@ -79,6 +70,17 @@ function numberOf(metric: Metric, where: string, hint: string, work: () => unkno
   const value = attempt(metric, where, hint, work)
   if (typeof value === 'number') return value
   throw broken(metric, where, `gave ${kindOf(value)} for ${where}, not one number`)
+}
+
+function oneEach(metric: Metric, what: 'parts' | 'scoreAll', rows: number, work: () => readonly number[]) {
+  const numbers = attempt(metric, what, ALL_HINT, work)
+  if (lengthOf(numbers) === rows && isNumbers(numbers)) return numbers
+  throw broken(
+    metric,
+    what,
+    `gave ${kindOf(numbers)} as the ${what === 'parts' ? 'parts' : 'scores'} of ${rows} rows`,
+    `${what} gives one number a row, in the order of the summaries`,
+  )
 }
 
 const broken = ({ name }: Metric, where: string, what: string, hint = 'return one number') =>

@@ -1,6 +1,6 @@
 import { argmax, isClassLike, numbersOf, type RowOutputs } from '../row-outputs.ts'
 import type { RowLabel } from './metric.ts'
-import { areProbabilities, LEAST_PROBABILITY, logLoss, softmax } from './probabilities.ts'
+import { LEAST_PROBABILITY, logLoss, sayProbabilities, saysProbabilities, softmax } from './probabilities.ts'
 
 /** What the class probabilities of two models say of every row; NaN where one of them holds no numbers. */
 export interface ClassScores {
@@ -38,7 +38,7 @@ export function classScores(classNames: readonly string[] | undefined): {
   // Which of the two it is shows only when every row was seen.
   const asTheyAre = collector()
   const throughSoftmax = collector()
-  let probabilities = true
+  const said: number[] = []
   return {
     add(first, second, label) {
       output ??= scoresOutput(first)
@@ -59,8 +59,9 @@ export function classScores(classNames: readonly string[] | undefined): {
       labelled ||= label !== undefined
       const truth = classNumber(label, x.length, classNames)
       labels.push(truth)
-      probabilities &&= mayBeProbabilities(x) && mayBeProbabilities(y)
-      if (probabilities) asTheyAre.add(x, y, truth)
+      // What the scores of the one are, those of the other are as well, however they are rounded.
+      said.push(saysProbabilities(x))
+      asTheyAre.add(x, y, truth)
       throughSoftmax.add(softmax(x), softmax(y), truth)
     },
     result: () =>
@@ -68,9 +69,9 @@ export function classScores(classNames: readonly string[] | undefined): {
         ? null
         : {
             output,
-            from: probabilities ? 'probabilities' : 'logits',
+            from: sayProbabilities(said) ? 'probabilities' : 'logits',
             classes,
-            ...(probabilities ? asTheyAre : throughSoftmax).seen,
+            ...(sayProbabilities(said) ? asTheyAre : throughSoftmax).seen,
             labels: labelled ? labels : null,
           },
   }
@@ -103,10 +104,6 @@ const isScores = (name: string, value: RowOutputs[string]) =>
 function scoresOutput(outputs: RowOutputs): string | null {
   return Object.entries(outputs).find(([name, value]) => isScores(name, value))?.[0] ?? null
 }
-
-/** A row of NaN says nothing either way. */
-const mayBeProbabilities = (values: ArrayLike<number>) =>
-  Array.prototype.some.call(values, (value: number) => !Number.isFinite(value)) || areProbabilities(values)
 
 function kullbackLeibler(p: ArrayLike<number>, q: ArrayLike<number>): number {
   let sum = 0

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import type { TensorValue } from '../../engine/index.ts'
+import { checkedMetric } from './checked-metric.ts'
 import { matchImage, meanAveragePrecision } from './detection/average-precision.ts'
 import { type Box, overlap, suppress } from './detection/boxes.ts'
 import { decoders, detectionsOf } from './detection.ts'
@@ -162,4 +163,24 @@ test('bad settings and labels are named', () => {
   expect(() => metric.score({ outputs, label: Float32Array.from([0, 5, 0, 1, 1]), row: 5 })).toThrow(
     /has the box 0, 5, 0, 1, 1/,
   )
+})
+
+test('images have as many boxes as they have: a summary of one is not as long as another’s', () => {
+  const metric = checkedMetric(metricNamed('detection:boxes,size=100x100'))
+  const image = (boxes: readonly (readonly number[])[]) =>
+    rowOf(
+      {
+        y: floats(
+          [boxes.length, 6],
+          boxes.flatMap(([label, ...corners]) => [...corners, 0.9, label!]),
+        ),
+      },
+      boxes,
+    )
+  const one = image([[0, 10, 10, 30, 30]])
+  const two = image([
+    [0, 10, 10, 30, 30],
+    [1, 40, 40, 60, 60],
+  ])
+  expect(metric.aggregate!([one, two, one].map((seen) => metric.summary!(seen)))).toBe(1)
 })

@@ -42,6 +42,7 @@ export function detectionPrecision(decoder: Decoder, given: Partial<DetectionOpt
       return matches.detections.some(({ score }) => score >= SURE) ? 0 : 1
     },
     summary: (row) => packed(of(row)),
+    ragged: true,
     aggregate: (summaries) => meanAveragePrecision(summaries.map(unpacked)),
   }
 }

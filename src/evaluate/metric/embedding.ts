@@ -1,5 +1,6 @@
 import type { TensorValue } from '../../engine/index.ts'
 import { UserError } from '../../platform/index.ts'
+import { midRanks } from '../../statistics/index.ts'
 import { numbersOf } from '../row-outputs.ts'
 import type { Metric, MetricRow } from './metric.ts'
 import { spearman } from './ranked-scores.ts'
@@ -30,7 +31,8 @@ export function recallAt(k: number, options: EmbeddingOptions = {}): Metric {
     // Alone a row has no neighbours; `scoreAll` knows them.
     score: () => 0,
     summary: (row) => [numberOf(row.label, row.row), ...unitVector(row, options)],
-    scoreAll: (summaries) => summaries.map((own, i) => (isFound(own, i, summaries, k) ? 1 : 0)),
+    scoreAll: (summaries) =>
+      summaries.map((own, i) => (own.some(Number.isNaN) ? Number.NaN : isFound(own, i, summaries, k) ? 1 : 0)),
   }
 }
 
@@ -40,7 +42,8 @@ function isFound(own: readonly number[], place: number, all: readonly (readonly 
     if (i === place) continue
     let likeness = 0
     for (let a = 1; a < own.length; a++) likeness += own[a]! * other[a]!
-    if (best.length === k && !(likeness > best[k - 1]!.likeness)) continue
+    // A row of NaN is nobody's neighbour.
+    if (Number.isNaN(likeness) || (best.length === k && likeness <= best[k - 1]!.likeness)) continue
     let at = best.length
     while (at > 0 && best[at - 1]!.likeness < likeness) at--
     best.splice(at, 0, { likeness, label: other[0]! })
@@ -49,7 +52,8 @@ function isFound(own: readonly number[], place: number, all: readonly (readonly 
   return best.some(({ label }) => label === own[0])
 }
 
-function unitVector({ outputs, row }: MetricRow, { output }: EmbeddingOptions): readonly number[] {
+/** The embedding scaled to length 1; NaN throughout where it holds a number that is not finite. */
+function unitVector({ outputs }: MetricRow, { output }: EmbeddingOptions): readonly number[] {
   const isVector = (value: TensorValue) => value.dtype.startsWith('float') && value.data.length > 1
   const found = Object.entries(outputs).find(([name, value]) => (output ? name === output : isVector(value)))
   if (!found)
@@ -59,8 +63,7 @@ function unitVector({ outputs, row }: MetricRow, { output }: EmbeddingOptions): 
     })
   const numbers = Array.from(numbersOf(found[1]))
   const norm = Math.sqrt(numbers.reduce((sum, value) => sum + value * value, 0))
-  if (!Number.isFinite(norm))
-    throw new UserError('bad-data', `the embedding of row ${row} is not finite`, { where: `row ${row}` })
+  if (!Number.isFinite(norm)) return numbers.map(() => Number.NaN)
   return norm > 0 ? numbers.map((value) => value / norm) : numbers
 }
 
@@ -90,6 +93,8 @@ export function rankCorrelation(options: EmbeddingOptions = {}): Metric {
       return -Math.abs(predicted - truth)
     },
     summary: pair,
+    // It is ranks that count.
+    parts: (summaries) => Array.from(midRanks(summaries.map(([predicted]) => predicted!))),
     aggregate: (summaries) =>
       summaries.some(([predicted]) => !Number.isFinite(predicted!))
         ? Number.NaN

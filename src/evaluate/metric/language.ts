@@ -42,7 +42,10 @@ export function nextToken(options: LanguageOptions = {}): Metric {
     let right = 0
     for (const [place, token] of targets) {
       const from = place * vocabulary
-      if (topOf(scores, from, vocabulary) === token) right++
+      const top = topOf(scores, from, vocabulary)
+      // Scores that are no numbers are no answer.
+      if (top === null) return [Number.NaN, targets.length]
+      if (top === token) right++
     }
     return [right, targets.length]
   }
@@ -137,20 +140,19 @@ export function tokenAgreement(
   const [places, vocabulary] = first.dims as [number, number]
   const [a, b] = [numbersOf(first), numbersOf(second)]
   let agreeing = 0
-  for (let place = 0; place < places; place++)
-    if (topOf(a, place * vocabulary, vocabulary) === topOf(b, place * vocabulary, vocabulary)) agreeing++
+  for (let place = 0; place < places; place++) {
+    const top = topOf(a, place * vocabulary, vocabulary)
+    if (top !== null && top === topOf(b, place * vocabulary, vocabulary)) agreeing++
+  }
   return { places, agreeing }
 }
 
-function topOf(values: ArrayLike<number>, from: number, count: number): number {
+/** Place of the greatest of `count` values; null where one is NaN. */
+function topOf(values: ArrayLike<number>, from: number, count: number): number | null {
   let best = from
-  let most = values[from]!
-  for (let i = from + 1; i < from + count; i++) {
-    const value = values[i]!
-    if (value > most) {
-      best = i
-      most = value
-    }
+  for (let i = from; i < from + count; i++) {
+    if (Number.isNaN(values[i]!)) return null
+    if (values[i]! > values[best]!) best = i
   }
   return best - from
 }

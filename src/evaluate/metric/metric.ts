@@ -32,8 +32,10 @@ export interface Metric {
   readonly rightOrWrong?: boolean
   /** Least and greatest possible score; without it, scores are taken as unbounded. */
   readonly bounds?: readonly [number, number]
-  /** What the aggregate needs to know of a row, where the score is not enough. Always of the same length. */
+  /** What the aggregate needs to know of a row, where the score is not enough. Of the same length for every row… */
   readonly summary?: (row: MetricRow) => readonly number[]
+  /** …unless this says that it lists what was found in the row, as boxes. */
+  readonly ragged?: boolean
   /** The metric of many rows from their summaries (`[score]` without `summary`); the mean score where absent. */
   readonly aggregate?: (summaries: readonly (readonly number[])[]) => number
   /**
@@ -41,6 +43,11 @@ export interface Metric {
    * place of `score`, in the same order.
    */
   readonly scoreAll?: (summaries: readonly (readonly number[])[]) => readonly number[]
+  /**
+   * What each row gives to the aggregate, in the order of the summaries, where that is not told by its score: a row whose
+   * part is the same by both models changed nothing, however its score moved (its rank, where the aggregate is of ranks).
+   */
+  readonly parts?: (summaries: readonly (readonly number[])[]) => readonly number[]
   /** The group of a row, by its summary, whose groups weigh alike in the aggregate (classes, for macro averages). */
   readonly stratum?: (summary: readonly number[]) => number
   /** How a sentence names a step of the score: `points` for rates (shown × 100), else the metric's own unit. */

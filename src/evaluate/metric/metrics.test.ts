@@ -100,6 +100,28 @@ test('segmentation: mIoU over pixels, class axis first or last, 255 ignored', ()
   expect(over(metricNamed('miou'), [row({ y: wide }, label)])).toBeCloseTo(0.5, 12)
 })
 
+test('segmentation: one score a pixel is that of class 1, and NaN is no answer', () => {
+  const label = new Uint8Array([0, 0, 1, 1])
+  const miou = (scores: readonly number[], dims = [scores.length]) =>
+    over(metricNamed('miou'), [row({ y: floats(dims, scores) }, label)])
+  expect(miou([0.2, 0.4, 0.9, 0.5])).toBe(1)
+  expect(miou([0.8, 0.9, 0.1, 0.2])).toBe(0)
+  // As logits: 0, 1, 1, 1.
+  expect(miou([-3, 0.4, 2, 0.1])).toBeCloseTo((1 / 2 + 2 / 3) / 2, 12)
+  expect(miou([0.2, Number.NaN, 0.9, 0.5])).toBeNaN()
+  expect(miou(new Array(8).fill(Number.NaN), [2, 4])).toBeNaN()
+  expect(metricNamed('dice').score(row({ y: floats([2, 4], new Array(8).fill(Number.NaN)) }, label))).toBeNaN()
+})
+
+test('language: a place whose scores are no numbers is no answer', () => {
+  const label = new Int32Array([0, 1])
+  const right = floats([2, 2], [2, 1, 1, 2])
+  const broken = floats([2, 2], [Number.NaN, Number.NaN, 1, 2])
+  expect(metricNamed('next-token').score(row({ logits: right }, label))).toBe(1)
+  expect(metricNamed('next-token').score(row({ logits: broken }, label))).toBeNaN()
+  expect(metricNamed('perplexity').score(row({ logits: broken }, label))).toBeNaN()
+})
+
 describe('text', () => {
   const characters = ['', 'a', 'b', 'c']
   const steps = (classes: readonly number[]) =>

@@ -13,6 +13,35 @@ export function areProbabilities(values: ArrayLike<number>): boolean {
   return Math.abs(sum - 1) < 1e-3
 }
 
+/**
+ * Whether a row's scores look like probabilities, rounded ones too: a Softmax in 8 bits need not add up to 1. One score
+ * alone is that of class 1. A row of logits may look so by chance.
+ */
+export function mayBeProbabilities(scores: ArrayLike<number>): boolean {
+  let sum = 0
+  for (let i = 0; i < scores.length; i++) {
+    if (!isProbability(scores[i]!)) return false
+    sum += scores[i]!
+  }
+  return scores.length === 1 || Math.abs(sum - 1) < 0.1
+}
+
+/** Whether one number may be a probability, as far as rounding lets it be told. */
+export const isProbability = (value: number): boolean => value >= -1e-3 && value <= 1 + 1e-3
+
+const [NEVER, UNLIKE, LIKE] = [-1, 0, 1]
+
+/** What a row says of whether its model's scores are probabilities, as a number for its summary; see `sayProbabilities`. */
+export function saysProbabilities(scores: ArrayLike<number>): number {
+  // A Softmax may be rounded far off in a row; a Sigmoid stays between 0 and 1 however it is rounded.
+  return mayBeProbabilities(scores) ? LIKE : scores.length === 1 ? NEVER : UNLIKE
+}
+
+/** Probabilities or logits is a property of a model, and not of a row: what all rows say of it together. */
+export function sayProbabilities(rows: readonly number[]): boolean {
+  return !rows.includes(NEVER) && 2 * rows.filter((said) => said === LIKE).length > rows.length
+}
+
 /** ln Σ e^z, without overflow. */
 export function logSumExp(values: ArrayLike<number>): number {
   let most = -Infinity

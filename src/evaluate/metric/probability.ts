@@ -1,28 +1,17 @@
 import { type Confidences, expectedCalibrationError, riskCoverageArea } from './calibration-error.ts'
-import { type ClassOptions, classIndex, classScoresOf } from './classification.ts'
-import type { Metric, MetricRow } from './metric.ts'
-import { areProbabilities, brierScore, logLoss, softmax } from './probabilities.ts'
+import type { ClassOptions } from './classification.ts'
+import { asProbabilities, byItself, fromLogits, labelledScores } from './labelled-scores.ts'
+import type { Metric } from './metric.ts'
+import { brierScore, logLoss, sayProbabilities, saysProbabilities } from './probabilities.ts'
 
 /** Mean squared error of the class probabilities, summed over classes: 0 to 2. Lower is better. */
-export function brier(options: ClassOptions = {}): Metric {
-  return {
-    name: 'brier',
-    higherIsBetter: false,
-    rightOrWrong: false,
-    bounds: [0, 2],
-    score: (row) => brierScore(probabilitiesOf(row, options), classIndex(row, options)),
-  }
-}
+export const brier = (options: ClassOptions = {}): Metric => ({
+  ...meanLoss('brier', brierScore, options),
+  bounds: [0, 2],
+})
 
 /** Mean negative logarithm of the probability of the true class (log-loss), in nats. Lower is better. */
-export function negativeLogLikelihood(options: ClassOptions = {}): Metric {
-  return {
-    name: 'nll',
-    higherIsBetter: false,
-    rightOrWrong: false,
-    score: (row) => logLoss(probabilitiesOf(row, options), classIndex(row, options)),
-  }
-}
+export const negativeLogLikelihood = (options: ClassOptions = {}): Metric => meanLoss('nll', logLoss, options)
 
 /**
  * Expected calibration error, 15 bins of equal width. Lower is better. A row's own score is how far its confidence is
@@ -37,12 +26,41 @@ export const calibrationError = (options: ClassOptions = {}): Metric =>
  */
 export const riskCoverage = (options: ClassOptions = {}): Metric => ofConfidences('aurc', riskCoverageArea, options)
 
+type Loss = (probabilities: ArrayLike<number>, label: number) => number
+
+/** A summary holds what the row says of its scores, and the loss of them as probabilities and as logits. */
+function meanLoss(name: string, loss: Loss, options: ClassOptions): Metric {
+  return {
+    name,
+    higherIsBetter: false,
+    rightOrWrong: false,
+    score: (row) => {
+      const { label, scores } = labelledScores(row, options)
+      return loss(byItself(scores), label)
+    },
+    summary: (row) => {
+      const { label, scores } = labelledScores(row, options)
+      return [saysProbabilities(scores), loss(asProbabilities(scores), label), loss(fromLogits(scores), label)]
+    },
+    aggregate: (summaries) => {
+      const place = sayProbabilities(summaries.map(([said]) => said!)) ? 1 : 2
+      return summaries.reduce((sum, losses) => sum + losses[place]!, 0) / summaries.length
+    },
+  }
+}
+
+/** A summary holds what the row says of its scores, and confidence and rightness by them as probabilities and as logits. */
 function ofConfidences(name: string, over: (rows: Confidences) => number, options: ClassOptions): Metric {
-  const of = (row: MetricRow): readonly [number, number] => {
-    const probabilities = probabilitiesOf(row, options)
-    let top = 0
-    for (let c = 1; c < probabilities.length; c++) if (probabilities[c]! > probabilities[top]!) top = c
-    return [probabilities[top]!, top === classIndex(row, options) ? 1 : 0]
+  const rightIn = (probabilities: ArrayLike<number>, label: number): readonly [confidence: number, right: number] => {
+    const { top, confidence } = topOf(probabilities)
+    return [confidence, top === label ? 1 : 0]
+  }
+  const confidencesOf = (summaries: readonly (readonly number[])[]) => {
+    const place = sayProbabilities(summaries.map(([said]) => said!)) ? 1 : 3
+    return {
+      confidence: summaries.map((row) => row[place]!),
+      right: summaries.map((row) => row[place + 1] === 1),
+    }
   }
   return {
     name,
@@ -50,27 +68,29 @@ function ofConfidences(name: string, over: (rows: Confidences) => number, option
     rightOrWrong: false,
     bounds: [0, 1],
     score: (row) => {
-      const [confidence, right] = of(row)
+      const { label, scores } = labelledScores(row, options)
+      const [confidence, right] = rightIn(byItself(scores), label)
       return Math.abs(confidence - right)
     },
-    summary: of,
-    aggregate: (summaries) =>
-      summaries.some(([confidence]) => Number.isNaN(confidence!))
-        ? Number.NaN
-        : over({
-            confidence: summaries.map(([confidence]) => confidence!),
-            right: summaries.map(([, right]) => right === 1),
-          }),
+    summary: (row) => {
+      const { label, scores } = labelledScores(row, options)
+      return [
+        saysProbabilities(scores),
+        ...rightIn(asProbabilities(scores), label),
+        ...rightIn(fromLogits(scores), label),
+      ]
+    },
+    // Confidence moves a little with every rounding; what a few rows cannot show is one more wrong answer.
+    parts: (summaries) => confidencesOf(summaries).right.map(Number),
+    aggregate: (summaries) => {
+      const rows = confidencesOf(summaries)
+      return rows.confidence.some(Number.isNaN) ? Number.NaN : over(rows)
+    },
   }
 }
 
-/** Class probabilities; one score alone is that of class 1. */
-function probabilitiesOf(row: MetricRow, options: ClassOptions): ArrayLike<number> {
-  const scores = classScoresOf(row, options)
-  if (scores.length === 1) {
-    const value = scores[0]!
-    const p = value >= 0 && value <= 1 ? value : 1 / (1 + Math.exp(-value))
-    return [1 - p, p]
-  }
-  return areProbabilities(scores) ? scores : softmax(scores)
+function topOf(probabilities: ArrayLike<number>) {
+  let top = 0
+  for (let c = 1; c < probabilities.length; c++) if (probabilities[c]! > probabilities[top]!) top = c
+  return { top, confidence: probabilities[top]! }
 }

@@ -1,7 +1,8 @@
-import { UserError } from '../../platform/index.ts'
-import { type ClassOptions, classIndex, classScoresOf } from './classification.ts'
+import { placements } from '../../statistics/index.ts'
+import type { ClassOptions } from './classification.ts'
+import { byItself, labelledScores } from './labelled-scores.ts'
 import type { Metric, MetricRow } from './metric.ts'
-import { areProbabilities, softmax } from './probabilities.ts'
+import { logSumExp, sayProbabilities, saysProbabilities } from './probabilities.ts'
 import { auroc, averagePrecision, equalErrorRate } from './ranked-scores.ts'
 
 type Area = (scores: readonly number[], positive: readonly boolean[]) => number
@@ -21,7 +22,23 @@ export function equalError(options: ClassOptions = {}): Metric {
   return { ...ranking('eer', equalErrorRate, options), higherIsBetter: false, score: (row) => 1 - ownOf(row, options) }
 }
 
+/** Places in a summary: the label, what the row says of its scores, ln Σ e^score, and the scores. */
+const [LABEL, SAID, TOTAL, SCORES] = [0, 1, 2, 3]
+
 function ranking(name: string, area: Area, options: ClassOptions): Metric {
+  /** What puts the rows in order for each class that is ranked: one of two classes says everything. */
+  const columnsOf = (summaries: readonly (readonly number[])[]) => {
+    const classes = summaries[0]!.length - SCORES
+    const present = new Set(summaries.map((row) => row[LABEL]!))
+    // Where only one class occurs, nothing is put above anything.
+    if (present.size < 2) return []
+    // Of probabilities the logarithm puts rows in the same order: z − ln Σ eᶻ.
+    const isSoftmax = classes > 1 && !sayProbabilities(summaries.map((row) => row[SAID]!))
+    return (classes <= 2 ? [1] : [...present]).map((positive) => ({
+      scores: summaries.map((row) => row[SCORES + (classes === 1 ? 0 : positive)]! - (isSoftmax ? row[TOTAL]! : 0)),
+      positive: summaries.map((row) => row[LABEL] === positive),
+    }))
+  }
   return {
     name,
     higherIsBetter: true,
@@ -30,47 +47,25 @@ function ranking(name: string, area: Area, options: ClassOptions): Metric {
     unit: 'points',
     score: (row) => ownOf(row, options),
     summary: (row) => {
-      const { label, probabilities } = rankedRow(row, options)
-      // Of two classes one says everything.
-      return probabilities.length === 2 ? [label, probabilities[1]!] : [label, ...probabilities]
+      const { label, scores } = labelledScores(row, options)
+      return [label, saysProbabilities(scores), logSumExp(scores), ...Array.from(scores)]
     },
-    stratum: ([label]) => label!,
+    stratum: (row) => row[LABEL]!,
+    parts: (summaries) => {
+      const parts = new Array<number>(summaries.length).fill(0)
+      for (const { scores, positive } of columnsOf(summaries))
+        for (const [i, part] of placements(scores, positive).entries()) parts[i]! += part
+      return parts
+    },
     aggregate: (summaries) => {
-      if (summaries.length === 0) return Number.NaN
-      const columns = summaries[0]!.length - 1
-      const of = (place: number, positive: number) =>
-        area(
-          summaries.map((row) => row[place]!),
-          summaries.map((row) => row[0] === positive),
-        )
-      if (summaries.some((row) => row.some((value) => Number.isNaN(value)))) return Number.NaN
-      if (columns === 1) return of(1, 1)
-      const present = new Set(summaries.map(([label]) => label!))
-      const areas = [...present].map((label) => of(label + 1, label))
+      if (summaries.length === 0 || summaries.some((row) => row.some((value) => Number.isNaN(value)))) return Number.NaN
+      const areas = columnsOf(summaries).map(({ scores, positive }) => area(scores, positive))
       return areas.reduce((sum, value) => sum + value, 0) / areas.length
     },
   }
 }
 
 function ownOf(row: MetricRow, options: ClassOptions): number {
-  const { label, probabilities } = rankedRow(row, options)
-  return probabilities[label]!
-}
-
-/** The label and class probabilities; one score alone is that of class 1. */
-function rankedRow(row: MetricRow, options: ClassOptions) {
-  const scores = classScoresOf(row, options)
-  if (scores.length === 1) {
-    const { label } = row
-    if (label !== 0 && label !== 1)
-      throw new UserError('bad-data', `the label ${JSON.stringify(row.label)} of row ${row.row} is neither 0 nor 1`, {
-        where: `row ${row.row}`,
-        hint: 'a model with one score tells class 1 from class 0',
-      })
-    const value = scores[0]!
-    const p = value >= 0 && value <= 1 ? value : 1 / (1 + Math.exp(-value))
-    return { label, probabilities: [1 - p, p] }
-  }
-  const probabilities = Array.from(areProbabilities(scores) ? scores : softmax(scores))
-  return { label: classIndex(row, options), probabilities }
+  const { label, scores } = labelledScores(row, options)
+  return byItself(scores)[label]!
 }

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import type { TensorValue } from '../../engine/index.ts'
+import { checkedMetric } from './checked-metric.ts'
 import type { Metric, MetricRow, RowLabel } from './metric.ts'
 import { metricNamed } from './metrics.ts'
 import { auroc, averagePrecision, equalErrorRate, falsePositiveRate, spearman } from './ranked-scores.ts'
@@ -68,6 +69,81 @@ describe('ranking', () => {
   })
 })
 
+describe('logits or probabilities is a matter of all rows, not of one', () => {
+  const labels = [0, 1, 0, 1, 1]
+  const of = (name: string, scores: readonly (readonly number[])[]) =>
+    over(
+      metricNamed(name),
+      scores.map((one, i) => row(one, labels[i]!, i)),
+    )
+  test('one logit: what moves all alike moves no rank', () => {
+    const logits = [-3, 0.4, 0.9, 0.2, 4].map((z) => [z])
+    for (const name of ['auroc', 'aupr', 'eer'])
+      expect(
+        of(
+          name,
+          logits.map(([z]) => [z! + 5]),
+        ),
+      ).toBe(of(name, logits))
+  })
+  test('one logit is the second of two, the first of which is 0', () => {
+    const logits = [-3, 0.4, 0.9, 0.2, 4]
+    for (const name of ['brier', 'nll', 'ece', 'aurc', 'auroc', 'aupr', 'eer'])
+      expect(
+        of(
+          name,
+          logits.map((z) => [z]),
+        ),
+      ).toBeCloseTo(
+        of(
+          name,
+          logits.map((z) => [0, z]),
+        ),
+        6,
+      )
+  })
+  test('a row of logits that adds up to 1 is one of logits, rounded probabilities are probabilities', () => {
+    const logits = [
+      [2, -1, 0],
+      [0, 1, 0],
+      [3, 1, -2],
+      [0, 0, 1],
+      [-4, 2, 1],
+    ]
+    const shifted = logits.map((z) => z.map((value) => value + 7))
+    for (const name of ['brier', 'nll', 'ece', 'aurc', 'auroc', 'aupr'])
+      expect(of(name, logits)).toBeCloseTo(of(name, shifted), 6)
+    const rounded = [
+      [0.8, 0.15],
+      [0.3, 0.7],
+      [0.6, 0.4],
+      [0.25, 0.75],
+      [0.5, 0.5],
+    ]
+    expect(of('brier', rounded)).toBeCloseTo((0.0625 + 0.18 + 0.32 + 0.125 + 0.5) / 5, 6)
+  })
+})
+
+test('what one kind of row alone says of an order is nothing', () => {
+  const three = [row([1, 2, 0], 0), row([5, 0, 1], 0)]
+  for (const name of ['auroc', 'aupr', 'eer']) expect(over(metricNamed(name), three)).toBeNaN()
+})
+
+test('the part of a row in an order is its place among those of the other kind', () => {
+  const of = (scores: readonly number[]) => {
+    const metric = checkedMetric(metricNamed('auroc'))
+    return metric.parts!(scores.map((value, i) => metric.summary!(row([value], i % 2))))
+  }
+  expect(of([-3, 2, -1, 4])).toEqual([1, 1, 1, 1])
+  expect(of([-2.5, 7, -4, 5])).toEqual([1, 1, 1, 1])
+  expect(of([3, 2, -1, 4])).toEqual([0.5, 0.5, 1, 1])
+  const ece = checkedMetric(metricNamed('ece'))
+  const parts = (rows: readonly MetricRow[]) => ece.parts!(rows.map((one) => ece.summary!(one)))
+  expect(parts([row([0.8, 0.2], 0), row([0.6, 0.4], 1)])).toEqual([1, 0])
+  const rank = checkedMetric(metricNamed('spearman'))
+  expect(rank.parts!([2, 1, 4].map((value) => rank.summary!(row([value], 1))))).toEqual([2, 1, 3])
+})
+
 test('Brier, log-loss and calibration error, from logits and from probabilities', () => {
   const rows = [row([0.8, 0.2], 0), row([0.3, 0.7], 0)]
   expect(over(metricNamed('brier'), rows)).toBeCloseTo((0.08 + 0.98) / 2, 6)
@@ -106,6 +182,11 @@ describe('embeddings', () => {
   test('all rows equal: the earlier row wins', () => {
     const same = [row([1, 1], 'a', 0), row([1, 1], 'b', 1), row([1, 1], 'a', 2)]
     expect(over(metricNamed('recall@1'), same)).toBeCloseTo(1 / 3, 12)
+  })
+  test('an embedding that is none is no answer, and nobody’s neighbour', () => {
+    const broken = [...rows.slice(0, 2), row([Number.NaN, 1], 'cat', 2), row([0.9, 0.2], 'dog', 3)]
+    const metric = checkedMetric(metricNamed('recall@3'))
+    expect(metric.scoreAll!(broken.map((one) => metric.summary!(one)))).toEqual([1, 1, Number.NaN, 0])
   })
   test('a rank correlation takes one number a row', () => {
     expect(

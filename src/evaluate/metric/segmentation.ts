@@ -2,11 +2,13 @@ import type { TensorValue } from '../../engine/index.ts'
 import { UserError } from '../../platform/index.ts'
 import { numbersOf } from '../row-outputs.ts'
 import type { Metric, MetricRow } from './metric.ts'
+import { isProbability } from './probabilities.ts'
 
 /**
  * Mean intersection over union of the classes that occur, over all pixels of all rows. The label of a row is a mask of
- * class numbers; the output is a mask, or scores with the class axis first or last. Pixels labelled 255 (by custom:
- * ignored) or with no class of the scores do not count. The score of a row is the same figure of that row alone.
+ * class numbers; the output is a mask, or scores with the class axis first or last, or one score a pixel, which is that
+ * of class 1 against class 0. Pixels labelled 255 (by custom: ignored) or with no class of the scores do not count. The
+ * score of a row is the same figure of that row alone; NaN where an output is none, which is no answer.
  */
 export function meanIoU(options: { readonly output?: string } = {}): Metric {
   const of = (row: MetricRow) => overlapOf(row, options.output)
@@ -73,6 +75,7 @@ function overlapOf({ outputs, label, row }: MetricRow, output: string | undefine
     const truth = Number(label[i]!)
     const answer = mask.at(i)
     if (truth === IGNORED || truth < 0 || truth >= mask.classes) continue
+    if (Number.isNaN(answer)) return result.fill(Number.NaN)
     result[2 * truth + 1]!++
     if (truth === answer) result[2 * truth]!++
     else if (answer >= 0) result[2 * answer + 1]!++
@@ -82,7 +85,7 @@ function overlapOf({ outputs, label, row }: MetricRow, output: string | undefine
 
 function classMask(value: TensorValue, pixels: number): { classes: number; at: (pixel: number) => number } | null {
   const numbers = numbersOf(value)
-  if (numbers.length === pixels) return { classes: 256, at: (pixel) => numbers[pixel]! }
+  if (numbers.length === pixels) return isClassNumbers(numbers) ? numbered(numbers) : thresholded(numbers)
   const classes = numbers.length / pixels
   if (!Number.isInteger(classes) || classes < 2) return null
   // [C, H, W] unless the last axis is the one that has the classes.
@@ -94,11 +97,30 @@ function classMask(value: TensorValue, pixels: number): { classes: number; at: (
       for (let c = 1; c < classes; c++) {
         const here = last ? numbers[pixel * classes + c]! : numbers[c * pixels + pixel]!
         const there = last ? numbers[pixel * classes + best]! : numbers[best * pixels + pixel]!
-        if (here > there || Number.isNaN(there)) best = c
+        if (Number.isNaN(here + there)) return Number.NaN
+        if (here > there) best = c
       }
       return best
     },
   }
+}
+
+const numbered = (numbers: ArrayLike<number>) => ({ classes: 256, at: (pixel: number) => numbers[pixel]! })
+
+/** One score a pixel: class 1 from a probability of a half on, or from a logit of 0 where they are no probabilities. */
+function thresholded(scores: ArrayLike<number>) {
+  let probabilities = true
+  for (let i = 0; i < scores.length; i++) probabilities &&= isProbability(scores[i]!) || Number.isNaN(scores[i]!)
+  const least = probabilities ? 0.5 : 0
+  return {
+    classes: 2,
+    at: (pixel: number) => (Number.isNaN(scores[pixel]!) ? Number.NaN : scores[pixel]! >= least ? 1 : 0),
+  }
+}
+
+function isClassNumbers(values: ArrayLike<number>): boolean {
+  for (let i = 0; i < values.length; i++) if (!Number.isInteger(values[i]!)) return false
+  return true
 }
 
 function meanRatio(overlap: readonly number[], ratio = jaccard): number {

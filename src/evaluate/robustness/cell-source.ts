@@ -39,6 +39,8 @@ export function cellSource(
       )
     const key = {
       measure: 'row-scores',
+      // What summaries hold; older ones held probabilities.
+      summaries: 2,
       what,
       models: subjects.map((one) => one.digest),
       data: digest,

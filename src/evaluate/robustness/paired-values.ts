@@ -9,6 +9,7 @@ export interface Yardstick {
   readonly rightOrWrong: boolean
   readonly bounds?: readonly [number, number]
   readonly aggregate?: Metric['aggregate']
+  readonly parts?: Metric['parts']
 }
 
 /** Right where the answer is the model's own to the untouched row: what can be asked without labels. */
@@ -35,6 +36,7 @@ export function yardstickOf(metric: Metric, clean: RowScores): Yardstick {
     rightOrWrong: metric.rightOrWrong ?? (!metric.aggregate && zeroOrOne),
     ...(metric.bounds ? { bounds: metric.bounds } : {}),
     ...(metric.aggregate ? { aggregate: metric.aggregate } : {}),
+    ...(metric.parts ? { parts: metric.parts } : {}),
   }
 }
 
@@ -86,7 +88,8 @@ export function changeOf(
     (row) => !Number.isNaN(base.scores[row]!) && !Number.isNaN(other.scores[row]!),
   )
   if (rows.length === 0) return null
-  const { aggregate, higherIsBetter, rightOrWrong, bounds } = yardstick
+  const { aggregate, parts, higherIsBetter, rightOrWrong, bounds } = yardstick
+  const summariesOf = (who: 'base' | 'candidate') => (who === 'base' ? base : other).summaries!
   const judgement = judge(
     {
       base: rows.map((row) => base.scores[row]!),
@@ -97,11 +100,12 @@ export function changeOf(
       ...(aggregate
         ? {
             aggregate: (who: 'base' | 'candidate', drawn: Int32Array) => {
-              const { summaries } = who === 'base' ? base : other
-              return aggregate(Array.from(drawn, (place) => summaries![rows[place]!]!))
+              const summaries = summariesOf(who)
+              return aggregate(Array.from(drawn, (place) => summaries[rows[place]!]!))
             },
           }
         : {}),
+      ...(parts ? { parts: (who: 'base' | 'candidate') => parts(rows.map((row) => summariesOf(who)[row]!)) } : {}),
     },
     { ...options, resamples: 1000 },
   )
