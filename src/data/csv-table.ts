@@ -5,7 +5,7 @@ import { readText, type TextRow, textTable } from './text-table.ts'
 
 /**
  * Records of delimited text: quoted fields may hold delimiters, line breaks and doubled quotes; lines end in LF or
- * CRLF. Source: RFC 4180.
+ * CRLF, and empty ones are passed over. Source: RFC 4180.
  */
 async function* csvRecords(
   chunks: AsyncIterable<string>,
@@ -22,6 +22,7 @@ async function* csvRecords(
     field = ''
     state = 'start'
   }
+  const isBlank = () => fields.length === 0 && field === '' && state !== 'after-quote'
   for await (const text of chunks) {
     for (let at = 0; at < text.length; at++) {
       const char = text[at]!
@@ -41,7 +42,7 @@ async function* csvRecords(
         endField()
       } else if (char === '\n') {
         if (state !== 'after-quote' && field.endsWith('\r')) field = field.slice(0, -1)
-        const blank = fields.length === 0 && field === '' && state === 'start'
+        const blank = isBlank()
         endField()
         if (!blank) yield { fields, line: startLine }
         fields = []
@@ -67,8 +68,8 @@ async function* csvRecords(
         hint: 'Close the quote; a quote inside a quoted field is written twice.',
       },
     )
-  if (fields.length > 0 || field !== '' || state !== 'start') {
-    if (field.endsWith('\r')) field = field.slice(0, -1)
+  if (state !== 'after-quote' && field.endsWith('\r')) field = field.slice(0, -1)
+  if (!isBlank()) {
     endField()
     yield { fields, line: startLine }
   }

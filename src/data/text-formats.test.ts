@@ -114,6 +114,15 @@ describe('csv', () => {
     expect(values(await all(words), 'label')).toEqual(['1.50', 'NA', 'x'])
   })
 
+  test.each(['\n', '\r\n'])('empty lines are passed over, wherever they are: line ends %j', async (end) => {
+    const lines = ['', 'a,b,label', '1,2,0', '', '3,4,1', '', '']
+    const dataset = await openDataset(await write('empty.csv', lines.join(end)), { inputs: x2 })
+    expect(dataset.rows).toBe(2)
+    expect(values(await all(dataset), 'x')).toEqual([1, 2, 3, 4])
+    const single = await write('single.csv', ['x', '1', '', '""', '3', '\r'].join(end))
+    expect((await openDataset(single, { inputs: [{ name: 'x', dtype: 'float32', shape: ['n'] }] })).rows).toBe(3)
+  })
+
   test.each([
     ['a,b,c,d\n1,2,3,4\n', /takes 2 numbers a row, but .* has 4 columns/],
     ['a,b\n1,2,3\n', /Line 2 of .* has 3 fields, its header 2/],
@@ -122,6 +131,7 @@ describe('csv', () => {
     ['a,b\n1,"2\n', /never ends/],
     ['a,b\n1,"2"3\n', /text after a closing quote/],
     ['a,b\n', /has no rows/],
+    ['a,b\r\n\r\n', /has no rows/],
   ])('refused: %j', async (content, message) => {
     const file = await write('bad.csv', content)
     await expect(openDataset(file, { inputs: x2 })).rejects.toMatchObject({

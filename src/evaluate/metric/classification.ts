@@ -165,6 +165,6 @@ function nameOf(answer: number | string | null, { classNames }: ClassOptions): s
 function badLabel({ row, label }: MetricRow, problem: string): UserError {
   return new UserError('bad-data', `the label ${shownLabel(label)} of row ${row} ${problem}`, {
     where: `row ${row}`,
-    hint: 'correct the labels, or name the right field with --label',
+    hint: `correct the labels, or name the right field with --label${typeof label === 'string' ? '; names of classes are listed in their order as "classNames" of a dataset.json' : ''}`,
   })
 }

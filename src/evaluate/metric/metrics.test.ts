@@ -42,6 +42,12 @@ describe('classification', () => {
     const text = { kind: { dtype: 'string', dims: [], data: ['dog'] } as TensorValue }
     expect(metricNamed('top1').score(row(text, 'dog'))).toBe(1)
   })
+  test('a name without a number says where names are listed', () => {
+    const unnamed = metricNamed('top1')
+    const hint = expect.stringMatching(/--label; names .* "classNames" of a dataset\.json/)
+    expect(() => unnamed.score(logits([0, 1], 'dog'))).toThrow(expect.objectContaining({ hint }))
+    expect(() => unnamed.score(logits([0, 1], 2))).not.toThrow(expect.objectContaining({ hint }))
+  })
   test('a label out of range names its row', () => {
     const act = () => metricNamed('top1').score({ ...logits([0, 1, 2], 3), row: 17 })
     expect(act).toThrow(UserError)
