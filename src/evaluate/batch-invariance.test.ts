@@ -45,6 +45,25 @@ test('an output that mixes its rows has the reason', async () => {
   expect(result.reason).toMatch(/m: has no row axis/)
 })
 
+test('an output without rows that is the same in every run is no dependence, and hides none', async () => {
+  const session =
+    await open(`g (float[N,3] x) => (float[N,3] y, float[1,2] anchors, float[N,2] z) <float[1,2] k = {1, 2}, int8[3,2] w = {1, 2, 3, 4, 5, 6}> {
+    y = Neg(x)  anchors = Identity(k)  q, s, p = DynamicQuantizeLinear(x)  i = MatMulInteger(q, w, p)  f = Cast<to: int = 1>(i)  z = Mul(f, s) }`)
+  const reason = 'anchors: has no row axis: the same [1,2] in every run'
+  const whole = await measureBatchInvariance(session, rowsOf(session))
+  expect(whole).toMatchObject({ all: false, outputs: { y: true, anchors: true, z: false } })
+  expect(whole.reason).toMatch(new RegExp(`^${reason.replace(/[[\]]/g, '\\$&')}; z: a row’s answer moved`))
+  const without = await open(
+    'g (float[N,3] x) => (float[N,3] y, float[1,2] anchors) <float[1,2] k = {1, 2}> { y = Neg(x)  anchors = Identity(k) }',
+  )
+  expect(await measureBatchInvariance(without, rowsOf(without))).toEqual({
+    all: true,
+    outputs: { y: true, anchors: true },
+    reason,
+    rows: 6,
+  })
+})
+
 test('a fixed batch of one is invariant by construction', async () => {
   const session = await open('g (float[1,3] x) => (float[1,3] y) { y = Neg(x) }')
   expect(await measureBatchInvariance(session, [])).toEqual({

@@ -37,7 +37,8 @@ const OUTLIERS = [8, -8] as const
  * such as class numbers beyond its table, are left out.
  *
  * A model with a fixed first dimension takes one row a run and is invariant by construction. An output without a row
- * axis mixes its rows by design: it counts as not invariant, with the reason.
+ * axis that is the same in every run (anchors, say) holds no row's answer: it counts as invariant, with the reason. One
+ * that follows the rows mixes them by design: it counts as not invariant, with the reason.
  */
 export async function measureBatchInvariance(session: Session, given: readonly Feeds[]): Promise<BatchInvariance> {
   const names = session.outputs.map((output) => output.name)
@@ -56,6 +57,7 @@ export async function measureBatchInvariance(session: Session, given: readonly F
   const alone: Fetched[] = []
   for (const row of rows) alone.push(await session.run(row))
   const notes = new Map<string, string>()
+  const constant = new Map<string, string>()
   let compared = 0
   const size = batchOf(rows)
   for (const members of batches(rows.length, size)) {
@@ -76,14 +78,17 @@ export async function measureBatchInvariance(session: Session, given: readonly F
     for (const name of names)
       for (const [place, { row, scale }] of members.entries()) {
         if (notes.has(name) || scale !== 1) continue
-        const note = difference(alone[row]?.[name] as TensorValue, together[name] as TensorValue, place, size)
+        const [own, all] = [alone[row]?.[name] as TensorValue, together[name] as TensorValue]
+        const same = isSame(own, all)
+        if (same) constant.set(name, `has no row axis: the same [${all.dims.join(',')}] in every run`)
+        const note = same ? null : difference(own, all, place, size)
         if (note !== null) notes.set(name, note)
       }
     if (notes.size === names.length) break
   }
   const outputs = Object.fromEntries(names.map((name) => [name, !notes.has(name)]))
-  const reason = [...notes].map(([name, note]) => `${name}: ${note}`).join('; ')
-  return { all: notes.size === 0, outputs, ...(notes.size === 0 ? {} : { reason }), rows: rows.length }
+  const reason = [...new Map([...constant, ...notes])].map(([name, note]) => `${name}: ${note}`).join('; ')
+  return { all: notes.size === 0, outputs, ...(reason === '' ? {} : { reason }), rows: rows.length }
 }
 
 /** Why answers of these rows could not be told apart if they shared a run; null where each has its place on axis 0. */
@@ -175,6 +180,12 @@ function concat(values: readonly TensorValue[], axis: number): TensorValue {
     for (const value of values) for (let i = 0; i < inner; i++) data[at++] = value.data[block * inner + i] as never
   return { dtype: first.dtype, dims, data: data as TensorValue['data'] }
 }
+
+/** Whether a run of one row and one of several gave the very same; no elements tell nothing. */
+const isSame = (alone: TensorValue, together: TensorValue) =>
+  alone.data.length > 0 &&
+  `${alone.dims}` === `${together.dims}` &&
+  alone.data.every((x: unknown, i: number) => x === together.data[i] || Object.is(x, together.data[i]))
 
 /** How the row at `place` of a batch differs from the row alone, or null. */
 function difference(alone: TensorValue, together: TensorValue, place: number, size: number): string | null {

@@ -158,7 +158,7 @@ function quantization(report: QuantizationReport, style: Style): string {
     `signal to noise at the worst output: ${noiseOf(report)}`,
     ...(batchInvariant
       ? [
-          `a row's answer ${batchInvariant.all ? 'does not depend' : paint('yellow', 'DEPENDS', style)} on the rows beside it in a batch`,
+          `a row's answer ${batchInvariant.all ? 'does not depend' : paint('yellow', 'DEPENDS', style)} on the rows beside it in a batch${batchInvariant.reason === undefined ? '' : ` (${batchInvariant.reason})`}`,
         ]
       : []),
     ...(report.portable ? [report.portable.sentence] : []),
