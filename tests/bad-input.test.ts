@@ -225,6 +225,17 @@ describe('models that are odd but valid', () => {
     await refused(['predict', 'shape.onnx', '--data', 'shape.npz', '-o', 'p.jsonl'], /whet simplify writes it/)
   })
 
+  test('numbers beyond a table, in every verb that runs the rows', async () => {
+    bench.model(
+      'table.onnx',
+      `g (int64[N] x) => (float[N,3] y) <float[5,3] table = ${weights(15)}> { y = Gather(table, x) }`,
+    )
+    bench.npz('codes.npz', { x: integers(64, (row) => (row === 0 ? -40 : 1)) })
+    const named = [/^whet: table\.onnx on codes\.npz, .*\b0\b.*idx=-40 /, /a number beyond its table.*leave them out/]
+    await refused(['bench', 'table.onnx', '--duration', '1', '--data', 'codes.npz'], ...named)
+    await refused(['compare', 'table.onnx', 'table.onnx', '--data', 'codes.npz'], ...named)
+  })
+
   test('a model that draws random numbers is not taken for a broken rewrite', async () => {
     bench.model(
       'random.onnx',

@@ -23,6 +23,8 @@ export interface Field {
 /** Consecutive rows: `columns` by field name, each with `rows` on axis 0, and the place of each row in the set. */
 export interface Rows {
   readonly indices: readonly number[]
+  /** The same in the whole set, where this one is a part of it. */
+  readonly places?: readonly number[]
   readonly columns: Readonly<Record<string, Column>>
 }
 

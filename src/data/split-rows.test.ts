@@ -94,6 +94,8 @@ describe('memoryDataset and subset', () => {
     expect(view.rows).toBe(3)
     const batches = await all(view.read({ batch: 2 }))
     expect(batches.map(({ indices }) => indices)).toEqual([[0, 1], [2]])
+    expect(batches.map(({ places }) => places)).toEqual([[4, 1], [1]])
+    expect((await all(subset(view, [1]).read()))[0]!.places).toEqual([1])
     expect(batches[0]!.columns.label!.data).toEqual(['e', 'b'])
     expect((await all(view.read({ indices: [2, 0] })))[0]!.columns.label!.data).toEqual(['b', 'e'])
     expect((await all(subset(view, [0]).read()))[0]!.columns.x!.data).toEqual(Float32Array.of(8, 9))

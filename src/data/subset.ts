@@ -44,7 +44,7 @@ export function subset(dataset: Dataset, indices: readonly number[]): Dataset {
           while (whole[next] !== index) next++
           own.push(chosen[next++]!)
         }
-        yield { ...rows, indices: own } satisfies Rows
+        yield { ...rows, indices: own, places: rows.places ?? rows.indices } satisfies Rows
       }
     },
   }

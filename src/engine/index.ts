@@ -1,6 +1,7 @@
 export * from './arrivals.ts'
 export { bytesOfValue, readStrings, stringBounds, valueOfBytes, writeStrings } from './byte-values.ts'
 export * from './feeds.ts'
+export { comingFrom } from './feeds-origin.ts'
 export * from './isolation.ts'
 export * from './lanes.ts'
 export * from './ort-node.ts'

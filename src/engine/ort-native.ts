@@ -99,7 +99,11 @@ export async function createSession(
     run: async (prepared, names) =>
       Object.fromEntries(Object.entries(await lend(prepared, names)).map(([name, value]) => [name, copied(value)])),
     async spin(prepared, names) {
-      await session.run(prepared as OrtFeeds, names as string[])
+      try {
+        await session.run(prepared as OrtFeeds, names as string[])
+      } catch (error) {
+        throw runError(error, name, where)
+      }
     },
     endProfiling: () => session.endProfiling(),
     release: () => session.release(),

@@ -7,6 +7,7 @@ import { parseModel } from '../ir/index.ts'
 import { writeModel } from '../onnx/index.ts'
 import { UserError } from '../platform/index.ts'
 import { engineContract } from './contract-kit.ts'
+import { comingFrom } from './feeds-origin.ts'
 import type { IsolatedSession } from './isolation.ts'
 import { ortNode } from './ort-node.ts'
 import { openIsolated } from './ort-node-isolated.ts'
@@ -111,6 +112,21 @@ describe('openIsolated', () => {
     expect(large.pageFaults).toBeGreaterThan(small.pageFaults)
     await expect(session.timeRuns({ x: f32([1, 3], [1, 2, 3]) }, 1)).rejects.toMatchObject({ code: 'bad-data' })
     expect(session.unpinned).toBeNull()
+  })
+
+  test('values that the runtime refuses are the caller’s, timed or not, and are named by where they come from', async () => {
+    const session = await opened(
+      parseModel(`<ir_version: 10, opset_import: ["" : 20]> look (int64[N] x) => (float[N] y)
+  <float[3] table = {1, 2, 3}> { y = Gather(table, x) }`),
+    )
+    const beyond = { x: { dtype: 'int64', dims: [1], data: BigInt64Array.of(5n) } } as const
+    const refused = { name: 'UserError', code: 'bad-data', message: expect.stringMatching(/out of data bounds, idx=5/) }
+    await expect(session.timeRuns(beyond, 1)).rejects.toMatchObject({ ...refused, where: 'graph "look"' })
+    const { x } = comingFrom({ where: 'a.npz, row 7', hint: 'look there' }, beyond)
+    const told = { ...refused, where: 'graph "look" on a.npz, row 7', hint: 'look there' }
+    await expect(session.timeRuns({ x }, 1)).rejects.toMatchObject(told)
+    await expect(session.timeArrivals({ x }, Float64Array.of(0))).rejects.toMatchObject(told)
+    await expect(session.run({ x }, ['y'])).rejects.toMatchObject(told)
   })
 
   test('a crash under way is a UserError that says so, and so is every call after it', async () => {

@@ -2,6 +2,7 @@ import { join } from 'node:path'
 import type { Model } from '../ir/index.ts'
 import { readModel } from '../onnx/index.ts'
 import { checkFeeds } from './feeds.ts'
+import { tellingOrigin } from './feeds-origin.ts'
 import { groupNames } from './fetch-groups.ts'
 import { type ExtremesNames, extremesFrom, withExtremesOf } from './inner-values.ts'
 import type { IsolatedSession, Placement } from './isolation.ts'
@@ -102,7 +103,7 @@ function sessionOf(
     checkFeeds(ports.inputs, feeds as Feeds)
     const sent = feeds === last ? { ...request, feeds: null } : request
     last = null
-    const answer = await runtime.ask(sent as R, 'running the model')
+    const answer = await tellingOrigin(feeds as Feeds, runtime.ask(sent as R, 'running the model'))
     last = feeds
     return answer
   }
@@ -118,7 +119,7 @@ function sessionOf(
     },
     async run(feeds, fetch) {
       checkFeeds(ports.inputs, feeds)
-      const answer = await runtime.ask({ op: 'run', feeds, fetch }, 'running the model')
+      const answer = await tellingOrigin(feeds, runtime.ask({ op: 'run', feeds, fetch }, 'running the model'))
       firstMs ??= answer.firstMs
       return answer.fetched
     },
@@ -152,7 +153,7 @@ function sessionOf(
       // The process has read no graph: it is asked only where this one does not settle the sizes.
       const { sizes, open } = inferredSizes(known, feeds, names)
       if (open.length === 0) return groupNames(names, sizes, byteBudget)
-      return runtime.ask({ op: 'groups', feeds, names, byteBudget }, 'measuring inner values')
+      return tellingOrigin(feeds, runtime.ask({ op: 'groups', feeds, names, byteBudget }, 'measuring inner values'))
     },
     peakMemory: () => runtime.ask({ op: 'memory' }, 'reading its memory'),
     async close() {

@@ -1,4 +1,5 @@
 import { checkFeeds } from './feeds.ts'
+import { tellingOrigin } from './feeds-origin.ts'
 import { groupNames } from './fetch-groups.ts'
 import type { InnerSession, InsideOf } from './ort-inner-session.ts'
 import { isCarried, type NativeSession, type OrtRuntime } from './ort-native.ts'
@@ -38,6 +39,10 @@ export function sessionOver(
   async function run(feeds: Feeds, fetch: readonly string[] = names, lent = false): Promise<Fetched> {
     if (closed) throw new Error('internal: run on a closed session')
     checkFeeds(ports.inputs, feeds)
+    return tellingOrigin(feeds, checkedRun(feeds, fetch, lent))
+  }
+
+  async function checkedRun(feeds: Feeds, fetch: readonly string[], lent: boolean): Promise<Fetched> {
     const prepared = native.prepare(feeds)
     const outputs = fetch.filter((name) => graphOutputs.has(name))
     if (outputs.length === fetch.length && (outputs.length > 0 || fetch === names)) return native.run(prepared, outputs)
@@ -63,11 +68,12 @@ export function sessionOver(
     look: async (feeds, fetch, see) => see(await run(feeds, fetch, true)),
     async extremes(feeds, wanted) {
       checkFeeds(ports.inputs, feeds)
-      return (await innerSession()).extremes(feeds, wanted)
+      return tellingOrigin(feeds, (await innerSession()).extremes(feeds, wanted))
     },
     async fetchGroups(feeds, wanted, byteBudget) {
       checkFeeds(ports.inputs, feeds)
-      return groupNames(wanted, await (await innerSession()).sizes(feeds, wanted), byteBudget)
+      const sizes = await tellingOrigin(feeds, (await innerSession()).sizes(feeds, wanted))
+      return groupNames(wanted, sizes, byteBudget)
     },
     async close() {
       if (closed) return

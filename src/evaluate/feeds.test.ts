@@ -1,8 +1,10 @@
 import { describe, expect, test } from 'vitest'
 import type { Dataset, Rows } from '../data/index.ts'
-import type { PortValue } from '../engine/index.ts'
+import { ortNode, type PortValue } from '../engine/index.ts'
+import { parseModel } from '../ir/index.ts'
 import { UserError } from '../platform/index.ts'
 import { feedsOf, isStateInput, rowsPerRun } from './feeds.ts'
+import { randomFeeds } from './random-feeds.ts'
 
 const port = (name: string, shape: PortValue['shape'], dtype: PortValue['dtype'] = 'float32'): PortValue => ({
   name,
@@ -54,6 +56,23 @@ describe('feedsOf', () => {
     expect(feedsOf(one, [port('x', [2, 2])], dataset()).x!.dims).toEqual([2, 2])
     const extra = rows({ x: { dtype: 'float32', dims: [2, 1, 4], data: new Float32Array(8) } })
     expect(feedsOf(extra, [port('x', ['n', 4])], dataset()).x!.dims).toEqual([2, 4])
+  })
+
+  test('a run that is refused names the file, its rows and what to look at', async () => {
+    const session = await ortNode.open(
+      parseModel(`<ir_version: 10, opset_import: ["" : 20]> g (int64[N] x) => (float[N] y)
+        <float[3] table = {1, 2, 3}> { y = Gather(table, x) }`),
+    )
+    const codes: Rows = rows({ x: { dtype: 'int64', dims: [2], data: BigInt64Array.of(0n, 5n) } })
+    const run = (read: Rows) => session.run(feedsOf(read, session.inputs, dataset()))
+    const hint = expect.stringMatching(/a number beyond its table/)
+    await expect(run(codes)).rejects.toMatchObject({ where: 'data.npz, 2 rows from 0 to 1', hint })
+    await expect(run({ ...codes, places: [7, 9] })).rejects.toMatchObject({ where: 'data.npz, 2 rows from 7 to 9' })
+    const drawn = randomFeeds(session.inputs, { largestIndex: 1000 })
+    await expect(session.run(drawn)).rejects.toMatchObject({
+      where: 'random inputs',
+      hint: expect.stringMatching(/--data/),
+    })
   })
 
   test('a missing input names the nearest field', () => {

@@ -1,5 +1,5 @@
 import { type Column, type Dataset, looksLikeState, type Rows } from '../data/index.ts'
-import type { Feeds, PortValue, TensorValue } from '../engine/index.ts'
+import { comingFrom, type Feeds, type PortValue, type TensorValue } from '../engine/index.ts'
 import { arrayTypeOf, type Dim, elementCount, isFloating, type NumericArray, type Shape } from '../ir/index.ts'
 import { didYouMean, UserError } from '../platform/index.ts'
 import { castElements } from './cast.ts'
@@ -26,7 +26,16 @@ export function feedsOf(rows: Rows, inputs: readonly PortValue[], dataset: Datas
     else throw missing(input, dataset)
   }
   for (const state of states) feeds[state.name] = startingState(state, rows.indices.length, symbols, dataset)
-  return feeds
+  return comingFrom({ where: placeOf(rows, dataset), hint: REFUSED }, feeds)
+}
+
+const REFUSED =
+  'Check the values there: a number beyond its table (of tokens or classes), a length beyond its sequence, shapes that do not belong together. Correct these rows, or leave them out.'
+
+/** The file and the rows in it. */
+function placeOf({ indices, places = indices }: Rows, { path }: Dataset): string {
+  const [first, last] = [Math.min(...places), Math.max(...places)]
+  return first === last ? `${path}, row ${first}` : `${path}, ${places.length} rows from ${first} to ${last}`
 }
 
 /**
@@ -80,12 +89,12 @@ function fromColumn(
       'bad-data',
       `field "${input.name}" has rows of shape ${show(dims.slice(1))}, and the model's input wants ${show(input.shape)}`,
       {
-        where: `${dataset.path}, row ${rows.indices[0]}`,
+        where: placeOf(rows, dataset),
         hint: 'axis 0 of an input is the row; resize or reshape the data, or name the preprocessing in dataset.json',
       },
     )
   bind(fitting, input.shape, symbols)
-  return { dtype: input.dtype, dims: fitting, data: elements(column, input, `${dataset.path}, row ${rows.indices[0]}`) }
+  return { dtype: input.dtype, dims: fitting, data: elements(column, input, placeOf(rows, dataset)) }
 }
 
 function fromConstant(constant: Column, input: PortValue, dataset: Dataset, symbols: Map<string, number>): TensorValue {

@@ -1,4 +1,4 @@
-import type { Feeds, PortValue, Session, TensorValue } from '../engine/index.ts'
+import { comingFrom, type Feeds, type PortValue, type Session, type TensorValue } from '../engine/index.ts'
 import { elementCount, encodeNumbers, INTEGER_RANGES, isFloating } from '../ir/index.ts'
 import { UserError } from '../platform/index.ts'
 import { type RandomSource, randomSource } from '../statistics/index.ts'
@@ -30,12 +30,18 @@ export function randomFeeds(inputs: readonly PortValue[], options: RandomFeedsOp
   const random = randomSource(options.seed ?? 0)
   // The generator's first numbers follow a small seed closely: two seeds would start alike.
   for (let i = 0; i < 32; i++) random.uniform()
-  return Object.fromEntries(
+  const feeds = Object.fromEntries(
     inputs.map((input) => {
       const dims = dimsOf(input, options)
       return [input.name, { dtype: input.dtype, dims, data: elements(input, dims, random, options) } as TensorValue]
     }),
   )
+  return comingFrom(RANDOM, feeds)
+}
+
+const RANDOM = {
+  where: 'random inputs',
+  hint: 'Such values do not fit what the model computes: give rows that it is made for with --data.',
 }
 
 /** Rows, sizes and index ranges that a session accepts, found by trial; spread into `randomFeeds` with other seeds. */
