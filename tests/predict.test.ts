@@ -1,4 +1,6 @@
-import { existsSync, readFileSync, statSync } from 'node:fs'
+import { spawnSync } from 'node:child_process'
+import { existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import { hostname } from 'node:os'
 import { asyncBufferFromFile, parquetReadObjects } from 'hyparquet'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { PredictionSpool } from '../src/cli/prediction-spool.ts'
@@ -106,11 +108,31 @@ test('a spool goes on from what was safe: what was written after that is dropped
   second.append('rows', Buffer.from('two\n'))
   second.close()
   expect(readFileSync(second.path('rows'), 'utf8')).toBe('one\ntwo\n')
+  writeFileSync(second.path('.lock'), '')
   const other = new PredictionSpool(folder, 'another key')
-  expect([other.next, existsSync(other.path('rows'))]).toEqual([0, false])
+  expect([other.next, existsSync(other.path('rows')), existsSync(other.path('.lock'))]).toEqual([0, false, true])
   other.remove()
   expect(existsSync(folder)).toBe(false)
 })
+
+test('a second run on an output that is being written is refused; what a killed one left behind is taken over', async () => {
+  const partial = bench.path('busy.jsonl.partial')
+  mkdirSync(partial)
+  writeFileSync(`${partial}/rows`, 'answers of the run that is going on')
+  const lock = (pid: number) => {
+    const owner = { pid, host: hostname(), born: null, since: 'then' }
+    writeFileSync(`${partial}/.whetstone.lock`, JSON.stringify(owner))
+  }
+  lock(process.pid)
+  const refused = await predict('busy.jsonl')
+  expect([refused.code, refused.stdout, existsSync(bench.path('busy.jsonl'))]).toEqual([2, '', false])
+  expect(refused.stderr).toContain(`another run is writing busy.jsonl (process ${process.pid} on ${hostname()}, since`)
+  expect(refused.stderr).toContain('wait until it has finished, or write to another file')
+  expect(readFileSync(`${partial}/rows`, 'utf8')).toBe('answers of the run that is going on')
+  lock(spawnSync(process.execPath, ['-e', '']).pid)
+  expect((await predict('busy.jsonl')).code).toBe(0)
+  expect([lines('busy.jsonl').length, existsSync(partial)]).toEqual([ROWS, false])
+}, 120_000)
 
 test('a format that nobody knows, and a missing folder, cost no work', async () => {
   expect((await predict('out.csv')).code).toBe(2)

@@ -1,14 +1,21 @@
 import { extname } from 'node:path'
-import { leftUnseen, openIsolated } from '../engine/index.ts'
+import type { Dataset } from '../data/index.ts'
+import { leftUnseen, openIsolated, type Session } from '../engine/index.ts'
 import { predictRows, safeBatch } from '../evaluate/index.ts'
 import { modelDigest } from '../onnx/index.ts'
-import { sha256, UserError } from '../platform/index.ts'
+import { sha256, UserError, withLock } from '../platform/index.ts'
 import type { PredictionReport } from '../report/index.ts'
 import { DATA, dataFor, modelAt } from './inputs.ts'
 import { outputFile } from './output-file.ts'
-import { FORMATS, type FormatName, predictionFormats, spooledOutputs } from './prediction-file.ts'
+import {
+  FORMATS,
+  type FormatName,
+  type PredictionFormat,
+  predictionFormats,
+  spooledOutputs,
+} from './prediction-file.ts'
 import { PredictionSpool } from './prediction-spool.ts'
-import type { Verb } from './verb.ts'
+import type { Context, Verb } from './verb.ts'
 
 /** Milliseconds between the points from which an interrupted run goes on. */
 const SAFE_MS = 1000
@@ -41,36 +48,20 @@ export const predictVerb: Verb = {
           hint: 'for example -o answers.jsonl',
         },
       )
-    const format = predictionFormats[name]
     const dataPath = options.required('data', 'say which rows: --data D')
     const model = await modelAt(modelPath!)
     const data = await dataFor(dataPath, model, options)
     const session = await openIsolated(modelPath!, { threads: options.integer('threads', 1, 1, 256) })
-    let spool: PredictionSpool | null = null
     try {
       const { batch, reason } = await safeBatch(session, data, options.integer('batch', 32, 1, 65_536))
       const digests = { model: modelDigest(model), data: await data.digest() }
-      spool = new PredictionSpool(`${path}.partial`, sha256(JSON.stringify([digests, batch, name, data.fields])))
-      const resumed = spool.rows
-      const start = performance.now()
-      let safe = start
-      for await (const rows of predictRows(session, data, { batch, from: spool.next, signal: context.signal })) {
-        if (spool.rows === 0) spool.outputs = spooledOutputs(rows)
-        format.add(spool, rows)
-        spool.rows += rows.indices.length
-        spool.next = rows.indices.at(-1)! + 1
-        context.progress(`row ${spool.next} of ${data.rows}`)
-        if (performance.now() - safe > SAFE_MS) {
-          await spool.commit()
-          safe = performance.now()
-        }
-      }
-      const seconds = (performance.now() - start) / 1000
-      const { rows, outputs } = spool
-      await spool.commit()
-      await format.finish(spool, path)
-      spool.remove()
-      spool = null
+      const key = sha256(JSON.stringify([digests, batch, name, data.fields]))
+      const busy = { busy: `another run is writing ${path}`, instead: 'write to another file' }
+      const written = await withLock(
+        `${path}.partial`,
+        () => writeAnswers(session, data, { path, format: predictionFormats[name], key, batch }, context),
+        busy,
+      )
       const report: PredictionReport = {
         kind: 'prediction',
         version: 1,
@@ -78,22 +69,59 @@ export const predictVerb: Verb = {
         data: { path: dataPath, digest: digests.data },
         path,
         format: name,
-        rows,
-        resumed,
+        ...written,
         skipped: data.skipped.length,
         batch,
-        rowsPerSecond: rows > resumed ? (rows - resumed) / seconds : 0,
-        outputs,
         notes: [...(reason === null ? [] : [reason]), ...leftUnseen(session.omitted), ...data.notes],
       }
       return { report }
     } finally {
-      // What is done so far is kept for the next run of the same command.
-      if (spool) {
-        await spool.commit().catch(() => {})
-        spool.close()
-      }
       await session.close()
     }
   },
+}
+
+interface Destination {
+  readonly path: string
+  readonly format: PredictionFormat
+  /** Everything that decides the answers. */
+  readonly key: string
+  readonly batch: number
+}
+
+/** Streams the answers beside their place, from where an earlier run was cut, and puts them there when all are safe. */
+async function writeAnswers(
+  session: Session,
+  data: Dataset,
+  { path, format, key, batch }: Destination,
+  context: Context,
+): Promise<Pick<PredictionReport, 'rows' | 'resumed' | 'rowsPerSecond' | 'outputs'>> {
+  const spool = new PredictionSpool(`${path}.partial`, key)
+  try {
+    const resumed = spool.rows
+    const start = performance.now()
+    let safe = start
+    for await (const rows of predictRows(session, data, { batch, from: spool.next, signal: context.signal })) {
+      if (spool.rows === 0) spool.outputs = spooledOutputs(rows)
+      format.add(spool, rows)
+      spool.rows += rows.indices.length
+      spool.next = rows.indices.at(-1)! + 1
+      context.progress(`row ${spool.next} of ${data.rows}`)
+      if (performance.now() - safe > SAFE_MS) {
+        await spool.commit()
+        safe = performance.now()
+      }
+    }
+    const seconds = (performance.now() - start) / 1000
+    const { rows, outputs } = spool
+    await spool.commit()
+    await format.finish(spool, path)
+    spool.remove()
+    return { rows, resumed, rowsPerSecond: rows > resumed ? (rows - resumed) / seconds : 0, outputs }
+  } catch (error) {
+    // What is done so far is kept for the next run of the same command.
+    await spool.commit().catch(() => {})
+    spool.close()
+    throw error
+  }
 }

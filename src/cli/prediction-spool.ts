@@ -5,12 +5,14 @@ import {
   ftruncateSync,
   mkdirSync,
   openSync,
+  readdirSync,
   readFileSync,
+  renameSync,
   rmSync,
   writeSync,
 } from 'node:fs'
 import { join } from 'node:path'
-import { explainSystemError, writeAtomic } from '../platform/index.ts'
+import { explainSystemError, temporaryName, writeAtomic } from '../platform/index.ts'
 
 /** What is known of one output. */
 export interface SpooledOutput {
@@ -30,7 +32,8 @@ interface Progress {
 
 /**
  * The folder that answers gather in until the file is whole: files that only grow, and how far they are good. A run
- * that was interrupted goes on from the last row that is safe on disk; one with another key starts anew.
+ * that was interrupted goes on from the last row that is safe on disk; one with another key starts anew. One run at a
+ * time: whoever opens it holds the lock of its folder.
  */
 export class PredictionSpool {
   readonly folder: string
@@ -46,9 +49,11 @@ export class PredictionSpool {
     this.#key = key
     try {
       const progress = readProgress(join(folder, PROGRESS))
-      if (progress?.key !== key) rmSync(folder, { recursive: true, force: true })
       mkdirSync(folder, { recursive: true })
-      if (progress?.key !== key) return
+      if (progress?.key !== key) {
+        clear(folder)
+        return
+      }
       for (const [name, bytes] of Object.entries(progress.bytes)) ftruncateSync(this.#open(name, bytes).fd, bytes)
       this.next = progress.next
       this.rows = progress.rows
@@ -89,9 +94,12 @@ export class PredictionSpool {
     this.#files.clear()
   }
 
+  /** Takes the folder away in one step, its lock included: whoever comes next makes a new one. */
   remove(): void {
     this.close()
-    rmSync(this.folder, { recursive: true, force: true })
+    const aside = temporaryName(this.folder)
+    renameSync(this.folder, aside)
+    rmSync(aside, { recursive: true, force: true })
   }
 
   #open(name: string, bytes: number): { readonly fd: number; bytes: number } {
@@ -103,6 +111,11 @@ export class PredictionSpool {
 }
 
 const PROGRESS = 'progress.json'
+
+/** What a spool wrote goes; names that begin with a dot, such as the lock, are not its own. */
+function clear(folder: string): void {
+  for (const name of readdirSync(folder)) if (!name.startsWith('.')) rmSync(join(folder, name), { recursive: true })
+}
 
 function readProgress(path: string): Progress | null {
   try {

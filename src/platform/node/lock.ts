@@ -15,17 +15,26 @@ interface Owner {
   readonly since: string
 }
 
+/** How a second run is told that it is refused, and what it could do instead. */
+export interface BusyWords {
+  readonly busy: string
+  readonly instead: string
+}
+
+const FOLDER: BusyWords = { busy: 'another run is working in this folder', instead: 'choose another folder' }
+
 /**
  * Runs `work` while nobody else works in this folder, which is made where it is missing. A second run, in this process
- * or another, is refused: UserError `busy`. What a dead process left behind is taken over.
+ * or another, is refused: UserError `busy`. What a dead process left behind is taken over. `work` may take the folder
+ * away, and the lock with it.
  */
-export async function withLock<T>(folder: string, work: () => T | Promise<T>): Promise<T> {
+export async function withLock<T>(folder: string, work: () => T | Promise<T>, words = FOLDER): Promise<T> {
   const path = join(folder, LOCK)
   const own: Owner = { pid: process.pid, host: hostname(), born: birthOf(process.pid), since: new Date().toISOString() }
   const text = `${JSON.stringify(own)}\n`
   try {
     mkdirSync(folder, { recursive: true })
-    take(path, text)
+    take(path, text, words)
   } catch (error) {
     throw explainSystemError(error, folder, 'write')
   }
@@ -41,13 +50,13 @@ export async function withLock<T>(folder: string, work: () => T | Promise<T>): P
   }
 }
 
-function take(path: string, text: string): void {
+function take(path: string, text: string, words: BusyWords): void {
   for (let attempt = 0; attempt < 10; attempt++) {
     if (create(path, text)) return
     const found = readText(path)
     if (found === undefined) continue
     const owner = parse(found)
-    if (owner && alive(owner)) throw busy(path, owner)
+    if (owner && alive(owner)) throw busy(path, owner, words)
     // Whoever moves the abandoned lock away may try to take the place; if it was another's by now, it goes back.
     const aside = temporaryName(path)
     try {
@@ -58,7 +67,7 @@ function take(path: string, text: string): void {
     if (readText(aside) !== found) tryLink(aside, path)
     rmSync(aside, { force: true })
   }
-  throw busy(path, undefined)
+  throw busy(path, undefined, words)
 }
 
 /** Makes the lock with its content in one step, so that nobody ever reads half of it. */
@@ -126,10 +135,10 @@ function birthOf(pid: number): string | null {
   return stat?.slice(stat.lastIndexOf(')') + 2).split(' ')[19] ?? null
 }
 
-function busy(path: string, owner: Owner | undefined): UserError {
+function busy(path: string, owner: Owner | undefined, words: BusyWords): UserError {
   const who = owner ? `process ${owner.pid} on ${owner.host}, since ${owner.since}` : 'another process'
-  return new UserError('busy', `another run is working in this folder (${who})`, {
+  return new UserError('busy', `${words.busy} (${who})`, {
     where: path,
-    hint: 'wait until it has finished, or choose another folder; if it runs no more, delete this file',
+    hint: `wait until it has finished, or ${words.instead}; if it runs no more, delete this file`,
   })
 }
