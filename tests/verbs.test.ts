@@ -203,6 +203,17 @@ describe('-o', () => {
   })
 })
 
+test('what a metric of the user prints goes to stderr: stdout is one JSON document', async () => {
+  const metric = `console.log('loaded')
+export default { name: 'm', higherIsBetter: true, score: () => (console.log('a row'), 1) }`
+  writeFileSync(bench.path('prints.mjs'), metric)
+  const { stdout, stderr } = await bench.whet(
+    ...['compare', model, model, '--data', data, '--metric', './prints.mjs', '--json'],
+  )
+  expect(reportIn(stdout, 'comparison').metric).toBe('m')
+  expect(stderr).toMatch(/^loaded\na row\n/)
+})
+
 test('a reader that has read enough is no error', async () => {
   const { child, ended } = bench.start(['inspect', model, '--json'])
   child.stdout!.destroy()

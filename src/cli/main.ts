@@ -31,7 +31,7 @@ async function main(words: readonly string[]): Promise<number> {
     verb = await entry.load()
     const { positionals, options } = parse(verb, rest)
     if (options.flag('help')) {
-      process.stdout.write(`${helpOf(verb)}\n`)
+      await terminal.print(helpOf(verb))
       return EXIT.done
     }
     if (verb.graceMs !== undefined) terminal.allow(verb.graceMs)

@@ -17,7 +17,7 @@ export interface Terminal {
   print(text: string): Promise<void>
 }
 
-/** Binds the terminal of this process: stdout for the result alone, stderr for people, Ctrl-C as an abort. */
+/** Binds the terminal of this process: stdout for what `print` is given alone, stderr for people, Ctrl-C as an abort. */
 export function openTerminal(words: readonly string[]): Terminal {
   const json = words.includes('--json')
   const quiet = words.includes('--quiet')
@@ -42,6 +42,10 @@ export function openTerminal(words: readonly string[]): Terminal {
     process.on('SIGTERM', stop)
   })
   interrupted.catch(() => {})
+  // What a user's module prints is for people: stdout holds the result and nothing else.
+  const { stdout, stderr } = process
+  const write = stdout.write.bind(stdout)
+  stdout.write = stderr.write.bind(stderr)
   for (const stream of [process.stdout, process.stderr])
     stream.on('error', (error: NodeJS.ErrnoException) => {
       // Whoever read has read enough.
@@ -55,8 +59,7 @@ export function openTerminal(words: readonly string[]): Terminal {
     },
     style: { color, width: process.stdout.columns ?? 100 },
     clear,
-    print: (text) =>
-      new Promise((done, fail) => process.stdout.write(`${text}\n`, (error) => (error ? fail(error) : done()))),
+    print: (text) => new Promise((done, fail) => write(`${text}\n`, (error) => (error ? fail(error) : done()))),
     context: {
       json,
       quiet,
