@@ -9,6 +9,12 @@ export function exitOfVerdict(verdict: Verdict): number {
   return { pass: EXIT.done, regressed: EXIT.regressed, inconclusive: EXIT.inconclusive }[verdict]
 }
 
+/** Exit code of several verdicts: that of the worst. */
+export function exitOfWorst(verdicts: readonly Verdict[]): number {
+  const worst = (['regressed', 'inconclusive'] as const).find((verdict) => verdicts.includes(verdict))
+  return worst ? exitOfVerdict(worst) : EXIT.done
+}
+
 /** The message for people and the exit code of anything that was thrown while `verb` ran. */
 export function explain(error: unknown, verb?: Verb): { text: string; code: number } {
   if (error instanceof UserError) {

@@ -1,8 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { type GateSpec, parseGate } from '../evaluate/index.ts'
 import { explainSystemError, UserError } from '../platform/index.ts'
-import type { Verdict } from '../report/index.ts'
-import { EXIT, exitOfVerdict } from './exit.ts'
 import type { Arguments, OptionSpec } from './verb.ts'
 
 export const GATE: OptionSpec = {
@@ -30,10 +28,4 @@ export function refuseDoubles(gate: GateSpec, options: Arguments): void {
         where: 'command line',
         hint: `leave --${name} out, or the line in the gate file`,
       })
-}
-
-/** Exit code of several gates: the worst of them. */
-export function exitOfGates(verdicts: readonly Verdict[]): number {
-  const worst = (['regressed', 'inconclusive'] as const).find((verdict) => verdicts.includes(verdict))
-  return worst ? exitOfVerdict(worst) : EXIT.done
 }

@@ -1,7 +1,7 @@
 import { UserError, writeAtomic } from '../platform/index.ts'
 import { selectModels } from '../recipe/index.ts'
-import { EXIT } from './exit.ts'
-import { exitOfGates, GATE, gateAt, refuseDoubles } from './gate.ts'
+import { EXIT, exitOfWorst } from './exit.ts'
+import { GATE, gateAt, refuseDoubles } from './gate.ts'
 import { DATA, dataFor, LABEL, METRIC, modelAt, SEED, SLICE } from './inputs.ts'
 import { metricOf } from './metric.ts'
 import { writableFile } from './output-file.ts'
@@ -67,7 +67,7 @@ export const selectVerb: Verb = {
     })
     if (page !== undefined) await writeAtomic(page, (await import('../view/index.ts')).renderHtml(report))
     // A selection succeeds where some model may go out; else the mildest refusal says what is missing.
-    const best = report.models.map(({ gates: of }) => exitOfGates(of.map(({ verdict }) => verdict)))
+    const best = report.models.map(({ gates: of }) => exitOfWorst(of.map(({ verdict }) => verdict)))
     const code = [EXIT.done, EXIT.inconclusive, EXIT.regressed].find((exit) => best.includes(exit))
     return { report, exitCode: code ?? EXIT.regressed }
   },
