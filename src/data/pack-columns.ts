@@ -1,6 +1,6 @@
 import { arrayTypeOf, type DType, elementCount } from '../ir/index.ts'
 import { UserError } from '../platform/index.ts'
-import { type InputWish, LABEL_NAMES } from './assign-roles.ts'
+import { fitsRow, type InputWish, LABEL_NAMES } from './assign-roles.ts'
 import { listNames } from './list-names.ts'
 import type { Row, Table, TableColumn } from './table.ts'
 
@@ -14,19 +14,23 @@ const isNumber = ({ dtype, rowShape }: TableColumn) => rowShape.length === 0 && 
 
 /**
  * Gathers columns of single numbers into the model's inputs: columns named `x0, x1, …`, `x_0, …`, `x.0, …` or `x[0], …`
- * after an input `x`, in the order of their numbers; or, where the model has a single input of shape [n, k] and no
- * column of its name, all columns of numbers that are no label, slice field or id, in the order of the file.
+ * after an input `x`, in the order of their numbers; a column of single numbers named like an input of [n, 1]; or, where
+ * the model has a single input of shape [n, k] and no column that fills it by its name, all columns of numbers that are no
+ * label, slice field or id, in the order of the file.
  */
 export function packColumns(table: Table, wishes: PackWishes): Table {
   // Arrays of an .npz come as they are meant to be fed.
   if (table.path.toLowerCase().endsWith('.npz')) return table
   let packed = table
   for (const input of wishes.inputs ?? []) {
-    if (table.columns.some(({ name }) => name === input.name)) continue
+    const own = table.columns.find(({ name }) => name === input.name)
+    if (own && (!isNumber(own) || fitsRow(own.rowShape, input.shape))) continue
     const width = widthOf(input)
     const numbered = numberedColumns(table, input.name)
-    const free =
-      numbered.length > 0
+    const alone = own && width === 1
+    const free = alone
+      ? [own]
+      : numbered.length > 0
         ? numbered
         : wishes.inputs!.length === 1 && input.shape?.length === 2
           ? freeColumns(table, wishes)
@@ -46,7 +50,7 @@ export function packColumns(table: Table, wishes: PackWishes): Table {
         },
       )
     packed = pack(packed, input, free)
-    if (numbered.length === 0) packed = { ...packed, notes: [...packed.notes, ...textAmong(table, wishes)] }
+    if (numbered.length === 0 && !alone) packed = { ...packed, notes: [...packed.notes, ...textAmong(table, wishes)] }
   }
   return packed
 }
@@ -97,7 +101,10 @@ function pack(table: Table, input: InputWish, sources: readonly TableColumn[]): 
   return {
     ...table,
     columns: [...table.columns.filter(({ name }) => !names.includes(name)), { name: input.name, dtype, rowShape }],
-    notes: [...table.notes, `"${input.name}" is made of the columns ${listNames(names)}, in this order.`],
+    notes:
+      names.length === 1 && names[0] === input.name
+        ? table.notes
+        : [...table.notes, `"${input.name}" is made of the columns ${listNames(names)}, in this order.`],
     async *scan(indices, asked, skip) {
       const own = asked.filter((name) => name !== input.name)
       if (own.length === asked.length) yield* table.scan(indices, asked, skip)

@@ -87,6 +87,22 @@ describe('jsonl', () => {
 })
 
 describe('csv', () => {
+  test('a column of numbers named like an input of [n, 1] fills it', async () => {
+    const file = await write('named.csv', 'x,z,label\n0.5,7,1\n1.5,8,0\n')
+    const one = { name: 'x', dtype: 'float32', shape: ['n', 1] } as const
+    const read = async (inputs: Parameters<typeof openDataset>[1] & object) =>
+      (await all(await openDataset(file, inputs)))[0]!
+    const alone = await read({ inputs: [one] })
+    expect(alone.columns.x).toEqual({ dtype: 'float32', dims: [2, 1], data: Float32Array.of(0.5, 1.5) })
+    expect(alone.columns.z!.dims).toEqual([2])
+    expect((await openDataset(file, { inputs: [one] })).notes.join()).not.toContain('made of')
+    const two = await read({ inputs: [one, { ...one, name: 'z' }] })
+    expect(two.columns.z).toEqual({ dtype: 'float32', dims: [2, 1], data: Float32Array.of(7, 8) })
+    // An input of two numbers takes all number columns, its namesake among them.
+    const wide = await read({ inputs: x2 })
+    expect(wide.columns.x).toEqual({ dtype: 'float32', dims: [2, 2], data: Float32Array.of(0.5, 7, 1.5, 8) })
+  })
+
   test('quotes, line breaks in fields, CRLF; number columns become the single input', async () => {
     const file = await write(
       'a.csv',
