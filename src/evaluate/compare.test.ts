@@ -226,6 +226,33 @@ describe('slices', () => {
     expect(report.sentence).toMatch(
       /^Regressed for group=rare \(1 → 0\.84 on 100 rows\)\. Over all rows alone: Measurably worse/,
     )
+    expect(report.overall).toBe('pass')
+    const one = async (name: string) => {
+      const { verdict, overall, slices } = await compare(identity, damaged, data, { slices: [name], margin: 0.02 })
+      return [verdict, overall, slices.map((slice) => [slice.verdict, slice.declared])]
+    }
+    // One value of a field declares that slice, and no other of the field.
+    const [common, rare] = report.slices.map(({ name }) => name)
+    expect(await one(rare!)).toEqual([
+      'regressed',
+      'pass',
+      [
+        ['pass', false],
+        ['regressed', true],
+      ],
+    ])
+    for (const [name, declared] of [
+      [common!, true],
+      ['group=none', false],
+    ] as const)
+      expect(await one(name)).toEqual([
+        'pass',
+        undefined,
+        [
+          ['pass', declared],
+          ['regressed', false],
+        ],
+      ])
     const undeclared = await compare(identity, damaged, data, { margin: 0.02 })
     expect(undeclared).toMatchObject({ verdict: 'pass', measurablyWorse: true })
     expect(undeclared.slices.map(({ verdict, declared }) => [verdict, declared])).toEqual([

@@ -4,6 +4,7 @@ import { didYouMean, UserError } from '../platform/index.ts'
 import type { ComparisonReport } from '../report/index.ts'
 import { requiredN } from '../statistics/index.ts'
 import { CLOSE_DB } from './agreement.ts'
+import { fieldOf } from './gate/spec.ts'
 import type { Metric } from './metric/metric.ts'
 import type { MetricOptions } from './metric/metrics.ts'
 import { isCutOff, lowestSqnrDb, typicalSqnrDb } from './noise/lowest-sqnr.ts'
@@ -19,7 +20,10 @@ export interface CompareOptions {
   readonly margin?: number
   /** One-sided level of every bound. */
   readonly alpha?: number
-  /** Declared slice fields: one that regressed makes the verdict `regressed`. Other slice fields only inform. */
+  /**
+   * Declared slices, all of a field (`font`) or one (`font=serif`): one that regressed makes the verdict `regressed`.
+   * Other slices only inform.
+   */
   readonly slices?: readonly string[]
   /** Margins of slices by name (`font=serif`) or field. */
   readonly sliceMargins?: Readonly<Record<string, number>>
@@ -66,17 +70,18 @@ export async function compare(
   requireRange('alpha', alpha, 0.5)
   for (const [name, value] of Object.entries(options.sliceMargins ?? {}))
     requireRange(`margin of ${name}`, value, Number.MAX_VALUE)
-  const declared = new Set((options.slices ?? []).map((name) => fieldNamed(data, name, 'slice')))
+  const declared = new Set(options.slices)
+  const spoken = new Set([...declared].map((name) => sliceField(data, name)))
   const labelField = labelFieldOf(data, options)
   const undeclared = data.fields
-    .filter(({ role, name }) => role === 'slice' && !declared.has(name))
+    .filter(({ role, name }) => role === 'slice' && !spoken.has(name))
     .map(({ name }) => name)
   const total = options.indices?.length ?? data.rows
   const scored = await scoreRows(base, candidate, data, {
     ...(options.metric === undefined ? {} : { metric: options.metric }),
     metricOptions: { ...(data.classNames ? { classNames: data.classNames } : {}), ...options.metricOptions },
     labelField,
-    sliceFields: [...declared, ...undeclared],
+    sliceFields: [...spoken, ...undeclared],
     ...(options.cluster === undefined ? {} : { clusterField: fieldNamed(data, options.cluster, 'cluster') }),
     batch: options.batch ?? 1,
     ...(options.indices ? { indices: options.indices } : {}),
@@ -210,7 +215,8 @@ function withSlices(report: ComparisonReport): ComparisonReport {
     .join(', ')
   const rest =
     report.verdict === 'regressed' ? ` Overall: ${report.sentence}` : ` Over all rows alone: ${report.sentence}`
-  return { ...report, verdict: 'regressed', grade: null, requiredN: null, sentence: `Regressed for ${worst}.${rest}` }
+  const sentence = `Regressed for ${worst}.${rest}`
+  return { ...report, verdict: 'regressed', overall: report.verdict, grade: null, requiredN: null, sentence }
 }
 
 function labelFieldOf(data: Dataset, { label, metric }: CompareOptions): string | null {
@@ -222,6 +228,12 @@ function labelFieldOf(data: Dataset, { label, metric }: CompareOptions): string 
       hint: 'name the field that holds the truth with --label',
     })
   return found
+}
+
+/** The field of a declared slice: the name itself where a field is called so, else what stands before its value. */
+function sliceField(data: Dataset, name: string): string {
+  const whole = data.fields.some((field) => field.name === name)
+  return fieldNamed(data, whole ? name : fieldOf(name), 'slice')
 }
 
 function fieldNamed(data: Dataset, name: string, what: string): string {

@@ -61,8 +61,8 @@ function deepDetails(input: DetailInput, gains: readonly number[], rule: SliceRu
   const worst = worstSlice(slices, gains, scoresOf, options, scored.clusters)
   const tail = tailOf(input)
   const clusters = scored.clusters ? usable.map((row) => scored.clusters![row]!) : null
-  const gaps = [...rule.declared].flatMap((field) => {
-    const values = scored.slices.get(field)!
+  const gaps = [...scored.slices].flatMap(([field, values]) => {
+    if (!rule.declared.has(field)) return []
     const gap = gapOf({
       field,
       values: usable.map((row) => values[row]!),

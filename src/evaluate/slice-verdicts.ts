@@ -9,9 +9,11 @@ export interface SliceRule {
   readonly alpha: number
   readonly seed: number
   readonly marginOf: (slice: Slice) => number
-  /** Fields the user declared. */
+  /** What the user declared: fields, or slices by their name. */
   readonly declared: ReadonlySet<string>
 }
+
+const isDeclared = ({ declared }: SliceRule, { field, name }: Slice) => declared.has(field) || declared.has(name)
 
 /**
  * A verdict for every slice on scored rows. Each may *pass* at α by itself ("every slice passes" is an intersection of
@@ -28,7 +30,7 @@ export function judgeSlices(
     slice,
     scores: scoresOf(slice.rows),
     margin: rule.marginOf(slice),
-    declared: rule.declared.has(slice.field),
+    declared: isDeclared(rule, slice),
   }))
   const results = judged.map((entry) => ({ ...entry, own: judge(entry.scores, { margin: entry.margin, alpha, seed }) }))
   const adjusted = new Map<(typeof results)[number], number>()
@@ -68,7 +70,7 @@ export function judgeAgreementSlices(
       lowerBound: null,
       upperBound: null,
       requiredN,
-      declared: rule.declared.has(slice.field),
+      declared: isDeclared(rule, slice),
     }
   })
 }

@@ -168,6 +168,8 @@ export type Gains = Infer<typeof gains>
 export const comparison = report('comparison', {
   verdict,
   grade,
+  /** The verdict over all rows alone, where a declared slice that regressed made the verdict. */
+  overall: optional(verdict),
   /** The verdict in one plain sentence. */
   sentence: text,
   metric: text,

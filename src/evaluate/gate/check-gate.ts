@@ -71,13 +71,14 @@ function ofComparison(id: string, report: ComparisonReport, blocks: boolean): Ga
       report.base.value === null || report.candidate.value === null
         ? report.sentence
         : `${short(report.base.value)} → ${short(report.candidate.value)} on ${whole(report.n)} rows${bound === undefined ? '' : `, at worst ${signed(bound)}`}`,
-    verdict: report.verdict,
+    // Slices have checks of their own.
+    verdict: report.overall ?? report.verdict,
     blocks,
   }
 }
 
 function sliceChecks(gate: GateSpec, { slices }: ComparisonReport): readonly GateCheck[] {
-  return gate.slices.flatMap((wanted) => {
+  const named = gate.slices.flatMap((wanted) => {
     const found = slices.filter(({ name }) => isOf(name, wanted.name))
     // A slice with an entry of its own is held to that one alone.
     const own = found.filter(
@@ -85,6 +86,12 @@ function sliceChecks(gate: GateSpec, { slices }: ComparisonReport): readonly Gat
     )
     return own.length > 0 || found.length > 0 ? own.map((slice) => ofSlice(slice, wanted)) : [withoutRows(wanted)]
   })
+  // What was declared elsewhere (`--slice`, a field of `fairness`) and regressed is told by its name as well.
+  const others = slices
+    .filter(({ declared, verdict }) => declared && verdict === 'regressed')
+    .filter(({ name }) => !gate.slices.some((wanted) => isOf(name, wanted.name)))
+    .map((slice) => ofSlice(slice, { blocks: true }))
+  return [...named, ...others]
 }
 
 /** Whether a slice is the one of this name, or of the field of this name. */
@@ -97,7 +104,7 @@ function isOf(slice: string, wanted: string): boolean {
   )
 }
 
-function ofSlice(slice: SliceResult, { blocks, line }: MarginFor): GateCheck {
+function ofSlice(slice: SliceResult, { blocks, line }: Pick<GateCheck, 'blocks' | 'line'>): GateCheck {
   return {
     id: `slices.${slice.name}`,
     what: slice.name,
@@ -111,7 +118,7 @@ function ofSlice(slice: SliceResult, { blocks, line }: MarginFor): GateCheck {
     }`,
     verdict: slice.verdict,
     blocks,
-    line,
+    ...(line === undefined ? {} : { line }),
   }
 }
 

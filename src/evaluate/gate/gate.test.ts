@@ -50,7 +50,7 @@ describe('a gate file', () => {
       { name: 'age', margin: null, blocks: false, line: 9 },
     ])
     expect(gate.size).toEqual({ maxBytes: { value: 1_500_000, line: 10 }, maxRatio: { value: 0.5, line: 10 } })
-    expect(gateFields(gate, await rowsWith('font', 'age'))).toEqual(['font', 'age'])
+    expect(gateFields(gate, await rowsWith('font', 'age'))).toEqual(['font', 'font=serif', 'age'])
     expect(sliceMargins(gate)).toEqual({ font: 0.03, 'font=serif': 0.05 })
     expect(gate.digest).toMatch(/^sha256:/)
     expect(parseGate('', 'g').metrics).toEqual([])
@@ -167,6 +167,13 @@ describe('checks', () => {
     ])
     const regressed = { comparison: comparison({ slices: [slice('font=a', 'regressed')] }) }
     expect(verdicts('slices: { font: 0.03 }', regressed)[0]).toBe('regressed')
+  })
+  test('a slice that regressed is told by its name, and not laid to all rows', () => {
+    const rare = { ...slice('font=rare', 'regressed'), declared: true }
+    const found = { comparison: comparison({ verdict: 'regressed', overall: 'pass', slices: [rare] }) }
+    const told = ['regressed', { margin: 'pass', 'slices.font=rare': 'regressed' }]
+    expect(verdicts('slices: { font: 0.03 }', found)).toEqual(told)
+    expect(verdicts('margin: 0.03', found)).toEqual(told)
   })
   test('a slice without rows is never passed', () => {
     expect(verdicts('slices: { font=c: { margin: 0.1, inconclusive: block } }')).toEqual([

@@ -47,14 +47,14 @@ export interface GateSpec {
 }
 
 /**
- * The fields of the data that a gate speaks of, once each: they are declared slices.
+ * What a gate declares of the data, once each: whole fields, or the one slice of a field that it names.
  *
  * @throws UserError `bad-argument`, with the line of the gate file, for a field that the data does not have.
  */
 export function gateFields(gate: GateSpec, { fields, path }: Dataset): readonly string[] {
   const spoken = [
-    ...gate.slices.map(({ name, line }) => ({ field: fieldOf(name), line, key: 'slices' })),
-    ...gate.fairness.map(({ field, line }) => ({ field, line, key: 'fairness' })),
+    ...gate.slices.map(({ name, line }) => ({ name, field: fieldOf(name), line, key: 'slices' })),
+    ...gate.fairness.map(({ field, line }) => ({ name: field, field, line, key: 'fairness' })),
   ]
   const names = fields.map(({ name }) => name)
   for (const { field, line, key } of spoken)
@@ -63,7 +63,7 @@ export function gateFields(gate: GateSpec, { fields, path }: Dataset): readonly 
         where: `${gate.file}:${line}`,
         hint: `${didYouMean(field, names)}the fields of ${path} are ${names.join(', ')}`,
       })
-  return [...new Set(spoken.map(({ field }) => field))]
+  return [...new Set(spoken.map(({ name }) => name))]
 }
 
 /** `font` of `font=serif`, `age≤30` or `font`. */
