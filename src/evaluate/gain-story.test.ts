@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { gainStory } from './gain-story.ts'
+import { gainStory, sizeChange } from './gain-story.ts'
 
 const timed = (baseMs: number, candidateMs: number, ci: readonly [number, number]) => ({
   baseMs,
@@ -23,4 +23,10 @@ test('what a new model brings, in words', () => {
   expect(gainStory({ bytes: { base: 1000, candidate: 1500 } })).toBe(
     'What it brings: the file is 50 % larger (1 KB → 1.5 KB), and its speed was not measured.',
   )
+})
+
+test('a file that grew is larger, never a fraction smaller', () => {
+  expect(sizeChange(409, 589)).toBe('44 % larger (409 bytes → 589 bytes)')
+  expect(sizeChange(589, 409)).toBe('31 % smaller (589 bytes → 409 bytes)')
+  expect(sizeChange(400, 401)).toBe('as large as it was (401 bytes)')
 })

@@ -2,20 +2,21 @@ import type { Gains } from '../report/index.ts'
 
 /** What the new model brings, in plain words: its size, and its speed where that was measured. */
 export function gainStory({ bytes, latency }: Gains): string {
-  const size = sizeText(bytes.base, bytes.candidate)
+  const size = `the file is ${sizeChange(bytes.base, bytes.candidate)}`
   const speed = latency ? speedText(latency) : 'its speed was not measured'
   const smaller = bytes.candidate < 0.99 * bytes.base
   const useless = latency !== undefined && latency.ci[1] >= 1 && !smaller
   return `What it brings: ${size}, and ${speed}.${useless ? ' Nothing is won by taking it.' : ''}`
 }
 
-function sizeText(before: number, after: number): string {
+/** What became of the size of a file: `69 % smaller (313 KB → 97.5 KB)`, larger, or as large as it was. */
+export function sizeChange(before: number, after: number): string {
   const ratio = after / before
   const sizes = `${short(before)} → ${short(after)}`
-  if (Math.abs(ratio - 1) < 0.01) return `the file is as large as it was (${short(after)})`
+  if (Math.abs(ratio - 1) < 0.01) return `as large as it was (${short(after)})`
   return ratio < 1
-    ? `the file is ${Math.round((1 - ratio) * 100)} % smaller (${sizes})`
-    : `the file is ${Math.round((ratio - 1) * 100)} % larger (${sizes})`
+    ? `${Math.round((1 - ratio) * 100)} % smaller (${sizes})`
+    : `${Math.round((ratio - 1) * 100)} % larger (${sizes})`
 }
 
 function speedText({ baseMs, candidateMs, ratio, ci, threads }: NonNullable<Gains['latency']>): string {

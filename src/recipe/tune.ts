@@ -1,5 +1,5 @@
 import { type Dataset, subset } from '../data/index.ts'
-import { CALIBRATION_ROWS, type CompareOptions } from '../evaluate/index.ts'
+import { CALIBRATION_ROWS, type CompareOptions, sizeChange } from '../evaluate/index.ts'
 import { type Model, type NumericArray, tensorValues } from '../ir/index.ts'
 import { rangeOfU8, type StaticInt8Options, type TuningForm, tuningForm } from '../passes/index.ts'
 import { UserError } from '../platform/index.ts'
@@ -251,7 +251,7 @@ export async function tune(model: Model, data: Dataset, options: TuneOptions): P
   const [float, rounded, tuned] = [comparison.base.value ?? 1, kept(untuned), kept(comparison)]
   const gap = rounded === null ? 0 : float - rounded
   const gapClosed = gap > 0 && tuned !== null ? (tuned - rounded!) / gap : null
-  const smaller = sides[0].bytes / sides[1].bytes
+  const size = sizeChange(sides[0].bytes, sides[1].bytes)
   return {
     model: trail.model,
     recipe: recipeOf(trail),
@@ -259,7 +259,7 @@ export async function tune(model: Model, data: Dataset, options: TuneOptions): P
     report: {
       kind: 'tuning',
       version: 1,
-      sentence: `The integer model is ${smaller.toFixed(1)}× smaller${speedup === null ? '' : `, ${speedup.toFixed(2)}× as fast`}${!helped ? '; tuning did not help, so the plainly quantized model is handed out' : gapClosed === null ? '' : `; tuning gave back ${Math.round(gapClosed * 100)} % of what rounding lost`}.`,
+      sentence: `The integer model’s file is ${size}${speedup === null ? '' : `, and it is ${speedup.toFixed(2)}× as fast`}${!helped ? '; tuning did not help, so the plainly quantized model is handed out' : gapClosed === null ? '' : `; tuning gave back ${Math.round(gapClosed * 100)} % of what rounding lost`}.`,
       verdict: comparison.verdict,
       proof: comparison.sentence,
       metric: comparison.metric,

@@ -1,3 +1,4 @@
+import { sizeChange } from '../../evaluate/index.ts'
 import { countParameters, type Model, type Tensor, tensorOf, tensorValues } from '../../ir/index.ts'
 import {
   type MaskableWeight,
@@ -79,7 +80,7 @@ export async function zeroedWeights(
     groups,
     held,
     sentence: (before, after, speed) =>
-      `${Math.round((100 * removed) / before.parameters)} % of the weights are zero and the file is ${Math.round(100 * (1 - after.bytes / before.bytes))} % smaller; zeros take the time of any other number${speed ? ` (${speed})` : ''}.`,
+      `${Math.round((100 * removed) / before.parameters)} % of the weights are zero and the file is ${sizeChange(before.bytes, after.bytes)}; zeros take the time of any other number${speed ? ` (${speed})` : ''}.`,
     unlearned: 'no epochs: weights became zero and nothing has learned again',
     finish: async (learned, about) => {
       const numbers = new Map([...form.graph.initializers].filter(([name]) => masks.has(name)))

@@ -1,6 +1,6 @@
 import type { Dataset } from '../../data/index.ts'
 import type { PortValue } from '../../engine/index.ts'
-import { feedsOf } from '../../evaluate/index.ts'
+import { feedsOf, sizeChange } from '../../evaluate/index.ts'
 import type { Model, NumericArray, Tensor } from '../../ir/index.ts'
 import { withWeights } from '../../passes/index.ts'
 import { UserError } from '../../platform/index.ts'
@@ -107,7 +107,7 @@ export async function distil(teacher: Model, data: Dataset, options: DistilOptio
     rows,
     options,
   )
-  const smaller = sides[0].bytes / sides[1].bytes
+  const size = sizeChange(sides[0].bytes, sides[1].bytes)
   return {
     model: finished,
     recipe: recipeOf(trail),
@@ -115,7 +115,7 @@ export async function distil(teacher: Model, data: Dataset, options: DistilOptio
     report: {
       kind: 'distillation',
       version: 1,
-      sentence: `The student is ${smaller.toFixed(1)}× smaller${speedup === null ? '' : ` and ${speedup.toFixed(2)}× as fast`}.`,
+      sentence: `The student’s file is ${size}${speedup === null ? '' : `, and it is ${speedup.toFixed(2)}× as fast`}.`,
       verdict: comparison.verdict,
       proof: comparison.sentence,
       metric: comparison.metric,
