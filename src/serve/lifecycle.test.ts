@@ -241,3 +241,39 @@ test('a folder whose models all fail to load: not ready until one of them does',
   expect(await ready()).toBe(200)
   expect((await infer(body(1, 2))).status).toBe(200)
 }, 120_000)
+
+/** A process starts within seconds, also where others use the machine. */
+const PATIENT = { timeout: 30_000 }
+
+test('a file that is replaced does not come in through the end of a process, only through a load', async () => {
+  const folder = versions({ 1: 2 })
+  const file = join(folder, 'scaled/1/model.onnx')
+  const loaded = readFileSync(file)
+  const lines: string[] = []
+  server = await serve(folder, { log: jsonLog((line) => lines.push(line)) })
+  const status = async (path: string) => (await ask(server!.http, 'GET', path)).status
+  const both = () => Promise.all(['/v2/health/ready', '/v2/models/scaled/ready'].map(status))
+  writeModelText(file, scaled(10))
+  // The one that was loaded answers for as long as its process lives.
+  expect((await infer(body(1, 2))).json.outputs[0].data).toEqual([2, 4])
+  process.kill(liveVersion().pid!, 'SIGKILL')
+  await expect.poll(both, PATIENT).toEqual([503, 503])
+  const refused = await infer(body(1, 2))
+  expect([refused.status, refused.json.error]).toEqual([503, expect.stringContaining('loaded again')])
+  expect((await ask(server.http, 'POST', '/v2/repository/index')).json).toEqual([
+    { name: 'scaled', version: '1', state: 'UNAVAILABLE', reason: expect.stringContaining('replaced') },
+  ])
+  expect(lines.map((line) => JSON.parse(line))).toContainEqual(
+    expect.objectContaining({ level: 'error', where: file, hint: expect.stringContaining('/models/scaled/load') }),
+  )
+  writeFileSync(file, loaded)
+  await expect.poll(both, PATIENT).toEqual([200, 200])
+  expect((await infer(body(1, 2))).json.outputs[0].data).toEqual([2, 4])
+
+  writeModelText(file, scaled(10))
+  process.kill(liveVersion().pid!, 'SIGKILL')
+  await expect.poll(both, PATIENT).toEqual([503, 503])
+  expect((await act('load')).status).toBe(200)
+  expect(await both()).toEqual([200, 200])
+  expect((await infer(body(1, 2))).json.outputs[0].data).toEqual([10, 20])
+}, 120_000)

@@ -1,4 +1,5 @@
 import { type Lanes, startLanes } from '../../engine/index.ts'
+import { UserError } from '../../platform/index.ts'
 import type { Log } from '../log.ts'
 
 /** How a restarted process comes back to what the first one was: the lanes opened, and how many there are. */
@@ -26,7 +27,10 @@ export class ModelProcess {
   #timer: NodeJS.Timeout | null = null
   #stopped = false
   #failures = 0
-  #digest: string | undefined
+  /** What the source says of the file, which keeps its bytes under that name. */
+  readonly #given: string | undefined
+  #loaded: string | null = null
+  #replaced = false
 
   constructor(path: string, label: string, capacity: number, events: ProcessEvents, log: Log, digest?: string) {
     this.#path = path
@@ -34,11 +38,16 @@ export class ModelProcess {
     this.#capacity = capacity
     this.#events = events
     this.#log = log
-    this.#digest = digest
+    this.#given = digest
   }
 
   get lanes(): Lanes | null {
     return this.#lanes
+  }
+
+  /** The last file that could be read is not the one that was loaded: nobody has rehearsed it, and it is not run. */
+  get replaced(): boolean {
+    return this.#replaced
   }
 
   /** @throws UserError where the first start fails; later ones are tried again. */
@@ -46,12 +55,19 @@ export class ModelProcess {
     const lanes = await startLanes(this.#path, {
       capacity: this.#capacity,
       label: this.#label,
-      ...(this.#digest ? { digest: this.#digest } : {}),
+      ...(this.#given ? { digest: this.#given } : {}),
     })
     try {
+      const { digest } = lanes.model
+      this.#replaced = this.#loaded !== null && digest !== this.#loaded
+      if (this.#replaced)
+        throw new UserError('bad-model', `the file was replaced: ${this.#loaded} was loaded, ${digest} is there`, {
+          where: this.#path,
+          hint: `load it, so that it is rehearsed (POST /v2/repository/models/${this.#label}/load), or put the old file back`,
+        })
       const open = await prepare(lanes)
       if (this.#stopped) throw new Error('internal: stopped while it started')
-      this.#digest = lanes.model.digest
+      this.#loaded = digest
       this.#lanes = lanes
       const born = performance.now()
       void lanes.ended.then(({ how, complaint }) => this.#ended(how, complaint, born, prepare))
@@ -84,7 +100,8 @@ export class ModelProcess {
     this.#timer = setTimeout(() => {
       this.start(prepare).catch((error: Error) => {
         if (this.#stopped) return
-        this.#log.error('model process did not start', { model: this.#label, error: error.message })
+        const { where, hint } = error instanceof UserError ? error : {}
+        this.#log.error('model process did not start', { model: this.#label, error: error.message, where, hint })
         this.#again(error.message, prepare)
       })
     }, inMs)

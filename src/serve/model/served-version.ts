@@ -99,6 +99,10 @@ export class ServedVersion {
   get ready(): boolean {
     return this.#state === 'ready'
   }
+  /** Its process has ended, and its file is another one now: it answers when that is loaded, or the old one is back. */
+  get replaced(): boolean {
+    return this.#process.replaced
+  }
   get state(): string {
     return this.#state
   }
@@ -158,7 +162,7 @@ export class ServedVersion {
     if (this.#state === 'closed')
       throw new ServeError('unavailable', `model '${this.name}' is unloaded`, { retryAfter: 1 })
     // A process that fell once is back in a moment, and the request waits in the queue; one that keeps falling is not.
-    if (this.#state === 'restarting' && this.#attempt > 2) throw this.#comingBack()
+    if (this.#state === 'restarting' && (this.#attempt > 2 || this.replaced)) throw this.#comingBack()
     try {
       const padded = this.#padding && padInputs(this.#padding, inputs)
       if (!padded) return await this.#batcher.run(inputs, options)
@@ -297,14 +301,15 @@ export class ServedVersion {
     this.#attempt = attempt
     this.#backAt = performance.now() + inMs
     this.#batcher.detach()
-    if (attempt > 2) this.#batcher.reject(this.#comingBack())
+    if (attempt > 2 || this.replaced) this.#batcher.reject(this.#comingBack())
   }
 
   #comingBack(): ServeError {
     const seconds = Math.max(1, Math.ceil((this.#backAt - performance.now()) / 1000))
-    return new ServeError('unavailable', `model '${this.name}' is starting again after a fault`, {
-      retryAfter: seconds,
-    })
+    const why = this.replaced
+      ? 'is not ready: its file was replaced after it was loaded, so it must be loaded again'
+      : 'is starting again after a fault'
+    return new ServeError('unavailable', `model '${this.name}' ${why}`, { retryAfter: seconds })
   }
 }
 

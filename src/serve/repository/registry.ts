@@ -74,7 +74,8 @@ export class ModelRegistry {
    */
   get ready(): boolean {
     const models = [...this.#models.values()]
-    if (this.#failed.size > 0 && models.every(({ live }) => live === null)) return false
+    const lost = this.#failed.size > 0 || models.some(({ live }) => live?.replaced)
+    if (lost && models.every(({ live }) => !live || live.replaced)) return false
     return models.every(({ state, live }) => state === 'UNAVAILABLE' || live !== null)
   }
 
@@ -180,8 +181,14 @@ export class ModelRegistry {
         })
     }
     for (const model of this.#models.values())
-      for (const version of model.warm.keys())
-        entries.set(`${model.name}\0${version}`, { name: model.name, version, state: 'READY', reason: '' })
+      for (const [version, { replaced }] of model.warm)
+        entries.set(`${model.name}\0${version}`, {
+          name: model.name,
+          version,
+          ...(replaced
+            ? { state: 'UNAVAILABLE', reason: 'its file was replaced after it was loaded' }
+            : { state: 'READY', reason: '' }),
+        })
     return [...entries.values()]
   }
 
