@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto'
 import type { ByteTensor } from '../engine/index.ts'
 import type { Departure } from './departure.ts'
 import { type AnswerCache, tensorsDigest } from './model/answer-cache.ts'
+import { FOR_EVER } from './model/batcher.ts'
 import { Loan } from './model/loan.ts'
 import type { ServedVersion } from './model/served-version.ts'
 import { add } from './model/statistics.ts'
@@ -176,8 +177,8 @@ export class InferenceCore {
       priority: priorityOf(request),
       timeoutMs: timeoutOf(request),
     }
-    const run = async (departure: Departure | undefined) => {
-      const result = await version.run(inputs, { ...options, departure })
+    const run = async (departure: Departure | undefined, timeoutMs = options.timeoutMs) => {
+      const result = await version.run(inputs, { ...options, timeoutMs, departure })
       add(version.statistics.queue, result.queueMs)
       ran.ms = result.runMs
       ran.queueMs = result.queueMs
@@ -197,8 +198,11 @@ export class InferenceCore {
       (outputs ?? []).join('\0'),
     ])
     const start = performance.now()
-    // Others may wait for this run: it goes on when its first client has gone.
-    const { outputs: found, how } = await this.cache.get(key, async () => (await run(undefined)).outputs)
+    const timeoutMs = options.timeoutMs || version.batchSettings.timeoutMs
+    const patience = { model: call.model, timeoutMs, departure: call.departure }
+    // Others may wait for this run: it goes on for as long as anybody does, and each counts its own time.
+    const get = async (departure: Departure) => (await run(departure, FOR_EVER)).outputs
+    const { outputs: found, how } = await this.cache.get(key, patience, get)
     add(how === 'miss' ? version.statistics.cacheMiss : version.statistics.cacheHit, performance.now() - start)
     return found
   }

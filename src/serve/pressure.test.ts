@@ -64,6 +64,26 @@ test(
   PATIENCE,
 )
 
+test(
+  'equal requests that share a run keep each its own limit',
+  async () => {
+    const settings = withPlan({ maxBatch: 1 }, { ahead: false })
+    server = await serve(modelFolder({ 'slow.onnx': SLOW }), { cacheBytes: 1 << 20, settings })
+    const version = server.core.registry.version('slow', '')
+    const before = [11, 12, 13, 14, 15, 16].map((x) => infer('slow', body(x)))
+    while (version.waiting < 4) await new Promise((resolve) => setImmediate(resolve))
+    const patient = infer('slow', body(1))
+    const hasty = infer('slow', body(1, { timeout: 1000 }))
+    expect([(await hasty).status, (await patient).status]).toEqual([504, 200])
+    const first = infer('slow', body(2, { timeout: 1000 }))
+    while (server.core.cache!.misses < before.length + 2) await new Promise((resolve) => setImmediate(resolve))
+    const second = infer('slow', body(2))
+    expect([(await first).status, (await second).status]).toEqual([504, 200])
+    expect((await Promise.all(before)).every(({ status }) => status === 200)).toBe(true)
+  },
+  PATIENCE,
+)
+
 /** Sends a request and gives the connection, which nobody reads yet. */
 function send(model: string, { body: bytes, headers }: ReturnType<typeof binaryBody>) {
   const [host, port] = server!.http!.split(':')

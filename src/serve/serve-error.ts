@@ -48,6 +48,9 @@ export class ServeError extends Error {
   }
 }
 
+export const timedOut = (model: string): ServeError =>
+  new ServeError('timeout', `request to model '${model}' timed out`)
+
 export const invalid = (message: string): ServeError => new ServeError('invalid', message)
 
 /**

@@ -1,5 +1,7 @@
 import { createHash } from 'node:crypto'
 import type { ByteTensor } from '../../engine/index.ts'
+import { Departure } from '../departure.ts'
+import { ServeError, timedOut } from '../serve-error.ts'
 
 /**
  * `sha256:` over names, types, shapes and bytes of tensors. Every part is preceded by its length, so that no two
@@ -17,6 +19,23 @@ export function tensorsDigest(tensors: readonly ByteTensor[], context: readonly 
     for (const piece of pieces) hash.update(piece)
   }
   return `sha256:${hash.digest('hex')}`
+}
+
+/** How long somebody waits for an answer. */
+export interface Patience {
+  /** How errors name it. */
+  readonly model: string
+  /** Milliseconds; 0 is for ever. */
+  readonly timeoutMs: number
+  readonly departure?: Departure | undefined
+}
+
+/** A run that several may wait for. */
+interface Flight {
+  readonly outputs: Promise<readonly ByteTensor[]>
+  /** The last who waited has gone. */
+  readonly departure: Departure
+  waiting: number
 }
 
 interface Kept {
@@ -40,7 +59,7 @@ const ENTRY_BYTES = 512
 export class AnswerCache {
   readonly #limit: number
   readonly #kept = new Map<string, Kept>()
-  readonly #flights = new Map<string, Promise<readonly ByteTensor[]>>()
+  readonly #flights = new Map<string, Flight>()
   #bytes = 0
   hits = 0
   misses = 0
@@ -57,7 +76,16 @@ export class AnswerCache {
     return this.#kept.size
   }
 
-  async get(key: string, run: () => Promise<readonly ByteTensor[]>): Promise<Cached> {
+  /**
+   * The kept answer, that of an equal request under way, or a new one. `run` is told when nobody waits for it any more.
+   *
+   * @throws ServeError `timeout` or `cancelled` for this request alone; else as `run` fails.
+   */
+  async get(
+    key: string,
+    patience: Patience,
+    run: (departure: Departure) => Promise<readonly ByteTensor[]>,
+  ): Promise<Cached> {
     const kept = this.#kept.get(key)
     if (kept) {
       this.hits++
@@ -66,20 +94,57 @@ export class AnswerCache {
       return { outputs: kept.outputs, how: 'hit' }
     }
     const flight = this.#flights.get(key)
-    if (flight) {
-      this.hits++
-      return { outputs: await flight, how: 'shared' }
-    }
-    this.misses++
-    const own = run()
-    this.#flights.set(key, own)
-    try {
-      const outputs = await own
-      this.#keep(key, outputs)
-      return { outputs, how: 'miss' }
-    } finally {
-      this.#flights.delete(key)
-    }
+    if (flight) this.hits++
+    else this.misses++
+    const outputs = await this.#wait(key, flight ?? this.#start(key, run), patience)
+    return { outputs, how: flight ? 'shared' : 'miss' }
+  }
+
+  #start(key: string, run: (departure: Departure) => Promise<readonly ByteTensor[]>): Flight {
+    const departure = new Departure()
+    const outputs = run(departure).then(
+      (own) => {
+        if (this.#land(key, flight)) this.#keep(key, own)
+        return own
+      },
+      (error) => {
+        this.#land(key, flight)
+        throw error
+      },
+    )
+    const flight = { outputs, departure, waiting: 0 }
+    this.#flights.set(key, flight)
+    return flight
+  }
+
+  /** Each waits for as long as it said, whoever began. */
+  #wait(key: string, flight: Flight, { model, timeoutMs, departure }: Patience): Promise<readonly ByteTensor[]> {
+    flight.waiting++
+    return new Promise((resolve, reject) => {
+      let timer: NodeJS.Timeout | undefined
+      const settle = () => {
+        clearTimeout(timer)
+        departure?.listen(null)
+      }
+      const leave = (error: ServeError) => {
+        settle()
+        reject(error)
+        if (--flight.waiting > 0) return
+        // Who comes now must not wait for a run that nobody wanted.
+        this.#land(key, flight)
+        flight.departure.leave()
+      }
+      flight.outputs.finally(settle).then(resolve, reject)
+      const gone = () => leave(new ServeError('cancelled', 'the client has gone'))
+      if (timeoutMs > 0) timer = setTimeout(() => leave(timedOut(model)), timeoutMs)
+      if (departure?.gone) gone()
+      else departure?.listen(gone)
+    })
+  }
+
+  /** Whether it was the one that others would have joined. */
+  #land(key: string, flight: Flight): boolean {
+    return this.#flights.get(key) === flight && this.#flights.delete(key)
   }
 
   clear(): void {

@@ -1,6 +1,6 @@
 import type { ByteTensor, Lanes } from '../../engine/index.ts'
 import type { Departure } from '../departure.ts'
-import { ServeError, toServeError } from '../serve-error.ts'
+import { ServeError, timedOut, toServeError } from '../serve-error.ts'
 import { joinRows, rowsOf, shapeKey, splitRows } from './batch-rows.ts'
 import { FairQueue, type Queued } from './fair-queue.ts'
 import { Loan } from './loan.ts'
@@ -28,11 +28,13 @@ export interface BatchSettings {
   readonly fixedMs: number
 }
 
+export const FOR_EVER = Number.POSITIVE_INFINITY
+
 export interface JobOptions {
   readonly outputs: readonly string[] | null
   readonly caller: string
   readonly priority: number
-  /** Milliseconds; 0 takes the setting. */
+  /** Milliseconds; 0 takes the setting, `FOR_EVER` waits whatever the setting. */
   readonly timeoutMs: number
   readonly departure?: Departure | undefined
 }
@@ -165,8 +167,7 @@ export class Batcher {
         this.#settle()
       }
       const gone = () => leave(new ServeError('cancelled', 'the client has gone'))
-      if (limit > 0)
-        timer = setTimeout(() => leave(new ServeError('timeout', `request to model '${this.#model}' timed out`)), limit)
+      if (limit > 0 && limit < FOR_EVER) timer = setTimeout(() => leave(timedOut(this.#model)), limit)
       if (options.departure?.gone) return gone()
       options.departure?.listen(gone)
       this.#queue.push(job)

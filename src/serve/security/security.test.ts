@@ -2,7 +2,8 @@ import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
-import { bytesOfValue } from '../../engine/index.ts'
+import { type ByteTensor, bytesOfValue } from '../../engine/index.ts'
+import { Departure } from '../departure.ts'
 import { AnswerCache, tensorsDigest } from '../model/answer-cache.ts'
 import { Access, isLoopback, keyOf } from './access.ts'
 import { AuditLog, verifyAuditLog } from './audit-log.ts'
@@ -137,6 +138,7 @@ describe('the audit log', () => {
 describe('the cache of answers', () => {
   const tensor = (name: string, values: readonly number[], dims = [values.length]) =>
     bytesOfValue(name, { dtype: 'float32', dims, data: Float32Array.from(values) })
+  const ANYHOW = { model: 'm', timeoutMs: 0 }
   const run = (values: readonly number[]) => async () => [tensor('y', values)]
 
   test('keys differ with name, type, shape, bytes and context, and never by how they are put together', () => {
@@ -163,33 +165,68 @@ describe('the cache of answers', () => {
       await new Promise((resolve) => setImmediate(resolve))
       return [tensor('y', [1])]
     }
-    const answers = await Promise.all([cache.get('k', slow), cache.get('k', slow), cache.get('k', slow)])
+    const answers = await Promise.all([1, 2, 3].map(() => cache.get('k', ANYHOW, slow)))
     expect([runs, answers.map(({ how }) => how)]).toEqual([1, ['miss', 'shared', 'shared']])
-    expect((await cache.get('k', slow)).how).toBe('hit')
-    await expect(cache.get('bad', () => Promise.reject(new Error('no')))).rejects.toThrow('no')
-    expect((await cache.get('bad', run([1]))).how).toBe('miss')
+    expect((await cache.get('k', ANYHOW, slow)).how).toBe('hit')
+    await expect(cache.get('bad', ANYHOW, () => Promise.reject(new Error('no')))).rejects.toThrow('no')
+    expect((await cache.get('bad', ANYHOW, run([1]))).how).toBe('miss')
+  })
+
+  test('each waits for as long as it said, whoever began; a run that nobody waits for any more is told', async () => {
+    const cache = new AnswerCache(1 << 20)
+    const runs: { departure: Departure; answer(outputs: readonly ByteTensor[]): void }[] = []
+    const slow = (departure: Departure) =>
+      new Promise<readonly ByteTensor[]>((answer) => void runs.push({ departure, answer }))
+    const get = (patience: object) => {
+      const found = cache.get('k', { ...ANYHOW, ...patience }, slow)
+      found.catch(() => {})
+      return found
+    }
+    const client = new Departure()
+    const [hasty, patient, late, left] = [
+      get({ timeoutMs: 5 }),
+      get({}),
+      get({ timeoutMs: 10 }),
+      get({ departure: client }),
+    ]
+    client.leave()
+    await expect(hasty).rejects.toMatchObject({ code: 'timeout', message: "request to model 'm' timed out" })
+    await expect(late).rejects.toMatchObject({ code: 'timeout' })
+    await expect(left).rejects.toMatchObject({ code: 'cancelled' })
+    expect([runs.length, runs[0]!.departure.gone]).toEqual([1, false])
+    runs[0]!.answer([tensor('y', [1])])
+    expect((await patient).how).toBe('shared')
+    expect((await get({})).how).toBe('hit')
+
+    cache.clear()
+    await expect(get({ timeoutMs: 1 })).rejects.toMatchObject({ code: 'timeout' })
+    expect(runs[1]!.departure.gone).toBe(true)
+    const next = get({})
+    runs[1]!.answer([tensor('y', [1])])
+    runs[2]!.answer([tensor('y', [2])])
+    expect((await next).outputs).toEqual([tensor('y', [2])])
   })
 
   test('holds no more bytes than it may; what was used last stays', async () => {
     const cache = new AnswerCache(8 * 1024)
     for (let i = 0; i < 50; i++) {
-      await cache.get(`k${i}`, run([i]))
-      await cache.get('k0', run([0]))
+      await cache.get(`k${i}`, ANYHOW, run([i]))
+      await cache.get('k0', ANYHOW, run([0]))
     }
     expect(cache.bytes).toBeLessThanOrEqual(8 * 1024)
     expect(cache.evictions).toBeGreaterThan(20)
-    expect((await cache.get('k0', run([9]))).how).toBe('hit')
-    expect((await cache.get('k1', run([9]))).how).toBe('miss')
-    await cache.get('large', run(Array(4096).fill(0)))
-    expect((await cache.get('large', run([0]))).how).toBe('miss')
+    expect((await cache.get('k0', ANYHOW, run([9]))).how).toBe('hit')
+    expect((await cache.get('k1', ANYHOW, run([9]))).how).toBe('miss')
+    await cache.get('large', ANYHOW, run(Array(4096).fill(0)))
+    expect((await cache.get('large', ANYHOW, run([0]))).how).toBe('miss')
   })
 
   test('a row of a batch is kept without the rest of the batch', async () => {
     const cache = new AnswerCache(1 << 20)
     const whole = tensor('y', Array(1000).fill(1))
     const rowOnly = { ...whole, dims: [1], pieces: [whole.pieces[0]!.subarray(0, 4)] }
-    await cache.get('k', async () => [rowOnly])
-    const { outputs } = await cache.get('k', run([0]))
+    await cache.get('k', ANYHOW, async () => [rowOnly])
+    const { outputs } = await cache.get('k', ANYHOW, run([0]))
     expect(outputs[0]!.pieces[0]!.buffer.byteLength).toBe(4)
   })
 })
