@@ -29,13 +29,17 @@ export function bytesOfValue(name: string, { dtype, dims, data }: TensorValue): 
 }
 
 /** Strings as their UTF-8 with its length in four bytes before it. */
-export function writeStrings(texts: readonly string[]): Uint8Array {
-  const encoded = texts.map((text) => Buffer.from(text, 'utf8'))
+export const writeStrings = (texts: readonly string[]): Uint8Array =>
+  joinStrings(texts.map((text) => Buffer.from(text, 'utf8')))
+
+/** Strings that are bytes already, each with its length before it. */
+export function joinStrings(encoded: readonly Uint8Array[]): Uint8Array {
   const bytes = Buffer.alloc(encoded.reduce((sum, one) => sum + 4 + one.byteLength, 0))
   let at = 0
   for (const one of encoded) {
     at = bytes.writeUInt32LE(one.byteLength, at)
-    at += one.copy(bytes, at)
+    bytes.set(one, at)
+    at += one.byteLength
   }
   return bytes
 }

@@ -1,5 +1,5 @@
 export * from './arrivals.ts'
-export { bytesOfValue, readStrings, stringBounds, valueOfBytes, writeStrings } from './byte-values.ts'
+export { bytesOfValue, joinStrings, readStrings, stringBounds, valueOfBytes, writeStrings } from './byte-values.ts'
 export * from './feeds.ts'
 export { comingFrom } from './feeds-origin.ts'
 export * from './isolation.ts'

@@ -111,6 +111,30 @@ describe('inference', () => {
     expect(Buffer.from(strings.rawOutputContents[0]).toString('hex')).toBe('02000000c39f000000000100000078')
   })
 
+  test('strings are the bytes that were sent, in both forms; what is no UTF-8 is refused', async () => {
+    const strings = (text: Uint8Array) => {
+      const input = { name: 's', datatype: 'BYTES', shape: [1n] }
+      const raw = Buffer.concat(
+        [Uint32Array.of(text.byteLength), text].map((one) =>
+          Buffer.from(new Uint8Array(one.buffer, one.byteOffset, one.byteLength)),
+        ),
+      )
+      return [
+        { modelName: 'strings', inputs: [{ ...input, contents: { bytesContents: [text] } }] },
+        { modelName: 'strings', inputs: [input], rawInputContents: [raw] },
+      ]
+    }
+    for (const fields of strings(Buffer.from('efbbbf626f6d', 'hex')))
+      expect(Buffer.from((await infer(fields)).rawOutputContents[0]).toString('hex')).toBe('06000000efbbbf626f6d')
+    for (const fields of strings(Buffer.from('fffe', 'hex'))) {
+      const error = await failure(fields)
+      expect([error.code, error.details]).toEqual([
+        status.INVALID_ARGUMENT,
+        expect.stringMatching(/'s' .*no UTF-8 \(element 0\)/),
+      ])
+    }
+  })
+
   test('classification', async () => {
     const answer = await infer({
       modelName: 'vector',

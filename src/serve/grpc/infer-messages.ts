@@ -1,4 +1,4 @@
-import { type ByteTensor, writeStrings } from '../../engine/index.ts'
+import { type ByteTensor, joinStrings } from '../../engine/index.ts'
 import { arrayTypeOf, type DType, type NumericArray } from '../../ir/index.ts'
 import { datatypeOf, dtypeOf } from '../protocol/datatype.ts'
 import { type InferAnswer, requestedOutputs } from '../protocol/infer-answer.ts'
@@ -122,10 +122,7 @@ function bytesOfContents(
     throw invalid(
       `unexpected number of elements in contents for input '${name}' for model '${model}'. Expected ${count}, got ${list.length}`,
     )
-  if (dtype === 'string') {
-    const decoder = new TextDecoder()
-    return writeStrings((list as readonly Uint8Array[]).map((bytes) => decoder.decode(bytes)))
-  }
+  if (dtype === 'string') return joinStrings(list as readonly Uint8Array[])
   const array = (arrayTypeOf(dtype) as unknown as { from(list: ArrayLike<unknown>): NumericArray }).from(
     dtype === 'bool' ? (list as readonly boolean[]).map(Number) : list,
   )

@@ -292,6 +292,29 @@ describe('inference', () => {
     expect([cut.status, cut.json.error]).toEqual([400, expect.stringContaining('zero character')])
   })
 
+  test('strings: what is no UTF-8 is refused and not changed, whichever way it comes; a BOM stays', async () => {
+    const sent = (...strings: readonly Buffer[]) => {
+      const lengths = strings.map((one) => Buffer.from(Uint32Array.of(one.byteLength).buffer))
+      const bytes = Buffer.concat(strings.flatMap((one, i) => [lengths[i]!, one]))
+      const parameters = { binary_data_size: bytes.byteLength }
+      const inputs = [{ name: 's', datatype: 'BYTES', shape: [strings.length], parameters }]
+      const { body, headers } = binaryBody({ inputs, parameters: { binary_data_output: true } }, [bytes])
+      return infer('strings', body, headers)
+    }
+    const bom = await sent(Buffer.from('efbbbf626f6d', 'hex'), Buffer.alloc(0))
+    expect(bom.body.subarray(-14).toString('hex')).toBe('06000000efbbbf626f6d00000000')
+    // The end of the first and the length of the second would be a character together.
+    for (const second of [Buffer.alloc(0xa9, 'x'), Buffer.from('ff', 'hex')]) {
+      const { status, json } = await sent(Buffer.from('61c3', 'hex'), second)
+      expect([status, json?.error]).toEqual([400, expect.stringMatching(/'s' .*no UTF-8 \(element 0\)/)])
+    }
+    const json = (data: string) =>
+      Buffer.from(`{"inputs":[{"name":"s","datatype":"BYTES","shape":[1],"data":["${data}"]}]}`, 'latin1')
+    for (const data of ['\xff\xfe', '\\ud83d'])
+      expect([data, (await infer('strings', json(data))).status]).toEqual([data, 400])
+    expect((await infer('strings', json('\\ufeff\\ud83d\\ude00'))).json.outputs[0].data).toEqual(['\ufeff😀'])
+  })
+
   test('tensors without elements', async () => {
     const { status, json } = await infer('vector', { inputs: [{ name: 'x', datatype: 'FP32', shape: [0], data: [] }] })
     expect([status, json.outputs[0]]).toEqual([200, { name: 'y', datatype: 'FP32', shape: [0], data: [] }])

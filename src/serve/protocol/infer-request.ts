@@ -1,3 +1,4 @@
+import { isUtf8 } from 'node:buffer'
 import type { ByteTensor, PortValue } from '../../engine/index.ts'
 import { stringBounds } from '../../engine/index.ts'
 import { UserError } from '../../platform/index.ts'
@@ -63,6 +64,12 @@ function checkBytes(tensor: ByteTensor, model: string): void {
     // The runtime takes a zero for the end of a string.
     if (bounds.some(([from, to]) => bytes.subarray(from, to).includes(0)))
       throw invalid(`inference input '${name}' holds a string with a zero character, which the runtime would cut there`)
+    // The runtime takes strings as text: of other bytes it would make replacement characters.
+    const wrong = bounds.findIndex(([from, to]) => !isUtf8(bytes.subarray(from, to)))
+    if (wrong >= 0)
+      throw invalid(
+        `inference input '${name}' holds a string that is no UTF-8 (element ${wrong}), which the runtime would change; send text in UTF-8`,
+      )
     if (strings !== count)
       throw invalid(
         `expected ${count} string elements for inference input '${name}' for model '${model}', got ${strings}`,

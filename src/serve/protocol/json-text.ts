@@ -1,3 +1,4 @@
+import { isUtf8 } from 'node:buffer'
 import { invalid } from '../serve-error.ts'
 
 /** Objects and arrays inside one another beyond this are refused before anything is built from them. */
@@ -11,6 +12,8 @@ const DEEPEST = 64
  */
 export function parseJson(bytes: Uint8Array): unknown {
   checkDepth(bytes)
+  // Read all the same, it would hold other characters than were sent.
+  if (!isUtf8(bytes)) throw invalid('failed to parse the request JSON buffer: it is not UTF-8')
   const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('utf8')
   const precise = LONG_WHOLE.test(text) ? quoteNumbers(text) : text
   try {

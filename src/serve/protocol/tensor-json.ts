@@ -16,6 +16,9 @@ const RANGES: Readonly<Partial<Record<DType, readonly [number | bigint, number |
   int64: [-(2n ** 63n), 2n ** 63n - 1n],
 }
 
+/** JSON can escape what UTF-8 has no bytes for. */
+const HALF_PAIR = /\p{Surrogate}/u
+
 /**
  * The bytes of `data` of a JSON request: nested or flat, row-major.
  *
@@ -34,6 +37,8 @@ export function bytesFromJson(data: unknown, dtype: DType, dims: readonly number
     return writeStrings(
       flat.map((value) => {
         if (typeof value !== 'string') throw invalid(`inference input '${name}' expects strings as data`)
+        if (HALF_PAIR.test(value))
+          throw invalid(`inference input '${name}' holds half of a surrogate pair, which is no text; send both halves`)
         return value
       }),
     )
