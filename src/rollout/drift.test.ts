@@ -1,4 +1,4 @@
-import { expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { randomSource } from '../statistics/index.ts'
 import { type DriftState, driftReport, type Glance, glance, startDrift } from './index.ts'
 
@@ -76,4 +76,66 @@ test('embeddings that go together in another way are a change, though each numbe
 test('numbers that are none are a change, and no error', () => {
   const broken = feed(usual, 7, 200, (seen) => ({ ...seen, numbers: { 'x mean': Number.NaN } }))
   expect([broken.outside, stateOf(broken)]).toEqual([1, 'drifted'])
+})
+
+describe('requests that ask for some outputs alone', () => {
+  const without = (seen: Glance): Glance => ({ ...seen, categories: {}, numbers: {} })
+  /** Of `every` requests the first asks for nothing that is watched. */
+  const sparse = (every: number, moved: (seen: Glance) => Glance = (seen) => seen) => {
+    let place = 0
+    return (seen: Glance) => (place++ % every === 0 ? without(seen) : moved(seen))
+  }
+  const up = (seen: Glance): Glance => ({ ...seen, numbers: { 'x mean': seen.numbers['x mean']! + 0.3 } })
+
+  test('what the first request did not ask for is watched all the same', () => {
+    const known = feed(startDrift(settings), 21, 400, sparse(400))
+    const same = feed(known, 22, 200)
+    expect(same.features.map(({ name, drifted }) => [name, drifted])).toEqual([
+      ['x mean', false],
+      ['y', false],
+    ])
+    expect(drifted(feed(known, 23, 200, up))).toEqual(['x mean'])
+  })
+
+  test('asking for it more or less often is no drift, and nothing beyond; what it says then is', () => {
+    const known = feed(startDrift(settings), 24, 400, sparse(2))
+    const often = feed(known, 25, 200, sparse(3))
+    expect([drifted(often), often.outside! < 0.05]).toEqual([[], true])
+    expect(drifted(feed(known, 26, 200, sparse(2, up)))).toEqual(['x mean'])
+    expect(
+      drifted(
+        feed(
+          known,
+          27,
+          200,
+          sparse(2, (seen) => ({ ...seen, categories: { y: 'bird' } })),
+        ),
+      ),
+    ).toEqual(['y'])
+  })
+
+  test('a few values say nothing, in the reference or since', () => {
+    const rare = (seen: Glance, i: number) => (i % 20 === 0 ? seen : without(seen))
+    const numbered = (moved: (seen: Glance, i: number) => Glance) => {
+      let place = 0
+      return (seen: Glance) => moved(seen, place++)
+    }
+    const few = feed(startDrift(settings), 28, 400, numbered(rare))
+    const states = [
+      feed(few, 29, 200, up),
+      feed(
+        usual,
+        30,
+        200,
+        numbered((seen, i) => rare(up(seen), i)),
+      ),
+      feed(usual, 31, 200, without),
+    ]
+    for (const state of states)
+      expect(state.features.map(({ distance, p }) => [distance, p])).toEqual([
+        [null, 1],
+        [null, 1],
+      ])
+    expect(states.map(({ outside }) => outside)).toEqual([null, expect.any(Number), 0])
+  })
 })

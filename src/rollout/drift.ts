@@ -56,12 +56,18 @@ const MOST_CATEGORIES = 200
 
 /** Fewer vectors than these are not held against one another. */
 const LEAST_VECTORS = 50
+/** Nor are fewer numbers or categories: the tests' approximations hold for many, and few have no usual range. */
+const LEAST_VALUES = 50
+const enough = (values: readonly unknown[], { reference, window }: DriftSettings): boolean =>
+  values.length >= Math.min(LEAST_VALUES, reference, window)
 
 /**
  * The state after one more request: the first ones are the reference, then each full window is held against it once.
  * Numbers by Kolmogorov–Smirnov (Wasserstein's distance says how far they moved), the share of values that are no
- * numbers by χ², and so the categories; embeddings and images by a kernel's distance of their projections. The levels of all looks, features and tests sum to α: the monitor may run for ever. A drift that was found stays
- * found until the next window that shows none is held to the same level.
+ * numbers by χ², and so the categories; embeddings and images by a kernel's distance of their projections.
+ * Each feature of the reference is looked at over the requests that have it: those that asked for an output. The levels
+ * of all looks, features and tests sum to α: the monitor may run for ever. A drift that was found stays found until the
+ * next window that shows none is held to the same level.
  */
 export function glance(state: DriftState, seen: Glance): DriftState {
   const { settings, reference, window } = state
@@ -74,14 +80,14 @@ export function glance(state: DriftState, seen: Glance): DriftState {
 function judge(state: DriftState, window: readonly Glance[]): DriftState {
   const { settings, reference } = state
   const looks = state.looks + 1
-  const numbers = Object.keys(reference[0]!.numbers)
-  const categories = Object.keys(reference[0]!.categories)
-  const vectors = Object.keys(reference[0]!.vectors ?? {})
+  const numbers = namesIn(reference.map((seen) => seen.numbers))
+  const categories = namesIn(reference.map((seen) => seen.categories))
+  const vectors = namesIn(reference.map((seen) => seen.vectors ?? {}))
   const tests = 2 * numbers.length + categories.length + vectors.length
   const level = levelOfLook(settings.alpha, looks) / Math.max(1, tests)
   const features = [
-    ...numbers.map((name) => numberDrift(name, values(reference, name), values(window, name), level, settings)),
-    ...categories.map((name) => categoryDrift(name, reference, window, level)),
+    ...numbers.map((name) => numberDrift(name, valuesOf(reference, name), valuesOf(window, name), level, settings)),
+    ...categories.map((name) => categoryDrift(name, reference, window, level, settings)),
     ...vectors.flatMap((name) => vectorDrift(name, reference, window, level) ?? []),
   ]
   return {
@@ -89,25 +95,33 @@ function judge(state: DriftState, window: readonly Glance[]): DriftState {
     looks,
     features,
     estimate: estimateOf(reference, window),
-    outside: outsideOf(reference, window, numbers),
+    outside: outsideOf(reference, window, numbers, settings),
   }
 }
 
-const values = (glances: readonly Glance[], name: string) =>
-  glances.map(({ numbers }) => numbers[name]!).filter(Number.isFinite)
+const namesIn = (records: readonly Readonly<Record<string, unknown>>[]): readonly string[] => [
+  ...new Set(records.flatMap((record) => Object.keys(record))),
+]
+
+/** Of the requests that have it; values that are no numbers too. */
+const valuesOf = (glances: readonly Glance[], name: string): readonly number[] =>
+  glances.flatMap(({ numbers }) => (name in numbers ? [numbers[name]!] : []))
 
 function numberDrift(
   name: string,
-  before: readonly number[],
-  now: readonly number[],
+  known: readonly number[],
+  seen: readonly number[],
   level: number,
-  sizes: DriftSettings,
+  settings: DriftSettings,
 ): DriftReport['features'][number] {
+  const unknown = { name, kind: 'number', distance: null, p: 1, level, drifted: false } as const
+  if (!enough(known, settings) || !enough(seen, settings)) return unknown
+  const [before, now] = [known.filter(Number.isFinite), seen.filter(Number.isFinite)]
   const holes = chiSquareHomogeneity(
-    [before.length, sizes.reference - before.length],
-    [now.length, sizes.window - now.length],
+    [before.length, known.length - before.length],
+    [now.length, seen.length - now.length],
   )
-  const empty = { name, kind: 'number', distance: null, p: holes.p, level, drifted: holes.p < level } as const
+  const empty = { ...unknown, p: holes.p, drifted: holes.p < level }
   if (before.length < 2 || now.length < 2) return empty
   const p = Math.min(holes.p, kolmogorovSmirnov(before, now).p)
   // The distance says how far; whether, the tests above say.
@@ -117,7 +131,7 @@ function numberDrift(
   return { ...empty, distance: spread > 0 ? statistic / spread : null, p, drifted: p < level }
 }
 
-/** null where too few requests had such a tensor: whether they have is for the numbers to say. */
+/** null where too few requests had such a tensor. */
 function vectorDrift(
   name: string,
   reference: readonly Glance[],
@@ -136,8 +150,14 @@ function categoryDrift(
   reference: readonly Glance[],
   window: readonly Glance[],
   level: number,
+  settings: DriftSettings,
 ): DriftReport['features'][number] {
-  const [before, now] = [count(reference, name), count(window, name)]
+  const of = (glances: readonly Glance[]) =>
+    glances.flatMap(({ categories }) => (name in categories ? [categories[name]!] : []))
+  const [known, seen] = [of(reference), of(window)]
+  if (!enough(known, settings) || !enough(seen, settings))
+    return { name, kind: 'category', distance: null, p: 1, level, drifted: false }
+  const [before, now] = [count(known), count(seen)]
   const frequent = [...new Set([...before.keys(), ...now.keys()])]
     .sort((a, b) => (before.get(b) ?? 0) - (before.get(a) ?? 0))
     .slice(0, MOST_CATEGORIES)
@@ -145,19 +165,16 @@ function categoryDrift(
     const known = frequent.map((category) => counts.get(category) ?? 0)
     return [...known, total - known.reduce((sum, value) => sum + value, 0)]
   }
-  const [a, b] = [list(before, reference.length), list(now, window.length)]
+  const [a, b] = [list(before, known.length), list(now, seen.length)]
   const { p } = chiSquareHomogeneity(a, b)
   // Half the sum of the differences of the shares: how many answers would have to change.
-  const distance = a.reduce((sum, x, i) => sum + Math.abs(x / reference.length - b[i]! / window.length), 0) / 2
+  const distance = a.reduce((sum, x, i) => sum + Math.abs(x / known.length - b[i]! / seen.length), 0) / 2
   return { name, kind: 'category', distance, p, level, drifted: p < level }
 }
 
-function count(glances: readonly Glance[], name: string): ReadonlyMap<string, number> {
+function count(categories: readonly string[]): ReadonlyMap<string, number> {
   const counts = new Map<string, number>()
-  for (const { categories } of glances) {
-    const category = categories[name] ?? ''
-    counts.set(category, (counts.get(category) ?? 0) + 1)
-  }
+  for (const category of categories) counts.set(category, (counts.get(category) ?? 0) + 1)
   return counts
 }
 
@@ -179,17 +196,17 @@ function outsideOf(
   reference: readonly Glance[],
   window: readonly Glance[],
   numbers: readonly string[],
+  settings: DriftSettings,
 ): DriftReport['outside'] {
-  if (numbers.length === 0) return null
-  const ranges = numbers.map((name) => {
-    const known = values(reference, name)
-    return [name, Math.min(...known), Math.max(...known)] as const
+  const ranges = numbers.flatMap((name) => {
+    const known = valuesOf(reference, name)
+    if (!enough(known, settings)) return []
+    const finite = known.filter(Number.isFinite)
+    return [[name, Math.min(...finite), Math.max(...finite)] as const]
   })
-  const beyond = window.filter((seen) =>
-    ranges.some(([name, least, most]) => {
-      const value = seen.numbers[name]!
-      return !(value >= least && value <= most)
-    }),
+  if (ranges.length === 0) return null
+  const beyond = window.filter(({ numbers }) =>
+    ranges.some(([name, least, most]) => name in numbers && !(numbers[name]! >= least && numbers[name]! <= most)),
   )
   return beyond.length / window.length
 }
