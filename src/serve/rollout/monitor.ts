@@ -4,6 +4,7 @@ import {
   type DriftSettings,
   type DriftState,
   driftReport,
+  type Glance,
   glance,
   startDrift,
 } from '../../rollout/index.ts'
@@ -21,8 +22,18 @@ interface Watched {
   kept: Promise<void>
 }
 
+/** What was seen of a version before it was known what is usual for it. */
+interface Early {
+  readonly version: string
+  readonly seen: Glance[]
+  /** null where the last try failed: the next request tries again. */
+  opening: Promise<void> | null
+}
+
 /** Requests of one model that wait to be looked at. */
 const MOST_WAITING = 100
+/** Early requests that are remembered: the database may take seconds to start. */
+const MOST_EARLY = 1000
 
 /** Watches what the live versions are asked and what they answer. Nothing of a request is kept but a few numbers. */
 export class DriftMonitor {
@@ -32,7 +43,7 @@ export class DriftMonitor {
   readonly #settings: DriftSettings
   readonly #notify: Notify
   readonly #watched = new Map<string, Watched>()
-  readonly #opening = new Set<string>()
+  readonly #early = new Map<string, Early>()
   #waiting = 0
 
   constructor(
@@ -61,7 +72,9 @@ export class DriftMonitor {
     })
   }
 
-  report(name: string): DriftReport | null {
+  /** null where no request was watched; waits for what is being opened. */
+  async report(name: string): Promise<DriftReport | null> {
+    await this.#early.get(name)?.opening
     const watched = this.#watched.get(name)
     return watched ? driftReport(name, watched.version, watched.state) : null
   }
@@ -72,19 +85,32 @@ export class DriftMonitor {
 
   /** Waits until what was learnt is kept. */
   async close(): Promise<void> {
+    await Promise.all([...this.#early.values()].map(({ opening }) => opening))
     await Promise.all([...this.#watched].map(([name, watched]) => this.#keep(name, watched)))
   }
 
   #look(outcome: Outcome): void {
     const { model: name, version } = outcome
-    const watched = this.#watched.get(name)
-    if (watched?.version !== version) {
-      void this.#open(name, version)
-      return
-    }
     const seen = glanceAt(outcome)
     if (!seen) return
-    const before = watched.state
+    const watched = this.#watched.get(name)
+    if (watched?.version === version) this.#take(name, watched, seen)
+    else this.#await(name, version, seen)
+  }
+
+  /** The first request of a version asks what is known of it; those that come meanwhile wait with it. */
+  #await(name: string, version: string, seen: Glance): void {
+    const there = this.#early.get(name)
+    const early: Early = there?.version === version ? there : { version, seen: [], opening: null }
+    this.#early.set(name, early)
+    if (early.seen.length < MOST_EARLY) early.seen.push(seen)
+    early.opening ??= this.#open(name, early).finally(() => {
+      early.opening = null
+    })
+  }
+
+  #take(name: string, watched: Watched, seen: Glance): void {
+    const { version, state: before } = watched
     watched.state = glance(before, seen)
     if (
       before.reference.length < this.#settings.reference &&
@@ -107,20 +133,22 @@ export class DriftMonitor {
   }
 
   /** A version that is new here begins with what is known of it. */
-  async #open(name: string, version: string): Promise<void> {
-    if (this.#opening.has(name)) return
-    this.#opening.add(name)
+  async #open(name: string, early: Early): Promise<void> {
+    const { version } = early
     try {
       const digest = this.#digestOf(name, version)
       const kept = (await this.#state.monitor(name, digest)) as DriftState | null
       const before = this.#watched.get(name)
       if (before) await this.#keep(name, before)
       const state = kept && sameSettings(kept.settings, this.#settings) ? kept : startDrift(this.#settings)
-      this.#watched.set(name, { version, digest, state, kept: Promise.resolve() })
+      // Another version may have come meanwhile.
+      if (this.#early.get(name) !== early) return
+      const watched = { version, digest, state, kept: Promise.resolve() }
+      this.#watched.set(name, watched)
+      this.#early.delete(name)
+      for (const seen of early.seen) this.#take(name, watched, seen)
     } catch (error) {
       this.#log.error('a version cannot be watched', { model: name, version, error: (error as Error).message })
-    } finally {
-      this.#opening.delete(name)
     }
   }
 
