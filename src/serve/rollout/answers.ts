@@ -1,8 +1,8 @@
 import { type ByteTensor, readStrings } from '../../engine/index.ts'
-import { type DType, toNumbers } from '../../ir/index.ts'
+import { type DType, type Tensor, tensorValues, toNumbers } from '../../ir/index.ts'
 
 /** What a model said of one row: a class, a number or a text; null where its outputs give none of these. */
-export type RowAnswer = number | string | null
+export type RowAnswer = number | bigint | string | null
 
 export interface Answer {
   /** By the first output that gives one. */
@@ -26,7 +26,7 @@ export function disagreementOf(base: readonly ByteTensor[], candidate: readonly 
     const other = others.get(tensor.name)
     if (!other || other.dtype !== tensor.dtype || other.dims.join() !== tensor.dims.join()) return 1
     rows = Math.max(rows, tensor.dims[0] ?? 1)
-    const [a, b] = [elementsOf(tensor), elementsOf(other)]
+    const [a, b] = [exactElementsOf(tensor), exactElementsOf(other)]
     const width = a.length / Math.max(1, tensor.dims[0] ?? 1)
     for (let row = 0; row * width < a.length; row++) if (!sameRow(tensor, a, b, row, width)) differing.add(row)
   }
@@ -36,7 +36,7 @@ export function disagreementOf(base: readonly ByteTensor[], candidate: readonly 
 /** The answers that a label is held against, from the first output that has one for each row. */
 export function answerOf(outputs: readonly ByteTensor[]): Answer | null {
   for (const tensor of outputs) {
-    const values = elementsOf(tensor)
+    const values = exactElementsOf(tensor)
     const rows = tensor.dims[0] ?? 1
     if (rows === 0) continue
     if (isChoice(tensor)) {
@@ -61,7 +61,7 @@ export function lossOf(answer: Answer, labels: readonly (number | string)[]): nu
   for (const [row, label] of labels.entries()) {
     const said = answer.rows[row]!
     if (answer.classes || typeof said === 'string') sum += String(said) === String(label) ? 0 : 1
-    else if (typeof label !== 'number' || said === null) return null
+    else if (typeof label !== 'number' || typeof said !== 'number') return null
     else sum += Number.isNaN(said) ? 1 : Math.min(1, Math.abs(said - label) / Math.max(1, Math.abs(label)))
   }
   return sum / labels.length
@@ -71,19 +71,28 @@ export const isFloat = (dtype: DType) => /^b?float/.test(dtype)
 export const isChoice = ({ dtype, dims }: ByteTensor) => isFloat(dtype) && dims.length === 2 && dims[1]! >= 2
 
 type Elements = Float64Array | readonly string[]
+type ExactElements = Elements | BigInt64Array | BigUint64Array
 
-export function elementsOf({ name, dtype, dims, pieces }: ByteTensor): Elements {
-  const bytes = pieces.length === 1 ? pieces[0]! : Buffer.concat(pieces)
-  if (dtype === 'string') return readStrings(bytes, name)
-  return toNumbers({
-    name,
-    dtype,
-    dims,
-    data: { form: 'raw', bytes: { byteLength: bytes.byteLength, read: () => bytes } },
-  })
+export function elementsOf(tensor: ByteTensor): Elements {
+  return tensor.dtype === 'string' ? readStrings(inOne(tensor), tensor.name) : toNumbers(asTensor(tensor))
 }
 
-function sameRow(tensor: ByteTensor, a: Elements, b: Elements, row: number, width: number): boolean {
+/** The same, with integers of 64 bits as they are: two that differ may be one float64. */
+function exactElementsOf(tensor: ByteTensor): ExactElements {
+  const { dtype } = tensor
+  if (dtype !== 'int64' && dtype !== 'uint64') return elementsOf(tensor)
+  return tensorValues(asTensor(tensor)) as BigInt64Array | BigUint64Array
+}
+
+const inOne = ({ pieces }: ByteTensor) => (pieces.length === 1 ? pieces[0]! : Buffer.concat(pieces))
+
+function asTensor(tensor: ByteTensor): Tensor {
+  const { name, dtype, dims } = tensor
+  const bytes = inOne(tensor)
+  return { name, dtype, dims, data: { form: 'raw', bytes: { byteLength: bytes.byteLength, read: () => bytes } } }
+}
+
+function sameRow(tensor: ByteTensor, a: ExactElements, b: ExactElements, row: number, width: number): boolean {
   const [from, to] = [row * width, (row + 1) * width]
   if (isChoice(tensor)) return greatest(a as Float64Array, row, width) === greatest(b as Float64Array, row, width)
   if (!isFloat(tensor.dtype)) {

@@ -142,6 +142,21 @@ test('answers: choices, nearness, holes; losses of classes and quantities', () =
   expect(lossOf(answerOf(ids(7))!, ['7'])).toBe(0)
   expect(lossOf(answerOf(values(8))!, [10])).toBeCloseTo(0.2, 12)
   expect(lossOf(answerOf(values(8))!, [10, 11])).toBeNull()
+  const long = (dtype: 'int64' | 'uint64', ...values: bigint[]) => {
+    const data = dtype === 'int64' ? BigInt64Array.from(values) : BigUint64Array.from(values)
+    return [bytesOfValue('id', { dtype, dims: [values.length], data })]
+  }
+  for (const [dtype, large] of [
+    ['int64', -(2n ** 62n)],
+    ['uint64', 2n ** 63n],
+  ] as const) {
+    expect(disagreementOf(long(dtype, large, 1n), long(dtype, large + 1n, 1n))).toBe(0.5)
+    expect(disagreementOf(long(dtype, large), long(dtype, large))).toBe(0)
+    // Labels beyond a double come as texts.
+    expect(lossOf(answerOf(long(dtype, large))!, [String(large)])).toBe(0)
+    expect(lossOf(answerOf(long(dtype, large))!, [String(large + 1n)])).toBe(1)
+    expect(lossOf(answerOf(long(dtype, 7n))!, [7])).toBe(0)
+  }
   const words = bytesOfValue('t', { dtype: 'string', dims: [1], data: ['cat'] })
   expect([lossOf(answerOf([words])!, ['cat']), lossOf(answerOf([words])!, ['dog'])]).toEqual([0, 1])
 })
