@@ -31,7 +31,8 @@ export interface RolloutState {
   readonly path: RolloutEvidence['path']
 }
 
-const ALARMS: readonly AlarmName[] = ['loss', 'disagreement', 'errors', 'latency']
+/** The first that is reached names the reason: a failure is a changed answer too, and says more. */
+const ALARMS: readonly AlarmName[] = ['loss', 'errors', 'disagreement', 'latency']
 
 export function startState(settings: RolloutSettings): RolloutState {
   return {

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto'
 import type { ByteTensor } from '../engine/index.ts'
 import type { Departure } from './departure.ts'
 import { type AnswerCache, tensorsDigest } from './model/answer-cache.ts'
-import { FOR_EVER } from './model/batcher.ts'
+import { FOR_EVER, type JobOptions } from './model/batcher.ts'
 import { Loan } from './model/loan.ts'
 import type { ServedVersion } from './model/served-version.ts'
 import { add } from './model/statistics.ts'
@@ -110,16 +110,23 @@ export class InferenceCore {
       requestId = request.id || randomUUID()
       const shadows: ServedVersion[] = []
       if (call.version === '') version = this.#route(call, live, request, requestId, shadows)
+      if (version !== live && refusal(request, version)) {
+        // What clients are promised is the live version's signature: it answers, and the chosen one has failed.
+        shadows.splice(0, shadows.length, version)
+        version = live
+      }
       const inputs = matchInputs(request, version.ports, call.model)
       // No pause from here to the queue: a version that is replaced now still gets this request, and drains after it.
-      const running = this.#run(version, inputs, request, call, ran)
+      const late = shadows.length > 0 ? this.#unawaited(call, version, inputs, requestId, start) : undefined
+      const running = this.#run(version, inputs, request, call, ran, late)
       for (const shadow of shadows) this.#shadow(shadow, inputs, request, call, requestId)
       if (shadows.length > 0) ran.inputsHeld = true
       const observe = (outputs: readonly ByteTensor[] | null, error: ServeError | null) =>
         this.#observe(call, version, requestId, false, inputs, outputs, ran, start, error)
       const outputs = await running.catch((error: unknown) => {
         const told = toServeError(error, call.model)
-        observe(null, told)
+        // A client's patience says nothing of the version. The run may go on: then its end is what is observed.
+        if (told.code !== 'timeout' && told.code !== 'cancelled') observe(null, told)
         throw told
       })
       observe(outputs, null)
@@ -169,6 +176,7 @@ export class InferenceCore {
     request: InferRequest,
     call: InferCall,
     ran: Ran,
+    late: JobOptions['late'],
   ): Promise<readonly ByteTensor[]> {
     const outputs = request.outputs?.map(({ name }) => name) ?? null
     const options = {
@@ -176,6 +184,7 @@ export class InferenceCore {
       caller: call.caller.name,
       priority: priorityOf(request),
       timeoutMs: timeoutOf(request),
+      late,
     }
     const run = async (departure: Departure | undefined, timeoutMs = options.timeoutMs) => {
       const result = await version.run(inputs, { ...options, timeoutMs, departure })
@@ -215,18 +224,34 @@ export class InferenceCore {
     requestId: string,
   ): void {
     if (version.waiting >= SHADOW_QUEUE) return
-    const start = performance.now()
+    const ended = this.#unawaited(call, version, inputs, requestId, performance.now())
+    const refused = refusal(request, version)
+    if (refused) {
+      ended(refused)
+      return
+    }
     const outputs = request.outputs?.map(({ name }) => name) ?? null
-    version.run(inputs, { outputs, caller: 'shadow', priority: SHADOW_PRIORITY, timeoutMs: timeoutOf(request) }).then(
-      ({ outputs: own, loan, release, runMs }) => {
-        this.#observe(call, version, requestId, true, inputs, own, { loan, ms: runMs }, start, null)
-        release()
-      },
-      (error) => {
-        const told = toServeError(error, call.model)
-        this.#observe(call, version, requestId, true, inputs, null, { loan: NO_LOAN, ms: null }, start, told)
-      },
-    )
+    // Behind all others, it may well begin when its client's time is over.
+    const options = { outputs, caller: 'shadow', priority: SHADOW_PRIORITY, timeoutMs: LONGEST_MS }
+    version.run(inputs, options).then(ended, ended)
+  }
+
+  /** Tells the router how a run has ended that no client waits for. */
+  #unawaited(
+    call: InferCall,
+    version: ServedVersion,
+    inputs: readonly ByteTensor[],
+    requestId: string,
+    start: number,
+  ): NonNullable<JobOptions['late']> {
+    return (end) => {
+      const [outputs, ran, error] =
+        end instanceof Error
+          ? [null, { loan: NO_LOAN, ms: null }, toServeError(end, call.model)]
+          : [end.outputs, { loan: end.loan, ms: end.runMs }, null]
+      this.#observe(call, version, requestId, true, inputs, outputs, ran, start, error)
+      if (!(end instanceof Error)) end.release()
+    }
   }
 
   #observe(
@@ -257,6 +282,16 @@ export class InferenceCore {
       runMs: ran.ms,
       error: error && { code: error.code, message: error.message },
     })
+  }
+}
+
+/** Why a version does not take a request; null where it does. */
+function refusal(request: InferRequest, { ports, name }: ServedVersion): ServeError | null {
+  try {
+    matchInputs(request, ports, name)
+    return null
+  } catch (error) {
+    return toServeError(error, name)
   }
 }
 

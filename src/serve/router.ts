@@ -27,6 +27,7 @@ export interface Outcome {
   readonly model: string
   readonly version: string
   readonly tenant: string
+  /** Nobody waited for it: a shadow, or a run that went on when its client had given up. */
   readonly shadow: boolean
   /** `sha256:` over names, types, shapes and bytes of the inputs; computed when asked for, while they are held. */
   inputsDigest(): string

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest'
 import { type ByteTensor, bytesOfValue, type LaneAnswer, type Lanes, valueOfBytes } from '../../engine/index.ts'
 import { UserError } from '../../platform/index.ts'
 import { Departure } from '../departure.ts'
-import { Batcher, type BatchSettings, type JobOptions, type RunRecord } from './batcher.ts'
+import { Batcher, type BatchSettings, type JobOptions, type JobResult, type RunRecord } from './batcher.ts'
 import { FairQueue } from './fair-queue.ts'
 
 const row = (...values: readonly number[]): readonly ByteTensor[] => [
@@ -176,6 +176,26 @@ describe('a batcher', () => {
     staged.runs[1]!.end()
     await Promise.all([first, last, made.drained()])
     expect(staged.runs).toHaveLength(2)
+  })
+
+  test('whoever gave up while it ran may be told how the run ended', async () => {
+    const { staged, run } = batcher()
+    const ends: unknown[] = []
+    const gone = new Departure()
+    const late = (end: unknown) => ends.push(end)
+    const hasty = run(row(1), { timeoutMs: 1, late })
+    await expect(hasty).rejects.toMatchObject({ code: 'timeout' })
+    const [left, stays] = [run(row(2), { departure: gone, late }), run(row(3), { late })]
+    staged.runs[0]!.end()
+    await turn()
+    expect(ends).toEqual([expect.objectContaining({ runMs: 1 })])
+    expect(numbers((ends[0] as JobResult).outputs)).toEqual([[-1]])
+    gone.leave()
+    await expect(left).rejects.toMatchObject({ code: 'cancelled' })
+    const fault = new UserError('out-of-resources', 'the process has ended')
+    staged.runs[1]!.end(fault)
+    await expect(stays).rejects.toBe(fault)
+    expect(ends.slice(1)).toEqual([fault])
   })
 
   test('one bad request of a batch fails alone', async () => {

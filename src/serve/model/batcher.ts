@@ -37,6 +37,8 @@ export interface JobOptions {
   /** Milliseconds; 0 takes the setting, `FOR_EVER` waits whatever the setting. */
   readonly timeoutMs: number
   readonly departure?: Departure | undefined
+  /** Told how the run ended of a request that was given up while it ran: by its timeout, or because its client went. */
+  readonly late?: ((result: JobResult | Error) => void) | undefined
 }
 
 export interface JobResult {
@@ -65,6 +67,7 @@ interface Job extends Queued {
   readonly outputs: readonly string[] | null
   readonly since: number
   settled: boolean
+  readonly late: JobOptions['late']
   /** Answers once; later calls do nothing. */
   finish(result: JobResult | Error): void
 }
@@ -152,6 +155,7 @@ export class Batcher {
         bytes,
         since: performance.now(),
         settled: false,
+        late: options.late,
         finish: (result) => {
           if (job.settled) return
           job.settled = true
@@ -258,16 +262,12 @@ export class Batcher {
       const loan = new Loan(release)
       const releases = jobs.map(() => loan.hold())
       for (const [i, job] of jobs.entries()) {
+        const release = releases[i]!
+        const result = { outputs: own[i]!, queueMs: start - job.since, runMs, batch: total, loan, release }
+        if (!job.settled) job.finish(result)
+        else if (job.late) job.late(result)
         // Nobody waits for this one any more.
-        if (job.settled) releases[i]!()
-        job.finish({
-          outputs: own[i]!,
-          queueMs: start - job.since,
-          runMs,
-          batch: total,
-          loan,
-          release: releases[i]!,
-        })
+        else release()
       }
     } catch (error) {
       this.#free(lanes, lane, jobs, total, 0, start, true)
@@ -277,7 +277,11 @@ export class Batcher {
         for (const job of jobs) {
           if (!job.settled) this.#queue.push(Object.assign(job, { shape: ALONE }))
         }
-      else for (const job of jobs) job.finish(error as Error)
+      else
+        for (const job of jobs) {
+          if (job.settled) job.late?.(error as Error)
+          job.finish(error as Error)
+        }
     } finally {
       clearTimeout(hung)
       this.#pump()

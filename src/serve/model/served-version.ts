@@ -166,8 +166,9 @@ export class ServedVersion {
     try {
       const padded = this.#padding && padInputs(this.#padding, inputs)
       if (!padded) return await this.#batcher.run(inputs, options)
-      const result = await this.#batcher.run(padded.inputs, options)
-      return { ...result, outputs: padded.cut(result.outputs) }
+      const cut = (result: JobResult) => ({ ...result, outputs: padded.cut(result.outputs) })
+      const late = options.late && ((end: JobResult | Error) => options.late!(end instanceof Error ? end : cut(end)))
+      return cut(await this.#batcher.run(padded.inputs, { ...options, late }))
     } catch (error) {
       const told = toServeError(error, this.name)
       if (told.code === 'internal' || told.code === 'unavailable')

@@ -114,7 +114,7 @@ test('from the proof on the candidate answers; then the old version goes', async
   expect(send(controller, live.version, true)).toBe('2')
 })
 
-test('what clients cancel and queues drop says nothing of a version; what falls does', async () => {
+test('what clients cancel or wait for no longer and queues drop says nothing of a version; what falls does', async () => {
   const failing = async (code: string) => {
     const controller = new RolloutController(new Flaky(), fleetOf({ version: '1' }, []), silentLog)
     await controller.start('m', { candidate: '2' }, 'ann')
@@ -124,6 +124,7 @@ test('what clients cancel and queues drop says nothing of a version; what falls 
   }
   expect(await failing('cancelled')).toEqual(['running', null, false])
   expect(await failing('too-many')).toEqual(['running', null, false])
+  expect(await failing('timeout')).toEqual(['running', null, false])
   expect((await failing('unavailable'))[0]).toBe('rolled-back')
 })
 

@@ -1,3 +1,4 @@
+import type { ByteTensor } from '../../engine/index.ts'
 import type { Pair } from '../../rollout/index.ts'
 import type { Outcome } from '../router.ts'
 import { type Answer, answerOf, disagreementOf, lossOf } from './answers.ts'
@@ -5,7 +6,7 @@ import { type Answer, answerOf, disagreementOf, lossOf } from './answers.ts'
 export type Role = 'base' | 'candidate'
 
 /** The client's doing, or the server's own choice of what to drop: says nothing of a version. */
-const NOBODYS_FAULT = new Set(['cancelled', 'too-many'])
+const NOBODYS_FAULT = new Set(['cancelled', 'timeout', 'too-many'])
 
 export interface Joined {
   readonly pair: Pair
@@ -32,6 +33,7 @@ export class Pairing {
     this.#halves.delete(outcome.inputs)
     const [base, candidate] = role === 'base' ? [outcome, half.outcome] : [half.outcome, outcome]
     for (const { error } of [base, candidate]) if (error && NOBODYS_FAULT.has(error.code)) return null
+    if (saysNothing(base)) return null
     const failed = (outcome: Outcome) => outcome.outputs === null
     return {
       base,
@@ -45,6 +47,16 @@ export class Pairing {
       },
     }
   }
+}
+
+/**
+ * Whether there is nothing to compare: nothing was asked (no rows), or there was no answer to an input without elements.
+ * A list of finds may be empty as an answer to a picture, and the first token of a text has no past.
+ */
+function saysNothing({ inputs, outputs }: Outcome): boolean {
+  const isEmpty = ({ dims }: ByteTensor) => dims.includes(0)
+  if (!inputs.some(isEmpty)) return false
+  return inputs.every(isEmpty) || (outputs?.every(isEmpty) ?? false)
 }
 
 export type Label = number | string | readonly (number | string)[]

@@ -1,0 +1,132 @@
+import { afterAll, afterEach, expect, test } from 'vitest'
+import { ask, modelFolder, serve, withPlan } from '../../../tests/serve-kit.ts'
+import { type Database, openEmbedded, State } from '../../state/index.ts'
+import { folderSource, type ServeOptions, type Server, silentLog } from '../index.ts'
+import { type RolloutExtension, rolloutExtension } from './extension.ts'
+
+/** What counts for and against a version, with real models behind a real server. */
+
+const LONG = 300_000
+const net = (input: string, shape: string, by = 1) =>
+  `g (float[${shape}] ${input}) => (float[${shape}] y) <float[2] k = {1, ${by}}> { y = Mul(${input}, k) }`
+/** Takes a tenth of a second and more. */
+const SLOW = `g (float[N,2] x) => (float[N,2] y) <float zero = {0}, int64[2] size = {600, 600}, int64[2] one = {1, 1}> {
+  s = ReduceSum(x)  z = Mul(s, zero)  m0 = Expand(z, size)
+  ${Array.from({ length: 12 }, (_, i) => `m${i + 1} = MatMul(m${i}, m${i})`).join('  ')}
+  r = ReduceMax(m12)  y = Add(x, r)
+}`
+const folder = modelFolder({
+  'm/1/model.onnx': net('x', 'N,2'),
+  'm/2/model.onnx': net('x', '1,2'),
+  'm/3/model.onnx': net('input', 'N,2'),
+  'm/4/model.onnx': net('x', 'N,2', -1),
+  's/1/model.onnx': SLOW,
+  's/2/model.onnx': SLOW,
+})
+const [ONE_ROW, RENAMED, WRONG] = ['2', '3', '4'] as const
+
+const database = openEmbedded(null)
+afterAll(() => database.close(), LONG)
+/** The database outlives the servers of this file, as a folder would. */
+const kept: Database = { where: 'memory', run: (statements) => database.run(statements), close: async () => {} }
+const state = new State(kept)
+
+let server: Server
+let extension: RolloutExtension
+const errors: string[] = []
+const log = { ...silentLog, error: (text: string) => errors.push(text) }
+const open = async (options: Partial<ServeOptions> = {}) => {
+  errors.length = 0
+  extension = await rolloutExtension({ source: folderSource(folder), state, remembered: true, log })
+  server = await serve(folder, { source: extension.source, extension, settings: withPlan({ maxBatch: 1 }), ...options })
+  await server.core.registry.load('m', '1')
+}
+afterEach(() => server.close())
+
+const start = (body: object) => ask(server.admin, 'POST', '/v2/rollouts/m/start', { maxSlowdown: null, ...body })
+const status = async () => (await ask(server.admin, 'GET', '/v2/rollouts/m')).json
+const infer = (id: string, rows: number) =>
+  ask(server.http, 'POST', '/v2/models/m/infer', {
+    id,
+    parameters: { route_key: id },
+    inputs: [{ name: 'x', datatype: 'FP32', shape: [rows, 2], data: Array.from({ length: 2 * rows }, (_, i) => i) }],
+  })
+/** Shadows answer when there is time. */
+const until = async (done: () => Promise<boolean>) => {
+  while (!(await done())) await new Promise((resolve) => setTimeout(resolve, 5))
+}
+
+test.each(['shadow', 'canary'])(
+  'in the %s, requests that the candidate alone refuses are its failures, and the live version answers them',
+  async (mode) => {
+    await open()
+    for (const candidate of [ONE_ROW, RENAMED]) {
+      expect((await start({ candidate, mode, ...(mode === 'canary' ? { share: 0.5 } : {}) })).status).toBe(200)
+      let sent = 0
+      for (; sent < 600 && (await status()).state === 'running'; sent++) {
+        const { status, json } = await infer(`${candidate}-${sent}`, 1 + (sent % 2))
+        expect([status, json.outputs?.[0].shape]).toEqual([200, [1 + (sent % 2), 2]])
+        if (sent % 2 || candidate === RENAMED) expect(json.model_version).toBe('1')
+      }
+      expect(await status()).toMatchObject({ state: 'rolled-back', alarm: 'errors', failures: { base: 0 } })
+    }
+  },
+  LONG,
+)
+
+test(
+  'what both versions refuse is the fault of neither',
+  async () => {
+    await open()
+    await start({ candidate: ONE_ROW, mode: 'canary', share: 1 })
+    for (let i = 0; i < 50; i++) {
+      const { status } = await ask(server.http, 'POST', '/v2/models/m/infer', {
+        inputs: [{ name: 'x', datatype: 'FP32', shape: [1, 3], data: [1, 2, 3] }],
+      })
+      expect(status).toBe(400)
+    }
+    expect(await status()).toMatchObject({ state: 'running', pairs: 0, failures: { base: 0, candidate: 0 } })
+    await ask(server.admin, 'POST', '/v2/rollouts/m/stop')
+  },
+  LONG,
+)
+
+test.each(['shadow', 'canary'])(
+  'in the %s, the patience of a client is no fault of the version whose run it ends',
+  async (mode) => {
+    await open()
+    await server.core.registry.load('s', '1')
+    const path = '/v2/rollouts/s'
+    await ask(server.admin, 'POST', `${path}/start`, {
+      candidate: '2',
+      mode,
+      ...(mode === 'canary' ? { share: 1 } : {}),
+    })
+    const pairs = async () => (await ask(server.admin, 'GET', path)).json
+    for (let i = 1; i <= 5; i++) {
+      const { status } = await ask(server.http, 'POST', '/v2/models/s/infer', {
+        parameters: { timeout: 20_000 },
+        inputs: [{ name: 'x', datatype: 'FP32', shape: [1, 2], data: [i, 2] }],
+      })
+      expect(status).toBe(504)
+      await until(async () => (await pairs()).pairs === i)
+    }
+    expect(await pairs()).toMatchObject({ state: 'running', disagreements: 0, failures: { base: 0, candidate: 0 } })
+    await ask(server.admin, 'POST', `${path}/stop`)
+  },
+  LONG,
+)
+
+test(
+  'requests without rows are no evidence',
+  async () => {
+    await open()
+    await start({ candidate: WRONG, margin: 0.3, alpha: 0.05 })
+    for (let i = 0; i < 100; i++) expect((await infer(`none-${i}`, 0)).json.outputs[0].shape).toEqual([0, 2])
+    await infer('one', 1)
+    await until(async () => (await status()).pairs > 0)
+    expect(await status()).toMatchObject({ state: 'running', pairs: 1, disagreements: 1 })
+    await ask(server.admin, 'POST', '/v2/rollouts/m/stop')
+  },
+  LONG,
+)
