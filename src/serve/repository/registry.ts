@@ -36,6 +36,8 @@ export class ModelRegistry {
   readonly #draining = new Set<Promise<void>>()
   /** What the source offered when the server started and what has not loaded since. */
   readonly #failed = new Set<string>()
+  /** Told when a load or unload has changed which version answers for a model; null where none does. */
+  moved: (name: string, live: string | null) => void = () => {}
 
   constructor(source: ModelSource, settings: VersionSettings, rehearse: Rehearse | null, log: Log) {
     this.#source = source
@@ -160,6 +162,7 @@ export class ModelRegistry {
       model.live = null
       const versions = [...model.warm.values()]
       model.warm.clear()
+      this.moved(name, null)
       await Promise.all(versions.map((version) => version.drain(DRAIN_MS)))
       model.state = 'UNAVAILABLE'
       model.reason = 'unloaded'
@@ -227,6 +230,7 @@ export class ModelRegistry {
       model.warm.delete(before.version)
       this.#drain(before)
     }
+    this.moved(model.name, next.version)
   }
 
   #drain(version: ServedVersion): void {

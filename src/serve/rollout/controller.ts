@@ -68,10 +68,17 @@ export class RolloutController implements Router {
   choose(request: RouteRequest): Route {
     const active = this.#active.get(request.model)
     if (!active) return { version: request.live }
-    const moved = request.live !== active.base.version
-    if (active.running && moved) this.#end(active, `stopped: version ${request.live} was made live by somebody`)
+    this.moved(request.model, request.live)
     // Ended and behind us: the live version answers.
-    return moved ? { version: request.live } : active.route(request)
+    return request.live === active.base.version ? active.route(request) : { version: request.live }
+  }
+
+  /** Somebody else has decided which version answers (null where none does): that ends a rollout. */
+  moved(name: string, live: string | null): void {
+    const active = this.#active.get(name)
+    if (!active?.running || live === active.base.version) return
+    const what = live === null ? 'the model was unloaded' : `version ${live} was made live by somebody`
+    this.#end(active, `stopped: ${what}`)
   }
 
   observe(outcome: Outcome): void {
@@ -122,6 +129,8 @@ export class RolloutController implements Router {
       this.pins.set(name, live)
       this.#active.set(name, active)
       this.#watch()
+      // What somebody did while it started.
+      this.moved(name, this.#liveOrNull(name))
       this.#log.info('rollout started', { model: name, rollout: active.id, base, candidate: version, ...settings })
       return active.report()
     } finally {

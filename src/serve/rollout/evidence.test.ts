@@ -20,10 +20,11 @@ const folder = modelFolder({
   'm/2/model.onnx': net('x', '1,2'),
   'm/3/model.onnx': net('input', 'N,2'),
   'm/4/model.onnx': net('x', 'N,2', -1),
+  'm/5/model.onnx': net('x', 'N,2'),
   's/1/model.onnx': SLOW,
   's/2/model.onnx': SLOW,
 })
-const [ONE_ROW, RENAMED, WRONG] = ['2', '3', '4'] as const
+const [ONE_ROW, RENAMED, WRONG, SAME] = ['2', '3', '4', '5'] as const
 
 const database = openEmbedded(null)
 afterAll(() => database.close(), LONG)
@@ -127,6 +128,29 @@ test(
     await until(async () => (await status()).pairs > 0)
     expect(await status()).toMatchObject({ state: 'running', pairs: 1, disagreements: 1 })
     await ask(server.admin, 'POST', '/v2/rollouts/m/stop')
+  },
+  LONG,
+)
+
+test(
+  'unloading the model ends its rollout, and another may begin when it is back',
+  async () => {
+    await open()
+    await start({ candidate: SAME })
+    await infer('before', 1)
+    const act = (act: string) => ask(server.http, 'POST', `/v2/repository/models/m/${act}`)
+    expect((await act('unload')).status).toBe(200)
+    expect(await status()).toMatchObject({ state: 'stopped', reason: 'stopped: the model was unloaded' })
+    expect((await act('load')).status).toBe(200)
+    expect((await infer('after', 1)).json.model_version).toBe('1')
+    await extension.controller.settled()
+    expect(errors).toEqual([])
+    expect((await start({ candidate: SAME })).status).toBe(200)
+    // A load by hand ends it at once too, not with the next request.
+    await server.core.registry.load('m', WRONG)
+    expect(await status()).toMatchObject({ state: 'stopped', reason: 'stopped: version 4 was made live by somebody' })
+    await extension.controller.settled()
+    expect(errors).toEqual([])
   },
   LONG,
 )

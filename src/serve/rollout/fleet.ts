@@ -32,7 +32,10 @@ export function registryFleet(
     warm: (name, version) => registry().warm(name, version),
     load: (name, version) => registry().load(name, version),
     promote: (name, version) => registry().promote(name, version),
-    retire: (name, version) => registry().retire(name, version),
+    async retire(name, version) {
+      // Unloading the model takes all its versions.
+      if (registry().model(name).warm.has(version)) await registry().retire(name, version)
+    },
     async side(name, version) {
       const found = await dossier(name, version)
       return { version, digest: digestOf(name, version), signatures: found?.signatures ?? [] }
