@@ -19,6 +19,8 @@ export interface Caller {
   readonly tenant: string
   /** Callers take turns in the queue: the key's name, else the address. */
   readonly name: string
+  /** Names of the models that the key may use; all where it has none. */
+  readonly models?: readonly string[] | undefined
 }
 
 export interface InferCall {

@@ -1,7 +1,7 @@
 import { afterAll, afterEach, expect, test } from 'vitest'
 import { ask, modelFolder, serve, withPlan } from '../../../tests/serve-kit.ts'
 import { type Database, openEmbedded, State } from '../../state/index.ts'
-import { folderSource, type ServeOptions, type Server, silentLog } from '../index.ts'
+import { folderSource, makeKey, type ServeOptions, type Server, silentLog } from '../index.ts'
 import { type RolloutExtension, rolloutExtension } from './extension.ts'
 
 /** What counts for and against a version, with real models behind a real server. */
@@ -151,6 +151,26 @@ test(
     expect(await status()).toMatchObject({ state: 'stopped', reason: 'stopped: version 4 was made live by somebody' })
     await extension.controller.settled()
     expect(errors).toEqual([])
+  },
+  LONG,
+)
+
+test(
+  'a label is taken from whoever may use the model, and from nobody else',
+  async () => {
+    const [own, other] = [makeKey('own', ['infer']), makeKey('other', ['infer'])]
+    await open({
+      keys: [
+        { ...own.entry, models: ['m'] },
+        { ...other.entry, models: ['n'] },
+      ],
+    })
+    const label = async (key: string, body: object) =>
+      (await ask(server.http, 'POST', '/feedback', body, { authorization: `Bearer ${key}` })).status
+    const one = { model: 'm', id: '1', label: 1 }
+    expect(await label(own.key, one)).toBe(200)
+    expect(await label(other.key, one)).toBe(403)
+    expect(await label(own.key, { model: 'm', feedback: [one, { ...one, model: 'n' }] })).toBe(403)
   },
   LONG,
 )

@@ -2,6 +2,7 @@ import type { RolloutSettings } from '../../report/index.ts'
 import type { State } from '../../state/index.ts'
 import type { Exchange, Route } from '../http/http-face.ts'
 import { type JsonObject, objectOf, parseJson } from '../protocol/json-text.ts'
+import { checkModel } from '../security/keys.ts'
 import { invalid, ServeError } from '../serve-error.ts'
 import type { RolloutController, StartRequest } from './controller.ts'
 import { drill } from './drill.ts'
@@ -23,6 +24,7 @@ export function feedbackRoutes(controller: RolloutController): readonly Route[] 
         const count = { joined: 0, waiting: 0, unusable: 0 }
         // All or nothing: a list with a mistake in it changes nothing.
         const labels = items.map((item) => labelOf(objectOf(item, 'the feedback'), body))
+        for (const { model } of labels) checkModel(exchange.caller.models, model)
         for (const { model, id, label } of labels)
           count[controller.feedback(model, exchange.caller.tenant, id, label)]++
         return JSON.stringify(count)

@@ -33,7 +33,7 @@ export class Access {
   admit(knock: Knock, scope: Scope, model?: string): Caller {
     if (this.#keys) {
       const key = this.#keys.admit(knock.key, scope, model)
-      return { tenant: key.tenant ?? key.name, name: key.name }
+      return { tenant: key.tenant ?? key.name, name: key.name, models: key.models }
     }
     if (scope === 'admin') this.#admitAct(knock)
     return { tenant: '', name: knock.address }

@@ -54,8 +54,7 @@ export class KeyRing {
     const key = this.#keys.get(hashOf(presented))
     if (!key) throw new ServeError('unauthenticated', 'the API key is not known')
     if (!key.scopes.includes(scope)) throw new ServeError('forbidden', `the API key does not have the scope '${scope}'`)
-    if (model !== undefined && key.models && !key.models.includes(model))
-      throw new ServeError('forbidden', 'the API key is not allowed to use this model')
+    if (model !== undefined) checkModel(key.models, model)
     const waitMs = key.bucket?.take() ?? 0
     if (waitMs > 0)
       throw new ServeError('too-many', 'the API key is over its rate', {
@@ -63,6 +62,12 @@ export class KeyRing {
       })
     return key
   }
+}
+
+/** @throws ServeError `forbidden` where the models of a key do not hold this one. */
+export function checkModel(models: readonly string[] | undefined, model: string): void {
+  if (models && !models.includes(model))
+    throw new ServeError('forbidden', 'the API key is not allowed to use this model')
 }
 
 const hashOf = (key: string) => `sha256:${createHash('sha256').update(key).digest('hex')}`
