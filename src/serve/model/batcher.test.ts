@@ -13,13 +13,18 @@ const numbers = (tensors: readonly ByteTensor[]) =>
 
 /** Lanes that run when the test says so, and compute −x. */
 class StagedLanes {
-  readonly runs: { lane: number; inputs: readonly ByteTensor[]; end(error?: Error): void }[] = []
+  readonly runs: {
+    lane: number
+    inputs: readonly ByteTensor[]
+    end(error?: Error, answer?: readonly ByteTensor[]): void
+  }[] = []
   stopped = 0
   readonly lanes = {
     run: (lane: number, inputs: readonly ByteTensor[]) =>
       new Promise<LaneAnswer>((resolve, reject) => {
-        const end = (error?: Error) => {
+        const end = (error?: Error, answer?: readonly ByteTensor[]) => {
           if (error) return reject(error)
+          if (answer) return resolve({ outputs: answer, runNs: 1e6 })
           const outputs = inputs.map(({ dims, pieces }) => {
             const [data] = numbers([{ name: 'x', dtype: 'float32', dims, pieces }])
             return bytesOfValue('y', { dtype: 'float32', dims, data: Float32Array.from(data as number[], (x) => -x) })
@@ -198,6 +203,22 @@ describe('a batcher', () => {
     expect(ends.slice(1)).toEqual([fault])
   })
 
+  test('an output that has no rows cannot be shared out: each request runs alone', async () => {
+    const { staged, run } = batcher()
+    const answers = [run(row(1)), run(row(2)), run(row(3))]
+    await turn()
+    staged.runs[0]!.end()
+    await turn()
+    const anchors = bytesOfValue('y', { dtype: 'float32', dims: [1, 1], data: Float32Array.of(7) })
+    expect(staged.runs[1]!.inputs[0]!.dims).toEqual([2, 1])
+    staged.runs[1]!.end(undefined, [anchors])
+    for (const own of [2, 3]) {
+      await turn()
+      expect(staged.runs[own]!.inputs[0]!.dims).toEqual([1, 1])
+      staged.runs[own]!.end(undefined, [anchors])
+    }
+    expect((await Promise.all(answers)).map(({ outputs }) => numbers(outputs))).toEqual([[[-1]], [[7]], [[7]]])
+  })
   test('one bad request of a batch fails alone', async () => {
     const { staged, run } = batcher()
     void run(row(0))

@@ -256,7 +256,8 @@ export class Batcher {
         commonOutputs(jobs),
       )
       const own = splitRows(outputs, rows)
-      if (!own) throw new Error('internal: an output has no row for every row of the inputs')
+      // Anchors and other outputs without rows cannot be shared out: each request then runs alone.
+      if (!own) throw new ServeError('invalid', 'an output has no row for every row of the inputs')
       const runMs = runNs / 1e6
       this.#free(lanes, lane, jobs, total, runMs, start, false)
       const loan = new Loan(release)
