@@ -37,11 +37,11 @@ afterAll(() => bench.remove())
 
 describe('whet robustness', () => {
   test('one report for both models, a page, and rows from elsewhere', async () => {
-    const { stdout, stderr } = await bench.whet(
+    const { code, stdout, stderr } = await bench.whet(
       ...['robustness', 'base.onnx', 'other.onnx', '--data', 'pictures.npz', '--ood', 'strange.npz'],
       ...['--corruptions', 'fog,snow,jpeg-compression', '--severities', '1,4', '-o', 'page.html', '--json'],
     )
-    expect(stderr).toBe('')
+    expect([code, stderr]).toEqual([0, ''])
     const report = reportIn(stdout, 'robustness')
     expect(report).toMatchObject({ n: ROWS, modality: 'images', severities: [1, 4], metric: 'top1', labelled: true })
     expect(report.corruptions.map(({ name }) => name)).toEqual(['fog', 'snow', 'jpeg-compression'])
@@ -81,7 +81,7 @@ describe('whet robustness', () => {
     const tables = stdout.split('\n').filter((line, i) => i > 0 && !line.startsWith('  '))
     for (const line of tables) expect(line.length).toBeLessThanOrEqual(120)
   })
-  test('the exit code is that of the worst verdict against the first model', async () => {
+  test('the exit code is 1 where a model regressed against the first', async () => {
     bench.model('same.onnx', 'g (float[N,2] x) => (float[N,2] y) { y = Identity(x) }')
     bench.model('contrary.onnx', 'g (float[N,2] x) => (float[N,2] y) { y = Neg(x) }')
     for (const rows of [30, 400]) {
@@ -95,7 +95,7 @@ describe('whet robustness', () => {
       return [code, ...others.map(({ change }) => change?.verdict)]
     }
     expect(await exit('400.npz', 'same.onnx', 'same.onnx')).toEqual([0, 'pass'])
-    expect(await exit('30.npz', 'same.onnx', 'same.onnx')).toEqual([3, 'inconclusive'])
+    expect(await exit('30.npz', 'same.onnx', 'same.onnx')).toEqual([0, 'inconclusive'])
     expect(await exit('400.npz', 'same.onnx', 'same.onnx', 'contrary.onnx')).toEqual([1, 'pass', 'regressed'])
   }, 120_000)
   test('one row and one model', async () => {

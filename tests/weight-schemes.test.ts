@@ -295,3 +295,11 @@ describe('float16', () => {
     ])
   })
 })
+
+test.each(['quantizeDynamicInt8', 'quantizeWeights'])('%s: an Einsum with weights is told of', async (id) => {
+  const graph =
+    'g (float[4,64] x) => (float y) { h = Einsum<equation = "nd,dh->nh">(x, w) y = Einsum<equation = "nh,nh->n">(h, h) }'
+  const { report } = await run(id, modelWith(graph, { w: [64, 64] }))
+  expect(report.applied).toBe(0)
+  expect(report.refused).toEqual([{ node: 'h', reason: expect.stringContaining('no integer kernel for Einsum') }])
+})

@@ -1,4 +1,4 @@
-import type { ComparisonReport, SliceResult } from '../report/index.ts'
+import { type ComparisonReport, rowsWanted, type SliceResult } from '../report/index.ts'
 import type { Metric } from './metric/metric.ts'
 import { metricInWords } from './metric/words.ts'
 import { amountText, rowsOf, valueText, whole } from './sentence.ts'
@@ -58,7 +58,7 @@ function errorsChanged({ ratio, ci }: NonNullable<StoryInput['errorRatio']>): st
 }
 
 function whatItMeans(report: StoryInput, margin: number, unit: Metric['unit']): readonly string[] {
-  const { verdict, nonInferiority, requiredN, flipRates, measurablyWorse, discordant } = report
+  const { verdict, nonInferiority, flipRates, measurablyWorse, discordant } = report
   const counted = (flipRates !== undefined && discordant !== null) || report.metric === 'agreement'
   const amount = (value: number) => (counted ? outOf(Math.abs(value)) : amountText(Math.abs(value), unit))
   const accepted = amount(margin)
@@ -78,12 +78,8 @@ function whatItMeans(report: StoryInput, margin: number, unit: Metric['unit']): 
     return nonInferiority && nonInferiority.lowerBound <= -margin
       ? [`You said that a loss of up to ${accepted} would be fine. This is more, and chance does not explain it.`]
       : []
-  const more =
-    requiredN === null
-      ? ''
-      : report.labelled || report.agreement?.changed === 0
-        ? ` About ${whole(requiredN)} rows would settle it.`
-        : ` About ${whole(requiredN)} rows with their right answers would settle it.`
+  const wanted = rowsWanted(report)
+  const more = wanted === null ? '' : ` About ${wanted} would settle it.`
   if (report.nothingToLose)
     return [
       `These rows cannot tell: the old model does so badly on them that even the worst possible answers would lose no more than you accept (${accepted}).${more} That is not a pass.`,

@@ -62,6 +62,8 @@ export const quantization = report('quantization', {
   after: modelSize,
   /** Of the worst output; null where nothing was run. */
   sqnrDb: nullable(number),
+  /** Rows, or random inputs, that `sqnrDb` and `layers` were seen on: a look, which `compare` on many rows may correct. */
+  sqnrSamples: optional(integer),
   layers: list(object({ name: text, sqnrDb: nullable(number) })),
   /** Whether a row's answer is the same whatever rows share its batch; null where nothing was run. `rows`: seen on so many. */
   batchInvariant: nullable(

@@ -1,4 +1,4 @@
-import type { ComparisonReport } from '../report/index.ts'
+import { type ComparisonReport, rowsWanted } from '../report/index.ts'
 import type { Contender, Finalists } from './finalists.ts'
 import { byPreference } from './preference.ts'
 
@@ -113,12 +113,14 @@ const bestFirst = (list: readonly Contender[]) =>
 
 const original = (reason: string): Choice => ({ id: 'original', proof: null, reason, ranked: [] })
 
-const need = (proof: ComparisonReport | undefined) =>
-  proof?.requiredN ? ` About ${proof.requiredN} rows would settle it.` : ''
+const need = (proof: ComparisonReport | undefined) => {
+  const wanted = proof ? rowsWanted(proof) : null
+  return wanted === null ? '' : ` About ${wanted} would settle it.`
+}
 
-const wordFor = (proof: ComparisonReport) =>
-  proof.verdict === 'regressed'
-    ? 'found to be worse'
-    : proof.verdict === 'pass'
-      ? 'not proven surely enough for one of two that were tested side by side'
-      : `not proven${proof.requiredN ? ` (about ${proof.requiredN} rows would settle it)` : ''}`
+function wordFor(proof: ComparisonReport): string {
+  if (proof.verdict === 'regressed') return 'found to be worse'
+  if (proof.verdict === 'pass') return 'not proven surely enough for one of two that were tested side by side'
+  const wanted = rowsWanted(proof)
+  return wanted === null ? 'not proven' : `not proven (about ${wanted} would settle it)`
+}

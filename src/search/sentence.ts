@@ -1,5 +1,11 @@
 import { lowestSqnrDb } from '../evaluate/index.ts'
-import { type CandidateResult, type ComparisonReport, grouped, type OptimizationReport } from '../report/index.ts'
+import {
+  type CandidateResult,
+  type ComparisonReport,
+  grouped,
+  type OptimizationReport,
+  rowsWanted,
+} from '../report/index.ts'
 import { NOT_SLOWER } from './goal.ts'
 
 /**
@@ -54,7 +60,8 @@ function lossWords(chosen: CandidateResult, proof: ComparisonReport | null): str
   const evidence = [changed, noise === null ? null : `signal to noise at least ${noise.toFixed(0)} dB`].filter(
     (words) => words !== null,
   )
-  const more = proof.requiredN === null ? '' : `; about ${grouped(proof.requiredN)} rows would settle it`
+  const wanted = rowsWanted(proof)
+  const more = wanted === null ? '' : `; about ${wanted} would settle it`
   return `; close to the original but not proven on ${grouped(proof.n)} ${proof.n === 1 ? 'row' : 'rows'}${evidence.length > 0 ? ` (${evidence.join(', ')})` : ''}${more}.`
 }
 

@@ -63,7 +63,7 @@ function kernelsOf(
 }
 
 /** What quantization did to the answers, and the kernels that it runs in. */
-export interface Damage extends Pick<QuantizationReport, 'sqnrDb' | 'layers' | 'batchInvariant'> {
+export interface Damage extends Pick<QuantizationReport, 'sqnrDb' | 'sqnrSamples' | 'layers' | 'batchInvariant'> {
   readonly kernels: ReadKernels
   /** The inputs that it was seen on. */
   readonly feeds: readonly Feeds[]
@@ -114,5 +114,12 @@ export async function measureDamage(
   await letOthersRun()
   meanwhile?.()
   const [{ sqnrDb, layers }, batchInvariant] = await measuring
-  return { sqnrDb, layers, batchInvariant, feeds, kernels: kernelsOf(candidate.kernels, planned) }
+  return {
+    sqnrDb,
+    sqnrSamples: looked.length,
+    layers,
+    batchInvariant,
+    feeds,
+    kernels: kernelsOf(candidate.kernels, planned),
+  }
 }

@@ -19,9 +19,14 @@ const ADVICE: Readonly<Record<Scheme, string>> = {
 export function noiseWarning({
   scheme,
   sqnrDb,
+  sqnrSamples,
   layers,
-}: Pick<QuantizationReport, 'scheme' | 'sqnrDb' | 'layers'>): readonly string[] {
+}: Pick<QuantizationReport, 'scheme' | 'sqnrDb' | 'sqnrSamples' | 'layers'>): readonly string[] {
   if (sqnrDb === null || sqnrDb >= CLOSE_DB) return []
+  const seen =
+    sqnrSamples === undefined
+      ? ''
+      : ` on the ${sqnrSamples} ${sqnrSamples === 1 ? 'sample' : 'samples'} that were looked at`
   const noisy = layers.flatMap((layer) => (layer.sqnrDb === null ? [] : [{ ...layer, sqnrDb: layer.sqnrDb }]))
   const noisiest = noisy.filter((layer) => layer.sqnrDb < CLOSE_DB).slice(0, NAMED)
   const where =
@@ -29,6 +34,6 @@ export function noiseWarning({
       ? ''
       : ` (the noisiest: ${noisiest.map((layer) => `${layer.name}: ${layer.sqnrDb.toFixed(1)} dB`).join(', ')})`
   return [
-    `the outputs keep ${sqnrDb.toFixed(1)} dB, and ${CLOSE_DB} dB are what a model that stays close keeps${where}; whet compare tells what it costs; what helps: ${ADVICE[scheme]}`,
+    `the outputs keep ${sqnrDb.toFixed(1)} dB${seen}, and ${CLOSE_DB} dB are what a model that stays close keeps${where}; whet compare tells what it costs; what helps: ${ADVICE[scheme]}`,
   ]
 }

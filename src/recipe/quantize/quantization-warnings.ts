@@ -10,7 +10,7 @@ import type { QuantizeOptions } from './quantize-options.ts'
 import { isLearned, learnsRoundings } from './quantized-trail.ts'
 
 /** What a quantization came to, as far as there may be something to warn of. */
-interface Outcome extends Pick<QuantizationReport, 'sqnrDb' | 'layers'> {
+interface Outcome extends Pick<QuantizationReport, 'sqnrDb' | 'sqnrSamples' | 'layers'> {
   /** The model as it came. */
   readonly model: Model
   /** Whether roundings that it makes in each run were undone. */
@@ -30,11 +30,11 @@ interface Outcome extends Pick<QuantizationReport, 'sqnrDb' | 'layers'> {
 
 /** What whoever uses the model should know; the order is that of the report. */
 export function quantizationWarnings(outcome: Outcome, options: QuantizeOptions): readonly string[] {
-  const { model, run, passes, evidence, sqnrDb, layers, timing } = outcome
+  const { model, run, passes, evidence, timing } = outcome
   const { scheme, data } = options
   return [
     ...outcome.kernels.warnings,
-    ...noiseWarning({ scheme, sqnrDb, layers }),
+    ...noiseWarning({ ...outcome, scheme }),
     ...slower(timing),
     ...evidence.flatMap((report) => (report.kind === 'calibration' ? unseen(report) : [])),
     ...(scheme === 'static-int8' ? fewRows(options) : []),

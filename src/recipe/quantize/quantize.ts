@@ -95,6 +95,7 @@ async function quantizeIn(sessions: OpenSessions, place: RunsOn, model: Model, o
   const made: Made = { model, float: start.model, trail, planned: run.planned ?? {}, evidence }
   const { kernels, damage, timing, sizes } = await measureMade(sessions, place, made, options)
   const { sqnrDb, layers, batchInvariant } = damage ?? { sqnrDb: null, layers: [], batchInvariant: null }
+  const seenOn = damage ? { sqnrSamples: damage.sqnrSamples! } : {}
   const outcome = { model, unrounded, gone, evidence, run, passes: trail.runs, everywhere, kernels }
   const report: QuantizationReport = {
     kind: 'quantization',
@@ -108,12 +109,13 @@ async function quantizeIn(sessions: OpenSessions, place: RunsOn, model: Model, o
     float: run.refused,
     ...sizes,
     sqnrDb,
+    ...seenOn,
     layers,
     batchInvariant,
     ...(timing ? { timing } : {}),
     ...(target === 'portable' ? { portable: provePortable(trail.model) } : {}),
     passes: trail.runs,
-    warnings: quantizationWarnings({ ...outcome, sqnrDb, layers, timing }, options),
+    warnings: quantizationWarnings({ ...outcome, sqnrDb, ...seenOn, layers, timing }, options),
   }
   return quantized(trail, report, tensors)
 }

@@ -1,4 +1,4 @@
-import type { ComparisonReport, GateCheck, SliceResult } from '../../report/index.ts'
+import { type ComparisonReport, type GateCheck, rowsWanted, type SliceResult } from '../../report/index.ts'
 import { gateSentence, verdictOfAll } from '../pipeline/checks.ts'
 import { count, metricValue, percent, plural, repeats, signed } from '../words.ts'
 import { section } from './section.ts'
@@ -12,6 +12,7 @@ export function comparison(report: ComparisonReport, style: Style): string {
   const words = gate
     ? [`${verdictWord(verdictOfAll(report), null, style)}  ${paint('bold', gateSentence(gate), style)}`]
     : []
+  const wanted = rowsWanted(report)
   return [
     ...words,
     `${verdictWord(report.verdict, report.grade, style)}  ${paint('bold', report.sentence, style)}`,
@@ -49,7 +50,7 @@ export function comparison(report: ComparisonReport, style: Style): string {
           `same most likely next token: ${percent(report.nextTokens.rate, 2)} of ${count(report.nextTokens.places)} places`,
         ]
       : []),
-    ...(report.requiredN === null ? [] : [`about ${count(report.requiredN)} rows would settle it`]),
+    ...(wanted === null ? [] : [`about ${wanted} would settle it`]),
     ...(report.slices.length > 0 ? ['', sliceTable('slice', report.slices, style)] : []),
     ...(classes.length > 0 && classes.length <= 20 && !repeats(classes, report.slices)
       ? ['', sliceTable('class', classes, style)]

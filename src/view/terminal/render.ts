@@ -135,8 +135,9 @@ function rewrite(report: RewriteReport, style: Style): string {
 }
 
 /** Null stands for outputs without any difference, and for a model that was not run: whether a batch was tried tells. */
-function noiseOf({ sqnrDb, batchInvariant, kernels, planned }: QuantizationReport): string {
-  if (batchInvariant) return decibels(sqnrDb)
+function noiseOf({ sqnrDb, sqnrSamples, batchInvariant, kernels, planned }: QuantizationReport): string {
+  if (batchInvariant)
+    return `${decibels(sqnrDb)}${sqnrSamples === undefined ? '' : ` on ${plural(sqnrSamples, 'sample')}`}`
   return kernels && Object.keys(planned).length === 0 ? 'identical, nothing was quantized' : 'not measured'
 }
 

@@ -23,6 +23,7 @@ import {
   runRules,
 } from '../../../rewrite/index.ts'
 import { dropUnread } from '../drop-unread.ts'
+import { EINSUM_STAYS } from '../einsum-stays.ts'
 import { dynamicLstm } from './dynamic-lstm.ts'
 import { type CodingOptions, dynamicProduct, weightedProduct } from './dynamic-matmul.ts'
 
@@ -114,6 +115,7 @@ function rules(options: DynamicInt8Options, products: string[], planned: Record<
       apply: () => ({ refused: 'integer convolutions with dynamic ranges are several times slower than float' }),
     },
     { roots: ['GRU', 'RNN'], apply: (node) => ({ refused: `the runtime has no integer kernel for ${node.opType}` }) },
+    EINSUM_STAYS,
   ]
 }
 

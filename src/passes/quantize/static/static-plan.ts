@@ -114,7 +114,8 @@ export function planStatic(
     if (units.has(node) || covered.has(node)) continue
     const reason = reasons.get(node)
     // Only nodes that compute on float values are worth a word; shape arithmetic is none of them.
-    if (reason === undefined && !node.outputs.some((name) => ranges.has(name))) continue
+    const isOnFloat = [...node.inputs, ...node.outputs].some((name) => ranges.has(name))
+    if (reason === undefined && !isOnFloat) continue
     if (node.outputs.every((name) => facts.dtype?.(name)?.includes('float') === false)) continue
     float.push({ node: nodeLabel(node), reason: reason ?? noRule(node) })
   }

@@ -25,6 +25,7 @@ import { rangeOf } from '../affine.ts'
 import { dropUnread } from '../drop-unread.ts'
 import { FEWEST_WEIGHTS, transpose, withBias } from '../dynamic/dynamic-matmul.ts'
 import { withContrib } from '../dynamic/quantize-dynamic-int8.ts'
+import { EINSUM_STAYS } from '../einsum-stays.ts'
 import { learnedWeightsOf } from '../learned-weights.ts'
 import type { BlockCodes } from './block-codes.ts'
 import { GROUPS } from './block-grid.ts'
@@ -264,6 +265,7 @@ function rules(
         return storeAsIntegers(node, editor, stored(editor), narrow ? { bits: 4, learned } : { bits: 8 })
       },
     },
+    EINSUM_STAYS,
   ]
 
   function shareTable(node: Node, editor: GraphEditor): RuleOutcome {
