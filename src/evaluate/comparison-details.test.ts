@@ -194,7 +194,7 @@ test('one row many times over is no proof, and a row that differs makes it one; 
   expect(repeated.sentence).toBe(
     'Not settled: all 300 rows are the same row, and prove no more than one does; about 268 different rows would settle it.',
   )
-  expect(repeated.story!.join(' ')).toMatch(/About 268 rows would settle it\. That is not a pass\./)
+  expect(repeated.story!.join(' ')).toMatch(/About 268 different rows would settle it\. That is not a pass\./)
   expect((await judged(same.map((one, i) => (i === 299 ? row(2, 2, 2) : one)))).verdict).toBe('pass')
   // Where the candidate fails on that one row, no number of good ones makes up for it.
   expect((await judged(same.map(() => row(1, 1, 0)))).verdict).toBe('regressed')
