@@ -1,6 +1,12 @@
 import { argmax, isClassLike, numbersOf, type RowOutputs } from '../row-outputs.ts'
 import type { RowLabel } from './metric.ts'
-import { LEAST_PROBABILITY, logLoss, sayProbabilities, saysProbabilities, softmax } from './probabilities.ts'
+import {
+  areProbabilitiesTogether,
+  LEAST_PROBABILITY,
+  likenessToProbabilities,
+  logLoss,
+  softmax,
+} from './probabilities.ts'
 
 /** What the class probabilities of two models say of every row; NaN where one of them holds no numbers. */
 export interface ClassScores {
@@ -60,7 +66,7 @@ export function classScores(classNames: readonly string[] | undefined): {
       const truth = classNumber(label, x.length, classNames)
       labels.push(truth)
       // What the scores of the one are, those of the other are as well, however they are rounded.
-      said.push(saysProbabilities(x))
+      said.push(likenessToProbabilities(x))
       asTheyAre.add(x, y, truth)
       throughSoftmax.add(softmax(x), softmax(y), truth)
     },
@@ -69,9 +75,9 @@ export function classScores(classNames: readonly string[] | undefined): {
         ? null
         : {
             output,
-            from: sayProbabilities(said) ? 'probabilities' : 'logits',
+            from: areProbabilitiesTogether(said) ? 'probabilities' : 'logits',
             classes,
-            ...(sayProbabilities(said) ? asTheyAre : throughSoftmax).seen,
+            ...(areProbabilitiesTogether(said) ? asTheyAre : throughSoftmax).seen,
             labels: labelled ? labels : null,
           },
   }

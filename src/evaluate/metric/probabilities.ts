@@ -31,14 +31,14 @@ export const isProbability = (value: number): boolean => value >= -1e-3 && value
 
 const [NEVER, UNLIKE, LIKE] = [-1, 0, 1]
 
-/** What a row says of whether its model's scores are probabilities, as a number for its summary; see `sayProbabilities`. */
-export function saysProbabilities(scores: ArrayLike<number>): number {
+/** What a row says of whether its model's scores are probabilities, as a number for its summary; see `areProbabilitiesTogether`. */
+export function likenessToProbabilities(scores: ArrayLike<number>): number {
   // A Softmax may be rounded far off in a row; a Sigmoid stays between 0 and 1 however it is rounded.
   return mayBeProbabilities(scores) ? LIKE : scores.length === 1 ? NEVER : UNLIKE
 }
 
 /** Probabilities or logits is a property of a model, and not of a row: what all rows say of it together. */
-export function sayProbabilities(rows: readonly number[]): boolean {
+export function areProbabilitiesTogether(rows: readonly number[]): boolean {
   return !rows.includes(NEVER) && 2 * rows.filter((said) => said === LIKE).length > rows.length
 }
 

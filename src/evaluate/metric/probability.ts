@@ -2,7 +2,7 @@ import { type Confidences, expectedCalibrationError, riskCoverageArea } from './
 import type { ClassOptions } from './classification.ts'
 import { asProbabilities, byItself, fromLogits, labelledScores } from './labelled-scores.ts'
 import type { Metric } from './metric.ts'
-import { brierScore, logLoss, sayProbabilities, saysProbabilities } from './probabilities.ts'
+import { areProbabilitiesTogether, brierScore, likenessToProbabilities, logLoss } from './probabilities.ts'
 
 /** Mean squared error of the class probabilities, summed over classes: 0 to 2. Lower is better. */
 export const brier = (options: ClassOptions = {}): Metric => ({
@@ -40,10 +40,10 @@ function meanLoss(name: string, loss: Loss, options: ClassOptions): Metric {
     },
     summary: (row) => {
       const { label, scores } = labelledScores(row, options)
-      return [saysProbabilities(scores), loss(asProbabilities(scores), label), loss(fromLogits(scores), label)]
+      return [likenessToProbabilities(scores), loss(asProbabilities(scores), label), loss(fromLogits(scores), label)]
     },
     aggregate: (summaries) => {
-      const place = sayProbabilities(summaries.map(([said]) => said!)) ? 1 : 2
+      const place = areProbabilitiesTogether(summaries.map(([said]) => said!)) ? 1 : 2
       return summaries.reduce((sum, losses) => sum + losses[place]!, 0) / summaries.length
     },
   }
@@ -56,7 +56,7 @@ function ofConfidences(name: string, over: (rows: Confidences) => number, option
     return [confidence, top === label ? 1 : 0]
   }
   const confidencesOf = (summaries: readonly (readonly number[])[]) => {
-    const place = sayProbabilities(summaries.map(([said]) => said!)) ? 1 : 3
+    const place = areProbabilitiesTogether(summaries.map(([said]) => said!)) ? 1 : 3
     return {
       confidence: summaries.map((row) => row[place]!),
       right: summaries.map((row) => row[place + 1] === 1),
@@ -75,7 +75,7 @@ function ofConfidences(name: string, over: (rows: Confidences) => number, option
     summary: (row) => {
       const { label, scores } = labelledScores(row, options)
       return [
-        saysProbabilities(scores),
+        likenessToProbabilities(scores),
         ...rightIn(asProbabilities(scores), label),
         ...rightIn(fromLogits(scores), label),
       ]

@@ -2,7 +2,7 @@ import { placements } from '../../statistics/index.ts'
 import type { ClassOptions } from './classification.ts'
 import { byItself, labelledScores } from './labelled-scores.ts'
 import type { Metric, MetricRow } from './metric.ts'
-import { logSumExp, sayProbabilities, saysProbabilities } from './probabilities.ts'
+import { areProbabilitiesTogether, likenessToProbabilities, logSumExp } from './probabilities.ts'
 import { auroc, averagePrecision, equalErrorRate } from './ranked-scores.ts'
 
 type Area = (scores: readonly number[], positive: readonly boolean[]) => number
@@ -32,10 +32,10 @@ function ranking(name: string, area: Area, options: ClassOptions): Metric {
     const present = new Set(summaries.map((row) => row[LABEL]!))
     // Where only one class occurs, nothing is put above anything.
     if (present.size < 2) return []
-    // Of probabilities the logarithm puts rows in the same order: z − ln Σ eᶻ.
-    const isSoftmax = classes > 1 && !sayProbabilities(summaries.map((row) => row[SAID]!))
+    // z − ln Σ eᶻ, the logarithm of the probability, puts rows in the same order as it.
+    const areLogits = classes > 1 && !areProbabilitiesTogether(summaries.map((row) => row[SAID]!))
     return (classes <= 2 ? [1] : [...present]).map((positive) => ({
-      scores: summaries.map((row) => row[SCORES + (classes === 1 ? 0 : positive)]! - (isSoftmax ? row[TOTAL]! : 0)),
+      scores: summaries.map((row) => row[SCORES + (classes === 1 ? 0 : positive)]! - (areLogits ? row[TOTAL]! : 0)),
       positive: summaries.map((row) => row[LABEL] === positive),
     }))
   }
@@ -48,7 +48,7 @@ function ranking(name: string, area: Area, options: ClassOptions): Metric {
     score: (row) => ownOf(row, options),
     summary: (row) => {
       const { label, scores } = labelledScores(row, options)
-      return [label, saysProbabilities(scores), logSumExp(scores), ...Array.from(scores)]
+      return [label, likenessToProbabilities(scores), logSumExp(scores), ...Array.from(scores)]
     },
     stratum: (row) => row[LABEL]!,
     parts: (summaries) => {

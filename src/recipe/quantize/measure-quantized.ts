@@ -63,7 +63,8 @@ function kernelsOf(
 }
 
 /** What quantization did to the answers, and the kernels that it runs in. */
-export interface Damage extends Pick<QuantizationReport, 'sqnrDb' | 'sqnrSamples' | 'layers' | 'batchInvariant'> {
+export interface Damage extends Pick<QuantizationReport, 'sqnrDb' | 'layers' | 'batchInvariant'> {
+  readonly sqnrSamples: number
   readonly kernels: ReadKernels
   /** The inputs that it was seen on. */
   readonly feeds: readonly Feeds[]

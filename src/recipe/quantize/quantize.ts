@@ -95,7 +95,7 @@ async function quantizeIn(sessions: OpenSessions, place: RunsOn, model: Model, o
   const made: Made = { model, float: start.model, trail, planned: run.planned ?? {}, evidence }
   const { kernels, damage, timing, sizes } = await measureMade(sessions, place, made, options)
   const { sqnrDb, layers, batchInvariant } = damage ?? { sqnrDb: null, layers: [], batchInvariant: null }
-  const seenOn = damage ? { sqnrSamples: damage.sqnrSamples! } : {}
+  const seenOn = damage ? { sqnrSamples: damage.sqnrSamples } : {}
   const outcome = { model, unrounded, gone, evidence, run, passes: trail.runs, everywhere, kernels }
   const report: QuantizationReport = {
     kind: 'quantization',
