@@ -1,6 +1,6 @@
 import type { DType, Shape } from '../ir/index.ts'
 import { UserError } from '../platform/index.ts'
-import { canCast } from './cast-column.ts'
+import { canCast, HALVES } from './cast-column.ts'
 import type { Field, FieldRole } from './dataset.ts'
 import { didYouMean, listNames } from './list-names.ts'
 import type { LooseArray, Table, TableColumn } from './table.ts'
@@ -63,7 +63,9 @@ export function assignRoles(table: Table, wishes: RoleWishes): Roles {
       continue
     }
     const wish = wishes.inputs?.find(({ name }) => name === column.name)
-    const dtype = role === 'input' && wish ? wish.dtype : column.dtype
+    // Labels and slice fields are compared as numbers, which the bits of a half are not.
+    const read = HALVES.has(column.dtype) && role !== 'input' ? 'float32' : column.dtype
+    const dtype = role === 'input' && wish ? wish.dtype : read
     if (dtype !== column.dtype) notes.push(`"${column.name}" is stored as ${column.dtype} and cast to ${dtype}.`)
     fields.push({ name: column.name, role, dtype, storedDtype: column.dtype, rowShape: column.rowShape })
   }

@@ -21,7 +21,8 @@ const INTEGER_BITS: Partial<Record<DType, readonly [bits: number, signed: boolea
   uint64: [64, false],
 }
 
-const HALVES: ReadonlySet<DType> = new Set(['float16', 'bfloat16'])
+/** Types whose elements are held as their bits. */
+export const HALVES: ReadonlySet<DType> = new Set(['float16', 'bfloat16'])
 
 /**
  * Whether values of type `from` may be fed to an input of type `to`: anything numeric to floating point (rounded),

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { writeNpz } from '../../bench/write-npz.ts'
-import { openDataset } from './index.ts'
+import { memoryDataset, openDataset } from './index.ts'
 
 let folder = ''
 beforeAll(async () => {
@@ -13,6 +13,29 @@ afterAll(() => rm(folder, { recursive: true }))
 
 const inputs = [{ name: 'x', dtype: 'float32', shape: ['n', 2] }] as const
 const x = Float32Array.of(1, 2, 3, 4, 5, 6)
+
+// 0, 1, 2 and 0.5 as IEEE 754 binary16.
+const HALF = { 0: 0x0000, 1: 0x3c00, 2: 0x4000, 0.5: 0x3800 } as const
+const halves = (...numbers: readonly (keyof typeof HALF)[]) => Uint16Array.from(numbers, (number) => HALF[number])
+
+test('halves that are no input are read as the numbers that they are, with class names and one-hot too', async () => {
+  const columns = {
+    x: { dtype: 'float32', dims: [3, 2], data: x },
+    labels: { dtype: 'float16', dims: [3], data: halves(2, 0, 1) },
+    share: { dtype: 'float16', dims: [3], data: halves(0.5, 1, 0) },
+  } as const
+  const labelsOf = async (over: object, options: object = {}) => {
+    const data = await memoryDataset({ ...columns, ...over }, { inputs, ...options })
+    const found: string[] = []
+    for await (const { columns } of data.read())
+      for (const name of ['labels', 'share']) found.push(Array.from(columns[name]!.data, String).join(' '))
+    return found
+  }
+  expect(await labelsOf({})).toEqual(['2 0 1', '0.5 1 0'])
+  expect(await labelsOf({}, { classNames: ['a', 'b', 'c'] })).toEqual(['2 0 1', '0.5 1 0'])
+  const hot = { labels: { dtype: 'float16', dims: [3, 2], data: halves(0, 1, 1, 0, 0, 1) } }
+  expect(await labelsOf(hot)).toEqual(['1 0 1', '0.5 1 0'])
+})
 
 async function read(path: string, indices?: readonly number[]) {
   const data = await openDataset(path, { inputs })

@@ -118,10 +118,12 @@ function finishColumn(
   where: string,
   seen: Seen,
 ): Column {
-  if (field.role === 'label' && seen.classNames) return labelColumn(column, indices, where, seen.classNames)
-  if (field.dtype === 'string' || !ArrayBuffer.isView(column.data)) return column
+  const names = field.role === 'label' ? seen.classNames : undefined
+  if (field.dtype === 'string' || !ArrayBuffer.isView(column.data))
+    return names ? labelColumn(column, indices, where, names) : column
   const what = `"${field.name}" of "${seen.path}"`
   const data = castElements(column.data as NumericArray, field.storedDtype, field.dtype, what, where)
+  if (names) return labelColumn({ dtype: field.dtype, dims: column.dims, data }, indices, where, names)
   if (isFloating(field.dtype) && field.dtype !== 'float16') countNotFinite(data, field.name, indices, seen.notFinite)
   return { dtype: field.dtype, dims: column.dims, data }
 }
