@@ -42,6 +42,37 @@ describe('feedsOf', () => {
     expect([...(feeds.state!.data as Float32Array)]).toEqual(new Array(16).fill(0))
   })
 
+  test('constants and starting values are repeated for every row, along each axis that the model names like the rows', () => {
+    const constant = (dims: number[], ...values: number[]) => ({
+      dtype: 'float32' as const,
+      dims,
+      data: Float32Array.from(values),
+    })
+    const { state, sr, hidden, same } = feedsOf(
+      rows({ input: { dtype: 'float32', dims: [3, 1], data: new Float32Array(3) } }, 3),
+      // Before the input that tells how many rows there are, too.
+      [
+        port('state', ['b', 2]),
+        port('input', ['b', 1]),
+        port('sr', ['b']),
+        port('hidden', [2, 'b', 2]),
+        port('same', ['k', 2]),
+      ],
+      dataset({
+        constants: {
+          state: constant([1, 2], 5, 6),
+          sr: constant([], 7),
+          hidden: constant([2, 1, 2], 1, 2, 3, 4),
+          same: constant([1, 2], 8, 9),
+        },
+      }),
+    )
+    expect([state!.dims, ...(state!.data as Float32Array)]).toEqual([[3, 2], 5, 6, 5, 6, 5, 6])
+    expect([sr!.dims, ...(sr!.data as Float32Array)]).toEqual([[3], 7, 7, 7])
+    expect([hidden!.dims, ...(hidden!.data as Float32Array)]).toEqual([[2, 3, 2], 1, 2, 1, 2, 1, 2, 3, 4, 3, 4, 3, 4])
+    expect([same!.dims, ...(same!.data as Float32Array)]).toEqual([[1, 2], 8, 9])
+  })
+
   test('an empty cache has length zero, and other unknown sizes are asked for', () => {
     const ids = { input_ids: { dtype: 'int64' as const, dims: [1, 5], data: new BigInt64Array(5) } }
     const past = port('past_key_values.0.key', ['batch', 4, 'past_sequence', 8])

@@ -17,13 +17,19 @@ export function feedsOf(rows: Rows, inputs: readonly PortValue[], dataset: Datas
   const feeds: Record<string, TensorValue> = {}
   const symbols = new Map<string, number>()
   const states: PortValue[] = []
+  const constants: PortValue[] = []
   for (const input of inputs) {
     const column = rows.columns[input.name]
-    const constant = dataset.constants[input.name]
     if (column) feeds[input.name] = fromColumn(column, input, rows, dataset, symbols)
-    else if (constant) feeds[input.name] = fromConstant(constant, input, dataset, symbols)
+    else if (dataset.constants[input.name]) constants.push(input)
     else if (isStateInput(input)) states.push(input)
     else throw missing(input, dataset)
+  }
+  // The symbols that stand for the rows of this run, wherever a model has them.
+  const rowSymbols = new Set(inputs.flatMap(({ name, shape }) => (rows.columns[name] ? (shape?.[0] ?? []) : [])))
+  for (const input of constants) {
+    const constant = repeated(dataset.constants[input.name]!, input, rowSymbols, rows.indices.length)
+    feeds[input.name] = fromConstant(constant, input, dataset, symbols)
   }
   for (const state of states) feeds[state.name] = startingState(state, rows.indices.length, symbols, dataset)
   return comingFrom({ where: placeOf(rows, dataset), hint: REFUSED }, feeds)
@@ -95,6 +101,29 @@ function fromColumn(
     )
   bind(fitting, input.shape, symbols)
   return { dtype: input.dtype, dims: fitting, data: elements(column, input, placeOf(rows, dataset)) }
+}
+
+/** A constant that is written for one row, once for every row of the run along the axes that are named like the rows. */
+function repeated(constant: Column, { shape }: PortValue, rowSymbols: ReadonlySet<Dim>, rows: number): Column {
+  const { dtype, data } = constant
+  const written = shape && elementCount(constant.dims) === 1 ? shape.map(() => 1) : constant.dims
+  if (written.length !== shape?.length) return constant
+  const dims = written.map((size, axis) => (size === 1 && rowSymbols.has(shape[axis]!) ? rows : size))
+  if (dims.every((size, axis) => size === written[axis])) return constant
+  const sourceOf = (i: number): number => {
+    let [left, place, stride] = [i, 0, 1]
+    for (let axis = dims.length - 1; axis >= 0; axis--) {
+      if (written[axis] !== 1) place += (left % dims[axis]!) * stride
+      left = Math.floor(left / dims[axis]!)
+      stride *= written[axis]!
+    }
+    return place
+  }
+  if (!ArrayBuffer.isView(data))
+    return { dtype, dims, data: Array.from({ length: elementCount(dims) }, (_, i) => data[sourceOf(i)]!) }
+  const all = new (arrayTypeOf(dtype))(elementCount(dims)) as Float32Array
+  for (let i = 0; i < all.length; i++) all[i] = (data as Float32Array)[sourceOf(i)]!
+  return { dtype, dims, data: all as NumericArray }
 }
 
 function fromConstant(constant: Column, input: PortValue, dataset: Dataset, symbols: Map<string, number>): TensorValue {
