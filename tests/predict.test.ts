@@ -1,8 +1,10 @@
 import { spawnSync } from 'node:child_process'
 import { existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { hostname } from 'node:os'
-import { asyncBufferFromFile, parquetReadObjects } from 'hyparquet'
+import { asyncBufferFromFile, parquetMetadataAsync, parquetReadObjects } from 'hyparquet'
+import sharp from 'sharp'
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { writeParquet } from '../src/cli/prediction-parquet.ts'
 import { PredictionSpool } from '../src/cli/prediction-spool.ts'
 import { openDataset } from '../src/data/index.ts'
 import { Bench, CLASSIFIER } from './command.ts'
@@ -45,6 +47,57 @@ test('every format holds the same answers, one a row', async () => {
   const table = await parquetReadObjects({ file: await asyncBufferFromFile(bench.path('out.parquet')) })
   expect(table.map(({ y }) => y)).toEqual(answers)
 })
+
+test('rows that were left out are named, and every format says which rows the answers are of', async () => {
+  const broken = 7
+  const images = bench.path('images')
+  mkdirSync(images)
+  const pixels = { width: 4, height: 4, channels: 3, background: 'red' } as const
+  const picture = await sharp({ create: pixels }).png().toBuffer()
+  for (let i = 0; i < 120; i++)
+    writeFileSync(`${images}/${String(i).padStart(3, '0')}.png`, i === broken ? 'no image' : picture)
+  bench.model('pixels.onnx', 'g (float[N,3,4,4] x) => (float[N,3,4,4] y) { y = Identity(x) }')
+  const expected = Array.from({ length: 120 }, (_, i) => i).filter((i) => i !== broken)
+  for (const format of ['jsonl', 'npz', 'parquet']) {
+    const { stdout } = await bench.whet('predict', 'pixels.onnx', '--data', 'images', '-o', `left.${format}`, '--json')
+    const report = JSON.parse(stdout)
+    expect([report.rows, report.skipped]).toEqual([119, 1])
+    expect(report.notes.join()).toMatch(/1 row is left out: 007\.png \(it is no image/)
+  }
+  expect(lines('left.jsonl').map(({ row }) => row)).toEqual(expected)
+  const columns = []
+  for await (const batch of (await openDataset(bench.path('left.npz'))).read()) columns.push(...batch.columns.row!.data)
+  expect(columns.map(Number)).toEqual(expected)
+  const table = await parquetReadObjects({ file: await asyncBufferFromFile(bench.path('left.parquet')) })
+  expect(table.map(({ row }) => Number(row))).toEqual(expected)
+})
+
+test('an output named as the places of the rows are keeps its name; text for .npz is refused with the first rows', async () => {
+  bench.model('row.onnx', 'g (float[N,16] x) => (float[N,16] row) { row = Neg(x) }')
+  await bench.whet('predict', 'row.onnx', '--data', 'rows.npz', '-o', 'row.npz')
+  const { fields } = await openDataset(bench.path('row.npz'))
+  expect(fields.map(({ name, rowShape }) => [name, rowShape])).toEqual([['row', [16]]])
+  bench.model('text.onnx', 'g (float[N,16] x) => (string[N,16] y) { y = Cast<to: int = 8>(x) }')
+  const refused = await bench.whet('predict', 'text.onnx', '--data', 'rows.npz', '-o', 'text.npz')
+  expect([refused.code, refused.stderr]).toEqual([2, expect.stringContaining('which .npz cannot hold')])
+  expect(readFileSync(bench.path('text.npz.partial/progress.json'), 'utf8')).toContain('"rows":0')
+})
+
+test('large answers reach Parquet in groups of bounded bytes', async () => {
+  const spool = new PredictionSpool(bench.path('wide.partial'), 'key')
+  const wide = 1 << 19
+  spool.outputs = [{ name: 'y', dtype: 'float64', shape: [wide] }]
+  for (spool.rows = 0; spool.rows < 5; spool.rows++)
+    spool.append('0', new Uint8Array(new Float64Array(wide).fill(spool.rows).buffer))
+  const path = bench.path('wide.parquet')
+  await writeParquet(spool, spool.outputs, path)
+  spool.remove()
+  const file = await asyncBufferFromFile(path)
+  const { row_groups } = await parquetMetadataAsync(file)
+  expect(row_groups.map(({ num_rows }) => Number(num_rows))).toEqual([4, 1])
+  const [last] = await parquetReadObjects({ file, rowStart: 4, rowEnd: 5 })
+  expect([last!.y[0], last!.y[wide - 1]]).toEqual([4, 4])
+}, 60_000)
 
 test('an interrupted run keeps what is done, goes on from there, and ends with the same bytes', async () => {
   await predict('whole.jsonl')

@@ -20,6 +20,9 @@ import type { Context, Verb } from './verb.ts'
 /** Milliseconds between the points from which an interrupted run goes on. */
 const SAFE_MS = 1000
 
+/** Raised when the files of a spool change: what an older version left is not gone on with. */
+const LAYOUT = 2
+
 export const predictVerb: Verb = {
   name: 'predict',
   usage: 'predict MODEL --data D -o OUT.jsonl|.npz|.parquet [--batch 32]',
@@ -55,7 +58,7 @@ export const predictVerb: Verb = {
     try {
       const { batch, reason } = await safeBatch(session, data, options.integer('batch', 32, 1, 65_536))
       const digests = { model: modelDigest(model), data: await data.digest() }
-      const key = sha256(JSON.stringify([digests, batch, name, data.fields]))
+      const key = sha256(JSON.stringify([LAYOUT, digests, batch, name, data.fields]))
       const busy = { busy: `another run is writing ${path}`, instead: 'write to another file' }
       const written = await withLock(
         `${path}.partial`,

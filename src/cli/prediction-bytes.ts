@@ -34,3 +34,17 @@ export function* chunks(path: string): Generator<Uint8Array> {
     closeSync(fd)
   }
 }
+
+/** `length` bytes of a file from `offset` on, fewer where it ends before. */
+export function bytesAt(path: string, offset: number, length: number): Uint8Array {
+  const fd = openSync(path, 'r')
+  try {
+    const buffer = new Uint8Array(length)
+    let filled = 0
+    for (let read = -1; read !== 0 && filled < length; filled += read)
+      read = readSync(fd, buffer, filled, length - filled, offset + filled)
+    return buffer.subarray(0, filled)
+  } finally {
+    closeSync(fd)
+  }
+}

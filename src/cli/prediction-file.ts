@@ -26,34 +26,49 @@ const jsonl: PredictionFormat = {
   finish: (spool, path) => writeAtomic(path, chunks(spool.path('rows'))),
 }
 
-/** One array an output, axis 0 being the row. */
+/** One array an output, axis 0 being the row; and the place of each row in the data, where some may have been left out. */
 const npz: PredictionFormat = {
-  add: addColumns,
-  async finish(spool, path) {
-    const members = spool.outputs.map((output) => ({ ...output, descr: NUMPY[output.dtype] }))
-    const text = members.find(({ descr }) => descr === undefined)
-    if (text)
-      throw new UserError('unsupported', `output "${text.name}" is ${text.dtype}, which .npz cannot hold here`, {
-        where: path,
-        hint: 'write .jsonl',
-      })
-    await writeAtomic(path, npzContent(spool, members as readonly NpyMember[]))
+  add(spool, rows) {
+    // With the first rows, not after the last.
+    npyMembers(spool)
+    addColumns(spool, rows)
   },
+  finish: (spool, path) => writeAtomic(path, npzContent(spool, npyMembers(spool))),
 }
 
-/** One column an output; rows of several numbers become lists, row-major. */
+function npyMembers(spool: PredictionSpool): readonly NpyMember[] {
+  return columnsOf(spool).map((output) => {
+    const descr = NUMPY[output.dtype]
+    if (descr === undefined)
+      throw new UserError('unsupported', `output "${output.name}" is ${output.dtype}, which .npz cannot hold here`, {
+        where: output.name,
+        hint: 'write .jsonl',
+      })
+    return { ...output, descr }
+  })
+}
+
+/** One column an output, rows of several numbers as lists, row-major; and the place of each row in the data. */
 const parquet: PredictionFormat = {
   add: addColumns,
   async finish(spool, path) {
     const { writeParquet } = await import('./prediction-parquet.ts')
-    await writeParquet(spool, path)
+    await writeParquet(spool, columnsOf(spool), path)
   },
 }
 
 export const predictionFormats: Readonly<Record<FormatName, PredictionFormat>> = { jsonl, npz, parquet }
 
-/** Appends each output's bytes to a file of its own; all rows must have one shape. */
+const ROW: SpooledOutput = { name: 'row', dtype: 'int64', shape: [] }
+
+/** The outputs in the order of their files, and behind them the places of the rows, unless an output has that name. */
+function columnsOf({ outputs }: PredictionSpool): readonly SpooledOutput[] {
+  return outputs.some(({ name }) => name === ROW.name) ? outputs : [...outputs, ROW]
+}
+
+/** Appends each output's bytes, and the places of the rows, to a file of its own; all rows must have one shape. */
 function addColumns(spool: PredictionSpool, { indices, outputs }: PredictedRows): void {
+  spool.append(String(spool.outputs.length), new Uint8Array(BigInt64Array.from(indices, BigInt).buffer))
   for (const [place, output] of spool.outputs.entries())
     for (const [i, row] of outputs.entries()) {
       const { dims, data } = row[output.name]!

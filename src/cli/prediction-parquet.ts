@@ -3,11 +3,12 @@ import { type BasicType, fileWriter, parquetWriteRows, type SchemaElement } from
 import { valueOfBytes } from '../engine/index.ts'
 import { byteLengthOf, type DType } from '../ir/index.ts'
 import { UserError, writeAtomic } from '../platform/index.ts'
-import { chunks, halves } from './prediction-bytes.ts'
+import { bytesAt, chunks, halves } from './prediction-bytes.ts'
 import type { PredictionSpool, SpooledOutput } from './prediction-spool.ts'
 
-/** Rows held at once. */
+/** Rows held at once, at the most, and their bytes. */
 const GROUP = 8192
+const GROUP_BYTES = 1 << 24
 
 const TYPES: Readonly<Partial<Record<string, BasicType>>> = {
   bool: 'BOOLEAN',
@@ -24,9 +25,14 @@ const TYPES: Readonly<Partial<Record<string, BasicType>>> = {
   string: 'STRING',
 }
 
-/** Writes the spooled columns as a Parquet file, a group of rows at a time. */
-export async function writeParquet(spool: PredictionSpool, path: string): Promise<void> {
-  const columns = spool.outputs.map((output, place) => columnOf(spool, output, place))
+/** Writes spooled columns, in the order of their files, as a Parquet file: a group of rows at a time. */
+export async function writeParquet(
+  spool: PredictionSpool,
+  outputs: readonly SpooledOutput[],
+  path: string,
+): Promise<void> {
+  const group = groupRows(outputs)
+  const columns = outputs.map((output, place) => columnOf(spool, output, place, group))
   const schema: SchemaElement[] = [{ name: 'root', num_children: columns.length }]
   for (const { output, type, list } of columns) schema.push(...elements(output.name, type, list))
   const file = spool.path('answers.parquet')
@@ -39,9 +45,19 @@ export async function writeParquet(spool: PredictionSpool, path: string): Promis
     rows: rows(),
     columns: columns.map(({ output }) => ({ name: output.name })),
     schema,
-    rowGroupSize: GROUP,
+    rowGroupSize: group,
   })
   await writeAtomic(path, chunks(file))
+}
+
+const countOf = ({ shape }: SpooledOutput): number => shape.reduce<number>((product, dim) => product * dim!, 1)
+
+/** Text counts as a number of eight bytes. */
+function groupRows(outputs: readonly SpooledOutput[]): number {
+  const bytes = (output: SpooledOutput) =>
+    output.dtype === 'string' ? 8 * countOf(output) : byteLengthOf(output.dtype as DType, countOf(output))
+  const row = outputs.reduce((sum, output) => sum + bytes(output), 0)
+  return Math.max(1, Math.min(GROUP, Math.floor(GROUP_BYTES / Math.max(1, row))))
 }
 
 function elements(name: string, type: BasicType, list: boolean): SchemaElement[] {
@@ -62,7 +78,7 @@ function elements(name: string, type: BasicType, list: boolean): SchemaElement[]
 }
 
 /** The values of one row, read from the column's file a group at a time. */
-function columnOf(spool: PredictionSpool, output: SpooledOutput, place: number) {
+function columnOf(spool: PredictionSpool, output: SpooledOutput, place: number, group: number) {
   const type = TYPES[output.dtype]
   if (!type)
     throw new UserError('unsupported', `output "${output.name}" is ${output.dtype}, which .parquet cannot hold here`, {
@@ -70,8 +86,8 @@ function columnOf(spool: PredictionSpool, output: SpooledOutput, place: number) 
       hint: 'write .jsonl or .npz',
     })
   const list = output.shape.length > 0
-  const count = output.shape.reduce<number>((product, dim) => product * dim!, 1)
-  const values = output.dtype === 'string' ? textReader(spool, place) : numberReader(spool, output, place, count)
+  const count = countOf(output)
+  const values = output.dtype === 'string' ? textReader(spool, place) : numberReader(spool, output, place, count, group)
   return {
     output,
     type,
@@ -83,37 +99,23 @@ function columnOf(spool: PredictionSpool, output: SpooledOutput, place: number) 
   }
 }
 
-function numberReader(spool: PredictionSpool, output: SpooledOutput, place: number, count: number) {
+function numberReader(spool: PredictionSpool, output: SpooledOutput, place: number, count: number, group: number) {
   const size = byteLengthOf(output.dtype as DType, count)
   let from = -1
-  let group: Uint8Array = new Uint8Array(0)
-  const source = readGroups(spool.path(String(place)), size)
+  let held: Uint8Array = new Uint8Array(0)
   return (row: number): unknown[] => {
-    const wanted = Math.floor(row / GROUP)
-    while (from < wanted) {
-      group = source.next().value ?? new Uint8Array(0)
-      from++
+    const wanted = Math.floor(row / group)
+    if (from !== wanted) {
+      held = bytesAt(spool.path(String(place)), wanted * group * size, group * size)
+      from = wanted
     }
-    const bytes = group.slice((row % GROUP) * size, ((row % GROUP) + 1) * size)
+    const bytes = held.slice((row % group) * size, ((row % group) + 1) * size)
     const { data } = valueOfBytes({ name: output.name, dtype: output.dtype as DType, dims: [count], pieces: [bytes] })
     if (output.dtype === 'bool') return Array.from(data as Uint8Array, (value) => value !== 0)
     if (output.dtype === 'float16') return [...halves(data as Uint16Array)]
     if (output.dtype === 'uint32') return Array.from(data as Uint32Array, BigInt)
     return [...(data as Float32Array)]
   }
-}
-
-/** GROUP rows of `size` bytes at a time. */
-function* readGroups(path: string, size: number): Generator<Uint8Array> {
-  let rest = Buffer.alloc(0)
-  for (const chunk of chunks(path)) {
-    rest = Buffer.concat([rest, chunk])
-    while (rest.byteLength >= size * GROUP && size > 0) {
-      yield new Uint8Array(rest.subarray(0, size * GROUP))
-      rest = rest.subarray(size * GROUP)
-    }
-  }
-  yield new Uint8Array(rest)
 }
 
 function textReader(spool: PredictionSpool, place: number) {

@@ -75,7 +75,8 @@ export async function tableDataset(source: Table, options: TableDatasetOptions):
     ...(options.pixels ? { pixels: options.pixels } : {}),
     ...(classNames ? { classNames } : {}),
     get notes() {
-      return [...table.notes, ...(options.notes ?? []), ...roles.notes, ...notFiniteNotes(notFinite)]
+      const left = [...skipped.values()]
+      return [...table.notes, ...(options.notes ?? []), ...roles.notes, ...notFiniteNotes(notFinite), ...leftOut(left)]
     },
     get skipped() {
       return [...skipped.values()]
@@ -178,11 +179,22 @@ function labelColumn(column: Column, indices: readonly number[], where: string, 
   return column
 }
 
-function tooManySkipped(table: Table, skipped: readonly SkippedRow[]): UserError {
+/** The first rows that could not be used, each with the reason. */
+function listSkipped(skipped: readonly SkippedRow[]): string {
   const shown = skipped.slice(0, 5).map(({ row, reason }) => `${row} (${reason})`)
+  return `${shown.join('; ')}${skipped.length > 5 ? '; …' : ''}`
+}
+
+function leftOut(skipped: readonly SkippedRow[]): string[] {
+  if (skipped.length === 0) return []
+  const rows = skipped.length === 1 ? '1 row is' : `${skipped.length} rows are`
+  return [`${rows} left out: ${listSkipped(skipped)}.`]
+}
+
+function tooManySkipped(table: Table, skipped: readonly SkippedRow[]): UserError {
   return new UserError(
     'bad-data',
-    `${skipped.length} of ${table.rows} rows of "${table.path}" cannot be used, more than 1 %: ${shown.join('; ')}${skipped.length > 5 ? '; …' : ''}.`,
+    `${skipped.length} of ${table.rows} rows of "${table.path}" cannot be used, more than 1 %: ${listSkipped(skipped)}.`,
     { where: table.path, hint: 'Repair or remove these files, then run again.' },
   )
 }

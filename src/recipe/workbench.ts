@@ -165,13 +165,7 @@ export class Workbench {
   }
 
   get dataNotes(): readonly string[] {
-    const skipped = this.rows.select.data.skipped
-    return [
-      ...this.rows.select.data.notes,
-      ...(skipped.length > 0
-        ? [`${skipped.length} rows could not be used, the first: ${skipped[0]!.row}: ${skipped[0]!.reason}`]
-        : []),
-    ]
+    return this.rows.select.data.notes
   }
 
   /** The lossless model, proven equal on rows and random inputs. */
