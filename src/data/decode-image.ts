@@ -14,8 +14,10 @@ export async function decodeImage(bytes: Uint8Array, spec: Preprocessing): Promi
   const target = targetSize([decoded.height, decoded.width], spec)
   const resized = target ? resample(decoded, target, spec.kernel, spec.antialias) : decoded
   const { crop, letterbox } = spec
-  const padded = letterbox ? place(resized, letterbox.size, letterbox.pad, letterbox.align) : resized
-  return toCell(crop ? place(padded, crop, 0, 'center') : padded, spec)
+  // Of an odd border, the smaller half goes first, as YOLO's letterbox has it.
+  const border = letterbox?.align === 'top-left' ? () => 0 : (spare: number) => Math.trunc(spare / 2)
+  const padded = letterbox ? place(resized, letterbox.size, letterbox.pad, border) : resized
+  return toCell(crop ? place(padded, crop, 0, (spare) => Math.floor(spare / 2)) : padded, spec)
 }
 
 async function decodePixels(bytes: Uint8Array): Promise<Pixels> {
@@ -23,7 +25,11 @@ async function decodePixels(bytes: Uint8Array): Promise<Pixels> {
   // images by half a pixel against what models are trained with (seen in 0.35).
   if (bytes.length === 0) throw new Error('it is empty')
   const { default: sharp } = await import('sharp')
-  const image = sharp(bytes, { failOn: 'error', pages: 1 }).autoOrient().removeAlpha().toColourspace('srgb')
+  // A colour profile in the file is left alone, as Pillow and OpenCV do, by whose pixels models are trained.
+  const image = sharp(bytes, { failOn: 'error', pages: 1, ignoreIcc: true })
+    .autoOrient()
+    .removeAlpha()
+    .toColourspace('srgb')
   const { data, info } = await image
     .raw({ depth: 'uchar' })
     .toBuffer({ resolveWithObject: true })
@@ -41,22 +47,25 @@ function inPlainWords(reason: string): string {
 }
 
 /** Height and width to resize to; null to keep the image's own. */
-function targetSize([height, width]: Size, { resize, letterbox }: Preprocessing): Size | null {
+function targetSize([height, width]: Size, { resize, longest, letterbox }: Preprocessing): Size | null {
   if (letterbox) {
     const ratio = Math.min(letterbox.size[0] / height, letterbox.size[1] / width)
     return [Math.max(1, Math.round(height * ratio)), Math.max(1, Math.round(width * ratio))]
   }
   if (typeof resize !== 'number') return resize ?? null
-  const longer = Math.max(resize, Math.floor((resize * Math.max(height, width)) / Math.min(height, width)))
-  return height <= width ? [resize, longer] : [longer, resize]
+  const [least, most] = [Math.min(height, width), Math.max(height, width)]
+  const shorter =
+    longest && (most / least) * resize > longest ? Math.max(1, Math.round((longest * least) / most)) : resize
+  const longer = Math.max(shorter, Math.floor((shorter * most) / least))
+  return height <= width ? [shorter, longer] : [longer, shorter]
 }
 
-/** Puts an image into the middle (or the upper left corner) of another size: cuts what stands out, pads what lacks. */
-function place(image: Pixels, [height, width]: Size, pad: number, align: 'center' | 'top-left'): Pixels {
+/** Brings an image to another size: cuts what stands out, pads what lacks; `before` says how much of it comes first. */
+function place(image: Pixels, [height, width]: Size, pad: number, before: (spare: number) => number): Pixels {
   if (image.height === height && image.width === width) return image
   const { channels } = image
-  const top = align === 'center' ? Math.floor((image.height - height) / 2) : 0
-  const left = align === 'center' ? Math.floor((image.width - width) / 2) : 0
+  const top = before(image.height - height)
+  const left = before(image.width - width)
   const data = new Uint8Array(height * width * channels).fill(pad)
   const fromX = Math.max(0, left)
   const toX = Math.min(image.width, left + width)

@@ -199,6 +199,14 @@ describe('preprocessing', () => {
     expect(corner.domains.x).toEqual([0, 255])
   })
 
+  test('of an odd border around a letterboxed image, the smaller half goes first', async () => {
+    await png('a.png', 1, 4, () => [9, 9, 9])
+    const spec = { channels: 'gray', scale: 1, kernel: 'nearest', letterbox: { size: [4, 4], pad: 0 } }
+    expect(values(await all(await open(spec, [1, 1, 4, 4])), 'x').map(Number)).toEqual(
+      [0, 9, 0, 0].flatMap((value) => [value, value, value, value]),
+    )
+  })
+
   test('shorter edge, centre crop, mean and standard deviation', async () => {
     await png('a.png', 2, 6, (_, x) => [x * 10, 100, 255])
     const dataset = await open(
@@ -208,6 +216,50 @@ describe('preprocessing', () => {
     const read = values(await all(dataset), 'x').map(Number)
     const pixel = (x: number) => [(x * 10) / 255 / 0.5 - 1, (100 / 255 - 0.25) / 0.5, 0.5]
     for (const [i, value] of [...pixel(2), ...pixel(3)].entries()) expect(read[i]).toBeCloseTo(value, 6)
+  })
+
+  test("sizes and values as Hugging Face's processors make them from the less common fields", async () => {
+    // 40 × 30, left half black, right half white.
+    await png('a.png', 30, 40, (_, x) => (x < 20 ? [0, 0, 0] : [255, 255, 255]))
+    const prepared = async (config: object) => {
+      await write('preprocessor_config.json', config)
+      const dataset = await openDataset(folder, { inputs: [{ name: 'x', dtype: 'float32', shape: [1, 3, 'h', 'w'] }] })
+      const [batch] = await all(dataset)
+      const { dims, data } = batch!.columns.x!
+      return { size: dims.slice(2), ends: [Number(data[0]), Number(data.at(-1))], notes: dataset.notes.join() }
+    }
+    const plain = { do_normalize: false, size: { shortest_edge: 15 } }
+    expect((await prepared(plain)).size).toEqual([15, 20])
+    expect((await prepared({ ...plain, size: { shortest_edge: 15, longest_edge: 16 } })).size).toEqual([12, 16])
+    expect((await prepared({ ...plain, size: 15, max_size: 16 })).size).toEqual([12, 16])
+    expect((await prepared({ ...plain, size: 15, max_size: 100 })).size).toEqual([15, 20])
+    // Of the 20 × 26 that 15 / 0.75 makes, the middle: the border between black and white stays where it was.
+    expect((await prepared({ ...plain, crop_pct: 0.75 })).size).toEqual([15, 15])
+    const cut = await prepared({ ...plain, crop_pct: 0.75, do_center_crop: true, crop_size: 10 })
+    expect([cut.size, cut.ends]).toEqual([
+      [10, 10],
+      [0, 1],
+    ])
+    expect((await prepared({ ...plain, size: { shortest_edge: 384 }, crop_pct: 0.75 })).size).toEqual([384, 384])
+    const around = { ...plain, rescale_factor: 1 / 127.5, rescale_offset: true }
+    expect((await prepared(around)).ends).toEqual([-1, 1])
+    const twice = { size: 15, image_mean: [0.5], image_std: [0.5], include_top: true }
+    expect((await prepared(twice)).ends).toEqual([-2, 2])
+    const { notes } = await prepared({ ...plain, do_pad: true, do_thumbnail: true, do_convert_rgb: true })
+    expect(notes).toMatch(/"do_pad" of .* is not done/)
+    expect(notes).toMatch(/"do_thumbnail" of .* is not done/)
+    expect(notes).not.toMatch(/do_convert_rgb/)
+  })
+
+  test('pixels are those in the file, whatever colour profile it names', async () => {
+    const data = Uint8Array.from({ length: 12 }, (_, i) => i * 20)
+    const raw = { width: 2, height: 2, channels: 3 } as const
+    const file = await sharp(data, { raw }).withIccProfile('p3').png().toBuffer()
+    const stored = await sharp(file, { ignoreIcc: true }).raw().toBuffer()
+    expect([...stored]).not.toEqual([...data])
+    await writeFile(join(folder, 'p3.png'), file)
+    const dataset = await open({ scale: 1, layout: 'nhwc' }, [1, 2, 2, 3])
+    expect(values(await all(dataset), 'x').map(Number)).toEqual([...stored])
   })
 
   test("Hugging Face's preprocessor_config.json", async () => {

@@ -8,6 +8,8 @@ import { KERNELS, type Kernel, type Size } from './resample.ts'
 export interface Preprocessing {
   /** Exactly `[height, width]`, or the length of the shorter edge. */
   readonly resize?: Size | number
+  /** Where `resize` is the shorter edge: the most that the longer one may have, for which the image shrinks further. */
+  readonly longest?: number
   /** Fits the whole image into `size` and pads what is left with the pixel value `pad`. */
   readonly letterbox?: { readonly size: Size; readonly pad: number; readonly align: 'center' | 'top-left' }
   /** Cut out of the middle, after resizing; black where the image is smaller. */
