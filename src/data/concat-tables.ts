@@ -1,11 +1,16 @@
+import type { DType, NumericArray } from '../ir/index.ts'
 import { UserError } from '../platform/index.ts'
+import { castElements } from './cast-column.ts'
 import { listNames } from './list-names.ts'
-import type { Row, Table, TableColumn } from './table.ts'
+import type { Cell, Row, Table, TableColumn } from './table.ts'
+
+/** Each of these holds the ones before it. Which one a text format finds depends on the rows that a file happens to have. */
+const NUMBERS: readonly DType[] = ['int32', 'int64', 'float64']
 
 /**
- * Tables with the same columns, one after the other.
+ * Tables with the same columns, one after the other. Whole and other numbers of one column become the wider type.
  *
- * @throws UserError `bad-data` where names or types differ.
+ * @throws UserError `bad-data` where names, other types or ranks differ.
  */
 export function concatTables(path: string, tables: readonly Table[]): Table {
   const first = tables[0]!
@@ -35,8 +40,9 @@ export function concatTables(path: string, tables: readonly Table[]): Table {
           ?.filter((index) => index >= start && index < start + table.rows)
           .map((index) => index - start)
         if (own?.length === 0) continue
+        const widen = widening(table, columns)
         for await (const piece of table.scan(own ?? null, names, skip))
-          yield piece.map((row): Row => ({ index: row.index + start, cells: row.cells }))
+          yield piece.map((row): Row => ({ index: row.index + start, cells: widen(row.cells) }))
       }
     },
     async *fingerprint() {
@@ -48,10 +54,40 @@ export function concatTables(path: string, tables: readonly Table[]): Table {
   }
 }
 
+type Cells = Row['cells']
+
+/** Casts the cells of a table whose columns hold a narrower type than those of the whole set. */
+function widening(table: Table, columns: readonly TableColumn[]): (cells: Cells) => Cells {
+  const casts = columns.flatMap(({ name, dtype }) => {
+    const from = table.columns.find((column) => column.name === name)!.dtype
+    return from === dtype ? [] : [{ name, from, dtype }]
+  })
+  if (casts.length === 0) return (cells) => cells
+  return (cells) => {
+    const wide: Record<string, Cell> = { ...cells }
+    for (const { name, from, dtype } of casts) {
+      const cell = cells[name]
+      if (!cell) continue
+      const what = `"${name}" of "${table.path}"`
+      wide[name] = { ...cell, data: castElements(cell.data as NumericArray, from, dtype, what, what) }
+    }
+    return wide
+  }
+}
+
+/** The type that holds the values of both. */
+function bothIn(a: DType, b: DType): DType | undefined {
+  if (a === b) return a
+  return NUMBERS.includes(a) && NUMBERS.includes(b)
+    ? NUMBERS[Math.max(NUMBERS.indexOf(a), NUMBERS.indexOf(b))]
+    : undefined
+}
+
 function merge(column: TableColumn, table: Table, first: Table): TableColumn {
   const other = table.columns.find(({ name }) => name === column.name)
   const where = `field "${column.name}" of "${table.path}"`
-  if (!other || other.dtype !== column.dtype)
+  const dtype = other && bothIn(other.dtype, column.dtype)
+  if (!other || !dtype)
     throw new UserError(
       'bad-data',
       other
@@ -65,5 +101,5 @@ function merge(column: TableColumn, table: Table, first: Table): TableColumn {
       `Rows of "${column.name}" have ${other.rowShape.length} dimensions in "${table.path}" and ${column.rowShape.length} in "${first.path}".`,
       { where, hint: 'All files of a set need the same fields of the same types.' },
     )
-  return { ...column, rowShape: column.rowShape.map((dim, axis) => (dim === other.rowShape[axis] ? dim : null)) }
+  return { ...column, dtype, rowShape: column.rowShape.map((dim, axis) => (dim === other.rowShape[axis] ? dim : null)) }
 }

@@ -41,6 +41,19 @@ const dot = (value: number) =>
     .toBuffer()
 
 describe('tables', () => {
+  test('files of one set may hold whole numbers where others hold fractions or missing ones; text among them may not', async () => {
+    await write('a.csv', 'x0,x1,age,label\n1,2,30,0\n')
+    await write('b.csv', 'x0,x1,age,label\n3,4.5,,1\n')
+    await write('c.csv', 'x0,x1,age,label\n5,6,9007199254740991,1\n')
+    await write('dataset.json', { files: ['a.csv', 'b.csv', 'c.csv'], slices: ['age'] })
+    const batches = await all(await openDataset(folder, { inputs: [x2] }))
+    expect(values(batches, 'x')).toEqual([1, 2, 3, 4.5, 5, 6])
+    expect(values(batches, 'age')).toEqual([30, Number.NaN, 9007199254740991])
+    expect(values(batches, 'label')).toEqual([0, 1, 1])
+    await write('c.csv', 'x0,x1,age,label\n5,6,old,1\n')
+    await expect(openDataset(folder, { inputs: [x2] })).rejects.toThrow(/"age" is string in .*c.csv/)
+  })
+
   test('renamed fields, constants, starting values, label, slices and class names', async () => {
     await write('rows.jsonl', '{"audio":[1,2],"who":"b","kind":"no"}\n{"audio":[3,4],"who":"a","kind":"yes"}\n')
     await write('dataset.json', {
