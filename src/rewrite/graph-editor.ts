@@ -8,6 +8,7 @@ import {
   type Tensor,
   type ValueInfo,
 } from '../ir/index.ts'
+import { NameSupply } from './name-supply.ts'
 
 /**
  * A graph being rewritten: nodes in order, with producers and uses kept up to date, so that one rewrite costs its
@@ -23,26 +24,25 @@ export class GraphEditor {
   readonly #initializers: Map<string, Tensor>
   readonly #outputs: ReadonlySet<string>
   readonly #inputs: Map<string, ValueInfo>
-  readonly #taken: Set<string>
+  readonly #names: NameSupply
   readonly #outerConstant: (name: string) => Tensor | undefined
   #edits = 0
 
   /**
-   * `outerConstant` answers for constants of the graphs around a nested one; `taken` are names used anywhere in the
-   * model, shared by the editors of all its graphs, because a nested graph must not reuse an outer name.
+   * `outerConstant` answers for constants of the graphs around a nested one; `names` is shared by the editors of all
+   * graphs of a model, because a nested graph must not reuse an outer name.
    */
   constructor(
     graph: Graph,
     outerConstant: (name: string) => Tensor | undefined = () => undefined,
-    taken: Set<string> = new Set(),
+    names: NameSupply = new NameSupply(graph),
   ) {
     this.graph = graph
     this.#outerConstant = outerConstant
     this.#initializers = new Map(graph.initializers)
     this.#outputs = new Set(graph.outputs.map((value) => value.name))
     this.#inputs = new Map(graph.inputs.map((value) => [value.name, value]))
-    this.#taken = taken
-    for (const name of [...this.#inputs.keys(), ...this.#initializers.keys()]) this.#taken.add(name)
+    this.#names = names
     graph.nodes.forEach((node, slot) => {
       this.#slots.set(slot, [node])
       this.#link(node, slot)
@@ -109,10 +109,7 @@ export class GraphEditor {
 
   /** A name that nothing uses yet, built on `hint`. */
   freshName(hint: string): string {
-    let name = hint
-    for (let i = 1; this.#taken.has(name); i++) name = `${hint}_${i}`
-    this.#taken.add(name)
-    return name
+    return this.#names.fresh(hint)
   }
 
   /** Adds a constant under a fresh name built on `hint`, and returns the name. */
@@ -221,11 +218,11 @@ export class GraphEditor {
 
   #link(node: Node, slot: number): void {
     this.#slotOf.set(node, slot)
-    if (node.name) this.#taken.add(node.name)
+    if (node.name) this.#names.take(node.name)
     for (const name of node.outputs) {
       if (name === '') continue
       this.#producer.set(name, node)
-      this.#taken.add(name)
+      this.#names.take(name)
     }
     for (const name of readsOf(node)) {
       const users = this.#consumers.get(name)

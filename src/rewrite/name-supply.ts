@@ -3,15 +3,25 @@ import { type Graph, graphNames } from '../ir/index.ts'
 /** Names that nothing in a graph, or the graphs inside it, has. */
 export class NameSupply {
   readonly #taken: Set<string>
+  /** The next number to try, by hint: names are never given back, so that all before it are taken. */
+  readonly #next = new Map<string, number>()
 
   constructor(graph: Graph) {
     this.#taken = new Set(graphNames(graph))
   }
 
+  /** Keeps a name that somebody gave by themselves from being given again. */
+  take(name: string): void {
+    this.#taken.add(name)
+  }
+
   /** `hint`, or `hint_1`, `hint_2`, …; taken from now on. */
   fresh(hint: string): string {
     let name = hint
-    for (let i = 1; this.#taken.has(name); i++) name = `${hint}_${i}`
+    for (let i = this.#next.get(hint) ?? 1; this.#taken.has(name); i++) {
+      name = `${hint}_${i}`
+      this.#next.set(hint, i + 1)
+    }
     this.#taken.add(name)
     return name
   }

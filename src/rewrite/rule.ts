@@ -1,7 +1,6 @@
 import {
   type Attribute,
   type Graph,
-  graphNames,
   type Model,
   type Node,
   nestedGraphs,
@@ -12,6 +11,7 @@ import {
 } from '../ir/index.ts'
 import type { PassRun, Refusal } from '../report/index.ts'
 import { GraphEditor } from './graph-editor.ts'
+import { NameSupply } from './name-supply.ts'
 
 /** What a rule may ask about the model around it. */
 export interface RuleContext {
@@ -53,13 +53,13 @@ export function runRules(
 ): { model: Model; report: PassRun } {
   const rulesAt = rulesByRoot(rules)
   if (!hasRoot(model.graph, rulesAt)) return { model, report: { id, applied: 0, refused: [] } }
-  const taken = new Set(graphNames(model.graph))
+  const names = new NameSupply(model.graph)
   let known: ReadonlyMap<string, ValueType> | undefined
   const refused: Refusal[] = []
   let applied = 0
 
   const visit = (graph: Graph, outerConstant: (name: string) => Tensor | undefined): Graph => {
-    const editor = new GraphEditor(graph, outerConstant, taken)
+    const editor = new GraphEditor(graph, outerConstant, names)
     const context: RuleContext = {
       editor,
       constant: (value) => editor.constant(value),

@@ -2,7 +2,6 @@ import {
   type Attribute,
   fromNumbers,
   type Graph,
-  graphNames,
   int,
   ints as intsOf,
   isFloating,
@@ -11,6 +10,7 @@ import {
   type Tensor,
   tensorOf,
 } from '../../ir/index.ts'
+import { NameSupply } from '../../rewrite/index.ts'
 import { type ValueFacts, valueFacts, type WriterSource } from './value-facts.ts'
 
 export type Attributes = Readonly<Record<string, Attribute>>
@@ -123,17 +123,12 @@ const FLOAT = 1
 
 /** Nodes and constants behind a graph, each written once. */
 function nodeWriter(graph: Graph, prefix: string) {
-  const taken = new Set(graphNames(graph))
+  const supply = new NameSupply(graph)
   const nodes: Node[] = []
   const constants = new Map<string, Tensor>()
   const known = new Map<string, readonly string[]>()
 
-  const fresh = (hint: string): string => {
-    let name = hint
-    for (let i = 1; taken.has(name); i++) name = `${hint}_${i}`
-    taken.add(name)
-    return name
-  }
+  const fresh = (hint: string) => supply.fresh(hint)
   const ops = (opType: string, given: readonly string[], outputs: number, attributes: Attributes = {}) => {
     const key = JSON.stringify([opType, given, outputs, Object.entries(attributes)], (_, part) =>
       typeof part === 'bigint' ? `${part}n` : part,

@@ -11,7 +11,6 @@
 import {
   type Attribute,
   type Graph,
-  graphNames,
   inferTypes,
   int,
   intAttribute,
@@ -29,6 +28,7 @@ import {
 import {
   GraphEditor,
   mapNestedGraphs,
+  NameSupply,
   type Pass,
   type PassResult,
   unambiguous,
@@ -60,10 +60,10 @@ function lift(model: Model): PassResult {
   const unchanged = { model, report: { id: linesAsPictures.id, applied: 0, refused: [] } }
   if (!hasConvolution(model.graph)) return unchanged
   const types = unambiguous(inferTypes(model), model.graph)
-  const taken = new Set(graphNames(model.graph))
+  const names = new NameSupply(model.graph)
   let applied = 0
   const visit = (graph: Graph, outer: (name: string) => Tensor | undefined): Graph => {
-    const run = new Lift(new GraphEditor(graph, outer, taken), types)
+    const run = new Lift(new GraphEditor(graph, outer, names), types)
     for (const node of graph.nodes) run.visit(node)
     applied += run.convolutions
     const lifted = run.convolutions === 0 ? graph : run.editor.finish()
