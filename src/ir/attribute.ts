@@ -1,3 +1,4 @@
+import { DTYPES, type DType } from './dtype.ts'
 import type { Attribute, Graph, Node } from './model.ts'
 import { type Tensor, tensorOf } from './tensor.ts'
 
@@ -88,6 +89,8 @@ const safe = (value: bigint): number =>
 
 /** `{ type: 'int', … }` for an integer attribute. */
 export const int = (value: number): Attribute => ({ type: 'int', value: BigInt(value) })
+/** An element type as attributes name it (`to` of Cast, `dtype` of others): by its ONNX number. */
+export const elementType = (dtype: DType): Attribute => int(DTYPES[dtype].code)
 /** `{ type: 'float', … }`, rounded to the float32 that the file can hold. */
 export const float = (value: number): Attribute => ({ type: 'float', value: Math.fround(value) })
 export const ints = (value: readonly number[]): Attribute => ({ type: 'ints', value: value.map(BigInt) })

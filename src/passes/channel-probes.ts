@@ -1,4 +1,14 @@
-import { inferTypes, int, ints, type Model, makeNode, type Node, tensorOf, type ValueInfo } from '../ir/index.ts'
+import {
+  elementType,
+  inferTypes,
+  int,
+  ints,
+  type Model,
+  makeNode,
+  type Node,
+  tensorOf,
+  type ValueInfo,
+} from '../ir/index.ts'
 import { calibrationChannels } from './quantize/index.ts'
 
 /** A value whose channels are looked at. */
@@ -39,8 +49,6 @@ export interface ProbedModel {
   readonly whole: ReadonlyMap<string, WholeProbe>
 }
 
-/** What ONNX calls float32. */
-const FLOAT = 1
 /** Values that share an output: each output costs every run, and one for all would begin when the last value is there. */
 const SHARED = 4
 
@@ -104,7 +112,9 @@ export function channelProbes(model: Model, names: readonly string[] = []): Prob
       if (!dims) {
         // Beside the other numbers: in an output of their own they would keep the values until that one is made.
         nodes.push(makeNode('Shape', [name], [`${value}.shape`]))
-        nodes.push(makeNode('Cast', [`${value}.shape`], [`${value}.dims`], { attributes: { to: int(FLOAT) } }))
+        nodes.push(
+          makeNode('Cast', [`${value}.shape`], [`${value}.dims`], { attributes: { to: elementType('float32') } }),
+        )
         numbers.push(`${value}.dims`)
       }
       nodes.push(

@@ -1,3 +1,4 @@
+import { elementType } from '../../ir/index.ts'
 import { elementwise, unary } from './rule.ts'
 
 const TWO_OVER_ROOT_PI = 2 / Math.sqrt(Math.PI)
@@ -57,7 +58,7 @@ export const arithmetic = {
 /** g where the input is the extreme, divided by how many of the inputs are. */
 function shareOfExtreme({ g, x, y, inputs, write }: Parameters<Parameters<typeof elementwise>[0]>[0]): string {
   if (inputs.length === 1) return g
-  const to = { to: { type: 'int', value: 1n } } as const
+  const to = { to: elementType('float32') }
   const held = (value: string) => write.op('Cast', [write.op('Equal', [value, y])], to)
   const count = inputs.map(held).reduce(write.add)
   const like = (value: string) => (write.dtype(y) === 'float32' ? value : write.op('CastLike', [value, y]))

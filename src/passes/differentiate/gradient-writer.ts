@@ -1,5 +1,6 @@
 import {
   type Attribute,
+  elementType,
   fromNumbers,
   type Graph,
   int,
@@ -114,12 +115,10 @@ export function gradientWriter(source: WriterSource, prefix: string): GradientWr
       if (typeof dim === 'number') return ints([dim])
       return op('Shape', [value], { start: int(axis), ...(axis === -1 ? {} : { end: int(axis + 1) }) })
     },
-    floating: (value) => (isFloating(facts.storedType(value)) ? value : op('Cast', [value], { to: int(FLOAT) })),
+    floating: (value) =>
+      isFloating(facts.storedType(value)) ? value : op('Cast', [value], { to: elementType('float32') }),
   }
 }
-
-/** The number of float32 among ONNX's element types. */
-const FLOAT = 1
 
 /** Nodes and constants behind a graph, each written once. */
 function nodeWriter(graph: Graph, prefix: string) {

@@ -1,4 +1,4 @@
-import { INTEGER_RANGES, int, intAttribute, isFloating, toNumbers } from '../../ir/index.ts'
+import { elementType, INTEGER_RANGES, intAttribute, isFloating, toNumbers } from '../../ir/index.ts'
 import { convGradient } from './convolutions.ts'
 import { productGradient } from './products.ts'
 import { Refused } from './refused.ts'
@@ -6,6 +6,15 @@ import { type GradientCall, type GradientRule, gradientOf } from './rule.ts'
 
 /** Rounding as the identity, or, where the true gradient is asked for, as the constant that it is nearly everywhere. */
 const rounding: GradientRule = (call) => (call.straightThrough && call.wants(0) ? [gradientOf(call)] : [])
+
+/** The gradient in the type of what was cast; none through integers. */
+const castBack: GradientRule = (call) => {
+  const { node, write } = call
+  const [x, y] = [node.inputs[0]!, node.outputs[0]!]
+  if (!call.wants(0) || !isFloating(write.storedType(y))) return []
+  const g = gradientOf(call)
+  return [write.dtype(x) === write.dtype(y) ? g : write.op('Cast', [g], { to: elementType(write.dtype(x)) })]
+}
 
 /**
  * Integers between floats. The gradient by a code is a float: what the loss would gain if the code grew by one. With
@@ -16,21 +25,8 @@ export const quantizations = {
   Round: rounding,
   Floor: rounding,
   Ceil: rounding,
-  Cast: ((call) => {
-    const { node, write } = call
-    const [x, y] = [node.inputs[0]!, node.outputs[0]!]
-    if (!call.wants(0)) return []
-    if (!isFloating(write.storedType(y))) return []
-    const g = gradientOf(call)
-    return [write.dtype(x) === write.dtype(y) ? g : write.op('Cast', [g], { to: int(codeOf(write.dtype(x))) })]
-  }) satisfies GradientRule,
-  CastLike: ((call) => {
-    const { node, write } = call
-    const [x, y] = [node.inputs[0]!, node.outputs[0]!]
-    if (!call.wants(0) || !isFloating(write.storedType(y))) return []
-    const g = gradientOf(call)
-    return [write.dtype(x) === write.dtype(y) ? g : write.op('Cast', [g], { to: int(codeOf(write.dtype(x))) })]
-  }) satisfies GradientRule,
+  Cast: castBack,
+  CastLike: castBack,
   /** code = cut(round(x/s) + z): ∂x = G/s inside the range; ∂s = −Σ G·x/s² inside it. */
   QuantizeLinear: ((call) => {
     if (!call.straightThrough) return []
@@ -84,8 +80,6 @@ export const quantizations = {
   }) satisfies GradientRule,
 }
 
-const codeOf = (dtype: string): number => ({ float32: 1, float16: 10, float64: 11, bfloat16: 16 })[dtype] ?? 1
-
 /** Scale and zero point in a shape that broadcasts over the values; the zero point as a float. */
 function parameters({ node, write }: GradientCall): { scale: string; zero: string | undefined } {
   const [x, scale, zero = ''] = node.inputs as [string, string, string?]
@@ -105,7 +99,7 @@ function parameters({ node, write }: GradientCall): { scale: string; zero: strin
         : value
   return {
     scale: wide(scale),
-    zero: zero === '' ? undefined : wide(write.op('Cast', [zero], { to: int(codeOf(write.dtype(scale))) })),
+    zero: zero === '' ? undefined : wide(write.op('Cast', [zero], { to: elementType(write.dtype(scale)) })),
   }
 }
 

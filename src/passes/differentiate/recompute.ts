@@ -1,4 +1,4 @@
-import { fromNumbers, type Graph, int, isNumeric, makeNode, type Node, nestedGraphs } from '../../ir/index.ts'
+import { elementType, fromNumbers, type Graph, isNumeric, makeNode, type Node, nestedGraphs } from '../../ir/index.ts'
 import type { GradientWriter } from './gradient-writer.ts'
 
 /** Values that are kept for the way back: by name, or about √n of n nodes' results. */
@@ -72,7 +72,7 @@ function zeroFrom(gradient: string, like: string, write: GradientWriter, out: No
   }
   const first = step('Gather', [step('Reshape', [gradient, write.ints([-1])]), write.int(0)])
   const never = write.tensor(fromNumbers('bool', [], [0]))
-  return step('CastLike', [step('And', [step('Cast', [first], { to: int(9) }), never]), like])
+  return step('CastLike', [step('And', [step('Cast', [first], { to: elementType('bool') }), never]), like])
 }
 
 /** Nodes that must not run twice, or gain nothing from it. */

@@ -13,8 +13,8 @@
  */
 import {
   elementCount,
+  elementType,
   graphNames,
-  int,
   makeNode,
   type Node,
   string,
@@ -96,7 +96,7 @@ function sparseForm(
     [constant('bits', tensorOf('uint8', [bits.length, 1], bits)), bytes('shifts', 0, 1, 2, 3, 4, 5, 6, 7)],
     { direction: string('RIGHT') },
   )
-  const cast = write('Cast', [write('BitwiseAnd', [shifted, bytes('mask', 1)])], { to: int(INT32) })
+  const cast = write('Cast', [write('BitwiseAnd', [shifted, bytes('mask', 1)])], { to: elementType('int32') })
   const padded = write('Reshape', [cast, wholes('flat', -1)])
   const one = count % 8 === 0 ? padded : write('Slice', [padded, wholes('start', 0), wholes('count', count)])
   const place = write('Mul', [write('CumSum', [one, axis]), one])
@@ -106,6 +106,3 @@ function sparseForm(
   write('Reshape', [gathered, wholes('dims', ...dims)], {}, name)
   return { constants, nodes }
 }
-
-/** `TensorProto.DataType.INT32`. */
-const INT32 = 6

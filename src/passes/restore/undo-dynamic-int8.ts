@@ -21,7 +21,7 @@ import {
   type RuleOutcome,
   rulePass,
 } from '../../rewrite/index.ts'
-import { castsTo, FLOAT } from './casts-to.ts'
+import { castsTo } from './casts-to.ts'
 import { floatWeights, gateWeights } from './float-weights.ts'
 
 /**
@@ -43,7 +43,7 @@ const scales = op('Mul', [any('scale'), constant('weightScale')])
 const rounding = (pattern: typeof scales) => either(op('Floor', [pattern]), op('Round', [pattern]))
 const roundedBias = op('Reshape', [op('Cast', [rounding(op('Div', [constant('bias'), scales]))]), constant('shape')])
 const product = op('Mul', [
-  op('Cast', [either(op('Add', [any('sums'), roundedBias]), any('sums'))], (node) => castsTo(node, FLOAT)),
+  op('Cast', [either(op('Add', [any('sums'), roundedBias]), any('sums'))], (node) => castsTo(node, 'float32')),
   op('Mul', [any('scale'), constant('weightScale')]),
 ])
 

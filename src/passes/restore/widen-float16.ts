@@ -9,8 +9,11 @@
  */
 import {
   type Attribute,
+  DTYPES,
+  type DType,
+  elementType,
   type Graph,
-  int,
+  indexGraph,
   type Model,
   makeNode,
   type Node,
@@ -22,7 +25,7 @@ import {
   type ValueType,
 } from '../../ir/index.ts'
 import { NameSupply, type Pass, renameReads, withGraph } from '../../rewrite/index.ts'
-import { castsTo, FLOAT, FLOAT16 } from './casts-to.ts'
+import { castsTo } from './casts-to.ts'
 
 export const widenFloat16: Pass = {
   id: 'widenFloat16',
@@ -68,13 +71,14 @@ class Widening {
       type.kind === 'tensor' && type.dtype === 'float16' && !graph.initializers.has(name)
     const halves = graph.inputs.filter(half)
     const given = new Set(halves.map(({ name }) => name))
-    const readers = (name: string) => graph.nodes.filter((node) => readsOf(node).has(name))
+    const { consumers } = indexGraph(graph)
+    const readers = (name: string) => consumers.get(name) ?? []
     // What a Cast stands behind already, or before, needs none.
-    const inputs = halves.filter(({ name }) => readers(name).some((node) => !castsTo(node, FLOAT)))
+    const inputs = halves.filter(({ name }) => readers(name).some((node) => !castsTo(node, 'float32')))
     const outputs = graph.outputs.filter((one) => half(one) && !given.has(one.name))
     const ends = graph.nodes.filter(
       (node) =>
-        castsTo(node, FLOAT16) &&
+        castsTo(node, 'float16') &&
         outputs.some(({ name }) => node.outputs[0] === name) &&
         readers(node.outputs[0]!).length === 0,
     )
@@ -84,8 +88,8 @@ class Widening {
     const names = new Map([...inputs, ...open].map(({ name }) => [name, this.#names.fresh(`${name}_float32`)]))
     this.applied += names.size
     const { nodes, initializers, valueInfos, inputs: widened } = this.#inside(graph)
-    const cast = (from: string, to: string, type: number) =>
-      makeNode('Cast', [from], [to], { name: this.#names.fresh(`${to}_Cast`), attributes: { to: int(type) } })
+    const cast = (from: string, to: string, dtype: DType) =>
+      makeNode('Cast', [from], [to], { name: this.#names.fresh(`${to}_Cast`), attributes: { to: elementType(dtype) } })
     return {
       ...graph,
       // A constant that is listed as an input has the type that it is stored in.
@@ -93,9 +97,9 @@ class Widening {
       initializers,
       valueInfos,
       nodes: [
-        ...inputs.map(({ name }) => cast(name, names.get(name)!, FLOAT)),
+        ...inputs.map(({ name }) => cast(name, names.get(name)!, 'float32')),
         ...nodes.map((node) => renamed(node, names)),
-        ...open.map(({ name }) => cast(names.get(name)!, name, FLOAT16)),
+        ...open.map(({ name }) => cast(names.get(name)!, name, 'float16')),
       ],
     }
   }
@@ -121,9 +125,9 @@ class Widening {
   #attribute(name: string, attribute: Attribute): Attribute {
     switch (attribute.type) {
       case 'int':
-        if (!ELEMENT_TYPES.has(name) || attribute.value !== BigInt(FLOAT16)) return attribute
+        if (!ELEMENT_TYPES.has(name) || attribute.value !== BigInt(DTYPES.float16.code)) return attribute
         this.applied++
-        return { ...attribute, value: BigInt(FLOAT) }
+        return elementType('float32')
       case 'tensor': {
         const value = this.#tensor(attribute.value)
         return value === attribute.value ? attribute : { ...attribute, value }

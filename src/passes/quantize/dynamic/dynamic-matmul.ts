@@ -1,6 +1,6 @@
 import {
+  elementType,
   floatAttribute,
-  int,
   intAttribute,
   makeNode,
   type Node,
@@ -115,7 +115,7 @@ export function dynamicProduct(
   const [sum, float, factors, last] = names
   return [
     makeNode('MatMulInteger', [dynamicCodes[0], weight, dynamicCodes[2], zero], [sum], { name: node.name }),
-    makeNode('Cast', [sum], [float], { name: `${sum}_cast`, attributes: { to: int(1) } }),
+    makeNode('Cast', [sum], [float], { name: `${sum}_cast`, attributes: { to: elementType('float32') } }),
     makeNode('Mul', [dynamicCodes[1], scale], [factors], { name: factors }),
     ...withBias(makeNode('Mul', [float, factors], [last], { name: last }), product.bias, output, editor),
   ]

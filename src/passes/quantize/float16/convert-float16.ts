@@ -11,9 +11,9 @@
 import {
   type Attribute,
   elementCount,
+  elementType,
   type Graph,
   inferTypes,
-  int,
   makeNode,
   type Node,
   nodeLabel,
@@ -79,7 +79,9 @@ function storeAsHalf(graph: Graph, state: Conversion, keep: ReadonlySet<string>)
     }
     const stored = state.names.fresh(`${name}_float16`)
     initializers.set(stored, { ...half, name: stored })
-    casts.push(makeNode('Cast', [stored], [name], { name: `${stored}_Cast`, attributes: { to: int(1) } }))
+    casts.push(
+      makeNode('Cast', [stored], [name], { name: `${stored}_Cast`, attributes: { to: elementType('float32') } }),
+    )
     state.applied++
   }
   const nodes = graph.nodes.map((node) => constantAsHalf(node, state, keep, casts)).filter((node) => node !== null)
@@ -104,7 +106,10 @@ function constantAsHalf(node: Node, state: Conversion, keep: ReadonlySet<string>
   const value: Attribute = { type: 'tensor', value: half }
   casts.push(
     { ...node, outputs: [stored], attributes: new Map([['value', value]]) },
-    makeNode('Cast', [stored], [node.outputs[0]!], { name: `${stored}_Cast`, attributes: { to: int(1) } }),
+    makeNode('Cast', [stored], [node.outputs[0]!], {
+      name: `${stored}_Cast`,
+      attributes: { to: elementType('float32') },
+    }),
   )
   state.applied++
   return null

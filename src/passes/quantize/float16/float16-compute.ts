@@ -1,6 +1,7 @@
 import {
+  DTYPES,
+  elementType,
   type Graph,
-  int,
   type Model,
   makeNode,
   type Node,
@@ -61,14 +62,19 @@ export function computeInHalf(model: Model, state: Conversion, types: ReadonlyMa
 
   const nodes: Node[] = []
   const halves = new Map(halfConstants)
-  const cast = (from: string, to: string, code: number) =>
-    nodes.push(makeNode('Cast', [from], [to], { name: `${from}_Cast_${code}`, attributes: { to: int(code) } }))
+  const cast = (from: string, to: string, dtype: 'float16' | 'float32') =>
+    nodes.push(
+      makeNode('Cast', [from], [to], {
+        name: `${from}_Cast_${DTYPES[dtype].code}`,
+        attributes: { to: elementType(dtype) },
+      }),
+    )
   const toHalf = (name: string): string => {
     if (name === '' || !isFloat(name)) return name
     const known = halves.get(name)
     if (known) return known
     const half = state.names.fresh(`${name}_float16`)
-    cast(name, half, 10)
+    cast(name, half, 'float16')
     halves.set(name, half)
     return half
   }
@@ -86,7 +92,7 @@ export function computeInHalf(model: Model, state: Conversion, types: ReadonlyMa
       outputs: node.outputs.map((name) => (turned.includes(name) ? halves.get(name)! : name)),
     })
     state.applied++
-    for (const name of turned) if (asFloat.has(name)) cast(halves.get(name)!, name, 1)
+    for (const name of turned) if (asFloat.has(name)) cast(halves.get(name)!, name, 'float32')
   }
   const read = new Set(nodes.flatMap((node) => [...readsOf(node)]))
   for (const output of graph.outputs) read.add(output.name)

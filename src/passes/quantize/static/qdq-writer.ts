@@ -1,10 +1,7 @@
-import { type Graph, int, makeNode, type Node, type Tensor, tensorOf } from '../../../ir/index.ts'
+import { elementType, type Graph, int, makeNode, type Node, type Tensor, tensorOf } from '../../../ir/index.ts'
 import { NameSupply } from '../../../rewrite/index.ts'
 import type { Affine } from '../affine.ts'
 import type { Codes } from './equalise-channels.ts'
-
-/** ONNX's number of the element type int8. */
-const INT8 = 3
 
 /** Collects the nodes and constants of a graph that is written anew, with names that nothing else has. */
 export class QdqWriter {
@@ -79,7 +76,8 @@ export class QdqWriter {
     const stored = this.constant(codes, `${hint}_codes`)
     const narrow = codes.dtype === 'int4'
     const input = narrow ? this.freshName(`${hint}_wide`) : stored
-    if (narrow) this.nodes.push(makeNode('Cast', [stored], [input], { name: input, attributes: { to: int(INT8) } }))
+    if (narrow)
+      this.nodes.push(makeNode('Cast', [stored], [input], { name: input, attributes: { to: elementType('int8') } }))
     const dtype = narrow ? 'int8' : codes.dtype
     const perChannel = scales.length > 1
     const scale = this.constant(tensorOf('float32', perChannel ? [scales.length] : [], scales), `${hint}_scale`)

@@ -1,7 +1,7 @@
 import {
   elementCount,
+  elementType,
   fromNumbers,
-  int,
   makeNode,
   type Node,
   type Tensor,
@@ -139,7 +139,7 @@ function storeConstant(
   stored.add(name, widened)
   editor.insertBefore(
     node,
-    makeNode('Cast', [coded], [wide], { name: wide, attributes: { to: int(1) } }),
+    makeNode('Cast', [coded], [wide], { name: wide, attributes: { to: elementType('float32') } }),
     makeNode('Mul', [wide, scale], [widened], { name: widened }),
   )
   return widened
