@@ -1,7 +1,7 @@
 /*
  * y = Transpose<perm = q>(Transpose<perm = p>(x))        ⇒  y = Transpose<perm = p∘q>(x), or x where that is no change
  * y = Transpose<perm = p⁻¹>(Relu(Transpose<perm = p>(x))) ⇒  y = Relu(x)
- * The second form goes through a chain of elementwise operators that read nothing else but one-element constants.
+ * The second form goes through up to 64 elementwise operators that read nothing else but one-element constants.
  * Illegal: an inner value of the second form is read elsewhere or is an output (the Transpose would have to stay).
  * Source: composition of permutations; elementwise operators commute with them.
  */
@@ -21,13 +21,21 @@ const ELEMENTWISE: ReadonlySet<string> = new Set(
   ),
 )
 
+/** Operators that it looks through: where a pair goes, a chain grows, and each Transpose behind it would walk all of it. */
+const MOST_BETWEEN = 64
+
 function apply(node: Node, { editor }: RuleContext): RuleOutcome {
   const perm = intsAttribute(node, 'perm', null)
   if (!perm) return false
   const chain: Node[] = []
   let value = node.inputs[0]!
   let producer = editor.producer(value)
-  while (producer && isElementwise(producer, editor) && editor.soleConsumer(value) === (chain.at(-1) ?? node)) {
+  while (
+    producer &&
+    chain.length < MOST_BETWEEN &&
+    isElementwise(producer, editor) &&
+    editor.soleConsumer(value) === (chain.at(-1) ?? node)
+  ) {
     chain.push(producer)
     value = dataInput(producer, editor)
     producer = editor.producer(value)

@@ -1,5 +1,7 @@
-import { expect, test } from 'vitest'
+import { expect, test, vi } from 'vitest'
 import { numbersOf, randomList, rewriteEqually, rewriteWith } from '../../../tests/rewrite-kit.ts'
+import { parseModel } from '../../ir/index.ts'
+import { GraphEditor } from '../../rewrite/index.ts'
 import { cancelTransposes } from './cancel-transposes.ts'
 import { dropExpand } from './drop-expand.ts'
 import { dropZeroStates } from './drop-zero-states.ts'
@@ -180,6 +182,20 @@ test('branches that use one name for two values are not mixed up', async () => {
 test('an input that is handed out as an output is refused', async () => {
   const { reasons } = await rewriteWith(eliminateIdentity, model(IMAGE, 'y = Identity(x)'))
   expect(reasons).toEqual(['it connects an input, a constant or an output with an output'])
+})
+
+test('a transpose does not walk back through all that others have become', async () => {
+  const blocks = Array.from(
+    { length: 600 },
+    (_, i) =>
+      `a${i} = Mul(x${i}, k) b${i} = Transpose<perm = [1,0]>(a${i}) c${i} = Tanh(b${i}) x${i + 1} = Transpose<perm = [1,0]>(c${i})`,
+  )
+  const source = parseModel(model('float[2,3] x0', blocks.join(' '), 'float k = {2}', 20, 'float[2,3] x600'))
+  const steps = vi.spyOn(GraphEditor.prototype, 'soleConsumer')
+  const { model: after } = await cancelTransposes.run(source, {}, [])
+  expect(after.graph.nodes.some(({ opType }) => opType === 'Transpose')).toBe(false)
+  expect(steps.mock.calls.length).toBeLessThan(100_000)
+  steps.mockRestore()
 })
 
 test('transposes merge, cancel, and cancel across elementwise operators', async () => {
