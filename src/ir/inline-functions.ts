@@ -1,4 +1,4 @@
-import { makeNode } from './attribute.ts'
+import { makeNode, nestedGraphs } from './attribute.ts'
 import { graphNames } from './graph-index.ts'
 import { functionKey, withAttributes } from './infer/infer-types.ts'
 import { type Attribute, type Graph, type Model, type ModelFunction, type Node, nodeLabel } from './model.ts'
@@ -37,10 +37,7 @@ function keepCallees(run: Run, fn: ModelFunction): void {
     for (const node of nodes) {
       const callee = calledBy(run, node)
       if (callee) run.kept.add(callee)
-      for (const attribute of node.attributes.values()) {
-        if (attribute.type === 'graph') visit(attribute.value.nodes)
-        if (attribute.type === 'graphs') for (const graph of attribute.value) visit(graph.nodes)
-      }
+      for (const [, graph] of nestedGraphs(node)) visit(graph.nodes)
     }
   }
   visit(fn.nodes)
@@ -126,15 +123,19 @@ function renameGraph(graph: Graph, rename: (name: string) => string): Graph {
   }
 }
 
-/** The node with each graph among its attributes changed. */
+/** The node with each graph among its attributes changed; the same object where none changes. */
 export function mapGraphs(node: Node, change: (graph: Graph) => Graph): Node {
-  const attributes = new Map<string, Attribute>()
-  let found = false
+  let attributes: Map<string, Attribute> | undefined
   for (const [name, attribute] of node.attributes) {
-    if (attribute.type === 'graph') attributes.set(name, { ...attribute, value: change(attribute.value) })
-    else if (attribute.type === 'graphs') attributes.set(name, { ...attribute, value: attribute.value.map(change) })
-    else attributes.set(name, attribute)
-    found ||= attribute.type === 'graph' || attribute.type === 'graphs'
+    if (attribute.type === 'graph') {
+      const value = change(attribute.value)
+      if (value !== attribute.value)
+        attributes = (attributes ?? new Map(node.attributes)).set(name, { ...attribute, value })
+    } else if (attribute.type === 'graphs') {
+      const value = attribute.value.map(change)
+      if (value.some((graph, i) => graph !== attribute.value[i]))
+        attributes = (attributes ?? new Map(node.attributes)).set(name, { ...attribute, value })
+    }
   }
-  return found ? { ...node, attributes } : node
+  return attributes ? { ...node, attributes } : node
 }

@@ -1,13 +1,4 @@
-import {
-  type Attribute,
-  constantValue,
-  type Graph,
-  type Node,
-  nestedGraphs,
-  readsOf,
-  type Tensor,
-  type ValueInfo,
-} from '../ir/index.ts'
+import { constantValue, type Graph, mapGraphs, type Node, readsOf, type Tensor, type ValueInfo } from '../ir/index.ts'
 import { NameSupply } from './name-supply.ts'
 
 /**
@@ -241,16 +232,7 @@ export class GraphEditor {
 /** The node with every read of `from`, nested graphs' outer reads included, turned into a read of `to`. */
 export function renameReads(node: Node, from: string, to: string): Node {
   const inputs = node.inputs.map((name) => (name === from ? to : name))
-  if (nestedGraphs(node).next().done) return { ...node, inputs }
-  const attributes = new Map<string, Attribute>()
-  for (const [name, attribute] of node.attributes) {
-    if (attribute.type === 'graph')
-      attributes.set(name, { ...attribute, value: renameInGraph(attribute.value, from, to) })
-    else if (attribute.type === 'graphs')
-      attributes.set(name, { ...attribute, value: attribute.value.map((graph) => renameInGraph(graph, from, to)) })
-    else attributes.set(name, attribute)
-  }
-  return { ...node, inputs, attributes }
+  return { ...mapGraphs(node, (graph) => renameInGraph(graph, from, to)), inputs }
 }
 
 function renameInGraph(graph: Graph, from: string, to: string): Graph {

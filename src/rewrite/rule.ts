@@ -1,7 +1,7 @@
 import {
-  type Attribute,
   type Graph,
   type Model,
+  mapGraphs,
   type Node,
   nestedGraphs,
   nodeLabel,
@@ -149,29 +149,8 @@ function sweepOnce(
   return { applied, refused }
 }
 
-function holdsGraphs({ attributes }: Node): boolean {
-  for (const { type } of attributes.values()) if (type === 'graph' || type === 'graphs') return true
-  return false
-}
-
 /** The graph with every nested graph replaced by what `change` makes of it; the same object where nothing changed. */
 export function mapNestedGraphs(graph: Graph, change: (nested: Graph) => Graph): Graph {
-  let changed = false
-  const nodes = graph.nodes.map((node) => {
-    if (!holdsGraphs(node)) return node
-    const attributes = new Map<string, Attribute>()
-    let nodeChanged = false
-    for (const [name, attribute] of node.attributes) {
-      let next = attribute
-      if (attribute.type === 'graph') next = { ...attribute, value: change(attribute.value) }
-      else if (attribute.type === 'graphs') next = { ...attribute, value: attribute.value.map(change) }
-      if (next.type === 'graph' && attribute.type === 'graph' && next.value !== attribute.value) nodeChanged = true
-      if (next.type === 'graphs' && attribute.type === 'graphs' && next.value.some((g, i) => g !== attribute.value[i]))
-        nodeChanged = true
-      attributes.set(name, next)
-    }
-    changed ||= nodeChanged
-    return nodeChanged ? { ...node, attributes } : node
-  })
-  return changed ? { ...graph, nodes } : graph
+  const nodes = graph.nodes.map((node) => mapGraphs(node, change))
+  return nodes.some((node, i) => node !== graph.nodes[i]) ? { ...graph, nodes } : graph
 }
