@@ -63,6 +63,56 @@ export function planStatic(
   const masked = maskedRanges(graph, index, facts, seen)
   const underMasks = new Map([...seen].map(([name, range]) => [name, masked.get(name) ?? range]))
   const ranges = tellingRanges(underMasks, index, facts)
+  const { candidates, reasons, apart } = candidateUnits(graph, index, facts, ranges, options)
+  const placed = withShifts(candidates, index, facts, ranges)
+  const units = placeUnits(placed, graph, index, facts, ranges, options, known)
+  for (const [node, unit] of placed) {
+    if (units.has(node)) continue
+    reasons.set(node, whyCheaperInFloat(known.costs.get(nodeLabel(node)), options))
+    for (const part of partsBehind(unit)) reasons.set(part, PART_OF_FLOAT)
+  }
+
+  const covered = new Set([...units.values()].flatMap(partsBehind))
+  const makers = new Map([...units.values()].flatMap((unit) => unit.writes.map((name) => [name, unit] as const)))
+  const left = graph.nodes.filter((node) => !units.has(node) && !covered.has(node))
+  const { roundings, channels = new Map<string, ObservedChannels>() } = known
+  const plain = codesOf(graph, units, makers, facts, withRoomForZeros(ranges, units, index, facts))
+  const codes = options.equalise
+    ? equaliseChannels(plain, graph.nodes, units, facts, ranges, channels, options.equalise)
+    : plain
+  return {
+    graph,
+    index,
+    facts,
+    units,
+    covered,
+    apart,
+    makers,
+    masked,
+    codes,
+    float: left.flatMap((node) => floatNode(node, reasons.get(node), facts, ranges)),
+    expectedNoise: roundings?.total(units.values()) ?? null,
+    balanceSums: balances(options),
+    weightBits: options.weightBits ?? 8,
+    learned: (options.rounding === 'learned' && known.learned) || new Map<string, LearnedWeight>(),
+    means: (value) => (options.correctBias ? channels.get(value)?.mean : undefined),
+    rest(value) {
+      const unit = makers.get(value)
+      return unit?.rule.kind === 'shift' ? shiftedCodes(codes.get(unit.reads[0]!)!, shiftOf(unit, facts)!).rest : 0
+    },
+  }
+}
+
+const PART_OF_FLOAT = 'it belongs to a node that stays in float'
+
+/** What may become integer; why the rest may not, and which of that must run in float, whatever stands around it. */
+function candidateUnits(
+  graph: Graph,
+  index: GraphIndex,
+  facts: NodeFacts,
+  ranges: ReadonlyMap<string, ObservedRange>,
+  options: PlanOptions,
+): { readonly candidates: Map<Node, Unit>; readonly reasons: Map<Node, string>; readonly apart: Set<Node> } {
   const keep = new Set(options.keepFloat ?? [])
   const reasons = new Map<Node, string>()
   const apart = new Set<Node>()
@@ -87,77 +137,36 @@ export function planStatic(
       taken.add(part)
       if (!refused) continue
       // In float it costs nothing behind its node; as a table it would.
-      reasons.set(part, 'it belongs to a node that stays in float')
+      reasons.set(part, PART_OF_FLOAT)
       apart.add(part)
     }
   }
-  const placed = withShifts(candidates, index, facts, ranges)
-  const units = placeUnits(placed, graph, index, facts, ranges, options, known)
-  const left =
-    options.noiseBudget === undefined
-      ? 'float is cheaper between its neighbours'
-      : 'float is cheaper between its neighbours, or its rounding would disturb the outputs more than it saves'
-  for (const [node, unit] of placed) {
-    if (units.has(node)) continue
-    reasons.set(node, `${left}${figuresOf(known.costs.get(nodeLabel(node)))}`)
-    for (const part of partsBehind(unit)) reasons.set(part, 'it belongs to a node that stays in float')
-  }
-
-  const covered = new Set<Node>()
-  const makers = new Map<string, Unit>()
-  for (const unit of units.values()) {
-    for (const part of partsBehind(unit)) covered.add(part)
-    for (const name of unit.writes) makers.set(name, unit)
-  }
-  const float: Refusal[] = []
-  for (const node of graph.nodes) {
-    if (units.has(node) || covered.has(node)) continue
-    const reason = reasons.get(node)
-    // Only nodes that compute on float values are worth a word; shape arithmetic is none of them.
-    const isOnFloat = [...node.inputs, ...node.outputs].some((name) => ranges.has(name))
-    if (reason === undefined && !isOnFloat) continue
-    if (node.outputs.every((name) => facts.dtype?.(name)?.includes('float') === false)) continue
-    float.push({ node: nodeLabel(node), reason: reason ?? noRule(node) })
-  }
-  const { roundings, channels = new Map<string, ObservedChannels>() } = known
-  const plain = codesOf(graph, units, makers, facts, withRoomForZeros(ranges, units, index, facts))
-  const codes = options.equalise
-    ? equaliseChannels(plain, graph.nodes, units, facts, ranges, channels, options.equalise)
-    : plain
-  const means = (value: string) => (options.correctBias ? channels.get(value)?.mean : undefined)
-  const rest = (value: string) => {
-    const unit = makers.get(value)
-    return unit?.rule.kind === 'shift' ? shiftedCodes(codes.get(unit.reads[0]!)!, shiftOf(unit, facts)!).rest : 0
-  }
-  const expectedNoise = roundings?.total(units.values()) ?? null
-  const balanceSums = balances(options)
-  const { weightBits = 8 } = options
-  const learned = (options.rounding === 'learned' && known.learned) || new Map<string, LearnedWeight>()
-  return {
-    graph,
-    index,
-    facts,
-    units,
-    covered,
-    apart,
-    makers,
-    masked,
-    codes,
-    float,
-    means,
-    rest,
-    expectedNoise,
-    balanceSums,
-    weightBits,
-    learned,
-  }
+  return { candidates, reasons, apart }
 }
 
-/** The two figures that decided, where they were measured. */
-function figuresOf(cost: UnitCost | undefined): string {
-  if (!cost) return ''
+/** A node that stays in float as the report names it; none that is not worth a word. */
+function floatNode(
+  node: Node,
+  reason: string | undefined,
+  facts: NodeFacts,
+  ranges: ReadonlyMap<string, ObservedRange>,
+): readonly Refusal[] {
+  // Only nodes that compute on float values are worth one; shape arithmetic is none of them.
+  const isOnFloat = [...node.inputs, ...node.outputs].some((name) => ranges.has(name))
+  if (reason === undefined && !isOnFloat) return []
+  if (node.outputs.every((name) => facts.dtype?.(name)?.includes('float') === false)) return []
+  return [{ node: nodeLabel(node), reason: reason ?? noRule(node) }]
+}
+
+/** Why the placement left a node in float, with the two figures that decided where they were measured. */
+function whyCheaperInFloat(cost: UnitCost | undefined, { noiseBudget }: PlanOptions): string {
+  const reason =
+    noiseBudget === undefined
+      ? 'float is cheaper between its neighbours'
+      : 'float is cheaper between its neighbours, or its rounding would disturb the outputs more than it saves'
+  if (!cost) return reason
   const ms = (ns: number) => Number((ns / 1e6).toPrecision(3))
-  return ` (${ms(cost.float)} ms here in float, ${ms(cost.integer)} ms in integers)`
+  return `${reason} (${ms(cost.float)} ms here in float, ${ms(cost.integer)} ms in integers)`
 }
 
 function noRule(node: Node): string {
