@@ -150,7 +150,7 @@ export async function expectedOf(base: Session, options: SampleOptions): Promise
 }
 
 /** The same for a session of what `before` became, against what that one answered. */
-export async function proveSame(expected: Expected, candidate: Session, before: Model): Promise<Equivalence> {
+async function proveSame(expected: Expected, candidate: Session, before: Model): Promise<Equivalence> {
   const { feeds, real, outputs, answers } = expected
   const base = {
     outputs,

@@ -76,7 +76,7 @@ class Optimization {
     // Two models answer each row.
     this.#budget.keepForProof(bench.rows.prove.indices.length, (2 * bench.seen.runMs) / 1000)
     const say = (text: string) => onProgress?.(text)
-    this.#pool = new Pool(bench, goalOf(this.#options), this.#budget, say, workers)
+    this.#pool = new Pool(bench, goalWithLimits(this.#options), this.#budget, say, workers)
     this.#builds = new BuildsInTime(this.#pool, this.#budget)
     try {
       if (trainData) await mustBeOthers(bench, trainData)
@@ -252,7 +252,7 @@ class Optimization {
   }
 }
 
-function goalOf({ goal, maxBytes, maxP99Ms, maxRssBytes }: ResolvedOptions): Goal {
+function goalWithLimits({ goal, maxBytes, maxP99Ms, maxRssBytes }: ResolvedOptions): Goal {
   return {
     name: goal,
     ...(maxBytes === undefined ? {} : { maxBytes }),

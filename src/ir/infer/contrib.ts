@@ -18,7 +18,6 @@ import { movementRules } from './movement.ts'
 import { recurrent } from './recurrent.ts'
 import { convolved, globallyPooled, pooled, slid, windowOf } from './spatial.ts'
 
-/** Operators of ONNX Runtime's own domain: `docs/ContribOperators.md` of that project. */
 const channelsLast = (call: Call): boolean => intAttribute(call.node, 'channels_last', 0) === 1
 
 /** A convolution over [n, spatial…, channels] with the weight still [out, in, kernel…]. */
@@ -104,6 +103,7 @@ const embedNormalization: Rule = (call) => {
   return [embedded, tensor('int32', [ids?.[0] ?? null]), embedded]
 }
 
+/** Operators of ONNX Runtime's own domain: `docs/ContribOperators.md` of that project. */
 const rules: Rules = {
   QuickGelu: likeFirst,
   Gelu: likeFirst,

@@ -18,6 +18,7 @@ import {
   withDim,
 } from './call.ts'
 import { likeFirst } from './elementwise.ts'
+import { MAX_FOLLOWED } from './gather.ts'
 
 /** Integers that older operator sets take from an attribute and newer ones from an input. */
 function integers(call: Call, attribute: string, input: number): readonly number[] | undefined {
@@ -242,8 +243,10 @@ const expand: Rule = (call) => {
   const rank = rankOf(call, 1)
   const goal = target?.map((dim) => checked(call, dim)) ?? (rank === undefined ? null : unknownDims(rank))
   const shape = broadcast([shapeOf(call, 0), goal])
-  const only = elementsOf(call, 0)?.length === 1 && shape?.length === 1 && typeof shape[0] === 'number' ? shape[0] : 257
-  return same(call, shape, only <= 256 ? Array<Dim>(only).fill(elementsOf(call, 0)![0]!) : undefined)
+  const elements = elementsOf(call, 0)
+  const length = shape?.length === 1 ? shape[0] : undefined
+  const follow = elements?.length === 1 && typeof length === 'number' && length <= MAX_FOLLOWED
+  return same(call, shape, follow ? Array<Dim>(length).fill(elements[0]!) : undefined)
 }
 
 const tile: Rule = (call) => {

@@ -1,4 +1,4 @@
-import { type Graph, type Model, readsOf } from '../../ir/index.ts'
+import { type Graph, type Model, nestedGraphs, readsOf } from '../../ir/index.ts'
 import { mapNestedGraphs, type Pass, type PassResult } from '../../rewrite/index.ts'
 
 /**
@@ -25,26 +25,22 @@ export const recoding = (rules: Pass): Pass => ({
 function drop(graph: Graph, once: ReadonlySet<string>): Graph {
   const reads = new Set<string>()
   collectReads(graph, reads)
-  const inputs = new Set(graph.inputs.map((value) => value.name))
   const gone = (name: string) => once.has(name) && !reads.has(name)
   const initializers = new Map([...graph.initializers].filter(([name]) => !gone(name)))
-  const dead = graph.nodes.filter((node) => node.opType === 'Constant' && node.outputs.every(gone))
-  const kept = {
+  const lean = {
     ...graph,
     initializers,
-    inputs: graph.inputs.filter(({ name }) => !(graph.initializers.has(name) && gone(name) && inputs.has(name))),
+    inputs: graph.inputs.filter(({ name }) => !(graph.initializers.has(name) && gone(name))),
+    nodes: graph.nodes.filter((node) => node.opType !== 'Constant' || !node.outputs.every(gone)),
   }
-  const removed = new Set(dead)
-  const lean = removed.size > 0 ? { ...kept, nodes: kept.nodes.filter((node) => !removed.has(node)) } : kept
   return mapNestedGraphs(lean, (nested) => drop(nested, once))
 }
 
 function collectReads(graph: Graph, reads: Set<string>): void {
   for (const output of graph.outputs) reads.add(output.name)
   // readsOf counts what nested graphs take from outside; their own values are collected below.
-  for (const node of graph.nodes) for (const name of readsOf(node)) reads.add(name)
-  mapNestedGraphs(graph, (nested) => {
-    collectReads(nested, reads)
-    return nested
-  })
+  for (const node of graph.nodes) {
+    for (const name of readsOf(node)) reads.add(name)
+    for (const [, nested] of nestedGraphs(node)) collectReads(nested, reads)
+  }
 }

@@ -241,7 +241,6 @@ async function withTransfer(
 ): Promise<AttackOutcome> {
   const correct = await transferred(subject, own.clean, other.found)
   const guided = Object.entries(own.byAttack).filter(([name]) => ATTACKS[name as AttackName].loss !== null)
-  const count = (list: readonly boolean[]) => list.filter(Boolean).length
   const best = Math.min(...guided.map(([, list]) => count(list)))
   const alarms =
     guided.length > 0 && count(correct) < best

@@ -20,9 +20,10 @@ const FLOOR = 1 / 16
  *
  * A product takes those of its input into its weights' columns, those of its output into their rows (at no cost: rows
  * have scales of their own); QuantizeLinear and DequantizeLinear take one scale a channel, so float operators of any
- * kind may lie between, but for those that the runtime would make an integer kernel of; what is positively homogeneous and works channel by channel (Relu, LeakyRelu, pools, Resize,
- * Add of equally scaled values, Concat) passes them on. Where anything else reads the codes they stay at 1. This is
- * cross-layer equalisation (Nagel et al. 2019) without its need that only homogeneous functions lie between.
+ * kind may lie between, but for those that the runtime would make an integer kernel of. What is positively homogeneous
+ * and works channel by channel (Relu, LeakyRelu, pools, Resize, Add of equally scaled values, Concat) passes them on.
+ * Where anything else reads the codes they stay at 1. This is cross-layer equalisation (Nagel et al. 2019, 1906.04721)
+ * without its need that only homogeneous functions lie between.
  *
  * `strength` is the power that the ratio of ranges is raised to: 1 fills the codes of every channel, less leaves the
  * weights more even (as in SmoothQuant; Xiao et al. 2023).
