@@ -68,6 +68,30 @@ test('an older model with such a pool is brought to the set with the fast kernel
   expect((await simplify(pooled(20))).model.opsets.get('')).toBe(18)
 })
 
+test.each([13, 19, 20])(
+  'signed codes of activations stay loadable where they are moved, from set %i',
+  async (opset) => {
+    const signed = modelWith(
+      `g (float[N,3,8,8] x) => (float[A,B,C,D] y)
+     <float s = {0.02}, float r = {0.01}, int8 z = {3}>
+     { xq = QuantizeLinear(x, s, z) xd = DequantizeLinear(xq, s, z)
+       t = Transpose<perm = [0,2,3,1]>(xd) y = MatMul(t, w) }`,
+      { w: [3, 5] },
+    )
+    const model = { ...signed, opsets: new Map([['', opset]]) }
+    const { model: simple, report } = await simplify(model)
+    expect(simple.opsets.get('')).toBe(20)
+    expect(report.equivalence!.maxAbs).toBeLessThan(1e-5)
+  },
+)
+
+test('unsigned codes, and signed ones of weights, are brought to the newest set', () => {
+  const model = parseModel(`<ir_version: 7, opset_import: ["" : 13]> g (float[2,2] x) => (float[2,2] y)
+    <float s = {0.02}, uint8 z = {3}, int8[2,2] w = {1,2,3,4}>
+    { q = QuantizeLinear(x, s, z) d = DequantizeLinear(q, s, z) v = DequantizeLinear(w, s) y = MatMul(d, v) }`)
+  expect(opsetFor(model)).toBe(21)
+})
+
 test('weights that are stored in 4 bits need the newest set and get it', async () => {
   const network = modelWith(
     `g (float[1,64,9,9] x) => (float[N,C,H,W] y) { c = Conv<pads = [1,1,1,1]>(x, w)

@@ -1,5 +1,6 @@
 import {
   type Graph,
+  inferTypes,
   intAttribute,
   type Model,
   mapGraphs,
@@ -19,6 +20,13 @@ import { TARGET_OPSET, type UpgradeReport } from './upgrade-opset.ts'
  * took 146 µs more than as of set 18 (onnxruntime 1.30, one core of an EPYC with AVX-512).
  */
 const FAST_POOLS = 18
+
+/**
+ * The newest operator set whose signed codes of activations the runtime takes wherever it is asked to. On x86 it makes
+ * them unsigned, and where it also moves them past a Transpose or Reshape it leaves `output_dtype`, which came with set
+ * 21, as it was, and then refuses its own graph (onnxruntime 1.30).
+ */
+const SIGNED_CODES = 20
 
 /** What sets 19 to 21 changed by new types and attributes alone: what the older set accepts means the same in it. */
 const SAME_WHERE_ACCEPTED: ReadonlySet<string> = new Set(
@@ -59,11 +67,25 @@ export function lowerOpset(model: Model): { model: Model; report: UpgradeReport 
   return { model: lowered, report: { id: 'lowerOpset', applied: pools.length, refused: [], notes } }
 }
 
-/** The operator set to bring a model to: the newest that passes write for, or the one with the fast AveragePool. */
+/**
+ * The operator set to bring a model to: the newest that passes write for, the one with the fast AveragePool, or the
+ * last that may hold signed codes of activations.
+ */
 export function opsetFor(model: Model): number {
-  if ((model.opsets.get('') ?? TARGET_OPSET) > FAST_POOLS) return TARGET_OPSET
-  for (const node of allNodes(model.graph)) if (operatorName(node) === 'AveragePool') return FAST_POOLS
-  return TARGET_OPSET
+  const opset = model.opsets.get('') ?? TARGET_OPSET
+  const nodes = [...allNodes(model.graph)]
+  if (opset <= FAST_POOLS && nodes.some((node) => operatorName(node) === 'AveragePool')) return FAST_POOLS
+  return opset <= SIGNED_CODES && hasSignedCodes(model, nodes) ? SIGNED_CODES : TARGET_OPSET
+}
+
+function hasSignedCodes(model: Model, nodes: readonly Node[]): boolean {
+  const makers = nodes.filter((node) => operatorName(node) === 'QuantizeLinear')
+  if (makers.length === 0) return false
+  const types = inferTypes(model)
+  return makers.some(({ outputs }) => {
+    const type = types.get(outputs[0]!)
+    return type?.kind === 'tensor' && type.dtype === 'int8'
+  })
 }
 
 function* allNodes(graph: Graph): Iterable<Node> {
