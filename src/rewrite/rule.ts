@@ -87,13 +87,26 @@ export function runRules(
 /** The first IR version in which a constant need not be listed as an input. */
 const FREE_CONSTANTS = 4
 
-/** The model with another main graph; the IR version raised where the graph has constants that are no inputs. */
+/** The operators of the runtime itself, of which there is one set. */
+const CONTRIB = 'com.microsoft'
+
+/**
+ * The model with another main graph; the IR version raised where the graph has constants that are no inputs, and the
+ * runtime's own operators imported where they were written.
+ */
 export function withGraph(model: Model, graph: Graph): Model {
   if (graph === model.graph) return model
   const inputs = new Set(graph.inputs.map(({ name }) => name))
   const free = model.irVersion < FREE_CONSTANTS && [...graph.initializers.keys()].some((name) => !inputs.has(name))
-  return { ...model, irVersion: free ? FREE_CONSTANTS : model.irVersion, graph }
+  const opsets =
+    model.opsets.has(CONTRIB) || !holdsContrib(graph) ? model.opsets : new Map([...model.opsets, [CONTRIB, 1]])
+  return { ...model, irVersion: free ? FREE_CONSTANTS : model.irVersion, opsets, graph }
 }
+
+const holdsContrib = (graph: Graph): boolean =>
+  graph.nodes.some(
+    (node) => node.domain === CONTRIB || [...nestedGraphs(node)].some(([, nested]) => holdsContrib(nested)),
+  )
 
 /** Sibling branches may use one name for two values; a map by name cannot tell which type is meant, so neither is known. */
 export function unambiguous(types: ReadonlyMap<string, ValueType>, graph: Graph): ReadonlyMap<string, ValueType> {

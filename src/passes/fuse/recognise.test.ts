@@ -109,6 +109,18 @@ test("before opset 20 the runtime's own operators stand in", async () => {
   expect((await rewriteWith(recogniseGelu, model(tanh, HALF, 13))).ops).toEqual(['com.microsoft.FastGelu'])
 })
 
+test("the runtime's own operators are imported where they are written, in a branch as well", async () => {
+  const erf = 'd = Div(v, root) e = Erf(d) g = Add(e, one) m = Mul(v, g) y = Mul(m, half)'
+  const bare = (body: string) => model(body, `bool c = {1}, ${HALF}`, 18).replace(', "com.microsoft" : 1', '')
+  const branch = `v = Abs(x) y = If<then_branch = t () => (float[N,7] y) { ${erf} },
+    else_branch = f () => (float[N,7] z) { z = Neg(v) }>(c)`
+  for (const body of [`v = Abs(x) ${erf}`, branch]) {
+    const { before, after } = await rewriteWith(recogniseGelu, bare(body))
+    expect(before.opsets.has('com.microsoft')).toBe(false)
+    expect(after.opsets.get('com.microsoft')).toBe(1)
+  }
+})
+
 const NORM = `float two = {2}, float e = {0.001}, int64[1] axes = {-1}, float[7] gamma = ${randomList(7, 1)}, float[7] beta = ${randomList(7, 2)}`
 const CENTRED =
   'm = ReduceMean(x, axes) d = Sub(x, m) q = Pow(d, two) v = ReduceMean(q, axes) a = Add(v, e) s = Sqrt(a) n = Div(d, s)'

@@ -12,7 +12,7 @@
  * GRU and RNN, which have no integer kernel.
  * Source: ONNX, DynamicQuantizeLinear and MatMulInteger; ONNX Runtime, contrib operators.
  */
-import { inferTypes, type Model, makeNode, type Node, operatorName } from '../../../ir/index.ts'
+import { inferTypes, makeNode, type Node, operatorName } from '../../../ir/index.ts'
 import type { Target } from '../../../report/index.ts'
 import {
   type GraphEditor,
@@ -59,7 +59,7 @@ export const quantizeDynamicInt8: Pass<DynamicInt8Options> = {
       planned[kernel] = (planned[kernel] ?? 0) + users
     }
     return {
-      model: dropUnread(model, withContrib(result.model, planned)),
+      model: dropUnread(model, result.model),
       report: { ...result.report, options, planned },
     }
   },
@@ -137,11 +137,4 @@ function unflattened(gemm: Node, columns: number, { editor, types }: RuleContext
   if (!kept || result.at(-1) !== columns) return gemm
   editor.remove(restore)
   return { ...gemm, inputs: [flatten.inputs[0]!, ...gemm.inputs.slice(1)], outputs: [restore.outputs[0]!] }
-}
-
-/** The model with the runtime's own operator set imported, where its operators were written. */
-export function withContrib(model: Model, planned: Readonly<Record<string, number>>): Model {
-  const contrib = ['DynamicQuantizeLSTM', 'MatMulNBits', 'GatherBlockQuantized'].some((kernel) => planned[kernel])
-  if (!contrib || model.opsets.has('com.microsoft')) return model
-  return { ...model, opsets: new Map([...model.opsets, ['com.microsoft', 1]]) }
 }

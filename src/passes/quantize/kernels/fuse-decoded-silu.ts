@@ -6,22 +6,13 @@
  * Source: `QuickGelu(x) = x·σ(alpha·x)`, ONNX Runtime's ContribOperators.
  */
 import { float, makeNode, type Node } from '../../../ir/index.ts'
-import { type Pass, type PassResult, type RuleContext, type RuleOutcome, rulePass } from '../../../rewrite/index.ts'
+import { type RuleContext, type RuleOutcome, rulePass } from '../../../rewrite/index.ts'
 
-const rules = rulePass(
+export const fuseDecodedSilu = rulePass(
   'fuseDecodedSilu',
   'SiLU in float behind integers becomes the one kernel that it is elsewhere.',
   [{ roots: ['Mul'], apply }],
 )
-
-export const fuseDecodedSilu: Pass = {
-  ...rules,
-  run(model, options, evidence): PassResult {
-    const { model: fused, report } = rules.run(model, options, evidence) as PassResult
-    if (fused === model || model.opsets.has('com.microsoft')) return { model: fused, report }
-    return { model: { ...fused, opsets: new Map([...fused.opsets, ['com.microsoft', 1]]) }, report }
-  },
-}
 
 function apply(node: Node, { editor }: RuleContext): RuleOutcome {
   for (const [x, gate] of [node.inputs, [...node.inputs].reverse()] as [string, string][]) {

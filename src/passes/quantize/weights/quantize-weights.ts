@@ -24,7 +24,6 @@ import {
 import { rangeOf } from '../affine.ts'
 import { dropUnread } from '../drop-unread.ts'
 import { FEWEST_WEIGHTS, transpose, withBias } from '../dynamic/dynamic-matmul.ts'
-import { withContrib } from '../dynamic/quantize-dynamic-int8.ts'
 import { EINSUM_STAYS } from '../einsum-stays.ts'
 import { learnedWeightsOf } from '../learned-weights.ts'
 import type { BlockCodes } from './block-codes.ts'
@@ -102,7 +101,7 @@ function coded(
   const plain: string[] = []
   const short: ShortRows[] = []
   const result = runRules(model, 'quantizeWeights', rules(options, blocks, ahead, planned, { plain, short }))
-  const lean = dropUnread(model, withContrib(result.model, planned))
+  const lean = dropUnread(model, result.model)
   const notes = planned.MatMulNBits ? notesOf(options, blocks.block, plain, short) : []
   return { model: lean, report: { ...result.report, options, planned, ...(notes.length > 0 ? { notes } : {}) } }
 }
