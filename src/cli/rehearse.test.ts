@@ -1,3 +1,6 @@
+import { mkdtempSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { afterEach, expect, test } from 'vitest'
 import { ask, modelFolder, serve, withPlan } from '../../tests/serve-kit.ts'
 import type { Server } from '../serve/index.ts'
@@ -15,9 +18,10 @@ const pairs = (
 ) => `g (float[N,3] x) => (float[${axis === 0 ? 'N,2' : '2,N'},3] y) <int64[1] at = {${1 - axis}}> {
   d = Add(x, x)  n = Neg(x)  a = Unsqueeze(d, at)  b = Unsqueeze(n, at)  y = Concat<axis: int = ${1 - axis}>(a, b) }`
 
-const start = async (axis: 0 | 1) => {
-  server = await serve(modelFolder({ 'm.onnx': pairs(axis) }), {
-    rehearse: rehearseOn(undefined),
+const start = (axis: 0 | 1) => startOn(pairs(axis))
+const startOn = async (model: string, samples?: string) => {
+  server = await serve(modelFolder({ 'm.onnx': model }), {
+    rehearse: rehearseOn(samples),
     settings: withPlan({ maxBatch: 8 }, { maxDelayMs: 20 }),
   })
   return server.core.registry.version('m', '')
@@ -48,4 +52,25 @@ test('the same with the rows on axis 0 shares runs, and gives the same answers',
   expect(batching.rows).toBe(8)
   expect(plain(await askAll())).toEqual(right)
   expect(Math.max(...statistics.batches.keys())).toBeGreaterThan(1)
+}, 60_000)
+
+test('a model that takes one row a run, although its signature leaves the rows open, is served request by request', async () => {
+  const { batching } = await startOn(
+    'g (float[N,3] x) => (float[M,3] y) <int64[2] one = {1, 3}> { r = Reshape(x, one)  y = Add(r, r) }',
+  )
+  expect(batching.reason).toBe('requests run one by one: the model accepts one row a run only')
+  const inputs = [{ name: 'x', datatype: 'FP32', shape: [1, 3], data: [1, 2, 3] }]
+  const answer = await ask(server!.http, 'POST', '/v2/models/m/infer', { inputs })
+  expect(answer.json.outputs[0].data).toEqual([2, 4, 6])
+}, 60_000)
+
+test('rows of which no two have the same shape prove nothing of shared runs', async () => {
+  const samples = join(mkdtempSync(join(tmpdir(), 'rehearse-')), 'ragged.jsonl')
+  const rows = [[1, 2], [1, 2, 3], [4], [1, 2, 3, 4]].map((x) => JSON.stringify({ x }))
+  writeFileSync(samples, rows.join('\n'))
+  const { batching } = await startOn(
+    'g (float[N,K] x) => (float[N,K] y) <int64[1] rows = {0}> { m = ReduceMean(x, rows)  y = Sub(x, m) }',
+    samples,
+  )
+  expect(batching.reason).toMatch(/^requests run one by one: no two of the rows that were tried have the same shape/)
 }, 60_000)

@@ -72,7 +72,7 @@ export async function measureBatchInvariance(session: Session, given: readonly F
       if (!(error instanceof UserError) || error.code !== 'bad-data') throw error
       if (members.some(({ scale }) => scale !== 1)) continue
       if (compared > 0) throw error
-      return { all: true, outputs: every(true), reason: 'the model accepts one row a run only' }
+      return { all: true, outputs: every(true), reason: ONE_ROW_ONLY }
     }
     compared++
     for (const name of names)
@@ -91,25 +91,30 @@ export async function measureBatchInvariance(session: Session, given: readonly F
   return { all: notes.size === 0, outputs, ...(reason === '' ? {} : { reason }), rows: rows.length }
 }
 
-/** Why answers of these rows could not be told apart if they shared a run; null where each has its place on axis 0. */
+/**
+ * Why these rows must not share a run although no neighbour was seen to change an answer; null where each answer has its
+ * place on axis 0. Where no two rows could be run together, nothing was seen.
+ */
 export async function sharedRunObstacle(session: Session, given: readonly Feeds[]): Promise<string | null> {
   const axes = new Map(session.inputs.map((input) => [input.name, rowAxis(input)]))
   const rows = given.filter((row) => sameShapes(row, given[0] as Feeds))
-  if (rows.length < 2) return null
-  const fetched = await session.run(
-    stack(
-      rows.map((feeds) => ({ feeds, scale: 1 })),
-      axes,
-    ),
+  if (rows.length < 2) return 'no two of the rows that were tried have the same shape'
+  const together = stack(
+    rows.map((feeds) => ({ feeds, scale: 1 })),
+    axes,
   )
   try {
-    splitRows(fetched, rows.length)
+    splitRows(await session.run(together), rows.length)
     return null
   } catch (error) {
-    if (error instanceof UserError && error.code === 'unsupported') return error.message
+    if (!(error instanceof UserError)) throw error
+    if (error.code === 'unsupported') return error.message
+    if (error.code === 'bad-data') return ONE_ROW_ONLY
     throw error
   }
 }
+
+const ONE_ROW_ONLY = 'the model accepts one row a run only'
 
 const sameShapes = (a: Feeds, b: Feeds) =>
   Object.entries(a).every(([name, { dims }]) => `${dims}` === `${b[name]?.dims}`)
