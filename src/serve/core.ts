@@ -109,6 +109,8 @@ export class InferenceCore {
     try {
       const request = call.read(live.ports)
       checkSequence(request)
+      // Before anybody is chosen: what a client writes wrong is no failure of a version.
+      const terms = termsOf(request)
       requestId = request.id || randomUUID()
       const shadows: ServedVersion[] = []
       if (call.version === '') version = this.#route(call, live, request, requestId, shadows)
@@ -120,16 +122,29 @@ export class InferenceCore {
       const inputs = matchInputs(request, version.ports, call.model)
       // No pause from here to the queue: a version that is replaced now still gets this request, and drains after it.
       const late = shadows.length > 0 ? this.#unawaited(call, version, inputs, requestId, start) : undefined
-      const running = this.#run(version, inputs, request, call, ran, late)
+      const running = this.#run(version, inputs, terms, call, ran, late)
       for (const shadow of shadows) this.#shadow(shadow, inputs, request, call, requestId)
       if (shadows.length > 0) ran.inputsHeld = true
       const observe = (outputs: readonly ByteTensor[] | null, error: ServeError | null) =>
         this.#observe(call, version, requestId, false, inputs, outputs, ran, start, error)
-      const outputs = await running.catch((error: unknown) => {
+      const failed = (error: unknown): ServeError => {
         const told = toServeError(error, call.model)
         // A client's patience says nothing of the version. The run may go on: then its end is what is observed.
         if (told.code !== 'timeout' && told.code !== 'cancelled') observe(null, told)
-        throw told
+        return told
+      }
+      const outputs = await running.catch((error: unknown) => {
+        const told = failed(error)
+        if (version === live || told.code === 'timeout' || told.code === 'cancelled') throw told
+        // A version on trial has failed, and its client is not on trial: the live one answers, in the time that is left.
+        add(version.statistics.fail, performance.now() - start)
+        version = live
+        const own = matchInputs(request, live.ports, call.model)
+        const limitMs = terms.timeoutMs || live.batchSettings.timeoutMs
+        const timeoutMs = limitMs && Math.max(1, limitMs - (performance.now() - start))
+        return this.#run(live, own, { ...terms, timeoutMs }, call, ran, undefined).catch((error: unknown) => {
+          throw failed(error)
+        })
       })
       observe(outputs, null)
       rows = inputs[0]?.dims[0] ?? 1
@@ -175,19 +190,12 @@ export class InferenceCore {
   async #run(
     version: ServedVersion,
     inputs: readonly ByteTensor[],
-    request: InferRequest,
+    terms: Terms,
     call: InferCall,
     ran: Ran,
     late: JobOptions['late'],
   ): Promise<readonly ByteTensor[]> {
-    const outputs = request.outputs?.map(({ name }) => name) ?? null
-    const options = {
-      outputs,
-      caller: call.caller.name,
-      priority: priorityOf(request),
-      timeoutMs: timeoutOf(request),
-      late,
-    }
+    const options = { ...terms, caller: call.caller.name, late }
     const run = async (departure: Departure | undefined, timeoutMs = options.timeoutMs) => {
       const result = await version.run(inputs, { ...options, timeoutMs, departure })
       add(version.statistics.queue, result.queueMs)
@@ -206,7 +214,7 @@ export class InferenceCore {
       call.caller.tenant,
       call.model,
       version.version,
-      (outputs ?? []).join('\0'),
+      (terms.outputs ?? []).join('\0'),
     ])
     const start = performance.now()
     const timeoutMs = options.timeoutMs || version.batchSettings.timeoutMs
@@ -232,7 +240,7 @@ export class InferenceCore {
       ended(refused)
       return
     }
-    const outputs = request.outputs?.map(({ name }) => name) ?? null
+    const { outputs } = termsOf(request)
     // Behind all others, it may well begin when its client's time is over.
     const options = { outputs, caller: 'shadow', priority: SHADOW_PRIORITY, timeoutMs: LONGEST_MS }
     version.run(inputs, options).then(ended, ended)
@@ -286,6 +294,16 @@ export class InferenceCore {
     })
   }
 }
+
+/** What a request wants of a run beside its inputs. */
+type Terms = Pick<JobOptions, 'outputs' | 'priority' | 'timeoutMs'>
+
+/** @throws ServeError */
+const termsOf = (request: InferRequest): Terms => ({
+  outputs: request.outputs?.map(({ name }) => name) ?? null,
+  priority: priorityOf(request),
+  timeoutMs: timeoutOf(request),
+})
 
 /** Why a version does not take a request; null where it does. */
 function refusal(request: InferRequest, { ports, name }: ServedVersion): ServeError | null {

@@ -21,6 +21,8 @@ const folder = modelFolder({
   'm/3/model.onnx': net('input', 'N,2'),
   'm/4/model.onnx': net('x', 'N,2', -1),
   'm/5/model.onnx': net('x', 'N,2'),
+  't/1/model.onnx': 'g (int64[N] i) => (float[N] y) <float[4] t = {5, 6, 7, 8}> { y = Gather(t, i) }',
+  't/2/model.onnx': 'g (int64[N] i) => (float[N] y) <float[2] t = {5, 6}> { y = Gather(t, i) }',
   's/1/model.onnx': SLOW,
   's/2/model.onnx': SLOW,
 })
@@ -71,6 +73,49 @@ test.each(['shadow', 'canary'])(
       }
       expect(await status()).toMatchObject({ state: 'rolled-back', alarm: 'errors', failures: { base: 0 } })
     }
+  },
+  LONG,
+)
+
+test(
+  'what fails while the canary runs it, the live version answers',
+  async () => {
+    await open()
+    await server.core.registry.load('t', '1')
+    const path = '/v2/rollouts/t'
+    await ask(server.admin, 'POST', `${path}/start`, { candidate: '2', mode: 'canary', share: 1 })
+    const gather = (index: number) =>
+      ask(server.http, 'POST', '/v2/models/t/infer', {
+        inputs: [{ name: 'i', datatype: 'INT64', shape: [1], data: [index] }],
+      })
+    expect((await gather(1)).json).toMatchObject({ model_version: '2', outputs: [{ data: [6] }] })
+    for (let i = 0; i < 5; i++)
+      expect((await gather(3)).json).toMatchObject({ model_version: '1', outputs: [{ data: [8] }] })
+    // Beyond both tables.
+    expect((await gather(7)).status).toBe(400)
+    await until(async () => (await ask(server.admin, 'GET', path)).json.pairs === 7)
+    expect((await ask(server.admin, 'GET', path)).json).toMatchObject({
+      state: 'running',
+      failures: { candidate: 6, base: 1 },
+    })
+    await ask(server.admin, 'POST', `${path}/stop`)
+  },
+  LONG,
+)
+
+test(
+  'a parameter that a client writes wrong is no failure of the canary',
+  async () => {
+    await open()
+    await start({ candidate: SAME, mode: 'canary', share: 1 })
+    for (const parameters of [{ timeout: 'soon' }, { priority: -1 }]) {
+      const inputs = [{ name: 'x', datatype: 'FP32', shape: [1, 2], data: [1, 2] }]
+      expect((await ask(server.http, 'POST', '/v2/models/m/infer', { parameters, inputs })).status).toBe(400)
+    }
+    await infer('right', 1)
+    await until(async () => (await status()).pairs > 0)
+    expect(await status()).toMatchObject({ pairs: 1, failures: { base: 0, candidate: 0 } })
+    await ask(server.admin, 'POST', '/v2/rollouts/m/stop')
   },
   LONG,
 )
