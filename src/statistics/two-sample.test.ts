@@ -47,8 +47,29 @@ test('χ² of a table known from textbooks, rare categories together', () => {
   expect(four.statistic).toBeCloseTo(6.334076699366511, 9)
   expect(four.p).toBeCloseTo(0.09644087422780548, 9)
   expect(chiSquareHomogeneity([50, 1, 1, 1], [50, 1, 1, 1]).p).toBe(1)
+  // By hand: one of three is among the last 50 of 1,050 with 1 − (1000·999·998)/(1050·1049·1048) and two with far less.
+  const rare = (seen: number) => chiSquareHomogeneity([1000 - 3 + seen, 3 - seen], [50 - seen, seen]).p
+  const none = (1000 * 999 * 998) / (1050 * 1049 * 1048)
+  const one = (3 * 50 * 1000 * 999) / (1050 * 1049 * 1048)
+  expect([rare(1), rare(2)].map((p, i) => p - 2 * (1 - none - i * one))).toEqual([
+    expect.closeTo(0, 9),
+    expect.closeTo(0, 9),
+  ])
   expect(chiSquareHomogeneity([100], [7]).p).toBe(1)
   expect(() => chiSquareHomogeneity([1], [1, 2])).toThrow(RangeError)
+})
+
+test('rare categories in a small sample raise no more alarms than the level says', () => {
+  let alarms = 0
+  const random = randomSource(3)
+  const counts = (n: number) => {
+    const seen = [0, 0, 0]
+    for (let i = 0; i < n; i++) seen[random.uniform() < 0.003 ? 2 : random.uniform() < 0.4 ? 1 : 0]!++
+    return seen
+  }
+  for (let run = 0; run < 4000; run++) if (chiSquareHomogeneity(counts(1000), counts(50)).p < 1e-3) alarms++
+  // Four expected at the level; χ² alone gives more than forty.
+  expect(alarms).toBeLessThan(12)
 })
 
 test('nothing has changed: p-values below 0.05 come as often as they say', () => {

@@ -1,5 +1,5 @@
 import { requireProbability } from './counts.ts'
-import { chiSquareSurvival } from './distributions.ts'
+import { chiSquareSurvival, lnBeta } from './distributions.ts'
 import { randomSource } from './random.ts'
 
 export interface TwoSampleResult {
@@ -91,7 +91,9 @@ const RARE = 5
 
 /**
  * χ² test that two lists of counts over the same categories come from one distribution. Categories that are expected
- * fewer than five times in either list are taken together. `statistic` is χ²; p is 1 where one category is left.
+ * fewer than five times in either list are taken together. Where even together they are too few for χ², they are held
+ * against all others by the exact test of R. A. Fisher, the others among themselves by χ², and p is twice the smaller.
+ * `statistic` is that of χ²; p is 1 where one category is left.
  *
  * @throws RangeError for lists of different lengths, negative counts or an empty list.
  */
@@ -111,13 +113,35 @@ export function chiSquareHomogeneity(a: readonly number[], b: readonly number[])
       rare[1] += b[i]!
     }
   }
-  if (rare[0] + rare[1] > 0) cells.push(rare)
+  const few = rare[0] + rare[1]
+  if (few * smaller >= RARE) return chiSquare([...cells, rare])
+  const others = chiSquare(cells)
+  if (few === 0) return others
+  const exact = hypergeometricP(rare[1], few, totalB, totalA + totalB)
+  return cells.length < 2 ? { ...others, p: exact } : { ...others, p: Math.min(1, 2 * Math.min(exact, others.p)) }
+}
+
+function chiSquare(cells: readonly (readonly [number, number])[]): TwoSampleResult {
+  const [totalA, totalB] = cells.reduce(([a, b], [x, y]) => [a + x, b + y], [0, 0])
   let statistic = 0
   for (const [x, y] of cells) {
     const share = (x + y) / (totalA + totalB)
     statistic += (x - share * totalA) ** 2 / (share * totalA) + (y - share * totalB) ** 2 / (share * totalB)
   }
   return { statistic, p: cells.length < 2 ? 1 : chiSquareSurvival(statistic, cells.length - 1) }
+}
+
+/** Twice the smaller tail of seeing `seen` of `marked` things among `drawn` of `all`, none put back. */
+function hypergeometricP(seen: number, marked: number, drawn: number, all: number): number {
+  const lnChoose = (n: number, k: number) => -Math.log(n + 1) - lnBeta(n - k + 1, k + 1)
+  const probability = (k: number) =>
+    Math.exp(lnChoose(marked, k) + lnChoose(all - marked, drawn - k) - lnChoose(all, drawn))
+  let [below, above] = [0, 0]
+  for (let k = Math.max(0, drawn + marked - all); k <= Math.min(marked, drawn); k++) {
+    if (k <= seen) below += probability(k)
+    if (k >= seen) above += probability(k)
+  }
+  return Math.min(1, 2 * Math.min(below, above))
 }
 
 /**
