@@ -45,6 +45,24 @@ test('requests that come before the database is open are watched, each in its or
   expect(await made.report('other')).toBeNull()
 })
 
+test('a version that is loaded again as another model has another usual', async () => {
+  const digest = { now: 'sha256:a' }
+  const { made, asked, kept, see } = monitor(() => digest.now)
+  await see(3)
+  asked[0]!.answer(null)
+  await turn()
+  digest.now = 'sha256:b'
+  await see(2)
+  expect(asked.map((one) => one.digest)).toEqual(['sha256:a', 'sha256:b'])
+  asked[1]!.answer(null)
+  expect(await made.report('m')).toMatchObject({ modelVersion: '1', reference: 2 })
+  await made.close()
+  expect([...kept].map(([key, { reference }]) => [key, reference.length])).toEqual([
+    ['sha256:a', 3],
+    ['sha256:b', 2],
+  ])
+})
+
 test('what waits has an end, and outlives a database that is away', async () => {
   const { made, asked, kept, see } = monitor()
   await see(1)

@@ -25,6 +25,7 @@ interface Watched {
 /** What was seen of a version before it was known what is usual for it. */
 interface Early {
   readonly version: string
+  readonly digest: string
   readonly seen: Glance[]
   /** null where the last try failed: the next request tries again. */
   opening: Promise<void> | null
@@ -93,15 +94,29 @@ export class DriftMonitor {
     const { model: name, version } = outcome
     const seen = glanceAt(outcome)
     if (!seen) return
+    const digest = this.#digestNow(name, version)
+    if (digest === null) return
     const watched = this.#watched.get(name)
-    if (watched?.version === version) this.#take(name, watched, seen)
-    else this.#await(name, version, seen)
+    // By the digest: a version that is loaded again under its name may be another model, with a usual of its own.
+    if (watched?.version === version && watched.digest === digest) this.#take(name, watched, seen)
+    else this.#await(name, version, digest, seen)
+  }
+
+  /** null where the version is not loaded any more. */
+  #digestNow(name: string, version: string): string | null {
+    try {
+      return this.#digestOf(name, version)
+    } catch (error) {
+      this.#log.error('a version cannot be watched', { model: name, version, error: (error as Error).message })
+      return null
+    }
   }
 
   /** The first request of a version asks what is known of it; those that come meanwhile wait with it. */
-  #await(name: string, version: string, seen: Glance): void {
+  #await(name: string, version: string, digest: string, seen: Glance): void {
     const there = this.#early.get(name)
-    const early: Early = there?.version === version ? there : { version, seen: [], opening: null }
+    const same = there?.version === version && there.digest === digest
+    const early: Early = same ? there : { version, digest, seen: [], opening: null }
     this.#early.set(name, early)
     if (early.seen.length < MOST_EARLY) early.seen.push(seen)
     early.opening ??= this.#open(name, early).finally(() => {
@@ -134,9 +149,8 @@ export class DriftMonitor {
 
   /** A version that is new here begins with what is known of it. */
   async #open(name: string, early: Early): Promise<void> {
-    const { version } = early
+    const { version, digest } = early
     try {
-      const digest = this.#digestOf(name, version)
       const kept = (await this.#state.monitor(name, digest)) as DriftState | null
       const before = this.#watched.get(name)
       if (before) await this.#keep(name, before)
