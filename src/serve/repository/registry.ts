@@ -37,7 +37,7 @@ export class ModelRegistry {
   /** What the source offered when the server started and what has not loaded since. */
   readonly #failed = new Set<string>()
   /** Told when a load or unload has changed which version answers for a model; null where none does. */
-  moved: (name: string, live: string | null) => void = () => {}
+  moved: (name: string, live: ServedVersion | null) => void = () => {}
 
   constructor(source: ModelSource, settings: VersionSettings, rehearse: Rehearse | null, log: Log) {
     this.#source = source
@@ -230,7 +230,7 @@ export class ModelRegistry {
       model.warm.delete(before.version)
       this.#drain(before)
     }
-    this.moved(model.name, next.version)
+    this.moved(model.name, next)
   }
 
   #drain(version: ServedVersion): void {

@@ -5,7 +5,8 @@ import { silentLog } from '../log.ts'
 import type { Outcome } from '../router.ts'
 import type { ServerEvent } from '../webhooks.ts'
 import { answerOf, disagreementOf, lossOf } from './answers.ts'
-import { type Fleet, RolloutController } from './controller.ts'
+import { RolloutController } from './controller.ts'
+import type { Fleet } from './fleet.ts'
 
 /** A state whose database is away when it is told so. */
 class Flaky extends State {

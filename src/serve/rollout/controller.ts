@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import type { IncidentReport, RolloutReport, RolloutSettings, RolloutSide } from '../../report/index.ts'
+import type { IncidentReport, RolloutReport, RolloutSettings } from '../../report/index.ts'
 import { DEFAULT_ROLLOUT, incidentOf } from '../../rollout/index.ts'
 import type { Change, LiveVersion, State } from '../../state/index.ts'
 import type { Log } from '../log.ts'
@@ -7,23 +7,8 @@ import type { Outcome, Route, RouteRequest, Router } from '../router.ts'
 import { ServeError } from '../serve-error.ts'
 import type { Notify } from '../webhooks.ts'
 import { ActiveRollout, type KeptBody, reportOf } from './active.ts'
+import type { Fleet } from './fleet.ts'
 import type { Label } from './pairing.ts'
-
-/** The versions of a server, as far as a rollout moves them. */
-export interface Fleet {
-  /** The version that answers; ServeError where none does. */
-  live(name: string): string
-  /** How the source calls what a tag or digest names, and every version that it has; ServeError `not-found`. */
-  find(name: string, version: string): Promise<{ readonly version: string; readonly known: readonly string[] }>
-  warm(name: string, version: string): Promise<unknown>
-  /** Starts a version and lets it answer instead of the live one. */
-  load(name: string, version: string): Promise<unknown>
-  promote(name: string, version: string): Promise<unknown>
-  retire(name: string, version: string): Promise<unknown>
-  side(name: string, version: string): Promise<RolloutSide>
-  /** Share of the answers that changed when the two were last compared; null where nobody did. */
-  changed(name: string, base: string, candidate: string): Promise<number | null>
-}
 
 export interface StartRequest extends Partial<RolloutSettings> {
   readonly candidate: string
@@ -73,11 +58,21 @@ export class RolloutController implements Router {
     return request.live === active.base.version ? active.route(request) : { version: request.live }
   }
 
-  /** Somebody else has decided which version answers (null where none does): that ends a rollout. */
-  moved(name: string, live: string | null): void {
+  /**
+   * Somebody else has decided which version answers (null where none does), and from which file: that ends a rollout.
+   * The evidence is about the digests that it began with.
+   */
+  moved(name: string, live: string | null, digest?: string): void {
     const active = this.#active.get(name)
-    if (!active?.running || live === active.base.version) return
-    const what = live === null ? 'the model was unloaded' : `version ${live} was made live by somebody`
+    if (!active?.running) return
+    const { version, digest: judged } = active.base
+    const same = live === version
+    if (same && (digest === undefined || digest === judged)) return
+    const what = same
+      ? `version ${live} was loaded again, and is another model`
+      : live === null
+        ? 'the model was unloaded'
+        : `version ${live} was made live by somebody`
     this.#end(active, `stopped: ${what}`)
   }
 
@@ -201,6 +196,9 @@ export class RolloutController implements Router {
         const live = this.#fleet.live(kept.name)
         if (live !== active.base.version) throw new Error(`version ${live} is live`)
         await this.#fleet.warm(kept.name, active.candidate.version)
+        for (const { version, digest } of [active.base, active.candidate])
+          if ((await this.#fleet.side(kept.name, version)).digest !== digest)
+            throw new Error(`version ${version} is another model now`)
         this.#active.set(kept.name, active)
         this.#watch()
         this.#log.info('rollout goes on', { model: kept.name, rollout: kept.id, pairs: active.state.pairs })

@@ -6,8 +6,9 @@ import { DEFAULT_ROLLOUT, type Versions } from '../../rollout/index.ts'
 import type { State } from '../../state/index.ts'
 import { silentLog } from '../log.ts'
 import type { Outcome } from '../router.ts'
-import { type Fleet, RolloutController } from './controller.ts'
+import { RolloutController } from './controller.ts'
 import type { DrillRun } from './drill-thread.ts'
+import type { Fleet } from './fleet.ts'
 
 interface Case {
   readonly name: string

@@ -1,5 +1,6 @@
+import { join } from 'node:path'
 import { afterAll, afterEach, expect, test } from 'vitest'
-import { ask, modelFolder, serve, withPlan } from '../../../tests/serve-kit.ts'
+import { ask, modelFolder, serve, withPlan, writeModelText } from '../../../tests/serve-kit.ts'
 import { type Database, openEmbedded, State } from '../../state/index.ts'
 import { folderSource, makeKey, type ServeOptions, type Server, silentLog } from '../index.ts'
 import { type RolloutExtension, rolloutExtension } from './extension.ts'
@@ -196,6 +197,37 @@ test(
     expect(await status()).toMatchObject({ state: 'stopped', reason: 'stopped: version 4 was made live by somebody' })
     await extension.controller.settled()
     expect(errors).toEqual([])
+  },
+  LONG,
+)
+
+test(
+  'the live version loaded again ends its rollout where its file is another model now, and only there',
+  async () => {
+    await open()
+    writeModelText(join(folder, 'r/1/model.onnx'), net('x', 'N,2'))
+    writeModelText(join(folder, 'r/2/model.onnx'), net('x', 'N,2', 2))
+    const { registry } = server.core
+    await registry.load('r', '1')
+    const path = '/v2/rollouts/r'
+    await ask(server.admin, 'POST', `${path}/start`, { candidate: '2' })
+    await registry.load('r', '1')
+    expect((await ask(server.admin, 'GET', path)).json.state).toBe('running')
+    writeModelText(join(folder, 'r/1/model.onnx'), net('x', 'N,2', 3))
+    await registry.load('r', '1')
+    expect((await ask(server.admin, 'GET', path)).json).toMatchObject({
+      state: 'stopped',
+      reason: 'stopped: version 1 was loaded again, and is another model',
+    })
+    // Nor does it go on where the file was replaced while no server ran.
+    await ask(server.admin, 'POST', `${path}/start`, { candidate: '2' })
+    await server.close()
+    writeModelText(join(folder, 'r/1/model.onnx'), net('x', 'N,2', 4))
+    await open()
+    expect((await ask(server.admin, 'GET', path)).json).toMatchObject({
+      state: 'stopped',
+      reason: expect.stringContaining('version 1 is another model now'),
+    })
   },
   LONG,
 )

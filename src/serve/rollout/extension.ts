@@ -67,7 +67,7 @@ export async function rolloutExtension(options: {
       : controller,
     open(opened) {
       core = opened
-      core.registry.moved = (name, live) => controller.moved(name, live)
+      core.registry.moved = (name, live) => controller.moved(name, live?.version ?? null, live?.ports.digest)
       return { shared: feedbackRoutes(controller), admin: rolloutRoutes(controller, state, monitor) }
     },
     loaded: async () => {

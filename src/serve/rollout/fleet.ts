@@ -1,8 +1,24 @@
+import type { RolloutSide } from '../../report/index.ts'
 import type { LiveVersion } from '../../state/index.ts'
 import type { ModelRegistry } from '../repository/registry.ts'
 import type { ModelSource } from '../repository/source.ts'
 import { ServeError } from '../serve-error.ts'
-import type { Fleet } from './controller.ts'
+
+/** The versions of a server, as far as a rollout moves them. */
+export interface Fleet {
+  /** The version that answers; ServeError where none does. */
+  live(name: string): string
+  /** How the source calls what a tag or digest names, and every version that it has; ServeError `not-found`. */
+  find(name: string, version: string): Promise<{ readonly version: string; readonly known: readonly string[] }>
+  warm(name: string, version: string): Promise<unknown>
+  /** Starts a version and lets it answer instead of the live one. */
+  load(name: string, version: string): Promise<unknown>
+  promote(name: string, version: string): Promise<unknown>
+  retire(name: string, version: string): Promise<unknown>
+  side(name: string, version: string): Promise<RolloutSide>
+  /** Share of the answers that changed when the two were last compared; null where nobody did. */
+  changed(name: string, base: string, candidate: string): Promise<number | null>
+}
 
 /** What is known of a version beyond its file. */
 export interface Dossier {
