@@ -3,6 +3,8 @@
  * small request's bookkeeping.
  */
 export class Departure {
+  /** When the last who waits will give up, by the clock of `performance`, as far as whoever made this knows. */
+  until = Number.POSITIVE_INFINITY
   #gone = false
   #listener: (() => void) | null = null
 

@@ -102,6 +102,7 @@ export class AnswerCache {
 
   #start(key: string, run: (departure: Departure) => Promise<readonly ByteTensor[]>): Flight {
     const departure = new Departure()
+    departure.until = 0
     const outputs = run(departure).then(
       (own) => {
         if (this.#land(key, flight)) this.#keep(key, own)
@@ -120,6 +121,8 @@ export class AnswerCache {
   /** Each waits for as long as it said, whoever began. */
   #wait(key: string, flight: Flight, { model, timeoutMs, departure }: Patience): Promise<readonly ByteTensor[]> {
     flight.waiting++
+    const until = timeoutMs > 0 ? performance.now() + timeoutMs : Number.POSITIVE_INFINITY
+    flight.departure.until = Math.max(flight.departure.until, until)
     return new Promise((resolve, reject) => {
       let timer: NodeJS.Timeout | undefined
       const settle = () => {

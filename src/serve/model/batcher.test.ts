@@ -1,8 +1,9 @@
-import { describe, expect, test } from 'vitest'
+import { describe, expect, test, vi } from 'vitest'
 import { type ByteTensor, bytesOfValue, type LaneAnswer, type Lanes, valueOfBytes } from '../../engine/index.ts'
 import { UserError } from '../../platform/index.ts'
 import { Departure } from '../departure.ts'
-import { Batcher, type BatchSettings, type JobOptions, type JobResult, type RunRecord } from './batcher.ts'
+import type { ServeError } from '../serve-error.ts'
+import { Batcher, type BatchSettings, FOR_EVER, type JobOptions, type JobResult, type RunRecord } from './batcher.ts'
 import { FairQueue } from './fair-queue.ts'
 
 const row = (...values: readonly number[]): readonly ByteTensor[] => [
@@ -90,6 +91,45 @@ describe('a batcher', () => {
       [1, 1],
     ])
   })
+
+  const ownTime = () => ({ timeoutMs: 100 })
+  /** As the cache asks, which keeps the time itself. */
+  const sharedTime = () => ({
+    timeoutMs: FOR_EVER,
+    departure: Object.assign(new Departure(), { until: performance.now() + 100 }),
+  })
+  test.each([
+    ['its own time', ownTime],
+    ['the time of a flight', sharedTime],
+  ])(
+    'where more is asked than can be done, no run is for a client that will be gone before its end: %s',
+    async (_, waits) => {
+      vi.useFakeTimers({ toFake: ['performance', 'setTimeout', 'clearTimeout'] })
+      try {
+        const { made, staged, run } = batcher({ maxBatch: 1 })
+        const counts = { answered: 0, refused: 0, late: 0 }
+        const ask = (x: number) =>
+          run(row(x), waits()).then(
+            () => counts.answered++,
+            (error: ServeError) => counts[error.code === 'too-many' ? 'refused' : 'late']++,
+          )
+        // Thrice as many as the lane can answer, each run taking 30 ms.
+        for (let x = 0; x < 90; x++) {
+          void ask(x)
+          await vi.advanceTimersByTimeAsync(10)
+          if (x % 3 === 2) staged.runs.at(-1)!.end()
+          await vi.advanceTimersByTimeAsync(0)
+        }
+        const runs = staged.runs.length
+        // The first is measured by nobody, and whoever is last has no one behind.
+        expect(counts.answered).toBeGreaterThan(runs - 4)
+        expect(counts.refused).toBeGreaterThan(40)
+        made.reject(new Error('over'))
+      } finally {
+        vi.useRealTimers()
+      }
+    },
+  )
 
   test('uses every lane', () => {
     const { staged, run } = batcher({ maxBatch: 1 }, 2)

@@ -66,6 +66,8 @@ interface Job extends Queued {
   readonly inputs: readonly ByteTensor[]
   readonly outputs: readonly string[] | null
   readonly since: number
+  /** When whoever asked gives up; others may join them while it waits. */
+  until(): number
   settled: boolean
   readonly late: JobOptions['late']
   /** Answers once; later calls do nothing. */
@@ -88,6 +90,8 @@ export class Batcher {
   #idle: (() => void)[] = []
   /** Milliseconds that a request takes of a lane, smoothed: for the advice when to come back. */
   #costMs = 1
+  /** Milliseconds from the start of a run to its end for a byte of its inputs, smoothed; 0 before the first. */
+  #msPerByte = 0
 
   constructor(model: string, settings: BatchSettings, record: (run: RunRecord) => void) {
     this.#model = model
@@ -144,6 +148,7 @@ export class Batcher {
     const limit = options.timeoutMs > 0 ? options.timeoutMs : timeoutMs
     return new Promise((resolve, reject) => {
       let timer: NodeJS.Timeout | undefined
+      const since = performance.now()
       const job: Job = {
         inputs,
         outputs: options.outputs,
@@ -153,7 +158,8 @@ export class Batcher {
         // A request without rows of its own shares its run with nobody.
         shape: rows === null ? ALONE : shapeKey(inputs),
         bytes,
-        since: performance.now(),
+        since,
+        until: () => Math.min(limit > 0 ? since + limit : FOR_EVER, options.departure?.until ?? FOR_EVER),
         settled: false,
         late: options.late,
         finish: (result) => {
@@ -183,12 +189,13 @@ export class Batcher {
     const lanes = this.#lanes
     if (!lanes) return
     for (let lane = 0; lane < this.#open; lane++) {
-      if (this.#busy.has(lane)) continue
-      const head = this.#queue.peek()
-      if (!head) return
-      const rows = this.#wanted(head)
-      if (rows === 0) return
-      void this.#runBatch(lanes, lane, this.#queue.take(head.shape === ALONE ? 0 : rows))
+      while (!this.#busy.has(lane)) {
+        const head = this.#queue.peek()
+        if (!head) return
+        const rows = this.#wanted(head)
+        if (rows === 0) return
+        this.#start(lanes, lane, head, rows)
+      }
     }
     if (!this.#settings.ahead) return
     for (let lane = 0; lane < this.#open; lane++) {
@@ -197,8 +204,26 @@ export class Batcher {
       const full = this.#most()
       // Less than a full batch gains more by waiting for company.
       if (this.#busy.get(lane) !== 1 || (head.shape !== ALONE && this.#queue.rowsOf(head.shape) < full)) continue
-      void this.#runBatch(lanes, lane, this.#queue.take(head.shape === ALONE ? 0 : full))
+      this.#start(lanes, lane, head, full)
     }
+  }
+
+  /**
+   * Runs what waits before the others, at most so many rows, but for those whose time would end in the middle of the run:
+   * where more is asked than the lanes can do, each run would come too late for its own client and make it later for the
+   * next. Where nobody else waits, the lane has nothing better to do.
+   */
+  #start(lanes: Lanes, lane: number, head: Job, rows: number): void {
+    const jobs = this.#queue.take(head.shape === ALONE ? 0 : rows)
+    const done = performance.now() + LONGER * this.#msPerByte * jobs.reduce((sum, { bytes }) => sum + bytes, 0)
+    const [inTime, late] = this.#queue.length > 0 ? parted(jobs, (job) => job.until() > done) : [jobs, []]
+    for (const job of late)
+      job.finish(
+        new ServeError('too-many', `the queue of model '${this.#model}' is too long for the timeout of the request`, {
+          retryAfter: this.#retryAfter(),
+        }),
+      )
+    if (inTime.length > 0) void this.#runBatch(lanes, lane, inTime)
   }
 
   /**
@@ -307,6 +332,17 @@ export class Batcher {
     }
     const totalMs = performance.now() - start
     this.#costMs += 0.1 * (totalMs / jobs.length - this.#costMs)
+    if (!failed) {
+      const now =
+        totalMs /
+        Math.max(
+          1,
+          jobs.reduce((sum, { bytes }) => sum + bytes, 0),
+        )
+      const before = this.#msPerByte
+      // A machine that stood still for a minute says nothing of the next run.
+      this.#msPerByte = before === 0 ? now : before + 0.1 * (Math.min(now, 2 * before) - before)
+    }
     this.#record({ requests: jobs.length, rows, runMs, totalMs, failed })
   }
 
@@ -324,8 +360,14 @@ export class Batcher {
 
 /** Requests for each lane from which on a lane waits to have more rows in a run. */
 const CROWD = 4
+/** Half of the runs take longer than usual; few take so much longer. */
+const LONGER = 1.25
 /** The shape of jobs that share a run with nobody. */
 const ALONE = 'alone'
+
+function parted<T>(items: readonly T[], first: (item: T) => boolean): readonly [readonly T[], readonly T[]] {
+  return [items.filter(first), items.filter((item) => !first(item))]
+}
 
 /** The outputs to fetch: those that every job wants, all where they differ. */
 function commonOutputs(jobs: readonly Job[]): readonly string[] | undefined {
