@@ -74,16 +74,14 @@ export function wilcoxon(differences: readonly number[]): { readonly w: number; 
   const total = doubled.reduce((sum, rank) => sum + rank, 0)
   const positive = doubled.reduce((sum, rank, i) => (kept[i]! > 0 ? sum + rank : sum), 0)
   const least = Math.min(positive, total - positive)
-  // Chance of every sum of positive ranks, one difference after the other.
-  let chances = Float64Array.of(1, ...new Float64Array(total))
+  // Chance of every sum of positive ranks, one difference after the other; from above, so that none is counted twice.
+  const chances = new Float64Array(total + 1)
+  chances[0] = 1
+  let greatest = 0
   for (const rank of doubled) {
-    const next = new Float64Array(chances.length)
-    for (let sum = 0; sum < chances.length; sum++)
-      if (chances[sum]! > 0) {
-        next[sum]! += chances[sum]! / 2
-        next[sum + rank]! += chances[sum]! / 2
-      }
-    chances = next
+    greatest += rank
+    for (let sum = greatest; sum >= 0; sum--)
+      chances[sum] = (chances[sum]! + (sum >= rank ? chances[sum - rank]! : 0)) / 2
   }
   let tail = 0
   for (let sum = 0; sum <= least; sum++) tail += chances[sum]!

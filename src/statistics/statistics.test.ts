@@ -110,6 +110,11 @@ test('tests of a mean of paired differences equal scipy', () => {
   expect(wilcoxon(x)).toEqual({ w: 7, p: 0.07421875 })
   // Ties: |d| = 1, 1, 2 have ranks 1.5, 1.5, 3; of the eight patterns of signs, two reach 3 against 3.
   expect(wilcoxon([1, -1, 2])).toEqual({ w: 1.5, p: 0.75 })
+  // Many values: the rank sum is nearly normal, of mean n(n+1)/4 and variance n(n+1)(2n+1)/24.
+  const ranked = Array.from({ length: 600 }, (_, i) => (i + 1) * (i % 9 < 4 ? -1 : 1))
+  const { w, p } = wilcoxon(ranked)
+  const z = (w - (600 * 601) / 4) / Math.sqrt((600 * 601 * 1201) / 24)
+  expect(Math.abs(p - 2 * normalSurvival(-z))).toBeLessThan(1e-3)
   // More than twenty values: a seeded sample of the patterns.
   const many = Array.from({ length: 40 }, (_, i) => ((i * 37) % 11) - 4.2)
   const sampled = signFlip(many, { seed: 3, resamples: 20_000 })
