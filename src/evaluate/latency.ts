@@ -2,7 +2,7 @@ import { type Feeds, type IsolatedSession, machine, type OrtSessionOptions, open
 import type { Model } from '../ir/index.ts'
 import { UserError } from '../platform/index.ts'
 import type { LatencyOf, LatencyRatio, LatencyReport } from '../report/index.ts'
-import { orderStatisticInterval, randomSource } from '../statistics/index.ts'
+import { nearestRank, orderStatisticInterval, randomSource } from '../statistics/index.ts'
 import {
   type BlockPlan,
   type Lane,
@@ -169,7 +169,7 @@ const pairMs = ({ blocks }: Lane, pair: number) =>
 
 function summary(lane: Lane, rows: number): LatencyOf {
   const sorted = Float64Array.from(lane.ns).sort()
-  const at = (share: number) => (sorted[Math.max(1, Math.ceil(share * sorted.length)) - 1] as number) / 1e6
+  const at = (share: number) => nearestRank(sorted, share) / 1e6
   const meanMs = sorted.reduce((sum, ns) => sum + ns, 0) / sorted.length / 1e6
   return {
     path: lane.label,

@@ -1,7 +1,7 @@
 import { comingFrom, type Feeds, type PortValue, type Session, type TensorValue } from '../engine/index.ts'
 import { elementCount, encodeNumbers, INTEGER_RANGES, isFloating } from '../ir/index.ts'
 import { UserError } from '../platform/index.ts'
-import { type RandomSource, randomSource } from '../statistics/index.ts'
+import { type RandomSource, randomSource, standardNormal } from '../statistics/index.ts'
 import { isStateInput } from './feeds.ts'
 
 export interface RandomFeedsOptions {
@@ -153,10 +153,10 @@ function drawer(
 ): () => number {
   if (isFloating(dtype)) {
     if (domain) return () => domain[0] + (domain[1] - domain[0]) * random.uniform()
-    if (isStateInput({ name, dtype, shape })) return () => 0.1 * normal(random)
+    if (isStateInput({ name, dtype, shape })) return () => 0.1 * standardNormal(random)
     // 24 bits: float32 would round the largest of 32 bits up to 1.
     if (shape?.length === 4 || shape?.length === 5) return () => Math.floor(random.uniform() * 2 ** 24) / 2 ** 24
-    return () => normal(random)
+    return () => standardNormal(random)
   }
   if (domain) return () => domain[0] + random.below(Math.floor(domain[1]) - Math.ceil(domain[0]) + 1)
   if (/mask/i.test(name)) return () => 1
@@ -165,10 +165,4 @@ function drawer(
   const [low, high] = INTEGER_RANGES[dtype] ?? [0, 1]
   if (high <= 65535) return () => low + random.below(high - low + 1)
   return () => random.below(largestIndex + 1)
-}
-
-/** Standard normal by Box and Muller's method. */
-function normal(random: RandomSource): number {
-  const radius = Math.sqrt(-2 * Math.log(1 - random.uniform()))
-  return radius * Math.cos(2 * Math.PI * random.uniform())
 }

@@ -1,4 +1,5 @@
 import type { ComparisonReport, ConfidenceCheck } from '../report/index.ts'
+import { nearestRank } from '../statistics/index.ts'
 import {
   type Confidences,
   expectedCalibrationError,
@@ -44,7 +45,7 @@ export function divergenceOf({ output, from, divergence }: ClassScores): Compari
     output,
     from,
     mean: sorted.reduce((sum, value) => sum + value, 0) / sorted.length,
-    p99: sorted[Math.ceil(0.99 * sorted.length) - 1]!,
+    p99: nearestRank(sorted, 0.99),
     max: sorted.at(-1)!,
   }
 }

@@ -1,4 +1,5 @@
 import type { Column } from '../data/index.ts'
+import { nearestRank } from '../statistics/index.ts'
 
 /** Values beyond this many distinct numbers are cut into quarters; beyond this many distinct texts, joined. */
 const MOST_VALUES = 20
@@ -32,7 +33,7 @@ export function slicesOf(field: string, values: readonly (string | number)[]): r
   const numeric = values.every((value) => typeof value === 'number')
   if (distinct.size <= MOST_VALUES || !numeric) return byValue(field, values)
   const finite = (values as readonly number[]).filter(Number.isFinite).sort((a, b) => a - b)
-  const cuts = [...new Set([0.25, 0.5, 0.75].map((p) => finite[Math.ceil(p * finite.length) - 1]!))]
+  const cuts = [...new Set([0.25, 0.5, 0.75].map((p) => nearestRank(finite, p)))]
   const bins = cuts.map((cut, i) =>
     i === 0 ? `${field}≤${short(cut)}` : `${short(cuts[i - 1]!)}<${field}≤${short(cut)}`,
   )

@@ -1,5 +1,5 @@
 import { betaCdf } from './distributions.ts'
-import { type RandomSource, randomSource } from './random.ts'
+import { randomSource, standardNormal } from './random.ts'
 import type { TwoSampleResult } from './two-sample.ts'
 
 /** Random frequencies; each gives a cosine and a sine. */
@@ -30,7 +30,7 @@ export function kernelTwoSample(a: readonly Vector[], b: readonly Vector[], seed
   const random = randomSource(seed)
   const scale = 1 / medianDistance(a.slice(0, WIDTH_VECTORS))
   const frequencies = Array.from({ length: FREQUENCIES }, () =>
-    Array.from({ length: width }, () => scale * gaussian(random)),
+    Array.from({ length: width }, () => scale * standardNormal(random)),
   )
   const [first, second] = [meanOf(a, frequencies), meanOf(b, frequencies)]
   const difference = first.mean.map((value, i) => value - second.mean[i]!)
@@ -48,10 +48,6 @@ export function kernelTwoSample(a: readonly Vector[], b: readonly Vector[], seed
 }
 
 type Vector = readonly number[]
-
-/** Box and Muller. */
-const gaussian = (random: RandomSource) =>
-  Math.sqrt(-2 * Math.log(1 - random.uniform())) * Math.cos(2 * Math.PI * random.uniform())
 
 function medianDistance(vectors: readonly Vector[]): number {
   const distances = vectors.flatMap((one, i) =>

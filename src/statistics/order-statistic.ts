@@ -1,6 +1,11 @@
 import { requireProbability } from './counts.ts'
 import { binomialQuantile } from './distributions.ts'
 
+/** The nearest-rank percentile: the least value that at least this share of an ascending, not empty sample is up to. */
+export function nearestRank(sorted: ArrayLike<number>, share: number): number {
+  return sorted[Math.max(1, Math.ceil(share * sorted.length)) - 1]!
+}
+
 /**
  * Distribution-free interval of a percentile from order statistics: the values at ranks l = Bin⁻¹(α/2; n, p) and
  * u = Bin⁻¹(1 − α/2; n, p) + 1 of the sorted sample cover it with at least the confidence. An end is null where the
@@ -25,5 +30,5 @@ export function orderStatisticInterval(input: {
   const low = binomialQuantile(alpha / 2, n, percentile)
   const high = binomialQuantile(1 - alpha / 2, n, percentile) + 1
   const at = (rank: number) => (rank >= 1 && rank <= n ? sorted[rank - 1]! : null)
-  return { value: sorted[Math.max(1, Math.ceil(percentile * n)) - 1]!, ci: [at(low), at(high)] }
+  return { value: nearestRank(sorted, percentile), ci: [at(low), at(high)] }
 }

@@ -8,6 +8,12 @@ export interface RandomSource {
   below(count: number): number
 }
 
+/** One standard normal number, from two draws. Source: G. E. P. Box and M. E. Muller, Annals of Mathematical Statistics 29 (1958). */
+export function standardNormal(random: RandomSource): number {
+  const radius = Math.sqrt(-2 * Math.log(1 - random.uniform()))
+  return radius * Math.cos(2 * Math.PI * random.uniform())
+}
+
 /** A source from a whole-number seed (xoroshiro128+, Blackman and Vigna, by `pure-rand`). */
 export function randomSource(seed: number): RandomSource {
   const generator = xoroshiro128plus(seed)

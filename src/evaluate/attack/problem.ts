@@ -1,4 +1,4 @@
-import type { RandomSource } from '../../statistics/index.ts'
+import { type RandomSource, standardNormal } from '../../statistics/index.ts'
 import { argmax } from '../row-outputs.ts'
 import type { Target } from './target.ts'
 
@@ -85,15 +85,12 @@ export function climb(point: Float32Array, gradient: Float32Array, step: number,
   for (let i = 0; i < point.length; i++) point[i]! += (step * gradient[i]!) / length
 }
 
-/** A standard normal number (Box and Muller). */
-function normal(random: RandomSource): number {
-  return Math.sqrt(-2 * Math.log(1 - random.uniform())) * Math.cos(2 * Math.PI * random.uniform())
-}
-
 /** A start at distance ε in a random direction, cut to the range. */
 export function randomStart(problem: Problem, centre: Float32Array): Float32Array {
   const { norm, eps, random } = problem
-  const direction = Float64Array.from(centre, () => (norm === 'linf' ? 2 * random.uniform() - 1 : normal(random)))
+  const direction = Float64Array.from(centre, () =>
+    norm === 'linf' ? 2 * random.uniform() - 1 : standardNormal(random),
+  )
   const length = normOf(direction, norm) + 1e-12
   const point = Float32Array.from(centre, (value, i) => value + (eps * direction[i]!) / length)
   project(point, centre, problem)

@@ -1,7 +1,7 @@
 import { type Feeds, type IsolatedSession, machine } from '../../engine/index.ts'
 import { UserError } from '../../platform/index.ts'
 import type { LatencyOf, LatencyRatio, LatencyReport } from '../../report/index.ts'
-import { orderStatisticInterval } from '../../statistics/index.ts'
+import { nearestRank, orderStatisticInterval } from '../../statistics/index.ts'
 import type { LatencyOptions, LatencySubject } from '../latency.ts'
 import { type Lane, median, openGeneration, planBlocks } from '../latency-rounds.ts'
 import { poissonArrivals } from './arrivals.ts'
@@ -197,8 +197,7 @@ function ratiosOf(lanes: readonly Served[]): LatencyRatio[] {
 
 function summaryOf(lane: Served, rows: number, maxP99Ms: number | undefined): LatencyOf {
   const ns = Float64Array.from(lane.latency).sort()
-  const at = (share: number) =>
-    ns.length === 0 ? Number.NaN : (ns[Math.max(1, Math.ceil(share * ns.length)) - 1] as number) / 1e6
+  const at = (share: number) => (ns.length === 0 ? Number.NaN : nearestRank(ns, share) / 1e6)
   return {
     path: lane.label,
     p50Ms: at(0.5),

@@ -1,5 +1,6 @@
 import type { Feeds, IsolatedSession } from '../../engine/index.ts'
 import type { SweepPoint } from '../../report/index.ts'
+import { nearestRank } from '../../statistics/index.ts'
 import type { LatencySubject } from '../latency.ts'
 import { median } from '../latency-rounds.ts'
 
@@ -83,7 +84,7 @@ function pointOf(
 ): SweepPoint {
   const rate = (times: Float64Array) => (settings.batch * times.length * 1e9) / times.reduce((sum, ns) => sum + ns, 0)
   const sorted = Float64Array.from(measured.flatMap((times) => [...times])).sort()
-  const at = (share: number) => (sorted[Math.ceil(share * sorted.length) - 1] as number) / 1e6
+  const at = (share: number) => nearestRank(sorted, share) / 1e6
   return {
     path,
     ...settings,
