@@ -89,6 +89,16 @@ test('regression', () => {
   // Σ(y − ȳ)² = 14/3, so 1 − 10 / (14/3).
   expect(over(metricNamed('r2'), rows)).toBeCloseTo(1 - 30 / 14, 9)
   expect(over(metricNamed('r2'), rows.slice(0, 1))).toBeNaN()
+  const doubles = (truth: number, answer: number) =>
+    row({ y: { dtype: 'float64', dims: [1], data: Float64Array.of(answer) } }, truth)
+  // Far from zero, as times and years are, the labels spread as much as near it; equal ones not at all.
+  const times = [
+    [1, 2],
+    [2, 2],
+    [4, 1],
+  ].map(([truth, answer]) => doubles(1.7e12 + truth!, 1.7e12 + answer!))
+  expect(over(metricNamed('r2'), times)).toBeCloseTo(1 - 30 / 14, 6)
+  expect(over(metricNamed('r2'), [doubles(0.1, 0), doubles(0.1, 1), doubles(0.1, 0)])).toBeNaN()
   expect(metricNamed('mae').score(row({ y: floats([2], [1, 3]) }, new Float32Array([0, 0])))).toBe(2)
   expect(() => metricNamed('mae').score(row({ y: floats([2], [1, 3]) }, 1))).toThrow(
     /no output of the model has 1 number/,

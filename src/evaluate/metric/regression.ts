@@ -35,15 +35,15 @@ export function rSquared(options: RegressionOptions = {}): Metric {
     higherIsBetter: true,
     rightOrWrong: false,
     score: (row) => -meanOver(row, options, (d) => d * d),
+    // Squared error, mean of the labels, and their spread about it: squares of the labels themselves would drown it.
     summary: (row) => {
       const { truth } = pairOf(row, options)
-      const mean = sumOf(truth, (y) => y) / truth.length
-      return [meanOver(row, options, (d) => d * d), mean, sumOf(truth, (y) => y * y) / truth.length]
+      const mean = meanOf(truth)
+      return [meanOver(row, options, (d) => d * d), mean, meanOf(truth.map((y) => (y - mean) ** 2))]
     },
     aggregate: (summaries) => {
-      const n = summaries.length
-      const mean = summaries.reduce((sum, [, y]) => sum + y!, 0) / n
-      const total = summaries.reduce((sum, [, y, square]) => sum + square! - 2 * y! * mean + mean * mean, 0)
+      const mean = meanOf(summaries.map(([, y]) => y!))
+      const total = summaries.reduce((sum, [, y, spread]) => sum + spread! + (y! - mean) ** 2, 0)
       return total > 0 ? 1 - summaries.reduce((sum, [square]) => sum + square!, 0) / total : Number.NaN
     },
   }
@@ -83,6 +83,8 @@ function pairOf({ outputs, label, row }: MetricRow, { output }: RegressionOption
   return { truth, predicted: numbersOf(fitting[1]) }
 }
 
-function sumOf(values: readonly number[], of: (value: number) => number): number {
-  return values.reduce((sum, value) => sum + of(value), 0)
+/** Reckoned from the first value on, so that the mean of equal values is that value. */
+function meanOf(values: readonly number[]): number {
+  const [first = Number.NaN] = values
+  return first + values.reduce((sum, value) => sum + (value - first), 0) / values.length
 }
