@@ -3,16 +3,6 @@
 /** Probabilities below this count as this, so that one certain mistake is not infinitely bad. */
 export const LEAST_PROBABILITY = 1e-12
 
-/** Whether numbers are the probabilities of classes: none below 0, and 1 in all. */
-export function areProbabilities(values: ArrayLike<number>): boolean {
-  let sum = 0
-  for (let i = 0; i < values.length; i++) {
-    if (!(values[i]! >= -1e-6)) return false
-    sum += values[i]!
-  }
-  return Math.abs(sum - 1) < 1e-3
-}
-
 /**
  * Whether a row's scores look like probabilities, rounded ones too: a Softmax in 8 bits need not add up to 1. One score
  * alone is that of class 1. A row of logits may look so by chance.
@@ -59,11 +49,14 @@ export function softmax(logits: ArrayLike<number>, temperature = 1): Float64Arra
   return scaled.map((value) => Math.exp(value - total))
 }
 
-/** Numbers whose softmax gives these scores: themselves, or the logarithms of probabilities. */
-export function asLogits(scores: ArrayLike<number>): Float64Array {
-  return areProbabilities(scores)
-    ? Float64Array.from(scores, (value) => Math.log(Math.max(LEAST_PROBABILITY, value)))
-    : Float64Array.from(scores)
+/** Whether the scores of these rows, all of one model, are probabilities of classes. */
+export const areProbabilities = (rows: readonly ArrayLike<number>[]): boolean =>
+  areProbabilitiesTogether(rows.map(likenessToProbabilities))
+
+/** Numbers whose softmax gives the scores of these rows, all of one model: themselves, or the logarithms of probabilities. */
+export function asLogits(rows: readonly ArrayLike<number>[]): readonly Float64Array[] {
+  if (!areProbabilities(rows)) return rows.map((row) => Float64Array.from(row))
+  return rows.map((row) => Float64Array.from(row, (value) => Math.log(Math.max(LEAST_PROBABILITY, value))))
 }
 
 /** −ln p of the true class. */

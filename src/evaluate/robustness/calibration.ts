@@ -24,7 +24,7 @@ export function calibrationOf(
       : 'no row has a class as its label'
   const labels = usable.map((row) => models[0]!.labels[row]!)
   const read = models.map(({ scores }) => {
-    const logits = usable.map((row) => asLogits(scores[row]!))
+    const logits = asLogits(usable.map((row) => scores[row]!))
     const probabilities = logits.map((row) => softmax(row))
     return {
       logits,

@@ -9,6 +9,7 @@ import {
 } from '../metric/calibration-error.ts'
 import { brierScore, el2n, logLoss, softmax } from '../metric/probabilities.ts'
 import { auroc, averagePrecision, falsePositiveRate } from '../metric/ranked-scores.ts'
+import { calibrationOf } from './calibration.ts'
 import { energy, mahalanobis, maximumSoftmax, nearestNeighbour } from './detectors.ts'
 
 /** The generator that the reference numbers were made with: x ← 1664525 x + 1013904223 mod 2³², from 12345. */
@@ -56,6 +57,17 @@ describe('calibration', () => {
     expect(best.temperature).toBeCloseTo(1.6111918681378614, 6)
     expect(best.nll).toBeCloseTo(0.8304286889891261, 12)
     expect(expectedCalibrationError(confidencesOf(logits, labels, best.temperature))).toBeCloseTo(0.2023912295619461, 6)
+  })
+  test('probabilities that are rounded to 8 bits are still probabilities', () => {
+    const of = (scores: readonly Float64Array[]) => {
+      const from = { logits: 'y', features: null }
+      const found = calibrationOf([{ scores, features: null, labels, from }], { alpha: 0.05, seed: 0 })
+      return typeof found === 'string' ? found : found[0]!.brier
+    }
+    const exact = logits.map((row) => softmax(row))
+    expect(of(exact)).toBeCloseTo(0.4961907824892392, 9)
+    const rounded = exact.map((row) => row.map((value) => Math.floor(256 * value) / 256))
+    expect(of(rounded)).toBeCloseTo(0.4961907824892392, 2)
   })
   test('EL2N of the first rows, area under the risk-coverage curve', () => {
     const expected = [

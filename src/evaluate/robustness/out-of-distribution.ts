@@ -65,23 +65,23 @@ function scoresOf(
   { fit, inside, outside }: OutSubject,
   seed: number,
 ): Readonly<Record<string, readonly number[] | null>> {
-  const rows = [...inside.scores, ...outside.scores]
-  const logits = rows.map((row) => asLogits(row))
-  // The sum of probabilities is 1 whatever the row: it says nothing.
-  const hasLogits = rows.some((row) => !areProbabilities(row))
-  const useFeatures = fit.features && inside.features && outside.features
-  const project = projector((useFeatures ? fit.features : fit.scores)[0]?.length ?? 0, seed)
-  const spaceOf = (part: ClassRows) =>
-    (useFeatures ? part.features! : part.scores.map((row) => asLogits(row))).map(project)
-  const fitted = spaceOf(fit)
-  const space = [...spaceOf(inside), ...spaceOf(outside)]
+  const scores = [...fit.scores, ...inside.scores, ...outside.scores]
+  const allLogits = asLogits(scores)
+  const features = fit.features &&
+    inside.features &&
+    outside.features && [...fit.features, ...inside.features, ...outside.features]
+  const vectors = features ?? allLogits
+  const places = vectors.map(projector(vectors[0]?.length ?? 0, seed))
+  const [fitted, space] = [places.slice(0, fit.scores.length), places.slice(fit.scores.length)]
+  const logits = allLogits.slice(fit.scores.length)
   const finite = fitted.every((row) => row.every(Number.isFinite)) && fitted.length > NEIGHBOURS
   const classes = fit.labels.map((label, i) => (label >= 0 ? label : argmax(fit.scores[i]!)))
   const distance = finite ? mahalanobis(fitted, classes) : null
   const neighbour = finite ? nearestNeighbour(fitted, NEIGHBOURS) : null
   return {
     msp: logits.map(maximumSoftmax),
-    energy: hasLogits ? logits.map((row) => energy(row)) : null,
+    // The sum of probabilities is 1 whatever the row: it says nothing.
+    energy: areProbabilities(scores) ? null : logits.map((row) => energy(row)),
     mahalanobis: distance && space.map(distance),
     knn: neighbour && space.map((row) => neighbour(row)),
   }

@@ -22,9 +22,12 @@ export const anchors: Decoder = (outputs, options) => {
   const { size } = options
   if (!places && !size) throw cannot('boxes are shares of an input whose size is not known')
   const detections: Detection[] = []
-  for (let row = 0; row < boxes.rows; row++) {
-    const values = Array.from({ length: scores.columns }, (_, c) => scores.data[row * scores.columns + c]!)
-    const probabilities = areProbabilities(values) ? values : softmax(values)
+  const rows = Array.from({ length: boxes.rows }, (_, row) =>
+    Float64Array.from({ length: scores.columns }, (_, c) => scores.data[row * scores.columns + c]!),
+  )
+  const asTheyAre = areProbabilities(rows)
+  for (const [row, values] of rows.entries()) {
+    const probabilities = asTheyAre ? values : softmax(values)
     let box: Box | null = null
     for (let label = 1; label < scores.columns; label++) {
       const score = probabilities[label]!
