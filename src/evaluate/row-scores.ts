@@ -1,21 +1,47 @@
+import type { Dataset } from '../data/index.ts'
+import type { Session } from '../engine/index.ts'
+import { areBinaryLabels } from './binary-labels.ts'
 import { checkedMetric } from './metric/checked-metric.ts'
 import type { Metric, MetricRow } from './metric/metric.ts'
 import { defaultMetric, type MetricOptions, metricNamed } from './metric/metrics.ts'
+import { isOneScore, topOfTwo } from './metric/one-score.ts'
+
+/** The metric of a run: the one that was asked for, or what the first row with a label calls for. */
+export interface MetricChoice {
+  /** Null until a row with a label came, where no metric was asked for. */
+  of(row: MetricRow): Metric | null
+  readonly made: Metric | null
+}
 
 /**
- * Gives the metric that was asked for, by name or as it is; where none was, the one that the first row with a label
- * calls for, and null until such a row came.
+ * Chooses the metric, by name or as it is; where none was asked for, by the labels.
  *
- * @throws UserError for an unknown name, for a label that fits none of the outputs, and where the metric breaks its word.
+ * @throws UserError for an unknown name. `of` throws one for a label that fits none of the outputs, and where the metric
+ * breaks its word.
  */
-export function metricChoice(
+export async function metricChoice(
   asked: string | Metric | undefined,
   options: MetricOptions,
-): { of(row: MetricRow): Metric | null; readonly made: Metric | null } {
-  let metric = asked === undefined ? null : checkedMetric(metricOf(asked, options))
+  {
+    session,
+    data,
+    labelField,
+  }: { readonly session: Session; readonly data: Dataset; readonly labelField: string | null },
+): Promise<MetricChoice> {
+  const binary = asked === undefined && labelField !== null && (await areBinaryLabels(session, data, labelField))
+  const named = typeof asked === 'string' ? metricNamed(asked, options) : asked
+  let metric: Metric | null = null
+  const choose = ({ label, outputs, row }: MetricRow): Metric | null => {
+    if (asked === 'top1' && isOneScore(outputs)) return topOfTwo(options)
+    if (named !== undefined) return named
+    return label === undefined ? null : defaultMetric(label, outputs, options, row, binary)
+  }
   return {
-    of({ label, outputs, row }) {
-      if (metric === null && label !== undefined) metric = checkedMetric(defaultMetric(label, outputs, options, row))
+    of(row) {
+      if (metric === null) {
+        const chosen = choose(row)
+        metric = chosen && checkedMetric(chosen)
+      }
       return metric
     },
     get made() {
@@ -23,9 +49,6 @@ export function metricChoice(
     },
   }
 }
-
-const metricOf = (asked: string | Metric, options: MetricOptions): Metric =>
-  typeof asked === 'string' ? metricNamed(asked, options) : asked
 
 /** A row's score, and what the aggregate needs to know of the row. */
 export interface RowScore {

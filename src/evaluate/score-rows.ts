@@ -9,7 +9,7 @@ import type { MetricOptions } from './metric/metrics.ts'
 import { type RepeatedIds, repeatedIds } from './repeated-ids.ts'
 import { labelText } from './row-labels.ts'
 import { type RowPair, rowPairs, rowsPerPair } from './row-pairs.ts'
-import { metricChoice, type RowScore, rowScore } from './row-scores.ts'
+import { type MetricChoice, metricChoice, type RowScore, rowScore } from './row-scores.ts'
 import { sameThroughout } from './same-throughout.ts'
 import { sliceValues } from './slices.ts'
 
@@ -67,7 +67,8 @@ export async function scoreRows(
 ): Promise<ScoredRows> {
   const batch = rowsPerPair(base, candidate, data, options.batch)
   const columns = fieldValues(data, options)
-  const kept = rowKeeper(base, data, options)
+  const metric = await metricChoice(options.metric, options.metricOptions, { ...options, session: base, data })
+  const kept = rowKeeper(base, data, options, metric)
   for await (const { rows, pairs } of rowPairs(base, candidate, data, { ...options, batch })) {
     columns.add(rows)
     for (const pair of pairs) kept.add(pair)
@@ -95,10 +96,9 @@ function fieldValues(data: Dataset, { sliceFields, clusterField }: ScoreOptions)
 }
 
 /** Hands every row to all that look at rows, and lets its outputs go. */
-function rowKeeper(base: Session, data: Dataset, { metric: asked, metricOptions, labelField }: ScoreOptions) {
+function rowKeeper(base: Session, data: Dataset, { metricOptions, labelField }: ScoreOptions, metric: MetricChoice) {
   const inputs = data.fields.filter(({ role }) => role === 'input').map(({ name }) => name)
   const idField = data.fields.find(({ role, rowShape }) => role === 'id' && rowShape.length === 0)?.name
-  const metric = metricChoice(asked, metricOptions)
   const seen = differences()
   const classes = classScores(metricOptions.classNames)
   const flips = flipsOf(data, idField)

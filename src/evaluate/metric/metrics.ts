@@ -5,6 +5,7 @@ import { detectionNamed } from './detection.ts'
 import { rankCorrelation, recallAt } from './embedding.ts'
 import { nextToken, perplexity } from './language.ts'
 import type { Metric, MetricRow, RowLabel } from './metric.ts'
+import { isOneScore, topOfTwo } from './one-score.ts'
 import { brier, calibrationError, negativeLogLikelihood, riskCoverage } from './probability.ts'
 import { areaUnderPrecisionRecall, areaUnderRoc, equalError } from './ranking.ts'
 import { meanAbsoluteError, rootMeanSquaredError, rSquared } from './regression.ts'
@@ -88,6 +89,7 @@ export function asMetric(value: unknown, where: string): Metric {
  * `perplexity` for the next tokens of a language model, `miou` for masks.
  *
  * @param row The number of the row that it is, for the message.
+ * @param binary Whether all labels are 0 or 1: then one number a row is the score of class 1.
  * @throws UserError `bad-argument` where the label fits none of the outputs.
  */
 export function defaultMetric(
@@ -95,13 +97,14 @@ export function defaultMetric(
   outputs: MetricRow['outputs'],
   options: MetricOptions,
   row: number,
+  binary = false,
 ): Metric {
   const hasClasses = classOutputName(outputs) !== null
   const sameSize = (count: number) => Object.values(outputs).some((value) => value.data.length === count)
   if (typeof label === 'string' && (hasClasses || options.output)) return topK(1, options)
   if (typeof label === 'number') {
     if (hasClasses && Number.isInteger(label)) return topK(1, options)
-    if (sameSize(1)) return meanAbsoluteError(options)
+    if (sameSize(1)) return binary && isOneScore(outputs) ? topOfTwo(options) : meanAbsoluteError(options)
   }
   if (typeof label === 'object') {
     const { logits } = outputs

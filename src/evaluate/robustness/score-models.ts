@@ -34,7 +34,7 @@ export async function scoreModels(
 ): Promise<RowScores> {
   const batch = Math.min(...sessions.map((session) => rowsPerRun(session.inputs, data, 1)))
   const asFirst = sessions.map((session) => namedAs(sessions[0]!, session))
-  const choice = metricChoice(options.metric, options.metricOptions)
+  const choice = await metricChoice(options.metric, options.metricOptions, { ...options, session: sessions[0]!, data })
   const rows: number[] = []
   const kept = sessions.map(() => ({
     scores: [] as (number | null)[],

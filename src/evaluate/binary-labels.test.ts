@@ -1,0 +1,60 @@
+import { expect, test } from 'vitest'
+import { memoryDataset } from '../data/index.ts'
+import type { Session, TensorValue } from '../engine/index.ts'
+import { compare } from './compare.ts'
+
+/** A session of one number `x` a row that answers with one number. */
+const session = (answer: (x: number) => number): Session => ({
+  engine: 'test',
+  inputs: [{ name: 'x', dtype: 'float32', shape: ['n', 1] }],
+  outputs: [{ name: 'y', dtype: 'float32', shape: ['n', 1] }],
+  async run(feeds): Promise<Record<string, TensorValue>> {
+    const { dims, data } = feeds.x!
+    return { y: { dtype: 'float32', dims, data: (data as Float32Array).map(answer) } }
+  },
+  fetchGroups: async (_feeds, names) => [names],
+  close: async () => {},
+})
+
+const sigmoid = (x: number) => 1 / (1 + Math.exp(-x))
+const ROWS = 400
+/** From −5 to 5, none of them 0. */
+const places = Array.from({ length: ROWS }, (_, i) => (i - ROWS / 2 + 0.5) / 40)
+const signs = places.map((place) => (place > 0 ? 1 : 0))
+const rowsWith = (labels: readonly number[]) =>
+  memoryDataset(
+    {
+      x: { dtype: 'float32', dims: [ROWS, 1], data: Float32Array.from(places) },
+      labels: { dtype: 'int64', dims: [ROWS], data: BigInt64Array.from(labels, BigInt) },
+    },
+    { inputs: session(sigmoid).inputs },
+  )
+
+/** Says 1 a little too seldom: it is wrong in the ten rows between 0 and 0.25. */
+const [lateLogit, lateSigmoid] = [session((x) => x - 0.25), session((x) => sigmoid(x - 0.25))]
+const logit = session((x) => x)
+
+test('labels of 0 and 1 are classes, of which one number is the score: from a half, or a logit of 0, on it is 1', async () => {
+  const pairs = [
+    [logit, lateLogit],
+    [session(sigmoid), lateSigmoid],
+  ] as const
+  for (const [base, candidate] of pairs)
+    for (const options of [{}, { metric: 'top1' }]) {
+      const report = await compare(base, candidate, await rowsWith(signs), options)
+      expect(report).toMatchObject({ metric: 'top1', base: { value: 1 }, verdict: 'regressed' })
+      expect(report.discordant).toEqual({ baseOnly: 10, candidateOnly: 0 })
+    }
+})
+
+test('no answer is a wrong one, and makes no logits of the others', async () => {
+  const broken = session((x) => (x < -4.9 ? Number.NaN : sigmoid(x)))
+  const report = await compare(session(sigmoid), broken, await rowsWith(signs))
+  expect(report.discordant).toEqual({ baseOnly: 4, candidateOnly: 0 })
+})
+
+test('counts, and labels that are all one number, are measured', async () => {
+  const counts = signs.map((label, i) => label + (i === ROWS - 1 ? 1 : 0))
+  for (const labels of [counts, signs.map(() => 1)])
+    expect((await compare(logit, lateLogit, await rowsWith(labels))).metric).toBe('mae')
+})
