@@ -1,14 +1,16 @@
 import { readFileSync } from 'node:fs'
 import { type BasicType, fileWriter, parquetWriteRows, type SchemaElement } from 'hyparquet-writer'
 import { valueOfBytes } from '../engine/index.ts'
-import { byteLengthOf, type DType } from '../ir/index.ts'
+import { byteLengthOf, type DType, tensorOf, toFloat32 } from '../ir/index.ts'
 import { UserError, writeAtomic } from '../platform/index.ts'
-import { bytesAt, chunks, halves } from './prediction-bytes.ts'
+import { bytesAt, chunks } from './file-chunks.ts'
 import type { PredictionSpool, SpooledOutput } from './prediction-spool.ts'
 
-/** Rows held at once, at the most, and their bytes. */
+/** Rows of a group in the file, at the most, and their bytes. */
 const GROUP = 8192
 const GROUP_BYTES = 1 << 24
+/** Bytes of an output that are read at once; one row where it is larger. */
+const HELD_BYTES = 1 << 20
 
 const TYPES: Readonly<Partial<Record<string, BasicType>>> = {
   bool: 'BOOLEAN',
@@ -31,8 +33,7 @@ export async function writeParquet(
   outputs: readonly SpooledOutput[],
   path: string,
 ): Promise<void> {
-  const group = groupRows(outputs)
-  const columns = outputs.map((output, place) => columnOf(spool, output, place, group))
+  const columns = outputs.map((output, place) => columnOf(spool, output, place))
   const schema: SchemaElement[] = [{ name: 'root', num_children: columns.length }]
   for (const { output, type, list } of columns) schema.push(...elements(output.name, type, list))
   const file = spool.path('answers.parquet')
@@ -45,7 +46,7 @@ export async function writeParquet(
     rows: rows(),
     columns: columns.map(({ output }) => ({ name: output.name })),
     schema,
-    rowGroupSize: group,
+    rowGroupSize: groupRows(outputs),
   })
   await writeAtomic(path, chunks(file))
 }
@@ -77,8 +78,8 @@ function elements(name: string, type: BasicType, list: boolean): SchemaElement[]
   ]
 }
 
-/** The values of one row, read from the column's file a group at a time. */
-function columnOf(spool: PredictionSpool, output: SpooledOutput, place: number, group: number) {
+/** The values of one row, read from the column's file many at a time. */
+function columnOf(spool: PredictionSpool, output: SpooledOutput, place: number) {
   const type = TYPES[output.dtype]
   if (!type)
     throw new UserError('unsupported', `output "${output.name}" is ${output.dtype}, which .parquet cannot hold here`, {
@@ -87,7 +88,7 @@ function columnOf(spool: PredictionSpool, output: SpooledOutput, place: number, 
     })
   const list = output.shape.length > 0
   const count = countOf(output)
-  const values = output.dtype === 'string' ? textReader(spool, place) : numberReader(spool, output, place, count, group)
+  const values = output.dtype === 'string' ? textReader(spool, place) : numberReader(spool, output, place, count)
   return {
     output,
     type,
@@ -99,21 +100,21 @@ function columnOf(spool: PredictionSpool, output: SpooledOutput, place: number, 
   }
 }
 
-function numberReader(spool: PredictionSpool, output: SpooledOutput, place: number, count: number, group: number) {
-  const size = byteLengthOf(output.dtype as DType, count)
-  let from = -1
+function numberReader(spool: PredictionSpool, { name, dtype }: SpooledOutput, place: number, count: number) {
+  const size = byteLengthOf(dtype as DType, count)
+  const most = Math.max(1, Math.floor(HELD_BYTES / Math.max(1, size)))
   let held: Uint8Array = new Uint8Array(0)
+  let first = 0
   return (row: number): unknown[] => {
-    const wanted = Math.floor(row / group)
-    if (from !== wanted) {
-      held = bytesAt(spool.path(String(place)), wanted * group * size, group * size)
-      from = wanted
+    if (row < first || (row + 1 - first) * size > held.byteLength) {
+      first = row
+      held = bytesAt(spool.path(String(place)), row * size, Math.min(most, spool.rows - row) * size)
     }
-    const bytes = held.slice((row % group) * size, ((row % group) + 1) * size)
-    const { data } = valueOfBytes({ name: output.name, dtype: output.dtype as DType, dims: [count], pieces: [bytes] })
-    if (output.dtype === 'bool') return Array.from(data as Uint8Array, (value) => value !== 0)
-    if (output.dtype === 'float16') return [...halves(data as Uint16Array)]
-    if (output.dtype === 'uint32') return Array.from(data as Uint32Array, BigInt)
+    const bytes = held.slice((row - first) * size, (row + 1 - first) * size)
+    const { data } = valueOfBytes({ name, dtype: dtype as DType, dims: [count], pieces: [bytes] })
+    if (dtype === 'bool') return Array.from(data as Uint8Array, (value) => value !== 0)
+    if (dtype === 'float16') return [...toFloat32(tensorOf(dtype, [count], data as Uint16Array))]
+    if (dtype === 'uint32') return Array.from(data as Uint32Array, BigInt)
     return [...(data as Float32Array)]
   }
 }
