@@ -1,7 +1,6 @@
 import { writeModel } from '../onnx/index.ts'
-import { readFileBytes } from '../platform/index.ts'
 import { applyRecipe, parseRecipe, readBlobs } from '../recipe/index.ts'
-import { DATA, dataFor, LABEL, modelAt, OUT_FILE } from './inputs.ts'
+import { DATA, dataFor, LABEL, modelAt, OUT_FILE, textAt } from './inputs.ts'
 import { outputFile } from './output-file.ts'
 import type { Verb } from './verb.ts'
 
@@ -18,7 +17,7 @@ export const applyVerb: Verb = {
   },
   async run([recipePath, modelPath], options, context) {
     const out = outputFile(options, 'again.onnx')
-    const recipe = parseRecipe(new TextDecoder().decode(await readFileBytes(recipePath!)), recipePath!)
+    const recipe = parseRecipe(textAt(recipePath!), recipePath!)
     const model = await modelAt(modelPath!)
     const data = options.text('data')
     const applied = await applyRecipe(recipe, model, {

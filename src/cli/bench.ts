@@ -1,9 +1,8 @@
-import { readFileSync } from 'node:fs'
 import type { Stall } from '../engine/index.ts'
 import { DEFAULT_PRICES, type PriceTable, parsePrices, SCENARIOS, type Scenario } from '../evaluate/index.ts'
-import { explainSystemError, UserError, writeAtomic } from '../platform/index.ts'
+import { UserError, writeAtomic } from '../platform/index.ts'
 import { bench } from '../recipe/index.ts'
-import { DATA, dataFor, LABEL, modelAt, SEED, SHAPE, shapesOf, TOKENIZER, TOKENS } from './inputs.ts'
+import { DATA, dataFor, LABEL, modelAt, SEED, SHAPE, shapesOf, TOKENIZER, TOKENS, textAt } from './inputs.ts'
 import { writableFile } from './output-file.ts'
 import type { Arguments, Verb } from './verb.ts'
 
@@ -141,12 +140,5 @@ function stallOf(options: Arguments): Stall | undefined {
 
 function pricesOf(options: Arguments): PriceTable {
   const path = options.text('prices')
-  if (path === undefined) return DEFAULT_PRICES
-  let text: string
-  try {
-    text = readFileSync(path, 'utf8')
-  } catch (error) {
-    throw explainSystemError(error, path, 'read')
-  }
-  return parsePrices(text, path, DEFAULT_PRICES)
+  return path === undefined ? DEFAULT_PRICES : parsePrices(textAt(path), path, DEFAULT_PRICES)
 }

@@ -1,11 +1,10 @@
-import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { writeModel } from '../onnx/index.ts'
 import { UserError, writeAtomic } from '../platform/index.ts'
 import { distil, type HintOptions, type HintPair, IMPORTANCE, writeRecipe } from '../recipe/index.ts'
 import { exitOfVerdict } from './exit.ts'
 import { DATA, dataFor, LABEL, modelAt, SEED } from './inputs.ts'
-import { LEARNING, learningSettings } from './learning-options.ts'
+import { checkpointAt, LEARNING, learningSettings } from './learning-options.ts'
 import { prepareFolder } from './optimize-output.ts'
 import { outputFolder } from './output-file.ts'
 import { rangeOf } from './range.ts'
@@ -95,13 +94,7 @@ export const distilVerb: Verb = {
           range: rangeOf(options),
         }
       : undefined
-    const checkpoint = join(folder, 'checkpoint.bin')
-    const resume = options.flag('resume')
-    if (resume && !existsSync(checkpoint))
-      throw new UserError('missing-file', `there is no checkpoint to go on from: ${checkpoint}`, {
-        where: checkpoint,
-        hint: 'leave out --resume to start',
-      })
+    const { checkpoint, resume } = checkpointAt(join(folder, 'checkpoint.bin'), options)
     const model = await modelAt(path!)
     const studentPath = options.text('student')
     const student = studentPath ? await modelAt(studentPath) : undefined

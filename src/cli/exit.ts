@@ -3,8 +3,6 @@ import type { Verdict } from '../report/index.ts'
 import { EXIT } from './exit-codes.ts'
 import type { Verb } from './verb.ts'
 
-export { EXIT }
-
 export function exitOfVerdict(verdict: Verdict): number {
   return { pass: EXIT.done, regressed: EXIT.regressed, inconclusive: EXIT.inconclusive }[verdict]
 }

@@ -1,6 +1,6 @@
-import { readFileSync } from 'node:fs'
 import { type GateSpec, parseGate } from '../evaluate/index.ts'
-import { explainSystemError, UserError } from '../platform/index.ts'
+import { UserError } from '../platform/index.ts'
+import { textAt } from './inputs.ts'
 import type { Arguments, OptionSpec } from './verb.ts'
 
 export const GATE: OptionSpec = {
@@ -10,15 +10,7 @@ export const GATE: OptionSpec = {
 }
 
 /** The gate of a path that the user gave. */
-export function gateAt(path: string): GateSpec {
-  let text: string
-  try {
-    text = readFileSync(path, 'utf8')
-  } catch (error) {
-    throw explainSystemError(error, path, 'read')
-  }
-  return parseGate(text, path)
-}
+export const gateAt = (path: string): GateSpec => parseGate(textAt(path), path)
 
 /** A gate file that sets something is the only one to set it: a pipeline must do what its file says. */
 export function refuseDoubles(gate: GateSpec, options: Arguments): void {

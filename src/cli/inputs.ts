@@ -1,8 +1,9 @@
+import { readFileSync } from 'node:fs'
 import { dirname } from 'node:path'
 // What reads models and data is loaded when it is asked for: a verb that starts processes first has them come up meanwhile.
 import type { Dataset } from '../data/index.ts'
 import type { Model, Shape } from '../ir/index.ts'
-import { didYouMean, UserError } from '../platform/index.ts'
+import { didYouMean, explainSystemError, UserError } from '../platform/index.ts'
 import type { Arguments, OptionSpec } from './verb.ts'
 
 /** Options that several verbs share, said once. */
@@ -56,6 +57,15 @@ export async function modelAt(path: string): Promise<Model> {
   const model = await readModel(path)
   folders.set(model, dirname(path))
   return model
+}
+
+/** The text of a file that the user named, without the byte order mark that some editors put first. @throws UserError where it cannot be read. */
+export function textAt(path: string): string {
+  try {
+    return new TextDecoder().decode(readFileSync(path))
+  } catch (error) {
+    throw explainSystemError(error, path, 'read')
+  }
 }
 
 /**

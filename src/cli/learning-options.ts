@@ -44,13 +44,15 @@ export function learningSettings(options: Arguments, context: Context) {
   } satisfies Omit<LearnSettings, 'epochs'> & { margin: number; label?: string }
 }
 
+/** The checkpoint of a training that writes the file `out`: see `checkpointAt`. */
+export const checkpointBeside = (out: string, options: Arguments) => checkpointAt(`${out}.checkpoint`, options)
+
 /**
- * The checkpoint of a training that writes `out`, and whether to go on from it.
+ * Where a training keeps its checkpoint, and whether to go on from it.
  *
  * @throws UserError where `--resume` finds none.
  */
-export function checkpointBeside(out: string, options: Arguments): { checkpoint: string; resume: boolean } {
-  const checkpoint = `${out}.checkpoint`
+export function checkpointAt(checkpoint: string, options: Arguments): { checkpoint: string; resume: boolean } {
   const resume = options.flag('resume')
   if (resume && !existsSync(checkpoint))
     throw new UserError('missing-file', `there is no checkpoint to go on from: ${checkpoint}`, {

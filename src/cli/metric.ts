@@ -1,7 +1,8 @@
 import { resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { asMetric, type Metric, metricNamed } from '../evaluate/index.ts'
-import { readWholeFile, UserError } from '../platform/index.ts'
+import { UserError } from '../platform/index.ts'
+import { textAt } from './inputs.ts'
 import type { Arguments } from './verb.ts'
 
 /** `--metric`: a name of ours, one with the dictionary that it reads texts by, or the default export of a user's module. */
@@ -9,7 +10,7 @@ export async function metricOf(options: Arguments): Promise<string | Metric | un
   const given = options.text('metric')
   if (given === undefined) return given
   const [, name, dictionary] = /^(exact-match|cer|wer):(.+)$/.exec(given) ?? []
-  if (name && dictionary) return metricNamed(name, { characters: await linesOf(dictionary) })
+  if (name && dictionary) return metricNamed(name, { characters: linesOf(dictionary) })
   if (!/\.[cm]?js$/.test(given)) return given
   let loaded: { default?: unknown }
   try {
@@ -25,7 +26,7 @@ export async function metricOf(options: Arguments): Promise<string | Metric | un
 }
 
 /** A dictionary as recognisers have them: one character a line. A line may hold a space, which is not trimmed. */
-async function linesOf(file: string): Promise<readonly string[]> {
-  const lines = new TextDecoder().decode(await readWholeFile(file)).split(/\r?\n/)
+function linesOf(file: string): readonly string[] {
+  const lines = textAt(file).split(/\r?\n/)
   return lines.at(-1) === '' ? lines.slice(0, -1) : lines
 }

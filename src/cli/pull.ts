@@ -1,6 +1,6 @@
 import { UserError } from '../platform/index.ts'
 import { copyVersion, describeVersion, openStore, parseReference, readPublicKey } from '../store/index.ts'
-import { EXIT } from './exit.ts'
+import { EXIT } from './exit-codes.ts'
 import { outputFolder } from './output-file.ts'
 import { KEY, STORE_OPTIONS, storeOf } from './store-options.ts'
 import type { Verb } from './verb.ts'

@@ -14,6 +14,7 @@ import {
   type Store,
   type Version,
 } from '../store/index.ts'
+import { textAt } from './inputs.ts'
 import { STORE_OPTIONS, storeOf } from './store-options.ts'
 import type { Arguments, Verb } from './verb.ts'
 
@@ -96,9 +97,7 @@ async function inputsAt(path: string, options: Arguments) {
   const beside = (file: string) => (folder && existsSync(join(path, file)) ? [join(path, file)] : [])
   const recipePath = options.text('recipe') ?? beside('recipe.json')[0]
   const reportPaths = [...beside('report.json'), ...options.list('report')]
-  const recipe = recipePath
-    ? parseRecipe(new TextDecoder().decode(await readFileBytes(recipePath)), recipePath)
-    : undefined
+  const recipe = recipePath ? parseRecipe(textAt(recipePath), recipePath) : undefined
   return {
     model: folder ? join(path, 'model.onnx') : path,
     recipe,

@@ -1,7 +1,7 @@
 import { MODALITIES, type Modality } from '../data/index.ts'
 import { writeAtomic } from '../platform/index.ts'
 import { diskCache, robustness } from '../recipe/index.ts'
-import { EXIT } from './exit.ts'
+import { EXIT } from './exit-codes.ts'
 import { DATA, dataFor, LABEL, METRIC, modelAt, SEED } from './inputs.ts'
 import { metricOf } from './metric.ts'
 import { pageAt } from './output-file.ts'

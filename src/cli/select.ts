@@ -1,6 +1,7 @@
 import { UserError, writeAtomic } from '../platform/index.ts'
 import { selectModels } from '../recipe/index.ts'
-import { EXIT, exitOfWorst } from './exit.ts'
+import { exitOfWorst } from './exit.ts'
+import { EXIT } from './exit-codes.ts'
 import { GATE, gateAt, refuseDoubles } from './gate.ts'
 import { DATA, dataFor, LABEL, METRIC, modelAt, SEED, SLICE } from './inputs.ts'
 import { metricOf } from './metric.ts'

@@ -2,7 +2,7 @@ import { existsSync, readFileSync, statSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
 import { readModel } from '../onnx/index.ts'
-import { explainSystemError, UserError, writeAtomic } from '../platform/index.ts'
+import { UserError, writeAtomic } from '../platform/index.ts'
 import {
   DEFAULT_LIMITS,
   DEFAULT_SETTINGS,
@@ -23,7 +23,7 @@ import {
   type VersionSettings,
 } from '../serve/index.ts'
 import { openStore, parseReference, type Store } from '../store/index.ts'
-import { SHAPE, shapesOf } from './inputs.ts'
+import { SHAPE, shapesOf, textAt } from './inputs.ts'
 import { rehearseOn } from './rehearse.ts'
 import { openRollouts, stateHome } from './serve-rollouts.ts'
 import type { Arguments, Outcome, Verb } from './verb.ts'
@@ -235,7 +235,7 @@ function settingsOf(options: Arguments): VersionSettings {
       threads: auto('threads') ? null : options.integer('threads', 1, 1, 256),
       maxBatch: auto('max-batch') ? null : options.integer('max-batch', 1, 1, 65_536),
     },
-    ...(padding === undefined ? {} : { padding: rulesOf(padding) }),
+    ...(padding === undefined ? {} : { padding: readPaddingRules(textAt(padding), padding) }),
     batch: {
       ...batch,
       maxDelayMs: options.number('max-delay', batch.maxDelayMs, 0, 60_000),
@@ -244,16 +244,6 @@ function settingsOf(options: Arguments): VersionSettings {
       timeoutMs: options.number('timeout', batch.timeoutMs, 0),
     },
   }
-}
-
-function rulesOf(path: string): NonNullable<VersionSettings['padding']> {
-  let text: string
-  try {
-    text = readFileSync(path, 'utf8')
-  } catch (error) {
-    throw explainSystemError(error, path, 'read')
-  }
-  return readPaddingRules(text, path)
 }
 
 function port(options: Arguments, name: string, fallback: number): number | null {

@@ -1,4 +1,4 @@
-import { EXIT } from './exit.ts'
+import { EXIT } from './exit-codes.ts'
 import type { Context } from './verb.ts'
 
 /** How long a verb may take to end by itself after Ctrl-C. */

@@ -1,5 +1,5 @@
 import { readPublicKey } from '../store/index.ts'
-import { EXIT } from './exit.ts'
+import { EXIT } from './exit-codes.ts'
 import { KEY, STORE_OPTIONS, storeOf } from './store-options.ts'
 import type { Verb } from './verb.ts'
 
