@@ -17,7 +17,9 @@ function expected(pairs: readonly (readonly [number, number])[]) {
     noise += (a - b) ** 2
     maxAbs = Math.max(maxAbs, Math.abs(a - b))
   }
-  return { sqnrDb: noise === 0 ? null : Math.max(-300, 10 * Math.log10(signal / noise)), maxAbs }
+  // Decibels without end are no JSON: they would be null there, which says that nothing differs.
+  const sqnrDb = noise === 0 ? null : Math.min(300, Math.max(-300, 10 * Math.log10(signal / noise)))
+  return { sqnrDb, maxAbs }
 }
 
 const { NaN: nan, POSITIVE_INFINITY: inf } = Number

@@ -2,7 +2,7 @@ import type { TensorValue } from '../engine/index.ts'
 import type { ComparisonReport } from '../report/index.ts'
 import { type FoundThings, foundThings } from './metric/found-things.ts'
 import { tokenAgreement } from './metric/language.ts'
-import { toDecibels } from './noise/sqnr.ts'
+import { decibelsOrNull, toDecibels } from './noise/sqnr.ts'
 import { isClassLike, numbersOf, type RowOutputs, topAnswer } from './row-outputs.ts'
 
 /** How the outputs of one row differ. */
@@ -88,7 +88,7 @@ export function differences(): Differences {
     outputs: () =>
       [...sums].map(([name, { signal, noise, maxAbs, rows }]) => ({
         name,
-        sqnrDb: decibels(signal, noise),
+        sqnrDb: decibelsOrNull(signal, noise),
         ...(noise > 0 ? acrossRows(rows) : {}),
         maxAbs,
       })),
@@ -202,9 +202,4 @@ function rowsBehind(rows: readonly RowSums[]): number {
     squares += noise * noise
   }
   return sum ** 2 / squares
-}
-
-function decibels(signal: number, noise: number): number | null {
-  if (noise === 0) return null
-  return Math.max(-300, 10 * Math.log10(signal / noise))
 }

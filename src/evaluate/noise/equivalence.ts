@@ -2,6 +2,7 @@ import type { Feeds, Session, TensorValue } from '../../engine/index.ts'
 import { isFloating } from '../../ir/index.ts'
 import type { Equivalence } from '../../report/index.ts'
 import { floatsOf, largestOf } from '../floats.ts'
+import { decibelsOrNull } from './sqnr.ts'
 
 /** An element passes where |a − b| ≤ max(abs, peak·the sample's largest |a|) + rel·|a|. */
 export interface Tolerance {
@@ -69,7 +70,7 @@ export async function measureEquivalence(
   }
   const outputs = [...tallies].map(([name, tally]): OutputEquivalence => {
     const { maxAbs, maxRel, mismatch } = tally
-    return { name, maxAbs, maxRel, sqnrDb: sqnrDb(tally.signal, tally.noise), mismatch }
+    return { name, maxAbs, maxRel, sqnrDb: decibelsOrNull(tally.signal, tally.noise), mismatch }
   })
   const least = outputs
     .filter((output) => output.sqnrDb !== null)
@@ -88,12 +89,6 @@ export async function measureEquivalence(
     outputs,
     worst: outputs.find((output) => output.mismatch !== null) ?? least,
   }
-}
-
-/** Signal to noise in decibels; null without noise. */
-function sqnrDb(signal: number, noise: number): number | null {
-  if (noise === 0) return null
-  return Math.max(-300, Math.min(300, 10 * Math.log10(signal / noise)))
 }
 
 const fresh = (): Tally => ({ maxAbs: 0, maxRel: 0, signal: 0, noise: 0, mismatch: null })

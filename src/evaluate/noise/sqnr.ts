@@ -42,7 +42,7 @@ export class NoiseTally {
 
   /** 10·log10(Σa² / Σ(a − b)²) within ±300; null where nothing differed. */
   get decibels(): number | null {
-    return this.#noise === 0 ? null : toDecibels(this.#signal, this.#noise)
+    return decibelsOrNull(this.#signal, this.#noise)
   }
 }
 
@@ -52,3 +52,7 @@ export function toDecibels(signal: number, noise: number): number {
   if (signal === 0) return -LIMIT
   return Math.min(LIMIT, Math.max(-LIMIT, 10 * Math.log10(signal / noise)))
 }
+
+/** The same, null where nothing differed: what reports show. */
+export const decibelsOrNull = (signal: number, noise: number): number | null =>
+  noise === 0 ? null : toDecibels(signal, noise)
