@@ -1,5 +1,5 @@
 import type { IncidentReport, RolloutEvidence, RolloutSettings, RolloutSide } from '../report/index.ts'
-import { count, percent, plural } from './words.ts'
+import { count, percent, plural, shortDigest } from './words.ts'
 
 /** What an alarm is called in a sentence. */
 export const ALARM_WORDS: Readonly<Record<IncidentReport['alarm'], string>> = {
@@ -26,4 +26,4 @@ export function evidenceLines(report: RolloutEvidence & { readonly settings: Rol
 }
 
 export const sideText = ({ version, digest, signatures }: RolloutSide) =>
-  `${version}  ${digest?.slice(0, 'sha256:'.length + 12) ?? 'digest unknown'}  ${signatures.length === 0 ? 'not signed' : `signed: ${signatures.join(', ')}`}`
+  `${version}  ${digest ? shortDigest(digest) : 'digest unknown'}  ${signatures.length === 0 ? 'not signed' : `signed: ${signatures.join(', ')}`}`

@@ -71,6 +71,12 @@ export const inWords = (field: string): string => field.replace(/[A-Z]/g, (lette
 /** What a gate says of a model: it may be shut for a size or a time, so that nothing need have regressed. */
 export const GATE_WORDS = { pass: 'passes', regressed: 'breaks a limit', inconclusive: 'undecided' } as const
 
+/** An ISO time to the minute: `2026-05-01 12:30`. */
+export const minute = (iso: string): string => iso.slice(0, 16).replace('T', ' ')
+
+/** A digest by its first twelve digits, `sha256:0123456789ab`. */
+export const shortDigest = (digest: string): string => digest.slice(0, 'sha256:'.length + 12)
+
 /** The last part of a path, for headings. */
 export const fileName = (path: string): string => path.split(/[\\/]/).at(-1) ?? path
 

@@ -1,6 +1,19 @@
 import type { ComparisonReport, SliceResult } from '../../report/index.ts'
 import { gateSentence } from '../pipeline/checks.ts'
-import { bytes, count, decibels, fileName, metricValue, ms, percent, plural, repeats, signed, times } from '../words.ts'
+import {
+  bytes,
+  count,
+  decibels,
+  fileName,
+  metricValue,
+  ms,
+  percent,
+  plural,
+  repeats,
+  shortDigest,
+  signed,
+  times,
+} from '../words.ts'
 import { flipBars, flippedRows } from './flips.ts'
 import { type ForestLine, forest, toneOf } from './forest.ts'
 import { html, type Markup } from './markup.ts'
@@ -266,7 +279,7 @@ export function gateTable(gate: NonNullable<ComparisonReport['gate']>): Markup {
       { head: 'Measured', cell: (check) => check.measured },
     ],
     gate.checks,
-  )}<p class="soft">Limits of <code>${gate.file}</code>, ${gate.digest.slice(0, 19)}…</p>`
+  )}<p class="soft">Limits of <code>${gate.file}</code>, ${shortDigest(gate.digest)}…</p>`
 }
 
 /** How it was decided, with sources; what a report does not hold is not told. */
@@ -275,6 +288,6 @@ export function method(report?: ComparisonReport): Markup {
   return html`<h2>Method</h2>
 <div class="soft"><p>Both models answer the same rows. For right-or-wrong scores the decision is Tango's score test of non-inferiority for paired proportions (Statistics in Medicine 17, 1998); differences at all are McNemar's test, mid-p (Fagerland, Lydersen and Laake, BMC Medical Research Methodology 13, 2013). Other scores, and rows in clusters, use a paired BCa bootstrap (Efron, JASA 82, 1987). Without labels, the Clopper–Pearson bound on the share of changed answers bounds any loss of accuracy. A slice too small to decide is called inconclusive, never a pass; to be named regressed, a slice must survive Holm's correction (Scandinavian Journal of Statistics 6, 1979), and that all slices pass needs none (Berger, Technometrics 24, 1982).</p>
 ${deep && html`<p>Hidden slices are discovered on one half of the rows and tested on the other. The worst group's p-value is max-T over sign flips of rows (Westfall and Young, 1993). Gaps between groups follow Hooker et al., arXiv 2010.03058; flips in both directions Yan et al., arXiv 2011.09161; calibration error Guo et al., arXiv 1706.04599; the tail Rockafellar and Uryasev, Journal of Risk 2 (2000); the interval of the ratio of errors Agresti and Min, Statistics in Medicine 23 (2004).</p>`}
-${report?.data && html`<p>Data: <code>${report.data.path}</code>, ${count(report.data.rows)} rows, ${report.data.digest.slice(0, 19)}…. One-sided level ${report.alpha}${report.margin !== undefined && `, margin ${report.margin}`}. ${report.batch !== undefined && `Rows in one run: ${report.batch}.`}</p>`}
-${report?.base.digest && report.candidate.digest && html`<p>Models: ${report.base.digest.slice(0, 19)}… and ${report.candidate.digest.slice(0, 19)}….</p>`}</div>`
+${report?.data && html`<p>Data: <code>${report.data.path}</code>, ${count(report.data.rows)} rows, ${shortDigest(report.data.digest)}…. One-sided level ${report.alpha}${report.margin !== undefined && `, margin ${report.margin}`}. ${report.batch !== undefined && `Rows in one run: ${report.batch}.`}</p>`}
+${report?.base.digest && report.candidate.digest && html`<p>Models: ${shortDigest(report.base.digest)}… and ${shortDigest(report.candidate.digest)}….</p>`}</div>`
 }

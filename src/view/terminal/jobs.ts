@@ -1,7 +1,6 @@
 import type { JobsReport } from '../../report/index.ts'
+import { minute } from '../words.ts'
 import { type Style, textTable } from './table.ts'
-
-const minute = (iso: string | null) => iso?.slice(0, 16).replace('T', ' ') ?? ''
 
 export function jobs({ jobs }: JobsReport, style: Style): string {
   if (jobs.length === 0) return 'no jobs'

@@ -2,6 +2,7 @@ import type { LatencyReport, SweepPoint } from '../../report/index.ts'
 import { bytes, count, fileName, ms, plural } from '../words.ts'
 import { breakEvenLines, energyLines, loadLine, priceText, SCENARIO_WORDS } from '../words-load.ts'
 import { plot } from './plot.ts'
+import { section } from './section.ts'
 import { paint, type Style, textTable } from './table.ts'
 
 /** A prompt and the token behind it: two speeds of a language model. */
@@ -60,11 +61,11 @@ export function latency(report: LatencyReport, style: Style): string {
       ]),
       style,
     ),
-    ...section(
+    ...whole(
       'under load',
       report.models.flatMap((model) => (model.load ? [loadLine(model)] : [])),
     ),
-    ...section(
+    ...whole(
       'how sure',
       report.models.flatMap(({ path, percentiles, bound }) => {
         const aimed = percentiles?.find((entry) => entry.percentile === bound?.percentile)
@@ -75,7 +76,7 @@ export function latency(report: LatencyReport, style: Style): string {
         return [`${fileName(path)}: ${within}${vouched} (${plural(bound.queries, 'query', 'queries')})`]
       }),
     ),
-    ...section(
+    ...whole(
       'ratios',
       report.ratios.map(
         (ratio) =>
@@ -84,7 +85,7 @@ export function latency(report: LatencyReport, style: Style): string {
     ),
     ...decoding(report, style),
     ...sweep(report, style),
-    ...section(
+    ...whole(
       'a run takes from the system',
       report.models.flatMap(({ path, allocations }) =>
         allocations
@@ -111,16 +112,16 @@ export function latency(report: LatencyReport, style: Style): string {
           paint('dim', `if ${costs.assumes}`, style),
         ]
       : []),
-    ...section('break-even', breakEvenLines(report)),
-    ...section('energy', energy),
-    ...section('warnings', report.warnings),
+    ...whole('break-even', breakEvenLines(report)),
+    ...whole('energy', energy),
+    ...whole('warnings', report.warnings),
   ].join('\n')
 }
 
 const rate = (perSecond: number) => (perSecond >= 10 ? count(Math.round(perSecond)) : perSecond.toPrecision(2))
 
-const section = (title: string, lines: readonly string[]): readonly string[] =>
-  lines.length === 0 ? [] : ['', `${title}:`, ...lines.map((line) => `  ${line}`)]
+/** Nothing is left out: who asks has few of them, or wants to see all. */
+const whole = (title: string, lines: readonly string[]) => section(title, lines, lines.length)
 
 function sweep(report: LatencyReport, style: Style): readonly string[] {
   const { sweep: points, best, maxP99Ms } = report
@@ -138,7 +139,7 @@ function sweep(report: LatencyReport, style: Style): readonly string[] {
     points: front.filter((point) => point.path === path).map(({ p99Ms, throughput }) => [p99Ms, throughput] as const),
   }))
   return [
-    ...section('the most that it gives', lines),
+    ...whole('the most that it gives', lines),
     '',
     'rows a second (up) against p99 in ms (right), what nothing else beats:',
     plot(series, Math.min(style.width, 72)),

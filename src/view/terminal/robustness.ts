@@ -1,5 +1,6 @@
 import type { RobustnessReport, RowScores } from '../../report/index.ts'
 import { count, fileName, inWords, metricValue, percent, plural, signed } from '../words.ts'
+import { section } from './section.ts'
 import { paint, type Style, textTable, verdictWord, wrap } from './table.ts'
 
 export function robustness(report: RobustnessReport, style: Style): string {
@@ -35,11 +36,11 @@ export function robustness(report: RobustnessReport, style: Style): string {
     ...calibration(report, style),
     ...detectors(report, style),
     ...brittleness(report, style),
-    ...listed(
+    ...section(
       'not measured',
       Object.entries(missing).map(([name, reason]) => `${inWords(name)}: ${reason}`),
     ),
-    ...listed('warnings', warnings),
+    ...section('warnings', warnings),
   ].join('\n')
 }
 
@@ -151,9 +152,4 @@ function brittleness({ brittleness: found, models }: RobustnessReport, style: St
 
 export function rowScores({ rows, models, metric }: RowScores): string {
   return `scores of ${plural(rows.length, 'row')} by ${plural(models.length, 'model')}${metric ? ` (${metric.name})` : ''}`
-}
-
-/** At most a screenful; the whole list is in the JSON. */
-function listed(title: string, lines: readonly string[]): readonly string[] {
-  return lines.length === 0 ? [] : ['', `${title}:`, ...lines.slice(0, 12).map((line) => `  ${line}`)]
 }

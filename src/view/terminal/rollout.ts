@@ -1,10 +1,8 @@
 import type { DriftReport, DrillReport, IncidentReport, IncidentsReport, RolloutReport } from '../../report/index.ts'
 import { ALARM_WORDS, evidenceLines, evidenceNumber, sideText } from '../incident-text.ts'
-import { count, percent } from '../words.ts'
+import { count, minute, percent } from '../words.ts'
 import { section } from './section.ts'
 import { paint, type Style, textTable, verdictWord } from './table.ts'
-
-const minute = (iso: string) => iso.slice(0, 16).replace('T', ' ')
 
 export function rollout(report: RolloutReport, style: Style): string {
   const { settings, state, base, candidate } = report

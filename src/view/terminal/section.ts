@@ -1,9 +1,9 @@
 import { count } from '../words.ts'
 
-/** At most a screenful; the whole list is in the JSON. */
-export function section(title: string, lines: readonly string[]): readonly string[] {
+/** Lines under a title, a screenful unless said; the whole list is in the JSON. */
+export function section(title: string, lines: readonly string[], most = 12): readonly string[] {
   if (lines.length === 0) return []
-  const shown = lines.slice(0, 12)
+  const shown = lines.slice(0, most)
   return [
     '',
     `${title}:`,

@@ -1,9 +1,9 @@
 import type { CollectionReport, HistoryReport, VerificationReport, VersionReport } from '../../report/index.ts'
-import { bytes, count, plural } from '../words.ts'
+import { bytes, count, minute, plural, shortDigest } from '../words.ts'
+import { section } from './section.ts'
 import { paint, type Style, textTable, verdictWord } from './table.ts'
 
-const short = (digest: string) => digest.slice(0, 'sha256:'.length + 12)
-const day = (iso: string | null) => iso?.slice(0, 16).replace('T', ' ') ?? '–'
+const pushedAt = (iso: string | null) => (iso === null ? '–' : minute(iso))
 
 export function version(report: VersionReport, style: Style): string {
   const names = report.tags.length > 0 ? report.tags.map((tag) => `${report.name}:${tag}`).join(', ') : report.name
@@ -13,27 +13,27 @@ export function version(report: VersionReport, style: Style): string {
     `version    ${report.digest}`,
     `model      ${report.model.digest}`,
     `store      ${report.store}`,
-    ...(report.pushed ? [`pushed     ${day(report.pushed)}`] : []),
+    ...(report.pushed ? [`pushed     ${pushedAt(report.pushed)}`] : []),
     ...(report.wroteTo ? [`written to ${report.wroteTo}`] : []),
     `verdict    ${report.verdict === null ? 'none: no report judges it' : verdictWord(report.verdict, report.grade, style)}`,
     `from       ${report.lineage ? lineageText(report.lineage) : 'nothing is known of its parent'}`,
     `signed     ${report.signatures.length === 0 ? 'no' : report.signatures.map(({ what, key }) => `${what} by key ${key.slice(0, 12)}`).join(', ')}`,
-    ...section(
+    ...whole(
       'evidence',
       report.evidence.map(({ path, sentence, verdict }) => `${path}: ${sentence ?? verdict ?? 'no verdict'}`),
     ),
-    ...section(
+    ...whole(
       'data',
-      report.data.map(({ path, digest, rows }) => `${path}, ${plural(rows, 'row')}, ${short(digest)}`),
+      report.data.map(({ path, digest, rows }) => `${path}, ${plural(rows, 'row')}, ${shortDigest(digest)}`),
     ),
-    ...section('edits that no pass explains', report.lineage?.edits ?? []),
-    ...section('found in the graph', (report.findings ?? []).map(findingText)),
+    ...whole('edits that no pass explains', report.lineage?.edits ?? []),
+    ...whole('found in the graph', (report.findings ?? []).map(findingText)),
     ...(report.action === 'show'
       ? [
           '',
           textTable(
             [{ head: 'file' }, { head: 'size', right: true }, { head: 'digest' }],
-            report.files.map((file) => [file.path, bytes(file.bytes), short(file.digest)]),
+            report.files.map((file) => [file.path, bytes(file.bytes), shortDigest(file.digest)]),
             style,
           ),
         ]
@@ -44,7 +44,9 @@ export function version(report: VersionReport, style: Style): string {
 function lineageText({ parent, explained, recipe }: NonNullable<VersionReport['lineage']>): string {
   if (!parent) return 'no parent: an original'
   const who =
-    parent.name && parent.version ? `${parent.name}@${short(parent.version)}` : `model ${short(parent.modelDigest)}`
+    parent.name && parent.version
+      ? `${parent.name}@${shortDigest(parent.version)}`
+      : `model ${shortDigest(parent.modelDigest)}`
   const steps = recipe ? ` by ${plural(recipe.steps, 'step')}` : ''
   const how = {
     original: '',
@@ -67,8 +69,8 @@ export function history(report: HistoryReport, style: Style): string {
       report.versions.map((item) => [
         item.tags.length > 0
           ? item.tags.map((tag) => `${item.name}:${tag}`).join(' ')
-          : `${item.name}@${short(item.digest)}`,
-        day(item.pushed),
+          : `${item.name}@${shortDigest(item.digest)}`,
+        pushedAt(item.pushed),
         item.problem ? '–' : bytes(item.modelBytes),
         item.problem ?? verdictWord(item.verdict, item.grade, { ...style, color: false }),
         fromText(item, report.versions),
@@ -76,10 +78,10 @@ export function history(report: HistoryReport, style: Style): string {
       ]),
       style,
     ),
-    ...section(
+    ...whole(
       'in words',
       report.versions.flatMap(({ tags, digest, sentence }) =>
-        sentence ? [`${tags[0] ?? short(digest)}: ${sentence}`] : [],
+        sentence ? [`${tags[0] ?? shortDigest(digest)}: ${sentence}`] : [],
       ),
     ),
   ].join('\n')
@@ -88,7 +90,7 @@ export function history(report: HistoryReport, style: Style): string {
 function fromText({ parent, explained }: HistoryReport['versions'][number], all: HistoryReport['versions']): string {
   if (!parent) return 'original'
   const known = all.find(({ digest }) => digest === parent.version)
-  const who = known?.tags[0] ?? short(parent.version ?? parent.modelDigest)
+  const who = known?.tags[0] ?? shortDigest(parent.version ?? parent.modelDigest)
   return explained === 'replayed' ? who : `${who} (${explained})`
 }
 
@@ -97,14 +99,14 @@ export function verification(report: VerificationReport, style: Style): string {
   if (report.versions.length === 0 && report.problems.length === 0) return `nothing was pushed to ${report.store} yet`
   return [
     ...report.versions.flatMap((item) => [
-      `${sound(item.sound)}  ${paint('bold', item.tags.length > 0 ? item.tags.map((tag) => `${item.name}:${tag}`).join(' ') : item.name, style)}  ${short(item.digest)}`,
+      `${sound(item.sound)}  ${paint('bold', item.tags.length > 0 ? item.tags.map((tag) => `${item.name}:${tag}`).join(' ') : item.name, style)}  ${shortDigest(item.digest)}`,
       `  ${plural(item.blobs.length, 'blob')}, ${count(item.blobs.filter(({ state }) => state === 'intact').length)} intact, ${bytes(item.blobs.reduce((sum, blob) => sum + blob.bytes, 0))}`,
       ...(item.signatures.length === 0 ? ['  not signed'] : item.signatures.map((one) => `  ${signatureText(one)}`)),
       ...(item.lineage ? [`  from ${lineageText(item.lineage)}`] : []),
       ...item.findings.map((finding) => `  ${findingText(finding)}`),
       ...item.problems.map((problem) => `  ${paint('red', '✗', style)} ${problem}`),
     ]),
-    ...section('problems of the store', report.problems),
+    ...whole('problems of the store', report.problems),
   ].join('\n')
 }
 
@@ -131,14 +133,14 @@ export function collection(report: CollectionReport, style: Style): string {
   return [
     `${paint('bold', bytes(report.freedBytes), style)} ${verb} in ${report.store}`,
     `kept: ${plural(report.kept.versions, 'version')}, ${plural(report.kept.blobs, 'blob')}, ${bytes(report.kept.bytes)}`,
-    ...section(
+    ...whole(
       report.dryRun ? 'to remove' : 'removed',
       report.removed.map(
-        (item) => `${item.what} ${item.name}${item.digest ? `@${short(item.digest)}` : ''}  ${bytes(item.bytes)}`,
+        (item) => `${item.what} ${item.name}${item.digest ? `@${shortDigest(item.digest)}` : ''}  ${bytes(item.bytes)}`,
       ),
     ),
   ].join('\n')
 }
 
-const section = (title: string, lines: readonly string[]) =>
-  lines.length === 0 ? [] : ['', `${title}:`, ...lines.map((line) => `  ${line}`)]
+/** Nothing is left out: who asks has few of them, or wants to see all. */
+const whole = (title: string, lines: readonly string[]) => section(title, lines, lines.length)

@@ -1,0 +1,16 @@
+import { expect, test } from 'vitest'
+import type { RobustnessReport } from '../../report/index.ts'
+import { robustness } from './robustness.ts'
+
+test('warnings beyond a screenful are counted', () => {
+  const report: RobustnessReport = {
+    ...{ kind: 'robustness', version: 1, sentence: 'One model.', metric: 'top1', higherIsBetter: true, labelled: true },
+    ...{ n: 10, alpha: 0.05, margin: 0.01, seed: 0, modality: 'images', severities: [1], models: [], corruptions: [] },
+    ...{ calibration: null, outOfDistribution: null, brittleness: null, missing: {} },
+    warnings: Array.from({ length: 14 }, (_, i) => `warning ${i}`),
+    data: { path: 'rows.npz', digest: 'sha256:0', rows: 10 },
+  }
+  const text = robustness(report, { color: false, width: 80 })
+  expect(text).toContain('warning 11')
+  expect(text).toContain('… and 2 more')
+})
