@@ -2,7 +2,7 @@ import type { SliceResult } from '../report/index.ts'
 import type { PairedScores } from './judge.ts'
 import { judgeSlices, type SliceRule } from './slice-verdicts.ts'
 
-/** A label with more values than this is no class: nobody reads such a table. */
+/** More lines than this nobody reads: of a model that knows more classes, those that the rows show; of more labels, none. */
 const MOST_CLASSES = 1000
 
 /**
@@ -18,16 +18,17 @@ export function classTable(
   scoresOf: (rows: readonly number[]) => PairedScores,
   rule: SliceRule & { readonly requiredN: number },
 ): readonly SliceResult[] | null {
-  const groups = new Map<string, number[]>(known.slice(0, MOST_CLASSES).map((name) => [name, []]))
+  const groups = new Map<string, number[]>(known.length <= MOST_CLASSES ? known.map((name) => [name, []]) : [])
   for (const [row, label] of labels.entries()) {
     const rows = groups.get(label)
     if (rows) rows.push(row)
     else groups.set(label, [row])
   }
   if (groups.size > MOST_CLASSES || groups.size < 2) return null
+  const places = new Map(known.map((name, place) => [name, place]))
   const order = [...groups].sort(([a], [b]) => {
-    const [one, other] = [known.indexOf(a), known.indexOf(b)]
-    return one >= 0 && other >= 0 ? one - other : a.localeCompare(b, 'en', { numeric: true })
+    const [one, other] = [places.get(a), places.get(b)]
+    return one !== undefined && other !== undefined ? one - other : a.localeCompare(b, 'en', { numeric: true })
   })
   const shown = order.filter(([, rows]) => rows.length > 0)
   const judged = judgeSlices(

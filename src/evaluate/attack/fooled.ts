@@ -1,6 +1,6 @@
 import { argmax } from '../row-outputs.ts'
 import type { AttackOutcome, AttackSubject } from './measure-attack.ts'
-import { rowAt } from './problem.ts'
+import { gathered, pick, rowAt } from './problem.ts'
 import { ascentOf, logitsOf } from './target.ts'
 
 /** A row that is right untouched and wrong when changed a little, for people to look at. */
@@ -48,11 +48,7 @@ export async function fooledRows(
   const model = await subject.openGradient('cross-entropy')
   const ascent = ascentOf(model, plan, width, () => model.session.close())
   try {
-    const x = Float32Array.from(shown.flatMap(({ before }) => [...before]))
-    const { gradient } = await ascent.at(
-      x,
-      Int32Array.from(places, (at) => rows.labels[at]!),
-    )
+    const { gradient } = await ascent.at(gathered(rows.x, places, width), pick(rows.labels, places))
     return shown.map((row, i) => ({ ...row, slope: rowAt(gradient, i, width).slice() }))
   } finally {
     await ascent.close()

@@ -3,7 +3,7 @@ import { UserError } from '../../platform/index.ts'
 import { tango } from '../../statistics/index.ts'
 import { argmax } from '../row-outputs.ts'
 import { ATTACKS, type AttackedRows, type AttackName, type AttackPlan, flatRows, runAttacks } from './ensemble.ts'
-import { isFooled, rowAt } from './problem.ts'
+import { gathered, isFooled, rowAt } from './problem.ts'
 import type { AttackRows } from './rows.ts'
 import { type AttackLoss, ascentOf, type GradientSession, logitsOf, type Target } from './target.ts'
 
@@ -108,7 +108,7 @@ async function flatness(target: Target, subject: AttackSubject, clean: readonly 
   try {
     const flat = await flatRows(
       ascent,
-      Float32Array.from(victims.flatMap((row) => [...rowAt(x, row, width)])),
+      gathered(x, victims, width),
       Int32Array.from(victims, (row) => labels[row]!),
       width,
     )

@@ -39,10 +39,8 @@ export async function readRows(inputs: readonly PortValue[], data: Dataset, opti
   let constants: Feeds = {}
   const batch = rowsPerRun(inputs, data, options.batch)
   let rowAxis = true
-  let extent: readonly [number, number] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY]
-  const fields = [
-    ...data.fields.filter(({ name }) => inputs.some((each) => each.name === name)).map(({ name }) => name),
-  ]
+  let [least, most] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY]
+  const fields = data.fields.map(({ name }) => name).filter((name) => inputs.some((each) => each.name === name))
   for await (const part of data.read({
     batch: 1,
     fields: [...new Set([...fields, options.label])],
@@ -69,7 +67,8 @@ export async function readRows(inputs: readonly PortValue[], data: Dataset, opti
           where,
           hint: 'leave out rows that are not finite',
         })
-      extent = [Math.min(extent[0], each), Math.max(extent[1], each)]
+      if (each < least) least = each
+      if (each > most) most = each
     }
     parts.push(values)
     rows.push(row)
@@ -84,7 +83,7 @@ export async function readRows(inputs: readonly PortValue[], data: Dataset, opti
   const x = new Float32Array(parts.length * width)
   for (const [i, part] of parts.entries()) x.set(part, i * width)
   const plan = { input: input.name, rowShape: shape, rowAxis, batch: rowAxis ? batch : 1, constants }
-  return { x, labels: Int32Array.from(labels), rows, width, plan, extent }
+  return { x, labels: Int32Array.from(labels), rows, width, plan, extent: [least, most] }
 }
 
 /** The model's one floating input that the data gives row by row. */

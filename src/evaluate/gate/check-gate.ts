@@ -84,7 +84,7 @@ function sliceChecks(gate: GateSpec, { slices }: ComparisonReport): readonly Gat
     const own = found.filter(
       ({ name }) => name === wanted.name || !gate.slices.some((other) => other !== wanted && other.name === name),
     )
-    return own.length > 0 || found.length > 0 ? own.map((slice) => ofSlice(slice, wanted)) : [withoutRows(wanted)]
+    return found.length > 0 ? own.map((slice) => ofSlice(slice, wanted)) : [withoutRows(wanted)]
   })
   // What was declared elsewhere (`--slice`, a field of `fairness`) and regressed is told by its name as well.
   const others = slices
