@@ -1,7 +1,8 @@
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { spawnSync } from 'node:child_process'
+import { closeSync, existsSync, mkdirSync, openSync, readFileSync, writeFileSync } from 'node:fs'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { WHETSTONE_VERSION } from '../src/report/index.ts'
-import { Bench, CLASSIFIER, integers } from './command.ts'
+import { Bench, CLASSIFIER, integers, PROGRAM } from './command.ts'
 import { reportIn } from './schema.ts'
 
 const bench = new Bench()
@@ -214,9 +215,38 @@ export default { name: 'm', higherIsBetter: true, score: () => (console.log('a r
   expect(stderr).toMatch(/^loaded\na row\n/)
 })
 
-test('a reader that has read enough is no error', async () => {
-  const { child, ended } = bench.start(['inspect', model, '--json'])
-  child.stdout!.destroy()
-  const { code, stderr } = await ended
-  expect([code, stderr]).toEqual([0, ''])
+describe('who reads along', () => {
+  test('a reader that has read enough is no error, and the exit code is still that of the verdict', async () => {
+    const few = bench.rows('few-read.npz', 40, 16)
+    for (const [words, expected] of [
+      [['inspect', model, '--json'], 0],
+      [['compare', model, model, '--data', few], 3],
+    ] as const) {
+      const { child, ended } = bench.start(words)
+      child.stdout!.destroy()
+      const { code, stderr } = await ended
+      expect([words[0], code, stderr]).toEqual([words[0], expected, ''])
+    }
+  })
+
+  test('that nobody reads stderr ends no work', async () => {
+    writeFileSync(
+      bench.path('tells.mjs'),
+      `export default { name: 'm', higherIsBetter: true, score: () => (console.log('a row'), 1) }`,
+    )
+    const { child, ended } = bench.start(['compare', model, model, '--data', data, '--metric', './tells.mjs', '--json'])
+    child.stderr!.destroy()
+    const { code, stdout } = await ended
+    expect([code, reportIn(stdout, 'comparison').n]).toEqual([0, 300])
+  })
+
+  test.skipIf(!existsSync('/dev/full'))('a full disk behind stdout is told, and is no verdict', () => {
+    const full = openSync('/dev/full', 'w')
+    const { status, stderr } = spawnSync(process.execPath, [...PROGRAM, 'inspect', model], {
+      stdio: ['ignore', full, 'pipe'],
+      encoding: 'utf8',
+    })
+    closeSync(full)
+    expect([status, stderr]).toEqual([2, expect.stringMatching(/^whet: cannot write stdout: .*disk\n {2}.+\n$/)])
+  })
 })

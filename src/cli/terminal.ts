@@ -1,3 +1,4 @@
+import { explainSystemError } from '../platform/index.ts'
 import { EXIT } from './exit-codes.ts'
 import type { Context } from './verb.ts'
 
@@ -46,12 +47,8 @@ export function openTerminal(words: readonly string[]): Terminal {
   const { stdout, stderr } = process
   const write = stdout.write.bind(stdout)
   stdout.write = stderr.write.bind(stderr)
-  for (const stream of [process.stdout, process.stderr])
-    stream.on('error', (error: NodeJS.ErrnoException) => {
-      // Whoever read has read enough.
-      if (error.code === 'EPIPE') process.exit(EXIT.done)
-      throw error
-    })
+  // That nobody reads any more ends no work and changes no exit code; what else befell stdout is told by `print`.
+  for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {})
   return {
     interrupted,
     allow: (graceMs) => {
@@ -59,7 +56,13 @@ export function openTerminal(words: readonly string[]): Terminal {
     },
     style: { color, width: process.stdout.columns ?? 100 },
     clear,
-    print: (text) => new Promise((done, fail) => write(`${text}\n`, (error) => (error ? fail(error) : done()))),
+    print: (text) =>
+      new Promise((done, fail) => {
+        write(`${text}\n`, (error) => {
+          if (error && !isUnread(error)) fail(explainSystemError(error, 'stdout', 'write'))
+          else done()
+        })
+      }),
     context: {
       json,
       quiet,
@@ -78,5 +81,8 @@ export function openTerminal(words: readonly string[]): Terminal {
     },
   }
 }
+
+/** Whoever read the pipe has read enough. */
+const isUnread = (error: NodeJS.ErrnoException) => error.code === 'EPIPE'
 
 const quoted = (word: string) => (/^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`)
