@@ -1,5 +1,14 @@
 import { spawnSync } from 'node:child_process'
-import { closeSync, existsSync, mkdirSync, openSync, readFileSync, writeFileSync } from 'node:fs'
+import {
+  closeSync,
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { WHETSTONE_VERSION } from '../src/report/index.ts'
 import { Bench, CLASSIFIER, integers, PROGRAM } from './command.ts'
@@ -192,6 +201,24 @@ describe('-o', () => {
     }
     expect(existsSync(bench.path('missing'))).toBe(false)
   })
+
+  test.skipIf(process.platform === 'win32')(
+    'no file takes the place of a pipe or a device; a link stays one',
+    async () => {
+      spawnSync('mkfifo', [bench.path('pipe')])
+      const { code, stderr } = await bench.whet('simplify', model, '-o', 'pipe')
+      expect([code, stderr]).toEqual([
+        2,
+        expect.stringMatching(/^whet: cannot write pipe: .*pipe.*\n {2}name a file\n$/),
+      ])
+      expect(lstatSync(bench.path('pipe')).isFIFO()).toBe(true)
+      writeFileSync(bench.path('v1.onnx'), 'what was there')
+      symlinkSync('v1.onnx', bench.path('current.onnx'))
+      expect((await bench.whet('simplify', model, '-o', 'current.onnx', '--no-verify')).code).toBe(0)
+      expect(lstatSync(bench.path('current.onnx')).isSymbolicLink()).toBe(true)
+      expect((await bench.whet('inspect', 'v1.onnx')).code).toBe(0)
+    },
+  )
 
   test('a file that is there is replaced as a whole, or kept on error', async () => {
     writeFileSync(bench.path('old.onnx'), 'what was there')

@@ -1,6 +1,6 @@
-import { accessSync, constants, realpathSync, type Stats, statSync } from 'node:fs'
+import { accessSync, constants, lstatSync, realpathSync, type Stats, statSync } from 'node:fs'
 import { basename, dirname, join, resolve, sep } from 'node:path'
-import { explainSystemError, UserError } from '../platform/index.ts'
+import { checkReplaceable, explainSystemError, UserError } from '../platform/index.ts'
 import type { Arguments } from './verb.ts'
 
 /**
@@ -34,7 +34,7 @@ export function outputFolder(options: Arguments, example: string, written: reado
   } catch (error) {
     throw explainSystemError(error, path, 'write')
   }
-  if (there?.isFile())
+  if (there && !there.isDirectory())
     throw new UserError('bad-argument', `-o ${path}: a file has this name, and a folder is to be written`, {
       where: path,
       hint: `name another folder, such as -o ${example}`,
@@ -46,8 +46,9 @@ export function outputFolder(options: Arguments, example: string, written: reado
 
 /** The file of another option that names one, looked at the same way; undefined without the option. */
 export function writableFile(options: Arguments, option: string, example: string): string | undefined {
-  const path = options.text(option)
-  if (path === undefined) return undefined
+  const named = options.text(option)
+  if (named === undefined) return undefined
+  const path = behindLink(named)
   const folder = dirname(path)
   try {
     if (!statSync(folder).isDirectory()) throw Object.assign(new Error('not a folder'), { code: 'ENOTDIR' })
@@ -60,8 +61,18 @@ export function writableFile(options: Arguments, option: string, example: string
       where: path,
       hint: `name a file in it, such as ${path.replace(/\/$/, '')}/${example}`,
     })
+  checkReplaceable(path)
   refuseDouble(options, option, path, `write to a file of another name, such as ${example}`)
   return path
+}
+
+/** A link stays one: the file that it leads to, if it does, is what is written. */
+function behindLink(path: string): string {
+  try {
+    return lstatSync(path).isSymbolicLink() ? realpathSync.native(path) : path
+  } catch {
+    return path
+  }
 }
 
 /** What a call reads stays as it is: no file that it writes, or that lies in a folder it writes, is named once more. */

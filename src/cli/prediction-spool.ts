@@ -3,7 +3,6 @@ import {
   existsSync,
   fsyncSync,
   ftruncateSync,
-  mkdirSync,
   openSync,
   readdirSync,
   readFileSync,
@@ -12,7 +11,7 @@ import {
   writeSync,
 } from 'node:fs'
 import { join } from 'node:path'
-import { explainSystemError, temporaryName, writeAtomic } from '../platform/index.ts'
+import { explainSystemError, makeFolder, temporaryName, writeAtomic } from '../platform/index.ts'
 
 /** What is known of one output. */
 export interface SpooledOutput {
@@ -49,7 +48,7 @@ export class PredictionSpool {
     this.#key = key
     try {
       const progress = readProgress(join(folder, PROGRESS))
-      mkdirSync(folder, { recursive: true })
+      makeFolder(folder)
       if (progress?.key !== key) {
         clear(folder)
         return

@@ -1,7 +1,7 @@
-import { mkdirSync } from 'node:fs'
 import { readdir, readFile, rm, stat } from 'node:fs/promises'
 import { homedir } from 'node:os'
 import { join } from 'node:path'
+import { makeFolder } from './make-folder.ts'
 import { writeAtomic } from './write-atomic.ts'
 
 /** Where evidence is kept: WHETSTONE_CACHE, else the system's cache folder for this user. */
@@ -25,7 +25,7 @@ export async function readCached(folder: string, name: string): Promise<string |
 /** Keeps a text under a name; a folder that cannot be written costs only the time of making it again. */
 export async function writeCached(folder: string, name: string, text: string): Promise<void> {
   try {
-    mkdirSync(folder, { recursive: true })
+    makeFolder(folder)
     await writeAtomic(join(folder, `${name}.json`), text)
   } catch {}
 }

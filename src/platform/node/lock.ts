@@ -1,7 +1,8 @@
-import { linkSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { linkSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { hostname } from 'node:os'
 import { join } from 'node:path'
 import { UserError } from '../user-error.ts'
+import { makeFolder } from './make-folder.ts'
 import { explainSystemError } from './system-error.ts'
 import { temporaryName } from './write-atomic.ts'
 
@@ -33,7 +34,7 @@ export async function withLock<T>(folder: string, work: () => T | Promise<T>, wo
   const own: Owner = { pid: process.pid, host: hostname(), born: birthOf(process.pid), since: new Date().toISOString() }
   const text = `${JSON.stringify(own)}\n`
   try {
-    mkdirSync(folder, { recursive: true })
+    makeFolder(folder)
     take(path, text, words)
   } catch (error) {
     throw explainSystemError(error, folder, 'write')

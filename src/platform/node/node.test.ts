@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto'
 import {
   chmodSync,
   existsSync,
+  lstatSync,
   mkdirSync,
   mkdtempSync,
   readdirSync,
@@ -19,6 +20,7 @@ import {
   UserError,
   withLock,
   writeAtomic,
+  writeCached,
   writeDirectoryAtomic,
   writeFilesAtomic,
 } from '../index.ts'
@@ -79,6 +81,25 @@ describe('atomic writes', () => {
     expect((await failure(writeAtomic(join(folder, 'a'), 'x'))).code).toBe('unwritable')
     chmodSync(folder, 0o700)
   })
+
+  test.skipIf(process.platform === 'win32')('a pipe keeps its name: no file takes its place', async () => {
+    const pipe = join(folder, 'pipe')
+    spawnSync('mkfifo', [pipe])
+    const error = await failure(writeAtomic(pipe, 'x'))
+    expect([error.code, error.message]).toEqual(['bad-argument', expect.stringMatching(/device or a pipe/)])
+    expect(lstatSync(pipe).isFIFO()).toBe(true)
+    expect(readdirSync(folder)).toEqual(['pipe'])
+  })
+
+  test.skipIf(!existsSync('/proc/self'))(
+    'a folder that cannot be made below /proc is refused and not waited for',
+    async () => {
+      const below = '/proc/none/below'
+      expect((await failure(writeDirectoryAtomic(below, [['a', 'x']]))).code).toBe('unwritable')
+      expect((await failure(withLock(below, () => 1))).code).toBe('unwritable')
+      expect(await writeCached(below, 'a', 'x')).toBe(undefined)
+    },
+  )
 
   test('a full disk is explained', async () => {
     const error = Object.assign(new Error('write'), { code: 'ENOSPC' })

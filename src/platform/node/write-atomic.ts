@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
-import { closeSync, fsyncSync, openSync, renameSync, rmSync, writeSync } from 'node:fs'
+import { closeSync, fsyncSync, openSync, renameSync, rmSync, statSync, writeSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
+import { UserError } from '../user-error.ts'
 import { explainSystemError } from './system-error.ts'
 
 export type Bytes = Uint8Array | string
@@ -15,6 +16,21 @@ interface Pending {
 /** A name beside `path` that nobody else uses; starts with a dot so that listings of results skip it. */
 export function temporaryName(path: string): string {
   return join(dirname(path), `.${basename(path)}.${process.pid}.${randomBytes(4).toString('hex')}.tmp`)
+}
+
+/**
+ * That a file may take the place of what is at `path`: nothing, a file, or a folder that the system refuses itself. A
+ * device would be gone for everybody, and who reads from a pipe would wait for ever.
+ *
+ * @throws UserError `bad-argument` where a device, a pipe or a socket has the name.
+ */
+export function checkReplaceable(path: string): void {
+  const there = statSync(path, { throwIfNoEntry: false })
+  if (!there || there.isFile() || there.isDirectory()) return
+  throw new UserError('bad-argument', `cannot write ${path}: it is a device or a pipe, not a file`, {
+    where: path,
+    hint: 'name a file',
+  })
 }
 
 /**
@@ -44,6 +60,7 @@ export async function writeFilesAtomic(
   try {
     for (const [path, content] of files) {
       current = path
+      checkReplaceable(path)
       const temporary = temporaryName(path)
       pending.push({ path, temporary })
       await writeWhole(temporary, content, lasting)

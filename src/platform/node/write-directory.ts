@@ -1,5 +1,6 @@
-import { existsSync, mkdirSync, renameSync, rmSync } from 'node:fs'
+import { existsSync, renameSync, rmSync } from 'node:fs'
 import { dirname, join } from 'node:path'
+import { makeFolder } from './make-folder.ts'
 import { explainSystemError } from './system-error.ts'
 import { type Content, flushFolder, temporaryName, writeFilesAtomic } from './write-atomic.ts'
 
@@ -15,9 +16,9 @@ export async function writeDirectoryAtomic(
   const fresh = !existsSync(folder)
   const target = fresh ? temporaryName(folder) : folder
   try {
-    if (fresh) mkdirSync(dirname(folder), { recursive: true })
-    mkdirSync(target, { recursive: true })
-    for (const [path] of files) mkdirSync(dirname(join(target, path)), { recursive: true })
+    if (fresh) makeFolder(dirname(folder))
+    makeFolder(target)
+    for (const [path] of files) makeFolder(dirname(join(target, path)))
     await writeFilesAtomic(files.map(([path, content]) => [join(target, path), content]))
     if (!fresh) return
     renameSync(target, folder)

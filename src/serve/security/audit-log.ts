@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
-import { closeSync, fsyncSync, mkdirSync, openSync, readFileSync, writeSync } from 'node:fs'
+import { closeSync, fsyncSync, openSync, readFileSync, writeSync } from 'node:fs'
 import { dirname } from 'node:path'
-import { explainSystemError, UserError } from '../../platform/index.ts'
+import { explainSystemError, makeFolder, UserError } from '../../platform/index.ts'
 
 /** One act on a server: who did what to which model, and what came of it. */
 export interface Act {
@@ -40,7 +40,7 @@ export class AuditLog {
    */
   constructor(path: string) {
     try {
-      mkdirSync(dirname(path), { recursive: true })
+      makeFolder(dirname(path))
       this.#fd = openSync(path, 'a', 0o600)
     } catch (error) {
       throw explainSystemError(error, path, 'write')
