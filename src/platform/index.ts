@@ -1,3 +1,4 @@
+export * from './choice.ts'
 export * from './nearest-name.ts'
 export * from './node/cache-folder.ts'
 export * from './node/child.ts'

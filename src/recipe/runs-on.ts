@@ -9,8 +9,8 @@ import {
   requireWeb,
 } from '../engine/index.ts'
 import type { Model } from '../ir/index.ts'
-import { UserError } from '../platform/index.ts'
-import type { Target } from '../report/index.ts'
+import { checkChoice, UserError } from '../platform/index.ts'
+import { TARGETS, type Target } from '../report/index.ts'
 
 /** Where models of a target are run, timed and judged. */
 export interface RunsOn {
@@ -23,9 +23,11 @@ export interface RunsOn {
  * The place where what is meant for `target` is measured: processes with onnxruntime-node, or for `web` with
  * onnxruntime-web, or the tabs of a headless `browser` (its path, or `auto` for the one that is installed).
  *
- * @throws UserError `unsupported` where the runtime of browsers or the browser is asked for and not there.
+ * @throws UserError `bad-argument` where there is no such target, `unsupported` where the runtime of browsers or the
+ *   browser is asked for and not there.
  */
 export async function runsOn(target: Target, browser?: string): Promise<RunsOn> {
+  checkChoice('target', target, TARGETS)
   if (browser !== undefined && target !== 'web')
     throw new UserError('bad-argument', 'a browser runs what is made for browsers', {
       where: '--browser',

@@ -4,13 +4,14 @@ const calibrationMethod = oneOf('minmax', 'percentile', 'entropy', 'mse', 'most-
 export type CalibrationMethod = Infer<typeof calibrationMethod>
 
 /** A calibrator's method, or for each value the one whose rounding disturbs the outputs least. */
-const rangeMethod = oneOf('minmax', 'percentile', 'entropy', 'mse', 'most-rows', 'least-noise')
+export const RANGE_METHODS = ['minmax', 'percentile', 'entropy', 'mse', 'most-rows', 'least-noise'] as const
+const rangeMethod = oneOf(...RANGE_METHODS)
 export type RangeMethod = Infer<typeof rangeMethod>
 
 /** Observed ranges of float values, the evidence that static quantization needs. */
 export const calibration = report('calibration', {
   /** `learned`: what tuning made of them. */
-  method: oneOf('minmax', 'percentile', 'entropy', 'mse', 'most-rows', 'least-noise', 'learned'),
+  method: oneOf(...RANGE_METHODS, 'learned'),
   samples: integer,
   dataDigest: text,
   /** By value name, in real units; `elements` of one row, where rows differ the mean. */

@@ -16,10 +16,12 @@ import {
   text,
 } from './schema.ts'
 
-const scheme = oneOf('static-int8', 'dynamic-int8', 'weight-int8', 'weight-int4', 'float16')
+export const SCHEMES = ['static-int8', 'dynamic-int8', 'weight-int8', 'weight-int4', 'float16'] as const
+const scheme = oneOf(...SCHEMES)
 export type Scheme = Infer<typeof scheme>
 
-const target = oneOf('native', 'portable', 'web')
+export const TARGETS = ['native', 'portable', 'web'] as const
+const target = oneOf(...TARGETS)
 export type Target = Infer<typeof target>
 
 /**

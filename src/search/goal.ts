@@ -1,7 +1,8 @@
-import { UserError } from '../platform/index.ts'
+import { checkChoice } from '../platform/index.ts'
 import { type CandidateResult, grouped } from '../report/index.ts'
 
-export type GoalName = 'latency' | 'size' | 'memory' | 'cost'
+const GOALS = ['latency', 'size', 'memory', 'cost'] as const
+export type GoalName = (typeof GOALS)[number]
 
 /** The ratio to the original's time that the whole interval must lie below to count as not slower. */
 export const NOT_SLOWER = 1.02
@@ -56,6 +57,6 @@ export function brokenLimit(goal: Goal, candidate: Measured): string | null {
 const numeral = (value: number) => (value >= 100 ? grouped(Math.round(value)) : String(Number(value.toPrecision(3))))
 
 export function goalOf(name: string): GoalName {
-  if (name === 'latency' || name === 'size' || name === 'memory' || name === 'cost') return name
-  throw new UserError('bad-argument', `there is no goal "${name}"`, { hint: 'goals: latency, size, memory, cost' })
+  checkChoice('goal', name, GOALS)
+  return name as GoalName
 }

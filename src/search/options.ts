@@ -3,7 +3,7 @@ import type { Metric } from '../evaluate/index.ts'
 import type { Model } from '../ir/index.ts'
 import { diskCache, type EvidenceCache, type Trained } from '../recipe/index.ts'
 import type { OptimizationReport, Recipe, Target } from '../report/index.ts'
-import type { GoalName } from './goal.ts'
+import { type GoalName, goalOf } from './goal.ts'
 
 export interface OptimizeOptions {
   readonly goal?: GoalName
@@ -54,7 +54,7 @@ export type ResolvedOptions = OptimizeOptions & Required<Pick<OptimizeOptions, W
 export function resolvedOptions(options: OptimizeOptions): ResolvedOptions {
   return {
     ...options,
-    goal: options.goal ?? 'latency',
+    goal: goalOf(options.goal ?? 'latency'),
     margin: options.margin ?? 0.01,
     alpha: options.alpha ?? 0.05,
     target: options.target ?? 'native',

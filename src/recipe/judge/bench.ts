@@ -24,7 +24,7 @@ import {
   type Scenario,
   stoppingBound,
 } from '../../evaluate/index.ts'
-import { readEnergy, UserError } from '../../platform/index.ts'
+import { checkChoice, readEnergy, UserError } from '../../platform/index.ts'
 import type { LatencyOf, LatencyReport, Target } from '../../report/index.ts'
 import { type RunsOn, runsOn } from '../runs-on.ts'
 import { benchDecoder } from './bench-decoder.ts'
@@ -75,6 +75,7 @@ const leastQueries = (scenario: Exclude<Scenario, 'server'>, rows: number) =>
 export async function bench(models: readonly LatencySubject[], options: BenchOptions = {}): Promise<LatencyReport> {
   const { scenario = 'single-stream', threads = 1, seed = 0, maxSeconds = 10, signal, onProgress } = options
   if (models.length === 0) throw new UserError('bad-argument', 'There is no model to time.')
+  checkChoice('scenario', scenario, Object.keys(SCENARIOS))
   const queryRows = options.batch ?? SCENARIOS[scenario].queryRows
   const place = stalling(
     fittedPlace(await runsOn(options.target ?? 'native', options.browser), options.fit),

@@ -1,7 +1,7 @@
 import { openIsolated, startRuntimes } from '../../engine/index.ts'
 import type { Model } from '../../ir/index.ts'
-import { UserError } from '../../platform/index.ts'
-import type { QuantizationReport, Report } from '../../report/index.ts'
+import { checkChoice, UserError } from '../../platform/index.ts'
+import { type QuantizationReport, RANGE_METHODS, type Report, SCHEMES } from '../../report/index.ts'
 import { type LateCache, noCache, writtenLater } from '../evidence/evidence-cache.ts'
 import { OpenSessions } from '../open-sessions.ts'
 import { type RunsOn, runsOn } from '../runs-on.ts'
@@ -27,9 +27,12 @@ import { staticEvidence } from './static-evidence.ts'
  * runtime does not know is quantized around them where no run is needed for that; its report says that nothing was
  * measured.
  *
- * @throws UserError where `static-int8` has no data, or a file or row is wrong.
+ * @throws UserError where `static-int8` has no data, a file or row is wrong, or there is no such scheme, target or
+ *   calibration.
  */
 export async function quantize(model: Model, options: QuantizeOptions): Promise<Quantized> {
+  checkChoice('scheme', options.scheme, SCHEMES)
+  checkChoice('calibration', options.calibration ?? 'minmax', RANGE_METHODS)
   try {
     return await quantizeMeasured(model, options)
   } catch (error) {
