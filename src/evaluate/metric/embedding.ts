@@ -6,7 +6,10 @@ import type { Metric, MetricRow } from './metric.ts'
 import { spearman } from './ranked-scores.ts'
 
 export interface EmbeddingOptions {
-  /** The output that is the embedding; the first floating one of more than one number where omitted. */
+  /**
+   * The output that is the embedding; where omitted, the first floating one that is a single vector a row (beside
+   * token_embeddings, a pooled sentence_embedding), else the first of more than one number.
+   */
   readonly output?: string
 }
 
@@ -55,7 +58,8 @@ function isFound(own: readonly number[], place: number, all: readonly (readonly 
 /** The embedding scaled to length 1; NaN throughout where it holds a number that is not finite. */
 function unitVector({ outputs }: MetricRow, { output }: EmbeddingOptions): readonly number[] {
   const isVector = (value: TensorValue) => value.dtype.startsWith('float') && value.data.length > 1
-  const found = Object.entries(outputs).find(([name, value]) => (output ? name === output : isVector(value)))
+  const candidates = Object.entries(outputs).filter(([name, value]) => (output ? name === output : isVector(value)))
+  const found = candidates.find(([, { dims }]) => dims.length === 1) ?? candidates[0]
   if (!found)
     throw new UserError('bad-argument', `no output of the model is an embedding${output ? ` named "${output}"` : ''}`, {
       where: Object.keys(outputs).join(', '),

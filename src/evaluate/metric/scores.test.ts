@@ -179,6 +179,27 @@ describe('embeddings', () => {
     expect(over(metricNamed('recall@2'), rows)).toBeCloseTo(3 / 5, 12)
     expect(over(metricNamed('recall@5'), rows)).toBeCloseTo(4 / 5, 12)
   })
+  test('one vector a row is the embedding, not the vectors of its tokens beside it', () => {
+    const tokens = (data: readonly number[]): TensorValue => ({
+      dtype: 'float32',
+      dims: [2, 2],
+      data: Float32Array.from(data),
+    })
+    // By their tokens, each row is nearest to one of another label.
+    const words = [
+      [9, 0, 0, 0],
+      [0, 9, 0, 0],
+      [9, 0, 0, 1],
+      [0, 9, 0, 1],
+      [0, 0, 9, 9],
+    ].map(tokens)
+    const pooled = rows.map((one, i) => ({
+      ...one,
+      outputs: { token_embeddings: words[i]!, sentence_embedding: one.outputs.y! },
+    }))
+    expect(over(metricNamed('recall@1'), pooled)).toBeCloseTo(3 / 5, 12)
+    expect(over(metricNamed('recall@1', { output: 'token_embeddings' }), pooled)).toBe(0)
+  })
   test('all rows equal: the earlier row wins', () => {
     const same = [row([1, 1], 'a', 0), row([1, 1], 'b', 1), row([1, 1], 'a', 2)]
     expect(over(metricNamed('recall@1'), same)).toBeCloseTo(1 / 3, 12)
