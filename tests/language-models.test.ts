@@ -136,6 +136,63 @@ describe('text as rows', () => {
     expect(await other.digest()).not.toBe(await data.digest())
   })
 
+  test('a tokenizer that only ends texts begins none; what begins them comes from its template or its settings', async () => {
+    const own = mkdtempSync(join(tmpdir(), 'whetstone-template-'))
+    const piece = (id: string) => ({ SpecialToken: { id, type_id: 0 } })
+    const text = { Sequence: { id: 'A', type_id: 0 } }
+    const firstOf = async (single: readonly object[]) => {
+      const path = join(own, 'tokenizer.json')
+      const special = Object.fromEntries(['<s>', '</s>'].map((id, i) => [id, { id, ids: [i], tokens: [id] }]))
+      const vocab = [
+        ['<s>', 0],
+        ['</s>', 0],
+        ['<unk>', 0],
+        ['a', -1],
+        ['b', -2],
+      ]
+      const post_processor = { type: 'TemplateProcessing', single, pair: [], special_tokens: special }
+      const content = { version: '1.0', added_tokens: [], normalizer: null, pre_tokenizer: null, decoder: null }
+      writeFileSync(
+        path,
+        JSON.stringify({
+          ...content,
+          post_processor,
+          model: { type: 'Unigram', unk_id: 2, vocab, byte_fallback: false },
+        }),
+      )
+      const data = await openDataset(at('ab.txt', 'abba'), { text: { tokenizer: path } })
+      for await (const { columns } of data.read()) return Array.from(columns.input_ids!.data as BigInt64Array, Number)
+      return []
+    }
+    expect(await firstOf([text, piece('</s>')])).toEqual([3, 4, 4, 3])
+    expect(await firstOf([piece('<s>'), text, piece('</s>')])).toEqual([0, 3, 4, 4, 3])
+    rmSync(own, { recursive: true })
+  })
+
+  test('next tokens are the truth where a model scores tokens, whatever its output is called, and nowhere else', async () => {
+    const reading = (outputs: string, body: string, sizes: Record<string, readonly number[]>) =>
+      modelWith(
+        `g (int64[batch,seq] input_ids) => (${outputs}) <int64[1] one = {1}> { e = Gather(table, input_ids) ${body} }`,
+        {
+          table: [WORDS, 24],
+          ...sizes,
+        },
+      )
+    const scorer = reading('float scores', 'scores = MatMul(e, w)', { w: [24, WORDS] })
+    const encoder = reading('float hidden, float pooled', 'hidden = Tanh(e) pooled = ReduceMean(e, one)', {})
+    const judged = async (model: Model) => {
+      const session = await ortNode.open(model)
+      const report = await compare(session, session, await open(model))
+      await session.close()
+      return report
+    }
+    expect(await judged(scorer)).toMatchObject({ metric: 'perplexity', nextTokens: { places: 24 * 25, rate: 1 } })
+    const unscored = await judged(encoder)
+    expect(unscored).toMatchObject({ metric: 'agreement', labelled: false })
+    expect(unscored.nextTokens).toBeUndefined()
+    expect(unscored.warnings).toContainEqual(expect.stringMatching(/no scores of the tokens that follow/))
+  })
+
   test('no tokenizer, no tokens, no text: each says so', async () => {
     const empty = mkdtempSync(join(tmpdir(), 'whetstone-none-'))
     writeFileSync(join(empty, 'a.txt'), 'words')

@@ -18,6 +18,8 @@ export interface Field {
   readonly rowShape: readonly (number | null)[]
   /** The field of other rows that is the same thing prepared otherwise (`beside`): chance falls alike on both. */
   readonly twin?: string
+  /** Of a label that holds the token that follows at every place: how many tokens the tokenizer knows. */
+  readonly nextTokens?: number
 }
 
 /** Consecutive rows: `columns` by field name, each with `rows` on axis 0, and the place of each row in the set. */

@@ -18,7 +18,13 @@ export function llama2cVocabulary(bytes: Uint8Array, path: string): Tokenizer | 
   if (!pieces) return null
   const numbers = new Map<string, number>()
   for (const [id, { text }] of pieces.entries()) if (!numbers.has(text)) numbers.set(text, id)
-  return { path, start: START, fingerprint: bytes, encode: (text) => encode(text, pieces, numbers, path) }
+  return {
+    path,
+    start: START,
+    size: pieces.length,
+    fingerprint: bytes,
+    encode: (text) => encode(text, pieces, numbers, path),
+  }
 }
 
 function readPieces(bytes: Uint8Array): readonly Piece[] | null {

@@ -17,6 +17,8 @@ export interface TableDatasetOptions extends Omit<RoleWishes, 'constants'> {
   readonly domains?: Readonly<Record<string, readonly [number, number]>>
   readonly pixels?: NonNullable<Dataset['pixels']>
   readonly notes?: readonly string[]
+  /** The label holds the token that follows at every place, of so many that there are. */
+  readonly nextTokens?: number
 }
 
 /** The Dataset over a table: roles, casts, checks and batches. */
@@ -34,7 +36,12 @@ export async function tableDataset(source: Table, options: TableDatasetOptions):
   const label = roles.fields.find(({ role }) => role === 'label')
   // Class names turn names into numbers; without them a text label stays the text that it is.
   const named = label?.storedDtype === 'string' && classNames ? label.name : undefined
-  const fields = roles.fields.map((field) => (field.name === named ? { ...field, dtype: 'int64' as const } : field))
+  const { nextTokens } = options
+  const fields = roles.fields.map((field) => ({
+    ...field,
+    ...(field.name === named ? { dtype: 'int64' as const } : {}),
+    ...(field.role === 'label' && nextTokens !== undefined ? { nextTokens } : {}),
+  }))
   const skipped = new Map<string, SkippedRow>()
   const notFinite = new Map<string, Set<number>>()
   const seen = { notFinite, classNames, inputs: options.inputs ?? [], path: table.path }

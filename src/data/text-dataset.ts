@@ -70,6 +70,7 @@ export async function textDataset(path: string, tokenizer: Tokenizer, options: T
   return tableDataset(table, {
     ...(options.inputs ? { inputs: options.inputs } : {}),
     label: 'labels',
+    nextTokens: tokenizer.size,
     // Merged decoders take a flag that says whether their cache holds something.
     constants: Object.fromEntries(
       flags.map(({ name }) => [name, { dtype: 'bool' as const, dims: [1], data: Uint8Array.of(0) }]),

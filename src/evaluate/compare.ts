@@ -123,6 +123,7 @@ export async function compare(
       ...repeatedIds(scored, options.cluster),
       ...allAlike(scored),
       ...noNumbers(scored),
+      ...(scored.metric === null && labelField !== null ? [NO_TOKEN_SCORES] : []),
       ...farOffOnLargeRows(report),
       ...leftUnseen(base.omitted),
       ...data.notes,
@@ -134,6 +135,9 @@ export async function compare(
   }
   return { ...settled, story: storyOf(settled, margin, scored.metric?.unit) }
 }
+
+const NO_TOKEN_SCORES =
+  'The model gives no scores of the tokens that follow (an output [row, token, vocabulary]), so the text holds no truth about its answers: they were compared with those of the base model.'
 
 /** A group that nobody declared decides nothing; that it lost more than the margin must not be overlooked. */
 function undeclaredLosses({ verdict, slices, classes = [] }: ComparisonReport): readonly string[] {

@@ -17,7 +17,8 @@ export interface RowDifference {
 
 /** Adds up differences of outputs over rows; holds a few numbers per output and two for each row, never the outputs. */
 export interface Differences {
-  add(base: RowOutputs, candidate: RowOutputs): RowDifference
+  /** `scores` names the output that holds next-token scores, where there is one. */
+  add(base: RowOutputs, candidate: RowOutputs, scores?: string): RowDifference
   /**
    * By output: signal to noise in decibels (null where identical), the same without rows of unusually large numbers, how
    * many rows the noise rests on, greatest absolute difference.
@@ -57,7 +58,7 @@ export function differences(): Differences {
   let classLikeRows = 0
   const tokens = { places: 0, agreeing: 0 }
   return {
-    add(base, candidate) {
+    add(base, candidate, scores = 'logits') {
       let changed = false
       let identical = true
       let broken = false
@@ -79,7 +80,7 @@ export function differences(): Differences {
           changed = true
       }
       rows++
-      const next = tokenAgreement(base, candidate)
+      const next = tokenAgreement(base, candidate, scores)
       tokens.places += next?.places ?? 0
       tokens.agreeing += next?.agreeing ?? 0
       if (hasClasses) classLikeRows++

@@ -2,7 +2,8 @@ import type { Dataset } from '../data/index.ts'
 import type { Session } from '../engine/index.ts'
 import { areBinaryLabels } from './binary-labels.ts'
 import { checkedMetric } from './metric/checked-metric.ts'
-import type { Metric, MetricRow } from './metric/metric.ts'
+import { perplexity, tokenScoresName } from './metric/language.ts'
+import type { Metric, MetricRow, RowLabel } from './metric/metric.ts'
 import { defaultMetric, type MetricOptions, metricNamed } from './metric/metrics.ts'
 import { isOneScore, topOfTwo } from './metric/one-score.ts'
 
@@ -14,7 +15,8 @@ export interface MetricChoice {
 }
 
 /**
- * Chooses the metric, by name or as it is; where none was asked for, by the labels.
+ * Chooses the metric, by name or as it is; where none was asked for, by the labels. Next tokens of a text call for
+ * `perplexity`, and for none where the model does not score tokens: they are no truth about what else it gives.
  *
  * @throws UserError for an unknown name. `of` throws one for a label that fits none of the outputs, and where the metric
  * breaks its word.
@@ -29,12 +31,16 @@ export async function metricChoice(
   }: { readonly session: Session; readonly data: Dataset; readonly labelField: string | null },
 ): Promise<MetricChoice> {
   const binary = asked === undefined && labelField !== null && (await areBinaryLabels(session, data, labelField))
+  const nextTokens = data.fields.find(({ name }) => name === labelField)?.nextTokens
   const named = typeof asked === 'string' ? metricNamed(asked, options) : asked
   let metric: Metric | null = null
   const choose = ({ label, outputs, row }: MetricRow): Metric | null => {
     if (asked === 'top1' && isOneScore(outputs)) return topOfTwo(options)
     if (named !== undefined) return named
-    return label === undefined ? null : defaultMetric(label, outputs, options, row, binary)
+    if (label === undefined) return null
+    if (nextTokens === undefined) return defaultMetric(label, outputs, options, row, binary)
+    const output = tokenScoresName(outputs, placesOf(label), nextTokens)
+    return output === null ? null : perplexity({ output, ...options })
   }
   return {
     of(row) {
@@ -49,6 +55,9 @@ export async function metricChoice(
     },
   }
 }
+
+/** Places that a label has a value for. */
+export const placesOf = (label: RowLabel | undefined): number => (typeof label === 'object' ? label.length : 0)
 
 /** A row's score, and what the aggregate needs to know of the row. */
 export interface RowScore {

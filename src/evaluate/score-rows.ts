@@ -4,12 +4,13 @@ import { UserError } from '../platform/index.ts'
 import { type Differences, differences } from './differences.ts'
 import { type Flip, flipsOf } from './flips.ts'
 import { type ClassScores, classScores } from './metric/class-scores.ts'
+import { tokenScoresName } from './metric/language.ts'
 import type { Metric } from './metric/metric.ts'
 import type { MetricOptions } from './metric/metrics.ts'
 import { type RepeatedIds, repeatedIds } from './repeated-ids.ts'
 import { labelText } from './row-labels.ts'
 import { type RowPair, rowPairs, rowsPerPair } from './row-pairs.ts'
-import { type MetricChoice, metricChoice, type RowScore, rowScore } from './row-scores.ts'
+import { type MetricChoice, metricChoice, placesOf, type RowScore, rowScore } from './row-scores.ts'
 import { sameThroughout } from './same-throughout.ts'
 import { sliceValues } from './slices.ts'
 
@@ -99,6 +100,7 @@ function fieldValues(data: Dataset, { sliceFields, clusterField }: ScoreOptions)
 function rowKeeper(base: Session, data: Dataset, { metricOptions, labelField }: ScoreOptions, metric: MetricChoice) {
   const inputs = data.fields.filter(({ role }) => role === 'input').map(({ name }) => name)
   const idField = data.fields.find(({ role, rowShape }) => role === 'id' && rowShape.length === 0)?.name
+  const nextTokens = data.fields.find(({ name }) => name === labelField)?.nextTokens
   const seen = differences()
   const classes = classScores(metricOptions.classNames)
   const flips = flipsOf(data, idField)
@@ -113,7 +115,8 @@ function rowKeeper(base: Session, data: Dataset, { metricOptions, labelField }: 
     count: () => rows.length,
     add(pair: RowPair) {
       const { outputs, row, label, fields } = pair.base
-      const difference = seen.add(outputs, pair.candidate.outputs)
+      const ofTokens = nextTokens === undefined ? null : tokenScoresName(outputs, placesOf(label), nextTokens)
+      const difference = seen.add(outputs, pair.candidate.outputs, ofTokens ?? undefined)
       changed.push(difference.changed)
       different.push(!difference.identical)
       broken.push(difference.broken)

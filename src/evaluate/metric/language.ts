@@ -112,12 +112,24 @@ function placesOf({ outputs, label, row }: MetricRow, { output }: LanguageOption
 }
 
 function scoresOf(outputs: MetricRow['outputs'], places: number, named?: string): TensorValue | undefined {
-  const fits = (value: TensorValue | undefined) =>
-    value?.dims.length === 2 && value.dims[0] === places && value.dtype.startsWith('float')
+  const fits = (value: TensorValue | undefined) => isScores(value, places)
   if (named !== undefined) return fits(outputs[named]) ? outputs[named] : undefined
   if (fits(outputs.logits)) return outputs.logits
   const fitting = Object.values(outputs).filter(fits)
   return fitting.length === 1 ? fitting[0] : undefined
+}
+
+const isScores = (value: TensorValue | undefined, places: number): boolean =>
+  value?.dims.length === 2 && value.dims[0] === places && value.dtype.startsWith('float')
+
+/**
+ * The output that scores each of `vocabulary` tokens at every one of `places`: `logits`, or one as wide as that; null where
+ * the model has none, as one that makes vectors of tokens or names a class.
+ */
+export function tokenScoresName(outputs: MetricRow['outputs'], places: number, vocabulary: number): string | null {
+  if (isScores(outputs.logits, places)) return 'logits'
+  const wide = Object.entries(outputs).filter(([, value]) => isScores(value, places) && value.dims[1]! >= vocabulary)
+  return wide[0]?.[0] ?? null
 }
 
 /** −log softmax at `token`, in a way that does not overflow. */
@@ -129,12 +141,13 @@ function negativeLogLikelihood(scores: ArrayLike<number>, from: number, vocabula
   return top + Math.log(sum) - scores[from + token]!
 }
 
-/** Places of two outputs [tokens, vocabulary] of one row, and at how many of them the most likely token is the same. */
+/** Places of an output [tokens, vocabulary] of one row, and at how many of them both models have the same top token. */
 export function tokenAgreement(
   base: MetricRow['outputs'],
   candidate: MetricRow['outputs'],
+  output: string,
 ): { readonly places: number; readonly agreeing: number } | null {
-  const [first, second] = [base.logits, candidate.logits]
+  const [first, second] = [base[output], candidate[output]]
   if (first?.dims.length !== 2 || second?.dims.length !== 2 || !first.dtype.startsWith('float')) return null
   if (first.dims[0] !== second.dims[0] || first.dims[1] !== second.dims[1]) return null
   const [places, vocabulary] = first.dims as [number, number]
