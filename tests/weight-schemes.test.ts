@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { type Feeds, reference } from '../src/engine/index.ts'
-import { checkModel, type Model, operatorName, parseModel, tensorValues } from '../src/ir/index.ts'
+import { checkModel, graphNames, type Model, operatorName, parseModel, tensorValues } from '../src/ir/index.ts'
 import { modelBytes } from '../src/onnx/index.ts'
 import { passes } from '../src/passes/index.ts'
 import { decibels, kernelsOf, modelWith, randomTensor, randomValue, runOnce } from './quantize-kit.ts'
@@ -244,6 +244,42 @@ describe('weight-only', () => {
     expect([...model.graph.initializers.values()].filter((tensor) => tensor.dtype === 'int8')).toHaveLength(1)
     expect(model.graph.initializers.has('w')).toBe(false)
   })
+
+  test.each([
+    ['quantizeWeights', { bits: 4 }],
+    ['quantizeWeights', { bits: 8 }],
+    ['quantizeWeights', { bits: 8, products: 'stored' }],
+    ['quantizeDynamicInt8', {}],
+  ] as const)(
+    'weights that branches read together, and the graph around them, are stored once: %s %o',
+    async (id, options) => {
+      const branching =
+        parseModel(`<ir_version: 10, opset_import: ["" : 21]> g (bool p, float[3,64] x) => (float[3,96] y, float[3,96] z) {
+      y = If (p) <then_branch = a () => (float[3,96] u) { u = MatMul(x, w) },
+                  else_branch = b () => (float[3,96] v) { n = Neg(x) h = MatMul(n, w) v = MatMul(h, own) }>
+      z = MatMul(x, around) }`)
+      const initializers = new Map([
+        ['w', randomTensor([64, 96], 3, 0.1, 'w')],
+        ['own', randomTensor([96, 96], 4, 0.1, 'own')],
+        ['around', randomTensor([64, 96], 5, 0.1, 'around')],
+      ])
+      const before = { ...branching, graph: { ...branching.graph, initializers } }
+      const { model, report } = await run(id, before, options)
+      expect(report.applied).toBe(4)
+      expect(checkModel(model)).toEqual([])
+      // Codes of three matrices, and not of four.
+      const codes = [...graphNames(model.graph)].filter((name) => /^(w|own|around)_(codes|quantized)/.test(name))
+      expect(modelBytes(model)).toBeLessThan(modelBytes(before) / 2.1)
+      expect(
+        codes.filter((name) => name.startsWith('w_')),
+        codes.join(),
+      ).toHaveLength(1)
+      for (const p of [0, 1]) {
+        const feeds = { p: { dtype: 'bool' as const, dims: [], data: Uint8Array.of(p) }, x: randomValue([3, 64], 3) }
+        expect(await noise(before, model, feeds)).toBeGreaterThan(14)
+      }
+    },
+  )
 
   test('a name in keepFloat is obeyed', async () => {
     const before = modelWith('g (float[3,96] x) => (float y) { y = MatMul(x, w) }', { w: [96, 64] })

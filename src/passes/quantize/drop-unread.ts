@@ -1,16 +1,21 @@
-import { type Graph, type Model, nestedGraphs, readsOf } from '../../ir/index.ts'
-import { mapNestedGraphs, type Pass, type PassResult } from '../../rewrite/index.ts'
+import { type Graph, graphNames, type Model, nestedGraphs, readsOf } from '../../ir/index.ts'
+import { mapNestedGraphs, type Pass, type PassResult, withGraph } from '../../rewrite/index.ts'
+import { shareBranchConstants } from './share-branch-constants.ts'
 
 /**
  * Without the constants that some node read in `before` and none reads any more: the float weights whose codes took
- * their place. Constants that nobody read before stay as they came.
+ * their place. Constants that nobody read before stay as they came. What branches hold alike since then stands once.
  */
 export function dropUnread(before: Model, after: Model): Model {
   if (before === after) return after
   const once = new Set<string>()
   collectReads(before.graph, once)
   const graph = drop(after.graph, once)
-  return { ...after, graph }
+  const known = new Set(graphNames(before.graph))
+  return withGraph(
+    after,
+    shareBranchConstants(graph, (name) => !known.has(name)),
+  )
 }
 
 /** Rules that put codes in the place of others; those that nobody reads any more go. */
