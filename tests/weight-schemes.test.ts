@@ -1,6 +1,15 @@
 import { describe, expect, test } from 'vitest'
 import { type Feeds, reference } from '../src/engine/index.ts'
-import { checkModel, graphNames, type Model, operatorName, parseModel, tensorValues } from '../src/ir/index.ts'
+import {
+  checkModel,
+  fromNumbers,
+  graphNames,
+  type Model,
+  operatorName,
+  parseModel,
+  tensorValues,
+  toNumbers,
+} from '../src/ir/index.ts'
 import { modelBytes } from '../src/onnx/index.ts'
 import { passes } from '../src/passes/index.ts'
 import { decibels, kernelsOf, modelWith, randomTensor, randomValue, runOnce } from './quantize-kit.ts'
@@ -280,6 +289,30 @@ describe('weight-only', () => {
       }
     },
   )
+
+  test('a table that came in float16 is no larger beside 4-bit products, and its rows are the same', async () => {
+    const before = modelWith(
+      'g (int64[2,5] i) => (float y, float e) { e = Gather(table, i) f = Gather(table, i) s = Add(e, f) y = MatMul(s, w) }',
+      { table: [96, 64], w: [64, 64] },
+    )
+    const table = before.graph.initializers.get('table')!
+    const halves = fromNumbers('float32', [96, 64], toNumbers(fromNumbers('float16', [96, 64], toNumbers(table))))
+    const initializers = new Map([...before.graph.initializers, ['table', { ...halves, name: 'table' }]])
+    const came = { ...before, graph: { ...before.graph, initializers } }
+    const { model, report } = await run('quantizeWeights', came, { bits: 4 })
+    expect(checkModel(model)).toEqual([])
+    expect(report.refused.map(({ node }) => node)).toEqual(['e', 'f'])
+    expect(modelBytes(came) - modelBytes(model)).toBeGreaterThan(96 * 64 * 2 + 64 * 64 * 3)
+    const i = {
+      dtype: 'int64' as const,
+      dims: [2, 5],
+      data: BigInt64Array.from({ length: 10 }, (_, k) => BigInt(9 * k)),
+    }
+    expect((await runOnce(model, { i })).e!.data).toEqual((await runOnce(came, { i })).e!.data)
+    // One value that float16 does not hold, and the table stays as it is.
+    const other = await run('quantizeWeights', before, { bits: 4 })
+    expect(other.model.graph.initializers.get('table')?.dtype).toBe('float32')
+  })
 
   test('a name in keepFloat is obeyed', async () => {
     const before = modelWith('g (float[3,96] x) => (float y) { y = MatMul(x, w) }', { w: [96, 64] })

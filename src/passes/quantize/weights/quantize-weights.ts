@@ -4,7 +4,7 @@
  * y = Gather(w, i)     ⇒   y = com.microsoft.GatherBlockQuantized(codes of w, i, scales, zero points)
  * Weights take 4 or 8 bits, those of products in blocks of `block` rows with a scale and a zero point each; activations
  * stay float. The third is for an embedding table that is also the weights of a product and stays one table: both read
- * the same codes.
+ * the same codes. With 4 bits, a table that is no product's stays float, in float16 where that holds all its values.
  * Illegal: weights that are not constant, finite float32; a block that no kernel takes; an operator set older than 21
  * where convolutions are stored in 4 bits; a rounding whose evidence is not there; for `portable`, 8 bits at accuracy
  * level 4. Left alone: small matrices, and the weights of other operators.
@@ -30,6 +30,7 @@ import type { BlockCodes } from './block-codes.ts'
 import { GROUPS } from './block-grid.ts'
 import { type BlockOptions, BlockStore, blockProduct, type ProductReader } from './block-store.ts'
 import { blockKey, blocksAhead } from './blocks-ahead.ts'
+import { halveTable } from './half-table.ts'
 import { StoredWeights, storeAsIntegers } from './stored-weights.ts'
 import {
   blockLookup,
@@ -250,13 +251,16 @@ function rules(
       roots: ['Conv', 'ConvTranspose', 'Gather', 'LSTM', 'GRU', 'RNN'],
       apply(node, { editor }) {
         const isTable = node.opType === 'Gather'
+        const onlyProducts = options.bits === 4 && options.stored !== true
+        const dtype = isTable ? editor.constant(node.inputs[0]!)?.dtype : undefined
         // Most Gathers read no table of weights; they are none of this pass's business.
-        if (isTable && editor.constant(node.inputs[0]!)?.dtype !== 'float32') return false
+        if (isTable && dtype !== 'float32' && !(onlyProducts && dtype === 'float16')) return false
         if (kept(node)) return { refused: 'kept in float as asked' }
         const tied = isTable && productsOfTable(node.inputs[0]!, editor).length > 0
         if (tied && !asStored) return shareTable(node, editor)
         if (options.bits === 8 && options.stored === false) return { refused: 'only matrix products were asked for' }
-        if (options.bits === 4 && options.stored !== true) {
+        if (onlyProducts) {
+          if (isTable && halveTable(node, editor)) return true
           const way = `only stored (--stored) its weights could take ${node.opType === 'Conv' ? 4 : 8} bits`
           return { refused: `the runtime has no 4-bit ${node.opType}; ${way}` }
         }
