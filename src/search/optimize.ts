@@ -1,11 +1,12 @@
 import type { Dataset } from '../data/index.ts'
 import type { Model } from '../ir/index.ts'
-import { type CandidateSpec, FORM_SECONDS, KERNEL_WORK, Workbench } from '../recipe/index.ts'
+import { type CandidateSpec, FORM_SECONDS, Workbench } from '../recipe/index.ts'
 import { ALWAYS_JUDGED, Budget, CONFIRMING } from './budget.ts'
 import { BuildsInTime } from './builds-in-time.ts'
 import type { Choice, Proven } from './choose.ts'
 import { disturbanceWarning, undecided } from './disturbed.ts'
 import type { Goal } from './goal.ts'
+import { lookingSeconds, withinLooks } from './looks.ts'
 import { type Optimized, type OptimizeOptions, type ResolvedOptions, resolvedOptions } from './options.ts'
 import { dataFreeSpecs, hasRecurrent, placementSpecs, UNROUNDED } from './plan.ts'
 import { Pool } from './pool.ts'
@@ -29,11 +30,9 @@ const TIMING = 20
 const TIMING_SHARE = 1 / 10
 /** Share of what is left for a second try. */
 const AGAIN = 1 / 6
-/** Models that the first timings take, processes and least runs of each. */
+/** Models that the first timings take, where every kind of candidate is built. */
 const TIMED = 12
-const GENERATIONS = 3
-const FEWEST_RUNS = 8
-/** Share of the time that these and the costs of kernels may take. */
+/** Share of the time that these and the costs of kernels may take; later the share of what is left. */
 const FIRST_LOOKS = 1 / 3
 
 /**
@@ -55,6 +54,8 @@ class Optimization {
   #pool!: Pool
   #builds!: BuildsInTime
   #tensors: Optimized['tensors'] = new Map()
+  /** What a hurry put off. */
+  #postponed: readonly CandidateSpec[] = []
 
   constructor(model: Model, data: Dataset, options: ResolvedOptions) {
     this.#model = model
@@ -81,11 +82,10 @@ class Optimization {
     try {
       if (trainData) await mustBeOthers(bench, trainData)
       await this.#phase('building', () => this.#buildFirst())
-      await this.#phase('timing', () => this.#time())
+      await this.#phase('timing', () => this.#time(this.#pool.trials))
       if (trainData) await this.#phase('training', () => this.#train(trainData))
-      await this.#phase('judging', () => this.#judgeOthers(this.#aheadOfStatics()))
-      await this.#phase('integers', () => new Statics(this.#pool, this.#budget, this.#builds).settle())
-      await this.#phase('judging', () => this.#judgeOthers(this.#others()))
+      await this.#settle(this.#pool.trials)
+      await this.#goBack()
       await this.#phase('spare channels', () => leaveOutSpare(this.#pool, this.#budget))
       const choice = await this.#phase('proving', async () =>
         this.#confirm(await prove(this.#pool, this.#budget, provenOnly)),
@@ -103,6 +103,28 @@ class Optimization {
     const result = await work()
     this.#elapsed[name] = (this.#elapsed[name] ?? 0) + Math.round(performance.now() - from) / 1000
     return result
+  }
+
+  /** Judges what was timed, and refines what is worth it. */
+  async #settle(trials: readonly Trial[]): Promise<void> {
+    await this.#phase('judging', () => this.#judgeOthers(this.#aheadOfStatics()))
+    await this.#phase('integers', () => new Statics(this.#pool, this.#budget, this.#builds).settle(trials))
+    await this.#phase('judging', () => this.#judgeOthers(this.#others()))
+  }
+
+  /** What a hurry put off, as far as there is time for it now; what there is not is told. */
+  async #goBack(): Promise<void> {
+    const seconds = () => FIRST_LOOKS * this.#budget.left
+    for (;;) {
+      const next = withinLooks(this.#postponed, this.#pool.bench.seen, seconds())
+      if (next.length === 0) break
+      this.#postponed = this.#postponed.slice(next.length)
+      const trials = await this.#phase('building', () => this.#buildSpecs(next))
+      if (trials.length === 0) continue
+      await this.#phase('timing', () => this.#time(trials, seconds()))
+      await this.#settle(trials)
+    }
+    for (const { id } of this.#postponed) this.#budget.leaveOut(id)
   }
 
   /** The lossless model, static integers in each placement, and what needs no ranges; of each kind one in a hurry. */
@@ -125,40 +147,40 @@ class Optimization {
     const free = dataFreeSpecs(layers, small, bench.target)
     if (hurry) {
       // What kernels cost is dear to see.
-      await this.#buildOne(placements, ({ measuredCosts }) => !measuredCosts)
+      const dear = ({ measuredCosts }: CandidateSpec) => measuredCosts === true
+      const others = await this.#buildOne([...placements.filter((one) => !dear(one)), ...placements.filter(dear)])
       if (small) await this.#pool.buildAll(free)
-      else await this.#buildOne(free)
-      return
-    }
-    const [first, ...others] = placements
-    // By itself: for this one the kernels of the model are timed, and then known to all others.
-    const seconds = FIRST_RANGES * this.#budget.seconds
-    if (first) await this.#builds.inAnyCase([first], seconds)
-    await this.#builds.inAnyCase([...others, ...free], seconds)
+      else others.push(...(await this.#buildOne(free)))
+      this.#postponed = [...others.filter((one) => !dear(one)), ...others.filter(dear)]
+    } else await this.#buildSpecs([...placements, ...free])
   }
 
-  /** The first of those that are quickly made, or the first that differs from what is there. */
-  async #buildOne(specs: readonly CandidateSpec[], quick = (_: CandidateSpec) => true): Promise<void> {
-    let made = false
-    for (const spec of [...specs.filter(quick), ...specs.filter((one) => !quick(one))]) {
-      if (made) this.#budget.leaveOut(spec.id)
-      else made = (await this.#builds.inAnyCase([spec], FIRST_RANGES * this.#budget.seconds)).length > 0
-    }
+  /** Builds these, with ranges of fewer rows where those of all would take long. */
+  async #buildSpecs(specs: readonly CandidateSpec[]): Promise<readonly Trial[]> {
+    const seconds = FIRST_RANGES * this.#budget.seconds
+    // By itself: for this one the kernels of the model are timed, and then known to all others.
+    const first = specs.filter(({ measuredCosts }) => measuredCosts).slice(0, 1)
+    const others = specs.filter((spec) => !first.includes(spec))
+    return [...(await this.#builds.inAnyCase(first, seconds)), ...(await this.#builds.inAnyCase(others, seconds))]
+  }
+
+  /** The first that differs from what is there; what comes after it is given back. */
+  async #buildOne(specs: readonly CandidateSpec[]): Promise<CandidateSpec[]> {
+    for (const [place, spec] of specs.entries())
+      if ((await this.#buildSpecs([spec])).length > 0) return specs.slice(place + 1)
+    return []
   }
 
   /** Whether timing every kind of candidate and every kernel would take too much of the time, as the first run shows. */
   get #hurry(): boolean {
-    const { openMs, runMs } = this.#pool.bench.seen
-    const opens = KERNEL_WORK.opens + GENERATIONS * TIMED
-    const runs = KERNEL_WORK.runs + FEWEST_RUNS * TIMED
-    return (opens * openMs + runs * runMs) / 1000 > FIRST_LOOKS * this.#budget.seconds
+    return lookingSeconds(this.#pool.bench.seen, TIMED, true) > FIRST_LOOKS * this.#budget.seconds
   }
 
   /** All side by side with the original; then by itself what looks far better than this disturbed moment could show. */
-  async #time(): Promise<void> {
+  async #time(trials: readonly Trial[], most = TIMING): Promise<void> {
     const pool = this.#pool
-    await pool.time(pool.trials, this.#budget.timing(TIMING, TIMING_SHARE))
-    const open = pool.inOrder(pool.trials.filter(({ result: { ratio } }) => ratio !== null && undecided(ratio)))
+    await pool.time(trials, this.#budget.timing(most, TIMING_SHARE))
+    const open = pool.inOrder(trials.filter(({ result: { ratio } }) => ratio !== null && undecided(ratio)))
     const best = open.find((trial) => trial !== pool.lossless)
     for (const trial of open.filter((one) => one === best || one === pool.lossless)) {
       if (pool.trials.length === 1) return
@@ -166,7 +188,7 @@ class Optimization {
       if (seconds > 0) await pool.time([trial], seconds)
       else this.#budget.leaveOut(`timing ${trial.built.spec.id} again`)
     }
-    const disturbed = disturbanceWarning(pool.trials.filter((trial) => trial !== pool.lossless))
+    const disturbed = disturbanceWarning(trials.filter((trial) => trial !== pool.lossless))
     if (disturbed) pool.warnings.push(disturbed)
   }
 

@@ -1,7 +1,8 @@
 import { noiseRows } from '../evaluate/index.ts'
-import { type CandidateSpec, KERNEL_WORK } from '../recipe/index.ts'
+import type { CandidateSpec } from '../recipe/index.ts'
 import { ALWAYS_JUDGED, type Budget, REFINING, TooLong } from './budget.ts'
 import type { BuildsInTime } from './builds-in-time.ts'
+import { lookingSeconds } from './looks.ts'
 import { settleNoise } from './noise-budget.ts'
 import { calibrationSpecs, equalisedSpecs, smoothedSpecs, withNoise } from './plan.ts'
 import type { Pool } from './pool.ts'
@@ -61,10 +62,10 @@ export class Statics {
    * was never looked at. A placement is looked at closely only while it could still beat what is secure: the lossless
    * model is from the start.
    */
-  async settle(): Promise<void> {
+  async settle(trials: readonly Trial[] = this.#pool.trials): Promise<void> {
     const pool = this.#pool
     const placements = pool.inOrder(
-      pool.trials.filter((trial) => isStatic(trial) && !isTrained(trial) && !pool.hopeless(trial)),
+      trials.filter((trial) => isStatic(trial) && !isTrained(trial) && !pool.hopeless(trial)),
     )
     await this.#judgeAsTheyAre(placements.filter((trial) => !pool.betterAndSafe(trial)))
     const open: Trial[] = []
@@ -262,8 +263,7 @@ export class Statics {
   /** What the roundings of a candidate as it is are foretold to add up to; null where there is no time to measure it. */
   async #foretold(spec: CandidateSpec, what: string): Promise<number | null> {
     const { bench } = this.#pool
-    const { openMs, runMs } = bench.seen
-    const kernels = (KERNEL_WORK.opens * openMs + KERNEL_WORK.runs * runMs) / 1000
+    const kernels = lookingSeconds(bench.seen, 0, true)
     if (this.#pool.affords(1) && kernels <= REFINING * this.#budget.left)
       try {
         const { expectedNoise } = await this.#budget.granting(REFINING * this.#budget.left, () =>
