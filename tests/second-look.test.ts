@@ -37,3 +37,13 @@ test('what a hurry put off is looked at when the time turns out to be enough', a
   expect(ids).toEqual(expect.arrayContaining(['int8-products-mse', 'int8-everywhere-mse']))
   expect(left).not.toMatch(/int8-products-mse|int8-everywhere-mse/)
 }, 120_000)
+
+test('labels score the original where no candidate was worth judging', async () => {
+  const { report } = await optimize(network(), await labelled(), { time: 1_000, maxBytes: 1, cache: noCache })
+  expect(report.candidates.every(({ judgedRows }) => judgedRows === undefined)).toBe(true)
+  expect(report.baseline).toMatchObject({
+    metric: expect.any(Number),
+    metricName: 'top1',
+    judgedRows: expect.any(Number),
+  })
+}, 120_000)

@@ -258,11 +258,18 @@ class Optimization {
     return failed.length === 0 ? choice : { ranked: [], id: 'original', proof: null, reason: unconfirmed(failed, null) }
   }
 
+  /** Whether a metric can score the rows. */
+  get #haveScores(): boolean {
+    const { metric, label } = this.#options
+    return metric !== undefined || label !== undefined || this.#data.fields.some(({ role }) => role === 'label')
+  }
+
   async #report(choice: Choice): Promise<Optimized> {
     const pool = this.#pool
     if (!pool.baseline) await pool.time([], this.#budget.timing(5))
     if (this.#budget.warning) pool.warnings.push(this.#budget.warning)
     if (choice.proof && pool.baseline!.metric === null) pool.noteMetric(choice.proof)
+    if (pool.baseline!.metric === null && this.#haveScores) await pool.scoreOriginal()
     return reportOn({
       pool,
       options: this.#options,

@@ -257,6 +257,17 @@ export class Pool {
     if (this.#baseline) this.#baseline = { ...this.#baseline, metric: base.value, metricName: metric, judgedRows: n }
   }
 
+  /**
+   * The original's own score where rows have one and no candidate was judged: on the selection rows, the first of them
+   * where there is little time.
+   */
+  async scoreOriginal(): Promise<void> {
+    const rows = this.bench.rows.select.indices.length
+    if (rows === 0) return
+    const all = rows <= this.#budget.affordable('judging', this.#budget.left)
+    this.noteMetric(await this.bench.judge(this.bench.original, 'select', all ? rows : this.rungs[0]))
+  }
+
   /** Says in the report what became of a candidate, in place of what was said before. */
   note(trial: Trial, note: string, until: Trial['noteUntil'] = null): void {
     trial.result = { ...trial.result, note }
