@@ -14,9 +14,10 @@ import { worthMore } from './preference.ts'
 import { prove, whyNotWorthIt } from './prove.ts'
 import { reportOn } from './report-on.ts'
 import { couldBeNearer, roundedNearer } from './rounded.ts'
+import { keepRowsApart } from './rows-apart.ts'
 import { leaveOutSpare } from './spare.ts'
 import { Statics } from './statics.ts'
-import { mustBeOthers, trainStudents } from './students.ts'
+import { trainStudents } from './students.ts'
 import { isStatic, isTrained, promising, type Trial } from './trial.ts'
 
 /** Share of the time that training may take. */
@@ -66,6 +67,7 @@ class Optimization {
 
   async go(): Promise<Optimized> {
     const { calibration, proof, trainData, provenOnly, workers, onProgress } = this.#options
+    await keepRowsApart(this.#data, this.#options)
     const bench = await this.#phase('reading', () =>
       Workbench.open(this.#model, this.#data, {
         ...this.#options,
@@ -80,7 +82,6 @@ class Optimization {
     this.#pool = new Pool(bench, goalWithLimits(this.#options), this.#budget, say, workers)
     this.#builds = new BuildsInTime(this.#pool, this.#budget)
     try {
-      if (trainData) await mustBeOthers(bench, trainData)
       await this.#phase('building', () => this.#buildFirst())
       await this.#phase('timing', () => this.#time(this.#pool.trials))
       if (trainData) await this.#phase('training', () => this.#train(trainData))

@@ -7,7 +7,6 @@ import {
   type TrainStudentOptions,
   trainIntegers,
   trainStudent,
-  type Workbench,
 } from '../recipe/index.ts'
 import type { ResolvedOptions } from './options.ts'
 import { placementSpecs } from './plan.ts'
@@ -125,19 +124,4 @@ function studentSpecs(base: string, words: string, calibrated: boolean): readonl
     .filter(({ placement }) => placement === 'int8' || placement === 'int8-everywhere')
     .map((spec) => ({ ...spec, id: `${base}-${spec.id}`, words: `${words}, then ${spec.words}`, base }))
   return [{ id: base, words, base }, ...(calibrated ? integers : [])]
-}
-
-/**
- * Rows that judge must not have been trained on.
- *
- * @throws UserError where the two sets are one.
- */
-export async function mustBeOthers(bench: Workbench, trainData: Dataset): Promise<void> {
-  const digest = await trainData.digest()
-  for (const { data } of [bench.rows.select, bench.rows.prove])
-    if ((await data.digest()) === digest)
-      throw new UserError('bad-argument', 'the rows to train on are the rows that the search judges by', {
-        where: trainData.path,
-        hint: 'give other rows with --train-data; what has learned a row cannot be proven on it',
-      })
 }
