@@ -262,10 +262,12 @@ export class Pool {
    * where there is little time.
    */
   async scoreOriginal(): Promise<void> {
-    const rows = this.bench.rows.select.indices.length
-    if (rows === 0) return
+    const { select, prove } = this.bench.rows
+    // Of one row or two none is left to select by, and every proof shows these to the original.
+    const phase = select.indices.length > 0 ? 'select' : 'prove'
+    const rows = (phase === 'select' ? select : prove).indices.length
     const all = rows <= this.#budget.affordable('judging', this.#budget.left)
-    this.noteMetric(await this.bench.judge(this.bench.original, 'select', all ? rows : this.rungs[0]))
+    this.noteMetric(await this.bench.judge(this.bench.original, phase, all ? rows : this.rungs[0]))
   }
 
   /** Says in the report what became of a candidate, in place of what was said before. */
