@@ -148,6 +148,25 @@ test('what is handed out stands beside the original of its own run', async () =>
   expect(pool.baseline).toMatchObject({ bytes: 100, metricName: 'agreement' })
 })
 
+test('a lossless model that may not be handed out makes nothing idle', async () => {
+  const { pool } = await poolOf(1e6)
+  const clock: Record<string, readonly [number, number, number]> = { fast: [0.9, 0.78, 0.96] }
+  const bench = pool.bench as unknown as Record<string, unknown>
+  bench.time = async (built: readonly Trial['built'][]) => ({
+    models: [1, ...built].map(() => ({ p50Ms: 1, p99Ms: null, loadMs: 1, peakRssBytes: 1 })),
+    ratios: built.map(({ spec: { id } }) => ({ other: id, median: clock[id]![0], ci: clock[id]!.slice(1) })),
+  })
+  const made = await pool.buildAll(['lossless', 'fast'].map((id) => ({ id, words: id })))
+  const idleBecauseOf = async (lossless: readonly [number, number, number]) => {
+    clock.lossless = lossless
+    await pool.time(made, 1)
+    return pool.betterAndSafe(made[1]!)
+  }
+  // As fast as the other as far as the clock can tell; but maybe slower than the original.
+  expect(await idleBecauseOf([0.97, 0.87, 1.08])).toBeUndefined()
+  expect(await idleBecauseOf([0.97, 0.87, 0.99])).toBe(made[0])
+})
+
 test('what was never timed is not said to be slower', async () => {
   const { pool, trials } = await poolOf(1e6)
   const [first, second] = trials as [Trial, Trial]

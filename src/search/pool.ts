@@ -335,12 +335,12 @@ export class Pool {
     return secure(trial, this.odds(trial))
   }
 
-  /** One that makes rows for this one idle: no worse in the goal, and safe; the lossless model is by what it is. */
+  /** One that makes rows for this one idle: no worse in the goal, and safe; a lossless model that fits is by what it is. */
   betterAndSafe(trial: Trial): Trial | undefined {
     return this.trials.find(
       (other) =>
         other !== trial &&
-        (other === this.lossless || this.secure(other)) &&
+        (other === this.lossless ? this.fitsGoal(other) : this.secure(other)) &&
         !worthMore(this.standing(trial), this.standing(other)),
     )
   }

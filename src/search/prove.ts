@@ -106,7 +106,7 @@ export function gainsShown({ goal, bench }: Pool, { result: { ratio, bytes } }: 
   )
 }
 
-/** Whoever the selection rows allow and is worth more than the lossless model. */
+/** Whoever the selection rows allow and is worth more than the lossless model, where that fits the goal itself. */
 function contenders(pool: Pool): readonly Contender[] {
   const { lossless, bench } = pool
   const selectable = bench.rows.select.indices.length
@@ -118,7 +118,7 @@ function contenders(pool: Pool): readonly Contender[] {
         trial.result.p50Ms !== null &&
         !pool.hopeless(trial) &&
         (trial.comparison === null ? selectable === 0 : promising(trial)) &&
-        (!lossless || worthMore(pool.standing(trial), pool.standing(lossless))),
+        (!lossless || !pool.fitsGoal(lossless) || worthMore(pool.standing(trial), pool.standing(lossless))),
     )
     .map((trial) => contenderOf(pool, trial))
 }
