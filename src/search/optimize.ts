@@ -251,7 +251,8 @@ class Optimization {
     for (const next of choice.ranked) {
       const trial = pool.get(next.id)
       await pool.time([trial], this.#budget.timing(15, CONFIRMING), 'confirm')
-      if (pool.fitsGoal(trial) && (next.id !== 'lossless' || whyNotWorthIt(pool, trial) === null))
+      const stands = trial === pool.lossless ? whyNotWorthIt(pool, trial) === null : !pool.hopeless(trial)
+      if (stands && pool.fitsGoal(trial))
         return failed.length === 0 ? choice : { ...choice, ...next, reason: unconfirmed(failed, next) }
       pool.note(trial, 'not confirmed: not better than the original when timed again alone')
       failed.push(next.id)
