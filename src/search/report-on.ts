@@ -3,6 +3,7 @@ import { machineOf } from '../recipe/index.ts'
 import type { OptimizationReport } from '../report/index.ts'
 import type { Choice } from './choose.ts'
 import { frontOf } from './front.ts'
+import { brokenLimit } from './goal.ts'
 import { limitsOf, reasonWithLimits } from './limits.ts'
 import type { Optimized, ResolvedOptions } from './options.ts'
 import type { Pool } from './pool.ts'
@@ -40,6 +41,7 @@ export async function reportOn(findings: Findings): Promise<Optimized> {
       baseline,
       choice.proof,
       broken,
+      trials.some(({ result }) => brokenLimit(goal, result) === null),
     ),
     model: {
       path: options.path ?? bench.original.model.graph.name,

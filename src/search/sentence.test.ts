@@ -19,3 +19,11 @@ test('a smaller file that costs time says so in its first line; what a measureme
   expect(sentence(1.01, [0.99, 1.03])).toBe('60 % smaller; not judged.')
   expect(sentence(0.5, [0.49, 0.51])).toBe('2.0× faster, 60 % smaller; not judged.')
 })
+
+test('that nothing keeps the limits is said only where nothing does', () => {
+  const original = { id: 'original', bytes: 100, ratio: null } as unknown as CandidateResult
+  const about = (kept: boolean) =>
+    sentenceOf(original, { bytes: 100 } as OptimizationReport['baseline'], null, '100 bytes, 60 at the most', kept)
+  expect(about(false)).toMatch(/^Nothing keeps the limits/)
+  expect(about(true)).toMatch(/^What keeps the limits that were asked for may not be handed out/)
+})

@@ -10,16 +10,19 @@ import { NOT_SLOWER } from './goal.ts'
 
 /**
  * The whole answer in one sentence: how much faster, how much smaller, at what loss, and how sure; `broken` tells which
- * limit the original breaks where it is handed out in spite of that.
+ * limit the original breaks where it is handed out in spite of that, `kept` whether any candidate keeps them all.
  */
 export function sentenceOf(
   chosen: CandidateResult,
   baseline: OptimizationReport['baseline'],
   proof: ComparisonReport | null,
   broken: string | null = null,
+  kept = false,
 ): string {
   if (chosen.id === 'original' && broken !== null)
-    return 'Nothing keeps the limits that were asked for, so the original is handed out unchanged.'
+    return kept
+      ? 'What keeps the limits that were asked for may not be handed out, so the original is, which breaks them.'
+      : 'Nothing keeps the limits that were asked for, so the original is handed out unchanged.'
   if (chosen.id === 'original') return 'Nothing better than the original was found, so it is handed out unchanged.'
   const [speed, size] = [speedWords(chosen), sizeWords(chosen.bytes, baseline.bytes)]
   const gains = [speed, size].filter((words) => words !== null)
