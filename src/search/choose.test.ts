@@ -53,3 +53,22 @@ test('of two that share α, the one that passes carries the other, and one that 
   expect((await choose(0.04, 0.04)).id).toBe('original')
   expect((await choose(0.04, 0.2)).id).toBe('original')
 })
+
+test('what the proof rows showed to be worse is named where the original or a close one is handed out', async () => {
+  const chosen = (verdicts: Readonly<Record<string, 'regressed' | 'inconclusive'>>, provenOnly = false) => {
+    const odds = { pass: 0.5, passAtHalf: 0.4, close: 0.5 }
+    const sequence = Object.keys(verdicts).map((id, i) => ({ id, figure: 1 / (i + 2), bytes: 100, odds }))
+    const prove = async (id: string) => {
+      const verdict = verdicts[id]!
+      return { verdict, grade: verdict === 'regressed' ? null : 'close' } as unknown as ComparisonReport
+    }
+    return chooseByProof({ sequence, shared: false, standby: [] }, prove, { provenOnly })
+  }
+  const none = await chosen({ fast: 'regressed' })
+  expect([none.id, none.reason]).toEqual(['original', expect.stringMatching(/worse on the proof rows: fast\.$/)])
+  expect((await chosen({ fast: 'regressed' }, true)).reason).toMatch(/worse on the proof rows: fast\.$/)
+  const close = await chosen({ slow: 'inconclusive', fast: 'regressed' })
+  expect(close.id).toBe('slow')
+  expect(close.reason).toMatch(/worse on the proof rows: fast\./)
+  expect((await chosen({ slow: 'inconclusive' })).reason).not.toMatch(/worse/)
+})

@@ -54,14 +54,14 @@ export async function chooseByProof(
   if (stands) return provenBest()
   if (options.provenOnly)
     return original(
-      'Nothing could be proven with the rows given, and only proven models were asked for: the original is handed out.',
+      `Nothing could be proven with the rows given, and only proven models were asked for: the original is handed out.${foundWorse(proofs)}`,
     )
   for (const { id } of byGoal) if (!proofs.some((proof) => proof.id === id)) proofs.push({ id, proof: await prove(id) })
   const [nearest] = close()
   if (!nearest && best) return provenBest()
   if (!nearest)
     return original(
-      `Nothing could be proven with the rows given, and no candidate stayed close enough: the original is handed out.${need(proofs[0]?.proof)}`,
+      `Nothing could be proven with the rows given, and no candidate stayed close enough: the original is handed out.${foundWorse(proofs) || need(proofs[0]?.proof)}`,
     )
   const unproven = best
     ? `The rows given prove ${best.id} alone, which is neither faster nor smaller`
@@ -69,7 +69,7 @@ export async function chooseByProof(
   return {
     ...nearest,
     ranked: [...close(), ...passed],
-    reason: `${unproven}, so the best in the goal that stays close to the original is handed out.${need(nearest.proof)}`,
+    reason: `${unproven}, so the best in the goal that stays close to the original is handed out.${foundWorse(proofs)}${need(nearest.proof)}`,
   }
 }
 
@@ -116,6 +116,12 @@ const original = (reason: string): Choice => ({ id: 'original', proof: null, rea
 const need = (proof: ComparisonReport | undefined) => {
   const wanted = proof ? rowsWanted(proof) : null
   return wanted === null ? '' : ` About ${wanted} would settle it.`
+}
+
+/** What the rows did settle, where they proved nothing good enough. */
+function foundWorse(proofs: readonly Proven[]): string {
+  const ids = proofs.flatMap(({ id, proof }) => (proof.verdict === 'regressed' ? [id] : []))
+  return ids.length === 0 ? '' : ` Found to be worse on the proof rows: ${ids.join(', ')}.`
 }
 
 function wordFor(proof: ComparisonReport): string {
