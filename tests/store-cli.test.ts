@@ -78,6 +78,12 @@ test('a changed byte is found by name, and nothing of it is pulled', PATIENCE, a
   expect(bench.files().some((name) => name.startsWith('again'))).toBe(false)
 })
 
+test('of a store that holds nothing, nothing is sound', PATIENCE, async () => {
+  const empty = await bench.whet('verify', '--store', 'typo', '--json')
+  expect(empty.code).toBe(2)
+  expect(empty.stderr).toMatch(/there is no version to verify/)
+})
+
 test('wrong words are refused with what to do', PATIENCE, async () => {
   const ended = await Promise.all([
     bench.whet('push', 'model.onnx', '../digits:v1'),

@@ -15,7 +15,11 @@ type VersionCheck = VerificationReport['versions'][number]
 type BlobCheck = VersionCheck['blobs'][number]
 type SignatureCheck = VersionCheck['signatures'][number]
 
-/** Checks one version, all versions of a name, or all of the store. What is wrong is in the report, never thrown. */
+/**
+ * Checks one version, all versions of a name, or all of the store. What is wrong is in the report, never thrown.
+ *
+ * @throws UserError `missing-file` where there is nothing to check: nothing that was looked at is sound.
+ */
 export async function verifyStore(
   store: Store,
   reference: string | null,
@@ -50,6 +54,11 @@ async function whatToCheck(store: Store, reference: string | null, problems: str
       problems.push(`${name}: ${textOf(error)}`)
     }
   }
+  if (found.length === 0 && problems.length === 0)
+    throw new UserError('missing-file', 'there is no version to verify', {
+      where: store.location,
+      hint: 'name the store with --store; `whet push MODEL NAME` puts a version into it',
+    })
   return found
 }
 
