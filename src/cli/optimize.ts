@@ -127,7 +127,8 @@ async function settingsOf(options: Arguments): Promise<OptimizeOptions> {
 }
 
 function explanation(report: OptimizationReport, id: string, json: boolean): Outcome {
-  const ids = [...new Set(['original', ...report.candidates.map((candidate) => candidate.id)])]
+  const { candidates } = report
+  const ids = [...new Set(['original', ...candidates.flatMap(({ id, alsoMadeAs = [] }) => [id, ...alsoMadeAs])])]
   if (!ids.includes(id))
     throw new UserError('bad-argument', `there was no candidate "${id}"`, {
       where: '--explain',

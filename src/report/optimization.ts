@@ -28,6 +28,8 @@ const candidateResult = object({
   ratio: nullable(latencyRatio),
   /** The ratio that chose it, where it was timed again alone before it was handed out. */
   ratioBefore: optional(latencyRatio),
+  /** Other candidates that came out as this very model. */
+  alsoMadeAs: optional(list(text)),
   p99Ms: optional(nullable(number)),
   loadMs: nullable(number),
   peakRssBytes: nullable(integer),

@@ -15,7 +15,9 @@ async function poolOf(seconds: number) {
   const bench = {
     rows: { select: { indices: Array(2000).fill(0) }, prove: { indices: [] } },
     original: { digest: 'original', bytes: 100 },
-    build: async (spec: { id: string }) => ({ spec, digest: spec.id, bytes: 50, planned: {}, float: [] }),
+    build: async (spec: { id: string; words: string }) => ({
+      ...{ spec, digest: spec.words, bytes: 50, planned: {}, float: [] },
+    }),
     judge: async ({ spec }: Trial['built'], _: string, rows: number) => {
       judged.push(`${spec.id} ${rows}`)
       const tick = budget.meter('judging')
@@ -82,7 +84,9 @@ test('of placements that take the same time the quieter one is refined first, we
 test('a candidate that the runtime refuses is left out and named; one that only cannot be read back stays', async () => {
   const bench = {
     original: { digest: 'original', bytes: 100 },
-    build: async (spec: { id: string }) => ({ spec, digest: spec.id, bytes: 50, planned: {}, float: [] }),
+    build: async (spec: { id: string; words: string }) => ({
+      ...{ spec, digest: spec.words, bytes: 50, planned: {}, float: [] },
+    }),
     kernels: async ({ spec }: Trial['built']) => ({
       ...{ planned: {}, counts: null, warnings: [] },
       ...(spec.id === 'fine' ? {} : { reason: `no graph of ${spec.id}` }),
@@ -108,7 +112,9 @@ test('ranges that cut a few rows off are left where they are likelier to pass', 
   const bench = {
     rows,
     original: { digest: 'original', bytes: 100 },
-    build: async (spec: { id: string }) => ({ spec, digest: spec.id, bytes: 50, planned: {}, float: [] }),
+    build: async (spec: { id: string; words: string }) => ({
+      ...{ spec, digest: spec.words, bytes: 50, planned: {}, float: [] },
+    }),
     judge: async ({ spec }: Trial['built'], _: string, n: number) => {
       judged.push(`${spec.id} ${n}`)
       return {
@@ -175,4 +181,16 @@ test('what was never timed is not said to be slower', async () => {
   expect(second.result.note).toBeUndefined()
   pool.noteHopeless()
   expect([first, second].map(({ result }) => result.note)).toEqual(['not timed: not close enough', 'not timed'])
+})
+
+test('what comes out as a model that is there already stays findable, and what changes nothing is told', async () => {
+  const { pool } = await poolOf(1)
+  const same = [
+    { id: 'entropy', words: 'mse' },
+    { id: 'entropy', words: 'mse' },
+    { id: 'float16', words: 'original' },
+  ]
+  expect(await pool.buildAll(same)).toEqual([])
+  expect(pool.get('mse').result.alsoMadeAs).toEqual(['entropy'])
+  expect(pool.warnings).toEqual(['float16 found nothing to do'])
 })

@@ -85,9 +85,16 @@ export class Pool {
 
   #admit(built: Built, read: ReadKernels | null): Trial | null {
     const { spec } = built
-    if (this.trials.some((trial) => trial.built.digest === built.digest)) return null
-    if (spec.id === 'lossless' && built.digest === this.bench.original.digest) {
-      this.warnings.push('the lossless passes found nothing to do')
+    const same = this.trials.find((trial) => trial.built.digest === built.digest)
+    if (same) {
+      const { id, alsoMadeAs = [] } = same.result
+      if (spec.id !== id && !alsoMadeAs.includes(spec.id))
+        same.result = { ...same.result, alsoMadeAs: [...alsoMadeAs, spec.id] }
+      return null
+    }
+    if (built.digest === this.bench.original.digest) {
+      const who = spec.id === 'lossless' ? 'the lossless passes' : spec.id
+      this.warnings.push(`${who} found nothing to do`)
       return null
     }
     // Where one candidate cannot be read back, often none can: the reason is told once.

@@ -1,6 +1,6 @@
 import type { Dataset } from '../data/index.ts'
 import { machineOf } from '../recipe/index.ts'
-import type { OptimizationReport } from '../report/index.ts'
+import type { CandidateResult, OptimizationReport } from '../report/index.ts'
 import type { Choice } from './choose.ts'
 import { frontOf } from './front.ts'
 import { brokenLimit } from './goal.ts'
@@ -74,7 +74,12 @@ export async function reportOn(findings: Findings): Promise<Optimized> {
     profiles: { baseline: await bench.profile(bench.original), chosen: chosen ? await bench.profile(built) : null },
     elapsed: findings.elapsed,
     ...(options.command ? { command: options.command } : {}),
-    warnings: [...pool.warnings, ...(dependence ? [`${choice.id}: ${dependence}`] : []), ...bench.dataNotes],
+    warnings: [
+      ...pool.warnings,
+      ...madeTwice(candidates),
+      ...(dependence ? [`${choice.id}: ${dependence}`] : []),
+      ...bench.dataNotes,
+    ],
   }
   return {
     model: built.model,
@@ -83,4 +88,12 @@ export async function reportOn(findings: Findings): Promise<Optimized> {
     tensors: findings.tensors,
     candidates: trials.map(({ built: { spec, model, recipe } }) => ({ id: spec.id, model, recipe })),
   }
+}
+
+/** Which candidates came out as a model that was there already, in one sentence; none where none did. */
+function madeTwice(candidates: readonly CandidateResult[]): readonly string[] {
+  const again = candidates.flatMap(({ id, alsoMadeAs = [] }) => alsoMadeAs.map((other) => `${other} as ${id}`))
+  return again.length === 0
+    ? []
+    : [`came out as a model that was there already, and stand there once: ${again.join(', ')}`]
 }

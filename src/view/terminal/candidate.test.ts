@@ -27,3 +27,14 @@ test('why a candidate lost: by the times that chose, not by a later one of the w
   expect(why(0.5, confirmed)).toMatch(/winner was safer/)
   expect(why(0.8, confirmed)).toMatch(/better in the goal/)
 })
+
+test('a candidate that came out as another is explained by that one', () => {
+  const text = explainCandidate(
+    {
+      ...{ goal: 'latency', chosen: { id: 'winner', reason: 'It is.' }, baseline: { p50Ms: 1, bytes: 10 } },
+      candidates: [result('winner', 0.6, { alsoMadeAs: ['int8-mse'] })],
+    } as unknown as OptimizationReport,
+    'int8-mse',
+  )
+  expect(text).toMatch(/^int8-mse came out as the same model as winner\.\nwinner: /)
+})

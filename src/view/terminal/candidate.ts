@@ -4,7 +4,9 @@ import { verdictWord } from './table.ts'
 
 /** Why a candidate of a search was, or was not, chosen: what it is, what was measured of it, and what decided. */
 export function explainCandidate(report: OptimizationReport, id: string): string {
-  const { chosen, baseline } = report
+  const { chosen, baseline, candidates } = report
+  const same = candidates.find(({ alsoMadeAs }) => alsoMadeAs?.includes(id))
+  if (same) return `${id} came out as the same model as ${same.id}.\n${explainCandidate(report, same.id)}`
   const find = (wanted: string) => report.candidates.find((candidate) => candidate.id === wanted)
   const candidate = find(id)
   const winner = find(chosen.id)
