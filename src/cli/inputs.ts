@@ -15,7 +15,7 @@ export const DATA: OptionSpec = {
 export const TOKENIZER: OptionSpec = {
   type: 'string',
   value: 'FILE',
-  help: 'for text: tokenizer.json or a llama2.c vocabulary; found beside the text or the model unless said',
+  help: 'for text: tokenizer.json or a llama2.c vocabulary; found beside the data or the model unless said',
 }
 export const TOKENS: OptionSpec = {
   type: 'string',

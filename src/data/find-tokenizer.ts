@@ -3,15 +3,15 @@ import { llama2cVocabulary } from './llama2c-vocabulary.ts'
 import type { Tokenizer } from './tokenizer.ts'
 
 const HINT =
-  'put the model’s tokenizer.json (or a llama2.c vocabulary, .bin) beside the text or the model, or name it: --tokenizer FILE'
+  'put the model’s tokenizer.json (or a llama2.c vocabulary, .bin) beside the data or the model, or name it: --tokenizer FILE'
 
 /**
  * The tokenizer of a text: the file that was named, else `tokenizer.json`, else the one llama2.c vocabulary, in the first
- * of the folders that has one.
+ * of the folders that has one; null where none has.
  *
- * @throws UserError where there is none, several, or one that cannot be read.
+ * @throws UserError where there are several, or one that cannot be read.
  */
-export async function findTokenizer(named: string | undefined, folders: readonly string[]): Promise<Tokenizer> {
+export async function findTokenizer(named: string | undefined, folders: readonly string[]): Promise<Tokenizer | null> {
   if (named !== undefined) return openTokenizer(named)
   for (const folder of folders) {
     const files = (await listFolder(folder)).map(({ name }) => name)
@@ -33,11 +33,15 @@ export async function findTokenizer(named: string | undefined, folders: readonly
       )
     if (found[0]) return found[0]
   }
-  throw new UserError('bad-data', 'text needs the tokenizer of the model, and there is none', {
-    where: folders.join(', '),
+  return null
+}
+
+/** What to say where text has no tokenizer in any of the folders. */
+export const noTokenizer = (folders: readonly string[]) =>
+  new UserError('bad-data', 'text needs the tokenizer of the model, and there is none', {
+    where: [...new Set(folders)].join(', '),
     hint: HINT,
   })
-}
 
 async function openTokenizer(path: string): Promise<Tokenizer> {
   const bytes = await readFileBytes(path)

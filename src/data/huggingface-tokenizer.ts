@@ -21,23 +21,55 @@ export function huggingFaceTokenizer(json: Uint8Array, config: Uint8Array | null
     })
   }
   const plain = (text: string) => encoder.encode(text, { add_special_tokens: false }).ids
+  const { before, after } = around(encoder, path)
   return {
     path,
-    start: firstAdded(encoder) ?? namedStart(settings, plain),
+    start: before[0] ?? namedStart(settings, plain),
+    before,
+    after,
+    ...padding(encoder, content, settings),
     size: vocabularySize(content),
     encode: plain,
     fingerprint: config ? new Uint8Array([...json, ...config]) : json,
   }
 }
 
-/** The token that the tokenizer puts in front of a text; null where it puts none there (T5's only end one). */
-function firstAdded(encoder: Encoder): number | null {
-  const plain = encoder.encode(PROBE, { add_special_tokens: false }).ids
-  const { ids } = encoder.encode(PROBE, { add_special_tokens: true })
-  return ids.length > plain.length && ids[0] !== plain[0] ? ids[0]! : null
+/** The tokens that the tokenizer puts before and after a text: those around a mark in its place. */
+function around(encoder: Encoder, path: string): Pick<Tokenizer, 'before' | 'after'> {
+  const tokens = encoder.post_processor?.post_process([MARK], null, true).tokens ?? [MARK]
+  const numbers = (some: readonly string[]) => some.map((token) => requireToken(encoder, token, path))
+  const at = tokens.indexOf(MARK)
+  return { before: numbers(tokens.slice(0, at)), after: numbers(tokens.slice(at + 1)) }
 }
 
-const PROBE = 'a'
+/** No token of any vocabulary. */
+const MARK = '\0text\0'
+
+function requireToken(encoder: Encoder, token: string, path: string): number {
+  const id = encoder.token_to_id(token)
+  if (id !== undefined) return id
+  throw new UserError('bad-data', `"${path}" puts "${token}" around texts, and its vocabulary has no such token`, {
+    where: path,
+    hint: 'It should be the tokenizer.json that a Hugging Face model comes with, copied whole.',
+  })
+}
+
+/** The token that fills up short rows, as the files say, else by the names that it usually has; masked, it is any. */
+function padding(encoder: Encoder, content: object, settings: object): Pick<Tokenizer, 'pad' | 'padsLeft'> {
+  const { padding } = content as { padding?: { pad_id?: number; direction?: string } | null }
+  const { pad_token, padding_side } = settings as { pad_token?: NamedToken; padding_side?: string }
+  const names = [textOf(pad_token), '[PAD]', '<pad>'].filter((name) => name !== undefined)
+  const named = names.map((name) => encoder.token_to_id(name)).find((id) => id !== undefined)
+  return {
+    pad: padding?.pad_id ?? named ?? 0,
+    padsLeft: padding?.direction ? padding.direction === 'Left' : padding_side === 'left',
+  }
+}
+
+/** A token as settings write it. */
+type NamedToken = string | { content?: string } | null | undefined
+
+const textOf = (token: NamedToken) => (typeof token === 'string' ? token : token?.content)
 
 /** Word by number in most kinds of model, a list of words with their scores in a Unigram model. */
 function vocabularySize(content: object): number {
@@ -46,8 +78,7 @@ function vocabularySize(content: object): number {
 }
 
 function namedStart(settings: object, encode: (text: string) => readonly number[]): number | null {
-  const token = (settings as { bos_token?: string | { content?: string } | null }).bos_token
-  const text = typeof token === 'string' ? token : token?.content
+  const text = textOf((settings as { bos_token?: NamedToken }).bos_token)
   const ids = text ? encode(text) : []
   return ids.length === 1 ? ids[0]! : null
 }

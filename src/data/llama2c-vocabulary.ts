@@ -21,6 +21,10 @@ export function llama2cVocabulary(bytes: Uint8Array, path: string): Tokenizer | 
   return {
     path,
     start: START,
+    before: [START],
+    after: [],
+    pad: 0,
+    padsLeft: false,
     size: pieces.length,
     fingerprint: bytes,
     encode: (text) => encode(text, pieces, numbers, path),

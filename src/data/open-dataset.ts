@@ -1,12 +1,13 @@
 import { folderOf, pathKind } from '../platform/index.ts'
 import type { InputWish } from './assign-roles.ts'
 import type { Dataset } from './dataset.ts'
-import { findTokenizer } from './find-tokenizer.ts'
+import { findTokenizer, noTokenizer } from './find-tokenizer.ts'
+import { fitColumns } from './fit-columns.ts'
 import { openDatasetFile, openFolder } from './open-folder.ts'
 import { openTable } from './open-table.ts'
-import { packColumns } from './pack-columns.ts'
 import { tableDataset } from './table-dataset.ts'
 import { textDataset } from './text-dataset.ts'
+import type { TextChoice } from './tokenizer.ts'
 
 export interface OpenDatasetOptions {
   /** What the model takes; with it, fields are matched, checked and cast. */
@@ -18,10 +19,10 @@ export interface OpenDatasetOptions {
   /** Class names by label number; text labels become their number, others must lie in range. */
   readonly classNames?: readonly string[]
   /**
-   * For text (`.txt`): the file of the tokenizer (else one beside the text or in `folders` is taken), and the most tokens
-   * of a row (256).
+   * For text (`.txt`, or a column of a table): the file of the tokenizer (else one beside the data or in `folders` is
+   * taken), and the most tokens of a row (256).
    */
-  readonly text?: { readonly tokenizer?: string; readonly folders?: readonly string[]; readonly window?: number }
+  readonly text?: TextChoice
 }
 
 /**
@@ -35,8 +36,10 @@ export async function openDataset(path: string, options: OpenDatasetOptions = {}
   if (path.toLowerCase().endsWith('.json')) return openDatasetFile(path, options)
   if (/\.txt$/i.test(path)) {
     const { tokenizer, folders = [], window } = options.text ?? {}
-    const found = await findTokenizer(tokenizer, [folderOf(path), ...folders])
+    const places = [folderOf(path), ...folders]
+    const found = await findTokenizer(tokenizer, places)
+    if (!found) throw noTokenizer(places)
     return textDataset(path, found, { ...options, ...(window === undefined ? {} : { window }) })
   }
-  return tableDataset(packColumns(await openTable(path, options), options), options)
+  return tableDataset(await fitColumns(await openTable(path, options), folderOf(path), options), options)
 }

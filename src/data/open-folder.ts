@@ -7,11 +7,12 @@ import { constantsOf } from './constants.ts'
 import type { Dataset } from './dataset.ts'
 import { type DatasetFile, type ListedFile, readDatasetFile, readJsonObject, requireKnown } from './dataset-file.ts'
 import { fileTable } from './file-table.ts'
+import { fitColumns } from './fit-columns.ts'
 import { type FoundFile, filesUnder } from './folder-files.ts'
 import { imageInput, imageTable, isImageFile, requirePixels } from './image-table.ts'
 import { listNames } from './list-names.ts'
 import { isTableFile, openTable, type TableOptions } from './open-table.ts'
-import { packColumns, renameColumns } from './pack-columns.ts'
+import { renameColumns } from './pack-columns.ts'
 import {
   inferPreprocessing,
   KEEP_AS_IS,
@@ -58,6 +59,7 @@ export async function openDatasetFile(path: string, given: TableOptions): Promis
     ...(label === undefined ? {} : { label }),
     ...(slices ? { slices } : {}),
     ...(classNames ? { classNames } : {}),
+    ...(given.text ? { text: given.text } : {}),
   }
   if (given.inputs) {
     const names = given.inputs.map(({ name }) => name)
@@ -113,7 +115,7 @@ async function openTables(
   const renamed = file.rename ? renameColumns(table, file.rename) : table
   const constants = constantsOf(file, options.inputs, path)
   const free = options.inputs?.filter(({ name }) => !(name in constants))
-  return tableDataset(packColumns(renamed, { ...options, ...(free ? { inputs: free } : {}) }), {
+  return tableDataset(await fitColumns(renamed, folder, { ...options, ...(free ? { inputs: free } : {}) }), {
     ...options,
     constants,
     domains: file.domains,

@@ -4,6 +4,7 @@ import { openCsv } from './csv-table.ts'
 import { openJsonl } from './jsonl-table.ts'
 import { openNpz } from './npz-table.ts'
 import type { Table } from './table.ts'
+import type { TextChoice } from './tokenizer.ts'
 
 /** What a table is opened for. */
 export interface TableOptions {
@@ -11,6 +12,7 @@ export interface TableOptions {
   readonly label?: string
   readonly slices?: readonly string[]
   readonly classNames?: readonly string[]
+  readonly text?: TextChoice
 }
 
 const FORMATS: Readonly<Record<string, (path: string, options: TableOptions) => Promise<Table>>> = {

@@ -60,7 +60,8 @@ function widthOf({ shape }: InputWish): number | null {
   return row?.every((dim) => typeof dim === 'number') ? elementCount(row as number[]) : null
 }
 
-function numberedColumns(table: Table, input: string): readonly TableColumn[] {
+/** The columns `x0, x1, …` of an input `x`, in the order of their numbers. */
+export function numberedColumns(table: Table, input: string): readonly TableColumn[] {
   const numbered = table.columns.flatMap((column) => {
     if (!column.name.startsWith(input) || !isNumber(column)) return []
     const number = /^(?:[_.]?(\d+)|\[(\d+)\])$/.exec(column.name.slice(input.length))
@@ -77,7 +78,8 @@ const textAmong = (table: Table, wishes: PackWishes): readonly string[] =>
     textAmongNumbers === undefined ? [] : [`"${name}" is not used as numbers: ${textAmongNumbers}.`],
   )
 
-function notTaken(table: Table, wishes: PackWishes): readonly TableColumn[] {
+/** Columns that are no label, slice field or id. */
+export function notTaken(table: Table, wishes: PackWishes): readonly TableColumn[] {
   const label = wishes.label ?? LABEL_NAMES.find((label) => table.columns.some(({ name }) => name === label))
   const taken = new Set([label, 'id', 'ids', ...(wishes.slices ?? [])])
   return table.columns.filter(({ name }) => !taken.has(name))

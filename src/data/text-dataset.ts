@@ -1,10 +1,11 @@
 import { readChunks, UserError } from '../platform/index.ts'
 import type { InputWish } from './assign-roles.ts'
 import type { Dataset } from './dataset.ts'
-import type { Row, Table, TableColumn } from './table.ts'
+import type { Row, Table } from './table.ts'
 import { tableDataset } from './table-dataset.ts'
 import { readText } from './text-table.ts'
-import type { Tokenizer } from './tokenizer.ts'
+import { cacheFlags, filledInputs, TOKEN_NAMES, tokenCells, tokenColumn, tokenInputOf } from './token-inputs.ts'
+import { DEFAULT_WINDOW, type Tokenizer } from './tokenizer.ts'
 
 export interface TextOptions {
   /** What the model takes; columns are made for those of these inputs that text can fill. */
@@ -13,16 +14,8 @@ export interface TextOptions {
   readonly window?: number
 }
 
-const TOKENS = ['input_ids', 'tokens', 'token_ids', 'ids', 'input']
 const FEWEST_TOKENS = 2
 const PIECE_ROWS = 64
-
-/** What each input of a language model holds for a row of `n` tokens. */
-const FILLERS: Readonly<Record<string, (n: number) => BigInt64Array>> = {
-  position_ids: (n) => BigInt64Array.from({ length: n }, (_, i) => BigInt(i)),
-  attention_mask: (n) => new BigInt64Array(n).fill(1n),
-  token_type_ids: (n) => new BigInt64Array(n),
-}
 
 /**
  * A text file as rows of tokens with the token that follows each as its label, −100 where the row ends (as trainers
@@ -33,28 +26,26 @@ const FILLERS: Readonly<Record<string, (n: number) => BigInt64Array>> = {
  * @throws UserError for a text without rows, and a model that takes no token numbers.
  */
 export async function textDataset(path: string, tokenizer: Tokenizer, options: TextOptions = {}): Promise<Dataset> {
-  const tokenInput = options.inputs ? tokenInputOf(options.inputs, path) : 'input_ids'
-  const rows = await windowsOf(path, tokenizer, options.window ?? 256)
+  const inputs = options.inputs ?? []
+  const tokenInput = options.inputs ? requireTokenInput(options.inputs, path) : 'input_ids'
+  const rows = await windowsOf(path, tokenizer, options.window ?? DEFAULT_WINDOW)
   if (rows.length === 0)
     throw new UserError('bad-data', `"${path}" has no text to score: a row needs at least two tokens`, {
       where: path,
       hint: 'Give a longer text.',
     })
-  const wanted = Object.keys(FILLERS).filter((name) => options.inputs?.some((input) => input.name === name))
-  const vector = (name: string): TableColumn => ({ name, dtype: 'int64', rowShape: [null] })
-  const columns = [vector(tokenInput), ...wanted.map(vector), vector('labels')]
-  const flags = (options.inputs ?? []).filter((input) => input.dtype === 'bool' && /use_cache/.test(input.name))
+  const filled = filledInputs(inputs)
   const table: Table = {
     path,
     rows: rows.length,
-    columns,
-    loose: [],
+    columns: [tokenInput, ...filled, 'labels'].map((name) => tokenColumn(name)),
+    loose: cacheFlags(inputs),
     randomAccess: true,
     notes: [],
     async *scan(indices) {
       let piece: Row[] = []
       for (const index of indices ?? rows.keys()) {
-        piece.push({ index, cells: cellsOf(rows[index]!, tokenInput, wanted) })
+        piece.push({ index, cells: labelled(rows[index]!, tokenCells(rows[index]!, tokenInput, filled)) })
         if (piece.length < PIECE_ROWS) continue
         yield piece
         piece = []
@@ -62,7 +53,7 @@ export async function textDataset(path: string, tokenizer: Tokenizer, options: T
       if (piece.length > 0) yield piece
     },
     async *fingerprint() {
-      yield `tokens ${options.window ?? 256}\n`
+      yield `tokens ${options.window ?? DEFAULT_WINDOW}\n`
       yield tokenizer.fingerprint
       yield* readChunks(path)
     },
@@ -71,34 +62,24 @@ export async function textDataset(path: string, tokenizer: Tokenizer, options: T
     ...(options.inputs ? { inputs: options.inputs } : {}),
     label: 'labels',
     nextTokens: tokenizer.size,
-    // Merged decoders take a flag that says whether their cache holds something.
-    constants: Object.fromEntries(
-      flags.map(({ name }) => [name, { dtype: 'bool' as const, dims: [1], data: Uint8Array.of(0) }]),
-    ),
     notes: [`text in ${rows.length} rows of tokens, by ${tokenizer.path}`],
   })
 }
 
-function tokenInputOf(inputs: readonly InputWish[], path: string): string {
-  const names = inputs.filter(({ dtype }) => dtype === 'int64' || dtype === 'int32').map(({ name }) => name)
-  const found = TOKENS.find((name) => names.includes(name))
-  if (found) return found
+function requireTokenInput(inputs: readonly InputWish[], path: string): string {
+  const found = tokenInputOf(inputs)
+  if (found) return found.name
   throw new UserError('bad-data', 'the model takes no token numbers, so text cannot feed it', {
     where: path,
-    hint: `an input of integers named ${TOKENS.slice(0, 3).join(', ')} is looked for; the model takes ${inputs.map(({ name }) => name).join(', ')}`,
+    hint: `an input of integers named ${TOKEN_NAMES.slice(0, 3).join(', ')} is looked for; the model takes ${inputs.map(({ name }) => name).join(', ')}`,
   })
 }
 
-function cellsOf(tokens: Int32Array, tokenInput: string, wanted: readonly string[]): Row['cells'] {
-  const n = tokens.length
-  const wide = BigInt64Array.from(tokens, BigInt)
-  const labels = new BigInt64Array(n).fill(-100n)
-  labels.set(wide.subarray(1))
-  return {
-    [tokenInput]: { dims: [n], data: wide },
-    ...Object.fromEntries(wanted.map((name) => [name, { dims: [n], data: FILLERS[name]!(n) }])),
-    labels: { dims: [n], data: labels },
-  }
+/** The cells of a row, with the token that follows each as its label. */
+function labelled(tokens: Int32Array, cells: Row['cells']): Row['cells'] {
+  const labels = new BigInt64Array(tokens.length).fill(-100n)
+  labels.set(BigInt64Array.from(tokens.subarray(1), BigInt))
+  return { ...cells, labels: { dims: [tokens.length], data: labels } }
 }
 
 async function windowsOf(path: string, tokenizer: Tokenizer, window: number): Promise<readonly Int32Array[]> {

@@ -1,12 +1,28 @@
+/** Tokens of a row at the most, where nobody says otherwise. */
+export const DEFAULT_WINDOW = 256
+
+/** How text is made tokens: the file of the tokenizer, or folders to look in, and the most tokens of a row. */
+export interface TextChoice {
+  readonly tokenizer?: string
+  readonly folders?: readonly string[]
+  readonly window?: number
+}
+
 /** Text to token numbers and nothing else of what a tokenizer can do. */
 export interface Tokenizer {
   /** Where it came from, for messages. */
   readonly path: string
   /** The token that a text begins with, where the model knows one. */
   readonly start: number | null
+  /** The tokens that it puts around a text: `[CLS]` before and `[SEP]` after it, say. */
+  readonly before: readonly number[]
+  readonly after: readonly number[]
+  /** The token that fills up short rows, and whether it stands before them. */
+  readonly pad: number
+  readonly padsLeft: boolean
   /** Tokens that it knows. */
   readonly size: number
-  /** Tokens of a text, without the one that begins it. */
+  /** Tokens of a text, without those around it. */
   encode(text: string): readonly number[]
   /** Everything that decides the tokens, for digests. */
   readonly fingerprint: Uint8Array
