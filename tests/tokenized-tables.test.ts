@@ -168,6 +168,18 @@ describe('a column of text for a model of tokens', () => {
   })
 })
 
+test('an unknown word is the token that the tokenizer has for it, and an error where it has none', async () => {
+  const write = folder('words')
+  const path = write('a.jsonl', lines([{ text: 'good unheard film' }]))
+  const vocab = { zero: 0, good: 1, film: 2, '<unk>': 3 }
+  const words = (model: object) =>
+    write('tokenizer.json', tokenizerJson({ post_processor: null, model: { type: 'WordLevel', vocab, ...model } }))
+  const read = async (tokenizer: string) =>
+    rowsOf(await openDataset(path, { inputs: open, text: { tokenizer } }), 'input_ids')
+  expect(await read(words({ unk_token: '<unk>' }))).toEqual([[1, 3, 2]])
+  await expect(read(words({ unk_token: 'none' }))).rejects.toThrow(/no token for "unheard"/)
+})
+
 test('a classifier of texts is judged by its labels', async () => {
   const write = folder('judged')
   write('tokenizer.json', tokenizerJson())

@@ -11,7 +11,8 @@ export function huggingFaceTokenizer(json: Uint8Array, config: Uint8Array | null
   const content = parse(json, 'tokenizer.json', path)
   let encoder: Encoder
   try {
-    encoder = new Encoder(content, settings)
+    // The library takes the token for unknown words of a plain list of words from the settings alone.
+    encoder = new Encoder(content, { ...settings, ...unknownToken(content) })
   } catch (cause) {
     if (cause instanceof UserError) throw cause
     throw new UserError('bad-data', `"${path}" is no tokenizer that can be read: ${(cause as Error).message}`, {
@@ -20,11 +21,17 @@ export function huggingFaceTokenizer(json: Uint8Array, config: Uint8Array | null
       cause,
     })
   }
-  const plain = (text: string) => encoder.encode(text, { add_special_tokens: false }).ids
+  const plain = (text: string) => {
+    const { ids, tokens } = encoder.encode(text, { add_special_tokens: false })
+    // What has no number would be read as token 0.
+    const unknown = tokens.find((_: string, i: number) => ids[i] === undefined)
+    if (unknown !== undefined) throw noToken(unknown, path)
+    return ids
+  }
   const { before, after } = around(encoder, path)
   return {
     path,
-    start: before[0] ?? namedStart(settings, plain),
+    start: before[0] ?? namedStart(encoder, settings),
     before,
     after,
     ...padding(encoder, content, settings),
@@ -71,16 +78,26 @@ type NamedToken = string | { content?: string } | null | undefined
 
 const textOf = (token: NamedToken) => (typeof token === 'string' ? token : token?.content)
 
+function unknownToken(content: object): { unk_token?: string } {
+  const token = (content as { model?: { unk_token?: string | null } }).model?.unk_token
+  return typeof token === 'string' ? { unk_token: token } : {}
+}
+
+const noToken = (word: string, path: string) =>
+  new UserError('bad-data', `"${path}" knows no token for "${word}", and none for what it does not know`, {
+    where: path,
+    hint: 'Is it the tokenizer of this model? Its unk_token must be a word of its vocabulary, or the text must do with the words that are.',
+  })
+
 /** Word by number in most kinds of model, a list of words with their scores in a Unigram model. */
 function vocabularySize(content: object): number {
   const vocabulary = (content as { model?: { vocab?: object } }).model?.vocab ?? {}
   return Object.keys(vocabulary).length
 }
 
-function namedStart(settings: object, encode: (text: string) => readonly number[]): number | null {
-  const text = textOf((settings as { bos_token?: NamedToken }).bos_token)
-  const ids = text ? encode(text) : []
-  return ids.length === 1 ? ids[0]! : null
+function namedStart(encoder: Encoder, settings: object): number | null {
+  const token = textOf((settings as { bos_token?: NamedToken }).bos_token)
+  return token === undefined ? null : (encoder.token_to_id(token) ?? null)
 }
 
 function parse(bytes: Uint8Array, name: string, path: string): object {
