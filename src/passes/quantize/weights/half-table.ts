@@ -1,4 +1,4 @@
-import { fromNumbers, int, makeNode, type Node, nodeLabel, roundTo, tensorValues } from '../../../ir/index.ts'
+import { elementType, fromNumbers, makeNode, type Node, nodeLabel, roundTo, tensorValues } from '../../../ir/index.ts'
 import type { GraphEditor } from '../../../rewrite/index.ts'
 import { FEWEST_WEIGHTS } from '../dynamic/dynamic-matmul.ts'
 import { readersOfTable } from './tied-table.ts'
@@ -23,7 +23,7 @@ export function halveTable(node: Node, editor: GraphEditor): boolean {
     editor.replace(
       lookup,
       { ...lookup, name: nodeLabel(lookup), inputs: [half, lookup.inputs[1]!], outputs: [rows] },
-      makeNode('Cast', [rows], lookup.outputs, { name: rows, attributes: { to: int(1) } }),
+      makeNode('Cast', [rows], lookup.outputs, { name: rows, attributes: { to: elementType('float32') } }),
     )
   }
   return true
