@@ -39,7 +39,7 @@ export function corrupted(
   seed: number,
 ): Dataset {
   const label = `corruption ${JSON.stringify([GENERATION, understood, name, severity, seed])}`
-  const { modality, pixels, places, amplitude } = understood
+  const { modality, pixels, places, tokens, amplitude } = understood
   const twins = new Map(data.fields.map((field) => [field.name, field.twin ?? field.name]))
   const draws = (field: string, row: number) => seededDraws(seed, `${name}/${twins.get(field)}`, row)
   if (modality === 'text') {
@@ -51,7 +51,9 @@ export function corrupted(
   if (modality === 'table') {
     const { apply } = tableCorruptions[name]!
     return transformed(data, understood.names, label, (column, field, indices) =>
-      eachTableRow(column, indices, (values, row) => apply(values, places[field]!, severity, draws(field, row))),
+      eachTableRow(column, indices, (values, row) =>
+        bounded(apply(values, places[field]!, severity, draws(field, row)), tokens[field]),
+      ),
     )
   }
   const change = (values: ArrayLike<number>, shape: readonly number[], field: string, random: SeededDraws) =>
@@ -97,6 +99,12 @@ export function nudged(data: Dataset, understood: Understood, name: string): Dat
 function within(samples: Float64Array, amplitude: readonly [number, number] | null): Float64Array {
   return amplitude ? samples.map((value) => Math.min(amplitude[1], Math.max(amplitude[0], value))) : samples
 }
+
+/** Values of a row, none beyond the limits where there are some. */
+const bounded = (values: readonly (number | string)[], limits: readonly [number, number] | undefined) =>
+  limits
+    ? values.map((value) => (typeof value === 'string' ? value : Math.min(limits[1], Math.max(limits[0], value))))
+    : values
 
 function eachRow(
   column: Column,

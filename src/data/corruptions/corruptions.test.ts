@@ -286,6 +286,27 @@ describe('tables', () => {
     expect((await rows(97, { modality: 'table' })).notes).toEqual([])
     expect((await rows(5)).notes).toEqual([])
   })
+  test('of tokens, none becomes one that no row has, and the mask beside them stays', async () => {
+    const ids = BigInt64Array.from({ length: 360 }, (_, i) => BigInt(3 + ((i * 7) % 97)))
+    const data = await memoryDataset(
+      {
+        ids: { dtype: 'int64', dims: [40, 9], data: ids },
+        mask: { dtype: 'int64', dims: [40, 9], data: new BigInt64Array(360).fill(1n) },
+      },
+      { inputs: ['ids', 'mask'].map((name) => ({ name, dtype: 'int64', shape: ['n', 9] })) },
+    )
+    const known = await understand(data)
+    expect(known.names).toEqual(['ids'])
+    for (const { name } of applicable(known)) {
+      const changed: bigint[] = []
+      for await (const { columns } of corrupted(data, known, name, 5, 0).read()) {
+        changed.push(...(columns.ids!.data as BigInt64Array))
+        expect([...(columns.mask!.data as BigInt64Array)].every((value) => value === 1n)).toBe(true)
+      }
+      expect(changed).not.toEqual([...ids])
+      expect(changed.every((value) => value >= 3n && value <= 99n)).toBe(true)
+    }
+  })
   const columns = Float32Array.from({ length: 3 * 200 }, (_, i) =>
     i % 3 === 0 ? Math.floor(i / 3) % 4 : i % 3 === 1 ? Math.sin(i) * 10 : i / 7,
   )

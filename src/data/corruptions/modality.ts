@@ -20,6 +20,8 @@ export interface Understood {
   readonly amplitude: readonly [number, number] | null
   /** For tables, by field. */
   readonly places: Readonly<Record<string, readonly PlaceKnowledge[]>>
+  /** Fields of whole numbers that may be tokens: least and greatest that were seen, as a model's table ends somewhere. */
+  readonly tokens: Readonly<Record<string, readonly [number, number]>>
   readonly notes: readonly string[]
 }
 
@@ -77,10 +79,17 @@ export async function understand(data: Dataset, options: UnderstandOptions = {})
   if (data.rows > 0 && chosen.some((name) => places[name]!.length === 0))
     throw fail('the rows have different lengths', 'say what they are with --as audio, or bring them to one length')
   const codes = modality === null ? inputs.filter((field) => looksLikeTokens(field, places[field.name]!)) : []
-  return { ...nothingKnown('table', chosen), places, notes: codes.map(tokenNote) }
+  // Masks and types beside tokens say where these are: they are no columns.
+  const beside = (field: Field) =>
+    !codes.includes(field) && codes.some((one) => isWhole(field) && shapeOf(one) === shapeOf(field))
+  const corrupted = inputs.filter((field) => !beside(field)).map(nameOf)
+  const tokens = Object.fromEntries(codes.map(({ name }) => [name, rangeOf(places[name]!)]))
+  return { ...nothingKnown('table', corrupted), places, tokens, notes: codes.map(tokenNote) }
 }
 
 const nameOf = ({ name }: Field) => name
+const shapeOf = ({ rowShape }: Field) => rowShape.join()
+const isWhole = ({ dtype }: Field) => /^u?int/.test(dtype)
 const shown = ({ name, rowShape }: Field) => `${name} [${rowShape.map((dim) => dim ?? '?').join(',')}]`
 const nothingKnown = (modality: Modality, names: readonly string[]): Understood => ({
   modality,
@@ -88,6 +97,7 @@ const nothingKnown = (modality: Modality, names: readonly string[]): Understood 
   pixels: {},
   amplitude: null,
   places: {},
+  tokens: {},
   notes: [],
 })
 
@@ -104,17 +114,17 @@ function looksLikeSound({ dtype, rowShape }: Field, places: readonly PlaceKnowle
 }
 
 /** Many whole numbers a row, of many values at the same place: a text in numbers rather than columns of a table. */
-function looksLikeTokens({ dtype, rowShape }: Field, places: readonly PlaceKnowledge[]): boolean {
+function looksLikeTokens(field: Field, places: readonly PlaceKnowledge[]): boolean {
   return (
-    /^u?int/.test(dtype) &&
-    rowShape.filter((dim) => dim !== 1).length === 1 &&
+    isWhole(field) &&
+    field.rowShape.filter((dim) => dim !== 1).length === 1 &&
     places.length >= SHORTEST_TEXT &&
-    places.some(({ categories }) => categories === null)
+    places.some(({ categories, low, high }) => categories === null && low < high)
   )
 }
 
 const tokenNote = ({ name }: Field) =>
-  `The whole numbers of "${name}" are changed as columns of a table are. If they are tokens of a text, these are not the mistakes that people make in texts: only a model that takes the text itself can be tried on those (--as table says that it is a table).`
+  `The whole numbers of "${name}" are changed as columns of a table are, within those that were seen. If they are tokens of a text, these are not the mistakes that people make in texts: only a model that takes the text itself can be tried on those (--as table says that it is a table).`
 
 async function pixelsOf(
   data: Dataset,
@@ -142,11 +152,16 @@ async function pixelsOf(
   return { ...nothingKnown('images', fields.map(nameOf)), pixels, notes }
 }
 
-/** The usual range that holds all values seen, else their own. */
-async function rangeSeen(data: Dataset, name: string, indices: readonly number[]): Promise<readonly [number, number]> {
-  const places = (await knowColumns(data, [name], indices))[name]!
+/** Least and greatest value of all places. */
+function rangeOf(places: readonly PlaceKnowledge[]): readonly [number, number] {
   const low = places.reduce((least, place) => Math.min(least, place.low), Infinity)
   const high = places.reduce((most, place) => Math.max(most, place.high), -Infinity)
+  return [low, high]
+}
+
+/** The usual range that holds all values seen, else their own. */
+async function rangeSeen(data: Dataset, name: string, indices: readonly number[]): Promise<readonly [number, number]> {
+  const [low, high] = rangeOf((await knowColumns(data, [name], indices))[name]!)
   if (low >= 0 && high <= 1) return [0, 1]
   if (low >= -1 && high <= 1) return [-1, 1]
   if (low >= 0 && high <= 255 && high > 2) return [0, 255]
