@@ -200,7 +200,7 @@ describe('no verdict without evidence, and rows are spent once', () => {
   })
 
   test('few rows that were lucky for one candidate do not leave it alone: the next best is there when it fails', async () => {
-    const lucky = 'int8-minmax'
+    const lucky = 'int8-products-minmax'
     const settled = { verdict: 'inconclusive', margin: 0.3, nonInferiority: {} } as unknown as Partial<ComparisonReport>
     const script: Script = {
       // Nothing to fall back on but other integers.

@@ -192,5 +192,5 @@ test('what comes out as a model that is there already stays findable, and what c
   ]
   expect(await pool.buildAll(same)).toEqual([])
   expect(pool.get('mse').result.alsoMadeAs).toEqual(['entropy'])
-  expect(pool.warnings).toEqual(['float16 found nothing to do'])
+  expect(pool.warnings).toEqual(['float16 leaves the model as it is'])
 })

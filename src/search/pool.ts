@@ -93,8 +93,9 @@ export class Pool {
       return null
     }
     if (built.digest === this.bench.original.digest) {
-      const who = spec.id === 'lossless' ? 'the lossless passes' : spec.id
-      this.warnings.push(`${who} found nothing to do`)
+      this.warnings.push(
+        spec.id === 'lossless' ? 'the lossless passes found nothing to do' : `${spec.id} leaves the model as it is`,
+      )
       return null
     }
     // Where one candidate cannot be read back, often none can: the reason is told once.
