@@ -146,14 +146,14 @@ class Optimization {
     const recurrent = hasRecurrent(layers)
     const placements = calibrating ? placementSpecs({ recurrent, small, calibration: hurry ? 'mse' : 'minmax' }) : []
     const free = dataFreeSpecs(layers, small, bench.target)
-    if (hurry) {
-      // What kernels cost is dear to see.
-      const dear = ({ measuredCosts }: CandidateSpec) => measuredCosts === true
-      const others = await this.#buildOne([...placements.filter((one) => !dear(one)), ...placements.filter(dear)])
-      if (small) await this.#pool.buildAll(free)
-      else others.push(...(await this.#buildOne(free)))
-      this.#postponed = [...others.filter((one) => !dear(one)), ...others.filter(dear)]
-    } else await this.#buildSpecs([...placements, ...free])
+    if (!hurry) {
+      await this.#buildSpecs([...placements, ...free])
+      return
+    }
+    const others = await this.#buildOne(cheapFirst(placements))
+    if (small) await this.#pool.buildAll(free)
+    else others.push(...(await this.#buildOne(free)))
+    this.#postponed = cheapFirst(others)
   }
 
   /** Builds these, with ranges of fewer rows where those of all would take long. */
@@ -282,6 +282,10 @@ class Optimization {
     })
   }
 }
+
+/** Those that need no costs of kernels, which are dear to see, before those that do; else in their order. */
+const cheapFirst = (specs: readonly CandidateSpec[]): readonly CandidateSpec[] =>
+  [...specs].sort((one, other) => Number(one.measuredCosts ?? false) - Number(other.measuredCosts ?? false))
 
 function goalWithLimits({ goal, maxBytes, maxP99Ms, maxRssBytes }: ResolvedOptions): Goal {
   return {
