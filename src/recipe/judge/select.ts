@@ -77,7 +77,8 @@ function againstItself(model: RobustnessReport['models'][number] | undefined, i:
   return model && i === 0 ? { ...model, change: { delta: 0, ci: [0, 0] as const } } : model
 }
 
-type Row = Omit<SelectedModel, 'onFront'>
+/** A row of the leaderboard; every model was timed. */
+type Row = Omit<SelectedModel, 'onFront' | 'p50Ms'> & { readonly p50Ms: number }
 
 function selected(
   { name, model, data }: NamedModel,
@@ -116,9 +117,9 @@ function reportOf(
   const worth = (row: Row) => (row.metric === null ? -Infinity : sign * row.metric)
   const models = rows
     .map((row) => ({ ...row, onFront: !rows.some((other) => other !== row && beats(other, row, worth)) }))
-    .sort((a, b) => Number(b.admitted) - Number(a.admitted) || worth(b) - worth(a) || (a.p50Ms ?? 0) - (b.p50Ms ?? 0))
+    .sort((a, b) => Number(b.admitted) - Number(a.admitted) || worth(b) - worth(a) || a.p50Ms - b.p50Ms)
   const admitted = models.filter((row) => row.admitted)
-  const fastest = [...admitted].sort((a, b) => (a.p50Ms ?? Infinity) - (b.p50Ms ?? Infinity))[0]
+  const fastest = [...admitted].sort((a, b) => a.p50Ms - b.p50Ms)[0]
   const through = gates.length === 1 ? 'the gate' : gates.length === 2 ? 'both gates' : `all ${gates.length} gates`
   return {
     kind: 'selection',
@@ -145,7 +146,7 @@ function reportOf(
 
 /** At least as good in metric, latency and size, and better in one. */
 function beats(a: Row, b: Row, worth: (row: Row) => number): boolean {
-  const of = (row: Row) => [worth(row), -(row.p50Ms ?? Infinity), -row.bytes]
+  const of = (row: Row) => [worth(row), -row.p50Ms, -row.bytes]
   const [x, y] = [of(a), of(b)]
   return x.every((value, k) => value >= y[k]!) && x.some((value, k) => value > y[k]!)
 }
