@@ -19,7 +19,7 @@ export interface BatchInvariance {
  * another batch: 6e-8 a term, which depth carries further (1.1e-5 measured on a float32 text classifier of 95 nodes).
  * One activation scale shared by a batch moves answers by steps of 1/255 of their range, forty times this limit.
  */
-export const REASSOCIATION = 1e-4
+const REASSOCIATION = 1e-4
 
 /** Rows that share a run: four, or two where they are large, since memory grows with them; no more than there are. */
 const batchOf = (rows: readonly Feeds[]) => Math.min(rows.length, bytesOf(rows[0] as Feeds) > LARGE ? 2 : 4)

@@ -16,7 +16,7 @@ export interface Tolerance {
  * What `simplify` promises in float32. Sums of large numbers carry float32's own rounding, whatever is left of them:
  * beside outputs of 10,000, which lie 0.001 apart, a zero is a zero within a few such steps.
  */
-export const LOSSLESS: Tolerance = { abs: 1e-3, rel: 1e-3, peak: 2 ** -20 }
+const LOSSLESS: Tolerance = { abs: 1e-3, rel: 1e-3, peak: 2 ** -20 }
 
 export interface OutputEquivalence {
   readonly name: string
