@@ -25,7 +25,7 @@ import {
   stoppingBound,
 } from '../../evaluate/index.ts'
 import { checkChoice, readEnergy, UserError } from '../../platform/index.ts'
-import type { LatencyOf, LatencyReport, Target } from '../../report/index.ts'
+import type { LatencyOf, LatencyReport, SweepPoint, Target } from '../../report/index.ts'
 import { type RunsOn, runsOn } from '../runs-on.ts'
 import { benchDecoder } from './bench-decoder.ts'
 import { type BenchInputs, type BenchInputsOptions, benchInputs } from './bench-inputs.ts'
@@ -86,15 +86,13 @@ export async function bench(models: readonly LatencySubject[], options: BenchOpt
   const open = (subject: LatencySubject, count = threads, instance = 0) =>
     pins.open(subject.model, { ...sessionOptions(options), threads: count }, instance)
 
-  const feeds = inputs.byRows.get(queryRows) ?? inputs.byRows.get(inputs.base)!
-  const rows = inputs.byRows.has(queryRows) ? queryRows : inputs.base
+  const query = queryOf(inputs, scenario, queryRows)
+  const { feeds, rows } = query
   if (options.batch !== undefined && rows !== options.batch)
     throw new UserError('bad-argument', `the first model does not take ${options.batch} rows at once`, {
       where: models[0]!.label,
       hint: `it takes ${[...inputs.byRows.keys()].join(', ')}; data with too few rows also limits it`,
     })
-  // A query of more rows than the model takes at once is several runs; offline, a run is as good as another.
-  const runs = scenario === 'multi-stream' ? Math.max(1, Math.round(queryRows / rows)) : 1
   const { report, samples } =
     scenario === 'server'
       ? await measureServer(models, feeds, {
@@ -108,32 +106,16 @@ export async function bench(models: readonly LatencySubject[], options: BenchOpt
           ...(signal ? { signal } : {}),
           ...(onProgress ? { onProgress } : {}),
         })
-      : await measureLatency(models, feeds, {
-          ...options,
-          minRuns: options.minRuns ?? leastQueries(scenario, rows),
-          rows: rows * runs,
-          maxSeconds,
-          open: options.open ?? (async (model) => queriesOf(await open({ label: '', model }), runs)),
-          onProgress: ({ rounds }) => onProgress?.(`round ${rounds}`),
-        })
-
-  const percentile = SCENARIOS[scenario].percentile
+      : await measureQueries(models, query, scenario, { ...options, maxSeconds }, open)
   const prices = options.prices ?? DEFAULT_PRICES
   const extras =
     options.open || options.browser
       ? null
       : await extrasOf(models, report.models, feeds, rows, { open, prices, threads })
-  const measured = report.models.map((model, i): LatencyOf => {
-    const ns = samples[i]!
-    if (ns.length === 0) return model
-    return {
-      ...model,
-      percentiles: percentilesOf(ns),
-      bound: stoppingBound(ns, percentile),
-      distribution: distributionOf(ns),
-      ...extras?.[i],
-    }
-  })
+  const measured = report.models.map((model, i) => ({
+    ...model,
+    ...(samples[i]!.length > 0 ? { ...tailOf(samples[i]!, scenario), ...extras?.[i] } : {}),
+  }))
   const swept = options.sweep
     ? await measureSweep(models, {
         open,
@@ -157,7 +139,7 @@ export async function bench(models: readonly LatencySubject[], options: BenchOpt
     ...(decoding ? { decoding } : {}),
     scenario,
     batch: rows,
-    queryRows: rows * runs,
+    queryRows: rows * query.runs,
     models: measured,
     cores: pins.cores(),
     seed,
@@ -165,12 +147,7 @@ export async function bench(models: readonly LatencySubject[], options: BenchOpt
     ...(options.maxP99Ms === undefined ? {} : { maxP99Ms: options.maxP99Ms }),
     ...(swept ? { sweep: swept.points, best: swept.best } : {}),
     costs: costsOf(
-      measured.map((model) => {
-        const best = swept?.best[model.path]
-        return best
-          ? { path: model.path, perSecond: best.throughput, cores: best.threads * best.instances }
-          : { path: model.path, perSecond: model.throughput, cores: threads }
-      }),
+      measured.map((model) => ratedAt(model, swept?.best[model.path], threads)),
       {
         prices,
         arch: machine().os.split(' ').at(-1)!,
@@ -183,6 +160,53 @@ export async function bench(models: readonly LatencySubject[], options: BenchOpt
     warnings: [...rehearsed(options.stall), ...report.warnings, ...pins.warnings(), ...shortRuns(measured)],
   }
 }
+
+/** What one query brings. */
+interface Query {
+  readonly feeds: Feeds
+  /** Rows of one run. */
+  readonly rows: number
+  /** Runs that answer a query of more rows than the model takes at once; offline, a run is as good as another. */
+  readonly runs: number
+}
+
+function queryOf({ byRows, base }: BenchInputs, scenario: Scenario, queryRows: number): Query {
+  const rows = byRows.has(queryRows) ? queryRows : base
+  const runs = scenario === 'multi-stream' ? Math.max(1, Math.round(queryRows / rows)) : 1
+  return { feeds: byRows.get(rows)!, rows, runs }
+}
+
+type OpenSubject = (subject: LatencySubject) => Promise<IsolatedSession>
+
+/** Queries one after the other, or as many as fit. */
+function measureQueries(
+  models: readonly LatencySubject[],
+  { feeds, rows, runs }: Query,
+  scenario: Exclude<Scenario, 'server'>,
+  options: BenchOptions,
+  open: OpenSubject,
+) {
+  return measureLatency(models, feeds, {
+    ...options,
+    minRuns: options.minRuns ?? leastQueries(scenario, rows),
+    rows: rows * runs,
+    open: options.open ?? (async (model) => queriesOf(await open({ label: '', model }), runs)),
+    onProgress: ({ rounds }) => options.onProgress?.(`round ${rounds}`),
+  })
+}
+
+/** How the times of single queries, in nanoseconds, spread. */
+const tailOf = (ns: Float64Array, scenario: Scenario) => ({
+  percentiles: percentilesOf(ns),
+  bound: stoppingBound(ns, SCENARIOS[scenario].percentile),
+  distribution: distributionOf(ns),
+})
+
+/** What answers are priced at: the best point of a sweep, else the load that was measured. */
+const ratedAt = ({ path, throughput }: LatencyOf, best: SweepPoint | null | undefined, threads: number) =>
+  best
+    ? { path, perSecond: best.throughput, cores: best.threads * best.instances }
+    : { path, perSecond: throughput, cores: threads }
 
 const fittedPlace = (place: RunsOn, fit: Fit | undefined): RunsOn =>
   fit ? { ...place, open: async (model, ...more) => fit(model, await place.open(model, ...more)) } : place
@@ -235,11 +259,7 @@ async function extrasOf(
   measured: readonly LatencyOf[],
   feeds: Feeds,
   rows: number,
-  {
-    open,
-    prices,
-    threads,
-  }: { open(subject: LatencySubject): Promise<IsolatedSession>; prices: PriceTable; threads: number },
+  { open, prices, threads }: { readonly open: OpenSubject; readonly prices: PriceTable; readonly threads: number },
 ): Promise<readonly Pick<LatencyOf, 'allocations' | 'energy'>[]> {
   const counter = readEnergy()
   const sessions: IsolatedSession[] = []
