@@ -1,6 +1,5 @@
 import type { Dataset } from '../data/index.ts'
 import { type Feeds, machine, ortNode, type Session } from '../engine/index.ts'
-import { compare, type Metric } from '../evaluate/index.ts'
 import type { Model, NumericArray } from '../ir/index.ts'
 import { UserError } from '../platform/index.ts'
 import type {
@@ -26,9 +25,7 @@ import { sensitivityOf } from './evidence/sensitivity.ts'
 import { firstFeeds } from './first-feeds.ts'
 import { FloatForms } from './float-forms.ts'
 import { inspect } from './inspect.ts'
-import { Answers, memoSession } from './judge/memo-session.ts'
-import { nameModels } from './judge/name-models.ts'
-import { type Meter, noMeter } from './meter.ts'
+import { CandidateJudge, type JudgingOptions } from './judge/candidate-judge.ts'
 import { neighboursChange } from './neighbours.ts'
 import type { Spared } from './prune/spare.ts'
 import { FORM_SECONDS, forNativeKernels } from './quantize/float-form-choice.ts'
@@ -44,31 +41,27 @@ import { startTrail, type Trail } from './trail.ts'
 import { tryMetric } from './try-metric.ts'
 import { advanceOnThreads } from './weight-threads.ts'
 
-/** Bytes of a candidate's answers that are kept from one step of judging to the next. */
-const CANDIDATE_BYTES = 2 ** 25
-
 /** Runs that show where the time goes: within so many milliseconds of the original. */
 const [FEWEST_PROFILED, MOST_PROFILED, PROFILING_MS] = [3, 20, 2000]
 
-export interface WorkbenchOptions {
-  readonly target: Target
+export interface WorkbenchOptions extends JudgingOptions {
   /** Target `web`: the browser that times and judges (its path, or `auto`), instead of WebAssembly under Node. */
   readonly browser?: string | undefined
-  readonly margin: number
-  readonly alpha: number
   readonly seed: number
-  readonly threads: number
-  readonly metric?: string | Metric | undefined
-  readonly label?: string | undefined
-  readonly slices?: readonly string[] | undefined
   /** Rows to calibrate on; then all of `data` is for selecting and proving. */
   readonly calibrationData?: Dataset | undefined
   /** Rows to prove on; then all of `data` is for calibrating and selecting. */
   readonly proofData?: Dataset | undefined
-  readonly cache: EvidenceCache
-  readonly meter?: Meter | undefined
-  readonly signal?: AbortSignal | undefined
-  readonly onProgress?: ((text: string) => void) | undefined
+}
+
+/** What is known of the original once it was opened and has answered a row. */
+interface Opened {
+  readonly original: Built
+  readonly session: Session
+  readonly rows: Workbench['rows']
+  readonly feeds: Feeds
+  readonly seen: Workbench['seen']
+  readonly place: RunsOn
 }
 
 /**
@@ -87,30 +80,19 @@ export class Workbench {
   readonly #feeds: Feeds
   readonly #place: RunsOn
   readonly #forms: FloatForms
-  #base: Promise<Session> | undefined
-  /** The original meets the same rows once for every candidate, also where a timing came between. */
-  readonly #baseAnswers = new Answers()
-  /** Those of the candidates to the selection rows, by digest: they are judged on more and more of them. */
-  readonly #answers = new Map<string, Answers>()
+  readonly #judge: CandidateJudge
   /** What recipes of its candidates refer to, by digest. */
   readonly tensors = new Map<string, NumericArray>()
 
-  private constructor(
-    original: Built,
-    rows: Workbench['rows'],
-    feeds: Feeds,
-    inspection: InspectionReport,
-    seen: Workbench['seen'],
-    options: WorkbenchOptions,
-    place: RunsOn,
-  ) {
+  private constructor({ original, session, rows, feeds, seen, place }: Opened, options: WorkbenchOptions) {
     this.seen = seen
     this.#place = place
     this.original = original
     this.rows = rows
-    this.inspection = inspection
+    this.inspection = inspect(original.model)
     this.#feeds = feeds
     this.#options = { ...options, cache: inMemory(options.cache) }
+    this.#judge = new CandidateJudge(original, session, rows, place, this.#options)
     this.#forms = new FloatForms(original.model, rows.calibrate, this.#options, async (forms) => {
       if (this.formSeconds <= 0) return null
       const built = forms.map(({ id, trail }) => builtFrom({ id, words: id }, trail, {}, []))
@@ -128,7 +110,7 @@ export class Workbench {
     const rows = shareRows(data, { calibration: options.calibrationData, proof: options.proofData }, options.seed)
     const place = await runsOn(options.target, options.browser)
     const { session, openMs } = await openTimed(() => place.open(model, { threads: options.threads }))
-    const bench = await (async () => {
+    try {
       // With a single row in all, the one that proves gives its shapes to the timing.
       const some = [rows.calibrate, rows.select, rows.prove].find((part) => part.indices.length > 0)!
       const feeds = await firstFeeds(session, some.data, some.indices)
@@ -137,17 +119,15 @@ export class Workbench {
       await tryMetric(session, rows.select, runMs, options)
       const trail = startTrail(model)
       const original = builtFrom({ id: 'original', words: 'the file as it came' }, trail, {}, [])
-      return new Workbench(original, rows, feeds, inspect(model), { openMs, runMs }, options, place)
-    })().catch(async (error) => {
+      return new Workbench({ original, session, rows, feeds, seen: { openMs, runMs }, place }, options)
+    } catch (error) {
       await session.close()
       throw error
-    })
-    bench.#base = Promise.resolve(memoSession(session, bench.#baseAnswers))
-    return bench
+    }
   }
 
-  async close(): Promise<void> {
-    await (await this.#base)?.close()
+  close(): Promise<void> {
+    return this.#judge.release()
   }
 
   /** Where evidence is kept. */
@@ -285,66 +265,14 @@ export class Workbench {
 
   /** Times the original and the candidates side by side, one row a run; only the models themselves run meanwhile. */
   async time(candidates: readonly Built[], maxSeconds: number, purpose: TimingPurpose): Promise<LatencyReport> {
-    // The session that judges would hold memory, and its threads a core.
-    await (await this.#base)?.close()
-    this.#base = undefined
+    await this.#judge.release()
     const subjects = [this.original, ...candidates]
     return timeSideBySide(subjects, this.#feeds, this.#place, { ...this.#options, maxSeconds, purpose })
   }
 
   /** Base against candidate on the rows of a phase, or on the first `most` of them. */
-  async judge(built: Built, phase: 'select' | 'prove', most?: number): Promise<ComparisonReport> {
-    const { margin, alpha, metric, label, slices, cache, signal, threads } = this.#options
-    const { data, indices: all } = this.rows[phase]
-    const indices = all.slice(0, most)
-    const named = typeof metric === 'object' ? metric.name : metric
-    const key = {
-      measure: 'comparison',
-      // Raised where a comparison tells more than the ones that were kept.
-      version: 2,
-      models: [this.original.digest, built.digest],
-      data: await data.digest(),
-      indices,
-      margin,
-      alpha,
-      metric: named ?? null,
-      label: label ?? null,
-      slices: slices ?? [],
-      // Integer kernels of another runtime may round otherwise.
-      ...(this.#options.target === 'web' ? { runtime: this.#place.runtime } : {}),
-    }
-    // A metric from a user's file may change between runs under the same name.
-    const keep = typeof metric === 'object' ? null : cache
-    const make = async () => {
-      this.#base ??= this.#place
-        .open(this.original.model, { threads })
-        .then((session) => memoSession(session, this.#baseAnswers))
-      const base = await this.#base
-      const opened = await this.#place.open(built.model, { threads })
-      const candidate = phase === 'select' ? memoSession(opened, this.#answersOf(built)) : opened
-      try {
-        const tick = (this.#options.meter ?? noMeter)('judging')
-        const report = await compare(base, candidate, data, {
-          margin,
-          alpha,
-          indices,
-          ...(metric ? { metric } : {}),
-          ...(label ? { label } : {}),
-          ...(slices ? { slices } : {}),
-          ...(signal ? { signal } : {}),
-          onProgress: (done, of) => {
-            this.#options.onProgress?.(
-              `${phase === 'prove' ? 'proving' : 'judging'} ${built.spec.id}: row ${done} of ${of}`,
-            )
-            tick(done, of)
-          },
-        })
-        return nameModels(report, this.original.model, built.model)
-      } finally {
-        await candidate.close()
-      }
-    }
-    return keep ? keep.get(key, make) : make()
+  judge(built: Built, phase: 'select' | 'prove', most?: number): Promise<ComparisonReport> {
+    return this.#judge.judge(built, phase, most)
   }
 
   /** Why answers of a candidate depend on the rows beside them, where the original's do not. */
@@ -352,12 +280,6 @@ export class Workbench {
     const { data, indices } = this.rows.select.indices.length > 1 ? this.rows.select : this.rows.prove
     const { threads } = this.#options
     return neighboursChange((one) => this.#place.open(one, { threads }), this.original.model, model, data, indices)
-  }
-
-  #answersOf({ digest }: Built): Answers {
-    let answers = this.#answers.get(digest)
-    if (!answers) this.#answers.set(digest, (answers = new Answers(CANDIDATE_BYTES)))
-    return answers
   }
 
   /** A float model with outlier channels moved into weights, by what the calibration rows say about them. */
@@ -378,14 +300,16 @@ export class Workbench {
     const { threads, cache, target } = this.#options
     if (target === 'web') return null
     const { cpu, runtime } = machine()
+    // Of a model that takes seconds a run, fewer runs tell as much.
+    const runs = Math.max(FEWEST_PROFILED, Math.min(MOST_PROFILED, Math.ceil(PROFILING_MS / this.seen.runMs)))
     try {
-      // Of a model that takes seconds a run, fewer runs tell as much.
-      const runs = Math.max(FEWEST_PROFILED, Math.min(MOST_PROFILED, Math.ceil(PROFILING_MS / this.seen.runMs)))
       return await cache.get({ measure: 'profile', cpu, runtime, threads, model: built.digest }, () =>
         ortNode.profile(built.model, this.#feeds, runs, { threads }),
       )
-    } catch {
-      return null
+    } catch (error) {
+      // A model that the runtime does not run once more under its profiler must not cost the answer of a whole search.
+      if (error instanceof UserError) return null
+      throw error
     }
   }
 }

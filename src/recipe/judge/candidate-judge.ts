@@ -1,0 +1,130 @@
+import type { Session } from '../../engine/index.ts'
+import { compare, type Metric } from '../../evaluate/index.ts'
+
+import type { ComparisonReport, Target } from '../../report/index.ts'
+import type { Built } from '../candidate.ts'
+import type { EvidenceCache } from '../evidence/evidence-cache.ts'
+import { type Meter, noMeter } from '../meter.ts'
+import type { RunsOn } from '../runs-on.ts'
+import type { Phase, RowsOf } from '../share-rows.ts'
+import { Answers, memoSession } from './memo-session.ts'
+import { nameModels } from './name-models.ts'
+
+/** Bytes of a candidate's answers that are kept from one step of judging to the next. */
+const CANDIDATE_BYTES = 2 ** 25
+
+export interface JudgingOptions {
+  readonly target: Target
+  readonly margin: number
+  readonly alpha: number
+  readonly threads: number
+  readonly metric?: string | Metric | undefined
+  readonly label?: string | undefined
+  readonly slices?: readonly string[] | undefined
+  readonly cache: EvidenceCache
+  readonly meter?: Meter | undefined
+  readonly signal?: AbortSignal | undefined
+  readonly onProgress?: ((text: string) => void) | undefined
+}
+
+/**
+ * Compares candidates with one original on the rows of a phase. The original stays open from one candidate to the next
+ * until `release`, and what it answered outlives its session.
+ */
+export class CandidateJudge {
+  readonly #original: Built
+  readonly #rows: Readonly<Record<Phase, RowsOf>>
+  readonly #place: RunsOn
+  readonly #options: JudgingOptions
+  #base: Promise<Session> | undefined
+  /** The original meets the same rows once for every candidate, also where a timing came between. */
+  readonly #baseAnswers = new Answers()
+  /** Those of the candidates to the selection rows, by digest: they are judged on more and more of them. */
+  readonly #answers = new Map<string, Answers>()
+
+  /** @param session The original, open; from now on it is closed here. */
+  constructor(
+    original: Built,
+    session: Session,
+    rows: Readonly<Record<Phase, RowsOf>>,
+    place: RunsOn,
+    options: JudgingOptions,
+  ) {
+    this.#original = original
+    this.#base = Promise.resolve(memoSession(session, this.#baseAnswers))
+    this.#rows = rows
+    this.#place = place
+    this.#options = options
+  }
+
+  /** Closes the original, which would hold memory, and its threads a core; it is opened again when it is needed. */
+  async release(): Promise<void> {
+    await (await this.#base)?.close()
+    this.#base = undefined
+  }
+
+  /** Base against candidate on the rows of a phase, or on the first `most` of them. */
+  async judge(built: Built, phase: 'select' | 'prove', most?: number): Promise<ComparisonReport> {
+    const { metric, cache } = this.#options
+    const indices = this.#rows[phase].indices.slice(0, most)
+    // A metric from a user's file may change between runs under the same name.
+    if (typeof metric === 'object') return this.#compare(built, phase, indices)
+    return cache.get(await this.#keyOf(built, phase, indices), () => this.#compare(built, phase, indices))
+  }
+
+  /** Whatever a comparison depends on. */
+  async #keyOf(built: Built, phase: Phase, indices: readonly number[]) {
+    const { margin, alpha, metric, label, slices, target } = this.#options
+    return {
+      measure: 'comparison',
+      // Raised where a comparison tells more than the ones that were kept.
+      version: 2,
+      models: [this.#original.digest, built.digest],
+      data: await this.#rows[phase].data.digest(),
+      indices,
+      margin,
+      alpha,
+      metric: metric ?? null,
+      label: label ?? null,
+      slices: slices ?? [],
+      // Integer kernels of another runtime may round otherwise.
+      ...(target === 'web' ? { runtime: this.#place.runtime } : {}),
+    }
+  }
+
+  async #compare(built: Built, phase: 'select' | 'prove', indices: readonly number[]): Promise<ComparisonReport> {
+    const { margin, alpha, metric, label, slices, signal, threads, meter = noMeter, onProgress } = this.#options
+    this.#base ??= this.#place
+      .open(this.#original.model, { threads })
+      .then((session) => memoSession(session, this.#baseAnswers))
+    const base = await this.#base
+    const opened = await this.#place.open(built.model, { threads })
+    const candidate = phase === 'select' ? memoSession(opened, this.#answersOf(built)) : opened
+    try {
+      const tick = meter('judging')
+      const doing = `${phase === 'prove' ? 'proving' : 'judging'} ${built.spec.id}`
+      const report = await compare(base, candidate, this.#rows[phase].data, {
+        margin,
+        alpha,
+        indices,
+        ...(metric ? { metric } : {}),
+        ...(label ? { label } : {}),
+        ...(slices ? { slices } : {}),
+        ...(signal ? { signal } : {}),
+        onProgress: (done, of) => {
+          onProgress?.(`${doing}: row ${done} of ${of}`)
+          tick(done, of)
+        },
+      })
+      return nameModels(report, this.#original.model, built.model)
+    } finally {
+      await candidate.close()
+    }
+  }
+
+  #answersOf({ digest }: Built): Answers {
+    let answers = this.#answers.get(digest)
+    if (!answers) this.#answers.set(digest, (answers = new Answers(CANDIDATE_BYTES)))
+    return answers
+  }
+}
