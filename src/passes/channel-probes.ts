@@ -6,6 +6,7 @@ import {
   type Model,
   makeNode,
   type Node,
+  type Shape,
   tensorOf,
   type ValueInfo,
 } from '../ir/index.ts'
@@ -70,75 +71,27 @@ export function channelProbes(model: Model, names: readonly string[] = []): Prob
   const opset = model.opsets.get('') ?? 1
   const depths = new Map(model.graph.nodes.flatMap(({ outputs }, at) => outputs.map((name) => [name, at] as const)))
   const depthOf = (name: string) => depths.get(name) ?? -1
+  const values = probedValues(model, opset).sort((a, b) => depthOf(b.name) - depthOf(a.name))
+  const probes = new Map(values.map(({ name, axis }) => [name, { axis }]))
+
   const initializers = new Map(model.graph.initializers)
-  const constant = (name: string, values: readonly number[]) => {
-    initializers.set(name, tensorOf('int64', [values.length], BigInt64Array.from(values, BigInt), name))
+  const constant = (name: string, numbers: readonly number[]) => {
+    initializers.set(name, tensorOf('int64', [numbers.length], BigInt64Array.from(numbers, BigInt), name))
     return name
   }
-  const types = inferTypes(model)
-  const shapeOf = (name: string) => {
-    const type = types.get(name)
-    return type?.kind === 'tensor' ? type.shape : null
-  }
-  const isFixed = (shape: ReturnType<typeof shapeOf>): shape is readonly number[] =>
-    shape?.every((size) => typeof size === 'number') ?? false
-  // From inputs of one shape follow values of one shape.
-  const fixed = model.graph.inputs.every(({ name }) => isFixed(shapeOf(name)))
-
-  const probes = new Map<string, ChannelProbe>()
   /** Nodes by the place of the node that they stand behind. */
   const behind = new Map<number, readonly Node[]>()
   const last: { readonly depth: number; readonly nodes: readonly Node[] }[] = []
-  const told: (ProbePack['values'][number] & { readonly width: number | undefined })[] = []
-  for (const [name, { axis, width }] of calibrationChannels(model.graph, opset)) {
-    const type = types.get(name)
-    if (type?.kind !== 'tensor' || type.dtype !== 'float32' || !type.shape || type.shape.length < 2) continue
-    // An empty value has no extremes.
-    if (type.shape.includes(0)) continue
-    probes.set(name, { axis })
-    const dims = fixed && isFixed(type.shape) ? type.shape : null
-    told.push({ name, axis, rank: type.shape.length, dims, width })
-  }
-  told.sort((a, b) => depthOf(b.name) - depthOf(a.name))
-
   const packs: ProbePack[] = []
-  for (let from = 0; from < told.length; from += SHARED) {
-    const values = told.slice(from, from + SHARED)
-    const id = `whetstone.channels.${packs.length}`
-    const nodes: Node[] = []
-    const numbers: string[] = []
-    for (const [i, { name, axis, dims, width }] of values.entries()) {
-      const value = `${id}.${i}`
-      if (!dims) {
-        // Beside the other numbers: in an output of their own they would keep the values until that one is made.
-        nodes.push(makeNode('Shape', [name], [`${value}.shape`]))
-        nodes.push(
-          makeNode('Cast', [`${value}.shape`], [`${value}.dims`], { attributes: { to: elementType('float32') } }),
-        )
-        numbers.push(`${value}.dims`)
-      }
-      nodes.push(
-        axis === -1
-          ? makeNode('Reshape', [name, constant(`${value}.rows`, [-1, width!])], [value])
-          : makeNode('Flatten', [name], [value], { attributes: { axis: int(2) } }),
-      )
-      const over = axis === -1 ? 0 : 1
-      for (const operator of ['ReduceMin', 'ReduceMax', 'ReduceMean']) {
-        const output = `${value}.${operator}`
-        numbers.push(output)
-        nodes.push(
-          opset >= 18
-            ? makeNode(operator, [value, constant(`whetstone.axis.${over}`, [over])], [output], {
-                attributes: { keepdims: int(0) },
-              })
-            : makeNode(operator, [value], [output], { attributes: { axes: ints([over]), keepdims: int(0) } }),
-        )
-      }
-    }
-    const depth = depthOf(values[0]!.name)
-    behind.set(depth, [...(behind.get(depth) ?? []), ...nodes])
-    last.push({ depth, nodes: [makeNode('Concat', numbers, [id], { attributes: { axis: int(0) } })] })
-    packs.push({ output: id, values })
+  for (let from = 0; from < values.length; from += SHARED) {
+    const some = values.slice(from, from + SHARED)
+    const output = `whetstone.channels.${packs.length}`
+    const told = some.map((value, i) => channelNodes(value, `${output}.${i}`, opset, constant))
+    const depth = depthOf(some[0]!.name)
+    behind.set(depth, [...(behind.get(depth) ?? []), ...told.flatMap(({ nodes }) => nodes)])
+    const numbers = told.flatMap((one) => one.numbers)
+    last.push({ depth, nodes: [makeNode('Concat', numbers, [output], { attributes: { axis: int(0) } })] })
+    packs.push({ output, values: some })
   }
 
   const whole = new Map<string, WholeProbe>()
@@ -147,17 +100,7 @@ export function channelProbes(model: Model, names: readonly string[] = []): Prob
     const id = `whetstone.range.${i}`
     const probe = { min: `${id}.min`, max: `${id}.max`, sum: `${id}.sum`, size: `${id}.size` }
     whole.set(name, probe)
-    const reduce = (operator: string, output: string) =>
-      makeNode(operator, [name], [output], { attributes: { keepdims: int(0) } })
-    last.push({
-      depth: depthOf(name),
-      nodes: [
-        reduce('ReduceMin', probe.min),
-        reduce('ReduceMax', probe.max),
-        reduce('ReduceSum', probe.sum),
-        makeNode('Size', [name], [probe.size]),
-      ],
-    })
+    last.push({ depth: depthOf(name), nodes: wholeNodes(name, probe) })
   }
   const outputs = [
     ...packs.map(
@@ -173,4 +116,75 @@ export function channelProbes(model: Model, names: readonly string[] = []): Prob
     ...last.sort((a, b) => b.depth - a.depth).flatMap((part) => part.nodes),
   ]
   return { model: { ...model, graph: { ...model.graph, nodes, initializers, outputs } }, probes, packs, whole }
+}
+
+/** A value whose channels are looked at, with their number where they lie on the last axis. */
+type ProbedValue = ProbePack['values'][number] & { readonly width: number | undefined }
+
+/** The values whose channels static int8 may round, as far as their rank is known and they hold float32 numbers. */
+function probedValues(model: Model, opset: number): ProbedValue[] {
+  const types = inferTypes(model)
+  // From inputs of one shape follow values of one shape.
+  const fixed = model.graph.inputs.every(({ name }) => {
+    const type = types.get(name)
+    return type?.kind === 'tensor' && isFixed(type.shape)
+  })
+  return [...calibrationChannels(model.graph, opset)].flatMap(([name, { axis, width }]) => {
+    const type = types.get(name)
+    if (type?.kind !== 'tensor' || type.dtype !== 'float32' || !type.shape || type.shape.length < 2) return []
+    // An empty value has no extremes.
+    if (type.shape.includes(0)) return []
+    const dims = fixed && isFixed(type.shape) ? type.shape : null
+    return [{ name, axis, rank: type.shape.length, dims, width }]
+  })
+}
+
+const isFixed = (shape: Shape | null): shape is readonly number[] =>
+  shape?.every((size) => typeof size === 'number') ?? false
+
+/** What tells of the channels of one value; `numbers` are the values to join, in the order in which a pack holds them. */
+function channelNodes(
+  { name, axis, dims, width }: ProbedValue,
+  id: string,
+  opset: number,
+  constant: (name: string, numbers: readonly number[]) => string,
+): { readonly nodes: readonly Node[]; readonly numbers: readonly string[] } {
+  const nodes: Node[] = []
+  const numbers: string[] = []
+  if (!dims) {
+    // Beside the other numbers: in an output of their own they would keep the values until that one is made.
+    nodes.push(makeNode('Shape', [name], [`${id}.shape`]))
+    nodes.push(makeNode('Cast', [`${id}.shape`], [`${id}.dims`], { attributes: { to: elementType('float32') } }))
+    numbers.push(`${id}.dims`)
+  }
+  nodes.push(
+    axis === -1
+      ? makeNode('Reshape', [name, constant(`${id}.rows`, [-1, width!])], [id])
+      : makeNode('Flatten', [name], [id], { attributes: { axis: int(2) } }),
+  )
+  const over = axis === -1 ? 0 : 1
+  for (const operator of ['ReduceMin', 'ReduceMax', 'ReduceMean']) {
+    const output = `${id}.${operator}`
+    numbers.push(output)
+    nodes.push(
+      opset >= 18
+        ? makeNode(operator, [id, constant(`whetstone.axis.${over}`, [over])], [output], {
+            attributes: { keepdims: int(0) },
+          })
+        : makeNode(operator, [id], [output], { attributes: { axes: ints([over]), keepdims: int(0) } }),
+    )
+  }
+  return { nodes, numbers }
+}
+
+/** What tells of all elements of a value together. */
+function wholeNodes(name: string, { min, max, sum, size }: WholeProbe): readonly Node[] {
+  const reduce = (operator: string, output: string) =>
+    makeNode(operator, [name], [output], { attributes: { keepdims: int(0) } })
+  return [
+    reduce('ReduceMin', min),
+    reduce('ReduceMax', max),
+    reduce('ReduceSum', sum),
+    makeNode('Size', [name], [size]),
+  ]
 }
