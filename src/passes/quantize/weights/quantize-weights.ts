@@ -31,6 +31,7 @@ import { GROUPS } from './block-grid.ts'
 import { type BlockOptions, BlockStore, blockProduct, type ProductReader } from './block-store.ts'
 import { blockKey, blocksAhead } from './blocks-ahead.ts'
 import { halveTable } from './half-table.ts'
+import { productNotes, type ShortRows } from './product-notes.ts'
 import { StoredWeights, storeAsIntegers } from './stored-weights.ts'
 import {
   blockLookup,
@@ -86,8 +87,7 @@ export const quantizeWeights: Pass<WeightOptions> = {
       return { model, report: { id: 'quantizeWeights', applied: 0, refused, options } }
     }
     const blocks = blockOptions(options, evidence)
-    const asStored = options.bits === 8 && options.products === 'stored'
-    if (!map || asStored) return coded(model, options, blocks, new Map())
+    if (!map || storesProducts(options)) return coded(model, options, blocks, new Map())
     return blocksAhead(model, blocks, keeps(options), map).then((ahead) => coded(model, options, blocks, ahead))
   },
 }
@@ -98,14 +98,25 @@ function coded(
   blocks: BlockOptions,
   ahead: ReadonlyMap<string, BlockCodes>,
 ): PassResult {
-  const planned: Record<string, number> = {}
-  const plain: string[] = []
-  const short: ShortRows[] = []
-  const result = runRules(model, 'quantizeWeights', rules(options, blocks, ahead, planned, { plain, short }))
+  const coding: Coding = {
+    options,
+    blocks,
+    kept: keeps(options),
+    asStored: storesProducts(options),
+    stored: perEditor(() => new StoredWeights()),
+    stores: perEditor(() => new BlockStore(blocks, ahead)),
+    planned: {},
+    plain: [],
+    short: [],
+  }
+  const result = runRules(model, 'quantizeWeights', rules(coding))
   const lean = dropUnread(model, result.model)
-  const notes = planned.MatMulNBits ? notesOf(options, blocks.block, plain, short) : []
+  const { planned, plain, short } = coding
+  const notes = planned.MatMulNBits ? productNotes(options, blocks.block, plain, short) : []
   return { model: lean, report: { ...result.report, options, planned, ...(notes.length > 0 ? { notes } : {}) } }
 }
+
+const storesProducts = ({ bits, products }: WeightOptions) => bits === 8 && products === 'stored'
 
 /** Whether a node stays in float as asked: by its name, its first output or its operator. */
 function keeps(options: WeightOptions): (node: Node) => boolean {
@@ -153,141 +164,116 @@ function gramsOf(evidence: readonly Evidence[]): ReadonlyMap<string, NumericArra
   return grams
 }
 
-const LEVELS = {
-  0: 'accuracy level 0: products of the coded weights are computed in float',
-  4: 'accuracy level 4: activations are rounded to 8 bits in every product, which adds noise of its own and has changed the top token where one activation is massive',
-} as const
-
-/** A product of 2048×2048 at one row: 12.9 ms, in float 1.03, with level 4 0.23; of 1536×128: 0.25, 0.01 and 0.016. */
-const WIDENS =
-  ', and in 8 bits the native runtime has no kernel for that: it widens all weights in every run, many times as slow as float; accuracy level 4 has a fast one'
-
-/** A product whose rows are shorter than the group that was asked for, and the group that it has. */
-interface ShortRows {
-  readonly node: string
-  readonly block: number
+/** What the rules of one run share. */
+interface Coding {
+  readonly options: WeightOptions
+  readonly blocks: BlockOptions
+  readonly kept: (node: Node) => boolean
+  /** Whether the weights of products are stored as integers too, and computed with in float. */
+  readonly asStored: boolean
+  readonly stored: (editor: GraphEditor) => StoredWeights
+  readonly stores: (editor: GraphEditor) => BlockStore
+  /** Kernels that are expected of what was written, by name. */
+  readonly planned: Record<string, number>
+  /** Products that were rounded to the nearest code for want of evidence. */
+  readonly plain: string[]
+  readonly short: ShortRows[]
 }
 
-function notesOf(
-  { accuracyLevel, bits, rounding }: WeightOptions,
-  group: number,
-  plain: readonly string[],
-  short: readonly ShortRows[],
-): readonly string[] {
-  const why = rounding === 'learned' ? 'their roundings were not learned' : 'their inputs were not observed'
-  const named = short.map(({ node, block }) => `${node} (${block})`)
-  return [
-    `${LEVELS[accuracyLevel ?? 0]}${bits === 8 && !accuracyLevel ? WIDENS : ''}`,
-    ...(plain.length === 0
-      ? []
-      : [`${plain.length} products were rounded to the nearest code, for ${why}: ${some(plain)}`]),
-    ...(short.length === 0
-      ? []
-      : [`products whose rows are shorter than a group of ${group} have groups as long as these: ${some(named)}`]),
-  ]
+const rules = (coding: Coding): readonly Rule[] => [
+  { roots: ['MatMul', 'Gemm'], apply: (node, { editor }) => codeProduct(node, editor, coding) },
+  {
+    roots: ['Conv', 'ConvTranspose', 'Gather', 'LSTM', 'GRU', 'RNN'],
+    apply: (node, { editor }) => storeWeights(node, editor, coding),
+  },
+  EINSUM_STAYS,
+]
+
+/** A matrix product by the kernel that reads blocks of codes; the lookups in its table, if there are some, with it. */
+function codeProduct(node: Node, editor: GraphEditor, coding: Coding): RuleOutcome {
+  const { options, blocks } = coding
+  if (coding.kept(node)) return KEPT
+  if (coding.asStored) return storeAsIntegers(node, editor, coding.stored(editor))
+  const product = sourcedProduct(node, editor)
+  if ('refused' in product) return product
+  const { lookups } = readersOfTable(product.source, editor)
+  const reason = lookups.length > 0 ? refuseTable(product.source, editor, coding) : null
+  if (reason) return { refused: `${reason}; in codes beside the float table the file would grow` }
+  if (lookups.length > 0) {
+    const shared = shareTable(lookups[0]!, editor, coding)
+    if (shared !== true) return shared
+  }
+  const store = coding.stores(editor)
+  const reader = lookups.length > 0 ? undefined : productReader(node, product)
+  const before = store.plain.length
+  const coded = store.blocksOf(blockKey(product), product, product.source, editor, reader)
+  coding.plain.push(...store.plain.slice(before))
+  if (coded.block < blocks.block) coding.short.push({ node: node.name || node.outputs[0]!, block: coded.block })
+  const output = node.outputs[0]!
+  const raw = product.bias === undefined ? output : editor.freshName(`${output}_product`)
+  const made = blockProduct(node, coded, raw, { bits: options.bits, accuracyLevel: options.accuracyLevel ?? 0 })
+  const weight = editor.producer(node.inputs[1]!)
+  editor.replace(node, ...withBias(made, product.bias, output, editor))
+  if (weight) editor.removeUnused(weight)
+  count(coding, 'MatMulNBits')
+  return true
 }
 
-const some = (names: readonly string[]) => `${names.slice(0, 3).join(', ')}${names.length > 3 ? ', …' : ''}`
+/** Whatever else has weights: stored as integers and widened when the model is loaded, if the options want it. */
+function storeWeights(node: Node, editor: GraphEditor, coding: Coding): RuleOutcome {
+  const { bits, stored } = coding.options
+  const isTable = node.opType === 'Gather'
+  const onlyProducts = bits === 4 && stored !== true
+  const dtype = isTable ? editor.constant(node.inputs[0]!)?.dtype : undefined
+  // Most Gathers read no table of weights; they are none of this pass's business.
+  if (isTable && dtype !== 'float32' && !(onlyProducts && dtype === 'float16')) return false
+  if (coding.kept(node)) return KEPT
+  const tied = isTable && productsOfTable(node.inputs[0]!, editor).length > 0
+  if (tied && !coding.asStored) return shareTable(node, editor, coding)
+  if (bits === 8 && stored === false) return { refused: 'only matrix products were asked for' }
+  if (onlyProducts) {
+    if (isTable && halveTable(node, editor)) return true
+    const way = `only stored (--stored) its weights could take ${node.opType === 'Conv' ? 4 : 8} bits`
+    return { refused: `the runtime has no 4-bit ${node.opType}; ${way}` }
+  }
+  const narrow = bits === 4 && node.opType === 'Conv'
+  const { learned } = coding.blocks
+  return storeAsIntegers(node, editor, coding.stored(editor), narrow ? { bits: 4, learned } : { bits: 8 })
+}
 
-function rules(
-  options: WeightOptions,
-  blocks: BlockOptions,
-  ahead: ReadonlyMap<string, BlockCodes>,
-  planned: Record<string, number>,
-  { plain, short }: { readonly plain: string[]; readonly short: ShortRows[] },
-): readonly Rule[] {
-  const kept = keeps(options)
-  const stored = perEditor(() => new StoredWeights())
-  const stores = perEditor(() => new BlockStore(blocks, ahead))
-  const { learned } = blocks
-  const asStored = options.bits === 8 && options.products === 'stored'
-  const count = (kernel: string) => {
-    planned[kernel] = (planned[kernel] ?? 0) + 1
+/** Codes for a table that lookups and products read: all lookups at once. */
+function shareTable(node: Node, editor: GraphEditor, coding: Coding): RuleOutcome {
+  const table = node.inputs[0]!
+  const reason = refuseTable(table, editor, coding)
+  if (reason) return { refused: reason }
+  const tensor = editor.constant(table)!
+  const [columns, rows] = tensor.dims as [number, number]
+  const values = tensorValues(tensor) as Float32Array
+  if (values.length < FEWEST_WEIGHTS || !rangeOf(values)) return { refused: 'its table is small or not finite' }
+  const weights = { values: transpose(values, columns, rows), rows, columns }
+  const key = blockKey({ source: table, turned: true, factor: 1 })
+  const coded = coding.stores(editor).blocksOf(key, weights, table, editor)
+  // The products that come later must not find a reader that is left in float.
+  for (const lookup of readersOfTable(table, editor).lookups) {
+    editor.replace(lookup, ...blockLookup(lookup, coded, coding.options.bits, editor))
+    count(coding, 'GatherBlockQuantized')
   }
-  /** Why a table that lookups and products share stays as it is; null where it can be coded for both. */
-  const refuseTable = (table: string, editor: GraphEditor): string | null => {
-    const tensor = editor.constant(table)
-    if (tensor?.dtype !== 'float32' || tensor.dims.length !== 2) return 'its table is not float32 of two dimensions'
-    const keptReader = [...productsOfTable(table, editor), ...readersOfTable(table, editor).lookups].find(kept)
-    if (keptReader) return `its table is also read by ${keptReader.name}, which is kept in float as asked`
-    return refuseTied(table, tensor, blocks.block, editor)
-  }
-  return [
-    {
-      roots: ['MatMul', 'Gemm'],
-      apply(node, { editor }) {
-        if (kept(node)) return { refused: 'kept in float as asked' }
-        if (asStored) return storeAsIntegers(node, editor, stored(editor))
-        const product = sourcedProduct(node, editor)
-        if ('refused' in product) return product
-        const { lookups } = readersOfTable(product.source, editor)
-        const reason = lookups.length > 0 ? refuseTable(product.source, editor) : null
-        if (reason) return { refused: `${reason}; in codes beside the float table the file would grow` }
-        if (lookups.length > 0) {
-          const shared = shareTable(lookups[0]!, editor)
-          if (shared !== true) return shared
-        }
-        const store = stores(editor)
-        const key = blockKey(product)
-        const reader = lookups.length > 0 ? undefined : productReader(node, product)
-        const before = store.plain.length
-        const coded = store.blocksOf(key, product, product.source, editor, reader)
-        plain.push(...store.plain.slice(before))
-        if (coded.block < blocks.block) short.push({ node: node.name || node.outputs[0]!, block: coded.block })
-        const output = node.outputs[0]!
-        const raw = product.bias === undefined ? output : editor.freshName(`${output}_product`)
-        const made = blockProduct(node, coded, raw, {
-          bits: options.bits,
-          accuracyLevel: options.accuracyLevel ?? 0,
-        })
-        const weight = editor.producer(node.inputs[1]!)
-        editor.replace(node, ...withBias(made, product.bias, output, editor))
-        if (weight) editor.removeUnused(weight)
-        count('MatMulNBits')
-        return true
-      },
-    },
-    {
-      roots: ['Conv', 'ConvTranspose', 'Gather', 'LSTM', 'GRU', 'RNN'],
-      apply(node, { editor }) {
-        const isTable = node.opType === 'Gather'
-        const onlyProducts = options.bits === 4 && options.stored !== true
-        const dtype = isTable ? editor.constant(node.inputs[0]!)?.dtype : undefined
-        // Most Gathers read no table of weights; they are none of this pass's business.
-        if (isTable && dtype !== 'float32' && !(onlyProducts && dtype === 'float16')) return false
-        if (kept(node)) return { refused: 'kept in float as asked' }
-        const tied = isTable && productsOfTable(node.inputs[0]!, editor).length > 0
-        if (tied && !asStored) return shareTable(node, editor)
-        if (options.bits === 8 && options.stored === false) return { refused: 'only matrix products were asked for' }
-        if (onlyProducts) {
-          if (isTable && halveTable(node, editor)) return true
-          const way = `only stored (--stored) its weights could take ${node.opType === 'Conv' ? 4 : 8} bits`
-          return { refused: `the runtime has no 4-bit ${node.opType}; ${way}` }
-        }
-        const narrow = options.bits === 4 && node.opType === 'Conv'
-        return storeAsIntegers(node, editor, stored(editor), narrow ? { bits: 4, learned } : { bits: 8 })
-      },
-    },
-    EINSUM_STAYS,
-  ]
+  return true
+}
 
-  function shareTable(node: Node, editor: GraphEditor): RuleOutcome {
-    const table = node.inputs[0]!
-    const reason = refuseTable(table, editor)
-    if (reason) return { refused: reason }
-    const tensor = editor.constant(table)!
-    const [columns, rows] = tensor.dims as [number, number]
-    const values = tensorValues(tensor) as Float32Array
-    if (values.length < FEWEST_WEIGHTS || !rangeOf(values)) return { refused: 'its table is small or not finite' }
-    const weights = { values: transpose(values, columns, rows), rows, columns }
-    const coded = stores(editor).blocksOf(blockKey({ source: table, turned: true, factor: 1 }), weights, table, editor)
-    // All lookups at once: the products that come later must not find a reader that is left in float.
-    for (const lookup of readersOfTable(table, editor).lookups) {
-      editor.replace(lookup, ...blockLookup(lookup, coded, options.bits, editor))
-      count('GatherBlockQuantized')
-    }
-    return true
-  }
+/** Why a table that lookups and products share stays as it is; null where it can be coded for both. */
+function refuseTable(table: string, editor: GraphEditor, { blocks, kept }: Coding): string | null {
+  const tensor = editor.constant(table)
+  if (tensor?.dtype !== 'float32' || tensor.dims.length !== 2) return 'its table is not float32 of two dimensions'
+  const keptReader = [...productsOfTable(table, editor), ...readersOfTable(table, editor).lookups].find(kept)
+  if (keptReader) return `its table is also read by ${keptReader.name}, which is kept in float as asked`
+  return refuseTied(table, tensor, blocks.block, editor)
+}
+
+const KEPT = { refused: 'kept in float as asked' } as const
+
+function count({ planned }: Coding, kernel: string): void {
+  planned[kernel] = (planned[kernel] ?? 0) + 1
 }
 
 /** What the codes of a product may look at besides its weights. */
