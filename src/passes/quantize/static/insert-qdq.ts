@@ -4,7 +4,6 @@ import {
   fromNumbers,
   type Graph,
   intAttribute,
-  isDepthwise,
   makeNode,
   type Node,
   nodeLabel,
@@ -15,19 +14,16 @@ import {
   tensorValues,
 } from '../../../ir/index.ts'
 import { type Affine, affineU8, biasScale, quantizeBias, quantizeU8, rangeOf, UNIT } from '../affine.ts'
-import { type CodedChannels, quantizeChannels } from '../channel-weights.ts'
-import { MOST_PAIR } from '../kernel-pairs.ts'
-import { learnedChannels } from '../learned-weights.ts'
-import { mostCode } from '../units/plan-options.ts'
+import type { CodedChannels } from '../channel-weights.ts'
 import { corrected, meanShift, productChannels, underMultipliers } from '../units/product-channels.ts'
 import { activationSlots, channelAxis, poolAttributes, without } from '../units/quantize-rules.ts'
 import { standIn, type Unit } from '../units/unit.ts'
 import { feedsCodes, keptApart } from './between-codes.ts'
 import type { Codes } from './equalise-channels.ts'
+import { productWeights } from './product-weights.ts'
 import { QdqWriter } from './qdq-writer.ts'
 import type { StaticPlan } from './static-plan.ts'
 import { unitBias } from './unit-bias.ts'
-import { weightLayout, weightsOnce } from './weights-ahead.ts'
 
 /**
  * Writes a plan into the graph: codes stand once behind the value they are made from, and every integer unit reads
@@ -190,9 +186,7 @@ class Insertion {
   ): CodedChannels {
     const { node } = unit
     const axis = channelAxis(node, weight)
-    const layout = weightLayout(node, weight)
     const alpha = node.opType === 'Gemm' ? floatAttribute(node, 'alpha', 1) : 1
-    const perTensor = node.opType === 'MatMul' && weight.dims.length > 2
     // A 32-bit bias must hold its value with room for the sum of products.
     const atLeast = bias?.values.map((value) => Math.abs(value) / (bias.inputScale * 2 ** 30))
     const [input, output] = [node.inputs[0]!, unit.writes[0]!]
@@ -205,20 +199,7 @@ class Insertion {
     const channels = productChannels(node, weight)
     const factored = alpha === 1 ? values : values.map((value) => value * alpha)
     const scaled = channels ? underMultipliers(factored, channels, above, below) : factored
-    const most = mostCode(this.#plan)
-    // Its kernel pairs what lies far apart here.
-    const turned = node.opType === 'ConvTranspose'
-    // Depthwise kernels widen before they multiply.
-    const widens = node.opType === 'Conv' && isDepthwise(node, weight)
-    const mayLeave = this.#pairSafe && 2 * most > MOST_PAIR && !widens
-    const pairSafe = mayLeave ? (perTensor || turned ? 'any' : 'neighbours') : undefined
-    // What was learned holds for the weights as they stand; a bias or a kernel may ask for more than it knew of.
-    const given = scaled === values && !pairSafe ? this.#plan.learned.get(node.inputs[1]!) : undefined
-    const balanced = this.#plan.balanceSums && !perTensor && !turned
-    const quantized =
-      learnedChannels(values, layout.dims, layout.axis, given, { atLeast, most }) ??
-      (scaled === values && !pairSafe ? weightsOnce(weight, layout, { balanced, most }, atLeast) : undefined) ??
-      quantizeChannels(scaled, layout.dims, layout.axis, { pairSafe, balanced, most, atLeast })
+    const quantized = productWeights(this.#plan, node, weight, { values, scaled, atLeast, pairSafe: this.#pairSafe })
     const four = this.#plan.weightBits === 4
     const codes = four
       ? fromNumbers('int4', weight.dims, quantized.codes)
