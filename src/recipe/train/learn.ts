@@ -1,20 +1,25 @@
 import { type Augmentation, checkAugmentations, type Dataset, heldRows } from '../../data/index.ts'
-import { openIsolated, type PortValue, type Session, type TensorValue } from '../../engine/index.ts'
-import { argmax, feedsOf } from '../../evaluate/index.ts'
+import { openIsolated, type Session } from '../../engine/index.ts'
 import { type Model, nodeLabel, operatorName, type Tensor } from '../../ir/index.ts'
 import { modelDigest } from '../../onnx/index.ts'
-import { behindAdversary, differentiate, gradientRules, withFactors, withWeights } from '../../passes/index.ts'
+import {
+  behindAdversary,
+  differentiate,
+  gradientRules,
+  type Loss,
+  withFactors,
+  withWeights,
+} from '../../passes/index.ts'
 import { sha256, UserError } from '../../platform/index.ts'
 import { canonicalJson } from '../../report/index.ts'
 import {
   type EpochResult,
-  feedWeights,
   type Length,
   layoutOf,
   type Optimizer,
   packWeights,
   readCheckpoint,
-  STEP,
+  type StepGraph,
   stepGraph,
   type Trained,
   train,
@@ -23,10 +28,11 @@ import {
   writeCheckpoint,
 } from '../../train/index.ts'
 import { advanceAll, startTrail, type Trail } from '../trail.ts'
-import { LABELS, type LearningGoal, lossOf } from './learning-goal.ts'
-import { labelsOf, learningBatches, readRows, type TeacherAnswers } from './learning-rows.ts'
+import { type LearningGoal, lossOf } from './learning-goal.ts'
+import { learningBatches, type TeacherAnswers } from './learning-rows.ts'
 import { type LiveTeacher, openTeacher } from './live-teacher.ts'
 import { type AdversaryChoice, type MovingRows, movingRows } from './moving-rows.ts'
+import { type Layouts, openRater } from './rater.ts'
 
 export interface LearnSettings {
   readonly epochs: Length
@@ -120,36 +126,13 @@ export async function learn(student: Model, options: LearnOptions): Promise<Lear
   const moving = options.adversary
     ? movingRows(student, goal, options.data, options.adversary, { ...weighing, seed })
     : null
-  const wrt = options.wrt ?? trainableWeights(student)
-  const made = withFactors(
-    differentiate(student, { loss, wrt, training: true, keepOutputs: false }),
-    options.factors ?? new Map(),
-  )
-  if (made.gradients.size === 0) {
-    const [refusal] = made.report.refused
-    throw new UserError(
-      'unsupported',
-      `this model cannot be trained: ${refusal?.reason ?? 'it has no float weights'}`,
-      {
-        where: refusal?.node ?? student.graph.name,
-        hint: 'whet distil --student FILE trains another model towards its answers',
-      },
-    )
-  }
-  const notes = [
-    ...made.report.refused.map(({ node, reason }) => `"${node}" stays as it is: ${reason}`),
-    ...withoutRule(student),
-  ]
-  const weights = layoutOf(student, made.gradients.keys())
-  const statistics = layoutOf(student, made.updates.keys())
-  const optimizer = options.optimizer ?? { kind: 'adamw' }
-  const stepped = moving ? { ...made, model: behindAdversary(made.model, moving.input, moving.adversary) } : made
-  const step = stepGraph(stepped, weights, statistics, optimizer)
+  const { step, layouts, notes } = stepOf(student, loss, moving, options)
+  const { weights, statistics } = layouts
 
   const { train: trainRows, select: selectRows } = options.rows
   const fields = [...student.graph.inputs.map(({ name }) => name), ...(goal.label ? [goal.label.field] : [])]
   const data = await heldRows(options.data, [...trainRows, ...selectRows], fields)
-  const rater = await openRater(student, { weights, statistics }, { ...options, data, moving }, open)
+  const rater = await openRater(student, layouts, { ...options, data, moving }, open)
   let teacher: LiveTeacher | null = null
   try {
     const fed = rater.inputs.flatMap(({ name, dtype }) => {
@@ -199,6 +182,38 @@ export async function learn(student: Model, options: LearnOptions): Promise<Lear
   }
 }
 
+/** The graph of one training step, where the weights stand in it, and what of the student stays as it is. */
+function stepOf(
+  student: Model,
+  loss: Loss,
+  moving: MovingRows | null,
+  options: LearnOptions,
+): { readonly step: StepGraph; readonly layouts: Layouts; readonly notes: string[] } {
+  const wrt = options.wrt ?? trainableWeights(student)
+  const made = withFactors(
+    differentiate(student, { loss, wrt, training: true, keepOutputs: false }),
+    options.factors ?? new Map(),
+  )
+  const { refused } = made.report
+  if (made.gradients.size === 0)
+    throw new UserError(
+      'unsupported',
+      `this model cannot be trained: ${refused[0]?.reason ?? 'it has no float weights'}`,
+      {
+        where: refused[0]?.node ?? student.graph.name,
+        hint: 'whet distil --student FILE trains another model towards its answers',
+      },
+    )
+  const layouts = {
+    weights: layoutOf(student, made.gradients.keys()),
+    statistics: layoutOf(student, made.updates.keys()),
+  }
+  const stepped = moving ? { ...made, model: behindAdversary(made.model, moving.input, moving.adversary) } : made
+  const step = stepGraph(stepped, layouts.weights, layouts.statistics, options.optimizer ?? { kind: 'adamw' })
+  const notes = [...refused.map(({ node, reason }) => `"${node}" stays as it is: ${reason}`), ...withoutRule(student)]
+  return { step, layouts, notes }
+}
+
 /** Nodes whose weights nobody asked to learn, since nothing can be said of their gradient. */
 function withoutRule({ graph }: Model): readonly string[] {
   const isKernel = (name: string) => {
@@ -210,89 +225,32 @@ function withoutRule({ graph }: Model): readonly string[] {
     .map((node) => `the weights of "${nodeLabel(node)}" stay as they are: ${operatorName(node)} has no gradient rule`)
 }
 
-/** Scores weights on the rows to select: labels met, or the teacher's class met, or minus the squared distance. */
-async function openRater(
-  student: Model,
-  layouts: Readonly<Record<'weights' | 'statistics', ReturnType<typeof layoutOf>>>,
-  { goal, data, answers, rows, signal, moving }: LearnOptions & { readonly moving: MovingRows | null },
-  open: (model: Model) => Promise<Session>,
-) {
-  const seen = moving ? behindAdversary(student, moving.input, moving.adversary) : student
-  const fed = feedWeights(feedWeights(seen, layouts.weights, STEP.weights), layouts.statistics, STEP.statistics)
-  const session = await open(fed)
-  const inputs: readonly PortValue[] = session.inputs.filter(({ name }) =>
-    student.graph.inputs.some((input) => input.name === name),
-  )
-  const classes = goal.label?.output ?? goal.outputs.find(({ kind }) => kind === 'classes')
-  const shown = classes ?? goal.outputs[0]!
-  const flat = (data32: Float32Array) => ({ dtype: 'float32' as const, dims: [data32.length], data: data32 })
-  return {
-    inputs,
-    name: `${goal.label ? 'labels met' : classes ? "teacher's answers met" : "minus the squared distance to the teacher's"}${moving ? ', rows moved' : ''}`,
-    async score(weights: Float32Array, statistics: Float32Array): Promise<number> {
-      let sum = 0
-      let count = 0
-      for await (const part of readRows(data, inputs, rows.select, 64, goal.label ? [goal.label.field] : [])) {
-        signal?.throwIfAborted()
-        const feeds: Record<string, TensorValue> = {
-          ...feedsOf(part, inputs, data),
-          [STEP.weights]: flat(weights),
-          ...(statistics.length > 0 ? { [STEP.statistics]: flat(statistics) } : {}),
-        }
-        const given = goal.label ? labelsOf(part, goal.label, data) : null
-        for (const { name } of moving?.adversary.inputs ?? [])
-          feeds[name] = name === LABELS ? given! : answers.of(name, part.indices)
-        const values = (await session.run(feeds, [shown.student]))[shown.student]!.data as Float32Array
-        const target = answers.of(shown.target, part.indices).data as Float32Array
-        const labels = given && (given.data as BigInt64Array)
-        const width = values.length / part.indices.length
-        for (let i = 0; i < part.indices.length; i++) {
-          const own = values.subarray(i * width, (i + 1) * width)
-          const wanted = target.subarray(i * width, (i + 1) * width)
-          if (!classes) sum -= own.reduce((all, value, k) => all + (value - wanted[k]!) ** 2, 0) / width
-          else sum += argmax(own) === (labels ? Number(labels[i]) : argmax(wanted)) ? 1 : 0
-        }
-        count += part.indices.length
-      }
-      return sum / Math.max(1, count)
-    },
-    close: () => session.close(),
-  }
-}
+/** The settings that decide which steps a run takes. */
+const DECIDING = [
+  'epochs',
+  'batch',
+  'rate',
+  'optimizer',
+  'seed',
+  'temperature',
+  'teacherShare',
+  'augment',
+  'adversary',
+  'rows',
+] as const satisfies readonly (keyof LearnOptions)[]
 
 /** What a run is: two runs with the same digest take the same steps. */
 async function runDigest(
   student: Model,
-  {
-    data,
-    rows,
-    answers,
-    epochs,
-    batch,
-    rate,
-    optimizer,
-    seed,
-    temperature,
-    teacherShare,
-    augment,
-    adversary,
-  }: LearnOptions,
+  options: LearnOptions,
   lossWeights: Readonly<Record<string, number>>,
 ): Promise<string> {
   const what = {
-    teacher: answers.digest,
-    epochs,
-    batch,
-    rate,
-    optimizer,
-    seed,
-    temperature,
-    teacherShare,
-    augment,
-    adversary,
+    ...Object.fromEntries(DECIDING.map((name) => [name, options[name]])),
+    student: modelDigest(student),
+    teacher: options.answers.digest,
+    data: await options.data.digest(),
     lossWeights,
-    rows,
   }
-  const known = JSON.parse(JSON.stringify({ ...what, student: modelDigest(student), data: await data.digest() }))
-  return sha256([new TextEncoder().encode(canonicalJson(known))])
+  return sha256([new TextEncoder().encode(canonicalJson(JSON.parse(JSON.stringify(what))))])
 }
