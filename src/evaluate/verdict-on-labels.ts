@@ -60,27 +60,14 @@ export function verdictOnLabels(
   const broken = lost > 0
   const verdict: Verdict = broken ? 'regressed' : judgement!.verdict
   const slices = judgeSlices(usableSlices, scoresOf, rule)
-  const warnings: string[] = []
-  if (broken) warnings.push(`The candidate gives no number on ${whole(lost)} rows where the baseline does.`)
-  if (unscored > lost)
-    warnings.push(
-      `The metric "${metric.name}" gives no number on ${whole(unscored - lost)} of ${whole(scored.rows.length)} rows; they are left out.`,
-    )
-  if (judgement && !Number.isFinite(judgement.delta))
-    warnings.push(`The metric "${metric.name}" is undefined on these rows.`)
-  const wrong = metric.higherIsBetter ? 0 : 1
-  if (
-    labelled &&
-    rightOrWrong &&
-    usable.length >= ROWS_OF_A_STRANGER &&
-    usable.every((row) => scored.base[row] === wrong)
-  )
-    warnings.push(
-      `The baseline answers none of ${whole(usable.length)} rows right, so a worse model cannot be told from it. ` +
-        'The labels probably count other classes than the model does, or its inputs are prepared otherwise: ' +
-        '"classNames" and "preprocessing" in a dataset.json say how.',
-    )
-  if (verdict === 'pass') warnings.push(...marginAboveError(metric, judgement!.base, margin))
+  const warnings = [
+    ...withoutNumber(metric, { lost, others: unscored - lost, rows: scored.rows.length }),
+    ...(judgement && !Number.isFinite(judgement.delta)
+      ? [`The metric "${metric.name}" is undefined on these rows.`]
+      : []),
+    ...(labelled && rightOrWrong ? noneRight(scored, metric, usable) : []),
+    ...(verdict === 'pass' ? marginAboveError(metric, judgement!.base, margin) : []),
+  ]
   return {
     ...common,
     verdict,
@@ -119,6 +106,30 @@ export function verdictOnLabels(
     ),
     ...(unscored > 0 ? { skipped: unscoredRows(scored, place) } : {}),
   }
+}
+
+/** Rows that the candidate lost its score on, and those that the baseline has none on either. */
+function withoutNumber(
+  { name }: Metric,
+  { lost, others, rows }: { readonly lost: number; readonly others: number; readonly rows: number },
+): readonly string[] {
+  return [
+    ...(lost > 0 ? [`The candidate gives no number on ${whole(lost)} rows where the baseline does.`] : []),
+    ...(others > 0
+      ? [`The metric "${name}" gives no number on ${whole(others)} of ${whole(rows)} rows; they are left out.`]
+      : []),
+  ]
+}
+
+/** A baseline without a right answer probably does not belong to these labels; no candidate is worse than that. */
+function noneRight({ base }: ScoredRows, { higherIsBetter }: Metric, usable: readonly number[]): readonly string[] {
+  const wrong = higherIsBetter ? 0 : 1
+  if (usable.length < ROWS_OF_A_STRANGER || usable.some((row) => base[row] !== wrong)) return []
+  return [
+    `The baseline answers none of ${whole(usable.length)} rows right, so a worse model cannot be told from it. ` +
+      'The labels probably count other classes than the model does, or its inputs are prepared otherwise: ' +
+      '"classNames" and "preprocessing" in a dataset.json say how.',
+  ]
 }
 
 /** An error in units of its own has no natural margin: the usual one may be more than all that the base has. */
