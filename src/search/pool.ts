@@ -1,6 +1,7 @@
 import { foretell, lowestSqnrDb, type Odds } from '../evaluate/index.ts'
 import type { Built, CandidateSpec, ReadKernels, TimingPurpose, Workbench } from '../recipe/index.ts'
 import type { ComparisonReport, LatencyReport, OptimizationReport } from '../report/index.ts'
+import { Baseline } from './baseline.ts'
 import { type Budget, quarteredWithin } from './budget.ts'
 import { brokenByOriginal, fitsGoal, type Original, whyHopeless } from './gain.ts'
 import { figureOf, type Goal, isTimed } from './goal.ts'
@@ -24,8 +25,7 @@ export class Pool {
   readonly #reasonsTold = new Set<string>()
   readonly #trials = new Map<string, Trial>()
   readonly #say: (text: string) => void
-  #baseline: OptimizationReport['baseline'] | undefined
-  #metricRows = 0
+  readonly #baseline: Baseline
   readonly #budget: Budget
   #rungs: readonly number[] | undefined
 
@@ -34,6 +34,7 @@ export class Pool {
 
   constructor(bench: Workbench, goal: Goal, budget: Budget, say: (text: string) => void, workers = 1) {
     this.bench = bench
+    this.#baseline = new Baseline(bench.original.bytes)
     this.#budget = budget
     this.workers = workers
     this.goal = goal
@@ -45,7 +46,7 @@ export class Pool {
   }
 
   get baseline(): OptimizationReport['baseline'] | undefined {
-    return this.#baseline
+    return this.#baseline.figures
   }
 
   get(id: string): Trial {
@@ -116,27 +117,13 @@ export class Pool {
     maxSeconds: number,
     purpose: TimingPurpose = 'choose',
   ): Promise<LatencyReport | null> {
-    if (trials.length === 0 && this.#baseline) return null
+    if (trials.length === 0 && this.baseline) return null
     const report = await this.bench.time(
       trials.map((trial) => trial.built),
       maxSeconds,
       purpose,
     )
-    const original = report.models[0]!
-    const timed = {
-      p50Ms: original.p50Ms,
-      p99Ms: original.p99Ms,
-      loadMs: original.loadMs,
-      peakRssBytes: original.peakRssBytes,
-    }
-    const known = this.#baseline ?? {
-      bytes: this.bench.original.bytes,
-      ...timed,
-      metric: null,
-      metricName: 'agreement',
-    }
-    // What is handed out stands beside the original of its own run: the machine may have been faster or slower before.
-    this.#baseline = purpose === 'confirm' ? { ...known, ...timed } : known
+    this.#baseline.timed(report.models[0]!, purpose)
     for (const [i, trial] of trials.entries()) {
       const { p50Ms, p99Ms, loadMs, peakRssBytes } = report.models[i + 1]!
       const ratio = report.ratios.find((item) => item.other === trial.built.spec.id) ?? null
@@ -259,10 +246,8 @@ export class Pool {
   }
 
   /** The original's own score, from the most rows that it was seen on. */
-  noteMetric({ base, metric, n }: ComparisonReport): void {
-    if (n < this.#metricRows) return
-    this.#metricRows = n
-    if (this.#baseline) this.#baseline = { ...this.#baseline, metric: base.value, metricName: metric, judgedRows: n }
+  noteMetric(comparison: ComparisonReport): void {
+    this.#baseline.scored(comparison)
   }
 
   /**
@@ -383,7 +368,7 @@ export class Pool {
   }
 
   get #original(): Original {
-    return { bytes: this.bench.original.bytes, baseline: this.#baseline }
+    return { bytes: this.bench.original.bytes, baseline: this.baseline }
   }
 }
 
