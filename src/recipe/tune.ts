@@ -24,7 +24,14 @@ import { TensorStore } from './tensor-refs.ts'
 import { advanceAll, recipeOf, type Trail } from './trail.ts'
 import { DEFAULT_TEMPERATURE, type Learned, type LearnSettings, learn } from './train/learn.ts'
 import { learningGoal } from './train/learning-goal.ts'
-import { DEFAULT_MARGIN, learningCost, learningProof, learningRows, type ProofOptions } from './train/learning-proof.ts'
+import {
+  DEFAULT_MARGIN,
+  learningProof,
+  learningRows,
+  type ProofOptions,
+  toldOfLearning,
+  toldOfProof,
+} from './train/learning-proof.ts'
 import { askTeacher } from './train/learning-rows.ts'
 
 export interface TuneSettings extends Omit<LearnSettings, 'onProgress' | 'seed' | 'signal'> {
@@ -245,13 +252,14 @@ export async function tune(model: Model, data: Dataset, options: TuneOptions): P
     { path: beforeName, model },
     { path: afterName, model: trail.model },
   ] as const
-  const { comparison, sides, speedup, savedMs } = await learningProof(models, rows, options)
-  const margin = options.margin ?? DEFAULT_MARGIN
+  const proof = await learningProof(models, rows, options)
+  const { comparison, sides, speedup } = proof
   const untuned = await compareModels(model, plain.model, rows.prove, looking)
   const [float, rounded, tuned] = [comparison.base.value ?? 1, kept(untuned), kept(comparison)]
   const gap = rounded === null ? 0 : float - rounded
   const gapClosed = gap > 0 && tuned !== null ? (tuned - rounded!) / gap : null
   const size = sizeChange(sides[0].bytes, sides[1].bytes)
+  const dataDigest = await data.digest()
   return {
     model: trail.model,
     recipe: recipeOf(trail),
@@ -260,10 +268,7 @@ export async function tune(model: Model, data: Dataset, options: TuneOptions): P
       kind: 'tuning',
       version: 1,
       sentence: `The integer model’s file is ${size}${speedup === null ? '' : `, and it is ${speedup.toFixed(2)}× as fast`}${!helped ? '; tuning did not help, so the plainly quantized model is handed out' : gapClosed === null ? '' : `; tuning gave back ${Math.round(gapClosed * 100)} % of what rounding lost`}.`,
-      verdict: comparison.verdict,
-      proof: comparison.sentence,
-      metric: comparison.metric,
-      margin,
+      ...toldOfProof(proof, options),
       scheme: 'static-int8',
       before: sides[0],
       after: sides[1],
@@ -273,13 +278,7 @@ export async function tune(model: Model, data: Dataset, options: TuneOptions): P
       temperature: options.temperature ?? DEFAULT_TEMPERATURE,
       loss: learned.lossWeights,
       teacherBytes,
-      rows: { train: rows.train.length, select: rows.select.length, prove: rows.prove.rows },
-      epochs: learned.epochs,
-      scoreName: learned.scoreName,
-      speedup,
-      cost: learningCost(learned, savedMs),
-      seed: options.seed ?? 0,
-      data: { path: data.path, digest: await data.digest(), rows: data.rows },
+      ...toldOfLearning(learned, proof, rows, { path: data.path, digest: dataDigest, rows: data.rows }, options),
       warnings: [
         ...data.notes,
         ...learned.notes,

@@ -8,12 +8,12 @@ import type { ImportanceOptions } from '../train/importance-gradients.ts'
 import { type Learned, type LearnSettings, learn, trainable } from '../train/learn.ts'
 import { learningGoal } from '../train/learning-goal.ts'
 import {
-  DEFAULT_MARGIN,
-  learningCost,
   learningProof,
   learningRows,
   mustCheck,
   type ProofOptions,
+  toldOfLearning,
+  toldOfProof,
 } from '../train/learning-proof.ts'
 import { askTeacher } from '../train/learning-rows.ts'
 import { removedChannels } from './removed-channels.ts'
@@ -90,7 +90,7 @@ export async function prune(model: Model, data: Dataset, options: PruneOptions):
   const dataDigest = await data.digest()
   const { trail, tensors, parameters } = await pruning.finish(learned, { dataDigest, rows: rows.train.length })
   const finished = trail.model
-  const { comparison, sides, speedup, savedMs } = await learningProof(
+  const proof = await learningProof(
     [
       { path: beforeName, model },
       { path: afterName, model: mustCheck(finished, form) },
@@ -98,7 +98,8 @@ export async function prune(model: Model, data: Dataset, options: PruneOptions):
     rows,
     options,
   )
-  const [before, stored] = sides
+  const { speedup } = proof
+  const [before, stored] = proof.sides
   const after = parameters === undefined ? stored : { ...stored, parameters }
   const { unit, asked: share, groups, held } = pruning
   return {
@@ -109,10 +110,7 @@ export async function prune(model: Model, data: Dataset, options: PruneOptions):
       kind: 'pruning',
       version: 1,
       sentence: pruning.sentence(before, after, speedup === null ? null : `${speedup.toFixed(2)}× as fast`),
-      verdict: comparison.verdict,
-      proof: comparison.sentence,
-      metric: comparison.metric,
-      margin: options.margin ?? DEFAULT_MARGIN,
+      ...toldOfProof(proof, options),
       before,
       after,
       unit,
@@ -121,13 +119,7 @@ export async function prune(model: Model, data: Dataset, options: PruneOptions):
       importance,
       groups,
       held,
-      rows: { train: rows.train.length, select: rows.select.length, prove: rows.prove.rows },
-      epochs: learned?.epochs ?? [],
-      scoreName: learned?.scoreName ?? 'score',
-      speedup,
-      cost: learningCost(learned, savedMs),
-      seed,
-      data: { path: data.path, digest: dataDigest, rows: data.rows },
+      ...toldOfLearning(learned, proof, rows, { path: data.path, digest: dataDigest, rows: data.rows }, options),
       warnings: [...data.notes, ...(learned?.notes ?? []), ...(learned ? [] : [pruning.unlearned])],
     },
   }

@@ -13,12 +13,12 @@ import { type HintOptions, withHints } from './hints.ts'
 import { DEFAULT_TEMPERATURE, type Learned, type LearnOptions, type LearnSettings, learn, trainable } from './learn.ts'
 import { type LearningGoal, learningGoal } from './learning-goal.ts'
 import {
-  DEFAULT_MARGIN,
-  learningCost,
   learningProof,
   learningRows,
   mustCheck,
   type ProofOptions,
+  toldOfLearning,
+  toldOfProof,
 } from './learning-proof.ts'
 import { askTeacher, readRows } from './learning-rows.ts'
 import { ADVERSARY_STEPS } from './moving-rows.ts'
@@ -99,7 +99,7 @@ export async function distil(teacher: Model, data: Dataset, options: DistilOptio
   const weights = new Map([...(made.drawn ?? []), ...learned.learned])
   const { trail, tensors } = await trainedTrail(made.trail, { learned: weights }, about)
   const finished = mustCheck(trail.model, given.model)
-  const { comparison, sides, speedup, savedMs } = await learningProof(
+  const proof = await learningProof(
     [
       { path: teacherName, model: teacher },
       { path: studentName, model: finished },
@@ -107,6 +107,7 @@ export async function distil(teacher: Model, data: Dataset, options: DistilOptio
     rows,
     options,
   )
+  const { sides, speedup } = proof
   const size = sizeChange(sides[0].bytes, sides[1].bytes)
   return {
     model: finished,
@@ -116,10 +117,7 @@ export async function distil(teacher: Model, data: Dataset, options: DistilOptio
       kind: 'distillation',
       version: 1,
       sentence: `The student’s file is ${size}${speedup === null ? '' : `, and it is ${speedup.toFixed(2)}× as fast`}.`,
-      verdict: comparison.verdict,
-      proof: comparison.sentence,
-      metric: comparison.metric,
-      margin: options.margin ?? DEFAULT_MARGIN,
+      ...toldOfProof(proof, options),
       teacher: sides[0],
       student: sides[1],
       recipe: made.recipe,
@@ -129,13 +127,7 @@ export async function distil(teacher: Model, data: Dataset, options: DistilOptio
       temperature: options.temperature ?? DEFAULT_TEMPERATURE,
       loss: learned.lossWeights,
       teacherBytes: answers.bytes,
-      rows: { train: rows.train.length, select: rows.select.length, prove: rows.prove.rows },
-      epochs: learned.epochs,
-      scoreName: learned.scoreName,
-      speedup,
-      cost: learningCost(learned, savedMs),
-      seed,
-      data: { path: data.path, digest: dataDigest, rows: data.rows },
+      ...toldOfLearning(learned, proof, rows, { path: data.path, digest: dataDigest, rows: data.rows }, options),
       warnings: [...data.notes, ...learned.notes],
     },
   }

@@ -72,6 +72,14 @@ export function rowTypes(model: Model, data: Dataset): ReadonlyMap<string, Value
   return inferTypes(model, { inputShapes })
 }
 
+export interface LearningProof {
+  readonly comparison: ComparisonReport
+  readonly sides: readonly [LearnedModel, LearnedModel]
+  readonly speedup: number | null
+  /** Milliseconds that a run is shorter; null where none was timed or the interval of the ratio holds 1. */
+  readonly savedMs: number | null
+}
+
 /** The two models held against each other on rows that nothing has learned from. */
 export async function learningProof(
   models: readonly [
@@ -80,13 +88,7 @@ export async function learningProof(
   ],
   rows: LearningRows,
   options: ProofOptions,
-): Promise<{
-  readonly comparison: ComparisonReport
-  readonly sides: readonly [LearnedModel, LearnedModel]
-  readonly speedup: number | null
-  /** Milliseconds that a run is shorter; null where none was timed or the interval of the ratio holds 1. */
-  readonly savedMs: number | null
-}> {
+): Promise<LearningProof> {
   const [base, candidate] = models
   options.onProgress?.('proving on rows that nothing has learned from')
   const comparison = await compareModels(base.model, candidate.model, rows.prove, {
@@ -135,8 +137,33 @@ export async function learningProof(
   }
 }
 
+/** What every report on learning says of the proof. */
+export const toldOfProof = ({ comparison }: LearningProof, { margin = DEFAULT_MARGIN }: ProofOptions) => ({
+  verdict: comparison.verdict,
+  proof: comparison.sentence,
+  metric: comparison.metric,
+  margin,
+})
+
+/** What every report on learning says of how it came about; `learned` is null where nothing learned. */
+export const toldOfLearning = (
+  learned: Learned | null,
+  { speedup, savedMs }: LearningProof,
+  { train, select, prove }: LearningRows,
+  data: { readonly path: string; readonly digest: string; readonly rows: number },
+  { seed = 0 }: ProofOptions,
+) => ({
+  rows: { train: train.length, select: select.length, prove: prove.rows },
+  epochs: learned?.epochs ?? [],
+  scoreName: learned?.scoreName ?? 'score',
+  speedup,
+  cost: learningCost(learned, savedMs),
+  seed,
+  data,
+})
+
 /** What training took, and when the saving has made up for it. */
-export function learningCost(
+function learningCost(
   learned: Pick<Learned, 'seconds' | 'steps'> | null,
   savedMs: number | null,
 ): PruningReport['cost'] {
