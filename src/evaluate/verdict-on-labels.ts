@@ -5,6 +5,7 @@ import { detailsOf } from './comparison-details.ts'
 import { allSlices, commonFields } from './comparison-fields.ts'
 import { judge, type PairedScores } from './judge.ts'
 import type { Metric } from './metric/metric.ts'
+import { pairedScores } from './paired-scores.ts'
 import type { ScoredRows } from './score-rows.ts'
 import { sentenceOf, whole } from './sentence.ts'
 import { judgeSlices, type SliceRule } from './slice-verdicts.ts'
@@ -50,7 +51,7 @@ export function verdictOnLabels(
       hint: 'check the labels and the outputs of the baseline for NaN',
     })
   const rightOrWrong = isRightOrWrong(scored, metric)
-  const scoresOf = pairedScores(scored, metric, rightOrWrong)
+  const scoresOf = scoresOver(scored, metric, rightOrWrong)
   const judgement = usable.length > 0 ? judge(scoresOf(usable), options) : null
   const place = new Map(usable.map((row, i) => [row, i]))
   const usableSlices = allSlices(scored)
@@ -154,29 +155,17 @@ function isRightOrWrong(scored: ScoredRows, metric: Metric): boolean {
   return metric.rightOrWrong ?? (!metric.aggregate && zeroOrOne(scored.base) && zeroOrOne(scored.candidate))
 }
 
-/** The scores of a choice of rows, in the form that `judge` takes. */
-function pairedScores(
+/** The scores of a choice of rows, with the groups and clusters that they belong to. */
+function scoresOver(
   scored: ScoredRows,
   metric: Metric,
   rightOrWrong: boolean,
 ): (rows: readonly number[]) => PairedScores {
-  const { aggregate, stratum, parts } = metric
-  const summariesOf = (who: 'base' | 'candidate') => (who === 'base' ? scored.baseSummaries : scored.candidateSummaries)
+  const { stratum } = metric
+  const base = { scores: scored.base, summaries: scored.baseSummaries }
+  const candidate = { scores: scored.candidate, summaries: scored.candidateSummaries }
   return (rows) => ({
-    base: rows.map((row) => scored.base[row]!),
-    candidate: rows.map((row) => scored.candidate[row]!),
-    higherIsBetter: metric.higherIsBetter,
-    rightOrWrong,
-    ...(metric.bounds ? { bounds: metric.bounds } : {}),
-    ...(aggregate
-      ? {
-          aggregate: (who: 'base' | 'candidate', drawn: Int32Array) => {
-            const summaries = summariesOf(who)
-            return aggregate(Array.from(drawn, (place) => summaries[rows[place]!]!))
-          },
-        }
-      : {}),
-    ...(parts ? { parts: (who: 'base' | 'candidate') => parts(rows.map((row) => summariesOf(who)[row]!)) } : {}),
+    ...pairedScores(base, candidate, rows, metric, rightOrWrong),
     ...(stratum ? { strata: rows.map((row) => stratum(scored.baseSummaries[row]!)) } : {}),
     ...(scored.clusters ? { clusters: rows.map((row) => scored.clusters![row]!) } : {}),
   })

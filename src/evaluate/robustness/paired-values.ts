@@ -1,15 +1,12 @@
 import type { RobustnessChange, RowScores } from '../../report/index.ts'
 import { judge } from '../judge.ts'
 import type { Metric } from '../metric/metric.ts'
+import { type Addition, pairedScores, type ScoredModel } from '../paired-scores.ts'
 
 /** What turns row scores into values of a metric, and two models' scores into a change. */
-export interface Yardstick {
+export interface Yardstick extends Addition {
   readonly name: string
-  readonly higherIsBetter: boolean
   readonly rightOrWrong: boolean
-  readonly bounds?: readonly [number, number]
-  readonly aggregate?: Metric['aggregate']
-  readonly parts?: Metric['parts']
 }
 
 /** Right where the answer is the model's own to the untouched row: what can be asked without labels. */
@@ -21,11 +18,11 @@ export const SAME_ANSWER: Yardstick = {
 }
 
 /** Scores of one model: NaN where there is none. */
-export interface ModelScores {
+export interface ModelScores extends ScoredModel {
   readonly scores: Float64Array
-  readonly summaries: readonly (readonly number[])[] | null
 }
 
+/** How a metric judges rows; whether it counts right answers is seen from its scores where it does not say. */
 export function yardstickOf(metric: Metric, clean: RowScores): Yardstick {
   const zeroOrOne = clean.models.every(({ scores }) =>
     scores.every((score) => score === null || score === 0 || score === 1),
@@ -88,27 +85,8 @@ export function changeOf(
     (row) => !Number.isNaN(base.scores[row]!) && !Number.isNaN(other.scores[row]!),
   )
   if (rows.length === 0) return null
-  const { aggregate, parts, higherIsBetter, rightOrWrong, bounds } = yardstick
-  const summariesOf = (who: 'base' | 'candidate') => (who === 'base' ? base : other).summaries!
-  const judgement = judge(
-    {
-      base: rows.map((row) => base.scores[row]!),
-      candidate: rows.map((row) => other.scores[row]!),
-      higherIsBetter,
-      rightOrWrong: rightOrWrong && !aggregate,
-      ...(bounds ? { bounds } : {}),
-      ...(aggregate
-        ? {
-            aggregate: (who: 'base' | 'candidate', drawn: Int32Array) => {
-              const summaries = summariesOf(who)
-              return aggregate(Array.from(drawn, (place) => summaries[rows[place]!]!))
-            },
-          }
-        : {}),
-      ...(parts ? { parts: (who: 'base' | 'candidate') => parts(rows.map((row) => summariesOf(who)[row]!)) } : {}),
-    },
-    { ...options, resamples: 1000 },
-  )
+  const counted = yardstick.rightOrWrong && !yardstick.aggregate
+  const judgement = judge(pairedScores(base, other, rows, yardstick, counted), { ...options, resamples: 1000 })
   const ci = judgement.nonInferiority?.ci ?? [judgement.lowerBound, judgement.upperBound]
   return Number.isFinite(judgement.delta) && ci.every(Number.isFinite)
     ? { delta: judgement.delta, ci: [ci[0]!, ci[1]!], verdict: judgement.verdict }

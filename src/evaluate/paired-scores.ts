@@ -1,0 +1,44 @@
+import type { PairedScores } from './judge.ts'
+import type { Metric } from './metric/metric.ts'
+
+/** One model's scores, row by row. */
+export interface ScoredModel {
+  readonly scores: ArrayLike<number>
+  /** What the aggregate of the metric takes of each row; null where it takes none. */
+  readonly summaries: readonly (readonly number[])[] | null
+}
+
+/** Of a metric, what adds scores up. */
+export interface Addition {
+  readonly higherIsBetter: boolean
+  readonly bounds?: Metric['bounds']
+  readonly aggregate?: Metric['aggregate']
+  readonly parts?: Metric['parts']
+}
+
+/** The scores of two models on a choice of rows, in the form that `judge` takes; rows are numbered anew there. */
+export function pairedScores(
+  base: ScoredModel,
+  candidate: ScoredModel,
+  rows: readonly number[],
+  { higherIsBetter, bounds, aggregate, parts }: Addition,
+  rightOrWrong: boolean,
+): PairedScores {
+  const summariesOf = (who: 'base' | 'candidate') => (who === 'base' ? base : candidate).summaries!
+  return {
+    base: rows.map((row) => base.scores[row]!),
+    candidate: rows.map((row) => candidate.scores[row]!),
+    higherIsBetter,
+    rightOrWrong,
+    ...(bounds ? { bounds } : {}),
+    ...(aggregate
+      ? {
+          aggregate: (who: 'base' | 'candidate', drawn: Int32Array) => {
+            const summaries = summariesOf(who)
+            return aggregate(Array.from(drawn, (place) => summaries[rows[place]!]!))
+          },
+        }
+      : {}),
+    ...(parts ? { parts: (who: 'base' | 'candidate') => parts(rows.map((row) => summariesOf(who)[row]!)) } : {}),
+  }
+}
