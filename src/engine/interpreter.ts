@@ -70,6 +70,10 @@ export interface InterpreterOptions {
   readonly saturate16?: boolean
 }
 
+/**
+ * The operator table as an interpreter of a model, its functions and nested graphs. Weights are decoded once, when they
+ * are first read.
+ */
 export function interpreterOf(model: Model, options: InterpreterOptions = {}): Interpreter {
   const float64 = options.float64 ?? false
   const functions = new Map(model.functions.map((fn) => [functionKey(fn, fn.name), fn]))

@@ -87,6 +87,7 @@ export function framePieces(
 /** Up to here, copying the pieces together is cheaper than telling the system of each. */
 const JOINED_BYTES = 1 << 15
 
+/** Sends a frame; large pieces go out as they are. */
 export function writeFrame(line: Writable, pieces: readonly Uint8Array[]): void {
   if (pieces.length === 1) {
     line.write(pieces[0])

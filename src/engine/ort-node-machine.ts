@@ -12,6 +12,7 @@ export interface Machine {
   readonly load: number | null
 }
 
+/** This machine, now: the load changes, the rest does not. */
 export function machine(): Machine {
   const [load] = loadavg()
   return {

@@ -23,6 +23,7 @@ const HEADERS = {
   'cache-control': 'no-store',
 }
 
+/** Serves the page, the runtime and the models that are given to it on a free port of this machine alone. */
 export async function startPageServer(): Promise<PageServer> {
   const folder = dirname(fileURLToPath(import.meta.resolve('onnxruntime-web')))
   const models = new Map<string, Uint8Array>()

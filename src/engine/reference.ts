@@ -40,6 +40,7 @@ export interface ReferenceOptions {
  */
 export const reference: Engine = referenceWith()
 
+/** The reference engine that carries wider numbers, or saturates as some processors do. */
 export function referenceWith(options: ReferenceOptions = {}): Engine {
   const name = `reference${options.float64 ? ' float64' : ''}${options.saturate16 ? ' without VNNI' : ''}`
   return { name, open: async (model) => openReference(model, name, options) }

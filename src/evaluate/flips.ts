@@ -32,6 +32,7 @@ const MOST_FLIPS = 50
 /** Characters of a row's text that a report shows. */
 const MOST_TEXT = 200
 
+/** @param idField The field that names rows; they go by their places where there is none. */
 export function flipsOf(data: Dataset, idField: string | undefined): Flips {
   const textField = data.fields.find(({ role, dtype }) => role === 'input' && dtype === 'string')?.name
   const flips: Flip[] = []

@@ -129,6 +129,7 @@ function sessionOf(lane: Lane): IsolatedSession {
 const runsFor = (blockMs: number, ms: number) =>
   Math.max(1, Math.min(MAX_RUNS_PER_BLOCK, Math.ceil(blockMs / Math.max(ms, 1e-4))))
 
+/** The middle value, or the mean of the two in the middle; NaN of none. */
 export function median(values: ArrayLike<number>): number {
   const sorted = Float64Array.from(values).sort()
   const half = sorted.length >> 1

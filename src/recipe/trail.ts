@@ -79,6 +79,7 @@ export async function advance(trail: Trail, step: Step, map?: ParallelMap): Prom
   return { model, runs, strides: [...trail.strides, stride] }
 }
 
+/** Runs steps one after the other; between two of them whoever waits has its turn. */
 export async function advanceAll(trail: Trail, steps: readonly Step[], map?: ParallelMap): Promise<Trail> {
   let current = trail
   for (const step of steps) {

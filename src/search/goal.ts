@@ -56,6 +56,11 @@ export function brokenLimit(goal: Goal, candidate: Measured): string | null {
 /** Whole from 100 up, else three digits: a limit of 0.2 ms is not 0. */
 const numeral = (value: number) => (value >= 100 ? grouped(Math.round(value)) : String(Number(value.toPrecision(3))))
 
+/**
+ * The goal of this name.
+ *
+ * @throws UserError for a name that is none, with those that are.
+ */
 export function goalOf(name: string): GoalName {
   checkChoice('goal', name, GOALS)
   return name as GoalName

@@ -51,6 +51,7 @@ type WithDefault =
 /** What a search runs with and its report states: whatever has a default is said. */
 export type ResolvedOptions = OptimizeOptions & Required<Pick<OptimizeOptions, WithDefault>>
 
+/** The options with what holds where nothing is said. */
 export function resolvedOptions(options: OptimizeOptions): ResolvedOptions {
   return {
     ...options,

@@ -13,6 +13,7 @@ export interface Trial {
   noteUntil: 'timed' | 'judged' | null
 }
 
+/** What is known of a candidate once it is built: its size, and its kernels where they could be read. */
 export function firstResult(built: Built, read: ReadKernels | null): CandidateResult {
   return {
     id: built.spec.id,
@@ -34,6 +35,7 @@ export function firstResult(built: Built, read: ReadKernels | null): CandidateRe
   }
 }
 
+/** The original in the form of a candidate, to stand among them. */
 export function originalResult(built: Built, baseline: OptimizationReport['baseline']): CandidateResult {
   return {
     ...firstResult(built, null),

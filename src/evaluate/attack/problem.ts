@@ -44,6 +44,7 @@ export function isFooled(logits: Float32Array, i: number, classes: number, label
   return argmax(logits.subarray(i * classes, (i + 1) * classes)) !== label
 }
 
+/** ‖v‖∞ or ‖v‖₂. */
 export function normOf(values: Float32Array | Float64Array, norm: Norm): number {
   let total = 0
   for (const value of values) total = norm === 'linf' ? Math.max(total, Math.abs(value)) : total + value * value

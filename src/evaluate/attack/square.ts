@@ -65,6 +65,7 @@ function marginOf(logits: Float32Array, i: number, classes: number, label: numbe
 /** The share is halved at these points of 10,000. */
 const HALVED_AT = [10, 50, 200, 500, 1000, 2000, 4000, 6000, 8000]
 
+/** Share of the picture that the square of this query covers; the schedule is stretched over all queries. */
 export function shareAt(query: number): number {
   const at = Math.floor((query / QUERIES) * 10_000)
   return FIRST_SHARE / 2 ** HALVED_AT.filter((limit) => at > limit).length

@@ -11,6 +11,7 @@ export interface Additions {
   model(): Model
 }
 
+/** @param data Gives the sizes of a row, where the model leaves them open. */
 export function additions(source: Model, data: Dataset): Additions {
   const types = rowTypes(source, data)
   const nodes: Node[] = []

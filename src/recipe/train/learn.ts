@@ -102,8 +102,9 @@ export async function trainable(model: Model): Promise<Trail> {
 /** Rows in a step and the highest learning rate, unless said: what recovered a cut network best of those tried. */
 const DEFAULT_BATCH = 32
 const DEFAULT_RATE = 3e-3
-/** Softness of the teacher's answers, unless said. */
+/** Softness of the teacher's answers, and their share in the loss, unless said. */
 export const DEFAULT_TEMPERATURE = 4
+const DEFAULT_TEACHER_SHARE = 0.7
 
 /**
  * Trains a model towards its teacher's answers, and labels where there are some. Rows to select choose the epoch.
@@ -115,7 +116,7 @@ export async function learn(student: Model, options: LearnOptions): Promise<Lear
   const open = options.open ?? ((model: Model) => openIsolated(model, { threads }))
   const weighing = {
     temperature: options.temperature ?? DEFAULT_TEMPERATURE,
-    teacherShare: options.teacherShare ?? 0.7,
+    teacherShare: options.teacherShare ?? DEFAULT_TEACHER_SHARE,
   }
   const { loss, weights: lossWeights } = lossOf(goal, { ...weighing, mixed: augment.includes('mixup') })
   if (options.adversary && augment.includes('mixup'))

@@ -167,6 +167,10 @@ export function labelsOf(
   return { dtype: 'int64', dims: [labels.length], data: labels }
 }
 
+/**
+ * Rows with what the inputs read of them, and `fields` besides, in runs of `batch` rows, or of as many as the inputs
+ * allow.
+ */
 export function readRows(
   data: Dataset,
   inputs: readonly PortValue[],

@@ -14,6 +14,7 @@ export interface LiveTeacher {
   close(): Promise<void>
 }
 
+/** Opens the teacher for the outputs and the inner values that the goal asks for. */
 export async function openTeacher(
   teacher: Model,
   goal: LearningGoal,

@@ -29,6 +29,7 @@ export const kernelRepairs: readonly Pass[] = [
   quantizeBehindPools,
 ]
 
+/** All of them, one after the other. */
 export function repairKernels(model: Model): Model {
   return kernelRepairs.reduce((current, pass) => {
     const result = pass.run(current, {}, [])

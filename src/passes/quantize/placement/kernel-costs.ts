@@ -51,6 +51,7 @@ export function depthwiseCost({ outputs, channels, macs }: ProductSize): UnitCos
   }
 }
 
+/** A matrix product: no window to pack, no block of channels to fill. */
 export function matmulCost({ outputs, macs }: ProductSize): UnitCost {
   return {
     float: FLOAT_CALL + outputs * (0.05 + 0.017 * macs),

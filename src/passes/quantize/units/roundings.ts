@@ -14,6 +14,7 @@ export interface Roundings {
   readonly total: (units: Iterable<Unit>) => number
 }
 
+/** By the noise that was measured of each rounding alone; one that was not measured makes none. */
 export function roundingsOf(report: SensitivityReport): Roundings {
   const tables = { value: new Map<string, number>(), node: new Map<string, number>() }
   for (const { kind, name, noise } of report.sources) tables[kind].set(name, noise)
