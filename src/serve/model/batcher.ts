@@ -4,6 +4,7 @@ import { ServeError, timedOut, toServeError } from '../serve-error.ts'
 import { joinRows, rowsOf, shapeKey, splitRows } from './batch-rows.ts'
 import { FairQueue, type Queued } from './fair-queue.ts'
 import { Loan } from './loan.ts'
+import { RunPace } from './run-pace.ts'
 
 export interface BatchSettings {
   /** Rows of a run that may come from several requests; 1 runs every request alone. */
@@ -88,10 +89,7 @@ export class Batcher {
   #underWay = 0
   #timer: NodeJS.Timeout | null = null
   #idle: (() => void)[] = []
-  /** Milliseconds that a request takes of a lane, smoothed: for the advice when to come back. */
-  #costMs = 1
-  /** Milliseconds from the start of a run to its end for a byte of its inputs, smoothed; 0 before the first. */
-  #msPerByte = 0
+  readonly #pace = new RunPace()
 
   constructor(model: string, settings: BatchSettings, record: (run: RunRecord) => void) {
     this.#model = model
@@ -215,7 +213,7 @@ export class Batcher {
    */
   #start(lanes: Lanes, lane: number, head: Job, rows: number): void {
     const jobs = this.#queue.take(head.shape === ALONE ? 0 : rows)
-    const done = performance.now() + LONGER * this.#msPerByte * jobs.reduce((sum, { bytes }) => sum + bytes, 0)
+    const done = performance.now() + this.#pace.ofRun(bytesOf(jobs))
     const [inTime, late] = this.#queue.length > 0 ? parted(jobs, (job) => job.until() > done) : [jobs, []]
     for (const job of late)
       job.finish(
@@ -331,23 +329,13 @@ export class Batcher {
       else this.#busy.set(lane, left)
     }
     const totalMs = performance.now() - start
-    this.#costMs += 0.1 * (totalMs / jobs.length - this.#costMs)
-    if (!failed) {
-      const now =
-        totalMs /
-        Math.max(
-          1,
-          jobs.reduce((sum, { bytes }) => sum + bytes, 0),
-        )
-      const before = this.#msPerByte
-      // A machine that stood still for a minute says nothing of the next run.
-      this.#msPerByte = before === 0 ? now : before + 0.1 * (Math.min(now, 2 * before) - before)
-    }
+    this.#pace.note({ requests: jobs.length, bytes: bytesOf(jobs), totalMs, failed })
     this.#record({ requests: jobs.length, rows, runMs, totalMs, failed })
   }
 
+  /** Seconds after which it may pay to come back. */
   #retryAfter(): number {
-    return Math.max(1, Math.ceil((this.#queue.length * this.#costMs) / Math.max(1, this.#open) / 1000))
+    return Math.max(1, Math.ceil(this.#pace.ofQueue(this.#queue.length, this.#open) / 1000))
   }
 
   #settle(): void {
@@ -360,10 +348,10 @@ export class Batcher {
 
 /** Requests for each lane from which on a lane waits to have more rows in a run. */
 const CROWD = 4
-/** Half of the runs take longer than usual; few take so much longer. */
-const LONGER = 1.25
 /** The shape of jobs that share a run with nobody. */
 const ALONE = 'alone'
+
+const bytesOf = (jobs: readonly Job[]) => jobs.reduce((sum, { bytes }) => sum + bytes, 0)
 
 function parted<T>(items: readonly T[], first: (item: T) => boolean): readonly [readonly T[], readonly T[]] {
   return [items.filter(first), items.filter((item) => !first(item))]

@@ -8,6 +8,7 @@ import { ServeError } from '../serve-error.ts'
 import type { Notify } from '../webhooks.ts'
 import { ActiveRollout, type KeptBody, reportOf } from './active.ts'
 import type { Fleet } from './fleet.ts'
+import { Ledger } from './ledger.ts'
 import type { Label } from './pairing.ts'
 
 export interface StartRequest extends Partial<RolloutSettings> {
@@ -15,7 +16,6 @@ export interface StartRequest extends Partial<RolloutSettings> {
 }
 
 const KEEP_EVERY_MS = 5000
-const LONGEST_RETRY_MS = 30_000
 /** A server that has shown no sign of life for so long has lost its rollouts to those that are alive. */
 const ABANDONED_MS = 60_000
 
@@ -31,9 +31,7 @@ export class RolloutController implements Router {
   /** By the name of the model; ended ones stay until the next. */
   readonly #active = new Map<string, ActiveRollout>()
   readonly #starting = new Set<string>()
-  /** What must be written, in order. */
-  #writes: Promise<void> = Promise.resolve()
-  #closed = false
+  readonly #ledger: Ledger
   #timer: NodeJS.Timeout | null = null
   #incidents = 0
 
@@ -46,6 +44,7 @@ export class RolloutController implements Router {
     this.#state = state
     this.#fleet = fleet
     this.#log = log
+    this.#ledger = new Ledger(log)
     this.#drill = options.drill ?? false
     this.#notify = options.notify ?? (() => {})
   }
@@ -239,15 +238,15 @@ export class RolloutController implements Router {
 
   /** Waits until everything is written, or could not be. */
   async close(): Promise<void> {
-    this.#closed = true
+    this.#ledger.close()
     if (this.#timer) clearInterval(this.#timer)
     for (const active of this.#active.values()) this.#keepProgress(active)
-    await this.#writes
+    await this.#ledger.settled()
   }
 
   /** Everything written so far. */
   settled(): Promise<void> {
-    return this.#writes
+    return this.#ledger.settled()
   }
 
   /** What the evidence of the versions promises, and the margin on top; without evidence twice the margin. */
@@ -280,7 +279,7 @@ export class RolloutController implements Router {
     })
     if (state !== 'running') this.#notify({ event: `rollout-${state}`, data: incident ?? report })
     active.changed = false
-    return this.#write(async () => {
+    return this.#ledger.write(async () => {
       const promoted = state === 'promoted'
       const { known } = await this.#fleet.find(name, candidate.version).catch(() => ({ known: [] }))
       const version = promoted ? candidate.version : base.version
@@ -288,7 +287,7 @@ export class RolloutController implements Router {
       const moves = state !== 'stopped' || this.#liveOrNull(name) === base.version
       if (moves) this.pins.set(name, live)
       const change = this.#change(active, `rollout-${state}`, who, { reason: report.reason })
-      await this.#retried(() =>
+      await this.#ledger.insist(() =>
         this.#state.keep({ ...change, ...(incident ? { incident } : {}), ...(moves ? { live } : {}) }),
       )
       if (promoted) await this.#fleet.promote(name, candidate.version)
@@ -341,37 +340,13 @@ export class RolloutController implements Router {
     active.changed = false
     const { id, name, started } = active
     const rollout = { id, name, started, state: 'running', body: active.body() }
-    void this.#write(async () => {
+    void this.#ledger.write(async () => {
       // The next one holds all that this one holds.
       await this.#state.keep({ rollout }).catch((error: Error) => {
         active.changed = true
         this.#log.error('the progress of a rollout could not be kept', { model: name, error: error.message })
       })
     })
-  }
-
-  #write(work: () => Promise<unknown>): Promise<void> {
-    this.#writes = this.#writes.then(work).then(
-      () => {},
-      (error: Error) => this.#log.error('a rollout could not be ended cleanly', { error: error.message }),
-    )
-    return this.#writes
-  }
-
-  /** What a database that has gone must still be told is told when it is back. */
-  async #retried(work: () => Promise<void>): Promise<void> {
-    for (let wait = 500; ; wait = Math.min(2 * wait, LONGEST_RETRY_MS)) {
-      try {
-        await work()
-        return
-      } catch (error) {
-        this.#log.error('the database does not take what happened; it is tried again', {
-          error: (error as Error).message,
-        })
-        if (this.#closed) throw error
-        await new Promise((resolve) => setTimeout(resolve, wait))
-      }
-    }
   }
 }
 
