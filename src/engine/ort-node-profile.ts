@@ -89,12 +89,29 @@ export async function profile(
     )
     const [file] = readdirSync(folder.path).filter((name) => name.startsWith('trace'))
     if (file === undefined) throw new Error('internal: the runtime wrote no trace')
-    const events = JSON.parse(readFileSync(join(folder.path, file), 'utf8')) as TraceEvent[]
-    const report = profileOf(events, WARM_RUNS, options.threads ?? 1)
+    const report = profileOf(
+      readTrace(join(folder.path, file), model.graph.name || 'model'),
+      WARM_RUNS,
+      options.threads ?? 1,
+    )
     return { ...report, nodes: report.nodes.map((node) => ({ ...node, name: named(node.name) })) }
   } finally {
     await runtime.stop()
     placed.remove()
     folder.remove()
+  }
+}
+
+/** The runtime writes names of the model into its trace as they stand, and so one that may be no JSON. */
+function readTrace(path: string, model: string): readonly TraceEvent[] {
+  const text = readFileSync(path, 'utf8')
+  try {
+    return JSON.parse(text)
+  } catch (cause) {
+    throw new UserError('unsupported', 'the profile that the runtime wrote cannot be read', {
+      where: model,
+      hint: 'the model runs all the same; where its time goes stays unknown',
+      cause,
+    })
   }
 }

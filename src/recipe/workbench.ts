@@ -307,7 +307,7 @@ export class Workbench {
         ortNode.profile(built.model, this.#feeds, runs, { threads }),
       )
     } catch (error) {
-      // A model that the runtime does not run once more under its profiler must not cost the answer of a whole search.
+      // What the runtime refuses must not cost the answer of a whole search; a fault of ours must show.
       if (error instanceof UserError) return null
       throw error
     }
