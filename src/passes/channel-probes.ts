@@ -71,8 +71,9 @@ export function channelProbes(model: Model, names: readonly string[] = []): Prob
   const opset = model.opsets.get('') ?? 1
   const depths = new Map(model.graph.nodes.flatMap(({ outputs }, at) => outputs.map((name) => [name, at] as const)))
   const depthOf = (name: string) => depths.get(name) ?? -1
-  const values = probedValues(model, opset).sort((a, b) => depthOf(b.name) - depthOf(a.name))
-  const probes = new Map(values.map(({ name, axis }) => [name, { axis }]))
+  const found = probedValues(model, opset)
+  const probes = new Map(found.map(({ name, axis }) => [name, { axis }]))
+  const values = [...found].sort((a, b) => depthOf(b.name) - depthOf(a.name))
 
   const initializers = new Map(model.graph.initializers)
   const constant = (name: string, numbers: readonly number[]) => {
@@ -122,7 +123,7 @@ export function channelProbes(model: Model, names: readonly string[] = []): Prob
 type ProbedValue = ProbePack['values'][number] & { readonly width: number | undefined }
 
 /** The values whose channels static int8 may round, as far as their rank is known and they hold float32 numbers. */
-function probedValues(model: Model, opset: number): ProbedValue[] {
+function probedValues(model: Model, opset: number): readonly ProbedValue[] {
   const types = inferTypes(model)
   // From inputs of one shape follow values of one shape.
   const fixed = model.graph.inputs.every(({ name }) => {
