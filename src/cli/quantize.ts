@@ -100,6 +100,11 @@ export const quantizeVerb: Verb = {
       value: 'ALPHA',
       help: 'static-int8: move this share (0 to 1; 0.5 is usual) of outlier channels into weights first (SmoothQuant)',
     },
+    equalise: {
+      type: 'string',
+      value: 'STRENGTH',
+      help: 'static-int8: scales of their own for channels, as far as the layers around take them in (0 to 1; 1 where channels differ much in size, as in depthwise networks)',
+    },
     recipe: { type: 'string', value: 'FILE', help: 'also write the recipe, for whet apply' },
     'keep-float': {
       type: 'string',
@@ -125,13 +130,16 @@ export const quantizeVerb: Verb = {
     const samples = options.integer('samples', 128, 1)
     const group = Number(options.choice('group', GROUPS, '32'))
     const weights = weightChoices(options, scheme)
-    const integers = ['smooth', 'weight-bits'].find((name) => options.has(name))
+    const integers = ['smooth', 'equalise', 'weight-bits'].find((name) => options.has(name))
     if (integers && scheme !== 'static-int8')
       throw new UserError('bad-argument', `--${integers} is an option of static-int8, not of ${scheme}`, {
         where: 'command line',
         hint: 'leave it out, or use it with --scheme static-int8',
       })
-    const weightBits = weightBitsOf(options)
+    const pass = {
+      ...(weightBitsOf(options) === 4 ? { weightBits: 4 } : {}),
+      ...(options.has('equalise') ? { equalise: options.number('equalise', 1, 0, 1) } : {}),
+    }
     const recipeFile = writableFile(options, 'recipe', 'recipe.json')
     const loaded = keepHeapSmall()
     // They come up while the rest of the program is loaded, and the model and the rows are read.
@@ -156,7 +164,7 @@ export const quantizeVerb: Verb = {
       group,
       ...(options.has('smooth') ? { smooth: options.number('smooth', 0.5, 0, 1) } : {}),
       keepFloat: options.list('keep-float'),
-      ...(weightBits === 4 ? { pass: { weightBits } } : {}),
+      ...(Object.keys(pass).length > 0 ? { pass } : {}),
       seed: options.integer('seed', 0),
       cache: diskCache(),
       // A pipe can be read once only.

@@ -7,7 +7,7 @@ const NAMED = 3
 /** What helps a scheme that is too coarse for a model. */
 const ADVICE: Readonly<Record<Scheme, string>> = {
   'static-int8':
-    'whet optimize with data finds what must stay in float; or --keep-float with the noisiest nodes, --calibration least-noise, or --scheme dynamic-int8',
+    'whet optimize with data finds what must stay in float; or --equalise 1 (channels that differ much in size, as in depthwise networks), --smooth 0.5 (outlier channels, as in transformers), --calibration least-noise, --keep-float with the noisiest nodes, or --scheme dynamic-int8',
   'dynamic-int8': '--keep-float with the noisiest nodes, or --scheme weight-int8, which leaves activations in float',
   'weight-int8': '--accuracy-level 0, a smaller --group, or --keep-float with the noisiest nodes',
   'weight-int4':

@@ -40,6 +40,7 @@ export function quantizationWarnings(outcome: Outcome, options: QuantizeOptions)
     ...(scheme === 'static-int8' ? fewRows(options) : []),
     ...(outcome.everywhere && run.applied > 0 ? [NOT_FASTER] : []),
     ...(learnsRoundings(options) && !passes.some(isLearned) ? [NOT_NEARER] : []),
+    ...(options.smooth && !passes.some(smoothes) ? [NOT_SMOOTHED] : []),
     ...(run.applied === 0 ? [nothingDone(model, run)] : []),
     ...(outcome.unrounded ? [ROUNDED_BEFORE] : []),
     ...outcome.gone.map(keepsNothing),
@@ -52,6 +53,11 @@ const NOT_FASTER =
   'by their usual costs float is as fast for every node here; integers stand everywhere since they were asked for'
 
 const NOT_NEARER = 'learned roundings left the outputs no nearer to the float model: those that balance sums stay'
+
+const smoothes = ({ id, applied }: PassRun): boolean => id === 'smoothInputs' && applied > 0
+
+const NOT_SMOOTHED =
+  'smoothing changed nothing: it moves outlier channels that matrix products read, where a normalization, a Mul or a product in front can take their scales; between convolutions channels are equalised (--equalise)'
 
 const ROUNDED_BEFORE =
   'the file rounds its values in each run (float16, or integers with ranges of their own): that was undone first, and what is measured here is against float32; whet compare shows both against each other'

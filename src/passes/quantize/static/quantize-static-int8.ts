@@ -55,7 +55,11 @@ export const quantizeStaticInt8: Pass<StaticInt8Options> = {
     if (plan.units.size === 0) return { model, report: { ...base, applied: 0, refused, planned: {} } }
     const { graph, planned } = insertQdq(plan, options.target === 'portable')
     const { expectedNoise } = plan
-    const notes = [...(options.target === 'portable' ? [PORTABLE] : []), ...takenIn(plan, options.keepFloat ?? [])]
+    const notes = [
+      ...(options.target === 'portable' ? [PORTABLE] : []),
+      ...(options.equalise ? [equalised(plan)] : []),
+      ...takenIn(plan, options.keepFloat ?? []),
+    ]
     const report: PassRun = {
       ...base,
       applied: plan.units.size,
@@ -65,6 +69,14 @@ export const quantizeStaticInt8: Pass<StaticInt8Options> = {
     }
     return { model: { ...model, graph }, report: notes.length > 0 ? { ...report, notes } : report }
   },
+}
+
+/** How far equalising got. */
+function equalised({ codes }: StaticPlan): string {
+  const values = [...codes.values()].filter(({ channels }) => channels).length
+  return values === 0
+    ? 'no channels could have scales of their own: of no value in integers do both the convolution that makes it and whatever reads it take them in'
+    : `channels have scales of their own in ${values} of ${codes.size} values in integers`
 }
 
 /** What is to be said of operators that were to stay in float, and have no kernel to stay in. */
