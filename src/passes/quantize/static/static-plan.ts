@@ -8,6 +8,7 @@ import { balances, type ObservedChannels, type ObservedRange, type PlanOptions }
 import { productChannels } from '../units/product-channels.ts'
 import { floatReasons, type NodeFacts } from '../units/quantize-rules.ts'
 import { partsBehind, type Unit, unitAt } from '../units/unit.ts'
+import { codedAlready } from './coded-already.ts'
 import { type Codes, equaliseChannels } from './equalise-channels.ts'
 import { joinedCodes } from './joined-codes.ts'
 import { maskedRanges } from './masked-ranges.ts'
@@ -193,6 +194,8 @@ function refuseUnit(
   // The runtime may make integer kernels of what lies between products nonetheless: there it costs less so.
   if (options.placement === 'products' && unit.rule.kind !== 'product')
     return { reason: 'only products are quantized', apart: false }
+  const already = codedAlready(unit, index, facts)
+  if (already !== undefined) return { reason: already, apart: false }
   const reason = reasonForFloat(unit, index, facts, ranges, options)
   return reason === undefined ? undefined : { reason, apart: true }
 }
