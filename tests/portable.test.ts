@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { type Feeds, reference, referenceWith, type TensorValue } from '../src/engine/index.ts'
-import { type Model, operatorName, type Tensor, tensorOf } from '../src/ir/index.ts'
+import { type Model, operatorName, parseModel, type Tensor, tensorOf } from '../src/ir/index.ts'
 import { passes, productSafety } from '../src/passes/index.ts'
 import { quantize } from '../src/recipe/index.ts'
 import { decibels, modelWith, numbers, optimizedBy, randomValue, rangesOf, runOnce } from './quantize-kit.ts'
@@ -159,5 +159,52 @@ describe('on a processor without VNNI', () => {
       if (target === 'portable') expect(older.data).toEqual(vnni.data)
       else expect(decibels(truth, older)).toBeLessThan(22)
     }
+  })
+})
+
+/** What the proof says of the products of a graph of codes. */
+const verdicts = (body: string) =>
+  productSafety(
+    parseModel(`<ir_version: 10, opset_import: ["" : 21, "com.microsoft" : 1]>
+      g (float[1,2] x, uint8[2,2] u, int8[2,2] s, float one) => (y)
+      <int8[2,1] w = {127, 127}, int8[1,2] t = {127, 127}, int8[1,2,1,1] k = {127, 127}, uint8 zu = {0}, int8 zs = {0}> { ${body} }`),
+  ).map(({ form, unsafe }) => [form, unsafe.length])
+
+describe('the proof sees every product of codes', () => {
+  test('of two activations: unsigned codes on the right, or signed ones on the left, are added in 32 bits', () => {
+    expect(verdicts('y = QLinearMatMul(u, one, zu, u, one, zu, one, zu)')).toEqual([['unsigned', 0]])
+    expect(verdicts('y = QLinearMatMul(s, one, zs, s, one, zs, one, zs)')).toEqual([['unsigned', 0]])
+    expect(verdicts('y = MatMulInteger(u, s)')).toEqual([['full', 1]])
+  })
+
+  test('behind what only moves values, which the runtime looks past', () => {
+    const left = 'q = QuantizeLinear(x, one, zu) d = DequantizeLinear(q, one, zu)'
+    const right = 'f = DequantizeLinear(w, one, zs)'
+    expect(verdicts(`${left} ${right} m = Transpose(d) n = Transpose(m) y = MatMul(n, f)`)).toEqual([['full', 1]])
+    expect(verdicts(`${left} r = DequantizeLinear(t, one, zs) f = Transpose(r) y = MatMul(d, f)`)).toEqual([
+      ['full', 1],
+    ])
+    // Neither side alone makes an integer product.
+    expect(verdicts(`${right} y = MatMul(x, f)`)).toEqual([])
+  })
+
+  test('of convolutions on channels that lie last', () => {
+    const conv = 'y = com.microsoft.QLinearConv<channels_last = 1>(p, one, zu, k, one, zs, one, zu)'
+    expect(verdicts(`c = Constant<value = int64[4] {1, 1, 2, 2}>() p = Reshape(u, c) ${conv}`)).toEqual([['full', 1]])
+  })
+
+  test('a portable attention names its products of activations, too', async () => {
+    const base = modelWith(
+      `g (float[1,8,64] x) => (float y) { q = MatMul(x, w) k = MatMul(x, v) t = Transpose<perm = [0, 2, 1]>(k) y = MatMul(q, t) }`,
+      { w: [64, 64], v: [64, 64] },
+    )
+    const report = await rangesOf(base, { x: positive([1, 8, 64], 5) })
+    const options = { target: 'portable', placement: 'everywhere' } as never
+    const { model: portable } = await passes.quantizeStaticInt8!.run(base, options, [{ report }])
+    expect(productSafety(portable).map(({ channels, unsafe }) => [channels, unsafe.length])).toEqual([
+      [64, 0],
+      [64, 0],
+      [0, 0],
+    ])
   })
 })

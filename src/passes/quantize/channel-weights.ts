@@ -118,7 +118,7 @@ function reachOf(
 }
 
 /** Largest |sum| of any two weights of one sign in each channel (or of one weight, where it is alone). */
-function anyPairReach(values: ArrayLike<number>, channels: number, inner: number): Float64Array {
+export function anyPairReach(values: ArrayLike<number>, channels: number, inner: number): Float64Array {
   const top = [0, 1, 2, 3].map(() => new Float64Array(channels))
   const note = (first: Float64Array, second: Float64Array, c: number, size: number) => {
     if (size > first[c]!) {

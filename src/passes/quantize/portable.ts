@@ -1,7 +1,9 @@
 import {
   constantValue,
+  type DType,
   type Graph,
   indexGraph,
+  inferTypes,
   intAttribute,
   isDepthwise,
   type Model,
@@ -12,14 +14,17 @@ import {
   type Tensor,
   toNumbers,
 } from '../../ir/index.ts'
+import { anyPairReach } from './channel-weights.ts'
 import { depthOrders, MOST_PAIR, pairReach } from './kernel-pairs.ts'
+import { quantizeRules } from './units/quantize-rules.ts'
 
 /** What the weights of one product say about 16-bit sums. */
 export interface ProductSafety {
   readonly node: string
   readonly operator: string
+  /** Output channels; 0 where both sides are activations, whose products no weight bounds and none needs to. */
   readonly channels: number
-  /** `reduced`: some channel gave up range; `exact`: a depthwise kernel, which adds in 32 bits everywhere. */
+  /** `reduced`: some channel gave up range; `exact` (depthwise) and `unsigned`: kernels that add in 32 bits everywhere. */
   readonly form: 'full' | 'reduced' | 'exact' | 'unsigned'
   /** Largest sum of two neighbouring codes of one sign; above 128 a processor without VNNI may saturate. */
   readonly worstPair: number
@@ -32,6 +37,7 @@ export interface ProductSafety {
 /** The operators that multiply codes, with the input that holds the weights. */
 const CODE_PRODUCTS: Readonly<Record<string, number>> = {
   QLinearConv: 3,
+  'com.microsoft.QLinearConv': 3,
   QLinearMatMul: 3,
   'com.microsoft.QGemm': 3,
   ConvInteger: 1,
@@ -39,6 +45,7 @@ const CODE_PRODUCTS: Readonly<Record<string, number>> = {
   'com.microsoft.MatMulIntegerToFloat': 1,
   'com.microsoft.DynamicQuantizeMatMul': 1,
   'com.microsoft.DynamicQuantizeLSTM': 1,
+  'com.microsoft.QAttention': 1,
 }
 /** Products of blocks of codes, which round what they read to 8 bits at accuracy level 4, and else multiply floats. */
 const BLOCK_PRODUCT = 'com.microsoft.MatMulNBits'
@@ -47,10 +54,16 @@ const FLOAT_PRODUCTS = ['Conv', 'MatMul', 'Gemm']
 /**
  * Every product of a model that runs on 8-bit integers, with the proof, from its constant weight codes alone, that no
  * sum of two neighbouring products leaves 16 bits, or the channels where one may. Activations are taken to reach every
- * code. A product of two activations has unsigned codes on both sides, which the kernels add in 32 bits.
+ * code. A product of two activations is safe where its right side has unsigned codes, or its left side signed ones:
+ * kernels add these in 32 bits.
  */
 export function productSafety(model: Model): readonly ProductSafety[] {
   const found: ProductSafety[] = []
+  let types: ReturnType<typeof inferTypes> | undefined
+  const dtypeOf = (value: string): DType | undefined => {
+    const type = (types ??= inferTypes(model)).get(value)
+    return type?.kind === 'tensor' ? type.dtype : undefined
+  }
   const visit = (graph: Graph, outer: (name: string) => Tensor | undefined) => {
     const index = indexGraph(graph)
     const constant = (name: string): Tensor | undefined => {
@@ -59,29 +72,53 @@ export function productSafety(model: Model): readonly ProductSafety[] {
       if (maker?.opType === 'Cast') return constant(maker.inputs[0]!)
       return graph.initializers.get(name) ?? (maker ? constantValue(maker) : outer(name))
     }
-    const codesOf = (node: Node, slot: number) => {
-      const producer = index.producer.get(node.inputs[slot] ?? '')
-      return producer && operatorName(producer) === 'DequantizeLinear' ? producer.inputs[0]! : undefined
+    /** The codes that a float stands for. The runtime looks past whatever only moves values between. */
+    const codesOf = (value: string, moved = false): { codes: string; moved: boolean } | undefined => {
+      const maker = index.producer.get(value)
+      if (!maker) return undefined
+      if (operatorName(maker) === 'DequantizeLinear') return { codes: maker.inputs[0]!, moved }
+      return quantizeRules[operatorName(maker)]?.kind === 'movement' ? codesOf(maker.inputs[0]!, true) : undefined
+    }
+    const see = (node: Node, left: string, right: string, moved = false) => {
+      const weight = constant(right)
+      if (!weight) found.push(activationSafety(node, dtypeOf(left), dtypeOf(right)))
+      else found.push(moved ? anyOrderSafety(node, weight) : safetyOf(node, weight))
     }
     for (const node of graph.nodes) {
+      const [first = '', second = ''] = node.inputs
       if (operatorName(node) === BLOCK_PRODUCT && intAttribute(node, 'accuracy_level', 0) === 4)
         found.push(blockSafety(node))
       const slot = CODE_PRODUCTS[operatorName(node)]
-      if (slot !== undefined) {
-        for (const at of node.opType === 'DynamicQuantizeLSTM' ? [1, 2] : [slot]) {
-          const weight = constant(node.inputs[at] ?? '')
-          if (weight) found.push(safetyOf(node, weight))
-        }
-      } else if (FLOAT_PRODUCTS.includes(operatorName(node)) && codesOf(node, 0) !== undefined) {
-        const codes = codesOf(node, 1)
-        const weight = codes === undefined ? undefined : constant(codes)
-        if (weight) found.push(safetyOf(node, weight))
+      if (slot !== undefined)
+        for (const at of node.opType === 'DynamicQuantizeLSTM' ? [1, 2] : [slot])
+          see(node, first, node.inputs[at] ?? '')
+      else if (FLOAT_PRODUCTS.includes(operatorName(node))) {
+        const [left, right] = [codesOf(first), codesOf(second)]
+        if (left && right) see(node, left.codes, right.codes, right.moved)
       }
       for (const [, nested] of nestedGraphs(node)) visit(nested, constant)
     }
   }
   visit(model.graph, () => undefined)
   return found
+}
+
+/** Of two activations; what is not known to be safe is not. */
+function activationSafety(node: Node, left: DType | undefined, right: DType | undefined): ProductSafety {
+  const common = { node: nodeLabel(node), operator: node.opType, reduced: [] }
+  if (right === 'uint8' || left === 'int8')
+    return { ...common, channels: 0, form: 'unsigned', worstPair: 0, unsafe: [] }
+  return { ...common, channels: 1, form: 'full', worstPair: 256, unsafe: [0] }
+}
+
+/** Of weights that are moved before they are multiplied, as one channel: any two of their codes may be neighbours. */
+function anyOrderSafety(node: Node, weight: Tensor): ProductSafety {
+  const common = { node: nodeLabel(node), operator: node.opType, channels: 1, reduced: [] }
+  if (weight.dtype !== 'int8' && weight.dtype !== 'int4')
+    return { ...common, form: 'unsigned', worstPair: 0, unsafe: [] }
+  const values = toNumbers(weight)
+  const [worstPair] = anyPairReach(values, 1, values.length) as Float64Array & [number]
+  return { ...common, form: 'full', worstPair, unsafe: worstPair > MOST_PAIR ? [0] : [] }
 }
 
 function safetyOf(node: Node, weight: Tensor): ProductSafety {
