@@ -194,7 +194,6 @@ const CASES: readonly Case[] = [
     call: 'QLinearMul(a, as, az, b, bs, bz, ys, yz)',
     inputs: pick('a', 'as', 'az', 'b', 'bs', 'bz', 'ys', 'yz'),
     result: 'uint8',
-    units: 1,
   },
   {
     microsoft: true,
@@ -206,6 +205,29 @@ const CASES: readonly Case[] = [
     microsoft: true,
     call: 'QLinearLeakyRelu<alpha: float = 0.1>(a, as, az, ys, yz)',
     inputs: pick('a', 'as', 'az', 'ys', 'yz'),
+    result: 'uint8',
+  },
+  {
+    microsoft: true,
+    call: 'QLinearAveragePool<kernel_shape = [2, 2], pads = [1, 0, 0, 1]>(x, as, az, as, yz)',
+    inputs: { x: ['uint8', [2, 3, 4, 5], [0, 255]], ...pick('as', 'az', 'yz') },
+    result: 'uint8',
+  },
+  {
+    microsoft: true,
+    call: 'QLinearAveragePool<kernel_shape = [2, 2], channels_last = 1, count_include_pad = 1, pads = [1, 0, 0, 1]>(x, as, az, as, yz)',
+    inputs: { x: ['uint8', [2, 4, 5, 3], [0, 255]], ...pick('as', 'az', 'yz') },
+    result: 'uint8',
+  },
+  {
+    microsoft: true,
+    call: 'QLinearConv<channels_last = 1, pads = [1, 1, 1, 1], strides = [2, 1]>(x, as, az, w, bs, wz, ys, yz)',
+    inputs: {
+      x: ['uint8', [2, 4, 4, 4], [0, 255]],
+      w: ['int8', [5, 4, 3, 3], [-127, 127]],
+      wz: ['int8', [], [0]],
+      ...pick('as', 'az', 'bs', 'ys', 'yz'),
+    },
     result: 'uint8',
   },
   {

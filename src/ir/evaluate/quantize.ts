@@ -4,8 +4,9 @@ import { elementCount } from '../tensor.ts'
 import { type Call, input, intOf, type Kernel, type Kernels, made, optionalInput } from './call.ts'
 import { cast, dtypeAttribute } from './cast.ts'
 import { convolve, lessZero } from './conv.ts'
-import { axisOf, broadcastDims, broadcastStrides, concatenated, offsetsOf, stridesOf } from './layout.ts'
+import { axisOf, broadcastDims, broadcastStrides, concatenated, offsetsOf, stridesOf, transposed } from './layout.ts'
 import { centred, matmul } from './matmul.ts'
+import { pooling } from './pool.ts'
 import { addConvLoss, addMatMulLoss } from './saturate.ts'
 import { sigmoid } from './special-functions.ts'
 import { carried, EvaluationError, isWide, type Nd, nd, numbersOf, sizeOf } from './value.ts'
@@ -102,6 +103,27 @@ function requantized(
   )
 }
 
+/**
+ * As `requantized`, for the kernels that add the zero point before they round, in float32 throughout: a half, which is
+ * common where codes are multiplied or four of them averaged, goes to the even code, not to the even distance from it.
+ */
+function requantizedWhole(
+  values: Float64Array,
+  dims: readonly number[],
+  scale: number,
+  zero: Nd | undefined,
+  dtype: DType,
+): Nd {
+  const range = rangeOf(dtype)
+  const offset = zero ? numbersOf(zero)[0]! : 0
+  const whole = (v: number) => roundHalfEven(Math.fround(Math.fround(Math.fround(v) / scale) + offset))
+  return nd(
+    dtype,
+    dims,
+    values.map((v) => clamp(whole(v), range)),
+  )
+}
+
 /** The real numbers of a code tensor with one scale and zero point; without float rounding between. */
 const real = (x: Nd, scale: Nd, zero: Nd | undefined): Float64Array => {
   const [factor, offset] = [numbersOf(scale)[0]!, zero ? numbersOf(zero)[0]! : 0]
@@ -175,16 +197,29 @@ function qGemm(call: Call): Nd[] {
   return [requantized(out, dims, numbersOf(yScale)[0]!, yZero, yZero?.dtype ?? input(call, 0).dtype)]
 }
 
-const qBinary =
-  (fn: (a: number, b: number) => number): Kernel =>
-  (call) => {
-    const [a, b] = [input(call, 0), input(call, 3)]
-    const [av, bv] = [real(a, input(call, 1), optionalInput(call, 2)), real(b, input(call, 4), optionalInput(call, 5))]
-    const dims = broadcastDims(a.dims, b.dims)
-    const [at, bt] = [offsetsOf(dims, broadcastStrides(a.dims, dims)), offsetsOf(dims, broadcastStrides(b.dims, dims))]
-    const out = Float64Array.from(at, (from, i) => fn(av[from]!, bv[bt[i]!]!))
-    return [requantized(out, dims, numbersOf(input(call, 6))[0]!, optionalInput(call, 7), a.dtype)]
-  }
+function qAdd(call: Call): Nd[] {
+  const [a, b] = [input(call, 0), input(call, 3)]
+  const [av, bv] = [real(a, input(call, 1), optionalInput(call, 2)), real(b, input(call, 4), optionalInput(call, 5))]
+  const dims = broadcastDims(a.dims, b.dims)
+  const [at, bt] = [offsetsOf(dims, broadcastStrides(a.dims, dims)), offsetsOf(dims, broadcastStrides(b.dims, dims))]
+  const out = Float64Array.from(at, (from, i) => av[from]! + bv[bt[i]!]!)
+  return [requantized(out, dims, numbersOf(input(call, 6))[0]!, optionalInput(call, 7), a.dtype)]
+}
+
+/** The product of the codes times the ratio of the scales, as the kernel takes it. */
+function qMul(call: Call): Nd[] {
+  const [a, b] = [input(call, 0), input(call, 3)]
+  const [av, bv] = [lessZero(a, optionalInput(call, 2)), lessZero(b, optionalInput(call, 5))].map(numbersOf) as [
+    Float64Array,
+    Float64Array,
+  ]
+  const dims = broadcastDims(a.dims, b.dims)
+  const [at, bt] = [offsetsOf(dims, broadcastStrides(a.dims, dims)), offsetsOf(dims, broadcastStrides(b.dims, dims))]
+  const [aScale, bScale, scale] = [1, 4, 6].map((slot) => numbersOf(input(call, slot))[0]!) as [number, number, number]
+  const ratio = Math.fround(Math.fround(aScale * bScale) / scale)
+  const out = Float64Array.from(at, (from, i) => av[from]! * bv[bt[i]!]! * ratio)
+  return [requantizedWhole(out, dims, 1, optionalInput(call, 7), a.dtype)]
+}
 
 const qUnary =
   (fn: (call: Call) => (x: number) => number): Kernel =>
@@ -194,24 +229,27 @@ const qUnary =
     return [requantized(out, x.dims, numbersOf(input(call, 3))[0]!, optionalInput(call, 4), x.dtype)]
   }
 
-function qGlobalAveragePool(call: Call): Nd[] {
-  const x = input(call, 0)
-  const last = intOf(call, 'channels_last', 0) === 1
-  const [n, ...rest] = x.dims as [number, ...number[]]
-  const c = last ? rest.at(-1)! : rest[0]!
-  const spatial = last ? rest.slice(0, -1) : rest.slice(1)
-  const size = elementCount(spatial)
-  const values = real(x, input(call, 1), optionalInput(call, 2))
-  const out = Float64Array.from({ length: n * c }, (_, i) => {
-    const [image, channel] = [Math.floor(i / c), i % c]
-    let sum = 0
-    for (let s = 0; s < size; s++) sum += values[last ? (image * size + s) * c + channel : i * size + s]!
-    return sum / size
-  })
-  const ones = spatial.map(() => 1)
-  const dims = last ? [n, ...ones, c] : [n, c, ...ones]
-  return [requantized(out, dims, numbersOf(input(call, 3))[0]!, optionalInput(call, 4), x.dtype)]
-}
+/** A pool of the real numbers, in float32 or exact as its kernel has them, whose result becomes codes again by `code`. */
+const qPool =
+  (pool: Kernel, code: typeof requantized, held: (value: number) => number = (value) => value): Kernel =>
+  (call) => {
+    const x = input(call, 0)
+    const values = nd('float64', x.dims, real(x, input(call, 1), optionalInput(call, 2)).map(held))
+    const [result] = pool({ ...call, inputs: [values] }) as [Nd]
+    return [code(numbersOf(result), result.dims, numbersOf(input(call, 3))[0]!, optionalInput(call, 4), x.dtype)]
+  }
+
+/** A kernel of channels on axis 1, which also does what `channels_last` says. */
+const eitherLayout =
+  (kernel: Kernel): Kernel =>
+  (call) => {
+    if (intOf(call, 'channels_last', 0) !== 1) return kernel(call)
+    const x = input(call, 0)
+    const axes = x.dims.map((_, axis) => axis)
+    const first = transposed(x, [0, axes.length - 1, ...axes.slice(1, -1)])
+    const outputs = kernel({ ...call, inputs: [first, ...call.inputs.slice(1)] }) as readonly Nd[]
+    return outputs.map((output) => transposed(output, [0, ...axes.slice(2), 1]))
+  }
 
 function qConcat(call: Call): Nd[] {
   const [scale, zero] = [numbersOf(input(call, 0))[0]!, input(call, 1)]
@@ -258,13 +296,14 @@ export const quantization: Kernels = {
   QLinearMatMul: qLinearMatMul,
   'com.microsoft.QuantizeLinear': quantizeLinear,
   'com.microsoft.DequantizeLinear': dequantizeLinear,
-  'com.microsoft.QLinearConv': qLinearConv,
+  'com.microsoft.QLinearConv': eitherLayout(qLinearConv),
   'com.microsoft.QGemm': qGemm,
-  'com.microsoft.QLinearAdd': qBinary((a, b) => a + b),
-  'com.microsoft.QLinearMul': qBinary((a, b) => a * b),
+  'com.microsoft.QLinearAdd': qAdd,
+  'com.microsoft.QLinearMul': qMul,
   'com.microsoft.QLinearSigmoid': qUnary(() => sigmoid),
   'com.microsoft.QLinearLeakyRelu': qUnary(leaky),
-  'com.microsoft.QLinearGlobalAveragePool': qGlobalAveragePool,
+  'com.microsoft.QLinearAveragePool': eitherLayout(qPool(pooling.AveragePool!, requantizedWhole, Math.fround)),
+  'com.microsoft.QLinearGlobalAveragePool': eitherLayout(qPool(pooling.GlobalAveragePool!, requantized)),
   'com.microsoft.QLinearConcat': qConcat,
   'com.microsoft.QLinearSoftmax': qSoftmax,
 }
