@@ -40,3 +40,10 @@ test('what is not shown to be faster when timed again alone is not handed out fo
   expect(chosen.id).not.toMatch(/int8|int4/)
   expect(chosen.reason).toMatch(/not confirmed to be better when timed again alone/)
 }, 120_000)
+
+test('where a disturbance hid it when timed again alone, the report says so', async () => {
+  const { chosen, candidates, warnings } = await searchWhere([1, [0.99, 1.01]], [0.7, [0.69, 0.71]], [0.7, [0.5, 1.3]])
+  expect(chosen.id).not.toMatch(/int8|int4/)
+  expect(candidates.find(({ note }) => note?.startsWith('not confirmed'))?.note).toMatch(/the timing was disturbed$/)
+  expect(warnings.join()).toMatch(/timings were disturbed.*0\.70 of the original's time, up to 1\.30/)
+}, 120_000)

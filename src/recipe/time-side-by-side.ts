@@ -1,6 +1,6 @@
 import { type Feeds, machine } from '../engine/index.ts'
 import { measureLatency } from '../evaluate/index.ts'
-import type { LatencyReport } from '../report/index.ts'
+import type { LatencyRatio, LatencyReport } from '../report/index.ts'
 import type { Built } from './candidate.ts'
 import type { EvidenceCache } from './evidence/evidence-cache.ts'
 import type { RunsOn } from './runs-on.ts'
@@ -17,7 +17,16 @@ export interface TimingOptions {
   readonly onProgress?: ((text: string) => void) | undefined
 }
 
-/** Models by turns, one row a run; kept by processor, runtime, models and the shapes that they are fed. */
+/** The ratio to the original that its interval would confirm in a quiet moment. */
+const FAR_BETTER = 0.9
+
+/** So much better than the original that only a disturbance can have hidden it. */
+export const undecided = ({ median, ci }: LatencyRatio): boolean => median < FAR_BETTER && ci[1] >= 1
+
+/**
+ * Models by turns, one row a run; kept by processor, runtime, models and the shapes that they are fed. What a
+ * disturbance left undecided is not kept: the next search may meet a quiet moment.
+ */
 export async function timeSideBySide(
   subjects: readonly Built[],
   feeds: Feeds,
@@ -34,7 +43,7 @@ export async function timeSideBySide(
     models: subjects.map((built) => built.digest),
     ids: subjects.map((built) => built.spec.id),
   }
-  return cache.get(key, async () => {
+  const measure = async () => {
     const { report } = await measureLatency(
       subjects.map((built) => ({ label: built.spec.id, model: built.model })),
       feeds,
@@ -47,5 +56,6 @@ export async function timeSideBySide(
       },
     )
     return report
-  })
+  }
+  return cache.get(key, measure, ({ ratios }) => !ratios.some(undecided))
 }

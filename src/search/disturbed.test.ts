@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
-import { disturbanceWarning, undecided } from './disturbed.ts'
+import { undecided } from '../recipe/index.ts'
+import { disturbanceWarning } from './disturbed.ts'
 import type { Trial } from './trial.ts'
 
 const trial = (id: string, median: number, ci: readonly [number, number] | null) =>

@@ -1,11 +1,5 @@
-import type { LatencyRatio } from '../report/index.ts'
+import { undecided } from '../recipe/index.ts'
 import type { Trial } from './trial.ts'
-
-/** The ratio to the original that its interval would confirm in a quiet moment. */
-const FAR_BETTER = 0.9
-
-/** So much better than the original that only a disturbance can have hidden it. */
-export const undecided = ({ median, ci }: LatencyRatio): boolean => median < FAR_BETTER && ci[1] >= 1
 
 /** What the timings could not settle because something else ran meanwhile, in one sentence; null where they did. */
 export function disturbanceWarning(trials: readonly Trial[]): string | null {

@@ -1,5 +1,5 @@
+import { undecided } from '../recipe/index.ts'
 import type { CandidateResult, OptimizationReport } from '../report/index.ts'
-import { undecided } from './disturbed.ts'
 import { brokenLimit, type Goal, NOT_SLOWER } from './goal.ts'
 
 /** What candidates are held against. */

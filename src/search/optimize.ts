@@ -1,10 +1,10 @@
 import type { Dataset } from '../data/index.ts'
 import type { Model } from '../ir/index.ts'
-import { type CandidateSpec, FORM_SECONDS, Workbench } from '../recipe/index.ts'
+import { type CandidateSpec, FORM_SECONDS, undecided, Workbench } from '../recipe/index.ts'
 import { ALWAYS_JUDGED, Budget, CONFIRMING } from './budget.ts'
 import { BuildsInTime } from './builds-in-time.ts'
 import type { Choice, Proven } from './choose.ts'
-import { disturbanceWarning, undecided } from './disturbed.ts'
+import { disturbanceWarning } from './disturbed.ts'
 import type { Goal } from './goal.ts'
 import { lookingSeconds, withinLooks } from './looks.ts'
 import { type Optimized, type OptimizeOptions, type ResolvedOptions, resolvedOptions } from './options.ts'
@@ -251,10 +251,12 @@ class Optimization {
     for (const next of choice.ranked) {
       const trial = pool.get(next.id)
       await pool.time([trial], this.#budget.timing(15, CONFIRMING), 'confirm')
-      const stands = trial === pool.lossless ? whyNotWorthIt(pool, trial) === null : !pool.hopeless(trial)
-      if (stands && pool.fitsGoal(trial))
+      const why = trial === pool.lossless ? whyNotWorthIt(pool, trial) : pool.whyHopeless(trial)
+      if (why === null && pool.fitsGoal(trial))
         return failed.length === 0 ? choice : { ...choice, ...next, reason: unconfirmed(failed, next) }
-      pool.note(trial, 'not confirmed: not better than the original when timed again alone')
+      pool.note(trial, `not confirmed when timed again alone: ${why ?? 'not better in the goal'}`)
+      const disturbed = disturbanceWarning([trial])
+      if (disturbed) pool.warnings.push(disturbed)
       failed.push(next.id)
     }
     return failed.length === 0 ? choice : { ranked: [], id: 'original', proof: null, reason: unconfirmed(failed, null) }

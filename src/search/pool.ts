@@ -350,14 +350,19 @@ export class Pool {
   }
 
   /** Not better than the original in the goal, or over a limit: not worth rows. */
-  hopeless({ result }: Trial): boolean {
-    return whyHopeless(this.goal, this.#original, result) !== null
+  hopeless(trial: Trial): boolean {
+    return this.whyHopeless(trial) !== null
+  }
+
+  /** Why it is, or null. */
+  whyHopeless({ result }: Trial): string | null {
+    return whyHopeless(this.goal, this.#original, result)
   }
 
   /** Says of each hopeless candidate why it is, which outweighs whatever its note said before. */
   noteHopeless(): void {
     for (const trial of this.trials) {
-      const reason = whyHopeless(this.goal, this.#original, trial.result)
+      const reason = this.whyHopeless(trial)
       if (reason !== null) this.note(trial, reason)
     }
   }

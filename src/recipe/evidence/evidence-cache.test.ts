@@ -1,6 +1,26 @@
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import type { Report } from '../../report/index.ts'
-import { type EvidenceCache, writtenLater } from './evidence-cache.ts'
+import { diskCache, type EvidenceCache, inMemory, writtenLater } from './evidence-cache.ts'
+
+test('what is not worth keeping is known to the search that made it, and made anew by the next', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'whet-cache-'))
+  try {
+    let made = 0
+    const make = async () =>
+      ({ kind: 'channels', version: 1, samples: ++made, dataDigest: '', values: {}, unseen: [] }) as const
+    const [one, next] = [inMemory(diskCache(folder)), inMemory(diskCache(folder))]
+    const key = { measure: 'channels' }
+    const worth = ({ samples }: { readonly samples: number }) => samples > 1
+    for (const cache of [one, one, next, one]) await cache.get(key, make, worth)
+    expect(made).toBe(2)
+    expect(await diskCache(folder).find(key)).toMatchObject({ samples: 2 })
+  } finally {
+    rmSync(folder, { recursive: true })
+  }
+})
 
 test('a cache that is written later knows what was made, and keeps it when it is told to', async () => {
   const kept = new Map<string, Report>()

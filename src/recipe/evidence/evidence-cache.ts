@@ -8,8 +8,11 @@ import { canonicalJson, type Report, WHETSTONE_VERSION } from '../../report/inde
 export interface EvidenceCache {
   /** Where larger states of unfinished work may be kept, as files named by 64 hexadecimal digits; nowhere unless said. */
   readonly folder?: string
-  /** The report kept under `key`, or what `make` gives, kept from now on. */
-  get<R extends Report>(key: EvidenceKey, make: () => Promise<R>): Promise<R>
+  /**
+   * The report kept under `key`, or what `make` gives, kept from now on where `worthKeeping` says so: what is not is made
+   * anew by the next run.
+   */
+  get<R extends Report>(key: EvidenceKey, make: () => Promise<R>, worthKeeping?: (made: R) => boolean): Promise<R>
   /** The report kept under `key`, if there is one. */
   find(key: EvidenceKey): Promise<Report | undefined>
 }
@@ -27,11 +30,11 @@ export function diskCache(folder: string = cacheFolder()): EvidenceCache {
   return {
     folder,
     find,
-    async get(key, make) {
+    async get(key, make, worthKeeping = () => true) {
       const kept = await find(key)
       if (kept !== undefined) return kept
       const made = await make()
-      await writeCached(folder, nameOf(key), canonicalJson(made))
+      if (worthKeeping(made)) await writeCached(folder, nameOf(key), canonicalJson(made))
       return made
     },
   }
@@ -43,11 +46,11 @@ export function inMemory(cache: EvidenceCache): EvidenceCache {
   return {
     ...(cache.folder === undefined ? {} : { folder: cache.folder }),
     find: (key) => kept.get(canonicalJson(key)) ?? cache.find(key),
-    get<R extends Report>(key: EvidenceKey, make: () => Promise<R>): Promise<R> {
+    get<R extends Report>(key: EvidenceKey, make: () => Promise<R>, worthKeeping?: (made: R) => boolean): Promise<R> {
       const name = canonicalJson(key)
       const known = kept.get(name)
       if (known) return known as Promise<R>
-      const made = cache.get(key, make)
+      const made = cache.get(key, make, worthKeeping)
       kept.set(name, made)
       // What failed, or was interrupted, may be tried again.
       made.catch(() => kept.delete(name))
@@ -72,11 +75,15 @@ export function writtenLater(cache: EvidenceCache): LateCache {
   return {
     ...(cache.folder === undefined ? {} : { folder: cache.folder }),
     find,
-    async get<R extends Report>(key: EvidenceKey, make: () => Promise<R>): Promise<R> {
+    async get<R extends Report>(
+      key: EvidenceKey,
+      make: () => Promise<R>,
+      worthKeeping: (made: R) => boolean = () => true,
+    ): Promise<R> {
       const kept = (await find(key)) as R | undefined
       if (kept !== undefined) return kept
       const made = await make()
-      unwritten.set(canonicalJson(key), { key, made })
+      if (worthKeeping(made)) unwritten.set(canonicalJson(key), { key, made })
       return made
     },
     async write() {
