@@ -1,4 +1,5 @@
 import type { Feeds, IsolatedSession } from '../engine/index.ts'
+import { UserError } from '../platform/index.ts'
 import type { RandomSource } from '../statistics/index.ts'
 
 /** What is known of one model after some generations of processes. */
@@ -77,7 +78,12 @@ export async function planBlocks(
   signal: AbortSignal | undefined,
 ): Promise<BlockPlan> {
   const speeds: number[] = []
-  for (const lane of lanes) speeds.push(await warmUp(lane, feeds, blockMs, signal))
+  for (const lane of lanes)
+    speeds.push(
+      await warmUp(lane, feeds, blockMs, signal).catch((error) => {
+        throw lane === lanes[0] ? error : ofModel(lane.label, error)
+      }),
+    )
   const typical = median(speeds)
   return plan ?? { runs: runsFor(blockMs, typical), warm: typical > LONG_RUN_MS ? 0 : 1 }
 }
@@ -105,6 +111,13 @@ export async function timeRound(
     for (const value of ns) lane.ns.push(value)
     lane.blocks.push(median(ns) / 1e6)
   }
+}
+
+/** The inputs are those that the first model takes: which other one does not. */
+function ofModel(label: string, error: unknown): unknown {
+  if (!(error instanceof UserError)) return error
+  const hint = [...(error.hint ? [error.hint] : []), 'All models are run on the inputs of the first one.'].join(' ')
+  return new UserError(error.code, error.message, { where: label, hint, cause: error })
 }
 
 /** Runs until two blocks in a row agree within 5 %, at most 20 blocks; gives the milliseconds of a run. */

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
 import type { IsolatedSession } from '../engine/index.ts'
+import { UserError } from '../platform/index.ts'
 import { type LatencyOptions, measureLatency } from './latency.ts'
 
 const feeds = { x: { dtype: 'float32', dims: [4, 1], data: new Float32Array(4) } } as const
@@ -127,4 +128,22 @@ test('one model alone has no ratio; an aborted measurement closes its sessions',
   })
   await expect(running).rejects.toThrow('enough')
   expect(two.closed.sort()).toEqual(['a', 'b'])
+})
+
+test('a model that does not take the inputs of the first one is named', async () => {
+  const refusing = () => {
+    throw new UserError('bad-data', 'Input "x" is float32[4,1].', { where: 'x', hint: 'It should be float32[N,3].' })
+  }
+  const { options } = scripted({ a: () => 1, 'small.onnx': refusing })
+  const timed = (models: readonly string[]) =>
+    measureLatency(
+      models.map((model) => ({ label: model, model })),
+      feeds,
+      options,
+    )
+  await expect(timed(['a', 'small.onnx'])).rejects.toMatchObject({
+    where: 'small.onnx',
+    hint: 'It should be float32[N,3]. All models are run on the inputs of the first one.',
+  })
+  await expect(timed(['small.onnx', 'a'])).rejects.toMatchObject({ where: 'x' })
 })
