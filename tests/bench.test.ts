@@ -81,6 +81,20 @@ test('rows at once that the model does not take are refused with those that it d
   expect([code, stderr]).toEqual([2, expect.stringMatching(/does not take 4 rows at once[\s\S]*it takes 1/)])
 })
 
+test('the rows that a shape names are run at once, and what contradicts it is refused', async () => {
+  const [four, one, other] = await Promise.all([
+    bench.whet('bench', model, '--shape', 'x=4,16', '--duration', '0.2', '--json'),
+    bench.whet('bench', model, '--shape', 'x=1,16', '--scenario', 'offline', '--duration', '0.2', '--json'),
+    bench.whet('bench', model, '--shape', 'x=4,16', '--batch', '2'),
+  ])
+  expect(reportIn(four.stdout, 'latency')).toMatchObject({ batch: 4, queryRows: 4 })
+  expect(reportIn(one.stdout, 'latency').batch).toBe(32)
+  expect([other.code, other.stderr]).toEqual([
+    2,
+    expect.stringMatching(/a batch of 2 was asked for, and shapes of 4 rows/),
+  ])
+})
+
 // In real time: a sleep is never shorter than it was asked to be. What p90 does needs a machine that lets the model run:
 // where the model alone already waits as long, only virtual time can tell (src/evaluate/load/load.test.ts).
 test.each([

@@ -33,7 +33,7 @@ export const benchVerb: Verb = {
     batch: {
       type: 'string',
       value: 'N',
-      help: 'rows of one run (1; multi-stream 8, offline 32, where the model takes them)',
+      help: 'rows of one run (what --shape says, else 1; multi-stream 8, offline 32, where the model takes them)',
     },
     qps: { type: 'string', value: 'N', help: 'server: queries a second (half of what the first model can do)' },
     'max-p99': {

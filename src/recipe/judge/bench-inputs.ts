@@ -1,5 +1,5 @@
 import type { Dataset } from '../../data/index.ts'
-import type { Feeds, Session } from '../../engine/index.ts'
+import type { Feeds, PortValue, Session } from '../../engine/index.ts'
 import { feasibleFeeds, feedsOf, isRowAxis, randomFeeds } from '../../evaluate/index.ts'
 import { UserError } from '../../platform/index.ts'
 
@@ -16,6 +16,29 @@ export interface BenchInputs {
 }
 
 /**
+ * The rows of one run that shapes ask for, undefined where they ask for none: one row is how any shape is written whose
+ * other sizes are to be named.
+ *
+ * @throws UserError where inputs ask for different numbers.
+ */
+export function rowsOfShapes(
+  inputs: readonly PortValue[],
+  shapes: BenchInputsOptions['shapes'] = {},
+): number | undefined {
+  const counts = inputs.flatMap((input) => {
+    const rows = isRowAxis(input, 0) ? shapes[input.name]?.[0] : undefined
+    return rows === undefined || rows === 1 ? [] : [rows]
+  })
+  const [rows, ...others] = new Set(counts)
+  if (others.length > 0)
+    throw new UserError('bad-argument', `the shapes ask for ${counts.join(' and for ')} rows`, {
+      where: Object.keys(shapes).join(', '),
+      hint: 'every row has a part in each input: name the same number first',
+    })
+  return rows
+}
+
+/**
  * Finds which numbers of rows at once the model really takes, by running it: the first rows of the data, or random
  * inputs.
  *
@@ -26,7 +49,9 @@ export async function benchInputs(
   wanted: readonly number[],
   options: BenchInputsOptions,
 ): Promise<BenchInputs> {
-  const { first, at } = options.data ? await fromData(session, options.data) : await fromRandom(session, options)
+  const { first, at } = options.data
+    ? await fromData(session, options.data, options.shapes)
+    : await fromRandom(session, options)
   const base = Object.values(first)[0]?.dims[0] ?? 1
   const byRows = new Map<number, Feeds>([[base, first]])
   for (const rows of [...wanted].sort((a, b) => a - b)) {
@@ -42,7 +67,7 @@ interface Source {
   at(rows: number): Promise<Feeds | null>
 }
 
-async function fromData(session: Session, data: Dataset): Promise<Source> {
+async function fromData(session: Session, data: Dataset, shapes: BenchInputsOptions['shapes'] = {}): Promise<Source> {
   const at = async (wanted: number) => {
     for await (const rows of data.read({ batch: wanted }))
       return rows.indices.length === wanted ? feedsOf(rows, session.inputs, data) : null
@@ -54,6 +79,14 @@ async function fromData(session: Session, data: Dataset): Promise<Source> {
       where: data.path,
       hint: 'Give data with at least one row, or none for random inputs.',
     })
+  for (const [name, dims] of Object.entries(shapes)) {
+    const own = first[name]?.dims.slice(1)
+    if (own && own.join() !== dims.slice(1).join())
+      throw new UserError('bad-argument', `${name} was to be ${dims.join(',')}: the rows given are ${own.join(',')}`, {
+        where: data.path,
+        hint: 'leave the shape out, or the data',
+      })
+  }
   return { first, at }
 }
 

@@ -28,7 +28,7 @@ import { checkChoice, readEnergy, UserError } from '../../platform/index.ts'
 import type { LatencyOf, LatencyReport, SweepPoint, Target } from '../../report/index.ts'
 import { type RunsOn, runsOn } from '../runs-on.ts'
 import { benchDecoder } from './bench-decoder.ts'
-import { type BenchInputs, type BenchInputsOptions, benchInputs } from './bench-inputs.ts'
+import { type BenchInputs, type BenchInputsOptions, benchInputs, rowsOfShapes } from './bench-inputs.ts'
 import { type Fit, jointly } from './own-inputs.ts'
 
 export interface BenchOptions extends Omit<LatencyOptions, 'onProgress' | 'rows'>, BenchInputsOptions {
@@ -76,20 +76,20 @@ export async function bench(models: readonly LatencySubject[], options: BenchOpt
   const { scenario = 'single-stream', threads = 1, seed = 0, maxSeconds = 10, signal, onProgress } = options
   if (models.length === 0) throw new UserError('bad-argument', 'There is no model to time.')
   checkChoice('scenario', scenario, Object.keys(SCENARIOS))
-  const queryRows = options.batch ?? SCENARIOS[scenario].queryRows
   const place = stalling(
     fittedPlace(await runsOn(options.target ?? 'native', options.browser), options.fit),
     options.stall,
   )
-  const inputs = await inputsFor(models, queryRows, place, options)
+  const inputs = await inputsFor(models, place, options)
+  const queryRows = inputs.asked ?? SCENARIOS[scenario].queryRows
   const pins = pinning(place, threads, options.pin ?? true)
   const open = (subject: LatencySubject, count = threads, instance = 0) =>
     pins.open(subject.model, { ...sessionOptions(options), threads: count }, instance)
 
   const query = queryOf(inputs, scenario, queryRows)
   const { feeds, rows } = query
-  if (options.batch !== undefined && rows !== options.batch)
-    throw new UserError('bad-argument', `the first model does not take ${options.batch} rows at once`, {
+  if (inputs.asked !== undefined && rows !== inputs.asked)
+    throw new UserError('bad-argument', `the first model does not take ${inputs.asked} rows at once`, {
       where: models[0]!.label,
       hint: `it takes ${[...inputs.byRows.keys()].join(', ')}; data with too few rows also limits it`,
     })
@@ -214,20 +214,37 @@ const fittedPlace = (place: RunsOn, fit: Fit | undefined): RunsOn =>
 const stalling = (place: RunsOn, stall: Stall | undefined): RunsOn =>
   stall ? { ...place, open: (model, options, placement) => place.open(model, options, { ...placement, stall }) } : place
 
-/** What the first model runs on; all of them, where each takes its own out of it. */
+/**
+ * What the first model runs on; all of them, where each takes its own out of it. `asked` are the rows of one run that
+ * the options name, if they do.
+ */
 async function inputsFor(
   models: readonly LatencySubject[],
-  queryRows: number,
   place: RunsOn,
   options: BenchOptions,
-): Promise<BenchInputs & { readonly ports: readonly PortValue[] }> {
+): Promise<BenchInputs & { readonly ports: readonly PortValue[]; readonly asked: number | undefined }> {
   const opened: IsolatedSession[] = []
   for (const { model } of options.fit ? models : models.slice(0, 1))
     opened.push(await (options.open ?? place.open)(model, sessionOptions(options)))
   const session = opened.length > 1 ? jointly(opened) : opened[0]!
-  return benchInputs(session, options.sweep ? [...SWEPT, queryRows] : [queryRows], options)
-    .then((inputs) => ({ ...inputs, ports: session.inputs }))
-    .finally(() => session.close())
+  try {
+    const asked = askedRows(session.inputs, options)
+    const rows = asked ?? SCENARIOS[options.scenario ?? 'single-stream'].queryRows
+    const inputs = await benchInputs(session, options.sweep ? [...SWEPT, rows] : [rows], options)
+    return { ...inputs, ports: session.inputs, asked }
+  } finally {
+    await session.close()
+  }
+}
+
+function askedRows(ports: readonly PortValue[], { batch, shapes }: BenchOptions): number | undefined {
+  const shaped = rowsOfShapes(ports, shapes)
+  if (batch !== undefined && shaped !== undefined && batch !== shaped)
+    throw new UserError('bad-argument', `a batch of ${batch} was asked for, and shapes of ${shaped} rows`, {
+      where: Object.keys(shapes ?? {}).join(', '),
+      hint: 'leave one of the two out',
+    })
+  return batch ?? shaped
 }
 
 /** Which cores processes run on: the last ones, since the first ones serve the system's interrupts. */
