@@ -220,6 +220,7 @@ describe('no verdict without evidence, and rows are spent once', () => {
     const find = (id: string) => report.candidates.find((one) => one.id === id)!
     expect([find(lucky).verdict, report.proof?.verdict]).toEqual(['regressed', 'pass'])
     expect(report.chosen.reason).toContain(`${lucky}, better in the goal, was found to be worse`)
+    expect(find(lucky).note).toMatch(/^found to be worse on the \d+ proof rows: top1 /)
   })
 
   test('on rows that prove nothing, close is said to be close, and is refused on demand', async () => {

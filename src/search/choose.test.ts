@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import type { ComparisonReport } from '../report/index.ts'
 import { randomSource } from '../statistics/index.ts'
-import { chooseByProof } from './choose.ts'
+import { chooseByProof, whyNotProven } from './choose.ts'
 
 const ALPHA = 0.05
 
@@ -71,4 +71,15 @@ test('what the proof rows showed to be worse is named where the original or a cl
   expect(close.id).toBe('slow')
   expect(close.reason).toMatch(/worse on the proof rows: fast\./)
   expect((await chosen({ slow: 'inconclusive' })).reason).not.toMatch(/worse/)
+})
+
+test('why a finalist was not proven is told by the figures of the proof rows', () => {
+  const proof = (more: object) =>
+    ({ metric: 'top1', n: 1200, requiredN: null, labelled: true, ...more }) as ComparisonReport
+  const scored = proof({ verdict: 'regressed', base: { value: 0.925 }, candidate: { value: 0.9 }, agreement: null })
+  expect(whyNotProven(scored)).toBe('found to be worse on the 1,200 proof rows: top1 0.9 against 0.925')
+  const unlabelled = { base: { value: null }, candidate: { value: null }, agreement: { changed: 7 } }
+  expect(whyNotProven(proof({ verdict: 'inconclusive', ...unlabelled }))).toBe(
+    'not proven on the 1,200 proof rows: 7 answers changed',
+  )
 })

@@ -1,4 +1,4 @@
-import { type ComparisonReport, rowsWanted } from '../report/index.ts'
+import { type ComparisonReport, grouped, rowsWanted } from '../report/index.ts'
 import type { Contender, Finalists } from './finalists.ts'
 import { byPreference } from './preference.ts'
 
@@ -130,3 +130,16 @@ function wordFor(proof: ComparisonReport): string {
   const wanted = rowsWanted(proof)
   return wanted === null ? 'not proven' : `not proven (about ${wanted} would settle it)`
 }
+
+/** What a finalist did on the proof rows, of which the figures of the selection rows tell nothing. */
+export function whyNotProven(proof: ComparisonReport): string {
+  const { base, candidate, agreement, metric, n } = proof
+  const scores =
+    base.value === null || candidate.value === null
+      ? null
+      : `${metric} ${digits(candidate.value)} against ${digits(base.value)}`
+  const found = scores ?? (agreement && `${grouped(agreement.changed)} answers changed`)
+  return `${wordFor(proof)} on the ${grouped(n)} proof rows${found ? `: ${found}` : ''}`
+}
+
+const digits = (value: number) => String(Number(value.toPrecision(4)))

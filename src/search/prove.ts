@@ -1,6 +1,6 @@
 import type { ComparisonReport } from '../report/index.ts'
 import { ALWAYS_JUDGED, type Budget, CONFIRMING } from './budget.ts'
-import { type Choice, chooseByProof } from './choose.ts'
+import { type Choice, chooseByProof, whyNotProven } from './choose.ts'
 import { type Contender, type Finalists, finalists } from './finalists.ts'
 import { isTimed } from './goal.ts'
 import type { Pool } from './pool.ts'
@@ -49,10 +49,15 @@ export async function prove(pool: Pool, budget: Budget, provenOnly: boolean): Pr
     },
   )
   for (const id of notSureEnough(chosen, proofs, choice)) pool.note(pool.get(id), NOT_SURE)
+  for (const [id, proof] of proofs) if (decidedAgainst(proof, choice)) pool.note(pool.get(id), whyNotProven(proof))
   return choice
 }
 
 const NOT_SURE = 'passed, but not as surely as one of two that were tested side by side must: at half of α'
+
+/** Whether its proof is what kept a finalist from being handed out: what is only close may be, where nothing passed. */
+const decidedAgainst = ({ verdict }: ComparisonReport, { proof }: Choice) =>
+  verdict === 'regressed' || (verdict === 'inconclusive' && (proof === null || proof.verdict === 'pass'))
 
 /** What passed by itself and may not be handed out all the same, since it shares α with another. */
 export function notSureEnough(
