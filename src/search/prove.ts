@@ -2,7 +2,7 @@ import type { ComparisonReport } from '../report/index.ts'
 import { ALWAYS_JUDGED, type Budget, CONFIRMING } from './budget.ts'
 import { type Choice, chooseByProof, whyNotProven } from './choose.ts'
 import { type Contender, type Finalists, finalists } from './finalists.ts'
-import { isTimed } from './goal.ts'
+import { isTimed, NOT_SLOWER } from './goal.ts'
 import type { Pool } from './pool.ts'
 import { byPreference, worthMore } from './preference.ts'
 import { promising, SECURE_ODDS, type Trial } from './trial.ts'
@@ -12,7 +12,7 @@ const FINALISTS = 4
 const FEWEST_FINALISTS = 2
 /** Share of what is left that judging the finalists on all selection rows may take. */
 const FINAL_ROWS = 1 / 2
-/** Share of the original's bytes below which a lossless model gains by its size. */
+/** Share of the original's bytes, or of its figure in the goal, below which a lossless model gains by it. */
 const NOTICEABLY_SMALLER = 0.98
 /** Share of the original's time below which the whole interval of a gain must lie: what is nearer to 1 is a tie. */
 const FASTER = 0.98
@@ -95,8 +95,14 @@ export function whyNotWorthIt(pool: Pool, lossless: Trial): string | null {
   const timed = isTimed(pool.goal)
   if (!pool.fitsGoal(lossless))
     return note ?? (timed ? 'not shown to be as fast as the original' : 'not better in the goal')
+  if (!timed) {
+    const slower = ratio !== null && ratio.ci[0] >= NOT_SLOWER
+    // What is less by a hair is no gain that pays for being slower, unless it keeps a limit that the original breaks.
+    return slower && pool.originalBreaks === null && pool.figure(lossless) >= NOTICEABLY_SMALLER * pool.figureBefore
+      ? 'slower than the original, and hardly better in the goal'
+      : null
+  }
   const gains =
-    !timed ||
     ratio!.median <= 1 ||
     (bytes !== null && bytes < NOTICEABLY_SMALLER * before.bytes) ||
     (loadMs !== null && loadMs < QUICKER_TO_LOAD * before.loadMs)
