@@ -11,7 +11,7 @@ function attention(hide: string): Model {
   const matrices = Object.fromEntries(['wq', 'wk', 'wv', 'wo'].map((name) => [name, [WIDTH, WIDTH]]))
   return modelWith(
     `g (float[N,${PLACES},${WIDTH}] x, float[N,1,${PLACES}] keep) => (float y)
-     <float one = {1}, float far = {-10000}, float gain = {2}> {
+     <float one = {1}, float far = {-10000}, float lowest = {-3.4e38}, float gain = {2}, float tenth = {0.1}, int64[1] axes = {2}> {
       q = MatMul(x, wq)  k = MatMul(x, wk)  v = MatMul(x, wv)
       t = Transpose <perm: ints = [0, 2, 1]> (k)
       r = MatMul(q, t)  s = Mul(r, gain)
@@ -55,6 +55,14 @@ test.each([
     'i = Sub(one, keep)  n = Mul(i, far)  o = Transpose(n)  m = Transpose(o)  h = Add(m, s)',
   ],
   ['a sum with two masks', 'i = Sub(one, keep)  m = Mul(i, far)  j = Add(s, m)  h = Add(j, m)'],
+  [
+    'a sum with a mask that was added to what is known of places',
+    'i = Sub(one, keep)  m = Mul(i, lowest)  a = ReduceSum(keep, axes)  b = Mul(a, tenth)  n = Add(b, m)  h = Add(s, n)',
+  ],
+  [
+    'a mask behind a choice of what has no integer kernel',
+    'b = Cast <to: int = 9> (keep)  d = Div(s, one)  e = Where(b, d, lowest)  i = Sub(one, keep)  m = Mul(i, far)  h = Add(e, m)',
+  ],
   ['a choice', 'b = Cast <to: int = 9> (keep)  h = Where(b, s, far)'],
 ])('what %s hides takes nothing of the range of what it leaves', async (_, hide) => {
   const hidden = [await decibelsOf(hide), await decibelsOf(hide, 'mse')]

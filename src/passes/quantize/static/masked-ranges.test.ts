@@ -44,6 +44,14 @@ test('masks that are computed first, and constants', () => {
   expect(found.k).toEqual({ min: SCORES.min - DEPTH - SCORES.max, max: 0 })
 })
 
+test('of two masks that are summed first, each ends where the highest of the other lifts it to the end of the sum', () => {
+  const constant = '<float[1,4,4] k = {0, -1, -2, -3, -1, 0, -1, -2, -2, -1, 0, -1, -3, -2, -1, 2}>'
+  const found = narrower('s = MatMul(x, z) n = Add(k, m) h = Add(s, n) y = Softmax(h)', constant)
+  const end = SCORES.min - DEPTH - SCORES.max
+  expect(found.n).toEqual({ min: end, max: 0 })
+  expect(found.m).toEqual({ min: end - 2, max: 0 })
+})
+
 test.each([
   ['somebody else reads the sum', 's = MatMul(x, z) h = Add(s, m) p = Softmax(h) y = Mul(p, h)'],
   ['it is an output', 's = MatMul(x, z) y = Add(s, m) p = Softmax(y)'],

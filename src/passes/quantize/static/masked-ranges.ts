@@ -97,8 +97,12 @@ class MaskedRanges {
       return all.includes(null) ? null : Math.min(...(all as number[]))
     }
     const sum = this.#sum(node)
-    const lowest = sum ? this.#lowestOf(node.outputs[0]!) : null
-    if (!sum || lowest === null) return null
+    const lowest = sum || this.#isSumOfMasks(node) ? this.#lowestOf(node.outputs[0]!) : null
+    if (lowest === null) return null
+    if (!sum) {
+      const other = this.#rangeOf(node.inputs.find((input) => input !== name) ?? name)
+      return other ? lowest - other.max : null
+    }
     if (name === sum.scores) return lowest - this.#top(sum.mask)!
     const scores = this.#unmasked(sum.scores) ?? this.#rangeOf(sum.scores)
     return scores ? lowest - scores.max : null
@@ -129,6 +133,11 @@ class MaskedRanges {
     if (this.#isMask(left) === this.#isMask(right)) return null
     const [scores, mask] = this.#isMask(left) ? [right, left] : [left, right]
     return this.#top(mask) === undefined ? null : { scores, mask }
+  }
+
+  /** A mask of several: of padding, of what comes later, and what is learned of distances. */
+  #isSumOfMasks(node: Node): boolean {
+    return operatorName(node) === 'Add' && node.inputs.every((input) => this.#isMask(input))
   }
 
   /** What a mask reaches in every row: the least of the highest in each, where it is constant. */

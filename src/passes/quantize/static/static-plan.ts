@@ -297,8 +297,16 @@ export function valuesToCalibrate(graph: Graph, facts: NodeFacts): readonly stri
     const unit = unitAt(node, index, facts)
     if (!unit || 'refused' in unit) continue
     for (const name of [...unit.reads, ...unit.writes]) names.add(name)
+    for (const name of unit.reads) for (const side of sidesOfChoice(name, index, facts)) names.add(side)
   }
   return [...names]
+}
+
+/** What a value is chosen from: scores and a mask, say, whose range alone tells nothing of the scores. */
+function sidesOfChoice(name: string, index: GraphIndex, facts: NodeFacts): readonly string[] {
+  const maker = index.producer.get(name)
+  if (!maker || operatorName(maker) !== 'Where') return []
+  return maker.inputs.slice(1).filter((side) => !facts.constant(side))
 }
 
 /** Where the channels of a value lie: on axis 1, or on the last one (−1), and then how many. */
