@@ -191,6 +191,36 @@ describe('weight-only', () => {
     expect(four.report.refused).toEqual([{ node: 'a', reason }])
   })
 
+  test('layers too small for a kernel of their own are stored, where that saves bytes', async () => {
+    const before = modelWith(
+      'g (float[1,16,9] x) => (float y) { a = Conv(x, w) b = MatMul(a, v) c = MatMul(b, u) y = MatMul(c, q) }',
+      { w: [24, 16, 3], v: [7, 48], u: [24, 48, 16], q: [16, 4] },
+    )
+    for (const products of ['blocks', 'stored'] as const) {
+      const { model, report } = await run('quantizeWeights', before, { bits: 8, products })
+      expect(checkModel(model)).toEqual([])
+      expect(report.applied).toBe(3)
+      expect(report.refused).toEqual([{ node: 'y', reason: '64 weights are too few to gain' }])
+      expect(modelBytes(model)).toBeLessThan(modelBytes(before) / 2.5)
+      expect((await kernelsOf(model)).Cast ?? 0).toBe(0)
+      expect(await noise(before, model, { x: randomValue([1, 16, 9], 4) })).toBeGreaterThan(35)
+    }
+  })
+
+  test('a table that a product turns is stored once, wherever the Transpose stands', async () => {
+    const lookup = 'e = Gather(t, i)'
+    const turn = 'w = Transpose<perm = [1, 0]>(t)'
+    for (const first of [`${lookup} ${turn}`, `${turn} ${lookup}`]) {
+      const before = modelWith(`g (int64[2] i) => (float y) { ${first} y = MatMul(e, w) }`, { t: [200, 48] })
+      const { model, report } = await run('quantizeWeights', before, { bits: 8, products: 'stored' })
+      expect(checkModel(model)).toEqual([])
+      expect(report.refused).toEqual([])
+      expect(modelBytes(model)).toBeLessThan(modelBytes(before) / 2.5)
+      const i = { dtype: 'int64' as const, dims: [2], data: BigInt64Array.of(3n, 77n) }
+      expect(await noise(before, model, { i })).toBeGreaterThan(38)
+    }
+  })
+
   test('recurrent layers and embedding tables are stored too, also inside branches', async () => {
     const graph = `g (float[5,2,32] x, int64[5,2] i) => (float y) {
       e = Gather(t, i) s = Add(x, e) o, h, c = LSTM<hidden_size = 32>(s, w, r) f = Flatten<axis = 3>(o) y = Add(f, f)

@@ -5,9 +5,10 @@
  * Weights take 4 or 8 bits, those of products in blocks of `block` rows with a scale and a zero point each; activations
  * stay float. The third is for an embedding table that is also the weights of a product and stays one table: both read
  * the same codes. With 4 bits, a table that is no product's stays float, in float16 where that holds all its values.
- * Illegal: weights that are not constant, finite float32; a block that no kernel takes; an operator set older than 21
- * where convolutions are stored in 4 bits; a rounding whose evidence is not there; for `portable`, 8 bits at accuracy
- * level 4. Left alone: small matrices, and the weights of other operators.
+ * Small matrices, and those of other than two dimensions, are stored as convolutions are, in 8 bits. Illegal: weights
+ * that are not constant, finite float32; a block that no kernel takes; an operator set older than 21 where convolutions
+ * are stored in 4 bits; a rounding whose evidence is not there; for `portable`, 8 bits at accuracy level 4. Left alone:
+ * what would save fewer bytes than it takes, and the weights of other operators.
  * Source: ONNX Runtime, contrib operators; of the roundings: `block-grid.ts` (HQQ) and `gptq.ts`.
  */
 import { type Model, type Node, type NumericArray, operatorName, tensorValues } from '../../../ir/index.ts'
@@ -32,7 +33,7 @@ import { type BlockOptions, BlockStore, blockProduct, type ProductReader } from 
 import { blockKey, blocksAhead } from './blocks-ahead.ts'
 import { halveTable } from './half-table.ts'
 import { productNotes, type ShortRows } from './product-notes.ts'
-import { StoredWeights, storeAsIntegers } from './stored-weights.ts'
+import { StoredWeights, storeAsIntegers, storeTurnedTable } from './stored-weights.ts'
 import {
   blockLookup,
   productsOfTable,
@@ -64,7 +65,7 @@ export interface WeightOptions {
   /** Node names, first outputs or operator names that stay in float. */
   readonly keepFloat?: readonly string[] | undefined
   /**
-   * With 8 bits, also convolutions, recurrent layers and embedding tables (default): their weights are stored as int8
+   * With 8 bits, also convolutions, recurrent layers, embedding tables and small products (default): stored as int8
    * and widened when the model is loaded. With 4 bits only where asked for, and convolutions alone as int4, the others as
    * int8: a scale for a whole channel of 15 codes costs far more of the answers.
    */
@@ -193,9 +194,11 @@ const rules = (coding: Coding): readonly Rule[] => [
 function codeProduct(node: Node, editor: GraphEditor, coding: Coding): RuleOutcome {
   const { options, blocks } = coding
   if (coding.kept(node)) return KEPT
-  if (coding.asStored) return storeAsIntegers(node, editor, coding.stored(editor))
+  if (coding.stored(editor).hasWeightsOf(node, editor)) return false
+  if (coding.asStored) return storeProduct(node, editor, coding)
   const product = sourcedProduct(node, editor)
-  if ('refused' in product) return product
+  // What is too small, or has too many dimensions, for the kernel that reads codes, can still be kept in them.
+  if ('refused' in product) return (storesOthers(options) && storeProduct(node, editor, coding) === true) || product
   const { lookups } = readersOfTable(product.source, editor)
   const reason = lookups.length > 0 ? refuseTable(product.source, editor, coding) : null
   if (reason) return { refused: `${reason}; in codes beside the float table the file would grow` }
@@ -219,18 +222,26 @@ function codeProduct(node: Node, editor: GraphEditor, coding: Coding): RuleOutco
   return true
 }
 
+function storeProduct(node: Node, editor: GraphEditor, coding: Coding): RuleOutcome {
+  const stored = coding.stored(editor)
+  return storeTurnedTable(node, editor, stored) || storeAsIntegers(node, editor, stored)
+}
+
+/** Whether more is stored than what the kernel for products reads: with 8 bits unless refused, with 4 where asked for. */
+const storesOthers = ({ stored, bits }: WeightOptions) => stored ?? bits === 8
+
 /** Whatever else has weights: stored as integers and widened when the model is loaded, if the options want it. */
 function storeWeights(node: Node, editor: GraphEditor, coding: Coding): RuleOutcome {
-  const { bits, stored } = coding.options
+  const { bits } = coding.options
   const isTable = node.opType === 'Gather'
-  const onlyProducts = bits === 4 && stored !== true
+  const onlyProducts = bits === 4 && !storesOthers(coding.options)
   const dtype = isTable ? editor.constant(node.inputs[0]!)?.dtype : undefined
   // Most Gathers read no table of weights; they are none of this pass's business.
   if (isTable && dtype !== 'float32' && !(onlyProducts && dtype === 'float16')) return false
   if (coding.kept(node)) return KEPT
   const tied = isTable && productsOfTable(node.inputs[0]!, editor).length > 0
   if (tied && !coding.asStored) return shareTable(node, editor, coding)
-  if (bits === 8 && stored === false) return { refused: 'only matrix products were asked for' }
+  if (bits === 8 && !storesOthers(coding.options)) return { refused: 'only matrix products were asked for' }
   if (onlyProducts) {
     if (isTable && halveTable(node, editor)) return true
     const way = `only stored (--stored) its weights could take ${node.opType === 'Conv' ? 4 : 8} bits`

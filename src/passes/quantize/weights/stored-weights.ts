@@ -11,7 +11,6 @@ import {
 import type { GraphEditor, RuleOutcome } from '../../../rewrite/index.ts'
 import { rangeOf } from '../affine.ts'
 import { quantizeChannels } from '../channel-weights.ts'
-import { FEWEST_WEIGHTS } from '../dynamic/dynamic-matmul.ts'
 import type { LearnedWeight } from '../learned-weights.ts'
 import { channelAxis } from '../units/quantize-rules.ts'
 
@@ -28,6 +27,13 @@ export class StoredWeights {
     return this.#names.has(value)
   }
 
+  /** Whether the weights of a product are in codes already, a Transpose in between or none. */
+  hasWeightsOf(product: Node, editor: GraphEditor): boolean {
+    const name = product.inputs[1]!
+    const maker = editor.producer(name)
+    return this.isWidened(name) || (maker?.opType === 'Transpose' && this.isWidened(maker.inputs[0]!))
+  }
+
   add(constant: string, widened: string): void {
     this.#widened.set(constant, widened)
     this.#names.add(widened)
@@ -36,16 +42,16 @@ export class StoredWeights {
 
 /** Inputs that hold weights worth storing. */
 function weightSlots(node: Node): readonly number[] {
-  if (node.opType === 'Gather') return [0]
+  if (node.opType === 'Gather' || node.opType === 'Transpose') return [0]
   return ['LSTM', 'GRU', 'RNN'].includes(node.opType) ? [1, 2] : [1]
 }
 
 /**
- * Axes of which every index has a scale of its own: output channels, the rows of an embedding table, and in recurrent
- * layers direction and gate row. They are next to each other, so that they count as one.
+ * Axes of which every index has a scale of its own: output channels, the rows of an embedding table (also where a
+ * Transpose makes them the columns of a product), and in recurrent layers direction and gate row. They are next to each other, so that they count as one.
  */
 function scaledAxes(node: Node, weight: Tensor): readonly [first: number, last: number] {
-  if (node.opType === 'Gather') return [0, 0]
+  if (node.opType === 'Gather' || node.opType === 'Transpose') return [0, 0]
   if (['LSTM', 'GRU', 'RNN'].includes(node.opType)) return [0, 1]
   if (node.opType === 'ConvTranspose') return [1, 1]
   const axis = channelAxis(node, weight)
@@ -85,8 +91,31 @@ export function storeAsIntegers(
   return true
 }
 
-/** Below this, names, scales and the two nodes more outweigh what the codes save. */
-const FEWEST_STORED = { 8: FEWEST_WEIGHTS, 4: 1024 } as const
+/**
+ * A product whose weights are a table that a Transpose turns for it alone, with the table in codes: those that lookups
+ * read, if they are stored already, so that the table does not stand in the file twice. False where it is no such product.
+ */
+export function storeTurnedTable(node: Node, editor: GraphEditor, stored: StoredWeights): RuleOutcome {
+  const turning = editor.producer(node.inputs[1]!)
+  if (turning?.opType !== 'Transpose' || editor.soleConsumer(turning.outputs[0]!) !== node) return false
+  // Right in front of its product, where what widens the codes surely stands before it.
+  const turned = { ...turning }
+  editor.remove(turning)
+  editor.insertBefore(node, turned)
+  return storeAsIntegers(turned, editor, stored)
+}
+
+/** In 4 bits the channels of a small kernel lose more than its bytes are worth. */
+const FEWEST_IN_4_BITS = 1024
+
+/** What two nodes, two constants and their names take in the file. */
+const bytesOfNodes = (name: string) => 10 * name.length + 200
+
+/** Whether names, scales and the two nodes more take half of what the codes save: then it is not worth the noise. */
+function tooFew(name: string, count: number, scales: number, bits: 4 | 8): boolean {
+  if (bits === 4 && count < FEWEST_IN_4_BITS) return true
+  return count * (4 - bits / 8) < 2 * (scales * 4 + bytesOfNodes(name))
+}
 
 /** Weights on the grid that they are stored on. */
 export interface StoredGrid {
@@ -110,11 +139,12 @@ export function storedGrid(
   const { dims } = weight
   if (weight.dtype !== 'float32') return { refused: `its weights are ${weight.dtype}` }
   const count = elementCount(dims)
-  if (count < FEWEST_STORED[bits] || dims.length < 2) return { refused: `${count} weights are too few to gain` }
-  const values = tensorValues(weight) as Float32Array
-  if (!rangeOf(values)) return { refused: 'its weights are not finite' }
+  if (dims.length < 2) return { refused: `${count} weights are too few to gain` }
   const [first, last] = scaledAxes(node, weight)
   const view = [dims.slice(0, first), dims.slice(first, last + 1), dims.slice(last + 1)].map(elementCount)
+  if (tooFew(name, count, view[1]!, bits)) return { refused: `${count} weights are too few to gain` }
+  const values = tensorValues(weight) as Float32Array
+  if (!rangeOf(values)) return { refused: 'its weights are not finite' }
   const quantized = quantizeChannels(values, view, 1, { most: 2 ** (bits - 1) - 1 })
   return { values, dims, ...quantized, spread: dims.map((dim, i) => (i >= first && i <= last ? dim : 1)) }
 }
