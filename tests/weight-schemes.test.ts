@@ -118,6 +118,17 @@ describe('dynamic int8', () => {
     ])
   })
 
+  test('a table of embeddings that stays in float is named, a handful of numbers is not', async () => {
+    const before = modelWith(
+      'g (int64[2] i) => (float y, float z) { e = Gather(t, i) y = MatMul(e, w) z = Gather(few, i) }',
+      { t: [200, 64], w: [64, 64], few: [4, 3] },
+    )
+    const { report } = await run('quantizeDynamicInt8', before)
+    expect(report.applied).toBe(1)
+    const reason = 'it reads a table, which this scheme keeps in float; weight-int8 stores it'
+    expect(report.refused).toEqual([{ node: 'e', reason }])
+  })
+
   test('portable weights stay clear of 16-bit saturation', async () => {
     const before = modelWith('g (float[4,64] x) => (float y) { y = MatMul(x, w) }', { w: [64, 64] })
     const { model } = await run('quantizeDynamicInt8', before, { target: 'portable' })

@@ -9,10 +9,10 @@
  * Illegal: weights that are not constant, finite float32, or of a product with other than two dimensions; in Gemm a
  * transposed input, or a scaled bias that is computed; in LSTM a `layout` attribute; an operator set older than 11.
  * Left in float: products of few weights; convolutions, for ConvInteger was measured 4 to 10 times slower than float;
- * GRU and RNN, which have no integer kernel.
+ * GRU and RNN, which have no integer kernel; embedding tables, whose rows are read and not multiplied.
  * Source: ONNX, DynamicQuantizeLinear and MatMulInteger; ONNX Runtime, contrib operators.
  */
-import { inferTypes, makeNode, type Node, operatorName } from '../../../ir/index.ts'
+import { elementCount, inferTypes, makeNode, type Node, operatorName } from '../../../ir/index.ts'
 import type { Target } from '../../../report/index.ts'
 import {
   type GraphEditor,
@@ -25,7 +25,7 @@ import {
 import { dropUnread } from '../drop-unread.ts'
 import { EINSUM_STAYS } from '../einsum-stays.ts'
 import { dynamicLstm } from './dynamic-lstm.ts'
-import { type CodingOptions, dynamicProduct, weightedProduct } from './dynamic-matmul.ts'
+import { type CodingOptions, dynamicProduct, FEWEST_WEIGHTS, weightedProduct } from './dynamic-matmul.ts'
 
 export interface DynamicInt8Options {
   /** Node names, first outputs or operator names that stay in float. */
@@ -63,6 +63,12 @@ export const quantizeDynamicInt8: Pass<DynamicInt8Options> = {
       report: { ...result.report, options, planned },
     }
   },
+}
+
+/** Whether rows are looked up in a table of floats that is large enough for its bytes to matter. */
+function isTable(node: Node, editor: GraphEditor): boolean {
+  const table = editor.constant(node.inputs[0]!)
+  return table?.dtype === 'float32' && table.dims.length > 1 && elementCount(table.dims) >= FEWEST_WEIGHTS
 }
 
 function rules(options: DynamicInt8Options, products: string[], planned: Record<string, number>): readonly Rule[] {
@@ -115,6 +121,13 @@ function rules(options: DynamicInt8Options, products: string[], planned: Record<
       apply: () => ({ refused: 'integer convolutions with dynamic ranges are several times slower than float' }),
     },
     { roots: ['GRU', 'RNN'], apply: (node) => ({ refused: `the runtime has no integer kernel for ${node.opType}` }) },
+    {
+      roots: ['Gather'],
+      apply: (node, { editor }) =>
+        isTable(node, editor) && {
+          refused: 'it reads a table, which this scheme keeps in float; weight-int8 stores it',
+        },
+    },
     EINSUM_STAYS,
   ]
 }
