@@ -64,6 +64,35 @@ const row = (label: number, base: number, candidate: number, classes = 3): Row =
   candidate: says(candidate, classes),
 })
 
+test('classes whose names the model answers with, and nobody numbered, are those of the rows', async () => {
+  const names = ['fox', 'cat', 'dog']
+  const naming = (name: string): Session => ({
+    ...answering(name, 3),
+    outputs: [
+      { name: 'kind', dtype: 'string', shape: ['n'] },
+      { name: 'logits', dtype: 'float32', shape: ['n', 3] },
+    ],
+    run: async (feeds) => {
+      const scores = feeds[name]!
+      const rows = scores.dims[0]!
+      const row = (at: number) => [...(scores.data as Float32Array).subarray(at * 3, at * 3 + 3)]
+      const data = Array.from({ length: rows }, (_, at) => names[row(at).indexOf(Math.max(...row(at)))]!)
+      return { kind: { dtype: 'string', dims: [rows], data }, logits: scores }
+    },
+  })
+  const answers = Array.from({ length: 40 }, (_, at) => says(at % 2))
+  const data = await memoryDataset(
+    { a: floats(answers), labels: strings(answers.map((_, at) => names[at % 2]!)) },
+    { inputs: [{ name: 'a', dtype: 'float32', shape: ['n', 3] }] },
+  )
+  const report = await compare(naming('a'), naming('a'), data, { deep: true })
+  expect(report.base.value).toBe(1)
+  expect(report.classes?.map(({ name, n }) => [name, n])).toEqual([
+    ['cat', 20],
+    ['fox', 20],
+  ])
+})
+
 describe('direction', () => {
   test('a net of zero hides nothing: lost and gained apart, with bounds', async () => {
     const rows = Array.from({ length: 400 }, (_, i) =>

@@ -124,7 +124,9 @@ function countRight({ scored, metric, usable }: DetailInput) {
 /** Classes are judged by the plain share of their rows that is right, whatever the metric makes of all of them. */
 function tableOf({ scored, usable, scoresOf, rule, options, classNames }: DetailInput) {
   const { classes } = scored
-  const known = Array.from({ length: classes!.classes }, (_, place) => classNames?.[place] ?? String(place))
+  const numbered = Array.from({ length: classes!.classes }, (_, place) => classNames?.[place] ?? String(place))
+  // Labels may be names that a model answers with, and nobody said which score belongs to which.
+  const known = usable.every((row) => numbered.includes(scored.labels![row]!)) ? numbered : []
   const plain = (places: readonly number[]): PairedScores => {
     const { aggregate: _, strata: __, ...scores } = scoresOf(places.map((place) => usable[place]!))
     return scores

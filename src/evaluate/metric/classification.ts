@@ -19,7 +19,7 @@ export function topK(k: number, options: ClassOptions = {}): Metric {
     bounds: [0, 1],
     unit: 'points',
     score: (row) => (isAmongTop(k, row, options) ? 1 : 0),
-    answer: (row) => nameOf(topAnswer(classOutput(row, options)), options),
+    answer: (row) => nameOf(topAnswer((k === 1 && namedAnswer(row, options)) || classOutput(row, options)), options),
   }
 }
 
@@ -141,8 +141,17 @@ export function classIndex(row: MetricRow, options: ClassOptions): number {
   return label
 }
 
+/**
+ * Where labels are names whose numbers nobody told: the output that answers with a name itself, as classifiers that
+ * scikit-learn makes have beside their probabilities.
+ */
+function namedAnswer({ label, outputs }: MetricRow, { output, classNames }: ClassOptions): TensorValue | undefined {
+  if (typeof label !== 'string' || classNames || output !== undefined) return undefined
+  return Object.entries(outputs).find(([name, value]) => value.dtype === 'string' && isClassLike(name, value))?.[1]
+}
+
 function isAmongTop(k: number, row: MetricRow, options: ClassOptions): boolean {
-  const value = classOutput(row, options)
+  const value = (k === 1 && namedAnswer(row, options)) || classOutput(row, options)
   // A model that answers with a name is compared by name.
   if (value.dtype === 'string') return String(row.label) === topAnswer(value)
   const label = classIndex(row, options)

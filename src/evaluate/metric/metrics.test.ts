@@ -12,6 +12,7 @@ const floats = (dims: readonly number[], data: readonly number[]): TensorValue =
 })
 const row = (outputs: MetricRow['outputs'], label: RowLabel, at = 0): MetricRow => ({ outputs, label, row: at })
 const logits = (data: readonly number[], label: RowLabel) => row({ y: floats([data.length], data) }, label)
+const textOf = (text: string): TensorValue => ({ dtype: 'string', dims: [], data: [text] })
 /** The metric over rows, as the comparison adds it up. */
 const over = (metric: Metric, rows: readonly MetricRow[]) => {
   const summaries = rows.map((one) => (metric.summary ? metric.summary(one) : [metric.score(one)]))
@@ -41,6 +42,13 @@ describe('classification', () => {
     expect(metricNamed('top1').score(row(forest, 4))).toBe(1)
     const text = { kind: { dtype: 'string', dims: [], data: ['dog'] } as TensorValue }
     expect(metricNamed('top1').score(row(text, 'dog'))).toBe(1)
+  })
+  test('labels by name beside scores: the name that the model answers with, where nobody lists them in order', () => {
+    const both = (label: string) => row({ label: textOf('dog'), probabilities: floats([2], [0.9, 0.1]) }, label)
+    const top1 = metricNamed('top1')
+    expect([top1.score(both('dog')), top1.score(both('cat')), top1.answer!(both('cat'))]).toEqual([1, 0, 'dog'])
+    expect(metricNamed('top1', { classNames: ['cat', 'dog'] }).score(both('cat'))).toBe(1)
+    expect(() => metricNamed('top2').score(both('dog'))).toThrow(/class names are unknown/)
   })
   test('a name without a number says where names are listed', () => {
     const unnamed = metricNamed('top1')
