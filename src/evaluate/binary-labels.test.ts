@@ -47,6 +47,26 @@ test('labels of 0 and 1 are classes, of which one number is the score: from a ha
     }
 })
 
+test('a state beside the score is no score: what hears speech and remembers is right or wrong as well', async () => {
+  const withState = (answer: (x: number) => number): Session => {
+    const alone = session(answer)
+    return {
+      ...alone,
+      outputs: [...alone.outputs, { name: 'stateN', dtype: 'float32', shape: ['n', 2, 4] }],
+      async run(feeds, fetch) {
+        const rows = feeds.x!.dims[0]!
+        const stateN = { dtype: 'float32', dims: [rows, 2, 4], data: new Float32Array(rows * 8) } as const
+        return { ...(await alone.run(feeds, fetch)), stateN }
+      },
+    }
+  }
+  for (const options of [{}, { metric: 'top1' }]) {
+    const [base, candidate] = [withState(sigmoid), withState((x) => sigmoid(x - 0.25))]
+    const report = await compare(base, candidate, await rowsWith(signs), options)
+    expect(report).toMatchObject({ metric: 'top1', discordant: { baseOnly: 10, candidateOnly: 0 } })
+  }
+})
+
 test('no answer is a wrong one, and makes no logits of the others', async () => {
   const broken = session((x) => (x < -4.9 ? Number.NaN : sigmoid(x)))
   const report = await compare(session(sigmoid), broken, await rowsWith(signs))

@@ -1,3 +1,4 @@
+import { isClassLike } from '../row-outputs.ts'
 import type { ClassOptions } from './classification.ts'
 import { labelledScores } from './labelled-scores.ts'
 import type { Metric, MetricRow } from './metric.ts'
@@ -29,8 +30,14 @@ export function topOfTwo(options: ClassOptions = {}): Metric {
   }
 }
 
-/** Whether the outputs of a row hold one floating number and no scores by class beside it. */
+/**
+ * Whether the outputs of a row hold one floating number and no scores by class beside it. A state that is carried to the
+ * next call, or features, score nothing.
+ */
 export function isOneScore(outputs: MetricRow['outputs']): boolean {
-  const floats = Object.values(outputs).filter(({ dtype }) => dtype.startsWith('float'))
-  return floats.length === 1 && floats[0]!.data.length === 1
+  const floats = Object.entries(outputs).filter(([, { dtype }]) => dtype.startsWith('float'))
+  return (
+    floats.filter(([, { data }]) => data.length === 1).length === 1 &&
+    !floats.some(([name, value]) => value.data.length > 1 && isClassLike(name, value))
+  )
 }
