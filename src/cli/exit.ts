@@ -13,6 +13,13 @@ export function exitOfWorst(verdicts: readonly Verdict[]): number {
   return worst ? exitOfVerdict(worst) : EXIT.done
 }
 
+function afterInterruption(verb: Verb | undefined): string {
+  if (verb && Object.hasOwn(verb.options, 'resume'))
+    return 'finished work is kept, the same command with --resume goes on from there'
+  if (verb?.keepsWork) return 'finished work is kept, the same command goes on from there'
+  return 'nothing is half-written, the same command begins anew'
+}
+
 /** The message for people and the exit code of anything that was thrown while `verb` ran. */
 export function explain(error: unknown, verb?: Verb): { text: string; code: number } {
   if (error instanceof UserError) {
@@ -24,10 +31,7 @@ export function explain(error: unknown, verb?: Verb): { text: string; code: numb
     }
   }
   if (error instanceof Error && error.name === 'AbortError')
-    return {
-      text: `whet: interrupted; finished work is kept, the same command${verb && Object.hasOwn(verb.options, 'resume') ? ' with --resume' : ''} goes on from there`,
-      code: EXIT.interrupted,
-    }
+    return { text: `whet: interrupted; ${afterInterruption(verb)}`, code: EXIT.interrupted }
   const message = error instanceof Error ? error.message : String(error)
   const detail = process.env.WHETSTONE_DEBUG && error instanceof Error ? `\n${error.stack}` : ''
   return {

@@ -19,6 +19,7 @@ export const optimizeVerb: Verb = {
     'whet optimize model.onnx --data eval.npz -o out',
     'whet optimize model.onnx --data eval.npz -o out --goal size --max-p99 20',
   ],
+  keepsWork: true,
   positionals: { min: 1, max: 1, names: 'one model' },
   options: {
     data: DATA,

@@ -16,6 +16,6 @@ export function overview(): string {
     '',
     'whet VERB --help lists the options. --json prints the report as one JSON document.',
     'Exit codes: 0 done or pass, 1 regressed or a gate failed, 2 you can fix it, 3 inconclusive,',
-    '            70 a bug in Whetstone, 130 interrupted (the same command resumes).',
+    '            70 a bug in Whetstone, 130 interrupted (nothing is half-written).',
   ].join('\n')
 }

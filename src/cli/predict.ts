@@ -28,6 +28,7 @@ export const predictVerb: Verb = {
   usage: 'predict MODEL --data D -o OUT.jsonl|.npz|.parquet [--batch 32]',
   summary: 'The model’s answers to every row, streamed to a file; an interrupted run goes on where it was.',
   examples: ['whet predict model.onnx --data eval.npz -o answers.jsonl'],
+  keepsWork: true,
   positionals: { min: 1, max: 1, names: 'one model' },
   options: {
     data: DATA,

@@ -59,6 +59,7 @@ export const quantizeVerb: Verb = {
     'whet quantize llm.onnx -o int4.onnx --scheme weight-int4 --group 32',
     'whet quantize cnn.onnx -o int4.onnx --scheme weight-int4 --stored --rounding learned --data rows.npz',
   ],
+  keepsWork: true,
   positionals: { min: 1, max: 1, names: 'one model' },
   options: {
     output: OUT_FILE,

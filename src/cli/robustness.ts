@@ -18,6 +18,7 @@ export const robustnessVerb: Verb = {
     'whet robustness model.onnx --data photos/ --corruptions fog,snow --severities 3',
     'whet robustness model.onnx int8.onnx --data eval.npz --ood other.npz',
   ],
+  keepsWork: true,
   positionals: { min: 1, max: 32, names: 'at least one model' },
   options: {
     data: DATA,

@@ -30,6 +30,8 @@ export interface Verb {
   readonly examples?: readonly string[]
   readonly positionals: { readonly min: number; readonly max: number; readonly names: string }
   readonly options: Readonly<Record<string, OptionSpec>>
+  /** Finished work outlives Ctrl-C, and the same command goes on from there; verbs with `--resume` say so by that. */
+  readonly keepsWork?: true
   /** Milliseconds that it may take to end by itself after Ctrl-C, where it needs longer than others. */
   readonly graceMs?: number
   run(positionals: readonly string[], options: Arguments, context: Context): Promise<Outcome>
