@@ -59,6 +59,8 @@ describe('without a verb', () => {
     ],
     [['optimize', 'm.onnx', '-o', 'out', '--data', 'd', '--max-rss', '=5MB'], /--max-rss =5MB: not a size/],
     [['inspect', 'm.onnx', '--shape'], /--shape needs a value/],
+    [['audit', 'rows.npz'], /no verb "audit"\n.*whetstone\/audit.*docs\/audit\.md/],
+    [['studio'], /no verb "studio"\n.*report\.html.*docs\/web\.md/],
     [['optimize', 'm.onnx', '-o', 'out'], /--data is missing/],
     [['simplify', 'm.onnx'], /--output is missing/],
     [['cache', 'burn'], /cache burn: no such action/],

@@ -3,7 +3,7 @@
 import { EXIT } from './exit-codes.ts'
 import { overview } from './overview.ts'
 import type { Verb } from './verb.ts'
-import { VERBS } from './verbs.ts'
+import { VERBS, WITHOUT_VERB } from './verbs.ts'
 
 /** Runs one command line (without `node whet`); resolves to the exit code. */
 async function main(words: readonly string[]): Promise<number> {
@@ -19,9 +19,7 @@ async function main(words: readonly string[]): Promise<number> {
   }
   const entry = Object.hasOwn(VERBS, first) ? VERBS[first] : undefined
   if (!entry) {
-    const { didYouMean } = await import('../platform/index.ts')
-    const hint = `${didYouMean(first, Object.keys(VERBS))}whet --help lists the verbs`
-    process.stderr.write(`whet: there is no verb "${first}"\n  ${hint}\n`)
+    process.stderr.write(`whet: there is no verb "${first}"\n  ${await hintFor(first)}\n`)
     return EXIT.user
   }
   const { explain, helpOf, openTerminal, parse } = await import('./start.ts')
@@ -51,6 +49,13 @@ async function main(words: readonly string[]): Promise<number> {
     process.stderr.write(`${text}\n`)
     return code
   }
+}
+
+/** What to do about a word that is no verb. */
+async function hintFor(word: string): Promise<string> {
+  if (Object.hasOwn(WITHOUT_VERB, word)) return WITHOUT_VERB[word]!
+  const { didYouMean } = await import('../platform/index.ts')
+  return `${didYouMean(word, Object.keys(VERBS))}whet --help lists the verbs`
 }
 
 const LOOK_MS = 20

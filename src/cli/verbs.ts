@@ -126,4 +126,11 @@ export const GROUPS: Readonly<Record<string, Readonly<Record<string, Entry>>>> =
   },
 }
 
+/** Parts of the system that have no verb, by the word that people try: where they are instead. */
+export const WITHOUT_VERB: Readonly<Record<string, string>> = {
+  audit: 'data are audited from code: import { labelErrors, nearDuplicates } from "whetstone/audit"; see docs/audit.md',
+  studio:
+    'whet optimize writes its page as report.html, compare and others with -o report.html; what a page of yours can do is in "whetstone/browser", see docs/web.md',
+}
+
 export const VERBS: Readonly<Record<string, Entry>> = Object.assign({}, ...Object.values(GROUPS))
