@@ -59,6 +59,8 @@ describe('without a verb', () => {
     ],
     [['optimize', 'm.onnx', '-o', 'out', '--data', 'd', '--max-rss', '=5MB'], /--max-rss =5MB: not a size/],
     [['inspect', 'm.onnx', '--shape'], /--shape needs a value/],
+    [['compare', 'a', 'b', '--margin', '0.05', '--margin=0.01'], /--margin is given twice: 0.05 and 0.01\n {2}give it/],
+    [['quantize', 'm.onnx', '-o', 'a.onnx', '--output', 'b.onnx'], /--output is given twice: a.onnx and b.onnx\n/],
     [['audit', 'rows.npz'], /no verb "audit"\n.*whetstone\/audit.*docs\/audit\.md/],
     [['studio'], /no verb "studio"\n.*report\.html.*docs\/web\.md/],
     [['optimize', 'm.onnx', '-o', 'out'], /--data is missing/],

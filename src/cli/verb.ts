@@ -198,7 +198,14 @@ export function parse(verb: Verb, words: readonly string[]): { positionals: read
     ]),
   )
   try {
-    const { values, positionals } = parseArgs({ args: [...words], options, allowPositionals: true, strict: true })
+    const { values, positionals, tokens } = parseArgs({
+      args: [...words],
+      options,
+      allowPositionals: true,
+      strict: true,
+      tokens: true,
+    })
+    refuseTwice(tokens, specs)
     const { min, max, names } = verb.positionals
     if (values.help !== true && (positionals.length < min || positionals.length > max))
       throw new UserError('bad-argument', `whet ${verb.name} takes ${names}, got ${positionals.length || 'none'}`, {
@@ -214,6 +221,23 @@ export function parse(verb: Verb, words: readonly string[]): { positionals: read
       hint: hint ?? `whet ${verb.name} --help lists the options`,
       cause: error,
     })
+  }
+}
+
+type Tokens = NonNullable<ReturnType<typeof parseArgs>['tokens']>
+
+/** Of two values the last would win, and the first be dropped without a word. */
+function refuseTwice(tokens: Tokens, specs: Readonly<Record<string, OptionSpec>>): void {
+  const given = new Map<string, string>()
+  for (const token of tokens) {
+    if (token.kind !== 'option' || token.value === undefined || specs[token.name]?.multiple) continue
+    const before = given.get(token.name)
+    if (before !== undefined)
+      throw new UserError('bad-argument', `--${token.name} is given twice: ${before} and ${token.value}`, {
+        where: 'command line',
+        hint: 'give it once',
+      })
+    given.set(token.name, token.value)
   }
 }
 
