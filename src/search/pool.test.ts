@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest'
 import type { Workbench } from '../recipe/index.ts'
 import { Budget } from './budget.ts'
+import { frontOf } from './front.ts'
 import { Pool } from './pool.ts'
 import type { Trial } from './trial.ts'
 
@@ -152,6 +153,30 @@ test('what is handed out stands beside the original of its own run', async () =>
   await pool.time([trials[0]!], 1, 'confirm')
   expect(pool.baseline!.p50Ms / trials[0]!.result.p50Ms!).toBeCloseTo(trials[0]!.result.speedup!)
   expect(pool.baseline).toMatchObject({ bytes: 100, metricName: 'agreement' })
+})
+
+test('who shares the timing of what is handed out shares the one that confirms it, and its place on the front', async () => {
+  for (const confirmed of [0, 1]) {
+    const { pool, trials } = await poolOf(1e6)
+    let median = 0.5
+    const bench = pool.bench as unknown as Record<string, unknown>
+    bench.time = async (built: readonly Trial['built'][]) => ({
+      models: [1, ...built.map(() => median)].map((p50Ms) => ({ p50Ms, p99Ms: null, loadMs: 1, peakRssBytes: 1 })),
+      ratios: built.map(({ spec }) => ({ base: 'original', other: spec.id, median, ci: [median, median] })),
+    })
+    const [lender, borrower, other] = trials as readonly [Trial, Trial, Trial]
+    await pool.time([lender, other], 1)
+    pool.borrowTiming(borrower, lender)
+    median = 0.55
+    await pool.time([trials[confirmed]!], 1, 'confirm')
+    for (const { result } of [lender, borrower]) {
+      expect([result.p50Ms, result.ratio!.median, result.ratioBefore!.median]).toEqual([0.55, 0.55, 0.5])
+      const note = result === trials[confirmed]!.result ? undefined : expect.stringMatching(/^time as measured for/)
+      expect(result.note).toEqual(note)
+    }
+    expect(other.result).toMatchObject({ p50Ms: 0.5, ratio: { median: 0.5 } })
+    expect([...frontOf([lender.result, borrower.result])]).toHaveLength(2)
+  }
 })
 
 test('a lossless model that may not be handed out makes nothing idle', async () => {

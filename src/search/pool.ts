@@ -132,8 +132,23 @@ export class Pool {
       const before = purpose === 'confirm' && ratioBefore ? { ratioBefore } : {}
       if (trial.noteUntil === 'timed') this.withdrawNote(trial)
       trial.result = { ...trial.result, ...before, p50Ms, p99Ms, loadMs, peakRssBytes, ratio, speedup }
+      if (purpose === 'confirm' && ratioBefore) this.#lendAgain(trial, ratioBefore)
     }
     return report
+  }
+
+  /**
+   * Those that shared the earlier timing of `trial`, one object in all of them, share the later: of the same kernels and
+   * the same bytes none may look faster than what is handed out because the machine was quieter before.
+   */
+  #lendAgain(trial: Trial, ratioBefore: NonNullable<Trial['result']['ratio']>): void {
+    for (const other of this.trials) {
+      if (other === trial || other.result.ratio !== ratioBefore) continue
+      const [{ note }, until] = [other.result, other.noteUntil]
+      this.borrowTiming(other, trial)
+      if (note !== undefined) this.note(other, note, until)
+      other.result = { ...other.result, ratioBefore }
+    }
   }
 
   /** Same kernels on the same shapes take the same time; the chosen one is timed by itself before it is handed out. */

@@ -7,11 +7,11 @@ const result = (id: string, median: number, more: object = {}) => ({
   ...{ id, recipe: '', bytes: 10, p50Ms: median, speedup: 1 / median, ratio: ratio(median), verdict: 'inconclusive' },
   ...{ grade: 'close', metric: null, sqnrDb: 30, ...more },
 })
-const why = (own: number, winner: object, goal = 'latency') =>
+const why = (own: number, winner: object, goal = 'latency', more: object = {}) =>
   explainCandidate(
     {
       ...{ goal, chosen: { id: 'winner', reason: 'It is.' }, baseline: { p50Ms: 1, bytes: 10, metricName: 'top1' } },
-      candidates: [result('own', own), winner],
+      candidates: [result('own', own, more), winner],
     } as unknown as OptimizationReport,
     'own',
   ).split('\n')[2]
@@ -24,6 +24,8 @@ test('why a candidate lost: by the times that chose, not by a later one of the w
   expect(why(0.61, confirmed)).toBe(
     "It was not chosen: when winner was chosen it took 63 % of the original's time and this one 61 %, a tie; timed again alone before it was handed out it took 71 %.",
   )
+  // One of the same kernels, with the winner's time from first to last.
+  expect(why(0.71, confirmed, 'latency', { ratioBefore: ratio(0.63) })).toMatch(/as good within the error of measuring/)
   expect(why(0.5, confirmed)).toMatch(/winner was safer/)
   expect(why(0.8, confirmed)).toMatch(/better in the goal/)
 })

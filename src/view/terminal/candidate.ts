@@ -54,6 +54,7 @@ function whyNot(candidate: CandidateResult, winner: CandidateResult | undefined,
     ratioBefore &&
     ratio &&
     candidate.ratio &&
+    !candidate.ratioBefore &&
     report.goal !== 'size' &&
     report.goal !== 'memory' &&
     candidate.ratio.median <= ratio.median
