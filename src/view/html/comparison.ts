@@ -1,4 +1,4 @@
-import type { ComparisonReport, SliceResult } from '../../report/index.ts'
+import type { ComparisonReport, Gains, SliceResult } from '../../report/index.ts'
 import { gateSentence } from '../pipeline/checks.ts'
 import {
   bytes,
@@ -116,8 +116,19 @@ ${nonInferiority && html`<div class="tile"><b>${change(nonInferiority.lowerBound
 ${errorRatio?.ratio !== null && errorRatio?.ratio !== undefined && html`<div class="tile"><b>${times(errorRatio.ratio)}</b><span>as many mistakes as before</span></div>`}
 ${!flipRates && agreement && html`<div class="tile"><b>${percent(agreement.rate, 2)}</b><span>of ${count(report.n)} answers are the same${margin === undefined ? '' : `; it must be certain that more than ${percent(1 - margin, 1)} are`}</span></div>`}
 ${gains && html`<div class="tile"><b>${bytes(gains.bytes.base)} → ${bytes(gains.bytes.candidate)}</b><span>size of the file</span></div>`}
-${gains?.latency && html`<div class="tile"><b>${times(Math.max(gains.latency.ratio, 1 / gains.latency.ratio))}</b><span>${gains.latency.ratio > 1 ? 'the time of before: slower' : 'the speed of before'} (${ms(gains.latency.baseMs)} → ${ms(gains.latency.candidateMs)} an answer)</span></div>`}
+${gains?.latency && speedTile(gains.latency)}
 </div>`
+}
+
+/** Slower or faster only where all of the interval is, as the words above it say. */
+function speedTile({ ratio, ci, baseMs, candidateMs }: NonNullable<Gains['latency']>): Markup {
+  const what =
+    ci[0] > 1
+      ? 'the time of before: slower'
+      : ci[1] < 1
+        ? 'the speed of before'
+        : 'the time of before: no measurable change'
+  return html`<div class="tile"><b>${times(ci[1] < 1 ? 1 / ratio : ratio)}</b><span>${what} (${ms(baseMs)} → ${ms(candidateMs)} an answer)</span></div>`
 }
 
 function allLines(report: ComparisonReport): readonly ForestLine[] {

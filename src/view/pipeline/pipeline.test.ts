@@ -190,3 +190,14 @@ describe('the page of an attack', () => {
     expect(page).toContain('hang')
   })
 })
+
+test.each([
+  [0.97, [0.95, 0.99], '1.03×', 'the speed of before'],
+  [1.03, [1.01, 1.05], '1.03×', 'the time of before: slower'],
+  [1.01, [0.98, 1.04], '1.01×', 'the time of before: no measurable change'],
+  [0.99, [0.97, 1.01], '0.99×', 'the time of before: no measurable change'],
+] as const)('a page calls a ratio of %d within %j %s %s', (ratio, ci, figure, words) => {
+  const latency = { baseMs: 1, candidateMs: ratio, ratio, ci, threads: 1, cpu: 'a' }
+  const page = renderHtml({ ...report, gains: { bytes: { base: 10, candidate: 10 }, latency } })
+  expect(page).toContain(`<b>${figure}</b><span>${words} (`)
+})
