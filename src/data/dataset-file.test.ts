@@ -163,6 +163,20 @@ describe('images', () => {
     await expect(openDataset(folder, { inputs })).rejects.toThrow(/finds no files/)
   })
 
+  test('patterns that begin at the folder itself, or above it', async () => {
+    await write('data/cat/a.png', await dot(0))
+    await write('data/dog/b.png', await dot(255))
+    for (const [name, files] of [
+      ['set/dataset.json', '../data/*/*.png'],
+      ['set/deep/dataset.json', '../../data/*/*.png'],
+      ['dataset.json', './data/*/*.png'],
+    ] as const) {
+      await write(name, { files, classNames: ['dog', 'cat'] })
+      const dataset = await openDataset(join(folder, dirname(name)), { inputs })
+      expect(values(await all(dataset), 'label').map(Number)).toEqual([1, 0])
+    }
+  })
+
   test('a listed file that is missing is an error, not a skipped row', async () => {
     await write('dataset.json', { files: ['a.png'] })
     const dataset = await openDataset(folder, { inputs })

@@ -19,16 +19,19 @@ type PrefixedFile = FoundFile & { readonly prefix: string }
 export async function findFiles(path: string, folder: string, file: DatasetFile): Promise<readonly PrefixedFile[]> {
   const patterns = (file.files ?? ['**/*']) as readonly string[]
   const excluded = file.exclude.map(globPattern)
-  const all = patterns.some(isGlob) ? await filesUnder(folder) : []
+  /** The files below the folder, and below those above it that a pattern begins with. */
+  const listed: Record<string, readonly FoundFile[]> = {}
   const found = new Map<string, PrefixedFile>()
-  for (const pattern of patterns) {
+  for (const pattern of patterns.map((given) => (isGlob(given) ? given.replace(/^(\.\/)+/, '') : given))) {
     if (!isGlob(pattern)) {
       found.set(pattern, { id: pattern, file: joinPath(folder, pattern), prefix: '' })
       continue
     }
+    const above = /^(\.\.\/)*/.exec(pattern)![0]
+    listed[above] ??= await filesUnder(joinPath(folder, above), above)
     const matches = globPattern(pattern)
     const prefix = fixedPrefix(pattern)
-    for (const one of all)
+    for (const one of listed[above])
       if (matches.test(one.id) && one.id !== 'dataset.json' && one.id !== CONFIG) found.set(one.id, { ...one, prefix })
   }
   const kept = [...found.values()].filter(({ id }) => !excluded.some((pattern) => pattern.test(id)))
