@@ -45,6 +45,7 @@ describe('files of other kinds are refused with what they are and what to do', (
     ['a PNG', '\x89PNG\r\n\x1a\n', /PNG/, /name a model/],
     ['PyTorch, zipped', `PK\x03\x04${'\0'.repeat(26)}model/data.pkl`, /PyTorch/, /torch\.onnx\.export/],
     ['PyTorch, pickled', '\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19.', /PyTorch/, /torch\.onnx\.export/],
+    ['scikit-learn', '\x80\x04\x95\x1d\0\0\0\0\0\0\0\x8c\x14sklearn.linear_model', /scikit-learn/, /skl2onnx/],
     ['TensorFlow Lite', '\x1c\0\0\0TFL3\x14\0', /TensorFlow Lite/, /tf2onnx\.convert --tflite/],
     ['safetensors', '\x40\0\0\0\0\0\0\0{"weight":{"dtype":"F32"', /safetensors/, /optimum-cli export onnx/],
     ['GGUF', 'GGUF\x03\0\0\0', /GGUF/, /optimum-cli export onnx/],

@@ -13,13 +13,12 @@ const startsWith = (text: string, at = 0) => {
   return (bytes: Uint8Array) => ascii(bytes, at, text.length) === text
 }
 
-/** How much of a zip archive is searched for the names of its entries. */
-const ZIP_SEARCH = 1 << 16
+/** How much of a file is searched for names: of the entries of a zip archive, of the classes of a pickle. */
+const SEARCHED = 1 << 16
 
 function zipHolds(bytes: Uint8Array, ...names: readonly string[]): boolean {
   if (!startsWith('PK')(bytes)) return false
-  const text =
-    ascii2(bytes.subarray(0, ZIP_SEARCH)) + ascii2(bytes.subarray(Math.max(0, bytes.byteLength - ZIP_SEARCH)))
+  const text = ascii2(bytes.subarray(0, SEARCHED)) + ascii2(bytes.subarray(Math.max(0, bytes.byteLength - SEARCHED)))
   return names.some((name) => text.includes(name))
 }
 const latin1 = new TextDecoder('latin1')
@@ -34,6 +33,11 @@ const FORMATS: readonly Foreign[] = [
     name: 'a PyTorch file (.pt, .pth)',
     hint: TORCH,
     matches: (b) => zipHolds(b, '/data.pkl', '/constants.pkl', '/version', '/.format_version'),
+  },
+  {
+    name: 'a pickled scikit-learn model (.pkl, .joblib)',
+    hint: 'pip install skl2onnx, then in Python: open("model.onnx", "wb").write(skl2onnx.to_onnx(model, X[:1]).SerializeToString())',
+    matches: (b) => isPickle(b) && ascii2(b.subarray(0, SEARCHED)).includes('sklearn.'),
   },
   { name: 'a pickled PyTorch file (.pt, .pth)', hint: TORCH, matches: isPickle },
   {
