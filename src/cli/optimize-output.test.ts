@@ -5,7 +5,7 @@ import { afterAll, expect, test } from 'vitest'
 import { type Model, parseModel } from '../ir/index.ts'
 import { UserError } from '../platform/index.ts'
 import type { Optimized } from '../search/index.ts'
-import { prepareFolder, writeOptimized } from './optimize-output.ts'
+import { finishedReport, prepareFolder, writeOptimized } from './optimize-output.ts'
 
 const root = mkdtempSync(join(tmpdir(), 'whetstone-output-'))
 afterAll(() => rmSync(root, { recursive: true, force: true }))
@@ -82,4 +82,11 @@ test('a folder that cannot be made is explained', async () => {
   const failed = await prepareFolder(join(root, 'c', 'report.json', 'x'), async () => {}).catch((e) => e)
   expect(failed.code).toBe('bad-argument')
   expect(failed.message).toMatch(/report\.json is a file/)
+})
+
+test('the report of a newer version is refused, and never searched over', async () => {
+  const folder = join(root, 'newer')
+  mkdirSync(folder)
+  writeFileSync(join(folder, 'report.json'), JSON.stringify({ kind: 'optimization', version: 2 }))
+  await expect(finishedReport(folder, model, null as never)).rejects.toThrow(/has version 2/)
 })

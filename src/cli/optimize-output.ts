@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import type { Dataset } from '../data/index.ts'
 import type { Model } from '../ir/index.ts'
 import { modelDigest, writeModel } from '../onnx/index.ts'
-import { explainSystemError, makeFolder, withLock, writeAtomic } from '../platform/index.ts'
+import { explainSystemError, makeFolder, UserError, withLock, writeAtomic } from '../platform/index.ts'
 import { writeRecipe } from '../recipe/index.ts'
 import type { OptimizationReport } from '../report/index.ts'
 import type { Optimized } from '../search/index.ts'
@@ -31,7 +31,11 @@ export async function prepareFolder<T>(folder: string, work: () => Promise<T>): 
   }
 }
 
-/** The report of a finished run on this model and these rows in the folder; null where there is none. */
+/**
+ * The report of a finished run on this model and these rows in the folder; null where there is none.
+ *
+ * @throws UserError where a newer Whetstone wrote it.
+ */
 export async function finishedReport(folder: string, model: Model, data: Dataset): Promise<OptimizationReport | null> {
   const path = join(folder, 'report.json')
   if (!existsSync(path)) return null
@@ -41,6 +45,12 @@ export async function finishedReport(folder: string, model: Model, data: Dataset
   } catch {
     return null
   }
+  // Not another search in its place: it would be lost.
+  if (report.kind === 'optimization' && Number(report.version) > 1)
+    throw new UserError('unsupported', `the optimization report has version ${report.version}`, {
+      where: path,
+      hint: 'this Whetstone reads version 1; upgrade whetstone, or choose another folder',
+    })
   const same =
     report.kind === 'optimization' &&
     report.version === 1 &&
