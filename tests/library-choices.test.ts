@@ -37,3 +37,14 @@ test.each(choices)(
     expect([code, where, hint]).toEqual(['bad-argument', what, expect.stringContaining('choices: ')])
   },
 )
+
+test('bench takes models and paths as they are, and calls them by what they have', async () => {
+  const path = folder.model('model.onnx', CLASSIFIER)
+  const model = await readModel(path)
+  const report = await bench([model, path, { label: 'third', model }], { maxSeconds: 0.2 })
+  expect(report.models.map((one) => one.path)).toEqual(['model 1', path, 'third'])
+  expect(report.ratios.map(({ base, other }) => [base, other])).toEqual([
+    ['model 1', path],
+    ['model 1', 'third'],
+  ])
+})

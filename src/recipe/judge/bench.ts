@@ -24,6 +24,7 @@ import {
   type Scenario,
   stoppingBound,
 } from '../../evaluate/index.ts'
+import type { Model } from '../../ir/index.ts'
 import { checkChoice, readEnergy, UserError } from '../../platform/index.ts'
 import type { LatencyOf, LatencyReport, SweepPoint, Target } from '../../report/index.ts'
 import { type RunsOn, runsOn } from '../runs-on.ts'
@@ -61,6 +62,11 @@ export interface BenchOptions extends Omit<LatencyOptions, 'onProgress' | 'rows'
   readonly onProgress?: (line: string) => void
 }
 
+function labelled(subject: Model | string | LatencySubject, place: number): LatencySubject {
+  if (typeof subject === 'string') return { label: subject, model: subject }
+  return 'label' in subject ? subject : { label: `model ${place + 1}`, model: subject }
+}
+
 const SWEPT = [1, 2, 4, 8, 16, 32]
 /** Enough for the early-stopping rule to allow a handful of queries over the percentile; offline, MLPerf's rows. */
 const leastQueries = (scenario: Exclude<Scenario, 'server'>, rows: number) =>
@@ -70,9 +76,14 @@ const leastQueries = (scenario: Exclude<Scenario, 'server'>, rows: number) =>
  * Measures models side by side as their users feel them, on the first rows of the data or on random inputs that the
  * first model accepts.
  *
+ * @param given Models, or paths of them; in the report each is called by its label, its path, or the place that it has.
  * @throws UserError where a model cannot be loaded or run, or does not take the rows that were asked for.
  */
-export async function bench(models: readonly LatencySubject[], options: BenchOptions = {}): Promise<LatencyReport> {
+export async function bench(
+  given: readonly (Model | string | LatencySubject)[],
+  options: BenchOptions = {},
+): Promise<LatencyReport> {
+  const models = given.map(labelled)
   const { scenario = 'single-stream', threads = 1, seed = 0, maxSeconds = 10, signal, onProgress } = options
   if (models.length === 0) throw new UserError('bad-argument', 'There is no model to time.')
   checkChoice('scenario', scenario, Object.keys(SCENARIOS))
