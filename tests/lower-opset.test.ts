@@ -103,3 +103,16 @@ test('weights that are stored in 4 bits need the newest set and get it', async (
   expect(model.opsets.get('')).toBe(21)
   expect([...model.graph.initializers.values()].some(({ dtype }) => /int4/.test(dtype))).toBe(true)
 })
+
+test.each([
+  ['float64', 16, 'PRelu(x, s)'],
+  ['float64', 18, 'Mish(x)'],
+  ['int64', 18, 'Relu(x)'],
+])('%s of set %i is brought no further than the runtime still writes %s out', async (dtype, opset, call) => {
+  const spelt = dtype === 'float64' ? 'double' : dtype
+  const model = parseModel(`<ir_version: 8, opset_import: ["" : ${opset}]>
+    g (${spelt}[4] x) => (${spelt}[4] y) <${spelt}[1] s = {2}> { a = ${call} y = Identity(a) }`)
+  const { model: simple, report } = await simplify(model)
+  expect(simple.opsets.get('')).toBe(18)
+  expect(report.equivalence!.maxAbs).toBe(0)
+})

@@ -1,7 +1,7 @@
 import { type Feeds, type Fetched, leftUnseen, omittedOutputs, openIsolated, type Session } from '../engine/index.ts'
 import { measureEquivalence } from '../evaluate/index.ts'
 import type { Model } from '../ir/index.ts'
-import { opsetFor, TARGET_OPSET } from '../onnx/index.ts'
+import { newestRunning, opsetFor, TARGET_OPSET } from '../onnx/index.ts'
 import { simplifyPasses, UNDO_ALL, UNDO_EACH_RUN } from '../passes/index.ts'
 import { UserError } from '../platform/index.ts'
 import type { Equivalence, Recipe, RewriteReport } from '../report/index.ts'
@@ -57,7 +57,7 @@ export async function unroundedTrail(lossless: Trail, which: 'each run' | 'all')
 export async function readyFor(trail: Trail, { stored, pass = {} }: FewBits): Promise<Trail> {
   const old = (trail.model.opsets.get('') ?? TARGET_OPSET) < TARGET_OPSET
   const few = stored === true || pass.stored === true || pass.weightBits === 4
-  return few && old ? advance(trail, { pass: 'upgradeOpset' }) : trail
+  return few && old && newestRunning(trail.model) === TARGET_OPSET ? advance(trail, { pass: 'upgradeOpset' }) : trail
 }
 
 interface FewBits {

@@ -1,4 +1,5 @@
 import {
+  type DType,
   type Graph,
   inferTypes,
   intAttribute,
@@ -27,6 +28,24 @@ const FAST_POOLS = 18
  * 21, as it was, and then refuses its own graph (onnxruntime 1.30).
  */
 const SIGNED_CODES = 20
+
+/**
+ * The newest operator set in which the runtime writes an operator that it has no kernel for as the simpler ones that
+ * ONNX defines it by (onnxruntime 1.30): those definitions are of set 18, and Constant, which they use, changed in 19.
+ */
+const WRITTEN_OUT = 18
+
+/** Elements that the runtime computes an operator on only by writing it out. Found by loading every one in every set. */
+const WITHOUT_KERNEL: Readonly<Record<string, readonly DType[]>> = {
+  ...Object.fromEntries(
+    'Elu HardSigmoid HardSwish LeakyRelu Mish Selu Softplus Softsign ThresholdedRelu'
+      .split(' ')
+      .map((operator) => [operator, ['float64']]),
+  ),
+  PRelu: ['float64', 'int32', 'int64'],
+  ReduceLogSumExp: ['uint32', 'uint64'],
+  Relu: ['int64'],
+}
 
 /** What sets 19 to 21 changed by new types and attributes alone: what the older set accepts means the same in it. */
 const SAME_WHERE_ACCEPTED: ReadonlySet<string> = new Set(
@@ -69,23 +88,32 @@ export function lowerOpset(model: Model): { model: Model; report: UpgradeReport 
 
 /**
  * The operator set to bring a model to: the newest that passes write for, the one with the fast AveragePool, or the
- * last that may hold signed codes of activations.
+ * last in which the runtime runs the model.
  */
 export function opsetFor(model: Model): number {
   const opset = model.opsets.get('') ?? TARGET_OPSET
-  const nodes = [...allNodes(model.graph)]
-  if (opset <= FAST_POOLS && nodes.some((node) => operatorName(node) === 'AveragePool')) return FAST_POOLS
-  return opset <= SIGNED_CODES && hasSignedCodes(model, nodes) ? SIGNED_CODES : TARGET_OPSET
+  const pools = () => [...allNodes(model.graph)].some((node) => operatorName(node) === 'AveragePool')
+  if (opset <= FAST_POOLS && pools()) return FAST_POOLS
+  return newestRunning(model)
 }
 
-function hasSignedCodes(model: Model, nodes: readonly Node[]): boolean {
-  const makers = nodes.filter((node) => operatorName(node) === 'QuantizeLinear')
-  if (makers.length === 0) return false
-  const types = inferTypes(model)
-  return makers.some(({ outputs }) => {
-    const type = types.get(outputs[0]!)
-    return type?.kind === 'tensor' && type.dtype === 'int8'
+/** The newest operator set, of those that passes write for, in which the runtime runs the model as well as in its own. */
+export function newestRunning(model: Model): number {
+  const opset = model.opsets.get('') ?? TARGET_OPSET
+  if (opset > SIGNED_CODES) return TARGET_OPSET
+  const asked = [...allNodes(model.graph)].filter((node) => {
+    const operator = operatorName(node)
+    return operator === 'QuantizeLinear' || Object.hasOwn(WITHOUT_KERNEL, operator)
   })
+  if (asked.length === 0) return TARGET_OPSET
+  const types = inferTypes(model)
+  const writes = (node: Node, dtypes: readonly DType[] = []) => {
+    const type = types.get(node.outputs[0]!)
+    return type?.kind === 'tensor' && dtypes.includes(type.dtype)
+  }
+  if (opset <= WRITTEN_OUT && asked.some((node) => writes(node, WITHOUT_KERNEL[operatorName(node)]))) return WRITTEN_OUT
+  const signed = asked.some((node) => operatorName(node) === 'QuantizeLinear' && writes(node, ['int8']))
+  return signed ? SIGNED_CODES : TARGET_OPSET
 }
 
 function* allNodes(graph: Graph): Iterable<Node> {
