@@ -1,7 +1,7 @@
 import { makeNode, nestedGraphs } from './attribute.ts'
-import { graphNames } from './graph-index.ts'
 import { functionKey, withAttributes } from './infer/infer-types.ts'
 import { type Attribute, type Graph, type Model, type ModelFunction, type Node, nodeLabel } from './model.ts'
+import { NameSupply } from './name-supply.ts'
 
 /**
  * The model with calls of its own functions replaced by the functions' bodies, inside nested graphs too. Values of a
@@ -13,7 +13,7 @@ export function inlineFunctions(model: Model): Model {
   const run: Run = {
     functions: new Map(model.functions.map((fn) => [functionKey(fn.domain, fn.name, fn.overload), fn])),
     opsets: new Map(model.opsets),
-    taken: new Set(graphNames(model.graph)),
+    names: new NameSupply(model.graph),
     kept: new Set(),
   }
   const graph = inlineGraph(run, model.graph, [])
@@ -24,7 +24,7 @@ export function inlineFunctions(model: Model): Model {
 interface Run {
   readonly functions: ReadonlyMap<string, ModelFunction>
   readonly opsets: Map<string, number>
-  readonly taken: Set<string>
+  readonly names: NameSupply
   readonly kept: Set<ModelFunction>
 }
 
@@ -83,7 +83,7 @@ function bodyOf(run: Run, fn: ModelFunction, call: Node): readonly Node[] {
   const rename = (name: string): string => {
     const known = names.get(name)
     if (known !== undefined) return known
-    const fresh = freshName(run, `${prefix}/${name}`)
+    const fresh = run.names.fresh(`${prefix}/${name}`)
     names.set(name, fresh)
     return fresh
   }
@@ -93,13 +93,6 @@ function bodyOf(run: Run, fn: ModelFunction, call: Node): readonly Node[] {
     return bound.name === '' ? bound : { ...bound, name: `${prefix}/${bound.name}` }
   })
   return [...renamed, ...copies.map((copy) => ({ ...copy, inputs: copy.inputs.map(rename) }))]
-}
-
-function freshName(run: Run, hint: string): string {
-  let name = hint
-  for (let i = 1; run.taken.has(name); i++) name = `${hint}_${i}`
-  run.taken.add(name)
-  return name
 }
 
 function renameNode(node: Node, rename: (name: string) => string): Node {

@@ -1,5 +1,13 @@
-import { constantValue, type Graph, mapGraphs, type Node, readsOf, type Tensor, type ValueInfo } from '../ir/index.ts'
-import { NameSupply } from './name-supply.ts'
+import {
+  constantValue,
+  type Graph,
+  mapGraphs,
+  NameSupply,
+  type Node,
+  readsOf,
+  type Tensor,
+  type ValueInfo,
+} from '../ir/index.ts'
 
 /**
  * A graph being rewritten: nodes in order, with producers and uses kept up to date, so that one rewrite costs its

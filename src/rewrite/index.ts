@@ -1,6 +1,5 @@
 export * from './affine.ts'
 export * from './graph-editor.ts'
-export * from './name-supply.ts'
 export * from './output-power.ts'
 export * from './pass.ts'
 export * from './pattern.ts'

@@ -2,6 +2,7 @@ import {
   type Graph,
   type Model,
   mapGraphs,
+  NameSupply,
   type Node,
   nestedGraphs,
   nodeLabel,
@@ -11,7 +12,6 @@ import {
 } from '../ir/index.ts'
 import type { PassRun, Refusal } from '../report/index.ts'
 import { GraphEditor } from './graph-editor.ts'
-import { NameSupply } from './name-supply.ts'
 
 /** What a rule may ask about the model around it. */
 export interface RuleContext {

@@ -2,11 +2,11 @@ import {
   type Attribute,
   constantValue,
   type Graph,
-  graphNames,
   inferTypes,
   type Model,
   type ModelFunction,
   makeNode,
+  NameSupply,
   type Node,
   nestedGraphs,
   nodeLabel,
@@ -83,13 +83,13 @@ class Upgrade {
   readonly #target: number
   readonly #report: { applied: number; refused: { node: string; reason: string }[] }
   readonly #types: ReadonlyMap<string, ValueType>
-  readonly #taken: Set<string>
+  readonly #names: NameSupply
 
   constructor(model: Model, target: number, report: Upgrade['report']) {
     this.#target = target
     this.#report = report
     this.#types = inferTypes(model)
-    this.#taken = new Set(graphNames(model.graph))
+    this.#names = new NameSupply(model.graph)
   }
 
   get report() {
@@ -113,7 +113,7 @@ class Upgrade {
         graph.outputs.map((value) => value.name),
       ),
       addConstant: sharing((tensor, hint) => {
-        const name = this.#fresh(hint)
+        const name = this.#names.fresh(hint)
         added.set(name, { ...tensor, name })
         return name
       }),
@@ -129,7 +129,7 @@ class Upgrade {
   function(definition: ModelFunction): ModelFunction {
     const from = definition.opsets.get('')!
     const produced = new Map(definition.nodes.flatMap((node) => node.outputs.map((name) => [name, node] as const)))
-    for (const name of [...definition.inputs, ...produced.keys()]) this.#taken.add(name)
+    for (const name of [...definition.inputs, ...produced.keys()]) this.#names.take(name)
     const before: Node[] = []
     const scope: Scope = {
       // Every call may bring other types.
@@ -141,7 +141,7 @@ class Upgrade {
       used: usedValues(definition.nodes, definition.outputs),
       // Functions have no initializers.
       addConstant: sharing((tensor, hint) => {
-        const name = this.#fresh(hint)
+        const name = this.#names.fresh(hint)
         before.push(makeNode('Constant', [], [name], { attributes: { value: { type: 'tensor', value: tensor } } }))
         return name
       }),
@@ -181,7 +181,7 @@ class Upgrade {
       target: this.#target,
       constant: scope.constant,
       addConstant: scope.addConstant,
-      freshName: (hint) => this.#fresh(hint),
+      freshName: (hint) => this.#names.fresh(hint),
       typeOf: (value) => scope.types.get(value),
       isUsed: (value) => scope.used.has(value),
     }
@@ -206,13 +206,6 @@ class Upgrade {
   #refuse(node: Node, reason: string): readonly Node[] {
     this.#report.refused.push({ node: nodeLabel(node), reason })
     return [node]
-  }
-
-  #fresh(hint: string): string {
-    let name = hint
-    for (let i = 1; this.#taken.has(name); i++) name = `${hint}_${i}`
-    this.#taken.add(name)
-    return name
   }
 }
 

@@ -7,11 +7,11 @@ import {
   ints as intsOf,
   isFloating,
   makeNode,
+  NameSupply,
   type Node,
   type Tensor,
   tensorOf,
 } from '../../ir/index.ts'
-import { NameSupply } from '../../rewrite/index.ts'
 import { type ValueFacts, valueFacts, type WriterSource } from './value-facts.ts'
 
 export type Attributes = Readonly<Record<string, Attribute>>

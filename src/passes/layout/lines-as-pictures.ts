@@ -18,6 +18,7 @@ import {
   intsAttribute,
   type Model,
   makeNode,
+  NameSupply,
   type Node,
   nestedGraphs,
   operatorName,
@@ -28,7 +29,6 @@ import {
 import {
   GraphEditor,
   mapNestedGraphs,
-  NameSupply,
   type Pass,
   type PassResult,
   unambiguous,

@@ -16,6 +16,7 @@ import {
   indexGraph,
   type Model,
   makeNode,
+  NameSupply,
   type Node,
   readsOf,
   type Tensor,
@@ -24,7 +25,7 @@ import {
   type ValueInfo,
   type ValueType,
 } from '../../ir/index.ts'
-import { NameSupply, type Pass, renameReads, withGraph } from '../../rewrite/index.ts'
+import { type Pass, renameReads, withGraph } from '../../rewrite/index.ts'
 import { castsTo } from './casts-to.ts'
 
 export const widenFloat16: Pass = {

@@ -15,12 +15,13 @@ import {
   type Graph,
   inferTypes,
   makeNode,
+  NameSupply,
   type Node,
   nodeLabel,
   type Tensor,
 } from '../../../ir/index.ts'
 import type { Pass, PassResult } from '../../../rewrite/index.ts'
-import { mapNestedGraphs, NameSupply } from '../../../rewrite/index.ts'
+import { mapNestedGraphs } from '../../../rewrite/index.ts'
 import { computeInHalf } from './float16-compute.ts'
 import { type Conversion, halved, isKept } from './float16-constant.ts'
 

@@ -1,6 +1,5 @@
-import { fromNumbers, type Node, operatorName, type Tensor, tensorValues } from '../../../ir/index.ts'
+import { fromNumbers, type NameSupply, type Node, operatorName, type Tensor, tensorValues } from '../../../ir/index.ts'
 import type { Refusal } from '../../../report/index.ts'
-import type { NameSupply } from '../../../rewrite/index.ts'
 
 /** Largest finite float16. */
 const LARGEST = 65504

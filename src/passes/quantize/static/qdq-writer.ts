@@ -1,5 +1,13 @@
-import { elementType, type Graph, int, makeNode, type Node, type Tensor, tensorOf } from '../../../ir/index.ts'
-import { NameSupply } from '../../../rewrite/index.ts'
+import {
+  elementType,
+  type Graph,
+  int,
+  makeNode,
+  NameSupply,
+  type Node,
+  type Tensor,
+  tensorOf,
+} from '../../../ir/index.ts'
 import type { Affine } from '../affine.ts'
 import type { Codes } from './equalise-channels.ts'
 

@@ -1,4 +1,5 @@
-import { type Graph, graphNames } from '../ir/index.ts'
+import { graphNames } from './graph-index.ts'
+import type { Graph } from './model.ts'
 
 /** Names that nothing in a graph, or the graphs inside it, has. */
 export class NameSupply {
