@@ -4,7 +4,7 @@ import { ModelProtoSchema } from 'onnx-buf'
 import sharp from 'sharp'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { parseModel } from '../src/ir/index.ts'
-import { encodeModel } from '../src/onnx/index.ts'
+import { encodeModel, writeModel } from '../src/onnx/index.ts'
 import { Bench, CLASSIFIER, type Ended, floats, integers, weights } from './command.ts'
 import { reportIn } from './schema.ts'
 
@@ -146,6 +146,23 @@ describe('what a command reads is not replaced by what it writes', () => {
     await onto('apply', 'recipe.json', 'model.onnx', '-o', 'recipe.json')
     await onto('predict', 'model.onnx', '-o', 'read.npz', '--data', rows)
     await onto('compare', 'model.onnx', 'model.onnx', '--data', rows, '--junit', 'read.npz')
+  })
+
+  test('weights that lie beside a model are read as well', async () => {
+    const folder = bench.path('outside')
+    mkdirSync(folder)
+    const network = parseModel(`g (float[N,64] x) => (float[N,64] y) <float[64,64] w = {${Array(4096).fill(0.5)}}>
+      { y = MatMul(x, w) }`)
+    await writeModel(network, bench.path('outside', 'other.onnx'), { externalData: true })
+    const weightsFile = bench.path('outside', 'other.onnx.data')
+    const bytes = readFileSync(weightsFile)
+    for (const words of [
+      ['simplify', 'outside/other.onnx', '-o', 'outside/other.onnx.data'],
+      ['quantize', 'outside/other.onnx', '-o', weightsFile, '--scheme', 'weight-int8'],
+      ['simplify', 'outside/other.onnx', '-o', 'outside/new.onnx', '--recipe', 'outside/other.onnx.data'],
+    ])
+      await refused(words, /weights of outside.other\.onnx live there/)
+    expect(readFileSync(weightsFile)).toEqual(bytes)
   })
 
   test('in a folder, and only where it would be', async () => {

@@ -18,7 +18,7 @@ export const applyVerb: Verb = {
   async run([recipePath, modelPath], options, context) {
     const out = outputFile(options, 'again.onnx')
     const recipe = parseRecipe(textAt(recipePath!), recipePath!)
-    const model = await modelAt(modelPath!)
+    const model = await modelAt(modelPath!, options)
     const data = options.text('data')
     const applied = await applyRecipe(recipe, model, {
       tensors: await readBlobs(recipe, recipePath!),

@@ -47,9 +47,9 @@ export const attackVerb: Verb = {
   async run([path], options, context) {
     const page = pageAt(options, 'attack.html')
     const rows = options.required('data', 'give rows with --data D')
-    const model = await modelAt(path!)
+    const model = await modelAt(path!, options)
     const base = options.text('against')
-    const against = base === undefined ? undefined : { path: base, model: await modelAt(base) }
+    const against = base === undefined ? undefined : { path: base, model: await modelAt(base, options) }
     const data = await dataFor(rows, model, options)
     const label = options.text('label')
     const range = rangeOf(options)

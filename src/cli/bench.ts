@@ -88,7 +88,7 @@ export const benchVerb: Verb = {
     refuseStray(options, scenario)
     const browser = options.text('browser')
     const page = writableFile(options, 'html', 'load.html') ?? null
-    const first = await modelAt(paths[0] as string)
+    const first = await modelAt(paths[0] as string, options)
     const data = options.text('data')
     const report = await bench(
       paths.map((path) => ({ label: path, model: path })),

@@ -73,7 +73,7 @@ export const compareVerb: Verb = {
       onProgress: (done: number, of: number) => context.progress(`row ${done} of ${of}`),
       onStep: (text: string) => context.progress(text),
     }
-    const [base, candidate] = [await modelAt(basePath!), await modelAt(candidatePath!)]
+    const [base, candidate] = [await modelAt(basePath!, options), await modelAt(candidatePath!, options)]
     const data = await dataFor(path, base, options)
     const metric = await metricOf(options)
     const label = options.text('label')

@@ -95,9 +95,9 @@ export const distilVerb: Verb = {
         }
       : undefined
     const { checkpoint, resume } = checkpointAt(join(folder, 'checkpoint.bin'), options)
-    const model = await modelAt(path!)
+    const model = await modelAt(path!, options)
     const studentPath = options.text('student')
-    const student = studentPath ? await modelAt(studentPath) : undefined
+    const student = studentPath ? await modelAt(studentPath, options) : undefined
     const dataset = await dataFor(data, model, options)
     const proof = options.text('proof')
     return prepareFolder(folder, async () => {

@@ -1,9 +1,10 @@
 import { readFileSync } from 'node:fs'
-import { dirname } from 'node:path'
+import { dirname, join } from 'node:path'
 // What reads models and data is loaded when it is asked for: a verb that starts processes first has them come up meanwhile.
 import type { Dataset } from '../data/index.ts'
 import type { Model, Shape } from '../ir/index.ts'
 import { didYouMean, explainSystemError, UserError } from '../platform/index.ts'
+import { refuseReplacing } from './output-file.ts'
 import type { Arguments, OptionSpec } from './verb.ts'
 
 /** Options that several verbs share, said once. */
@@ -51,11 +52,18 @@ export const METRIC: OptionSpec = {
 /** Where a model was read from: the tokenizer of a language model lies beside it. */
 const folders = new WeakMap<Model, string>()
 
-/** The model of a path that the user gave. */
-export async function modelAt(path: string): Promise<Model> {
-  const { readModel } = await import('./model-file.ts')
+/**
+ * The model of a path that the user gave.
+ *
+ * @throws UserError where it cannot be read, and where the call writes over weights that lie beside it.
+ */
+export async function modelAt(path: string, options: Arguments): Promise<Model> {
+  const { externalLocations, readModel } = await import('./model-file.ts')
   const model = await readModel(path)
-  folders.set(model, dirname(path))
+  const folder = dirname(path)
+  folders.set(model, folder)
+  const beside = [...externalLocations(model.graph)].map((location) => join(folder, location))
+  refuseReplacing(options, beside, path)
   return model
 }
 

@@ -10,7 +10,7 @@ export const inspectVerb: Verb = {
   positionals: { min: 1, max: 1, names: 'one model' },
   options: { shape: SHAPE },
   async run([path], options) {
-    const model = await modelAt(path!)
+    const model = await modelAt(path!, options)
     return { report: inspect(model, { path: path!, shapes: shapesOf(options, model) }) }
   },
 }

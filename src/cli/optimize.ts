@@ -66,7 +66,7 @@ export const optimizeVerb: Verb = {
     const layout = layoutOf(options.text('layout'))
     const out = outputFolder(options, 'out', [...RESULT, ...(layout ? LAYOUT_FILES : [])])
     const settings = await settingsOf(options)
-    const model = await modelAt(path!)
+    const model = await modelAt(path!, options)
     const dataset = await dataFor(data, model, options)
     const [calibration, proof, train] = ['calibration', 'proof', 'train-data'].map((name) => options.text(name))
     const explained = options.text('explain')

@@ -75,15 +75,34 @@ function behindLink(path: string): string {
   }
 }
 
+/** What calls are going to write, with what to do where that must not be. */
+const written = new WeakMap<Arguments, { readonly path: string; readonly hint: string }[]>()
+
 /** What a call reads stays as it is: no file that it writes, or that lies in a folder it writes, is named once more. */
 function refuseDouble(options: Arguments, option: string, path: string, hint: string): void {
-  const target = wholePath(path)
-  const double = options.words(option).find((word) => {
-    const other = wholePath(word)
-    return other === target || other.startsWith(`${target}${sep}`)
-  })
-  if (double === undefined) return
-  throw new UserError('bad-argument', `cannot write ${path}: this command names the same file as ${double}`, {
+  written.set(options, [...(written.get(options) ?? []), { path, hint }])
+  const double = options.words(option).find((word) => liesAt(word, path))
+  if (double !== undefined) refuse(path, `this command names the same file as ${double}`, hint)
+}
+
+/**
+ * The same for files that the call does not name, but reads: the weights that lie beside a model.
+ *
+ * @throws UserError where the call is going to write one of them.
+ */
+export function refuseReplacing(options: Arguments, files: readonly string[], model: string): void {
+  for (const { path, hint } of written.get(options) ?? [])
+    if (files.some((file) => liesAt(file, path) || liesAt(file, `${path}.data`)))
+      refuse(path, `weights of ${model} live there`, hint)
+}
+
+function liesAt(file: string, path: string): boolean {
+  const [other, target] = [wholePath(file), wholePath(path)]
+  return other === target || other.startsWith(`${target}${sep}`)
+}
+
+function refuse(path: string, reason: string, hint: string): never {
+  throw new UserError('bad-argument', `cannot write ${path}: ${reason}`, {
     where: path,
     hint: `what it reads stays as it is; ${hint}`,
   })

@@ -53,7 +53,7 @@ export const predictVerb: Verb = {
         },
       )
     const dataPath = options.required('data', 'say which rows: --data D')
-    const model = await modelAt(modelPath!)
+    const model = await modelAt(modelPath!, options)
     const data = await dataFor(dataPath, model, options)
     const session = await openIsolated(modelPath!, { threads: options.integer('threads', 1, 1, 256) })
     try {

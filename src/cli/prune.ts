@@ -46,7 +46,7 @@ export const pruneVerb: Verb = {
     const importance = options.choice('importance', IMPORTANCE, 'taylor')
     const epochs = options.integer('epochs', 3, 0, 100_000)
     const { checkpoint, resume } = checkpointBeside(out, options)
-    const model = await modelAt(path!)
+    const model = await modelAt(path!, options)
     const dataset = await dataFor(data, model, options)
     const proof = options.text('proof')
     const {

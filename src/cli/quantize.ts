@@ -147,7 +147,7 @@ export const quantizeVerb: Verb = {
     const processes = startRuntimes()
     const { diskCache, quantize, writeModel, writeRecipe } = await import('./quantize-work.ts')
     loaded()
-    const model = await modelAt(path!)
+    const model = await modelAt(path!, options)
     const data = options.text('data')
     const dataset = data ? await dataFor(data, model, options) : undefined
     if (dataset && options.has('samples') && dataset.rows < samples)

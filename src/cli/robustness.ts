@@ -46,7 +46,7 @@ export const robustnessVerb: Verb = {
     const output = pageAt(options, 'robustness.html')
     const path = options.required('data', 'give rows with --data D')
     const models = []
-    for (const one of paths) models.push({ path: one, model: await modelAt(one) })
+    for (const one of paths) models.push({ path: one, model: await modelAt(one, options) })
     const data = await dataFor(path, models[0]!.model, options)
     const ood = options.text('ood')
     // Strangers need no labels, and have others.

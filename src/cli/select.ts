@@ -50,7 +50,7 @@ export const selectVerb: Verb = {
       onStep: (text: string) => context.progress(text),
     }
     const own = ownPaths(paths, options, gates)
-    const read = await Promise.all(paths.map(async (name) => ({ name, model: await modelAt(name) })))
+    const read = await Promise.all(paths.map(async (name) => ({ name, model: await modelAt(name, options) })))
     const data = await dataFor(path, read[0]!.model, options)
     const models = await Promise.all(
       read.map(async ({ name, model }) => ({

@@ -24,7 +24,7 @@ export const simplifyVerb: Verb = {
     const out = outputFile(options, 'smaller.onnx')
     const recipeFile = writableFile(options, 'recipe', 'recipe.json')
     const seed = options.integer('seed', 0)
-    const model = await modelAt(path!)
+    const model = await modelAt(path!, options)
     const shapes = shapesOf(options, model)
     const data = options.text('data')
     context.progress('simplifying')

@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import type { Graph, Model } from '../ir/index.ts'
+import { externalLocations, type Graph, type Model } from '../ir/index.ts'
 
 /** A folder under the system's temporary folder that goes away by `remove`, or with the process. */
 export interface TemporaryFolder {
@@ -72,15 +72,4 @@ export async function placeFile(model: Model): Promise<Placed & { readonly sourc
 }
 
 /** Whether weights of the graph live in other files. */
-export function hasExternal(graph: Graph): boolean {
-  for (const tensor of graph.initializers.values()) if (tensor.data.form === 'external') return true
-  return graph.nodes.some((node) =>
-    [...node.attributes.values()].some((attribute) =>
-      attribute.type === 'graph'
-        ? hasExternal(attribute.value)
-        : attribute.type === 'graphs'
-          ? attribute.value.some(hasExternal)
-          : attribute.type === 'tensor' && attribute.value.data.form === 'external',
-    ),
-  )
-}
+export const hasExternal = (graph: Graph): boolean => externalLocations(graph).size > 0
