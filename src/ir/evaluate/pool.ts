@@ -1,12 +1,34 @@
 import { elementCount } from '../tensor.ts'
-import { type Call, floatOf, input, intOf, intsOf, type Kernel, type Kernels, made, optionalInput } from './call.ts'
+import {
+  type Call,
+  floatOf,
+  input,
+  intOf,
+  intsOf,
+  type Kernel,
+  type Kernels,
+  made,
+  optionalInput,
+  textOf,
+} from './call.ts'
 import { EvaluationError, int64, listOf, type Nd, nd, numbersOf } from './value.ts'
-import { windowOf, windowOffsets } from './window.ts'
+import { type Window, windowOf, windowOffsets } from './window.ts'
 
 const kernelOf = (call: Call): readonly number[] => {
   const kernel = intsOf(call, 'kernel_shape')
   if (!kernel) throw new EvaluationError('no kernel_shape')
   return kernel
+}
+
+/**
+ * The window of a pool. One with gaps that pads by itself is none: the runtime pads as if there were no gaps, so that
+ * what ONNX says is not what anybody gets.
+ */
+function poolWindow(call: Call, spatial: readonly number[]): Window {
+  const gaps = intsOf(call, 'dilations')?.some((dilation) => dilation !== 1)
+  if (gaps && textOf(call, 'auto_pad', 'NOTSET').startsWith('SAME'))
+    throw new EvaluationError('a window with gaps that pads by itself')
+  return windowOf(call, spatial, kernelOf(call), intOf(call, 'ceil_mode', 0) === 1)
 }
 
 type Planes = { dims: readonly number[]; planes: number; size: number; spatial: readonly number[] }
@@ -19,7 +41,7 @@ const planesOf = (x: Nd): Planes => {
 function pooled(call: Call, fn: (taps: Float64Array, count: number, place: number) => number): Nd[] {
   const x = input(call, 0)
   const { dims, planes, size, spatial } = planesOf(x)
-  const window = windowOf(call, spatial, kernelOf(call), intOf(call, 'ceil_mode', 0) === 1)
+  const window = poolWindow(call, spatial)
   const { offsets, taps } = windowOffsets(window, spatial)
   const places = elementCount(window.output)
   const source = numbersOf(x)
@@ -47,7 +69,7 @@ function averagePool(call: Call): Nd[] {
   if (!intOf(call, 'count_include_pad', 0)) return pooled(call, (values, count) => sumOf(values, count) / count)
   // Padding counts, but not what ceil_mode adds beyond it.
   const { spatial } = planesOf(input(call, 0))
-  const window = windowOf(call, spatial, kernelOf(call), intOf(call, 'ceil_mode', 0) === 1)
+  const window = poolWindow(call, spatial)
   const widened = { ...window, before: window.before.map(() => 0) }
   const paddedSizes = spatial.map((dim, axis) => dim + window.before[axis]! + window.after[axis]!)
   const { offsets, taps } = windowOffsets(widened, paddedSizes)
@@ -61,7 +83,7 @@ function averagePool(call: Call): Nd[] {
 function maxPool(call: Call): Nd[] {
   const x = input(call, 0)
   const { dims, planes, size, spatial } = planesOf(x)
-  const window = windowOf(call, spatial, kernelOf(call), intOf(call, 'ceil_mode', 0) === 1)
+  const window = poolWindow(call, spatial)
   const { offsets, taps } = windowOffsets(window, spatial)
   const places = elementCount(window.output)
   const source = numbersOf(x)

@@ -95,13 +95,20 @@ const convTranspose: Rule = (call) => {
   return [tensor(dtypeOf(call, 0), [x[0]!, channels, ...spatial])]
 }
 
-/** The shape after pooling; `channelsLast` for the runtime's NHWC variants. */
+/**
+ * The shape after pooling; `channelsLast` for the runtime's NHWC variants. Unknown where windows with gaps pad by
+ * themselves: the runtime pads as if there were no gaps, and ends earlier than ONNX says.
+ */
 export function pooled(call: Call, data = 0, channelsLast = false, droppingLast = true): Shape | null {
   const x = shapeOf(call, data)
   const kernel = intsAttribute(call.node, 'kernel_shape', undefined)
   if (!x || !kernel) return kernel ? unknownDims(kernel.length + 2) : null
-  if (channelsLast) return [x[0]!, ...slid(call, x.slice(1, -1), windowOf(call, kernel)), x.at(-1)!]
-  return [x[0] ?? null, x[1] ?? null, ...slid(call, x.slice(2), windowOf(call, kernel), droppingLast)]
+  const window = windowOf(call, kernel)
+  const unclear = window.autoPad.startsWith('SAME') && window.dilations.some((dilation) => dilation !== 1)
+  const over = (spatial: Shape) =>
+    unclear ? unknownDims(spatial.length) : slid(call, spatial, window, channelsLast || droppingLast)
+  if (channelsLast) return [x[0]!, ...over(x.slice(1, -1)), x.at(-1)!]
+  return [x[0] ?? null, x[1] ?? null, ...over(x.slice(2))]
 }
 
 const maxPool: Rule = (call) => {

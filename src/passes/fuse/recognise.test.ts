@@ -238,6 +238,18 @@ test('PRelu of several slopes, or of one that is computed, stays', async () => {
   expect(computed.ops).toEqual(['Abs', 'PRelu'])
 })
 
+test.each([
+  ['float[1,1,1] slope = {0.25}', '[1,N,7] y', 'its slopes have more axes than the value is known to have'],
+  [
+    'float[2,7] slope = {1,1,1,1,1,1,1,1,1,1,1,1,1,1}',
+    '[2,7] y',
+    'there are more slopes than the value has elements for',
+  ],
+])('PRelu with %s would have another shape as a LeakyRelu', async (slope, result, reason) => {
+  const source = model('y = PRelu(x, slope)', slope).replace('[N,7] y', result).replace('[N,7] x', '[1,7] x')
+  expect((await rewriteWith(recogniseLeakyRelu, source)).reasons).toEqual([reason])
+})
+
 const NUMBERS = 'float zero = {0}, float[1,1] low = {-0.4}, float[1] high = {0.7}'
 test.each([
   ['y = Max(x, zero)', ['Relu']],

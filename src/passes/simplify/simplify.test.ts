@@ -1,6 +1,6 @@
 import { expect, test, vi } from 'vitest'
 import { numbersOf, randomList, rewriteEqually, rewriteWith } from '../../../tests/rewrite-kit.ts'
-import { parseModel } from '../../ir/index.ts'
+import { inferTypes, parseModel } from '../../ir/index.ts'
 import { GraphEditor } from '../../rewrite/index.ts'
 import { cancelTransposes } from './cancel-transposes.ts'
 import { dropExpand } from './drop-expand.ts'
@@ -31,6 +31,20 @@ test('weights that are listed as inputs become constants, and are named', async 
   expect(after.graph.inputs.map(({ name }) => name)).toEqual(['x'])
   expect(after.irVersion).toBe(4)
   expect(report.notes).toEqual(['weights that were listed as inputs are constants now and can no longer be fed: w'])
+})
+
+test('a pool whose size the runtime and ONNX do not agree on is left to the runtime', async () => {
+  const pool = 'MaxPool<kernel_shape = [2,2], dilations = [2,2], auto_pad = "SAME_LOWER">'
+  const constant = model(
+    IMAGE,
+    `p = ${pool}(k) s = ReduceSum<keepdims = 0>(p) y = Mul(x, s)`,
+    `float[1,1,4,4] k = ${randomList(16, 2)}`,
+  )
+  const { ops, reasons } = await rewriteWith(foldConstants, constant)
+  expect(ops).toEqual(['MaxPool', 'ReduceSum', 'Mul'])
+  expect(reasons).toContain('MaxPool of constants cannot be computed ahead of time')
+  const measured = model('float[N,3,4,6] x', `y = ${pool}(x)`)
+  expect(inferTypes(parseModel(measured)).get('y')).toMatchObject({ shape: ['N', 3, 'R', 'S'] })
 })
 
 test('constants are computed ahead of time, Constant nodes become initializers', async () => {
