@@ -71,6 +71,8 @@ function reshapeTarget(node: Node, target: readonly Size[], data: readonly Size[
     inferred++
     return -1
   })
+  // Beside a size of 0, which is one here, -1 could be anything.
+  if (zeroIsSize && sizes.includes(0) && sizes.includes(-1)) return undefined
   return inferred <= 1 ? sizes : undefined
 }
 

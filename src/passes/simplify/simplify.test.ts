@@ -33,6 +33,12 @@ test('weights that are listed as inputs become constants, and are named', async 
   expect(report.notes).toEqual(['weights that were listed as inputs are constants now and can no longer be fed: w'])
 })
 
+test('of a value without elements no size is inferred', async () => {
+  const body = 'f = Flatten(x) s = Shape(x) y = Reshape<allowzero = 1>(f, s)'
+  const { reasons } = await rewriteWith(foldShapeArithmetic, model('float[N,2,0,1] x', body))
+  expect(reasons).toEqual(['its target has sizes that are known only when it runs'])
+})
+
 test('a pool whose size the runtime and ONNX do not agree on is left to the runtime', async () => {
   const pool = 'MaxPool<kernel_shape = [2,2], dilations = [2,2], auto_pad = "SAME_LOWER">'
   const constant = model(
