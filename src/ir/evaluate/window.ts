@@ -34,13 +34,15 @@ export function windowOf(call: Call, spatial: readonly number[], kernel: readonl
   const before = pads ? pads.slice(0, rank) : kernel.map(() => 0)
   const after = pads ? pads.slice(rank) : kernel.map(() => 0)
   const output = spatial.map((size, axis) => {
-    const steps = (size + before[axis]! + after[axis]! - spans[axis]!) / strides[axis]!
+    const room = size + before[axis]! + after[axis]! - spans[axis]!
+    // ONNX has no answer, and the runtime one place or none.
+    if (room < 0) throw new EvaluationError('the kernel is larger than the padded input')
+    const steps = room / strides[axis]!
     if (!ceil) return Math.floor(steps) + 1
     const out = Math.ceil(steps) + 1
     // A window that would start in the padding after the end is dropped.
     return (out - 1) * strides[axis]! >= size + before[axis]! ? out - 1 : out
   })
-  if (output.some((out) => out < 0)) throw new EvaluationError('the kernel is larger than the padded input')
   return { kernel, strides, dilations, before, after, output }
 }
 

@@ -54,15 +54,15 @@ export function slid({ symbols }: Call, spatial: Shape, window: Window, dropping
     const valid = window.autoPad === 'VALID'
     const [begin, end] = valid ? [0, 0] : [window.pads[i] ?? 0, window.pads[i + count] ?? 0]
     const room = symbols.subtract(symbols.add(dim, begin + end), extent)
+    // A window that does not fit: ONNX has no answer, and the runtime one place or none.
+    if (typeof room === 'number' && room < 0) return null
     const steps = window.ceil ? symbols.divideUp(room, stride) : symbols.divide(room, stride)
     // A last window that would start in the end padding is dropped.
     const starts = typeof steps === 'number' && typeof dim === 'number' && window.ceil && droppingLast
     const last = starts && steps * stride >= dim + begin ? steps - 1 : steps
-    return positive(symbols.add(last, 1))
+    return symbols.add(last, 1)
   })
 }
-
-const positive = (dim: Dim): Dim => (typeof dim === 'number' && dim < 0 ? null : dim)
 
 /** Sizes of a convolution's output, given where data and weight stand among the inputs. */
 export function convolved(call: Call, data: number, weight: number): Shape | null {
