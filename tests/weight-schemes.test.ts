@@ -56,6 +56,15 @@ describe('dynamic int8', () => {
       expect(modelBytes(model)).toBeLessThan(modelBytes(before) / 2)
     })
 
+  test('a product keeps the axes that a constant behind it adds', async () => {
+    const source = 'g (float[4,64] x) => (float y) { a = MatMul(x, w) y = Add(a, b) }'
+    const { model, report } = await run('quantizeDynamicInt8', modelWith(source, { w: [64, 64], b: [1, 1, 64] }))
+    expect((await runOnce(model, { x: randomValue([4, 64], 3, 2) })).y!.dims).toEqual([1, 4, 64])
+    expect(report.refused[0]!.reason).toMatch(/has more axes/)
+    const fits = await run('quantizeDynamicInt8', modelWith(source, { w: [64, 64], b: [1, 64] }))
+    expect(fits.report.applied).toBe(1)
+  })
+
   test('products of one value share its codes', async () => {
     const before = modelWith('g (float[4,64] x) => (float y) { a = MatMul(x, w) b = MatMul(x, v) y = Add(a, b) }', {
       w: [64, 64],

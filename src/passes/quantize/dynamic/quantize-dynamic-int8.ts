@@ -87,6 +87,8 @@ function rules(options: DynamicInt8Options, products: string[], planned: Record<
         if (kept(given)) return { refused: 'kept in float as asked' }
         const product = weightedProduct(given, editor)
         if ('refused' in product) return product
+        if (isWidened(given, context))
+          return { refused: 'what is added to it has more axes, which the runtime would lose with its bias' }
         const node = unflattened(given, product.columns, context)
         const known = codesOf.get(editor) ?? new Map()
         codesOf.set(editor, known)
@@ -130,6 +132,19 @@ function rules(options: DynamicInt8Options, products: string[], planned: Record<
     },
     EINSUM_STAYS,
   ]
+}
+
+/**
+ * Whether a constant with more axes than a product has is added to it. The runtime takes the sum as the bias of its
+ * integer product, whose result has the axes of the product alone (onnxruntime 1.30).
+ */
+function isWidened(product: Node, { editor, types, constant }: RuleContext): boolean {
+  const output = product.outputs[0]!
+  const type = types.get(output)
+  const rank = (type?.kind === 'tensor' && type.shape?.length) || 1
+  return editor
+    .consumers(output)
+    .some((node) => node.opType === 'Add' && node.inputs.some((name) => (constant(name)?.dims.length ?? 0) > rank))
 }
 
 /**
