@@ -45,6 +45,7 @@ describe('elements in typed fields read as packed bytes and go back to their fie
     ['int8', { int32Data: [-7] }, 1, [-7]],
     ['uint8', { int32Data: [200] }, 1, [200]],
     ['bool', { int32Data: [1, 0] }, 2, [1, 0]],
+    ['bool', { int32Data: [256, 0] }, 2, [1, 0]],
     ['float16', { int32Data: [0x3c00] }, 1, [0x3c00]],
     ['bfloat16', { int32Data: [0x3f80] }, 1, [0x3f80]],
     ['float8e4m3fn', { int32Data: [0x38] }, 1, [0x38]],

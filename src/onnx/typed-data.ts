@@ -87,8 +87,7 @@ export class TypedRange implements ByteRange {
     const { view } = LAYOUTS[this.dtype]!
     const bytes = new Uint8Array(this.byteLength)
     const elements = view(bytes)
-    for (let i = 0; i < entries.length; i++)
-      elements[i] = this.dtype === 'uint32' ? Number(BigInt.asUintN(32, entries[i] as bigint)) : entries[i]!
+    for (let i = 0; i < entries.length; i++) elements[i] = elementOf(this.dtype, entries[i]!)
     this.#bytes = bytes
     // The list takes twice the room and is only needed where the bytes do not say the same.
     if (entriesOf(this.dtype, bytes).every((value, i) => Object.is(value, entries[i]))) this.#entries = undefined
@@ -99,6 +98,12 @@ export class TypedRange implements ByteRange {
   get entries(): readonly (number | bigint)[] {
     return this.#entries ?? entriesOf(this.dtype, this.#bytes!)
   }
+}
+
+/** What an entry says: of 32 bits the runtime takes the lowest, but any bit makes a bool true. */
+function elementOf(dtype: DType, entry: number | bigint): number | bigint {
+  if (dtype === 'bool') return entry === 0 ? 0 : 1
+  return dtype === 'uint32' ? Number(BigInt.asUintN(32, entry as bigint)) : entry
 }
 
 function entriesOf(dtype: DType, bytes: Uint8Array): (number | bigint)[] {
