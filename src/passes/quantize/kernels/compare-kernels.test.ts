@@ -27,3 +27,13 @@ test('a plan goes by the names of the family that the runtime chose; what is mis
   })
   expect(namedAsFound({ QGemm: 1 }, { QGemm: 2, QLinearMatMul: 1 })).toEqual({ QGemm: 1 })
 })
+
+test('what only moves values goes by what the runtime made of it', () => {
+  const planned = { Transpose: 3, Pad: 1, QLinearConv: 1 }
+  expect(namedAsFound(planned, { Transpose: 1, Reshape: 1, QLinearConv: 1 })).toEqual({
+    Transpose: 1,
+    Reshape: 1,
+    QLinearConv: 1,
+  })
+  expect(namedAsFound(planned, { Transpose: 4, Pad: 1 })).toEqual(planned)
+})

@@ -71,7 +71,8 @@ export function compareKernels(
 /**
  * The plan under the names that the runtime gives its kernels. Which one of a family a product becomes hangs on shapes
  * that only a run shows, so a planned kernel that is missing goes by the name of a surplus one of its family. What did
- * not become an integer kernel at all keeps its planned name.
+ * not become an integer kernel at all keeps its planned name, but for what only moves values: where the runtime made a
+ * Reshape of it, it is one, and where it took it away, nothing is to be found.
  */
 export function namedAsFound(
   planned: Readonly<Record<string, number>>,
@@ -89,5 +90,13 @@ export function namedAsFound(
         named[other] = (named[other] ?? 0) + moved
         if (named[kernel] === 0) delete named[kernel]
       }
+  for (const kernel of MOVEMENTS) {
+    const missing = (named[kernel] ?? 0) - (kernels[kernel] ?? 0)
+    if (missing <= 0) continue
+    const reshapes = Math.min(missing, Math.max(0, (kernels.Reshape ?? 0) - (named.Reshape ?? 0)))
+    named[kernel] = named[kernel]! - missing
+    if (reshapes > 0) named.Reshape = (named.Reshape ?? 0) + reshapes
+    if (named[kernel] === 0) delete named[kernel]
+  }
   return named
 }
