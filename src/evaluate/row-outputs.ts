@@ -52,9 +52,10 @@ export function argmax(values: ArrayLike<number>): number {
   return best
 }
 
-// A vector under such a name is a place, a feature or a state: its greatest element answers nothing.
+// A vector under such a name is a place, a feature or a state: its greatest element answers nothing. What TensorFlow
+// calls all outputs of a saved model, `StatefulPartitionedCall:0`, tells nothing.
 const NOT_AN_ANSWER =
-  /embed|feat|pool|vector|box|landmark|keypoint|coord|regress|state|cache|hidden|present|audio|wave|signal|mask|loc$/i
+  /embed|feat|pool|vector|box|landmark|keypoint|coord|regress|state(?!ful)|cache|hidden|present|audio|wave|signal|mask|loc$/i
 
 /**
  * Whether the greatest element of a row's output is an answer: floats in one axis of at least two (others being 1). One

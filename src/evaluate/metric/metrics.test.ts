@@ -195,6 +195,10 @@ test('the metric that labels suggest', () => {
   const outputs = { y: floats([3], [0, 1, 2]) }
   expect(defaultMetric(1, outputs, {}, 0).name).toBe('top1')
   expect(defaultMetric('dog', outputs, {}, 0).name).toBe('top1')
+  // What TensorFlow calls the outputs of a saved model, which have nothing of a state.
+  const scores = floats([3], [1, 2, 3])
+  expect(defaultMetric(2, { 'StatefulPartitionedCall:0': scores }, {}, 0).name).toBe('top1')
+  expect(() => defaultMetric(2, { 'hidden_state:0': scores }, {}, 0)).toThrow('fits none')
   expect(defaultMetric(1.5, { y: floats([1], [0]) }, {}, 0).name).toBe('mae')
   expect(defaultMetric(new Float32Array(3), outputs, {}, 0).name).toBe('mae')
   expect(defaultMetric(new Uint8Array(4), { y: floats([3, 2, 2], new Array(12).fill(0)) }, {}, 0).name).toBe('miou')
