@@ -21,10 +21,11 @@ import { type RuleContext, type RuleOutcome, rulePass } from '../../rewrite/inde
 const GROWTH_BYTES = 16 * 1024
 
 /**
- * Quantized weights stay as they are: their Dequantize node is what becomes an integer kernel. So do weights that are
+ * Quantized weights stay as they are: their Dequantize node is what becomes an integer kernel. (The Quantize node in front
+ * of it, which training for integers leaves behind float weights, is computed: a quarter of the bytes.) So do weights that are
  * stored as bits (`storeSparseWeights`): folded, they would take their room in the file again.
  */
-const KEPT: ReadonlySet<string> = new Set(['QuantizeLinear', 'DequantizeLinear', 'DynamicQuantizeLinear', 'BitShift'])
+const KEPT: ReadonlySet<string> = new Set(['DequantizeLinear', 'DynamicQuantizeLinear', 'BitShift'])
 
 export const foldConstants = rulePass(
   'foldConstants',

@@ -77,6 +77,16 @@ test('what must not be folded: large results, quantized weights, random numbers,
   expect((await rewriteWith(foldConstants, output)).report.applied).toBe(0)
 })
 
+test('weights that are rounded to codes in the graph, as training for integers leaves them, are stored as codes', async () => {
+  const body = 'c = QuantizeLinear<axis = 0>(w, s, z) d = DequantizeLinear<axis = 0>(c, s, z) y = Conv(x, d)'
+  const weights = 'float[2,3,1,1] w = {0.5,-1.2,0.26,90,3,-200}, float[2] s = {0.1,1}, int8[2] z = {0,0}'
+  const { ops, after } = await rewriteEqually(foldConstants, model(IMAGE, body, weights))
+  expect(ops).toEqual(['DequantizeLinear', 'Conv'])
+  const codes = after.graph.nodes[0]!.inputs[0]!
+  expect(after.graph.initializers.get(codes)?.dtype).toBe('int8')
+  expect(numbersOf(after, codes)).toEqual([5, -12, 3, 90, 3, -128])
+})
+
 test('a weight that only this node reads may be folded whatever its size', async () => {
   const body = 't = Transpose<perm = [1,0]>(w) y = MatMul(x, t)'
   const weights = `float[90,80] w = ${randomList(7200, 1)}`
