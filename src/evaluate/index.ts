@@ -39,6 +39,7 @@ export { type LookedAt, type LookingModel, measureRangesAndChannels } from './no
 export * from './noise/sensitivity.ts'
 export * from './noise/sqnr.ts'
 export * from './noise/sqnr-layers.ts'
+export * from './noise/tolerance.ts'
 export * from './predict.ts'
 export * from './random-feeds.ts'
 export * from './robustness/index.ts'

@@ -25,7 +25,9 @@ const scripted = (...results: readonly Fetched[]): Session => {
 test('figures by hand: maxAbs, maxRel and SQNR over all samples', async () => {
   const a = scripted({ y: f32([1, -2]) }, { y: f32([2, 4]) })
   const b = scripted({ y: f32([1, -2.5]) }, { y: f32([2, 4]) })
-  const { equivalence, equal, worst } = await measureEquivalence(a, b, [{}, {}], { abs: 0, rel: 0.2 })
+  const { equivalence, equal, worst } = await measureEquivalence(a, b, [{}, {}], {
+    tolerance: () => ({ abs: 0, rel: 0.2 }),
+  })
   // Σa² = 25, Σ(a − b)² = 0.25: 20 dB. 0.5 / 2.5 = 0.2, above 0.2·|a| = 0.4.
   expect(equivalence).toEqual({ samples: 2, maxAbs: 0.5, maxRel: 0.2, sqnrDb: 20 })
   expect(equal).toBe(false)
@@ -75,6 +77,27 @@ test('integers, booleans and strings must be equal; shapes, types and names too'
   )
   expect(await compare({ y: f32([1]) }, { y: f32([1, 2]) })).toMatch(/shape \[1\] became \[2\]/)
   expect(await compare({ y: f32([1]) }, { z: f32([1]) })).toMatch(/no such output/)
+})
+
+test('a choice between scores that are as good may fall on either; one between others may not', async () => {
+  // Two rows of three classes at two places: [2, 3, 2].
+  const scores: TensorValue = { ...f32([1, 5, 2, 5, 2.001, 4, 3, 0, 1, 0, 2, 0]), dims: [2, 3, 2] }
+  const places = (...list: number[]): TensorValue => ({
+    dtype: 'int64',
+    dims: [2, 2],
+    data: BigInt64Array.from(list, BigInt),
+  })
+  const choices = new Map([['y', { scores: 'scores', axis: -2 }]])
+  const scored = (...to: number[]) => {
+    const { outputs } = scripted({ y: places(2, 0, 0, 0) })
+    const base = { outputs, run: async () => ({ y: places(2, 0, 0, 0), scores }) }
+    return measureEquivalence(base, scripted({ y: places(...to) }), [{}], { choices })
+  }
+  expect((await scored(1, 1, 0, 2)).equal).toBe(true)
+  expect((await scored(1, 1, 0, 2)).equivalence.maxAbs).toBe(2)
+  expect((await scored(0, 0, 0, 0)).worst?.mismatch).toMatch(/1 of 4 elements differ, first element 0: 2 became 0/)
+  expect((await scored(2, 0, 2, 0)).equal).toBe(false)
+  expect((await scored(2, 0, 3, 0)).equal).toBe(false)
 })
 
 test('the random inputs of a seed are always the same, and keep to domains, ranges and shared symbols', () => {

@@ -3,20 +3,7 @@ import { isFloating } from '../../ir/index.ts'
 import type { Equivalence } from '../../report/index.ts'
 import { floatsOf, largestOf } from '../floats.ts'
 import { decibelsOrNull } from './sqnr.ts'
-
-/** An element passes where |a − b| ≤ max(abs, peak·the sample's largest |a|) + rel·|a|. */
-export interface Tolerance {
-  readonly abs: number
-  readonly rel: number
-  /** Nothing where not given. */
-  readonly peak?: number
-}
-
-/**
- * What `simplify` promises in float32. Sums of large numbers carry float32's own rounding, whatever is left of them:
- * beside outputs of 10,000, which lie 0.001 apart, a zero is a zero within a few such steps.
- */
-const LOSSLESS: Tolerance = { abs: 1e-3, rel: 1e-3, peak: 2 ** -20 }
+import { type IsTie, type Leeway, LOSSLESS, type Tolerance, tieOf } from './tolerance.ts'
 
 export interface OutputEquivalence {
   readonly name: string
@@ -47,23 +34,27 @@ interface Tally {
 
 /**
  * Runs both models on the same feeds and compares every output of `a`. Floating outputs must agree within the
- * tolerance, with NaN and infinities in the same places; all others must be equal exactly. Both models must have the
- * outputs of the same names and shapes.
+ * tolerance, with NaN and infinities in the same places; all others must be equal exactly, except for choices between
+ * scores that are as good. Both models must have the outputs of the same names and shapes.
  */
 export async function measureEquivalence(
   a: Pick<Session, 'outputs' | 'run'>,
   b: Pick<Session, 'run'>,
   samples: Iterable<Feeds> | AsyncIterable<Feeds>,
-  tolerance: Tolerance = LOSSLESS,
+  { tolerance = () => LOSSLESS, choices = new Map() }: Leeway = {},
 ): Promise<EquivalenceResult> {
   const names = a.outputs.map((output) => output.name)
+  const scores = [...choices.values()].map((choice) => choice.scores)
+  const fetch = scores.length > 0 ? [...new Set([...names, ...scores])] : undefined
   const tallies = new Map(names.map((name): [string, Tally] => [name, fresh()]))
   let count = 0
   for await (const feeds of samples) {
     // Both at once: in processes of their own they keep two cores busy.
-    const [left, right] = await Promise.all([a.run(feeds), b.run(feeds)])
+    const [left, right] = await Promise.all([a.run(feeds, fetch), b.run(feeds)])
     for (const [name, tally] of tallies) {
-      const wrong = compareValue(left[name] as TensorValue, right[name], tolerance, tally)
+      const choice = choices.get(name)
+      const isTie = choice && tieOf(left[choice.scores]!, choice.axis, tolerance(name))
+      const wrong = compareValue(left[name] as TensorValue, right[name], tolerance(name), tally, isTie)
       if (wrong !== null) tally.mismatch ??= `sample ${count}: ${wrong}`
     }
     count++
@@ -94,12 +85,20 @@ export async function measureEquivalence(
 const fresh = (): Tally => ({ maxAbs: 0, maxRel: 0, signal: 0, noise: 0, mismatch: null })
 
 /** Adds one sample of one output to the tally; gives what is wrong with it, or null. */
-function compareValue(a: TensorValue, b: TensorValue | undefined, tolerance: Tolerance, tally: Tally): string | null {
+function compareValue(
+  a: TensorValue,
+  b: TensorValue | undefined,
+  tolerance: Tolerance,
+  tally: Tally,
+  isTie: IsTie | undefined,
+): string | null {
   if (b === undefined) return 'the other model has no such output'
   if (a.dtype !== b.dtype) return `${a.dtype} became ${b.dtype}`
   if (a.dims.length !== b.dims.length || a.dims.some((dim, axis) => dim !== b.dims[axis]))
     return `shape [${a.dims.join(',')}] became [${b.dims.join(',')}]`
-  return isFloating(a.dtype) ? compareFloats(floatsOf(a), floatsOf(b), tolerance, tally) : compareExactly(a, b, tally)
+  return isFloating(a.dtype)
+    ? compareFloats(floatsOf(a), floatsOf(b), tolerance, tally)
+    : compareExactly(a, b, tally, isTie)
 }
 
 function compareFloats(
@@ -137,7 +136,7 @@ function compareFloats(
   return wrong
 }
 
-function compareExactly(a: TensorValue, b: TensorValue, tally: Tally): string | null {
+function compareExactly(a: TensorValue, b: TensorValue, tally: Tally, isTie: IsTie | undefined): string | null {
   let first = -1
   let differing = 0
   for (let i = 0; i < a.data.length; i++) {
@@ -146,8 +145,10 @@ function compareExactly(a: TensorValue, b: TensorValue, tally: Tally): string | 
     const known = typeof x !== 'string' && typeof y !== 'string'
     if (known) tally.signal += Number(x) ** 2
     if (x === y) continue
-    if (first < 0) first = i
-    differing++
+    if (!(known && isTie?.(i, Number(x), Number(y)))) {
+      if (first < 0) first = i
+      differing++
+    }
     const difference = known ? Math.abs(Number(x) - Number(y)) : 1
     tally.noise += difference ** 2
     tally.maxAbs = Math.max(tally.maxAbs, difference)

@@ -6,8 +6,8 @@ import { letOthersRun } from '../../platform/index.ts'
 import type { CalibrationReport, ChannelsReport } from '../../report/index.ts'
 import { CHANNEL_ROWS, channelsOf } from '../evidence/channels.ts'
 import { calibratedNames, type RangeOptions, rangesOf } from '../evidence/ranges.ts'
+import { LEAN } from '../lean.ts'
 import type { OpenSessions } from '../open-sessions.ts'
-import { LEAN } from '../simplify.ts'
 import { together } from '../together.ts'
 
 interface LookOptions extends RangeOptions {

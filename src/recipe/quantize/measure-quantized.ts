@@ -5,10 +5,10 @@ import type { Model } from '../../ir/index.ts'
 import { compareKernels, namedAsFound } from '../../passes/index.ts'
 import { letOthersRun } from '../../platform/index.ts'
 import type { QuantizationReport, Report, Target } from '../../report/index.ts'
+import { LEAN } from '../lean.ts'
 import type { OpenSessions } from '../open-sessions.ts'
 import type { RunsOn } from '../runs-on.ts'
 import { samplesFor } from '../samples.ts'
-import { LEAN } from '../simplify.ts'
 import { together } from '../together.ts'
 
 export interface MeasureQuantizedOptions {
