@@ -128,6 +128,7 @@ export const UNDO_ALL: readonly string[] = restoring.map(({ id }) => id)
 const nativeLayouts = [
   layout.linesAsPictures,
   layout.convolveNormalizations,
+  layout.averageInBlocks,
   layout.mishBySigmoid,
   layout.averageByProduct,
   layout.slopesAsProducts,
@@ -164,7 +165,11 @@ export const LAYOUT_REPAIRS: readonly string[] = [
 ]
 
 /** What a float model goes through before static integers are made of it, so that more of it has integer kernels. */
-export const INTEGER_FORMS: readonly string[] = [layout.convolveNormalizations.id, 'eliminateDeadCode']
+export const INTEGER_FORMS: readonly string[] = [
+  layout.averageInBlocks.id,
+  layout.convolveNormalizations.id,
+  'eliminateDeadCode',
+]
 
 /** Masks without denormal numbers, which only some processors are slow at. */
 export const BOUND_MASKS: readonly string[] = [layout.boundMaskedSoftmax.id]

@@ -12,6 +12,7 @@
  * Source: a mean of sums is the sum of the means; its weights add up to 1, so that a bias passes through.
  */
 import {
+  averagesPicture,
   elementCount,
   fromNumbers,
   intAttribute,
@@ -67,7 +68,7 @@ function averageAll(pool: Node, context: RuleContext): RuleOutcome {
   if (!isPointwise(before.conv, before.weight) || before.weight.dims[0]! < LEAST_MADE) return false
   if (pool.opType === 'GlobalAveragePool') return swap(pool, before, context)
   const keeps = intAttribute(pool, 'keepdims', 1) !== 0
-  if (!averagesPicture(pool, before.weight.dims.length, context)) return false
+  if (!averagesPicture(pool, before.weight.dims.length, context.constant)) return false
   const output = pool.outputs[0]!
   const [mean, made] = [editor.freshName(`${output}_mean`), keeps ? output : editor.freshName(`${output}_pixel`)]
   const { conv } = before
@@ -79,14 +80,6 @@ function averageAll(pool: Node, context: RuleContext): RuleOutcome {
   )
   editor.remove(conv)
   return true
-}
-
-/** Whether a ReduceMean is over all axes behind the channels, and no others. */
-function averagesPicture(mean: Node, rank: number, { constant }: RuleContext): boolean {
-  const given = mean.inputs[1] ? constant(mean.inputs[1]) : undefined
-  const axes = given ? [...toNumbers(given)] : intsAttribute(mean, 'axes', [])
-  const places = new Set(axes.map((axis) => (axis < 0 ? axis + rank : axis)))
-  return places.size === rank - 2 && axes.length === places.size && !places.has(0) && !places.has(1)
 }
 
 function average(pool: Node, context: RuleContext): RuleOutcome {

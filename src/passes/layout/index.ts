@@ -1,5 +1,6 @@
 export * from './activate-in-blocks.ts'
 export * from './average-by-product.ts'
+export * from './average-in-blocks.ts'
 export * from './bound-masked-softmax.ts'
 export * from './convolve-normalizations.ts'
 export * from './fill-channel-blocks.ts'

@@ -1,0 +1,42 @@
+import { expect, test } from 'vitest'
+import { kernelsOf, modelWith } from '../../../tests/quantize-kit.ts'
+import { expectEqualModels, rewriteWith } from '../../../tests/rewrite-kit.ts'
+import { averageInBlocks } from './average-in-blocks.ts'
+
+const model = (body: string, weights: Record<string, readonly number[]> = {}, axes = '2, 3') =>
+  modelWith(`g (float[2,16,9,8] x) => (float y) <int64[${axes.split(',').length}] a = {${axes}}> { ${body} }`, {
+    w: [16, 16, 3, 3],
+    d: [16, 1, 3, 3],
+    ...weights,
+  })
+
+test.each([
+  ['behind a convolution', 'c = Conv(x, w) y = ReduceMean(c, a)', ['Conv', 'GlobalAveragePool']],
+  [
+    'without the axes',
+    'c = Conv(x, w) r = Relu(c) y = ReduceMean<keepdims = 0>(r, a)',
+    ['Conv', 'Relu', 'GlobalAveragePool', 'Flatten'],
+  ],
+  [
+    'behind a SiLU, which a gate reads, too',
+    'c = Conv<group = 16>(x, d) g = Sigmoid(c) s = Mul(g, c) m = ReduceMean(s, a) y = Mul(s, m)',
+    ['Conv', 'Sigmoid', 'Mul', 'GlobalAveragePool', 'Mul'],
+  ],
+])('a mean over height and width becomes a pool: %s', async (_, body, wanted) => {
+  for (const axes of ['2, 3', '-1, 2']) {
+    const { before, after, ops } = await rewriteWith(averageInBlocks, model(body, {}, axes))
+    expect(ops).toEqual(wanted)
+    await expectEqualModels(before, after)
+    const kernels = await kernelsOf(after)
+    expect(kernels).not.toHaveProperty('ReduceMean')
+  }
+})
+
+test.each([
+  ['one axis', model('c = Conv(x, w) y = ReduceMean(c, a)', {}, '3')],
+  ['channels, too', model('c = Conv(x, w) y = ReduceMean(c, a)', {}, '1, 2, 3')],
+  ['in plain order', model('y = ReduceMean(x, a)')],
+  ['a product of two values', model('c = Conv(x, w) e = Conv(x, w) s = Mul(c, e) y = ReduceMean(s, a)')],
+])('left alone: %s', async (_, given) => {
+  expect((await rewriteWith(averageInBlocks, given)).report.applied).toBe(0)
+})

@@ -1,0 +1,52 @@
+/*
+ * y = ReduceMean<keepdims = 1>(x, {2, 3})   ⇒   y = GlobalAveragePool(x)
+ * y = ReduceMean<keepdims = 0>(x, {2, 3})   ⇒   y = Flatten(GlobalAveragePool(x))      x = Conv(…), or its activation
+ * Heads and gates of channels are exported so by Keras, and by PyTorch as `x.mean((2, 3))`. The pool works on the blocks of
+ * channels that a convolution leaves, and has an integer kernel; for the mean they are put into plain order first, and codes
+ * become floats (an EfficientNet of 64×64 pixels with nine of them, in float: 0.72 ms, then 0.65).
+ * Illegal: other axes than height and width, or one of them alone.
+ * Left alone: what no convolution makes; in plain order the mean is the faster kernel, by two to three times.
+ * Source: ONNX, GlobalAveragePool. Which operators have blocked kernels: `nchwc_transformer.cc` of ONNX Runtime.
+ */
+import { averagesPicture, intAttribute, makeNode, type Node, operatorName } from '../../ir/index.ts'
+import { type RuleContext, type RuleOutcome, rulePass } from '../../rewrite/index.ts'
+import { ACTIVATIONS, isBlockedConv } from './blocks.ts'
+
+export const averageInBlocks = rulePass(
+  'averageInBlocks',
+  'A mean over height and width behind a convolution becomes a pool, which works on blocks of channels and in integers.',
+  [{ roots: ['ReduceMean'], apply }],
+)
+
+/** Height and width, behind rows and channels. */
+const RANK = 4
+
+function apply(node: Node, context: RuleContext): RuleOutcome {
+  const { editor, constant } = context
+  const [input, output] = [node.inputs[0]!, node.outputs[0]!]
+  if (!averagesPicture(node, RANK, constant) || !isMadeInBlocks(input, context)) return false
+  const kept = intAttribute(node, 'keepdims', 1) !== 0
+  const mean = kept ? output : editor.freshName(`${output}_mean`)
+  editor.replace(
+    node,
+    makeNode('GlobalAveragePool', [input], [mean], { name: node.name }),
+    ...(kept ? [] : [makeNode('Flatten', [mean], [output], { name: editor.freshName(`${output}_Flatten`) })]),
+  )
+  return true
+}
+
+/** Whether a convolution makes the value, or an activation of what one makes: x·σ(x) is spelled as two nodes. */
+function isMadeInBlocks(value: string, { editor, constant }: RuleContext): boolean {
+  const isConv = (name: string) => {
+    const maker = editor.producer(name)
+    return maker !== undefined && isBlockedConv(maker, constant)
+  }
+  const maker = editor.producer(value)
+  if (!maker) return false
+  if (isConv(value)) return true
+  if (operatorName(maker) !== 'Mul') return ACTIVATIONS.has(operatorName(maker)) && isConv(maker.inputs[0]!)
+  return maker.inputs.some((x, side) => {
+    const gate = editor.producer(maker.inputs[1 - side]!)
+    return isConv(x) && gate !== undefined && ACTIVATIONS.has(operatorName(gate)) && gate.inputs[0] === x
+  })
+}
