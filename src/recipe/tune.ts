@@ -27,8 +27,8 @@ import { learningGoal } from './train/learning-goal.ts'
 import {
   DEFAULT_MARGIN,
   learningProof,
-  learningRows,
   type ProofOptions,
+  rowsToProve,
   toldOfLearning,
   toldOfProof,
 } from './train/learning-proof.ts'
@@ -232,7 +232,7 @@ export interface Tuned {
  */
 export async function tune(model: Model, data: Dataset, options: TuneOptions): Promise<Tuned> {
   const [beforeName, afterName] = options.names ?? ['before', 'after']
-  const rows = learningRows(data, options)
+  const rows = await rowsToProve(data, options)
   const made = await tuneStaticInt8(model, data, rows, options)
   const { tensors, learned, scales, plain, teacherBytes } = made
   const looking: CompareOptions = {
@@ -281,6 +281,7 @@ export async function tune(model: Model, data: Dataset, options: TuneOptions): P
       ...toldOfLearning(learned, proof, rows, { path: data.path, digest: dataDigest, rows: data.rows }, options),
       warnings: [
         ...data.notes,
+        ...rows.notes,
         ...learned.notes,
         ...made.gone.map(keepsNothing),
         ...(helped ? [] : ['on the rows that chose the epoch the tuned model kept fewer answers than the plain one']),

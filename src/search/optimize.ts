@@ -66,20 +66,22 @@ class Optimization {
   }
 
   async go(): Promise<Optimized> {
-    const { calibration, proof, trainData, provenOnly, workers, onProgress } = this.#options
-    await keepRowsApart(this.#data, this.#options)
-    const bench = await this.#phase('reading', () =>
-      Workbench.open(this.#model, this.#data, {
+    const { calibration, trainData, provenOnly, workers, onProgress } = this.#options
+    const { bench, warnings } = await this.#phase('reading', async () => {
+      const { data, proof, warnings } = await keepRowsApart(this.#data, this.#options)
+      const bench = await Workbench.open(this.#model, data, {
         ...this.#options,
         calibrationData: calibration,
         proofData: proof,
         meter: this.#budget.meter,
-      }),
-    )
+      })
+      return { bench, warnings }
+    })
     // Two models answer each row.
     this.#budget.keepForProof(bench.rows.prove.indices.length, (2 * bench.seen.runMs) / 1000)
     const say = (text: string) => onProgress?.(text)
     this.#pool = new Pool(bench, goalWithLimits(this.#options), this.#budget, say, workers)
+    this.#pool.warnings.push(...warnings)
     this.#builds = new BuildsInTime(this.#pool, this.#budget)
     try {
       await this.#phase('building', () => this.#buildFirst())

@@ -9,9 +9,9 @@ import { type Learned, type LearnSettings, learn, trainable } from '../train/lea
 import { learningGoal } from '../train/learning-goal.ts'
 import {
   learningProof,
-  learningRows,
   mustCheck,
   type ProofOptions,
+  rowsToProve,
   toldOfLearning,
   toldOfProof,
 } from '../train/learning-proof.ts'
@@ -52,7 +52,7 @@ export async function prune(model: Model, data: Dataset, options: PruneOptions):
   const { importance = 'taylor', seed = 0, epochs, onProgress, signal } = options
   const [beforeName, afterName] = options.names ?? ['before', 'after']
   mustAsk(options)
-  const rows = learningRows(data, options)
+  const rows = await rowsToProve(data, options)
   const whole = await trainable(model)
   const form = whole.model
   const goal = await learningGoal(form, form, data, options.label)
@@ -120,7 +120,7 @@ export async function prune(model: Model, data: Dataset, options: PruneOptions):
       groups,
       held,
       ...toldOfLearning(learned, proof, rows, { path: data.path, digest: dataDigest, rows: data.rows }, options),
-      warnings: [...data.notes, ...(learned?.notes ?? []), ...(learned ? [] : [pruning.unlearned])],
+      warnings: [...data.notes, ...rows.notes, ...(learned?.notes ?? []), ...(learned ? [] : [pruning.unlearned])],
     },
   }
 }

@@ -14,9 +14,9 @@ import { DEFAULT_TEMPERATURE, type Learned, type LearnOptions, type LearnSetting
 import { type LearningGoal, learningGoal } from './learning-goal.ts'
 import {
   learningProof,
-  learningRows,
   mustCheck,
   type ProofOptions,
+  rowsToProve,
   toldOfLearning,
   toldOfProof,
 } from './learning-proof.ts'
@@ -65,7 +65,7 @@ export async function distil(teacher: Model, data: Dataset, options: DistilOptio
   const { seed = 0, signal } = options
   const [teacherName, studentName] = options.names ?? ['teacher', 'student']
   const shares = sharesOf(options)
-  const rows = learningRows(data, options)
+  const rows = await rowsToProve(data, options)
   const whole = await trainable(teacher)
   const form = whole.model
   const given = options.student ? await trainable(options.student) : whole
@@ -128,7 +128,7 @@ export async function distil(teacher: Model, data: Dataset, options: DistilOptio
       loss: learned.lossWeights,
       teacherBytes: answers.bytes,
       ...toldOfLearning(learned, proof, rows, { path: data.path, digest: dataDigest, rows: data.rows }, options),
-      warnings: [...data.notes, ...learned.notes],
+      warnings: [...data.notes, ...rows.notes, ...learned.notes],
     },
   }
 }

@@ -1,4 +1,4 @@
-import { type Dataset, splitRows, subset } from '../../data/index.ts'
+import { type Dataset, rowsApart, splitRows, subset, tellApart } from '../../data/index.ts'
 import {
   countMacs,
   countParameters,
@@ -55,6 +55,27 @@ export function learningRows(data: Dataset, { proof, seed = 0 }: ProofOptions): 
       },
     )
   return { train: calibrate, select, prove: proof ?? subset(data, prove) }
+}
+
+/**
+ * As `learningRows`; rows to prove on that the set to learn from holds as well prove nothing, and are told in `notes`.
+ *
+ * @throws UserError `bad-argument` where none is left.
+ */
+export async function rowsToProve(
+  data: Dataset,
+  options: ProofOptions,
+): Promise<LearningRows & { readonly notes: readonly string[] }> {
+  const { proof } = options
+  if (!proof) return { ...learningRows(data, options), notes: [] }
+  const apart = await rowsApart(proof, [data])
+  if (apart.data.rows === 0 && proof.rows > 0)
+    throw new UserError('bad-argument', 'the rows to prove on are the rows that are learned from', {
+      where: proof.path,
+      hint: 'give other rows with --proof; without it, 30 of 100 of --data are kept for the proof',
+    })
+  const notes = tellApart(apart, 'prove', `"${data.path}"`)
+  return { ...learningRows(data, { ...options, proof: apart.data }), notes }
 }
 
 /** Types with one row at a time, for the cost of a row; sizes that only the data knows are taken from there. */

@@ -1,0 +1,40 @@
+import { expect, test } from 'vitest'
+import { memoryDataset } from './memory-dataset.ts'
+import { rowsApart, tellApart } from './rows-apart.ts'
+
+const set = (values: readonly number[], path = 'memory') =>
+  memoryDataset(
+    {
+      x: {
+        dtype: 'float32',
+        dims: [values.length, 2],
+        data: Float32Array.from(values.flatMap((value) => [value, 0.5])),
+      },
+      labels: { dtype: 'int64', dims: [values.length], data: BigInt64Array.from(values, (_, i) => BigInt(i)) },
+    },
+    { path, inputs: [{ name: 'x', dtype: 'float32', shape: [null, 2] }] },
+  )
+
+test('rows that another set holds are left out, wherever they stand and whatever their labels are', async () => {
+  const result = await rowsApart(await set([1, 2, 3, 4], 'proof'), [await set([9, 4, 8]), await set([2])])
+  expect(result).toMatchObject({ shared: 2, common: 0 })
+  const { value: rows } = await result.data.read()[Symbol.asyncIterator]().next()
+  expect([...rows.columns.x.data]).toEqual([1, 0.5, 3, 0.5])
+  expect(tellApart(result, 'prove', '"data"')).toEqual([
+    '2 rows of "proof" stand in "data" as well, and were not used to prove',
+  ])
+})
+
+test('rows that a set holds several times are met again by chance: they stay, and are told', async () => {
+  const result = await rowsApart(await set([1, 1, 2, 3], 'proof'), [await set([1, 2, 2])])
+  expect(result).toMatchObject({ shared: 0, common: 3 })
+  expect(result.data.rows).toBe(4)
+  expect(tellApart(result, 'prove', '"data"').join()).toMatch(/^3 rows of "proof" look like rows of "data"/)
+})
+
+test('a set without anything in common stays as it is', async () => {
+  const data = await set([1, 2])
+  const result = await rowsApart(data, [await set([3, 4])])
+  expect(result).toEqual({ data, shared: 0, common: 0 })
+  expect(tellApart(result, 'prove', '"data"')).toEqual([])
+})

@@ -1,0 +1,19 @@
+import { expect, test } from 'vitest'
+import { memoryDataset } from '../../data/index.ts'
+import { rowsToProve } from './learning-proof.ts'
+
+const rows = (from: number, count: number) =>
+  memoryDataset({
+    x: { dtype: 'float32', dims: [count, 1], data: Float32Array.from({ length: count }, (_, i) => from + i) },
+  })
+
+test('rows that are learned from prove nothing', async () => {
+  const data = await rows(0, 20)
+  const some = await rowsToProve(data, { proof: await rows(15, 20) })
+  expect(some.prove.rows).toBe(15)
+  expect(some.notes).toEqual(['5 rows of "memory" stand in "memory" as well, and were not used to prove'])
+  expect((await rowsToProve(data, { proof: await rows(30, 10) })).notes).toEqual([])
+  await expect(rowsToProve(data, { proof: await rows(5, 10) })).rejects.toThrow(
+    'the rows to prove on are the rows that are learned from',
+  )
+})
