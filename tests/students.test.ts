@@ -88,13 +88,15 @@ describe('a search with rows to train on', () => {
     const settings = { margin: 0.01, alpha: 0.05, seed: 0, threads: 1, target: 'native', cache: noCache } as const
     const bench = await Workbench.open(teacher, data, settings)
     try {
-      const pool = new Pool(bench, { name: 'latency' }, new Budget(300_000), () => {})
+      // A clock that stands still, so that the test does not hang on this machine's.
+      const budget = new Budget(300_000, () => 0)
+      const pool = new Pool(bench, { name: 'latency' }, budget, () => {})
       // As timed on a machine where integers gain, so that the test does not hang on this one.
       const everywhere = placementSpecs().find(({ pass }) => pass?.placement === 'everywhere')!
       const timed = (await pool.build(everywhere))!
       const ratio = { base: 'original', other: everywhere.id, median: 0.5, ci: [0.4, 0.6] as [number, number] }
       timed.result = { ...timed.result, p50Ms: 1, ratio, speedup: 2 }
-      const { trials, tensors } = await trainStudents(pool, trainData, { ...settings, seconds: 0.1 })
+      const { trials, tensors } = await trainStudents(pool, budget, trainData, { ...settings, seconds: 0.1 })
       // This network has no residual blocks; what that plan leaves of the time is the others'.
       expect(pool.warnings).toEqual(['half-resolution-depth was not trained: no block of this model can be left out'])
       const ids = trials.map(({ built }) => built.spec.id)
@@ -114,6 +116,23 @@ describe('a search with rows to train on', () => {
         const replayed = await applyRecipe(built.recipe, teacher, { tensors })
         expect(modelDigest(replayed.model)).toBe(built.digest)
       }
+    } finally {
+      await bench.close()
+    }
+  })
+
+  test('leaves out rows and students that there is no time for', { timeout: 60_000 }, async () => {
+    const settings = { margin: 0.01, alpha: 0.05, seed: 0, threads: 1, target: 'native', cache: noCache } as const
+    const bench = await Workbench.open(teacher, await rowsOf(40), settings)
+    try {
+      let now = 0
+      const budget = new Budget(1000, () => (now += 100))
+      const pool = new Pool(bench, { name: 'latency' }, budget, () => {})
+      const { trials } = await trainStudents(pool, budget, await rowsOf(2048), { ...settings, seconds: 1e-6 })
+      expect(trials).toEqual([])
+      expect(budget.warning).toMatch(
+        /left out: 1536 of 2048 rows to train on; training half-resolution-depth; .*training half-width$/,
+      )
     } finally {
       await bench.close()
     }

@@ -10,7 +10,7 @@ import { cutChannels, cutStudent } from './train/cut-student.ts'
 import { type LearnOptions, learn, trainable } from './train/learn.ts'
 import { learningGoal } from './train/learning-goal.ts'
 import { learningRows, rowTypes } from './train/learning-proof.ts'
-import { askTeacher } from './train/learning-rows.ts'
+import { askTeacher, type TeacherAnswers } from './train/learning-rows.ts'
 import { type TrainedTrail, trainedTrail } from './train/trained-trail.ts'
 import { type TuneSettings, tuneStaticInt8 } from './tune.ts'
 
@@ -28,6 +28,8 @@ export interface TrainStudentOptions {
   readonly threads: number
   readonly label?: string | undefined
   readonly cache: EvidenceCache
+  /** What the model answered to these rows, by its digest: several students of it ask once. */
+  readonly asked?: Map<string, TeacherAnswers>
   readonly signal?: AbortSignal | undefined
   readonly onProgress?: ((text: string) => void) | undefined
 }
@@ -62,7 +64,10 @@ export async function trainStudent(
   const whole = await trainable(teacher)
   const goal = await learningGoal(whole.model, whole.model, data, options.label)
   const shared = { seed, signal, ...(onProgress ? { onProgress } : {}) }
-  const answers = await askTeacher(whole.model, goal, data, [...train, ...select], shared)
+  const digest = modelDigest(whole.model)
+  const answers =
+    options.asked?.get(digest) ?? (await askTeacher(whole.model, goal, data, [...train, ...select], shared))
+  options.asked?.set(digest, answers)
   const evidence = { goal, answers, rows: train, seed, signal }
   const made =
     shape.kind === 'cut'

@@ -199,7 +199,7 @@ class Optimization {
   async #train(trainData: Dataset): Promise<void> {
     const pool = this.#pool
     const seconds = this.#budget.seconds * TRAINING
-    const { trials, tensors } = await trainStudents(pool, trainData, { ...this.#options, seconds })
+    const { trials, tensors } = await trainStudents(pool, this.#budget, trainData, { ...this.#options, seconds })
     this.#tensors = tensors
     await pool.time(trials, this.#budget.timing(TIMING))
     for (const trial of trials) if (!pool.hopeless(trial)) await pool.climb(trial)

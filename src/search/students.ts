@@ -1,4 +1,4 @@
-import type { Dataset } from '../data/index.ts'
+import { type Dataset, sampleRows, subset } from '../data/index.ts'
 import { UserError } from '../platform/index.ts'
 import {
   type CandidateSpec,
@@ -8,6 +8,7 @@ import {
   trainIntegers,
   trainStudent,
 } from '../recipe/index.ts'
+import { type Budget, quarteredWithin } from './budget.ts'
 import type { ResolvedOptions } from './options.ts'
 import { placementSpecs } from './plan.ts'
 import type { Pool } from './pool.ts'
@@ -39,22 +40,34 @@ type TrainingOptions = Pick<ResolvedOptions, 'seed' | 'threads' | 'label' | 'sig
   readonly seconds: number
 }
 
+/**
+ * Rows to train on are as many as the model itself answers in this share of the time, one by one, or a quarter of a
+ * quarter … of them: then its answers and the first time over the rows, which takes about four runs a row, fit into the
+ * part of one student.
+ */
+const ANSWERING = 1 / 25
+const FEWEST_TRAINING_ROWS = 256
+
 /** The name of the model that was tuned to be integers. */
 const TUNED = 'tuned-int8'
 
 /**
  * Trains students within `seconds`, each towards the answers of the original, and builds each in float and in
  * integers; and tunes the original to the fastest of the placements that were timed. What the model does not allow is
- * left out with a warning.
+ * left out with a warning, and so is what the time is too short for.
  */
 export async function trainStudents(
   pool: Pool,
-  trainData: Dataset,
+  budget: Budget,
+  data: Dataset,
   options: TrainingOptions,
 ): Promise<{ readonly trials: readonly Trial[]; readonly tensors: Trained['tensors'] }> {
   const { bench } = pool
   const trials: Trial[] = []
   let tensors: Trained['tensors'] = new Map()
+  const trainData = rowsInTime(data, pool, budget, options)
+  const asked = new Map()
+  const started = budget.elapsed
   const fastest = fastestStatic(pool)
   // Equal parts; what a plan that does not fit leaves goes to those behind it. The shares hang on the model alone, so
   // that an interrupted search finds its trainings again.
@@ -65,6 +78,10 @@ export async function trainStudents(
     specs: (trained: Trained) => readonly CandidateSpec[],
   ) => {
     options.signal?.throwIfAborted()
+    if (budget.elapsed - started > options.seconds) {
+      budget.leaveOut(`training ${id}`)
+      return
+    }
     let trained: Trained
     const seconds = left / waiting--
     try {
@@ -74,6 +91,7 @@ export async function trainStudents(
         threads: options.threads,
         label: options.label,
         cache: bench.cache,
+        asked,
         signal: options.signal,
         onProgress: (text) => options.onProgress?.(`training ${id}: ${text}`),
       })
@@ -108,6 +126,15 @@ export async function trainStudents(
       (trained) => studentSpecs(id, `${words} (${trained.words})`, calibrated),
     )
   return { trials, tensors }
+}
+
+/** The rows that there is time to learn from, by seed. */
+function rowsInTime(data: Dataset, { bench }: Pool, budget: Budget, { seconds, seed }: TrainingOptions): Dataset {
+  const most = (ANSWERING * seconds * 1000) / bench.seen.runMs
+  const count = Math.floor(quarteredWithin(data.rows, most, FEWEST_TRAINING_ROWS))
+  if (count === data.rows) return data
+  budget.leaveOut(`${data.rows - count} of ${data.rows} rows to train on`)
+  return subset(data, sampleRows(data.rows, count, seed))
 }
 
 /** The placement of integers that is best in the goal; none where none gains, or where the target has kernels of its own. */

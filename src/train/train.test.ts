@@ -213,6 +213,26 @@ describe('a run that was stopped', () => {
   })
 })
 
+test('a machine that became slower than planned ends training with what is there, also when it goes on', async () => {
+  let judged = 0
+  const { step, options } = setUp(
+    { kind: 'adamw' },
+    {
+      epochs: { seconds: 0.1, most: 1000 },
+      // Quick when the epochs are planned, slow from then on.
+      validate: async () => {
+        if (judged++ > 0) await new Promise((done) => setTimeout(done, 200))
+        return 1
+      },
+    },
+  )
+  const states: TrainState[] = []
+  const trained = await train(step, { ...options, keep: async (state) => void states.push(state) })
+  expect(trained.epochs.length).toBe(1)
+  const again = await train(step, { ...options, resume: states.at(-1) })
+  expect(again.weights).toEqual(trained.weights)
+})
+
 test('a loss that is no number stops the run, names what went first and leaves the last good state', async () => {
   const { step, options } = setUp()
   const kept: TrainState[] = []

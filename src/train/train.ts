@@ -2,7 +2,7 @@ import type { Feeds, Session, TensorValue } from '../engine/index.ts'
 import { UserError } from '../platform/index.ts'
 import type { EpochResult, TrainState } from './checkpoint.ts'
 import { firstNotFinite, placeOf } from './first-not-finite.ts'
-import { epochsWithin, type Length } from './pace.ts'
+import { epochsWithin, type Length, overdue } from './pace.ts'
 import { rateAt } from './schedule.ts'
 import { epochOrder } from './shuffle.ts'
 import { nextOf, STEP, type StepGraph, stateArrays } from './step-graph.ts'
@@ -86,7 +86,8 @@ export async function train(step: StepGraph, options: TrainOptions): Promise<Tra
   try {
     if (!options.resume) state = { ...state, planned: await plannedEpochs(session, step, state, options) }
     const epochs = state.planned
-    for (let waited = 0; state.epoch < epochs && !tired(state, options.patience); ) {
+    const late = () => overdue(options.epochs, timed().seconds)
+    for (let waited = 0; state.epoch < epochs && !tired(state, options.patience) && !(state.epoch > 0 && late()); ) {
       const order = epochOrder(rows, seed, state.epoch)
       const total = epochs * Math.ceil(rows.length / state.batch)
       const schedule = { rate: options.rate ?? 1e-3, warmUp: options.warmUp ?? 0.05, steps: total }
@@ -126,6 +127,7 @@ export async function train(step: StepGraph, options: TrainOptions): Promise<Tra
           await keep()
           waited = 0
         }
+        if (late()) break
       }
       if (starved) {
         const smaller = Math.ceil(state.batch / 2)
@@ -168,14 +170,20 @@ function startState(step: StepGraph, { start, run, batch = 64, rows }: TrainOpti
   return { run, ...none, batch: size, epochs: [], arrays, best: null, bestArrays: new Map() }
 }
 
-/** The epochs asked for, or those that fit into the seconds, by the second of two trial steps that leave no trace. */
+/**
+ * The epochs asked for, or those that fit into the seconds, by the second of two trial steps and a judging that leave no
+ * trace.
+ */
 async function plannedEpochs(
   session: Session,
   step: StepGraph,
   state: TrainState,
-  { epochs, rows, seed = 0, read }: TrainOptions,
+  { epochs, rows, seed = 0, read, validate }: TrainOptions,
 ): Promise<number> {
   if (typeof epochs === 'number') return epochs
+  let judging = performance.now()
+  await validate?.(state.arrays.get(STEP.average)!, state.arrays.get(STEP.statistics) ?? new Float32Array(0))
+  judging = (performance.now() - judging) / 1000
   let seconds = 0
   const some = epochOrder(rows, seed, 0).slice(0, 2 * state.batch)
   let started = performance.now()
@@ -190,7 +198,7 @@ async function plannedEpochs(
     seconds = (performance.now() - started) / 1000
     started = performance.now()
   }
-  return epochsWithin(epochs, seconds, Math.ceil(rows.length / state.batch))
+  return epochsWithin(epochs, { step: seconds, judging }, Math.ceil(rows.length / state.batch))
 }
 
 async function endEpoch(state: TrainState, options: TrainOptions, rate: number): Promise<TrainState> {
