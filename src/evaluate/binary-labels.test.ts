@@ -73,6 +73,33 @@ test('no answer is a wrong one, and makes no logits of the others', async () => 
   expect(report.discordant).toEqual({ baseOnly: 4, candidateOnly: 0 })
 })
 
+test('least squares on labels of 0 and 1 leave that range, and say 1 from a half on', async () => {
+  const line = session((x) => 0.5 + x / 6)
+  const report = await compare(
+    line,
+    session((x) => 0.5 + (x - 0.25) / 6),
+    await rowsWith(signs),
+  )
+  expect(report).toMatchObject({ metric: 'top1', base: { value: 1 }, verdict: 'regressed' })
+  expect(report.discordant).toEqual({ baseOnly: 10, candidateOnly: 0 })
+})
+
+test('both models are read as the first is: one that lost a bias is no model of logits', async () => {
+  const shifted = session((x) => sigmoid(x) - 0.5)
+  const report = await compare(session(sigmoid), shifted, await rowsWith(signs))
+  expect(report).toMatchObject({ base: { value: 1 }, candidate: { value: 0.5 }, verdict: 'regressed' })
+})
+
+test('rows whose answer changed are listed, the lost ones first', async () => {
+  const candidate = session((x) => (x < -4.95 ? 5 : x - 0.25))
+  const labels = signs.map((label, i) => (i === 0 ? 1 : label))
+  const { flips } = await compare(logit, candidate, await rowsWith(labels))
+  expect(flips).toHaveLength(12)
+  expect(flips![0]).toEqual({ row: 1, base: '0', candidate: '1', label: '0', direction: 'lost' })
+  expect(flips![1]).toEqual({ row: 200, base: '1', candidate: '0', label: '1', direction: 'lost' })
+  expect(flips![11]).toEqual({ row: 0, base: '0', candidate: '1', label: '1', direction: 'gained' })
+})
+
 test('counts, and labels that are all one number, are measured', async () => {
   const counts = signs.map((label, i) => label + (i === ROWS - 1 ? 1 : 0))
   for (const labels of [counts, signs.map(() => 1)])

@@ -1,6 +1,7 @@
 import type { Dataset } from '../data/index.ts'
 import type { FlippedRow } from '../report/index.ts'
-import type { Metric } from './metric/metric.ts'
+import type { Metric, RowLabel } from './metric/metric.ts'
+import { fieldsOfRows } from './row-fields.ts'
 import { labelText } from './row-labels.ts'
 import { isClassLike, type RowOutputs, topAnswer } from './row-outputs.ts'
 import type { RowPair } from './row-pairs.ts'
@@ -34,7 +35,7 @@ const MOST_TEXT = 200
 
 /** @param idField The field that names rows; they go by their places where there is none. */
 export function flipsOf(data: Dataset, idField: string | undefined): Flips {
-  const textField = data.fields.find(({ role, dtype }) => role === 'input' && dtype === 'string')?.name
+  const nameOf = naming(data, idField)
   const flips: Flip[] = []
   const keep = (flip: Flip) => {
     if (flips.length < MOST_FLIPS) flips.push(flip)
@@ -43,15 +44,14 @@ export function flipsOf(data: Dataset, idField: string | undefined): Flips {
       if (gained >= 0) flips.splice(gained, 1, flip)
     }
   }
-  const nameOf = ({ base: { row, fields } }: RowPair) => ({
-    row,
-    ...(idField === undefined ? {} : { id: String(fields![idField]) }),
-    ...(textField === undefined ? {} : { text: String(fields![textField]).slice(0, MOST_TEXT) }),
-  })
   return {
     unscored(pair, place) {
       const [base, candidate] = [answerOf(pair.base.outputs, data), answerOf(pair.candidate.outputs, data)]
-      keep({ place, gain: 0, shown: { ...nameOf(pair), base, candidate, direction: 'changed' } })
+      keep({
+        place,
+        gain: 0,
+        shown: { ...nameOf(pair.base.row, pair.base.fields!), base, candidate, direction: 'changed' },
+      })
     },
     scored(pair, place, metric, { base, candidate }) {
       if (!metric.answer || base === candidate) return
@@ -61,7 +61,7 @@ export function flipsOf(data: Dataset, idField: string | undefined): Flips {
         place,
         gain,
         shown: {
-          ...nameOf(pair),
+          ...nameOf(pair.base.row, pair.base.fields!),
           base: metric.answer(pair.base),
           candidate: metric.answer(pair.candidate),
           ...(label === null ? {} : { label }),
@@ -72,6 +72,66 @@ export function flipsOf(data: Dataset, idField: string | undefined): Flips {
     result: () => flips,
   }
 }
+
+/** How a flip names its row. */
+function naming(data: Dataset, idField: string | undefined) {
+  const textField = data.fields.find(({ role, dtype }) => role === 'input' && dtype === 'string')?.name
+  return (row: number, fields: Readonly<Record<string, RowLabel>>) => ({
+    row,
+    ...(idField === undefined ? {} : { id: String(fields[idField]) }),
+    ...(textField === undefined ? {} : { text: String(fields[textField]).slice(0, MOST_TEXT) }),
+  })
+}
+
+/** Rows as they were scored, one entry a row in each list. */
+interface Scored {
+  readonly metric: Metric | null
+  readonly rows: readonly number[]
+  readonly base: readonly number[]
+  readonly candidate: readonly number[]
+  readonly baseSummaries: readonly (readonly number[])[]
+  readonly candidateSummaries: readonly (readonly number[])[]
+}
+
+/** The flips of a metric that knows answers only when all rows were seen; what names their rows is read once more. */
+export async function flipsTogether(
+  data: Dataset,
+  labelField: string | null,
+  { metric, rows, base, candidate, baseSummaries, candidateSummaries }: Scored,
+): Promise<readonly Flip[]> {
+  const gains = rows.map((_, place) => (candidate[place]! - base[place]!) * (metric!.higherIsBetter ? 1 : -1))
+  const lost = [...gains.keys()].filter((place) => gains[place]! < 0)
+  const gained = [...gains.keys()].filter((place) => gains[place]! > 0)
+  const places = [...lost, ...gained].slice(0, MOST_FLIPS).sort((a, b) => rows[a]! - rows[b]!)
+  if (places.length === 0) return []
+  const [before, after] = [baseSummaries, candidateSummaries].map((all) => metric!.answerAll!(all, baseSummaries))
+  const idField = idFieldOf(data)
+  const nameOf = naming(data, idField)
+  const text = data.fields.filter(({ role, dtype }) => role === 'input' && dtype === 'string').map(({ name }) => name)
+  const fields = [...new Set([idField, labelField, ...text])].filter((name) => name != null)
+  const flips: Flip[] = []
+  for await (const part of data.read({ indices: places.map((place) => rows[place]!), fields }))
+    for (const [i, row] of fieldsOfRows(part).entries()) {
+      const place = places[flips.length]!
+      const label = labelText(labelField === null ? undefined : row[labelField], data)
+      flips.push({
+        place,
+        gain: gains[place]!,
+        shown: {
+          ...nameOf(part.indices[i]!, row),
+          base: before![place]!,
+          candidate: after![place]!,
+          ...(label === null ? {} : { label }),
+          direction: gains[place]! < 0 ? 'lost' : 'gained',
+        },
+      })
+    }
+  return flips
+}
+
+/** The field that names rows. */
+export const idFieldOf = (data: Dataset): string | undefined =>
+  data.fields.find(({ role, rowShape }) => role === 'id' && rowShape.length === 0)?.name
 
 /** The top answers of the class-like outputs of a row. */
 function answerOf(outputs: RowOutputs, data: Dataset): string {

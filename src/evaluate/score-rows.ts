@@ -2,7 +2,7 @@ import type { Dataset, Rows } from '../data/index.ts'
 import type { Session } from '../engine/index.ts'
 import { UserError } from '../platform/index.ts'
 import { type Differences, differences } from './differences.ts'
-import { type Flip, flipsOf } from './flips.ts'
+import { type Flip, flipsOf, flipsTogether, idFieldOf } from './flips.ts'
 import { type ClassScores, classScores } from './metric/class-scores.ts'
 import { tokenScoresName } from './metric/language.ts'
 import type { Metric } from './metric/metric.ts'
@@ -75,7 +75,9 @@ export async function scoreRows(
     for (const pair of pairs) kept.add(pair)
     options.onProgress?.(kept.count())
   }
-  return { ...kept.result(), ...columns.result(), batch }
+  const scored = kept.result()
+  const together = scored.metric?.answerAll ? await flipsTogether(data, options.labelField, scored) : null
+  return { ...scored, ...(together ? { flips: together } : {}), ...columns.result(), batch }
 }
 
 /** Values of the slice fields and the cluster field. */
@@ -99,7 +101,7 @@ function fieldValues(data: Dataset, { sliceFields, clusterField }: ScoreOptions)
 /** Hands every row to all that look at rows, and lets its outputs go. */
 function rowKeeper(base: Session, data: Dataset, { metricOptions, labelField }: ScoreOptions, metric: MetricChoice) {
   const inputs = data.fields.filter(({ role }) => role === 'input').map(({ name }) => name)
-  const idField = data.fields.find(({ role, rowShape }) => role === 'id' && rowShape.length === 0)?.name
+  const idField = idFieldOf(data)
   const nextTokens = data.fields.find(({ name }) => name === labelField)?.nextTokens
   const seen = differences()
   const classes = classScores(metricOptions.classNames)
@@ -162,7 +164,7 @@ function pairScores() {
     result(metric: Metric | null) {
       const [baseSummaries, candidateSummaries] = [base, candidate].map((rows) => rows.map(({ summary }) => summary))
       const scoresOf = (rows: readonly RowScore[], summaries: ScoredRows['baseSummaries']) =>
-        metric?.scoreAll ? metric.scoreAll(summaries) : rows.map(({ score }) => score)
+        metric?.scoreAll ? metric.scoreAll(summaries, baseSummaries!) : rows.map(({ score }) => score)
       return {
         base: scoresOf(base, baseSummaries!),
         candidate: scoresOf(candidate, candidateSummaries!),

@@ -12,8 +12,8 @@ const SUMMARY_HINT = 'a summary is a list of numbers of the same length for ever
  * description, is an error that names the metric and the row, never a verdict on something else.
  */
 export function checkedMetric(metric: Metric): Metric {
-  const { name, higherIsBetter, rightOrWrong, bounds, unit, answer, summary, aggregate, stratum, parts, scoreAll } =
-    metric
+  const { name, higherIsBetter, rightOrWrong, bounds, unit, answer, summary, aggregate, stratum, parts } = metric
+  const { scoreAll, answerAll } = metric
   let width: number | null = null
   return {
     name,
@@ -49,7 +49,12 @@ export function checkedMetric(metric: Metric): Metric {
     }),
     ...(stratum && { stratum: (one) => numberOf(metric, 'stratum', ALL_HINT, () => stratum.call(metric, one)) }),
     ...(parts && { parts: (all) => oneEach(metric, 'parts', all.length, () => parts.call(metric, all)) }),
-    ...(scoreAll && { scoreAll: (all) => oneEach(metric, 'scoreAll', all.length, () => scoreAll.call(metric, all)) }),
+    ...(scoreAll && {
+      scoreAll: (all, first) => oneEach(metric, 'scoreAll', all.length, () => scoreAll.call(metric, all, first)),
+    }),
+    ...(answerAll && {
+      answerAll: (all, first) => attempt(metric, 'answerAll', ALL_HINT, () => answerAll.call(metric, all, first)),
+    }),
   }
 }
 

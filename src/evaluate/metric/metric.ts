@@ -40,9 +40,18 @@ export interface Metric {
   readonly aggregate?: (summaries: readonly (readonly number[])[]) => number
   /**
    * Scores of all rows from their summaries, where a row's score needs the others (its nearest neighbours); they take the
-   * place of `score`, in the same order.
+   * place of `score`, in the same order. `first` are those of the model that others are held against: where all rows tell
+   * how outputs are to be read, those of one model say it for both.
    */
-  readonly scoreAll?: (summaries: readonly (readonly number[])[]) => readonly number[]
+  readonly scoreAll?: (
+    summaries: readonly (readonly number[])[],
+    first: readonly (readonly number[])[],
+  ) => readonly number[]
+  /** As `answer`, of all rows from their summaries, where a row's answer needs the others. */
+  readonly answerAll?: (
+    summaries: readonly (readonly number[])[],
+    first: readonly (readonly number[])[],
+  ) => readonly string[]
   /**
    * What each row gives to the aggregate, in the order of the summaries, where that is not told by its score: a row whose
    * part is the same by both models changed nothing, however its score moved (its rank, where the aggregate is of ranks).

@@ -5,9 +5,9 @@ import type { Metric, MetricRow } from './metric.ts'
 import { areProbabilitiesTogether, likenessToProbabilities } from './probabilities.ts'
 
 /**
- * `top1` of a model that scores class 1 of two with one number, labels being 0 and 1: the answer is 1 from a probability
- * of a half on, or from a logit of 0 where the scores are no probabilities, which all rows tell together. NaN is no
- * answer, and wrong.
+ * `top1` of a model that scores class 1 of two with one number, labels being 0 and 1: the answer is 1 from a half on where
+ * the scores are probabilities or approach the labels themselves, as least squares do, else from a logit of 0. All rows
+ * of the first model tell it together. NaN is no answer, and wrong.
  */
 export function topOfTwo(options: ClassOptions = {}): Metric {
   return {
@@ -22,12 +22,28 @@ export function topOfTwo(options: ClassOptions = {}): Metric {
       const { label, scores } = labelledScores(row, options)
       return [label, scores[0]!, likenessToProbabilities(scores)]
     },
-    scoreAll: (summaries) => {
-      const answered = summaries.filter(([, score]) => !Number.isNaN(score))
-      const least = areProbabilitiesTogether(answered.map(([, , said]) => said!)) ? 0.5 : 0
+    scoreAll: (summaries, first) => {
+      const least = leastOfOne(first)
       return summaries.map(([label, score]) => ((label === 1 ? score! >= least : score! < least) ? 1 : 0))
     },
+    answerAll: (summaries, first) => {
+      const least = leastOfOne(first)
+      const name = (place: 0 | 1) => options.classNames?.[place] ?? String(place)
+      return summaries.map(([, score]) => (Number.isNaN(score) ? 'none (NaN)' : name(score! >= least ? 1 : 0)))
+    },
   }
+}
+
+/**
+ * The least score that says class 1. Numbers beyond 0 to 1 may be logits, or of a regression on labels of 0 and 1: these
+ * are nearer to the labels than the labels' mean is, which logits, centred on 0, are not.
+ */
+function leastOfOne(summaries: readonly (readonly number[])[]): number {
+  const answered = summaries.filter(([, score]) => !Number.isNaN(score))
+  if (areProbabilitiesTogether(answered.map(([, , said]) => said!))) return 0.5
+  const mean = answered.reduce((sum, [label]) => sum + label!, 0) / answered.length
+  const excess = answered.reduce((sum, [label, score]) => sum + (label! - score!) ** 2 - (label! - mean) ** 2, 0)
+  return excess < 0 ? 0.5 : 0
 }
 
 /**

@@ -17,7 +17,7 @@ const row = (data: readonly number[], label: RowLabel, at = 0): MetricRow => ({
 })
 const over = (metric: Metric, rows: readonly MetricRow[]) => {
   const summaries = rows.map((one) => (metric.summary ? metric.summary(one) : [metric.score(one)]))
-  if (metric.scoreAll) return metric.scoreAll(summaries).reduce((sum, score) => sum + score, 0) / rows.length
+  if (metric.scoreAll) return metric.scoreAll(summaries, summaries).reduce((sum, score) => sum + score, 0) / rows.length
   return metric.aggregate
     ? metric.aggregate(summaries)
     : summaries.reduce((sum, [score]) => sum + score!, 0) / rows.length
@@ -207,7 +207,8 @@ describe('embeddings', () => {
   test('an embedding that is none is no answer, and nobody’s neighbour', () => {
     const broken = [...rows.slice(0, 2), row([Number.NaN, 1], 'cat', 2), row([0.9, 0.2], 'dog', 3)]
     const metric = checkedMetric(metricNamed('recall@3'))
-    expect(metric.scoreAll!(broken.map((one) => metric.summary!(one)))).toEqual([1, 1, Number.NaN, 0])
+    const summaries = broken.map((one) => metric.summary!(one))
+    expect(metric.scoreAll!(summaries, summaries)).toEqual([1, 1, Number.NaN, 0])
   })
   test('a rank correlation takes one number a row', () => {
     expect(

@@ -68,12 +68,13 @@ export async function scoreModels(
     options.onRow?.(rows.length)
   }
   const metric = choice.made
-  if (metric?.scoreAll)
-    for (const model of kept) {
-      const summaries = model.summaries.map((row) => row.map((value) => value ?? Number.NaN))
-      model.scores = metric.scoreAll(summaries).map(finite)
+  if (metric?.scoreAll) {
+    const all = kept.map(({ summaries }) => summaries.map((row) => row.map((value) => value ?? Number.NaN)))
+    for (const [m, model] of kept.entries()) {
+      model.scores = metric.scoreAll(all[m]!, all[0]!).map(finite)
       model.summaries = []
     }
+  }
   if (rows.length === 0)
     throw new UserError('bad-data', 'there are no rows', { where: data.path, hint: 'give data with at least one row' })
   return {
