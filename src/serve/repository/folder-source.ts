@@ -13,8 +13,8 @@ export function fileSource(path: string): ModelSource {
 
 /**
  * A folder of models: `NAME.onnx`, `NAME/model.onnx`, or `NAME/VERSION/model.onnx` with whole numbers as versions. A
- * folder that itself holds a `model.onnx` (as `whet optimize` writes) is one model under the folder's name. The folder
- * is looked at anew at every load.
+ * folder that itself holds a `model.onnx` (as `whet optimize` writes), or nothing but versions, is one model under the
+ * folder's name. The folder is looked at anew at every load.
  */
 export function folderSource(path: string): ModelSource {
   return sourceOver(path, () => scan(path))
@@ -47,25 +47,33 @@ async function scan(path: string): Promise<Found> {
   for (const entry of entries) {
     const inside = join(path, entry)
     if (/\.onnx$/i.test(entry)) {
-      const name = entry === 'model.onnx' ? modelName(basename(resolve(path))) : entry.replace(/\.onnx$/i, '')
+      const name = entry === MODEL ? modelName(basename(resolve(path))) : entry.replace(/\.onnx$/i, '')
       if (isModelName(name)) found.set(name, new Map([['1', inside]]))
     } else if (isModelName(entry)) {
       const versions = await versionsIn(inside)
       if (versions.size > 0) found.set(entry, versions)
     }
   }
-  return found
+  const isVersion = (entry: string) => VERSION.test(entry) && found.get(entry)?.get('1') === join(path, entry, MODEL)
+  if (found.size === 0 || ![...found.keys()].every(isVersion)) return found
+  return new Map([[modelName(basename(resolve(path))), await versionsIn(path)]])
 }
+
+/** Name of the file of a model in a folder of its own. */
+const MODEL = 'model.onnx'
+
+/** Names of the folders of a model's versions. */
+const VERSION = /^[1-9]\d{0,8}$/
 
 async function versionsIn(folder: string): Promise<ReadonlyMap<string, string>> {
   const versions = new Map<string, string>()
   const entries = await readdir(folder).catch(() => [] as string[])
-  const numbers = entries.filter((name) => /^[1-9]\d{0,8}$/.test(name)).sort((a, b) => Number(a) - Number(b))
+  const numbers = entries.filter((name) => VERSION.test(name)).sort((a, b) => Number(a) - Number(b))
   for (const number of numbers) {
-    const file = join(folder, number, 'model.onnx')
+    const file = join(folder, number, MODEL)
     if (await isFile(file)) versions.set(number, file)
   }
-  if (versions.size === 0 && (await isFile(join(folder, 'model.onnx')))) versions.set('1', join(folder, 'model.onnx'))
+  if (versions.size === 0 && (await isFile(join(folder, MODEL)))) versions.set('1', join(folder, MODEL))
   return versions
 }
 
