@@ -55,7 +55,10 @@ export interface ServeOptions {
 export interface ServeExtension {
   readonly router: Router
   /** Called before the first request comes: the routes for every face of HTTP, and for the admin face alone. */
-  open(core: InferenceCore): { readonly shared: readonly Route[]; readonly admin: readonly Route[] }
+  open(
+    core: InferenceCore,
+    acts: RepositoryActs,
+  ): { readonly shared: readonly Route[]; readonly admin: readonly Route[] }
   /** Called when the models are loaded, before the server says that it is ready. */
   loaded(): Promise<void>
   /** In the text format of Prometheus. */
@@ -124,7 +127,7 @@ export async function startServer(options: ServeOptions): Promise<Server> {
   const state = { ready: false }
   const ring = keys ? new KeyRing(keys) : null
   const access = new Access(ring, isLoopback(host))
-  const more = extension?.open(core) ?? { shared: [], admin: [] }
+  const more = extension?.open(core, acts) ?? { shared: [], admin: [] }
   const metrics = metricsRoute(
     () => metricsText(registry, cache) + (extension?.metrics() ?? '') + (tracer?.metrics() ?? ''),
   )

@@ -1,15 +1,23 @@
 import { type JsonObject, objectOf, parseJson } from '../protocol/json-text.ts'
-import type { RepositoryActs } from '../repository/acts.ts'
+import type { Actor, RepositoryActs } from '../repository/acts.ts'
 import { invalid } from '../serve-error.ts'
 import type { Exchange, Route } from './http-face.ts'
 
+/** Who acts in an exchange. */
+export const actor = ({ caller, request }: Exchange): Actor => ({
+  who: caller.name,
+  from: request.socket.remoteAddress ?? '',
+})
+
+/** Writes down that somebody was not let in to act. */
+export const refusedAct =
+  (acts: RepositoryActs, act: string): NonNullable<Route['refused']> =>
+  ({ model, id }, { address }, error) =>
+    acts.refused(act, model ?? id ?? '', { who: '', from: address }, error.message)
+
 /** The model repository extension: what there is, and taking it in and out of service. */
 export function repositoryRoutes(acts: RepositoryActs): readonly Route[] {
-  const actor = ({ caller, request }: Exchange) => ({ who: caller.name, from: request.socket.remoteAddress ?? '' })
-  const refused =
-    (act: string): NonNullable<Route['refused']> =>
-    ({ model }, { address }, error) =>
-      acts.refused(act, model!, { who: '', from: address }, error.message)
+  const refused = (act: string) => refusedAct(acts, act)
   return [
     {
       method: 'POST',

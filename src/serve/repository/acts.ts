@@ -26,7 +26,7 @@ export class RepositoryActs {
   /** `parameters` may name a `version`; configurations and files of the client's own are not taken. */
   load(model: string, parameters: Readonly<Record<string, unknown>>, actor: Actor): Promise<void> {
     const { version } = parameters
-    return this.#recorded('load', model, actor, typeof version === 'string' ? version : undefined, async () => {
+    return this.recorded('load', model, actor, typeof version === 'string' ? version : undefined, async () => {
       for (const name of Object.keys(parameters))
         if (name !== 'version')
           throw invalid(`failed to load '${model}': the parameter '${name.slice(0, 60)}' is not supported`)
@@ -37,7 +37,7 @@ export class RepositoryActs {
   }
 
   unload(model: string, actor: Actor): Promise<void> {
-    return this.#recorded('unload', model, actor, undefined, () => this.#registry.unload(model))
+    return this.recorded('unload', model, actor, undefined, () => this.#registry.unload(model))
   }
 
   /** A refusal at the door is an act too. */
@@ -45,17 +45,19 @@ export class RepositoryActs {
     this.#audit?.record({ act, model, ...actor, outcome: 'refused', reason })
   }
 
-  async #recorded(
+  /** Does `work`, and writes down who did it and what came of it. */
+  async recorded<T>(
     act: string,
     model: string,
     actor: Actor,
     version: string | undefined,
-    work: () => Promise<unknown>,
-  ): Promise<void> {
+    work: () => Promise<T>,
+  ): Promise<T> {
     const head = { act, model, ...actor, ...(version === undefined ? {} : { version }) }
     try {
-      await work()
+      const result = await work()
       this.#audit?.record({ ...head, outcome: 'done' })
+      return result
     } catch (error) {
       const told = error instanceof ServeError ? error : toServeError(error, model)
       this.#audit?.record({ ...head, outcome: 'failed', reason: told.message })

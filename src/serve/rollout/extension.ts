@@ -65,10 +65,10 @@ export async function rolloutExtension(options: {
           },
         }
       : controller,
-    open(opened) {
+    open(opened, acts) {
       core = opened
       core.registry.moved = (name, live) => controller.moved(name, live?.version ?? null, live?.ports.digest)
-      return { shared: feedbackRoutes(controller), admin: rolloutRoutes(controller, state, monitor) }
+      return { shared: feedbackRoutes(controller), admin: rolloutRoutes(controller, state, monitor, acts) }
     },
     loaded: async () => {
       const names = () => [...core!.registry.models].map(({ name }) => name)

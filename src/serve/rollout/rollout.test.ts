@@ -1,3 +1,5 @@
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { afterAll, afterEach, describe, expect, test } from 'vitest'
 import { reportIn } from '../../../tests/schema.ts'
 import { ask, modelFolder, serve, withPlan } from '../../../tests/serve-kit.ts'
@@ -24,9 +26,9 @@ const state = new State(kept)
 
 let server: Server | null = null
 let extension: RolloutExtension | null = null
-const open = async (live: string | null) => {
+const open = async (live: string | null, auditPath: string | null = null) => {
   extension = await rolloutExtension({ source: folderSource(folder), state, remembered: true, log: silentLog })
-  server = await serve(folder, { source: extension.source, extension, settings: withPlan({ maxBatch: 1 }) })
+  server = await serve(folder, { source: extension.source, extension, auditPath, settings: withPlan({ maxBatch: 1 }) })
   if (live !== null) await server.core.registry.load('m', live)
 }
 const close = async () => {
@@ -55,7 +57,8 @@ const row = (i: number) => (i % 10 === 0 ? [1.5, 1] : i % 2 ? [3, 1] : [1, 3])
 test(
   'a worse version in the shadow is rolled back, and stays back over a restart',
   async () => {
-    await open('1')
+    const audit = join(folder, '.audit.jsonl')
+    await open('1', audit)
     const started = await start({ candidate: '2' })
     expect([started.status, started.json.state, started.json.base.version]).toEqual([200, 'running', '1'])
     reportIn(JSON.stringify(started.json), 'rollout')
@@ -78,6 +81,14 @@ test(
     expect(incident.candidate.digest).toMatch(/^sha256:/)
     const acknowledged = await call('POST', `/v2/incidents/${ended.incident}/ack`, { note: 'seen' })
     expect(acknowledged.json.acknowledged).toMatchObject({ note: 'seen' })
+    expect((await call('POST', '/v2/incidents/i-none/ack')).status).toBe(404)
+    const acts = readFileSync(audit, 'utf8').trim().split('\n')
+    expect(acts.map((line) => JSON.parse(line)).map(({ act, model, outcome }) => [act, model, outcome])).toEqual([
+      ['rollout-start', 'm', 'done'],
+      ['rollout-start', 'm', 'failed'],
+      ['incident-ack', 'm', 'done'],
+      ['incident-ack', 'i-none', 'failed'],
+    ])
     expect((await call('GET', '/v2/incidents')).json.incidents).toHaveLength(1)
     expect((await call('GET', '/v2/incidents/i-none')).status).toBe(404)
 

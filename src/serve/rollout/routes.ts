@@ -1,7 +1,9 @@
 import type { RolloutSettings } from '../../report/index.ts'
 import type { State } from '../../state/index.ts'
 import type { Exchange, Route } from '../http/http-face.ts'
+import { actor, refusedAct } from '../http/repository-routes.ts'
 import { type JsonObject, objectOf, parseJson } from '../protocol/json-text.ts'
+import type { RepositoryActs } from '../repository/acts.ts'
 import { checkModel } from '../security/keys.ts'
 import { invalid, ServeError } from '../serve-error.ts'
 import type { RolloutController, StartRequest } from './controller.ts'
@@ -38,6 +40,7 @@ export function rolloutRoutes(
   controller: RolloutController,
   state: State,
   monitor: DriftMonitor | null,
+  acts: RepositoryActs,
 ): readonly Route[] {
   const route = (
     method: Route['method'],
@@ -52,26 +55,50 @@ export function rolloutRoutes(
       return JSON.stringify(await handle(exchange, method === 'GET' ? {} : await bodyOf(exchange)))
     },
   })
+  /** Changes something: a line of the audit log, also where it is refused. */
+  const act = (
+    path: string,
+    name: string,
+    handle: (exchange: Exchange, body: JsonObject) => Promise<unknown>,
+    about: (exchange: Exchange) => Promise<string> | string = ({ params }) => params.model!,
+  ): Route => ({
+    ...route('POST', path, async (exchange, body) => {
+      const version = typeof body.candidate === 'string' ? body.candidate : undefined
+      return acts.recorded(name, await about(exchange), actor(exchange), version, () => handle(exchange, body))
+    }),
+    refused: refusedAct(acts, name),
+  })
   const name = ({ params }: Exchange) => params.model!
   const id = ({ params }: Exchange) => params.id!
   return [
     route('GET', '/v2/rollouts', () => controller.all()),
     route('GET', '/v2/rollouts/:model', (exchange) => controller.status(name(exchange))),
-    route('POST', '/v2/rollouts/:model/start', (exchange, body) =>
+    act('/v2/rollouts/:model/start', 'rollout-start', async (exchange, body) =>
       controller.start(name(exchange), startOf(body), exchange.caller.name),
     ),
-    route('POST', '/v2/rollouts/:model/stop', (exchange) => controller.stop(name(exchange), exchange.caller.name)),
+    act('/v2/rollouts/:model/stop', 'rollout-stop', (exchange) =>
+      controller.stop(name(exchange), exchange.caller.name),
+    ),
     route('GET', '/v2/incidents', async () => ({
       kind: 'incidents',
       version: 1,
       incidents: await controller.incidents(),
     })),
     route('GET', '/v2/incidents/:id', (exchange) => controller.incident(id(exchange))),
-    route('POST', '/v2/incidents/:id/ack', (exchange, { note = '' }) => {
-      if (typeof note !== 'string' || note.length > 10_000)
-        throw invalid("'note' must be a text of at most 10000 units")
-      return controller.acknowledge(id(exchange), exchange.caller.name, note)
-    }),
+    act(
+      '/v2/incidents/:id/ack',
+      'incident-ack',
+      async (exchange, { note = '' }) => {
+        if (typeof note !== 'string' || note.length > 10_000)
+          throw invalid("'note' must be a text of at most 10000 units")
+        return controller.acknowledge(id(exchange), exchange.caller.name, note)
+      },
+      (exchange) =>
+        controller.incident(id(exchange)).then(
+          ({ name }) => name,
+          () => id(exchange),
+        ),
+    ),
     route('GET', '/v2/drift/:model', async (exchange) => {
       if (!monitor) throw new ServeError('not-found', 'this server watches no drift: start it with --watch')
       const report = await monitor.report(name(exchange))
