@@ -174,6 +174,7 @@ const unaryOf =
     const model = message.modelName ?? message.name
     try {
       const caller = admitTo(seat, name, call, scope, model)
+      Undecodable.refuse(message)
       done(null, await answer(message as never, caller, call))
     } catch (error) {
       done(told(seat, error))
@@ -184,7 +185,11 @@ const streamOf = (seat: Seat) => (call: ServerDuplexStream<unknown, Buffer>) => 
   // Answers come in the order of the requests.
   let last = Promise.resolve()
   call.on('data', (message: ModelInferRequest) => {
-    const answer = (async () => infer(seat.core, message, admit(seat, call, 'infer', message.modelName), call))()
+    const answer = (async () => {
+      const caller = admit(seat, call, 'infer', message.modelName)
+      Undecodable.refuse(message)
+      return infer(seat.core, message, caller, call)
+    })()
     answer.catch(() => {})
     last = last.then(async () => {
       try {
@@ -221,7 +226,8 @@ const definition = (path: string, request: MessageName, streams: boolean) => ({
     try {
       return decode(request, bytes)
     } catch {
-      throw new ServeError('invalid', `the message is no ${request}`)
+      // What is thrown here the library answers as an internal error of the server.
+      return new Undecodable(request)
     }
   },
   responseSerialize: (bytes: Buffer) => bytes,
@@ -231,6 +237,21 @@ const definition = (path: string, request: MessageName, streams: boolean) => ({
 /** `ModelStreamInferResponse` around an encoded answer. */
 function withAnswer(answer: Buffer): Buffer {
   return withBytes(Buffer.alloc(0), 2, [[answer]])
+}
+
+/** A message that came in bytes that say nothing; whoever is let in hears so. */
+class Undecodable {
+  readonly #request: MessageName
+
+  constructor(request: MessageName) {
+    this.#request = request
+  }
+
+  /** @throws ServeError where `message` is one. */
+  static refuse(message: unknown): void {
+    if (message instanceof Undecodable)
+      throw new ServeError('invalid', `the bytes of the message are no ${message.#request}`)
+  }
 }
 
 const addressOf = (call: AnyCall) =>

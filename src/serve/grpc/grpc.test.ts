@@ -196,7 +196,10 @@ describe('inference', () => {
           (error) => resolve(error as ServiceError),
         ),
       )
-    expect((await garbage('ModelInfer')).code).toBe(status.INTERNAL)
+    expect(await garbage('ModelInfer')).toMatchObject({
+      code: status.INVALID_ARGUMENT,
+      details: 'the bytes of the message are no ModelInferRequest',
+    })
     expect((await garbage('CudaSharedMemoryStatus')).code).toBe(status.UNIMPLEMENTED)
     expect((await infer(raw({ id: 'still there' }))).id).toBe('still there')
   })
