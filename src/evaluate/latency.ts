@@ -3,6 +3,7 @@ import type { Model } from '../ir/index.ts'
 import { UserError } from '../platform/index.ts'
 import type { LatencyOf, LatencyRatio, LatencyReport } from '../report/index.ts'
 import { nearestRank, orderStatisticInterval, randomSource } from '../statistics/index.ts'
+import { busyWarning } from './busy-machine.ts'
 import {
   type BlockPlan,
   type Lane,
@@ -131,9 +132,7 @@ export async function measureLatency(
             (ratio) =>
               `${ratio.other} against ${ratio.base}: after ${rounds} rounds their ratio is known to ±${percent(halfWidth(ratio))}, not to ±${percent(precision)}`,
           ),
-        ...(load !== null && load > cores
-          ? [`the machine was busy: ${load.toFixed(1)} processes wanted its ${cores} cores`]
-          : []),
+        ...[busyWarning(load, cores)].filter((warning) => warning !== null),
       ],
     },
   }
