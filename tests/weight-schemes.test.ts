@@ -127,15 +127,27 @@ describe('dynamic int8', () => {
     ])
   })
 
-  test('a table of embeddings that stays in float is named, a handful of numbers is not', async () => {
-    const before = modelWith(
-      'g (int64[2] i) => (float y, float z) { e = Gather(t, i) y = MatMul(e, w) z = Gather(few, i) }',
-      { t: [200, 64], w: [64, 64], few: [4, 3] },
-    )
-    const { report } = await run('quantizeDynamicInt8', before)
-    expect(report.applied).toBe(1)
-    const reason = 'it reads a table, which this scheme keeps in float; weight-int8 stores it'
-    expect(report.refused).toEqual([{ node: 'e', reason }])
+  const LOOKUPS = modelWith(
+    'g (int64[2] i) => (float y, float z) { e = Gather(t, i) d = Gather(t, i) s = Add(e, d) y = MatMul(s, w) z = Gather(few, i) }',
+    { t: [200, 64], w: [64, 64], few: [4, 3] },
+  )
+
+  test('tables of embeddings are stored in 8 bits where asked for, once; a handful of numbers is not', async () => {
+    const { model, report } = await run('quantizeDynamicInt8', LOOKUPS, { tables: 'stored' })
+    expect(checkModel(model)).toEqual([])
+    expect(report).toMatchObject({ applied: 3, refused: [] })
+    expect(modelBytes(model)).toBeLessThan(0.35 * modelBytes(LOOKUPS))
+    const i = { dtype: 'int64', dims: [2], data: BigInt64Array.of(3n, 1n) } as const
+    expect(await noise(LOOKUPS, model, { i })).toBeGreaterThan(35)
+  })
+
+  test('a table that stays in float is named', async () => {
+    const reasons = async (model: Model, options: Readonly<Record<string, unknown>>) =>
+      (await run('quantizeDynamicInt8', model, options)).report.refused.filter(({ node }) => node === 'e')
+    const because = (reason: string) => [{ node: 'e', reason }]
+    expect(await reasons(LOOKUPS, {})).toEqual(because('it reads a table, which was to stay in float'))
+    const other = because('its table is also read by d, which would keep it in float')
+    expect(await reasons(LOOKUPS, { tables: 'stored', keepFloat: ['d'] })).toEqual(other)
   })
 
   test('portable weights stay clear of 16-bit saturation', async () => {

@@ -9,10 +9,11 @@
  * Illegal: weights that are not constant, finite float32, or of a product with other than two dimensions; in Gemm a
  * transposed input, or a scaled bias that is computed; in LSTM a `layout` attribute; an operator set older than 11.
  * Left in float: products of few weights; convolutions, for ConvInteger was measured 4 to 10 times slower than float;
- * GRU and RNN, which have no integer kernel; embedding tables, whose rows are read and not multiplied.
+ * GRU and RNN, which have no integer kernel. Embedding tables, whose rows are read and not multiplied, stay float too, or
+ * are stored in 8 bits where asked for, as `quantizeWeights` does.
  * Source: ONNX, DynamicQuantizeLinear and MatMulInteger; ONNX Runtime, contrib operators.
  */
-import { elementCount, inferTypes, makeNode, type Node, operatorName } from '../../../ir/index.ts'
+import { elementCount, inferTypes, makeNode, type Node, nodeLabel, operatorName } from '../../../ir/index.ts'
 import type { Target } from '../../../report/index.ts'
 import {
   type GraphEditor,
@@ -24,6 +25,7 @@ import {
 } from '../../../rewrite/index.ts'
 import { dropUnread } from '../drop-unread.ts'
 import { EINSUM_STAYS } from '../einsum-stays.ts'
+import { StoredWeights, storeAsIntegers } from '../stored-weights.ts'
 import { dynamicLstm } from './dynamic-lstm.ts'
 import { type CodingOptions, dynamicProduct, FEWEST_WEIGHTS, weightedProduct } from './dynamic-matmul.ts'
 
@@ -37,6 +39,8 @@ export interface DynamicInt8Options {
    * shows most in LSTM (32 steps of 96 both ways: 0.06 ms, then 0.05), and coarser where columns differ in size.
    */
   readonly oneScale?: boolean | undefined
+  /** `stored`: embedding tables that lookups alone read are int8 in the file, a scale a row, and widened at load. */
+  readonly tables?: 'stored' | undefined
 }
 
 export const quantizeDynamicInt8: Pass<DynamicInt8Options> = {
@@ -71,6 +75,14 @@ function isTable(node: Node, editor: GraphEditor): boolean {
   return table?.dtype === 'float32' && table.dims.length > 1 && elementCount(table.dims) >= FEWEST_WEIGHTS
 }
 
+/** A node that reads the float table otherwise than by lookups: stored in codes beside it, the file would grow. */
+function otherReader(node: Node, editor: GraphEditor, kept: (node: Node) => boolean): Node | undefined {
+  const table = node.inputs[0]!
+  return editor
+    .consumers(table)
+    .find((reader) => reader.opType !== 'Gather' || reader.inputs[0] !== table || kept(reader))
+}
+
 function rules(options: DynamicInt8Options, products: string[], planned: Record<string, number>): readonly Rule[] {
   const keep = new Set(options.keepFloat ?? [])
   const coding: CodingOptions = {
@@ -79,6 +91,7 @@ function rules(options: DynamicInt8Options, products: string[], planned: Record<
   }
   const kept = (node: Node) => keep.has(node.name) || keep.has(node.outputs[0]!) || keep.has(operatorName(node))
   const codesOf = new WeakMap<GraphEditor, Map<string, readonly [string, string, string]>>()
+  const storedOf = new WeakMap<GraphEditor, StoredWeights>()
   return [
     {
       roots: ['MatMul', 'Gemm'],
@@ -125,10 +138,17 @@ function rules(options: DynamicInt8Options, products: string[], planned: Record<
     { roots: ['GRU', 'RNN'], apply: (node) => ({ refused: `the runtime has no integer kernel for ${node.opType}` }) },
     {
       roots: ['Gather'],
-      apply: (node, { editor }) =>
-        isTable(node, editor) && {
-          refused: 'it reads a table, which this scheme keeps in float; weight-int8 stores it',
-        },
+      apply(node, { editor }) {
+        const stored = storedOf.get(editor) ?? new StoredWeights()
+        storedOf.set(editor, stored)
+        if (stored.isWidened(node.inputs[0]!) || !isTable(node, editor)) return false
+        if (kept(node)) return { refused: 'kept in float as asked' }
+        if (options.tables !== 'stored') return { refused: 'it reads a table, which was to stay in float' }
+        const other = otherReader(node, editor, kept)
+        return other
+          ? { refused: `its table is also read by ${nodeLabel(other)}, which would keep it in float` }
+          : storeAsIntegers(node, editor, stored)
+      },
     },
     EINSUM_STAYS,
   ]

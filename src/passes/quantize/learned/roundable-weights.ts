@@ -10,14 +10,14 @@ import {
 } from '../../../ir/index.ts'
 import type { Refusal } from '../../../report/index.ts'
 import { type Evidence, GraphEditor } from '../../../rewrite/index.ts'
+import { channelAxis } from '../channel-axis.ts'
 import { quantizeChannels } from '../channel-weights.ts'
 import { transpose } from '../dynamic/dynamic-matmul.ts'
 import { planOf, type StaticInt8Options } from '../static/quantize-static-int8.ts'
+import { storedGrid } from '../stored-weights.ts'
 import { mostCode } from '../units/plan-options.ts'
-import { channelAxis } from '../units/quantize-rules.ts'
 import { codeOf, gridOf } from '../weights/block-grid.ts'
 import type { WeightOptions } from '../weights/quantize-weights.ts'
-import { storedGrid } from '../weights/stored-weights.ts'
 import { sourcedProduct } from '../weights/tied-table.ts'
 
 /**

@@ -12,11 +12,11 @@ import {
 import type { NoiseSource } from '../../../report/index.ts'
 import type { Evidence } from '../../../rewrite/index.ts'
 import { type Affine, UNIT } from '../affine.ts'
+import { channelAxis } from '../channel-axis.ts'
 import { quantizeChannels } from '../channel-weights.ts'
 import { QdqWriter } from '../static/qdq-writer.ts'
 import { planOf, type StaticInt8Options } from '../static/quantize-static-int8.ts'
 import type { StaticPlan } from '../static/static-plan.ts'
-import { channelAxis } from '../units/quantize-rules.ts'
 import { keepsCodes, standIn } from '../units/unit.ts'
 
 /** A rounding, the value that it changes, and the value that holds by how much. */

@@ -1,6 +1,7 @@
 import { nodeLabel } from '../../../ir/index.ts'
+import { channelAxis } from '../channel-axis.ts'
 import { tilesOf } from '../kernels/tiles.ts'
-import { channelAxis, type NodeFacts } from '../units/quantize-rules.ts'
+import type { NodeFacts } from '../units/quantize-rules.ts'
 import type { Unit } from '../units/unit.ts'
 import type { ProductSize } from './kernel-costs.ts'
 

@@ -14,9 +14,10 @@ import {
   tensorValues,
 } from '../../../ir/index.ts'
 import { type Affine, affineU8, biasScale, quantizeBias, quantizeU8, rangeOf, UNIT } from '../affine.ts'
+import { channelAxis } from '../channel-axis.ts'
 import type { CodedChannels } from '../channel-weights.ts'
 import { corrected, meanShift, productChannels, underMultipliers } from '../units/product-channels.ts'
-import { activationSlots, channelAxis, poolAttributes, without } from '../units/quantize-rules.ts'
+import { activationSlots, poolAttributes, without } from '../units/quantize-rules.ts'
 import { standIn, type Unit } from '../units/unit.ts'
 import { feedsCodes, keptApart } from './between-codes.ts'
 import type { Codes } from './equalise-channels.ts'

@@ -1,5 +1,5 @@
 import { floatAttribute, tensorValues } from '../../../ir/index.ts'
-import { channelAxis } from '../units/quantize-rules.ts'
+import { channelAxis } from '../channel-axis.ts'
 import type { Unit } from '../units/unit.ts'
 import { weightSums } from './shifts.ts'
 import type { StaticPlan } from './static-plan.ts'

@@ -1,7 +1,8 @@
 import { floatAttribute, type Model, type Node, operatorName, type Tensor, tensorValues } from '../../../ir/index.ts'
+import { channelAxis } from '../channel-axis.ts'
 import { type ChannelWeights, magnitudes, quantizeChannels } from '../channel-weights.ts'
 import { balances, mostCode, type PlanOptions } from '../units/plan-options.ts'
-import { channelAxis, type NodeFacts } from '../units/quantize-rules.ts'
+import type { NodeFacts } from '../units/quantize-rules.ts'
 
 /** How the weights of a product lie, as `quantizeChannels` takes them. */
 export interface WeightLayout {

@@ -10,6 +10,7 @@ import {
   type Tensor,
   tensorValues,
 } from '../../../ir/index.ts'
+import { channelAxis } from '../channel-axis.ts'
 import { tilesOf } from '../kernels/tiles.ts'
 
 /**
@@ -143,14 +144,6 @@ function refuseBias(node: Node, facts: NodeFacts): string | undefined {
   const last = bias.dims.at(-1) ?? 1
   if (count !== last || (count !== 1 && count !== channels)) return 'its bias is not one number a channel'
   return undefined
-}
-
-/** Output channels of products; the axis of the weights that they lie on. */
-export function channelAxis(node: Node, weight: Tensor): number {
-  if (node.opType === 'Conv') return 0
-  if (node.opType === 'ConvTranspose') return 1
-  if (node.opType === 'Gemm') return intAttribute(node, 'transB', 0) !== 0 ? 0 : 1
-  return weight.dims.length - 1
 }
 
 function channelsOf(node: Node, weight: Tensor): number {

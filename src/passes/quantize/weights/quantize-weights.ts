@@ -27,13 +27,13 @@ import { dropUnread } from '../drop-unread.ts'
 import { FEWEST_WEIGHTS, transpose, withBias } from '../dynamic/dynamic-matmul.ts'
 import { EINSUM_STAYS } from '../einsum-stays.ts'
 import { learnedWeightsOf } from '../learned-weights.ts'
+import { StoredWeights, storeAsIntegers, storeTurnedTable } from '../stored-weights.ts'
 import type { BlockCodes } from './block-codes.ts'
 import { GROUPS } from './block-grid.ts'
 import { type BlockOptions, BlockStore, blockProduct, type ProductReader } from './block-store.ts'
 import { blockKey, blocksAhead } from './blocks-ahead.ts'
 import { halveTable } from './half-table.ts'
 import { productNotes, type ShortRows } from './product-notes.ts'
-import { StoredWeights, storeAsIntegers, storeTurnedTable } from './stored-weights.ts'
 import {
   blockLookup,
   productsOfTable,

@@ -7,12 +7,12 @@ import {
   type Tensor,
   tensorOf,
   tensorValues,
-} from '../../../ir/index.ts'
-import type { GraphEditor, RuleOutcome } from '../../../rewrite/index.ts'
-import { rangeOf } from '../affine.ts'
-import { quantizeChannels } from '../channel-weights.ts'
-import type { LearnedWeight } from '../learned-weights.ts'
-import { channelAxis } from '../units/quantize-rules.ts'
+} from '../../ir/index.ts'
+import type { GraphEditor, RuleOutcome } from '../../rewrite/index.ts'
+import { rangeOf } from './affine.ts'
+import { channelAxis } from './channel-axis.ts'
+import { quantizeChannels } from './channel-weights.ts'
+import type { LearnedWeight } from './learned-weights.ts'
 
 /** Weights of one graph that are stored as codes: the name of the widened value by the name of the float constant. */
 export class StoredWeights {
