@@ -106,7 +106,7 @@ describe('the commands of every page run in the order of the page', () => {
       await bench.whet('quantize', 'model.onnx', '-o', 'int8.onnx', '--scheme', 'static-int8', '--data', 'calib.npz')
     for (const line of lines) {
       const words = line
-        .replace(/ --time \S+/, '')
+        .replace(/ --(time|duration) \S+/, '')
         .split(' ')
         .slice(1)
       const hurry =

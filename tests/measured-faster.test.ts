@@ -19,6 +19,7 @@ async function searchWhere(lossless: Ratio, others: Ratio, confirmed: Ratio = ot
     return {
       models: ['original', ...ids].map(() => ({ p50Ms: 1, p99Ms: 1, loadMs: 1, peakRssBytes: 1 })),
       ratios: ids.map((other) => ({ base: 'original', other, median: shown(other)[0], ci: shown(other)[1] })),
+      warnings: [],
     } as unknown as LatencyReport
   })
   const network = modelWith(

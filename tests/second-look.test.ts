@@ -31,7 +31,7 @@ async function searchWhereOpeningTakes(openMs: number, time: number) {
   vi.spyOn(Workbench.prototype, 'time').mockImplementation(async (built) => {
     const ratios = built.map(({ spec }) => ({ base: 'original', other: spec.id, median: 1.2, ci: [1.1, 1.3] }))
     const models = ['original', ...built].map(() => ({ p50Ms: 1, p99Ms: 1, loadMs: 1, peakRssBytes: 1 }))
-    return { models, ratios } as unknown as LatencyReport
+    return { models, ratios, warnings: [] } as unknown as LatencyReport
   })
   const { report } = await optimize(network(), await labelled(), { time, cache: noCache })
   const left = report.warnings.find((warning) => warning.includes('left out:')) ?? ''

@@ -164,6 +164,7 @@ test('who shares the timing of what is handed out shares the one that confirms i
     bench.time = async (built: readonly Trial['built'][]) => ({
       models: [1, ...built.map(() => median)].map((p50Ms) => ({ p50Ms, p99Ms: null, loadMs: 1, peakRssBytes: 1 })),
       ratios: built.map(({ spec }) => ({ base: 'original', other: spec.id, median, ci: [median, median] })),
+      warnings: [],
     })
     const [lender, borrower, other] = trials as readonly [Trial, Trial, Trial]
     await pool.time([lender, other], 1)
