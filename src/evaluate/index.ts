@@ -1,7 +1,6 @@
 export { CLOSE_AGREEMENT, CLOSE_DB, judgeAgreement } from './agreement.ts'
 export * from './attack/index.ts'
 export * from './batch-invariance.ts'
-export { isBusyWarning } from './busy-machine.ts'
 export * from './calibration/index.ts'
 export { type CompareOptions, compare } from './compare.ts'
 export { type DecoderFeeds, decoderFeeds } from './decoder-feeds.ts'

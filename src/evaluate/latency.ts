@@ -3,7 +3,6 @@ import type { Model } from '../ir/index.ts'
 import { UserError } from '../platform/index.ts'
 import type { LatencyOf, LatencyRatio, LatencyReport } from '../report/index.ts'
 import { nearestRank, orderStatisticInterval, randomSource } from '../statistics/index.ts'
-import { busyWarning } from './busy-machine.ts'
 import {
   type BlockPlan,
   type Lane,
@@ -132,7 +131,9 @@ export async function measureLatency(
             (ratio) =>
               `${ratio.other} against ${ratio.base}: after ${rounds} rounds their ratio is known to ±${percent(halfWidth(ratio))}, not to ±${percent(precision)}`,
           ),
-        ...[busyWarning(load, cores)].filter((warning) => warning !== null),
+        ...(load !== null && load > cores
+          ? [`the machine was busy: ${load.toFixed(1)} processes wanted its ${cores} cores`]
+          : []),
       ],
     },
   }

@@ -145,7 +145,6 @@ test('what is handed out stands beside the original of its own run', async () =>
       peakRssBytes: 1,
     })),
     ratios: built.map(({ spec }) => ({ other: spec.id, median: 1 / 4, ci: [1 / 4, 1 / 4] })),
-    warnings: [],
   })
   await pool.time(trials, 1)
   original = 40
@@ -188,7 +187,6 @@ test('a lossless model that may not be handed out makes nothing idle', async () 
   bench.time = async (built: readonly Trial['built'][]) => ({
     models: [1, ...built].map(() => ({ p50Ms: 1, p99Ms: null, loadMs: 1, peakRssBytes: 1 })),
     ratios: built.map(({ spec: { id } }) => ({ other: id, median: clock[id]![0], ci: clock[id]!.slice(1) })),
-    warnings: [],
   })
   const made = await pool.buildAll(['lossless', 'fast'].map((id) => ({ id, words: id })))
   const idleBecauseOf = async (lossless: readonly [number, number, number]) => {

@@ -1,4 +1,4 @@
-import { foretell, isBusyWarning, lowestSqnrDb, type Odds } from '../evaluate/index.ts'
+import { foretell, lowestSqnrDb, type Odds } from '../evaluate/index.ts'
 import type { Built, CandidateSpec, ReadKernels, TimingPurpose, Workbench } from '../recipe/index.ts'
 import type { ComparisonReport, LatencyReport, OptimizationReport } from '../report/index.ts'
 import { Baseline } from './baseline.ts'
@@ -123,8 +123,6 @@ export class Pool {
       maxSeconds,
       purpose,
     )
-    const busy = report.warnings.find(isBusyWarning)
-    if (busy && !this.warnings.some(isBusyWarning)) this.warnings.push(busy)
     this.#baseline.timed(report.models[0]!, purpose)
     for (const [i, trial] of trials.entries()) {
       const { p50Ms, p99Ms, loadMs, peakRssBytes } = report.models[i + 1]!
