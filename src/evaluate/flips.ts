@@ -84,7 +84,7 @@ function naming(data: Dataset, idField: string | undefined) {
 }
 
 /** Rows as they were scored, one entry a row in each list. */
-interface Scored {
+export interface ScoredPairs {
   readonly metric: Metric | null
   readonly rows: readonly number[]
   readonly base: readonly number[]
@@ -97,7 +97,7 @@ interface Scored {
 export async function flipsTogether(
   data: Dataset,
   labelField: string | null,
-  { metric, rows, base, candidate, baseSummaries, candidateSummaries }: Scored,
+  { metric, rows, base, candidate, baseSummaries, candidateSummaries }: ScoredPairs,
 ): Promise<readonly Flip[]> {
   const gains = rows.map((_, place) => (candidate[place]! - base[place]!) * (metric!.higherIsBetter ? 1 : -1))
   const lost = [...gains.keys()].filter((place) => gains[place]! < 0)

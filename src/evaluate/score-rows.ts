@@ -2,7 +2,7 @@ import type { Dataset, Rows } from '../data/index.ts'
 import type { Session } from '../engine/index.ts'
 import { UserError } from '../platform/index.ts'
 import { type Differences, differences } from './differences.ts'
-import { type Flip, flipsOf, flipsTogether, idFieldOf } from './flips.ts'
+import { type Flip, flipsOf, flipsTogether, idFieldOf, type ScoredPairs } from './flips.ts'
 import { type ClassScores, classScores } from './metric/class-scores.ts'
 import { tokenScoresName } from './metric/language.ts'
 import type { Metric } from './metric/metric.ts'
@@ -27,13 +27,7 @@ export interface ScoreOptions {
 }
 
 /** All that is kept of the rows: a few numbers each. Lists are parallel, one entry a row that was judged. */
-export interface ScoredRows {
-  readonly metric: Metric | null
-  readonly rows: readonly number[]
-  readonly base: readonly number[]
-  readonly candidate: readonly number[]
-  readonly baseSummaries: readonly (readonly number[])[]
-  readonly candidateSummaries: readonly (readonly number[])[]
+export interface ScoredRows extends ScoredPairs {
   readonly changed: readonly boolean[]
   readonly different: readonly boolean[]
   readonly broken: readonly boolean[]

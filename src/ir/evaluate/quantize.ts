@@ -86,43 +86,29 @@ function dynamicQuantizeLinear(call: Call): Nd[] {
   ]
 }
 
-/** Real numbers to codes of `dtype` with one scale and zero point, in float32 as the integer kernels end. */
-function requantized(
-  values: Float64Array,
-  dims: readonly number[],
-  scale: number,
-  zero: Nd | undefined,
-  dtype: DType,
-): Nd {
-  const range = rangeOf(dtype)
-  const offset = zero ? numbersOf(zero)[0]! : 0
-  return nd(
-    dtype,
-    dims,
-    values.map((v) => clamp(roundHalfEven(v / scale) + offset, range)),
-  )
-}
+/** Real numbers to codes of `dtype` with one scale and zero point, by a kernel's own way to round. */
+const requantizing =
+  (whole: (value: number, scale: number, offset: number) => number) =>
+  (values: Float64Array, dims: readonly number[], scale: number, zero: Nd | undefined, dtype: DType): Nd => {
+    const range = rangeOf(dtype)
+    const offset = zero ? numbersOf(zero)[0]! : 0
+    return nd(
+      dtype,
+      dims,
+      values.map((v) => clamp(whole(v, scale, offset), range)),
+    )
+  }
+
+/** As most integer kernels end: rounded, then moved by the zero point. */
+const requantized = requantizing((v, scale, offset) => roundHalfEven(v / scale) + offset)
 
 /**
- * As `requantized`, for the kernels that add the zero point before they round, in float32 throughout: a half, which is
- * common where codes are multiplied or four of them averaged, goes to the even code, not to the even distance from it.
+ * As the kernels end that add the zero point before they round, in float32 throughout: a half, which is common where
+ * codes are multiplied or four of them averaged, goes to the even code, not to the even distance from it.
  */
-function requantizedWhole(
-  values: Float64Array,
-  dims: readonly number[],
-  scale: number,
-  zero: Nd | undefined,
-  dtype: DType,
-): Nd {
-  const range = rangeOf(dtype)
-  const offset = zero ? numbersOf(zero)[0]! : 0
-  const whole = (v: number) => roundHalfEven(Math.fround(Math.fround(Math.fround(v) / scale) + offset))
-  return nd(
-    dtype,
-    dims,
-    values.map((v) => clamp(whole(v), range)),
-  )
-}
+const requantizedWhole = requantizing((v, scale, offset) =>
+  roundHalfEven(Math.fround(Math.fround(Math.fround(v) / scale) + offset)),
+)
 
 /** The real numbers of a code tensor with one scale and zero point; without float rounding between. */
 const real = (x: Nd, scale: Nd, zero: Nd | undefined): Float64Array => {

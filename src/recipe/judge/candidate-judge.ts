@@ -1,6 +1,5 @@
 import type { Session } from '../../engine/index.ts'
 import { compare, type Metric } from '../../evaluate/index.ts'
-
 import type { ComparisonReport, Target } from '../../report/index.ts'
 import type { Built } from '../candidate.ts'
 import type { EvidenceCache } from '../evidence/evidence-cache.ts'
