@@ -19,4 +19,5 @@ test('what a disturbance left undecided is not kept, what was settled is', async
     worth!({ ratios: ratios.map(([median, ci]) => ({ median, ci })) } as unknown as LatencyReport as never)
   expect(kept([0.5, [0.48, 0.52]], [0.99, [0.95, 1.04]], [1.3, [1.1, 1.6]])).toBe(true)
   expect(kept([0.5, [0.48, 0.52]], [0.8, [0.5, 1.7]])).toBe(false)
+  expect(kept([0.5, [0.48, 0.52]], [4.5, [1.09, 9.25]])).toBe(false)
 })

@@ -20,8 +20,12 @@ export interface TimingOptions {
 /** The ratio to the original that its interval would confirm in a quiet moment. */
 const FAR_BETTER = 0.9
 
-/** So much better than the original that only a disturbance can have hidden it. */
-export const undecided = ({ median, ci }: LatencyRatio): boolean => median < FAR_BETTER && ci[1] >= 1
+/** The ends of an interval are further apart than this only where something else took the processor meanwhile. */
+const WILD = 1.5
+
+/** So much better than the original that only a disturbance can have hidden it, or an interval that says nothing. */
+export const undecided = ({ median, ci }: LatencyRatio): boolean =>
+  (median < FAR_BETTER && ci[1] >= 1) || ci[1] > WILD * ci[0]
 
 /**
  * Models by turns, one row a run; kept by processor, runtime, models and the shapes that they are fed. What a

@@ -22,3 +22,11 @@ test('slower within the error is no disturbance', () => {
   expect(undecided({ other: 'a', median: 0.95, ci: [0.8, 1.1] } as never)).toBe(false)
   expect(undecided({ other: 'a', median: 0.5, ci: [0.3, 1] } as never)).toBe(true)
 })
+
+test('an interval that spans far apart says nothing, on whichever side of the original it lies', () => {
+  expect(undecided({ other: 'a', median: 4.5, ci: [1.09, 9.25] } as never)).toBe(true)
+  expect(undecided({ other: 'a', median: 4.5, ci: [4.3, 4.9] } as never)).toBe(false)
+  expect(disturbanceWarning([trial('int8-open', 1.4, [0.8, 9.25])])).toContain('int8-open')
+  const oneSided = [trial('int8-slow', 4.5, [1.09, 9.25]), trial('int8-fast', 0.5, [0.3, 0.8])]
+  expect(disturbanceWarning(oneSided)).toBeNull()
+})
