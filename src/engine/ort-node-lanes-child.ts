@@ -79,4 +79,5 @@ if (process.platform === 'linux')
 // The parent decides when work ends; a Ctrl-C or a stop of the service reaches the whole group.
 process.on('SIGINT', () => {})
 process.on('SIGTERM', () => {})
-process.on('disconnect', () => process.exit(0))
+// Nobody is left to answer. An exit would wait for the threads, and a run in one of them may never end.
+process.on('disconnect', () => process.kill(process.pid, 'SIGKILL'))

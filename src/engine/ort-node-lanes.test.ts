@@ -1,7 +1,9 @@
-import { writeFileSync } from 'node:fs'
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { mkdtemp } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { join, resolve } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import { parseModel } from '../ir/index.ts'
 import { encodeModel, modelDigest } from '../onnx/index.ts'
@@ -198,3 +200,36 @@ test('large outputs that are a weight, an input, or the same twice are right run
     await lanes.stop()
   }
 }, 60_000)
+
+test.skipIf(process.platform !== 'linux')(
+  'a process whose parent was killed ends, also within a run that does not',
+  async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'whetstone-lanes-'))
+    const path = join(folder, 'endless.onnx')
+    const endless = parseModel(`<ir_version: 10, opset_import: ["" : 20]>
+    g (float[N] x) => (float[N] y) {
+      most = Constant <value_int = 1000000000000> ()
+      y = Loop <body: graph = b (int64 i, bool go, float[N] v) => (bool on, float[N] w) { on = Identity(go)  w = Neg(v) }>
+        (most, "", x)
+    }`)
+    writeFileSync(path, encodeModel(endless))
+    const parent = spawn(process.execPath, [
+      '--import',
+      resolve('scripts/typescript-hooks.mjs'),
+      '--input-type=module',
+      '--eval',
+      `import { bytesOfValue, startLanes } from ${JSON.stringify(resolve('src/engine/index.ts'))}
+     const lanes = await startLanes(${JSON.stringify(path)}, { capacity: 1 })
+     lanes.run(0, [bytesOfValue('x', { dtype: 'float32', dims: [1], data: new Float32Array(1) })])
+     setTimeout(() => console.log(lanes.pid), 200)`,
+    ])
+    const [said] = await once(parent.stdout, 'data')
+    const pid = Number(String(said))
+    // What has ended and was not yet asked for its code is a zombie.
+    const lives = () => existsSync(`/proc/${pid}`) && !/\) Z /.test(readFileSync(`/proc/${pid}/stat`, 'utf8'))
+    expect(lives()).toBe(true)
+    parent.kill('SIGKILL')
+    await vi.waitFor(() => expect(lives()).toBe(false), { timeout: 10_000 })
+  },
+  60_000,
+)
