@@ -1,3 +1,5 @@
+import { median } from '../statistics/index.ts'
+
 /**
  * How far each value lies from the median, in consistent standard deviations: |x − median| / (1.4826 · MAD). Of the norms
  * of reversed triggers, one a class, a small one with an index above 2 marks a class with a backdoor: little is needed to
@@ -21,15 +23,9 @@ export function anomalyIndex(
   if (values.length === 0) throw new RangeError('an index needs at least one value')
   const odd = values.findIndex((value) => !Number.isFinite(value))
   if (odd !== -1) throw new RangeError(`value ${odd} is ${values[odd]}: a finite number is needed`)
-  const middle = medianOf(values)
-  const deviation = 1.4826 * medianOf(values.map((value) => Math.abs(value - middle)))
+  const middle = median(values)
+  const deviation = 1.4826 * median(values.map((value) => Math.abs(value - middle)))
   const index = values.map((value) => (value === middle ? 0 : Math.abs(value - middle) / deviation))
   const suspects = index.flatMap((far, i) => (far > limit && values[i]! < middle ? [i] : []))
   return { median: middle, deviation, index, suspects: suspects.sort((i, j) => values[i]! - values[j]!) }
-}
-
-function medianOf(values: readonly number[]): number {
-  const sorted = Float64Array.from(values).sort()
-  const half = sorted.length >> 1
-  return sorted.length % 2 ? sorted[half]! : (sorted[half - 1]! + sorted[half]!) / 2
 }

@@ -1,6 +1,6 @@
 import type { Feeds, IsolatedSession } from '../engine/index.ts'
 import { UserError } from '../platform/index.ts'
-import type { RandomSource } from '../statistics/index.ts'
+import { median, type RandomSource } from '../statistics/index.ts'
 
 /** What is known of one model after some generations of processes. */
 export interface Lane {
@@ -141,10 +141,3 @@ function sessionOf(lane: Lane): IsolatedSession {
 
 const runsFor = (blockMs: number, ms: number) =>
   Math.max(1, Math.min(MAX_RUNS_PER_BLOCK, Math.ceil(blockMs / Math.max(ms, 1e-4))))
-
-/** The middle value, or the mean of the two in the middle; NaN of none. */
-export function median(values: ArrayLike<number>): number {
-  const sorted = Float64Array.from(values).sort()
-  const half = sorted.length >> 1
-  return sorted.length % 2 ? (sorted[half] as number) : ((sorted[half - 1] as number) + (sorted[half] as number)) / 2
-}

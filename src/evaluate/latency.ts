@@ -2,16 +2,8 @@ import { type Feeds, type IsolatedSession, machine, type OrtSessionOptions, open
 import type { Model } from '../ir/index.ts'
 import { UserError } from '../platform/index.ts'
 import type { LatencyOf, LatencyRatio, LatencyReport } from '../report/index.ts'
-import { nearestRank, orderStatisticInterval, randomSource } from '../statistics/index.ts'
-import {
-  type BlockPlan,
-  type Lane,
-  median,
-  openGeneration,
-  outOfStep,
-  planBlocks,
-  timeRound,
-} from './latency-rounds.ts'
+import { median, nearestRank, orderStatisticInterval, randomSource } from '../statistics/index.ts'
+import { type BlockPlan, type Lane, openGeneration, outOfStep, planBlocks, timeRound } from './latency-rounds.ts'
 
 /** A model to time: by path or as a value. `label` names it in the report. */
 export interface LatencySubject {

@@ -19,6 +19,7 @@ import {
   hommel,
   jensenShannon,
   maxT,
+  median,
   normalQuantile,
   normalSurvival,
   orderStatisticInterval,
@@ -340,4 +341,10 @@ describe('LoadGen early stopping', () => {
     // Thousands of overs must not collapse.
     expect(at(100_000, 0.9)).toBeGreaterThan(9700)
   })
+})
+
+test('the median', () => {
+  expect(median([10, 9, 100])).toBe(10)
+  expect(median([4, -1, 3, 2])).toBe(2.5)
+  expect(median([])).toBeNaN()
 })

@@ -1,7 +1,7 @@
 import type { Feeds, IsolatedSession } from '../../engine/index.ts'
 import { type EnergyCounter, joulesBetween, readEnergy } from '../../platform/index.ts'
 import type { LatencyOf } from '../../report/index.ts'
-import { median } from '../latency-rounds.ts'
+import { median } from '../../statistics/index.ts'
 import type { PriceTable } from './prices.ts'
 
 export type Energy = NonNullable<LatencyOf['energy']>
