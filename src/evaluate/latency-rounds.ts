@@ -1,6 +1,7 @@
 import type { Feeds, IsolatedSession } from '../engine/index.ts'
 import { UserError } from '../platform/index.ts'
-import { median, type RandomSource } from '../statistics/index.ts'
+import type { LatencyOf, LatencyRatio } from '../report/index.ts'
+import { median, orderStatisticInterval, type RandomSource } from '../statistics/index.ts'
 
 /** What is known of one model after some generations of processes. */
 export interface Lane {
@@ -134,10 +135,32 @@ async function warmUp(lane: Lane, feeds: Feeds, blockMs: number, signal: AbortSi
   return before
 }
 
-function sessionOf(lane: Lane): IsolatedSession {
+/** The lane's process, inside a generation. */
+export function sessionOf(lane: Lane): IsolatedSession {
   if (!lane.session) throw new Error(`internal: ${lane.label} has no process in this generation`)
   return lane.session
 }
+
+/**
+ * The median of paired ratios `other / base`, with the distribution-free interval of a median. Of too few pairs for the
+ * confidence the whole range is the most that can be said.
+ */
+export function ratioOf(base: Lane, other: Lane, values: readonly number[], confidence = 0.95): LatencyRatio {
+  const { ci } = orderStatisticInterval({ values, percentile: 0.5, confidence })
+  const ends: [number, number] = [ci[0] ?? Math.min(...values), ci[1] ?? Math.max(...values)]
+  return { base: base.label, other: other.label, median: median(values), ci: ends }
+}
+
+/** What the processes of a lane took to load and to run first, and the bytes that they held at their peak. */
+export const processFigures = ({
+  loads,
+  firsts,
+  peaks,
+}: Lane): Pick<LatencyOf, 'loadMs' | 'firstMs' | 'peakRssBytes'> => ({
+  loadMs: median(loads),
+  ...(firsts.length > 0 ? { firstMs: median(firsts) } : {}),
+  peakRssBytes: peaks.length > 0 ? Math.round(median(peaks)) : null,
+})
 
 const runsFor = (blockMs: number, ms: number) =>
   Math.max(1, Math.min(MAX_RUNS_PER_BLOCK, Math.ceil(blockMs / Math.max(ms, 1e-4))))

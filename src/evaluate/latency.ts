@@ -2,8 +2,17 @@ import { type Feeds, type IsolatedSession, machine, type OrtSessionOptions, open
 import type { Model } from '../ir/index.ts'
 import { UserError } from '../platform/index.ts'
 import type { LatencyOf, LatencyRatio, LatencyReport } from '../report/index.ts'
-import { median, nearestRank, orderStatisticInterval, randomSource } from '../statistics/index.ts'
-import { type BlockPlan, type Lane, openGeneration, outOfStep, planBlocks, timeRound } from './latency-rounds.ts'
+import { nearestRank, randomSource } from '../statistics/index.ts'
+import {
+  type BlockPlan,
+  type Lane,
+  openGeneration,
+  outOfStep,
+  planBlocks,
+  processFigures,
+  ratioOf,
+  timeRound,
+} from './latency-rounds.ts'
 
 /** A model to time: by path or as a value. `label` names it in the report. */
 export interface LatencySubject {
@@ -148,11 +157,7 @@ function ratiosOf(lanes: readonly Lane[], confidence: number): LatencyRatio[] {
       { length: other.blocks.length >> 1 },
       (_, pair) => pairMs(other, pair) / pairMs(base, pair),
     )
-    const { ci } = orderStatisticInterval({ values, percentile: 0.5, confidence })
-    // Too few rounds for the confidence: the whole range is the most that can be said.
-    const low = ci[0] ?? Math.min(...values)
-    const high = ci[1] ?? Math.max(...values)
-    return { base: base.label, other: other.label, median: median(values), ci: [low, high] }
+    return ratioOf(base, other, values, confidence)
   })
 }
 
@@ -169,9 +174,7 @@ function summary(lane: Lane, rows: number): LatencyOf {
     p90Ms: at(0.9),
     p99Ms: at(0.99),
     throughput: (rows * 1000) / meanMs,
-    loadMs: median(lane.loads),
-    ...(lane.firsts.length > 0 ? { firstMs: median(lane.firsts) } : {}),
-    peakRssBytes: lane.peaks.length > 0 ? Math.round(median(lane.peaks)) : null,
+    ...processFigures(lane),
     runs: sorted.length,
   }
 }

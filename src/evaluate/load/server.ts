@@ -1,9 +1,9 @@
 import { type Feeds, type IsolatedSession, machine } from '../../engine/index.ts'
 import { UserError } from '../../platform/index.ts'
 import type { LatencyOf, LatencyRatio, LatencyReport } from '../../report/index.ts'
-import { median, nearestRank, orderStatisticInterval } from '../../statistics/index.ts'
+import { median, nearestRank } from '../../statistics/index.ts'
 import type { LatencyOptions, LatencySubject } from '../latency.ts'
-import { type Lane, openGeneration, planBlocks } from '../latency-rounds.ts'
+import { type Lane, openGeneration, planBlocks, processFigures, ratioOf, sessionOf } from '../latency-rounds.ts'
 import { poissonArrivals } from './arrivals.ts'
 import { lowered, narrowed, type Search, stands, startSearch } from './find-qps.ts'
 import { heldLimit } from './percentiles.ts'
@@ -189,9 +189,7 @@ function ratiosOf(lanes: readonly Served[]): LatencyRatio[] {
   const [base, ...others] = lanes as [Served, ...Served[]]
   return others.map((other) => {
     const values = other.means.map((mean, chunk) => mean / (base.means[chunk] as number))
-    const { ci } = orderStatisticInterval({ values, percentile: 0.5 })
-    const ends: [number, number] = [ci[0] ?? Math.min(...values), ci[1] ?? Math.max(...values)]
-    return { base: base.label, other: other.label, median: median(values), ci: ends }
+    return ratioOf(base, other, values)
   })
 }
 
@@ -204,9 +202,7 @@ function summaryOf(lane: Served, rows: number, maxP99Ms: number | undefined): La
     p90Ms: at(0.9),
     p99Ms: at(0.99),
     throughput: lane.span === 0 ? 0 : (rows * ns.length) / (lane.span / 1e9),
-    loadMs: median(lane.loads),
-    ...(lane.firsts.length > 0 ? { firstMs: median(lane.firsts) } : {}),
-    peakRssBytes: lane.peaks.length > 0 ? Math.round(median(lane.peaks)) : null,
+    ...processFigures(lane),
     runs: ns.length,
     load: {
       qps: lane.qps,
@@ -216,9 +212,4 @@ function summaryOf(lane: Served, rows: number, maxP99Ms: number | undefined): La
       valid: maxP99Ms === undefined ? null : lane.qps === 0 ? false : heldLimit(ns, 0.99, maxP99Ms),
     },
   }
-}
-
-function sessionOf(lane: Lane): IsolatedSession {
-  if (!lane.session) throw new Error(`internal: ${lane.label} has no process`)
-  return lane.session
 }
