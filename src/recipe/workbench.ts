@@ -171,6 +171,7 @@ export class Workbench {
     return spared
   }
 
+  /** Makes the model of a specification: from the float form that suits it, in the passes of its scheme. */
   async build(asked: CandidateSpec): Promise<Built> {
     this.#options.signal?.throwIfAborted()
     const unrounded = asked.scheme && asked.base === undefined && (await this.#forms.unrounded())
@@ -179,27 +180,24 @@ export class Workbench {
     const float = await this.#forms.of(spec)
     const smooth = spec.smooth === undefined ? float : await this.#smoothed(float, spec.smooth)
     const trail = await readyFor(smooth, spec)
-    if (!spec.scheme) {
-      if (spec.base === undefined && !spec.unrounded) return builtFrom(spec, (await this.lossless()).trail, {}, [])
-      // What was tuned is integers already.
-      const made = trail.runs.findLast(({ planned }) => planned)
-      const native = this.#options.target === 'native' && !made
-      return builtFrom(
-        spec,
-        native ? await this.#forms.finished(await forNativeKernels(trail)) : trail,
-        made?.planned ?? {},
-        made?.refused ?? [],
-      )
-    }
-    const calibration =
-      spec.scheme === 'static-int8' ? await this.#ranges(trail.model, spec.calibration ?? 'minmax', spec.samples) : null
+    return spec.scheme ? this.#quantized(trail, { ...spec, scheme: spec.scheme }) : this.#unquantized(trail, spec)
+  }
+
+  /** A candidate that no scheme quantizes: the lossless model, a trained one, or one without the file's own roundings. */
+  async #unquantized(trail: Trail, spec: CandidateSpec): Promise<Built> {
+    if (spec.base === undefined && !spec.unrounded) return builtFrom(spec, (await this.lossless()).trail, {}, [])
+    // What was tuned is integers already.
+    const made = trail.runs.findLast(({ planned }) => planned)
+    const native = this.#options.target === 'native' && !made
+    const finished = native ? await this.#forms.finished(await forNativeKernels(trail)) : trail
+    return builtFrom(spec, finished, made?.planned ?? {}, made?.refused ?? [])
+  }
+
+  async #quantized(trail: Trail, spec: CandidateSpec & { readonly scheme: Scheme }): Promise<Built> {
+    const { scheme, keepFloat, recurrent, rounding, noiseBudget } = spec
     const { target } = this.#options
-    const sensitivity = spec.noiseBudget && spec.calibration ? await this.#sensitivity(trail.model, calibration!) : null
-    const pass = spec.noiseBudget === undefined ? spec.pass : { ...spec.pass, noiseBudget: spec.noiseBudget }
-    const costs = calibration && spec.measuredCosts ? await this.#costs(trail.model, calibration) : null
-    const channels = calibration ? await this.#channels(trail.model) : null
-    const evidence = [calibration, channels, sensitivity, costs].filter((report) => report !== null)
-    const { scheme, keepFloat, recurrent, rounding } = spec
+    const pass = noiseBudget === undefined ? spec.pass : { ...spec.pass, noiseBudget }
+    const evidence = scheme === 'static-int8' ? await this.#staticEvidence(trail.model, spec) : []
     const steps = quantizeSteps({ scheme, target, keepFloat, recurrent, rounding, pass }, evidence)
     const quantized = await advanceOnThreads(
       trail,
@@ -209,6 +207,15 @@ export class Workbench {
     const run = quantizationRun(next, scheme)
     const layers = recurrent ? quantizationRun(next, 'dynamic-int8') : undefined
     return builtFrom(spec, next, { ...run.planned, ...layers?.planned }, run.refused, run.expectedNoise)
+  }
+
+  /** What static quantization must know: ranges and channels of values, and what its placement goes by. */
+  async #staticEvidence(model: Model, spec: CandidateSpec) {
+    const ranges = await this.#ranges(model, spec.calibration ?? 'minmax', spec.samples)
+    const sensitivity = spec.noiseBudget && spec.calibration ? await this.#sensitivity(model, ranges) : null
+    const costs = spec.measuredCosts ? await this.#costs(model, ranges) : null
+    const channels = await this.#channels(model)
+    return [ranges, channels, sensitivity, costs].filter((report) => report !== null)
   }
 
   async #taught(model: Model, scheme: Scheme, steps: ReturnType<typeof quantizeSteps>, rounding: Rounding) {
