@@ -82,38 +82,21 @@ export async function tuneStaticInt8(
   rows: { readonly train: readonly number[]; readonly select: readonly number[] },
   options: TuneSettings,
 ): Promise<TunedTrail> {
-  const { seed = 0, signal, onProgress, cache, keepFloat } = options
+  const { seed = 0, signal, onProgress, cache, keepFloat, pass } = options
   const start = await readyFor(await unroundedTrail(await losslessTrail(model), 'each run'), options)
   const gone = goneFromFloat(keepFloat ?? [], model, start.model)
   const looking = { indices: rows.train, samples: CALIBRATION_ROWS, cache, signal }
   const ranges = await rangesOf(start.model, data, 'minmax', looking)
-  const quantizing = (rounding: 'sums' | 'learned'): QuantizeOptions => ({
-    scheme: 'static-int8',
-    rounding: rounding === 'learned' ? 'learned' : undefined,
-    keepFloat,
-    pass: options.pass,
-  })
   const costs = options.costs ? [options.costs] : []
-  const [step, ...repairs] = quantizeSteps(quantizing('learned'), [ranges, ...costs])
-  const settings = step.options as StaticInt8Options
-  const elements = (value: string) => ranges.ranges[value]?.elements ?? 1
+  const quantizing: QuantizeOptions = { scheme: 'static-int8', keepFloat, pass }
+  const [quantize, ...repairs] = quantizeSteps({ ...quantizing, rounding: 'learned' }, [ranges, ...costs])
   const form = tuningForm(
     start.model,
-    settings,
+    quantize.options as StaticInt8Options,
     [ranges, ...costs].map((report) => ({ report })),
-    elements,
+    (value) => ranges.ranges[value]?.elements ?? 1,
   )
-  const [unseen] = ranges.unseen
-  if (form.weights.length === 0 && unseen)
-    throw new UserError('bad-data', 'the rows give no ranges to start from, so nothing can become integer', {
-      where: `${data.path}, ${unseen.name}: ${unseen.reason}`,
-      hint: data.notes.at(-1) ?? 'mend the rows, or leave out those that do not fit',
-    })
-  if (form.weights.length === 0)
-    throw new UserError('unsupported', 'nothing in this model can become integer, so there is nothing to tune', {
-      where: model.graph.name || 'graph',
-      hint: 'integers go where they are faster; --everywhere puts them also where float is as fast',
-    })
+  if (form.weights.length === 0) throw nothingToTune(model, data, ranges)
   const goal = await learningGoal(start.model, form.model, data, options.label)
   const asking = { ...(options.open ? { open: options.open } : {}), signal, ...(onProgress ? { onProgress } : {}) }
   const answers = await askTeacher(start.model, goal, data, [...rows.train, ...rows.select], asking)
@@ -135,7 +118,7 @@ export async function tuneStaticInt8(
   const trail = await advanceAll(start, [
     { pass: 'setWeights', options: { weights: values }, evidence: [weights] },
     {
-      ...step,
+      ...quantize,
       evidence: [
         { report: learnedRanges(ranges, learned.model, form) },
         weights,
@@ -145,7 +128,7 @@ export async function tuneStaticInt8(
     ...repairs,
   ])
   const channels = await channelsOf(start.model, data, looking)
-  const plain = await advanceAll(start, quantizeSteps(quantizing('sums'), [ranges, channels, ...costs]))
+  const plain = await advanceAll(start, quantizeSteps(quantizing, [ranges, channels, ...costs]))
   return {
     trail,
     tensors,
@@ -158,6 +141,19 @@ export async function tuneStaticInt8(
       weights: form.weights.reduce((sum, { scales }) => sum + scales.length, 0),
     },
   }
+}
+
+/** Why no node of a model becomes integer under these ranges, and what helps. */
+function nothingToTune(model: Model, data: Dataset, { unseen: [unseen] }: CalibrationReport): UserError {
+  if (unseen)
+    return new UserError('bad-data', 'the rows give no ranges to start from, so nothing can become integer', {
+      where: `${data.path}, ${unseen.name}: ${unseen.reason}`,
+      hint: data.notes.at(-1) ?? 'mend the rows, or leave out those that do not fit',
+    })
+  return new UserError('unsupported', 'nothing in this model can become integer, so there is nothing to tune', {
+    where: model.graph.name || 'graph',
+    hint: 'integers go where they are faster; --everywhere puts them also where float is as fast',
+  })
 }
 
 const numbersOf = (model: Model, name: string) => tensorValues(model.graph.initializers.get(name)!) as Float32Array
