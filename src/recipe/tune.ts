@@ -1,5 +1,5 @@
 import { type Dataset, subset } from '../data/index.ts'
-import { CALIBRATION_ROWS, type CompareOptions, sizeChange } from '../evaluate/index.ts'
+import { CALIBRATION_ROWS } from '../evaluate/index.ts'
 import { type Model, type NumericArray, tensorValues } from '../ir/index.ts'
 import { rangeOfU8, type StaticInt8Options, type TuningForm, tuningForm } from '../passes/index.ts'
 import { UserError } from '../platform/index.ts'
@@ -25,10 +25,11 @@ import { advanceAll, recipeOf, type Trail } from './trail.ts'
 import { DEFAULT_TEMPERATURE, type Learned, type LearnSettings, learn } from './train/learn.ts'
 import { learningGoal } from './train/learning-goal.ts'
 import {
-  DEFAULT_MARGIN,
+  comparing,
   learningProof,
   type ProofOptions,
   rowsToProve,
+  sizeAndSpeed,
   toldOfLearning,
   toldOfProof,
 } from './train/learning-proof.ts'
@@ -158,6 +159,7 @@ function nothingToTune(model: Model, data: Dataset, { unseen: [unseen] }: Calibr
 
 const numbersOf = (model: Model, name: string) => tensorValues(model.graph.initializers.get(name)!) as Float32Array
 
+/** The trained weights and their learned scales, as the passes take them, and the weights' digests by name. */
 async function evidenceOf(
   tuned: Model,
   form: TuningForm,
@@ -231,17 +233,10 @@ export async function tune(model: Model, data: Dataset, options: TuneOptions): P
   const rows = await rowsToProve(data, options)
   const made = await tuneStaticInt8(model, data, rows, options)
   const { tensors, learned, scales, plain, teacherBytes } = made
-  const looking: CompareOptions = {
-    margin: options.margin ?? DEFAULT_MARGIN,
-    seed: options.seed ?? 0,
-    deep: false,
-    ...(options.label ? { label: options.label } : {}),
-    ...(options.signal ? { signal: options.signal } : {}),
-  }
   // Tuning may do harm; which of the two is nearer is asked of the rows that chose the epoch, not of those that prove.
   const chosenOn = subset(data, rows.select)
-  const before = kept(await compareModels(model, plain.model, chosenOn, looking))
-  const after = kept(await compareModels(model, made.trail.model, chosenOn, looking))
+  const before = kept(await compareModels(model, plain.model, chosenOn, comparing(options)))
+  const after = kept(await compareModels(model, made.trail.model, chosenOn, comparing(options)))
   const helped = before === null || after === null || after >= before
   const trail = helped ? made.trail : plain
   const models = [
@@ -249,12 +244,16 @@ export async function tune(model: Model, data: Dataset, options: TuneOptions): P
     { path: afterName, model: trail.model },
   ] as const
   const proof = await learningProof(models, rows, options)
-  const { comparison, sides, speedup } = proof
-  const untuned = await compareModels(model, plain.model, rows.prove, looking)
+  const { comparison, sides } = proof
+  const untuned = await compareModels(model, plain.model, rows.prove, comparing(options))
   const [float, rounded, tuned] = [comparison.base.value ?? 1, kept(untuned), kept(comparison)]
   const gap = rounded === null ? 0 : float - rounded
   const gapClosed = gap > 0 && tuned !== null ? (tuned - rounded!) / gap : null
-  const size = sizeChange(sides[0].bytes, sides[1].bytes)
+  const effect = !helped
+    ? '; tuning did not help, so the plainly quantized model is handed out'
+    : gapClosed === null
+      ? ''
+      : `; tuning gave back ${Math.round(gapClosed * 100)} % of what rounding lost`
   const dataDigest = await data.digest()
   return {
     model: trail.model,
@@ -263,7 +262,7 @@ export async function tune(model: Model, data: Dataset, options: TuneOptions): P
     report: {
       kind: 'tuning',
       version: 1,
-      sentence: `The integer model’s file is ${size}${speedup === null ? '' : `, and it is ${speedup.toFixed(2)}× as fast`}${!helped ? '; tuning did not help, so the plainly quantized model is handed out' : gapClosed === null ? '' : `; tuning gave back ${Math.round(gapClosed * 100)} % of what rounding lost`}.`,
+      sentence: `The integer model’s ${sizeAndSpeed(proof)}${effect}.`,
       ...toldOfProof(proof, options),
       scheme: 'static-int8',
       before: sides[0],

@@ -1,6 +1,6 @@
 import type { Dataset } from '../../data/index.ts'
 import type { PortValue } from '../../engine/index.ts'
-import { feedsOf, sizeChange } from '../../evaluate/index.ts'
+import { feedsOf } from '../../evaluate/index.ts'
 import type { Model, NumericArray, Tensor } from '../../ir/index.ts'
 import { withWeights } from '../../passes/index.ts'
 import { UserError } from '../../platform/index.ts'
@@ -17,6 +17,7 @@ import {
   mustCheck,
   type ProofOptions,
   rowsToProve,
+  sizeAndSpeed,
   toldOfLearning,
   toldOfProof,
 } from './learning-proof.ts'
@@ -72,27 +73,13 @@ export async function distil(teacher: Model, data: Dataset, options: DistilOptio
   const goal = await learningGoal(form, given.model, data, options.label)
   if (options.student) await mustTakeRows(given.model, data)
   const answers = await askTeacher(form, goal, data, [...rows.train, ...rows.select], options)
+  const cut = { ...shares, importance: options.importance ?? 'taylor' }
+  const opening = options.open ? { open: options.open } : {}
   const made: Student = options.student
     ? ownStudent(given, options)
-    : await cutStudent(
-        whole,
-        data,
-        { ...shares, importance: options.importance ?? 'taylor' },
-        {
-          goal,
-          answers,
-          rows: rows.train,
-          seed,
-          signal,
-          ...(options.open ? { open: options.open } : {}),
-        },
-      )
+    : await cutStudent(whole, data, cut, { goal, answers, rows: rows.train, seed, signal, ...opening })
   const start = withWeights(made.trail.model, made.drawn ?? new Map())
-  const learned = await learnWithHints({ teacher: form, student: start }, goal, data, {
-    ...options,
-    answers,
-    rows,
-  })
+  const learned = await learnWithHints({ teacher: form, student: start }, goal, data, { ...options, answers, rows })
   const dataDigest = await data.digest()
   const about = { dataDigest, rows: rows.train.length }
   // What was drawn and could not learn is part of the student as well.
@@ -107,8 +94,7 @@ export async function distil(teacher: Model, data: Dataset, options: DistilOptio
     rows,
     options,
   )
-  const { sides, speedup } = proof
-  const size = sizeChange(sides[0].bytes, sides[1].bytes)
+  const { sides } = proof
   return {
     model: finished,
     recipe: recipeOf(trail),
@@ -116,7 +102,7 @@ export async function distil(teacher: Model, data: Dataset, options: DistilOptio
     report: {
       kind: 'distillation',
       version: 1,
-      sentence: `The student’s file is ${size}${speedup === null ? '' : `, and it is ${speedup.toFixed(2)}× as fast`}.`,
+      sentence: `The student’s ${sizeAndSpeed(proof)}.`,
       ...toldOfProof(proof, options),
       teacher: sides[0],
       student: sides[1],

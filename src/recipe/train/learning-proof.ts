@@ -1,4 +1,5 @@
 import { type Dataset, rowsApart, splitRows, subset, tellApart } from '../../data/index.ts'
+import { type CompareOptions, sizeChange } from '../../evaluate/index.ts'
 import {
   countMacs,
   countParameters,
@@ -101,6 +102,15 @@ export interface LearningProof {
   readonly savedMs: number | null
 }
 
+/** How models that have learned are compared: for the verdict, without the mined slices and stories of `whet compare`. */
+export const comparing = ({ margin = DEFAULT_MARGIN, seed = 0, label, signal }: ProofOptions): CompareOptions => ({
+  margin,
+  seed,
+  deep: false,
+  ...(label ? { label } : {}),
+  ...(signal ? { signal } : {}),
+})
+
 /** The two models held against each other on rows that nothing has learned from. */
 export async function learningProof(
   models: readonly [
@@ -112,13 +122,7 @@ export async function learningProof(
 ): Promise<LearningProof> {
   const [base, candidate] = models
   options.onProgress?.('proving on rows that nothing has learned from')
-  const comparison = await compareModels(base.model, candidate.model, rows.prove, {
-    margin: options.margin ?? DEFAULT_MARGIN,
-    seed: options.seed ?? 0,
-    deep: false,
-    ...(options.label ? { label: options.label } : {}),
-    ...(options.signal ? { signal: options.signal } : {}),
-  })
+  const comparison = await compareModels(base.model, candidate.model, rows.prove, comparing(options))
   options.onProgress?.('timing the two by turns')
   const latency =
     options.timed === false
@@ -156,6 +160,12 @@ export async function learningProof(
     speedup: ratio ? 1 / ratio.median : null,
     savedMs: told && before && after ? before - after : null,
   }
+}
+
+/** What became of the file's size, and of the speed where it was measured. */
+export function sizeAndSpeed({ sides: [before, after], speedup }: LearningProof): string {
+  const fast = speedup === null ? '' : `, and it is ${speedup.toFixed(2)}× as fast`
+  return `file is ${sizeChange(before.bytes, after.bytes)}${fast}`
 }
 
 /** What every report on learning says of the proof. */
