@@ -110,6 +110,31 @@ export async function learnBlock(
   })
   if (before.every((outputs) => outputs.every(({ error }) => error === 0)))
     return { codes: nearest, figures: figures(0, 'nearest', 0) }
+  const trained = await trainedCodes(alone, block, weights, { batches, wanted, learnable, before, ...options })
+  if ('refused' in trained) return trained
+  const { codes, steps } = trained
+  const after = await errorsOf(withWeights(alone, tensorsOf(weights, codes)), block, batches, wanted)
+  const learned = shareOf(after.slice(learnable))
+  const better = learned < plain
+  return { codes: better ? codes : nearest, figures: figures(learned, better ? 'learned' : 'nearest', steps) }
+}
+
+interface TrainCodesOptions extends LearnBlockOptions {
+  readonly batches: readonly RowBatch[]
+  readonly wanted: readonly (readonly TensorValue[])[]
+  /** How many of the batches, the first ones, are learned from. */
+  readonly learnable: number
+  /** The errors that nearest codes make. */
+  readonly before: readonly (readonly OutputError[])[]
+}
+
+/** Trains how far each weight is rounded up, and rounds that to whole codes at the end. */
+async function trainedCodes(
+  alone: Model,
+  block: ReconstructionBlock,
+  weights: readonly RoundableWeight[],
+  { batches, wanted, learnable, before, ...options }: TrainCodesOptions,
+): Promise<{ readonly refused: string } | { readonly codes: ReadonlyMap<string, Int8Array>; readonly steps: number }> {
   const soft = softWeights(alone, weights)
   const made = differentiate(soft.model, {
     loss: {
@@ -159,13 +184,7 @@ export async function learnBlock(
       hardCodes(weight, tensorValues(variables.get(soft.variables.get(weight.name)!)!) as Float32Array),
     ]),
   )
-  const after = await errorsOf(withWeights(alone, tensorsOf(weights, codes)), block, batches, wanted)
-  const learned = shareOf(after.slice(learnable))
-  const better = learned < plain
-  return {
-    codes: better ? codes : nearest,
-    figures: figures(learned, better ? 'learned' : 'nearest', trained.steps),
-  }
+  return { codes, steps: trained.steps }
 }
 
 /** The error at each output, so weighed that with nearest codes (`before`) it is 1 in all. */
