@@ -7,7 +7,7 @@ import { compareKernels, passes } from '../src/passes/index.ts'
 import { channelsOf } from '../src/recipe/evidence/channels.ts'
 import { rangesOf as rangesOn } from '../src/recipe/evidence/ranges.ts'
 import { OpenSessions } from '../src/recipe/open-sessions.ts'
-import { looked } from '../src/recipe/quantize/looked.ts'
+import { rangesAndChannels } from '../src/recipe/quantize/ranges-and-channels.ts'
 import type { CalibrationReport, ChannelsReport } from '../src/report/index.ts'
 import { decibels, kernelsOf, modelWith, randomValue, rangesOf, runOnce } from './quantize-kit.ts'
 
@@ -225,7 +225,7 @@ describe('ranges and channels from one run of each row', () => {
     const model = modelWith(text, { k: [1, 4, 1, 1], w: [144, 3] })
     const sessions = new OpenSessions(startRuntimes(1))
     try {
-      const together = await looked(sessions, model, data, { samples: 36 })
+      const together = await rangesAndChannels(sessions, model, data, { samples: 36 })
       return [together, [await rangesOn(model, data, 'minmax', { samples: 36 }), await channelsOf(model, data)]]
     } finally {
       await sessions.closeAll()

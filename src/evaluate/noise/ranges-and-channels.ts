@@ -1,14 +1,15 @@
 import type { Dataset } from '../../data/index.ts'
-import type { Feeds, Fetched, Session } from '../../engine/index.ts'
+import type { Extremes, Feeds, Fetched, Session } from '../../engine/index.ts'
 import type { CalibrationReport, ChannelsReport } from '../../report/index.ts'
 import { take } from '../calibration/calibrate.ts'
 import { RangeObserver } from '../calibration/observer.ts'
 import { BUDGET, HELD, planRuns } from '../calibration/plan-runs.ts'
-import { feedsOf, rowsPerRun } from '../feeds.ts'
-import { type ChannelSession, Channels, channelsReport, toldChannels } from './channels.ts'
+import { rowsPerRun } from '../feeds.ts'
+import { type ChannelSession, Channels, channelsReport, type ToldChannels, toldChannels } from './channels.ts'
+import { type RunRowsOptions, runRows } from './run-rows.ts'
 
 /** Outputs of a model that tell of values and of their channels, by value name. */
-export interface LookingModel {
+export interface ProbeOutputs {
   readonly probes: ChannelSession['probes']
   readonly packs: ChannelSession['packs']
   /** Least, greatest, sum and number of the elements of a value, where its channels do not tell them. */
@@ -18,7 +19,7 @@ export interface LookingModel {
   >
 }
 
-export interface LookOptions {
+export interface RangesAndChannelsOptions extends Pick<RunRowsOptions, 'loadMs' | 'openAnother' | 'signal'> {
   /** Values whose ranges are wanted: each is an input, or one of the model's outputs tells of it. */
   readonly names: readonly string[]
   /** Rows to take ranges from: the first `samples` of `indices`, or of the set. */
@@ -26,134 +27,100 @@ export interface LookOptions {
   readonly indices?: readonly number[]
   /** Of these the rows that channels are looked at on. */
   readonly channelRows: number
-  /** What a session takes to open. */
-  readonly loadMs: number
   readonly onRow?: (done: number, of: number) => void
-  readonly signal?: AbortSignal
 }
 
-export interface LookedAt {
+export interface RangesAndChannels {
   readonly calibration: CalibrationReport
   readonly channels: ChannelsReport
 }
 
 /**
- * The extremes that `calibrate` takes and the statistics of `measureChannels`, from one run of each row. `openAnother`
- * is called once, where the runs left are worth one more session, which joins when it is there, if runs are then still to begin. Null where the values
- * are too large to be looked at together, or one of them is not finite or empty: the two measures tell more of those.
+ * The extremes that `calibrate` takes and the statistics of `measureChannels`, from one run of each row. Null where the
+ * values are too large to be looked at together, or one of them is not finite or empty: the two measures tell more of
+ * those.
  */
 export async function measureRangesAndChannels(
   session: Session,
-  { probes, packs, whole }: LookingModel,
+  outputs: ProbeOutputs,
   data: Dataset,
-  { names, samples, channelRows, loadMs, onRow, signal, ...rows }: LookOptions,
-  openAnother: (wanted: () => boolean) => Promise<Session | null>,
-): Promise<LookedAt | null> {
-  const indices = (rows.indices ?? Array.from({ length: data.rows }, (_, i) => i)).slice(0, samples)
+  options: RangesAndChannelsOptions,
+): Promise<RangesAndChannels | null> {
+  const { names, samples, channelRows, onRow } = options
+  const indices = (options.indices ?? Array.from({ length: data.rows }, (_, i) => i)).slice(0, samples)
   const inputs = new Set(session.inputs.map((port) => port.name))
   const inner = names.filter((name) => !inputs.has(name))
-  const share = BUDGET / HELD
-  const looked = [...new Set([...inner, ...probes.keys()])]
-  const most = rowsPerRun(session.inputs, data, 8)
-  const { batch, groups } = await planRuns(session, data, { inner: looked, indices, most, share })
+  const { batch, groups } = await planRuns(session, data, {
+    inner: [...new Set([...inner, ...outputs.probes.keys()])],
+    indices,
+    most: rowsPerRun(session.inputs, data, 8),
+    share: BUDGET / HELD,
+  })
   if (groups.length > 1) return null
-  const ranges = new Map(names.map((name) => [name, new RangeObserver(false)]))
-  const channels = new Map([...probes.keys()].map((name) => [name, new Channels()]))
-  let done = 0
-  let allTold = true
-  let ofChannels = 0
-
-  const note = (feeds: Feeds, fetched: Fetched, count: number) => {
-    for (const [name, value] of Object.entries(feeds)) take(ranges.get(name), value, count)
-    const told = toldChannels(fetched, packs)
-    const notes = (name: string, min: Float32Array, max: Float32Array, sum: Float32Array, elements: number) => {
-      const seen = together(min, max, sum)
-      if (elements === 0 || !seen.finite) allTold = false
-      else ranges.get(name)!.note({ ...seen, elements }, count)
-    }
-    for (const name of inner) {
-      const known = told.get(name)
-      if (known) notes(name, known.min, known.max, known.mean, known.elements)
-      else {
-        const { min, max, sum, size } = whole.get(name)!
-        const numbers = (output: string) => fetched[output]!.data as Float32Array
-        notes(name, numbers(min), numbers(max), numbers(sum), Number(numbers(size)[0]))
-      }
-    }
-    if (done < channelRows) {
-      for (const [name, channelsOfRun] of told) channels.get(name)!.add(channelsOfRun)
-      ofChannels += count
-    }
-    done += count
-    onRow?.(done, indices.length)
-  }
-
-  const sessions = [session]
-  const running: Promise<() => void>[] = []
-  /** Runs that each session has begun and not ended. */
-  const busy = new Map([[session, 0]])
-  let joining: Promise<void> | undefined
-  let begun = 0
-  try {
-    for await (const part of readAhead(data.read({ indices, batch }))) {
-      signal?.throwIfAborted()
-      const feeds = feedsOf(part, session.inputs, data)
-      const started = performance.now()
-      const free = sessions.reduce((a, b) => (busy.get(b)! < busy.get(a)! ? b : a))
-      busy.set(free, busy.get(free)! + 1)
-      const run = free.run(feeds).finally(() => busy.set(free, busy.get(free)! - 1))
-      running.push(run.then((fetched) => () => note(feeds, fetched, part.indices.length)))
-      begun++
-      // Runs end in any order and are taken in as the rows stand; a session has its next row at hand when it ends one.
-      while (running.length >= (begun === 1 ? 1 : 2 * sessions.length)) (await running.shift()!)()
-      if (begun !== 1) continue
-      const left = ((performance.now() - started) * (indices.length - done)) / batch
-      if (left <= Math.max(LEAST_WORTH_MS, 4 * loadMs)) continue
-      joining = openAnother(() => begun * batch < indices.length).then((another) => {
-        if (!another) return
-        busy.set(another, 0)
-        sessions.push(another)
-      })
-      joining.catch(() => {})
-    }
-    for (const run of running.splice(0)) (await run)()
-  } finally {
-    await Promise.allSettled([...running, joining])
-  }
-  await joining
-  if (!allTold || done === 0) return null
-  const dataDigest = await data.digest()
-  return {
-    calibration: {
-      kind: 'calibration',
-      version: 1,
-      method: 'minmax',
-      samples: done,
-      dataDigest,
-      ...rangesOfAll(ranges),
-    },
-    channels: channelsReport(probes, channels, ofChannels, dataDigest),
-  }
+  const seen = new Observations(outputs, names, inner)
+  await runRows(session, data, { ...options, indices, batch }, (feeds, fetched, count) => {
+    seen.add(feeds, fetched, count, seen.rows < channelRows)
+    onRow?.(seen.rows, indices.length)
+  })
+  return seen.allTold && seen.rows > 0 ? seen.reports(await data.digest()) : null
 }
 
-/** The same, the next one on its way while whoever asked is busy with one. */
-async function* readAhead<T>(source: AsyncIterable<T>): AsyncGenerator<T> {
-  const items = source[Symbol.asyncIterator]()
-  try {
-    let next = items.next()
-    for (let item = await next; !item.done; item = await next) {
-      next = items.next()
-      // A failure is told to who asks for it.
-      next.catch(() => {})
-      yield item.value
+/** What runs told of the ranges of values, and of their channels, so far. */
+class Observations {
+  readonly #outputs: ProbeOutputs
+  readonly #inner: readonly string[]
+  readonly #ranges: ReadonlyMap<string, RangeObserver>
+  readonly #channels: ReadonlyMap<string, Channels>
+  #channelRows = 0
+  rows = 0
+  /** Whether every value was finite and had elements. */
+  allTold = true
+
+  /** @param inner Those of `names` that are no inputs. */
+  constructor(outputs: ProbeOutputs, names: readonly string[], inner: readonly string[]) {
+    this.#outputs = outputs
+    this.#inner = inner
+    this.#ranges = new Map(names.map((name) => [name, new RangeObserver(false)]))
+    this.#channels = new Map([...outputs.probes.keys()].map((name) => [name, new Channels()]))
+  }
+
+  /** Takes in a run of `count` rows. */
+  add(feeds: Feeds, fetched: Fetched, count: number, withChannels: boolean): void {
+    for (const [name, value] of Object.entries(feeds)) take(this.#ranges.get(name), value, count)
+    const told = toldChannels(fetched, this.#outputs.packs)
+    for (const name of this.#inner) {
+      const channels = told.get(name)
+      const extremes = channels ? extremesOfChannels(channels) : this.#wholeExtremes(name, fetched)
+      if (extremes.elements === 0 || !extremes.finite) this.allTold = false
+      else this.#ranges.get(name)!.note(extremes, count)
     }
-  } finally {
-    await items.return?.()
+    this.rows += count
+    if (!withChannels) return
+    for (const [name, channels] of told) this.#channels.get(name)!.add(channels)
+    this.#channelRows += count
+  }
+
+  #wholeExtremes(name: string, fetched: Fetched): Extremes {
+    const { min, max, sum, size } = this.#outputs.whole.get(name)!
+    const numbers = (output: string) => fetched[output]!.data as Float32Array
+    return extremesOver(numbers(min), numbers(max), numbers(sum), Number(numbers(size)[0]))
+  }
+
+  reports(dataDigest: string): RangesAndChannels {
+    const { probes } = this.#outputs
+    return {
+      calibration: {
+        kind: 'calibration',
+        version: 1,
+        method: 'minmax',
+        samples: this.rows,
+        dataDigest,
+        ...rangesOfAll(this.#ranges),
+      },
+      channels: channelsReport(probes, this.#channels, this.#channelRows, dataDigest),
+    }
   }
 }
-
-/** Half of the runs left are spared by another session: twice what it takes to open, and what handing it the model takes. */
-const LEAST_WORTH_MS = 150
 
 function rangesOfAll(observers: ReadonlyMap<string, RangeObserver>): Pick<CalibrationReport, 'ranges' | 'unseen'> {
   const seen = [...observers].filter(([, observer]) => observer.seen && observer.notFinite === 0)
@@ -169,13 +136,16 @@ function rangesOfAll(observers: ReadonlyMap<string, RangeObserver>): Pick<Calibr
   }
 }
 
+const extremesOfChannels = ({ min, max, mean, elements }: ToldChannels): Extremes =>
+  extremesOver(min, max, mean, elements)
+
 /** What is not finite somewhere makes a sum, or a mean, that is not, and so a sum of these. */
-function together(min: Float32Array, max: Float32Array, sum: Float32Array) {
-  let [low, high, total] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY, 0]
-  for (let i = 0; i < min.length; i++) {
-    if (min[i]! < low) low = min[i]!
-    if (max[i]! > high) high = max[i]!
-    total += sum[i]!
+function extremesOver(mins: Float32Array, maxs: Float32Array, sums: Float32Array, elements: number): Extremes {
+  let [min, max, total] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY, 0]
+  for (let i = 0; i < mins.length; i++) {
+    if (mins[i]! < min) min = mins[i]!
+    if (maxs[i]! > max) max = maxs[i]!
+    total += sums[i]!
   }
-  return { min: low, max: high, finite: Number.isFinite(total) }
+  return { min, max, elements, finite: Number.isFinite(total) }
 }

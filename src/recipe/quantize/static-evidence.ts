@@ -6,15 +6,15 @@ import { channelsOf } from '../evidence/channels.ts'
 import { rangesOf } from '../evidence/ranges.ts'
 import type { OpenSessions } from '../open-sessions.ts'
 import { together } from '../together.ts'
-import { looked } from './looked.ts'
 import type { QuantizeOptions } from './quantize-options.ts'
 import { quantizeStep } from './quantize-steps.ts'
+import { rangesAndChannels } from './ranges-and-channels.ts'
 
 /**
  * Ranges and channels of the values that static quantization asks for.
  *
  * @param free Ends when a process is free.
- * @param busy Ends when a second one is.
+ * @param secondFree Ends when a second one is; null where it is from the start.
  * @throws UserError `bad-data` where there are no rows.
  */
 export async function staticEvidence(
@@ -22,7 +22,7 @@ export async function staticEvidence(
   model: Model,
   options: QuantizeOptions,
   free: Promise<void>,
-  busy: Promise<void> | null,
+  secondFree: Promise<void> | null,
 ): Promise<readonly Report[]> {
   const { data, calibration = 'minmax' } = options
   if (!data)
@@ -40,7 +40,9 @@ export async function staticEvidence(
     const over = new AbortController()
     // A fault in it is the pass's own, which will meet it.
     const meanwhile = () => codeWhile(model, options, over.signal).catch(() => {})
-    return looked(sessions, model, data, { ...options, free, busy, meanwhile }).finally(() => over.abort())
+    return rangesAndChannels(sessions, model, data, { ...options, free, secondFree, meanwhile }).finally(() =>
+      over.abort(),
+    )
   }
   // These look at whole values in this very process, which a model that cannot run would take along: it ran before.
   await free

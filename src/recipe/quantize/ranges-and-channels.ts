@@ -1,5 +1,5 @@
 import type { Dataset } from '../../data/index.ts'
-import { CALIBRATION_ROWS, type LookedAt, measureRangesAndChannels } from '../../evaluate/index.ts'
+import { CALIBRATION_ROWS, measureRangesAndChannels, type RangesAndChannels } from '../../evaluate/index.ts'
 import { inferTypes, type Model } from '../../ir/index.ts'
 import { channelProbes } from '../../passes/index.ts'
 import { letOthersRun } from '../../platform/index.ts'
@@ -10,23 +10,23 @@ import { LEAN } from '../lean.ts'
 import type { OpenSessions } from '../open-sessions.ts'
 import { together } from '../together.ts'
 
-interface LookOptions extends RangeOptions {
+interface RangesAndChannelsOptions extends RangeOptions {
   /** Ends when a process is free to look; at once unless said. */
   readonly free?: Promise<unknown> | undefined
   /** Ends when a second process is free to look; at once unless said. */
-  readonly busy?: Promise<void> | null | undefined
+  readonly secondFree?: Promise<void> | null | undefined
   /** What this process shall do while others look. */
   readonly meanwhile?: (() => Promise<void>) | undefined
 }
 
 /** Extremes and channels of the values that static quantization asks for, from one run of each row where that can be. */
-export function looked(
+export function rangesAndChannels(
   sessions: OpenSessions,
   model: Model,
   data: Dataset,
-  options: LookOptions,
+  options: RangesAndChannelsOptions,
 ): Promise<readonly [CalibrationReport, ChannelsReport]> {
-  let both: Promise<LookedAt | null> | undefined
+  let both: Promise<RangesAndChannels | null> | undefined
   const look = () => (both ??= lookOnce(sessions, model, data, options))
   return together(
     rangesOf(model, data, 'minmax', { ...options, extremes: async () => (await look())?.calibration ?? null }),
@@ -42,8 +42,8 @@ async function lookOnce(
   sessions: OpenSessions,
   model: Model,
   data: Dataset,
-  { samples = CALIBRATION_ROWS, indices, signal, onProgress, free, busy, meanwhile }: LookOptions,
-): Promise<LookedAt | null> {
+  { samples = CALIBRATION_ROWS, indices, signal, onProgress, free, secondFree, meanwhile }: RangesAndChannelsOptions,
+): Promise<RangesAndChannels | null> {
   const types = inferTypes(model)
   const inputs = new Set(model.graph.inputs.map(({ name }) => name))
   const names = calibratedNames(model)
@@ -57,27 +57,22 @@ async function lookOnce(
   void (meanwhile?.() ?? letOthersRun()).then(() => isFixed(model) && inferTypes(probed.model))
   try {
     const session = await opening[0]!
-    return await measureRangesAndChannels(
-      session,
-      probed,
-      data,
-      {
-        names,
-        samples,
-        channelRows: CHANNEL_ROWS,
-        loadMs: session.loadMs,
-        ...(indices ? { indices } : {}),
-        ...(signal ? { signal } : {}),
-        onRow: (done, of) => onProgress?.(`calibrating: row ${done} of ${of}`),
-      },
-      async (wanted) => {
-        await busy
+    return await measureRangesAndChannels(session, probed, data, {
+      names,
+      samples,
+      channelRows: CHANNEL_ROWS,
+      loadMs: session.loadMs,
+      async openAnother(wanted) {
+        await secondFree
         if (!wanted()) return null
         const another = sessions.open(probed.model, LEAN)
         opening.push(another)
         return another
       },
-    )
+      ...(indices ? { indices } : {}),
+      signal,
+      onRow: (done, of) => onProgress?.(`calibrating: row ${done} of ${of}`),
+    })
   } finally {
     for (const one of opening) sessions.release(one)
   }
