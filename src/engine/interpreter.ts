@@ -47,17 +47,15 @@ interface Frame {
   readonly attributes?: ReadonlyMap<string, Attribute>
 }
 
+type Observer = (name: string, value: Value) => void
+
 /** A graph ready to be run many times: weights are decoded once, the order of work is the order of its nodes. */
 export interface Interpreter {
   /**
    * Computes the named values from the graph inputs and nothing that they do not need. `observe` sees every value of
    * the main graph as it is made. A node without a value is a UserError that names it.
    */
-  run(
-    feeds: ReadonlyMap<string, Value>,
-    fetch: readonly string[],
-    observe?: (name: string, value: Value) => void,
-  ): ReadonlyMap<string, Value>
+  run(feeds: ReadonlyMap<string, Value>, fetch: readonly string[], observe?: Observer): ReadonlyMap<string, Value>
   /** Operators, of the model and its functions, that have no rule. */
   readonly unsupported: readonly string[]
 }
@@ -66,7 +64,16 @@ const functionKey = (node: { domain: string; overload?: string }, name: string):
   `${node.domain}\u0000${name}\u0000${node.overload ?? ''}`
 
 export interface InterpreterOptions {
+  /**
+   * Carry float32, float16 and bfloat16 as float64 without rounding. Such values are handed out as float64, and may be
+   * fed as float64.
+   */
   readonly float64?: boolean
+  /**
+   * Integer kernels as on x86 processors without VNNI: two neighbouring products of an unsigned and a signed 8-bit code
+   * are added in 16 bits, saturating. Shows on any machine what such a processor would answer. It needs the integer
+   * operators themselves; a model that says DequantizeLinear → Conv → QuantizeLinear is float arithmetic here.
+   */
   readonly saturate16?: boolean
 }
 
@@ -74,68 +81,56 @@ export interface InterpreterOptions {
  * The operator table as an interpreter of a model, its functions and nested graphs. Weights are decoded once, when they
  * are first read.
  */
-export function interpreterOf(model: Model, options: InterpreterOptions = {}): Interpreter {
-  const float64 = options.float64 ?? false
-  const functions = new Map(model.functions.map((fn) => [functionKey(fn, fn.name), fn]))
-  const decoded = new WeakMap<Tensor, Value>()
+export const interpreterOf = (model: Model, options: InterpreterOptions = {}): Interpreter =>
+  new TableInterpreter(model, options)
 
-  const load = (tensor: Tensor): Value => {
-    const known = decoded.get(tensor)
+class TableInterpreter implements Interpreter {
+  readonly unsupported: readonly string[]
+  readonly #model: Model
+  readonly #float64: boolean
+  readonly #saturate16: boolean
+  readonly #functions: ReadonlyMap<string, ModelFunction>
+  readonly #decoded = new WeakMap<Tensor, Value>()
+
+  constructor(model: Model, { float64 = false, saturate16 = false }: InterpreterOptions) {
+    this.#model = model
+    this.#float64 = float64
+    this.#saturate16 = saturate16
+    this.#functions = new Map(model.functions.map((fn) => [functionKey(fn, fn.name), fn]))
+    this.unsupported = unsupportedOperators(model, this.#functions)
+  }
+
+  run(feeds: ReadonlyMap<string, Value>, fetch: readonly string[], observe?: Observer): ReadonlyMap<string, Value> {
+    const { graph, opsets } = this.#model
+    const scope = new Scope(this.#constantsOf(graph))
+    for (const [name, value] of feeds) scope.set(name, value)
+    this.#runNodes(graph.nodes, fetch, scope, { opsets }, observe)
+    return new Map(fetch.map((name) => [name, valueIn(scope, name)]))
+  }
+
+  #load(tensor: Tensor): Value {
+    const known = this.#decoded.get(tensor)
     if (known) return known
-    const value = fromTensor(tensor, float64)
-    decoded.set(tensor, value)
+    const value = fromTensor(tensor, this.#float64)
+    this.#decoded.set(tensor, value)
     return value
   }
-  const constantsOf = (graph: Graph) => {
+
+  #constantsOf(graph: Graph): (name: string) => Value | undefined {
     const sparse = new Map((graph.sparseInitializers ?? []).map((tensor) => [tensor.values.name, tensor]))
-    return (name: string): Value | undefined => {
+    return (name) => {
       const tensor = graph.initializers.get(name)
-      if (tensor) return load(tensor)
+      if (tensor) return this.#load(tensor)
       const given = sparse.get(name)
-      return given && dense(given, load)
+      return given && dense(given, (part) => this.#load(part))
     }
   }
 
-  const evaluate = (node: Node, scope: Scope, frame: Frame): readonly Value[] => {
-    const inputs = node.inputs.map((name) => {
-      if (name === '') return undefined
-      const value = scope.get(name)
-      if (!value) throw failure(node, `its input "${name}" has no value`)
-      return value
-    })
-    const resolved = frame.attributes ? withAttributes(node, frame.attributes) : node
-    const local = functions.get(functionKey(node, node.opType))
-    if (local) return callFunction(local, resolved, inputs)
-    const kernel = kernelOf(node)
-    if (!kernel) throw failure(node, `the reference engine has no rule for ${operatorName(node)}`)
-    try {
-      const outputs = applyKernel(kernel, {
-        node: resolved,
-        inputs,
-        opset: frame.opsets.get(node.domain) ?? 1,
-        float64,
-        saturate16: options.saturate16 ?? false,
-        runGraph: (graph, given) => runNested(graph, given, scope, frame),
-      })
-      if (!outputs) throw failure(node, 'its result is random')
-      return outputs
-    } catch (error) {
-      if (error instanceof EvaluationError || error instanceof RangeError) throw failure(node, error.message, error)
-      throw error
-    }
-  }
-
-  const runNodes = (
-    nodes: readonly Node[],
-    wanted: readonly string[],
-    scope: Scope,
-    frame: Frame,
-    observe?: (name: string, value: Value) => void,
-  ): void => {
+  #runNodes(nodes: readonly Node[], wanted: readonly string[], scope: Scope, frame: Frame, observe?: Observer): void {
     const { needed, uses } = planOf(nodes, wanted)
     for (const node of nodes) {
       if (!needed.has(node)) continue
-      const outputs = evaluate(node, scope, frame)
+      const outputs = this.#evaluate(node, scope, frame)
       for (const [i, name] of node.outputs.entries()) {
         const value = outputs[i]
         if (name === '' || !value) continue
@@ -151,39 +146,61 @@ export function interpreterOf(model: Model, options: InterpreterOptions = {}): I
     }
   }
 
-  const runNested = (graph: Graph, inputs: readonly (Value | undefined)[], outer: Scope, frame: Frame): Value[] => {
-    const scope = new Scope(constantsOf(graph), outer)
-    for (const [i, { name }] of graph.inputs.entries()) {
-      const value = inputs[i]
-      if (value) scope.set(name, value)
+  #evaluate(node: Node, scope: Scope, frame: Frame): readonly Value[] {
+    const inputs = node.inputs.map((name) => {
+      if (name === '') return undefined
+      const value = scope.get(name)
+      if (!value) throw failure(node, `its input "${name}" has no value`)
+      return value
+    })
+    const resolved = frame.attributes ? withAttributes(node, frame.attributes) : node
+    const local = this.#functions.get(functionKey(node, node.opType))
+    if (local) return this.#callFunction(local, resolved, inputs)
+    const kernel = kernelOf(node)
+    if (!kernel) throw failure(node, `the reference engine has no rule for ${operatorName(node)}`)
+    try {
+      const outputs = applyKernel(kernel, {
+        node: resolved,
+        inputs,
+        opset: frame.opsets.get(node.domain) ?? 1,
+        float64: this.#float64,
+        saturate16: this.#saturate16,
+        runGraph: (graph, given) => this.#runNested(graph, given, scope, frame),
+      })
+      if (!outputs) throw failure(node, 'its result is random')
+      return outputs
+    } catch (error) {
+      if (error instanceof EvaluationError || error instanceof RangeError) throw failure(node, error.message, error)
+      throw error
     }
-    const names = graph.outputs.map((output) => output.name)
-    runNodes(graph.nodes, names, scope, frame)
-    return names.map((name) => valueIn(scope, name))
   }
 
-  const callFunction = (fn: ModelFunction, node: Node, inputs: readonly (Value | undefined)[]): Value[] => {
+  #runNested(graph: Graph, inputs: readonly (Value | undefined)[], outer: Scope, frame: Frame): Value[] {
+    const scope = new Scope(this.#constantsOf(graph), outer)
+    const names = graph.inputs.map(({ name }) => name)
+    bind(scope, names, inputs)
+    const wanted = graph.outputs.map(({ name }) => name)
+    this.#runNodes(graph.nodes, wanted, scope, frame)
+    return wanted.map((name) => valueIn(scope, name))
+  }
+
+  #callFunction(fn: ModelFunction, call: Node, inputs: readonly (Value | undefined)[]): Value[] {
     const scope = new Scope(() => undefined)
-    for (const [i, name] of fn.inputs.entries()) {
-      const value = inputs[i]
-      if (value) scope.set(name, value)
-    }
-    const frame = { opsets: fn.opsets, attributes: new Map([...fn.defaults, ...node.attributes]) }
+    bind(scope, fn.inputs, inputs)
+    const frame = { opsets: fn.opsets, attributes: new Map([...fn.defaults, ...call.attributes]) }
     // An optional input that the caller leaves out is left out of the calls inside.
     const absent = new Set(fn.inputs.filter((_, i) => !inputs[i]))
     const nodes = absent.size === 0 ? fn.nodes : fn.nodes.map((inner) => without(inner, absent))
-    runNodes(nodes, fn.outputs, scope, frame)
+    this.#runNodes(nodes, fn.outputs, scope, frame)
     return fn.outputs.map((name) => valueIn(scope, name))
   }
+}
 
-  return {
-    unsupported: unsupportedOperators(model, functions),
-    run(feeds, fetch, observe) {
-      const scope = new Scope(constantsOf(model.graph))
-      for (const [name, value] of feeds) scope.set(name, value)
-      runNodes(model.graph.nodes, fetch, scope, { opsets: model.opsets }, observe)
-      return new Map(fetch.map((name) => [name, valueIn(scope, name)]))
-    },
+/** Gives the inputs of a body their values; those that are left out stay without. */
+function bind(scope: Scope, names: readonly string[], values: readonly (Value | undefined)[]): void {
+  for (const [i, name] of names.entries()) {
+    const value = values[i]
+    if (value) scope.set(name, value)
   }
 }
 

@@ -15,23 +15,11 @@ import {
 import { UserError } from '../platform/index.ts'
 import { checkFeeds } from './feeds.ts'
 import { groupNames } from './fetch-groups.ts'
-import { interpreterOf, valueNames } from './interpreter.ts'
+import { type InterpreterOptions, interpreterOf, valueNames } from './interpreter.ts'
 import { portsOf } from './ports.ts'
 import type { Engine, Feeds, Fetched, PortValue, Session, TensorValue } from './session.ts'
 
-export interface ReferenceOptions {
-  /**
-   * Carry float32, float16 and bfloat16 as float64 without rounding. Such values are handed out as float64, and may be
-   * fed as float64.
-   */
-  readonly float64?: boolean
-  /**
-   * Integer kernels as on x86 processors without VNNI: two neighbouring products of an unsigned and a signed 8-bit code
-   * are added in 16 bits, saturating. Shows on any machine what such a processor would answer. It needs the integer
-   * operators themselves; a model that says DequantizeLinear → Conv → QuantizeLinear is float arithmetic here.
-   */
-  readonly saturate16?: boolean
-}
+export type { InterpreterOptions as ReferenceOptions }
 
 /**
  * The engine that computes each operator slowly and exactly, the oracle for the others: every floating result is
@@ -41,7 +29,7 @@ export interface ReferenceOptions {
 export const reference: Engine = referenceWith()
 
 /** The reference engine that carries wider numbers, or saturates as some processors do. */
-export function referenceWith(options: ReferenceOptions = {}): Engine {
+export function referenceWith(options: InterpreterOptions = {}): Engine {
   const name = `reference${options.float64 ? ' float64' : ''}${options.saturate16 ? ' without VNNI' : ''}`
   return { name, open: async (model) => openReference(model, name, options) }
 }
@@ -50,7 +38,7 @@ export function referenceWith(options: ReferenceOptions = {}): Engine {
 const isCarried = (dtype: string): boolean =>
   dtype === 'string' || (dtype in DTYPES && isNumeric(dtype as DType) && DTYPES[dtype as DType].bits >= 8)
 
-function openReference(model: Model, name: string, options: ReferenceOptions): Session {
+function openReference(model: Model, name: string, options: InterpreterOptions): Session {
   const interpreter = interpreterOf(model, options)
   if (interpreter.unsupported.length > 0)
     throw new UserError('unsupported', `The reference engine has no rule for ${interpreter.unsupported.join(', ')}.`, {
