@@ -1,4 +1,5 @@
 import { type Dataset, sampleRows, subset } from '../data/index.ts'
+import type { NumericArray } from '../ir/index.ts'
 import { UserError } from '../platform/index.ts'
 import {
   type CandidateSpec,
@@ -51,6 +52,13 @@ const FEWEST_TRAINING_ROWS = 256
 /** The name of the model that was tuned to be integers. */
 const TUNED = 'tuned-int8'
 
+/** A model to train, and the candidates that it is built as. */
+interface Training {
+  readonly id: string
+  make(settings: TrainStudentOptions): Promise<Trained>
+  specs(trained: Trained): readonly CandidateSpec[]
+}
+
 /**
  * Trains students within `seconds`, each towards the answers of the original, and builds each in float and in
  * integers; and tunes the original to the fastest of the placements that were timed. What the model does not allow is
@@ -63,69 +71,65 @@ export async function trainStudents(
   options: TrainingOptions,
 ): Promise<{ readonly trials: readonly Trial[]; readonly tensors: Trained['tensors'] }> {
   const { bench } = pool
+  const { seed, threads, label, signal, onProgress } = options
   const trials: Trial[] = []
-  let tensors: Trained['tensors'] = new Map()
+  const tensors = new Map<string, NumericArray>()
   const trainData = rowsInTime(data, pool, budget, options)
-  const asked = new Map()
+  const shared = { seed, threads, label, signal, cache: bench.cache, asked: new Map() }
   const started = budget.elapsed
-  const fastest = fastestStatic(pool)
+  const trainings = [...(await tuningOf(pool, trainData)), ...studentsOf(pool, trainData)]
   // Equal parts; what a plan that does not fit leaves goes to those behind it. The shares hang on the model alone, so
   // that an interrupted search finds its trainings again.
-  let [left, waiting] = [options.seconds, PLANS.length + (fastest ? 1 : 0)]
-  const train = async (
-    id: string,
-    make: (settings: TrainStudentOptions) => Promise<Trained>,
-    specs: (trained: Trained) => readonly CandidateSpec[],
-  ) => {
-    options.signal?.throwIfAborted()
+  let left = options.seconds
+  for (const [place, { id, make, specs }] of trainings.entries()) {
+    signal?.throwIfAborted()
     if (budget.elapsed - started > options.seconds) {
       budget.leaveOut(`training ${id}`)
-      return
+      continue
     }
-    let trained: Trained
-    const seconds = left / waiting--
-    try {
-      trained = await make({
-        seconds,
-        seed: options.seed,
-        threads: options.threads,
-        label: options.label,
-        cache: bench.cache,
-        asked,
-        signal: options.signal,
-        onProgress: (text) => options.onProgress?.(`training ${id}: ${text}`),
-      })
-    } catch (error) {
+    const seconds = left / (trainings.length - place)
+    const say = (text: string) => onProgress?.(`training ${id}: ${text}`)
+    const trained = await make({ ...shared, seconds, onProgress: say }).catch((error: unknown) => {
       if (!(error instanceof UserError)) throw error
       pool.warnings.push(`${id} was not trained: ${error.message}`)
-      return
-    }
+      return null
+    })
+    if (!trained) continue
     left -= seconds
-    tensors = new Map([...tensors, ...trained.tensors])
+    for (const [digest, numbers] of trained.tensors) tensors.set(digest, numbers)
     bench.addTrained(id, trained.trail)
     for (const spec of specs(trained)) {
       const trial = await pool.build(spec)
       if (trial) trials.push(trial)
     }
   }
-  const { model } = bench.original
-  if (fastest) {
-    const { pass, words } = fastest.built.spec
-    const placement = { pass, costs: await bench.costsFor(fastest.built.spec) }
-    await train(
-      TUNED,
-      (settings) => trainIntegers(model, trainData, placement, settings),
-      (trained) => [{ id: TUNED, words: `${words}, weights and scales ${trained.words}`, base: TUNED }],
-    )
-  }
-  const calibrated = bench.rows.calibrate.indices.length > 0
-  for (const { id, words, shape } of PLANS)
-    await train(
-      id,
-      (settings) => trainStudent(model, trainData, shape, settings),
-      (trained) => studentSpecs(id, `${words} (${trained.words})`, calibrated),
-    )
   return { trials, tensors }
+}
+
+/** Tuning the original to the fastest placement of integers; none where none gains. */
+async function tuningOf(pool: Pool, data: Dataset): Promise<readonly Training[]> {
+  const fastest = fastestStatic(pool)
+  if (!fastest) return []
+  const { bench } = pool
+  const { pass, words } = fastest.built.spec
+  const placement = { pass, costs: await bench.costsFor(fastest.built.spec) }
+  return [
+    {
+      id: TUNED,
+      make: (settings) => trainIntegers(bench.original.model, data, placement, settings),
+      specs: (trained) => [{ id: TUNED, words: `${words}, weights and scales ${trained.words}`, base: TUNED }],
+    },
+  ]
+}
+
+/** Every smaller student of the original. */
+function studentsOf({ bench }: Pool, data: Dataset): readonly Training[] {
+  const calibrated = bench.rows.calibrate.indices.length > 0
+  return PLANS.map(({ id, words, shape }) => ({
+    id,
+    make: (settings) => trainStudent(bench.original.model, data, shape, settings),
+    specs: (trained) => studentSpecs(id, `${words} (${trained.words})`, calibrated),
+  }))
 }
 
 /** The rows that there is time to learn from, by seed. */

@@ -32,10 +32,6 @@ export class RangeObserver {
     this.#known = known
   }
 
-  get byteLength(): number {
-    return this.#histogram?.byteLength ?? 0
-  }
-
   get seen(): boolean {
     return this.#min <= this.#max
   }

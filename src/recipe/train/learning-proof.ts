@@ -35,7 +35,7 @@ export interface LearningRows {
 }
 
 /** The largest accepted loss, in units of the metric, unless said: one point. */
-export const DEFAULT_MARGIN = 0.01
+const DEFAULT_MARGIN = 0.01
 const SECONDS = 4
 
 /**
