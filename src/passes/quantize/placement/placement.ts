@@ -1,5 +1,5 @@
-import { type Graph, type GraphIndex, type Node, nodeLabel } from '../../../ir/index.ts'
-import type { ObservedRange, PlanOptions } from '../units/plan-options.ts'
+import { type GraphIndex, type Node, nodeLabel } from '../../../ir/index.ts'
+import type { PlanContext } from '../units/plan-context.ts'
 import type { NodeFacts } from '../units/quantize-rules.ts'
 import { type Roundings, roundedBy } from '../units/roundings.ts'
 import type { Unit } from '../units/unit.ts'
@@ -21,22 +21,20 @@ export interface Measured {
 /** Which candidates become integer, by `options.placement`. */
 export function placeUnits(
   candidates: ReadonlyMap<Node, Unit>,
-  graph: Graph,
-  index: GraphIndex,
-  facts: NodeFacts,
-  ranges: ReadonlyMap<string, ObservedRange>,
-  options: PlanOptions,
+  context: PlanContext,
   { roundings, costs, borderNs }: Measured,
 ): ReadonlyMap<Node, Unit> {
-  const { placement = 'balanced', noiseBudget } = options
+  const { facts, ranges } = context
+  const { placement = 'balanced', noiseBudget } = context.options
   const balanced = placement === 'balanced'
-  if (!balanced && noiseBudget === undefined) return dropLonely(candidates, graph, index)
+  if (!balanced && noiseBudget === undefined) return dropLonely(candidates, context)
   const elements = (name: string) => ranges.get(name)?.elements ?? UNKNOWN_ELEMENTS
   const prices = priceList(candidates, costs, borderNs, (unit) => costOf(unit, facts, elements))
   const cut = (price: number) => {
-    const split = leastCost(candidates, index, prices, elements, options, price > 0 ? roundings : null, price)
+    const noise = price > 0 && roundings ? { price, roundings } : null
+    const split = leastCost(candidates, context, { ...prices, elements }, noise)
     // Where integers are wanted everywhere, the cut only says what is too noisy.
-    return balanced ? split : dropLonely(split, graph, index)
+    return balanced ? split : dropLonely(split, context)
   }
   if (noiseBudget === undefined) return cut(0)
   if (!roundings) throw new Error('internal: a budget of noise without sensitivities')
@@ -79,67 +77,98 @@ function cheapestWithin(
  */
 function leastCost(
   candidates: ReadonlyMap<Node, Unit>,
-  index: GraphIndex,
-  { units: costs, border: priceOf }: PriceList,
-  elements: (value: string) => number,
-  options: PlanOptions,
-  roundings: Roundings | null,
-  price: number,
+  context: PlanContext,
+  prices: Prices,
+  noise: PricedNoise | null,
 ): ReadonlyMap<Node, Unit> {
-  const everywhere = options.placement !== undefined && options.placement !== 'balanced'
   const network = new CutNetwork()
-  const items = new Map<Unit, number>()
+  const items = new Map([...candidates.values()].map((unit) => [unit, network.item()]))
+  const { placement = 'balanced' } = context.options
+  const split: Split = { network, candidates, item: (unit) => items.get(unit)!, context }
+  payUnits(split, placement === 'balanced', prices.units, noise)
+  for (const [gate, product] of gatePairs(candidates, context.index)) {
+    network.edge(split.item(gate), split.item(product), TOGETHER)
+    network.edge(split.item(product), split.item(gate), TOGETHER)
+  }
+  if (noise) payRoundedValues(split, noise)
+  if (placement === 'balanced') payBorders(split, prices)
+  const integer = network.sourceSide()
+  return new Map([...candidates].filter(([, unit]) => integer.has(split.item(unit))))
+}
+
+/** What no cut goes through. */
+const TOGETHER = Number.MAX_SAFE_INTEGER
+
+/** A network whose source side is integer, with an item for each candidate. */
+interface Split {
+  readonly network: CutNetwork
+  readonly candidates: ReadonlyMap<Node, Unit>
+  readonly context: PlanContext
+  item(unit: Unit): number
+}
+
+interface PricedNoise {
+  /** Nanoseconds for noise as strong as the signal. */
+  readonly price: number
+  readonly roundings: Roundings
+}
+
+/** A unit pays its cost on its side; where float is only for what is too noisy, integers cost nothing but their noise. */
+function payUnits(
+  { network, candidates, item, context }: Split,
+  byCost: boolean,
+  costs: PriceList['units'],
+  noise: PricedNoise | null,
+): void {
+  for (const unit of candidates.values()) {
+    const { float, integer } = costs.get(unit)!
+    const forced = unit.depthwise && context.options.depthwise === 'int8'
+    const inside = noise ? noise.price * noise.roundings.inside(unit) : 0
+    network.edge(network.source, item(unit), forced ? TOGETHER : float)
+    network.edge(item(unit), network.sink, forced ? 0 : (byCost ? integer : 0) + inside)
+  }
+}
+
+/** A value pays for its rounding once, where any integer unit makes or reads it. */
+function payRoundedValues({ network, candidates, item }: Split, { price, roundings }: PricedNoise): void {
+  const users = new Map<string, Unit[]>()
+  for (const unit of candidates.values())
+    for (const name of roundedBy(unit)) users.set(name, [...(users.get(name) ?? []), unit])
+  for (const [name, units] of users) {
+    const rounded = network.item()
+    for (const unit of units) network.edge(item(unit), rounded, TOGETHER)
+    network.edge(rounded, network.sink, price * roundings.value(name))
+  }
+}
+
+/** A value pays for each way over the border between the sides once, however many read it there. */
+function payBorders(
+  { network, candidates, item, context: { index } }: Split,
+  { border: priceOf, elements }: Prices,
+): void {
   const readers = new Map<string, Unit[]>()
   const makers = new Map<string, Unit>()
-  const inside = new Set<Node>()
   for (const unit of candidates.values()) {
-    const item = network.item()
-    items.set(unit, item)
-    const both = costs.get(unit)!
-    const cost = everywhere ? { float: both.float, integer: 0 } : both
-    const noise = roundings ? price * roundings.inside(unit) : 0
-    const forced = unit.depthwise && options.depthwise === 'int8'
-    network.edge(network.source, item, forced ? Number.MAX_SAFE_INTEGER : cost.float)
-    network.edge(item, network.sink, forced ? 0 : cost.integer + noise)
     for (const name of unit.reads) readers.set(name, [...(readers.get(name) ?? []), unit])
     for (const name of unit.writes) makers.set(name, unit)
-    inside.add(unit.node)
-    if (unit.biasAdd) inside.add(unit.biasAdd.node)
-    if (unit.activation) inside.add(unit.activation.node)
   }
-  for (const [gate, product] of gatePairs(candidates, index)) {
-    network.edge(items.get(gate)!, items.get(product)!, Number.MAX_SAFE_INTEGER)
-    network.edge(items.get(product)!, items.get(gate)!, Number.MAX_SAFE_INTEGER)
-  }
-  if (roundings) {
-    const users = new Map<string, Unit[]>()
-    for (const unit of candidates.values())
-      for (const name of roundedBy(unit)) users.set(name, [...(users.get(name) ?? []), unit])
-    for (const [name, units] of users) {
-      const rounded = network.item()
-      for (const unit of units) network.edge(items.get(unit)!, rounded, Number.MAX_SAFE_INTEGER)
-      network.edge(rounded, network.sink, price * roundings.value(name))
-    }
-  }
-  for (const name of everywhere ? [] : new Set([...readers.keys(), ...makers.keys()])) {
+  for (const name of new Set([...readers.keys(), ...makers.keys()])) {
     const maker = makers.get(name)
     const units = readers.get(name) ?? []
-    const made = maker ? items.get(maker)! : network.sink
+    const made = maker ? item(maker) : network.sink
     if (units.length > 0) {
       const border = network.item()
-      for (const unit of units) network.edge(items.get(unit)!, border, Number.MAX_SAFE_INTEGER)
+      for (const unit of units) network.edge(item(unit), border, TOGETHER)
       network.edge(border, made, priceOf(elements(name)))
     }
     if (maker && !maker.floatOutput) {
       const border = network.item()
       network.edge(made, border, priceOf(elements(name)))
-      for (const unit of units) network.edge(border, items.get(unit)!, Number.MAX_SAFE_INTEGER)
+      for (const unit of units) network.edge(border, item(unit), TOGETHER)
       const floatReader = (index.consumers.get(name) ?? []).some((node) => !units.some((unit) => unit.node === node))
-      if (floatReader || index.outputs.has(name)) network.edge(border, network.sink, Number.MAX_SAFE_INTEGER)
+      if (floatReader || index.outputs.has(name)) network.edge(border, network.sink, TOGETHER)
     }
   }
-  const integer = network.sourceSide()
-  return new Map([...candidates].filter(([, unit]) => integer.has(items.get(unit)!)))
 }
 
 /** Sigmoid and the product with its own input: one kernel in float, so both stand on one side. */
@@ -156,6 +185,11 @@ interface PriceList {
   readonly units: ReadonlyMap<Unit, UnitCost>
   /** What it costs to bring a value of this many elements from one side to the other. */
   readonly border: (elements: number) => number
+}
+
+interface Prices extends PriceList {
+  /** Of a value, in one row. */
+  readonly elements: (value: string) => number
 }
 
 /**
@@ -194,7 +228,7 @@ function costOf(unit: Unit, facts: NodeFacts, elements: (value: string) => numbe
 }
 
 /** All candidates but the operators, other than products, that have no integer neighbour at all. */
-function dropLonely(candidates: ReadonlyMap<Node, Unit>, graph: Graph, index: GraphIndex): ReadonlyMap<Node, Unit> {
+function dropLonely(candidates: ReadonlyMap<Node, Unit>, { graph, index }: PlanContext): ReadonlyMap<Node, Unit> {
   const kept = new Map(candidates)
   for (let dropped = true; dropped; ) {
     dropped = false

@@ -1,6 +1,7 @@
 import { intAttribute, type Node, operatorName } from '../../../ir/index.ts'
 import type { Affine } from '../affine.ts'
-import type { ObservedChannels, ObservedRange } from '../units/plan-options.ts'
+import type { PlanContext } from '../units/plan-context.ts'
+import type { ObservedChannels } from '../units/plan-options.ts'
 import { activationSlots, type NodeFacts, quantizeRules } from '../units/quantize-rules.ts'
 import { standIn, type Unit } from '../units/unit.ts'
 
@@ -30,10 +31,8 @@ const FLOOR = 1 / 16
  */
 export function equaliseChannels(
   codes: ReadonlyMap<string, Affine>,
-  nodes: readonly Node[],
   units: ReadonlyMap<Node, Unit>,
-  facts: NodeFacts,
-  ranges: ReadonlyMap<string, ObservedRange>,
+  { graph, facts, ranges }: Pick<PlanContext, 'graph' | 'facts' | 'ranges'>,
   channels: ReadonlyMap<string, ObservedChannels>,
   strength: number,
 ): ReadonlyMap<string, Codes> {
@@ -43,7 +42,7 @@ export function equaliseChannels(
     if (seen?.axis === 1) classes.add(name, seen.min.length)
   }
   for (const unit of units.values()) joinThrough(unit, classes, facts, (name) => ranges.get(name)?.elements)
-  for (const node of nodes)
+  for (const node of graph.nodes)
     if (!units.has(node) && wouldFuse(node, codes, facts))
       for (const name of [...node.inputs, ...node.outputs]) classes.pin(name)
   for (const [name, affine] of codes) {

@@ -4,6 +4,7 @@ import { type Affine, affineU8, type Range } from '../affine.ts'
 import type { LearnedWeight } from '../learned-weights.ts'
 import type { UnitCost } from '../placement/kernel-costs.ts'
 import { type Measured, placeUnits } from '../placement/placement.ts'
+import type { PlanContext } from '../units/plan-context.ts'
 import { balances, type ObservedChannels, type ObservedRange, type PlanOptions } from '../units/plan-options.ts'
 import { productChannels } from '../units/product-channels.ts'
 import { floatReasons, type NodeFacts } from '../units/quantize-rules.ts'
@@ -64,9 +65,10 @@ export function planStatic(
   const masked = maskedRanges(graph, index, facts, seen)
   const underMasks = new Map([...seen].map(([name, range]) => [name, masked.get(name) ?? range]))
   const ranges = tellingRanges(underMasks, index, facts)
-  const { candidates, reasons, apart } = candidateUnits(graph, index, facts, ranges, options)
+  const context: PlanContext = { graph, index, facts, ranges, options }
+  const { candidates, reasons, apart } = candidateUnits(context)
   const placed = withShifts(candidates, index, facts, ranges)
-  const units = placeUnits(placed, graph, index, facts, ranges, options, known)
+  const units = placeUnits(placed, context, known)
   for (const [node, unit] of placed) {
     if (units.has(node)) continue
     reasons.set(node, whyCheaperInFloat(known.costs.get(nodeLabel(node)), options))
@@ -77,10 +79,8 @@ export function planStatic(
   const makers = new Map([...units.values()].flatMap((unit) => unit.writes.map((name) => [name, unit] as const)))
   const left = graph.nodes.filter((node) => !units.has(node) && !covered.has(node))
   const { roundings, channels = new Map<string, ObservedChannels>() } = known
-  const plain = codesOf(graph, units, makers, facts, withRoomForZeros(ranges, units, index, facts))
-  const codes = options.equalise
-    ? equaliseChannels(plain, graph.nodes, units, facts, ranges, channels, options.equalise)
-    : plain
+  const plain = codesOf({ ...context, ranges: withRoomForZeros(ranges, units, index, facts) }, units, makers)
+  const codes = options.equalise ? equaliseChannels(plain, units, context, channels, options.equalise) : plain
   return {
     graph,
     index,
@@ -91,7 +91,7 @@ export function planStatic(
     makers,
     masked,
     codes,
-    float: left.flatMap((node) => floatNode(node, reasons.get(node), facts, ranges)),
+    float: left.flatMap((node) => floatNode(node, reasons.get(node), context)),
     expectedNoise: roundings?.total(units.values()) ?? null,
     balanceSums: balances(options),
     weightBits: options.weightBits ?? 8,
@@ -107,13 +107,12 @@ export function planStatic(
 const PART_OF_FLOAT = 'it belongs to a node that stays in float'
 
 /** What may become integer; why the rest may not, and which of that must run in float, whatever stands around it. */
-function candidateUnits(
-  graph: Graph,
-  index: GraphIndex,
-  facts: NodeFacts,
-  ranges: ReadonlyMap<string, ObservedRange>,
-  options: PlanOptions,
-): { readonly candidates: Map<Node, Unit>; readonly reasons: Map<Node, string>; readonly apart: Set<Node> } {
+function candidateUnits(context: PlanContext): {
+  readonly candidates: Map<Node, Unit>
+  readonly reasons: Map<Node, string>
+  readonly apart: Set<Node>
+} {
+  const { graph, index, facts, options } = context
   const keep = new Set(options.keepFloat ?? [])
   const reasons = new Map<Node, string>()
   const apart = new Set<Node>()
@@ -128,7 +127,7 @@ function candidateUnits(
       apart.add(node)
       continue
     }
-    const refused = refuseUnit(found, index, facts, ranges, keep, options)
+    const refused = refuseUnit(found, keep, context)
     if (!refused) candidates.set(node, found)
     else {
       reasons.set(node, refused.reason)
@@ -146,12 +145,7 @@ function candidateUnits(
 }
 
 /** A node that stays in float as the report names it; none that is not worth a word. */
-function floatNode(
-  node: Node,
-  reason: string | undefined,
-  facts: NodeFacts,
-  ranges: ReadonlyMap<string, ObservedRange>,
-): readonly Refusal[] {
+function floatNode(node: Node, reason: string | undefined, { facts, ranges }: PlanContext): readonly Refusal[] {
   // Only nodes that compute on float values are worth one; shape arithmetic is none of them.
   const isOnFloat = [...node.inputs, ...node.outputs].some((name) => ranges.has(name))
   if (reason === undefined && !isOnFloat) return []
@@ -182,31 +176,18 @@ interface UnitRefusal {
   readonly apart: boolean
 }
 
-function refuseUnit(
-  unit: Unit,
-  index: GraphIndex,
-  facts: NodeFacts,
-  ranges: ReadonlyMap<string, ObservedRange>,
-  keep: ReadonlySet<string>,
-  options: PlanOptions,
-): UnitRefusal | undefined {
+function refuseUnit(unit: Unit, keep: ReadonlySet<string>, context: PlanContext): UnitRefusal | undefined {
   if (isNamed(unit, keep)) return { reason: 'kept in float as asked', apart: true }
   // The runtime may make integer kernels of what lies between products nonetheless: there it costs less so.
-  if (options.placement === 'products' && unit.rule.kind !== 'product')
+  if (context.options.placement === 'products' && unit.rule.kind !== 'product')
     return { reason: 'only products are quantized', apart: false }
-  const already = codedAlready(unit, index, facts)
+  const already = codedAlready(unit, context.index, context.facts)
   if (already !== undefined) return { reason: already, apart: false }
-  const reason = reasonForFloat(unit, index, facts, ranges, options)
+  const reason = reasonForFloat(unit, context)
   return reason === undefined ? undefined : { reason, apart: true }
 }
 
-function reasonForFloat(
-  unit: Unit,
-  index: GraphIndex,
-  facts: NodeFacts,
-  ranges: ReadonlyMap<string, ObservedRange>,
-  options: PlanOptions,
-): string | undefined {
+function reasonForFloat(unit: Unit, { index, facts, ranges, options }: PlanContext): string | undefined {
   const depthwise = options.depthwise ?? 'auto'
   if (unit.depthwise && (depthwise === 'float' || (depthwise === 'auto' && options.placement === 'products')))
     return 'depthwise convolutions stay in float as asked'
@@ -260,11 +241,9 @@ function isNamed(unit: Unit, names: ReadonlySet<string>): boolean {
  * or as the moved or shifted input's.
  */
 function codesOf(
-  graph: Graph,
+  { graph, facts, ranges }: PlanContext,
   units: ReadonlyMap<Node, Unit>,
   makers: ReadonlyMap<string, Unit>,
-  facts: NodeFacts,
-  ranges: ReadonlyMap<string, ObservedRange>,
 ): ReadonlyMap<string, Affine> {
   const codes = new Map<string, Affine>(joinedCodes(graph, units, makers, ranges))
   for (const node of graph.nodes) {
