@@ -3,10 +3,11 @@ import { join } from 'node:path'
 import { startRuntimes } from '../engine/index.ts'
 import type { Model } from '../ir/index.ts'
 import { keepHeapSmall, UserError } from '../platform/index.ts'
+import type { Quantized } from '../recipe/index.ts'
 import { DATA, dataFor, LABEL, modelAt, OUT_FILE, SEED, TOKENIZER, TOKENS } from './inputs.ts'
 import { outputFile, outputFolder, writableFile } from './output-file.ts'
 import { ADDED, type Dtype, dtypeOf, LAYOUT, layoutOf, writeTransformersLayout } from './transformers-layout.ts'
-import type { Arguments, Verb } from './verb.ts'
+import type { Arguments, Context, Verb } from './verb.ts'
 
 const SCHEMES = ['static-int8', 'dynamic-int8', 'weight-int8', 'weight-int4', 'float16'] as const
 
@@ -49,6 +50,60 @@ function weightChoices(options: Arguments, scheme: string) {
 /** Bits of a weight in the file, of static int8. */
 export const weightBitsOf = (options: Arguments): 4 | 8 =>
   options.choice('weight-bits', ['4', '8'], '8') === '4' ? 4 : 8
+
+/** What the command line chooses of the library's options; what does not belong to the scheme is refused. */
+function choicesOf(options: Arguments) {
+  if (!options.has('scheme'))
+    throw new UserError('bad-argument', '--scheme is missing', {
+      where: 'command line',
+      hint: `choices: ${SCHEMES.join(', ')}; whet optimize tries them all`,
+    })
+  const scheme = options.choice('scheme', SCHEMES, 'static-int8')
+  const calibration = options.choice('calibration', CALIBRATIONS, 'minmax')
+  const target = options.choice('target', ['native', 'portable', 'web'], 'native')
+  const samples = options.integer('samples', 128, 1)
+  const group = Number(options.choice('group', GROUPS, '32'))
+  const weights = weightChoices(options, scheme)
+  const integers = ['smooth', 'equalise', 'weight-bits'].find((name) => options.has(name))
+  if (integers && scheme !== 'static-int8')
+    throw new UserError('bad-argument', `--${integers} is an option of static-int8, not of ${scheme}`, {
+      where: 'command line',
+      hint: 'leave it out, or use it with --scheme static-int8',
+    })
+  const pass = {
+    ...(weightBitsOf(options) === 4 ? { weightBits: 4 } : {}),
+    ...(options.has('equalise') ? { equalise: options.number('equalise', 1, 0, 1) } : {}),
+  }
+  return {
+    scheme,
+    ...weights,
+    calibration,
+    samples,
+    target,
+    group,
+    ...(options.has('smooth') ? { smooth: options.number('smooth', 0.5, 0, 1) } : {}),
+    keepFloat: options.list('keep-float'),
+    ...(Object.keys(pass).length > 0 ? { pass } : {}),
+    seed: options.integer('seed', 0),
+  }
+}
+
+/** Writes the quantized model into the folder of a model on a hub, and the float one where that is not there yet. */
+async function writeLayout(
+  folder: string,
+  source: string,
+  float: Model,
+  { model, recipe }: Pick<Quantized, 'model' | 'recipe'>,
+  context: Context,
+): Promise<void> {
+  const dtype = dtypeOf(recipe)
+  const missing = !existsSync(join(folder, 'onnx', 'model.onnx'))
+  const models = new Map<Dtype, Model>([
+    ...(missing ? [['fp32', float] as const] : []),
+    ...(dtype === null || dtype === 'fp32' ? [] : [[dtype, model] as const]),
+  ])
+  for (const file of await writeTransformersLayout(folder, source, models)) context.say(`wrote ${join(folder, file)}`)
+}
 
 export const quantizeVerb: Verb = {
   name: 'quantize',
@@ -120,27 +175,7 @@ export const quantizeVerb: Verb = {
   async run([path], options, context) {
     const layout = layoutOf(options.text('layout'))
     const out = layout ? outputFolder(options, 'out', ADDED) : outputFile(options, 'int8.onnx')
-    if (!options.has('scheme'))
-      throw new UserError('bad-argument', '--scheme is missing', {
-        where: 'command line',
-        hint: `choices: ${SCHEMES.join(', ')}; whet optimize tries them all`,
-      })
-    const scheme = options.choice('scheme', SCHEMES, 'static-int8')
-    const calibration = options.choice('calibration', CALIBRATIONS, 'minmax')
-    const target = options.choice('target', ['native', 'portable', 'web'], 'native')
-    const samples = options.integer('samples', 128, 1)
-    const group = Number(options.choice('group', GROUPS, '32'))
-    const weights = weightChoices(options, scheme)
-    const integers = ['smooth', 'equalise', 'weight-bits'].find((name) => options.has(name))
-    if (integers && scheme !== 'static-int8')
-      throw new UserError('bad-argument', `--${integers} is an option of static-int8, not of ${scheme}`, {
-        where: 'command line',
-        hint: 'leave it out, or use it with --scheme static-int8',
-      })
-    const pass = {
-      ...(weightBitsOf(options) === 4 ? { weightBits: 4 } : {}),
-      ...(options.has('equalise') ? { equalise: options.number('equalise', 1, 0, 1) } : {}),
-    }
+    const choices = choicesOf(options)
     const recipeFile = writableFile(options, 'recipe', 'recipe.json')
     const loaded = keepHeapSmall()
     // They come up while the rest of the program is loaded, and the model and the rows are read.
@@ -150,23 +185,14 @@ export const quantizeVerb: Verb = {
     const model = await modelAt(path!, options)
     const data = options.text('data')
     const dataset = data ? await dataFor(data, model, options) : undefined
-    if (dataset && options.has('samples') && dataset.rows < samples)
-      throw new UserError('bad-data', `--samples ${samples} was asked for, there are ${dataset.rows} rows`, {
+    if (dataset && options.has('samples') && dataset.rows < choices.samples)
+      throw new UserError('bad-data', `--samples ${choices.samples} was asked for, there are ${dataset.rows} rows`, {
         where: data!,
         hint: `say --samples ${dataset.rows}, or give more rows`,
       })
     const made = await quantize(model, {
-      scheme,
-      ...weights,
+      ...choices,
       data: dataset,
-      calibration,
-      samples,
-      target,
-      group,
-      ...(options.has('smooth') ? { smooth: options.number('smooth', 0.5, 0, 1) } : {}),
-      keepFloat: options.list('keep-float'),
-      ...(Object.keys(pass).length > 0 ? { pass } : {}),
-      seed: options.integer('seed', 0),
       cache: diskCache(),
       // A pipe can be read once only.
       ...(statSync(path!).isFile() && !hasSmallOutside(model) ? { file: path! } : {}),
@@ -174,26 +200,15 @@ export const quantizeVerb: Verb = {
       signal: context.signal,
       onProgress: context.progress,
     })
-    const { model: quantized, report } = made
-    if (layout) {
-      const dtype = dtypeOf(made.recipe)
-      const first: readonly [Dtype, typeof model][] = existsSync(join(out, 'onnx', 'model.onnx'))
-        ? []
-        : [['fp32', model]]
-      const files = await writeTransformersLayout(
-        out,
-        path!,
-        new Map([...first, ...(dtype === null || dtype === 'fp32' ? [] : [[dtype, quantized] as const])]),
-      )
-      for (const file of files) context.say(`wrote ${join(out, file)}`)
-    } else {
-      await writeModel(quantized, out)
+    if (layout) await writeLayout(out, path!, model, made, context)
+    else {
+      await writeModel(made.model, out)
       context.say(`wrote ${out}`)
     }
     if (recipeFile) {
       await writeRecipe(made.recipe, made.tensors, recipeFile)
       context.say(`wrote ${recipeFile}`)
     }
-    return { report }
+    return { report: made.report }
   },
 }
