@@ -83,75 +83,107 @@ function otherReader(node: Node, editor: GraphEditor, kept: (node: Node) => bool
     .find((reader) => reader.opType !== 'Gather' || reader.inputs[0] !== table || kept(reader))
 }
 
+/** What the rules of one run go by, and note. */
+interface Run {
+  readonly options: DynamicInt8Options
+  readonly coding: CodingOptions
+  /** Whether a node stays in float as asked. */
+  readonly kept: (node: Node) => boolean
+  /** The codes that each product reads. */
+  readonly products: string[]
+  readonly planned: Record<string, number>
+}
+
+const KEPT = { refused: 'kept in float as asked' }
+
 function rules(options: DynamicInt8Options, products: string[], planned: Record<string, number>): readonly Rule[] {
   const keep = new Set(options.keepFloat ?? [])
-  const coding: CodingOptions = {
-    pairSafe: options.target === 'portable' ? 'neighbours' : undefined,
-    oneScale: options.oneScale ?? false,
+  const run: Run = {
+    options,
+    coding: {
+      pairSafe: options.target === 'portable' ? 'neighbours' : undefined,
+      oneScale: options.oneScale ?? false,
+    },
+    kept: (node) => keep.has(node.name) || keep.has(node.outputs[0]!) || keep.has(operatorName(node)),
+    products,
+    planned,
   }
-  const kept = (node: Node) => keep.has(node.name) || keep.has(node.outputs[0]!) || keep.has(operatorName(node))
-  const codesOf = new WeakMap<GraphEditor, Map<string, readonly [string, string, string]>>()
-  const storedOf = new WeakMap<GraphEditor, StoredWeights>()
   return [
-    {
-      roots: ['MatMul', 'Gemm'],
-      apply(given, context) {
-        const { editor } = context
-        if (kept(given)) return { refused: 'kept in float as asked' }
-        const product = weightedProduct(given, editor)
-        if ('refused' in product) return product
-        if (isWidened(given, context))
-          return { refused: 'what is added to it has more axes, which the runtime would lose with its bias' }
-        const node = unflattened(given, product.columns, context)
-        const known = codesOf.get(editor) ?? new Map()
-        codesOf.set(editor, known)
-        const input = node.inputs[0]!
-        let codes = known.get(input)
-        const before: Node[] = []
-        if (!codes) {
-          const make = (part: string) => editor.freshName(`${input}_dynamic_${part}`)
-          codes = [make('codes'), make('scale'), make('zero_point')] as const
-          known.set(input, codes)
-          before.push(makeNode('DynamicQuantizeLinear', [input], codes, { name: codes[0] }))
-        }
-        products.push(codes[0])
-        editor.replace(given, ...before, ...dynamicProduct(node, product, codes, coding, editor))
-        if (node !== given) editor.removeUnused(editor.producer(given.inputs[0]!)!)
-        return true
-      },
-    },
-    {
-      roots: ['LSTM'],
-      apply(node, { editor }) {
-        if (kept(node)) return { refused: 'kept in float as asked' }
-        const lstm = dynamicLstm(node, coding, editor)
-        if ('refused' in lstm) return lstm
-        editor.replace(node, lstm)
-        planned.DynamicQuantizeLSTM = (planned.DynamicQuantizeLSTM ?? 0) + 1
-        return true
-      },
-    },
+    productRule(run),
+    lstmRule(run),
     {
       roots: ['Conv', 'ConvTranspose'],
       apply: () => ({ refused: 'integer convolutions with dynamic ranges are several times slower than float' }),
     },
     { roots: ['GRU', 'RNN'], apply: (node) => ({ refused: `the runtime has no integer kernel for ${node.opType}` }) },
-    {
-      roots: ['Gather'],
-      apply(node, { editor }) {
-        const stored = storedOf.get(editor) ?? new StoredWeights()
-        storedOf.set(editor, stored)
-        if (stored.isWidened(node.inputs[0]!) || !isTable(node, editor)) return false
-        if (kept(node)) return { refused: 'kept in float as asked' }
-        if (options.tables !== 'stored') return { refused: 'it reads a table, which was to stay in float' }
-        const other = otherReader(node, editor, kept)
-        return other
-          ? { refused: `its table is also read by ${nodeLabel(other)}, which would keep it in float` }
-          : storeAsIntegers(node, editor, stored)
-      },
-    },
+    tableRule(run),
     EINSUM_STAYS,
   ]
+}
+
+function productRule({ coding, kept, products }: Run): Rule {
+  /** By graph: the codes, scale and zero point of each value that is quantized. */
+  const quantized = new WeakMap<GraphEditor, Map<string, readonly [string, string, string]>>()
+  return {
+    roots: ['MatMul', 'Gemm'],
+    apply(given, context) {
+      const { editor } = context
+      if (kept(given)) return KEPT
+      const product = weightedProduct(given, editor)
+      if ('refused' in product) return product
+      if (isWidened(given, context))
+        return { refused: 'what is added to it has more axes, which the runtime would lose with its bias' }
+      const node = unflattened(given, product.columns, context)
+      const known = quantized.get(editor) ?? new Map()
+      quantized.set(editor, known)
+      const input = node.inputs[0]!
+      let codes = known.get(input)
+      const before: Node[] = []
+      if (!codes) {
+        const make = (part: string) => editor.freshName(`${input}_dynamic_${part}`)
+        codes = [make('codes'), make('scale'), make('zero_point')] as const
+        known.set(input, codes)
+        before.push(makeNode('DynamicQuantizeLinear', [input], codes, { name: codes[0] }))
+      }
+      products.push(codes[0])
+      editor.replace(given, ...before, ...dynamicProduct(node, product, codes, coding, editor))
+      if (node !== given) editor.removeUnused(editor.producer(given.inputs[0]!)!)
+      return true
+    },
+  }
+}
+
+function lstmRule({ coding, kept, planned }: Run): Rule {
+  return {
+    roots: ['LSTM'],
+    apply(node, { editor }) {
+      if (kept(node)) return KEPT
+      const lstm = dynamicLstm(node, coding, editor)
+      if ('refused' in lstm) return lstm
+      editor.replace(node, lstm)
+      planned.DynamicQuantizeLSTM = (planned.DynamicQuantizeLSTM ?? 0) + 1
+      return true
+    },
+  }
+}
+
+/** Embedding tables: stored in codes, and widened when the model is loaded. */
+function tableRule({ options, kept }: Run): Rule {
+  const storedOf = new WeakMap<GraphEditor, StoredWeights>()
+  return {
+    roots: ['Gather'],
+    apply(node, { editor }) {
+      const stored = storedOf.get(editor) ?? new StoredWeights()
+      storedOf.set(editor, stored)
+      if (stored.isWidened(node.inputs[0]!) || !isTable(node, editor)) return false
+      if (kept(node)) return KEPT
+      if (options.tables !== 'stored') return { refused: 'it reads a table, which was to stay in float' }
+      const other = otherReader(node, editor, kept)
+      return other
+        ? { refused: `its table is also read by ${nodeLabel(other)}, which would keep it in float` }
+        : storeAsIntegers(node, editor, stored)
+    },
+  }
 }
 
 /**

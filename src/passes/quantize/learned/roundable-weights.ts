@@ -14,11 +14,11 @@ import { channelAxis } from '../channel-axis.ts'
 import { quantizeChannels } from '../channel-weights.ts'
 import { transpose } from '../dynamic/dynamic-matmul.ts'
 import { planOf, type StaticInt8Options } from '../static/quantize-static-int8.ts'
-import { storedGrid } from '../stored-weights.ts'
+import { type StoredGrid, storedGrid } from '../stored-weights.ts'
 import { mostCode } from '../units/plan-options.ts'
 import { codeOf, gridOf } from '../weights/block-grid.ts'
 import type { WeightOptions } from '../weights/quantize-weights.ts'
-import { sourcedProduct } from '../weights/tied-table.ts'
+import { type SourcedProduct, sourcedProduct } from '../weights/tied-table.ts'
 
 /**
  * Weights on their grid: w ≈ unit · (lower + up), where rounding decides for each weight whether `up` is 0 or 1.
@@ -78,69 +78,76 @@ export function roundableBlocks(model: Model, options: WeightOptions): Roundable
   const keep = new Set(options.keepFloat ?? [])
   const weights: RoundableWeight[] = []
   const left: Refusal[] = []
-  const top = 2 ** options.bits - 1
   for (const node of editor.nodes) {
     if (keep.has(node.name) || keep.has(node.outputs[0]!) || keep.has(operatorName(node))) continue
-    const isProduct = ['MatMul', 'Gemm'].includes(operatorName(node))
-    const isStored = options.stored === true && options.bits === 4 && operatorName(node) === 'Conv'
-    if (!isProduct && !isStored) continue
-    const label = nodeLabel(node)
-    if (isStored) {
-      const name = node.inputs[1]!
-      const grid = storedGrid(node, name, editor, 4)
-      const reason = 'refused' in grid ? grid.refused : refuse(model, node, name, grid.dims.length)
-      if (reason || 'refused' in grid) left.push({ node: label, reason: reason! })
-      else {
-        const { values, dims, codes, scales, spread } = grid
-        const lower = below(values, codes, scales, elementCount(dims.slice(1)), 7)
-        weights.push({ name, node: label, dims, unit: { dims: spread, values: scales }, ...lower })
-      }
-      continue
-    }
-    const product = sourcedProduct(node, editor)
-    if ('refused' in product) {
-      left.push({ node: label, reason: product.refused })
-      continue
-    }
-    const reason = refuse(model, node, product.source, 2)
-    if (reason) {
-      left.push({ node: label, reason })
-      continue
-    }
-    const { values, rows, columns, turned, source } = product
-    const block = options.block ?? 32
-    const grid = { bits: options.bits, symmetric: options.symmetric ?? false, fit: 'rtn' } as const
-    const [unit, lower, nearest] = [0, 1, 2].map(() => new Float32Array(values.length)) as [
-      Float32Array,
-      Float32Array,
-      Float32Array,
-    ]
-    for (let n = 0; n < columns; n++)
-      for (let from = 0; from < rows; from += block) {
-        const own = Float32Array.from(
-          { length: Math.min(block, rows - from) },
-          (_, k) => values[(from + k) * columns + n]!,
-        )
-        const { scale, zero } = gridOf(own, grid)
-        for (const [k, value] of own.entries()) {
-          const at = (from + k) * columns + n
-          unit[at] = scale
-          nearest[at] = codeOf(value, { scale, zero }, options.bits) - zero
-          lower[at] = Math.min(top - 1, Math.max(0, Math.floor(value / scale) + zero)) - zero
-        }
-      }
-    const lie = (array: Float32Array) => (turned ? transpose(array, rows, columns) : array)
-    const dims = turned ? [columns, rows] : [rows, columns]
-    weights.push({
-      name: source,
-      node: label,
-      dims,
-      unit: { dims, values: lie(unit) },
-      lower: lie(lower),
-      nearest: Int8Array.from(lie(nearest)),
-    })
+    const found = roundable(node, editor, model, options)
+    if (!found) continue
+    if ('refused' in found) left.push({ node: nodeLabel(node), reason: found.refused })
+    else weights.push(found)
   }
   return { weights, left }
+}
+
+/** What can be learned of a node's weights, or why nothing can; undefined where the pass leaves it alone. */
+function roundable(
+  node: Node,
+  editor: GraphEditor,
+  model: Model,
+  options: WeightOptions,
+): RoundableWeight | { readonly refused: string } | undefined {
+  if (options.stored === true && options.bits === 4 && operatorName(node) === 'Conv') {
+    const name = node.inputs[1]!
+    const grid = storedGrid(node, name, editor, 4)
+    if ('refused' in grid) return grid
+    const refused = refuse(model, node, name, grid.dims.length)
+    return refused === null ? storedWeight(node, name, grid) : { refused }
+  }
+  if (!['MatMul', 'Gemm'].includes(operatorName(node))) return undefined
+  const product = sourcedProduct(node, editor)
+  if ('refused' in product) return product
+  const refused = refuse(model, node, product.source, 2)
+  return refused === null ? blockedWeight(node, product, options) : { refused }
+}
+
+/** Weights that stand in the file as 4-bit codes, a scale a channel. */
+function storedWeight(node: Node, name: string, grid: StoredGrid): RoundableWeight {
+  const { values, dims, codes, scales, spread } = grid
+  const lower = below(values, codes, scales, elementCount(dims.slice(1)), 7)
+  return { name, node: nodeLabel(node), dims, unit: { dims: spread, values: scales }, ...lower }
+}
+
+/** Weights of a product in blocks along its rows, each with a grid of its own. */
+function blockedWeight(node: Node, product: SourcedProduct, options: WeightOptions): RoundableWeight {
+  const { values, rows, columns, turned, source } = product
+  const { bits, block = 32, symmetric = false } = options
+  const top = 2 ** bits - 1
+  const unit = new Float32Array(values.length)
+  const lower = new Float32Array(values.length)
+  const nearest = new Float32Array(values.length)
+  for (let n = 0; n < columns; n++)
+    for (let from = 0; from < rows; from += block) {
+      const own = Float32Array.from(
+        { length: Math.min(block, rows - from) },
+        (_, k) => values[(from + k) * columns + n]!,
+      )
+      const { scale, zero } = gridOf(own, { bits, symmetric, fit: 'rtn' })
+      for (const [k, value] of own.entries()) {
+        const at = (from + k) * columns + n
+        unit[at] = scale
+        nearest[at] = codeOf(value, { scale, zero }, bits) - zero
+        lower[at] = Math.min(top - 1, Math.max(0, Math.floor(value / scale) + zero)) - zero
+      }
+    }
+  const asStored = (array: Float32Array) => (turned ? transpose(array, rows, columns) : array)
+  const dims = turned ? [columns, rows] : [rows, columns]
+  return {
+    name: source,
+    node: nodeLabel(node),
+    dims,
+    unit: { dims, values: asStored(unit) },
+    lower: asStored(lower),
+    nearest: Int8Array.from(asStored(nearest)),
+  }
 }
 
 /** Why a rounding cannot be learned: several readers would pull at it, or what is rounded is not what stands there. */

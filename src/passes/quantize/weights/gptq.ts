@@ -31,10 +31,18 @@ export function gptqBlocks(
   const writer = new BlockWriter(rows, columns, block, options.bits, options.symmetric)
   const grids = new Array<Grid>(columns)
   const errors = new Float64Array(TOGETHER * columns)
+  const startBlock = (row: number) => {
+    const own = new Float32Array(Math.min(block, rows - row))
+    for (let n = 0; n < columns; n++) {
+      for (let k = 0; k < own.length; k++) own[k] = weights[(row + k) * columns + n]!
+      grids[n] = gridOf(own, options)
+      writer.grid(n, row / block, grids[n]!)
+    }
+  }
   for (let from = 0; from < rows; from += TOGETHER) {
     const to = Math.min(rows, from + TOGETHER)
     for (let k = from; k < to; k++) {
-      if (k % block === 0) startBlock(weights, k, rows, columns, block, options, grids, writer)
+      if (k % block === 0) startBlock(k)
       const error = (k - from) * columns
       const pivot = factor[k * rows + k]!
       for (let n = 0; n < columns; n++) {
@@ -53,6 +61,7 @@ export function gptqBlocks(
   return writer.done()
 }
 
+/** Takes the errors of one row, as far as they move it, off another. */
 function correct(
   weights: Float32Array,
   row: number,
@@ -66,24 +75,7 @@ function correct(
   for (let n = 0; n < columns; n++) weights[base + n]! -= factor * errors[at + n]!
 }
 
-function startBlock(
-  weights: Float32Array,
-  row: number,
-  rows: number,
-  columns: number,
-  block: number,
-  options: GridOptions,
-  grids: Grid[],
-  writer: BlockWriter,
-): void {
-  const own = new Float32Array(Math.min(block, rows - row))
-  for (let n = 0; n < columns; n++) {
-    for (let k = 0; k < own.length; k++) own[k] = weights[(row + k) * columns + n]!
-    grids[n] = gridOf(own, options)
-    writer.grid(n, row / block, grids[n]!)
-  }
-}
-
+/** U of H⁻¹ = UᵀU for the damped Gram matrix [K, K]; null where it stays singular. */
 function dampedFactor(gram: ArrayLike<number>, size: number): Float64Array | null {
   const h = Float64Array.from(gram)
   let mean = 0
