@@ -193,6 +193,22 @@ export function engineContract(name: string, engine: Engine): void {
       expect(await runOnce(local, { x: f32([2], [1, 2]) })).toEqual({ y: f32([2], [3, 6]) })
     })
 
+    test('a branch inside of a function has the attributes of the call', async () => {
+      const local = parseModel(`<ir_version: 10, opset_import: ["" : 20, "local" : 1]>
+        g (float[2] x, bool c) => (float[2] y, float[2] z) {
+          y = local.leaky <by: float = 0.5> (x, c)  z = local.leaky(x, c)
+        }
+        <domain: "local", opset_import: ["" : 20]>
+        leaky <by: float = 0.25> (a, c) => (b) { b = If(c) <
+          then_branch = t () => (float[2] p) { p = LeakyRelu <alpha: float = @by> (a) },
+          else_branch = e () => (float[2] q) { q = Identity(a) }
+        > }`)
+      const run = (c: boolean) =>
+        runOnce(local, { x: f32([2], [-4, 8]), c: { dtype: 'bool', dims: [], data: Uint8Array.of(Number(c)) } })
+      expect(await run(true)).toEqual({ y: f32([2], [-2, 8]), z: f32([2], [-1, 8]) })
+      expect(await run(false)).toEqual({ y: f32([2], [-4, 8]), z: f32([2], [-4, 8]) })
+    })
+
     test('an operator that nobody knows is a UserError', async () => {
       const unknown = parseModel(
         '<ir_version: 10, opset_import: ["" : 20, "nobody" : 1]> g (float[2] x) => (float[2] y) { y = nobody.Magic(x) }',

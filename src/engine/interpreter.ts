@@ -1,8 +1,8 @@
 import {
-  type Attribute,
   applyKernel,
   EvaluationError,
   fromTensor,
+  functionKey,
   type Graph,
   kernelOf,
   type Model,
@@ -11,6 +11,7 @@ import {
   ndValue,
   nestedGraphs,
   nodeLabel,
+  nodesOfCall,
   operatorName,
   readsOf,
   type SparseTensor,
@@ -41,11 +42,8 @@ class Scope {
   }
 }
 
-/** What a function's body sees of its caller: the operator versions and the attributes that its nodes refer to. */
-interface Frame {
-  readonly opsets: ReadonlyMap<string, number>
-  readonly attributes?: ReadonlyMap<string, Attribute>
-}
+/** The versions of the operators, by domain, that the nodes of a body are written for. */
+type Opsets = ReadonlyMap<string, number>
 
 type Observer = (name: string, value: Value) => void
 
@@ -59,9 +57,6 @@ export interface Interpreter {
   /** Operators, of the model and its functions, that have no rule. */
   readonly unsupported: readonly string[]
 }
-
-const functionKey = (node: { domain: string; overload?: string }, name: string): string =>
-  `${node.domain}\u0000${name}\u0000${node.overload ?? ''}`
 
 export interface InterpreterOptions {
   /**
@@ -96,7 +91,7 @@ class TableInterpreter implements Interpreter {
     this.#model = model
     this.#float64 = float64
     this.#saturate16 = saturate16
-    this.#functions = new Map(model.functions.map((fn) => [functionKey(fn, fn.name), fn]))
+    this.#functions = new Map(model.functions.map((fn) => [functionKey(fn.domain, fn.name, fn.overload), fn]))
     this.unsupported = unsupportedOperators(model, this.#functions)
   }
 
@@ -104,7 +99,7 @@ class TableInterpreter implements Interpreter {
     const { graph, opsets } = this.#model
     const scope = new Scope(this.#constantsOf(graph))
     for (const [name, value] of feeds) scope.set(name, value)
-    this.#runNodes(graph.nodes, fetch, scope, { opsets }, observe)
+    this.#runNodes(graph.nodes, fetch, scope, opsets, observe)
     return new Map(fetch.map((name) => [name, valueIn(scope, name)]))
   }
 
@@ -126,11 +121,11 @@ class TableInterpreter implements Interpreter {
     }
   }
 
-  #runNodes(nodes: readonly Node[], wanted: readonly string[], scope: Scope, frame: Frame, observe?: Observer): void {
+  #runNodes(nodes: readonly Node[], wanted: readonly string[], scope: Scope, opsets: Opsets, observe?: Observer): void {
     const { needed, uses } = planOf(nodes, wanted)
     for (const node of nodes) {
       if (!needed.has(node)) continue
-      const outputs = this.#evaluate(node, scope, frame)
+      const outputs = this.#evaluate(node, scope, opsets)
       for (const [i, name] of node.outputs.entries()) {
         const value = outputs[i]
         if (name === '' || !value) continue
@@ -146,26 +141,25 @@ class TableInterpreter implements Interpreter {
     }
   }
 
-  #evaluate(node: Node, scope: Scope, frame: Frame): readonly Value[] {
+  #evaluate(node: Node, scope: Scope, opsets: Opsets): readonly Value[] {
     const inputs = node.inputs.map((name) => {
       if (name === '') return undefined
       const value = scope.get(name)
       if (!value) throw failure(node, `its input "${name}" has no value`)
       return value
     })
-    const resolved = frame.attributes ? withAttributes(node, frame.attributes) : node
-    const local = this.#functions.get(functionKey(node, node.opType))
-    if (local) return this.#callFunction(local, resolved, inputs)
+    const local = this.#functions.get(functionKey(node.domain, node.opType, node.overload))
+    if (local) return this.#callFunction(local, node, inputs)
     const kernel = kernelOf(node)
     if (!kernel) throw failure(node, `the reference engine has no rule for ${operatorName(node)}`)
     try {
       const outputs = applyKernel(kernel, {
-        node: resolved,
+        node,
         inputs,
-        opset: frame.opsets.get(node.domain) ?? 1,
+        opset: opsets.get(node.domain) ?? 1,
         float64: this.#float64,
         saturate16: this.#saturate16,
-        runGraph: (graph, given) => this.#runNested(graph, given, scope, frame),
+        runGraph: (graph, given) => this.#runNested(graph, given, scope, opsets),
       })
       if (!outputs) throw failure(node, 'its result is random')
       return outputs
@@ -175,23 +169,23 @@ class TableInterpreter implements Interpreter {
     }
   }
 
-  #runNested(graph: Graph, inputs: readonly (Value | undefined)[], outer: Scope, frame: Frame): Value[] {
+  #runNested(graph: Graph, inputs: readonly (Value | undefined)[], outer: Scope, opsets: Opsets): Value[] {
     const scope = new Scope(this.#constantsOf(graph), outer)
     const names = graph.inputs.map(({ name }) => name)
     bind(scope, names, inputs)
     const wanted = graph.outputs.map(({ name }) => name)
-    this.#runNodes(graph.nodes, wanted, scope, frame)
+    this.#runNodes(graph.nodes, wanted, scope, opsets)
     return wanted.map((name) => valueIn(scope, name))
   }
 
   #callFunction(fn: ModelFunction, call: Node, inputs: readonly (Value | undefined)[]): Value[] {
     const scope = new Scope(() => undefined)
     bind(scope, fn.inputs, inputs)
-    const frame = { opsets: fn.opsets, attributes: new Map([...fn.defaults, ...call.attributes]) }
+    const body = nodesOfCall(fn, call)
     // An optional input that the caller leaves out is left out of the calls inside.
     const absent = new Set(fn.inputs.filter((_, i) => !inputs[i]))
-    const nodes = absent.size === 0 ? fn.nodes : fn.nodes.map((inner) => without(inner, absent))
-    this.#runNodes(nodes, fn.outputs, scope, frame)
+    const nodes = absent.size === 0 ? body : body.map((inner) => without(inner, absent))
+    this.#runNodes(nodes, fn.outputs, scope, fn.opsets)
     return fn.outputs.map((name) => valueIn(scope, name))
   }
 }
@@ -229,18 +223,6 @@ function planOf(nodes: readonly Node[], wanted: readonly string[]): { needed: Se
   return { needed, uses }
 }
 
-/** A node in a function with its references replaced by the caller's attributes; references to nothing fall away. */
-function withAttributes(node: Node, attributes: ReadonlyMap<string, Attribute>): Node {
-  const resolved = new Map<string, Attribute>()
-  for (const [name, attribute] of node.attributes) {
-    if (attribute.type === 'ref') {
-      const value = attributes.get(attribute.name)
-      if (value) resolved.set(name, value)
-    } else resolved.set(name, attribute)
-  }
-  return { ...node, attributes: resolved }
-}
-
 const without = (node: Node, absent: ReadonlySet<string>): Node => ({
   ...node,
   inputs: node.inputs.map((name) => (absent.has(name) ? '' : name)),
@@ -268,7 +250,8 @@ function unsupportedOperators(model: Model, functions: ReadonlyMap<string, Model
   const missing = new Set<string>()
   const visit = (nodes: readonly Node[]): void => {
     for (const node of nodes) {
-      if (!kernelOf(node) && !functions.has(functionKey(node, node.opType))) missing.add(operatorName(node))
+      if (!kernelOf(node) && !functions.has(functionKey(node.domain, node.opType, node.overload)))
+        missing.add(operatorName(node))
       for (const [, graph] of nestedGraphs(node)) visit(graph.nodes)
     }
   }

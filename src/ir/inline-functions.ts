@@ -1,5 +1,5 @@
 import { makeNode, nestedGraphs } from './attribute.ts'
-import { functionKey, withAttributes } from './infer/infer-types.ts'
+import { functionKey, nodesOfCall } from './functions.ts'
 import { type Attribute, type Graph, type Model, type ModelFunction, type Node, nodeLabel } from './model.ts'
 import { NameSupply } from './name-supply.ts'
 
@@ -87,9 +87,8 @@ function bodyOf(run: Run, fn: ModelFunction, call: Node): readonly Node[] {
     names.set(name, fresh)
     return fresh
   }
-  const values = new Map<string, Attribute>([...fn.defaults, ...call.attributes])
-  const renamed = fn.nodes.map((node) => {
-    const bound = renameNode(withAttributes(node, values), rename)
+  const renamed = nodesOfCall(fn, call).map((node) => {
+    const bound = renameNode(node, rename)
     return bound.name === '' ? bound : { ...bound, name: `${prefix}/${bound.name}` }
   })
   return [...renamed, ...copies.map((copy) => ({ ...copy, inputs: copy.inputs.map(rename) }))]

@@ -1,4 +1,4 @@
-import { functionKey } from '../infer/infer-types.ts'
+import { functionKey } from '../functions.ts'
 import type { Model, ModelFunction } from '../model.ts'
 import { checkGraph, Names } from './check-graph.ts'
 import { checkTypes } from './check-types.ts'

@@ -1,4 +1,4 @@
-import { functionKey } from '../infer/infer-types.ts'
+import { functionKey } from '../functions.ts'
 import { type Attribute, type ModelFunction, type Node, nodeLabel, operatorName } from '../model.ts'
 import { KNOWN_DOMAINS, NEWEST_OPSET, type OperatorSchema, operatorVersions, type Parameter } from '../schema.ts'
 import type { GraphContext } from './problem.ts'

@@ -1,8 +1,8 @@
 import { constantValue } from '../attribute.ts'
 import type { DType } from '../dtype.ts'
+import { functionKey, nodesOfCall } from '../functions.ts'
 import { graphNames } from '../graph-index.ts'
 import {
-  type Attribute,
   type Dim,
   type Graph,
   type Model,
@@ -253,16 +253,11 @@ function inferConstant(node: Node, scope: Scope): Outputs {
   return [{ type: { kind: 'tensor', dtype, shape: sparse.value.dims } }]
 }
 
-/** What a call and a function have in common. */
-export const functionKey = (domain: string, name: string, overload: string | undefined): string =>
-  `${domain}\n${name}\n${overload ?? ''}`
-
 /** A call of a model-local function: its body with the caller's attributes put in. */
 function inferFunction(run: Run, fn: ModelFunction, call: Node, inputs: Outputs, depth: number): Outputs {
-  const values = new Map<string, Attribute>([...fn.defaults, ...call.attributes])
   const body: Graph = {
     name: fn.name,
-    nodes: fn.nodes.map((node) => withAttributes(node, values)),
+    nodes: nodesOfCall(fn, call),
     inputs: fn.inputs.map((name) => ({ name, type: { kind: 'unknown' } })),
     outputs: fn.outputs.map((name) => ({ name, type: { kind: 'unknown' } })),
     initializers: new Map(),
@@ -270,24 +265,4 @@ function inferFunction(run: Run, fn: ModelFunction, call: Node, inputs: Outputs,
   }
   const around: Scope = { known: new Map(), constants: new Map(), outer: undefined, depth }
   return inferGraph(run, body, inputs, around, fn.opsets, false)
-}
-
-/** The node with references to attributes of the function replaced by the caller's, nested graphs included. */
-export function withAttributes(node: Node, values: ReadonlyMap<string, Attribute>): Node {
-  if (![...node.attributes.values()].some(({ type }) => type === 'ref' || type === 'graph' || type === 'graphs'))
-    return node
-  const attributes = new Map<string, Attribute>()
-  const inside = (graph: Graph): Graph => ({
-    ...graph,
-    nodes: graph.nodes.map((inner) => withAttributes(inner, values)),
-  })
-  for (const [name, attribute] of node.attributes) {
-    if (attribute.type === 'ref') {
-      const value = values.get(attribute.name)
-      if (value) attributes.set(name, value)
-    } else if (attribute.type === 'graph') attributes.set(name, { ...attribute, value: inside(attribute.value) })
-    else if (attribute.type === 'graphs') attributes.set(name, { ...attribute, value: attribute.value.map(inside) })
-    else attributes.set(name, attribute)
-  }
-  return { ...node, attributes }
 }
