@@ -31,7 +31,7 @@ export function inspect(model: Model, options: InspectOptions = {}): InspectionR
   const types = inferTypes(model, options.shapes ? { inputShapes: options.shapes } : {})
   const { graph } = model
   const overridden = new Set(graph.initializers.keys())
-  const { dense, sparse } = together([heldBy(graph), ...model.functions.map(({ nodes }) => constantsOf(nodes))])
+  const { dense, sparse } = mergeHeld([heldBy(graph), ...model.functions.map(({ nodes }) => constantsOf(nodes))])
   // Where a sparse value stands takes bytes, but is no parameter.
   const weights = [...dense, ...sparse.map(({ values }) => values)]
   const stored = [...weights, ...sparse.map(({ indices }) => indices)]
@@ -70,19 +70,19 @@ interface Held {
   readonly sparse: readonly SparseTensor[]
 }
 
-const together = (all: readonly Held[]): Held => ({
+const mergeHeld = (all: readonly Held[]): Held => ({
   dense: all.flatMap(({ dense }) => dense).filter(({ dtype }) => dtype !== 'string'),
   sparse: all.flatMap(({ sparse }) => sparse),
 })
 
 const heldBy = (graph: Graph): Held =>
-  together([
+  mergeHeld([
     { dense: [...graph.initializers.values()], sparse: graph.sparseInitializers ?? [] },
     constantsOf(graph.nodes),
   ])
 
 function constantsOf(nodes: readonly Node[]): Held {
-  return together(
+  return mergeHeld(
     nodes.flatMap((node) => {
       const own = constantValue(node)
       const sparse = node.opType === 'Constant' ? node.attributes.get('sparse_value') : undefined

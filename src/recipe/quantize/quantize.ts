@@ -47,7 +47,7 @@ export async function quantize(model: Model, options: QuantizeOptions): Promise<
 /** Why the runtime does not take the model as it is; null where it does. */
 async function refusalOf(model: Model): Promise<string | null> {
   try {
-    const session = await openIsolated(model, { arena: false })
+    const session = await openIsolated(model, LEAN)
     await session.close()
     return null
   } catch (error) {
