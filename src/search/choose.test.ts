@@ -73,6 +73,22 @@ test('what the proof rows showed to be worse is named where the original or a cl
   expect((await chosen({ slow: 'inconclusive' })).reason).not.toMatch(/worse/)
 })
 
+test('what would settle it counts the rows to give as well, of which half prove, and a gain that was not shown is none', async () => {
+  const odds = { pass: 0.5, passAtHalf: 0.4, close: 0.5 }
+  const sequence = [{ id: 'lossless', figure: 1, bytes: 100, odds }]
+  const chosen = (proof: object, more = {}) =>
+    chooseByProof(
+      { sequence, shared: false, standby: [] },
+      async () => ({ labelled: true, n: 30, ...proof }) as ComparisonReport,
+      { provenOnly: false, idle: 'lossless', ...more },
+    )
+  const close = { verdict: 'inconclusive', grade: 'close', requiredN: 268 }
+  expect((await chosen(close)).reason).toMatch(/About 268 rows to prove on, 536 in all, would settle it\.$/)
+  expect((await chosen(close, { apart: true })).reason).toMatch(/About 268 rows would settle it\.$/)
+  const { reason } = await chosen({ verdict: 'pass', grade: 'proven', requiredN: null })
+  expect(reason).toMatch(/^Nothing that is clearly better passed the proof; lossless did/)
+})
+
 test('why a finalist was not proven is told by the figures of the proof rows', () => {
   const proof = (more: object) =>
     ({ metric: 'top1', n: 1200, requiredN: null, labelled: true, ...more }) as ComparisonReport

@@ -1,6 +1,7 @@
-import { type ComparisonReport, grouped, rowsWanted } from '../report/index.ts'
+import { type ComparisonReport, grouped } from '../report/index.ts'
 import type { Contender, Finalists } from './finalists.ts'
 import { byPreference } from './preference.ts'
+import { rowsToProve } from './rows-to-prove.ts'
 
 /** A finalist that may be handed out, with its proof. */
 export interface Proven {
@@ -21,12 +22,17 @@ export interface Choice {
  * that gains can be proven with these rows is a `close` one handed out instead: the best in the goal of all finalists
  * that are close. `idle` is one of which no gain was shown, as a lossless model that is as fast and as large as the
  * original: without labels it is for when nothing else is left. `unsafe` is the best in the goal that the selection
- * rows did not allow.
+ * rows did not allow. `apart` tells whether the proof rows were given by themselves.
  */
 export async function chooseByProof(
   { sequence, shared, standby }: Finalists,
   prove: (id: string) => Promise<ComparisonReport>,
-  options: { readonly provenOnly: boolean; readonly idle?: string | undefined; readonly unsafe?: string | undefined },
+  options: {
+    readonly provenOnly: boolean
+    readonly idle?: string | undefined
+    readonly unsafe?: string | undefined
+    readonly apart?: boolean
+  },
 ): Promise<Choice> {
   if (sequence.length === 0)
     return original(
@@ -36,6 +42,7 @@ export async function chooseByProof(
     )
   const { proofs, passed } = await provenInOrder(sequence, shared, prove)
   const [best] = passed
+  const apart = options.apart ?? false
   const next = best && proofs.slice(proofs.indexOf(best) + 1).at(-1)
   const byGoal = bestFirst([...sequence, ...standby])
   const close = () =>
@@ -45,8 +52,12 @@ export async function chooseByProof(
           proofs.filter(({ id: of, proof }) => of === id && proof.grade === 'close' && proof.verdict !== 'regressed'),
         )
   const provenBest = (): Choice => {
-    const stopped = next ? ` ${next.id}, better in the goal, was ${wordFor(next.proof)} on the proof rows.` : ''
-    const reason = `${best!.id} is the best in the goal that passed the proof.${stopped}`
+    const stopped = next ? ` ${next.id}, better in the goal, was ${wordFor(next.proof, apart)} on the proof rows.` : ''
+    const found =
+      best!.id === options.idle
+        ? `Nothing that is clearly better passed the proof; ${best!.id} did, and gives the same answers in a simpler form.`
+        : `${best!.id} is the best in the goal that passed the proof.`
+    const reason = `${found}${stopped}`
     return { ...best!, ranked: [...passed, ...close()], reason }
   }
   // Where there are labels, they could have proven more: then what is proven stands.
@@ -61,7 +72,7 @@ export async function chooseByProof(
   if (!nearest && best) return provenBest()
   if (!nearest)
     return original(
-      `Nothing could be proven with the rows given, and no candidate stayed close enough: the original is handed out.${foundWorse(proofs) || need(proofs[0]?.proof)}`,
+      `Nothing could be proven with the rows given, and no candidate stayed close enough: the original is handed out.${foundWorse(proofs) || need(proofs[0]?.proof, apart)}`,
     )
   const unproven = best
     ? `The rows given prove ${best.id} alone, which is neither faster nor smaller`
@@ -69,7 +80,7 @@ export async function chooseByProof(
   return {
     ...nearest,
     ranked: [...close(), ...passed],
-    reason: `${unproven}, so the best in the goal that stays close to the original is handed out.${foundWorse(proofs)}${need(nearest.proof)}`,
+    reason: `${unproven}, so the best in the goal that stays close to the original is handed out.${foundWorse(proofs)}${need(nearest.proof, apart)}`,
   }
 }
 
@@ -113,9 +124,9 @@ const bestFirst = (list: readonly Contender[]) =>
 
 const original = (reason: string): Choice => ({ id: 'original', proof: null, reason, ranked: [] })
 
-const need = (proof: ComparisonReport | undefined) => {
-  const wanted = proof ? rowsWanted(proof) : null
-  return wanted === null ? '' : ` About ${wanted} would settle it.`
+const need = (proof: ComparisonReport | undefined, apart: boolean) => {
+  const wanted = proof ? rowsToProve(proof, apart) : null
+  return wanted === null ? '' : ` ${wanted.charAt(0).toUpperCase()}${wanted.slice(1)} would settle it.`
 }
 
 /** What the rows did settle, where they proved nothing good enough. */
@@ -124,22 +135,22 @@ function foundWorse(proofs: readonly Proven[]): string {
   return ids.length === 0 ? '' : ` Found to be worse on the proof rows: ${ids.join(', ')}.`
 }
 
-function wordFor(proof: ComparisonReport): string {
+function wordFor(proof: ComparisonReport, apart: boolean): string {
   if (proof.verdict === 'regressed') return 'found to be worse'
   if (proof.verdict === 'pass') return 'not proven surely enough for one of two that were tested side by side'
-  const wanted = rowsWanted(proof)
-  return wanted === null ? 'not proven' : `not proven (about ${wanted} would settle it)`
+  const wanted = rowsToProve(proof, apart)
+  return wanted === null ? 'not proven' : `not proven (${wanted} would settle it)`
 }
 
 /** What a finalist did on the proof rows, of which the figures of the selection rows tell nothing. */
-export function whyNotProven(proof: ComparisonReport): string {
+export function whyNotProven(proof: ComparisonReport, apart = false): string {
   const { base, candidate, agreement, metric, n } = proof
   const scores =
     base.value === null || candidate.value === null
       ? null
       : `${metric} ${digits(candidate.value)} against ${digits(base.value)}`
   const found = scores ?? (agreement && `${grouped(agreement.changed)} answers changed`)
-  return `${wordFor(proof)} on the ${grouped(n)} proof rows${found ? `: ${found}` : ''}`
+  return `${wordFor(proof, apart)} on the ${grouped(n)} proof rows${found ? `: ${found}` : ''}`
 }
 
 const digits = (value: number) => String(Number(value.toPrecision(4)))

@@ -66,13 +66,13 @@ class Optimization {
   }
 
   async go(): Promise<Optimized> {
-    const { calibration, trainData, provenOnly, workers, onProgress } = this.#options
+    const { calibration, proof, trainData, provenOnly, workers, onProgress } = this.#options
     const { bench, warnings } = await this.#phase('reading', async () => {
-      const { data, proof, warnings } = await keepRowsApart(this.#data, this.#options)
+      const { data, proof: proofData, warnings } = await keepRowsApart(this.#data, this.#options)
       const bench = await Workbench.open(this.#model, data, {
         ...this.#options,
         calibrationData: calibration,
-        proofData: proof,
+        proofData,
         meter: this.#budget.meter,
       })
       return { bench, warnings }
@@ -91,7 +91,7 @@ class Optimization {
       await this.#goBack()
       await this.#phase('spare channels', () => leaveOutSpare(this.#pool, this.#budget))
       const choice = await this.#phase('proving', async () =>
-        this.#confirm(await prove(this.#pool, this.#budget, provenOnly)),
+        this.#confirm(await prove(this.#pool, this.#budget, { provenOnly, apart: proof !== undefined })),
       )
       return await this.#phase('reporting', () => this.#report(choice))
     } finally {

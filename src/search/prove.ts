@@ -19,8 +19,15 @@ const FASTER = 0.98
 /** Share of the original's time to load below which it gains by loading: no more than a few loads are timed. */
 const QUICKER_TO_LOAD = 0.9
 
-/** Settles who may touch the proof rows, by what the selection rows foretell, proves them in that order and chooses. */
-export async function prove(pool: Pool, budget: Budget, provenOnly: boolean): Promise<Choice> {
+/**
+ * Settles who may touch the proof rows, by what the selection rows foretell, proves them in that order and chooses;
+ * `apart` tells whether the proof rows were given by themselves.
+ */
+export async function prove(
+  pool: Pool,
+  budget: Budget,
+  { provenOnly, apart }: { readonly provenOnly: boolean; readonly apart: boolean },
+): Promise<Choice> {
   const { lossless } = pool
   const most = mostFinalists(pool, budget)
   pool.noteHopeless()
@@ -44,12 +51,14 @@ export async function prove(pool: Pool, budget: Budget, provenOnly: boolean): Pr
     },
     {
       provenOnly,
+      apart,
       idle: lossless && !gainsShown(pool, lossless) ? lossless.built.spec.id : undefined,
       unsafe: unsafe(pool)?.built.spec.id,
     },
   )
   for (const id of notSureEnough(chosen, proofs, choice)) pool.note(pool.get(id), NOT_SURE)
-  for (const [id, proof] of proofs) if (decidedAgainst(proof, choice)) pool.note(pool.get(id), whyNotProven(proof))
+  for (const [id, proof] of proofs)
+    if (decidedAgainst(proof, choice)) pool.note(pool.get(id), whyNotProven(proof, apart))
   return choice
 }
 

@@ -42,6 +42,7 @@ export async function reportOn(findings: Findings): Promise<Optimized> {
       choice.proof,
       broken,
       trials.some(({ result }) => brokenLimit(goal, result) === null),
+      options.proof !== undefined,
     ),
     model: {
       path: options.path ?? bench.original.model.graph.name,

@@ -1,16 +1,12 @@
 import { lowestSqnrDb } from '../evaluate/index.ts'
-import {
-  type CandidateResult,
-  type ComparisonReport,
-  grouped,
-  type OptimizationReport,
-  rowsWanted,
-} from '../report/index.ts'
+import { type CandidateResult, type ComparisonReport, grouped, type OptimizationReport } from '../report/index.ts'
 import { NOT_SLOWER } from './goal.ts'
+import { rowsToProve } from './rows-to-prove.ts'
 
 /**
  * The whole answer in one sentence: how much faster, how much smaller, at what loss, and how sure; `broken` tells which
- * limit the original breaks where it is handed out in spite of that, `kept` whether any candidate keeps them all.
+ * limit the original breaks where it is handed out in spite of that, `kept` whether any candidate keeps them all, `apart`
+ * whether the proof rows were given by themselves.
  */
 export function sentenceOf(
   chosen: CandidateResult,
@@ -18,6 +14,7 @@ export function sentenceOf(
   proof: ComparisonReport | null,
   broken: string | null = null,
   kept = false,
+  apart = false,
 ): string {
   if (chosen.id === 'original' && broken !== null)
     return kept
@@ -28,7 +25,7 @@ export function sentenceOf(
   const gains = [speed, size].filter((words) => words !== null)
   const gain =
     speed === null && (size === null || size === UNCHANGED) ? 'Neither faster nor smaller' : capital(gains.join(', '))
-  return `${gain}${slowWords(chosen)}${lossWords(chosen, proof)}`
+  return `${gain}${slowWords(chosen)}${lossWords(chosen, proof, apart)}`
 }
 
 const UNCHANGED = 'the same size'
@@ -52,7 +49,7 @@ function sizeWords(bytes: number | null, original: number): string | null {
   return `${Math.abs(change * 100).toFixed(0)} % ${change > 0 ? 'smaller' : 'larger'}`
 }
 
-function lossWords(chosen: CandidateResult, proof: ComparisonReport | null): string {
+function lossWords(chosen: CandidateResult, proof: ComparisonReport | null, apart: boolean): string {
   if (proof === null) return '; not judged.'
   const changed = proof.agreement ? `${grouped(proof.agreement.changed)} of ${grouped(proof.n)} answers changed` : null
   if (chosen.verdict === 'pass') {
@@ -63,8 +60,8 @@ function lossWords(chosen: CandidateResult, proof: ComparisonReport | null): str
   const evidence = [changed, noise === null ? null : `signal to noise at least ${noise.toFixed(0)} dB`].filter(
     (words) => words !== null,
   )
-  const wanted = rowsWanted(proof)
-  const more = wanted === null ? '' : `; about ${wanted} would settle it`
+  const wanted = rowsToProve(proof, apart)
+  const more = wanted === null ? '' : `; ${wanted} would settle it`
   return `; close to the original but not proven on ${grouped(proof.n)} ${proof.n === 1 ? 'row' : 'rows'}${evidence.length > 0 ? ` (${evidence.join(', ')})` : ''}${more}.`
 }
 
