@@ -33,7 +33,8 @@ export interface Roles {
 }
 
 export const LABEL_NAMES = ['labels', 'label', 'y']
-const ID_NAMES = ['id', 'ids']
+/** Names of columns that name a row; without a name, a column holds the row numbers that pandas and R write in front. */
+export const ID_NAMES = ['id', 'ids', '']
 
 export const shapeText = (dims: readonly (number | string | null)[]) => `[${dims.map((dim) => dim ?? '?').join(',')}]`
 
@@ -51,8 +52,8 @@ export function looksLikeState(name: string): boolean {
  * wrong shape, and a label or slice field that is not there.
  */
 export function assignRoles(table: Table, wishes: RoleWishes): Roles {
+  requireNamed(table, wishes)
   const label = labelOf(table, wishes)
-  for (const slice of wishes.slices ?? []) requireColumn(table, slice, 'slice field')
   const loose = wishes.inputs ? requireInputs(table, wishes) : []
   const notes: string[] = []
   const fields: AssignedField[] = []
@@ -77,10 +78,7 @@ export function assignRoles(table: Table, wishes: RoleWishes): Roles {
 }
 
 function labelOf(table: Table, wishes: RoleWishes): string | undefined {
-  if (wishes.label !== undefined) {
-    requireColumn(table, wishes.label, 'label field')
-    return wishes.label
-  }
+  if (wishes.label !== undefined) return wishes.label
   const isInput = (name: string) => wishes.inputs?.some((input) => input.name === name) ?? false
   const candidates = LABEL_NAMES.filter((name) => !isInput(name))
   const label = candidates.find((name) => table.columns.some((column) => column.name === name))
@@ -92,6 +90,12 @@ function labelOf(table: Table, wishes: RoleWishes): string | undefined {
       { where: `array "${ragged.name}" of "${table.path}"`, hint: 'Inputs and labels must have one value a row.' },
     )
   return label
+}
+
+/** @throws UserError for a label or slice field that the table does not have. */
+export function requireNamed(table: Table, { label, slices = [] }: RoleWishes): void {
+  if (label !== undefined) requireColumn(table, label, 'label field')
+  for (const slice of slices) requireColumn(table, slice, 'slice field')
 }
 
 function requireColumn(table: Table, name: string, what: string): void {

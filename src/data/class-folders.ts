@@ -47,8 +47,26 @@ export function classFolders(
   const notes = classNames
     ? []
     : [
+        ...deeperClasses(files, folders),
         `Labels are numbered by ${numeric ? 'the number of the folder' : 'folder name'}: ${listNames(sorted.map((name, i) => `${i} ${name}`))}.`,
       ]
   if (loose > 0) notes.push(`${loose} files beside the class folders in "${where}" are left out.`)
   return { rows, classNames: names, notes }
+}
+
+/** Folders that hold the same folders, as `train` and `val` do, are hardly the classes. */
+function deeperClasses(files: readonly FoundFile[], folders: readonly string[]): readonly string[] {
+  if (folders.length < 2) return []
+  const inside = new Map(folders.map((folder) => [folder, new Set<string>()]))
+  for (const { id } of files) {
+    const [folder, below, file] = id.split('/')
+    // A picture that lies in its class, or loose.
+    if (file === undefined) return []
+    inside.get(folder!)?.add(below!)
+  }
+  const [first, ...others] = [...inside.values()].map((names) => listNames([...names].sort()))
+  if (others.some((names) => names !== first)) return []
+  return [
+    `The folders ${listNames(folders)} were taken for classes, but each of them holds ${first}. If these are the classes, name one of the outer folders as the data.`,
+  ]
 }

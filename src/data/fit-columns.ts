@@ -1,3 +1,4 @@
+import { requireNamed } from './assign-roles.ts'
 import type { TableOptions } from './open-table.ts'
 import { packColumns } from './pack-columns.ts'
 import type { Table } from './table.ts'
@@ -5,7 +6,9 @@ import { tokenizeColumn } from './tokenize-column.ts'
 
 /**
  * A table whose columns are made what the model takes: text becomes tokens, columns of numbers become vectors. `folder` is
- * where the data lies.
+ * where the data lies. Fields that were named are looked for first: what is amiss with the others may come of it.
  */
-export const fitColumns = async (table: Table, folder: string, options: TableOptions): Promise<Table> =>
-  packColumns(await tokenizeColumn(table, folder, options), options)
+export async function fitColumns(table: Table, folder: string, options: TableOptions): Promise<Table> {
+  requireNamed(table, options)
+  return packColumns(await tokenizeColumn(table, folder, options), options)
+}

@@ -66,6 +66,7 @@ test.each<[name: string, content: string | Uint8Array, message: RegExp, hint: Re
   ['rows.xlsx', 'PK', /no kind of data/, /Save the sheet as CSV/],
   ['rows.npy', '\x93NUMPY', /no kind of data/, /numpy\.savez/],
   ['rows.parquet', '', /cannot be read as Parquet: it is too short/, /write it again/],
+  ['word.wav', 'RIFF', /no kind of data/, /Sound is not decoded.*numpy\.savez/],
   ['header.csv', 'a,b,c\n', /has no rows/, /at least one/],
 ])('%s', async (name, content, message, hint) => {
   const error = await failure(await write(name, content), numbers)
@@ -78,6 +79,48 @@ test('text in a column of numbers is told where the rest is used without it', as
   const dataset = await openDataset(file, { inputs: [{ name: 'x', dtype: 'float32', shape: ['n', 'k'] }] })
   expect(dataset.fields.find(({ name }) => name === 'x')?.rowShape).toEqual([2])
   expect(dataset.notes).toContain(`"b" is not used as numbers: line 3 of "${file}" has "oops".`)
+})
+
+test('a field that was named and is not there is told before anything that may come of it', async () => {
+  const file = await write('houses.csv', 'area,rooms,age,price\n1,2,3,4\n')
+  const opened = openDataset(file, { inputs: [{ ...numbers[0], name: 'features' }], label: 'Price' })
+  await expect(opened).rejects.toMatchObject({
+    message: expect.stringContaining('no label field "Price"'),
+    hint: 'It has "area", "rooms", "age", "price". Did you mean "price"?',
+  })
+})
+
+test('a column without a name, as pandas writes row numbers in front, names the rows and feeds nothing', async () => {
+  const file = await write('index.csv', ',a,b,c,label\n0,1,2,3,0\n1,1,2,3,1\n')
+  const { fields } = await openDataset(file, { inputs: numbers })
+  expect(fields.map(({ name, role }) => [name, role])).toEqual(
+    expect.arrayContaining([
+      ['x', 'input'],
+      ['', 'id'],
+    ]),
+  )
+  expect(fields.find(({ name }) => name === 'x')?.rowShape).toEqual([3])
+})
+
+test('a folder of sounds says that they are not decoded', async () => {
+  await write('words/yes/1.wav', 'RIFF')
+  expect((await failure(join(folder, 'words'), numbers)).hint).toMatch(/It holds "yes"\. Sound is not decoded/)
+})
+
+test('folders that hold the same classes each are hardly the classes', async () => {
+  for (const place of [
+    'split/train/cat',
+    'split/train/dog',
+    'split/val/cat',
+    'split/val/dog',
+    'kinds/cat/a',
+    'kinds/dog/b',
+  ])
+    await write(`${place}/1.png`, await blue(8).png().toBuffer())
+  const notes = async (name: string) => (await openDataset(join(folder, name), { inputs: pixels })).notes.join(' ')
+  expect(await notes('split')).toMatch(/"train", "val" were taken for classes, but each of them holds "cat", "dog"/)
+  expect(await notes('split/val')).not.toMatch(/taken for classes/)
+  expect(await notes('kinds')).not.toMatch(/taken for classes/)
 })
 
 test('an archive of arrays without rows is refused like a table without lines', async () => {

@@ -11,7 +11,7 @@ import { fitColumns } from './fit-columns.ts'
 import { type FoundFile, filesUnder } from './folder-files.ts'
 import { imageInput, imageTable, isImageFile, requirePixels } from './image-table.ts'
 import { listNames } from './list-names.ts'
-import { isTableFile, openTable, type TableOptions } from './open-table.ts'
+import { conversionOf, isTableFile, openTable, type TableOptions } from './open-table.ts'
 import { renameColumns } from './pack-columns.ts'
 import {
   inferPreprocessing,
@@ -30,7 +30,8 @@ import { tableDataset } from './table-dataset.ts'
 export async function openFolder(folder: string, options: TableOptions): Promise<Dataset> {
   const names = (await listFolder(folder)).map(({ name }) => name)
   if (names.includes('dataset.json')) return openDatasetFile(joinPath(folder, 'dataset.json'), options)
-  const files = (await filesUnder(folder)).filter(({ id }) => isImageFile(id))
+  const found = await filesUnder(folder)
+  const files = found.filter(({ id }) => isImageFile(id))
   if (files.length === 0) {
     const tables = names.filter(isTableFile)
     throw new UserError('bad-data', `The folder "${folder}" holds no images and no dataset.json.`, {
@@ -38,7 +39,7 @@ export async function openFolder(folder: string, options: TableOptions): Promise
       hint:
         tables.length > 0
           ? `Name the file itself, for example ${joinPath(folder, tables[0]!)}.`
-          : `It holds ${listNames(names)}. Put images into it (one sub-folder a class), or write a dataset.json.`,
+          : `It holds ${listNames(names)}. ${conversionOf(found[0]?.id ?? '') ?? 'Put images into it (one sub-folder a class), or write a dataset.json.'}`,
     })
   }
   const classed = classFolders(files, options.classNames, folder)

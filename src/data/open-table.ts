@@ -27,6 +27,8 @@ const FORMATS: Readonly<Record<string, (path: string, options: TableOptions) => 
 
 const UNPACK = 'Unpack it first.'
 const SHEET = 'Save the sheet as CSV (UTF-8).'
+const SOUND =
+  'Sound is not decoded: write the samples, cut to one length, as an array named like the model\'s input: numpy.savez("rows.npz", x=samples, labels=classes).'
 /** What to do with files that often hold data, by their ending. */
 const CONVERSIONS: Readonly<Record<string, string>> = {
   gz: UNPACK,
@@ -36,21 +38,29 @@ const CONVERSIONS: Readonly<Record<string, string>> = {
   xls: SHEET,
   ods: SHEET,
   npy: 'Name its array: numpy.savez("rows.npz", x=numpy.load("rows.npy")), where x is the input of the model.',
+  wav: SOUND,
+  flac: SOUND,
+  mp3: SOUND,
+  ogg: SOUND,
 }
+
+const endingOf = (path: string) => /\.([^./\\]+)$/.exec(path)?.[1]?.toLowerCase() ?? ''
+
+/** What to do with a file that cannot be read as it is; undefined where nothing is known of its ending. */
+export const conversionOf = (path: string): string | undefined => CONVERSIONS[endingOf(path)]
 
 /** Whether a file's ending is that of a table of rows. */
 export function isTableFile(path: string): boolean {
-  return (/\.([^./\\]+)$/.exec(path)?.[1]?.toLowerCase() ?? '') in FORMATS
+  return endingOf(path) in FORMATS
 }
 
 /** The table in a file, by its ending; `options` only decide what counts as a row of an `.npz`. */
 export async function openTable(path: string, options: TableOptions): Promise<Table> {
-  const ending = /\.([^./\\]+)$/.exec(path)?.[1]?.toLowerCase() ?? ''
-  const open = FORMATS[ending]
+  const open = FORMATS[endingOf(path)]
   if (!open)
     throw new UserError('unsupported', `"${path}" is no kind of data that can be read.`, {
       where: path,
-      hint: `${CONVERSIONS[ending] ?? ''} Data is a .npz, .jsonl, .csv, .parquet or .txt file, a folder of images, or a folder with a dataset.json.`.trim(),
+      hint: `${conversionOf(path) ?? ''} Data is a .npz, .jsonl, .csv, .parquet or .txt file, a folder of images, or a folder with a dataset.json.`.trim(),
     })
   const table = await open(path, options)
   if (table.rows > 0) return table

@@ -1,6 +1,6 @@
 import { arrayTypeOf, type DType, elementCount } from '../ir/index.ts'
 import { UserError } from '../platform/index.ts'
-import { fitsRow, type InputWish, LABEL_NAMES } from './assign-roles.ts'
+import { fitsRow, ID_NAMES, type InputWish, LABEL_NAMES } from './assign-roles.ts'
 import { listNames } from './list-names.ts'
 import type { Row, Table, TableColumn } from './table.ts'
 
@@ -45,7 +45,7 @@ export function packColumns(table: Table, wishes: PackWishes): Table {
           hint: [
             `These would be used: ${listNames(free.map(({ name }) => name))}.`,
             ...textAmong(table, wishes),
-            'Name the label (--label) and slice fields (--slice), or take other columns out.',
+            'Name the label (--label); other columns are taken out, or named as "slices" in a dataset.json (or with --slice).',
           ].join(' '),
         },
       )
@@ -81,7 +81,7 @@ const textAmong = (table: Table, wishes: PackWishes): readonly string[] =>
 /** Columns that are no label, slice field or id. */
 export function notTaken(table: Table, wishes: PackWishes): readonly TableColumn[] {
   const label = wishes.label ?? LABEL_NAMES.find((label) => table.columns.some(({ name }) => name === label))
-  const taken = new Set([label, 'id', 'ids', ...(wishes.slices ?? [])])
+  const taken = new Set([label, ...ID_NAMES, ...(wishes.slices ?? [])])
   return table.columns.filter(({ name }) => !taken.has(name))
 }
 
