@@ -5,6 +5,7 @@ import type { ComparisonReport } from '../report/index.ts'
 import { requiredN } from '../statistics/index.ts'
 import { CLOSE_DB } from './agreement.ts'
 import { fieldOf } from './gate/spec.ts'
+import { labelDoubts } from './label-doubts.ts'
 import type { Metric } from './metric/metric.ts'
 import type { MetricOptions } from './metric/metrics.ts'
 import { isCutOff, lowestSqnrDb, typicalSqnrDb } from './noise/lowest-sqnr.ts'
@@ -119,6 +120,7 @@ export async function compare(
     ...withSlices(asOneRow(report, scored, margin, alpha)),
     warnings: [
       ...report.warnings,
+      ...labelDoubts(report, classNames),
       ...undeclaredLosses(report),
       ...repeatedIds(scored, options.cluster),
       ...allAlike(scored),

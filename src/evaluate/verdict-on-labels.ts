@@ -10,9 +10,6 @@ import type { ScoredRows } from './score-rows.ts'
 import { sentenceOf, whole } from './sentence.ts'
 import { judgeSlices, type SliceRule } from './slice-verdicts.ts'
 
-/** From so many rows without a right answer on, model and labels hardly belong together; half right misses ten rarely. */
-const ROWS_OF_A_STRANGER = 10
-
 export interface LabelOptions {
   readonly margin: number
   readonly alpha: number
@@ -66,7 +63,6 @@ export function verdictOnLabels(
     ...(judgement && !Number.isFinite(judgement.delta)
       ? [`The metric "${metric.name}" is undefined on these rows.`]
       : []),
-    ...(labelled && rightOrWrong ? noneRight(scored, metric, usable) : []),
     ...(verdict === 'pass' ? marginAboveError(metric, judgement!.base, margin) : []),
   ]
   return {
@@ -119,17 +115,6 @@ function withoutNumber(
     ...(others > 0
       ? [`The metric "${name}" gives no number on ${whole(others)} of ${whole(rows)} rows; they are left out.`]
       : []),
-  ]
-}
-
-/** A baseline without a right answer probably does not belong to these labels; no candidate is worse than that. */
-function noneRight({ base }: ScoredRows, { higherIsBetter }: Metric, usable: readonly number[]): readonly string[] {
-  const wrong = higherIsBetter ? 0 : 1
-  if (usable.length < ROWS_OF_A_STRANGER || usable.some((row) => base[row] !== wrong)) return []
-  return [
-    `The baseline answers none of ${whole(usable.length)} rows right, so a worse model cannot be told from it. ` +
-      'The labels probably count other classes than the model does, or its inputs are prepared otherwise: ' +
-      '"classNames" and "preprocessing" in a dataset.json say how.',
   ]
 }
 

@@ -1,4 +1,5 @@
 import type { Dataset } from '../data/index.ts'
+import { labelDoubts } from '../evaluate/index.ts'
 import { machineOf } from '../recipe/index.ts'
 import type { CandidateResult, OptimizationReport } from '../report/index.ts'
 import type { Choice } from './choose.ts'
@@ -76,6 +77,7 @@ export async function reportOn(findings: Findings): Promise<Optimized> {
     elapsed: findings.elapsed,
     ...(options.command ? { command: options.command } : {}),
     warnings: [
+      ...doubtsOf(findings),
       ...pool.warnings,
       ...madeTwice(candidates),
       ...(dependence ? [`${choice.id}: ${dependence}`] : []),
@@ -89,6 +91,16 @@ export async function reportOn(findings: Findings): Promise<Optimized> {
     tensors: findings.tensors,
     candidates: trials.map(({ built: { spec, model, recipe } }) => ({ id: spec.id, model, recipe })),
   }
+}
+
+/** Whether the labels may be wrong, as the largest of the comparisons shows. */
+function doubtsOf({ choice, pool, data }: Findings): readonly string[] {
+  const judged = [choice.proof, ...pool.trials.map(({ comparison }) => comparison)].filter((one) => one !== null)
+  if (judged.length === 0) return []
+  return labelDoubts(
+    judged.reduce((most, one) => (one.n > most.n ? one : most)),
+    data.classNames,
+  )
 }
 
 /** Which candidates came out as a model that was there already, in one sentence; none where none did. */
