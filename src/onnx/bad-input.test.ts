@@ -52,12 +52,30 @@ describe('files of other kinds are refused with what they are and what to do', (
     ['Keras HDF5', '\x89HDF\r\n\x1a\n', /Keras/, /tf2onnx/],
     ['Git LFS', 'version https://git-lfs.github.com/spec/v1\n', /Git LFS/, /git lfs pull/],
     ['a web page', '<!DOCTYPE html><html>', /web page/, /download/],
+    ['a TensorFlow graph', '\n\x20\n\x05Const\x12\x05Const\x22\0', /TensorFlow graph/, /tf2onnx\.convert --graphdef/],
+    ['a table', 'area,rooms,price\n30.5,2,199\n', /text, such as a table/, /rows are data/],
+    ['a sound', 'RIFF\x24\0\0\0WAVEfmt ', /sound/, /name a model/],
     ['a zip archive', 'PK\x03\x04\0\0\0\0', /archive/, /unpack/],
   ])('%s', (_, content, what, hint) => {
     const error = refusal(latin1(content))
     expect(error.message).toMatch(what)
     expect(error.hint).toMatch(hint)
   })
+})
+
+test('a folder named as the model is told by what lies in it', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'whetstone-folder-'))
+  const hintOf = async (...files: readonly string[]) => {
+    rmSync(folder, { recursive: true })
+    mkdirSync(folder)
+    for (const file of files) writeFileSync(join(folder, file), '')
+    return ((await readModel(folder).catch((error) => error)) as UserError).hint
+  }
+  expect(await hintOf('report.html', 'model.onnx')).toContain(`${folder}/model.onnx`)
+  expect(await hintOf('saved_model.pb')).toMatch(/tf2onnx\.convert --saved-model/)
+  expect(await hintOf('config.json', 'model.safetensors')).toMatch(/optimum-cli export onnx --model/)
+  expect(await hintOf('cat.png')).toMatch(/there is none in it/)
+  rmSync(folder, { recursive: true })
 })
 
 describe('files that are nearly ONNX', () => {

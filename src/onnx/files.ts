@@ -1,8 +1,17 @@
 import type { Model, Tensor } from '../ir/index.ts'
-import { type Content, folderOf, nameOf, readFileBytes, writeFilesAtomic } from '../platform/index.ts'
+import {
+  type Content,
+  folderOf,
+  listFolder,
+  nameOf,
+  readFileBytes,
+  UserError,
+  writeFilesAtomic,
+} from '../platform/index.ts'
 import { decodeModel } from './decode-model.ts'
 import { type Placement, plainContext } from './encode-context.ts'
 import { encodePieces, MOST_BYTES } from './encode-model.ts'
+import { hintForFolder } from './foreign-format.ts'
 import { flatten, rangeChunks } from './pieces.ts'
 
 /**
@@ -10,7 +19,21 @@ import { flatten, rangeChunks } from './pieces.ts'
  * UserError `missing-file` where the file cannot be read, `bad-model` where it is not a well-formed ONNX model.
  */
 export async function readModel(path: string): Promise<Model> {
-  return decodeModel(await readFileBytes(path), { baseDir: folderOf(path), path })
+  const bytes = await readFileBytes(path).catch(async (error: unknown) => {
+    throw await explainFolder(path, error)
+  })
+  return decodeModel(bytes, { baseDir: folderOf(path), path })
+}
+
+/** Where the model is a folder, what to do with it; any other error as it is. */
+async function explainFolder(path: string, error: unknown): Promise<unknown> {
+  if (!(error instanceof UserError) || (error.cause as { code?: unknown } | undefined)?.code !== 'EISDIR') return error
+  const names = (await listFolder(path)).map(({ name }) => name)
+  return new UserError(error.code, error.message, {
+    where: path,
+    hint: hintForFolder(path, names),
+    cause: error.cause,
+  })
 }
 
 export interface WriteOptions {

@@ -56,6 +56,12 @@ const FORMATS: readonly Foreign[] = [
     matches: startsWith('TFL3', 4),
   },
   {
+    name: 'a TensorFlow graph (.pb)',
+    hint: `${TENSORFLOW} --graphdef model.pb --inputs NAME:0 --outputs NAME:0 --output model.onnx`,
+    // A node, and in it its name and operator; ONNX begins with a number.
+    matches: (b) => /^\n[\s\S]{1,5}?\n[\s\S][\w./-]+[^ -\xff\s][\s\S]\w/.test(ascii(b, 0, 256)),
+  },
+  {
     name: 'a safetensors file, which holds weights without the graph',
     hint: 'pip install "optimum[onnx]", then: optimum-cli export onnx --model FOLDER_OF_THE_MODEL onnx/',
     matches: isSafetensors,
@@ -86,9 +92,20 @@ const FORMATS: readonly Foreign[] = [
     matches: startsWith('version https://git-lfs'),
   },
   {
+    name: 'a sound file (.wav)',
+    hint: 'name a model; sounds are data',
+    matches: (b) => startsWith('RIFF')(b) && startsWith('WAVE', 8)(b),
+  },
+  {
     name: 'a web page',
     hint: 'the download gave a page instead of the file: download the raw file',
     matches: (b) => /^\s*<(!doctype|html|\?xml)/i.test(ascii(b, 0, 64)),
+  },
+  {
+    name: 'text, such as a table or a program',
+    hint: 'name the .onnx file as the model; rows are data',
+    // ONNX has a byte below those of text within its first fields.
+    matches: (b) => b.byteLength > 3 && /^[\t\r\n -~\x80-\xff]*$/.test(ascii2(b.subarray(0, SEARCHED))),
   },
 ]
 
@@ -112,4 +129,15 @@ export function refuseForeign(bytes: Uint8Array, place: Place): void {
   const found = FORMATS.find((format) => format.matches(bytes))
   if (found)
     throw new UserError('bad-model', `this is ${found.name}, not ONNX`, { where: String(place), hint: found.hint })
+}
+
+/** What to do with a folder that was named as a model, by the names in it. */
+export function hintForFolder(path: string, names: readonly string[]): string {
+  const model = names.find((name) => name.endsWith('.onnx'))
+  if (model !== undefined) return `name the model in it, such as ${path.replace(/\/$/, '')}/${model}`
+  if (names.includes('saved_model.pb'))
+    return `this is a TensorFlow SavedModel: ${TENSORFLOW} --saved-model ${path} --output model.onnx`
+  if (names.includes('config.json') && names.some((name) => /\.(safetensors|bin)$/.test(name)))
+    return `this is a Hugging Face model: pip install "optimum[onnx]", then: optimum-cli export onnx --model ${path} onnx/`
+  return 'a model is a file that ends in .onnx, and there is none in it'
 }

@@ -31,6 +31,10 @@ export function writeFilesAtomic(files: readonly (readonly [path: string, conten
   return Promise.reject(noDisk('write', files.map(([path]) => path).join(', ')))
 }
 
+export function listFolder(path: string): Promise<readonly { readonly name: string }[]> {
+  return Promise.reject(noDisk('list', path))
+}
+
 /**
  * The bytes of a Blob (such as a file that the user chose) or of what lies at a URL.
  *
