@@ -43,6 +43,25 @@ export const metrics: Readonly<Record<string, (options?: MetricOptions) => Metri
   'next-token': nextToken,
 }
 
+/** What metrics are called elsewhere. */
+const OTHER_NAMES: Readonly<Record<string, string>> = {
+  accuracy: 'top1',
+  acc: 'top1',
+  'top-1': 'top1',
+  'top-5': 'top5',
+  f1: 'macro-f1',
+  'f1-score': 'macro-f1',
+  auc: 'auroc',
+  'roc-auc': 'auroc',
+  'average-precision': 'aupr',
+  'log-loss': 'nll',
+  'cross-entropy': 'nll',
+  mse: 'rmse',
+  'r2-score': 'r2',
+  iou: 'miou',
+  map: 'detection:yolox',
+}
+
 /**
  * The metric of a name.
  *
@@ -54,9 +73,10 @@ export function metricNamed(name: string, options: MetricOptions = {}): Metric {
   if (counted) return (counted[1] === 'top' ? topK : recallAt)(Number(counted[2]), options)
   if (name.startsWith('detection:')) return detectionNamed(name.slice('detection:'.length))
   const known = Object.keys(metrics)
+  const meant = OTHER_NAMES[name.toLowerCase().replaceAll(/[_ ]/g, '-')]
   throw new UserError('bad-argument', `there is no metric "${name}"`, {
     where: '--metric',
-    hint: `${didYouMean(name, known)}known: ${known.join(', ')}, detection:yolox and other decoders, or the path of a metric.mjs`,
+    hint: `${meant ? `the name here is "${meant}"; ` : didYouMean(name, known)}known: ${known.join(', ')}, detection:yolox and other decoders, or the path of a metric.mjs`,
   })
 }
 

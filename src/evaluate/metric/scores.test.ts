@@ -229,5 +229,12 @@ describe('embeddings', () => {
 
 test('any k by name; an unknown name tells the nearest', () => {
   expect(metricNamed('top3').score(row([1, 2, 3, 4], 1))).toBe(1)
+  for (const [asked, name] of [
+    ['accuracy', 'top1'],
+    ['F1_score', 'macro-f1'],
+  ])
+    expect(() => metricNamed(asked!)).toThrow(
+      expect.objectContaining({ hint: expect.stringMatching(`^the name here is "${name}"`) }),
+    )
   expect(() => metricNamed('aurco')).toThrow(/there is no metric "aurco"/)
 })
