@@ -107,6 +107,20 @@ test('a margin above the whole error of the baseline is said, and every metric i
   for (const name of Object.keys(metrics)) expect(metricInWords(name) === null, name).toBe(counted.has(name))
 })
 
+test('a margin of hardly anything, in the units of the labels, is said where it is not kept', async () => {
+  const { x } = rowsOf(300)
+  const labels = { dtype: 'float32', dims: [300, 3], data: x.data.map((v) => v + 50) } as const
+  const data = await of({ x, y: labels })
+  const worse = session((row) => [...row].map((v) => v - 1))
+  const warned = async (margin: number) =>
+    (await compare(identity, worse, data, { label: 'y', metric: 'mae', margin })).warnings.join()
+  expect(await warned(0.01)).toMatch(
+    /margin of 0\.01 is in the units of mae, of which the baseline has 50: 0\.02 % more .* --margin 0\.5 for 1 %/,
+  )
+  expect(await warned(0.6)).not.toMatch(/in the units/)
+  expect(await warned(2)).not.toMatch(/in the units/)
+})
+
 test('numbers that are far off on rows of large ones are said, where answers stay the same', async () => {
   const n = 400
   const { x, labels } = rowsOf(n)

@@ -6,6 +6,7 @@ import { requiredN } from '../statistics/index.ts'
 import { CLOSE_DB } from './agreement.ts'
 import { fieldOf } from './gate/spec.ts'
 import { labelDoubts } from './label-doubts.ts'
+import { marginDoubts } from './margin-doubts.ts'
 import type { Metric } from './metric/metric.ts'
 import type { MetricOptions } from './metric/metrics.ts'
 import { isCutOff, lowestSqnrDb, typicalSqnrDb } from './noise/lowest-sqnr.ts'
@@ -121,6 +122,7 @@ export async function compare(
     warnings: [
       ...report.warnings,
       ...labelDoubts(report, classNames),
+      ...marginDoubts(report, margin),
       ...undeclaredLosses(report),
       ...repeatedIds(scored, options.cluster),
       ...allAlike(scored),

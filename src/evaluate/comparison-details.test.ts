@@ -115,10 +115,18 @@ describe('direction', () => {
     expect(report.verdict).toBe('pass')
     const [, worst] = report.story!
     const lost = Math.ceil(-report.nonInferiority!.lowerBound * 10_000)
-    expect(worst).toContain(`loses at most ${lost} answers in 10,000; you said that up to 100 would be fine.`)
+    expect(worst).toContain(`loses at most ${lost} answers in 10,000; the margin accepts up to 100.`)
     expect(report.story!.join(' ')).toMatch(/says that it is 90 % sure, it should be right nine times in ten/)
     const better = await judged(rows.map(({ label }, i) => row(label as number, i < 100 ? 1 : 0, 0)))
     expect(better.story![1]).toMatch(/only a sample of what will come\. Allowing for that, the new model is not behind/)
+  })
+  test('a loss that chance does not make is not laid to it, however wide the margin is', async () => {
+    const rows = Array.from({ length: 600 }, (_, i) => row(i % 3, i % 3, i % 30 === 0 ? 1 : i % 3))
+    const story = async (margin: number) => (await judged(rows, {}, { margin })).story!.join(' ')
+    expect(await story(0.2)).toMatch(/The class that lost most is “0” \(100\.0 % → 90\.0 % on 200 rows\)\./)
+    expect(await story(1.5)).toMatch(/accepted, and the old model has no more to lose.*One point is a margin of 0\.01/)
+    const few = await judged(rows.slice(0, 61), {}, { margin: 0.2 })
+    expect(few.story!.join(' ')).toMatch(/but chance alone could do that/)
   })
   test('99.5 to 98.5 % right is three times the errors', () => {
     const result = errorRatio({ n: 1000, baseRight: 995, baseOnly: 10, candidateOnly: 0 }, 0.05)

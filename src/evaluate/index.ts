@@ -11,6 +11,7 @@ export * from './judge.ts'
 export { labelDoubts } from './label-doubts.ts'
 export * from './latency.ts'
 export * from './load/index.ts'
+export { marginDoubts } from './margin-doubts.ts'
 export * from './metric/calibration-error.ts'
 export { balancedAccuracy, type ClassOptions, macroF1, topK } from './metric/classification.ts'
 export {

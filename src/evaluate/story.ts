@@ -1,4 +1,5 @@
 import { type ComparisonReport, rowsWanted, type SliceResult } from '../report/index.ts'
+import { mcnemar } from '../statistics/index.ts'
 import type { Metric } from './metric/metric.ts'
 import { metricInWords } from './metric/words.ts'
 import { amountText, rowsOf, valueText, whole } from './sentence.ts'
@@ -67,7 +68,7 @@ function whatItMeans(report: StoryInput, margin: number, unit: Metric['unit']): 
     const worst =
       loss <= 0
         ? 'the new model is not behind.'
-        : `the new model loses at most ${counted ? lossOutOf(loss, margin) : `${amount(loss)}; you said that up to ${accepted} would be fine.`}`
+        : `the new model loses at most ${counted ? lossOutOf(loss, margin) : `${amount(loss)}; the margin accepts up to ${accepted}.`}`
     return [
       `The rows are only a sample of what will come. Allowing for that, ${worst}${measurablyWorse ? ' It is worse, and that is no accident, but by less than you accept.' : ''}`,
     ]
@@ -76,13 +77,15 @@ function whatItMeans(report: StoryInput, margin: number, unit: Metric['unit']): 
     return ['So few answers changed that, whatever is right, no more could be lost than you accept.']
   if (verdict === 'regressed')
     return nonInferiority && nonInferiority.lowerBound <= -margin
-      ? [`You said that a loss of up to ${accepted} would be fine. This is more, and chance does not explain it.`]
+      ? [`The margin accepts a loss of up to ${accepted}. This is more, and chance does not explain it.`]
       : []
   const wanted = rowsWanted(report)
   const more = wanted === null ? '' : ` About ${wanted} would settle it.`
   if (report.nothingToLose)
     return [
-      `These rows cannot tell: the old model does so badly on them that even the worst possible answers would lose no more than you accept (${accepted}).${more} That is not a pass.`,
+      margin >= 0.5
+        ? `These rows cannot tell: a loss of up to ${accepted} is accepted, and the old model has no more to lose, so that any model would pass. One point is a margin of 0.01.`
+        : `These rows cannot tell: the old model does so badly on them that even the worst possible answers would lose no more than you accept (${accepted}).${more} That is not a pass.`,
     ]
   return [
     `These rows cannot tell: a loss of more than ${accepted} is neither shown nor ruled out.${more} That is not a pass.`,
@@ -164,7 +167,7 @@ function classesText(report: StoryInput, told: readonly string[], declared: read
     const worst = [...seen].sort((a, b) => lossOf(b) - lossOf(a))[0]!
     if (lossOf(worst) > 0)
       lines.push(
-        `The class that lost most is “${worst.name}”${text({ ...worst, name: '' })}${(worst.adjustedP ?? 1) < alpha ? '' : ', but chance alone could do that'}.`,
+        `The class that lost most is “${worst.name}”${text({ ...worst, name: '' })}${chanceOf(worst) * seen.length < alpha ? '' : ', but chance alone could do that'}.`,
       )
     else lines.push('No class lost an answer on balance.')
   }
@@ -174,6 +177,9 @@ function classesText(report: StoryInput, told: readonly string[], declared: read
     )
   return lines
 }
+
+/** How probable such a loss is where there is none, whatever the margin; of several, the worst is as many times as likely. */
+const chanceOf = ({ discordant }: SliceResult) => (discordant ? mcnemar(discordant).midPWorse : 1)
 
 const lossOf = ({ base, candidate }: SliceResult) => (base ?? 0) - (candidate ?? 0)
 
@@ -222,7 +228,7 @@ function lossOutOf(loss: number, accepted: number): string {
   const base = [100, 1_000, 10_000].find((rows) => loss * rows >= 10) ?? 100_000
   const lost = Math.ceil(loss * base)
   const fine = Number((accepted * base).toPrecision(3))
-  return `${lost === 1 ? '1 answer' : `${whole(lost)} answers`} in ${whole(base)}; you said that up to ${fine < 10 ? fine : whole(fine)} would be fine.`
+  return `${lost === 1 ? '1 answer' : `${whole(lost)} answers`} in ${whole(base)}; the margin accepts up to ${fine < 10 ? fine : whole(fine)}.`
 }
 
 function short(value: number): string {

@@ -1,5 +1,5 @@
 import type { Dataset } from '../data/index.ts'
-import { labelDoubts } from '../evaluate/index.ts'
+import { labelDoubts, marginDoubts } from '../evaluate/index.ts'
 import { machineOf } from '../recipe/index.ts'
 import type { CandidateResult, OptimizationReport } from '../report/index.ts'
 import type { Choice } from './choose.ts'
@@ -93,14 +93,13 @@ export async function reportOn(findings: Findings): Promise<Optimized> {
   }
 }
 
-/** Whether the labels may be wrong, as the largest of the comparisons shows. */
-function doubtsOf({ choice, pool, data }: Findings): readonly string[] {
+/** Whether labels or margin may be meant otherwise, as the largest of the comparisons shows, and any that did not pass. */
+function doubtsOf({ choice, pool, data, options }: Findings): readonly string[] {
   const judged = [choice.proof, ...pool.trials.map(({ comparison }) => comparison)].filter((one) => one !== null)
   if (judged.length === 0) return []
-  return labelDoubts(
-    judged.reduce((most, one) => (one.n > most.n ? one : most)),
-    data.classNames,
-  )
+  const largest = judged.reduce((most, one) => (one.n > most.n ? one : most))
+  const failed = judged.find(({ verdict }) => verdict !== 'pass')
+  return [...labelDoubts(largest, data.classNames), ...(failed ? marginDoubts(failed, options.margin) : [])]
 }
 
 /** Which candidates came out as a model that was there already, in one sentence; none where none did. */
