@@ -105,6 +105,7 @@ function inspection(report: InspectionReport, style: Style): string {
 
 function rewrite(report: RewriteReport, style: Style): string {
   const { before, after, equivalence } = report
+  const worked = report.passes.filter((pass) => pass.applied > 0 || pass.refused.length > 0)
   const refused = report.passes.flatMap((pass) =>
     pass.refused.map(({ node, reason }) => `${pass.id}: ${node}: ${reason}`),
   )
@@ -118,13 +119,13 @@ function rewrite(report: RewriteReport, style: Style): string {
       ? `same answers on ${plural(equivalence.samples, 'sample')}: largest difference ${equivalence.maxAbs.toPrecision(2)} (${decibels(equivalence.sqnrDb)})`
       : 'not verified: nothing was run',
     '',
-    textTable(
-      [{ head: 'pass' }, { head: 'applied', right: true }, { head: 'refused', right: true }],
-      report.passes
-        .filter((pass) => pass.applied > 0 || pass.refused.length > 0)
-        .map((pass) => [pass.id, count(pass.applied), count(pass.refused.length)]),
-      style,
-    ),
+    worked.length === 0
+      ? 'no pass found anything to do'
+      : textTable(
+          [{ head: 'pass' }, { head: 'applied', right: true }, { head: 'refused', right: true }],
+          worked.map((pass) => [pass.id, count(pass.applied), count(pass.refused.length)]),
+          style,
+        ),
     ...section(
       'notes',
       report.passes.flatMap((pass) => pass.notes ?? []),

@@ -33,10 +33,10 @@ export function textTable(columns: readonly TextColumn[], rows: readonly (readon
   return [paint('dim', line(columns.map((column) => column.head)), style), ...rows.flatMap(broken).map(line)].join('\n')
 }
 
-/** Words onto lines of at most this width. */
+/** Words onto lines of at most this width; a number keeps its per cent sign. */
 export function wrap(text: string, width: number): readonly string[] {
   const lines = ['']
-  for (const word of text.split(' ')) {
+  for (const word of text.split(/ (?!%)/)) {
     const line = lines.at(-1)!
     if (line !== '' && line.length + 1 + word.length > width) lines.push(word)
     else lines[lines.length - 1] = line === '' ? word : `${line} ${word}`
