@@ -202,6 +202,15 @@ describe('with labels', () => {
     expect(report).toMatchObject({ verdict: 'regressed', candidate: { value: 0.75 } })
     expect(report.flips![0]!.candidate).toBe('none (NaN)')
   })
+  test('where the base gives no answer, what the candidate answers by luck is no gain', async () => {
+    // Every second row is NaN to the base; the candidate is wrong on the others and right by luck on these.
+    const silent = session((x) => (x[0]! > 0 ? [Number.NaN, Number.NaN, Number.NaN] : [...x]))
+    const lucky = session((x) => (x[1]! > 0 ? [1, 0, 0] : [...x]))
+    const report = await compare(silent, lucky, await of(rowsOf(600)))
+    expect(report).toMatchObject({ verdict: 'regressed', n: 300, base: { value: 1 }, candidate: { value: 0 } })
+    expect(report.discordant).toEqual({ baseOnly: 300, candidateOnly: 0 })
+    expect(report.warnings.join()).toMatch(/gives no number on 300 of 600 rows; they are left out/)
+  })
   test('rows run one by one unless asked; a fixed first dimension always does', async () => {
     const dynamic = session((x) => [...x])
     await compare(dynamic, identity, await of(rowsOf(10)))

@@ -1,5 +1,6 @@
 import type { Dataset } from '../data/index.ts'
 import type { FlippedRow } from '../report/index.ts'
+import { NO_ANSWER } from './metric/classification.ts'
 import type { Metric, RowLabel } from './metric/metric.ts'
 import { fieldsOfRows } from './row-fields.ts'
 import { labelText } from './row-labels.ts'
@@ -139,7 +140,7 @@ function answerOf(outputs: RowOutputs, data: Dataset): string {
     .filter(([name, value]) => isClassLike(name, value))
     .map(([, value]) => {
       const answer = topAnswer(value)
-      return typeof answer === 'number' ? (data.classNames?.[answer] ?? String(answer)) : (answer ?? 'none (NaN)')
+      return typeof answer === 'number' ? (data.classNames?.[answer] ?? String(answer)) : (answer ?? NO_ANSWER)
     })
   return answers.join(', ')
 }

@@ -4,6 +4,7 @@ import { UserError } from '../platform/index.ts'
 import { type Differences, differences } from './differences.ts'
 import { type Flip, flipsOf, flipsTogether, idFieldOf, type ScoredPairs } from './flips.ts'
 import { type ClassScores, classScores } from './metric/class-scores.ts'
+import { NO_ANSWER } from './metric/classification.ts'
 import { tokenScoresName } from './metric/language.ts'
 import type { Metric } from './metric/metric.ts'
 import type { MetricOptions } from './metric/metrics.ts'
@@ -145,12 +146,18 @@ function rowKeeper(base: Session, data: Dataset, { metricOptions, labelField }: 
   }
 }
 
-/** Scores and summaries of both models; a metric that scores rows by each other has its word at the end. */
+/**
+ * Scores and summaries of both models; a metric that scores rows by each other has its word at the end. Where the base
+ * gives no class at all (NaN, of an input that is NaN) there is nothing to lose, and what another answers by luck is no
+ * gain: the row has no score.
+ */
 function pairScores() {
   const [base, candidate]: [RowScore[], RowScore[]] = [[], []]
   return {
     add(pair: RowPair, metric: Metric) {
       const scores = { base: rowScore(metric, pair.base), candidate: rowScore(metric, pair.candidate) }
+      if (metric.rightOrWrong && metric.answer?.(pair.base) === NO_ANSWER)
+        scores.base = { ...scores.base, score: Number.NaN }
       base.push(scores.base)
       candidate.push(scores.candidate)
       return { base: scores.base.score, candidate: scores.candidate.score }
@@ -159,8 +166,9 @@ function pairScores() {
       const [baseSummaries, candidateSummaries] = [base, candidate].map((rows) => rows.map(({ summary }) => summary))
       const scoresOf = (rows: readonly RowScore[], summaries: ScoredRows['baseSummaries']) =>
         metric?.scoreAll ? metric.scoreAll(summaries, baseSummaries!) : rows.map(({ score }) => score)
+      const answers = metric?.answerAll?.(baseSummaries!, baseSummaries!)
       return {
-        base: scoresOf(base, baseSummaries!),
+        base: scoresOf(base, baseSummaries!).map((score, i) => (answers?.[i] === NO_ANSWER ? Number.NaN : score)),
         candidate: scoresOf(candidate, candidateSummaries!),
         baseSummaries: baseSummaries!,
         candidateSummaries: candidateSummaries!,

@@ -4,6 +4,9 @@ import { shownLabel } from '../row-labels.ts'
 import { isClassLike, numbersOf, topAnswer } from '../row-outputs.ts'
 import type { Metric, MetricRow } from './metric.ts'
 
+/** What is shown in the place of an answer where the scores hold none. */
+export const NO_ANSWER = 'none (NaN)'
+
 export interface ClassOptions {
   /** The output that holds the scores; the first class-like one where omitted. */
   readonly output?: string
@@ -167,7 +170,7 @@ function isAmongTop(k: number, row: MetricRow, options: ClassOptions): boolean {
 }
 
 function nameOf(answer: number | string | null, { classNames }: ClassOptions): string {
-  if (answer === null) return 'none (NaN)'
+  if (answer === null) return NO_ANSWER
   return typeof answer === 'number' ? (classNames?.[answer] ?? String(answer)) : answer
 }
 

@@ -1,5 +1,5 @@
 import { isClassLike } from '../row-outputs.ts'
-import type { ClassOptions } from './classification.ts'
+import { type ClassOptions, NO_ANSWER } from './classification.ts'
 import { labelledScores } from './labelled-scores.ts'
 import type { Metric, MetricRow } from './metric.ts'
 import { areProbabilitiesTogether, likenessToProbabilities } from './probabilities.ts'
@@ -29,7 +29,7 @@ export function topOfTwo(options: ClassOptions = {}): Metric {
     answerAll: (summaries, first) => {
       const least = leastOfOne(first)
       const name = (place: 0 | 1) => options.classNames?.[place] ?? String(place)
-      return summaries.map(([, score]) => (Number.isNaN(score) ? 'none (NaN)' : name(score! >= least ? 1 : 0)))
+      return summaries.map(([, score]) => (Number.isNaN(score) ? NO_ANSWER : name(score! >= least ? 1 : 0)))
     },
   }
 }
