@@ -43,3 +43,24 @@ test('a tied table of short rows is coded as well, lookups and product under one
   const i = { dtype: 'int64' as const, dims: [4], data: BigInt64Array.of(3n, 0n, 95n, 17n) }
   expect(decibels((await runOnce(plain, { i })).y!, (await runOnce(model, { i })).y!)).toBeGreaterThan(15)
 })
+
+test('products of fewer weights than asked for are stored and run in float; a tied table stays one', async () => {
+  const body = 'g (float[1,64] x) => (float y) { h = MatMul(x, w) r = Relu(h) y = MatMul(r, v) }'
+  const plain = modelWith(body, { w: [64, 96], v: [96, 64 * 8] })
+  const eight = { bits: 8, accuracyLevel: 4, block: 256 }
+  const quantized = async (options: object) => passes.quantizeWeights!.run(plain, { ...eight, ...options } as never, [])
+  expect((await quantized({})).report.planned).toEqual({ MatMulNBits: 2 })
+  const { model, report } = await quantized({ fewest: 10_000 })
+  expect(report.planned).toEqual({ MatMulNBits: 1 })
+  expect(checkModel(model)).toEqual([])
+  expect(modelBytes(model)).toBeLessThan(0.4 * modelBytes(plain))
+  const x = randomValue([1, 64], 3)
+  expect(decibels((await runOnce(plain, { x })).y!, (await runOnce(model, { x })).y!)).toBeGreaterThan(30)
+  const four = await quantized({ bits: 4, fewest: 10_000 })
+  expect(four.report.refused.map(({ reason }) => reason).join()).toMatch(/6144 weights are fewer than asked for/)
+
+  const tied = 'g (int64[4] i) => (float y) { e = Gather(t, i) n = Transpose<perm = [1,0]>(t) y = MatMul(e, n) }'
+  const table = modelWith(tied, { t: [96, 64] })
+  const shared = await passes.quantizeWeights!.run(table, { ...eight, fewest: 10_000 } as never, [])
+  expect(shared.report.planned).toEqual({ GatherBlockQuantized: 1, MatMulNBits: 1 })
+})

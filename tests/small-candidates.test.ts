@@ -52,6 +52,8 @@ test('weights of 8 bits are tried on the kernel that is fast: natively it rounds
   const level = (target: 'native' | 'portable' | 'web', id: string) =>
     dataFreeSpecs(inspect(network()), false, target).find((spec) => spec.id === id)?.pass
   expect(level('native', 'weight-int8')).toEqual({ accuracyLevel: 4 })
+  expect(level('native', 'weight-int8-wide')).toEqual({ accuracyLevel: 4, block: 256, fewest: 32_768 })
+  for (const target of ['portable', 'web'] as const) expect(level(target, 'weight-int8-wide')).toBeUndefined()
   // Sums of 16 bits may saturate there.
   expect(level('portable', 'weight-int8')).toBeUndefined()
   expect(level('web', 'weight-int8')).toBeUndefined()

@@ -47,6 +47,11 @@ export class BlockStore {
     this.#ahead = ahead
   }
 
+  /** Whether weights are in codes here already. */
+  has(key: string): boolean {
+    return this.#stored.has(key)
+  }
+
   /** The codes of these weights; `key` tells apart layouts and factors of one constant, `reader` names the product. */
   blocksOf(
     key: string,

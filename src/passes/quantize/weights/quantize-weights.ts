@@ -5,7 +5,7 @@
  * Weights take 4 or 8 bits, those of products in blocks of `block` rows with a scale and a zero point each; activations
  * stay float. The third is for an embedding table that is also the weights of a product and stays one table: both read
  * the same codes. With 4 bits, a table that is no product's stays float, in float16 where that holds all its values.
- * Small matrices, and those of other than two dimensions, are stored as convolutions are, in 8 bits. Illegal: weights
+ * Small matrices (`fewest`), and those of other than two dimensions, are stored as convolutions are, in 8 bits. Illegal: weights
  * that are not constant, finite float32; a block that no kernel takes; an operator set older than 21 where convolutions
  * are stored in 4 bits; a rounding whose evidence is not there; for `portable`, 8 bits at accuracy level 4. Left alone:
  * what would save fewer bytes than it takes, and the weights of other operators.
@@ -60,6 +60,11 @@ export interface WeightOptions {
    * machines, and itself an approximation: 45 to 50 dB were measured).
    */
   readonly accuracyLevel?: 0 | 4 | undefined
+  /**
+   * The least weights of a product for which the kernel that reads codes is taken; where it has fewer, and no table is
+   * tied to it, it is stored as other layers are. 4,096 by default.
+   */
+  readonly fewest?: number | undefined
   /** `portable`: 8-bit products stay in float, for their integer kernel is not proven on processors without VNNI. */
   readonly target?: Target | undefined
   /** Node names, first outputs or operator names that stay in float. */
@@ -200,13 +205,20 @@ function codeProduct(node: Node, editor: GraphEditor, coding: Coding): RuleOutco
   // What is too small, or has too many dimensions, for the kernel that reads codes, can still be kept in them.
   if ('refused' in product) return (storesOthers(options) && storeProduct(node, editor, coding) === true) || product
   const { lookups } = readersOfTable(product.source, editor)
+  const store = coding.stores(editor)
+  const tied = lookups.length > 0 || store.has(blockKey(product))
+  if (!tied && product.values.length < (options.fewest ?? FEWEST_WEIGHTS))
+    return (
+      (storesOthers(options) && storeProduct(node, editor, coding) === true) || {
+        refused: `${product.values.length} weights are fewer than asked for`,
+      }
+    )
   const reason = lookups.length > 0 ? refuseTable(product.source, editor, coding) : null
   if (reason) return { refused: `${reason}; in codes beside the float table the file would grow` }
   if (lookups.length > 0) {
     const shared = shareTable(lookups[0]!, editor, coding)
     if (shared !== true) return shared
   }
-  const store = coding.stores(editor)
   const reader = lookups.length > 0 ? undefined : productReader(node, product)
   const before = store.plain.length
   const coded = store.blocksOf(blockKey(product), product, product.source, editor, reader)
