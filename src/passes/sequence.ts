@@ -22,6 +22,7 @@ const tidy: readonly Pass[] = [
   simplify.halfPixels,
   simplify.resizeChannelsLast,
   simplify.mergePads,
+  simplify.cropByPadding,
   simplify.mergeActivations,
 ]
 

@@ -25,6 +25,7 @@ import {
   type ValueType,
 } from '../../ir/index.ts'
 import { type RuleContext, type RuleOutcome, rulePass } from '../../rewrite/index.ts'
+import { sliceBounds, TO_THE_END } from './slice-bounds.ts'
 
 type Question = (node: Node, context: RuleContext) => boolean
 
@@ -122,24 +123,13 @@ function sameShapes(node: Node, { types }: RuleContext): boolean {
 const sameDim = (a: Dim, b: Dim): boolean => a !== null && a === b
 
 /** Steps of 1 from 0 to the end on every axis. */
-function slicesAll(node: Node, { constant, types }: RuleContext): boolean {
-  const read = (position: number, name: string): readonly number[] | undefined => {
-    const attribute = intsAttribute(node, name, undefined)
-    if (attribute) return attribute
-    const tensor = constant(node.inputs[position] ?? '')
-    return tensor && [...toNumbers(tensor)]
-  }
-  const starts = read(1, 'starts')
-  const ends = read(2, 'ends')
-  if (!starts || !ends) return false
-  const hasAxes = node.attributes.has('axes') || (node.inputs[3] ?? '') !== ''
-  const axes = hasAxes ? read(3, 'axes') : starts.map((_, i) => i)
-  const steps = (node.inputs[4] ?? '') === '' ? starts.map(() => 1) : read(4, 'steps')
-  if (!axes || !steps) return false
-  const shape = shapeOf(types.get(node.inputs[0]!))
-  return starts.every((start, i) => {
-    const dim = shape?.at(axes[i]!)
-    const toEnd = ends[i]! >= 2 ** 31 - 1 || (typeof dim === 'number' && ends[i]! >= dim)
-    return start === 0 && steps[i] === 1 && toEnd
-  })
+function slicesAll(node: Node, context: RuleContext): boolean {
+  const shape = shapeOf(context.types.get(node.inputs[0]!))
+  const bounds = sliceBounds(node, context)
+  return (
+    bounds?.every(({ axis, start, end, step }) => {
+      const dim = shape?.at(axis)
+      return start === 0 && step === 1 && (end >= TO_THE_END || (typeof dim === 'number' && end >= dim))
+    }) ?? false
+  )
 }

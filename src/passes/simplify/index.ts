@@ -1,4 +1,5 @@
 export * from './cancel-transposes.ts'
+export * from './crop-by-padding.ts'
 export * from './drop-expand.ts'
 export * from './drop-zero-states.ts'
 export * from './eliminate-common-subexpressions.ts'
