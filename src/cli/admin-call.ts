@@ -11,13 +11,14 @@ export const ADMIN_OPTIONS: Readonly<Record<string, OptionSpec>> = {
   },
 }
 
-const LONGEST_MS = 600_000
+/** Node's own client gives up after five minutes, and says of no server that it is there. */
+const LONGEST_MS = 290_000
 
 /**
  * Asks the admin face of a running server and reads the report that it answers. The key is taken from `WHETSTONE_KEY`:
  * on the command line everybody could read it.
  *
- * @throws UserError where no server answers, and with the server's own words where it refuses.
+ * @throws UserError where no server answers or not in time, and with the server's own words where it refuses.
  */
 export async function callAdmin<K extends Report['kind']>(
   options: Arguments,
@@ -25,6 +26,7 @@ export async function callAdmin<K extends Report['kind']>(
   method: 'GET' | 'POST',
   path: string,
   body?: object,
+  longestMs = LONGEST_MS,
 ): Promise<Extract<Report, { kind: K }>> {
   const place = options.text('admin') ?? process.env.WHETSTONE_ADMIN ?? 'http://127.0.0.1:8002'
   const url = new URL(path, addressOf(place))
@@ -35,11 +37,17 @@ export async function callAdmin<K extends Report['kind']>(
     answer = await fetch(url, {
       method,
       headers: key ? { authorization: `Bearer ${key}` } : {},
-      signal: AbortSignal.timeout(LONGEST_MS),
+      signal: AbortSignal.timeout(longestMs),
       ...(method === 'POST' ? { body: JSON.stringify(body ?? {}) } : {}),
     })
     text = await answer.text()
   } catch (error) {
+    if ((error as Error).name === 'TimeoutError')
+      throw new UserError('busy', `the server has not answered within ${longestMs / 1000} seconds`, {
+        where: url.origin,
+        hint: 'it may still be at it: its log says what it does, "whet rollout status NAME" what came of a rollout',
+        cause: error,
+      })
     throw new UserError('missing-file', `no server answers at ${url.origin}`, {
       where: url.origin,
       hint: 'start one (whet serve SOURCE), or name its admin face with --admin http://127.0.0.1:PORT',

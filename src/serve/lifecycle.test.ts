@@ -245,6 +245,36 @@ test('a folder whose models all fail to load: not ready until one of them does',
 /** A process starts within seconds, also where others use the machine. */
 const PATIENT = { timeout: 30_000 }
 
+test('a model that hangs on sample inputs: its load fails with the reason, and stops no others', async () => {
+  const endless = `g (float[N] x) => (float[N] y) {
+    most = Constant <value_int = 1000000000000> ()
+    y = Loop <body: graph = b (int64 i, bool go, float[N] v) => (bool on, float[N] w) { on = Identity(go)  w = Neg(v) }>
+      (most, "", x)
+  }`
+  const folder = modelFolder({ 'hang.onnx': endless, 'scaled.onnx': scaled(3) })
+  const settings = withPlan({}, { runLimitMs: 500 })
+  server = await serve(folder, {
+    settings,
+    rehearse: async (session) => {
+      const x = session.inputs[0]!.shape!.length === 1 ? new Float32Array(1) : new Float32Array(2)
+      const dims = x.length === 1 ? [1] : [1, 2]
+      const sample = { x: { dtype: 'float32', dims, data: x } } as const
+      // As a rehearsal that takes a run that fails for inputs which the model does not take.
+      await session.run(sample).catch(() => {})
+      return { samples: [], invariance: { all: true } }
+    },
+  })
+  expect((await infer(body(1, 2))).json.outputs[0].data).toEqual([3, 6])
+  expect((await ask(server.http, 'POST', '/v2/repository/index')).json).toContainEqual({
+    name: 'hang',
+    version: '1',
+    state: 'UNAVAILABLE',
+    reason: 'a run on sample inputs did not end within 0.5 seconds',
+  })
+  const load = await act('load', undefined, 'hang')
+  expect([load.status, load.json.error]).toEqual([400, "failed to load 'hang': the runtime cannot run it"])
+}, 60_000)
+
 test('a file that is replaced does not come in through the end of a process, only through a load', async () => {
   const folder = versions({ 1: 2 })
   const file = join(folder, 'scaled/1/model.onnx')

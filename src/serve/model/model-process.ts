@@ -1,6 +1,7 @@
 import { type Lanes, startLanes } from '../../engine/index.ts'
 import { UserError } from '../../platform/index.ts'
 import type { Log } from '../log.ts'
+import { limitRuns } from './run-limit.ts'
 
 /** How a restarted process comes back to what the first one was: the lanes opened, and how many there are. */
 export type Prepare = (lanes: Lanes) => Promise<number>
@@ -21,6 +22,7 @@ export class ModelProcess {
   readonly #path: string
   readonly #label: string
   readonly #capacity: number
+  readonly #runLimitMs: number
   readonly #events: ProcessEvents
   readonly #log: Log
   #lanes: Lanes | null = null
@@ -32,10 +34,19 @@ export class ModelProcess {
   #loaded: string | null = null
   #replaced = false
 
-  constructor(path: string, label: string, capacity: number, events: ProcessEvents, log: Log, digest?: string) {
+  /** @param runLimitMs a run that takes longer while the process is made ready has hung, and the start fails. */
+  constructor(
+    path: string,
+    label: string,
+    { capacity, runLimitMs }: { readonly capacity: number; readonly runLimitMs: number },
+    events: ProcessEvents,
+    log: Log,
+    digest?: string,
+  ) {
     this.#path = path
     this.#label = label
     this.#capacity = capacity
+    this.#runLimitMs = runLimitMs
     this.#events = events
     this.#log = log
     this.#given = digest
@@ -65,7 +76,8 @@ export class ModelProcess {
           where: this.#path,
           hint: `load it, so that it is rehearsed (POST /v2/repository/models/${this.#label}/load), or put the old file back`,
         })
-      const open = await prepare(lanes)
+      const limited = limitRuns(lanes, this.#runLimitMs, this.#label)
+      const open = await Promise.race([prepare(limited.lanes), limited.hung])
       if (this.#stopped) throw new Error('internal: stopped while it started')
       this.#loaded = digest
       this.#lanes = lanes

@@ -83,7 +83,7 @@ export class ServedVersion {
     this.#process = new ModelProcess(
       file.path,
       file.model,
-      settings.capacity,
+      { capacity: settings.capacity, runLimitMs: settings.batch.runLimitMs },
       { up: (lanes, open) => this.#up(lanes, open), down: (...what) => this.#down(...what) },
       log,
       file.digest,
