@@ -95,7 +95,7 @@ function ask(version: number, changed: boolean): void {
     hold: () => () => {},
     outputs: [bytesOfValue('y', { dtype: 'float32', dims: [1, 2], data: Float32Array.from(values) })],
     latencyMs: 1,
-    runMs: 1,
+    run: { ms: 1, rows: 1 },
     error: null,
   })
   const route = choose(version)

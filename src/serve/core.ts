@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto'
 import type { ByteTensor } from '../engine/index.ts'
 import type { Departure } from './departure.ts'
 import { type AnswerCache, tensorsDigest } from './model/answer-cache.ts'
-import { FOR_EVER, type JobOptions } from './model/batcher.ts'
+import { FOR_EVER, type JobOptions, type Run } from './model/batcher.ts'
 import { Loan } from './model/loan.ts'
 import type { ServedVersion } from './model/served-version.ts'
 import { add } from './model/statistics.ts'
@@ -52,9 +52,9 @@ const LONGEST_MS = 600_000
 const SHADOW_QUEUE = 64
 const SHADOW_PRIORITY = 1000
 
-/** Milliseconds of the run that gave an answer, and before it in the queue. */
+/** The run that gave an answer, and milliseconds before it in the queue. */
 interface Ran {
-  ms: number | null
+  run: Run | null
   queueMs: number | null
   /** Of the outputs; what the cache has may be anybody's, and is never used again. */
   loan: Loan
@@ -93,7 +93,7 @@ export class InferenceCore {
     let version = live
     let requestId = ''
     let rows: number | null = null
-    const ran: Ran = { ms: null, queueMs: null, loan: NO_LOAN, release: () => {}, inputsHeld: false }
+    const ran: Ran = { run: null, queueMs: null, loan: NO_LOAN, release: () => {}, inputsHeld: false }
     const trace = (error: string | null) =>
       this.tracer?.record({
         traceparent: call.traceparent,
@@ -103,7 +103,7 @@ export class InferenceCore {
         rows,
         tookMs: performance.now() - start,
         queueMs: ran.queueMs,
-        runMs: ran.ms,
+        runMs: ran.run?.ms ?? null,
         error,
       })
     try {
@@ -199,7 +199,7 @@ export class InferenceCore {
     const run = async (departure: Departure | undefined, timeoutMs = options.timeoutMs) => {
       const result = await version.run(inputs, { ...options, timeoutMs, departure })
       add(version.statistics.queue, result.queueMs)
-      ran.ms = result.runMs
+      ran.run = result.run
       ran.queueMs = result.queueMs
       return result
     }
@@ -257,8 +257,8 @@ export class InferenceCore {
     return (end) => {
       const [outputs, ran, error] =
         end instanceof Error
-          ? [null, { loan: NO_LOAN, ms: null }, toServeError(end, call.model)]
-          : [end.outputs, { loan: end.loan, ms: end.runMs }, null]
+          ? [null, { loan: NO_LOAN, run: null }, toServeError(end, call.model)]
+          : [end.outputs, { loan: end.loan, run: end.run }, null]
       this.#observe(call, version, requestId, true, inputs, outputs, ran, start, error)
       if (!(end instanceof Error)) end.release()
     }
@@ -271,7 +271,7 @@ export class InferenceCore {
     shadow: boolean,
     inputs: readonly ByteTensor[],
     outputs: readonly ByteTensor[] | null,
-    ran: Pick<Ran, 'loan' | 'ms'> & Partial<Ran>,
+    ran: Pick<Ran, 'loan' | 'run'> & Partial<Ran>,
     start: number,
     error: ServeError | null,
   ): void {
@@ -289,7 +289,7 @@ export class InferenceCore {
         return ran.loan.hold()
       },
       latencyMs: performance.now() - start,
-      runMs: ran.ms,
+      run: ran.run,
       error: error && { code: error.code, message: error.message },
     })
   }

@@ -1,4 +1,5 @@
 import type { ByteTensor } from '../engine/index.ts'
+import type { Run } from './model/batcher.ts'
 
 /** What a router may know of a request before it runs. */
 export interface RouteRequest {
@@ -38,8 +39,8 @@ export interface Outcome {
   /** Their memory is used again after `observe` unless somebody holds it. */
   readonly inputs: readonly ByteTensor[]
   readonly latencyMs: number
-  /** Of the run itself, without waiting; null where there was none: a failure, a kept answer. */
-  readonly runMs: number | null
+  /** The run that gave the answer, which other requests may have shared; null where there was none: a failure, a kept answer. */
+  readonly run: Run | null
   readonly error: { readonly code: string; readonly message: string } | null
 }
 

@@ -84,7 +84,7 @@ describe('a batcher', () => {
     staged.runs[2]!.end()
     const answers = await Promise.all(results)
     expect(answers.map(({ outputs }) => numbers(outputs)[0])).toEqual([1, 2, 3, 4, 5, 6].map((x) => [-x, -10 * x]))
-    expect(answers.map(({ batch }) => batch)).toEqual([1, 4, 4, 4, 4, 1])
+    expect(answers.map(({ run }) => run.rows)).toEqual([1, 4, 4, 4, 4, 1])
     expect(records.map((record) => [record.requests, record.rows])).toEqual([
       [1, 1],
       [4, 4],
@@ -233,7 +233,7 @@ describe('a batcher', () => {
     const [left, stays] = [run(row(2), { departure: gone, late }), run(row(3), { late })]
     staged.runs[0]!.end()
     await turn()
-    expect(ends).toEqual([expect.objectContaining({ runMs: 1 })])
+    expect(ends).toEqual([expect.objectContaining({ run: expect.objectContaining({ ms: 1 }) })])
     expect(numbers((ends[0] as JobResult).outputs)).toEqual([[-1]])
     gone.leave()
     await expect(left).rejects.toMatchObject({ code: 'cancelled' })

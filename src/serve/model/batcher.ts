@@ -42,12 +42,16 @@ export interface JobOptions {
   readonly late?: ((result: JobResult | Error) => void) | undefined
 }
 
+/** One run of a lane: the same object for every request that was part of it. */
+export interface Run {
+  readonly ms: number
+  readonly rows: number
+}
+
 export interface JobResult {
   readonly outputs: readonly ByteTensor[]
   readonly queueMs: number
-  readonly runMs: number
-  /** Rows of the run that this request was part of. */
-  readonly batch: number
+  readonly run: Run
   /** The memory of the outputs, which other requests of the run may share. */
   readonly loan: Loan
   /** Whoever asked looks at the outputs no longer. Need not be called. */
@@ -281,13 +285,13 @@ export class Batcher {
       const own = splitRows(outputs, rows)
       // Anchors and other outputs without rows cannot be shared out: each request then runs alone.
       if (!own) throw new ServeError('invalid', 'an output has no row for every row of the inputs')
-      const runMs = runNs / 1e6
-      this.#free(lanes, lane, jobs, total, runMs, start, false)
+      const run: Run = { ms: runNs / 1e6, rows: total }
+      this.#free(lanes, lane, jobs, total, run.ms, start, false)
       const loan = new Loan(release)
       const releases = jobs.map(() => loan.hold())
       for (const [i, job] of jobs.entries()) {
         const release = releases[i]!
-        const result = { outputs: own[i]!, queueMs: start - job.since, runMs, batch: total, loan, release }
+        const result = { outputs: own[i]!, queueMs: start - job.since, run, loan, release }
         if (!job.settled) job.finish(result)
         else if (job.late) job.late(result)
         // Nobody waits for this one any more.

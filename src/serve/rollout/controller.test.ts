@@ -57,7 +57,7 @@ function send(controller: RolloutController, live: string, changed: boolean, err
     hold: () => () => {},
     outputs: shadow && error ? null : [tensor('y', [1, 2], version === '2' && changed ? [0, 1] : [1, 0])],
     latencyMs: 1,
-    runMs: 1,
+    run: { ms: 1, rows: 1 },
     error: shadow ? error : null,
   })
   controller.observe(told(route.version, false))

@@ -169,7 +169,7 @@ function send(controller: RolloutController, key: string, wrong: boolean): strin
     hold: () => () => {},
     outputs: [tensor('y', version === 'bad' && wrong ? [0, 1] : [1, 0])],
     latencyMs: 1,
-    runMs: null,
+    run: null,
     error: null,
   })
   controller.observe(told(route.version, false))

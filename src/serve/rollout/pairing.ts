@@ -1,5 +1,6 @@
 import type { ByteTensor } from '../../engine/index.ts'
 import type { Pair } from '../../rollout/index.ts'
+import type { Run } from '../model/batcher.ts'
 import type { Outcome } from '../router.ts'
 import { type Answer, answerOf, disagreementOf, lossOf } from './answers.ts'
 
@@ -20,6 +21,8 @@ export interface Joined {
  * its request.
  */
 export class Pairing {
+  /** Runs whose time has been compared. */
+  readonly #timed = new WeakSet<Run>()
   readonly #halves = new WeakMap<object, { readonly role: Role; readonly outcome: Outcome }>()
 
   join(role: Role, outcome: Outcome): Joined | null {
@@ -42,10 +45,21 @@ export class Pairing {
         disagreement: base.outputs && candidate.outputs ? disagreementOf(base.outputs, candidate.outputs) : 0,
         baseFailed: failed(base),
         candidateFailed: failed(candidate),
-        baseMs: base.runMs,
-        candidateMs: candidate.runMs,
+        ...this.#times(base.run, candidate.run),
       },
     }
+  }
+
+  /**
+   * Each run says once how long it took, however many requests shared it: told by every one of them, one slow run would
+   * pass for many. Shadows wait and so come in larger runs; a row gets no dearer by company, so the candidate's run with
+   * as many rows as the baseline's would have taken at least its share.
+   */
+  #times(base: Run | null, candidate: Run | null): Pick<Pair, 'baseMs' | 'candidateMs'> {
+    if (!base || !candidate || this.#timed.has(base) || this.#timed.has(candidate))
+      return { baseMs: null, candidateMs: null }
+    this.#timed.add(base).add(candidate)
+    return { baseMs: base.ms, candidateMs: candidate.ms * Math.min(1, base.rows / candidate.rows) }
   }
 }
 

@@ -81,7 +81,7 @@ function replica(open: () => Database, owner: string) {
           hold: () => () => {},
           outputs,
           latencyMs: 1,
-          runMs: 1,
+          run: { ms: 1, rows: 1 },
           error: null,
         })
     }

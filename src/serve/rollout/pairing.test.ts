@@ -1,0 +1,53 @@
+import { expect, test } from 'vitest'
+import { bytesOfValue } from '../../engine/index.ts'
+import type { Run } from '../model/batcher.ts'
+import type { Outcome } from '../router.ts'
+import { Pairing } from './pairing.ts'
+
+const outcome = (inputs: Outcome['inputs'], run: Run): Outcome => ({
+  requestId: 'r',
+  model: 'm',
+  version: '1',
+  tenant: '',
+  shadow: false,
+  inputs,
+  inputsDigest: () => 'sha256:0',
+  hold: () => () => {},
+  outputs: [bytesOfValue('y', { dtype: 'float32', dims: [1, 2], data: Float32Array.of(1, 0) })],
+  latencyMs: 1,
+  run,
+  error: null,
+})
+
+/** What pairs say of times, one for each request, as `base ms / candidate ms`. */
+function timesOf(pairing: Pairing, requests: readonly (readonly [base: Run, candidate: Run])[]): readonly string[] {
+  return requests.map(([base, candidate]) => {
+    const inputs = [bytesOfValue('x', { dtype: 'float32', dims: [1], data: Float32Array.of(1) })]
+    pairing.join('base', outcome(inputs, base))
+    const { baseMs, candidateMs } = pairing.join('candidate', outcome(inputs, candidate))!.pair
+    return `${baseMs} / ${candidateMs}`
+  })
+}
+
+test('a run that many requests share says once how long it took', () => {
+  const pairing = new Pairing()
+  const [first, second, slow, last] = [4, 5, 40, 6].map((ms) => ({ ms, rows: 2 })) as [Run, Run, Run, Run]
+  const shared: [Run, Run][] = [
+    [first, slow],
+    [first, slow],
+    // Half of what is compared here is known.
+    [second, slow],
+    [second, last],
+  ]
+  expect(timesOf(pairing, shared)).toEqual(['4 / 40', 'null / null', 'null / null', '5 / 6'])
+})
+
+test('a run with more rows counts by its share, one with fewer as it is', () => {
+  const run = (ms: number, rows: number): Run => ({ ms, rows })
+  const requests: [Run, Run][] = [
+    [run(4, 8), run(12, 32)],
+    [run(12, 32), run(4, 8)],
+    [run(4, 1), run(4, 1)],
+  ]
+  expect(timesOf(new Pairing(), requests)).toEqual(['4 / 3', '12 / 4', '4 / 4'])
+})
