@@ -51,6 +51,12 @@ const LONGEST_MS = 600_000
 /** A shadow must not take room that requests may need. */
 const SHADOW_QUEUE = 64
 const SHADOW_PRIORITY = 1000
+/**
+ * A run of a version on trial that takes so many times as long as the longest of the live one, and so long at all, has
+ * hung: to wait as long as elsewhere would keep a rollback away from those whom it answers.
+ */
+const HUNG_TIMES = 10
+const HUNG_MS = 10_000
 
 /** The run that gave an answer, and milliseconds before it in the queue. */
 interface Ran {
@@ -122,8 +128,8 @@ export class InferenceCore {
       const inputs = matchInputs(request, version.ports, call.model)
       // No pause from here to the queue: a version that is replaced now still gets this request, and drains after it.
       const late = shadows.length > 0 ? this.#unawaited(call, version, inputs, requestId, start) : undefined
-      const running = this.#run(version, inputs, terms, call, ran, late)
-      for (const shadow of shadows) this.#shadow(shadow, inputs, request, call, requestId)
+      const running = this.#run(version, inputs, { ...terms, ...trialLimit(version, live) }, call, ran, late)
+      for (const shadow of shadows) this.#shadow(shadow, live, inputs, request, call, requestId)
       if (shadows.length > 0) ran.inputsHeld = true
       const observe = (outputs: readonly ByteTensor[] | null, error: ServeError | null) =>
         this.#observe(call, version, requestId, false, inputs, outputs, ran, start, error)
@@ -228,6 +234,7 @@ export class InferenceCore {
 
   #shadow(
     version: ServedVersion,
+    live: ServedVersion,
     inputs: readonly ByteTensor[],
     request: InferRequest,
     call: InferCall,
@@ -242,7 +249,8 @@ export class InferenceCore {
     }
     const { outputs } = termsOf(request)
     // Behind all others, it may well begin when its client's time is over.
-    const options = { outputs, caller: 'shadow', priority: SHADOW_PRIORITY, timeoutMs: LONGEST_MS }
+    const terms = { outputs, priority: SHADOW_PRIORITY, timeoutMs: LONGEST_MS, ...trialLimit(version, live) }
+    const options = { ...terms, caller: 'shadow' }
     version.run(inputs, options).then(ended, ended)
   }
 
@@ -295,8 +303,14 @@ export class InferenceCore {
   }
 }
 
+/** How long a run of a version on trial may take; the live one's is bounded by the settings alone. */
+function trialLimit(version: ServedVersion, live: ServedVersion): Pick<Terms, 'runLimitMs'> {
+  const { slowestRunMs } = live.statistics
+  return version === live || slowestRunMs === 0 ? {} : { runLimitMs: Math.max(HUNG_MS, HUNG_TIMES * slowestRunMs) }
+}
+
 /** What a request wants of a run beside its inputs. */
-type Terms = Pick<JobOptions, 'outputs' | 'priority' | 'timeoutMs'>
+type Terms = Pick<JobOptions, 'outputs' | 'priority' | 'timeoutMs' | 'runLimitMs'>
 
 /** @throws ServeError */
 const termsOf = (request: InferRequest): Terms => ({

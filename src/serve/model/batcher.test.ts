@@ -331,6 +331,17 @@ describe('a batcher', () => {
     staged.runs[0]!.end(new UserError('out-of-resources', 'ended'))
   })
 
+  test('so does one that takes longer than a request of it says', async () => {
+    const { staged, run } = batcher()
+    const first = run(row(1))
+    const others = [run(row(2)), run(row(3), { runLimitMs: 1 })]
+    staged.runs[0]!.end()
+    await first
+    while (staged.stopped === 0) await new Promise((resolve) => setTimeout(resolve, 1))
+    staged.runs[1]!.end(new UserError('out-of-resources', 'ended'))
+    expect((await Promise.allSettled(others)).map(({ status }) => status)).toEqual(['rejected', 'rejected'])
+  })
+
   test('drained waits for what waits and what runs', async () => {
     const { made, staged, run } = batcher()
     await made.drained()

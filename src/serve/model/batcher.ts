@@ -37,6 +37,8 @@ export interface JobOptions {
   readonly priority: number
   /** Milliseconds; 0 takes the setting, `FOR_EVER` waits whatever the setting. */
   readonly timeoutMs: number
+  /** A run of it that takes longer has hung, where the setting says so later; in milliseconds. */
+  readonly runLimitMs?: number | undefined
   readonly departure?: Departure | undefined
   /** Told how the run ended of a request that was given up while it ran: by its timeout, or because its client went. */
   readonly late?: ((result: JobResult | Error) => void) | undefined
@@ -71,6 +73,7 @@ interface Job extends Queued {
   readonly inputs: readonly ByteTensor[]
   readonly outputs: readonly string[] | null
   readonly since: number
+  readonly runLimitMs: number
   /** When whoever asked gives up; others may join them while it waits. */
   until(): number
   settled: boolean
@@ -140,7 +143,7 @@ export class Batcher {
    * @throws ServeError `too-many` where the queue is full, `timeout`, `cancelled`, or as the run failed.
    */
   run(inputs: readonly ByteTensor[], options: JobOptions): Promise<JobResult> {
-    const { maxQueue, maxQueueBytes, timeoutMs } = this.#settings
+    const { maxQueue, maxQueueBytes, timeoutMs, runLimitMs } = this.#settings
     const bytes = inputs.reduce((sum, { pieces }) => pieces.reduce((all, piece) => all + piece.byteLength, sum), 0)
     if (this.#queue.length >= maxQueue || (this.#queue.length > 0 && this.#queue.bytes + bytes > maxQueueBytes))
       return Promise.reject(
@@ -161,6 +164,7 @@ export class Batcher {
         shape: rows === null ? ALONE : shapeKey(inputs),
         bytes,
         since,
+        runLimitMs: Math.min(runLimitMs, options.runLimitMs ?? runLimitMs),
         until: () => Math.min(limit > 0 ? since + limit : FOR_EVER, options.departure?.until ?? FOR_EVER),
         settled: false,
         late: options.late,
@@ -275,7 +279,8 @@ export class Batcher {
     const start = performance.now()
     const rows = jobs.map((job) => job.rows)
     const total = rows.reduce((sum, count) => sum + count, 0)
-    const hung = setTimeout(() => void lanes.stop(), this.#settings.runLimitMs)
+    const limitMs = Math.min(...jobs.map(({ runLimitMs }) => runLimitMs))
+    const hung = setTimeout(() => void lanes.stop(), limitMs)
     try {
       const { outputs, runNs, release } = await lanes.run(
         lane,

@@ -251,6 +251,7 @@ export class ServedVersion {
       statistics.batches.set(run.rows, batch)
       add(batch, run.runMs)
       add(statistics.computeInfer, run.runMs)
+      statistics.slowestRunMs = Math.max(statistics.slowestRunMs, run.runMs)
       add(statistics.computeInput, Math.max(0, run.totalMs - run.runMs))
     })
     await this.#warm(lanes)

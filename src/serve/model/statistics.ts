@@ -22,6 +22,8 @@ export class VersionStatistics {
   /** Milliseconds since 1970, 0 before the first. */
   lastInference = 0
   restarts = 0
+  /** Milliseconds of the longest run that ended well; 0 before the first. */
+  slowestRunMs = 0
 }
 
 export function add(duration: Duration, ms: number): void {
