@@ -167,6 +167,8 @@ export async function startServer(options: ServeOptions): Promise<Server> {
     const admin = await open([...shared, ...more.admin], adminHost, options.adminPort, adminAccess)
     log.info('listening', { http, grpc, admin, source: options.source.description })
     await registry.loadAll()
+    for (const { file, hint } of (await options.source.passedOver?.()) ?? [])
+      log.warn('a file is not served', { file, hint })
     await extension?.loaded()
     state.ready = true
     sayWhetherReady(registry, options.source, log)

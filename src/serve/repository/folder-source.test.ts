@@ -18,3 +18,24 @@ test('a folder that holds other models as well is a folder of models', async () 
   const folder = modelFolder({ '7/model.onnx': MODEL, 'scorer/2/model.onnx': MODEL, '8/3/model.onnx': MODEL })
   expect(await listed(folder)).toEqual({ 7: ['1'], 8: ['3'], scorer: ['2'] })
 })
+
+test('files that no name leads to are named, with what is to be done', async () => {
+  const folder = modelFolder({
+    'my model (1).onnx': MODEL,
+    'bert/bert.onnx': MODEL,
+    'scorer.onnx': MODEL,
+    'scorer/model.onnx': MODEL,
+    'good.onnx': MODEL,
+    'fine/2/model.onnx': MODEL,
+  })
+  const letters = 'use letters, digits, "_", "-" and "." in the name of the file or folder'
+  expect(Object.keys(await listed(folder)).sort()).toEqual(['fine', 'good', 'scorer'])
+  expect(await folderSource(folder).passedOver!()).toEqual([
+    { file: `${folder}/my model (1).onnx`, hint: letters },
+    { file: `${folder}/bert/bert.onnx`, hint: 'call the file model.onnx' },
+    { file: `${folder}/scorer/model.onnx`, hint: 'there is another model called scorer: rename one' },
+  ])
+  // As `whet optimize` writes.
+  const own = modelFolder({ 'model.onnx': MODEL, 'candidates/static-int8.onnx': MODEL })
+  expect(await folderSource(own).passedOver!()).toEqual([])
+})

@@ -1,5 +1,5 @@
 import { readdir, stat } from 'node:fs/promises'
-import { basename, join, resolve } from 'node:path'
+import { basename, dirname, join, resolve, sep } from 'node:path'
 import { explainSystemError, UserError } from '../../platform/index.ts'
 import { isModelName, type ModelSource } from './source.ts'
 
@@ -7,7 +7,7 @@ type Found = ReadonlyMap<string, ReadonlyMap<string, string>>
 
 /** One `.onnx` file, served under its own name as version 1. */
 export function fileSource(path: string): ModelSource {
-  const name = modelName(basename(path).replace(/\.onnx$/i, ''))
+  const name = modelName(basename(path).replace(ONNX, ''))
   return sourceOver(path, async () => new Map([[name, new Map([['1', path]])]]))
 }
 
@@ -17,7 +17,7 @@ export function fileSource(path: string): ModelSource {
  * folder's name. The folder is looked at anew at every load.
  */
 export function folderSource(path: string): ModelSource {
-  return sourceOver(path, () => scan(path))
+  return { ...sourceOver(path, () => scan(path)), passedOver: () => passedOver(path) }
 }
 
 function sourceOver(path: string, look: () => Promise<Found>): ModelSource {
@@ -46,8 +46,8 @@ async function scan(path: string): Promise<Found> {
   const found = new Map<string, ReadonlyMap<string, string>>()
   for (const entry of entries) {
     const inside = join(path, entry)
-    if (/\.onnx$/i.test(entry)) {
-      const name = entry === MODEL ? modelName(basename(resolve(path))) : entry.replace(/\.onnx$/i, '')
+    if (ONNX.test(entry)) {
+      const name = entry === MODEL ? modelName(basename(resolve(path))) : entry.replace(ONNX, '')
       if (isModelName(name)) found.set(name, new Map([['1', inside]]))
     } else if (isModelName(entry)) {
       const versions = await versionsIn(inside)
@@ -59,8 +59,34 @@ async function scan(path: string): Promise<Found> {
   return new Map([[modelName(basename(resolve(path))), await versionsIn(path)]])
 }
 
+/** The `.onnx` files that no name leads to: of the folder, and of those folders right in it that offer nothing. */
+async function passedOver(path: string): Promise<readonly { readonly file: string; readonly hint: string }[]> {
+  const offered = [...(await scan(path)).values()].flatMap((versions) => [...versions.values()])
+  const offers = (folder: string) => offered.some((file) => file.startsWith(join(path, folder, sep)))
+  const entries = (await readdir(path)).filter((name) => !name.startsWith('.')).sort()
+  // Beside a model of its own, as where `whet optimize` wrote, folders hold what belongs to it.
+  const folders = entries.includes(MODEL) ? [] : entries.filter((name) => !ONNX.test(name) && !offers(name))
+  const inside = await Promise.all(
+    folders.map(async (name) => (await readdir(join(path, name)).catch(() => [])).map((file) => join(name, file))),
+  )
+  return [...entries, ...inside.flat()].flatMap((file) => {
+    const whole = join(path, file)
+    if (!ONNX.test(file) || offered.includes(whole)) return []
+    const folder = dirname(file)
+    const name = folder === '.' ? file.replace(ONNX, '') : folder
+    if (!isModelName(name)) return [{ file: whole, hint: LETTERS }]
+    const taken = basename(file) === MODEL || folder === '.'
+    return [
+      { file: whole, hint: taken ? `there is another model called ${name}: rename one` : `call the file ${MODEL}` },
+    ]
+  })
+}
+
 /** Name of the file of a model in a folder of its own. */
 const MODEL = 'model.onnx'
+
+const ONNX = /\.onnx$/i
+const LETTERS = 'use letters, digits, "_", "-" and "." in the name of the file or folder'
 
 /** Names of the folders of a model's versions. */
 const VERSION = /^[1-9]\d{0,8}$/
@@ -87,6 +113,6 @@ function modelName(name: string): string {
   if (isModelName(name)) return name
   throw new UserError('bad-argument', `"${name}" cannot be the name of a model in an address`, {
     where: name,
-    hint: 'use letters, digits, "_", "-" and "." in the name of the file or folder',
+    hint: LETTERS,
   })
 }

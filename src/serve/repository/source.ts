@@ -12,6 +12,8 @@ export interface ModelSource {
   /** How the log names it. */
   readonly description: string
   list(): Promise<readonly Offer[]>
+  /** Model files that it holds and does not offer, with what is to be done; absent where there can be none. */
+  passedOver?(): Promise<readonly { readonly file: string; readonly hint: string }[]>
   /**
    * The file of a version, the newest where `version` is null; null where there is none of that name. What `find` gives
    * stays where it is while the version is loaded.
