@@ -14,7 +14,7 @@ export interface Tolerance {
  * What `simplify` promises in float32. Sums of large numbers carry float32's own rounding, whatever is left of them:
  * beside outputs of 10,000, which lie 0.001 apart, a zero is a zero within a few such steps.
  */
-export const LOSSLESS: Tolerance = { abs: 1e-3, rel: 1e-3, peak: 2 ** -20 }
+export const LOSSLESS = { abs: 1e-3, rel: 1e-3, peak: 2 ** -20 } as const satisfies Tolerance
 
 /** The value that an output of integers chooses from: each element is the place of the greatest (or least) along `axis`. */
 export interface Choice {
