@@ -44,6 +44,7 @@ const merge: readonly Pass[] = [
   fuse.fuseConvBatchNorm,
   fuse.fuseAffineAfter,
   fuse.fuseAffineBefore,
+  fuse.mergeSummedConvs,
   fuse.fuseConvPool,
   fuse.averageBehindConv,
   fuse.resizeBehindConv,
