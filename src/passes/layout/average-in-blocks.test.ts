@@ -7,6 +7,8 @@ const model = (body: string, weights: Record<string, readonly number[]> = {}, ax
   modelWith(`g (float[2,16,9,8] x) => (float y) <int64[${axes.split(',').length}] a = {${axes}}> { ${body} }`, {
     w: [16, 16, 3, 3],
     d: [16, 1, 3, 3],
+    v: [32, 16, 3, 3],
+    k: [8, 16, 3, 3],
     ...weights,
   })
 
@@ -22,6 +24,11 @@ test.each([
     'c = Conv<group = 16>(x, d) g = Sigmoid(c) s = Mul(g, c) m = ReduceMean(s, a) y = Mul(s, m)',
     ['Conv', 'Sigmoid', 'Mul', 'GlobalAveragePool', 'Mul'],
   ],
+  [
+    'behind a sum of convolutions, or of what is joined of whole blocks',
+    'c = Conv(x, w) e = Conv(x, w) j = Concat<axis = 1>(c, e) f = Conv(x, v) s = Add(j, f) y = ReduceMean(s, a)',
+    ['Conv', 'Conv', 'Concat', 'Conv', 'Add', 'GlobalAveragePool'],
+  ],
 ])('a mean over height and width becomes a pool: %s', async (_, body, wanted) => {
   for (const axes of ['2, 3', '-1, 2']) {
     const { before, after, ops } = await rewriteWith(averageInBlocks, model(body, {}, axes))
@@ -35,6 +42,8 @@ test.each([
 test.each([
   ['one axis', model('c = Conv(x, w) y = ReduceMean(c, a)', {}, '3')],
   ['channels, too', model('c = Conv(x, w) y = ReduceMean(c, a)', {}, '1, 2, 3')],
+  ['joined of broken blocks', model('c = Conv(x, k) e = Conv(x, k) j = Concat<axis = 1>(c, e) y = ReduceMean(j, a)')],
+  ['beside a value in plain order', model('c = Conv(x, w) s = Add(c, x) y = ReduceMean(s, a)')],
   ['in plain order', model('y = ReduceMean(x, a)')],
   ['a product of two values', model('c = Conv(x, w) e = Conv(x, w) s = Mul(c, e) y = ReduceMean(s, a)')],
 ])('left alone: %s', async (_, given) => {

@@ -1,18 +1,23 @@
 import {
+  averagesPicture,
   type GraphIndex,
   intAttribute,
   isDepthwise,
   type Node,
   operatorName,
   readsOf,
+  stringAttribute,
   type Tensor,
+  toNumbers,
 } from '../../ir/index.ts'
 import { BLOCK } from './blocks.ts'
 
 /** Values that must have the same channels, and how many those of broken blocks shall have. */
 export interface ChannelGroups {
-  /** The channels that the value shall have; undefined where it stays. */
-  widthOf(value: string): number | undefined
+  /**
+   * The channels of the value, of each part where it was joined, that shall end at whole blocks; undefined where it stays.
+   */
+  partsOf(value: string): readonly number[] | undefined
   /** Groups that shall change. */
   readonly count: number
 }
@@ -34,7 +39,12 @@ interface Group {
   /** Made from one pixel, where more channels cost nothing. */
   pixel: boolean
   pinned: boolean
+  /** What each Concat joins that makes such a value. */
+  readonly joints: (readonly string[])[]
 }
+
+/** Height and width, behind rows and channels. */
+const RANK = 4
 
 /** The groups of values between two-dimensional convolutions whose channels are free to become whole blocks. */
 export function channelGroups(
@@ -60,6 +70,10 @@ export function channelGroups(
         sets.join(input, output)
         sets.of(output).channels.add(weight.dims[0]!)
       } else for (const name of [input, output]) sets.of(name).pinned = true
+    } else if (joinsChannels(node, open)) {
+      sets.of(output).made = true
+      sets.of(output).joints.push(node.inputs)
+      for (const input of node.inputs) sets.of(input).read = true
     } else if (keepsChannels(node, open, constant)) {
       for (const input of open) sets.join(input, output)
       for (const input of node.inputs) {
@@ -69,20 +83,63 @@ export function channelGroups(
       }
     } else for (const name of [...open, ...node.outputs]) sets.of(name).pinned = true
   }
-  const widths = new Map([...sets.all()].map((group) => [group, filledWidth(group)]))
+  pinJoints(sets)
+  const parts = new Map([...sets.all()].map((group) => [group, openParts(group, sets)]))
   return {
-    widthOf: (value) => {
+    partsOf: (value) => {
       const group = sets.find(value)
-      return group && widths.get(group)
+      return group && parts.get(group)
     },
-    count: [...widths.values()].filter((width) => width !== undefined).length,
+    count: [...parts.values()].filter((widths) => widths !== undefined).length,
   }
 }
 
-function filledWidth({ channels, made, read, pixel, pinned }: Group): number | undefined {
-  const [width, ...others] = channels
-  if (width === undefined || others.length > 0 || pinned || !made || !read || width % BLOCK === 0) return undefined
-  return pixel || width >= BLOCK / 2 ? Math.ceil(width / BLOCK) * BLOCK : undefined
+const isWhole = (width: number): boolean => width % BLOCK === 0
+
+/** The channels of each part of a group's values, as they are; undefined where that is not known or not one answer. */
+function widthsOf(group: Group, sets: Groups, above: ReadonlySet<Group> = new Set()): readonly number[] | undefined {
+  if (above.has(group)) return undefined
+  const within = new Set([...above, group])
+  const joined = group.joints.map((names) => {
+    const widths = names.map((name) => widthsOf(sets.of(name), sets, within))
+    return widths.every((each) => each !== undefined) ? widths.flat() : undefined
+  })
+  const [width, ...others] = group.channels
+  const [first, ...more] = joined
+  if (others.length > 0 || joined.includes(undefined)) return undefined
+  if (!first) return width === undefined ? undefined : [width]
+  if (more.some((each) => String(each) !== String(first))) return undefined
+  return width === undefined || first.reduce((sum, each) => sum + each, 0) === width ? first : undefined
+}
+
+/** Whether a group's values can be given whole blocks where they have broken ones. */
+function canFill(group: Group, widths: readonly number[]): boolean {
+  const { made, read, pixel, pinned } = group
+  return !pinned && made && read && widths.every((width) => isWhole(width) || pixel || width >= BLOCK / 2)
+}
+
+/** What is joined is filled as a whole or not at all: one broken block puts all of it into plain order. */
+function pinJoints(sets: Groups): void {
+  for (let settled = false; !settled; ) {
+    settled = true
+    for (const group of sets.all()) {
+      if (group.joints.length === 0) continue
+      const parts = new Set(group.joints.flat().map((name) => sets.of(name)))
+      const whole = [group, ...parts].every((each) => {
+        const widths = widthsOf(each, sets)
+        return widths && (widths.every(isWhole) || canFill(each, widths))
+      })
+      for (const each of whole ? [] : [group, ...parts]) {
+        if (!each.pinned) settled = false
+        each.pinned = true
+      }
+    }
+  }
+}
+
+function openParts(group: Group, sets: Groups): readonly number[] | undefined {
+  const widths = widthsOf(group, sets)
+  return widths && !widths.every(isWhole) && canFill(group, widths) ? widths : undefined
 }
 
 /** The weights of a convolution over height and width, where they and the bias are constant. */
@@ -97,14 +154,31 @@ function planarWeight(
   return known && weight?.dtype === 'float32' && weight.dims.length === 4 ? weight : undefined
 }
 
+/** A Concat of channels that are all computed; of values of rank 4, since convolutions make or read them. */
+const joinsChannels = (node: Node, open: readonly string[]): boolean =>
+  operatorName(node) === 'Concat' &&
+  [1, 1 - RANK].includes(intAttribute(node, 'axis', 0)) &&
+  open.length === new Set(node.inputs).size
+
 function keepsChannels(node: Node, open: readonly string[], constant: (name: string) => Tensor | undefined): boolean {
   const constants = node.inputs.flatMap((name) => (name === '' ? [] : (constant(name) ?? [])))
   if (node.outputs.length !== 1 || open.length === 0) return false
   if (BINARY.has(operatorName(node)))
     return constants.every((tensor) => isOneElement(tensor) || channelAxis(tensor) !== undefined)
-  return (
-    UNARY.has(operatorName(node)) && open.length === 1 && open[0] === node.inputs[0] && constants.every(isOneElement)
-  )
+  if (open.length !== 1 || open[0] !== node.inputs[0]) return false
+  if (operatorName(node) === 'ReduceMean')
+    return intAttribute(node, 'keepdims', 1) !== 0 && averagesPicture(node, RANK, constant)
+  if (operatorName(node) === 'Resize') return resizesPicture(node, constant)
+  return UNARY.has(operatorName(node)) && constants.every(isOneElement)
+}
+
+/** Whether a Resize has constant factors for height and width alone. */
+function resizesPicture(node: Node, constant: (name: string) => Tensor | undefined): boolean {
+  const scales = constant(node.inputs[2] ?? '')
+  if (scales?.dims[0] !== RANK || node.inputs[3] || node.attributes.has('axes')) return false
+  if (stringAttribute(node, 'coordinate_transformation_mode', 'half_pixel') === 'tf_crop_and_resize') return false
+  const [rows, channels] = toNumbers(scales)
+  return rows === 1 && channels === 1
 }
 
 const isOneElement = ({ dims }: Tensor): boolean => dims.every((dim) => dim === 1)
@@ -125,7 +199,7 @@ class Groups {
     const root = this.#root(name)
     let group = this.#groups.get(root)
     if (!group) {
-      group = { channels: new Set(), made: false, read: false, pixel: false, pinned: false }
+      group = { channels: new Set(), made: false, read: false, pixel: false, pinned: false, joints: [] }
       this.#groups.set(root, group)
     }
     return group
@@ -150,6 +224,7 @@ class Groups {
     kept.read ||= gone.read
     kept.pixel ||= gone.pixel
     kept.pinned ||= gone.pinned
+    kept.joints.push(...gone.joints)
   }
 
   #root(name: string): string {

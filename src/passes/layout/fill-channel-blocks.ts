@@ -4,7 +4,8 @@
  * Blocked kernels compute 16 channels at a time whether they are wanted or not, but a value of a broken block is put
  * into plain order behind each of them and into blocks again in front of the next. Whole blocks stay as they are.
  * The channels that are added go through everything that keeps channels apart: activations, sums and products of values
- * with the same channels, pools, convolutions of one channel each.
+ * with the same channels, pools, pictures that grow, convolutions of one channel each. Where values are joined, each
+ * part gets blocks of its own, and what reads them zeros in the same places.
  * Illegal: anything else reads or makes the value, or it is an input or output of the graph; an activation that is not
  * finite at zero. Left alone below half a block, but behind a global pool, where a pixel costs nothing.
  * Source: what is added is multiplied by zero. Block size and padding: `nchwc_transformer.cc` of ONNX Runtime.
@@ -22,6 +23,7 @@ import {
   tensorValues,
 } from '../../ir/index.ts'
 import { GraphEditor, type Pass, type PassResult, withGraph } from '../../rewrite/index.ts'
+import { BLOCK } from './blocks.ts'
 import { channelAxis, channelGroups } from './channel-groups.ts'
 
 export const fillChannelBlocks: Pass = {
@@ -35,18 +37,18 @@ function fill(model: Model): PassResult {
   const editor = new GraphEditor(graph)
   const groups = channelGroups(graph.nodes, indexGraph(graph), (name) => editor.constant(name))
   const constants = new Map<string, string>()
-  const padded = (name: string, sizes: readonly (readonly [axis: number, size: number])[]) => {
-    const key = JSON.stringify([name, sizes])
+  const padded = (name: string, axes: readonly (readonly [axis: number, parts: readonly number[]])[]) => {
+    const key = JSON.stringify([name, axes])
     const known = constants.get(key)
     if (known !== undefined) return known
-    const grown = sizes.reduce((tensor, [axis, size]) => grow(tensor, axis, size), editor.constant(name)!)
+    const grown = axes.reduce((tensor, [axis, parts]) => grow(tensor, axis, parts), editor.constant(name)!)
     const added = editor.addConstant(grown, `${name}_filled`)
     constants.set(key, added)
     return added
   }
   for (const node of graph.nodes) {
-    const input = groups.widthOf(node.inputs[0] ?? '')
-    const output = groups.widthOf(node.outputs[0] ?? '')
+    const input = groups.partsOf(node.inputs[0] ?? '')
+    const output = groups.partsOf(node.outputs[0] ?? '')
     if (input === undefined && output === undefined) continue
     const inputs = [...node.inputs]
     if (operatorName(node) !== 'Conv') {
@@ -58,31 +60,37 @@ function fill(model: Model): PassResult {
       continue
     }
     const depthwise = intAttribute(node, 'group', 1) > 1 && isDepthwise(node, editor.constant(node.inputs[1]!)!)
-    const sizes: (readonly [number, number])[] = []
-    if (output !== undefined) sizes.push([0, output])
-    if (input !== undefined && !depthwise) sizes.push([1, input])
-    inputs[1] = padded(inputs[1]!, sizes)
+    const axes: (readonly [number, readonly number[]])[] = []
+    if (output !== undefined) axes.push([0, output])
+    if (input !== undefined && !depthwise) axes.push([1, input])
+    inputs[1] = padded(inputs[1]!, axes)
     if (output !== undefined && inputs[2]) inputs[2] = padded(inputs[2], [[0, output]])
     const attributes =
-      depthwise && output !== undefined ? new Map(node.attributes).set('group', int(output)) : node.attributes
+      depthwise && output !== undefined ? new Map(node.attributes).set('group', int(filled(output))) : node.attributes
     editor.replace(node, { ...node, inputs, attributes })
   }
   const report = { id: fillChannelBlocks.id, applied: groups.count, refused: [] }
   if (groups.count === 0) return { model, report }
   const finished = editor.finish()
-  const stale = (name: string) => groups.widthOf(name) !== undefined
+  const stale = (name: string) => groups.partsOf(name) !== undefined
   const valueInfos = new Map([...finished.valueInfos].filter(([name]) => !stale(name)))
   return { model: withGraph(model, { ...finished, valueInfos }), report }
 }
 
-/** The tensor with zeros behind its values along an axis. */
-function grow(tensor: Tensor, axis: number, size: number): Tensor {
+const whole = (channels: number): number => Math.ceil(channels / BLOCK) * BLOCK
+const filled = (parts: readonly number[]): number => parts.reduce((sum, part) => sum + whole(part), 0)
+
+/** The tensor with zeros behind each part of an axis. */
+function grow(tensor: Tensor, axis: number, parts: readonly number[]): Tensor {
   const values = tensorValues(tensor) as Float32Array
-  const dims = tensor.dims.map((dim, i) => (i === axis ? size : dim))
-  const inner = elementCount(tensor.dims.slice(axis))
-  const wide = elementCount(dims.slice(axis))
+  const dims = tensor.dims.map((dim, i) => (i === axis ? filled(parts) : dim))
+  const inner = elementCount(tensor.dims.slice(axis + 1))
   const grown = new Float32Array(elementCount(dims))
-  for (let from = 0, to = 0; from < values.length; from += inner, to += wide)
-    grown.set(values.subarray(from, from + inner), to)
+  for (let from = 0, to = 0; from < values.length; )
+    for (const part of parts) {
+      grown.set(values.subarray(from, from + part * inner), to)
+      from += part * inner
+      to += whole(part) * inner
+    }
   return tensorOf('float32', dims, grown)
 }

@@ -55,6 +55,43 @@ test('a constant a channel grows with the value beside it', async () => {
   await expectEqualModels(before, after)
 })
 
+const JOINED = { w: [12, 3, 1, 1], b: [12], dw: [12, 1, 3, 3], k: [24, 5, 1, 1], e: [5, 24, 1, 1], v: [5, 24, 1, 1] }
+
+test('what is joined is filled part by part, and what is added to it in the same places', async () => {
+  const { before, after, report } = await rewriteWith(
+    fillChannelBlocks,
+    model(
+      `a = Conv(x, w, b) d = Conv<group = 12, pads = [1, 1, 1, 1]>(a, dw) j = Concat<axis = 1>(a, d) i = Conv(j, e)
+       q = Conv(i, k) m = Mul(c, q) s = Add(j, m) r = Relu(s) y = Conv(r, v)`,
+      { ...JOINED, c: [1, 24, 1, 1] },
+    ),
+  )
+  expect(report.applied).toBe(2)
+  expect(['a', 'd', 'i', 'q', 'y'].map((name) => dimsOf(after, name))).toEqual([
+    [16, 3, 1, 1],
+    [16, 1, 3, 3],
+    [5, 32, 1, 1],
+    [32, 5, 1, 1],
+    [5, 32, 1, 1],
+  ])
+  await expectEqualModels(before, after)
+})
+
+test('pictures that grow and means of pictures keep whole blocks', async () => {
+  const { before, after, report } = await rewriteWith(
+    fillChannelBlocks,
+    model(
+      `scales = Constant<value = float[4] {1, 1, 2, 2}>() axes = Constant<value = int64[2] {2, 3}>()
+       a = Conv(x, w) u = Resize<mode = "linear">(a, , scales) g = ReduceMean(u, axes) h = Conv(g, k) t = Sigmoid(h)
+       m = Mul(u, t) y = Conv(m, v)`,
+      { w: [12, 3, 1, 1], k: [12, 12, 1, 1], v: [5, 12, 1, 1] },
+    ),
+  )
+  expect(report.applied).toBe(1)
+  expect(dimsOf(after, 'y')).toEqual([5, 16, 1, 1])
+  await expectEqualModels(before, after)
+})
+
 test.each([
   ['whole blocks', 'a = Conv(x, w) y = Conv(a, v)', { w: [16, 3, 1, 1], v: [5, 16, 1, 1] }],
   ['less than half a block', 'a = Conv(x, w) y = Conv(a, v)', { w: [4, 3, 1, 1], v: [5, 4, 1, 1] }],
@@ -68,6 +105,31 @@ test.each([
     'other channels beside them',
     'a = Conv(x, w) k = Conv(x, one) m = Mul(a, k) y = Conv(m, v)',
     { w: [12, 3, 1, 1], one: [1, 3, 1, 1], v: [5, 12, 1, 1] },
+  ],
+  [
+    'a part that stays',
+    'a = Conv(x, w) j = Concat<axis = 1>(a, x) y = Conv(j, v)',
+    { w: [12, 3, 1, 1], v: [5, 15, 1, 1] },
+  ],
+  [
+    'a part of less than half a block',
+    'a = Conv(x, w) b = Conv(x, s) j = Concat<axis = 1>(a, b) y = Conv(j, v)',
+    { w: [12, 3, 1, 1], s: [4, 3, 1, 1], v: [5, 16, 1, 1] },
+  ],
+  [
+    'something else reads what was joined',
+    'a = Conv(x, w) b = Conv(x, w) j = Concat<axis = 1>(a, b) s = Softmax<axis = 1>(j) y = Conv(s, v)',
+    { w: [12, 3, 1, 1], v: [5, 24, 1, 1] },
+  ],
+  [
+    'joints of other parts that are added',
+    `a = Conv(x, w) b = Conv(x, s) j = Concat<axis = 1>(a, b) k = Concat<axis = 1>(b, a) m = Add(j, k) y = Conv(m, v)`,
+    { w: [12, 3, 1, 1], s: [9, 3, 1, 1], v: [5, 21, 1, 1] },
+  ],
+  [
+    'pictures joined side by side',
+    'a = Conv(x, w) b = Conv(x, w) j = Concat<axis = 2>(a, b) y = Conv(j, v)',
+    { w: [12, 3, 1, 1], v: [5, 12, 1, 1] },
   ],
   ['groups', 'a = Conv(x, w) y = Conv<group = 3>(a, v)', { w: [12, 3, 1, 1], v: [6, 4, 1, 1] }],
 ] as const)('not filled: %s', async (_, body, weights) => {
