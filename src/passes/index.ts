@@ -184,6 +184,9 @@ export const FILL_BLOCKS: readonly string[] = [
 /** What runs behind static quantization, so that its kernels are the fastest ones, and those that stay in float. */
 export const KERNEL_REPAIRS: readonly string[] = [...quantize.kernelRepairs.map(({ id }) => id), ...LAYOUT_REPAIRS]
 
+/** The same through what is joined, to be run before: whether that pays is a question of its own. */
+export const FILL_JOINTS = { pass: layout.fillChannelBlocks.id, options: { joints: true } } as const
+
 /** Every pass by its id: what a recipe may name. */
 export const passes: Readonly<Record<string, Pass<never>>> = Object.fromEntries(
   [...simplifyPasses, ...restoring, ...nativeLayouts, ...measuredLayouts, ...lossy, differentiatePass, ...pruning].map(

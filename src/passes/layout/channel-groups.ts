@@ -41,16 +41,24 @@ interface Group {
   pinned: boolean
   /** What each Concat joins that makes such a value. */
   readonly joints: (readonly string[])[]
+  /** Pads of zeros behind its channels, of values that hold so many channels less. */
+  readonly pads: { readonly input: string; readonly by: number }[]
+  /** Channels of zeros stay such. */
+  keepsZeros: boolean
 }
 
 /** Height and width, behind rows and channels. */
 const RANK = 4
 
-/** The groups of values between two-dimensional convolutions whose channels are free to become whole blocks. */
+/**
+ * The groups of values between two-dimensional convolutions whose channels are free to become whole blocks; followed
+ * through Concat where `joints` says so.
+ */
 export function channelGroups(
   nodes: readonly Node[],
   index: GraphIndex,
   constant: (name: string) => Tensor | undefined,
+  joints: boolean,
 ): ChannelGroups {
   const sets = new Groups()
   for (const name of [...index.inputs, ...index.outputs]) sets.of(name).pinned = true
@@ -70,10 +78,14 @@ export function channelGroups(
         sets.join(input, output)
         sets.of(output).channels.add(weight.dims[0]!)
       } else for (const name of [input, output]) sets.of(name).pinned = true
-    } else if (joinsChannels(node, open)) {
+    } else if (joints && joinsChannels(node, open)) {
       sets.of(output).made = true
       sets.of(output).joints.push(node.inputs)
       for (const input of node.inputs) sets.of(input).read = true
+    } else if (channelsPadded(node, constant)) {
+      sets.of(output).made = true
+      sets.of(output).pads.push({ input: node.inputs[0]!, by: channelsPadded(node, constant)! })
+      sets.of(node.inputs[0]!).read = true
     } else if (keepsChannels(node, open, constant)) {
       for (const input of open) sets.join(input, output)
       for (const input of node.inputs) {
@@ -81,9 +93,10 @@ export function channelGroups(
         const axis = channelAxis(tensor)
         if (axis !== undefined) sets.of(output).channels.add(tensor!.dims[axis]!)
       }
+      if (!keepsZeros(node, constant)) sets.of(output).keepsZeros = false
     } else for (const name of [...open, ...node.outputs]) sets.of(name).pinned = true
   }
-  pinJoints(sets)
+  pinWhatStays(sets)
   const parts = new Map([...sets.all()].map((group) => [group, openParts(group, sets)]))
   return {
     partsOf: (value) => {
@@ -118,23 +131,34 @@ function canFill(group: Group, widths: readonly number[]): boolean {
   return !pinned && made && read && widths.every((width) => isWhole(width) || pixel || width >= BLOCK / 2)
 }
 
-/** What is joined is filled as a whole or not at all: one broken block puts all of it into plain order. */
-function pinJoints(sets: Groups): void {
+/**
+ * What is joined is filled as a whole or not at all: one broken block puts all of it into plain order. The same holds of a
+ * value and of what zeros behind its channels make of it.
+ */
+function pinWhatStays(sets: Groups): void {
   for (let settled = false; !settled; ) {
     settled = true
     for (const group of sets.all()) {
-      if (group.joints.length === 0) continue
-      const parts = new Set(group.joints.flat().map((name) => sets.of(name)))
-      const whole = [group, ...parts].every((each) => {
+      const parts = [...group.joints.flat(), ...group.pads.map(({ input }) => input)].map((name) => sets.of(name))
+      if (parts.length === 0) continue
+      const fits = [group, ...parts].every((each) => {
         const widths = widthsOf(each, sets)
         return widths && (widths.every(isWhole) || canFill(each, widths))
       })
-      for (const each of whole ? [] : [group, ...parts]) {
+      for (const each of fits && group.pads.every((pad) => canPad(pad, group, sets)) ? [] : [group, ...parts]) {
         if (!each.pinned) settled = false
         each.pinned = true
       }
     }
   }
+}
+
+/** Whether the zeros that end a block of the narrower value can be the first of those that are put behind it. */
+function canPad({ input, by }: Group['pads'][number], group: Group, sets: Groups): boolean {
+  const narrow = sets.of(input)
+  const [[from, ...more], [to, ...others]] = [widthsOf(narrow, sets) ?? [], widthsOf(group, sets) ?? []]
+  if (from === undefined || more.length > 0 || others.length > 0 || to !== from + by) return false
+  return isWhole(from) || narrow.keepsZeros
 }
 
 function openParts(group: Group, sets: Groups): readonly number[] | undefined {
@@ -181,6 +205,28 @@ function resizesPicture(node: Node, constant: (name: string) => Tensor | undefin
   return rows === 1 && channels === 1
 }
 
+/** How many channels of zeros a Pad puts behind those of its value, and nothing else; undefined where it is none. */
+export function channelsPadded(node: Node, constant: (name: string) => Tensor | undefined): number | undefined {
+  if (operatorName(node) !== 'Pad' || stringAttribute(node, 'mode', 'constant') !== 'constant') return undefined
+  const [pads, filler] = [constant(node.inputs[1] ?? ''), node.inputs[2] ? constant(node.inputs[2]) : null]
+  if (!pads || filler === undefined || node.inputs[3]) return undefined
+  if (filler && toNumbers(filler).some((value) => value !== 0)) return undefined
+  const sizes = [...toNumbers(pads)]
+  const behind = RANK + 1
+  const [by] = sizes.splice(behind, 1)
+  return sizes.length === 2 * RANK - 1 && sizes.every((size) => size === 0) && by! > 0 ? by : undefined
+}
+
+/** Whether an operator that keeps channels apart makes zeros of zeros. */
+function keepsZeros(node: Node, constant: (name: string) => Tensor | undefined): boolean {
+  const operator = operatorName(node)
+  if (['Sigmoid', 'HardSigmoid', 'Softplus'].includes(operator)) return false
+  const limit = (slot: number) => (node.inputs[slot] ? toNumbers(constant(node.inputs[slot])!)[0]! : 0)
+  if (operator === 'Clip') return limit(1) <= 0 && limit(2) >= 0
+  const shifted = ['Add', 'Sub'].includes(operator) && node.inputs.map(constant)
+  return !shifted || shifted.every((tensor) => tensor === undefined || channelAxis(tensor) !== undefined)
+}
+
 const isOneElement = ({ dims }: Tensor): boolean => dims.every((dim) => dim === 1)
 
 /** Where the channels of a constant beside a value of rank 4 lie, if it has one number a channel and nothing else. */
@@ -199,7 +245,16 @@ class Groups {
     const root = this.#root(name)
     let group = this.#groups.get(root)
     if (!group) {
-      group = { channels: new Set(), made: false, read: false, pixel: false, pinned: false, joints: [] }
+      group = {
+        channels: new Set(),
+        made: false,
+        read: false,
+        pixel: false,
+        pinned: false,
+        joints: [],
+        pads: [],
+        keepsZeros: true,
+      }
       this.#groups.set(root, group)
     }
     return group
@@ -225,6 +280,8 @@ class Groups {
     kept.pixel ||= gone.pixel
     kept.pinned ||= gone.pinned
     kept.joints.push(...gone.joints)
+    kept.pads.push(...gone.pads)
+    kept.keepsZeros &&= gone.keepsZeros
   }
 
   #root(name: string): string {

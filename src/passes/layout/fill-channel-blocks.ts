@@ -4,8 +4,8 @@
  * Blocked kernels compute 16 channels at a time whether they are wanted or not, but a value of a broken block is put
  * into plain order behind each of them and into blocks again in front of the next. Whole blocks stay as they are.
  * The channels that are added go through everything that keeps channels apart: activations, sums and products of values
- * with the same channels, pools, pictures that grow, convolutions of one channel each. Where values are joined, each
- * part gets blocks of its own, and what reads them zeros in the same places.
+ * with the same channels, pools, pictures that grow, convolutions of one channel each. With `joints`, each part of
+ * what is joined gets blocks of its own, and what reads them zeros in the same places. A Pad of channels finds its zeros there.
  * Illegal: anything else reads or makes the value, or it is an input or output of the graph; an activation that is not
  * finite at zero. Left alone below half a block, but behind a global pool, where a pixel costs nothing.
  * Source: what is added is multiplied by zero. Block size and padding: `nchwc_transformer.cc` of ONNX Runtime.
@@ -17,6 +17,7 @@ import {
   intAttribute,
   isDepthwise,
   type Model,
+  type Node,
   operatorName,
   type Tensor,
   tensorOf,
@@ -24,33 +25,51 @@ import {
 } from '../../ir/index.ts'
 import { GraphEditor, type Pass, type PassResult, withGraph } from '../../rewrite/index.ts'
 import { BLOCK } from './blocks.ts'
-import { channelAxis, channelGroups } from './channel-groups.ts'
+import { channelAxis, channelGroups, channelsPadded } from './channel-groups.ts'
 
-export const fillChannelBlocks: Pass = {
+/** How far channels are followed. */
+export interface FillOptions {
+  /** Through what is joined as well: more may be computed there than changes of layout are spared. */
+  readonly joints?: boolean
+}
+
+export const fillChannelBlocks: Pass<FillOptions> = {
   id: 'fillChannelBlocks',
   summary: 'Gives values between convolutions whole blocks of channels, so that they need not change their order.',
   run: fill,
 }
 
-function fill(model: Model): PassResult {
+function fill(model: Model, { joints = false }: FillOptions): PassResult {
   const { graph } = model
   const editor = new GraphEditor(graph)
-  const groups = channelGroups(graph.nodes, indexGraph(graph), (name) => editor.constant(name))
+  const groups = channelGroups(graph.nodes, indexGraph(graph), (name) => editor.constant(name), joints)
   const constants = new Map<string, string>()
   const padded = (name: string, axes: readonly (readonly [axis: number, parts: readonly number[]])[]) => {
     const key = JSON.stringify([name, axes])
     const known = constants.get(key)
     if (known !== undefined) return known
     const grown = axes.reduce((tensor, [axis, parts]) => grow(tensor, axis, parts), editor.constant(name)!)
-    const added = editor.addConstant(grown, `${name}_filled`)
-    constants.set(key, added)
-    return added
+    const fresh = editor.addConstant(grown, `${name}_filled`)
+    constants.set(key, fresh)
+    return fresh
   }
+  /** Pads whose zeros are all there already. */
+  const idle: Node[] = []
   for (const node of graph.nodes) {
     const input = groups.partsOf(node.inputs[0] ?? '')
     const output = groups.partsOf(node.outputs[0] ?? '')
     if (input === undefined && output === undefined) continue
     const inputs = [...node.inputs]
+    const padding = channelsPadded(node, (name) => editor.constant(name))
+    if (padding !== undefined) {
+      const by = padding + added(output) - added(input)
+      const sizes = BigInt64Array.of(0n, 0n, 0n, 0n, 0n, BigInt(by), 0n, 0n)
+      const pads = editor.addConstant(tensorOf('int64', [sizes.length], sizes), `${node.inputs[1]}_filled`)
+      const rest = { ...node, inputs: [node.inputs[0]!, pads, ...node.inputs.slice(2)] }
+      editor.replace(node, rest)
+      if (by === 0) idle.push(rest)
+      continue
+    }
     if (operatorName(node) !== 'Conv') {
       for (const [slot, name] of inputs.entries()) {
         const axis = output === undefined ? undefined : channelAxis(editor.constant(name))
@@ -69,6 +88,7 @@ function fill(model: Model): PassResult {
       depthwise && output !== undefined ? new Map(node.attributes).set('group', int(filled(output))) : node.attributes
     editor.replace(node, { ...node, inputs, attributes })
   }
+  for (const { inputs, outputs } of idle) editor.bypass(outputs[0]!, inputs[0]!)
   const report = { id: fillChannelBlocks.id, applied: groups.count, refused: [] }
   if (groups.count === 0) return { model, report }
   const finished = editor.finish()
@@ -79,6 +99,9 @@ function fill(model: Model): PassResult {
 
 const whole = (channels: number): number => Math.ceil(channels / BLOCK) * BLOCK
 const filled = (parts: readonly number[]): number => parts.reduce((sum, part) => sum + whole(part), 0)
+
+/** How many channels more a value has. */
+const added = (parts: readonly number[] = []): number => filled(parts) - parts.reduce((sum, part) => sum + part, 0)
 
 /** The tensor with zeros behind each part of an axis. */
 function grow(tensor: Tensor, axis: number, parts: readonly number[]): Tensor {

@@ -2,6 +2,7 @@ import { expect, test } from 'vitest'
 import { kernelsOf, modelWith } from '../../../tests/quantize-kit.ts'
 import { expectEqualModels, rewriteWith } from '../../../tests/rewrite-kit.ts'
 import { tensorOf } from '../../ir/index.ts'
+import type { Pass } from '../../rewrite/index.ts'
 import { fillChannelBlocks } from './fill-channel-blocks.ts'
 import { groupsInBlocks } from './groups-in-blocks.ts'
 import { reshapeUnitAxes } from './reshape-unit-axes.ts'
@@ -55,11 +56,13 @@ test('a constant a channel grows with the value beside it', async () => {
   await expectEqualModels(before, after)
 })
 
+const fillJoints: Pass = { ...fillChannelBlocks, run: (given) => fillChannelBlocks.run(given, { joints: true }, []) }
+
 const JOINED = { w: [12, 3, 1, 1], b: [12], dw: [12, 1, 3, 3], k: [24, 5, 1, 1], e: [5, 24, 1, 1], v: [5, 24, 1, 1] }
 
 test('what is joined is filled part by part, and what is added to it in the same places', async () => {
   const { before, after, report } = await rewriteWith(
-    fillChannelBlocks,
+    fillJoints,
     model(
       `a = Conv(x, w, b) d = Conv<group = 12, pads = [1, 1, 1, 1]>(a, dw) j = Concat<axis = 1>(a, d) i = Conv(j, e)
        q = Conv(i, k) m = Mul(c, q) s = Add(j, m) r = Relu(s) y = Conv(r, v)`,
@@ -75,6 +78,40 @@ test('what is joined is filled part by part, and what is added to it in the same
     [5, 32, 1, 1],
   ])
   await expectEqualModels(before, after)
+})
+
+/** A residual sum of a value with more channels, as BlazeFace has them. */
+const widening = (from: number, to: number, act = 'Relu') =>
+  model(
+    `pads = Constant<value = int64[8] {0, 0, 0, 0, 0, ${to - from}, 0, 0}>()
+     a = Conv(x, w, b) r = ${act}(a) d = Conv<group = ${from}, pads = [1, 1, 1, 1]>(r, dw) c = Conv(d, k) p = Pad(r, pads)
+     s = Add(c, p) q = Relu(s) y = Conv(q, v)`,
+    { w: [from, 3, 1, 1], b: [from], dw: [from, 1, 3, 3], k: [to, from, 1, 1], v: [5, to, 1, 1] },
+  )
+
+test('zeros that are put behind channels are those that end the block', async () => {
+  const { before, after, report, ops } = await rewriteWith(fillChannelBlocks, widening(9, 12))
+  expect(report.applied).toBe(2)
+  expect(ops).not.toContain('Pad')
+  expect(dimsOf(after, 'c')).toEqual([16, 16, 1, 1])
+  await expectEqualModels(before, after)
+})
+
+test.each([
+  [12, 24],
+  [16, 24],
+  [12, 32],
+] as const)('%d and then %d channels: zeros for the blocks between them', async (from, to) => {
+  const { before, after, report, ops } = await rewriteWith(fillChannelBlocks, widening(from, to))
+  expect(report.applied).toBeGreaterThan(0)
+  expect(ops).toContain('Pad')
+  expect(dimsOf(after, 'c')).toEqual([32, 16, 1, 1])
+  await expectEqualModels(before, after)
+})
+
+test('what is no zero behind an activation cannot stand for the zeros of a Pad', async () => {
+  expect((await rewriteWith(fillChannelBlocks, widening(9, 12, 'Sigmoid'))).report.applied).toBe(0)
+  expect((await rewriteWith(fillChannelBlocks, widening(16, 24, 'Sigmoid'))).report.applied).toBe(1)
 })
 
 test('pictures that grow and means of pictures keep whole blocks', async () => {
@@ -106,6 +143,17 @@ test.each([
     'a = Conv(x, w) k = Conv(x, one) m = Mul(a, k) y = Conv(m, v)',
     { w: [12, 3, 1, 1], one: [1, 3, 1, 1], v: [5, 12, 1, 1] },
   ],
+  ['groups', 'a = Conv(x, w) y = Conv<group = 3>(a, v)', { w: [12, 3, 1, 1], v: [6, 4, 1, 1] }],
+  [
+    'what is joined, unless that is asked for',
+    'a = Conv(x, w) b = Conv(x, w) j = Concat<axis = 1>(a, b) y = Conv(j, v)',
+    { w: [12, 3, 1, 1], v: [5, 24, 1, 1] },
+  ],
+] as const)('not filled: %s', async (_, body, weights) => {
+  expect((await rewriteWith(fillChannelBlocks, model(body, weights))).report.applied).toBe(0)
+})
+
+test.each([
   [
     'a part that stays',
     'a = Conv(x, w) j = Concat<axis = 1>(a, x) y = Conv(j, v)',
@@ -131,9 +179,8 @@ test.each([
     'a = Conv(x, w) b = Conv(x, w) j = Concat<axis = 2>(a, b) y = Conv(j, v)',
     { w: [12, 3, 1, 1], v: [5, 12, 1, 1] },
   ],
-  ['groups', 'a = Conv(x, w) y = Conv<group = 3>(a, v)', { w: [12, 3, 1, 1], v: [6, 4, 1, 1] }],
-] as const)('not filled: %s', async (_, body, weights) => {
-  expect((await rewriteWith(fillChannelBlocks, model(body, weights))).report.applied).toBe(0)
+] as const)('not filled through joints: %s', async (_, body, weights) => {
+  expect((await rewriteWith(fillJoints, model(body, weights))).report.applied).toBe(0)
 })
 
 test('a sum with a constant between convolutions becomes one of one tap', async () => {

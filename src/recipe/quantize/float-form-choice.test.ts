@@ -1,0 +1,47 @@
+import { expect, test } from 'vitest'
+import { modelWith } from '../../../tests/quantize-kit.ts'
+import { startTrail } from '../trail.ts'
+import { filledWherePays } from './float-form-choice.ts'
+
+/** Two halves of broken blocks that are joined, and one value of broken blocks beside them. */
+const joined = modelWith(
+  `g (float[1,3,6,5] x) => (float y, float z) {
+     a = Conv(x, w) b = Conv(x, w) j = Concat<axis = 1>(a, b) y = Conv(j, v) c = Conv(x, w) z = Conv(c, u) }`,
+  { w: [12, 3, 1, 1], v: [5, 24, 1, 1], u: [5, 12, 1, 1] },
+)
+
+/** Which forms were timed, and how many channels the last convolution and the one behind the joint read then. */
+async function chosenBy(times: Readonly<Record<string, number>> | null) {
+  const asked: string[] = []
+  const { model } = await filledWherePays(startTrail(joined), async (forms) => {
+    asked.push(...forms.map(({ id }) => id))
+    return times && forms.map(({ id }) => times[id]!)
+  })
+  const reads = (output: string) => {
+    const conv = model.graph.nodes.find(({ outputs }) => outputs[0] === output)!
+    return model.graph.initializers.get(conv.inputs[1]!)!.dims[1]
+  }
+  return { asked, channels: [reads('z'), reads('y')] }
+}
+
+test.each([
+  ['none', { plain: 1, filled: 0.995, joined: 1.2 }, [12, 24]],
+  ['up to joints', { plain: 1, filled: 0.9, joined: 0.95 }, [16, 24]],
+  ['through joints', { plain: 1, filled: 1.1, joined: 0.9 }, [16, 32]],
+  ['none, where there is no time', null, [12, 24]],
+] as const)('whole blocks where they were measured to pay: %s', async (_, times, channels) => {
+  expect(await chosenBy(times)).toEqual({ asked: ['plain', 'filled', 'joined'], channels })
+})
+
+test('a form that is there already is not timed twice', async () => {
+  const asked: string[] = []
+  const model = modelWith('g (float[1,3,6,5] x) => (float y) { a = Conv(x, w) y = Conv(a, v) }', {
+    w: [12, 3, 1, 1],
+    v: [5, 12, 1, 1],
+  })
+  await filledWherePays(startTrail(model), async (forms) => {
+    asked.push(...forms.map(({ id }) => id))
+    return null
+  })
+  expect(asked).toEqual(['plain', 'filled'])
+})
