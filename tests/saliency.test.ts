@@ -45,3 +45,11 @@ test('a card shows the input of a changed row and what its change hangs on', () 
   expect(html).toContain('alt="What the change of row 7 hangs on"')
   expect(flippedRows(report, one).html).not.toContain('hangs on')
 })
+
+test('one score a row divides two classes: its change hangs on its own slope', async () => {
+  const scored = (weights: string) =>
+    parseModel(`<ir_version: 10, opset_import: ["" : 21]>
+      g (float[N,1,2,2] x) => (float[N,1] y) <float[4,1] w = {${weights}}> { f = Flatten(x) z = MatMul(f, w) y = Sigmoid(z) }`)
+  const found = await saliencyOf(scored('1, 1, 0, 0'), scored('-1, 2, 0, 3'), await rows(), [1], { open })
+  expect(found.get(1)!.values).toEqual(Float32Array.of(1, 2, 0, 3))
+})

@@ -25,6 +25,7 @@ export { type EmbeddingOptions, rankCorrelation, recallAt } from './metric/embed
 export { type LanguageOptions, nextToken, perplexity } from './metric/language.ts'
 export * from './metric/metric.ts'
 export { asMetric, type MetricOptions, metricNamed, metrics } from './metric/metrics.ts'
+export { leastOfClass1 } from './metric/one-score.ts'
 export { asLogits, brierScore, el2n, logLoss, softmax } from './metric/probabilities.ts'
 export { brier, calibrationError, negativeLogLikelihood, riskCoverage } from './metric/probability.ts'
 export * from './metric/ranked-scores.ts'

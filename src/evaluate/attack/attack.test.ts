@@ -391,3 +391,27 @@ describe('pieces', () => {
     expect(planeOf([8, 6, 3]).at(2, 1, 4)).toBe((1 * 6 + 4) * 3 + 2)
   })
 })
+
+test.each([
+  ['probability', 'z = MatMul(x, w) l = Add(z, b) y = Sigmoid(l)'],
+  ['logit', 'z = MatMul(x, w) y = Add(z, b)'],
+  [
+    'rounded probability',
+    'z = MatMul(x, w) l = Add(z, b) p = Sigmoid(l) q = QuantizeLinear(p, s, o) y = DequantizeLinear(q, s, o)',
+  ],
+])('one score a row, a %s: as many stand as lie further than the budget reaches', async (_, nodes) => {
+  const model = parseModel(`<ir_version: 8, opset_import: ["" : 17]>
+    g (float[N,2] x) => (float[N,1] y)
+    <float[2,1] w = {10, -20}, float[1] b = {5}, float s = {0.00390625}, uint8 o = {0}> { ${nodes} }`)
+  // l = 5 + 10·a − 20·b moves by at most 30 · 0.05 = 1.5.
+  const data = await memoryDataset({
+    x: { dtype: 'float32', dims: [5, 2], data: Float32Array.of(0.5, 0.45, 0.5, 0.4, 0.5, 0.55, 0.5, 0.6, 0.5, 0.3) },
+    labels: { dtype: 'int64', dims: [5], data: BigInt64Array.of(1n, 1n, 0n, 0n, 0n) },
+  })
+  const report = await attack(model, data, { eps: 0.05, attack: 'apgd-ce', examples: 4 })
+  expect(report).toMatchObject({ clean: { correct: 4, n: 5 }, robust: { correct: 2, n: 5 }, alarms: [] })
+  expect(report.fooled!.map(({ row, answer }) => [row, answer])).toEqual([
+    [0, 0],
+    [2, 1],
+  ])
+})

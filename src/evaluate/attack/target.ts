@@ -102,6 +102,25 @@ export async function logitsOf(
   return all ?? new Float32Array(0)
 }
 
+/** The score of each row, run by itself, where the output holds one number a row; else null. */
+export async function oneScoreEach(
+  session: Session,
+  output: string,
+  plan: InputPlan,
+  width: number,
+  x: Float32Array,
+): Promise<readonly number[] | null> {
+  const scores: number[] = []
+  let alone = true
+  await inBatches({ ...plan, batch: 1 }, x, width, async (feeds) => {
+    if (!alone) return
+    const data = numbersOf((await session.run(feeds, [output]))[output]!)
+    alone = data.length === 1
+    scores.push(data[0]!)
+  })
+  return alone ? scores : null
+}
+
 /** The slope of a gradient model over any number of rows. */
 export function ascentOf(model: GradientSession, plan: InputPlan, width: number, close: () => Promise<void>): Ascent {
   const { session, logits, places, gradient } = model

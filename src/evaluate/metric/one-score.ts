@@ -34,6 +34,10 @@ export function topOfTwo(options: ClassOptions = {}): Metric {
   }
 }
 
+/** The least score that says class 1, for the labels (0 or 1) and the scores of all rows of a model. */
+export const leastOfClass1 = (labels: ArrayLike<number>, scores: ArrayLike<number>): number =>
+  leastOfOne(Array.from(scores, (score, i) => [labels[i]!, score, likenessToProbabilities([score])]))
+
 /**
  * The least score that says class 1. Numbers beyond 0 to 1 may be logits, or of a regression on labels of 0 and 1: these
  * are nearer to the labels than the labels' mean is, which logits, centred on 0, are not.

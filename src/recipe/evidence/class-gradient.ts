@@ -4,6 +4,7 @@ import { inferTypes, type Model } from '../../ir/index.ts'
 import { TARGET_OPSET, upgradeOpset } from '../../onnx/index.ts'
 import { differentiate, type Loss } from '../../passes/index.ts'
 import { UserError } from '../../platform/index.ts'
+import { asTwoClasses, logitOf } from './two-classes.ts'
 
 /** The output that holds the classes: the only one, or the first of two axes of floats. */
 export function answerOf(model: Model, session: Pick<Session, 'outputs'>): string {
@@ -22,11 +23,30 @@ export function answerOf(model: Model, session: Pick<Session, 'outputs'>): strin
   return output.name
 }
 
-/** The logits behind the classes, where they are probabilities made of them, and the model with nothing but these. */
-export function logitsOf(model: Model, output: string): { readonly logits: string; readonly bare: Model } {
+/** A classifier, where its scores stand, and what gradients are taken of. */
+export interface Classes {
+  /** The model whose answers count, and its output of classes. */
+  readonly answering: Model
+  readonly output: string
+  /** The logits behind the classes, where they are probabilities made of them, and the model with nothing but these. */
+  readonly logits: string
+  readonly bare: Model
+}
+
+/** Of a model with a score a class. */
+export function classesOf(model: Model, output: string): Classes {
   const behind = headOf(model, output).logits
   const logits = behind !== null && isFloat(model, behind) ? behind : output
-  return { logits, bare: onlyOutput(model, logits) }
+  return { answering: model, output, logits, bare: onlyOutput(model, logits) }
+}
+
+/** Of a model with one score a row, which says class 1 from `least` on. */
+export function twoClassesOf(model: Model, score: string, least: number): Classes {
+  const { model: answering, classes: output } = asTwoClasses(model, score, least)
+  const behind = least === 0 ? null : logitOf(model, score)
+  if (behind === null) return { answering, output, logits: output, bare: onlyOutput(answering, output) }
+  const { model: before, classes: logits } = asTwoClasses(model, behind, 0)
+  return { answering, output, logits, bare: onlyOutput(before, logits) }
 }
 
 function isFloat(model: Model, value: string): boolean {

@@ -3,7 +3,7 @@ import { openIsolated, type Session, type TensorValue } from '../../engine/index
 import { feedsOf } from '../../evaluate/index.ts'
 import type { Model } from '../../ir/index.ts'
 import { UserError } from '../../platform/index.ts'
-import { answerOf, gradientsOf, logitsOf } from './class-gradient.ts'
+import { answerOf, classesOf, gradientsOf, twoClassesOf } from './class-gradient.ts'
 
 /** What the change of one row's answer hangs on: one number a value of the row, in its shape. */
 export interface RowSaliency {
@@ -42,14 +42,23 @@ export async function saliencyOf(
     const outputs = candidate.graph.outputs.map(({ name }) => name)
     const answer = answerOf(base, before)
     if (!outputs.includes(answer)) return found
-    const { logits, bare } = logitsOf(candidate, answer)
-    const gradients = gradientsOf(bare, logits, input.name, open)
-    if ('missing' in gradients) return found
-    const { session, gradient, labels, targets } = await gradients.open('margin')
-    opened.push(session)
+    const turnOf = async (scores: number) => {
+      // Any score may divide two classes: where it lies moves no gradient.
+      const { logits, bare } = scores === 1 ? twoClassesOf(candidate, answer, 0.5) : classesOf(candidate, answer)
+      const gradients = gradientsOf(bare, logits, input.name, open)
+      if ('missing' in gradients) return null
+      const turn = await gradients.open('margin')
+      opened.push(turn.session)
+      return { ...turn, logits }
+    }
+    let turn: Awaited<ReturnType<typeof turnOf>> | undefined
     for await (const part of data.read({ indices: [...rows].sort((a, b) => a - b), batch: 1 })) {
       signal?.throwIfAborted()
-      const old = largest((await before.run(feedsOf(part, before.inputs, data), [answer]))[answer])
+      const scores = (await before.run(feedsOf(part, before.inputs, data), [answer]))[answer]!
+      turn ??= await turnOf(scores.data.length)
+      if (!turn) return found
+      const { session, logits, gradient, labels, targets } = turn
+      const old = largest(scores)
       const asked = (label: number, target: number) => ({
         ...feedsOf(
           part,

@@ -9,7 +9,9 @@ import {
   attackOne,
   type FooledRow,
   fooledRows,
+  leastOfClass1,
   type Norm,
+  oneScoreEach,
   pairedRobustness,
   readRows,
   STANDARD,
@@ -19,7 +21,7 @@ import { type Model, operatorName } from '../../ir/index.ts'
 import { modelDigest } from '../../onnx/index.ts'
 import { UserError } from '../../platform/index.ts'
 import type { AttackReport } from '../../report/index.ts'
-import { answerOf, gradientsOf, logitsOf } from '../evidence/class-gradient.ts'
+import { answerOf, classesOf, gradientsOf, twoClassesOf } from '../evidence/class-gradient.ts'
 import { namedModel, type TestedModel } from './robustness.ts'
 
 export interface AttackOptions {
@@ -64,7 +66,8 @@ export async function attack(model: TestedModel, data: Dataset, options: AttackO
   const closing: Session[] = []
   try {
     const own = await subjectOf(await namedModel(model, 0), data, options, closing)
-    const other = options.against && (await subjectOf(await namedModel(options.against, 1), data, options, closing))
+    const other =
+      options.against && (await subjectOf(await namedModel(options.against, 1), data, options, closing, own.least))
     if (other && other.subject.rows.width !== own.subject.rows.width)
       throw new UserError('bad-argument', 'the two models take rows of different sizes', {
         where: other.path,
@@ -146,6 +149,8 @@ interface Opened {
   readonly subject: AttackSubject
   /** Why there is no gradient, or null. */
   readonly missing: string | null
+  /** The least score that says class 1, of a model with one score a row. */
+  readonly least?: number
 }
 
 async function subjectOf(
@@ -153,32 +158,41 @@ async function subjectOf(
   data: Dataset,
   options: AttackOptions,
   closing: Session[],
+  leastOfOther?: number,
 ): Promise<Opened> {
-  const open = options.open ?? openIsolated
-  const session = await open(model)
-  closing.push(session)
+  const opening = options.open ?? openIsolated
+  const open = async (one: Model) => {
+    const session = await opening(one)
+    closing.push(session)
+    return session
+  }
+  const whole = await open(model)
   const label = options.label ?? data.fields.find(({ role }) => role === 'label')?.name
   if (label === undefined)
     throw new UserError('bad-data', 'attacks need labels, and the data has none', {
       where: data.path,
       hint: 'name the field that holds the truth with --label',
     })
-  const rows = await readRows(session.inputs, data, {
+  const rows = await readRows(whole.inputs, data, {
     label,
     batch: options.batch ?? BATCH,
     ...(options.indices ? { indices: options.indices } : {}),
   })
-  const output = answerOf(model, session)
-  const { logits, bare } = logitsOf(model, output)
+  const answer = answerOf(model, whole)
+  const scores = isBinary(rows.labels) ? await oneScoreEach(whole, answer, rows.plan, rows.width, rows.x) : null
+  const least = scores ? (leastOfOther ?? leastOfClass1(rows.labels, scores)) : null
+  const { answering, output, logits, bare } =
+    least === null ? classesOf(model, answer) : twoClassesOf(model, answer, least)
+  const session = answering === model ? whole : await open(answering)
   const forward = logits === output ? session : await open(bare)
-  if (forward !== session) closing.push(forward)
-  const gradients = gradientsOf(bare, logits, rows.plan.input, open)
+  const gradients = gradientsOf(bare, logits, rows.plan.input, opening)
   const missing = 'missing' in gradients ? gradients.missing : null
   const rounds = model.graph.nodes.some((node) => ROUNDING.test(operatorName(node)))
   return {
     path,
     digest: modelDigest(model),
     missing,
+    ...(least === null ? {} : { least }),
     subject: {
       session,
       output,
@@ -190,6 +204,8 @@ async function subjectOf(
     },
   }
 }
+
+const isBinary = (labels: Int32Array) => labels.every((label) => label <= 1)
 
 /** Rows in one run. */
 const BATCH = 256
