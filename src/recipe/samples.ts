@@ -40,13 +40,35 @@ async function realFeeds(
   wanted: number,
   onReal: SampleOptions['onReal'],
 ): Promise<readonly Feeds[]> {
-  const count = Math.min(wanted, data.rows)
-  const indices = Array.from({ length: count }, (_, i) => Math.floor((i * data.rows) / count))
   const feeds: Feeds[] = []
-  for await (const rows of data.read({ indices, batch: 1 })) {
-    const row = feedsOf(rows, session.inputs, data)
+  for await (const row of feedsFrom(session, data, evenlySpread(data.rows, wanted))) {
     feeds.push(row)
     onReal?.(row)
   }
   return feeds
 }
+
+/** The feeds of these rows, one by one. */
+export async function* feedsFrom(
+  session: Session,
+  data: Dataset,
+  indices: readonly number[],
+): AsyncGenerator<Feeds, void> {
+  for await (const row of data.read({ indices, batch: 1 })) yield feedsOf(row, session.inputs, data)
+}
+
+/** So many of `rows` places, all where there are fewer, from the first on at even distances. */
+export function evenlySpread(rows: number, wanted: number): readonly number[] {
+  const count = Math.min(wanted, rows)
+  return Array.from({ length: count }, (_, i) => Math.floor((i * rows) / count))
+}
+
+/**
+ * The same with a step aside in each distance (by the golden ratio, which falls in with no period): rows that lie at even
+ * distances of a set in which classes, or rows and their copies, take turns may all be of one kind.
+ */
+export function spreadAside(rows: number, wanted: number): readonly number[] {
+  const count = Math.min(wanted, rows)
+  return Array.from({ length: count }, (_, i) => Math.floor(((i + ((i * GOLDEN) % 1)) * rows) / count))
+}
+const GOLDEN = (Math.sqrt(5) - 1) / 2

@@ -14,6 +14,8 @@ export interface ProjectionSession {
 }
 
 export interface SensitivityOptions {
+  /** How many rows there are. */
+  readonly rows: number
   /** Random weightings a row; the noise of a rounding comes with a relative error of √(2 / (rows · weightings)). */
   readonly weightings?: number
   readonly seed?: number
@@ -31,17 +33,18 @@ export interface SensitivityOptions {
 export async function measureSensitivity(
   base: Session,
   { session, seeds, projections, sources }: ProjectionSession,
-  feeds: readonly Feeds[],
-  options: SensitivityOptions = {},
+  feeds: Iterable<Feeds> | AsyncIterable<Feeds>,
+  options: SensitivityOptions,
 ): Promise<SensitivityReport> {
-  const { weightings = 8, seed = 0, dataDigest } = options
+  const { rows, weightings = 8, seed = 0, dataDigest } = options
   const random = randomSource(seed)
   const sums = new Float64Array(sources.length)
-  for (const [row, feed] of feeds.entries()) {
+  let seen = 0
+  for await (const feed of feeds) {
     const outputs = await base.run(feed, [...seeds.keys()])
     for (let k = 0; k < weightings; k++) {
       options.signal?.throwIfAborted()
-      options.onProgress?.(row * weightings + k, feeds.length * weightings)
+      options.onProgress?.(seen * weightings + k, rows * weightings)
       const weights: Record<string, TensorValue> = {}
       for (const [name, input] of seeds) weights[input] = randomSigns(outputs[name]!, random)
       const result = await session.run({ ...feed, ...weights }, [projections])
@@ -51,14 +54,15 @@ export async function measureSensitivity(
         sums[i]! += Number.isFinite(value) ? value * value : Number.MAX_VALUE
       })
     }
+    seen++
   }
-  const runs = Math.max(1, feeds.length * weightings)
+  const runs = Math.max(1, seen * weightings)
   const measured = sources.map((source, i) => ({ ...source, noise: Math.min(Number.MAX_VALUE, sums[i]! / runs) }))
   return {
     kind: 'sensitivity',
     version: 1,
     sources: measured,
-    samples: feeds.length,
+    samples: seen,
     ...(dataDigest && { dataDigest }),
   }
 }

@@ -1,15 +1,20 @@
 import type { Dataset } from '../../data/index.ts'
-import { type Feeds, ortNode } from '../../engine/index.ts'
-import { feedsOf, measureSensitivity } from '../../evaluate/index.ts'
+import { ortNode } from '../../engine/index.ts'
+import { measureSensitivity } from '../../evaluate/index.ts'
 import type { Model } from '../../ir/index.ts'
 import { modelDigest } from '../../onnx/index.ts'
 import { roundingProjections } from '../../passes/index.ts'
 import type { CalibrationReport, SensitivityReport } from '../../report/index.ts'
 import { type Meter, noMeter } from '../meter.ts'
+import { feedsFrom, spreadAside } from '../samples.ts'
 import { type EvidenceCache, noCache } from './evidence-cache.ts'
 
-/** Rows that roundings are looked at on: more tell little more, since ranges and weights are the same. */
-const ROWS = 4
+/**
+ * Rows that roundings are looked at on, and backward runs in all. What a range cuts off stands in few rows where inputs
+ * have long tails, and rows tell as much as weightings of one row do, so there is one weighting for each of many rows.
+ */
+const ROWS = 32
+const RUNS = 32
 
 export interface SensitivityOptions {
   /** Rows that may be used; all unless said. */
@@ -31,7 +36,9 @@ export async function sensitivityOf(
   options: SensitivityOptions = {},
 ): Promise<SensitivityReport> {
   const { cache = noCache, meter = noMeter, signal, onProgress } = options
-  const rows = (options.indices ?? Array.from({ length: Math.min(ROWS, data.rows) }, (_, i) => i)).slice(0, ROWS)
+  const { indices } = options
+  const spread = spreadAside(indices?.length ?? data.rows, ROWS)
+  const rows = indices ? spread.map((i) => indices[i]!) : spread
   const dataDigest = await data.digest()
   const key = { measure: 'sensitivity', model: modelDigest(model), ranges, data: dataDigest, rows }
   return cache.get(key, async () => {
@@ -42,10 +49,10 @@ export async function sensitivityOf(
     try {
       const session = await ortNode.open(back.model, { config: { 'session.disable_quant_qdq': '1' } })
       try {
-        const feeds: Feeds[] = []
-        for await (const batch of data.read({ indices: rows, batch: 1 })) feeds.push(feedsOf(batch, base.inputs, data))
         const tick = meter('roundings')
-        return await measureSensitivity(base, { ...back, session }, feeds, {
+        return await measureSensitivity(base, { ...back, session }, feedsFrom(base, data, rows), {
+          rows: rows.length,
+          weightings: Math.ceil(RUNS / rows.length),
           dataDigest,
           ...(signal ? { signal } : {}),
           onProgress: (done, of) => {

@@ -1,5 +1,5 @@
 import type { Dataset } from '../../data/index.ts'
-import { type Feeds, openPair, ortNode } from '../../engine/index.ts'
+import { type Feeds, openPair, ortNode, type Session } from '../../engine/index.ts'
 import { comparedValues, measureBatchInvariance, measureLayers } from '../../evaluate/index.ts'
 import type { Model } from '../../ir/index.ts'
 import { compareKernels, namedAsFound } from '../../passes/index.ts'
@@ -8,8 +8,9 @@ import type { QuantizationReport, Report, Target } from '../../report/index.ts'
 import { LEAN } from '../lean.ts'
 import type { OpenSessions } from '../open-sessions.ts'
 import type { RunsOn } from '../runs-on.ts'
-import { samplesFor } from '../samples.ts'
+import { evenlySpread, feedsFrom, samplesFor, spreadAside } from '../samples.ts'
 import { together } from '../together.ts'
+import { rowsToHear } from './rows-to-hear.ts'
 
 export interface MeasureQuantizedOptions {
   readonly data?: Dataset | undefined
@@ -80,6 +81,15 @@ function neighboursAmong(evidence: readonly Report[]): number {
 }
 const MANY = 2 ** 22
 
+/** Rows beside the `few` that are looked at in any case, so that there are `wanted` where the set has them. */
+async function moreRows(session: Session, data: Dataset, wanted: number, few: number): Promise<readonly Feeds[]> {
+  const known = new Set(evenlySpread(data.rows, LOOKED_AT))
+  const others = spreadAside(data.rows, wanted).filter((row) => !known.has(row))
+  const rows: Feeds[] = []
+  for await (const row of feedsFrom(session, data, others.slice(0, Math.max(0, wanted - few)))) rows.push(row)
+  return rows
+}
+
 /**
  * Noise at the outputs and by layer, and whether a row's answer depends on the rows beside it: two measures that run at
  * the same time. The session that answers also tells its kernels. Sessions end with those of the whole piece of work.
@@ -104,11 +114,13 @@ export async function measureDamage(
   const rows = Math.min(data?.rows ?? 0, LOOKED_AT)
   const random = rows === LOOKED_AT ? 0 : rows > 1 ? 1 : 2
   const { feeds } = await samplesFor(candidate, { data, seed, random })
-  const looked = feeds.slice(0, LOOKED_AT)
+  const few = feeds.slice(0, LOOKED_AT)
+  const more = data && random === 0 ? await moreRows(candidate, data, rowsToHear(before, few[0]), few.length) : []
+  const looked = [...few, ...more]
   const openBase = () => sessions.start(place.open(before, LEAN, { processes }))
   const measuring = together(
     measureLayers(openBase, candidate, before, after, looked, pairing),
-    measureBatchInvariance(candidate, looked.slice(0, neighboursAmong(evidence))),
+    measureBatchInvariance(candidate, few.slice(0, neighboursAmong(evidence))),
   )
   measuring.catch(() => {})
   // The first runs are asked for before this process has something else to do.
