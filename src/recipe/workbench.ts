@@ -282,6 +282,11 @@ export class Workbench {
     return this.#judge.judge(built, phase, most)
   }
 
+  /** Whether `judge` needs to run nothing for that, because this search or an earlier one has judged it. */
+  isJudged(built: Built, phase: 'select' | 'prove', most?: number): Promise<boolean> {
+    return this.#judge.isKept(built, phase, most)
+  }
+
   /** Why answers of a candidate depend on the rows beside them, where the original's do not. */
   dependence({ model }: Built): Promise<string | null> {
     const { data, indices } = this.rows.select.indices.length > 1 ? this.rows.select : this.rows.prove

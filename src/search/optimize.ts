@@ -235,7 +235,7 @@ class Optimization {
     for (const [place, trial] of others.entries()) {
       const bar = pool.betterAndSafe(trial)
       if (bar) pool.noteNotNeeded(trial, bar)
-      else if (pool.affords(1) || (place < ALWAYS_JUDGED && !pool.trials.some(promising))) {
+      else if ((await pool.affordsJudging([trial])) || (place < ALWAYS_JUDGED && !pool.trials.some(promising))) {
         await pool.climb(trial)
         const fewBits = trial.built.spec.scheme === 'weight-int4'
         if (fewBits && couldBeNearer(trial)) await roundedNearer(pool, this.#budget, trial)

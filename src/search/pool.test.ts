@@ -9,7 +9,7 @@ import type { Trial } from './trial.ts'
 const DECIBELS: Readonly<Record<string, number>> = { minmax: 33.6, percentile: 31.5, mse: 34.8, noisy: 20 }
 
 /** A pool over a bench whose rows cost a second each, with so many seconds in all. */
-async function poolOf(seconds: number) {
+async function poolOf(seconds: number, kept: ReadonlySet<string> = new Set()) {
   let ms = 0
   const budget = new Budget(seconds * 1000, () => ms)
   const judged: string[] = []
@@ -19,10 +19,11 @@ async function poolOf(seconds: number) {
     build: async (spec: { id: string; words: string }) => ({
       ...{ spec, digest: spec.words, bytes: 50, planned: {}, float: [] },
     }),
+    isJudged: async ({ spec }: Trial['built'], _: string, rows: number) => kept.has(`${spec.id} ${rows}`),
     judge: async ({ spec }: Trial['built'], _: string, rows: number) => {
       judged.push(`${spec.id} ${rows}`)
       const tick = budget.meter('judging')
-      for (let done = 1; done <= rows; done++) {
+      for (let done = 1; done <= rows && !kept.has(`${spec.id} ${rows}`); done++) {
         ms += 1000
         tick(done, rows)
       }
@@ -57,6 +58,19 @@ test('of candidates with the same kernels one is left, and the same one wherever
     expect(trials.filter(({ dropped }) => !dropped).map(({ built }) => built.spec.id)).toEqual(['mse'])
     expect(pool.get('minmax').result.note).toMatch(/judged on \d+ rows: others as fast were quieter there/)
   }
+})
+
+test('what an earlier search has judged is used, however little time is left', async () => {
+  const plenty = await poolOf(1e6)
+  await plenty.pool.halve(plenty.trials)
+  const again = await poolOf(1, new Set(plenty.judged))
+  await again.pool.halve(again.trials)
+  expect(again.judged).toEqual(plenty.judged)
+  expect(again.budget.warning).toBeNull()
+  const climbing = await poolOf(1, new Set(['mse 64', 'mse 256']))
+  await climbing.pool.climb(climbing.pool.get('mse'))
+  expect(climbing.judged).toEqual(['mse 64', 'mse 256'])
+  expect(climbing.budget.warning).toMatch(/more than 256 selection rows for mse/)
 })
 
 test('of placements that take the same time the quieter one is refined first, were its file larger', async () => {
@@ -116,6 +130,7 @@ test('ranges that cut a few rows off are left where they are likelier to pass', 
     build: async (spec: { id: string; words: string }) => ({
       ...{ spec, digest: spec.words, bytes: 50, planned: {}, float: [] },
     }),
+    isJudged: async () => false,
     judge: async ({ spec }: Trial['built'], _: string, n: number) => {
       judged.push(`${spec.id} ${n}`)
       return {

@@ -2,20 +2,14 @@ import { foretell, lowestSqnrDb, type Odds } from '../evaluate/index.ts'
 import type { Built, CandidateSpec, ReadKernels, TimingPurpose, Workbench } from '../recipe/index.ts'
 import type { ComparisonReport, LatencyReport, OptimizationReport } from '../report/index.ts'
 import { Baseline } from './baseline.ts'
-import { type Budget, quarteredWithin } from './budget.ts'
+import type { Budget } from './budget.ts'
 import { brokenByOriginal, fitsGoal, type Original, whyHopeless } from './gain.ts'
 import { figureOf, type Goal, isTimed } from './goal.ts'
+import { JudgingSteps } from './judging-steps.ts'
 import { byPreference, type Standing, worthMore } from './preference.ts'
-import { betterHalf, FIRST_RUNG, rungsFor } from './rungs.ts'
+import { betterHalf } from './rungs.ts'
 import { sideBySide } from './side-by-side.ts'
 import { firstResult, isTrained, quietestFirst, quietestOnMostRows, secure, type Trial } from './trial.ts'
-
-/** Share of what is left that one candidate's first rows may take, that of the whole time that they may in any case. */
-const FIRST_ROWS = 0.1
-const FIRST_ROWS_AT_LEAST = 0.02
-const FEWEST_FIRST_ROWS = 4
-/** Share of what is left that one step of judging may take. */
-const JUDGING = 1 / 2
 
 /** The candidates of a search, by id, and what may be done with them: build, time, judge, ask for the figure. */
 export class Pool {
@@ -27,7 +21,7 @@ export class Pool {
   readonly #say: (text: string) => void
   readonly #baseline: Baseline
   readonly #budget: Budget
-  #rungs: readonly number[] | undefined
+  readonly #steps: JudgingSteps
 
   /** How many candidates are built or judged at a time. */
   readonly workers: number
@@ -36,6 +30,7 @@ export class Pool {
     this.bench = bench
     this.#baseline = new Baseline(bench.original.bytes)
     this.#budget = budget
+    this.#steps = new JudgingSteps(bench, budget)
     this.workers = workers
     this.goal = goal
     this.#say = say
@@ -175,40 +170,26 @@ export class Pool {
     }
   }
 
-  /**
-   * The steps in which candidates are judged on the selection rows, settled when it is first asked for them: what a row
-   * has cost until then says how many come first.
-   */
-  get rungs(): readonly number[] {
-    if (this.#rungs) return this.#rungs
-    const { left, seconds } = this.#budget
-    const most = this.#budget.affordable('judging', Math.max(FIRST_ROWS * left, FIRST_ROWS_AT_LEAST * seconds))
-    const first = quarteredWithin(FIRST_RUNG, most, FEWEST_FIRST_ROWS)
-    this.#rungs = rungsFor(this.bench.rows.select.indices.length, first)
-    return this.#rungs
-  }
-
   /** Whether there is time to judge so many candidates on the first rows. */
   affords(candidates: number): boolean {
-    return this.#affords(candidates, 0)
+    return this.#steps.affords(candidates)
   }
 
-  #affords(candidates: number, step: number): boolean {
-    const rows = Math.min(this.rungs[step]!, this.bench.rows.select.indices.length)
-    // What it answered to the rows before is kept.
-    const more = rows - (this.rungs[step - 1] ?? 0)
-    const { left } = this.#budget
-    return left > 0 && candidates * more <= this.#budget.affordable('judging', JUDGING * left)
+  /** Whether there is time to judge these on the first rows, or on those of a later step: what is kept takes none. */
+  affordsJudging(trials: readonly Trial[], step = 0): Promise<boolean> {
+    return this.#steps.affordsJudging(trials, step)
   }
 
-  judgeFirstRows(trial: Trial): Promise<void> {
-    return this.judge(trial, this.rungs[0])
+  async judgeFirstRows(trial: Trial): Promise<void> {
+    await this.#steps.goOnFrom([trial])
+    return this.judge(trial, this.#steps.rungs[0])
   }
 
   /** Judges on more and more selection rows, for as long as there is time and these do not show that it is worse. */
   async climb(trial: Trial): Promise<void> {
-    for (const [step, rows] of this.rungs.entries()) {
-      if (step > 0 && !this.#affords(1, step)) return this.#endsAt(step, [trial])
+    await this.#steps.goOnFrom([trial])
+    for (const [step, rows] of this.#steps.rungs.entries()) {
+      if (step > 0 && !(await this.affordsJudging([trial], step))) return this.#endsAt(step, [trial])
       await this.judge(trial, rows)
       if (trial.comparison?.verdict === 'regressed') return
     }
@@ -230,8 +211,9 @@ export class Pool {
     const orders = [quietestFirst, quietestOnMostRows]
     let followed = orders.map(() => trials)
     let left = trials
-    for (const [step, rows] of this.rungs.entries()) {
-      if (step > 0 && !this.#affords(left.length, step)) {
+    await this.#steps.goOnFrom(trials)
+    for (const [step, rows] of this.#steps.rungs.entries()) {
+      if (step > 0 && !(await this.affordsJudging(left, step))) {
         this.#endsAt(step, left)
         break
       }
@@ -257,7 +239,7 @@ export class Pool {
 
   #endsAt(step: number, trials: readonly Trial[]): void {
     const ids = trials.map(({ built }) => built.spec.id).join(', ')
-    this.#budget.leaveOut(`more than ${this.rungs[step - 1]} selection rows for ${ids}`)
+    this.#budget.leaveOut(`more than ${this.#steps.rungs[step - 1]} selection rows for ${ids}`)
   }
 
   /** The original's own score, from the most rows that it was seen on. */
@@ -275,7 +257,7 @@ export class Pool {
     const phase = select.indices.length > 0 ? 'select' : 'prove'
     const rows = (phase === 'select' ? select : prove).indices.length
     const all = rows <= this.#budget.affordable('judging', this.#budget.left)
-    this.noteMetric(await this.bench.judge(this.bench.original, phase, all ? rows : this.rungs[0]))
+    this.noteMetric(await this.bench.judge(this.bench.original, phase, all ? rows : this.#steps.rungs[0]))
   }
 
   /** Says in the report what became of a candidate, in place of what was said before. */

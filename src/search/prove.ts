@@ -173,9 +173,14 @@ async function judgeSafer(pool: Pool): Promise<void> {
 async function judgeOnAllRows(pool: Pool, budget: Budget, chosen: () => readonly Contender[]): Promise<void> {
   const rows = pool.bench.rows.select.indices.length
   const open = () => chosen().filter(({ id }) => (pool.get(id).comparison?.n ?? rows) < rows)
-  const affordable = ({ id }: Contender) =>
-    rows - pool.get(id).comparison!.n <= budget.affordable('judging', FINAL_ROWS * budget.left)
-  for (let next = open().find(affordable); next; next = open().find(affordable)) await pool.judge(pool.get(next.id))
+  const affordable = async (trial: Trial) =>
+    rows - trial.comparison!.n <= budget.affordable('judging', FINAL_ROWS * budget.left) ||
+    (await pool.bench.isJudged(trial.built, 'select'))
+  const next = async () => {
+    for (const { id } of open()) if (await affordable(pool.get(id))) return pool.get(id)
+    return null
+  }
+  for (let trial = await next(); trial; trial = await next()) await pool.judge(trial)
   for (const { id } of open()) budget.leaveOut(`all selection rows for ${id}`)
 }
 

@@ -51,6 +51,7 @@ function searchOf({ pass, quieter, close = 0.98, rows = 9, spentMs = 0 }: Seen) 
     inOrder: (trials: readonly Trial[]) => trials,
     inOrderOfPromise: (trials: readonly Trial[]) => trials,
     affords: () => true,
+    affordsJudging: async () => true,
     secure: () => true,
     odds: (trial: Trial) => ({ pass: isMixture(trial) ? quieter : pass, close }),
     judgeFirstRows: async () => {},
@@ -134,6 +135,7 @@ function searchAmong(placements: Readonly<Record<string, number>>, secureId?: st
     // A tenth more of the time with each placement.
     figure: ({ built: { spec } }: Trial) => 0.5 * 1.1 ** placed.findIndex(({ built }) => built.spec === spec),
     affords: () => true,
+    affordsJudging: async () => true,
     secure,
     odds: () => ({ pass: 0.95, close: 0.98 }),
     judgeFirstRows: async () => {},

@@ -140,7 +140,7 @@ export class Statics {
     const pool = this.#pool
     for (const [place, trial] of placements.entries()) {
       const known = placements.slice(0, place).some((other) => other.comparison?.verdict !== 'regressed')
-      if (place > 0 && (known || place >= ALWAYS_JUDGED) && !pool.affords(1)) return
+      if (place > 0 && (known || place >= ALWAYS_JUDGED) && !(await pool.affordsJudging([trial]))) return
       await pool.judgeFirstRows(trial)
       if (pool.secure(trial)) return
     }

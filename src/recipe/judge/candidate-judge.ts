@@ -71,6 +71,14 @@ export class CandidateJudge {
     return cache.get(await this.#keyOf(built, phase, indices), () => this.#compare(built, phase, indices))
   }
 
+  /** Whether `judge` would find the answer kept, by this search or an earlier one. */
+  async isKept(built: Built, phase: 'select' | 'prove', most?: number): Promise<boolean> {
+    const { metric, cache } = this.#options
+    if (typeof metric === 'object') return false
+    const key = await this.#keyOf(built, phase, this.#rows[phase].indices.slice(0, most))
+    return (await cache.find(key)) !== undefined
+  }
+
   /** Whatever a comparison depends on. */
   async #keyOf(built: Built, phase: Phase, indices: readonly number[]) {
     const { margin, alpha, metric, label, slices, target } = this.#options
