@@ -116,7 +116,7 @@ const pruning = [
 ]
 
 /** What takes away the roundings of a file. */
-const restoring = [restore.widenFloat16, restore.undoDynamicInt8, restore.undoStaticInt8]
+const restoring = [restore.widenFloat16, restore.undoDynamicInt8, restore.undoQOperators, restore.undoStaticInt8]
 
 /** The passes that make a model of float32 alone of one whose values are float16, or integers with ranges of each run. */
 export const UNDO_EACH_RUN: readonly string[] = [restore.widenFloat16.id, restore.undoDynamicInt8.id]
