@@ -72,7 +72,7 @@ export async function chooseByProof(
   if (!nearest && best) return provenBest()
   if (!nearest)
     return original(
-      `Nothing could be proven with the rows given, and no candidate stayed close enough: the original is handed out.${foundWorse(proofs) || need(proofs[0]?.proof, apart)}`,
+      `Nothing could be proven with the rows given, and none of the candidates that were tried on the proof rows stayed close enough: the original is handed out.${foundWorse(proofs) || need(proofs[0]?.proof, apart)}`,
     )
   const unproven = best
     ? `The rows given prove ${best.id} alone, which is neither faster nor smaller`
