@@ -253,7 +253,7 @@ test('transposes merge, cancel, and cancel across elementwise operators', async 
 
 test('reshapes that follow each other', async () => {
   const constants =
-    'int64[2] flat = {-1, 72}, int64[3] three = {-1, 8, 9}, int64[3] copy = {0, 8, 9}, int64[1] axes = {2}'
+    'int64[2] flat = {-1, 72}, int64[3] three = {-1, 8, 9}, int64[3] rows = {0, 8, 9}, int64[2] eight = {-1, 8}, int64[3] copy = {0, -1, 2}, int64[3] known = {-1, 0, 1}, int64[3] over = {0, 2, 4}, int64[1] axes = {2}'
   const run = async (body: string, output = 'float[P,Q,R] y') =>
     rewriteEqually(mergeReshapes, model(IMAGE, body, constants, 20, output))
   expect((await run('a = Reshape(x, flat) y = Reshape(a, three)')).ops).toEqual(['Reshape'])
@@ -261,7 +261,12 @@ test('reshapes that follow each other', async () => {
   expect((await run('a = Unsqueeze(x, axes) b = Squeeze(a, axes) y = Relu(b)', 'float[P,Q,R,S] y')).ops).toEqual([
     'Relu',
   ])
-  const copied = await run('a = Reshape(x, flat) y = Reshape(a, copy)')
+  // Sizes that are copied from the first are told where they are known, or are what is left.
+  expect((await run('a = Reshape(x, flat) y = Reshape(a, rows)')).ops).toEqual(['Reshape'])
+  expect((await run('a = Reshape(x, eight) y = Reshape(a, known)')).ops).toEqual(['Reshape'])
+  const left = await run('a = Reshape(x, eight) y = Reshape(a, over)')
+  expect(left.ops).toEqual(['Reshape'])
+  const copied = await run('a = Reshape(x, eight) y = Reshape(a, copy)')
   expect(copied.ops).toEqual(['Reshape', 'Reshape'])
   expect(copied.reasons).toEqual(['its shape copies a size of the reshape before it'])
 })
