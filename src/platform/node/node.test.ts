@@ -67,6 +67,26 @@ describe('atomic writes', () => {
     expect(readdirSync(folder)).toEqual([])
   })
 
+  test('of files that belong together, all are as they were where one cannot take its place', async () => {
+    writeFileSync(join(folder, 'weights'), 'old weights')
+    mkdirSync(join(folder, 'model', 'inside'), { recursive: true })
+    const work = writeFilesAtomic([
+      [join(folder, 'weights'), 'new weights'],
+      [join(folder, 'new'), 'x'],
+      [join(folder, 'model'), 'new model'],
+    ])
+    await failure(work)
+    expect(readFileSync(join(folder, 'weights'), 'utf8')).toBe('old weights')
+    expect(readdirSync(folder).sort()).toEqual(['model', 'weights'])
+  })
+
+  test('of files that belong together, new ones replace old ones and leave nothing else', async () => {
+    const paths = ['weights', 'model'].map((name) => join(folder, name))
+    for (const version of ['old', 'new']) await writeFilesAtomic(paths.map((path) => [path, version]))
+    expect(paths.map((path) => readFileSync(path, 'utf8'))).toEqual(['new', 'new'])
+    expect(readdirSync(folder).sort()).toEqual(['model', 'weights'])
+  })
+
   test('a missing folder is explained', async () => {
     const error = await failure(writeAtomic(join(folder, 'no', 'a'), 'x'))
     expect([error.code, error.where, error.hint]).toEqual([

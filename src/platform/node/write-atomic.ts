@@ -49,13 +49,16 @@ export interface WriteLasting {
 
 /**
  * Several files that belong together: all are written and flushed before the first is renamed, and they are renamed
- * in the order given, so name the one that refers to the others last.
+ * in the order given, so name the one that refers to the others last. What they replace is set aside meanwhile, that one
+ * first: whoever ends in between leaves no old file that refers to new ones, and on an error all is as it was.
  */
 export async function writeFilesAtomic(
   files: readonly (readonly [path: string, content: Content])[],
   { lasting = true }: WriteLasting = {},
 ): Promise<void> {
   const pending: Pending[] = []
+  const placed: string[] = []
+  const aside: Pending[] = []
   let current = ''
   try {
     for (const [path, content] of files) {
@@ -65,18 +68,30 @@ export async function writeFilesAtomic(
       pending.push({ path, temporary })
       await writeWhole(temporary, content, lasting)
     }
+    if (files.length > 1) for (const { path } of pending.toReversed()) setAside(path, aside)
     while (pending.length > 0) {
       const { path, temporary } = pending[0]!
       current = path
       renameSync(temporary, path)
+      placed.push(path)
       pending.shift()
     }
     if (lasting) for (const folder of new Set(files.map(([path]) => dirname(path)))) flushFolder(folder)
   } catch (error) {
+    if (pending.length > 0 && files.length > 1) for (const path of placed) rmSync(path, { force: true })
+    for (const { path, temporary } of aside.splice(0).reverse()) renameSync(temporary, path)
     throw explainSystemError(error, current, 'write')
   } finally {
-    for (const { temporary } of pending) rmSync(temporary, { force: true })
+    for (const { temporary } of [...pending, ...aside]) rmSync(temporary, { force: true })
   }
+}
+
+/** Gives the file at `path` another name, and `aside` a note of it; what is no file stays for the system to refuse. */
+function setAside(path: string, aside: Pending[]): void {
+  if (!statSync(path, { throwIfNoEntry: false })?.isFile()) return
+  const temporary = temporaryName(path)
+  renameSync(path, temporary)
+  aside.push({ path, temporary })
 }
 
 async function writeWhole(path: string, content: Content, flush: boolean): Promise<void> {
