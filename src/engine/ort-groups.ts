@@ -1,4 +1,13 @@
-import { byteLengthOf, type DType, elementCount, inferTypes, type Model, type ValueType } from '../ir/index.ts'
+import {
+  byteLengthOf,
+  type DType,
+  elementCount,
+  inferTypes,
+  type Model,
+  tensorDtype,
+  tensorShape,
+  type ValueType,
+} from '../ir/index.ts'
 import { UserError } from '../platform/index.ts'
 import { innerNames, withOutputs, withShapesOf } from './inner-values.ts'
 import { isCarried, type NativeSession } from './ort-native.ts'
@@ -88,7 +97,7 @@ function declares(model: Model, feeds: Feeds): boolean {
 }
 
 function inferredBytes(type: ValueType | undefined, dtype: DType): number | null {
-  const dims = type?.kind === 'tensor' ? type.shape : null
+  const dims = tensorShape(type)
   if (!dims?.every((dim) => typeof dim === 'number')) return null
   return bytesOf(dtype, elementCount(dims as readonly number[]))
 }
@@ -126,8 +135,7 @@ async function typesOf(
   const asked = await askedTypes(model, unknown, open)
   return new Map(
     wanted.flatMap((name) => {
-      const type = inferred.get(name)
-      const dtype = type?.kind === 'tensor' ? type.dtype : asked.get(name)
+      const dtype = tensorDtype(inferred.get(name)) ?? asked.get(name)
       return dtype !== undefined && isCarried(dtype) ? [[name, dtype] as const] : []
     }),
   )

@@ -1,4 +1,13 @@
-import { inferTypes, int, type Model, makeNode, type Node, nestedGraphs, type Tensor } from '../ir/index.ts'
+import {
+  inferTypes,
+  int,
+  type Model,
+  makeNode,
+  type Node,
+  nestedGraphs,
+  type Tensor,
+  tensorShape,
+} from '../ir/index.ts'
 
 /** One number of an output: which of its elements. */
 export interface Place {
@@ -116,8 +125,7 @@ function withComparisons(
   const placesOf = new Map<string, DifferencePlaces>()
   for (const [i, name] of names.map((name, i) => [i, name] as const).sort((a, b) => at(a[1]) - at(b[1]))) {
     const [signal, noise, change] = [`whetstone.signal.${i}`, `whetstone.noise.${i}`, `whetstone.change.${i}`]
-    const type = types.get(name)
-    const rank = (type?.kind === 'tensor' && type.shape?.length) || 0
+    const rank = tensorShape(types.get(name))?.length ?? 0
     const comparison = [
       makeNode('Sub', [name, renamed(name)], [change]),
       sumOfSquares(change, noise, rank > 0),

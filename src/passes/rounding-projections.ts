@@ -1,4 +1,4 @@
-import { int, type Model, makeNode, type Node, tensorOf, type ValueInfo } from '../ir/index.ts'
+import { int, type Model, makeNode, type Node, tensorDtype, tensorOf, type ValueInfo } from '../ir/index.ts'
 import type { CalibrationReport, NoiseSource, Refusal } from '../report/index.ts'
 import { differentiate, type Loss } from './differentiate/index.ts'
 import { roundingErrors } from './quantize/index.ts'
@@ -23,7 +23,7 @@ export interface RoundingProjections {
  */
 export function roundingProjections(model: Model, ranges: CalibrationReport): RoundingProjections | null {
   const { model: extended, errors } = roundingErrors(model, { rounding: 'sums' }, [{ report: ranges }])
-  const outputs = model.graph.outputs.filter(({ type }) => type.kind === 'tensor' && type.dtype === 'float32')
+  const outputs = model.graph.outputs.filter(({ type }) => tensorDtype(type) === 'float32')
   if (errors.length === 0 || outputs.length === 0) return null
   const seeds = new Map(outputs.map(({ name }) => [name, `seed:${name}`]))
   const terms = outputs.map(({ name }) => ({

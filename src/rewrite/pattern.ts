@@ -1,4 +1,4 @@
-import { type Node, nodeLabel, operatorName, type Tensor, toNumbers, type ValueType } from '../ir/index.ts'
+import { type Node, nodeLabel, operatorName, type Tensor, tensorShape, toNumbers, type ValueType } from '../ir/index.ts'
 import type { GraphEditor } from './graph-editor.ts'
 
 /** What a pattern has bound so far: values by the names it gave them, and the nodes it went through. */
@@ -122,8 +122,7 @@ export function obstacle(
 ): string | undefined {
   const shared = sharedInside(editor, found)
   if (shared) return shared
-  const type = types.get(found.value('x'))
-  const rank = type?.kind === 'tensor' && type.shape ? type.shape.length : 1
+  const rank = tensorShape(types.get(found.value('x')))?.length ?? 1
   const axes = found.nodes.flatMap((node) => node.inputs.map((name) => editor.constant(name)))
   const raised = axes.some((tensor) => tensor && tensor.dims.length > rank && scalarValue(tensor) !== undefined)
   return raised ? 'a constant has more axes than its input is known to have' : undefined

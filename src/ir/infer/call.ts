@@ -1,6 +1,7 @@
 import type { DType } from '../dtype.ts'
 import type { Dim, Graph, Node, Shape, ValueType } from '../model.ts'
 import type { Tensor } from '../tensor.ts'
+import { tensorDtype, tensorShape } from '../value-type.ts'
 import type { Symbols } from './symbols.ts'
 
 /** What inference knows of a value. */
@@ -31,14 +32,12 @@ export type Rules = Readonly<Record<string, Rule>>
 export const typeOf = (call: Call, index: number): ValueType | undefined => call.inputs[index]?.type
 
 export function dtypeOf(call: Call, index: number): DType | undefined {
-  const type = typeOf(call, index)
-  return type?.kind === 'tensor' ? type.dtype : undefined
+  return tensorDtype(typeOf(call, index))
 }
 
 /** The shape, or null where even the rank is unknown. */
 export function shapeOf(call: Call, index: number): Shape | null {
-  const type = typeOf(call, index)
-  return type?.kind === 'tensor' ? type.shape : null
+  return tensorShape(typeOf(call, index))
 }
 
 export const elementsOf = (call: Call, index: number): readonly Dim[] | undefined => call.inputs[index]?.elements

@@ -1,6 +1,7 @@
 import { intAttribute, intsAttribute } from '../attribute.ts'
 import { dtypeFromCode } from '../dtype.ts'
 import type { Graph, Node, Shape, ValueType } from '../model.ts'
+import { tensorShape } from '../value-type.ts'
 import {
   type Call,
   commonType,
@@ -100,7 +101,7 @@ const scan: Rule = (call) => {
   })
 }
 
-const shapeIn = (value: Known | undefined): Shape | null => (value?.type.kind === 'tensor' ? value.type.shape : null)
+const shapeIn = (value: Known | undefined): Shape | null => tensorShape(value?.type)
 
 const sequence = (elem: ValueType | null): Known => ({ type: { kind: 'sequence', elem } })
 

@@ -1,4 +1,4 @@
-import { type Attribute, type Node, type Tensor, tensorOf, type ValueType } from '../../ir/index.ts'
+import { type Attribute, type Node, type Tensor, tensorOf, tensorShape, type ValueType } from '../../ir/index.ts'
 
 /** What an adapter may ask for, and make, around the node that it changes. */
 export interface Surroundings {
@@ -75,8 +75,7 @@ export function intsToInput(attribute: string, index: number): Adapter {
 
 /** Rank of a value, where it is known. */
 export function rankOf(value: string, around: Surroundings): number | undefined {
-  const type = around.typeOf(value)
-  return type?.kind === 'tensor' && type.shape ? type.shape.length : undefined
+  return tensorShape(around.typeOf(value))?.length
 }
 
 /**

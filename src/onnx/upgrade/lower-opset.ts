@@ -12,6 +12,7 @@ import {
   operatorName,
   operatorVersions,
   stringAttribute,
+  tensorDtype,
 } from '../../ir/index.ts'
 import { TARGET_OPSET, type UpgradeReport } from './upgrade-opset.ts'
 
@@ -108,8 +109,8 @@ export function newestRunning(model: Model): number {
   if (asked.length === 0) return TARGET_OPSET
   const types = inferTypes(model)
   const writes = (node: Node, dtypes: readonly DType[] = []) => {
-    const type = types.get(node.outputs[0]!)
-    return type?.kind === 'tensor' && dtypes.includes(type.dtype)
+    const dtype = tensorDtype(types.get(node.outputs[0]!))
+    return dtype !== undefined && dtypes.includes(dtype)
   }
   if (opset <= WRITTEN_OUT && asked.some((node) => writes(node, WITHOUT_KERNEL[operatorName(node)]))) return WRITTEN_OUT
   const signed = asked.some((node) => operatorName(node) === 'QuantizeLinear' && writes(node, ['int8']))

@@ -1,4 +1,4 @@
-import { int, intAttribute, makeNode, type Node, type ValueType } from '../../ir/index.ts'
+import { int, intAttribute, makeNode, type Node, tensorShape } from '../../ir/index.ts'
 import { type Adapter, changed, rankOf, type Surroundings } from './adapter.ts'
 
 /**
@@ -29,9 +29,7 @@ function singleAxis(node: Node, axis: number, around: Surroundings): number | un
   if (rank === undefined) return undefined
   const first = axis < 0 ? axis + rank : axis
   if (first === rank - 1) return axis
-  const shape = shapeOf(around.typeOf(node.inputs[0]!)) ?? shapeOf(around.typeOf(node.outputs[0]!))
+  const shape = tensorShape(around.typeOf(node.inputs[0]!)) ?? tensorShape(around.typeOf(node.outputs[0]!))
   const long = shape?.flatMap((dim, i) => (i >= first && dim !== 1 ? [i] : []))
   return long && long.length <= 1 ? (long[0] ?? rank - 1) : undefined
 }
-
-const shapeOf = (type: ValueType | undefined) => (type?.kind === 'tensor' ? type.shape : undefined)

@@ -5,6 +5,7 @@ import {
   isFloating,
   type Shape,
   type Tensor,
+  tensorShape,
   type ValueType,
 } from '../../ir/index.ts'
 import { Refused } from './refused.ts'
@@ -30,10 +31,7 @@ export interface ValueFacts {
 export function valueFacts({ graph, types }: WriterSource): ValueFacts {
   const producers = new Map(graph.nodes.flatMap((node) => node.outputs.map((name) => [name, node] as const)))
   const inputs = new Set(graph.inputs.map(({ name }) => name))
-  const shape = (value: string): Shape | null => {
-    const type = types.get(value)
-    return type?.kind === 'tensor' ? type.shape : null
-  }
+  const shape = (value: string) => tensorShape(types.get(value))
   const storedType = (value: string): DType => {
     const type = types.get(value)
     if (type?.kind !== 'tensor') throw new Refused(`the type of "${value}" is not known`)

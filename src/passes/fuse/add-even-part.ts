@@ -16,6 +16,7 @@ import {
   type Node,
   stringAttribute,
   type Tensor,
+  tensorShape,
   toNumbers,
 } from '../../ir/index.ts'
 import { type RuleContext, type RuleOutcome, rulePass } from '../../rewrite/index.ts'
@@ -42,7 +43,7 @@ function apply(conv: Node, context: RuleContext): RuleOutcome {
   const part = concat.inputs[place]!
   const weight = editor.constant(weightName)
   if (weight?.dtype !== 'float32' || weight.dims.length !== 4) return { refused: 'its weights are no constant floats' }
-  const channels = concat.inputs.map((name) => shapeOf(name, context)?.[1])
+  const channels = concat.inputs.map((name) => tensorShape(context.types.get(name))?.[1])
   if (!channels.every((count) => typeof count === 'number'))
     return { refused: 'channels of what is joined are not known' }
   const from = channels.slice(0, place).reduce((sum, count) => sum + count, 0)
@@ -73,17 +74,12 @@ function apply(conv: Node, context: RuleContext): RuleOutcome {
   return true
 }
 
-function shapeOf(name: string, { types }: RuleContext): readonly unknown[] | undefined {
-  const type = types.get(name)
-  return type?.kind === 'tensor' && type.shape ? type.shape : undefined
-}
-
 /** Whether a value is one pixel of a picture of rank 4, grown. */
 function isEven(name: string, context: RuleContext): boolean {
   const maker = context.editor.producer(name)
   if (maker?.domain !== '' || !['Resize', 'Expand'].includes(maker.opType)) return false
   if (stringAttribute(maker, 'coordinate_transformation_mode', '') === 'tf_crop_and_resize') return false
-  const [before, after] = [shapeOf(maker.inputs[0]!, context), shapeOf(name, context)]
+  const [before, after] = [tensorShape(context.types.get(maker.inputs[0]!)), tensorShape(context.types.get(name))]
   if (before?.length !== 4 || after?.length !== 4) return false
   const same = [0, 1].every((axis) => before[axis] !== null && before[axis] === after[axis])
   return same && before[2] === 1 && before[3] === 1

@@ -15,6 +15,7 @@ import {
   makeNode,
   type Node,
   stringAttribute,
+  tensorShape,
   tensorValues,
   toNumbers,
 } from '../../ir/index.ts'
@@ -42,8 +43,7 @@ function apply(node: Node, context: RuleContext): RuleOutcome {
   const parts = concat.inputs.map((name) => partOf(name, context))
   const [first] = parts
   if (!first || parts.some((part) => part?.from !== first.from)) return false
-  const type = context.types.get(first.from)
-  const shape = type?.kind === 'tensor' ? type.shape : null
+  const shape = tensorShape(context.types.get(first.from))
   const weight = constant(node.inputs[1]!)
   if (intAttribute(concat, 'axis', 0) !== 1 || weight?.dtype !== 'float32' || weight.dims.length !== 4) return false
   const [outputs, inputs, height, width] = weight.dims as [number, number, number, number]
@@ -116,8 +116,7 @@ function sliceSteps(
     number[],
     number[],
   ]
-  const type = types.get(node.inputs[0]!)
-  const shape = type?.kind === 'tensor' ? type.shape : null
+  const shape = tensorShape(types.get(node.inputs[0]!))
   if (shape?.length !== 4) return undefined
   const found: { axis: 2 | 3; start: number }[] = []
   for (const [i, given] of axes.entries()) {

@@ -8,6 +8,7 @@ import {
   type Node,
   stringAttribute,
   type Tensor,
+  tensorShape,
   toFloat32,
   toNumbers,
 } from '../../ir/index.ts'
@@ -127,8 +128,7 @@ function gemm(node: Node, weight: Tensor, context: RuleContext): Linear | Unusab
 function matMul(node: Node, weight: Tensor, { types }: RuleContext): Linear | Unusable {
   if (weight.dims.length !== 2) return { refused: `MatMul with weights of rank ${weight.dims.length}` }
   const [inputs, outputs] = weight.dims as [number, number]
-  const type = types.get(node.inputs[0]!)
-  const rank = type?.kind === 'tensor' && type.shape ? type.shape.length : null
+  const rank = tensorShape(types.get(node.inputs[0]!))?.length ?? null
   return {
     node,
     weight,

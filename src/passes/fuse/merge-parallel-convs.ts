@@ -21,6 +21,7 @@ import {
   stringAttribute,
   type Tensor,
   tensorOf,
+  tensorShape,
   tensorValues,
 } from '../../ir/index.ts'
 import { type RuleContext, type RuleOutcome, rulePass } from '../../rewrite/index.ts'
@@ -84,8 +85,7 @@ function mergeChannelwise(split: Node, context: RuleContext): RuleOutcome {
 }
 
 function channelsOf(node: Node, { types }: RuleContext): number | undefined {
-  const type = types.get(node.inputs[0]!)
-  const channels = type?.kind === 'tensor' ? type.shape?.[1] : undefined
+  const channels = tensorShape(types.get(node.inputs[0]!))?.[1]
   return typeof channels === 'number' ? channels : undefined
 }
 

@@ -8,7 +8,7 @@
  * Left alone: what `clipByComparison` wrote behind an integer product; other types than float32.
  * Source: ONNX, Clip: min(max(x, lo), hi).
  */
-import { float, inferTypes, makeNode, type Node, tensorOf } from '../../ir/index.ts'
+import { float, inferTypes, makeNode, type Node, tensorOf, tensorShape } from '../../ir/index.ts'
 import { type RuleContext, type RuleOutcome, rulePass, scalarValue } from '../../rewrite/index.ts'
 
 export const recogniseClip = rulePass(
@@ -27,8 +27,7 @@ function apply(node: Node, { editor, constant, opset, types }: RuleContext): Rul
   if (tensor?.dtype !== 'float32' || bound === undefined || Number.isNaN(bound) || constant(value)) return false
   const maker = editor.producer(value)
   if (maker?.inputs.some((name) => editor.producer(name)?.opType === 'DequantizeLinear')) return false
-  const type = types.get(value)
-  const rank = type?.kind === 'tensor' ? (type.shape?.length ?? 0) : 0
+  const rank = tensorShape(types.get(value))?.length ?? 0
   if (tensor.dims.length > rank) return { refused: 'the number has more axes than the value is known to have' }
   const { name } = node
   const lower = node.opType === 'Max'

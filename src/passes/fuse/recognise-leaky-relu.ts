@@ -4,7 +4,7 @@
  * Illegal: slopes that are not constant, or not all equal; of a shape that the runtime would widen x to.
  * Source: ONNX, PRelu and LeakyRelu: y = x where x ≥ 0, else slope · x.
  */
-import { float, inferTypes, makeNode, type Node, tensorValues } from '../../ir/index.ts'
+import { float, inferTypes, makeNode, type Node, tensorShape, tensorValues } from '../../ir/index.ts'
 import { type RuleContext, type RuleOutcome, rulePass } from '../../rewrite/index.ts'
 
 export const recogniseLeakyRelu = rulePass(
@@ -21,8 +21,7 @@ function apply(node: Node, { editor, constant, types }: RuleContext): RuleOutcom
   const values = tensorValues(slopes) as Float32Array
   const [alpha] = values
   if (alpha === undefined || values.some((value) => value !== alpha)) return false
-  const type = types.get(node.inputs[0]!)
-  const dims = (type?.kind === 'tensor' && type.shape) || []
+  const dims = tensorShape(types.get(node.inputs[0]!)) ?? []
   const ahead = dims.length - slopes.dims.length
   if (ahead < 0) return { refused: 'its slopes have more axes than the value is known to have' }
   if (slopes.dims.some((dim, i) => dim !== 1 && typeof dims[ahead + i] === 'number' && dims[ahead + i] !== dim))

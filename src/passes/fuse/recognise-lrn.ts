@@ -7,7 +7,6 @@
  * Source: ONNX, LRN: y = x / (k + α/n · Σ x²)^β over n channels around each one.
  */
 import {
-  type Dim,
   float,
   inferTypes,
   int,
@@ -15,7 +14,10 @@ import {
   intsAttribute,
   makeNode,
   type Node,
+  type Shape,
   stringAttribute,
+  tensorDtype,
+  tensorShape,
 } from '../../ir/index.ts'
 import {
   any,
@@ -56,11 +58,12 @@ function apply(node: Node, context: RuleContext): RuleOutcome {
   if (reason) return { refused: reason }
   const pool = found.nodes.find(({ opType }) => opType === 'AveragePool')!
   const type = context.types.get(found.value('x'))
-  if (type?.kind !== 'tensor' || type.dtype !== 'float32') return { refused: 'only float32 is recognised' }
-  const shape = shapeOf(found.value('x'), context)
-  const depth = shapeOf(pool.inputs[0]!, context)
-  const expected = shape?.length === 4 ? [shape[0]!, 1, ...shape.slice(1)] : undefined
-  if (!expected || !same(expected, depth) || !same(shape, shapeOf(output, context)))
+  if (tensorDtype(type) !== 'float32') return { refused: 'only float32 is recognised' }
+  const shapeOf = (value: string) => tensorShape(context.types.get(value))
+  const shape = tensorShape(type)
+  const depth = shapeOf(pool.inputs[0]!)
+  const expected = shape?.length === 4 ? [shape[0]!, 1, ...shape.slice(1)] : null
+  if (!expected || !same(expected, depth) || !same(shape, shapeOf(output)))
     return { refused: 'it is not known to average over channels' }
   const number = (name: string) => float(scalarValue(editor.constant(found.value(name)))!)
   const attributes = {
@@ -89,10 +92,5 @@ function isWindow(pool: Node): boolean {
   )
 }
 
-function shapeOf(value: string, { types }: RuleContext): readonly Dim[] | undefined {
-  const type = types.get(value)
-  return type?.kind === 'tensor' ? (type.shape ?? undefined) : undefined
-}
-
-const same = (a: readonly Dim[] | undefined, b: readonly Dim[] | undefined): boolean =>
-  a !== undefined && a.length === b?.length && a.every((dim, axis) => dim !== null && dim === b[axis])
+const same = (a: Shape | null, b: Shape | null): boolean =>
+  a !== null && a.length === b?.length && a.every((dim, axis) => dim !== null && dim === b[axis])

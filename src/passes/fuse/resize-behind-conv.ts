@@ -17,6 +17,7 @@ import {
   type Node,
   stringAttribute,
   tensorOf,
+  tensorShape,
   toNumbers,
 } from '../../ir/index.ts'
 import { type RuleContext, type RuleOutcome, rulePass } from '../../rewrite/index.ts'
@@ -91,8 +92,7 @@ function isGrowth(resize: Node, modes: readonly string[], context: RuleContext):
 function factorsOf(resize: Node, axes: readonly number[], context: RuleContext): readonly number[] | undefined {
   const [scales, sizes] = [2, 3].map((slot) => context.constant(resize.inputs[slot] ?? ''))
   if (scales?.dims[0] === axes.length) return [...toNumbers(scales)]
-  const type = context.types.get(resize.inputs[0]!)
-  const shape = type?.kind === 'tensor' ? type.shape : undefined
+  const shape = tensorShape(context.types.get(resize.inputs[0]!))
   if (sizes?.dims[0] !== axes.length || shape?.length !== 4) return undefined
   const before = axes.map((axis) => shape[axis])
   if (!before.every((size) => typeof size === 'number')) return undefined

@@ -7,7 +7,7 @@
  * Illegal: an inner value is read elsewhere or is an output; sizes that are not known to come back.
  * Source: channel j·g + i of the result is channel i·c + j of x.
  */
-import { type Dim, inferTypes, int, intsAttribute, makeNode, type Node, tensorOf } from '../../ir/index.ts'
+import { type Dim, inferTypes, int, intsAttribute, makeNode, type Node, tensorOf, tensorShape } from '../../ir/index.ts'
 import { type RuleContext, type RuleOutcome, rulePass } from '../../rewrite/index.ts'
 
 export const shuffleByGather = rulePass(
@@ -27,7 +27,7 @@ function apply(node: Node, context: RuleContext): RuleOutcome {
     return false
   if (after.inputs[0] !== node.outputs[0] || editor.soleConsumer(before.outputs[0]!) !== node) return false
   const [whole, apart, back] = [before.inputs[0]!, before.outputs[0]!, after.outputs[0]!].map((value) =>
-    shapeOf(value, context),
+    tensorShape(context.types.get(value)),
   )
   if (!whole || !apart || !back || whole.length !== apart.length - 1 || back.length !== whole.length) return false
   const [groups, channels] = [apart[1], apart[2]]
@@ -50,11 +50,6 @@ function apply(node: Node, context: RuleContext): RuleOutcome {
   )
   editor.removeUnused(node)
   return true
-}
-
-function shapeOf(value: string, { types }: RuleContext): readonly Dim[] | null {
-  const type = types.get(value)
-  return type?.kind === 'tensor' ? type.shape : null
 }
 
 /** Equal numbers, or the same symbol. */

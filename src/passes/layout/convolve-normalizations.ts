@@ -9,7 +9,7 @@
  * averages; fewer than 16 channels, or no fours of them; large pictures whose blocks of 16 channels are not whole.
  * Source: both are s·x + t a channel.
  */
-import { fromNumbers, inferTypes, int, makeNode, type Node } from '../../ir/index.ts'
+import { fromNumbers, inferTypes, int, makeNode, type Node, tensorShape } from '../../ir/index.ts'
 import {
   type Affine,
   affineOf,
@@ -65,8 +65,7 @@ function channelsOf(value: string, { types }: RuleContext): number | undefined {
 /** Blocks that are not whole are slow in integers: worth it only where the conversions that go would take longer. */
 function hasFastKernel(channels: number, value: string, { types }: RuleContext): boolean {
   if (channels < BLOCK || channels % FOURS !== 0) return false
-  const type = types.get(value)
-  const [, , height, width] = (type?.kind === 'tensor' && type.shape) || []
+  const [, , height, width] = tensorShape(types.get(value)) ?? []
   const elements = typeof height === 'number' && typeof width === 'number' ? channels * height * width : Infinity
   return channels % BLOCK === 0 || elements <= MOST_IN_BROKEN_BLOCKS
 }

@@ -24,6 +24,7 @@ import {
   operatorName,
   type Tensor,
   tensorOf,
+  tensorShape,
   type ValueType,
 } from '../../ir/index.ts'
 import {
@@ -120,8 +121,7 @@ class Lift {
 
   /** Whether a line is known to have but a few places. */
   #isShort(line: string): boolean {
-    const type = this.#types.get(line)
-    const places = type?.kind === 'tensor' ? type.shape?.at(-1) : undefined
+    const places = tensorShape(this.#types.get(line))?.at(-1)
     return typeof places === 'number' && places < PLACES
   }
 

@@ -21,6 +21,7 @@ import {
   type Shape,
   type Tensor,
   tensorOf,
+  tensorShape,
   toNumbers,
 } from '../../ir/index.ts'
 import { type RuleContext, type RuleOutcome, rulePass } from '../../rewrite/index.ts'
@@ -53,10 +54,7 @@ function apply(end: Node, context: RuleContext): RuleOutcome {
   const sources = new Set(region.flatMap((node) => dataOf(node)).filter((name) => !inside.has(name)))
   if (sources.size !== 1) return false
   const [source] = sources as unknown as readonly [string]
-  const [from, to] = [source, value].map((name) => {
-    const type = types.get(name)
-    return type?.kind === 'tensor' ? (type.shape ?? undefined) : undefined
-  })
+  const [from, to] = [source, value].map((name) => tensorShape(types.get(name)))
   if (!from || !to || from.length === 0) return false
   const free = typeof from[0] !== 'number'
   if (from.slice(1).some((dim) => typeof dim !== 'number')) return false

@@ -1,4 +1,12 @@
-import { type Model, type Node, outerReads, type Tensor, tensorValues, type ValueType } from '../../ir/index.ts'
+import {
+  type Model,
+  type Node,
+  outerReads,
+  type Tensor,
+  tensorShape,
+  tensorValues,
+  type ValueType,
+} from '../../ir/index.ts'
 import { type Atoms, atomSet } from './atoms.ts'
 
 /** The atoms of an axis; null where its places are not to be removed (rows, places of a picture). */
@@ -58,10 +66,8 @@ export function startTrace({ graph, opsets }: Model, types: ReadonlyMap<string, 
   const axes = new Map<string, Axes>()
   const held = new Map<Node, string>()
   const sizes = (name: string | undefined) => {
-    const type = name ? types.get(name) : undefined
-    return type?.kind === 'tensor' && type.shape
-      ? type.shape.map((dim) => (typeof dim === 'number' ? dim : -1))
-      : undefined
+    const shape = name ? tensorShape(types.get(name)) : null
+    return shape?.map((dim) => (typeof dim === 'number' ? dim : -1))
   }
   const constant = (name: string | undefined) => (name ? graph.initializers.get(name) : undefined)
   const axesOf = (name: string): Axes => {

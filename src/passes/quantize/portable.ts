@@ -12,6 +12,7 @@ import {
   nodeLabel,
   operatorName,
   type Tensor,
+  tensorDtype,
   toNumbers,
 } from '../../ir/index.ts'
 import { anyPairReach } from './channel-weights.ts'
@@ -60,10 +61,7 @@ const FLOAT_PRODUCTS = ['Conv', 'MatMul', 'Gemm']
 export function productSafety(model: Model): readonly ProductSafety[] {
   const found: ProductSafety[] = []
   let types: ReturnType<typeof inferTypes> | undefined
-  const dtypeOf = (value: string): DType | undefined => {
-    const type = (types ??= inferTypes(model)).get(value)
-    return type?.kind === 'tensor' ? type.dtype : undefined
-  }
+  const dtypeOf = (value: string) => tensorDtype((types ??= inferTypes(model)).get(value))
   const visit = (graph: Graph, outer: (name: string) => Tensor | undefined) => {
     const index = indexGraph(graph)
     const constant = (name: string): Tensor | undefined => {

@@ -7,7 +7,7 @@
  * an end that is not known; auto_pad; steps; a size that is not known where the window may be wider than what is left.
  * Source: the operators' definitions.
  */
-import { inferTypes, ints, intsAttribute, type Node, stringAttribute } from '../../ir/index.ts'
+import { inferTypes, ints, intsAttribute, type Node, stringAttribute, tensorShape } from '../../ir/index.ts'
 import { type RuleContext, type RuleOutcome, rulePass } from '../../rewrite/index.ts'
 import { type SliceBound, sliceBounds, TO_THE_END } from './slice-bounds.ts'
 
@@ -24,9 +24,8 @@ function apply(slice: Node, context: RuleContext): RuleOutcome {
   if (conv?.opType !== 'Conv' || conv.domain !== '' || slice.domain !== '') return false
   const bounds = sliceBounds(slice, context)
   if (!bounds) return { refused: 'its bounds are not constant' }
-  const [type, weight] = [types.get(slice.inputs[0]!), types.get(conv.inputs[1]!)]
-  const shape = type?.kind === 'tensor' ? type.shape : null
-  const kernel = weight?.kind === 'tensor' ? weight.shape?.slice(2) : undefined
+  const shape = tensorShape(types.get(slice.inputs[0]!))
+  const kernel = tensorShape(types.get(conv.inputs[1]!))?.slice(2)
   if (!shape || !kernel) return { refused: 'how many axes it has is not known' }
   if (stringAttribute(conv, 'auto_pad', 'NOTSET') !== 'NOTSET')
     return { refused: 'the convolution chooses its padding itself (auto_pad)' }

@@ -6,7 +6,7 @@
  * is repeated once for all.
  * Source: ONNX, multidirectional broadcasting.
  */
-import { inferTypes, type Node, type Shape } from '../../ir/index.ts'
+import { inferTypes, type Node, tensorShape } from '../../ir/index.ts'
 import { type RuleContext, type RuleOutcome, rulePass } from '../../rewrite/index.ts'
 
 export const dropExpand = rulePass(
@@ -24,10 +24,7 @@ function apply(node: Node, { editor, types }: RuleContext): RuleOutcome {
   const value = node.outputs[0]!
   const user = editor.soleConsumer(value)
   if (user?.domain !== '' || !BROADCASTING.has(user.opType) || user.attributes.has('axis')) return false
-  const shapeOf = (name: string): Shape | undefined => {
-    const type = types.get(name)
-    return type?.kind === 'tensor' ? (type.shape ?? undefined) : undefined
-  }
+  const shapeOf = (name: string) => tensorShape(types.get(name))
   const [short, whole] = [shapeOf(node.inputs[0]!), shapeOf(value)]
   if (!short || !whole) return false
   const covers = (name: string) => {

@@ -18,9 +18,9 @@ import {
   intAttribute,
   intsAttribute,
   type Node,
-  type Shape,
   stringAttribute,
   type Tensor,
+  tensorShape,
   toNumbers,
   type ValueType,
 } from '../../ir/index.ts'
@@ -96,13 +96,11 @@ function isAll(tensor: Tensor | undefined, value: number): boolean {
 function isNeutral(node: Node, side: number, value: number, context: RuleContext): boolean {
   const tensor = context.constant(node.inputs[side]!)
   if (!tensor || elementCount(tensor.dims) > 65_536 || !isAll(tensor, value)) return false
-  const shape = shapeOf(context.types.get(node.inputs[1 - side]!))
+  const shape = tensorShape(context.types.get(node.inputs[1 - side]!))
   if (!shape) return tensor.dims.length === 0
   const offset = shape.length - tensor.dims.length
   return offset >= 0 && tensor.dims.every((dim, i) => dim === 1 || dim === shape[offset + i])
 }
-
-const shapeOf = (type: ValueType | undefined): Shape | null => (type?.kind === 'tensor' ? type.shape : null)
 
 function sameTypes(a: ValueType | undefined, b: ValueType | undefined): boolean {
   return a?.kind === 'tensor' && b?.kind === 'tensor' && a.dtype === b.dtype
@@ -110,8 +108,8 @@ function sameTypes(a: ValueType | undefined, b: ValueType | undefined): boolean 
 
 /** Sizes that are equal numbers or the same symbol. */
 function sameShapes(node: Node, { types }: RuleContext): boolean {
-  const before = shapeOf(types.get(node.inputs[0]!))
-  const after = shapeOf(types.get(node.outputs[0]!))
+  const before = tensorShape(types.get(node.inputs[0]!))
+  const after = tensorShape(types.get(node.outputs[0]!))
   return (
     before !== null &&
     after !== null &&
@@ -124,7 +122,7 @@ const sameDim = (a: Dim, b: Dim): boolean => a !== null && a === b
 
 /** Steps of 1 from 0 to the end on every axis. */
 function slicesAll(node: Node, context: RuleContext): boolean {
-  const shape = shapeOf(context.types.get(node.inputs[0]!))
+  const shape = tensorShape(context.types.get(node.inputs[0]!))
   const bounds = sliceBounds(node, context)
   return (
     bounds?.every(({ axis, start, end, step }) => {

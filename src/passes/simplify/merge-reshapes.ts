@@ -7,7 +7,16 @@
  * are trusted on the first axis alone: an encoder's and a decoder's lengths are often called the same, and are not.
  * Source: a row-major reshape depends on the number of elements only.
  */
-import { type Dim, fromNumbers, inferTypes, intAttribute, intsAttribute, type Node, toNumbers } from '../../ir/index.ts'
+import {
+  type Dim,
+  fromNumbers,
+  inferTypes,
+  intAttribute,
+  intsAttribute,
+  type Node,
+  tensorShape,
+  toNumbers,
+} from '../../ir/index.ts'
 import { type RuleContext, type RuleOutcome, rulePass } from '../../rewrite/index.ts'
 
 export const mergeReshapes = rulePass(
@@ -48,10 +57,7 @@ function sizesFor(
   sizes: readonly number[],
   { types }: RuleContext,
 ): readonly number[] | undefined {
-  const dimsOf = (name: string): readonly Dim[] => {
-    const type = types.get(name)
-    return (type?.kind === 'tensor' && type.shape) || []
-  }
+  const dimsOf = (name: string): readonly Dim[] => tensorShape(types.get(name)) ?? []
   const [before, between] = [dimsOf(x), dimsOf(node.inputs[0]!)]
   const own = sizes.map((size, i) => {
     const dim = between[i]

@@ -17,6 +17,7 @@ import {
   intsAttribute,
   makeNode,
   type Node,
+  tensorShape,
   toNumbers,
 } from '../../ir/index.ts'
 import { type GraphEditor, type RuleContext, type RuleOutcome, rulePass, scalarValue } from '../../rewrite/index.ts'
@@ -41,10 +42,7 @@ interface Slice {
 
 function apply(reshape: Node, context: RuleContext): RuleOutcome {
   const { editor, types, opset } = context
-  const [before, after] = [reshape.inputs[0]!, reshape.outputs[0]!].map((name) => {
-    const type = types.get(name)
-    return type?.kind === 'tensor' ? (type.shape ?? undefined) : undefined
-  })
+  const [before, after] = [reshape.inputs[0]!, reshape.outputs[0]!].map((name) => tensorShape(types.get(name)))
   if (!before || !after || !context.constant(reshape.inputs[1]!) || after.length <= before.length) return false
   const apart = before.length - 1
   const [width, count] = [before[apart], after[apart]]
@@ -77,8 +75,7 @@ function apply(reshape: Node, context: RuleContext): RuleOutcome {
 
 /** The axes after all movements behind the reshape, each of which nothing else reads, and the last of these nodes. */
 function follow(reshape: Node, { editor, constant, types }: RuleContext): { order: readonly Axis[]; last: Node } {
-  const type = types.get(reshape.outputs[0]!)
-  let order: readonly Axis[] = type?.kind === 'tensor' && type.shape ? type.shape.map((_, axis) => axis) : []
+  let order: readonly Axis[] = (tensorShape(types.get(reshape.outputs[0]!)) ?? []).map((_, axis) => axis)
   let last = reshape
   for (let next = editor.soleConsumer(last.outputs[0]!); next; next = editor.soleConsumer(last.outputs[0]!)) {
     const axes =

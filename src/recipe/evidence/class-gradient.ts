@@ -1,6 +1,6 @@
 import type { Session } from '../../engine/index.ts'
 import { type AttackLoss, type GradientSession, headOf } from '../../evaluate/index.ts'
-import { inferTypes, type Model } from '../../ir/index.ts'
+import { inferTypes, type Model, tensorDtype, tensorShape } from '../../ir/index.ts'
 import { TARGET_OPSET, upgradeOpset } from '../../onnx/index.ts'
 import { differentiate, type Loss } from '../../passes/index.ts'
 import { UserError } from '../../platform/index.ts'
@@ -10,8 +10,7 @@ import { asTwoClasses, logitOf } from './two-classes.ts'
 export function answerOf(model: Model, session: Pick<Session, 'outputs'>): string {
   const types = inferTypes(model)
   const scores = session.outputs.filter(({ name, dtype, shape }) => {
-    const type = types.get(name)
-    const rank = (shape ?? (type?.kind === 'tensor' ? type.shape : null))?.length
+    const rank = (shape ?? tensorShape(types.get(name)))?.length
     return dtype.startsWith('float') && (rank === undefined || rank >= 1)
   })
   const output = scores.find(({ shape }) => shape?.length === 2) ?? scores[0]
@@ -50,8 +49,7 @@ export function twoClassesOf(model: Model, score: string, least: number): Classe
 }
 
 function isFloat(model: Model, value: string): boolean {
-  const type = inferTypes(model).get(value)
-  return type?.kind === 'tensor' && type.dtype.startsWith('float')
+  return !!tensorDtype(inferTypes(model).get(value))?.startsWith('float')
 }
 
 /** The model with this value as its only output. */

@@ -1,5 +1,5 @@
 import type { Feeds } from '../../engine/index.ts'
-import { countMacs, elementCount, inferTypes, type Model, type ValueType } from '../../ir/index.ts'
+import { countMacs, elementCount, inferTypes, type Model, tensorShape, type ValueType } from '../../ir/index.ts'
 
 /** Rows that the noise of a quantization is measured on, at least and at the most. */
 const [FEWEST, MOST] = [4, 64]
@@ -23,6 +23,6 @@ export function rowsToHear(model: Model, row: Feeds | undefined): number {
 
 /** NaN where that does not follow from the graph. */
 function numbersIn(type: ValueType | undefined): number {
-  const shape = type?.kind === 'tensor' ? type.shape : null
+  const shape = tensorShape(type)
   return shape?.every((dim) => typeof dim === 'number') ? elementCount(shape as readonly number[]) : Number.NaN
 }

@@ -7,6 +7,7 @@ import {
   type Model,
   newProblems,
   type Shape,
+  tensorShape,
   type ValueType,
 } from '../../ir/index.ts'
 import { modelBytes } from '../../onnx/index.ts'
@@ -84,10 +85,10 @@ export function rowTypes(model: Model, data: Dataset): ReadonlyMap<string, Value
   const types = inferTypes(model)
   const inputShapes: Record<string, Shape> = {}
   for (const { name } of model.graph.inputs) {
-    const type = types.get(name)
+    const shape = tensorShape(types.get(name))
     const row = data.fields.find((field) => field.name === name)?.rowShape
-    if (type?.kind === 'tensor' && type.shape)
-      inputShapes[name] = type.shape.map((dim, axis) =>
+    if (shape)
+      inputShapes[name] = shape.map((dim, axis) =>
         typeof dim === 'number' ? dim : axis === 0 ? 1 : (row?.[axis - 1] ?? null),
       )
   }

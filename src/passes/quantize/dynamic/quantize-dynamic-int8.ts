@@ -13,7 +13,15 @@
  * are stored in 8 bits where asked for, as `quantizeWeights` does.
  * Source: ONNX, DynamicQuantizeLinear and MatMulInteger; ONNX Runtime, contrib operators.
  */
-import { elementCount, inferTypes, makeNode, type Node, nodeLabel, operatorName } from '../../../ir/index.ts'
+import {
+  elementCount,
+  inferTypes,
+  makeNode,
+  type Node,
+  nodeLabel,
+  operatorName,
+  tensorShape,
+} from '../../../ir/index.ts'
 import type { Target } from '../../../report/index.ts'
 import {
   type GraphEditor,
@@ -192,8 +200,7 @@ function tableRule({ options, kept }: Run): Rule {
  */
 function isWidened(product: Node, { editor, types, constant }: RuleContext): boolean {
   const output = product.outputs[0]!
-  const type = types.get(output)
-  const rank = (type?.kind === 'tensor' && type.shape?.length) || 1
+  const rank = tensorShape(types.get(output))?.length || 1
   return editor
     .consumers(output)
     .some((node) => node.opType === 'Add' && node.inputs.some((name) => (constant(name)?.dims.length ?? 0) > rank))
@@ -206,12 +213,8 @@ function isWidened(product: Node, { editor, types, constant }: RuleContext): boo
 function unflattened(gemm: Node, columns: number, { editor, types }: RuleContext): Node {
   const [flatten, restore] = [editor.producer(gemm.inputs[0]!), editor.soleConsumer(gemm.outputs[0]!)]
   if (gemm.opType !== 'Gemm' || flatten?.opType !== 'Reshape' || restore?.opType !== 'Reshape') return gemm
-  const [whole, result] = [flatten.inputs[0]!, restore.outputs[0]!].map((name) => {
-    const type = types.get(name)
-    return type?.kind === 'tensor' ? (type.shape ?? undefined) : undefined
-  })
-  const rows = types.get(flatten.outputs[0]!)
-  const depth = rows?.kind === 'tensor' ? rows.shape?.at(-1) : undefined
+  const [whole, result] = [flatten.inputs[0]!, restore.outputs[0]!].map((name) => tensorShape(types.get(name)))
+  const depth = tensorShape(types.get(flatten.outputs[0]!))?.at(-1)
   if (!whole || whole.length !== result?.length || typeof depth !== 'number') return gemm
   const kept = whole.every((dim, i) => dim !== null && (i < whole.length - 1 ? dim === result[i] : dim === depth))
   if (!kept || result.at(-1) !== columns) return gemm

@@ -8,6 +8,7 @@ import {
   nodeLabel,
   operatorName,
   readsOf,
+  tensorDtype,
   type ValueType,
 } from '../../../ir/index.ts'
 import { type Conversion, halved, isKept } from './float16-constant.ts'
@@ -28,10 +29,7 @@ const HALF_OPERATORS = new Set(
  */
 export function computeInHalf(model: Model, state: Conversion, types: ReadonlyMap<string, ValueType>): Graph {
   const { graph } = model
-  const isFloat = (name: string) => {
-    const type = types.get(name)
-    return type?.kind === 'tensor' && type.dtype === 'float32'
-  }
+  const isFloat = (name: string) => tensorDtype(types.get(name)) === 'float32'
   const overridable = new Set(graph.inputs.map((value) => value.name))
   const constants = new Map([...graph.initializers].filter(([name]) => !overridable.has(name)))
   const halfConstants = new Map<string, string>()

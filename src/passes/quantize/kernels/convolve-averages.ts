@@ -19,6 +19,7 @@ import {
   type Node,
   stringAttribute,
   tensorOf,
+  tensorShape,
 } from '../../../ir/index.ts'
 import { type RuleContext, type RuleOutcome, rulePass } from '../../../rewrite/index.ts'
 import { pictureSize } from './picture-size.ts'
@@ -36,8 +37,8 @@ function apply(node: Node, context: RuleContext): RuleOutcome {
   if (editor.producer(input)?.opType !== 'DequantizeLinear') return false
   if (editor.soleConsumer(output)?.opType !== 'QuantizeLinear') return false
   const kernel = intsAttribute(node, 'kernel_shape', [])
-  const type = types.get(input)
-  const channels = type?.kind === 'tensor' && type.shape?.length === 4 ? type.shape[1] : undefined
+  const shape = tensorShape(types.get(input))
+  const channels = shape?.length === 4 ? shape[1] : undefined
   const made = pictureSize(output, context)
   if (kernel.length !== 2 || made?.every((size) => size === 1)) return false
   if (typeof channels !== 'number') return { refused: 'how many channels it has is not known' }

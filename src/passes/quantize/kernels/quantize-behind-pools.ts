@@ -9,7 +9,16 @@
  * Illegal: a number of channels that is not known. Left alone: a pool among integers, which keeps the layout of their kernels.
  * Source: `QDQPropagationTransformer` of ONNX Runtime; ONNX, QuantizeLinear (the same codes element for element).
  */
-import { inferTypes, int, intAttribute, type Node, type Tensor, tensorOf, tensorValues } from '../../../ir/index.ts'
+import {
+  inferTypes,
+  int,
+  intAttribute,
+  type Node,
+  type Tensor,
+  tensorOf,
+  tensorShape,
+  tensorValues,
+} from '../../../ir/index.ts'
 import { type RuleContext, type RuleOutcome, rulePass } from '../../../rewrite/index.ts'
 
 export const quantizeBehindPools = rulePass(
@@ -27,8 +36,7 @@ function apply(node: Node, context: RuleContext): RuleOutcome {
   if (before === undefined) return false
   const [scale, zero] = [constant(node.inputs[1]!), constant(node.inputs[2] ?? '')]
   if (!scale || !zero || scale.dims.length > 0 || intAttribute(node, 'block_size', 0) !== 0) return false
-  const type = context.types.get(pool.outputs[0]!)
-  const channels = type?.kind === 'tensor' ? type.shape?.[1] : undefined
+  const channels = tensorShape(context.types.get(pool.outputs[0]!))?.[1]
   if (typeof channels !== 'number') return { refused: 'how many channels its pool has is not known' }
   const repeated = (tensor: Tensor) =>
     tensorOf(tensor.dtype, [channels], new Array<number>(channels).fill(Number(tensorValues(tensor)[0])))

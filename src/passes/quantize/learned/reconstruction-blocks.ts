@@ -4,6 +4,7 @@ import {
   type Model,
   type Node,
   readsOf,
+  tensorDtype,
   type ValueInfo,
   type ValueType,
 } from '../../../ir/index.ts'
@@ -27,10 +28,7 @@ export interface ReconstructionBlock {
 export function reconstructionBlocks(model: Model, weights: ReadonlySet<string>): readonly ReconstructionBlock[] {
   const { graph } = model
   const types = inferTypes(model)
-  const isFloat = (name: string) => {
-    const type = types.get(name)
-    return type?.kind === 'tensor' && type.dtype === 'float32'
-  }
+  const isFloat = (name: string) => tensorDtype(types.get(name)) === 'float32'
   const waiting = new Map<string, number>()
   for (const node of graph.nodes) for (const name of readsOf(node)) waiting.set(name, (waiting.get(name) ?? 0) + 1)
   const held = new Map<string, readonly string[]>()
