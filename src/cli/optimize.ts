@@ -1,7 +1,7 @@
 import { availableParallelism } from 'node:os'
 import { didYouMean, UserError } from '../platform/index.ts'
 import { diskCache } from '../recipe/index.ts'
-import type { OptimizationReport } from '../report/index.ts'
+import { type OptimizationReport, TARGETS } from '../report/index.ts'
 import { type GoalName, goalOf, type OptimizeOptions, optimize } from '../search/index.ts'
 import { explainCandidate } from '../view/index.ts'
 import { DATA, dataFor, LABEL, METRIC, modelAt, SEED, SLICE, TOKENIZER, TOKENS } from './inputs.ts'
@@ -111,7 +111,7 @@ async function settingsOf(options: Arguments): Promise<OptimizeOptions> {
     goal: goalOf(options.text('goal') ?? ('latency' satisfies GoalName)),
     margin: options.number('margin', 0.01, Number.MIN_VALUE),
     alpha: options.number('alpha', 0.05, 1e-9, 0.5),
-    target: options.choice('target', ['native', 'portable', 'web'], 'native'),
+    target: options.choice('target', TARGETS, 'native'),
     time: duration(options.text('time') ?? '5m', 'time'),
     threads: options.integer('threads', 1, 1, 256),
     workers: options.integer('workers', Math.min(2, availableParallelism()), 1, 64),

@@ -2,19 +2,14 @@ import { existsSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { startRuntimes } from '../engine/index.ts'
 import type { Model } from '../ir/index.ts'
+import { GROUPS } from '../passes/index.ts'
 import { keepHeapSmall, UserError } from '../platform/index.ts'
 import type { Quantized } from '../recipe/index.ts'
+import { RANGE_METHODS, SCHEMES, TARGETS } from '../report/index.ts'
 import { DATA, dataFor, LABEL, modelAt, OUT_FILE, SEED, TOKENIZER, TOKENS } from './inputs.ts'
 import { outputFile, outputFolder, writableFile } from './output-file.ts'
 import { ADDED, type Dtype, dtypeOf, LAYOUT, layoutOf, writeTransformersLayout } from './transformers-layout.ts'
 import type { Arguments, Context, Verb } from './verb.ts'
-
-const SCHEMES = ['static-int8', 'dynamic-int8', 'weight-int8', 'weight-int4', 'float16'] as const
-
-const CALIBRATIONS = ['minmax', 'percentile', 'entropy', 'mse', 'most-rows', 'least-noise'] as const
-
-/** Those of the passes, which are loaded later. */
-const GROUPS = ['16', '32', '64', '128', '256'] as const
 
 /** The runtime reads shapes and axes while it loads, and from the model's own file alone; what we write for it has them there. */
 const hasSmallOutside = ({ graph }: Model) =>
@@ -59,10 +54,10 @@ function choicesOf(options: Arguments) {
       hint: `choices: ${SCHEMES.join(', ')}; whet optimize tries them all`,
     })
   const scheme = options.choice('scheme', SCHEMES, 'static-int8')
-  const calibration = options.choice('calibration', CALIBRATIONS, 'minmax')
-  const target = options.choice('target', ['native', 'portable', 'web'], 'native')
+  const calibration = options.choice('calibration', RANGE_METHODS, 'minmax')
+  const target = options.choice('target', TARGETS, 'native')
   const samples = options.integer('samples', 128, 1)
-  const group = Number(options.choice('group', GROUPS, '32'))
+  const group = Number(options.choice('group', GROUPS.map(String), '32'))
   const weights = weightChoices(options, scheme)
   const integers = ['smooth', 'equalise', 'weight-bits'].find((name) => options.has(name))
   if (integers && scheme !== 'static-int8')
@@ -125,7 +120,7 @@ export const quantizeVerb: Verb = {
     calibration: {
       type: 'string',
       value: 'HOW',
-      help: `${CALIBRATIONS.join(', ')} (minmax); least-noise: for each value what disturbs the outputs least`,
+      help: `${RANGE_METHODS.join(', ')} (minmax); least-noise: for each value what disturbs the outputs least`,
     },
     samples: { type: 'string', value: 'N', help: 'rows to calibrate on (128)' },
     target: { type: 'string', value: 'NAME', help: 'native (default), portable or web' },

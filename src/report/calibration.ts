@@ -1,10 +1,9 @@
+import { RANGE_METHODS } from './choices.ts'
 import { type Infer, integer, list, number, object, oneOf, optional, record, report, text } from './schema.ts'
 
 const calibrationMethod = oneOf('minmax', 'percentile', 'entropy', 'mse', 'most-rows')
 export type CalibrationMethod = Infer<typeof calibrationMethod>
 
-/** A calibrator's method, or for each value the one whose rounding disturbs the outputs least. */
-export const RANGE_METHODS = ['minmax', 'percentile', 'entropy', 'mse', 'most-rows', 'least-noise'] as const
 const rangeMethod = oneOf(...RANGE_METHODS)
 export type RangeMethod = Infer<typeof rangeMethod>
 

@@ -1,3 +1,4 @@
+import { SCHEMES, TARGETS } from './choices.ts'
 import { latencyRatio } from './latency.ts'
 import { counts, equivalence, modelSize, passRun, refusal } from './rewrite.ts'
 import {
@@ -16,11 +17,8 @@ import {
   text,
 } from './schema.ts'
 
-export const SCHEMES = ['static-int8', 'dynamic-int8', 'weight-int8', 'weight-int4', 'float16'] as const
 const scheme = oneOf(...SCHEMES)
 export type Scheme = Infer<typeof scheme>
-
-export const TARGETS = ['native', 'portable', 'web'] as const
 const target = oneOf(...TARGETS)
 export type Target = Infer<typeof target>
 
