@@ -7,6 +7,7 @@ import type { PairedScores } from './judge.ts'
 import type { Metric } from './metric/metric.ts'
 import { mineSlices } from './mine-slices.ts'
 import { divergenceOf, reliability } from './reliability.ts'
+import { className } from './row-labels.ts'
 import type { ScoredRows } from './score-rows.ts'
 import type { SliceRule } from './slice-verdicts.ts'
 import type { Slice } from './slices.ts'
@@ -124,7 +125,7 @@ function countRight({ scored, metric, usable }: DetailInput) {
 /** Classes are judged by the plain share of their rows that is right, whatever the metric makes of all of them. */
 function tableOf({ scored, usable, scoresOf, rule, options, classNames }: DetailInput) {
   const { classes } = scored
-  const numbered = Array.from({ length: classes!.classes }, (_, place) => classNames?.[place] ?? String(place))
+  const numbered = Array.from({ length: classes!.classes }, (_, place) => className(place, classNames))
   // Labels may be names that a model answers with, and nobody said which score belongs to which.
   const known = usable.every((row) => numbered.includes(scored.labels![row]!)) ? numbered : []
   const plain = (places: readonly number[]): PairedScores => {

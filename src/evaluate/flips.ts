@@ -1,10 +1,10 @@
 import type { Dataset } from '../data/index.ts'
 import type { FlippedRow } from '../report/index.ts'
-import { NO_ANSWER } from './metric/classification.ts'
+import { answerText } from './metric/classification.ts'
 import type { Metric, RowLabel } from './metric/metric.ts'
 import { fieldsOfRows } from './row-fields.ts'
 import { labelText } from './row-labels.ts'
-import { isClassLike, type RowOutputs, topAnswer } from './row-outputs.ts'
+import { isClassLike, type RowOutputs } from './row-outputs.ts'
 import type { RowPair } from './row-pairs.ts'
 
 /** A row whose answers differ, for people to look at. */
@@ -138,9 +138,6 @@ export const idFieldOf = (data: Dataset): string | undefined =>
 function answerOf(outputs: RowOutputs, data: Dataset): string {
   const answers = Object.entries(outputs)
     .filter(([name, value]) => isClassLike(name, value))
-    .map(([, value]) => {
-      const answer = topAnswer(value)
-      return typeof answer === 'number' ? (data.classNames?.[answer] ?? String(answer)) : (answer ?? NO_ANSWER)
-    })
+    .map(([, value]) => answerText(value, data.classNames))
   return answers.join(', ')
 }

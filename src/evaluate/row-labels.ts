@@ -7,8 +7,12 @@ export function shownLabel(label: RowLabel | undefined): string {
   return typeof label === 'number' ? String(label) : JSON.stringify(label)
 }
 
+/** A class as people read it: by its name, or by its number where it has none. */
+export const className = (place: number, names: readonly string[] | undefined): string =>
+  names?.[place] ?? String(place)
+
 /** A label as people read it, a class by its name; null where it is neither one number nor one text. */
 export function labelText(label: RowLabel | undefined, data: Dataset): string | null {
-  if (typeof label === 'number') return data.classNames?.[label] ?? String(label)
+  if (typeof label === 'number') return className(label, data.classNames)
   return typeof label === 'string' ? label : null
 }

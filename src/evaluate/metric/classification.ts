@@ -1,11 +1,18 @@
 import type { TensorValue } from '../../engine/index.ts'
 import { UserError } from '../../platform/index.ts'
-import { shownLabel } from '../row-labels.ts'
+import { className, shownLabel } from '../row-labels.ts'
 import { isClassLike, numbersOf, topAnswer } from '../row-outputs.ts'
 import type { Metric, MetricRow } from './metric.ts'
 
 /** What is shown in the place of an answer where the scores hold none. */
 export const NO_ANSWER = 'none (NaN)'
+
+/** The top answer of a class-like row output as people read it. */
+export function answerText(output: TensorValue, classNames: readonly string[] | undefined): string {
+  const answer = topAnswer(output)
+  if (answer === null) return NO_ANSWER
+  return typeof answer === 'number' ? className(answer, classNames) : answer
+}
 
 export interface ClassOptions {
   /** The output that holds the scores; the first class-like one where omitted. */
@@ -22,7 +29,8 @@ export function topK(k: number, options: ClassOptions = {}): Metric {
     bounds: [0, 1],
     unit: 'points',
     score: (row) => (isAmongTop(k, row, options) ? 1 : 0),
-    answer: (row) => nameOf(topAnswer((k === 1 && namedAnswer(row, options)) || classOutput(row, options)), options),
+    answer: (row) =>
+      answerText((k === 1 && namedAnswer(row, options)) || classOutput(row, options), options.classNames),
   }
 }
 
@@ -167,11 +175,6 @@ function isAmongTop(k: number, row: MetricRow, options: ClassOptions): boolean {
     if (scores[i]! > own || (scores[i] === own && i < label)) before++
   }
   return before < k
-}
-
-function nameOf(answer: number | string | null, { classNames }: ClassOptions): string {
-  if (answer === null) return NO_ANSWER
-  return typeof answer === 'number' ? (classNames?.[answer] ?? String(answer)) : answer
 }
 
 function badLabel({ row, label }: MetricRow, problem: string): UserError {

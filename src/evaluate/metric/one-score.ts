@@ -1,3 +1,4 @@
+import { className } from '../row-labels.ts'
 import { isClassLike } from '../row-outputs.ts'
 import { type ClassOptions, NO_ANSWER } from './classification.ts'
 import { labelledScores } from './labelled-scores.ts'
@@ -28,8 +29,9 @@ export function topOfTwo(options: ClassOptions = {}): Metric {
     },
     answerAll: (summaries, first) => {
       const least = leastOfOne(first)
-      const name = (place: 0 | 1) => options.classNames?.[place] ?? String(place)
-      return summaries.map(([, score]) => (Number.isNaN(score) ? NO_ANSWER : name(score! >= least ? 1 : 0)))
+      return summaries.map(([, score]) =>
+        Number.isNaN(score) ? NO_ANSWER : className(score! >= least ? 1 : 0, options.classNames),
+      )
     },
   }
 }
