@@ -8,6 +8,7 @@ import {
   nodeLabel,
   operatorName,
   readsOf,
+  type Tensor,
   tensorDtype,
   type ValueType,
 } from '../../../ir/index.ts'
@@ -27,39 +28,66 @@ const HALF_OPERATORS = new Set(
  * Nodes of the main graph in float16, with casts where halves and floats meet: each value is cast at most once a way,
  * and keeps its name as float32 where a graph output or a float node reads it.
  */
-export function computeInHalf(model: Model, state: Conversion, types: ReadonlyMap<string, ValueType>): Graph {
-  const { graph } = model
+export function computeInHalf({ graph }: Model, state: Conversion, types: ReadonlyMap<string, ValueType>): Graph {
   const isFloat = (name: string) => tensorDtype(types.get(name)) === 'float32'
-  const overridable = new Set(graph.inputs.map((value) => value.name))
-  const constants = new Map([...graph.initializers].filter(([name]) => !overridable.has(name)))
-  const halfConstants = new Map<string, string>()
-  const initializers = new Map(graph.initializers)
+  const chosen = chooseNodes(graph, state, isFloat)
+  const nodes = withCasts(graph, chosen, state, isFloat)
+  state.applied += chosen.nodes.size
 
-  /** Puts the node's constants in as float16; false where one of them is beyond its range. */
+  const initializers = new Map(graph.initializers)
+  for (const half of chosen.constants.values()) initializers.set(half.name, half)
+  const read = new Set(nodes.flatMap((node) => [...readsOf(node)]))
+  for (const output of graph.outputs) read.add(output.name)
+  for (const [name, half] of chosen.constants) {
+    if (!read.has(name)) initializers.delete(name)
+    if (!read.has(half.name)) initializers.delete(half.name)
+  }
+  const made = new Set(nodes.flatMap((node) => node.outputs))
+  return {
+    ...graph,
+    nodes,
+    initializers,
+    valueInfos: new Map([...graph.valueInfos].filter(([name]) => made.has(name))),
+  }
+}
+
+interface Halves {
+  /** Those that compute in float16. */
+  readonly nodes: ReadonlySet<Node>
+  /** Their constants in float16, under names of their own, by the name of the float32 one. */
+  readonly constants: ReadonlyMap<string, Tensor>
+}
+
+function chooseNodes(graph: Graph, state: Conversion, isFloat: (name: string) => boolean): Halves {
+  const overridable = new Set(graph.inputs.map((value) => value.name))
+  const constants = new Map<string, Tensor>()
+  /** Takes the node's constants in as float16; false where one of them is beyond its range. */
   const constantsFit = (node: Node): boolean => {
     for (const name of node.inputs) {
-      const tensor = constants.get(name)
-      if (tensor?.dtype !== 'float32' || halfConstants.has(name)) continue
+      const tensor = overridable.has(name) ? undefined : graph.initializers.get(name)
+      if (tensor?.dtype !== 'float32' || constants.has(name)) continue
       const half = halved(tensor, nodeLabel(node), state)
       if (!half) return false
-      const stored = state.names.fresh(`${name}_float16`)
-      initializers.set(stored, { ...half, name: stored })
-      halfConstants.set(name, stored)
+      constants.set(name, { ...half, name: state.names.fresh(`${name}_float16`) })
     }
     return true
   }
-
-  const inHalf = new Set<Node>()
+  const nodes = new Set<Node>()
   for (const node of graph.nodes) {
     const reason = keptReason(node, state, isFloat)
-    if (reason === null && constantsFit(node)) inHalf.add(node)
+    if (reason === null && constantsFit(node)) nodes.add(node)
     else if (reason) state.refused.push({ node: nodeLabel(node), reason })
   }
+  return { nodes, constants }
+}
+
+/** All nodes in order, the chosen ones over halves, and the casts between. */
+function withCasts(graph: Graph, chosen: Halves, state: Conversion, isFloat: (name: string) => boolean): Node[] {
   const asFloat = new Set(graph.outputs.map((value) => value.name))
-  for (const node of graph.nodes) if (!inHalf.has(node)) for (const name of readsOf(node)) asFloat.add(name)
+  for (const node of graph.nodes) if (!chosen.nodes.has(node)) for (const name of readsOf(node)) asFloat.add(name)
 
   const nodes: Node[] = []
-  const halves = new Map(halfConstants)
+  const halves = new Map([...chosen.constants].map(([name, half]) => [name, half.name]))
   const cast = (from: string, to: string, dtype: 'float16' | 'float32') =>
     nodes.push(
       makeNode('Cast', [from], [to], {
@@ -77,7 +105,7 @@ export function computeInHalf(model: Model, state: Conversion, types: ReadonlyMa
     return half
   }
   for (const node of graph.nodes) {
-    if (!inHalf.has(node)) {
+    if (!chosen.nodes.has(node)) {
       nodes.push(node)
       continue
     }
@@ -89,22 +117,9 @@ export function computeInHalf(model: Model, state: Conversion, types: ReadonlyMa
       inputs,
       outputs: node.outputs.map((name) => (turned.includes(name) ? halves.get(name)! : name)),
     })
-    state.applied++
     for (const name of turned) if (asFloat.has(name)) cast(halves.get(name)!, name, 'float32')
   }
-  const read = new Set(nodes.flatMap((node) => [...readsOf(node)]))
-  for (const output of graph.outputs) read.add(output.name)
-  for (const [name, half] of halfConstants) {
-    if (!read.has(name)) initializers.delete(name)
-    if (!read.has(half)) initializers.delete(half)
-  }
-  const made = new Set(nodes.flatMap((node) => node.outputs))
-  return {
-    ...graph,
-    nodes,
-    initializers,
-    valueInfos: new Map([...graph.valueInfos].filter(([name]) => made.has(name))),
-  }
+  return nodes
 }
 
 /** Why a node keeps float32; '' where it has nothing to do with float32, null where it can be in float16. */
