@@ -1,6 +1,6 @@
 import type { Dataset } from '../data/index.ts'
 import { labelDoubts, marginDoubts } from '../evaluate/index.ts'
-import { machineOf } from '../recipe/index.ts'
+import { type Built, machineOf } from '../recipe/index.ts'
 import type { CandidateResult, OptimizationReport } from '../report/index.ts'
 import type { Choice } from './choose.ts'
 import { frontOf } from './front.ts'
@@ -23,18 +23,30 @@ export interface Findings {
 
 /** The report of a search, with the models and the recipes that make them. */
 export async function reportOn(findings: Findings): Promise<Optimized> {
+  const { bench, trials } = findings.pool
+  const chosen = trials.find((trial) => trial.built.spec.id === findings.choice.id)?.built ?? null
+  const { model, recipe } = chosen ?? bench.original
+  return {
+    model,
+    report: await reportFrom(findings, chosen),
+    recipe,
+    tensors: findings.tensors,
+    candidates: trials.map(({ built: { spec, model, recipe } }) => ({ id: spec.id, model, recipe })),
+  }
+}
+
+/** The report alone; `chosen` is null where the original is handed out. */
+async function reportFrom(findings: Findings, chosen: Built | null): Promise<OptimizationReport> {
   const { pool, options, choice, data } = findings
   const { bench, goal, trials } = pool
   const baseline = pool.baseline!
   const front = frontOf(trials.map(({ result }) => result).filter(usable))
   const candidates = trials.map(({ result }) => ({ ...result, onFront: front.has(result.id) }))
   const original = originalResult(bench.original, baseline)
-  const chosen = trials.find((trial) => trial.built.spec.id === choice.id)
-  const built = chosen?.built ?? bench.original
   const broken = chosen ? null : pool.originalBreaks
-  const dependence = chosen ? await bench.dependence(built) : null
+  const dependence = chosen ? await bench.dependence(chosen) : null
   const limits = limitsOf(goal, broken)
-  const report: OptimizationReport = {
+  return {
     kind: 'optimization',
     version: 1,
     sentence: sentenceOf(
@@ -73,7 +85,7 @@ export async function reportOn(findings: Findings): Promise<Optimized> {
       reason: chosen ? choice.reason : reasonWithLimits(goal, trials, choice.reason, broken),
     },
     proof: choice.proof,
-    profiles: { baseline: await bench.profile(bench.original), chosen: chosen ? await bench.profile(built) : null },
+    profiles: { baseline: await bench.profile(bench.original), chosen: chosen ? await bench.profile(chosen) : null },
     elapsed: findings.elapsed,
     ...(options.command ? { command: options.command } : {}),
     warnings: [
@@ -83,13 +95,6 @@ export async function reportOn(findings: Findings): Promise<Optimized> {
       ...(dependence ? [`${choice.id}: ${dependence}`] : []),
       ...bench.dataNotes,
     ],
-  }
-  return {
-    model: built.model,
-    report,
-    recipe: built.recipe,
-    tensors: findings.tensors,
-    candidates: trials.map(({ built: { spec, model, recipe } }) => ({ id: spec.id, model, recipe })),
   }
 }
 
