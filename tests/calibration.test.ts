@@ -127,6 +127,20 @@ test('extremes that are known already change no histogram, and values may be loo
   await session.close()
 })
 
+test('samples are the rows that could be read, however the ranges were found', async () => {
+  const simple = modelWith('g (float[N,4] x) => (float y) { y = Relu(x) }', {})
+  const session = await ortNode.open(simple)
+  const data = dataset(6, [4])
+  const holed: Dataset = {
+    ...data,
+    read: ({ indices = [0, 1, 2, 3, 4, 5], ...more } = {}) =>
+      data.read({ ...more, indices: indices.filter((row) => row !== 2) }),
+  }
+  for (const method of ['minmax', 'percentile'] as const)
+    expect(await calibrate(session, holed, { names: ['x', 'y'], method })).toMatchObject({ samples: 5, unseen: [] })
+  await session.close()
+})
+
 test('a value that is not finite, or that nobody makes, is left out with its reason', async () => {
   const broken = modelWith('g (float[N,4] x) => (float y) { y = Log(x) }', {})
   const session = await ortNode.open(broken)

@@ -68,50 +68,113 @@ async function observe(
   )
   const samples = options.samples ?? CALIBRATION_ROWS
   const indices = (options.indices ?? Array.from({ length: dataset.rows }, (_, i) => i)).slice(0, samples)
-  const most = rowsPerRun(session.inputs, dataset, options.batch ?? 8)
   const ports = new Set(session.inputs.map((port) => port.name))
   const inner = options.names.filter((name) => !ports.has(name))
+  const reading = { session, dataset, observers, indices, options }
 
-  let done = 0
-  const told = new Set<string>()
-  if (!withHistogram && session.extremes) {
-    const share = (options.byteBudget ?? BUDGET) / HELD
-    const { batch, groups } = await planRuns(session, dataset, { inner, indices, most, share })
-    const ranges = await extremesOf(session, dataset, { ...options, groups, indices, batch, observers })
-    for (const name of ranges) told.add(name)
-    done = indices.length
-  }
+  let read = 0
+  let told: ReadonlySet<string> = new Set()
+  if (!withHistogram && session.extremes) ({ read, told } = await takeExtremes(reading, inner))
   const left = inner.filter((name) => !told.has(name))
-  const { batch, groups } =
-    left.length > 0 || told.size === 0
-      ? await planRuns(session, dataset, {
-          inner: left,
-          indices,
-          most,
-          share: (options.byteBudget ?? BUDGET) / COPIES,
-        })
-      : { batch: most, groups: [] }
-  const read = () => dataset.read({ indices, batch })
-  // A group is a session of its own, so all rows go through one group before the next begins.
-  for (const [turn, group] of (groups.length > 0 || told.size > 0 ? groups : [[]]).entries()) {
-    done = 0
-    for await (const rows of read()) {
-      options.signal?.throwIfAborted()
+  if (left.length > 0 || told.size === 0) read = Math.max(read, await takeValues(reading, left, told.size === 0))
+  return reportsOf(observers, methods, read, await dataset.digest(), options)
+}
+
+/** The rows that are read, and what takes in their values. */
+interface Reading {
+  readonly session: Session
+  readonly dataset: Dataset
+  readonly observers: Map<string, RangeObserver>
+  readonly indices: readonly number[]
+  readonly options: CalibrateOptions
+}
+
+/** Takes in values as the runtime hands them out, with those of the inputs if these are still wanted; gives the rows read. */
+async function takeValues(reading: Reading, inner: readonly string[], inputs: boolean): Promise<number> {
+  const { session, observers } = reading
+  const { batch, groups } = await runsFor(reading, inner, COPIES)
+  let read = 0
+  for await (const { group, feeds, count, done } of rounds(reading, batch, groups, inputs)) {
+    const see = (fetched: Fetched) => {
+      for (const name of group) take(observers.get(name), fetched[name], count)
+    }
+    if (group.length > 0 && session.look) await session.look(feeds, group, see)
+    else if (group.length > 0) see(await session.run(feeds, group))
+    read = done
+  }
+  return read
+}
+
+/**
+ * Takes in ranges that the engine itself can tell; gives the rows read, and the names that are done with. A value that
+ * was not finite once is left to the other way, which counts.
+ */
+async function takeExtremes(
+  reading: Reading,
+  inner: readonly string[],
+): Promise<{ readonly read: number; readonly told: ReadonlySet<string> }> {
+  const { session, observers } = reading
+  const { batch, groups } = await runsFor(reading, inner, HELD)
+  const unsure = new Set<string>()
+  const seen = new Set<string>()
+  let read = 0
+  for await (const { group, feeds, count, done } of rounds(reading, batch, groups, true)) {
+    for (const [name, extremes] of (group.length > 0 && (await session.extremes?.(feeds, group))) || []) {
+      seen.add(name)
+      if (!extremes.finite || extremes.elements === 0) unsure.add(name)
+      else observers.get(name)?.note(extremes, count)
+    }
+    read = done
+  }
+  for (const name of unsure) observers.set(name, new RangeObserver(false))
+  return { read, told: new Set([...seen].filter((name) => !unsure.has(name))) }
+}
+
+/** How many rows share a run, and which values are fetched together, where each stands in memory `copies` times. */
+function runsFor({ session, dataset, indices, options }: Reading, inner: readonly string[], copies: number) {
+  const most = rowsPerRun(session.inputs, dataset, options.batch ?? 8)
+  return planRuns(session, dataset, { inner, indices, most, share: (options.byteBudget ?? BUDGET) / copies })
+}
+
+/**
+ * All rows, once for each group of inner values: a group is a session of its own, so all rows go through one before the
+ * next begins. The first time round the inputs are taken in where they are wanted, without any group if there is none.
+ */
+async function* rounds(
+  { session, dataset, observers, indices, options: { onRow, signal } }: Reading,
+  batch: number,
+  groups: readonly (readonly string[])[],
+  inputs: boolean,
+) {
+  const turns = groups.length === 0 && inputs ? [[]] : groups
+  for (const [turn, group] of turns.entries()) {
+    let done = 0
+    for await (const rows of dataset.read({ indices, batch })) {
+      signal?.throwIfAborted()
       const feeds = feedsOf(rows, session.inputs, dataset)
       const count = rows.indices.length
-      if (turn === 0 && told.size === 0)
+      if (turn === 0 && inputs)
         for (const [name, value] of Object.entries(feeds)) take(observers.get(name), value, count)
-      const see = (fetched: Fetched) => {
-        for (const name of group) take(observers.get(name), fetched[name], count)
-      }
-      if (group.length > 0 && session.look) await session.look(feeds, group, see)
-      else if (group.length > 0) see(await session.run(feeds, group))
       done += count
-      options.onRow?.(turn * indices.length + done, Math.max(1, groups.length) * indices.length)
+      yield { group, feeds, count, done }
+      onRow?.(turn * indices.length + done, turns.length * indices.length)
     }
   }
+}
 
-  const dataDigest = await dataset.digest()
+/** Takes in a value that was handed out. */
+export function take(observer: RangeObserver | undefined, value: TensorValue | undefined, rows: number): void {
+  if (value?.dtype !== 'float32' && value?.dtype !== 'float64') return
+  observer?.observe(value.data as Float32Array, rows)
+}
+
+function reportsOf(
+  observers: ReadonlyMap<string, RangeObserver>,
+  methods: readonly CalibrationMethod[],
+  samples: number,
+  dataDigest: string,
+  options: CalibrateOptions,
+): Partial<Record<CalibrationMethod, CalibrationReport>> {
   const unseen = [...observers].flatMap(([name, observer]) => {
     if (!observer.seen) return [{ name, reason: 'the runtime could not hand it out as floats, or no row made it' }]
     if (observer.notFinite > 0) return [{ name, reason: `${observer.notFinite} of its elements were not finite` }]
@@ -125,56 +188,7 @@ async function observe(
           missing.has(name) ? [] : [[name, { ...observer.range(method, options), elements: observer.elements }]],
         ),
       )
-      return [method, { kind: 'calibration', version: 1, method, samples: done, dataDigest, ranges, unseen }]
+      return [method, { kind: 'calibration', version: 1, method, samples, dataDigest, ranges, unseen }]
     }),
   )
-}
-
-/** Takes in a value that was handed out. */
-export function take(observer: RangeObserver | undefined, value: TensorValue | undefined, rows: number): void {
-  if (value?.dtype !== 'float32' && value?.dtype !== 'float64') return
-  observer?.observe(value.data as Float32Array, rows)
-}
-
-/**
- * Ranges that the engine itself can tell, from all rows; gives the names that are done with. A value that was not finite
- * once is left to the other way, which counts.
- */
-async function extremesOf(
-  session: Session,
-  dataset: Dataset,
-  {
-    groups,
-    indices,
-    batch,
-    observers,
-    onRow,
-    signal,
-  }: CalibrateOptions & {
-    readonly groups: readonly (readonly string[])[]
-    readonly indices: readonly number[]
-    readonly batch: number
-    readonly observers: Map<string, RangeObserver>
-  },
-): Promise<readonly string[]> {
-  const unsure = new Set<string>()
-  const seen = new Set<string>()
-  let done = 0
-  for (const [turn, group] of (groups.length > 0 ? groups : [[]]).entries())
-    for await (const rows of dataset.read({ indices, batch })) {
-      signal?.throwIfAborted()
-      const feeds = feedsOf(rows, session.inputs, dataset)
-      const count = rows.indices.length
-      if (turn === 0) for (const [name, value] of Object.entries(feeds)) take(observers.get(name), value, count)
-      const told = group.length > 0 ? await session.extremes?.(feeds, group) : null
-      for (const [name, extremes] of told ?? []) {
-        seen.add(name)
-        if (!extremes.finite || extremes.elements === 0) unsure.add(name)
-        else observers.get(name)?.note(extremes, count)
-      }
-      done += count
-      onRow?.(done, Math.max(1, groups.length) * indices.length)
-    }
-  for (const name of unsure) observers.set(name, new RangeObserver(false))
-  return [...seen].filter((name) => !unsure.has(name))
 }
