@@ -1,5 +1,5 @@
 import type { Dataset } from '../../data/index.ts'
-import { openIsolated, type Session } from '../../engine/index.ts'
+import type { Session } from '../../engine/index.ts'
 import {
   ATTACKS,
   type AttackName,
@@ -9,22 +9,18 @@ import {
   attackOne,
   type FooledRow,
   fooledRows,
-  leastOfClass1,
   type Norm,
-  oneScoreEach,
   pairedRobustness,
-  readRows,
   STANDARD,
   transferred,
 } from '../../evaluate/index.ts'
-import { type Model, operatorName } from '../../ir/index.ts'
-import { modelDigest } from '../../onnx/index.ts'
 import { UserError } from '../../platform/index.ts'
 import type { AttackReport } from '../../report/index.ts'
-import { answerOf, classesOf, gradientsOf, twoClassesOf } from '../evidence/class-gradient.ts'
+import { type Attacked, type AttackedOptions, openAttacked } from './attacked-model.ts'
 import { namedModel, type TestedModel } from './robustness.ts'
+import { validRange } from './valid-range.ts'
 
-export interface AttackOptions {
+export interface AttackOptions extends AttackedOptions {
   /** One attack, or AutoAttack's four (`standard`, which it is unless said). */
   readonly attack?: AttackName | 'standard'
   readonly norm?: Norm
@@ -34,11 +30,6 @@ export interface AttackOptions {
   readonly range?: readonly [number, number]
   /** A model that is attacked with the same budget; wrong rows of either are tried on the other. */
   readonly against?: TestedModel
-  readonly label?: string
-  readonly indices?: readonly number[]
-  readonly batch?: number
-  /** How a model is opened; in a process of its own unless said, so that a fault of the runtime is a message. */
-  readonly open?: (model: Model) => Promise<Session>
   readonly seed?: number
   /** How many of the rows that were turned the report names (none unless said); `onFooled` gets their values too. */
   readonly examples?: number
@@ -65,9 +56,9 @@ export async function attack(model: TestedModel, data: Dataset, options: AttackO
   const attacks = options.attack === undefined || options.attack === 'standard' ? STANDARD : [options.attack]
   const closing: Session[] = []
   try {
-    const own = await subjectOf(await namedModel(model, 0), data, options, closing)
+    const own = await openAttacked(await namedModel(model, 0), data, options, closing)
     const other =
-      options.against && (await subjectOf(await namedModel(options.against, 1), data, options, closing, own.least))
+      options.against && (await openAttacked(await namedModel(options.against, 1), data, options, closing, own.least))
     if (other && other.subject.rows.width !== own.subject.rows.width)
       throw new UserError('bad-argument', 'the two models take rows of different sizes', {
         where: other.path,
@@ -85,56 +76,32 @@ export async function attack(model: TestedModel, data: Dataset, options: AttackO
       ...(options.signal ? { signal: options.signal } : {}),
       onProgress: (part, share) => options.onProgress?.({ part: other ? `${path}: ${part}` : part, share }),
     })
-    const warnings = [...data.notes]
-    for (const { path, missing } of other ? [own, other] : [own]) {
-      if (missing === null) continue
-      if (attacks.every((name) => ATTACKS[name].loss !== null))
-        throw new UserError('unsupported', `"${path}" has no gradient for this attack: ${missing}`, {
-          where: path,
-          hint: '--attack square needs no gradient',
-        })
-      warnings.push(`${path} has no gradient: ${missing}`)
-    }
+    const warnings = [...data.notes, ...withoutGradient(other ? [own, other] : [own], attacks)]
     const first = await attackOne(own.subject, planFor(own.path))
     const second = other && (await attackOne(other.subject, planFor(other.path)))
-    const stands = second
-      ? [
-          await withTransfer(own.subject, first, second, other.path),
-          await withTransfer(other.subject, second, first, own.path),
-        ]
-      : [first]
+    const stand = other && second ? await withTransfer(own.subject, first, second, other.path) : first
+    const against = other && second && (await withTransfer(other.subject, second, first, own.path))
     const skipped = attacks.filter((name) => !(name in first.byAttack))
-    for (const name of skipped)
-      if (own.missing === null) warnings.push(`${name} needs four classes, and the model has fewer`)
+    if (own.missing === null)
+      for (const name of skipped) warnings.push(`${name} needs four classes, and the model has fewer`)
     const fooled = options.examples ? await fooledRows(own.subject, first, options.examples) : null
     if (fooled) options.onFooled?.(fooled)
-    const paired = stands[1] && pairedRobustness(stands[1].robust, stands[0]!.robust, ALPHA)
+    const paired = against && pairedRobustness(against.robust, stand.robust, ALPHA)
     return {
       kind: 'attack',
       version: 1,
       model: { path: own.path, digest: own.digest },
-      ...standOf(stands[0]!),
-      sentence: sentenceOf(stands[0]!, norm, eps),
+      ...standOf(stand),
+      sentence: sentenceOf(stand, norm, eps),
       attacks,
       norm,
       eps,
       range,
       rangeFrom: from,
       seed,
-      ...(other && stands[1] ? { against: { path: other.path, digest: other.digest, ...standOf(stands[1]) } } : {}),
+      ...(other && against ? { against: { path: other.path, digest: other.digest, ...standOf(against) } } : {}),
       ...(paired ? { paired } : {}),
-      ...(fooled
-        ? {
-            fooled: fooled.map(({ row, label, answer, attack: name, largest, length }) => ({
-              row,
-              label,
-              answer,
-              attack: name,
-              largest,
-              length,
-            })),
-          }
-        : {}),
+      ...(fooled ? { fooled: fooled.map(withoutValues) } : {}),
       warnings,
       data: { path: data.path, digest: await data.digest(), rows: own.subject.rows.labels.length },
     }
@@ -143,110 +110,32 @@ export async function attack(model: TestedModel, data: Dataset, options: AttackO
   }
 }
 
-interface Opened {
-  readonly path: string
-  readonly digest: string
-  readonly subject: AttackSubject
-  /** Why there is no gradient, or null. */
-  readonly missing: string | null
-  /** The least score that says class 1, of a model with one score a row. */
-  readonly least?: number
-}
-
-async function subjectOf(
-  { path, model }: { readonly path: string; readonly model: Model },
-  data: Dataset,
-  options: AttackOptions,
-  closing: Session[],
-  leastOfOther?: number,
-): Promise<Opened> {
-  const opening = options.open ?? openIsolated
-  const open = async (one: Model) => {
-    const session = await opening(one)
-    closing.push(session)
-    return session
-  }
-  const whole = await open(model)
-  const label = options.label ?? data.fields.find(({ role }) => role === 'label')?.name
-  if (label === undefined)
-    throw new UserError('bad-data', 'attacks need labels, and the data has none', {
-      where: data.path,
-      hint: 'name the field that holds the truth with --label',
-    })
-  const rows = await readRows(whole.inputs, data, {
-    label,
-    batch: options.batch ?? BATCH,
-    ...(options.indices ? { indices: options.indices } : {}),
-  })
-  const answer = answerOf(model, whole)
-  const scores = isBinary(rows.labels) ? await oneScoreEach(whole, answer, rows.plan, rows.width, rows.x) : null
-  const least = scores ? (leastOfOther ?? leastOfClass1(rows.labels, scores)) : null
-  const { answering, output, logits, bare } =
-    least === null ? classesOf(model, answer) : twoClassesOf(model, answer, least)
-  const session = answering === model ? whole : await open(answering)
-  const forward = logits === output ? session : await open(bare)
-  const gradients = gradientsOf(bare, logits, rows.plan.input, opening)
-  const missing = 'missing' in gradients ? gradients.missing : null
-  const rounds = model.graph.nodes.some((node) => ROUNDING.test(operatorName(node)))
-  return {
-    path,
-    digest: modelDigest(model),
-    missing,
-    ...(least === null ? {} : { least }),
-    subject: {
-      session,
-      output,
-      forward,
-      logits,
-      openGradient: 'missing' in gradients ? null : gradients.open,
-      gradient: missing !== null ? 'none' : rounds ? 'straight-through' : 'exact',
-      rows,
-    },
-  }
-}
-
-const isBinary = (labels: Int32Array) => labels.every((label) => label <= 1)
-
-/** Rows in one run. */
-const BATCH = 256
-
-const ROUNDING = /QuantizeLinear$|^QLinear|^(Round|Floor|Ceil)$|Integer$/
-
 /**
- * The values that are valid, as they were given. Rows are float32, and so must the limits be that they are held to: a
- * value that is cut to 0.3 is stored as 0.30000001, and would count as beyond 0.3.
+ * What is to be said of models that no attack can follow the gradient of.
+ *
+ * @throws UserError where every attack asked for would have to.
  */
-function validRange(
-  { rows }: AttackSubject,
-  data: Dataset,
-  given: readonly [number, number] | undefined,
-): { range: readonly [number, number]; from: AttackReport['rangeFrom'] } {
-  const [low, high] = rows.extent
-  const declared = data.domains[rows.plan.input]
-  const range = given ?? declared ?? (low >= 0 && high <= 1 ? ([0, 1] as const) : undefined)
-  if (!range)
-    throw new UserError('bad-data', `rows go from ${shortest(low)} to ${shortest(high)}: what values are valid?`, {
-      where: data.path,
-      hint: `give --range LOW,HIGH, or "domains": {"${rows.plan.input}": [LOW, HIGH]} in dataset.json`,
-    })
-  if (low < Math.fround(range[0]) || high > Math.fround(range[1]))
-    throw new UserError(
-      'bad-data',
-      `rows go from ${shortest(low)} to ${shortest(high)}, beyond the valid range [${range.join(', ')}]`,
-      {
-        where: data.path,
-        hint: 'give the range that the rows really have with --range LOW,HIGH',
-      },
-    )
-  return { range, from: given ? 'option' : declared ? 'data set' : 'rows' }
+function withoutGradient(models: readonly Attacked[], attacks: readonly AttackName[]): readonly string[] {
+  return models.flatMap(({ path, missing }) => {
+    if (missing === null) return []
+    if (attacks.every((name) => ATTACKS[name].loss !== null))
+      throw new UserError('unsupported', `"${path}" has no gradient for this attack: ${missing}`, {
+        where: path,
+        hint: '--attack square needs no gradient',
+      })
+    return [`${path} has no gradient: ${missing}`]
+  })
 }
 
-/** The fewest digits that a float32 is read back from. */
-function shortest(value: number): string {
-  for (let digits = 1; digits < 9; digits++)
-    if (Math.fround(Number(value.toPrecision(digits))) === value) return String(Number(value.toPrecision(digits)))
-  return String(Number(value.toPrecision(9)))
-}
+/** A turned row as the report names it: values are for pictures. */
+const withoutValues = ({ row, label, answer, attack: name, largest, length }: FooledRow) => ({
+  row,
+  label,
+  answer,
+  attack: name,
+  largest,
+  length,
+})
 
 /** Wrong rows of the other model are tried on this one, and count. */
 async function withTransfer(

@@ -1,0 +1,93 @@
+import type { Dataset } from '../../data/index.ts'
+import { openIsolated, type Session } from '../../engine/index.ts'
+import { type AttackSubject, leastOfClass1, oneScoreEach, readRows } from '../../evaluate/index.ts'
+import { type Model, operatorName } from '../../ir/index.ts'
+import { modelDigest } from '../../onnx/index.ts'
+import { UserError } from '../../platform/index.ts'
+import { answerOf, classesOf, gradientsOf, twoClassesOf } from '../evidence/class-gradient.ts'
+
+export interface AttackedOptions {
+  /** The field that holds the truth; the data set's own label unless said. */
+  readonly label?: string
+  readonly indices?: readonly number[]
+  /** Rows in one run; 256 unless said. */
+  readonly batch?: number
+  /** How a model is opened; in a process of its own unless said, so that a fault of the runtime is a message. */
+  readonly open?: (model: Model) => Promise<Session>
+}
+
+/** A model that is attacked, with what the report says of it. */
+export interface Attacked {
+  readonly path: string
+  readonly digest: string
+  readonly subject: AttackSubject
+  /** Why there is no gradient, or null. */
+  readonly missing: string | null
+  /** The least score that says class 1, of a model with one score a row. */
+  readonly least?: number
+}
+
+/**
+ * Opens what attacks ask of a model: its answers, its logits, their gradient, and the rows. All sessions go into
+ * `closing`. `leastOfOther`: where class 1 begins in the scores of the model beside it.
+ *
+ * @throws UserError for data without labels, and for models that are no classifiers of float32 rows.
+ */
+export async function openAttacked(
+  { path, model }: { readonly path: string; readonly model: Model },
+  data: Dataset,
+  options: AttackedOptions,
+  closing: Session[],
+  leastOfOther?: number,
+): Promise<Attacked> {
+  const opening = options.open ?? openIsolated
+  const open = async (one: Model) => {
+    const session = await opening(one)
+    closing.push(session)
+    return session
+  }
+  const whole = await open(model)
+  const label = options.label ?? data.fields.find(({ role }) => role === 'label')?.name
+  if (label === undefined)
+    throw new UserError('bad-data', 'attacks need labels, and the data has none', {
+      where: data.path,
+      hint: 'name the field that holds the truth with --label',
+    })
+  const rows = await readRows(whole.inputs, data, {
+    label,
+    batch: options.batch ?? BATCH,
+    ...(options.indices ? { indices: options.indices } : {}),
+  })
+  const answer = answerOf(model, whole)
+  const scores = isBinary(rows.labels) ? await oneScoreEach(whole, answer, rows.plan, rows.width, rows.x) : null
+  const least = scores ? (leastOfOther ?? leastOfClass1(rows.labels, scores)) : null
+  const { answering, output, logits, bare } =
+    least === null ? classesOf(model, answer) : twoClassesOf(model, answer, least)
+  const session = answering === model ? whole : await open(answering)
+  const forward = logits === output ? session : await open(bare)
+  const gradients = gradientsOf(bare, logits, rows.plan.input, opening)
+  const missing = 'missing' in gradients ? gradients.missing : null
+  const rounds = model.graph.nodes.some((node) => ROUNDING.test(operatorName(node)))
+  return {
+    path,
+    digest: modelDigest(model),
+    missing,
+    ...(least === null ? {} : { least }),
+    subject: {
+      session,
+      output,
+      forward,
+      logits,
+      openGradient: 'missing' in gradients ? null : gradients.open,
+      gradient: missing !== null ? 'none' : rounds ? 'straight-through' : 'exact',
+      rows,
+    },
+  }
+}
+
+const isBinary = (labels: Int32Array) => labels.every((label) => label <= 1)
+
+/** Rows in one run. */
+const BATCH = 256
+
+const ROUNDING = /QuantizeLinear$|^QLinear|^(Round|Floor|Ceil)$|Integer$/
