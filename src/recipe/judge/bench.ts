@@ -1,19 +1,10 @@
-import {
-  allowedCores,
-  type Feeds,
-  type IsolatedSession,
-  machine,
-  type PortValue,
-  type Stall,
-} from '../../engine/index.ts'
+import { type Feeds, type IsolatedSession, machine, type PortValue, type Stall } from '../../engine/index.ts'
 import {
   costsOf,
   DEFAULT_PRICES,
   distributionOf,
-  estimateEnergy,
   type LatencyOptions,
   type LatencySubject,
-  measureEnergy,
   measureLatency,
   measureServer,
   measureSweep,
@@ -25,12 +16,14 @@ import {
   stoppingBound,
 } from '../../evaluate/index.ts'
 import type { Model } from '../../ir/index.ts'
-import { checkChoice, readEnergy, UserError } from '../../platform/index.ts'
+import { checkChoice, UserError } from '../../platform/index.ts'
 import type { LatencyOf, LatencyReport, SweepPoint, Target } from '../../report/index.ts'
 import { type RunsOn, runsOn } from '../runs-on.ts'
 import { benchDecoder } from './bench-decoder.ts'
+import { benchExtras } from './bench-extras.ts'
 import { type BenchInputs, type BenchInputsOptions, benchInputs, rowsOfShapes } from './bench-inputs.ts'
 import { type Fit, jointly } from './own-inputs.ts'
+import { pinning } from './pinning.ts'
 
 export interface BenchOptions extends Omit<LatencyOptions, 'onProgress' | 'rows'>, BenchInputsOptions {
   /** Which runtime runs the models: that of browsers for `web`, else this machine's. */
@@ -84,45 +77,22 @@ export async function bench(
   options: BenchOptions = {},
 ): Promise<LatencyReport> {
   const models = given.map(labelled)
-  const { scenario = 'single-stream', threads = 1, seed = 0, maxSeconds = 10, signal, onProgress } = options
+  const { scenario = 'single-stream', threads = 1, seed = 0 } = options
   if (models.length === 0) throw new UserError('bad-argument', 'There is no model to time.')
   checkChoice('scenario', scenario, Object.keys(SCENARIOS))
-  const place = stalling(
-    fittedPlace(await runsOn(options.target ?? 'native', options.browser), options.fit),
-    options.stall,
-  )
+  const place = await placeOf(options)
   const inputs = await inputsFor(models, place, options)
-  const queryRows = inputs.asked ?? SCENARIOS[scenario].queryRows
+  const query = queryOf(inputs, scenario, models[0]!.label)
   const pins = pinning(place, threads, options.pin ?? true)
-  const open = (subject: LatencySubject, count = threads, instance = 0) =>
+  const open: OpenSubject = (subject, count = threads, instance = 0) =>
     pins.open(subject.model, { ...sessionOptions(options), threads: count }, instance)
 
-  const query = queryOf(inputs, scenario, queryRows)
-  const { feeds, rows } = query
-  if (inputs.asked !== undefined && rows !== inputs.asked)
-    throw new UserError('bad-argument', `the first model does not take ${inputs.asked} rows at once`, {
-      where: models[0]!.label,
-      hint: `it takes ${[...inputs.byRows.keys()].join(', ')}; data with too few rows also limits it`,
-    })
-  const { report, samples } =
-    scenario === 'server'
-      ? await measureServer(models, feeds, {
-          threads,
-          maxSeconds,
-          seed,
-          rows,
-          open,
-          qps: options.qps,
-          maxP99Ms: options.maxP99Ms,
-          ...(signal ? { signal } : {}),
-          ...(onProgress ? { onProgress } : {}),
-        })
-      : await measureQueries(models, query, scenario, { ...options, maxSeconds }, open)
+  const { report, samples } = await measureScenario(models, query, options, open)
   const prices = options.prices ?? DEFAULT_PRICES
   const extras =
     options.open || options.browser
       ? null
-      : await extrasOf(models, report.models, feeds, rows, { open, prices, threads })
+      : await benchExtras(models, report.models, query.feeds, query.rows, { open, prices, threads })
   const measured = report.models.map((model, i) => ({
     ...model,
     ...(samples[i]!.length > 0 ? { ...tailOf(samples[i]!, scenario), ...extras?.[i] } : {}),
@@ -132,25 +102,25 @@ export async function bench(
         open,
         feeds: new Map([...inputs.byRows].filter(([count]) => SWEPT.includes(count) || count === inputs.base)),
         cores: pins.available.length,
-        seconds: maxSeconds,
+        seconds: secondsOf(options),
         maxP99Ms: options.maxP99Ms,
-        signal,
-        ...(onProgress ? { onProgress } : {}),
+        signal: options.signal,
+        ...(options.onProgress ? { onProgress: options.onProgress } : {}),
       })
     : null
   const decoding = await benchDecoder(models, inputs.ports, {
     ...sessionOptions(options),
     threads,
-    maxSeconds,
+    maxSeconds: secondsOf(options),
     open: options.open ?? place.open,
-    ...(signal ? { signal } : {}),
+    ...(options.signal ? { signal: options.signal } : {}),
   })
   return {
     ...report,
     ...(decoding ? { decoding } : {}),
     scenario,
-    batch: rows,
-    queryRows: rows * query.runs,
+    batch: query.rows,
+    queryRows: query.rows * query.runs,
     models: measured,
     cores: pins.cores(),
     seed,
@@ -172,6 +142,13 @@ export async function bench(
   }
 }
 
+/** Where the models run: each takes its own inputs, or is stalled on purpose, if the options say so. */
+async function placeOf({ target = 'native', browser, fit, stall }: BenchOptions): Promise<RunsOn> {
+  return stalling(fittedPlace(await runsOn(target, browser), fit), stall)
+}
+
+const secondsOf = ({ maxSeconds = 10 }: BenchOptions): number => maxSeconds
+
 /** What one query brings. */
 interface Query {
   readonly feeds: Feeds
@@ -181,13 +158,41 @@ interface Query {
   readonly runs: number
 }
 
-function queryOf({ byRows, base }: BenchInputs, scenario: Scenario, queryRows: number): Query {
+/** @throws UserError where the options ask for rows that the model of this name does not take together. */
+function queryOf({ byRows, base, asked }: AskedInputs, scenario: Scenario, label: string): Query {
+  const queryRows = asked ?? SCENARIOS[scenario].queryRows
   const rows = byRows.has(queryRows) ? queryRows : base
+  if (asked !== undefined && rows !== asked)
+    throw new UserError('bad-argument', `the first model does not take ${asked} rows at once`, {
+      where: label,
+      hint: `it takes ${[...byRows.keys()].join(', ')}; data with too few rows also limits it`,
+    })
   const runs = scenario === 'multi-stream' ? Math.max(1, Math.round(queryRows / rows)) : 1
   return { feeds: byRows.get(rows)!, rows, runs }
 }
 
-type OpenSubject = (subject: LatencySubject) => Promise<IsolatedSession>
+/**
+ * Opens a model, with the threads of the options unless said. `instance` counts those that run side by side: each has
+ * cores of its own.
+ */
+type OpenSubject = (subject: LatencySubject, threads?: number, instance?: number) => Promise<IsolatedSession>
+
+/** The scenario's own load on all models. */
+function measureScenario(models: readonly LatencySubject[], query: Query, options: BenchOptions, open: OpenSubject) {
+  const { scenario = 'single-stream', threads = 1, seed = 0, signal, onProgress } = options
+  if (scenario !== 'server') return measureQueries(models, query, scenario, options, open)
+  return measureServer(models, query.feeds, {
+    threads,
+    maxSeconds: secondsOf(options),
+    seed,
+    rows: query.rows,
+    open,
+    qps: options.qps,
+    maxP99Ms: options.maxP99Ms,
+    ...(signal ? { signal } : {}),
+    ...(onProgress ? { onProgress } : {}),
+  })
+}
 
 /** Queries one after the other, or as many as fit. */
 function measureQueries(
@@ -199,6 +204,7 @@ function measureQueries(
 ) {
   return measureLatency(models, feeds, {
     ...options,
+    maxSeconds: secondsOf(options),
     minRuns: options.minRuns ?? leastQueries(scenario, rows),
     rows: rows * runs,
     open: options.open ?? (async (model) => queriesOf(await open({ label: '', model }), runs)),
@@ -225,15 +231,18 @@ const fittedPlace = (place: RunsOn, fit: Fit | undefined): RunsOn =>
 const stalling = (place: RunsOn, stall: Stall | undefined): RunsOn =>
   stall ? { ...place, open: (model, options, placement) => place.open(model, options, { ...placement, stall }) } : place
 
-/**
- * What the first model runs on; all of them, where each takes its own out of it. `asked` are the rows of one run that
- * the options name, if they do.
- */
+interface AskedInputs extends BenchInputs {
+  readonly ports: readonly PortValue[]
+  /** Rows of one run that the options name, if they do. */
+  readonly asked: number | undefined
+}
+
+/** What the first model runs on; all of them, where each takes its own out of it. */
 async function inputsFor(
   models: readonly LatencySubject[],
   place: RunsOn,
   options: BenchOptions,
-): Promise<BenchInputs & { readonly ports: readonly PortValue[]; readonly asked: number | undefined }> {
+): Promise<AskedInputs> {
   const opened: IsolatedSession[] = []
   for (const { model } of options.fit ? models : models.slice(0, 1))
     opened.push(await (options.open ?? place.open)(model, sessionOptions(options)))
@@ -257,65 +266,6 @@ function askedRows(ports: readonly PortValue[], { batch, shapes }: BenchOptions)
     })
   return batch ?? shaped
 }
-
-/** Which cores processes run on: the last ones, since the first ones serve the system's interrupts. */
-function pinning(place: RunsOn, threads: number, wanted: boolean) {
-  const available = allowedCores()
-  const reasons = new Set<string>()
-  const coresOf = (count: number, instance: number) => {
-    const end = available.length - instance * count
-    return wanted && end - count >= 0 ? available.slice(end - count, end) : undefined
-  }
-  if (wanted && threads > available.length)
-    reasons.add(`${threads} threads are more than the ${available.length} cores that may be used`)
-  return {
-    available,
-    async open(model: LatencySubject['model'], options: LatencyOptions, instance: number): Promise<IsolatedSession> {
-      const cores = coresOf(options.threads ?? 1, instance)
-      const session = await place.open(model, options, cores ? { cores } : {})
-      if (session.unpinned !== null) reasons.add(session.unpinned)
-      return session
-    },
-    cores: () => (reasons.size > 0 ? null : (coresOf(threads, 0) ?? null)),
-    warnings: () => [...reasons].map((reason) => `processes were not bound to cores: ${reason}`),
-  }
-}
-
-/** What takes a process of its own after the timing: allocations, and energy where a counter can be read. */
-async function extrasOf(
-  subjects: readonly LatencySubject[],
-  measured: readonly LatencyOf[],
-  feeds: Feeds,
-  rows: number,
-  { open, prices, threads }: { readonly open: OpenSubject; readonly prices: PriceTable; readonly threads: number },
-): Promise<readonly Pick<LatencyOf, 'allocations' | 'energy'>[]> {
-  const counter = readEnergy()
-  const sessions: IsolatedSession[] = []
-  try {
-    for (const subject of subjects) sessions.push(await open(subject))
-    const energy = 'reason' in counter ? counter : await measureEnergy(sessions, feeds, rows)
-    const found: Pick<LatencyOf, 'allocations' | 'energy'>[] = []
-    for (const [i, session] of sessions.entries()) {
-      await session.timeRuns(feeds, 1, 2)
-      const msOfRun = (await session.timeRuns(feeds, 1))[0]! / 1e6
-      const runs = Math.max(2, Math.min(50, Math.round(500 / msOfRun)))
-      found.push({
-        allocations: await session.allocations(feeds, runs),
-        energy:
-          'reason' in energy
-            ? estimateEnergy(secondsPerAnswer(measured[i]!, msOfRun, rows), threads, prices, energy.reason)
-            : energy[i]!,
-      })
-    }
-    return found
-  } finally {
-    for (const session of sessions) await session.close()
-  }
-}
-
-/** Busy seconds: under a load with pauses the throughput says nothing of them. */
-const secondsPerAnswer = (model: LatencyOf, msOfRun: number, rows: number) =>
-  model.load ? msOfRun / 1000 / rows : 1 / model.throughput
 
 const rehearsed = (stall: Stall | undefined): readonly string[] =>
   stall
