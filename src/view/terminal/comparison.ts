@@ -7,12 +7,12 @@ import { paint, type Style, textTable, verdictWord, wrap } from './table.ts'
 /** Rows that changed, of those that a report holds, that fit a screen. */
 const MOST_FLIPS = 8
 
+/** The verdict first, why, the figures behind it, and the groups and rows that changed. */
 export function comparison(report: ComparisonReport, style: Style): string {
-  const { nonInferiority, agreement, flipRates, errorRatio, mined, classes = [], gaps = [], gate, story = [] } = report
+  const { mined, classes = [], gaps = [], gate, story = [] } = report
   const words = gate
     ? [`${verdictWord(verdictOfAll(report), null, style)}  ${paint('bold', gateSentence(gate), style)}`]
     : []
-  const wanted = rowsWanted(report)
   return [
     ...words,
     `${verdictWord(report.verdict, report.grade, style)}  ${paint('bold', report.sentence, style)}`,
@@ -20,6 +20,29 @@ export function comparison(report: ComparisonReport, style: Style): string {
     '',
     ...story.map((paragraph) => wrap(paragraph, style.width).join('\n')),
     '',
+    ...figures(report),
+    ...(report.slices.length > 0 ? ['', sliceTable('slice', report.slices, style)] : []),
+    ...(classes.length > 0 && classes.length <= 20 && !repeats(classes, report.slices)
+      ? ['', sliceTable('class', classes, style)]
+      : []),
+    ...(mined && mined.slices.length > 0 ? ['', minedTable(mined.slices, style)] : []),
+    ...section(
+      'gaps between groups',
+      gaps.map(
+        (gap) =>
+          `${gap.field}: ${metricValue(gap.base)} → ${metricValue(gap.candidate)}, change ${signed(gap.change)} (${signed(gap.ci[0])} to ${signed(gap.ci[1])})`,
+      ),
+    ),
+    ...flippedRows(report, style),
+    ...section('warnings', report.warnings),
+  ].join('\n')
+}
+
+/** The metric, what changed in which direction, and how far it may have fallen: a line each, where it was measured. */
+function figures(report: ComparisonReport): readonly string[] {
+  const { nonInferiority, agreement, nextTokens, flipRates, discordant, errorRatio } = report
+  const wanted = rowsWanted(report)
+  return [
     ...(report.base.value === null && report.candidate.value === null
       ? []
       : [
@@ -29,10 +52,8 @@ export function comparison(report: ComparisonReport, style: Style): string {
       ? [
           `answers lost: ${count(flipRates.negative.count)} (at most ${percent(flipRates.negative.upperBound, 2)}), gained: ${count(flipRates.positive.count)}`,
         ]
-      : report.discordant
-        ? [
-            `right only before: ${count(report.discordant.baseOnly)}, only after: ${count(report.discordant.candidateOnly)}`,
-          ]
+      : discordant
+        ? [`right only before: ${count(discordant.baseOnly)}, only after: ${count(discordant.candidateOnly)}`]
         : []),
     ...(errorRatio?.ratio !== null && errorRatio?.ratio !== undefined
       ? [
@@ -45,50 +66,11 @@ export function comparison(report: ComparisonReport, style: Style): string {
         ]
       : []),
     ...(agreement ? [`same top answer: ${percent(agreement.rate, 2)}`] : []),
-    ...(report.nextTokens
-      ? [
-          `same most likely next token: ${percent(report.nextTokens.rate, 2)} of ${count(report.nextTokens.places)} places`,
-        ]
+    ...(nextTokens
+      ? [`same most likely next token: ${percent(nextTokens.rate, 2)} of ${count(nextTokens.places)} places`]
       : []),
     ...(wanted === null ? [] : [`about ${wanted} would settle it`]),
-    ...(report.slices.length > 0 ? ['', sliceTable('slice', report.slices, style)] : []),
-    ...(classes.length > 0 && classes.length <= 20 && !repeats(classes, report.slices)
-      ? ['', sliceTable('class', classes, style)]
-      : []),
-    ...(mined && mined.slices.length > 0
-      ? [
-          '',
-          textTable(
-            [
-              { head: 'hidden group' },
-              { head: 'fresh rows', right: true },
-              { head: 'before', right: true },
-              { head: 'after', right: true },
-              { head: 'p', right: true },
-              { head: 'verdict' },
-            ],
-            mined.slices.map((slice) => [
-              slice.name,
-              count(slice.n),
-              metricValue(slice.base),
-              metricValue(slice.candidate),
-              slice.adjustedP.toPrecision(2),
-              slice.verdict,
-            ]),
-            style,
-          ),
-        ]
-      : []),
-    ...section(
-      'gaps between groups',
-      gaps.map(
-        (gap) =>
-          `${gap.field}: ${metricValue(gap.base)} → ${metricValue(gap.candidate)}, change ${signed(gap.change)} (${signed(gap.ci[0])} to ${signed(gap.ci[1])})`,
-      ),
-    ),
-    ...flippedRows(report, style),
-    ...section('warnings', report.warnings),
-  ].join('\n')
+  ]
 }
 
 function gateTable(checks: readonly GateCheck[], style: Style): string {
@@ -119,6 +101,28 @@ function sliceTable(what: string, slices: readonly SliceResult[], style: Style):
       metricValue(slice.base),
       metricValue(slice.candidate),
       slice.lowerBound === null ? '–' : signed(slice.lowerBound),
+      slice.verdict,
+    ]),
+    style,
+  )
+}
+
+function minedTable(slices: NonNullable<ComparisonReport['mined']>['slices'], style: Style): string {
+  return textTable(
+    [
+      { head: 'hidden group' },
+      { head: 'fresh rows', right: true },
+      { head: 'before', right: true },
+      { head: 'after', right: true },
+      { head: 'p', right: true },
+      { head: 'verdict' },
+    ],
+    slices.map((slice) => [
+      slice.name,
+      count(slice.n),
+      metricValue(slice.base),
+      metricValue(slice.candidate),
+      slice.adjustedP.toPrecision(2),
       slice.verdict,
     ]),
     style,

@@ -37,45 +37,18 @@ function decoding({ decoding: phases }: LatencyReport, style: Style): readonly s
   ]
 }
 
+/** How fast the models are and how sure that is, the settings that give most, what they cost. */
 export function latency(report: LatencyReport, style: Style): string {
-  const { costs } = report
-  const energy = energyLines(report)
   return [
     paint('bold', SCENARIO_WORDS[report.scenario] ?? report.scenario, style),
     `${report.scenario}, ${plural(report.threads, 'thread')}${report.cores ? ` on core ${report.cores.join(', ')}` : ''}, batch ${report.batch}${report.queryRows !== undefined && report.queryRows !== report.batch ? `, ${report.queryRows} rows a query` : ''}, ${report.cpu}, ${report.runtime}`,
     '',
-    textTable(
-      [
-        { head: 'model' },
-        ...['p50', 'p90', 'p99', 'rows/s', 'load', 'first', 'memory'].map((head) => ({ head, right: true })),
-      ],
-      report.models.map((model) => [
-        fileName(model.path),
-        ms(model.p50Ms),
-        ms(model.p90Ms),
-        ms(model.p99Ms),
-        rate(model.throughput),
-        ms(model.loadMs),
-        ms(model.firstMs),
-        bytes(model.peakRssBytes),
-      ]),
-      style,
-    ),
+    modelTable(report, style),
     ...whole(
       'under load',
       report.models.flatMap((model) => (model.load ? [loadLine(model)] : [])),
     ),
-    ...whole(
-      'how sure',
-      report.models.flatMap(({ path, percentiles, bound }) => {
-        const aimed = percentiles?.find((entry) => entry.percentile === bound?.percentile)
-        if (!bound || !aimed) return []
-        const [low, high] = aimed.ci
-        const within = `p${aimed.percentile * 100} ${ms(aimed.ms)}, 95 % interval ${low === null ? '?' : ms(low)} to ${high === null ? '?' : ms(high)}`
-        const vouched = bound.ms === null ? '' : `; at 99 % confidence under ${ms(bound.ms)}`
-        return [`${fileName(path)}: ${within}${vouched} (${plural(bound.queries, 'query', 'queries')})`]
-      }),
-    ),
+    ...whole('how sure', report.models.flatMap(boundLine)),
     ...whole(
       'ratios',
       report.ratios.map(
@@ -95,27 +68,60 @@ export function latency(report: LatencyReport, style: Style): string {
           : [],
       ),
     ),
-    ...(costs && costs.perMillion.length > 0
-      ? [
-          '',
-          textTable(
-            [
-              { head: `cost of a million (${costs.currency})` },
-              ...report.models.map(({ path }) => ({ head: fileName(path), right: true })),
-            ],
-            costs.machines.map((machine) => [
-              `${machine.name} (${machine.perHour} an hour, ${machine.asOf})`,
-              ...report.models.map(({ path }) => priceText(costs, path, machine.name)),
-            ]),
-            style,
-          ),
-          paint('dim', `if ${costs.assumes}`, style),
-        ]
-      : []),
+    ...costTable(report, style),
     ...whole('break-even', breakEvenLines(report)),
-    ...whole('energy', energy),
+    ...whole('energy', energyLines(report)),
     ...whole('warnings', report.warnings),
   ].join('\n')
+}
+
+function modelTable({ models }: LatencyReport, style: Style): string {
+  return textTable(
+    [
+      { head: 'model' },
+      ...['p50', 'p90', 'p99', 'rows/s', 'load', 'first', 'memory'].map((head) => ({ head, right: true })),
+    ],
+    models.map((model) => [
+      fileName(model.path),
+      ms(model.p50Ms),
+      ms(model.p90Ms),
+      ms(model.p99Ms),
+      rate(model.throughput),
+      ms(model.loadMs),
+      ms(model.firstMs),
+      bytes(model.peakRssBytes),
+    ]),
+    style,
+  )
+}
+
+/** The percentile that the scenario is judged by, and what can be vouched for. */
+function boundLine({ path, percentiles, bound }: LatencyReport['models'][number]): readonly string[] {
+  const aimed = percentiles?.find((entry) => entry.percentile === bound?.percentile)
+  if (!bound || !aimed) return []
+  const [low, high] = aimed.ci
+  const within = `p${aimed.percentile * 100} ${ms(aimed.ms)}, 95 % interval ${low === null ? '?' : ms(low)} to ${high === null ? '?' : ms(high)}`
+  const vouched = bound.ms === null ? '' : `; at 99 % confidence under ${ms(bound.ms)}`
+  return [`${fileName(path)}: ${within}${vouched} (${plural(bound.queries, 'query', 'queries')})`]
+}
+
+function costTable({ costs, models }: LatencyReport, style: Style): readonly string[] {
+  if (!costs || costs.perMillion.length === 0) return []
+  return [
+    '',
+    textTable(
+      [
+        { head: `cost of a million (${costs.currency})` },
+        ...models.map(({ path }) => ({ head: fileName(path), right: true })),
+      ],
+      costs.machines.map((machine) => [
+        `${machine.name} (${machine.perHour} an hour, ${machine.asOf})`,
+        ...models.map(({ path }) => priceText(costs, path, machine.name)),
+      ]),
+      style,
+    ),
+    paint('dim', `if ${costs.assumes}`, style),
+  ]
 }
 
 const rate = (perSecond: number) => (perSecond >= 10 ? count(Math.round(perSecond)) : perSecond.toPrecision(2))
