@@ -153,16 +153,7 @@ export function parsePreprocessing(given: Readonly<Record<string, unknown>>, bas
   const scale = given.scale ?? base.scale
   if (typeof scale !== 'number' || !Number.isFinite(scale))
     throw fail('scale', 'a number, for example 0.00392156862745098')
-  const letterbox = given.letterbox as { size?: unknown; pad?: unknown; align?: unknown } | undefined
-  if (letterbox !== undefined && (typeof letterbox !== 'object' || letterbox === null))
-    throw fail('letterbox', 'an object like {"size": [416, 416], "pad": 114}')
-  if (letterbox && given.resize !== undefined)
-    throw fail('letterbox', 'left out where there is a "resize", or the other way round')
-  const pad = letterbox?.pad ?? 114
-  if (letterbox && !(Number.isInteger(pad) && (pad as number) >= 0 && (pad as number) <= 255))
-    throw fail('letterbox.pad', 'a pixel value from 0 to 255')
-  const align = letterbox?.align ?? 'center'
-  if (align !== 'center' && align !== 'top-left') throw fail('letterbox.align', 'center or top-left')
+  const letterbox = letterboxOf(given, size, fail)
   const { resize: inferred, ...rest } = base
   const resize =
     given.resize === undefined
@@ -175,7 +166,7 @@ export function parsePreprocessing(given: Readonly<Record<string, unknown>>, bas
   return {
     ...rest,
     ...(resize === undefined ? {} : { resize }),
-    ...(letterbox ? { letterbox: { size: size('letterbox.size', letterbox.size), pad: pad as number, align } } : {}),
+    ...(letterbox ? { letterbox } : {}),
     ...(given.crop === undefined ? {} : { crop: size('crop', given.crop) }),
     kernel: one('kernel', KERNELS, base.kernel),
     antialias: one('antialias', [true, false], base.antialias),
@@ -186,4 +177,23 @@ export function parsePreprocessing(given: Readonly<Record<string, unknown>>, bas
     layout: one('layout', ['nchw', 'nhwc'] as const, base.layout),
     dtype: one('dtype', ['float32', 'uint8'] as const, base.dtype as 'float32' | 'uint8'),
   } satisfies Preprocessing
+}
+
+/** What `letterbox` says, undefined where nothing. `size` reads one, `fail` makes the error of a key and what it must be. */
+function letterboxOf(
+  given: Readonly<Record<string, unknown>>,
+  size: (key: string, value: unknown) => Size,
+  fail: (key: string, want: string) => UserError,
+): Preprocessing['letterbox'] {
+  const letterbox = given.letterbox as { size?: unknown; pad?: unknown; align?: unknown } | null | undefined
+  if (letterbox === undefined) return undefined
+  if (typeof letterbox !== 'object' || letterbox === null)
+    throw fail('letterbox', 'an object like {"size": [416, 416], "pad": 114}')
+  if (given.resize !== undefined) throw fail('letterbox', 'left out where there is a "resize", or the other way round')
+  const pad = letterbox.pad ?? 114
+  if (!(Number.isInteger(pad) && (pad as number) >= 0 && (pad as number) <= 255))
+    throw fail('letterbox.pad', 'a pixel value from 0 to 255')
+  const align = letterbox.align ?? 'center'
+  if (align !== 'center' && align !== 'top-left') throw fail('letterbox.align', 'center or top-left')
+  return { size: size('letterbox.size', letterbox.size), pad: pad as number, align }
 }
