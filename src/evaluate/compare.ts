@@ -121,14 +121,7 @@ export async function compare(
     ...withSlices(asOneRow(report, scored, margin, alpha)),
     warnings: [
       ...report.warnings,
-      ...labelDoubts(report, classNames),
-      ...marginDoubts(report, margin),
-      ...undeclaredLosses(report),
-      ...repeatedIds(scored, options.cluster),
-      ...allAlike(scored),
-      ...noNumbers(scored),
-      ...(scored.metric === null && labelField !== null ? [NO_TOKEN_SCORES] : []),
-      ...farOffOnLargeRows(report),
+      ...doubtsOf(report, scored, { margin, classNames, labelField, cluster: options.cluster }),
       ...leftUnseen(base.omitted),
       ...data.notes,
     ],
@@ -138,6 +131,29 @@ export async function compare(
     margin,
   }
   return { ...settled, story: storyOf(settled, margin, scored.metric?.unit) }
+}
+
+/** What speaks against taking the verdict as it stands. */
+function doubtsOf(
+  report: ComparisonReport,
+  scored: ScoredRows,
+  given: {
+    readonly margin: number
+    readonly classNames: readonly string[] | undefined
+    readonly labelField: string | null
+    readonly cluster: string | undefined
+  },
+): readonly string[] {
+  return [
+    ...labelDoubts(report, given.classNames),
+    ...marginDoubts(report, given.margin),
+    ...undeclaredLosses(report),
+    ...repeatedIds(scored, given.cluster),
+    ...allAlike(scored),
+    ...noNumbers(scored),
+    ...(scored.metric === null && given.labelField !== null ? [NO_TOKEN_SCORES] : []),
+    ...farOffOnLargeRows(report),
+  ]
 }
 
 const NO_TOKEN_SCORES =
