@@ -29,50 +29,24 @@ interface CorruptionPart {
  * in the whole is its mean over all of them, so that rows stay the independent units.
  */
 export async function corruptionPart(
-  chosen: readonly { readonly name: string; readonly group: string }[],
+  chosen: readonly Corruption[],
   severities: readonly number[],
   clean: RowScores,
   yardstick: Yardstick,
-  source: (name: string, severity: number) => Promise<RowScores>,
+  source: CellReader,
   options: ChangeOptions,
 ): Promise<CorruptionPart> {
   const before = scoresOf(clean, clean, yardstick)
   const error = errorOf(yardstick)
   const n = clean.rows.length
-  const zeros = () => before.map(() => new Float64Array(n))
-  const scoreSums = zeros()
-  const changedAnswers = before.map(() => 0)
-  const byCorruption: RowErrors[] = []
-  const values: (number | null)[][] = before.map(() => [])
-  const corruptions: RobustnessReport['corruptions'][number][] = []
-  for (const { name, group } of chosen) {
-    const errors = zeros()
-    const cells: RobustnessReport['corruptions'][number]['cells'][number][] = []
-    for (const severity of severities) {
-      const cell = await source(name, severity)
-      const scores = scoresOf(cell, clean, yardstick)
-      for (const [m, { scores: own }] of scores.entries()) {
-        for (let row = 0; row < n; row++) {
-          scoreSums[m]![row]! += own[row]!
-          if (error) errors[m]![row]! += error(own[row]!)
-        }
-        changedAnswers[m]! += differing(cell.models[0]!.answers, cell.models[m]!.answers)
-        values[m]!.push(metricOver(scores[m]!, yardstick))
-      }
-      cells.push({
-        severity,
-        values: scores.map((model) => metricOver(model, yardstick)),
-        changes: scores.map((model, m) => (m === 0 ? null : changeOf(scores[0]!, model, yardstick, options))),
-      })
-    }
-    byCorruption.push(errors)
-    corruptions.push({
-      name,
-      group,
-      corruptionErrors: error ? corruptionErrors(errors) : before.map(() => null),
-      cells,
-    })
-  }
+  const { scoreSums, changedAnswers, byCorruption, values, corruptions } = await readCells(
+    chosen,
+    severities,
+    clean,
+    yardstick,
+    source,
+    options,
+  )
   const trials = chosen.length * severities.length
   const average = scoreSums.map((sums): ModelScores => ({ scores: sums.map((sum) => sum / trials), summaries: null }))
   const cleanErrors = before.map(({ scores }) => (error ? scores.map(error) : scores))
@@ -104,6 +78,72 @@ export async function corruptionPart(
           ]
         : [],
   }
+}
+
+interface Corruption {
+  readonly name: string
+  readonly group: string
+}
+
+type CellReader = (name: string, severity: number) => Promise<RowScores>
+
+/** What is kept of all cells; by model throughout. */
+interface CellSums {
+  /** By row, over all cells. */
+  readonly scoreSums: readonly Float64Array[]
+  readonly changedAnswers: readonly number[]
+  /** Of each corruption the errors by row, over its severities. */
+  readonly byCorruption: readonly RowErrors[]
+  /** The metric of each cell. */
+  readonly values: readonly (readonly (number | null)[])[]
+  readonly corruptions: RobustnessReport['corruptions']
+}
+
+async function readCells(
+  chosen: readonly Corruption[],
+  severities: readonly number[],
+  clean: RowScores,
+  yardstick: Yardstick,
+  source: CellReader,
+  options: ChangeOptions,
+): Promise<CellSums> {
+  const error = errorOf(yardstick)
+  const n = clean.rows.length
+  const zeros = () => clean.models.map(() => new Float64Array(n))
+  const scoreSums = zeros()
+  const changedAnswers = clean.models.map(() => 0)
+  const byCorruption: RowErrors[] = []
+  const values: (number | null)[][] = clean.models.map(() => [])
+  const corruptions: RobustnessReport['corruptions'][number][] = []
+  for (const { name, group } of chosen) {
+    const errors = zeros()
+    const cells: RobustnessReport['corruptions'][number]['cells'][number][] = []
+    for (const severity of severities) {
+      const cell = await source(name, severity)
+      const scores = scoresOf(cell, clean, yardstick)
+      for (const [m, { scores: own }] of scores.entries()) {
+        for (let row = 0; row < n; row++) {
+          scoreSums[m]![row]! += own[row]!
+          if (error) errors[m]![row]! += error(own[row]!)
+        }
+        changedAnswers[m]! += differing(cell.models[0]!.answers, cell.models[m]!.answers)
+        values[m]!.push(metricOver(scores[m]!, yardstick))
+      }
+      cells.push({
+        severity,
+        values: scores.map((model) => metricOver(model, yardstick)),
+        changes: scores.map((model, m) => (m === 0 ? null : changeOf(scores[0]!, model, yardstick, options))),
+      })
+    }
+    byCorruption.push(errors)
+    corruptions.push({
+      name,
+      group,
+      corruptionErrors: error ? corruptionErrors(errors) : clean.models.map(() => null),
+      cells,
+    })
+  }
+  return { scoreSums, changedAnswers, byCorruption, values, corruptions }
 }
 
 /** Rows with different answers; NaN where a model has none. */
