@@ -3,6 +3,7 @@ import type { Verdict } from '../report/index.ts'
 import { EXIT } from './exit-codes.ts'
 import type { Verb } from './verb.ts'
 
+/** Exit code of a verdict. */
 export function exitOfVerdict(verdict: Verdict): number {
   return { pass: EXIT.done, regressed: EXIT.regressed, inconclusive: EXIT.inconclusive }[verdict]
 }

@@ -1,5 +1,6 @@
 import { COMMON, type OptionSpec, type Verb } from './verb.ts'
 
+/** What `whet VERB --help` says. */
 export function helpOf(verb: Verb): string {
   const all = Object.entries({ ...verb.options, ...COMMON })
   const left = all.map(([name, spec]) => leftOf(name, spec))

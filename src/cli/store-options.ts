@@ -18,6 +18,7 @@ export const KEY: OptionSpec = {
   help: 'public key (PEM) that must have signed it; may be repeated',
 }
 
+/** The store that --store names, or this user's own. */
 export function storeOf(options: Arguments): Store {
   return openStore(options.text('store') ?? defaultStore(), { plainHttp: options.flag('plain-http') })
 }

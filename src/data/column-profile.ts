@@ -58,6 +58,7 @@ export function shapeOf(value: TextValue): readonly number[] | null {
   return [value.length, ...inner]
 }
 
+/** The elements of a value, however deep they are nested. */
 export function* leaves(value: TextValue): Generator<string | number | bigint | boolean | null> {
   if (ArrayBuffer.isView(value)) yield* value as unknown as Iterable<number | bigint>
   else if (Array.isArray(value)) for (const item of value) yield* leaves(item)

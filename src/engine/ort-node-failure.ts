@@ -8,6 +8,7 @@ export interface Failure {
   readonly hint?: string
 }
 
+/** What of an error crosses to another process. */
 export function failureOf(error: unknown): Failure {
   if (!(error instanceof UserError))
     return { message: error instanceof Error ? (error.stack ?? error.message) : String(error) }
@@ -15,6 +16,7 @@ export function failureOf(error: unknown): Failure {
   return { code, message, ...(where === undefined ? {} : { where }), ...(hint === undefined ? {} : { hint }) }
 }
 
+/** The error again, on the other side. */
 export function errorOf(failure: Failure): Error {
   if (failure.code === undefined) return new Error(failure.message)
   return new UserError(failure.code as UserErrorCode, failure.message, {

@@ -165,6 +165,10 @@ function launch(env: Readonly<Record<string, string>> = {}): Launched {
   return self
 }
 
+/**
+ * The error of a process that ended (`how`: a signal or an exit code) while it was `doing` something with the model
+ * `what`; `complaint` is what it wrote last.
+ */
 export function crash(what: string, doing: string, how: string, complaint: string): UserError {
   const starved = how === 'SIGKILL'
   return new UserError(

@@ -19,16 +19,19 @@ export function intsAttribute<F>(node: Node, name: string, fallback: F): readonl
   return attribute?.type === 'ints' ? attribute.value.map(safe) : fallback
 }
 
+/** The float attribute, or `fallback` where it is absent. */
 export function floatAttribute(node: Node, name: string, fallback: number): number {
   const attribute = node.attributes.get(name)
   return attribute?.type === 'float' ? attribute.value : fallback
 }
 
+/** The string attribute as text, or `fallback` where it is absent. */
 export function stringAttribute(node: Node, name: string, fallback: string): string {
   const attribute = node.attributes.get(name)
   return attribute?.type === 'string' ? text(attribute.value) : fallback
 }
 
+/** The tensor attribute; undefined where it is absent. */
 export function tensorAttribute(node: Node, name: string): Tensor | undefined {
   const attribute = node.attributes.get(name)
   return attribute?.type === 'tensor' ? attribute.value : undefined

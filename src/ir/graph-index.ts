@@ -11,6 +11,7 @@ export interface GraphIndex {
   readonly outputs: ReadonlySet<string>
 }
 
+/** The index of one graph; graphs inside its nodes have their own. */
 export function indexGraph(graph: Graph): GraphIndex {
   const producer = new Map<string, Node>()
   const consumers = new Map<string, Node[]>()

@@ -50,6 +50,7 @@ const registry: Readonly<Record<string, Pass<never>>> = {
   } satisfies Pass<unknown> as Pass<never>,
 }
 
+/** A model to which nothing has been done yet. */
 export const startTrail = (model: Model): Trail => ({ model, runs: [], strides: [] })
 
 /** The pass with this id. An unknown one is a UserError: recipes come from files. */

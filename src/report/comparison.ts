@@ -17,6 +17,10 @@ import { verdict } from './verdict.ts'
 
 export { type Verdict, verdict } from './verdict.ts'
 
+/**
+ * What a verdict rests on: `proven` on the rows; `close` where they cannot prove it and the outputs hardly differ; else
+ * null.
+ */
 export const grade = oneOf('proven', 'close', null)
 export type Grade = Infer<typeof grade>
 

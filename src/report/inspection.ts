@@ -1,5 +1,6 @@
 import { type Infer, integer, json, list, nullable, number, object, optional, record, report, text } from './schema.ts'
 
+/** An input or output of a model. */
 export const valueSummary = object({
   name: text,
   dtype: text,

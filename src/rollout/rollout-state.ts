@@ -34,6 +34,7 @@ export interface RolloutState {
 /** The first that is reached names the reason: a failure is a changed answer too, and says more. */
 const ALARMS: readonly AlarmName[] = ['loss', 'errors', 'disagreement', 'latency']
 
+/** A rollout that has seen nothing yet. */
 export function startState(settings: RolloutSettings): RolloutState {
   return {
     settings,

@@ -138,6 +138,7 @@ const drained = (request: ReturnType<typeof requestHttp>) =>
     for (const event of ['drain', 'close', 'response']) request.once(event, done)
   })
 
+/** Reads an answer's body to nowhere, so that its connection is free for the next request. */
 export function discard({ body }: Answer): void {
   body.on('error', () => {})
   body.resume()

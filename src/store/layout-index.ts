@@ -87,6 +87,7 @@ export async function writeIndex(folder: string, index: LayoutIndex): Promise<vo
   ])
 }
 
+/** Makes the folder of an OCI layout that its blobs lie in, and gives its path. */
 export function makeBlobFolder(folder: string): string {
   const blobs = join(folder, 'blobs', 'sha256')
   makeFolder(blobs)

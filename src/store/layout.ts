@@ -152,6 +152,7 @@ function checkExpected(index: LayoutIndex, tag: string, expect: string | null | 
   if (now !== expect) throw moved(tag, now, where)
 }
 
+/** The error of a tag that was moved by somebody else between looking and writing. */
 export function moved(tag: string, now: string | null, where: string): UserError {
   return new UserError('busy', `the tag ${tag} names ${now ?? 'nothing'} by now: somebody else has moved it`, {
     where,

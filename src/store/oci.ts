@@ -94,6 +94,7 @@ export function parseManifest(bytes: Uint8Array, where: string): Manifest {
   }
 }
 
+/** UserError `bad-data` for bytes that are no JSON in UTF-8; `where` is the file. */
 export function parseJson(bytes: Uint8Array, where: string): unknown {
   try {
     return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes))

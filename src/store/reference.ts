@@ -8,6 +8,7 @@ export interface Reference {
   readonly digest?: string
 }
 
+/** The tag that is meant where none is written. */
 export const DEFAULT_TAG = 'latest'
 
 /** The grammar of the OCI distribution specification; it leaves no room for `..`, spaces or absolute paths. */
@@ -33,6 +34,7 @@ export function parseReference(text: string): Reference {
   return { name: checkName(text.slice(0, colon)), tag: checkTag(text.slice(colon + 1)) }
 }
 
+/** The name of a model as it is given. UserError `bad-argument` where it cannot be one. */
 export function checkName(name: string): string {
   if (name.length > 255 || !NAME.test(name) || name.split('/').some((part) => RESERVED.has(part)))
     throw bad(
@@ -42,6 +44,7 @@ export function checkName(name: string): string {
   return name
 }
 
+/** The tag as it is given. UserError `bad-argument` where it cannot be one. */
 export function checkTag(tag: string): string {
   if (!TAG.test(tag) || REFERRERS_TAG.test(tag))
     throw bad(`${JSON.stringify(tag)} cannot be a tag`, 'tags are letters, digits, . _ and -, such as v7 or 2024-05-01')

@@ -94,6 +94,7 @@ function preAuthEncoding(type: string, payload: Uint8Array): Uint8Array {
   return Buffer.concat([Buffer.from(`DSSEv1 ${Buffer.byteLength(type)} ${type} ${payload.byteLength} `), payload])
 }
 
+/** A statement, signed: a Sigstore bundle around a DSSE envelope, with a key of one's own instead of a certificate. */
 export function signStatement(statement: Statement, { secret, hint }: PrivateKey): Bundle {
   const payload = Buffer.from(JSON.stringify(statement))
   return {

@@ -38,6 +38,7 @@ export function trainableWeights(model: Model): readonly string[] {
   return [...found]
 }
 
+/** These weights one behind the other in the order of their names as given, which are all initializers. */
 export function layoutOf(model: Model, names: Iterable<string>): WeightLayout {
   let size = 0
   const entries = [...names].map((name) => {
@@ -57,6 +58,7 @@ export function packWeights(model: Model, { entries, size }: WeightLayout): Floa
   return packed
 }
 
+/** The weights as tensors, which are copies. */
 export function unpackWeights(packed: Float32Array, { entries }: WeightLayout): ReadonlyMap<string, Tensor> {
   return new Map(
     entries.map(({ name, dims, from }) => [

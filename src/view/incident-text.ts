@@ -13,6 +13,7 @@ export const ALARM_WORDS: Readonly<Record<IncidentReport['alarm'], string>> = {
 export const evidenceNumber = (value: number) =>
   value >= 1e6 ? value.toExponential(1) : value >= 100 ? count(Math.round(value)) : String(Number(value.toPrecision(2)))
 
+/** What a rollout has seen: pairs, labels, and how strongly they speak for harm and for none. */
 export function evidenceLines(report: RolloutEvidence & { readonly settings: RolloutSettings }): readonly string[] {
   const { pairs, labelled, disagreements, discordant, failures, settings } = report
   const bar = `alarm at ${evidenceNumber(1 / settings.alpha)}`

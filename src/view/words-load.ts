@@ -16,11 +16,13 @@ export function money(amount: number): string {
   return amount >= 0.01 ? amount.toFixed(amount >= 1 ? 2 : 3) : amount.toPrecision(2)
 }
 
+/** What a million answers of the model cost on a machine. */
 export function priceText(costs: Costs, path: string, machine: string): string {
   const found = costs.perMillion.find((entry) => entry.path === path && entry.machine === machine)
   return found ? money(found.amount) : '–'
 }
 
+/** The load that a model was under, and whether it kept the limit; empty without one. */
 export function loadLine({ path, load, p99Ms }: LatencyOf): string {
   if (!load) return ''
   if (load.qps === 0) return `${fileName(path)}: no rate keeps p99 under ${ms(load.maxP99Ms)}`
@@ -36,6 +38,7 @@ export function loadLine({ path, load, p99Ms }: LatencyOf): string {
   return `${fileName(path)}: ${asked}${kept} (${plural(load.queries, 'query', 'queries')})`
 }
 
+/** When what was spent on a model is earned back, a line for each model and machine. */
 export function breakEvenLines(report: LatencyReport): readonly string[] {
   const { costs } = report
   return (costs?.breakEven ?? []).map(({ path, machine, spent, savedPerDay, days, date }) => {
@@ -51,6 +54,7 @@ export function breakEvenLines(report: LatencyReport): readonly string[] {
   })
 }
 
+/** What an answer takes, a line for each model that it is known of. */
 export function energyLines(report: LatencyReport): readonly string[] {
   return report.models.flatMap(({ path, energy }) =>
     energy ? [`${fileName(path)}: ${joules(energy.joulesPerAnswer)} an answer (${energy.how})`] : [],

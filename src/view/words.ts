@@ -4,12 +4,14 @@ import { grouped, type SliceResult } from '../report/index.ts'
 
 export const count = grouped
 
+/** 3.14159 → `3.14 ms`; a dash where nothing was measured. */
 export function ms(value: number | null | undefined): string {
   if (value === null || value === undefined || !Number.isFinite(value)) return '–'
   const digits = value >= 100 ? 0 : value >= 10 ? 1 : value >= 1 ? 2 : 3
   return `${value.toFixed(digits)} ms`
 }
 
+/** 1500000 → `1.5 MB`, in powers of 1000. */
 export function bytes(value: number | null | undefined): string {
   if (value === null || value === undefined) return '–'
   const units = ['B', 'KB', 'MB', 'GB', 'TB']
@@ -35,6 +37,7 @@ export function times(ratio: number | null | undefined): string {
   return `${ratio.toFixed(ratio >= 2 ? 1 : 2)}×`
 }
 
+/** A noise ratio; null is no noise at all. */
 export function decibels(value: number | null | undefined): string {
   if (value === null) return 'identical'
   return value === undefined ? '–' : `${value.toFixed(1)} dB`

@@ -84,6 +84,10 @@ export function motionBlur(picture: Picture, severity: number, draws: SeededDraw
   return mapPlanes(picture, (plane) => shiftedSum(plane, picture, taps))
 }
 
+/**
+ * Where a pixel is seen while the camera moves in one direction: displacements in pixels, and weights that add up to
+ * about 1. `radius` is half the length of the way, `sigma` how fast the older light fades.
+ */
 export function motionTaps(radius: number, sigma: number, degrees: number) {
   const angle = (degrees * Math.PI) / 180
   const weights = Array.from({ length: Math.floor(2 * radius) + 1 }, (_, i) =>

@@ -11,6 +11,7 @@ export interface Picture {
  */
 export const pixelScale = ({ height, width }: Picture): number => Math.sqrt(height * width) / 224
 
+/** The picture with every channel's plane changed; its size stays. */
 export function mapPlanes(picture: Picture, change: (plane: Float64Array, channel: number) => Float64Array): Picture {
   return { ...picture, planes: picture.planes.map(change) }
 }

@@ -12,6 +12,7 @@ export interface SeededDraws {
   poisson(mean: number): number
 }
 
+/** The draws of this row under the corruption of this name. */
 export function seededDraws(seed: number, name: string, row: number): SeededDraws {
   const uniform = randomNumbers(hashOf(`${seed}/${name}/${row}`))
   let spare: number | null = null

@@ -8,6 +8,7 @@ export interface Head {
   readonly features: string | null
 }
 
+/** Of a model whose graph shows neither. */
 export const NO_HEAD: Head = { logits: null, features: null }
 
 /** Operators that carry a product's result on: a bias, another shape, another number type. */

@@ -37,6 +37,7 @@ export function optionalInput(call: Call, index: number): Nd | undefined {
   return value
 }
 
+/** An input of any kind; one that is left out is an EvaluationError. */
 export function anyInput(call: Call, index: number): Value {
   const value = call.inputs[index]
   if (!value) throw new EvaluationError(`input ${index} is missing`)
@@ -60,12 +61,14 @@ export function intsFrom(call: Call, name: string, index: number): readonly numb
   return value ? listOf(value) : intsOf(call, name)
 }
 
+/** The floats attribute; undefined where it is absent. */
 export function floatsOf(call: Call, name: string): readonly number[] | undefined {
   const attribute = call.node.attributes.get(name)
   return attribute?.type === 'floats' ? attribute.value : undefined
 }
 
 const decoder = new TextDecoder()
+/** The strings attribute as text; undefined where it is absent. */
 export function stringsOf(call: Call, name: string): readonly string[] | undefined {
   const attribute = call.node.attributes.get(name)
   return attribute?.type === 'strings'
@@ -73,12 +76,14 @@ export function stringsOf(call: Call, name: string): readonly string[] | undefin
     : undefined
 }
 
+/** The graph in an attribute; an EvaluationError where there is none. */
 export function graphOf(call: Call, name: string): Graph {
   const attribute = call.node.attributes.get(name)
   if (attribute?.type !== 'graph') throw new EvaluationError(`no graph in attribute ${name}`)
   return attribute.value
 }
 
+/** The tensor attribute as a value; undefined where it is absent. */
 export function tensorOf(call: Call, name: string): Nd | undefined {
   const attribute = call.node.attributes.get(name)
   return attribute?.type === 'tensor' ? load(call, attribute.value) : undefined

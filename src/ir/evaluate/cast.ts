@@ -104,6 +104,7 @@ function optionsOf(call: Call): CastOptions {
   return { saturate: intOf(call, 'saturate', 1) === 1, scaleRounding: rounding as ScaleRounding }
 }
 
+/** The element type that an attribute names by its code; one that is not computed with is an EvaluationError. */
 export function dtypeAttribute(call: Call, name: string, fallback: DType): DType {
   const code = intOf(call, name, 0)
   const dtype = code === 0 ? fallback : dtypeFromCode(code)

@@ -93,6 +93,7 @@ export const sameDims = (a: readonly number[], b: readonly number[]): boolean =>
 export const broadcastTo = (value: Nd, dims: readonly number[]): Nd =>
   sameDims(value.dims, dims) ? value : strided(value, dims, broadcastStrides(value.dims, dims))
 
+/** The axes in another order; one that is no order of all of them is an EvaluationError. */
 export function transposed(value: Nd, permutation: readonly number[]): Nd {
   if (permutation.length !== value.dims.length || new Set(permutation).size !== permutation.length)
     throw new EvaluationError(`permutation [${permutation.join(',')}] of [${value.dims.join(',')}]`)
@@ -152,6 +153,7 @@ export function sliced(value: Nd, axis: number, start: number, count: number): N
   return strided(value, dims, strides, start * strides[axis]!)
 }
 
+/** The places of one axis from last to first. */
 export function reversedAxis(value: Nd, axis: number): Nd {
   const strides = stridesOf(value.dims)
   const base = Math.max(0, value.dims[axis]! - 1) * strides[axis]!

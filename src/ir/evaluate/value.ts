@@ -66,6 +66,7 @@ export function fromTensor(tensor: Tensor, float64 = false): Nd {
   return nd(carried(dtype, float64), dims, toNumbers(tensor))
 }
 
+/** A computed value as a constant of a graph. */
 export function toTensor(value: Nd, name = ''): Tensor {
   if (value.dtype === 'string') {
     const encoder = new TextEncoder()
@@ -178,6 +179,7 @@ export function larger<T extends number | bigint | string>(a: T, b: T): T {
   return b
 }
 
+/** As `larger`. */
 export function smaller<T extends number | bigint | string>(a: T, b: T): T {
   if (a < b) return a
   return b

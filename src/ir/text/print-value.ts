@@ -15,6 +15,7 @@ export interface PrintOptions {
 /** Elements shown of a constant that is too big to be printed whole. */
 const SHOWN = 4
 
+/** A type in the text notation: `float[N,3]`, `seq(float)`, `?` where it is not known. */
 export function printedType(type: ValueType | null): string {
   if (type === null) return '?'
   switch (type.kind) {

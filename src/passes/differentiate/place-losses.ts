@@ -20,6 +20,7 @@ interface Places {
   readonly counted?: string
 }
 
+/** Writes the loss of every place, by the rule of its kind. */
 export function placesOf(scope: Scope, loss: OfPlaces): Places {
   const rule = rules[loss.kind] as (scope: Scope, loss: OfPlaces) => Places
   return rule(scope, loss)

@@ -28,6 +28,7 @@ export interface ValueFacts {
   constant(value: string): Tensor | undefined
 }
 
+/** Facts as the types, constants and nodes of the graph tell them. */
 export function valueFacts({ graph, types }: WriterSource): ValueFacts {
   const producers = new Map(graph.nodes.flatMap((node) => node.outputs.map((name) => [name, node] as const)))
   const inputs = new Set(graph.inputs.map(({ name }) => name))

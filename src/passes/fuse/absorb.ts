@@ -65,6 +65,10 @@ export function absorbInto(node: Node, context: RuleContext): RuleOutcome {
   return replaceReaders(readers, affines, node, context)
 }
 
+/**
+ * Puts into each reader the affine map that stands before it, and takes `node`, which computed that, away. Refused where
+ * the weights of one cannot take it in; then nothing is changed.
+ */
 export function replaceReaders(
   readers: readonly Linear[],
   affines: readonly Affine[],

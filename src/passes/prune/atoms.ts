@@ -14,6 +14,7 @@ export interface Atoms {
   isFrozen(atom: number): boolean
 }
 
+/** A set without atoms. */
 export function atomSet(): Atoms {
   const parents: number[] = []
   const frozen = new Set<number>()

@@ -12,6 +12,10 @@ import { UserError } from '../../platform/index.ts'
 import { BATCH, eachGradient, type ImportanceOptions, ROWS } from './importance-gradients.ts'
 import { readRows } from './learning-rows.ts'
 
+/**
+ * What tells how much a channel matters: what the loss would lose with it (to first order), the size of its weights, the
+ * scale of its BatchNormalization, or the size of what it gives.
+ */
 export const IMPORTANCE = ['taylor', 'l1', 'bn', 'activation'] as const
 export type Importance = (typeof IMPORTANCE)[number]
 

@@ -217,6 +217,7 @@ const descriptors = new Map<MessageName, DescMessage>(
 export const decode = <T>(name: MessageName, bytes: Uint8Array): T =>
   fromBinary(descriptors.get(name)!, bytes) as unknown as T
 
+/** A message from fields as `decode` gives them. */
 export function encode(name: MessageName, fields: object): Buffer {
   const descriptor = descriptors.get(name)!
   const bytes = toBinary(descriptor, create(descriptor, fields as never))

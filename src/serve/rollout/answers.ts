@@ -73,6 +73,7 @@ export const isChoice = ({ dtype, dims }: ByteTensor) => isFloat(dtype) && dims.
 type Elements = Float64Array | readonly string[]
 type ExactElements = Elements | BigInt64Array | BigUint64Array
 
+/** The elements as numbers or texts. */
 export function elementsOf(tensor: ByteTensor): Elements {
   return tensor.dtype === 'string' ? readStrings(inOne(tensor), tensor.name) : toNumbers(asTensor(tensor))
 }

@@ -28,6 +28,7 @@ export interface ComparisonExtras {
   readonly saliency?: RowPictures
 }
 
+/** A comparison as one HTML document that needs no other file, with pictures of rows where these are given. */
 export function comparisonPage(report: ComparisonReport, { pictures, saliency }: ComparisonExtras = {}): string {
   const { models, story = [], gate, classes = [], confidence } = report
   const title = headline(report)
@@ -277,6 +278,7 @@ ${table(
 )}${how}`
 }
 
+/** Every limit of a gate, what was measured, and whether it holds. */
 export function gateTable(gate: NonNullable<ComparisonReport['gate']>): Markup {
   return html`${table(
     [

@@ -5,6 +5,7 @@ import { lineChart, TONES } from './line-chart.ts'
 import { html, type Markup } from './markup.ts'
 import { page, table } from './page.ts'
 
+/** Timings as one HTML document that needs no other file. */
 export function latencyPage(report: LatencyReport): string {
   const names = report.models.map(({ path }) => fileName(path)).join(', ')
   return page(

@@ -7,6 +7,7 @@ import { paretoChart } from './pareto-chart.ts'
 import { timeBars } from './time-bars.ts'
 import { usage } from './usage.ts'
 
+/** A search as one HTML document that needs no other file. */
 export function optimizationPage(report: OptimizationReport): string {
   const chosen = report.candidates.find((candidate) => candidate.id === report.chosen.id)
   return page(

@@ -32,6 +32,7 @@ export interface TableColumn<Row> {
   cell(row: Row): Markup | string | number
 }
 
+/** A table that scrolls sideways where it is too wide; `rowClass` names the style of a row. */
 export function table<Row>(
   columns: readonly TableColumn<Row>[],
   rows: readonly Row[],

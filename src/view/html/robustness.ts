@@ -5,6 +5,7 @@ import { lineChart, TONES } from './line-chart.ts'
 import { html, type Markup, raw } from './markup.ts'
 import { badge, page, table } from './page.ts'
 
+/** Robustness as one HTML document that needs no other file. */
 export function robustnessPage(report: RobustnessReport): string {
   const { models, missing, warnings } = report
   const verdict = models.length === 2 ? models[1]!.change?.verdict : undefined

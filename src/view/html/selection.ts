@@ -7,6 +7,7 @@ import { html, type Markup } from './markup.ts'
 import { badge, page, table } from './page.ts'
 import { CHART_WIDTH, linearTicks } from './scale.ts'
 
+/** A leaderboard as one HTML document that needs no other file. */
 export function selectionPage(report: SelectionReport): string {
   return page(
     report.sentence,

@@ -46,6 +46,7 @@ export function wrap(text: string, width: number): readonly string[] {
 
 const CODES = { bold: 1, dim: 2, red: 31, green: 32, yellow: 33, blue: 34 } as const
 
+/** Text in a colour or weight, where the terminal has them. */
 export function paint(code: keyof typeof CODES, text: string, style: Style): string {
   return style.color ? `\x1b[${CODES[code]}m${text}\x1b[0m` : text
 }
