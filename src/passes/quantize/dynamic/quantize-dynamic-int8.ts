@@ -13,15 +13,7 @@
  * are stored in 8 bits where asked for, as `quantizeWeights` does.
  * Source: ONNX, DynamicQuantizeLinear and MatMulInteger; ONNX Runtime, contrib operators.
  */
-import {
-  elementCount,
-  inferTypes,
-  makeNode,
-  type Node,
-  nodeLabel,
-  operatorName,
-  tensorShape,
-} from '../../../ir/index.ts'
+import { elementCount, inferTypes, makeNode, type Node, nodeLabel, tensorShape } from '../../../ir/index.ts'
 import type { Target } from '../../../report/index.ts'
 import {
   type GraphEditor,
@@ -33,6 +25,7 @@ import {
 } from '../../../rewrite/index.ts'
 import { dropUnread } from '../drop-unread.ts'
 import { EINSUM_STAYS } from '../einsum-stays.ts'
+import { KEPT, keptAsAsked } from '../kept-as-asked.ts'
 import { StoredWeights, storeAsIntegers } from '../stored-weights.ts'
 import { dynamicLstm } from './dynamic-lstm.ts'
 import { type CodingOptions, dynamicProduct, FEWEST_WEIGHTS, weightedProduct } from './dynamic-matmul.ts'
@@ -102,17 +95,14 @@ interface Run {
   readonly planned: Record<string, number>
 }
 
-const KEPT = { refused: 'kept in float as asked' }
-
 function rules(options: DynamicInt8Options, products: string[], planned: Record<string, number>): readonly Rule[] {
-  const keep = new Set(options.keepFloat ?? [])
   const run: Run = {
     options,
     coding: {
       pairSafe: options.target === 'portable' ? 'neighbours' : undefined,
       oneScale: options.oneScale ?? false,
     },
-    kept: (node) => keep.has(node.name) || keep.has(node.outputs[0]!) || keep.has(operatorName(node)),
+    kept: keptAsAsked(options.keepFloat),
     products,
     planned,
   }

@@ -22,8 +22,9 @@ import {
 } from '../../../ir/index.ts'
 import type { Pass, PassResult } from '../../../rewrite/index.ts'
 import { mapNestedGraphs } from '../../../rewrite/index.ts'
+import { keptAsAsked } from '../kept-as-asked.ts'
 import { computeInHalf } from './float16-compute.ts'
-import { type Conversion, halved, isKept } from './float16-constant.ts'
+import { type Conversion, halved } from './float16-constant.ts'
 
 export interface Float16Options {
   /**
@@ -44,15 +45,13 @@ export const convertFloat16: Pass<Float16Options> = {
   run(model, options): PassResult {
     const state: Conversion = {
       names: new NameSupply(model.graph),
-      keep: new Set(options.keepFloat ?? []),
+      kept: keptAsAsked(options.keepFloat),
       refused: [],
       vanished: 0,
       applied: 0,
     }
     const graph =
-      options.compute === 'float16'
-        ? computeInHalf(model, state, inferTypes(model))
-        : storeAsHalf(model.graph, state, state.keep)
+      options.compute === 'float16' ? computeInHalf(model, state, inferTypes(model)) : storeAsHalf(model.graph, state)
     const notes = state.vanished > 0 ? [`${state.vanished} weights are too small for float16 and became 0`] : []
     const report = { id: 'convertFloat16', applied: state.applied, refused: state.refused, options, notes }
     return { model: graph === model.graph ? model : { ...model, graph }, report }
@@ -60,10 +59,10 @@ export const convertFloat16: Pass<Float16Options> = {
 }
 
 /** Every large float32 constant as float16 behind a Cast, in this graph and those inside it. */
-function storeAsHalf(graph: Graph, state: Conversion, keep: ReadonlySet<string>): Graph {
+function storeAsHalf(graph: Graph, state: Conversion): Graph {
   const overridable = new Set(graph.inputs.map((value) => value.name))
   const outputs = new Set(graph.outputs.map((value) => value.name))
-  const kept = new Set(graph.nodes.filter((node) => isKept(node, keep)).flatMap((node) => node.inputs))
+  const kept = new Set(graph.nodes.filter(state.kept).flatMap((node) => node.inputs))
   const casts: Node[] = []
   const initializers = new Map<string, Tensor>()
   for (const [name, tensor] of graph.initializers) {
@@ -85,9 +84,9 @@ function storeAsHalf(graph: Graph, state: Conversion, keep: ReadonlySet<string>)
     )
     state.applied++
   }
-  const nodes = graph.nodes.map((node) => constantAsHalf(node, state, keep, casts)).filter((node) => node !== null)
+  const nodes = graph.nodes.map((node) => constantAsHalf(node, state, casts)).filter((node) => node !== null)
   const changed = casts.length > 0 ? { ...graph, initializers, nodes: [...casts, ...nodes] } : graph
-  return mapNestedGraphs(changed, (nested) => storeAsHalf(nested, state, keep))
+  return mapNestedGraphs(changed, (nested) => storeAsHalf(nested, state))
 }
 
 function refuseKept(name: string, state: Conversion): null {
@@ -96,9 +95,9 @@ function refuseKept(name: string, state: Conversion): null {
 }
 
 /** A large `Constant` node moves its value behind a Cast at the head of the graph: null where it is replaced. */
-function constantAsHalf(node: Node, state: Conversion, keep: ReadonlySet<string>, casts: Node[]): Node | null {
+function constantAsHalf(node: Node, state: Conversion, casts: Node[]): Node | null {
   const attribute = node.attributes.get('value')
-  if (node.opType !== 'Constant' || attribute?.type !== 'tensor' || isKept(node, keep)) return node
+  if (node.opType !== 'Constant' || attribute?.type !== 'tensor' || state.kept(node)) return node
   const tensor = attribute.value
   if (tensor.dtype !== 'float32' || elementCount(tensor.dims) < FEWEST_ELEMENTS) return node
   const half = halved(tensor, nodeLabel(node), state)

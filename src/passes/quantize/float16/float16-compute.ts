@@ -12,7 +12,7 @@ import {
   tensorDtype,
   type ValueType,
 } from '../../../ir/index.ts'
-import { type Conversion, halved, isKept } from './float16-constant.ts'
+import { type Conversion, halved } from './float16-constant.ts'
 
 /** Operators that compute in float16: those that the runtime's CPU provider runs, with casts where it must. */
 const HALF_OPERATORS = new Set(
@@ -125,7 +125,7 @@ function withCasts(graph: Graph, chosen: Halves, state: Conversion, isFloat: (na
 /** Why a node keeps float32; '' where it has nothing to do with float32, null where it can be in float16. */
 function keptReason(node: Node, state: Conversion, isFloat: (name: string) => boolean): string | null {
   if (![...node.inputs, ...node.outputs].some((name) => name !== '' && isFloat(name))) return ''
-  if (isKept(node, state.keep)) return 'kept in float32 as asked'
+  if (state.kept(node)) return 'kept in float32 as asked'
   if (node.domain !== '' || !HALF_OPERATORS.has(node.opType)) return `${operatorName(node)} is kept in float32`
   return null
 }

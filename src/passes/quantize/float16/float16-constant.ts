@@ -1,14 +1,16 @@
-import { fromNumbers, type NameSupply, type Node, operatorName, type Tensor, tensorValues } from '../../../ir/index.ts'
+import { fromNumbers, type NameSupply, type Node, type Tensor, tensorValues } from '../../../ir/index.ts'
 import type { Refusal } from '../../../report/index.ts'
 
 /** Largest finite float16. */
 const LARGEST = 65504
 /** Half of the smallest float16 above 0: what is nearer to 0 becomes 0. */
 const VANISHES = 2 ** -25
+
 /** What a conversion to float16 carries along. */
 export interface Conversion {
   readonly names: NameSupply
-  readonly keep: ReadonlySet<string>
+  /** Whether a node stays in float32 as asked. */
+  readonly kept: (node: Node) => boolean
   readonly refused: Refusal[]
   vanished: number
   applied: number
@@ -31,7 +33,3 @@ export function halved(tensor: Tensor, reader: string, state: Conversion): Tenso
   state.vanished += vanished
   return { ...fromNumbers('float16', tensor.dims, values), name: tensor.name }
 }
-
-/** Whether a node is meant by these node names, first outputs or operators. */
-export const isKept = (node: Node, keep: ReadonlySet<string>) =>
-  keep.has(node.name) || keep.has(node.outputs[0] ?? '') || keep.has(operatorName(node))

@@ -13,6 +13,7 @@ import { type Evidence, GraphEditor } from '../../../rewrite/index.ts'
 import { channelAxis } from '../channel-axis.ts'
 import { quantizeChannels } from '../channel-weights.ts'
 import { transpose } from '../dynamic/dynamic-matmul.ts'
+import { keptAsAsked } from '../kept-as-asked.ts'
 import { planOf, type StaticInt8Options } from '../static/quantize-static-int8.ts'
 import { type StoredGrid, storedGrid } from '../stored-weights.ts'
 import { mostCode } from '../units/plan-options.ts'
@@ -75,11 +76,11 @@ export function roundableStatic(
 /** The weights whose roundings `quantizeWeights` with these options can take from learning. */
 export function roundableBlocks(model: Model, options: WeightOptions): RoundableWeights {
   const editor = new GraphEditor(model.graph)
-  const keep = new Set(options.keepFloat ?? [])
+  const kept = keptAsAsked(options.keepFloat)
   const weights: RoundableWeight[] = []
   const left: Refusal[] = []
   for (const node of editor.nodes) {
-    if (keep.has(node.name) || keep.has(node.outputs[0]!) || keep.has(operatorName(node))) continue
+    if (kept(node)) continue
     const found = roundable(node, editor, model, options)
     if (!found) continue
     if ('refused' in found) left.push({ node: nodeLabel(node), reason: found.refused })

@@ -12,6 +12,7 @@ import { nodeLabel } from '../../../ir/index.ts'
 import type { Refusal } from '../../../report/index.ts'
 import { GraphEditor, type Pass, type PassResult } from '../../../rewrite/index.ts'
 import { dropUnread } from '../drop-unread.ts'
+import { KEPT, keptAsAsked } from '../kept-as-asked.ts'
 import type { ObservedChannels } from '../units/plan-options.ts'
 import { type ScaledReader, scalable, scaleTaker, scaleWeights } from '../weights/input-scales.ts'
 import { channelsFrom } from './quantize-static-int8.ts'
@@ -29,7 +30,7 @@ export const smoothInputs: Pass<SmoothOptions> = {
   run(model, options, evidence): PassResult {
     const { alpha = 0.5 } = options
     const editor = new GraphEditor(model.graph)
-    const keep = new Set(options.keepFloat ?? [])
+    const kept = keptAsAsked(options.keepFloat)
     const refused: Refusal[] = []
     let applied = 0
     for (const [name, seen] of channelsFrom(evidence)) {
@@ -42,8 +43,7 @@ export const smoothInputs: Pass<SmoothOptions> = {
       const odd = products.find((product) => 'refused' in product)
       const maker = scaleTaker(name, seen.mean.length, editor)
       if (editor.isOutput(name)) refuse('its input is an output of the graph')
-      else if (readers.some((node) => keep.has(node.name) || keep.has(node.outputs[0]!) || keep.has(node.opType)))
-        refuse('kept in float as asked')
+      else if (readers.some(kept)) refuse(KEPT.refused)
       else if (odd && 'refused' in odd) refuse(odd.refused)
       else if (typeof maker === 'string') refuse(maker)
       else {

@@ -26,6 +26,7 @@ import { rangeOf } from '../affine.ts'
 import { dropUnread } from '../drop-unread.ts'
 import { FEWEST_WEIGHTS, transpose, withBias } from '../dynamic/dynamic-matmul.ts'
 import { EINSUM_STAYS } from '../einsum-stays.ts'
+import { KEPT, keptAsAsked } from '../kept-as-asked.ts'
 import { learnedWeightsOf } from '../learned-weights.ts'
 import { StoredWeights, storeAsIntegers, storeTurnedTable } from '../stored-weights.ts'
 import type { BlockCodes } from './block-codes.ts'
@@ -94,7 +95,9 @@ export const quantizeWeights: Pass<WeightOptions> = {
     }
     const blocks = blockOptions(options, evidence)
     if (!map || storesProducts(options)) return coded(model, options, blocks, new Map())
-    return blocksAhead(model, blocks, keeps(options), map).then((ahead) => coded(model, options, blocks, ahead))
+    return blocksAhead(model, blocks, keptAsAsked(options.keepFloat), map).then((ahead) =>
+      coded(model, options, blocks, ahead),
+    )
   },
 }
 
@@ -107,7 +110,7 @@ function coded(
   const coding: Coding = {
     options,
     blocks,
-    kept: keeps(options),
+    kept: keptAsAsked(options.keepFloat),
     asStored: storesProducts(options),
     stored: perEditor(() => new StoredWeights()),
     stores: perEditor(() => new BlockStore(blocks, ahead)),
@@ -123,12 +126,6 @@ function coded(
 }
 
 const storesProducts = ({ bits, products }: WeightOptions) => bits === 8 && products === 'stored'
-
-/** Whether a node stays in float as asked: by its name, its first output or its operator. */
-function keeps(options: WeightOptions): (node: Node) => boolean {
-  const keep = new Set(options.keepFloat ?? [])
-  return (node) => keep.has(node.name) || keep.has(node.outputs[0]!) || keep.has(operatorName(node))
-}
 
 function refusalOf(options: WeightOptions, block: number, evidence: readonly Evidence[]): string | null {
   if (!GROUPS.includes(block)) return `no kernel takes a block of ${block}: ${GROUPS.join(', ')} are taken`
@@ -292,8 +289,6 @@ function refuseTable(table: string, editor: GraphEditor, { blocks, kept }: Codin
   if (keptReader) return `its table is also read by ${keptReader.name}, which is kept in float as asked`
   return refuseTied(table, tensor, blocks.block, editor)
 }
-
-const KEPT = { refused: 'kept in float as asked' } as const
 
 function count({ planned }: Coding, kernel: string): void {
   planned[kernel] = (planned[kernel] ?? 0) + 1

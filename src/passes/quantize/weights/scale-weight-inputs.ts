@@ -11,6 +11,7 @@
 import { type NumericArray, nodeLabel } from '../../../ir/index.ts'
 import { type Evidence, GraphEditor, outputPower, type Pass, type PassResult } from '../../../rewrite/index.ts'
 import { dropUnread } from '../drop-unread.ts'
+import { KEPT, keptAsAsked } from '../kept-as-asked.ts'
 import { dequantizeBlocks, quantizeBlocks } from './block-codes.ts'
 import { type ScaledReader, scalable, scaleTaker, scaleWeights } from './input-scales.ts'
 import type { SourcedProduct } from './tied-table.ts'
@@ -41,7 +42,7 @@ export const scaleWeightInputs: Pass<ScaleInputsOptions> = {
       return { model, report: { id, applied: 0, refused: [{ node: model.graph.name || 'graph', reason }], options } }
     }
     const editor = new GraphEditor(model.graph)
-    const keep = new Set(options.keepFloat ?? [])
+    const kept = keptAsAsked(options.keepFloat)
     let applied = 0
     for (const [name, moments] of observed) {
       const readers = editor.consumers(name)
@@ -49,8 +50,7 @@ export const scaleWeightInputs: Pass<ScaleInputsOptions> = {
       if (!first) continue
       const refuse = (reason: string) => refused.push({ node: nodeLabel(first), reason })
       if (editor.isOutput(name)) refuse('its input is an output of the graph')
-      else if (readers.some((node) => keep.has(node.name) || keep.has(node.outputs[0]!) || keep.has(node.opType)))
-        refuse('kept in float as asked')
+      else if (readers.some(kept)) refuse(KEPT.refused)
       else {
         const products = readers.map((node) => scalable(node, name, editor))
         const odd = products.find((product) => 'refused' in product)
