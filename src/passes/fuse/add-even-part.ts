@@ -12,6 +12,7 @@ import {
   fromNumbers,
   inferTypes,
   intAttribute,
+  isPadded,
   makeNode,
   type Node,
   stringAttribute,
@@ -20,7 +21,6 @@ import {
   toNumbers,
 } from '../../ir/index.ts'
 import { type RuleContext, type RuleOutcome, rulePass } from '../../rewrite/index.ts'
-import { isPadded } from './window-shapes.ts'
 
 export const addEvenPart = rulePass(
   'addEvenPart',

@@ -9,9 +9,18 @@
  * the picture smaller, fewer than twice as many channels, and broken blocks of them where a convolution is to average.
  * Source: both are linear, one in the channels, the other in the places; a mean without padding keeps a bias as it is.
  */
-import { elementCount, fromNumbers, int, intAttribute, intsAttribute, makeNode, type Node } from '../../ir/index.ts'
+import {
+  elementCount,
+  fromNumbers,
+  int,
+  intAttribute,
+  intsAttribute,
+  isPadded,
+  isPointwise,
+  makeNode,
+  type Node,
+} from '../../ir/index.ts'
 import { type RuleContext, type RuleOutcome, rulePass } from '../../rewrite/index.ts'
-import { isPadded, isPointwise } from './window-shapes.ts'
 
 export const averageBehindConv = rulePass(
   'averageBehindConv',

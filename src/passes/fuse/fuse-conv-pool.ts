@@ -15,10 +15,13 @@ import {
   averagesPicture,
   elementCount,
   fromNumbers,
+  hasGaps,
   intAttribute,
   ints,
   intsAttribute,
   isFloating,
+  isPadded,
+  isPointwise,
   makeNode,
   type Node,
   stringAttribute,
@@ -26,7 +29,6 @@ import {
   toNumbers,
 } from '../../ir/index.ts'
 import { type RuleContext, type RuleOutcome, rulePass } from '../../rewrite/index.ts'
-import { hasGaps, isPadded, isPointwise } from './window-shapes.ts'
 
 export const fuseConvPool = rulePass(
   'fuseConvPool',

@@ -12,9 +12,9 @@ import {
   intAttribute,
   ints,
   intsAttribute,
+  isPlainConv,
   makeNode,
   type Node,
-  stringAttribute,
   tensorShape,
   tensorValues,
   toNumbers,
@@ -52,11 +52,8 @@ function apply(node: Node, context: RuleContext): RuleOutcome {
     return { refused: 'the channels of what is sliced are not known to be those of the weights' }
   if (shape.slice(2).some((dim) => typeof dim !== 'number' || dim % FACTOR !== 0))
     return { refused: 'height or width are not known to be even, so the parts may differ in size' }
-  const plain =
-    intAttribute(node, 'group', 1) === 1 &&
-    ['strides', 'dilations'].every((name) => intsAttribute(node, name, [1, 1]).every((value) => value === 1)) &&
-    ['NOTSET', 'VALID'].includes(stringAttribute(node, 'auto_pad', 'NOTSET'))
-  if (!plain) return { refused: 'the convolution has strides, dilations, groups or automatic padding of its own' }
+  if (!isPlainConv(node))
+    return { refused: 'the convolution has strides, dilations, groups or automatic padding of its own' }
   if (editor.soleConsumer(concat.outputs[0]!) !== node) return { refused: 'the parts are also read elsewhere' }
 
   const values = tensorValues(weight) as Float32Array

@@ -14,6 +14,7 @@ import {
   inferTypes,
   intAttribute,
   intsAttribute,
+  isPointwise,
   type Node,
   stringAttribute,
   tensorOf,
@@ -21,7 +22,6 @@ import {
   toNumbers,
 } from '../../ir/index.ts'
 import { type RuleContext, type RuleOutcome, rulePass } from '../../rewrite/index.ts'
-import { isPointwise } from './window-shapes.ts'
 
 const UNARY = ['Relu', 'LeakyRelu', 'Clip', 'HardSwish', 'HardSigmoid', 'Sigmoid', 'Tanh']
 

@@ -15,9 +15,9 @@ import {
   int,
   intAttribute,
   intsAttribute,
+  isPadded,
   makeNode,
   type Node,
-  stringAttribute,
   tensorOf,
   tensorShape,
 } from '../../../ir/index.ts'
@@ -72,10 +72,7 @@ const POOL_ONLY: ReadonlySet<string> = new Set(['ceil_mode', 'count_include_pad'
 /** Why a window's mean is not the same weighted sum everywhere; undefined where it is. */
 export function unevenWindows(node: Node): string | undefined {
   if (intAttribute(node, 'ceil_mode', 0) !== 0) return 'a ceiling for its size makes windows reach beyond the picture'
-  const padded =
-    intsAttribute(node, 'pads', []).some((pad) => pad !== 0) ||
-    stringAttribute(node, 'auto_pad', 'NOTSET').startsWith('SAME')
-  return padded && intAttribute(node, 'count_include_pad', 0) === 0
+  return isPadded(node) && intAttribute(node, 'count_include_pad', 0) === 0
     ? 'its padding is left out of the mean, so that windows at the border have fewer taps'
     : undefined
 }

@@ -12,11 +12,10 @@
 import {
   fromNumbers,
   inferTypes,
-  intAttribute,
   ints,
   intsAttribute,
+  isPlainConv,
   type Node,
-  stringAttribute,
   type Tensor,
   toNumbers,
 } from '../../../ir/index.ts'
@@ -53,7 +52,7 @@ function apply(node: Node, context: RuleContext): RuleOutcome {
   if (operands?.weight.codes.dims.length !== 4) return false
   const { weight, bias } = operands
   const [outputs, inputs, ...kernel] = weight.codes.dims as [number, number, number, number]
-  if (2 * outputs > BLOCK || kernel[0] * kernel[1] === 1 || !isPlain(node)) return false
+  if (2 * outputs > BLOCK || kernel[0] * kernel[1] === 1 || !isPlainConv(node)) return false
   const size = pictureSize(node.outputs[0]!, context)
   if (!size) return { refused: 'the size of its output is not known' }
   const step = bestStep(outputs, inputs, kernel, size)
@@ -70,11 +69,6 @@ function apply(node: Node, context: RuleContext): RuleOutcome {
   })
   return true
 }
-
-const isPlain = (node: Node) =>
-  intAttribute(node, 'group', 1) === 1 &&
-  ['strides', 'dilations'].every((name) => intsAttribute(node, name, [1, 1]).every((value) => value === 1)) &&
-  ['NOTSET', 'VALID'].includes(stringAttribute(node, 'auto_pad', 'NOTSET'))
 
 /** The tile that takes the least time, of those that fill at most a block; null where one pixel at a time does. */
 function bestStep(outputs: number, inputs: number, kernel: readonly number[], size: Step): Step | null {

@@ -1,4 +1,4 @@
-import { type GraphIndex, intsAttribute, type Node, stringAttribute, tensorValues } from '../../../ir/index.ts'
+import { type GraphIndex, isPadded, type Node, tensorValues } from '../../../ir/index.ts'
 import type { Affine, Range } from '../affine.ts'
 import { productChannels } from '../units/product-channels.ts'
 import type { NodeFacts, OperatorRule } from '../units/quantize-rules.ts'
@@ -84,11 +84,6 @@ export function weightSums(node: Node, facts: NodeFacts): Float64Array {
 function takesIn({ opType, inputs }: Node, name: string): boolean {
   return (opType === 'Conv' || opType === 'Gemm') && inputs[0] === name && !inputs.includes(name, 1)
 }
-
-const isPadded = (node: Node) =>
-  node.opType === 'Conv' &&
-  (intsAttribute(node, 'pads', []).some((pad) => pad !== 0) ||
-    stringAttribute(node, 'auto_pad', 'NOTSET').startsWith('SAME'))
 
 function hasRoom({ min, max }: Range, value: number): boolean {
   const [low, high] = [Math.min(0, min), Math.max(0, max)]

@@ -1,4 +1,6 @@
-import { elementCount, intAttribute, intsAttribute, type Node, stringAttribute, type Tensor } from '../../ir/index.ts'
+import { intAttribute, intsAttribute, stringAttribute } from './attribute.ts'
+import type { Node } from './model.ts'
+import { elementCount, type Tensor } from './tensor.ts'
 
 /** A convolution whose every pixel is made of the one in the same place, and of all channels. */
 export const isPointwise = (conv: Node, weight: Tensor): boolean =>
@@ -12,4 +14,11 @@ export const isPadded = (node: Node): boolean =>
   intsAttribute(node, 'pads', []).some((pad) => pad !== 0) ||
   stringAttribute(node, 'auto_pad', 'NOTSET').startsWith('SAME')
 
+/** Whether the taps of a convolution or pool have gaps between them. */
 export const hasGaps = (node: Node): boolean => intsAttribute(node, 'dilations', []).some((step) => step !== 1)
+
+/** A convolution of two axes over all channels at every place: no groups, steps, gaps or padding by itself. */
+export const isPlainConv = (node: Node): boolean =>
+  intAttribute(node, 'group', 1) === 1 &&
+  ['strides', 'dilations'].every((name) => intsAttribute(node, name, [1, 1]).every((value) => value === 1)) &&
+  ['NOTSET', 'VALID'].includes(stringAttribute(node, 'auto_pad', 'NOTSET'))
