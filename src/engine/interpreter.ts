@@ -3,6 +3,7 @@ import {
   EvaluationError,
   fromTensor,
   functionKey,
+  functionsByKey,
   type Graph,
   kernelOf,
   type Model,
@@ -91,7 +92,7 @@ class TableInterpreter implements Interpreter {
     this.#model = model
     this.#float64 = float64
     this.#saturate16 = saturate16
-    this.#functions = new Map(model.functions.map((fn) => [functionKey(fn.domain, fn.name, fn.overload), fn]))
+    this.#functions = functionsByKey(model)
     this.unsupported = unsupportedOperators(model, this.#functions)
   }
 

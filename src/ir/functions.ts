@@ -1,8 +1,12 @@
-import type { Attribute, Graph, ModelFunction, Node } from './model.ts'
+import type { Attribute, Graph, Model, ModelFunction, Node } from './model.ts'
 
 /** What a call and a function have in common. */
 export const functionKey = (domain: string, name: string, overload: string | undefined): string =>
   `${domain}\n${name}\n${overload ?? ''}`
+
+/** The functions of a model by their `functionKey`. */
+export const functionsByKey = ({ functions }: Model): ReadonlyMap<string, ModelFunction> =>
+  new Map(functions.map((fn) => [functionKey(fn.domain, fn.name, fn.overload), fn]))
 
 /** The body of a function as this call runs it: references to its attributes are replaced by the caller's, or defaults. */
 export function nodesOfCall({ nodes, defaults }: ModelFunction, call: Node): readonly Node[] {

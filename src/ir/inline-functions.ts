@@ -1,5 +1,5 @@
 import { makeNode, nestedGraphs } from './attribute.ts'
-import { functionKey, nodesOfCall } from './functions.ts'
+import { functionKey, functionsByKey, nodesOfCall } from './functions.ts'
 import { type Attribute, type Graph, type Model, type ModelFunction, type Node, nodeLabel } from './model.ts'
 import { NameSupply } from './name-supply.ts'
 
@@ -11,7 +11,7 @@ import { NameSupply } from './name-supply.ts'
 export function inlineFunctions(model: Model): Model {
   if (model.functions.length === 0) return model
   const run: Run = {
-    functions: new Map(model.functions.map((fn) => [functionKey(fn.domain, fn.name, fn.overload), fn])),
+    functions: functionsByKey(model),
     opsets: new Map(model.opsets),
     names: new NameSupply(model.graph),
     kept: new Set(),

@@ -1,6 +1,6 @@
 import { constantValue } from '../attribute.ts'
 import type { DType } from '../dtype.ts'
-import { functionKey, nodesOfCall } from '../functions.ts'
+import { functionKey, functionsByKey, nodesOfCall } from '../functions.ts'
 import { graphNames } from '../graph-index.ts'
 import {
   type Dim,
@@ -57,7 +57,7 @@ export function inferModel(
   const { bindings, trusted } = bindInputs(model.graph, options.inputShapes ?? {})
   const run: Run = {
     symbols: createSymbols(bindings),
-    functions: new Map(model.functions.map((fn) => [functionKey(fn.domain, fn.name, fn.overload), fn])),
+    functions: functionsByKey(model),
     types: new Map(),
     conflicts: new Map(),
     trusted,
