@@ -1,5 +1,6 @@
 import type { Dataset } from '../data/index.ts'
 import type { Session, TensorValue } from '../engine/index.ts'
+import { joinedFloats } from '../ir/index.ts'
 import { randomSource } from '../statistics/index.ts'
 import { feedsOf, rowsPerRun } from './feeds.ts'
 import { fewGroups } from './few-groups.ts'
@@ -85,7 +86,7 @@ export async function sampleWindows(
   }
   const found = new Map<string, WindowSample>()
   for (const [id, { fit, held: apart }] of parts)
-    if (fit.length > 0 && apart.length > 0) found.set(id, { fit: joined(fit), held: joined(apart) })
+    if (fit.length > 0 && apart.length > 0) found.set(id, { fit: joinedFloats(fit), held: joinedFloats(apart) })
   return found
 }
 
@@ -146,14 +147,4 @@ function windowsOf(
     }
   }
   return taken
-}
-
-function joined(parts: readonly Float32Array[]): Float32Array {
-  const whole = new Float32Array(parts.reduce((sum, { length }) => sum + length, 0))
-  let at = 0
-  for (const part of parts) {
-    whole.set(part, at)
-    at += part.length
-  }
-  return whole
 }

@@ -16,6 +16,7 @@ import {
   intAttribute,
   intsAttribute,
   isDepthwise,
+  joinedFloats,
   makeNode,
   type Node,
   stringAttribute,
@@ -123,14 +124,16 @@ function replaceBySplit(parts: readonly Part[], at: Node, input: string, group: 
   const weight = fromNumbers(
     'float32',
     [total, ...parts[0]!.weight.dims.slice(1)],
-    joined(parts.map((part) => tensorValues(part.weight) as Float32Array)),
+    joinedFloats(parts.map((part) => tensorValues(part.weight) as Float32Array)),
   )
   const inputs = [input, editor.addConstant(weight, `${node.inputs[1]}_merged`)]
   if (parts.some(({ bias }) => bias)) {
     const values = parts.map((part) =>
       part.bias ? (tensorValues(part.bias) as Float32Array) : new Float32Array(widthOf(part)),
     )
-    inputs.push(editor.addConstant(fromNumbers('float32', [total], joined(values)), `${node.outputs[0]}_merged_bias`))
+    inputs.push(
+      editor.addConstant(fromNumbers('float32', [total], joinedFloats(values)), `${node.outputs[0]}_merged_bias`),
+    )
   }
   const merged = editor.freshName(`${node.outputs[0]}_merged`)
   const sizes = editor.addConstant(
@@ -150,14 +153,4 @@ function replaceBySplit(parts: readonly Part[], at: Node, input: string, group: 
       { name: editor.freshName(`${merged}_Split`), attributes: { axis: int(1) } },
     ),
   )
-}
-
-function joined(arrays: readonly Float32Array[]): Float32Array {
-  const all = new Float32Array(arrays.reduce((sum, { length }) => sum + length, 0))
-  let at = 0
-  for (const array of arrays) {
-    all.set(array, at)
-    at += array.length
-  }
-  return all
 }

@@ -18,6 +18,7 @@ import {
   tensorOf,
   tensorValues,
   toNumbers,
+  transposedMatrix,
 } from '../../ir/index.ts'
 import { type GraphEditor, piecesOf, type RuleContext, type RuleOutcome, rulePass } from '../../rewrite/index.ts'
 
@@ -54,7 +55,11 @@ function apply(node: Node, context: RuleContext): RuleOutcome {
   editor.replace(
     node,
     make('MatMul', [input, floats([before[1], after[1]], columns, 'columns')], across),
-    make('MatMul', [floats([after[0], before[0]], turned(rows, before[0], after[0]), 'rows'), across], output),
+    make(
+      'MatMul',
+      [floats([after[0], before[0]], transposedMatrix(rows, before[0], after[0]), 'rows'), across],
+      output,
+    ),
   )
   return true
 }
@@ -122,10 +127,4 @@ function weights(
   const inputs = factors ? [lines, undefined, target] : [lines, undefined, undefined, target]
   const [resized] = evaluateNode(node, inputs, { opset }) ?? []
   return resized?.dims[3] === grown ? (tensorValues(resized) as Float32Array) : undefined
-}
-
-function turned(matrix: Float32Array, rows: number, columns: number): Float32Array {
-  const result = new Float32Array(matrix.length)
-  for (let i = 0; i < rows; i++) for (let j = 0; j < columns; j++) result[j * rows + i] = matrix[i * columns + j]!
-  return result
 }

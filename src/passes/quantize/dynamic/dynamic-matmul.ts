@@ -7,6 +7,7 @@ import {
   type Tensor,
   tensorOf,
   tensorValues,
+  transposedMatrix,
 } from '../../../ir/index.ts'
 import type { GraphEditor } from '../../../rewrite/index.ts'
 import { rangeOf } from '../affine.ts'
@@ -43,7 +44,7 @@ export function weightedProduct(node: Node, editor: GraphEditor): WeightedProduc
   const scaled = alpha === 1 ? values : values.map((value) => value * alpha)
   const bias = gemmBias(node, beta, editor)
   if (typeof bias === 'object' && 'refused' in bias) return bias
-  return { values: transposed ? transpose(scaled, columns, rows) : scaled, rows, columns, ...(bias && { bias }) }
+  return { values: transposed ? transposedMatrix(scaled, columns, rows) : scaled, rows, columns, ...(bias && { bias }) }
 }
 
 function gemmBias(
@@ -58,13 +59,6 @@ function gemmBias(
   if (bias?.dtype !== 'float32' || bias.dims.length !== 1)
     return { refused: 'its bias is scaled and not a constant vector' }
   return (tensorValues(bias) as Float32Array).map((value) => value * beta)
-}
-
-/** [rows, columns] → [columns, rows]. */
-export function transpose(values: Float32Array, rows: number, columns: number): Float32Array {
-  const result = new Float32Array(values.length)
-  for (let r = 0; r < rows; r++) for (let c = 0; c < columns; c++) result[c * rows + r] = values[r * columns + c]!
-  return result
 }
 
 /** Adds the bias behind `product`, or renames the product's output where there is none. */

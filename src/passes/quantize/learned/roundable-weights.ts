@@ -7,12 +7,12 @@ import {
   nodeLabel,
   operatorName,
   tensorValues,
+  transposedMatrix,
 } from '../../../ir/index.ts'
 import type { Refusal } from '../../../report/index.ts'
 import { type Evidence, GraphEditor } from '../../../rewrite/index.ts'
 import { channelAxis } from '../channel-axis.ts'
 import { quantizeChannels } from '../channel-weights.ts'
-import { transpose } from '../dynamic/dynamic-matmul.ts'
 import { keptAsAsked } from '../kept-as-asked.ts'
 import { planOf, type StaticInt8Options } from '../static/quantize-static-int8.ts'
 import { type StoredGrid, storedGrid } from '../stored-weights.ts'
@@ -139,7 +139,7 @@ function blockedWeight(node: Node, product: SourcedProduct, options: WeightOptio
         lower[at] = Math.min(top - 1, Math.max(0, Math.floor(value / scale) + zero)) - zero
       }
     }
-  const asStored = (array: Float32Array) => (turned ? transpose(array, rows, columns) : array)
+  const asStored = (array: Float32Array) => (turned ? transposedMatrix(array, rows, columns) : array)
   const dims = turned ? [columns, rows] : [rows, columns]
   return {
     name: source,

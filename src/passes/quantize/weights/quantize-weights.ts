@@ -11,7 +11,14 @@
  * what would save fewer bytes than it takes, and the weights of other operators.
  * Source: ONNX Runtime, contrib operators; of the roundings: `block-grid.ts` (HQQ) and `gptq.ts`.
  */
-import { type Model, type Node, type NumericArray, operatorName, tensorValues } from '../../../ir/index.ts'
+import {
+  type Model,
+  type Node,
+  type NumericArray,
+  operatorName,
+  tensorValues,
+  transposedMatrix,
+} from '../../../ir/index.ts'
 import type { Target } from '../../../report/index.ts'
 import {
   type Evidence,
@@ -24,7 +31,7 @@ import {
 } from '../../../rewrite/index.ts'
 import { rangeOf } from '../affine.ts'
 import { dropUnread } from '../drop-unread.ts'
-import { FEWEST_WEIGHTS, transpose, withBias } from '../dynamic/dynamic-matmul.ts'
+import { FEWEST_WEIGHTS, withBias } from '../dynamic/dynamic-matmul.ts'
 import { EINSUM_STAYS } from '../einsum-stays.ts'
 import { KEPT, keptAsAsked } from '../kept-as-asked.ts'
 import { learnedWeightsOf } from '../learned-weights.ts'
@@ -270,7 +277,7 @@ function shareTable(node: Node, editor: GraphEditor, coding: Coding): RuleOutcom
   const [columns, rows] = tensor.dims as [number, number]
   const values = tensorValues(tensor) as Float32Array
   if (values.length < FEWEST_WEIGHTS || !rangeOf(values)) return { refused: 'its table is small or not finite' }
-  const weights = { values: transpose(values, columns, rows), rows, columns }
+  const weights = { values: transposedMatrix(values, columns, rows), rows, columns }
   const key = blockKey({ source: table, turned: true, factor: 1 })
   const coded = coding.stores(editor).blocksOf(key, weights, table, editor)
   // The products that come later must not find a reader that is left in float.

@@ -8,10 +8,11 @@ import {
   type Tensor,
   tensorOf,
   tensorValues,
+  transposedMatrix,
 } from '../../../ir/index.ts'
 import type { GraphEditor } from '../../../rewrite/index.ts'
 import { rangeOf } from '../affine.ts'
-import { FEWEST_WEIGHTS, transpose, type WeightedProduct, weightedProduct } from '../dynamic/dynamic-matmul.ts'
+import { FEWEST_WEIGHTS, type WeightedProduct, weightedProduct } from '../dynamic/dynamic-matmul.ts'
 import { blockWithin } from './block-grid.ts'
 import type { StoredBlocks } from './block-store.ts'
 
@@ -35,7 +36,7 @@ export function sourcedProduct(node: Node, editor: GraphEditor): SourcedProduct 
       const values = tensorValues(table) as Float32Array
       if (values.length < FEWEST_WEIGHTS) return { refused: `${values.length} weights are too few to gain` }
       if (!rangeOf(values)) return { refused: 'its weights are not finite' }
-      const turned = transpose(values, columns, rows)
+      const turned = transposedMatrix(values, columns, rows)
       return { values: turned, rows, columns, source: maker.inputs[0]!, turned: true, factor: 1 }
     }
   }
