@@ -59,7 +59,8 @@ export function repositoryRoutes(acts: RepositoryActs): readonly Route[] {
   ]
 }
 
-async function bodyOf(exchange: Exchange): Promise<JsonObject> {
+/** The object that a request brings, empty where it brings nothing; the answer will be JSON as well. */
+export async function bodyOf(exchange: Exchange): Promise<JsonObject> {
   const body = await exchange.body()
   exchange.reply.header('content-type', 'application/json')
   return body.byteLength === 0 ? {} : objectOf(parseJson(body), 'the request')

@@ -1,8 +1,8 @@
 import type { RolloutSettings } from '../../report/index.ts'
 import type { State } from '../../state/index.ts'
 import type { Exchange, Route } from '../http/http-face.ts'
-import { actor, refusedAct } from '../http/repository-routes.ts'
-import { type JsonObject, objectOf, parseJson } from '../protocol/json-text.ts'
+import { actor, bodyOf, refusedAct } from '../http/repository-routes.ts'
+import { type JsonObject, objectOf } from '../protocol/json-text.ts'
 import type { RepositoryActs } from '../repository/acts.ts'
 import { checkModel } from '../security/keys.ts'
 import { invalid, ServeError } from '../serve-error.ts'
@@ -109,12 +109,6 @@ export function rolloutRoutes(
       drill(state, { seed: whole('seed', seed, 0, 2 ** 31), runs: whole('runs', runs, 1, 1000) }),
     ),
   ]
-}
-
-async function bodyOf(exchange: Exchange): Promise<JsonObject> {
-  const body = await exchange.body()
-  exchange.reply.header('content-type', 'application/json')
-  return body.byteLength === 0 ? {} : objectOf(parseJson(body), 'the request')
 }
 
 function labelOf(item: JsonObject, around: JsonObject): { model: string; id: string; label: Label } {
