@@ -1,4 +1,4 @@
-import type { Dataset } from '../../data/index.ts'
+import { type Dataset, firstRows } from '../../data/index.ts'
 import type { Fetched, Session, TensorValue } from '../../engine/index.ts'
 import type { CalibrationMethod, CalibrationReport } from '../../report/index.ts'
 import { feedsOf, rowsPerRun } from '../feeds.ts'
@@ -66,8 +66,7 @@ async function observe(
   const observers = new Map(
     options.names.map((name) => [name, new RangeObserver(withHistogram, options.extremes?.ranges[name])]),
   )
-  const samples = options.samples ?? CALIBRATION_ROWS
-  const indices = (options.indices ?? Array.from({ length: dataset.rows }, (_, i) => i)).slice(0, samples)
+  const indices = firstRows(dataset, options.indices, options.samples ?? CALIBRATION_ROWS)
   const ports = new Set(session.inputs.map((port) => port.name))
   const inner = options.names.filter((name) => !ports.has(name))
   const reading = { session, dataset, observers, indices, options }

@@ -1,4 +1,4 @@
-import type { Dataset } from '../../data/index.ts'
+import { type Dataset, firstRows } from '../../data/index.ts'
 import type { Fetched, Session } from '../../engine/index.ts'
 import { elementCount } from '../../ir/index.ts'
 import { UserError } from '../../platform/index.ts'
@@ -78,7 +78,7 @@ export async function measureChannels(
   options: ChannelOptions = {},
 ): Promise<ChannelsReport> {
   const samples = options.samples ?? 32
-  const indices = (options.indices ?? Array.from({ length: data.rows }, (_, i) => i)).slice(0, samples)
+  const indices = firstRows(data, options.indices, samples)
   const observed = new Map([...probes.keys()].map((name) => [name, new Channels()]))
   const most = rowsPerRun(session.inputs, data, 8)
   let batch = 1

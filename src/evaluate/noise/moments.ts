@@ -1,4 +1,4 @@
-import type { Dataset } from '../../data/index.ts'
+import { type Dataset, firstRows } from '../../data/index.ts'
 import type { Session, TensorValue } from '../../engine/index.ts'
 import type { NumericArray } from '../../ir/index.ts'
 import { sha256 } from '../../platform/index.ts'
@@ -61,7 +61,7 @@ class Observed {
  */
 export async function measureMoments(session: Session, data: Dataset, options: MomentsOptions): Promise<Moments> {
   const samples = options.samples ?? CALIBRATION_ROWS
-  const indices = (options.indices ?? Array.from({ length: data.rows }, (_, i) => i)).slice(0, samples)
+  const indices = firstRows(data, options.indices, samples)
   const batch = rowsPerRun(session.inputs, data, 1)
   const observed = new Map(options.names.map((name) => [name, new Observed()]))
   const lost = new Map<string, string>()

@@ -1,4 +1,4 @@
-import type { Dataset } from '../../data/index.ts'
+import { type Dataset, firstRows } from '../../data/index.ts'
 import type { Extremes, Feeds, Fetched, Session } from '../../engine/index.ts'
 import type { CalibrationReport, ChannelsReport } from '../../report/index.ts'
 import { take } from '../calibration/calibrate.ts'
@@ -47,7 +47,7 @@ export async function measureRangesAndChannels(
   options: RangesAndChannelsOptions,
 ): Promise<RangesAndChannels | null> {
   const { names, samples, channelRows, onRow } = options
-  const indices = (options.indices ?? Array.from({ length: data.rows }, (_, i) => i)).slice(0, samples)
+  const indices = firstRows(data, options.indices, samples)
   const inputs = new Set(session.inputs.map((port) => port.name))
   const inner = names.filter((name) => !inputs.has(name))
   const { batch, groups } = await planRuns(session, data, {

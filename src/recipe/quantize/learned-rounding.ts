@@ -1,4 +1,4 @@
-import type { Dataset } from '../../data/index.ts'
+import { type Dataset, firstRows } from '../../data/index.ts'
 import { ortNode } from '../../engine/index.ts'
 import { feedsOf } from '../../evaluate/index.ts'
 import { inferTypes, type Model } from '../../ir/index.ts'
@@ -101,10 +101,7 @@ export async function learnRoundings(
 }
 
 async function readBatches(model: Model, data: Dataset, options: LearnedRoundingOptions): Promise<readonly RowBatch[]> {
-  const rows = (options.indices ?? Array.from({ length: data.rows }, (_, i) => i)).slice(
-    0,
-    options.samples ?? DEFAULT_SAMPLES,
-  )
+  const rows = firstRows(data, options.indices, options.samples ?? DEFAULT_SAMPLES)
   if (rows.length < 2)
     throw new UserError('bad-data', `there is ${rows.length} row to learn roundings from`, {
       where: data.path,

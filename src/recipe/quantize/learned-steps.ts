@@ -1,4 +1,4 @@
-import type { Dataset } from '../../data/index.ts'
+import { type Dataset, firstRows } from '../../data/index.ts'
 import type { Model } from '../../ir/index.ts'
 import { roundableStatic, roundValues, type StaticInt8Options } from '../../passes/index.ts'
 import { UserError } from '../../platform/index.ts'
@@ -51,7 +51,7 @@ async function nearer(
   steps: readonly Step[],
   { data, indices, samples = DEFAULT_SAMPLES }: Options,
 ): Promise<number> {
-  const rows = (indices ?? Array.from({ length: data.rows }, (_, i) => i)).slice(0, samples)
+  const rows = firstRows(data, indices, samples)
   const judged = rows.slice(-Math.ceil(rows.length / 8))
   const exact = await answersOf(model, data, judged)
   const lost: number[] = []
