@@ -5,6 +5,10 @@ import { floatsOf } from './floats.ts'
 
 export type RowOutputs = Readonly<Record<string, TensorValue>>
 
+/** Names and shapes of a row's outputs, `scores [10]`, as messages list them. */
+export const outputTexts = (outputs: RowOutputs): readonly string[] =>
+  Object.entries(outputs).map(([name, { dims }]) => `${name} [${dims.join(',')}]`)
+
 /**
  * Splits the outputs of one run into rows, without axis 0. In a run of one row an output whose first dimension is not
  * 1 belongs to the row as a whole.

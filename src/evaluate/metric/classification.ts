@@ -1,7 +1,7 @@
 import type { TensorValue } from '../../engine/index.ts'
 import { UserError } from '../../platform/index.ts'
 import { className, shownLabel } from '../row-labels.ts'
-import { isClassLike, numbersOf, topAnswer } from '../row-outputs.ts'
+import { isClassLike, numbersOf, outputTexts, topAnswer } from '../row-outputs.ts'
 import type { Metric, MetricRow } from './metric.ts'
 
 /** What is shown in the place of an answer where the scores hold none. */
@@ -96,9 +96,7 @@ function classOutput({ outputs }: MetricRow, { output }: ClassOptions): TensorVa
   const found = classOutputName(outputs)
   if (found !== null) return outputs[found]!
   throw new UserError('bad-argument', 'no output of the model holds one score a class', {
-    where: Object.entries(outputs)
-      .map(([name, { dims }]) => `${name} [${dims.join(',')}]`)
-      .join(', '),
+    where: outputTexts(outputs).join(', '),
     hint: 'choose another metric, or write one: --metric ./metric.mjs',
   })
 }

@@ -1,6 +1,6 @@
 import type { TensorValue } from '../../engine/index.ts'
 import { UserError } from '../../platform/index.ts'
-import { numbersOf } from '../row-outputs.ts'
+import { numbersOf, outputTexts } from '../row-outputs.ts'
 import type { Metric, MetricRow } from './metric.ts'
 
 export interface LanguageOptions {
@@ -92,10 +92,7 @@ function placesOf({ outputs, label, row }: MetricRow, { output }: LanguageOption
   const value = scoresOf(outputs, label.length, output)
   if (!value)
     throw new UserError('bad-argument', `no output scores the ${label.length} tokens of row ${row}`, {
-      where: Object.entries(outputs)
-        .map(([name, { dims }]) => `${name} [${dims.join(',')}]`)
-        .slice(0, 4)
-        .join(', '),
+      where: outputTexts(outputs).slice(0, 4).join(', '),
       hint: 'the output of a language model is [row, token, vocabulary]',
     })
   const vocabulary = value.dims[1]!
