@@ -6,7 +6,7 @@ import type { ComparisonReport } from '../report/index.ts'
 import type { RowPictures } from '../view/index.ts'
 import { exitOfVerdict } from './exit.ts'
 import { GATE, gateAt, refuseDoubles } from './gate.ts'
-import { DATA, dataFor, LABEL, METRIC, modelAt, SEED, SLICE, TOKENIZER, TOKENS } from './inputs.ts'
+import { DATA, dataFor, LABEL, MARGIN, METRIC, modelAt, SEED, SLICE, TOKENIZER, TOKENS } from './inputs.ts'
 import { metricOf } from './metric.ts'
 import { writableFile } from './output-file.ts'
 import { DATA_FOR, ownData, ownPaths } from './own-data.ts'
@@ -34,11 +34,7 @@ export const compareVerb: Verb = {
   options: {
     data: DATA,
     'data-for': DATA_FOR,
-    margin: {
-      type: 'string',
-      value: 'M',
-      help: 'the loss that would still be acceptable, in units of the metric (0.01)',
-    },
+    margin: MARGIN,
     alpha: { type: 'string', value: 'A', help: 'one-sided error rate (0.05)' },
     slice: SLICE,
     label: LABEL,

@@ -36,6 +36,17 @@ export const SHAPE: OptionSpec = {
   value: 'x=1,3,224,224',
   help: 'size of an input whose dimensions are open; may be repeated',
 }
+export const KEEP_FLOAT: OptionSpec = {
+  type: 'string',
+  multiple: true,
+  value: 'NODE|OP',
+  help: 'leave this node, or all of this operator, in float; may be repeated',
+}
+export const MARGIN: OptionSpec = {
+  type: 'string',
+  value: 'M',
+  help: 'the loss that would still be acceptable, in units of the metric (0.01)',
+}
 export const LABEL: OptionSpec = { type: 'string', value: 'FIELD', help: 'the field that holds the truth (labels)' }
 export const SLICE: OptionSpec = {
   type: 'string',

@@ -6,7 +6,7 @@ import { GROUPS } from '../passes/index.ts'
 import { keepHeapSmall, UserError } from '../platform/index.ts'
 import type { Quantized } from '../recipe/index.ts'
 import { RANGE_METHODS, SCHEMES, TARGETS } from '../report/index.ts'
-import { DATA, dataFor, LABEL, modelAt, OUT_FILE, SEED, TOKENIZER, TOKENS } from './inputs.ts'
+import { DATA, dataFor, KEEP_FLOAT, LABEL, modelAt, OUT_FILE, SEED, TOKENIZER, TOKENS } from './inputs.ts'
 import { outputFile, outputFolder, writableFile } from './output-file.ts'
 import { ADDED, type Dtype, dtypeOf, LAYOUT, layoutOf, writeTransformersLayout } from './transformers-layout.ts'
 import type { Arguments, Context, Verb } from './verb.ts'
@@ -157,12 +157,7 @@ export const quantizeVerb: Verb = {
       help: 'static-int8: scales of their own for channels, as far as the layers around take them in (0 to 1; 1 where channels differ much in size, as in depthwise networks)',
     },
     recipe: { type: 'string', value: 'FILE', help: 'also write the recipe, for whet apply' },
-    'keep-float': {
-      type: 'string',
-      multiple: true,
-      value: 'NODE|OP',
-      help: 'leave this node, or all of this operator, in float; may be repeated',
-    },
+    'keep-float': KEEP_FLOAT,
     tokenizer: TOKENIZER,
     tokens: TOKENS,
     seed: SEED,

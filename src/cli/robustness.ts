@@ -2,7 +2,7 @@ import { MODALITIES, type Modality } from '../data/index.ts'
 import { writeAtomic } from '../platform/index.ts'
 import { diskCache, robustness } from '../recipe/index.ts'
 import { EXIT } from './exit-codes.ts'
-import { DATA, dataFor, LABEL, METRIC, modelAt, SEED } from './inputs.ts'
+import { DATA, dataFor, LABEL, MARGIN, METRIC, modelAt, SEED } from './inputs.ts'
 import { metricOf } from './metric.ts'
 import { pageAt } from './output-file.ts'
 import { rangeOf } from './range.ts'
@@ -31,11 +31,7 @@ export const robustnessVerb: Verb = {
       help: `what the inputs are: ${MODALITIES.join(', ')} (told from their shape)`,
     },
     range: { type: 'string', value: '0,1', help: 'input values of black and white (taken from the data set)' },
-    margin: {
-      type: 'string',
-      value: 'M',
-      help: 'the loss that would still be acceptable, in units of the metric (0.01)',
-    },
+    margin: MARGIN,
     alpha: { type: 'string', value: 'A', help: 'one-sided error rate (0.05)' },
     label: LABEL,
     metric: METRIC,

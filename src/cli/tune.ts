@@ -2,7 +2,7 @@ import { rmSync } from 'node:fs'
 import { writeModel } from '../onnx/index.ts'
 import { tune, writeRecipe } from '../recipe/index.ts'
 import { exitOfVerdict } from './exit.ts'
-import { DATA, dataFor, LABEL, modelAt, OUT_FILE, SEED } from './inputs.ts'
+import { DATA, dataFor, KEEP_FLOAT, LABEL, modelAt, OUT_FILE, SEED } from './inputs.ts'
 import { checkpointBeside, LEARNING, learningSettings } from './learning-options.ts'
 import { outputFile, writableFile } from './output-file.ts'
 import { weightBitsOf } from './quantize.ts'
@@ -28,12 +28,7 @@ export const tuneVerb: Verb = {
       value: '4|8',
       help: 'bits of a weight in the file (8); with 4 the kernels are the same and the weights half as large',
     },
-    'keep-float': {
-      type: 'string',
-      multiple: true,
-      value: 'NODE|OP',
-      help: 'leave this node, or all of this operator, in float; may be repeated',
-    },
+    'keep-float': KEEP_FLOAT,
     resume: { type: 'boolean', help: 'go on from the checkpoint beside OUT' },
     recipe: { type: 'string', value: 'FILE', help: 'also write the recipe, for whet apply' },
     ...LEARNING,
