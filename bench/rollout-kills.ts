@@ -1,12 +1,11 @@
-import { spawn } from 'node:child_process'
-import { existsSync, mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join, resolve } from 'node:path'
-import { pathToFileURL } from 'node:url'
+import { join } from 'node:path'
 import type { IncidentReport } from '../src/report/index.ts'
 import type { KeptBody } from '../src/serve/rollout/active.ts'
 import type { Route } from '../src/serve/router.ts'
 import type { AuditEntry, KeptRollout, LiveVersion } from '../src/state/index.ts'
+import { isProgram, reportKills, startWorker } from './killed-worker.ts'
 
 export interface KillRun {
   readonly kills: number
@@ -83,30 +82,18 @@ function killed(
   share: number,
   onLine: (line: Line) => void,
 ): Promise<void> {
-  const built = join(import.meta.dirname, 'rollout-kill-worker.js')
-  const source = join(import.meta.dirname, 'rollout-kill-worker.ts')
-  const hooks = pathToFileURL(resolve(import.meta.dirname, '../scripts/typescript-hooks.mjs')).href
-  const program = existsSync(source) ? ['--import', hooks, source] : [built]
-  const child = spawn(process.execPath, [...program, ...words], {
-    stdio: ['ignore', 'pipe', 'inherit'],
-    env: { ...process.env, NODE_OPTIONS: '' },
-  })
-  const stop = () => child.kill('SIGKILL')
-  if (when === 'starting') setTimeout(stop, share * LONGEST_START_MS)
+  const { stdout, kill, ended } = startWorker('rollout-kill-worker', words)
+  if (when === 'starting') setTimeout(kill, share * LONGEST_START_MS)
   let text = ''
-  child.stdout.on('data', (chunk: Buffer) => {
+  stdout.on('data', (chunk: Buffer) => {
     const lines = (text + chunk.toString()).split('\n')
     text = lines.pop()!
     for (const line of lines.map((one) => JSON.parse(one) as Line)) {
       onLine(line)
-      if ('found' in line) setTimeout(stop, when === 'found' ? 0 : share * LONGEST_WORK_MS)
+      if ('found' in line) setTimeout(kill, when === 'found' ? 0 : share * LONGEST_WORK_MS)
     }
   })
-  return new Promise((done, fail) => {
-    child.once('close', (code, signal) =>
-      signal === 'SIGKILL' ? done() : fail(new Error(`the worker ended by itself: ${code ?? signal}`)),
-    )
-  })
+  return ended
 }
 
 /** Holds what was found against the two states that each rollout may be in, and what had been confirmed. */
@@ -164,18 +151,7 @@ function wrongIn({ found, routed }: Found, confirmed: ReadonlyMap<string, string
 const number = ({ body }: { readonly body: KeptBody }) => Number(body.candidate.version)
 
 // Run by itself: node --import ./scripts/typescript-hooks.mjs bench/rollout-kills.ts [KILLS] [SEED] [DATABASE]
-if (process.argv[1] !== undefined && import.meta.url === pathToFileURL(process.argv[1]).href) {
-  const [kills, seed] = [Number(process.argv[2] ?? 100), Number(process.argv[3] ?? 1)]
-  const started = performance.now()
-  const problems = await killRun({
-    kills,
-    seed,
-    ...(process.argv[4] ? { database: process.argv[4] } : {}),
-    onKill: (kill, rollouts) => process.stderr.write(`\rkill ${kill} of ${kills}, ${rollouts} rollouts `),
-  })
-  for (const problem of problems) process.stdout.write(`${problem}\n`)
-  process.stdout.write(
-    `\n${kills} kills, ${problems.length} problems, ${Math.round((performance.now() - started) / 1000)} s, seed ${seed}\n`,
-  )
-  process.exitCode = problems.length > 0 ? 1 : 0
+if (isProgram(import.meta.url)) {
+  const database = process.argv[4]
+  await reportKills('rollouts', (asked) => killRun({ ...asked, ...(database ? { database } : {}) }))
 }

@@ -1,12 +1,11 @@
-import { spawn } from 'node:child_process'
 import { generateKeyPairSync } from 'node:crypto'
-import { existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join, resolve } from 'node:path'
-import { pathToFileURL } from 'node:url'
+import { join } from 'node:path'
 import { parseModel } from '../src/ir/index.ts'
 import { encodeModel } from '../src/onnx/index.ts'
 import { openStore } from '../src/store/index.ts'
+import { isProgram, reportKills, startWorker } from './killed-worker.ts'
 
 export interface KillRun {
   readonly kills: number
@@ -57,34 +56,10 @@ const LONGEST_MS = 600
 
 /** Starts the worker and kills it so many milliseconds after it said that it begins. */
 function killed(words: readonly string[], afterMs: number): Promise<void> {
-  const built = join(import.meta.dirname, 'store-kill-worker.js')
-  const source = join(import.meta.dirname, 'store-kill-worker.ts')
-  const hooks = pathToFileURL(resolve(import.meta.dirname, '../scripts/typescript-hooks.mjs')).href
-  const program = existsSync(source) ? ['--import', hooks, source] : [built]
-  const child = spawn(process.execPath, [...program, ...words], {
-    stdio: ['ignore', 'pipe', 'inherit'],
-    env: { ...process.env, NODE_OPTIONS: '' },
-  })
-  return new Promise((done, fail) => {
-    child.stdout.once('data', () => setTimeout(() => child.kill('SIGKILL'), afterMs))
-    child.once('exit', (code, signal) =>
-      signal === 'SIGKILL' ? done() : fail(new Error(`the worker ended by itself: ${code ?? signal}`)),
-    )
-  })
+  const { stdout, kill, ended } = startWorker('store-kill-worker', words)
+  stdout.once('data', () => setTimeout(kill, afterMs))
+  return ended
 }
 
 // Run by itself: node --import ./scripts/typescript-hooks.mjs bench/store-kills.ts [KILLS] [SEED]
-if (process.argv[1] !== undefined && import.meta.url === pathToFileURL(process.argv[1]).href) {
-  const [kills, seed] = [Number(process.argv[2] ?? 100), Number(process.argv[3] ?? 1)]
-  const started = performance.now()
-  const problems = await killRun({
-    kills,
-    seed,
-    onKill: (kill, versions) => process.stderr.write(`\rkill ${kill} of ${kills}, ${versions} versions `),
-  })
-  for (const problem of problems) process.stdout.write(`${problem}\n`)
-  process.stdout.write(
-    `\n${kills} kills, ${problems.length} problems, ${Math.round((performance.now() - started) / 1000)} s, seed ${seed}\n`,
-  )
-  process.exitCode = problems.length > 0 ? 1 : 0
-}
+if (isProgram(import.meta.url)) await reportKills('versions', killRun)
