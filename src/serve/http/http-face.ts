@@ -82,7 +82,15 @@ export function httpFace(routes: readonly Route[], access: Access, limits: HttpL
   app.removeAllContentTypeParsers()
   app.addContentTypeParser('*', (_request, _payload, done) => done(null))
 
-  const handler = (route: Route) => async (request: FastifyRequest, reply: FastifyReply) => {
+  routeAll(app, routes, (route) => handlerOf(route, app, access, limits))
+  tellErrors(app, log)
+  return app
+}
+
+type Handler = (request: FastifyRequest, reply: FastifyReply) => Promise<unknown>
+
+function handlerOf(route: Route, app: FastifyInstance, access: Access, limits: HttpLimits): Handler {
+  return async (request, reply) => {
     const params = request.params as Readonly<Record<string, string>>
     const knock = knockOf(request)
     const caller = admit(access, route, params, knock)
@@ -101,6 +109,10 @@ export function httpFace(routes: readonly Route[], access: Access, limits: HttpL
     const body = async () => joined(await pieces())
     return route.handle({ request, reply, params, caller, body, pieces, departure })
   }
+}
+
+/** Every route, and on its path an error for each method that none takes. */
+function routeAll(app: FastifyInstance, routes: readonly Route[], handler: (route: Route) => Handler): void {
   const paths = new Map<string, Set<string>>()
   for (const route of routes) {
     app.route({ method: route.method, url: route.path, handler: handler(route) })
@@ -116,6 +128,10 @@ export function httpFace(routes: readonly Route[], access: Access, limits: HttpL
         throw new ServeError('wrong-method', 'Method Not Allowed')
       },
     })
+}
+
+/** How errors look to clients, and which of them the log gets. */
+function tellErrors(app: FastifyInstance, log: Log): void {
   app.setNotFoundHandler(async () => {
     throw new ServeError('not-found', 'Not Found')
   })
@@ -136,7 +152,6 @@ export function httpFace(routes: readonly Route[], access: Access, limits: HttpL
       .header('content-type', 'application/json')
       .send(JSON.stringify({ error: told.message }))
   })
-  return app
 }
 
 function admit(access: Access, route: Route, params: Exchange['params'], knock: Knock): Exchange['caller'] {
