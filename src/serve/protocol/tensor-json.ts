@@ -77,13 +77,19 @@ function converter(dtype: DType, name: string): (value: unknown) => number | big
       if (value === false || value === 0) return 0
       throw wrong(value)
     }
-  if (dtype === 'float32' || dtype === 'float64')
+  if (dtype === 'float32' || dtype === 'float64') {
+    const round = dtype === 'float32' ? Math.fround : (number: number) => number
     return (value) => {
-      if (typeof value === 'number') return value
-      // Quoted by `parseJson`, or by a client that follows the JSON mapping of protobuf.
-      if (typeof value === 'string' && /^(?:NaN|-?Infinity|-?\d{16,})$/.test(value)) return Number(value)
-      throw wrong(value)
+      // Infinity as it is meant comes as a string: a number beyond the type would become one.
+      if (value === 'NaN' || value === 'Infinity' || value === '-Infinity') return Number(value)
+      // Long whole numbers are quoted by `parseJson`, or by a client that follows the JSON mapping of protobuf.
+      if (typeof value !== 'number' && !(typeof value === 'string' && /^-?\d{16,}$/.test(value))) throw wrong(value)
+      const number = Number(value)
+      if (!Number.isFinite(round(number)))
+        throw invalid(`inference input '${name}' holds ${number}, which is beyond ${datatypeOf(dtype)}`)
+      return number
     }
+  }
   const [least, greatest] = RANGES[dtype]!
   const wide = typeof least === 'bigint'
   return (value) => {
@@ -92,12 +98,19 @@ function converter(dtype: DType, name: string): (value: unknown) => number | big
     if (!whole) throw wrong(value)
     const number = wide ? BigInt(value as number | string) : Number(value)
     if (number < least || number > greatest) throw wrong(value)
+    // Written in whole digits it would have come as a string: this one was rounded on its way.
+    if (typeof value === 'number' && !Number.isSafeInteger(value))
+      throw invalid(
+        `inference input '${name}' holds ${BigInt(value)} or a number near it, with a point or an exponent; write all its digits and neither`,
+      )
     return number
   }
 }
 
 const shown = (value: unknown) =>
-  typeof value === 'number' || typeof value === 'boolean' ? String(value) : `a value of type ${typeof value}`
+  typeof value === 'number' || typeof value === 'boolean' || (typeof value === 'string' && /^-?\d{1,40}$/.test(value))
+    ? String(value)
+    : `a value of type ${typeof value}`
 
 /**
  * A tensor's elements as JSON, flat, in row-major order. What JSON has no numbers for is a string, as in protobuf's
