@@ -38,6 +38,11 @@ test('the newest version answers; another is loaded without a gap; unloading and
   expect((await infer(body(1, 2), {}, '/v2/models/scaled/versions/2')).status).toBe(404)
   expect((await act('load', '2')).status).toBe(200)
   expect((await infer(body(1, 2))).json).toMatchObject({ model_version: '2', outputs: [{ data: [2, 4] }] })
+  expect((await ask(server.http, 'POST', '/v2/repository/index')).json).toEqual([
+    { name: 'scaled', version: '2', state: 'READY', reason: '' },
+    { name: 'scaled', version: '10', state: 'UNAVAILABLE', reason: 'not loaded' },
+    { name: 'scaled', version: '1', state: 'UNAVAILABLE', reason: 'not loaded' },
+  ])
 
   writeModelText(join(folder, 'scaled/11/model.onnx'), scaled(11))
   expect((await act('load')).status).toBe(200)

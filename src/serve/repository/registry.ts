@@ -169,30 +169,26 @@ export class ModelRegistry {
     })
   }
 
-  /** Every version that the source offers or that is loaded. */
+  /** Every version that the source offers or that is loaded; of each model the loaded ones first, the rest newest first. */
   async index(): Promise<readonly IndexEntry[]> {
-    const entries = new Map<string, IndexEntry>()
-    for (const { name, versions } of await this.#source.list()) {
+    const offered = new Map((await this.#source.list()).map(({ name, versions }) => [name, [...versions].reverse()]))
+    const names = new Set([...offered.keys(), ...this.#models.keys()])
+    return [...names].flatMap((name) => {
       const model = this.#models.get(name)
-      const newest = versions.at(-1) ?? ''
-      if (!model?.live)
-        entries.set(`${name}\0${newest}`, {
-          name,
-          version: newest,
-          state: model?.state ?? 'UNAVAILABLE',
-          reason: model?.reason ?? '',
-        })
-    }
-    for (const model of this.#models.values())
-      for (const [version, { replaced }] of model.warm)
-        entries.set(`${model.name}\0${version}`, {
-          name: model.name,
-          version,
-          ...(replaced
-            ? { state: 'UNAVAILABLE', reason: 'its file was replaced after it was loaded' }
-            : { state: 'READY', reason: '' }),
-        })
-    return [...entries.values()]
+      const loaded = [...(model?.warm ?? [])].map(([version, { replaced }]): IndexEntry => {
+        const reason = replaced ? 'its file was replaced after it was loaded' : ''
+        return { name, version, state: replaced ? 'UNAVAILABLE' : 'READY', reason }
+      })
+      const rest = (offered.get(name) ?? []).filter((version) => !model?.warm.has(version))
+      const others = rest.map((version, i): IndexEntry => {
+        // Of a model that does not answer, the newest version has what is known of the model.
+        const known = i === 0 && model && !model.live
+        return known
+          ? { name, version, state: model.state, reason: model.reason }
+          : { name, version, state: 'UNAVAILABLE', reason: 'not loaded' }
+      })
+      return [...loaded, ...others]
+    })
   }
 
   /** Ends everything, after at most `ms` milliseconds for what is under way. */
