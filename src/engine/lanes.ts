@@ -61,6 +61,6 @@ export interface Lanes {
   readonly ended: Promise<{ readonly how: string; readonly complaint: string }>
   /** Resident bytes of the process, or null where the system does not tell. */
   residentBytes(): number | null
-  /** Ends the process at once. */
-  stop(): Promise<void>
+  /** Ends the process at once; with `why`, `ended` and what was under way say that instead of the signal. */
+  stop(why?: string): Promise<void>
 }

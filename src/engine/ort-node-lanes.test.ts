@@ -144,6 +144,15 @@ describe('lanes', () => {
     await expect(doomed.run(0, [])).rejects.toThrow('SIGKILL')
   })
 
+  test('a process that is ended for a reason says the reason, not the signal', async () => {
+    const doomed = await startLanes(path, { capacity: 1 })
+    const spinning = doomed.spin(0, [floats([1, 2]), texts(['a'])], 60_000)
+    const ended = expect(spinning).rejects.toMatchObject({ message: expect.stringContaining('(it took too long)') })
+    await doomed.stop('it took too long')
+    await ended
+    expect((await doomed.ended).how).toBe('it took too long')
+  })
+
   test('a model that the runtime refuses is refused at the start', async () => {
     const broken = join(path, '..', 'broken.onnx')
     writeFileSync(broken, 'not a model')

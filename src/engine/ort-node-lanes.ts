@@ -50,7 +50,7 @@ export async function startLanes(
       model: { ...read, ...opened.ports },
       capacity,
       ended: lanes.ended,
-      stop: () => lanes.stop(),
+      stop: (why) => lanes.stop(why),
       open: async (lane, options = session) =>
         (await lanes.ask<{ loadMs: number }>({ op: 'open', lane, options })).loadMs,
       close: (lane) => lanes.ask({ op: 'close', lane }),
@@ -84,6 +84,8 @@ class LanesProcess {
   #next = 0
   #complaint = ''
   #dead: string | null = null
+  /** Why it was ended on purpose. */
+  #why: string | undefined
 
   constructor(capacity: number, label: string) {
     this.#label = label
@@ -108,7 +110,7 @@ class LanesProcess {
         resolve({ how, complaint: this.#complaint })
       }
       this.#child.once('error', (error) => end(error.message))
-      this.#child.once('exit', (code, signal) => end(signal ?? `exit code ${code}`))
+      this.#child.once('exit', (code, signal) => end(this.#why ?? signal ?? `exit code ${code}`))
     })
     this.#lines = this.#pages.map((_, lane) => this.#listen(lane))
   }
@@ -143,7 +145,8 @@ class LanesProcess {
     })
   }
 
-  async stop(): Promise<void> {
+  async stop(why?: string): Promise<void> {
+    this.#why ??= why
     if (this.#dead === null) this.#child.kill('SIGKILL')
     await this.ended
   }

@@ -19,7 +19,8 @@ class StagedLanes {
     inputs: readonly ByteTensor[]
     end(error?: Error, answer?: readonly ByteTensor[]): void
   }[] = []
-  stopped = 0
+  /** Why it was ended, each time. */
+  readonly stopped: (string | undefined)[] = []
   readonly lanes = {
     run: (lane: number, inputs: readonly ByteTensor[]) =>
       new Promise<LaneAnswer>((resolve, reject) => {
@@ -34,8 +35,8 @@ class StagedLanes {
         }
         this.runs.push({ lane, inputs, end })
       }),
-    stop: async () => {
-      this.stopped++
+    stop: async (why?: string) => {
+      this.stopped.push(why)
     },
   } as unknown as Lanes
 }
@@ -327,7 +328,8 @@ describe('a batcher', () => {
   test('a run that hangs ends its process', async () => {
     const { staged, run } = batcher({ runLimitMs: 1 })
     void run(row(1))
-    while (staged.stopped === 0) await new Promise((resolve) => setTimeout(resolve, 1))
+    while (staged.stopped.length === 0) await new Promise((resolve) => setTimeout(resolve, 1))
+    expect(staged.stopped).toEqual(['a run did not end within 0.001 seconds'])
     staged.runs[0]!.end(new UserError('out-of-resources', 'ended'))
   })
 
@@ -337,7 +339,7 @@ describe('a batcher', () => {
     const others = [run(row(2)), run(row(3), { runLimitMs: 1 })]
     staged.runs[0]!.end()
     await first
-    while (staged.stopped === 0) await new Promise((resolve) => setTimeout(resolve, 1))
+    while (staged.stopped.length === 0) await new Promise((resolve) => setTimeout(resolve, 1))
     staged.runs[1]!.end(new UserError('out-of-resources', 'ended'))
     expect((await Promise.allSettled(others)).map(({ status }) => status)).toEqual(['rejected', 'rejected'])
   })

@@ -280,7 +280,7 @@ export class Batcher {
     const rows = jobs.map((job) => job.rows)
     const total = rows.reduce((sum, count) => sum + count, 0)
     const limitMs = Math.min(...jobs.map(({ runLimitMs }) => runLimitMs))
-    const hung = setTimeout(() => void lanes.stop(), limitMs)
+    const hung = setTimeout(() => void lanes.stop(`a run did not end within ${limitMs / 1000} seconds`), limitMs)
     try {
       const { outputs, runNs, release } = await lanes.run(
         lane,
