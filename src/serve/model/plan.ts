@@ -41,6 +41,9 @@ const LOSS_IN_CROWD = 1.03
 const MEASURE_MS = 40
 const MEASUREMENTS = 5
 
+/** Does what must not have other measurements beside it. */
+export type Alone = <T>(measure: () => Promise<T>) => Promise<T>
+
 /** What lanes do together with runs of a size. */
 export interface Speed {
   /** Rows a second. */
@@ -55,6 +58,8 @@ export interface Speed {
  * go on doubling while it does not rise; then one session a core with one thread each is compared with one session alone, by turns, and with one that has all threads.
  * Without samples: one session a core, batches of up to 32 where they are allowed.
  *
+ * The comparison is of cores that work together, so it is done `alone`, as far as other loads go.
+ *
  * Leaves lanes 0 … `instances` − 1 open with `threads` threads.
  */
 export async function planRun(
@@ -62,6 +67,7 @@ export async function planRun(
   wish: PlanWish,
   sample: readonly ByteTensor[] | null,
   batchable: boolean,
+  alone: Alone = (measure) => measure(),
 ): Promise<Plan> {
   const cores = lanes.capacity
   const cost = async (rows: number) => best(await repeated(() => rowSpeed(lanes, sample!, rows, 1, MEASURE_MS))).cpuMs
@@ -76,7 +82,7 @@ export async function planRun(
     for (let lane = 1; lane < instances; lane++) await lanes.close(lane)
     instances = 1
   }
-  if (wish.instances === null && wish.threads === null && sample && cores > 1) {
+  const compareWays = async (sample: readonly ByteTensor[]) => {
     const speed = (open: number) => rowSpeed(lanes, sample, maxBatch, open, MEASURE_MS)
     const pairs = await repeated(async () => ({ one: await speed(1), many: await speed(instances) }))
     const one = best(pairs.map((pair) => pair.one))
@@ -95,6 +101,7 @@ export async function planRun(
       threads = cores
     } else await lanes.open(0, { threads })
   }
+  if (wish.instances === null && wish.threads === null && sample && cores > 1) await alone(() => compareWays(sample))
   return { instances, threads, maxBatch, crowdBatch, fixedMs }
 }
 

@@ -15,7 +15,16 @@ import { laneSession } from './lane-session.ts'
 import { ModelProcess } from './model-process.ts'
 import { type PaddingRule, padInputs } from './padding.ts'
 import { paddingFault } from './padding-proof.ts'
-import { batchObstacle, isDeterministic, type Plan, type PlanWish, planRun, rowSpeed, type Speed } from './plan.ts'
+import {
+  type Alone,
+  batchObstacle,
+  isDeterministic,
+  type Plan,
+  type PlanWish,
+  planRun,
+  rowSpeed,
+  type Speed,
+} from './plan.ts'
 import { add, VersionStatistics } from './statistics.ts'
 
 /** What is known of a version before it runs. */
@@ -65,6 +74,7 @@ export class ServedVersion {
   readonly #log: Log
   readonly #settings: VersionSettings
   readonly #rehearse: Rehearse | null
+  readonly #alone: Alone | undefined
   #batcher!: Batcher
   #model!: LanesModel
   #plan!: Plan
@@ -75,7 +85,9 @@ export class ServedVersion {
   #backAt = 0
   #attempt = 0
 
-  constructor(file: VersionFile, settings: VersionSettings, rehearse: Rehearse | null, log: Log) {
+  /** @param alone where others are made ready at the same time: how it has the machine for itself. */
+  constructor(file: VersionFile, settings: VersionSettings, rehearse: Rehearse | null, log: Log, alone?: Alone) {
+    this.#alone = alone
     this.file = file
     this.#settings = settings
     this.#rehearse = rehearse
@@ -231,7 +243,7 @@ export class ServedVersion {
         : proven.all
           ? null
           : (proven.reason ?? 'rows change their neighbours'))
-    this.#plan = await planRun(lanes, this.#settings.plan, this.#samples[0] ?? null, reason === null)
+    this.#plan = await planRun(lanes, this.#settings.plan, this.#samples[0] ?? null, reason === null, this.#alone)
     const { maxBatch, crowdBatch, fixedMs } = this.#plan
     this.#batching = {
       padding: await this.#settlePadding(lanes, crowdBatch > 1),

@@ -1,7 +1,10 @@
+import { availableParallelism } from 'node:os'
 import { UserError } from '../../platform/index.ts'
 import type { Log } from '../log.ts'
+import type { Alone } from '../model/plan.ts'
 import { type Rehearse, ServedVersion, type VersionFile, type VersionSettings } from '../model/served-version.ts'
 import { ServeError } from '../serve-error.ts'
+import { SharedMachine } from './shared-machine.ts'
 import type { ModelSource } from './source.ts'
 
 export type ModelState = 'READY' | 'UNAVAILABLE' | 'LOADING' | 'UNLOADING'
@@ -24,6 +27,9 @@ export interface IndexEntry {
 
 /** Milliseconds that a version which nobody asks any more may take to answer its last requests. */
 const DRAIN_MS = 60_000
+
+/** Models that are made ready side by side: on many cores memory may be what there is less of. */
+const LOADS_AT_ONCE = 4
 
 /** The models of a server. Acts on one model follow one another; acts on different models run side by side. */
 export class ModelRegistry {
@@ -81,13 +87,23 @@ export class ModelRegistry {
     return models.every(({ state, live }) => state === 'UNAVAILABLE' || live !== null)
   }
 
-  /** Loads the newest version of everything; a model that fails is listed with its reason and does not stop others. */
+  /**
+   * Loads the newest version of everything, several models at a time; a model that fails is listed with its reason and
+   * does not stop others.
+   */
   async loadAll(): Promise<void> {
-    for (const { name } of await this.#source.list())
-      await this.load(name, null).catch((error: Error) => {
-        this.#failed.add(name)
-        this.#log.error('model could not be loaded', { model: name, error: error.message })
-      })
+    const machine = new SharedMachine()
+    const names = (await this.#source.list()).map(({ name }) => name).values()
+    const loadOnEnd = async () => {
+      for (const name of names)
+        await machine
+          .beside(() => this.#load(name, null, (measure) => machine.alone(measure)))
+          .catch((error: Error) => {
+            this.#failed.add(name)
+            this.#log.error('model could not be loaded', { model: name, error: error.message })
+          })
+    }
+    await Promise.all(Array.from({ length: Math.min(LOADS_AT_ONCE, availableParallelism()) }, loadOnEnd))
   }
 
   /**
@@ -97,12 +113,16 @@ export class ModelRegistry {
    * @throws ServeError
    */
   load(name: string, version: string | null): Promise<ServedVersion> {
+    return this.#load(name, version)
+  }
+
+  #load(name: string, version: string | null, alone?: Alone): Promise<ServedVersion> {
     return this.#act(name, async () => {
       const model = this.#models.get(name) ?? this.#enter(name)
       const before = model.state
       if (!model.live) model.state = 'LOADING'
       try {
-        const next = await this.#start(name, version)
+        const next = await this.#start(name, version, alone)
         const old = model.warm.get(next.version)
         model.warm.set(next.version, next)
         this.#makeLive(model, next)
@@ -199,14 +219,14 @@ export class ModelRegistry {
     await Promise.all(this.#draining)
   }
 
-  async #start(name: string, version: string | null): Promise<ServedVersion> {
+  async #start(name: string, version: string | null, alone?: Alone): Promise<ServedVersion> {
     const file: VersionFile | null = await this.#source.find(name, version)
     if (!file)
       throw new ServeError(
         'not-found',
         `failed to load '${name}': no such model${version ? ` or version ${version}` : ''} in the repository`,
       )
-    const next = new ServedVersion(file, this.#settings, this.#rehearse, this.#log)
+    const next = new ServedVersion(file, this.#settings, this.#rehearse, this.#log, alone)
     try {
       await next.start()
     } catch (error) {
