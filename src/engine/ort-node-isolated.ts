@@ -11,7 +11,7 @@ import { isCarried } from './ort-native.ts'
 import { pinProcess } from './ort-node-pin.ts'
 import { hasExternal, placeFile, temporaryFolder } from './ort-node-place.ts'
 import { type RuntimeProcess, type RuntimeProcesses, startRuntime } from './ort-node-process.ts'
-import { countOperators, optimizingOptions } from './ort-node-profile.ts'
+import { kernelCounts, optimizingOptions } from './ort-node-profile.ts'
 import type { Answer, Request } from './ort-node-protocol.ts'
 import { runtimeName } from './ort-node-version.ts'
 import { nativeOptions, type OrtSessionOptions } from './ort-options.ts'
@@ -69,7 +69,7 @@ export async function openIsolated(
       },
       'loading the model',
     )
-    const kernels = optimized ? countOperators((await readModel(optimized)).graph) : null
+    const kernels = optimized ? kernelCounts(await readModel(optimized)) : null
     const further = { runtime: kind, ...(processes ? { processes } : {}) }
     const variant = (changed: Model) => openIsolated(changed, { ...options, arena: false }, further)
     return sessionOf(runtime, { ...opened, unpinned, kernels }, placed.remove, known, variant)
