@@ -26,13 +26,16 @@ beforeAll(() => {
 
 describe('without a verb', () => {
   test('--version, --help and the help of a verb', async () => {
-    const [version, help, verb, nothing] = await Promise.all([
+    const [version, word, letter, help, verb, nothing] = await Promise.all([
       bench.whet('--version'),
+      bench.whet('version'),
+      bench.whet('-V'),
       bench.whet('--help'),
       bench.whet('optimize', '--help'),
       bench.whet(),
     ])
     expect(version).toEqual({ code: 0, stdout: `${WHETSTONE_VERSION}\n`, stderr: '' })
+    expect([word, letter]).toEqual([version, version])
     expect(help.code).toBe(0)
     for (const name of ['inspect', 'simplify', 'quantize', 'compare', 'bench', 'optimize', 'apply', 'doctor', 'cache'])
       expect(help.stdout).toMatch(new RegExp(`^  ${name} `, 'm'))

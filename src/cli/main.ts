@@ -13,7 +13,7 @@ async function main(words: readonly string[]): Promise<number> {
     process.stdout.write(`${overview()}\n`)
     return first === undefined ? EXIT.user : EXIT.done
   }
-  if (first === '--version' || first === '-v') {
+  if (VERSION_WORDS.includes(first)) {
     process.stdout.write(`${(await import('./version.ts')).WHETSTONE_VERSION}\n`)
     return EXIT.done
   }
@@ -50,6 +50,9 @@ async function main(words: readonly string[]): Promise<number> {
     return code
   }
 }
+
+/** As people ask other programs for their version. */
+const VERSION_WORDS = ['--version', '-v', '-V', 'version']
 
 /** What to do about a word that is no verb. */
 async function hintFor(word: string): Promise<string> {
