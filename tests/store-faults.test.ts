@@ -65,6 +65,30 @@ describe('what was changed in a folder', () => {
     expect(existsSync(out)).toBe(false)
   })
 
+  test('what belongs to a version that was pulled into the folder before goes with it, and nothing else', async () => {
+    const { store, version } = await signedStore()
+    const { version: plain } = await store.put(
+      'digits',
+      { model: modelFile(folder, 'plain.onnx', 7) },
+      { tag: 'plain' },
+    )
+    const out = join(newFolder(), 'out')
+    await version.checkout(out)
+    const listed = () => (readdirSync(out, { recursive: true }) as string[]).sort()
+    expect(listed()).toEqual(
+      expect.arrayContaining(['evaluation.sig', 'model.sig', expect.stringMatching(/^evidence./)]),
+    )
+    writeFileSync(join(out, 'notes.sig.txt'), 'mine')
+    await plain.checkout(out)
+    const own = plain.files.map(({ path }) => path)
+    expect(listed()).toEqual([...own, 'evidence', 'notes.sig.txt'].sort())
+    // A folder that holds something else keeps a file that only has the name.
+    const foreign = newFolder()
+    writeFileSync(join(foreign, 'recipe.json'), '{}')
+    await plain.checkout(foreign)
+    expect(readFileSync(join(foreign, 'recipe.json'), 'utf8')).toBe('{}')
+  })
+
   test('a missing blob, a changed manifest, a changed signature', async () => {
     const missing = await signedStore()
     rmSync(blobPath(missing.place, missing.version.files[0]!.descriptor.digest))

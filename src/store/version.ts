@@ -9,6 +9,7 @@ import {
   writeDirectoryAtomic,
 } from '../platform/index.ts'
 import { kinds, type Recipe, type Report } from '../report/index.ts'
+import { earlierFiles, removeFiles } from './earlier-version.ts'
 import { type Lineage, parseLineage } from './lineage.ts'
 import { type Descriptor, damaged, hexOf, type Manifest, MEDIA, NOTE, parseJson, parseManifest } from './oci.ts'
 import type { Repository } from './repository.ts'
@@ -63,7 +64,10 @@ export interface Version {
    * folder with its external data beside it. It must not be changed.
    */
   modelPath(): Promise<string>
-  /** Writes all files, and signatures as `.sig`, into a folder (made, or replaced file by file); path of the model. */
+  /**
+   * Writes all files, and signatures as `.sig`, into a folder; path of the model. The folder is made, or replaced file by
+   * file: recipe, reports and signatures of a version that was there before go.
+   */
   checkout(folder: string): Promise<string>
 }
 
@@ -236,7 +240,13 @@ async function checkout(
     const before = signatures.slice(0, i).filter((other) => other.what === what).length
     return [`${what}${before === 0 ? '' : `-${before + 1}`}.sig`, `${JSON.stringify(bundle, null, 1)}\n`]
   })
-  await writeDirectoryAtomic(folder, [...contents, ...bundles])
+  const earlier = earlierFiles(folder)
+  const own = [...contents, ...bundles]
+  await writeDirectoryAtomic(folder, own)
+  removeFiles(
+    folder,
+    earlier.filter((name) => !own.some(([path]) => path === name)),
+  )
   return join(folder, files.find(({ role }) => role === 'model')!.path)
 }
 
