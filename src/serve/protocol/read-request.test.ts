@@ -32,6 +32,15 @@ test('requests with the same JSON have each its own tensors', () => {
   expect(read(request([1, 2], { id: 'a' })).inputs[0]!.dims).not.toBe(one!.inputs[0]!.dims)
 })
 
+test('a wish for bytes that is no yes or no is refused, not taken for a no', () => {
+  expect(() => read(request([1, 2], { parameters: { binary_data_output: 'true' } }))).toThrow(
+    "'binary_data_output' must be true or false",
+  )
+  expect(
+    read(request([1, 2], { parameters: { binary_data_output: false }, outputs: [{ name: 'y' }] })).outputs,
+  ).toEqual([{ name: 'y', binary: false, classes: 0 }])
+})
+
 test('what is wrong is said every time, also of a head that was right before', () => {
   const good = request([1, 2])
   read(good)

@@ -42,13 +42,15 @@ type HeadInput = ByteTensor | (Omit<ByteTensor, 'pieces'> & { readonly size: Par
 function readHead(bytes: Uint8Array): Head {
   const json = objectOf(parseJson(bytes), 'the request')
   const parameters = parametersOf(json.parameters, 'the request')
+  const { binary_data_output: allBinary = false } = parameters
+  if (typeof allBinary !== 'boolean') throw invalid("parameter 'binary_data_output' must be true or false")
   if (!Array.isArray(json.inputs))
     throw invalid("Unable to parse 'inputs': attempt to access non-existing object member 'inputs'")
   return {
     inputs: json.inputs.map((value) => readInput(objectOf(value, "'inputs'"))),
     id: idOf(json.id),
     parameters,
-    outputs: outputsOf(json.outputs, parameters.binary_data_output === true),
+    outputs: outputsOf(json.outputs, allBinary),
   }
 }
 
