@@ -150,6 +150,7 @@ function doubtsOf(
     ...undeclaredLosses(report),
     ...repeatedIds(scored, given.cluster),
     ...allAlike(scored),
+    ...copies(scored),
     ...noNumbers(scored),
     ...(scored.metric === null && given.labelField !== null ? [NO_TOKEN_SCORES] : []),
     ...farOffOnLargeRows(report),
@@ -177,6 +178,17 @@ function repeatedIds({ repeatedIds: found }: ScoredRows, cluster: string | undef
   if (found === null || cluster === found.field) return []
   return [
     `${whole(found.rows)} rows share their ${found.field} with another ("${found.example}" for one). If they are of one person, document or recording, name it with --cluster ${found.field}: repeated rows prove less than fresh ones.`,
+  ]
+}
+
+/** Of columns with few values, fresh rows repeat others too: a few say nothing. */
+const MANY_COPIES = 0.01
+
+/** Copies make n look larger than it is. Whether they are any only the user knows. */
+function copies({ repeated, rows, oneRow }: ScoredRows): readonly string[] {
+  if (oneRow || repeated < MANY_COPIES * rows.length || repeated === 0) return []
+  return [
+    `${whole(repeated)} of ${whole(rows.length)} rows hold exactly what an earlier row holds; ${whole(rows.length - repeated)} are different. Where they are copies, they prove less than fresh rows, and the bounds are narrower than they should be: leave them out.`,
   ]
 }
 

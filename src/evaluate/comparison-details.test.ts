@@ -209,6 +209,27 @@ test('one row many times over is said', async () => {
   expect((await judged([row(1, 1, 1)])).warnings.join(' ')).not.toMatch(/exactly the same/)
 })
 
+test('copies of rows are counted and said, where they are more than a few', async () => {
+  const fresh = Array.from({ length: 200 }, (_, i) => [i % 3, 1 + i, i % 3])
+  const compared = async (rows: readonly (readonly number[])[], labels: readonly number[]) => {
+    const data = await memoryDataset(
+      { a: floats(rows), labels: { dtype: 'int64', dims: [rows.length], data: BigInt64Array.from(labels, BigInt) } },
+      { inputs: [{ name: 'a', dtype: 'float32', shape: ['n', 3] }] },
+    )
+    return (await compare(answering('a', 3), answering('a', 3), data)).warnings.join(' ')
+  }
+  const classes = (count: number) => Array.from({ length: count }, (_, i) => i % 2)
+  expect(await compared(fresh, classes(200))).not.toMatch(/an earlier row/)
+  expect(await compared([...fresh, ...fresh, ...fresh], classes(600))).toMatch(
+    /400 of 600 rows hold exactly what an earlier row holds; 200 are different\./,
+  )
+  // Another label makes it another row; one copy of two hundred is none to speak of.
+  expect(await compared([...fresh, fresh[0]!], [...classes(200), 0])).not.toMatch(/an earlier row/)
+  expect(
+    await compared([...fresh, ...fresh], [...classes(200), ...classes(200).map((label) => 1 - label)]),
+  ).not.toMatch(/an earlier row/)
+})
+
 test('rows that the base answers all alike prove nothing where nobody says what is right', async () => {
   const rows = (alike: boolean) => Array.from({ length: 300 }, (_, i) => [0, alike ? 1 : 1 + i, 0])
   const compared = async (alike: boolean) => {

@@ -1,4 +1,4 @@
-import type { Dataset, Rows } from '../data/index.ts'
+import { type Dataset, type Rows, repeatedRows } from '../data/index.ts'
 import type { Session } from '../engine/index.ts'
 import { UserError } from '../platform/index.ts'
 import { type Differences, differences } from './differences.ts'
@@ -46,6 +46,8 @@ export interface ScoredRows extends ScoredPairs {
   readonly allAlike: boolean
   /** Every row has exactly the same inputs and the same label: one row, several times over. */
   readonly oneRow: boolean
+  /** Rows with exactly the inputs and the label of an earlier one. */
+  readonly repeated: number
 }
 
 /**
@@ -64,15 +66,18 @@ export async function scoreRows(
   const batch = rowsPerPair(base, candidate, data, options.batch)
   const columns = fieldValues(data, options)
   const metric = await metricChoice(options.metric, options.metricOptions, { ...options, session: base, data })
-  const kept = rowKeeper(base, data, options, metric)
+  const named = identityOf(data, options.labelField)
+  const kept = rowKeeper(base, data, options, metric, named)
+  const repeats = repeatedRows(named)
   for await (const { rows, pairs } of rowPairs(base, candidate, data, { ...options, batch })) {
     columns.add(rows)
+    repeats.add(rows)
     for (const pair of pairs) kept.add(pair)
     options.onProgress?.(kept.count())
   }
   const scored = kept.result()
   const together = scored.metric?.answerAll ? await flipsTogether(data, options.labelField, scored) : null
-  return { ...scored, ...(together ? { flips: together } : {}), ...columns.result(), batch }
+  return { ...scored, ...(together ? { flips: together } : {}), ...columns.result(), repeated: repeats.result(), batch }
 }
 
 /** Values of the slice fields and the cluster field. */
@@ -93,9 +98,21 @@ function fieldValues(data: Dataset, { sliceFields, clusterField }: ScoreOptions)
   }
 }
 
-/** Hands every row to all that look at rows, and lets its outputs go. */
-function rowKeeper(base: Session, data: Dataset, { metricOptions, labelField }: ScoreOptions, metric: MetricChoice) {
+/** The fields by which rows are told apart. */
+function identityOf(data: Dataset, labelField: string | null): readonly string[] {
   const inputs = data.fields.filter(({ role }) => role === 'input').map(({ name }) => name)
+  // A label alone says nothing of the rows.
+  return inputs.length === 0 || labelField === null ? inputs : [...inputs, labelField]
+}
+
+/** Hands every row to all that look at rows, and lets its outputs go. */
+function rowKeeper(
+  base: Session,
+  data: Dataset,
+  { metricOptions, labelField }: ScoreOptions,
+  metric: MetricChoice,
+  named: readonly string[],
+) {
   const idField = idFieldOf(data)
   const nextTokens = data.fields.find(({ name }) => name === labelField)?.nextTokens
   const seen = differences()
@@ -103,8 +120,7 @@ function rowKeeper(base: Session, data: Dataset, { metricOptions, labelField }: 
   const flips = flipsOf(data, idField)
   const ids = repeatedIds(idField)
   const alike = sameThroughout(base.outputs.map(({ name }) => name))
-  // A label alone says nothing of the rows.
-  const repeating = sameThroughout(inputs.length === 0 || labelField === null ? inputs : [...inputs, labelField])
+  const repeating = sameThroughout(named)
   const [rows, labels]: [number[], string[]] = [[], []]
   const [changed, different, broken]: [boolean[], boolean[], boolean[]] = [[], [], []]
   const scores = pairScores()
