@@ -67,6 +67,16 @@ export function engineContract(name: string, engine: Engine): void {
         expect((unknown as UserError).message).toContain('"nowhere"')
       }))
 
+    test('hands out the places of tokens, which the runtime would make one with the table that they are read from', () =>
+      withSession(
+        model(`g (int64[1,N] ids) => (float[N,1] y) <float[4,1] table = {1, 2, 3, 4}, int64 zero = {0}, int64 one = {1}>
+          { s = Shape(ids) n = Gather(s, one) r = Range(zero, n, one) p = Gather(table, r) y = Neg(p) }`),
+        async (session) => {
+          const fetched = await session.run({ ids: i64([1, 3], [7, 7, 7]) }, ['r', 'p'])
+          expect(fetched).toEqual({ r: i64([3], [0, 1, 2]), p: f32([3, 1], [1, 2, 3]) })
+        },
+      ))
+
     test('results and feeds belong to the caller', () =>
       withSession(chain, async (session) => {
         const x = f32([1, 2], [-11, -22])

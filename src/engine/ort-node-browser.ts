@@ -52,7 +52,6 @@ export async function openInBrowser(
   const web = await requireWeb()
   const known = typeof model === 'string' ? await readModel(model) : model
   const threads = threadsOf(options)
-  const settings = webOptions(options)
   const { entry, leave } = await enter(pathOf(wanted))
   const name = nameOf(web, entry)
   let tab: Tab | undefined
@@ -64,11 +63,11 @@ export async function openInBrowser(
     let loadMs = 0
     const runtime: OrtRuntime = {
       name,
-      async open(changed, _, scattered = false) {
+      async open(changed, asked, scattered = false) {
         const offered = entry.server.offer(encodeModel(changed, { embed: true }))
         const where = typeof model === 'string' ? model : undefined
         try {
-          const own = { ...settings, ...(scattered ? { enableCpuMemArena: false } : {}) }
+          const own = { ...webOptions(asked), ...(scattered ? { enableCpuMemArena: false } : {}) }
           const opened = await page.call<PageSession>('loading the model', 'open', offered.url, own).catch((error) => {
             throw error instanceof UserError ? error : loadError(error, name, where)
           })

@@ -49,6 +49,17 @@ export interface RuntimeTask {
   readonly optimizedPath?: string
 }
 
+/**
+ * The options for a session that hands inner values out. `GatherToSliceFusion` of 1.30 removes the Range that one Gather
+ * reads (places of tokens, in many encoders), also where the Range is an output: handing it out then ends the process,
+ * or the run.
+ */
+export function handingOut(options: OrtSessionOptions): OrtSessionOptions {
+  const key = 'optimization.disable_specified_optimizers'
+  const disabled = [options.config?.[key], 'GatherToSliceFusion'].filter(Boolean).join(';')
+  return { ...options, config: { ...options.config, [key]: disabled } }
+}
+
 /** The options in the form that onnxruntime-node takes: no undefined, strings where it wants strings. */
 export function nativeOptions(options: OrtSessionOptions = {}, task: RuntimeTask = {}): Record<string, unknown> {
   return {

@@ -3,7 +3,7 @@ import { tellingOrigin } from './feeds-origin.ts'
 import { groupNames } from './fetch-groups.ts'
 import type { InnerSession, InsideOf } from './ort-inner-session.ts'
 import { isCarried, type NativeSession, type OrtRuntime } from './ort-native.ts'
-import type { OrtSessionOptions } from './ort-options.ts'
+import { handingOut, type OrtSessionOptions } from './ort-options.ts'
 import { type Ports, unsupportedPort } from './ports.ts'
 import type { Feeds, Fetched, OmittedOutput, Session, TensorValue } from './session.ts'
 
@@ -33,7 +33,7 @@ export function sessionOver(
   const graphOutputs = new Set(names)
   let inner: Promise<InnerSession> | undefined
   const innerSession = () =>
-    (inner ??= Promise.resolve(inside((changed) => runtime.open(changed, options, true), runtime.name)))
+    (inner ??= Promise.resolve(inside((changed) => runtime.open(changed, handingOut(options), true), runtime.name)))
   let closed = false
 
   async function run(feeds: Feeds, fetch: readonly string[] = names, lent = false): Promise<Fetched> {
