@@ -1,8 +1,8 @@
-import { existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { afterAll, expect, test } from 'vitest'
-import { dtypeOf } from '../src/cli/transformers-layout.ts'
+import { dtypeOf, writeTransformersLayout } from '../src/cli/transformers-layout.ts'
 import { memoryDataset } from '../src/data/index.ts'
-import { encodeModel } from '../src/onnx/index.ts'
+import { encodeModel, writeModel } from '../src/onnx/index.ts'
 import { bench as measure, noCache, quantize, Workbench } from '../src/recipe/index.ts'
 import { Bench } from './command.ts'
 import { modelWith, numbers } from './quantize-kit.ts'
@@ -64,12 +64,11 @@ test('a browser is refused for another target', async () => {
   })
 })
 
-test('the names of transformers.js follow the recipe', () => {
-  const made = (...steps: readonly (readonly [string, object?])[]) =>
-    dtypeOf({
-      ...{ kind: 'recipe', version: 1, whetstone: '', evidence: {} },
-      steps: steps.map(([pass, options = {}]) => ({ pass, options, evidence: [], input: '', output: '' })),
-    })
+test('the names of transformers.js follow the recipe, on top of what the model came as', () => {
+  const stepsOf = (passes: readonly (readonly [string, object?])[]) => ({
+    steps: passes.map(([pass, options = {}]) => ({ pass, options, evidence: [], input: '', output: '' })),
+  })
+  const made = (...passes: readonly (readonly [string, object?])[]) => dtypeOf(stepsOf(passes), model)
   expect(made(['foldConstants'])).toBe('fp32')
   expect(made(['quantizeStaticInt8'])).toBe('q8')
   expect(made(['quantizeDynamicInt8'])).toBe('q8')
@@ -77,7 +76,56 @@ test('the names of transformers.js follow the recipe', () => {
   expect(made(['quantizeWeights', { bits: 8 }])).toBe('int8')
   expect(made(['convertFloat16'])).toBe('fp16')
   expect(made(['quantizeWeights', { bits: 4 }], ['convertFloat16'])).toBe('q4f16')
-  expect(made(['quantizeStaticInt8'], ['convertFloat16'])).toBeNull()
+  expect(made(['quantizeStaticInt8'], ['convertFloat16'])).toBe('q8')
+})
+
+test('the layout of transformers.js: half precision and 4 bits one after the other are q4f16', async () => {
+  for (const [first, second, names] of [
+    // Weights in 4 bits are made of floats of full width again.
+    ['float16', 'weight-int4', ['model_fp16.onnx', 'model_q4.onnx']],
+    ['weight-int4', 'float16', ['model_q4.onnx', 'model_q4f16.onnx']],
+    ['weight-int8', 'float16', ['model_int8.onnx']],
+  ] as const) {
+    const out = `${first}-${second}`
+    expect(await bench.whet('quantize', path, '--scheme', first, '-o', 'once.onnx')).toMatchObject({ code: 0 })
+    const words = ['quantize', 'once.onnx', '--scheme', second, '-o', out, '--layout', 'transformers.js']
+    expect(await bench.whet(...words)).toMatchObject({ code: 0 })
+    expect([out, readdirSync(bench.path(out, 'onnx')).sort()]).toEqual([out, names])
+  }
+})
+
+test('the layout of transformers.js: parts of a model keep their names', async () => {
+  for (const name of ['encoder_model', 'decoder_model_merged_fp16']) {
+    writeFileSync(bench.path(`${name}.onnx`), encodeModel(model))
+    const words = ['quantize', `${name}.onnx`, '--scheme', 'weight-int8', '-o', 'parts', '--layout', 'transformers.js']
+    expect(await bench.whet(...words)).toMatchObject({ code: 0 })
+  }
+  expect(readdirSync(bench.path('parts', 'onnx')).sort()).toEqual([
+    'decoder_model_merged.onnx',
+    'decoder_model_merged_int8.onnx',
+    'encoder_model.onnx',
+    'encoder_model_int8.onnx',
+  ])
+})
+
+test('the layout of transformers.js: config.json tells which files have their weights in others', async () => {
+  mkdirSync(bench.path('source', 'onnx'), { recursive: true })
+  const source = bench.path('source', 'onnx', 'model.onnx')
+  await writeModel(model, source, { externalData: true, dataPath: `${source}_data` })
+  const said = (folder: string) => JSON.parse(readFileSync(bench.path(folder, 'config.json'), 'utf8'))
+  const config = { model_type: 'test', 'transformers.js_config': { use_external_data_format: true, dtype: 'q4' } }
+  writeFileSync(bench.path('source', 'config.json'), JSON.stringify(config))
+  const words = ['quantize', source, '--scheme', 'weight-int4', '--layout', 'transformers.js', '-o']
+  expect(await bench.whet(...words, 'copied')).toMatchObject({ code: 0 })
+  expect(said('copied')).toEqual({ model_type: 'test', 'transformers.js_config': { dtype: 'q4' } })
+  expect(await bench.whet(...words, 'source')).toMatchObject({ code: 0 })
+  expect(said('source')['transformers.js_config']).toEqual({
+    use_external_data_format: { 'model.onnx': 1 },
+    dtype: 'q4',
+  })
+  await writeTransformersLayout(bench.path('large'), path, new Map([['fp32', model]]), { externalData: true })
+  expect(readdirSync(bench.path('large', 'onnx')).sort()).toEqual(['model.onnx', 'model.onnx_data'])
+  expect(said('large')['transformers.js_config']).toEqual({ use_external_data_format: { 'model.onnx': 1 } })
 })
 
 test('the layout of transformers.js: file names by dtype, the configuration beside them', async () => {

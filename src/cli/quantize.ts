@@ -8,7 +8,15 @@ import type { Quantized } from '../recipe/index.ts'
 import { RANGE_METHODS, SCHEMES, TARGETS } from '../report/index.ts'
 import { DATA, dataFor, KEEP_FLOAT, LABEL, modelAt, OUT_FILE, SEED, TOKENIZER, TOKENS } from './inputs.ts'
 import { outputFile, outputFolder, writableFile } from './output-file.ts'
-import { ADDED, type Dtype, dtypeOf, LAYOUT, layoutOf, writeTransformersLayout } from './transformers-layout.ts'
+import {
+  addedFiles,
+  type Dtype,
+  dtypeOf,
+  LAYOUT,
+  layoutFile,
+  layoutOf,
+  writeTransformersLayout,
+} from './transformers-layout.ts'
 import type { Arguments, Context, Verb } from './verb.ts'
 
 /** The runtime reads shapes and axes while it loads, and from the model's own file alone; what we write for it has them there. */
@@ -91,12 +99,9 @@ async function writeLayout(
   { model, recipe }: Pick<Quantized, 'model' | 'recipe'>,
   context: Context,
 ): Promise<void> {
-  const dtype = dtypeOf(recipe)
-  const missing = !existsSync(join(folder, 'onnx', 'model.onnx'))
-  const models = new Map<Dtype, Model>([
-    ...(missing ? [['fp32', float] as const] : []),
-    ...(dtype === null || dtype === 'fp32' ? [] : [[dtype, model] as const]),
-  ])
+  const models = new Map<Dtype, Model>([[dtypeOf(recipe, float), model]])
+  const own = dtypeOf({ steps: [] }, float)
+  if (!models.has(own) && !existsSync(join(folder, layoutFile(source, own)))) models.set(own, float)
   for (const file of await writeTransformersLayout(folder, source, models)) context.say(`wrote ${join(folder, file)}`)
 }
 
@@ -164,7 +169,7 @@ export const quantizeVerb: Verb = {
   },
   async run([path], options, context) {
     const layout = layoutOf(options.text('layout'))
-    const out = layout ? outputFolder(options, 'out', ADDED) : outputFile(options, 'int8.onnx')
+    const out = layout ? outputFolder(options, 'out', addedFiles(path!)) : outputFile(options, 'int8.onnx')
     const choices = choicesOf(options)
     const recipeFile = writableFile(options, 'recipe', 'recipe.json')
     const loaded = keepHeapSmall()

@@ -1,7 +1,7 @@
-import { copyFileSync, existsSync } from 'node:fs'
+import { copyFileSync, existsSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { basename, dirname, join, resolve } from 'node:path'
-import type { Model } from '../ir/index.ts'
-import { explainSystemError, makeFolder, UserError } from '../platform/index.ts'
+import { type Graph, intAttribute, type Model, type Node, nestedGraphs } from '../ir/index.ts'
+import { explainSystemError, makeFolder, UserError, writeAtomic } from '../platform/index.ts'
 import type { OptimizationReport, Recipe } from '../report/index.ts'
 import type { OptionSpec } from './verb.ts'
 
@@ -27,11 +27,34 @@ const DTYPE_SUFFIX = {
 } as const
 export type Dtype = keyof typeof DTYPE_SUFFIX
 
-const fileOf = (dtype: Dtype) => join('onnx', `model${DTYPE_SUFFIX[dtype]}.onnx`)
 const DTYPES = Object.keys(DTYPE_SUFFIX) as Dtype[]
-/** The files that a folder can have, and those that are added to a `model.onnx` which is there. */
-export const LAYOUT_FILES: readonly string[] = DTYPES.map(fileOf)
-export const ADDED: readonly string[] = DTYPES.filter((dtype) => dtype !== 'fp32').map(fileOf)
+
+/**
+ * The names of parts that models of several files are loaded by; a model of one file is called `model`, whatever its
+ * file was. Source: `src/models/session_config.js` there, and `model_file_name` of its models with two towers.
+ */
+const PARTS: readonly string[] = [
+  ...['encoder_model', 'decoder_model', 'decoder_model_merged', 'decoder_with_past_model', 'embed_tokens'],
+  ...['text_model', 'vision_model', 'audio_model', 'language_model', 'prompt_encoder_mask_decoder'],
+  ...['text_encoder', 'vision_encoder', 'audio_encoder', 'speech_encoder', 'prepare_inputs_embeds', 'lm_head'],
+  ...['gen_head', 'gen_img_embeds', 'image_decode', 'encodec_decode', 'latent_denoiser', 'voice_decoder'],
+  'conditional_decoder',
+]
+
+/** `decoder_model_merged` of `onnx/decoder_model_merged_fp16.onnx`. */
+function partOf(source: string): string {
+  const name = basename(source).replace(/\.onnx$/i, '')
+  const suffix = Object.values(DTYPE_SUFFIX).find((one) => one !== '' && name.endsWith(one)) ?? ''
+  const part = name.slice(0, name.length - suffix.length)
+  return PARTS.includes(part) ? part : 'model'
+}
+
+/** Where the model of this file stands in a folder, such as `onnx/model_q4.onnx`. */
+export const layoutFile = (source: string, dtype: Dtype) => join('onnx', `${partOf(source)}${DTYPE_SUFFIX[dtype]}.onnx`)
+/** The files that a folder can have for a model, and those that are added to a float32 one which is there. */
+export const layoutFiles = (source: string): readonly string[] => DTYPES.map((dtype) => layoutFile(source, dtype))
+export const addedFiles = (source: string): readonly string[] =>
+  DTYPES.filter((dtype) => dtype !== 'fp32').map((dtype) => layoutFile(source, dtype))
 
 /** What a pipeline needs beside the model, where it lies beside the model that was read. */
 const COMPANIONS = [
@@ -49,21 +72,50 @@ const COMPANIONS = [
   'chat_template.jinja',
 ]
 
-/** The `dtype` that a model made by this recipe is loaded as; null for a mixture that has no name there. */
-export function dtypeOf({ steps }: Recipe): Dtype | null {
-  const has = (pass: string) => steps.some((step) => step.pass === pass)
-  const half = has('convertFloat16')
-  if (has('quantizeStaticInt8') || has('quantizeDynamicInt8')) return half ? null : 'q8'
+/** The `dtype` that a model is loaded as: what this recipe made of `source`, on top of what that came as. */
+export function dtypeOf({ steps }: Pick<Recipe, 'steps'>, source: Model): Dtype {
+  const has = (pass: RegExp) => steps.some((step) => pass.test(step.pass))
   const weights = steps.find((step) => step.pass === 'quantizeWeights')
-  if (!weights) return half ? 'fp16' : 'fp32'
-  const four = (weights.options as { readonly bits?: number }).bits !== 8
-  return half ? (four ? 'q4f16' : null) : four ? 'q4' : 'int8'
+  const made = has(/^quantize(Static|Dynamic)Int8$/)
+    ? 'q8'
+    : weights && ((weights.options as { readonly bits?: number }).bits === 8 ? 'int8' : 'q4')
+  const codes = made ?? (has(/^undo/) ? undefined : codesOf(source))
+  if (codes === 'q8' || codes === 'int8') return codes
+  const half = has(/^convertFloat16$/) || (!has(/^widenFloat16$/) && isHalf(source))
+  return codes ? (half ? 'q4f16' : 'q4') : half ? 'fp16' : 'fp32'
 }
+
+const CODES_OF_VALUES = /^(QuantizeLinear|DynamicQuantize\w+|QLinear\w+|QGemm|\w*Integer\w*)$/
+
+/** What the file of a model that was quantized before holds. */
+function codesOf({ graph }: Model): Dtype | undefined {
+  const nodes = allNodes(graph)
+  if (nodes.some(({ opType }) => CODES_OF_VALUES.test(opType))) return 'q8'
+  const blocks = nodes.filter(({ opType }) => opType === 'MatMulNBits')
+  const stored = [...graph.initializers.values()].some(({ dtype }) => dtype === 'int4' || dtype === 'uint4')
+  if (stored || blocks.some((node) => intAttribute(node, 'bits', 4) === 4)) return 'q4'
+  return blocks.length > 0 || nodes.some(({ opType }) => opType === 'DequantizeLinear') ? 'int8' : undefined
+}
+
+/** Whether most bytes of its floats are of half precision. */
+function isHalf({ graph }: Model): boolean {
+  const bytes = (dtype: string) =>
+    [...graph.initializers.values()].reduce(
+      (sum, tensor) =>
+        sum + (tensor.dtype === dtype && tensor.data.form !== 'strings' ? tensor.data.bytes.byteLength : 0),
+      0,
+    )
+  return bytes('float16') > bytes('float32')
+}
+
+const allNodes = ({ nodes }: Graph): readonly Node[] =>
+  nodes.flatMap((node) => [node, ...[...nestedGraphs(node)].flatMap(([, nested]) => allNodes(nested))])
 
 /**
  * Writes models under the names that `@huggingface/transformers` looks for in a folder: `onnx/model.onnx`,
  * `onnx/model_quantized.onnx` and so on, and copies the configuration and tokenizer that lie beside `source` (or in the
- * folder above, where that one is called `onnx`). What was there under another name stays.
+ * folder above, where that one is called `onnx`). What was there under another name stays. Weights that no file can
+ * hold go into `NAME_data` beside it, and `config.json` says which files have such a neighbour.
  *
  * @returns The files written, relative to the folder.
  */
@@ -71,14 +123,17 @@ export async function writeTransformersLayout(
   folder: string,
   source: string,
   models: ReadonlyMap<Dtype, Model>,
+  { externalData = false }: { readonly externalData?: boolean } = {},
 ): Promise<readonly string[]> {
   const { writeModel } = await import('./model-file.ts')
   const written: string[] = []
   makeFolder(join(folder, 'onnx'))
   for (const [dtype, model] of models) {
-    const name = fileOf(dtype)
-    await writeModel(model, join(folder, name))
-    written.push(name)
+    const name = layoutFile(source, dtype)
+    const path = join(folder, name)
+    const outside = await writeModel(model, path, { externalData, dataPath: `${path}_data` })
+    if (!outside) rmSync(`${path}_data`, { force: true })
+    written.push(name, ...(outside ? [`${name}_data`] : []))
   }
   const beside = dirname(resolve(source))
   const places = basename(beside) === 'onnx' ? [beside, dirname(beside)] : [beside]
@@ -93,8 +148,37 @@ export async function writeTransformersLayout(
     }
     written.push(name)
   }
+  if (await tellExternalData(folder)) written.push(...(written.includes('config.json') ? [] : ['config.json']))
   return written
 }
+
+/**
+ * Puts into the `config.json` of a folder which of its files have weights in others: it is from there, and not from the
+ * model, that the loader knows what to fetch, and it refuses a folder where a file is missing that is spoken of.
+ *
+ * @returns Whether it had said something else.
+ */
+async function tellExternalData(folder: string): Promise<boolean> {
+  const path = join(folder, 'config.json')
+  const names = readdirSync(join(folder, 'onnx'))
+  const found = names
+    .filter((name) => /\.onnx$/.test(name))
+    .map((name) => [name, names.filter((other) => other.startsWith(`${name}_data`)).length] as const)
+    .filter(([, chunks]) => chunks > 0)
+  let config: { [KEY]?: { use_external_data_format?: unknown } } | null = null
+  try {
+    if (existsSync(path)) config = JSON.parse(readFileSync(path, 'utf8'))
+  } catch {
+    // What is no JSON is no configuration to be kept in step.
+  }
+  if (!config && found.length === 0) return false
+  const { use_external_data_format: said, ...others } = config?.[KEY] ?? {}
+  const truth = found.length > 0 ? { use_external_data_format: Object.fromEntries(found) } : {}
+  if (!said && found.length === 0) return false
+  await writeAtomic(path, `${JSON.stringify({ ...config, [KEY]: { ...others, ...truth } }, null, 2)}\n`)
+  return true
+}
+const KEY = 'transformers.js_config'
 
 /** The one layout that there is. UserError for another word. */
 export function layoutOf(name: string | undefined): 'transformers.js' | undefined {
@@ -106,8 +190,8 @@ export function layoutOf(name: string | undefined): 'transformers.js' | undefine
 }
 
 /**
- * What a search has to offer under each name: the fastest of the candidates that passed or stayed close. `fp32` is the
- * lossless model where it was shown to be right, else the original.
+ * What a search has to offer under each name: the fastest of the candidates that passed or stayed close. Under the
+ * original's own name stands the lossless model where it was shown to be right, else the original.
  */
 export function offeredDtypes(
   original: Model,
@@ -123,9 +207,10 @@ export function offeredDtypes(
     .sort((a, b) => (speed.get(b.id)!.speedup ?? 0) - (speed.get(a.id)!.speedup ?? 0))
   const models = new Map<Dtype, Model>()
   for (const { model, recipe } of good) {
-    const dtype = dtypeOf(recipe)
-    if (dtype !== null && !models.has(dtype)) models.set(dtype, model)
+    const dtype = dtypeOf(recipe, original)
+    if (!models.has(dtype)) models.set(dtype, model)
   }
-  if (!models.has('fp32')) models.set('fp32', original)
+  const float = dtypeOf({ steps: [] }, original)
+  if (!models.has(float)) models.set(float, original)
   return models
 }

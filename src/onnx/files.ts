@@ -39,6 +39,8 @@ async function explainFolder(path: string, error: unknown): Promise<unknown> {
 export interface WriteOptions {
   /** Weights into `NAME.data` beside the model; by default only where the file would pass 2 GiB. */
   readonly externalData?: boolean
+  /** The file that such weights go into instead, in the same folder. */
+  readonly dataPath?: string
   /** Flushed to disk before it takes its name; true unless said. For files that do not outlive the process. */
   readonly lasting?: boolean
 }
@@ -53,15 +55,19 @@ const alignment = (byteLength: number) => (byteLength >= MAPPED_FROM ? 1 << 16 :
  * Writes a model as a file that stands alone (weights that lived elsewhere are put into it), or, above 2 GiB or on
  * demand, as a file with its weights in `NAME.data` beside it. Streams; on an error nothing is left behind and what
  * was there stays. UserError `unwritable` or `out-of-resources`.
+ *
+ * @returns Whether weights stand in the file beside it.
  */
-export async function writeModel(model: Model, path: string, options: WriteOptions = {}): Promise<void> {
+export async function writeModel(model: Model, path: string, options: WriteOptions = {}): Promise<boolean> {
   const whole = encodePieces(
     model,
     plainContext(() => 'embed'),
   )
-  if (!options.externalData && whole.byteLength <= MOST_BYTES)
-    return writeFilesAtomic([[path, flatten(whole)]], options)
-  const dataPath = `${path}.data`
+  if (!options.externalData && whole.byteLength <= MOST_BYTES) {
+    await writeFilesAtomic([[path, flatten(whole)]], options)
+    return false
+  }
+  const { dataPath = `${path}.data` } = options
   const layout = new DataLayout(nameOf(dataPath))
   const pieces = encodePieces(
     model,
@@ -71,6 +77,7 @@ export async function writeModel(model: Model, path: string, options: WriteOptio
     [...(layout.byteLength > 0 ? [[dataPath, layout.chunks()] as [string, Content]] : []), [path, flatten(pieces)]],
     options,
   )
+  return layout.byteLength > 0
 }
 
 /** Gives each tensor its place in the data file; the same tensor twice gets one place. */
