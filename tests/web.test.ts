@@ -3,6 +3,7 @@ import { afterAll, expect, test } from 'vitest'
 import { dtypeOf, writeTransformersLayout } from '../src/cli/transformers-layout.ts'
 import { memoryDataset } from '../src/data/index.ts'
 import { encodeModel, writeModel } from '../src/onnx/index.ts'
+import { passes } from '../src/passes/index.ts'
 import { bench as measure, noCache, quantize, Workbench } from '../src/recipe/index.ts'
 import { Bench } from './command.ts'
 import { modelWith, numbers } from './quantize-kit.ts'
@@ -79,19 +80,17 @@ test('the names of transformers.js follow the recipe, on top of what the model c
   expect(made(['quantizeStaticInt8'], ['convertFloat16'])).toBe('q8')
 })
 
-test('the layout of transformers.js: half precision and 4 bits one after the other are q4f16', async () => {
-  for (const [first, second, names] of [
-    // Weights in 4 bits are made of floats of full width again.
-    ['float16', 'weight-int4', ['model_fp16.onnx', 'model_q4.onnx']],
-    ['weight-int4', 'float16', ['model_q4.onnx', 'model_q4f16.onnx']],
-    ['weight-int8', 'float16', ['model_int8.onnx']],
-  ] as const) {
-    const out = `${first}-${second}`
-    expect(await bench.whet('quantize', path, '--scheme', first, '-o', 'once.onnx')).toMatchObject({ code: 0 })
-    const words = ['quantize', 'once.onnx', '--scheme', second, '-o', out, '--layout', 'transformers.js']
-    expect(await bench.whet(...words)).toMatchObject({ code: 0 })
-    expect([out, readdirSync(bench.path(out, 'onnx')).sort()]).toEqual([out, names])
-  }
+test('the layout of transformers.js: half precision made of 4 bits is q4f16', async () => {
+  const half = (await passes.convertFloat16!.run(model, {} as never, [])).model
+  expect(dtypeOf({ steps: [] }, half)).toBe('fp16')
+  const fewBits = await quantize(model, { scheme: 'weight-int4' })
+  expect(dtypeOf({ steps: [] }, fewBits.model)).toBe('q4')
+  writeFileSync(bench.path('once.onnx'), encodeModel(fewBits.model))
+  const words = ['quantize', 'once.onnx', '--scheme', 'float16', '-o', 'half', '--layout', 'transformers.js']
+  expect(await bench.whet(...words)).toMatchObject({ code: 0 })
+  expect(readdirSync(bench.path('half', 'onnx')).sort()).toEqual(['model_q4.onnx', 'model_q4f16.onnx'])
+  const eight = (await quantize(model, { scheme: 'dynamic-int8' })).model
+  expect(dtypeOf({ steps: [] }, eight)).toBe('q8')
 })
 
 test('the layout of transformers.js: parts of a model keep their names', async () => {
