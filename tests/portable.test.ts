@@ -1,8 +1,10 @@
 import { describe, expect, test } from 'vitest'
+import { memoryDataset } from '../src/data/index.ts'
 import { type Feeds, reference, referenceWith, type TensorValue } from '../src/engine/index.ts'
 import { type Model, operatorName, parseModel, type Tensor, tensorOf } from '../src/ir/index.ts'
 import { passes, productSafety } from '../src/passes/index.ts'
-import { quantize } from '../src/recipe/index.ts'
+import { noCache, quantize } from '../src/recipe/index.ts'
+import { optimize } from '../src/search/index.ts'
 import { decibels, modelWith, numbers, optimizedBy, randomValue, rangesOf, runOnce } from './quantize-kit.ts'
 
 /** Weights as trained layers have them at worst: neighbours of one sign, some of them at the end of the range. */
@@ -207,4 +209,20 @@ describe('the proof sees every product of codes', () => {
       [0, 0],
     ])
   })
+})
+
+test('a search hands out what is proven portable, and says so where the file as it came is not', async () => {
+  const codes = parseModel(`<ir_version: 10, opset_import: ["" : 21]>
+    g (float[N,4] x) => (float[N,2] y)
+    <int8[4,2] w = {127, 9, 127, -9, 127, 9, 127, 9}, float s = {0.01}, uint8 z = {0}, int8 zs = {0}>
+    { q = QuantizeLinear(x, s, z) d = DequantizeLinear(q, s, z) f = DequantizeLinear(w, s, zs) m = MatMul(d, f)
+      a = Identity(m) y = Neg(a) }`)
+  const x = positive([60, 4], 3)
+  const options = { target: 'portable', time: 8, cache: noCache } as const
+  const { report, model: chosen, candidates } = await optimize(codes, await memoryDataset({ x }), options)
+  expect(report.portable?.proven).toBe(report.chosen.id !== 'original')
+  expect(productSafety(chosen).some(({ unsafe }) => unsafe.length > 0)).toBe(!report.portable?.proven)
+  expect(report.warnings.some((text) => text.includes('handed out, is NOT portable'))).toBe(!report.portable?.proven)
+  for (const { model } of candidates) expect(productSafety(model).flatMap(({ unsafe }) => unsafe)).toEqual([])
+  expect(report.warnings.join()).toMatch(/lossless was left out: NOT portable/)
 })

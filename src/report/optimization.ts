@@ -1,6 +1,7 @@
 import { comparison, grade, verdict } from './comparison.ts'
 import { valueSummary } from './inspection.ts'
 import { latencyRatio, profile } from './latency.ts'
+import { portability } from './quantization.ts'
 import { counts, refusal } from './rewrite.ts'
 import {
   boolean,
@@ -89,6 +90,8 @@ export const optimization = report('optimization', {
   chosen: object({ id: text, reason: text }),
   /** The proof of the chosen model on the proof rows. */
   proof: nullable(comparison),
+  /** Target `portable`: of the model that is handed out. */
+  portable: optional(portability),
   profiles: optional(object({ baseline: nullable(profile), chosen: nullable(profile) })),
   /** Seconds by phase. */
   elapsed: optional(record(number)),

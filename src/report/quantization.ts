@@ -27,7 +27,7 @@ export type Target = Infer<typeof target>
  * channels. Forms: `full` range, `reduced` in some channels, `exact` kernels that never add in 16 bits (depthwise),
  * `unsigned` weights.
  */
-const portability = object({
+export const portability = object({
   proven: boolean,
   sentence: text,
   products: list(

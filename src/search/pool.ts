@@ -1,5 +1,12 @@
 import { foretell, lowestSqnrDb, type Odds } from '../evaluate/index.ts'
-import type { Built, CandidateSpec, ReadKernels, TimingPurpose, Workbench } from '../recipe/index.ts'
+import {
+  type Built,
+  type CandidateSpec,
+  provePortable,
+  type ReadKernels,
+  type TimingPurpose,
+  type Workbench,
+} from '../recipe/index.ts'
 import type { ComparisonReport, LatencyReport, OptimizationReport } from '../report/index.ts'
 import { Baseline } from './baseline.ts'
 import type { Budget } from './budget.ts'
@@ -92,6 +99,11 @@ export class Pool {
       this.warnings.push(
         spec.id === 'lossless' ? 'the lossless passes found nothing to do' : `${spec.id} leaves the model as it is`,
       )
+      return null
+    }
+    const portable = this.bench.target === 'portable' ? provePortable(built.model) : null
+    if (portable && !portable.proven) {
+      this.warnings.push(`${spec.id} was left out: ${portable.sentence}`)
       return null
     }
     // Where one candidate cannot be read back, often none can: the reason is told once.

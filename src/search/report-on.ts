@@ -1,6 +1,6 @@
 import type { Dataset } from '../data/index.ts'
 import { labelDoubts, marginDoubts } from '../evaluate/index.ts'
-import { type Built, machineOf } from '../recipe/index.ts'
+import { type Built, machineOf, provePortable } from '../recipe/index.ts'
 import type { CandidateResult, OptimizationReport } from '../report/index.ts'
 import type { Choice } from './choose.ts'
 import { frontOf } from './front.ts'
@@ -46,6 +46,7 @@ async function reportFrom(findings: Findings, chosen: Built | null): Promise<Opt
   const broken = chosen ? null : pool.originalBreaks
   const dependence = chosen ? await bench.dependence(chosen) : null
   const limits = limitsOf(goal, broken)
+  const portable = options.target === 'portable' ? provePortable((chosen ?? bench.original).model) : null
   return {
     kind: 'optimization',
     version: 1,
@@ -85,10 +86,12 @@ async function reportFrom(findings: Findings, chosen: Built | null): Promise<Opt
       reason: chosen ? choice.reason : reasonWithLimits(goal, trials, choice.reason, broken),
     },
     proof: choice.proof,
+    ...(portable ? { portable } : {}),
     profiles: { baseline: await bench.profile(bench.original), chosen: chosen ? await bench.profile(chosen) : null },
     elapsed: findings.elapsed,
     ...(options.command ? { command: options.command } : {}),
     warnings: [
+      ...(portable?.proven === false ? [`${choice.id}, which is handed out, is ${portable.sentence}`] : []),
       ...doubtsOf(findings),
       ...pool.warnings,
       ...madeTwice(candidates),
