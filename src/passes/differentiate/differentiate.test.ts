@@ -151,6 +151,12 @@ describe('what cannot be reached is refused, with the reason; the rest is there'
     ])
   })
 
+  test('outputs that a node leaves out have no name to be reached by', () => {
+    const rows = model(`g (float[3,1,2] x, float[1,6,2] w, float[1,6,2] r) => (float[1,1,2] y) {
+      , y = GRU<hidden_size = 2>(x, w, r) }`)
+    expect(reasons(rows, seeded(['x']))[0]).toContain('values behind it (y) can still be reached')
+  })
+
   test('no gradient with a part missing is handed out', () => {
     const partly = model('g (float[1,2] x) => (float[1,2] y) { a = Hardmax(x) b = Mul(x, x) y = Add(a, b) }')
     expect(reasons(partly, seeded(['x']))).toEqual([

@@ -65,7 +65,7 @@ export function goBack(graph: Graph, types: ReadonlyMap<string, ValueType>, to: 
     if (!rule) {
       taint(
         node,
-        `${nameOf(node)} has no gradient rule; values behind it (${node.outputs.join(', ')}) can still be reached`,
+        `${nameOf(node)} has no gradient rule; values behind it (${node.outputs.filter((name) => name !== '').join(', ')}) can still be reached`,
       )
       continue
     }
