@@ -368,6 +368,20 @@ describe('what cannot be is said, by name', () => {
     await expect(failed).rejects.toMatchObject({ code: 'bad-argument', hint: expect.stringContaining('--student') })
   })
 
+  test('labels that teach nothing, whatever their share was to be', async () => {
+    const one = small('g (float[N,1,6,6] x) => (float[N,1] y) <WEIGHTS> { f = Flatten(x)  y = MatMul(f, w) }', {
+      w: [36, 1],
+    })
+    const numbers = Float32Array.from({ length: ROWS }, (_, row) => row / 7)
+    const data = await memoryDataset(
+      { x: pictures(), labels: { dtype: 'float32', dims: [ROWS], data: numbers } },
+      { inputs, label: 'labels' },
+    )
+    const { report } = await distil(one, data, { ...settings, student: one, teacherShare: 0, epochs: 1 })
+    expect(report.loss).toEqual({ "teacher's y": 1 })
+    expect(report.warnings).toContainEqual(expect.stringContaining('"labels" is not learned'))
+  })
+
   test('an operator without a rule between the weights and the answer', async () => {
     const student = small(
       'g (float[N,1,6,6] x) => (float[N,2] logits) <WEIGHTS> { f = Flatten(x)  m = MatMul(f, w)  logits = Hardmax(m) }',

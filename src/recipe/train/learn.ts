@@ -128,6 +128,10 @@ export async function learn(student: Model, options: LearnOptions): Promise<Lear
     ? movingRows(student, goal, options.data, options.adversary, { ...weighing, seed })
     : null
   const { step, layouts, notes } = stepOf(student, loss, moving, options)
+  if (goal.unlearned !== undefined)
+    notes.push(
+      `"${goal.unlearned}" is not learned, only the model's own answers are: labels teach where they are class numbers of an output of class scores, [rows, classes]`,
+    )
   const { weights, statistics } = layouts
 
   const { train: trainRows, select: selectRows } = options.rows

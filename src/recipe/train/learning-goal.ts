@@ -35,6 +35,8 @@ export interface LearningGoal {
 
   readonly outputs: readonly LearnedOutput[]
   readonly label: { readonly field: string; readonly classes: number; readonly output: LearnedOutput } | null
+  /** The field of labels that are no classes of an output, so that the teacher's answers count alone. */
+  readonly unlearned?: string
 }
 
 export const LABELS = 'learn/labels'
@@ -110,10 +112,10 @@ export async function learningGoal(
   })
   const labelled = outputs.find(({ kind }) => kind === 'classes')
   const classes = labelled && shapeOf(types, labelled.output)?.shape?.at(-1)
-  return {
-    outputs,
-    label: field && numbers && labelled && typeof classes === 'number' ? { field, classes, output: labelled } : null,
-  }
+  if (!field) return { outputs, label: null }
+  return numbers && labelled && typeof classes === 'number'
+    ? { outputs, label: { field, classes, output: labelled } }
+    : { outputs, label: null, unlearned: field }
 }
 
 /** Whether a field is the number of a class, in floats too: as its first row has it, which is how a metric is chosen. */
