@@ -38,6 +38,45 @@ const labelled = (values: BigInt64Array = labels) =>
 
 const shown = (report: PruningReport | DistillationReport) => renderTerminal(report, { color: false, width: 120 })
 
+describe('a model that takes one row at a time', () => {
+  const shapes = { w0: [4, 1, 3, 3], w1: [144, 2] }
+  const network = (rows: string) =>
+    seeded(
+      `g (float[${rows},1,6,6] x) => (float[${rows},2] logits) <WEIGHTS, int64[2] flat = {1, 144}, int64[2] open = {-1, 144}>
+       { a = Conv<pads: ints = [1,1,1,1]>(x, w0)  r = Relu(a)  f = Reshape(r, ${rows === '1' ? 'flat' : 'open'})
+         logits = MatMul(f, w1) }`,
+      shapes,
+    )
+  const taught = async (rows: string, more: object = {}) => {
+    const one = network(rows)
+    const { model, report } = await distil(one, await labelled(), { ...settings, student: one, epochs: 2, ...more })
+    const weights = ['w0', 'w1'].map((name) => tensorValues(model.graph.initializers.get(name)!))
+    return { model, report, weights }
+  }
+
+  test('learns in the steps of the same model with an open batch, and takes one row still', async () => {
+    const [fixed, open] = [await taught('1'), await taught('N')]
+    expect(fixed.report.cost.steps).toBe(2 * (96 / 16))
+    expect(fixed.weights).toEqual(open.weights)
+    expect(fixed.model.graph.inputs[0]!.type).toMatchObject({ shape: [1, 1, 6, 6] })
+    const augmented = await taught('1', { augment: ['flip'] })
+    expect(augmented.report.epochs.map(({ batch }) => batch)).toEqual([16, 16])
+  })
+
+  test('where rows cannot share a run, the rate is planned for steps of one row, and it is said', async () => {
+    const one = seeded(
+      `g (float[1,1,6,6] x) => (float[1,2] logits) <WEIGHTS> { c = Concat<axis: int = 2>(x, w0)
+         f = Flatten(c)  logits = MatMul(f, w1) }`,
+      { w0: [1, 1, 1, 6], w1: [42, 2] },
+    )
+    const { report } = await distil(one, await labelled(), { ...settings, student: one, epochs: 2 })
+    expect(report.epochs.map(({ batch }) => batch)).toEqual([1, 1])
+    expect(report.epochs[0]!.rate).toBeGreaterThan(report.epochs[1]!.rate)
+    expect(report.epochs[0]!.rate).toBeGreaterThan(1e-3)
+    expect(report.warnings).toContainEqual(expect.stringContaining('a step takes one row'))
+  })
+})
+
 describe('prune', () => {
   test.each(['taylor', 'l1', 'activation'] as const)(
     'by %s: less work, a smaller file, a model that checks',

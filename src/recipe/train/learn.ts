@@ -1,5 +1,6 @@
 import { type Augmentation, checkAugmentations, type Dataset, heldRows } from '../../data/index.ts'
 import { openIsolated, type Session } from '../../engine/index.ts'
+import { rowsPerRun } from '../../evaluate/index.ts'
 import { type Model, nodeLabel, operatorName, type Tensor } from '../../ir/index.ts'
 import { modelDigest } from '../../onnx/index.ts'
 import {
@@ -28,6 +29,7 @@ import {
   writeCheckpoint,
 } from '../../train/index.ts'
 import { advanceAll, startTrail, type Trail } from '../trail.ts'
+import { dynamicBatch } from './dynamic-batch.ts'
 import { type LearningGoal, lossOf } from './learning-goal.ts'
 import { learningBatches, type TeacherAnswers } from './learning-rows.ts'
 import { type LiveTeacher, openTeacher } from './live-teacher.ts'
@@ -111,13 +113,14 @@ const DEFAULT_TEACHER_SHARE = 0.7
  *
  * @throws UserError where the model has no weights that can learn: an operator without a rule is named.
  */
-export async function learn(student: Model, options: LearnOptions): Promise<Learned> {
+export async function learn(given: Model, options: LearnOptions): Promise<Learned> {
   const { goal, answers, threads = 1, augment = [], seed = 0 } = options
   const open = options.open ?? ((model: Model) => openIsolated(model, { threads }))
   const weighing = {
     temperature: options.temperature ?? DEFAULT_TEMPERATURE,
     teacherShare: options.teacherShare ?? DEFAULT_TEACHER_SHARE,
   }
+  const { model: student, reason: oneByOne } = await dynamicBatch(given, options.data, open)
   const { loss, weights: lossWeights } = lossOf(goal, { ...weighing, mixed: augment.includes('mixup') })
   if (options.adversary && augment.includes('mixup'))
     throw new UserError('bad-argument', 'rows that are laid over each other are not moved by an adversary as well', {
@@ -128,6 +131,7 @@ export async function learn(student: Model, options: LearnOptions): Promise<Lear
     ? movingRows(student, goal, options.data, options.adversary, { ...weighing, seed })
     : null
   const { step, layouts, notes } = stepOf(student, loss, moving, options)
+  if (oneByOne) notes.push(`a step takes one row, whatever --batch says: ${oneByOne}`)
   if (goal.unlearned !== undefined)
     notes.push(
       `"${goal.unlearned}" is not learned, only the model's own answers are: labels teach where they are class numbers of an output of class scores, [rows, classes]`,
@@ -148,11 +152,18 @@ export async function learn(student: Model, options: LearnOptions): Promise<Lear
     const withTeacher = goal.outputs.some(({ output }) => `teacher's ${output}` in lossWeights)
     const inner = (goal.hints?.length ?? 0) > 0
     if ((augment.length > 0 && withTeacher) || inner)
-      teacher = await openTeacher(options.teacher, withTeacher ? goal : { ...goal, outputs: [] }, data, open)
+      teacher = await openTeacher(
+        (await dynamicBatch(options.teacher, options.data, open)).model,
+        withTeacher ? goal : { ...goal, outputs: [] },
+        data,
+        open,
+      )
     const withLabels = Object.hasOwn(lossWeights, 'labels')
     const batches = { goal, answers, withLabels, withTeacher: withTeacher || inner, seed, augment, teacher }
     const read = learningBatches(data, rater.inputs, batches)
-    const run = await runDigest(student, options, lossWeights)
+    const run = await runDigest(given, options, lossWeights)
+    // The plan of the rate counts the steps that there will be.
+    const batch = rowsPerRun([...rater.inputs, ...(teacher?.inputs ?? [])], data, options.batch ?? DEFAULT_BATCH)
     const { checkpoint } = options
     const resume = checkpoint && options.resume ? await readCheckpoint(checkpoint, run) : undefined
     const trained = await train(step, {
@@ -163,7 +174,7 @@ export async function learn(student: Model, options: LearnOptions): Promise<Lear
       open: () => open(step.model),
       run,
       resume,
-      batch: options.batch ?? DEFAULT_BATCH,
+      batch,
       rate: options.rate ?? DEFAULT_RATE,
       seed,
       patience: options.patience,
@@ -180,7 +191,7 @@ export async function learn(student: Model, options: LearnOptions): Promise<Lear
     ])
     if (trained.bestEpoch === trained.planned - 1 && trained.planned > 1)
       notes.push('the last epoch was the best: more epochs may give more')
-    return { ...trained, model: withWeights(student, learned), learned, scoreName: rater.name, lossWeights, notes }
+    return { ...trained, model: withWeights(given, learned), learned, scoreName: rater.name, lossWeights, notes }
   } finally {
     await teacher?.close()
     await rater.close()

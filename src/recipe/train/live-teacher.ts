@@ -6,6 +6,7 @@ import type { LearningGoal } from './learning-goal.ts'
 
 /** The teacher itself, for rows that are new each time they are seen. */
 export interface LiveTeacher {
+  readonly inputs: readonly PortValue[]
   /**
    * What it answers to these rows with these changes made, by target of the loss. `made` are feeds of the student for
    * the same rows, taken over where the teacher has an input of that name.
@@ -25,6 +26,7 @@ export async function openTeacher(
   const asked = [...goal.outputs, ...(goal.hints ?? [])]
   const fetch = [...new Set(asked.map((value) => value.teacher))]
   return {
+    inputs: session.inputs,
     async answers(part, changes, made) {
       // Changing rows costs as much as a small network's step: it is done once for both.
       const shared = session.inputs.filter((input) => takes(input, made[input.name]))
