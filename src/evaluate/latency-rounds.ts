@@ -156,10 +156,12 @@ export const processFigures = ({
   loads,
   firsts,
   peaks,
-}: Lane): Pick<LatencyOf, 'loadMs' | 'firstMs' | 'peakRssBytes'> => ({
+}: Lane): Pick<LatencyOf, 'loadMs' | 'firstMs' | 'peakRssBytes' | 'peakRssBytesRange'> => ({
   loadMs: median(loads),
   ...(firsts.length > 0 ? { firstMs: median(firsts) } : {}),
-  peakRssBytes: peaks.length > 0 ? Math.round(median(peaks)) : null,
+  ...(peaks.length > 0
+    ? { peakRssBytes: Math.round(median(peaks)), peakRssBytesRange: [Math.min(...peaks), Math.max(...peaks)] }
+    : { peakRssBytes: null }),
 })
 
 const runsFor = (blockMs: number, ms: number) =>

@@ -62,6 +62,7 @@ test('goes A B C, C B A, B C A, A C B … and gives the ratio to the first', asy
     loadMs: 12,
     firstMs: 3,
     peakRssBytes: 1234,
+    peakRssBytesRange: [1234, 1234],
     runs: 180,
   })
   expect(closed).toEqual(opened)

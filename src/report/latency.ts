@@ -13,6 +13,8 @@ const latencyOf = object({
   firstMs: optional(number),
   /** Of the process that ran the model, beyond what it held before loading. */
   peakRssBytes: nullable(integer),
+  /** The least and the most of those processes, of which `peakRssBytes` is the median. */
+  peakRssBytesRange: optional(pair(integer)),
   runs: integer,
   ...loadFields,
 })

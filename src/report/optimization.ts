@@ -13,6 +13,7 @@ import {
   number,
   object,
   optional,
+  pair,
   record,
   report,
   text,
@@ -34,6 +35,8 @@ const candidateResult = object({
   p99Ms: optional(nullable(number)),
   loadMs: nullable(number),
   peakRssBytes: nullable(integer),
+  /** The least and the most that a process of it took. */
+  peakRssBytesRange: optional(pair(integer)),
   verdict: nullable(verdict),
   grade,
   /** The metric's value on the rows that judged this candidate. */
@@ -81,6 +84,7 @@ export const optimization = report('optimization', {
     p99Ms: optional(number),
     loadMs: number,
     peakRssBytes: nullable(integer),
+    peakRssBytesRange: optional(pair(integer)),
     metric: nullable(number),
     metricName: text,
     /** Rows that the metric is of. */

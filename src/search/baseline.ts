@@ -18,10 +18,10 @@ export class Baseline {
   }
 
   /** The first timing stands, but what is handed out is held against the original of its own run. */
-  timed({ p50Ms, p99Ms, loadMs, peakRssBytes }: LatencyOf, purpose: TimingPurpose): void {
+  timed({ p50Ms, p99Ms, loadMs, peakRssBytes, peakRssBytesRange }: LatencyOf, purpose: TimingPurpose): void {
     // The machine may have been faster or slower before.
     if (this.#figures && purpose !== 'confirm') return
-    const timed = { p50Ms, p99Ms, loadMs, peakRssBytes }
+    const timed = { p50Ms, p99Ms, loadMs, peakRssBytes, ...(peakRssBytesRange ? { peakRssBytesRange } : {}) }
     this.#figures = this.#figures
       ? { ...this.#figures, ...timed }
       : { bytes: this.#bytes, ...timed, metric: null, metricName: 'agreement' }

@@ -132,13 +132,14 @@ export class Pool {
     )
     this.#baseline.timed(report.models[0]!, purpose)
     for (const [i, trial] of trials.entries()) {
-      const { p50Ms, p99Ms, loadMs, peakRssBytes } = report.models[i + 1]!
+      const { p50Ms, p99Ms, loadMs, peakRssBytes, peakRssBytesRange } = report.models[i + 1]!
       const ratio = report.ratios.find((item) => item.other === trial.built.spec.id) ?? null
       const speedup = ratio ? 1 / ratio.median : null
       const { ratio: ratioBefore } = trial.result
       const before = purpose === 'confirm' && ratioBefore ? { ratioBefore } : {}
       if (trial.noteUntil === 'timed') this.withdrawNote(trial)
-      trial.result = { ...trial.result, ...before, p50Ms, p99Ms, loadMs, peakRssBytes, ratio, speedup }
+      const memory = { peakRssBytes, ...(peakRssBytesRange ? { peakRssBytesRange } : {}) }
+      trial.result = { ...trial.result, ...before, p50Ms, p99Ms, loadMs, ...memory, ratio, speedup }
       if (purpose === 'confirm' && ratioBefore) this.#lendAgain(trial, ratioBefore)
     }
     return report
@@ -160,8 +161,9 @@ export class Pool {
 
   /** Same kernels on the same shapes take the same time; the chosen one is timed by itself before it is handed out. */
   borrowTiming(trial: Trial, from: Trial): void {
-    const { p50Ms, p99Ms = null, loadMs, peakRssBytes, ratio, speedup } = from.result
-    trial.result = { ...trial.result, p50Ms, p99Ms, loadMs, peakRssBytes, ratio, speedup }
+    const { p50Ms, p99Ms = null, loadMs, peakRssBytes, peakRssBytesRange, ratio, speedup } = from.result
+    const memory = { peakRssBytes, ...(peakRssBytesRange ? { peakRssBytesRange } : {}) }
+    trial.result = { ...trial.result, p50Ms, p99Ms, loadMs, ...memory, ratio, speedup }
     this.note(trial, `time as measured for ${from.built.spec.id}, which has the same kernels`, 'timed')
   }
 

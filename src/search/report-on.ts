@@ -57,6 +57,7 @@ async function reportFrom(findings: Findings, chosen: Built | null): Promise<Opt
       broken,
       trials.some(({ result }) => brokenLimit(goal, result) === null),
       options.proof !== undefined,
+      goal.name,
     ),
     model: {
       path: options.path ?? bench.original.model.graph.name,

@@ -27,3 +27,12 @@ test('that nothing keeps the limits is said only where nothing does', () => {
   expect(about(false)).toMatch(/^Nothing keeps the limits/)
   expect(about(true)).toMatch(/^What keeps the limits that were asked for may not be handed out/)
 })
+
+test('where memory is the goal the first line says how much less it takes', () => {
+  const chosen = { id: 'a', bytes: 100, ratio: null, verdict: 'pass', peakRssBytes: 60 } as unknown as CandidateResult
+  const baseline = { bytes: 100, peakRssBytes: 80 } as OptimizationReport['baseline']
+  expect(sentenceOf(chosen, baseline, null, null, false, false, 'memory')).toBe(
+    '25 % less memory, the same size; not judged.',
+  )
+  expect(sentenceOf(chosen, baseline, null)).toBe('Neither faster nor smaller; not judged.')
+})

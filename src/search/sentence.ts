@@ -1,12 +1,12 @@
 import { lowestSqnrDb } from '../evaluate/index.ts'
 import { type CandidateResult, type ComparisonReport, grouped, type OptimizationReport } from '../report/index.ts'
-import { NOT_SLOWER } from './goal.ts'
+import { type GoalName, NOT_SLOWER } from './goal.ts'
 import { rowsToProve } from './rows-to-prove.ts'
 
 /**
  * The whole answer in one sentence: how much faster, how much smaller, at what loss, and how sure; `broken` tells which
  * limit the original breaks where it is handed out in spite of that, `kept` whether any candidate keeps them all, `apart`
- * whether the proof rows were given by themselves.
+ * whether the proof rows were given by themselves. Memory is told where it is the goal.
  */
 export function sentenceOf(
   chosen: CandidateResult,
@@ -15,16 +15,18 @@ export function sentenceOf(
   broken: string | null = null,
   kept = false,
   apart = false,
+  goal: GoalName = 'latency',
 ): string {
   if (chosen.id === 'original' && broken !== null)
     return kept
       ? 'What keeps the limits that were asked for may not be handed out, so the original is, which breaks them.'
       : 'Nothing keeps the limits that were asked for, so the original is handed out unchanged.'
   if (chosen.id === 'original') return 'Nothing better than the original was found, so it is handed out unchanged.'
+  const memory = goal === 'memory' ? memoryWords(chosen.peakRssBytes, baseline.peakRssBytes) : null
   const [speed, size] = [speedWords(chosen), sizeWords(chosen.bytes, baseline.bytes)]
-  const gains = [speed, size].filter((words) => words !== null)
-  const gain =
-    speed === null && (size === null || size === UNCHANGED) ? 'Neither faster nor smaller' : capital(gains.join(', '))
+  const gains = [memory, speed, size].filter((words) => words !== null)
+  const nothing = memory === null && speed === null && (size === null || size === UNCHANGED)
+  const gain = nothing ? 'Neither faster nor smaller' : capital(gains.join(', '))
   return `${gain}${slowWords(chosen)}${lossWords(chosen, proof, apart)}`
 }
 
@@ -47,6 +49,11 @@ function sizeWords(bytes: number | null, original: number): string | null {
   const change = 1 - bytes / original
   if (Math.abs(change) < 0.005) return UNCHANGED
   return `${Math.abs(change * 100).toFixed(0)} % ${change > 0 ? 'smaller' : 'larger'}`
+}
+
+function memoryWords(bytes: number | null, original: number | null): string | null {
+  if (bytes === null || original === null || bytes >= original) return null
+  return `${(100 * (1 - bytes / original)).toFixed(0)} % less memory`
 }
 
 function lossWords(chosen: CandidateResult, proof: ComparisonReport | null, apart: boolean): string {

@@ -43,6 +43,7 @@ export function originalResult(built: Built, baseline: OptimizationReport['basel
     p99Ms: baseline.p99Ms ?? null,
     loadMs: baseline.loadMs,
     peakRssBytes: baseline.peakRssBytes,
+    ...(baseline.peakRssBytesRange ? { peakRssBytesRange: baseline.peakRssBytesRange } : {}),
     speedup: 1,
     metric: baseline.metric,
   }

@@ -1,0 +1,16 @@
+import { expect, test } from 'vitest'
+import type { CandidateResult, OptimizationReport } from '../report/index.ts'
+import { fitsGoal, type Original, whyHopeless } from './gain.ts'
+
+test('less memory is shown where every process took less: two of the very same model differ', () => {
+  const baseline = { peakRssBytes: 104, peakRssBytesRange: [100, 108] } as unknown as OptimizationReport['baseline']
+  const original: Original = { bytes: 10, baseline }
+  const candidate = (peakRssBytes: number, peakRssBytesRange: readonly [number, number]) =>
+    ({ id: 'a', ratio: null, peakRssBytes, peakRssBytesRange }) as unknown as CandidateResult
+  const memory = { name: 'memory' } as const
+  const less = candidate(92, [90, 99])
+  const chance = candidate(101, [95, 107])
+  expect([less, chance].map((one) => fitsGoal(memory, original, one))).toEqual([true, false])
+  expect(whyHopeless(memory, original, less)).toBe(null)
+  expect(whyHopeless(memory, original, chance)).toBe('not shown to take less memory than the original')
+})
