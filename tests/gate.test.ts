@@ -43,6 +43,15 @@ const compare = (gate: string, candidate: string, ...more: readonly string[]) =>
   bench.whet('compare', 'model.onnx', candidate, '--data', 'plain.npz', '--gate', gate, ...more)
 
 describe('compare --gate', () => {
+  test('a margin under `metrics` holds for the metric that the labels chose', async () => {
+    writeFileSync(bench.path('own.yaml'), 'margin: 0.02\nmetrics: { top1: 0.001 }\n')
+    const { code, stdout } = await compare('own.yaml', 'model.onnx', '--json')
+    const { margin, metric, gate, nonInferiority } = JSON.parse(stdout) as ComparisonReport
+    expect([code, metric, margin, nonInferiority!.margin]).toEqual([3, 'top1', 0.001, 0.001])
+    expect(gate!.checks.map(({ id, limit, verdict }) => [id, limit, verdict])).toEqual([
+      ['margin', 'loses less than 0.001', 'inconclusive'],
+    ])
+  })
   test('0 where every limit is kept, with files that pipelines read', async () => {
     const files = ['--junit', 'g.xml', '--sarif', 'g.sarif', '--markdown', 'g.md', '-o', 'g.html']
     const { code, stdout, stderr } = await compare('open.yaml', 'model.onnx', '--json', ...files)

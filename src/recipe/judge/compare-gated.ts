@@ -73,12 +73,17 @@ export async function compareFor(
     ...(gate.alpha ? { alpha: gate.alpha.value } : {}),
     ...(gate.margin ? { margin: gate.margin.value } : {}),
   }
-  const own = gate.metrics.find(({ name }) => name === gate.metric)
-  const comparison = await compare(base, candidate, data, {
-    ...common,
-    ...(gate.metric === null ? {} : { metric: gate.metric }),
-    ...(own?.margin ? { margin: own.margin } : {}),
-  })
+  const marginFor = (metric: string | null) => gate.metrics.find(({ name }) => name === metric)?.margin ?? null
+  const judged = (margin: number | null) =>
+    compare(base, candidate, data, {
+      ...common,
+      ...(gate.metric === null ? {} : { metric: gate.metric }),
+      ...(margin === null ? {} : { margin }),
+    })
+  const first = await judged(marginFor(gate.metric))
+  // Which metric the labels call for is known only now; answers are kept, so that looking again runs no model.
+  const own = marginFor(first.metric)
+  const comparison = own === null || own === first.margin ? first : await judged(own)
   const metrics: Record<string, ComparisonReport> = {}
   for (const { name, margin } of gate.metrics) {
     if (name === comparison.metric) continue
