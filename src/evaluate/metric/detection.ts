@@ -14,7 +14,7 @@ export const decoders: Readonly<Record<string, Decoder>> = { yolox, anchors, poi
 export interface DetectionOptions extends DecoderOptions {
   /** Boxes of a class that overlap a better one by more than this go; 1 keeps all. */
   readonly suppression: number
-  /** Detections of an image that count, best first. */
+  /** Detections of a class in an image that count, best first. */
   readonly most: number
 }
 

@@ -3,6 +3,12 @@ import { type Box, type Detection, overlap } from './boxes.ts'
 /** The overlaps of COCO: 0.5, 0.55, … 0.95. */
 const OVERLAPS: readonly number[] = Array.from({ length: 10 }, (_, i) => (50 + 5 * i) / 100)
 
+/**
+ * COCO's recalls are multiples of this as doubles give them: 70 steps are a little more than 7 boxes of 10, and the figures
+ * that others publish count such a recall as not reached.
+ */
+const RECALL_STEP = 0.01
+
 export interface Truth {
   readonly box: Box
   readonly label: number
@@ -17,7 +23,7 @@ export interface ImageMatches {
 
 /**
  * Detections against the boxes of one image, as COCO does: from the best score down, each takes the free box of its class
- * that it overlaps most, if by at least the threshold.
+ * that it overlaps most (the last of equals), if by at least the threshold.
  */
 export function matchImage(detections: readonly Detection[], truth: readonly Truth[]): ImageMatches {
   const truths = new Map<number, number>()
@@ -30,7 +36,7 @@ export function matchImage(detections: readonly Detection[], truth: readonly Tru
     for (const [d, own] of overlaps.entries()) {
       let best = -1
       for (let g = 0; g < own.length; g++)
-        if (!taken[g] && own[g]! >= least - 1e-10 && (best < 0 || own[g]! > own[best]!)) best = g
+        if (!taken[g] && own[g]! >= least - 1e-10 && (best < 0 || own[g]! >= own[best]!)) best = g
       if (best < 0) continue
       taken[best] = true
       right[d]! |= 1 << t
@@ -44,7 +50,7 @@ export function matchImage(detections: readonly Detection[], truth: readonly Tru
  * overlaps, and the classes that have boxes. NaN without any box.
  *
  * Source: T.-Y. Lin et al., Microsoft COCO, arXiv 1405.0312 (2014), and the evaluation published with it (all areas, 100
- * detections an image). Crowd regions are not modelled: leave them out of the labels.
+ * detections of a class an image). Crowd regions are not modelled: leave them out of the labels.
  */
 export function meanAveragePrecision(images: readonly ImageMatches[]): number {
   const truths = new Map<number, number>()
@@ -77,7 +83,7 @@ function averageAt(ranked: readonly { readonly right: number }[], t: number, tru
   for (let i = precision.length - 2; i >= 0; i--) precision[i] = Math.max(precision[i]!, precision[i + 1]!)
   let [sum, at] = [0, 0]
   for (let step = 0; step <= 100; step++) {
-    while (at < recall.length && recall[at]! < step / 100 - 1e-12) at++
+    while (at < recall.length && recall[at]! < step * RECALL_STEP) at++
     if (at < recall.length) sum += precision[at]!
   }
   return sum / 101

@@ -24,17 +24,18 @@ const MOST_CANDIDATES = 1000
 
 /**
  * Greedy non-maximum suppression by class: from the best score down, a box that overlaps a kept one of its class by more
- * than `limit` goes. The `most` best remain.
+ * than `limit` goes. The `most` best of each class remain, as COCO counts them.
  */
 export function suppress(found: readonly Detection[], limit: number, most: number): readonly Detection[] {
   const order = found
     .filter(({ score, box }) => Number.isFinite(score) && box.every(Number.isFinite))
     .sort((a, b) => b.score - a.score)
     .slice(0, MOST_CANDIDATES)
-  const kept: Detection[] = []
+  const kept = new Map<number, Detection[]>()
   for (const one of order) {
-    if (kept.length >= most) break
-    if (!kept.some((other) => other.label === one.label && overlap(other.box, one.box) > limit)) kept.push(one)
+    const ofClass = kept.get(one.label) ?? []
+    kept.set(one.label, ofClass)
+    if (ofClass.length < most && !ofClass.some((other) => overlap(other.box, one.box) > limit)) ofClass.push(one)
   }
-  return kept
+  return [...kept.values()].flat().sort((a, b) => b.score - a.score)
 }
