@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import type { TensorValue } from '../../engine/index.ts'
 import { UserError } from '../../platform/index.ts'
+import { checkedMetric } from './checked-metric.ts'
 import type { Metric, MetricRow, RowLabel } from './metric.ts'
 import { asMetric, defaultMetric, metricNamed } from './metrics.ts'
 import { ctcDecode } from './text.ts'
@@ -135,6 +136,24 @@ test('segmentation: one score a pixel is that of class 1, and NaN is no answer',
   expect(miou([0.2, Number.NaN, 0.9, 0.5])).toBeNaN()
   expect(miou(new Array(8).fill(Number.NaN), [2, 4])).toBeNaN()
   expect(metricNamed('dice').score(row({ y: floats([2, 4], new Array(8).fill(Number.NaN)) }, label))).toBeNaN()
+})
+
+test('segmentation: what one number a pixel is, all rows tell together', () => {
+  const label = new Uint8Array([0, 1, 1, 1])
+  const miou = (...rows: (readonly number[])[]) => {
+    const metric = checkedMetric(metricNamed('miou'))
+    return over(
+      metric,
+      rows.map((scores) => row({ y: floats([4], scores) }, label)),
+    )
+  }
+  // Probabilities that a row has rounded to 0 and 1: answers 0, 1, 1, 1 and 0, 1, 0, 0.
+  expect(miou([0.1, 0.9, 0.6, 1], [0, 1, 0, 0])).toBeCloseTo((2 / 4 + 4 / 6) / 2, 12)
+  // Logits, and a row that is 0 throughout, or between 0 and 1: class 1 everywhere.
+  expect(miou([-2, 3, 0.5, 1.5], [0, 0, 0, 0])).toBeCloseTo((1 / 2 + 6 / 7) / 2, 12)
+  expect(miou([-2, 3, 0.5, 1.5], [0.1, 0.2, 0.3, 0.4])).toBeCloseTo((1 / 2 + 6 / 7) / 2, 12)
+  // Class numbers as floats; 300 is no class.
+  expect(miou([0, 2, 1, 1], [300, 1, 1, 1])).toBeCloseTo((1 / 2 + 5 / 6 + 0) / 3, 12)
 })
 
 test('language: a place whose scores are no numbers is no answer', () => {

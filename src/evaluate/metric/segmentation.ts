@@ -7,21 +7,12 @@ import { isProbability } from './probabilities.ts'
 /**
  * Mean intersection over union of the classes that occur, over all pixels of all rows. The label of a row is a mask of
  * class numbers; the output is a mask, or scores with the class axis first or last, or one score a pixel, which is that
- * of class 1 against class 0. Pixels labelled 255 (by custom: ignored) or with no class of the scores do not count. The
- * score of a row is the same figure of that row alone; NaN where an output is none, which is no answer.
+ * of class 1 against class 0. Whether floats, one a pixel, are class numbers, probabilities or logits all rows of a model
+ * tell together. Pixels labelled 255 (by custom: ignored) or with no class of the scores do not count. The score of a row
+ * is the same figure of that row alone; NaN where an output is none, which is no answer.
  */
 export function meanIoU(options: { readonly output?: string } = {}): Metric {
-  const of = (row: MetricRow) => overlapOf(row, options.output)
-  return {
-    name: 'miou',
-    higherIsBetter: true,
-    rightOrWrong: false,
-    bounds: [0, 1],
-    unit: 'points',
-    score: (row) => meanRatio(of(row)),
-    summary: of,
-    aggregate: (summaries) => meanRatio(totalOf(summaries)),
-  }
+  return overlapMetric('miou', jaccard, options.output)
 }
 
 /**
@@ -29,28 +20,50 @@ export function meanIoU(options: { readonly output?: string } = {}): Metric {
  * `meanIoU`. By class it is 2 IoU / (1 + IoU).
  */
 export function meanDice(options: { readonly output?: string } = {}): Metric {
-  const of = (row: MetricRow) => overlapOf(row, options.output)
+  return overlapMetric('dice', dice, options.output)
+}
+
+type Ratio = (both: number, either: number) => number
+const jaccard: Ratio = (both, either) => both / either
+const dice: Ratio = (both, either) => (2 * both) / (both + either)
+
+function overlapMetric(name: string, ratio: Ratio, output: string | undefined): Metric {
+  const over = (summaries: readonly (readonly number[])[]) => meanRatio(totalOf(summaries), ratio)
+  const summary = (row: MetricRow) => overlapOf(row, output)
   return {
-    ...meanIoU(options),
-    name: 'dice',
-    score: (row) => meanRatio(of(row), dice),
-    aggregate: (summaries) => meanRatio(totalOf(summaries), dice),
+    name,
+    higherIsBetter: true,
+    rightOrWrong: false,
+    bounds: [0, 1],
+    unit: 'points',
+    score: (row) => over([summary(row)]),
+    summary,
+    aggregate: over,
   }
 }
 
-const jaccard = (both: number, either: number) => both / either
-const dice = (both: number, either: number) => (2 * both) / (both + either)
+/** What a summary begins with: the first of these that all numbers of its row can be. */
+const [NUMBERS, PROBABILITIES, LOGITS] = [0, 1, 2]
+/** Where its overlaps begin and end, read as class numbers (or scores by class), as probabilities, as logits. */
+const PLACES = [
+  [9, Infinity],
+  [1, 5],
+  [5, 9],
+] as const
 
+/** Overlaps of all rows, read as all of them can be. */
 function totalOf(summaries: readonly (readonly number[])[]): readonly number[] {
+  const [from, to] = PLACES[summaries.reduce((most, [said]) => Math.max(most, said!), NUMBERS)]!
   const total: number[] = []
-  for (const summary of summaries) for (const [i, value] of summary.entries()) total[i] = (total[i] ?? 0) + value
+  for (const summary of summaries)
+    for (let i = from; i < Math.min(summary.length, to); i++) total[i - from] = (total[i - from] ?? 0) + summary[i]!
   return total
 }
 
 /** The label of pixels that nobody judges, as in Pascal VOC and Cityscapes. */
 const IGNORED = 255
 
-/** Intersection and union of every class in turn: [i₀, u₀, i₁, u₁, …]. */
+/** The reading of a row, and by each reading intersection and union of every class in turn: [i₀, u₀, i₁, u₁, …]. */
 function overlapOf({ outputs, label, row }: MetricRow, output: string | undefined): number[] {
   if (typeof label !== 'object')
     throw new UserError('bad-data', `the label of row ${row} is no mask`, {
@@ -60,36 +73,54 @@ function overlapOf({ outputs, label, row }: MetricRow, output: string | undefine
   const [name, value] = Object.entries(outputs).find(([key]) => output === undefined || key === output) ?? []
   if (name === undefined || !value)
     throw new UserError('bad-argument', `the model has no output "${output}"`, { where: output ?? 'outputs' })
-  const mask = classMask(value, label.length)
-  if (!mask)
-    throw new UserError(
-      'bad-data',
-      `output "${name}" [${value.dims.join(',')}] does not cover ${label.length} pixels`,
-      {
-        where: `row ${row}`,
-        hint: 'the mask must have the height and width of the output',
-      },
-    )
-  const result = new Array<number>(2 * mask.classes).fill(0)
-  for (let i = 0; i < label.length; i++) {
-    const truth = Number(label[i]!)
-    const answer = mask.at(i)
-    if (truth === IGNORED || truth < 0 || truth >= mask.classes) continue
+  const truth = Array.from(label as ArrayLike<number | bigint>, Number)
+  const numbers = numbersOf(value)
+  if (numbers.length === truth.length) {
+    const isFloat = value.dtype.startsWith('float')
+    const atLeast = (least: number): Mask => ({
+      classes: 2,
+      at: (pixel) => (Number.isNaN(numbers[pixel]!) ? Number.NaN : numbers[pixel]! >= least ? 1 : 0),
+    })
+    return [
+      isFloat ? readingOf(numbers) : NUMBERS,
+      ...overlap(truth, atLeast(0.5)),
+      ...overlap(truth, atLeast(0)),
+      ...overlap(truth, { classes: 256, at: (pixel) => numbers[pixel]! }),
+    ]
+  }
+  const mask = topClasses(value, numbers, truth.length)
+  if (mask) return [NUMBERS, ...new Array<number>(PLACES[NUMBERS]![0] - 1).fill(0), ...overlap(truth, mask)]
+  throw new UserError('bad-data', `output "${name}" [${value.dims.join(',')}] does not cover ${label.length} pixels`, {
+    where: `row ${row}`,
+    hint: 'the mask must have the height and width of the output',
+  })
+}
+
+/** The answer of every pixel: a class, another number for none, NaN where the output is no number. */
+interface Mask {
+  readonly classes: number
+  readonly at: (pixel: number) => number
+}
+
+function overlap(truth: readonly number[], { classes, at }: Mask): number[] {
+  const result = new Array<number>(2 * classes).fill(0)
+  for (const [pixel, wanted] of truth.entries()) {
+    if (wanted === IGNORED || wanted < 0 || wanted >= classes) continue
+    const answer = at(pixel)
     if (Number.isNaN(answer)) return result.fill(Number.NaN)
-    result[2 * truth + 1]!++
-    if (truth === answer) result[2 * truth]!++
-    else if (answer >= 0) result[2 * answer + 1]!++
+    result[2 * wanted + 1]!++
+    if (wanted === answer) result[2 * wanted]!++
+    else if (answer >= 0 && answer < classes && Number.isInteger(answer)) result[2 * answer + 1]!++
   }
   return result
 }
 
-function classMask(value: TensorValue, pixels: number): { classes: number; at: (pixel: number) => number } | null {
-  const numbers = numbersOf(value)
-  if (numbers.length === pixels) return isClassNumbers(numbers) ? numbered(numbers) : thresholded(numbers)
+/** The class of the highest score; null where there are no scores for so many pixels. */
+function topClasses({ dims }: TensorValue, numbers: ArrayLike<number>, pixels: number): Mask | null {
   const classes = numbers.length / pixels
   if (!Number.isInteger(classes) || classes < 2) return null
   // [C, H, W] unless the last axis is the one that has the classes.
-  const last = value.dims.at(-1) === classes && value.dims[0] !== classes
+  const last = dims.at(-1) === classes && dims[0] !== classes
   return {
     classes,
     at: (pixel) => {
@@ -105,25 +136,18 @@ function classMask(value: TensorValue, pixels: number): { classes: number; at: (
   }
 }
 
-const numbered = (numbers: ArrayLike<number>) => ({ classes: 256, at: (pixel: number) => numbers[pixel]! })
-
-/** One score a pixel: class 1 from a probability of a half on, or from a logit of 0 where they are no probabilities. */
-function thresholded(scores: ArrayLike<number>) {
-  let probabilities = true
-  for (let i = 0; i < scores.length; i++) probabilities &&= isProbability(scores[i]!) || Number.isNaN(scores[i]!)
-  const least = probabilities ? 0.5 : 0
-  return {
-    classes: 2,
-    at: (pixel: number) => (Number.isNaN(scores[pixel]!) ? Number.NaN : scores[pixel]! >= least ? 1 : 0),
+/** A row by itself may be all zeros and ones, whatever it is; NaN may be anything. */
+function readingOf(scores: ArrayLike<number>): number {
+  let reading = NUMBERS
+  for (let i = 0; i < scores.length && reading !== LOGITS; i++) {
+    const score = scores[i]!
+    if (Number.isNaN(score) || (Number.isInteger(score) && score >= 0)) continue
+    reading = isProbability(score) ? PROBABILITIES : LOGITS
   }
+  return reading
 }
 
-function isClassNumbers(values: ArrayLike<number>): boolean {
-  for (let i = 0; i < values.length; i++) if (!Number.isInteger(values[i]!)) return false
-  return true
-}
-
-function meanRatio(overlap: readonly number[], ratio = jaccard): number {
+function meanRatio(overlap: readonly number[], ratio: Ratio): number {
   let sum = 0
   let classes = 0
   for (let c = 0; c < overlap.length; c += 2) {
