@@ -1,7 +1,8 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { binomialPmf, randomSource } from '../statistics/index.ts'
+import { binomialPmf, randomSource, standardNormal } from '../statistics/index.ts'
 import { judge, type PairedScores } from './judge.ts'
+import { averagePrecision } from './metric/ranked-scores.ts'
 import { rowsToSettle, verdictOf } from './verdict.ts'
 
 /** Right-or-wrong scores with these counts, the rest right in both. */
@@ -253,6 +254,29 @@ describe('real-valued scores', () => {
     expect(passed / 150).toBeLessThanOrEqual(0.05 + 3 * Math.sqrt((0.05 * 0.95) / 150))
   }, 30_000)
 })
+
+test('an area of few rows is honest: two models that are equally good', () => {
+  const draws = randomSource(5)
+  const runs = 200
+  let [wins, losses] = [0, 0]
+  for (let run = 0; run < runs; run++) {
+    const positive = Array.from({ length: 60 }, () => draws.uniform() < 0.5)
+    const common = positive.map((yes) => (yes ? 0.8 : -0.8) + 0.6 * standardNormal(draws))
+    const [base, candidate] = [0, 1].map(() => common.map((value) => value + standardNormal(draws) / 2))
+    const aggregate = (who: 'base' | 'candidate', rows: Int32Array) =>
+      averagePrecision(
+        Array.from(rows, (row) => (who === 'base' ? base : candidate)![row]!),
+        Array.from(rows, (row) => positive[row]!),
+      )
+    const scores = { base: base!, candidate: candidate!, higherIsBetter: true, rightOrWrong: false, aggregate }
+    const { lowerBound, upperBound } = judge(scores, { ...point, seed: run, resamples: 500 })
+    if (lowerBound > 0) wins++
+    if (upperBound < 0) losses++
+  }
+  const most = 0.05 + 2 * Math.sqrt((0.05 * 0.95) / runs)
+  expect(wins / runs).toBeLessThanOrEqual(most)
+  expect(losses / runs).toBeLessThanOrEqual(most)
+}, 60_000)
 
 test('the verdict table by itself', () => {
   const bounds = { delta: -0.005, lowerBound: -0.009, upperBound: 0, significantlyWorse: false, margin: 0.01 }

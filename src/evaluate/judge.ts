@@ -1,5 +1,13 @@
 import type { ComparisonReport, Verdict } from '../report/index.ts'
-import { bootstrap, mcnemar, normalSurvival, requiredN, tango, upperProportion } from '../statistics/index.ts'
+import {
+  bootstrap,
+  mcnemar,
+  normalQuantile,
+  normalSurvival,
+  requiredN,
+  tango,
+  upperProportion,
+} from '../statistics/index.ts'
 import { rowsToSettle, verdictOf } from './verdict.ts'
 
 /** Scores of the same rows by two models, and what the metric needs to add them up. */
@@ -59,9 +67,10 @@ const FEWEST_CHANGES = 5
 
 /**
  * Judges two models on the same rows, by the product's table. Right-or-wrong scores: Tango's score interval and
- * mid-p McNemar. Other metrics, and clustered rows: a paired BCa bootstrap; with fewer than 20 rows (or clusters) never
- * settled, and with fewer than 5 rows that differ, the bound is what unseen changes could still cost (Clopper–Pearson
- * bound on their share, times the range of the scores, which is taken as at least 100 margins where it is unknown).
+ * mid-p McNemar. Other metrics, and clustered rows: a paired bootstrap, of its BCa and its normal interval the more
+ * cautious end; with fewer than 20 rows (or clusters) never settled, and with fewer than 5 rows that differ, the bound is
+ * what unseen changes could still cost (Clopper–Pearson bound on their share, times the range of the scores, which is
+ * taken as at least 100 margins where it is unknown).
  * Where the base is nearer to the worst possible score than the margin, nothing can be lost and nothing is settled.
  *
  * @throws RangeError for no rows, a margin that is not above 0, or scores that are not finite.
@@ -167,17 +176,21 @@ function judgeValues(counts: Counts | null, scores: PairedScores, options: Judge
   })
   const delta = drawn.estimate
   const unseen = unseenCost(scores, margin, alpha)
-  const lowerBound = unseen === null ? drawn.lowerBound : Math.min(drawn.lowerBound, -unseen.cost)
-  const upperBound = unseen === null ? drawn.upperBound : Math.max(drawn.upperBound, unseen.cost)
+  // BCa alone is too sure of areas on a hundred rows or fewer: it errs up to twice as often as it says.
+  const half = (level: number) => normalQuantile(1 - level) * drawn.standardError
+  const surelyBelow = Math.max(drawn.upperBound, delta + half(alpha))
+  const surelyAbove = Math.min(drawn.lowerBound, delta - half(alpha))
+  const lowerBound = unseen === null ? surelyAbove : Math.min(surelyAbove, -unseen.cost)
+  const upperBound = unseen === null ? surelyBelow : Math.max(surelyBelow, unseen.cost)
   const few = drawn.units < FEWEST_ROWS
-  const significantlyWorse = drawn.upperBound < 0 && unseen === null
+  const significantlyWorse = upperBound < 0 && unseen === null
   const settled = verdictOf({ delta, lowerBound, upperBound, significantlyWorse, margin })
   // A bootstrap that cannot move (constant scores of another value) has no p-value; its bounds speak.
   const z = drawn.standardError > 0 ? (delta + margin) / drawn.standardError : delta > -margin ? 40 : -40
   const undefinedValue = !Number.isFinite(delta) || !Number.isFinite(lowerBound) || !Number.isFinite(upperBound)
   const verdict = few || undefinedValue ? 'inconclusive' : settled
   const pairs = counts ? mcnemar(counts) : null
-  const [low, high] = drawn.ci
+  const [low, high] = [Math.min(drawn.ci[0], delta - half(alpha / 2)), Math.max(drawn.ci[1], delta + half(alpha / 2))]
   return {
     verdict,
     n,
@@ -198,7 +211,7 @@ function judgeValues(counts: Counts | null, scores: PairedScores, options: Judge
         },
     mcnemar: pairs ? { exact: pairs.exact, midP: pairs.midP } : null,
     measurablyWorse: verdict === 'pass' && significantlyWorse,
-    measurablyBetter: drawn.lowerBound > 0 && unseen === null,
+    measurablyBetter: lowerBound > 0 && unseen === null,
     requiredN:
       verdict === 'inconclusive' && !undefinedValue
         ? rowsToSettle({
@@ -212,7 +225,7 @@ function judgeValues(counts: Counts | null, scores: PairedScores, options: Judge
           })
         : null,
     pRegressed:
-      few || delta > -margin ? 1 : drawn.upperBound < 0 ? normalSurvival(-delta / (drawn.standardError || 1e-9)) : 1,
+      few || delta > -margin ? 1 : surelyBelow < 0 ? normalSurvival(-delta / (drawn.standardError || 1e-9)) : 1,
     // Fewer rows that differ than a bootstrap can learn from say nothing.
     pWorse: few || undefinedValue || unseen !== null ? 1 : normalSurvival(-delta / (drawn.standardError || 1e-9)),
   }
