@@ -1,5 +1,15 @@
 import { floatAttribute, isFloating, type Node } from '../../ir/index.ts'
-import { type GraphEditor, type Match, op, type Pattern, scalar, scalarValue } from '../../rewrite/index.ts'
+import {
+  either,
+  type GraphEditor,
+  type Match,
+  op,
+  type Pattern,
+  piecesOf,
+  scalar,
+  scalarNamed,
+  scalarValue,
+} from '../../rewrite/index.ts'
 
 /** Bounds of a Clip, in attributes (before opset 11) or constant inputs; undefined where they are computed. */
 function clipBounds(node: Node, editor: GraphEditor): readonly [low: number, high: number] | undefined {
@@ -28,14 +38,38 @@ export function clip(inner: Pattern, low: number, high: number): Pattern {
   }
 }
 
-/** `v / 6` or `v · (1/6)`. */
-export const sixth = (inner: Pattern): Pattern => dividedBy(inner, 6)
+/** `v / 6`, or `v` times about 1/6: by how much that is off, `sixthsOf` tells. */
+export const sixth = (inner: Pattern): Pattern =>
+  either(op('Div', [inner, scalar(6)]), op('Mul', [inner, both(scalar(1 / 6, 1e-3), scalarNamed('sixth'))]))
+
+const both =
+  (...patterns: readonly Pattern[]): Pattern =>
+  (value, matching) =>
+    patterns.every((pattern) => pattern(value, matching))
+
+/**
+ * The value that an operator with exactly 1/6 in it gives where a `sixth` is found, and what makes `output` of it: a
+ * product where the model multiplies by another number. Stored in float16 that is 0.16663, and eleven layers of it are
+ * 0.3 % of every number.
+ */
+export function behindSixths(
+  editor: GraphEditor,
+  found: Match,
+  output: string,
+): readonly [value: string, scaling: readonly Node[]] {
+  const name = found.values.get('sixth')
+  const factor = name === undefined ? 1 : 6 * scalarValue(editor.constant(name))!
+  if (Math.abs(factor - 1) < 1e-5) return [output, []]
+  const { values, make, floats } = piecesOf(output, editor)
+  const [value] = values('sixths')
+  return [value, [make('Mul', [value, floats([], [factor], 'factor')], output)]]
+}
 
 export const dividedBy =
-  (inner: Pattern, divisor: number): Pattern =>
+  (inner: Pattern, divisor: number, tolerance?: number): Pattern =>
   (value, matching) =>
     op('Div', [inner, scalar(divisor)])(value, matching) ||
-    op('Mul', [inner, scalar(1 / divisor, 1e-3)])(value, matching)
+    op('Mul', [inner, scalar(1 / divisor, tolerance)])(value, matching)
 
 /** HardSigmoid with the slope and offset of MobileNetV3, `max(0, min(1, x/6 + 1/2))`. */
 export const hardSigmoidNode = (inner: Pattern): Pattern =>
@@ -43,7 +77,7 @@ export const hardSigmoidNode = (inner: Pattern): Pattern =>
     'HardSigmoid',
     [inner],
     (node) =>
-      Math.abs(floatAttribute(node, 'alpha', 0.2) - 1 / 6) < 1e-4 &&
+      Math.abs(6 * floatAttribute(node, 'alpha', 0.2) - 1) < 1e-5 &&
       Math.abs(floatAttribute(node, 'beta', 0.5) - 0.5) < 1e-6,
   )
 

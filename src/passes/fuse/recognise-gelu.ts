@@ -35,7 +35,7 @@ const halved = (f: Pattern) => {
   const gate = op('Add', [f, scalar(1)])
   return either(half(op('Mul', [x, gate])), op('Mul', [half(x), gate]), op('Mul', [x, half(gate)]))
 }
-const exact = halved(op('Erf', [dividedBy(x, Math.SQRT2)]))
+const exact = halved(op('Erf', [dividedBy(x, Math.SQRT2, 1e-3)]))
 const cube = either(op('Pow', [x, scalar(3)]), op('Mul', [op('Mul', [x, x]), x]))
 const cubic = either(
   op('Mul', [cube, scalar(0.044715, 1e-3)]),

@@ -1,6 +1,7 @@
 /*
  * y = Div(Clip(Add(x, 3), 0, 6), 6)        ⇒  y = HardSigmoid<alpha = 1/6, beta = 1/2>(x)
  * y = Mul(Clip(Add(x, 3), 0, 6), 1/6)      ⇒  the same
+ * y = Mul(Clip(Add(x, 3), 0, 6), k)        ⇒  y = Mul(HardSigmoid<alpha = 1/6, beta = 1/2>(x), 6k), k about 1/6
  * y = Clip(Add(Mul(x, a), b), 0, 1)        ⇒  y = HardSigmoid<alpha = a, beta = b>(x)
  * Clip may be spelled Min(Max(…)) or Max(Min(…)).
  * Illegal: an inner value is read elsewhere or is an output; other types than float32 (the runtime has no kernel).
@@ -21,7 +22,7 @@ import {
   scalarNamed,
   scalarValue,
 } from '../../rewrite/index.ts'
-import { clip, dividedBy, isFloat32 } from './activation-patterns.ts'
+import { behindSixths, clip, isFloat32, sixth } from './activation-patterns.ts'
 
 export const recogniseHardSigmoid = rulePass(
   'recogniseHardSigmoid',
@@ -30,7 +31,7 @@ export const recogniseHardSigmoid = rulePass(
   inferTypes,
 )
 
-const sixths = dividedBy(clip(op('Add', [any('x'), scalar(3)]), 0, 6), 6)
+const sixths = sixth(clip(op('Add', [any('x'), scalar(3)]), 0, 6))
 const affine = either(
   op('Add', [op('Mul', [any('x'), scalarNamed('alpha')]), scalarNamed('beta')]),
   op('Add', [op('Div', [any('x'), scalarNamed('divisor')]), scalarNamed('beta')]),
@@ -53,6 +54,7 @@ function apply(node: Node, context: RuleContext): RuleOutcome {
   const alpha = number('alpha') ?? (divisor === undefined ? 1 / 6 : 1 / divisor)
   const beta = number('beta') ?? 0.5
   const attributes = { alpha: float(alpha), beta: float(beta) }
-  replaceMatch(editor, found, makeNode('HardSigmoid', [found.value('x')], [output], { attributes }))
+  const [gate, scaling] = behindSixths(editor, found, output)
+  replaceMatch(editor, found, makeNode('HardSigmoid', [found.value('x')], [gate], { attributes }), ...scaling)
   return true
 }

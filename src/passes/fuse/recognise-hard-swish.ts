@@ -1,6 +1,7 @@
 /*
  * y = Div(Mul(x, Clip(Add(x, 3), 0, 6)), 6)     ⇒  y = HardSwish(x)
  * y = Mul(x, Div(Clip(Add(x, 3), 0, 6), 6))     ⇒  the same; also Mul by 1/6 in either place
+ * y = Mul(Mul(x, Clip(Add(x, 3), 0, 6)), k)     ⇒  y = Mul(HardSwish(x), 6k), k about 1/6 in any of these places
  * y = Mul(x, HardSigmoid<1/6, 1/2>(x))          ⇒  the same
  * Before opset 14: y = Mul(x, HardSigmoid<1/6, 1/2>(x)).
  * Illegal: an inner value is read elsewhere or is an output; other types than float32 (the runtime has no kernel).
@@ -19,7 +20,7 @@ import {
   rulePass,
   scalar,
 } from '../../rewrite/index.ts'
-import { clip, hardSigmoidNode, isFloat32, sixth } from './activation-patterns.ts'
+import { behindSixths, clip, hardSigmoidNode, isFloat32, sixth } from './activation-patterns.ts'
 
 export const recogniseHardSwish = rulePass(
   'recogniseHardSwish',
@@ -42,8 +43,9 @@ function apply(node: Node, context: RuleContext): RuleOutcome {
   if (reason) return { refused: reason }
   if (!isFloat32(editor, found)) return { refused: 'HardSwish has a kernel for float32 only' }
   const input = found.value('x')
+  const [swish, scaling] = behindSixths(editor, found, output)
   if (opset >= 14) {
-    replaceMatch(editor, found, makeNode('HardSwish', [input], [output]))
+    replaceMatch(editor, found, makeNode('HardSwish', [input], [swish]), ...scaling)
     return true
   }
   const gate = editor.freshName(`${output}_gate`)
@@ -52,7 +54,8 @@ function apply(node: Node, context: RuleContext): RuleOutcome {
     editor,
     found,
     makeNode('HardSigmoid', [input], [gate], { attributes }),
-    makeNode('Mul', [input, gate], [output]),
+    makeNode('Mul', [input, gate], [swish]),
+    ...scaling,
   )
   return true
 }

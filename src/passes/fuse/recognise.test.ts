@@ -31,6 +31,20 @@ test('hard swish before opset 14 and with the bounds of Clip as attributes', asy
 })
 
 test.each([
+  [recogniseHardSwish, ['HardSwish', 'Mul'], 'd = Mul(x, c) y = Mul(d, sixth)'],
+  [recogniseHardSwish, ['HardSwish', 'Mul'], 'd = Mul(c, sixth) y = Mul(x, d)'],
+  [recogniseHardSigmoid, ['HardSigmoid', 'Mul'], 'y = Mul(c, sixth)'],
+] as const)('what is not quite a sixth, as float16 stores it, stays a factor: %#', async (pass, ops, rest) => {
+  const source = model(`a = Add(x, three) c = Clip(a, zero, six) ${rest}`, SIX.replace('0.16666667', '0.16662598'))
+  expect((await rewriteEqually(pass, source, { scale: 6, tolerance: 1e-6 })).ops).toEqual(ops)
+})
+
+test('a hard sigmoid of about a sixth is not the gate of a hard swish', async () => {
+  const source = model('a = HardSigmoid<alpha = 0.16662598, beta = 0.5>(x) y = Mul(a, x)')
+  expect((await rewriteWith(recogniseHardSwish, source)).report.applied).toBe(0)
+})
+
+test.each([
   [
     'another offset',
     model('a = Add(x, three) c = Clip(a, zero, six) m = Mul(x, c) y = Div(m, six)', SIX.replace('{3.0}', '{2.0}')),
@@ -221,6 +235,8 @@ test('sigmoids and SiLUs that are spelled with an exponential', async () => {
   expect(await run('r = Reciprocal(s) y = Mul(x, r)')).toEqual(['Sigmoid', 'Mul'])
   const shared = model(`${grown} d = Div(x, s) y = Add(d, e)`, 'float one = {1}')
   expect((await rewriteWith(recogniseSilu, shared)).reasons).toEqual(['inner value e is also read by y'])
+})
+
 })
 
 test.each([
