@@ -33,6 +33,7 @@ const merge: readonly Pass[] = [
   fuse.recogniseSilu,
   fuse.recogniseGelu,
   fuse.recogniseLayerNorm,
+  fuse.recognisePRelu,
   fuse.recogniseLeakyRelu,
   fuse.recogniseClip,
   fuse.recogniseLrn,

@@ -7,6 +7,7 @@ import { recogniseHardSigmoid } from './recognise-hard-sigmoid.ts'
 import { recogniseHardSwish } from './recognise-hard-swish.ts'
 import { recogniseLayerNorm } from './recognise-layer-norm.ts'
 import { recogniseLeakyRelu } from './recognise-leaky-relu.ts'
+import { recognisePRelu } from './recognise-prelu.ts'
 import { recogniseRmsNorm } from './recognise-rms-norm.ts'
 import { recogniseSilu } from './recognise-silu.ts'
 
@@ -237,6 +238,39 @@ test('sigmoids and SiLUs that are spelled with an exponential', async () => {
   expect((await rewriteWith(recogniseSilu, shared)).reasons).toEqual(['inner value e is also read by y'])
 })
 
+const SLOPES =
+  'float[7] slopes = {0.1, -0.5, 1.5, 0, 0.25, -1, 2}, float[1,1] tenth = {0.1}, float half = {0.5}, float zero = {0}'
+test.each([
+  'r = Relu(x) a = Abs(x) d = Sub(x, a) m = Mul(slopes, d) h = Mul(m, half) y = Add(r, h)',
+  'r = Relu(x) a = Abs(x) d = Sub(x, a) h = Mul(half, d) m = Mul(h, slopes) y = Add(m, r)',
+  'r = Relu(x) a = Abs(x) d = Sub(x, a) m = Mul(d, slopes) y = Add(r, m)',
+  'r = Relu(x) n = Neg(x) b = Relu(n) m = Mul(slopes, b) y = Add(r, m)',
+  'r = Relu(x) n = Neg(x) b = Relu(n) m = Mul(slopes, b) y = Sub(r, m)',
+  'r = Relu(x) b = Min(x, zero) m = Mul(slopes, b) y = Add(r, m)',
+  'r = Relu(x) b = Clip(x, , zero) m = Mul(b, slopes) y = Add(m, r)',
+  'm = Mul(tenth, x) y = Max(m, x)',
+])('PRelu: %s', async (body) => {
+  const { ops } = await rewriteEqually(recognisePRelu, model(body, SLOPES), { scale: 3, tolerance: 1e-6 })
+  expect(ops).toEqual(['PRelu'])
+})
+
+test.each([
+  ['a slope above one, where the less of both is x', 'm = Mul(x, two) y = Max(m, x)', []],
+  ['another limit', 'r = Relu(x) b = Min(x, half) m = Mul(slopes, b) y = Add(r, m)', []],
+  ['the difference the other way', 'r = Relu(x) n = Neg(x) b = Relu(n) m = Mul(slopes, b) y = Sub(m, r)', []],
+  [
+    'an inner value that is read elsewhere',
+    'r = Relu(x) n = Neg(x) b = Relu(n) m = Mul(slopes, b) s = Add(r, m) y = Add(s, b)',
+    ['inner value b is also read by y'],
+  ],
+  [
+    'slopes that widen the value',
+    'c = Slice(x, from, to, axis) r = Relu(c) n = Neg(c) b = Relu(n) m = Mul(slopes, b) y = Add(r, m)',
+    ['the value is not known to have an element for each of its slopes'],
+  ],
+])('no PRelu: %s', async (_, body, reasons) => {
+  const constants = `${SLOPES}, int64[1] from = {0}, int64[1] to = {1}, int64[1] axis = {1}, float two = {2}`
+  expect(await rewriteWith(recognisePRelu, model(body, constants))).toMatchObject({ report: { applied: 0 }, reasons })
 })
 
 test.each([

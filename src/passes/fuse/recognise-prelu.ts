@@ -1,0 +1,87 @@
+/*
+ * y = Add(Relu(x), Mul(Sub(x, Abs(x)), s))     ⇒   y = PRelu(x, 2s)       as InsightFace and older Keras code spell it
+ * y = Add(Relu(x), Mul(Relu(Neg(x)), s))       ⇒   y = PRelu(x, −s)       as tf.keras.layers.PReLU does
+ * y = Sub(Relu(x), Mul(Relu(Neg(x)), s))       ⇒   y = PRelu(x, s)
+ * y = Add(Relu(x), Mul(Min(x, 0), s))          ⇒   y = PRelu(x, s)        also Clip(x, , 0)
+ * y = Max(x, Mul(x, s))                        ⇒   y = PRelu(x, s)        0 ≤ s ≤ 1, one number: tf.maximum(x, 0.1·x)
+ * One factor of the first ones may stand in a Mul of its own, such as the half of (x − |x|)/2.
+ * Each piece reads and writes the whole value, and one number for all channels is a LeakyRelu, with integer kernels.
+ * Illegal: an inner value is read elsewhere; slopes of more axes than x is known to have, or that would widen it.
+ * Source: ONNX, PRelu: y = x where x ≥ 0, else slope · x; min(x, 0) = (x − |x|)/2 = −max(−x, 0).
+ */
+import { elementCount, inferTypes, makeNode, type Node, tensorOf, tensorValues } from '../../ir/index.ts'
+import {
+  any,
+  constant,
+  either,
+  match,
+  op,
+  type Pattern,
+  type RuleContext,
+  type RuleOutcome,
+  replaceMatch,
+  rulePass,
+  scalar,
+  scalarNamed,
+  scalarValue,
+  sharedInside,
+} from '../../rewrite/index.ts'
+import { isFloat32 } from './activation-patterns.ts'
+
+export const recognisePRelu = rulePass(
+  'recognisePRelu',
+  'Writes the pieces of a Relu with slopes below zero as the one operator that they are.',
+  [{ roots: ['Add', 'Sub', 'Max'], apply }],
+  inferTypes,
+)
+
+const x = any('x')
+const absent: Pattern = (value) => value === ''
+const relu = (inner: Pattern) => op('Relu', [inner])
+const sloped = (inner: Pattern) =>
+  either(
+    op('Mul', [op('Mul', [inner, constant('slopes')]), scalarNamed('factor')]),
+    op('Mul', [op('Mul', [inner, scalarNamed('factor')]), constant('slopes')]),
+    op('Mul', [inner, constant('slopes')]),
+  )
+
+/** What each spelling takes for one step below zero, in slopes. */
+const spellings: readonly (readonly [pattern: Pattern, steps: number])[] = [
+  [op('Add', [relu(x), sloped(op('Sub', [x, op('Abs', [x])]))]), 2],
+  [op('Add', [relu(x), sloped(relu(op('Neg', [x])))]), -1],
+  [op('Sub', [relu(x), sloped(relu(op('Neg', [x])))]), 1],
+  [op('Add', [relu(x), sloped(either(op('Min', [x, scalar(0)]), op('Clip', [x, absent, scalar(0)])))]), 1],
+  [op('Max', [x, op('Mul', [x, scalarNamed('slopes')])]), 1],
+]
+
+function apply(node: Node, context: RuleContext): RuleOutcome {
+  const { editor } = context
+  const output = node.outputs[0]!
+  for (const [pattern, steps] of spellings) {
+    const found = match(editor, output, pattern)
+    if (!found) continue
+    const factor = found.values.get('factor')
+    const slopes = editor.constant(found.value('slopes'))!
+    const times = steps * (factor === undefined ? 1 : scalarValue(editor.constant(factor))!)
+    const numbers = isFloat32(editor, found) ? (tensorValues(slopes) as Float32Array).map((value) => value * times) : []
+    if (numbers.length === 0) return false
+    if (node.opType === 'Max' && !numbers.every((slope) => slope >= 0 && slope <= 1)) return false
+    const reason = sharedInside(editor, found) ?? widens(found.value('x'), slopes.dims, context)
+    if (reason) return { refused: reason }
+    const own = editor.addConstant(tensorOf('float32', slopes.dims, Float32Array.from(numbers)), `${output}_slopes`)
+    replaceMatch(editor, found, makeNode('PRelu', [found.value('x'), own], [output], { name: node.name }))
+    return true
+  }
+  return false
+}
+
+/** Why slopes of this shape cannot be those of a value: PRelu broadcasts slopes alone. */
+function widens(value: string, dims: readonly number[], { types }: RuleContext): string | undefined {
+  const type = types.get(value)
+  const shape = (type?.kind === 'tensor' && type.shape) || []
+  const ahead = shape.length - dims.length
+  if (ahead < 0) return 'its slopes have more axes than the value is known to have'
+  return elementCount(dims) > 1 && dims.some((dim, i) => dim !== 1 && shape[ahead + i] !== dim)
+    ? 'the value is not known to have an element for each of its slopes'
+    : undefined
+}
