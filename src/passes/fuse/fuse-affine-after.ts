@@ -2,6 +2,7 @@
  * y = Mul(Conv(x, W, b), s)            ⇒  y = Conv(x, W·s, b·s)
  * y = Add(Conv(x, W, b), t)            ⇒  y = Conv(x, W, b + t)
  * y = Mul(Add(MatMul(x, W), b), s)     ⇒  y = Add(MatMul(x, W·s), b·s)
+ * y = Add(Add(Conv(x, W, b), z), t)    ⇒  y = Add(Conv(x, W, b + t), z)      a bias that a residual sum stands before
  * Also Sub and Div, ConvTranspose and Gemm; s and t are constants of one element or one per channel.
  * Illegal: the product's result is read by somebody else or is an output; the constant varies along another axis or
  * widens the result; weights or constants are not finite or overflow their type.
@@ -32,7 +33,7 @@ function apply(node: Node, context: RuleContext): RuleOutcome {
   if (side < 0 || other === undefined || !isFloating(editor.constant(other)?.dtype ?? 'undefined')) return false
   const input = node.inputs[side]!
   const producer = editor.producer(input)
-  if (producer?.opType === 'Add') return throughBias(node, producer, context)
+  if (producer?.opType === 'Add') return throughBias(node, producer, context) || throughSum(node, producer, context)
   const linear = linearOf(producer, context)
   if (!linear || 'refused' in linear) return linear ?? false
   const affine = affineOf(node, context.constant, linear.output)
@@ -82,4 +83,27 @@ function throughBias(node: Node, add: Node, context: RuleContext): RuleOutcome {
   }
   editor.remove(add)
   return true
+}
+
+/** What is added to a sum can be added to either side of it: a product on one side takes it as its bias. */
+function throughSum(node: Node, add: Node, context: RuleContext): RuleOutcome {
+  const { editor } = context
+  for (const [side, input] of add.inputs.entries()) {
+    const product = editor.producer(input)
+    const linear = linearOf(product, context)
+    const other = add.inputs[1 - side]!
+    if (!product || !linear || 'refused' in linear || !linear.holdsBias || editor.constant(other)) continue
+    const affine = affineOf(node, context.constant, linear.output)
+    if (!affine || !isAllOnes(affine.scale) || editor.soleConsumer(input) !== add || input === other) continue
+    if (editor.soleConsumer(add.outputs[0]!) !== node) return { refused: 'the sum before it is also read elsewhere' }
+    const shifted = editor.freshName(input)
+    const fused = foldAfter(linear, affine, shifted, editor)
+    if ('refused' in fused) return fused
+    const sides = add.inputs.with(side, shifted)
+    editor.replace(node, fused, makeNode('Add', sides, [node.outputs[0]!], { name: add.name }))
+    editor.remove(add)
+    editor.remove(product)
+    return true
+  }
+  return false
 }

@@ -22,6 +22,34 @@ test('a scale and a shift after a convolution go into its weights and bias', asy
   expect(report).toMatchObject({ applied: 2, refused: [] })
 })
 
+test.each(['y = Add(s, t)', 'y = Sub(s, t)'])(
+  'what is added to a sum goes into the bias on one side: %s',
+  async (last) => {
+    const body = `c = CONV(x, w, b) z = Relu(c) a = CONV(x, w) s = Add(z, a) ${last}`
+    const more = `, float[1,4,1,1] t = ${randomList(4, 3)}`
+    const { after, ops } = await rewriteEqually(fuseAffineAfter, conv(PADDED, body, more), { sizes: { N: 2, H: 7 } })
+    expect(ops).toEqual(['Conv', 'Relu', 'Conv', 'Add'])
+    expect(after.graph.nodes.filter(({ opType }) => opType === 'Conv').map(({ inputs }) => inputs.length)).toEqual([
+      3, 3,
+    ])
+  },
+)
+
+test.each([
+  ['the sum is read elsewhere', 'z = Relu(x0) s = Add(z, a) u = Add(s, t) y = Mul(u, s)', /sum before it is also read/],
+  ['the convolution is', 'z = Relu(a) s = Add(z, a) y = Add(s, t)', /^$/],
+  ['it is the same on both sides', 's = Add(a, a) y = Add(s, t)', /^$/],
+  ['the sum is scaled', 'z = Relu(x0) s = Add(z, a) y = Mul(s, t)', /^$/],
+])('what follows a sum stays where %s', async (_, rest, reason) => {
+  const more = `, float[1,4,1,1] t = ${randomList(4, 3)}`
+  const { reasons, report } = await rewriteWith(
+    fuseAffineAfter,
+    conv(OPEN, `x0 = ReduceMax<keepdims = 1>(x) a = CONV(x, w, b) ${rest}`, more),
+  )
+  expect(report.applied).toBe(0)
+  expect(reasons.join()).toMatch(reason)
+})
+
 test('Sub and Div, the constant on either side of Sub, and a convolution without a bias', async () => {
   const more = ', float s = {4}, float[4,1,1] t = {1, 2, 3, 4}'
   const body = 'a = CONV(x, w) m = Div(a, s) n = Sub(m, t) y = Sub(t, n)'
