@@ -1,4 +1,5 @@
 import { UserError } from '../platform/index.ts'
+import type { InputWish } from './assign-roles.ts'
 import type { TextValue } from './column-profile.ts'
 import type { Table } from './table.ts'
 import { readText, type TextRow, textTable } from './text-table.ts'
@@ -75,15 +76,23 @@ async function* csvRecords(
   }
 }
 
-/** Opens a CSV file with a header (`.tsv` with a tab): numbers, true/false and text are told apart by column. */
-export function openCsv(path: string): Promise<Table> {
+/**
+ * Opens a CSV file with a header (`.tsv` with a tab): numbers, true/false and text are told apart by column, but for those
+ * that an input of strings is named after, which are text (a code of digits as well).
+ */
+export function openCsv(
+  path: string,
+  { inputs = [] }: { readonly inputs?: readonly InputWish[] } = {},
+): Promise<Table> {
   const delimiter = path.toLowerCase().endsWith('.tsv') ? '\t' : ','
-  return textTable(path, (wanted) => csvRows(path, delimiter, wanted))
+  const texts = new Set(inputs.flatMap(({ name, dtype }) => (dtype === 'string' ? [name] : [])))
+  return textTable(path, (wanted) => csvRows(path, delimiter, texts, wanted))
 }
 
 async function* csvRows(
   path: string,
   delimiter: string,
+  texts: ReadonlySet<string>,
   wanted: (row: number) => boolean,
 ): AsyncGenerator<TextRow | null> {
   let header: string[] | undefined
@@ -106,7 +115,9 @@ async function* csvRows(
     if (wanted(row++))
       yield {
         where,
-        values: Object.fromEntries(header.map((name, i) => [name, csvValue(fields[i]!)])),
+        values: Object.fromEntries(
+          header.map((name, i) => [name, texts.has(name) ? fields[i]! : csvValue(fields[i]!)]),
+        ),
         texts: Object.fromEntries(header.map((name, i) => [name, fields[i]!])),
       }
     else yield null

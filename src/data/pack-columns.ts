@@ -10,13 +10,15 @@ export interface PackWishes {
   readonly slices?: readonly string[]
 }
 
-const isNumber = ({ dtype, rowShape }: TableColumn) => rowShape.length === 0 && dtype !== 'string'
+/** Whether a column holds one value a row, of the kind that the input takes: text for one of strings, else a number. */
+const fillsPart = ({ dtype, rowShape }: TableColumn, input: Pick<InputWish, 'dtype'>) =>
+  rowShape.length === 0 && (dtype === 'string') === (input.dtype === 'string')
 
 /**
- * Gathers columns of single numbers into the model's inputs: columns named `x0, x1, …`, `x_0, …`, `x.0, …` or `x[0], …`
- * after an input `x`, in the order of their numbers; a column of single numbers named like an input of [n, 1]; or, where
- * the model has a single input of shape [n, k] and no column that fills it by its name, all columns of numbers that are no
- * label, slice field or id, in the order of the file.
+ * Gathers columns of single values into the model's inputs, texts for an input of strings and numbers for any other:
+ * columns named `x0, x1, …`, `x_0, …`, `x.0, …` or `x[0], …` after an input `x`, in the order of their numbers; a column
+ * of single values named like an input of [n, 1]; or, where the model has a single input of shape [n, k] and no column
+ * that fills it by its name, all such columns that are no label, slice field or id, in the order of the file.
  */
 export function packColumns(table: Table, wishes: PackWishes): Table {
   // Arrays of an .npz come as they are meant to be fed.
@@ -24,33 +26,34 @@ export function packColumns(table: Table, wishes: PackWishes): Table {
   let packed = table
   for (const input of wishes.inputs ?? []) {
     const own = table.columns.find(({ name }) => name === input.name)
-    if (own && (!isNumber(own) || fitsRow(own.rowShape, input.shape))) continue
+    if (own && (!fillsPart(own, input) || fitsRow(own.rowShape, input.shape))) continue
     const width = widthOf(input)
-    const numbered = numberedColumns(table, input.name)
+    const numbered = numberedColumns(table, input)
     const alone = own && width === 1
     const free = alone
       ? [own]
       : numbered.length > 0
         ? numbered
         : wishes.inputs!.length === 1 && input.shape?.length === 2
-          ? freeColumns(table, wishes)
+          ? notTaken(table, wishes).filter((column) => fillsPart(column, input))
           : []
     if (free.length === 0) continue
     if (width !== null && free.length !== width)
       throw new UserError(
         'bad-data',
-        `The model's input "${input.name}" takes ${width} numbers a row, but "${table.path}" has ${free.length} columns for it.`,
+        `The model's input "${input.name}" takes ${width} ${input.dtype === 'string' ? 'texts' : 'numbers'} a row, but "${table.path}" has ${free.length} columns for it.`,
         {
           where: table.path,
           hint: [
             `These would be used: ${listNames(free.map(({ name }) => name))}.`,
-            ...textAmong(table, wishes),
+            ...textAmong(table, wishes, input),
             'Name the label (--label); other columns are taken out, or named as "slices" in a dataset.json (or with --slice).',
           ].join(' '),
         },
       )
     packed = pack(packed, input, free)
-    if (numbered.length === 0 && !alone) packed = { ...packed, notes: [...packed.notes, ...textAmong(table, wishes)] }
+    if (numbered.length === 0 && !alone)
+      packed = { ...packed, notes: [...packed.notes, ...textAmong(table, wishes, input)] }
   }
   return packed
 }
@@ -61,21 +64,21 @@ function widthOf({ shape }: InputWish): number | null {
 }
 
 /** The columns `x0, x1, …` of an input `x`, in the order of their numbers. */
-export function numberedColumns(table: Table, input: string): readonly TableColumn[] {
+export function numberedColumns(table: Table, input: Pick<InputWish, 'name' | 'dtype'>): readonly TableColumn[] {
   const numbered = table.columns.flatMap((column) => {
-    if (!column.name.startsWith(input) || !isNumber(column)) return []
-    const number = /^(?:[_.]?(\d+)|\[(\d+)\])$/.exec(column.name.slice(input.length))
+    if (!column.name.startsWith(input.name) || !fillsPart(column, input)) return []
+    const number = /^(?:[_.]?(\d+)|\[(\d+)\])$/.exec(column.name.slice(input.name.length))
     return number ? [{ column, at: Number(number[1] ?? number[2]) }] : []
   })
   return numbered.sort((a, b) => a.at - b.at).map(({ column }) => column)
 }
 
-const freeColumns = (table: Table, wishes: PackWishes) => notTaken(table, wishes).filter(isNumber)
-
 /** Says of each column that would be numbers, but for some text in it, that it is none, and where the text stands. */
-const textAmong = (table: Table, wishes: PackWishes): readonly string[] =>
+const textAmong = (table: Table, wishes: PackWishes, input: InputWish): readonly string[] =>
   notTaken(table, wishes).flatMap(({ name, textAmongNumbers }) =>
-    textAmongNumbers === undefined ? [] : [`"${name}" is not used as numbers: ${textAmongNumbers}.`],
+    textAmongNumbers === undefined || input.dtype === 'string'
+      ? []
+      : [`"${name}" is not used as numbers: ${textAmongNumbers}.`],
   )
 
 /** Columns that are no label, slice field or id. */
@@ -92,6 +95,10 @@ function pack(table: Table, input: InputWish, sources: readonly TableColumn[]): 
   const width = widthOf(input)
   const rowShape = width === null ? [names.length] : (input.shape!.slice(1) as number[])
   const gather = (row: Row): Row => {
+    if (dtype === 'string') {
+      const data = names.map((name) => row.cells[name]!.data[0] as string)
+      return { index: row.index, cells: { ...row.cells, [input.name]: { dims: rowShape, data } } }
+    }
     const data = new (arrayTypeOf(dtype))(names.length)
     // Every source is a number or, where they differ, is read as one.
     for (const [i, name] of names.entries()) {

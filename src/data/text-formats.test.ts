@@ -130,6 +130,24 @@ describe('csv', () => {
     expect(values(await all(words), 'label')).toEqual(['1.50', 'NA', 'x'])
   })
 
+  test('text columns go to inputs of strings: one by its name, the code of digits as written, several in a row', async () => {
+    const one = [
+      { name: 'sex', dtype: 'string', shape: ['n', 1] },
+      { name: 'code', dtype: 'string', shape: [null, 1] },
+    ] as const
+    const dataset = await openDataset(await write('words.csv', 'sex,code,label\nf,10,1\nm,2.50,0\n'), { inputs: one })
+    const [rows] = await all(dataset)
+    expect(rows!.columns.sex).toEqual({ dtype: 'string', dims: [2, 1], data: ['f', 'm'] })
+    expect(rows!.columns.code).toEqual({ dtype: 'string', dims: [2, 1], data: ['10', '2.50'] })
+    expect(values([rows!], 'label')).toEqual([1, 0])
+    const several = [{ name: 'X', dtype: 'string', shape: ['n', 2] }] as const
+    const lines = '{"a":"f","age":4,"b":"C","label":1}\n{"a":"m","age":5,"b":null,"label":0}\n'
+    const packed = await openDataset(await write('words.jsonl', lines), { inputs: several })
+    expect((await all(packed))[0]!.columns.X).toEqual({ dtype: 'string', dims: [2, 2], data: ['f', 'C', 'm', ''] })
+    const tooMany = openDataset(await write('three.csv', 'a,b,c\nf,g,h\n'), { inputs: several })
+    await expect(tooMany).rejects.toThrow(/takes 2 texts a row, but .* has 3 columns/)
+  })
+
   test.each(['\n', '\r\n'])('empty lines are passed over, wherever they are: line ends %j', async (end) => {
     const lines = ['', 'a,b,label', '1,2,0', '', '3,4,1', '', '']
     const dataset = await openDataset(await write('empty.csv', lines.join(end)), { inputs: x2 })

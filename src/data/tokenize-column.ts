@@ -25,7 +25,7 @@ export async function tokenizeColumn(table: Table, folder: string, options: Tabl
   if (!input || [...table.columns, ...table.loose].some(({ name }) => name === input.name)) return table
   const free = notTaken(table, options)
   const texts = free.filter(({ dtype, rowShape }) => dtype === 'string' && rowShape.length === 0)
-  if (texts.length === 0 || numberedColumns(table, input.name).length > 0) return table
+  if (texts.length === 0 || numberedColumns(table, input).length > 0) return table
   const { tokenizer: named, folders = [], window = DEFAULT_WINDOW } = options.text ?? {}
   const places = [folder, ...folders]
   const tokenizer = await findTokenizer(named, places)
