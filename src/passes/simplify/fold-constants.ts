@@ -1,6 +1,7 @@
 /*
  * c = Add(<constant>, <constant>)     ⇒  c is a constant
  * c = Constant<value = {…}>()         ⇒  c is a constant
+ * c = CastLike(<constant>, x)         ⇒  c is a constant     where the type of x is known
  * Illegal: random operators; an operator that `ir` cannot evaluate; a result that is a graph output (a graph may not
  * hand out a constant in every runtime); a result so much larger than its inputs that the file would grow (a table
  * made by Expand or Tile is cheaper to make than to read).
@@ -9,6 +10,9 @@
 import {
   constantValue,
   evaluateNode,
+  fromNumbers,
+  inferTypes,
+  isNumeric,
   type Node,
   nestedGraphs,
   operatorName,
@@ -31,11 +35,15 @@ export const foldConstants = rulePass(
   'foldConstants',
   'Computes once, ahead of time, what does not depend on the inputs.',
   [{ roots: '*', apply }],
+  inferTypes,
 )
 
-function apply(node: Node, { editor, opsets }: RuleContext): RuleOutcome {
+function apply(node: Node, context: RuleContext): RuleOutcome {
+  const { editor, opsets } = context
   if (!nestedGraphs(node).next().done || KEPT.has(node.opType)) return false
-  const inputs = node.inputs.map((name) => (name === '' ? undefined : editor.constant(name)))
+  const inputs = node.inputs.map((name, i) =>
+    name === '' ? undefined : (editor.constant(name) ?? readForItsType(node, i, context)),
+  )
   if (node.inputs.some((name, i) => name !== '' && !inputs[i])) return false
   if (node.outputs.some((name) => editor.isOutput(name))) return false
   const held = constantValue(node)
@@ -51,6 +59,14 @@ function apply(node: Node, { editor, opsets }: RuleContext): RuleOutcome {
   if (grown > GROWTH_BYTES) return { refused: `the constant would make the file ${grown} bytes larger` }
   editor.replaceByConstants(node, results)
   return true
+}
+
+/** What stands for an input of which the node reads nothing but the type: exporters of functions cast their literals so. */
+function readForItsType(node: Node, input: number, { editor, types }: RuleContext): Tensor | undefined {
+  if (node.opType !== 'CastLike' || node.domain !== '' || input !== 1 || !editor.constant(node.inputs[0]!))
+    return undefined
+  const like = types.get(node.inputs[1]!)
+  return like?.kind === 'tensor' && isNumeric(like.dtype) ? fromNumbers(like.dtype, [0], []) : undefined
 }
 
 const bytes = (tensors: readonly (Tensor | undefined)[]): number =>

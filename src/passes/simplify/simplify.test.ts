@@ -55,6 +55,22 @@ test('a pool whose size the runtime and ONNX do not agree on is left to the runt
   expect(inferTypes(parseModel(measured)).get('y')).toMatchObject({ shape: ['N', 3, 'R', 'S'] })
 })
 
+test('a constant cast to the type of a value is computed ahead of time, whatever the value', async () => {
+  const halves =
+    'k = Constant<value_float = 1.5>() h = Cast<to = 10>(x) c = CastLike(k, h) m = Mul(h, c) y = Cast<to = 1>(m)'
+  const { ops, after } = await rewriteEqually(foldConstants, model(IMAGE, halves))
+  expect(ops).toEqual(['Cast', 'Mul', 'Cast'])
+  expect(after.graph.initializers.get('c')?.dtype).toBe('float16')
+  const unknown = await rewriteWith(
+    foldConstants,
+    model(IMAGE, 'k = Constant<value_float = 1.5>() h = far.Away(x) c = CastLike(k, h) y = Mul(x, c)').replace(
+      '"" : 20',
+      '"" : 20, "far" : 1',
+    ),
+  )
+  expect(unknown.ops).toEqual(['far.Away', 'CastLike', 'Mul'])
+})
+
 test('constants are computed ahead of time, Constant nodes become initializers', async () => {
   const body = 'k = Constant<value_floats = [1.0, 2.0, 3.0, 4.0, 5.0, 6.0]>() s = Sqrt(k) t = Add(s, k) y = Mul(x, t)'
   const { ops, after } = await rewriteEqually(foldConstants, model(IMAGE, body))
