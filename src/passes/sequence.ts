@@ -39,6 +39,7 @@ const merge: readonly Pass[] = [
   fuse.recogniseLrn,
   fuse.recogniseRmsNorm,
   fuse.recogniseAdd,
+  fuse.sumByMask,
   fuse.shuffleByGather,
   fuse.fuseSpaceToDepth,
   fuse.mergeAffine,

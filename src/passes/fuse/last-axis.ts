@@ -25,7 +25,7 @@ export function averagesLast({ nodes }: Match, rank: number, editor: GraphEditor
 }
 
 /** The axes of a Reduce node, as attribute (before opset 18) or constant input. */
-function axesOf(node: Node, editor: GraphEditor): readonly number[] | undefined {
+export function axesOf(node: Node, editor: GraphEditor): readonly number[] | undefined {
   const attribute = node.attributes.get('axes')
   if (attribute?.type === 'ints') return attribute.value.map(Number)
   const tensor = editor.constant(node.inputs[1] ?? '')
