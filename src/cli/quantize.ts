@@ -91,17 +91,23 @@ function choicesOf(options: Arguments) {
   }
 }
 
-/** Writes the quantized model into the folder of a model on a hub, and the float one where that is not there yet. */
+/**
+ * Writes the quantized model into the folder of a model on a hub, and the one that it was made of where that is not there
+ * yet. A file under the name of what came in may be what came in: it is never replaced.
+ */
 async function writeLayout(
   folder: string,
   source: string,
-  float: Model,
+  original: Model,
   { model, recipe }: Pick<Quantized, 'model' | 'recipe'>,
   context: Context,
 ): Promise<void> {
-  const models = new Map<Dtype, Model>([[dtypeOf(recipe, float), model]])
-  const own = dtypeOf({ steps: [] }, float)
-  if (!models.has(own) && !existsSync(join(folder, layoutFile(source, own)))) models.set(own, float)
+  const [made, came] = [dtypeOf(recipe, original), dtypeOf({ steps: [] }, original)]
+  const own = join(folder, layoutFile(source, came))
+  const there = existsSync(own)
+  const models = new Map<Dtype, Model>(there ? [] : [[came, original]])
+  if (made !== came || !there) models.set(made, model)
+  else context.say(`${own} stays as it is: what was made of it is loaded as ${came} too`)
   for (const file of await writeTransformersLayout(folder, source, models)) context.say(`wrote ${join(folder, file)}`)
 }
 
