@@ -147,6 +147,29 @@ test('a size that is not known is taken to be 64 by 64', () => {
     strides: [2, 2],
     dilations: [1, 1],
     padsKnown: true,
+    channelsLast: false,
   } as const
   expect(narrowForm({ ...convolution, size: undefined })).toEqual(narrowForm({ ...convolution, size: [64, 64] }))
+})
+
+test.each([
+  ['channels first', '[2, 3, 96, 96]', 'Identity(x)', { Pad: 9, Concat: 1 }],
+  [
+    'channels last, where copies are made pixel by pixel',
+    '[2, 96, 96, 3]',
+    'Transpose<perm = [0, 3, 1, 2]>(x)',
+    { Pad: 1 },
+  ],
+] as const)('%s: the form that costs least there', async (_, dims, turned, wanted) => {
+  const shape: readonly number[] = JSON.parse(dims)
+  const model = modelWith(
+    `g (float${dims} x) => (float y) { t = ${turned} h = Conv(t, w, b) r = Relu(h) y = Conv(r, v) }`,
+    { w: [32, 3, 3, 3], b: [32], v: [8, 32, 1, 1] },
+  )
+  const evidence = [{ report: await rangesOf(model, { x: randomValue(shape, 3) }) }]
+  const made = await quantizeStaticInt8.run(model, { placement: 'everywhere' }, evidence)
+  const { model: after } = await unfoldNarrowInputs.run(made.model, {}, [])
+  const counts: Record<string, number> = {}
+  for (const name of operators(after)) counts[name] = (counts[name] ?? 0) + 1
+  expect(counts).toEqual(wanted)
 })

@@ -83,6 +83,7 @@ function apply(node: Node, context: RuleContext): RuleOutcome {
     dilations: pair('dilations'),
     padsKnown: pads !== undefined,
     size: pictureSize(reader.inputs[0]!, context),
+    channelsLast: turnedFromChannelsLast(reader, context),
   })
   if (!form) return { refused: 'whole groups of channels would cost it more than they save' }
   const codes = regrouped(weight.codes, form)
@@ -102,6 +103,14 @@ function apply(node: Node, context: RuleContext): RuleOutcome {
   dropCoded(weight, context)
   editor.removeUnused(reader)
   return true
+}
+
+/** Whether the picture was channels last until a Transpose, as networks of TensorFlow take it. */
+function turnedFromChannelsLast(reader: Node, { editor }: RuleContext): boolean {
+  let before: Node | undefined = reader
+  while (before?.opType === 'QuantizeLinear' || before?.opType === 'DequantizeLinear')
+    before = editor.producer(before.inputs[0]!)
+  return before?.opType === 'Transpose' && intsAttribute(before, 'perm', []).join() === '0,3,1,2'
 }
 
 const copiesOf = ({ step }: NarrowForm) => step[0] * step[1]
