@@ -60,3 +60,13 @@ test('rows of a free batch that are not moved alike stay', async () => {
   const { report } = await rewriteWith(moveRowsAtOnce, model(body, 'float[N,4,4,16] x', 'float[P,Q,R,S] y'))
   expect(report.applied).toBe(0)
 })
+
+test('moves that undo each other around an axis of one are other sizes alone', async () => {
+  const body = `t = Transpose<perm = [0, 2, 3, 1]>(h) r = Reshape(t, lines) u = Transpose<perm = [0, 2, 1]>(r) y = Cos(u)`
+  const source = model(body, 'float[N,6,1,20] x').replace(
+    'int64[1] zero',
+    'int64[3] lines = {-1, 20, 6}, int64[1] zero',
+  )
+  const { ops } = await rewriteEqually(moveRowsAtOnce, source, { sizes: { N: 3 } })
+  expect(ops).toEqual(['Sin', 'Reshape', 'Cos'])
+})

@@ -69,16 +69,21 @@ function apply(end: Node, context: RuleContext): RuleOutcome {
   const count = elementCount((free ? from.slice(1) : from) as number[]) / row
   const constant = (part: string, numbers: ArrayLike<number>) =>
     editor.addConstant(fromNumbers('int64', [numbers.length], numbers), `${value}_${part}`)
+  const reshaped = (from: string) =>
+    makeNode('Reshape', [from, constant('sizes', sizes)], [value], { name: `${value}_reshaped` })
   const [flat, moved] = [editor.freshName(`${value}_flat`), editor.freshName(`${value}_moved`)]
-  editor.replace(
-    end,
-    makeNode('Reshape', [source, constant('rows', free ? [0, count, row] : [count, row])], [flat], { name: flat }),
-    makeNode('Gather', [flat, constant('order', rows)], [moved], {
-      name: moved,
-      attributes: { axis: int(free ? 1 : 0) },
-    }),
-    makeNode('Reshape', [moved, constant('sizes', sizes)], [value], { name: `${value}_reshaped` }),
-  )
+  // Moves that undo each other, as of an axis of one, leave other sizes at the most.
+  if (rows.length === count && rows.every((at, i) => at === i)) editor.replace(end, reshaped(source))
+  else
+    editor.replace(
+      end,
+      makeNode('Reshape', [source, constant('rows', free ? [0, count, row] : [count, row])], [flat], { name: flat }),
+      makeNode('Gather', [flat, constant('order', rows)], [moved], {
+        name: moved,
+        attributes: { axis: int(free ? 1 : 0) },
+      }),
+      reshaped(moved),
+    )
   for (const node of region.slice(1)) if (editor.has(node)) editor.removeUnused(node)
   return true
 }
