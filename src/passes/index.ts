@@ -139,6 +139,7 @@ const nativeLayouts = [
   layout.softmaxByChannels,
   layout.splitNearestResize,
   layout.splitMaxPool,
+  layout.tileNarrowOutputs,
   layout.sumBeforeNormalization,
   layout.reshapeUnitAxes,
   layout.moveRowsAtOnce,
