@@ -73,6 +73,16 @@ test('embeddings that go together in another way are a change, though each numbe
   expect(changed.features.find(({ name }) => name === 'e')!.kind).toBe('vector')
 })
 
+test.each([
+  ['a thousand classes', (draw: number) => `class ${Math.floor(1000 * draw)}`],
+  ['texts that never come twice', (draw: number) => `text ${draw}`],
+])('%s: the same is no drift, one class alone is', (_, choose) => {
+  const choice = (seen: Glance): Glance => ({ ...seen, categories: { y: choose(seen.numbers['x mean']!) } })
+  const known = feed(startDrift(settings), 14, 400, choice)
+  expect(drifted(feed(known, 15, 200, choice))).toEqual([])
+  expect(drifted(feed(known, 16, 200, (seen) => ({ ...seen, categories: { y: 'class 7' } })))).toEqual(['y'])
+})
+
 test('numbers that are none are a change, and no error', () => {
   const broken = feed(usual, 7, 200, (seen) => ({ ...seen, numbers: { 'x mean': Number.NaN } }))
   expect([broken.outside, stateOf(broken)]).toEqual([1, 'drifted'])

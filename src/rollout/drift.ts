@@ -51,9 +51,6 @@ export const startDrift = (settings: DriftSettings = DEFAULT_DRIFT): DriftState 
   outside: null,
 })
 
-/** Categories of an output beyond these are taken together. */
-const MOST_CATEGORIES = 200
-
 /** Fewer vectors than these are not held against one another. */
 const LEAST_VECTORS = 50
 /** Nor are fewer numbers or categories: the tests' approximations hold for many, and few have no usual range. */
@@ -158,14 +155,10 @@ function categoryDrift(
   if (!enough(known, settings) || !enough(seen, settings))
     return { name, kind: 'category', distance: null, p: 1, level, drifted: false }
   const [before, now] = [count(known), count(seen)]
-  const frequent = [...new Set([...before.keys(), ...now.keys()])]
-    .sort((a, b) => (before.get(b) ?? 0) - (before.get(a) ?? 0))
-    .slice(0, MOST_CATEGORIES)
-  const list = (counts: ReadonlyMap<string, number>, total: number) => {
-    const known = frequent.map((category) => counts.get(category) ?? 0)
-    return [...known, total - known.reduce((sum, value) => sum + value, 0)]
-  }
-  const [a, b] = [list(before, known.length), list(now, seen.length)]
+  const categories = [...new Set([...before.keys(), ...now.keys()])]
+  const list = (counts: ReadonlyMap<string, number>) => categories.map((category) => counts.get(category) ?? 0)
+  const [a, b] = [list(before), list(now)]
+  // It takes the rare ones together by the counts of both: chosen by those of one, they are rarer in the other.
   const { p } = chiSquareHomogeneity(a, b)
   // Half the sum of the differences of the shares: how many answers would have to change.
   const distance = a.reduce((sum, x, i) => sum + Math.abs(x / known.length - b[i]! / seen.length), 0) / 2
