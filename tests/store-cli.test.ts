@@ -104,6 +104,11 @@ test('wrong words are refused with what to do', PATIENCE, async () => {
   ])
 })
 
+test('no grace at all may be written with a unit', PATIENCE, async () => {
+  const { code, stdout } = await bench.whet('gc', '--grace', '0s', '--dry-run', '--json')
+  expect([code, reportIn(stdout, 'collection').graceMs]).toEqual([0, 0])
+})
+
 test('a model out of the folder of whet optimize: what stays behind is said', PATIENCE, async () => {
   mkdirSync(bench.path('out'))
   copyFileSync(bench.path('model.onnx'), bench.path('out/model.onnx'))

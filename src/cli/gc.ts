@@ -14,9 +14,8 @@ export const gcVerb: Verb = {
     ...STORE_OPTIONS,
   },
   async run(_, options) {
-    const grace = options.text('grace') ?? '1h'
     const report = await storeOf(options).collect({
-      graceMs: grace === '0' ? 0 : duration(grace, 'grace'),
+      graceMs: duration(options.text('grace') ?? '1h', 'grace', { orNone: true }),
       untagged: options.flag('untagged'),
       dryRun: options.flag('dry-run'),
     })

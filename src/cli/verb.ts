@@ -260,11 +260,11 @@ function wordsProblem(error: unknown, known: readonly string[]): { message: stri
   return { message: text }
 }
 
-/** Durations as people write them (`90s`, `5m`, `1h`, plain seconds) in milliseconds. */
-export function duration(text: string, option: string): number {
+/** Durations as people write them (`90s`, `5m`, `1h`, plain seconds) in milliseconds; none at all only with `orNone`. */
+export function duration(text: string, option: string, { orNone = false } = {}): number {
   const match = /^(\d+(?:\.\d+)?)(ms|s|m|h)?$/.exec(text.trim())
   const unit = { ms: 1, s: 1e3, m: 6e4, h: 36e5 }
-  if (!match || Number(match[1]) <= 0)
+  if (!match || (Number(match[1]) === 0 && !orNone))
     throw new UserError('bad-argument', `--${option} ${text}: not a duration`, {
       where: 'command line',
       hint: 'for example 90s, 5m or 1h',
