@@ -15,10 +15,10 @@ import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { killRun } from '../bench/store-kills.ts'
-import { openStore, readPrivateKey, readPublicKey, type Store, type Version } from '../src/store/index.ts'
+import { findModel, openStore, readPrivateKey, readPublicKey, type Store, type Version } from '../src/store/index.ts'
 import { bytesBlob, openLayout } from '../src/store/layout.ts'
 import { startRegistry, type TestRegistry } from './registry-kit.ts'
-import { comparisonOf, keyFiles, modelFile, newFolder } from './store-kit.ts'
+import { comparisonOf, keyFiles, modelFile, newFolder, putImage } from './store-kit.ts'
 
 /** Processes take seconds to start on a busy machine. */
 const PATIENCE = { timeout: 240_000 }
@@ -199,6 +199,19 @@ describe('collection', () => {
     expect(kept.versions).toBe(2)
     expect((await store.resolve(`digits@${child.version.lineage!.parent!.version}`)).digest).toBe(version.digest)
     expect((await store.verify(null)).sound).toBe(true)
+  })
+
+  test('an image of another tool beside the versions loses nothing, and stops nothing', async () => {
+    const { store, version, place } = await signedStore()
+    const image = putImage(place, 'digits', 'app')
+    const orphan = join(place, 'digits/blobs/sha256', 'f'.repeat(64))
+    writeFileSync(orphan, 'left')
+    const { removed } = await store.collect({ untagged: true, graceMs: 0 })
+    expect(removed.map(({ what, digest }) => [what, digest?.slice(7)])).toContainEqual(['blob', 'f'.repeat(64)])
+    expect(image.filter((digest) => !existsSync(blobPath(place, digest)))).toEqual([])
+    expect((await store.verify('digits:v1')).sound).toBe(true)
+    // The parent of the next version is found past it.
+    expect((await findModel(store, 'digits', version.modelDigest))?.digest).toBe(version.digest)
   })
 
   test('stops where it cannot know what is needed', async () => {

@@ -1,5 +1,5 @@
-import { generateKeyPairSync } from 'node:crypto'
-import { mkdtempSync, writeFileSync } from 'node:fs'
+import { createHash, generateKeyPairSync } from 'node:crypto'
+import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseModel } from '../src/ir/index.ts'
@@ -61,6 +61,38 @@ export function comparisonOf(digest: string, more: Partial<ComparisonReport> = {
     data: { path: '/home/me/eval.npz', digest: `sha256:${'d'.repeat(64)}`, rows: 400 },
     ...more,
   } as ComparisonReport
+}
+
+/**
+ * Puts an image of containers under a name, as tools that know no models copy one: an index for two systems, of which
+ * one came along. Gives the digests of its blobs.
+ */
+export function putImage(place: string, name: string, tag: string): readonly string[] {
+  const layout = join(place, name)
+  const digests: string[] = []
+  const put = (content: string, mediaType: string) => {
+    const hex = createHash('sha256').update(content).digest('hex')
+    writeFileSync(join(layout, 'blobs/sha256', hex), content)
+    digests.push(`sha256:${hex}`)
+    return { mediaType, digest: `sha256:${hex}`, size: Buffer.byteLength(content) }
+  }
+  const oci = 'application/vnd.oci.image'
+  const config = put('{"architecture":"amd64","os":"linux"}', `${oci}.config.v1+json`)
+  const layers = [put(`layer of ${tag}`, `${oci}.layer.v1.tar`)]
+  const manifest = put(
+    JSON.stringify({ schemaVersion: 2, mediaType: `${oci}.manifest.v1+json`, config, layers }),
+    `${oci}.manifest.v1+json`,
+  )
+  const absent = { ...manifest, digest: `sha256:${'0'.repeat(64)}` }
+  const index = put(
+    JSON.stringify({ schemaVersion: 2, mediaType: `${oci}.index.v1+json`, manifests: [manifest, absent] }),
+    `${oci}.index.v1+json`,
+  )
+  const path = join(layout, 'index.json')
+  const known = JSON.parse(readFileSync(path, 'utf8'))
+  const entry = { ...index, annotations: { 'org.opencontainers.image.ref.name': tag } }
+  writeFileSync(path, JSON.stringify({ ...known, manifests: [...known.manifests, entry] }))
+  return digests
 }
 
 /** An Ed25519 pair as files. */

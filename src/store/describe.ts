@@ -5,7 +5,7 @@ import { dataUsed, overallVerdict, summarize } from './evidence.ts'
 import type { Finding } from './scan.ts'
 import { scanModel } from './scan.ts'
 import type { Store } from './store.ts'
-import type { Signature, Version } from './version.ts'
+import { isForeignTo, type Signature, type Version } from './version.ts'
 
 /** The report of one version. `findings` are those of its push; otherwise null. */
 export function describeVersion(
@@ -93,6 +93,7 @@ export async function describeHistory(store: Store, name: string | null): Promis
 /** The version of a name that holds this model; undefined where there is none. */
 export async function findModel(store: Store, name: string, modelDigest: string): Promise<Version | undefined> {
   for (const { digest } of (await store.list(name)).toReversed()) {
+    if (await isForeignTo(store.repository(name), digest)) continue
     const version = await store.resolve(`${name}@${digest}`)
     if (version.modelDigest === modelDigest) return version
   }

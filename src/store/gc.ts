@@ -1,11 +1,11 @@
-import { readdirSync, rmSync, statSync } from 'node:fs'
+import { existsSync, readdirSync, rmSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { explainSystemError } from '../platform/index.ts'
 import type { CollectionReport } from '../report/index.ts'
 import { openLayout } from './layout.ts'
 import { readIndex, tagOf, whileOthersWait, writeIndex } from './layout-index.ts'
 import { parseLineage } from './lineage.ts'
-import { type Descriptor, MEDIA, NOTE, parseManifest } from './oci.ts'
+import { type Descriptor, isForeign, MEDIA, NOTE, parseManifest, referencesIn } from './oci.ts'
 import type { Repository } from './repository.ts'
 import { readAll } from './version.ts'
 
@@ -121,11 +121,14 @@ function listFiles(folder: string): readonly string[] {
  */
 async function reachable(repository: Repository, manifests: readonly Descriptor[]): Promise<ReadonlySet<string>> {
   const living = new Set<string>()
-  for (const { digest } of manifests) {
-    living.add(digest)
-    const stored = await repository.manifest(digest)
-    const { config, layers } = parseManifest(stored!.bytes, `${repository.where}@${digest}`)
-    for (const descriptor of [config, ...layers]) living.add(descriptor.digest)
+  const pending = [...manifests]
+  for (let next = pending.pop(); next !== undefined; next = pending.pop()) {
+    if (living.has(next.digest)) continue
+    living.add(next.digest)
+    const found = referencesIn(await readAll(repository, next), `${repository.where}@${next.digest}`)
+    for (const { digest } of found.blobs) living.add(digest)
+    // An image of many systems may have been copied for one of them.
+    pending.push(...found.manifests.filter(({ digest }) => existsSync(repository.blobPath!(digest))))
   }
   return living
 }
@@ -161,10 +164,9 @@ async function ancestorsOf(folder: string, names: readonly string[]): Promise<Re
     for (const entry of readIndex(repository.where).manifests) {
       if (entry.artifactType === MEDIA.bundle) continue
       if (tagOf(entry) !== undefined) pending.push(entry.digest)
-      const stored = await repository.manifest(entry.digest)
-      const layer = parseManifest(stored!.bytes, entry.digest).layers.find(
-        ({ mediaType }) => mediaType === MEDIA.lineage,
-      )
+      const { bytes } = (await repository.manifest(entry.digest))!
+      if (isForeign(bytes, entry.digest)) continue
+      const layer = parseManifest(bytes, entry.digest).layers.find(({ mediaType }) => mediaType === MEDIA.lineage)
       if (!layer) continue
       const parent = parseLineage(await readAll(repository, layer), entry.digest).parent?.version
       if (parent) parents.set(entry.digest, parent)

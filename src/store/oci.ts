@@ -94,6 +94,32 @@ export function parseManifest(bytes: Uint8Array, where: string): Manifest {
   }
 }
 
+/**
+ * What a manifest or an index refers to, whichever tool has written it. UserError `unsupported` for anything else.
+ */
+export function referencesIn(bytes: Uint8Array, where: string): Record<'manifests' | 'blobs', readonly Descriptor[]> {
+  const value = parseJson(bytes, where) as Record<'config' | 'layers' | 'manifests', unknown> | null
+  const parsed = (items: readonly unknown[]) => items.map((item) => parseDescriptor(item, where))
+  if (Array.isArray(value?.manifests)) return { manifests: parsed(value.manifests), blobs: [] }
+  if (Array.isArray(value?.layers)) return { manifests: [], blobs: parsed([value.config, ...value.layers]) }
+  throw new UserError('unsupported', 'what this artefact of another tool refers to is not known', {
+    where,
+    hint: 'move it to another name or store with the tool that wrote it',
+  })
+}
+
+/**
+ * Whether a manifest is no model: an image, an index, what another tool has attached to a version. Names may hold such
+ * things beside their versions.
+ */
+export function isForeign(bytes: Uint8Array, where: string): boolean {
+  const value = parseJson(bytes, where) as Partial<Manifest> | null
+  const { mediaType = MEDIA.manifest, artifactType, config, layers } = value ?? {}
+  if (mediaType !== MEDIA.manifest) return true
+  const types = [config?.mediaType, ...(Array.isArray(layers) ? layers : []).map((layer) => layer?.mediaType)]
+  return artifactType !== MEDIA.model && !types.includes(MEDIA.config) && !types.includes(MEDIA.weight)
+}
+
 /** UserError `bad-data` for bytes that are no JSON in UTF-8; `where` is the file. */
 export function parseJson(bytes: Uint8Array, where: string): unknown {
   try {

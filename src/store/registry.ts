@@ -3,7 +3,16 @@ import { authorize, refused } from './credentials.ts'
 import { type Answer, bodyChunks, type Call, discard, exchange, readBody, safeUrl } from './http.ts'
 import { bytesBlob, checked, digestOf, moved, noVersion, tampered } from './layout.ts'
 import type { Location } from './location.ts'
-import { type Descriptor, hexOf, isDigest, MEDIA, MOST_MANIFEST_BYTES, parseDescriptor, parseJson } from './oci.ts'
+import {
+  type Descriptor,
+  hexOf,
+  isDigest,
+  MEDIA,
+  MOST_MANIFEST_BYTES,
+  parseDescriptor,
+  parseJson,
+  referencesIn,
+} from './oci.ts'
 import { isOwnTag } from './reference.ts'
 import {
   type Blob,
@@ -262,20 +271,15 @@ class RegistryRepository implements Repository {
 
   async referrers(digest: string): Promise<readonly Descriptor[]> {
     const answer = await this.#line.call(`${this.#path}/referrers/${digest}`, { method: 'GET' }, [400, 404, 405])
-    if (answer.status === 200) return manifestsIn(await readBody(answer, MOST_MANIFEST_BYTES), this.where)
+    if (answer.status === 200) return referencesIn(await readBody(answer, MOST_MANIFEST_BYTES), this.where).manifests
     discard(answer)
     return this.#taggedReferrers(digest)
   }
 
   async #taggedReferrers(digest: string): Promise<readonly Descriptor[]> {
     const stored = await this.manifest(`sha256-${hexOf(digest)}`)
-    return stored ? manifestsIn(stored.bytes, this.where) : []
+    return stored ? referencesIn(stored.bytes, this.where).manifests : []
   }
-}
-
-function manifestsIn(bytes: Uint8Array, where: string): readonly Descriptor[] {
-  const { manifests } = parseJson(bytes, where) as { manifests?: unknown }
-  return Array.isArray(manifests) ? manifests.map((item) => parseDescriptor(item, where)) : []
 }
 
 async function bytesOf(blob: Blob): Promise<Uint8Array> {

@@ -11,7 +11,17 @@ import {
 import { kinds, type Recipe, type Report } from '../report/index.ts'
 import { earlierFiles, removeFiles } from './earlier-version.ts'
 import { type Lineage, parseLineage } from './lineage.ts'
-import { type Descriptor, damaged, hexOf, type Manifest, MEDIA, NOTE, parseJson, parseManifest } from './oci.ts'
+import {
+  type Descriptor,
+  damaged,
+  hexOf,
+  isForeign,
+  type Manifest,
+  MEDIA,
+  NOTE,
+  parseJson,
+  parseManifest,
+} from './oci.ts'
 import type { Repository } from './repository.ts'
 import { type Bundle, parseBundle, type Statement } from './sign.ts'
 import { coveredBy, EVALUATION_PREDICATE, MODEL_PREDICATE } from './statements.ts'
@@ -126,6 +136,20 @@ export async function readVersion(repository: Repository, reference: string): Pr
     read: (file) => repository.read(file.descriptor),
     modelPath: () => keptModel(repository, files, stored.digest),
     checkout: (folder) => checkout(repository, files, folder, signatures),
+  }
+}
+
+/**
+ * Whether what a name holds under this digest is something of another tool and no model. What is damaged counts as a
+ * version: whoever asks for it hears of it.
+ */
+export async function isForeignTo(repository: Repository, digest: string): Promise<boolean> {
+  try {
+    const stored = await repository.manifest(digest)
+    return stored !== undefined && isForeign(stored.bytes, digest)
+  } catch (error) {
+    if (error instanceof UserError && error.code === 'bad-data') return false
+    throw error
   }
 }
 

@@ -1,4 +1,12 @@
-import { DEFAULT_TAG, type Entry, openStore, parseReference, type Store, type Version } from '../../store/index.ts'
+import {
+  DEFAULT_TAG,
+  type Entry,
+  isForeignTo,
+  openStore,
+  parseReference,
+  type Store,
+  type Version,
+} from '../../store/index.ts'
 import type { VersionFile } from '../model/served-version.ts'
 import type { ModelSource } from './source.ts'
 
@@ -14,21 +22,44 @@ const SHORT = 12
 export function storeSource(location: string | undefined, only: string | null): ModelSource {
   const store = openStore(location)
   const wanted = only === null ? null : parseReference(only)
-  const entriesOf = async (name: string) => {
-    const entries = await store.list(name)
-    // The one that is served stands last.
-    const served = wanted?.tag ?? wanted?.digest ?? DEFAULT_TAG
-    const live = entries.find((entry) => entry.tags.includes(served) || entry.digest === served)
-    return live ? [...entries.filter((entry) => entry !== live), live] : entries
+  /** By digest, under which nothing ever changes. */
+  const foreign = new Map<string, boolean>()
+  const isModel = async (name: string, { digest }: Entry) => {
+    const known = foreign.get(digest) ?? (await isForeignTo(store.repository(name), digest))
+    foreign.set(digest, known)
+    return !known
   }
+  /** The versions of a name, the one that is served last; and what else lies there. */
+  const lookAt = async (name: string) => {
+    const entries = await store.list(name)
+    const served = wanted?.tag ?? wanted?.digest ?? DEFAULT_TAG
+    // Somebody has chosen it, whatever it is.
+    const live = entries.filter((entry) => entry.tags.includes(served) || entry.digest === served).slice(0, 1)
+    const models: Entry[] = []
+    const others: Entry[] = []
+    for (const entry of entries) if (!live.includes(entry)) ((await isModel(name, entry)) ? models : others).push(entry)
+    return { versions: [...models, ...live], others }
+  }
+  const entriesOf = async (name: string) => (await lookAt(name)).versions
+  const namesHere = async () => (wanted ? [wanted.name] : await store.names())
   return {
     description: store.location,
     async list() {
-      const names = wanted ? [wanted.name] : await store.names()
-      return Promise.all(names.map(async (name) => ({ name, versions: (await entriesOf(name)).map(versionName) })))
+      const names = await namesHere()
+      const offers = await Promise.all(
+        names.map(async (name) => ({ name, versions: (await entriesOf(name)).map(versionName) })),
+      )
+      return offers.filter(({ versions }) => versions.length > 0)
+    },
+    async passedOver() {
+      const names = await namesHere()
+      const others = await Promise.all(
+        names.map(async (name) => (await lookAt(name)).others.map((entry) => `${name}:${versionName(entry)}`)),
+      )
+      return others.flat().map((file) => ({ file, hint: 'it is no model: another tool has put it there' }))
     },
     async find(name, version) {
-      const names = wanted ? [wanted.name] : await store.names()
+      const names = await namesHere()
       if (!names.includes(name)) return null
       const entries = await entriesOf(name)
       const entry = version === null ? entries.at(-1) : entries.find((one) => answersTo(one, version))
