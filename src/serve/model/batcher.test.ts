@@ -73,6 +73,20 @@ function batcher(settings: Partial<BatchSettings> = {}, open = 1) {
 const turn = () => new Promise((resolve) => setImmediate(resolve))
 
 describe('a batcher', () => {
+  test('each gets the outputs that it asked for, whatever its neighbours want', async () => {
+    const { staged, run } = batcher()
+    const wanted = [['y'], ['y'], ['z'], null] as const
+    const results = wanted.map((outputs, i) => run(row(i), { outputs }))
+    staged.runs[0]!.end()
+    await turn()
+    const both = ['y', 'z'].map((name) =>
+      bytesOfValue(name, { dtype: 'float32', dims: [3, 1], data: Float32Array.of(1, 2, 3) }),
+    )
+    staged.runs[1]!.end(undefined, both)
+    const answers = await Promise.all(results)
+    expect(answers.map(({ outputs }) => outputs.map(({ name }) => name))).toEqual([['y'], ['y'], ['z'], ['y', 'z']])
+  })
+
   test('runs the first request at once and gathers the others meanwhile; each gets its own rows', async () => {
     const { staged, run, records } = batcher()
     const results = [1, 2, 3, 4, 5, 6].map((x) => run(row(x, 10 * x)))

@@ -296,7 +296,10 @@ export class Batcher {
       const releases = jobs.map(() => loan.hold())
       for (const [i, job] of jobs.entries()) {
         const release = releases[i]!
-        const result = { outputs: own[i]!, queueMs: start - job.since, run, loan, release }
+        // Its neighbours may have wanted others: what it gets must not depend on them.
+        const wanted = job.outputs
+        const outputs = wanted ? own[i]!.filter(({ name }) => wanted.includes(name)) : own[i]!
+        const result = { outputs, queueMs: start - job.since, run, loan, release }
         if (!job.settled) job.finish(result)
         else if (job.late) job.late(result)
         // Nobody waits for this one any more.
