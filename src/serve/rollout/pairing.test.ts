@@ -2,7 +2,7 @@ import { expect, test } from 'vitest'
 import { bytesOfValue } from '../../engine/index.ts'
 import type { Run } from '../model/batcher.ts'
 import type { Outcome } from '../router.ts'
-import { Pairing } from './pairing.ts'
+import { LabelJoin, Pairing } from './pairing.ts'
 
 const outcome = (inputs: Outcome['inputs'], run: Run): Outcome => ({
   requestId: 'r',
@@ -50,4 +50,18 @@ test('a run with more rows counts by its share, one with fewer as it is', () => 
     [run(4, 1), run(4, 1)],
   ]
   expect(timesOf(new Pairing(), requests)).toEqual(['4 / 3', '12 / 4', '4 / 4'])
+})
+
+test('a label is held against the same output of both, in whatever order they have them', () => {
+  const choice = bytesOfValue('y', { dtype: 'float32', dims: [1, 2], data: Float32Array.of(1, 0) })
+  const score = bytesOfValue('score', { dtype: 'float32', dims: [1], data: Float32Array.of(0.9) })
+  const inputs: Outcome['inputs'] = []
+  const one = { ...outcome(inputs, { ms: 1, rows: 1 }), outputs: [choice, score] }
+  const pairing = new Pairing()
+  pairing.join('base', one)
+  const joined = pairing.join('candidate', { ...one, outputs: [score, choice] })!
+  expect(joined.pair.disagreement).toBe(0)
+  const labels = new LabelJoin()
+  labels.answered('r', joined)
+  expect(labels.labelled('r', 0)).toBe(0)
 })

@@ -99,7 +99,7 @@ export class LabelJoin {
     }
     const waiting: Waiting = {
       base: base.outputs && answerOf(base.outputs),
-      candidate: candidate.outputs && answerOf(candidate.outputs),
+      candidate: candidate.outputs && answerOf(inOrderOf(base.outputs ?? [], candidate.outputs)),
       failed: { base: base.outputs === null, candidate: candidate.outputs === null },
     }
     bounded(this.#answers, key, waiting, MOST_ANSWERS)
@@ -128,6 +128,12 @@ export class LabelJoin {
     const [before, after] = [loss(base, failed.base), loss(candidate, failed.candidate)]
     return before === null || after === null ? null : after - before
   }
+}
+
+/** The outputs that both have in the order of the baseline's: a label is held against the same one of both. */
+function inOrderOf(base: readonly ByteTensor[], outputs: readonly ByteTensor[]): readonly ByteTensor[] {
+  const shared = base.flatMap(({ name }) => outputs.filter((output) => output.name === name))
+  return [...shared, ...outputs.filter((output) => !shared.includes(output))]
 }
 
 function bounded<V>(map: Map<string, V>, key: string, value: V, most: number): void {
