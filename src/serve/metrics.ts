@@ -91,7 +91,7 @@ const runFamilies = (versions: Versions): readonly string[] => [
   family(
     'whetstone_batch_executions_total',
     'counter',
-    'Runs by the number of rows in them.',
+    'Runs by the number of rows in them; beyond 128, by the next power of two.',
     versions.flatMap((version) =>
       [...version.statistics.batches].map(
         ([rows, { count }]) => [{ ...labelsOf(version), rows: String(rows) }, count] as const,

@@ -259,11 +259,7 @@ export class ServedVersion {
       const { statistics } = this
       statistics.executions++
       if (run.failed) return
-      const batch = statistics.batches.get(run.rows) ?? { count: 0, ns: 0 }
-      statistics.batches.set(run.rows, batch)
-      add(batch, run.runMs)
-      add(statistics.computeInfer, run.runMs)
-      statistics.slowestRunMs = Math.max(statistics.slowestRunMs, run.runMs)
+      statistics.ran(run.rows, run.runMs)
       add(statistics.computeInput, Math.max(0, run.totalMs - run.runMs))
     })
     await this.#warm(lanes)

@@ -4,6 +4,9 @@ export interface Duration {
   ns: number
 }
 
+/** Runs of more rows are counted by the next power of two: clients choose how many, and each size is a series for ever. */
+const EXACT_ROWS = 128
+
 /** What a version has done since it was loaded, as the statistics extension names it. */
 export class VersionStatistics {
   readonly success: Duration = { count: 0, ns: 0 }
@@ -14,6 +17,7 @@ export class VersionStatistics {
   readonly computeInput: Duration = { count: 0, ns: 0 }
   readonly cacheHit: Duration = { count: 0, ns: 0 }
   readonly cacheMiss: Duration = { count: 0, ns: 0 }
+  /** Runs by their rows, beyond 128 by the next power of two. */
   readonly batches = new Map<number, Duration>()
   /** Rows answered. */
   inferences = 0
@@ -24,6 +28,16 @@ export class VersionStatistics {
   restarts = 0
   /** Milliseconds of the longest run that ended well; 0 before the first. */
   slowestRunMs = 0
+
+  /** A run that ended well. */
+  ran(rows: number, ms: number): void {
+    const size = rows <= EXACT_ROWS ? rows : 2 ** Math.ceil(Math.log2(rows))
+    const batch = this.batches.get(size) ?? { count: 0, ns: 0 }
+    this.batches.set(size, batch)
+    add(batch, ms)
+    add(this.computeInfer, ms)
+    this.slowestRunMs = Math.max(this.slowestRunMs, ms)
+  }
 }
 
 export function add(duration: Duration, ms: number): void {
