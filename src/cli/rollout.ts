@@ -20,8 +20,8 @@ export const rolloutVerb: Verb = {
   positionals: { min: 2, max: 2, names: 'start, status or stop, and the name of a model' },
   options: {
     candidate: { type: 'string', value: 'TAG', help: 'the version to try' },
-    mode: { type: 'string', value: 'shadow|canary', help: 'compare unseen, or answer a share of the keys (shadow)' },
-    share: { type: 'string', value: 'P', help: 'share of the keys that a canary answers (0.1)' },
+    mode: { type: 'string', value: 'shadow|canary', help: 'compare unseen, or answer a share of requests (shadow)' },
+    share: { type: 'string', value: 'P', help: 'share of the requests that a canary answers (0.1)' },
     margin: { type: 'string', value: 'M', help: 'loss that is allowed: 0.01 is one point (0.01)' },
     alpha: { type: 'string', value: 'A', help: 'chance of a false alarm, however often it is looked at (0.01)' },
     'max-disagreement': {

@@ -181,7 +181,8 @@ export class InferenceCore {
       requestId,
       model: call.model,
       tenant: call.caller.tenant,
-      key: key === undefined ? call.caller.name : String(key),
+      // Callers are few, and one may speak for all users: by their names a share would be all requests or none.
+      key: key === undefined ? randomUUID() : String(key),
       live: live.version,
       warm: [...warm.keys()],
     })

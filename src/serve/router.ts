@@ -8,7 +8,7 @@ export interface RouteRequest {
   readonly model: string
   /** Whose request it is; '' without keys. */
   readonly tenant: string
-  /** What a share of users is kept together by: the parameter `route_key`, else the tenant. */
+  /** What a share of users is kept together by: the parameter `route_key`; without it each request has a key of its own. */
   readonly key: string
   /** The version that answers by default. */
   readonly live: string

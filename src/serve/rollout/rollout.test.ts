@@ -167,6 +167,23 @@ test(
 )
 
 test(
+  'a caller who gives no keys sends the candidate its share, not all or nothing',
+  async () => {
+    await open('1')
+    await start({ candidate: '3', mode: 'canary', share: 0.2, margin: 0.001 })
+    const inputs = [{ name: 'x', datatype: 'FP32', shape: [1, 2], data: [3, 1] }]
+    const answers = await Promise.all(
+      Array.from({ length: 400 }, () => ask(server!.http, 'POST', '/v2/models/m/infer', { id: 'same', inputs })),
+    )
+    const taken = answers.filter(({ json }) => json.model_version === '3').length
+    // Six standard deviations of a binomial count around 80.
+    expect(Math.abs(taken - 80)).toBeLessThan(48)
+    expect((await call('POST', '/v2/rollouts/m/stop')).status).toBe(200)
+  },
+  LONG,
+)
+
+test(
   'a version that is nearly the same is proven and goes live; the old one is let go',
   async () => {
     await open('1')
