@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import fc from 'fast-check'
 import { afterAll, describe, expect, test } from 'vitest'
-import { type Dataset, openDataset } from '../src/data/index.ts'
+import { type Dataset, memoryDataset, openDataset } from '../src/data/index.ts'
 import { ortNode, reference } from '../src/engine/index.ts'
 import { compare, decoderFeeds, feedsOf, measureMoments, metricNamed, metrics } from '../src/evaluate/index.ts'
 import { checkModel, type Model, operatorName } from '../src/ir/index.ts'
@@ -452,6 +452,31 @@ describe('rounding by what layers read', () => {
     const refused = await passes.quantizeWeights!.run(before, { bits: 4, rounding: 'gptq' } as never, [])
     expect(refused.model).toBe(before)
     expect(refused.report.refused[0]!.reason).toContain('no moments')
+  })
+
+  test('scales go into the factors of a normalization that adds the residual, and leave the sum alone', async () => {
+    const model = modelWith(
+      `g (float[1,4,64] x, float[1,4,64] r) => (float y, float s) {
+        n, m, v, s = com.microsoft.SkipSimplifiedLayerNormalization(x, r, factors, bias) y = MatMul(n, w) }`,
+      { factors: [WIDTH], bias: [WIDTH], w: [WIDTH, WIDTH] },
+    )
+    const rows = Array.from({ length: 8 }, (_, i) => numbers(i + 1))
+    const array = () => Float32Array.from({ length: 4 * WIDTH }, (_, i) => (i % WIDTH === 3 ? 30 : 1) * rows[i % 8]!())
+    const data = await memoryDataset({
+      x: { dtype: 'float32', dims: [1, 4, WIDTH], data: array() },
+      r: { dtype: 'float32', dims: [1, 4, WIDTH], data: array() },
+    })
+    const evidence = await moments(model, data)
+    const { model: scaled, report } = await passes.scaleWeightInputs!.run(model, { bits: 4 } as never, [evidence])
+    expect(report).toMatchObject({ applied: 1, refused: [] })
+    const [base, candidate] = [await ortNode.open(model), await ortNode.open(scaled)]
+    for await (const read of data.read()) {
+      const feeds = feedsOf(read, base.inputs, data)
+      const [a, b] = [await base.run(feeds), await candidate.run(feeds)]
+      expect(decibels(a.y!, b.y!)).toBeGreaterThan(90)
+      expect(b.s!.data).toEqual(a.s!.data)
+    }
+    await Promise.all([base.close(), candidate.close()])
   })
 
   test('a recipe brings its numbers along, or measures them again, and gives the same bytes', async () => {

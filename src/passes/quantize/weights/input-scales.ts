@@ -25,6 +25,15 @@ export function scalable(node: Node, input: string, editor: GraphEditor): Scaled
   return { values, rows, columns, source, turned: false, factor: 1, coded: false }
 }
 
+/** Where normalizations take what multiplies their channels, and what is added to these. */
+const NORMALIZATIONS: Readonly<Record<string, readonly number[]>> = {
+  LayerNormalization: [1, 2],
+  RMSNormalization: [1],
+  SimplifiedLayerNormalization: [1],
+  'com.microsoft.SkipLayerNormalization': [2, 3],
+  'com.microsoft.SkipSimplifiedLayerNormalization': [2],
+}
+
 /** Something that divides the channels of a value by scales, or why nothing in front of it can. */
 export function scaleTaker(
   name: string,
@@ -48,14 +57,14 @@ export function scaleTaker(
       editor.replace(maker, { ...maker, inputs })
     }
   }
+  // Its other outputs, the sum of the residual among them, do not depend on the factors.
+  const factors = maker.outputs[0] === name ? NORMALIZATIONS[operatorName(maker)] : undefined
+  if (factors) {
+    const slots = factors.filter((slot) => (maker.inputs[slot] ?? '') !== '')
+    if (slots.every((slot) => vector(slot) !== undefined)) return divide(...slots)
+    return `the factors of ${nodeLabel(maker)} are not one a channel`
+  }
   switch (operatorName(maker)) {
-    case 'LayerNormalization':
-    case 'RMSNormalization':
-    case 'SimplifiedLayerNormalization': {
-      const slots = [1, 2].filter((slot) => (maker.inputs[slot] ?? '') !== '')
-      if (slots.every((slot) => vector(slot) !== undefined)) return divide(...slots)
-      return `the factors of ${nodeLabel(maker)} are not one a channel`
-    }
     case 'Mul': {
       const slot = vector(1) ?? vector(0)
       if (slot !== undefined) return divide(slot)
