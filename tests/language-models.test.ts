@@ -5,8 +5,17 @@ import fc from 'fast-check'
 import { afterAll, describe, expect, test } from 'vitest'
 import { type Dataset, memoryDataset, openDataset } from '../src/data/index.ts'
 import { ortNode, reference } from '../src/engine/index.ts'
-import { compare, decoderFeeds, feedsOf, measureMoments, metricNamed, metrics } from '../src/evaluate/index.ts'
-import { checkModel, type Model, operatorName } from '../src/ir/index.ts'
+import {
+  compare,
+  decoderFeeds,
+  feasibleFeeds,
+  feedsOf,
+  measureMoments,
+  metricNamed,
+  metrics,
+  randomFeeds,
+} from '../src/evaluate/index.ts'
+import { checkModel, type Model, operatorName, parseModel } from '../src/ir/index.ts'
 import { modelBytes, modelDigest } from '../src/onnx/index.ts'
 import { momentValues, passes } from '../src/passes/index.ts'
 import {
@@ -321,6 +330,87 @@ describe('a decoder with a cache', () => {
     ])
     expect(feeds.decode.position_ids!.data).toEqual(BigInt64Array.of(8n))
     expect(decoderFeeds([{ name: 'x', dtype: 'float32', shape: [1, 3] }], 8)).toBeNull()
+  })
+
+  const float = (name: string, ...shape: (string | number)[]) => ({ name, dtype: 'float32' as const, shape })
+  const whole = (name: string, ...shape: (string | number)[]) => ({ name, dtype: 'int64' as const, shape })
+  const tokens = whole('input_ids', 'b', 's')
+  const dimsOf = (inputs: readonly (typeof tokens | ReturnType<typeof float>)[]) => {
+    const { prefill, decode } = decoderFeeds(inputs, 8)!
+    return [prefill, decode].map((feeds) => Object.values(feeds).map(({ dims }) => dims))
+  }
+
+  test('the axis that grows is found in whatever way an exporter lays a cache out', () => {
+    expect(dimsOf([tokens, float('past_0', 2, 'batch', 4, 'past', 16)])).toEqual([
+      [
+        [1, 8],
+        [2, 1, 4, 0, 16],
+      ],
+      [
+        [1, 1],
+        [2, 1, 4, 8, 16],
+      ],
+    ])
+    expect(dimsOf([tokens, float('past_key', 's34', 'batch', 4, 16)])[1]![1]).toEqual([8, 1, 4, 16])
+    expect(dimsOf([tokens, float('past_key', 1, 4, 's34', 16)])[1]![1]).toEqual([1, 4, 8, 16])
+    const encoder = [
+      float('encoder_hidden_states', 'b', 'e', 6),
+      whole('encoder_attention_mask', 'b', 'e'),
+      float('past_key_values.0.decoder.key', 'b', 4, 'past', 16),
+      float('past_key_values.0.encoder.key', 'b', 4, 'e_out', 16),
+    ]
+    expect(dimsOf([tokens, ...encoder])[1]).toEqual([
+      [1, 1],
+      [1, 8, 6],
+      [1, 8],
+      [1, 4, 8, 16],
+      [1, 4, 8, 16],
+    ])
+    // Of a cache of a fixed size nothing grows, and of other inputs nothing is known.
+    expect(decoderFeeds([tokens, float('past_key', 'batch', 4, 64, 16)], 8)).toBeNull()
+    const odd = [tokens, float('past_key', 'b', 4, 'past', 16), float('pixels', 'b', 3)]
+    expect(() => decoderFeeds(odd, 8)).toThrow(/"pixels"/)
+  })
+
+  test('lengths beside the tokens, as com.microsoft.GroupQueryAttention takes them', async () => {
+    const model = parseModel(`<ir_version: 10, opset_import: ["" : 21, "com.microsoft" : 1]>
+      g (int64[batch,seq] input_ids, int32[batch] seqlens_k, int32 total_sequence_length,
+        float[batch,1,past,8] past_key, float[batch,1,past,8] past_value)
+      => (float[batch,seq,8] logits, float[batch,1,total,8] key, float[batch,1,total,8] value)
+      <float[16,8] table = {${Array.from({ length: 128 }, (_, i) => Math.sin(i).toFixed(3)).join(', ')}}> {
+        q = Gather(table, input_ids)
+        logits, key, value = com.microsoft.GroupQueryAttention<num_heads = 1, kv_num_heads = 1>
+          (q, q, q, past_key, past_value, seqlens_k, total_sequence_length) }`)
+    const numbersOf = (feeds: ReturnType<typeof randomFeeds>) =>
+      ['seqlens_k', 'total_sequence_length'].map((name) => Array.from(feeds[name]!.data as Int32Array))
+    const { prefill, decode } = decoderFeeds(wishes(model), 8)!
+    expect(numbersOf(prefill)).toEqual([[7], [8]])
+    expect(numbersOf(decode)).toEqual([[8], [9]])
+    const session = await ortNode.open(model)
+    const { settings } = await feasibleFeeds(session)
+    for (const seed of [1, 2, 3, 4]) await session.run(randomFeeds(session.inputs, { ...settings, seed }))
+    const data = await openDataset(at('three.txt', 'w5 w6 w7\n\nw8 w9\n\nw2 w3'), { inputs: session.inputs })
+    const seen: number[][][] = []
+    for await (const rows of data.read({ batch: 1 })) {
+      const feeds = feedsOf(rows, session.inputs, data)
+      await session.run(feeds)
+      seen.push(numbersOf(feeds))
+    }
+    expect(seen).toEqual([
+      [[3], [4]],
+      [[2], [3]],
+      [[2], [3]],
+    ])
+    await session.close()
+  })
+
+  test('a cache starts empty, whatever its size is called', async () => {
+    const inputs = (past: string) => [tokens, float('past_key_values_0_key', 'batch', 4, past, 16)]
+    for (const past of ['s34', 's', 'past_sequence_length']) {
+      const data = await openDataset(textPath, { inputs: inputs(past) })
+      for await (const rows of data.read({ batch: 1, indices: [0] }))
+        expect(feedsOf(rows, inputs(past), data).past_key_values_0_key!.dims).toEqual([1, 4, 0, 16])
+    }
   })
 
   for (const bits of [4, 8] as const)

@@ -1,14 +1,37 @@
 import type { InputWish } from './assign-roles.ts'
-import type { LooseArray, Row, TableColumn } from './table.ts'
+import type { Cell, LooseArray, Row, TableColumn } from './table.ts'
 
 /** Names under which models take token numbers, the most telling first. */
 export const TOKEN_NAMES = ['input_ids', 'tokens', 'token_ids', 'ids', 'input']
 
-/** What the inputs beside the tokens hold for a row of `n` tokens. */
-const FILLERS: Readonly<Record<string, (n: number) => BigInt64Array>> = {
-  position_ids: (n) => BigInt64Array.from({ length: n }, (_, i) => BigInt(i)),
-  attention_mask: (n) => new BigInt64Array(n).fill(1n),
-  token_type_ids: (n) => new BigInt64Array(n),
+/** How many tokens a cache holds, and how many are read now. */
+export interface TokenCounts {
+  readonly past: number
+  readonly now: number
+}
+
+const placesOf = ({ past, now }: TokenCounts) => Array.from({ length: now }, (_, i) => past + i)
+
+/** What the inputs beside the tokens hold: a number for every token, or one for the whole row. */
+const FILLERS: Readonly<Record<string, (counts: TokenCounts) => readonly number[] | number>> = {
+  position_ids: placesOf,
+  cache_position: placesOf,
+  attention_mask: ({ past, now }) => new Array<number>(past + now).fill(1),
+  token_type_ids: ({ now }) => new Array<number>(now).fill(0),
+  // Of com.microsoft.GroupQueryAttention: "equivalent to total_sequence_lengths − 1".
+  seqlens_k: ({ past, now }) => past + now - 1,
+  total_sequence_length: ({ past, now }) => past + now,
+}
+
+/** What the input of this name holds beside the tokens of a row; null where it does not follow from their number. */
+export function besideTokens(name: string, counts: TokenCounts): Cell | null {
+  if (!Object.hasOwn(FILLERS, name)) return null
+  const values = FILLERS[name]!(counts)
+  const whole = typeof values === 'number'
+  return {
+    dims: whole ? [] : [values.length],
+    data: BigInt64Array.from(whole ? [values] : values, BigInt),
+  }
 }
 
 /** The input that takes token numbers; undefined where none is an integer of such a name. */
@@ -21,18 +44,19 @@ export function tokenInputOf(inputs: readonly InputWish[]): InputWish | undefine
 export const filledInputs = (inputs: readonly InputWish[]): readonly string[] =>
   Object.keys(FILLERS).filter((name) => inputs.some((input) => input.name === name))
 
+/** The column of an input that text fills; `length` where every row has as many tokens. */
 export const tokenColumn = (name: string, length: number | null = null): TableColumn => ({
   name,
   dtype: 'int64',
-  rowShape: [length],
+  rowShape: besideTokens(name, { past: 0, now: 1 })?.dims.length === 0 ? [] : [length],
 })
 
 /** A row's tokens as the cell of `input`, and the cells of the `filled` inputs. */
 export function tokenCells(tokens: Int32Array, input: string, filled: readonly string[]): Row['cells'] {
-  const dims = [tokens.length]
+  const counts = { past: 0, now: tokens.length }
   return {
-    [input]: { dims, data: BigInt64Array.from(tokens, BigInt) },
-    ...Object.fromEntries(filled.map((name) => [name, { dims, data: FILLERS[name]!(tokens.length) }])),
+    [input]: { dims: [tokens.length], data: BigInt64Array.from(tokens, BigInt) },
+    ...Object.fromEntries(filled.map((name) => [name, besideTokens(name, counts)!])),
   }
 }
 

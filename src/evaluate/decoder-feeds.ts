@@ -1,5 +1,7 @@
+import { besideTokens, looksLikeState, type TokenCounts, tokenInputOf } from '../data/index.ts'
 import type { Feeds, PortValue, TensorValue } from '../engine/index.ts'
-import { arrayTypeOf, elementCount, type NumericArray } from '../ir/index.ts'
+import { arrayTypeOf, elementCount, encodeNumbers, isFloating, type NumericArray } from '../ir/index.ts'
+import { UserError } from '../platform/index.ts'
 
 /** What a decoder is fed when it reads a prompt, and when it writes one token behind it. */
 export interface DecoderFeeds {
@@ -8,46 +10,100 @@ export interface DecoderFeeds {
   readonly decode: Feeds
 }
 
-const TOKENS = /^(input_ids|tokens|token_ids|ids)$/
-const CACHE = /past/i
+/** Small token numbers, which every vocabulary has, that repeat. */
+const tokenAt = (place: number) => 3 + (place % 13)
 
 /**
  * Feeds of a language model with a key/value cache: `prefill` is a prompt of `promptTokens` on an empty cache, `decode`
- * one token on a cache of that many. Null where the model has no tokens or no cache among its inputs, or an input that
- * is neither. Token numbers are small ones that repeat; caches hold zeros, for the time does not depend on them.
+ * one token on a cache of that many. Null where the model has no tokens or no cache among its inputs. Caches, and what an
+ * encoder gives (of `promptTokens` places), hold zeros, for the time does not depend on them.
+ *
+ * @throws UserError for a decoder with an input of which nothing is known.
  */
 export function decoderFeeds(inputs: readonly PortValue[], promptTokens: number): DecoderFeeds | null {
-  const tokens = inputs.find(({ name, dtype }) => TOKENS.test(name) && /^int(32|64)$/.test(dtype))
-  const caches = inputs.filter(({ name, shape }) => CACHE.test(name) && shape?.length === 4)
-  if (!tokens || caches.length === 0) return null
-  const prefill = feedsFor(inputs, 0, promptTokens)
-  const decode = feedsFor(inputs, promptTokens, 1)
-  return prefill && decode ? { promptTokens, prefill, decode } : null
+  if (!isDecoder(inputs)) return null
+  return {
+    promptTokens,
+    prefill: feedsFor(inputs, { past: 0, now: promptTokens }, promptTokens),
+    decode: feedsFor(inputs, { past: promptTokens, now: 1 }, promptTokens),
+  }
 }
 
-function feedsFor(inputs: readonly PortValue[], past: number, now: number): Feeds | null {
+/** Whether a model reads tokens behind those of a cache that grows. */
+const isDecoder = (inputs: readonly PortValue[]): boolean =>
+  tokenInputOf(inputs) !== undefined && inputs.some((input) => cacheAxis(input) !== null)
+
+/** Of an encoder, in what a decoder takes: its outputs, their mask, and the keys and values made of them. */
+const ENCODER = /encoder/i
+const ROWS = /batch|^n$|^b$/i
+
+/**
+ * The axis along which a cache of keys and values grows with the tokens, whatever an exporter calls its size: of four or
+ * more axes (`[rows, heads, past, width]`, `[2, rows, heads, past, width]`), the one that is open beside the rows. Null
+ * for any other input, and where several are open. Caches of an encoder's outputs do not grow.
+ */
+export function cacheAxis({ name, shape }: PortValue): number | null {
+  if (!/past|cache/i.test(name) || ENCODER.test(name) || !shape || shape.length < 4) return null
+  const open = shape.flatMap((dim, axis) => (typeof dim === 'number' ? [] : [axis]))
+  const named = open.find((axis) => ROWS.test(`${shape[axis] ?? ''}`))
+  const rows = named ?? (open.length > 1 || open[0] === 0 ? open[0] : undefined)
+  const others = open.filter((axis) => axis !== rows)
+  return others.length === 1 ? others[0]! : null
+}
+
+/**
+ * What an input holds that follows from the number of tokens (positions, masks, lengths), the same for all `rows`; null
+ * for others, and where its shape is not that of such an input.
+ */
+export function besideFeed(input: PortValue, rows: number, counts: TokenCounts): TensorValue | null {
+  const cell = besideTokens(input.name, counts)
+  if (!cell || input.dtype === 'string') return null
+  const whole = input.shape?.length === cell.dims.length
+  if (!whole && input.shape && input.shape.length !== cell.dims.length + 1) return null
+  const times = whole ? 1 : rows
+  const values = Array.from({ length: times }, () => Array.from(cell.data as BigInt64Array, Number)).flat()
+  const dims = whole ? cell.dims : [rows, ...cell.dims]
+  return fitting(input, { dtype: input.dtype, dims, data: encodeNumbers(input.dtype, Float64Array.from(values)) })
+}
+
+function feedsFor(inputs: readonly PortValue[], counts: TokenCounts, encoded: number): Feeds {
+  const tokens = tokenInputOf(inputs)
   const feeds: Record<string, TensorValue> = {}
   for (const input of inputs) {
-    const { name, dtype, shape } = input
-    const whole = (dims: readonly number[], at: (i: number) => number): TensorValue => {
-      const data = new (arrayTypeOf(dtype))(elementCount(dims)) as NumericArray
-      const wide = data instanceof BigInt64Array || data instanceof BigUint64Array
-      for (let i = 0; i < data.length; i++) (data as unknown as (number | bigint)[])[i] = wide ? BigInt(at(i)) : at(i)
-      return { dtype, dims, data }
-    }
-    if (TOKENS.test(name)) feeds[name] = whole([1, now], (i) => 3 + (i % 61))
-    else if (name === 'position_ids') feeds[name] = whole([1, now], (i) => past + i)
-    else if (name === 'attention_mask') feeds[name] = whole([1, past + now], () => 1)
-    else if (/use_cache/.test(name)) feeds[name] = whole([1], () => (past > 0 ? 1 : 0))
-    else if (CACHE.test(name) && shape?.length === 4) {
-      // Rows come first; of the others, the one that is open is how many tokens the cache holds.
-      const open = shape
-        .map((dim, axis) => (axis > 0 && typeof dim !== 'number' ? axis : -1))
-        .filter((axis) => axis > 0)
-      if (open.length !== 1) return null
-      const dims = shape.map((dim, axis) => (axis === open[0] ? past : typeof dim === 'number' ? dim : 1))
-      feeds[name] = whole(dims, () => 0)
-    } else return null
+    const feed = input === tokens ? numbers(input, [1, counts.now], tokenAt) : feedFor(input, counts, encoded)
+    if (!feed)
+      throw new UserError('bad-data', `what the input "${input.name}" holds for ${counts.now} tokens is not known`, {
+        where: input.name,
+      })
+    feeds[input.name] = feed
   }
   return feeds
 }
+
+/** What an input beside the tokens holds; null where nothing is known of it. */
+function feedFor(input: PortValue, counts: TokenCounts, encoded: number): TensorValue | null {
+  const { name, dtype, shape } = input
+  const zeros = (open: (axis: number) => number): TensorValue => {
+    const dims = (shape ?? []).map((dim, axis) => (typeof dim === 'number' ? dim : open(axis)))
+    return { dtype, dims, data: new (arrayTypeOf(dtype))(elementCount(dims)) as NumericArray }
+  }
+  if (/use_cache/.test(name)) return numbers(input, [1], () => (counts.past > 0 ? 1 : 0))
+  const growing = cacheAxis(input)
+  if (growing !== null) return zeros((axis) => (axis === growing ? counts.past : 1))
+  if (name === 'encoder_attention_mask') return numbers(input, [1, encoded], () => 1)
+  if (isFloating(dtype) && ENCODER.test(name)) return zeros((axis) => (axis === 0 ? 1 : encoded))
+  if (isFloating(dtype) && looksLikeState(name)) return zeros(() => 1)
+  return besideFeed(input, 1, counts)
+}
+
+function numbers(input: PortValue, dims: readonly number[], at: (place: number) => number): TensorValue | null {
+  const values = Float64Array.from({ length: elementCount(dims) }, (_, place) => at(place))
+  return fitting(input, { dtype: input.dtype, dims, data: encodeNumbers(input.dtype, values) })
+}
+
+/** The value, where it has the sizes that the input fixes. */
+const fitting = ({ shape }: PortValue, value: TensorValue): TensorValue | null =>
+  !shape ||
+  (shape.length === value.dims.length && shape.every((dim, i) => typeof dim !== 'number' || dim === value.dims[i]))
+    ? value
+    : null

@@ -3,6 +3,7 @@ import { comingFrom, type Feeds, type PortValue, type TensorValue } from '../eng
 import { arrayTypeOf, type Dim, elementCount, isFloating, type NumericArray, type Shape } from '../ir/index.ts'
 import { didYouMean, UserError } from '../platform/index.ts'
 import { castElements } from './cast.ts'
+import { cacheAxis } from './decoder-feeds.ts'
 
 /**
  * The feeds of one batch: for every input of the model, in this order, the column of its name (axis 0 is the row), the
@@ -147,10 +148,12 @@ function startingState(
   dataset: Dataset,
 ): TensorValue {
   const unknown = (input.shape ?? []).filter((dim) => typeof dim !== 'number' && !(dim !== null && symbols.has(dim)))
+  const growing = cacheAxis(input)
   const dims = input.shape?.map((dim, axis) => {
     if (typeof dim === 'number') return dim
+    // A key/value cache starts with nothing in it, also where its size is called as that of the tokens.
+    if (axis === growing) return 0
     if (dim !== null && symbols.has(dim)) return symbols.get(dim)!
-    // A key/value cache starts with nothing in it.
     if (dim !== null && /past|cache/i.test(dim)) return 0
     if (axis === 0 || (dim !== null && /batch|^n$|^b$/i.test(dim)) || unknown.length === 1) return rows
     return null

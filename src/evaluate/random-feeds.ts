@@ -1,7 +1,9 @@
+import { type TokenCounts, tokenInputOf } from '../data/index.ts'
 import { comingFrom, type Feeds, type PortValue, type Session, type TensorValue } from '../engine/index.ts'
 import { elementCount, encodeNumbers, INTEGER_RANGES, isFloating } from '../ir/index.ts'
 import { UserError } from '../platform/index.ts'
 import { type RandomSource, randomSource, standardNormal } from '../statistics/index.ts'
+import { besideFeed, cacheAxis } from './decoder-feeds.ts'
 import { isStateInput } from './feeds.ts'
 
 export interface RandomFeedsOptions {
@@ -24,19 +26,34 @@ export interface RandomFeedsOptions {
  * Inputs drawn at random, the same for the same seed. Dimensions of one symbol get one size. Values: the declared
  * domain; else 8- and 16-bit integers over their whole range, wider ones as small indices, masks as ones, sample rates
  * 16000, booleans evenly; floats of rank 4 and 5 (images) uniform in [0, 1), states and caches normal with deviation
- * 0.1, other floats standard normal.
+ * 0.1, other floats standard normal. Positions, masks and lengths of a decoder are those that
+ * belong to its tokens and its cache.
  */
 export function randomFeeds(inputs: readonly PortValue[], options: RandomFeedsOptions = {}): Feeds {
   const random = randomSource(options.seed ?? 0)
   // The generator's first numbers follow a small seed closely: two seeds would start alike.
   for (let i = 0; i < 32; i++) random.uniform()
+  const decoding = decodingSizes(inputs, options)
   const feeds = Object.fromEntries(
     inputs.map((input) => {
+      const beside =
+        decoding && !options.shapes?.[input.name] ? besideFeed(input, decoding.rows, decoding.counts) : null
+      if (beside) return [input.name, beside]
       const dims = dimsOf(input, options)
       return [input.name, { dtype: input.dtype, dims, data: elements(input, dims, random, options) } as TensorValue]
     }),
   )
   return comingFrom(RANDOM, feeds)
+}
+
+/** Rows of a decoder, its tokens, and how many its cache holds; null for a model without tokens or a cache that grows. */
+function decodingSizes(inputs: readonly PortValue[], options: RandomFeedsOptions) {
+  const tokens = tokenInputOf(inputs)
+  const cache = inputs.find((input) => cacheAxis(input) !== null)
+  if (!tokens || !cache) return null
+  const [rows = 1, now = 1] = dimsOf(tokens, options)
+  const counts: TokenCounts = { past: dimsOf(cache, options)[cacheAxis(cache)!]!, now }
+  return { rows, counts }
 }
 
 const RANDOM = {
@@ -100,7 +117,7 @@ export async function feasibleFeeds(
  */
 export function isRowAxis(input: PortValue, axis: number): boolean {
   const dim = input.shape?.[axis]
-  if (typeof dim === 'number') return false
+  if (typeof dim === 'number' || axis === cacheAxis(input)) return false
   if (typeof dim === 'string' && /batch|^n$|^b$/i.test(dim)) return true
   if (typeof dim === 'string' && /seq|len|time|frame|past|width|height/i.test(dim)) return false
   if (axis === 0) return true

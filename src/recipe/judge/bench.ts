@@ -108,7 +108,7 @@ export async function bench(
         ...(options.onProgress ? { onProgress: options.onProgress } : {}),
       })
     : null
-  const decoding = await benchDecoder(models, inputs.ports, {
+  const { decoding, warnings: untimed } = await benchDecoder(models, inputs.ports, {
     ...sessionOptions(options),
     threads,
     maxSeconds: secondsOf(options),
@@ -138,7 +138,7 @@ export async function bench(
         today: options.today ?? new Date(),
       },
     ),
-    warnings: [...rehearsed(options.stall), ...report.warnings, ...pins.warnings(), ...shortRuns(measured)],
+    warnings: [...rehearsed(options.stall), ...report.warnings, ...untimed, ...pins.warnings(), ...shortRuns(measured)],
   }
 }
 
