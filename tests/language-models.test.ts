@@ -107,6 +107,8 @@ const textPath = at('text.txt', `${story(5, 24)}\n`)
 const open = (model: Model, options: object = {}): Promise<Dataset> =>
   openDataset(textPath, { inputs: wishes(model), ...options })
 
+const tokensOnly = { name: 'input_ids', dtype: 'int64' as const, shape: ['batch', 'seq'] }
+
 describe('text as rows', () => {
   test('documents, windows, labels, and the inputs that a decoder has', async () => {
     const path = at('two.txt', 'w5 w6 w7 w8 w9\n\n  w10 nothing\n')
@@ -200,6 +202,93 @@ describe('text as rows', () => {
     expect(unscored).toMatchObject({ metric: 'agreement', labelled: false })
     expect(unscored.nextTokens).toBeUndefined()
     expect(unscored.warnings).toContainEqual(expect.stringMatching(/no scores of the tokens that follow/))
+  })
+
+  const ended = (name: string) => {
+    const path = mkdtempSync(join(folder, name))
+    const special = (id: string) => ({ SpecialToken: { id, type_id: 0 } })
+    const ids = (id: string, place: number) => [id, { id, ids: [place], tokens: [id] }]
+    writeFileSync(
+      join(path, 'tokenizer.json'),
+      JSON.stringify({
+        ...{ version: '1.0', added_tokens: [], normalizer: null, pre_tokenizer: { type: 'Whitespace' }, decoder: null },
+        post_processor: {
+          type: 'TemplateProcessing',
+          single: [special('w1'), { Sequence: { id: 'A', type_id: 0 } }, special('w2')],
+          pair: [],
+          special_tokens: Object.fromEntries([ids('w1', 1), ids('w2', 2)]),
+        },
+        model: {
+          type: 'WordLevel',
+          unk_token: 'w0',
+          vocab: Object.fromEntries(Array.from({ length: WORDS }, (_, i) => [`w${i}`, i])),
+        },
+      }),
+    )
+    return join(path, 'tokenizer.json')
+  }
+  const read = async (data: Dataset, ...names: readonly string[]) => {
+    const rows: number[][][] = []
+    for await (const { columns } of data.read({ batch: 1 }))
+      rows.push(names.map((name) => Array.from(columns[name]!.data as BigInt64Array, Number)))
+    return rows
+  }
+
+  test('a model that reads texts as wholes gets what the tokenizer puts around them, in the length that it fixes', async () => {
+    const tokenizer = ended('ended-')
+    const path = at('ends.txt', 'w5 w6 w7 w8\n\nw9')
+    const inputs = (...shape: (string | number)[]) =>
+      ['input_ids', 'attention_mask'].map((name) => ({ name, dtype: 'int64' as const, shape }))
+    const open = await openDataset(path, { inputs: inputs('n', 's'), text: { tokenizer, window: 5 } })
+    // The label before an end that only the cut made is no truth.
+    expect(await read(open, 'input_ids', 'labels')).toEqual([
+      [
+        [1, 5, 6, 7, 2],
+        [5, 6, 7, -100, -100],
+      ],
+      [
+        [1, 8, 2],
+        [8, 2, -100],
+      ],
+      [
+        [1, 9, 2],
+        [9, 2, -100],
+      ],
+    ])
+    const fixed = await openDataset(path, { inputs: inputs('n', 6), text: { tokenizer } })
+    expect(await read(fixed, 'input_ids', 'attention_mask', 'labels')).toEqual([
+      [
+        [1, 5, 6, 7, 8, 2],
+        [1, 1, 1, 1, 1, 1],
+        [5, 6, 7, 8, 2, -100],
+      ],
+      [
+        [1, 9, 2, 0, 0, 0],
+        [1, 1, 1, 0, 0, 0],
+        [9, 2, -100, -100, -100, -100],
+      ],
+    ])
+    const goesOn = await openDataset(path, { inputs: wishes(decoder()), text: { tokenizer } })
+    expect((await read(goesOn, 'input_ids'))[1]).toEqual([[1, 9]])
+  })
+
+  test('texts of a table foretell their next tokens as those of a text file do, unless it has labels', async () => {
+    const inputs = wishes(decoder())
+    const texts = ['w5 w6 w7', 'w8 w9']
+    const plain = await openDataset(at('texts.txt', texts.join('\n\n')), { inputs })
+    const lines = (more: object) => at('texts.jsonl', texts.map((text) => JSON.stringify({ text, ...more })).join('\n'))
+    const table = await openDataset(lines({ source: 'x' }), { inputs, slices: ['source'] })
+    const names = ['input_ids', 'position_ids', 'labels']
+    expect(await read(table, ...names)).toEqual(await read(plain, ...names))
+    expect(table.fields.find(({ name }) => name === 'labels')).toMatchObject({ role: 'label', nextTokens: WORDS })
+    const session = await ortNode.open(decoder())
+    const [first, second] = [await compare(session, session, plain), await compare(session, session, table)]
+    expect(second).toMatchObject({ metric: 'perplexity', base: first.base })
+    await session.close()
+    const labelled = await openDataset(lines({ label: 1 }), { inputs })
+    expect(labelled.fields.filter(({ role }) => role === 'label').map(({ name }) => name)).toEqual(['label'])
+    const whole = await openDataset(lines({}), { inputs: [tokensOnly], text: { tokenizer: ended('whole-') } })
+    expect(whole.fields.map(({ name }) => name)).toEqual(['input_ids'])
   })
 
   test('no tokenizer, no tokens, no text: each says so', async () => {

@@ -17,8 +17,6 @@ export interface TableDatasetOptions extends Omit<RoleWishes, 'constants'> {
   readonly domains?: Readonly<Record<string, readonly [number, number]>>
   readonly pixels?: NonNullable<Dataset['pixels']>
   readonly notes?: readonly string[]
-  /** The label holds the token that follows at every place, of so many that there are. */
-  readonly nextTokens?: number
 }
 
 /** The Dataset over a table: roles, casts, checks and batches. */
@@ -36,7 +34,7 @@ export async function tableDataset(source: Table, options: TableDatasetOptions):
   const label = roles.fields.find(({ role }) => role === 'label')
   // Class names turn names into numbers; without them a text label stays the text that it is.
   const named = label?.storedDtype === 'string' && classNames ? label.name : undefined
-  const { nextTokens } = options
+  const { nextTokens } = source
   const fields = roles.fields.map((field) => ({
     ...field,
     ...(field.name === named ? { dtype: 'int64' as const } : {}),

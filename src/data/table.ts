@@ -31,6 +31,8 @@ export interface Table {
   /** Whether rows anywhere cost the same; a sequential source is read from its start in every pass. */
   readonly randomAccess: boolean
   readonly classNames?: readonly string[]
+  /** The label holds the token that follows at every place, of so many that there are. */
+  readonly nextTokens?: number
   readonly notes: readonly string[]
   /**
    * The rows at `indices` (ascending, no repeats; all where null) in pieces of any size, with the named columns. A

@@ -4,7 +4,20 @@ import type { Dataset } from './dataset.ts'
 import type { Row, Table } from './table.ts'
 import { tableDataset } from './table-dataset.ts'
 import { readText } from './text-table.ts'
-import { cacheFlags, filledInputs, TOKEN_NAMES, tokenCells, tokenColumn, tokenInputOf } from './token-inputs.ts'
+import {
+  cacheFlags,
+  filledInputs,
+  fixedLength,
+  NEXT_TOKENS,
+  nextTokenCell,
+  padded,
+  startOf,
+  TOKEN_NAMES,
+  takesCache,
+  tokenCells,
+  tokenColumn,
+  tokenInputOf,
+} from './token-inputs.ts'
 import { DEFAULT_WINDOW, type Tokenizer } from './tokenizer.ts'
 
 export interface TextOptions {
@@ -20,32 +33,42 @@ const PIECE_ROWS = 64
 /**
  * A text file as rows of tokens with the token that follows each as its label, −100 where the row ends (as trainers
  * mark what is not scored). Documents end at `<|endoftext|>`, else at empty lines; each starts anew, with the
- * tokenizer's first token, and is cut into rows of at most `window` tokens. Tokens are held in memory, 4 bytes each;
- * rows are made as they are read. Inputs that carry a cache (`past_key_values.*`) are not data: they start empty.
+ * tokenizer's first token, and is cut into rows of at most `window` tokens. A model without a cache, which reads texts as
+ * wholes, gets rows with all that the tokenizer puts around them; one of a fixed length gets rows of that length, filled
+ * up. Tokens are held in memory, 4 bytes each; rows are made as they are read. Inputs that carry a cache (`past_key_values.*`) are not data: they start empty.
  *
  * @throws UserError for a text without rows, and a model that takes no token numbers.
  */
 export async function textDataset(path: string, tokenizer: Tokenizer, options: TextOptions = {}): Promise<Dataset> {
   const inputs = options.inputs ?? []
-  const tokenInput = options.inputs ? requireTokenInput(options.inputs, path) : 'input_ids'
-  const rows = await windowsOf(path, tokenizer, options.window ?? DEFAULT_WINDOW)
+  const wish = options.inputs ? requireTokenInput(options.inputs, path) : undefined
+  const tokenInput = wish?.name ?? 'input_ids'
+  const length = wish ? fixedLength(wish) : null
+  const window = Math.min(options.window ?? DEFAULT_WINDOW, length ?? Number.POSITIVE_INFINITY)
+  const after = options.inputs && !takesCache(inputs) ? tokenizer.after : []
+  const rows = await windowsOf(path, tokenizer, window, after)
   if (rows.length === 0)
     throw new UserError('bad-data', `"${path}" has no text to score: a row needs at least two tokens`, {
       where: path,
       hint: 'Give a longer text.',
     })
   const filled = filledInputs(inputs)
+  const cellsOf = ({ tokens, scored }: TextRow): Row['cells'] => {
+    const cells = { ...tokenCells(tokens, tokenInput, filled), [NEXT_TOKENS]: nextTokenCell(tokens, scored) }
+    return length === null ? cells : padded(cells, length, tokenInput, tokenizer)
+  }
   const table: Table = {
     path,
     rows: rows.length,
-    columns: [tokenInput, ...filled, 'labels'].map((name) => tokenColumn(name)),
+    columns: [tokenInput, ...filled, NEXT_TOKENS].map((name) => tokenColumn(name, length)),
+    nextTokens: tokenizer.size,
     loose: cacheFlags(inputs),
     randomAccess: true,
     notes: [],
     async *scan(indices) {
       let piece: Row[] = []
       for (const index of indices ?? rows.keys()) {
-        piece.push({ index, cells: labelled(rows[index]!, tokenCells(rows[index]!, tokenInput, filled)) })
+        piece.push({ index, cells: cellsOf(rows[index]!) })
         if (piece.length < PIECE_ROWS) continue
         yield piece
         piece = []
@@ -53,44 +76,50 @@ export async function textDataset(path: string, tokenizer: Tokenizer, options: T
       if (piece.length > 0) yield piece
     },
     async *fingerprint() {
-      yield `tokens ${options.window ?? DEFAULT_WINDOW}\n`
+      yield `tokens ${window}${length === null ? '' : ` of ${length}`}${after.length > 0 ? ` before ${after}` : ''}\n`
       yield tokenizer.fingerprint
       yield* readChunks(path)
     },
   }
   return tableDataset(table, {
     ...(options.inputs ? { inputs: options.inputs } : {}),
-    label: 'labels',
-    nextTokens: tokenizer.size,
+    label: NEXT_TOKENS,
     notes: [`text in ${rows.length} rows of tokens, by ${tokenizer.path}`],
   })
 }
 
-function requireTokenInput(inputs: readonly InputWish[], path: string): string {
+function requireTokenInput(inputs: readonly InputWish[], path: string): InputWish {
   const found = tokenInputOf(inputs)
-  if (found) return found.name
+  if (found) return found
   throw new UserError('bad-data', 'the model takes no token numbers, so text cannot feed it', {
     where: path,
     hint: `an input of integers named ${TOKEN_NAMES.slice(0, 3).join(', ')} is looked for; the model takes ${inputs.map(({ name }) => name).join(', ')}`,
   })
 }
 
-/** The cells of a row, with the token that follows each as its label. */
-function labelled(tokens: Int32Array, cells: Row['cells']): Row['cells'] {
-  const labels = new BigInt64Array(tokens.length).fill(-100n)
-  labels.set(BigInt64Array.from(tokens.subarray(1), BigInt))
-  return { ...cells, labels: { dims: [tokens.length], data: labels } }
+interface TextRow {
+  readonly tokens: Int32Array
+  /** Places whose next token is the text's own. */
+  readonly scored: number
 }
 
-async function windowsOf(path: string, tokenizer: Tokenizer, window: number): Promise<readonly Int32Array[]> {
-  const rows: Int32Array[] = []
-  const start = tokenizer.start === null ? [] : [tokenizer.start]
-  const room = Math.max(FEWEST_TOKENS, window) - start.length
+async function windowsOf(
+  path: string,
+  tokenizer: Tokenizer,
+  window: number,
+  after: readonly number[],
+): Promise<readonly TextRow[]> {
+  const rows: TextRow[] = []
+  const start = startOf(tokenizer)
+  const room = Math.max(1, Math.max(FEWEST_TOKENS, window) - start.length - after.length)
   for await (const text of documentsOf(path)) {
-    const tokens = tokenizer.encode(text)
-    for (let from = 0; from < tokens.length; from += room) {
-      const row = Int32Array.from([...start, ...tokens.slice(from, from + room)])
-      if (row.length >= FEWEST_TOKENS) rows.push(row)
+    const own = tokenizer.encode(text)
+    for (let from = 0; from < own.length; from += room) {
+      const tokens = Int32Array.from([...start, ...own.slice(from, from + room), ...after])
+      // A text that goes on in the next row does not end here.
+      const ends = from + room >= own.length
+      const scored = tokens.length - 1 - (ends ? 0 : after.length)
+      if (tokens.length >= FEWEST_TOKENS) rows.push({ tokens, scored })
     }
   }
   return rows

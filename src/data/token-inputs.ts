@@ -1,5 +1,6 @@
-import type { InputWish } from './assign-roles.ts'
+import { type InputWish, looksLikeState } from './assign-roles.ts'
 import type { Cell, LooseArray, Row, TableColumn } from './table.ts'
+import type { Tokenizer } from './tokenizer.ts'
 
 /** Names under which models take token numbers, the most telling first. */
 export const TOKEN_NAMES = ['input_ids', 'tokens', 'token_ids', 'ids', 'input']
@@ -59,6 +60,41 @@ export function tokenCells(tokens: Int32Array, input: string, filled: readonly s
     ...Object.fromEntries(filled.map((name) => [name, besideTokens(name, counts)!])),
   }
 }
+
+/** The token that follows each of a row's, as trainers write it: −100 at the places that are not scored. */
+export function nextTokenCell(tokens: Int32Array, scored = tokens.length - 1): Cell {
+  const labels = new BigInt64Array(tokens.length).fill(-100n)
+  labels.set(BigInt64Array.from(tokens.subarray(1, scored + 1), BigInt))
+  return { dims: [tokens.length], data: labels }
+}
+
+/**
+ * Cells of one value a token as cells of `length` places, filled up before or behind the row as the tokenizer has it: the
+ * tokens (`input`) with its padding, labels with places that are not scored, all others with 0.
+ */
+export function padded(cells: Row['cells'], length: number, input: string, tokenizer: Tokenizer): Row['cells'] {
+  const pad = ([name, cell]: [string, Cell]) => {
+    if (cell.dims.length === 0) return [name, cell]
+    const filler = name === input ? tokenizer.pad : name === NEXT_TOKENS ? -100 : 0
+    const all = new BigInt64Array(length).fill(BigInt(filler))
+    all.set(cell.data as BigInt64Array, tokenizer.padsLeft ? length - cell.data.length : 0)
+    return [name, { dims: [length], data: all }]
+  }
+  return Object.fromEntries(Object.entries(cells).map(pad))
+}
+
+/** The column of the tokens that follow. */
+export const NEXT_TOKENS = 'labels'
+
+/** Tokens of every row where the model fixes how many it reads; null where it does not. */
+export const fixedLength = ({ shape }: InputWish): number | null => (typeof shape?.[1] === 'number' ? shape[1] : null)
+
+/** Whether a model reads tokens behind others, as one does that takes the cache of a decoder. */
+export const takesCache = (inputs: readonly InputWish[]): boolean => inputs.some(({ name }) => looksLikeState(name))
+
+/** What stands before the tokens of a text that a model goes on with. */
+export const startOf = ({ before, start }: Tokenizer): readonly number[] =>
+  before.length > 0 || start === null ? before : [start]
 
 /** Merged decoders take a flag that says whether their cache holds something: it starts empty. */
 export const cacheFlags = (inputs: readonly InputWish[]): readonly LooseArray[] =>

@@ -1,10 +1,23 @@
 import { UserError } from '../platform/index.ts'
+import { LABEL_NAMES } from './assign-roles.ts'
 import { findTokenizer, noTokenizer } from './find-tokenizer.ts'
 import { listNames } from './list-names.ts'
 import type { TableOptions } from './open-table.ts'
 import { notTaken, numberedColumns } from './pack-columns.ts'
-import type { Cell, Row, Table, TableColumn } from './table.ts'
-import { cacheFlags, filledInputs, tokenCells, tokenColumn, tokenInputOf } from './token-inputs.ts'
+import type { Row, Table, TableColumn } from './table.ts'
+import {
+  cacheFlags,
+  filledInputs,
+  fixedLength,
+  NEXT_TOKENS,
+  nextTokenCell,
+  padded,
+  startOf,
+  takesCache,
+  tokenCells,
+  tokenColumn,
+  tokenInputOf,
+} from './token-inputs.ts'
 import { DEFAULT_WINDOW, type Tokenizer } from './tokenizer.ts'
 
 /** Names of the column that holds the text, where there are several columns of text; the most telling first. */
@@ -14,8 +27,9 @@ const PIECE_ROWS = 64
 /**
  * Turns a column of text into what a model of tokens takes, where the table has no tokens itself: one row each, with the
  * tokens that the tokenizer puts around a text, cut at the end to the longest row that is allowed. A model of a fixed
- * length gets rows of that length, filled up with the padding token, which `attention_mask` masks. Tokens are held in
- * memory, 4 bytes each.
+ * length gets rows of that length, filled up with the padding token, which `attention_mask` masks. Where the table has no labels, the token that
+ * follows at every place is the label, as in a text file, unless the tokenizer ends texts, as those of encoders do.
+ * Tokens are held in memory, 4 bytes each.
  *
  * @throws UserError where it cannot be told which column is the text, and where there is no tokenizer.
  */
@@ -35,13 +49,23 @@ export async function tokenizeColumn(table: Table, folder: string, options: Tabl
     throw noTokenizer(places)
   }
   const column = textOf(texts, table)
-  const length = typeof input.shape?.[1] === 'number' ? input.shape[1] : null
+  const length = fixedLength(input)
   const most = Math.min(window, length ?? window)
-  const { rows, longest, cut } = await tokenRows(table, column, tokenizer, most)
+  // Tokenizers that end a text belong to models that read whole ones, which foretell nothing.
+  const goesOn = takesCache(inputs) || tokenizer.after.length === 0
+  const foretold = goesOn && !hasLabels(table, options)
+  const around = {
+    before: foretold && takesCache(inputs) ? startOf(tokenizer) : tokenizer.before,
+    after: tokenizer.after,
+  }
+  const { rows, longest, cut } = await tokenRows(table, column, { tokenizer, ...around, most })
   const filled = filledInputs(inputs).filter((name) => !table.columns.some((own) => own.name === name))
-  const made = new Set([input.name, ...filled])
+  const made = new Set([input.name, ...filled, ...(foretold ? [NEXT_TOKENS] : [])])
   const cells = (tokens: Int32Array) => {
-    const own = tokenCells(tokens, input.name, filled)
+    const own = {
+      ...tokenCells(tokens, input.name, filled),
+      ...(foretold ? { [NEXT_TOKENS]: nextTokenCell(tokens) } : {}),
+    }
     return length === null ? own : padded(own, length, input.name, tokenizer)
   }
   const others = texts.filter(({ name }) => name !== column).map(({ name }) => name)
@@ -51,6 +75,7 @@ export async function tokenizeColumn(table: Table, folder: string, options: Tabl
       ...[...made].map((name) => tokenColumn(name, length)),
       ...table.columns.filter(({ name }) => name !== column),
     ],
+    ...(foretold ? { nextTokens: tokenizer.size } : {}),
     loose: [...table.loose, ...cacheFlags(inputs)],
     notes: [
       ...table.notes,
@@ -78,12 +103,16 @@ export async function tokenizeColumn(table: Table, folder: string, options: Tabl
       }
     },
     async *fingerprint() {
-      yield `${JSON.stringify({ tokenize: column, most, length })}\n`
+      yield `${JSON.stringify({ tokenize: column, most, length, ...(foretold ? { foretold: around.before } : {}) })}\n`
       yield tokenizer.fingerprint
       yield* table.fingerprint()
     },
   }
 }
+
+/** Whether a column of the table is the truth about its rows. */
+const hasLabels = ({ columns }: Table, { label }: TableOptions) =>
+  label !== undefined || columns.some(({ name }) => LABEL_NAMES.includes(name))
 
 function textOf(texts: readonly TableColumn[], table: Table): string {
   const names = texts.map(({ name }) => name)
@@ -102,9 +131,19 @@ interface TokenRows {
   readonly cut: number
 }
 
-async function tokenRows(table: Table, column: string, tokenizer: Tokenizer, most: number): Promise<TokenRows> {
+interface Wrapping {
+  readonly tokenizer: Tokenizer
+  readonly before: readonly number[]
+  readonly after: readonly number[]
+  readonly most: number
+}
+
+async function tokenRows(
+  table: Table,
+  column: string,
+  { tokenizer, before, after, most }: Wrapping,
+): Promise<TokenRows> {
   const rows = new Map<number, Int32Array>()
-  const { before, after } = tokenizer
   const room = Math.max(0, most - before.length - after.length)
   let [longest, cut] = [0, 0]
   for await (const piece of table.scan(null, [column], () => {}))
@@ -115,16 +154,6 @@ async function tokenRows(table: Table, column: string, tokenizer: Tokenizer, mos
       rows.set(index, Int32Array.from([...before, ...tokens.slice(0, room), ...after]))
     }
   return { rows, longest, cut }
-}
-
-/** Cells of `length` places, the padding before or behind the row as the tokenizer has it. */
-function padded(cells: Row['cells'], length: number, input: string, tokenizer: Tokenizer): Row['cells'] {
-  const pad = ([name, { data }]: [string, Cell]) => {
-    const all = new BigInt64Array(length).fill(name === input ? BigInt(tokenizer.pad) : 0n)
-    all.set(data as BigInt64Array, tokenizer.padsLeft ? length - data.length : 0)
-    return [name, { dims: [length], data: all }]
-  }
-  return Object.fromEntries(Object.entries(cells).map(pad))
 }
 
 const only = (cells: Row['cells'], names: readonly string[]): Row['cells'] =>
