@@ -141,6 +141,16 @@ describe('dynamic int8', () => {
     expect(await noise(LOOKUPS, model, { i })).toBeGreaterThan(35)
   })
 
+  test('a product with a table behind a Transpose says that it is one', async () => {
+    const tied = modelWith(
+      'g (int64[2] i) => (float y) { e = Gather(t, i) turned = Transpose<perm = [1,0]>(t) y = MatMul(e, turned) }',
+      { t: [200, 64] },
+    )
+    const { report } = await run('quantizeDynamicInt8', tied)
+    const reason = 'its weights "t" are stored once for turned and e; in integers beside them the file would grow'
+    expect(report.refused).toContainEqual({ node: 'y', reason })
+  })
+
   test('a table that stays in float is named', async () => {
     const reasons = async (model: Model, options: Readonly<Record<string, unknown>>) =>
       (await run('quantizeDynamicInt8', model, options)).report.refused.filter(({ node }) => node === 'e')

@@ -4,6 +4,7 @@ import {
   intAttribute,
   makeNode,
   type Node,
+  nodeLabel,
   type Tensor,
   tensorOf,
   tensorValues,
@@ -28,7 +29,7 @@ export const FEWEST_WEIGHTS = 4096
 /** The product behind a MatMul or Gemm, or why it is none that integers can do. */
 export function weightedProduct(node: Node, editor: GraphEditor): WeightedProduct | { refused: string } {
   const weight = editor.constant(node.inputs[1]!)
-  if (!weight) return { refused: 'both sides are activations' }
+  if (!weight) return { refused: whyNoWeights(node.inputs[1]!, editor) }
   if (weight.dtype !== 'float32') return { refused: `its weights are ${weight.dtype}` }
   if (weight.dims.length !== 2) return { refused: `its weights have ${weight.dims.length} dimensions, not two` }
   const values = tensorValues(weight) as Float32Array
@@ -45,6 +46,15 @@ export function weightedProduct(node: Node, editor: GraphEditor): WeightedProduc
   const bias = gemmBias(node, beta, editor)
   if (typeof bias === 'object' && 'refused' in bias) return bias
   return { values: transposed ? transposedMatrix(scaled, columns, rows) : scaled, rows, columns, ...(bias && { bias }) }
+}
+
+function whyNoWeights(name: string, editor: GraphEditor): string {
+  const maker = editor.producer(name)
+  const table = maker?.opType === 'Transpose' ? maker.inputs[0]! : ''
+  if (!maker || !editor.constant(table)) return 'both sides are activations'
+  const other = editor.consumers(table).find((user) => user !== maker)
+  const reader = other ? ` and ${nodeLabel(other)}` : ''
+  return `its weights "${table}" are stored once for ${nodeLabel(maker)}${reader}; in integers beside them the file would grow`
 }
 
 function gemmBias(
