@@ -211,15 +211,50 @@ describe('the proof sees every product of codes', () => {
   })
 })
 
+/** A product of codes as another tool wrote them, whose neighbours leave 16 bits. */
+const saturating = parseModel(`<ir_version: 10, opset_import: ["" : 21]>
+  g (float[N,4] x) => (float[N,2] y)
+  <int8[4,2] w = {127, 9, 127, -9, 127, 9, 127, 9}, float s = {0.01}, uint8 z = {0}, int8 zs = {0}>
+  { q = QuantizeLinear(x, s, z) d = DequantizeLinear(q, s, z) f = DequantizeLinear(w, s, zs) m = MatMul(d, f)
+    a = Identity(m) y = Neg(a) }`)
+
+describe('a file that came with codes that may saturate', () => {
+  test('gets new ones', async () => {
+    const data = await memoryDataset({ x: positive([60, 4], 3) })
+    for (const scheme of ['static-int8', 'dynamic-int8', 'weight-int8'] as const) {
+      const { model: made, report } = await quantize(saturating, { scheme, target: 'portable', data, cache: noCache })
+      expect(report.portable).toMatchObject({ proven: true })
+      expect(productSafety(made).flatMap(({ unsafe }) => unsafe)).toEqual([])
+      expect(report.warnings.join()).toMatch(/came in integers that are not portable.*undone first/)
+      expect(report.warnings.join()).not.toMatch(/use it as it is/)
+    }
+    const { report } = await quantize(saturating, { scheme: 'static-int8', data, cache: noCache })
+    expect(report.warnings.join()).toMatch(/integer already/)
+  })
+
+  test('or is refused where nothing can choose them anew', async () => {
+    const blocks = (
+      await quantize(modelWith('g (float[5,64] x) => (float y) { y = MatMul(x, w) }', { w: [64, 64] }), {
+        scheme: 'weight-int8',
+        accuracyLevel: 4,
+      })
+    ).model
+    const again = quantize(blocks, { scheme: 'dynamic-int8', target: 'portable' })
+    await expect(again).rejects.toMatchObject({ code: 'unsupported', message: expect.stringMatching(/^NOT portable/) })
+  })
+})
+
+test('what the runtime does not take is proven as well', async () => {
+  const unknown = modelWith('g (float[5,64] x) => (float y) { a = MatMul(x, w) y = mine.Thing(a) }', { w: [64, 64] })
+  const model = { ...unknown, opsets: new Map([...unknown.opsets, ['mine', 1]]) }
+  const { report } = await quantize(model, { scheme: 'dynamic-int8', target: 'portable' })
+  expect(report).toMatchObject({ kernels: null, portable: { proven: true, products: [{ operator: 'MatMulInteger' }] } })
+})
+
 test('a search hands out what is proven portable, and says so where the file as it came is not', async () => {
-  const codes = parseModel(`<ir_version: 10, opset_import: ["" : 21]>
-    g (float[N,4] x) => (float[N,2] y)
-    <int8[4,2] w = {127, 9, 127, -9, 127, 9, 127, 9}, float s = {0.01}, uint8 z = {0}, int8 zs = {0}>
-    { q = QuantizeLinear(x, s, z) d = DequantizeLinear(q, s, z) f = DequantizeLinear(w, s, zs) m = MatMul(d, f)
-      a = Identity(m) y = Neg(a) }`)
   const x = positive([60, 4], 3)
   const options = { target: 'portable', time: 8, cache: noCache } as const
-  const { report, model: chosen, candidates } = await optimize(codes, await memoryDataset({ x }), options)
+  const { report, model: chosen, candidates } = await optimize(saturating, await memoryDataset({ x }), options)
   expect(report.portable?.proven).toBe(report.chosen.id !== 'original')
   expect(productSafety(chosen).some(({ unsafe }) => unsafe.length > 0)).toBe(!report.portable?.proven)
   expect(report.warnings.some((text) => text.includes('handed out, is NOT portable'))).toBe(!report.portable?.proven)

@@ -2,6 +2,7 @@ import type { Model } from '../../ir/index.ts'
 import { losslessTrail, unroundedTrail } from '../simplify.ts'
 import { startTrail, type Trail } from '../trail.ts'
 import { forIntegers } from './float-form-choice.ts'
+import { provePortable } from './portable.ts'
 import type { QuantizeOptions } from './quantize-options.ts'
 import { smoothed } from './smooth.ts'
 
@@ -10,8 +11,8 @@ export interface FloatStart {
   readonly float: Trail
   /** What must answer as the file does: what rounds nothing in a run answers otherwise than a file that does. */
   readonly provable: Trail
-  /** Whether roundings that the file makes in each run were undone. */
-  readonly unrounded: boolean
+  /** Which of the roundings that the file makes were undone: none, those with ranges of each run, or with any. */
+  readonly unrounded: 'none' | 'each run' | 'all'
 }
 
 /** The form of a float model that this scheme is best made of; the model as it came where it shall not be simplified. */
@@ -21,13 +22,15 @@ export async function floatStart(
 ): Promise<FloatStart> {
   if (simplify === false) {
     const given = startTrail(model)
-    return { float: given, provable: given, unrounded: false }
+    return { float: given, provable: given, unrounded: 'none' }
   }
   const lossless = await losslessTrail(model)
-  const restored = await unroundedTrail(lossless, 'each run')
-  const unrounded = restored !== lossless
+  // Codes that leave 16 bits elsewhere are no choice of ranges to be kept.
+  const which = target === 'portable' && !provePortable(lossless.model).proven ? 'all' : 'each run'
+  const restored = await unroundedTrail(lossless, which)
+  const unrounded = restored === lossless ? 'none' : which
   const float = scheme === 'static-int8' ? await forIntegers(restored, target) : restored
-  return { float, provable: unrounded ? lossless : float, unrounded }
+  return { float, provable: unrounded === 'none' ? float : lossless, unrounded }
 }
 
 /** With outlier channels moved into weights where that was asked for; it looks at rows when `free` says that it may. */

@@ -1,5 +1,6 @@
 import type { Model } from '../../ir/index.ts'
 import { productSafety } from '../../passes/index.ts'
+import { UserError } from '../../platform/index.ts'
 import type { Portability } from '../../report/index.ts'
 
 /** The proof, from its weights, that a model's integer products saturate on no processor; or where they may. */
@@ -24,4 +25,18 @@ export function provePortable(model: Model): Portability {
       unsafe: [...product.unsafe],
     })),
   }
+}
+
+/**
+ * The proof for a model that is about to be handed out as portable.
+ *
+ * @throws UserError `unsupported` where there is none: codes that the file came with and that nothing can choose anew.
+ */
+export function portableOrRefused(model: Model): Portability {
+  const portability = provePortable(model)
+  if (portability.proven) return portability
+  throw new UserError('unsupported', portability.sentence, {
+    where: `node ${portability.products.find(({ unsafe }) => unsafe.length > 0)!.node}`,
+    hint: 'quantize the float model that it was made from, or use --target native',
+  })
 }

@@ -2,6 +2,7 @@ import { leftUnseen, omittedOutputs } from '../../engine/index.ts'
 import { CALIBRATION_ROWS } from '../../evaluate/index.ts'
 import type { Model } from '../../ir/index.ts'
 import type { CalibrationReport, PassRun, QuantizationReport, Report } from '../../report/index.ts'
+import type { FloatStart } from './float-start.ts'
 import { keepsNothing } from './keep-float.ts'
 import type { ReadKernels } from './measure-quantized.ts'
 import { noiseWarning } from './noise-warning.ts'
@@ -13,8 +14,9 @@ import { isLearned, learnsRoundings } from './quantized-trail.ts'
 interface Outcome extends Pick<QuantizationReport, 'sqnrDb' | 'sqnrSamples' | 'layers'> {
   /** The model as it came. */
   readonly model: Model
-  /** Whether roundings that it makes in each run were undone. */
-  readonly unrounded: boolean
+  /** What was quantized: the same without the roundings that were undone. */
+  readonly float: Model
+  readonly unrounded: FloatStart['unrounded']
   /** Names that were to stay in float and that the lossless passes took away. */
   readonly gone: readonly string[]
   readonly evidence: readonly Report[]
@@ -41,8 +43,8 @@ export function quantizationWarnings(outcome: Outcome, options: QuantizeOptions)
     ...(outcome.everywhere && run.applied > 0 ? [NOT_FASTER] : []),
     ...(learnsRoundings(options) && !passes.some(isLearned) ? [NOT_NEARER] : []),
     ...(options.smooth && !passes.some(smoothes) ? [NOT_SMOOTHED] : []),
-    ...(run.applied === 0 ? [nothingDone(model, run)] : []),
-    ...(outcome.unrounded ? [ROUNDED_BEFORE] : []),
+    ...(run.applied === 0 ? [nothingDone(outcome.float, run)] : []),
+    ...(outcome.unrounded === 'none' ? [] : [ROUNDED_BEFORE[outcome.unrounded]]),
     ...outcome.gone.map(keepsNothing),
     ...leftUnseen(omittedOutputs(model)),
     ...(data?.notes ?? []),
@@ -59,8 +61,13 @@ const smoothes = ({ id, applied }: PassRun): boolean => id === 'smoothInputs' &&
 const NOT_SMOOTHED =
   'smoothing changed nothing: it moves outlier channels that matrix products read, where a normalization, a Mul or a product in front can take their scales; between convolutions channels are equalised (--equalise)'
 
-const ROUNDED_BEFORE =
-  'the file rounds its values in each run (float16, or integers with ranges of their own): that was undone first, and what is measured here is against float32; whet compare shows both against each other'
+const UNDONE =
+  'that was undone first, and what is measured here is against float32; whet compare shows both against each other'
+
+const ROUNDED_BEFORE = {
+  'each run': `the file rounds its values in each run (float16, or integers with ranges of their own): ${UNDONE}`,
+  all: `the file came in integers that are not portable, since two neighbours may leave 16 bits: ${UNDONE}`,
+} as const
 
 const slower = (timing: Outcome['timing']): readonly string[] =>
   timing && timing.ratio.ci[0] > 1

@@ -5,6 +5,7 @@ import { advanceOnThreads } from '../weight-threads.ts'
 import { goneFromFloat } from './keep-float.ts'
 import { lazyWeightSteps } from './lazy-parts.ts'
 import { nothingDone } from './nothing-done.ts'
+import { portableOrRefused } from './portable.ts'
 import type { QuantizeOptions } from './quantize-options.ts'
 import { quantizationRun, quantizeSteps } from './quantize-steps.ts'
 import { type Quantized, quantized } from './quantized.ts'
@@ -35,6 +36,7 @@ export async function quantizeUnrun(model: Model, options: QuantizeOptions, reas
     sqnrDb: null,
     layers: [],
     batchInvariant: null,
+    ...(target === 'portable' ? { portable: portableOrRefused(trail.model) } : {}),
     passes: trail.runs,
     warnings: [
       `nothing was run or measured, and lossless passes were left out: ${reason}`,

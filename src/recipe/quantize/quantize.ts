@@ -13,7 +13,7 @@ import { floatStart, smoothedWhereAsked } from './float-start.ts'
 import { goneFromFloat } from './keep-float.ts'
 import { lazyTimeIn } from './lazy-parts.ts'
 import { type Damage, measureDamage, type ReadKernels, readKernels } from './measure-quantized.ts'
-import { provePortable } from './portable.ts'
+import { portableOrRefused } from './portable.ts'
 import { quantizationWarnings } from './quantization-warnings.ts'
 import type { QuantizeOptions } from './quantize-options.ts'
 import { quantizationRun } from './quantize-steps.ts'
@@ -28,8 +28,8 @@ import { staticEvidence } from './static-evidence.ts'
  * runtime does not know is quantized around them where no run is needed for that; its report says that nothing was
  * measured.
  *
- * @throws UserError where `static-int8` has no data, a file or row is wrong, or there is no such scheme, target or
- *   calibration.
+ * @throws UserError where `static-int8` has no data, a file or row is wrong, there is no such scheme, target or
+ *   calibration, or what came out cannot be proven portable for the target that promises it.
  */
 export async function quantize(model: Model, options: QuantizeOptions): Promise<Quantized> {
   checkChoice('scheme', options.scheme, SCHEMES)
@@ -96,11 +96,12 @@ async function quantizeIn(sessions: OpenSessions, place: RunsOn, model: Model, o
   say('quantizing')
   const { trail, tensors, everywhere } = await quantizedTrail(start, evidence, options)
   const run = quantizationRun(trail, scheme)
+  const portable = target === 'portable' ? { portable: portableOrRefused(trail.model) } : {}
   const made: Made = { model, float: start.model, trail, planned: run.planned ?? {}, evidence }
   const { kernels, damage, timing, sizes } = await measureMade(sessions, place, made, options)
   const { sqnrDb, layers, batchInvariant } = damage ?? { sqnrDb: null, layers: [], batchInvariant: null }
   const seenOn = damage ? { sqnrSamples: damage.sqnrSamples } : {}
-  const outcome = { model, unrounded, gone, evidence, run, passes: trail.runs, everywhere, kernels }
+  const outcome = { model, float: start.model, unrounded, gone, evidence, run, passes: trail.runs, everywhere, kernels }
   const report: QuantizationReport = {
     kind: 'quantization',
     version: 1,
@@ -117,7 +118,7 @@ async function quantizeIn(sessions: OpenSessions, place: RunsOn, model: Model, o
     layers,
     batchInvariant,
     ...(timing ? { timing } : {}),
-    ...(target === 'portable' ? { portable: provePortable(trail.model) } : {}),
+    ...portable,
     passes: trail.runs,
     warnings: quantizationWarnings({ ...outcome, sqnrDb, ...seenOn, layers, timing }, options),
   }
