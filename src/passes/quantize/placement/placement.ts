@@ -18,21 +18,36 @@ export interface Measured {
   readonly borderNs: number | null
 }
 
+/** What becomes integer, and what each candidate costs on either side, as measured or by formulas. */
+export interface Placed {
+  readonly units: ReadonlyMap<Node, Unit>
+  readonly costs: ReadonlyMap<Unit, UnitCost>
+}
+
 /** Which candidates become integer, by `options.placement`. */
 export function placeUnits(
   candidates: ReadonlyMap<Node, Unit>,
   context: PlanContext,
   { roundings, costs, borderNs }: Measured,
-): ReadonlyMap<Node, Unit> {
+): Placed {
   const { facts, ranges } = context
+  const elements = (name: string) => ranges.get(name)?.elements ?? UNKNOWN_ELEMENTS
+  const prices = priceList(candidates, costs, borderNs, (unit) => costOf(unit, facts, elements))
+  return { units: chosenUnits(candidates, context, { ...prices, elements }, roundings), costs: prices.units }
+}
+
+function chosenUnits(
+  candidates: ReadonlyMap<Node, Unit>,
+  context: PlanContext,
+  prices: Prices,
+  roundings: Roundings | null,
+): ReadonlyMap<Node, Unit> {
   const { placement = 'balanced', noiseBudget } = context.options
   const balanced = placement === 'balanced'
   if (!balanced && noiseBudget === undefined) return dropLonely(candidates, context)
-  const elements = (name: string) => ranges.get(name)?.elements ?? UNKNOWN_ELEMENTS
-  const prices = priceList(candidates, costs, borderNs, (unit) => costOf(unit, facts, elements))
   const cut = (price: number) => {
     const noise = price > 0 && roundings ? { price, roundings } : null
-    const split = leastCost(candidates, context, { ...prices, elements }, noise)
+    const split = leastCost(candidates, context, prices, noise)
     // Where integers are wanted everywhere, the cut only says what is too noisy.
     return balanced ? split : dropLonely(split, context)
   }

@@ -68,10 +68,10 @@ export function planStatic(
   const context: PlanContext = { graph, index, facts, ranges, options }
   const { candidates, reasons, apart } = candidateUnits(context)
   const placed = withShifts(candidates, index, facts, ranges)
-  const units = placeUnits(placed, context, known)
+  const { units, costs } = placeUnits(placed, context, known)
   for (const [node, unit] of placed) {
     if (units.has(node)) continue
-    reasons.set(node, whyCheaperInFloat(known.costs.get(nodeLabel(node)), options))
+    reasons.set(node, whyCheaperInFloat(costs.get(unit)!, known.costs.has(nodeLabel(node)), options))
     for (const part of partsBehind(unit)) reasons.set(part, PART_OF_FLOAT)
   }
 
@@ -153,15 +153,15 @@ function floatNode(node: Node, reason: string | undefined, { facts, ranges }: Pl
   return [{ node: nodeLabel(node), reason: reason ?? noRule(node) }]
 }
 
-/** Why the placement left a node in float, with the two figures that decided where they were measured. */
-function whyCheaperInFloat(cost: UnitCost | undefined, { noiseBudget }: PlanOptions): string {
+/** Why the placement left a node in float, with the two figures that decided. */
+function whyCheaperInFloat({ float, integer }: UnitCost, measured: boolean, { noiseBudget }: PlanOptions): string {
   const reason =
     noiseBudget === undefined
       ? 'float is cheaper between its neighbours'
       : 'float is cheaper between its neighbours, or its rounding would disturb the outputs more than it saves'
-  if (!cost) return reason
   const ms = (ns: number) => Number((ns / 1e6).toPrecision(3))
-  return `${reason} (${ms(cost.float)} ms here in float, ${ms(cost.integer)} ms in integers)`
+  const figures = [`${ms(float)} ms ${measured ? 'here ' : ''}in float`, `${ms(integer)} ms in integers`]
+  return `${reason} (${figures.join(', ')}${measured ? '' : ', by formulas'})`
 }
 
 function noRule(node: Node): string {
