@@ -3,7 +3,7 @@ import { didYouMean, UserError } from '../platform/index.ts'
 import { diskCache } from '../recipe/index.ts'
 import { type OptimizationReport, TARGETS } from '../report/index.ts'
 import { type GoalName, goalOf, type OptimizeOptions, optimize } from '../search/index.ts'
-import { explainCandidate } from '../view/index.ts'
+import { candidateNames, explainCandidate, explainLeftOut } from '../view/index.ts'
 import { DATA, dataFor, LABEL, METRIC, modelAt, SEED, SLICE, TOKENIZER, TOKENS } from './inputs.ts'
 import { metricOf } from './metric.ts'
 import { asked, finishedReport, prepareFolder, RESULT, writeOptimized } from './optimize-output.ts'
@@ -128,13 +128,12 @@ async function settingsOf(options: Arguments): Promise<OptimizeOptions> {
 }
 
 function explanation(report: OptimizationReport, id: string, json: boolean): Outcome {
-  const { candidates } = report
-  const ids = [...new Set(['original', ...candidates.flatMap(({ id, alsoMadeAs = [] }) => [id, ...alsoMadeAs])])]
-  if (!ids.includes(id))
+  const ids = candidateNames(report)
+  const text = ids.includes(id) ? explainCandidate(report, id) : explainLeftOut(report, id)
+  if (text === null)
     throw new UserError('bad-argument', `there was no candidate "${id}"`, {
       where: '--explain',
       hint: `${didYouMean(id, ids)}there were: ${ids.join(', ')}`,
     })
-  const text = explainCandidate(report, id)
   return json ? { report: { ...report, explain: text } } : { report, text }
 }

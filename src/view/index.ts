@@ -9,7 +9,7 @@ import { robustnessPage } from './html/robustness.ts'
 import { selectionPage } from './html/selection.ts'
 import { renderTerminal } from './terminal/render.ts'
 
-export { explainCandidate } from './terminal/candidate.ts'
+export { candidateNames, explainCandidate, explainLeftOut } from './terminal/candidate.ts'
 export { renderTerminal } from './terminal/render.ts'
 export type { Style } from './terminal/table.ts'
 

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import type { OptimizationReport } from '../../report/index.ts'
-import { explainCandidate } from './candidate.ts'
+import { explainCandidate, explainLeftOut } from './candidate.ts'
 
 const ratio = (median: number) => ({ base: 'original', other: '', median, ci: [median, median] as const })
 const result = (id: string, median: number, more: object = {}) => ({
@@ -39,4 +39,21 @@ test('a candidate that came out as another is explained by that one', () => {
     'int8-mse',
   )
   expect(text).toMatch(/^int8-mse came out as the same model as winner\.\nwinner: /)
+})
+
+test('what was not built for want of time, or refused, is explained by the warning that names it', () => {
+  const time =
+    'the time was not enough for everything: the same command goes on; left out: int8-mse-learned (about 27 s to learn); int8-mse, weight-int8'
+  const refused = 'weight-int4 was left out: NOT portable: in 1 of 4 products'
+  const report = {
+    chosen: { id: 'winner', reason: 'It is.' },
+    warnings: [time, refused],
+  } as unknown as OptimizationReport
+  for (const id of ['int8-mse-learned', 'int8-mse', 'weight-int8'])
+    expect(explainLeftOut(report, id)).toBe(
+      `${id} is none of the candidates that were compared:\n${time}\nChosen: winner. It is.`,
+    )
+  expect(explainLeftOut(report, 'weight-int4')).toContain(refused)
+  for (const id of ['time', 'int8', 'learned', 'weight-int', 'int8.mse', '(', 'products'])
+    expect(explainLeftOut(report, id)).toBeNull()
 })

@@ -2,6 +2,29 @@ import type { CandidateResult, OptimizationReport } from '../../report/index.ts'
 import { bytes, count, decibels, metricValue, ms, percent, plural, times } from '../words.ts'
 import { verdictWord } from './table.ts'
 
+/** Every name that a search knows of the models that it looked at. */
+export const candidateNames = ({ candidates }: OptimizationReport): readonly string[] => [
+  ...new Set(['original', ...candidates.flatMap(({ id, alsoMadeAs = [] }) => [id, ...alsoMadeAs])]),
+]
+
+/**
+ * What a report tells of a candidate that was not built for want of time, or was refused: the warnings that name it; null
+ * where none does.
+ */
+export function explainLeftOut({ warnings, chosen }: OptimizationReport, id: string): string | null {
+  // As a name in a list or of what was not done, and not as a word of a sentence.
+  const named = new RegExp(`(^|[:;,] |\\b(for|of|judging|proving|timing|training) )${escaped(id)}(?![\\w-])`)
+  const told = warnings.filter((text) => named.test(text))
+  if (told.length === 0) return null
+  return [
+    `${id} is none of the candidates that were compared:`,
+    ...told,
+    `Chosen: ${chosen.id}. ${chosen.reason}`,
+  ].join('\n')
+}
+
+const escaped = (text: string) => text.replace(/[^\w\s]/g, '\\$&')
+
 /** Why a candidate of a search was, or was not, chosen: what it is, what was measured of it, and what decided. */
 export function explainCandidate(report: OptimizationReport, id: string): string {
   const { chosen, baseline, candidates } = report
