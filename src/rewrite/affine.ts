@@ -21,7 +21,7 @@ const ONE = Float64Array.of(1)
 const ZERO = Float64Array.of(0)
 
 /**
- * What an elementwise node with one constant, or a BatchNormalization with constant statistics, does to its input;
+ * What an elementwise node with one constant, a Neg, or a BatchNormalization with constant statistics, does to its input;
  * undefined where it is no affine map along this axis, or where its constants are not finite.
  */
 export function affineOf(node: Node, constants: Constants, axis: ChannelAxis): Affine | undefined {
@@ -31,6 +31,8 @@ export function affineOf(node: Node, constants: Constants, axis: ChannelAxis): A
 }
 
 function elementwise(node: Node, constants: Constants, axis: ChannelAxis): Affine | undefined {
+  if (node.domain === '' && node.opType === 'Neg')
+    return { input: node.inputs[0]!, scale: Float64Array.of(-1), shift: ZERO }
   if (node.domain !== '' || node.inputs.length !== 2 || !['Add', 'Sub', 'Mul', 'Div'].includes(node.opType))
     return undefined
   if (node.attributes.has('broadcast') || node.attributes.has('axis')) return undefined

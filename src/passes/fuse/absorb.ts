@@ -35,7 +35,7 @@ export function linearReaders(
  * and then the reader would no longer fit.
  */
 export function keepsShape(node: Node, input: string, axis: ChannelAxis, { constant, types }: RuleContext): boolean {
-  if (node.opType === 'BatchNormalization') return true
+  if (node.opType === 'BatchNormalization' || node.opType === 'Neg') return true
   const { dims } = constant(node.inputs.find((name) => name !== input)!)!
   if (dims.length <= 1 && elementCount(dims) === 1) return true
   const type = types.get(input)

@@ -3,7 +3,7 @@
  * y = Add(Conv(x, W, b), t)            ⇒  y = Conv(x, W, b + t)
  * y = Mul(Add(MatMul(x, W), b), s)     ⇒  y = Add(MatMul(x, W·s), b·s)
  * y = Add(Add(Conv(x, W, b), z), t)    ⇒  y = Add(Conv(x, W, b + t), z)      a bias that a residual sum stands before
- * Also Sub and Div, ConvTranspose and Gemm; s and t are constants of one element or one per channel.
+ * Also Sub, Div and Neg, ConvTranspose and Gemm; s and t are constants of one element or one per channel.
  * Illegal: the product's result is read by somebody else or is an output; the constant varies along another axis or
  * widens the result; weights or constants are not finite or overflow their type.
  * Source: linearity, A(x)·s + t = (s·A)(x) + (s·b + t).
@@ -23,14 +23,15 @@ import { foldAfter, linearOf } from './linear.ts'
 export const fuseAffineAfter = rulePass(
   'fuseAffineAfter',
   'Folds scaling and shifting by constants into the weights of the convolution or matrix product before it.',
-  [{ roots: ['Add', 'Sub', 'Mul', 'Div'], apply }],
+  [{ roots: ['Add', 'Sub', 'Mul', 'Div', 'Neg'], apply }],
 )
 
 function apply(node: Node, context: RuleContext): RuleOutcome {
   const { editor } = context
   const side = node.inputs.findIndex((name) => editor.constant(name) === undefined)
   const other = node.inputs[1 - side]
-  if (side < 0 || other === undefined || !isFloating(editor.constant(other)?.dtype ?? 'undefined')) return false
+  const scales = node.opType === 'Neg' || (other && isFloating(editor.constant(other)?.dtype ?? 'undefined'))
+  if (side < 0 || !scales) return false
   const input = node.inputs[side]!
   const producer = editor.producer(input)
   if (producer?.opType === 'Add') return throughBias(node, producer, context) || throughSum(node, producer, context)

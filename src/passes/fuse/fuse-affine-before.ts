@@ -2,7 +2,7 @@
  * y = Conv(Mul(x, s), W, b)          ⇒  y = Conv(x, s·W, b)
  * y = Conv(Add(x, t), W, b)          ⇒  y = Conv(x, W, b + Σ W·t)          only without padding
  * y = Conv(Add(Mul(x, s), t), W, b)  ⇒  y = Conv(Add(x, t/s), s·W, b)      with padding: one node less
- * Also Sub and Div, ConvTranspose (scale only), Gemm and MatMul, and several readers when each can take it in.
+ * Also Sub, Div and Neg, ConvTranspose (scale only), Gemm and MatMul, and several readers when each can take it in.
  * Illegal: a shift before a padded Conv, for the border is padded with zeros and not with t; a reader that cannot take
  * it in; a result that is an output; constants that vary along another axis, widen the value, or are not finite; the γ and β of a
  * normalization in pieces, which the runtime fuses as a whole.
@@ -25,13 +25,13 @@ import { endsNormalization } from './normalization-patterns.ts'
 export const fuseAffineBefore = rulePass(
   'fuseAffineBefore',
   'Folds scaling and shifting by constants into the weights of the convolutions or matrix products after it.',
-  [{ roots: ['Add', 'Sub', 'Mul', 'Div'], apply }],
+  [{ roots: ['Add', 'Sub', 'Mul', 'Div', 'Neg'], apply }],
   inferTypes,
 )
 
 function apply(node: Node, context: RuleContext): RuleOutcome {
   const { editor } = context
-  if (node.inputs.every((name) => editor.constant(name) === undefined)) return false
+  if (node.opType !== 'Neg' && node.inputs.every((name) => editor.constant(name) === undefined)) return false
   if (!linearReaders(node.outputs[0]!, context)) return false
   if (endsNormalization(node, editor))
     return { refused: 'it ends a normalization, which the runtime makes one kernel of' }

@@ -236,3 +236,17 @@ test('float16 and float64 weights are folded in their own type', async () => {
     expect(new Set(dtypes)).toEqual(new Set([type === 'double' ? 'float64' : type]))
   }
 })
+
+test('a negation goes into what stands before it, or behind it', async () => {
+  const sizes = { sizes: { H: 7 } }
+  const behind = await rewriteEqually(fuseAffineAfter, conv(PADDED, 'a = CONV(x, w, b) y = Neg(a)'), sizes)
+  expect(behind.ops).toEqual(['Conv'])
+  const before = await rewriteEqually(fuseAffineBefore, conv(PADDED, 'a = Neg(x) y = CONV(a, w, b)'), sizes)
+  expect(before.ops).toEqual(['Conv'])
+  const product = `${head} g (float[N,5] x) => (float[N,4] y) <float[5,4] w = ${randomList(20, 1)}, float[4] b = ${randomList(4, 2)}>
+    { m = MatMul(x, w) a = Add(m, b) y = Neg(a) }`
+  expect((await rewriteEqually(fuseAffineAfter, product)).ops).toEqual(['MatMul', 'Add'])
+  const shared = await rewriteWith(fuseAffineAfter, conv(PADDED, 'a = CONV(x, w, b) n = Neg(a) y = Mul(a, n)'))
+  expect(shared.report.applied).toBe(0)
+  expect(shared.reasons.join()).toMatch(/also read elsewhere/)
+})
