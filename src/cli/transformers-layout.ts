@@ -1,6 +1,6 @@
 import { copyFileSync, existsSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { basename, dirname, join, resolve } from 'node:path'
-import { type Graph, intAttribute, type Model, type Node, nestedGraphs } from '../ir/index.ts'
+import { allNodes, intAttribute, type Model } from '../ir/index.ts'
 import { explainSystemError, makeFolder, UserError, writeAtomic } from '../platform/index.ts'
 import type { OptimizationReport, Recipe } from '../report/index.ts'
 import type { OptionSpec } from './verb.ts'
@@ -89,7 +89,7 @@ const CODES_OF_VALUES = /^(QuantizeLinear|DynamicQuantize\w+|QLinear\w+|QGemm|\w
 
 /** What the file of a model that was quantized before holds. */
 function codesOf({ graph }: Model): Dtype | undefined {
-  const nodes = allNodes(graph)
+  const nodes = [...allNodes(graph)]
   if (nodes.some(({ opType }) => CODES_OF_VALUES.test(opType))) return 'q8'
   const blocks = nodes.filter(({ opType }) => opType === 'MatMulNBits')
   const stored = [...graph.initializers.values()].some(({ dtype }) => dtype === 'int4' || dtype === 'uint4')
@@ -107,9 +107,6 @@ function isHalf({ graph }: Model): boolean {
     )
   return bytes('float16') > bytes('float32')
 }
-
-const allNodes = ({ nodes }: Graph): readonly Node[] =>
-  nodes.flatMap((node) => [node, ...[...nestedGraphs(node)].flatMap(([, nested]) => allNodes(nested))])
 
 /**
  * Writes models under the names that `@huggingface/transformers` looks for in a folder: `onnx/model.onnx`,

@@ -1,4 +1,5 @@
 import {
+  allNodes,
   applyKernel,
   EvaluationError,
   fromTensor,
@@ -10,7 +11,6 @@ import {
   type ModelFunction,
   type Node,
   ndValue,
-  nestedGraphs,
   nodeLabel,
   nodesOfCall,
   operatorName,
@@ -249,15 +249,10 @@ function dense(sparse: SparseTensor, load: (tensor: Tensor) => Value): Value {
 
 function unsupportedOperators(model: Model, functions: ReadonlyMap<string, ModelFunction>): string[] {
   const missing = new Set<string>()
-  const visit = (nodes: readonly Node[]): void => {
-    for (const node of nodes) {
+  for (const body of [model.graph, ...model.functions])
+    for (const node of allNodes(body))
       if (!kernelOf(node) && !functions.has(functionKey(node.domain, node.opType, node.overload)))
         missing.add(operatorName(node))
-      for (const [, graph] of nestedGraphs(node)) visit(graph.nodes)
-    }
-  }
-  visit(model.graph.nodes)
-  for (const fn of model.functions) visit(fn.nodes)
   return [...missing].sort()
 }
 

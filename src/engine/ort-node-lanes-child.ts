@@ -25,7 +25,7 @@ const handlers = {
     const model = await readModel(path)
     ports = portsOf(model, isCarried, runtimeName)
     const operators = countOperators(model.graph)
-    for (const { nodes } of model.functions) countOperators({ ...model.graph, nodes }, operators)
+    for (const fn of model.functions) countOperators(fn, operators)
     return { ...ports, operators, digest: request.digest ?? modelDigest(model) }
   },
   open: (request: Extract<LanesRequest, { op: 'open' }>) =>

@@ -1,6 +1,6 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { type Graph, type Model, nestedGraphs } from '../ir/index.ts'
+import { allNodes, type Graph, type Model } from '../ir/index.ts'
 import { modelBytes, readModel } from '../onnx/index.ts'
 import { UserError } from '../platform/index.ts'
 import type { ProfileReport } from '../report/index.ts'
@@ -48,11 +48,11 @@ export function optimizingOptions(model: Model, options: OrtSessionOptions): Ort
 }
 
 /** Bare operator names with counts, bodies of If, Loop and Scan included. */
-export function countOperators(graph: Graph, counts: Record<string, number> = {}): Record<string, number> {
-  for (const node of graph.nodes) {
-    counts[node.opType] = (counts[node.opType] ?? 0) + 1
-    for (const [, nested] of nestedGraphs(node)) countOperators(nested, counts)
-  }
+export function countOperators(
+  graph: Pick<Graph, 'nodes'>,
+  counts: Record<string, number> = {},
+): Record<string, number> {
+  for (const { opType } of allNodes(graph)) counts[opType] = (counts[opType] ?? 0) + 1
   return counts
 }
 

@@ -1,10 +1,10 @@
 import {
+  hasNestedGraphs,
   inferTypes,
   int,
   type Model,
   makeNode,
   type Node,
-  nestedGraphs,
   type Tensor,
   tensorShape,
 } from '../ir/index.ts'
@@ -50,7 +50,8 @@ const OTHER = 'whetstone.other/'
  */
 export function pairModels(first: Model, second: Model, names: readonly string[]): PairedModel | null {
   if (first.functions.length > 0 || second.functions.length > 0) return null
-  if ([first, second].some(({ graph }) => graph.sparseInitializers?.length || graph.nodes.some(nests))) return null
+  if ([first, second].some(({ graph }) => graph.sparseInitializers?.length || graph.nodes.some(hasNestedGraphs)))
+    return null
   const opsets = new Map(first.opsets)
   for (const [domain, version] of second.opsets) {
     if ((opsets.get(domain) ?? version) !== version) return null
@@ -163,5 +164,3 @@ function withComparisons(
     placesOf,
   }
 }
-
-const nests = (node: Node) => !nestedGraphs(node).next().done

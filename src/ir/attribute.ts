@@ -45,6 +45,19 @@ export function* nestedGraphs(node: Node): Generator<readonly [string, Graph]> {
   }
 }
 
+/** Whether this node holds graphs in its attributes, as If, Loop and Scan do. */
+export function hasNestedGraphs(node: Node): boolean {
+  return !nestedGraphs(node).next().done
+}
+
+/** Every node of a graph or a function, with those of nested graphs right behind the node that holds them. */
+export function* allNodes({ nodes }: Pick<Graph, 'nodes'>): Generator<Node> {
+  for (const node of nodes) {
+    yield node
+    for (const [, nested] of nestedGraphs(node)) yield* allNodes(nested)
+  }
+}
+
 /** The value of a `Constant` node in any of its seven spellings, or undefined (sparse values and references). */
 export function constantValue(node: Node): Tensor | undefined {
   if (node.opType !== 'Constant' || node.domain !== '') return undefined

@@ -1,4 +1,4 @@
-import { makeNode, nestedGraphs } from './attribute.ts'
+import { allNodes, makeNode } from './attribute.ts'
 import { functionKey, functionsByKey, nodesOfCall } from './functions.ts'
 import { type Attribute, type Graph, type Model, type ModelFunction, type Node, nodeLabel } from './model.ts'
 import { NameSupply } from './name-supply.ts'
@@ -33,14 +33,10 @@ const calledBy = (run: Run, node: Node): ModelFunction | undefined =>
 
 /** Functions that a kept function calls are kept as well; the set grows while it is walked. */
 function keepCallees(run: Run, fn: ModelFunction): void {
-  const visit = (nodes: readonly Node[]) => {
-    for (const node of nodes) {
-      const callee = calledBy(run, node)
-      if (callee) run.kept.add(callee)
-      for (const [, graph] of nestedGraphs(node)) visit(graph.nodes)
-    }
+  for (const node of allNodes(fn)) {
+    const callee = calledBy(run, node)
+    if (callee) run.kept.add(callee)
   }
-  visit(fn.nodes)
 }
 
 function inlineGraph(run: Run, graph: Graph, stack: readonly ModelFunction[]): Graph {

@@ -1,5 +1,6 @@
 import {
   activationPeakBytes,
+  allNodes,
   checkModel,
   constantValue,
   countMacs,
@@ -131,14 +132,10 @@ function summary(value: ValueInfo, shapes?: InspectOptions['shapes']): Inspectio
 
 function countOperatorNames(model: Model): Record<string, number> {
   const counts = new Map<string, number>()
-  const visit = ({ nodes }: Graph) => {
-    for (const node of nodes) {
-      const name = operatorName(node)
-      counts.set(name, (counts.get(name) ?? 0) + 1)
-      for (const [, nested] of nestedGraphs(node)) visit(nested)
-    }
+  for (const node of allNodes(model.graph)) {
+    const name = operatorName(node)
+    counts.set(name, (counts.get(name) ?? 0) + 1)
   }
-  visit(model.graph)
   return Object.fromEntries([...counts].sort((a, b) => b[1] - a[1] || (a[0] < b[0] ? -1 : 1)))
 }
 

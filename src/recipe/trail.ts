@@ -1,4 +1,4 @@
-import { type Graph, type Model, nestedGraphs } from '../ir/index.ts'
+import { allNodes, type Model } from '../ir/index.ts'
 import { lowerOpset, modelBytes, modelDigest, upgradeOpset } from '../onnx/index.ts'
 import { passes } from '../passes/index.ts'
 import { letOthersRun, sha256, UserError } from '../platform/index.ts'
@@ -133,11 +133,5 @@ class Digested {
 
 /** Nodes of the whole model, nested graphs' included, its encoded bytes and its digest. */
 export function sizeOf(model: Model): ModelSize {
-  return { nodes: countNodes(model.graph), bytes: modelBytes(model), digest: modelDigest(model) }
-}
-
-function countNodes({ nodes }: Graph): number {
-  let count = nodes.length
-  for (const node of nodes) for (const [, nested] of nestedGraphs(node)) count += countNodes(nested)
-  return count
+  return { nodes: [...allNodes(model.graph)].length, bytes: modelBytes(model), digest: modelDigest(model) }
 }

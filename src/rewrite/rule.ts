@@ -1,5 +1,7 @@
 import {
+  allNodes,
   type Graph,
+  hasNestedGraphs,
   type Model,
   mapGraphs,
   NameSupply,
@@ -103,15 +105,15 @@ export function withGraph(model: Model, graph: Graph): Model {
   return { ...model, irVersion: free ? FREE_CONSTANTS : model.irVersion, opsets, graph }
 }
 
-const holdsContrib = (graph: Graph): boolean =>
-  graph.nodes.some(
-    (node) => node.domain === CONTRIB || [...nestedGraphs(node)].some(([, nested]) => holdsContrib(nested)),
-  )
+function holdsContrib(graph: Graph): boolean {
+  for (const { domain } of allNodes(graph)) if (domain === CONTRIB) return true
+  return false
+}
 
 /** Sibling branches may use one name for two values; a map by name cannot tell which type is meant, so neither is known. */
 export function unambiguous(types: ReadonlyMap<string, ValueType>, graph: Graph): ReadonlyMap<string, ValueType> {
   // One graph names each of its values once.
-  if (types.size === 0 || !graph.nodes.some((node) => !nestedGraphs(node).next().done)) return types
+  if (types.size === 0 || !graph.nodes.some(hasNestedGraphs)) return types
   const seen = new Set<string>()
   const twice = new Set<string>()
   const visit = (inner: Graph): void => {
@@ -138,10 +140,7 @@ function rulesByRoot(rules: readonly Rule[]): (operator: string) => readonly Rul
 
 /** Whether there is a node, nested graphs' included, that a rule looks at. */
 function hasRoot(graph: Graph, rulesAt: (operator: string) => readonly Rule[]): boolean {
-  for (const node of graph.nodes) {
-    if (rulesAt(operatorName(node)).length > 0) return true
-    for (const [, nested] of nestedGraphs(node)) if (hasRoot(nested, rulesAt)) return true
-  }
+  for (const node of allNodes(graph)) if (rulesAt(operatorName(node)).length > 0) return true
   return false
 }
 

@@ -1,4 +1,5 @@
 import {
+  allNodes,
   type DType,
   type Graph,
   inferTypes,
@@ -6,7 +7,6 @@ import {
   type Model,
   mapGraphs,
   type Node,
-  nestedGraphs,
   newProblems,
   nodeLabel,
   operatorName,
@@ -115,13 +115,6 @@ export function newestRunning(model: Model): number {
   if (opset <= WRITTEN_OUT && asked.some((node) => writes(node, WITHOUT_KERNEL[operatorName(node)]))) return WRITTEN_OUT
   const signed = asked.some((node) => operatorName(node) === 'QuantizeLinear' && writes(node, ['int8']))
   return signed ? SIGNED_CODES : TARGET_OPSET
-}
-
-function* allNodes(graph: Graph): Iterable<Node> {
-  for (const node of graph.nodes) {
-    yield node
-    for (const [, nested] of nestedGraphs(node)) yield* allNodes(nested)
-  }
 }
 
 /** Why a node of this set may mean something else in set 18. */

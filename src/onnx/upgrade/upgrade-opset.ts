@@ -2,13 +2,13 @@ import {
   type Attribute,
   constantValue,
   type Graph,
+  hasNestedGraphs,
   inferTypes,
   type Model,
   type ModelFunction,
   makeNode,
   NameSupply,
   type Node,
-  nestedGraphs,
   nodeLabel,
   readsOf,
   type Tensor,
@@ -188,7 +188,7 @@ class Upgrade {
   }
 
   #nested(node: Node, from: number, scope: Scope): Node {
-    if (nestedGraphs(node).next().done) return node
+    if (!hasNestedGraphs(node)) return node
     const attributes = new Map<string, Attribute>()
     for (const [name, attribute] of node.attributes) {
       if (attribute.type === 'graph')

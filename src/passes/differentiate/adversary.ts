@@ -1,4 +1,12 @@
-import { type Model, makeNode, type Node, nestedGraphs, type Tensor, tensorOf, type ValueInfo } from '../../ir/index.ts'
+import {
+  hasNestedGraphs,
+  type Model,
+  makeNode,
+  type Node,
+  type Tensor,
+  tensorOf,
+  type ValueInfo,
+} from '../../ir/index.ts'
 import type { Refusal } from '../../report/index.ts'
 import { differentiate } from './differentiate.ts'
 import type { Loss } from './loss.ts'
@@ -43,7 +51,7 @@ export function adversaryOf(model: Model, options: AdversaryOptions): Adversary 
   const gradient = made.gradients.get(input)
   if (gradient === undefined) return { refused: made.report.refused[0]! }
   const { graph } = made.model
-  const nested = graph.nodes.find((node) => [...nestedGraphs(node)].length > 0)
+  const nested = graph.nodes.find(hasNestedGraphs)
   if (nested) return { refused: { node: nested.name, reason: 'it has branches or a body' } }
   const shared = new Set([
     ...['', ...model.graph.initializers.keys()],

@@ -1,4 +1,12 @@
-import { elementType, fromNumbers, type Graph, isNumeric, makeNode, type Node, nestedGraphs } from '../../ir/index.ts'
+import {
+  elementType,
+  fromNumbers,
+  type Graph,
+  hasNestedGraphs,
+  isNumeric,
+  makeNode,
+  type Node,
+} from '../../ir/index.ts'
 import type { GradientWriter } from './gradient-writer.ts'
 
 /** Values that are kept for the way back: by name, or about √n of n nodes' results. */
@@ -76,8 +84,7 @@ function zeroFrom(gradient: string, like: string, write: GradientWriter, out: No
 }
 
 /** Nodes that must not run twice, or gain nothing from it. */
-const isFixed = (node: Node): boolean =>
-  RANDOM.test(node.opType) || node.opType === 'Constant' || !nestedGraphs(node).next().done
+const isFixed = (node: Node): boolean => RANDOM.test(node.opType) || node.opType === 'Constant' || hasNestedGraphs(node)
 
 function keptValues(forward: Graph, kept: Kept): ReadonlySet<string> {
   if (kept !== 'auto') return new Set(kept)

@@ -10,6 +10,7 @@
  */
 import {
   type Attribute,
+  allNodes,
   type Graph,
   inferTypes,
   int,
@@ -20,7 +21,6 @@ import {
   makeNode,
   NameSupply,
   type Node,
-  nestedGraphs,
   operatorName,
   type Tensor,
   tensorOf,
@@ -77,10 +77,9 @@ function lift(model: Model): PassResult {
 }
 
 /** Also in a branch or a body: a detector of speech with a branch for each sample rate has all of its layers there. */
-function hasConvolution({ nodes }: Graph): boolean {
-  return nodes.some(
-    (node) => operatorName(node) === 'Conv' || [...nestedGraphs(node)].some(([, nested]) => hasConvolution(nested)),
-  )
+function hasConvolution(graph: Graph): boolean {
+  for (const node of allNodes(graph)) if (operatorName(node) === 'Conv') return true
+  return false
 }
 
 class Lift {

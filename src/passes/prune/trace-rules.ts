@@ -1,10 +1,10 @@
-import { intAttribute, intsAttribute, type Node, nestedGraphs } from '../../ir/index.ts'
+import { hasNestedGraphs, intAttribute, intsAttribute, type Node } from '../../ir/index.ts'
 import type { Axes, Axis, Rule, TraceContext } from './trace.ts'
 import { computedMatMul, gather, reshapeLastAxis, softmax } from './trace-attention.ts'
 
 /** What an operator does with channels. What is not here holds the channels that it reads in place. */
 export function traceNode(node: Node, trace: TraceContext): void {
-  const rule = node.domain === '' && nestedGraphs(node).next().done ? rules[node.opType] : undefined
+  const rule = node.domain === '' && !hasNestedGraphs(node) ? rules[node.opType] : undefined
   if (rule) rule(node, trace)
   else trace.hold(node, `${node.opType} has no rule for channels`)
 }

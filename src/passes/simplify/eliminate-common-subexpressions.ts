@@ -9,8 +9,8 @@ import {
   type Attribute,
   equalTensors,
   type Graph,
+  hasNestedGraphs,
   type Node,
-  nestedGraphs,
   operatorName,
   RANDOM_OPERATORS,
   type Tensor,
@@ -46,8 +46,7 @@ export const eliminateCommonSubexpressions: Pass = {
 
 function mergeNode(node: Node, editor: GraphEditor, nodes: Map<string, Node>): boolean {
   const domain = node.domain === '' || node.domain === 'ai.onnx.ml' || node.domain === 'com.microsoft'
-  if (!domain || RANDOM_OPERATORS.has(node.opType) || node.inputs.length === 0 || !nestedGraphs(node).next().done)
-    return false
+  if (!domain || RANDOM_OPERATORS.has(node.opType) || node.inputs.length === 0 || hasNestedGraphs(node)) return false
   const key = keyOf(node)
   const first = nodes.get(key)
   if (!first || !editor.has(first) || first === node) {

@@ -11,10 +11,10 @@ import {
   constantValue,
   evaluateNode,
   fromNumbers,
+  hasNestedGraphs,
   inferTypes,
   isNumeric,
   type Node,
-  nestedGraphs,
   operatorName,
   type Tensor,
   tensorByteLength,
@@ -40,7 +40,7 @@ export const foldConstants = rulePass(
 
 function apply(node: Node, context: RuleContext): RuleOutcome {
   const { editor, opsets } = context
-  if (!nestedGraphs(node).next().done || KEPT.has(node.opType)) return false
+  if (hasNestedGraphs(node) || KEPT.has(node.opType)) return false
   const inputs = node.inputs.map((name, i) =>
     name === '' ? undefined : (editor.constant(name) ?? readForItsType(node, i, context)),
   )

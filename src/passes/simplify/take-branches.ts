@@ -5,7 +5,7 @@
  * Illegal: branches that hold graphs of their own, or sparse weights.
  * Source: ONNX, If.
  */
-import { type Graph, makeNode, type Node, nestedGraphs, tensorValues } from '../../ir/index.ts'
+import { type Graph, hasNestedGraphs, makeNode, type Node, tensorValues } from '../../ir/index.ts'
 import { type RuleContext, type RuleOutcome, rulePass } from '../../rewrite/index.ts'
 
 export const takeBranches = rulePass(
@@ -21,8 +21,7 @@ function apply(node: Node, context: RuleContext): RuleOutcome {
   const attribute = node.attributes.get(tensorValues(condition)[0] ? 'then_branch' : 'else_branch')
   if (attribute?.type !== 'graph') return false
   const branch = attribute.value
-  if (branch.nodes.some((inner) => [...nestedGraphs(inner)].length > 0))
-    return { refused: 'its branch holds graphs of its own' }
+  if (branch.nodes.some(hasNestedGraphs)) return { refused: 'its branch holds graphs of its own' }
   if ((branch.sparseInitializers ?? []).length > 0) return { refused: 'its branch holds sparse weights' }
   editor.replace(node, ...taken(branch, node, context))
   return true

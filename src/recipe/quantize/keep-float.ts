@@ -1,4 +1,4 @@
-import { type Graph, type Model, nestedGraphs, operatorName } from '../../ir/index.ts'
+import { allNodes, type Graph, type Model, operatorName } from '../../ir/index.ts'
 import { didYouMean, UserError } from '../../platform/index.ts'
 
 /**
@@ -24,10 +24,9 @@ export function goneFromFloat(names: readonly string[], model: Model, lossless: 
 export const keepsNothing = (name: string): string =>
   `${name} was asked to stay in float, but the lossless passes left no such node: it keeps nothing`
 
-function namesIn(graph: Graph, names = new Set<string>()): ReadonlySet<string> {
-  for (const node of graph.nodes) {
+function namesIn(graph: Graph): ReadonlySet<string> {
+  const names = new Set<string>()
+  for (const node of allNodes(graph))
     for (const name of [node.name, node.outputs[0] ?? '', node.opType, operatorName(node)]) if (name) names.add(name)
-    for (const [, nested] of nestedGraphs(node)) namesIn(nested, names)
-  }
   return names
 }

@@ -8,11 +8,12 @@
  * Source: Jacob et al. 2018, 1712.05877; ONNX, QuantizeLinear and DequantizeLinear.
  */
 import {
+  allNodes,
   constantValue,
   type Graph,
   inferTypes,
   type Model,
-  type Node,
+  nestedGraphs,
   nodeLabel,
   operatorName,
   type Tensor,
@@ -184,15 +185,10 @@ function rangesFrom(evidence: readonly Evidence[], method?: string): ReadonlyMap
 
 /** Calibration sees the main graph only, so products of nested graphs stay in float. */
 function nestedRefusals(graph: Graph): Refusal[] {
-  const refusals: Refusal[] = []
-  const visit = (nested: Graph, holder: Node) => {
-    for (const node of nested.nodes) {
-      if (['Conv', 'MatMul', 'Gemm'].includes(operatorName(node)))
-        refusals.push({ node: nodeLabel(node), reason: `it lies in a branch or body of ${nodeLabel(holder)}` })
-      for (const attribute of node.attributes.values()) if (attribute.type === 'graph') visit(attribute.value, holder)
-    }
-  }
-  for (const node of graph.nodes)
-    for (const attribute of node.attributes.values()) if (attribute.type === 'graph') visit(attribute.value, node)
-  return refusals
+  return graph.nodes.flatMap((holder) =>
+    [...nestedGraphs(holder)]
+      .flatMap(([, nested]) => [...allNodes(nested)])
+      .filter((node) => ['Conv', 'MatMul', 'Gemm'].includes(operatorName(node)))
+      .map((node) => ({ node: nodeLabel(node), reason: `it lies in a branch or body of ${nodeLabel(holder)}` })),
+  )
 }
