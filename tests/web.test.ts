@@ -127,6 +127,27 @@ test('the layout of transformers.js: config.json tells which files have their we
   expect(said('large')['transformers.js_config']).toEqual({ use_external_data_format: { 'model.onnx': 1 } })
 })
 
+test.each(['{ "model_type": ', '["model_type"]'])(
+  'the layout of transformers.js: a config.json of %s is not replaced, and refused before any work',
+  async (written) => {
+    const source = bench.path('unread', 'onnx', 'model.onnx')
+    mkdirSync(bench.path('unread', 'onnx'), { recursive: true })
+    await writeModel(model, source, { externalData: true, dataPath: `${source}_data` })
+    const config = bench.path('unread', 'config.json')
+    writeFileSync(config, written)
+    const words = [source, '--layout', 'transformers.js', '-o']
+    const quantized = await bench.whet('quantize', ...words, 'unread', '--scheme', 'weight-int4')
+    const optimized = await bench.whet('optimize', ...words, 'elsewhere', '--data', 'none.npz')
+    for (const { code, stderr } of [quantized, optimized]) {
+      expect(code).toBe(2)
+      expect(stderr).toContain(config)
+    }
+    expect(readFileSync(config, 'utf8')).toBe(written)
+    expect(readdirSync(bench.path('unread', 'onnx')).sort()).toEqual(['model.onnx', 'model.onnx_data'])
+    expect(existsSync(bench.path('elsewhere'))).toBe(false)
+  },
+)
+
 test('the layout of transformers.js: file names by dtype, the configuration beside them', async () => {
   writeFileSync(bench.path('config.json'), '{"model_type":"test"}')
   const words = ['quantize', path, '--scheme', 'weight-int4', '-o', 'hub', '--layout']

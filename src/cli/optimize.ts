@@ -8,6 +8,7 @@ import { DATA, dataFor, LABEL, METRIC, modelAt, SEED, SLICE, TOKENIZER, TOKENS }
 import { metricOf } from './metric.ts'
 import { asked, finishedReport, prepareFolder, RESULT, writeOptimized } from './optimize-output.ts'
 import { outputFolder } from './output-file.ts'
+import { checkConfig } from './transformers-companions.ts'
 import { LAYOUT, layoutFiles, layoutOf, offeredDtypes, writeTransformersLayout } from './transformers-layout.ts'
 import { type Arguments, duration, type Outcome, type Verb } from './verb.ts'
 
@@ -65,6 +66,7 @@ export const optimizeVerb: Verb = {
     const data = options.required('data', 'no data is never a pass: give rows with --data D')
     const layout = layoutOf(options.text('layout'))
     const out = outputFolder(options, 'out', [...RESULT, ...(layout ? layoutFiles(path!) : [])])
+    if (layout) checkConfig(out, path!)
     const settings = await settingsOf(options)
     const model = await modelAt(path!, options)
     const dataset = await dataFor(data, model, options)

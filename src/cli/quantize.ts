@@ -8,6 +8,7 @@ import type { Quantized } from '../recipe/index.ts'
 import { RANGE_METHODS, SCHEMES, TARGETS } from '../report/index.ts'
 import { DATA, dataFor, KEEP_FLOAT, LABEL, modelAt, OUT_FILE, SEED, TOKENIZER, TOKENS } from './inputs.ts'
 import { outputFile, outputFolder, writableFile } from './output-file.ts'
+import { checkConfig } from './transformers-companions.ts'
 import {
   addedFiles,
   type Dtype,
@@ -176,6 +177,7 @@ export const quantizeVerb: Verb = {
   async run([path], options, context) {
     const layout = layoutOf(options.text('layout'))
     const out = layout ? outputFolder(options, 'out', addedFiles(path!)) : outputFile(options, 'int8.onnx')
+    if (layout) checkConfig(out, path!)
     const choices = choicesOf(options)
     const recipeFile = writableFile(options, 'recipe', 'recipe.json')
     const loaded = keepHeapSmall()

@@ -1,8 +1,9 @@
-import { copyFileSync, existsSync, readdirSync, readFileSync, rmSync } from 'node:fs'
-import { basename, dirname, join, resolve } from 'node:path'
+import { rmSync } from 'node:fs'
+import { basename, join } from 'node:path'
 import { allNodes, intAttribute, type Model } from '../ir/index.ts'
-import { explainSystemError, makeFolder, UserError, writeAtomic } from '../platform/index.ts'
+import { makeFolder, UserError } from '../platform/index.ts'
 import type { OptimizationReport, Recipe } from '../report/index.ts'
+import { copyCompanions, tellExternalData } from './transformers-companions.ts'
 import type { OptionSpec } from './verb.ts'
 
 export const LAYOUT: OptionSpec = {
@@ -55,22 +56,6 @@ export const layoutFile = (source: string, dtype: Dtype) => join('onnx', `${part
 export const layoutFiles = (source: string): readonly string[] => DTYPES.map((dtype) => layoutFile(source, dtype))
 export const addedFiles = (source: string): readonly string[] =>
   DTYPES.filter((dtype) => dtype !== 'fp32').map((dtype) => layoutFile(source, dtype))
-
-/** What a pipeline needs beside the model, where it lies beside the model that was read. */
-const COMPANIONS = [
-  'config.json',
-  'generation_config.json',
-  'preprocessor_config.json',
-  'processor_config.json',
-  'tokenizer.json',
-  'tokenizer_config.json',
-  'special_tokens_map.json',
-  'added_tokens.json',
-  'vocab.json',
-  'vocab.txt',
-  'merges.txt',
-  'chat_template.jinja',
-]
 
 /** The `dtype` that a model is loaded as: what this recipe made of `source`, on top of what that came as. */
 export function dtypeOf({ steps }: Pick<Recipe, 'steps'>, source: Model): Dtype {
@@ -132,50 +117,10 @@ export async function writeTransformersLayout(
     if (!outside) rmSync(`${path}_data`, { force: true })
     written.push(name, ...(outside ? [`${name}_data`] : []))
   }
-  const beside = dirname(resolve(source))
-  const places = basename(beside) === 'onnx' ? [beside, dirname(beside)] : [beside]
-  for (const name of COMPANIONS) {
-    const from = places.map((place) => join(place, name)).find((path) => existsSync(path))
-    const to = join(resolve(folder), name)
-    if (from === undefined || from === to) continue
-    try {
-      copyFileSync(from, to)
-    } catch (error) {
-      throw explainSystemError(error, to, 'write')
-    }
-    written.push(name)
-  }
+  written.push(...copyCompanions(folder, source))
   if (await tellExternalData(folder)) written.push(...(written.includes('config.json') ? [] : ['config.json']))
   return written
 }
-
-/**
- * Puts into the `config.json` of a folder which of its files have weights in others: it is from there, and not from the
- * model, that the loader knows what to fetch, and it refuses a folder where a file is missing that is spoken of.
- *
- * @returns Whether it had said something else.
- */
-async function tellExternalData(folder: string): Promise<boolean> {
-  const path = join(folder, 'config.json')
-  const names = readdirSync(join(folder, 'onnx'))
-  const found = names
-    .filter((name) => /\.onnx$/.test(name))
-    .map((name) => [name, names.filter((other) => other.startsWith(`${name}_data`)).length] as const)
-    .filter(([, chunks]) => chunks > 0)
-  let config: { [KEY]?: { use_external_data_format?: unknown } } | null = null
-  try {
-    if (existsSync(path)) config = JSON.parse(readFileSync(path, 'utf8'))
-  } catch {
-    // What is no JSON is no configuration to be kept in step.
-  }
-  if (!config && found.length === 0) return false
-  const { use_external_data_format: said, ...others } = config?.[KEY] ?? {}
-  const truth = found.length > 0 ? { use_external_data_format: Object.fromEntries(found) } : {}
-  if (!said && found.length === 0) return false
-  await writeAtomic(path, `${JSON.stringify({ ...config, [KEY]: { ...others, ...truth } }, null, 2)}\n`)
-  return true
-}
-const KEY = 'transformers.js_config'
 
 /** The one layout that there is. UserError for another word. */
 export function layoutOf(name: string | undefined): 'transformers.js' | undefined {
