@@ -244,16 +244,16 @@ async function inputsFor(
   options: BenchOptions,
 ): Promise<AskedInputs> {
   const opened: IsolatedSession[] = []
-  for (const { model } of options.fit ? models : models.slice(0, 1))
-    opened.push(await (options.open ?? place.open)(model, sessionOptions(options)))
-  const session = opened.length > 1 ? jointly(opened) : opened[0]!
   try {
+    for (const { model } of options.fit ? models : models.slice(0, 1))
+      opened.push(await (options.open ?? place.open)(model, sessionOptions(options)))
+    const session = opened.length > 1 ? jointly(opened) : opened[0]!
     const asked = askedRows(session.inputs, options)
     const rows = asked ?? SCENARIOS[options.scenario ?? 'single-stream'].queryRows
     const inputs = await benchInputs(session, options.sweep ? [...SWEPT, rows] : [rows], options)
     return { ...inputs, ports: session.inputs, asked }
   } finally {
-    await session.close()
+    for (const session of opened) await session.close()
   }
 }
 
