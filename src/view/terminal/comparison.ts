@@ -1,4 +1,10 @@
-import { type ComparisonReport, type GateCheck, rowsWanted, type SliceResult } from '../../report/index.ts'
+import {
+  type ComparisonReport,
+  type GateCheck,
+  type MinedSlices,
+  rowsWanted,
+  type SliceResult,
+} from '../../report/index.ts'
 import { gateSentence, verdictOfAll } from '../pipeline/checks.ts'
 import { count, metricValue, percent, plural, repeats, signed } from '../words.ts'
 import { section } from './section.ts'
@@ -85,45 +91,43 @@ function gateTable(checks: readonly GateCheck[], style: Style): string {
   )
 }
 
-function sliceTable(what: string, slices: readonly SliceResult[], style: Style): string {
-  return textTable(
-    [
-      { head: what },
-      { head: 'rows', right: true },
-      { head: 'before', right: true },
-      { head: 'after', right: true },
-      { head: 'at worst', right: true },
-      { head: 'verdict' },
-    ],
-    slices.map((slice) => [
-      slice.name,
-      count(slice.n),
-      metricValue(slice.base),
-      metricValue(slice.candidate),
-      slice.lowerBound === null ? '–' : signed(slice.lowerBound),
-      slice.verdict,
-    ]),
+const sliceTable = (what: string, slices: readonly SliceResult[], style: Style): string =>
+  groupTable(
+    [what, 'rows', 'at worst'],
+    slices.map((slice) => [slice, slice.lowerBound === null ? '–' : signed(slice.lowerBound)]),
     style,
   )
-}
 
-function minedTable(slices: NonNullable<ComparisonReport['mined']>['slices'], style: Style): string {
+const minedTable = (slices: MinedSlices['slices'], style: Style): string =>
+  groupTable(
+    ['hidden group', 'fresh rows', 'p'],
+    slices.map((slice) => [slice, slice.adjustedP.toPrecision(2)]),
+    style,
+  )
+
+/** A line for each group: its rows, the metric before and after, and the figure that its verdict comes from. */
+function groupTable(
+  [group, rows, figure]: readonly [group: string, rows: string, figure: string],
+  groups: readonly (readonly [Pick<SliceResult, 'name' | 'n' | 'base' | 'candidate' | 'verdict'>, string])[],
+  style: Style,
+): string {
+  const right = true
   return textTable(
     [
-      { head: 'hidden group' },
-      { head: 'fresh rows', right: true },
-      { head: 'before', right: true },
-      { head: 'after', right: true },
-      { head: 'p', right: true },
+      { head: group },
+      { head: rows, right },
+      { head: 'before', right },
+      { head: 'after', right },
+      { head: figure, right },
       { head: 'verdict' },
     ],
-    slices.map((slice) => [
-      slice.name,
-      count(slice.n),
-      metricValue(slice.base),
-      metricValue(slice.candidate),
-      slice.adjustedP.toPrecision(2),
-      slice.verdict,
+    groups.map(([{ name, n, base, candidate, verdict }, shown]) => [
+      name,
+      count(n),
+      metricValue(base),
+      metricValue(candidate),
+      shown,
+      verdict,
     ]),
     style,
   )
