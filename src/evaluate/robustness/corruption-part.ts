@@ -17,6 +17,15 @@ import {
 
 type Model = RobustnessReport['models'][number]
 
+/** Every corruption at every severity, and what its answers are held against. */
+interface CorruptionGrid {
+  readonly chosen: readonly { readonly name: string; readonly group: string }[]
+  readonly severities: readonly number[]
+  readonly clean: RowScores
+  readonly yardstick: Yardstick
+  readonly cell: (name: string, severity: number) => Promise<RowScores>
+}
+
 interface CorruptionPart {
   readonly models: readonly Omit<Model, 'path' | 'digest'>[]
   readonly corruptions: RobustnessReport['corruptions']
@@ -28,25 +37,12 @@ interface CorruptionPart {
  * All corruptions and severities, one after the other. Of each only sums over severities by row are kept; a row's value
  * in the whole is its mean over all of them, so that rows stay the independent units.
  */
-export async function corruptionPart(
-  chosen: readonly Corruption[],
-  severities: readonly number[],
-  clean: RowScores,
-  yardstick: Yardstick,
-  source: CellReader,
-  options: ChangeOptions,
-): Promise<CorruptionPart> {
+export async function corruptionPart(grid: CorruptionGrid, options: ChangeOptions): Promise<CorruptionPart> {
+  const { chosen, severities, clean, yardstick } = grid
   const before = scoresOf(clean, clean, yardstick)
   const error = errorOf(yardstick)
   const n = clean.rows.length
-  const { scoreSums, changedAnswers, byCorruption, values, corruptions } = await readCells(
-    chosen,
-    severities,
-    clean,
-    yardstick,
-    source,
-    options,
-  )
+  const { scoreSums, changedAnswers, byCorruption, values, corruptions } = await readCells(grid, options)
   const trials = chosen.length * severities.length
   const average = scoreSums.map((sums): ModelScores => ({ scores: sums.map((sum) => sum / trials), summaries: null }))
   const cleanErrors = before.map(({ scores }) => (error ? scores.map(error) : scores))
@@ -80,13 +76,6 @@ export async function corruptionPart(
   }
 }
 
-interface Corruption {
-  readonly name: string
-  readonly group: string
-}
-
-type CellReader = (name: string, severity: number) => Promise<RowScores>
-
 /** What is kept of all cells; by model throughout. */
 interface CellSums {
   /** By row, over all cells. */
@@ -100,11 +89,7 @@ interface CellSums {
 }
 
 async function readCells(
-  chosen: readonly Corruption[],
-  severities: readonly number[],
-  clean: RowScores,
-  yardstick: Yardstick,
-  source: CellReader,
+  { chosen, severities, clean, yardstick, cell: read }: CorruptionGrid,
   options: ChangeOptions,
 ): Promise<CellSums> {
   const error = errorOf(yardstick)
@@ -119,7 +104,7 @@ async function readCells(
     const errors = zeros()
     const cells: RobustnessReport['corruptions'][number]['cells'][number][] = []
     for (const severity of severities) {
-      const cell = await source(name, severity)
+      const cell = await read(name, severity)
       const scores = scoresOf(cell, clean, yardstick)
       for (const [m, { scores: own }] of scores.entries()) {
         for (let row = 0; row < n; row++) {

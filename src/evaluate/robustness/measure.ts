@@ -34,16 +34,18 @@ export async function measureRobustness(
   const judged = { margin, alpha, seed }
   const yardstick = yardstickFor(clean, options, plan.metricOptions)
   const corruptions = await corruptionPart(
-    plan.corruptions,
-    severities,
-    clean,
-    yardstick,
-    (name, severity) =>
-      source(
-        `${name}, severity ${severity}`,
-        { name, severity, seed, understood },
-        corrupted(data, understood, name, severity, seed),
-      ),
+    {
+      chosen: plan.corruptions,
+      severities,
+      clean,
+      yardstick,
+      cell: (name, severity) =>
+        source(
+          `${name}, severity ${severity}`,
+          { name, severity, seed, understood },
+          corrupted(data, understood, name, severity, seed),
+        ),
+    },
     judged,
   )
   const brittle = await brittleness(
