@@ -1,7 +1,15 @@
 import type { Dataset } from '../../data/index.ts'
 import { typeText } from '../../engine/index.ts'
 import { headOf } from '../../evaluate/index.ts'
-import { inferTypes, type Model } from '../../ir/index.ts'
+import {
+  type Dim,
+  inferTypes,
+  type Model,
+  type Shape,
+  tensorDtype,
+  tensorShape,
+  type ValueType,
+} from '../../ir/index.ts'
 import type { Loss } from '../../passes/index.ts'
 import { UserError } from '../../platform/index.ts'
 
@@ -53,69 +61,66 @@ export async function learningGoal(
   data: Dataset,
   label: string | undefined,
 ): Promise<LearningGoal> {
-  const types = inferTypes(teacher)
-  const own = inferTypes(student)
-  const names = student.graph.outputs.map(({ name }) => name)
-  const shapeOf = (from: typeof types, name: string) => {
-    const type = from.get(name)
-    return type?.kind === 'tensor' ? type : undefined
-  }
   const field = label ?? data.fields.find(({ role }) => role === 'label')?.name
   const numbers = field !== undefined && (await holdsClasses(data, field))
-  const floats = teacher.graph.outputs.flatMap(({ name }) => {
-    const type = shapeOf(types, name)
-    return type?.dtype === 'float32' ? [{ name, type }] : []
-  })
+  const types = inferTypes(teacher)
+  const names = teacher.graph.outputs.map(({ name }) => name)
+  const floats = names.filter((name) => tensorDtype(types.get(name)) === 'float32')
   if (floats.length === 0)
     throw new UserError('unsupported', 'no output of the teacher is float32', {
-      where: teacher.graph.outputs.map(({ name }) => name).join(', '),
+      where: names.join(', '),
       hint: 'a student learns from scores or values, not from finished decisions',
     })
-  const outputs = floats.map(({ name, type }, i): LearnedOutput => {
-    const other = shapeOf(own, name)
-    const same =
-      other?.dtype === type.dtype &&
-      (!type.shape ||
-        !other.shape ||
-        (type.shape.length === other.shape.length &&
-          type.shape.every((dim, axis) => {
-            const size = other.shape![axis]
-            return axis === 0 || typeof dim !== 'number' || typeof size !== 'number' || dim === size
-          })))
-    if (!names.includes(name) || !same)
-      throw new UserError(
-        'unsupported',
-        names.includes(name)
-          ? `the student's output "${name}" is ${other ? typeText(other.dtype, other.shape) : 'no tensor'}, the teacher's ${typeText(type.dtype, type.shape)}`
-          : `the student has no output "${name}", which the teacher has; it has ${names.join(', ')}`,
-        {
-          where: `output "${name}"`,
-          hint: 'both need outputs of the same names, element types and sizes',
-        },
-      )
-    const head = headOf(teacher, name).logits
-    const studentHead = headOf(student, name).logits
-    const both = head !== null && studentHead !== null
-    const last = type.shape?.at(-1)
-    const classes =
-      type.shape?.length === 2 &&
-      typeof last === 'number' &&
-      last >= 2 &&
-      (both || (head === null && studentHead === null && (numbers || /logit|class|score/i.test(name))))
-    return {
-      output: name,
-      teacher: both && classes ? head : name,
-      student: both && classes ? studentHead : name,
-      kind: classes ? 'classes' : 'values',
-      target: `learn/target${i}`,
-    }
+  const studentTypes = inferTypes(student)
+  for (const name of floats) checkOutput(name, types.get(name)!, student, studentTypes.get(name))
+  const classesOf = (name: string) => classCount(tensorShape(types.get(name)))
+  const outputs = floats.map((name, i): LearnedOutput => {
+    const inTeacher = headOf(teacher, name).logits
+    const inStudent = headOf(student, name).logits
+    const scores =
+      inTeacher === null && inStudent === null
+        ? numbers || /logit|class|score/i.test(name)
+        : inTeacher !== null && inStudent !== null
+    const target = `learn/target${i}`
+    return scores && classesOf(name) !== null
+      ? { output: name, teacher: inTeacher ?? name, student: inStudent ?? name, kind: 'classes', target }
+      : { output: name, teacher: name, student: name, kind: 'values', target }
   })
-  const labelled = outputs.find(({ kind }) => kind === 'classes')
-  const classes = labelled && shapeOf(types, labelled.output)?.shape?.at(-1)
   if (!field) return { outputs, label: null }
-  return numbers && labelled && typeof classes === 'number'
-    ? { outputs, label: { field, classes, output: labelled } }
+  const output = outputs.find(({ kind }) => kind === 'classes')
+  const classes = output && classesOf(output.output)
+  return numbers && output && classes
+    ? { outputs, label: { field, classes, output } }
     : { outputs, label: null, unlearned: field }
+}
+
+/** @throws UserError `unsupported` where the student has no output of this name, element type and sizes. */
+function checkOutput(name: string, wanted: ValueType, student: Model, type: ValueType | undefined): void {
+  const names = student.graph.outputs.map((output) => output.name)
+  const there = names.includes(name)
+  if (there && tensorDtype(type) === tensorDtype(wanted) && sameSizes(tensorShape(type), tensorShape(wanted))) return
+  const words = (of: ValueType | undefined) => (of?.kind === 'tensor' ? typeText(of.dtype, of.shape) : 'no tensor')
+  throw new UserError(
+    'unsupported',
+    there
+      ? `the student's output "${name}" is ${words(type)}, the teacher's ${words(wanted)}`
+      : `the student has no output "${name}", which the teacher has; it has ${names.join(', ')}`,
+    { where: `output "${name}"`, hint: 'both need outputs of the same names, element types and sizes' },
+  )
+}
+
+/** Whether two shapes may be of the same sizes, whatever the number of rows. */
+function sameSizes(a: Shape | null, b: Shape | null): boolean {
+  if (!a || !b) return true
+  const same = (dim: Dim, axis: number) =>
+    axis === 0 || typeof dim !== 'number' || typeof b[axis] !== 'number' || dim === b[axis]
+  return a.length === b.length && a.every(same)
+}
+
+/** The classes that an output of this shape has a number for, in each row; null where it is of another form. */
+function classCount(shape: Shape | null): number | null {
+  const last = shape?.at(-1)
+  return shape?.length === 2 && typeof last === 'number' && last >= 2 ? last : null
 }
 
 /** Whether a field is the number of a class, in floats too: as its first row has it, which is how a metric is chosen. */
