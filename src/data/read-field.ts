@@ -8,17 +8,17 @@ import { didYouMean, listNames } from './list-names.ts'
  *
  * @throws UserError `bad-argument` for a field that is not there or has more than one value a row.
  */
-export async function readField(dataset: Dataset, name: string): Promise<readonly (number | bigint | string)[]> {
-  const field = dataset.fields.find((candidate) => candidate.name === name)
+export async function readField(data: Dataset, name: string): Promise<readonly (number | bigint | string)[]> {
+  const field = data.fields.find((candidate) => candidate.name === name)
   if (!field || field.rowShape.length > 0) {
-    const single = dataset.fields.filter(({ rowShape }) => rowShape.length === 0).map((candidate) => candidate.name)
-    throw new UserError('bad-argument', `"${dataset.path}" has no field "${name}" with one value a row.`, {
-      where: dataset.path,
+    const single = data.fields.filter(({ rowShape }) => rowShape.length === 0).map((candidate) => candidate.name)
+    throw new UserError('bad-argument', `"${data.path}" has no field "${name}" with one value a row.`, {
+      where: data.path,
       hint: `It has ${listNames(single)}.${didYouMean(name, single)}`,
     })
   }
   const values: (number | bigint | string)[] = []
-  for await (const { columns } of dataset.read({ fields: [name], batch: 4096 }))
+  for await (const { columns } of data.read({ fields: [name], batch: 4096 }))
     for (const value of columns[name]!.data) values.push(value)
   return values
 }

@@ -22,13 +22,13 @@ export function sampleRows(rows: number, count: number, seed = 0): readonly numb
  *
  * @throws UserError `bad-data` where the set has fewer rows.
  */
-export function takeRows(dataset: Dataset, count: number, seed = 0): readonly number[] {
-  if (count > dataset.rows)
-    throw new UserError('bad-data', `"${dataset.path}" has ${dataset.rows} rows, but ${count} were asked for.`, {
-      where: dataset.path,
-      hint: `Ask for ${dataset.rows} or fewer, or add rows.`,
+export function takeRows(data: Dataset, count: number, seed = 0): readonly number[] {
+  if (count > data.rows)
+    throw new UserError('bad-data', `"${data.path}" has ${data.rows} rows, but ${count} were asked for.`, {
+      where: data.path,
+      hint: `Ask for ${data.rows} or fewer, or add rows.`,
     })
-  return sampleRows(dataset.rows, count, seed)
+  return sampleRows(data.rows, count, seed)
 }
 
 export interface RowSplit {

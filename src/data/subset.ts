@@ -5,40 +5,40 @@ import type { Dataset, Rows } from './dataset.ts'
  * The rows at `indices` of a data set, as a data set of its own: row i of the view is row `indices[i]` of the whole.
  * Nothing is read; notes and skipped rows are the whole set's.
  */
-export function subset(dataset: Dataset, indices: readonly number[]): Dataset {
-  const outside = indices.find((index) => !Number.isInteger(index) || index < 0 || index >= dataset.rows)
+export function subset(data: Dataset, indices: readonly number[]): Dataset {
+  const outside = indices.find((index) => !Number.isInteger(index) || index < 0 || index >= data.rows)
   if (outside !== undefined)
-    throw new UserError('bad-argument', `Row ${outside} does not exist: "${dataset.path}" has ${dataset.rows} rows.`, {
-      where: dataset.path,
+    throw new UserError('bad-argument', `Row ${outside} does not exist: "${data.path}" has ${data.rows} rows.`, {
+      where: data.path,
     })
   let digest: Promise<string> | undefined
   return {
-    path: dataset.path,
-    fields: dataset.fields,
+    path: data.path,
+    fields: data.fields,
     rows: indices.length,
-    constants: dataset.constants,
-    domains: dataset.domains,
-    ...(dataset.pixels ? { pixels: dataset.pixels } : {}),
-    ...(dataset.classNames ? { classNames: dataset.classNames } : {}),
+    constants: data.constants,
+    domains: data.domains,
+    ...(data.pixels ? { pixels: data.pixels } : {}),
+    ...(data.classNames ? { classNames: data.classNames } : {}),
     get notes() {
-      return dataset.notes
+      return data.notes
     },
     get skipped() {
-      return dataset.skipped
+      return data.skipped
     },
-    digest: () => (digest ??= dataset.digest().then((whole) => sha256Stream(chunks(whole, indices)))),
+    digest: () => (digest ??= data.digest().then((whole) => sha256Stream(chunks(whole, indices)))),
     async *read({ indices: asked, batch, fields } = {}) {
       const chosen = asked ?? indices.map((_, i) => i)
       const bad = chosen.find((index) => !Number.isInteger(index) || index < 0 || index >= indices.length)
       if (bad !== undefined)
         throw new UserError('bad-argument', `Row ${bad} does not exist: this part has ${indices.length} rows.`, {
-          where: dataset.path,
+          where: data.path,
         })
       const whole = chosen.map((index) => indices[index]!)
       // A skipped row makes the place in the batch differ from the place in the request: walk both in step.
       let next = 0
       const options = { ...(batch === undefined ? {} : { batch }), ...(fields ? { fields } : {}) }
-      for await (const rows of dataset.read({ indices: whole, ...options })) {
+      for await (const rows of data.read({ indices: whole, ...options })) {
         const own: number[] = []
         for (const index of rows.indices) {
           while (whole[next] !== index) next++

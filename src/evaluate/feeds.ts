@@ -14,26 +14,26 @@ import { cacheAxis } from './decoder-feeds.ts'
  *
  * @throws UserError `bad-data` for a missing input (with the nearest names), a wrong dtype or a wrong shape.
  */
-export function feedsOf(rows: Rows, inputs: readonly PortValue[], dataset: Dataset): Feeds {
+export function feedsOf(rows: Rows, inputs: readonly PortValue[], data: Dataset): Feeds {
   const feeds: Record<string, TensorValue> = {}
   const symbols = new Map<string, number>()
   const states: PortValue[] = []
   const constants: PortValue[] = []
   for (const input of inputs) {
     const column = rows.columns[input.name]
-    if (column) feeds[input.name] = fromColumn(column, input, rows, dataset, symbols)
-    else if (dataset.constants[input.name]) constants.push(input)
+    if (column) feeds[input.name] = fromColumn(column, input, rows, data, symbols)
+    else if (data.constants[input.name]) constants.push(input)
     else if (isStateInput(input)) states.push(input)
-    else throw missing(input, dataset)
+    else throw missing(input, data)
   }
   // The symbols that stand for the rows of this run, wherever a model has them.
   const rowSymbols = new Set(inputs.flatMap(({ name, shape }) => (rows.columns[name] ? (shape?.[0] ?? []) : [])))
   for (const input of constants) {
-    const constant = repeated(dataset.constants[input.name]!, input, rowSymbols, rows.indices.length)
-    feeds[input.name] = fromConstant(constant, input, dataset, symbols)
+    const constant = repeated(data.constants[input.name]!, input, rowSymbols, rows.indices.length)
+    feeds[input.name] = fromConstant(constant, input, data, symbols)
   }
-  for (const state of states) feeds[state.name] = startingState(state, rows.indices.length, symbols, dataset)
-  return comingFrom({ where: placeOf(rows, dataset), hint: REFUSED }, feeds)
+  for (const state of states) feeds[state.name] = startingState(state, rows.indices.length, symbols, data)
+  return comingFrom({ where: placeOf(rows, data), hint: REFUSED }, feeds)
 }
 
 const REFUSED =
@@ -50,9 +50,9 @@ function placeOf({ indices, places = indices }: Rows, { path }: Dataset): string
  *
  * @throws UserError `unsupported` where inputs fix the first dimension at something else than 1.
  */
-export function rowsPerRun(inputs: readonly PortValue[], dataset: Dataset, wanted: number): number {
+export function rowsPerRun(inputs: readonly PortValue[], data: Dataset, wanted: number): number {
   for (const input of inputs) {
-    const field = dataset.fields.find((candidate) => candidate.name === input.name)
+    const field = data.fields.find((candidate) => candidate.name === input.name)
     if (!field || !input.shape) continue
     const first = input.shape[0]
     // A rank equal to the row's own means that the model has no row axis at all.
@@ -80,7 +80,7 @@ function fromColumn(
   column: Column,
   input: PortValue,
   rows: Rows,
-  dataset: Dataset,
+  data: Dataset,
   symbols: Map<string, number>,
 ): TensorValue {
   const dims = column.dims
@@ -96,12 +96,12 @@ function fromColumn(
       'bad-data',
       `field "${input.name}" has rows of shape ${show(dims.slice(1))}, and the model's input wants ${show(input.shape)}`,
       {
-        where: placeOf(rows, dataset),
+        where: placeOf(rows, data),
         hint: 'axis 0 of an input is the row; resize or reshape the data, or name the preprocessing in dataset.json',
       },
     )
   bind(fitting, input.shape, symbols)
-  return { dtype: input.dtype, dims: fitting, data: elements(column, input, placeOf(rows, dataset)) }
+  return { dtype: input.dtype, dims: fitting, data: elements(column, input, placeOf(rows, data)) }
 }
 
 /** A constant that is written for one row, once for every row of the run along the axes that are named like the rows. */
@@ -127,7 +127,7 @@ function repeated(constant: Column, { shape }: PortValue, rowSymbols: ReadonlySe
   return { dtype, dims, data: all as NumericArray }
 }
 
-function fromConstant(constant: Column, input: PortValue, dataset: Dataset, symbols: Map<string, number>): TensorValue {
+function fromConstant(constant: Column, input: PortValue, data: Dataset, symbols: Map<string, number>): TensorValue {
   // `"sr": 16000` is written without a shape; a model may want it as [1].
   const scalar =
     elementCount(constant.dims) === 1 && input.shape && input.shape.every((dim) => typeof dim !== 'number' || dim === 1)
@@ -136,16 +136,16 @@ function fromConstant(constant: Column, input: PortValue, dataset: Dataset, symb
     throw new UserError(
       'bad-data',
       `the constant "${input.name}" has shape ${show(constant.dims)}, and the model's input wants ${show(input.shape)}`,
-      { where: dataset.path, hint: 'give the constant in the shape of the input' },
+      { where: data.path, hint: 'give the constant in the shape of the input' },
     )
-  return { dtype: input.dtype, dims, data: elements(constant, input, dataset.path) }
+  return { dtype: input.dtype, dims, data: elements(constant, input, data.path) }
 }
 
 function startingState(
   input: PortValue,
   rows: number,
   symbols: ReadonlyMap<string, number>,
-  dataset: Dataset,
+  data: Dataset,
 ): TensorValue {
   const unknown = (input.shape ?? []).filter((dim) => typeof dim !== 'number' && !(dim !== null && symbols.has(dim)))
   const growing = cacheAxis(input)
@@ -163,7 +163,7 @@ function startingState(
       'bad-data',
       `the starting value of "${input.name}" has an unknown size (${show(input.shape)})`,
       {
-        where: dataset.path,
+        where: data.path,
         hint: `name it among the constants of dataset.json: "constants": {"${input.name}": …}`,
       },
     )
@@ -208,11 +208,11 @@ function bind(dims: readonly number[], shape: Shape | null, symbols: Map<string,
     if (typeof dim === 'string' && !symbols.has(dim)) symbols.set(dim, dims[axis]!)
 }
 
-function missing(input: PortValue, dataset: Dataset): UserError {
-  const known = [...dataset.fields.map(({ name }) => name), ...Object.keys(dataset.constants)]
+function missing(input: PortValue, data: Dataset): UserError {
+  const known = [...data.fields.map(({ name }) => name), ...Object.keys(data.constants)]
   const listed = known.length === 0 ? 'the data has no fields' : `the data has ${known.slice(0, 12).join(', ')}`
   return new UserError('bad-data', `the model's input "${input.name}" is not in the data`, {
-    where: dataset.path,
+    where: data.path,
     hint: `${didYouMean(input.name, known)}${listed}; rename the field to "${input.name}" (${input.dtype} ${show(input.shape)})`,
   })
 }

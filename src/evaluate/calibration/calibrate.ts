@@ -38,10 +38,10 @@ const ALL: readonly CalibrationMethod[] = ['minmax', 'percentile', 'mse', 'most-
 /** Ranges by one method: see `calibrateAll`. */
 export async function calibrate(
   session: Session,
-  dataset: Dataset,
+  data: Dataset,
   options: CalibrateOptions & { readonly method: CalibrationMethod },
 ): Promise<CalibrationReport> {
-  return (await observe(session, dataset, options, [options.method]))[options.method]!
+  return (await observe(session, data, options, [options.method]))[options.method]!
 }
 
 /**
@@ -50,15 +50,15 @@ export async function calibrate(
  */
 export async function calibrateAll<M extends CalibrationMethod = CalibrationMethod>(
   session: Session,
-  dataset: Dataset,
+  data: Dataset,
   options: CalibrateOptions & { readonly methods?: readonly M[] },
 ): Promise<CalibrationReports<M>> {
-  return (await observe(session, dataset, options, options.methods ?? ALL)) as CalibrationReports<M>
+  return (await observe(session, data, options, options.methods ?? ALL)) as CalibrationReports<M>
 }
 
 async function observe(
   session: Session,
-  dataset: Dataset,
+  data: Dataset,
   options: CalibrateOptions,
   methods: readonly CalibrationMethod[],
 ): Promise<Partial<Record<CalibrationMethod, CalibrationReport>>> {
@@ -66,23 +66,23 @@ async function observe(
   const observers = new Map(
     options.names.map((name) => [name, new RangeObserver(withHistogram, options.extremes?.ranges[name])]),
   )
-  const indices = firstRows(dataset, options.indices, options.samples ?? CALIBRATION_ROWS)
+  const indices = firstRows(data, options.indices, options.samples ?? CALIBRATION_ROWS)
   const ports = new Set(session.inputs.map((port) => port.name))
   const inner = options.names.filter((name) => !ports.has(name))
-  const reading = { session, dataset, observers, indices, options }
+  const reading = { session, data, observers, indices, options }
 
   let read = 0
   let told: ReadonlySet<string> = new Set()
   if (!withHistogram && session.extremes) ({ read, told } = await takeExtremes(reading, inner))
   const left = inner.filter((name) => !told.has(name))
   if (left.length > 0 || told.size === 0) read = Math.max(read, await takeValues(reading, left, told.size === 0))
-  return reportsOf(observers, methods, read, await dataset.digest(), options)
+  return reportsOf(observers, methods, read, await data.digest(), options)
 }
 
 /** The rows that are read, and what takes in their values. */
 interface Reading {
   readonly session: Session
-  readonly dataset: Dataset
+  readonly data: Dataset
   readonly observers: Map<string, RangeObserver>
   readonly indices: readonly number[]
   readonly options: CalibrateOptions
@@ -130,9 +130,9 @@ async function takeExtremes(
 }
 
 /** How many rows share a run, and which values are fetched together, where each stands in memory `copies` times. */
-function runsFor({ session, dataset, indices, options }: Reading, inner: readonly string[], copies: number) {
-  const most = rowsPerRun(session.inputs, dataset, options.batch ?? 8)
-  return planRuns(session, dataset, { inner, indices, most, share: (options.byteBudget ?? BUDGET) / copies })
+function runsFor({ session, data, indices, options }: Reading, inner: readonly string[], copies: number) {
+  const most = rowsPerRun(session.inputs, data, options.batch ?? 8)
+  return planRuns(session, data, { inner, indices, most, share: (options.byteBudget ?? BUDGET) / copies })
 }
 
 /**
@@ -140,7 +140,7 @@ function runsFor({ session, dataset, indices, options }: Reading, inner: readonl
  * next begins. The first time round the inputs are taken in where they are wanted, without any group if there is none.
  */
 async function* rounds(
-  { session, dataset, observers, indices, options: { onRow, signal } }: Reading,
+  { session, data, observers, indices, options: { onRow, signal } }: Reading,
   batch: number,
   groups: readonly (readonly string[])[],
   inputs: boolean,
@@ -148,9 +148,9 @@ async function* rounds(
   const turns = groups.length === 0 && inputs ? [[]] : groups
   for (const [turn, group] of turns.entries()) {
     let done = 0
-    for await (const rows of dataset.read({ indices, batch })) {
+    for await (const rows of data.read({ indices, batch })) {
       signal?.throwIfAborted()
-      const feeds = feedsOf(rows, session.inputs, dataset)
+      const feeds = feedsOf(rows, session.inputs, data)
       const count = rows.indices.length
       if (turn === 0 && inputs)
         for (const [name, value] of Object.entries(feeds)) take(observers.get(name), value, count)

@@ -16,7 +16,7 @@ export const BUDGET = 256 * 2 ** 20
 /** How many rows share a run, and which values are fetched together. */
 export async function planRuns(
   session: Session,
-  dataset: Dataset,
+  data: Dataset,
   {
     inner,
     indices,
@@ -29,18 +29,18 @@ export async function planRuns(
     readonly share: number
   },
 ) {
-  const row = await largestFeeds(session, dataset, () => dataset.read({ indices, batch: 1 }))
+  const row = await largestFeeds(session, data, () => data.read({ indices, batch: 1 }))
   const batch = await rowsTogether(session, row, inner, most)
   return { batch, groups: await fewGroups(session, row, inner, share / batch) }
 }
 
 /** Feeds of the largest batch, which decides the groups; only rows of differing shapes have to be read for that. */
-async function largestFeeds(session: Session, dataset: Dataset, read: () => AsyncIterable<Rows>): Promise<Feeds> {
-  const varies = dataset.fields.some((field) => field.rowShape.includes(null))
+async function largestFeeds(session: Session, data: Dataset, read: () => AsyncIterable<Rows>): Promise<Feeds> {
+  const varies = data.fields.some((field) => field.rowShape.includes(null))
   let largest: Feeds = {}
   let bytes = -1
   for await (const rows of read()) {
-    const feeds = feedsOf(rows, session.inputs, dataset)
+    const feeds = feedsOf(rows, session.inputs, data)
     const size = Object.values(feeds).reduce((sum, { data }) => sum + ('byteLength' in data ? data.byteLength : 0), 0)
     if (size > bytes) [largest, bytes] = [feeds, size]
     if (!varies) break
