@@ -50,15 +50,15 @@ async function reportFrom(findings: Findings, chosen: Built | null): Promise<Opt
   return {
     kind: 'optimization',
     version: 1,
-    sentence: sentenceOf(
-      candidates.find((candidate) => candidate.id === choice.id) ?? original,
+    sentence: sentenceOf({
+      chosen: candidates.find((candidate) => candidate.id === choice.id) ?? original,
       baseline,
-      choice.proof,
+      proof: choice.proof,
+      goal: goal.name,
+      apart: options.proof !== undefined,
       broken,
-      trials.some(({ result }) => brokenLimit(goal, result) === null),
-      options.proof !== undefined,
-      goal.name,
-    ),
+      kept: trials.some(({ result }) => brokenLimit(goal, result) === null),
+    }),
     model: {
       path: options.path ?? bench.original.model.graph.name,
       digest: bench.original.digest,

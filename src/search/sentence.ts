@@ -3,20 +3,25 @@ import { type CandidateResult, type ComparisonReport, grouped, type Optimization
 import { type GoalName, NOT_SLOWER } from './goal.ts'
 import { rowsToProve } from './rows-to-prove.ts'
 
+/** What the sentence tells of. */
+export interface HandedOut {
+  readonly chosen: CandidateResult
+  readonly baseline: OptimizationReport['baseline']
+  readonly proof: ComparisonReport | null
+  readonly goal: GoalName
+  /** Whether the proof rows were given by themselves. */
+  readonly apart: boolean
+  /** Which limit the original breaks, where it is handed out in spite of that. */
+  readonly broken: string | null
+  /** Whether any candidate keeps all limits. */
+  readonly kept: boolean
+}
+
 /**
- * The whole answer in one sentence: how much faster, how much smaller, at what loss, and how sure; `broken` tells which
- * limit the original breaks where it is handed out in spite of that, `kept` whether any candidate keeps them all, `apart`
- * whether the proof rows were given by themselves. Memory is told where it is the goal.
+ * The whole answer in one sentence: how much faster, how much smaller, at what loss, and how sure. Memory is told where
+ * it is the goal.
  */
-export function sentenceOf(
-  chosen: CandidateResult,
-  baseline: OptimizationReport['baseline'],
-  proof: ComparisonReport | null,
-  broken: string | null = null,
-  kept = false,
-  apart = false,
-  goal: GoalName = 'latency',
-): string {
+export function sentenceOf({ chosen, baseline, proof, goal, apart, broken, kept }: HandedOut): string {
   if (chosen.id === 'original' && broken !== null)
     return kept
       ? 'What keeps the limits that were asked for may not be handed out, so the original is, which breaks them.'
