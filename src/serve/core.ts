@@ -69,6 +69,16 @@ interface Ran {
   inputsHeld: boolean
 }
 
+/** A request on its way to a version: what the router is told of it, beside how it ended. */
+interface Sent {
+  readonly call: InferCall
+  readonly version: ServedVersion
+  readonly requestId: string
+  readonly inputs: readonly ByteTensor[]
+  /** As `performance.now()` tells it. */
+  readonly start: number
+}
+
 /** Of outputs whose memory is never used again. */
 const NO_LOAN = new Loan(undefined)
 
@@ -127,12 +137,13 @@ export class InferenceCore {
       }
       const inputs = matchInputs(request, version.ports, call.model)
       // No pause from here to the queue: a version that is replaced now still gets this request, and drains after it.
-      const late = shadows.length > 0 ? this.#unawaited(call, version, inputs, requestId, start) : undefined
-      const running = this.#run(version, inputs, { ...terms, ...trialLimit(version, live) }, call, ran, late)
-      for (const shadow of shadows) this.#shadow(shadow, live, inputs, request, call, requestId)
+      const sent: Sent = { call, version, requestId, inputs, start }
+      const late = shadows.length > 0 ? this.#unawaited(sent) : undefined
+      const running = this.#run(sent, { ...terms, ...trialLimit(version, live) }, ran, late)
+      for (const shadow of shadows) this.#shadow({ ...sent, version: shadow, start: performance.now() }, live, request)
       if (shadows.length > 0) ran.inputsHeld = true
       const observe = (outputs: readonly ByteTensor[] | null, error: ServeError | null) =>
-        this.#observe(call, version, requestId, false, inputs, outputs, ran, start, error)
+        this.#observe({ ...sent, version }, false, ran, outputs, error)
       const failed = (error: unknown): ServeError => {
         const told = toServeError(error, call.model)
         // A client's patience says nothing of the version. The run may go on: then its end is what is observed.
@@ -148,7 +159,8 @@ export class InferenceCore {
         const own = matchInputs(request, live.ports, call.model)
         const limitMs = terms.timeoutMs || live.batchSettings.timeoutMs
         const timeoutMs = limitMs && Math.max(1, limitMs - (performance.now() - start))
-        return this.#run(live, own, { ...terms, timeoutMs }, call, ran, undefined).catch((error: unknown) => {
+        const again = { ...sent, version: live, inputs: own }
+        return this.#run(again, { ...terms, timeoutMs }, ran).catch((error: unknown) => {
           throw failed(error)
         })
       })
@@ -195,12 +207,10 @@ export class InferenceCore {
   }
 
   async #run(
-    version: ServedVersion,
-    inputs: readonly ByteTensor[],
+    { call, version, inputs }: Sent,
     terms: Terms,
-    call: InferCall,
     ran: Ran,
-    late: JobOptions['late'],
+    late?: JobOptions['late'],
   ): Promise<readonly ByteTensor[]> {
     const options = { ...terms, caller: call.caller.name, late }
     const run = async (departure: Departure | undefined, timeoutMs = options.timeoutMs) => {
@@ -233,16 +243,10 @@ export class InferenceCore {
     return found
   }
 
-  #shadow(
-    version: ServedVersion,
-    live: ServedVersion,
-    inputs: readonly ByteTensor[],
-    request: InferRequest,
-    call: InferCall,
-    requestId: string,
-  ): void {
+  #shadow(sent: Sent, live: ServedVersion, request: InferRequest): void {
+    const { version, inputs } = sent
     if (version.waiting >= SHADOW_QUEUE) return
-    const ended = this.#unawaited(call, version, inputs, requestId, performance.now())
+    const ended = this.#unawaited(sent)
     const refused = refusal(request, version)
     if (refused) {
       ended(refused)
@@ -256,32 +260,22 @@ export class InferenceCore {
   }
 
   /** Tells the router how a run has ended that no client waits for. */
-  #unawaited(
-    call: InferCall,
-    version: ServedVersion,
-    inputs: readonly ByteTensor[],
-    requestId: string,
-    start: number,
-  ): NonNullable<JobOptions['late']> {
+  #unawaited(sent: Sent): NonNullable<JobOptions['late']> {
     return (end) => {
-      const [outputs, ran, error] =
-        end instanceof Error
-          ? [null, { loan: NO_LOAN, run: null }, toServeError(end, call.model)]
-          : [end.outputs, { loan: end.loan, run: end.run }, null]
-      this.#observe(call, version, requestId, true, inputs, outputs, ran, start, error)
-      if (!(end instanceof Error)) end.release()
+      if (end instanceof Error)
+        this.#observe(sent, true, { loan: NO_LOAN, run: null }, null, toServeError(end, sent.call.model))
+      else {
+        this.#observe(sent, true, { loan: end.loan, run: end.run }, end.outputs, null)
+        end.release()
+      }
     }
   }
 
   #observe(
-    call: InferCall,
-    version: ServedVersion,
-    requestId: string,
+    { call, version, requestId, inputs, start }: Sent,
     shadow: boolean,
-    inputs: readonly ByteTensor[],
-    outputs: readonly ByteTensor[] | null,
     ran: Pick<Ran, 'loan' | 'run'> & Partial<Ran>,
-    start: number,
+    outputs: readonly ByteTensor[] | null,
     error: ServeError | null,
   ): void {
     this.#router.observe({

@@ -291,7 +291,7 @@ export class Batcher {
       // Anchors and other outputs without rows cannot be shared out: each request then runs alone.
       if (!own) throw new ServeError('invalid', 'an output has no row for every row of the inputs')
       const run: Run = { ms: runNs / 1e6, rows: total }
-      this.#free(lanes, lane, jobs, total, run.ms, start, false)
+      this.#free(lanes, lane, jobs, { start, rows: total, runMs: run.ms, failed: false })
       const loan = new Loan(release)
       const releases = jobs.map(() => loan.hold())
       for (const [i, job] of jobs.entries()) {
@@ -306,7 +306,7 @@ export class Batcher {
         else release()
       }
     } catch (error) {
-      this.#free(lanes, lane, jobs, total, 0, start, true)
+      this.#free(lanes, lane, jobs, { start, rows: total, runMs: 0, failed: true })
       // One bad request must not fail its neighbours.
       const alone = jobs.length > 1 && toServeError(error, this.#model).code === 'invalid'
       if (alone && this.#lanes === lanes)
@@ -329,10 +329,7 @@ export class Batcher {
     lanes: Lanes,
     lane: number,
     jobs: readonly Job[],
-    rows: number,
-    runMs: number,
-    start: number,
-    failed: boolean,
+    { start, ...run }: Pick<RunRecord, 'rows' | 'runMs' | 'failed'> & { readonly start: number },
   ): void {
     this.#underWay -= jobs.length
     if (this.#lanes === lanes) {
@@ -341,8 +338,8 @@ export class Batcher {
       else this.#busy.set(lane, left)
     }
     const totalMs = performance.now() - start
-    this.#pace.note({ requests: jobs.length, bytes: bytesOf(jobs), totalMs, failed })
-    this.#record({ requests: jobs.length, rows, runMs, totalMs, failed })
+    this.#pace.note({ requests: jobs.length, bytes: bytesOf(jobs), totalMs, failed: run.failed })
+    this.#record({ requests: jobs.length, totalMs, ...run })
   }
 
   /** Seconds after which it may pay to come back. */
