@@ -53,49 +53,53 @@ export async function collect(
           .filter((item) => !goes.has(item.digest) && item.artifactType !== MEDIA.bundle)
           .map(({ digest }) => digest),
       ).size
-      sweep(place, name, living, before, dryRun, removed, kept)
+      for (const { path, digest, bytes, modifiedMs } of storedFiles(place)) {
+        if (modifiedMs >= before || (digest === null ? ownerLives(path) : living.has(digest))) {
+          kept.blobs += digest === null ? 0 : 1
+          kept.bytes += digest === null ? 0 : bytes
+          continue
+        }
+        if (!dryRun) remove(path)
+        removed.push({ name, what: digest === null ? 'unfinished' : 'blob', digest, bytes })
+      }
     })
   }
   const freedBytes = removed.reduce((sum, { bytes }) => sum + bytes, 0)
   return { kind: 'collection', version: 1, store: folder, dryRun, graceMs, removed, freedBytes, kept }
 }
 
-function sweep(
-  place: string,
-  name: string,
-  living: ReadonlySet<string>,
-  before: number,
-  dryRun: boolean,
-  removed: Removed[],
-  kept: { blobs: number; bytes: number },
-): void {
+/** A file that holds part of a name, or what a killed run left half-written of one (`digest` is null). */
+interface StoredFile {
+  readonly path: string
+  readonly digest: string | null
+  readonly bytes: number
+  readonly modifiedMs: number
+}
+
+/** Whatever else lies there is nobody's to remove. */
+function* storedFiles(place: string): Generator<StoredFile> {
   const blobs = join(place, 'blobs', 'sha256')
-  for (const folder of [blobs, place]) {
+  for (const folder of [blobs, place])
     for (const file of listFiles(folder)) {
       const path = join(folder, file)
-      const stat = statSync(path, { throwIfNoEntry: false })
-      if (!stat) continue
-      const unfinished = /^\..+\.tmp$/.test(file)
       const digest = folder === blobs && /^[0-9a-f]{64}$/.test(file) ? `sha256:${file}` : null
-      if (!unfinished && digest === null) continue
-      if (stat.mtimeMs >= before || (digest !== null ? living.has(digest) : ownerLives(file))) {
-        kept.blobs += digest === null ? 0 : 1
-        kept.bytes += digest === null ? 0 : stat.size
-        continue
-      }
-      try {
-        if (!dryRun) rmSync(path, { force: true })
-      } catch (error) {
-        throw explainSystemError(error, path, 'write')
-      }
-      removed.push({ name, what: unfinished ? 'unfinished' : 'blob', digest, bytes: stat.size })
+      if (digest === null && !/^\..+\.tmp$/.test(file)) continue
+      const stat = statSync(path, { throwIfNoEntry: false })
+      if (stat) yield { path, digest, bytes: stat.size, modifiedMs: stat.mtimeMs }
     }
+}
+
+function remove(path: string): void {
+  try {
+    rmSync(path, { force: true })
+  } catch (error) {
+    throw explainSystemError(error, path, 'write')
   }
 }
 
 /** Whether the process that began to write this file (its number stands in the name) still runs on this machine. */
-function ownerLives(file: string): boolean {
-  const pid = Number(/\.(\d+)\.[0-9a-f]+\.tmp$/.exec(file)?.[1] ?? 0)
+function ownerLives(path: string): boolean {
+  const pid = Number(/\.(\d+)\.[0-9a-f]+\.tmp$/.exec(path)?.[1] ?? 0)
   if (pid === 0) return false
   try {
     process.kill(pid, 0)
