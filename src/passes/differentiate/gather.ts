@@ -16,10 +16,10 @@ export const gathers = {
     const g = gradientOf(call)
     // The axes of the indices become one, so that they lie where the axis was.
     const places = write.op('Reshape', [indices, write.ints([-1])])
-    if (k === 1) return [scatterAlong(write, g, places, axis, rank, write.size(x, axis), x)]
+    if (k === 1) return [scatterAlong(write, g, places, x, axis)]
     const shape = Array.from({ length: rank }, (_, i) => (i === axis ? write.ints([-1]) : write.size(x, i)))
     const flat = write.op('Reshape', [g, write.op('Concat', shape, { axis: int(0) })])
-    return [scatterAlong(write, flat, places, axis, rank, write.size(x, axis), x)]
+    return [scatterAlong(write, flat, places, x, axis)]
   }) satisfies GradientRule,
   GatherElements: ((call) => {
     if (!call.wants(0)) return []
@@ -45,23 +45,17 @@ export const gathers = {
 }
 
 /**
- * Zeros of `size` along `axis` (elsewhere as `g`) with slice i of `g` added at place `places[i]`: what gathering along
- * one axis, strided slices and reflected borders have in common. `like` is a value of the element type of `g`.
+ * Zeros as many as `x` has along `axis` (elsewhere as `g`) with slice i of `g` added at place `places[i]`: what gathering
+ * along one axis, strided slices and reflected borders have in common.
  */
-export function scatterAlong(
-  write: GradientWriter,
-  g: string,
-  places: string,
-  axis: number,
-  rank: number,
-  size: string,
-  like: string,
-): string {
+export function scatterAlong(write: GradientWriter, g: string, places: string, x: string, axis: number): string {
+  const rank = write.rank(x)
+  const size = write.size(x, axis)
   const order = [axis, ...Array.from({ length: rank }, (_, i) => i).filter((i) => i !== axis)]
   const first = write.transpose(g, order)
   const tail = rank === 1 ? [] : [write.op('Shape', [first], { start: int(1) })]
   const shape = tail.length === 0 ? size : write.op('Concat', [size, ...tail], { axis: int(0) })
-  const zeros = write.op('Expand', [write.number(0, like), shape])
+  const zeros = write.op('Expand', [write.number(0, x), shape])
   const index = write.op('Unsqueeze', [places, write.ints([-1])])
   const made = write.op('ScatterND', [zeros, index, first], ADD)
   return write.transpose(

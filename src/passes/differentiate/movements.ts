@@ -110,7 +110,7 @@ function sliceBack({ node, write }: GradientCall, g: string, x: string): string 
       write.ints([0]),
       write.ints([steps[i]!]),
     ])
-    made = scatterAlong(write, made, taken, axis, rank, write.size(x, axis), x)
+    made = scatterAlong(write, made, taken, x, axis)
   }
   return made
 }
@@ -177,7 +177,7 @@ function padBack({ node, write }: GradientCall, g: string, x: string): string {
     if (before === 0 && after === 0) continue
     const places = write.op('Range', [write.int(0), scalar(write, write.size(x, axis)), write.int(1)])
     const source = write.op('Pad', [places, write.ints([before, after])], { mode: { type: 'string', value: mode } })
-    made = scatterAlong(write, made, source, axis, rank, write.size(x, axis), x)
+    made = scatterAlong(write, made, source, x, axis)
   }
   return made
 }
