@@ -1,5 +1,6 @@
 import type { ComparisonReport, Verdict } from '../report/index.ts'
 import {
+  type BootstrapResult,
   bootstrap,
   mcnemar,
   normalQuantile,
@@ -176,12 +177,9 @@ function judgeValues(counts: Counts | null, scores: PairedScores, options: Judge
   })
   const delta = drawn.estimate
   const unseen = unseenCost(scores, margin, alpha)
-  // BCa alone is too sure of areas on a hundred rows or fewer: it errs up to twice as often as it says.
-  const half = (level: number) => normalQuantile(1 - level) * drawn.standardError
-  const surelyBelow = Math.max(drawn.upperBound, delta + half(alpha))
-  const surelyAbove = Math.min(drawn.lowerBound, delta - half(alpha))
-  const lowerBound = unseen === null ? surelyAbove : Math.min(surelyAbove, -unseen.cost)
-  const upperBound = unseen === null ? surelyBelow : Math.max(surelyBelow, unseen.cost)
+  const seen = cautiousBounds(drawn, alpha)
+  const lowerBound = unseen === null ? seen.lower : Math.min(seen.lower, -unseen.cost)
+  const upperBound = unseen === null ? seen.upper : Math.max(seen.upper, unseen.cost)
   const few = drawn.units < FEWEST_ROWS
   const significantlyWorse = upperBound < 0 && unseen === null
   const settled = verdictOf({ delta, lowerBound, upperBound, significantlyWorse, margin })
@@ -190,7 +188,9 @@ function judgeValues(counts: Counts | null, scores: PairedScores, options: Judge
   const undefinedValue = !Number.isFinite(delta) || !Number.isFinite(lowerBound) || !Number.isFinite(upperBound)
   const verdict = few || undefinedValue ? 'inconclusive' : settled
   const pairs = counts ? mcnemar(counts) : null
-  const [low, high] = [Math.min(drawn.ci[0], delta - half(alpha / 2)), Math.max(drawn.ci[1], delta + half(alpha / 2))]
+  const [low, high] = seen.ci
+  const ci: [number, number] = unseen === null ? [low, high] : [Math.min(low, lowerBound), Math.max(high, upperBound)]
+  const pSeen = normalSurvival(-delta / (drawn.standardError || 1e-9))
   return {
     verdict,
     n,
@@ -200,15 +200,7 @@ function judgeValues(counts: Counts | null, scores: PairedScores, options: Judge
     lowerBound,
     upperBound,
     discordant: counts ? onlyOneRight(counts, higherIsBetter) : null,
-    nonInferiority: undefinedValue
-      ? null
-      : {
-          margin,
-          z,
-          p: normalSurvival(z),
-          ci: unseen === null ? [low, high] : [Math.min(low, lowerBound), Math.max(high, upperBound)],
-          lowerBound,
-        },
+    nonInferiority: undefinedValue ? null : { margin, z, p: normalSurvival(z), ci, lowerBound },
     mcnemar: pairs ? { exact: pairs.exact, midP: pairs.midP } : null,
     measurablyWorse: verdict === 'pass' && significantlyWorse,
     measurablyBetter: lowerBound > 0 && unseen === null,
@@ -224,11 +216,23 @@ function judgeValues(counts: Counts | null, scores: PairedScores, options: Judge
             least: Math.max(few ? Math.ceil((FEWEST_ROWS * n) / drawn.units) : 0, unseen?.rows ?? 0),
           })
         : null,
-    pRegressed:
-      few || delta > -margin ? 1 : surelyBelow < 0 ? normalSurvival(-delta / (drawn.standardError || 1e-9)) : 1,
+    pRegressed: !few && delta <= -margin && seen.upper < 0 ? pSeen : 1,
     // Fewer rows that differ than a bootstrap can learn from say nothing.
-    pWorse: few || undefinedValue || unseen !== null ? 1 : normalSurvival(-delta / (drawn.standardError || 1e-9)),
+    pWorse: few || undefinedValue || unseen !== null ? 1 : pSeen,
   }
+}
+
+/**
+ * Of BCa and normal bounds the more cautious ones: one-sided at `alpha`, and both ends of the interval. BCa alone is too
+ * sure of areas on a hundred rows or fewer: it errs up to twice as often as it says.
+ */
+function cautiousBounds({ estimate, standardError, lowerBound, upperBound, ci }: BootstrapResult, alpha: number) {
+  const around = (level: number, low: number, high: number): readonly [number, number] => {
+    const half = normalQuantile(1 - level) * standardError
+    return [Math.min(low, estimate - half), Math.max(high, estimate + half)]
+  }
+  const [lower, upper] = around(alpha, lowerBound, upperBound)
+  return { lower, upper, ci: around(alpha / 2, ...ci) }
 }
 
 /**
