@@ -1,4 +1,4 @@
-import type { Feeds, Session, TensorValue } from '../engine/index.ts'
+import type { Feeds, Fetched, Session, TensorValue } from '../engine/index.ts'
 import { UserError } from '../platform/index.ts'
 import type { EpochResult, TrainState } from './checkpoint.ts'
 import { firstNotFinite, placeOf } from './first-not-finite.ts'
@@ -99,11 +99,8 @@ export async function train(step: StepGraph, options: TrainOptions): Promise<Tra
         }
         const now = scalarsAt(state.step, schedule, options.average ?? 0.99, step)
         const feeds = { ...part.feeds, ...arrayFeeds(state.arrays), ...now }
-        let results: Awaited<ReturnType<Session['run']>>
-        try {
-          results = await session.run(feeds)
-        } catch (error) {
-          if (!(error instanceof UserError) || error.code !== 'out-of-resources' || state.batch === 1) throw error
+        const results = await runStep(session, feeds, state.batch)
+        if (!results) {
           starved = true
           break
         }
@@ -113,14 +110,13 @@ export async function train(step: StepGraph, options: TrainOptions): Promise<Tra
           const what = Number.isFinite(loss) ? 'gradient' : 'loss'
           throw await notFinite(session, step, feeds, { what, step: state.step + 1, kept })
         }
+        const arrays = stateArrays(step).map((name) => [name, results[nextOf(name)]!.data as Float32Array] as const)
         state = {
           ...state,
           step: state.step + 1,
           row: state.row + part.rows,
           lossSum: state.lossSum + loss! * part.rows,
-          arrays: new Map(
-            stateArrays(step).map((name) => [name, results[nextOf(name)]!.data as Float32Array] as const),
-          ),
+          arrays: new Map(arrays),
         }
         options.onStep?.({ step: state.step, of: total, loss: loss! })
         if (++waited >= keepEvery && options.keep) {
@@ -154,6 +150,16 @@ export async function train(step: StepGraph, options: TrainOptions): Promise<Tra
     epochs: state.epochs,
     steps: state.step,
     seconds: timed().seconds,
+  }
+}
+
+/** One run of the step graph; null where the batch does not fit into memory and a smaller one may. */
+async function runStep(session: Session, feeds: Feeds, batch: number): Promise<Fetched | null> {
+  try {
+    return await session.run(feeds)
+  } catch (error) {
+    if (!(error instanceof UserError) || error.code !== 'out-of-resources' || batch === 1) throw error
+    return null
   }
 }
 
