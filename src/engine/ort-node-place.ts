@@ -12,6 +12,7 @@ export interface TemporaryFolder {
 const open = new Set<string>()
 let watching = false
 
+/** A new one, which only this user can read. */
 export function temporaryFolder(): TemporaryFolder {
   const path = mkdtempSync(join(tmpdir(), 'whetstone-'))
   open.add(path)

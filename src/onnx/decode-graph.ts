@@ -149,6 +149,7 @@ function decodeNode(message: NodeProto, files: ExternalFiles, outer: Place): Nod
   }
 }
 
+/** A graph, nested ones too; `outer` says where it is in the file, for what is refused. */
 export function decodeGraph(message: GraphProto, files: ExternalFiles, outer: Place): Graph {
   const { name, docString } = message
   const place = outer.in(name === '' ? 'graph' : `graph ${JSON.stringify(name)}`)
@@ -211,6 +212,7 @@ export function regularOpsets(imports: readonly OperatorSetIdProto[]): boolean {
   )
 }
 
+/** A function of the model, with the defaults of its attributes. */
 export function decodeFunction(message: FunctionProto, files: ExternalFiles, outer: Place): ModelFunction {
   const { name, domain, overload, docString, input, output, attribute } = message
   const place = outer.in(`function ${JSON.stringify(name)}`)

@@ -122,6 +122,7 @@ function shellOfTensor(message: TensorProto, dtype: DType, data: TensorData): Sh
   return { message }
 }
 
+/** Values and places of a sparse tensor. UserError `bad-model` where one of the two is missing. */
 export function decodeSparse(message: SparseTensorProto, files: ExternalFiles, outer: Place): SparseTensor {
   const place = outer.in('a sparse tensor')
   if (!message.values || !message.indices) throw badModel('a sparse tensor lacks its values or its indices', place)

@@ -38,6 +38,7 @@ export function decodeDtype(code: number): DType {
   return dtypeFromCode(code) ?? 'undefined'
 }
 
+/** Numbers, symbols, and null where nothing is known of a dimension. */
 export function decodeShape(shape: TensorShapeProto): Shape {
   return shape.dim.map(({ value }): Dim => {
     if (value.case === 'dimParam') return value.value === '' ? null : value.value
@@ -79,6 +80,7 @@ function irregularShape(shape: TensorShapeProto): boolean {
   )
 }
 
+/** Name, type and documentation of a value; what the model does not hold of the message is kept beside it. */
 export function decodeValueInfo(message: ValueInfoProto): ValueInfo {
   const type = decodeType(message.type)
   const metadata = decodeMetadata(message.metadataProps)

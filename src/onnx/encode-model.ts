@@ -15,6 +15,7 @@ export interface EncodeOptions {
 
 const context = (options: EncodeOptions): EncodeContext => plainContext(() => (options.embed ? 'embed' : 'keep'))
 
+/** The file in pieces that are written one after the other, so that it need not be in memory at once. */
 export function encodePieces(model: Model, how: EncodeContext): Pieces {
   return toPieces(ModelProtoSchema, encodeToMessage(model, how), how)
 }

@@ -13,6 +13,7 @@ import { putTyped, TYPED_FIELDS } from './typed-data.ts'
 /** Raw tensors at least this large (bytes) are streamed; smaller ones are copied into their message. */
 const STREAMED = 1 << 12
 
+/** The message of a tensor, on top of what was kept of the one that it was read from. */
 export function encodeTensor(tensor: Tensor, context: EncodeContext): TensorProto {
   const message = revive(TensorProtoSchema, tensor.kept)
   put(message, 'name', tensor.name)
@@ -47,6 +48,7 @@ function putExternal(message: TensorProto, entries: readonly (readonly [string, 
   return message
 }
 
+/** The same of a sparse tensor. */
 export function encodeSparse(tensor: SparseTensor, context: EncodeContext): SparseTensorProto {
   const message = revive(SparseTensorProtoSchema, tensor.kept)
   message.values = encodeTensor(tensor.values, context)

@@ -94,6 +94,7 @@ function encodeDim(dim: Dim): TensorShapeProto_Dimension {
   return message
 }
 
+/** The message of a value, on top of what was kept of the one that it was read from. */
 export function encodeValueInfo(info: ValueInfo): ValueInfoProto {
   const message = revive(ValueInfoProtoSchema, info.kept)
   put(message, 'name', info.name, true)

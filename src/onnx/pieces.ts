@@ -96,6 +96,7 @@ export function* rangeChunks(range: ByteRange): Generator<Uint8Array> {
   else yield range.read()
 }
 
+/** The chunks, which are `byteLength` bytes together, in one piece of memory. */
 export function concat(chunks: Iterable<Uint8Array>, byteLength: number): Uint8Array {
   const bytes = new Uint8Array(byteLength)
   let at = 0

@@ -94,6 +94,7 @@ export function unhide<P extends Message>(list: P[], kept: Kept | undefined, fie
   return list
 }
 
+/** Keys with their values, in the order of the file: a key may be there twice. */
 export function decodeMetadata(entries: readonly StringStringEntryProto[]): Metadata {
   return entries.map(({ key, value }) => [key, value] as const)
 }

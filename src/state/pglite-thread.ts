@@ -21,6 +21,7 @@ export async function runStatements(job: {
   })
 }
 
+/** Closes the database of this thread, where one is open; the next statement opens another. */
 export async function closeDatabase(): Promise<void> {
   const database = await open?.database
   await database?.close()

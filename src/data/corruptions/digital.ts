@@ -104,6 +104,7 @@ export function pixelate(picture: Picture, severity: number): Picture {
   })
 }
 
+/** Compressed and decompressed as JPEG, of quality 25 to 7. */
 export function jpegCompression(picture: Picture, severity: number): Picture {
   return throughJpeg(picture, [25, 18, 15, 10, 7][severity - 1]!)
 }

@@ -86,6 +86,9 @@ export interface Labels {
   readonly binaryThreshold?: number
 }
 
+/**
+ * The labels of a classifier, from its attributes of these names: an empty list of strings says that they are numbers.
+ */
 export function labelsOf(call: Call, strings: string, ints: string): Labels {
   const texts = stringsOf(call, strings)
   return { strings: texts && texts.length > 0 ? texts : undefined, ints: intsOf(call, ints) }

@@ -31,6 +31,7 @@ export type Rules = Readonly<Record<string, Rule>>
 
 export const typeOf = (call: Call, index: number): ValueType | undefined => call.inputs[index]?.type
 
+/** The element type of an input; undefined where it is unknown or no tensor. */
 export function dtypeOf(call: Call, index: number): DType | undefined {
   return tensorDtype(typeOf(call, index))
 }

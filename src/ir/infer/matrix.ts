@@ -25,6 +25,7 @@ export function multiplied(a: Shape | null, b: Shape | null): Shape | null {
   return [...batch, ...rows, ...columns]
 }
 
+/** Rows of A and columns of B, which is the call's input `b`, as `transA` and `transB` turn them. */
 export function gemmShape(call: Call, b = 1): Shape {
   const side = (index: number, axis: number): Dim => shapeOf(call, index)?.[axis] ?? null
   const rows = side(0, intAttribute(call.node, 'transA', 0) ? 1 : 0)

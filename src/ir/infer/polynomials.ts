@@ -9,6 +9,7 @@ export const MAX_TEXT = 120
 
 export const constant = (value: number): Polynomial => new Map(value === 0 ? [] : [['', value]])
 
+/** `a + factor·b`. */
 export function plus(a: Polynomial, b: Polynomial, factor = 1): Polynomial {
   const sum = new Map(a)
   for (const [monomial, coefficient] of b) {
@@ -19,6 +20,7 @@ export function plus(a: Polynomial, b: Polynomial, factor = 1): Polynomial {
   return sum
 }
 
+/** `a·b`. */
 export function times(a: Polynomial, b: Polynomial): Polynomial {
   let product: Polynomial = new Map()
   for (const [left, p] of a)
@@ -60,6 +62,10 @@ export const bracketed = (dim: number | string): string => {
   return /^[\w.]+$|^(floor|min|max)\([^()]*\)$/.test(text) ? text : `(${text})`
 }
 
+/**
+ * The polynomial as a dimension: a number, its text with the constant last, or null where that would be too long to
+ * tell anything.
+ */
 export function written(polynomial: Polynomial): Dim {
   if (polynomial.size === 0) return 0
   if (polynomial.size === 1 && polynomial.has('')) return polynomial.get('')!

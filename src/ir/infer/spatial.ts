@@ -30,6 +30,7 @@ export interface Window {
   readonly ceil: boolean
 }
 
+/** The window of a convolution or pooling, with ONNX's defaults where attributes are absent. */
 export function windowOf(call: Call, kernel: readonly Dim[]): Window {
   const count = kernel.length
   const of = (name: string, fallback: readonly number[]) => intsAttribute(call.node, name, fallback)

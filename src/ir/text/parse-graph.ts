@@ -60,6 +60,7 @@ export function parseValues(
   return values
 }
 
+/** Nodes in braces, as a graph and a function hold them. */
 export function parseNodes(scan: Scanner, external: ExternalBytes): Node[] {
   const nodes: Node[] = []
   scan.expect('{')

@@ -67,6 +67,7 @@ function printedData(tensor: Tensor, { maxElements = Number.POSITIVE_INFINITY }:
   return `{${[...shown, '...'].join(', ')}}`
 }
 
+/** `sparse_tensor(float[4,4]) name = {values, indices}`; the name only where it is asked for. */
 export function printedSparse(sparse: SparseTensor, options: PrintOptions, named = false): string {
   const { values, indices, dims } = sparse
   const name = named ? ` ${printedName(values.name)} =` : ''

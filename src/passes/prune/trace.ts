@@ -61,6 +61,7 @@ export interface TraceContext extends Trace {
 /** What an operator does with channels. */
 export type Rule = (node: Node, trace: TraceContext) => void
 
+/** A trace that knows nothing yet: no axis of a value holds channels until a rule says so. */
 export function startTrace({ graph, opsets }: Model, types: ReadonlyMap<string, ValueType>): TraceContext {
   const atoms = atomSet()
   const axes = new Map<string, Axes>()

@@ -23,14 +23,17 @@ export const resolveInside = (_folder: string, _name: string): { path: string } 
 export const folderOf = (file: string): string => file.slice(0, Math.max(0, file.lastIndexOf('/')))
 export const nameOf = (file: string): string => file.slice(file.lastIndexOf('/') + 1)
 
+/** The bytes behind a URL, which is what a path is in a page. */
 export function readFileBytes(path: string): Promise<Uint8Array> {
   return readBytes(path)
 }
 
+/** @throws UserError `unsupported`: there is nothing to write to. */
 export function writeFilesAtomic(files: readonly (readonly [path: string, content: Content])[]): Promise<void> {
   return Promise.reject(noDisk('write', files.map(([path]) => path).join(', ')))
 }
 
+/** @throws UserError `unsupported`: a page sees no folder. */
 export function listFolder(path: string): Promise<readonly { readonly name: string }[]> {
   return Promise.reject(noDisk('list', path))
 }

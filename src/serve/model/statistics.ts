@@ -40,6 +40,7 @@ export class VersionStatistics {
   }
 }
 
+/** Counts one more of these. */
 export function add(duration: Duration, ms: number): void {
   duration.count++
   duration.ns += Math.round(ms * 1e6)

@@ -11,6 +11,7 @@ const GRADIENTS = {
   none: 'none',
 } as const
 
+/** The sentence, the rows that stay right under each attack, and what makes the attack doubtful. */
 export function attack(report: AttackReport, style: Style): string {
   const { against, paired } = report
   const stands: readonly (readonly [string, Stand])[] = [

@@ -2,6 +2,7 @@ import type { JobsReport } from '../../report/index.ts'
 import { minute } from '../words.ts'
 import { type Style, textTable } from './table.ts'
 
+/** A line for each job, with its command. */
 export function jobs({ jobs }: JobsReport, style: Style): string {
   if (jobs.length === 0) return 'no jobs'
   return textTable(

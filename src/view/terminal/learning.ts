@@ -9,6 +9,7 @@ import { bytes, count, fileName, metricValue, ms, percent, plural, times } from 
 import { section } from './section.ts'
 import { paint, type Style, textTable, verdictWord } from './table.ts'
 
+/** The verdict, the model before and after, what was removed where, and what had to stay. */
 export function pruning(report: PruningReport, style: Style): string {
   return [
     ...head(report, style),
@@ -28,6 +29,7 @@ export function pruning(report: PruningReport, style: Style): string {
   ].join('\n')
 }
 
+/** The verdict, teacher and student side by side, and how the student was made. */
 export function distillation(report: DistillationReport, style: Style): string {
   return [
     ...head(report, style),
@@ -38,6 +40,7 @@ export function distillation(report: DistillationReport, style: Style): string {
   ].join('\n')
 }
 
+/** The noise of each part with nearest and with learned codes, and what was left alone. */
 export function learnedWeights(report: LearnedWeightsReport): string {
   return [
     `learned for ${plural(Object.keys(report.weights).length, 'weight')} on ${plural(report.samples, 'row')}`,
@@ -55,6 +58,7 @@ export function learnedWeights(report: LearnedWeightsReport): string {
   ].join('\n')
 }
 
+/** The verdict, the model before and after, and what tuning gave back of what quantizing lost. */
 export function tuning(report: TuningReport, style: Style): string {
   const { plain, gapClosed, scales } = report
   return [

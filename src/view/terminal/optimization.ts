@@ -8,6 +8,7 @@ interface Column extends TextColumn {
   cell(candidate: CandidateResult): string
 }
 
+/** The sentence, why this candidate, and all candidates with the original in the first line. */
 export function optimization(report: OptimizationReport, style: Style): string {
   const columns = columnsOf(report, style)
   return [

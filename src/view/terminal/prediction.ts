@@ -3,6 +3,7 @@ import { count, fileName, plural } from '../words.ts'
 import { section } from './section.ts'
 import { paint, type Style } from './table.ts'
 
+/** How many answers lie where, how fast they came, and what a row of them holds. */
 export function prediction(report: PredictionReport, style: Style): string {
   const { rows, resumed, skipped, batch, rowsPerSecond } = report
   const shape = (dims: readonly (number | null)[]) =>

@@ -3,6 +3,7 @@ import { count, fileName, inWords, metricValue, percent, plural, signed } from '
 import { section } from './section.ts'
 import { paint, type Style, textTable, verdictWord, wrap } from './table.ts'
 
+/** The verdict, each model clean and corrupted, then every part that was measured. */
 export function robustness(report: RobustnessReport, style: Style): string {
   const { models, corruptions, warnings, missing, labelled } = report
   const others = models.slice(1)
@@ -150,6 +151,7 @@ function brittleness({ brittleness: found, models }: RobustnessReport, style: St
   ]
 }
 
+/** How many scores there are: they are kept for other reports, not to be read. */
 export function rowScores({ rows, models, metric }: RowScores): string {
   return `scores of ${plural(rows.length, 'row')} by ${plural(models.length, 'model')}${metric ? ` (${metric.name})` : ''}`
 }

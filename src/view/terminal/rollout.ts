@@ -4,6 +4,7 @@ import { count, minute, percent } from '../words.ts'
 import { section } from './section.ts'
 import { paint, type Style, textTable, verdictWord } from './table.ts'
 
+/** How a rollout stands, on what evidence, and by which rules. */
 export function rollout(report: RolloutReport, style: Style): string {
   const { settings, state, base, candidate } = report
   const how = settings.mode === 'shadow' ? 'in the shadow' : `answering ${percent(settings.share, 1)} of the keys`
@@ -31,6 +32,7 @@ export function rollout(report: RolloutReport, style: Style): string {
   ].join('\n')
 }
 
+/** What was rolled back and why, how the evidence grew, and what to do now. */
 export function incident(report: IncidentReport, style: Style): string {
   const { acknowledged } = report
   return [
@@ -65,6 +67,7 @@ export function incident(report: IncidentReport, style: Style): string {
   ].join('\n')
 }
 
+/** A line for each incident. */
 export function incidents({ incidents }: IncidentsReport, style: Style): string {
   if (incidents.length === 0) return 'no incidents'
   return textTable(
@@ -85,6 +88,7 @@ export function incidents({ incidents }: IncidentsReport, style: Style): string 
   )
 }
 
+/** Whether versions made up to be worse were rolled back, and equal ones were not. */
 export function drill(report: DrillReport, style: Style): string {
   const word = (passed: boolean) => (passed ? paint('green', 'passed', style) : paint('red', 'FAILED', style))
   return [
@@ -118,6 +122,7 @@ export function drill(report: DrillReport, style: Style): string {
   ].join('\n')
 }
 
+/** Whether requests and answers still look as they did, feature by feature. */
 export function drift(report: DriftReport, style: Style): string {
   const head = {
     learning: `still learning what is usual: ${count(report.reference)} requests, ${count(report.waiting)} of ${count(report.windowSize)} to compare`,

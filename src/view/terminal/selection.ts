@@ -4,6 +4,7 @@ import { bytes, fileName, GATE_WORDS, metricValue, ms, plural, times } from '../
 import { section } from './section.ts'
 import { paint, type Style, textTable } from './table.ts'
 
+/** The sentence, all models with their gates, and why the others were not admitted. */
 export function selection(report: SelectionReport, style: Style): string {
   const refused = report.models.filter(({ admitted }) => !admitted)
   return [

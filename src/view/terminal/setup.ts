@@ -1,6 +1,7 @@
 import type { CacheReport, DoctorReport } from '../../report/index.ts'
 import { bytes } from '../words.ts'
 
+/** A line for each thing that runtime, machine and installation bring along. */
 export function doctor({ whetstone, machine, int8, web = null }: DoctorReport): string {
   return [
     `whetstone  ${whetstone}`,
@@ -14,6 +15,7 @@ export function doctor({ whetstone, machine, int8, web = null }: DoctorReport): 
   ].join('\n')
 }
 
+/** Where the cache is, how large, and what was deleted. */
 export function cache(report: CacheReport): string {
   const rest = `${report.files} files, ${bytes(report.bytes)}`
   return report.deleted > 0

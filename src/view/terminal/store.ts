@@ -5,6 +5,7 @@ import { paint, type Style, textTable, verdictWord } from './table.ts'
 
 const pushedAt = (iso: string | null) => (iso === null ? '–' : minute(iso))
 
+/** What a version is, where it comes from, and the evidence that it carries. */
 export function version(report: VersionReport, style: Style): string {
   const names = report.tags.length > 0 ? report.tags.map((tag) => `${report.name}:${tag}`).join(', ') : report.name
   const done = { show: '', push: 'pushed ', pull: 'pulled ', tag: 'tagged ' }[report.action]
@@ -60,6 +61,7 @@ function lineageText({ parent, explained, recipe }: NonNullable<VersionReport['l
 const findingText = ({ level, where, what }: { level: string; where: string; what: string }) =>
   `${level === 'danger' ? 'DANGER ' : ''}${where} ${what}`
 
+/** A line for each version of the store, then the sentences of those that were judged. */
 export function history(report: HistoryReport, style: Style): string {
   if (report.versions.length === 0) return `nothing was pushed to ${report.store} yet`
   return [
@@ -94,6 +96,7 @@ function fromText({ parent, explained }: HistoryReport['versions'][number], all:
   return explained === 'replayed' ? who : `${who} (${explained})`
 }
 
+/** What is sound and what is not, version by version. */
 export function verification(report: VerificationReport, style: Style): string {
   const sound = (yes: boolean) => (yes ? paint('green', 'sound', style) : paint('red', 'NOT SOUND', style))
   if (report.versions.length === 0 && report.problems.length === 0) return `nothing was pushed to ${report.store} yet`
@@ -128,6 +131,7 @@ function signatureText({
   return `${what} ${who}${files}${detail ? `: ${detail}` : ''}`
 }
 
+/** What was or would be freed, and what stays. */
 export function collection(report: CollectionReport, style: Style): string {
   const verb = report.dryRun ? 'would be freed' : 'freed'
   return [
