@@ -17,12 +17,14 @@ const WEIGHTS = {
   beta: [8],
   mean: [8],
   narrow: [1, 8, 1, 1],
+  whole: [8, 8, 7, 6],
 }
 const VARIANCE = 'variance = Constant<value = float[8] {1, 2, 0.5, 1, 3, 1, 0.25, 1}>()'
 
 const sums = (body: string, outputs = 'float y') =>
   modelWith(`g (float[1,8,7,6] x) => (${outputs}) { ${VARIANCE} ${body} }`, WEIGHTS)
 
+const padded = (name: string, rule: string) => `${name} = Conv<auto_pad = "${rule}", strides = [2, 2]>(x, w)`
 const NORMALIZED = 'BatchNormalization(x, gamma, beta, mean, variance)'
 
 test.each([
@@ -75,6 +77,25 @@ test.each([
     'float y',
   ],
   ['other groups', 'a = Conv<pads = [1, 1, 1, 1], group = 8>(x, dw) b = Conv(x, v) y = Add(a, b)', 'float y'],
+  [
+    'windows padded by other rules',
+    `${padded('a', 'SAME_UPPER')} ${padded('b', 'SAME_LOWER')} y = Add(a, b)`,
+    'float y',
+  ],
+  ['one place for all, of a window as large as x', 'a = Conv(x, v) b = Conv(x, whole) y = Add(a, b)', 'float y'],
+  ['one place for all, by its steps', 'a = Conv(x, v) b = Conv<strides = [9, 9]>(x, v) y = Add(a, b)', 'float y'],
+  ['a convolution and itself', 'a = Conv(x, v) y = Add(a, a)', 'float y'],
+  ['no convolution', 'r = Relu(x) y = Add(r, x)', 'float y'],
+  [
+    'another value normalized',
+    `r = Relu(x) a = Conv(x, v) b = ${NORMALIZED.replace('x', 'r')} y = Add(a, b)`,
+    'float y',
+  ],
+  [
+    'a normalized value that is read elsewhere',
+    `a = Conv(x, v) b = ${NORMALIZED} y = Add(a, b) z = Relu(b)`,
+    'float y, float z',
+  ],
   ['weights that are computed', 's = Relu(v) a = Conv(x, s) b = Conv(x, v) y = Add(a, b)', 'float y'],
 ] as const)('%s: left alone', async (_, body, outputs) => {
   const { report } = await rewriteWith(mergeSummedConvs, sums(body, outputs))
