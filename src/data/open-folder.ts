@@ -132,7 +132,7 @@ async function openFiles(
 ): Promise<Dataset> {
   if (file.kind !== 'bytes') return openImages(path, folder, classed, file, options)
   const window = byteWindowOf(file, path)
-  const input = file.input ?? freeInput(options.inputs, file)?.name ?? 'bytes'
+  const input = file.input ?? freeInputs(options.inputs, file)?.[0]?.name ?? 'bytes'
   const { rows, classNames, notes } = classed
   const table = fileTable({
     path,
@@ -150,8 +150,9 @@ async function openFiles(
   })
 }
 
-const freeInput = (inputs: readonly InputWish[] | undefined, file: DatasetFile) =>
-  inputs?.find(({ name }) => !(name in file.constants) && !(name in file.state))
+/** The inputs that rows are for: the data set gives neither a constant nor a starting state. */
+const freeInputs = (inputs: readonly InputWish[] | undefined, file: DatasetFile) =>
+  inputs?.filter(({ name }) => !(name in file.constants) && !(name in file.state))
 
 function byteWindowOf(file: DatasetFile, path: string): ByteWindow {
   const window = { ...MAGIKA_WINDOW, ...file.bytes }
@@ -174,8 +175,7 @@ async function openImages(
   file: DatasetFile,
   options: TableOptions,
 ): Promise<Dataset> {
-  const candidates = options.inputs?.filter(({ name }) => !(name in file.constants) && !(name in file.state))
-  const input = imageInput(candidates, file.input, path)
+  const input = imageInput(freeInputs(options.inputs, file), file.input, path)
   if (input) requirePixels(input, folder)
   const { spec, notes } = await preprocessingOf(file, folder, path, input)
   const name = input?.name ?? file.input ?? 'image'
