@@ -2,7 +2,7 @@
 import { readdirSync, readFileSync } from 'node:fs'
 
 /** Nanoseconds that each thread of a process has run, by thread id; empty where the system does not tell. */
-export function threadTimes(pid: number): ReadonlyMap<number, number> {
+function threadTimes(pid: number): ReadonlyMap<number, number> {
   const folder = `/proc/${pid}/task`
   try {
     return new Map(

@@ -37,7 +37,7 @@ const overUsual = (result: Result) =>
 export const NAMES = ['lossless', 'ours', ...USUAL] as const
 
 /** Geometric mean of a contestant's speed over the results that have it, with float32 (1×) where it failed or has none. */
-export function geometricMean(results: readonly Result[], name: string): number {
+function geometricMean(results: readonly Result[], name: string): number {
   return meanOf(results.map((result) => speedOf(result, name)))
 }
 
