@@ -1,4 +1,5 @@
-import { sha256Stream, UserError } from '../platform/index.ts'
+import { sha256Stream } from '../platform/index.ts'
+import { checkIndices } from './check-indices.ts'
 import type { Dataset, Rows } from './dataset.ts'
 
 /**
@@ -6,11 +7,7 @@ import type { Dataset, Rows } from './dataset.ts'
  * Nothing is read; notes and skipped rows are the whole set's.
  */
 export function subset(data: Dataset, indices: readonly number[]): Dataset {
-  const outside = indices.find((index) => !Number.isInteger(index) || index < 0 || index >= data.rows)
-  if (outside !== undefined)
-    throw new UserError('bad-argument', `Row ${outside} does not exist: "${data.path}" has ${data.rows} rows.`, {
-      where: data.path,
-    })
+  checkIndices(indices, data)
   let digest: Promise<string> | undefined
   return {
     path: data.path,
@@ -29,11 +26,7 @@ export function subset(data: Dataset, indices: readonly number[]): Dataset {
     digest: () => (digest ??= data.digest().then((whole) => sha256Stream(chunks(whole, indices)))),
     async *read({ indices: asked, batch, fields } = {}) {
       const chosen = asked ?? indices.map((_, i) => i)
-      const bad = chosen.find((index) => !Number.isInteger(index) || index < 0 || index >= indices.length)
-      if (bad !== undefined)
-        throw new UserError('bad-argument', `Row ${bad} does not exist: this part has ${indices.length} rows.`, {
-          where: data.path,
-        })
+      checkIndices(chosen, { path: data.path, rows: indices.length }, 'this part')
       const whole = chosen.map((index) => indices[index]!)
       // A skipped row makes the place in the batch differ from the place in the request: walk both in step.
       let next = 0

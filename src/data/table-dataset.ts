@@ -3,6 +3,7 @@ import { sha256Stream, UserError } from '../platform/index.ts'
 import { type AssignedField, assignRoles, fitsRow, type InputWish, type RoleWishes } from './assign-roles.ts'
 import { batchRows, rowsInOrder } from './batch-rows.ts'
 import { castElements } from './cast-column.ts'
+import { checkIndices } from './check-indices.ts'
 import type { Column, Dataset, Rows, SkippedRow } from './dataset.ts'
 import { listNames } from './list-names.ts'
 import { withClassNumbers } from './one-hot.ts'
@@ -47,22 +48,12 @@ export async function tableDataset(source: Table, options: TableDatasetOptions):
   const read: Dataset['read'] = async function* ({ indices, batch = DEFAULT_BATCH, fields: asked } = {}) {
     if (!Number.isInteger(batch) || batch < 1)
       throw new UserError('bad-argument', `A batch of ${batch} rows cannot be read.`, { hint: 'Ask for 1 or more.' })
-    const outside = indices?.find((index) => !Number.isInteger(index) || index < 0 || index >= table.rows)
-    if (outside !== undefined)
-      throw new UserError('bad-argument', `Row ${outside} does not exist: "${table.path}" has ${table.rows} rows.`, {
-        where: table.path,
-        hint: `Rows are numbered 0 to ${table.rows - 1}.`,
-      })
+    checkIndices(indices ?? [], table)
+    checkFields(asked ?? [], fields, table.path)
     const skip = (row: SkippedRow) => {
       skipped.set(row.row, row)
       if (skipped.size > table.rows / 100) throw tooManySkipped(table, [...skipped.values()])
     }
-    const unknown = asked?.find((name) => !fields.some((field) => field.name === name))
-    if (unknown !== undefined)
-      throw new UserError('bad-argument', `"${table.path}" has no field "${unknown}".`, {
-        where: table.path,
-        hint: `It has ${listNames(fields.map(({ name }) => name))}.`,
-      })
     const chosen = asked ? fields.filter(({ name }) => asked.includes(name)) : fields
     const names = chosen.map(({ name }) => name)
     const dtypes = Object.fromEntries(chosen.map(({ name, storedDtype }) => [name, storedDtype]))
@@ -89,6 +80,16 @@ export async function tableDataset(source: Table, options: TableDatasetOptions):
     digest: () => (digest ??= sha256Stream(digestParts(table, fields, constants, classNames))),
     read,
   }
+}
+
+/** @throws UserError `bad-argument` that names the first field which is not there. */
+function checkFields(asked: readonly string[], fields: readonly { readonly name: string }[], path: string): void {
+  const unknown = asked.find((name) => !fields.some((field) => field.name === name))
+  if (unknown === undefined) return
+  throw new UserError('bad-argument', `"${path}" has no field "${unknown}".`, {
+    where: path,
+    hint: `It has ${listNames(fields.map(({ name }) => name))}.`,
+  })
 }
 
 interface Seen {
