@@ -174,6 +174,24 @@ describe('external data', () => {
     expect(() => tensorBytes(model.graph.initializers.get('w')!)).toThrow(/folder of the model is not known/)
   })
 
+  test('models and their data that are both links into one folder, as in the cache of Hugging Face', async () => {
+    const [blobs, snapshot] = [join(folder, 'blobs'), join(folder, 'snapshot')]
+    for (const made of [blobs, snapshot]) mkdirSync(made)
+    for (const [name, location] of [
+      ['model.onnx', 'model.onnx_data'],
+      ['other.onnx', 'link'],
+    ] as const) {
+      writeFileSync(join(blobs, `digest of ${name}`), external({ location }))
+      symlinkSync(join('..', 'blobs', `digest of ${name}`), join(snapshot, name))
+    }
+    writeFileSync(join(blobs, '2f5b'), Uint8Array.of(1, 2, 3, 4, 5, 6, 7, 8))
+    symlinkSync(join('..', 'blobs', '2f5b'), join(snapshot, 'model.onnx_data'))
+    symlinkSync(join(folder, 'outside'), join(snapshot, 'link'))
+    const model = await readModel(join(snapshot, 'model.onnx'))
+    expect([...tensorBytes(model.graph.initializers.get('w')!)]).toEqual([1, 2, 3, 4, 5, 6, 7, 8])
+    await expect(readModel(join(snapshot, 'other.onnx'))).rejects.toThrow(/is a link that leads out/)
+  })
+
   test('a missing model file is named', async () => {
     const error = await readModel(join(folder, 'none.onnx')).catch((caught) => caught)
     expect([error.code, error.where]).toEqual(['missing-file', join(folder, 'none.onnx')])

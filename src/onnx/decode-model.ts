@@ -13,6 +13,11 @@ import { checkWire } from './wire.ts'
 export interface DecodeOptions {
   /** Folder that external data is found in; without it, an external tensor is an error only when it is read. */
   readonly baseDir?: string
+  /**
+   * Folder of the file itself, where `baseDir` holds a link to it: links to external data may lead there as well. The
+   * cache of Hugging Face keeps models like that.
+   */
+  readonly homeDir?: string
   /** The file's name for error messages. */
   readonly path?: string
 }
@@ -33,7 +38,7 @@ export function decodeModel(file: Uint8Array, options: DecodeOptions = {}): Mode
       place,
       'it is not an ONNX model: check that this is the file you meant',
     )
-  return fromMessage(message, new ExternalFiles(options.baseDir), place)
+  return fromMessage(message, new ExternalFiles(options.baseDir, options.homeDir), place)
 }
 
 /** A single tensor as files of test data hold it (`input_0.pb`). UserError `bad-model` where it is not well-formed. */

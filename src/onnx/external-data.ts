@@ -2,13 +2,15 @@ import type { ByteRange } from '../ir/index.ts'
 import { FileSource, resolveInside } from '../platform/index.ts'
 import { badModel, type Place } from './problem.ts'
 
-/** Opens external data files of one model: each once, and only inside the model's folder. */
+/** Opens external data files of one model: each once, and only inside the model's folders. */
 export class ExternalFiles {
   readonly #baseDir: string | undefined
+  readonly #homeDir: string | undefined
   readonly #open = new Map<string, FileSource>()
 
-  constructor(baseDir: string | undefined) {
+  constructor(baseDir: string | undefined, homeDir = baseDir) {
     this.#baseDir = baseDir
+    this.#homeDir = homeDir
   }
 
   /**
@@ -44,7 +46,7 @@ export class ExternalFiles {
   #source(location: string, baseDir: string, place: Place): FileSource {
     let source = this.#open.get(location)
     if (!source) {
-      const found = resolveInside(baseDir, location)
+      const found = resolveInside(baseDir, location, this.#homeDir)
       if ('refused' in found)
         throw badModel(
           `the external data file ${JSON.stringify(location)} ${found.refused}`,

@@ -5,6 +5,7 @@ import {
   listFolder,
   nameOf,
   readFileBytes,
+  realFolderOf,
   UserError,
   writeFilesAtomic,
 } from '../platform/index.ts'
@@ -22,7 +23,7 @@ export async function readModel(path: string): Promise<Model> {
   const bytes = await readFileBytes(path).catch(async (error: unknown) => {
     throw await explainFolder(path, error)
   })
-  return decodeModel(bytes, { baseDir: folderOf(path), path })
+  return decodeModel(bytes, { baseDir: folderOf(path), homeDir: realFolderOf(path), path })
 }
 
 /** Where the model is a folder, what to do with it; any other error as it is. */

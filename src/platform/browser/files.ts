@@ -16,9 +16,14 @@ export class FileSource {
 }
 
 /** External data of a model in a page: there is no folder that it could be in. */
-export const resolveInside = (_folder: string, _name: string): { path: string } | { refused: string } => ({
+export const resolveInside = (
+  _folder: string,
+  _name: string,
+  _home?: string,
+): { path: string } | { refused: string } => ({
   refused: 'cannot be reached from a page',
 })
+export const realFolderOf = (file: string): string => folderOf(file)
 
 export const folderOf = (file: string): string => file.slice(0, Math.max(0, file.lastIndexOf('/')))
 export const nameOf = (file: string): string => file.slice(file.lastIndexOf('/') + 1)
