@@ -196,4 +196,12 @@ describe('external data', () => {
     const error = await readModel(join(folder, 'none.onnx')).catch((caught) => caught)
     expect([error.code, error.where]).toEqual(['missing-file', join(folder, 'none.onnx')])
   })
+
+  test('a device is no model, and nobody waits for what comes out of it', async () => {
+    const error = await readModel('/dev/null').catch((caught) => caught)
+    expect([error.code, error.message]).toEqual([
+      'missing-file',
+      'cannot read /dev/null: it is a pipe or a device, not a file',
+    ])
+  })
 })

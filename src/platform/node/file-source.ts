@@ -1,5 +1,5 @@
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs'
-import { open } from 'node:fs/promises'
+import { open, stat } from 'node:fs/promises'
 import { UserError } from '../user-error.ts'
 import { explainSystemError } from './system-error.ts'
 
@@ -94,6 +94,13 @@ class FileRange {
 /** A whole file in one buffer, aligned for any typed array. UserError `missing-file` where it cannot be read. */
 export async function readFileBytes(path: string): Promise<Uint8Array> {
   try {
+    // Asked before it is opened: that would wait until somebody writes into a pipe.
+    const there = await stat(path)
+    if (!there.isFile() && !there.isDirectory())
+      throw new UserError('missing-file', `cannot read ${path}: it is a pipe or a device, not a file`, {
+        where: path,
+        hint: 'write what comes out of it to a file, and name that',
+      })
     const file = await open(path, 'r')
     try {
       const { size } = await file.stat()
