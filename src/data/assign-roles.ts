@@ -100,6 +100,7 @@ export function requireNamed(table: Table, { label, slices = [] }: RoleWishes): 
 
 function requireColumn(table: Table, name: string, what: string): void {
   if (table.columns.some((column) => column.name === name)) return
+  requireReadable(table, name, 'numbers or texts')
   const names = table.columns.map((column) => column.name)
   const loose = table.loose.find((array) => array.name === name)
   throw new UserError(
@@ -109,6 +110,16 @@ function requireColumn(table: Table, name: string, what: string): void {
       : `"${table.path}" has no ${what} "${name}".`,
     { where: table.path, hint: `It has ${listNames(names)}.${didYouMean(name, names)}` },
   )
+}
+
+/** @throws UserError where the field is there, and only its type is the matter. */
+function requireReadable(table: Table, name: string, wanted: string): void {
+  const found = table.unreadable?.find((field) => field.name === name)
+  if (!found) return
+  throw new UserError('bad-data', `"${name}" in "${table.path}" has ${found.type}, which cannot be read.`, {
+    where: `field "${name}" of "${table.path}"`,
+    hint: `Write it as ${wanted}; object arrays (pickles) are never loaded.`,
+  })
 }
 
 function requireInputs(table: Table, wishes: RoleWishes): LooseArray[] {
@@ -129,6 +140,7 @@ function requireInputs(table: Table, wishes: RoleWishes): LooseArray[] {
         },
       )
     } else if (!wishes.constants?.includes(input.name) && !looksLikeState(input.name)) {
+      requireReadable(table, input.name, input.dtype)
       const names = [...table.columns, ...table.loose].map(({ name }) => name)
       throw new UserError('bad-data', `The model's input "${input.name}" is not in "${table.path}".`, {
         where: table.path,

@@ -1,5 +1,5 @@
 // Mistakes that people make with their data: each is named, with its place and what to do.
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { gzipSync } from 'node:zlib'
@@ -127,6 +127,20 @@ test('an archive of arrays without rows is refused like a table without lines', 
   const file = join(folder, 'none.npz')
   writeNpz(file, { x: { dtype: 'float32', dims: [0, 3], bytes: new Uint8Array(0) } })
   expect((await failure(file, numbers)).message).toMatch(/has no rows/)
+})
+
+test('an input that is in the archive, of a type that cannot be read, is not said to be missing', async () => {
+  const file = join(folder, 'raw.npz')
+  const column = (dtype: 'float32' | 'int32') => ({ dtype, dims: [1, 3], bytes: new Uint8Array(12) })
+  writeNpz(file, { x: column('float32'), y: column('int32') })
+  // As numpy names elements that are bytes of any kind.
+  await writeFile(file, Buffer.from((await readFile(file, 'latin1')).replace("'<f4'", "'|V4'"), 'latin1'))
+  const { message, hint, where } = await failure(file, numbers)
+  expect([message, where]).toEqual([
+    `"x" in "${file}" has the numpy type |V4, which cannot be read.`,
+    `field "x" of "${file}"`,
+  ])
+  expect(hint).toMatch(/Write it as float32/)
 })
 
 const blue = (size: number) => sharp({ create: { width: size, height: size, channels: 3, background: '#456' } })

@@ -59,6 +59,9 @@ export async function openNpz(
     loose: usable.filter((array) => !isColumn(array)).map(looseArray),
     randomAccess: columns.every(({ member, header }) => member.method === 'stored' && !header.fortranOrder),
     notes,
+    unreadable: arrays
+      .filter(({ header }) => !header.type)
+      .map(({ name, header }) => ({ name, type: `the numpy type ${header.descr}` })),
     scan: (indices, names) =>
       scanRows(
         path,

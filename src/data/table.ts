@@ -34,6 +34,8 @@ export interface Table {
   /** The label holds the token that follows at every place, of so many that there are. */
   readonly nextTokens?: number
   readonly notes: readonly string[]
+  /** Fields that are there, of a type that cannot be read, as the file names it. */
+  readonly unreadable?: readonly { readonly name: string; readonly type: string }[]
   /**
    * The rows at `indices` (ascending, no repeats; all where null) in pieces of any size, with the named columns. A
    * row that cannot be used is told to `skip` and left out.
