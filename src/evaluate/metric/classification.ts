@@ -139,9 +139,14 @@ export function classIndex(row: MetricRow, options: ClassOptions): number {
   if (typeof label === 'string') {
     const place = options.classNames?.indexOf(label) ?? -1
     if (place >= 0) return place
+    if (options.classNames) throw badLabel(row, 'is none of the class names')
+    // One word among the numbers of a table makes all of them text.
+    const isNumber = label.trim() !== '' && Number.isFinite(Number(label))
     throw badLabel(
       row,
-      options.classNames ? 'is none of the class names' : 'is a name, and the class names are unknown',
+      isNumber
+        ? 'is text and not a number (one label that is no number makes a whole column text)'
+        : 'is a name, and the class names are unknown',
     )
   }
   if (typeof label !== 'number') throw badLabel(row, 'is not one class')

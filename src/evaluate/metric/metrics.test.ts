@@ -51,6 +51,10 @@ describe('classification', () => {
     expect(metricNamed('top1', { classNames: ['cat', 'dog'] }).score(both('cat'))).toBe(1)
     expect(() => metricNamed('top2').score(both('dog'))).toThrow(/class names are unknown/)
   })
+  test('a number that is text is not taken for a name', () => {
+    const message = 'the label "1" of row 0 is text and not a number'
+    expect(() => metricNamed('top1').score(logits([0, 1], '1'))).toThrow(message)
+  })
   test('a name without a number says where names are listed', () => {
     const unnamed = metricNamed('top1')
     const hint = expect.stringMatching(/--label; names .* "classNames" of a dataset\.json/)
