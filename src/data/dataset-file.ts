@@ -81,7 +81,7 @@ export async function readDatasetFile(file: string): Promise<DatasetFile> {
   const keys = Object.keys(CHECKS)
   for (const [key, field] of Object.entries(value)) {
     if (key === '$schema' || key === 'description') continue
-    const check = CHECKS[key as keyof DatasetFile]
+    const check = Object.hasOwn(CHECKS, key) ? CHECKS[key as keyof DatasetFile] : undefined
     if (!check)
       throw new UserError('bad-data', `"${key}" in "${file}" is not known.`, {
         where: file,

@@ -90,6 +90,21 @@ test('a field that was named and is not there is told before anything that may c
   })
 })
 
+test('what a dataset.json says about images is not passed over quietly where its rows are in a table', async () => {
+  await write('raw/rows.jsonl', row)
+  const file = { files: 'rows.jsonl', preprocessing: { mean: 0.5 }, bytes: { begin: 8 } }
+  const { notes } = await openDataset(dirname(await write('raw/dataset.json', JSON.stringify(file))), {
+    inputs: numbers,
+  })
+  expect(notes.join(' ')).toMatch(/"preprocessing" in .* is for images and files.* "bytes" in /)
+})
+
+test('a field of a dataset.json that is named like a part of every object is not known', async () => {
+  await write('odd/rows.jsonl', row)
+  const path = dirname(await write('odd/dataset.json', '{ "files": "rows.jsonl", "__proto__": 1, "constructor": 2 }'))
+  expect((await failure(path, numbers)).message).toMatch(/"__proto__" in .* is not known/)
+})
+
 test('a column without a name, as pandas writes row numbers in front, names the rows and feeds nothing', async () => {
   const file = await write('index.csv', ',a,b,c,label\n0,1,2,3,0\n1,1,2,3,1\n')
   const { fields } = await openDataset(file, { inputs: numbers })

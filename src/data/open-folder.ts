@@ -120,8 +120,17 @@ async function openTables(
     ...options,
     constants,
     domains: file.domains,
+    notes: unusedByTables(file).map(
+      (key) => `"${key}" in "${path}" is for images and files: rows of a table go into the model as they are.`,
+    ),
   })
 }
+
+/** What a dataset.json says about files of one row each, which tables have no use for. */
+const unusedByTables = (file: DatasetFile): string[] => [
+  ...(['preprocessing', 'input'] as const).filter((key) => file[key] !== undefined),
+  ...(Object.keys(file.bytes).length > 0 ? ['bytes'] : []),
+]
 
 async function openFiles(
   path: string,

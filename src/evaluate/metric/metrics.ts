@@ -74,7 +74,8 @@ export function metricNamed(name: string, options: MetricOptions = {}): Metric {
   if (counted) return (counted[1] === 'top' ? topK : recallAt)(Number(counted[2]), options)
   if (name.startsWith('detection:')) return detectionNamed(name.slice('detection:'.length))
   const known = Object.keys(metrics)
-  const meant = OTHER_NAMES[name.toLowerCase().replaceAll(/[_ ]/g, '-')]
+  const spelled = name.toLowerCase().replaceAll(/[_ ]/g, '-')
+  const meant = Object.hasOwn(OTHER_NAMES, spelled) ? OTHER_NAMES[spelled] : undefined
   throw new UserError('bad-argument', `there is no metric "${name}"`, {
     where: '--metric',
     hint: `${meant ? `the name here is "${meant}"; ` : didYouMean(name, known)}known: ${known.join(', ')}, detection:yolox and other decoders, or the path of a metric.mjs`,
