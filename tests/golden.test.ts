@@ -2,6 +2,7 @@ import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
 import { parseModel, printModel } from '../src/ir/index.ts'
 import { modelDigest } from '../src/onnx/index.ts'
+import { UserError } from '../src/platform/index.ts'
 import { advance, applyRecipe, parseRecipe, recipeOf, simplify, startTrail } from '../src/recipe/index.ts'
 import type { Recipe, Report } from '../src/report/index.ts'
 import { expectEqualModels } from './rewrite-kit.ts'
@@ -75,6 +76,30 @@ describe('stored recipes give the digests that they name', () => {
     const recipe = parseRecipe(readFileSync(new URL(`${name}.recipe.json`, where), 'utf8'), name)
     const steps = recipe.steps.with(-1, { ...recipe.steps.at(-1)!, output: `sha256:${'0'.repeat(64)}` })
     await expect(applyRecipe({ ...recipe, steps }, model)).rejects.toThrow(/the recipe says sha256:0{64}/)
+  })
+
+  test('a recipe that was edited or damaged is the user’s to mend, whatever was done to it', async () => {
+    const name = cases[0]!
+    const model = parseModel(readFileSync(new URL(`${name}.onnxtxt`, where), 'utf8'))
+    const recipe = parseRecipe(readFileSync(new URL(`${name}.recipe.json`, where), 'utf8'), name)
+    const first = recipe.steps[0]!
+    const refusal = async (steps: readonly unknown[], evidence: unknown = recipe.evidence) => {
+      const read = async () => parseRecipe(JSON.stringify({ ...recipe, steps, evidence }), 'r.json')
+      const error = await read()
+        .then((edited) => applyRecipe(edited, model))
+        .catch((caught) => caught)
+      expect(error).toBeInstanceOf(UserError)
+      expect((error as UserError).hint).toMatch(/again with whet optimize/)
+      return (error as UserError).message
+    }
+    expect(await refusal([{ ...first, output: 'sha256:0' }])).toMatch(/the recipe says sha256:0/)
+    expect(await refusal([null])).toBe('step 1 of the recipe is damaged')
+    expect(await refusal([first, { ...first, options: 'fast' }])).toBe('step 2 of the recipe is damaged')
+    expect(await refusal([{ ...first, evidence: undefined }])).toBe('step 1 of the recipe is damaged')
+    expect(await refusal([first], { 'sha256:1': { kind: 'calibration' } })).toMatch(/evidence sha256:1 .* was changed/)
+    const unread = { pass: 'quantizeDynamicInt8', options: { keepFloat: 7 }, input: modelDigest(model), output: 'x' }
+    expect(await refusal([{ ...unread, evidence: [] }])).toMatch(/^step quantizeDynamicInt8 /)
+    expect(() => parseRecipe('null', 'r.json')).toThrow('this is no recipe')
   })
 })
 

@@ -3,14 +3,14 @@ import { openIsolated } from '../engine/index.ts'
 import type { Model, NumericArray } from '../ir/index.ts'
 import { modelDigest } from '../onnx/index.ts'
 import { UserError } from '../platform/index.ts'
-import type { RangeMethod, Recipe, Report, RewriteReport } from '../report/index.ts'
+import type { RangeMethod, Recipe, RecipeStep, Report, RewriteReport } from '../report/index.ts'
 import { channelsOf } from './evidence/channels.ts'
 import { kernelCosts } from './evidence/kernel-costs.ts'
 import { rangesOf } from './evidence/ranges.ts'
 import { sensitivityOf } from './evidence/sensitivity.ts'
 import { firstFeeds } from './first-feeds.ts'
 import { withTensors } from './quantize/weight-only.ts'
-import { recipeOf, sizeOf, startTrail } from './trail.ts'
+import { evidenceDigest, recipeOf, sizeOf, startTrail } from './trail.ts'
 import { advanceOnThreads } from './weight-threads.ts'
 
 export interface ApplyOptions {
@@ -24,7 +24,8 @@ export interface ApplyOptions {
  * Replays a recipe. On the model that it was made for every step uses the evidence in the recipe and must give the
  * recorded digest, so the bytes are the same. On another model the evidence is measured again on `data`.
  *
- * @throws UserError where the recipe names an unknown pass, or its evidence belongs to another model and no data is given.
+ * @throws UserError where the recipe names an unknown pass, was changed since it was made, or its evidence belongs to
+ *   another model and no data is given.
  */
 export async function applyRecipe(
   recipe: Recipe,
@@ -32,6 +33,9 @@ export async function applyRecipe(
   options: ApplyOptions = {},
 ): Promise<{ model: Model; report: RewriteReport; recipe: Recipe }> {
   const own = recipe.steps.length === 0 || modelDigest(model) === recipe.steps[0]!.input
+  for (const [digest, report] of Object.entries(recipe.evidence))
+    if (evidenceDigest(report as Report) !== digest)
+      throw changed(recipe, `the evidence ${digest} of the recipe was changed`)
   const warnings = own ? [] : ['the recipe was made for another model; its evidence was measured anew where it has any']
   let trail = startTrail(model)
   for (const step of recipe.steps) {
@@ -39,12 +43,16 @@ export async function applyRecipe(
     for (const digest of step.evidence)
       evidence.push({ report: await evidenceFor(recipe, digest, own ? null : trail.model, evidence, options) })
     const whole = await withTensors(evidence, trail.model, own, options)
-    trail = await advanceOnThreads(trail, [{ pass: step.pass, options: step.options, evidence: whole }])
+    const next = { pass: step.pass, options: step.options, evidence: whole }
+    trail = await advanceOnThreads(trail, [next]).catch((error: unknown) => {
+      // On its own model this step has run before, with what the file said then.
+      if (own && !(error instanceof UserError))
+        throw changed(recipe, `step ${step.pass} of the recipe does not run: ${(error as Error).message}`, error)
+      throw error
+    })
     const output = modelDigest(trail.model)
     if (own && output !== step.output)
-      throw new Error(
-        `internal: step ${step.pass} gave ${output}, the recipe says ${step.output}; was it made by another version (${recipe.whetstone})?`,
-      )
+      throw changed(recipe, `step ${step.pass} gave ${output}, the recipe says ${step.output}`)
   }
   return {
     model: trail.model,
@@ -59,6 +67,15 @@ export async function applyRecipe(
       warnings,
     },
   }
+}
+
+/** A recipe that does not do on its own model what it says: only its text, or the passes, can have changed since. */
+function changed(recipe: Recipe, problem: string, cause?: unknown): UserError {
+  return new UserError('bad-argument', problem, {
+    where: 'recipe',
+    hint: `it was edited or damaged, or made by another version (${recipe.whetstone}): make it again with whet optimize, or with whet quantize --recipe`,
+    cause,
+  })
 }
 
 async function evidenceFor(
@@ -107,7 +124,7 @@ async function evidenceFor(
 
 /** A recipe from the text of its file. */
 export function parseRecipe(text: string, where: string): Recipe {
-  let parsed: Partial<Recipe>
+  let parsed: Partial<Recipe> | null
   try {
     parsed = JSON.parse(text)
   } catch (cause) {
@@ -117,7 +134,7 @@ export function parseRecipe(text: string, where: string): Recipe {
       cause,
     })
   }
-  if (parsed.kind !== 'recipe' || !Array.isArray(parsed.steps) || typeof parsed.evidence !== 'object')
+  if (parsed?.kind !== 'recipe' || !Array.isArray(parsed.steps) || !isObject(parsed.evidence))
     throw new UserError('bad-argument', 'this is no recipe', {
       where,
       hint: 'a recipe is the recipe.json that whet optimize writes',
@@ -127,5 +144,21 @@ export function parseRecipe(text: string, where: string): Recipe {
       where,
       hint: 'upgrade whetstone',
     })
+  const broken = parsed.steps.findIndex((step) => !isStep(step))
+  if (broken >= 0)
+    throw new UserError('bad-argument', `step ${broken + 1} of the recipe is damaged`, {
+      where,
+      hint: 'each step has pass, options, evidence, input and output: make the recipe again with whet optimize, or with whet quantize --recipe',
+    })
   return parsed as Recipe
 }
+
+const isObject = (value: unknown): value is object => typeof value === 'object' && value !== null
+const isText = (value: unknown) => typeof value === 'string'
+
+const isStep = (step: Partial<RecipeStep> | null): boolean =>
+  isObject(step) &&
+  [step.pass, step.input, step.output].every(isText) &&
+  isObject(step.options) &&
+  Array.isArray(step.evidence) &&
+  step.evidence.every(isText)

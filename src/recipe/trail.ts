@@ -91,7 +91,7 @@ export async function advanceAll(trail: Trail, steps: readonly Step[], map?: Par
 }
 
 /** `sha256:` of a report: what a recipe calls its evidence by. */
-function evidenceDigest(report: Report): string {
+export function evidenceDigest(report: Report): string {
   return sha256([new TextEncoder().encode(canonicalJson(report))])
 }
 
