@@ -35,6 +35,8 @@ export class InnerSession {
   readonly #model: () => Promise<Model>
   readonly #open: (changed: Model) => Promise<NativeSession>
   readonly #runtime: string
+  /** Names that nodes of the main graph make. */
+  #made: ReadonlySet<string> | null = null
   #values: Variant | null = null
   #summary: (Variant & { readonly of: ReadonlyMap<string, ExtremesNames> }) | null = null
   #sizes: { readonly feeds: Feeds; readonly key: string; readonly of: ReadonlyMap<string, number> } | null = null
@@ -52,15 +54,17 @@ export class InnerSession {
     names: readonly string[],
   ): Promise<{ readonly result: Record<string, TensorValue>; readonly made: readonly string[] }> {
     const result: Record<string, TensorValue> = {}
-    const made: string[] = []
-    for (const name of names) {
-      const given = feeds[name]
-      const known = given ? null : await this.#model()
-      const constant = known?.graph.initializers.get(name)
-      if (given) result[name] = copyValue(given)
-      else if (constant) result[name] = constantValueOf(constant)
-      else if (known && innerNames(known).has(name)) made.push(name)
-      else throw unknownValue(name)
+    for (const name of names) if (feeds[name]) result[name] = copyValue(feeds[name])
+    const others = names.filter((name) => !feeds[name])
+    // Reading a large model takes longer than a run of it.
+    if (others.length > 0) this.#made ??= innerNames(await this.#model())
+    const made = others.filter((name) => this.#made?.has(name))
+    if (made.length === others.length) return { result, made }
+    const { initializers } = (await this.#model()).graph
+    for (const name of others.filter((other) => !made.includes(other))) {
+      const constant = initializers.get(name)
+      if (!constant) throw unknownValue(name)
+      result[name] = constantValueOf(constant)
     }
     return { result, made }
   }
