@@ -45,7 +45,7 @@ export interface ExtremesNames {
 
 /**
  * The model that gives least, greatest, sum and number of elements of each named float value in place of the value. The
- * sum is not finite where an element is not.
+ * sum is no number where an element is none.
  *
  * The reductions stand behind the graph, those of the deepest values first: the runtime orders nodes backwards from the
  * last one that nobody reads, so each value is reduced as soon as it is there, from the processor's cache, and let go.
@@ -91,12 +91,19 @@ export function extremesFrom(
 ): ReadonlyMap<string, Extremes> {
   const number = (name: string) => Number((fetched[name] as TensorValue).data[0])
   return new Map(
-    [...namesOf].map(([name, { min, max, sum, size }]) => [
-      name,
-      { min: number(min), max: number(max), elements: number(size), finite: Number.isFinite(number(sum)) },
-    ]),
+    [...namesOf].map(([name, { min, max, sum, size }]) => {
+      const [least, most] = [number(min), number(max)]
+      return [name, { min: least, max: most, elements: number(size), finite: areFinite(least, most, number(sum)) }]
+    }),
   )
 }
+
+/**
+ * Whether every element is finite: one that is infinite is the least or the greatest, and one that is no number makes a
+ * sum that is none. A sum beyond float32 says nothing: the masks of attention add up to that.
+ */
+export const areFinite = (min: number, max: number, sum: number): boolean =>
+  Number.isFinite(min) && Number.isFinite(max) && !Number.isNaN(sum)
 
 const known = (model: Model, name: string): ValueInfo =>
   model.graph.outputs.find((output) => output.name === name) ?? { name, type: { kind: 'unknown' } }

@@ -219,4 +219,17 @@ describe('extremes of inner values, without the values', () => {
     expect([...(await session.extremes!({ x }, ['c']))]).toEqual([])
     await session.close()
   })
+
+  test('a mask whose elements add up to more than float32 holds is finite; an infinite element is not', async () => {
+    const session = await ortNode.open(parseModel(`<ir_version: 8, opset_import: ["" : 17]> ${text}`))
+    const of = async (...data: readonly number[]) =>
+      (await session.extremes!({ x: { dtype: 'float32', dims: [2, 2], data: Float32Array.from(data) } }, ['n'])).get(
+        'n',
+      )
+    const least = -(2 ** 127)
+    expect(await of(0, least, least, least)).toEqual({ min: -10, max: 2 ** 127, elements: 4, finite: true })
+    expect((await of(0, 0, Number.NEGATIVE_INFINITY, 0))?.finite).toBe(false)
+    expect((await of(0, 0, Number.NaN, 0))?.finite).toBe(false)
+    await session.close()
+  })
 })

@@ -1,5 +1,5 @@
 import { type Dataset, firstRows } from '../../data/index.ts'
-import type { Extremes, Feeds, Fetched, Session } from '../../engine/index.ts'
+import { areFinite, type Extremes, type Feeds, type Fetched, type Session } from '../../engine/index.ts'
 import type { CalibrationReport, ChannelsReport } from '../../report/index.ts'
 import { take } from '../calibration/calibrate.ts'
 import { RangeObserver } from '../calibration/observer.ts'
@@ -139,7 +139,6 @@ function rangesOfAll(observers: ReadonlyMap<string, RangeObserver>): Pick<Calibr
 const extremesOfChannels = ({ min, max, mean, elements }: ToldChannels): Extremes =>
   extremesOver(min, max, mean, elements)
 
-/** What is not finite somewhere makes a sum, or a mean, that is not, and so a sum of these. */
 function extremesOver(mins: Float32Array, maxs: Float32Array, sums: Float32Array, elements: number): Extremes {
   let [min, max, total] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY, 0]
   for (let i = 0; i < mins.length; i++) {
@@ -147,5 +146,5 @@ function extremesOver(mins: Float32Array, maxs: Float32Array, sums: Float32Array
     if (maxs[i]! > max) max = maxs[i]!
     total += sums[i]!
   }
-  return { min, max, elements, finite: Number.isFinite(total) }
+  return { min, max, elements, finite: areFinite(min, max, total) }
 }
