@@ -352,7 +352,7 @@ describe('choosing', () => {
   test('where what is faster did not stay close, nobody says that nothing was faster', async () => {
     const reason = async (unsafe: string | undefined) =>
       (
-        await chooseByProof({ sequence: [], shared: false, standby: [] }, () => Promise.reject(), {
+        await chooseByProof({ sequence: [], shared: false, standby: [], reserve: [] }, () => Promise.reject(), {
           provenOnly: false,
           unsafe,
         })
@@ -371,7 +371,7 @@ describe('choosing', () => {
     }))
     const chosen = (labelled: boolean, idle: string | undefined, provenOnly = false) =>
       chooseByProof(
-        { sequence: chain, shared: false, standby: [] },
+        { sequence: chain, shared: false, standby: [], reserve: [] },
         async (id) =>
           ({
             ...PASS,

@@ -22,7 +22,7 @@ const choose = (slow: number, fast: number) => {
       nonInferiority: { margin: 0.01, z: 0, p, ci: [0, 0], lowerBound: 0 },
     } as unknown as ComparisonReport
   }
-  return chooseByProof({ sequence, shared: true, standby: [] }, prove, { provenOnly: true })
+  return chooseByProof({ sequence, shared: true, standby: [], reserve: [] }, prove, { provenOnly: true })
 }
 
 test('of two that share α, a worse one is handed out as seldom as α says, however they hang together', async () => {
@@ -62,7 +62,7 @@ test('what the proof rows showed to be worse is named where the original or a cl
       const verdict = verdicts[id]!
       return { verdict, grade: verdict === 'regressed' ? null : 'close' } as unknown as ComparisonReport
     }
-    return chooseByProof({ sequence, shared: false, standby: [] }, prove, { provenOnly })
+    return chooseByProof({ sequence, shared: false, standby: [], reserve: [] }, prove, { provenOnly })
   }
   const none = await chosen({ fast: 'regressed' })
   expect([none.id, none.reason]).toEqual(['original', expect.stringMatching(/worse on the proof rows: fast\.$/)])
@@ -73,12 +73,54 @@ test('what the proof rows showed to be worse is named where the original or a cl
   expect((await chosen({ slow: 'inconclusive' })).reason).not.toMatch(/worse/)
 })
 
+test('where none on standby stays close on the proof rows, those in reserve are proven until one does', async () => {
+  const contender = (id: string, figure: number) => ({
+    ...{ id, figure, bytes: 100 },
+    odds: { pass: 0, passAtHalf: 0, close: 0.9 },
+  })
+  const chosen = async (time: boolean, closeOnes: readonly string[]) => {
+    const proven: string[] = []
+    const [fast] = [contender('fast', 0.9)]
+    const choice = await chooseByProof(
+      {
+        sequence: [fast],
+        shared: false,
+        standby: [fast],
+        reserve: [contender('quiet', 0.96), contender('slow', 0.99)],
+      },
+      async (id) => {
+        proven.push(id)
+        const grade = closeOnes.includes(id) ? 'close' : null
+        return { verdict: 'inconclusive', grade, n: 30, requiredN: 300, labelled: true } as unknown as ComparisonReport
+      },
+      { provenOnly: false, timeForMore: () => time },
+    )
+    return [choice.id, proven]
+  }
+  expect(await chosen(true, ['quiet', 'slow'])).toEqual(['quiet', ['fast', 'quiet']])
+  expect(await chosen(true, ['fast', 'quiet'])).toEqual(['fast', ['fast']])
+  expect(await chosen(true, [])).toEqual(['original', ['fast', 'quiet', 'slow']])
+  expect(await chosen(false, ['quiet'])).toEqual(['original', ['fast']])
+})
+
+test('a proof on fewer rows, for want of time, does not blame the rows that were given', async () => {
+  const odds = { pass: 0, passAtHalf: 0, close: 0.9 }
+  const close = { verdict: 'inconclusive', grade: 'close', n: 40, requiredN: 268, labelled: true }
+  const { reason } = await chooseByProof(
+    { sequence: [{ id: 'int8', figure: 0.5, bytes: 100, odds }], shared: false, standby: [], reserve: [] },
+    async () => close as unknown as ComparisonReport,
+    { provenOnly: false, fewer: { rows: 40, of: 1200 } },
+  )
+  expect(reason).toMatch(/^The 40 of 1,200 proof rows that there was time for cannot prove any candidate/)
+  expect(reason).toMatch(/More time \(--time\) proves on more of them\.$/)
+})
+
 test('what would settle it counts the rows to give as well, of which half prove, and a gain that was not shown is none', async () => {
   const odds = { pass: 0.5, passAtHalf: 0.4, close: 0.5 }
   const sequence = [{ id: 'lossless', figure: 1, bytes: 100, odds }]
   const chosen = (proof: object, more = {}) =>
     chooseByProof(
-      { sequence, shared: false, standby: [] },
+      { sequence, shared: false, standby: [], reserve: [] },
       async () => ({ labelled: true, n: 30, ...proof }) as ComparisonReport,
       { provenOnly: false, idle: 'lossless', ...more },
     )

@@ -20,21 +20,29 @@ export interface Choice {
 /**
  * Proves the finalists in their fixed order and chooses the last that passed (see `provenInOrder`). Only where nothing
  * that gains can be proven with these rows is a `close` one handed out instead: the best in the goal of all finalists
- * that are close. `idle` is one of which no gain was shown, as a lossless model that is as fast and as large as the
- * original: without labels it is for when nothing else is left. `unsafe` is the best in the goal that the selection
- * rows did not allow. `apart` tells whether the proof rows were given by themselves.
+ * that are close, else the first in reserve that is, where there is `timeForMore`. `idle` is one of which no gain was shown,
+ * as a lossless model that is as fast and as large as the original: without labels it is for when nothing else is left.
+ * `unsafe` is the best in the goal that the selection rows did not allow. `apart` tells whether the proof rows were given
+ * by themselves.
  */
 export async function chooseByProof(
-  { sequence, shared, standby }: Finalists,
+  { sequence, shared, standby, reserve }: Finalists,
   prove: (id: string) => Promise<ComparisonReport>,
   options: {
     readonly provenOnly: boolean
     readonly idle?: string | undefined
     readonly unsafe?: string | undefined
+    /** What there was no time for, where nothing was judged: a sentence without its end. */
+    readonly untried?: string | undefined
     readonly apart?: boolean
+    readonly timeForMore?: (id: string) => boolean
+    /** Where the time was not enough for all proof rows: for how many it was. */
+    readonly fewer?: { readonly rows: number; readonly of: number }
   },
 ): Promise<Choice> {
-  if (sequence.length === 0)
+  if (sequence.length === 0 && reserve.length === 0 && options.untried !== undefined)
+    return original(`${options.untried}: the original is handed out. Give it more time (--time).`)
+  if (sequence.length === 0 && reserve.length === 0)
     return original(
       options.unsafe === undefined
         ? 'No candidate was measured to be better in the goal without being slower: the original is handed out.'
@@ -43,8 +51,14 @@ export async function chooseByProof(
   const { proofs, passed } = await provenInOrder(sequence, shared, prove)
   const [best] = passed
   const apart = options.apart ?? false
+  const { fewer } = options
+  const given = fewer
+    ? `the ${grouped(fewer.rows)} of ${grouped(fewer.of)} proof rows that there was time for`
+    : 'the rows given'
+  const more = (proof: ComparisonReport | undefined) =>
+    fewer ? ' More time (--time) proves on more of them.' : need(proof, apart)
   const next = best && proofs.slice(proofs.indexOf(best) + 1).at(-1)
-  const byGoal = bestFirst([...sequence, ...standby])
+  const byGoal = bestFirst([...sequence, ...standby, ...reserve])
   const close = () =>
     options.provenOnly
       ? []
@@ -65,22 +79,25 @@ export async function chooseByProof(
   if (stands) return provenBest()
   if (options.provenOnly)
     return original(
-      `Nothing could be proven with the rows given, and only proven models were asked for: the original is handed out.${foundWorse(proofs)}`,
+      `Nothing could be proven with ${given}, and only proven models were asked for: the original is handed out.${foundWorse(proofs)}`,
     )
-  for (const { id } of byGoal) if (!proofs.some((proof) => proof.id === id)) proofs.push({ id, proof: await prove(id) })
+  const open = (list: readonly Contender[]) => list.filter(({ id }) => !proofs.some((proof) => proof.id === id))
+  for (const { id } of open(bestFirst([...sequence, ...standby]))) proofs.push({ id, proof: await prove(id) })
+  for (const { id } of open(reserve))
+    if (close().length === 0 && (options.timeForMore?.(id) ?? true)) proofs.push({ id, proof: await prove(id) })
   const [nearest] = close()
   if (!nearest && best) return provenBest()
   if (!nearest)
     return original(
-      `Nothing could be proven with the rows given, and none of the candidates that were tried on the proof rows stayed close enough: the original is handed out.${foundWorse(proofs) || need(proofs[0]?.proof, apart)}`,
+      `Nothing could be proven with ${given}, and none of the candidates that were tried on the proof rows stayed close enough: the original is handed out.${foundWorse(proofs) || more(proofs[0]?.proof)}`,
     )
   const unproven = best
-    ? `The rows given prove ${best.id} alone, which is neither faster nor smaller`
-    : 'The rows given cannot prove any candidate'
+    ? `${capital(given)} prove ${best.id} alone, which is neither faster nor smaller`
+    : `${capital(given)} cannot prove any candidate`
   return {
     ...nearest,
     ranked: [...close(), ...passed],
-    reason: `${unproven}, so the best in the goal that stays close to the original is handed out.${foundWorse(proofs)}${need(nearest.proof, apart)}`,
+    reason: `${unproven}, so the best in the goal that stays close to the original is handed out.${foundWorse(proofs)}${more(nearest.proof)}`,
   }
 }
 
@@ -153,4 +170,5 @@ export function whyNotProven(proof: ComparisonReport, apart = false): string {
   return `${wordFor(proof, apart)} on the ${grouped(n)} proof rows${found ? `: ${found}` : ''}`
 }
 
+const capital = (text: string) => text.charAt(0).toUpperCase() + text.slice(1)
 const digits = (value: number) => String(Number(value.toPrecision(4)))

@@ -35,13 +35,18 @@ test('on standby stand those of which the best that stays close is expected to b
   expect(sequenceOf([contender('fast', 0.4, 0, 0.5), contender('quiet', 0.5, 0, 0.999)])).toEqual(['quiet', 'fast'])
 })
 
+test('what is too slow to be worth a proof beside the fastest stands in reserve, in case that one does not stay close', () => {
+  const { standby, reserve } = finalists([contender('fast', 0.92, 0, 0.9), contender('quiet', 0.96, 0, 1)], 4, 1)
+  expect([standby, reserve].map((list) => list.map(({ id }) => id))).toEqual([['fast'], ['quiet']])
+})
+
 test('where two are as fast, the smaller file is tried last and so handed out where it passes', () => {
   const two = [contender('large', 0.5, 0.99, 1, 200), contender('small', 0.504, 0.9, 1, 100)]
   expect(sequenceOf(two).at(-1)).toBe('small')
 })
 
 test('nobody, no finalist', () => {
-  expect(finalists([], 4, 1)).toEqual({ sequence: [], shared: false, standby: [] })
+  expect(finalists([], 4, 1)).toEqual({ sequence: [], shared: false, standby: [], reserve: [] })
 })
 
 test('two share α where an insurance that fails would cost more than half of α does', () => {

@@ -16,6 +16,8 @@ export interface Finalists {
   readonly shared: boolean
   /** Where nothing that gains can be proven, the best of these that stays close is handed out; worst in the goal first. */
   readonly standby: readonly Contender[]
+  /** Where none of those stays close either, these are proven one by one until one does; the best expectation first. */
+  readonly reserve: readonly Contender[]
 }
 
 /** What one more on standby must be expected to bring, in logarithms of the goal's figure, to be worth its proof. */
@@ -45,14 +47,22 @@ export function finalists(contenders: readonly Contender[], limit: number, befor
   const standby = named(
     best((chosen) => expectedOfBest(chosen, values, (place) => odds[place]!.close) - WORTH_A_PROOF * chosen.length),
   )
+  const expectedOf = (place: number) => odds[place]!.close * values[place]!
+  const reserve = named(
+    ordered
+      .map((_, place) => place)
+      .filter((place) => !standby.includes(ordered[place]!) && expectedOf(place) > 0)
+      .sort((one, other) => expectedOf(other) - expectedOf(one))
+      .slice(0, limit),
+  )
   // Where nothing can pass, as with few rows, the proof says at least how many would settle it.
-  if (!odds.some(({ pass }) => pass > 0)) return { sequence: standby, shared: false, standby }
+  if (!odds.some(({ pass }) => pass > 0)) return { sequence: standby, shared: false, standby, reserve }
   const alone = (chosen: readonly number[]) => expectedOfSequence(chosen, values, odds, 0)
   const shared = (chosen: readonly number[]) =>
     chosen.length < 2 ? Number.NEGATIVE_INFINITY : expectedOfSequence(chosen, values, odds, 2)
   const [one, other] = [best(alone), best(shared)]
   const shares = shared(other) > alone(one) + TIE
-  return { sequence: named(shares ? other : one), shared: shares, standby }
+  return { sequence: named(shares ? other : one), shared: shares, standby, reserve }
 }
 
 /** What each saves, as a logarithm, so that half of half counts twice; of a tie the preferred one by a trace more. */

@@ -43,7 +43,8 @@ test('of two that share α, what passed and is not handed out is told why', () =
     ]),
   )
   const handedOut = (...ids: readonly string[]) => ({ ranked: ids.map((id) => ({ id })) }) as unknown as Choice
-  const of = (shared: boolean, choice: Choice) => notSureEnough({ sequence, shared, standby: [] }, proofs, choice)
+  const of = (shared: boolean, choice: Choice) =>
+    notSureEnough({ sequence, shared, standby: [], reserve: [] }, proofs, choice)
   expect(of(true, handedOut('lossless'))).toEqual(['fast'])
   expect(of(true, handedOut('fast', 'lossless'))).toEqual([])
   expect(of(false, handedOut('lossless'))).toEqual([])
