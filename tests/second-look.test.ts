@@ -45,6 +45,13 @@ test('what a hurry put off is looked at when the time turns out to be enough', a
   expect(left).not.toMatch(/int8-products-mse|int8-everywhere-mse/)
 }, 120_000)
 
+test('in a hurry, what needs no ranges comes first where products hold the weights; ranges that do not fit are not begun', async () => {
+  const { ids, left } = await searchWhereOpeningTakes(4500, 60_000)
+  expect(ids).toContain('weight-int8-wide')
+  expect(ids.filter((id) => id.startsWith('int8'))).toEqual([])
+  expect(left).toMatch(/int8-typical-mse/)
+}, 120_000)
+
 test('labels score the original where no candidate was worth judging', async () => {
   const { report } = await optimize(network(), await labelled(), { time: 1_000, maxBytes: 1, cache: noCache })
   expect(report.candidates.every(({ judgedRows }) => judgedRows === undefined)).toBe(true)

@@ -1,5 +1,13 @@
 /** Work of many equal units, whose length shows after the first of them. */
-export type Work = 'ranges' | 'histograms' | 'windows' | 'roundings' | 'learned roundings' | 'judging'
+export type Work =
+  | 'ranges'
+  | 'histograms'
+  | 'channels'
+  | 'windows'
+  | 'roundings'
+  | 'learned roundings'
+  | 'judging'
+  | 'building'
 
 /**
  * Told when such work begins. What it gives is told how much is done, from time to time, and may throw to give the work

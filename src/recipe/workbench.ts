@@ -214,7 +214,7 @@ export class Workbench {
     const ranges = await this.#ranges(model, spec.calibration ?? 'minmax', spec.samples)
     const sensitivity = spec.noiseBudget && spec.calibration ? await this.#sensitivity(model, ranges) : null
     const costs = spec.measuredCosts ? await this.#costs(model, ranges) : null
-    const channels = await this.#channels(model)
+    const channels = await this.#channels(model, spec.samples)
     return [ranges, channels, sensitivity, costs].filter((report) => report !== null)
   }
 
@@ -248,11 +248,10 @@ export class Workbench {
     return kernelCosts(model, ranges, this.#feeds, { threads, cache, signal })
   }
 
-  /** What the calibration rows say about single channels. */
-  async #channels(model: Model): Promise<ChannelsReport> {
+  /** What the calibration rows, or the first `samples` of them, say about single channels. */
+  async #channels(model: Model, samples?: number): Promise<ChannelsReport> {
     const { data, indices } = this.rows.calibrate
-    const { cache, signal, onProgress } = this.#options
-    return channelsOf(model, data, { indices, cache, signal, onProgress })
+    return channelsOf(model, data, { ...this.#options, indices, samples })
   }
 
   kernels(built: Built): Promise<ReadKernels> {

@@ -1,11 +1,17 @@
 import type { Meter, Work } from '../recipe/index.ts'
 
-/** Most of the time that is kept for the proof: where that takes longer, the search goes beyond its time for it. */
+/** Most of the time that is kept for the proof. */
 const MOST_KEPT = 0.4
 /** Proofs that time is kept for: of the lossless model and of the best of the others. */
 const PROOFS = 2
 /** What the last timing, of the chosen model alone, may take of the time. */
 export const CONFIRMING = 1 / 12
+/** What the report, which profiles two models, may keep of the time. */
+const MOST_CLOSING = 0.1
+/** By so much of its time a search may go beyond it for the proof, before the proof is made on fewer rows. */
+const OVERTIME = 0.1
+/** Seconds that the proof may take in any case. */
+const LEAST_PROVING = 1
 /** Candidates of a kind that are judged even when the time is up, until one may be handed out. */
 export const ALWAYS_JUDGED = 3
 /** Share of what is left that one refinement may take, so that something is left for those behind it. */
@@ -47,6 +53,7 @@ export class Budget {
   readonly #leftOut: string[] = []
   #granted: number | null = null
   #proofRows = 0
+  #closing = 0
 
   constructor(milliseconds: number, now: () => number = () => performance.now()) {
     this.seconds = milliseconds / 1000
@@ -80,10 +87,28 @@ export class Budget {
     }
   }
 
-  /** From now on time is kept for proofs on so many rows, a row of which is thought to cost `seconds` until it shows. */
-  keepForProof(rows: number, seconds: number): void {
+  /**
+   * From now on time is kept for proofs on so many rows, a row of which is thought to cost `seconds` until it shows, and
+   * so many seconds for what is told in the end.
+   */
+  keepForProof(rows: number, seconds: number, closing = 0): void {
     this.#proofRows = rows
+    this.#closing = Math.min(MOST_CLOSING * this.seconds, closing)
     this.#assumed.set('judging', seconds)
+  }
+
+  /**
+   * Seconds for the rows of proofs, in front of the last timing and of the report, when the models are open after
+   * `opening` seconds: somewhat more than is left of the time then, and where that is over as much beyond it.
+   */
+  leftToProve(opening = 0): number {
+    const left = this.seconds * (1 - CONFIRMING) - this.#closing - this.elapsed - opening
+    return Math.max(LEAST_PROVING, OVERTIME * this.seconds + Math.max(0, left))
+  }
+
+  /** Whether the time is over, and what was granted beyond it as well. */
+  get over(): boolean {
+    return this.elapsed > (1 + OVERTIME) * this.seconds
   }
 
   get elapsed(): number {
@@ -93,7 +118,7 @@ export class Budget {
   /** Seconds for everything but the proof. */
   get left(): number {
     const proofs = Math.min(MOST_KEPT * this.seconds, PROOFS * this.#proofRows * this.rate('judging'))
-    return this.seconds * (1 - CONFIRMING) - proofs - this.elapsed
+    return this.seconds * (1 - CONFIRMING) - this.#closing - proofs - this.elapsed
   }
 
   /** Seconds that a unit of this work takes; 0 where none was done yet. */

@@ -1,12 +1,10 @@
 import { CALIBRATION_ROWS } from '../evaluate/index.ts'
 import type { CandidateSpec } from '../recipe/index.ts'
 import { type Budget, quarteredWithin, TooLong } from './budget.ts'
+import { FEWEST_RANGE_ROWS } from './looks.ts'
 import { onRows, withExtremes } from './plan.ts'
 import type { Pool } from './pool.ts'
 import type { Trial } from './trial.ts'
-
-/** Rows that ranges are taken from where there is little time. */
-const FEWEST_RANGE_ROWS = 8
 
 /**
  * Builds candidates of a search within a time. Where ranges of all calibration rows would take longer, they are taken
@@ -28,6 +26,14 @@ export class BuildsInTime {
     if (!('tooLong' in within)) return within
     this.#rangeRows = FEWEST_RANGE_ROWS
     return this.#build(specs.map(withExtremes))
+  }
+
+  /** Builds these with ranges of as many rows as fit into `seconds`, or none of them, which is told. */
+  async orLeaveOut(specs: readonly CandidateSpec[], seconds: number): Promise<readonly Trial[]> {
+    const within = await this.within(specs, seconds)
+    if (!('tooLong' in within)) return within
+    this.#budget.leaveOut(`${specs.map(({ id }) => id).join(', ')} (${within.tooLong})`)
+    return []
   }
 
   /**

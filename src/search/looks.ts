@@ -1,5 +1,7 @@
 import { type CandidateSpec, KERNEL_WORK, type Workbench } from '../recipe/index.ts'
 
+/** Rows that ranges are taken from where there is little time. */
+export const FEWEST_RANGE_ROWS = 8
 /** Processes and least runs of each model that is timed. */
 const GENERATIONS = 3
 const FEWEST_RUNS = 8
@@ -14,18 +16,39 @@ export function lookingSeconds({ openMs, runMs }: Workbench['seen'], models: num
   return (opens * openMs + runs * runMs) / 1000
 }
 
-/** The first of these that can be timed beside the original within `seconds`. */
+/** Sessions that ranges and channels are read with, and how many times as long as a plain run each of their runs takes. */
+const READING = { opens: 2, runs: 2 * 2 } as const
+
+/** Seconds that reading ranges of so many rows takes, by the same. */
+const rangingSeconds = ({ openMs, runMs }: Workbench['seen'], rows: number): number =>
+  (READING.opens * openMs + READING.runs * rows * runMs) / 1000
+
+/** What is opened and run behind the proof: profiles of two models, and rows beside others in a batch. */
+const CLOSING = { opens: 4, runs: 2 * 3 + 16 } as const
+
+/** Seconds that what is told in the end takes, by the same. */
+export const closingSeconds = ({ openMs, runMs }: Workbench['seen']): number =>
+  (CLOSING.opens * openMs + CLOSING.runs * runMs) / 1000
+
+/**
+ * The first of these that can be built, read the ranges for and timed beside the original within `seconds`.
+ *
+ * @param building Seconds that building one takes.
+ */
 export function withinLooks(
   specs: readonly CandidateSpec[],
   seen: Workbench['seen'],
   seconds: number,
+  building: number,
 ): readonly CandidateSpec[] {
-  const fits = (some: readonly CandidateSpec[]) =>
+  const secondsFor = (some: readonly CandidateSpec[]) =>
+    some.length * building +
+    (some.some(({ scheme }) => scheme === 'static-int8') ? rangingSeconds(seen, FEWEST_RANGE_ROWS) : 0) +
     lookingSeconds(
       seen,
       some.length + 1,
       some.some(({ measuredCosts }) => measuredCosts),
-    ) <= seconds
-  const most = specs.findIndex((_, place) => !fits(specs.slice(0, place + 1)))
+    )
+  const most = specs.findIndex((_, place) => secondsFor(specs.slice(0, place + 1)) > seconds)
   return most === -1 ? specs : specs.slice(0, most)
 }

@@ -6,7 +6,8 @@ import { BuildsInTime } from './builds-in-time.ts'
 import type { Choice, Proven } from './choose.ts'
 import { disturbanceWarning } from './disturbed.ts'
 import type { Goal } from './goal.ts'
-import { lookingSeconds, withinLooks } from './looks.ts'
+import { closingSeconds, lookingSeconds, withinLooks } from './looks.ts'
+import { mostlyProducts } from './mostly-products.ts'
 import { type Optimized, type OptimizeOptions, type ResolvedOptions, resolvedOptions } from './options.ts'
 import { dataFreeSpecs, hasRecurrent, placementSpecs, UNROUNDED } from './plan.ts'
 import { Pool } from './pool.ts'
@@ -57,6 +58,8 @@ class Optimization {
   #tensors: Optimized['tensors'] = new Map()
   /** What a hurry put off. */
   #postponed: readonly CandidateSpec[] = []
+  /** Whether there was time to build every kind of candidate. */
+  #allTried = true
 
   constructor(model: Model, data: Dataset, options: ResolvedOptions) {
     this.#model = model
@@ -78,7 +81,8 @@ class Optimization {
       return { bench, warnings }
     })
     // Two models answer each row.
-    this.#budget.keepForProof(bench.rows.prove.indices.length, (2 * bench.seen.runMs) / 1000)
+    const { runMs } = bench.seen
+    this.#budget.keepForProof(bench.rows.prove.indices.length, (2 * runMs) / 1000, closingSeconds(bench.seen))
     const say = (text: string) => onProgress?.(text)
     this.#pool = new Pool(bench, goalWithLimits(this.#options), this.#budget, say, workers)
     this.#pool.warnings.push(...warnings)
@@ -91,7 +95,9 @@ class Optimization {
       await this.#goBack()
       await this.#phase('spare channels', () => leaveOutSpare(this.#pool, this.#budget))
       const choice = await this.#phase('proving', async () =>
-        this.#confirm(await prove(this.#pool, this.#budget, { provenOnly, apart: proof !== undefined })),
+        this.#confirm(
+          await prove(this.#pool, this.#budget, { provenOnly, apart: proof !== undefined, allTried: this.#allTried }),
+        ),
       )
       return await this.#phase('reporting', () => this.#report(choice))
     } finally {
@@ -117,17 +123,25 @@ class Optimization {
 
   /** What a hurry put off, as far as there is time for it now; what there is not is told. */
   async #goBack(): Promise<void> {
-    const seconds = () => FIRST_LOOKS * this.#budget.left
-    for (;;) {
-      const next = withinLooks(this.#postponed, this.#pool.bench.seen, seconds())
-      if (next.length === 0) break
-      this.#postponed = this.#postponed.slice(next.length)
-      const trials = await this.#phase('building', () => this.#buildSpecs(next))
+    const { bench } = this.#pool
+    while (this.#postponed.length > 0) {
+      const seconds = FIRST_LOOKS * this.#budget.left
+      const next = withinLooks(this.#postponed, bench.seen, seconds, this.#budget.rate('building'))
+      const [first] = this.#postponed
+      this.#postponed = this.#postponed.slice(Math.max(1, next.length))
+      if (next.length === 0) {
+        // What takes less may still fit.
+        this.#budget.leaveOut(first!.id)
+        this.#allTried = false
+        continue
+      }
+      const trials = await this.#phase('building', () =>
+        this.#buildSpecs(next, (specs, most) => this.#builds.orLeaveOut(specs, Math.min(most, seconds))),
+      )
       if (trials.length === 0) continue
-      await this.#phase('timing', () => this.#time(trials, seconds()))
+      await this.#phase('timing', () => this.#time(trials, seconds))
       await this.#settle(trials)
     }
-    for (const { id } of this.#postponed) this.#budget.leaveOut(id)
   }
 
   /** The lossless model, static integers in each placement, and what needs no ranges; of each kind one in a hurry. */
@@ -148,23 +162,57 @@ class Optimization {
     const recurrent = hasRecurrent(layers)
     const placements = calibrating ? placementSpecs({ recurrent, small, calibration: hurry ? 'mse' : 'minmax' }) : []
     const free = dataFreeSpecs(layers, small, bench.target)
-    if (!hurry) {
-      await this.#buildSpecs([...placements, ...free])
-      return
-    }
-    const others = await this.#buildOne(cheapFirst(placements))
-    if (small) await this.#pool.buildAll(free)
-    else others.push(...(await this.#buildOne(free)))
-    this.#postponed = cheapFirst(others)
+    this.#postponed = await (hurry ? this.#buildInHurry(placements, free, small) : this.#buildAll(placements, free))
+  }
+
+  /** Every kind; gives back what there was no time for, because the kernels of the model took so much of it. */
+  async #buildAll(placements: readonly CandidateSpec[], free: readonly CandidateSpec[]) {
+    const seconds = FIRST_RANGES * this.#budget.seconds
+    // By itself: for this one the kernels of the model are timed, and then known to all others.
+    const [costed, rest] = [placements.slice(0, 1), placements.slice(1)]
+    await this.#builds.inAnyCase(costed, seconds)
+    const late = this.#late
+    await this.#builds.inAnyCase(late ? free : [...rest, ...free], seconds)
+    return late ? cheapFirst(rest) : []
+  }
+
+  /**
+   * One of each kind, what surely takes little time first; gives back the others. Where most weights are those of
+   * products, static integers come back to only when schemes without ranges are judged: reading ranges of a large model
+   * may take all of the time.
+   */
+  async #buildInHurry(placements: readonly CandidateSpec[], free: readonly CandidateSpec[], small: boolean) {
+    const products = mostlyProducts((this.#pool.lossless?.built ?? this.#pool.bench.original).model)
+    const sure = small ? free : products ? ofEachScheme(free) : []
+    const begun: CandidateSpec[] = []
+    for (const spec of sure)
+      if (begun.length === 0 || !this.#late) {
+        begun.push(spec)
+        await this.#buildSpecs([spec])
+      }
+    const others = free.filter((spec) => !begun.includes(spec))
+    if (products && begun.length > 0) return cheapFirst([...placements, ...others])
+    return cheapFirst([
+      ...(await this.#buildOne(cheapFirst(placements))),
+      ...(small ? others : await this.#buildOne(others)),
+    ])
+  }
+
+  /** Whether so much of the time is over that what was built must be looked at. */
+  get #late(): boolean {
+    return this.#budget.elapsed > FIRST_LOOKS * this.#budget.seconds
   }
 
   /** Builds these, with ranges of fewer rows where those of all would take long. */
-  async #buildSpecs(specs: readonly CandidateSpec[]): Promise<readonly Trial[]> {
+  async #buildSpecs(
+    specs: readonly CandidateSpec[],
+    build: BuildsInTime['inAnyCase'] = (some, most) => this.#builds.inAnyCase(some, most),
+  ): Promise<readonly Trial[]> {
     const seconds = FIRST_RANGES * this.#budget.seconds
     // By itself: for this one the kernels of the model are timed, and then known to all others.
     const first = specs.filter(({ measuredCosts }) => measuredCosts).slice(0, 1)
     const others = specs.filter((spec) => !first.includes(spec))
-    return [...(await this.#builds.inAnyCase(first, seconds)), ...(await this.#builds.inAnyCase(others, seconds))]
+    return [...(await build(first, seconds)), ...(await build(others, seconds))]
   }
 
   /** The first that differs from what is there; what comes after it is given back. */
@@ -273,6 +321,8 @@ class Optimization {
   async #report(choice: Choice): Promise<Optimized> {
     const pool = this.#pool
     if (!pool.baseline) await pool.time([], this.#budget.timing(5))
+    const late = this.#budget.over
+    if (late) this.#budget.leaveOut('where the time goes inside of the models')
     if (this.#budget.warning) pool.warnings.push(this.#budget.warning)
     if (choice.proof && pool.baseline!.metric === null) pool.noteMetric(choice.proof)
     if (pool.baseline!.metric === null && this.#haveScores) await pool.scoreOriginal()
@@ -282,6 +332,7 @@ class Optimization {
       choice,
       data: this.#data,
       elapsed: this.#elapsed,
+      late,
       tensors: new Map([...this.#tensors, ...pool.bench.tensors]),
     })
   }
@@ -290,6 +341,12 @@ class Optimization {
 /** Those that need no costs of kernels, which are dear to see, before those that do; else in their order. */
 const cheapFirst = (specs: readonly CandidateSpec[]): readonly CandidateSpec[] =>
   [...specs].sort((one, other) => Number(one.measuredCosts ?? false) - Number(other.measuredCosts ?? false))
+
+/** Of each scheme the first; weights of 4 bits, which seldom stay close, are none that surely gain. */
+const ofEachScheme = (specs: readonly CandidateSpec[]) =>
+  specs.filter(
+    ({ scheme }, place) => scheme !== 'weight-int4' && specs.findIndex((other) => other.scheme === scheme) === place,
+  )
 
 function goalWithLimits({ goal, maxBytes, maxP99Ms, maxRssBytes }: ResolvedOptions): Goal {
   return {

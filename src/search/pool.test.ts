@@ -99,6 +99,7 @@ test('of placements that take the same time the quieter one is refined first, we
 test('a candidate that the runtime refuses is left out and named; one that only cannot be read back stays', async () => {
   const bench = {
     original: { digest: 'original', bytes: 100 },
+    rows: { prove: { indices: [] } },
     build: async (spec: { id: string; words: string }) => ({
       ...{ spec, digest: spec.words, bytes: 50, planned: {}, float: [] },
     }),

@@ -32,6 +32,8 @@ export class Pool {
 
   /** How many candidates are built or judged at a time. */
   readonly workers: number
+  /** How many of the proof rows there is time to prove on. */
+  proofRows: number
 
   constructor(bench: Workbench, goal: Goal, budget: Budget, say: (text: string) => void, workers = 1) {
     this.bench = bench
@@ -39,6 +41,7 @@ export class Pool {
     this.#budget = budget
     this.#steps = new JudgingSteps(bench, budget)
     this.workers = workers
+    this.proofRows = bench.rows.prove.indices.length
     this.goal = goal
     this.#say = say
   }
@@ -73,10 +76,14 @@ export class Pool {
   async buildAll(specs: readonly CandidateSpec[]): Promise<readonly Trial[]> {
     const made = await sideBySide(specs, this.workers, async (spec) => {
       this.#say(`building ${spec.id}`)
+      const tick = this.#budget.meter('building')
+      tick(0, 1)
       const built = await this.bench.build(spec)
       const integers = spec.scheme || Object.keys(built.planned).length > 0
       const read = integers ? await this.bench.kernels(built) : null
-      return { built, read, refused: read?.reason ? await this.bench.refusal(built) : null }
+      const refused = read?.reason ? await this.bench.refusal(built) : null
+      tick(1, 1)
+      return { built, read, refused }
     })
     return made.flatMap(({ built, read, refused }) => {
       if (refused === null) return this.#admit(built, read) ?? []
@@ -317,7 +324,7 @@ export class Pool {
     const roundings = this.trials.filter((other) => !isTrained(other) && other !== this.lossless)
     return foretell(
       trial.comparison,
-      this.bench.rows.prove.indices.length,
+      this.proofRows,
       roundings.flatMap(({ comparison }) => comparison ?? []),
     )
   }

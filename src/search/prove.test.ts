@@ -3,7 +3,7 @@ import type { ComparisonReport } from '../report/index.ts'
 import type { Choice } from './choose.ts'
 import type { Contender } from './finalists.ts'
 import type { Pool } from './pool.ts'
-import { gainsShown, notSureEnough, whyNotWorthIt } from './prove.ts'
+import { gainsShown, notSureEnough, untried, whyNotWorthIt } from './prove.ts'
 import type { Trial } from './trial.ts'
 
 const pool = (goal: string) => ({ goal: { name: goal }, bench: { original: { bytes: 1000 } } }) as unknown as Pool
@@ -48,4 +48,26 @@ test('of two that share α, what passed and is not handed out is told why', () =
   expect(of(true, handedOut('lossless'))).toEqual(['fast'])
   expect(of(true, handedOut('fast', 'lossless'))).toEqual([])
   expect(of(false, handedOut('lossless'))).toEqual([])
+})
+
+test('where nothing was judged for want of time, that is what is told', () => {
+  const lossless = { built: { spec: { id: 'lossless' } }, comparison: null } as Trial
+  const int8 = (comparison: object | null, gains = true) =>
+    ({ built: { spec: { id: 'int8' } }, comparison, gains }) as unknown as Trial & { readonly gains: boolean }
+  const of = (trials: readonly Trial[], allTried: boolean) =>
+    untried(
+      {
+        ...{ trials: [lossless, ...trials], lossless },
+        inOrder: (some: readonly Trial[]) => some,
+        hopeless: (trial: ReturnType<typeof int8>) => !trial.gains,
+      } as unknown as Pool,
+      allTried,
+    )
+  expect(of([int8(null)], true)).toMatch(
+    /^int8 was measured to be better in the goal, but there was no time to judge it/,
+  )
+  expect(of([], false)).toMatch(/no time to try every kind/)
+  expect(of([int8(null, false)], false)).toMatch(/no time to try every kind/)
+  expect(of([int8(null, false)], true)).toBeUndefined()
+  expect(of([int8({})], false)).toBeUndefined()
 })

@@ -5,11 +5,11 @@ import { type Contender, type Finalists, finalists } from './finalists.ts'
 import { isTimed, NOT_SLOWER } from './goal.ts'
 import type { Pool } from './pool.ts'
 import { byPreference, worthMore } from './preference.ts'
+import { affordsProof, FEWEST_FINALISTS, proofRowsWithin } from './proof-rows.ts'
 import { promising, SECURE_ODDS, type Trial } from './trial.ts'
 
-/** Finalists that may touch the proof rows, and those that may where there is little time for them. */
+/** Finalists that may touch the proof rows. */
 const FINALISTS = 4
-const FEWEST_FINALISTS = 2
 /** Share of what is left that judging the finalists on all selection rows may take. */
 const FINAL_ROWS = 1 / 2
 /** Share of the original's bytes, or of its figure in the goal, below which a lossless model gains by it. */
@@ -21,15 +21,18 @@ const QUICKER_TO_LOAD = 0.9
 
 /**
  * Settles who may touch the proof rows, by what the selection rows foretell, proves them in that order and chooses;
- * `apart` tells whether the proof rows were given by themselves.
+ * `apart` tells whether the proof rows were given by themselves, `allTried` whether there was time to build every kind.
  */
 export async function prove(
   pool: Pool,
   budget: Budget,
-  { provenOnly, apart }: { readonly provenOnly: boolean; readonly apart: boolean },
+  {
+    provenOnly,
+    apart,
+    allTried,
+  }: { readonly provenOnly: boolean; readonly apart: boolean; readonly allTried: boolean },
 ): Promise<Choice> {
   const { lossless } = pool
-  const most = mostFinalists(pool, budget)
   pool.noteHopeless()
   const notWorthIt = lossless ? whyNotWorthIt(pool, lossless) : null
   if (lossless && notWorthIt !== null) pool.note(lossless, notWorthIt)
@@ -37,6 +40,15 @@ export async function prove(
   const before = first?.figure ?? pool.figureBefore
   const chosenOf = (limit: number) => finalists(contenders(pool), limit, before)
   await judgeSafer(pool)
+  const all = pool.proofRows
+  pool.proofRows = await proofRowsWithin(pool, budget, [
+    ...(first ? [lossless!] : []),
+    // Which of them, the odds on so many rows decide: the slowest would take longest.
+    ...slowestFirst(contenders(pool).map(({ id }) => pool.get(id))).slice(0, FEWEST_FINALISTS),
+  ])
+  const fewer = pool.proofRows < all ? { rows: pool.proofRows, of: all } : undefined
+  if (fewer) budget.leaveOut(`proving on more than ${fewer.rows} of the ${fewer.of} proof rows`)
+  const most = mostFinalists(pool, budget)
   await judgeOnAllRows(pool, budget, () => everyFinalist(chosenOf(most)))
   const chosen = chosenOf(most)
   for (const { id } of everyFinalist(chosenOf(FINALISTS)))
@@ -54,6 +66,9 @@ export async function prove(
       apart,
       idle: lossless && !gainsShown(pool, lossless) ? lossless.built.spec.id : undefined,
       unsafe: unsafe(pool)?.built.spec.id,
+      untried: untried(pool, allTried),
+      timeForMore: (id) => affordsProof(pool, budget, pool.get(id)),
+      ...(fewer ? { fewer } : {}),
     },
   )
   for (const id of notSureEnough(chosen, proofs, choice)) pool.note(pool.get(id), NOT_SURE)
@@ -78,6 +93,15 @@ export function notSureEnough(
   return pair.flatMap(({ id }) =>
     proofs.get(id)?.verdict === 'pass' && !ranked.some((one) => one.id === id) ? [id] : [],
   )
+}
+
+/** What kept the search from an answer where no candidate was judged, for want of time; undefined where one was. */
+export function untried(pool: Pool, allTried: boolean): string | undefined {
+  const others = pool.trials.filter((trial) => trial !== pool.lossless)
+  if (others.some(({ comparison }) => comparison !== null)) return undefined
+  const [best] = pool.inOrder(others.filter((trial) => !pool.hopeless(trial)))
+  if (best) return `${best.built.spec.id} was measured to be better in the goal, but there was no time to judge it`
+  return allTried ? undefined : 'There was no time to try every kind of candidate, and none of those tried is better'
 }
 
 /** The best in the goal of those that the selection rows did not allow. */
@@ -149,6 +173,9 @@ const contenderOf = (pool: Pool, trial: Trial): Contender => ({
   odds: pool.odds(trial),
 })
 
+const slowestFirst = (trials: readonly Trial[]) =>
+  [...trials].sort((one, other) => (other.result.p50Ms ?? 0) - (one.result.p50Ms ?? 0))
+
 const everyFinalist = ({ sequence, standby }: Finalists) => [...new Set([...sequence, ...standby])]
 
 /**
@@ -165,6 +192,7 @@ async function judgeSafer(pool: Pool): Promise<void> {
     const canPass = judged.some(({ odds }) => odds.pass > 0)
     const safety = ({ odds }: Contender) => (canPass ? odds.pass : odds.close)
     if (!best || safety(best) >= SECURE_ODDS || judged.some((one) => safety(one) > safety(best))) return
+    if (!(await pool.affordsJudging([trial]))) return
     await pool.judgeFirstRows(trial)
   }
 }
@@ -185,16 +213,16 @@ async function judgeOnAllRows(pool: Pool, budget: Budget, chosen: () => readonly
 }
 
 /** As many as there is time to prove beside the lossless model. */
-function mostFinalists({ bench }: Pool, budget: Budget): number {
+function mostFinalists(pool: Pool, budget: Budget): number {
   const seconds = (1 - CONFIRMING) * budget.seconds - budget.elapsed
   const rows = budget.affordable('judging', seconds)
-  const proofs = Math.floor(rows / Math.max(1, bench.rows.prove.indices.length))
+  const proofs = Math.floor(rows / Math.max(1, pool.proofRows))
   return Math.min(FINALISTS, Math.max(FEWEST_FINALISTS, proofs - 1))
 }
 
 /** Judges on the proof rows; the verdict takes the place of the one from the selection rows. */
-async function proofOf({ bench }: Pool, trial: Trial): Promise<ComparisonReport> {
-  const proof = await bench.judge(trial.built, 'prove')
+async function proofOf({ bench, proofRows }: Pool, trial: Trial): Promise<ComparisonReport> {
+  const proof = await bench.judge(trial.built, 'prove', proofRows)
   trial.result = { ...trial.result, verdict: proof.verdict, grade: proof.grade }
   return proof
 }

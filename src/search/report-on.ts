@@ -19,6 +19,8 @@ export interface Findings {
   readonly data: Dataset
   readonly tensors: Optimized['tensors']
   readonly elapsed: Readonly<Record<string, number>>
+  /** Whether the time was over when it came to the report. */
+  readonly late: boolean
 }
 
 /** The report of a search, with the models and the recipes that make them. */
@@ -88,7 +90,9 @@ async function reportFrom(findings: Findings, chosen: Built | null): Promise<Opt
     },
     proof: choice.proof,
     ...(portable ? { portable } : {}),
-    profiles: { baseline: await bench.profile(bench.original), chosen: chosen ? await bench.profile(chosen) : null },
+    profiles: findings.late
+      ? { baseline: null, chosen: null }
+      : { baseline: await bench.profile(bench.original), chosen: chosen ? await bench.profile(chosen) : null },
     elapsed: findings.elapsed,
     ...(options.command ? { command: options.command } : {}),
     warnings: [

@@ -189,14 +189,8 @@ export class Statics {
 
   /** Builds what there is time to build and to judge; what there is not is told. */
   async #refined(specs: readonly CandidateSpec[], seconds = REFINING * this.#budget.left): Promise<readonly Trial[]> {
-    const ids = specs.map(({ id }) => id).join(', ')
-    if (!this.#pool.affords(specs.length)) {
-      this.#budget.leaveOut(ids)
-      return []
-    }
-    const within = await this.#builds.within(specs, seconds)
-    if (!('tooLong' in within)) return within
-    this.#budget.leaveOut(`${ids} (${within.tooLong})`)
+    if (this.#pool.affords(specs.length)) return this.#builds.orLeaveOut(specs, seconds)
+    this.#budget.leaveOut(specs.map(({ id }) => id).join(', '))
     return []
   }
 

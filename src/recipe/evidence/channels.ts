@@ -5,29 +5,34 @@ import type { Model } from '../../ir/index.ts'
 import { modelDigest } from '../../onnx/index.ts'
 import { channelProbes } from '../../passes/index.ts'
 import type { ChannelsReport } from '../../report/index.ts'
+import { type Meter, noMeter } from '../meter.ts'
 import { type EvidenceCache, noCache } from './evidence-cache.ts'
 
 /** Rows that channels are looked at on: means settle soon. */
 export const CHANNEL_ROWS = 16
 
 export interface ChannelsOptions {
+  /** Rows to look at, `CHANNEL_ROWS` at the most. */
+  readonly samples?: number | undefined
   /** Rows that may be used; all unless said. */
   readonly indices?: readonly number[] | undefined
   /** Those that another measure takes along; measured here where it gives none. */
   readonly taken?: (() => Promise<ChannelsReport | null>) | undefined
   readonly cache?: EvidenceCache | undefined
   readonly signal?: AbortSignal | undefined
+  readonly meter?: Meter | undefined
   readonly onProgress?: ((text: string) => void) | undefined
 }
 
 /** What rows of `data` say about single channels of the values that static int8 may round. */
 export async function channelsOf(model: Model, data: Dataset, options: ChannelsOptions = {}): Promise<ChannelsReport> {
-  const { cache = noCache, indices, taken, signal, onProgress } = options
+  const { cache = noCache, indices, taken, signal, meter = noMeter, onProgress } = options
+  const samples = Math.min(CHANNEL_ROWS, options.samples ?? CHANNEL_ROWS)
   const key = {
     measure: 'channels',
     model: modelDigest(model),
     data: await data.digest(),
-    samples: CHANNEL_ROWS,
+    samples,
     indices: indices ?? null,
   }
   return cache.get(key, async () => {
@@ -40,11 +45,15 @@ export async function channelsOf(model: Model, data: Dataset, options: ChannelsO
     // Only a few numbers a channel come back, so that a process of its own costs nothing and leaves this one free.
     const session = await openIsolated(probed.model, { arena: false })
     try {
+      const tick = meter('channels')
       return await measureChannels({ ...probed, session }, data, {
-        samples: CHANNEL_ROWS,
+        samples,
         ...(indices ? { indices } : {}),
         ...(signal ? { signal } : {}),
-        onRow: (done, of) => onProgress?.(`looking at channels: row ${done} of ${of}`),
+        onRow: (done, of) => {
+          onProgress?.(`looking at channels: row ${done} of ${of}`)
+          tick(done, of)
+        },
       })
     } finally {
       await session.close()

@@ -1,0 +1,44 @@
+import type { Budget } from './budget.ts'
+import type { Pool } from './pool.ts'
+import type { Trial } from './trial.ts'
+
+/** Finalists that the time must be enough for, beside the lossless model. */
+export const FEWEST_FINALISTS = 2
+/** Rows that are proven on in any case, where there are so many. */
+const FEWEST_ROWS = 8
+
+/** What a row may cost beside the runs of the models, in milliseconds a model. */
+const BESIDE_RUNS = 1
+
+/**
+ * Seconds that proofs of these take on so many rows: the original answers each row once, and each of them. What judging
+ * has taken so far counts, but where that was a few rows of models just opened, no more than twice the time of the runs.
+ */
+function rowSeconds({ baseline }: Pool, budget: Budget, trials: readonly Trial[], rows: number): number {
+  const runMs = trials.reduce((sum, { result }) => sum + (result.p50Ms ?? 0), baseline?.p50Ms ?? 0)
+  const seenMs = 1000 * budget.rate('judging') * trials.length
+  return (rows * Math.min(Math.max(runMs, seenMs), 2 * runMs + BESIDE_RUNS * (trials.length + 1))) / 1000
+}
+
+/** Seconds that opening the original and these takes. */
+const openSeconds = ({ bench }: Pool, trials: readonly Trial[]) => ((trials.length + 1) * bench.seen.openMs) / 1000
+
+/** Whether there is time to prove one more on the rows that the others were proven on. */
+export const affordsProof = (pool: Pool, budget: Budget, trial: Trial): boolean =>
+  openSeconds(pool, [trial]) + rowSeconds(pool, budget, [trial], pool.proofRows) <= budget.leftToProve()
+
+/**
+ * How many of the proof rows there is time for: all, or half of them, or half of these … It is settled before any of
+ * them is looked at, by the clock alone, so that the proof is one on fewer rows, and not one that was ended when it
+ * suited. What was proven before takes no time.
+ */
+export async function proofRowsWithin(pool: Pool, budget: Budget, trials: readonly Trial[]): Promise<number> {
+  const missing: Trial[] = []
+  for (const trial of trials) if (!(await pool.bench.isJudged(trial.built, 'prove'))) missing.push(trial)
+  let rows = pool.proofRows
+  // Opening takes as long for one row as for all.
+  const seconds = budget.leftToProve(openSeconds(pool, missing))
+  while (missing.length > 0 && rows >= 2 * FEWEST_ROWS && rowSeconds(pool, budget, missing, rows) > seconds)
+    rows = Math.floor(rows / 2)
+  return rows
+}
