@@ -8,8 +8,8 @@ const PROOFS = 2
 export const CONFIRMING = 1 / 12
 /** What the report, which profiles two models, may keep of the time. */
 const MOST_CLOSING = 0.1
-/** By so much of its time a search may go beyond it for the proof, before the proof is made on fewer rows. */
-const OVERTIME = 0.1
+/** By so much of its time a search may go beyond it for the proof, before the proof is made on fewer rows: as much again. */
+const OVERTIME = 1
 /** Seconds that the proof may take in any case. */
 const LEAST_PROVING = 1
 /** Candidates of a kind that are judged even when the time is up, until one may be handed out. */
@@ -99,11 +99,11 @@ export class Budget {
 
   /**
    * Seconds for the rows of proofs, in front of the last timing and of the report, when the models are open after
-   * `opening` seconds: somewhat more than is left of the time then, and where that is over as much beyond it.
+   * `opening` seconds: what is left of the time, and what is granted beyond it.
    */
   leftToProve(opening = 0): number {
-    const left = this.seconds * (1 - CONFIRMING) - this.#closing - this.elapsed - opening
-    return Math.max(LEAST_PROVING, OVERTIME * this.seconds + Math.max(0, left))
+    const granted = this.seconds * (1 + OVERTIME - CONFIRMING)
+    return Math.max(LEAST_PROVING, granted - this.#closing - this.elapsed - opening)
   }
 
   /** Whether the time is over, and what was granted beyond it as well. */

@@ -19,10 +19,11 @@ async function rowsOf(seconds: number, elapsed: number, { kept = false, openMs =
 test('the proof takes all rows where there is time, else half of them, or half of these', async () => {
   // 200 ms a row: 160 s for all of them.
   expect(await rowsOf(300, 100)).toBe(800)
-  expect(await rowsOf(300, 170)).toBe(400)
-  expect(await rowsOf(300, 240)).toBe(200)
-  // Where the time is over, what is granted beyond it is left: 6 s.
-  expect(await rowsOf(60, 90)).toBe(25)
+  // As much time again is granted: 335 and 132 s are left.
+  expect(await rowsOf(300, 240)).toBe(800)
+  expect(await rowsOf(100, 60)).toBe(400)
+  // Where the time is over, what is left of that: 25 s, and nothing.
+  expect(await rowsOf(60, 90)).toBe(100)
   expect(await rowsOf(1, 90)).toBe(12)
 })
 
@@ -31,9 +32,8 @@ test('what an earlier search has proven is used, however little time is left', a
 })
 
 test('what opening takes is not saved by fewer rows, and a few slow first rows do not foretell hundreds', async () => {
-  // 6 s for the rows in any case.
-  expect(await rowsOf(60, 30, { openMs: 20_000 })).toBe(25)
-  expect(await rowsOf(60, 90, { openMs: 20_000 })).toBe(25)
+  expect(await rowsOf(60, 30)).toBe(400)
+  expect(await rowsOf(60, 30, { openMs: 20_000 })).toBe(100)
   // 403 ms a row at the most.
-  expect(await rowsOf(300, 170, { judging: 60 })).toBe(200)
+  expect(await rowsOf(300, 300, { judging: 60 })).toBe(400)
 })
