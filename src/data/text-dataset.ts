@@ -35,7 +35,8 @@ const PIECE_ROWS = 64
  * mark what is not scored). Documents end at `<|endoftext|>`, else at empty lines; each starts anew, with the
  * tokenizer's first token, and is cut into rows of at most `window` tokens. A model without a cache, which reads texts as
  * wholes, gets rows with all that the tokenizer puts around them; one of a fixed length gets rows of that length, filled
- * up. Tokens are held in memory, 4 bytes each; rows are made as they are read. Inputs that carry a cache (`past_key_values.*`) are not data: they start empty.
+ * up. Tokens are held in memory, 4 bytes each; rows are made as they are read. Inputs that carry a cache
+ * (`past_key_values.*`) are not data: they start empty.
  *
  * @throws UserError for a text without rows, and a model that takes no token numbers.
  */
