@@ -1,4 +1,2 @@
-import { freemem } from 'node:os'
-
-/** Bytes of memory that the machine could give at this moment. */
-export const freeMemory = (): number => freemem()
+/** Bytes of memory that the machine could give at this moment, or what is left of a limit that is set for this process. */
+export const freeMemory = (): number => process.availableMemory()

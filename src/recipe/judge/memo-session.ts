@@ -1,7 +1,14 @@
 import type { Feeds, Fetched, Session, TensorValue } from '../../engine/index.ts'
-import { sha256 } from '../../platform/index.ts'
+import { freeMemory, sha256 } from '../../platform/index.ts'
 
-/** What a model answered, up to `byteBudget` bytes of outputs; it outlives the session that gave it. */
+/** Of the machine's free memory so much may hold a model's answers; in any case so many bytes may. */
+const OF_FREE = 1 / 8
+const LEAST_BYTES = 2 ** 28
+
+/**
+ * What a model answered, up to `byteBudget` bytes of outputs; it outlives the session that gave it. A text recogniser
+ * gives a megabyte a row: what does not fit is run again for every candidate, at the cost of a run of the original.
+ */
 export class Answers {
   readonly kept = new Map<string, { readonly answer: Promise<Fetched>; callers: number }>()
   /** How many were given a result and may give it back; no end of them for one that is kept. */
@@ -9,7 +16,7 @@ export class Answers {
   readonly byteBudget: number
   held = 0
 
-  constructor(byteBudget = 256 * 2 ** 20) {
+  constructor(byteBudget = Math.max(LEAST_BYTES, OF_FREE * freeMemory())) {
     this.byteBudget = byteBudget
   }
 }
