@@ -209,7 +209,13 @@ describe('collection', () => {
     const { removed } = await store.collect({ untagged: true, graceMs: 0 })
     expect(removed.map(({ what, digest }) => [what, digest?.slice(7)])).toContainEqual(['blob', 'f'.repeat(64)])
     expect(image.filter((digest) => !existsSync(blobPath(place, digest)))).toEqual([])
-    expect((await store.verify('digits:v1')).sound).toBe(true)
+    const { sound, versions, others } = await store.verify(null)
+    expect([sound, versions.length, others]).toEqual([
+      true,
+      1,
+      [{ name: 'digits', digest: expect.any(String), tags: ['app'] }],
+    ])
+    await expect(store.verify('digits:app')).rejects.toThrow('is not a model')
     // The parent of the next version is found past it.
     expect((await findModel(store, 'digits', version.modelDigest))?.digest).toBe(version.digest)
   })

@@ -106,6 +106,8 @@ export const verification = report('verification', {
       problems: list(text),
     }),
   ),
+  /** What other tools have put under the names: no versions, and not judged. */
+  others: optional(list(object({ name: text, digest: text, tags: list(text) }))),
   /** Of the store itself, beyond its versions. */
   problems: list(text),
 })

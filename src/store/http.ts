@@ -42,6 +42,7 @@ export async function exchange(call: Call): Promise<Answer> {
       discard(answer)
     } catch (error) {
       if (error instanceof UserError) throw error
+      if (CERTIFICATE.test((error as NodeJS.ErrnoException).code ?? '')) throw untrusted(call.url, error as Error)
       if (wait === undefined)
         throw new UserError('busy', `${call.url.origin} does not answer: ${(error as Error).message}`, {
           where: call.url.href,
@@ -52,6 +53,16 @@ export async function exchange(call: Call): Promise<Answer> {
     await sleep(wait)
   }
 }
+
+/** How OpenSSL and Node name what is wrong with a certificate. */
+const CERTIFICATE = /CERT|SELF_SIGNED|UNABLE_TO_VERIFY|^ERR_SSL/
+
+const untrusted = (url: URL, cause: Error) =>
+  new UserError('bad-argument', `the certificate of ${url.origin} does not hold: ${cause.message}`, {
+    where: url.href,
+    hint: 'where the registry has a certificate of its own, name the file of its authority: NODE_EXTRA_CA_CERTS=ca.pem',
+    cause,
+  })
 
 async function follow(call: Call): Promise<Answer> {
   let { url, headers } = call

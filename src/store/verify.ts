@@ -4,21 +4,23 @@ import type { VerificationReport } from '../report/index.ts'
 import { explain, type Lineage } from './lineage.ts'
 import { type Descriptor, hexOf, NOTE, parseManifest } from './oci.ts'
 import { parseReference } from './reference.ts'
-import type { Repository } from './repository.ts'
+import type { Entry, Repository } from './repository.ts'
 import { type Finding, scanModel } from './scan.ts'
 import { isSignedBy, type PublicKey, rootDigest } from './sign.ts'
 import { coveredBy, EVALUATION_PREDICATE, inOrder, MODEL_PREDICATE } from './statements.ts'
 import type { Store, VerifyOptions } from './store.ts'
-import type { Signature, Version } from './version.ts'
+import { isForeignTo, type Signature, type Version } from './version.ts'
 
 type VersionCheck = VerificationReport['versions'][number]
 type BlobCheck = VersionCheck['blobs'][number]
 type SignatureCheck = VersionCheck['signatures'][number]
 
 /**
- * Checks one version, all versions of a name, or all of the store. What is wrong is in the report, never thrown.
+ * Checks one version, all versions of a name, or all of the store. What is wrong is in the report, never thrown. What
+ * other tools keep under a name is no version: it is listed, and nothing is said of it.
  *
- * @throws UserError `missing-file` where there is nothing to check: nothing that was looked at is sound.
+ * @throws UserError `missing-file` where there is nothing to check: nothing that was looked at is sound; `unsupported`
+ * where what is asked for by tag or digest is no version.
  */
 export async function verifyStore(
   store: Store,
@@ -26,41 +28,60 @@ export async function verifyStore(
   options: VerifyOptions = {},
 ): Promise<VerificationReport> {
   const versions: VersionCheck[] = []
+  const others: NonNullable<VerificationReport['others']>[number][] = []
   const problems: string[] = []
-  for (const { name, digests } of await whatToCheck(store, reference, problems))
-    for (const digest of digests) {
+  for (const { name, entries } of await whatToCheck(store, reference, problems))
+    for (const { digest, tags } of entries) {
+      if (await isForeignTo(store.repository(name), digest)) {
+        others.push({ name, digest, tags })
+        continue
+      }
       options.onProgress?.(`checking ${name}@${digest.slice(0, 19)}`)
       versions.push(await verifyVersion(store, name, digest, options))
     }
+  if (versions.length === 0 && problems.length === 0) throw nothingToVerify(store, others.length)
   const sound = problems.length === 0 && versions.every((item) => item.sound)
-  return { kind: 'verification', version: 1, store: store.location, sound, versions, problems }
+  return {
+    kind: 'verification',
+    version: 1,
+    store: store.location,
+    sound,
+    versions,
+    ...(others.length > 0 ? { others } : {}),
+    problems,
+  }
 }
 
 async function whatToCheck(store: Store, reference: string | null, problems: string[]) {
   if (reference !== null) {
     const { name, tag, digest } = parseReference(reference)
     const entries = await store.list(name)
-    if (digest === undefined && tag === undefined && entries.length > 0)
-      return [{ name, digests: entries.map((entry) => entry.digest) }]
+    if (digest === undefined && tag === undefined && entries.length > 0) return [{ name, entries }]
     const stored = digest ?? entries.find(({ tags }) => tags.includes(tag ?? ''))?.digest
-    // Asking for it gives the message for what is not there.
-    return [{ name, digests: [stored ?? (await store.resolve(reference)).digest] }]
+    // Asking for it gives the message for what is not there, and for what is no version.
+    const asked = stored === undefined || (await isForeignTo(store.repository(name), stored))
+    return [{ name, entries: [{ digest: asked ? (await store.resolve(reference)).digest : stored, tags: [] }] }]
   }
-  const found: { name: string; digests: readonly string[] }[] = []
+  const found: { name: string; entries: readonly Pick<Entry, 'digest' | 'tags'>[] }[] = []
   for (const name of await store.names()) {
     try {
-      found.push({ name, digests: (await store.list(name)).map(({ digest }) => digest) })
+      found.push({ name, entries: await store.list(name) })
     } catch (error) {
       problems.push(`${name}: ${textOf(error)}`)
     }
   }
-  if (found.length === 0 && problems.length === 0)
-    throw new UserError('missing-file', 'there is no version to verify', {
-      where: store.location,
-      hint: 'name the store with --store; `whet push MODEL NAME` puts a version into it',
-    })
   return found
 }
+
+const nothingToVerify = (store: Store, others: number) =>
+  new UserError(
+    'missing-file',
+    `there is no version to verify${others > 0 ? ', only what other tools keep there' : ''}`,
+    {
+      where: store.location,
+      hint: 'name the store with --store; `whet push MODEL NAME` puts a version into it',
+    },
+  )
 
 async function verifyVersion(
   store: Store,

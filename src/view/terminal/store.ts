@@ -75,8 +75,8 @@ export function history(report: HistoryReport, style: Style): string {
         pushedAt(item.pushed),
         item.problem ? '–' : bytes(item.modelBytes),
         item.problem ?? verdictWord(item.verdict, item.grade, { ...style, color: false }),
-        fromText(item, report.versions),
-        item.signed.length > 0 ? item.signed.join(', ') : 'no',
+        item.problem ? '–' : fromText(item, report.versions),
+        item.problem ? '–' : item.signed.length > 0 ? item.signed.join(', ') : 'no',
       ]),
       style,
     ),
@@ -102,16 +102,24 @@ export function verification(report: VerificationReport, style: Style): string {
   if (report.versions.length === 0 && report.problems.length === 0) return `nothing was pushed to ${report.store} yet`
   return [
     ...report.versions.flatMap((item) => [
-      `${sound(item.sound)}  ${paint('bold', item.tags.length > 0 ? item.tags.map((tag) => `${item.name}:${tag}`).join(' ') : item.name, style)}  ${shortDigest(item.digest)}`,
+      `${sound(item.sound)}  ${paint('bold', namesOf(item.name, item.tags), style)}  ${shortDigest(item.digest)}`,
       `  ${plural(item.blobs.length, 'blob')}, ${count(item.blobs.filter(({ state }) => state === 'intact').length)} intact, ${bytes(item.blobs.reduce((sum, blob) => sum + blob.bytes, 0))}`,
       ...(item.signatures.length === 0 ? ['  not signed'] : item.signatures.map((one) => `  ${signatureText(one)}`)),
       ...(item.lineage ? [`  from ${lineageText(item.lineage)}`] : []),
       ...item.findings.map((finding) => `  ${findingText(finding)}`),
       ...item.problems.map((problem) => `  ${paint('red', '✗', style)} ${problem}`),
     ]),
+    ...whole(
+      'no versions, other tools keep them there',
+      (report.others ?? []).map(({ name, tags, digest }) => `${namesOf(name, tags)}  ${shortDigest(digest)}`),
+    ),
     ...whole('problems of the store', report.problems),
   ].join('\n')
 }
+
+/** By its tags, or by the name alone. */
+const namesOf = (name: string, tags: readonly string[]) =>
+  tags.length > 0 ? tags.map((tag) => `${name}:${tag}`).join(' ') : name
 
 function signatureText({
   what,
