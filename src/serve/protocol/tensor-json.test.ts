@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import type { DType } from '../../ir/index.ts'
 import { parseJson } from './json-text.ts'
-import { bytesFromJson } from './tensor-json.ts'
+import { bytesFromJson, jsonOf } from './tensor-json.ts'
 
 const read = (dtype: DType, text: string) => bytesFromJson(parseJson(Buffer.from(`[${text}]`)), dtype, [1], 'x')
 
@@ -30,3 +30,8 @@ test.each<[DType, string, ArrayBufferView]>([
   ['int64', '9007199254740991.0', BigInt64Array.of(9007199254740991n)],
   ['int64', '1e3', BigInt64Array.of(1000n)],
 ])('%s %s', (dtype, text, { buffer }) => expect(read(dtype, text)).toEqual(new Uint8Array(buffer as ArrayBuffer)))
+
+test.each<DType>(['float32', 'float64'])('%s: a zero keeps its sign', (dtype) => {
+  const bytes = read(dtype, '-0.0')
+  expect(jsonOf({ name: 'x', dtype, dims: [1], pieces: [bytes] })).toBe('[-0]')
+})

@@ -129,11 +129,14 @@ export function jsonOf(tensor: ByteTensor): string {
   const data = valueOfBytes(aligned).data as NumericArray
   if (dtype === 'bool') return `[${Array.from(data as Uint8Array, (value) => (value ? 'true' : 'false')).join(',')}]`
   if (dtype === 'float32' || dtype === 'float64') {
-    const single = dtype === 'float32'
-    return `[${Array.from(data as Float32Array, (value) => (Number.isFinite(value) ? (single ? shortest(value) : String(value)) : `"${value}"`)).join(',')}]`
+    const digits = dtype === 'float32' ? shortest : shortestOfDouble
+    return `[${Array.from(data as Float32Array, (value) => (Number.isFinite(value) ? digits(value) : `"${value}"`)).join(',')}]`
   }
   return `[${(data as BigInt64Array).join(',')}]`
 }
+
+/** JSON has a zero with a sign; `String` drops it. */
+const shortestOfDouble = (value: number): string => (Object.is(value, -0) ? '-0' : String(value))
 
 /** Nine significant digits say a float32 exactly (IEEE 754, table 3.2); fewer where fewer do. */
 function shortest(value: number): string {
