@@ -18,9 +18,10 @@ import type { Scope } from '../security/keys.ts'
 import { ServeError, STATUS, toServeError } from '../serve-error.ts'
 import { type Described, descriptionCalls } from './description-calls.ts'
 import { encodeAnswer, type ModelInferRequest, requestOfMessage } from './infer-messages.ts'
+import { answerStream } from './infer-stream.ts'
 import { decode, encode, type MessageName, withBytes } from './messages.ts'
 
-type AnyCall = ServerUnaryCall<unknown, Buffer> | ServerDuplexStream<unknown, Buffer>
+type AnyCall = ServerUnaryCall<unknown, Buffer> | ServerDuplexStream<ModelInferRequest, Buffer>
 type Caller = ReturnType<Access['admit']>
 
 /** A method of one request and one answer. */
@@ -80,7 +81,11 @@ function methodsOf({ core, acts, state }: Seat): Readonly<Record<string, Method>
     ModelInfer: {
       request: 'ModelInferRequest',
       scope: 'infer',
-      answer: (message, caller, call) => infer(core, message, caller, call),
+      answer(message, caller, call) {
+        const departure = new Departure()
+        call.once('cancelled', () => departure.leave())
+        return infer(core, message, caller, call, departure)
+      },
     },
     RepositoryIndex: {
       request: 'RepositoryIndexRequest',
@@ -111,26 +116,25 @@ function methodsOf({ core, acts, state }: Seat): Readonly<Record<string, Method>
   }
 }
 
-async function infer(core: InferenceCore, message: ModelInferRequest, caller: Caller, call: AnyCall): Promise<Buffer> {
-  const departure = new Departure()
-  const leave = () => departure.leave()
-  call.on('cancelled', leave)
-  try {
-    const { request, answer, release } = await core.infer({
-      model: message.modelName,
-      version: message.modelVersion,
-      caller,
-      departure,
-      traceparent: core.tracer ? call.metadata.get('traceparent')[0]?.toString() : undefined,
-      read: () => requestOfMessage(message),
-    })
-    // A message has a copy of the tensors.
-    const encoded = encodeAnswer(request, answer)
-    release()
-    return encoded
-  } finally {
-    call.off('cancelled', leave)
-  }
+async function infer(
+  core: InferenceCore,
+  message: ModelInferRequest,
+  caller: Caller,
+  call: AnyCall,
+  departure: Departure,
+): Promise<Buffer> {
+  const { request, answer, release } = await core.infer({
+    model: message.modelName,
+    version: message.modelVersion,
+    caller,
+    departure,
+    traceparent: core.tracer ? call.metadata.get('traceparent')[0]?.toString() : undefined,
+    read: () => requestOfMessage(message),
+  })
+  // A message has a copy of the tensors.
+  const encoded = encodeAnswer(request, answer)
+  release()
+  return encoded
 }
 
 /** @throws ServeError */
@@ -181,27 +185,16 @@ const unaryOf =
     }
   }
 
-const streamOf = (seat: Seat) => (call: ServerDuplexStream<unknown, Buffer>) => {
-  // Answers come in the order of the requests.
-  let last = Promise.resolve()
-  call.on('data', (message: ModelInferRequest) => {
-    const answer = (async () => {
+const streamOf = (seat: Seat) => (call: ServerDuplexStream<ModelInferRequest, Buffer>) =>
+  answerStream(call, async (message, departure) => {
+    try {
       const caller = admit(seat, call, 'infer', message.modelName)
       Undecodable.refuse(message)
-      return infer(seat.core, message, caller, call)
-    })()
-    answer.catch(() => {})
-    last = last.then(async () => {
-      try {
-        call.write(withAnswer(await answer))
-      } catch (error) {
-        call.write(encode('ModelStreamInferResponse', { errorMessage: told(seat, error).details || 'unknown error' }))
-      }
-    })
+      return withAnswer(await infer(seat.core, message, caller, call, departure))
+    } catch (error) {
+      return encode('ModelStreamInferResponse', { errorMessage: told(seat, error).details || 'unknown error' })
+    }
   })
-  call.on('end', () => void last.then(() => call.end()))
-  call.on('error', () => {})
-}
 
 const service = (
   seat: Seat,

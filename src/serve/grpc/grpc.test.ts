@@ -1,3 +1,5 @@
+import { once } from 'node:events'
+import { connect } from 'node:http2'
 import { Client, credentials, type ServiceError, status } from '@grpc/grpc-js'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { modelFolder, SIMPLE, serve } from '../../../tests/serve-kit.ts'
@@ -52,6 +54,12 @@ const raw = (more: object = {}) => ({
   rawInputContents: [bytes(sixteen(0)), bytes(sixteen(1))],
   ...more,
 })
+/** A message as gRPC sends it: not compressed, its length, itself. */
+function framed(message: Uint8Array): Buffer {
+  const head = Buffer.alloc(5)
+  head.writeUInt32BE(message.byteLength, 1)
+  return Buffer.concat([head, message])
+}
 const integers = (buffer: Uint8Array) => [...new Int32Array(new Uint8Array(buffer).buffer)]
 
 test('live, ready, and the standard health service', async () => {
@@ -157,6 +165,48 @@ describe('inference', () => {
     stream.end()
     await ended
     expect(seen).toEqual(['a', "Request for unknown model: 'nobody' is not found", 'c'])
+  })
+
+  test('a stream whose answers nobody reads is not read on, and loses none of them', async () => {
+    const warnings: string[] = []
+    const warned = ({ message }: Error) => warnings.push(message)
+    process.on('warning', warned)
+    const [many, length] = [500, 4096]
+    // A client of its own, which takes no more than HTTP/2 makes it take.
+    const session = connect(`http://${server.grpc}`)
+    const stream = session.request({
+      ':method': 'POST',
+      ':path': `/${INFERENCE}/ModelStreamInfer`,
+      'content-type': 'application/grpc',
+      te: 'trailers',
+    })
+    stream.pause()
+    const inputs = [{ name: 'x', datatype: 'FP32', shape: [BigInt(length)] }]
+    const rawInputContents = [new Uint8Array(4 * length)]
+    for (let i = 0; i < many; i++)
+      stream.write(framed(encode('ModelInferRequest', { modelName: 'vector', id: `${i}`, inputs, rawInputContents })))
+    stream.end()
+    const { success } = server.core.registry.version('vector', '').statistics
+    const before = success.count
+    for (let seen = -1; seen < success.count || seen === before; ) {
+      seen = success.count
+      await new Promise((resolve) => setTimeout(resolve, 300))
+    }
+    expect(success.count - before).toBeLessThan(many / 2)
+    const pieces: Buffer[] = []
+    stream.on('data', (piece) => pieces.push(piece))
+    stream.resume()
+    await once(stream, 'end')
+    session.close()
+    const ids: string[] = []
+    for (let rest = Buffer.concat(pieces); rest.byteLength > 0; ) {
+      const end = 5 + rest.readUInt32BE(1)
+      ids.push(decode<Message>('ModelStreamInferResponse', rest.subarray(5, end)).inferResponse?.id)
+      rest = rest.subarray(end)
+    }
+    expect(ids).toEqual(Array.from({ length: many }, (_, i) => `${i}`))
+    process.off('warning', warned)
+    expect(warnings).toEqual([])
   })
 
   test.each<[string, object, number, RegExp]>([
