@@ -163,6 +163,7 @@ export const serveVerb: Verb = {
       rehearse: rehearseOn(options.text('samples'), shapesOf(options)),
       tracer: tracerOf(options, log),
       drainMs: options.number('drain', DRAIN_MS, 0),
+      signal: context.signal,
       log,
     })
     await new Promise<void>((resolve) => {

@@ -21,6 +21,8 @@ export interface StartLanesOptions {
   readonly digest?: string
   /** How messages name the model. */
   readonly label?: string
+  /** Ends the process, at whatever it is. */
+  readonly signal?: AbortSignal
 }
 
 /** A frame that came, and how its payload's memory is given back; absent where it cannot be. */
@@ -38,11 +40,15 @@ interface Waiting<T> {
  */
 export async function startLanes(
   path: string,
-  { capacity = availableParallelism(), digest, label = 'the model' }: StartLanesOptions = {},
+  { capacity = availableParallelism(), digest, label = 'the model', signal }: StartLanesOptions = {},
   session: OrtSessionOptions = {},
 ): Promise<Lanes> {
   const lanes = new LanesProcess(capacity, label)
+  const stop = () => void lanes.stop()
+  signal?.addEventListener('abort', stop, { once: true })
+  void lanes.ended.then(() => signal?.removeEventListener('abort', stop))
   try {
+    if (signal?.aborted) throw signal.reason
     const read = await lanes.ask<LanesModel & Ports>({ op: 'read', path, digest })
     const opened = await lanes.ask<{ ports: Ports; loadMs: number }>({ op: 'open', lane: 0, options: session })
     return {

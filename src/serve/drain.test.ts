@@ -37,9 +37,34 @@ test(
     await expect(ask(server.http, 'GET', '/v2/health/ready')).rejects.toThrow('ECONNREFUSED')
     expect(closed).toBe(false)
     socket.write('}')
-    expect(await answer).toMatch(/^HTTP\/1\.1 200 .*"data":\[-3\]/s)
+    expect(await answer).toMatch(/^HTTP\/1\.1 200 .*connection: close\r\n.*"data":\[-3\]/is)
     await closing
     expect(() => process.kill(pid, 0)).toThrow('ESRCH')
+  },
+  PATIENCE,
+)
+
+test(
+  'a server that is told to stop while it starts gives up what it loads',
+  async () => {
+    const stop = new AbortController()
+    let begin = () => {}
+    const begun = new Promise<void>((resolve) => {
+      begin = resolve
+    })
+    const starting = serve(modelFolder({ 'm.onnx': NEGATE, 'n.onnx': NEGATE }), {
+      signal: stop.signal,
+      // One that never ends by itself.
+      rehearse: () => {
+        begin()
+        return new Promise(() => {})
+      },
+    })
+    await begun
+    stop.abort()
+    const server = await starting
+    expect((await ask(server.http, 'GET', '/v2/health/ready')).status).toBe(503)
+    await server.close()
   },
   PATIENCE,
 )

@@ -59,15 +59,15 @@ async function ask(limits: HttpLimits, settings: VersionSettings, next: () => bo
   const face = httpFace(inferenceRoutes(core, { ready: true }), new Access(null, true), limits, silentLog)
   try {
     await registry.loadAll()
-    await face.listen({ host: '127.0.0.1', port: 0 })
-    const { port } = face.server.address() as AddressInfo
+    await face.app.listen({ host: '127.0.0.1', port: 0 })
+    const { port } = face.app.server.address() as AddressInfo
     const requests = [...WIDTHS.map(binaryRequest), jsonRequest()]
     const answered = await Promise.all(
       Array.from({ length: CONNECTIONS }, (_, first) => converse(port, requests, first, next)),
     )
     return answered.reduce((sum, count) => sum + count, 0)
   } finally {
-    await face.close()
+    await face.close(0)
     await registry.close(0)
     rmSync(folder, { recursive: true, force: true })
   }

@@ -4,7 +4,7 @@ import type { FastifyInstance } from 'fastify'
 import { UserError } from '../platform/index.ts'
 import { InferenceCore } from './core.ts'
 import { grpcFace } from './grpc/grpc-face.ts'
-import { type HttpLimits, httpFace, type Route } from './http/http-face.ts'
+import { type HttpFace, type HttpLimits, httpFace, type Route } from './http/http-face.ts'
 import { inferenceRoutes, type ServerState } from './http/inference-routes.ts'
 import { openApi } from './http/openapi.ts'
 import { repositoryRoutes } from './http/repository-routes.ts'
@@ -47,6 +47,8 @@ export interface ServeOptions {
   /** Milliseconds that requests may take to finish when the server stops. */
   readonly drainMs?: number
   readonly extension?: ServeExtension | null
+  /** Tells a server that starts to stop: it loads nothing more, and is there to be closed. */
+  readonly signal?: AbortSignal
   /** Ask itself when it is ready, so that its code is compiled before many others do; false unless said. */
   readonly practise?: boolean
 }
@@ -98,7 +100,8 @@ export interface Server {
 
 /**
  * Starts a server: the faces answer at once (health says `ready` when every model is loaded), then models are loaded. A
- * source without models is served all the same, with a warning: models may be put there and loaded later.
+ * source without models is served all the same, with a warning: models may be put there and loaded later. Where `signal`
+ * ends the loading, the server is never ready.
  *
  * @throws UserError for ports that are taken, an admin face beyond this machine without keys, a source that cannot be read.
  */
@@ -111,6 +114,7 @@ export async function startServer(options: ServeOptions): Promise<Server> {
     drainMs = DRAIN_MS,
     extension = null,
     tracer = null,
+    signal,
   } = options
   const limits = options.limits ?? DEFAULT_LIMITS
   if (options.adminPort !== null && !isLoopback(adminHost) && keys === null)
@@ -132,21 +136,21 @@ export async function startServer(options: ServeOptions): Promise<Server> {
     () => metricsText(registry, cache) + (extension?.metrics() ?? '') + (tracer?.metrics() ?? ''),
   )
   const shared = [...inferenceRoutes(core, state), ...repositoryRoutes(acts), metrics, ...more.shared]
-  const faces: FastifyInstance[] = []
+  const faces: HttpFace[] = []
   const callers: GrpcServer[] = []
   const open = async (routes: readonly Route[], at: string, port: number | null | undefined, who: Access) => {
     if (port === null) return null
     const face = httpFace([...routes, openApiRoute(routes)], who, limits, log)
     faces.push(face)
-    return listen(face, at, port ?? 0)
+    return listen(face.app, at, port ?? 0)
   }
   let practice: Practice | null = null
   const close = async () => {
     state.ready = false
     const end = performance.now() + drainMs
-    const stopped = practice?.stop()
+    const stopped = Promise.all([practice?.stop(), registry.stopLoading()])
     await Promise.all([
-      ...faces.map((face) => answered(face, drainMs)),
+      ...faces.map((face) => face.close(drainMs)),
       ...callers.map((face) => finished(face, drainMs)),
       stopped,
     ])
@@ -166,14 +170,19 @@ export async function startServer(options: ServeOptions): Promise<Server> {
     const adminAccess = new Access(ring, isLoopback(adminHost))
     const admin = await open([...shared, ...more.admin], adminHost, options.adminPort, adminAccess)
     log.info('listening', { http, grpc, admin, source: options.source.description })
-    await registry.loadAll()
+    const stop = () => void registry.stopLoading()
+    signal?.addEventListener('abort', stop, { once: true })
+    if (!signal?.aborted) await registry.loadAll()
+    signal?.removeEventListener('abort', stop)
+    const server = { core, http, grpc, admin, close }
+    if (signal?.aborted) return server
     for (const { file, hint } of (await options.source.passedOver?.()) ?? [])
       log.warn('a file is not served', { file, hint })
     await extension?.loaded()
     state.ready = true
     sayWhetherReady(registry, options.source, log)
     if (options.practise) practice = practise(limits, settings)
-    return { core, http, grpc, admin, close }
+    return server
   } catch (error) {
     await close()
     throw error
@@ -234,13 +243,6 @@ function notListening(host: string, port: number, taken: boolean, message: strin
 }
 
 const placeText = (host: string, port: number) => (host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`)
-
-/** Ends a server of HTTP when its requests are answered, or at once after `ms`. */
-async function answered(face: FastifyInstance, ms: number): Promise<void> {
-  const timer = setTimeout(() => face.server.closeAllConnections(), ms)
-  await face.close()
-  clearTimeout(timer)
-}
 
 /** Ends a gRPC server when its calls are answered, or at once after `ms`. */
 function finished(face: GrpcServer, ms: number): Promise<void> {

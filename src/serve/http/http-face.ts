@@ -5,6 +5,7 @@ import { type Access, type Knock, keyOf } from '../security/access.ts'
 import type { Scope } from '../security/keys.ts'
 import { ServeError, STATUS, toServeError } from '../serve-error.ts'
 import { decodeBody, joined, readBody } from './body.ts'
+import { PartingAnswers } from './parting-answers.ts'
 
 export interface HttpLimits {
   /** Of a body, as sent and as decompressed. */
@@ -36,6 +37,12 @@ export interface Route {
   refused?(params: Exchange['params'], knock: Knock, error: ServeError): void
 }
 
+export interface HttpFace {
+  readonly app: FastifyInstance
+  /** Ends when its requests are answered, or at once after `ms`. */
+  close(ms: number): Promise<void>
+}
+
 const METHODS = ['GET', 'POST', 'PUT', 'DELETE', 'PATCH', 'OPTIONS'] as const
 /** Paths, queries and headers together. */
 const HEADER_BYTES = 16 << 10
@@ -52,7 +59,7 @@ const KEEP_ALIVE_MS = 65_000
  * A server of HTTP with these routes: who may come in, how much they may send, and how errors look are decided here
  * once. Errors are `{"error": …}` with the status of their kind.
  */
-export function httpFace(routes: readonly Route[], access: Access, limits: HttpLimits, log: Log): FastifyInstance {
+export function httpFace(routes: readonly Route[], access: Access, limits: HttpLimits, log: Log): HttpFace {
   const app = fastify({
     logger: false,
     bodyLimit: limits.maxBodyBytes,
@@ -82,23 +89,31 @@ export function httpFace(routes: readonly Route[], access: Access, limits: HttpL
   app.removeAllContentTypeParsers()
   app.addContentTypeParser('*', (_request, _payload, done) => done(null))
 
-  routeAll(app, routes, (route) => handlerOf(route, app, access, limits))
+  const answering = new PartingAnswers(app.server)
+  routeAll(app, routes, (route) => handlerOf(route, answering, access, limits))
   tellErrors(app, log)
-  return app
+  return { app, close: (ms) => closeAnswered(app, answering, ms) }
+}
+
+async function closeAnswered(app: FastifyInstance, answering: PartingAnswers, ms: number): Promise<void> {
+  answering.part()
+  const timer = setTimeout(() => app.server.closeAllConnections(), ms)
+  await app.close()
+  clearTimeout(timer)
 }
 
 type Handler = (request: FastifyRequest, reply: FastifyReply) => Promise<unknown>
 
-function handlerOf(route: Route, app: FastifyInstance, access: Access, limits: HttpLimits): Handler {
+function handlerOf(route: Route, answering: PartingAnswers, access: Access, limits: HttpLimits): Handler {
   return async (request, reply) => {
     const params = request.params as Readonly<Record<string, string>>
     const knock = knockOf(request)
     const caller = admit(access, route, params, knock)
     const departure = new Departure()
+    answering.begun(reply.raw)
     reply.raw.once('close', () => {
       if (!reply.raw.writableEnded) departure.leave()
-      // A server that ends waits for its connections: one that would be kept alive goes with its answer.
-      else if (!app.server.listening) app.server.closeIdleConnections()
+      answering.ended(reply.raw)
     })
     const pieces = async () => {
       const { headers } = request

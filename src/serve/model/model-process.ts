@@ -17,6 +17,14 @@ const FIRST_MS = 50
 const LAST_MS = 30_000
 const STABLE_MS = 60_000
 
+/** Rejects when the signal is given, or was. */
+function abortOf(signal: AbortSignal): Promise<never> {
+  return new Promise((_, reject) => {
+    if (signal.aborted) reject(signal.reason)
+    else signal.addEventListener('abort', () => reject(signal.reason), { once: true })
+  })
+}
+
 /** The process of a model version, started again whenever it ends. */
 export class ModelProcess {
   readonly #path: string
@@ -27,7 +35,7 @@ export class ModelProcess {
   readonly #log: Log
   #lanes: Lanes | null = null
   #timer: NodeJS.Timeout | null = null
-  #stopped = false
+  readonly #stopped = new AbortController()
   #failures = 0
   /** What the source says of the file, which keeps its bytes under that name. */
   readonly #given: string | undefined
@@ -67,6 +75,7 @@ export class ModelProcess {
       capacity: this.#capacity,
       label: this.#label,
       ...(this.#given ? { digest: this.#given } : {}),
+      signal: this.#stopped.signal,
     })
     try {
       const { digest } = lanes.model
@@ -77,8 +86,7 @@ export class ModelProcess {
           hint: `load it, so that it is rehearsed (POST /v2/repository/models/${this.#label}/load), or put the old file back`,
         })
       const limited = limitRuns(lanes, this.#runLimitMs, this.#label)
-      const open = await Promise.race([prepare(limited.lanes), limited.hung])
-      if (this.#stopped) throw new Error('internal: stopped while it started')
+      const open = await Promise.race([prepare(limited.lanes), limited.hung, abortOf(this.#stopped.signal)])
       this.#loaded = digest
       this.#lanes = lanes
       const born = performance.now()
@@ -91,8 +99,9 @@ export class ModelProcess {
     }
   }
 
+  /** Ends it, also while it starts: then `start` rejects. */
   async stop(): Promise<void> {
-    this.#stopped = true
+    this.#stopped.abort()
     if (this.#timer) clearTimeout(this.#timer)
     await this.#lanes?.stop()
     this.#lanes = null
@@ -100,7 +109,7 @@ export class ModelProcess {
 
   #ended(how: string, complaint: string, born: number, prepare: Prepare): void {
     this.#lanes = null
-    if (this.#stopped) return
+    if (this.#stopped.signal.aborted) return
     if (performance.now() - born > STABLE_MS) this.#failures = 0
     this.#log.warn('model process ended', { model: this.#label, how, complaint: complaint.trim().slice(-500) })
     this.#again(how, prepare)
@@ -111,7 +120,7 @@ export class ModelProcess {
     this.#events.down(how, inMs, this.#failures)
     this.#timer = setTimeout(() => {
       this.start(prepare).catch((error: Error) => {
-        if (this.#stopped) return
+        if (this.#stopped.signal.aborted) return
         const { where, hint } = error instanceof UserError ? error : {}
         this.#log.error('model process did not start', { model: this.#label, error: error.message, where, hint })
         this.#again(error.message, prepare)

@@ -40,6 +40,8 @@ export class ModelRegistry {
   readonly #models = new Map<string, ServedModel>()
   readonly #acts = new Map<string, Promise<unknown>>()
   readonly #draining = new Set<Promise<void>>()
+  readonly #starting = new Set<ServedVersion>()
+  #stopping = false
   /** What the source offered when the server started and what has not loaded since. */
   readonly #failed = new Set<string>()
   /** Told when a load or unload has changed which version answers for a model; null where none does. */
@@ -95,13 +97,16 @@ export class ModelRegistry {
     const machine = new SharedMachine()
     const names = (await this.#source.list()).map(({ name }) => name).values()
     const loadOnEnd = async () => {
-      for (const name of names)
+      for (const name of names) {
+        if (this.#stopping) return
         await machine
           .beside(() => this.#load(name, null, (measure) => machine.alone(measure)))
           .catch((error: Error) => {
+            if (this.#stopping) return
             this.#failed.add(name)
             this.#log.error('model could not be loaded', { model: name, error: error.message })
           })
+      }
     }
     await Promise.all(Array.from({ length: Math.min(LOADS_AT_ONCE, availableParallelism()) }, loadOnEnd))
   }
@@ -211,8 +216,15 @@ export class ModelRegistry {
     })
   }
 
+  /** From now on nothing is loaded: what is on the way to be is given up, and whoever asked for it hears so. */
+  async stopLoading(): Promise<void> {
+    this.#stopping = true
+    await Promise.all([...this.#starting].map((version) => version.close()))
+  }
+
   /** Ends everything, after at most `ms` milliseconds for what is under way. */
   async close(ms: number): Promise<void> {
+    await this.stopLoading()
     await Promise.all(
       [...this.#models.values()].flatMap(({ warm }) => [...warm.values()].map((version) => version.drain(ms))),
     )
@@ -220,18 +232,24 @@ export class ModelRegistry {
   }
 
   async #start(name: string, version: string | null, alone?: Alone): Promise<ServedVersion> {
+    const stopping = () => new ServeError('unavailable', `failed to load '${name}': the server is stopping`)
     const file: VersionFile | null = await this.#source.find(name, version)
+    if (this.#stopping) throw stopping()
     if (!file)
       throw new ServeError(
         'not-found',
         `failed to load '${name}': no such model${version ? ` or version ${version}` : ''} in the repository`,
       )
     const next = new ServedVersion(file, this.#settings, this.#rehearse, this.#log, alone)
+    this.#starting.add(next)
     try {
       await next.start()
     } catch (error) {
+      if (this.#stopping) throw stopping()
       this.#log.error('a version did not start', { model: name, version: next.version, ...detailOf(error) })
       throw error
+    } finally {
+      this.#starting.delete(next)
     }
     return next
   }
