@@ -1,6 +1,6 @@
 import { existsSync, readdirSync, rmSync, statSync } from 'node:fs'
 import { join } from 'node:path'
-import { explainSystemError } from '../platform/index.ts'
+import { explainSystemError, writerLives } from '../platform/index.ts'
 import type { CollectionReport } from '../report/index.ts'
 import { openLayout } from './layout.ts'
 import { readIndex, tagOf, whileOthersWait, writeIndex } from './layout-index.ts'
@@ -54,7 +54,7 @@ export async function collect(
           .map(({ digest }) => digest),
       ).size
       for (const { path, digest, bytes, modifiedMs } of storedFiles(place)) {
-        if (modifiedMs >= before || (digest === null ? ownerLives(path) : living.has(digest))) {
+        if (modifiedMs >= before || (digest === null ? writerLives(path) : living.has(digest))) {
           kept.blobs += digest === null ? 0 : 1
           kept.bytes += digest === null ? 0 : bytes
           continue
@@ -94,18 +94,6 @@ function remove(path: string): void {
     rmSync(path, { force: true })
   } catch (error) {
     throw explainSystemError(error, path, 'write')
-  }
-}
-
-/** Whether the process that began to write this file (its number stands in the name) still runs on this machine. */
-function ownerLives(path: string): boolean {
-  const pid = Number(/\.(\d+)\.[0-9a-f]+\.tmp$/.exec(path)?.[1] ?? 0)
-  if (pid === 0) return false
-  try {
-    process.kill(pid, 0)
-    return true
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EPERM'
   }
 }
 

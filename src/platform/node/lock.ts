@@ -2,6 +2,7 @@ import { linkSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:
 import { hostname } from 'node:os'
 import { join } from 'node:path'
 import { UserError } from '../user-error.ts'
+import { runsHere } from './leftovers.ts'
 import { makeFolder } from './make-folder.ts'
 import { explainSystemError } from './system-error.ts'
 import { temporaryName } from './write-atomic.ts'
@@ -121,11 +122,7 @@ function parse(text: string): Owner | undefined {
 /** Processes of other machines cannot be asked; they count as alive. */
 function alive(owner: Owner): boolean {
   if (owner.host !== hostname()) return true
-  try {
-    process.kill(owner.pid, 0)
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EPERM'
-  }
+  if (!runsHere(owner.pid)) return false
   const born = birthOf(owner.pid)
   return born === null || owner.born === null || born === owner.born
 }

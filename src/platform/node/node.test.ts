@@ -9,6 +9,7 @@ import {
   readdirSync,
   readFileSync,
   rmSync,
+  utimesSync,
   writeFileSync,
 } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -41,6 +42,22 @@ async function failure(work: Promise<unknown>): Promise<UserError> {
 }
 
 describe('atomic writes', () => {
+  test('what killed processes left of a file goes when it is whole; what a living one writes stays', async () => {
+    const dead = spawnSync(process.execPath, ['-e', '']).pid
+    const [killed, alive, fresh, other, mine] = [
+      `.a.${dead}.0badc0de.tmp`,
+      `.a.${process.pid}.0badc0de.tmp`,
+      `.a.${dead}.deadbeef.tmp`,
+      `.ab.${dead}.0badc0de.tmp`,
+      `.a.${dead}.notes.tmp`,
+    ]
+    for (const name of [killed, alive, fresh, other, mine]) writeFileSync(join(folder, name), 'half')
+    // Another machine that shares the folder may be writing what is new.
+    for (const name of [killed, alive, other, mine]) utimesSync(join(folder, name), 1, 1)
+    await writeAtomic(join(folder, 'a'), 'whole')
+    expect(readdirSync(folder).sort()).toEqual(['a', alive, fresh, other, mine].sort())
+  })
+
   test('pieces become one file, and nothing else is left', async () => {
     await writeAtomic(join(folder, 'a'), [new Uint8Array([1, 2]), new Uint8Array([3])])
     expect([...readFileSync(join(folder, 'a'))]).toEqual([1, 2, 3])

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { closeSync, fsyncSync, openSync, renameSync, rmSync, statSync, writeSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 import { UserError } from '../user-error.ts'
+import { clearLeftovers } from './leftovers.ts'
 import { explainSystemError } from './system-error.ts'
 
 export type Bytes = Uint8Array | string
@@ -76,7 +77,10 @@ export async function writeFilesAtomic(
       placed.push(path)
       pending.shift()
     }
-    if (lasting) for (const folder of new Set(files.map(([path]) => dirname(path)))) flushFolder(folder)
+    if (lasting) {
+      for (const folder of new Set(files.map(([path]) => dirname(path)))) flushFolder(folder)
+      clearLeftovers(files.map(([path]) => path))
+    }
   } catch (error) {
     if (pending.length > 0 && files.length > 1) for (const path of placed) rmSync(path, { force: true })
     for (const { path, temporary } of aside.splice(0).reverse()) renameSync(temporary, path)
