@@ -150,6 +150,13 @@ describe('what was changed in a folder', () => {
     await expect(
       publish((manifest) => (manifest.mediaType = 'application/vnd.oci.image.index.v1+json')),
     ).rejects.toThrow('is not a model')
+    await expect(
+      publish((manifest) => {
+        manifest.config = { ...version.manifest.config, mediaType: 'application/vnd.oci.image.config.v1+json' }
+        manifest.artifactType = undefined
+        manifest.layers = []
+      }),
+    ).rejects.toThrow('image.config.v1+json is not a model')
     const unknown = await publish((manifest) => {
       const extra = { ...version.manifest.layers[1]!, mediaType: 'application/x-new', annotations: {} }
       manifest.layers = [...version.manifest.layers, extra]

@@ -76,11 +76,7 @@ export function parseManifest(bytes: Uint8Array, where: string): Manifest {
   const value = parseJson(bytes, where) as Partial<Manifest> | null
   if (typeof value !== 'object' || value === null || value.schemaVersion !== 2)
     throw damaged('this is no OCI manifest', where)
-  if (value.mediaType !== undefined && value.mediaType !== MEDIA.manifest)
-    throw new UserError('unsupported', `${value.mediaType} is not a model`, {
-      where,
-      hint: 'name an artefact that whet push has written, or one of the ModelPack format',
-    })
+  if (value.mediaType !== undefined && value.mediaType !== MEDIA.manifest) throw notAModel(value.mediaType, where)
   if (!Array.isArray(value.layers)) throw damaged('the manifest lists no layers', where)
   const annotations = textRecord(value.annotations)
   return {
@@ -127,6 +123,14 @@ export function parseJson(bytes: Uint8Array, where: string): unknown {
   } catch (cause) {
     throw damaged('this is not JSON', where, cause)
   }
+}
+
+/** What another tool has put under a name, by its media type. */
+export function notAModel(type: unknown, where: string): UserError {
+  return new UserError('unsupported', `${type} is not a model`, {
+    where,
+    hint: 'name an artefact that whet push has written, or one of the ModelPack format',
+  })
 }
 
 /** What a store holds that nobody's tool can have written whole. */

@@ -19,6 +19,7 @@ import {
   type Manifest,
   MEDIA,
   NOTE,
+  notAModel,
   parseJson,
   parseManifest,
 } from './oci.ts'
@@ -90,6 +91,7 @@ export async function readVersion(repository: Repository, reference: string): Pr
   if (!stored) return undefined
   const where = `${repository.where}@${stored.digest}`
   const manifest = parseManifest(stored.bytes, where)
+  if (isForeign(stored.bytes, where)) throw notAModel(manifest.artifactType ?? manifest.config.mediaType, where)
   const files = manifest.layers.map((layer) => fileOf(layer, where))
   checkFiles(files, where)
   const text = (role: Role) => files.filter((file) => file.role === role)
