@@ -20,6 +20,8 @@ export interface RandomFeedsOptions {
   readonly domains?: Readonly<Record<string, readonly [number, number]>>
   /** Integers of 32 and 64 bits are drawn from 0 to this: indices must not run past tables of unknown length. */
   readonly largestIndex?: number
+  /** All of these are the largest one: what a model refuses of them is told at once, not by luck. */
+  readonly largestOnly?: boolean
 }
 
 /**
@@ -71,7 +73,7 @@ const INDICES = [15, 1, 0]
 
 /**
  * Finds inputs that the session runs on: tries sizes for the dimensions that are free, and smaller indices where it
- * refuses larger ones.
+ * refuses larger ones. Indices are tried at their largest, too, so that those of every other seed are accepted as well.
  *
  * @throws UserError `bad-argument` with the runtime's own complaint where nothing fits: the user must name shapes.
  */
@@ -93,6 +95,8 @@ export async function feasibleFeeds(
         const settings = { rows, largestIndex, size }
         const feeds = randomFeeds(session.inputs, { ...options, ...settings })
         try {
+          if (indexed && largestIndex > 0)
+            await session.run(randomFeeds(session.inputs, { ...options, ...settings, largestOnly: true }))
           await session.run(feeds)
           return { feeds, settings }
         } catch (error) {
@@ -148,12 +152,13 @@ function elements(
   input: PortValue,
   dims: readonly number[],
   random: RandomSource,
-  { domains, largestIndex = 15 }: RandomFeedsOptions,
+  { domains, largestIndex = 15, largestOnly = false }: RandomFeedsOptions,
 ): TensorValue['data'] {
   const count = elementCount(dims)
   const { dtype } = input
   if (dtype === 'string') return Array.from({ length: count }, () => WORDS[random.below(WORDS.length)] as string)
-  const draw = drawer(input, domains?.[input.name], random, largestIndex)
+  const index = () => (largestOnly ? largestIndex : random.below(largestIndex + 1))
+  const draw = drawer(input, domains?.[input.name], random, index)
   // The encoder rounds to the type's own precision, float16 included.
   const drawn = new Float64Array(count)
   for (let i = 0; i < count; i++) drawn[i] = draw()
@@ -166,7 +171,7 @@ function drawer(
   { dtype, name, shape }: PortValue,
   domain: readonly [number, number] | undefined,
   random: RandomSource,
-  largestIndex: number,
+  index: () => number,
 ): () => number {
   if (isFloating(dtype)) {
     if (domain) return () => domain[0] + (domain[1] - domain[0]) * random.uniform()
@@ -181,5 +186,5 @@ function drawer(
   if (dtype === 'bool') return () => random.below(2)
   const [low, high] = INTEGER_RANGES[dtype] ?? [0, 1]
   if (high <= 65535) return () => low + random.below(high - low + 1)
-  return () => random.below(largestIndex + 1)
+  return index
 }

@@ -141,6 +141,12 @@ test('finds sizes and indices that a model accepts, and says what to do where th
   const { settings, feeds } = await feasibleFeeds(picky)
   expect(settings).toMatchObject({ size: 320, largestIndex: 1 })
   expect(feeds.x?.dims).toEqual([1, 320])
+  // Two draws of 16 fit into nine places by luck, and the next two do not.
+  const lucky = await ortNode.open(
+    model('g (int64[1,2] i) => (float[1,2] z) <float[9] t = {1, 2, 3, 4, 5, 6, 7, 8, 9}> { z = Gather(t, i) }'),
+  )
+  for (const seed of [0, 1, 2, 3, 4, 5])
+    expect((await feasibleFeeds(lucky, { seed })).settings).toMatchObject({ largestIndex: 1 })
   const never = await ortNode.open(
     model('g (float[N,L] x) => (float[N,10007] y) <int64[2] s = {-1, 10007}> { y = Reshape(x, s) }'),
   )
