@@ -1,6 +1,7 @@
 import type { DType } from '../dtype.ts'
 import { DTYPES, isFloating } from '../dtype.ts'
 import { isInteger } from '../numbers.ts'
+import { requireWithin } from './beyond-range.ts'
 import { type Call, input, intOf, type Kernel, type Kernels, made, tensorInputs, textOf } from './call.ts'
 import { broadcastDims, broadcastStrides, broadcastTo, offsetsOf, sameDims } from './layout.ts'
 import { alike, blank, cellsOf, EvaluationError, isWide, larger, type Nd, nd, numbersOf, smaller } from './value.ts'
@@ -120,6 +121,14 @@ const product32: Fn = (a, b) => (Math.abs(a * b) < 2 ** 53 ? a * b : Math.imul(a
 const maximum: Fn = (a, b) => Math.max(a, b)
 const minimum: Fn = (a, b) => Math.min(a, b)
 
+/** The runtime takes powers of integers as doubles, which hold no more than 53 bits. */
+function requireExactPowers(call: Call, a: Nd, b: Nd): void {
+  if (!call.anyProcessor) return
+  const powers = numbersOf(combine({ ...call, float64: true }, a, b, 'float64', (x, y) => x ** y))
+  requireWithin(call, a.dtype, powers)
+  if (powers.some((power) => Math.abs(power) > 2 ** 53)) throw new EvaluationError('a power beyond 53 bits')
+}
+
 export const binary: Kernels = {
   Add: arithmetic(
     (a, b) => a + b,
@@ -152,6 +161,7 @@ export const binary: Kernels = {
   },
   Pow: (call) => {
     const [a, b] = [input(call, 0), input(call, 1)]
+    if (isInteger(a.dtype)) requireExactPowers(call, a, b)
     if (isWide(a.dtype) && isWide(b.dtype))
       return [combineWide(a, b, (x, y) => (y < 0n ? (x === 1n ? 1n : 0n) : x ** y))]
     return [combine(call, a, b, a.dtype, (x, y) => x ** y)]

@@ -13,6 +13,8 @@ export interface Call {
   readonly float64: boolean
   /** Unsigned × signed 8-bit products as x86 without VNNI computes them: see `saturate.ts`. */
   readonly saturate16?: boolean
+  /** Only a value that every processor gives will do: it is kept in a file. */
+  readonly anyProcessor?: boolean
   /** Runs a nested graph with these inputs in the scope of the node; absent where only constants are known. */
   readonly runGraph?: (graph: Graph, inputs: readonly (Value | undefined)[]) => readonly Value[]
 }

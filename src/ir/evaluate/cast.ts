@@ -10,6 +10,7 @@ import {
   toNumbers,
 } from '../numbers.ts'
 import { inMemory } from '../tensor.ts'
+import { leastBeyond, requireWithin } from './beyond-range.ts'
 import { type Call, input, intOf, type Kernels, textOf } from './call.ts'
 import { carried, EvaluationError, fromFloat64, isWide, type Nd, nd, numbersOf } from './value.ts'
 
@@ -40,7 +41,10 @@ export interface CastOptions {
   readonly scaleRounding?: ScaleRounding
 }
 
-/** Elements of another type: floats to integers drop the fraction, integers wrap, narrow floats saturate if asked. */
+/**
+ * Elements of another type: floats to integers drop the fraction, integers wrap, narrow floats saturate if asked. Floats
+ * that no integer of the type is near become what x86 makes of them.
+ */
 export function cast(x: Nd, to: DType, float64: boolean, options: CastOptions = {}): Nd {
   const dtype = carried(to, float64)
   if (dtype === 'string') {
@@ -94,7 +98,14 @@ export function cast(x: Nd, to: DType, float64: boolean, options: CastOptions = 
       x.dims,
       Float64Array.from(data, (v) => roundTo(dtype, v)),
     )
-  return fromFloat64(dtype, x.dims, data.slice())
+  return fromFloat64(dtype, x.dims, isFloating(x.dtype) ? leastBeyond(dtype, data).slice() : data.slice())
+}
+
+/** A cast of the call's first input. */
+function castInput(call: Call, to: DType): readonly Nd[] {
+  const x = input(call, 0)
+  if (isFloating(x.dtype) && DTYPES[to].bits >= 8) requireWithin(call, to, numbersOf(x))
+  return [cast(x, to, call.float64, optionsOf(call))]
 }
 
 const ROUNDINGS = new Set(['up', 'down', 'nearest'])
@@ -113,8 +124,8 @@ export function dtypeAttribute(call: Call, name: string, fallback: DType): DType
 }
 
 export const casting: Kernels = {
-  Cast: (call) => [cast(input(call, 0), dtypeAttribute(call, 'to', 'undefined'), call.float64, optionsOf(call))],
-  CastLike: (call) => [cast(input(call, 0), input(call, 1).dtype, call.float64, optionsOf(call))],
+  Cast: (call) => castInput(call, dtypeAttribute(call, 'to', 'undefined')),
+  CastLike: (call) => castInput(call, input(call, 1).dtype),
   BitCast: (call) => {
     const x = input(call, 0)
     const to = dtypeAttribute(call, 'to', 'undefined')

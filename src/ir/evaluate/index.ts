@@ -51,7 +51,8 @@ export function applyKernel(kernel: Kernel, call: Call): readonly Value[] | null
 
 /**
  * A node's outputs on constant inputs, each floating result rounded once to its dtype. Null: no rule for the operator or
- * this form of it, inputs that do not fit, a random operator, a nested graph, or an output that is not a tensor.
+ * this form of it, inputs that do not fit, a random operator, a nested graph, an output that is not a tensor, or one that
+ * processors compute differently (floats beyond the integers that they become).
  * Results beyond the outputs that the node names are dropped.
  */
 export function evaluateNode(
@@ -68,6 +69,7 @@ export function evaluateNode(
       inputs: inputs.map((tensor) => tensor && fromTensor(tensor, float64)),
       opset: options.opset,
       float64,
+      anyProcessor: true,
     }
     const values = applyKernel(kernel, call)?.slice(0, node.outputs.length)
     if (!values?.every((value: Value) => value.kind === 'tensor')) return null
