@@ -11,8 +11,11 @@ import {
   allNodes,
   constantValue,
   type Graph,
+  hasNestedGraphs,
   inferTypes,
+  isFloating,
   type Model,
+  type Node,
   nestedGraphs,
   nodeLabel,
   operatorName,
@@ -52,7 +55,7 @@ export const quantizeStaticInt8: Pass<StaticInt8Options> = {
       return { model, report: { ...base, applied: 0, refused: [{ node: model.graph.name || 'graph', reason }] } }
     }
     const plan = planOf(model, options, evidence)
-    const refused = [...plan.float, ...nestedRefusals(model.graph)]
+    const refused = [...plan.float, ...nestedRefusals(model)]
     if (plan.units.size === 0) return { model, report: { ...base, applied: 0, refused, planned: {} } }
     const { graph, planned } = insertQdq(plan, options.target === 'portable')
     const { expectedNoise } = plan
@@ -183,12 +186,16 @@ function rangesFrom(evidence: readonly Evidence[], method?: string): ReadonlyMap
   return new Map()
 }
 
-/** Calibration sees the main graph only, so products of nested graphs stay in float. */
-function nestedRefusals(graph: Graph): Refusal[] {
-  return graph.nodes.flatMap((holder) =>
+/** Calibration sees the main graph only, so what nested graphs compute on floats stays in float. */
+function nestedRefusals(model: Model): Refusal[] {
+  const { dtype } = typesOf(model)
+  const onFloats = ({ opType, outputs }: Node) =>
+    opType !== 'Constant' && opType !== 'Identity' && outputs.some((name) => isFloating(dtype?.(name) ?? 'undefined'))
+  return model.graph.nodes.flatMap((holder) =>
     [...nestedGraphs(holder)]
       .flatMap(([, nested]) => [...allNodes(nested)])
-      .filter((node) => ['Conv', 'MatMul', 'Gemm'].includes(operatorName(node)))
+      .filter((node) => PRODUCTS.has(operatorName(node)) || (!hasNestedGraphs(node) && onFloats(node)))
       .map((node) => ({ node: nodeLabel(node), reason: `it lies in a branch or body of ${nodeLabel(holder)}` })),
   )
 }
+const PRODUCTS: ReadonlySet<string> = new Set(['Conv', 'ConvTranspose', 'MatMul', 'Gemm'])

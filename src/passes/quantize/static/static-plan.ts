@@ -1,4 +1,12 @@
-import { type Graph, type GraphIndex, indexGraph, type Node, nodeLabel, operatorName } from '../../../ir/index.ts'
+import {
+  type Graph,
+  type GraphIndex,
+  hasNestedGraphs,
+  indexGraph,
+  type Node,
+  nodeLabel,
+  operatorName,
+} from '../../../ir/index.ts'
 import type { Refusal } from '../../../report/index.ts'
 import { type Affine, affineU8, type Range } from '../affine.ts'
 import type { LearnedWeight } from '../learned-weights.ts'
@@ -10,6 +18,7 @@ import { productChannels } from '../units/product-channels.ts'
 import { floatReasons, type NodeFacts } from '../units/quantize-rules.ts'
 import { partsBehind, type Unit, unitAt } from '../units/unit.ts'
 import { codedAlready } from './coded-already.ts'
+import { dataValues } from './data-values.ts'
 import { type Codes, equaliseChannels } from './equalise-channels.ts'
 import { joinedCodes } from './joined-codes.ts'
 import { maskedRanges } from './masked-ranges.ts'
@@ -78,6 +87,7 @@ export function planStatic(
   const covered = new Set([...units.values()].flatMap(partsBehind))
   const makers = new Map([...units.values()].flatMap((unit) => unit.writes.map((name) => [name, unit] as const)))
   const left = graph.nodes.filter((node) => !units.has(node) && !covered.has(node))
+  const data = dataValues(graph, facts)
   const { roundings, channels = new Map<string, ObservedChannels>() } = known
   const plain = codesOf({ ...context, ranges: withRoomForZeros(ranges, units, index, facts) }, units, makers)
   const codes = options.equalise ? equaliseChannels(plain, units, context, channels, options.equalise) : plain
@@ -91,7 +101,7 @@ export function planStatic(
     makers,
     masked,
     codes,
-    float: left.flatMap((node) => floatNode(node, reasons.get(node), context)),
+    float: left.flatMap((node) => floatNode(node, reasons.get(node), context, data)),
     expectedNoise: roundings?.total(units.values()) ?? null,
     balanceSums: balances(options),
     weightBits: options.weightBits ?? 8,
@@ -145,13 +155,26 @@ function candidateUnits(context: PlanContext): {
 }
 
 /** A node that stays in float as the report names it; none that is not worth a word. */
-function floatNode(node: Node, reason: string | undefined, { facts, ranges }: PlanContext): readonly Refusal[] {
-  // Only nodes that compute on float values are worth one; shape arithmetic is none of them.
-  const isOnFloat = [...node.inputs, ...node.outputs].some((name) => ranges.has(name))
+function floatNode(
+  node: Node,
+  reason: string | undefined,
+  { facts, ranges }: PlanContext,
+  data: ReadonlySet<string>,
+): readonly Refusal[] {
+  // Only nodes that compute on float values are worth one; shape arithmetic is none of them, nor is what reads codes.
+  const isOnFloat =
+    [...node.inputs, ...node.outputs].some((name) => ranges.has(name)) ||
+    (!hasNestedGraphs(node) &&
+      !readsCodes(node, facts) &&
+      [...node.inputs, ...node.outputs].some((name) => data.has(name)))
   if (reason === undefined && !isOnFloat) return []
   if (node.outputs.every((name) => facts.dtype?.(name)?.includes('float') === false)) return []
   return [{ node: nodeLabel(node), reason: reason ?? noRule(node) }]
 }
+
+/** Whether a node has an integer kernel as it stands, or makes floats of codes: a file that comes with some keeps them. */
+const readsCodes = (node: Node, { dtype }: NodeFacts) =>
+  operatorName(node) !== 'Cast' && /^u?int[248]$/.test(dtype?.(node.inputs[0] ?? '') ?? '')
 
 /** Why the placement left a node in float, with the two figures that decided. */
 function whyCheaperInFloat({ float, integer }: UnitCost, measured: boolean, { noiseBudget }: PlanOptions): string {

@@ -11,6 +11,7 @@ import {
   tensorValues,
 } from '../../../ir/index.ts'
 import { channelAxis } from '../channel-axis.ts'
+import { EINSUM_REASON } from '../einsum-stays.ts'
 import { tilesOf } from '../kernels/tiles.ts'
 
 /**
@@ -81,6 +82,7 @@ export const floatReasons: Readonly<Record<string, string>> = {
   GlobalMaxPool: 'the runtime has no integer kernel for GlobalMaxPool',
   LSTM: 'recurrent layers have no static integer kernel; the dynamic scheme, or `recurrent` beside this one, has',
   GRU: 'the runtime has no integer kernel for GRU',
+  Einsum: EINSUM_REASON,
 }
 
 /**
