@@ -6,6 +6,7 @@ import {
   mkdirSync,
   openSync,
   readFileSync,
+  rmSync,
   symlinkSync,
   writeFileSync,
 } from 'node:fs'
@@ -200,13 +201,24 @@ describe('compare tells how sure it is by its exit code', () => {
 describe('-o', () => {
   test('a folder that does not exist, one below a file, and a folder instead of a file are refused before any work', async () => {
     mkdirSync(bench.path('a-folder'))
-    for (const out of ['missing/x.onnx', 'model.onnx/x.onnx', 'a-folder', '/proc/x.onnx']) {
+    const links = process.platform === 'win32' ? [] : ['loop']
+    for (const link of links) symlinkSync(link, bench.path(link))
+    const wrong = ['missing/x.onnx', 'model.onnx/x.onnx', 'model.onnx/', 'a-folder', '/proc/x.onnx', 'x'.repeat(300)]
+    for (const out of [...wrong, ...links]) {
       const { code, stdout, stderr } = await bench.whet('simplify', model, '-o', out)
       expect([out, code, stdout]).toEqual([out, 2, ''])
       expect(stderr).toMatch(/cannot write/)
       expect(stderr).not.toMatch(/ at .*:\d+/)
     }
     expect(existsSync(bench.path('missing'))).toBe(false)
+    for (const link of links) rmSync(bench.path(link))
+  })
+
+  test('a name as long as the file system takes is one', async () => {
+    const longest = `${'x'.repeat(250)}.onnx`
+    const { code, stderr } = await bench.whet('simplify', model, '-o', longest, '--no-verify')
+    expect([code, stderr]).toEqual([0, `wrote ${longest}\n`])
+    rmSync(bench.path(longest))
   })
 
   test.skipIf(process.platform === 'win32')(

@@ -50,20 +50,29 @@ export function writableFile(options: Arguments, option: string, example: string
   if (named === undefined) return undefined
   const path = behindLink(named)
   const folder = dirname(path)
+  if (/[\\/]$/.test(path) || isFolder(path))
+    throw new UserError('bad-argument', `cannot write ${path}: it is a folder`, {
+      where: path,
+      hint: `name a file in it, such as ${path.replace(/[\\/]$/, '')}/${example}`,
+    })
   try {
     if (!statSync(folder).isDirectory()) throw Object.assign(new Error('not a folder'), { code: 'ENOTDIR' })
     accessSync(folder, constants.W_OK)
+    checkReplaceable(path)
   } catch (error) {
     throw explainSystemError(error, path, 'write')
   }
-  if (statSync(path, { throwIfNoEntry: false })?.isDirectory())
-    throw new UserError('bad-argument', `cannot write ${path}: it is a folder`, {
-      where: path,
-      hint: `name a file in it, such as ${path.replace(/\/$/, '')}/${example}`,
-    })
-  checkReplaceable(path)
   refuseDouble(options, option, path, `write to a file of another name, such as ${example}`)
   return path
+}
+
+/** Whether a folder has this name; what the system cannot look up is none. */
+function isFolder(path: string): boolean {
+  try {
+    return statSync(path).isDirectory()
+  } catch {
+    return false
+  }
 }
 
 /** A link stays one: the file that it leads to, if it does, is what is written. */

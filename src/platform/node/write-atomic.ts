@@ -14,9 +14,13 @@ interface Pending {
   readonly temporary: string
 }
 
+/** Of the name that a temporary file is for, so many characters of at most 4 bytes: file systems take 255 bytes. */
+const OF_NAME = 48
+
 /** A name beside `path` that nobody else uses; starts with a dot so that listings of results skip it. */
 export function temporaryName(path: string): string {
-  return join(dirname(path), `.${basename(path)}.${process.pid}.${randomBytes(4).toString('hex')}.tmp`)
+  const name = Array.from(basename(path)).slice(0, OF_NAME).join('')
+  return join(dirname(path), `.${name}.${process.pid}.${randomBytes(4).toString('hex')}.tmp`)
 }
 
 /**
