@@ -46,7 +46,7 @@ export function looksLikeState(name: string): boolean {
 
 /**
  * Says what each column of a table is for. With `inputs`, the columns of those names are inputs and every other must be
- * a label, a slice field or an id; without, every numeric column with more than one value a row is an input.
+ * a label, a slice field or an id; without, every column whose rows have axes is an input, of texts as well.
  *
  * A UserError names an input that is missing (with what is there and the nearest name), of the wrong type or of the
  * wrong shape, and a label or slice field that is not there.
@@ -205,5 +205,7 @@ function roleOf(column: TableColumn, wishes: RoleWishes, label: string | undefin
   const scalar = column.rowShape.length === 0
   if (scalar && ID_NAMES.includes(column.name)) return 'id'
   if (scalar && (wishes.inputs || column.dtype === 'string' || column.dtype === 'bool')) return 'slice'
-  return wishes.inputs || column.dtype === 'string' ? null : scalar ? 'slice' : 'input'
+  // Lists of texts of different lengths, such as tags, are no tensor.
+  if (wishes.inputs || (column.dtype === 'string' && column.rowShape.includes(null))) return null
+  return scalar ? 'slice' : 'input'
 }

@@ -210,3 +210,16 @@ test('labels that cannot be read end the reading: without them the rows would be
     hint: expect.stringContaining('astype("U")'),
   })
 })
+
+test('without a model, texts in rows with axes are inputs as numbers are, unless their lengths differ', async () => {
+  const lines = [
+    { name: ['a'], x: [1, 2], tags: [], city: 'Bonn' },
+    { name: ['b'], x: [3, 4], tags: ['new', 'red'], city: 'Kiel' },
+  ]
+  const path = await scratch('rows.jsonl', Buffer.from(lines.map((line) => JSON.stringify(line)).join('\n')))
+  const dataset = await openDataset(path)
+  const roles = Object.fromEntries(dataset.fields.map(({ name, role }) => [name, role]))
+  expect(roles).toEqual({ name: 'input', x: 'input', city: 'slice' })
+  const [rows] = await all(dataset)
+  expect(rows!.columns.name).toMatchObject({ dtype: 'string', dims: [2, 1], data: ['a', 'b'] })
+})
