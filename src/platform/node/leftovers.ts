@@ -1,6 +1,12 @@
 import { readdirSync, rmSync, statSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 
+/** Of the name that a temporary file is for, so many characters of at most 4 bytes: file systems take 255 bytes. */
+const OF_NAME = 48
+
+/** How the file at `path` is called in the names of its temporary ones. */
+export const nameIn = (path: string): string => Array.from(basename(path)).slice(0, OF_NAME).join('')
+
 /** `.NAME.PID.HEX.tmp`: what process PID writes before it is NAME. */
 const TEMPORARY = /^\.(.+)\.(\d+)\.[0-9a-f]+\.tmp$/
 /** On a folder that machines share, its process may run elsewhere; it does not leave a file alone for so long. */
@@ -28,7 +34,7 @@ export function runsHere(pid: number): boolean {
  */
 export function clearLeftovers(paths: readonly string[]): void {
   for (const folder of new Set(paths.map(dirname))) {
-    const names = new Set(paths.filter((path) => dirname(path) === folder).map((path) => basename(path)))
+    const names = new Set(paths.filter((path) => dirname(path) === folder).map(nameIn))
     for (const file of listed(folder)) {
       const name = TEMPORARY.exec(file)?.[1]
       if (name === undefined || !names.has(name)) continue

@@ -56,6 +56,13 @@ describe('atomic writes', () => {
     for (const name of [killed, alive, other, mine]) utimesSync(join(folder, name), 1, 1)
     await writeAtomic(join(folder, 'a'), 'whole')
     expect(readdirSync(folder).sort()).toEqual(['a', alive, fresh, other, mine].sort())
+    // Temporary names hold no more than a part of a long one.
+    const long = 'n'.repeat(200)
+    const left = join(folder, `.${long.slice(0, 48)}.${dead}.0badc0de.tmp`)
+    writeFileSync(left, 'half')
+    utimesSync(left, 1, 1)
+    await writeAtomic(join(folder, long), 'whole')
+    expect(existsSync(left)).toBe(false)
   })
 
   test('pieces become one file, and nothing else is left', async () => {

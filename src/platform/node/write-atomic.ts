@@ -1,8 +1,8 @@
 import { randomBytes } from 'node:crypto'
 import { closeSync, fsyncSync, openSync, renameSync, rmSync, statSync, writeSync } from 'node:fs'
-import { basename, dirname, join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { UserError } from '../user-error.ts'
-import { clearLeftovers } from './leftovers.ts'
+import { clearLeftovers, nameIn } from './leftovers.ts'
 import { explainSystemError } from './system-error.ts'
 
 export type Bytes = Uint8Array | string
@@ -14,13 +14,9 @@ interface Pending {
   readonly temporary: string
 }
 
-/** Of the name that a temporary file is for, so many characters of at most 4 bytes: file systems take 255 bytes. */
-const OF_NAME = 48
-
 /** A name beside `path` that nobody else uses; starts with a dot so that listings of results skip it. */
 export function temporaryName(path: string): string {
-  const name = Array.from(basename(path)).slice(0, OF_NAME).join('')
-  return join(dirname(path), `.${name}.${process.pid}.${randomBytes(4).toString('hex')}.tmp`)
+  return join(dirname(path), `.${nameIn(path)}.${process.pid}.${randomBytes(4).toString('hex')}.tmp`)
 }
 
 /**
