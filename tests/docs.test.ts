@@ -28,11 +28,6 @@ const blocks: readonly Block[] = PAGES.flatMap((page) =>
   })),
 )
 
-/** Names that a block of a page may use without importing them. */
-const PRELUDE: Readonly<Record<string, string>> = {
-  'docs/datasets.md': `import { openDataset, splitRows } from 'whetstone/data'\ndeclare const session: { inputs: never[] }\n`,
-}
-
 const bench = new Bench()
 /** Inside the checkout, so that its packages are found. */
 const folder = join(ROOT, 'node_modules', '.docs-check')
@@ -56,7 +51,7 @@ test('blocks in TypeScript check against the sources; those marked "run" run', P
   const files = blocks.filter(({ language }) => language === 'ts')
   expect(files.length).toBeGreaterThanOrEqual(4)
   for (const [i, { page, code }] of files.entries())
-    writeFileSync(join(folder, `block-${i}.ts`), `// ${page}\n${PRELUDE[page] ?? ''}${code}\nexport {}\n`)
+    writeFileSync(join(folder, `block-${i}.ts`), `// ${page}\n${code}\nexport {}\n`)
   const compilerOptions = {
     noEmit: true,
     noUnusedLocals: false,

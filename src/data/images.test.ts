@@ -136,6 +136,17 @@ describe('a folder of images', () => {
     expect((await all(own))[0]!.columns.x!.dims).toEqual([1, 3, 4, 2])
   })
 
+  test('inks become the colours that Pillow makes of them', async () => {
+    // Written by Pillow, with what its convert('RGB') reads of the codes (45,0,0,180), (0,0,0,0), (255,255,127,0), (10,200,30,99).
+    const tiff =
+      'SUkqAAgAAAAKAAABBAABAAAAAgAAAAEBBAABAAAAAgAAAAIBAwAEAAAAhgAAAAMBAwABAAAAAQAAAAYBAwABAAAABQAAABEBBAABAAAAjgAAABUBAwABAAAABAAAABYBBAABAAAAAgAAABcBBAABAAAAEAAAABwBAwABAAAAAQAAAAAAAAAIAAgACAAIAC0AALQAAAAA//9/AArIHmM='
+    await write('a.tif', Buffer.from(tiff, 'base64'))
+    const read = values(await all(await openDataset(folder, rgb(2, 2))), 'x')
+    expect(read.map((value) => Math.round(Number(value) * 255))).toEqual([
+      62, 255, 0, 150, 75, 255, 0, 34, 75, 255, 128, 138,
+    ])
+  })
+
   test('an undecodable image is named and counted up to 1 % and an error above', async () => {
     await png('ok.png', 1, 1, () => [1, 1, 1])
     await write('bad.png', 'no image at all')

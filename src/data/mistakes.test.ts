@@ -164,10 +164,13 @@ test.each<[name: string, content: () => Promise<string | Uint8Array>, reason: st
   ['cut', async () => (await blue(640).png().toBuffer()).subarray(0, 300), 'it is cut off or damaged'],
   ['empty', async () => '', 'it is empty'],
   ['words', async () => 'no image', 'it is no image of a kind that can be decoded'],
+  ['bitmap', async () => Uint8Array.of(0x42, 0x4d, 70, 0, 0, 0), 'BMP is not decoded: save it as PNG'],
+  ['phone', async () => '\0\0\0\x24ftypheic\0\0\0\0', 'HEIC is not decoded: save it as PNG'],
 ])('why an image cannot be used is said in words: %s', async (name, content, reason) => {
   await write(`${name}/1.jpg`, await content())
   const { message, hint } = await failure(join(folder, name), pixels)
   expect(message).toContain(`1.jpg (${reason})`)
+  expect(message).toMatch(/^At least 1 of 1 rows/)
   expect(hint).toMatch(/Repair or remove/)
 })
 

@@ -200,7 +200,8 @@ function leftOut(skipped: readonly SkippedRow[]): string[] {
 function tooManySkipped(table: Table, skipped: readonly SkippedRow[]): UserError {
   return new UserError(
     'bad-data',
-    `${skipped.length} of ${table.rows} rows of "${table.path}" cannot be used, more than 1 %: ${listSkipped(skipped)}.`,
+    // Reading ends here, so there may be more of them.
+    `At least ${skipped.length} of ${table.rows} rows of "${table.path}" cannot be used, more than 1 %: ${listSkipped(skipped)}.`,
     { where: table.path, hint: 'Repair or remove these files, then run again.' },
   )
 }

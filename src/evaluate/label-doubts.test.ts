@@ -20,10 +20,17 @@ test('a model that is right no more often than one answer to all rows may not be
   expect(doubts(judged(0.35, [220, 220, 220]))).toMatch(/right on 35\.0 % .* “0” would be on 33\.3 %.*labels/)
   expect(doubts(judged(0.5, [220, 220, 220]))).toBe('')
   expect(doubts(judged(0.92, [90, 10]))).toMatch(/balanced-accuracy/)
-  // Too few rows, one class alone, another metric: nothing is known.
+  // Too few rows, another metric: nothing is known.
   expect(doubts(judged(0.5, [10, 10]))).toBe('')
-  expect(doubts(judged(1, [50]))).toBe('')
   expect(doubts(judged(0.35, [220, 220, 220], { metric: 'top5' }))).toBe('')
+})
+
+test('rows of one class say nothing of the others', () => {
+  expect(doubts(judged(0.9, [0, 50, 0]))).toMatch(/All 50 rows have the label “1”.*always answered “1” would pass/)
+  expect(doubts(judged(0.99, [0, 25, 25]))).toBe('')
+  // Without labels, and of a metric that has no right and wrong, classes are not what is judged.
+  expect(doubts(judged(0.9, [0, 50, 0], { labelled: false }))).toBe('')
+  expect(doubts(judged(0.9, [0, 50, 0], { flipRates: undefined as never }))).toBe('')
 })
 
 test('a model that is never right is told once', () => {

@@ -12,11 +12,22 @@ type Judged = Pick<ComparisonReport, 'labelled' | 'flipRates' | 'base' | 'n' | '
 
 /**
  * Why the labels may not be those of the model, which no verdict shows: both models are judged by the same wrong ones.
- * Classes that are numbered otherwise, and a base model that is right never, or no more often than one answer to all.
+ * Classes that are numbered otherwise, a base model that is right never, or no more often than one answer to all, and
+ * rows that are all of one class.
  */
 export function labelDoubts(report: Judged, classNames: readonly string[] | undefined): readonly string[] {
   const strange = noneRight(report)
-  return [...namedInPart(report, classNames), ...(strange.length > 0 ? strange : noBetterThanOneAnswer(report))]
+  const guessed = strange.length > 0 ? strange : noBetterThanOneAnswer(report)
+  return [...namedInPart(report, classNames), ...guessed, ...oneClassAlone(report)]
+}
+
+/** Rows of one class say nothing of the others, and a candidate that always answers with it is right on all. */
+function oneClassAlone({ labelled, flipRates, n, classes }: Judged): readonly string[] {
+  const shown = (classes ?? []).filter((one) => one.n > 0)
+  if (!labelled || !flipRates || shown.length !== 1 || n < 2) return []
+  return [
+    `All ${whole(n)} rows have the label “${shown[0]!.name}”: nothing is known of the other classes, and a candidate that always answered “${shown[0]!.name}” would pass. Add rows of the others.`,
+  ]
 }
 
 /** Folders are numbered as they are found: where one is missing, all after it have another number than in the model. */

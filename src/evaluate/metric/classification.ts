@@ -136,6 +136,7 @@ export function classIndex(row: MetricRow, options: ClassOptions): number {
   const { label } = row
   const value = classOutput(row, options)
   const scores = value.dtype.startsWith('float') ? value.data.length : null
+  if (Number.isNaN(label) || label === '') throw unlabelled(row)
   if (typeof label === 'string') {
     const place = options.classNames?.indexOf(label) ?? -1
     if (place >= 0) return place
@@ -179,6 +180,13 @@ function isAmongTop(k: number, row: MetricRow, options: ClassOptions): boolean {
   }
   return before < k
 }
+
+/** An empty cell, a null or NaN. */
+const unlabelled = ({ row }: MetricRow) =>
+  new UserError('bad-data', `row ${row} (counted from 0) has no label: it is empty or NaN`, {
+    where: `row ${row}`,
+    hint: 'give it one or leave the row out; without any labels, agreement with the base model is judged',
+  })
 
 function badLabel({ row, label }: MetricRow, problem: string): UserError {
   return new UserError('bad-data', `the label ${shownLabel(label)} of row ${row} ${problem}`, {

@@ -61,6 +61,10 @@ describe('classification', () => {
     expect(() => unnamed.score(logits([0, 1], 'dog'))).toThrow(expect.objectContaining({ hint }))
     expect(() => unnamed.score(logits([0, 1], 2))).not.toThrow(expect.objectContaining({ hint }))
   })
+  test.each([Number.NaN, ''])('a row without a label (%j) is told to be that', (label) => {
+    const act = () => metricNamed('top1', { classNames: ['a', 'b'] }).score({ ...logits([0, 1], label), row: 17 })
+    expect(act).toThrow('row 17 (counted from 0) has no label')
+  })
   test('a label out of range names its row', () => {
     const act = () => metricNamed('top1').score({ ...logits([0, 1, 2], 3), row: 17 })
     expect(act).toThrow(UserError)
