@@ -48,7 +48,7 @@ ${front.length > 1 && html`<polyline fill="none" stroke="var(--accent)" stroke-w
 ${dots.map((dot) => html`<circle cx="${dot.px}" cy="${dot.py}" r="${dot.chosen ? 8 : 5}" fill="var(--${dot.tone})" stroke="${dot.chosen ? 'var(--ink)' : 'var(--card)'}" stroke-width="${dot.chosen ? 2 : 1}"><title>${dot.id}: ${ms(dot.x)}, ${bytes(dot.y)}</title></circle>`)}
 ${labels.map((label: Place) => html`<text x="${label.x}" y="${label.y}" text-anchor="${label.anchor}">${label.text}</text>`)}
 </svg>
-<figcaption>Every candidate that was built and timed. Green passed, blue is close but not provable with these rows, amber is undecided, red regressed, grey was not judged. The large dot is the one handed out; the dashed line joins those that nothing beats in both directions.</figcaption>
+<figcaption>Every candidate that was built and timed, at the original's time by its ratio to that. Green passed, blue is close but not provable with these rows, amber is undecided, red regressed, grey was not judged. The large dot is the one handed out; the dashed line joins those that nothing beats in both directions.</figcaption>
 </figure>`
 }
 

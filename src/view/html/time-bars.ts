@@ -1,4 +1,5 @@
 import type { ProfileReport } from '../../report/index.ts'
+import { kernelMs } from '../profile-times.ts'
 import { ms } from '../words.ts'
 import { html, type Markup } from './markup.ts'
 import { CHART_WIDTH } from './scale.ts'
@@ -32,6 +33,6 @@ ${shown.map(
 <rect x="190" y="${i * 40 + 21}" width="${long(row.after)}" height="12" rx="2" fill="var(--accent)"/><text class="s" x="${196 + long(row.after)}" y="${i * 40 + 32}">${row.after > 0 ? ms(row.after) : 'none'}</text>`,
 )}
 </svg>
-<figcaption>Median time inside the runtime's kernels, one run: grey the original (${ms(before.totalMs)} in all), green what is handed out (${ms(after.totalMs)}). Names are those of the graph that the runtime optimised.</figcaption>
+<figcaption>Median time inside the runtime's kernels, one run: grey the original (${ms(kernelMs(before))} in all), green what is handed out (${ms(kernelMs(after))}). Names are those of the graph that the runtime optimised.</figcaption>
 </figure>`
 }

@@ -11,6 +11,7 @@ import type {
   RewriteReport,
   SensitivityReport,
 } from '../../report/index.ts'
+import { kernelMs } from '../profile-times.ts'
 import { bytes, count, decibels, fileName, ms, percent, plural } from '../words.ts'
 import { attack } from './attack.ts'
 import { comparison } from './comparison.ts'
@@ -198,7 +199,7 @@ function quantization(report: QuantizationReport, style: Style): string {
 function profile(report: ProfileReport, style: Style): string {
   const operators = Object.entries(report.operators).sort((a, b) => b[1].ms - a[1].ms)
   return [
-    `${ms(report.totalMs)} in kernels, ${plural(report.threads, 'thread')}`,
+    `${ms(kernelMs(report))} in kernels, ${plural(report.threads, 'thread')}`,
     textTable(
       [{ head: 'operator' }, { head: 'nodes', right: true }, { head: 'time', right: true }],
       operators.map(([name, { calls, ms: time }]) => [name, count(calls), ms(time)]),

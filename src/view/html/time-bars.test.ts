@@ -1,0 +1,21 @@
+import { expect, test } from 'vitest'
+import type { ProfileReport } from '../../report/index.ts'
+import { renderTerminal } from '../terminal/render.ts'
+import { timeBars } from './time-bars.ts'
+
+/** Kernels of short runs: noting them down takes longer than they do. */
+const profile = (conv: number, totalMs: number): ProfileReport => ({
+  kind: 'profile',
+  version: 1,
+  threads: 1,
+  runs: 20,
+  totalMs,
+  operators: { Conv: { calls: 4, ms: conv }, Gemm: { calls: 1, ms: 0.01 } },
+  nodes: [],
+})
+
+test('the time in all is that of the kernels, not of the run in which they were noted', () => {
+  const page = timeBars(profile(0.08, 0.127), profile(0.03, 0.121)).html
+  expect(page).toContain('grey the original (0.090 ms in all), green what is handed out (0.040 ms)')
+  expect(renderTerminal(profile(0.08, 0.127), { color: false, width: 80 })).toMatch(/^0\.090 ms in kernels, 1 thread\n/)
+})
