@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { type Column, memoryDataset, openDataset } from '../data/index.ts'
+import { type Column, memoryDataset, openDataset, subset } from '../data/index.ts'
 import { ortNode, type Session, type TensorValue } from '../engine/index.ts'
 import { readModel } from '../onnx/index.ts'
 import { UserError } from '../platform/index.ts'
@@ -193,6 +193,20 @@ describe('with labels', () => {
     expect((await compare(identity, identity, await of(rowsOf(1)))).verdict).toBe('inconclusive')
     const data = await of(rowsOf(4))
     await expect(compare(identity, identity, data, { indices: [] })).rejects.toThrow(/no rows to compare on/)
+  })
+  test('rows of a part go by their places in the whole set: to metrics, in errors and in reports', async () => {
+    const columns = rowsOf(60, (i) => i === 57)
+    const part = subset(await of(columns), [8, 44, 57])
+    const seen: number[] = []
+    const noting: Metric = { ...metrics.top1!({}), name: 'noting', score: (row) => seen.push(row.row) * 0 }
+    await compare(identity, identity, part, { metric: noting })
+    expect([...new Set(seen)]).toEqual([8, 44, 57])
+    expect((await compare(identity, damaged, part)).flips).toMatchObject([{ row: 57, base: '1', candidate: '2' }])
+    // Answers that are known only together are named when all rows were seen.
+    const together = await compare(identity, damaged, part, { metric: 'recall@1' })
+    expect((together.flips ?? []).every(({ row }) => [8, 44, 57].includes(row))).toBe(true)
+    columns.labels.data[44] = 3n
+    await expect(compare(identity, identity, part)).rejects.toThrow('the label 3 of row 44 is not a class')
   })
   test('a label out of range names the row; NaN outputs are wrong answers', async () => {
     const columns = rowsOf(10)
@@ -451,6 +465,8 @@ test('rows of one cluster count as one observation, and an undefined metric sett
   const flat = await compare(one, one, await of(constant), { metric: 'r2', label: 'y' })
   expect(flat).toMatchObject({ verdict: 'inconclusive', base: { value: null }, nonInferiority: null, requiredN: null })
   expect(flat.sentence).toBe('Not settled: r2 is undefined on these 40 rows.')
+  expect(flat.story![0]).toMatch(/^Both models answered the same 40 rows, on which r2 has no value\./)
+  expect(flat.warnings.join()).toMatch(/all of their labels, or all answers, are the same: add others/)
 })
 
 /** Where a value breaks a schema; the few keywords that reports use. */

@@ -87,7 +87,8 @@ function naming(data: Dataset, idField: string | undefined) {
 /** Rows as they were scored, one entry a row in each list. */
 export interface ScoredPairs {
   readonly metric: Metric | null
-  readonly rows: readonly number[]
+  /** Places in the set that was read. */
+  readonly indices: readonly number[]
   readonly base: readonly number[]
   readonly candidate: readonly number[]
   readonly baseSummaries: readonly (readonly number[])[]
@@ -98,12 +99,12 @@ export interface ScoredPairs {
 export async function flipsTogether(
   data: Dataset,
   labelField: string | null,
-  { metric, rows, base, candidate, baseSummaries, candidateSummaries }: ScoredPairs,
+  { metric, indices, base, candidate, baseSummaries, candidateSummaries }: ScoredPairs,
 ): Promise<readonly Flip[]> {
-  const gains = rows.map((_, place) => (candidate[place]! - base[place]!) * (metric!.higherIsBetter ? 1 : -1))
+  const gains = indices.map((_, place) => (candidate[place]! - base[place]!) * (metric!.higherIsBetter ? 1 : -1))
   const lost = [...gains.keys()].filter((place) => gains[place]! < 0)
   const gained = [...gains.keys()].filter((place) => gains[place]! > 0)
-  const places = [...lost, ...gained].slice(0, MOST_FLIPS).sort((a, b) => rows[a]! - rows[b]!)
+  const places = [...lost, ...gained].slice(0, MOST_FLIPS).sort((a, b) => indices[a]! - indices[b]!)
   if (places.length === 0) return []
   const [before, after] = [baseSummaries, candidateSummaries].map((all) => metric!.answerAll!(all, baseSummaries))
   const idField = idFieldOf(data)
@@ -111,7 +112,7 @@ export async function flipsTogether(
   const text = data.fields.filter(({ role, dtype }) => role === 'input' && dtype === 'string').map(({ name }) => name)
   const fields = [...new Set([idField, labelField, ...text])].filter((name) => name != null)
   const flips: Flip[] = []
-  for await (const part of data.read({ indices: places.map((place) => rows[place]!), fields }))
+  for await (const part of data.read({ indices: places.map((place) => indices[place]!), fields }))
     for (const [i, row] of fieldsOfRows(part).entries()) {
       const place = places[flips.length]!
       const label = labelText(labelField === null ? undefined : row[labelField], data)
@@ -119,7 +120,7 @@ export async function flipsTogether(
         place,
         gain: gains[place]!,
         shown: {
-          ...nameOf(part.indices[i]!, row),
+          ...nameOf((part.places ?? part.indices)[i]!, row),
           base: before![place]!,
           candidate: after![place]!,
           ...(label === null ? {} : { label }),

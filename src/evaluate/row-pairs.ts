@@ -8,6 +8,8 @@ import { splitRows } from './row-outputs.ts'
 
 /** One row as both models answered it; outputs are named alike. */
 export interface RowPair {
+  /** Its place in the set that was read; the rows themselves go by their place in the whole one. */
+  readonly index: number
   readonly base: MetricRow
   readonly candidate: MetricRow
 }
@@ -83,10 +85,11 @@ function pairsOf(
   const ofBase = splitRows(first, count)
   const ofCandidate = splitRows(asBase(second), count)
   const fields = fieldsOfRows(rows)
-  return rows.indices.map((row, i) => {
+  return rows.indices.map((index, i) => {
+    const row = (rows.places ?? rows.indices)[i]!
     const label = labelField === null ? undefined : fields[i]![labelField]
     const common = { row, fields: fields[i]!, ...(label === undefined ? {} : { label }) }
-    return { base: { ...common, outputs: ofBase[i]! }, candidate: { ...common, outputs: ofCandidate[i]! } }
+    return { index, base: { ...common, outputs: ofBase[i]! }, candidate: { ...common, outputs: ofCandidate[i]! } }
   })
 }
 

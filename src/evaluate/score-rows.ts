@@ -29,6 +29,8 @@ export interface ScoreOptions {
 
 /** All that is kept of the rows: a few numbers each. Lists are parallel, one entry a row that was judged. */
 export interface ScoredRows extends ScoredPairs {
+  /** Places in the whole set, of which the one that was read may be a part: what rows are called. */
+  readonly rows: readonly number[]
   readonly changed: readonly boolean[]
   readonly different: readonly boolean[]
   readonly broken: readonly boolean[]
@@ -121,7 +123,7 @@ function rowKeeper(
   const ids = repeatedIds(idField)
   const alike = sameThroughout(base.outputs.map(({ name }) => name))
   const repeating = sameThroughout(named)
-  const [rows, labels]: [number[], string[]] = [[], []]
+  const [rows, indices, labels]: [number[], number[], string[]] = [[], [], []]
   const [changed, different, broken]: [boolean[], boolean[], boolean[]] = [[], [], []]
   const scores = pairScores()
   return {
@@ -143,10 +145,12 @@ function rowKeeper(
       if (scoredBy !== null) flips.scored(pair, rows.length, scoredBy, scores.add(pair, scoredBy))
       else if (difference.changed) flips.unscored(pair, rows.length)
       rows.push(row)
+      indices.push(pair.index)
     },
     result: () => ({
       metric: metric.made,
       rows,
+      indices,
       changed,
       different,
       broken,

@@ -37,11 +37,12 @@ function whatWasDone(report: StoryInput, unit: Metric['unit']): readonly string[
     return [
       `Both models answered the same ${rowsOf(n)}. ${metric} was ${valueText(base.value, unit)} with the old one and is ${valueText(candidate.value, unit)} with the new one${report.higherIsBetter ? '' : ' (lower is better)'}.${spaced(metricInWords(metric))}`,
     ]
+  const met = `Both models answered the same ${rowsOf(n)}, ${report.labelled ? `on which ${metric} has no value` : 'whose right answers nobody gave'}.`
   if (agreement)
     return [
-      `Both models answered the same ${rowsOf(n)}, whose right answers nobody gave. ${agreement.changed === 0 ? 'They answered alike on every one.' : `They answered differently on ${whole(agreement.changed)} of them (${share(1 - agreement.rate, n)}).`}`,
+      `${met} ${agreement.changed === 0 ? 'They answered alike on every one.' : `They answered differently on ${whole(agreement.changed)} of them (${share(1 - agreement.rate, n)}).`}`,
     ]
-  return [`Both models answered the same ${rowsOf(n)}, whose right answers nobody gave.`]
+  return [met]
 }
 
 const spaced = (sentence: string | null) => (sentence === null ? '' : ` ${sentence}`)

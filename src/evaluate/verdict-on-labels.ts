@@ -61,7 +61,9 @@ export function verdictOnLabels(
   const warnings = [
     ...withoutNumber(metric, { lost, others: unscored - lost, rows: scored.rows.length }),
     ...(judgement && !Number.isFinite(judgement.delta)
-      ? [`The metric "${metric.name}" is undefined on these rows.`]
+      ? [
+          `The metric "${metric.name}" is undefined on these rows, as where all of their labels, or all answers, are the same: add others, or choose another --metric.`,
+        ]
       : []),
     ...(verdict === 'pass' ? marginAboveError(metric, judgement!.base, margin) : []),
   ]
