@@ -58,7 +58,7 @@ export const predictVerb: Verb = {
       )
     const dataPath = options.required('data', 'say which rows: --data D')
     const model = await modelAt(modelPath!, options)
-    const data = await dataFor(dataPath, model, options)
+    const data = await dataFor(dataPath, model, options, false)
     const session = await openIsolated(modelPath!, { threads: options.integer('threads', 1, 1, 256) })
     try {
       const { batch, reason } = await safeBatch(session, data, options.integer('batch', 32, 1, 65_536))

@@ -1,6 +1,6 @@
 import { Tokenizer as Encoder } from '@huggingface/tokenizers'
 import { UserError } from '../platform/index.ts'
-import type { Tokenizer } from './tokenizer.ts'
+import type { PairPart, Tokenizer } from './tokenizer.ts'
 
 /**
  * A tokenizer from the bytes of a `tokenizer.json`, and of the `tokenizer_config.json` beside it where there is one. A
@@ -35,6 +35,8 @@ export function huggingFaceTokenizer(json: Uint8Array, config: Uint8Array | null
     before,
     after,
     ...padding(encoder, content, settings),
+    mask: maskOf(encoder, settings),
+    pair: pairOf(encoder, content, path),
     size: vocabularySize(content),
     encode: plain,
     fingerprint: config ? new Uint8Array([...json, ...config]) : json,
@@ -49,8 +51,22 @@ function around(encoder: Encoder, path: string): Pick<Tokenizer, 'before' | 'aft
   return { before: numbers(tokens.slice(0, at)), after: numbers(tokens.slice(at + 1)) }
 }
 
-/** No token of any vocabulary. */
+/** No tokens of any vocabulary. */
 const MARK = '\0text\0'
+const SECOND = '\0second\0'
+
+/** What the tokenizer makes of two texts, told by a mark in the place of each. */
+function pairOf(encoder: Encoder, content: object, path: string): readonly PairPart[] {
+  const joined = encoder.post_processor?.post_process([MARK], [SECOND], true) ?? { tokens: [MARK, SECOND] }
+  const tokens = [...joined.tokens, ...(joined.tokens_pair ?? [])]
+  // The library numbers the second text of a RoBERTa 1; those models know of one segment alone.
+  const { type } = (content as { post_processor?: { type?: string } | null }).post_processor ?? {}
+  const segments = type === 'RobertaProcessing' ? [] : (joined.token_type_ids ?? [])
+  return tokens.map((token, place) => ({
+    part: token === MARK ? 'first' : token === SECOND ? 'second' : requireToken(encoder, token, path),
+    segment: segments[place] ?? 0,
+  }))
+}
 
 function requireToken(encoder: Encoder, token: string, path: string): number {
   const id = encoder.token_to_id(token)
@@ -71,6 +87,12 @@ function padding(encoder: Encoder, content: object, settings: object): Pick<Toke
     pad: padding?.pad_id ?? named ?? 0,
     padsLeft: padding?.direction ? padding.direction === 'Left' : padding_side === 'left',
   }
+}
+
+/** The token for what is hidden, as the settings say, else by the names that it usually has. */
+function maskOf(encoder: Encoder, { mask_token }: { mask_token?: NamedToken }): number | null {
+  const names = [textOf(mask_token), '[MASK]', '<mask>'].filter((name) => name !== undefined)
+  return names.map((name) => encoder.token_to_id(name)).find((id) => id !== undefined) ?? null
 }
 
 /** A token as settings write it. */

@@ -25,6 +25,11 @@ export function llama2cVocabulary(bytes: Uint8Array, path: string): Tokenizer | 
     after: [],
     pad: 0,
     padsLeft: false,
+    mask: null,
+    pair: [
+      { part: 'first', segment: 0 },
+      { part: 'second', segment: 0 },
+    ],
     size: pieces.length,
     fingerprint: bytes,
     encode: (text) => encode(text, pieces, numbers, path),

@@ -12,6 +12,8 @@ import type { TextChoice } from './tokenizer.ts'
 export interface OpenDatasetOptions {
   /** What the model takes; with it, fields are matched, checked and cast. */
   readonly inputs?: readonly InputWish[]
+  /** What the model gives, by which a text is asked what the model does: next tokens, the last one, or hidden ones. */
+  readonly outputs?: readonly InputWish[]
   /** The field that holds the truth; `labels` or `label` where not given. */
   readonly label?: string
   /** Fields whose values name groups of rows. */

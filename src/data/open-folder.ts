@@ -57,6 +57,7 @@ export async function openDatasetFile(path: string, given: TableOptions): Promis
   const classNames = given.classNames ?? file.classNames
   const options: TableOptions = {
     ...(given.inputs ? { inputs: given.inputs } : {}),
+    ...(given.outputs ? { outputs: given.outputs } : {}),
     ...(label === undefined ? {} : { label }),
     ...(slices ? { slices } : {}),
     ...(classNames ? { classNames } : {}),

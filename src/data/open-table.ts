@@ -9,6 +9,7 @@ import type { TextChoice } from './tokenizer.ts'
 /** What a table is opened for. */
 export interface TableOptions {
   readonly inputs?: readonly InputWish[]
+  readonly outputs?: readonly InputWish[]
   readonly label?: string
   readonly slices?: readonly string[]
   readonly classNames?: readonly string[]

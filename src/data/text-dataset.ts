@@ -4,12 +4,11 @@ import type { Dataset } from './dataset.ts'
 import type { Row, Table } from './table.ts'
 import { tableDataset } from './table-dataset.ts'
 import { readText } from './text-table.ts'
+import { NEXT_TOKENS, type TextTask, taskNotes, taskRow, textTask } from './text-task.ts'
 import {
   cacheFlags,
   filledInputs,
   fixedLength,
-  NEXT_TOKENS,
-  nextTokenCell,
   padded,
   startOf,
   TOKEN_NAMES,
@@ -23,6 +22,8 @@ import { DEFAULT_WINDOW, type Tokenizer } from './tokenizer.ts'
 export interface TextOptions {
   /** What the model takes; columns are made for those of these inputs that text can fill. */
   readonly inputs?: readonly InputWish[]
+  /** What it gives: whether tokens are scored at every place, behind the last one, or where they are hidden. */
+  readonly outputs?: readonly InputWish[]
   /** Tokens of a row at the most, the first included; 256 by default. */
   readonly window?: number
 }
@@ -32,7 +33,7 @@ const PIECE_ROWS = 64
 
 /**
  * A text file as rows of tokens with the token that follows each as its label, −100 where the row ends (as trainers
- * mark what is not scored). Documents end at `<|endoftext|>`, else at empty lines; each starts anew, with the
+ * mark what is not scored), or with others where the model is asked something else of them (`textTask`). Documents end at `<|endoftext|>`, else at empty lines; each starts anew, with the
  * tokenizer's first token, and is cut into rows of at most `window` tokens. A model without a cache, which reads texts as
  * wholes, gets rows with all that the tokenizer puts around them; one of a fixed length gets rows of that length, filled
  * up. Tokens are held in memory, 4 bytes each; rows are made as they are read. Inputs that carry a cache
@@ -47,15 +48,17 @@ export async function textDataset(path: string, tokenizer: Tokenizer, options: T
   const length = wish ? fixedLength(wish) : null
   const window = Math.min(options.window ?? DEFAULT_WINDOW, length ?? Number.POSITIVE_INFINITY)
   const after = options.inputs && !takesCache(inputs) ? tokenizer.after : []
-  const rows = await windowsOf(path, tokenizer, window, after)
+  const task = textTask(options.outputs, tokenizer, { cached: takesCache(inputs), fixed: length !== null })
+  const rows = await windowsOf(path, tokenizer, { window, after, task })
   if (rows.length === 0)
     throw new UserError('bad-data', `"${path}" has no text to score: a row needs at least two tokens`, {
       where: path,
       hint: 'Give a longer text.',
     })
   const filled = filledInputs(inputs)
-  const cellsOf = ({ tokens, scored }: TextRow): Row['cells'] => {
-    const cells = { ...tokenCells(tokens, tokenInput, filled), [NEXT_TOKENS]: nextTokenCell(tokens, scored) }
+  const cellsOf = ({ tokens: own, ...options }: TextRow): Row['cells'] => {
+    const { tokens, labels } = taskRow(own, task, { tokenizer, ...options })!
+    const cells = { ...tokenCells(tokens, tokenInput, filled), [NEXT_TOKENS]: labels }
     return length === null ? cells : padded(cells, length, tokenInput, tokenizer)
   }
   const table: Table = {
@@ -77,7 +80,7 @@ export async function textDataset(path: string, tokenizer: Tokenizer, options: T
       if (piece.length > 0) yield piece
     },
     async *fingerprint() {
-      yield `tokens ${window}${length === null ? '' : ` of ${length}`}${after.length > 0 ? ` before ${after}` : ''}\n`
+      yield `tokens ${window}${length === null ? '' : ` of ${length}`}${after.length > 0 ? ` before ${after}` : ''}${task === 'next' ? '' : ` ${task}`}\n`
       yield tokenizer.fingerprint
       yield* readChunks(path)
     },
@@ -85,7 +88,7 @@ export async function textDataset(path: string, tokenizer: Tokenizer, options: T
   return tableDataset(table, {
     ...(options.inputs ? { inputs: options.inputs } : {}),
     label: NEXT_TOKENS,
-    notes: [`text in ${rows.length} rows of tokens, by ${tokenizer.path}`],
+    notes: [`text in ${rows.length} rows of tokens, by ${tokenizer.path}`, ...taskNotes(task)],
   })
 }
 
@@ -102,13 +105,19 @@ interface TextRow {
   readonly tokens: Int32Array
   /** Places whose next token is the text's own. */
   readonly scored: number
+  readonly seed: number
+}
+
+interface Windows {
+  readonly window: number
+  readonly after: readonly number[]
+  readonly task: TextTask
 }
 
 async function windowsOf(
   path: string,
   tokenizer: Tokenizer,
-  window: number,
-  after: readonly number[],
+  { window, after, task }: Windows,
 ): Promise<readonly TextRow[]> {
   const rows: TextRow[] = []
   const start = startOf(tokenizer)
@@ -120,7 +129,9 @@ async function windowsOf(
       // A text that goes on in the next row does not end here.
       const ends = from + room >= own.length
       const scored = tokens.length - 1 - (ends ? 0 : after.length)
-      if (tokens.length >= FEWEST_TOKENS) rows.push({ tokens, scored })
+      const options = { scored, seed: rows.length }
+      if (tokens.length >= FEWEST_TOKENS && taskRow(tokens, task, { tokenizer, ...options }))
+        rows.push({ tokens, ...options })
     }
   }
   return rows

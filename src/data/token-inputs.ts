@@ -1,5 +1,6 @@
 import { type InputWish, looksLikeState } from './assign-roles.ts'
 import type { Cell, LooseArray, Row, TableColumn } from './table.ts'
+import { NEXT_TOKENS } from './text-task.ts'
 import type { Tokenizer } from './tokenizer.ts'
 
 /** Names under which models take token numbers, the most telling first. */
@@ -9,19 +10,23 @@ export const TOKEN_NAMES = ['input_ids', 'tokens', 'token_ids', 'ids', 'input']
 export interface TokenCounts {
   readonly past: number
   readonly now: number
+  /** The segment of each that is read now, where there are several; all are of the first otherwise. */
+  readonly segments?: Uint8Array
 }
 
 const placesOf = ({ past, now }: TokenCounts) => Array.from({ length: now }, (_, i) => past + i)
 
 /** What the inputs beside the tokens hold: a number for every token, or one for the whole row. */
-const FILLERS: Readonly<Record<string, (counts: TokenCounts) => readonly number[] | number>> = {
+const FILLERS: Readonly<Record<string, (counts: TokenCounts) => readonly number[] | Uint8Array | number>> = {
   position_ids: placesOf,
   cache_position: placesOf,
   attention_mask: ({ past, now }) => new Array<number>(past + now).fill(1),
-  token_type_ids: ({ now }) => new Array<number>(now).fill(0),
+  token_type_ids: ({ now, segments }) => segments ?? new Array<number>(now).fill(0),
   // Of com.microsoft.GroupQueryAttention: "equivalent to total_sequence_lengths − 1".
   seqlens_k: ({ past, now }) => past + now - 1,
   total_sequence_length: ({ past, now }) => past + now,
+  past_seq_len: ({ past }) => past,
+  past_sequence_length: ({ past }) => past,
 }
 
 /** What the input of this name holds beside the tokens of a row; null where it does not follow from their number. */
@@ -53,19 +58,17 @@ export const tokenColumn = (name: string, length: number | null = null): TableCo
 })
 
 /** A row's tokens as the cell of `input`, and the cells of the `filled` inputs. */
-export function tokenCells(tokens: Int32Array, input: string, filled: readonly string[]): Row['cells'] {
-  const counts = { past: 0, now: tokens.length }
+export function tokenCells(
+  tokens: Int32Array,
+  input: string,
+  filled: readonly string[],
+  segments?: Uint8Array,
+): Row['cells'] {
+  const counts = { past: 0, now: tokens.length, ...(segments ? { segments } : {}) }
   return {
     [input]: { dims: [tokens.length], data: BigInt64Array.from(tokens, BigInt) },
     ...Object.fromEntries(filled.map((name) => [name, besideTokens(name, counts)!])),
   }
-}
-
-/** The token that follows each of a row's, as trainers write it: −100 at the places that are not scored. */
-export function nextTokenCell(tokens: Int32Array, scored = tokens.length - 1): Cell {
-  const labels = new BigInt64Array(tokens.length).fill(-100n)
-  labels.set(BigInt64Array.from(tokens.subarray(1, scored + 1), BigInt))
-  return { dims: [tokens.length], data: labels }
 }
 
 /**
@@ -82,9 +85,6 @@ export function padded(cells: Row['cells'], length: number, input: string, token
   }
   return Object.fromEntries(Object.entries(cells).map(pad))
 }
-
-/** The column of the tokens that follow. */
-export const NEXT_TOKENS = 'labels'
 
 /** Tokens of every row where the model fixes how many it reads; null where it does not. */
 export const fixedLength = ({ shape }: InputWish): number | null => (typeof shape?.[1] === 'number' ? shape[1] : null)

@@ -1,16 +1,16 @@
-import { UserError } from '../platform/index.ts'
 import { LABEL_NAMES } from './assign-roles.ts'
 import { findTokenizer, noTokenizer } from './find-tokenizer.ts'
+import { joinTexts, type TokenRow } from './join-texts.ts'
 import { listNames } from './list-names.ts'
 import type { TableOptions } from './open-table.ts'
 import { notTaken, numberedColumns } from './pack-columns.ts'
-import type { Row, Table, TableColumn } from './table.ts'
+import type { Row, Table } from './table.ts'
+import { textColumns } from './text-columns.ts'
+import { NEXT_TOKENS, taskNotes, taskRow, textTask } from './text-task.ts'
 import {
   cacheFlags,
   filledInputs,
   fixedLength,
-  NEXT_TOKENS,
-  nextTokenCell,
   padded,
   startOf,
   takesCache,
@@ -20,16 +20,15 @@ import {
 } from './token-inputs.ts'
 import { DEFAULT_WINDOW, type Tokenizer } from './tokenizer.ts'
 
-/** Names of the column that holds the text, where there are several columns of text; the most telling first. */
-const TEXT_NAMES = ['text', 'sentence', 'content']
 const PIECE_ROWS = 64
 
 /**
- * Turns a column of text into what a model of tokens takes, where the table has no tokens itself: one row each, with the
- * tokens that the tokenizer puts around a text, cut at the end to the longest row that is allowed. A model of a fixed
+ * Turns a column of text, or two whose texts go together, into what a model of tokens takes, where the table has no tokens
+ * itself: one row each, with the tokens that the tokenizer puts around a text or a pair, cut at the end to the longest row
+ * that is allowed. A model of a fixed
  * length gets rows of that length, filled up with the padding token, which `attention_mask` masks. Where the table has
- * no labels, the token that follows at every place is the label, as in a text file, unless the tokenizer ends texts, as
- * those of encoders do. Tokens are held in memory, 4 bytes each.
+ * no labels, tokens are the label, as in a text file: the one that follows at every place (unless the tokenizer ends texts,
+ * as those of encoders do), or what the model is asked instead (`textTask`). Tokens are held in memory, 4 bytes each.
  *
  * @throws UserError where it cannot be told which column is the text, and where there is no tokenizer.
  */
@@ -48,51 +47,60 @@ export async function tokenizeColumn(table: Table, folder: string, options: Tabl
     if (inputs.length === 1 && free.length > texts.length) return table
     throw noTokenizer(places)
   }
-  const column = textOf(texts, table)
+  const columns = textColumns(texts, table)
   const length = fixedLength(input)
   const most = Math.min(window, length ?? window)
+  const cached = takesCache(inputs)
+  const task = textTask(options.outputs, tokenizer, { cached, fixed: length !== null })
   // Tokenizers that end a text belong to models that read whole ones, which foretell nothing.
-  const goesOn = takesCache(inputs) || tokenizer.after.length === 0
-  const foretold = goesOn && !hasLabels(table, options)
-  const around = {
-    before: foretold && takesCache(inputs) ? startOf(tokenizer) : tokenizer.before,
-    after: tokenizer.after,
-  }
-  const { rows, longest, cut } = await tokenRows(table, column, { tokenizer, ...around, most })
+  const asked = cached || tokenizer.after.length === 0 || task !== 'next'
+  const foretold = asked && !hasLabels(table, options)
+  const before = foretold && cached ? startOf(tokenizer) : tokenizer.before
+  const { rows, longest, cut } = await tokenRows(table, columns, { tokenizer, before, most })
   const filled = filledInputs(inputs).filter((name) => !table.columns.some((own) => own.name === name))
   const made = new Set([input.name, ...filled, ...(foretold ? [NEXT_TOKENS] : [])])
-  const cells = (tokens: Int32Array) => {
+  /** Cells of a row; null where it has too few tokens for what is asked of it. */
+  const cells = ({ tokens, segments }: TokenRow, seed: number): Row['cells'] | null => {
+    if (tokens.length === 0) return null
+    const posed = foretold ? taskRow(tokens, task, { tokenizer, seed }) : { tokens }
+    if (!posed) return null
     const own = {
-      ...tokenCells(tokens, input.name, filled),
-      ...(foretold ? { [NEXT_TOKENS]: nextTokenCell(tokens) } : {}),
+      ...tokenCells(posed.tokens, input.name, filled, segments?.slice(0, posed.tokens.length)),
+      ...('labels' in posed ? { [NEXT_TOKENS]: posed.labels } : {}),
     }
     return length === null ? own : padded(own, length, input.name, tokenizer)
   }
-  const others = texts.filter(({ name }) => name !== column).map(({ name }) => name)
+  const others = texts.filter(({ name }) => !columns.includes(name)).map(({ name }) => name)
+  const shown = columns.map((name) => `"${name}"`).join(' with ')
   return {
     ...table,
     columns: [
       ...[...made].map((name) => tokenColumn(name, length)),
-      ...table.columns.filter(({ name }) => name !== column),
+      ...table.columns.filter(({ name }) => !columns.includes(name)),
     ],
     ...(foretold ? { nextTokens: tokenizer.size } : {}),
     loose: [...table.loose, ...cacheFlags(inputs)],
     notes: [
       ...table.notes,
-      `"${column}" is tokenized into "${input.name}" by ${tokenizer.path}: the longest of ${rows.size} rows has ${longest} tokens, ${cut === 0 ? 'none was' : cut === 1 ? '1 was' : `${cut} were`} cut to ${most}.`,
+      `${shown} is tokenized into "${input.name}" by ${tokenizer.path}: the longest of ${rows.size} rows has ${longest} tokens, ${cut === 0 ? 'none was' : cut === 1 ? '1 was' : `${cut} were`} cut to ${most}.`,
       ...(length === null
         ? []
         : [`Rows of tokens are filled up to the model's ${length} with token ${tokenizer.pad}.`]),
+      ...(foretold ? taskNotes(task) : []),
       ...(others.length > 0 ? [`Text in ${listNames(others)} is not fed to the model.`] : []),
     ],
-    async *scan(indices, asked, skip) {
-      const stored = asked.filter((name) => !made.has(name))
+    async *scan(indices, names, skip) {
+      const stored = names.filter((name) => !made.has(name))
       const withTokens = function* (piece: readonly Row[]): Generator<Row> {
         for (const row of piece) {
           const tokens = rows.get(row.index)
-          if (tokens && tokens.length > 0)
-            yield { index: row.index, cells: only({ ...row.cells, ...cells(tokens) }, asked) }
-          else skip({ row: `row ${row.index}`, reason: `its "${column}" has no tokens` })
+          const made = tokens ? cells(tokens, row.index) : null
+          if (made) yield { index: row.index, cells: only({ ...row.cells, ...made }, names) }
+          else
+            skip({
+              row: `row ${row.index}`,
+              reason: `its ${shown} has ${tokens?.tokens.length ? 'too few' : 'no'} tokens`,
+            })
         }
       }
       if (stored.length > 0) for await (const piece of table.scan(indices, stored, skip)) yield [...withTokens(piece)]
@@ -103,7 +111,7 @@ export async function tokenizeColumn(table: Table, folder: string, options: Tabl
       }
     },
     async *fingerprint() {
-      yield `${JSON.stringify({ tokenize: column, most, length, ...(foretold ? { foretold: around.before } : {}) })}\n`
+      yield `${JSON.stringify({ tokenize: columns.length === 1 ? columns[0] : columns, most, length, ...(foretold ? { foretold: before } : {}), ...(foretold && task !== 'next' ? { task } : {}) })}\n`
       yield tokenizer.fingerprint
       yield* table.fingerprint()
     },
@@ -114,18 +122,8 @@ export async function tokenizeColumn(table: Table, folder: string, options: Tabl
 const hasLabels = ({ columns }: Table, { label }: TableOptions) =>
   label !== undefined || columns.some(({ name }) => LABEL_NAMES.includes(name))
 
-function textOf(texts: readonly TableColumn[], table: Table): string {
-  const names = texts.map(({ name }) => name)
-  const found = names.length === 1 ? names[0] : TEXT_NAMES.find((name) => names.includes(name))
-  if (found !== undefined) return found
-  throw new UserError('bad-data', `"${table.path}" has several columns of text: ${listNames(names)}.`, {
-    where: table.path,
-    hint: `Name the one that the model reads "text", in the file or by a dataset.json with "rename": {"${names[0]}": "text"}; name the label (--label) and slice fields (--slice).`,
-  })
-}
-
 interface TokenRows {
-  readonly rows: ReadonlyMap<number, Int32Array>
+  readonly rows: ReadonlyMap<number, TokenRow>
   /** Tokens of the longest row before any was cut. */
   readonly longest: number
   readonly cut: number
@@ -134,24 +132,28 @@ interface TokenRows {
 interface Wrapping {
   readonly tokenizer: Tokenizer
   readonly before: readonly number[]
-  readonly after: readonly number[]
   readonly most: number
 }
 
 async function tokenRows(
   table: Table,
-  column: string,
-  { tokenizer, before, after, most }: Wrapping,
+  columns: readonly string[],
+  { tokenizer, before, most }: Wrapping,
 ): Promise<TokenRows> {
-  const rows = new Map<number, Int32Array>()
-  const room = Math.max(0, most - before.length - after.length)
+  const rows = new Map<number, TokenRow>()
+  const frame =
+    columns.length > 1
+      ? tokenizer.pair
+      : [...before, 'first' as const, ...tokenizer.after].map((part) => ({ part, segment: 0 }))
+  const join = joinTexts(frame, most, tokenizer)
   let [longest, cut] = [0, 0]
-  for await (const piece of table.scan(null, [column], () => {}))
+  for await (const piece of table.scan(null, columns, () => {}))
     for (const { index, cells } of piece) {
-      const tokens = tokenizer.encode(cells[column]!.data[0] as string)
-      longest = Math.max(longest, before.length + tokens.length + after.length)
-      if (tokens.length > room) cut++
-      rows.set(index, Int32Array.from([...before, ...tokens.slice(0, room), ...after]))
+      const [first, second = []] = columns.map((name) => tokenizer.encode(cells[name]!.data[0] as string))
+      const row = join(first!, second)
+      longest = Math.max(longest, row.whole)
+      if (row.tokens.length < row.whole) cut++
+      rows.set(index, row)
     }
   return { rows, longest, cut }
 }

@@ -8,6 +8,12 @@ export interface TextChoice {
   readonly window?: number
 }
 
+/** A token of its own, or the place of one of the two texts. */
+export interface PairPart {
+  readonly part: number | 'first' | 'second'
+  readonly segment: number
+}
+
 /** Text to token numbers and nothing else of what a tokenizer can do. */
 export interface Tokenizer {
   /** Where it came from, for messages. */
@@ -20,6 +26,10 @@ export interface Tokenizer {
   /** The token that fills up short rows, and whether it stands before them. */
   readonly pad: number
   readonly padsLeft: boolean
+  /** The token that stands for one that is hidden, where the model was trained to find such. */
+  readonly mask: number | null
+  /** How two texts are joined to one row: its tokens in order, each with the number of the segment that it is of. */
+  readonly pair: readonly PairPart[]
   /** Tokens that it knows. */
   readonly size: number
   /** Tokens of a text, without those around it. */

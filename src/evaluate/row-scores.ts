@@ -3,7 +3,7 @@ import type { Session } from '../engine/index.ts'
 import { areBinaryLabels } from './binary-labels.ts'
 import { checkedMetric } from './metric/checked-metric.ts'
 import { perplexity, tokenScoresName } from './metric/language.ts'
-import type { Metric, MetricRow, RowLabel } from './metric/metric.ts'
+import type { Metric, MetricRow } from './metric/metric.ts'
 import { defaultMetric, type MetricOptions, metricNamed } from './metric/metrics.ts'
 import { isOneScore, topOfTwo } from './metric/one-score.ts'
 
@@ -39,7 +39,7 @@ export async function metricChoice(
     if (named !== undefined) return named
     if (label === undefined) return null
     if (nextTokens === undefined) return defaultMetric(label, outputs, options, row, binary)
-    const output = tokenScoresName(outputs, placesOf(label), nextTokens)
+    const output = tokenScoresName(outputs, label, nextTokens)
     return output === null ? null : perplexity({ output, ...options })
   }
   return {
@@ -55,9 +55,6 @@ export async function metricChoice(
     },
   }
 }
-
-/** Places that a label has a value for. */
-export const placesOf = (label: RowLabel | undefined): number => (typeof label === 'object' ? label.length : 0)
 
 /** A row's score, and what the aggregate needs to know of the row. */
 export interface RowScore {

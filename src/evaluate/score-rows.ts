@@ -11,7 +11,7 @@ import type { MetricOptions } from './metric/metrics.ts'
 import { type RepeatedIds, repeatedIds } from './repeated-ids.ts'
 import { labelText } from './row-labels.ts'
 import { type RowPair, rowPairs, rowsPerPair } from './row-pairs.ts'
-import { type MetricChoice, metricChoice, placesOf, type RowScore, rowScore } from './row-scores.ts'
+import { type MetricChoice, metricChoice, type RowScore, rowScore } from './row-scores.ts'
 import { sameThroughout } from './same-throughout.ts'
 import { sliceValues } from './slices.ts'
 
@@ -130,7 +130,7 @@ function rowKeeper(
     count: () => rows.length,
     add(pair: RowPair) {
       const { outputs, row, label, fields } = pair.base
-      const ofTokens = nextTokens === undefined ? null : tokenScoresName(outputs, placesOf(label), nextTokens)
+      const ofTokens = nextTokens === undefined ? null : tokenScoresName(outputs, label, nextTokens)
       const difference = seen.add(outputs, pair.candidate.outputs, ofTokens ?? undefined)
       changed.push(difference.changed)
       different.push(!difference.identical)

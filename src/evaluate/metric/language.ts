@@ -76,10 +76,12 @@ function totals(summaries: readonly (readonly number[])[]): readonly [number, nu
   return [first, second]
 }
 
+const numbersIn = (label: object) => Array.from(label as ArrayLike<number | bigint>, Number)
+
 interface Places {
   readonly scores: ArrayLike<number>
   readonly vocabulary: number
-  /** Place in the row and the token that really follows it. */
+  /** Place among the scores and the token that really stands there. */
   readonly targets: readonly (readonly [place: number, token: number])[]
 }
 
@@ -89,16 +91,16 @@ function placesOf({ outputs, label, row }: MetricRow, { output }: LanguageOption
       where: `row ${row}`,
       hint: 'give a text file as --data, or a label field that holds the next token at every place',
     })
-  const value = scoresOf(outputs, label.length, output)
-  if (!value)
+  const tokens = numbersIn(label)
+  const found = scoresOf(outputs, tokens, output)
+  if (!found)
     throw new UserError('bad-argument', `no output scores the ${label.length} tokens of row ${row}`, {
       where: outputTexts(outputs).slice(0, 4).join(', '),
-      hint: 'the output of a language model is [row, token, vocabulary]',
+      hint: 'the output of a language model is [row, token, vocabulary]; where it scores what follows the last token alone, [row, 1, vocabulary] or [row, vocabulary], only the last place has a label',
     })
-  const vocabulary = value.dims[1]!
-  const targets = Array.from(label as ArrayLike<number | bigint>, Number)
-    .map((token, place) => [place, token] as const)
-    .filter(([, token]) => token >= 0)
+  const { value, from } = found
+  const vocabulary = value.dims.at(-1)!
+  const targets = tokens.map((token, place) => [place - from, token] as const).filter(([, token]) => token >= 0)
   const outside = targets.find(([, token]) => token >= vocabulary)
   if (outside)
     throw new UserError('bad-data', `row ${row} holds token ${outside[1]}, and the model knows ${vocabulary}`, {
@@ -108,25 +110,45 @@ function placesOf({ outputs, label, row }: MetricRow, { output }: LanguageOption
   return { scores: numbersOf(value), vocabulary, targets }
 }
 
-function scoresOf(outputs: MetricRow['outputs'], places: number, named?: string): TensorValue | undefined {
-  const fits = (value: TensorValue | undefined) => isScores(value, places)
-  if (named !== undefined) return fits(outputs[named]) ? outputs[named] : undefined
-  if (fits(outputs.logits)) return outputs.logits
-  const fitting = Object.values(outputs).filter(fits)
-  return fitting.length === 1 ? fitting[0] : undefined
+/** Scores as rows of one vocabulary each, and the place in the label that the first row is for. */
+interface Scores {
+  readonly value: TensorValue
+  readonly from: number
 }
 
-const isScores = (value: TensorValue | undefined, places: number): boolean =>
-  value?.dims.length === 2 && value.dims[0] === places && value.dtype.startsWith('float')
+function scoresOf(outputs: MetricRow['outputs'], label: readonly number[], named?: string): Scores | undefined {
+  const fits = (value: TensorValue | undefined) => scoresAt(value, label)
+  if (named !== undefined) return fits(outputs[named])
+  const fitting = Object.values(outputs).flatMap((value) => fits(value) ?? [])
+  return fits(outputs.logits) ?? (fitting.length === 1 ? fitting[0] : undefined)
+}
+
+/** An output [tokens, vocabulary] has scores at every place; one of [1, vocabulary] or [vocabulary] behind the last. */
+function scoresAt(value: TensorValue | undefined, label: readonly number[], least = 1): Scores | undefined {
+  if (!value?.dtype.startsWith('float') || value.dims.length > 2 || value.dims.at(-1)! < least) return undefined
+  const places = label.length
+  if (value.dims.length === 2 && value.dims[0] === places) return { value, from: 0 }
+  const alone = value.dims.length === 1 ? value.dims[0]! > 1 : value.dims[0] === 1
+  return alone && onlyLast(label) ? { value, from: places - 1 } : undefined
+}
+
+/** Whether nothing but what follows the last place is asked for. */
+const onlyLast = (label: readonly number[]) =>
+  label.length > 0 && label.findIndex((token) => token >= 0) === label.length - 1
 
 /**
- * The output that scores each of `vocabulary` tokens at every one of `places`: `logits`, or one as wide as that; null where
- * the model has none, as one that makes vectors of tokens or names a class.
+ * The output that scores each of `vocabulary` tokens where the row's label has them: `logits`, or one as wide as that; null
+ * where the model has none, as one that makes vectors of tokens or names a class.
  */
-export function tokenScoresName(outputs: MetricRow['outputs'], places: number, vocabulary: number): string | null {
-  if (isScores(outputs.logits, places)) return 'logits'
-  const wide = Object.entries(outputs).filter(([, value]) => isScores(value, places) && value.dims[1]! >= vocabulary)
-  return wide[0]?.[0] ?? null
+export function tokenScoresName(
+  outputs: MetricRow['outputs'],
+  label: MetricRow['label'],
+  vocabulary: number,
+): string | null {
+  if (typeof label !== 'object') return null
+  const places = numbersIn(label)
+  if (outputs.logits?.dims.length === 2 && scoresAt(outputs.logits, places)?.from === 0) return 'logits'
+  return Object.entries(outputs).find(([, value]) => scoresAt(value, places, vocabulary))?.[0] ?? null
 }
 
 /** −log softmax at `token`, in a way that does not overflow. */
@@ -138,7 +160,7 @@ function negativeLogLikelihood(scores: ArrayLike<number>, from: number, vocabula
   return top + Math.log(sum) - scores[from + token]!
 }
 
-/** Places of an output [tokens, vocabulary] of one row, and at how many of them both models have the same top token. */
+/** Places of an output of scores of one row, and at how many of them both models have the same top token. */
 export function tokenAgreement(
   base: MetricRow['outputs'],
   candidate: MetricRow['outputs'],

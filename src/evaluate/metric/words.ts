@@ -17,8 +17,8 @@ const words: Readonly<Record<string, string>> = {
   cer: 'how many letters are wrong, for each letter of the right text',
   wer: 'how many words are wrong, for each word of the right text',
   spearman: 'how well it puts rows into the right order; 1 is perfectly',
-  perplexity: 'between how many next tokens it hesitates',
-  'next-token': 'how often its likeliest next token is the right one',
+  perplexity: 'between how many tokens it hesitates',
+  'next-token': 'how often its likeliest token is the right one',
   detection: 'how well its boxes find the objects that are there',
 }
 
