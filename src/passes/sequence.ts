@@ -11,6 +11,7 @@ const tidy: readonly Pass[] = [
   simplify.eliminateDeadCode,
   simplify.foldShapeArithmetic,
   simplify.dropExpand,
+  simplify.dropLeadingOnes,
   simplify.dropZeroStates,
   simplify.shareSizes,
   simplify.eliminateCommonSubexpressions,

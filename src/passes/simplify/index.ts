@@ -1,6 +1,7 @@
 export * from './cancel-transposes.ts'
 export * from './crop-by-padding.ts'
 export * from './drop-expand.ts'
+export * from './drop-leading-ones.ts'
 export * from './drop-zero-states.ts'
 export * from './eliminate-common-subexpressions.ts'
 export * from './eliminate-dead-code.ts'
