@@ -461,6 +461,26 @@ describe('a decoder with a cache', () => {
     expect(() => decoderFeeds(odd, 8)).toThrow(/"pixels"/)
   })
 
+  test('how much of the cache is read: its length, and the flag of a merged decoder, which both branches see', () => {
+    const cache = float('past_key_values.0.key', 'b', 4, 'past', 16)
+    const inputs = [tokens, whole('past_seq_len', 1), whole('attention_mask', 'b', 'all'), cache]
+    const lengths = (feeds: ReturnType<typeof randomFeeds>) => Number(feeds.past_seq_len!.data[0])
+    const { prefill, decode } = decoderFeeds(inputs, 8)!
+    expect([prefill, decode].map(lengths)).toEqual([0, 8])
+    const flag = { name: 'use_cache_branch', dtype: 'bool' as const, shape: [1] }
+    for (const [seed, past] of [
+      [0, 5],
+      [1, 0],
+      [2, 5],
+      [3, 0],
+    ] as const) {
+      const feeds = randomFeeds([...inputs, flag], { seed, rows: 2, size: 5 })
+      expect(Array.from(feeds.use_cache_branch!.data as Uint8Array)).toEqual([past > 0 ? 1 : 0])
+      expect(lengths(feeds)).toBe(past)
+      expect(feeds.attention_mask!.dims).toEqual([2, past + 5])
+    }
+  })
+
   test('lengths beside the tokens, as com.microsoft.GroupQueryAttention takes them', async () => {
     const model = parseModel(`<ir_version: 10, opset_import: ["" : 21, "com.microsoft" : 1]>
       g (int64[batch,seq] input_ids, int32[batch] seqlens_k, int32 total_sequence_length,

@@ -96,11 +96,12 @@ export const takesCache = (inputs: readonly InputWish[]): boolean => inputs.some
 export const startOf = ({ before, start }: Tokenizer): readonly number[] =>
   before.length > 0 || start === null ? before : [start]
 
-/** Merged decoders take a flag that says whether their cache holds something: it starts empty. */
+/** Whether an input is the flag of a merged decoder that says whether its cache holds something. */
+export const isCacheFlag = ({ name, dtype }: InputWish): boolean => dtype === 'bool' && /use_cache/.test(name)
+
+/** The flags of caches, which start empty. */
 export const cacheFlags = (inputs: readonly InputWish[]): readonly LooseArray[] =>
-  inputs
-    .filter(({ name, dtype }) => dtype === 'bool' && /use_cache/.test(name))
-    .map(({ name, shape }) => {
-      const dims = shape?.map(() => 1) ?? [1]
-      return { name, dtype: 'bool', dims, read: async () => ({ dtype: 'bool', dims, data: Uint8Array.of(0) }) }
-    })
+  inputs.filter(isCacheFlag).map(({ name, shape }) => {
+    const dims = shape?.map(() => 1) ?? [1]
+    return { name, dtype: 'bool', dims, read: async () => ({ dtype: 'bool', dims, data: Uint8Array.of(0) }) }
+  })

@@ -1,4 +1,4 @@
-import { besideTokens, looksLikeState, type TokenCounts, tokenInputOf } from '../data/index.ts'
+import { besideTokens, isCacheFlag, looksLikeState, type TokenCounts, tokenInputOf } from '../data/index.ts'
 import type { Feeds, PortValue, TensorValue } from '../engine/index.ts'
 import { arrayTypeOf, elementCount, encodeNumbers, isFloating, type NumericArray } from '../ir/index.ts'
 import { UserError } from '../platform/index.ts'
@@ -60,9 +60,10 @@ export function besideFeed(input: PortValue, rows: number, counts: TokenCounts):
   if (!cell || input.dtype === 'string') return null
   const whole = input.shape?.length === cell.dims.length
   if (!whole && input.shape && input.shape.length !== cell.dims.length + 1) return null
-  const times = whole ? 1 : rows
+  // A length of shape [1] is one for all rows.
+  const times = whole || (cell.dims.length === 0 && input.shape?.[0] === 1) ? 1 : rows
   const values = Array.from({ length: times }, () => Array.from(cell.data as BigInt64Array, Number)).flat()
-  const dims = whole ? cell.dims : [rows, ...cell.dims]
+  const dims = whole ? cell.dims : [times, ...cell.dims]
   return fitting(input, { dtype: input.dtype, dims, data: encodeNumbers(input.dtype, Float64Array.from(values)) })
 }
 
@@ -87,7 +88,7 @@ function feedFor(input: PortValue, counts: TokenCounts, encoded: number): Tensor
     const dims = (shape ?? []).map((dim, axis) => (typeof dim === 'number' ? dim : open(axis)))
     return { dtype, dims, data: new (arrayTypeOf(dtype))(elementCount(dims)) as NumericArray }
   }
-  if (/use_cache/.test(name)) return numbers(input, [1], () => (counts.past > 0 ? 1 : 0))
+  if (isCacheFlag(input)) return numbers(input, [1], () => (counts.past > 0 ? 1 : 0))
   const growing = cacheAxis(input)
   if (growing !== null) return zeros((axis) => (axis === growing ? counts.past : 1))
   if (name === 'encoder_attention_mask') return numbers(input, [1, encoded], () => 1)

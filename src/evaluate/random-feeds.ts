@@ -1,4 +1,4 @@
-import { type TokenCounts, tokenInputOf } from '../data/index.ts'
+import { isCacheFlag, type TokenCounts, tokenInputOf } from '../data/index.ts'
 import { comingFrom, type Feeds, type PortValue, type Session, type TensorValue } from '../engine/index.ts'
 import { elementCount, encodeNumbers, INTEGER_RANGES, isFloating } from '../ir/index.ts'
 import { UserError } from '../platform/index.ts'
@@ -28,33 +28,36 @@ export interface RandomFeedsOptions {
  * Inputs drawn at random, the same for the same seed. Dimensions of one symbol get one size. Values: the declared
  * domain; else 8- and 16-bit integers over their whole range, wider ones as small indices, masks as ones, sample rates
  * 16000, booleans evenly; floats of rank 4 and 5 (images) uniform in [0, 1), states and caches normal with deviation
- * 0.1, other floats standard normal. Positions, masks and lengths of a decoder are those that
- * belong to its tokens and its cache.
+ * 0.1, other floats standard normal. Positions, masks and lengths of a decoder are those that belong to its tokens and
+ * its cache; one that takes a flag for whether there is a cache goes on behind it with even seeds, and begins with odd ones.
  */
 export function randomFeeds(inputs: readonly PortValue[], options: RandomFeedsOptions = {}): Feeds {
   const random = randomSource(options.seed ?? 0)
   // The generator's first numbers follow a small seed closely: two seeds would start alike.
   for (let i = 0; i < 32; i++) random.uniform()
-  const decoding = decodingSizes(inputs, options)
+  const begins = (options.seed ?? 0) % 2 !== 0 && inputs.some(isCacheFlag)
+  const decoding = decodingSizes(inputs, options, begins)
   const feeds = Object.fromEntries(
     inputs.map((input) => {
       const beside =
         decoding && !options.shapes?.[input.name] ? besideFeed(input, decoding.rows, decoding.counts) : null
       if (beside) return [input.name, beside]
       const dims = dimsOf(input, options)
+      if (decoding && isCacheFlag(input))
+        return [input.name, { dtype: 'bool', dims, data: new Uint8Array(elementCount(dims)).fill(begins ? 0 : 1) }]
       return [input.name, { dtype: input.dtype, dims, data: elements(input, dims, random, options) } as TensorValue]
     }),
   )
   return comingFrom(RANDOM, feeds)
 }
 
-/** Rows of a decoder, its tokens, and how many its cache holds; null for a model without tokens or a cache that grows. */
-function decodingSizes(inputs: readonly PortValue[], options: RandomFeedsOptions) {
+/** Rows of a decoder, its tokens, and how many of its cache it goes on behind; null for a model without tokens or a cache that grows. */
+function decodingSizes(inputs: readonly PortValue[], options: RandomFeedsOptions, begins: boolean) {
   const tokens = tokenInputOf(inputs)
   const cache = inputs.find((input) => cacheAxis(input) !== null)
   if (!tokens || !cache) return null
   const [rows = 1, now = 1] = dimsOf(tokens, options)
-  const counts: TokenCounts = { past: dimsOf(cache, options)[cacheAxis(cache)!]!, now }
+  const counts: TokenCounts = { past: begins ? 0 : dimsOf(cache, options)[cacheAxis(cache)!]!, now }
   return { rows, counts }
 }
 

@@ -1,4 +1,4 @@
-import type { Dataset } from '../data/index.ts'
+import { type Dataset, isCacheFlag } from '../data/index.ts'
 import type { Feeds, Session } from '../engine/index.ts'
 import { feasibleFeeds, feedsOf, randomFeeds } from '../evaluate/index.ts'
 
@@ -6,7 +6,7 @@ export interface SampleOptions {
   readonly data?: Dataset | undefined
   /** Random inputs are drawn from this seed; 0 unless said. */
   readonly seed?: number | undefined
-  /** How many random inputs; 2 unless said. */
+  /** How many random inputs; unless said 2, or 3 where each second one is of another branch. */
   readonly random?: number | undefined
   /** How many rows of the data; 4 unless said. */
   readonly real?: number | undefined
@@ -21,7 +21,7 @@ export async function samplesFor(
   session: Session,
   options: SampleOptions = {},
 ): Promise<{ feeds: readonly Feeds[]; real: number }> {
-  const { data, seed = 0, random = 2, shapes } = options
+  const { data, seed = 0, random = session.inputs.some(isCacheFlag) ? 3 : 2, shapes } = options
   const real = data ? await realFeeds(session, data, options.real ?? 4, options.onReal) : []
   // Where rows are there, their shapes are the ones that matter, and are known to be accepted.
   const like = real[0] && Object.fromEntries(Object.entries(real[0]).map(([name, { dims }]) => [name, dims]))

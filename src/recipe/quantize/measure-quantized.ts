@@ -112,7 +112,7 @@ export async function measureDamage(
   await letOthersRun()
   const candidate = await sessions.start(place.open(after, LEAN, { processes, readKernels: target !== 'web' }))
   const rows = Math.min(data?.rows ?? 0, LOOKED_AT)
-  const random = rows === LOOKED_AT ? 0 : rows > 1 ? 1 : 2
+  const random = rows === LOOKED_AT ? 0 : rows > 1 ? 1 : rows === 1 ? 2 : undefined
   const { feeds } = await samplesFor(candidate, { data, seed, random })
   const few = feeds.slice(0, LOOKED_AT)
   const more = data && random === 0 ? await moreRows(candidate, data, rowsToHear(before, few[0]), few.length) : []
