@@ -137,6 +137,7 @@ const nativeLayouts = [
   layout.activateInBlocks,
   layout.lrnByWindow,
   layout.softmaxByChannels,
+  layout.growByTiles,
   layout.splitNearestResize,
   layout.splitMaxPool,
   layout.tileNarrowOutputs,
@@ -171,6 +172,9 @@ export const INTEGER_FORMS: readonly string[] = [
   layout.convolveNormalizations.id,
   'eliminateDeadCode',
 ]
+
+/** To be run before these: pictures that grow, in the form that integer kernels lay fastest. */
+export const GROW_IN_INTEGERS = { pass: layout.growByTiles.id, options: { integers: true } } as const
 
 /** Masks without denormal numbers, which only some processors are slow at. */
 export const BOUND_MASKS: readonly string[] = [layout.boundMaskedSoftmax.id]

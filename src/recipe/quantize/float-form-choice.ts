@@ -3,6 +3,7 @@ import {
   BOUND_MASKS,
   FILL_BLOCKS,
   FILL_JOINTS,
+  GROW_IN_INTEGERS,
   INTEGER_FORMS,
   LAYOUT_REPAIRS,
   NATIVE_FORMS,
@@ -28,7 +29,7 @@ const integerForms = new WeakMap<Trail, Promise<Trail>>()
 /** A float model as static integers are made of it for this target; in WebAssembly nobody gains by it. */
 export async function forIntegers(trail: Trail, target: Target): Promise<Trail> {
   if (target === 'web') return trail
-  const form = integerForms.get(trail) ?? advanceAll(trail, stepsOf(INTEGER_FORMS))
+  const form = integerForms.get(trail) ?? advanceAll(trail, [GROW_IN_INTEGERS, ...stepsOf(INTEGER_FORMS)])
   integerForms.set(trail, form)
   return form
 }
