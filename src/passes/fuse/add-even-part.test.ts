@@ -8,6 +8,7 @@ const WEIGHTS = {
   g: [64, 4, 1, 1],
   few: [8, 4, 1, 1],
   w: [8, 68, 1, 1],
+  even: [8, 128, 1, 1],
   twice: [8, 72, 1, 1],
   three: [8, 68, 3, 3],
   narrow: [8, 12, 1, 1],
@@ -38,6 +39,15 @@ test.each([
   const { before, after, ops } = await rewriteWith(addEvenPart, model(body))
   const joined = parts > 1 ? ['Concat'] : []
   expect(ops).toEqual(['GlobalAveragePool', 'Conv', 'Conv', ...joined, 'Conv', 'Add'])
+  await expectEqualModels(before, after)
+})
+
+test('a part that is joined twice is added once, and stays for the other time', async () => {
+  const { before, after, ops } = await rewriteWith(
+    addEvenPart,
+    model(`${POOLED} e = Expand(p, shape) c = Concat<axis = 1>(e, e) y = Conv(c, even)`),
+  )
+  expect(ops).toEqual(['GlobalAveragePool', 'Conv', 'Expand', 'Conv', 'Conv', 'Add'])
   await expectEqualModels(before, after)
 })
 

@@ -51,7 +51,6 @@ function apply(conv: Node, context: RuleContext): RuleOutcome {
   if (count < LEAST_CHANNELS) return false
   if (intAttribute(conv, 'group', 1) !== 1) return { refused: 'its groups read some of the channels each' }
   if (isPadded(conv)) return { refused: 'its padding is zero where the even channels are not' }
-  const grown = editor.producer(part)!
   if (editor.soleConsumer(part) !== concat || editor.soleConsumer(input) !== conv)
     return { refused: 'what is joined, or the even part of it, is also read elsewhere' }
 
@@ -62,15 +61,14 @@ function apply(conv: Node, context: RuleContext): RuleOutcome {
   const [restWeight, evenWeight] = weights.map((tensor) => editor.addConstant(tensor, `${weightName}_part`))
   editor.replace(
     conv,
-    makeNode('Conv', [grown.inputs[0]!, evenWeight!, ...(bias ? [bias] : [])], [even!], {
+    makeNode('Conv', [editor.producer(part)!.inputs[0]!, evenWeight!, ...(bias ? [bias] : [])], [even!], {
       name: editor.freshName(`${conv.name || output}_even`),
     }),
     ...(others.length > 1 ? [{ ...concat, inputs: others, outputs: [joined!] }] : []),
     { ...conv, inputs: [others.length > 1 ? joined! : others[0]!, restWeight!], outputs: [rest!] },
     makeNode('Add', [rest!, even!], [output], { name: editor.freshName(`${conv.name || output}_Add`) }),
   )
-  editor.remove(concat)
-  editor.remove(grown)
+  editor.removeUnused(concat)
   return true
 }
 
