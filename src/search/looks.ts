@@ -1,5 +1,7 @@
 import { type CandidateSpec, KERNEL_WORK, type Workbench } from '../recipe/index.ts'
 
+/** Share of the time that the first timings and the costs of kernels may take; later the share of what is left. */
+export const FIRST_LOOKS = 1 / 3
 /** Rows that ranges are taken from where there is little time. */
 export const FEWEST_RANGE_ROWS = 8
 /** Processes and least runs of each model that is timed. */

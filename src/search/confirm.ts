@@ -1,0 +1,32 @@
+import { type Budget, CONFIRMING } from './budget.ts'
+import type { Choice, Proven } from './choose.ts'
+import { disturbanceWarning } from './disturbed.ts'
+import type { Pool } from './pool.ts'
+import { whyNotWorthIt } from './prove.ts'
+
+/** The longest that this timing may take, in seconds. */
+const TIMING = 15
+
+/** Times the chosen one alone against the original once more: the promise is about this very file. Else the next. */
+export async function confirm(pool: Pool, budget: Budget, choice: Choice): Promise<Choice> {
+  const failed: string[] = []
+  for (const next of choice.ranked) {
+    const trial = pool.get(next.id)
+    await pool.time([trial], budget.timing(TIMING, CONFIRMING), 'confirm')
+    const why = trial === pool.lossless ? whyNotWorthIt(pool, trial) : pool.whyHopeless(trial)
+    if (why === null && pool.fitsGoal(trial))
+      return failed.length === 0 ? choice : { ...choice, ...next, reason: unconfirmed(failed, next) }
+    pool.note(trial, `not confirmed when timed again alone: ${why ?? 'not better in the goal'}`)
+    const disturbed = disturbanceWarning([trial])
+    if (disturbed) pool.warnings.push(disturbed)
+    failed.push(next.id)
+  }
+  return failed.length === 0 ? choice : { ranked: [], id: 'original', proof: null, reason: unconfirmed(failed, null) }
+}
+
+const unconfirmed = (failed: readonly string[], next: Proven | null) =>
+  `${failed.join(', ')} ${failed.length > 1 ? 'were' : 'was'} not confirmed to be better when timed again alone, so ${
+    next
+      ? `${next.id}, the next best that ${next.proof.verdict === 'pass' ? 'passed' : 'stays close'},`
+      : 'the original'
+  } is handed out.`
