@@ -11,16 +11,19 @@ const WEIGHTS = {
   even: [8, 128, 1, 1],
   twice: [8, 72, 1, 1],
   three: [8, 68, 3, 3],
+  rows: [8, 64, 1, 1],
   narrow: [8, 12, 1, 1],
   grouped: [4, 34, 1, 1],
   b: [8],
 }
 
-const model = (body: string, outputs = 'float y') => {
-  const built = modelWith(`g (float[2,4,5,6] x) => (${outputs}) { ${body} }`, WEIGHTS)
+const model = (body: string, outputs = 'float y', input = 'float[2,4,5,6] x') => {
+  const built = modelWith(`g (${input}) => (${outputs}) { ${body} }`, WEIGHTS)
   const scales = tensorOf('float32', [4], Float32Array.of(1, 1, 5, 6))
   const shape = tensorOf('int64', [4], BigInt64Array.of(2n, 64n, 5n, 6n))
-  const initializers = new Map(built.graph.initializers).set('scales', scales).set('shape', shape)
+  const around = tensorOf('int64', [8], BigInt64Array.of(0n, 0n, 2n, 2n, 0n, 0n, 2n, 3n))
+  const initializers = new Map(built.graph.initializers)
+  for (const [name, tensor] of Object.entries({ scales, shape, around })) initializers.set(name, tensor)
   return { ...built, graph: { ...built.graph, initializers } }
 }
 
@@ -57,7 +60,9 @@ test.each([
     'a few channels',
     'q = GlobalAveragePool(x) p = Conv(q, few) e = Resize(p, , scales) c = Concat<axis = 1>(x, e) y = Conv(c, narrow)',
   ],
-  ['joined along the rows', `${POOLED} e = Expand(p, shape) c = Concat<axis = 2>(e, e) d = Conv(x, g) y = Add(c, c)`],
+  ['a pixel with a border', `${POOLED} e = Pad(p, around) c = Concat<axis = 1>(x, e) y = Conv(c, w)`],
+  ['joined along the rows', `${POOLED} e = Expand(p, shape) c = Concat<axis = 2>(e, e) y = Conv(c, rows)`],
+  ['joined with nothing', `${POOLED} e = Expand(p, shape) c = Concat<axis = 1>(e) y = Conv(c, rows)`],
 ] as const)('left alone: %s', async (_, body) => {
   const { report } = await rewriteWith(addEvenPart, model(body))
   expect(report).toMatchObject({ applied: 0, refused: [] })
@@ -78,4 +83,10 @@ test.each([
   )
   expect(report.applied).toBe(0)
   expect(reasons.join()).toMatch(reason)
+})
+
+test('refused: channels that are not known', async () => {
+  const pixel = 'float[2,4,5,6] x, float[2,64,1,1] p, float[2,C,5,6] u'
+  const body = 'e = Expand(p, shape) c = Concat<axis = 1>(u, e) y = Conv(c, w)'
+  expect((await rewriteWith(addEvenPart, model(body, 'float y', pixel))).reasons.join()).toMatch(/not known/)
 })

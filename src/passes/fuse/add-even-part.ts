@@ -42,7 +42,7 @@ function apply(conv: Node, context: RuleContext): RuleOutcome {
   if (place < 0) return false
   const part = concat.inputs[place]!
   const weight = editor.constant(weightName)
-  if (weight?.dtype !== 'float32' || weight.dims.length !== 4) return { refused: 'its weights are no constant floats' }
+  if (weight?.dtype !== 'float32') return { refused: 'its weights are no constant floats' }
   const channels = concat.inputs.map((name) => tensorShape(context.types.get(name))?.[1])
   if (!channels.every((count) => typeof count === 'number'))
     return { refused: 'channels of what is joined are not known' }
