@@ -21,10 +21,21 @@ test.each([
   expect(opsOf(after)).toEqual(['Gather', 'Neg'])
 })
 
+/** The last Reshape reads the shuffled value as its shape, not as what it shapes. */
+const computedShape =
+  parseModel(`<ir_version: 8, opset_import: ["" : 18]> g (int64[1,4,1,1] x, float[1,4,1,1] d) => (float y)
+  <int64[5] apart = {1, 2, 2, 1, 1}> {
+    a = Reshape(x, apart) t = Transpose<perm = [0, 2, 1, 3, 4]>(a) y = Reshape(d, t) }`)
+
 test.each([
   ['channels that do not come back together', shuffle('-1, 2, 3, 4, 5', '-1, 12, 2, 5')],
   ['another order', shuffle('-1, 2, 3, 4, 5', '-1, 6, 4, 5', { perm: '0, 2, 1, 4, 3' })],
   ['pictures of two unknown sizes', shuffle('-1, 2, 3, 4, 5', '-1, 6, 4, 5', { shape: 'N,6,H,W' })],
+  [
+    'a value in front that is read elsewhere',
+    shuffle('-1, 2, 3, 4, 5', '-1, 6, 4, 5', { more: 'u = ReduceSum(a) y = Add(s, u)' }),
+  ],
+  ['a shape that is computed of the shuffled value', computedShape],
   [
     'an inner value that is read elsewhere',
     shuffle('-1, 2, 3, 4, 5', '-1, 6, 4, 5', { more: 'u = ReduceSum(t) y = Add(s, u)' }),
