@@ -3,7 +3,7 @@ import type { ComparisonReport, Grade, Verdict } from '../report/index.ts'
 import { CLOSE_AGREEMENT, CLOSE_DB } from './agreement.ts'
 import { detailsOf } from './comparison-details.ts'
 import { allSlices, commonFields } from './comparison-fields.ts'
-import { judge, type PairedScores } from './judge.ts'
+import { type Judgement, judge, type PairedScores } from './judge.ts'
 import type { Metric } from './metric/metric.ts'
 import { pairedScores } from './paired-scores.ts'
 import type { ScoredRows } from './score-rows.ts'
@@ -35,28 +35,17 @@ export function verdictOnLabels(
   rule: SliceRule,
 ): ComparisonReport {
   const { margin, alpha, seed } = options
-  const usable = scored.rows
-    .map((_, i) => i)
-    .filter((i) => Number.isFinite(scored.base[i]!) && Number.isFinite(scored.candidate[i]!))
-  const lost = scored.rows.filter(
-    (_, i) => Number.isFinite(scored.base[i]!) && !Number.isFinite(scored.candidate[i]!),
-  ).length
+  const { usable, lost } = usableRows(scored, metric)
   const unscored = scored.rows.length - usable.length
-  if (usable.length === 0 && lost === 0)
-    throw new UserError('bad-data', `the metric "${metric.name}" gives no number on any row`, {
-      where: 'metric',
-      hint: 'check the labels and the outputs of the baseline for NaN',
-    })
   const rightOrWrong = isRightOrWrong(scored, metric)
   const scoresOf = scoresOver(scored, metric, rightOrWrong)
   const judgement = usable.length > 0 ? judge(scoresOf(usable), options) : null
-  const place = new Map(usable.map((row, i) => [row, i]))
+  const place = new Set(usable)
   const usableSlices = allSlices(scored)
     .map((slice) => ({ ...slice, rows: slice.rows.filter((row) => place.has(row)) }))
     .filter(({ rows }) => rows.length > 0)
   const common = commonFields(scored, metric.name, options)
-  const broken = lost > 0
-  const verdict: Verdict = broken ? 'regressed' : judgement!.verdict
+  const verdict: Verdict = lost > 0 ? 'regressed' : judgement!.verdict
   const slices = judgeSlices(usableSlices, scoresOf, rule)
   const warnings = [
     ...withoutNumber(metric, { lost, others: unscored - lost, rows: scored.rows.length }),
@@ -67,43 +56,50 @@ export function verdictOnLabels(
       : []),
     ...(verdict === 'pass' ? marginAboveError(metric, judgement!.base, margin) : []),
   ]
+  const details = { scored, metric, rightOrWrong, usable, scoresOf, slices: usableSlices, rule }
+  const { clusterField, classNames, deep } = options
   return {
     ...common,
     verdict,
     grade: gradeOf(verdict, common),
-    sentence: broken
-      ? `Regressed: the candidate gives no number on ${whole(lost)} of ${whole(scored.rows.length)} rows where the baseline does.`
-      : sentenceOf(judgement!, { metric, margin, alpha, changed: common.agreement?.changed ?? null }),
+    sentence:
+      lost > 0
+        ? `Regressed: the candidate gives no number on ${whole(lost)} of ${whole(scored.rows.length)} rows where the baseline does.`
+        : sentenceOf(judgement!, { metric, margin, alpha, changed: common.agreement?.changed ?? null }),
     higherIsBetter: metric.higherIsBetter,
     labelled,
     n: usable.length,
+    ...evidenceOf(judgement, lost > 0),
+    slices,
+    warnings,
+    ...detailsOf({ ...details, options: { margin, alpha, seed }, clusterField, classNames, deep }, { slices }),
+    ...(unscored > 0 ? { skipped: unscoredRows(scored, place) } : {}),
+  }
+}
+
+/** The places of the rows that both models have a score on, and on how many the candidate alone has none. */
+function usableRows({ rows, base, candidate }: ScoredRows, { name }: Metric) {
+  const scoredByBase = rows.map((_, i) => i).filter((i) => Number.isFinite(base[i]!))
+  const usable = scoredByBase.filter((i) => Number.isFinite(candidate[i]!))
+  if (scoredByBase.length === 0)
+    throw new UserError('bad-data', `the metric "${name}" gives no number on any row`, {
+      where: 'metric',
+      hint: 'check the labels and the outputs of the baseline for NaN',
+    })
+  return { usable, lost: scoredByBase.length - usable.length }
+}
+
+/** What a verdict rests on; where scores were `lost`, it is these that it rests on, and more rows would settle nothing. */
+function evidenceOf(judgement: Judgement | null, lost: boolean) {
+  return {
     base: { value: finite(judgement?.base) },
     candidate: { value: finite(judgement?.candidate) },
     discordant: judgement?.discordant ?? null,
     nonInferiority: judgement?.nonInferiority ?? null,
     mcnemar: judgement?.mcnemar ?? null,
-    requiredN: broken ? null : judgement!.requiredN,
-    measurablyWorse: !broken && judgement!.measurablyWorse,
-    ...(!broken && judgement!.nothingToLose ? { nothingToLose: true } : {}),
-    slices,
-    warnings,
-    ...detailsOf(
-      {
-        scored,
-        metric,
-        rightOrWrong,
-        usable,
-        scoresOf,
-        slices: usableSlices,
-        rule,
-        options: { margin, alpha, seed },
-        clusterField: options.clusterField,
-        classNames: options.classNames,
-        deep: options.deep,
-      },
-      { slices },
-    ),
-    ...(unscored > 0 ? { skipped: unscoredRows(scored, place) } : {}),
+    requiredN: lost ? null : judgement!.requiredN,
+    measurablyWorse: !lost && judgement!.measurablyWorse,
+    ...(!lost && judgement!.nothingToLose ? { nothingToLose: true } : {}),
   }
 }
 
@@ -158,7 +154,7 @@ function scoresOver(
   })
 }
 
-function unscoredRows(scored: ScoredRows, usable: ReadonlyMap<number, number>) {
+function unscoredRows(scored: ScoredRows, usable: ReadonlySet<number>) {
   return scored.rows
     .map((row, i) => ({ row, i }))
     .filter(({ i }) => !usable.has(i))

@@ -81,10 +81,6 @@ export class GraphEditor {
     return this.#outputs.has(value)
   }
 
-  isInput(value: string): boolean {
-    return this.#inputs.has(value)
-  }
-
   /** The only node that reads `value`, where there is exactly one and the value is not a graph output. */
   soleConsumer(value: string): Node | undefined {
     const users = this.#consumers.get(value)

@@ -12,7 +12,6 @@ import type { Pass } from '../../rewrite/index.ts'
 /** A residual block: y = f(x) + x, where `around` is x. */
 export interface ResidualBlock {
   readonly add: Node
-  readonly branch: string
   readonly around: string
 }
 
@@ -25,8 +24,8 @@ export function residualBlocks(model: Model): readonly ResidualBlock[] {
     if (add.opType !== 'Add' || add.domain !== '') return []
     const [a, b] = add.inputs as [string, string]
     if (a === b || model.graph.initializers.has(a) || model.graph.initializers.has(b) || !sameType(a, b)) return []
-    if (comesFrom(model.graph, index, a, b)) return [{ add, branch: a, around: b }]
-    if (comesFrom(model.graph, index, b, a)) return [{ add, branch: b, around: a }]
+    if (comesFrom(model.graph, index, a, b)) return [{ add, around: b }]
+    if (comesFrom(model.graph, index, b, a)) return [{ add, around: a }]
     return []
   })
 }
