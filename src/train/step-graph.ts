@@ -1,4 +1,4 @@
-import { int, type Model, makeNode, type Node, tensorOf } from '../ir/index.ts'
+import { type Attribute, type Graph, int, type Model, makeNode, type Node, tensorOf } from '../ir/index.ts'
 import { feedWeights, floatInput } from './fed-weights.ts'
 import type { WeightLayout } from './weight-layout.ts'
 
@@ -50,10 +50,8 @@ export interface StepGraph {
   readonly gradients: ReadonlyMap<string, string>
 }
 
-export interface StepOptions {
-  /** Longest gradient, over all weights together; a longer one is shortened to it (1). */
-  readonly clip?: number
-}
+/** Longest gradient, over all weights together; a longer one is shortened to it. */
+const CLIP = 1
 
 /**
  * Forward, backward and update as one graph, so that a step is one run: it takes weights, moments, the running average
@@ -64,53 +62,14 @@ export function stepGraph(
   weights: WeightLayout,
   statistics: WeightLayout,
   optimizer: Optimizer,
-  options: StepOptions = {},
 ): StepGraph {
   const fed = feedWeights(feedWeights(made.model, weights, STEP.weights), statistics, STEP.statistics)
-  const initializers = new Map(fed.graph.initializers)
-  const nodes: Node[] = [...fed.graph.nodes]
-  let count = 0
-  const op = (type: string, inputs: readonly string[], output = `step/${++count}`): string => {
-    nodes.push(makeNode(type, inputs, [output]))
-    return output
-  }
-  const number = (value: number): string => {
-    const name = `step/number/${value}`
-    initializers.set(name, tensorOf('float32', [], Float32Array.of(value), name))
-    return name
-  }
-  initializers.set('step/flat', tensorOf('int64', [1], [-1], 'step/flat'))
-  const flat = (names: readonly string[], output?: string) => {
-    const pieces = names.map((name) => op('Reshape', [name, 'step/flat']))
-    const name = output ?? `step/${++count}`
-    nodes.push(makeNode('Concat', pieces, [name], { attributes: { axis: int(0) } }))
-    return name
-  }
-
-  const whole = flat(weights.entries.map(({ name }) => made.gradients.get(name)!))
-  const squares = `step/${++count}`
-  nodes.push(makeNode('ReduceSumSquare', [whole], [squares], { attributes: { keepdims: int(0) } }))
-  op('Sqrt', [squares], STEP.norm)
-  const shortened = op('Div', [number(options.clip ?? 1), op('Add', [STEP.norm, number(1e-6)])])
-  const gradient = op('Mul', [whole, op('Min', [shortened, number(1)])])
-
+  const writer = stepWriter(fed.graph)
+  const { op, number, flat } = writer
+  const gradient = clipped(flat(weights.entries.map(({ name }) => made.gradients.get(name)!)), writer)
   const decay = optimizer.decay ?? (optimizer.kind === 'adamw' ? 0.01 : 1e-4)
-  initializers.set('step/decay', tensorOf('float32', [weights.size], decayOf(weights, decay), 'step/decay'))
-  const mixed = (old: string, share: number, now: string, output: string) =>
-    op('Add', [op('Mul', [old, number(share)]), op('Mul', [now, number(1 - share)])], output)
-  let direction: string
-  if (optimizer.kind === 'adamw') {
-    const { beta1 = 0.9, beta2 = 0.999, epsilon = 1e-8 } = optimizer
-    const first = mixed(STEP.moment1, beta1, gradient, nextOf(STEP.moment1))
-    const second = mixed(STEP.moment2, beta2, op('Mul', [gradient, gradient]), nextOf(STEP.moment2))
-    const root = op('Sqrt', [op('Mul', [second, STEP.correction2])])
-    direction = op('Div', [op('Mul', [first, STEP.correction1]), op('Add', [root, number(epsilon)])])
-  } else
-    direction = op(
-      'Add',
-      [op('Mul', [STEP.moment1, number(optimizer.momentum ?? 0.9)]), gradient],
-      nextOf(STEP.moment1),
-    )
+  writer.initializers.set('step/decay', tensorOf('float32', [weights.size], decayOf(weights, decay), 'step/decay'))
+  const direction = directionOf(optimizer, gradient, writer)
   const whither = op('Add', [direction, op('Mul', [STEP.weights, 'step/decay'])])
   const moved = op('Sub', [STEP.weights, op('Mul', [whither, STEP.rate])], nextOf(STEP.weights))
   const renewed = op('Mul', [moved, op('Sub', [number(1), STEP.keep])])
@@ -128,8 +87,8 @@ export function stepGraph(
   const scalars = [STEP.rate, STEP.keep, ...(optimizer.kind === 'adamw' ? [STEP.correction1, STEP.correction2] : [])]
   const graph = {
     ...fed.graph,
-    nodes,
-    initializers,
+    nodes: writer.nodes,
+    initializers: writer.initializers,
     inputs: [
       ...fed.graph.inputs,
       ...state.filter((name) => !already.has(name)).map((name) => floatInput(name, [sizeOf(name)])),
@@ -142,6 +101,62 @@ export function stepGraph(
     ],
   }
   return { model: { ...fed, graph }, weights, statistics, optimizer, gradients: made.gradients }
+}
+
+type StepWriter = ReturnType<typeof stepWriter>
+
+/** Writes the nodes of a step behind those of a graph; each function gives the name of the value that it makes. */
+function stepWriter(graph: Graph) {
+  const nodes: Node[] = [...graph.nodes]
+  const initializers = new Map(graph.initializers)
+  initializers.set('step/flat', tensorOf('int64', [1], [-1], 'step/flat'))
+  let count = 0
+  const op = (
+    type: string,
+    inputs: readonly string[],
+    output = `step/${++count}`,
+    attributes: Readonly<Record<string, Attribute>> = {},
+  ): string => {
+    nodes.push(makeNode(type, inputs, [output], { attributes }))
+    return output
+  }
+  return {
+    nodes,
+    initializers,
+    op,
+    number(value: number): string {
+      const name = `step/number/${value}`
+      initializers.set(name, tensorOf('float32', [], Float32Array.of(value), name))
+      return name
+    },
+    /** Values in one row, one behind another. */
+    flat(names: readonly string[], output?: string): string {
+      const pieces = names.map((name) => op('Reshape', [name, 'step/flat']))
+      return op('Concat', pieces, output, { axis: int(0) })
+    },
+  }
+}
+
+function clipped(gradient: string, { op, number }: StepWriter): string {
+  const squares = op('ReduceSumSquare', [gradient], undefined, { keepdims: int(0) })
+  op('Sqrt', [squares], STEP.norm)
+  const shortened = op('Div', [number(CLIP), op('Add', [STEP.norm, number(1e-6)])])
+  return op('Mul', [gradient, op('Min', [shortened, number(1)])])
+}
+
+/** Where the optimizer goes by this gradient, before the learning rate; its moments go on with it. */
+function directionOf(optimizer: Optimizer, gradient: string, { op, number }: StepWriter): string {
+  if (optimizer.kind === 'sgd') {
+    const { momentum = 0.9 } = optimizer
+    return op('Add', [op('Mul', [STEP.moment1, number(momentum)]), gradient], nextOf(STEP.moment1))
+  }
+  const { beta1 = 0.9, beta2 = 0.999, epsilon = 1e-8 } = optimizer
+  const mixed = (old: string, share: number, now: string) =>
+    op('Add', [op('Mul', [old, number(share)]), op('Mul', [now, number(1 - share)])], nextOf(old))
+  const first = mixed(STEP.moment1, beta1, gradient)
+  const second = mixed(STEP.moment2, beta2, op('Mul', [gradient, gradient]))
+  const root = op('Sqrt', [op('Mul', [second, STEP.correction2])])
+  return op('Div', [op('Mul', [first, STEP.correction1]), op('Add', [root, number(epsilon)])])
 }
 
 /** The arrays that a step moves. */

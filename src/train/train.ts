@@ -3,7 +3,7 @@ import { UserError } from '../platform/index.ts'
 import type { EpochResult, TrainState } from './checkpoint.ts'
 import { firstNotFinite, placeOf } from './first-not-finite.ts'
 import { epochsWithin, type Length, overdue } from './pace.ts'
-import { rateAt } from './schedule.ts'
+import { rateAt, type Schedule } from './schedule.ts'
 import { epochOrder } from './shuffle.ts'
 import { nextOf, STEP, type StepGraph, stateArrays } from './step-graph.ts'
 
@@ -30,10 +30,6 @@ export interface TrainOptions {
   readonly seed?: number
   /** The highest learning rate (1e-3). */
   readonly rate?: number
-  /** Share of the steps in which the rate rises (0.05). */
-  readonly warmUp?: number
-  /** How much of the average of the weights stays at each step, once there were enough (0.99). */
-  readonly average?: number
   /** Epochs without a better score after which training ends; never unless said. */
   readonly patience?: number | undefined
   /** Scores averaged weights; higher is better. */
@@ -60,6 +56,11 @@ export interface Trained {
   /** Seconds spent in all runs of it. */
   readonly seconds: number
 }
+
+/** Share of the steps in which the rate rises. */
+const WARM_UP = 0.05
+/** How much of the average of the weights stays at each step, once there were enough. */
+const AVERAGE = 0.99
 
 /**
  * Trains: each step is one run of the step graph. Rows are shuffled by seed and epoch, so that a state continued from a
@@ -90,14 +91,14 @@ export async function train(step: StepGraph, options: TrainOptions): Promise<Tra
     for (let waited = 0; state.epoch < epochs && !tired(state, options.patience) && !(state.epoch > 0 && late()); ) {
       const order = epochOrder(rows, seed, state.epoch)
       const total = epochs * Math.ceil(rows.length / state.batch)
-      const schedule = { rate: options.rate ?? 1e-3, warmUp: options.warmUp ?? 0.05, steps: total }
+      const schedule = { rate: options.rate ?? 1e-3, warmUp: WARM_UP, steps: total }
       let starved = false
       for await (const part of options.read(order.slice(state.row), state.batch, state.epoch)) {
         if (signal?.aborted) {
           await keep()
           throw signal.reason
         }
-        const now = scalarsAt(state.step, schedule, options.average ?? 0.99, step)
+        const now = scalarsAt(state.step, schedule, step)
         const feeds = { ...part.feeds, ...arrayFeeds(state.arrays), ...now }
         const results = await runStep(session, feeds, state.batch)
         if (!results) {
@@ -194,7 +195,7 @@ async function plannedEpochs(
   const some = epochOrder(rows, seed, 0).slice(0, 2 * state.batch)
   let started = performance.now()
   for await (const part of read(some, state.batch, 0)) {
-    const now = scalarsAt(0, { rate: 0, warmUp: 0, steps: 1 }, 0.99, step)
+    const now = scalarsAt(0, { rate: 0, warmUp: 0, steps: 1 }, step)
     try {
       await session.run({ ...part.feeds, ...arrayFeeds(state.arrays), ...now })
     } catch (error) {
@@ -239,17 +240,12 @@ const scalar = (value: number): TensorValue => ({ dtype: 'float32', dims: [], da
 const arrayFeeds = (arrays: ReadonlyMap<string, Float32Array>): Feeds =>
   Object.fromEntries([...arrays].map(([name, data]) => [name, { dtype: 'float32', dims: [data.length], data }]))
 
-function scalarsAt(
-  done: number,
-  schedule: Parameters<typeof rateAt>[1],
-  average: number,
-  { optimizer }: StepGraph,
-): Feeds {
+function scalarsAt(done: number, schedule: Schedule, { optimizer }: StepGraph): Feeds {
   const t = done + 1
   const feeds: Record<string, TensorValue> = {
     [STEP.rate]: scalar(rateAt(done, schedule)),
     // Early on the average forgets faster, or it would hold on to where training started.
-    [STEP.keep]: scalar(Math.min(average, t / (t + 9))),
+    [STEP.keep]: scalar(Math.min(AVERAGE, t / (t + 9))),
   }
   if (optimizer.kind === 'adamw') {
     feeds[STEP.correction1] = scalar(1 / (1 - (optimizer.beta1 ?? 0.9) ** t))
