@@ -1,10 +1,8 @@
-import type { AddressInfo } from 'node:net'
-import { type Server as GrpcServer, ServerCredentials } from '@grpc/grpc-js'
-import type { FastifyInstance } from 'fastify'
 import { UserError } from '../platform/index.ts'
 import { InferenceCore } from './core.ts'
+import { Faces } from './faces.ts'
 import { grpcFace } from './grpc/grpc-face.ts'
-import { type HttpFace, type HttpLimits, httpFace, type Route } from './http/http-face.ts'
+import { type HttpLimits, httpFace, type Route } from './http/http-face.ts'
 import { inferenceRoutes, type ServerState } from './http/inference-routes.ts'
 import { openApi } from './http/openapi.ts'
 import { repositoryRoutes } from './http/repository-routes.ts'
@@ -115,14 +113,15 @@ export async function startServer(options: ServeOptions): Promise<Server> {
     extension = null,
     tracer = null,
     signal,
+    limits = DEFAULT_LIMITS,
+    settings = DEFAULT_SETTINGS,
+    grpcPort = 0,
   } = options
-  const limits = options.limits ?? DEFAULT_LIMITS
   if (options.adminPort !== null && !isLoopback(adminHost) && keys === null)
     throw new UserError('bad-argument', `the admin face must not be reachable at ${adminHost} without keys`, {
       where: '--admin-host',
       hint: 'give a file of keys with --keys, or leave the admin face on 127.0.0.1',
     })
-  const settings = options.settings ?? DEFAULT_SETTINGS
   const registry = new ModelRegistry(options.source, settings, options.rehearse ?? null, log)
   const cache = options.cacheBytes ? new AnswerCache(options.cacheBytes) : null
   const core = new InferenceCore(registry, extension?.router ?? options.router ?? liveRouter, cache, tracer)
@@ -136,24 +135,15 @@ export async function startServer(options: ServeOptions): Promise<Server> {
     () => metricsText(registry, cache) + (extension?.metrics() ?? '') + (tracer?.metrics() ?? ''),
   )
   const shared = [...inferenceRoutes(core, state), ...repositoryRoutes(acts), metrics, ...more.shared]
-  const faces: HttpFace[] = []
-  const callers: GrpcServer[] = []
-  const open = async (routes: readonly Route[], at: string, port: number | null | undefined, who: Access) => {
-    if (port === null) return null
-    const face = httpFace([...routes, openApiRoute(routes)], who, limits, log)
-    faces.push(face)
-    return listen(face.app, at, port ?? 0)
-  }
+  const faces = new Faces()
+  const open = async (routes: readonly Route[], at: string, port: number | null = 0, who: Access) =>
+    port === null ? null : faces.listen(httpFace([...routes, openApiRoute(routes)], who, limits, log), at, port)
   let practice: Practice | null = null
   const close = async () => {
     state.ready = false
     const end = performance.now() + drainMs
     const stopped = Promise.all([practice?.stop(), registry.stopLoading()])
-    await Promise.all([
-      ...faces.map((face) => face.close(drainMs)),
-      ...callers.map((face) => finished(face, drainMs)),
-      stopped,
-    ])
+    await Promise.all([faces.close(drainMs), stopped])
     await registry.close(Math.max(0, end - performance.now()))
     await extension?.close()
     await tracer?.close()
@@ -161,12 +151,8 @@ export async function startServer(options: ServeOptions): Promise<Server> {
   }
   try {
     const http = await open(shared, host, options.httpPort, access)
-    let grpc: string | null = null
-    if (options.grpcPort !== null) {
-      const face = grpcFace(core, acts, state, access, limits, log)
-      callers.push(face)
-      grpc = await bind(face, host, options.grpcPort ?? 0)
-    }
+    const grpc =
+      grpcPort === null ? null : await faces.bind(grpcFace(core, acts, state, access, limits, log), host, grpcPort)
     const adminAccess = new Access(ring, isLoopback(adminHost))
     const admin = await open([...shared, ...more.admin], adminHost, options.adminPort, adminAccess)
     log.info('listening', { http, grpc, admin, source: options.source.description })
@@ -202,60 +188,6 @@ function sayWhetherReady(registry: ModelRegistry, { description: source }: Model
       source,
       hint: 'put a model there and load it: POST /v2/repository/models/NAME/load',
     })
-}
-
-async function listen(face: FastifyInstance, host: string, port: number): Promise<string> {
-  try {
-    await face.listen({ host, port })
-  } catch (error) {
-    const { code, message } = error as NodeJS.ErrnoException
-    throw notListening(host, port, code === 'EADDRINUSE', message)
-  }
-  const { address, port: actual } = face.server.address() as AddressInfo
-  return placeText(address, actual)
-}
-
-async function bind(face: GrpcServer, host: string, port: number): Promise<string> {
-  const bound = new Promise<number>((resolve, reject) =>
-    face.bindAsync(placeText(host, port), ServerCredentials.createInsecure(), (error, actual) =>
-      error ? reject(error) : resolve(actual),
-    ),
-  )
-  try {
-    return placeText(host, await bound)
-  } catch (error) {
-    const { message } = error as Error
-    throw notListening(host, port, /EADDRINUSE|No address added/.test(message), message)
-  }
-}
-
-function notListening(host: string, port: number, taken: boolean, message: string): UserError {
-  const where = placeText(host, port)
-  return taken
-    ? new UserError('busy', `port ${port} at ${host} is taken by another program`, {
-        where,
-        hint: 'choose another port; 0 takes a free one',
-      })
-    : new UserError('bad-argument', `cannot listen at ${where}: ${message}`, {
-        where,
-        hint: 'name an address of this machine, and a port above 1023',
-      })
-}
-
-const placeText = (host: string, port: number) => (host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`)
-
-/** Ends a gRPC server when its calls are answered, or at once after `ms`. */
-function finished(face: GrpcServer, ms: number): Promise<void> {
-  return new Promise((resolve) => {
-    const timer = setTimeout(() => {
-      face.forceShutdown()
-      resolve()
-    }, ms)
-    face.tryShutdown(() => {
-      clearTimeout(timer)
-      resolve()
-    })
-  })
 }
 
 const metricsRoute = (text: () => string): Route => ({
