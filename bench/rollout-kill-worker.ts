@@ -94,7 +94,6 @@ function ask(version: number, changed: boolean): void {
     inputsDigest: () => 'sha256:0',
     hold: () => () => {},
     outputs: [bytesOfValue('y', { dtype: 'float32', dims: [1, 2], data: Float32Array.from(values) })],
-    latencyMs: 1,
     run: { ms: 1, rows: 1 },
     error: null,
   })

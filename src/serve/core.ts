@@ -58,8 +58,10 @@ const SHADOW_PRIORITY = 1000
 const HUNG_TIMES = 10
 const HUNG_MS = 10_000
 
-/** The run that gave an answer, and milliseconds before it in the queue. */
+/** Who answers a request, the run that gave the answer, and milliseconds before it in the queue. */
 interface Ran {
+  version: ServedVersion
+  requestId: string
   run: Run | null
   queueMs: number | null
   /** Of the outputs; what the cache has may be anybody's, and is never used again. */
@@ -75,8 +77,6 @@ interface Sent {
   readonly version: ServedVersion
   readonly requestId: string
   readonly inputs: readonly ByteTensor[]
-  /** As `performance.now()` tells it. */
-  readonly start: number
 }
 
 /** Of outputs whose memory is never used again. */
@@ -106,16 +106,21 @@ export class InferenceCore {
   async infer(call: InferCall): Promise<InferResult> {
     const start = performance.now()
     const live = this.registry.version(call.model, call.version)
-    let version = live
-    let requestId = ''
-    let rows: number | null = null
-    const ran: Ran = { run: null, queueMs: null, loan: NO_LOAN, release: () => {}, inputsHeld: false }
-    const trace = (error: string | null) =>
+    const ran: Ran = {
+      version: live,
+      requestId: '',
+      run: null,
+      queueMs: null,
+      loan: NO_LOAN,
+      release: () => {},
+      inputsHeld: false,
+    }
+    const trace = (rows: number | null, error: string | null) =>
       this.tracer?.record({
         traceparent: call.traceparent,
         model: call.model,
-        version: version.version,
-        requestId,
+        version: ran.version.version,
+        requestId: ran.requestId,
         rows,
         tookMs: performance.now() - start,
         queueMs: ran.queueMs,
@@ -125,68 +130,66 @@ export class InferenceCore {
     try {
       const request = call.read(live.ports)
       checkSequence(request)
-      // Before anybody is chosen: what a client writes wrong is no failure of a version.
-      const terms = termsOf(request)
-      requestId = request.id || randomUUID()
-      const shadows: ServedVersion[] = []
-      if (call.version === '') version = this.#route(call, live, request, requestId, shadows)
-      if (version !== live && refusal(request, version)) {
-        // What clients are promised is the live version's signature: it answers, and the chosen one has failed.
-        shadows.splice(0, shadows.length, version)
-        version = live
-      }
-      const inputs = matchInputs(request, version.ports, call.model)
-      // No pause from here to the queue: a version that is replaced now still gets this request, and drains after it.
-      const sent: Sent = { call, version, requestId, inputs, start }
-      const late = shadows.length > 0 ? this.#unawaited(sent) : undefined
-      const running = this.#run(sent, { ...terms, ...trialLimit(version, live) }, ran, late)
-      for (const shadow of shadows) this.#shadow({ ...sent, version: shadow, start: performance.now() }, live, request)
-      if (shadows.length > 0) ran.inputsHeld = true
-      const observe = (outputs: readonly ByteTensor[] | null, error: ServeError | null) =>
-        this.#observe({ ...sent, version }, false, ran, outputs, error)
-      const failed = (error: unknown): ServeError => {
-        const told = toServeError(error, call.model)
-        // A client's patience says nothing of the version. The run may go on: then its end is what is observed.
-        if (told.code !== 'timeout' && told.code !== 'cancelled') observe(null, told)
-        return told
-      }
-      const outputs = await running.catch((error: unknown) => {
-        const told = failed(error)
-        if (version === live || told.code === 'timeout' || told.code === 'cancelled') throw told
-        // A version on trial has failed, and its client is not on trial: the live one answers, in the time that is left.
-        add(version.statistics.fail, performance.now() - start)
-        version = live
-        const own = matchInputs(request, live.ports, call.model)
-        const limitMs = terms.timeoutMs || live.batchSettings.timeoutMs
-        const timeoutMs = limitMs && Math.max(1, limitMs - (performance.now() - start))
-        const again = { ...sent, version: live, inputs: own }
-        return this.#run(again, { ...terms, timeoutMs }, ran).catch((error: unknown) => {
-          throw failed(error)
-        })
-      })
-      observe(outputs, null)
-      rows = inputs[0]?.dims[0] ?? 1
+      const { inputs, outputs } = await this.#answer(call, live, request, ran, start)
+      const { version, requestId } = ran
+      const rows = inputs[0]?.dims[0] ?? 1
       const { statistics } = version
       add(statistics.success, performance.now() - start)
       statistics.inferences += rows
       statistics.lastInference = Date.now()
-      trace(null)
+      trace(rows, null)
       const answer = { model: call.model, version: version.version, outputs }
       return { request, requestId, answer, release: ran.release, inputsFree: !ran.inputsHeld }
     } catch (error) {
-      add(version.statistics.fail, performance.now() - start)
-      trace(toServeError(error, call.model).code)
+      add(ran.version.statistics.fail, performance.now() - start)
+      trace(null, toServeError(error, call.model).code)
       throw error
     }
   }
 
-  #route(
+  /** The answer of whoever is chosen, or of the live version where one on trial fails; `ran` tells whose it is. */
+  async #answer(
+    call: InferCall,
+    live: ServedVersion,
+    request: InferRequest,
+    ran: Ran,
+    start: number,
+  ): Promise<{ readonly inputs: readonly ByteTensor[]; readonly outputs: readonly ByteTensor[] }> {
+    // Before anybody is chosen: what a client writes wrong is no failure of a version.
+    const terms = termsOf(request)
+    const requestId = request.id || randomUUID()
+    ran.requestId = requestId
+    const { version, shadows } = this.#choose(call, live, request, requestId)
+    ran.version = version
+    const inputs = matchInputs(request, version.ports, call.model)
+    // No pause from here to the queue: a version that is replaced now still gets this request, and drains after it.
+    const sent: Sent = { call, version, requestId, inputs }
+    const late = shadows.length > 0 ? this.#unawaited(sent) : undefined
+    const running = this.#run(sent, { ...terms, ...trialLimit(version, live) }, ran, late)
+    for (const shadow of shadows) this.#shadow({ ...sent, version: shadow }, live, request)
+    if (shadows.length > 0) ran.inputsHeld = true
+    const outputs = await this.#toldOfFailure(sent, ran, running).catch((error: ServeError) => {
+      if (version === live || gaveUp(error)) throw error
+      // A version on trial has failed, and its client is not on trial: the live one answers, in the time that is left.
+      add(version.statistics.fail, performance.now() - start)
+      ran.version = live
+      const again: Sent = { ...sent, version: live, inputs: matchInputs(request, live.ports, call.model) }
+      const limitMs = terms.timeoutMs || live.batchSettings.timeoutMs
+      const timeoutMs = limitMs && Math.max(1, limitMs - (performance.now() - start))
+      return this.#toldOfFailure(again, ran, this.#run(again, { ...terms, timeoutMs }, ran))
+    })
+    this.#observe({ ...sent, version: ran.version }, false, ran, outputs, null)
+    return { inputs, outputs }
+  }
+
+  /** Who answers, and whose runs nobody waits for. */
+  #choose(
     call: InferCall,
     live: ServedVersion,
     request: InferRequest,
     requestId: string,
-    shadows: ServedVersion[],
-  ): ServedVersion {
+  ): { readonly version: ServedVersion; readonly shadows: readonly ServedVersion[] } {
+    if (call.version !== '') return { version: live, shadows: [] }
     const { warm } = this.registry.model(call.model)
     const key = request.parameters.route_key
     const route = this.#router.choose({
@@ -198,12 +201,22 @@ export class InferenceCore {
       live: live.version,
       warm: [...warm.keys()],
     })
-    for (const name of route.shadows ?? []) {
-      const shadow = warm.get(name)
-      if (shadow) shadows.push(shadow)
-    }
     // A version that has gone since the router looked: the live one answers.
-    return warm.get(route.version) ?? live
+    const version = warm.get(route.version) ?? live
+    // What clients are promised is the live version's signature: it answers, and the chosen one has failed.
+    if (version !== live && refusal(request, version)) return { version: live, shadows: [version] }
+    return { version, shadows: (route.shadows ?? []).flatMap((name) => warm.get(name) ?? []) }
+  }
+
+  /** The outputs of a run; where it fails the router is told, unless it is the client who gave up. */
+  async #toldOfFailure(sent: Sent, ran: Ran, running: Promise<readonly ByteTensor[]>): Promise<readonly ByteTensor[]> {
+    try {
+      return await running
+    } catch (error) {
+      const told = toServeError(error, sent.call.model)
+      if (!gaveUp(told)) this.#observe(sent, false, ran, null, told)
+      throw told
+    }
   }
 
   async #run(
@@ -272,7 +285,7 @@ export class InferenceCore {
   }
 
   #observe(
-    { call, version, requestId, inputs, start }: Sent,
+    { call, version, requestId, inputs }: Sent,
     shadow: boolean,
     ran: Pick<Ran, 'loan' | 'run'> & Partial<Ran>,
     outputs: readonly ByteTensor[] | null,
@@ -291,12 +304,14 @@ export class InferenceCore {
         ran.inputsHeld = true
         return ran.loan.hold()
       },
-      latencyMs: performance.now() - start,
       run: ran.run,
       error: error && { code: error.code, message: error.message },
     })
   }
 }
+
+/** A client's patience says nothing of the version. The run may go on: then its end is what is observed. */
+const gaveUp = ({ code }: ServeError): boolean => code === 'timeout' || code === 'cancelled'
 
 /** How long a run of a version on trial may take; the live one's is bounded by the settings alone. */
 function trialLimit(version: ServedVersion, live: ServedVersion): Pick<Terms, 'runLimitMs'> {

@@ -38,7 +38,6 @@ export interface Outcome {
   hold(): () => void
   /** Their memory is used again after `observe` unless somebody holds it. */
   readonly inputs: readonly ByteTensor[]
-  readonly latencyMs: number
   /** The run that gave the answer, which other requests may have shared; null where there was none: a failure, a kept answer. */
   readonly run: Run | null
   readonly error: { readonly code: string; readonly message: string } | null

@@ -56,7 +56,6 @@ function send(controller: RolloutController, live: string, changed: boolean, err
     inputsDigest: () => 'sha256:0',
     hold: () => () => {},
     outputs: shadow && error ? null : [tensor('y', [1, 2], version === '2' && changed ? [0, 1] : [1, 0])],
-    latencyMs: 1,
     run: { ms: 1, rows: 1 },
     error: shadow ? error : null,
   })

@@ -168,7 +168,6 @@ function send(controller: RolloutController, key: string, wrong: boolean): strin
     inputsDigest: () => `sha256:${requestId.replaceAll('-', '').repeat(2)}`,
     hold: () => () => {},
     outputs: [tensor('y', version === 'bad' && wrong ? [0, 1] : [1, 0])],
-    latencyMs: 1,
     run: null,
     error: null,
   })

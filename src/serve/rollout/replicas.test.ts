@@ -80,7 +80,6 @@ function replica(open: () => Database, owner: string) {
           inputsDigest: () => '',
           hold: () => () => {},
           outputs,
-          latencyMs: 1,
           run: { ms: 1, rows: 1 },
           error: null,
         })
