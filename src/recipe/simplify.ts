@@ -1,6 +1,6 @@
 import { type Feeds, type Fetched, leftUnseen, omittedOutputs, openIsolated, type Session } from '../engine/index.ts'
 import { measureEquivalence } from '../evaluate/index.ts'
-import type { Model } from '../ir/index.ts'
+import { allNodes, type Model } from '../ir/index.ts'
 import { newestRunning, opsetFor, TARGET_OPSET } from '../onnx/index.ts'
 import { simplifyPasses, UNDO_ALL, UNDO_EACH_RUN } from '../passes/index.ts'
 import { UserError } from '../platform/index.ts'
@@ -55,6 +55,16 @@ export async function unroundedTrail(lossless: Trail, which: 'each run' | 'all')
   return restored.model === lossless.model ? lossless : advanceAll(restored, losslessSteps)
 }
 
+/**
+ * PRelu in the operators that are faster than its kernel, where that leaves no more operators than the file had: what
+ * came in pieces, as Keras and MTCNN write it, is not slower for having been one operator on the way.
+ */
+async function slopesInPieces(trail: Trail, original: Model): Promise<Trail> {
+  const count = ({ graph }: Model) => [...allNodes(graph)].length
+  const spread = await advance(trail, { pass: 'slopesAsProducts' })
+  return count(spread.model) > count(original) ? trail : spread
+}
+
 /** The way to a model that can hold 4-bit types, which came with the newest operator set, where these are to be written. */
 export async function readyFor(trail: Trail, { stored, pass = {} }: FewBits): Promise<Trail> {
   const old = (trail.model.opsets.get('') ?? TARGET_OPSET) < TARGET_OPSET
@@ -76,7 +86,7 @@ interface FewBits {
  * `unsupported` where the model does not even agree with itself.
  */
 export async function simplify(model: Model, options: SimplifyOptions = {}): Promise<Simplified> {
-  const trail = await losslessTrail(model, 'as stored')
+  const trail = await slopesInPieces(await losslessTrail(model, 'as stored'), model)
   const equivalence = options.verify === false ? null : await proveEqual(model, trail.model, options)
   const unseen = leftUnseen(omittedOutputs(model))
   const report: RewriteReport = {

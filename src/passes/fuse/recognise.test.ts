@@ -239,15 +239,19 @@ test('sigmoids and SiLUs that are spelled with an exponential', async () => {
 })
 
 const SLOPES =
-  'float[7] slopes = {0.1, -0.5, 1.5, 0, 0.25, -1, 2}, float[1,1] tenth = {0.1}, float half = {0.5}, float zero = {0}'
+  'float[7] slopes = {0.1, -0.5, 1.5, 0, 0.25, -1, 2}, float[7] rest = {0.9, 1.5, -0.5, 1, 0.75, 2, -1}, ' +
+  'float[7] gentle = {0.1, -0.5, 1, 0, 0.25, -1, 0.5}, float[7] above = {0.9, 1.5, 0, 1, 0.75, 2, 0.5}, float[1,1] tenth = {0.1}, float half = {0.5}, float zero = {0}'
 test.each([
   'r = Relu(x) a = Abs(x) d = Sub(x, a) m = Mul(slopes, d) h = Mul(m, half) y = Add(r, h)',
   'r = Relu(x) a = Abs(x) d = Sub(x, a) h = Mul(half, d) m = Mul(h, slopes) y = Add(m, r)',
   'r = Relu(x) a = Abs(x) d = Sub(x, a) m = Mul(d, slopes) y = Add(r, m)',
   'r = Relu(x) n = Neg(x) b = Relu(n) m = Mul(slopes, b) y = Add(r, m)',
   'r = Relu(x) n = Neg(x) b = Relu(n) m = Mul(slopes, b) y = Sub(r, m)',
+  'r = Relu(x) n = Neg(x) b = Relu(n) g = Neg(b) m = Mul(slopes, g) y = Add(r, m)',
   'r = Relu(x) b = Min(x, zero) m = Mul(slopes, b) y = Add(r, m)',
   'r = Relu(x) b = Clip(x, , zero) m = Mul(b, slopes) y = Add(m, r)',
+  'r = Relu(x) a = Mul(r, rest) m = Mul(x, slopes) y = Add(m, a)',
+  'a = Mul(x, above) r = Relu(a) m = Mul(gentle, x) y = Add(m, r)',
   'm = Mul(tenth, x) y = Max(m, x)',
 ])('PRelu: %s', async (body) => {
   const { ops } = await rewriteEqually(recognisePRelu, model(body, SLOPES), { scale: 3, tolerance: 1e-6 })
@@ -255,6 +259,8 @@ test.each([
 })
 
 test.each([
+  ['a Relu that slopes above one turn around', 'a = Mul(x, rest) r = Relu(a) m = Mul(x, slopes) y = Add(m, r)', []],
+  ['not the rest of one', 'r = Relu(x) a = Mul(r, above) m = Mul(x, slopes) y = Add(m, a)', []],
   ['a slope above one, where the less of both is x', 'm = Mul(x, two) y = Max(m, x)', []],
   ['another limit', 'r = Relu(x) b = Min(x, half) m = Mul(slopes, b) y = Add(r, m)', []],
   ['the difference the other way', 'r = Relu(x) n = Neg(x) b = Relu(n) m = Mul(slopes, b) y = Sub(m, r)', []],

@@ -15,8 +15,30 @@ test.each([
     modelWith(`g (float[${shape}] x) => (float y) { y = PRelu(x, s) }`, { s: slopes }),
   )
   expect(report.applied).toBe(1)
-  expect(ops).toEqual(['Relu', 'Mul', 'Mul', 'Add'])
+  expect(ops).toEqual(['Mul', 'Mul', 'Relu', 'Add'])
   await expectEqualModels(before, after, { sizes: { N: 2, T: 5 }, samples: 1 })
+})
+
+test.each([
+  [
+    'between convolutions, in whole blocks of channels',
+    16,
+    'y = Conv(p, v)',
+    ['Conv', 'Mul', 'Mul', 'Relu', 'Add', 'Conv'],
+  ],
+  ['of broken blocks', 12, 'y = Conv(p, v)', ['Conv', 'PRelu', 'Conv']],
+  ['that no convolution reads', 16, 'y = Sigmoid(p)', ['Conv', 'PRelu', 'Sigmoid']],
+] as const)('slopes of few numbers: %s', async (_, channels, reader, expected) => {
+  const { before, after, ops } = await rewriteWith(
+    slopesAsProducts,
+    modelWith(`g (float[1,3,4,4] x) => (float y) { c = Conv(x, w) p = PRelu(c, s) ${reader} }`, {
+      w: [channels, 3, 1, 1],
+      s: [channels, 1, 1],
+      v: [4, channels, 1, 1],
+    }),
+  )
+  expect(ops).toEqual(expected)
+  await expectEqualModels(before, after, { samples: 1 })
 })
 
 test.each([
