@@ -4,6 +4,7 @@ import { clipByComparison } from './clip-by-comparison.ts'
 import { convolveAverages } from './convolve-averages.ts'
 import { convolveTiles } from './convolve-tiles.ts'
 import { depthInTiles } from './depth-in-tiles.ts'
+import { enterByConvolution } from './enter-by-convolution.ts'
 import { foldNarrowOutputs } from './fold-narrow-outputs.ts'
 import { fuseDecodedSilu } from './fuse-decoded-silu.ts'
 import { mergeGroups } from './merge-groups.ts'
@@ -26,6 +27,7 @@ export const kernelRepairs: readonly Pass[] = [
   clipByComparison,
   repeatCodes,
   poolBeforeTables,
+  enterByConvolution,
   quantizeBehindPools,
 ]
 

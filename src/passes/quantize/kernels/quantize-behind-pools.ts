@@ -20,6 +20,7 @@ import {
   tensorValues,
 } from '../../../ir/index.ts'
 import { type RuleContext, type RuleOutcome, rulePass } from '../../../rewrite/index.ts'
+import { isFromIntegers } from './from-integers.ts'
 
 export const quantizeBehindPools = rulePass(
   'quantizeBehindPools',
@@ -71,7 +72,7 @@ function floatBefore(
     const values = [coder, reader, behind].map((node) => uniform(constant(node.inputs[slot] ?? '')))
     return values.every((value) => value !== undefined && value === values[0])
   })
-  return same && !fromIntegers(coder.inputs[0]!, editor) ? { value: coder.inputs[0]!, reader } : undefined
+  return same && !isFromIntegers(coder.inputs[0]!, editor) ? { value: coder.inputs[0]!, reader } : undefined
 }
 
 /** The only value of a tensor: a scale for each channel is the one of all where they are equal. */
@@ -79,13 +80,4 @@ function uniform(tensor: Tensor | undefined): number | undefined {
   if (!tensor) return undefined
   const values = Array.from(tensorValues(tensor), Number)
   return values.every((value) => value === values[0]) ? values[0] : undefined
-}
-
-/** Whether a kernel over codes makes this value: something behind a DequantizeLinear, activations in between or alone. */
-function fromIntegers(value: string, editor: RuleContext['editor']): boolean {
-  const maker = editor.producer(value)
-  if (!maker) return false
-  if (maker.opType === 'DequantizeLinear') return true
-  if (['Relu', 'Clip', 'LeakyRelu'].includes(maker.opType)) return fromIntegers(maker.inputs[0]!, editor)
-  return maker.inputs.some((name) => editor.producer(name)?.opType === 'DequantizeLinear')
 }
