@@ -348,7 +348,7 @@ describe('data that does not fit the model', () => {
       bench.rows('labels.npz', 10, 16, { labels: nan })
       await refused(
         ['compare', 'model.onnx', 'model.onnx', '--data', 'labels.npz'],
-        new RegExp(`the label NaN of row ${row}`),
+        new RegExp(`row ${row} \\(counted from 0\\) has no label`),
       )
     }
     await refused(optimize('--slice', 'town'), /town/)
