@@ -1,4 +1,5 @@
 import type { Dataset } from '../data/index.ts'
+import { UserError } from '../platform/index.ts'
 import type { RowLabel } from './metric/metric.ts'
 
 /** A label as messages show it. */
@@ -15,4 +16,13 @@ export const className = (place: number, names: readonly string[] | undefined): 
 export function labelText(label: RowLabel | undefined, data: Dataset): string | null {
   if (typeof label === 'number') return className(label, data.classNames)
   return typeof label === 'string' ? label : null
+}
+
+/** @throws UserError `bad-data` for an empty cell, a null or NaN: that is no label, whatever the metric. */
+export function requireLabel(label: RowLabel | undefined, row: number): void {
+  if (!Number.isNaN(label) && label !== '') return
+  throw new UserError('bad-data', `row ${row} (counted from 0) has no label: it is empty or NaN`, {
+    where: `row ${row}`,
+    hint: 'give it one or leave the row out; without any labels, agreement with the base model is judged',
+  })
 }

@@ -1,6 +1,6 @@
 import type { TensorValue } from '../../engine/index.ts'
 import { UserError } from '../../platform/index.ts'
-import { className, shownLabel } from '../row-labels.ts'
+import { className, requireLabel, shownLabel } from '../row-labels.ts'
 import { isClassLike, numbersOf, outputTexts, topAnswer } from '../row-outputs.ts'
 import type { Metric, MetricRow } from './metric.ts'
 
@@ -136,7 +136,7 @@ export function classIndex(row: MetricRow, options: ClassOptions): number {
   const { label } = row
   const value = classOutput(row, options)
   const scores = value.dtype.startsWith('float') ? value.data.length : null
-  if (Number.isNaN(label) || label === '') throw unlabelled(row)
+  requireLabel(label, row.row)
   if (typeof label === 'string') {
     const place = options.classNames?.indexOf(label) ?? -1
     if (place >= 0) return place
@@ -180,13 +180,6 @@ function isAmongTop(k: number, row: MetricRow, options: ClassOptions): boolean {
   }
   return before < k
 }
-
-/** An empty cell, a null or NaN. */
-const unlabelled = ({ row }: MetricRow) =>
-  new UserError('bad-data', `row ${row} (counted from 0) has no label: it is empty or NaN`, {
-    where: `row ${row}`,
-    hint: 'give it one or leave the row out; without any labels, agreement with the base model is judged',
-  })
 
 function badLabel({ row, label }: MetricRow, problem: string): UserError {
   return new UserError('bad-data', `the label ${shownLabel(label)} of row ${row} ${problem}`, {

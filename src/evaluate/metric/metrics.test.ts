@@ -232,5 +232,5 @@ test('the metric that labels suggest', () => {
   expect(() => defaultMetric('text', { y: floats([5, 40], new Array(200).fill(0)) }, {}, 7)).toThrow(
     'the label "text" of row 7 fits none',
   )
-  expect(() => defaultMetric(Number.NaN, outputs, {}, 7)).toThrow('the label NaN of row 7 fits none')
+  expect(() => defaultMetric(Number.NaN, outputs, {}, 7)).toThrow('row 7 (counted from 0) has no label')
 })

@@ -1,5 +1,5 @@
 import { didYouMean, UserError } from '../../platform/index.ts'
-import { shownLabel } from '../row-labels.ts'
+import { requireLabel, shownLabel } from '../row-labels.ts'
 import { outputTexts } from '../row-outputs.ts'
 import { balancedAccuracy, type ClassOptions, classOutputName, macroF1, topK } from './classification.ts'
 import { detectionNamed } from './detection.ts'
@@ -136,6 +136,7 @@ export function defaultMetric(
       return meanAbsoluteError(options)
     if (Object.values(outputs).some((value) => value.data.length % label.length === 0)) return meanIoU(options)
   }
+  requireLabel(label, row)
   throw new UserError('bad-argument', `the label ${shownLabel(label)} of row ${row} fits none of the model’s outputs`, {
     where: outputTexts(outputs).join(', '),
     hint: 'correct the labels, or name the metric: --metric NAME (recall@1 for embeddings, exact-match and cer for text), or write one: --metric ./metric.mjs',
