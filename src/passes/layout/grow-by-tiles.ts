@@ -25,7 +25,6 @@ import {
   nodeLabel,
   operatorName,
   repeatFactor,
-  stringAttribute,
   type Tensor,
   tensorShape,
   tensorValues,
@@ -33,6 +32,7 @@ import {
 } from '../../ir/index.ts'
 import { type Pass, piecesOf, type RuleContext, type RuleOutcome, runRules } from '../../rewrite/index.ts'
 import { ACTIVATIONS, BLOCK } from './blocks.ts'
+import { picturePads } from './picture-pads.ts'
 
 /** What an integer convolution takes in; behind anything else the runtime would lay its tiles number by number. */
 const RANGES: ReadonlySet<string> = new Set(['Relu', 'Clip'])
@@ -80,7 +80,11 @@ function apply(node: Node, context: RuleContext, kernels: keyof typeof NS): Rule
   if (strided || hasGaps(node) || intAttribute(node, 'group', 1) !== 1) return false
   if (editor.soleConsumer(resize!.outputs[0]!) !== node) return { refused: 'the grown picture is also read elsewhere' }
   const [outputs, , ...kernel] = weight.dims as [number, number, number, number]
-  const pads = padsOf(node, kernel)
+  // A stride of one asks for the same whatever the size.
+  const pads = picturePads(
+    node,
+    kernel.map((size) => size - 1),
+  )
   const axes = kernel.map((size, axis) => tileOf(times, size, pads[axis]!, pads[axis + 2]!)) as [Axis, Axis]
   if (!pays(weight, times, axes, smallSize(resize!, context), kernels))
     return { refused: 'laying tiles would cost more than it saves' }
@@ -129,16 +133,6 @@ function apply(node: Node, context: RuleContext, kernels: keyof typeof NS): Rule
 
 /** Further than any picture reaches. */
 const END = 2 ** 31 - 1
-
-/** Zeros in front of height and width, and behind them; a stride of one asks for the same whatever the size. */
-function padsOf(node: Node, kernel: readonly number[]): readonly number[] {
-  const computed = stringAttribute(node, 'auto_pad', 'NOTSET')
-  if (computed === 'VALID') return [0, 0, 0, 0]
-  if (!computed.startsWith('SAME')) return intsAttribute(node, 'pads', [0, 0, 0, 0])
-  const half = kernel.map((size) => Math.floor((size - 1) / 2))
-  const rest = kernel.map((size) => Math.ceil((size - 1) / 2))
-  return computed === 'SAME_UPPER' ? [...half, ...rest] : [...rest, ...half]
-}
 
 /** How tiles lie along an axis where pixels come `times` times, and zeros stand on both sides of them. */
 function tileOf(times: number, kernel: number, before: number, behind: number): Axis {

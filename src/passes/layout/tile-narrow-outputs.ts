@@ -20,7 +20,6 @@ import {
   type Node,
   nodeLabel,
   operatorName,
-  stringAttribute,
   type Tensor,
   tensorOf,
   tensorShape,
@@ -28,6 +27,7 @@ import {
 } from '../../ir/index.ts'
 import { piecesOf, type RuleContext, type RuleOutcome, rulePass } from '../../rewrite/index.ts'
 import { ACTIVATIONS, BLOCK } from './blocks.ts'
+import { picturePads } from './picture-pads.ts'
 
 export const tileNarrowOutputs = rulePass(
   'tileNarrowOutputs',
@@ -58,7 +58,8 @@ function apply(node: Node, context: RuleContext): RuleOutcome {
   if (!types.has(node.outputs[0]!)) return false
   const strides = intsAttribute(node, 'strides', [1, 1]) as unknown as Pair
   const size = pictureSize(node.outputs[0]!, types)
-  const pads = size && padsOf(node, pictureSize(node.inputs[0]!, types), size, kernel, strides)
+  const input = pictureSize(node.inputs[0]!, types)
+  const pads = size && picturePads(node, input && samePads(input, size, kernel, strides))
   if (!size || !pads) return { refused: 'the size of its picture is not known' }
   const step = bestStep(outputs, inputs, kernel, strides, size)
   if (!step) return { refused: 'making several pixels at once would cost more than it saves' }
@@ -110,16 +111,9 @@ function pictureSize(value: string, types: RuleContext['types']): Pair | undefin
   return typeof height === 'number' && typeof width === 'number' ? [height, width] : undefined
 }
 
-/** Zeros at the top, left, bottom and right; undefined where they hang on a size that is not known. */
-function padsOf(node: Node, input: Pair | undefined, output: Pair, kernel: readonly number[], strides: Pair) {
-  const computed = stringAttribute(node, 'auto_pad', 'NOTSET')
-  if (!computed.startsWith('SAME')) return intsAttribute(node, 'pads', [0, 0, 0, 0])
-  if (!input) return undefined
-  const all = output.map((size, axis) => Math.max(0, (size - 1) * strides[axis]! + kernel[axis]! - input[axis]!))
-  const half = all.map((pads) => Math.floor(pads / 2))
-  const rest = all.map((pads) => Math.ceil(pads / 2))
-  return computed === 'SAME_UPPER' ? [...half, ...rest] : [...rest, ...half]
-}
+/** Zeros that SAME padding adds to height and width. */
+const samePads = (input: Pair, output: Pair, kernel: readonly number[], strides: Pair) =>
+  output.map((size, axis) => Math.max(0, (size - 1) * strides[axis]! + kernel[axis]! - input[axis]!))
 
 /** The tile that takes the least time; null where one pixel at a time does. */
 function bestStep(outputs: number, inputs: number, kernel: readonly number[], strides: Pair, size: Pair): Pair | null {
