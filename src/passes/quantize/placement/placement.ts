@@ -1,8 +1,8 @@
 import { type GraphIndex, type Node, nodeLabel } from '../../../ir/index.ts'
 import type { PlanContext } from '../units/plan-context.ts'
 import type { NodeFacts } from '../units/quantize-rules.ts'
-import { type Roundings, roundedBy } from '../units/roundings.ts'
-import type { Unit } from '../units/unit.ts'
+import type { Roundings } from '../units/roundings.ts'
+import { isCarrier, type Unit } from '../units/unit.ts'
 import { borderCosts, convCost, depthwiseCost, elementwiseCost, matmulCost, type UnitCost } from './kernel-costs.ts'
 import { CutNetwork } from './min-cut.ts'
 import { productSize } from './product-size.ts'
@@ -37,11 +37,12 @@ export function placeUnits(
 }
 
 function chosenUnits(
-  candidates: ReadonlyMap<Node, Unit>,
+  all: ReadonlyMap<Node, Unit>,
   context: PlanContext,
   prices: Prices,
   roundings: Roundings | null,
 ): ReadonlyMap<Node, Unit> {
+  const candidates = dropMereCarriers(all)
   const { placement = 'balanced', noiseBudget } = context.options
   const balanced = placement === 'balanced'
   if (!balanced && noiseBudget === undefined) return dropLonely(candidates, context)
@@ -148,7 +149,7 @@ function payUnits(
 function payRoundedValues({ network, candidates, item }: Split, { price, roundings }: PricedNoise): void {
   const users = new Map<string, Unit[]>()
   for (const unit of candidates.values())
-    for (const name of roundedBy(unit)) users.set(name, [...(users.get(name) ?? []), unit])
+    for (const name of roundings.values(unit)) users.set(name, [...(users.get(name) ?? []), unit])
   for (const [name, units] of users) {
     const rounded = network.item()
     for (const unit of units) network.edge(item(unit), rounded, TOGETHER)
@@ -240,6 +241,30 @@ function costOf(unit: Unit, facts: NodeFacts, elements: (value: string) => numbe
   const size = productSize(unit, facts, elements)
   if (unit.depthwise) return depthwiseCost(size)
   return ['Conv', 'ConvTranspose'].includes(unit.node.opType) ? convCost(size) : matmulCost(size)
+}
+
+/**
+ * All candidates but those that would only carry codes from one conversion to the next, with nothing beside them that
+ * computes with codes: a quarter of the bytes moved is not worth a rounding.
+ */
+function dropMereCarriers(candidates: ReadonlyMap<Node, Unit>): ReadonlyMap<Node, Unit> {
+  const units = [...candidates.values()]
+  const [carriers, computing] = [
+    units.filter(({ node }) => isCarrier(node)),
+    units.filter(({ node }) => !isCarrier(node)),
+  ]
+  const touched = new Set(computing.flatMap(({ reads, writes }) => [...reads, ...writes]))
+  const kept = new Set(computing)
+  for (let before = -1; before !== kept.size; ) {
+    before = kept.size
+    for (const unit of carriers) {
+      const values = [...unit.reads, ...unit.writes]
+      if (kept.has(unit) || !values.some((name) => touched.has(name))) continue
+      kept.add(unit)
+      for (const name of values) touched.add(name)
+    }
+  }
+  return new Map([...candidates].filter(([, unit]) => kept.has(unit)))
 }
 
 /** All candidates but the operators, other than products, that have no integer neighbour at all. */

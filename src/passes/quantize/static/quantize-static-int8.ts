@@ -21,14 +21,13 @@ import {
   operatorName,
   type Tensor,
 } from '../../../ir/index.ts'
-import type { PassRun, Refusal, Target } from '../../../report/index.ts'
+import type { PassRun, Refusal, SensitivityReport, Target } from '../../../report/index.ts'
 import type { Evidence, Pass, PassResult } from '../../../rewrite/index.ts'
 import { learnedWeightsOf } from '../learned-weights.ts'
 import type { UnitCost } from '../placement/kernel-costs.ts'
 import type { Measured } from '../placement/placement.ts'
 import type { ObservedChannels, ObservedRange, PlanOptions } from '../units/plan-options.ts'
 import type { NodeFacts } from '../units/quantize-rules.ts'
-import { type Roundings, roundingsOf } from '../units/roundings.ts'
 import { insertQdq } from './insert-qdq.ts'
 import { type ChannelPlace, channelPlaces, planStatic, type StaticPlan, valuesToCalibrate } from './static-plan.ts'
 import { weightsAhead } from './weights-ahead.ts'
@@ -100,15 +99,15 @@ export function planOf(model: Model, options: StaticInt8Options, evidence: reado
   const facts = { ...factsOf(model.graph, model.opsets.get('') ?? 1), ...typesOf(model) }
   const ranges = rangesFrom(evidence, options.calibration)
   return planStatic(model.graph, facts, ranges, options, {
-    roundings: noiseFrom(evidence),
+    sensitivity: sensitivityFrom(evidence),
     ...costsFrom(evidence),
     channels: channelsFrom(evidence),
     learned: learnedWeightsOf(evidence),
   })
 }
 
-function noiseFrom(evidence: readonly Evidence[]): Roundings | null {
-  for (const { report } of evidence) if (report.kind === 'sensitivity') return roundingsOf(report)
+function sensitivityFrom(evidence: readonly Evidence[]): SensitivityReport | null {
+  for (const { report } of evidence) if (report.kind === 'sensitivity') return report
   return null
 }
 

@@ -7,7 +7,7 @@ import {
   nodeLabel,
   operatorName,
 } from '../../../ir/index.ts'
-import type { Refusal } from '../../../report/index.ts'
+import type { Refusal, SensitivityReport } from '../../../report/index.ts'
 import { type Affine, affineU8, type Range } from '../affine.ts'
 import type { LearnedWeight } from '../learned-weights.ts'
 import type { UnitCost } from '../placement/kernel-costs.ts'
@@ -16,6 +16,7 @@ import type { PlanContext } from '../units/plan-context.ts'
 import { balances, type ObservedChannels, type ObservedRange, type PlanOptions } from '../units/plan-options.ts'
 import { productChannels } from '../units/product-channels.ts'
 import { floatReasons, type NodeFacts } from '../units/quantize-rules.ts'
+import { roundingsOf } from '../units/roundings.ts'
 import { partsBehind, type Unit, unitAt } from '../units/unit.ts'
 import { codedAlready } from './coded-already.ts'
 import { dataValues } from './data-values.ts'
@@ -56,7 +57,9 @@ export interface StaticPlan {
 }
 
 /** What is known of the model besides ranges. */
-export interface Knowledge extends Measured {
+export interface Knowledge extends Omit<Measured, 'roundings'> {
+  /** What each rounding does to the outputs; null where nobody measured it. */
+  readonly sensitivity: SensitivityReport | null
   /** By value. */
   readonly channels?: ReadonlyMap<string, ObservedChannels>
   readonly learned?: ReadonlyMap<string, LearnedWeight>
@@ -77,7 +80,8 @@ export function planStatic(
   const context: PlanContext = { graph, index, facts, ranges, options }
   const { candidates, reasons, apart } = candidateUnits(context)
   const placed = withShifts(candidates, index, facts, ranges)
-  const { units, costs } = placeUnits(placed, context, known)
+  const roundings = known.sensitivity && roundingsOf(known.sensitivity, wherePossible(context).values())
+  const { units, costs } = placeUnits(placed, context, { ...known, roundings })
   for (const [node, unit] of placed) {
     if (units.has(node)) continue
     reasons.set(node, whyCheaperInFloat(costs.get(unit)!, known.costs.has(nodeLabel(node)), options))
@@ -88,7 +92,7 @@ export function planStatic(
   const makers = new Map([...units.values()].flatMap((unit) => unit.writes.map((name) => [name, unit] as const)))
   const left = graph.nodes.filter((node) => !units.has(node) && !covered.has(node))
   const data = dataValues(graph, facts)
-  const { roundings, channels = new Map<string, ObservedChannels>() } = known
+  const { channels = new Map<string, ObservedChannels>() } = known
   const plain = codesOf({ ...context, ranges: withRoomForZeros(ranges, units, index, facts) }, units, makers)
   const codes = options.equalise ? equaliseChannels(plain, units, context, channels, options.equalise) : plain
   return {
@@ -112,6 +116,12 @@ export function planStatic(
       return unit?.rule.kind === 'shift' ? shiftedCodes(codes.get(unit.reads[0]!)!, shiftOf(unit, facts)!).rest : 0
     },
   }
+}
+
+/** Every unit that could be an integer kernel, as it was when roundings were measured. */
+function wherePossible(context: PlanContext): ReadonlyMap<Node, Unit> {
+  const { candidates } = candidateUnits({ ...context, options: { placement: 'everywhere' } })
+  return withShifts(candidates, context.index, context.facts, context.ranges)
 }
 
 const PART_OF_FLOAT = 'it belongs to a node that stays in float'

@@ -1,0 +1,91 @@
+import { expect, test } from 'vitest'
+import { modelWith, randomValue, rangesOf } from '../../../../tests/quantize-kit.ts'
+import { nodeLabel } from '../../../ir/index.ts'
+import type { CostsReport, SensitivityReport } from '../../../report/index.ts'
+import { quantizeStaticInt8, type StaticInt8Options } from '../static/quantize-static-int8.ts'
+
+const noises = (of: Readonly<Record<string, number>>): SensitivityReport => ({
+  kind: 'sensitivity',
+  version: 1,
+  sources: Object.entries(of).map(([name, noise]) => ({ kind: 'value', name, noise })),
+  samples: 1,
+})
+
+/** So that integers save time wherever they may stand. */
+const cheapIn = (nodes: readonly string[]): CostsReport => ({
+  kind: 'costs',
+  version: 1,
+  cpu: 'any',
+  runtime: 'any',
+  threads: 1,
+  borderNs: 0.01,
+  nodes: nodes.map((name) => ({ name, operator: 'any', floatMs: 1, integerMs: 0.1 })),
+})
+
+async function quantized(text: string, options: StaticInt8Options, noise?: Readonly<Record<string, number>>) {
+  const model = modelWith(text, { w: [16, 3, 3, 3], v: [16, 16, 3, 3], u: [16, 16, 1, 1] })
+  const report = await rangesOf(model, { x: randomValue([1, 3, 16, 16], 5) })
+  const costs = cheapIn(model.graph.nodes.map(nodeLabel))
+  const evidence = [{ report }, { report: costs }, ...(noise ? [{ report: noises(noise) }] : [])]
+  const { report: run } = await quantizeStaticInt8.run(model, options, evidence)
+  return { planned: run.planned ?? {}, expectedNoise: run.expectedNoise, left: run.refused.map(({ node }) => node) }
+}
+
+test.each(['products', 'everywhere', 'balanced'] as const)(
+  'what is read behind a pool and a layout has the rounding of what went in: %s',
+  async (placement) => {
+    const text = `g (float[1,3,16,16] x) => (float[1,16,2,2] y) {
+      [first] a = Conv(x, w)
+      p = MaxPool<kernel_shape = [2,2], strides = [2,2]>(a)
+      s = Slice(p, zeros, fives, axes)
+      [second] b = Conv(s, v)
+      [third] y = Conv(b, u)
+      zeros = Constant<value_ints = [1,1]>()
+      fives = Constant<value_ints = [6,6]>()
+      axes = Constant<value_ints = [2,3]>()
+    }`
+    const noise = { x: 1e-6, a: 0.5, b: 1e-6, y: 1e-6 }
+    const all = await quantized(text, { placement, noiseBudget: 1 }, noise)
+    expect(all.expectedNoise).toBeCloseTo(0.5)
+    expect(all.planned).toMatchObject({ QLinearConv: 3 })
+    const quiet = await quantized(text, { placement, noiseBudget: 0.01 }, noise)
+    expect(quiet.expectedNoise).toBeLessThan(0.01)
+    expect(quiet.left).toEqual(expect.arrayContaining(['first', 'second']))
+    expect(quiet.planned).toMatchObject({ QLinearConv: 1 })
+  },
+)
+
+test.each(['everywhere', 'balanced'] as const)('codes are not made to be carried only: %s', async (placement) => {
+  const text = `g (float[1,3,16,16] x) => (float y, float z) {
+    e = Exp(x)
+    t = Transpose<perm = [0,2,3,1]>(e)
+    y = Reshape(t, flat)
+    a = Conv(x, w)
+    c = Transpose<perm = [0,2,3,1]>(a)
+    z = Reshape(c, flat)
+    flat = Constant<value_ints = [1,-1]>()
+  }`
+  const { planned } = await quantized(text, { placement })
+  expect(planned.QLinearConv).toBe(1)
+  expect(planned.Transpose ?? 0).toBeLessThanOrEqual(1)
+  expect(planned.Reshape ?? 0).toBeLessThanOrEqual(1)
+})
+
+test('answers in another layout, side by side, are computed in float', async () => {
+  const text = `g (float[1,3,16,16] x) => (float y) {
+    a = Conv(x, w)
+    [last] s = Sigmoid(a)
+    t = Transpose<perm = [0,2,3,1]>(s)
+    r = Reshape(t, flat)
+    b = Conv(x, w)
+    [inner] q = Sigmoid(b)
+    m = Conv(q, u)
+    n = Reshape(m, flat)
+    y = Concat<axis = 1>(r, n)
+    flat = Constant<value_ints = [1,-1]>()
+  }`
+  const { planned, left } = await quantized(text, { placement: 'everywhere' })
+  expect(planned).toMatchObject({ QLinearConv: 3, QLinearSigmoid: 1 })
+  expect(left).toContain('last')
+  expect(left).not.toContain('inner')
+})
