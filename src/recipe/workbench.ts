@@ -48,6 +48,8 @@ export interface WorkbenchOptions extends JudgingOptions {
   /** Target `web`: the browser that times and judges (its path, or `auto`), instead of WebAssembly under Node. */
   readonly browser?: string | undefined
   readonly seed: number
+  /** Processors that measuring, but never timing, may keep busy; 1 unless said. */
+  readonly workers?: number | undefined
   /** Rows to calibrate on; then all of `data` is for selecting and proving. */
   readonly calibrationData?: Dataset | undefined
   /** Rows to prove on; then all of `data` is for calibrating and selecting. */

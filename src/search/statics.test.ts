@@ -17,6 +17,7 @@ const calibrated = (placement: string): CandidateSpec => ({
   scheme: 'static-int8',
   placement,
   calibration: 'minmax',
+  pass: { placement: placement === 'int8-everywhere' ? 'everywhere' : 'balanced' },
 })
 
 interface Seen {
@@ -101,15 +102,15 @@ test('where few rows say that the noise holds, a quieter mixture stands by, howe
 })
 
 /** Placements by id, the fastest first, with what their outputs keep on the selection rows. */
-function searchAmong(placements: Readonly<Record<string, number>>, secureId?: string) {
+function searchAmong(placements: Readonly<Record<string, number>>, secureId?: string, spentMs = 0) {
   const asked: string[] = []
   const decibelsOf = (spec: CandidateSpec) =>
     Object.entries(placements).find(([id]) => spec.id.startsWith(`${id}-`))?.[1]
   const trialOf = (spec: CandidateSpec): Trial =>
     ({
-      built: { spec },
+      built: { spec, planned: {}, expectedNoise: null },
       result: {},
-      comparison: { verdict: 'inconclusive', outputs: [{ name: 'y', sqnrDb: decibelsOf(spec) }] },
+      comparison: { verdict: 'inconclusive', n: 100, outputs: [{ name: 'y', sqnrDb: decibelsOf(spec) }] },
     }) as unknown as Trial
   const placed = Object.keys(placements).map((id) => trialOf(calibrated(id)))
   const trials = [...placed]
@@ -124,10 +125,12 @@ function searchAmong(placements: Readonly<Record<string, number>>, secureId?: st
     trials,
     bench: {
       seen: { openMs: 1, runMs: 0.01 },
-      build: async (spec: CandidateSpec) => ({ spec, expectedNoise: null }),
-      rows: { calibrate: { indices: Array(100).fill(0) } },
+      build: async (spec: CandidateSpec) => ({ spec, expectedNoise: spentMs === 0 ? null : 0.01 }),
+      rows: { calibrate: { indices: Array(100).fill(0) }, select: { indices: Array(100).fill(0) } },
     },
     hopeless: () => false,
+    noteNotNeeded: () => {},
+    withdrawNote: () => {},
     // Nothing secure is slower than the faster placement.
     betterAndSafe: () => undefined,
     inOrder: (list: readonly Trial[]) => list,
@@ -148,8 +151,10 @@ function searchAmong(placements: Readonly<Record<string, number>>, secureId?: st
     time: async () => {},
     note: () => {},
   }
-  const budget = new Budget(MINUTE, () => 0)
-  return { asked, settle: () => settleIn(pool as unknown as Pool, budget) }
+  let now = 0
+  const budget = new Budget(MINUTE, () => now)
+  now = spentMs
+  return { asked, leftOut: () => budget.warning, settle: () => settleIn(pool as unknown as Pool, budget) }
 }
 
 test('every placement has its cheap ranges before the repair of one takes the time', async () => {
@@ -169,4 +174,17 @@ test('the repair begins with what lacks little, unless the faster one lacks litt
   const [everywhere, typical] = ['int8-everywhere-least-noise', 'int8-typical-least-noise']
   expect(await repairs({ 'int8-everywhere': 12, 'int8-typical': 23 })).toEqual([typical, everywhere])
   expect(await repairs({ 'int8-everywhere': 22, 'int8-typical': 23 })).toEqual([everywhere, typical])
+})
+
+test('with less than half of the time left one calibration is enough, and mixtures chosen by time come first', async () => {
+  const placements = { 'int8-everywhere': 22, 'int8-typical': 20 }
+  const { asked, leftOut, settle } = searchAmong(placements, 'int8-typical-minmax-quiet23.7', 0.6 * MINUTE)
+  await settle()
+  const [first, ...others] = asked
+  expect(first!.split(' ')).toHaveLength(3)
+  // Of the second placement the one that was the quietest of the first is there already; then its mixture, not all that
+  // might keep it in integers.
+  expect(others[0]).toMatch(/^int8-typical-minmax-quiet/)
+  expect(asked.some((ids) => ids.includes('least-noise'))).toBe(false)
+  expect(leftOut()).toContain('ranges of int8-typical-minmax other than minmax')
 })

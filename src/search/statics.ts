@@ -1,5 +1,6 @@
 import { noiseRows } from '../evaluate/index.ts'
 import type { CandidateSpec } from '../recipe/index.ts'
+import type { RangeMethod } from '../report/index.ts'
 import { ALWAYS_JUDGED, type Budget, REFINING, TooLong } from './budget.ts'
 import type { BuildsInTime } from './builds-in-time.ts'
 import { lookingSeconds } from './looks.ts'
@@ -48,6 +49,8 @@ export class Statics {
   readonly #pool: Pool
   readonly #budget: Budget
   readonly #builds: BuildsInTime
+  /** What was the quietest calibration where all were judged. */
+  #quietest: RangeMethod | undefined
 
   constructor(pool: Pool, budget: Budget, builds: BuildsInTime) {
     this.#pool = pool
@@ -76,20 +79,26 @@ export class Statics {
       else open.push(calibrated)
     })
     await this.#refineWhereWorthIt(this.#inOrderOfRepair(open), async (calibrated) => {
-      const quietest = await this.#leastNoise(calibrated)
+      const quietest = this.#plenty ? await this.#leastNoise(calibrated) : calibrated
       if (pool.secure(quietest)) await this.#timed(await this.#insured(quietest))
       else await this.#repair(quietest)
     })
   }
 
-  /** The fastest is often too loud for any repair, and its many steps would take the time of one that lacks little. */
+  /**
+   * The fastest is often too loud for any repair, and its many steps would take the time of one that lacks little. Where
+   * there is time for mixtures alone, first those whose float is chosen by the time that it takes.
+   */
   #inOrderOfRepair(open: readonly Trial[]): readonly Trial[] {
+    const byTime = ({ built }: Trial) => this.#plenty || built.spec.pass?.placement === 'balanced'
     const expected = open.map((trial) => ({
       trial,
       figure: this.#pool.figure(trial) * Math.exp(DECIBEL * decibelsMissing(trial)),
+      later: byTime(trial) ? 0 : 1,
     }))
-    // Without a figure it is infinite, and two such have no difference.
-    return expected.sort((a, b) => (a.figure === b.figure ? 0 : a.figure - b.figure)).map(({ trial }) => trial)
+    return expected
+      .sort((a, b) => a.later - b.later || (a.figure === b.figure ? 0 : a.figure - b.figure))
+      .map(({ trial }) => trial)
   }
 
   /** Refines each in turn that could still beat what is secure then, where there is time; notes why it does not. */
@@ -105,12 +114,24 @@ export class Statics {
     }
   }
 
+  /** Whether there is time for what may help, before what surely does. */
+  get #plenty(): boolean {
+    return this.#budget.left > PLENTY * this.#budget.seconds
+  }
+
   /** What may make a placement secure: other numbers in its kernels first, then float in places. */
   async #repair(calibrated: Trial): Promise<void> {
     const pool = this.#pool
     // What keeps all in integers is tried first where there is time for it: a mixture is slower, but a sure remedy.
-    const plenty = this.#budget.left > PLENTY * this.#budget.seconds
-    if (!plenty) await this.#timed(await this.#mixed(calibrated))
+    const plenty = this.#plenty
+    if (!plenty) {
+      const mixtures = await this.#mixed(calibrated)
+      await this.#timed(mixtures)
+      if (mixtures.some((trial) => pool.secure(trial))) {
+        this.#budget.leaveOut(`what would keep all of ${calibrated.built.spec.id} in integers`)
+        return
+      }
+    }
     const siblings = [calibrated, ...(await this.#smoothed(calibrated))]
     const secure = siblings.find((trial) => pool.secure(trial))
     if (secure) return this.#timed(await this.#insured(secure))
@@ -146,12 +167,20 @@ export class Statics {
     }
   }
 
-  /** The quietest calibration of the candidate: all that one reading of the rows gives are built, or none of them. */
+  /**
+   * The quietest calibration of the candidate: all that one reading of the rows gives are built, or none of them. Where
+   * there is little time, the one that was the quietest of another placement: it mostly is so of the next as well.
+   */
   async #calibrated(first: Trial): Promise<Trial> {
     const specs = calibrationSpecs(first.built.spec).filter(({ calibration }) => calibration !== 'least-noise')
-    const others = await this.#refined(specs)
+    const known = this.#plenty ? undefined : this.#quietest
+    const wanted = known === undefined ? specs : specs.filter(({ calibration }) => calibration === known)
+    if (wanted.length < specs.length) this.#budget.leaveOut(`ranges of ${first.built.spec.id} other than ${known}`)
+    const others = await this.#refined(wanted)
     for (const trial of others) this.#pool.borrowTiming(trial, first)
-    return this.#pool.halve([first, ...others])
+    const quietest = await this.#pool.halve([first, ...others])
+    if (others.length > 0) this.#quietest ??= quietest.built.spec.calibration
+    return quietest
   }
 
   /**
@@ -189,6 +218,7 @@ export class Statics {
 
   /** Builds what there is time to build and to judge; what there is not is told. */
   async #refined(specs: readonly CandidateSpec[], seconds = REFINING * this.#budget.left): Promise<readonly Trial[]> {
+    if (specs.length === 0) return []
     if (this.#pool.affords(specs.length)) return this.#builds.orLeaveOut(specs, seconds)
     this.#budget.leaveOut(specs.map(({ id }) => id).join(', '))
     return []
@@ -244,7 +274,7 @@ export class Statics {
     const { spec } = whole.built
     const foretold = () => this.#foretold(spec, `a quieter mixture of ${spec.id}`)
     if (pass === 0) return this.#fewTell(whole) ? this.#quieter(spec, await foretold()) : []
-    if (pass >= SURE || this.#budget.left < PLENTY * this.#budget.seconds) return []
+    if (pass >= SURE || !this.#plenty) return []
     const noise = await foretold()
     const trial = noise && pool.affords(1) ? await pool.build(withNoise(spec, noise * INSURANCE)) : null
     if (!trial) return []

@@ -5,7 +5,7 @@ import { floatsOf } from '../floats.ts'
 
 /** A session that gives, for weights of all outputs, their sum over what each rounding alone changes. */
 export interface ProjectionSession {
-  readonly session: Session
+  readonly session: Pick<Session, 'run'>
   /** By output of the original: the input that takes its weights. */
   readonly seeds: ReadonlyMap<string, string>
   /** The output, float32 [sources.length]. */
@@ -19,6 +19,8 @@ export interface SensitivityOptions {
   /** Random weightings a row; the noise of a rounding comes with a relative error of √(2 / (rows · weightings)). */
   readonly weightings?: number
   readonly seed?: number
+  /** Runs that are asked for before the first of them has answered; 1 unless said. The result does not depend on it. */
+  readonly atATime?: number
   readonly dataDigest?: string
   readonly signal?: AbortSignal
   readonly onProgress?: (done: number, of: number) => void
@@ -36,25 +38,37 @@ export async function measureSensitivity(
   feeds: Iterable<Feeds> | AsyncIterable<Feeds>,
   options: SensitivityOptions,
 ): Promise<SensitivityReport> {
-  const { rows, weightings = 8, seed = 0, dataDigest } = options
+  const { rows, weightings = 8, seed = 0, atATime = 1, dataDigest } = options
   const random = randomSource(seed)
   const sums = new Float64Array(sources.length)
+  const asked: Promise<Float32Array>[] = []
   let seen = 0
-  for await (const feed of feeds) {
-    const outputs = await base.run(feed, [...seeds.keys()])
-    for (let k = 0; k < weightings; k++) {
-      options.signal?.throwIfAborted()
-      options.onProgress?.(seen * weightings + k, rows * weightings)
-      const weights: Record<string, TensorValue> = {}
-      for (const [name, input] of seeds) weights[input] = randomSigns(outputs[name]!, random)
-      const result = await session.run({ ...feed, ...weights }, [projections])
-      const values = result[projections]!.data as Float32Array
-      // A change that is not finite is worse than any other.
-      values.forEach((value, i) => {
-        sums[i]! += Number.isFinite(value) ? value * value : Number.MAX_VALUE
-      })
+  let added = 0
+  /** In the order in which they were asked for, so that the sums are the same however many are under way. */
+  const addFirst = async () => {
+    const values = await asked.shift()!
+    // A change that is not finite is worse than any other.
+    values.forEach((value, i) => {
+      sums[i]! += Number.isFinite(value) ? value * value : Number.MAX_VALUE
+    })
+    options.onProgress?.(++added, rows * weightings)
+  }
+  options.onProgress?.(0, rows * weightings)
+  try {
+    for await (const feed of feeds) {
+      const outputs = await base.run(feed, [...seeds.keys()])
+      for (let k = 0; k < weightings; k++) {
+        options.signal?.throwIfAborted()
+        const weights: Record<string, TensorValue> = {}
+        for (const [name, input] of seeds) weights[input] = randomSigns(outputs[name]!, random)
+        asked.push(projected(session, { ...feed, ...weights }, projections))
+        if (asked.length >= atATime) await addFirst()
+      }
+      seen++
     }
-    seen++
+    while (asked.length > 0) await addFirst()
+  } finally {
+    await Promise.allSettled(asked)
   }
   const runs = Math.max(1, seen * weightings)
   const measured = sources.map((source, i) => ({ ...source, noise: Math.min(Number.MAX_VALUE, sums[i]! / runs) }))
@@ -65,6 +79,10 @@ export async function measureSensitivity(
     samples: seen,
     ...(dataDigest && { dataDigest }),
   }
+}
+
+async function projected(session: Pick<Session, 'run'>, feeds: Feeds, projections: string): Promise<Float32Array> {
+  return (await session.run(feeds, [projections]))[projections]!.data as Float32Array
 }
 
 /** ±1 over the root of the output's power, so that changes count in proportion to the output that they change. */

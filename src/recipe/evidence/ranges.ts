@@ -17,6 +17,8 @@ export interface RangeOptions {
   /** Extremes that another measure takes along; measured here where it gives none. */
   readonly extremes?: (() => Promise<CalibrationReport | null>) | undefined
   readonly cache?: EvidenceCache | undefined
+  /** Processors that may be kept busy; 1 unless said. */
+  readonly workers?: number | undefined
   readonly signal?: AbortSignal | undefined
   readonly meter?: Meter | undefined
   readonly onProgress?: ((text: string) => void) | undefined

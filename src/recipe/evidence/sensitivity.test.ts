@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest'
+import { modelWith, randomValue } from '../../../tests/quantize-kit.ts'
 import { memoryDataset } from '../../data/index.ts'
 import { parseModel } from '../../ir/index.ts'
 import { rangesOf } from './ranges.ts'
@@ -22,4 +23,23 @@ test('what ranges cut off counts, though it stands in few rows and in none of th
   // Of the rows that may be used alone.
   const few = await noiseOf(narrow, [0, 1, 2, 3])
   expect([few.samples, few.noise < 1e-3]).toEqual([4, true])
+})
+
+test('two processors find the same to the bit, and hear of every run', async () => {
+  const model = modelWith('g (float[1,3,8,8] x) => (float y) { a = Conv(x, w)  b = Relu(a)  y = Conv(b, v) }', {
+    w: [8, 3, 3, 3],
+    v: [4, 8, 3, 3],
+  })
+  const { data: values } = randomValue([10, 3, 8, 8], 3)
+  const data = await memoryDataset({ x: { dtype: 'float32', dims: [10, 3, 8, 8], data: values } })
+  const ranges = await rangesOf(model, data, 'minmax')
+  const found = async (workers: number) => {
+    const heard: string[] = []
+    const report = await sensitivityOf(model, data, ranges, { workers, onProgress: (text) => heard.push(text) })
+    return { report, heard }
+  }
+  const [one, two] = [await found(1), await found(2)]
+  expect(one.report.sources.length).toBeGreaterThan(3)
+  expect(two).toEqual(one)
+  expect(one.heard).toHaveLength(41)
 })

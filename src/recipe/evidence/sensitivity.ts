@@ -1,5 +1,5 @@
 import type { Dataset } from '../../data/index.ts'
-import { ortNode } from '../../engine/index.ts'
+import { openIsolated, ortNode, type Session } from '../../engine/index.ts'
 import { measureSensitivity } from '../../evaluate/index.ts'
 import type { Model } from '../../ir/index.ts'
 import { modelDigest } from '../../onnx/index.ts'
@@ -20,6 +20,8 @@ export interface SensitivityOptions {
   /** Rows that may be used; all unless said. */
   readonly indices?: readonly number[] | undefined
   readonly cache?: EvidenceCache | undefined
+  /** Processors that may be kept busy; 1 unless said, no more than 2 are of use. The result does not depend on it. */
+  readonly workers?: number | undefined
   readonly signal?: AbortSignal | undefined
   readonly meter?: Meter | undefined
   readonly onProgress?: ((text: string) => void) | undefined
@@ -35,7 +37,7 @@ export async function sensitivityOf(
   ranges: CalibrationReport,
   options: SensitivityOptions = {},
 ): Promise<SensitivityReport> {
-  const { cache = noCache, meter = noMeter, signal, onProgress } = options
+  const { cache = noCache, meter = noMeter, workers = 1, signal, onProgress } = options
   const { indices } = options
   const spread = spreadAside(indices?.length ?? data.rows, ROWS)
   const rows = indices ? spread.map((i) => indices[i]!) : spread
@@ -47,12 +49,13 @@ export async function sensitivityOf(
     // In this process: the model has run in one of its own before.
     const base = await ortNode.open(model)
     try {
-      const session = await ortNode.open(back.model, { config: { 'session.disable_quant_qdq': '1' } })
+      const session = workers > 1 ? await besideAnother(back.model) : await ortNode.open(back.model, EXACT)
       try {
         const tick = meter('roundings')
         return await measureSensitivity(base, { ...back, session }, feedsFrom(base, data, rows), {
           rows: rows.length,
           weightings: Math.ceil(RUNS / rows.length),
+          atATime: Math.min(workers, 2),
           dataDigest,
           ...(signal ? { signal } : {}),
           onProgress: (done, of) => {
@@ -67,4 +70,36 @@ export async function sensitivityOf(
       await base.close()
     }
   })
+}
+
+/** Roundings are what is measured: the runtime must not take them for its own to fuse. */
+const EXACT = { config: { 'session.disable_quant_qdq': '1' } } as const
+
+/** The model open in this process and in one of its own, which takes a run whenever it has none. */
+async function besideAnother(model: Model): Promise<Pick<Session, 'run' | 'close'>> {
+  const opening = openIsolated(model, EXACT)
+  const here = await ortNode.open(model, EXACT).catch(async (error) => {
+    await opening.then((other) => other.close()).catch(() => {})
+    throw error
+  })
+  const there = await opening.catch(async (error) => {
+    await here.close()
+    throw error
+  })
+  let free = true
+  return {
+    // A run here holds this process up until it has ended: the other must have been asked before.
+    async run(feeds, fetch) {
+      if (!free) return here.run(feeds, fetch)
+      free = false
+      try {
+        return await there.run(feeds, fetch)
+      } finally {
+        free = true
+      }
+    },
+    async close() {
+      await Promise.all([here.close(), there.close()])
+    },
+  }
 }
