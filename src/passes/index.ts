@@ -71,6 +71,7 @@ export {
   hardCodes,
   momentValues,
   namedAsFound,
+  originsUnder,
   productSafety,
   type ReconstructionBlock,
   type RoundableWeight,

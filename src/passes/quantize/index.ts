@@ -28,6 +28,7 @@ export {
   calibrationChannels,
   calibrationValues,
   codeAhead,
+  originsUnder,
   quantizeStaticInt8,
   type StaticInt8Options,
 } from './static/quantize-static-int8.ts'

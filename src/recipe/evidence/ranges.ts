@@ -3,7 +3,7 @@ import { openIsolated, ortNode } from '../../engine/index.ts'
 import { CALIBRATION_ROWS, calibrateAll } from '../../evaluate/index.ts'
 import { inferTypes, isFloating, type Model } from '../../ir/index.ts'
 import { modelDigest } from '../../onnx/index.ts'
-import { calibrationValues } from '../../passes/index.ts'
+import { calibrationValues, originsUnder } from '../../passes/index.ts'
 import type { CalibrationMethod, CalibrationReport, RangeMethod } from '../../report/index.ts'
 import { LEAN } from '../lean.ts'
 import { type Meter, noMeter } from '../meter.ts'
@@ -42,7 +42,10 @@ export async function rangesOf(
   return leastNoise(model, data, await calibratedBy(CHOICES, model, data, options), options)
 }
 
-/** For each value the ranges, among those of several methods, whose rounding disturbs the outputs least. */
+/**
+ * For each value the ranges, among those of several methods, whose rounding disturbs the outputs least. What is only
+ * moved is rounded as what it was moved from.
+ */
 async function leastNoise(
   model: Model,
   data: Dataset,
@@ -55,8 +58,9 @@ async function leastNoise(
     const { sources } = await sensitivityOf(model, data, ranges, options)
     noises.push(new Map(sources.flatMap(({ kind, name, noise }) => (kind === 'value' ? [[name, noise] as const] : []))))
   }
+  const origin = originsUnder(model, first)
   const choose = (name: string) => {
-    const heard = noises.map((noise) => noise.get(name) ?? Number.POSITIVE_INFINITY)
+    const heard = noises.map((noise) => noise.get(origin(name)) ?? Number.POSITIVE_INFINITY)
     return reports[heard.indexOf(Math.min(...heard))]!.ranges[name]!
   }
   const ranges = Object.fromEntries(Object.keys(first.ranges).map((name) => [name, choose(name)]))

@@ -29,7 +29,7 @@ test.each([
 
 test('a value or node of which nothing was measured adds no noise', () => {
   const report = { sources: [{ kind: 'value', name: 'a', noise: 0.25 }] } as unknown as SensitivityReport
-  const roundings = roundingsOf(report, [])
+  const roundings = roundingsOf(report, (name) => name)
   expect([roundings.value('a'), roundings.value('unknown')]).toEqual([0.25, 0])
   const unit = {
     node: { name: 'n', opType: 'Add', domain: '', inputs: [], outputs: ['b'] },

@@ -21,7 +21,7 @@ import {
   operatorName,
   type Tensor,
 } from '../../../ir/index.ts'
-import type { PassRun, Refusal, SensitivityReport, Target } from '../../../report/index.ts'
+import type { CalibrationReport, PassRun, Refusal, SensitivityReport, Target } from '../../../report/index.ts'
 import type { Evidence, Pass, PassResult } from '../../../rewrite/index.ts'
 import { learnedWeightsOf } from '../learned-weights.ts'
 import type { UnitCost } from '../placement/kernel-costs.ts'
@@ -29,7 +29,14 @@ import type { Measured } from '../placement/placement.ts'
 import type { ObservedChannels, ObservedRange, PlanOptions } from '../units/plan-options.ts'
 import type { NodeFacts } from '../units/quantize-rules.ts'
 import { insertQdq } from './insert-qdq.ts'
-import { type ChannelPlace, channelPlaces, planStatic, type StaticPlan, valuesToCalibrate } from './static-plan.ts'
+import {
+  type ChannelPlace,
+  channelPlaces,
+  planStatic,
+  roundingOrigins,
+  type StaticPlan,
+  valuesToCalibrate,
+} from './static-plan.ts'
 import { weightsAhead } from './weights-ahead.ts'
 
 export interface StaticInt8Options extends PlanOptions {
@@ -94,9 +101,17 @@ function takenIn({ covered }: StaticPlan, keepFloat: readonly string[]): readonl
   })
 }
 
+/** The value that has the rounding of each value under these ranges: see `roundingOrigins`. */
+export function originsUnder(model: Model, report: CalibrationReport): (name: string) => string {
+  return roundingOrigins(model.graph, factsFor(model), rangesFrom([{ report }], undefined))
+}
+
+/** What is known of nodes without running them. */
+const factsFor = (model: Model) => ({ ...factsOf(model.graph, model.opsets.get('') ?? 1), ...typesOf(model) })
+
 /** What would be rounded, and how, by these options and this evidence. */
 export function planOf(model: Model, options: StaticInt8Options, evidence: readonly Evidence[]): StaticPlan {
-  const facts = { ...factsOf(model.graph, model.opsets.get('') ?? 1), ...typesOf(model) }
+  const facts = factsFor(model)
   const ranges = rangesFrom(evidence, options.calibration)
   return planStatic(model.graph, facts, ranges, options, {
     sensitivity: sensitivityFrom(evidence),

@@ -16,7 +16,7 @@ import type { PlanContext } from '../units/plan-context.ts'
 import { balances, type ObservedChannels, type ObservedRange, type PlanOptions } from '../units/plan-options.ts'
 import { productChannels } from '../units/product-channels.ts'
 import { floatReasons, type NodeFacts } from '../units/quantize-rules.ts'
-import { roundingsOf } from '../units/roundings.ts'
+import { originsAmong, roundingsOf } from '../units/roundings.ts'
 import { partsBehind, type Unit, unitAt } from '../units/unit.ts'
 import { codedAlready } from './coded-already.ts'
 import { dataValues } from './data-values.ts'
@@ -73,14 +73,11 @@ export function planStatic(
   options: PlanOptions,
   known: Knowledge,
 ): StaticPlan {
-  const index = indexGraph(graph)
-  const masked = maskedRanges(graph, index, facts, seen)
-  const underMasks = new Map([...seen].map(([name, range]) => [name, masked.get(name) ?? range]))
-  const ranges = tellingRanges(underMasks, index, facts)
-  const context: PlanContext = { graph, index, facts, ranges, options }
+  const { context, masked } = contextOf(graph, facts, seen, options)
+  const { index, ranges } = context
   const { candidates, reasons, apart } = candidateUnits(context)
   const placed = withShifts(candidates, index, facts, ranges)
-  const roundings = known.sensitivity && roundingsOf(known.sensitivity, wherePossible(context).values())
+  const roundings = known.sensitivity && roundingsOf(known.sensitivity, originsIn(context))
   const { units, costs } = placeUnits(placed, context, { ...known, roundings })
   for (const [node, unit] of placed) {
     if (units.has(node)) continue
@@ -118,10 +115,32 @@ export function planStatic(
   }
 }
 
-/** Every unit that could be an integer kernel, as it was when roundings were measured. */
-function wherePossible(context: PlanContext): ReadonlyMap<Node, Unit> {
+function contextOf(
+  graph: Graph,
+  facts: NodeFacts,
+  seen: ReadonlyMap<string, ObservedRange>,
+  options: PlanOptions,
+): { readonly context: PlanContext; readonly masked: ReadonlyMap<string, Range> } {
+  const index = indexGraph(graph)
+  const masked = maskedRanges(graph, index, facts, seen)
+  const underMasks = new Map([...seen].map(([name, range]) => [name, masked.get(name) ?? range]))
+  const ranges = tellingRanges(underMasks, index, facts)
+  return { context: { graph, index, facts, ranges, options }, masked }
+}
+
+/** By name, the value that has the rounding of each value: itself, or what a pool, a layout or a slice moved. */
+export function roundingOrigins(
+  graph: Graph,
+  facts: NodeFacts,
+  seen: ReadonlyMap<string, ObservedRange>,
+): (name: string) => string {
+  return originsIn(contextOf(graph, facts, seen, {}).context)
+}
+
+/** As it was when roundings were measured: with every unit that could be an integer kernel. */
+function originsIn(context: PlanContext): (name: string) => string {
   const { candidates } = candidateUnits({ ...context, options: { placement: 'everywhere' } })
-  return withShifts(candidates, context.index, context.facts, context.ranges)
+  return originsAmong(withShifts(candidates, context.index, context.facts, context.ranges).values())
 }
 
 const PART_OF_FLOAT = 'it belongs to a node that stays in float'

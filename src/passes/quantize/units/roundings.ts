@@ -20,22 +20,29 @@ export interface Roundings {
 }
 
 /**
- * By the noise that was measured of each rounding alone; one that was not measured makes none.
+ * The value that the rounding of a value is that of: itself, or what lies before the units that only move codes.
  *
- * @param movers All units that could move codes: a value behind one of them has the rounding of what it moved, wherever
- * on the way it is rounded, and was not measured by a name of its own.
+ * @param units All units that could be integer kernels.
  */
-export function roundingsOf(report: SensitivityReport, movers: Iterable<Unit>): Roundings {
-  const tables = { value: new Map<string, number>(), node: new Map<string, number>() }
-  for (const { kind, name, noise } of report.sources) tables[kind].set(name, noise)
+export function originsAmong(units: Iterable<Unit>): (name: string) => string {
   const moved = new Map(
-    [...movers].filter(keepsCodes).flatMap(({ reads, writes }) => writes.map((to) => [to, reads[0]!])),
+    [...units].filter(keepsCodes).flatMap(({ reads, writes }) => writes.map((to) => [to, reads[0]!])),
   )
-  const origin = (name: string) => {
+  return (name) => {
     let at = name
     for (let from = moved.get(at); from !== undefined; from = moved.get(at)) at = from
     return at
   }
+}
+
+/**
+ * By the noise that was measured of each rounding alone; one that was not measured makes none.
+ *
+ * @param origin Where the rounding of a value that was moved has its name from: it is the same wherever on the way.
+ */
+export function roundingsOf(report: SensitivityReport, origin: (name: string) => string): Roundings {
+  const tables = { value: new Map<string, number>(), node: new Map<string, number>() }
+  for (const { kind, name, noise } of report.sources) tables[kind].set(name, noise)
   const values = (unit: Unit) => {
     const { reads, writes } = unit
     return [...new Set((keepsCodes(unit) || unit.floatOutput ? reads : [...reads, ...writes]).map(origin))]
