@@ -1,3 +1,4 @@
+import type { Model } from '../ir/index.ts'
 import type { Pass } from '../rewrite/index.ts'
 import { differentiatePass } from './differentiate/index.ts'
 import * as layout from './layout/index.ts'
@@ -173,6 +174,10 @@ export const INTEGER_FORMS: readonly string[] = [
   layout.convolveNormalizations.id,
   'eliminateDeadCode',
 ]
+
+/** A float model with its slopes as what is handed out has them, whose kernels are to be timed. */
+export const slopesAsRun = async (model: Model): Promise<Model> =>
+  (await layout.slopesAsProducts.run(model, {}, [])).model
 
 /** To be run before these: pictures that grow, in the form that integer kernels lay fastest. */
 export const GROW_IN_INTEGERS = { pass: layout.growByTiles.id, options: { integers: true } } as const

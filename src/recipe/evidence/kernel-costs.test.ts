@@ -1,5 +1,8 @@
 import { expect, test } from 'vitest'
 import { modelWith, randomValue, rangesOf } from '../../../tests/quantize-kit.ts'
+import { ortNode } from '../../engine/index.ts'
+import type { Model } from '../../ir/index.ts'
+import { costProbes, slopesAsRun, unitCosts } from '../../passes/index.ts'
 import { kernelCosts } from './kernel-costs.ts'
 
 test('a product is found among the kernels where the runtime fuses it with its bias, and with what follows', async () => {
@@ -15,4 +18,23 @@ test('a product is found among the kernels where the runtime fuses it with its b
     expect(floatMs).toBeGreaterThan(0)
     expect(integerMs).toBeGreaterThan(0)
   }
+}, 60_000)
+
+test('slopes take in float the kernels that are handed out, and in integers all of their own', async () => {
+  const model = modelWith(
+    'g (float[1,32,40,40] x) => (float y) { a = Conv(x, w) p = PRelu(a, s) b = Conv(p, w) q = PRelu(b, s) y = Conv(q, w) }',
+    { w: [32, 32, 1, 1], s: [32, 1, 1] },
+  )
+  const feeds = { x: randomValue([1, 32, 40, 40], 3) }
+  const ranges = await rangesOf(model, feeds)
+  const probes = costProbes(model, ranges)!
+  const counted = async (probe: Model) => {
+    const profile = await ortNode.profile(probe, feeds, 1)
+    return { ...profile, nodes: profile.nodes.map((node) => ({ ...node, ms: 1 })) }
+  }
+  const inFloat = await counted(await slopesAsRun(probes.float))
+  const costs = unitCosts(probes, ranges, inFloat, await counted(probes.integer))
+  expect(inFloat.nodes.map(({ operator }) => operator)).not.toContain('PRelu')
+  const slopes = costs.filter(({ name }) => name === 'p' || name === 'q')
+  expect(slopes).toEqual(['p', 'q'].map((name) => ({ name, floatMs: 2, integerMs: 2 })))
 }, 60_000)

@@ -1,7 +1,7 @@
 import { type Feeds, machine, ortNode } from '../../engine/index.ts'
 import type { Model } from '../../ir/index.ts'
 import { modelDigest } from '../../onnx/index.ts'
-import { borderCost, borderProbe, costProbes, unitCosts, unitSignatures } from '../../passes/index.ts'
+import { borderCost, borderProbe, costProbes, slopesAsRun, unitCosts, unitSignatures } from '../../passes/index.ts'
 import type { CalibrationReport, CostsReport, ProfileReport } from '../../report/index.ts'
 import { type EvidenceCache, noCache } from './evidence-cache.ts'
 import { agree, steadyCosts } from './steady-costs.ts'
@@ -41,7 +41,7 @@ export async function kernelCosts(
   const shapes = Object.entries(feeds).map(([name, { dtype, dims }]) => [name, dtype, dims])
   // The kernels and what they cost do not depend on the ranges, only on which values have some.
   const key = {
-    measure: 'costs with borders, inputs unfolded by layout',
+    measure: 'costs with borders, slopes in pieces',
     cpu,
     runtime,
     threads,
@@ -57,11 +57,12 @@ export async function kernelCosts(
     if (memory.unknown === 0 && memory.borderNs !== undefined) return { ...remembered, borderNs: memory.borderNs }
     if (memory.unknown === 0 && !borderProbe(probes, ranges, remembered)) return remembered
     const turns = memory.unknown <= (1 - MOST) * signatures.size ? FEW_TURNS : TURNS
+    const run = { float: await slopesAsRun(probes.float), integer: probes.integer }
     const seen: { float: ProfileReport[]; integer: ProfileReport[] } = { float: [], integer: [] }
     for (let turn = 0; turn < turns; turn++)
       for (const side of ['float', 'integer'] as const) {
         signal?.throwIfAborted()
-        seen[side].push(await ortNode.profile(probes[side], feeds, RUNS, { threads }))
+        seen[side].push(await ortNode.profile(run[side], feeds, RUNS, { threads }))
       }
     const inFloat = quickest(seen.float)
     const known = new Map(memory.nodes.map((node) => [node.name, node]))
@@ -73,10 +74,11 @@ export async function kernelCosts(
     )
     // What a border costs shows only where there are some: in the mixture that a formula for borders leads to.
     const probe = borderProbe(probes, ranges, costs)
+    const mixture = probe && (await slopesAsRun(probe.mixture))
     const mixed: ProfileReport[] = []
-    for (let turn = 0; probe && turn < turns; turn++) {
+    for (let turn = 0; mixture && turn < turns; turn++) {
       signal?.throwIfAborted()
-      mixed.push(await ortNode.profile(probe.mixture, feeds, RUNS, { threads }))
+      mixed.push(await ortNode.profile(mixture, feeds, RUNS, { threads }))
     }
     const found = new Set(measured.map(({ name }) => name))
     const absent = [...signatures.keys()].filter((name) => !found.has(name))

@@ -5,9 +5,14 @@ import { tilesName } from '../kernels/tiles.ts'
 import { UNFOLDED } from '../kernels/unfold-narrow-inputs.ts'
 import { borderCosts } from '../placement/kernel-costs.ts'
 import { planOf, quantizeStaticInt8 } from '../static/quantize-static-int8.ts'
+import { slopePieces } from '../units/slopes.ts'
 import { partsBehind, type Unit } from '../units/unit.ts'
 
-/** Two models whose profiles tell what every unit costs on either side: all in float, and all in integers. */
+/**
+ * Two models whose profiles tell what every unit costs on either side: all in float, and all in integers. The first
+ * tells it where slopes are written as what is handed out has them (`slopesAsProducts`): the kernel of PRelu, in plain
+ * order and number by number, would make float look several times as dear there, and the layers around it as well.
+ */
 export interface CostProbes {
   readonly float: Model
   readonly integer: Model
@@ -47,9 +52,8 @@ export function unitCosts(
   return [...units.values()].flatMap((unit) => {
     const nodes = [unit.node, ...partsBehind(unit)]
     const sum = (times: ReadonlyMap<string, number>) => {
-      const found = [...nodes.map(nodeLabel), ...gateNames(unit), tilesName(nodeLabel(unit.node))].flatMap(
-        (name) => times.get(name) ?? [],
-      )
+      const names = [...gateNames(unit), ...slopeNames(unit), tilesName(nodeLabel(unit.node))]
+      const found = [...nodes.map(nodeLabel), ...names].flatMap((name) => times.get(name) ?? [])
       return found.length === 0 ? null : found.reduce((total, ms) => total + ms, 0)
     }
     const [before, after] = [sum(floatMs), unit.rule.kind === 'shift' ? 0 : sum(integerMs)]
@@ -108,9 +112,20 @@ export function borderCost(
 const gateNames = (unit: Unit) =>
   unit.writes.flatMap((name) => [`${name}_gate`, `${name}_gate_table`, `${name}_gate_product`])
 
+/** The kernels of slopes: those in integers, and the pieces that `slopesAsProducts` writes in float, with their operators. */
+const slopeNames = ({ node, rule, writes }: Unit) =>
+  rule.kind !== 'slopes'
+    ? []
+    : [
+        ...slopePieces(nodeLabel(node)),
+        ...['inner', 'sloped', 'above'].flatMap((piece) =>
+          ['_Mul', '_Relu', '_mul'].map((operator) => `${writes[0]}_${piece}${operator}`),
+        ),
+      ]
+
 /**
  * Kernel times by the name of the node that they come from. The runtime names a blocked convolution after its output
- * (`…_nchwc`), counts up what it makes of quantized nodes (`…_token_12`), and names what it makes of several nodes after
+ * (`…_nchwc`; `…_mul_nchwc` where it was a Mul), counts up what it makes of quantized nodes (`…_token_12`), and names what it makes of several nodes after
  * the last of them (`…/QuickGeluFusion/`) or the first (`…/MatMulAddFusion`).
  */
 function kernelTimes(profile: ProfileReport, makerOf: (value: string) => Node | null): ReadonlyMap<string, number> {

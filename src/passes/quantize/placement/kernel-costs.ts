@@ -51,6 +51,15 @@ export function depthwiseCost({ outputs, channels, macs }: ProductSize): UnitCos
   }
 }
 
+/** A PRelu: two convolutions of one tap in float, one and the greater of two in integers (`slopesInCodes`). */
+export function slopesCost(outputs: number, channels: number): UnitCost {
+  const { integer } = depthwiseCost({ outputs, channels, macs: 1, window: 1 })
+  return {
+    float: 2 * FLOAT_CALL + outputs * 0.23 * padding(channels),
+    integer: INTEGER_CALL + integer + outputs * 0.05,
+  }
+}
+
 /** A matrix product: no window to pack, no block of channels to fill. */
 export function matmulCost({ outputs, macs }: ProductSize): UnitCost {
   return {

@@ -2,8 +2,17 @@ import { type GraphIndex, type Node, nodeLabel } from '../../../ir/index.ts'
 import type { PlanContext } from '../units/plan-context.ts'
 import type { NodeFacts } from '../units/quantize-rules.ts'
 import type { Roundings } from '../units/roundings.ts'
+import { channelSlopes } from '../units/slopes.ts'
 import { isCarrier, type Unit } from '../units/unit.ts'
-import { borderCosts, convCost, depthwiseCost, elementwiseCost, matmulCost, type UnitCost } from './kernel-costs.ts'
+import {
+  borderCosts,
+  convCost,
+  depthwiseCost,
+  elementwiseCost,
+  matmulCost,
+  slopesCost,
+  type UnitCost,
+} from './kernel-costs.ts'
 import { CutNetwork } from './min-cut.ts'
 import { productSize } from './product-size.ts'
 
@@ -237,6 +246,8 @@ function priceList(
 
 function costOf(unit: Unit, facts: NodeFacts, elements: (value: string) => number): UnitCost {
   const sum = (names: readonly string[]) => names.reduce((total, name) => total + elements(name), 0)
+  const slopes = unit.rule.kind === 'slopes' ? channelSlopes(unit.node, facts) : ''
+  if (typeof slopes !== 'string') return slopesCost(sum(unit.writes), slopes.values.length)
   if (unit.rule.kind !== 'product') return elementwiseCost(unit, sum(unit.reads), sum(unit.writes))
   const size = productSize(unit, facts, elements)
   if (unit.depthwise) return depthwiseCost(size)

@@ -23,7 +23,8 @@ export function keptApart(
 ): Node[] {
   const rule = quantizeRules[operatorName(node)]
   const [output] = node.outputs
-  if (!plan.apart.has(node) || !rule || rule.kind === 'movement' || node.outputs.length > 1) return [node]
+  if (!plan.apart.has(node) || !rule || ['movement', 'slopes'].includes(rule.kind) || node.outputs.length > 1)
+    return [node]
   if (!activationSlots(node).every((slot) => coded.has(node.inputs[slot]!)) || !feedsCodes(plan, output!)) return [node]
   const float = fresh()
   return [{ ...node, outputs: [float] }, makeNode('Max', [float], [output!])]

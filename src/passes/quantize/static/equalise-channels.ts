@@ -22,7 +22,7 @@ const FLOOR = 1 / 16
  * A product takes those of its input into its weights' columns, those of its output into their rows (at no cost: rows
  * have scales of their own); QuantizeLinear and DequantizeLinear take one scale a channel, so float operators of any
  * kind may lie between, but for those that the runtime would make an integer kernel of. What is positively homogeneous
- * and works channel by channel (Relu, LeakyRelu, pools, Resize, Add of equally scaled values, Concat) passes them on.
+ * and works channel by channel (Relu, LeakyRelu, PRelu, pools, Resize, Add of equally scaled values, Concat) passes them on.
  * Where anything else reads the codes they stay at 1. This is cross-layer equalisation (Nagel et al. 2019, 1906.04721)
  * without its need that only homogeneous functions lie between.
  *
@@ -79,12 +79,12 @@ function neededShares({ scale, zeroPoint }: Affine, seen: ObservedChannels): Flo
 /** Left in float, but between codes on every side: the runtime makes its integer kernel all the same, of one scale. */
 function wouldFuse(node: Node, codes: ReadonlyMap<string, Affine>, facts: NodeFacts): boolean {
   const rule = quantizeRules[operatorName(node)]
-  if (!rule || rule.kind === 'product') return false
+  if (!rule || rule.kind === 'product' || rule.kind === 'slopes') return false
   const reads = activationSlots(node).map((slot) => node.inputs[slot]!)
   return [...reads.filter((name) => !facts.constant(name)), node.outputs[0]!].every((name) => codes.has(name))
 }
 
-const PER_CHANNEL = new Set(['LeakyRelu', 'MaxPool', 'AveragePool', 'GlobalAveragePool', 'Resize'])
+const PER_CHANNEL = new Set(['LeakyRelu', 'PRelu', 'MaxPool', 'AveragePool', 'GlobalAveragePool', 'Resize'])
 
 /** What a unit demands of the channels of the values that it reads and writes. */
 function joinThrough(

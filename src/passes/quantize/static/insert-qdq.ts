@@ -18,11 +18,13 @@ import { channelAxis } from '../channel-axis.ts'
 import type { CodedChannels } from '../channel-weights.ts'
 import { corrected, meanShift, productChannels, underMultipliers } from '../units/product-channels.ts'
 import { activationSlots, poolAttributes, without } from '../units/quantize-rules.ts'
+import { channelSlopes } from '../units/slopes.ts'
 import { standIn, type Unit } from '../units/unit.ts'
 import { feedsCodes, keptApart } from './between-codes.ts'
 import type { Codes } from './equalise-channels.ts'
 import { productWeights } from './product-weights.ts'
 import { QdqWriter } from './qdq-writer.ts'
+import { slopesInCodes } from './slopes-in-codes.ts'
 import type { StaticPlan } from './static-plan.ts'
 import { unitBias } from './unit-bias.ts'
 
@@ -93,6 +95,7 @@ class Insertion {
     else if (stand === 'tanh') this.#emitTanh(unit)
     else if (unit.node.opType === 'Pad') this.#emitPad(unit)
     else if (unit.rule.kind === 'shift') this.#emitShift(unit)
+    else if (unit.rule.kind === 'slopes') this.#emitSlopes(unit)
     else this.#emitDirect(unit, stand === 'relu')
   }
 
@@ -131,6 +134,18 @@ class Insertion {
     const float = this.#writer.freshName(`${from}_dequantized`)
     this.#writer.dequantize(coded, this.#plan.codes.get(from)!, float, from)
     this.#writer.nodes.push({ ...node, inputs: node.inputs.map((input) => (input === from ? float : input)) })
+  }
+
+  #emitSlopes({ node, reads, writes, rule }: Unit): void {
+    const [input, name] = [reads[0]!, writes[0]!]
+    const { codes, facts } = this.#plan
+    const [from, to] = [codes.get(input)!, codes.get(name)!]
+    const slopes = channelSlopes(node, facts)
+    if (typeof slopes === 'string') throw new Error(`internal: ${nodeLabel(node)} has no slopes: ${slopes}`)
+    const read = { name: this.#codesOf(input), codes: from }
+    const made = slopesInCodes(this.#writer, nodeLabel(node), read, to, slopes)
+    this.#planned[rule.kernel] = (this.#planned[rule.kernel] ?? 0) + made.convolutions
+    this.#standAs(name, made.codes, to)
   }
 
   /** Codes read as float by one integer unit. */

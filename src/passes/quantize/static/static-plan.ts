@@ -24,6 +24,7 @@ import { type Codes, equaliseChannels } from './equalise-channels.ts'
 import { joinedCodes } from './joined-codes.ts'
 import { maskedRanges } from './masked-ranges.ts'
 import { shiftedCodes, shiftOf, withRoomForZeros, withShifts } from './shifts.ts'
+import { slopedCodes, withRoomForSlopes } from './slopes-in-codes.ts'
 import { tellingRanges } from './telling-ranges.ts'
 
 export interface StaticPlan {
@@ -90,7 +91,8 @@ export function planStatic(
   const left = graph.nodes.filter((node) => !units.has(node) && !covered.has(node))
   const data = dataValues(graph, facts)
   const { channels = new Map<string, ObservedChannels>() } = known
-  const plain = codesOf({ ...context, ranges: withRoomForZeros(ranges, units, index, facts) }, units, makers)
+  const roomy = withRoomForSlopes(withRoomForZeros(ranges, units, index, facts), units)
+  const plain = codesOf({ ...context, ranges: roomy }, units, makers)
   const codes = options.equalise ? equaliseChannels(plain, units, context, channels, options.equalise) : plain
   return {
     graph,
@@ -306,7 +308,13 @@ function codesOf(
       if (unit.rule.kind === 'movement') codes.set(name, codes.get(unit.reads[0]!)!)
       else if (unit.rule.kind === 'shift')
         codes.set(name, shiftedCodes(codes.get(unit.reads[0]!)!, shiftOf(unit, facts)!).codes)
-      else if (!codes.has(name)) codes.set(name, affineU8(outputRange(unit, ranges.get(name)!)))
+      else if (!codes.has(name))
+        codes.set(
+          name,
+          unit.rule.kind === 'slopes'
+            ? slopedCodes(codes.get(unit.reads[0]!)!, ranges.get(name)!)
+            : affineU8(outputRange(unit, ranges.get(name)!)),
+        )
   }
   return codes
 }

@@ -13,6 +13,7 @@ import {
 import { channelAxis } from '../channel-axis.ts'
 import { EINSUM_REASON } from '../einsum-stays.ts'
 import { tilesOf } from '../kernels/tiles.ts'
+import { channelSlopes } from './slopes.ts'
 
 /**
  * What ONNX Runtime's CPU provider makes of an operator between DequantizeLinear and QuantizeLinear. Which patterns
@@ -26,9 +27,10 @@ export interface OperatorRule {
    * `product`: a weighted sum whose weights and bias are constants (or two activations, in MatMul); `lookup`: one
    * activation through a table; `arithmetic`: several activations, scales may differ; `pool`: a mean; `movement`:
    * values are only moved, so both sides must share scale and zero point; `shift`: one number is added to all of them,
-   * which other codes say without any kernel.
+   * which other codes say without any kernel; `slopes`: the greater of one activation and its product with a number a
+   * channel.
    */
-  readonly kind: 'product' | 'lookup' | 'arithmetic' | 'pool' | 'movement' | 'shift'
+  readonly kind: 'product' | 'lookup' | 'arithmetic' | 'pool' | 'movement' | 'shift' | 'slopes'
   /** Why this node cannot become that kernel, or undefined. */
   refuse?(node: Node, facts: NodeFacts): string | undefined
 }
@@ -58,6 +60,8 @@ export const quantizeRules: Readonly<Record<string, OperatorRule>> = {
   AveragePool: { kernel: 'QLinearAveragePool', kind: 'pool' },
   GlobalAveragePool: { kernel: 'QLinearGlobalAveragePool', kind: 'pool' },
   LeakyRelu: { kernel: 'QLinearLeakyRelu', kind: 'lookup' },
+  // A convolution of one tap a channel, and the greater of its codes and those that it read: see `slopesInCodes`.
+  PRelu: { kernel: 'QLinearConv', kind: 'slopes', refuse: refuseSlopes },
   Sigmoid: { kernel: 'QLinearSigmoid', kind: 'lookup' },
   Softmax: { kernel: 'QLinearSoftmax', kind: 'lookup', refuse: refuseSoftmax },
   MaxPool: { kernel: 'MaxPool', ...movement(refuseMaxPool) },
@@ -146,6 +150,11 @@ function refuseBias(node: Node, facts: NodeFacts): string | undefined {
   const last = bias.dims.at(-1) ?? 1
   if (count !== last || (count !== 1 && count !== channels)) return 'its bias is not one number a channel'
   return undefined
+}
+
+function refuseSlopes(node: Node, facts: NodeFacts): string | undefined {
+  const slopes = channelSlopes(node, facts)
+  return typeof slopes === 'string' ? slopes : undefined
 }
 
 function channelsOf(node: Node, weight: Tensor): number {
