@@ -46,6 +46,7 @@ const merge: readonly Pass[] = [
   fuse.mergeAffine,
   fuse.fuseConvBatchNorm,
   fuse.fuseAffineAfter,
+  fuse.affineBehindTranspose,
   fuse.fuseAffineBefore,
   fuse.mergeSummedConvs,
   fuse.fuseConvPool,
