@@ -144,15 +144,61 @@ describe('the token behind a row', () => {
     expect(named.base.value).toBeCloseTo(right / rows.length, 6)
   })
 
-  test('is not taken for a vector of features, nor where the last place fills a row up', async () => {
+  test('is not taken for a vector of features, nor where every text is shorter than the rows of the model', async () => {
     const inputs = tokens('input_ids')
     const labelled = async (outputs: ReturnType<typeof port>[], own = inputs) =>
       (await rowsOf(await openDataset(at('text.txt'), { inputs: own, outputs }), 'labels'))[0]![0]!
     const next = [...story[0]!.split(' ').slice(1).map(numberOf), -100]
     expect(await labelled([port('embedding', 'float32', 'b', 768)])).toEqual(next)
     expect(await labelled([port('logits', 'float32', 'b', 's', 64)])).toEqual(next)
-    const fixed = await labelled([port('logits', 'float32', 'b', 64)], [port('input_ids', 'int64', 'b', 6)])
-    expect(fixed).toEqual([...next, -100, -100])
+    const fixed = await labelled([port('logits', 'float32', 'b', 64)], [port('input_ids', 'int64', 'b', 99)])
+    expect(fixed).toEqual([...next, ...new Array<number>(99 - next.length).fill(-100)])
+  })
+
+  test('is behind rows of the length that a model fixes, which no padding ends', async () => {
+    const outputs = [port('logits', 'float32', 'b', 1, 64)]
+    const read = async (length: number, scores: typeof outputs | undefined = outputs) => {
+      const inputs = [port('input_ids', 'int64', 'b', length), port('attention_mask', 'int64', 'b', length)]
+      const data = await openDataset(at('text.txt'), { inputs, ...(scores ? { outputs: scores } : {}) })
+      return { notes: data.notes, rows: await rowsOf(data, 'input_ids', 'attention_mask', 'labels') }
+    }
+    const runs = (size: number) =>
+      story.flatMap((one) => {
+        const words = one.split(' ').map(numberOf)
+        return Array.from({ length: Math.floor(words.length / size) }, (_, i) => words.slice(i * size, (i + 1) * size))
+      })
+    const four = await read(4)
+    expect(four.rows.map(([ids, , labels]) => [...ids!, labels!.at(-1)!])).toEqual(runs(5))
+    expect(four.rows.every(([, mask, labels]) => !mask!.includes(0) && labels!.slice(0, -1).every((l) => l < 0))).toBe(
+      true,
+    )
+    expect(four.notes.join()).toContain('4 tokens')
+    const one = await read(1)
+    expect(one.rows.map(([ids, , labels]) => [...ids!, ...labels!])).toEqual(runs(2))
+    // Rows that want answers alone are all tokens of the text.
+    const alone = await openDataset(at('text.txt'), { inputs: [port('input_ids', 'int64', 'b', 1)] })
+    expect((await rowsOf(alone, 'input_ids')).flat(2)).toEqual(runs(1).flat())
+  })
+
+  test('is scored where a model reads one token', async () => {
+    const inputs = [port('input_ids', 'int64', 'b', 1)]
+    const data = await openDataset(at('text.txt'), { inputs, outputs: [port('logits', 'float32', 'b', 1, 64)] })
+    const model = modelWith(
+      'g (int64[b,1] input_ids) => (float[b,1,64] logits) { e = Gather(table, input_ids) logits = MatMul(e, w) }',
+      { table: [64, 24], w: [24, 64] },
+    )
+    const session = await ortNode.open(model)
+    const report = await compare(session, session, data)
+    let [sum, count] = [0, 0]
+    for (const [ids, labels] of await rowsOf(data, 'input_ids', 'labels')) {
+      const feed = { dtype: 'int64' as const, dims: [1, 1], data: BigInt64Array.from(ids!, BigInt) }
+      const scores = Array.from((await session.run({ input_ids: feed })).logits!.data as Float32Array)
+      sum += Math.log(scores.reduce((all, score) => all + Math.exp(score), 0)) - scores[labels![0]!]!
+      count++
+    }
+    await session.close()
+    expect(report.metric).toBe('perplexity')
+    expect(report.base.value).toBeCloseTo(Math.exp(sum / count), 3)
   })
 
   test('no score of the last place is read as that of another', () => {

@@ -1,3 +1,3 @@
 // Rows of a model, loaded by those who have some: the bundle loads with this module what it names of these rooms alone.
 export { openDataset } from '../data/index.ts'
-export { inferTypes } from '../ir/index.ts'
+export { inputPorts, outputPorts } from './model-ports.ts'

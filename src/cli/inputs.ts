@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 // What reads models and data is loaded when it is asked for: a verb that starts processes first has them come up meanwhile.
 import type { Dataset } from '../data/index.ts'
-import type { Model, Shape, ValueInfo, ValueType } from '../ir/index.ts'
+import type { Model, Shape } from '../ir/index.ts'
 import { didYouMean, explainSystemError, UserError } from '../platform/index.ts'
 import { refuseReplacing } from './output-file.ts'
 import type { Arguments, OptionSpec } from './verb.ts'
@@ -128,30 +128,14 @@ const fits = (dims: readonly number[], declared: Shape) =>
 
 const words = (shape: Shape) => shape.map((dim) => dim ?? '?').join(',')
 
-/** Sizes as numbers where the model names them, or they follow from others. */
-function knownSizes(declared: ValueType, inferred: Shape | null): Shape | null {
-  const named = declared.kind === 'tensor' ? declared.shape : null
-  if (named?.length !== inferred?.length) return inferred
-  return inferred!.map((dim, axis) => (typeof named![axis] === 'number' ? named![axis] : dim))
-}
-
 /**
  * The data set at `path`, matched to the inputs of the model. Rows that are to be judged have their truth, which of a text
  * follows from what the model gives; those that only want answers (`judged` false) are fed as they stand.
  */
 export async function dataFor(path: string, model: Model, options: Arguments, judged = true): Promise<Dataset> {
-  const { inferTypes, openDataset } = await import('./data-set.ts')
-  const constants = model.graph.initializers
-  const types = inferTypes(model)
-  const ports = (values: readonly ValueInfo[]) =>
-    values.flatMap((value) => {
-      const type = types.get(value.name) ?? value.type
-      return constants.has(value.name) || type.kind !== 'tensor'
-        ? []
-        : [{ name: value.name, dtype: type.dtype, shape: knownSizes(value.type, type.shape) }]
-    })
-  const inputs = ports(model.graph.inputs)
-  const outputs = judged ? { outputs: ports(model.graph.outputs) } : {}
+  const { inputPorts, openDataset, outputPorts } = await import('./data-set.ts')
+  const inputs = inputPorts(model)
+  const outputs = judged ? { outputs: outputPorts(model) } : {}
   const label = options.text('label')
   const slices = options.list('slice')
   const tokenizer = options.text('tokenizer')

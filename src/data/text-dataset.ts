@@ -48,8 +48,12 @@ export async function textDataset(path: string, tokenizer: Tokenizer, options: T
   const length = wish ? fixedLength(wish) : null
   const window = Math.min(options.window ?? DEFAULT_WINDOW, length ?? Number.POSITIVE_INFINITY)
   const after = options.inputs && !takesCache(inputs) ? tokenizer.after : []
-  const task = textTask(options.outputs, tokenizer, { cached: takesCache(inputs), fixed: length !== null })
-  const rows = await windowsOf(path, tokenizer, { window, after, task })
+  const { task, rows } = await askedRows(path, tokenizer, options.outputs, {
+    window,
+    after,
+    length,
+    cached: takesCache(inputs),
+  })
   if (rows.length === 0)
     throw new UserError('bad-data', `"${path}" has no text to score: a row needs at least two tokens`, {
       where: path,
@@ -69,10 +73,11 @@ export async function textDataset(path: string, tokenizer: Tokenizer, options: T
     loose: cacheFlags(inputs),
     randomAccess: true,
     notes: [],
-    async *scan(indices) {
+    async *scan(indices, names) {
       let piece: Row[] = []
       for (const index of indices ?? rows.keys()) {
-        piece.push({ index, cells: cellsOf(rows[index]!) })
+        const cells = cellsOf(rows[index]!)
+        piece.push({ index, cells: Object.fromEntries(names.map((name) => [name, cells[name]!])) })
         if (piece.length < PIECE_ROWS) continue
         yield piece
         piece = []
@@ -88,7 +93,7 @@ export async function textDataset(path: string, tokenizer: Tokenizer, options: T
   return tableDataset(table, {
     ...(options.inputs ? { inputs: options.inputs } : {}),
     label: NEXT_TOKENS,
-    notes: [`text in ${rows.length} rows of tokens, by ${tokenizer.path}`, ...taskNotes(task)],
+    notes: [`text in ${rows.length} rows of tokens, by ${tokenizer.path}`, ...taskNotes(task, length)],
   })
 }
 
@@ -108,20 +113,49 @@ interface TextRow {
   readonly seed: number
 }
 
-interface Windows {
+interface Reading {
+  /** Tokens that a row reads at the most. */
   readonly window: number
+  /** What the tokenizer puts behind a text. */
   readonly after: readonly number[]
-  readonly task: TextTask
+  /** Tokens of every row where the model fixes them. */
+  readonly length: number | null
+}
+
+/**
+ * What the model is asked, and the rows for it. A model that reads so many tokens and scores what follows them is asked
+ * that where the text holds as many in one piece, so that no row ends in padding; else for what it can be compared by.
+ */
+async function askedRows(
+  path: string,
+  tokenizer: Tokenizer,
+  outputs: TextOptions['outputs'],
+  { cached, ...reading }: Reading & { readonly cached: boolean },
+): Promise<{ readonly task: TextTask; readonly rows: readonly TextRow[] }> {
+  const asked = textTask(outputs, tokenizer, { cached, fixed: false })
+  const rows = await windowsOf(path, tokenizer, asked, reading)
+  if (rows.length > 0 || asked !== 'last' || reading.length === null) return { task: asked, rows }
+  return { task: 'next', rows: await windowsOf(path, tokenizer, 'next', reading) }
 }
 
 async function windowsOf(
   path: string,
   tokenizer: Tokenizer,
-  { window, after, task }: Windows,
+  task: TextTask,
+  { window, after, length }: Reading,
 ): Promise<readonly TextRow[]> {
   const rows: TextRow[] = []
-  const start = startOf(tokenizer)
-  const room = Math.max(1, Math.max(FEWEST_TOKENS, window) - start.length - after.length)
+  // The token behind the last one is held back from rows of a fixed length, which are to be full.
+  const full = task === 'last' && length !== null
+  const most = full ? window + 1 : length === null ? Math.max(FEWEST_TOKENS, window) : window
+  const fewest = full ? most : Math.min(FEWEST_TOKENS, most)
+  const start = startOf(tokenizer).length + after.length < window ? startOf(tokenizer) : []
+  const room = most - start.length - after.length
+  if (room < 1)
+    throw new UserError('unsupported', `the model reads ${window} of a text's tokens at once, which is no text`, {
+      where: path,
+      hint: `its tokenizer puts ${after.length} around each; give rows of numbers (.npz) instead`,
+    })
   for await (const text of documentsOf(path)) {
     const own = tokenizer.encode(text)
     for (let from = 0; from < own.length; from += room) {
@@ -130,8 +164,7 @@ async function windowsOf(
       const ends = from + room >= own.length
       const scored = tokens.length - 1 - (ends ? 0 : after.length)
       const options = { scored, seed: rows.length }
-      if (tokens.length >= FEWEST_TOKENS && taskRow(tokens, task, { tokenizer, ...options }))
-        rows.push({ tokens, ...options })
+      if (tokens.length >= fewest && taskRow(tokens, task, { tokenizer, ...options })) rows.push({ tokens, ...options })
     }
   }
   return rows

@@ -26,8 +26,8 @@ export const UNSCORED = -100
 /**
  * What a model is asked, by what it gives: scores of all tokens at every place, or behind the last one alone. A model that
  * scores every place of whole texts, which its tokenizer ends and can hide tokens of, finds hidden tokens; it foretells
- * none. `next` where nothing is known of the outputs. Where the model fixes the length, its last place may be one that
- * fills the row up, so that nothing is asked of it alone.
+ * none. `next` where nothing is known of the outputs. Where rows are `fixed` in length and may be filled up, their last place
+ * may be one that fills, so that nothing is asked of it alone.
  */
 export function textTask(
   outputs: readonly InputWish[] | undefined,
@@ -91,11 +91,15 @@ function hideTokens(tokens: Int32Array, { mask, before, after, pair, pad }: Toke
 
 const cellOf = (data: BigInt64Array): Cell => ({ dims: [data.length], data })
 
-/** What is told of a task that changes the rows. */
-export function taskNotes(task: TextTask): readonly string[] {
+/** What is told of a task that changes the rows; `length` are the tokens of each where the model fixes them. */
+export function taskNotes(task: TextTask, length: number | null = null): readonly string[] {
   if (task === 'hidden')
     return [
       `The model finds tokens that are hidden: ${100 * HIDDEN_SHARE} % of each row's stand behind the tokenizer's mask, and those are scored.`,
+    ]
+  if (task === 'last' && length !== null)
+    return [
+      `The model reads ${length === 1 ? 'one token' : `${length} tokens`} and scores what follows: rows are as many tokens of one text${length === 1 ? ', judged without those before it' : ''}, and the token behind them is the truth.`,
     ]
   if (task === 'last')
     return ['The model scores what follows its last token alone: the last token of each row is held back as the truth.']

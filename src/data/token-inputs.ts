@@ -27,6 +27,9 @@ const FILLERS: Readonly<Record<string, (counts: TokenCounts) => readonly number[
   total_sequence_length: ({ past, now }) => past + now,
   past_seq_len: ({ past }) => past,
   past_sequence_length: ({ past }) => past,
+  // Of transformers' decoders: "if 0, logits of all tokens".
+  num_logits_to_keep: () => 0,
+  logits_to_keep: () => 0,
 }
 
 /** What the input of this name holds beside the tokens of a row; null where it does not follow from their number. */

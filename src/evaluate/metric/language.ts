@@ -76,7 +76,11 @@ function totals(summaries: readonly (readonly number[])[]): readonly [number, nu
   return [first, second]
 }
 
-const numbersIn = (label: object) => Array.from(label as ArrayLike<number | bigint>, Number)
+/** The tokens that a label holds: one at every place, or the one of a row of a single place; null where it is a text. */
+function tokensIn(label: MetricRow['label']): readonly number[] | null {
+  if (typeof label === 'number') return [label]
+  return typeof label === 'object' ? Array.from(label as ArrayLike<number | bigint>, Number) : null
+}
 
 interface Places {
   readonly scores: ArrayLike<number>
@@ -86,15 +90,15 @@ interface Places {
 }
 
 function placesOf({ outputs, label, row }: MetricRow, { output }: LanguageOptions): Places {
-  if (typeof label !== 'object')
+  const tokens = tokensIn(label)
+  if (tokens === null)
     throw new UserError('bad-data', `the label of row ${row} is no list of next tokens`, {
       where: `row ${row}`,
       hint: 'give a text file as --data, or a label field that holds the next token at every place',
     })
-  const tokens = numbersIn(label)
   const found = scoresOf(outputs, tokens, output)
   if (!found)
-    throw new UserError('bad-argument', `no output scores the ${label.length} tokens of row ${row}`, {
+    throw new UserError('bad-argument', `no output scores the ${tokens.length} tokens of row ${row}`, {
       where: outputTexts(outputs).slice(0, 4).join(', '),
       hint: 'the output of a language model is [row, token, vocabulary]; where it scores what follows the last token alone, [row, 1, vocabulary] or [row, vocabulary], only the last place has a label',
     })
@@ -145,8 +149,8 @@ export function tokenScoresName(
   label: MetricRow['label'],
   vocabulary: number,
 ): string | null {
-  if (typeof label !== 'object') return null
-  const places = numbersIn(label)
+  const places = tokensIn(label)
+  if (places === null) return null
   if (outputs.logits?.dims.length === 2 && scoresAt(outputs.logits, places)?.from === 0) return 'logits'
   return Object.entries(outputs).find(([, value]) => scoresAt(value, places, vocabulary))?.[0] ?? null
 }
