@@ -15,6 +15,8 @@ export interface PortValue {
   readonly name: string
   readonly dtype: DType
   readonly shape: Shape | null
+  /** Of an output: integers that name the classes which the model settled on, by its own numbers of them. */
+  readonly settled?: true
 }
 
 /** What a float value holds, without the value. */

@@ -12,17 +12,43 @@ const LABELS_AT_ONCE = 1024
  * that is another.
  */
 export async function areBinaryLabels(session: Session, data: Dataset, field: string): Promise<boolean> {
-  const label = data.fields.find(({ name }) => name === field)
-  const isNumber = label?.dtype !== 'string' && label?.rowShape.every((dim) => dim === 1)
-  if (!isNumber || !mayGiveOneNumber(session)) return false
+  if (!isNumber(data, field) || !mayGiveOneNumber(session)) return false
   const seen = new Set<unknown>()
-  for await (const rows of data.read({ fields: [field], batch: LABELS_AT_ONCE }))
-    for (const row of fieldsOfRows(rows)) {
-      const value = row[field]
-      if (value !== 0 && value !== 1) return false
-      seen.add(value)
-    }
+  for await (const value of labelsOf(data, field)) {
+    if (value !== 0 && value !== 1) return false
+    seen.add(value)
+  }
   return seen.size === 2
+}
+
+/**
+ * The least and the greatest label of the set, for a model that numbers its classes itself; null where labels are no
+ * whole numbers, and where the model names no class.
+ */
+export async function rangeOfLabels(
+  session: Session,
+  data: Dataset,
+  field: string,
+): Promise<{ readonly least: number; readonly greatest: number } | null> {
+  if (!isNumber(data, field) || !session.outputs.some(({ settled }) => settled)) return null
+  let [least, greatest] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY]
+  for await (const value of labelsOf(data, field)) {
+    if (!Number.isInteger(value)) return null
+    least = Math.min(least, value as number)
+    greatest = Math.max(greatest, value as number)
+  }
+  return { least, greatest }
+}
+
+/** Whether the field holds one number a row. */
+function isNumber(data: Dataset, field: string): boolean {
+  const label = data.fields.find(({ name }) => name === field)
+  return label?.dtype !== 'string' && (label?.rowShape.every((dim) => dim === 1) ?? false)
+}
+
+async function* labelsOf(data: Dataset, field: string): AsyncGenerator<unknown> {
+  for await (const rows of data.read({ fields: [field], batch: LABELS_AT_ONCE }))
+    for (const row of fieldsOfRows(rows)) yield row[field]
 }
 
 const mayGiveOneNumber = ({ outputs }: Session) =>

@@ -1,22 +1,31 @@
 import type { Dataset } from '../data/index.ts'
 import type { Session } from '../engine/index.ts'
-import { areBinaryLabels } from './binary-labels.ts'
+import { areBinaryLabels, rangeOfLabels } from './binary-labels.ts'
 import { checkedMetric } from './metric/checked-metric.ts'
+import { classOutputName } from './metric/classification.ts'
 import { perplexity, tokenScoresName } from './metric/language.ts'
 import type { Metric, MetricRow } from './metric/metric.ts'
 import { defaultMetric, type MetricOptions, metricNamed } from './metric/metrics.ts'
 import { isOneScore, topOfTwo } from './metric/one-score.ts'
+import { isClassLike, type RowOutputs } from './row-outputs.ts'
 
 /** The metric of a run: the one that was asked for, or what the first row with a label calls for. */
 export interface MetricChoice {
   /** Null until a row with a label came, where no metric was asked for. */
   of(row: MetricRow): Metric | null
   readonly made: Metric | null
+  /** Whether labels are places among the scores, as far as rows were seen: a model may number its classes otherwise. */
+  readonly countsPlaces: boolean
 }
+
+/** Metrics that ask for a class and not for its scores. */
+const OF_CLASSES = new Set(['top1', 'balanced-accuracy', 'macro-f1'])
 
 /**
  * Chooses the metric, by name or as it is; where none was asked for, by the labels. Next tokens of a text call for
- * `perplexity`, and for none where the model does not score tokens: they are no truth about what else it gives.
+ * `perplexity`, and for none where the model does not score tokens: they are no truth about what else it gives. Where a
+ * model hands out the number of the class that it settled on, labels are held against that: it may count otherwise than
+ * from 0, and settle on another than the best-scored one.
  *
  * @throws UserError for an unknown name. `of` throws one for a label that fits none of the outputs, and where the metric
  * breaks its word.
@@ -31,14 +40,21 @@ export async function metricChoice(
   }: { readonly session: Session; readonly data: Dataset; readonly labelField: string | null },
 ): Promise<MetricChoice> {
   const binary = asked === undefined && labelField !== null && (await areBinaryLabels(session, data, labelField))
+  const range = labelField === null ? null : await rangeOfLabels(session, data, labelField)
   const nextTokens = data.fields.find(({ name }) => name === labelField)?.nextTokens
-  const named = typeof asked === 'string' ? metricNamed(asked, options) : asked
+  if (typeof asked === 'string') metricNamed(asked, options)
   let metric: Metric | null = null
-  const choose = ({ label, outputs, row }: MetricRow): Metric | null => {
+  let countsPlaces = true
+  const choose = (row: MetricRow): Metric | null => {
+    const { label, outputs } = row
     if (asked === 'top1' && isOneScore(outputs)) return topOfTwo(options)
-    if (named !== undefined) return named
+    const own = range && ownAnswer(session, row, options)
+    if (own) countsPlaces = range.least >= 0 && range.greatest < scoredClasses(outputs)
+    const told = own ? { ...options, output: own } : options
+    if (typeof asked === 'string') return metricNamed(asked, OF_CLASSES.has(asked) ? told : options)
+    if (asked !== undefined) return asked
     if (label === undefined) return null
-    if (nextTokens === undefined) return defaultMetric(label, outputs, options, row, binary)
+    if (nextTokens === undefined) return defaultMetric(label, outputs, told, row.row, binary)
     const output = tokenScoresName(outputs, label, nextTokens)
     return output === null ? null : perplexity({ output, ...options })
   }
@@ -53,7 +69,24 @@ export async function metricChoice(
     get made() {
       return metric
     },
+    get countsPlaces() {
+      return countsPlaces
+    },
   }
+}
+
+/** The output that holds the class which the model settled on, where labels are numbers and nothing else is asked of it. */
+function ownAnswer(session: Session, { label, outputs }: MetricRow, { output, classNames }: MetricOptions) {
+  if (output !== undefined || classNames || typeof label !== 'number') return null
+  const settled = session.outputs.filter(({ name, settled }) => settled && isClassLike(name, outputs[name]!))
+  return settled.length === 1 ? settled[0]!.name : null
+}
+
+/** How many classes the first output of scores has. */
+function scoredClasses(outputs: RowOutputs): number {
+  const name = classOutputName(outputs)
+  const scores = name === null ? undefined : outputs[name]
+  return scores?.dtype.startsWith('float') ? scores.data.length : Number.POSITIVE_INFINITY
 }
 
 /** A row's score, and what the aggregate needs to know of the row. */

@@ -61,7 +61,7 @@ export function macroF1(options: ClassOptions = {}): Metric {
     name: 'macro-f1',
     summary: (row) => {
       const answer = topAnswer(classOutput(row, options))
-      return [classIndex(row, options), typeof answer === 'number' ? answer : -1]
+      return [classIndex(row, options), typeof answer === 'number' ? answer : Number.NaN]
     },
     stratum: (summary) => summary[0]!,
     aggregate: (summaries) => {
@@ -73,7 +73,7 @@ export function macroF1(options: ClassOptions = {}): Metric {
       }
       for (const [label, answer] of summaries) {
         of(label!).labels++
-        if (answer! >= 0) of(answer!).answers++
+        if (!Number.isNaN(answer)) of(answer!).answers++
         if (label === answer) of(label!).hits++
       }
       let sum = 0

@@ -1,0 +1,85 @@
+import { afterAll, expect, test } from 'vitest'
+import { memoryDataset } from '../data/index.ts'
+import { ortNode, type Session } from '../engine/index.ts'
+import { parseModel } from '../ir/index.ts'
+import { compare } from './compare.ts'
+
+const ROWS = 400
+const x = Float32Array.from({ length: ROWS * 2 }, (_, i) => Math.sin(i * 1.7) * 2)
+const opened: Session[] = []
+afterAll(() => Promise.all(opened.map((session) => session.close())))
+
+async function open(body: string): Promise<Session> {
+  const session = await ortNode.open(
+    parseModel(`<ir_version: 8, opset_import: ["" : 15, "ai.onnx.ml" : 2]>
+g (float[n,2] x) => (int64[n] label, float[n,3] scores) ${body}`),
+  )
+  opened.push(session)
+  return session
+}
+
+/** As scikit-learn's are exported: three classes by their own numbers, and scores in their order. */
+const linear = (classes: string) =>
+  open(`{ label, scores = ai.onnx.ml.LinearClassifier<classlabels_ints: ints = [${classes}],
+    coefficients: floats = [1.0, 0.0, -1.0, 1.0, 0.0, -1.0], intercepts: floats = [0.0, 0.1, 0.0],
+    multi_class: int = 1, post_transform: string = "SOFTMAX">(x) }`)
+
+const answersOf = async (session: Session): Promise<number[]> => {
+  const { label } = await session.run({ x: { dtype: 'float32', dims: [ROWS, 2], data: x } })
+  return Array.from(label!.data as BigInt64Array, Number)
+}
+
+const rowsWith = (labels: readonly number[], session: Session) =>
+  memoryDataset(
+    {
+      x: { dtype: 'float32', dims: [ROWS, 2], data: x },
+      labels: { dtype: 'int64', dims: [ROWS], data: BigInt64Array.from(labels, BigInt) },
+    },
+    { inputs: session.inputs },
+  )
+
+test.each([
+  ['1, 2, 3', 0],
+  ['5, 7, 100', 0],
+  ['-1, 0, 1', 0],
+  ['0, 1, 2', 5],
+])('classes that a model numbers itself (%s) are held against labels by these numbers', async (classes, places) => {
+  const session = await linear(classes)
+  const answers = await answersOf(session)
+  // Every tenth label is another class of the model's.
+  const known = [...new Set(answers)]
+  const labels = answers.map((one, i) => (i % 10 === 0 ? known[(known.indexOf(one) + 1) % known.length]! : one))
+  for (const metric of [undefined, 'top1']) {
+    const report = await compare(session, session, await rowsWith(labels, session), metric ? { metric } : {})
+    expect(report).toMatchObject({ metric: 'top1', base: { value: 0.9 }, verdict: 'pass' })
+    expect(report.classes?.map(({ name }) => Number(name)).sort((a, b) => a - b)).toEqual(known.sort((a, b) => a - b))
+    // Whether probabilities mean what they say can be asked where labels are places among them.
+    expect(report.confidence?.base.ece === undefined).toBe(places === 0)
+  }
+  const macro = await compare(session, session, await rowsWith(answers, session), { metric: 'macro-f1' })
+  expect(macro.base.value).toBe(1)
+})
+
+test('what a model settles on is its answer, also where another class has the best score', async () => {
+  const session = await open(`<int64[3] classes = {2, 0, 1}, float minus = {-1}> {
+    logits = ai.onnx.ml.LinearRegressor<coefficients: floats = [1.0, 0.0, -1.0, 1.0, 0.0, -1.0], targets: int = 3>(x)
+    scores = Identity(logits)
+    place = ArgMax<axis = 1, keepdims = 0>(logits)
+    label = Gather(classes, place) }`)
+  const report = await compare(session, session, await rowsWith(await answersOf(session), session))
+  expect(report).toMatchObject({ metric: 'top1', base: { value: 1 } })
+})
+
+test('an integer beside scores that no classifier made is no answer', async () => {
+  const session = await open(`<int64[1] axes = {1}> {
+    scores = ai.onnx.ml.LinearRegressor<coefficients: floats = [1.0, 0.0, -1.0, 1.0, 0.0, -1.0], targets: int = 3>(x)
+    sum = ReduceSum<keepdims = 0>(x, axes)
+    label = Cast<to = 7>(sum) }`)
+  const { scores } = await session.run({ x: { dtype: 'float32', dims: [ROWS, 2], data: x } })
+  const best = Array.from({ length: ROWS }, (_, row) => {
+    const own = Array.from((scores!.data as Float32Array).subarray(3 * row, 3 * row + 3))
+    return own.indexOf(Math.max(...own))
+  })
+  const report = await compare(session, session, await rowsWith(best, session))
+  expect(report).toMatchObject({ metric: 'top1', base: { value: 1 } })
+})
