@@ -43,6 +43,7 @@ export async function measureLayers(
   const wanted = [...new Set([...outputs, ...makers.keys()])]
   const pair = await pairing
   const tallies = new Map(await compareInside(pair, wanted, feeds))
+  for (const name of tooSmall(tallies, outputs)) tallies.delete(name)
   const left = wanted.filter((name) => !tallies.has(name))
   if (left.length > 0) {
     await pair?.close()
@@ -78,6 +79,19 @@ function sharedValues(before: Model, after: Model): ReadonlyMap<string, Node> {
   for (const node of before.graph.nodes)
     for (const name of node.outputs) if (name !== '' && made.has(name)) shared.set(name, node)
   return shared
+}
+
+/** Sums of squares below this have lost what matters: squares of float32 end at 2⁻¹⁴⁹. */
+const LEAST_SIGNAL = 2 ** -80
+
+/**
+ * Values whose squares the pair may have lost, so that nothing seems to differ. One that is 0 throughout is taken at its
+ * word, as long as no output is among them.
+ */
+function tooSmall(tallies: ReadonlyMap<string, NoiseTally>, outputs: readonly string[]): readonly string[] {
+  const small = [...tallies].filter(([, { signal }]) => signal < LEAST_SIGNAL)
+  if (small.some(([name]) => outputs.includes(name))) return small.map(([name]) => name)
+  return small.filter(([, { signal, noise }]) => signal + noise > 0).map(([name]) => name)
 }
 
 /** Differences of those values that the pair could compare on every one of the rows. */

@@ -36,6 +36,16 @@ export class NoiseTally {
     this.#seen = true
   }
 
+  /** Sum of the squares of the reference. */
+  get signal(): number {
+    return this.#signal
+  }
+
+  /** Sum of the squares of what differs. */
+  get noise(): number {
+    return this.#noise
+  }
+
   get seen(): boolean {
     return this.#seen
   }

@@ -3,7 +3,8 @@
  * y = Op(x, w)       ⇒   y = Cast<to = float>(Op(Cast<to = float16>(x), w₁₆))          with `compute: 'float16'`
  * Half the size, with 11 bits of each number. A runtime widens the weights when it loads the model; where it computes
  * in float16, casts between two such nodes cancel. Graph inputs and outputs keep their types.
- * Illegal: weights beyond ±65504, which would become infinite: their tensor keeps float32, and the report names it.
+ * Illegal: weights beyond ±65504, which would become infinite, and those so small that few of their bits are left: their
+ * tensor keeps float32, and the report names it.
  * Left alone: weights of a few elements where they are only stored; operators that the runtime does not take float16
  * in, where it is computed in. Weights that become 0 are counted in the notes.
  * Source: IEEE 754 binary16, rounded half to even.
