@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { expectEqualModels, opsOf, rewriteWith } from '../../../tests/rewrite-kit.ts'
-import { inferTypes, parseModel } from '../../ir/index.ts'
+import { inferTypes, parseModel, toNumbers } from '../../ir/index.ts'
 import { widenFloat16 } from './widen-float16.ts'
 
 const head = '<ir_version: 10, opset_import: ["" : 20]>'
@@ -38,4 +38,23 @@ test('a constant that callers may give instead has the type that it is stored in
   const source = `${head} g (float[N,2] x, float16[2] w) => (float[N,2] y) <float16[2] w = {15360, 16384}> { f = Cast<to = 1>(w) y = Mul(x, f) }`
   const { after } = await rewriteWith(widenFloat16, source)
   expect(after.graph.inputs[1]!.type).toMatchObject({ dtype: 'float32' })
+})
+
+/** 1, −2, 0.5 and 4 by their bits. */
+const BRAIN = `<bfloat16[2,2] w = {16256, 49152, 16128, 16512}>`
+
+test('so is bfloat16, stored or computed in: what remains runs where there is no kernel for it', async () => {
+  const stored = `${head} g (float[N,2] x) => (float[N,2] y) ${BRAIN} { f = Cast<to = 1>(w) y = MatMul(x, f) }`
+  const { before, after, report } = await rewriteWith(widenFloat16, stored)
+  expect(report.applied).toBe(1)
+  expect([...after.graph.initializers.values()].map((w) => [w.dtype, ...toNumbers(w)])).toEqual([
+    ['float32', 1, -2, 0.5, 4],
+  ])
+  await expectEqualModels(before, after, { tolerance: 0 })
+  const inside = `${head} g (float[N,2] x) => (bfloat16[N,2] y, float[N,2] z) ${BRAIN}
+    { b = Cast<to = 16>(x) p = MatMul(b, w) y = Relu(p) z = Cast<to = 1>(p) }`
+  const computed = (await rewriteWith(widenFloat16, inside)).after
+  expect(computed.graph.outputs[0]!.type).toMatchObject({ dtype: 'bfloat16' })
+  for (const [name, type] of inferTypes(computed))
+    if (type.kind === 'tensor' && name !== 'y') expect([name, type.dtype]).toEqual([name, 'float32'])
 })

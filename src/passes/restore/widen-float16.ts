@@ -1,7 +1,7 @@
 /*
  * y = Op(x, w) in float16   ⇒   y = Cast<to = float16>(Op(Cast<to = float>(x), w)) in float32
- * Every float16 value of the model becomes float32, so that no value on the way is rounded to 11 bits; graph inputs and
- * outputs keep their types, behind a Cast. Constants keep their values exactly. Processors without arithmetic in
+ * Every float16 value of the model becomes float32, so that no value on the way is rounded to 11 bits, and so does every
+ * bfloat16, with 8 of them; graph inputs and outputs keep their types, behind a Cast. Constants keep their values exactly. Processors without arithmetic in
  * float16 compute in float32 in any case, and pay for the way there and back at each operator that stands alone; what
  * is made for float32 (fusions, integer kernels) knows no float16.
  * Illegal: functions of the model's own, whose bodies are not looked into; a constant that is an output.
@@ -30,7 +30,7 @@ import { castsTo } from './casts-to.ts'
 
 export const widenFloat16: Pass = {
   id: 'widenFloat16',
-  summary: 'float32 in place of float16 throughout: what processors compute in any case, and what fuses',
+  summary: 'float32 in place of float16 and bfloat16 throughout: what processors compute in any case, and what fuses',
   run(model) {
     const reason = obstacle(model)
     if (reason !== null) {
@@ -50,13 +50,13 @@ export const widenFloat16: Pass = {
 /** Why the model is left as it is, or null. */
 function obstacle({ functions, graph }: Model): string | null {
   if (functions.length > 0) return 'it has functions of its own'
-  const constant = graph.outputs.find(({ name }) => graph.initializers.get(name)?.dtype === 'float16')
+  const constant = graph.outputs.find(({ name }) => isHalf(graph.initializers.get(name)?.dtype))
   return constant ? `its output ${constant.name} is a constant` : null
 }
 
 /** The main graph's inputs and outputs go through Casts; whatever is inside is float32. */
 class Widening {
-  /** Values, constants and attributes that were float16. */
+  /** Values, constants and attributes that were of 16 bits. */
   applied = 0
   readonly #names: NameSupply
   /** Casts that give outputs of the main graph. */
@@ -69,7 +69,7 @@ class Widening {
   /** The main graph: what goes in and comes out keeps its name and its type. */
   border(graph: Graph): Graph {
     const half = ({ name, type }: ValueInfo) =>
-      type.kind === 'tensor' && type.dtype === 'float16' && !graph.initializers.has(name)
+      type.kind === 'tensor' && isHalf(type.dtype) && !graph.initializers.has(name)
     const halves = graph.inputs.filter(half)
     const given = new Set(halves.map(({ name }) => name))
     const { consumers } = indexGraph(graph)
@@ -79,8 +79,7 @@ class Widening {
     const outputs = graph.outputs.filter((one) => half(one) && !given.has(one.name))
     const ends = graph.nodes.filter(
       (node) =>
-        castsTo(node, 'float16') &&
-        outputs.some(({ name }) => node.outputs[0] === name) &&
+        outputs.some((one) => node.outputs[0] === one.name && castsTo(node, dtypeOf(one))) &&
         readers(node.outputs[0]!).length === 0,
     )
     this.#ends = new Set(ends)
@@ -100,12 +99,12 @@ class Widening {
       nodes: [
         ...inputs.map(({ name }) => cast(name, names.get(name)!, 'float32')),
         ...nodes.map((node) => renamed(node, names)),
-        ...open.map(({ name }) => cast(names.get(name)!, name, 'float16')),
+        ...open.map((one) => cast(names.get(one.name)!, one.name, dtypeOf(one))),
       ],
     }
   }
 
-  /** Whatever stands in a graph, and in those inside it, of float32 where it was of float16. */
+  /** Whatever stands in a graph, and in those inside it, of float32 where it was of 16 bits. */
   #inside(graph: Graph): Graph {
     return {
       ...graph,
@@ -126,7 +125,7 @@ class Widening {
   #attribute(name: string, attribute: Attribute): Attribute {
     switch (attribute.type) {
       case 'int':
-        if (!ELEMENT_TYPES.has(name) || attribute.value !== BigInt(DTYPES.float16.code)) return attribute
+        if (!ELEMENT_TYPES.has(name) || !HALF_CODES.has(attribute.value)) return attribute
         this.applied++
         return elementType('float32')
       case 'tensor': {
@@ -145,11 +144,18 @@ class Widening {
   }
 
   #tensor(tensor: Tensor): Tensor {
-    if (tensor.dtype !== 'float16') return tensor
+    if (!isHalf(tensor.dtype)) return tensor
     this.applied++
     return { ...tensorOf('float32', tensor.dims, toFloat32(tensor)), name: tensor.name }
   }
 }
+
+/** Floating point of 16 bits. */
+const HALVES = ['float16', 'bfloat16'] as const
+const HALF_CODES: ReadonlySet<bigint> = new Set(HALVES.map((dtype) => BigInt(DTYPES[dtype].code)))
+const isHalf = (dtype: DType | undefined): boolean => HALVES.some((half) => half === dtype)
+
+const dtypeOf = ({ type }: ValueInfo): DType => (type.kind === 'tensor' ? type.dtype : 'undefined')
 
 /** Attributes that name the type of elements, of nodes that choose it themselves. */
 const ELEMENT_TYPES: ReadonlySet<string> = new Set(['to', 'dtype', 'output_dtype', 'stash_type'])
@@ -163,7 +169,7 @@ function widenedType(type: ValueType): ValueType {
   switch (type.kind) {
     case 'tensor':
     case 'sparse':
-      return type.dtype === 'float16' ? { kind: type.kind, dtype: 'float32', shape: type.shape } : type
+      return isHalf(type.dtype) ? { kind: type.kind, dtype: 'float32', shape: type.shape } : type
     case 'sequence':
     case 'optional':
       return type.elem ? { ...type, elem: widenedType(type.elem) } : type

@@ -65,7 +65,7 @@ const UNDONE =
   'that was undone first, and what is measured here is against float32; whet compare shows both against each other'
 
 const ROUNDED_BEFORE = {
-  'each run': `the file rounds its values in each run (float16, or integers with ranges of their own): ${UNDONE}`,
+  'each run': `the file rounds its values in each run (float16, bfloat16, or integers with ranges of their own): ${UNDONE}`,
   all: `the file came in integers that are not portable, since two neighbours may leave 16 bits: ${UNDONE}`,
 } as const
 
