@@ -1,7 +1,9 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { join } from 'node:path'
 import { afterAll, expect, test } from 'vitest'
 import { checkJob } from '../src/cli/job-words.ts'
-import { Bench, CLASSIFIER } from './command.ts'
+import { Bench, CLASSIFIER, PROGRAM } from './command.ts'
 import { reportIn } from './schema.ts'
 
 const LONG = 300_000
@@ -15,6 +17,31 @@ test('a job names a verb that workers do, with its own options, and files of the
   for (const path of ['/etc/passwd', '../a.onnx', 'models/../../a', '~/a', '--output=/tmp/x', 'csv:/a', 'x\\..\\a'])
     expect(await refused('optimize', 'a.onnx', '--data', path), path).toContain('leads out')
 })
+
+test(
+  'a job whose worker is gone ends, and leaves its folder to whoever begins it again',
+  async () => {
+    const bench = new Bench()
+    afterAll(() => bench.remove())
+    bench.model('model.onnx', CLASSIFIER)
+    bench.rows('eval.npz', 600, 16)
+    const words = ['optimize', 'model.onnx', '--data', 'eval.npz', '-o', 'out', '--time', '4m']
+    const child = spawn(process.execPath, [...PROGRAM, ...words], {
+      cwd: bench.folder,
+      env: { ...process.env, WHETSTONE_CACHE: bench.cache, WHETSTONE_ENDS_WITH_PARENT: '1' },
+      stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
+    })
+    let said = ''
+    child.stderr!.setEncoding('utf8').on('data', (text: string) => {
+      said += text
+    })
+    const ended = once(child, 'exit')
+    // What the death of a worker does to its channel.
+    child.disconnect()
+    expect([await ended, said]).toEqual([[130, null], expect.stringContaining('interrupted')])
+  },
+  LONG,
+)
 
 const url = process.env.WHETSTONE_TEST_POSTGRES
 const name = `whetstone_worker_${process.pid}`
@@ -52,6 +79,23 @@ test.skipIf(!url)(
     const failed = await whet('job', 'wait', bad, ...database)
     expect([failed.code, failed.stderr]).toEqual([2, expect.stringContaining('none.onnx')])
     expect((await whet('job', 'list', ...database)).stdout).toMatch(/done +2 .*whet compare/)
+    expect((await whet('job', 'show', bad, ...database)).stderr).toContain('none.onnx')
+
+    // One that takes longer than it may is ended by the worker that has it, begun again, and says so in the end.
+    const slow = await whet(
+      'job',
+      'submit',
+      ...database,
+      '--json',
+      '--limit',
+      '10ms',
+      '--',
+      ...['compare', 'model.onnx', 'model.onnx', '--data', 'eval.npz'],
+    )
+    const { id } = reportIn(slow.stdout, 'jobs').jobs[0]!
+    await whet('worker', ...database, '--folder', '.', '--once')
+    const overdue = await whet('job', 'wait', id, ...database)
+    expect([overdue.code, overdue.stderr]).toEqual([130, expect.stringContaining('did not end within')])
     await admin.query(`DROP DATABASE ${name} WITH (FORCE)`)
     await admin.end()
   },
@@ -59,19 +103,21 @@ test.skipIf(!url)(
 )
 
 test(
-  'no database, none that answers, no such act',
+  'no database, none that answers, no such act, a limit beyond what the queue waits for',
   async () => {
     const bench = new Bench()
     afterAll(() => bench.remove())
-    const [none, away, act] = await Promise.all([
+    const [none, away, act, long] = await Promise.all([
       bench.start(['job', 'list']).ended,
       bench.start(['job', 'list', '--database', 'postgres://u:secret@127.0.0.1:1/none']).ended,
       bench.start(['job', 'eat']).ended,
+      bench.start(['job', 'submit', '--limit', '30h', '--', 'compare', 'a.onnx', 'b.onnx', '--data', 'd.npz']).ended,
     ])
     expect([none.code, none.stderr]).toEqual([2, expect.stringContaining('--database is missing')])
     expect([away.code, away.stderr]).toEqual([2, expect.stringContaining('does not answer')])
     expect(away.stderr).not.toContain('secret')
     expect([act.code, act.stderr]).toEqual([2, expect.stringContaining('no such act')])
+    expect([long.code, long.stderr]).toEqual([2, expect.stringContaining('23 hours at most')])
   },
   LONG,
 )

@@ -5,6 +5,9 @@ import type { Context } from './verb.ts'
 /** How long a verb may take to end by itself after Ctrl-C. */
 const GRACE_MS = 1500
 
+/** Set by whoever starts this program with a channel to it and wants it to end when he does, however he does. */
+export const ENDS_WITH_PARENT = 'WHETSTONE_ENDS_WITH_PARENT'
+
 export interface Terminal {
   readonly context: Context
   readonly style: { readonly color: boolean; readonly width: number }
@@ -41,6 +44,13 @@ export function openTerminal(words: readonly string[]): Terminal {
     }
     process.on('SIGINT', stop)
     process.on('SIGTERM', stop)
+    if (process.env[ENDS_WITH_PARENT] !== undefined) {
+      process.once('disconnect', stop)
+      // Listening must not keep it alive.
+      process.channel?.unref()
+      // Gone before anybody listened.
+      if (process.connected === false) stop()
+    }
   })
   interrupted.catch(() => {})
   // What a user's module prints is for people: stdout holds the result and nothing else.
@@ -65,7 +75,6 @@ export function openTerminal(words: readonly string[]): Terminal {
       }),
     context: {
       json,
-      quiet,
       signal: controller.signal,
       command: ['whet', ...words.map(quoted)].join(' '),
       say: (line) => {

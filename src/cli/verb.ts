@@ -40,7 +40,6 @@ export interface Verb {
 /** What a verb may use of the terminal. Nothing else prints. */
 export interface Context {
   readonly json: boolean
-  readonly quiet: boolean
   /** A line for people, on stderr. */
   say(line: string): void
   /** The current state of a long run: drawn over itself on a terminal, left out elsewhere. */

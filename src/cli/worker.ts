@@ -9,6 +9,7 @@ import { EXIT } from './exit-codes.ts'
 import { DATABASE, withQueue } from './job.ts'
 import { checkJob } from './job-words.ts'
 import { stateHome } from './serve-rollouts.ts'
+import { ENDS_WITH_PARENT } from './terminal.ts'
 import type { Context, Verb } from './verb.ts'
 
 const LOOK_EVERY_MS = 1000
@@ -69,11 +70,11 @@ async function doJob(queue: JobQueue, job: TakenJob, folder: string, context: Co
   let result: JobResult
   try {
     await checkJob(job.words)
-    result = await runWords(job.words, folder, context.signal)
+    result = await runWords(job, folder, context.signal)
   } catch (error) {
     result = { exitCode: EXIT.user, report: null, message: (error as Error).message, worker: hostname() }
   }
-  context.say(`${job.id}: exit code ${result.exitCode}`)
+  context.say(`${job.id}: exit code ${result.exitCode}${result.message ? `, ${result.message}` : ''}`)
   // A verdict, or a mistake that stays one, is an answer; our bug or an interruption may not come again.
   const again = result.exitCode === EXIT.bug || result.exitCode === EXIT.interrupted
   for (let wait = LOOK_EVERY_MS; ; wait = Math.min(2 * wait, LONGEST_WAIT_MS)) {
@@ -88,17 +89,21 @@ async function doJob(queue: JobQueue, job: TakenJob, folder: string, context: Co
   }
 }
 
-/** Runs a verb in a process of its own: a crash, a leak or an end of memory hits one job. */
-function runWords(words: readonly string[], folder: string, signal: AbortSignal): Promise<JobResult> {
+/**
+ * Runs a verb in a process of its own: a crash, a leak or an end of memory hits one job. It ends with this process, or
+ * it would hold its folder, and time itself beside the job of the next worker.
+ */
+function runWords({ words, limitMs }: TakenJob, folder: string, signal: AbortSignal): Promise<JobResult> {
   const child = spawn(process.execPath, [...process.execArgv, process.argv[1]!, ...words, '--json', '--quiet'], {
     cwd: folder,
-    stdio: ['ignore', 'pipe', 'pipe'],
+    stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
+    env: { ...process.env, [ENDS_WITH_PARENT]: '1' },
   })
   let [output, said] = ['', '']
-  child.stdout.setEncoding('utf8').on('data', (text: string) => {
+  child.stdout!.setEncoding('utf8').on('data', (text: string) => {
     output += text
   })
-  child.stderr.setEncoding('utf8').on('data', (text: string) => {
+  child.stderr!.setEncoding('utf8').on('data', (text: string) => {
     said = (said + text).slice(-KEPT_STDERR)
   })
   const interrupt = () => {
@@ -107,15 +112,23 @@ function runWords(words: readonly string[], folder: string, signal: AbortSignal)
   }
   signal.addEventListener('abort', interrupt, { once: true })
   if (signal.aborted) interrupt()
+  let overdue = false
+  const limit = setTimeout(() => {
+    overdue = true
+    interrupt()
+  }, limitMs)
   return new Promise((done) => {
     child.once('error', (error) =>
       done({ exitCode: EXIT.bug, report: null, message: error.message, worker: hostname() }),
     )
     child.once('close', (code) => {
+      clearTimeout(limit)
       signal.removeEventListener('abort', interrupt)
-      const exitCode = signal.aborted ? EXIT.interrupted : (code ?? EXIT.bug)
       const report = reportIn(output)
-      done({ exitCode, report, message: report === null ? said.trim() : null, worker: hostname() })
+      const interrupted = (overdue || signal.aborted) && report === null
+      const exitCode = interrupted ? EXIT.interrupted : (code ?? EXIT.bug)
+      const why = overdue ? `did not end within ${limitMs / 1000} seconds (--limit)` : said.trim()
+      done({ exitCode, report, message: report === null ? why : null, worker: hostname() })
     })
   })
 }

@@ -1,18 +1,29 @@
 import { PGlite } from '@electric-sql/pglite'
 import { expect, test } from 'vitest'
-import { JobQueue } from './index.ts'
+import { JobQueue, type SqlRunner } from './index.ts'
 
 const LONG = 300_000
 const words = ['compare', 'a.onnx', 'b.onnx', '--data', 'd.npz']
 const result = { exitCode: 1, report: { kind: 'comparison' }, message: null, worker: 'here' }
 
-async function everything(queue: JobQueue): Promise<void> {
+async function everything(place: string | SqlRunner, sql: SqlRunner): Promise<void> {
+  const queue = new JobQueue(place)
+  /** What time does to a job, as whoever comes next finds it. */
+  const age = async (id: string, hours: number) => {
+    const back = (column: string) => `${column} = ${column} - interval '${hours} hours'`
+    const columns = ['started_on', 'completed_on'].map(back).join(', ')
+    await sql.executeSql(`UPDATE whetstone_jobs.job SET ${columns} WHERE id = $1`, [id])
+    const next = new JobQueue(place)
+    await next.find(id)
+    await next.close()
+  }
+
   expect(await queue.take()).toBeNull()
   const id = await queue.submit(words, 60_000)
   expect((await queue.find(id))!.job).toMatchObject({ id, words, state: 'waiting', exitCode: null, started: null })
   // Of two who ask, one gets it.
   const [one, two] = await Promise.all([queue.take(), queue.take()])
-  expect([one ?? two, one && two]).toEqual([{ id, words }, null])
+  expect([one ?? two, one && two]).toEqual([{ id, words, limitMs: 60_000 }, null])
   expect((await queue.find(id))!.job).toMatchObject({ state: 'running', ended: null })
   await queue.finish(id, result)
   const found = (await queue.find(id))!
@@ -33,22 +44,47 @@ async function everything(queue: JobQueue): Promise<void> {
   await queue.cancel(third)
   expect([await queue.take(), (await queue.find(third))!.job.state]).toEqual([null, 'cancelled'])
   expect((await queue.list()).map((job) => job.id).sort()).toEqual([id, second, third].sort())
+
+  // Answers are there for weeks.
+  await age(id, 28 * 24)
+  expect((await queue.find(id))!.report).toEqual({ kind: 'comparison' })
+
+  // A worker that was taken for dead has an answer all the same.
+  const late = await queue.submit(words, 60_000)
+  expect((await queue.take())!.id).toBe(late)
+  await age(late, 1)
+  expect((await queue.find(late))!.job).toMatchObject({ state: 'waiting', ended: null })
+  await queue.finish(late, result)
+  expect((await queue.find(late))!.job).toMatchObject({ state: 'done', exitCode: 1, worker: 'here' })
+  expect(await queue.take()).toBeNull()
+
+  // One that nobody ever answers for says so.
+  const silent = await queue.submit(words, 60_000)
+  for (let times = 0; times < 3; times++) {
+    expect((await queue.take())!.id).toBe(silent)
+    await age(silent, 1)
+  }
+  expect((await queue.find(silent))!.job).toMatchObject({
+    state: 'failed',
+    exitCode: null,
+    message: expect.stringContaining('begun 3 times'),
+  })
   expect([await queue.find('none'), await queue.find('00000000-0000-0000-0000-000000000000')]).toEqual([null, null])
+  await queue.close()
 }
 
 test(
   'jobs wait, are taken once, end, are begun again and are cancelled; embedded',
   async () => {
     const database = await PGlite.create()
-    const queue = new JobQueue({
+    const runner: SqlRunner = {
       // Several statements go without parameters.
       executeSql: async (text, values) =>
         values.length > 0
           ? database.query<object>(text, [...values])
           : (((await database.exec(text)).at(-1) as { rows: object[] } | undefined) ?? { rows: [] }),
-    })
-    await everything(queue)
-    await queue.close()
+    }
+    await everything(runner, runner)
     await database.close()
   },
   LONG,
@@ -65,9 +101,10 @@ test.skipIf(!url)(
     await admin.query(`CREATE DATABASE ${name}`)
     const own = new URL(url!)
     own.pathname = `/${name}`
-    const queue = new JobQueue(own.href)
-    await everything(queue)
-    await queue.close()
+    const client = new pg.Client(own.href)
+    await client.connect()
+    await everything(own.href, { executeSql: (text, values) => client.query(text, [...values]) })
+    await client.end()
     await admin.query(`DROP DATABASE ${name} WITH (FORCE)`)
     await admin.end()
   },

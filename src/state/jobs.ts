@@ -15,6 +15,8 @@ export interface JobResult {
 export interface TakenJob {
   readonly id: string
   readonly words: readonly string[]
+  /** What it may take; whoever took it ends it then and gives it back. */
+  readonly limitMs: number
 }
 
 /** Runs SQL for a queue on a connection that somebody else owns. */
@@ -26,7 +28,13 @@ const QUEUE = 'whetstone'
 const SCHEMA = 'whetstone_jobs'
 /** A worker that dies is not waited for longer than the job may take; then the next one begins it again. */
 const RETRIES = 2
+/** A living worker ends a job that takes too long by itself, and tells so, before the queue takes it for dead. */
+const SLACK_MS = 60_000
 const KEEP_DAYS = 30
+const DAY_SECONDS = 86_400
+
+/** The longest limit of a job, in milliseconds: the queue waits for no worker as long as a day. */
+export const LONGEST_JOB_MS = 23 * 3_600_000
 
 /** A queue of jobs in a PostgreSQL; made at the first use. Every promise rejects where the database cannot be reached. */
 export class JobQueue {
@@ -35,7 +43,9 @@ export class JobQueue {
 
   /** @param place the address of a server, or SQL on a connection that is there already. */
   constructor(place: string | SqlRunner) {
-    const common = { schema: SCHEMA, schedule: false }
+    // Else a job that has ended is hidden after half a day and gone after a week.
+    const kept = { archiveCompletedAfterSeconds: KEEP_DAYS * DAY_SECONDS, deleteAfterDays: 1 }
+    const common = { schema: SCHEMA, schedule: false, ...kept }
     this.#boss = new PgBoss(
       typeof place === 'string'
         ? { ...common, connectionString: postgresAddress(place).url, max: 2 }
@@ -50,14 +60,18 @@ export class JobQueue {
     this.#boss.on('error', () => {})
   }
 
-  /** Leaves words for a worker; the id of the job. @param limitMs after which a job that has not ended is begun again. */
+  /**
+   * Leaves words for a worker; the id of the job.
+   *
+   * @param limitMs after which a job that has not ended is begun again; at most `LONGEST_JOB_MS`.
+   */
   async submit(words: readonly string[], limitMs: number): Promise<string> {
     const boss = await this.#open()
     const id = await boss.send(
       QUEUE,
       { words, submitted: new Date().toISOString() },
       {
-        expireInSeconds: Math.max(1, Math.ceil(limitMs / 1000)),
+        expireInSeconds: Math.ceil((limitMs + SLACK_MS) / 1000),
         retryLimit: RETRIES,
         retentionDays: KEEP_DAYS,
       },
@@ -69,11 +83,20 @@ export class JobQueue {
   /** The next job, for this caller alone; null where there is none. */
   async take(): Promise<TakenJob | null> {
     const [job] = await (await this.#open()).fetch<{ words: string[] }>(QUEUE)
-    return job ? { id: job.id, words: job.data.words } : null
+    if (!job) return null
+    return { id: job.id, words: job.data.words, limitMs: Number(job.expireInSeconds) * 1000 - SLACK_MS }
   }
 
+  /**
+   * An answer ends the job, also where the queue had taken the worker for dead meanwhile, as after an hour without the
+   * database: whoever has begun it again finishes for nothing.
+   */
   async finish(id: string, result: JobResult): Promise<void> {
-    await (await this.#open()).complete(QUEUE, id, result)
+    await (await this.#open()).getDb().executeSql(
+      `UPDATE ${SCHEMA}.job SET state = 'completed', completed_on = now(), output = $3::jsonb
+       WHERE name = $1 AND id = $2 AND state < 'completed'`,
+      [QUEUE, id, JSON.stringify(result)],
+    )
   }
 
   /** Gives a job back: another worker begins it again, unless that has happened too often. */
@@ -108,7 +131,7 @@ export class JobQueue {
         retries: found.retryCount,
         exitCode: ended ? (result.exitCode ?? null) : null,
         worker: result.worker ?? null,
-        message: result.message ?? null,
+        message: result.message ?? (found.state === 'failed' ? unanswered(found.retryCount + 1) : null),
       },
     }
   }
@@ -116,12 +139,7 @@ export class JobQueue {
   /** Every job that is kept, the newest first. */
   async list(): Promise<readonly Job[]> {
     const boss = await this.#open()
-    const { rows } = await boss
-      .getDb()
-      .executeSql(
-        `SELECT id FROM ${SCHEMA}.job WHERE name = $1 UNION SELECT id FROM ${SCHEMA}.archive WHERE name = $1`,
-        [QUEUE],
-      )
+    const { rows } = await boss.getDb().executeSql(`SELECT id FROM ${SCHEMA}.job WHERE name = $1`, [QUEUE])
     const found = await Promise.all((rows as { id: string }[]).map(({ id }) => this.find(id)))
     return found
       .flatMap((one) => (one ? [one.job] : []))
@@ -136,6 +154,8 @@ export class JobQueue {
     this.#ready ??= this.#boss
       .start()
       .then(() => this.#boss.createQueue(QUEUE))
+      // It looks for dead workers once a minute, which whoever comes and goes does not live to see.
+      .then(() => this.#boss.maintain())
       .then(() => true)
       .catch((error: unknown) => {
         this.#ready = null
@@ -145,6 +165,10 @@ export class JobQueue {
     return this.#boss
   }
 }
+
+/** What the queue knows of a job whose workers fell silent. */
+const unanswered = (times: number) =>
+  `begun ${times} times, and the worker died each time or lost the database for longer than the limit of the job`
 
 const STATES: Readonly<Record<keyof PgBoss.JobStates, Job['state']>> = {
   created: 'waiting',
