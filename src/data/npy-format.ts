@@ -109,6 +109,8 @@ export function npyElements(bytes: Uint8Array, type: NpyType): NumericArray | re
   const aligned = bytes.byteOffset % 8 === 0 && !type.bigEndian ? bytes : bytes.slice()
   if (type.bigEndian) swapInPlace(aligned, type.swapBytes)
   if (type.text) return textElements(aligned, type)
+  // numpy takes whatever is not zero for true; a runtime's kernels make of a 2 what they like.
+  if (type.dtype === 'bool' && aligned.some((byte) => byte > 1)) return aligned.map((byte) => (byte === 0 ? 0 : 1))
   const Type = arrayTypeOf(type.dtype)
   return new Type(aligned.buffer as ArrayBuffer, aligned.byteOffset, aligned.byteLength / Type.BYTES_PER_ELEMENT)
 }

@@ -53,7 +53,7 @@ const requestedBinary = (request: InferRequest, answer: InferAnswer): boolean =>
 
 /**
  * The classification extension: for each row the k greatest values as `value:index`, greatest first (of equals the first
- * index). The last dimension holds the classes.
+ * index, NaN last). The last dimension holds the classes.
  *
  * @throws ServeError for outputs that are no numbers.
  */
@@ -70,9 +70,13 @@ function topClasses(tensor: ByteTensor, k: number): ByteTensor {
   const texts: string[] = []
   for (let row = 0; row < rows; row++) {
     const at = (i: number) => values[row * width + i]!
-    const order = Array.from({ length: width }, (_, i) => i).sort((a, b) =>
-      at(b) > at(a) ? 1 : at(b) < at(a) ? -1 : a - b,
-    )
+    const order = Array.from({ length: width }, (_, i) => i).sort((a, b) => {
+      const [one, other] = [at(a), at(b)]
+      if (other > one) return 1
+      if (other < one) return -1
+      // NaN is greater than nothing: last, or it would part numbers that nobody then compares.
+      return Number(Number.isNaN(one)) - Number(Number.isNaN(other)) || a - b
+    })
     for (const i of order.slice(0, kept)) {
       const value = at(i)
       texts.push(`${typeof value === 'number' && !Number.isInteger(value) ? value.toFixed(6) : value}:${i}`)

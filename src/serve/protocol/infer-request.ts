@@ -79,6 +79,13 @@ function checkBytes(tensor: ByteTensor, model: string): void {
   const expected = count * elementBytes(dtype)
   if (got !== expected)
     throw invalid(`input byte size mismatch for input '${name}' for model '${model}'. Expected ${expected}, got ${got}`)
+  // Of other bytes kernels make what they like: a Where picks neither of its values.
+  if (dtype === 'bool')
+    for (const piece of tensor.pieces) {
+      const wrong = piece.find((byte) => byte > 1)
+      if (wrong !== undefined)
+        throw invalid(`inference input '${name}' holds the byte ${wrong}, which is no BOOL; send 0 or 1`)
+    }
 }
 
 /**
