@@ -8,15 +8,17 @@ import { answerOf, disagreementOf, lossOf } from './answers.ts'
 import { RolloutController } from './controller.ts'
 import type { Fleet } from './fleet.ts'
 
-/** A state whose database is away when it is told so. */
+/** A state whose database is away, or slow, when it is told so. */
 class Flaky extends State {
   away = false
+  slow: Promise<void> | null = null
   refusals = 0
   readonly changes: Change[] = []
   constructor() {
     super({ where: 'nowhere', run: async () => [], close: async () => {} })
   }
   override async keep(change: Change): Promise<void> {
+    await this.slow
     if (this.away) {
       this.refusals++
       throw new Error('connection refused')
@@ -88,6 +90,31 @@ test('while the database is away, answers and rollbacks go on; it is told when i
     audit: { act: 'rollout-rolled-back' },
     incident: { served: { 1: expect.any(Number) } },
   })
+  await controller.close()
+})
+
+test('a rollout begins when the end of the last one is written: its candidate stays', async () => {
+  const [state, acts] = [new Flaky(), [] as string[]]
+  const controller = new RolloutController(state, fleetOf({ version: '1' }, acts), silentLog)
+  await controller.start('m', { candidate: '2' }, 'ann')
+  let hurry = () => {}
+  state.slow = new Promise((resolve) => {
+    hurry = resolve
+  })
+  for (let i = 0; i < 100; i++) send(controller, '1', true)
+  expect((await controller.status('m')).state).toBe('rolled-back')
+  const again = controller.start('m', { candidate: '2' }, 'ann')
+  // As far as it gets by itself.
+  await new Promise((resolve) => setTimeout(resolve, 20))
+  hurry()
+  expect((await again).state).toBe('running')
+  await controller.settled()
+  expect(acts).toEqual(['warm 2', 'retire 2', 'warm 2'])
+  expect(state.changes.map(({ audit }) => audit?.act)).toEqual([
+    'rollout-start',
+    'rollout-rolled-back',
+    'rollout-start',
+  ])
   await controller.close()
 })
 

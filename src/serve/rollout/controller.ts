@@ -16,6 +16,8 @@ export interface StartRequest extends Partial<RolloutSettings> {
 }
 
 const KEEP_EVERY_MS = 5000
+/** How long a rollout waits before it begins for what the one before has left to write. */
+const ENDING_MS = 10_000
 /** A server that has shown no sign of life for so long has lost its rollouts to those that are alive. */
 const ABANDONED_MS = 60_000
 
@@ -90,12 +92,17 @@ export class RolloutController implements Router {
     return 'joined'
   }
 
-  /** @throws ServeError for a model or version that is not there, and where a rollout of the model goes on. */
+  /**
+   * @throws ServeError for a model or version that is not there, where a rollout of the model goes on, and where the end
+   * of the last one cannot be written.
+   */
   async start(name: string, request: StartRequest, who: string): Promise<RolloutReport> {
     if (this.#starting.has(name) || this.#active.get(name)?.running)
       throw new ServeError('conflict', `a rollout of '${name}' is going on: stop it first`)
     this.#starting.add(name)
     try {
+      // It lets versions go, this candidate perhaps, and keeps which one is live: in turn.
+      await within(ENDING_MS, this.#ledger.settled())
       const base = this.#fleet.live(name)
       const { version, known } = await this.#fleet.find(name, request.candidate)
       if (version === base) throw new ServeError('invalid', `version ${version} of '${name}' answers already`)
@@ -348,6 +355,15 @@ export class RolloutController implements Router {
       })
     })
   }
+}
+
+/** @throws ServeError where it takes longer than so many milliseconds. */
+async function within(ms: number, work: Promise<void>): Promise<void> {
+  let timer: NodeJS.Timeout | undefined
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(unavailable(new Error('the end of the last rollout is not written'))), ms)
+  })
+  await Promise.race([work, late]).finally(() => clearTimeout(timer))
 }
 
 function notKept(error: unknown): ServeError {

@@ -3,7 +3,7 @@ import { afterAll, afterEach, expect, test } from 'vitest'
 import { ask, modelFolder, serve, withPlan, writeModelText } from '../../../tests/serve-kit.ts'
 import { type Database, openEmbedded, State } from '../../state/index.ts'
 import { folderSource, makeKey, type ServeOptions, type Server, silentLog } from '../index.ts'
-import { type RolloutExtension, rolloutExtension } from './extension.ts'
+import { rolloutExtension } from './extension.ts'
 
 /** What counts for and against a version, with real models behind a real server. */
 
@@ -36,12 +36,11 @@ const kept: Database = { where: 'memory', run: (statements) => database.run(stat
 const state = new State(kept)
 
 let server: Server
-let extension: RolloutExtension
 const errors: string[] = []
 const log = { ...silentLog, error: (text: string) => errors.push(text) }
 const open = async (options: Partial<ServeOptions> = {}) => {
   errors.length = 0
-  extension = await rolloutExtension({ source: folderSource(folder), state, remembered: true, log })
+  const extension = await rolloutExtension({ source: folderSource(folder), state, remembered: true, log })
   server = await serve(folder, { source: extension.source, extension, settings: withPlan({ maxBatch: 1 }), ...options })
   await server.core.registry.load('m', '1')
 }
@@ -189,13 +188,13 @@ test(
     expect(await status()).toMatchObject({ state: 'stopped', reason: 'stopped: the model was unloaded' })
     expect((await act('load')).status).toBe(200)
     expect((await infer('after', 1)).json.model_version).toBe('1')
-    await extension.controller.settled()
-    expect(errors).toEqual([])
+    // Begins when the end of the last one is written.
     expect((await start({ candidate: SAME })).status).toBe(200)
+    expect(errors).toEqual([])
     // A load by hand ends it at once too, not with the next request.
     await server.core.registry.load('m', WRONG)
     expect(await status()).toMatchObject({ state: 'stopped', reason: 'stopped: version 4 was made live by somebody' })
-    await extension.controller.settled()
+    await until(async () => (await state.audit()).entries.at(-1)?.act === 'rollout-stopped')
     expect(errors).toEqual([])
   },
   LONG,

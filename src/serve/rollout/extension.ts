@@ -17,7 +17,6 @@ import { feedbackRoutes, rolloutRoutes } from './routes.ts'
 export interface RolloutExtension extends ServeExtension {
   /** What the server must take its models from: after a rollout, the version that it left live. */
   readonly source: ModelSource
-  readonly controller: RolloutController
 }
 
 /**
@@ -55,7 +54,6 @@ export async function rolloutExtension(options: {
   if (remembered) for (const live of await state.liveVersions()) controller.pins.set(live.name, live)
   return {
     source: pinnedSource(source, controller.pins),
-    controller,
     router: monitor
       ? {
           choose: (request) => controller.choose(request),

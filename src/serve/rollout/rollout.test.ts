@@ -7,7 +7,7 @@ import { inShare } from '../../rollout/index.ts'
 import { type Database, openEmbedded, State } from '../../state/index.ts'
 import { folderSource, type Server, silentLog } from '../index.ts'
 import { drill } from './drill.ts'
-import { type RolloutExtension, rolloutExtension } from './extension.ts'
+import { rolloutExtension } from './extension.ts'
 
 const LONG = 300_000
 /** Chooses the greater of two numbers, after the second was multiplied by `by`. */
@@ -25,9 +25,8 @@ const kept: Database = { where: 'memory', run: (statements) => database.run(stat
 const state = new State(kept)
 
 let server: Server | null = null
-let extension: RolloutExtension | null = null
 const open = async (live: string | null, auditPath: string | null = null) => {
-  extension = await rolloutExtension({ source: folderSource(folder), state, remembered: true, log: silentLog })
+  const extension = await rolloutExtension({ source: folderSource(folder), state, remembered: true, log: silentLog })
   server = await serve(folder, { source: extension.source, extension, auditPath, settings: withPlan({ maxBatch: 1 }) })
   if (live !== null) await server.core.registry.load('m', live)
 }
@@ -72,8 +71,7 @@ test(
     expect(ended.eValue).toBeGreaterThanOrEqual(100)
     reportIn(JSON.stringify(ended), 'rollout')
 
-    await extension!.controller.settled()
-    expect((await ask(server!.http, 'GET', '/v2/models/m/versions/2')).status).toBe(404)
+    await until(async () => (await ask(server!.http, 'GET', '/v2/models/m/versions/2')).status === 404)
     const { json: incident } = await call('GET', `/v2/incidents/${ended.incident}`)
     reportIn(JSON.stringify(incident), 'incident')
     expect(incident).toMatchObject({ alarm: 'disagreement', drill: false, served: { 1: expect.any(Number) } })
@@ -190,9 +188,8 @@ test(
     await start({ candidate: '3', margin: 0.3, alpha: 0.05 })
     for (let i = 0; i < 2000 && (await status()).state === 'running'; i++) await infer(`d${i}`, row(i))
     expect(await status()).toMatchObject({ state: 'promoted', verdict: 'pass', incident: null })
-    await extension!.controller.settled()
+    await until(async () => (await ask(server!.http, 'GET', '/v2/models/m/versions/1')).status === 404)
     expect((await infer('e', [1, 3])).json.model_version).toBe('3')
-    expect((await ask(server!.http, 'GET', '/v2/models/m/versions/1')).status).toBe(404)
   },
   LONG,
 )
@@ -227,7 +224,7 @@ describe('what is refused, and what ends a rollout', () => {
         state: 'stopped',
         reason: expect.stringContaining('made live by somebody'),
       })
-      await extension!.controller.settled()
+      await until(async () => (await state.audit()).entries.at(-1)?.act === 'rollout-stopped')
       const { entries, brokenAt } = await state.audit()
       expect(brokenAt).toBeNull()
       expect(entries.slice(-4).map(({ act }) => act)).toEqual([
@@ -271,7 +268,7 @@ test(
   'drift: what is usual is learnt, a change is seen, and it is known after a restart',
   async () => {
     const watched = async () => {
-      extension = await rolloutExtension({
+      const extension = await rolloutExtension({
         source: folderSource(folder),
         state,
         remembered: true,
