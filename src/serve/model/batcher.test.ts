@@ -220,6 +220,24 @@ describe('a batcher', () => {
     await expect(run(row(1))).rejects.toMatchObject({ code: 'too-many' })
   })
 
+  test('a large request behind small ones is not refused for what each of their bytes took', async () => {
+    const { staged, run } = batcher({ timeoutMs: 60_000 })
+    const small = run(row(1))
+    await new Promise((resolve) => setTimeout(resolve, 20))
+    staged.runs[0]!.end()
+    await small
+    // A lane is busy, the large one waits, and another one waits behind it.
+    const busy = run(row(2))
+    const large = run(row(...Array.from({ length: 50_000 }, (_, i) => i)))
+    const last = run(row(3))
+    for (let i = 1; i < 4; i++) {
+      staged.runs[i]!.end()
+      await turn()
+    }
+    await Promise.all([busy, large, last])
+    expect(staged.runs).toHaveLength(4)
+  })
+
   test('a request that ran out of time is not run; one that nobody waits for neither', async () => {
     const { staged, run, made } = batcher()
     const gone = new Departure()
