@@ -365,6 +365,16 @@ describe('a batcher', () => {
     staged.runs[0]!.end(new UserError('out-of-resources', 'ended'))
   })
 
+  test('a machine that stood still is no run that hangs', async () => {
+    const { staged, run } = batcher({ runLimitMs: 100 })
+    const going = run(row(1))
+    for (const woken = performance.now() + 200; performance.now() < woken; );
+    await new Promise((resolve) => setTimeout(resolve, 1))
+    expect(staged.stopped).toEqual([])
+    staged.runs[0]!.end()
+    await going
+  })
+
   test('so does one that takes longer than a request of it says', async () => {
     const { staged, run } = batcher()
     const first = run(row(1))

@@ -3,6 +3,7 @@ import type { Departure } from '../departure.ts'
 import { ServeError, timedOut, toServeError } from '../serve-error.ts'
 import { joinRows, rowsOf, shapeKey, splitRows } from './batch-rows.ts'
 import { FairQueue, type Queued } from './fair-queue.ts'
+import { watchForHang } from './hang.ts'
 import { Loan } from './loan.ts'
 import { RunPace } from './run-pace.ts'
 
@@ -280,7 +281,7 @@ export class Batcher {
     const rows = jobs.map((job) => job.rows)
     const total = rows.reduce((sum, count) => sum + count, 0)
     const limitMs = Math.min(...jobs.map(({ runLimitMs }) => runLimitMs))
-    const hung = setTimeout(() => void lanes.stop(`a run did not end within ${limitMs / 1000} seconds`), limitMs)
+    const ended = watchForHang(limitMs, () => void lanes.stop(`a run did not end within ${limitMs / 1000} seconds`))
     try {
       const { outputs, runNs, release } = await lanes.run(
         lane,
@@ -319,7 +320,7 @@ export class Batcher {
           job.finish(error as Error)
         }
     } finally {
-      clearTimeout(hung)
+      ended()
       this.#pump()
       this.#settle()
     }

@@ -1,5 +1,6 @@
 import type { Lanes } from '../../engine/index.ts'
 import { UserError } from '../../platform/index.ts'
+import { watchForHang } from './hang.ts'
 
 /**
  * The lanes of a process for those who try them before requests come: a run that takes longer than `ms` has hung, and
@@ -15,11 +16,11 @@ export function limitRuns(
     hang = reject
   })
   const within = async <T>(limitMs: number, work: Promise<T>): Promise<T> => {
-    const timer = setTimeout(() => hang(tooLong(ms, label)), limitMs)
+    const ended = watchForHang(limitMs, () => hang(tooLong(ms, label)))
     try {
       return await work
     } finally {
-      clearTimeout(timer)
+      ended()
     }
   }
   return {
