@@ -45,6 +45,24 @@ test(
 )
 
 test(
+  'a request that comes on an open connection while the server ends is answered, and ends the connection',
+  async () => {
+    const server = await serve(modelFolder({ 'm.onnx': NEGATE }), { drainMs: PATIENCE })
+    const { socket, answer } = await unfinished(server.http!)
+    socket.write('}')
+    await once(socket, 'data')
+    // Idle now, as between two requests of a client that sends them one after another.
+    const closing = server.close()
+    await expect(ask(server.http, 'GET', '/v2/health/ready')).rejects.toThrow('ECONNREFUSED')
+    socket.write(`POST /v2/models/m/infer HTTP/1.1\r\nHost: x\r\nContent-Length: ${request.length}\r\n\r\n${request}`)
+    const said = (await answer).match(/HTTP\/1\.1 \d+|^connection: [a-z-]+/gim)
+    expect(said).toEqual(['HTTP/1.1 200', 'Connection: keep-alive', 'HTTP/1.1 200', 'Connection: close'])
+    await closing
+  },
+  PATIENCE,
+)
+
+test(
   'a server that is told to stop while it starts gives up what it loads',
   async () => {
     const stop = new AbortController()

@@ -1,3 +1,6 @@
+import { once } from 'node:events'
+import { Server as SocketServer } from 'node:net'
+import { setTimeout as after } from 'node:timers/promises'
 import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
 import { Departure } from '../departure.ts'
 import type { Log } from '../log.ts'
@@ -54,6 +57,8 @@ const HEADERS_MS = 20_000
 const HELD_BYTES = 1 << 17
 const REQUEST_MS = 300_000
 const KEEP_ALIVE_MS = 65_000
+/** How long an ending server takes requests on connections that are open: the next one of a client may be on its way. */
+const LINGER_MS = 1000
 
 /**
  * A server of HTTP with these routes: who may come in, how much they may send, and how errors look are decided here
@@ -96,8 +101,14 @@ export function httpFace(routes: readonly Route[], access: Access, limits: HttpL
 }
 
 async function closeAnswered(app: FastifyInstance, answering: PartingAnswers, ms: number): Promise<void> {
-  answering.part()
   const timer = setTimeout(() => app.server.closeAllConnections(), ms)
+  answering.part()
+  // Nobody new comes in. A server of HTTP would also close what is idle, and whatever is on its way there would be lost.
+  SocketServer.prototype.close.call(app.server)
+  const lingered = new AbortController()
+  const options = { signal: lingered.signal }
+  await Promise.race([once(app.server, 'close', options), after(Math.min(LINGER_MS, ms), undefined, options)])
+  lingered.abort()
   await app.close()
   clearTimeout(timer)
 }

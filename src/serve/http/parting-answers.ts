@@ -12,8 +12,10 @@ export class PartingAnswers {
     this.#server = server
   }
 
+  /** Also one that came on an open connection after the end began. */
   begun(answer: ServerResponse): void {
     this.#underWay.add(answer)
+    if (!this.#server.listening) this.part()
   }
 
   ended(answer: ServerResponse): void {
@@ -21,13 +23,13 @@ export class PartingAnswers {
     if (this.#server.listening) return
     // A head that was out before the server ended kept the connection alive.
     const more = [...this.#underWay].some(({ req }) => req.socket === answer.req.socket)
-    if (!more) this.#server.closeIdleConnections()
+    if (!more) answer.req.socket.destroySoon()
   }
 
   /** The server ends: call it before. */
   part(): void {
     // Of requests that were sent without waiting for answers, the last comes last.
     const last = new Map([...this.#underWay].map((answer) => [answer.req.socket, answer]))
-    for (const answer of last.values()) answer.shouldKeepAlive = false
+    for (const answer of this.#underWay) answer.shouldKeepAlive = last.get(answer.req.socket) !== answer
   }
 }
