@@ -1,4 +1,4 @@
-import { expect, test } from 'vitest'
+import { expect, test, vi } from 'vitest'
 import { bytesOfValue } from '../../engine/index.ts'
 import { type DriftState, startDrift } from '../../rollout/index.ts'
 import type { State } from '../../state/index.ts'
@@ -70,6 +70,12 @@ test('what waits has an end, and outlives a database that is away', async () => 
   await turn()
   expect(await made.report('m')).toBeNull()
   await see(1100)
+  // Once for all that came; again after a while.
+  expect(asked).toHaveLength(1)
+  const later = performance.now() + 5001
+  const now = vi.spyOn(performance, 'now').mockImplementation(() => later)
+  await see(1)
+  now.mockRestore()
   expect(asked).toHaveLength(2)
   asked[1]!.answer(null)
   await made.close()

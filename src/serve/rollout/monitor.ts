@@ -27,14 +27,17 @@ interface Early {
   readonly version: string
   readonly digest: string
   readonly seen: Glance[]
-  /** null where the last try failed: the next request tries again. */
+  /** null where the last try failed: a request tries again after a while. */
   opening: Promise<void> | null
+  /** Not before this time (`performance.now()`): requests are many, and each try is a line of the log. */
+  tryAgain: number
 }
 
 /** Requests of one model that wait to be looked at. */
 const MOST_WAITING = 100
 /** Early requests that are remembered: the database may take seconds to start. */
 const MOST_EARLY = 1000
+const TRY_AGAIN_MS = 5000
 
 /** Watches what the live versions are asked and what they answer. Nothing of a request is kept but a few numbers. */
 export class DriftMonitor {
@@ -116,9 +119,10 @@ export class DriftMonitor {
   #await(name: string, version: string, digest: string, seen: Glance): void {
     const there = this.#early.get(name)
     const same = there?.version === version && there.digest === digest
-    const early: Early = same ? there : { version, digest, seen: [], opening: null }
+    const early: Early = same ? there : { version, digest, seen: [], opening: null, tryAgain: 0 }
     this.#early.set(name, early)
     if (early.seen.length < MOST_EARLY) early.seen.push(seen)
+    if (performance.now() < early.tryAgain) return
     early.opening ??= this.#open(name, early).finally(() => {
       early.opening = null
     })
@@ -162,6 +166,7 @@ export class DriftMonitor {
       this.#early.delete(name)
       for (const seen of early.seen) this.#take(name, watched, seen)
     } catch (error) {
+      early.tryAgain = performance.now() + TRY_AGAIN_MS
       this.#log.error('a version cannot be watched', { model: name, version, error: (error as Error).message })
     }
   }
