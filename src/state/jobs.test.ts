@@ -54,8 +54,10 @@ async function everything(place: string | SqlRunner, sql: SqlRunner): Promise<vo
   expect((await queue.take())!.id).toBe(late)
   await age(late, 1)
   expect((await queue.find(late))!.job).toMatchObject({ state: 'waiting', ended: null })
-  await queue.finish(late, result)
+  await queue.finish(late, { ...result, report: { kind: 'comparison', names: ['a\0b', 'c\ud800', '\u{1f600}'] } })
   expect((await queue.find(late))!.job).toMatchObject({ state: 'done', exitCode: 1, worker: 'here' })
+  // What no database takes is told as what it is.
+  expect((await queue.find(late))!.report).toMatchObject({ names: ['a\ufffdb', 'c\ufffd', '\u{1f600}'] })
   expect(await queue.take()).toBeNull()
 
   // One that nobody ever answers for says so.

@@ -95,13 +95,13 @@ export class JobQueue {
     await (await this.#open()).getDb().executeSql(
       `UPDATE ${SCHEMA}.job SET state = 'completed', completed_on = now(), output = $3::jsonb
        WHERE name = $1 AND id = $2 AND state < 'completed'`,
-      [QUEUE, id, JSON.stringify(result)],
+      [QUEUE, id, JSON.stringify(result, storable)],
     )
   }
 
   /** Gives a job back: another worker begins it again, unless that has happened too often. */
   async giveBack(id: string, result: JobResult): Promise<void> {
-    await (await this.#open()).fail(QUEUE, id, result)
+    await (await this.#open()).fail(QUEUE, id, JSON.parse(JSON.stringify(result, storable)))
   }
 
   /** Takes a job away from workers; one that has begun it already finishes for nothing. */
@@ -165,6 +165,10 @@ export class JobQueue {
     return this.#boss
   }
 }
+
+/** PostgreSQL takes neither zero characters nor halves of surrogate pairs, which names in a model may have. */
+const storable = (_: string, value: unknown) =>
+  typeof value === 'string' ? value.replace(/\0|\p{Surrogate}/gu, '\ufffd') : value
 
 /** What the queue knows of a job whose workers fell silent. */
 const unanswered = (times: number) =>
