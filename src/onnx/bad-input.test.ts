@@ -55,12 +55,38 @@ describe('files of other kinds are refused with what they are and what to do', (
     ['a TensorFlow graph', '\n\x20\n\x05Const\x12\x05Const\x22\0', /TensorFlow graph/, /tf2onnx\.convert --graphdef/],
     ['a table', 'area,rooms,price\n30.5,2,199\n', /text, such as a table/, /rows are data/],
     ['a sound', 'RIFF\x24\0\0\0WAVEfmt ', /sound/, /name a model/],
+    ['Core ML', '\x08\x04\x12\x9c\x03\n\x7a\n\x05image', /Core ML/, /coremltools/],
+    ['Paddle', `\n\xa6\x96\x07\x08\0\x10${'\xff'.repeat(9)}\x01\x1a\x24`, /Paddle model/, /paddle2onnx/],
+    ['Paddle in JSON', '{"base_code":{"magic":"pir","trainable":false}', /Paddle model/, /inference\.json/],
+    ["Paddle's weights", `${'\0'.repeat(16)}\x08\0\0\0\x08\x05\x10\x10`, /weights .*without the graph/, /paddle2onnx/],
+    ['OpenVINO', '<?xml version="1.0"?>\n<net name="main" version="11">', /OpenVINO/, /export/],
+    ['xz', '\xfd7zXZ\0\0\x04\xe6\xd6', /compressed file \(xz\)/, /unxz/],
+    ['zstd', '\x28\xb5\x2f\xfd\x04\x58', /zstd/, /unzstd/],
+    ['bzip2', 'BZh91AY&SY', /bzip2/, /bunzip2/],
+    ['7z', '7z\xbc\xaf\x27\x1c\0\x04', /7z/, /unpack/],
+    ['rar', 'Rar!\x1a\x07\x01\0', /rar/, /unpack/],
+    ['tar', `model.onnx${'\0'.repeat(247)}ustar`, /tar/, /unpack/],
     ['a zip archive', 'PK\x03\x04\0\0\0\0', /archive/, /unpack/],
   ])('%s', (_, content, what, hint) => {
     const error = refusal(latin1(content))
     expect(error.message).toMatch(what)
     expect(error.hint).toMatch(hint)
   })
+})
+
+test('an empty name of the producer is no description as Core ML has it', () => {
+  const model = toBinary(
+    ModelProtoSchema,
+    create(ModelProtoSchema, {
+      irVersion: 8n,
+      opsetImport: [{ domain: '', version: 17n }],
+      graph: { node: [{ input: ['x'], output: ['y'], opType: 'Relu' }], name: 'g' },
+    }),
+  )
+  // The encoder leaves out what is empty; others write it.
+  const written = new Uint8Array([...model.subarray(0, 2), 0x12, 0, ...model.subarray(2)])
+  expect([...written.subarray(2, 9)]).toEqual([0x12, 0, 0x3a, expect.any(Number), 0x0a, expect.any(Number), 0x0a])
+  expect(decodeModel(written).graph.nodes).toHaveLength(1)
 })
 
 test('a folder named as the model is told by what lies in it', async () => {
@@ -74,6 +100,7 @@ test('a folder named as the model is told by what lies in it', async () => {
   expect(await hintOf('report.html', 'model.onnx')).toContain(`${folder}/model.onnx`)
   expect(await hintOf('saved_model.pb')).toMatch(/tf2onnx\.convert --saved-model/)
   expect(await hintOf('config.json', 'model.safetensors')).toMatch(/optimum-cli export onnx --model/)
+  expect(await hintOf('inference.pdmodel', 'inference.pdiparams')).toMatch(/paddle2onnx --model_dir/)
   expect(await hintOf('cat.png')).toMatch(/there is none in it/)
   rmSync(folder, { recursive: true })
 })

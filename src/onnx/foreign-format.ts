@@ -9,6 +9,9 @@ interface Foreign {
 
 const ascii = (bytes: Uint8Array, from: number, length: number) =>
   String.fromCharCode(...bytes.subarray(from, from + length))
+/** The first bytes, two digits each. */
+const hex = (bytes: Uint8Array) =>
+  Array.from(bytes.subarray(0, 32), (byte) => byte.toString(16).padStart(2, '0')).join('')
 const startsWith = (text: string, at = 0) => {
   return (bytes: Uint8Array) => ascii(bytes, at, text.length) === text
 }
@@ -27,6 +30,11 @@ const ascii2 = (bytes: Uint8Array) => latin1.decode(bytes)
 const TORCH =
   'convert it in Python: torch.onnx.export(model.eval(), (example_input,), "model.onnx", dynamo=True), where model is the module with these weights loaded'
 const TENSORFLOW = 'pip install tf2onnx, then: python -m tf2onnx.convert'
+
+const COREML =
+  'export the model that it was made from instead; or, of an older one: pip install coremltools onnxmltools, then in Python: onnxmltools.utils.save_model(onnxmltools.convert_coreml(coremltools.utils.load_spec("model.mlmodel")), "model.onnx")'
+const paddle = (folder: string, graph: string) =>
+  `pip install paddlepaddle paddle2onnx, then: paddle2onnx --model_dir ${folder} --model_filename ${graph} --params_filename ${graph.replace(/\.\w+$/, '.pdiparams')} --save_file model.onnx`
 
 const FORMATS: readonly Foreign[] = [
   {
@@ -56,6 +64,29 @@ const FORMATS: readonly Foreign[] = [
     matches: startsWith('TFL3', 4),
   },
   {
+    name: 'a Core ML model (.mlmodel)',
+    hint: COREML,
+    // Its version, then a description that begins with an input and its name; in ONNX the producer's name stands there.
+    matches: (b) => /^08(?!00)[0-7].12([89a-f].){0,4}[0-7].0a([89a-f].){0,4}[0-7].0a/.test(hex(b)),
+  },
+  {
+    name: 'a Paddle model (.pdmodel)',
+    hint: paddle('.', 'model.pdmodel'),
+    // A block, which is number 0 and has number -1 above it.
+    matches: (b) => /^0a([89a-f].){0,4}[0-7].080010(ff){9}01/.test(hex(b)),
+  },
+  {
+    name: 'a Paddle model (.json)',
+    hint: paddle('.', 'inference.json'),
+    matches: (b) => /^\s*\{\s*"base_code"\s*:\s*\{[^}]*"pir"/.test(ascii(b, 0, 256)),
+  },
+  {
+    name: "a file of Paddle's weights (.pdiparams), without the graph",
+    hint: paddle('.', 'inference.pdmodel'),
+    // Versions and levels, all of them 0, and the length of a description that begins with a type.
+    matches: (b) => /^(00){16}..(00){3}08/.test(hex(b)),
+  },
+  {
     name: 'a TensorFlow graph (.pb)',
     hint: `${TENSORFLOW} --graphdef model.pb --inputs NAME:0 --outputs NAME:0 --output model.onnx`,
     // A node, and in it its name and operator; ONNX begins with a number.
@@ -83,6 +114,16 @@ const FORMATS: readonly Foreign[] = [
   },
   { name: 'an archive (zip)', hint: 'unpack it and name the .onnx file in it', matches: startsWith('PK\x03\x04') },
   { name: 'a compressed file (gzip)', hint: 'unpack it with gunzip first', matches: startsWith('\x1f\x8b') },
+  { name: 'a compressed file (xz)', hint: 'unpack it with unxz first', matches: startsWith('\xfd7zXZ\0') },
+  { name: 'a compressed file (zstd)', hint: 'unpack it with unzstd first', matches: startsWith('\x28\xb5\x2f\xfd') },
+  { name: 'a compressed file (bzip2)', hint: 'unpack it with bunzip2 first', matches: startsWith('1AY&SY', 4) },
+  {
+    name: 'an archive (7z)',
+    hint: 'unpack it and name the .onnx file in it',
+    matches: startsWith('7z\xbc\xaf\x27\x1c'),
+  },
+  { name: 'an archive (rar)', hint: 'unpack it and name the .onnx file in it', matches: startsWith('Rar!\x1a\x07') },
+  { name: 'an archive (tar)', hint: 'unpack it and name the .onnx file in it', matches: startsWith('ustar', 257) },
   { name: 'a JPEG image', hint: 'name a model; images are data', matches: startsWith('\xff\xd8\xff') },
   { name: 'a PNG image', hint: 'name a model; images are data', matches: startsWith('\x89PNG\r\n') },
   { name: 'a NumPy file', hint: 'name a model; arrays are data', matches: startsWith('\x93NUMPY') },
@@ -95,6 +136,11 @@ const FORMATS: readonly Foreign[] = [
     name: 'a sound file (.wav)',
     hint: 'name a model; sounds are data',
     matches: (b) => startsWith('RIFF')(b) && startsWith('WAVE', 8)(b),
+  },
+  {
+    name: 'an OpenVINO model (.xml)',
+    hint: 'it cannot be turned back: export the model that it was made from to .onnx',
+    matches: (b) => /^\s*(<\?xml[^>]*>\s*)?<net\s+name=/.test(ascii(b, 0, 256)),
   },
   {
     name: 'a web page',
@@ -139,5 +185,10 @@ export function hintForFolder(path: string, names: readonly string[]): string {
     return `this is a TensorFlow SavedModel: ${TENSORFLOW} --saved-model ${path} --output model.onnx`
   if (names.includes('config.json') && names.some((name) => /\.(safetensors|bin)$/.test(name)))
     return `this is a Hugging Face model: pip install "optimum[onnx]", then: optimum-cli export onnx --model ${path} onnx/`
+  if (names.includes('Manifest.json') && names.includes('Data'))
+    return 'this is a Core ML package: export the model that it was made from to .onnx'
+  const graph = names.find((name) => name.endsWith('.pdmodel')) ?? names.find((name) => name === 'inference.json')
+  if (graph !== undefined && names.some((name) => name.endsWith('.pdiparams')))
+    return `this is a Paddle model: ${paddle(path, graph)}`
   return 'a model is a file that ends in .onnx, and there is none in it'
 }
