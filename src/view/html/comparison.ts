@@ -58,7 +58,9 @@ ${method(report)}`,
 
 /** The answer in a few words that need no statistics. */
 function headline(report: ComparisonReport): string {
-  const regressed = report.slices.filter((slice) => slice.declared && slice.verdict === 'regressed')
+  // Groups make the headline where the verdict is theirs; what is worse on the whole is worse.
+  const groups = report.overall === 'regressed' ? [] : report.slices
+  const regressed = groups.filter((slice) => slice.declared && slice.verdict === 'regressed')
   if (report.gate && report.gate.verdict !== report.verdict)
     return {
       pass: 'The new model passes the gate',

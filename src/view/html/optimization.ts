@@ -13,12 +13,13 @@ export function optimizationPage(report: OptimizationReport): string {
   return page(
     `${fileName(report.model.path)}: ${report.sentence}`,
     html`<header><p class="kicker">Whetstone report · ${fileName(report.model.path)}</p>
-<h1>${report.sentence}</h1>${badge(chosen?.verdict ?? null, chosen?.grade ?? null)}</header>
+<h1>${report.sentence}</h1>${chosen && judgement(chosen)}</header>
 ${tiles(report, chosen)}
 <p>${report.chosen.reason}</p>
 <h2>What was tried</h2>
 ${paretoChart(report)}
 ${candidateTable(report)}
+<p class="soft">Median is the time that half of the runs stayed below. Speed is how many times as fast as the original, with its 95 % interval. ${report.baseline.metricName} stands on the rows that choose, never on those that prove: figures on other rows do not compare. Signal to noise is how near the outputs stay to the original's: 20 dB more are a tenth of the error, and 25 dB count as close.</p>
 ${report.profiles?.baseline && report.profiles.chosen && html`<h2>Where the time goes</h2>${timeBars(report.profiles.baseline, report.profiles.chosen)}`}
 ${report.proof && html`<h2>The proof</h2><p class="soft">On ${plural(report.rows.prove, 'row')} that nothing else had touched.</p>${comparisonSections(report.proof)}`}
 ${leftAlone('What stayed in float, and why', chosen?.float)}
@@ -45,6 +46,42 @@ ${changed && report.proof && html`<div class="tile"><b>${count(changed.changed)}
 </div>`
 }
 
+type TableRow = Pick<
+  CandidateResult,
+  | 'id'
+  | 'recipe'
+  | 'note'
+  | 'verdict'
+  | 'grade'
+  | 'p50Ms'
+  | 'speedup'
+  | 'ratio'
+  | 'bytes'
+  | 'metric'
+  | 'judgedRows'
+  | 'sqnrDb'
+>
+
+/** The original is what others are held against: it has no verdict of its own. */
+const judgement = ({ id, verdict, grade }: Pick<TableRow, 'id' | 'verdict' | 'grade'>): Markup =>
+  id === 'original' ? html`` : badge(verdict, grade)
+
+/** The candidates with the original above them, which stands among them only where it is handed out. */
+function withOriginal({ candidates, baseline }: OptimizationReport): readonly TableRow[] {
+  if (candidates.some(({ id }) => id === 'original')) return candidates
+  const { p50Ms, bytes, metric, judgedRows } = baseline
+  const own = {
+    id: 'original',
+    recipe: 'the file as it came',
+    verdict: null,
+    grade: null,
+    speedup: 1,
+    ratio: null,
+    sqnrDb: null,
+  }
+  return [{ ...own, p50Ms, bytes, metric, ...(judgedRows === undefined ? {} : { judgedRows }) }, ...candidates]
+}
+
 function candidateTable(report: OptimizationReport): Markup {
   return table(
     [
@@ -52,7 +89,7 @@ function candidateTable(report: OptimizationReport): Markup {
         head: 'Candidate',
         cell: (row) => html`<b>${row.id}</b><small>${row.recipe}${row.note && ` · ${row.note}`}</small>`,
       },
-      { head: 'Verdict', cell: (row) => badge(row.verdict, row.grade) },
+      { head: 'Verdict', cell: judgement },
       { head: 'Median', numeric: true, cell: (row) => ms(row.p50Ms) },
       {
         head: 'Speed',
@@ -61,10 +98,15 @@ function candidateTable(report: OptimizationReport): Markup {
           html`${times(row.speedup)}${row.ratio && html`<small>${times(1 / row.ratio.ci[1])} to ${times(1 / row.ratio.ci[0])}</small>`}`,
       },
       { head: 'Size', numeric: true, cell: (row) => bytes(row.bytes) },
-      { head: report.baseline.metricName, numeric: true, cell: (row) => metricValue(row.metric) },
-      { head: 'Noise', numeric: true, cell: (row) => decibels(row.sqnrDb ?? undefined) },
+      {
+        head: report.baseline.metricName,
+        numeric: true,
+        cell: (row) =>
+          html`${metricValue(row.metric)}${row.judgedRows !== undefined && html`<small>${plural(row.judgedRows, 'row')}</small>`}`,
+      },
+      { head: 'Signal to noise', numeric: true, cell: (row) => decibels(row.sqnrDb ?? undefined) },
     ],
-    report.candidates,
+    withOriginal(report),
     (row) => (row.id === report.chosen.id ? 'chosen' : ''),
   )
 }

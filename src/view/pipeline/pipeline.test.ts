@@ -138,6 +138,21 @@ describe('the page', () => {
     expect(renderHtml(gated(check('margin', 'regressed')))).toMatch(/<h1>The new model does not pass the gate<\/h1>/)
     const worse = renderHtml({ ...report, verdict: 'regressed', grade: null })
     expect(worse).toMatch(/<h1>The new model is worse<\/h1>/)
+    const slice = {
+      ...{
+        name: 'city=Bonn',
+        n: 20,
+        verdict: 'regressed' as const,
+        margin: 0.01,
+        base: 1,
+        candidate: 0.5,
+        declared: true,
+      },
+      ...{ discordant: null, lowerBound: null, upperBound: null, requiredN: null },
+    } as const
+    const inSlice = { ...report, verdict: 'regressed', grade: null, slices: [slice] } as const
+    expect(renderHtml({ ...inSlice, overall: 'pass' })).toMatch(/<h1>The new model is worse for city=Bonn<\/h1>/)
+    expect(renderHtml({ ...inSlice, overall: 'regressed' })).toMatch(/<h1>The new model is worse<\/h1>/)
   })
   test('pictures are PNG that others read', async () => {
     const pixels = Uint8Array.from({ length: 200 * 120 * 3 }, (_, i) => (i * 7) % 256)

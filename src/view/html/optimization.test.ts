@@ -1,0 +1,54 @@
+import { expect, test } from 'vitest'
+import type { OptimizationReport } from '../../report/index.ts'
+import { optimizationPage } from './optimization.ts'
+
+const candidate = {
+  ...{ recipe: 'lossless, then static int8', bytes: 3, p50Ms: 0.5, speedup: 2, ratio: null, loadMs: 1 },
+  ...{ peakRssBytes: null, metric: 0.8125, judgedRows: 64, sqnrDb: 40.7, onFront: true },
+}
+const report = (candidates: readonly object[], chosen: string) =>
+  ({
+    ...{
+      kind: 'optimization',
+      version: 1,
+      sentence: '2× faster.',
+      goal: 'latency',
+      seed: 0,
+      margin: 0.01,
+      alpha: 0.05,
+    },
+    model: { path: 'm.onnx', digest: 'sha256:1' },
+    data: { path: 'd.npz', digest: 'sha256:2', rows: 2000 },
+    machine: { cpu: 'a processor', os: 'a system', runtime: 'r', node: '20' },
+    ...{ threads: 1, inputs: [], outputs: [], warnings: [], proof: null },
+    baseline: { bytes: 10, p50Ms: 1, loadMs: 1, metric: 0.8203, metricName: 'top1', judgedRows: 256 },
+    chosen: { id: chosen, reason: 'it is' },
+    candidates,
+    rows: { calibrate: 1, select: 1, prove: 2 },
+  }) as unknown as OptimizationReport
+
+/** The cells of the row of the table that begins with a name, as text. */
+const rowOf = (page: string, name: string): string =>
+  [...page.matchAll(/<tr[^>]*>.*?<\/tr>/gs)]
+    .map(([row]) =>
+      row
+        .replace(/<[^>]+>/g, ' ')
+        .replace(/\s+/g, ' ')
+        .trim(),
+    )
+    .find((row) => row.startsWith(name)) ?? ''
+
+test('scores stand with their rows, beside those of the original', () => {
+  const page = optimizationPage(report([{ ...candidate, id: 'int8', verdict: 'pass', grade: 'proven' }], 'int8'))
+  expect(rowOf(page, 'original')).toMatch(/0\.8203 256 rows/)
+  expect(rowOf(page, 'original')).not.toMatch(/judged/)
+  expect(rowOf(page, 'int8')).toMatch(/pass, proven .*0\.8125 64 rows 40\.7 dB/)
+  expect(page).toContain('Signal to noise')
+})
+
+test('the original that is handed out stands once, and no verdict is missing', () => {
+  const original = { ...candidate, id: 'original', verdict: null, grade: null }
+  const page = optimizationPage(report([original], 'original'))
+  expect(page.match(/<b>original<\/b>/g)).toHaveLength(1)
+  expect(page).not.toContain('not judged')
+})
