@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest'
 import { parseModel, printModel } from '../src/ir/index.ts'
 import { modelDigest } from '../src/onnx/index.ts'
 import { UserError } from '../src/platform/index.ts'
-import { advance, applyRecipe, parseRecipe, recipeOf, simplify, startTrail } from '../src/recipe/index.ts'
+import { advance, applyRecipe, parseRecipe, recipeOf, sealOf, simplify, startTrail } from '../src/recipe/index.ts'
 import type { Recipe, Report } from '../src/report/index.ts'
 import { expectEqualModels } from './rewrite-kit.ts'
 
@@ -65,8 +65,8 @@ describe('stored recipes give the digests that they name', () => {
     expect(modelDigest(model)).toBe(recipe.steps[0]!.input)
     const replayed = await applyRecipe(recipe, model)
     expect(modelDigest(replayed.model)).toBe(recipe.steps.at(-1)!.output)
-    // Digest by digest, and the evidence by its own: only the version that writes may differ.
-    expect({ ...replayed.recipe, whetstone: recipe.whetstone }).toEqual(recipe)
+    // Digest by digest, and the evidence by its own: only the version that writes may differ, and so the seal.
+    expect({ ...replayed.recipe, whetstone: recipe.whetstone, seal: recipe.seal }).toEqual(recipe)
     expect(replayed.report.warnings).toEqual([])
   })
 
@@ -76,6 +76,32 @@ describe('stored recipes give the digests that they name', () => {
     const recipe = parseRecipe(readFileSync(new URL(`${name}.recipe.json`, where), 'utf8'), name)
     const steps = recipe.steps.with(-1, { ...recipe.steps.at(-1)!, output: `sha256:${'0'.repeat(64)}` })
     await expect(applyRecipe({ ...recipe, steps }, model)).rejects.toThrow(/the recipe says sha256:0{64}/)
+  })
+
+  test('a sealed recipe tells what was edited from what went wrong here', async () => {
+    const name = cases[0]!
+    const model = parseModel(readFileSync(new URL(`${name}.onnxtxt`, where), 'utf8'))
+    const recorded = parseRecipe(readFileSync(new URL(`${name}.recipe.json`, where), 'utf8'), name)
+    const { recipe } = await applyRecipe(recorded, model)
+    const error = (one: Recipe): Promise<Error> =>
+      applyRecipe(one, model).then(
+        () => new Error('was applied'),
+        (caught) => caught,
+      )
+    const steps = recipe.steps.with(-1, { ...recipe.steps.at(-1)!, output: 'sha256:0' })
+    expect(await error({ ...recipe, steps })).toMatchObject({
+      hint: expect.stringMatching(/^it was edited or damaged:/),
+    })
+    const older = { ...recipe, steps, whetstone: '0.0.1' }
+    const sealed = { ...older, seal: sealOf(older) }
+    expect(await error(sealed)).toMatchObject({
+      hint: expect.stringMatching(/^it was made by another version \(0.0.1\):/),
+    })
+    // Nobody has touched it, and it does not come out: that is no user's fault.
+    const own = { ...recipe, steps }
+    const fault = await error({ ...own, seal: sealOf(own) })
+    expect(fault).not.toBeInstanceOf(UserError)
+    expect(fault.message).toMatch(/^internal: step .* the recipe says sha256:0, and nobody has changed it since/)
   })
 
   test('a recipe that was edited or damaged is the user’s to mend, whatever was done to it', async () => {

@@ -3,14 +3,21 @@ import { openIsolated } from '../engine/index.ts'
 import type { Model, NumericArray } from '../ir/index.ts'
 import { modelDigest } from '../onnx/index.ts'
 import { UserError } from '../platform/index.ts'
-import type { RangeMethod, Recipe, RecipeStep, Report, RewriteReport } from '../report/index.ts'
+import {
+  type RangeMethod,
+  type Recipe,
+  type RecipeStep,
+  type Report,
+  type RewriteReport,
+  WHETSTONE_VERSION,
+} from '../report/index.ts'
 import { channelsOf } from './evidence/channels.ts'
 import { kernelCosts } from './evidence/kernel-costs.ts'
 import { rangesOf } from './evidence/ranges.ts'
 import { sensitivityOf } from './evidence/sensitivity.ts'
 import { firstFeeds } from './first-feeds.ts'
 import { withTensors } from './quantize/weight-only.ts'
-import { evidenceDigest, recipeOf, sizeOf, startTrail } from './trail.ts'
+import { evidenceDigest, recipeOf, sealOf, sizeOf, startTrail } from './trail.ts'
 import { advanceOnThreads } from './weight-threads.ts'
 
 export interface ApplyOptions {
@@ -25,7 +32,7 @@ export interface ApplyOptions {
  * recorded digest, so the bytes are the same. On another model the evidence is measured again on `data`.
  *
  * @throws UserError where the recipe names an unknown pass, was changed since it was made, or its evidence belongs to
- *   another model and no data is given.
+ *   another model and no data is given; an Error where a recipe of this version, as it was made, gives another model.
  */
 export async function applyRecipe(
   recipe: Recipe,
@@ -34,8 +41,7 @@ export async function applyRecipe(
 ): Promise<{ model: Model; report: RewriteReport; recipe: Recipe }> {
   const own = recipe.steps.length === 0 || modelDigest(model) === recipe.steps[0]!.input
   for (const [digest, report] of Object.entries(recipe.evidence))
-    if (evidenceDigest(report as Report) !== digest)
-      throw changed(recipe, `the evidence ${digest} of the recipe was changed`)
+    if (evidenceDigest(report as Report) !== digest) throw edited(`the evidence ${digest} of the recipe was changed`)
   const warnings = own ? [] : ['the recipe was made for another model; its evidence was measured anew where it has any']
   let trail = startTrail(model)
   for (const step of recipe.steps) {
@@ -47,12 +53,12 @@ export async function applyRecipe(
     trail = await advanceOnThreads(trail, [next]).catch((error: unknown) => {
       // On its own model this step has run before, with what the file said then.
       if (own && !(error instanceof UserError))
-        throw changed(recipe, `step ${step.pass} of the recipe does not run: ${(error as Error).message}`, error)
+        throw unlike(recipe, `step ${step.pass} of the recipe does not run: ${(error as Error).message}`, error)
       throw error
     })
     const output = modelDigest(trail.model)
     if (own && output !== step.output)
-      throw changed(recipe, `step ${step.pass} gave ${output}, the recipe says ${step.output}`)
+      throw unlike(recipe, `step ${step.pass} gave ${output}, the recipe says ${step.output}`)
   }
   return {
     model: trail.model,
@@ -69,14 +75,27 @@ export async function applyRecipe(
   }
 }
 
-/** A recipe that does not do on its own model what it says: only its text, or the passes, can have changed since. */
-function changed(recipe: Recipe, problem: string, cause?: unknown): UserError {
-  return new UserError('bad-argument', problem, {
+/**
+ * A recipe that does not do on its own model what it says: its text or the passes have changed since, which its seal and
+ * its version tell; where neither has, the passes are at fault.
+ */
+function unlike(recipe: Recipe, problem: string, cause?: unknown): Error {
+  const whole = recipe.seal !== undefined && recipe.seal === sealOf(recipe)
+  if (whole && recipe.whetstone === WHETSTONE_VERSION)
+    return new Error(`internal: ${problem}, and nobody has changed it since`, { cause })
+  if (whole) return refusal(problem, `it was made by another version (${recipe.whetstone})`, cause)
+  if (recipe.seal !== undefined) return edited(problem, cause)
+  return refusal(problem, `it was edited or damaged, or made by another version (${recipe.whetstone})`, cause)
+}
+
+const edited = (problem: string, cause?: unknown) => refusal(problem, 'it was edited or damaged', cause)
+
+const refusal = (problem: string, why: string, cause?: unknown) =>
+  new UserError('bad-argument', problem, {
     where: 'recipe',
-    hint: `it was edited or damaged, or made by another version (${recipe.whetstone}): make it again with whet optimize, or with whet quantize --recipe`,
+    hint: `${why}: make it again with whet optimize, or with whet quantize --recipe`,
     cause,
   })
-}
 
 async function evidenceFor(
   recipe: Recipe,

@@ -4,6 +4,7 @@ import {
   checkModel,
   constantValue,
   countMacs,
+  type DType,
   elementCount,
   type Graph,
   inferTypes,
@@ -26,8 +27,22 @@ export interface InspectOptions {
   readonly shapes?: Readonly<Record<string, Shape>>
 }
 
+/** An input or output as it is written: with these, `openDataset` knows what a model takes. */
+export interface InspectedValue {
+  readonly name: string
+  /** The element type of a tensor; else the kind of value (`sequence`, `map`, `optional`, `unknown`). */
+  readonly dtype: DType
+  readonly shape: Shape | null
+}
+
+/** A report on a model whose inputs and outputs have the types of the library, not only those of JSON. */
+export type Inspection = InspectionReport & {
+  readonly inputs: readonly InspectedValue[]
+  readonly outputs: readonly InspectedValue[]
+}
+
 /** What is in a model: ports, operators, parameters, multiply-accumulates, memory, and what can be done with it. */
-export function inspect(model: Model, options: InspectOptions = {}): InspectionReport {
+export function inspect(model: Model, options: InspectOptions = {}): Inspection {
   const started = performance.now()
   const types = inferTypes(model, options.shapes ? { inputShapes: options.shapes } : {})
   const { graph } = model
@@ -123,11 +138,12 @@ function sharedNames(nodes: readonly Node[]): readonly string[] {
   )
 }
 
-function summary(value: ValueInfo, shapes?: InspectOptions['shapes']): InspectionReport['inputs'][number] {
+function summary(value: ValueInfo, shapes?: InspectOptions['shapes']): InspectedValue {
   const { type, name } = value
   if (type.kind === 'tensor' || type.kind === 'sparse')
-    return { name, dtype: type.dtype, shape: (shapes?.[name] ?? type.shape) as readonly unknown[] | null }
-  return { name, dtype: type.kind, shape: null }
+    return { name, dtype: type.dtype, shape: shapes?.[name] ?? type.shape }
+  // A kind of value stands where the element type of a tensor would; no data set feeds such an input.
+  return { name, dtype: type.kind as DType, shape: null }
 }
 
 function countOperatorNames(model: Model): Record<string, number> {

@@ -109,8 +109,13 @@ export function recipeOf({ strides }: Trail): Recipe {
     })
     return { ...step, evidence: digests, input: input.digest, output: output.digest }
   })
-  return { kind: 'recipe', version: 1, whetstone: WHETSTONE_VERSION, steps, evidence }
+  const recipe = { kind: 'recipe', version: 1, whetstone: WHETSTONE_VERSION, steps, evidence } as const
+  return { ...recipe, seal: sealOf(recipe) }
 }
+
+/** Digest of everything in a recipe that its evidence does not answer for by its own digests. */
+export const sealOf = ({ whetstone, steps }: Pick<Recipe, 'whetstone' | 'steps'>): string =>
+  sha256([new TextEncoder().encode(canonicalJson({ whetstone, steps }))])
 
 /**
  * A model that is digested when somebody asks, and held until then: encoding each model on the way was a sixth of the

@@ -1,4 +1,4 @@
-import { type Infer, json, list, object, record, report, text } from './schema.ts'
+import { type Infer, json, list, object, optional, record, report, text } from './schema.ts'
 
 /** One pass in a recipe: everything that its result depends on, and what came out. */
 const recipeStep = object({
@@ -16,5 +16,7 @@ export const recipe = report('recipe', {
   whetstone: text,
   steps: list(recipeStep),
   evidence: record(json),
+  /** Digest of `whetstone` and `steps` as they were made: it tells whether anybody has edited them since. */
+  seal: optional(text),
 })
 export type Recipe = Infer<typeof recipe>
