@@ -3,14 +3,7 @@ import { CALIBRATION_ROWS } from '../evaluate/index.ts'
 import { type Model, type NumericArray, tensorValues } from '../ir/index.ts'
 import { rangeOfU8, type StaticInt8Options, type TuningForm, tuningForm } from '../passes/index.ts'
 import { UserError } from '../platform/index.ts'
-import type {
-  CalibrationReport,
-  ComparisonReport,
-  CostsReport,
-  LearnedWeightsReport,
-  Recipe,
-  TuningReport,
-} from '../report/index.ts'
+import type { CalibrationReport, CostsReport, LearnedWeightsReport, Recipe, TuningReport } from '../report/index.ts'
 import { trainableWeights } from '../train/index.ts'
 import { channelsOf } from './evidence/channels.ts'
 import type { EvidenceCache } from './evidence/evidence-cache.ts'
@@ -22,6 +15,7 @@ import { quantizeSteps } from './quantize/quantize-steps.ts'
 import { losslessTrail, readyFor, unroundedTrail } from './simplify.ts'
 import { TensorStore } from './tensor-refs.ts'
 import { advanceAll, recipeOf, type Trail } from './trail.ts'
+import { givenBack, kept } from './train/given-back.ts'
 import { DEFAULT_TEMPERATURE, type Learned, type LearnSettings, learn } from './train/learn.ts'
 import { learningGoal } from './train/learning-goal.ts'
 import {
@@ -210,9 +204,6 @@ function learnedRanges(before: CalibrationReport, tuned: Model, form: TuningForm
   return { ...before, method: 'learned', ranges }
 }
 
-/** Without labels, the answers that stayed are all that there is to lose. */
-const kept = (report: ComparisonReport) => report.candidate.value ?? report.agreement?.rate ?? null
-
 export interface TuneOptions extends TuneSettings, ProofOptions {
   readonly names?: readonly [before: string, after: string]
 }
@@ -246,14 +237,8 @@ export async function tune(model: Model, data: Dataset, options: TuneOptions): P
   const proof = await learningProof(models, rows, options)
   const { comparison, sides } = proof
   const untuned = await compareModels(model, plain.model, rows.prove, comparing(options))
-  const [float, rounded, tuned] = [comparison.base.value ?? 1, kept(untuned), kept(comparison)]
-  const gap = rounded === null ? 0 : float - rounded
-  const gapClosed = gap > 0 && tuned !== null ? (tuned - rounded!) / gap : null
-  const effect = !helped
-    ? '; tuning did not help, so the plainly quantized model is handed out'
-    : gapClosed === null
-      ? ''
-      : `; tuning gave back ${Math.round(gapClosed * 100)} % of what rounding lost`
+  const { share, clause } = givenBack(untuned, comparison)
+  const effect = helped ? clause : '; tuning did not help, so the plainly quantized model is handed out'
   const dataDigest = await data.digest()
   return {
     model: trail.model,
@@ -267,8 +252,8 @@ export async function tune(model: Model, data: Dataset, options: TuneOptions): P
       scheme: 'static-int8',
       before: sides[0],
       after: sides[1],
-      plain: { metric: rounded, verdict: untuned.verdict },
-      gapClosed,
+      plain: { metric: untuned.candidate.value ?? untuned.agreement?.rate ?? null, verdict: untuned.verdict },
+      gapClosed: share,
       scales,
       temperature: options.temperature ?? DEFAULT_TEMPERATURE,
       loss: learned.lossWeights,
@@ -279,7 +264,7 @@ export async function tune(model: Model, data: Dataset, options: TuneOptions): P
         ...rows.notes,
         ...learned.notes,
         ...made.gone.map(keepsNothing),
-        ...(helped ? [] : ['on the rows that chose the epoch the tuned model kept fewer answers than the plain one']),
+        ...(helped ? [] : ['on the rows that chose the epoch the tuned model did worse than the plain one']),
       ],
     },
   }

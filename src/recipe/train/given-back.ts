@@ -1,0 +1,33 @@
+import type { ComparisonReport } from '../../report/index.ts'
+
+/** What a model keeps, higher being better: its metric, or without labels the share of answers that stayed. */
+export const kept = (report: ComparisonReport): number | null =>
+  asGain(report, report.candidate.value) ?? report.agreement?.rate ?? null
+
+const asGain = ({ higherIsBetter }: ComparisonReport, value: number | null) =>
+  value === null || higherIsBetter ? value : -value
+
+/** What training gave back of what rounding alone had lost, both held against the float model on the same rows. */
+export interface GivenBack {
+  /** Null where rounding lost nothing. */
+  readonly share: number | null
+  /** A clause for the first line of a report, with the rows that it stands on; empty where there is nothing to say. */
+  readonly clause: string
+}
+
+/**
+ * Compares the plainly rounded model and the trained one through the float model. The share is told from chance where
+ * even the lower bound of what the trained model keeps lies above what the rounded one kept.
+ */
+export function givenBack(rounded: ComparisonReport, trained: ComparisonReport): GivenBack {
+  const float = asGain(trained, trained.base.value) ?? 1
+  const [before, after] = [kept(rounded), kept(trained)]
+  if (before === null || after === null || before >= float) return { share: null, clause: '' }
+  const share = (after - before) / (float - before)
+  const least = trained.nonInferiority
+    ? float + trained.nonInferiority.lowerBound
+    : 1 - (trained.agreement?.changedUpperBound ?? 1)
+  const doubt = share > 0 && least <= before ? ', which so few cannot tell from chance' : ''
+  const rows = `${trained.n} row${trained.n === 1 ? '' : 's'}`
+  return { share, clause: `; on ${rows} tuning gave back ${Math.round(share * 100)} % of what rounding lost${doubt}` }
+}
