@@ -9,31 +9,31 @@ import {
 } from '../ir/index.ts'
 import { UserError } from '../platform/index.ts'
 
-const INTEGER_BITS: Partial<Record<DType, readonly [bits: number, signed: boolean]>> = {
-  bool: [1, false],
-  int8: [8, true],
-  uint8: [8, false],
-  int16: [16, true],
-  uint16: [16, false],
-  int32: [32, true],
-  uint32: [32, false],
-  int64: [64, true],
-  uint64: [64, false],
-}
+const INTEGERS: ReadonlySet<DType> = new Set([
+  'bool',
+  'int8',
+  'uint8',
+  'int16',
+  'uint16',
+  'int32',
+  'uint32',
+  'int64',
+  'uint64',
+])
 
 /** Types whose elements are held as their bits. */
 export const HALVES: ReadonlySet<DType> = new Set(['float16', 'bfloat16'])
 
 /**
  * Whether values of type `from` may be fed to an input of type `to`: anything numeric to floating point (rounded),
- * integers to integers (each value is checked to fit). Floating point to integers never.
+ * integers to integers and truth values (each value is checked to fit). Floating point to integers never.
  */
 export function canCast(from: DType, to: DType): boolean {
   if (from === to) return true
-  const integer = from in INTEGER_BITS
+  const integer = INTEGERS.has(from)
   if (to === 'float32' || to === 'float64' || HALVES.has(to))
     return integer || HALVES.has(from) || from === 'float32' || from === 'float64'
-  return integer && to in INTEGER_BITS && to !== 'bool'
+  return integer && INTEGERS.has(to)
 }
 
 /** Converts elements; `where` and `what` name them in the error for an integer that does not fit. */
@@ -58,7 +58,8 @@ export function castElements(data: NumericArray, from: DType, to: DType, what: s
   const narrow = result as Float32Array
   for (let i = 0; i < data.length; i++) narrow[i] = Number(data[i]!)
   if (!isFloating(to))
-    for (let i = 0; i < data.length; i++) if (narrow[i] !== Number(data[i]!)) throw misfit(data[i]!, to, what, where)
+    for (let i = 0; i < data.length; i++)
+      if (narrow[i] !== Number(data[i]!) || (to === 'bool' && narrow[i]! > 1)) throw misfit(data[i]!, to, what, where)
   return narrow
 }
 

@@ -1,6 +1,7 @@
 export { type InputWish, looksLikeState } from './assign-roles.ts'
 export * from './augment.ts'
 export { beside, ownField } from './beside.ts'
+export { canCast, castElements } from './cast-column.ts'
 export * from './corruptions/index.ts'
 export * from './dataset.ts'
 export { firstRows } from './first-rows.ts'

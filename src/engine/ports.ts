@@ -16,7 +16,7 @@ export interface Ports {
  */
 export function portsOf(model: Model, isCarried: (dtype: string) => boolean, runtime: string): Ports {
   const { graph } = model
-  const inputs = graph.inputs.filter((input) => !graph.initializers.has(input.name)).map((info) => inputPort(info))
+  const inputs = inputsOf(model)
   const outputs: PortValue[] = []
   for (const info of graph.outputs)
     if (info.type.kind === 'tensor')
@@ -37,6 +37,10 @@ export function portsOf(model: Model, isCarried: (dtype: string) => boolean, run
     })
   return { inputs, outputs, omitted }
 }
+
+/** What a model takes: its inputs but for weights with a default. UserError `unsupported` for one that is no tensor. */
+export const inputsOf = ({ graph }: Model): readonly PortValue[] =>
+  graph.inputs.filter((input) => !graph.initializers.has(input.name)).map((info) => inputPort(info))
 
 /** The error for a value that cannot cross the runtime's border. */
 export function unsupportedPort(kind: string, name: string, type: string, runtime: string): UserError {

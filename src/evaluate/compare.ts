@@ -4,6 +4,7 @@ import { didYouMean, UserError } from '../platform/index.ts'
 import type { ComparisonReport } from '../report/index.ts'
 import { requiredN } from '../statistics/index.ts'
 import { CLOSE_DB } from './agreement.ts'
+import { castNotes } from './feeds.ts'
 import { fieldOf } from './gate/spec.ts'
 import { labelDoubts } from './label-doubts.ts'
 import { marginDoubts } from './margin-doubts.ts'
@@ -123,6 +124,7 @@ export async function compare(
       ...report.warnings,
       ...doubtsOf(report, scored, { margin, classNames, labelField, cluster: options.cluster }),
       ...leftUnseen(base.omitted),
+      ...castNotes(base.inputs, data),
       ...data.notes,
     ],
     ...(tokens ? { nextTokens: tokens } : {}),

@@ -3,7 +3,7 @@ import type { Dataset, Rows } from '../data/index.ts'
 import { ortNode, type PortValue } from '../engine/index.ts'
 import { parseModel } from '../ir/index.ts'
 import { UserError } from '../platform/index.ts'
-import { feedsOf, isStateInput, rowsPerRun } from './feeds.ts'
+import { castNotes, feedsOf, isStateInput, rowsPerRun } from './feeds.ts'
 import { randomFeeds } from './random-feeds.ts'
 
 const port = (name: string, shape: PortValue['shape'], dtype: PortValue['dtype'] = 'float32'): PortValue => ({
@@ -123,11 +123,31 @@ describe('feedsOf', () => {
     }
   })
 
-  test('refuses what would change the meaning: unscaled pixels, values that do not fit, wrong shapes', () => {
+  test('whole numbers are cast to fractions, as where the data set is told of the model, and that is noted', () => {
     const pixels = rows({ x: { dtype: 'uint8', dims: [2, 1], data: new Uint8Array([1, 255]) } })
-    expect(() => feedsOf(pixels, [port('x', ['n', 1])], dataset())).toThrow(/holds uint8.*wants float32/)
+    expect(feedsOf(pixels, [port('x', ['n', 1])], dataset()).x).toEqual({
+      dtype: 'float32',
+      dims: [2, 1],
+      data: new Float32Array([1, 255]),
+    })
+    const fields = [{ name: 'x', role: 'input', dtype: 'uint8', rowShape: [1] }] as const
+    expect(castNotes([port('x', ['n', 1])], dataset({ fields }))).toEqual([
+      '"x" is stored as uint8 and cast to float32.',
+    ])
+    expect(castNotes([port('x', ['n', 1], 'uint8')], dataset({ fields }))).toEqual([])
+    const switches = rows({ x: { dtype: 'int32', dims: [2], data: new Int32Array([1, 0]) } })
+    expect(feedsOf(switches, [port('x', ['n'], 'bool')], dataset()).x!.data).toEqual(new Uint8Array([1, 0]))
+    const two = rows({ x: { dtype: 'int32', dims: [2], data: new Int32Array([1, 2]) } })
+    expect(() => feedsOf(two, [port('x', ['n'], 'bool')], dataset())).toThrow(/holds 2, which does not fit bool/)
+  })
+
+  test('refuses what would change the meaning: fractions for integers, values that do not fit, wrong shapes', () => {
+    const fractions = rows({ x: { dtype: 'float32', dims: [2, 1], data: new Float32Array([1, 2]) } })
+    expect(() => feedsOf(fractions, [port('x', ['n', 1], 'int64')], dataset())).toThrow(/holds float32.*wants int64/)
     const wide = rows({ x: { dtype: 'int64', dims: [2, 1], data: new BigInt64Array([1n, 300n]) } })
-    expect(() => feedsOf(wide, [port('x', ['n', 1], 'uint8')], dataset())).toThrow(/holds int64/)
+    expect(() => feedsOf(wide, [port('x', ['n', 1], 'uint8')], dataset())).toThrow(
+      /holds 300, which does not fit uint8/,
+    )
     expect(feedsOf(wide, [port('x', ['n', 1], 'int32')], dataset()).x!.data).toEqual(new Int32Array([1, 300]))
     const shape = rows({ x: { dtype: 'float32', dims: [2, 3], data: new Float32Array(6) } })
     expect(() => feedsOf(shape, [port('x', ['n', 4])], dataset())).toThrow(/rows of shape \[3\].*wants \[n,4\]/)

@@ -1,15 +1,14 @@
-import { type Column, type Dataset, looksLikeState, type Rows } from '../data/index.ts'
+import { type Column, canCast, castElements, type Dataset, looksLikeState, type Rows } from '../data/index.ts'
 import { comingFrom, type Feeds, type PortValue, type TensorValue } from '../engine/index.ts'
-import { arrayTypeOf, type Dim, elementCount, isFloating, type NumericArray, type Shape } from '../ir/index.ts'
+import { arrayTypeOf, type Dim, elementCount, type NumericArray, type Shape } from '../ir/index.ts'
 import { didYouMean, UserError } from '../platform/index.ts'
-import { castElements } from './cast.ts'
 import { cacheAxis } from './decoder-feeds.ts'
 
 /**
  * The feeds of one batch: for every input of the model, in this order, the column of its name (axis 0 is the row), the
  * data set's constant of its name, or zeros where it is a state (`isStateInput`) whose size is known.
  *
- * Numbers are cast only within their kind (see `castElements`). A row that carries an extra axis of 1, or a single row
+ * Numbers are cast as `openDataset` casts them for a model that it is told of (see `canCast` and `castNotes`). A row that carries an extra axis of 1, or a single row
  * whose own shape is what the input wants, is reshaped.
  *
  * @throws UserError `bad-data` for a missing input (with the nearest names), a wrong dtype or a wrong shape.
@@ -175,21 +174,21 @@ function startingState(
 
 function elements(column: Column, input: PortValue, where: string): NumericArray | readonly string[] {
   if (column.dtype === input.dtype) return column.data
-  const cast = ArrayBuffer.isView(column.data)
-    ? castElements(column.data as NumericArray, column.dtype, input.dtype)
-    : null
-  if (cast) return cast
-  const scaled = isFloating(input.dtype) && /^u?int(8|16)$/.test(column.dtype)
-  throw new UserError(
-    'bad-data',
-    `field "${input.name}" holds ${column.dtype}, and the model's input wants ${input.dtype}`,
-    {
-      where,
-      hint: scaled
-        ? `convert it to ${input.dtype}, scaled as in training, or name the preprocessing in dataset.json`
-        : `store the field as ${input.dtype}`,
-    },
-  )
+  if (!ArrayBuffer.isView(column.data) || !canCast(column.dtype, input.dtype))
+    throw new UserError(
+      'bad-data',
+      `field "${input.name}" holds ${column.dtype}, and the model's input wants ${input.dtype}`,
+      { where, hint: `store the field as ${input.dtype}` },
+    )
+  return castElements(column.data as NumericArray, column.dtype, input.dtype, `field "${input.name}"`, where)
+}
+
+/** A note for each field that is cast where rows become feeds: those of a data set that was not told of the model. */
+export function castNotes(inputs: readonly Pick<PortValue, 'name' | 'dtype'>[], data: Dataset): readonly string[] {
+  return inputs.flatMap(({ name, dtype }) => {
+    const field = data.fields.find((one) => one.name === name)
+    return field && field.dtype !== dtype ? [`"${name}" is stored as ${field.dtype} and cast to ${dtype}.`] : []
+  })
 }
 
 function fits(dims: readonly number[], shape: Shape | null, symbols: ReadonlyMap<string, number>): boolean {
@@ -213,7 +212,7 @@ function missing(input: PortValue, data: Dataset): UserError {
   const listed = known.length === 0 ? 'the data has no fields' : `the data has ${known.slice(0, 12).join(', ')}`
   return new UserError('bad-data', `the model's input "${input.name}" is not in the data`, {
     where: data.path,
-    hint: `${didYouMean(input.name, known)}${listed}; rename the field to "${input.name}" (${input.dtype} ${show(input.shape)})`,
+    hint: `${didYouMean(input.name, known)}${listed}; rename the field to "${input.name}" (${input.dtype} ${show(input.shape)}), or open columns that make it up with openDataset(path, { inputs: inspect(model).inputs })`,
   })
 }
 

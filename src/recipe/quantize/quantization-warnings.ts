@@ -1,5 +1,5 @@
-import { leftUnseen, omittedOutputs } from '../../engine/index.ts'
-import { CALIBRATION_ROWS } from '../../evaluate/index.ts'
+import { inputsOf, leftUnseen, omittedOutputs } from '../../engine/index.ts'
+import { CALIBRATION_ROWS, castNotes } from '../../evaluate/index.ts'
 import type { Model } from '../../ir/index.ts'
 import type { CalibrationReport, PassRun, QuantizationReport, Report } from '../../report/index.ts'
 import type { FloatStart } from './float-start.ts'
@@ -47,6 +47,7 @@ export function quantizationWarnings(outcome: Outcome, options: QuantizeOptions)
     ...(outcome.unrounded === 'none' ? [] : [ROUNDED_BEFORE[outcome.unrounded]]),
     ...outcome.gone.map(keepsNothing),
     ...leftUnseen(omittedOutputs(model)),
+    ...(data ? castNotes(inputsOf(model), data) : []),
     ...(data?.notes ?? []),
   ]
 }
