@@ -379,6 +379,7 @@ describe('data that does not fit the model', () => {
       metric,
     ]
     await refused(compare('topp1'), /topp1/, /top1/)
+    await refused(compare('./missing.mjs'), /missing\.mjs/, /not exist|no such|is not there/i)
     writeFileSync(bench.path('metric.mjs'), 'export default { name: 1 }')
     await refused(compare('./metric.mjs'), /metric\.mjs|score/)
   })

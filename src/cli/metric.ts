@@ -12,6 +12,7 @@ export async function metricOf(options: Arguments): Promise<string | Metric | un
   const [, name, dictionary] = /^(exact-match|cer|wer):(.+)$/.exec(given) ?? []
   if (name && dictionary) return metricNamed(name, { characters: linesOf(dictionary) })
   if (!/\.[cm]?js$/.test(given)) return given
+  textAt(given)
   let loaded: { default?: unknown }
   try {
     loaded = await import(pathToFileURL(resolve(given)).href)

@@ -14,6 +14,8 @@ export interface ColumnProfile {
   missing: number
   /** Whether any value was a number. */
   numbers: boolean
+  /** Whether a text was none that people write numbers as. */
+  words: boolean
   /** The first text, and where it stands. */
   text: string | null
 }
@@ -24,6 +26,7 @@ export const newProfile = (): ColumnProfile => ({
   ranksDiffer: false,
   missing: 0,
   numbers: false,
+  words: false,
   text: null,
 })
 
@@ -34,6 +37,9 @@ const kindOf = (value: string | number | bigint | boolean): Kind => {
   if (!Number.isSafeInteger(value)) return 'float64'
   return value === (value | 0) ? 'int32' : 'int64'
 }
+
+/** A number as people write it: with a sign for money or per cent, a unit, or marks between thousands. */
+const WRITTEN_NUMBER = /^\s*[^\w\s]{0,2}\s*\d[\d.,'’\s]*[^\d\s]{0,3}\s*$/
 
 const WIDTH: Readonly<Record<Kind, number>> = { bool: 0, int32: 1, int64: 2, float64: 3, string: 4 }
 
@@ -76,8 +82,10 @@ export function addToProfile(profile: ColumnProfile, value: TextValue, where: st
   for (const leaf of leaves(value)) {
     if (leaf === null) profile.kind = widest(profile.kind, profile.kind === 'string' ? 'string' : 'float64')
     else profile.kind = widest(profile.kind, kindOf(leaf))
-    if (typeof leaf === 'string') profile.text ??= `${where} has ${JSON.stringify(leaf.slice(0, 40))}`
-    else if (typeof leaf === 'number' || typeof leaf === 'bigint') profile.numbers = true
+    if (typeof leaf === 'string') {
+      profile.text ??= `${where} has ${JSON.stringify(leaf.slice(0, 40))}`
+      profile.words ||= !Number.isNaN(Number(leaf)) || !WRITTEN_NUMBER.test(leaf)
+    } else if (typeof leaf === 'number' || typeof leaf === 'bigint') profile.numbers = true
   }
   if (!profile.shape) profile.shape = [...shape]
   else if (profile.shape.length !== shape.length) profile.ranksDiffer = true
@@ -89,7 +97,7 @@ export function addToProfile(profile: ColumnProfile, value: TextValue, where: st
 export function profiledColumn(name: string, profile: ColumnProfile): TableColumn {
   const kind = profile.kind ?? 'float64'
   const dtype: DType = profile.missing > 0 && kind !== 'string' ? (kind === 'bool' ? 'string' : 'float64') : kind
-  const mixed = profile.numbers && profile.text !== null ? { textAmongNumbers: profile.text } : {}
+  const mixed = profile.text !== null && (profile.numbers || !profile.words) ? { textAmongNumbers: profile.text } : {}
   return { name, dtype, rowShape: profile.shape ?? [], ...mixed }
 }
 

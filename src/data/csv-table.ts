@@ -5,8 +5,8 @@ import type { Table } from './table.ts'
 import { readText, type TextRow, textTable } from './text-table.ts'
 
 /**
- * Records of delimited text: quoted fields may hold delimiters, line breaks and doubled quotes; lines end in LF or
- * CRLF, and empty ones are passed over. Source: RFC 4180.
+ * Records of delimited text: quoted fields may hold delimiters, line breaks and doubled quotes; lines end in LF,
+ * CRLF or, as some spreadsheets write them, CR; empty ones are passed over. Source: RFC 4180.
  */
 async function* csvRecords(
   chunks: AsyncIterable<string>,
@@ -18,6 +18,7 @@ async function* csvRecords(
   let state: 'start' | 'plain' | 'quoted' | 'after-quote' = 'start'
   let line = 1
   let startLine = 1
+  let returned = false
   const endField = () => {
     fields.push(field)
     field = ''
@@ -27,6 +28,10 @@ async function* csvRecords(
   for await (const text of chunks) {
     for (let at = 0; at < text.length; at++) {
       const char = text[at]!
+      // The two characters of CRLF end one line.
+      const second = returned && char === '\n'
+      returned = false
+      if (second) continue
       if (state === 'quoted') {
         const end = text.indexOf('"', at)
         const piece = text.slice(at, end < 0 ? text.length : end)
@@ -41,19 +46,18 @@ async function* csvRecords(
         state = 'quoted'
       } else if (char === delimiter) {
         endField()
-      } else if (char === '\n') {
-        if (state !== 'after-quote' && field.endsWith('\r')) field = field.slice(0, -1)
+      } else if (char === '\n' || char === '\r') {
+        returned = char === '\r'
         const blank = isBlank()
         endField()
         if (!blank) yield { fields, line: startLine }
         fields = []
         startLine = ++line
       } else if (state === 'after-quote') {
-        if (char !== '\r')
-          throw new UserError('bad-data', `Line ${line} of "${path}" has text after a closing quote.`, {
-            where: `line ${line} of "${path}"`,
-            hint: 'A quote inside a quoted field is written twice: "".',
-          })
+        throw new UserError('bad-data', `Line ${line} of "${path}" has text after a closing quote.`, {
+          where: `line ${line} of "${path}"`,
+          hint: 'A quote inside a quoted field is written twice: "".',
+        })
       } else {
         state = 'plain'
         field += char
@@ -69,7 +73,6 @@ async function* csvRecords(
         hint: 'Close the quote; a quote inside a quoted field is written twice.',
       },
     )
-  if (state !== 'after-quote' && field.endsWith('\r')) field = field.slice(0, -1)
   if (!isBlank()) {
     endField()
     yield { fields, line: startLine }
@@ -132,11 +135,6 @@ const SEPARATORS = [
 
 function checkHeader(fields: string[], delimiter: string, path: string, where: string): string[] {
   const names = fields.map((name) => name.trim())
-  if (names.some((name) => name.includes('\r')))
-    throw new UserError('bad-data', `The lines of "${path}" end in a carriage return alone.`, {
-      where,
-      hint: 'Save it with the line ends of Linux (LF) or Windows (CRLF).',
-    })
   const other = SEPARATORS.find(({ character }) => character !== delimiter && names[0]!.includes(character))
   if (names.length === 1 && other)
     throw new UserError('bad-data', `The columns of "${path}" are separated by ${other.name}.`, {
@@ -158,7 +156,8 @@ function checkHeader(fields: string[], delimiter: string, path: string, where: s
 }
 
 const NUMBER = /^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$/
-const MISSING = new Set(['', 'nan', 'NaN', 'NA', 'null'])
+/** What stands where there is no value, as pandas, R, databases and spreadsheets write it. */
+const MISSING = new Set(['', 'nan', 'NaN', '-nan', '-NaN', 'NA', 'N/A', 'n/a', '#N/A', '<NA>', 'null', 'NULL', 'None'])
 
 function csvValue(text: string): TextValue {
   const value = text.trim()

@@ -3,7 +3,11 @@ import { channelCount, imageShape, outputSize, type Preprocessing, pixelValues }
 import { type Pixels, resample, type Size } from './resample.ts'
 import type { Cell } from './table.ts'
 
-export const IMAGE_ENDINGS = ['jpg', 'jpeg', 'png', 'webp', 'gif', 'avif', 'tif', 'tiff', 'bmp', 'heic', 'svg']
+export const IMAGE_ENDINGS = [
+  ...['jpg', 'jpeg', 'jfif', 'jpe', 'png', 'webp', 'gif', 'avif', 'tif', 'tiff', 'svg'],
+  // Kinds that are not decoded, but hardly lie there to be passed over.
+  ...['bmp', 'heic', 'heif'],
+]
 
 /**
  * Decodes an image file's bytes and prepares it. Orientation marks (EXIF) are applied, transparency is dropped, deeper
@@ -58,6 +62,7 @@ function inksToColours(inks: Uint8Array): Uint8Array {
 const UNREAD_KINDS: readonly (readonly [name: string, at: number, mark: string])[] = [
   ['BMP', 0, 'BM'],
   ['HEIC', 4, 'ftypheic'],
+  ['HEIF', 4, 'ftypmif1'],
 ]
 
 /** The decoder's reason, where it is known to tell nobody anything. */

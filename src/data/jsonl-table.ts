@@ -17,11 +17,26 @@ async function* jsonRows(path: string, wanted: (row: number) => boolean): AsyncG
   }
 }
 
+/** Whether a file holds JSON Lines whatever it is called: an object that ends with its line, and another below it. */
+export async function isJsonLines(path: string): Promise<boolean> {
+  let objects = 0
+  for await (const { line } of lines(path)) {
+    if (line.trim() === '') continue
+    if (!/^\s*\{.*\}\s*$/.test(line)) return objects > 0 && line.trimStart().startsWith('{')
+    if (++objects === 2) return true
+  }
+  return false
+}
+
+/** The lines of a file, which end in LF, CRLF or CR (a JSON text holds none of them), counted from 1. */
 async function* lines(path: string): AsyncGenerator<{ line: string; number: number }> {
   let rest: string[] = []
   let number = 0
-  for await (const text of readText(path)) {
-    const parts = text.split('\n')
+  let returned = false
+  for await (const piece of readText(path)) {
+    const text = returned && piece.startsWith('\n') ? piece.slice(1) : piece
+    if (piece !== '') returned = piece.endsWith('\r')
+    const parts = text.split(/\r\n|\r|\n/)
     if (parts.length === 1) {
       rest.push(text)
       continue

@@ -46,7 +46,6 @@ test.each<[name: string, content: string | Uint8Array, message: RegExp, hint: Re
   ['semicolons.csv', 'a;b;c\n1,5;2;3\n', /separated by semicolons/, /commas between columns and points in numbers/],
   ['tabs.csv', 'a\tb\tc\n1\t2\t3\n', /separated by tabs/, /\.tsv/],
   ['commas.tsv', 'a,b,c\n1,2,3\n', /separated by commas/, /\.csv/],
-  ['mac.csv', 'a,b,c\r1,2,3\r', /end in a carriage return alone/, /LF.*CRLF/],
   ['marked.csv', utf16('\ufeffa,b,c\n1,2,3\n'), /is UTF-16 text/, /UTF-8/],
   ['unmarked.csv', utf16('a,b,c\n1,2,3\n'), /is UTF-16 text or no text/, /UTF-8/],
   ['packed.csv', gzipSync('a,b,c\n1,2,3\n'), /is a gzip archive/, /Unpack/],
@@ -54,6 +53,13 @@ test.each<[name: string, content: string | Uint8Array, message: RegExp, hint: Re
   ['late.csv', Buffer.from('a,b,c\n1,2,\xfc\n', 'latin1'), /is not UTF-8/, /UTF-8/],
   ['oops.csv', 'a,b,c\n1,2,3\n1,oops,3\n', /2 columns/, /"b" is not used as numbers: line 3 of .* has "oops"/],
   ['money.csv', 'a,b,c\n"1,000",2,3\n1,2,3\n', /2 columns/, /"a" is not used as numbers: line 2 of .* has "1,000"/],
+  ['percent.csv', 'a,b,c\n1%,2,3\n12.5 %,2,3\n', /2 columns/, /"a" is not used as numbers: line 2 of .* has "1%"/],
+  [
+    'thousands.csv',
+    'a,b,c\n"1,000.5","2,000","-3,000"\n',
+    /0 columns/,
+    /"a" is not used as numbers: line 2 of .* has "1,000.5"/,
+  ],
   ['whole.jsonl', `[${row},${row}]`, /not a JSON object/, /each element on a line of its own/],
   ['broken.jsonl', `[${row},\n${row}]\n`, /is not JSON/, /each element on a line of its own/],
   ['pretty.jsonl', '{\n "x": [1,2,3]\n}\n', /is not JSON/, /spread over several lines/],
@@ -180,4 +186,17 @@ test('a folder of files that happens to hold images is no data for a model that 
   const { message, hint } = await failure(join(folder, 'files'), bytes)
   expect(message).toMatch(/input "bytes" takes int32 \[n,2048\], and ".*files" holds images/)
   expect(hint).toContain('"kind": "bytes"')
+})
+
+test('what lies among images and is none is named; README and what systems leave behind are not', async () => {
+  const picture = await sharp({ create: { width: 8, height: 8, channels: 3, background: 'red' } })
+    .png()
+    .toBuffer()
+  for (const name of ['a/0.png', 'b/0.jfif']) await write(`mixed/${name}`, picture)
+  for (const name of ['a/1.ppm', 'labels.csv', 'README.md', 'a/Thumbs.db']) await write(`mixed/${name}`, 'x')
+  const dataset = await openDataset(join(folder, 'mixed'), { inputs: pixels })
+  expect(dataset.rows).toBe(2)
+  expect(dataset.notes.join()).toContain(
+    '2 other files are left out, since only images are rows here: "a/1.ppm", "labels.csv".',
+  )
 })

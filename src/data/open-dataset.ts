@@ -3,6 +3,7 @@ import type { InputWish } from './assign-roles.ts'
 import type { Dataset } from './dataset.ts'
 import { findTokenizer, noTokenizer } from './find-tokenizer.ts'
 import { fitColumns } from './fit-columns.ts'
+import { isJsonLines } from './jsonl-table.ts'
 import { openDatasetFile, openFolder } from './open-folder.ts'
 import { openTable } from './open-table.ts'
 import { tableDataset } from './table-dataset.ts'
@@ -35,7 +36,9 @@ export interface OpenDatasetOptions {
  */
 export async function openDataset(path: string, options: OpenDatasetOptions = {}): Promise<Dataset> {
   if ((await pathKind(path)) === 'folder') return openFolder(path, options)
-  if (path.toLowerCase().endsWith('.json')) return openDatasetFile(path, options)
+  const json = path.toLowerCase().endsWith('.json')
+  const rows = json && (await isJsonLines(path))
+  if (json && !rows) return openDatasetFile(path, options)
   if (/\.txt$/i.test(path)) {
     const { tokenizer, folders = [], window } = options.text ?? {}
     const places = [folderOf(path), ...folders]
@@ -43,5 +46,6 @@ export async function openDataset(path: string, options: OpenDatasetOptions = {}
     if (!found) throw noTokenizer(places)
     return textDataset(path, found, { ...options, ...(window === undefined ? {} : { window }) })
   }
-  return tableDataset(await fitColumns(await openTable(path, options), folderOf(path), options), options)
+  const table = await openTable(path, options, rows ? 'jsonl' : undefined)
+  return tableDataset(await fitColumns(table, folderOf(path), options), options)
 }

@@ -43,9 +43,21 @@ export async function openFolder(folder: string, options: TableOptions): Promise
     })
   }
   const classed = classFolders(files, options.classNames, folder)
+  const notes = [...classed.notes, ...otherFiles(found)]
   const file: DatasetFile = { exclude: [], constants: {}, state: {}, domains: {}, bytes: {} }
   const preprocessing = names.includes(CONFIG) ? { preprocessing: CONFIG } : {}
-  return openImages(folder, folder, classed, { ...file, ...preprocessing }, options)
+  return openImages(folder, folder, { ...classed, notes }, { ...file, ...preprocessing }, options)
+}
+
+/** Names the files in a folder of images that are none and might be meant as rows or labels. */
+function otherFiles(found: readonly FoundFile[]): readonly string[] {
+  const others = found.filter(
+    ({ id }) => !isImageFile(id) && id !== CONFIG && !/(^|\/)(readme|licen[cs]e)[^/]*$/i.test(id),
+  )
+  if (others.length === 0) return []
+  const shown = listNames(others.slice(0, 3).map(({ id }) => id))
+  const many = others.length === 1 ? '1 other file is' : `${others.length} other files are`
+  return [`${many} left out, since only images are rows here: ${shown}${others.length > 3 ? ', …' : ''}.`]
 }
 
 /** Opens what a dataset.json describes; paths in it are relative to its folder. */

@@ -55,9 +55,9 @@ export function isTableFile(path: string): boolean {
   return endingOf(path) in FORMATS
 }
 
-/** The table in a file, by its ending; `options` only decide what counts as a row of an `.npz`. */
-export async function openTable(path: string, options: TableOptions): Promise<Table> {
-  const open = FORMATS[endingOf(path)]
+/** The table in a file, by its ending unless its `format` is known; `options` only decide what counts as a row of an `.npz`. */
+export async function openTable(path: string, options: TableOptions, format = endingOf(path)): Promise<Table> {
+  const open = FORMATS[format]
   if (!open)
     throw new UserError('unsupported', `"${path}" is no kind of data that can be read.`, {
       where: path,

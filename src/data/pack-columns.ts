@@ -28,24 +28,26 @@ export function packColumns(table: Table, wishes: PackWishes): Table {
     const own = table.columns.find(({ name }) => name === input.name)
     if (own && (!fillsPart(own, input) || fitsRow(own.rowShape, input.shape))) continue
     const width = widthOf(input)
+    const single = wishes.inputs!.length === 1 && input.shape?.length === 2
     const numbered = numberedColumns(table, input)
     const alone = own && width === 1
     const free = alone
       ? [own]
       : numbered.length > 0
         ? numbered
-        : wishes.inputs!.length === 1 && input.shape?.length === 2
+        : single
           ? notTaken(table, wishes).filter((column) => fillsPart(column, input))
           : []
-    if (free.length === 0) continue
-    if (width !== null && free.length !== width)
+    const lost = single && !own && textAmong(table, wishes, input).length > 0
+    if (free.length === 0 && !lost) continue
+    if (free.length === 0 || (width !== null && free.length !== width))
       throw new UserError(
         'bad-data',
-        `The model's input "${input.name}" takes ${width} ${input.dtype === 'string' ? 'texts' : 'numbers'} a row, but "${table.path}" has ${free.length} columns for it.`,
+        `The model's input "${input.name}" takes ${width === null ? '' : `${width} `}${input.dtype === 'string' ? 'texts' : 'numbers'} a row, but "${table.path}" has ${free.length} columns for it.`,
         {
           where: table.path,
           hint: [
-            `These would be used: ${listNames(free.map(({ name }) => name))}.`,
+            ...(free.length > 0 ? [`These would be used: ${listNames(free.map(({ name }) => name))}.`] : []),
             ...textAmong(table, wishes, input),
             'Name the label (--label); other columns are taken out, or named as "slices" in a dataset.json (or with --slice).',
           ].join(' '),

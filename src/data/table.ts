@@ -17,7 +17,7 @@ export interface TableColumn {
   readonly dtype: DType
   /** Shape of one row; null for a dimension that differs between rows. */
   readonly rowShape: readonly (number | null)[]
-  /** Where text stands in a column that otherwise holds numbers, which makes all of it text. */
+  /** Where text stands that makes text of a column of numbers: among them, or around each (per cent, marks between thousands). */
   readonly textAmongNumbers?: string
 }
 

@@ -69,6 +69,20 @@ describe('jsonl', () => {
     await expect(all(await openDataset(file, { classNames: ['cat'] }))).rejects.toThrow(/label "dog" of row 0/)
   })
 
+  test('lines that end in a carriage return, and lines in a file named .json', async () => {
+    const rows = ['{"x":[1,2],"label":1}', '{"x":[3,4],"label":0}']
+    for (const [name, end] of [
+      ['mac.jsonl', '\r'],
+      ['rows.json', '\n'],
+      ['windows.json', '\r\n'],
+    ] as const) {
+      const dataset = await openDataset(await write(name, rows.join(end) + end), { inputs: x2 })
+      expect(values(await all(dataset), 'x')).toEqual([1, 2, 3, 4])
+    }
+    const cut = await write('cut.json', `${rows[0]}\r\n\r\n{"x":[1,\r\n`)
+    await expect(openDataset(cut, { inputs: x2 })).rejects.toThrow(/Line 3 of .* is not JSON/)
+  })
+
   test.each([
     ['{"x":[1,2]}\n{"x":[1,\n', /Line 2 of .* is not JSON/],
     ['[1,2]\n', /not a JSON object/],
@@ -115,6 +129,25 @@ describe('csv', () => {
     expect(values(batches, 'text, long')).toEqual(['say "hi"\nthere', '007'])
     expect(dataset.notes.join()).toContain('"x" is made of the columns "a", "b"')
     expect((await all(dataset, { indices: [1] }))[0]!.columns.x!.data).toEqual(Float32Array.of(4, -50))
+  })
+
+  test('a column without a name that holds nothing is none; gaps as tools write them are missing numbers', async () => {
+    const file = await write('trailing.csv', 'a,b,label,\n1,N/A,0,\n<NA>,4,1,\nNone,n/a,1,\n')
+    const dataset = await openDataset(file, { inputs: x2 })
+    expect(dataset.fields.map(({ name }) => name)).toEqual(['label', 'x'])
+    expect(dataset.notes.join()).toContain('A column without a name holds nothing and is left out.')
+    expect(values(await all(dataset), 'x')).toEqual([1, NaN, NaN, 4, NaN, NaN])
+    const numbered = await openDataset(await write('rows.csv', ',a,b\n0,1,2\n1,3,4\n'), { inputs: x2 })
+    expect(numbered.fields.map(({ role }) => role)).toEqual(['id', 'input'])
+  })
+
+  test('lines that end in a carriage return; one in quotes stays', async () => {
+    const file = await write('mac.csv', 'a,b,label,note\r1,2.5,3,"two\rlines"\r"4",5,6,"x"\r\r')
+    const batches = await all(await openDataset(file, { inputs: x2 }))
+    expect(batches[0]!.columns.x!.data).toEqual(Float32Array.of(1, 2.5, 4, 5))
+    expect(values(batches, 'note')).toEqual(['two\rlines', 'x'])
+    const windows = await write('windows.csv', 'a,b\r\n1,2\r\n3\r\n')
+    await expect(openDataset(windows, { inputs: x2 })).rejects.toThrow(/Line 3 of .* has 1 fields/)
   })
 
   test('numbered columns go to their input whatever their order; text keeps its letters', async () => {

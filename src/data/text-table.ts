@@ -53,6 +53,9 @@ export async function textTable(path: string, rowsOf: TextRows): Promise<Table> 
       where: `field "${mixed[0]}" of "${path}"`,
       hint: 'Every row must nest its arrays equally deep.',
     })
+  // A comma at the end of every line makes a column of its own, without a name and with nothing in it.
+  const nothing = profiles.get('')?.kind === null && profiles.size > 1
+  if (nothing) profiles.delete('')
   const columns = [...profiles].map(([name, profile]) => profiledColumn(name, profile))
   const missing = [...profiles].filter(([, profile]) => profile.missing > 0)
   return {
@@ -61,7 +64,10 @@ export async function textTable(path: string, rowsOf: TextRows): Promise<Table> 
     columns,
     loose: [],
     randomAccess: false,
-    notes: missing.map(([name, profile]) => `"${name}" is missing in ${profile.missing} of ${rows} rows.`),
+    notes: [
+      ...(nothing ? ['A column without a name holds nothing and is left out.'] : []),
+      ...missing.map(([name, profile]) => `"${name}" is missing in ${profile.missing} of ${rows} rows.`),
+    ],
     async *scan(indices, names) {
       const chosen = columns.filter(({ name }) => names.includes(name))
       const last = indices ? (indices.at(-1) ?? -1) : rows - 1

@@ -178,8 +178,10 @@ function undeclaredLosses({ verdict, slices, classes = [] }: ComparisonReport): 
 /** Rows of one id are not independent: counted as if they were, they prove more than they can. */
 function repeatedIds({ repeatedIds: found }: ScoredRows, cluster: string | undefined): readonly string[] {
   if (found === null || cluster === found.field) return []
+  // A column without a name, as pandas and R write row numbers, cannot be named on the command line either.
+  const [what, named] = found.field === '' ? ['row number', 'the column and then'] : [found.field, 'it with']
   return [
-    `${whole(found.rows)} rows share their ${found.field} with another ("${found.example}" for one). If they are of one person, document or recording, name it with --cluster ${found.field}: repeated rows prove less than fresh ones.`,
+    `${whole(found.rows)} rows share their ${what} with another ("${found.example}" for one). If they are of one person, document or recording, name ${named} --cluster ${found.field || 'NAME'}: repeated rows prove less than fresh ones.`,
   ]
 }
 
@@ -251,9 +253,10 @@ function withSlices(report: ComparisonReport): ComparisonReport {
         : `${name} (${whole(n)} rows)`,
     )
     .join(', ')
-  const rest =
-    report.verdict === 'regressed' ? ` Overall: ${report.sentence}` : ` Over all rows alone: ${report.sentence}`
-  const sentence = `Regressed for ${worst}.${rest}`
+  const sentence =
+    report.verdict === 'regressed'
+      ? `${report.sentence} Declared slices that regressed: ${worst}.`
+      : `Regressed for ${worst}. Over all rows alone: ${report.sentence}`
   return { ...report, verdict: 'regressed', overall: report.verdict, grade: null, requiredN: null, sentence }
 }
 
