@@ -167,7 +167,7 @@ describe('with labels', () => {
       measurablyWorse: false,
       agreement: { rate: 0.998, changed: 2 },
       slices: [],
-      warnings: [],
+      warnings: ['One class has no row here, so nothing is known of it: 2.'],
       batch: 1,
       data: { rows: 1000 },
     })

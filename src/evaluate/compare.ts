@@ -4,6 +4,7 @@ import { didYouMean, UserError } from '../platform/index.ts'
 import type { ComparisonReport } from '../report/index.ts'
 import { requiredN } from '../statistics/index.ts'
 import { CLOSE_DB } from './agreement.ts'
+import { classDoubts } from './class-doubts.ts'
 import { castNotes } from './feeds.ts'
 import { fieldOf } from './gate/spec.ts'
 import { labelDoubts } from './label-doubts.ts'
@@ -148,6 +149,7 @@ function doubtsOf(
 ): readonly string[] {
   return [
     ...labelDoubts(report, given.classNames),
+    ...classDoubts(report),
     ...marginDoubts(report, given.margin),
     ...undeclaredLosses(report),
     ...repeatedIds(scored, given.cluster),

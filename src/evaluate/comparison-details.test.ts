@@ -300,7 +300,7 @@ describe('classes and groups', () => {
     ])
     expect(report.flips!.map(({ row: place, label }) => [place % 50, label])).toEqual(new Array(20).fill([3, '3']))
     expect(report.story!.join(' ')).toMatch(/class=3 \(100\.0 % → \d+\.\d % on \d+ rows\)/)
-    expect(report.story!.join(' ')).toMatch(/One class has no row here.*: 4\./)
+    expect(report.warnings.join(' ')).toMatch(/One class has no row here.*: 4\./)
     expect(report.mined!.slices[0]).toMatchObject({ name: 'class=3', verdict: 'regressed' })
     expect(report.warnings.join()).toMatch(/Worse than the margin for class 3, which does not decide/)
     const declared = await judged(rows, {}, { margin: 0.05, slices: ['labels'] })

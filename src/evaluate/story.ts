@@ -158,7 +158,6 @@ function classesText(report: StoryInput, told: readonly string[], declared: read
     told.includes(`class=${name}`) || declared.some((slice) => isClass(slice, `class=${name}`, classes))
   const worse = seen.filter(({ verdict }) => verdict === 'regressed')
   const bad = worse.filter((slice) => !known(slice))
-  const missing = (classes ?? []).filter(({ n }) => n === 0)
   const lines: string[] = []
   if (bad.length > 0)
     lines.push(
@@ -172,10 +171,6 @@ function classesText(report: StoryInput, told: readonly string[], declared: read
       )
     else lines.push('No class lost an answer on balance.')
   }
-  if (missing.length > 0)
-    lines.push(
-      `${missing.length === 1 ? 'One class has' : `${missing.length} classes have`} no row here, so nothing is known of ${missing.length === 1 ? 'it' : 'them'}: ${names(missing.map(({ name }) => name))}.`,
-    )
   return lines
 }
 

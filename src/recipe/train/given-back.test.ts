@@ -27,6 +27,9 @@ test('the share stands with its rows, and with a doubt where so few cannot tell'
   expect(few.clause).toBe(
     '; on 50 rows tuning gave back 100 % of what rounding lost, which so few cannot tell from chance',
   )
+  expect(givenBack(rounded, report(0.9, 0.77, least(-0.2))).clause).toBe(
+    '; on 100 rows tuning lost 30 % more than rounding alone',
+  )
   expect(givenBack(report(0.9, 0.9), report(0.9, 0.9))).toEqual({ share: null, clause: '' })
 })
 

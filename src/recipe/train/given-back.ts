@@ -28,6 +28,10 @@ export function givenBack(rounded: ComparisonReport, trained: ComparisonReport):
     ? float + trained.nonInferiority.lowerBound
     : 1 - (trained.agreement?.changedUpperBound ?? 1)
   const doubt = share > 0 && least <= before ? ', which so few cannot tell from chance' : ''
+  const effect =
+    share < 0
+      ? `tuning lost ${Math.round(-share * 100)} % more than rounding alone`
+      : `tuning gave back ${Math.round(share * 100)} % of what rounding lost`
   const rows = `${trained.n} row${trained.n === 1 ? '' : 's'}`
-  return { share, clause: `; on ${rows} tuning gave back ${Math.round(share * 100)} % of what rounding lost${doubt}` }
+  return { share, clause: `; on ${rows} ${effect}${doubt}` }
 }

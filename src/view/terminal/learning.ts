@@ -65,7 +65,7 @@ export function tuning(report: TuningReport, style: Style): string {
     ...head(report, style),
     sides(report, [report.before, report.after], style),
     '',
-    `${report.scheme} without tuning: ${metricValue(plain.metric)}, ${plain.verdict}${gapClosed === null ? '' : `; tuning gave back ${percent(gapClosed)} of what it lost`}`,
+    `${report.scheme} without tuning: ${metricValue(plain.metric)}, ${plain.verdict}${gapClosed === null || gapClosed < 0 ? '' : `; tuning gave back ${percent(gapClosed)} of what it lost`}`,
     `learned: ${plural(scales.values, 'scale')} of values and ${plural(scales.weights, 'scale')} of weights, and the weights`,
     ...tail(report, style),
   ].join('\n')
