@@ -3,7 +3,7 @@ import { classDoubts } from './class-doubts.ts'
 
 const classOf = (name: string, n: number) =>
   ({
-    ...{ name, n, verdict: 'inconclusive', margin: 0.01, base: null, candidate: null },
+    ...{ name, n, verdict: 'inconclusive' as const, margin: 0.01, base: null, candidate: null },
     ...{ discordant: null, lowerBound: null, upperBound: null, requiredN: null },
   }) as const
 
