@@ -4,7 +4,7 @@ import { ortNode, type PortValue } from '../engine/index.ts'
 import { parseModel } from '../ir/index.ts'
 import { UserError } from '../platform/index.ts'
 import { castNotes, feedsOf, isStateInput, rowsPerRun } from './feeds.ts'
-import { randomFeeds } from './random-feeds.ts'
+import { feasibleFeeds, randomFeeds } from './random-feeds.ts'
 
 const port = (name: string, shape: PortValue['shape'], dtype: PortValue['dtype'] = 'float32'): PortValue => ({
   name,
@@ -166,4 +166,20 @@ test('states are recognised by name only', () => {
     expect(isStateInput(port(name, null)), name).toBe(true)
   for (const name of ['input', 'images', 'x', 'statement', 'pasta', 'sr'])
     expect(isStateInput(port(name, null)), name).toBe(false)
+})
+
+test.each([
+  ['first', 'y = Conv(x, w)', 1],
+  ['last', 't = Transpose<perm: ints = [0,3,1,2]>(x)  y = Conv(t, w)', 3],
+])('a picture whose every dimension is open is tried with colours, channels %s', async (_, body, axis) => {
+  const model = parseModel(`<ir_version: 8, opset_import: ["" : 17]>
+    g (float[n,a,b,c] x) => (float[n,d,e,f] y) <float[2,3,1,1] w = {1, 2, 3, 4, 5, 6}> { ${body} }`)
+  const session = await ortNode.open(model)
+  try {
+    const { feeds, settings } = await feasibleFeeds(session)
+    expect(feeds.x!.dims[axis]).toBe(3)
+    expect(randomFeeds(session.inputs, { ...settings, seed: 1 }).x!.dims).toEqual(feeds.x!.dims)
+  } finally {
+    await session.close()
+  }
 })

@@ -16,6 +16,8 @@ export interface RandomFeedsOptions {
   readonly sizes?: Readonly<Record<string, number>>
   /** Size of every dimension that nothing else settles. */
   readonly size?: number
+  /** Axis and number of the channels of pictures whose every dimension is open; `size` where not given. */
+  readonly channels?: readonly [axis: number, count: number]
   /** Valid values by input name, both ends included; wins over everything below. */
   readonly domains?: Readonly<Record<string, readonly [number, number]>>
   /** Integers of 32 and 64 bits are drawn from 0 to this: indices must not run past tables of unknown length. */
@@ -67,12 +69,15 @@ const RANDOM = {
 }
 
 /** Rows, sizes and index ranges that a session accepts, found by trial; spread into `randomFeeds` with other seeds. */
-export type FeasibleFeeds = Required<Pick<RandomFeedsOptions, 'rows' | 'size' | 'largestIndex'>>
+export type FeasibleFeeds = Required<Pick<RandomFeedsOptions, 'rows' | 'size' | 'largestIndex'>> &
+  Pick<RandomFeedsOptions, 'channels'>
 
 /** Common input sizes: images first where an input looks like one, sequence lengths first elsewhere. */
 const IMAGE_SIZES = [224, 320, 32, 48, 640, 256, 64, 416, 512, 28]
 const SEQUENCE_SIZES = [16, 32, 8, 128, 1, 64, 512, 256, 224, 320, 576, 1024, 16000]
 const INDICES = [15, 1, 0]
+/** Channels of a picture that says nothing of them: colours or gray, before or behind its height and width. */
+const CHANNELS = [{ channels: [1, 3] }, { channels: [1, 1] }, { channels: [3, 3] }, { channels: [3, 1] }, {}] as const
 
 /**
  * Finds inputs that the session runs on: tries sizes for the dimensions that are free, and smaller indices where it
@@ -86,6 +91,7 @@ export async function feasibleFeeds(
 ): Promise<{ readonly feeds: Feeds; readonly settings: FeasibleFeeds }> {
   const free = session.inputs.some((input) => freeAxes(input, options))
   const images = session.inputs.some((input) => isImage(input))
+  const forms = session.inputs.some((input) => isOpenPicture(input, options)) && !options.channels ? CHANNELS : [{}]
   const indexed = session.inputs.some((input) => /^u?int(32|64)$/.test(input.dtype))
   let complaint: UserError | null = null
   for (const rows of options.rows === undefined ? [2, 1] : [options.rows])
@@ -94,19 +100,20 @@ export async function feasibleFeeds(
         ? images
           ? IMAGE_SIZES
           : SEQUENCE_SIZES
-        : [options.size ?? 1]) {
-        const settings = { rows, largestIndex, size }
-        const feeds = randomFeeds(session.inputs, { ...options, ...settings })
-        try {
-          if (indexed && largestIndex > 0)
-            await session.run(randomFeeds(session.inputs, { ...options, ...settings, largestOnly: true }))
-          await session.run(feeds)
-          return { feeds, settings }
-        } catch (error) {
-          if (!(error instanceof UserError) || error.code !== 'bad-data') throw error
-          complaint ??= error
+        : [options.size ?? 1])
+        for (const form of forms) {
+          const settings = { rows, largestIndex, size, ...form }
+          const feeds = randomFeeds(session.inputs, { ...options, ...settings })
+          try {
+            if (indexed && largestIndex > 0)
+              await session.run(randomFeeds(session.inputs, { ...options, ...settings, largestOnly: true }))
+            await session.run(feeds)
+            return { feeds, settings }
+          } catch (error) {
+            if (!(error instanceof UserError) || error.code !== 'bad-data') throw error
+            complaint ??= error
+          }
         }
-      }
   throw new UserError(
     'bad-argument',
     `No random inputs were found that the model accepts. ${complaint?.message ?? ''}`.trim(),
@@ -141,13 +148,24 @@ const freeAxes = (input: PortValue, { shapes, sizes }: RandomFeedsOptions) =>
       typeof dim !== 'number' && !isRowAxis(input, axis) && sizes?.[dim ?? `${input.name}.${axis}`] === undefined,
   )
 
-function dimsOf(input: PortValue, { shapes, sizes, rows = 1, size = 16 }: RandomFeedsOptions): readonly number[] {
+/** Whether nothing is known of a picture but that it is one. */
+const isOpenPicture = (input: PortValue, { shapes, sizes }: RandomFeedsOptions): boolean =>
+  isImage(input) &&
+  input.shape?.length === 4 &&
+  shapes?.[input.name] === undefined &&
+  input.shape.every(
+    (dim, axis) => axis === 0 || (typeof dim !== 'number' && sizes?.[dim ?? `${input.name}.${axis}`] === undefined),
+  )
+
+function dimsOf(input: PortValue, options: RandomFeedsOptions): readonly number[] {
+  const { shapes, sizes, rows = 1, size = 16 } = options
   const given = shapes?.[input.name]
+  const [channelAxis, channels] = (isOpenPicture(input, options) && options.channels) || []
   if (given) return given
   return (input.shape ?? [rows]).map((dim, axis) => {
     if (typeof dim === 'number') return dim
     const named = sizes?.[dim ?? `${input.name}.${axis}`]
-    return named ?? (isRowAxis(input, axis) ? rows : size)
+    return named ?? (axis === channelAxis ? channels! : isRowAxis(input, axis) ? rows : size)
   })
 }
 
