@@ -58,6 +58,14 @@ function scaledAxes(node: Node, weight: Tensor): readonly [first: number, last: 
   return [axis, axis]
 }
 
+/**
+ * Whether an output of the node is a sum over all weights of a channel, whose errors then cancel where what it reads has
+ * one sign or is smooth. A lookup adds nothing up, and a place of a ConvTranspose sees only some of the taps.
+ */
+function addsUp(node: Node, dims: readonly number[]): boolean {
+  return node.opType === 'Conv' || (['MatMul', 'Gemm'].includes(node.opType) && dims.length === 2)
+}
+
 /** How weights are stored: in 8 bits, or in 4, with codes that were learned where there are some. */
 export interface StoreOptions {
   readonly bits: 4 | 8
@@ -127,7 +135,10 @@ export interface StoredGrid {
   readonly spread: readonly number[]
 }
 
-/** The grid of a constant that this node reads, with nearest codes; or why it is not stored. */
+/**
+ * The grid of a constant that this node reads, with codes that are the nearest ones but where errors cancel in sums (see
+ * `balanceSums`); or why it is not stored.
+ */
 export function storedGrid(
   node: Node,
   name: string,
@@ -145,7 +156,10 @@ export function storedGrid(
   if (tooFew(name, count, view[1]!, bits)) return { refused: `${count} weights are too few to gain` }
   const values = tensorValues(weight) as Float32Array
   if (!rangeOf(values)) return { refused: 'its weights are not finite' }
-  const quantized = quantizeChannels(values, view, 1, { most: 2 ** (bits - 1) - 1 })
+  const most = 2 ** (bits - 1) - 1
+  const quantized = addsUp(node, dims)
+    ? quantizeChannels(values, dims, first, { most, balanced: true })
+    : quantizeChannels(values, view, 1, { most })
   return { values, dims, ...quantized, spread: dims.map((dim, i) => (i >= first && i <= last ? dim : 1)) }
 }
 
