@@ -74,13 +74,7 @@ export const distilVerb: Verb = {
     seed: SEED,
   },
   async run([path], options, context) {
-    const folder = outputFolder(options, 'out', [
-      'model.onnx',
-      'recipe.json',
-      'recipe.blobs',
-      'report.json',
-      'checkpoint.bin',
-    ])
+    const folder = outputFolder(options, ['model.onnx', 'recipe.json', 'recipe.blobs', 'report.json', 'checkpoint.bin'])
     const data = options.required('data', 'a student learns from rows: give some with --data D')
     const settings = learningSettings(options, context)
     const epochs = options.integer('epochs', 10, 1, 100_000)

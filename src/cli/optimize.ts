@@ -65,7 +65,7 @@ export const optimizeVerb: Verb = {
   async run([path], options, context) {
     const data = options.required('data', 'no data is never a pass: give rows with --data D')
     const layout = layoutOf(options.text('layout'))
-    const out = outputFolder(options, 'out', [...RESULT, ...(layout ? layoutFiles(path!) : [])])
+    const out = outputFolder(options, [...RESULT, ...(layout ? layoutFiles(path!) : [])])
     if (layout) checkConfig(out, path!)
     const settings = await settingsOf(options)
     const model = await modelAt(path!, options)

@@ -21,8 +21,8 @@ export function outputFile(options: Arguments, example: string): string {
  * @throws UserError where the option is missing, is a file, or is named like a model: whoever writes `-o small.onnx`
  *   wants a file, and would look for it in vain; and where the call reads one of the files `written`.
  */
-export function outputFolder(options: Arguments, example: string, written: readonly string[] = []): string {
-  const path = options.required('output', `say where to put the results: -o ${example}`)
+export function outputFolder(options: Arguments, written: readonly string[] = []): string {
+  const path = options.required('output', 'say where to put the results: -o out')
   if (/\.onnx$/i.test(path))
     throw new UserError('bad-argument', `-o ${path}: this verb writes a folder of files`, {
       where: 'command line',
@@ -37,10 +37,10 @@ export function outputFolder(options: Arguments, example: string, written: reado
   if (there && !there.isDirectory())
     throw new UserError('bad-argument', `-o ${path}: a file has this name, and a folder is to be written`, {
       where: path,
-      hint: `name another folder, such as -o ${example}`,
+      hint: 'name another folder, such as -o out',
     })
   for (const name of written)
-    refuseDouble(options, 'output', join(path, name), `write to another folder, such as -o ${example}`)
+    refuseDouble(options, 'output', join(path, name), 'write to another folder, such as -o out')
   return resolve(path)
 }
 

@@ -28,7 +28,7 @@ export const pullVerb: Verb = {
         where: 'command line',
         hint: 'with -o DIR or --into STORE',
       })
-    const folder = out === undefined ? undefined : outputFolder(options, 'out')
+    const folder = out === undefined ? undefined : outputFolder(options)
     const store = storeOf(options)
     const version = await store.resolve(reference!)
     const keys = await Promise.all(options.list('key').map(readPublicKey))

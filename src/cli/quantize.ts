@@ -176,7 +176,7 @@ export const quantizeVerb: Verb = {
   },
   async run([path], options, context) {
     const layout = layoutOf(options.text('layout'))
-    const out = layout ? outputFolder(options, 'out', addedFiles(path!)) : outputFile(options, 'int8.onnx')
+    const out = layout ? outputFolder(options, addedFiles(path!)) : outputFile(options, 'int8.onnx')
     if (layout) checkConfig(out, path!)
     const choices = choicesOf(options)
     const recipeFile = writableFile(options, 'recipe', 'recipe.json')

@@ -9,7 +9,6 @@ import { type Frame, type FrameHeader, FrameReader, framePieces, tensorsOf, writ
 import { type LanesRequest, lineOf } from './ort-node-lanes-request.ts'
 import { crash } from './ort-node-process.ts'
 import { SharedPages } from './ort-node-shared-pages.ts'
-import type { OrtSessionOptions } from './ort-options.ts'
 import { QUIET } from './ort-telemetry.ts'
 import type { Ports } from './ports.ts'
 import { ReusedMemory } from './reused-memory.ts'
@@ -41,7 +40,6 @@ interface Waiting<T> {
 export async function startLanes(
   path: string,
   { capacity = availableParallelism(), digest, label = 'the model', signal }: StartLanesOptions = {},
-  session: OrtSessionOptions = {},
 ): Promise<Lanes> {
   const lanes = new LanesProcess(capacity, label)
   const stop = () => void lanes.stop()
@@ -50,15 +48,14 @@ export async function startLanes(
   try {
     if (signal?.aborted) throw signal.reason
     const read = await lanes.ask<LanesModel & Ports>({ op: 'read', path, digest })
-    const opened = await lanes.ask<{ ports: Ports; loadMs: number }>({ op: 'open', lane: 0, options: session })
+    const opened = await lanes.ask<{ ports: Ports; loadMs: number }>({ op: 'open', lane: 0, options: {} })
     return {
       pid: lanes.pid,
       model: { ...read, ...opened.ports },
       capacity,
       ended: lanes.ended,
       stop: (why) => lanes.stop(why),
-      open: async (lane, options = session) =>
-        (await lanes.ask<{ loadMs: number }>({ op: 'open', lane, options })).loadMs,
+      open: async (lane, options = {}) => (await lanes.ask<{ loadMs: number }>({ op: 'open', lane, options })).loadMs,
       close: (lane) => lanes.ask({ op: 'close', lane }),
       async run(lane, inputs, outputs): Promise<LaneAnswer> {
         const asked = outputs ? ({ op: 'run', outputs } as const) : ({ op: 'run' } as const)

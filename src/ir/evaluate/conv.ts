@@ -181,8 +181,8 @@ function deformConv(call: Call): Nd[] {
   return [made(call, x.dtype, [n, m, oh, ow], data)]
 }
 
-const biasOf = (call: Call, index: number): Float64Array | undefined => {
-  const bias = optionalInput(call, index)
+const biasOf = (call: Call): Float64Array | undefined => {
+  const bias = optionalInput(call, 2)
   return bias && numbersOf(bias)
 }
 
@@ -199,7 +199,7 @@ export const convolution: Kernels = {
   Conv: (call) => {
     const x = input(call, 0)
     alike(x, input(call, 1), optionalInput(call, 2))
-    const { dims, data } = convolve(call, x, input(call, 1), biasOf(call, 2))
+    const { dims, data } = convolve(call, x, input(call, 1), biasOf(call))
     return [made(call, x.dtype, dims, data)]
   },
   ConvInteger: (call) => {
@@ -213,7 +213,7 @@ export const convolution: Kernels = {
   DeformConv: deformConv,
   'com.microsoft.FusedConv': (call) => {
     const [x, added] = [input(call, 0), optionalInput(call, 3)]
-    const { dims, data } = convolve(call, x, input(call, 1), biasOf(call, 2))
+    const { dims, data } = convolve(call, x, input(call, 1), biasOf(call))
     if (added) {
       const other = numbersOf(broadcastTo(added, dims))
       for (let i = 0; i < data.length; i++) data[i]! += other[i]!

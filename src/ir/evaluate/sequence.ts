@@ -13,10 +13,10 @@ import {
   type Value,
 } from './value.ts'
 
-function sequenceInput(call: Call, index: number): SequenceValue {
-  const value = anyInput(call, index)
+function firstSequence(call: Call): SequenceValue {
+  const value = anyInput(call, 0)
   if (value.kind === 'optional' && value.value?.kind === 'sequence') return value.value
-  if (value.kind !== 'sequence') throw new EvaluationError(`input ${index} is a ${value.kind}, not a sequence`)
+  if (value.kind !== 'sequence') throw new EvaluationError(`input 0 is a ${value.kind}, not a sequence`)
   return value
 }
 
@@ -62,24 +62,24 @@ export const sequences: Kernels = {
   SequenceEmpty: () => [sequence([])],
   SequenceConstruct: (call) => [sequence(tensorInputs(call))],
   SequenceInsert: (call) => {
-    const { items } = sequenceInput(call, 0)
+    const { items } = firstSequence(call)
     const at = position(optionalInput(call, 2), items.length, items.length)
     return [sequence([...items.slice(0, at), anyInput(call, 1), ...items.slice(at)])]
   },
   SequenceErase: (call) => {
-    const { items } = sequenceInput(call, 0)
+    const { items } = firstSequence(call)
     const at = position(optionalInput(call, 1), items.length, items.length - 1)
     return [sequence(items.filter((_, i) => i !== at))]
   },
   SequenceAt: (call) => {
-    const { items } = sequenceInput(call, 0)
+    const { items } = firstSequence(call)
     const item = items[position(input(call, 1), items.length, 0)]
     if (!item) throw new EvaluationError('a position past the end of a sequence')
     return [item]
   },
-  SequenceLength: (call) => [int64([sequenceInput(call, 0).items.length], [])],
+  SequenceLength: (call) => [int64([firstSequence(call).items.length], [])],
   ConcatFromSequence: (call) => {
-    const items = sequenceInput(call, 0).items as readonly Nd[]
+    const items = firstSequence(call).items as readonly Nd[]
     const rank = (items[0]?.dims.length ?? 0) + (intOf(call, 'new_axis', 0) ? 1 : 0)
     const axis = axisOf(intOf(call, 'axis', 0), rank)
     return [intOf(call, 'new_axis', 0) ? stacked(items, axis) : concatenated(items, axis)]

@@ -21,8 +21,8 @@ import { convolved, globallyPooled, pooled, slid, windowOf } from './spatial.ts'
 const channelsLast = (call: Call): boolean => intAttribute(call.node, 'channels_last', 0) === 1
 
 /** A convolution over [n, spatial…, channels] with the weight still [out, in, kernel…]. */
-function convolvedLast(call: Call, data: number, weight: number): Shape | null {
-  const [x, w] = [shapeOf(call, data), shapeOf(call, weight)]
+function convolvedLast(call: Call, weight: number): Shape | null {
+  const [x, w] = [shapeOf(call, 0), shapeOf(call, weight)]
   if (!x || !w) return null
   return [x[0] ?? null, ...slid(call, x.slice(1, -1), windowOf(call, w.slice(2))), w[0] ?? null]
 }
@@ -119,9 +119,9 @@ const rules: Rules = {
   SkipLayerNormalization: skipNormalization,
   SkipSimplifiedLayerNormalization: skipNormalization,
   EmbedLayerNormalization: embedNormalization,
-  FusedConv: (call) => [tensor(dtypeOf(call, 0), convolved(call, 0, 1))],
-  NhwcFusedConv: (call) => [tensor(dtypeOf(call, 0), convolvedLast(call, 0, 1))],
-  NhwcMaxPool: (call) => [tensor(dtypeOf(call, 0), pooled(call, 0, true))],
+  FusedConv: (call) => [tensor(dtypeOf(call, 0), convolved(call, 1))],
+  NhwcFusedConv: (call) => [tensor(dtypeOf(call, 0), convolvedLast(call, 1))],
+  NhwcMaxPool: (call) => [tensor(dtypeOf(call, 0), pooled(call, true))],
   FusedGemm: (call) => [tensor(dtypeOf(call, 0), gemmShape(call))],
   FusedMatMul: fusedMatMul,
   FusedMatMulActivation: fusedMatMul,
@@ -141,10 +141,7 @@ const rules: Rules = {
   DynamicQuantizeLSTM: recurrent(2),
   QGemm: (call) => [tensor(has(call, 7) ? (dtypeOf(call, 8) ?? 'uint8') : 'float32', gemmShape(call, 3))],
   QLinearConv: (call) => [
-    tensor(
-      dtypeOf(call, 7) ?? dtypeOf(call, 0),
-      channelsLast(call) ? convolvedLast(call, 0, 3) : convolved(call, 0, 3),
-    ),
+    tensor(dtypeOf(call, 7) ?? dtypeOf(call, 0), channelsLast(call) ? convolvedLast(call, 3) : convolved(call, 3)),
   ],
   QLinearAdd: qlinearBinary,
   QLinearMul: qlinearBinary,
@@ -153,7 +150,7 @@ const rules: Rules = {
   QLinearLeakyRelu: likeFirst,
   QLinearSoftmax: likeFirst,
   QLinearWhere: (call) => [tensor(dtypeOf(call, 1), broadcast([shapeOf(call, 0), shapeOf(call, 1), shapeOf(call, 4)]))],
-  QLinearAveragePool: (call) => [tensor(dtypeOf(call, 0), pooled(call, 0, channelsLast(call)))],
+  QLinearAveragePool: (call) => [tensor(dtypeOf(call, 0), pooled(call, channelsLast(call)))],
   QLinearGlobalAveragePool: (call) => [tensor(dtypeOf(call, 0), globallyPooled(shapeOf(call, 0), channelsLast(call)))],
   MultiHeadAttention: multiHeadAttention,
   GroupQueryAttention: groupQueryAttention,

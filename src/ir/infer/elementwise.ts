@@ -10,10 +10,8 @@ export const likeFirst: Rule = (call) => [call.inputs[0] && { type: call.inputs[
 /** The output is the first input. */
 const first: Rule = (call) => [call.inputs[0]]
 
-/** The first input's shape with another element type. */
-const firstAs =
-  (dtype: DType): Rule =>
-  (call) => [tensor(dtype, shapeOf(call, 0))]
+/** A truth value for each element of the first input. */
+const firstAsTruths: Rule = (call) => [tensor('bool', shapeOf(call, 0))]
 
 const shapes = (call: Call) => call.node.inputs.map((_, i) => shapeOf(call, i))
 
@@ -175,7 +173,7 @@ export const elementwiseRules: Rules = {
   ),
   ...each('PRelu Pow BitShift BitwiseAnd BitwiseOr BitwiseXor Mean', broadcasting),
   ...each('And Or Xor', broadcastTo('bool')),
-  ...each('IsInf IsNaN RegexFullMatch', firstAs('bool')),
+  ...each('IsInf IsNaN RegexFullMatch', firstAsTruths),
   StringConcat: broadcastTo('string'),
   Identity: first,
   Dropout: dropout,

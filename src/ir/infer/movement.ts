@@ -20,12 +20,12 @@ import {
 import { likeFirst } from './elementwise.ts'
 import { MAX_FOLLOWED } from './gather.ts'
 
-/** Integers that older operator sets take from an attribute and newer ones from an input. */
-function integers(call: Call, attribute: string, input: number): readonly number[] | undefined {
-  return intsAttribute(call.node, attribute, undefined) ?? numbersOf(call, input)
+/** Axes that older operator sets take from an attribute and newer ones from an input. */
+function axesOf(call: Call, input: number): readonly number[] | undefined {
+  return intsAttribute(call.node, 'axes', undefined) ?? numbersOf(call, input)
 }
 
-/** Whether such integers are given at all. */
+/** Whether what stands in an attribute or an input is given at all. */
 const given = (call: Call, attribute: string, input: number): boolean =>
   call.node.attributes.has(attribute) || has(call, input)
 
@@ -34,8 +34,8 @@ const same = (call: Call, shape: Shape | null, elements?: readonly Dim[]): Outpu
 ]
 
 /** The target's rank where the target itself is not known. */
-function rankOf(call: Call, input: number): number | undefined {
-  const length = shapeOf(call, input)?.[0]
+function targetRank(call: Call): number | undefined {
+  const length = shapeOf(call, 1)?.[0]
   return typeof length === 'number' ? length : undefined
 }
 
@@ -43,7 +43,7 @@ const reshape: Rule = (call) => {
   const target = intsAttribute(call.node, 'shape', undefined) ?? elementsOf(call, 1)
   const shape = shapeOf(call, 0)
   if (!target) {
-    const rank = rankOf(call, 1)
+    const rank = targetRank(call)
     return same(call, rank === undefined ? null : unknownDims(rank), elementsOf(call, 0))
   }
   const zero = intAttribute(call.node, 'allowzero', 0) === 1
@@ -96,9 +96,9 @@ const squeeze: Rule = (call) => {
     if (shape?.some((dim) => typeof dim !== 'number')) return same(call, null)
     return same(call, shape?.filter((dim) => dim !== 1) ?? null, elements)
   }
-  const axes = integers(call, 'axes', 1)
+  const axes = axesOf(call, 1)
   if (!shape || !axes) {
-    const removed = axes?.length ?? rankOf(call, 1)
+    const removed = axes?.length ?? targetRank(call)
     return same(
       call,
       shape && removed !== undefined ? unknownDims(Math.max(0, shape.length - removed)) : null,
@@ -111,8 +111,8 @@ const squeeze: Rule = (call) => {
 
 const unsqueeze: Rule = (call) => {
   const shape = shapeOf(call, 0)
-  const axes = integers(call, 'axes', 1)
-  const added = axes?.length ?? rankOf(call, 1)
+  const axes = axesOf(call, 1)
+  const added = axes?.length ?? targetRank(call)
   if (!shape || added === undefined) return same(call, null)
   const rank = shape.length + added
   const normal = axes && normalAxes(axes, rank)
@@ -176,10 +176,8 @@ const slice: Rule = (call) => {
   const starts = intsAttribute(call.node, 'starts', undefined) ?? elementsOf(call, 1)
   const ends = intsAttribute(call.node, 'ends', undefined) ?? elementsOf(call, 2)
   const hasAxes = given(call, 'axes', 3)
-  const count = starts?.length ?? ends?.length ?? rankOf(call, 1)
-  const axesGiven = hasAxes
-    ? integers(call, 'axes', 3)
-    : Array.from({ length: count ?? shape?.length ?? 0 }, (_, i) => i)
+  const count = starts?.length ?? ends?.length ?? targetRank(call)
+  const axesGiven = hasAxes ? axesOf(call, 3) : Array.from({ length: count ?? shape?.length ?? 0 }, (_, i) => i)
   const steps = has(call, 4) ? numbersOf(call, 4) : Array<number>(count ?? 0).fill(1)
   const axes = shape && axesGiven && normalAxes(axesGiven, shape.length)
   if (!shape || !axes) return same(call, shape && unknownDims(shape.length))
@@ -240,7 +238,7 @@ function fromFront(symbols: Call['symbols'], index: Dim, dim: Dim): Dim {
 
 const expand: Rule = (call) => {
   const target = elementsOf(call, 1)
-  const rank = rankOf(call, 1)
+  const rank = targetRank(call)
   const goal = target?.map((dim) => checked(call, dim)) ?? (rank === undefined ? null : unknownDims(rank))
   const shape = broadcast([shapeOf(call, 0), goal])
   const elements = elementsOf(call, 0)

@@ -62,13 +62,11 @@ const layerNormalization: Rule = (call) => {
 }
 
 /** `reduction` decides: none keeps one loss for each label, else one number. */
-const loss =
-  (scores: number): Rule =>
-  (call) => {
-    const reduction = call.node.attributes.get('reduction')
-    const none = reduction?.type === 'string' && reduction.value === 'none'
-    return [tensor(dtypeOf(call, 0), none ? shapeOf(call, 1) : []), tensor(dtypeOf(call, 0), shapeOf(call, scores))]
-  }
+const loss: Rule = (call) => {
+  const reduction = call.node.attributes.get('reduction')
+  const none = reduction?.type === 'string' && reduction.value === 'none'
+  return [tensor(dtypeOf(call, 0), none ? shapeOf(call, 1) : []), tensor(dtypeOf(call, 0), shapeOf(call, 0))]
+}
 
 export const reductionRules: Rules = {
   ReduceL1: reduce(),
@@ -85,6 +83,6 @@ export const reductionRules: Rules = {
   ArgMin: arg,
   LayerNormalization: layerNormalization,
   RMSNormalization: (call) => [call.inputs[0] && { type: call.inputs[0].type }],
-  NegativeLogLikelihoodLoss: loss(0),
-  SoftmaxCrossEntropyLoss: loss(0),
+  NegativeLogLikelihoodLoss: loss,
+  SoftmaxCrossEntropyLoss: loss,
 }

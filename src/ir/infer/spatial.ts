@@ -45,7 +45,7 @@ export function windowOf(call: Call, kernel: readonly Dim[]): Window {
 }
 
 /** Sizes of the spatial axes after the window moved over them. */
-export function slid({ symbols }: Call, spatial: Shape, window: Window, droppingLast = true): Shape {
+export function slid({ symbols }: Call, spatial: Shape, window: Window): Shape {
   const count = spatial.length
   return spatial.map((dim, i) => {
     const stride = window.strides[i] ?? 1
@@ -59,15 +59,15 @@ export function slid({ symbols }: Call, spatial: Shape, window: Window, dropping
     if (typeof room === 'number' && room < 0) return null
     const steps = window.ceil ? symbols.divideUp(room, stride) : symbols.divide(room, stride)
     // A last window that would start in the end padding is dropped.
-    const starts = typeof steps === 'number' && typeof dim === 'number' && window.ceil && droppingLast
+    const starts = typeof steps === 'number' && typeof dim === 'number' && window.ceil
     const last = starts && steps * stride >= dim + begin ? steps - 1 : steps
     return symbols.add(last, 1)
   })
 }
 
-/** Sizes of a convolution's output, given where data and weight stand among the inputs. */
-export function convolved(call: Call, data: number, weight: number): Shape | null {
-  const [x, w] = [shapeOf(call, data), shapeOf(call, weight)]
+/** Sizes of a convolution's output, given where the weight stands among the inputs. */
+export function convolved(call: Call, weight: number): Shape | null {
+  const [x, w] = [shapeOf(call, 0), shapeOf(call, weight)]
   const rank = x?.length ?? w?.length
   if (rank === undefined || rank < 2) return null
   const kernel = intsAttribute(call.node, 'kernel_shape', undefined) ?? w?.slice(2) ?? unknownDims(rank - 2)
@@ -100,14 +100,13 @@ const convTranspose: Rule = (call) => {
  * The shape after pooling; `channelsLast` for the runtime's NHWC variants. Unknown where windows with gaps pad by
  * themselves: the runtime pads as if there were no gaps, and ends earlier than ONNX says.
  */
-export function pooled(call: Call, data = 0, channelsLast = false, droppingLast = true): Shape | null {
-  const x = shapeOf(call, data)
+export function pooled(call: Call, channelsLast = false): Shape | null {
+  const x = shapeOf(call, 0)
   const kernel = intsAttribute(call.node, 'kernel_shape', undefined)
   if (!x || !kernel) return kernel ? unknownDims(kernel.length + 2) : null
   const window = windowOf(call, kernel)
   const unclear = window.autoPad.startsWith('SAME') && window.dilations.some((dilation) => dilation !== 1)
-  const over = (spatial: Shape) =>
-    unclear ? unknownDims(spatial.length) : slid(call, spatial, window, channelsLast || droppingLast)
+  const over = (spatial: Shape) => (unclear ? unknownDims(spatial.length) : slid(call, spatial, window))
   if (channelsLast) return [x[0]!, ...over(x.slice(1, -1)), x.at(-1)!]
   return [x[0] ?? null, x[1] ?? null, ...over(x.slice(2))]
 }
@@ -241,8 +240,8 @@ const imageDecoder: Rule = (call): readonly Known[] => {
 }
 
 export const spatialRules: Rules = {
-  Conv: (call) => [tensor(dtypeOf(call, 0), convolved(call, 0, 1))],
-  DeformConv: (call) => [tensor(dtypeOf(call, 0), convolved(call, 0, 1))],
+  Conv: (call) => [tensor(dtypeOf(call, 0), convolved(call, 1))],
+  DeformConv: (call) => [tensor(dtypeOf(call, 0), convolved(call, 1))],
   ConvTranspose: convTranspose,
   MaxPool: maxPool,
   AveragePool: pool,

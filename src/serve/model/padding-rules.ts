@@ -24,9 +24,9 @@ export function readPaddingRules(text: string, where: string): ReadonlyMap<strin
     const unknown = Object.keys(value).find((key) => !known.includes(key))
     if (unknown !== undefined) throw wrong(place, `has '${unknown}', which means nothing: it takes ${known.join(', ')}`)
   }
-  const whole = (value: unknown, place: string, least: number): number => {
-    if (!Number.isInteger(value) || (value as number) < least || (value as number) > LONGEST)
-      throw wrong(place, `must be a whole number from ${least} to ${LONGEST}`)
+  const whole = (value: unknown, place: string): number => {
+    if (!Number.isInteger(value) || (value as number) < 1 || (value as number) > LONGEST)
+      throw wrong(place, `must be a whole number from 1 to ${LONGEST}`)
     return value as number
   }
   const axes = <T>(value: unknown, place: string, more: string, read: (entry: unknown, place: string) => T) =>
@@ -36,7 +36,7 @@ export function readPaddingRules(text: string, where: string): ReadonlyMap<strin
         const entry = object(given, at)
         only(entry, at, ['axis', more])
         // Axis 0 holds the rows.
-        return [name, { axis: whole(entry.axis, `${at}.axis`, 1), ...read(entry[more], `${at}.${more}`) }]
+        return [name, { axis: whole(entry.axis, `${at}.axis`), ...read(entry[more], `${at}.${more}`) }]
       }),
     )
   const rule = (given: unknown, place: string): PaddingRule => {
@@ -50,8 +50,8 @@ export function readPaddingRules(text: string, where: string): ReadonlyMap<strin
     if (Object.keys(inputs).length === 0) throw wrong(`${place}.inputs`, 'names no input')
     return {
       inputs,
-      to: Array.isArray(to) ? to.map((one) => whole(one, `${place}.to`, 1)) : whole(to, `${place}.to`, 1),
-      outputs: axes(entry.outputs ?? {}, `${place}.outputs`, 'per', (value = 1, at) => ({ per: whole(value, at, 1) })),
+      to: Array.isArray(to) ? to.map((one) => whole(one, `${place}.to`)) : whole(to, `${place}.to`),
+      outputs: axes(entry.outputs ?? {}, `${place}.outputs`, 'per', (value = 1, at) => ({ per: whole(value, at) })),
     }
   }
   let json: unknown

@@ -174,13 +174,12 @@ ${notes(report)}`
 function numbers(report: ComparisonReport): Markup {
   const { discordant, agreement, mcnemar, nonInferiority, errorRatio, divergence, tail, cluster, worstSlice, gains } =
     report
-  const bound = (value: number, digits = 2) => percent(value, digits)
   return html`<dl>
 <dt>Rows</dt><dd>${count(report.n)}${report.labelled ? ', with labels' : ', without labels'}</dd>
 ${report.base.value !== null && html`<dt>${report.metric}</dt><dd>${metricValue(report.base.value)} before, ${metricValue(report.candidate.value)} after</dd>`}
-${discordant && html`<dt>Answers that differ in being right</dt><dd>${count(discordant.baseOnly)} only right before, ${count(discordant.candidateOnly)} only right after${report.flipRates && `; at most ${bound(report.flipRates.negative.upperBound)} of answers are lost (one-sided ${percent(1 - report.alpha, 0)} bound)`}</dd>`}
+${discordant && html`<dt>Answers that differ in being right</dt><dd>${count(discordant.baseOnly)} only right before, ${count(discordant.candidateOnly)} only right after${report.flipRates && `; at most ${percent(report.flipRates.negative.upperBound, 2)} of answers are lost (one-sided ${percent(1 - report.alpha, 0)} bound)`}</dd>`}
 ${errorRatio && html`<dt>Wrong answers</dt><dd>${percent(errorRatio.base, 2)} before, ${percent(errorRatio.candidate, 2)} after${errorRatio.ratio !== null && `: ${errorRatio.ratio.toFixed(3)} times as many`}${errorRatio.ci && ` (${errorRatio.ci[0].toFixed(3)} to ${errorRatio.ci[1].toFixed(3)})`}</dd>`}
-${agreement && html`<dt>Same top answer</dt><dd>${percent(agreement.rate, 2)}; at most ${bound(agreement.changedUpperBound)} of answers change (one-sided ${percent(1 - report.alpha, 0)} bound)</dd>`}
+${agreement && html`<dt>Same top answer</dt><dd>${percent(agreement.rate, 2)}; at most ${percent(agreement.changedUpperBound, 2)} of answers change (one-sided ${percent(1 - report.alpha, 0)} bound)</dd>`}
 ${nonInferiority && html`<dt>Change</dt><dd>at worst ${signed(nonInferiority.lowerBound)} (one-sided bound; the margin is ${signed(-nonInferiority.margin)}), p = ${nonInferiority.p.toPrecision(3)}</dd>`}
 ${mcnemar && html`<dt>Any difference at all?</dt><dd>McNemar mid-p ${mcnemar.midP.toPrecision(3)}, exact ${mcnemar.exact.toPrecision(3)}${report.measurablyWorse && ': measurably worse, within the margin'}</dd>`}
 ${worstSlice && html`<dt>Worst group</dt><dd>${worstSlice.name} on ${count(worstSlice.n)} rows: ${signed(worstSlice.delta)}, at worst ${signed(worstSlice.lowerBound)} (a bound for all ${count(worstSlice.of)} groups at once), p = ${worstSlice.adjustedP.toPrecision(2)} (max-T)</dd>`}

@@ -59,7 +59,7 @@ function anchorsOf(rows: number, options: DecoderOptions): readonly Anchor[] {
   const sides = options.anchors!
   if (sides.length !== options.strides.length)
     throw cannot(`${sides.length} lists of anchors for ${options.strides.length} strides`)
-  const size = options.size ?? sizeFor(rows / sides[0]!.length, 1, options)
+  const size = options.size ?? sizeFor(rows / sides[0]!.length, options)
   const result: Anchor[] = []
   for (const [head, stride] of options.strides.entries()) {
     const [down, across] = gridOf(size, stride)

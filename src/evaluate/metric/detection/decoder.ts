@@ -36,12 +36,12 @@ export const gridOf = ([height, width]: readonly [number, number], stride: numbe
 ]
 
 /** The size that was said, or the square that has this many cells over all strides. */
-export function sizeFor(cells: number, perCell: number, { size, strides }: DecoderOptions): readonly [number, number] {
+export function sizeFor(cells: number, { size, strides }: DecoderOptions): readonly [number, number] {
   const count = (candidate: readonly [number, number]) =>
     strides.reduce((sum, stride) => {
       const [rows, columns] = gridOf(candidate, stride)
       return sum + rows * columns
-    }, 0) * perCell
+    }, 0)
   if (size) {
     if (count(size) === cells) return size
     throw cannot(`an input of ${size[0]}×${size[1]} has ${count(size)} places, and the model answers for ${cells}`)

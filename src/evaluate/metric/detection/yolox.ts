@@ -13,7 +13,7 @@ export const yolox: Decoder = (outputs, options) => {
     .find((matrix) => matrix !== null && matrix.columns >= 6)
   if (!found) throw cannot('no output is [places, 5 + classes]')
   const { rows, columns, data } = found
-  const size = sizeFor(rows, 1, options)
+  const size = sizeFor(rows, options)
   const detections: Detection[] = []
   let row = 0
   for (const stride of options.strides) {
