@@ -16,7 +16,7 @@ export const factorGate = rulePass(
 
 function apply(node: Node, context: RuleContext): RuleOutcome {
   const { editor } = context
-  if (node.domain !== '' || node.inputs.length !== 2) return false
+  if (node.inputs.length !== 2) return false
   for (const side of [0, 1]) {
     const product = editor.producer(node.inputs[side]!)
     const x = node.inputs[1 - side]!

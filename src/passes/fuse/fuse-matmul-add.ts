@@ -19,7 +19,7 @@ const TYPES: ReadonlySet<string> = new Set(['float32', 'float64'])
 
 function apply(node: Node, context: RuleContext): RuleOutcome {
   const { editor, constant } = context
-  if (node.domain !== '' || node.inputs.length !== 2) return false
+  if (node.inputs.length !== 2) return false
   const side = editor.producer(node.inputs[0]!)?.opType === 'MatMul' ? 0 : 1
   const product = editor.producer(node.inputs[side]!)
   const [bias, weight] = [constant(node.inputs[1 - side]!), constant(product?.inputs[1] ?? '')]

@@ -35,7 +35,7 @@ export const flattenProducts: Pass = {
 const ACTIVATIONS: ReadonlySet<string> = new Set(['Relu', 'LeakyRelu', 'Sigmoid', 'Tanh', 'Gelu'])
 
 function flatten(add: Node, known: Rows, { editor, types, opset }: RuleContext): RuleOutcome {
-  if (add.domain !== '' || add.inputs.length !== 2) return false
+  if (add.inputs.length !== 2) return false
   const side = add.inputs.findIndex((name) => isProduct(editor.producer(name)))
   const product = editor.producer(add.inputs[side] ?? '')
   if (!product) return false

@@ -38,7 +38,7 @@ type Picture = readonly [height: number, width: number]
 function apply(node: Node, context: RuleContext): RuleOutcome {
   const { editor } = context
   const mode = stringAttribute(node, 'mode', 'nearest')
-  if (node.domain !== '' || (mode !== 'linear' && mode !== 'cubic')) return false
+  if (mode !== 'linear' && mode !== 'cubic') return false
   if (node.attributes.has('axes') || intAttribute(node, 'antialias', 0) !== 0) return false
   if (stringAttribute(node, 'coordinate_transformation_mode', '') === 'tf_crop_and_resize') return false
   const [input, output] = [node.inputs[0]!, node.outputs[0]!]

@@ -22,7 +22,7 @@ const LARGE = 5
 function apply(node: Node, context: RuleContext): RuleOutcome {
   const { editor } = context
   const kernel = intsAttribute(node, 'kernel_shape', [])
-  if (node.domain !== '' || kernel.length !== 2 || kernel.some((side) => side < LARGE)) return false
+  if (kernel.length !== 2 || kernel.some((side) => side < LARGE)) return false
   if (node.outputs.slice(1).some((name) => name !== '')) return { refused: 'it also gives indices' }
   const [input, output] = [node.inputs[0]!, node.outputs[0]!]
   const { values, make } = piecesOf(output, editor)

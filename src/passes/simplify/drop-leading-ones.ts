@@ -27,7 +27,7 @@ function narrowWeights(node: Node, context: RuleContext): RuleOutcome {
   const { editor, types, opset } = context
   const [x, name] = node.inputs as [string, string]
   const weights = editor.constant(name)
-  if (node.domain !== '' || !weights || weights.dims.length <= MATRIX) return false
+  if (!weights || weights.dims.length <= MATRIX) return false
   if (leadingOnes(weights) < weights.dims.length - MATRIX) return false
   const rank = tensorShape(types.get(x))?.length
   if (rank === undefined) return { refused: `it is not known how many axes "${x}" has` }
@@ -55,7 +55,7 @@ function narrowBias(node: Node, context: RuleContext): RuleOutcome {
   const place = node.inputs.findIndex((name) => editor.constant(name))
   const name = node.inputs[place]
   const other = node.inputs[1 - place]
-  if (node.domain !== '' || name === undefined || other === undefined) return false
+  if (name === undefined || other === undefined) return false
   if (editor.producer(other)?.opType !== 'MatMul') return false
   const bias = editor.constant(name)!
   const dropped = Math.min(leadingOnes(bias), bias.dims.length - 1)

@@ -79,8 +79,7 @@ export const eliminateIdentity = rulePass(
 
 function apply(node: Node, context: RuleContext): RuleOutcome {
   const { editor, constant, opset } = context
-  if (opset < 7) return false
-  if (node.domain !== '' || !UNCHANGED[node.opType]!(node, context)) return false
+  if (opset < 7 || !UNCHANGED[node.opType]!(node, context)) return false
   const sides = ['Mul', 'Add'].includes(node.opType) && constant(node.inputs[0]!) ? 1 : 0
   const data = node.inputs[sides]!
   return (

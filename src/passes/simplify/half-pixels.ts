@@ -20,7 +20,7 @@ export const halfPixels = rulePass(
 )
 
 function apply(node: Node, context: RuleContext): RuleOutcome {
-  if (node.domain !== '' || stringAttribute(node, MODE, 'half_pixel') !== 'pytorch_half_pixel') return false
+  if (stringAttribute(node, MODE, 'half_pixel') !== 'pytorch_half_pixel') return false
   if (!grows(node, context) && !hasPixels(node, context)) return { refused: 'its output may be one pixel wide or high' }
   context.editor.replace(node, {
     ...node,

@@ -35,7 +35,7 @@ function apply(node: Node, context: RuleContext): RuleOutcome {
   const { editor } = context
   const input = node.inputs[0]!
   const inner = editor.producer(input)
-  if (inner?.domain !== '' || node.domain !== '') return false
+  if (inner?.domain !== '') return false
   const outer = node.opType === 'Abs' ? { low: 0, high: Infinity } : limits(node, context)
   const range = inner.opType === 'Clip' ? limits(inner, context) : RANGES[inner.opType]
   if (!outer || !range || outer.low > outer.high || range.low > range.high) return false

@@ -17,7 +17,7 @@ export const takeBranches = rulePass(
 function apply(node: Node, context: RuleContext): RuleOutcome {
   const { editor, constant } = context
   const condition = constant(node.inputs[0]!)
-  if (node.domain !== '' || condition?.dtype !== 'bool') return false
+  if (condition?.dtype !== 'bool') return false
   const attribute = node.attributes.get(tensorValues(condition)[0] ? 'then_branch' : 'else_branch')
   if (attribute?.type !== 'graph') return false
   const branch = attribute.value

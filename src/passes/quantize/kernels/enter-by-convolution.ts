@@ -23,7 +23,7 @@ export const enterByConvolution = rulePass(
 
 function apply(node: Node, context: RuleContext): RuleOutcome {
   const { editor, constant, types } = context
-  if (node.domain !== '' || !beginsChain(node, editor)) return false
+  if (!beginsChain(node, editor)) return false
   const makers = node.inputs.map((name) => codesBehind(name, editor))
   const slot = makers.findIndex((maker, i) => maker && isEntry(maker, editor) && isOfConv(makers[1 - i], editor))
   const maker = makers[slot]
