@@ -50,6 +50,24 @@ test.each([
   expect(report.applied).toBe(0)
 })
 
+test.each([
+  ['of one channel where others are whole', 'b = Conv<pads = [1, 1, 1, 1]>(q, full, vb)'],
+  ['with a window of another reach', 'b = Conv<group = 4, pads = [2, 2, 2, 2], dilations = [2, 2]>(q, dv, vb)'],
+  ['of some parts alone', 'b = Neg(q)'],
+  ['of two channels from one', 'b = Conv<group = 4, pads = [1, 1, 1, 1]>(q, twice)'],
+])('convolutions %s stay behind the split', async (_, second) => {
+  const { before, after, ops } = await rewriteWith(
+    mergeParallelConvs,
+    heads(
+      `p = Conv(x, w) q = Conv(x, v, vb) a = Conv<group = 1, pads = [1, 1, 1, 1]>(p, dw) ${second} c = Conv(x, wide)`,
+      { ...WEIGHTS, dw: [1, 1, 3, 3], dv: [4, 1, 3, 3], full: [4, 4, 3, 3], twice: [8, 1, 3, 3] },
+    ),
+  )
+  expect(ops.indexOf('Split')).toBe(1)
+  expect(ops.filter((op) => op === 'Split')).toHaveLength(1)
+  await expectEqualModels(before, after)
+})
+
 test('a part that is read twice keeps its place behind the split', async () => {
   const { before, after, report } = await rewriteWith(
     mergeParallelConvs,

@@ -202,6 +202,25 @@ test('root mean square normalization', async () => {
   }
 })
 
+test.each([
+  ['another axis', NORM.replace('{-1}', '{0}'), /other axes/],
+  ['a scale of one number', NORM.replace(/float\[7\] gamma = \{[^}]*\}/, 'float[1] gamma = {2}'), /not one number per/],
+  ['an unknown width', NORM, /not known/],
+  ['another reader', NORM, /also read by/],
+])('no root mean square normalization: %s', async (name, constants, reason) => {
+  const last = name === 'another reader' ? 'z = Mul(n, gamma) y = Add(z, s)' : 'y = Mul(n, gamma)'
+  const source = model(`${ROOT} n = Div(x, s) ${last}`, constants, 23)
+  const wide = name === 'an unknown width' ? source.replace('[N,7] x', '[N,C] x') : source
+  const { reasons, report } = await rewriteWith(recogniseRmsNorm, wide)
+  expect(report.applied).toBe(0)
+  expect(reasons.join()).toMatch(reason)
+})
+
+test('a normalization in float64 stays', async () => {
+  const source = model(`${ROOT} n = Div(x, s) y = Mul(n, gamma)`, NORM, 23).replaceAll('float', 'double')
+  expect((await rewriteWith(recogniseRmsNorm, source)).reasons).toEqual(['only float32 is recognised'])
+})
+
 test('below opset 23 it takes the spelling that the runtime fuses, once', async () => {
   const runtime = ['Pow', 'ReduceMean', 'Add', 'Sqrt', 'Div', 'Mul']
   const body = `${ROOT} r = Reciprocal(s) n = Mul(x, r) y = Mul(gamma, n)`
@@ -274,9 +293,21 @@ test.each([
     'c = Slice(x, from, to, axis) r = Relu(c) n = Neg(c) b = Relu(n) m = Mul(slopes, b) y = Add(r, m)',
     ['the value is not known to have an element for each of its slopes'],
   ],
+  [
+    'slopes of more axes',
+    'r = Relu(x) n = Neg(x) b = Relu(n) m = Mul(tall, b) y = Add(r, m)',
+    ['its slopes have more axes than the value is known to have'],
+  ],
 ])('no PRelu: %s', async (_, body, reasons) => {
-  const constants = `${SLOPES}, int64[1] from = {0}, int64[1] to = {1}, int64[1] axis = {1}, float two = {2}`
+  const constants = `${SLOPES}, int64[1] from = {0}, int64[1] to = {1}, int64[1] axis = {1}, float two = {2},
+    float[2,1,7] tall = ${randomList(14, 4)}`
   expect(await rewriteWith(recognisePRelu, model(body, constants))).toMatchObject({ report: { applied: 0 }, reasons })
+})
+
+test('a PRelu in pieces of float64 stays', async () => {
+  const body = 'r = Relu(x) b = Min(x, zero) m = Mul(slopes, b) y = Add(r, m)'
+  const source = model(body, SLOPES).replaceAll('float', 'double')
+  expect((await rewriteWith(recognisePRelu, source)).report.applied).toBe(0)
 })
 
 test.each([

@@ -22,6 +22,18 @@ test.each([
     'weights of every number',
     model('p = Mul(e, m) y = ReduceSum<keepdims = 0>(p, one)', 'float[N,5] y', 'float[N,4,5] m'),
   ],
+  [
+    'numbers of 64 bits',
+    model('p = Mul(e, m) y = ReduceSum<keepdims = 0>(p, one)', 'float[N,5] y').replaceAll('float', 'double'),
+  ],
+  [
+    'rows of one number',
+    model('p = Mul(e, m) y = ReduceSum<keepdims = 0>(p, one)', 'float[N,1] y').replace('[N,4,5] e', '[N,4,1] e'),
+  ],
+  [
+    'pictures',
+    model('p = Mul(e, m) y = ReduceSum<keepdims = 0>(p, one)', 'float[N,5,6] y').replace('[N,4,5] e', '[N,4,1,6] e'),
+  ],
   ['rows that a mask is added to', model('p = Add(e, m) y = ReduceSum<keepdims = 0>(p, one)')],
 ])('left alone: %s', async (_, source) => {
   expect((await rewriteWith(sumByMask, source)).report.applied).toBe(0)

@@ -29,6 +29,12 @@ test('what a stride skips counts, beginnings and ends that are told by their pla
   expect((await rewriteEqually(cropByPadding, model(picture, options))).ops).toEqual(['Conv'])
 })
 
+test('a Slice that would leave nothing of a line stays', async () => {
+  const body = 'c = Conv<pads = [1, 1]>(x, w) y = Slice(c, one, last, two)'
+  const { reasons } = await rewriteWith(cropByPadding, model(body, { input: 'float[1,2,2] x' }))
+  expect(reasons.join()).toMatch(/short lines/)
+})
+
 test.each([
   ['more than the padding made', 'c = Conv<pads = [2, 2]>(x, w) y = Slice(c, zero, four, two)', /more is cut off/],
   ['another reader', `${CAUSAL} s = Slice(c, zero, four, two) m = ReduceMax(c) y = Add(s, m)`, /also read elsewhere/],
@@ -36,6 +42,11 @@ test.each([
   ['steps', `${CAUSAL} y = Slice(c, zero, all, two, two)`, /something else/],
   ['an end by its place', `${CAUSAL} y = Slice(c, zero, eight, two)`, /something else/],
   ['auto_pad', 'c = Conv<auto_pad = "SAME_UPPER">(x, w) y = Slice(c, zero, last, two)', /auto_pad/],
+  [
+    'bounds that are computed',
+    'c = Conv<pads = [4, 4]>(x, w) l = Size(x) e = Reshape(l, one) y = Slice(c, zero, e, two)',
+    /constant/,
+  ],
   ['short lines', 'c = Conv<pads = [1, 1]>(x, w) y = Slice(c, zero, last, two)', /short lines/],
 ])('the Slice stays: %s', async (_, body, reason) => {
   expect((await rewriteWith(cropByPadding, model(body))).reasons.join()).toMatch(reason)
