@@ -11,6 +11,7 @@ const CONSTANTS = `float s = {0.25}, uint8 z = {128}, float t = {0.5}, uint8 o =
 const of = (body: string, output: string) =>
   `<ir_version: 8, opset_import: ["" : 17, "com.microsoft" : 1]>
    g (float[N,2,4,4] x) => (${output} y) <${CONSTANTS}> { q = QuantizeLinear(x, s, z) ${body} }`
+const CODES = Array.from({ length: 64 }, (_, i) => (i % 7) - 3).join()
 const CONV = 'a = QLinearConv(q, s, z, w, ws, wz, t, o, b)'
 
 test('a network between codes is one of floats, and rounds the same until its conversions go as well', async () => {
@@ -39,6 +40,11 @@ test.each([
     'float[N,2]',
   ],
   [
+    'QGemm',
+    'r = Reshape(q, shape) g = com.microsoft.QGemm<transB = 1, alpha = 0.5>(r, s, z, kt, ms, mz, c, u, z) y = DequantizeLinear(g, u, z)',
+    'float[N,2]',
+  ],
+  [
     'QLinearConcat',
     `${CONV} d = com.microsoft.QLinearConcat<axis = 1>(s, z, a, t, o, q, s, z) y = DequantizeLinear(d, s, z)`,
     'float[N,5,4,4]',
@@ -64,7 +70,7 @@ test.each([
     'float[N,2,2,2]',
   ],
 ])('%s', async (op, body, output) => {
-  const more = `, int64[2] shape = {-1, 32}, int8[32,2] k = {${Array.from({ length: 64 }, (_, i) => (i % 7) - 3).join()}}> {`
+  const more = `, int64[2] shape = {-1, 32}, int8[32,2] k = {${CODES}}, int8[2,32] kt = {${CODES}}> {`
   const { before, after, ops } = await rewriteWith(undoQOperators, of(body, output).replace('> { q', `${more} q`))
   expect(ops.some((name) => name.includes(op))).toBe(false)
   await expectEqualModels(before, after, { scale: 20 })
@@ -75,4 +81,28 @@ test('what has channels last stays, and says why', async () => {
     'd = com.microsoft.QLinearGlobalAveragePool<channels_last = 1>(q, s, z, u, z) y = DequantizeLinear(d, u, z)'
   const { reasons } = await rewriteWith(undoQOperators, of(body, 'float[N,1,1,4]'))
   expect(reasons).toEqual(['its channels come last'])
+})
+
+test.each([
+  [
+    'scales by axis before opset 13',
+    of(CONV, 'uint8[N,3,4,4]').replace('"" : 17', '"" : 12').replace(' y)', ' a)'),
+    'many',
+  ],
+  [
+    'a bias in steps that are computed',
+    of(CONV.replace('(q, s,', '(q, h,'), 'uint8[N,3,4,4]').replace(' y)', ' a)').replace('{ q =', '{ h = Relu(s) q ='),
+    'computed',
+  ],
+])('%s: stays, and says why', async (_, source, reason) => {
+  expect((await rewriteWith(undoQOperators, source)).reasons).toEqual([`its scales are ${reason}`])
+})
+
+test('codes with a scale for each channel move before they are numbers', async () => {
+  const source = of(
+    'm8 = Transpose<perm = [0, 2, 3, 1]>(q) y = DequantizeLinear<axis = 3>(m8, ms, zz)',
+    'float[N,4,4,2]',
+  )
+  const { ops } = await rewriteWith(undoQOperators, source.replace('> { q', ', uint8[2] zz = {128, 128}> { q'))
+  expect(ops).toEqual(['QuantizeLinear', 'Transpose', 'DequantizeLinear'])
 })

@@ -7,7 +7,11 @@ import { mergePads } from './merge-pads.ts'
 import { padBehindTranspose } from './pad-behind-transpose.ts'
 
 const withPads = (body: string): Model => {
-  const built = modelWith(`g (float[1,6,5,3] x) => (float y) { ${body} }`, { w: [4, 3, 3, 3], v: [4, 4, 3, 3] })
+  const built = modelWith(`g (float[1,6,5,3] x) => (float y) { ${body} }`, {
+    w: [4, 3, 3, 3],
+    v: [4, 4, 3, 3],
+    u: [1, 3, 9, 8],
+  })
   const pads = tensorOf('int64', [8], BigInt64Array.of(0n, 0n, 1n, 0n, 0n, 1n, 2n, 0n), 'pads')
   return { ...built, graph: { ...built.graph, initializers: new Map([...built.graph.initializers, ['pads', pads]]) } }
 }
@@ -35,6 +39,13 @@ test('between two convolutions nothing is left of it', async () => {
 
 test.each([
   ['others read the padded value', `p = Pad(x, pads) t = ${NCHW}(p) c = Conv(t, w) s = ReduceSum(p) y = Add(c, s)`, 1],
+  [
+    'axes in another order',
+    `o = Constant<value_ints = [3, 2, 1, 0]>() p = Pad(x, pads, , o) t = ${NCHW}(p) y = Conv(t, w)`,
+    1,
+  ],
+  ['computed amounts', `a = Abs(pads) p = Pad(x, a) t = ${NCHW}(p) y = Conv(t, w)`, 1],
+  ['weights that are turned', `p = Pad(x, pads) t = ${NCHW}(p) y = Conv(u, t)`, 0],
   ['nothing that pads for free behind it', `p = Pad(x, pads) y = ${NCHW}(p)`, 0],
 ])('left alone: %s', async (_, body, refused) => {
   const { report } = await rewriteWith(padBehindTranspose, withPads(body))
