@@ -68,6 +68,13 @@ test.each([
   await expectEqualModels(before, after)
 })
 
+test('rows that are split stay apart', async () => {
+  const body = `q = Conv(x, v, vb) s, t = Split<axis = 2, num_outputs = 2>(q)
+    a = Conv<group = 4, pads = [1, 1, 1, 1]>(s, dv) b = Conv<group = 4, pads = [1, 1, 1, 1]>(t, dv) c = Relu(x)`
+  const { report } = await rewriteWith(mergeParallelConvs, heads(body, { ...WEIGHTS, dv: [4, 1, 3, 3] }))
+  expect(report.applied).toBe(0)
+})
+
 test('a part that is read twice keeps its place behind the split', async () => {
   const { before, after, report } = await rewriteWith(
     mergeParallelConvs,
