@@ -76,7 +76,8 @@ export async function measureLatency(
   const { generations = 3, now = () => performance.now() } = options
   const open = (subject: LatencySubject) => (options.open ?? openIsolated)(subject.model, sessionOptions(options))
   if (subjects.length === 0) throw new UserError('bad-argument', 'There is no model to time.')
-  const { load, cores } = machine()
+  // As it is before: the measurement itself keeps a core busy.
+  const busy = otherWork()
   const lanes = subjects.map(
     (subject): Lane => ({ label: subject.label, ns: [], blocks: [], loads: [], firsts: [], peaks: [] }),
   )
@@ -125,17 +126,7 @@ export async function measureLatency(
       runtime: lanes[0]?.engine ?? machine().runtime,
       models: lanes.map((lane) => summary(lane, rows)),
       ratios,
-      warnings: [
-        ...ratios
-          .filter((ratio) => !preciseTo(ratio, precision))
-          .map(
-            (ratio) =>
-              `${ratio.other} against ${ratio.base}: after ${rounds} rounds their ratio is known to ±${percent(halfWidth(ratio))}, not to ±${percent(precision)}`,
-          ),
-        ...(load !== null && load > cores
-          ? [`the machine was busy: ${load.toFixed(1)} processes wanted its ${cores} cores`]
-          : []),
-      ],
+      warnings: [...imprecise(ratios, precision, rounds), ...busy],
     },
   }
 }
@@ -187,6 +178,23 @@ function sessionOptions({ threads, optimization, baseDir, config }: LatencyOptio
     ...(config === undefined ? {} : { config }),
   }
 }
+
+/** What other processes wanted of the machine, where it was more than it has. */
+function otherWork(): readonly string[] {
+  const { load, cores } = machine()
+  return load !== null && load > cores
+    ? [`the machine was busy: ${load.toFixed(1)} processes wanted its ${cores} cores`]
+    : []
+}
+
+/** Which ratios are known less well than was asked for. */
+const imprecise = (ratios: readonly LatencyRatio[], precision: number, rounds: number): readonly string[] =>
+  ratios
+    .filter((ratio) => !preciseTo(ratio, precision))
+    .map(
+      (ratio) =>
+        `${ratio.other} against ${ratio.base}: after ${rounds} rounds their ratio is known to ±${percent(halfWidth(ratio))}, not to ±${percent(precision)}`,
+    )
 
 const halfWidth = (ratio: LatencyRatio) => (ratio.ci[1] - ratio.ci[0]) / 2 / ratio.median
 const preciseTo = (ratio: LatencyRatio, precision: number) => halfWidth(ratio) < precision
