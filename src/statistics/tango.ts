@@ -76,9 +76,6 @@ export function constrainedBaseOnly({ baseOnly: b, candidateOnly: c, n }: Paired
 
 /** The δ in [−1, 1] whose score is `z`, by bisection until doubles run out; the end of the range where there is none. */
 function whereScoreIs(counts: PairedCounts, z: number): number {
-  // With every row discordant the score at that end is 0, not infinite: the end itself is not refuted.
-  if (z > 0 && counts.baseOnly === counts.n) return -1
-  if (z < 0 && counts.candidateOnly === counts.n) return 1
   let low = -1
   let high = 1
   for (;;) {
