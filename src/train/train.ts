@@ -105,21 +105,17 @@ export async function train(step: StepGraph, options: TrainOptions): Promise<Tra
           starved = true
           break
         }
-        const [loss, norm] = [STEP.loss, STEP.norm].map((name) => Number(results[name]!.data[0]))
+        const loss = Number(results[STEP.loss]!.data[0])
+        const norm = Number(results[STEP.norm]!.data[0])
         if (!Number.isFinite(loss) || !Number.isFinite(norm)) {
           if (!kept && [...state.arrays.values()].every((values) => values.every(Number.isFinite))) await keep()
           const what = Number.isFinite(loss) ? 'gradient' : 'loss'
           throw await notFinite(session, step, feeds, { what, step: state.step + 1, kept })
         }
         const arrays = stateArrays(step).map((name) => [name, results[nextOf(name)]!.data as Float32Array] as const)
-        state = {
-          ...state,
-          step: state.step + 1,
-          row: state.row + part.rows,
-          lossSum: state.lossSum + loss! * part.rows,
-          arrays: new Map(arrays),
-        }
-        options.onStep?.({ step: state.step, of: total, loss: loss! })
+        const lossSum = state.lossSum + loss * part.rows
+        state = { ...state, step: state.step + 1, row: state.row + part.rows, lossSum, arrays: new Map(arrays) }
+        options.onStep?.({ step: state.step, of: total, loss })
         if (++waited >= keepEvery && options.keep) {
           await keep()
           waited = 0
@@ -142,17 +138,20 @@ export async function train(step: StepGraph, options: TrainOptions): Promise<Tra
   } finally {
     await session.close().catch(() => {})
   }
-  const { bestArrays, best } = state
-  return {
-    weights: bestArrays.get(STEP.average) ?? state.arrays.get(STEP.average)!,
-    statistics: bestArrays.get(STEP.statistics) ?? state.arrays.get(STEP.statistics) ?? new Float32Array(0),
-    bestEpoch: best?.epoch ?? state.epoch - 1,
-    planned: state.planned,
-    epochs: state.epochs,
-    steps: state.step,
-    seconds: timed().seconds,
-  }
+  return trained(timed())
 }
+
+/** What a run gives that ended in this state. */
+function trained({ arrays, bestArrays, best, epoch, epochs, planned, step, seconds }: TrainState): Trained {
+  const [weights, statistics] = averagesOf(bestArrays.size > 0 ? bestArrays : arrays)
+  return { weights, statistics, bestEpoch: best?.epoch ?? epoch - 1, planned, epochs, steps: step, seconds }
+}
+
+/** Averaged weights, and the statistics of normalisations; no numbers where there are no such. */
+const averagesOf = (arrays: TrainState['arrays']): readonly [weights: Float32Array, statistics: Float32Array] => [
+  arrays.get(STEP.average)!,
+  arrays.get(STEP.statistics) ?? new Float32Array(0),
+]
 
 /** One run of the step graph; null where the batch does not fit into memory and a smaller one may. */
 async function runStep(session: Session, feeds: Feeds, batch: number): Promise<Fetched | null> {
@@ -189,19 +188,15 @@ async function plannedEpochs(
 ): Promise<number> {
   if (typeof epochs === 'number') return epochs
   let judging = performance.now()
-  await validate?.(state.arrays.get(STEP.average)!, state.arrays.get(STEP.statistics) ?? new Float32Array(0))
+  await validate?.(...averagesOf(state.arrays))
   judging = (performance.now() - judging) / 1000
   let seconds = 0
   const some = epochOrder(rows, seed, 0).slice(0, 2 * state.batch)
   let started = performance.now()
   for await (const part of read(some, state.batch, 0)) {
     const now = scalarsAt(0, { rate: 0, warmUp: 0, steps: 1 }, step)
-    try {
-      await session.run({ ...part.feeds, ...arrayFeeds(state.arrays), ...now })
-    } catch (error) {
-      // Too large a batch is halved later; the plan is then one for the small pace.
-      if (!(error instanceof UserError) || error.code !== 'out-of-resources') throw error
-    }
+    // Too large a batch is halved later; the plan is then one for the small pace.
+    await runStep(session, { ...part.feeds, ...arrayFeeds(state.arrays), ...now }, state.batch)
     seconds = (performance.now() - started) / 1000
     started = performance.now()
   }
@@ -209,8 +204,7 @@ async function plannedEpochs(
 }
 
 async function endEpoch(state: TrainState, options: TrainOptions, rate: number): Promise<TrainState> {
-  const average = state.arrays.get(STEP.average)!
-  const statistics = state.arrays.get(STEP.statistics) ?? new Float32Array(0)
+  const [average, statistics] = averagesOf(state.arrays)
   const score = options.validate ? await options.validate(average, statistics) : null
   const result = { epoch: state.epoch, loss: state.lossSum / state.row, rate, score, batch: state.batch }
   const better = state.best === null || score === null || state.best.score === null || score > state.best.score

@@ -115,6 +115,7 @@ const DEFAULT_TEACHER_SHARE = 0.7
  */
 export async function learn(given: Model, options: LearnOptions): Promise<Learned> {
   const { goal, answers, threads = 1, augment = [], seed = 0 } = options
+  mustNotMixAndMove(augment, options.adversary)
   const open = options.open ?? ((model: Model) => openIsolated(model, { threads }))
   const weighing = {
     temperature: options.temperature ?? DEFAULT_TEMPERATURE,
@@ -122,11 +123,6 @@ export async function learn(given: Model, options: LearnOptions): Promise<Learne
   }
   const { model: student, reason: oneByOne } = await dynamicBatch(given, options.data, open)
   const { loss, weights: lossWeights } = lossOf(goal, { ...weighing, mixed: augment.includes('mixup') })
-  if (options.adversary && augment.includes('mixup'))
-    throw new UserError('bad-argument', 'rows that are laid over each other are not moved by an adversary as well', {
-      where: 'mixup and adversary',
-      hint: 'leave out one of the two',
-    })
   const moving = options.adversary
     ? movingRows(student, goal, options.data, options.adversary, { ...weighing, seed })
     : null
@@ -151,13 +147,10 @@ export async function learn(given: Model, options: LearnOptions): Promise<Learne
     checkAugmentations(augment, fed)
     const withTeacher = goal.outputs.some(({ output }) => `teacher's ${output}` in lossWeights)
     const inner = (goal.hints?.length ?? 0) > 0
-    if ((augment.length > 0 && withTeacher) || inner)
-      teacher = await openTeacher(
-        (await dynamicBatch(options.teacher, options.data, open)).model,
-        withTeacher ? goal : { ...goal, outputs: [] },
-        data,
-        open,
-      )
+    if ((augment.length > 0 && withTeacher) || inner) {
+      const { model } = await dynamicBatch(options.teacher, options.data, open)
+      teacher = await openTeacher(model, withTeacher ? goal : { ...goal, outputs: [] }, data, open)
+    }
     const withLabels = Object.hasOwn(lossWeights, 'labels')
     const batches = { goal, answers, withLabels, withTeacher: withTeacher || inner, seed, augment, teacher }
     const read = learningBatches(data, rater.inputs, batches)
@@ -196,6 +189,15 @@ export async function learn(given: Model, options: LearnOptions): Promise<Learne
     await teacher?.close()
     await rater.close()
   }
+}
+
+/** Rows are laid over each other or moved by an adversary, not both. */
+function mustNotMixAndMove(augment: readonly Augmentation[], adversary: AdversaryChoice | undefined): void {
+  if (adversary && augment.includes('mixup'))
+    throw new UserError('bad-argument', 'rows that are laid over each other are not moved by an adversary as well', {
+      where: 'mixup and adversary',
+      hint: 'leave out one of the two',
+    })
 }
 
 /** The graph of one training step, where the weights stand in it, and what of the student stays as it is. */
