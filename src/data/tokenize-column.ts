@@ -25,10 +25,10 @@ const PIECE_ROWS = 64
 /**
  * Turns a column of text, or two whose texts go together, into what a model of tokens takes, where the table has no tokens
  * itself: one row each, with the tokens that the tokenizer puts around a text or a pair, cut at the end to the longest row
- * that is allowed. A model of a fixed
- * length gets rows of that length, filled up with the padding token, which `attention_mask` masks. Where the table has
- * no labels, tokens are the label, as in a text file: the one that follows at every place (unless the tokenizer ends texts,
- * as those of encoders do), or what the model is asked instead (`textTask`). Tokens are held in memory, 4 bytes each.
+ * that is allowed. A model of a fixed length gets rows of that length, filled up with the padding token, which
+ * `attention_mask` masks. Where the table has no labels, tokens are the label, as in a text file: the one that follows at
+ * every place (unless the tokenizer ends texts, as those of encoders do), or what the model is asked instead (`textTask`).
+ * Tokens are held in memory, 4 bytes each.
  *
  * @throws UserError where it cannot be told which column is the text, and where there is no tokenizer.
  */
