@@ -23,11 +23,8 @@ const toMs = (ns: number | null) => (ns === null ? null : ns / 1e6)
  * The latency that a run of n queries lets one claim for a percentile: the sample with `overs` samples above it, where
  * `overs` is the most that the early-stopping rule allows for n.
  */
-export function stoppingBound(
-  ns: Float64Array,
-  percentile: number,
-  confidence = STOPPING_CONFIDENCE,
-): NonNullable<LatencyOf['bound']> {
+export function stoppingBound(ns: Float64Array, percentile: number): NonNullable<LatencyOf['bound']> {
+  const confidence = STOPPING_CONFIDENCE
   const queries = ns.length
   const overs = allowedOvers({ percentile, confidence, n: queries })
   const sorted = Float64Array.from(ns).sort()

@@ -44,10 +44,6 @@ export interface BenchOptions extends Omit<LatencyOptions, 'onProgress' | 'rows'
   readonly answersPerDay?: number | undefined
   readonly spent?: number | undefined
   readonly spentHours?: number | undefined
-  /** The day that a saving starts; today unless said. */
-  readonly today?: Date | undefined
-  /** Bind the processes to cores where the system allows it; yes unless said. */
-  readonly pin?: boolean | undefined
   /** A rehearsal: stalls that are put into every model's calls, to see that the figures show them. */
   readonly stall?: Stall | undefined
   /** Makes each model take its own inputs out of those of all. */
@@ -83,7 +79,7 @@ export async function bench(
   const place = await placeOf(options)
   const inputs = await inputsFor(models, place, options)
   const query = queryOf(inputs, scenario, models[0]!.label)
-  const pins = pinning(place, threads, options.pin ?? true)
+  const pins = pinning(place, threads)
   const open: OpenSubject = (subject, count = threads, instance = 0) =>
     pins.open(subject.model, { ...sessionOptions(options), threads: count }, instance)
 
@@ -135,7 +131,7 @@ export async function bench(
         answersPerDay: options.answersPerDay,
         spent: options.spent,
         spentHours: options.spentHours,
-        today: options.today ?? new Date(),
+        today: new Date(),
       },
     ),
     warnings: [...rehearsed(options.stall), ...report.warnings, ...untimed, ...pins.warnings(), ...shortRuns(measured)],

@@ -3,14 +3,14 @@ import type { LatencyOptions, LatencySubject } from '../../evaluate/index.ts'
 import type { RunsOn } from '../runs-on.ts'
 
 /** Which cores processes run on: the last ones, since the first ones serve the system's interrupts. */
-export function pinning(place: RunsOn, threads: number, wanted: boolean) {
+export function pinning(place: RunsOn, threads: number) {
   const available = allowedCores()
   const reasons = new Set<string>()
   const coresOf = (count: number, instance: number) => {
     const end = available.length - instance * count
-    return wanted && end - count >= 0 ? available.slice(end - count, end) : undefined
+    return end - count >= 0 ? available.slice(end - count, end) : undefined
   }
-  if (wanted && threads > available.length)
+  if (threads > available.length)
     reasons.add(`${threads} threads are more than the ${available.length} cores that may be used`)
   return {
     available,
