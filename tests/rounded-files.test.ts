@@ -97,7 +97,8 @@ test('a search hands out what is faster than the file, with float32 among its ca
   expect(ended).toMatchObject({ code: 0 })
   const report = JSON.parse(ended.stdout)
   const float = report.candidates.find(({ id }: { id: string }) => id === 'float32')
-  expect(float.verdict).not.toBeNull()
+  // Judged, unless integers that are faster looked safe before its turn came.
+  expect(float.verdict ?? float.note).toMatch(/^(pass|inconclusive|regressed)$|is better in the goal and looks safe/)
   expect(float.speedup).toBeGreaterThan(1)
   for (const { id, recipe } of report.candidates)
     if (id.startsWith('int8')) expect(recipe).toMatch(/^lossless, in float32 throughout, then static int8/)
