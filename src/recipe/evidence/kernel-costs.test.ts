@@ -38,3 +38,14 @@ test('slopes take in float the kernels that are handed out, and in integers all 
   const slopes = costs.filter(({ name }) => name === 'p' || name === 'q')
   expect(slopes).toEqual(['p', 'q'].map((name) => ({ name, floatMs: 2, integerMs: 2 })))
 }, 60_000)
+
+test('a node without a name, whose value is called as another node is, stops nobody', async () => {
+  const model = modelWith(
+    'g (float[1,32,64] x) => (float y) { [sum] m = MatMul(x, w) sum = Reshape(m, flat) y = MatMul(sum, v) flat = Constant<value_ints = [32, 128]>() }',
+    { w: [64, 128], v: [128, 64] },
+  )
+  const feeds = { x: randomValue([1, 32, 64], 3) }
+  const costs = await kernelCosts(model, await rangesOf(model, feeds), feeds)
+  const { floatMs, integerMs } = costs!.nodes.find(({ name }) => name === 'y')!
+  expect(Math.min(floatMs, integerMs)).toBeGreaterThan(0)
+}, 60_000)

@@ -20,15 +20,26 @@ export interface CostProbes {
 
 /** Every node has a name in both, so that the runtime's kernels can be told apart. */
 export function costProbes(model: Model, ranges: CalibrationReport): CostProbes | null {
-  const named = (graph: Graph): Graph => ({
-    ...graph,
-    nodes: graph.nodes.map((node) => (node.name === '' ? { ...node, name: nodeLabel(node) } : node)),
-  })
-  const float = { ...model, graph: named(model.graph) }
+  const float = { ...model, graph: allNamed(model.graph) }
   const made = quantizeStaticInt8.run(float, EVERYWHERE, [{ report: ranges }])
   if (made instanceof Promise) throw new Error('internal: static quantization needs no waiting')
   if (made.report.applied === 0) return null
   return { float, integer: repairKernels(made.model) }
+}
+
+/** A node without a name has that of what it makes, or one like it where another node is called so. */
+function allNamed(graph: Graph): Graph {
+  const taken = new Set(graph.nodes.map(({ name }) => name))
+  const freshName = (label: string) => {
+    let name = label
+    for (let k = 2; taken.has(name); k++) name = `${label}_${k}`
+    taken.add(name)
+    return name
+  }
+  return {
+    ...graph,
+    nodes: graph.nodes.map((node) => (node.name === '' ? { ...node, name: freshName(nodeLabel(node)) } : node)),
+  }
 }
 
 /** Integers wherever there is a kernel, so that each shows what it costs. */
