@@ -7,6 +7,7 @@
  * y = Add(Mul(x, s), Mul(Relu(x), 1 − s))      ⇒   y = PRelu(x, s)        as slopesAsProducts writes it; also
  *                    Relu(Mul(x, 1 − s))                                   s ≤ 1
  * y = Max(x, Mul(x, s))                        ⇒   y = PRelu(x, s)        0 ≤ s ≤ 1, one number: tf.maximum(x, 0.1·x)
+ * y = Add(Relu(Sub(x, m)), m), m = Mul(x, s)   ⇒   y = PRelu(x, s)        s ≤ 1, as face-api writes it
  * One factor of the first ones may stand in a Mul of its own, such as the half of (x − |x|)/2.
  * Each piece reads and writes the whole value, and one number for all channels is a LeakyRelu, with integer kernels.
  * Illegal: an inner value is read elsewhere; slopes of more axes than x is known to have, or that would widen it.
@@ -45,12 +46,15 @@ const restAbove: Pattern = (value, matching) => rest(value, matching) && !hasBel
 const hasBelowZero = (tensor: Tensor) => (tensorValues(tensor) as Float32Array).some((number) => number < 0)
 const absent: Pattern = (value) => value === ''
 const relu = (inner: Pattern) => op('Relu', [inner])
+const part = op('Mul', [x, constant('slopes')])
 const sloped = (inner: Pattern) =>
   either(
     op('Mul', [op('Mul', [inner, constant('slopes')]), scalarNamed('factor')]),
     op('Mul', [op('Mul', [inner, scalarNamed('factor')]), constant('slopes')]),
     op('Mul', [inner, constant('slopes')]),
   )
+
+const beyondItsPart = op('Add', [relu(op('Sub', [x, part])), part])
 
 /** What each spelling takes for one step below zero, in slopes. */
 const spellings: readonly (readonly [pattern: Pattern, steps: number])[] = [
@@ -67,6 +71,7 @@ const spellings: readonly (readonly [pattern: Pattern, steps: number])[] = [
     1,
   ],
   [op('Max', [x, op('Mul', [x, scalarNamed('slopes')])]), 1],
+  [beyondItsPart, 1],
 ]
 
 /** By how much 1 − s may be off in a file that rounded it: what a float32 of 1 can hold. */
@@ -85,6 +90,8 @@ function apply(node: Node, context: RuleContext): RuleOutcome {
     if (numbers.length === 0) return false
     if (found.values.has('rest') && !isRest(editor.constant(found.value('rest'))!, slopes)) return false
     if (node.opType === 'Max' && !numbers.every((slope) => slope >= 0 && slope <= 1)) return false
+    // What x has beyond its part must be kept above zero and dropped below.
+    if (pattern === beyondItsPart && !numbers.every((slope) => slope <= 1)) return false
     const reason = sharedInside(editor, found) ?? widens(found.value('x'), slopes.dims, context)
     if (reason) return { refused: reason }
     const own =

@@ -272,6 +272,8 @@ test.each([
   'r = Relu(x) a = Mul(r, rest) m = Mul(x, slopes) y = Add(m, a)',
   'a = Mul(x, above) r = Relu(a) m = Mul(gentle, x) y = Add(m, r)',
   'm = Mul(tenth, x) y = Max(m, x)',
+  'm = Mul(x, gentle) d = Sub(x, m) r = Relu(d) y = Add(r, m)',
+  'm = Mul(tenth, x) d = Sub(x, m) r = Relu(d) y = Add(m, r)',
 ])('PRelu: %s', async (body) => {
   const { ops } = await rewriteEqually(recognisePRelu, model(body, SLOPES), { scale: 3, tolerance: 1e-6 })
   expect(ops).toEqual(['PRelu'])
@@ -281,6 +283,13 @@ test.each([
   ['a Relu that slopes above one turn around', 'a = Mul(x, rest) r = Relu(a) m = Mul(x, slopes) y = Add(m, r)', []],
   ['not the rest of one', 'r = Relu(x) a = Mul(r, above) m = Mul(x, slopes) y = Add(m, a)', []],
   ['a slope above one, where the less of both is x', 'm = Mul(x, two) y = Max(m, x)', []],
+  [
+    'a slope above one, which what is beyond it turns around',
+    'm = Mul(x, slopes) d = Sub(x, m) r = Relu(d) y = Add(r, m)',
+    [],
+  ],
+  ['what it is short of', 'm = Mul(x, gentle) d = Sub(m, x) r = Relu(d) y = Add(r, m)', []],
+  ['another part', 'm = Mul(x, gentle) n = Mul(x, above) d = Sub(x, m) r = Relu(d) y = Add(r, n)', []],
   ['another limit', 'r = Relu(x) b = Min(x, half) m = Mul(slopes, b) y = Add(r, m)', []],
   ['the difference the other way', 'r = Relu(x) n = Neg(x) b = Relu(n) m = Mul(slopes, b) y = Sub(m, r)', []],
   [
