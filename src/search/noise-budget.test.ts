@@ -37,3 +37,12 @@ test('nothing is secure, or the time is up: nothing', async () => {
   const never = async (budget: number) => ({ secure: false, noise: 1, expected: budget })
   expect(await settleNoise(0.1, whole, never)).toBe(null)
 })
+
+test('below one that is as quiet as was aimed and still not secure, a little less is tried first', async () => {
+  let left = 2
+  // What decides asks for a little more than the target, and there is time for two mixtures.
+  const judge = async (budget: number) =>
+    left-- > 0 ? { expected: budget, noise: budget, secure: budget <= 0.08 } : null
+  const best = await settleNoise(0.1, { secure: false, noise: 1, expected: 1 }, judge)
+  expect(best!.expected).toBeGreaterThan(0.07)
+})

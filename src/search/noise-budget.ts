@@ -13,6 +13,10 @@ const ATTEMPTS = 6
 const CLOSE_ENOUGH = 1.12
 /** What is foretold is aimed this much below the target, since it is never exact. */
 const AIM = 0.95
+/** A step down where the noise tells nothing. */
+const FAR_DOWN = 4
+/** The first step down where a mixture is as quiet as was aimed and still not secure: a decibel. The next is twice it. */
+const BIT_DOWN = 10 ** (1 / 10)
 
 /**
  * The largest budget of noise whose mixture of float and integers is secure: the larger the budget, the faster the
@@ -30,8 +34,18 @@ export async function settleNoise<T extends Judged>(
   let [secure, insecure] = [0, whole.expected]
   let last: Judged = whole
   let best: T | null = null
+  let down = BIT_DOWN
   for (let attempt = 0; attempt < ATTEMPTS && insecure > secure * CLOSE_ENOUGH; attempt++) {
-    const budget = nextBudget(target, last, secure, insecure)
+    let budget = last.noise === null || last.noise === 0 ? null : (AIM * target * last.expected) / last.noise
+    if (budget === null || budget <= secure || budget >= insecure * AIM) {
+      // The noise tells nothing (labels decide), or points outside of what is open: between the two, on a scale of ratios.
+      if (secure > 0) budget = Math.sqrt(secure * insecure)
+      else if (budget === null) budget = insecure / FAR_DOWN
+      else {
+        budget = insecure / down
+        down *= down
+      }
+    }
     const judged = await judge(budget)
     // An equal of one that was judged: nothing lies between the two budgets.
     if (!judged) break
@@ -43,11 +57,4 @@ export async function settleNoise<T extends Judged>(
     last = judged
   }
   return best
-}
-
-function nextBudget(target: number, last: Judged, secure: number, insecure: number): number {
-  const aimed = last.noise === null || last.noise === 0 ? Number.NaN : (AIM * target * last.expected) / last.noise
-  if (aimed > secure && aimed < insecure * AIM) return aimed
-  // The noise tells nothing (labels decide), or points outside of what is open: between the two, on a scale of ratios.
-  return secure > 0 ? Math.sqrt(secure * insecure) : insecure / 4
 }
