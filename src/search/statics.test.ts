@@ -154,7 +154,7 @@ function searchAmong(placements: Readonly<Record<string, number>>, secureId?: st
   let now = 0
   const budget = new Budget(MINUTE, () => now)
   now = spentMs
-  return { asked, leftOut: () => budget.warning, settle: () => settleIn(pool as unknown as Pool, budget) }
+  return { asked, pool, leftOut: () => budget.warning, settle: () => settleIn(pool as unknown as Pool, budget) }
 }
 
 test('every placement has its cheap ranges before the repair of one takes the time', async () => {
@@ -187,4 +187,25 @@ test('with less than half of the time left one calibration is enough, and mixtur
   expect(others[0]).toMatch(/^int8-typical-minmax-quiet/)
   expect(asked.some((ids) => ids.includes('least-noise'))).toBe(false)
   expect(leftOut()).toContain('ranges of int8-typical-minmax other than minmax')
+})
+
+test('where only noise counts, a mixture without the reserve is timed beside the secure one', async () => {
+  const timed: string[] = []
+  const decibelsOf = ({ noiseBudget }: CandidateSpec) => (noiseBudget ? -10 * Math.log10(noiseBudget) : 20)
+  const trialOf = (spec: CandidateSpec): Trial =>
+    ({
+      // Mixtures show what is foretold.
+      built: { spec, planned: {}, expectedNoise: 10 ** (-decibelsOf(spec) / 10) },
+      result: {},
+      comparison: { verdict: 'inconclusive', n: 100, outputs: [{ name: 'y', sqnrDb: decibelsOf(spec) }] },
+    }) as unknown as Trial
+  const { pool, settle } = searchAmong({ 'int8-typical': 20 }, undefined, 0.6 * MINUTE)
+  Object.assign(pool, {
+    secure: ({ built: { spec } }: Trial) => decibelsOf(spec) >= 27,
+    odds: ({ built: { spec } }: Trial) => ({ pass: 0, close: decibelsOf(spec) > 25 ? 0.7 : 0.3 }),
+    build: async (spec: CandidateSpec) => trialOf(spec),
+    time: async (added: readonly Trial[]) => timed.push(...added.map(({ built }) => built.spec.id)),
+  })
+  await settle()
+  expect(timed).toEqual(['int8-typical-minmax-quiet25.5', 'int8-typical-minmax-quiet27.2'])
 })

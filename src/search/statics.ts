@@ -1,4 +1,4 @@
-import { noiseRows } from '../evaluate/index.ts'
+import { CLOSE_DB, noiseRows } from '../evaluate/index.ts'
 import type { CandidateSpec } from '../recipe/index.ts'
 import type { RangeMethod } from '../report/index.ts'
 import { ALWAYS_JUDGED, type Budget, REFINING, TooLong } from './budget.ts'
@@ -33,6 +33,8 @@ const STEP = 'not timed: a step on the way to the fastest mixture that is close 
  * recognisers of text.
  */
 const DECIBEL = 0.04
+/** Noise over signal of which close holds more often than not, where a secure mixture stands by. */
+const BRAVE_NOISE = 10 ** (-(CLOSE_DB + 1 / 2) / 10)
 /** So many rows tell what others will show; of fewer, a quieter mixture is kept as well, unless so much speaks for it. */
 const MANY_ROWS = 32
 const CERTAIN = 0.97
@@ -252,15 +254,37 @@ export class Statics {
       steps.push(trial)
       return seen(trial, trial.built.expectedNoise ?? budget)
     })
-    // With more in integers than the secure one, and by its labels it may well pass.
+    if (best) await this.#braver(spec, best.trial, steps)
+    // With more in integers than the secure one, and it may well hold all the same.
     const foretoldNoise = ({ built }: Trial) => built.expectedNoise ?? 0
     const likely = steps.filter(
-      (trial) => pool.odds(trial).pass >= LIKELY && foretoldNoise(trial) > (best ? foretoldNoise(best.trial) : 0),
+      (trial) => this.#mayHold(trial, best?.trial) && foretoldNoise(trial) > (best ? foretoldNoise(best.trial) : 0),
     )
     const kept = [...quietestFirst(likely).slice(-1), ...(best ? [best.trial] : [])]
     for (const trial of kept) pool.withdrawNote(trial)
     if (!best || !this.#fewTell(best.trial)) return kept
     return [...kept, ...(await this.#quieter(spec, best.trial.built.expectedNoise))]
+  }
+
+  /** More likely than not to pass; to stay close where the secure mixture, to fall back on, cannot pass either. */
+  #mayHold(trial: Trial, secure: Trial | undefined): boolean {
+    const { pass, close } = this.#pool.odds(trial)
+    return pass >= LIKELY || (secure !== undefined && this.#pool.odds(secure).pass === 0 && close >= LIKELY)
+  }
+
+  /** Adds to the steps, where only noise counts, one without the reserve that the secure mixture keeps. */
+  async #braver(spec: CandidateSpec, secure: Trial, steps: Trial[]): Promise<void> {
+    const pool = this.#pool
+    const [noise, foretold] = [noiseRatioOf(secure), secure.built.expectedNoise]
+    if (!noise || !foretold || pool.odds(secure).pass > 0) return
+    const budget = (foretold * BRAVE_NOISE) / noise
+    const louder = steps.some((trial) => !pool.secure(trial) && (trial.built.expectedNoise ?? 0) <= budget)
+    if (louder || !pool.affords(1)) return
+    const trial = await pool.build(withNoise(spec, budget))
+    if (!trial) return
+    pool.note(trial, STEP)
+    await pool.climb(trial)
+    steps.push(trial)
   }
 
   /**
