@@ -16,6 +16,8 @@ const LEAST_PROVING = 1
 export const ALWAYS_JUDGED = 3
 /** Share of what is left that one refinement may take, so that something is left for those behind it. */
 export const REFINING = 1 / 2
+/** Share of the time that must be left for what may help, before what surely does. */
+const PLENTY = 1 / 2
 /** So much of a piece of work shows how long the whole of it takes. */
 const SHOWN = 1 / 16
 /** What was begun and is slower than it looked may take so much longer before it is given up after all. */
@@ -119,6 +121,11 @@ export class Budget {
   get left(): number {
     const proofs = Math.min(MOST_KEPT * this.seconds, PROOFS * this.#proofRows * this.rate('judging'))
     return this.seconds * (1 - CONFIRMING) - this.#closing - proofs - this.elapsed
+  }
+
+  /** Whether there is time for what may help, before what surely does. */
+  get plenty(): boolean {
+    return this.left > PLENTY * this.seconds
   }
 
   /** Seconds that a unit of this work takes; 0 where none was done yet. */

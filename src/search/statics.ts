@@ -1,47 +1,18 @@
-import { CLOSE_DB, noiseRows } from '../evaluate/index.ts'
 import type { CandidateSpec } from '../recipe/index.ts'
 import type { RangeMethod } from '../report/index.ts'
-import { ALWAYS_JUDGED, type Budget, REFINING, TooLong } from './budget.ts'
+import { ALWAYS_JUDGED, type Budget, REFINING } from './budget.ts'
 import type { BuildsInTime } from './builds-in-time.ts'
-import { lookingSeconds } from './looks.ts'
-import { settleNoise } from './noise-budget.ts'
-import { calibrationSpecs, equalisedSpecs, smoothedSpecs, withNoise } from './plan.ts'
+import { Mixtures } from './mixtures.ts'
+import { calibrationSpecs, equalisedSpecs, smoothedSpecs } from './plan.ts'
 import type { Pool } from './pool.ts'
 import { rounded } from './rounded.ts'
-import {
-  decibelsMissing,
-  isClipped,
-  isQuiet,
-  isStatic,
-  isTrained,
-  noiseRatioOf,
-  quietestFirst,
-  SECURE_NOISE,
-  SECURE_ODDS,
-  type Trial,
-} from './trial.ts'
+import { decibelsMissing, isQuiet, isStatic, isTrained, quietestFirst, type Trial } from './trial.ts'
 
-/** Share of the time that must be left for what may help, before what surely does. */
-const PLENTY = 1 / 2
-/** A budget of noise that holds everything, for what a candidate as it is would be foretold. */
-const UNLIMITED = 1e9
-/** Odds of a pass from which a mixture that is not secure is timed as well. */
-const LIKELY = 1 / 2
-const STEP = 'not timed: a step on the way to the fastest mixture that is close enough'
 /**
  * What a decibel less noise costs of the goal's figure, by float in places: 1 to 7 % of the time on detectors and
  * recognisers of text.
  */
 const DECIBEL = 0.04
-/** Noise over signal of which close holds more often than not, where a secure mixture stands by. */
-const BRAVE_NOISE = 10 ** (-(CLOSE_DB + 1 / 2) / 10)
-/** So many rows tell what others will show; of fewer, a quieter mixture is kept as well, unless so much speaks for it. */
-const MANY_ROWS = 32
-const CERTAIN = 0.97
-const QUIETER = 10 ** (-3 / 10)
-/** Odds of a pass from which no insurance is looked for, and how much quieter that is: answers changed by a third. */
-const SURE = 0.9
-const INSURANCE = 10 ** (-10 / 10)
 
 /**
  * The part of a search that is about static integers. Whatever came first stands: each placement with full ranges is
@@ -51,6 +22,7 @@ export class Statics {
   readonly #pool: Pool
   readonly #budget: Budget
   readonly #builds: BuildsInTime
+  readonly #mixtures: Mixtures
   /** What was the quietest calibration where all were judged. */
   #quietest: RangeMethod | undefined
 
@@ -58,6 +30,7 @@ export class Statics {
     this.#pool = pool
     this.#budget = budget
     this.#builds = builds
+    this.#mixtures = new Mixtures(pool, budget)
   }
 
   /**
@@ -77,12 +50,12 @@ export class Statics {
     // Of placements that take the same time, as far as a clock can tell, the quieter one is worth the time first.
     await this.#refineWhereWorthIt(pool.inOrderOfPromise(placements), async (first) => {
       const calibrated = await this.#calibrated(first)
-      if (pool.secure(calibrated) && isQuiet(calibrated)) await this.#timed(await this.#insured(calibrated))
+      if (pool.secure(calibrated) && isQuiet(calibrated)) await this.#timed(await this.#mixtures.insured(calibrated))
       else open.push(calibrated)
     })
     await this.#refineWhereWorthIt(this.#inOrderOfRepair(open), async (calibrated) => {
-      const quietest = this.#plenty ? await this.#leastNoise(calibrated) : calibrated
-      if (pool.secure(quietest)) await this.#timed(await this.#insured(quietest))
+      const quietest = this.#budget.plenty ? await this.#leastNoise(calibrated) : calibrated
+      if (pool.secure(quietest)) await this.#timed(await this.#mixtures.insured(quietest))
       else await this.#repair(quietest)
     })
   }
@@ -92,7 +65,7 @@ export class Statics {
    * there is time for mixtures alone, first those whose float is chosen by the time that it takes.
    */
   #inOrderOfRepair(open: readonly Trial[]): readonly Trial[] {
-    const byTime = ({ built }: Trial) => this.#plenty || built.spec.pass?.placement === 'balanced'
+    const byTime = ({ built }: Trial) => this.#budget.plenty || built.spec.pass?.placement === 'balanced'
     const expected = open.map((trial) => ({
       trial,
       figure: this.#pool.figure(trial) * Math.exp(DECIBEL * decibelsMissing(trial)),
@@ -116,18 +89,13 @@ export class Statics {
     }
   }
 
-  /** Whether there is time for what may help, before what surely does. */
-  get #plenty(): boolean {
-    return this.#budget.left > PLENTY * this.#budget.seconds
-  }
-
   /** What may make a placement secure: other numbers in its kernels first, then float in places. */
   async #repair(calibrated: Trial): Promise<void> {
     const pool = this.#pool
     // What keeps all in integers is tried first where there is time for it: a mixture is slower, but a sure remedy.
-    const plenty = this.#plenty
+    const plenty = this.#budget.plenty
     if (!plenty) {
-      const mixtures = await this.#mixed(calibrated)
+      const mixtures = await this.#mixtures.of(calibrated)
       await this.#timed(mixtures)
       if (mixtures.some((trial) => pool.secure(trial))) {
         this.#budget.leaveOut(`what would keep all of ${calibrated.built.spec.id} in integers`)
@@ -136,13 +104,13 @@ export class Statics {
     }
     const siblings = [calibrated, ...(await this.#smoothed(calibrated))]
     const secure = siblings.find((trial) => pool.secure(trial))
-    if (secure) return this.#timed(await this.#insured(secure))
+    if (secure) return this.#timed(await this.#mixtures.insured(secure))
     const safest = quietestFirst(siblings)[0]!
     // It is the weights that are coarse in 4 bits, and float beside them makes the file larger.
     const fewBits = safest.built.spec.pass?.weightBits === 4
     if (fewBits && (await this.#rounded(safest))) return
     const mixture = safest !== calibrated || plenty
-    await this.#timed([...(await this.#equalised(safest)), ...(mixture ? await this.#mixed(safest) : [])])
+    await this.#timed([...(await this.#equalised(safest)), ...(mixture ? await this.#mixtures.of(safest) : [])])
     // In 8 bits it seldom brings enough, so what does comes first; where it does, nothing need be in float.
     if (!fewBits) await this.#rounded(safest)
   }
@@ -175,7 +143,7 @@ export class Statics {
    */
   async #calibrated(first: Trial): Promise<Trial> {
     const specs = calibrationSpecs(first.built.spec).filter(({ calibration }) => calibration !== 'least-noise')
-    const known = this.#plenty ? undefined : this.#quietest
+    const known = this.#budget.plenty ? undefined : this.#quietest
     const wanted = known === undefined ? specs : specs.filter(({ calibration }) => calibration === known)
     if (wanted.length < specs.length) this.#budget.leaveOut(`ranges of ${first.built.spec.id} other than ${known}`)
     const others = await this.#refined(wanted)
@@ -223,133 +191,6 @@ export class Statics {
     if (specs.length === 0) return []
     if (this.#pool.affords(specs.length)) return this.#builds.orLeaveOut(specs, seconds)
     this.#budget.leaveOut(specs.map(({ id }) => id).join(', '))
-    return []
-  }
-
-  /** The candidate with as much in float as makes it secure, at the least cost; nothing where that cannot be had. */
-  async #mixed(whole: Trial): Promise<readonly Trial[]> {
-    if (!whole.comparison) return []
-    const pool = this.#pool
-    const { spec } = whole.built
-    const mixtures = `float where that keeps ${spec.id} quiet`
-    const steps: Trial[] = []
-    const seen = (trial: Trial, expected: number) => ({
-      secure: pool.secure(trial),
-      // Where rows of large numbers are cut off, it is not roundings that make the noise of all rows together.
-      noise: isClipped(trial) ? null : noiseRatioOf(trial),
-      expected,
-      trial,
-    })
-    const expectedNoise = await this.#foretold(spec, mixtures)
-    if (!expectedNoise) return []
-    const best = await settleNoise(SECURE_NOISE, seen(whole, expectedNoise), async (budget) => {
-      if (!pool.affords(1)) {
-        this.#budget.leaveOut(`more of ${mixtures}`)
-        return null
-      }
-      const trial = await pool.build(withNoise(spec, budget))
-      if (!trial) return null
-      pool.note(trial, STEP)
-      await pool.climb(trial)
-      steps.push(trial)
-      return seen(trial, trial.built.expectedNoise ?? budget)
-    })
-    if (best) await this.#braver(spec, best.trial, steps)
-    // With more in integers than the secure one, and it may well hold all the same.
-    const foretoldNoise = ({ built }: Trial) => built.expectedNoise ?? 0
-    const likely = steps.filter(
-      (trial) => this.#mayHold(trial, best?.trial) && foretoldNoise(trial) > (best ? foretoldNoise(best.trial) : 0),
-    )
-    const kept = [...quietestFirst(likely).slice(-1), ...(best ? [best.trial] : [])]
-    for (const trial of kept) pool.withdrawNote(trial)
-    if (!best || !this.#fewTell(best.trial)) return kept
-    return [...kept, ...(await this.#quieter(spec, best.trial.built.expectedNoise))]
-  }
-
-  /** More likely than not to pass; to stay close where the secure mixture, to fall back on, cannot pass either. */
-  #mayHold(trial: Trial, secure: Trial | undefined): boolean {
-    const { pass, close } = this.#pool.odds(trial)
-    return pass >= LIKELY || (secure !== undefined && this.#pool.odds(secure).pass === 0 && close >= LIKELY)
-  }
-
-  /** Adds to the steps, where only noise counts, one without the reserve that the secure mixture keeps. */
-  async #braver(spec: CandidateSpec, secure: Trial, steps: Trial[]): Promise<void> {
-    const pool = this.#pool
-    const [noise, foretold] = [noiseRatioOf(secure), secure.built.expectedNoise]
-    if (!noise || !foretold || pool.odds(secure).pass > 0) return
-    const budget = (foretold * BRAVE_NOISE) / noise
-    const louder = steps.some((trial) => !pool.secure(trial) && (trial.built.expectedNoise ?? 0) <= budget)
-    if (louder || !pool.affords(1)) return
-    const trial = await pool.build(withNoise(spec, budget))
-    if (!trial) return
-    pool.note(trial, STEP)
-    await pool.climb(trial)
-    steps.push(trial)
-  }
-
-  /**
-   * A quieter mixture beside one that may well fail. By labels a much quieter one, to prove before it: answers change in
-   * proportion to the noise, and where one too many does, only what stands before it in the proof is handed out; only
-   * where there is plenty of time. Where the noise must hold, one to fall back on.
-   */
-  async #insured(whole: Trial): Promise<readonly Trial[]> {
-    const pool = this.#pool
-    const { pass } = pool.odds(whole)
-    const { spec } = whole.built
-    const foretold = () => this.#foretold(spec, `a quieter mixture of ${spec.id}`)
-    if (pass === 0) return this.#fewTell(whole) ? this.#quieter(spec, await foretold()) : []
-    if (pass >= SURE || !this.#plenty) return []
-    const noise = await foretold()
-    const trial = noise && pool.affords(1) ? await pool.build(withNoise(spec, noise * INSURANCE)) : null
-    if (!trial) return []
-    await pool.climb(trial)
-    if (pool.odds(trial).pass > pass) return [trial]
-    pool.note(trial, 'not timed: no surer to pass')
-    return []
-  }
-
-  /** What the roundings of a candidate as it is are foretold to add up to; null where there is no time to measure it. */
-  async #foretold(spec: CandidateSpec, what: string): Promise<number | null> {
-    const { bench } = this.#pool
-    const kernels = lookingSeconds(bench.seen, 0, true)
-    if (this.#pool.affords(1) && kernels <= REFINING * this.#budget.left)
-      try {
-        const { expectedNoise } = await this.#budget.granting(REFINING * this.#budget.left, () =>
-          bench.build(withNoise(spec, UNLIMITED)),
-        )
-        return expectedNoise
-      } catch (error) {
-        if (!(error instanceof TooLong)) throw error
-      }
-    this.#budget.leaveOut(what)
-    return null
-  }
-
-  /**
-   * Whether few selection rows speak for it, or the few that nearly all of the noise is of where it is the noise that must
-   * hold: they may have been luckier than those that prove.
-   */
-  #fewTell(trial: Trial): boolean {
-    const pool = this.#pool
-    const { pass, close } = pool.odds(trial)
-    if (pass >= SECURE_ODDS) return pool.bench.rows.select.indices.length < MANY_ROWS
-    return close < CERTAIN && noiseRows(trial.comparison!) < MANY_ROWS
-  }
-
-  /** A mixture of this candidate that is quieter than what is foretold so much noise, where it is secure. */
-  async #quieter(spec: CandidateSpec, expectedNoise: number | null): Promise<readonly Trial[]> {
-    if (expectedNoise === null) return []
-    const pool = this.#pool
-    const quieter = withNoise(spec, expectedNoise * QUIETER)
-    if (!pool.affords(1)) {
-      this.#budget.leaveOut(quieter.id)
-      return []
-    }
-    const built = await pool.build(quieter)
-    if (!built) return []
-    await pool.climb(built)
-    if (pool.secure(built)) return [built]
-    pool.note(built, 'not timed: not close enough')
     return []
   }
 }

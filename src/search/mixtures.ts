@@ -1,0 +1,159 @@
+import { CLOSE_DB, noiseRows } from '../evaluate/index.ts'
+import type { CandidateSpec } from '../recipe/index.ts'
+import { type Budget, REFINING, TooLong } from './budget.ts'
+import { lookingSeconds } from './looks.ts'
+import { settleNoise } from './noise-budget.ts'
+import { withNoise } from './plan.ts'
+import type { Pool } from './pool.ts'
+import { isClipped, noiseRatioOf, quietestFirst, SECURE_NOISE, SECURE_ODDS, type Trial } from './trial.ts'
+
+/** A budget of noise that holds everything, for what a candidate as it is would be foretold. */
+const UNLIMITED = 1e9
+/** Odds of a pass from which a mixture that is not secure is timed as well. */
+const LIKELY = 1 / 2
+const STEP = 'not timed: a step on the way to the fastest mixture that is close enough'
+/** Noise over signal of which close holds more often than not, where a secure mixture stands by. */
+const BRAVE_NOISE = 10 ** (-(CLOSE_DB + 1 / 2) / 10)
+/** So many rows tell what others will show; of fewer, a quieter mixture is kept as well, unless so much speaks for it. */
+const MANY_ROWS = 32
+const CERTAIN = 0.97
+const QUIETER = 10 ** (-3 / 10)
+/** Odds of a pass from which no insurance is looked for, and how much quieter that is: answers changed by a third. */
+const SURE = 0.9
+const INSURANCE = 10 ** (-10 / 10)
+
+const foretoldNoise = ({ built }: Trial) => built.expectedNoise ?? 0
+
+/** Mixtures of float and integers: as much of a candidate in float as its noise asks for, and no more. */
+export class Mixtures {
+  readonly #pool: Pool
+  readonly #budget: Budget
+
+  constructor(pool: Pool, budget: Budget) {
+    this.#pool = pool
+    this.#budget = budget
+  }
+
+  /** The candidate with as much in float as makes it secure, at the least cost; nothing where that cannot be had. */
+  async of(whole: Trial): Promise<readonly Trial[]> {
+    if (!whole.comparison) return []
+    const pool = this.#pool
+    const { spec } = whole.built
+    const mixtures = `float where that keeps ${spec.id} quiet`
+    const steps: Trial[] = []
+    const seen = (trial: Trial, expected: number) => ({
+      secure: pool.secure(trial),
+      // Where rows of large numbers are cut off, it is not roundings that make the noise of all rows together.
+      noise: isClipped(trial) ? null : noiseRatioOf(trial),
+      expected,
+      trial,
+    })
+    const expectedNoise = await this.#foretold(spec, mixtures)
+    if (!expectedNoise) return []
+    const step = async (budget: number) => {
+      if (!pool.affords(1)) {
+        this.#budget.leaveOut(`more of ${mixtures}`)
+        return null
+      }
+      const trial = await pool.build(withNoise(spec, budget))
+      if (!trial) return null
+      pool.note(trial, STEP)
+      await pool.climb(trial)
+      steps.push(trial)
+      return seen(trial, trial.built.expectedNoise ?? budget)
+    }
+    const best = await settleNoise(SECURE_NOISE, seen(whole, expectedNoise), step)
+    const brave = best && this.#braveBudget(best.trial, steps)
+    if (brave) await step(brave)
+    // With more in integers than the secure one, and it may well hold all the same.
+    const likely = steps.filter(
+      (trial) => this.#mayHold(trial, best?.trial) && foretoldNoise(trial) > (best ? foretoldNoise(best.trial) : 0),
+    )
+    const kept = [...quietestFirst(likely).slice(-1), ...(best ? [best.trial] : [])]
+    for (const trial of kept) pool.withdrawNote(trial)
+    if (!best || !this.#fewTell(best.trial)) return kept
+    return [...kept, ...(await this.#quieter(spec, best.trial.built.expectedNoise))]
+  }
+
+  /** More likely than not to pass; to stay close where the secure mixture, to fall back on, cannot pass either. */
+  #mayHold(trial: Trial, secure: Trial | undefined): boolean {
+    const { pass, close } = this.#pool.odds(trial)
+    return pass >= LIKELY || (secure !== undefined && this.#pool.odds(secure).pass === 0 && close >= LIKELY)
+  }
+
+  /** The noise of one without the reserve that the secure mixture keeps, where only noise counts; null where it fails. */
+  #braveBudget(secure: Trial, steps: readonly Trial[]): number | null {
+    const pool = this.#pool
+    const noise = noiseRatioOf(secure)
+    if (!noise || pool.odds(secure).pass > 0) return null
+    const budget = (foretoldNoise(secure) * BRAVE_NOISE) / noise
+    const failed = steps.some((trial) => !pool.secure(trial) && foretoldNoise(trial) <= budget)
+    return failed ? null : budget
+  }
+
+  /**
+   * A quieter mixture beside one that may well fail. By labels a much quieter one, to prove before it: answers change in
+   * proportion to the noise, and where one too many does, only what stands before it in the proof is handed out; only
+   * where there is plenty of time. Where the noise must hold, one to fall back on.
+   */
+  async insured(whole: Trial): Promise<readonly Trial[]> {
+    const pool = this.#pool
+    const { pass } = pool.odds(whole)
+    const { spec } = whole.built
+    const foretold = () => this.#foretold(spec, `a quieter mixture of ${spec.id}`)
+    if (pass === 0) return this.#fewTell(whole) ? this.#quieter(spec, await foretold()) : []
+    if (pass >= SURE || !this.#budget.plenty) return []
+    const noise = await foretold()
+    const trial = noise && pool.affords(1) ? await pool.build(withNoise(spec, noise * INSURANCE)) : null
+    if (!trial) return []
+    await pool.climb(trial)
+    if (pool.odds(trial).pass > pass) return [trial]
+    pool.note(trial, 'not timed: no surer to pass')
+    return []
+  }
+
+  /** What the roundings of a candidate as it is are foretold to add up to; null where there is no time to measure it. */
+  async #foretold(spec: CandidateSpec, what: string): Promise<number | null> {
+    const { bench } = this.#pool
+    const kernels = lookingSeconds(bench.seen, 0, true)
+    if (this.#pool.affords(1) && kernels <= REFINING * this.#budget.left)
+      try {
+        const { expectedNoise } = await this.#budget.granting(REFINING * this.#budget.left, () =>
+          bench.build(withNoise(spec, UNLIMITED)),
+        )
+        return expectedNoise
+      } catch (error) {
+        if (!(error instanceof TooLong)) throw error
+      }
+    this.#budget.leaveOut(what)
+    return null
+  }
+
+  /**
+   * Whether few selection rows speak for it, or the few that nearly all of the noise is of where it is the noise that must
+   * hold: they may have been luckier than those that prove.
+   */
+  #fewTell(trial: Trial): boolean {
+    const pool = this.#pool
+    const { pass, close } = pool.odds(trial)
+    if (pass >= SECURE_ODDS) return pool.bench.rows.select.indices.length < MANY_ROWS
+    return close < CERTAIN && noiseRows(trial.comparison!) < MANY_ROWS
+  }
+
+  /** A mixture of this candidate that is quieter than what is foretold so much noise, where it is secure. */
+  async #quieter(spec: CandidateSpec, expectedNoise: number | null): Promise<readonly Trial[]> {
+    if (expectedNoise === null) return []
+    const pool = this.#pool
+    const quieter = withNoise(spec, expectedNoise * QUIETER)
+    if (!pool.affords(1)) {
+      this.#budget.leaveOut(quieter.id)
+      return []
+    }
+    const built = await pool.build(quieter)
+    if (!built) return []
+    await pool.climb(built)
+    if (pool.secure(built)) return [built]
+    pool.note(built, 'not timed: not close enough')
+    return []
+  }
+}
