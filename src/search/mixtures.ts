@@ -118,10 +118,11 @@ export class Mixtures {
     const kernels = lookingSeconds(bench.seen, 0, true)
     if (this.#pool.affords(1) && kernels <= REFINING * this.#budget.left)
       try {
-        const { expectedNoise } = await this.#budget.granting(REFINING * this.#budget.left, () =>
-          bench.build(withNoise(spec, UNLIMITED)),
-        )
-        return expectedNoise
+        const measured = withNoise(spec, UNLIMITED)
+        const { expectedNoise } = await this.#budget.granting(REFINING * this.#budget.left, () => bench.build(measured))
+        if (spec.measuredCosts) return expectedNoise
+        // By measured costs more may be integer than the candidate has, such as probabilities: not its own noise.
+        return (await bench.build({ ...measured, measuredCosts: false })).expectedNoise
       } catch (error) {
         if (!(error instanceof TooLong)) throw error
       }

@@ -209,3 +209,22 @@ test('where only noise counts, a mixture without the reserve is timed beside the
   await settle()
   expect(timed).toEqual(['int8-typical-minmax-quiet25.5', 'int8-typical-minmax-quiet27.2'])
 })
+
+test('what a placement by formulas is foretold is of its own integers, not of those that measured costs want', async () => {
+  const budgets: number[] = []
+  const { pool, settle } = searchAmong({ 'int8-typical': 20 }, undefined, 0.6 * MINUTE)
+  Object.assign(pool, {
+    bench: {
+      ...pool.bench,
+      // By measured costs a probability is integer too.
+      build: async (spec: CandidateSpec) => ({ spec, expectedNoise: spec.measuredCosts ? 0.6 : 0.01 }),
+    },
+    build: async ({ noiseBudget }: CandidateSpec) => {
+      if (noiseBudget !== undefined) budgets.push(noiseBudget)
+      return null
+    },
+  })
+  await settle()
+  // It showed as much as is foretold: 0.01, and is aimed just below what is secure.
+  expect(budgets).toEqual([expect.closeTo(0.95 * 10 ** -2.7, 6)])
+})
