@@ -3,13 +3,13 @@ import { modelWith } from '../../../tests/quantize-kit.ts'
 import { expectEqualModels, rewriteWith } from '../../../tests/rewrite-kit.ts'
 import { mergeParallelConvs } from './merge-parallel-convs.ts'
 
-const WEIGHTS = { w: [1, 8, 1, 1], v: [4, 8, 1, 1], u: [10, 8, 1, 1], wide: [16, 8, 1, 1], vb: [4], ub: [10] }
+const WEIGHTS = { w: [1, 12, 1, 1], v: [4, 12, 1, 1], u: [10, 12, 1, 1], wide: [16, 12, 1, 1], vb: [4], ub: [10] }
 
 const heads = (
   body: string,
   weights: Record<string, readonly number[]> = WEIGHTS,
   outputs = 'float a, float b, float c',
-) => modelWith(`g (float[1,8,6,5] x) => (${outputs}) { ${body} }`, weights)
+) => modelWith(`g (float[1,12,6,5] x) => (${outputs}) { ${body} }`, weights)
 
 test('heads that read the same value become one convolution, split', async () => {
   const { before, after, report, ops } = await rewriteWith(
@@ -48,6 +48,26 @@ test.each([
 ] as const)('%s: left alone', async (_, body) => {
   const { report } = await rewriteWith(mergeParallelConvs, heads(body))
   expect(report.applied).toBe(0)
+})
+
+const BRANCHES = { p: [24, 12, 1, 1], q: [24, 12, 1, 1], dw: [24, 1, 3, 3], deep: [24, 12, 5, 5], c: [24, 1, 1] }
+
+test.each([
+  ['multiplied with each other', 's = Conv(x, p) t = Conv(x, q) r = Relu(s) y = Mul(r, t)', 0],
+  ['read by other convolutions', 's = Conv(x, p) t = Conv(x, q) y = Conv<group = 24>(s, dw) z = Relu(t)', 0],
+  [
+    'multiplied by constants, which is done in plain order',
+    's = Conv(x, p) t = Conv(x, q) y = Mul(s, c) z = Relu(t)',
+    1,
+  ],
+  ['deep enough to pay', 's = Conv(x, deep) t = Conv(x, deep2) r = Relu(s) y = Mul(r, t)', 1],
+] as const)('branches that are %s', async (_, body, merges) => {
+  const { before, after, report } = await rewriteWith(
+    mergeParallelConvs,
+    heads(`${body} a = Relu(x)`, { ...BRANCHES, deep2: BRANCHES.deep }, 'float y, float a'),
+  )
+  expect(report.applied).toBe(merges)
+  await expectEqualModels(before, after)
 })
 
 test.each([
