@@ -89,3 +89,20 @@ test('answers in another layout, side by side, are computed in float', async () 
   expect(left).toContain('last')
   expect(left).not.toContain('inner')
 })
+
+test.each([
+  [58, 'integers: blocks are made of fours alone', false],
+  [60, 'float', true],
+] as const)('a convolution of one channel a group between others, %s channels: %s', async (channels, _, float) => {
+  const model = modelWith(
+    `g (float[1,${channels},16,16] x) => (float[1,${channels},16,16] y) {
+      [first] a = Conv(x, w)
+      [depthwise] b = Conv<group = ${channels}, pads = [1,1,1,1]>(a, dw)
+      [last] y = Conv(b, v)
+    }`,
+    { w: [channels, channels, 1, 1], dw: [channels, 1, 3, 3], v: [channels, channels, 1, 1] },
+  )
+  const report = await rangesOf(model, { x: randomValue([1, channels, 16, 16], 5) })
+  const run = await quantizeStaticInt8.run(model, { placement: 'balanced' }, [{ report }])
+  expect(run.report.refused.some(({ node }) => node === 'depthwise')).toBe(float)
+})
