@@ -1,5 +1,6 @@
-import type { Graph, Model, ValueInfo, ValueType } from '../ir/index.ts'
+import type { Model, ValueInfo, ValueType } from '../ir/index.ts'
 import { UserError } from '../platform/index.ts'
+import { classNamesOf } from './class-names.ts'
 import { typeText } from './feeds.ts'
 import type { OmittedOutput, PortValue } from './session.ts'
 
@@ -19,9 +20,10 @@ export function portsOf(model: Model, isCarried: (dtype: string) => boolean, run
   const inputs = inputsOf(model)
   const outputs: PortValue[] = []
   for (const info of graph.outputs)
-    if (info.type.kind === 'tensor')
-      outputs.push({ ...port(info, info.type), ...(isSettled(info, graph) ? { settled: true } : {}) })
-    else if (info.type.kind === 'unknown') outputs.push({ name: info.name, dtype: 'undefined', shape: null })
+    if (info.type.kind === 'tensor') {
+      const classes = classNamesOf(info, graph)
+      outputs.push({ ...port(info, info.type), ...(classes === undefined ? {} : { classes }) })
+    } else if (info.type.kind === 'unknown') outputs.push({ name: info.name, dtype: 'undefined', shape: null })
   const omitted = omittedOutputs(model)
   for (const [kind, list] of [
     ['Input', inputs],
@@ -63,36 +65,6 @@ const port = (info: ValueInfo, type: ValueType & { kind: 'tensor' }): PortValue 
   dtype: type.dtype,
   shape: type.shape,
 })
-
-/** Classifiers that give the number or name of a class first, and scores beside it. */
-const CLASSIFIERS = new Set(['LinearClassifier', 'SVMClassifier', 'TreeEnsembleClassifier'])
-/** What hands a class on in another type or shape, by the place of the input that it comes from. */
-const CARRIERS: Readonly<Record<string, number>> = {
-  Cast: 0,
-  Flatten: 0,
-  Identity: 0,
-  LabelEncoder: 0,
-  Reshape: 0,
-  Squeeze: 0,
-  Unsqueeze: 0,
-  // A list of classes, and the place in it.
-  ArrayFeatureExtractor: 1,
-  Gather: 1,
-}
-
-/** Whether an output of integers comes from a classifier, or from the place of the greatest of some scores. */
-function isSettled({ name, type }: ValueInfo, { nodes }: Graph): boolean {
-  if (type.kind !== 'tensor' || !/^u?int/.test(type.dtype)) return false
-  const makerOf = (value: string) => nodes.find(({ outputs }) => outputs.includes(value))
-  let value = name
-  for (let maker = makerOf(value); maker; maker = makerOf(value)) {
-    if (maker.opType === 'ArgMax' || (CLASSIFIERS.has(maker.opType) && maker.outputs[0] === value)) return true
-    const from = CARRIERS[maker.opType]
-    if (from === undefined) return false
-    value = maker.inputs[from] ?? ''
-  }
-  return false
-}
 
 /** Outputs that are no tensors by their declared type, which no session hands out. */
 export function omittedOutputs(model: Model): readonly OmittedOutput[] {

@@ -1,5 +1,6 @@
 import type { DType, Model, NumericArray, Shape } from '../ir/index.ts'
 import type { ProfileReport } from '../report/index.ts'
+import type { ClassNames } from './class-names.ts'
 
 /** A value at the border of an engine: row-major elements. Strings are an array of strings; float16 a Uint16Array. */
 export interface TensorValue {
@@ -15,8 +16,11 @@ export interface PortValue {
   readonly name: string
   readonly dtype: DType
   readonly shape: Shape | null
-  /** Of an output: integers that name the classes which the model settled on, by its own numbers of them. */
-  readonly settled?: true
+  /**
+   * Of an output that names the class which the model settled on, by its own numbers or names: those of all classes, in
+   * the order of its scores; null where they are not told.
+   */
+  readonly classes?: ClassNames | null
 }
 
 /** What a float value holds, without the value. */

@@ -1,6 +1,7 @@
 import type { Dataset } from '../data/index.ts'
-import type { Session } from '../engine/index.ts'
+import type { PortValue, Session } from '../engine/index.ts'
 import { isFloating } from '../ir/index.ts'
+import type { ModelClasses } from './metric/classification.ts'
 import { fieldsOfRows } from './row-fields.ts'
 
 /** Labels alone are small: so many at a time. */
@@ -21,16 +22,18 @@ export async function areBinaryLabels(session: Session, data: Dataset, field: st
   return seen.size === 2
 }
 
+/** The least and the greatest label of a set. */
+export interface LabelRange {
+  readonly least: number
+  readonly greatest: number
+}
+
 /**
- * The least and the greatest label of the set, for a model that numbers its classes itself; null where labels are no
- * whole numbers, and where the model names no class.
+ * The range of the labels, for a model that numbers its classes itself; null where labels are no whole numbers, and where
+ * the model numbers no class.
  */
-export async function rangeOfLabels(
-  session: Session,
-  data: Dataset,
-  field: string,
-): Promise<{ readonly least: number; readonly greatest: number } | null> {
-  if (!isNumber(data, field) || !session.outputs.some(({ settled }) => settled)) return null
+export async function rangeOfLabels(session: Session, data: Dataset, field: string): Promise<LabelRange | null> {
+  if (!isNumber(data, field) || !session.outputs.some(numbersClasses)) return null
   let [least, greatest] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY]
   for await (const value of labelsOf(data, field)) {
     if (!Number.isInteger(value)) return null
@@ -38,6 +41,30 @@ export async function rangeOfLabels(
     greatest = Math.max(greatest, value as number)
   }
   return { least, greatest }
+}
+
+const numbersClasses = ({ classes, dtype }: PortValue) => classes !== undefined && dtype !== 'string'
+
+/**
+ * What the model itself calls its classes, in the order of its scores, where the data list no names: texts for labels
+ * that are text, numbers for labels within `range`. Labels that are none of these numbers count places.
+ */
+export function ownClasses(
+  { outputs }: Session,
+  { classNames, fields }: Dataset,
+  { field, range }: { readonly field: string | null; readonly range: LabelRange | null },
+): ModelClasses {
+  if (field === null || classNames) return {}
+  if (fields.find(({ name }) => name === field)?.dtype === 'string') {
+    const texts = outputs.flatMap(({ classes }) => (classes?.every((one) => typeof one === 'string') ? [classes] : []))
+    return texts.length === 1 ? { classNames: texts[0] as readonly string[] } : {}
+  }
+  const lists = outputs.filter(numbersClasses).map(({ classes }) => classes)
+  const [numbers] = lists
+  if (lists.length !== 1 || !numbers || range === null) return {}
+  return [range.least, range.greatest].every((label) => numbers.includes(label))
+    ? { classNumbers: numbers as readonly number[] }
+    : {}
 }
 
 /** Whether the field holds one number a row. */

@@ -113,7 +113,7 @@ export async function compare(
         scored,
         scored.metric,
         labelField !== null,
-        { margin, alpha, seed, clusterField, classNames, deep: options.deep ?? false },
+        { margin, alpha, seed, clusterField, deep: options.deep ?? false },
         rule,
       )
     : verdictOnAgreement(scored, { margin, alpha }, rule)

@@ -25,7 +25,6 @@ export interface DetailInput {
   readonly rule: SliceRule
   readonly options: { readonly margin: number; readonly alpha: number; readonly seed: number }
   readonly clusterField: string | null
-  readonly classNames: readonly string[] | undefined
   /** The slower part: mined slices, gaps, the worst slice. */
   readonly deep: boolean
 }
@@ -123,9 +122,9 @@ function countRight({ scored, metric, usable }: DetailInput) {
 }
 
 /** Classes are judged by the plain share of their rows that is right, whatever the metric makes of all of them. */
-function tableOf({ scored, usable, scoresOf, rule, options, classNames }: DetailInput) {
+function tableOf({ scored, usable, scoresOf, rule, options }: DetailInput) {
   const { classes } = scored
-  const numbered = Array.from({ length: classes!.classes }, (_, place) => className(place, classNames))
+  const numbered = Array.from({ length: classes!.classes }, (_, place) => className(place, classes!.names ?? undefined))
   // Labels may be names that a model answers with, and nobody said which score belongs to which.
   const known = usable.every((row) => numbered.includes(scored.labels![row]!)) ? numbered : []
   const plain = (places: readonly number[]): PairedScores => {

@@ -1,8 +1,8 @@
 import type { Dataset } from '../data/index.ts'
 import type { Session } from '../engine/index.ts'
-import { areBinaryLabels, rangeOfLabels } from './binary-labels.ts'
+import { areBinaryLabels, ownClasses, rangeOfLabels } from './binary-labels.ts'
 import { checkedMetric } from './metric/checked-metric.ts'
-import { classOutputName } from './metric/classification.ts'
+import { classOutputName, type ModelClasses } from './metric/classification.ts'
 import { perplexity, tokenScoresName } from './metric/language.ts'
 import type { Metric, MetricRow } from './metric/metric.ts'
 import { defaultMetric, type MetricOptions, metricNamed } from './metric/metrics.ts'
@@ -16,10 +16,12 @@ export interface MetricChoice {
   readonly made: Metric | null
   /** Whether labels are places among the scores, as far as rows were seen: a model may number its classes otherwise. */
   readonly countsPlaces: boolean
+  /** What labels call the classes, by the data or by the model itself. */
+  readonly known: ModelClasses
 }
 
-/** Metrics that ask for a class and not for its scores. */
-const OF_CLASSES = new Set(['top1', 'balanced-accuracy', 'macro-f1'])
+/** Metrics beside `top1` that ask for a class and not for its scores. */
+const OF_CLASSES = new Set(['balanced-accuracy', 'macro-f1'])
 
 /**
  * Chooses the metric, by name or as it is; where none was asked for, by the labels. Next tokens of a text call for
@@ -44,14 +46,19 @@ export async function metricChoice(
   const nextTokens = data.fields.find(({ name }) => name === labelField)?.nextTokens
   if (typeof asked === 'string') metricNamed(asked, options)
   let metric: Metric | null = null
+  const own = ownClasses(session, data, { field: labelField, range })
+  const known = { ...own, ...options }
   let countsPlaces = true
   const choose = (row: MetricRow): Metric | null => {
     const { label, outputs } = row
     if (asked === 'top1' && isOneScore(outputs)) return topOfTwo(options)
-    const own = range && ownAnswer(session, row, options)
-    if (own) countsPlaces = range.least >= 0 && range.greatest < scoredClasses(outputs)
-    const told = own ? { ...options, output: own } : options
-    if (typeof asked === 'string') return metricNamed(asked, OF_CLASSES.has(asked) ? told : options)
+    const answer = range && ownAnswer(session, row, options)
+    if (answer)
+      countsPlaces = known.classNumbers !== undefined || (range.least >= 0 && range.greatest < scoredClasses(outputs))
+    const told = answer ? { ...options, output: answer } : options
+    if (asked === 'top1') return metricNamed(asked, told)
+    const named = own.classNames ? { ...known, output: textOutput(session) } : told
+    if (typeof asked === 'string') return metricNamed(asked, OF_CLASSES.has(asked) ? named : known)
     if (asked !== undefined) return asked
     if (label === undefined) return null
     if (nextTokens === undefined) return defaultMetric(label, outputs, told, row.row, binary)
@@ -69,6 +76,7 @@ export async function metricChoice(
     get made() {
       return metric
     },
+    known,
     get countsPlaces() {
       return countsPlaces
     },
@@ -78,9 +86,15 @@ export async function metricChoice(
 /** The output that holds the class which the model settled on, where labels are numbers and nothing else is asked of it. */
 function ownAnswer(session: Session, { label, outputs }: MetricRow, { output, classNames }: MetricOptions) {
   if (output !== undefined || classNames || typeof label !== 'number') return null
-  const settled = session.outputs.filter(({ name, settled }) => settled && isClassLike(name, outputs[name]!))
+  const settled = session.outputs.filter(
+    ({ name, classes, dtype }) => classes !== undefined && dtype !== 'string' && isClassLike(name, outputs[name]!),
+  )
   return settled.length === 1 ? settled[0]!.name : null
 }
+
+/** The output that answers with the name of a class, of a model that tells all of their names. */
+const textOutput = ({ outputs }: Session): string =>
+  outputs.find(({ classes, dtype }) => classes && dtype === 'string')!.name
 
 /** How many classes the first output of scores has. */
 function scoredClasses(outputs: RowOutputs): number {

@@ -111,14 +111,14 @@ function identityOf(data: Dataset, labelField: string | null): readonly string[]
 function rowKeeper(
   base: Session,
   data: Dataset,
-  { metricOptions, labelField }: ScoreOptions,
+  { labelField }: ScoreOptions,
   metric: MetricChoice,
   named: readonly string[],
 ) {
   const idField = idFieldOf(data)
   const nextTokens = data.fields.find(({ name }) => name === labelField)?.nextTokens
   const seen = differences()
-  const classes = classScores(metricOptions.classNames)
+  const classes = classScores(metric.known)
   const flips = flipsOf(data, idField)
   const ids = repeatedIds(idField)
   const alike = sameThroughout(base.outputs.map(({ name }) => name))

@@ -29,36 +29,36 @@ const answersOf = async (session: Session): Promise<number[]> => {
   return Array.from(label!.data as BigInt64Array, Number)
 }
 
-const rowsWith = (labels: readonly number[], session: Session) =>
+const rowsWith = (labels: readonly (number | string)[], session: Session) =>
   memoryDataset(
     {
       x: { dtype: 'float32', dims: [ROWS, 2], data: x },
-      labels: { dtype: 'int64', dims: [ROWS], data: BigInt64Array.from(labels, BigInt) },
+      labels: labels.some((label) => typeof label === 'string')
+        ? { dtype: 'string', dims: [ROWS], data: labels.map(String) }
+        : { dtype: 'int64', dims: [ROWS], data: BigInt64Array.from(labels, BigInt) },
     },
     { inputs: session.inputs },
   )
 
-test.each([
-  ['1, 2, 3', 0],
-  ['5, 7, 100', 0],
-  ['-1, 0, 1', 0],
-  ['0, 1, 2', 5],
-])('classes that a model numbers itself (%s) are held against labels by these numbers', async (classes, places) => {
-  const session = await linear(classes)
-  const answers = await answersOf(session)
-  // Every tenth label is another class of the model's.
-  const known = [...new Set(answers)]
-  const labels = answers.map((one, i) => (i % 10 === 0 ? known[(known.indexOf(one) + 1) % known.length]! : one))
-  for (const metric of [undefined, 'top1']) {
-    const report = await compare(session, session, await rowsWith(labels, session), metric ? { metric } : {})
-    expect(report).toMatchObject({ metric: 'top1', base: { value: 0.9 }, verdict: 'pass' })
-    expect(report.classes?.map(({ name }) => Number(name)).sort((a, b) => a - b)).toEqual(known.sort((a, b) => a - b))
-    // Whether probabilities mean what they say can be asked where labels are places among them.
-    expect(report.confidence?.base.ece === undefined).toBe(places === 0)
-  }
-  const macro = await compare(session, session, await rowsWith(answers, session), { metric: 'macro-f1' })
-  expect(macro.base.value).toBe(1)
-})
+test.each(['1, 2, 3', '5, 7, 100', '-1, 0, 1', '0, 1, 2'])(
+  'classes that a model numbers itself (%s) are held against labels by these numbers',
+  async (classes) => {
+    const session = await linear(classes)
+    const answers = await answersOf(session)
+    // Every tenth label is another class of the model's.
+    const known = [...new Set(answers)]
+    const labels = answers.map((one, i) => (i % 10 === 0 ? known[(known.indexOf(one) + 1) % known.length]! : one))
+    for (const metric of [undefined, 'top1']) {
+      const report = await compare(session, session, await rowsWith(labels, session), metric ? { metric } : {})
+      expect(report).toMatchObject({ metric: 'top1', base: { value: 0.9 }, verdict: 'pass' })
+      expect(report.classes?.map(({ name }) => Number(name)).sort((a, b) => a - b)).toEqual(known.sort((a, b) => a - b))
+      // Whether probabilities mean what they say can be asked, for the model tells which score is whose.
+      expect(report.confidence?.base.ece).toBeGreaterThan(0)
+    }
+    const macro = await compare(session, session, await rowsWith(answers, session), { metric: 'macro-f1' })
+    expect(macro.base.value).toBe(1)
+  },
+)
 
 test('what a model settles on is its answer, also where another class has the best score', async () => {
   const session = await open(`<int64[3] classes = {2, 0, 1}, float minus = {-1}> {
@@ -82,4 +82,47 @@ test('an integer beside scores that no classifier made is no answer', async () =
   })
   const report = await compare(session, session, await rowsWith(best, session))
   expect(report).toMatchObject({ metric: 'top1', base: { value: 1 } })
+})
+
+const baseValue = async (session: Session, labels: readonly (number | string)[], metric: string) =>
+  (await compare(session, session, await rowsWith(labels, session), { metric })).base.value
+
+test.each(['nll', 'ece', 'top2'])(
+  '%s reads the score of a label in the place that the model gives its class',
+  async (metric) => {
+    const counted = await linear('0, 1, 2')
+    const numbered = await linear('1, 2, 0')
+    const listed = await open(`{ _, scores = ai.onnx.ml.LinearClassifier<classlabels_ints: ints = [0, 1, 2],
+      coefficients: floats = [1.0, 0.0, -1.0, 1.0, 0.0, -1.0], intercepts: floats = [0.0, 0.1, 0.0],
+      multi_class: int = 1, post_transform: string = "SOFTMAX">(x)
+    names = Constant<value_ints: ints = [1, 2, 0]>()
+    place = ArgMax<axis: int = 1, keepdims: int = 0>(scores)
+    label = Gather(names, place) }`)
+    // Some labels are wrong. Two of three classes have rows, and the number of each is the place of another.
+    const places = (await answersOf(counted)).map((one, i) => (i % 7 === 0 ? 1 : Math.max(1, one)))
+    const wanted = await baseValue(counted, places, metric)
+    expect(wanted).not.toBeNull()
+    const numbers = places.map((place) => [1, 2, 0][place]!)
+    for (const session of [numbered, listed]) expect(await baseValue(session, numbers, metric)).toBe(wanted)
+    // By the places of scores, where the labels are none of the model's numbers.
+    const shifted = await linear('5, 6, 7')
+    expect(await baseValue(shifted, places, metric)).toBe(wanted)
+  },
+)
+
+test.each(['nll', 'balanced-accuracy', 'macro-f1'])('%s of classes that a model names', async (metric) => {
+  const counted = await linear('0, 1, 2')
+  const named = await ortNode.open(
+    parseModel(`<ir_version: 8, opset_import: ["" : 15, "ai.onnx.ml" : 2]>
+g (float[n,2] x) => (string[n] label, float[n,3] scores) {
+  label, scores = ai.onnx.ml.LinearClassifier<classlabels_strings: strings = ["owl", "ant", "bee"],
+    coefficients: floats = [1.0, 0.0, -1.0, 1.0, 0.0, -1.0], intercepts: floats = [0.0, 0.1, 0.0],
+    multi_class: int = 1, post_transform: string = "SOFTMAX">(x) }`),
+  )
+  opened.push(named)
+  const places = (await answersOf(counted)).map((one, i) => (i % 7 === 0 ? 1 : one))
+  const wanted = await baseValue(counted, places, metric)
+  const names = places.map((place) => ['owl', 'ant', 'bee'][place]!)
+  expect(wanted).not.toBeNull()
+  expect(await baseValue(named, names, metric)).toBe(wanted)
 })

@@ -16,7 +16,6 @@ export interface LabelOptions {
   readonly seed: number
   /** The field whose values name clusters. */
   readonly clusterField: string | null
-  readonly classNames: readonly string[] | undefined
   /** Whether hidden slices, gaps between groups and the tail are looked for as well; it takes a few seconds. */
   readonly deep: boolean
 }
@@ -57,7 +56,7 @@ export function verdictOnLabels(
     ...(verdict === 'pass' ? marginAboveError(metric, judgement!.base, margin) : []),
   ]
   const details = { scored, metric, rightOrWrong, usable, scoresOf, slices: usableSlices, rule }
-  const { clusterField, classNames, deep } = options
+  const { clusterField, deep } = options
   return {
     ...common,
     verdict,
@@ -72,7 +71,7 @@ export function verdictOnLabels(
     ...evidenceOf(judgement, lost > 0),
     slices,
     warnings,
-    ...detailsOf({ ...details, options: { margin, alpha, seed }, clusterField, classNames, deep }, { slices }),
+    ...detailsOf({ ...details, options: { margin, alpha, seed }, clusterField, deep }, { slices }),
     ...(unscored > 0 ? { skipped: unscoredRows(scored, place) } : {}),
   }
 }

@@ -1,4 +1,5 @@
 import { argmax, isClassLike, numbersOf, type RowOutputs } from '../row-outputs.ts'
+import type { ModelClasses } from './classification.ts'
 import type { RowLabel } from './metric.ts'
 import {
   areProbabilitiesTogether,
@@ -14,6 +15,8 @@ export interface ClassScores {
   readonly from: 'probabilities' | 'logits'
   /** Number of classes that the output has. */
   readonly classes: number
+  /** What they are called, where that is known. */
+  readonly names: readonly string[] | null
   /** KL(base ‖ candidate) in nats. */
   readonly divergence: readonly number[]
   readonly base: Sureness
@@ -33,7 +36,7 @@ export interface Sureness {
 }
 
 /** Collects class probabilities row by row; `result` is null where some row has no such output in both models. */
-export function classScores(classNames: readonly string[] | undefined): {
+export function classScores(known: ModelClasses): {
   add(base: RowOutputs, candidate: RowOutputs, label: RowLabel | undefined): void
   result(): ClassScores | null
 } {
@@ -63,7 +66,7 @@ export function classScores(classNames: readonly string[] | undefined): {
       const [x, y] = [numbersOf(one), numbersOf(other)]
       classes = x.length
       labelled ||= label !== undefined
-      const truth = classNumber(label, x.length, classNames)
+      const truth = classNumber(label, x.length, known)
       labels.push(truth)
       // What the scores of the one are, those of the other are as well, however they are rounded.
       said.push(likenessToProbabilities(x))
@@ -77,6 +80,7 @@ export function classScores(classNames: readonly string[] | undefined): {
             output,
             from: areProbabilitiesTogether(said) ? 'probabilities' : 'logits',
             classes,
+            names: known.classNames ?? (known.classNumbers?.length === classes ? known.classNumbers.map(String) : null),
             ...(areProbabilitiesTogether(said) ? asTheyAre : throughSoftmax).seen,
             labels: labelled ? labels : null,
           },
@@ -123,8 +127,10 @@ function kullbackLeibler(p: ArrayLike<number>, q: ArrayLike<number>): number {
 export function classNumber(
   label: RowLabel | undefined,
   classes: number,
-  names: readonly string[] | undefined,
+  { classNames, classNumbers }: ModelClasses,
 ): number {
-  const place = typeof label === 'string' ? (names?.indexOf(label) ?? -1) : typeof label === 'number' ? label : -1
+  const numbered = (number: number) => (classNumbers?.length === classes ? classNumbers.indexOf(number) : number)
+  const place =
+    typeof label === 'string' ? (classNames?.indexOf(label) ?? -1) : typeof label === 'number' ? numbered(label) : -1
   return Number.isInteger(place) && place >= 0 && place < classes ? place : -1
 }

@@ -14,10 +14,16 @@ export function answerText(output: TensorValue, classNames: readonly string[] | 
   return typeof answer === 'number' ? className(answer, classNames) : answer
 }
 
-export interface ClassOptions {
+/** What classes are called, in the order of the scores. */
+export interface ModelClasses {
+  readonly classNames?: readonly string[]
+  /** The numbers that labels call them by, where these are not their places. */
+  readonly classNumbers?: readonly number[]
+}
+
+export interface ClassOptions extends ModelClasses {
   /** The output that holds the scores; the first class-like one where omitted. */
   readonly output?: string
-  readonly classNames?: readonly string[]
 }
 
 /** Share of rows whose label is the top class (`top1`), or among the `k` highest scores. Ties go to the lower class. */
@@ -61,7 +67,8 @@ export function macroF1(options: ClassOptions = {}): Metric {
     name: 'macro-f1',
     summary: (row) => {
       const answer = topAnswer(classOutput(row, options))
-      return [classIndex(row, options), typeof answer === 'number' ? answer : Number.NaN]
+      const place = typeof answer === 'string' ? options.classNames?.indexOf(answer) : answer
+      return [classIndex(row, options), place ?? Number.NaN]
     },
     stratum: (summary) => summary[0]!,
     aggregate: (summaries) => {
@@ -151,6 +158,12 @@ export function classIndex(row: MetricRow, options: ClassOptions): number {
     )
   }
   if (typeof label !== 'number') throw badLabel(row, 'is not one class')
+  const { classNumbers } = options
+  if (scores !== null && classNumbers?.length === scores) {
+    const place = classNumbers.indexOf(label)
+    if (place >= 0) return place
+    throw badLabel(row, `is none of the classes that the model knows: ${classNumbers.join(', ')}`)
+  }
   if (!Number.isInteger(label) || (scores !== null && (label < 0 || label >= scores)))
     throw badLabel(row, scores === null ? 'is not a whole number' : `is not a class from 0 to ${scores - 1}`)
   return label

@@ -1,8 +1,9 @@
 import type { Dataset } from '../../data/index.ts'
 import type { Fetched, Session, TensorValue } from '../../engine/index.ts'
+import { ownClasses, rangeOfLabels } from '../binary-labels.ts'
 import { feedsOf, rowsPerRun } from '../feeds.ts'
 import { classNumber } from '../metric/class-scores.ts'
-import { classOutputName } from '../metric/classification.ts'
+import { classOutputName, type ModelClasses } from '../metric/classification.ts'
 import { fieldsOfRows } from '../row-fields.ts'
 import { isClassLike, numbersOf, splitRows } from '../row-outputs.ts'
 import { type Head, NO_HEAD } from './head.ts'
@@ -40,6 +41,11 @@ export async function classRows(
     readonly signal?: AbortSignal | undefined
   },
 ): Promise<ClassRows> {
+  const field = options.labelField
+  const range = field === null ? null : await rangeOfLabels(session, data, field)
+  const known: ModelClasses = data.classNames
+    ? { classNames: data.classNames }
+    : ownClasses(session, data, { field, range })
   const scores: Float64Array[] = []
   const features: Float64Array[] = []
   const labels: number[] = []
@@ -63,13 +69,7 @@ export async function classRows(
     scores.push(Float64Array.from(numbersOf(inner && inner.data.length === named.data.length ? inner : named)))
     const feature = behind.features === null ? undefined : fetched[behind.features]
     if (feature && isVector(feature)) features.push(Float64Array.from(numbersOf(feature)))
-    labels.push(
-      classNumber(
-        options.labelField === null ? undefined : fieldsOfRows(rows)[0]![options.labelField],
-        named.data.length,
-        data.classNames,
-      ),
-    )
+    labels.push(classNumber(field === null ? undefined : fieldsOfRows(rows)[0]![field], named.data.length, known))
     options.onRow?.(scores.length)
   }
   const whole = features.length === scores.length && features.every(({ length }) => length === features[0]!.length)
