@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { binomialPmf, randomSource, standardNormal } from '../statistics/index.ts'
+import { binomialPmf, normalSurvival, randomSource, standardNormal } from '../statistics/index.ts'
 import { judge, type PairedScores } from './judge.ts'
 import { averagePrecision } from './metric/ranked-scores.ts'
 import { rowsToSettle, verdictOf } from './verdict.ts'
@@ -221,6 +221,42 @@ describe('real-valued scores', () => {
     expect(judge(ranked(598, 0), point).verdict).toBe('pass')
     expect(judge(ranked(598, 3), point).verdict).toBe('inconclusive')
     expect(judge(ranked(598, 30), point).verdict).toBe('pass')
+  })
+  test.each([0, 1, 3, 8, 40])(
+    'the p-value is below α where the bound is within the margin (%i rows changed)',
+    (moved) => {
+      const random = randomSource(moved)
+      for (const n of [40, 300, 800]) {
+        const base = Array.from({ length: n }, () => random.uniform())
+        // A few rows lose much, or all lose a little.
+        const candidate = base.map((score, i) => (i < moved ? score * random.uniform() : score))
+        const scores = { base, candidate, higherIsBetter: true, rightOrWrong: false, bounds: [0, 1] as const }
+        const seen = judge(scores, { ...point, resamples: 1000 })
+        const { p, z } = seen.nonInferiority!
+        expect(p).toBeCloseTo(normalSurvival(z), 12)
+        // Of every α, and for any margin, they say the same.
+        for (const alpha of [0.001, 0.025, 0.05, 0.2]) {
+          const { nonInferiority, lowerBound } = judge(scores, { ...point, alpha, resamples: 1000 })
+          expect(nonInferiority!.p).toBe(p)
+          expect(lowerBound > -0.01, `n ${n}, α ${alpha}, p ${p}`).toBe(p < alpha)
+        }
+      }
+    },
+  )
+  test('few rows that differ are planned for as more of them would differ', () => {
+    const changed = (n: number, moved: number) => {
+      const base = Array.from({ length: n }, (_, i) => (i % 10) / 10)
+      const candidate = base.map((score, i) => (i < moved ? score + 0.001 : score))
+      return judge({ base, candidate, higherIsBetter: true, rightOrWrong: false, bounds: [0, 1] }, point)
+    }
+    // One of 300 changed. Of 628 two would, of which Clopper and Pearson's bound is 1 %.
+    const one = changed(300, 1)
+    expect(one).toMatchObject({ verdict: 'inconclusive', requiredN: 628 })
+    expect(changed(628, 2).verdict).toBe('pass')
+    expect(changed(627, 2).verdict).toBe('inconclusive')
+    // Four of 300: of 375 five would, and a bootstrap can judge.
+    expect(changed(300, 4)).toMatchObject({ verdict: 'inconclusive', requiredN: 375 })
+    expect(changed(375, 5).verdict).toBe('pass')
   })
   test('every row worse by the same amount', () => {
     const shifted = {

@@ -7,27 +7,12 @@ import {
   normalSurvival,
   requiredN,
   tango,
-  upperProportion,
 } from '../statistics/index.ts'
+import type { PairedScores } from './paired-scores.ts'
+import { unseenCost } from './unseen-cost.ts'
 import { rowsToSettle, verdictOf } from './verdict.ts'
 
-/** Scores of the same rows by two models, and what the metric needs to add them up. */
-export interface PairedScores {
-  readonly base: ArrayLike<number>
-  readonly candidate: ArrayLike<number>
-  readonly higherIsBetter: boolean
-  /** Every score is 0 or 1, and the metric is their mean: judged by counting. */
-  readonly rightOrWrong: boolean
-  readonly bounds?: readonly [number, number]
-  /** For a metric that is no mean of scores: its value over rows, with repetition, for either model. */
-  readonly aggregate?: (who: 'base' | 'candidate', rows: Int32Array) => number
-  /** What each row gives to `aggregate` by either model, where its score does not tell whether anything changed. */
-  readonly parts?: (who: 'base' | 'candidate') => ArrayLike<number>
-  /** Groups of rows that weigh alike in `aggregate`. */
-  readonly strata?: ArrayLike<number>
-  /** Names of clusters, where rows are independent only between them. */
-  readonly clusters?: readonly (string | number)[]
-}
+export type { PairedScores }
 
 export interface JudgeOptions {
   /** Largest loss that is accepted, in the units of the metric; above 0. */
@@ -63,8 +48,8 @@ export interface Judgement {
 
 /** Fewer rows than this never settle a metric whose scores are not right-or-wrong: a bootstrap of them means little. */
 const FEWEST_ROWS = 20
-/** Below this many rows with different scores, the bound comes from counting them. */
-const FEWEST_CHANGES = 5
+/** A test statistic beyond this is not told from certainty. */
+const MOST_Z = 40
 
 /**
  * Judges two models on the same rows, by the product's table. Right-or-wrong scores: Tango's score interval and
@@ -174,6 +159,7 @@ function judgeValues(counts: Counts | null, scores: PairedScores, options: Judge
     seed,
     resamples: options.resamples ?? Math.round(Math.min(scores.aggregate ? 2_000 : 10_000, Math.max(1_000, 2e7 / n))),
     alpha,
+    against: -margin,
   })
   const delta = drawn.estimate
   const unseen = unseenCost(scores, margin, alpha)
@@ -183,8 +169,9 @@ function judgeValues(counts: Counts | null, scores: PairedScores, options: Judge
   const few = drawn.units < FEWEST_ROWS
   const significantlyWorse = upperBound < 0 && unseen === null
   const settled = verdictOf({ delta, lowerBound, upperBound, significantlyWorse, margin })
-  // A bootstrap that cannot move (constant scores of another value) has no p-value; its bounds speak.
-  const z = drawn.standardError > 0 ? (delta + margin) / drawn.standardError : delta > -margin ? 40 : -40
+  // The least α at which the bound that decides stays above −margin; it is beyond telling where a bootstrap cannot move.
+  const normal = delta === -margin ? 0 : (delta + margin) / drawn.standardError
+  const z = Math.max(-MOST_Z, Math.min(MOST_Z, normal, drawn.z, unseen?.z ?? MOST_Z))
   const undefinedValue = !Number.isFinite(delta) || !Number.isFinite(lowerBound) || !Number.isFinite(upperBound)
   const verdict = few || undefinedValue ? 'inconclusive' : settled
   const pairs = counts ? mcnemar(counts) : null
@@ -233,41 +220,6 @@ function cautiousBounds({ estimate, standardError, lowerBound, upperBound, ci }:
   }
   const [lower, upper] = around(alpha, lowerBound, upperBound)
   return { lower, upper, ci: around(alpha / 2, ...ci) }
-}
-
-/**
- * What changes that these rows happened not to show could cost, where fewer than 5 rows (or clusters) differ; else null.
- * `rows` is how many unchanged ones would bring it under the margin. Rows of one cluster are one observation: a whole
- * cluster may change at once.
- */
-function unseenCost(scores: PairedScores, margin: number, alpha: number): { cost: number; rows: number } | null {
-  const { base, candidate, bounds, strata, clusters, parts } = scores
-  const [before, after] = parts ? [parts('base'), parts('candidate')] : [base, candidate]
-  const units = new Map<string | number, { readonly stratum: number; changed: boolean }>()
-  let [least, most] = [Infinity, -Infinity]
-  for (let i = 0; i < base.length; i++) {
-    const stratum = strata?.[i] ?? 0
-    const name = clusters ? `${stratum} ${clusters[i]}` : i
-    const unit = units.get(name) ?? { stratum, changed: false }
-    unit.changed ||= before[i] !== after[i]
-    units.set(name, unit)
-    least = Math.min(least, base[i]!, candidate[i]!)
-    most = Math.max(most, base[i]!, candidate[i]!)
-  }
-  const groups = new Map<number, { n: number; changed: number }>()
-  let changed = 0
-  for (const unit of units.values()) {
-    const group = groups.get(unit.stratum) ?? { n: 0, changed: 0 }
-    groups.set(unit.stratum, { n: group.n + 1, changed: group.changed + (unit.changed ? 1 : 0) })
-    if (unit.changed) changed++
-  }
-  if (changed >= FEWEST_CHANGES) return null
-  const range = bounds ? bounds[1] - bounds[0] : Math.max(most - least, 100 * margin)
-  let share = 0
-  for (const group of groups.values())
-    share += upperProportion({ successes: group.changed, n: group.n, alpha }) / groups.size
-  const perGroup = margin >= range ? 1 : Math.floor(Math.log(alpha) / Math.log(1 - margin / range)) + 1
-  return { cost: share * range, rows: Math.ceil((perGroup * groups.size * base.length) / units.size) }
 }
 
 function meanOf(values: ArrayLike<number>, rows: Int32Array): number {

@@ -1,5 +1,22 @@
-import type { PairedScores } from './judge.ts'
 import type { Metric } from './metric/metric.ts'
+
+/** Scores of the same rows by two models, and what the metric needs to add them up. */
+export interface PairedScores {
+  readonly base: ArrayLike<number>
+  readonly candidate: ArrayLike<number>
+  readonly higherIsBetter: boolean
+  /** Every score is 0 or 1, and the metric is their mean: judged by counting. */
+  readonly rightOrWrong: boolean
+  readonly bounds?: readonly [number, number]
+  /** For a metric that is no mean of scores: its value over rows, with repetition, for either model. */
+  readonly aggregate?: (who: 'base' | 'candidate', rows: Int32Array) => number
+  /** What each row gives to `aggregate` by either model, where its score does not tell whether anything changed. */
+  readonly parts?: (who: 'base' | 'candidate') => ArrayLike<number>
+  /** Groups of rows that weigh alike in `aggregate`. */
+  readonly strata?: ArrayLike<number>
+  /** Names of clusters, where rows are independent only between them. */
+  readonly clusters?: readonly (string | number)[]
+}
 
 /** One model's scores, row by row. */
 export interface ScoredModel {

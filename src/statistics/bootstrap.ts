@@ -12,6 +12,8 @@ export interface BootstrapInput {
   readonly seed: number
   readonly resamples?: number
   readonly alpha?: number
+  /** A value that the statistic is tested against; 0 where omitted. */
+  readonly against?: number
 }
 
 export interface BootstrapResult {
@@ -21,6 +23,8 @@ export interface BootstrapResult {
   /** One-sided 1−α. */
   readonly lowerBound: number
   readonly upperBound: number
+  /** The z of the test against `against`: the least α at which the lower bound exceeds it is P(Z > z). */
+  readonly z: number
   /** Standard deviation of the resampled statistic. */
   readonly standardError: number
   /** Units that were resampled: clusters, or rows. */
@@ -39,7 +43,7 @@ export interface BootstrapResult {
  * @throws RangeError for no rows, unequal lengths, α outside (0, 1).
  */
 export function bootstrap(input: BootstrapInput): BootstrapResult {
-  const { rows, statistic, clusters, seed, resamples = 10_000, alpha = 0.05 } = input
+  const { rows, statistic, clusters, seed, resamples = 10_000, alpha = 0.05, against = 0 } = input
   requireProbability('alpha', alpha)
   if (rows < 1) throw new RangeError('a bootstrap needs at least one row')
   if (clusters && clusters.length !== rows) throw new RangeError(`${clusters.length} cluster names for ${rows} rows`)
@@ -61,6 +65,7 @@ export function bootstrap(input: BootstrapInput): BootstrapResult {
     ci: [at(alpha / 2), at(1 - alpha / 2)],
     lowerBound: at(alpha),
     upperBound: at(1 - alpha),
+    z: bias - zOfRank(rankOf(draws, against), bias, acceleration),
     standardError: Math.sqrt(variance),
     units: units.length,
   }
@@ -140,6 +145,24 @@ function accelerationOf(units: readonly (readonly number[])[], statistic: (rows:
     squares += (mean - value) ** 2
   }
   return squares === 0 ? 0 : cubes / (6 * squares ** 1.5)
+}
+
+/** The share at which `quantile` gives this value: 0 below all, 1 above all. */
+function rankOf(sorted: Float64Array, value: number): number {
+  const above = sorted.findIndex((one) => one >= value)
+  if (above === -1) return 1
+  if (above === 0) return 0
+  const [low, high] = [sorted[above - 1]!, sorted[above]!]
+  return (above - 1 + (value - low) / (high - low)) / (sorted.length - 1)
+}
+
+/** The z that leads to this place among the draws; infinite where none does. */
+function zOfRank(rank: number, bias: number, acceleration: number): number {
+  if (rank <= 0 || rank >= 1) return rank <= 0 ? -Infinity : Infinity
+  const beyond = normalQuantile(rank) - bias
+  const straight = 1 + acceleration * beyond
+  if (straight > 0) return beyond / straight
+  return acceleration > 0 ? -Infinity : Infinity
 }
 
 /** Linear interpolation between order statistics (type 7). */
