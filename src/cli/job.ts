@@ -1,6 +1,6 @@
 import { UserError } from '../platform/index.ts'
 import type { Report } from '../report/index.ts'
-import { JobQueue, LONGEST_JOB_MS } from '../state/index.ts'
+import { JobQueue } from '../state/index.ts'
 import { EXIT } from './exit-codes.ts'
 import { checkJob } from './job-words.ts'
 import { type Arguments, duration, type OptionSpec, type Outcome, type Verb } from './verb.ts'
@@ -38,11 +38,6 @@ export const jobVerb: Verb = {
       })
     if (known === 'submit') await checkJob(rest)
     const limit = duration(options.text('limit') ?? '1h', 'limit')
-    if (limit > LONGEST_JOB_MS)
-      throw new UserError('bad-argument', `--limit ${options.text('limit')}: a job may take 23 hours at most`, {
-        where: 'command line',
-        hint: 'a search that is begun again goes on from its measurements; leave a longer one as several jobs',
-      })
     return withQueue(options, async (queue) => {
       if (known === 'list') return { report: { kind: 'jobs', version: 1, jobs: [...(await queue.list())] } }
       const id = known === 'submit' ? await queue.submit(rest, limit) : rest[0]

@@ -4,7 +4,7 @@ import { hostname } from 'node:os'
 import { join, resolve } from 'node:path'
 import { setTimeout as after } from 'node:timers/promises'
 import { UserError, withLock } from '../platform/index.ts'
-import type { JobQueue, JobResult, TakenJob } from '../state/index.ts'
+import { type JobQueue, type JobResult, KEEP_EVERY_MS, type TakenJob } from '../state/index.ts'
 import { EXIT } from './exit-codes.ts'
 import { DATABASE, withQueue } from './job.ts'
 import { checkJob } from './job-words.ts'
@@ -17,6 +17,8 @@ const LONGEST_WAIT_MS = 30_000
 const KEPT_STDERR = 1 << 14
 /** A verb that was interrupted keeps what it has measured. */
 const GRACE_MS = 10_000
+/** A longer timer would be over at once. */
+const LONGEST_TIMER_MS = 2 ** 31 - 1
 
 export const workerVerb: Verb = {
   name: 'worker',
@@ -67,13 +69,17 @@ export const workerVerb: Verb = {
 
 async function doJob(queue: JobQueue, job: TakenJob, folder: string, context: Context): Promise<void> {
   context.say(`${job.id}: whet ${job.words.join(' ')}`)
+  const mine = keeping(queue, job, context)
   let result: JobResult
   try {
     await checkJob(job.words)
-    result = await runWords(job, folder, context.signal)
+    result = await runWords(job, folder, AbortSignal.any([context.signal, mine.lost]))
   } catch (error) {
     result = { exitCode: EXIT.user, report: null, message: (error as Error).message, worker: hostname() }
+  } finally {
+    await mine.end()
   }
+  if (mine.lost.aborted) return context.say(`${job.id}: ended, because it was cancelled or another worker has it`)
   context.say(`${job.id}: exit code ${result.exitCode}${result.message ? `, ${result.message}` : ''}`)
   // A verdict, or a mistake that stays one, is an answer; our bug or an interruption may not come again.
   const again = result.exitCode === EXIT.bug || result.exitCode === EXIT.interrupted
@@ -86,6 +92,31 @@ async function doJob(queue: JobQueue, job: TakenJob, folder: string, context: Co
       if (context.signal.aborted) return
       await pause(wait, context.signal)
     }
+  }
+}
+
+/** Tells the queue again and again that the job is being done; `lost` is given where it has become somebody else's. */
+function keeping(
+  queue: JobQueue,
+  job: TakenJob,
+  context: Context,
+): { readonly lost: AbortSignal; end(): Promise<void> } {
+  const [lost, ended] = [new AbortController(), new AbortController()]
+  const told = (async () => {
+    while (!ended.signal.aborted && !lost.signal.aborted) {
+      await queue.keep(job).then(
+        (still) => still || lost.abort(),
+        (error: Error) => context.say(`the database does not answer: ${error.message}`),
+      )
+      await pause(KEEP_EVERY_MS, ended.signal)
+    }
+  })()
+  return {
+    lost: lost.signal,
+    end: () => {
+      ended.abort()
+      return told
+    },
   }
 }
 
@@ -113,10 +144,13 @@ function runWords({ words, limitMs }: TakenJob, folder: string, signal: AbortSig
   signal.addEventListener('abort', interrupt, { once: true })
   if (signal.aborted) interrupt()
   let overdue = false
-  const limit = setTimeout(() => {
-    overdue = true
-    interrupt()
-  }, limitMs)
+  const limit = setTimeout(
+    () => {
+      overdue = true
+      interrupt()
+    },
+    Math.min(limitMs, LONGEST_TIMER_MS),
+  )
   return new Promise((done) => {
     child.once('error', (error) =>
       done({ exitCode: EXIT.bug, report: null, message: error.message, worker: hostname() }),

@@ -8,11 +8,15 @@ const result = { exitCode: 1, report: { kind: 'comparison' }, message: null, wor
 
 async function everything(place: string | SqlRunner, sql: SqlRunner): Promise<void> {
   const queue = new JobQueue(place)
-  /** What time does to a job, as whoever comes next finds it. */
-  const age = async (id: string, hours: number) => {
-    const back = (column: string) => `${column} = ${column} - interval '${hours} hours'`
+  /** What time does to a job. */
+  const older = (id: string, minutes: number) => {
+    const back = (column: string) => `${column} = ${column} - interval '${minutes} minutes'`
     const columns = ['started_on', 'completed_on'].map(back).join(', ')
-    await sql.executeSql(`UPDATE whetstone_jobs.job SET ${columns} WHERE id = $1`, [id])
+    return sql.executeSql(`UPDATE whetstone_jobs.job SET ${columns} WHERE id = $1`, [id])
+  }
+  /** How whoever comes next finds it then. */
+  const age = async (id: string, hours: number) => {
+    await older(id, hours * 60)
     const next = new JobQueue(place)
     await next.find(id)
     await next.close()
@@ -23,7 +27,7 @@ async function everything(place: string | SqlRunner, sql: SqlRunner): Promise<vo
   expect((await queue.find(id))!.job).toMatchObject({ id, words, state: 'waiting', exitCode: null, started: null })
   // Of two who ask, one gets it.
   const [one, two] = await Promise.all([queue.take(), queue.take()])
-  expect([one ?? two, one && two]).toEqual([{ id, words, limitMs: 60_000 }, null])
+  expect([one ?? two, one && two]).toEqual([{ id, words, limitMs: 60_000, retries: 0 }, null])
   expect((await queue.find(id))!.job).toMatchObject({ state: 'running', ended: null })
   await queue.finish(id, result)
   const found = (await queue.find(id))!
@@ -59,6 +63,25 @@ async function everything(place: string | SqlRunner, sql: SqlRunner): Promise<vo
   // What no database takes is told as what it is.
   expect((await queue.find(late))!.report).toMatchObject({ names: ['a\ufffdb', 'c\ufffd', '\u{1f600}'] })
   expect(await queue.take()).toBeNull()
+
+  // A worker that is heard of keeps its job, whatever the job takes; one that is not has lost it long before the limit.
+  const long = await queue.submit(words, 3_600_000)
+  const first = (await queue.take())!
+  await older(long, 50)
+  expect(await queue.keep(first)).toBe(true)
+  await age(long, 1 / 60)
+  expect((await queue.find(long))!.job.state).toBe('running')
+  await age(long, 3 / 60)
+  expect((await queue.find(long))!.job.state).toBe('waiting')
+  // Heard of again before anybody has begun it, it has it back; else it is told to leave it.
+  expect(await queue.keep(first)).toBe(true)
+  expect([await queue.take(), (await queue.find(long))!.job.state]).toEqual([null, 'running'])
+  await age(long, 3 / 60)
+  const other = (await queue.take())!
+  expect(other).toEqual({ ...first, retries: 1 })
+  expect([await queue.keep(first), await queue.keep(other)]).toEqual([false, true])
+  await queue.cancel(long)
+  expect([await queue.keep(other), (await queue.find(long))!.job.state]).toEqual([false, 'cancelled'])
 
   // One that nobody ever answers for says so.
   const silent = await queue.submit(words, 60_000)

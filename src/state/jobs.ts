@@ -17,6 +17,16 @@ export interface TakenJob {
   readonly words: readonly string[]
   /** What it may take; whoever took it ends it then and gives it back. */
   readonly limitMs: number
+  /** How often it was begun before. */
+  readonly retries: number
+}
+
+/** What the queue keeps of a job. */
+interface Kept {
+  readonly words: readonly string[]
+  /** When, as text. */
+  readonly submitted: string
+  readonly limitMs: number
 }
 
 /** Runs SQL for a queue on a connection that somebody else owns. */
@@ -26,15 +36,14 @@ export interface SqlRunner {
 
 const QUEUE = 'whetstone'
 const SCHEMA = 'whetstone_jobs'
-/** A worker that dies is not waited for longer than the job may take; then the next one begins it again. */
 const RETRIES = 2
-/** A living worker ends a job that takes too long by itself, and tells so, before the queue takes it for dead. */
-const SLACK_MS = 60_000
+/** A worker that has not been heard of for so long is dead, and the next one begins its job again. */
+const SILENT_SECONDS = 120
 const KEEP_DAYS = 30
 const DAY_SECONDS = 86_400
 
-/** The longest limit of a job, in milliseconds: the queue waits for no worker as long as a day. */
-export const LONGEST_JOB_MS = 23 * 3_600_000
+/** How often a worker tells that it still has a job, in milliseconds: some of the calls may fail. */
+export const KEEP_EVERY_MS = 20_000
 
 /** A queue of jobs in a PostgreSQL; made at the first use. Every promise rejects where the database cannot be reached. */
 export class JobQueue {
@@ -63,38 +72,53 @@ export class JobQueue {
   /**
    * Leaves words for a worker; the id of the job.
    *
-   * @param limitMs after which a job that has not ended is begun again; at most `LONGEST_JOB_MS`.
+   * @param limitMs after which a job that has not ended is begun again.
    */
   async submit(words: readonly string[], limitMs: number): Promise<string> {
     const boss = await this.#open()
-    const id = await boss.send(
-      QUEUE,
-      { words, submitted: new Date().toISOString() },
-      {
-        expireInSeconds: Math.ceil((limitMs + SLACK_MS) / 1000),
-        retryLimit: RETRIES,
-        retentionDays: KEEP_DAYS,
-      },
-    )
+    const kept: Kept = { words, submitted: new Date().toISOString(), limitMs }
+    const id = await boss.send(QUEUE, kept, {
+      expireInSeconds: SILENT_SECONDS,
+      retryLimit: RETRIES,
+      retentionDays: KEEP_DAYS,
+    })
     if (id === null) throw new Error('internal: the queue gave no id')
     return id
   }
 
   /** The next job, for this caller alone; null where there is none. */
   async take(): Promise<TakenJob | null> {
-    const [job] = await (await this.#open()).fetch<{ words: string[] }>(QUEUE)
+    const [job] = await (await this.#open()).fetch<Kept>(QUEUE, { includeMetadata: true })
     if (!job) return null
-    return { id: job.id, words: job.data.words, limitMs: Number(job.expireInSeconds) * 1000 - SLACK_MS }
+    const { words, limitMs } = job.data
+    return { id: job.id, words, limitMs, retries: job.retryCount }
   }
 
   /**
-   * An answer ends the job, also where the queue had taken the worker for dead meanwhile, as after an hour without the
-   * database: whoever has begun it again finishes for nothing.
+   * Tells that whoever took the job is still at it; to be called every `KEEP_EVERY_MS` from then on. One that was taken
+   * for dead, as after an hour without the database, has the job back unless another has begun it since.
+   *
+   * @returns false where it is no longer this worker's: it was cancelled, has its answer, or another has begun it.
+   */
+  async keep({ id, retries }: TakenJob): Promise<boolean> {
+    const { rows } = await (await this.#open()).getDb().executeSql(
+      `UPDATE ${SCHEMA}.job
+       SET state = 'active', completed_on = NULL, expire_in = now() - started_on + $4 * interval '1 second'
+       WHERE name = $1 AND id = $2 AND retry_count = $3 AND state IN ('active', 'retry', 'failed')
+       RETURNING id`,
+      [QUEUE, id, retries, SILENT_SECONDS],
+    )
+    return rows.length > 0
+  }
+
+  /**
+   * An answer ends the job, also where the queue had taken the worker for dead meanwhile: whoever has begun it again is
+   * told so by `keep`.
    */
   async finish(id: string, result: JobResult): Promise<void> {
     await (await this.#open()).getDb().executeSql(
       `UPDATE ${SCHEMA}.job SET state = 'completed', completed_on = now(), output = $3::jsonb
-       WHERE name = $1 AND id = $2 AND state < 'completed'`,
+       WHERE name = $1 AND id = $2 AND state NOT IN ('completed', 'cancelled')`,
       [QUEUE, id, JSON.stringify(result, storable)],
     )
   }
@@ -104,7 +128,7 @@ export class JobQueue {
     await (await this.#open()).fail(QUEUE, id, JSON.parse(JSON.stringify(result, storable)))
   }
 
-  /** Takes a job away from workers; one that has begun it already finishes for nothing. */
+  /** Takes a job away from workers; one that has begun it already is told so by `keep`. */
   async cancel(id: string): Promise<void> {
     await (await this.#open()).cancel(QUEUE, id)
   }
@@ -114,7 +138,7 @@ export class JobQueue {
     // The database takes nothing else for an id.
     if (!/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/.test(id)) return null
     const boss = await this.#open()
-    const found = await boss.getJobById<{ words: string[]; submitted: string }>(QUEUE, id)
+    const found = await boss.getJobById<Kept>(QUEUE, id)
     if (!found) return null
     const result = (found.output ?? {}) as Partial<JobResult>
     const time = (date: Date | null | undefined) => (date ? new Date(date).toISOString() : null)
@@ -172,7 +196,7 @@ const storable = (_: string, value: unknown) =>
 
 /** What the queue knows of a job whose workers fell silent. */
 const unanswered = (times: number) =>
-  `begun ${times} times, and the worker died each time or lost the database for longer than the limit of the job`
+  `begun ${times} times, and each time nothing was heard of the worker for ${SILENT_SECONDS} seconds: it died, or lost the database`
 
 const STATES: Readonly<Record<keyof PgBoss.JobStates, Job['state']>> = {
   created: 'waiting',
