@@ -15,8 +15,10 @@ export interface RegistryFaults {
   changesManifests?: boolean
   /** Has the referrers interface of OCI 1.1. */
   referrers?: boolean
-  /** Sends half of a blob and hangs up. */
-  cutsBlobs?: boolean
+  /** Sends so many bytes of a blob and hangs up. */
+  cutsBlobs?: number
+  /** Knows ranges: a blob from some byte on. */
+  ranges?: boolean
   /** Where uploads are sent to. */
   uploadTo?: string
 }
@@ -105,9 +107,13 @@ export async function startRegistry(faults: RegistryFaults = {}): Promise<TestRe
       }
       const found = blobs.get(`${name} ${rest}`)
       if (!found) return error(404, 'BLOB_UNKNOWN')
-      if (request.method === 'GET' && faults.cutsBlobs) {
-        response.writeHead(200, { 'content-length': found.length })
-        response.write(found.subarray(0, found.length >> 1), () => response.destroy())
+      if (request.method === 'GET' && faults.cutsBlobs !== undefined) {
+        const { range } = request.headers
+        const from = faults.ranges && range ? Number(/^bytes=(\d+)-$/.exec(range)![1]) : 0
+        const rest = found.subarray(from)
+        response.writeHead(from > 0 ? 206 : 200, { 'content-length': rest.length })
+        if (rest.length <= faults.cutsBlobs) response.end(rest)
+        else response.write(rest.subarray(0, faults.cutsBlobs), () => response.destroy())
         return
       }
       return end(

@@ -1,4 +1,5 @@
 import { spawn, spawnSync } from 'node:child_process'
+import { createHash } from 'node:crypto'
 import {
   appendFileSync,
   existsSync,
@@ -373,10 +374,22 @@ describe('registries that misbehave', () => {
 
   test('a line that breaks in the middle of a model leaves nothing behind', async () => {
     const version = await store.resolve('digits:v1')
-    registry.faults.cutsBlobs = true
+    registry.faults.cutsBlobs = 100
     const out = join(newFolder(), 'out')
     await expect(version.checkout(out)).rejects.toMatchObject({ code: 'busy' })
     expect(existsSync(out)).toBe(false)
+  })
+
+  test('a line that breaks again and again: each answer goes on where the last one ended', async () => {
+    const version = await store.resolve('digits:v1')
+    Object.assign(registry.faults, { cutsBlobs: 100, ranges: true })
+    const before = registry.seen.length
+    const out = join(newFolder(), 'out')
+    await version.checkout(out)
+    expect(readFileSync(join(out, 'model.onnx')).equals(readFileSync(model))).toBe(true)
+    const path = `GET /v2/digits/blobs/sha256:${createHash('sha256').update(readFileSync(model)).digest('hex')}`
+    const asked = registry.seen.slice(before).filter((one) => one === path)
+    expect(asked.length).toBe(Math.ceil(statSync(model).size / 100))
   })
 
   test('it sends an upload to an address that is none', async () => {

@@ -158,15 +158,40 @@ class RegistryRepository implements Repository {
   }
 
   async *read(descriptor: Descriptor): AsyncGenerator<Uint8Array> {
-    const answer = await this.#line.call(`${this.#path}/blobs/${descriptor.digest}`, { method: 'GET' }, [404])
-    if (answer.status === 404) {
-      discard(answer)
-      throw new UserError('bad-data', `the blob ${descriptor.digest} is missing`, {
-        where: this.where,
-        hint: 'push the version again',
-      })
+    yield* checked(this.#pieces(descriptor), descriptor, this.where)
+  }
+
+  /** A blob, however often the line breaks: each answer begins where the last one ended, while anything comes at all. */
+  async *#pieces({ digest, size }: Descriptor): AsyncGenerator<Uint8Array> {
+    for (let seen = 0; ; ) {
+      const begun = seen
+      const answer = await this.#blob(digest, begun)
+      // Whoever knows no ranges begins anew.
+      let repeated = answer.status === 206 ? 0 : begun
+      try {
+        for await (const piece of bodyChunks(answer)) {
+          const fresh = piece.subarray(repeated)
+          repeated -= piece.byteLength - fresh.byteLength
+          seen += fresh.byteLength
+          if (fresh.byteLength > 0) yield fresh
+        }
+        return
+      } catch (error) {
+        if (seen === begun) throw error
+        if (seen >= size) return
+      }
     }
-    yield* checked(bodyChunks(answer), descriptor, this.where)
+  }
+
+  async #blob(digest: string, from: number): Promise<Answer> {
+    const headers = from > 0 ? { range: `bytes=${from}-` } : {}
+    const answer = await this.#line.call(`${this.#path}/blobs/${digest}`, { method: 'GET', headers }, [404])
+    if (answer.status !== 404) return answer
+    discard(answer)
+    throw new UserError('bad-data', `the blob ${digest} is missing`, {
+      where: this.where,
+      hint: 'push the version again',
+    })
   }
 
   async manifest(reference: string): Promise<StoredManifest | undefined> {
