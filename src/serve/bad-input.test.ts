@@ -73,7 +73,7 @@ describe('what a client can get wrong in a request', () => {
       both({ datatype: 'FP32' }),
       /^inference input 'INPUT0' data-type is 'FP32', but model 'simple' expects 'INT32'/,
     ],
-    ['an unknown datatype', both({ datatype: 'FLOAT' }), /unknown datatype/],
+    ['an unknown datatype', both({ datatype: 'FLOAT' }), /unknown datatype 'FLOAT'; it is one of BOOL, .*FP32.*BYTES$/],
     [
       'a wrong shape',
       both({ shape: [16], data: sixteen }),
@@ -84,10 +84,11 @@ describe('what a client can get wrong in a request', () => {
     ['dimensions whose product overflows', both({ shape: [2 ** 33, 2 ** 33] }), /exceeds/],
     ['a dimension beyond whole numbers', both({ shape: [1e300, 1] }), /INPUT0/],
     ['a shape without end', both({ shape: Array(10_000).fill(1) }), /at most 64/],
-    ['too little data', both({ data: [1, 2] }), /does not match/],
+    ['too little data', both({ data: [1, 2] }), /does not match.*\[1,16\] takes 16 elements/],
     ['ragged data', both({ data: [[1, 2], [3]] }), /does not match/],
     ['data nested too deep', both({ data: [[[sixteen]]] }), /does not match|INPUT0/],
-    ['text as numbers', both({ data: Array(16).fill('x') }), /INPUT0/],
+    ['text as numbers', both({ data: Array(16).fill('x') }), /INPUT0' holds a text, which is no INT32/],
+    ['nothing as a number', both({ data: Array(16).fill(null) }), /INPUT0' holds null, which is no INT32/],
     ['no data', both({ data: undefined }), /no data/],
     ['data and binary size', both({ parameters: { binary_data_size: 64 } }), /both 'data' and 'binary_data_size'/],
     [

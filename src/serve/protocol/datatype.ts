@@ -29,7 +29,12 @@ export const datatypeOf = (dtype: DType): Datatype => NAMES[dtype as keyof typeo
 /** @throws ServeError for a name that the protocol does not know. */
 export function dtypeOf(datatype: unknown, input: string): DType {
   const dtype = typeof datatype === 'string' ? byName.get(datatype) : undefined
-  if (dtype === undefined) throw invalid(`inference input '${input}' has an unknown datatype`)
+  if (dtype === undefined) {
+    const given = typeof datatype === 'string' ? ` '${datatype.slice(0, 40)}'` : ''
+    throw invalid(
+      `inference input '${input}' has an unknown datatype${given}; it is one of ${[...byName.keys()].join(', ')}`,
+    )
+  }
   return dtype
 }
 

@@ -28,3 +28,7 @@ test('doubles arrive as they were, however many digits they are written with', (
     }),
   )
 })
+
+test('the mark that programs of Windows put in front of a file is no part of the JSON', () => {
+  expect(parseJson(Buffer.from('\ufeff{"a":"\ufeff"}'))).toEqual({ a: '\ufeff' })
+})

@@ -14,7 +14,7 @@ export function parseJson(bytes: Uint8Array): unknown {
   checkDepth(bytes)
   // Read all the same, it would hold other characters than were sent.
   if (!isUtf8(bytes)) throw invalid('failed to parse the request JSON buffer: it is not UTF-8')
-  const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('utf8')
+  const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('utf8').replace(MARK, '')
   const precise = LONG_WHOLE.test(text) ? quoteNumbers(text) : text
   try {
     return JSON.parse(precise)
@@ -27,6 +27,9 @@ export function parseJson(bytes: Uint8Array): unknown {
     throw invalid(`failed to parse the request JSON buffer: Invalid value.${at ? ` at ${at}` : ''}`)
   }
 }
+
+/** What programs of Windows put in front of a file of text; it is no part of the JSON (RFC 8259, section 8.1). */
+const MARK = /^\ufeff/
 
 /** Digits enough to be beyond a double, not behind a point: most programs write fractions with sixteen and more. */
 const LONG_WHOLE = /(?:^|[[,:\s-])\d{16,}(?![\d.eE])/

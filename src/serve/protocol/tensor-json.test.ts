@@ -15,6 +15,7 @@ test.each<[DType, string, RegExp]>([
   ['uint64', '1e16', /write all its digits/],
   ['int64', '9223372036854775808', /x' holds 9223372036854775808, which is no INT64/],
   ['int64', '1e400', /which is no INT64/],
+  ['float32', '"4"', /x' holds the text "4", which is no FP32/],
 ])('%s %s is refused: the model would get another number', (dtype, text, message) =>
   expect(() => read(dtype, text)).toThrow(message),
 )

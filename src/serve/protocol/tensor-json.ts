@@ -50,7 +50,9 @@ export function bytesFromJson(data: unknown, dtype: DType, dims: readonly number
 
 function flatten(data: readonly unknown[], dims: readonly number[], count: number, name: string): readonly unknown[] {
   const mismatch = () =>
-    invalid(`Unable to parse 'data': Shape does not match true shape of 'data' field for input '${name}'`)
+    invalid(
+      `Unable to parse 'data': Shape does not match true shape of 'data' field for input '${name}'; [${dims.join(',')}] takes ${count} elements, flat or nested like that`,
+    )
   if (!Array.isArray(data[0])) {
     if (data.length !== count) throw mismatch()
     return data
@@ -107,10 +109,13 @@ function converter(dtype: DType, name: string): (value: unknown) => number | big
   }
 }
 
-const shown = (value: unknown) =>
-  typeof value === 'number' || typeof value === 'boolean' || (typeof value === 'string' && /^-?\d{1,40}$/.test(value))
-    ? String(value)
-    : `a value of type ${typeof value}`
+function shown(value: unknown): string {
+  if (value === null || typeof value === 'number' || typeof value === 'boolean') return String(value)
+  if (typeof value !== 'string') return `a value of type ${Array.isArray(value) ? 'array' : 'object'}`
+  // Longer ones may have come as numbers: `parseJson` quotes them.
+  if (/^-?\d{16,40}$/.test(value)) return value
+  return /^-?\d{1,15}$/.test(value) ? `the text "${value}"` : 'a text'
+}
 
 /**
  * A tensor's elements as JSON, flat, in row-major order. What JSON has no numbers for is a string, as in protobuf's
