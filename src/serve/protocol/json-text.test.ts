@@ -32,3 +32,11 @@ test('doubles arrive as they were, however many digits they are written with', (
 test('the mark that programs of Windows put in front of a file is no part of the JSON', () => {
   expect(parseJson(Buffer.from('\ufeff{"a":"\ufeff"}'))).toEqual({ a: '\ufeff' })
 })
+
+test('objects and arrays are nested 64 deep at most; those in texts and those beside one another do not count', () => {
+  const nested = (deep: number) => `${'[{"a":'.repeat(deep / 2)}0${'}]'.repeat(deep / 2)}`
+  expect(() => parse(nested(64))).not.toThrow()
+  expect(() => parse(nested(66))).toThrow('nested more than 64 deep')
+  expect(() => parse(`[${nested(64)}]`)).toThrow('nested more than 64 deep')
+  expect(parse(`["${'['.repeat(100)}"${',[]'.repeat(100)}]`)).toHaveLength(101)
+})

@@ -41,6 +41,7 @@ function quoteNumbers(text: string): string {
 }
 
 function checkDepth(bytes: Uint8Array): void {
+  if (!opensMoreThan(DEEPEST, bytes)) return
   let depth = 0
   let inString = false
   for (let i = 0; i < bytes.byteLength; i++) {
@@ -53,6 +54,18 @@ function checkDepth(bytes: Uint8Array): void {
       if (++depth > DEEPEST) throw invalid(`failed to parse the request JSON buffer: nested more than ${DEEPEST} deep`)
     } else if (byte === 0x5d || byte === 0x7d) depth--
   }
+}
+
+/**
+ * Whether so many objects and arrays begin at all: flat data of any size have a few, and the system finds a byte far
+ * sooner than a loop here looks at each.
+ */
+function opensMoreThan(most: number, { buffer, byteOffset, byteLength }: Uint8Array): boolean {
+  const bytes = Buffer.from(buffer, byteOffset, byteLength)
+  let opens = 0
+  for (const opener of ['[', '{'])
+    for (let at = bytes.indexOf(opener); at >= 0; at = bytes.indexOf(opener, at + 1)) if (++opens > most) return true
+  return false
 }
 
 export type JsonObject = Readonly<Record<string, unknown>>
