@@ -62,13 +62,3 @@ export function evenlySpread(rows: number, wanted: number): readonly number[] {
   const count = Math.min(wanted, rows)
   return Array.from({ length: count }, (_, i) => Math.floor((i * rows) / count))
 }
-
-/**
- * The same with a step aside in each distance (by the golden ratio, which falls in with no period): rows that lie at even
- * distances of a set in which classes, or rows and their copies, take turns may all be of one kind.
- */
-export function spreadAside(rows: number, wanted: number): readonly number[] {
-  const count = Math.min(wanted, rows)
-  return Array.from({ length: count }, (_, i) => Math.floor(((i + ((i * GOLDEN) % 1)) * rows) / count))
-}
-const GOLDEN = (Math.sqrt(5) - 1) / 2

@@ -250,7 +250,7 @@ export class Workbench {
     return kernelCosts(model, ranges, this.#feeds, { threads, cache, signal })
   }
 
-  /** What the calibration rows, or the first `samples` of them, say about single channels. */
+  /** What the calibration rows, or `samples` of them, say about single channels. */
   async #channels(model: Model, samples?: number): Promise<ChannelsReport> {
     const { data, indices } = this.rows.calibrate
     return channelsOf(model, data, { ...this.#options, indices, samples })
@@ -278,7 +278,7 @@ export class Workbench {
     return timeSideBySide(subjects, this.#feeds, this.#place, { ...this.#options, maxSeconds, purpose })
   }
 
-  /** Base against candidate on the rows of a phase, or on the first `most` of them. */
+  /** Base against candidate on the rows of a phase, or on `most` of them. */
   judge(built: Built, phase: 'select' | 'prove', most?: number): Promise<ComparisonReport> {
     return this.#judge.judge(built, phase, most)
   }

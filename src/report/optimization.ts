@@ -41,7 +41,7 @@ const candidateResult = object({
   grade,
   /** The metric's value on the rows that judged this candidate. */
   metric: nullable(number),
-  /** How many rows those were: what cannot win is judged on the first of the selection rows only. */
+  /** How many rows those were: what cannot win is judged on some of the selection rows only. */
   judgedRows: optional(integer),
   sqnrDb: nullable(number),
   onFront: boolean,

@@ -174,7 +174,7 @@ export class Pool {
     this.note(trial, `time as measured for ${from.built.spec.id}, which has the same kernels`, 'timed')
   }
 
-  /** Judges on the selection rows, or the first `rows` of them. */
+  /** Judges on the selection rows, or `rows` of them. */
   async judge(trial: Trial, rows?: number): Promise<void> {
     if (this.bench.rows.select.indices.length === 0) return
     const comparison = await this.bench.judge(trial.built, 'select', rows)
@@ -269,7 +269,7 @@ export class Pool {
   }
 
   /**
-   * The original's own score where rows have one and no candidate was judged: on the selection rows, the first of them
+   * The original's own score where rows have one and no candidate was judged: on the selection rows, some of them
    * where there is little time.
    */
   async scoreOriginal(): Promise<void> {

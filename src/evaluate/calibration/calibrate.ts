@@ -1,4 +1,4 @@
-import { type Dataset, firstRows } from '../../data/index.ts'
+import { type Dataset, spreadRows } from '../../data/index.ts'
 import type { Fetched, Session, TensorValue } from '../../engine/index.ts'
 import type { CalibrationMethod, CalibrationReport } from '../../report/index.ts'
 import { feedsOf, rowsPerRun } from '../feeds.ts'
@@ -11,7 +11,7 @@ export const CALIBRATION_ROWS = 128
 export interface CalibrateOptions {
   /** Values whose ranges are wanted, inner ones included. */
   readonly names: readonly string[]
-  /** Rows to look at: the first `samples` of `indices`, or of the set; `CALIBRATION_ROWS` by default. */
+  /** Rows to look at: `samples` of `indices`, or of the set, spread over all of them; `CALIBRATION_ROWS` by default. */
   readonly samples?: number
   readonly indices?: readonly number[]
   /** Bytes above plain inference that fetching inner values may take; 256 MB by default. */
@@ -66,7 +66,7 @@ async function observe(
   const observers = new Map(
     options.names.map((name) => [name, new RangeObserver(withHistogram, options.extremes?.ranges[name])]),
   )
-  const indices = firstRows(data, options.indices, options.samples ?? CALIBRATION_ROWS)
+  const indices = spreadRows(data, options.indices, options.samples ?? CALIBRATION_ROWS)
   const ports = new Set(session.inputs.map((port) => port.name))
   const inner = options.names.filter((name) => !ports.has(name))
   const reading = { session, data, observers, indices, options }

@@ -1,4 +1,4 @@
-import { type Dataset, firstRows } from '../../data/index.ts'
+import { type Dataset, spreadRows } from '../../data/index.ts'
 import type { Fetched, Session } from '../../engine/index.ts'
 import { elementCount } from '../../ir/index.ts'
 import { UserError } from '../../platform/index.ts'
@@ -61,7 +61,7 @@ export function toldChannels(fetched: Fetched, packs: readonly ChannelPack[]): R
 }
 
 export interface ChannelOptions {
-  /** Rows to look at: the first `samples` of `indices`, or of the set; 32 by default. */
+  /** Rows to look at: `samples` of `indices`, or of the set, spread over all of them; 32 by default. */
   readonly samples?: number
   readonly indices?: readonly number[]
   readonly onRow?: (done: number, of: number) => void
@@ -78,7 +78,7 @@ export async function measureChannels(
   options: ChannelOptions = {},
 ): Promise<ChannelsReport> {
   const samples = options.samples ?? 32
-  const indices = firstRows(data, options.indices, samples)
+  const indices = spreadRows(data, options.indices, samples)
   const observed = new Map([...probes.keys()].map((name) => [name, new Channels()]))
   const most = rowsPerRun(session.inputs, data, 8)
   let batch = 1

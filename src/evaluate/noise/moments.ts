@@ -1,4 +1,4 @@
-import { type Dataset, firstRows } from '../../data/index.ts'
+import { type Dataset, spreadRows } from '../../data/index.ts'
 import type { Session, TensorValue } from '../../engine/index.ts'
 import type { NumericArray } from '../../ir/index.ts'
 import { sha256 } from '../../platform/index.ts'
@@ -12,7 +12,7 @@ export interface MomentsOptions {
   readonly names: readonly string[]
   /** Also XᵀX, K² numbers a value; without it, mean magnitudes alone. */
   readonly gram: boolean
-  /** Rows to look at: the first `samples` of `indices`, or of the set; `CALIBRATION_ROWS` by default. */
+  /** Rows to look at: `samples` of `indices`, or of the set, spread over all of them; `CALIBRATION_ROWS` by default. */
   readonly samples?: number
   readonly indices?: readonly number[]
   /** Bytes above plain inference that fetching inner values may take; 256 MB by default. */
@@ -61,7 +61,7 @@ class Observed {
  */
 export async function measureMoments(session: Session, data: Dataset, options: MomentsOptions): Promise<Moments> {
   const samples = options.samples ?? CALIBRATION_ROWS
-  const indices = firstRows(data, options.indices, samples)
+  const indices = spreadRows(data, options.indices, samples)
   const batch = rowsPerRun(session.inputs, data, 1)
   const observed = new Map(options.names.map((name) => [name, new Observed()]))
   const lost = new Map<string, string>()

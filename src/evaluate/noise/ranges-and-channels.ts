@@ -1,4 +1,4 @@
-import { type Dataset, firstRows } from '../../data/index.ts'
+import { type Dataset, spreadRows } from '../../data/index.ts'
 import { areFinite, type Extremes, type Feeds, type Fetched, type Session } from '../../engine/index.ts'
 import type { CalibrationReport, ChannelsReport } from '../../report/index.ts'
 import { take } from '../calibration/calibrate.ts'
@@ -22,7 +22,7 @@ export interface ProbeOutputs {
 export interface RangesAndChannelsOptions extends Pick<RunRowsOptions, 'loadMs' | 'openAnother' | 'signal'> {
   /** Values whose ranges are wanted: each is an input, or one of the model's outputs tells of it. */
   readonly names: readonly string[]
-  /** Rows to take ranges from: the first `samples` of `indices`, or of the set. */
+  /** Rows to take ranges from: so many of `indices`, or of the set, spread over all of them. */
   readonly samples: number
   readonly indices?: readonly number[]
   /** Of these the rows that channels are looked at on. */
@@ -47,7 +47,10 @@ export async function measureRangesAndChannels(
   options: RangesAndChannelsOptions,
 ): Promise<RangesAndChannels | null> {
   const { names, samples, channelRows, onRow } = options
-  const indices = firstRows(data, options.indices, samples)
+  // First those that tell of channels as well, which are spread over the set as all of them are.
+  const channelled = spreadRows(data, options.indices, Math.min(channelRows, samples))
+  const both = new Set(channelled)
+  const indices = [...channelled, ...spreadRows(data, options.indices, samples).filter((row) => !both.has(row))]
   const inputs = new Set(session.inputs.map((port) => port.name))
   const inner = names.filter((name) => !inputs.has(name))
   const { batch, groups } = await planRuns(session, data, {

@@ -1,4 +1,4 @@
-import type { Dataset } from '../../data/index.ts'
+import { type Dataset, spreadRows } from '../../data/index.ts'
 import { openIsolated } from '../../engine/index.ts'
 import { measureChannels } from '../../evaluate/index.ts'
 import type { Model } from '../../ir/index.ts'
@@ -32,8 +32,7 @@ export async function channelsOf(model: Model, data: Dataset, options: ChannelsO
     measure: 'channels',
     model: modelDigest(model),
     data: await data.digest(),
-    samples,
-    indices: indices ?? null,
+    rows: spreadRows(data, indices, samples),
   }
   return cache.get(key, async () => {
     const known = await taken?.()

@@ -1,4 +1,4 @@
-import type { Dataset } from '../../data/index.ts'
+import { type Dataset, spreadRows } from '../../data/index.ts'
 import { openIsolated, ortNode } from '../../engine/index.ts'
 import { CALIBRATION_ROWS, calibrateAll } from '../../evaluate/index.ts'
 import { inferTypes, isFloating, type Model } from '../../ir/index.ts'
@@ -95,8 +95,7 @@ async function calibratedBy(
     measure: 'calibration',
     model: modelDigest(model),
     data: await data.digest(),
-    samples,
-    indices: options.indices ?? null,
+    rows: spreadRows(data, options.indices, samples),
   }
   // Where nothing is kept, what was read for one method serves the others of this call.
   const kept = new Map<CalibrationMethod, CalibrationReport>()

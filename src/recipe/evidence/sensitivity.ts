@@ -1,4 +1,4 @@
-import type { Dataset } from '../../data/index.ts'
+import { type Dataset, spreadRows } from '../../data/index.ts'
 import { openIsolated, ortNode, type Session } from '../../engine/index.ts'
 import { measureSensitivity } from '../../evaluate/index.ts'
 import type { Model } from '../../ir/index.ts'
@@ -6,7 +6,7 @@ import { modelDigest } from '../../onnx/index.ts'
 import { roundingProjections } from '../../passes/index.ts'
 import type { CalibrationReport, SensitivityReport } from '../../report/index.ts'
 import { type Meter, noMeter } from '../meter.ts'
-import { feedsFrom, spreadAside } from '../samples.ts'
+import { feedsFrom } from '../samples.ts'
 import { type EvidenceCache, noCache } from './evidence-cache.ts'
 
 /**
@@ -38,9 +38,7 @@ export async function sensitivityOf(
   options: SensitivityOptions = {},
 ): Promise<SensitivityReport> {
   const { cache = noCache, meter = noMeter, workers = 1, signal, onProgress } = options
-  const { indices } = options
-  const spread = spreadAside(indices?.length ?? data.rows, ROWS)
-  const rows = indices ? spread.map((i) => indices[i]!) : spread
+  const rows = spreadRows(data, options.indices, ROWS)
   const dataDigest = await data.digest()
   const key = { measure: 'sensitivity', model: modelDigest(model), ranges, data: dataDigest, rows }
   return cache.get(key, async () => {

@@ -1,3 +1,4 @@
+import { spreadRows } from '../../data/index.ts'
 import type { Session } from '../../engine/index.ts'
 import { compare, type Metric } from '../../evaluate/index.ts'
 import type { ComparisonReport, Target } from '../../report/index.ts'
@@ -62,10 +63,10 @@ export class CandidateJudge {
     this.#base = undefined
   }
 
-  /** Base against candidate on the rows of a phase, or on the first `most` of them. */
+  /** Base against candidate on the rows of a phase, or on `most` of them, among which are those of fewer. */
   async judge(built: Built, phase: 'select' | 'prove', most?: number): Promise<ComparisonReport> {
     const { metric, cache } = this.#options
-    const indices = this.#rows[phase].indices.slice(0, most)
+    const indices = this.#rowsOf(phase, most)
     // A metric from a user's file may change between runs under the same name.
     if (typeof metric === 'object') return this.#compare(built, phase, indices)
     return cache.get(await this.#keyOf(built, phase, indices), () => this.#compare(built, phase, indices))
@@ -75,8 +76,13 @@ export class CandidateJudge {
   async isKept(built: Built, phase: 'select' | 'prove', most?: number): Promise<boolean> {
     const { metric, cache } = this.#options
     if (typeof metric === 'object') return false
-    const key = await this.#keyOf(built, phase, this.#rows[phase].indices.slice(0, most))
+    const key = await this.#keyOf(built, phase, this.#rowsOf(phase, most))
     return (await cache.find(key)) !== undefined
+  }
+
+  #rowsOf(phase: Phase, most = Number.POSITIVE_INFINITY): readonly number[] {
+    const { data, indices } = this.#rows[phase]
+    return spreadRows(data, indices, most)
   }
 
   /** Whatever a comparison depends on. */

@@ -1,4 +1,4 @@
-import type { Dataset } from '../../data/index.ts'
+import { type Dataset, spreadRows } from '../../data/index.ts'
 import { ortNode, type TensorValue } from '../../engine/index.ts'
 import { sampleWindows } from '../../evaluate/index.ts'
 import { parseModel } from '../../ir/index.ts'
@@ -49,7 +49,7 @@ export interface Spared extends TrainedTrail {
   readonly whole: readonly Refusal[]
 }
 
-/** Looks at what the products of a model read on the first rows; null where no channel of it can go. */
+/** Looks at what the products of a model read on some rows; null where no channel of it can go. */
 export async function readWindows(
   trail: Trail,
   data: Dataset,
@@ -61,7 +61,7 @@ export async function readWindows(
     readonly onProgress?: ((text: string) => void) | undefined
   },
 ): Promise<ReadWindows | null> {
-  const indices = options.indices.slice(0, ROWS)
+  const indices = spreadRows(data, options.indices, ROWS)
   const { readers } = channelReaders(trail.model, channelGroups(trail.model))
   let work = 0
   const wanted = readers

@@ -1,4 +1,4 @@
-import { type Dataset, firstRows } from '../../data/index.ts'
+import { type Dataset, inSpreadOrder, spreadRows } from '../../data/index.ts'
 import { ortNode } from '../../engine/index.ts'
 import { feedsOf } from '../../evaluate/index.ts'
 import { inferTypes, type Model } from '../../ir/index.ts'
@@ -14,7 +14,7 @@ import { DEFAULT_STEPS, learnBlock, nearestOf, type RowBatch, runBlock, tensorsO
 export interface LearnedRoundingOptions {
   /** The model with values rounded as the integer model will round them, where it will; the model itself unless said. */
   readonly rounded?: Model
-  /** Rows to learn from: the first so many of `indices`, or of the set (256). */
+  /** Rows to learn from: so many of `indices`, or of the set, spread over all of them (256). */
   readonly samples?: number | undefined
   readonly indices?: readonly number[] | undefined
   /** Steps for each part of the model (500). */
@@ -100,8 +100,14 @@ export async function learnRoundings(
   }
 }
 
+/** Rows to learn roundings from, each batch of them, and the last eighth, which judges, from all over the set. */
+export const rowsToLearn = (
+  data: Dataset,
+  { indices, samples = DEFAULT_SAMPLES }: Pick<LearnedRoundingOptions, 'indices' | 'samples'>,
+): readonly number[] => inSpreadOrder(spreadRows(data, indices, samples))
+
 async function readBatches(model: Model, data: Dataset, options: LearnedRoundingOptions): Promise<readonly RowBatch[]> {
-  const rows = firstRows(data, options.indices, options.samples ?? DEFAULT_SAMPLES)
+  const rows = rowsToLearn(data, options)
   if (rows.length < 2)
     throw new UserError('bad-data', `there is ${rows.length} row to learn roundings from`, {
       where: data.path,

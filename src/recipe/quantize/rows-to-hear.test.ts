@@ -1,7 +1,6 @@
 import { expect, test } from 'vitest'
 import { memoryDataset } from '../../data/index.ts'
 import { parseModel, tensorOf } from '../../ir/index.ts'
-import { spreadAside } from '../samples.ts'
 import { quantize } from './quantize.ts'
 import { rowsToHear } from './rows-to-hear.ts'
 
@@ -20,15 +19,6 @@ test('small models are heard on more rows; what a run costs is told by the model
   const unknown = parseModel(`<ir_version: 8, opset_import: ["" : 17, "own" : 1]>
     g (float[N,4] x) => (float[N,4] y) { y = own.Thing(x) }`)
   expect(rowsToHear(unknown, { x: { dtype: 'float32', dims: [1, 4], data: new Float32Array(4) } })).toBe(4)
-})
-
-test('rows that are picked from the whole set are of all kinds where kinds take turns', () => {
-  for (const period of [2, 4, 8, 20]) {
-    const picked = spreadAside(640, 64)
-    expect([picked[0], new Set(picked).size]).toEqual([0, 64])
-    expect(new Set(picked.map((row) => row % period)).size).toBe(period)
-  }
-  expect(spreadAside(3, 64)).toEqual([0, 1, 2])
 })
 
 test('the noise of inputs with a long tail is that of many rows, not of four', async () => {

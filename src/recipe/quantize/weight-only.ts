@@ -13,7 +13,7 @@ import type { WeightChoices } from './weight-choices.ts'
 
 /**
  * The steps of a weight-only scheme around `step`, the one that codes: with `awq` the inputs are scaled first, with `gptq`
- * it gets its evidence. Moments are measured on the first `samples` rows of `data`.
+ * it gets its evidence. Moments are measured on `samples` rows of `data`.
  *
  * @throws UserError `bad-data` where evidence is wanted and there is no data.
  */

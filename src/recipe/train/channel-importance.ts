@@ -1,3 +1,4 @@
+import { spreadRows } from '../../data/index.ts'
 import { openIsolated } from '../../engine/index.ts'
 import { feedsOf } from '../../evaluate/index.ts'
 import type { Model } from '../../ir/index.ts'
@@ -55,7 +56,8 @@ async function byActivation(model: Model, groups: Groups, sums: Sums, options: I
   const names = [...new Set(groups.flatMap(({ channels }) => channels[0]!.values.map(({ name }) => name)))]
   const session = await (options.open ?? openIsolated)(model)
   try {
-    for await (const part of readRows(options.data, session.inputs, options.rows.slice(0, ROWS / 4), BATCH)) {
+    const rows = spreadRows(options.data, options.rows, ROWS / 4)
+    for await (const part of readRows(options.data, session.inputs, rows, BATCH)) {
       options.signal?.throwIfAborted()
       const results = await session.run(feedsOf(part, session.inputs, options.data), names)
       const values = new Map(

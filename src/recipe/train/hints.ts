@@ -1,4 +1,4 @@
-import { type Dataset, randomNumbers } from '../../data/index.ts'
+import { type Dataset, randomNumbers, spreadRows } from '../../data/index.ts'
 import { openIsolated, type Session } from '../../engine/index.ts'
 import { feedsOf } from '../../evaluate/index.ts'
 import { elementCount, indexGraph, ints, type Model, makeNode, tensorOf } from '../../ir/index.ts'
@@ -60,7 +60,7 @@ export async function withHints(
     const pairs = hintPairs ?? commonFeatures(parts.teacher, parts.student)
     const features = pairs.map((pair, i) => projected(pair, i, parts, seed))
     const teacher = parts.teacher.model()
-    const energies = await meanSquares(teacher, data, rows.slice(0, SCALE_ROWS), features, open)
+    const energies = await meanSquares(teacher, data, spreadRows(data, rows, SCALE_ROWS), features, open)
     for (const [i, pair] of features.entries())
       made.push({
         name: `features ${pairs[i]![0]}`,

@@ -1,4 +1,4 @@
-import { type Dataset, randomNumbers } from '../../data/index.ts'
+import { type Dataset, randomNumbers, spreadRows } from '../../data/index.ts'
 import { openIsolated, type Session, type TensorValue } from '../../engine/index.ts'
 import { argmax, feedsOf } from '../../evaluate/index.ts'
 import { elementCount, type Model } from '../../ir/index.ts'
@@ -53,7 +53,7 @@ export async function eachGradient(
   try {
     const inputs = session.inputs.filter(({ name }) => name !== LABELS && name !== SEED)
     const fields = goal.label ? [goal.label.field] : []
-    for await (const part of readRows(data, inputs, options.rows.slice(0, ROWS), BATCH, fields)) {
+    for await (const part of readRows(data, inputs, spreadRows(data, options.rows, ROWS), BATCH, fields)) {
       options.signal?.throwIfAborted()
       const target = answers.of((classes ?? first)!.target, part.indices)
       const extra: Record<string, TensorValue> = !classes
