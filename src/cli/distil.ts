@@ -73,6 +73,7 @@ export const distilVerb: Verb = {
     label: LABEL,
     seed: SEED,
   },
+  checkpoint: checkpointIn,
   async run([path], options, context) {
     const folder = outputFolder(options, ['model.onnx', 'recipe.json', 'recipe.blobs', 'report.json', 'checkpoint.bin'])
     const data = options.required('data', 'a student learns from rows: give some with --data D')
@@ -88,7 +89,7 @@ export const distilVerb: Verb = {
           range: rangeOf(options),
         }
       : undefined
-    const { checkpoint, resume } = checkpointAt(join(folder, 'checkpoint.bin'), options)
+    const { checkpoint, resume } = checkpointAt(checkpointIn(options), options)
     const model = await modelAt(path!, options)
     const studentPath = options.text('student')
     const student = studentPath ? await modelAt(studentPath, options) : undefined
@@ -115,6 +116,10 @@ export const distilVerb: Verb = {
       return { report, exitCode: exitOfVerdict(report.verdict) }
     })
   },
+}
+
+function checkpointIn(options: Arguments): string {
+  return join(options.text('output') ?? '.', 'checkpoint.bin')
 }
 
 function hintsOf(options: Arguments): HintOptions {

@@ -1,7 +1,8 @@
+import { existsSync } from 'node:fs'
 import { UserError } from '../platform/index.ts'
 import type { Verdict } from '../report/index.ts'
 import { EXIT } from './exit-codes.ts'
-import type { Verb } from './verb.ts'
+import type { Arguments, Verb } from './verb.ts'
 
 /** Exit code of a verdict. */
 export function exitOfVerdict(verdict: Verdict): number {
@@ -14,15 +15,15 @@ export function exitOfWorst(verdicts: readonly Verdict[]): number {
   return worst ? exitOfVerdict(worst) : EXIT.done
 }
 
-function afterInterruption(verb: Verb | undefined): string {
-  if (verb && Object.hasOwn(verb.options, 'resume'))
+function afterInterruption(verb: Verb | undefined, options: Arguments | undefined): string {
+  if (options && verb?.checkpoint && existsSync(verb.checkpoint(options)))
     return 'finished work is kept, the same command with --resume goes on from there'
   if (verb?.keepsWork) return 'finished work is kept, the same command goes on from there'
   return 'nothing is half-written, the same command begins anew'
 }
 
-/** The message for people and the exit code of anything that was thrown while `verb` ran. */
-export function explain(error: unknown, verb?: Verb): { text: string; code: number } {
+/** The message for people and the exit code of anything that was thrown while `verb` ran with these options. */
+export function explain(error: unknown, verb?: Verb, options?: Arguments): { text: string; code: number } {
   if (error instanceof UserError) {
     const { where, message } = error
     const told = where === undefined || where === 'command line' || message.toLowerCase().includes(where.toLowerCase())
@@ -32,7 +33,7 @@ export function explain(error: unknown, verb?: Verb): { text: string; code: numb
     }
   }
   if (error instanceof Error && error.name === 'AbortError')
-    return { text: `whet: interrupted; ${afterInterruption(verb)}`, code: EXIT.interrupted }
+    return { text: `whet: interrupted; ${afterInterruption(verb, options)}`, code: EXIT.interrupted }
   const message = error instanceof Error ? error.message : String(error)
   const detail = process.env.WHETSTONE_DEBUG && error instanceof Error ? `\n${error.stack}` : ''
   return {

@@ -44,8 +44,8 @@ export function learningSettings(options: Arguments, context: Context) {
   } satisfies Omit<LearnSettings, 'epochs'> & { margin: number; label?: string }
 }
 
-/** The checkpoint of a training that writes the file `out`: see `checkpointAt`. */
-export const checkpointBeside = (out: string, options: Arguments) => checkpointAt(`${out}.checkpoint`, options)
+/** The checkpoint of a training that writes the file `-o`. */
+export const checkpointBeside = (options: Arguments): string => `${options.text('output')}.checkpoint`
 
 /**
  * Where a training keeps its checkpoint, and whether to go on from it.

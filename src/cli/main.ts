@@ -2,7 +2,7 @@
 // Nothing here that `--help` has no use for: that answer comes at once.
 import { EXIT } from './exit-codes.ts'
 import { overview } from './overview.ts'
-import type { Verb } from './verb.ts'
+import type { Arguments, Verb } from './verb.ts'
 import { VERBS, WITHOUT_VERB } from './verbs.ts'
 
 /** Runs one command line (without `node whet`); resolves to the exit code. */
@@ -24,10 +24,11 @@ async function main(words: readonly string[]): Promise<number> {
   }
   const { explain, helpOf, openTerminal, parse } = await import('./start.ts')
   const terminal = openTerminal(words)
-  let verb: Verb | undefined
+  let [verb, given]: [verb?: Verb, given?: Arguments] = []
   try {
     verb = await entry.load()
     const { positionals, options } = parse(verb, rest)
+    given = options
     if (options.flag('help')) {
       await terminal.print(helpOf(verb))
       return EXIT.done
@@ -45,7 +46,8 @@ async function main(words: readonly string[]): Promise<number> {
     return exitCode ?? EXIT.done
   } catch (error) {
     terminal.clear()
-    const { text, code } = explain(terminal.context.signal.aborted ? terminal.context.signal.reason : error, verb)
+    const { aborted, reason } = terminal.context.signal
+    const { text, code } = explain(aborted ? reason : error, verb, given)
     process.stderr.write(`${text}\n`)
     return code
   }

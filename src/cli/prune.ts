@@ -3,7 +3,7 @@ import { writeModel } from '../onnx/index.ts'
 import { IMPORTANCE, prune, writeRecipe } from '../recipe/index.ts'
 import { exitOfVerdict } from './exit.ts'
 import { DATA, dataFor, LABEL, modelAt, OUT_FILE, SEED } from './inputs.ts'
-import { checkpointBeside, LEARNING, learningSettings } from './learning-options.ts'
+import { checkpointAt, checkpointBeside, LEARNING, learningSettings } from './learning-options.ts'
 import { outputFile } from './output-file.ts'
 import type { Verb } from './verb.ts'
 
@@ -33,6 +33,7 @@ export const pruneVerb: Verb = {
     label: LABEL,
     seed: SEED,
   },
+  checkpoint: checkpointBeside,
   async run([path], options, context) {
     const out = outputFile(options, 'pruned.onnx')
     const data = options.required('data', 'channels are judged on rows: give some with --data D')
@@ -45,7 +46,7 @@ export const pruneVerb: Verb = {
     const given = Object.values(aim).some((value) => value !== undefined)
     const importance = options.choice('importance', IMPORTANCE, 'taylor')
     const epochs = options.integer('epochs', 3, 0, 100_000)
-    const { checkpoint, resume } = checkpointBeside(out, options)
+    const { checkpoint, resume } = checkpointAt(checkpointBeside(options), options)
     const model = await modelAt(path!, options)
     const dataset = await dataFor(data, model, options)
     const proof = options.text('proof')

@@ -3,7 +3,7 @@ import { writeModel } from '../onnx/index.ts'
 import { tune, writeRecipe } from '../recipe/index.ts'
 import { exitOfVerdict } from './exit.ts'
 import { DATA, dataFor, KEEP_FLOAT, LABEL, modelAt, OUT_FILE, SEED } from './inputs.ts'
-import { checkpointBeside, LEARNING, learningSettings } from './learning-options.ts'
+import { checkpointAt, checkpointBeside, LEARNING, learningSettings } from './learning-options.ts'
 import { outputFile, writableFile } from './output-file.ts'
 import { weightBitsOf } from './quantize.ts'
 import type { Verb } from './verb.ts'
@@ -36,6 +36,7 @@ export const tuneVerb: Verb = {
     label: LABEL,
     seed: SEED,
   },
+  checkpoint: checkpointBeside,
   async run([path], options, context) {
     const out = outputFile(options, 'int8.onnx')
     const data = options.required('data', 'tuning learns from rows: give some with --data D')
@@ -43,7 +44,7 @@ export const tuneVerb: Verb = {
     const rate = options.number('rate', 5e-4, Number.MIN_VALUE, 1e6)
     const epochs = options.integer('epochs', 4, 1, 100_000)
     const recipeFile = writableFile(options, 'recipe', 'recipe.json')
-    const { checkpoint, resume } = checkpointBeside(out, options)
+    const { checkpoint, resume } = checkpointAt(checkpointBeside(options), options)
     const weightBits = weightBitsOf(options)
     const model = await modelAt(path!, options)
     const dataset = await dataFor(data, model, options)

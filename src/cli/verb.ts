@@ -30,8 +30,10 @@ export interface Verb {
   readonly examples?: readonly string[]
   readonly positionals: { readonly min: number; readonly max: number; readonly names: string }
   readonly options: Readonly<Record<string, OptionSpec>>
-  /** Finished work outlives Ctrl-C, and the same command goes on from there; verbs with `--resume` say so by that. */
+  /** Finished work outlives Ctrl-C, and the same command goes on from there. */
   readonly keepsWork?: true
+  /** The file from which the same command with `--resume` goes on after Ctrl-C, where it was already written. */
+  readonly checkpoint?: (options: Arguments) => string
   /** Milliseconds that it may take to end by itself after Ctrl-C, where it needs longer than others. */
   readonly graceMs?: number
   run(positionals: readonly string[], options: Arguments, context: Context): Promise<Outcome>
