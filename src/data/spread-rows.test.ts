@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { inSpreadOrder, spreadRows } from './index.ts'
+import { spreadRows } from './index.ts'
 
 /** How many of these rows lie in each tenth of `rows`. */
 const tenths = (picked: readonly number[], rows: number) =>
@@ -30,16 +30,4 @@ test('fewer rows are among more, of those that are named alone, and all where th
   expect(spreadRows({ rows: 3 }, undefined, 64)).toEqual([0, 1, 2])
   expect(spreadRows({ rows: 1000 }, odd, 500)).toEqual(odd)
   expect(spreadRows({ rows: 3 }, undefined, 0)).toEqual([])
-})
-
-test('in spread order every stretch has rows of all parts', () => {
-  const rows = Array.from({ length: 256 }, (_, i) => i + 100)
-  const ordered = inSpreadOrder(rows)
-  expect([...ordered].sort((a, b) => a - b)).toEqual(rows)
-  for (let from = 0; from < 256; from += 32)
-    for (const count of tenths(
-      ordered.slice(from, from + 32).map((row) => row - 100),
-      256,
-    ))
-      expect(Math.abs(count - 3.2)).toBeLessThanOrEqual(2)
 })

@@ -3,7 +3,7 @@ import type { Dataset } from './dataset.ts'
 const GOLDEN = (Math.sqrt(5) - 1) / 2
 
 /**
- * Where a place stands in an order of which every stretch is spread over all places: multiples of the golden ratio fill
+ * Where a place stands in an order whose beginnings are spread over all places: multiples of the golden ratio fill
  * [0, 1) with gaps of three lengths at the most (Sós 1958), and fall in with no period, such as that of classes or
  * copies that take turns.
  */
@@ -24,10 +24,4 @@ export function spreadRows(
   if (most < 1) return []
   const last = Float64Array.from(rows, (_, place) => turnOf(place)).sort()[most - 1]!
   return rows.filter((_, place) => turnOf(place) <= last)
-}
-
-/** The same rows in an order of which every stretch is spread over all of them. */
-export function inSpreadOrder(rows: readonly number[]): readonly number[] {
-  const order = rows.map((row, place) => [turnOf(place), row] as const)
-  return order.sort(([a], [b]) => a - b).map(([, row]) => row)
 }

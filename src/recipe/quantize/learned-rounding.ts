@@ -1,4 +1,4 @@
-import { type Dataset, inSpreadOrder, spreadRows } from '../../data/index.ts'
+import { type Dataset, spreadRows } from '../../data/index.ts'
 import { ortNode } from '../../engine/index.ts'
 import { feedsOf } from '../../evaluate/index.ts'
 import { inferTypes, type Model } from '../../ir/index.ts'
@@ -100,14 +100,8 @@ export async function learnRoundings(
   }
 }
 
-/** Rows to learn roundings from, each batch of them, and the last eighth, which judges, from all over the set. */
-export const rowsToLearn = (
-  data: Dataset,
-  { indices, samples = DEFAULT_SAMPLES }: Pick<LearnedRoundingOptions, 'indices' | 'samples'>,
-): readonly number[] => inSpreadOrder(spreadRows(data, indices, samples))
-
 async function readBatches(model: Model, data: Dataset, options: LearnedRoundingOptions): Promise<readonly RowBatch[]> {
-  const rows = rowsToLearn(data, options)
+  const rows = spreadRows(data, options.indices, options.samples ?? DEFAULT_SAMPLES)
   if (rows.length < 2)
     throw new UserError('bad-data', `there is ${rows.length} row to learn roundings from`, {
       where: data.path,

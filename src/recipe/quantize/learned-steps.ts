@@ -1,4 +1,4 @@
-import type { Dataset } from '../../data/index.ts'
+import { type Dataset, spreadRows } from '../../data/index.ts'
 import type { Model } from '../../ir/index.ts'
 import { roundableStatic, roundValues, type StaticInt8Options } from '../../passes/index.ts'
 import { UserError } from '../../platform/index.ts'
@@ -6,7 +6,7 @@ import type { Scheme, Target } from '../../report/index.ts'
 import type { Rounding } from '../candidate.ts'
 import { advanceAll, type Step, startTrail } from '../trail.ts'
 import { answersOf, relativeNoise } from '../train/answers.ts'
-import { type LearnedRoundingOptions, learnRoundings, rowsToLearn } from './learned-rounding.ts'
+import { DEFAULT_SAMPLES, type LearnedRoundingOptions, learnRoundings } from './learned-rounding.ts'
 import { weightSteps } from './weight-only.ts'
 
 type Options = LearnedRoundingOptions & { readonly data: Dataset; readonly target?: Target | undefined }
@@ -46,8 +46,12 @@ export async function withLearnedRoundings(model: Model, step: Step, options: Op
 }
 
 /** Which of two steps leaves the outputs nearer to the float model's, on the last eighth of the rows to learn from. */
-async function nearer(model: Model, steps: readonly Step[], { data, ...options }: Options): Promise<number> {
-  const rows = rowsToLearn(data, options)
+async function nearer(
+  model: Model,
+  steps: readonly Step[],
+  { data, indices, samples = DEFAULT_SAMPLES }: Options,
+): Promise<number> {
+  const rows = spreadRows(data, indices, samples)
   const judged = rows.slice(-Math.ceil(rows.length / 8))
   const exact = await answersOf(model, data, judged)
   const lost: number[] = []
