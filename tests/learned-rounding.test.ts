@@ -98,6 +98,12 @@ describe('roundings learned part by part, on a network that is trained here', ()
     const evidence = Object.values(learned.recipe.evidence)[0] as LearnedWeightsReport
     reportIn(JSON.stringify(evidence), 'learned-weights')
     expect(evidence.blocks.map(({ weights }) => weights.length)).toEqual([1, 1, 1])
+    // What the whole model gives decides, not what the part gives.
+    for (const { kept, outputs } of evidence.blocks)
+      expect(kept).toBe(outputs!.learned < outputs!.nearest ? 'learned' : 'nearest')
+    const [nothing] = evidence.blocks.filter(({ kept }) => kept === 'learned')
+    const said = learned.report.warnings.some((warning) => warning.includes('in any part'))
+    expect(said).toBe(nothing === undefined)
     expect(renderTerminal(evidence, { color: false, width: 100 })).toContain('learned for 3 weights on 160 rows')
     const again = await applyRecipe(learned.recipe, model, { tensors: learned.tensors })
     expect(modelDigest(again.model)).toBe(modelDigest(learned.model))

@@ -12,7 +12,8 @@ export const learnedWeights = report('learned-weights', {
   weights: record(object({ values: optional(tensorRef), codes: optional(tensorRef), scales: optional(tensorRef) })),
   /**
    * The parts of the model that were reconstructed one after another: power of the error over power of the part's
-   * output, with nearest codes and with learned ones, on rows that nothing was learned from; the better ones stay.
+   * output, with nearest codes and with learned ones, on rows that nothing was learned from; the same of the model's
+   * outputs (`outputs`), where the better ones stay.
    */
   blocks: list(
     object({
@@ -21,6 +22,7 @@ export const learnedWeights = report('learned-weights', {
       learned: number,
       kept: oneOf('learned', 'nearest'),
       steps: integer,
+      outputs: optional(object({ nearest: number, learned: number })),
     }),
   ),
   /** Weights, or nodes, for which nothing was learned. */

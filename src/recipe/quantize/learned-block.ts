@@ -74,6 +74,15 @@ interface LearnBlockOptions {
   readonly seed?: number | undefined
   readonly signal?: AbortSignal | undefined
   readonly onStep: (step: number, of: number) => void
+  /** The model from where the block starts to its outputs, which tell whether learned codes are the better ones. */
+  readonly rest: Rest
+}
+
+export interface Rest {
+  readonly model: Model
+  readonly outputs: readonly string[]
+  /** What the float model gives there for the batches that judge, which are the last ones. */
+  readonly wanted: readonly (readonly TensorValue[])[]
 }
 
 type LearnedBlock =
@@ -83,8 +92,12 @@ type LearnedBlock =
       readonly figures: Omit<LearnedWeightsReport['blocks'][number], 'weights'>
     }
 
+/** How many of so many batches judge: the last eighth. */
+export const judgingOf = (batches: number): number => Math.max(1, Math.floor(batches / 8))
+
 /**
- * Learns the roundings of a block's weights from all batches but the last eighth, which judges.
+ * Learns the roundings of a block's weights from all batches but the last ones, which judge by what the model's outputs
+ * keep: what a pool takes away behind the block is as large an error inside of it as what it lets through.
  *
  * @param alone The block as a model by itself, with its weights still in float.
  * @param wanted What it gives in float, by batch and output.
@@ -97,8 +110,7 @@ export async function learnBlock(
   wanted: readonly (readonly TensorValue[])[],
   options: LearnBlockOptions,
 ): Promise<LearnedBlock> {
-  const judged = Math.max(1, Math.floor(batches.length / 8))
-  const learnable = batches.length - judged
+  const learnable = batches.length - judgingOf(batches.length)
   const nearest = nearestOf(weights)
   const before = await errorsOf(withWeights(alone, tensorsOf(weights, nearest)), block, batches, wanted)
   const plain = shareOf(before.slice(learnable))
@@ -108,6 +120,13 @@ export async function learnBlock(
     kept,
     steps,
   })
+  const atOutputs = async (codes: ReadonlyMap<string, Int8Array>) => {
+    const { model, outputs, wanted: wantedThere } = options.rest
+    const from = { ...block, outputs }
+    return shareOf(
+      await errorsOf(withWeights(model, tensorsOf(weights, codes)), from, batches.slice(learnable), wantedThere),
+    )
+  }
   if (before.every((outputs) => outputs.every(({ error }) => error === 0)))
     return { codes: nearest, figures: figures(0, 'nearest', 0) }
   const trained = await trainedCodes(alone, block, weights, { batches, wanted, learnable, before, ...options })
@@ -115,8 +134,12 @@ export async function learnBlock(
   const { codes, steps } = trained
   const after = await errorsOf(withWeights(alone, tensorsOf(weights, codes)), block, batches, wanted)
   const learned = shareOf(after.slice(learnable))
-  const better = learned < plain
-  return { codes: better ? codes : nearest, figures: figures(learned, better ? 'learned' : 'nearest', steps) }
+  const outputs = { nearest: await atOutputs(nearest), learned: await atOutputs(codes) }
+  const better = outputs.learned < outputs.nearest
+  return {
+    codes: better ? codes : nearest,
+    figures: { ...figures(learned, better ? 'learned' : 'nearest', steps), outputs },
+  }
 }
 
 interface TrainCodesOptions extends LearnBlockOptions {

@@ -9,7 +9,7 @@ import type { Evidence } from '../../rewrite/index.ts'
 import { type Meter, noMeter } from '../meter.ts'
 import { TensorStore } from '../tensor-refs.ts'
 import { readRows } from '../train/learning-rows.ts'
-import { DEFAULT_STEPS, learnBlock, nearestOf, type RowBatch, runBlock, tensorsOf } from './learned-block.ts'
+import { DEFAULT_STEPS, judgingOf, learnBlock, nearestOf, type RowBatch, runBlock, tensorsOf } from './learned-block.ts'
 
 export interface LearnedRoundingOptions {
   /** The model with values rounded as the integer model will round them, where it will; the model itself unless said. */
@@ -34,8 +34,8 @@ export const LEARNING_RUNS = 3 * BATCH * DEFAULT_STEPS
 /**
  * Learns for each weight whether it is rounded up or down, so that the parts of the model (layers, residual blocks) keep
  * giving what they gave in float, each on what the rounded parts before it hand on. Needs some hundred rows without
- * labels. Codes that are no better than the nearest ones, on an eighth of the rows that nothing was learned from, are
- * dropped. Source: Nagel et al. 2020 (AdaRound), Li et al. 2021 (BRECQ).
+ * labels. Codes with which the model's outputs are no nearer than with the usual ones, on an eighth of the rows that
+ * nothing was learned from, are dropped. Source: Nagel et al. 2020 (AdaRound), Li et al. 2021 (BRECQ).
  *
  * @throws UserError `bad-data` where there are fewer than two rows.
  */
@@ -54,6 +54,11 @@ export async function learnRoundings(
   const store = new TensorStore()
   const found: Record<string, { codes: TensorRef; scales?: TensorRef }> = {}
   const report: LearnedWeightsReport['blocks'][number][] = []
+  // All parts lie in front of these.
+  const outputs = blocks.at(-1)?.outputs ?? []
+  const ends = { input: null, outputs, weights: [] }
+  const judging = blocks.length === 0 ? [] : batches.slice(-judgingOf(batches.length))
+  const wanted = judging.length === 0 ? [] : await runBlock(blockModel(model, ends, types), judging, 'exact', ends)
   const reached = new Set(blocks.flatMap((block) => block.weights))
   const tick = (options.meter ?? noMeter)('learned roundings')
   const unlearned = weights
@@ -63,8 +68,10 @@ export async function learnRoundings(
     signal?.throwIfAborted()
     const own = block.weights.map((name) => byName.get(name)!)
     const exactOutputs = await runBlock(blockModel(model, block, types), batches, 'exact', block)
+    const rest = { model: blockModel(rounded, { ...block, outputs }, types), outputs, wanted }
     const settings = {
       ...options,
+      rest,
       onStep: (step: number, of: number) => {
         say(`rounding part ${i + 1} of ${blocks.length}: step ${step} of ${of}`)
         tick(i + step / of, blocks.length)
@@ -83,8 +90,8 @@ export async function learnRoundings(
     const codes = 'refused' in learned ? nearestOf(own) : learned.codes
     rounded = withWeights(rounded, tensorsOf(own, codes))
     if (i === blocks.length - 1) break
-    const outputs = await runBlock(blockModel(rounded, block, types), batches, 'rounded', block)
-    batches = batches.map(({ feeds }, b) => ({ feeds, exact: exactOutputs[b]![0]!, rounded: outputs[b]![0]! }))
+    const handedOn = await runBlock(blockModel(rounded, block, types), batches, 'rounded', block)
+    batches = batches.map(({ feeds }, b) => ({ feeds, exact: exactOutputs[b]![0]!, rounded: handedOn[b]![0]! }))
   }
   return {
     report: {

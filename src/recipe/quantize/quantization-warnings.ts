@@ -39,6 +39,7 @@ export function quantizationWarnings(outcome: Outcome, options: QuantizeOptions)
     ...noiseWarning({ ...outcome, scheme }),
     ...slower(timing),
     ...evidence.flatMap((report) => (report.kind === 'calibration' ? unseen(report) : [])),
+    ...(evidence.some(keptNothing) ? [NOTHING_LEARNED] : []),
     ...(scheme === 'static-int8' ? fewRows(options) : []),
     ...(outcome.everywhere && run.applied > 0 ? [NOT_FASTER] : []),
     ...(learnsRoundings(options) && !passes.some(isLearned) ? [NOT_NEARER] : []),
@@ -56,6 +57,12 @@ const NOT_FASTER =
   'by their usual costs float is as fast for every node here; integers stand everywhere since they were asked for'
 
 const NOT_NEARER = 'learned roundings left the outputs no nearer to the float model: those that balance sums stay'
+
+const NOTHING_LEARNED =
+  'learned roundings left the outputs no nearer to the float model in any part: the usual ones stay'
+
+const keptNothing = (report: Report): boolean =>
+  report.kind === 'learned-weights' && report.blocks.length > 0 && report.blocks.every(({ kept }) => kept === 'nearest')
 
 const smoothes = ({ id, applied }: PassRun): boolean => id === 'smoothInputs' && applied > 0
 
