@@ -58,6 +58,27 @@ test('branches go over pictures, too, with weights of their own or of the graph 
   await expectEqualModels(model, after, { samples: 8 })
 })
 
+test('of a node that stays nothing is left behind', async () => {
+  const branch = (name: string, output: string, weight: string) =>
+    `${name} = ${name} () => (float[1,4,18] ${output}) { c = Conv(x, ${weight}) d${name} = Conv(x, w) ${output} = Sub(d${name}, c) }`
+  // The branches' c have one name, so that no type is known of either.
+  const branches = modelWith(
+    `g (float[1,4,20] x) => (float y) <float zero = {0}> { s = ReduceSum<keepdims = 0>(x) fast = Greater(s, zero)
+       y = If(fast) <${branch('then_branch', 'p', 'w')}, ${branch('else_branch', 'q', 'k')}> }`,
+    { w: [4, 4, 3], k: [4, 4, 3] },
+  )
+  const vector = modelWith(
+    'g (float[1,4,20] x, float[1,4,20] z, float[20] r) => (float y) { c = Conv<pads = [1, 1]>(x, w) m = Max(z, c, r) y = Add(c, z) k = Relu(m) }',
+    { w: [4, 4, 3] },
+  )
+  for (const model of [branches, vector]) {
+    const { model: after, report } = await linesAsPictures.run(model, {}, [])
+    expect(report.applied).toBeGreaterThan(0)
+    expect(checkModel(after)).toEqual(checkModel(model))
+    await expectEqualModels(model, after)
+  }
+})
+
 test.each([
   ['pictures', modelWith('g (float[1,4,9,9] x) => (float y) { y = Conv(x, w) }', { w: [4, 4, 3, 3] })],
   ['weights that are computed', modelWith('g (float[1,4,9] x, float[4,4,3] w) => (float y) { y = Conv(x, w) }', {})],

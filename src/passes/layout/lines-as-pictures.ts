@@ -99,9 +99,10 @@ class Lift {
   }
 
   visit(node: Node): void {
-    const made = this.#lifted(node)
     const line = node.outputs[0]!
-    if (!made || this.#rank(line) !== LINE || node.outputs.slice(1).some((name) => name !== '')) return
+    if (this.#rank(line) !== LINE || node.outputs.slice(1).some((name) => name !== '')) return
+    const made = this.#lifted(node)
+    if (!made) return
     const picture = this.editor.freshName(`${line}_picture`)
     this.#pictures.set(line, picture)
     this.editor.replace(
@@ -171,14 +172,13 @@ class Lift {
 
   #pair(node: Node): Made | undefined {
     if (!node.inputs.some((name) => this.#pictures.has(name))) return undefined
+    if (!node.inputs.every((name) => this.editor.constant(name) || this.#rank(name) === LINE)) return undefined
     const before: Node[] = []
-    const inputs: string[] = []
-    for (const name of node.inputs) {
+    const inputs = node.inputs.map((name) => {
       const constant = this.editor.constant(name)
-      if (constant) inputs.push(constant.dims.length < 2 ? name : this.#constant(name, constant))
-      else if (this.#rank(name) === LINE) inputs.push(this.#picture(name, before))
-      else return undefined
-    }
+      if (!constant) return this.#picture(name, before)
+      return constant.dims.length < 2 ? name : this.#constant(name, constant)
+    })
     return { before, inputs }
   }
 

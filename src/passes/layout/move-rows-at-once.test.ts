@@ -2,7 +2,7 @@ import { expect, test } from 'vitest'
 import { rewriteEqually, rewriteWith } from '../../../tests/rewrite-kit.ts'
 import { moveRowsAtOnce } from './move-rows-at-once.ts'
 
-const CONSTANTS = `int64[1] zero = {0}, int64[1] one = {1}, int64[1] two = {2}, int64[1] all = {1000}, int64[6] cut = {-1, 2, 2, 2, 2, 16},
+const CONSTANTS = `int64[1] zero = {0}, int64[1] one = {1}, int64[1] two = {2}, int64[1] all = {1000}, int64[1] three = {3}, int64[6] cut = {-1, 2, 2, 2, 2, 16},
   int64[3] windows = {-1, 4, 16}, int64[4] back = {-1, 4, 4, 16}, float[1,1,4,16] row = {${Array(64).fill('0.5').join(', ')}}`
 const model = (body: string, input = 'float[1,4,4,16] x', output = 'float[P,Q,R] y') =>
   `<ir_version: 8, opset_import: ["" : 20]> g (${input}) => (${output}) <${CONSTANTS}> { h = Sin(x) ${body} }`
@@ -59,6 +59,12 @@ test('rows of a free batch that are not moved alike stay', async () => {
   const body = 'a = Slice(h, one, all, zero) b = Slice(h, zero, one, zero) s = Concat<axis = 0>(a, b) y = Cos(s)'
   const { report } = await rewriteWith(moveRowsAtOnce, model(body, 'float[N,4,4,16] x', 'float[P,Q,R,S] y'))
   expect(report.applied).toBe(0)
+})
+
+test.each(['Slice(h, zero, three, zero)', 'Slice(h, zero, three)'])('%s cuts rows off a free batch', async (slice) => {
+  const source = model(`g = ${slice} ${roll('g', 's')} y = Cos(s)`, 'float[N,4,4,16] x', 'float[P,Q,R,S] y')
+  const { ops } = await rewriteEqually(moveRowsAtOnce, source, { sizes: { N: 5 } })
+  expect(ops).toEqual(['Sin', 'Slice', 'Reshape', 'Gather', 'Reshape', 'Cos'])
 })
 
 test('moves that undo each other around an axis of one are other sizes alone', async () => {

@@ -5,7 +5,7 @@
  * the window of a Swin block is shifted and cut up in one copy instead of five (56 × 56 places of 96 features, windows of
  * 7: 0.14 ms, then 0.06).
  * Illegal: anything but movements in between; a second source, as the zeros of padding; an inner value that is read
- * elsewhere; sizes that are not known, but for the first one, where every row of it is moved alike.
+ * elsewhere; sizes that are not known, but for the first one, where every row of it is moved alike and none is cut off.
  * Left alone: a single copy; rows of fewer than 16 elements, which Gather moves slower.
  * Source: the order is what the same operators make of 0, 1, 2, …
  */
@@ -91,10 +91,20 @@ function apply(end: Node, context: RuleContext): RuleOutcome {
 /** The values that a movement moves. */
 const dataOf = (node: Node): readonly string[] => (node.opType === 'Concat' ? node.inputs : node.inputs.slice(0, 1))
 
-function moves(node: Node, { constant }: RuleContext): boolean {
+function moves(node: Node, context: RuleContext): boolean {
+  const { constant } = context
   if (node.domain !== '' || !(COPIES.has(node.opType) || VIEWS.has(node.opType))) return false
   const settings = node.opType === 'Concat' ? [] : node.inputs.slice(1)
-  return settings.every((name) => name === '' || constant(name) !== undefined)
+  if (!settings.every((name) => name === '' || constant(name) !== undefined)) return false
+  return node.opType !== 'Slice' || cutsKnownSizes(node, context)
+}
+
+/** A bound along an axis of open size may lie beyond the batches that are followed, and cut none but larger ones. */
+function cutsKnownSizes({ inputs }: Node, { constant, types }: RuleContext): boolean {
+  const shape = tensorShape(types.get(inputs[0]!))
+  const [starts, axes] = [1, 3].map((slot) => constant(inputs[slot] ?? ''))
+  const sizes = axes ? [...toNumbers(axes)].map((axis) => shape?.at(axis)) : shape?.slice(0, starts?.dims[0])
+  return sizes?.every((size) => typeof size === 'number') ?? false
 }
 
 /** The end and all movements in front of it that serve nothing else, each behind what reads it. */
