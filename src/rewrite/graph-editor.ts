@@ -4,6 +4,7 @@ import {
   mapGraphs,
   NameSupply,
   type Node,
+  operatorName,
   readsOf,
   type Tensor,
   type ValueInfo,
@@ -68,8 +69,9 @@ export class GraphEditor {
     return this.#slotOf.has(node)
   }
 
-  producer(value: string): Node | undefined {
-    return this.#producer.get(value)
+  /** The node that makes a value, where it is one of `operators`, by `operatorName`; any where none is named. */
+  producer(value: string, ...operators: readonly string[]): Node | undefined {
+    return among(operators, this.#producer.get(value))
   }
 
   /** The nodes that read a value, nested graphs' reads counted as the reads of the node that holds them. */
@@ -81,12 +83,12 @@ export class GraphEditor {
     return this.#outputs.has(value)
   }
 
-  /** The only node that reads `value`, where there is exactly one and the value is not a graph output. */
-  soleConsumer(value: string): Node | undefined {
+  /** The only node that reads `value`, where there is exactly one, of `operators`, and the value is not a graph output. */
+  soleConsumer(value: string, ...operators: readonly string[]): Node | undefined {
     const users = this.#consumers.get(value)
     if (this.#outputs.has(value) || users?.size !== 1) return undefined
     const [only] = users
-    return only
+    return among(operators, only)
   }
 
   /** The constant behind a value: an initializer that no caller can override, a `Constant` node, or an outer one. */
@@ -232,6 +234,9 @@ export class GraphEditor {
     for (const name of readsOf(node)) this.#consumers.get(name)?.delete(node)
   }
 }
+
+const among = (operators: readonly string[], node: Node | undefined): Node | undefined =>
+  node && (operators.length === 0 || operators.includes(operatorName(node))) ? node : undefined
 
 /** The node with every read of `from`, nested graphs' outer reads included, turned into a read of `to`. */
 export function renameReads(node: Node, from: string, to: string): Node {

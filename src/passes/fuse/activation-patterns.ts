@@ -27,8 +27,8 @@ export function clip(inner: Pattern, low: number, high: number): Pattern {
   const minMax = op('Min', [op('Max', [inner, scalar(low)]), scalar(high)])
   const maxMin = op('Max', [op('Min', [inner, scalar(high)]), scalar(low)])
   return (value, matching) => {
-    const node = matching.editor.producer(value)
-    if (node?.opType !== 'Clip' || node.domain !== '') return minMax(value, matching) || maxMin(value, matching)
+    const node = matching.editor.producer(value, 'Clip')
+    if (!node) return minMax(value, matching) || maxMin(value, matching)
     const bounds = clipBounds(node, matching.editor)
     if (!bounds || Math.abs(bounds[0] - low) > 1e-6 || Math.abs(bounds[1] - high) > 1e-5 * Math.abs(high)) return false
     matching.nodes.push(node)

@@ -35,8 +35,8 @@ const LEAST_CHANNELS = 64
 function apply(conv: Node, context: RuleContext): RuleOutcome {
   const { editor } = context
   const [input, weightName, bias] = conv.inputs as [string, string, string | undefined]
-  const concat = editor.producer(input)
-  if (concat?.opType !== 'Concat' || concat.domain !== '' || concat.inputs.length < 2) return false
+  const concat = editor.producer(input, 'Concat')
+  if (!concat || concat.inputs.length < 2) return false
   if (intAttribute(concat, 'axis', 0) !== 1) return false
   const place = concat.inputs.findIndex((part) => isEven(part, context))
   if (place < 0) return false
@@ -74,8 +74,8 @@ function apply(conv: Node, context: RuleContext): RuleOutcome {
 
 /** Whether a value is one pixel of a picture of rank 4, grown. */
 function isEven(name: string, context: RuleContext): boolean {
-  const maker = context.editor.producer(name)
-  if (maker?.domain !== '' || !['Resize', 'Expand'].includes(maker.opType)) return false
+  const maker = context.editor.producer(name, 'Resize', 'Expand')
+  if (!maker) return false
   if (stringAttribute(maker, 'coordinate_transformation_mode', '') === 'tf_crop_and_resize') return false
   const [before, after] = [tensorShape(context.types.get(maker.inputs[0]!)), tensorShape(context.types.get(name))]
   if (before?.length !== 4 || after?.length !== 4) return false

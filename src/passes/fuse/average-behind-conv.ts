@@ -34,8 +34,8 @@ const BLOCK = 16
 
 function apply(conv: Node, { editor }: RuleContext): RuleOutcome {
   const [input, weightName, bias] = conv.inputs as [string, string, string | undefined]
-  const pool = editor.producer(input)
-  if (pool?.opType !== 'AveragePool' || pool.domain !== '') return false
+  const pool = editor.producer(input, 'AveragePool')
+  if (!pool) return false
   const window = intsAttribute(pool, 'kernel_shape', [])
   if (elementCount(window) === 1 || intsAttribute(pool, 'strides', []).some((step) => step !== 1)) return false
   const weight = editor.constant(weightName)

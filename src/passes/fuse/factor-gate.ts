@@ -18,9 +18,9 @@ function apply(node: Node, context: RuleContext): RuleOutcome {
   const { editor } = context
   if (node.inputs.length !== 2) return false
   for (const side of [0, 1]) {
-    const product = editor.producer(node.inputs[side]!)
+    const product = editor.producer(node.inputs[side]!, 'Mul')
     const x = node.inputs[1 - side]!
-    if (product?.opType !== 'Mul' || product.domain !== '' || !product.inputs.includes(x)) continue
+    if (!product?.inputs.includes(x)) continue
     const gate = product.inputs[product.inputs[0] === x ? 1 : 0]!
     if (gate === x || editor.constant(gate)) continue
     const { types } = context

@@ -53,8 +53,8 @@ function apply(node: Node, context: RuleContext): RuleOutcome {
 function throughBias(node: Node, add: Node, context: RuleContext): RuleOutcome {
   const { editor } = context
   const side = add.inputs.findIndex((name) => editor.constant(name) === undefined)
-  const product = editor.producer(add.inputs[side] ?? '')
-  if (product?.opType !== 'MatMul') return false
+  const product = editor.producer(add.inputs[side] ?? '', 'MatMul')
+  if (!product) return false
   const linear = linearOf(product, context)
   if (!linear || 'refused' in linear) return linear ?? false
   const first = affineOf(add, context.constant, linear.output)

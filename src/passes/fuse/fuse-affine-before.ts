@@ -44,8 +44,8 @@ function apply(node: Node, context: RuleContext): RuleOutcome {
 function splitScale(add: Node, context: RuleContext): boolean {
   const { editor } = context
   const side = add.inputs.findIndex((name) => editor.constant(name) === undefined)
-  const mul = editor.producer(add.inputs[side] ?? '')
-  if (add.opType !== 'Add' || mul?.opType !== 'Mul' || editor.soleConsumer(mul.outputs[0]!) !== add) return false
+  const mul = editor.producer(add.inputs[side] ?? '', 'Mul')
+  if (add.opType !== 'Add' || !mul || editor.soleConsumer(mul.outputs[0]!) !== add) return false
   const readers = linearReaders(add.outputs[0]!, context)
   if (!readers || 'refused' in readers) return false
   const scales: Affine[] = []

@@ -54,8 +54,8 @@ interface Before {
 
 /** The convolution in front of a mean, that nobody else reads. */
 function convBefore(pool: Node, { editor }: RuleContext): Before | { refused: string } | undefined {
-  const conv = editor.producer(pool.inputs[0]!)
-  if (conv?.opType !== 'Conv' || conv.domain !== '') return undefined
+  const conv = editor.producer(pool.inputs[0]!, 'Conv')
+  if (!conv) return undefined
   const weight = editor.constant(conv.inputs[1]!)
   if (!weight || !isFloating(weight.dtype))
     return { refused: 'the weights of the Conv in front are no constant floats' }

@@ -20,10 +20,10 @@ const TYPES: ReadonlySet<string> = new Set(['float32', 'float64'])
 function apply(node: Node, context: RuleContext): RuleOutcome {
   const { editor, constant } = context
   if (node.inputs.length !== 2) return false
-  const side = editor.producer(node.inputs[0]!)?.opType === 'MatMul' ? 0 : 1
-  const product = editor.producer(node.inputs[side]!)
+  const side = editor.producer(node.inputs[0]!, 'MatMul') ? 0 : 1
+  const product = editor.producer(node.inputs[side]!, 'MatMul')
   const [bias, weight] = [constant(node.inputs[1 - side]!), constant(product?.inputs[1] ?? '')]
-  if (product?.opType !== 'MatMul' || product.domain !== '' || !bias || !weight) return false
+  if (!product || !bias || !weight) return false
   const data = context.types.get(product.inputs[0]!)
   if (data?.kind !== 'tensor' || !data.shape) return { refused: 'the rank of the product is not known' }
   if (data.shape.length !== 2 || weight.dims.length !== 2) return false

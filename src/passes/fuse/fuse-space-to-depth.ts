@@ -38,8 +38,8 @@ interface Part {
 
 function apply(node: Node, context: RuleContext): RuleOutcome {
   const { editor, constant } = context
-  const concat = editor.producer(node.inputs[0]!)
-  if (concat?.opType !== 'Concat' || concat.domain !== '' || concat.inputs.length < 2) return false
+  const concat = editor.producer(node.inputs[0]!, 'Concat')
+  if (!concat || concat.inputs.length < 2) return false
   const parts = concat.inputs.map((name) => partOf(name, context))
   const [first] = parts
   if (!first || parts.some((part) => part?.from !== first.from)) return false

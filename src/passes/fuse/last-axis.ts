@@ -5,8 +5,8 @@ import type { GraphEditor, Match, Pattern } from '../../rewrite/index.ts'
 export const mean =
   (inner: Pattern): Pattern =>
   (value, matching) => {
-    const node = matching.editor.producer(value)
-    if (node?.opType !== 'ReduceMean' || node.domain !== '') return false
+    const node = matching.editor.producer(value, 'ReduceMean')
+    if (!node) return false
     matching.nodes.push(node)
     if (inner(node.inputs[0]!, matching)) return true
     matching.nodes.pop()

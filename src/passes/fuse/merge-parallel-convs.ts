@@ -102,8 +102,8 @@ function mergeChannelwise(split: Node, context: RuleContext): RuleOutcome {
   const { editor } = context
   if (context.opset < 13 || intAttribute(split, 'axis', 0) !== 1) return false
   const parts = split.outputs.flatMap((name) => {
-    const user = editor.soleConsumer(name)
-    return (user && user.opType === 'Conv' && user.domain === '' && partOf(user, context)) || []
+    const user = editor.soleConsumer(name, 'Conv')
+    return (user && partOf(user, context)) || []
   })
   const [first] = parts
   if (!first || parts.length !== split.outputs.length || blocksSaved(parts.map(widthOf)) <= 0) return false

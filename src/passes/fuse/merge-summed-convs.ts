@@ -101,8 +101,8 @@ function larger(a: ConvBranch | undefined, b: ConvBranch | undefined): ConvBranc
 
 /** A convolution that nothing but the sum reads. */
 function convBranch(name: string, sum: Node, { editor, constant }: RuleContext): ConvBranch | undefined {
-  const node = editor.producer(name)
-  if (node?.opType !== 'Conv' || node.domain !== '' || editor.soleConsumer(name) !== sum) return undefined
+  const node = editor.producer(name, 'Conv')
+  if (!node || editor.soleConsumer(name) !== sum) return undefined
   const weight = constant(node.inputs[1]!)
   const bias = node.inputs[2] ? constant(node.inputs[2]) : undefined
   if (weight?.dtype !== 'float32' || (node.inputs[2] && bias?.dtype !== 'float32')) return undefined
@@ -148,8 +148,8 @@ function ownBranch(name: string, sum: Node, main: Branch, { editor, constant }: 
     if (!isDepthwise(conv!, constant(conv!.inputs[1]!)!)) return undefined
     return { ...common, node: null, weights: { diagonal: Float64Array.of(1) }, bias: null }
   }
-  const node = editor.producer(name)
-  if (node?.opType !== 'BatchNormalization' || node.inputs[0] !== main.input) return undefined
+  const node = editor.producer(name, 'BatchNormalization')
+  if (!node || node.inputs[0] !== main.input) return undefined
   if (editor.soleConsumer(name) !== sum) return undefined
   const rank = weights.dims.length
   const affine = affineOf(node, constant, { fromEnd: rank - 2, channels: outputs, rank })

@@ -26,7 +26,7 @@ function apply(node: Node, { editor, constant, opset, types }: RuleContext): Rul
   const bound = scalarValue(tensor)
   if (tensor?.dtype !== 'float32' || bound === undefined || Number.isNaN(bound) || constant(value)) return false
   const maker = editor.producer(value)
-  if (maker?.inputs.some((name) => editor.producer(name)?.opType === 'DequantizeLinear')) return false
+  if (maker?.inputs.some((name) => editor.producer(name, 'DequantizeLinear'))) return false
   const rank = tensorShape(types.get(value))?.length ?? 0
   if (tensor.dims.length > rank) return { refused: 'the number has more axes than the value is known to have' }
   const { name } = node

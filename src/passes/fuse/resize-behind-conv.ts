@@ -48,7 +48,7 @@ function behindConv(conv: Node, context: RuleContext): RuleOutcome {
 
 function behindFunction(node: Node, context: RuleContext): RuleOutcome {
   const { editor } = context
-  const resize = node.domain === '' ? editor.producer(node.inputs[0]!) : undefined
+  const resize = editor.producer(node.inputs[0]!)
   if (!resize || !isGrowth(resize, ['nearest'], context)) return false
   return swap(resize, node, undefined, context)
 }

@@ -21,10 +21,9 @@ function apply(node: Node, context: RuleContext): RuleOutcome {
   const { editor } = context
   const perm = intsAttribute(node, 'perm', null)
   if (!perm || perm.length < 4 || perm.some((axis, i) => axis !== ([0, 2, 1][i] ?? i))) return false
-  const before = editor.producer(node.inputs[0]!)
-  const after = editor.soleConsumer(node.outputs[0]!)
-  if (before?.opType !== 'Reshape' || after?.opType !== 'Reshape' || before.domain !== '' || after.domain !== '')
-    return false
+  const before = editor.producer(node.inputs[0]!, 'Reshape')
+  const after = editor.soleConsumer(node.outputs[0]!, 'Reshape')
+  if (!before || !after) return false
   if (after.inputs[0] !== node.outputs[0] || editor.soleConsumer(before.outputs[0]!) !== node) return false
   const [whole, apart, back] = [before.inputs[0]!, before.outputs[0]!, after.outputs[0]!].map((value) =>
     tensorShape(context.types.get(value)),

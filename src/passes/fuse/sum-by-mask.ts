@@ -18,9 +18,9 @@ export const sumByMask = rulePass(
 
 function apply(sum: Node, context: RuleContext): RuleOutcome {
   const { editor, opset } = context
-  const product = editor.producer(sum.inputs[0]!)
+  const product = editor.producer(sum.inputs[0]!, 'Mul')
   // Before opset 13 a Squeeze takes its axes in another way; models that are read are brought above it.
-  if (product?.opType !== 'Mul' || product.domain !== '' || opset < 13) return false
+  if (!product || opset < 13) return false
   const axes = axesOf(sum, editor)
   if (axes?.length !== 1 || (axes[0] !== 1 && axes[0] !== -2)) return false
   const shapes = product.inputs.map((name) => floatShape(name, context))

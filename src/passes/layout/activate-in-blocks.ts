@@ -27,8 +27,8 @@ export const activateInBlocks = rulePass(
 
 function apply(node: Node, { editor, constant }: RuleContext): RuleOutcome {
   const [input, output] = [node.inputs[0]!, node.outputs[0]!]
-  const first = editor.producer(input)
-  const conv = first && isActivation(first) ? editor.producer(first.inputs[0]!) : undefined
+  const first = editor.producer(input, ...ACTIVATIONS)
+  const conv = first && editor.producer(first.inputs[0]!)
   if (!conv || !isBlockedConv(conv, constant)) return false
   if (!editor.soleConsumer(input) || !editor.soleConsumer(conv.outputs[0]!)) return false
   const channels = constant(conv.inputs[1]!)!.dims[0]!
@@ -51,5 +51,3 @@ function apply(node: Node, { editor, constant }: RuleContext): RuleOutcome {
   )
   return true
 }
-
-const isActivation = (node: Node) => node.domain === '' && ACTIVATIONS.has(node.opType)

@@ -36,8 +36,8 @@ function apply(node: Node, context: RuleContext): RuleOutcome {
   if (opset < 13 || type?.kind !== 'tensor' || type.dtype !== 'float32' || !type.shape) return false
   const axis = intAttribute(node, 'axis', -1)
   if ((axis !== -1 && axis !== type.shape.length - 1) || isSmall(input, context)) return false
-  const add = editor.producer(input)
-  if (add?.opType !== 'Add' || add.domain !== '') return false
+  const add = editor.producer(input, 'Add')
+  if (!add) return false
   const mask = add.inputs.find((value) => hides(value, editor))
   const scores = types.get(add.inputs.find((value) => value !== mask) ?? '')
   if (mask === undefined || scores?.kind !== 'tensor' || !hasManyRows(scores.shape)) return false

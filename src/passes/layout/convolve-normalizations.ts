@@ -76,8 +76,8 @@ function affineAt(node: Node, channels: number, context: RuleContext): Affine | 
   const axis = { fromEnd: 2, channels, rank: 4 }
   const last = affineOf(node, constant, axis)
   if (!last || node.opType !== 'Add') return last && channelsOf(last.input, context) === channels ? last : undefined
-  const mul = editor.producer(last.input)
-  if (mul?.opType !== 'Mul' || editor.soleConsumer(last.input) !== node) return undefined
+  const mul = editor.producer(last.input, 'Mul')
+  if (!mul || editor.soleConsumer(last.input) !== node) return undefined
   const first = affineOf(mul, constant, axis)
   return first && channelsOf(first.input, context) === channels ? composeAffine(first, last) : undefined
 }

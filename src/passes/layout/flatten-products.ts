@@ -36,7 +36,7 @@ const ACTIVATIONS: ReadonlySet<string> = new Set(['Relu', 'LeakyRelu', 'Sigmoid'
 
 function flatten(add: Node, known: Rows, { editor, types, opset }: RuleContext): RuleOutcome {
   if (add.inputs.length !== 2) return false
-  const side = add.inputs.findIndex((name) => isProduct(editor.producer(name)))
+  const side = add.inputs.findIndex((name) => editor.producer(name, 'MatMul'))
   const product = editor.producer(add.inputs[side] ?? '')
   if (!product) return false
   const [x, w] = product.inputs as [string, string]
@@ -78,12 +78,9 @@ function flatten(add: Node, known: Rows, { editor, types, opset }: RuleContext):
   return true
 }
 
-const isProduct = (node: Node | undefined): boolean => node?.opType === 'MatMul' && node.domain === ''
-
 /** The constant, or the one that a DequantizeLinear reads. */
 function constantBehind(name: string, editor: GraphEditor): Tensor | undefined {
-  const producer = editor.producer(name)
-  return editor.constant(producer?.opType === 'DequantizeLinear' ? producer.inputs[0]! : name)
+  return editor.constant(editor.producer(name, 'DequantizeLinear')?.inputs[0] ?? name)
 }
 
 /** x as rows of `depth`; what stands behind one DequantizeLinear of a single scale is flattened in front of it. */
@@ -91,9 +88,9 @@ function rowsOf(x: string, depth: number, known: Rows, before: Node[], editor: G
   const earlier = known.get(x)
   if (earlier && editor.producer(earlier)) return earlier
   const shape = editor.addConstant(fromNumbers('int64', [2], [-1, depth]), `${x}_rows_shape`)
-  const decode = editor.producer(x)
+  const decode = editor.producer(x, 'DequantizeLinear')
   const rows = editor.freshName(`${x}_rows`)
-  if (decode?.opType === 'DequantizeLinear' && isSingle(decode.inputs[1]!, editor)) {
+  if (decode && isSingle(decode.inputs[1]!, editor)) {
     const codes = editor.freshName(`${decode.inputs[0]!}_rows`)
     before.push(makeNode('Reshape', [decode.inputs[0]!, shape], [codes], { name: codes }))
     before.push({ ...decode, name: rows, inputs: [codes, ...decode.inputs.slice(1)], outputs: [rows] })

@@ -23,7 +23,6 @@ import {
   intsAttribute,
   type Node,
   nodeLabel,
-  operatorName,
   repeatFactor,
   type Tensor,
   tensorShape,
@@ -69,7 +68,7 @@ interface Axis {
 
 function apply(node: Node, context: RuleContext, kernels: keyof typeof NS): RuleOutcome {
   const { editor, constant } = context
-  const resize = operatorName(node) === 'Conv' ? editor.producer(node.inputs[0]!) : undefined
+  const resize = editor.producer(node.inputs[0]!)
   const times = resize && repeatFactor(resize, constant)
   if (times === undefined) return false
   const weight = constant(node.inputs[1]!)
@@ -89,9 +88,7 @@ function apply(node: Node, context: RuleContext, kernels: keyof typeof NS): Rule
   if (!pays(weight, times, axes, smallSize(resize!, context), kernels))
     return { refused: 'laying tiles would cost more than it saves' }
 
-  const reader = editor.soleConsumer(node.outputs[0]!)
-  const taken = (kernels === 'integers' ? RANGES : ACTIVATIONS).has(reader?.opType ?? '')
-  const activation = reader?.domain === '' && taken ? reader : undefined
+  const activation = editor.soleConsumer(node.outputs[0]!, ...(kernels === 'integers' ? RANGES : ACTIVATIONS))
   const output = (activation ?? node).outputs[0]!
   const { values, make, integers, floats } = piecesOf(output, editor)
   const [tiles, active, laid] = values('tiles', 'active', 'laid')

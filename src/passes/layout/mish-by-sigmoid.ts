@@ -18,8 +18,8 @@ export const mishBySigmoid = rulePass(
 
 function apply(node: Node, { editor, types }: RuleContext): RuleOutcome {
   const whole = node.opType === 'Mish'
-  const softplus = whole ? undefined : editor.producer(node.inputs[0]!)
-  if (!whole && (softplus?.opType !== 'Softplus' || softplus.domain !== '')) return false
+  const softplus = whole ? undefined : editor.producer(node.inputs[0]!, 'Softplus')
+  if (!whole && !softplus) return false
   const input = (softplus ?? node).inputs[0]!
   const output = node.outputs[0]!
   const type = types.get(input)

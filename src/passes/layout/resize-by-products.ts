@@ -83,7 +83,7 @@ function keepsChannels(node: Node, { types }: RuleContext): boolean {
 
 /** Whether the runtime interpolates this one in blocks of channels, or channels last. */
 function hasKernel(node: Node, before: Picture, after: Picture, { editor }: RuleContext): boolean {
-  const coded = editor.producer(node.inputs[0]!)?.opType === 'DequantizeLinear'
+  const coded = editor.producer(node.inputs[0]!, 'DequantizeLinear')
   if (coded) return isCoded(node.outputs[0]!, editor)
   return after.every((size, side) => size % before[side]! === 0)
 }

@@ -47,9 +47,8 @@ function apply(node: Node, context: RuleContext): RuleOutcome {
 
 /** The channels of what a convolution in float makes, with an activation behind it or none; undefined for the rest. */
 function blockedChannels(value: string, { editor, constant }: RuleContext): number | undefined {
-  let maker = editor.producer(value)
-  if (maker && maker.domain === '' && ACTIVATIONS.has(maker.opType) && editor.soleConsumer(value))
-    maker = editor.producer(maker.inputs[0]!)
+  const activation = editor.soleConsumer(value) && editor.producer(value, ...ACTIVATIONS)
+  const maker = editor.producer(activation ? activation.inputs[0]! : value)
   if (!maker || !isBlockedConv(maker, constant) || editor.consumers(maker.outputs[0]!).length !== 1) return undefined
   return constant(maker.inputs[1]!)!.dims[0]
 }

@@ -35,7 +35,7 @@ function apply(node: Node, context: RuleContext): RuleOutcome {
   const numbers = tensorValues(slopes) as Float32Array
   const steepest = numbers.reduce((most, slope) => Math.max(most, slope), -Infinity)
   const { values, make } = piecesOf(output, editor, node)
-  if (editor.producer(input)?.opType === 'DequantizeLinear' && steepest <= 1) {
+  if (editor.producer(input, 'DequantizeLinear') && steepest <= 1) {
     const [sloped] = values('sloped')
     editor.replace(node, make('Mul', [input, slopeName], sloped), make('Max', [input, sloped], output))
     return true

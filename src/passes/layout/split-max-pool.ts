@@ -27,8 +27,8 @@ function apply(node: Node, context: RuleContext): RuleOutcome {
   const [input, output] = [node.inputs[0]!, node.outputs[0]!]
   const { values, make } = piecesOf(output, editor)
   const [columns] = values('columns')
-  const coder = editor.soleConsumer(output)
-  const coded = editor.producer(input)?.opType === 'DequantizeLinear' && coder?.opType === 'QuantizeLinear'
+  const coder = editor.soleConsumer(output, 'QuantizeLinear')
+  const coded = coder && editor.producer(input, 'DequantizeLinear')
   const [between] = coded ? values('between') : [columns]
   const conversions: Node[] = []
   if (coded) {

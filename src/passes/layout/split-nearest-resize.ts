@@ -18,7 +18,7 @@ function apply(node: Node, context: RuleContext): RuleOutcome {
   const { editor } = context
   const factor = repeatFactor(node, context.constant)
   if (factor === undefined || factor < 4 || (factor & (factor - 1)) !== 0) return false
-  if (editor.producer(node.inputs[0]!)?.opType === 'DequantizeLinear') return false
+  if (editor.producer(node.inputs[0]!, 'DequantizeLinear')) return false
   const scales = editor.addConstant(tensorOf('float32', [4], Float32Array.of(1, 1, 2, 2)), `${node.outputs[0]}_twice`)
   const steps = Math.log2(factor)
   let value = node.inputs[0]!

@@ -18,9 +18,8 @@ export const sumBeforeNormalization = rulePass(
 
 function apply(node: Node, context: RuleContext): RuleOutcome {
   const { editor, constant } = context
-  const add = editor.producer(node.inputs[0]!)
-  if (add?.opType !== 'Add' || add.domain !== '' || add.inputs.some((name) => constant(name) !== undefined))
-    return false
+  const add = editor.producer(node.inputs[0]!, 'Add')
+  if (!add || add.inputs.some((name) => constant(name) !== undefined)) return false
   const type = context.types.get(add.outputs[0]!)
   if (type?.kind !== 'tensor' || type.dtype !== 'float32') return false
   editor.replace(add, makeNode('Sum', add.inputs, add.outputs, { name: add.name }))

@@ -19,7 +19,6 @@ import {
   intsAttribute,
   type Node,
   nodeLabel,
-  operatorName,
   type Tensor,
   tensorOf,
   tensorShape,
@@ -48,7 +47,7 @@ const PAYS = 0.9
 
 function apply(node: Node, context: RuleContext): RuleOutcome {
   const { editor, constant, types } = context
-  const weight = operatorName(node) === 'Conv' ? constant(node.inputs[1]!) : undefined
+  const weight = constant(node.inputs[1]!)
   const bias = node.inputs[2] ? constant(node.inputs[2]) : undefined
   if (weight?.dtype !== 'float32' || weight.dims.length !== 4 || (node.inputs[2] && !bias)) return false
   const [outputs, inputs, ...kernel] = weight.dims as [number, number, number, number]
@@ -64,8 +63,7 @@ function apply(node: Node, context: RuleContext): RuleOutcome {
   const step = bestStep(outputs, inputs, kernel, strides, size)
   if (!step) return { refused: 'making several pixels at once would cost more than it saves' }
 
-  const reader = editor.soleConsumer(node.outputs[0]!)
-  const activation = reader && reader.domain === '' && ACTIVATIONS.has(reader.opType) ? reader : undefined
+  const activation = editor.soleConsumer(node.outputs[0]!, ...ACTIVATIONS)
   const output = (activation ?? node).outputs[0]!
   const { values, make, integers, floats } = piecesOf(output, editor)
   const [tiles, active, last, apart, laid, beyond] = values('tiles', 'active', 'last', 'apart', 'laid', 'beyond')

@@ -104,8 +104,8 @@ export function storeAsIntegers(
  * read, if they are stored already, so that the table does not stand in the file twice. False where it is no such product.
  */
 export function storeTurnedTable(node: Node, editor: GraphEditor, stored: StoredWeights): RuleOutcome {
-  const turning = editor.producer(node.inputs[1]!)
-  if (turning?.opType !== 'Transpose' || editor.soleConsumer(turning.outputs[0]!) !== node) return false
+  const turning = editor.producer(node.inputs[1]!, 'Transpose')
+  if (!turning || editor.soleConsumer(turning.outputs[0]!) !== node) return false
   // Right in front of its product, where what widens the codes surely stands before it.
   const turned = { ...turning }
   editor.remove(turning)

@@ -50,8 +50,8 @@ const product = op('Mul', [
 function undoProduct(node: Node, { editor }: RuleContext): RuleOutcome {
   const found = match(editor, node.outputs[0]!, product)
   if (!found) return false
-  const integer = editor.producer(found.value('sums'))
-  if (integer?.domain !== '' || !INTEGER_PRODUCTS.has(integer.opType)) return false
+  const integer = editor.producer(found.value('sums'), 'ConvInteger', 'MatMulInteger')
+  if (!integer) return false
   const [codes, stored, zero = '', weightZero = ''] = integer.inputs as [string, string, string?, string?]
   const x = roundedFrom(editor, codes, found.value('scale'), zero)
   if (x === undefined) return { refused: 'its input is not rounded by one DynamicQuantizeLinear' }
@@ -65,8 +65,6 @@ function undoProduct(node: Node, { editor }: RuleContext): RuleOutcome {
   return true
 }
 
-const INTEGER_PRODUCTS: ReadonlySet<string> = new Set(['ConvInteger', 'MatMulInteger'])
-
 const biasOf = ({ values }: Match): readonly string[] => {
   const bias = values.get('bias')
   return bias === undefined ? [] : [bias]
@@ -74,8 +72,8 @@ const biasOf = ({ values }: Match): readonly string[] => {
 
 /** The value behind codes, where codes, scale and zero point are those of one DynamicQuantizeLinear. */
 function roundedFrom(editor: GraphEditor, codes: string, scale: string, zero: string): string | undefined {
-  const node = editor.producer(codes)
-  if (node?.opType !== 'DynamicQuantizeLinear' || node.domain !== '') return undefined
+  const node = editor.producer(codes, 'DynamicQuantizeLinear')
+  if (!node) return undefined
   return node.outputs[0] === codes && node.outputs[1] === scale && node.outputs[2] === zero ? node.inputs[0] : undefined
 }
 

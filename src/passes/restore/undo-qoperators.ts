@@ -148,13 +148,13 @@ function productScale(editor: GraphEditor, node: Node, { inputs }: Form): string
 }
 
 /** Operators whose results are some of the values that they read first. */
-const MOVES: ReadonlySet<string> = new Set(['Reshape', 'Flatten', 'Transpose', 'Squeeze', 'Unsqueeze', 'MaxPool'])
+const MOVES = ['Reshape', 'Flatten', 'Transpose', 'Squeeze', 'Unsqueeze', 'MaxPool']
 
 /** Values that only move are numbers before they do: a conversion stands behind the one that it undoes. */
 function aheadOfMoves(node: Node, { editor }: RuleContext): RuleOutcome {
   const [codes, scale] = node.inputs as [string, string]
-  const move = editor.producer(codes)
-  if (move?.domain !== '' || !MOVES.has(move.opType) || move.outputs.filter(Boolean).length > 1) return false
+  const move = editor.producer(codes, ...MOVES)
+  if (!move || move.outputs.filter(Boolean).length > 1) return false
   const steps = editor.constant(scale)
   if (!steps || elementCount(steps.dims) !== 1) return false
   const numbers = editor.freshName(`${node.outputs[0]}_moved`)

@@ -21,7 +21,7 @@ export const undoStaticInt8 = rulePass(
 )
 
 /** What an activation may have been left out behind. */
-const SUMS: ReadonlySet<string> = new Set(['Conv', 'ConvTranspose', 'Gemm', 'MatMul', 'Add', 'Sub', 'Mul', 'Div'])
+const SUMS = ['Conv', 'ConvTranspose', 'Gemm', 'MatMul', 'Add', 'Sub', 'Mul', 'Div']
 
 function apply(node: Node, { editor }: RuleContext): RuleOutcome {
   const [codes, scale, zero = ''] = node.inputs as [string, string, string?]
@@ -36,15 +36,13 @@ function apply(node: Node, { editor }: RuleContext): RuleOutcome {
     editor.replaceByConstants(node, [weights])
     return true
   }
-  const rounding = editor.producer(codes)
-  if (rounding?.opType !== 'QuantizeLinear' || rounding.domain !== '') return false
+  const rounding = editor.producer(codes, 'QuantizeLinear')
+  if (!rounding) return false
   const range = sameRange(editor, node, rounding)
   if ('refused' in range) return range
   const x = rounding.inputs[0]!
   const [output] = node.outputs as [string]
-  const maker = editor.producer(x)
-  const bounded = maker !== undefined && maker.domain === '' && SUMS.has(maker.opType)
-  if (bounded) {
+  if (editor.producer(x, ...SUMS)) {
     const bounds = range.bounds.map((bound, i) =>
       editor.addConstant(fromNumbers('float32', [], [bound]), `${output}_${i === 0 ? 'least' : 'most'}`),
     )

@@ -20,8 +20,8 @@ export const cropByPadding = rulePass(
 
 function apply(slice: Node, context: RuleContext): RuleOutcome {
   const { editor, types } = context
-  const conv = editor.producer(slice.inputs[0]!)
-  if (conv?.opType !== 'Conv' || conv.domain !== '') return false
+  const conv = editor.producer(slice.inputs[0]!, 'Conv')
+  if (!conv) return false
   const bounds = sliceBounds(slice, context)
   if (!bounds) return { refused: 'its bounds are not constant' }
   const shape = tensorShape(types.get(slice.inputs[0]!))

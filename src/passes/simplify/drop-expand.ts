@@ -16,14 +16,12 @@ export const dropExpand = rulePass(
   inferTypes,
 )
 
-const BROADCASTING: ReadonlySet<string> = new Set(
-  'Add Sub Mul Div Pow Mod Where And Or Xor Equal Less LessOrEqual Greater GreaterOrEqual'.split(' '),
-)
+const BROADCASTING = 'Add Sub Mul Div Pow Mod Where And Or Xor Equal Less LessOrEqual Greater GreaterOrEqual'.split(' ')
 
 function apply(node: Node, { editor, types }: RuleContext): RuleOutcome {
   const value = node.outputs[0]!
-  const user = editor.soleConsumer(value)
-  if (user?.domain !== '' || !BROADCASTING.has(user.opType) || user.attributes.has('axis')) return false
+  const user = editor.soleConsumer(value, ...BROADCASTING)
+  if (!user || user.attributes.has('axis')) return false
   const shapeOf = (name: string) => tensorShape(types.get(name))
   const [short, whole] = [shapeOf(node.inputs[0]!), shapeOf(value)]
   if (!short || !whole) return false

@@ -56,7 +56,7 @@ function narrowBias(node: Node, context: RuleContext): RuleOutcome {
   const name = node.inputs[place]
   const other = node.inputs[1 - place]
   if (name === undefined || other === undefined) return false
-  if (editor.producer(other)?.opType !== 'MatMul') return false
+  if (!editor.producer(other, 'MatMul')) return false
   const bias = editor.constant(name)!
   const dropped = Math.min(leadingOnes(bias), bias.dims.length - 1)
   const rank = tensorShape(types.get(other))?.length

@@ -27,8 +27,8 @@ export const mergePads = rulePass(
 
 function apply(node: Node, context: RuleContext): RuleOutcome {
   const { editor } = context
-  const pad = editor.producer(node.inputs[0]!)
-  if (pad?.opType !== 'Pad' || pad.domain !== '') return false
+  const pad = editor.producer(node.inputs[0]!, 'Pad')
+  if (!pad) return false
   const padding = readPad(pad, context)
   if ('refused' in padding) return padding
   const wanted = node.opType === 'MaxPool' ? -Infinity : 0

@@ -29,12 +29,10 @@ export const mergeReshapes = rulePass(
   inferTypes,
 )
 
-const RESHAPING: ReadonlySet<string> = new Set(['Reshape', 'Flatten', 'Squeeze', 'Unsqueeze'])
-
 function mergeReshape(node: Node, context: RuleContext): RuleOutcome {
   const { editor, constant } = context
-  const first = editor.producer(node.inputs[0]!)
-  if (first?.domain !== '' || !RESHAPING.has(first.opType)) return false
+  const first = editor.producer(node.inputs[0]!, 'Reshape', 'Flatten', 'Squeeze', 'Unsqueeze')
+  if (!first) return false
   const target = constant(node.inputs[1]!)
   if (!target) return false
   const keepsZero = intAttribute(node, 'allowzero', 0) === 1
@@ -73,8 +71,8 @@ function sizesFor(
 }
 
 function cancelSqueeze(node: Node, context: RuleContext): RuleOutcome {
-  const first = context.editor.producer(node.inputs[0]!)
-  if (first?.opType !== 'Unsqueeze' || first.domain !== '') return false
+  const first = context.editor.producer(node.inputs[0]!, 'Unsqueeze')
+  if (!first) return false
   const axes = axesOf(node, context)
   const added = axesOf(first, context)
   if (!axes || !added || axes.length !== added.length || axes.some((axis) => !added.includes(axis))) return false

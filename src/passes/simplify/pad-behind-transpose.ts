@@ -16,11 +16,11 @@ export const padBehindTranspose = rulePass(
 )
 
 function apply(node: Node, { editor, constant, opset }: RuleContext): RuleOutcome {
-  const pad = editor.producer(node.inputs[0]!)
+  const pad = editor.producer(node.inputs[0]!, 'Pad')
   const perm = intsAttribute(node, 'perm', null)
-  if (opset < 11 || !perm || pad?.opType !== 'Pad' || pad.domain !== '') return false
-  const user = editor.soleConsumer(node.outputs[0]!)
-  if (user?.domain !== '' || !['Conv', 'MaxPool', 'AveragePool'].includes(user.opType)) return false
+  if (opset < 11 || !perm || !pad) return false
+  const user = editor.soleConsumer(node.outputs[0]!, 'Conv', 'MaxPool', 'AveragePool')
+  if (!user) return false
   if (user.inputs[0] !== node.outputs[0]) return false
   if (editor.soleConsumer(pad.outputs[0]!) !== node) return { refused: 'the padded value is also read elsewhere' }
   const amounts = constant(pad.inputs[1] ?? '')

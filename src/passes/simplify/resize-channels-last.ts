@@ -17,9 +17,8 @@ export const resizeChannelsLast = rulePass(
 
 function apply(node: Node, { editor, constant }: RuleContext): RuleOutcome {
   if (intsAttribute(node, 'perm', null)?.join() !== '0,2,3,1') return false
-  const resize = editor.producer(node.inputs[0]!)
-  if (resize?.opType !== 'Resize' || resize.domain !== '' || stringAttribute(resize, 'mode', 'nearest') !== 'linear')
-    return false
+  const resize = editor.producer(node.inputs[0]!, 'Resize')
+  if (!resize || stringAttribute(resize, 'mode', 'nearest') !== 'linear') return false
   const given = constant(resize.inputs[2] ?? '')
   if (!given || resize.inputs[3] || resize.attributes.has('axes') || intAttribute(resize, 'antialias', 0) !== 0)
     return false

@@ -44,4 +44,4 @@ function apply(node: Node, { editor, opset }: RuleContext): RuleOutcome {
 
 const isInteger = (node: Node, editor: RuleContext['editor']) =>
   (operatorName(node) === 'Gemm' || operatorName(node) === 'MatMul') &&
-  node.inputs.slice(0, 2).every((name) => editor.producer(name)?.opType === 'DequantizeLinear')
+  node.inputs.slice(0, 2).every((name) => editor.producer(name, 'DequantizeLinear'))

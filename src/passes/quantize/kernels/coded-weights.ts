@@ -17,8 +17,8 @@ export interface CodedWeights {
  * channel has one scale for all, which is told as the scale of that channel.
  */
 export function codedWeights(name: string, axis: number, { editor, constant }: RuleContext): CodedWeights | undefined {
-  const node = editor.producer(name)
-  if (node?.opType !== 'DequantizeLinear') return undefined
+  const node = editor.producer(name, 'DequantizeLinear')
+  if (!node) return undefined
   const maker = editor.producer(node.inputs[0]!)
   const cast = maker?.opType === 'Cast' && constant(maker.inputs[0]!)?.dtype === 'int4' ? maker : undefined
   const codes = constant(cast ? cast.inputs[0]! : node.inputs[0]!)

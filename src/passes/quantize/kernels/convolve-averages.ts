@@ -34,8 +34,8 @@ export const convolveAverages = rulePass(
 function apply(node: Node, context: RuleContext): RuleOutcome {
   const { editor, types } = context
   const [input, output] = [node.inputs[0]!, node.outputs[0]!]
-  if (editor.producer(input)?.opType !== 'DequantizeLinear') return false
-  if (editor.soleConsumer(output)?.opType !== 'QuantizeLinear') return false
+  if (!editor.producer(input, 'DequantizeLinear')) return false
+  if (!editor.soleConsumer(output, 'QuantizeLinear')) return false
   const kernel = intsAttribute(node, 'kernel_shape', [])
   const shape = tensorShape(types.get(input))
   const channels = shape?.length === 4 ? shape[1] : undefined

@@ -24,9 +24,9 @@ export const convolveTiles = rulePass(
 
 function apply(node: Node, context: RuleContext): RuleOutcome {
   const { editor, constant, opset } = context
-  const coder = editor.soleConsumer(node.outputs[0]!)
-  const reader = editor.producer(node.inputs[0]!)
-  if (opset < 13 || reader?.opType !== 'DequantizeLinear' || coder?.opType !== 'QuantizeLinear') return false
+  const coder = editor.soleConsumer(node.outputs[0]!, 'QuantizeLinear')
+  const reader = editor.producer(node.inputs[0]!, 'DequantizeLinear')
+  if (opset < 13 || !reader || !coder) return false
   if (constant(coder.inputs[1]!)?.dims.length !== 0) return false
   const operands = codedOperands(node, 1, context)
   if (!operands) return false

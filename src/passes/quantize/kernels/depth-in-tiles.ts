@@ -10,15 +10,7 @@
  * somebody else reads; groups, whose channels cannot change places.
  * Source: ONNX, DepthToSpace: mode DCR reads channel (i·r + j)·C + c for the pixel (i, j) of a tile, CRD c·r² + i·r + j.
  */
-import {
-  fromNumbers,
-  intAttribute,
-  type Node,
-  operatorName,
-  stringAttribute,
-  type Tensor,
-  toNumbers,
-} from '../../../ir/index.ts'
+import { fromNumbers, intAttribute, type Node, stringAttribute, type Tensor, toNumbers } from '../../../ir/index.ts'
 import { type RuleContext, type RuleOutcome, rulePass } from '../../../rewrite/index.ts'
 import { type CodedWeights, codedOperands, dropCoded, recode } from './coded-weights.ts'
 import { layTiles } from './lay-tiles.ts'
@@ -38,7 +30,7 @@ function apply(node: Node, context: RuleContext): RuleOutcome {
   const coder = reader && soleMaker(reader, 'QuantizeLinear', editor)
   const conv = coder && soleMaker(coder, 'Conv', editor)
   if (opset < 13 || !conv || constant(coder.inputs[1]!)?.dims.length !== 0) return false
-  if (editor.producer(conv.inputs[0]!)?.opType !== 'DequantizeLinear') return false
+  if (!editor.producer(conv.inputs[0]!, 'DequantizeLinear')) return false
   const operands = codedOperands(conv, 0, context)
   if (operands?.weight.codes.dims.length !== 4) return false
   const { weight, bias } = operands
@@ -67,14 +59,13 @@ function apply(node: Node, context: RuleContext): RuleOutcome {
 /** What is left of DepthToSpace and its conversions: the codes are those of the picture already. */
 function readPicture(node: Node, reader: Node, coder: Node, { editor, constant }: RuleContext): void {
   const output = node.outputs[0]!
-  const next = editor.soleConsumer(output)
+  const next = editor.soleConsumer(output, 'QuantizeLinear')
   const same = (slot: number) => {
     const [one, other] = [next!.inputs[slot], coder.inputs[slot]].map((name) => constant(name ?? ''))
     return one && other && one.dtype === other.dtype && String(toNumbers(one)) === String(toNumbers(other))
   }
   const codes = coder.outputs[0]!
-  const idle =
-    next && operatorName(next) === 'QuantizeLinear' && [1, 2].every(same) && editor.bypass(next.outputs[0]!, codes)
+  const idle = next && [1, 2].every(same) && editor.bypass(next.outputs[0]!, codes)
   if (idle) editor.removeUnused(node)
   else editor.replace(node, { ...reader, outputs: [output] })
   editor.removeUnused(reader)
@@ -83,8 +74,7 @@ function readPicture(node: Node, reader: Node, coder: Node, { editor, constant }
 /** The node that makes the first input, where it is one of these and nobody else reads what it makes. */
 function soleMaker(node: Node, opType: string, editor: RuleContext['editor']): Node | undefined {
   const input = node.inputs[0]!
-  const maker = editor.producer(input)
-  return maker && operatorName(maker) === opType && editor.soleConsumer(input) === node ? maker : undefined
+  return editor.soleConsumer(input) === node ? editor.producer(input, opType) : undefined
 }
 
 /** For each channel in the order of the tile, row by row of it, the one that makes it now. */

@@ -60,8 +60,8 @@ function apply(node: Node, context: RuleContext): RuleOutcome {
 
 /** What makes the codes that this float is read from. */
 function codesBehind(value: string, editor: RuleContext['editor']): Node | undefined {
-  const reader = editor.producer(value)
-  return reader?.opType === 'DequantizeLinear' ? editor.producer(reader.inputs[0]!) : undefined
+  const reader = editor.producer(value, 'DequantizeLinear')
+  return reader && editor.producer(reader.inputs[0]!)
 }
 
 /** Whether codes begin here, or are padded right behind their beginning. */
@@ -78,8 +78,8 @@ function isOfConv(maker: Node | undefined, editor: RuleContext['editor']): boole
 
 /** Whether an integer convolution and a later sum both read the codes of this one: one block alone saves too little. */
 function beginsChain(sum: Node, editor: RuleContext['editor']): boolean {
-  const coder = editor.soleConsumer(sum.outputs[0]!)
-  if (coder?.opType !== 'QuantizeLinear') return false
+  const coder = editor.soleConsumer(sum.outputs[0]!, 'QuantizeLinear')
+  if (!coder) return false
   const values = editor
     .consumers(coder.outputs[0]!)
     .flatMap(({ opType, outputs }) => (opType === 'DequantizeLinear' ? [outputs[0]!] : []))

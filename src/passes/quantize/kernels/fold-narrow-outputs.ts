@@ -44,9 +44,9 @@ const NS = { ...KERNEL_NS, lay: 1, nodes: 6000 } as const
 
 function apply(node: Node, context: RuleContext): RuleOutcome {
   const { editor, opset } = context
-  const coder = editor.soleConsumer(node.outputs[0]!)
-  if (opset < 13 || coder?.opType !== 'QuantizeLinear') return false
-  if (editor.producer(node.inputs[0]!)?.opType !== 'DequantizeLinear') return false
+  const coder = editor.soleConsumer(node.outputs[0]!, 'QuantizeLinear')
+  if (opset < 13 || !coder) return false
+  if (!editor.producer(node.inputs[0]!, 'DequantizeLinear')) return false
   if (context.constant(coder.inputs[1]!)?.dims.length !== 0) return false
   const operands = codedOperands(node, 0, context)
   if (operands?.weight.codes.dims.length !== 4) return false

@@ -6,5 +6,5 @@ export function isFromIntegers(value: string, editor: GraphEditor): boolean {
   if (!maker) return false
   if (maker.opType === 'DequantizeLinear') return true
   if (['Relu', 'Clip', 'LeakyRelu'].includes(maker.opType)) return isFromIntegers(maker.inputs[0]!, editor)
-  return maker.inputs.some((name) => editor.producer(name)?.opType === 'DequantizeLinear')
+  return maker.inputs.some((name) => editor.producer(name, 'DequantizeLinear'))
 }

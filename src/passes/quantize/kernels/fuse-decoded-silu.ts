@@ -16,9 +16,9 @@ export const fuseDecodedSilu = rulePass(
 
 function apply(node: Node, { editor }: RuleContext): RuleOutcome {
   for (const [x, gate] of [node.inputs, [...node.inputs].reverse()] as [string, string][]) {
-    const sigmoid = editor.producer(gate)
-    if (sigmoid?.opType !== 'Sigmoid' || sigmoid.domain !== '' || sigmoid.inputs[0] !== x) continue
-    if (editor.producer(x)?.opType !== 'DequantizeLinear' || isCoded(node, editor)) return false
+    const sigmoid = editor.producer(gate, 'Sigmoid')
+    if (!sigmoid || sigmoid.inputs[0] !== x) continue
+    if (!editor.producer(x, 'DequantizeLinear') || isCoded(node, editor)) return false
     if (editor.soleConsumer(gate) !== node) return { refused: 'its sigmoid is read elsewhere, too' }
     editor.remove(sigmoid)
     editor.replace(
@@ -36,5 +36,5 @@ function apply(node: Node, { editor }: RuleContext): RuleOutcome {
 
 /** Whether the product is an integer kernel: codes are made of it and nothing else. */
 function isCoded(node: Node, editor: RuleContext['editor']): boolean {
-  return editor.soleConsumer(node.outputs[0]!)?.opType === 'QuantizeLinear'
+  return editor.soleConsumer(node.outputs[0]!, 'QuantizeLinear') !== undefined
 }

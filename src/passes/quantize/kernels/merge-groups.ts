@@ -26,8 +26,8 @@ const WHOLE = 64
 function apply(node: Node, context: RuleContext): RuleOutcome {
   const { editor } = context
   const groups = intAttribute(node, 'group', 1)
-  if (groups === 1 || editor.producer(node.inputs[0]!)?.opType !== 'DequantizeLinear') return false
-  if (editor.soleConsumer(node.outputs[0]!)?.opType !== 'QuantizeLinear') return false
+  if (groups === 1 || !editor.producer(node.inputs[0]!, 'DequantizeLinear')) return false
+  if (!editor.soleConsumer(node.outputs[0]!, 'QuantizeLinear')) return false
   const weight = codedWeights(node.inputs[1]!, 0, context)
   if (!weight) return false
   const [outputs, reads] = weight.codes.dims as [number, number]

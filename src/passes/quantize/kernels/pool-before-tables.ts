@@ -20,14 +20,13 @@ export const poolBeforeTables = rulePass(
 
 function apply(pool: Node, context: RuleContext): RuleOutcome {
   const { editor, constant } = context
-  const reader = editor.producer(pool.inputs[0]!)
-  const coder = reader && operatorName(reader) === 'DequantizeLinear' ? editor.producer(reader.inputs[0]!) : undefined
-  const table = coder && operatorName(coder) === 'QuantizeLinear' ? editor.producer(coder.inputs[0]!) : undefined
+  const reader = editor.producer(pool.inputs[0]!, 'DequantizeLinear')
+  const coder = reader && editor.producer(reader.inputs[0]!, 'QuantizeLinear')
+  const table = coder && editor.producer(coder.inputs[0]!)
   if (!table || !rises(table) || pool.outputs.length > 1) return false
-  const before = editor.producer(table.inputs[0]!)
-  const behind = editor.soleConsumer(pool.outputs[0]!)
-  if (!before || operatorName(before) !== 'DequantizeLinear') return false
-  if (!behind || operatorName(behind) !== 'QuantizeLinear') return false
+  const before = editor.producer(table.inputs[0]!, 'DequantizeLinear')
+  const behind = editor.soleConsumer(pool.outputs[0]!, 'QuantizeLinear')
+  if (!before || !behind) return false
   for (const slot of [1, 2]) {
     if (!before.inputs[slot] || constant(before.inputs[slot])?.dims.length !== 0) return false
     if (!sameConstant(coder!.inputs[slot], reader!.inputs[slot], context)) return false

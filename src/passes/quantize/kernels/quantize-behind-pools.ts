@@ -31,8 +31,8 @@ export const quantizeBehindPools = rulePass(
 
 function apply(node: Node, context: RuleContext): RuleOutcome {
   const { editor, constant, opset } = context
-  const pool = editor.producer(node.inputs[0]!)
-  if (opset < 13 || pool?.opType !== 'MaxPool' || pool.domain !== '') return false
+  const pool = editor.producer(node.inputs[0]!, 'MaxPool')
+  if (opset < 13 || !pool) return false
   const before = floatBefore(pool, node, context)
   if (before === undefined) return false
   const [scale, zero] = [constant(node.inputs[1]!), constant(node.inputs[2] ?? '')]
@@ -64,10 +64,10 @@ function floatBefore(
   { editor, constant }: RuleContext,
 ): { readonly value: string; readonly reader?: Node } | undefined {
   const input = pool.inputs[0]!
-  const reader = editor.producer(input)
-  if (reader?.opType !== 'DequantizeLinear') return { value: input }
-  const coder = editor.producer(reader.inputs[0]!)
-  if (coder?.opType !== 'QuantizeLinear') return undefined
+  const reader = editor.producer(input, 'DequantizeLinear')
+  if (!reader) return { value: input }
+  const coder = editor.producer(reader.inputs[0]!, 'QuantizeLinear')
+  if (!coder) return undefined
   const same = [1, 2].every((slot) => {
     const values = [coder, reader, behind].map((node) => uniform(constant(node.inputs[slot] ?? '')))
     return values.every((value) => value !== undefined && value === values[0])

@@ -20,9 +20,9 @@ export const repeatCodes = rulePass(
 function apply(node: Node, context: RuleContext): RuleOutcome {
   const { editor, opset } = context
   const factor = repeatFactor(node, context.constant)
-  const reader = editor.producer(node.inputs[0]!)
-  const coder = editor.soleConsumer(node.outputs[0]!)
-  if (factor === undefined || reader?.opType !== 'DequantizeLinear' || coder?.opType !== 'QuantizeLinear') return false
+  const reader = editor.producer(node.inputs[0]!, 'DequantizeLinear')
+  const coder = editor.soleConsumer(node.outputs[0]!, 'QuantizeLinear')
+  if (factor === undefined || !reader || !coder) return false
   if (opset < 13 || [1, 2].some((slot) => !sameConstant(reader.inputs[slot], coder.inputs[slot], context))) return false
   const [codes, output] = [reader.inputs[0]!, coder.outputs[0]!]
   const { values, make, integers } = piecesOf(output, editor)

@@ -59,9 +59,9 @@ const NARROW = 3
 
 function apply(node: Node, context: RuleContext): RuleOutcome {
   const { editor } = context
-  const reader = editor.producer(node.inputs[0]!)
-  if (reader?.opType !== 'DequantizeLinear' || reader.inputs.length < 3) return false
-  if (editor.soleConsumer(node.outputs[0]!)?.opType !== 'QuantizeLinear') return false
+  const reader = editor.producer(node.inputs[0]!, 'DequantizeLinear')
+  if (!reader || reader.inputs.length < 3) return false
+  if (!editor.soleConsumer(node.outputs[0]!, 'QuantizeLinear')) return false
   const weight = codedWeights(node.inputs[1]!, 0, context)
   if (weight?.codes.dims.length !== 4 || intAttribute(node, 'group', 1) !== 1) return false
   const [outputs, channels, height, width] = weight.codes.dims as [number, number, number, number]

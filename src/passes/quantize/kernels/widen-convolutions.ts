@@ -46,8 +46,8 @@ const WORTH_IT = 60_000
 
 function apply(node: Node, context: RuleContext): RuleOutcome {
   const { editor } = context
-  const coder = editor.soleConsumer(node.outputs[0]!)
-  if (coder?.opType !== 'QuantizeLinear' || intAttribute(node, 'group', 1) !== 1) return false
+  const coder = editor.soleConsumer(node.outputs[0]!, 'QuantizeLinear')
+  if (!coder || intAttribute(node, 'group', 1) !== 1) return false
   const weight = codedWeights(node.inputs[1]!, 0, context)
   if (!weight || !['int8', 'int4'].includes(weight.codes.dtype) || weight.codes.dims.length !== 4) return false
   const [channels, inputs, height, width] = weight.codes.dims as [number, number, number, number]

@@ -93,8 +93,8 @@ function columnsTaker(
   width: number,
   editor: GraphEditor,
 ): ((scales: Float32Array) => void) | null {
-  const maker = editor.producer(value)
-  if (maker?.opType !== 'MatMul' || (reader && editor.soleConsumer(value) !== reader)) return null
+  const maker = editor.producer(value, 'MatMul')
+  if (!maker || (reader && editor.soleConsumer(value) !== reader)) return null
   const weight = editor.constant(maker.inputs[1]!)
   if (weight?.dtype !== 'float32' || weight.dims.length !== 2 || weight.dims[1] !== width) return null
   if (editor.consumers(maker.inputs[1]!).length > 1) return null
