@@ -3,7 +3,15 @@ import { modelWith } from '../../../tests/quantize-kit.ts'
 import { expectEqualModels, rewriteWith } from '../../../tests/rewrite-kit.ts'
 import { mergeParallelConvs } from './merge-parallel-convs.ts'
 
-const WEIGHTS = { w: [1, 12, 1, 1], v: [4, 12, 1, 1], u: [10, 12, 1, 1], wide: [16, 12, 1, 1], vb: [4], ub: [10] }
+const WEIGHTS = {
+  w: [1, 12, 1, 1],
+  v: [4, 12, 1, 1],
+  u: [10, 12, 1, 1],
+  wide: [16, 12, 1, 1],
+  g: [4, 6, 1, 1],
+  vb: [4],
+  ub: [10],
+}
 
 const heads = (
   body: string,
@@ -44,6 +52,7 @@ test.each([
   ['full blocks', 'a = Conv(x, wide) b = Conv(x, wide) c = Conv(x, u, ub)'],
   ['no block to save', 'a = Conv(x, u, ub) b = Conv(x, u, ub) c = Relu(x)'],
   ['other strides', 'a = Conv<strides = [2, 2]>(x, w) b = Conv(x, v, vb) c = Relu(x)'],
+  ['groups', 'a = Conv<group = 2>(x, g) b = Conv<group = 2>(x, g) c = Relu(x)'],
   ['weights that are computed', 's = Relu(w) a = Conv(x, s) b = Conv(x, v, vb) c = Relu(x)'],
 ] as const)('%s: left alone', async (_, body) => {
   const { report } = await rewriteWith(mergeParallelConvs, heads(body))
@@ -86,6 +95,12 @@ test.each([
   expect(ops.indexOf('Split')).toBe(1)
   expect(ops.filter((op) => op === 'Split')).toHaveLength(1)
   await expectEqualModels(before, after)
+})
+
+test.each([12, 13])('before opset 13 a Split takes its sizes otherwise: opset %i', async (opset) => {
+  const model = heads('a = Conv(x, w) b = Conv(x, v, vb) c = Relu(x)')
+  const { report } = await rewriteWith(mergeParallelConvs, { ...model, opsets: new Map([['', opset]]) })
+  expect(report.applied).toBe(opset < 13 ? 0 : 1)
 })
 
 test('rows that are split stay apart', async () => {
