@@ -55,8 +55,10 @@ test.each([
   expect(report.applied).toBe(0)
 })
 
-test('rows of a free batch that are not moved alike stay', async () => {
-  const body = 'a = Slice(h, one, all, zero) b = Slice(h, zero, one, zero) s = Concat<axis = 0>(a, b) y = Cos(s)'
+test.each([
+  'a = Slice(h, one, all, zero) b = Slice(h, zero, one, zero) s = Concat<axis = 0>(a, b) y = Cos(s)',
+  'a = Transpose<perm = [1, 0, 2, 3]>(h) s = Slice(a, one, all, zero) y = Cos(s)',
+])('rows of a free batch that are not moved alike stay: %s', async (body) => {
   const { report } = await rewriteWith(moveRowsAtOnce, model(body, 'float[N,4,4,16] x', 'float[P,Q,R,S] y'))
   expect(report.applied).toBe(0)
 })
