@@ -9,6 +9,7 @@ const WEIGHTS = {
   u: [10, 12, 1, 1],
   wide: [16, 12, 1, 1],
   g: [4, 6, 1, 1],
+  t: [12, 12, 1, 1],
   vb: [4],
   ub: [10],
 }
@@ -52,6 +53,7 @@ test.each([
   ['full blocks', 'a = Conv(x, wide) b = Conv(x, wide) c = Conv(x, u, ub)'],
   ['no block to save', 'a = Conv(x, u, ub) b = Conv(x, u, ub) c = Relu(x)'],
   ['other strides', 'a = Conv<strides = [2, 2]>(x, w) b = Conv(x, v, vb) c = Relu(x)'],
+  ['a transposed convolution', 'a = Conv(x, w) b = ConvTranspose(x, t) c = Relu(x)'],
   ['groups', 'a = Conv<group = 2>(x, g) b = Conv<group = 2>(x, g) c = Relu(x)'],
   ['weights that are computed', 's = Relu(w) a = Conv(x, s) b = Conv(x, v, vb) c = Relu(x)'],
 ] as const)('%s: left alone', async (_, body) => {
@@ -97,8 +99,13 @@ test.each([
   await expectEqualModels(before, after)
 })
 
-test.each([12, 13])('before opset 13 a Split takes its sizes otherwise: opset %i', async (opset) => {
-  const model = heads('a = Conv(x, w) b = Conv(x, v, vb) c = Relu(x)')
+test.each([
+  [12, 'a = Conv(x, w) b = Conv(x, v, vb)'],
+  [13, 'a = Conv(x, w) b = Conv(x, v, vb)'],
+  [12, 'p, q = Split<axis = 1>(x) a = Conv<group = 6>(p, d) b = Conv<group = 6>(q, d)'],
+  [13, 'p, q = Split<axis = 1>(x) a = Conv<group = 6>(p, d) b = Conv<group = 6>(q, d)'],
+])('before opset 13 a Split takes its sizes otherwise: opset %i, %s', async (opset, body) => {
+  const model = heads(`${body} c = Relu(x)`, { ...WEIGHTS, d: [6, 1, 3, 3] })
   const { report } = await rewriteWith(mergeParallelConvs, { ...model, opsets: new Map([['', opset]]) })
   expect(report.applied).toBe(opset < 13 ? 0 : 1)
 })
