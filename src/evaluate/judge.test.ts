@@ -244,10 +244,10 @@ describe('real-valued scores', () => {
     },
   )
   test('few rows that differ are planned for as more of them would differ', () => {
-    const changed = (n: number, moved: number) => {
+    const changed = (n: number, moved: number, margin = point.margin) => {
       const base = Array.from({ length: n }, (_, i) => (i % 10) / 10)
       const candidate = base.map((score, i) => (i < moved ? score + 0.001 : score))
-      return judge({ base, candidate, higherIsBetter: true, rightOrWrong: false, bounds: [0, 1] }, point)
+      return judge({ base, candidate, higherIsBetter: true, rightOrWrong: false, bounds: [0, 1] }, { ...point, margin })
     }
     // One of 300 changed. Of 628 two would, of which Clopper and Pearson's bound is 1 %.
     const one = changed(300, 1)
@@ -257,6 +257,8 @@ describe('real-valued scores', () => {
     // Four of 300: of 375 five would, and a bootstrap can judge.
     expect(changed(300, 4)).toMatchObject({ verdict: 'inconclusive', requiredN: 375 })
     expect(changed(375, 5).verdict).toBe('pass')
+    // No number of rows settles a margin below what float64 tells from 0.
+    expect(changed(300, 1, 1e-300).verdict).toBe('inconclusive')
   })
   test('every row worse by the same amount', () => {
     const shifted = {

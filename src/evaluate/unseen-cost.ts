@@ -75,10 +75,12 @@ function unitsToSettle(seen: {
   return Math.ceil((FEWEST_CHANGES * units) / changed)
 }
 
-/** The fewest trials of which so few successes are less likely than α, where each has probability `share`. */
+/** The fewest trials of which so few successes are less likely than α, where each has probability `share`; 2⁵³ at most. */
 function fewestTrials(successes: number, share: number, alpha: number): number {
   let [few, enough] = [successes, successes + 1]
-  while (binomialCdf(successes, enough, share) >= alpha) [few, enough] = [enough, 2 * enough]
+  const most = 2 ** 53
+  while (enough < most && binomialCdf(successes, enough, share) >= alpha)
+    [few, enough] = [enough, Math.min(most, 2 * enough)]
   while (enough - few > 1) {
     const middle = Math.floor((few + enough) / 2)
     if (binomialCdf(successes, middle, share) >= alpha) few = middle
