@@ -20,7 +20,10 @@ interface Script {
 
 interface Asked {
   readonly measure: string
-  readonly indices?: readonly number[] | null
+  /** Of comparisons. */
+  readonly indices?: readonly number[]
+  /** Of calibrations. */
+  readonly rows?: readonly number[]
   readonly ids?: readonly string[]
   readonly purpose?: string
 }
@@ -184,9 +187,9 @@ describe('no verdict without evidence, and rows are spent once', () => {
     // Only what is faster than the lossless model, which changes no answer, is judged on selection rows.
     const faster: Script['ratio'] = (id) => (id === 'lossless' ? [0.9, 0.95] : [0.5, 0.6])
     const { report } = await run({ ratio: faster, comparison: () => ({}) }, {}, asked)
-    const rowsOf = (filter: (key: Asked) => boolean) =>
-      new Set(asked.filter(filter).flatMap((key) => key.indices ?? []))
-    const calibrated = rowsOf((key) => key.measure === 'calibration')
+    const calibrated = new Set(
+      asked.filter(({ measure }) => measure === 'calibration').flatMap(({ rows }) => rows ?? []),
+    )
     const judged = [
       ...new Set(asked.filter((key) => key.measure === 'comparison').map((key) => JSON.stringify(key.indices))),
     ].map((text) => JSON.parse(text) as number[])
