@@ -1,10 +1,15 @@
-import { cpSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs'
+import { cpSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { characters, OCR } from '../demo/ocr-models.ts'
 import { textDataset } from '../demo/text-datasets.ts'
 import { type Dataset, openDataset } from '../src/data/index.ts'
+import { inputsOf, openIsolated } from '../src/engine/index.ts'
 import { exactMatch, type Metric } from '../src/evaluate/index.ts'
 import type { Model } from '../src/ir/index.ts'
+import { fileBytes } from './file-bytes.ts'
+import { SAMPLE_RATE, sound, spectrum } from './sounds.ts'
+import { readPieces, writeStories } from './stories.ts'
+import { type Stream, streamedRows } from './streamed-rows.ts'
 import { textPages } from './text-pages.ts'
 
 /** A model to measure, its rows, and where its accuracy can be told. */
@@ -17,13 +22,6 @@ export interface Case {
   data(model: Model, folder: string): Promise<Dataset>
   calibration?(model: Model, folder: string): Promise<Dataset>
 }
-
-export const inputsOf = (model: Model) =>
-  model.graph.inputs.flatMap(({ name, type }) =>
-    model.graph.initializers.has(name) || type.kind !== 'tensor'
-      ? []
-      : [{ name, dtype: type.dtype, shape: type.shape }],
-  )
 
 /** A folder of images, copied beside a dataset.json that says how they become the model's input. */
 function images(source: string, preprocessing: Readonly<Record<string, unknown>>): Case['data'] {
@@ -130,5 +128,70 @@ export function casesOf(zoo: string | undefined): readonly Case[] {
       headline: false,
       data: table(data('digits_test.npz')),
     },
+    {
+      id: 'silero',
+      path: model('silero_vad'),
+      headline: false,
+      data: (model) => streamedRows(model, voiceSteps(), 3),
+    },
+    {
+      id: 'gtcrn',
+      path: model('gtcrn-stream-simple'),
+      headline: false,
+      data: (model) => streamedRows(model, spectrumSteps(model), 4),
+    },
+    {
+      id: 'magika',
+      path: model('magika-standard_v3_3'),
+      headline: false,
+      data: () => {
+        const config = JSON.parse(readFileSync(data('magika-standard_v3_3.config.json'), 'utf8'))
+        return fileBytes(data('magika-basic'), config.target_labels_space)
+      },
+    },
+    {
+      id: 'stories260K',
+      path: model('stories260K-kv'),
+      headline: false,
+      data: async (language, folder) => {
+        const tokenizer = join(zoo, 'models', 'tok512-tinystories.bin')
+        const session = await openIsolated(language)
+        try {
+          const options = { seed: 2, count: STORIES }
+          const file = await writeStories(session, readPieces(tokenizer), join(folder, 'stories.txt'), options)
+          return await openDataset(file, { inputs: inputsOf(language), text: { tokenizer } })
+        } finally {
+          await session.close()
+        }
+      },
+    },
   ]
+}
+
+/** What Silero hears in a step, and how many samples before it are heard again. */
+const [VOICE, CONTEXT] = [512, 64]
+/** A step of GTCRN's transform, and the window that it moves. */
+const [HOP, WINDOW] = [256, 512]
+const STORIES = 300
+
+function voiceSteps(): Stream {
+  const samples = sound(45, 1)
+  const steps: Float32Array[] = []
+  for (let end = CONTEXT + VOICE; end <= samples.length; end += VOICE)
+    steps.push(samples.slice(end - VOICE - CONTEXT, end))
+  return {
+    ...{ name: 'input', dims: [1, CONTEXT + VOICE], steps },
+    states: [{ input: 'state', output: 'stateN', dims: [2, 1, 128] }],
+    constants: { sr: { dtype: 'int64', dims: [], data: BigInt64Array.of(BigInt(SAMPLE_RATE)) } },
+  }
+}
+
+function spectrumSteps(model: Model): Stream {
+  const samples = sound(20, 2)
+  const steps: Float32Array[] = []
+  for (let end = WINDOW; end <= samples.length; end += HOP) steps.push(spectrum(samples.subarray(end - WINDOW, end)))
+  const states = inputsOf(model).flatMap(({ name, shape }) =>
+    name.endsWith('_cache') ? [{ input: name, output: `${name}_out`, dims: shape as readonly number[] }] : [],
+  )
+  return { name: 'mix', dims: [1, WINDOW / 2 + 1, 1, 2], steps, states }
 }

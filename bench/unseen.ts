@@ -6,7 +6,8 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { openDataset } from '../src/data/index.ts'
-import { type Case, inputsOf } from './cases.ts'
+import { inputsOf } from '../src/engine/index.ts'
+import type { Case } from './cases.ts'
 import { type Prepared, prepare, race } from './measure.ts'
 import { machineLines, type Result, resultLine, resultsPage } from './results.ts'
 
