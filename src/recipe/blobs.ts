@@ -1,6 +1,6 @@
 import { arrayTypeOf, type DType, type NumericArray } from '../ir/index.ts'
 import { makeFolder, readFileBytes, sha256, UserError, writeFilesAtomic } from '../platform/index.ts'
-import type { Recipe, Report, TensorRef } from '../report/index.ts'
+import { canonicalJson, type Recipe, type Report, type TensorRef } from '../report/index.ts'
 import { tensorRefsOf } from './tensor-refs.ts'
 
 /** The folder beside a recipe that holds what its evidence refers to: `recipe.blobs` beside `recipe.json`. */
@@ -15,7 +15,8 @@ function refsOf(recipe: Recipe): readonly TensorRef[] {
 
 /**
  * Writes a recipe, and beside it the tensors that its evidence refers to, each a file of raw little-endian elements
- * named by its digest. The recipe takes its name last.
+ * named by its digest. The recipe takes its name last. Equal recipes give equal bytes: evidence out of the cache has its
+ * fields in another order than what was just measured.
  */
 export async function writeRecipe(
   recipe: Recipe,
@@ -29,7 +30,8 @@ export async function writeRecipe(
     return [blobPath(folder, ref), new Uint8Array(held.buffer, held.byteOffset, held.byteLength)] as const
   })
   if (files.length > 0) makeFolder(folder)
-  await writeFilesAtomic([...files, [path, `${JSON.stringify(recipe, null, 2)}\n`]])
+  const evidence = JSON.parse(canonicalJson(recipe.evidence))
+  await writeFilesAtomic([...files, [path, `${JSON.stringify({ ...recipe, evidence }, null, 2)}\n`]])
 }
 
 /**
