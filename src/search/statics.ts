@@ -13,6 +13,12 @@ import { decibelsMissing, isQuiet, isStatic, isTrained, quietestFirst, type Tria
  * recognisers of text.
  */
 const DECIBEL = 0.04
+/**
+ * The longest that a timing of refinements may take, in seconds, and of the time: what is handed out is timed again, and
+ * in a short search several of these would leave no time for what they are to tell apart.
+ */
+const TIMING = 8
+const TIMING_SHARE = 1 / 24
 
 /**
  * The part of a search that is about static integers. Whatever came first stands: each placement with full ranges is
@@ -117,7 +123,7 @@ export class Statics {
 
   /** Times what has kernels of its own. */
   async #timed(added: readonly Trial[]): Promise<void> {
-    if (added.length > 0) await this.#pool.time(added, this.#budget.timing(8))
+    if (added.length > 0) await this.#pool.time(added, this.#budget.timing(TIMING, TIMING_SHARE))
   }
 
   /** Whether learned roundings make it secure. */
