@@ -15,7 +15,9 @@ const LEAST_PROVING = 1
 /** Candidates of a kind that are judged even when the time is up, until one may be handed out. */
 export const ALWAYS_JUDGED = 3
 /** Share of what is left that one refinement may take, so that something is left for those behind it. */
-export const REFINING = 1 / 2
+const REFINING = 1 / 2
+/** The same where none comes behind it: what it gives must be built and judged. */
+const LAST_REFINING = 3 / 4
 /** Share of the time that must be left for what may help, before what surely does. */
 const PLENTY = 1 / 2
 /** So much of a piece of work shows how long the whole of it takes. */
@@ -56,6 +58,7 @@ export class Budget {
   #granted: number | null = null
   #proofRows = 0
   #closing = 0
+  #nothingBehind = false
 
   constructor(milliseconds: number, now: () => number = () => performance.now()) {
     this.seconds = milliseconds / 1000
@@ -119,8 +122,18 @@ export class Budget {
 
   /** Seconds for everything but the proof. */
   get left(): number {
-    const proofs = Math.min(MOST_KEPT * this.seconds, PROOFS * this.#proofRows * this.rate('judging'))
-    return this.seconds * (1 - CONFIRMING) - this.#closing - proofs - this.elapsed
+    const proofs = (this.#nothingBehind ? 1 : PROOFS) * this.#proofRows * this.rate('judging')
+    return this.seconds * (1 - CONFIRMING) - this.#closing - Math.min(MOST_KEPT * this.seconds, proofs) - this.elapsed
+  }
+
+  /** Seconds that one refinement may take. */
+  get refining(): number {
+    return (this.#nothingBehind ? LAST_REFINING : REFINING) * this.left
+  }
+
+  /** From now on no more is kept than the proof of what comes next, behind which nothing comes. */
+  spendOnLast(): void {
+    this.#nothingBehind = true
   }
 
   /** Whether there is time for what may help, before what surely does. */
@@ -158,6 +171,11 @@ export class Budget {
   /** Takes down what was not begun for want of time. */
   leaveOut(what: string): void {
     if (!this.#leftOut.includes(what)) this.#leftOut.push(what)
+  }
+
+  /** Takes back that something was not begun. */
+  takeUp(what: string): void {
+    if (this.#leftOut.includes(what)) this.#leftOut.splice(this.#leftOut.indexOf(what), 1)
   }
 
   /** What was not begun, in one sentence; null where there was time for everything. */

@@ -1,6 +1,6 @@
 import { CLOSE_DB, noiseRows } from '../evaluate/index.ts'
 import type { CandidateSpec } from '../recipe/index.ts'
-import { type Budget, REFINING, TooLong } from './budget.ts'
+import { type Budget, TooLong } from './budget.ts'
 import { lookingSeconds } from './looks.ts'
 import { settleNoise } from './noise-budget.ts'
 import { withNoise } from './plan.ts'
@@ -28,6 +28,8 @@ const foretoldNoise = ({ built }: Trial) => built.expectedNoise ?? 0
 export class Mixtures {
   readonly #pool: Pool
   readonly #budget: Budget
+  /** Candidates whose mixtures there was no time for. */
+  readonly leftOut: Trial[] = []
 
   constructor(pool: Pool, budget: Budget) {
     this.#pool = pool
@@ -40,6 +42,7 @@ export class Mixtures {
     const pool = this.#pool
     const { spec } = whole.built
     const mixtures = `float where that keeps ${spec.id} quiet`
+    this.#budget.takeUp(mixtures)
     const steps: Trial[] = []
     const seen = (trial: Trial, expected: number) => ({
       secure: pool.secure(trial),
@@ -49,6 +52,7 @@ export class Mixtures {
       trial,
     })
     const expectedNoise = await this.#foretold(spec, mixtures)
+    if (expectedNoise === null) this.leftOut.push(whole)
     if (!expectedNoise) return []
     const step = async (budget: number) => {
       if (!pool.affords(1)) {
@@ -116,10 +120,10 @@ export class Mixtures {
   async #foretold(spec: CandidateSpec, what: string): Promise<number | null> {
     const { bench } = this.#pool
     const kernels = lookingSeconds(bench.seen, 0, true)
-    if (this.#pool.affords(1) && kernels <= REFINING * this.#budget.left)
+    if (this.#pool.affords(1) && kernels <= this.#budget.refining)
       try {
         const measured = withNoise(spec, UNLIMITED)
-        const { expectedNoise } = await this.#budget.granting(REFINING * this.#budget.left, () => bench.build(measured))
+        const { expectedNoise } = await this.#budget.granting(this.#budget.refining, () => bench.build(measured))
         if (spec.measuredCosts) return expectedNoise
         // By measured costs more may be integer than the candidate has, such as probabilities: not its own noise.
         return (await bench.build({ ...measured, measuredCosts: false })).expectedNoise

@@ -47,6 +47,7 @@ class Optimization {
   #pool!: Pool
   #builds!: BuildsInTime
   #building!: Building
+  #statics!: Statics
   #tensors: Optimized['tensors'] = new Map()
 
   constructor(model: Model, data: Dataset, options: ResolvedOptions) {
@@ -76,12 +77,14 @@ class Optimization {
     this.#pool.warnings.push(...warnings)
     this.#builds = new BuildsInTime(this.#pool, this.#budget)
     this.#building = new Building(this.#pool, this.#budget, this.#builds)
+    this.#statics = new Statics(this.#pool, this.#budget, this.#builds)
     try {
       await this.#phase('building', () => this.#building.first())
       await this.#phase('timing', () => this.#time(this.#pool.trials))
       if (trainData) await this.#phase('training', () => this.#train(trainData))
       await this.#settle(this.#pool.trials)
       await this.#goBack()
+      await this.#phase('integers', () => this.#statics.lastResort())
       await this.#phase('spare channels', () => leaveOutSpare(this.#pool, this.#budget))
       const choice = await this.#phase('proving', async () => {
         const { allTried } = this.#building
@@ -107,7 +110,7 @@ class Optimization {
   async #settle(trials: readonly Trial[]): Promise<void> {
     const [pool, budget] = [this.#pool, this.#budget]
     await this.#phase('judging', () => judgeOthers(pool, budget, aheadOfStatics(pool)))
-    await this.#phase('integers', () => new Statics(pool, budget, this.#builds).settle(trials))
+    await this.#phase('integers', () => this.#statics.settle(trials))
     await this.#phase('judging', () => judgeOthers(pool, budget, otherSchemes(pool)))
   }
 

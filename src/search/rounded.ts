@@ -1,6 +1,6 @@
 import { CALIBRATION_ROWS } from '../evaluate/index.ts'
 import { LEARNING_RUNS } from '../recipe/index.ts'
-import { type Budget, REFINING, TooLong } from './budget.ts'
+import { type Budget, TooLong } from './budget.ts'
 import { roundedSpec } from './plan.ts'
 import type { Pool } from './pool.ts'
 import { isQuiet, type Trial } from './trial.ts'
@@ -25,7 +25,7 @@ export async function rounded(pool: Pool, budget: Budget, of: Trial, by: keyof t
   // Learned codes of 8 bits are not held within what 16 bits can add.
   const wide = spec.scheme === 'static-int8' && spec.pass?.weightBits !== 4
   if ((bench.target === 'portable' && wide) || bench.rows.calibrate.indices.length < FEWEST_ROWS) return null
-  const granted = REFINING * budget.left
+  const granted = budget.refining
   // Its first parts alone may take longer than that, so that it would show too late.
   const foretold = (RUNS[by] * bench.seen.runMs) / 1000
   if (!pool.affords(1) || foretold > granted) {

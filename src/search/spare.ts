@@ -1,4 +1,4 @@
-import { type Budget, REFINING, TooLong } from './budget.ts'
+import { type Budget, TooLong } from './budget.ts'
 import type { Pool } from './pool.ts'
 import { worthMore } from './preference.ts'
 import { isTrained, noiseRatioOf } from './trial.ts'
@@ -53,7 +53,7 @@ export async function leaveOutSpare(pool: Pool, budget: Budget): Promise<void> {
 /** What it gives, or null where it would take too much of the time that is left. */
 async function granted<T>(budget: Budget, what: string, work: () => Promise<T>): Promise<T | null> {
   try {
-    return await budget.granting(REFINING * budget.left, work)
+    return await budget.granting(budget.refining, work)
   } catch (error) {
     if (!(error instanceof TooLong)) throw error
     budget.leaveOut(what)

@@ -228,3 +228,32 @@ test('what a placement by formulas is foretold is of its own integers, not of th
   // It showed as much as is foretold: 0.01, and is aimed just below what is secure.
   expect(budgets).toEqual([expect.closeTo(0.95 * 10 ** -2.7, 6)])
 })
+
+test('where nothing is secure, a mixture that there was no time for has what is left when nothing else is to be done', async () => {
+  const { pool } = searchAmong({ 'int8-typical': 20 })
+  let now = 0
+  const budget = new Budget(MINUTE, () => now)
+  budget.keepForProof(100, 0.1)
+  // Of 60 s five are for the last timing, twenty for two proofs; kernels take 13.5, and half of what is left is 12.5.
+  now = 10_000
+  const built: string[] = []
+  Object.assign(pool, {
+    bench: {
+      ...pool.bench,
+      seen: { openMs: 1500, runMs: 0.01 },
+      build: async (spec: CandidateSpec) => ({ spec, expectedNoise: 0.01 }),
+    },
+    secure: () => false,
+    build: async (spec: CandidateSpec) => {
+      if (spec.noiseBudget !== undefined) built.push(spec.id)
+      return null
+    },
+  })
+  const statics = new Statics(pool as unknown as Pool, budget, new BuildsInTime(pool as unknown as Pool, budget))
+  await statics.settle()
+  expect(built).toEqual([])
+  expect(budget.warning).toContain('float where that keeps int8-typical-minmax quiet')
+  await statics.lastResort()
+  expect(built).toEqual(['int8-typical-minmax-quiet27.2'])
+  expect(budget.warning ?? '').not.toContain('float where that keeps')
+})

@@ -1,6 +1,6 @@
 import type { CandidateSpec } from '../recipe/index.ts'
 import type { RangeMethod } from '../report/index.ts'
-import { ALWAYS_JUDGED, type Budget, REFINING } from './budget.ts'
+import { ALWAYS_JUDGED, type Budget } from './budget.ts'
 import type { BuildsInTime } from './builds-in-time.ts'
 import { Mixtures } from './mixtures.ts'
 import { calibrationSpecs, equalisedSpecs, smoothedSpecs } from './plan.ts'
@@ -64,6 +64,19 @@ export class Statics {
       if (pool.secure(quietest)) await this.#timed(await this.#mixtures.insured(quietest))
       else await this.#repair(quietest)
     })
+  }
+
+  /**
+   * Where nothing came out secure: the most promising of the mixtures that there was no time for beside all else, with
+   * what is left of the time when there is nothing else.
+   */
+  async lastResort(): Promise<void> {
+    const pool = this.#pool
+    const [first] = this.#inOrderOfRepair(this.#mixtures.leftOut)
+    if (!first || pool.trials.some((trial) => trial !== pool.lossless && !pool.hopeless(trial) && pool.secure(trial)))
+      return
+    this.#budget.spendOnLast()
+    await this.#timed(await this.#mixtures.of(first))
   }
 
   /**
@@ -168,7 +181,7 @@ export class Statics {
     const others = calibrationSpecs(calibrated.built.spec)
     const least = others.filter(({ calibration }) => calibration === 'least-noise')
     // The noise of roundings under each of the ranges that it chooses from: as many pieces of work.
-    const dear = await this.#refined(least, (REFINING * this.#budget.left) / others.length)
+    const dear = await this.#refined(least, this.#budget.refining / others.length)
     for (const trial of dear) pool.borrowTiming(trial, calibrated)
     return dear.length === 0 ? calibrated : pool.halve([calibrated, ...dear])
   }
@@ -193,7 +206,7 @@ export class Statics {
   }
 
   /** Builds what there is time to build and to judge; what there is not is told. */
-  async #refined(specs: readonly CandidateSpec[], seconds = REFINING * this.#budget.left): Promise<readonly Trial[]> {
+  async #refined(specs: readonly CandidateSpec[], seconds = this.#budget.refining): Promise<readonly Trial[]> {
     if (specs.length === 0) return []
     if (this.#pool.affords(specs.length)) return this.#builds.orLeaveOut(specs, seconds)
     this.#budget.leaveOut(specs.map(({ id }) => id).join(', '))
