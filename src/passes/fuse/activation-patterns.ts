@@ -1,5 +1,6 @@
 import { floatAttribute, isFloating, type Node } from '../../ir/index.ts'
 import {
+  clipBounds,
   either,
   type GraphEditor,
   type Match,
@@ -11,17 +12,6 @@ import {
   scalarValue,
 } from '../../rewrite/index.ts'
 
-/** Bounds of a Clip, in attributes (before opset 11) or constant inputs; undefined where they are computed. */
-function clipBounds(node: Node, editor: GraphEditor): readonly [low: number, high: number] | undefined {
-  const bound = (position: number, name: string, fallback: number): number | undefined => {
-    const input = node.inputs[position] ?? ''
-    return input === '' ? floatAttribute(node, name, fallback) : scalarValue(editor.constant(input))
-  }
-  const low = bound(1, 'min', -Infinity)
-  const high = bound(2, 'max', Infinity)
-  return low === undefined || high === undefined ? undefined : [low, high]
-}
-
 /** `min(max(v, low), high)` as Clip, or as Min and Max in either order. */
 export function clip(inner: Pattern, low: number, high: number): Pattern {
   const minMax = op('Min', [op('Max', [inner, scalar(low)]), scalar(high)])
@@ -29,8 +19,9 @@ export function clip(inner: Pattern, low: number, high: number): Pattern {
   return (value, matching) => {
     const node = matching.editor.producer(value, 'Clip')
     if (!node) return minMax(value, matching) || maxMin(value, matching)
-    const bounds = clipBounds(node, matching.editor)
-    if (!bounds || Math.abs(bounds[0] - low) > 1e-6 || Math.abs(bounds[1] - high) > 1e-5 * Math.abs(high)) return false
+    const bounds = clipBounds(node, (name) => matching.editor.constant(name))
+    if (!bounds || Math.abs(bounds.low - low) > 1e-6 || Math.abs(bounds.high - high) > 1e-5 * Math.abs(high))
+      return false
     matching.nodes.push(node)
     if (inner(node.inputs[0]!, matching)) return true
     matching.nodes.pop()

@@ -10,6 +10,7 @@ import {
   type Tensor,
   toNumbers,
 } from '../../ir/index.ts'
+import { clipBounds } from '../../rewrite/index.ts'
 import { BLOCK } from './blocks.ts'
 
 /** Values that must have the same channels, and how many those of broken blocks shall have. */
@@ -221,8 +222,10 @@ export function channelsPadded(node: Node, constant: (name: string) => Tensor | 
 function keepsZeros(node: Node, constant: (name: string) => Tensor | undefined): boolean {
   const operator = operatorName(node)
   if (['Sigmoid', 'HardSigmoid', 'Softplus'].includes(operator)) return false
-  const limit = (slot: number) => (node.inputs[slot] ? toNumbers(constant(node.inputs[slot])!)[0]! : 0)
-  if (operator === 'Clip') return limit(1) <= 0 && limit(2) >= 0
+  if (operator === 'Clip') {
+    const bounds = clipBounds(node, constant)
+    return bounds !== undefined && bounds.low <= 0 && bounds.high >= 0
+  }
   const shifted = ['Add', 'Sub'].includes(operator) && node.inputs.map(constant)
   return !shifted || shifted.every((tensor) => tensor === undefined || channelAxis(tensor) !== undefined)
 }

@@ -6,20 +6,15 @@
  * Illegal: bounds that are computed, or empty (a > b); an inner value that is read elsewhere (it stays, nothing is gained).
  * Source: clip(clip(x, a, b), c, d) = clip(x, clip(a, c, d), clip(b, c, d)) for a ≤ b and c ≤ d.
  */
-import { type DType, float, floatAttribute, fromNumbers, makeNode, type Node } from '../../ir/index.ts'
-import { type RuleContext, type RuleOutcome, rulePass, scalarValue } from '../../rewrite/index.ts'
+import { type DType, float, fromNumbers, makeNode, type Node } from '../../ir/index.ts'
+import { type Bounds, clipBounds, type RuleContext, type RuleOutcome, rulePass } from '../../rewrite/index.ts'
 
 export const mergeActivations = rulePass('mergeActivations', 'Merges limits that follow each other into one.', [
   { roots: ['Relu', 'Clip', 'Abs'], apply },
 ])
 
-interface Range {
-  readonly low: number
-  readonly high: number
-}
-
 /** What an operator's results lie in, whatever its input. */
-const RANGES: Readonly<Record<string, Range>> = {
+const RANGES: Readonly<Record<string, Bounds>> = {
   Sigmoid: { low: 0, high: 1 },
   HardSigmoid: { low: 0, high: 1 },
   Softmax: { low: 0, high: 1 },
@@ -32,12 +27,12 @@ const RANGES: Readonly<Record<string, Range>> = {
 }
 
 function apply(node: Node, context: RuleContext): RuleOutcome {
-  const { editor } = context
+  const { editor, constant } = context
   const input = node.inputs[0]!
   const inner = editor.producer(input)
   if (inner?.domain !== '') return false
-  const outer = node.opType === 'Abs' ? { low: 0, high: Infinity } : limits(node, context)
-  const range = inner.opType === 'Clip' ? limits(inner, context) : RANGES[inner.opType]
+  const through = (limit: Node) => (limit.opType === 'Clip' ? clipBounds(limit, constant) : RANGES[limit.opType])
+  const [outer, range] = [through(node), through(inner)]
   if (!outer || !range || outer.low > outer.high || range.low > range.high) return false
   if (outer.low <= range.low && range.high <= outer.high)
     return editor.bypass(node.outputs[0]!, input) || { refused: 'both results are graph outputs' }
@@ -52,19 +47,7 @@ function apply(node: Node, context: RuleContext): RuleOutcome {
   return true
 }
 
-/** The range that a Relu or a Clip with constant bounds lets through. */
-function limits(node: Node, { constant }: RuleContext): Range | undefined {
-  if (node.opType === 'Relu') return { low: 0, high: Infinity }
-  const bound = (position: number, name: string, fallback: number) => {
-    const input = node.inputs[position] ?? ''
-    return input === '' ? floatAttribute(node, name, fallback) : scalarValue(constant(input))
-  }
-  const low = bound(1, 'min', -Infinity)
-  const high = bound(2, 'max', Infinity)
-  return low === undefined || high === undefined ? undefined : { low, high }
-}
-
-function limited(node: Node, inner: Node, range: Range, { editor, opset, constant }: RuleContext): Node | undefined {
+function limited(node: Node, inner: Node, range: Bounds, { editor, opset, constant }: RuleContext): Node | undefined {
   const [data, output] = [inner.inputs[0]!, node.outputs[0]!]
   if (range.low === 0 && range.high === Infinity) return makeNode('Relu', [data], [output], { name: node.name })
   if (opset < 11) {

@@ -1,8 +1,8 @@
 import { floatAttribute, type GraphIndex, type Node, operatorName } from '../../../ir/index.ts'
+import { clipBounds } from '../../../rewrite/index.ts'
 import type { Range } from '../affine.ts'
 import type { ObservedRange } from '../units/plan-options.ts'
 import { type NodeFacts, quantizeRules } from '../units/quantize-rules.ts'
-import { clipBounds } from '../units/unit.ts'
 
 /**
  * Where a result is this near to its end, nobody is told anything any more: so small a part of one of its 255 steps that
@@ -60,7 +60,7 @@ function toldOf(node: Node, behind: Range, facts: NodeFacts): Range | null {
     case 'Relu':
       return { min: Math.max(behind.min, 0), max: Math.max(behind.max, 0) }
     case 'Clip': {
-      const bounds = clipBounds(node, facts)
+      const bounds = clipBounds(node, facts.constant)
       if (!bounds || bounds.low > bounds.high) return null
       const [min, max] = [behind.min, behind.max].map((end) => Math.min(Math.max(end, bounds.low), bounds.high))
       return { min: min!, max: max! }

@@ -37,7 +37,7 @@ export interface OperatorRule {
 
 export interface NodeFacts {
   readonly opset: number
-  constant(value: string): Tensor | undefined
+  readonly constant: (value: string) => Tensor | undefined
   /** What its elements are; undefined where that is not known. */
   dtype?(value: string): DType | undefined
   /** Its dimensions, null or undefined where nothing is known; without this function nothing is refused for a shape. */

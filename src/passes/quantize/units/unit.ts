@@ -6,8 +6,8 @@ import {
   type Node,
   operatorName,
   type Tensor,
-  tensorValues,
 } from '../../../ir/index.ts'
+import { clipBounds } from '../../../rewrite/index.ts'
 import { activationSlots, type NodeFacts, type OperatorRule, quantizeRules } from './quantize-rules.ts'
 
 /**
@@ -145,20 +145,7 @@ function clampBehind(node: Node | undefined, input: string, facts: NodeFacts): U
   if (node?.domain !== '' || node.inputs[0] !== input) return undefined
   if (node.opType === 'Relu') return { node, low: 0, high: Number.POSITIVE_INFINITY }
   if (node.opType !== 'Clip') return undefined
-  const bounds = clipBounds(node, facts)
+  const bounds = clipBounds(node, facts.constant)
   // Codes always hold 0; a Clip that forbids 0 is more than saturation.
   return bounds && bounds.low <= 0 && bounds.high > 0 ? { node, ...bounds } : undefined
-}
-
-/** The limits of a Clip, as attributes or constants; undefined where they are computed. */
-export function clipBounds(node: Node, facts: NodeFacts): { low: number; high: number } | undefined {
-  const bound = (slot: number, attribute: string, open: number): number | undefined => {
-    const name = node.inputs[slot] ?? ''
-    if (name === '') return floatAttribute(node, attribute, open)
-    const tensor = facts.constant(name)
-    return tensor?.dtype === 'float32' ? Number(tensorValues(tensor)[0]) : undefined
-  }
-  const low = bound(1, 'min', Number.NEGATIVE_INFINITY)
-  const high = bound(2, 'max', Number.POSITIVE_INFINITY)
-  return low === undefined || high === undefined ? undefined : { low, high }
 }
