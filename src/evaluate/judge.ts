@@ -145,44 +145,31 @@ function judgeCounts(counts: Counts, { higherIsBetter }: PairedScores, { margin,
 }
 
 function judgeValues(counts: Counts | null, scores: PairedScores, options: JudgeOptions): Judgement {
-  const { margin, alpha, seed = 0 } = options
-  const { base, candidate, higherIsBetter } = scores
-  const n = base.length
-  const metricOf = scores.aggregate ?? ((who, rows) => meanOf(who === 'base' ? base : candidate, rows))
-  const sign = higherIsBetter ? 1 : -1
+  const { margin, alpha } = options
+  const { higherIsBetter } = scores
+  const n = scores.base.length
+  const metricOf = metricOver(scores)
   const all = Int32Array.from({ length: n }, (_, i) => i)
-  const [ofBase, ofCandidate] = [metricOf('base', all), metricOf('candidate', all)]
-  const drawn = bootstrap({
-    rows: n,
-    statistic: (rows) => sign * (metricOf('candidate', rows) - metricOf('base', rows)),
-    ...(scores.clusters ? { clusters: scores.clusters } : {}),
-    seed,
-    resamples: options.resamples ?? Math.round(Math.min(scores.aggregate ? 2_000 : 10_000, Math.max(1_000, 2e7 / n))),
-    alpha,
-    against: -margin,
-  })
-  const delta = drawn.estimate
+  const drawn = drawDifferences(metricOf, scores, options)
+  const { estimate: delta, standardError, units } = drawn
   const unseen = unseenCost(scores, margin, alpha)
   const seen = cautiousBounds(drawn, alpha)
-  const lowerBound = unseen === null ? seen.lower : Math.min(seen.lower, -unseen.cost)
-  const upperBound = unseen === null ? seen.upper : Math.max(seen.upper, unseen.cost)
-  const few = drawn.units < FEWEST_ROWS
+  const { lower: lowerBound, upper: upperBound, ci } = unseen === null ? seen : widened(seen, unseen.cost)
+  const few = units < FEWEST_ROWS
   const significantlyWorse = upperBound < 0 && unseen === null
   const settled = verdictOf({ delta, lowerBound, upperBound, significantlyWorse, margin })
   // The least α at which the bound that decides stays above −margin; it is beyond telling where a bootstrap cannot move.
-  const normal = delta === -margin ? 0 : (delta + margin) / drawn.standardError
+  const normal = delta === -margin ? 0 : (delta + margin) / standardError
   const z = Math.max(-MOST_Z, Math.min(MOST_Z, normal, drawn.z, unseen?.z ?? MOST_Z))
-  const undefinedValue = !Number.isFinite(delta) || !Number.isFinite(lowerBound) || !Number.isFinite(upperBound)
+  const undefinedValue = ![delta, lowerBound, upperBound].every(Number.isFinite)
   const verdict = few || undefinedValue ? 'inconclusive' : settled
   const pairs = counts ? mcnemar(counts) : null
-  const [low, high] = seen.ci
-  const ci: [number, number] = unseen === null ? [low, high] : [Math.min(low, lowerBound), Math.max(high, upperBound)]
-  const pSeen = normalSurvival(-delta / (drawn.standardError || 1e-9))
+  const pSeen = normalSurvival(-delta / (standardError || 1e-9))
   return {
     verdict,
     n,
-    base: ofBase,
-    candidate: ofCandidate,
+    base: metricOf('base', all),
+    candidate: metricOf('candidate', all),
     delta,
     lowerBound,
     upperBound,
@@ -195,12 +182,12 @@ function judgeValues(counts: Counts | null, scores: PairedScores, options: Judge
       verdict === 'inconclusive' && !undefinedValue
         ? rowsToSettle({
             n,
-            variance: drawn.standardError ** 2 * n,
+            variance: standardError ** 2 * n,
             discordance: null,
             delta,
             margin,
             alpha,
-            least: Math.max(few ? Math.ceil((FEWEST_ROWS * n) / drawn.units) : 0, unseen?.rows ?? 0),
+            least: Math.max(few ? Math.ceil((FEWEST_ROWS * n) / units) : 0, unseen?.rows ?? 0),
           })
         : null,
     pRegressed: !few && delta <= -margin && seen.upper < 0 ? pSeen : 1,
@@ -209,11 +196,48 @@ function judgeValues(counts: Counts | null, scores: PairedScores, options: Judge
   }
 }
 
+type Aggregate = NonNullable<PairedScores['aggregate']>
+
+/** The metric of either model over some rows: their mean score unless the scores say how they become one figure. */
+function metricOver({ base, candidate, aggregate }: PairedScores): Aggregate {
+  return aggregate ?? ((who, rows) => meanOf(who === 'base' ? base : candidate, rows))
+}
+
+/** Bootstraps how much better the candidate is, against the margin. */
+function drawDifferences(metricOf: Aggregate, scores: PairedScores, options: JudgeOptions): BootstrapResult {
+  const n = scores.base.length
+  const sign = scores.higherIsBetter ? 1 : -1
+  return bootstrap({
+    rows: n,
+    statistic: (rows) => sign * (metricOf('candidate', rows) - metricOf('base', rows)),
+    ...(scores.clusters ? { clusters: scores.clusters } : {}),
+    seed: options.seed ?? 0,
+    resamples: options.resamples ?? Math.round(Math.min(scores.aggregate ? 2_000 : 10_000, Math.max(1_000, 2e7 / n))),
+    alpha: options.alpha,
+    against: -options.margin,
+  })
+}
+
+interface Bounds {
+  readonly lower: number
+  readonly upper: number
+  readonly ci: readonly [number, number]
+}
+
+/** Bounds that reach as far as changes that no row showed could still move the metric. */
+function widened({ lower, upper, ci: [low, high] }: Bounds, cost: number): Bounds {
+  const [least, most] = [Math.min(lower, -cost), Math.max(upper, cost)]
+  return { lower: least, upper: most, ci: [Math.min(low, least), Math.max(high, most)] }
+}
+
 /**
  * Of BCa and normal bounds the more cautious ones: one-sided at `alpha`, and both ends of the interval. BCa alone is too
  * sure of areas on a hundred rows or fewer: it errs up to twice as often as it says.
  */
-function cautiousBounds({ estimate, standardError, lowerBound, upperBound, ci }: BootstrapResult, alpha: number) {
+function cautiousBounds(
+  { estimate, standardError, lowerBound, upperBound, ci }: BootstrapResult,
+  alpha: number,
+): Bounds {
   const around = (level: number, low: number, high: number): readonly [number, number] => {
     const half = normalQuantile(1 - level) * standardError
     return [Math.min(low, estimate - half), Math.max(high, estimate + half)]

@@ -1,7 +1,8 @@
 import { expect, test } from 'vitest'
 import type { ComparisonReport } from '../report/index.ts'
 import { randomSource } from '../statistics/index.ts'
-import { chooseByProof, whyNotProven } from './choose.ts'
+import { whyNotProven } from './choice-words.ts'
+import { chooseByProof } from './choose.ts'
 
 const ALPHA = 0.05
 
@@ -129,6 +130,24 @@ test('what would settle it counts the rows to give as well, of which half prove,
   expect((await chosen(close, { apart: true })).reason).toMatch(/About 268 rows would settle it\.$/)
   const { reason } = await chosen({ verdict: 'pass', grade: 'proven', requiredN: null })
   expect(reason).toMatch(/^Nothing that is clearly better passed the proof; lossless did/)
+})
+
+test('what ended the sequence is told, and not who was tried behind it', async () => {
+  const odds = { pass: 0.5, passAtHalf: 0.4, close: 0.5 }
+  const [lossless, fast, other] = ['lossless', 'fast', 'other'].map((id, i) => ({
+    id,
+    figure: 1 / (i + 1),
+    bytes: 100,
+    odds,
+  }))
+  const prove = async (id: string) =>
+    ({ verdict: id === 'lossless' ? 'pass' : 'inconclusive', grade: null, requiredN: null }) as ComparisonReport
+  const chosen = await chooseByProof(
+    { sequence: [lossless!, fast!], shared: false, standby: [], reserve: [other!] },
+    prove,
+    { provenOnly: false, idle: 'lossless' },
+  )
+  expect(chosen.reason).toMatch(/ fast, better in the goal, was not proven on the proof rows\.$/)
 })
 
 test('why a finalist was not proven is told by the figures of the proof rows', () => {

@@ -1,5 +1,6 @@
 import { type Budget, CONFIRMING } from './budget.ts'
-import type { Choice, Proven } from './choose.ts'
+import type { Proven } from './choice-words.ts'
+import type { Choice } from './choose.ts'
 import { disturbanceWarning } from './disturbed.ts'
 import type { Pool } from './pool.ts'
 import { whyNotWorthIt } from './prove.ts'

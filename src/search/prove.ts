@@ -1,6 +1,7 @@
 import type { ComparisonReport } from '../report/index.ts'
 import { ALWAYS_JUDGED, type Budget, CONFIRMING } from './budget.ts'
-import { type Choice, chooseByProof, whyNotProven } from './choose.ts'
+import { whyNotProven } from './choice-words.ts'
+import { type Choice, chooseByProof } from './choose.ts'
 import { type Contender, type Finalists, finalists } from './finalists.ts'
 import { isTimed, NOT_SLOWER } from './goal.ts'
 import type { Pool } from './pool.ts'

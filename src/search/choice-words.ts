@@ -1,0 +1,99 @@
+import { type ComparisonReport, grouped } from '../report/index.ts'
+import { rowsToProve } from './rows-to-prove.ts'
+
+/** A finalist with its proof. */
+export interface Proven {
+  readonly id: string
+  readonly proof: ComparisonReport
+}
+
+/** The rows that a proof was made on, as sentences need them. */
+export interface ProofRows {
+  /** They were given by themselves, and are no half of others. */
+  readonly apart?: boolean
+  /** Where the time was not enough for all of them: for how many it was. */
+  readonly fewer?: { readonly rows: number; readonly of: number }
+}
+
+/** Why the original is handed out where there is no finalist. `unsafe` is what the selection rows did not allow. */
+export function nobodyToProve(untried: string | undefined, unsafe: string | undefined): string {
+  if (untried !== undefined) return `${untried}: the original is handed out. Give it more time (--time).`
+  return unsafe === undefined
+    ? 'No candidate was measured to be better in the goal without being slower: the original is handed out.'
+    : `${unsafe} is better in the goal, but on the selection rows neither it nor any other such candidate stayed close enough to the original, which is handed out.`
+}
+
+/** Why a proven finalist is handed out. `stopped` is the one better in the goal that ended the sequence. */
+export function provenBest(
+  id: string,
+  idle: boolean,
+  stopped: Proven | undefined,
+  { apart = false }: ProofRows,
+): string {
+  const found = idle
+    ? `Nothing that is clearly better passed the proof; ${id} did, and gives the same answers in a simpler form.`
+    : `${id} is the best in the goal that passed the proof.`
+  return stopped
+    ? `${found} ${stopped.id}, better in the goal, was ${wordFor(stopped.proof, apart)} on the proof rows.`
+    : found
+}
+
+/** Why the original is handed out where nothing that gains was proven and what is close is not asked for. */
+export function onlyProvenAsked(proofs: readonly Proven[], rows: ProofRows): string {
+  return `Nothing could be proven with ${given(rows)}, and only proven models were asked for: the original is handed out.${foundWorse(proofs)}`
+}
+
+/** Why the original is handed out where no finalist is close either. */
+export function nothingClose(proofs: readonly Proven[], rows: ProofRows): string {
+  const lost = foundWorse(proofs) || wanted(proofs[0]?.proof, rows)
+  return `Nothing could be proven with ${given(rows)}, and none of the candidates that were tried on the proof rows stayed close enough: the original is handed out.${lost}`
+}
+
+/** Why a close finalist is handed out. `idle` is the one that was proven and gains nothing. */
+export function closeInstead(
+  nearest: Proven,
+  idle: Proven | undefined,
+  proofs: readonly Proven[],
+  rows: ProofRows,
+): string {
+  const unproven = idle
+    ? `${capital(given(rows))} prove ${idle.id} alone, which is neither faster nor smaller`
+    : `${capital(given(rows))} cannot prove any candidate`
+  return `${unproven}, so the best in the goal that stays close to the original is handed out.${foundWorse(proofs)}${wanted(nearest.proof, rows)}`
+}
+
+/** What a finalist did on the proof rows, of which the figures of the selection rows tell nothing. */
+export function whyNotProven(proof: ComparisonReport, apart = false): string {
+  const { base, candidate, agreement, metric, n } = proof
+  const scores =
+    base.value === null || candidate.value === null
+      ? null
+      : `${metric} ${digits(candidate.value)} against ${digits(base.value)}`
+  const found = scores ?? (agreement && `${grouped(agreement.changed)} answers changed`)
+  return `${wordFor(proof, apart)} on the ${grouped(n)} proof rows${found ? `: ${found}` : ''}`
+}
+
+const given = ({ fewer }: ProofRows): string =>
+  fewer ? `the ${grouped(fewer.rows)} of ${grouped(fewer.of)} proof rows that there was time for` : 'the rows given'
+
+function wanted(proof: ComparisonReport | undefined, { apart = false, fewer }: ProofRows): string {
+  if (fewer) return ' More time (--time) proves on more of them.'
+  const rows = proof ? rowsToProve(proof, apart) : null
+  return rows === null ? '' : ` ${capital(rows)} would settle it.`
+}
+
+/** What the rows did settle, where they proved nothing good enough. */
+function foundWorse(proofs: readonly Proven[]): string {
+  const ids = proofs.flatMap(({ id, proof }) => (proof.verdict === 'regressed' ? [id] : []))
+  return ids.length === 0 ? '' : ` Found to be worse on the proof rows: ${ids.join(', ')}.`
+}
+
+function wordFor(proof: ComparisonReport, apart: boolean): string {
+  if (proof.verdict === 'regressed') return 'found to be worse'
+  if (proof.verdict === 'pass') return 'not proven surely enough for one of two that were tested side by side'
+  const rows = rowsToProve(proof, apart)
+  return rows === null ? 'not proven' : `not proven (${rows} would settle it)`
+}
+
+const capital = (text: string) => text.charAt(0).toUpperCase() + text.slice(1)
+const digits = (value: number) => String(Number(value.toPrecision(4)))
