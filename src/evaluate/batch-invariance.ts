@@ -3,7 +3,7 @@ import { arrayTypeOf, elementCount, isFloating, type NumericArray } from '../ir/
 import { UserError } from '../platform/index.ts'
 import { floatsOf, largestOf } from './floats.ts'
 import { isRowAxis } from './random-feeds.ts'
-import { splitRows } from './row-outputs.ts'
+import { outputsByRow } from './row-outputs.ts'
 
 /** The field of that name in a quantization report. */
 export interface BatchInvariance {
@@ -104,7 +104,7 @@ export async function sharedRunObstacle(session: Session, given: readonly Feeds[
     axes,
   )
   try {
-    splitRows(await session.run(together), rows.length)
+    outputsByRow(await session.run(together), rows.length)
     return null
   } catch (error) {
     if (!(error instanceof UserError)) throw error

@@ -2,7 +2,7 @@ import type { Column, Dataset } from '../data/index.ts'
 import type { Feeds, Session } from '../engine/index.ts'
 import { measureBatchInvariance, sharedRunObstacle } from './batch-invariance.ts'
 import { feedsOf, rowsPerRun } from './feeds.ts'
-import { type RowOutputs, splitRows } from './row-outputs.ts'
+import { outputsByRow, type RowOutputs } from './row-outputs.ts'
 
 /** Answers to consecutive rows of a data set. */
 export interface PredictedRows {
@@ -32,7 +32,7 @@ export async function* predictRows(
     const ids = names.flatMap(({ name }) => (rows.columns[name] ? [[name, rows.columns[name]] as const] : []))
     yield {
       indices: rows.indices,
-      outputs: splitRows(fetched, rows.indices.length),
+      outputs: outputsByRow(fetched, rows.indices.length),
       ids: Object.fromEntries(ids),
     }
   }

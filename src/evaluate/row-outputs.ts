@@ -15,7 +15,7 @@ export const outputTexts = (outputs: RowOutputs): readonly string[] =>
  *
  * @throws UserError `unsupported` for an output of several rows that has no row axis.
  */
-export function splitRows(fetched: Fetched, rows: number): readonly RowOutputs[] {
+export function outputsByRow(fetched: Fetched, rows: number): readonly RowOutputs[] {
   return Array.from({ length: rows }, (_, row) =>
     Object.fromEntries(Object.entries(fetched).map(([name, value]) => [name, rowOf(name, value, row, rows)])),
   )

@@ -4,7 +4,7 @@ import { feedsOf, rowsPerRun } from './feeds.ts'
 import type { MetricRow } from './metric/metric.ts'
 import { namedAs } from './output-names.ts'
 import { fieldsOfRows } from './row-fields.ts'
-import { splitRows } from './row-outputs.ts'
+import { outputsByRow } from './row-outputs.ts'
 
 /** One row as both models answered it; outputs are named alike. */
 export interface RowPair {
@@ -82,8 +82,8 @@ function pairsOf(
   labelField: string | null,
 ): readonly RowPair[] {
   const count = rows.indices.length
-  const ofBase = splitRows(first, count)
-  const ofCandidate = splitRows(asBase(second), count)
+  const ofBase = outputsByRow(first, count)
+  const ofCandidate = outputsByRow(asBase(second), count)
   const fields = fieldsOfRows(rows)
   return rows.indices.map((index, i) => {
     const row = (rows.places ?? rows.indices)[i]!

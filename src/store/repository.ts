@@ -52,11 +52,8 @@ export interface Repository {
 
 /** Blobs that a manifest needs are no longer there: they must be written again. */
 export class Missing extends Error {
-  readonly digests: readonly string[]
-
   constructor(digests: readonly string[]) {
     super(`internal: blobs are gone: ${digests.join(', ')}`)
-    this.digests = digests
   }
 }
 

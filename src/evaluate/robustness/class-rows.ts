@@ -5,7 +5,7 @@ import { feedsOf, rowsPerRun } from '../feeds.ts'
 import { classNumber } from '../metric/class-scores.ts'
 import { classOutputName, type ModelClasses } from '../metric/classification.ts'
 import { fieldsOfRows } from '../row-fields.ts'
-import { isClassLike, numbersOf, splitRows } from '../row-outputs.ts'
+import { isClassLike, numbersOf, outputsByRow } from '../row-outputs.ts'
 import { type Head, NO_HEAD } from './head.ts'
 
 /** What one model says of every row in numbers: class scores, features, and the class of the label (−1 for none). */
@@ -20,7 +20,7 @@ export interface ClassRows {
 /** The output that scores classes, and the values behind it; null where no output does. */
 export async function classOutput(session: Session, data: Dataset): Promise<string | null> {
   for await (const rows of data.read({ indices: [0], batch: 1 })) {
-    const outputs = splitRows(await session.run(feedsOf(rows, session.inputs, data)), 1)[0]!
+    const outputs = outputsByRow(await session.run(feedsOf(rows, session.inputs, data)), 1)[0]!
     const name = classOutputName(outputs)
     const value = name === null ? undefined : outputs[name]
     return name !== null && value!.dtype.startsWith('float') && value!.data.length >= 2 ? name : null
@@ -64,7 +64,7 @@ export async function classRows(
       behind = NO_HEAD
       fetched = await session.run(feeds, wanted())
     }
-    const named = splitRows({ [output]: fetched[output]! }, 1)[0]![output]!
+    const named = outputsByRow({ [output]: fetched[output]! }, 1)[0]![output]!
     const inner = behind.logits === null ? undefined : fetched[behind.logits]
     scores.push(Float64Array.from(numbersOf(inner && inner.data.length === named.data.length ? inner : named)))
     const feature = behind.features === null ? undefined : fetched[behind.features]

@@ -8,7 +8,7 @@ import type { Metric, MetricRow } from '../metric/metric.ts'
 import type { MetricOptions } from '../metric/metrics.ts'
 import { namedAs } from '../output-names.ts'
 import { fieldsOfRows } from '../row-fields.ts'
-import { type RowOutputs, splitRows, topAnswer } from '../row-outputs.ts'
+import { outputsByRow, type RowOutputs, topAnswer } from '../row-outputs.ts'
 import { metricChoice, rowScore } from '../row-scores.ts'
 
 export interface ScoreModelsOptions {
@@ -54,7 +54,7 @@ export async function scoreModels(
       const label = options.labelField === null ? undefined : fields[i]![options.labelField]
       rows.push(row)
       for (const [m, fetched] of answered.entries()) {
-        const outputs = splitRows(asFirst[m]!(fetched), piece.indices.length)[i]!
+        const outputs = outputsByRow(asFirst[m]!(fetched), piece.indices.length)[i]!
         const seen: MetricRow = { row, fields: fields[i]!, outputs, ...(label === undefined ? {} : { label }) }
         const metric = choice.of(seen)
         if (metric) {
