@@ -9,6 +9,11 @@ export interface ClassedFiles {
   readonly notes: readonly string[]
 }
 
+/** A file, and the folders that a pattern named outright: those are no classes. */
+type PlacedFile = FoundFile & { readonly prefix?: string }
+
+const behindPrefix = ({ id, prefix = '' }: PlacedFile): string => (id.startsWith(prefix) ? id.slice(prefix.length) : id)
+
 /**
  * Labels from folders: where every file lies in a sub-folder, the first one is its class. Classes are numbered in the
  * order of `classNames`; without, in the order of their names by code unit, or by value where all are whole numbers
@@ -18,12 +23,12 @@ export interface ClassedFiles {
  * @throws UserError `bad-data` for a folder that is none of `classNames`.
  */
 export function classFolders(
-  files: readonly (FoundFile & { readonly prefix?: string })[],
+  files: readonly PlacedFile[],
   classNames: readonly string[] | undefined,
   where: string,
 ): ClassedFiles {
-  const folderOf = ({ id, prefix = '' }: (typeof files)[number]) => {
-    const rest = id.startsWith(prefix) ? id.slice(prefix.length) : id
+  const folderOf = (file: PlacedFile) => {
+    const rest = behindPrefix(file)
     return rest.includes('/') ? rest.slice(0, rest.indexOf('/')) : null
   }
   const folders = [...new Set(files.map(folderOf))].filter((folder) => folder !== null)
@@ -55,11 +60,11 @@ export function classFolders(
 }
 
 /** Folders that hold the same folders, as `train` and `val` do, are hardly the classes. */
-function deeperClasses(files: readonly FoundFile[], folders: readonly string[]): readonly string[] {
+function deeperClasses(files: readonly PlacedFile[], folders: readonly string[]): readonly string[] {
   if (folders.length < 2) return []
   const inside = new Map(folders.map((folder) => [folder, new Set<string>()]))
-  for (const { id } of files) {
-    const [folder, below, file] = id.split('/')
+  for (const placed of files) {
+    const [folder, below, file] = behindPrefix(placed).split('/')
     // A picture that lies in its class, or loose.
     if (file === undefined) return []
     inside.get(folder!)?.add(below!)

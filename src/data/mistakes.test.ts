@@ -144,6 +144,19 @@ test('folders that hold the same classes each are hardly the classes', async () 
   expect(await notes('kinds')).not.toMatch(/taken for classes/)
 })
 
+test('folders that a pattern names outright are no classes, nor taken for what classes hold', async () => {
+  for (const place of ['outer/sets/train/cat', 'outer/sets/train/dog', 'outer/sets/val/cat', 'outer/sets/val/dog'])
+    await write(`${place}/1.png`, await blue(8).png().toBuffer())
+  const notes = async (files: string) => {
+    const file = await write('outer/dataset.json', JSON.stringify({ files }))
+    return (await openDataset(file, { inputs: pixels })).notes.join(' ')
+  }
+  expect(await notes('sets/train/*/*.png')).not.toMatch(/taken for classes/)
+  expect(await notes('sets/**/*.png')).toMatch(
+    /"train", "val" were taken for classes, but each of them holds "cat", "dog"/,
+  )
+})
+
 test('an archive of arrays without rows is refused like a table without lines', async () => {
   const file = join(folder, 'none.npz')
   writeNpz(file, { x: { dtype: 'float32', dims: [0, 3], bytes: new Uint8Array(0) } })
