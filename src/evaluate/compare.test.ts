@@ -225,6 +225,10 @@ describe('with labels', () => {
     expect(report).toMatchObject({ verdict: 'regressed', n: 300, base: { value: 1 }, candidate: { value: 0 } })
     expect(report.discordant).toEqual({ baseOnly: 300, candidateOnly: 0 })
     expect(report.warnings.join()).toMatch(/gives no number on 300 of 600 rows; they are left out/)
+    // Nor does it count as changed: agreement is about the rows that are judged.
+    const same = await compare(silent, identity, await of(rowsOf(600)))
+    expect(same).toMatchObject({ verdict: 'pass', n: 300, agreement: { rate: 1, changed: 0 } })
+    expect(same.sentence).toMatch(/0 of 300 answers changed/)
   })
   test('rows run one by one unless asked; a fixed first dimension always does', async () => {
     const dynamic = session((x) => [...x])

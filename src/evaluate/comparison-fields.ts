@@ -4,10 +4,18 @@ import type { Flip } from './flips.ts'
 import type { ScoredRows } from './score-rows.ts'
 import { type Slice, slicesOf } from './slices.ts'
 
-/** The fields of a comparison that do not depend on whether there are labels. */
-export function commonFields(scored: ScoredRows, metric: string, { alpha }: { alpha: number }) {
-  const n = scored.rows.length
-  const changed = scored.changed.filter(Boolean).length
+/**
+ * The fields of a comparison that do not depend on whether there are labels. Changed answers are counted among the rows
+ * at `places`: a row that is judged by nothing else must not count as changed either.
+ */
+export function commonFields(
+  scored: ScoredRows,
+  metric: string,
+  { alpha }: { alpha: number },
+  places: readonly number[] = scored.rows.map((_, i) => i),
+) {
+  const n = places.length
+  const changed = places.filter((i) => scored.changed[i]).length
   const flips = [...scored.flips].sort((a, b) => a.gain - b.gain || a.shown.row - b.shown.row)
   return {
     kind: 'comparison' as const,

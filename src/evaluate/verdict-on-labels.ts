@@ -34,7 +34,7 @@ export function verdictOnLabels(
   rule: SliceRule,
 ): ComparisonReport {
   const { margin, alpha, seed } = options
-  const { usable, lost } = usableRows(scored, metric)
+  const { scoredByBase, usable, lost } = usableRows(scored, metric)
   const unscored = scored.rows.length - usable.length
   const rightOrWrong = isRightOrWrong(scored, metric)
   const scoresOf = scoresOver(scored, metric, rightOrWrong)
@@ -43,7 +43,7 @@ export function verdictOnLabels(
   const usableSlices = allSlices(scored)
     .map((slice) => ({ ...slice, rows: slice.rows.filter((row) => place.has(row)) }))
     .filter(({ rows }) => rows.length > 0)
-  const common = commonFields(scored, metric.name, options)
+  const common = commonFields(scored, metric.name, options, scoredByBase)
   const verdict: Verdict = lost > 0 ? 'regressed' : judgement!.verdict
   const slices = judgeSlices(usableSlices, scoresOf, rule)
   const warnings = [
@@ -76,7 +76,7 @@ export function verdictOnLabels(
   }
 }
 
-/** The places of the rows that both models have a score on, and on how many the candidate alone has none. */
+/** The places of the rows that the baseline has a score on, that both have, and on how many the candidate alone has none. */
 function usableRows({ rows, base, candidate }: ScoredRows, { name }: Metric) {
   const scoredByBase = rows.map((_, i) => i).filter((i) => Number.isFinite(base[i]!))
   const usable = scoredByBase.filter((i) => Number.isFinite(candidate[i]!))
@@ -85,7 +85,7 @@ function usableRows({ rows, base, candidate }: ScoredRows, { name }: Metric) {
       where: 'metric',
       hint: 'check the labels and the outputs of the baseline for NaN',
     })
-  return { usable, lost: scoredByBase.length - usable.length }
+  return { scoredByBase, usable, lost: scoredByBase.length - usable.length }
 }
 
 /** What a verdict rests on; where scores were `lost`, it is these that it rests on, and more rows would settle nothing. */
