@@ -37,3 +37,15 @@ test('time is told by the original of the same run: a slower machine moves nothi
   expect([...frontOf([timed('minmax', 0.13, 0.54), timed('mse', 0.13, 0.54)])]).toEqual(['minmax', 'mse'])
   expect([...frontOf([{ id: 'not timed', ratio: null, bytes: 1 }])]).toEqual([])
 })
+
+test('the original that is handed out is on the front, and what is slower and no smaller is beaten by it', () => {
+  const timed = (id: string, median: number, bytes: number) => ({
+    id,
+    ratio: { base: 'original', other: id, median, ci: [median - 0.01, median + 0.01] as const },
+    bytes,
+  })
+  const original = { id: 'original', bytes: 36_149 }
+  const lossless = timed('lossless', 1.03, 36_149)
+  expect([...frontOf([lossless, timed('int8', 1.2, 13_000)], original)]).toEqual(['original', 'int8'])
+  expect([...frontOf([lossless])]).toEqual(['lossless'])
+})

@@ -23,9 +23,13 @@ export function paretoFront(points: readonly Point[]): ReadonlySet<string> {
 /**
  * The front in time and size of these candidates. Time is the ratio to the original of the same run: what was timed
  * again before it was handed out ran on a machine that may have been slower by then, and would fall off by that alone.
+ * The `original` stands among them where it is what is handed out: it takes its own time, and what it beats is no gain.
  */
-export function frontOf(candidates: readonly Pick<CandidateResult, 'id' | 'ratio' | 'bytes'>[]): ReadonlySet<string> {
-  return paretoFront(
-    candidates.flatMap(({ id, ratio, bytes }) => (ratio && bytes !== null ? [{ id, x: ratio.median, y: bytes }] : [])),
-  )
+export function frontOf(
+  candidates: readonly Pick<CandidateResult, 'id' | 'ratio' | 'bytes'>[],
+  original: Pick<CandidateResult, 'id' | 'bytes'> | null = null,
+): ReadonlySet<string> {
+  const medians = candidates.map(({ id, ratio, bytes }) => ({ id, x: ratio?.median ?? null, y: bytes }))
+  const points = original ? [{ id: original.id, x: 1, y: original.bytes }, ...medians] : medians
+  return paretoFront(points.flatMap(({ id, x, y }) => (x !== null && y !== null ? [{ id, x, y }] : [])))
 }

@@ -42,9 +42,10 @@ async function reportFrom(findings: Findings, chosen: Built | null): Promise<Opt
   const { pool, options, choice, data } = findings
   const { bench, goal, trials } = pool
   const baseline = pool.baseline!
-  const front = frontOf(trials.map(({ result }) => result).filter(usable))
-  const candidates = trials.map(({ result }) => ({ ...result, onFront: front.has(result.id) }))
   const original = originalResult(bench.original, baseline)
+  const front = frontOf(trials.map(({ result }) => result).filter(usable), chosen ? null : original)
+  const marked = (result: CandidateResult) => ({ ...result, onFront: front.has(result.id) })
+  const candidates = trials.map(({ result }) => marked(result))
   const broken = chosen ? null : pool.originalBreaks
   const dependence = chosen ? await bench.dependence(chosen) : null
   const limits = limitsOf(goal, broken)
@@ -83,7 +84,7 @@ async function reportFrom(findings: Findings, chosen: Built | null): Promise<Opt
       prove: bench.rows.prove.indices.length,
     },
     baseline,
-    candidates: chosen ? candidates : [original, ...candidates],
+    candidates: chosen ? candidates : [marked(original), ...candidates],
     chosen: {
       id: choice.id,
       reason: chosen ? choice.reason : reasonWithLimits(goal, trials, choice.reason, broken),

@@ -58,7 +58,7 @@ function pointsOf(report: OptimizationReport): readonly Point[] {
     x: report.baseline.p50Ms,
     y: report.baseline.bytes,
     tone: 'ink',
-    front: false,
+    front: report.candidates.some(({ id, onFront }) => id === 'original' && onFront),
     chosen: report.chosen.id === 'original',
   }
   const others = report.candidates.flatMap((candidate): Point[] => {
