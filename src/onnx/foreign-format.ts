@@ -112,7 +112,11 @@ const FORMATS: readonly Foreign[] = [
     hint: 'use the .onnx file that it was made from; it cannot be turned back',
     matches: startsWith('ORTM', 4),
   },
-  { name: 'an archive (zip)', hint: 'unpack it and name the .onnx file in it', matches: startsWith('PK\x03\x04') },
+  {
+    name: 'an archive (zip)',
+    hint: `unpack it and name the .onnx file in it; where PyTorch wrote it (.pt, .pth): ${TORCH}`,
+    matches: startsWith('PK\x03\x04'),
+  },
   { name: 'a compressed file (gzip)', hint: 'unpack it with gunzip first', matches: startsWith('\x1f\x8b') },
   { name: 'a compressed file (xz)', hint: 'unpack it with unxz first', matches: startsWith('\xfd7zXZ\0') },
   { name: 'a compressed file (zstd)', hint: 'unpack it with unzstd first', matches: startsWith('\x28\xb5\x2f\xfd') },
