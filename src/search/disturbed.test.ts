@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { undecided } from '../recipe/index.ts'
-import { disturbanceWarning } from './disturbed.ts'
+import { disturbanceWarning, roughSpeed } from './disturbed.ts'
 import type { Trial } from './trial.ts'
 
 const trial = (id: string, median: number, ci: readonly [number, number] | null) =>
@@ -29,4 +29,14 @@ test('an interval that spans far apart says nothing, on whichever side of the or
   expect(disturbanceWarning([trial('int8-open', 1.4, [0.8, 9.25])])).toContain('int8-open')
   const oneSided = [trial('int8-slow', 4.5, [1.09, 9.25]), trial('int8-fast', 0.5, [0.3, 0.8])]
   expect(disturbanceWarning(oneSided)).toBeNull()
+})
+
+test('of what is handed out the report says where its speed is known only roughly', () => {
+  const rough = (median: number, ci: readonly [number, number]) =>
+    roughSpeed({ id: 'int8', ratio: { base: 'original', other: 'int8', median, ci } })
+  expect(rough(0.06, [0.03, 0.5])).toContain('the speed of int8 is only known to lie between 2.0× and 33.3×')
+  expect(rough(0.4, [0.38, 0.43])).toBeNull()
+  // What is not shown to be faster claims no speed.
+  expect(rough(0.9, [0.5, 1.1])).toBeNull()
+  expect(roughSpeed({ id: 'int8', ratio: null })).toBeNull()
 })

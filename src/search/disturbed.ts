@@ -1,4 +1,6 @@
 import { undecided } from '../recipe/index.ts'
+import type { CandidateResult } from '../report/index.ts'
+import { timesOf } from './sentence.ts'
 import type { Trial } from './trial.ts'
 
 /** What the timings could not settle because something else ran meanwhile, in one sentence; null where they did. */
@@ -10,4 +12,10 @@ export function disturbanceWarning(trials: readonly Trial[]): string | null {
   )
   if (open.length === 0) return null
   return `timings were disturbed, so what may be faster could not be shown to be and was left out: ${open.join(', ')}; search again when nothing else runs on the machine`
+}
+
+/** That a speed is known only roughly, for the same reason, in one sentence; null where it is known. */
+export function roughSpeed({ id, ratio }: Pick<CandidateResult, 'id' | 'ratio'>): string | null {
+  if (!ratio || ratio.ci[1] >= 1 || !undecided(ratio)) return null
+  return `timings were disturbed, so that the speed of ${id} is only known to lie between ${timesOf(ratio.ci[1])} and ${timesOf(ratio.ci[0])}: \`whet bench\` tells it when nothing else runs on the machine`
 }

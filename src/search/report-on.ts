@@ -3,6 +3,7 @@ import { labelDoubts, marginDoubts } from '../evaluate/index.ts'
 import { type Built, machineOf, provePortable } from '../recipe/index.ts'
 import type { CandidateResult, OptimizationReport } from '../report/index.ts'
 import type { Choice } from './choose.ts'
+import { roughSpeed } from './disturbed.ts'
 import { frontOf } from './front.ts'
 import { brokenLimit } from './goal.ts'
 import { limitsOf, reasonWithLimits } from './limits.ts'
@@ -46,6 +47,8 @@ async function reportFrom(findings: Findings, chosen: Built | null): Promise<Opt
   const front = frontOf(trials.map(({ result }) => result).filter(usable), chosen ? null : original)
   const marked = (result: CandidateResult) => ({ ...result, onFront: front.has(result.id) })
   const candidates = trials.map(({ result }) => marked(result))
+  const handedOut = candidates.find((candidate) => candidate.id === choice.id) ?? original
+  const rough = roughSpeed(handedOut)
   const broken = chosen ? null : pool.originalBreaks
   const dependence = chosen ? await bench.dependence(chosen) : null
   const limits = limitsOf(goal, broken)
@@ -54,7 +57,7 @@ async function reportFrom(findings: Findings, chosen: Built | null): Promise<Opt
     kind: 'optimization',
     version: 1,
     sentence: sentenceOf({
-      chosen: candidates.find((candidate) => candidate.id === choice.id) ?? original,
+      chosen: handedOut,
       baseline,
       proof: choice.proof,
       goal: goal.name,
@@ -99,6 +102,7 @@ async function reportFrom(findings: Findings, chosen: Built | null): Promise<Opt
     warnings: [
       ...(portable?.proven === false ? [`${choice.id}, which is handed out, is ${portable.sentence}`] : []),
       ...doubtsOf(findings),
+      ...(rough ? [rough] : []),
       ...pool.warnings,
       ...madeTwice(candidates),
       ...(dependence ? [`${choice.id}: ${dependence}`] : []),

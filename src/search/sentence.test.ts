@@ -23,6 +23,11 @@ test('a smaller file that costs time says so in its first line; what a measureme
   expect(sentence(0.5, [0.49, 0.51])).toBe('2.0× faster, 60 % smaller; not judged.')
 })
 
+test('a speed that a disturbance left open is told by its safe end', () => {
+  expect(sentence(0.06, [0.03, 0.54])).toBe('At least 1.85× faster, 60 % smaller; not judged.')
+  expect(sentence(0.5, [0.4, 0.59])).toBe('2.0× faster, 60 % smaller; not judged.')
+})
+
 test('that nothing keeps the limits is said only where nothing does', () => {
   const about = (kept: boolean) =>
     handedOut({ id: 'original', bytes: 100, ratio: null }, { broken: '100 bytes, 60 at the most', kept })

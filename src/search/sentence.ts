@@ -1,4 +1,5 @@
 import { lowestSqnrDb } from '../evaluate/index.ts'
+import { undecided } from '../recipe/index.ts'
 import { type CandidateResult, type ComparisonReport, grouped, type OptimizationReport } from '../report/index.ts'
 import { type GoalName, NOT_SLOWER } from './goal.ts'
 import { rowsToProve } from './rows-to-prove.ts'
@@ -37,11 +38,16 @@ export function sentenceOf({ chosen, baseline, proof, goal, apart, broken, kept 
 
 const UNCHANGED = 'the same size'
 
-/** `3.1× faster`, or null where the interval does not lie wholly below 1. */
+/** `3.1× faster`, or null where the interval does not lie wholly below 1; of one that says little, its safe end. */
 function speedWords({ ratio }: Pick<CandidateResult, 'ratio'>): string | null {
   if (!ratio || ratio.ci[1] >= 1) return null
-  const speed = 1 / ratio.median
-  return `${speed.toFixed(speed >= 2 ? 1 : 2)}× faster`
+  return undecided(ratio) ? `at least ${timesOf(ratio.ci[1])} faster` : `${timesOf(ratio.median)} faster`
+}
+
+/** `3.1×`, for a ratio of times. */
+export function timesOf(ratio: number): string {
+  const speed = 1 / ratio
+  return `${speed.toFixed(speed >= 2 ? 1 : 2)}×`
 }
 
 /** What a smaller file or less memory costs in time: said where more than a measurement could hide. */
