@@ -15,6 +15,7 @@ import type {
   SensitivityReport,
   Target,
 } from '../report/index.ts'
+import { requiredN } from '../statistics/index.ts'
 import { type Built, builtFrom, type CandidateSpec, type Rounding } from './candidate.ts'
 import { channelsOf } from './evidence/channels.ts'
 import { type EvidenceCache, inMemory } from './evidence/evidence-cache.ts'
@@ -281,6 +282,11 @@ export class Workbench {
   /** Base against candidate on the rows of a phase, or on `most` of them. */
   judge(built: Built, phase: 'select' | 'prove', most?: number): Promise<ComparisonReport> {
     return this.#judge.judge(built, phase, most)
+  }
+
+  /** Whether so many rows prove anything where no answer changes. */
+  canProve(rows: number): boolean {
+    return rows >= requiredN({ discordance: 0, ...this.#options })
   }
 
   /** Whether `judge` needs to run nothing for that, because this search or an earlier one has judged it. */

@@ -60,18 +60,33 @@ test('time for the proof is kept from the start, and kept again from what rows t
   expect(budget.left).toBeCloseTo(120 - 10 - 48 - 0.55)
 })
 
-test('time for the report is kept as well, a tenth at the most, and the proof may go as far again beyond the time', () => {
+test('time for the report is kept as well, a tenth at the most, and the proof may go beyond the time by half of it', () => {
   const { budget, pass } = budgetOf(120)
   budget.keepForProof(0, 0.1, 6)
   expect(budget.left).toBeCloseTo(120 - 10 - 6)
   budget.keepForProof(0, 0.1, 60)
   expect(budget.left).toBeCloseTo(120 - 10 - 12)
   pass(50)
-  expect(budget.leftToProve(8)).toBeCloseTo(240 - 10 - 12 - 50 - 8)
-  pass(180)
-  expect([budget.leftToProve(8), budget.over]).toEqual([1, false])
-  pass(11)
-  expect(budget.over).toBe(true)
+  expect(budget.leftToProve(8)).toBeCloseTo(180 - 10 - 12 - 50 - 8)
+  expect(budget.leftToProve(8, 0)).toBeCloseTo(120 - 10 - 12 - 50 - 8)
+  pass(130)
+  expect(budget.leftToProve(8)).toBe(12)
+})
+
+test('what is told beside the answer is left out where it would go a tenth beyond the time, unless it takes next to none', () => {
+  const late = (elapsed: number, telling: number) => {
+    const { budget, pass } = budgetOf(100)
+    budget.keepForProof(0, 0.1, telling)
+    pass(elapsed)
+    return budget.late
+  }
+  expect([late(90, 19), late(90, 21), late(60, 39), late(111, 3), late(150, 2)]).toEqual([
+    false,
+    true,
+    false,
+    true,
+    false,
+  ])
 })
 
 test('work that exceeds its grant is given up after a small part of it, and tells what would have fitted', async () => {

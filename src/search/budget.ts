@@ -8,10 +8,14 @@ const PROOFS = 2
 export const CONFIRMING = 1 / 12
 /** What the report, which profiles two models, may keep of the time. */
 const MOST_CLOSING = 0.1
-/** By so much of its time a search may go beyond it for the proof, before the proof is made on fewer rows: as much again. */
-const OVERTIME = 1
-/** Seconds that the proof may take in any case. */
-const LEAST_PROVING = 1
+/** By so much of its time a search may go beyond it for a proof that is likelier to pass by that, or for one more candidate where none stays close. */
+const OVERTIME = 1 / 2
+/** By so much of its time a search may go beyond it for what is told in the end. */
+const LATE = 0.1
+/** What takes less of the time than this is told in any case. */
+const LITTLE = 0.02
+/** Share of the time that the proof may take in any case: so little is saved by fewer rows. */
+const LEAST_PROVING = 1 / 10
 /** Candidates of a kind that are judged even when the time is up, until one may be handed out. */
 export const ALWAYS_JUDGED = 3
 /** Share of what is left that one refinement may take, so that something is left for those behind it. */
@@ -57,8 +61,9 @@ export class Budget {
   readonly #leftOut: string[] = []
   #granted: number | null = null
   #proofRows = 0
-  #closing = 0
   #nothingBehind = false
+  /** Seconds that what is told in the end is thought to take. */
+  #telling = 0
 
   constructor(milliseconds: number, now: () => number = () => performance.now()) {
     this.seconds = milliseconds / 1000
@@ -98,22 +103,27 @@ export class Budget {
    */
   keepForProof(rows: number, seconds: number, closing = 0): void {
     this.#proofRows = rows
-    this.#closing = Math.min(MOST_CLOSING * this.seconds, closing)
+    this.#telling = closing
     this.#assumed.set('judging', seconds)
   }
 
   /**
    * Seconds for the rows of proofs, in front of the last timing and of the report, when the models are open after
-   * `opening` seconds: what is left of the time, and what is granted beyond it.
+   * `opening` seconds: what is left of the time, and this share of it beyond.
    */
-  leftToProve(opening = 0): number {
-    const granted = this.seconds * (1 + OVERTIME - CONFIRMING)
-    return Math.max(LEAST_PROVING, granted - this.#closing - this.elapsed - opening)
+  leftToProve(opening = 0, overtime = OVERTIME): number {
+    const granted = this.seconds * (1 + overtime - CONFIRMING)
+    return Math.max(LEAST_PROVING * this.seconds, granted - this.#closing - this.elapsed - opening)
   }
 
-  /** Whether the time is over, and what was granted beyond it as well. */
-  get over(): boolean {
-    return this.elapsed > (1 + OVERTIME) * this.seconds
+  /** Whether what is told in the end, beside the answer, would take the search well beyond its time. */
+  get late(): boolean {
+    return this.#telling > LITTLE * this.seconds && this.elapsed + this.#telling > (1 + LATE) * this.seconds
+  }
+
+  /** Seconds that are kept for it. */
+  get #closing(): number {
+    return Math.min(MOST_CLOSING * this.seconds, this.#telling)
   }
 
   get elapsed(): number {

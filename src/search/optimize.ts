@@ -162,7 +162,7 @@ class Optimization {
   async #report(choice: Choice): Promise<Optimized> {
     const pool = this.#pool
     if (!pool.baseline) await pool.time([], this.#budget.timing(5))
-    const late = this.#budget.over
+    const { late } = this.#budget
     if (late) this.#budget.leaveOut('where the time goes inside of the models')
     if (this.#budget.warning) pool.warnings.push(this.#budget.warning)
     if (choice.proof && pool.baseline!.metric === null) pool.noteMetric(choice.proof)

@@ -319,12 +319,12 @@ export class Pool {
     return byPreference(trials.map((trial) => ({ trial, ...this.standing(trial) }))).map(({ trial }) => trial)
   }
 
-  /** What the selection rows foretell of the proof. */
-  odds(trial: Trial): Odds {
+  /** What the selection rows foretell of the proof, on so many rows. */
+  odds(trial: Trial, rows = this.proofRows): Odds {
     const roundings = this.trials.filter((other) => !isTrained(other) && other !== this.lossless)
     return foretell(
       trial.comparison,
-      this.proofRows,
+      rows,
       roundings.flatMap(({ comparison }) => comparison ?? []),
     )
   }
@@ -395,6 +395,6 @@ export class Pool {
   }
 }
 
-/** By so much the odds must be better to outweigh decibels, of which more rows tell nearly the same. */
-const LIKELIER = 0.1
+/** By so much the odds must be better to outweigh decibels, of which more rows tell nearly the same, or time. */
+export const LIKELIER = 0.1
 const regressed = ({ comparison }: Trial) => comparison?.verdict === 'regressed'

@@ -1,5 +1,5 @@
 import type { Budget } from './budget.ts'
-import type { Pool } from './pool.ts'
+import { LIKELIER, type Pool } from './pool.ts'
 import type { Trial } from './trial.ts'
 
 /** Finalists that the time must be enough for, beside the lossless model. */
@@ -30,15 +30,27 @@ export const affordsProof = (pool: Pool, budget: Budget, trial: Trial): boolean 
 /**
  * How many of the proof rows there is time for: all, or half of them, or half of these … It is settled before any of
  * them is looked at, by the clock alone, so that the proof is one on fewer rows, and not one that was ended when it
- * suited. What was proven before takes no time.
+ * suited. What was proven before takes no time. Beyond the time of the search it goes only for rows that make a pass
+ * likelier.
  */
 export async function proofRowsWithin(pool: Pool, budget: Budget, trials: readonly Trial[]): Promise<number> {
   const missing: Trial[] = []
   for (const trial of trials) if (!(await pool.bench.isJudged(trial.built, 'prove'))) missing.push(trial)
-  let rows = pool.proofRows
+  const all = pool.proofRows
+  if (missing.length === 0) return all
   // Opening takes as long for one row as for all.
-  const seconds = budget.leftToProve(openSeconds(pool, missing))
-  while (missing.length > 0 && rows >= 2 * FEWEST_ROWS && rowSeconds(pool, budget, missing, rows) > seconds)
-    rows = Math.floor(rows / 2)
-  return rows
+  const opening = openSeconds(pool, missing)
+  const rowsIn = (seconds: number) => {
+    let rows = all
+    while (rows >= 2 * FEWEST_ROWS && rowSeconds(pool, budget, missing, rows) > seconds) rows = Math.floor(rows / 2)
+    return rows
+  }
+  const inTime = rowsIn(budget.leftToProve(opening, 0))
+  const beyond = rowsIn(budget.leftToProve(opening))
+  const likelier = (trial: Trial) => passOdds(pool, trial, beyond) > passOdds(pool, trial, inTime) + LIKELIER
+  return missing.some(likelier) ? beyond : inTime
 }
+
+/** The odds of a pass on so many rows; the lossless model changes no answer. */
+const passOdds = (pool: Pool, trial: Trial, rows: number): number =>
+  trial === pool.lossless ? Number(pool.bench.canProve(rows)) : pool.odds(trial, rows).pass
