@@ -14,7 +14,7 @@ test('a report names what looked far faster than the timings could show, and not
   ]
   expect(disturbanceWarning(settled)).toBeNull()
   const warning = disturbanceWarning([...settled, trial('int8-hidden', 0.56, [0.3, 1.24])])
-  expect(warning).toContain("int8-hidden (0.56 of the original's time, up to 1.24)")
+  expect(warning).toContain("int8-hidden (0.30 to 1.24 of the original's time)")
   for (const id of ['int8-far', 'int8-like', 'int8-untimed']) expect(warning).not.toContain(id)
 })
 

@@ -7,7 +7,7 @@ import type { Trial } from './trial.ts'
 export function disturbanceWarning(trials: readonly Trial[]): string | null {
   const open = trials.flatMap(({ built, result: { ratio } }) =>
     ratio && undecided(ratio) && ratio.ci[0] < 1 && ratio.ci[1] >= 1
-      ? [`${built.spec.id} (${ratio.median.toFixed(2)} of the original's time, up to ${ratio.ci[1].toFixed(2)})`]
+      ? [`${built.spec.id} (${ratio.ci.map((end) => end.toFixed(2)).join(' to ')} of the original's time)`]
       : [],
   )
   if (open.length === 0) return null
