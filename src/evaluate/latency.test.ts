@@ -117,6 +117,13 @@ test('goes on while the interval is wide, stops when the time is up, and says so
   expect(report.ratios[0]?.ci[1]).toBeGreaterThan(1)
 })
 
+test('a slow model that is never steady is warm after a second of runs', async () => {
+  const { log, options } = scripted({ a: () => 300, b: (run) => (run % 2 ? 300 : 600) })
+  await measureLatency(subjects('a', 'b'), feeds, { ...options, maxSeconds: 1, generations: 1 })
+  // Two runs at first, of 900 ms, and one more.
+  expect(log.lastIndexOf('b', log.indexOf('a', log.indexOf('b')))).toBe(log.indexOf('b') + 1)
+})
+
 test('one model alone has no ratio; an aborted measurement closes its sessions', async () => {
   const one = scripted({ a: () => 1 })
   expect((await measureLatency(subjects('a'), feeds, one.options)).report.ratios).toEqual([])
