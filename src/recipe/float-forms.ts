@@ -25,6 +25,8 @@ export interface FloatFormsOptions {
   readonly onProgress?: ((text: string) => void) | undefined
 }
 
+const PRODUCTS: ReadonlySet<string> = new Set(['Conv', 'ConvTranspose', 'MatMul', 'Gemm', 'LSTM'])
+
 /** The float models that the candidates of a search are made of: the lossless one, trained ones, and some with fewer channels. */
 export class FloatForms {
   readonly #original: Model
@@ -96,6 +98,12 @@ export class FloatForms {
   /** What candidates are made of. */
   async #float(): Promise<Trail> {
     return (await this.unrounded()) ?? this.#simplified()
+  }
+
+  /** Whether the model that candidates are made of has a weighted sum outside of branches and bodies. */
+  async hasProducts(): Promise<boolean> {
+    const { graph } = (await this.#float()).model
+    return graph.nodes.some(({ opType }) => PRODUCTS.has(opType))
   }
 
   /** A model that candidates may be made of from now on, under this name. */

@@ -162,6 +162,11 @@ export class Workbench {
     return trail && inspect(trail.model)
   }
 
+  /** See `FloatForms.hasProducts`: without, no integers with known ranges come to be, and no channels can go. */
+  hasProducts(): Promise<boolean> {
+    return this.#forms.hasProducts()
+  }
+
   /** A trained model that candidates may be made of from now on, under this name. */
   addTrained(name: string, trail: Trail): void {
     this.#forms.add(name, trail)

@@ -51,10 +51,14 @@ export class Building {
     const layers = unrounded ?? bench.inspection
     const calibrating = bench.rows.calibrate.indices.length > 0
     if (!calibrating) warnings.push('static int8 was not tried: there is no row to calibrate on')
+    const products = await bench.hasProducts()
+    if (!products)
+      warnings.push('static int8 was not tried: there is no convolution, product or LSTM outside of branches and loops')
     const small = goal.name === 'size' || goal.maxBytes !== undefined
     // From histograms of a few rows every other choice is at hand; extremes alone are quicker, but of many rows.
     const recurrent = hasRecurrent(layers)
-    const placements = calibrating ? placementSpecs({ recurrent, small, calibration: hurry ? 'mse' : 'minmax' }) : []
+    const placements =
+      calibrating && products ? placementSpecs({ recurrent, small, calibration: hurry ? 'mse' : 'minmax' }) : []
     const free = dataFreeSpecs(layers, small, bench.target)
     this.#postponed = await (hurry ? this.#inHurry(placements, free, small) : this.#all(placements, free))
   }

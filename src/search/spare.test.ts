@@ -32,6 +32,7 @@ function searchOf(
     lossless: undefined,
     bench: {
       rows: { calibrate: { indices: [0, 1, 2] } },
+      hasProducts: async () => true,
       addSpared: async (name: string) => {
         if (readingMs > 0) {
           const tick = budget.meter('windows')

@@ -22,7 +22,7 @@ export async function leaveOutSpare(pool: Pool, budget: Budget): Promise<void> {
       (trial) => !isTrained(trial) && !pool.hopeless(trial) && (trial === pool.lossless || pool.secure(trial)),
     ),
   )
-  if (!best || pool.bench.rows.calibrate.indices.length === 0) return
+  if (!best || pool.bench.rows.calibrate.indices.length === 0 || !(await pool.bench.hasProducts())) return
   const limit = Math.max(ALWAYS, AS_MUCH * (noiseRatioOf(best) ?? 0))
   const what = `${best.built.spec.id} without spare channels`
   let before = 0
