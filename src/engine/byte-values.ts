@@ -51,21 +51,26 @@ export function readStrings(bytes: Uint8Array, name: string): readonly string[] 
   )
 }
 
+/** Where each string lies in such bytes, without its length. */
+export function stringBounds(bytes: Uint8Array, name: string): readonly (readonly [from: number, to: number])[] {
+  const bounds: (readonly [number, number])[] = []
+  eachString(bytes, name, (from, to) => bounds.push([from, to]))
+  return bounds
+}
+
 /**
- * Where each string lies in such bytes, without its length.
+ * Visits the strings of such bytes, wherever they lie; a list of millions of short ones would take many times their bytes.
  *
  * @throws UserError `bad-data` where a length leads beyond the end.
  */
-export function stringBounds(bytes: Uint8Array, name: string): readonly (readonly [from: number, to: number])[] {
+export function eachString(bytes: Uint8Array, name: string, visit: (from: number, to: number) => void): void {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
-  const bounds: (readonly [number, number])[] = []
   for (let at = 0; at < bytes.byteLength; ) {
     const from = at + 4
     const to = from > bytes.byteLength ? Number.POSITIVE_INFINITY : from + view.getUint32(at, true)
     if (to > bytes.byteLength)
       throw new UserError('bad-data', `Input "${name}" holds a string that ends beyond its bytes.`, { where: name })
-    bounds.push([from, to])
+    visit(from, to)
     at = to
   }
-  return bounds
 }

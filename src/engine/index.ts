@@ -1,5 +1,13 @@
 export * from './arrivals.ts'
-export { bytesOfValue, joinStrings, readStrings, stringBounds, valueOfBytes, writeStrings } from './byte-values.ts'
+export {
+  bytesOfValue,
+  eachString,
+  joinStrings,
+  readStrings,
+  stringBounds,
+  valueOfBytes,
+  writeStrings,
+} from './byte-values.ts'
 export * from './feeds.ts'
 export { comingFrom } from './feeds-origin.ts'
 export { areFinite } from './inner-values.ts'

@@ -1,6 +1,6 @@
 import { isUtf8 } from 'node:buffer'
 import type { ByteTensor, PortValue } from '../../engine/index.ts'
-import { stringBounds } from '../../engine/index.ts'
+import { eachString } from '../../engine/index.ts'
 import { UserError } from '../../platform/index.ts'
 import { invalid } from '../serve-error.ts'
 import { datatypeOf, elementBytes, protocolShape } from './datatype.ts'
@@ -52,24 +52,7 @@ function checkBytes(tensor: ByteTensor, model: string): void {
   const count = elements(dims)
   const got = bytesIn(tensor)
   if (dtype === 'string') {
-    const bytes = tensor.pieces[0] ?? new Uint8Array(0)
-    let bounds: ReturnType<typeof stringBounds>
-    try {
-      bounds = stringBounds(bytes, name)
-    } catch (error) {
-      if (!(error instanceof UserError)) throw error
-      throw invalid(`incomplete string data for inference input '${name}' for model '${model}'`)
-    }
-    const strings = bounds.length
-    // The runtime takes a zero for the end of a string.
-    if (bounds.some(([from, to]) => bytes.subarray(from, to).includes(0)))
-      throw invalid(`inference input '${name}' holds a string with a zero character, which the runtime would cut there`)
-    // The runtime takes strings as text: of other bytes it would make replacement characters.
-    const wrong = bounds.findIndex(([from, to]) => !isUtf8(bytes.subarray(from, to)))
-    if (wrong >= 0)
-      throw invalid(
-        `inference input '${name}' holds a string that is no UTF-8 (element ${wrong}), which the runtime would change; send text in UTF-8`,
-      )
+    const strings = checkedStrings(tensor.pieces[0] ?? new Uint8Array(0), name, model)
     if (strings !== count)
       throw invalid(
         `expected ${count} string elements for inference input '${name}' for model '${model}', got ${strings}`,
@@ -86,6 +69,31 @@ function checkBytes(tensor: ByteTensor, model: string): void {
       if (wrong !== undefined)
         throw invalid(`inference input '${name}' holds the byte ${wrong}, which is no BOOL; send 0 or 1`)
     }
+}
+
+/** How many strings there are. */
+function checkedStrings(bytes: Uint8Array, name: string, model: string): number {
+  let strings = 0
+  const check = (from: number, to: number) => {
+    strings++
+    if (from === to) return
+    const text = bytes.subarray(from, to)
+    // The runtime takes a zero for the end of a string.
+    if (text.includes(0))
+      throw invalid(`inference input '${name}' holds a string with a zero character, which the runtime would cut there`)
+    // The runtime takes strings as text: of other bytes it would make replacement characters.
+    if (!isUtf8(text))
+      throw invalid(
+        `inference input '${name}' holds a string that is no UTF-8 (element ${strings - 1}), which the runtime would change; send text in UTF-8`,
+      )
+  }
+  try {
+    eachString(bytes, name, check)
+  } catch (error) {
+    if (!(error instanceof UserError)) throw error
+    throw invalid(`incomplete string data for inference input '${name}' for model '${model}'`)
+  }
+  return strings
 }
 
 /**
