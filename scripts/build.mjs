@@ -20,6 +20,7 @@ const MOMENTS = [
   ['engine/ort-node-lanes-child'],
   ['recipe/weight-thread'],
   ['serve/rollout/drill-thread'],
+  ['serve/protocol/json-thread'],
 ]
 /** Of these the one whose part is small and of use to all others that wait: it lies in one file whoever loads it. */
 const SMALL = MOMENTS.findIndex(([path]) => path === 'engine/ort-node-child')
@@ -82,6 +83,7 @@ async function bundle() {
       'ort-node-lanes-child': entry('engine/ort-node-lanes-child'),
       'ort-node-lane': entry('engine/ort-node-lane'),
       'drill-thread': entry('serve/rollout/drill-thread'),
+      'json-thread': entry('serve/protocol/json-thread'),
       'weight-thread': entry('recipe/weight-thread'),
       'pglite-thread': entry('state/pglite-thread'),
     },

@@ -6,7 +6,7 @@ import { deflateSync, gzipSync } from 'node:zlib'
 import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { ask, binaryBody, modelFolder, SIMPLE, serve } from '../../tests/serve-kit.ts'
-import type { Server } from './index.ts'
+import { DEFAULT_LIMITS, type Server } from './index.ts'
 
 const LIMIT = 1 << 20
 let server: Server
@@ -17,7 +17,7 @@ beforeAll(async () => {
     'vector.onnx':
       'g (float[N,4] x) => (float[N,2] y) <int64[2] shape = {-1,2}, float[2,2] w = {1,0,0,1}> { r = Reshape(x, shape) y = MatMul(r, w) }',
   })
-  server = await serve(folder, { limits: { maxBodyBytes: LIMIT, maxConnections: 100 } })
+  server = await serve(folder, { limits: { ...DEFAULT_LIMITS, maxBodyBytes: LIMIT, maxConnections: 100 } })
 }, 120_000)
 afterAll(() => server?.close())
 

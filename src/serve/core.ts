@@ -32,7 +32,7 @@ export interface InferCall {
   /** The trace that the request belongs to, as the client wrote it. */
   readonly traceparent?: string | undefined
   /** Reads the request once the version is known: a raw body needs the model's ports. */
-  readonly read: (ports: ServedVersion['ports']) => InferRequest
+  readonly read: (ports: ServedVersion['ports']) => InferRequest | Promise<InferRequest>
 }
 
 export interface InferResult {
@@ -105,7 +105,7 @@ export class InferenceCore {
   /** @throws ServeError */
   async infer(call: InferCall): Promise<InferResult> {
     const start = performance.now()
-    const live = this.registry.version(call.model, call.version)
+    let live = this.registry.version(call.model, call.version)
     const ran: Ran = {
       version: live,
       requestId: '',
@@ -128,7 +128,13 @@ export class InferenceCore {
         error,
       })
     try {
-      const request = call.read(live.ports)
+      let request = call.read(live.ports)
+      if (request instanceof Promise) {
+        request = await request
+        // Another version may have come meanwhile, and this one may have gone.
+        live = this.registry.version(call.model, call.version)
+        ran.version = live
+      }
       checkSequence(request)
       const { inputs, outputs } = await this.#answer(call, live, request, ran, start)
       const { version, requestId } = ran

@@ -1,3 +1,4 @@
+import type { BodyBudget } from './body-budget.ts'
 import type { AnswerCache } from './model/answer-cache.ts'
 import type { ServedVersion } from './model/served-version.ts'
 import type { ModelRegistry } from './repository/registry.ts'
@@ -8,13 +9,16 @@ export type Sample = readonly [labels: Readonly<Record<string, string>>, value: 
 export const METRICS_TYPE = 'text/plain; version=0.0.4; charset=utf-8'
 
 /** The numbers of a server in the text format of Prometheus: one family after another, counters end in `_total`. */
-export function metricsText(registry: ModelRegistry, cache: AnswerCache | null): string {
+export function metricsText(registry: ModelRegistry, cache: AnswerCache | null, budget: BodyBudget): string {
   const versions = [...registry.models].flatMap(({ warm }) => [...warm.values()])
   return [
     ...requestFamilies(versions),
     ...runFamilies(versions),
     ...processFamilies(versions),
     ...(cache ? cacheFamilies(cache) : []),
+    family('whetstone_held_bytes', 'gauge', 'Memory of bodies and of answers that nobody has taken yet.', [
+      [{}, budget.held],
+    ]),
     family('whetstone_resident_bytes', 'gauge', 'Memory of the server itself.', [[{}, process.memoryUsage.rss()]]),
   ].join('')
 }

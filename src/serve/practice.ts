@@ -3,11 +3,13 @@ import type { AddressInfo } from 'node:net'
 import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { BodyBudget } from './body-budget.ts'
 import { InferenceCore } from './core.ts'
 import { type HttpLimits, httpFace } from './http/http-face.ts'
 import { inferenceRoutes } from './http/inference-routes.ts'
 import { silentLog } from './log.ts'
 import type { VersionSettings } from './model/served-version.ts'
+import { LargeJson } from './protocol/large-json.ts'
 import { fileSource } from './repository/folder-source.ts'
 import { ModelRegistry } from './repository/registry.ts'
 import { liveRouter } from './router.ts'
@@ -56,7 +58,10 @@ async function ask(limits: HttpLimits, settings: VersionSettings, next: () => bo
   const rehearse = async () => ({ samples: [], invariance: { all: true } })
   const registry = new ModelRegistry(fileSource(path), own, rehearse, silentLog)
   const core = new InferenceCore(registry, liveRouter, null)
-  const face = httpFace(inferenceRoutes(core, { ready: true }), new Access(null, true), limits, silentLog)
+  const json = new LargeJson()
+  const budget = new BodyBudget(limits.maxBodiesBytes)
+  const routes = inferenceRoutes(core, { ready: true }, json)
+  const face = httpFace(routes, new Access(null, true), limits, budget, silentLog)
   try {
     await registry.loadAll()
     await face.app.listen({ host: '127.0.0.1', port: 0 })
@@ -68,6 +73,7 @@ async function ask(limits: HttpLimits, settings: VersionSettings, next: () => bo
     return answered.reduce((sum, count) => sum + count, 0)
   } finally {
     await face.close(0)
+    await json.close()
     await registry.close(0)
     rmSync(folder, { recursive: true, force: true })
   }

@@ -1,4 +1,5 @@
 import { UserError } from '../platform/index.ts'
+import { BodyBudget } from './body-budget.ts'
 import { InferenceCore } from './core.ts'
 import { Faces } from './faces.ts'
 import { grpcFace } from './grpc/grpc-face.ts'
@@ -11,6 +12,7 @@ import { METRICS_TYPE, metricsText } from './metrics.ts'
 import { AnswerCache } from './model/answer-cache.ts'
 import type { Rehearse, VersionSettings } from './model/served-version.ts'
 import { type Practice, practise } from './practice.ts'
+import { LargeJson } from './protocol/large-json.ts'
 import { RepositoryActs } from './repository/acts.ts'
 import { ModelRegistry } from './repository/registry.ts'
 import type { ModelSource } from './repository/source.ts'
@@ -70,7 +72,12 @@ export interface ServeExtension {
 /** How long requests may take to finish once the server is told to stop. */
 export const DRAIN_MS = 30_000
 
-export const DEFAULT_LIMITS: HttpLimits = { maxBodyBytes: 256 << 20, maxConnections: 10_000 }
+export const DEFAULT_LIMITS: HttpLimits = {
+  maxBodyBytes: 256 << 20,
+  maxBodiesBytes: 1 << 30,
+  stalledMs: 60_000,
+  maxConnections: 10_000,
+}
 
 export const DEFAULT_SETTINGS: VersionSettings = {
   plan: { instances: null, threads: null, maxBatch: null },
@@ -128,22 +135,25 @@ export async function startServer(options: ServeOptions): Promise<Server> {
   const audit = options.auditPath ? new AuditLog(options.auditPath) : null
   const acts = new RepositoryActs(registry, audit)
   const state = { ready: false }
+  const json = new LargeJson()
+  const budget = new BodyBudget(limits.maxBodiesBytes)
   const ring = keys ? new KeyRing(keys) : null
   const access = new Access(ring, isLoopback(host))
   const more = extension?.open(core, acts) ?? { shared: [], admin: [] }
   const metrics = metricsRoute(
-    () => metricsText(registry, cache) + (extension?.metrics() ?? '') + (tracer?.metrics() ?? ''),
+    () => metricsText(registry, cache, budget) + (extension?.metrics() ?? '') + (tracer?.metrics() ?? ''),
   )
-  const shared = [...inferenceRoutes(core, state), ...repositoryRoutes(acts), metrics, ...more.shared]
+  const shared = [...inferenceRoutes(core, state, json), ...repositoryRoutes(acts), metrics, ...more.shared]
   const faces = new Faces()
   const open = async (routes: readonly Route[], at: string, port: number | null = 0, who: Access) =>
-    port === null ? null : faces.listen(httpFace([...routes, openApiRoute(routes)], who, limits, log), at, port)
+    port === null ? null : faces.listen(httpFace([...routes, openApiRoute(routes)], who, limits, budget, log), at, port)
   let practice: Practice | null = null
   const close = async () => {
     state.ready = false
     const end = performance.now() + drainMs
     const stopped = Promise.all([practice?.stop(), registry.stopLoading()])
     await Promise.all([faces.close(drainMs), stopped])
+    await json.close()
     await registry.close(Math.max(0, end - performance.now()))
     await extension?.close()
     await tracer?.close()
@@ -152,7 +162,9 @@ export async function startServer(options: ServeOptions): Promise<Server> {
   try {
     const http = await open(shared, host, options.httpPort, access)
     const grpc =
-      grpcPort === null ? null : await faces.bind(grpcFace(core, acts, state, access, limits, log), host, grpcPort)
+      grpcPort === null
+        ? null
+        : await faces.bind(grpcFace(core, acts, state, access, limits, budget, log), host, grpcPort)
     const adminAccess = new Access(ring, isLoopback(adminHost))
     const admin = await open([...shared, ...more.admin], adminHost, options.adminPort, adminAccess)
     log.info('listening', { http, grpc, admin, source: options.source.description })

@@ -7,6 +7,7 @@ import {
   type sendUnaryData,
   type UntypedServiceImplementation,
 } from '@grpc/grpc-js'
+import type { BodyBudget } from '../body-budget.ts'
 import type { InferenceCore } from '../core.ts'
 import { Departure } from '../departure.ts'
 import type { HttpLimits } from '../http/http-face.ts'
@@ -16,7 +17,9 @@ import type { RepositoryActs } from '../repository/acts.ts'
 import { type Access, keyOf } from '../security/access.ts'
 import type { Scope } from '../security/keys.ts'
 import { ServeError, STATUS, toServeError } from '../serve-error.ts'
+import { checkContents } from './contents-limit.ts'
 import { type Described, descriptionCalls } from './description-calls.ts'
+import { holdingCalls } from './holding-calls.ts'
 import { encodeAnswer, type ModelInferRequest, requestOfMessage } from './infer-messages.ts'
 import { answerStream } from './infer-stream.ts'
 import { decode, encode, type MessageName, withBytes } from './messages.ts'
@@ -49,6 +52,7 @@ export function grpcFace(
   state: ServerState,
   access: Access,
   limits: HttpLimits,
+  budget: BodyBudget,
   log: Log,
 ): Server {
   const seat: Seat = { core, acts, state, access, log }
@@ -56,6 +60,7 @@ export function grpcFace(
     'grpc.max_receive_message_length': limits.maxBodyBytes,
     'grpc.max_send_message_length': -1,
     'grpc.max_concurrent_streams': 1024,
+    interceptors: [holdingCalls(budget, limits.maxBodyBytes, (error) => told(seat, error))],
   })
   const { HealthCheck, ...inference } = methodsOf(seat)
   const [definitions, implementation] = service(seat, '/inference.GRPCInferenceService', Object.entries(inference))
@@ -217,10 +222,13 @@ const definition = (path: string, request: MessageName, streams: boolean) => ({
   requestSerialize: (message: object) => encode(request, message),
   requestDeserialize: (bytes: Buffer): unknown => {
     try {
+      if (request === 'ModelInferRequest') checkContents(bytes)
       return decode(request, bytes)
-    } catch {
+    } catch (error) {
       // What is thrown here the library answers as an internal error of the server.
-      return new Undecodable(request)
+      return new Undecodable(
+        error instanceof ServeError ? error : new ServeError('invalid', `the bytes of the message are no ${request}`),
+      )
     }
   },
   responseSerialize: (bytes: Buffer) => bytes,
@@ -232,18 +240,17 @@ function withAnswer(answer: Buffer): Buffer {
   return withBytes(Buffer.alloc(0), 2, [[answer]])
 }
 
-/** A message that came in bytes that say nothing; whoever is let in hears so. */
+/** A message that is not read; whoever is let in hears why. */
 class Undecodable {
-  readonly #request: MessageName
+  readonly #error: ServeError
 
-  constructor(request: MessageName) {
-    this.#request = request
+  constructor(error: ServeError) {
+    this.#error = error
   }
 
   /** @throws ServeError where `message` is one. */
   static refuse(message: unknown): void {
-    if (message instanceof Undecodable)
-      throw new ServeError('invalid', `the bytes of the message are no ${message.#request}`)
+    if (message instanceof Undecodable) throw message.#error
   }
 }
 

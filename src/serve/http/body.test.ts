@@ -1,6 +1,7 @@
 import { PassThrough } from 'node:stream'
 import { afterEach, expect, test } from 'vitest'
 import { ask, binaryBody, modelFolder, serve } from '../../../tests/serve-kit.ts'
+import { BodyBudget } from '../body-budget.ts'
 import type { Server } from '../index.ts'
 import type { Outcome } from '../router.ts'
 import { joined, readBody } from './body.ts'
@@ -14,7 +15,7 @@ afterEach(async () => {
 test('the last few bytes of an announced body take the memory that they need', async () => {
   const stream = new PassThrough()
   const sent = Buffer.alloc(20_000, 7)
-  const read = readBody(stream, sent.byteLength, 1 << 20)
+  const read = readBody(stream, sent.byteLength, 1 << 20, new BodyBudget(0).open())
   for (const [from, to] of [
     [0, 19_900],
     [19_900, 19_950],

@@ -1,11 +1,9 @@
 import type { Readable } from 'node:stream'
 import { promisify } from 'node:util'
-import { deflate, gunzip, gzip, inflate, inflateRaw } from 'node:zlib'
+import { createGunzip, createInflate, createInflateRaw, deflate, gzip } from 'node:zlib'
+import type { Holding } from '../body-budget.ts'
 import { invalid, ServeError } from '../serve-error.ts'
 
-const gunzipBytes = promisify(gunzip)
-const inflateBytes = promisify(inflate)
-const inflateRawBytes = promisify(inflateRaw)
 const gzipBytes = promisify<Uint8Array, { level: number }, Buffer>(gzip)
 const deflateBytes = promisify<Uint8Array, { level: number }, Buffer>(deflate)
 
@@ -14,16 +12,45 @@ const GATHER_BYTES = 1 << 16
 /** A chunk of this size or more is kept as it came: a copy would cost more than the list that it stands in. */
 const KEPT_BYTES = 1 << 13
 
-const tooLarge = (limit: number) => new ServeError('too-large', `the request body is larger than ${limit} bytes`)
+const tooLarge = (limit: number, more = '') =>
+  new ServeError('too-large', `the request body is larger than ${limit} bytes${more}`)
 
 /**
- * A body in pieces that follow one another. Large chunks are kept as they come; small ones are gathered, since each may
- * hold a buffer of the network, and a list of many would take more than they.
+ * A body in pieces that follow one another.
  *
- * @throws ServeError `too-large`, or `cancelled` where the client went before the end.
+ * @throws ServeError `too-large`, `too-many` where `holding` has no room for it, or `cancelled` where the client went
+ * before the end.
  */
-export function readBody(stream: Readable, said: number | undefined, limit: number): Promise<readonly Buffer[]> {
-  if (said !== undefined && said > limit) return Promise.reject(tooLarge(limit))
+export async function readBody(
+  stream: Readable,
+  said: number | undefined,
+  limit: number,
+  holding: Holding,
+): Promise<readonly Buffer[]> {
+  if (said !== undefined && said > limit) throw tooLarge(limit)
+  try {
+    return await collect(stream, said, (length, more) => {
+      if (length > limit) throw tooLarge(limit)
+      holding.take(more)
+    })
+  } catch (error) {
+    // What still comes is thrown away, so that the answer can be read.
+    stream.resume()
+    if (error instanceof ServeError) throw error
+    throw new ServeError('cancelled', 'the client has gone')
+  }
+}
+
+/**
+ * All that comes. Large chunks are kept as they are; small ones are gathered, since each may hold a buffer of the
+ * network, and a list of many would take more than they. `admit` is told the bytes up to now and those of a chunk, and
+ * throws where it is not to be kept: nothing is read from then on.
+ */
+function collect(
+  stream: Readable,
+  said: number | undefined,
+  admit: (length: number, more: number) => void,
+): Promise<readonly Buffer[]> {
   return new Promise((resolve, reject) => {
     const pieces: Buffer[] = []
     let length = 0
@@ -38,8 +65,7 @@ export function readBody(stream: Readable, said: number | undefined, limit: numb
     const finish = (error: Error | null) => {
       stream.off('data', take).off('end', end).off('error', gone).off('close', gone)
       if (error) {
-        // What still comes is thrown away, so that the answer can be read.
-        stream.resume()
+        stream.pause()
         reject(error)
       } else {
         close()
@@ -48,7 +74,11 @@ export function readBody(stream: Readable, said: number | undefined, limit: numb
     }
     const take = (chunk: Buffer) => {
       length += chunk.byteLength
-      if (length > limit) return finish(tooLarge(limit))
+      try {
+        admit(length, chunk.byteLength)
+      } catch (error) {
+        return finish(error as Error)
+      }
       if (chunk.byteLength >= KEPT_BYTES) {
         close()
         pieces.push(chunk)
@@ -62,7 +92,7 @@ export function readBody(stream: Readable, said: number | undefined, limit: numb
       filled += chunk.byteLength
     }
     const end = () => finish(null)
-    const gone = () => finish(new ServeError('cancelled', 'the client has gone'))
+    const gone = (error?: Error) => finish(error ?? new Error('it ended before its end'))
     stream.on('data', take).on('end', end).on('error', gone).on('close', gone)
   })
 }
@@ -70,27 +100,44 @@ export function readBody(stream: Readable, said: number | undefined, limit: numb
 /**
  * Undoes `Content-Encoding`. At most `limit` bytes come out, whatever goes in.
  *
- * @throws ServeError for encodings other than gzip and deflate, for broken data, and above the limit.
+ * @throws ServeError for encodings other than gzip and deflate, for broken data, above the limit, and `too-many` where
+ * `holding` has no room for what comes out.
  */
 export async function decodeBody(
   pieces: readonly Buffer[],
   encoding: string | undefined,
   limit: number,
+  holding: Holding,
 ): Promise<readonly Buffer[]> {
   const name = encoding?.trim().toLowerCase() ?? ''
   if (name === '' || name === 'identity' || pieces.length === 0) return pieces
-  const body = joined(pieces)
-  const options = { maxOutputLength: limit }
+  const inflater = inflaterOf(name, pieces[0]!)
+  if (!inflater) throw invalid(`Content-Encoding '${name.slice(0, 40)}' is not supported; use gzip or deflate`)
+  for (const piece of pieces) inflater.write(piece)
+  inflater.end()
   try {
-    if (name === 'gzip' || name === 'x-gzip') return [await gunzipBytes(body, options)]
-    // Some clients send the stream of RFC 1951 without the frame of RFC 1950.
-    if (name === 'deflate') return [await (isZlib(body) ? inflateBytes : inflateRawBytes)(body, options)]
+    const inflated = await collect(inflater, undefined, (length, more) => {
+      if (length > limit) throw tooLarge(limit, ' when decompressed')
+      holding.take(more)
+    })
+    holding.give(pieces.reduce((sum, { byteLength }) => sum + byteLength, 0))
+    return inflated
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ERR_BUFFER_TOO_LARGE')
-      throw new ServeError('too-large', `the request body is larger than ${limit} bytes when decompressed`)
+    if (error instanceof ServeError) throw error
     throw invalid(`the request body is not valid ${name} data`)
+  } finally {
+    inflater.destroy()
   }
-  throw invalid(`Content-Encoding '${name.slice(0, 40)}' is not supported; use gzip or deflate`)
+}
+
+/** As large as a piece that a socket hands over. */
+const INFLATED = { chunkSize: 1 << 16 }
+
+function inflaterOf(name: string, start: Buffer) {
+  if (name === 'gzip' || name === 'x-gzip') return createGunzip(INFLATED)
+  // Some clients send the stream of RFC 1951 without the frame of RFC 1950.
+  if (name === 'deflate') return isZlib(start) ? createInflate(INFLATED) : createInflateRaw(INFLATED)
+  return null
 }
 
 /** All of it in one piece of memory. */

@@ -2,6 +2,7 @@ import { once } from 'node:events'
 import { Server as SocketServer } from 'node:net'
 import { setTimeout as after } from 'node:timers/promises'
 import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
+import type { BodyBudget, Holding } from '../body-budget.ts'
 import { Departure } from '../departure.ts'
 import type { Log } from '../log.ts'
 import { type Access, type Knock, keyOf } from '../security/access.ts'
@@ -13,6 +14,10 @@ import { PartingAnswers } from './parting-answers.ts'
 export interface HttpLimits {
   /** Of a body, as sent and as decompressed. */
   readonly maxBodyBytes: number
+  /** What the requests under way may hold together, of bodies and answers. */
+  readonly maxBodiesBytes: number
+  /** How long a client may take nothing of its answer, in milliseconds: then its connection is cut. */
+  readonly stalledMs: number
   readonly maxConnections: number
 }
 
@@ -28,6 +33,8 @@ export interface Exchange {
   pieces(): Promise<readonly Buffer[]>
   /** Left when the client goes. */
   readonly departure: Departure
+  /** What the request holds of the memory of all, until its answer is taken. */
+  readonly holding: Holding
 }
 
 export interface Route {
@@ -64,7 +71,13 @@ const LINGER_MS = 1000
  * A server of HTTP with these routes: who may come in, how much they may send, and how errors look are decided here
  * once. Errors are `{"error": …}` with the status of their kind.
  */
-export function httpFace(routes: readonly Route[], access: Access, limits: HttpLimits, log: Log): HttpFace {
+export function httpFace(
+  routes: readonly Route[],
+  access: Access,
+  limits: HttpLimits,
+  budget: BodyBudget,
+  log: Log,
+): HttpFace {
   const app = fastify({
     logger: false,
     bodyLimit: limits.maxBodyBytes,
@@ -95,7 +108,7 @@ export function httpFace(routes: readonly Route[], access: Access, limits: HttpL
   app.addContentTypeParser('*', (_request, _payload, done) => done(null))
 
   const answering = new PartingAnswers(app.server)
-  routeAll(app, routes, (route) => handlerOf(route, answering, access, limits))
+  routeAll(app, routes, (route) => handlerOf(route, answering, access, limits, budget))
   tellErrors(app, log)
   return { app, close: (ms) => closeAnswered(app, answering, ms) }
 }
@@ -115,25 +128,36 @@ async function closeAnswered(app: FastifyInstance, answering: PartingAnswers, ms
 
 type Handler = (request: FastifyRequest, reply: FastifyReply) => Promise<unknown>
 
-function handlerOf(route: Route, answering: PartingAnswers, access: Access, limits: HttpLimits): Handler {
+function handlerOf(
+  route: Route,
+  answering: PartingAnswers,
+  access: Access,
+  limits: HttpLimits,
+  budget: BodyBudget,
+): Handler {
   return async (request, reply) => {
     const params = request.params as Readonly<Record<string, string>>
     const knock = knockOf(request)
     const caller = admit(access, route, params, knock)
     const departure = new Departure()
+    const holding = budget.open()
     answering.begun(reply.raw)
     reply.raw.once('close', () => {
       if (!reply.raw.writableEnded) departure.leave()
+      holding.close()
       answering.ended(reply.raw)
     })
     const pieces = async () => {
       const { headers } = request
       const said = headers['content-length'] === undefined ? undefined : Number(headers['content-length'])
-      const sent = await readBody(request.raw, said, limits.maxBodyBytes)
-      return decodeBody(sent, headers['content-encoding'], limits.maxBodyBytes)
+      const sent = await readBody(request.raw, said, limits.maxBodyBytes, holding)
+      return decodeBody(sent, headers['content-encoding'], limits.maxBodyBytes, holding)
     }
     const body = async () => joined(await pieces())
-    return route.handle({ request, reply, params, caller, body, pieces, departure })
+    const answer = await route.handle({ request, reply, params, caller, body, pieces, departure, holding })
+    // Until the answer is with the system; then Node counts the time to the next request instead.
+    request.raw.socket.setTimeout(limits.stalledMs)
+    return answer
   }
 }
 

@@ -4,7 +4,9 @@ import { giveBack } from '../../platform/index.ts'
 import type { InferenceCore } from '../core.ts'
 import { configOf, metadataOf, SERVER, statisticsOf } from '../protocol/describe.ts'
 import { writeAnswer } from '../protocol/infer-answer.ts'
-import { rawRequest, readRequest } from '../protocol/read-request.ts'
+import { bytesIn, type InferRequest } from '../protocol/infer-request.ts'
+import { LARGE_TEXT_BYTES, type LargeJson } from '../protocol/large-json.ts'
+import { rawRequest, readLargeRequest, readRequest } from '../protocol/read-request.ts'
 import { invalid, ServeError } from '../serve-error.ts'
 import { encodeBody } from './body.ts'
 import type { Exchange, Route } from './http-face.ts'
@@ -20,7 +22,7 @@ const LARGE_BYTES = 1 << 18
 const HEADER_LENGTH = 'inference-header-content-length'
 
 /** The Open Inference Protocol over HTTP: health, metadata, inference, configuration, statistics. */
-export function inferenceRoutes(core: InferenceCore, state: ServerState): readonly Route[] {
+export function inferenceRoutes(core: InferenceCore, state: ServerState, json: LargeJson): readonly Route[] {
   const { registry } = core
   const versionOf = ({ params }: Exchange) => registry.version(params.model!, params.version ?? '')
   const health: readonly Route[] = [
@@ -50,7 +52,7 @@ export function inferenceRoutes(core: InferenceCore, state: ServerState): readon
     }),
     get(`${path}/config`, 'read', (exchange) => configOf(versionOf(exchange))),
     get(`${path}/stats`, 'read', (exchange) => ({ model_stats: [statisticsOf(versionOf(exchange))] })),
-    { method: 'POST', path: `${path}/infer`, scope: 'infer', handle: (exchange) => infer(core, exchange) },
+    { method: 'POST', path: `${path}/infer`, scope: 'infer', handle: (exchange) => infer(core, json, exchange) },
   ])
   return [...health, ...server, ...models, ...absentRoutes]
 }
@@ -62,28 +64,41 @@ const get = (path: string, scope: Route['scope'], handle: Route['handle']): Rout
   handle,
 })
 
-async function infer(core: InferenceCore, exchange: Exchange): Promise<unknown> {
-  const { request, reply, params, caller, departure } = exchange
+async function infer(core: InferenceCore, json: LargeJson, exchange: Exchange): Promise<unknown> {
+  const { request, reply, params, caller, departure, holding } = exchange
   const model = params.model!
   // Nobody sends a large body for a model that is not there.
   core.registry.version(model, params.version ?? '')
   const headerLength = headerLengthOf(request.headers[HEADER_LENGTH])
   const body = await exchange.pieces()
+  const bodyBytes = bytesOf(body)
+  const textBytes = headerLength ?? bodyBytes
+  /** Tensors that JSON is made into are held beside the body, those behind it lie in it. */
+  const held = (read: InferRequest) => {
+    holding.take(read.inputs.reduce((sum, tensor) => sum + bytesIn(tensor), textBytes - bodyBytes))
+    return read
+  }
+  const read = () =>
+    textBytes < LARGE_TEXT_BYTES
+      ? held(readRequest(body, headerLength))
+      : readLargeRequest(body, headerLength, (text) => json.readHead(text, departure)).then(held)
   const result = await core.infer({
     model,
     version: params.version ?? '',
     caller,
     departure,
     traceparent: request.headers.traceparent as string | undefined,
-    read: ({ inputs }) => (headerLength === 0 ? rawRequest(body, inputs, model) : readRequest(body, headerLength)),
+    read: ({ inputs }) => (headerLength === 0 ? rawRequest(body, inputs, model) : read()),
   })
   if (result.inputsFree) giveBack(body)
   // All of it is with the system then. Where the client goes before, the memory is left to the collector.
   reply.raw.once('finish', result.release)
-  const answer = writeAnswer(result.request, result.answer)
+  const answer = await writeAnswer(result.request, result.answer, json)
   const accepted = request.headers['accept-encoding']
   const whole = () => (answer.pieces.length === 1 ? (answer.pieces[0] as Buffer) : Buffer.concat(answer.pieces))
-  const size = answer.pieces.reduce((sum, { byteLength }) => sum + byteLength, 0)
+  const size = bytesOf(answer.pieces)
+  // Until the client has taken it.
+  holding.take(size)
   // A large answer goes out piece by piece, uncopied, unless it is to be compressed.
   const { body: encoded, encoding } =
     accepted || size < LARGE_BYTES ? await encodeBody(whole(), accepted) : { body: null, encoding: null }
@@ -96,6 +111,8 @@ async function infer(core: InferenceCore, exchange: Exchange): Promise<unknown> 
   sendPieces(reply, answer.pieces)
   return reply
 }
+
+const bytesOf = (pieces: readonly Uint8Array[]) => pieces.reduce((sum, { byteLength }) => sum + byteLength, 0)
 
 /** Head and pieces go to the system in one call where it takes them. */
 function sendPieces(reply: FastifyReply, pieces: readonly Uint8Array[]): void {

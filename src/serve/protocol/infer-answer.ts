@@ -3,6 +3,7 @@ import type { NumericArray } from '../../ir/index.ts'
 import { invalid } from '../serve-error.ts'
 import { datatypeOf } from './datatype.ts'
 import { bytesIn, elements, type InferRequest, type RequestedOutput } from './infer-request.ts'
+import type { LargeJson } from './large-json.ts'
 import { jsonOf } from './tensor-json.ts'
 
 /** What a version answered. */
@@ -26,24 +27,38 @@ export function requestedOutputs(
   })
 }
 
-/** The body of an answer over HTTP; `headerLength` is null where all of it is JSON. */
-export function writeAnswer(
+/**
+ * The body of an answer over HTTP; `headerLength` is null where all of it is JSON. The elements of large tensors are
+ * written where others do not wait for them.
+ */
+export async function writeAnswer(
   request: InferRequest,
   answer: InferAnswer,
-): { readonly pieces: readonly Uint8Array[]; readonly headerLength: number | null } {
+  json: LargeJson,
+): Promise<{ readonly pieces: readonly Uint8Array[]; readonly headerLength: number | null }> {
+  const requested = requestedOutputs(request, answer)
+  const large = await json.write(requested.filter(({ asked }) => !asked.binary).map(({ tensor }) => tensor))
   const binaries: Uint8Array[] = []
-  const outputs = requestedOutputs(request, answer).map(({ tensor, asked }) => {
-    const head = `{"name":${JSON.stringify(tensor.name)},"datatype":"${datatypeOf(tensor.dtype)}","shape":[${tensor.dims.join(',')}]`
-    if (!asked.binary) return `${head},"data":${jsonOf(tensor)}}`
-    for (const piece of tensor.pieces) if (piece.byteLength > 0) binaries.push(piece)
-    return `${head},"parameters":{"binary_data_size":${bytesIn(tensor)}}}`
-  })
+  const texts: Uint8Array[] = []
   const id = request.id === '' ? '' : `"id":${JSON.stringify(request.id)},`
-  const json = Buffer.from(
-    `{${id}"model_name":${JSON.stringify(answer.model)},"model_version":${JSON.stringify(answer.version)},"outputs":[${outputs.join(',')}]}`,
-  )
-  const binary = outputs.length > 0 && requestedBinary(request, answer)
-  return { pieces: [json, ...binaries], headerLength: binary ? json.byteLength : null }
+  let text = `{${id}"model_name":${JSON.stringify(answer.model)},"model_version":${JSON.stringify(answer.version)},"outputs":[`
+  for (const [i, { tensor, asked }] of requested.entries()) {
+    text += `${i > 0 ? ',' : ''}{"name":${JSON.stringify(tensor.name)},"datatype":"${datatypeOf(tensor.dtype)}","shape":[${tensor.dims.join(',')}],`
+    if (asked.binary) {
+      for (const piece of tensor.pieces) if (piece.byteLength > 0) binaries.push(piece)
+      text += `"parameters":{"binary_data_size":${bytesIn(tensor)}}}`
+      continue
+    }
+    const written = large.get(tensor)
+    if (written) {
+      texts.push(Buffer.from(`${text}"data":`), written)
+      text = '}'
+    } else text += `"data":${jsonOf(tensor)}}`
+  }
+  texts.push(Buffer.from(`${text}]}`))
+  const binary = requested.length > 0 && requestedBinary(request, answer)
+  const length = texts.reduce((sum, { byteLength }) => sum + byteLength, 0)
+  return { pieces: [...texts, ...binaries], headerLength: binary ? length : null }
 }
 
 const requestedBinary = (request: InferRequest, answer: InferAnswer): boolean =>

@@ -3,15 +3,17 @@ import { invalid } from '../serve-error.ts'
 
 /** Objects and arrays inside one another beyond this are refused before anything is built from them. */
 const DEEPEST = 64
+/** So are more of them at all: an empty one is three bytes of text and takes dozens in memory. */
+const MOST_OPENED = 1 << 20
 
 /**
  * JSON as clients write it: whole numbers that a double cannot hold, and the `NaN` and `Infinity` of Python, arrive as
- * strings. Depth is limited.
+ * strings. Depth is limited, and so is the number of objects and arrays.
  *
  * @throws ServeError for anything else.
  */
 export function parseJson(bytes: Uint8Array): unknown {
-  checkDepth(bytes)
+  checkNesting(bytes)
   // Read all the same, it would hold other characters than were sent.
   if (!isUtf8(bytes)) throw invalid('failed to parse the request JSON buffer: it is not UTF-8')
   const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('utf8').replace(MARK, '')
@@ -40,9 +42,10 @@ function quoteNumbers(text: string): string {
   return text.replace(TOKEN, (token) => (/^(?:-?\d{16,}|-?Infinity|NaN)$/.test(token) ? `"${token}"` : token))
 }
 
-function checkDepth(bytes: Uint8Array): void {
+function checkNesting(bytes: Uint8Array): void {
   if (!opensMoreThan(DEEPEST, bytes)) return
   let depth = 0
+  let opened = 0
   let inString = false
   for (let i = 0; i < bytes.byteLength; i++) {
     const byte = bytes[i]
@@ -52,6 +55,10 @@ function checkDepth(bytes: Uint8Array): void {
     } else if (byte === 0x22) inString = true
     else if (byte === 0x5b || byte === 0x7b) {
       if (++depth > DEEPEST) throw invalid(`failed to parse the request JSON buffer: nested more than ${DEEPEST} deep`)
+      if (++opened > MOST_OPENED)
+        throw invalid(
+          `failed to parse the request JSON buffer: more than ${MOST_OPENED} objects and arrays; send the elements of a tensor flat, or as binary data`,
+        )
     } else if (byte === 0x5d || byte === 0x7d) depth--
   }
 }

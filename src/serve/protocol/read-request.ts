@@ -1,5 +1,6 @@
 import type { ByteTensor, PortValue } from '../../engine/index.ts'
-import { invalid } from '../serve-error.ts'
+import { giveBack } from '../../platform/index.ts'
+import { invalid, ServeError } from '../serve-error.ts'
 import { dtypeOf, elementBytes } from './datatype.ts'
 import {
   checkedDims,
@@ -19,27 +20,62 @@ import { bytesFromJson } from './tensor-json.ts'
  * @throws ServeError for what is no request.
  */
 export function readRequest(body: readonly Uint8Array[], headerLength: number | null): InferRequest {
+  const { text, rest } = parted(body, headerLength)
+  const bytes = text.length === 1 ? text[0]! : Buffer.concat(text)
+  return withTensors(headerLength === null ? readHead(bytes) : rememberedHead(bytes), rest)
+}
+
+/** Read JSON takes up to a dozen times the memory of its text, and reading it cannot be broken off. */
+const MOST_TEXT_BYTES = 64 << 20
+
+/** The same where the JSON is large, which others must not wait for. A body that is all JSON is given back. */
+export async function readLargeRequest(
+  body: readonly Uint8Array[],
+  headerLength: number | null,
+  read: (text: Uint8Array<ArrayBuffer>) => Promise<Head>,
+): Promise<InferRequest> {
+  const { text, rest } = parted(body, headerLength)
+  const length = text.reduce((sum, { byteLength }) => sum + byteLength, 0)
+  if (length > MOST_TEXT_BYTES)
+    throw new ServeError(
+      'too-large',
+      `the JSON of the request has ${length} bytes, and at most ${MOST_TEXT_BYTES} are read; send the tensors as binary data (binary_data_size, Inference-Header-Content-Length)`,
+    )
+  const bytes = new Uint8Array(length)
+  let at = 0
+  for (const piece of text) {
+    bytes.set(piece, at)
+    at += piece.byteLength
+  }
+  if (rest === null) giveBack(body)
+  return withTensors(await read(bytes), rest)
+}
+
+/** The JSON, and what lies behind it where there may be something. */
+function parted(body: readonly Uint8Array[], headerLength: number | null) {
   const whole = new Pieces(body)
   if (headerLength !== null && headerLength > whole.left)
     throw invalid(`Inference-Header-Content-Length is ${headerLength}, but the body has ${whole.left} bytes`)
-  const text = whole.take(headerLength ?? whole.left)
-  const bytes = text.length === 1 ? text[0]! : Buffer.concat(text)
-  const head = headerLength === null ? readHead(bytes) : rememberedHead(bytes)
-  const binary = new BinarySection(headerLength === null ? null : whole)
+  return { text: whole.take(headerLength ?? whole.left), rest: headerLength === null ? null : whole }
+}
+
+function withTensors(head: Head, rest: Pieces | null): InferRequest {
+  const binary = new BinarySection(rest)
   const inputs = head.inputs.map((input) => placed(input, binary))
   binary.finish()
   return { id: head.id, parameters: head.parameters, inputs, outputs: head.outputs }
 }
 
 /** What the JSON of a request says. */
-interface Head extends Omit<InferRequest, 'inputs'> {
+export interface Head extends Omit<InferRequest, 'inputs'> {
   readonly inputs: readonly HeadInput[]
 }
 
 /** An input with its data, or with what the JSON calls their size behind it. */
 type HeadInput = ByteTensor | (Omit<ByteTensor, 'pieces'> & { readonly size: Parameter })
 
-function readHead(bytes: Uint8Array): Head {
+/** @throws ServeError for what is no request. */
+export function readHead(bytes: Uint8Array): Head {
   const json = objectOf(parseJson(bytes), 'the request')
   const parameters = parametersOf(json.parameters, 'the request')
   const { binary_data_output: allBinary = false } = parameters
