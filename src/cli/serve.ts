@@ -80,6 +80,16 @@ export const serveVerb: Verb = {
       help: 'memory for answers to equal requests: 64MiB; a number alone is MiB (none)',
     },
     'max-body': { type: 'string', value: 'SIZE', help: 'largest request body, also when decompressed (256MiB)' },
+    'max-models': {
+      type: 'string',
+      value: 'SIZE',
+      help: 'memory of all models: a load that leaves them with more is taken back',
+    },
+    'max-bodies': {
+      type: 'string',
+      value: 'SIZE',
+      help: 'memory that requests may hold together: bodies, answers that nobody has taken (1GiB)',
+    },
     keys: { type: 'string', value: 'FILE', help: 'API keys; with it, every request needs one' },
     'make-key': {
       type: 'string',
@@ -214,8 +224,13 @@ async function sourceOf(path: string, location: string | undefined): Promise<Sou
 const MIB = 2 ** 20
 
 function limitsOf(options: Arguments): typeof DEFAULT_LIMITS {
-  const maxBodyBytes = options.givenSize('max-body', { min: 1024, max: 64 * 2 ** 30, plain: MIB })
-  return { ...DEFAULT_LIMITS, ...(maxBodyBytes === undefined ? {} : { maxBodyBytes }) }
+  const size = (name: string) => options.givenSize(name, { min: 1024, max: 64 * 2 ** 30, plain: MIB })
+  const { maxBodyBytes, maxBodiesBytes } = DEFAULT_LIMITS
+  return {
+    ...DEFAULT_LIMITS,
+    maxBodyBytes: size('max-body') ?? maxBodyBytes,
+    maxBodiesBytes: size('max-bodies') ?? maxBodiesBytes,
+  }
 }
 
 function tracerOf(options: Arguments, log: Log): Tracer | null {
@@ -229,7 +244,9 @@ function settingsOf(options: Arguments): VersionSettings {
   const auto = (name: string) => (options.text(name) ?? 'auto') === 'auto'
   const { batch } = DEFAULT_SETTINGS
   const padding = options.text('padding')
+  const maxModelsBytes = options.givenSize('max-models', { min: MIB, plain: MIB })
   return {
+    ...(maxModelsBytes === undefined ? {} : { maxModelsBytes }),
     capacity: Math.max(availableParallelism(), auto('instances') ? 1 : options.integer('instances', 1, 1, 256)),
     plan: {
       instances: auto('instances') ? null : options.integer('instances', 1, 1, 256),

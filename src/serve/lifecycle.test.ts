@@ -341,3 +341,25 @@ test('a file that is replaced does not come in through the end of a process, onl
   expect(await both()).toEqual([200, 200])
   expect((await infer(body(1, 2))).json.outputs[0].data).toEqual([10, 20])
 }, 120_000)
+
+test.skipIf(process.platform !== 'linux')(
+  'a load that leaves the models with more memory than they may have is taken back',
+  async () => {
+    const folder = versions({ 1: 2 })
+    server = await serve(folder)
+    const one = liveVersion().residentBytes!
+    await server.close()
+    const lines: string[] = []
+    const settings = { ...withPlan({}), maxModelsBytes: 1.5 * one }
+    server = await serve(folder, { settings, log: jsonLog((line) => lines.push(line)) })
+    writeModelText(join(folder, 'scaled/2/model.onnx'), scaled(10))
+    const { status, json } = await act('load')
+    expect([status, json.error]).toEqual([400, "failed to load 'scaled': there is not enough memory"])
+    expect(lines.join('\n')).toMatch(/with it the models take \d+ MiB, and may take \d+/)
+    expect((await infer(body(1, 2))).json.model_version).toBe('1')
+    expect((await act('unload')).status).toBe(200)
+    expect((await act('load')).status).toBe(200)
+    expect((await infer(body(1, 2))).json.model_version).toBe('2')
+  },
+  60_000,
+)

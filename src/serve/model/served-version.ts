@@ -54,6 +54,8 @@ export interface VersionSettings {
   readonly plan: PlanWish
   /** Lines that a process makes ready. */
   readonly capacity: number
+  /** Memory that the processes of all models may take together when one more is ready; no limit unless said. */
+  readonly maxModelsBytes?: number
   /** By model, how requests of different lengths may be brought to one. */
   readonly padding?: ReadonlyMap<string, PaddingRule>
 }

@@ -244,14 +244,29 @@ export class ModelRegistry {
     this.#starting.add(next)
     try {
       await next.start()
+      this.#checkRoom(next)
     } catch (error) {
       if (this.#stopping) throw stopping()
+      await next.close()
       this.#log.error('a version did not start', { model: name, version: next.version, ...detailOf(error) })
       throw error
     } finally {
       this.#starting.delete(next)
     }
     return next
+  }
+
+  /** @throws UserError where the processes of all models are too large together, with one that is ready now. */
+  #checkRoom(next: ServedVersion): void {
+    const { maxModelsBytes } = this.#settings
+    const loaded = [...this.#models.values()].flatMap(({ warm }) => [...warm.values()])
+    const bytes = [...loaded, next].reduce((sum, { residentBytes }) => sum + (residentBytes ?? 0), 0)
+    if (maxModelsBytes !== undefined && bytes > maxModelsBytes)
+      throw new UserError(
+        'out-of-resources',
+        `with it the models take ${Math.ceil(bytes / 2 ** 20)} MiB, and may take ${Math.floor(maxModelsBytes / 2 ** 20)}`,
+        { where: next.name, hint: 'unload a model that is not needed, or give --max-models more' },
+      )
   }
 
   #makeLive(model: ServedModel, next: ServedVersion): void {
