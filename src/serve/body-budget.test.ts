@@ -1,4 +1,5 @@
 import { once } from 'node:events'
+import http2 from 'node:http2'
 import { connect } from 'node:net'
 import { gzipSync } from 'node:zlib'
 import { Client, credentials, status as grpcStatus } from '@grpc/grpc-js'
@@ -168,6 +169,25 @@ test.each([
     } finally {
       client.close()
     }
+  },
+  PATIENCE,
+)
+
+test(
+  'gRPC: an answer that nobody takes counts until its call is cut off',
+  async () => {
+    await start({ stalledMs: 1500 })
+    const session = http2.connect(`http://${server!.grpc}`).on('error', () => {})
+    const headers = { ':method': 'POST', ':path': `${METHOD}ModelInfer`, 'content-type': 'application/grpc' }
+    const unread = session.request(headers).on('error', () => {})
+    const sent = write(message(WIDTH))
+    const prefix = Buffer.alloc(5)
+    prefix.writeUInt32BE(sent.byteLength, 1)
+    unread.end(Buffer.concat([prefix, sent]))
+    await once(unread, 'response')
+    expect(await heldBytes()).toBeGreaterThan(LIMIT / 2)
+    await expect.poll(heldBytes, { timeout: PATIENCE }).toBe(0)
+    session.destroy()
   },
   PATIENCE,
 )

@@ -60,7 +60,7 @@ export function grpcFace(
     'grpc.max_receive_message_length': limits.maxBodyBytes,
     'grpc.max_send_message_length': -1,
     'grpc.max_concurrent_streams': 1024,
-    interceptors: [holdingCalls(budget, limits.maxBodyBytes, (error) => told(seat, error))],
+    interceptors: [holdingCalls(budget, limits, (error) => told(seat, error))],
   })
   const { HealthCheck, ...inference } = methodsOf(seat)
   const [definitions, implementation] = service(seat, '/inference.GRPCInferenceService', Object.entries(inference))

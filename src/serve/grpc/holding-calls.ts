@@ -8,6 +8,7 @@ import {
 } from '@grpc/grpc-js'
 import type { BodyBudget } from '../body-budget.ts'
 import { decodeBody, joined } from '../http/body.ts'
+import type { HttpLimits } from '../http/http-face.ts'
 
 /**
  * What the library's own call has beside its interface: it gathers messages from the stream and inflates them with no
@@ -23,13 +24,13 @@ const PREFIX_BYTES = 5
 
 /**
  * Counts the bytes of messages as they come, what they inflate to, and answers until they are taken, as those of HTTP
- * are; a call for which there is no room is refused.
+ * are; a call for which there is no room is refused, and one whose answer nobody takes is cut off.
  *
  * @param told an error as the client may read it.
  */
 export function holdingCalls(
   budget: BodyBudget,
-  maxBytes: number,
+  limits: HttpLimits,
   told: (error: unknown) => StatusObject,
 ): ServerInterceptor {
   return (_method, call) => {
@@ -49,6 +50,10 @@ export function holdingCalls(
       }
     }
     stream.once('close', () => holding.close())
+    stream.on('timeout', () => {
+      // A stream that idles has nothing left to send.
+      if (stream.writableLength > 0) stream.close(constants.NGHTTP2_CANCEL)
+    })
     stream.on('data', (chunk: Buffer) => {
       // Whoever goes on sending is not listened to.
       if (!take(chunk.byteLength)) stream.close(constants.NGHTTP2_NO_ERROR)
@@ -60,7 +65,7 @@ export function holdingCalls(
         return plain(message, encoding)
       }
       try {
-        const pieces = await decodeBody([message.subarray(PREFIX_BYTES)], encoding, maxBytes, holding)
+        const pieces = await decodeBody([message.subarray(PREFIX_BYTES)], encoding, limits.maxBodyBytes, holding)
         const inflated = joined(pieces)
         sizes.push(inflated.byteLength + PREFIX_BYTES)
         return inflated
@@ -73,7 +78,9 @@ export function holdingCalls(
       sendMessage(message: Buffer, next) {
         holding.give(answerBytes + (sizes.shift() ?? 0))
         answerBytes = message.byteLength
-        if (take(answerBytes)) next(message)
+        if (!take(answerBytes)) return
+        next(message)
+        stream.setTimeout(limits.stalledMs)
       },
     })
   }
