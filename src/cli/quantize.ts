@@ -119,7 +119,7 @@ export const quantizeVerb: Verb = {
   examples: [
     'whet quantize model.onnx -o int8.onnx --scheme static-int8 --data calib.npz',
     'whet quantize llm.onnx -o int4.onnx --scheme weight-int4 --group 32',
-    'whet quantize cnn.onnx -o int4.onnx --scheme weight-int4 --stored --rounding learned --data rows.npz',
+    'whet quantize cnn.onnx -o int4.onnx --scheme weight-int4 --stored --rounding gptq --data rows.npz',
   ],
   keepsWork: true,
   positionals: { min: 1, max: 1, names: 'one model' },

@@ -1,6 +1,6 @@
 import type { Dataset } from '../data/index.ts'
 import type { Session, TensorValue } from '../engine/index.ts'
-import { joinedFloats } from '../ir/index.ts'
+import { joinedFloats, type Windows } from '../ir/index.ts'
 import { randomSource } from '../statistics/index.ts'
 import { feedsOf, rowsPerRun } from './feeds.ts'
 import { fewGroups } from './few-groups.ts'
@@ -10,12 +10,7 @@ export interface AskedWindows {
   readonly id: string
   readonly value: string
   /** null for vectors along the last axis. */
-  readonly windows: {
-    readonly kernel: readonly number[]
-    readonly strides: readonly number[]
-    readonly dilations: readonly number[]
-    readonly pads: readonly number[]
-  } | null
+  readonly windows: Windows | null
   /** Numbers in a window: channels times places. */
   readonly size: number
   /** How many are wanted of the rows to fit to. */
@@ -64,7 +59,7 @@ export async function sampleWindows(
     const known = parts.get(one.id)
     if (!known) return
     const wanted = place < fits ? Math.ceil(one.count / fits) : Math.ceil(one.count / 3 / held)
-    const taken = value?.dtype === 'float32' ? windowsOf(one, value, wanted, random.below) : null
+    const taken = value?.dtype === 'float32' ? takeWindows(one, value, wanted, random.below) : null
     if (!taken?.every(Number.isFinite)) parts.delete(one.id)
     else known[place < fits ? 'fit' : 'held'].push(taken)
   }
@@ -90,8 +85,9 @@ export async function sampleWindows(
   return found
 }
 
-function windowsOf(
-  { windows, size }: AskedWindows,
+/** So many windows of a value from anywhere, or all of them where there are fewer; null where it has other dimensions. */
+export function takeWindows(
+  { windows, size }: Pick<AskedWindows, 'windows' | 'size'>,
   { dims, data }: TensorValue,
   wanted: number,
   below: (count: number) => number,

@@ -22,3 +22,25 @@ export const isPlainConv = (node: Node): boolean =>
   intAttribute(node, 'group', 1) === 1 &&
   ['strides', 'dilations'].every((name) => intsAttribute(node, name, [1, 1]).every((value) => value === 1)) &&
   ['NOTSET', 'VALID'].includes(stringAttribute(node, 'auto_pad', 'NOTSET'))
+
+/** How the windows of a convolution lie over the places of a picture. */
+export interface Windows {
+  readonly kernel: readonly number[]
+  readonly strides: readonly number[]
+  readonly dilations: readonly number[]
+  /** Before all axes, then behind them. */
+  readonly pads: readonly number[]
+}
+
+/** The windows of a Conv with kernels of this size; null where their place hangs on the size of the picture (`auto_pad`). */
+export function windowsOf(conv: Node, kernel: readonly number[]): Windows | null {
+  if (!['NOTSET', 'VALID'].includes(stringAttribute(conv, 'auto_pad', 'NOTSET'))) return null
+  const ones = kernel.map(() => 1)
+  const zeros = [...kernel, ...kernel].map(() => 0)
+  return {
+    kernel,
+    strides: intsAttribute(conv, 'strides', ones),
+    dilations: intsAttribute(conv, 'dilations', ones),
+    pads: intsAttribute(conv, 'pads', zeros),
+  }
+}

@@ -5,7 +5,10 @@ import type { Report, TensorRef } from '../report/index.ts'
 /** Every tensor that a piece of evidence refers to. */
 export function tensorRefsOf(report: Report): readonly TensorRef[] {
   if (report.kind === 'moments')
-    return Object.values(report.values).flatMap(({ meanAbs, gram }) => (gram ? [meanAbs, gram] : [meanAbs]))
+    return [
+      ...Object.values(report.values).flatMap(({ meanAbs, gram }) => (gram ? [meanAbs, gram] : [meanAbs])),
+      ...Object.values(report.windows ?? {}).flatMap(({ mean, covariance }) => [mean, covariance]),
+    ]
   if (report.kind === 'learned-weights')
     return Object.values(report.weights).flatMap(({ values, codes, scales }) =>
       [values, codes, scales].filter((ref) => ref !== undefined),

@@ -50,14 +50,16 @@ test('nothing is learned from a few rows, nor in 8 bits for processors that satu
   expect(await made(trial, { target: 'portable' })).toBe(true)
 })
 
-test('products are rounded the quick way first; what knows products alone is not asked for convolutions', async () => {
-  const asked = async (planned: Record<string, number>) => {
+test('products and stored convolutions are rounded the quick way first, which knows nothing else', async () => {
+  const asked = async (planned: Record<string, number>, pass = {}) => {
     const { pool, asked: all } = poolOf(0)
-    await roundedNearer(pool, new Budget(60_000, () => 0), { built: { ...trial.built, planned } } as unknown as Trial)
+    const built = { spec: { ...trial.built.spec, pass }, planned }
+    await roundedNearer(pool, new Budget(60_000, () => 0), { built } as unknown as Trial)
     return all.filter((what) => what.startsWith('build'))
   }
   const learned = 'build weight-int4-learned, learned'
   expect(await asked({ MatMulNBits: 2 })).toEqual(['build weight-int4-gptq, gptq', learned])
+  expect(await asked({}, { stored: true })).toEqual(['build weight-int4-gptq, gptq', learned])
   expect(await asked({})).toEqual([learned])
 })
 

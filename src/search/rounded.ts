@@ -48,8 +48,8 @@ export async function rounded(pool: Pool, budget: Budget, of: Trial, by: keyof t
 /** Weights of few bits rounded in other ways, the quick one first, until they are near enough. */
 export async function roundedNearer(pool: Pool, budget: Budget, of: Trial): Promise<void> {
   for (const by of ['gptq', 'learned'] as const) {
-    // It knows the products alone.
-    if (by === 'gptq' && !of.built.planned.MatMulNBits) continue
+    // It knows products and stored convolutions alone.
+    if (by === 'gptq' && !of.built.planned.MatMulNBits && !of.built.spec.pass?.stored) continue
     const trial = await rounded(pool, budget, of, by)
     if (trial && !couldBeNearer(trial)) return
   }

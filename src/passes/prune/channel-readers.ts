@@ -1,23 +1,6 @@
-import {
-  intAttribute,
-  intsAttribute,
-  isDepthwise,
-  type Model,
-  type Node,
-  nodeLabel,
-  stringAttribute,
-} from '../../ir/index.ts'
+import { intAttribute, isDepthwise, type Model, type Node, nodeLabel, type Windows, windowsOf } from '../../ir/index.ts'
 import type { Refusal } from '../../report/index.ts'
 import type { PrunableChannels } from './channel-groups.ts'
-
-/** How the windows of a convolution lie over the places of a picture; of a product there is one place a window. */
-export interface Windows {
-  readonly kernel: readonly number[]
-  readonly strides: readonly number[]
-  readonly dilations: readonly number[]
-  /** Before all axes, then behind them. */
-  readonly pads: readonly number[]
-}
 
 /** A node that makes sums over channels with weights of its own, which can be set anew when some of the channels go. */
 export interface ChannelReader {
@@ -107,23 +90,24 @@ export function channelReaders(model: Model, { groups, trace, roots }: PrunableC
     const filters = node.opType === 'Conv' ? graph.initializers.get(node.inputs[1] ?? '') : undefined
     if (touched.size === 0 || (filters && isDepthwise(node, filters))) continue
     if (CHANNELWISE.has(node.opType)) continue
-    const form = formOf(node)
+    const outputs = outputsAxis(node)
     const weight = unshared(node.inputs[1])
     const dims = weight === null ? undefined : graph.initializers.get(weight)!.dims
-    if (!form || !dims || inputs.has(weight!)) {
+    const windows = dims && node.opType === 'Conv' ? windowsOf(node, dims.slice(2)) : undefined
+    if (outputs === undefined || !dims || windows === null || inputs.has(weight!)) {
       for (const group of touched) left.delete(group)
       others.push({ node: nodeLabel(node), reason: NO_PRODUCT })
       continue
     }
-    const depth = 1 - form.outputs
-    const made = dims[form.outputs]!
+    const depth = 1 - outputs
+    const made = dims[outputs]!
     const bias = unshared(node.inputs[2])
     readers.push({
       node: nodeLabel(node),
       value: node.inputs[0]!,
-      windows: form.windows && { ...form.windows(dims.slice(2)), kernel: dims.slice(2) },
+      windows: windows ?? null,
       weight: weight!,
-      outputs: form.outputs,
+      outputs,
       bias: bias && graph.initializers.get(bias)!.dims.reduce((a, b) => a * b, 1) === made ? bias : null,
       width: dims[depth]!,
       taps: dims.slice(2).reduce((a, b) => a * b, 1),
@@ -135,36 +119,13 @@ export function channelReaders(model: Model, { groups, trace, roots }: PrunableC
   return { readers: own, groups: left, others }
 }
 
-/** Where a product keeps its outputs, and how it reads; undefined for what is no product of its own weights. */
-function formOf(
-  node: Node,
-): { outputs: 0 | 1; windows: ((kernel: readonly number[]) => Omit<Windows, 'kernel'>) | null } | undefined {
+/** Where a product keeps its outputs; undefined for what is no product of its own weights over all channels. */
+function outputsAxis(node: Node): 0 | 1 | undefined {
   const plainGemm = intAttribute(node, 'transA', 0) === 0 && [1, undefined].includes(factorOf(node, 'alpha'))
-  if (node.opType === 'MatMul') return { outputs: 1, windows: null }
+  if (node.opType === 'MatMul') return 1
   if (node.opType === 'Gemm' && plainGemm && [1, undefined].includes(factorOf(node, 'beta')))
-    return { outputs: intAttribute(node, 'transB', 0) === 0 ? 1 : 0, windows: null }
-  const explicit = ['NOTSET', 'VALID'].includes(stringAttribute(node, 'auto_pad', 'NOTSET'))
-  if (node.opType !== 'Conv' || !explicit || intAttribute(node, 'group', 1) !== 1) return undefined
-  return {
-    outputs: 0,
-    windows: (kernel) => ({
-      strides: intsAttribute(
-        node,
-        'strides',
-        kernel.map(() => 1),
-      ),
-      dilations: intsAttribute(
-        node,
-        'dilations',
-        kernel.map(() => 1),
-      ),
-      pads: intsAttribute(
-        node,
-        'pads',
-        [...kernel, ...kernel].map(() => 0),
-      ),
-    }),
-  }
+    return intAttribute(node, 'transB', 0) === 0 ? 1 : 0
+  return node.opType === 'Conv' && intAttribute(node, 'group', 1) === 1 ? 0 : undefined
 }
 
 function factorOf(node: Node, name: string): number | undefined {

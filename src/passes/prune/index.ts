@@ -6,7 +6,7 @@ export {
   type PrunableChannels,
   type Removal,
 } from './channel-groups.ts'
-export { type ChannelReader, channelReaders, type Windows } from './channel-readers.ts'
+export { type ChannelReader, channelReaders } from './channel-readers.ts'
 export { type ChooseOptions, chooseChannels, leastMacs, narrowChannels } from './choose-channels.ts'
 export { dropUnreadChannels } from './drop-unread-channels.ts'
 export { halveGrid, onHalfGrid } from './halve-grid.ts'

@@ -13,6 +13,7 @@ import { rangeOf } from './affine.ts'
 import { channelAxis } from './channel-axis.ts'
 import { quantizeChannels } from './channel-weights.ts'
 import type { LearnedWeight } from './learned-weights.ts'
+import { codesByWindows, type WindowMoments } from './window-codes.ts'
 
 /** Weights of one graph that are stored as codes: the name of the widened value by the name of the float constant. */
 export class StoredWeights {
@@ -70,6 +71,8 @@ function addsUp(node: Node, dims: readonly number[]): boolean {
 export interface StoreOptions {
   readonly bits: 4 | 8
   readonly learned?: ReadonlyMap<string, LearnedWeight> | undefined
+  /** What convolutions read, by the name of their weights; with it, rounding looks at the outputs. */
+  readonly windows?: ReadonlyMap<string, WindowMoments> | undefined
 }
 
 /**
@@ -88,11 +91,15 @@ export function storeAsIntegers(
     const name = inputs[slot]!
     if (stored.isWidened(name)) continue
     const widened = stored.widenedOf(name) ?? storeConstant(node, name, editor, stored, options)
-    if (typeof widened === 'object') refused ??= widened.refused
-    else {
-      inputs[slot] = widened
-      changed = true
+    if (typeof widened === 'string') inputs[slot] = widened
+    else if ('refused' in widened) {
+      refused ??= widened.refused
+      continue
+    } else {
+      inputs[slot] = widened.name
+      inputs[2] = shiftedBias(node, widened.shift, editor)
     }
+    changed = true
   }
   if (!changed) return refused === undefined ? false : { refused }
   editor.replace(node, { ...node, inputs })
@@ -133,18 +140,25 @@ export interface StoredGrid {
   readonly scales: Float32Array
   /** Sizes of `scales` that broadcast over the weights. */
   readonly spread: readonly number[]
+  /** What the bias of a convolution takes on with these codes. */
+  readonly shift?: Float64Array
 }
 
-/**
- * The grid of a constant that this node reads, with codes that are the nearest ones but where errors cancel in sums (see
- * `balanceSums`); or why it is not stored.
- */
-export function storedGrid(
+interface Storable {
+  readonly weight: Tensor
+  /** The axes of which every index has a scale of its own. */
+  readonly axes: readonly [first: number, last: number]
+  /** Sizes before, of and behind those axes. */
+  readonly view: readonly number[]
+}
+
+/** A constant that this node reads, as it would be stored; or why it is not. */
+export function storable(
   node: Node,
   name: string,
   editor: GraphEditor,
   bits: 4 | 8,
-): StoredGrid | { readonly refused: string } {
+): Storable | { readonly refused: string } {
   const weight = editor.constant(name)
   if (!weight) return { refused: 'its weights are not constant' }
   const { dims } = weight
@@ -154,12 +168,33 @@ export function storedGrid(
   const [first, last] = scaledAxes(node, weight)
   const view = [dims.slice(0, first), dims.slice(first, last + 1), dims.slice(last + 1)].map(elementCount)
   if (tooFew(name, count, view[1]!, bits)) return { refused: `${count} weights are too few to gain` }
+  if (!rangeOf(tensorValues(weight) as Float32Array)) return { refused: 'its weights are not finite' }
+  return { weight, axes: [first, last], view }
+}
+
+/**
+ * The grid of a constant that this node reads, with codes that are the nearest ones but where errors cancel in sums (see
+ * `balanceSums`), or in the outputs where it is known what these are made of; or why it is not stored.
+ */
+export function storedGrid(
+  node: Node,
+  name: string,
+  editor: GraphEditor,
+  bits: 4 | 8,
+  windows?: WindowMoments,
+): StoredGrid | { readonly refused: string } {
+  const known = storable(node, name, editor, bits)
+  if ('refused' in known) return known
+  const { weight, view } = known
+  const [first, last] = known.axes
+  const { dims } = weight
   const values = tensorValues(weight) as Float32Array
-  if (!rangeOf(values)) return { refused: 'its weights are not finite' }
   const most = 2 ** (bits - 1) - 1
-  const quantized = addsUp(node, dims)
-    ? quantizeChannels(values, dims, first, { most, balanced: true })
-    : quantizeChannels(values, view, 1, { most })
+  const quantized =
+    (windows && codesByWindows(node, values, dims, windows, most)) ??
+    (addsUp(node, dims)
+      ? quantizeChannels(values, dims, first, { most, balanced: true })
+      : quantizeChannels(values, view, 1, { most }))
   return { values, dims, ...quantized, spread: dims.map((dim, i) => (i >= first && i <= last ? dim : 1)) }
 }
 
@@ -168,9 +203,9 @@ function storeConstant(
   name: string,
   editor: GraphEditor,
   stored: StoredWeights,
-  { bits, learned }: StoreOptions,
-): string | { readonly refused: string } {
-  const grid = storedGrid(node, name, editor, bits)
+  { bits, learned, windows }: StoreOptions,
+): string | { readonly refused: string } | { readonly name: string; readonly shift: Float64Array } {
+  const grid = storedGrid(node, name, editor, bits, node.opType === 'Conv' ? windows?.get(name) : undefined)
   if ('refused' in grid) return grid
   const { dims, scales, spread } = grid
   const own = learned?.get(name)?.codes
@@ -186,5 +221,13 @@ function storeConstant(
     makeNode('Cast', [coded], [wide], { name: wide, attributes: { to: elementType('float32') } }),
     makeNode('Mul', [wide, scale], [widened], { name: widened }),
   )
-  return widened
+  return grid.shift ? { name: widened, shift: grid.shift } : widened
+}
+
+/** The bias of a convolution, or none, with what its rounded weights lack on average. */
+function shiftedBias(node: Node, shift: Float64Array, editor: GraphEditor): string {
+  const given = node.inputs[2]
+  const bias = given ? tensorValues(editor.constant(given)!) : undefined
+  const values = Float32Array.from(shift, (by, i) => Number(bias?.[i] ?? 0) + by)
+  return editor.addConstant(tensorOf('float32', [values.length], values), given || `${node.outputs[0]}_bias`)
 }

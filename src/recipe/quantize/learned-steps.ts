@@ -4,9 +4,9 @@ import { roundableStatic, roundValues, type StaticInt8Options } from '../../pass
 import { UserError } from '../../platform/index.ts'
 import type { Scheme, Target } from '../../report/index.ts'
 import type { Rounding } from '../candidate.ts'
-import { advanceAll, type Step, startTrail } from '../trail.ts'
-import { answersOf, relativeNoise } from '../train/answers.ts'
+import type { Step } from '../trail.ts'
 import { DEFAULT_SAMPLES, type LearnedRoundingOptions, learnRoundings } from './learned-rounding.ts'
+import { judgedOf, nearest } from './nearest-step.ts'
 import { weightSteps } from './weight-only.ts'
 
 type Options = LearnedRoundingOptions & { readonly data: Dataset; readonly target?: Target | undefined }
@@ -42,22 +42,6 @@ export async function withLearnedRoundings(model: Model, step: Step, options: Op
   const other = { ...step, evidence: [...evidence, learned] }
   // In 8 bits little is lost to weights: that each part came nearer does not say that the whole did.
   const plain = { ...step, options: { ...settings, rounding: 'sums' } }
-  return (await nearer(model, [plain, other], options)) === 0 ? plain : other
-}
-
-/** Which of two steps leaves the outputs nearer to the float model's, on the last eighth of the rows to learn from. */
-async function nearer(
-  model: Model,
-  steps: readonly Step[],
-  { data, indices, samples = DEFAULT_SAMPLES }: Options,
-): Promise<number> {
-  const rows = spreadRows(data, indices, samples)
-  const judged = rows.slice(-Math.ceil(rows.length / 8))
-  const exact = await answersOf(model, data, judged)
-  const lost: number[] = []
-  for (const step of steps) {
-    const given = await answersOf((await advanceAll(startTrail(model), [step])).model, data, judged)
-    lost.push(relativeNoise(exact, given))
-  }
-  return lost.indexOf(Math.min(...lost))
+  const rows = spreadRows(options.data, options.indices, options.samples ?? DEFAULT_SAMPLES)
+  return nearest(model, [plain, other], options.data, rows.slice(-judgedOf(rows.length)))
 }

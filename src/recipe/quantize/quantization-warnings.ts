@@ -40,6 +40,7 @@ export function quantizationWarnings(outcome: Outcome, options: QuantizeOptions)
     ...slower(timing),
     ...evidence.flatMap((report) => (report.kind === 'calibration' ? unseen(report) : [])),
     ...(evidence.some(keptNothing) ? [NOTHING_LEARNED] : []),
+    ...(evidence.some(keptSums) ? [SUMS_STAY] : []),
     ...(scheme === 'static-int8' ? fewRows(options) : []),
     ...(outcome.everywhere && run.applied > 0 ? [NOT_FASTER] : []),
     ...(learnsRoundings(options) && !passes.some(isLearned) ? [NOT_NEARER] : []),
@@ -63,6 +64,13 @@ const NOTHING_LEARNED =
 
 const keptNothing = (report: Report): boolean =>
   report.kind === 'learned-weights' && report.blocks.length > 0 && report.blocks.every(({ kept }) => kept === 'nearest')
+
+/** Whether convolutions were looked at and are not rounded by it after all. */
+const keptSums = (report: Report): boolean =>
+  report.kind === 'moments' && report.judged !== undefined && report.windows === undefined
+
+const SUMS_STAY =
+  'rounding convolutions by what they read left the outputs no nearer to the float model: codes whose errors cancel in sums stay'
 
 const smoothes = ({ id, applied }: PassRun): boolean => id === 'smoothInputs' && applied > 0
 

@@ -101,8 +101,10 @@ async function quantizeIn(sessions: OpenSessions, place: RunsOn, model: Model, o
   const { kernels, damage, timing, sizes } = await measureMade(sessions, place, made, options)
   const { sqnrDb, layers, batchInvariant } = damage ?? { sqnrDb: null, layers: [], batchInvariant: null }
   const seenOn = damage ? { sqnrSamples: damage.sqnrSamples } : {}
-  const learned = trail.strides.flatMap((stride) => stride.evidence.filter(({ kind }) => kind === 'learned-weights'))
-  const seen = { evidence: [...evidence, ...learned], run, passes: trail.runs, everywhere, kernels }
+  const rounding = trail.strides.flatMap((stride) =>
+    stride.evidence.filter(({ kind }) => kind === 'learned-weights' || kind === 'moments'),
+  )
+  const seen = { evidence: [...evidence, ...rounding], run, passes: trail.runs, everywhere, kernels }
   const outcome = { model, float: start.model, unrounded, gone, ...seen }
   const report: QuantizationReport = {
     kind: 'quantization',

@@ -1,14 +1,22 @@
-import type { Dataset } from '../../data/index.ts'
+import { type Dataset, spreadRows } from '../../data/index.ts'
 import { ortNode } from '../../engine/index.ts'
-import { type Moments, measureMoments } from '../../evaluate/index.ts'
+import { CALIBRATION_ROWS, type Moments, measureMoments } from '../../evaluate/index.ts'
 import type { Model, NumericArray } from '../../ir/index.ts'
-import { momentValues, roundableBlocks, type WeightOptions } from '../../passes/index.ts'
+import {
+  momentValues,
+  momentWindows,
+  type ReadWindows,
+  readWindows,
+  roundableBlocks,
+  type WeightOptions,
+} from '../../passes/index.ts'
 import { UserError } from '../../platform/index.ts'
 import type { Evidence } from '../../rewrite/index.ts'
 import type { Meter } from '../meter.ts'
 import { tensorRefsOf } from '../tensor-refs.ts'
 import type { Step } from '../trail.ts'
 import { learnRoundings } from './learned-rounding.ts'
+import { judgedOf, nearest } from './nearest-step.ts'
 import type { WeightChoices } from './weight-choices.ts'
 
 /**
@@ -42,9 +50,9 @@ export async function weightSteps(
     const weights = roundableBlocks(model, step.options as WeightOptions)
     return [{ ...step, evidence: [await learnRoundings(model, weights, options.data, options)] }]
   }
-  options.onProgress?.('looking at what the products read')
-  const evidence: readonly Evidence[] = [await observe(model, options.data, options)]
-  if (rounding === 'gptq') return [{ ...step, evidence }]
+  if (rounding === 'gptq') return [await byOutputs(model, step, options.data, options)]
+  const rows = spreadRows(options.data, options.indices, options.samples ?? CALIBRATION_ROWS)
+  const evidence: readonly Evidence[] = [await observe(model, options.data, rows, options)]
   const { bits, block, symmetric, keepFloat } = step.options as Readonly<Record<string, unknown>>
   const scaling = {
     bits,
@@ -55,27 +63,52 @@ export async function weightSteps(
   return [{ pass: 'scaleWeightInputs', options: scaling, evidence }, step]
 }
 
-/** Moments of what the products of this model read. */
+interface Observing {
+  readonly signal?: AbortSignal | undefined
+  readonly onProgress?: ((text: string) => void) | undefined
+}
+
+/**
+ * The step with what it needs to round by the outputs. Where it stores convolutions, an eighth of the rows judges whether
+ * these shall be rounded so as well, by what the whole model gives: what keeps a layer near may be no gain at the end.
+ */
+async function byOutputs(
+  model: Model,
+  step: Step,
+  data: Dataset,
+  options: Observing & { readonly samples?: number | undefined; readonly indices?: readonly number[] | undefined },
+): Promise<Step> {
+  const windows = momentWindows(model, step.options as WeightOptions)
+  const rows = spreadRows(data, options.indices, options.samples ?? CALIBRATION_ROWS)
+  if (windows.length === 0) return { ...step, evidence: [await observe(model, data, rows, options)] }
+  const judged = Math.min(judgedOf(rows.length), rows.length - 1)
+  const seen = await observe(model, data, rows.slice(0, rows.length - judged), { ...options, windows })
+  const by: Step = { ...step, evidence: [{ report: { ...seen.report, judged }, tensors: seen.tensors }] }
+  const { windows: _, ...values } = seen.report
+  const without: Step = { ...step, evidence: [{ report: { ...values, judged }, tensors: seen.tensors }] }
+  options.onProgress?.('judging which roundings of convolutions leave the outputs nearer')
+  return nearest(model, [without, by], data, judged === 0 ? rows : rows.slice(-judged))
+}
+
+/** Moments of what the products of this model read on these rows, and of these windows. */
 async function observe(
   model: Model,
   data: Dataset,
-  options: {
-    readonly samples?: number | undefined
-    readonly indices?: readonly number[] | undefined
-    readonly signal?: AbortSignal | undefined
-    readonly onProgress?: ((text: string) => void) | undefined
-  },
+  rows: readonly number[],
+  { windows, signal, onProgress: say }: Observing & { readonly windows?: readonly ReadWindows[] | undefined },
 ): Promise<Moments> {
+  say?.('looking at what the products read')
   // In this process, as for ranges: inner values of every row would double the time on their way between two.
   const session = await ortNode.open(model)
   try {
     return await measureMoments(session, data, {
       names: momentValues(model),
       gram: true,
-      ...(options.samples ? { samples: options.samples } : {}),
-      ...(options.indices ? { indices: options.indices } : {}),
-      ...(options.signal ? { signal: options.signal } : {}),
-      onRow: (done, of) => options.onProgress?.(`looking at what the products read: row ${done} of ${of}`),
+      ...(windows ? { windows } : {}),
+      samples: rows.length,
+      indices: rows,
+      ...(signal ? { signal } : {}),
+      onRow: (done, of) => say?.(`looking at what the products read: row ${done} of ${of}`),
     })
   } finally {
     await session.close()
@@ -116,13 +149,16 @@ export async function withTensors(
         where: 'recipe',
         hint: 'keep the .blobs folder beside the recipe, or give the rows again with --data',
       })
-    const again = await observe(model, options.data, { samples: report.samples })
+    const rows = spreadRows(options.data, undefined, report.samples + (report.judged ?? 0)).slice(0, report.samples)
+    const windows = report.windows && readWindows(model).filter(({ weight }) => weight in report.windows!)
+    const again = await observe(model, options.data, rows, { windows })
     if (own && refs.some(({ digest }) => !again.tensors.has(digest)))
       throw new UserError('bad-data', 'measured again, the evidence is another: these are not the same rows', {
         where: '--data',
         hint: 'give the rows that the recipe was made with, or keep the .blobs folder beside it',
       })
-    whole.push(again)
+    const { judged } = report
+    whole.push(judged === undefined ? again : { ...again, report: { ...again.report, judged } })
   }
   return whole
 }

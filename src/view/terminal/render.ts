@@ -225,8 +225,10 @@ function channels(report: ChannelsReport): string {
 
 function moments(report: MomentsReport): string {
   const values = Object.entries(report.values)
+  const windows = Object.keys(report.windows ?? {}).length
+  const read = windows === 0 ? '' : ` and of what ${plural(windows, 'convolution')} read`
   return [
-    `second moments of ${plural(values.length, 'value')} on ${plural(report.samples, 'row')}`,
+    `second moments of ${plural(values.length, 'value')}${read} on ${plural(report.samples, 'row')}`,
     ...section(
       'not seen',
       report.unseen.map(({ name, reason }) => `${name}: ${reason}`),

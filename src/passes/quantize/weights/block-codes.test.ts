@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest'
 import { outputPower } from '../../../rewrite/index.ts'
+import { cholesky, inverseFactor } from '../gram.ts'
 import { dequantizeBlocks, quantizeBlocks } from './block-codes.ts'
 import { gptqBlocks } from './gptq.ts'
-import { cholesky, inverseFactor } from './gram.ts'
 
 const RTN = { symmetric: false, fit: 'rtn' } as const
 

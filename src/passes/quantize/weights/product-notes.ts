@@ -47,3 +47,11 @@ export function productNotes(
 }
 
 const some = (names: readonly string[]) => `${names.slice(0, 3).join(', ')}${names.length > 3 ? ', …' : ''}`
+
+/** Which of the convolutions that were to be rounded by what they read were not, since nobody looked. */
+export const unreadNotes = (unread: readonly string[]): readonly string[] =>
+  unread.length === 0
+    ? []
+    : [
+        `${unread.length} convolutions have codes whose errors cancel in sums, for what they read was not observed: ${some(unread)}`,
+      ]

@@ -15,6 +15,7 @@ import {
   type Model,
   type Node,
   type NumericArray,
+  nodeLabel,
   operatorName,
   tensorValues,
   transposedMatrix,
@@ -35,13 +36,14 @@ import { FEWEST_WEIGHTS, withBias } from '../dynamic/dynamic-matmul.ts'
 import { EINSUM_STAYS } from '../einsum-stays.ts'
 import { KEPT, keptAsAsked } from '../kept-as-asked.ts'
 import { learnedWeightsOf } from '../learned-weights.ts'
-import { StoredWeights, storeAsIntegers, storeTurnedTable } from '../stored-weights.ts'
+import { StoredWeights, storable, storeAsIntegers, storeTurnedTable } from '../stored-weights.ts'
+import { type ReadWindows, readWindows, type WindowMoments, windowMoments } from '../window-codes.ts'
 import type { BlockCodes } from './block-codes.ts'
 import { GROUPS } from './block-grid.ts'
 import { type BlockOptions, BlockStore, blockProduct, type ProductReader } from './block-store.ts'
 import { blockKey, blocksAhead } from './blocks-ahead.ts'
 import { halveTable } from './half-table.ts'
-import { productNotes, type ShortRows } from './product-notes.ts'
+import { productNotes, type ShortRows, unreadNotes } from './product-notes.ts'
 import {
   blockLookup,
   productsOfTable,
@@ -59,7 +61,8 @@ export interface WeightOptions {
   readonly symmetric?: boolean | undefined
   /**
    * How a weight gets its code: `rtn` the nearest one (default), `hqq` the nearest on a grid that outliers pull less,
-   * `gptq` the one that keeps the product's outputs near, which needs a `moments` report among the evidence; `learned`
+   * `gptq` the one that keeps the outputs of the product, or of the stored convolution, near, which needs a `moments`
+   * report among the evidence; `learned`
    * the one that a `learned-weights` report among the evidence says, else the nearest.
    */
   readonly rounding?: 'rtn' | 'hqq' | 'gptq' | 'learned' | undefined
@@ -101,9 +104,10 @@ export const quantizeWeights: Pass<WeightOptions> = {
       return { model, report: { id: 'quantizeWeights', applied: 0, refused, options } }
     }
     const blocks = blockOptions(options, evidence)
-    if (!map || storesProducts(options)) return coded(model, options, blocks, new Map())
+    const windows = options.rounding === 'gptq' ? windowMoments(evidence) : undefined
+    if (!map || storesProducts(options)) return coded(model, options, blocks, windows, new Map())
     return blocksAhead(model, blocks, keptAsAsked(options.keepFloat), map).then((ahead) =>
-      coded(model, options, blocks, ahead),
+      coded(model, options, blocks, windows, ahead),
     )
   },
 }
@@ -112,6 +116,7 @@ function coded(
   model: Model,
   options: WeightOptions,
   blocks: BlockOptions,
+  windows: Coding['windows'],
   ahead: ReadonlyMap<string, BlockCodes>,
 ): PassResult {
   const coding: Coding = {
@@ -119,16 +124,21 @@ function coded(
     blocks,
     kept: keptAsAsked(options.keepFloat),
     asStored: storesProducts(options),
+    windows,
     stored: perEditor(() => new StoredWeights()),
     stores: perEditor(() => new BlockStore(blocks, ahead)),
     planned: {},
     plain: [],
+    unread: [],
     short: [],
   }
   const result = runRules(model, 'quantizeWeights', rules(coding))
   const lean = dropUnread(model, result.model)
-  const { planned, plain, short } = coding
-  const notes = planned.MatMulNBits ? productNotes(options, blocks.block, plain, short) : []
+  const { planned, plain, short, unread } = coding
+  const notes = [
+    ...(planned.MatMulNBits ? productNotes(options, blocks.block, plain, short) : []),
+    ...unreadNotes(unread),
+  ]
   return { model: lean, report: { ...result.report, options, planned, ...(notes.length > 0 ? { notes } : {}) } }
 }
 
@@ -181,12 +191,15 @@ interface Coding {
   readonly kept: (node: Node) => boolean
   /** Whether the weights of products are stored as integers too, and computed with in float. */
   readonly asStored: boolean
+  readonly windows: ReadonlyMap<string, WindowMoments> | undefined
   readonly stored: (editor: GraphEditor) => StoredWeights
   readonly stores: (editor: GraphEditor) => BlockStore
   /** Kernels that are expected of what was written, by name. */
   readonly planned: Record<string, number>
   /** Products that were rounded to the nearest code for want of evidence. */
   readonly plain: string[]
+  /** Convolutions, where others were rounded by what they read, of which that was not observed. */
+  readonly unread: string[]
   readonly short: ShortRows[]
 }
 
@@ -263,9 +276,12 @@ function storeWeights(node: Node, editor: GraphEditor, coding: Coding): RuleOutc
     const way = `only stored (--stored) its weights could take ${node.opType === 'Conv' ? 4 : 8} bits`
     return { refused: `the runtime has no 4-bit ${node.opType}; ${way}` }
   }
-  const narrow = bits === 4 && node.opType === 'Conv'
-  const { learned } = coding.blocks
-  return storeAsIntegers(node, editor, coding.stored(editor), narrow ? { bits: 4, learned } : { bits: 8 })
+  const { windows } = coding
+  const options = bits === 4 && node.opType === 'Conv' ? { bits, learned: coding.blocks.learned } : { bits: 8 as const }
+  const outcome = storeAsIntegers(node, editor, coding.stored(editor), { ...options, windows })
+  if (outcome === true && node.opType === 'Conv' && windows && windows.size > 0 && !windows.has(node.inputs[1]!))
+    coding.unread.push(nodeLabel(node))
+  return outcome
 }
 
 /** Codes for a table that lookups and products read: all lookups at once. */
@@ -324,4 +340,15 @@ export function momentValues(model: Model): readonly string[] {
     if (['MatMul', 'Gemm'].includes(operatorName(node)) && !('refused' in sourcedProduct(node, editor)))
       names.add(node.inputs[0]!)
   return [...names]
+}
+
+/** Convolutions whose weights this would store, and which can be rounded by the windows that they read (`gptq`). */
+export function momentWindows(model: Model, options: WeightOptions): readonly ReadWindows[] {
+  if (!storesOthers(options)) return []
+  const editor = new GraphEditor(model.graph)
+  const kept = keptAsAsked(options.keepFloat)
+  return readWindows(model).filter(({ weight }) => {
+    const node = editor.soleConsumer(weight)!
+    return !kept(node) && !('refused' in storable(node, weight, editor, options.bits))
+  })
 }
