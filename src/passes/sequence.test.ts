@@ -1,8 +1,18 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
+import { modelWith } from '../../tests/quantize-kit.ts'
 import { expectEqualModels, opsOf, randomList } from '../../tests/rewrite-kit.ts'
-import { checkModel, type Model, makeNode, type Node, parseModel, printModel, tensorOf } from '../ir/index.ts'
+import {
+  checkModel,
+  type Model,
+  makeNode,
+  type Node,
+  parseModel,
+  printModel,
+  tensorOf,
+  tensorValues,
+} from '../ir/index.ts'
 import { readModel, upgradeOpset } from '../onnx/index.ts'
 import { GraphEditor } from '../rewrite/index.ts'
 import { passes, simplifyPasses } from './index.ts'
@@ -165,4 +175,21 @@ test('weights that are stored as bits stay so: folded, they would take their roo
   const { model: stored, report } = await passes.storeSparseWeights!.run(model, {} as never, [])
   expect(report.applied).toBe(1)
   expect((await simplified(stored)).graph.initializers.has('w')).toBe(false)
+})
+
+test('channels that training left behind next to 0 are not computed', async () => {
+  const text = 'g (float[1,3,6,5] x) => (float y) { a = Conv(x, w, b) r = Relu(a) y = Conv(r, v) }'
+  const model = modelWith(text, { w: [16, 3, 1, 1], b: [16], v: [5, 16, 3, 3] })
+  const left = (tensorValues(model.graph.initializers.get('v')!) as Float32Array).map((value, i) =>
+    Math.floor(i / 9) % 16 < 6 ? value : value * 1e-30,
+  )
+  const initializers = new Map(model.graph.initializers).set('v', tensorOf('float32', [5, 16, 3, 3], left, 'v'))
+  const before = { ...model, graph: { ...model.graph, initializers } }
+  const after = await simplified(before)
+  const widths = after.graph.nodes.map((node) => after.graph.initializers.get(node.inputs[1] ?? '')?.dims.slice(0, 2))
+  expect(widths.filter((dims) => dims)).toEqual([
+    [8, 3],
+    [5, 8],
+  ])
+  await expectEqualModels(before, after)
 })

@@ -66,6 +66,7 @@ export const simplifyPasses: readonly Pass[] = [
   simplify.liftInputInitializers,
   ...tidy,
   // Before any product takes in what stands beside it.
+  simplify.zeroVanishingWeights,
   dropUnreadChannels,
   ...merge,
   simplify.eliminateDeadCode,
