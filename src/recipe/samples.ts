@@ -1,4 +1,4 @@
-import { type Dataset, isCacheFlag } from '../data/index.ts'
+import { type Dataset, isCacheFlag, spreadRows } from '../data/index.ts'
 import type { Feeds, Session } from '../engine/index.ts'
 import { feasibleFeeds, feedsOf, randomFeeds } from '../evaluate/index.ts'
 
@@ -41,7 +41,7 @@ async function realFeeds(
   onReal: SampleOptions['onReal'],
 ): Promise<readonly Feeds[]> {
   const feeds: Feeds[] = []
-  for await (const row of feedsFrom(session, data, evenlySpread(data.rows, wanted))) {
+  for await (const row of feedsFrom(session, data, spreadRows(data, undefined, wanted))) {
     feeds.push(row)
     onReal?.(row)
   }
@@ -55,10 +55,4 @@ export async function* feedsFrom(
   indices: readonly number[],
 ): AsyncGenerator<Feeds, void> {
   for await (const row of data.read({ indices, batch: 1 })) yield feedsOf(row, session.inputs, data)
-}
-
-/** So many of `rows` places, all where there are fewer, from the first on at even distances. */
-export function evenlySpread(rows: number, wanted: number): readonly number[] {
-  const count = Math.min(wanted, rows)
-  return Array.from({ length: count }, (_, i) => Math.floor((i * rows) / count))
 }

@@ -8,7 +8,7 @@ import type { QuantizationReport, Report, Target } from '../../report/index.ts'
 import { LEAN } from '../lean.ts'
 import type { OpenSessions } from '../open-sessions.ts'
 import type { RunsOn } from '../runs-on.ts'
-import { evenlySpread, feedsFrom, samplesFor } from '../samples.ts'
+import { feedsFrom, samplesFor } from '../samples.ts'
 import { together } from '../together.ts'
 import { rowsToHear } from './rows-to-hear.ts'
 
@@ -83,7 +83,7 @@ const MANY = 2 ** 22
 
 /** Rows beside the `few` that are looked at in any case, so that there are `wanted` where the set has them. */
 async function moreRows(session: Session, data: Dataset, wanted: number, few: number): Promise<readonly Feeds[]> {
-  const known = new Set(evenlySpread(data.rows, LOOKED_AT))
+  const known = new Set(spreadRows(data, undefined, LOOKED_AT))
   const others = spreadRows(data, undefined, wanted).filter((row) => !known.has(row))
   const rows: Feeds[] = []
   for await (const row of feedsFrom(session, data, others.slice(0, Math.max(0, wanted - few)))) rows.push(row)
