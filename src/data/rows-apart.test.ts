@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { memoryDataset } from './memory-dataset.ts'
-import { rowsApart, tellApart } from './rows-apart.ts'
+import { repeatsIn, rowsApart, tellApart, tellRepeats } from './rows-apart.ts'
 
 const set = (values: readonly number[], path = 'memory') =>
   memoryDataset(
@@ -37,4 +37,15 @@ test('a set without anything in common stays as it is', async () => {
   const result = await rowsApart(data, [await set([3, 4])])
   expect(result).toEqual({ data, shared: 0, common: 0 })
   expect(tellApart(result, 'prove', '"data"')).toEqual([])
+})
+
+test('rows of one set that repeat an earlier one are named with the first, whatever their labels are', async () => {
+  const repeats = await repeatsIn(await set([7, 8, 7, 9, 8, 7]))
+  expect([...repeats]).toEqual([
+    [2, 0],
+    [4, 1],
+    [5, 0],
+  ])
+  expect(tellRepeats(repeats, 6).join()).toMatch(/^3 of 6 rows hold the inputs of an earlier row/)
+  expect(tellRepeats(await repeatsIn(await set([1, 2])), 2)).toEqual([])
 })

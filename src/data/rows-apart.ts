@@ -32,6 +32,30 @@ export async function rowsApart(data: Dataset, others: readonly Dataset[]): Prom
   return { data: subset(data, left), shared: shared.size, common: met.length - shared.size }
 }
 
+/**
+ * The rows of a set whose inputs, bit for bit, an earlier row holds, each with the first that does. All inputs are read
+ * once.
+ */
+export async function repeatsIn(data: Dataset): Promise<ReadonlyMap<number, number>> {
+  const first = new Map<number, number>()
+  const repeats = new Map<number, number>()
+  for (const [row, hash] of await inputHashes(data, [])) {
+    const earlier = first.get(hash)
+    if (earlier === undefined) first.set(hash, row)
+    else repeats.set(row, earlier)
+  }
+  return repeats
+}
+
+/** What to tell of rows that were split so that none stands on two sides; nothing where none repeats another. */
+export function tellRepeats({ size }: ReadonlyMap<number, number>, rows: number): readonly string[] {
+  return size === 0
+    ? []
+    : [
+        `${size} of ${rows} rows hold the inputs of an earlier row. They were kept on its side of the split, so that nothing is proven on a row that was used before; rows that stand there several times prove less than fresh ones.`,
+      ]
+}
+
 /** What to tell of it, in the words of the command; none where the sets have no row in common. */
 export function tellApart({ data, shared, common }: RowsApart, verb: string, others: string): readonly string[] {
   const rows = (count: number) => (count === 1 ? '1 row' : `${count} rows`)

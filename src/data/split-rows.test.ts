@@ -21,6 +21,20 @@ describe('splitRows', () => {
     expect(splitRows(100, 1)).not.toEqual(splitRows(100, 2))
   })
 
+  test('copies go where the row goes that they repeat; different rows are what is shared out', () => {
+    // Rows 100 to 149 repeat the first 50.
+    const repeats = new Map(Array.from({ length: 50 }, (_, i) => [100 + i, i]))
+    for (let seed = 0; seed < 20; seed++) {
+      const parts = Object.values(splitRows(150, seed, { repeats })) as (readonly number[])[]
+      expect(parts.flat().sort((a, b) => a - b)).toEqual(Array.from({ length: 150 }, (_, row) => row))
+      for (const part of parts) {
+        expect([...part].sort((a, b) => a - b)).toEqual(part)
+        for (const row of part) if (row >= 100) expect(part).toContain(row - 100)
+      }
+      expect(parts.map((part) => part.filter((row) => row < 100).length)).toEqual([20, 30, 50])
+    }
+  })
+
   test('rows are chosen evenly: each of 10 is in a sample of 3 in about 3 of 10 seeds', () => {
     const counts = new Array<number>(10).fill(0)
     for (let seed = 0; seed < 2000; seed++) for (const row of sampleRows(10, 3, seed)) counts[row]!++

@@ -26,11 +26,13 @@ export interface RowSplit {
 export interface SplitOptions {
   /** Parts of the whole for calibrate, select and prove; the last gets what rounding leaves over. */
   readonly shares?: readonly [calibrate: number, select: number, prove: number]
+  /** Rows that repeat an earlier one, each with the first of its kind (`repeatsIn`): they go where that one goes. */
+  readonly repeats?: ReadonlyMap<number, number>
 }
 
 /**
  * Splits rows into three parts that share none, by seed: the same seed and count give the same parts. Each part is in ascending
- * order, so that reading it streams.
+ * order, so that reading it streams. With `repeats`, it is the different rows that are split.
  *
  * @throws UserError `bad-argument` where the shares are negative or all 0.
  */
@@ -42,11 +44,24 @@ export function splitRows(data: Dataset | number, seed = 0, options: SplitOption
     throw new UserError('bad-argument', `The shares ${shares.join(', ')} cannot split rows.`, {
       hint: 'Give three numbers, none negative, for example 0.2, 0.3, 0.5.',
     })
-  const order = shuffled(rows, randomNumbers(seed))
-  const first = Math.floor((rows * shares[0]) / total)
-  const second = first + Math.floor((rows * shares[1]) / total)
-  const part = (from: number, to: number) => order.slice(from, to).sort((a, b) => a - b)
-  return { calibrate: part(0, first), select: part(first, second), prove: part(second, rows) }
+  const { repeats = new Map<number, number>() } = options
+  const different = Array.from({ length: rows }, (_, row) => row).filter((row) => !repeats.has(row))
+  const copies = new Map<number, number[]>()
+  for (const [row, earlier] of repeats) {
+    const others = copies.get(earlier)
+    if (others) others.push(row)
+    else copies.set(earlier, [row])
+  }
+  const count = different.length
+  const order = shuffled(count, randomNumbers(seed))
+  const first = Math.floor((count * shares[0]) / total)
+  const second = first + Math.floor((count * shares[1]) / total)
+  const part = (from: number, to: number) =>
+    order
+      .slice(from, to)
+      .flatMap((place) => [different[place]!, ...(copies.get(different[place]!) ?? [])])
+      .sort((a, b) => a - b)
+  return { calibrate: part(0, first), select: part(first, second), prove: part(second, count) }
 }
 
 function shuffled(count: number, random: () => number): number[] {

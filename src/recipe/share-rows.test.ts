@@ -55,3 +55,13 @@ test('sets of their own leave the rows to the other phases', () => {
   expect(rowCounts(50, { calibrate: false, prove: true })).toEqual({ calibrate: 20, select: 30, prove: 0 })
   expect(rowCounts(7, { calibrate: true, prove: true })).toEqual({ calibrate: 0, select: 7, prove: 0 })
 })
+
+test('copies of a row stand in one phase', async () => {
+  const data = await rowsOf(40)
+  const repeats = new Map(Array.from({ length: 20 }, (_, i) => [20 + i, i]))
+  const parts = shareRows(data, {}, 3, repeats)
+  const sizes = (['calibrate', 'select', 'prove'] as const).map((phase) => parts[phase].indices.length)
+  // Of 20 different rows without labels 8, 6 and 6, and each twice.
+  expect(sizes).toEqual([16, 12, 12])
+  for (const { indices } of Object.values(parts)) for (const row of indices) expect(indices).toContain((row + 20) % 40)
+})

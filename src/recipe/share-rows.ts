@@ -39,19 +39,23 @@ export function rowCounts(
   return { calibrate, select, prove: rows - calibrate - select }
 }
 
-/** Splits the rows by seed; sets of their own take the place of a share, and the others grow. No row is in two parts. */
+/**
+ * Splits the rows by seed; sets of their own take the place of a share, and the others grow. No row is in two parts, nor
+ * are those of `repeats` (see `repeatsIn`) and the rows that they repeat.
+ */
 export function shareRows(
   data: Dataset,
   sets: { readonly calibration?: Dataset | undefined; readonly proof?: Dataset | undefined },
   seed: number,
+  repeats: ReadonlyMap<number, number> = new Map(),
 ): Readonly<Record<Phase, RowsOf>> {
   const all = (set: Dataset): RowsOf => ({ data: set, indices: Array.from({ length: set.rows }, (_, i) => i) })
-  const counts = rowCounts(data.rows, {
+  const counts = rowCounts(data.rows - repeats.size, {
     calibrate: sets.calibration !== undefined,
     prove: sets.proof !== undefined,
     labelled: data.fields.some((field) => field.role === 'label'),
   })
-  const parts = splitRows(data, seed, { shares: [counts.calibrate, counts.select, counts.prove] })
+  const parts = splitRows(data, seed, { shares: [counts.calibrate, counts.select, counts.prove], repeats })
   return {
     calibrate: sets.calibration ? all(sets.calibration) : { data, indices: parts.calibrate },
     select: { data, indices: parts.select },

@@ -1,4 +1,4 @@
-import type { Dataset } from '../data/index.ts'
+import { type Dataset, repeatsIn, tellRepeats } from '../data/index.ts'
 import { type Feeds, machine, ortNode, type Session } from '../engine/index.ts'
 import type { Model, NumericArray } from '../ir/index.ts'
 import { UserError } from '../platform/index.ts'
@@ -65,6 +65,7 @@ interface Opened {
   readonly feeds: Feeds
   readonly seen: Workbench['seen']
   readonly place: RunsOn
+  readonly repeats: ReadonlyMap<number, number>
 }
 
 /**
@@ -82,14 +83,16 @@ export class Workbench {
   readonly #options: WorkbenchOptions
   readonly #feeds: Feeds
   readonly #place: RunsOn
+  readonly #repeats: Opened['repeats']
   readonly #forms: FloatForms
   readonly #judge: CandidateJudge
   /** What recipes of its candidates refer to, by digest. */
   readonly tensors = new Map<string, NumericArray>()
 
-  private constructor({ original, session, rows, feeds, seen, place }: Opened, options: WorkbenchOptions) {
+  private constructor({ original, session, rows, feeds, seen, place, repeats }: Opened, options: WorkbenchOptions) {
     this.seen = seen
     this.#place = place
+    this.#repeats = repeats
     this.original = original
     this.rows = rows
     this.inspection = inspect(original.model)
@@ -110,7 +113,9 @@ export class Workbench {
         where: data.path,
         hint: 'give at least a few rows; 268 prove a margin of one point where no answer changes',
       })
-    const rows = shareRows(data, { calibration: options.calibrationData, proof: options.proofData }, options.seed)
+    const repeats = await repeatsIn(data)
+    const sets = { calibration: options.calibrationData, proof: options.proofData }
+    const rows = shareRows(data, sets, options.seed, repeats)
     const place = await runsOn(options.target, options.browser)
     const { session, openMs } = await openTimed(() => place.open(model, { threads: options.threads }))
     try {
@@ -122,7 +127,7 @@ export class Workbench {
       await tryMetric(session, rows.select, runMs, options)
       const trail = startTrail(model)
       const original = builtFrom({ id: 'original', words: 'the file as it came' }, trail, {}, [])
-      return new Workbench({ original, session, rows, feeds, seen: { openMs, runMs }, place }, options)
+      return new Workbench({ original, session, rows, feeds, seen: { openMs, runMs }, place, repeats }, options)
     } catch (error) {
       await session.close()
       throw error
@@ -148,7 +153,8 @@ export class Workbench {
   }
 
   get dataNotes(): readonly string[] {
-    return this.rows.select.data.notes
+    const { data } = this.rows.select
+    return [...data.notes, ...tellRepeats(this.#repeats, data.rows)]
   }
 
   /** The lossless model, proven equal on rows and random inputs. */

@@ -17,3 +17,12 @@ test('rows that are learned from prove nothing', async () => {
     'the rows to prove on are the rows that are learned from',
   )
 })
+
+test('copies of a row are learned from or prove, not both', async () => {
+  const twice = Float32Array.from({ length: 40 }, (_, i) => i % 20)
+  const data = await memoryDataset({ x: { dtype: 'float32', dims: [40, 1], data: twice } })
+  const { train, select, prove, notes } = await rowsToProve(data, {})
+  expect([train.length, select.length, prove.rows]).toEqual([24, 4, 12])
+  for (const row of [...train, ...select]) expect([...train, ...select]).toContain((row + 20) % 40)
+  expect(notes.join()).toMatch(/^20 of 40 rows hold the inputs of an earlier row/)
+})

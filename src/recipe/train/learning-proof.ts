@@ -1,4 +1,4 @@
-import { type Dataset, rowsApart, splitRows, subset, tellApart } from '../../data/index.ts'
+import { type Dataset, repeatsIn, rowsApart, splitRows, subset, tellApart, tellRepeats } from '../../data/index.ts'
 import { type CompareOptions, sizeChange } from '../../evaluate/index.ts'
 import {
   countMacs,
@@ -45,8 +45,13 @@ const SECONDS = 4
  *
  * @throws UserError `bad-data` where a part would be empty.
  */
-export function learningRows(data: Dataset, { proof, seed = 0 }: ProofOptions): LearningRows {
-  const { calibrate, select, prove } = splitRows(data, seed, { shares: proof ? [0.9, 0.1, 0] : [0.6, 0.1, 0.3] })
+export function learningRows(
+  data: Dataset,
+  { proof, seed = 0 }: ProofOptions,
+  repeats: ReadonlyMap<number, number> = new Map(),
+): LearningRows {
+  const shares = proof ? ([0.9, 0.1, 0] as const) : ([0.6, 0.1, 0.3] as const)
+  const { calibrate, select, prove } = splitRows(data, seed, { shares, repeats })
   if (calibrate.length === 0 || select.length === 0 || (proof?.rows ?? prove.length) === 0)
     throw new UserError(
       'bad-data',
@@ -60,7 +65,8 @@ export function learningRows(data: Dataset, { proof, seed = 0 }: ProofOptions): 
 }
 
 /**
- * As `learningRows`; rows to prove on that the set to learn from holds as well prove nothing, and are told in `notes`.
+ * As `learningRows`; rows to prove on that the set to learn from holds as well prove nothing, and are told in
+ * `notes`, and so are copies within the set, which stay on one side.
  *
  * @throws UserError `bad-argument` where none is left.
  */
@@ -69,15 +75,17 @@ export async function rowsToProve(
   options: ProofOptions,
 ): Promise<LearningRows & { readonly notes: readonly string[] }> {
   const { proof } = options
-  if (!proof) return { ...learningRows(data, options), notes: [] }
+  const repeats = await repeatsIn(data)
+  const told = tellRepeats(repeats, data.rows)
+  if (!proof) return { ...learningRows(data, options, repeats), notes: told }
   const apart = await rowsApart(proof, [data])
   if (apart.data.rows === 0 && proof.rows > 0)
     throw new UserError('bad-argument', 'the rows to prove on are the rows that are learned from', {
       where: proof.path,
       hint: 'give other rows with --proof; without it, 30 of 100 of --data are kept for the proof',
     })
-  const notes = tellApart(apart, 'prove', `"${data.path}"`)
-  return { ...learningRows(data, { ...options, proof: apart.data }), notes }
+  const notes = [...told, ...tellApart(apart, 'prove', `"${data.path}"`)]
+  return { ...learningRows(data, { ...options, proof: apart.data }, repeats), notes }
 }
 
 /** Types with one row at a time, for the cost of a row; sizes that only the data knows are taken from there. */
