@@ -47,6 +47,25 @@ test('labels of 0 and 1 are classes, of which one number is the score: from a ha
     }
 })
 
+// Of 300 rows that are 1 or 0, the ten that the late ones miss are of class 1 (values by numpy).
+test.each([
+  ['balanced-accuracy', 0.95],
+  ['macro-f1', 0.9614890885750962],
+])('%s of one number a row', async (metric, value) => {
+  for (const [base, candidate] of [
+    [logit, lateLogit],
+    [session(sigmoid), lateSigmoid],
+  ] as const) {
+    const indices = Array.from({ length: 300 }, (_, i) => i)
+    const report = await compare(base, candidate, await rowsWith(signs), { metric, indices })
+    expect(report).toMatchObject({ metric, n: 300, base: { value: 1 }, verdict: 'regressed' })
+    expect(report.candidate.value).toBeCloseTo(value, 12)
+    expect(report.discordant).toEqual({ baseOnly: 10, candidateOnly: 0 })
+    expect(report.flips).toHaveLength(10)
+    expect(report.flips![0]).toMatchObject({ base: '1', candidate: '0', label: '1', direction: 'lost' })
+  }
+})
+
 test('a state beside the score is no score: what hears speech and remembers is right or wrong as well', async () => {
   const withState = (answer: (x: number) => number): Session => {
     const alone = session(answer)

@@ -6,7 +6,7 @@ import { classOutputName, type ModelClasses } from './metric/classification.ts'
 import { perplexity, tokenScoresName } from './metric/language.ts'
 import type { Metric, MetricRow } from './metric/metric.ts'
 import { defaultMetric, type MetricOptions, metricNamed } from './metric/metrics.ts'
-import { isOneScore, topOfTwo } from './metric/one-score.ts'
+import { balancedAccuracyOfTwo, isOneScore, macroF1OfTwo, topOfTwo } from './metric/one-score.ts'
 import { isClassLike, type RowOutputs } from './row-outputs.ts'
 
 /** The metric of a run: the one that was asked for, or what the first row with a label calls for. */
@@ -20,8 +20,12 @@ export interface MetricChoice {
   readonly known: ModelClasses
 }
 
-/** Metrics beside `top1` that ask for a class and not for its scores. */
-const OF_CLASSES = new Set(['balanced-accuracy', 'macro-f1'])
+/** Metrics that ask for a class and not for its scores, as they are of a model that scores one class alone. */
+const OF_CLASSES: ReadonlyMap<unknown, (options: MetricOptions) => Metric> = new Map([
+  ['top1', topOfTwo],
+  ['balanced-accuracy', balancedAccuracyOfTwo],
+  ['macro-f1', macroF1OfTwo],
+])
 
 /**
  * Chooses the metric, by name or as it is; where none was asked for, by the labels. Next tokens of a text call for
@@ -51,14 +55,14 @@ export async function metricChoice(
   let countsPlaces = true
   const choose = (row: MetricRow): Metric | null => {
     const { label, outputs } = row
-    if (asked === 'top1' && isOneScore(outputs)) return topOfTwo(options)
+    const ofTwo = OF_CLASSES.get(asked)
+    if (ofTwo && isOneScore(outputs)) return ofTwo(options)
     const answer = range && ownAnswer(session, row, options)
     if (answer)
       countsPlaces = known.classNumbers !== undefined || (range.least >= 0 && range.greatest < scoredClasses(outputs))
     const told = answer ? { ...options, output: answer } : options
-    if (asked === 'top1') return metricNamed(asked, told)
-    const named = own.classNames ? { ...known, output: textOutput(session) } : told
-    if (typeof asked === 'string') return metricNamed(asked, OF_CLASSES.has(asked) ? named : known)
+    const named = own.classNames ? { output: textOutput(session), ...known } : told
+    if (typeof asked === 'string') return metricNamed(asked, ofTwo ? named : known)
     if (asked !== undefined) return asked
     if (label === undefined) return null
     if (nextTokens === undefined) return defaultMetric(label, outputs, told, row.row, binary)

@@ -186,12 +186,14 @@ function pairScores() {
       const [baseSummaries, candidateSummaries] = [base, candidate].map((rows) => rows.map(({ summary }) => summary))
       const scoresOf = (rows: readonly RowScore[], summaries: ScoredRows['baseSummaries']) =>
         metric?.scoreAll ? metric.scoreAll(summaries, baseSummaries!) : rows.map(({ score }) => score)
+      const summariesOf = (summaries: ScoredRows['baseSummaries']) =>
+        metric?.summarizeAll?.(summaries, baseSummaries!) ?? summaries
       const answers = metric?.answerAll?.(baseSummaries!, baseSummaries!)
       return {
         base: scoresOf(base, baseSummaries!).map((score, i) => (answers?.[i] === NO_ANSWER ? Number.NaN : score)),
         candidate: scoresOf(candidate, candidateSummaries!),
-        baseSummaries: baseSummaries!,
-        candidateSummaries: candidateSummaries!,
+        baseSummaries: summariesOf(baseSummaries!),
+        candidateSummaries: summariesOf(candidateSummaries!),
       }
     },
   }

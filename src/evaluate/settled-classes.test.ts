@@ -126,3 +126,23 @@ g (float[n,2] x) => (string[n] label, float[n,3] scores) {
   expect(wanted).not.toBeNull()
   expect(await baseValue(named, names, metric)).toBe(wanted)
 })
+
+test.each(['balanced-accuracy', 'macro-f1', 'top1'])('%s asks the output that a caller names', async (metric) => {
+  const named = await ortNode.open(
+    parseModel(`<ir_version: 8, opset_import: ["" : 15, "ai.onnx.ml" : 2]>
+g (float[n,2] x) => (string[n] label, float[n,3] scores) {
+  _, scores = ai.onnx.ml.LinearClassifier<classlabels_strings: strings = ["owl", "ant", "bee"],
+    coefficients: floats = [1.0, 0.0, -1.0, 1.0, 0.0, -1.0], intercepts: floats = [0.0, 0.1, 0.0],
+    multi_class: int = 1, post_transform: string = "SOFTMAX">(x)
+  minus = Neg(x)
+  label, _2 = ai.onnx.ml.LinearClassifier<classlabels_strings: strings = ["owl", "ant", "bee"],
+    coefficients: floats = [1.0, 0.0, -1.0, 1.0, 0.0, -1.0], intercepts: floats = [0.0, 0.1, 0.0],
+    multi_class: int = 1, post_transform: string = "SOFTMAX">(minus) }`),
+  )
+  opened.push(named)
+  const names = (await answersOf(await linear('0, 1, 2'))).map((place) => ['owl', 'ant', 'bee'][place]!)
+  const valueBy = async (metricOptions: { readonly output?: string }) =>
+    (await compare(named, named, await rowsWith(names, named), { metric, metricOptions })).base.value
+  expect(await valueBy({ output: 'scores' })).toBe(1)
+  expect(await valueBy({})).toBeLessThan(0.5)
+})

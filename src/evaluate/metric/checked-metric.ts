@@ -13,7 +13,7 @@ const SUMMARY_HINT = 'a summary is a list of numbers of the same length for ever
  */
 export function checkedMetric(metric: Metric): Metric {
   const { name, higherIsBetter, rightOrWrong, bounds, unit, answer, summary, aggregate, stratum, parts } = metric
-  const { scoreAll, answerAll } = metric
+  const { scoreAll, summarizeAll, answerAll } = metric
   let width: number | null = null
   return {
     name,
@@ -51,6 +51,10 @@ export function checkedMetric(metric: Metric): Metric {
     ...(parts && { parts: (all) => oneEach(metric, 'parts', all.length, () => parts.call(metric, all)) }),
     ...(scoreAll && {
       scoreAll: (all, first) => oneEach(metric, 'scoreAll', all.length, () => scoreAll.call(metric, all, first)),
+    }),
+    ...(summarizeAll && {
+      summarizeAll: (all, first) =>
+        attempt(metric, 'summarizeAll', ALL_HINT, () => summarizeAll.call(metric, all, first)),
     }),
     ...(answerAll && {
       answerAll: (all, first) => attempt(metric, 'answerAll', ALL_HINT, () => answerAll.call(metric, all, first)),

@@ -47,6 +47,11 @@ export interface Metric {
     summaries: readonly (readonly number[])[],
     first: readonly (readonly number[])[],
   ) => readonly number[]
+  /** As `scoreAll`, the summaries that `aggregate` adds up, where what it takes of a row needs the others. */
+  readonly summarizeAll?: (
+    summaries: readonly (readonly number[])[],
+    first: readonly (readonly number[])[],
+  ) => readonly (readonly number[])[]
   /** As `answer`, of all rows from their summaries, where a row's answer needs the others. */
   readonly answerAll?: (
     summaries: readonly (readonly number[])[],

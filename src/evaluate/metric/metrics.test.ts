@@ -116,6 +116,19 @@ test('regression', () => {
   ].map(([truth, answer]) => doubles(1.7e12 + truth!, 1.7e12 + answer!))
   expect(over(metricNamed('r2'), times)).toBeCloseTo(1 - 30 / 14, 6)
   expect(over(metricNamed('r2'), [doubles(0.1, 0), doubles(0.1, 1), doubles(0.1, 0)])).toBeNaN()
+  // Of several numbers a row, by numpy: 1 − 0.05 / 5 and 1 − 1000 / 50000, and one that is the same in all labels.
+  const several = [
+    [1, 100, 7, 1.1, 110, 7],
+    [2, 300, 7, 1.9, 290, 7],
+    [3, 200, 7, 3.1, 220, 8],
+    [4, 400, 7, 4.1, 380, 7],
+  ].map((all) =>
+    row(
+      { y: { dtype: 'float64', dims: [3], data: Float64Array.from(all.slice(3)) } },
+      Float64Array.from(all.slice(0, 3)),
+    ),
+  )
+  expect(over(metricNamed('r2'), several)).toBeCloseTo((0.992 + 0.98) / 2, 12)
   expect(metricNamed('mae').score(row({ y: floats([2], [1, 3]) }, new Float32Array([0, 0])))).toBe(2)
   expect(() => metricNamed('mae').score(row({ y: floats([2], [1, 3]) }, 1))).toThrow(
     /no output of the model has 1 number/,

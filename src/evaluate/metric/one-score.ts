@@ -1,6 +1,6 @@
 import { className } from '../row-labels.ts'
 import { isClassLike } from '../row-outputs.ts'
-import { type ClassOptions, NO_ANSWER } from './classification.ts'
+import { balancedAccuracy, type ClassOptions, macroF1, NO_ANSWER } from './classification.ts'
 import { labelledScores } from './labelled-scores.ts'
 import type { Metric, MetricRow } from './metric.ts'
 import { areProbabilitiesTogether, likenessToProbabilities } from './probabilities.ts'
@@ -32,6 +32,37 @@ export function topOfTwo(options: ClassOptions = {}): Metric {
       return summaries.map(([, score]) =>
         Number.isNaN(score) ? NO_ANSWER : className(score! >= least ? 1 : 0, options.classNames),
       )
+    },
+  }
+}
+
+/** `balanced-accuracy` of such a model. */
+export function balancedAccuracyOfTwo(options: ClassOptions = {}): Metric {
+  const { aggregate } = balancedAccuracy()
+  return {
+    ...ofTwo(options),
+    name: 'balanced-accuracy',
+    aggregate: (summaries) => aggregate!(summaries.map(([label, answer]) => [label!, label === answer ? 1 : 0])),
+  }
+}
+
+/** `macro-f1` of such a model. */
+export function macroF1OfTwo(options: ClassOptions = {}): Metric {
+  return { ...ofTwo(options), name: 'macro-f1', aggregate: macroF1().aggregate! }
+}
+
+/** As `topOfTwo`, with the class that each row was answered with in the place of its score. */
+function ofTwo(options: ClassOptions): Metric {
+  return {
+    ...topOfTwo(options),
+    stratum: (summary) => summary[0]!,
+    summarizeAll: (summaries, first) => {
+      const least = leastOfOne(first)
+      return summaries.map(([label, score]) => {
+        const answer = Number.isNaN(score) ? Number.NaN : score! >= least ? 1 : 0
+        // Read anew, a class is a probability of 0 or 1, and says the same.
+        return [label!, answer, likenessToProbabilities([answer])]
+      })
     },
   }
 }

@@ -28,23 +28,32 @@ export function rootMeanSquaredError(options: RegressionOptions = {}): Metric {
   }
 }
 
-/** Coefficient of determination, 1 − Σ(y − ŷ)² / Σ(y − ȳ)²; NaN where all labels are equal. */
+/**
+ * Coefficient of determination, 1 − Σ(y − ŷ)² / Σ(y − ȳ)²; of several numbers a row the mean of that of each, so that
+ * none drowns another by its unit (as scikit-learn's `uniform_average`). Numbers whose labels are all equal have none;
+ * NaN where there are no others.
+ */
 export function rSquared(options: RegressionOptions = {}): Metric {
   return {
     name: 'r2',
     higherIsBetter: true,
     rightOrWrong: false,
     score: (row) => -meanOver(row, options, (d) => d * d),
-    // Squared error, mean of the labels, and their spread about it: squares of the labels themselves would drown it.
+    // The label of each number and its squared error.
     summary: (row) => {
-      const { truth } = pairOf(row, options)
-      const mean = meanOf(truth)
-      return [meanOver(row, options, (d) => d * d), mean, meanOf(truth.map((y) => (y - mean) ** 2))]
+      const { truth, predicted } = pairOf(row, options)
+      return truth.flatMap((y, i) => [y, (predicted[i]! - y) ** 2])
     },
     aggregate: (summaries) => {
-      const mean = meanOf(summaries.map(([, y]) => y!))
-      const total = summaries.reduce((sum, [, y, spread]) => sum + spread! + (y! - mean) ** 2, 0)
-      return total > 0 ? 1 - summaries.reduce((sum, [square]) => sum + square!, 0) / total : Number.NaN
+      const determined: number[] = []
+      for (let place = 0; place < summaries[0]!.length; place += 2) {
+        const truth = summaries.map((row) => row[place]!)
+        // Squares of the labels themselves would drown their spread.
+        const mean = meanOf(truth)
+        const total = truth.reduce((sum, y) => sum + (y - mean) ** 2, 0)
+        if (total > 0) determined.push(1 - summaries.reduce((sum, row) => sum + row[place + 1]!, 0) / total)
+      }
+      return meanOf(determined)
     },
   }
 }

@@ -72,7 +72,7 @@ export async function scoreModels(
     const all = kept.map(({ summaries }) => summaries.map((row) => row.map((value) => value ?? Number.NaN)))
     for (const [m, model] of kept.entries()) {
       model.scores = metric.scoreAll(all[m]!, all[0]!).map(finite)
-      model.summaries = []
+      model.summaries = (metric.summarizeAll?.(all[m]!, all[0]!) ?? []).map((row) => row.map(finite))
     }
   }
   if (rows.length === 0)
