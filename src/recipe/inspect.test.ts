@@ -69,3 +69,15 @@ test('a file that rounds in each run is told what can be done about it', () => {
     /already quantized in part: whet quantize leaves/,
   )
 })
+
+test('what functions compute counts like what stands outside', () => {
+  const model = parseModel(`<ir_version: 10, opset_import: ["" : 20, "local" : 1]>
+    g (float[3,2] x) => (float[3,2] y) <float[2,2] w = {1,2,3,4}> { h = local.Block(x, w)
+      y = local.Block(h, w) }
+    <domain: "local", opset_import: ["" : 20]> Block (x, w) => (y) { m = MatMul(x, w)
+      y = Relu(m) }`)
+  const { macs, operators, possibilities } = inspect(model)
+  expect(macs).toBe(2 * 3 * 2 * 2)
+  expect(operators).toEqual({ 'local.Block': 2 })
+  expect(possibilities!.join()).toMatch(/dynamic int8/)
+})

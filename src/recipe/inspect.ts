@@ -8,6 +8,7 @@ import {
   elementCount,
   type Graph,
   inferTypes,
+  inlineFunctions,
   type Model,
   type Node,
   nestedGraphs,
@@ -44,7 +45,9 @@ export type Inspection = InspectionReport & {
 /** What is in a model: ports, operators, parameters, multiply-accumulates, memory, and what can be done with it. */
 export function inspect(model: Model, options: InspectOptions = {}): Inspection {
   const started = performance.now()
-  const types = inferTypes(model, options.shapes ? { inputShapes: options.shapes } : {})
+  // What a function computes counts like what stands outside.
+  const inlined = inlineFunctions(model)
+  const types = inferTypes(inlined, options.shapes ? { inputShapes: options.shapes } : {})
   const { graph } = model
   const overridden = new Set(graph.initializers.keys())
   const { dense, sparse } = mergeHeld([heldBy(graph), ...model.functions.map(({ nodes }) => constantsOf(nodes))])
@@ -52,7 +55,6 @@ export function inspect(model: Model, options: InspectOptions = {}): Inspection 
   const weights = [...dense, ...sparse.map(({ values }) => values)]
   const stored = [...weights, ...sparse.map(({ indices }) => indices)]
   const learned = inAttributes(graph.nodes)
-  const operators = countOperatorNames(model)
   const problems = checkModel(model).map(({ where, what }) => `${where}: ${what}`)
   return {
     kind: 'inspection',
@@ -68,13 +70,13 @@ export function inspect(model: Model, options: InspectOptions = {}): Inspection 
     inputs: graph.inputs.filter((value) => !overridden.has(value.name)).map((value) => summary(value, options.shapes)),
     outputs: graph.outputs.map((value) => summary({ ...value, type: types.get(value.name) ?? value.type })),
     parameters: weights.reduce((sum, tensor) => sum + elementCount(tensor.dims), 0) + learned.count,
-    macs: countMacs(model, types),
+    macs: countMacs(inlined, types),
     memory: {
       weightBytes: stored.reduce((sum, tensor) => sum + tensorByteLength(tensor.dtype, tensor.dims), 0) + learned.bytes,
-      activationPeakBytes: activationPeakBytes(model, types),
+      activationPeakBytes: activationPeakBytes(inlined, types),
     },
-    operators,
-    possibilities: possibilities(model, operators, weights),
+    operators: countOperatorNames(model),
+    possibilities: possibilities(inlined, weights),
     warnings: [...problems, ...sharedNames(graph.nodes)],
     elapsedMs: Math.round(performance.now() - started),
   }
@@ -156,11 +158,8 @@ function countOperatorNames(model: Model): Record<string, number> {
 }
 
 /** Plain words on what Whetstone has to offer for these operators. */
-function possibilities(
-  model: Model,
-  operators: Readonly<Record<string, number>>,
-  weights: readonly Tensor[],
-): readonly string[] {
+function possibilities(model: Model, weights: readonly Tensor[]): readonly string[] {
+  const operators = countOperatorNames(model)
   const has = (...names: readonly string[]) => names.some((name) => operators[name])
   const words: string[] = []
   if (has('DynamicQuantizeLinear', 'com.microsoft.DynamicQuantizeMatMul', 'com.microsoft.DynamicQuantizeLSTM'))
