@@ -390,6 +390,13 @@ describe('a user’s metric', () => {
     expect(report.candidate.value! - report.base.value!).toBeCloseTo(0.05, 5)
     const wide = await compare(identity, worse, data, { metric: mine(), margin: 0.1 })
     expect(wide).toMatchObject({ verdict: 'pass', measurablyWorse: true })
+    // Of 300 rows one in a hundred shows with 95 %; of 200 one in 67.
+    const rare = /What breaks on fewer than 1\.5 % of the rows need not show on 200, .* 299 rows/
+    expect(wide.warnings.join()).not.toMatch(/need not show/)
+    const fewer = (metric: Metric) =>
+      compare(identity, worse, data, { metric, margin: 0.1, indices: Array.from({ length: 200 }, (_, i) => i) })
+    expect((await fewer(mine())).warnings.join()).toMatch(rare)
+    expect((await fewer(mine({ bounds: [0, 3] }))).warnings.join()).not.toMatch(/need not show/)
     expect(wide.sentence).toMatch(/^Measurably worse, within the margin of 0\.1: distance/)
   })
   test('zeros and ones are counted', async () => {

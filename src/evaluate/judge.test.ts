@@ -271,6 +271,12 @@ describe('real-valued scores', () => {
     expect(result.verdict).toBe('regressed')
     expect(Number.isFinite(result.nonInferiority!.z)).toBe(true)
   })
+  test('the units of the scores are not those of an aggregate', () => {
+    const square = Array.from({ length: 300 }, (_, i) => (1000 * (i % 7)) ** 2)
+    const aggregate = (_: string, rows: Int32Array) => Math.sqrt(rows.reduce((sum, i) => sum + square[i]!, 0) / 300)
+    const same = { base: square, candidate: square, higherIsBetter: false, rightOrWrong: false, aggregate }
+    expect(judge(same, point).verdict).toBe('pass')
+  })
   test('clusters are the rows that count', () => {
     const scores = { ...counts(0, 0, 400), clusters: Array.from({ length: 400 }, (_, i) => i % 4) }
     expect(judge(scores, point).verdict).toBe('inconclusive')

@@ -20,7 +20,7 @@ interface Unseen {
  * Rows of one cluster are one observation: a whole cluster may change at once.
  */
 export function unseenCost(scores: PairedScores, margin: number, alpha: number): Unseen | null {
-  const { base, candidate, bounds, strata, clusters, parts } = scores
+  const { base, candidate, bounds, strata, clusters, parts, aggregate } = scores
   const [before, after] = parts ? [parts('base'), parts('candidate')] : [base, candidate]
   const units = new Map<string | number, { readonly stratum: number; changed: boolean }>()
   let [least, most] = [Infinity, -Infinity]
@@ -42,7 +42,9 @@ export function unseenCost(scores: PairedScores, margin: number, alpha: number):
   }
   if (changed >= FEWEST_CHANGES) return null
   const groups = [...strataSeen.values()]
-  const range = bounds ? bounds[1] - bounds[0] : Math.max(most - least, 100 * margin)
+  // Scores that an aggregate is made of have units of their own (squares, sums), which tell nothing of the metric's range.
+  const seenRange = aggregate ? 0 : most - least
+  const range = bounds ? bounds[1] - bounds[0] : Math.max(seenRange, 100 * margin)
   const costAt = (level: number) =>
     (range / groups.length) *
     groups.reduce((sum, { n, changed: successes }) => sum + upperProportion({ successes, n, alpha: level }), 0)

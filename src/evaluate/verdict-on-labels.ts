@@ -54,6 +54,7 @@ export function verdictOnLabels(
         ]
       : []),
     ...(verdict === 'pass' ? marginAboveError(metric, judgement!.base, margin) : []),
+    ...(verdict === 'pass' ? rareLosses(metric, usable.length, alpha) : []),
   ]
   const details = { scored, metric, rightOrWrong, usable, scoresOf, slices: usableSlices, rule }
   const { clusterField, deep } = options
@@ -121,6 +122,21 @@ function marginAboveError({ name, higherIsBetter, bounds }: Metric, base: number
   const [most, own] = [margin, base].map((value) => Number(value.toPrecision(3)))
   return [
     `The margin of ${most} is larger than the ${name} of the baseline (${own}): a candidate with twice its errors would pass. Say what you would accept with --margin.`,
+  ]
+}
+
+/** A row in so many may break without one of these rows showing it; less than that a pass is not blamed for. */
+const RARE = 0.01
+
+/**
+ * What a bootstrap cannot know: where a score has no worst value, a few rows that break badly may cost any amount, and
+ * 1 − α^(1/n) of all rows may (Clopper–Pearson) without one among these n.
+ */
+function rareLosses({ name, bounds }: Metric, n: number, alpha: number): readonly string[] {
+  const share = 1 - alpha ** (1 / n)
+  if (bounds || share <= RARE) return []
+  return [
+    `What breaks on fewer than ${(100 * share).toFixed(1)} % of the rows need not show on ${whole(n)}, and "${name}" has no limit to what a row may cost: ${whole(Math.ceil(Math.log(alpha) / Math.log(1 - RARE)))} rows would show what breaks on 1 %.`,
   ]
 }
 
