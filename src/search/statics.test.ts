@@ -182,11 +182,28 @@ test('with less than half of the time left one calibration is enough, and mixtur
   await settle()
   const [first, ...others] = asked
   expect(first!.split(' ')).toHaveLength(3)
-  // Of the second placement the one that was the quietest of the first is there already; then its mixture, not all that
-  // might keep it in integers.
-  expect(others[0]).toMatch(/^int8-typical-minmax-quiet/)
+  // Of the second placement the one that was the quietest of the first is there already; then equalised channels, which
+  // take little time, and its mixture, not all that might keep it in integers.
+  expect(others[0]).toBe('int8-typical-minmax-equal0.5 int8-typical-minmax-equal1')
+  expect(others[1]).toMatch(/^int8-typical-minmax-quiet/)
   expect(asked.some((ids) => ids.includes('least-noise'))).toBe(false)
   expect(leftOut()).toContain('ranges of int8-typical-minmax other than minmax')
+})
+
+test('in a hurry, equalised channels are tried on one placement, and on others where they made it secure', async () => {
+  const placements = { 'int8-everywhere': 22, 'int8-typical': 20 }
+  const asked = async (secure: string) => {
+    const search = searchAmong(placements, secure, 0.6 * MINUTE)
+    await search.settle()
+    return search.asked.slice(1).map((ids) => ids.replace(/quiet.*/, 'quiet'))
+  }
+  const equal = (id: string) => `${id}-minmax-equal0.5 ${id}-minmax-equal1`
+  const helped = await asked('int8-typical-minmax-equal1')
+  expect(helped.slice(0, 2)).toEqual([equal('int8-typical'), equal('int8-everywhere')])
+  const helpless = await asked('int8-everywhere-minmax-equal1')
+  expect(helpless[0]).toBe(equal('int8-typical'))
+  expect(helpless).not.toContain(equal('int8-everywhere'))
+  expect(helpless).toContain('int8-everywhere-minmax-quiet')
 })
 
 test('where only noise counts, a mixture without the reserve is timed beside the secure one', async () => {

@@ -31,6 +31,8 @@ export class Statics {
   readonly #mixtures: Mixtures
   /** What was the quietest calibration where all were judged. */
   #quietest: RangeMethod | undefined
+  /** Whether channels under scales of their own made a placement secure; undefined until that was tried. */
+  #equalisingHelps: boolean | undefined
 
   constructor(pool: Pool, budget: Budget, builds: BuildsInTime) {
     this.#pool = pool
@@ -114,10 +116,10 @@ export class Statics {
     // What keeps all in integers is tried first where there is time for it: a mixture is slower, but a sure remedy.
     const plenty = this.#budget.plenty
     if (!plenty) {
-      const mixtures = await this.#mixtures.of(calibrated)
-      await this.#timed(mixtures)
-      if (mixtures.some((trial) => pool.secure(trial))) {
-        this.#budget.leaveOut(`what would keep all of ${calibrated.built.spec.id} in integers`)
+      const added = (await this.#equalisedIfLikely(calibrated)) ?? (await this.#mixtures.of(calibrated))
+      await this.#timed(added)
+      if (added.some((trial) => pool.secure(trial))) {
+        this.#budget.leaveOut(`what else would keep ${calibrated.built.spec.id} quiet`)
         return
       }
     }
@@ -129,7 +131,8 @@ export class Statics {
     const fewBits = safest.built.spec.pass?.weightBits === 4
     if (fewBits && (await this.#rounded(safest))) return
     const mixture = safest !== calibrated || plenty
-    await this.#timed([...(await this.#equalised(safest)), ...(mixture ? await this.#mixtures.of(safest) : [])])
+    const equalised = plenty ? await this.#equalised(safest) : []
+    await this.#timed([...equalised, ...(mixture ? await this.#mixtures.of(safest) : [])])
     // In 8 bits it seldom brings enough, so what does comes first; where it does, nothing need be in float.
     if (!fewBits) await this.#rounded(safest)
   }
@@ -193,6 +196,17 @@ export class Statics {
     for (const trial of trials) pool.borrowTiming(trial, whole)
     await pool.climbAll(trials)
     return trials
+  }
+
+  /**
+   * The candidate with channels under scales of their own, where that makes it secure; null where it does not, or did not
+   * for another placement: it takes a few seconds, and channels that differ much in size do so in every placement.
+   */
+  async #equalisedIfLikely(whole: Trial): Promise<readonly Trial[] | null> {
+    if (this.#equalisingHelps === false) return null
+    const secure = await this.#equalised(whole)
+    this.#equalisingHelps = secure.length > 0
+    return this.#equalisingHelps ? secure : null
   }
 
   /** The candidate with channels under scales of their own, where that makes it secure. */
