@@ -123,6 +123,12 @@ describe('tuning for static int8, on a depthwise network that is trained here', 
   })
   test('rows that give no ranges are what is wrong, not the model', async () => {
     const values = pictures.slice().fill(Number.NaN, 0, SIDE * SIDE * ROWS)
+    const same = await memoryDataset({ x: { ...shown, data: values.slice() } }, { inputs })
+    await expect(tune(model, same, { ...shared, epochs: 1, pass })).rejects.toThrow(
+      `"memory" has ${ROWS} rows, of which ${ROWS - 1} repeat others: too few to learn`,
+    )
+    for (let row = 0; row < ROWS; row++)
+      for (let bit = 0; bit < 8; bit++) if ((row >> bit) & 1) values[row * SIDE * SIDE + bit] = Number.POSITIVE_INFINITY
     const none = await memoryDataset({ x: { ...shown, data: values } }, { inputs })
     await expect(tune(model, none, { ...shared, epochs: 1, pass })).rejects.toMatchObject({
       code: 'bad-data',

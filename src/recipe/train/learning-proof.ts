@@ -55,7 +55,7 @@ export function learningRows(
   if (calibrate.length === 0 || select.length === 0 || (proof?.rows ?? prove.length) === 0)
     throw new UserError(
       'bad-data',
-      `"${data.path}" has ${data.rows === 1 ? '1 row' : `${data.rows} rows`}: too few to learn, to choose${proof ? '' : ' and to prove'} on`,
+      `"${data.path}" has ${data.rows === 1 ? '1 row' : `${data.rows} rows`}${copies(repeats)}: too few to learn, to choose${proof ? '' : ' and to prove'} on`,
       {
         where: data.path,
         hint: 'ten rows are the least, some thousands are usual',
@@ -222,3 +222,6 @@ export function mustCheck(model: Model, before: Model): Model {
   if (problem) throw new Error(`internal: cutting channels made a wrong model: ${JSON.stringify(problem)}`)
   return model
 }
+
+const copies = ({ size }: ReadonlyMap<number, number>) =>
+  size === 0 ? '' : `, of which ${size} ${size === 1 ? 'repeats' : 'repeat'} others`
