@@ -46,6 +46,10 @@ test('rows of one set that repeat an earlier one are named with the first, whate
     [4, 1],
     [5, 0],
   ])
-  expect(tellRepeats(repeats, 6).join()).toMatch(/^3 of 6 rows hold the inputs of an earlier row/)
-  expect(tellRepeats(await repeatsIn(await set([1, 2])), 2)).toEqual([])
+  expect(tellRepeats(repeats, { rows: 6 }).join()).toMatch(/^3 of 6 rows hold the inputs of an earlier row/)
+  // Thousands of pictures are not decoded for it, which is told.
+  const pictures = { ...(await set([7, 7])), rows: 2001, pixels: {} }
+  expect((await repeatsIn(pictures)).size).toBe(0)
+  expect(tellRepeats(new Map(), pictures).join()).toMatch(/were not looked for among 2001/)
+  expect(tellRepeats(await repeatsIn(await set([1, 2])), { rows: 2 })).toEqual([])
 })

@@ -32,11 +32,18 @@ export async function rowsApart(data: Dataset, others: readonly Dataset[]): Prom
   return { data: subset(data, left), shared: shared.size, common: met.length - shared.size }
 }
 
+/** Pictures beyond so many are not decoded to find copies among them: it takes ten seconds for these. */
+const MOST_PICTURES = 2000
+
+const tooManyPictures = ({ pixels, rows }: Pick<Dataset, 'pixels' | 'rows'>) =>
+  pixels !== undefined && rows > MOST_PICTURES
+
 /**
  * The rows of a set whose inputs, bit for bit, an earlier row holds, each with the first that does. All inputs are read
- * once.
+ * once; of more than 2,000 pictures, which would have to be decoded, none (`tellRepeats` says so).
  */
 export async function repeatsIn(data: Dataset): Promise<ReadonlyMap<number, number>> {
+  if (tooManyPictures(data)) return new Map()
   const first = new Map<number, number>()
   const repeats = new Map<number, number>()
   for (const [row, hash] of await inputHashes(data, [])) {
@@ -48,7 +55,15 @@ export async function repeatsIn(data: Dataset): Promise<ReadonlyMap<number, numb
 }
 
 /** What to tell of rows that were split so that none stands on two sides; nothing where none repeats another. */
-export function tellRepeats({ size }: ReadonlyMap<number, number>, rows: number): readonly string[] {
+export function tellRepeats(
+  { size }: ReadonlyMap<number, number>,
+  data: Pick<Dataset, 'pixels' | 'rows'>,
+): readonly string[] {
+  const { rows } = data
+  if (tooManyPictures(data))
+    return [
+      `Copies were not looked for among ${rows} pictures, which would have to be decoded: where one stands there twice, it may choose and prove.`,
+    ]
   return size === 0
     ? []
     : [

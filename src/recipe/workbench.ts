@@ -154,7 +154,7 @@ export class Workbench {
 
   get dataNotes(): readonly string[] {
     const { data } = this.rows.select
-    return [...data.notes, ...tellRepeats(this.#repeats, data.rows)]
+    return [...data.notes, ...tellRepeats(this.#repeats, data)]
   }
 
   /** The lossless model, proven equal on rows and random inputs. */

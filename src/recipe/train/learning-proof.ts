@@ -76,7 +76,7 @@ export async function rowsToProve(
 ): Promise<LearningRows & { readonly notes: readonly string[] }> {
   const { proof } = options
   const repeats = await repeatsIn(data)
-  const told = tellRepeats(repeats, data.rows)
+  const told = tellRepeats(repeats, data)
   if (!proof) return { ...learningRows(data, options, repeats), notes: told }
   const apart = await rowsApart(proof, [data])
   if (apart.data.rows === 0 && proof.rows > 0)
