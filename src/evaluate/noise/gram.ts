@@ -46,6 +46,8 @@ export class GramSums {
     this.#count = 0
     const dims = [data.length / this.#parts / this.#size, this.#parts, this.#size]
     const { h } = await this.#products.run({ x: { dtype: 'float32', dims, data } })
-    for (const [i, value] of (h!.data as Float32Array).entries()) this.gram[i]! += value
+    const sums = h!.data as Float32Array
+    // Not by entries(), which makes a list of two for each of what may be millions.
+    for (let i = 0; i < sums.length; i++) this.gram[i]! += sums[i]!
   }
 }
