@@ -9,8 +9,8 @@ import { isClipped, noiseRatioOf, quietestFirst, SECURE_NOISE, SECURE_ODDS, type
 
 /** A budget of noise that holds everything, for what a candidate as it is would be foretold. */
 const UNLIMITED = 1e9
-/** Odds of a pass from which a mixture that is not secure is timed as well. */
-const LIKELY = 1 / 2
+/** Odds of a pass, or of staying close, from which what is not secure is timed as well. */
+export const LIKELY = 1 / 2
 const STEP = 'not timed: a step on the way to the fastest mixture that is close enough'
 /** Noise over signal of which close holds more often than not, where a secure mixture stands by. */
 const BRAVE_NOISE = 10 ** (-(CLOSE_DB + 1 / 2) / 10)

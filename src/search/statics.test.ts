@@ -274,3 +274,42 @@ test('where nothing is secure, a mixture that there was no time for has what is 
   expect(built).toEqual(['int8-typical-minmax-quiet27.2'])
   expect(budget.warning ?? '').not.toContain('float where that keeps')
 })
+
+test('equalised channels that are far quieter, and not quiet enough, are what float is mixed into', async () => {
+  const mixed = async (equalised: number) => {
+    const { asked, pool, settle } = searchAmong({ 'int8-typical': 12 }, undefined, 0.6 * MINUTE)
+    const build = pool.buildAll
+    Object.assign(pool, {
+      buildAll: async (specs: readonly CandidateSpec[]) => {
+        const trials = await build(specs)
+        const of = (trial: Trial) => trial.comparison!.outputs as unknown as { sqnrDb: number }[]
+        for (const trial of trials) if (trial.built.spec.id.endsWith('equal1')) of(trial)[0]!.sqnrDb = equalised
+        return trials
+      },
+    })
+    await settle()
+    return asked.filter((ids) => ids.includes('quiet'))[0]
+  }
+  expect(await mixed(22)).toMatch(/^int8-typical-minmax-equal1-quiet/)
+  // So little is not worth the conversions.
+  expect(await mixed(14)).toMatch(/^int8-typical-minmax-quiet/)
+})
+
+test('where nothing is secure, the quietest that may well stay close is timed, with the lossless model to fall back on', async () => {
+  const timedWhere = async ({ pass = 0, secureId }: { readonly pass?: number; readonly secureId?: string }) => {
+    const timed: string[] = []
+    const { pool } = searchAmong({ 'int8-typical': 25.8, 'int8-everywhere': 24 }, secureId)
+    for (const trial of pool.trials) trial.result = { ...trial.result, p50Ms: null }
+    Object.assign(pool, {
+      odds: ({ built: { spec } }: Trial) => ({ pass, close: spec.id.startsWith('int8-typical') ? 0.7 : 0.3 }),
+      time: async (added: readonly Trial[]) => timed.push(...added.map(({ built }) => built.spec.id)),
+    })
+    const budget = new Budget(MINUTE)
+    await new Statics(pool as unknown as Pool, budget, new BuildsInTime(pool as unknown as Pool, budget)).lastResort()
+    return timed
+  }
+  expect(await timedWhere({})).toEqual(['int8-typical-minmax'])
+  // Where another may pass by its answers, what is only close is not handed out.
+  expect(await timedWhere({ pass: 0.2 })).toEqual([])
+  expect(await timedWhere({ secureId: 'int8-everywhere-minmax' })).toEqual([])
+})

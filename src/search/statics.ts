@@ -2,7 +2,7 @@ import type { CandidateSpec } from '../recipe/index.ts'
 import type { RangeMethod } from '../report/index.ts'
 import { ALWAYS_JUDGED, type Budget } from './budget.ts'
 import type { BuildsInTime } from './builds-in-time.ts'
-import { Mixtures } from './mixtures.ts'
+import { LIKELY, Mixtures } from './mixtures.ts'
 import { calibrationSpecs, equalisedSpecs, smoothedSpecs } from './plan.ts'
 import type { Pool } from './pool.ts'
 import { rounded } from './rounded.ts'
@@ -13,6 +13,10 @@ import { decibelsMissing, isQuiet, isStatic, isTrained, quietestFirst, type Tria
  * recognisers of text.
  */
 const DECIBEL = 0.04
+/** What conversions under a scale a channel must bring to be worth their time. */
+const FAR_DECIBELS = 4
+/** So many of those that are not secure are timed in the end. */
+const LIKELY_TIMED = 2
 /**
  * The longest that a timing of refinements may take, in seconds, and of the time: what is handed out is timed again, and
  * in a short search several of these would leave no time for what they are to tell apart.
@@ -31,7 +35,7 @@ export class Statics {
   readonly #mixtures: Mixtures
   /** What was the quietest calibration where all were judged. */
   #quietest: RangeMethod | undefined
-  /** Whether channels under scales of their own made a placement secure; undefined until that was tried. */
+  /** Whether channels under scales of their own brought a placement near to secure; undefined until that was tried. */
   #equalisingHelps: boolean | undefined
 
   constructor(pool: Pool, budget: Budget, builds: BuildsInTime) {
@@ -69,16 +73,32 @@ export class Statics {
   }
 
   /**
-   * Where nothing came out secure: the most promising of the mixtures that there was no time for beside all else, with
-   * what is left of the time when there is nothing else.
+   * Where nothing came out secure: times what may well hold all the same, with the lossless model to fall back on; then
+   * the most promising of the mixtures that there was no time for beside all else, with what is left of the time when
+   * there is nothing else.
    */
   async lastResort(): Promise<void> {
     const pool = this.#pool
+    const others = pool.trials.filter((trial) => trial !== pool.lossless && !pool.hopeless(trial))
+    if (others.some((trial) => pool.secure(trial))) return
+    await this.#timeLikely(others)
     const [first] = this.#inOrderOfRepair(this.#mixtures.leftOut)
-    if (!first || pool.trials.some((trial) => trial !== pool.lossless && !pool.hopeless(trial) && pool.secure(trial)))
-      return
+    if (!first) return
     this.#budget.spendOnLast()
     await this.#timed(await this.#mixtures.of(first))
+  }
+
+  /** Times the quietest of those that were not worth it while something surer could be hoped for. */
+  async #timeLikely(others: readonly Trial[]): Promise<void> {
+    const pool = this.#pool
+    const judged = others.filter(({ comparison }) => comparison !== null)
+    const what = judged.some((trial) => pool.odds(trial).pass > 0) ? 'pass' : 'close'
+    const likely = judged.filter(
+      (trial) => isStatic(trial) && trial.result.p50Ms === null && !trial.dropped && pool.odds(trial)[what] >= LIKELY,
+    )
+    const quietest = quietestFirst(likely).slice(0, LIKELY_TIMED)
+    for (const trial of quietest) pool.withdrawNote(trial)
+    await this.#timed(quietest)
   }
 
   /**
@@ -116,7 +136,10 @@ export class Statics {
     // What keeps all in integers is tried first where there is time for it: a mixture is slower, but a sure remedy.
     const plenty = this.#budget.plenty
     if (!plenty) {
-      const added = (await this.#equalisedIfLikely(calibrated)) ?? (await this.#mixtures.of(calibrated))
+      const equalised = this.#equalisingHelps === false ? [] : await this.#equalised(calibrated)
+      const held = equalised.filter((trial) => pool.secure(trial))
+      // Where it was nearly enough, the rest takes less in float.
+      const added = held.length > 0 ? held : await this.#mixtures.of(farQuieter(equalised, calibrated))
       await this.#timed(added)
       if (added.some((trial) => pool.secure(trial))) {
         this.#budget.leaveOut(`what else would keep ${calibrated.built.spec.id} quiet`)
@@ -132,7 +155,9 @@ export class Statics {
     if (fewBits && (await this.#rounded(safest))) return
     const mixture = safest !== calibrated || plenty
     const equalised = plenty ? await this.#equalised(safest) : []
-    await this.#timed([...equalised, ...(mixture ? await this.#mixtures.of(safest) : [])])
+    const held = equalised.filter((trial) => pool.secure(trial))
+    const mixed = mixture ? await this.#mixtures.of(held.length > 0 ? safest : farQuieter(equalised, safest)) : []
+    await this.#timed([...held, ...mixed])
     // In 8 bits it seldom brings enough, so what does comes first; where it does, nothing need be in float.
     if (!fewBits) await this.#rounded(safest)
   }
@@ -199,24 +224,18 @@ export class Statics {
   }
 
   /**
-   * The candidate with channels under scales of their own, where that makes it secure; null where it does not, or did not
-   * for another placement: it takes a few seconds, and channels that differ much in size do so in every placement.
+   * The candidate with channels under scales of their own. Whether that brings it near to secure is remembered: channels
+   * that differ much in size do so in every placement, and others need not be tried in a hurry.
    */
-  async #equalisedIfLikely(whole: Trial): Promise<readonly Trial[] | null> {
-    if (this.#equalisingHelps === false) return null
-    const secure = await this.#equalised(whole)
-    this.#equalisingHelps = secure.length > 0
-    return this.#equalisingHelps ? secure : null
-  }
-
-  /** The candidate with channels under scales of their own, where that makes it secure. */
   async #equalised(whole: Trial): Promise<readonly Trial[]> {
     const pool = this.#pool
     const trials = await this.#refined(equalisedSpecs(whole.built.spec))
     await pool.climbAll(trials)
     // Conversions under a scale a channel are dear: these have times of their own.
     for (const trial of trials) if (!pool.secure(trial)) pool.note(trial, 'not timed: not close enough')
-    return trials.filter((trial) => pool.secure(trial))
+    if (trials.length > 0)
+      this.#equalisingHelps = trials.some((trial) => pool.secure(trial)) || farQuieter(trials, whole) !== whole
+    return trials
   }
 
   /** Builds what there is time to build and to judge; what there is not is told. */
@@ -226,4 +245,10 @@ export class Statics {
     this.#budget.leaveOut(specs.map(({ id }) => id).join(', '))
     return []
   }
+}
+
+/** The quietest of these where it is far quieter than the candidate, else that: by so much less noise it may be slower. */
+function farQuieter(trials: readonly Trial[], whole: Trial): Trial {
+  const [best] = quietestFirst(trials)
+  return best && decibelsMissing(whole) - decibelsMissing(best) >= FAR_DECIBELS ? best : whole
 }
