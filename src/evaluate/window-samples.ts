@@ -2,8 +2,7 @@ import type { Dataset } from '../data/index.ts'
 import type { Session, TensorValue } from '../engine/index.ts'
 import { joinedFloats, type Windows } from '../ir/index.ts'
 import { randomSource } from '../statistics/index.ts'
-import { feedsOf, rowsPerRun } from './feeds.ts'
-import { fewGroups } from './few-groups.ts'
+import { valuesByRow } from './value-rows.ts'
 
 /** Windows of a value that a node reads. */
 export interface AskedWindows {
@@ -50,9 +49,6 @@ export async function sampleWindows(
 ): Promise<ReadonlyMap<string, WindowSample>> {
   const held = Math.max(1, Math.floor(HELD * indices.length))
   const fits = indices.length - held
-  const ports = new Set(session.inputs.map(({ name }) => name))
-  const inner = [...new Set(asked.map(({ value }) => value))].filter((name) => !ports.has(name))
-  const batch = rowsPerRun(session.inputs, data, 1)
   const random = randomSource(seed)
   const parts = new Map(asked.map(({ id }) => [id, { fit: [] as Float32Array[], held: [] as Float32Array[] }]))
   const look = (one: AskedWindows, value: TensorValue | undefined, place: number) => {
@@ -63,22 +59,15 @@ export async function sampleWindows(
     if (!taken?.every(Number.isFinite)) parts.delete(one.id)
     else known[place < fits ? 'fit' : 'held'].push(taken)
   }
-  let groups: readonly (readonly string[])[] | null = null
-  for (let turn = 0; turn < (groups?.length ?? 1); turn++) {
-    let place = 0
-    for await (const rows of data.read({ indices, batch })) {
-      signal?.throwIfAborted()
-      const feeds = feedsOf(rows, session.inputs, data)
-      groups ??= await fewGroups(session, feeds, inner, byteBudget)
-      const group = groups[turn] ?? []
-      const fetched = group.length > 0 ? await session.run(feeds, group) : {}
-      for (const one of asked)
-        if (group.includes(one.value)) look(one, fetched[one.value], place)
-        else if (turn === 0 && ports.has(one.value)) look(one, feeds[one.value], place)
-      place += rows.indices.length
-      onRow?.(turn * indices.length + place, (groups.length || 1) * indices.length)
-    }
-  }
+  const names = asked.map(({ value }) => value)
+  for await (const { values, place } of valuesByRow(session, data, {
+    names,
+    indices,
+    bytes: byteBudget,
+    signal,
+    onRow,
+  }))
+    for (const one of asked) if (values.has(one.value)) look(one, values.get(one.value), place)
   const found = new Map<string, WindowSample>()
   for (const [id, { fit, held: apart }] of parts)
     if (fit.length > 0 && apart.length > 0) found.set(id, { fit: joinedFloats(fit), held: joinedFloats(apart) })

@@ -4,9 +4,9 @@ import type { NumericArray, Windows } from '../../ir/index.ts'
 import { sha256 } from '../../platform/index.ts'
 import type { MomentsReport, TensorRef } from '../../report/index.ts'
 import { randomSource } from '../../statistics/index.ts'
-import { CALIBRATION_ROWS } from '../calibration/calibrate.ts'
-import { feedsOf, rowsPerRun } from '../feeds.ts'
-import { fewGroups } from '../few-groups.ts'
+import { CALIBRATION_ROWS, COPIES } from '../calibration/calibrate.ts'
+import { BUDGET } from '../calibration/plan-runs.ts'
+import { valuesByRow } from '../value-rows.ts'
 import { takeWindows } from '../window-samples.ts'
 import { GramSums, openProducts } from './gram.ts'
 
@@ -47,30 +47,64 @@ const WINDOWS = 4096
 
 /** What was seen of one value, or of the windows of one convolution. */
 class Observed {
-  vectors = 0
+  readonly value: string
+  readonly windows: WatchedWindows | null
+  readonly #products: Session | null
+  #grams: GramSums | null = null
   /** Of magnitudes for vectors, of the numbers themselves for windows. */
-  sum = new Float64Array(0)
-  grams: GramSums | null = null
-  readonly of: { readonly value: string; readonly windows: WatchedWindows | null }
+  #sum = new Float64Array(0)
+  vectors = 0
+  /** Why nothing is told of it, once there is a reason. */
+  lost: string | null = null
 
-  constructor(value: string, windows: WatchedWindows | null = null) {
-    this.of = { value, windows }
+  /** @param products What multiplies the vectors with themselves, where that is asked for. */
+  constructor(value: string, windows: WatchedWindows | null, products: Session | null) {
+    this.value = value
+    this.windows = windows
+    this.#products = products
   }
 
-  /** Adds vectors of `width` numbers; with `products`, what they are multiplied with themselves too. */
-  async add(vectors: Float32Array, width: number, products: Session | null): Promise<void> {
-    const { windows } = this.of
-    if (this.sum.length === 0) {
-      this.sum = new Float64Array(width)
-      this.grams = products && new GramSums(products, windows?.parts ?? 1, windows?.size ?? width)
+  /** Adds what a row made of it: all vectors along the last axis, or so many windows, drawn by `below`. */
+  async add(value: TensorValue | undefined, wanted: number, below: (count: number) => number): Promise<void> {
+    if (this.lost !== null) return
+    const { windows } = this
+    const width = windows ? windows.parts * windows.size : (value?.dims.at(-1) ?? 0)
+    if (value?.dtype !== 'float32' || width === 0) this.lost = 'the runtime could not hand it out as float32'
+    else if (this.#sum.length !== 0 && this.#sum.length !== width) this.lost = 'its width differs between rows'
+    else {
+      const vectors = windows
+        ? takeWindows({ windows: windows.windows, size: width }, value, wanted, below)
+        : (value.data as Float32Array)
+      if (vectors) await this.#addVectors(vectors, width)
+      else this.lost = 'it has other dimensions than the windows of its convolution'
+    }
+  }
+
+  async #addVectors(vectors: Float32Array, width: number): Promise<void> {
+    const { windows } = this
+    if (this.#sum.length === 0) {
+      this.#sum = new Float64Array(width)
+      this.#grams = this.#products && new GramSums(this.#products, windows?.parts ?? 1, windows?.size ?? width)
     }
     for (let from = 0; from < vectors.length; from += width)
       for (let i = 0; i < width; i++) {
         const value = vectors[from + i]!
-        this.sum[i]! += windows ? value : Math.abs(value)
+        this.#sum[i]! += windows ? value : Math.abs(value)
       }
     this.vectors += vectors.length / width
-    await this.grams?.add(vectors)
+    await this.#grams?.add(vectors)
+  }
+
+  /** Means over all vectors, and those of xᵀ · x; null where there are none, or something stands against them. */
+  async means(): Promise<{ readonly mean: Float64Array; readonly gram: Float64Array | null } | null> {
+    const grams = this.#grams
+    // They are large, and asked for once.
+    this.#grams = null
+    await grams?.finish()
+    if (this.#sum.some((value) => !Number.isFinite(value))) this.lost = 'some of its elements are not finite'
+    if (this.vectors === 0 || this.lost !== null) return null
+    const each = (sum: number) => sum / this.vectors
+    return { mean: this.#sum.map(each), gram: grams?.gram.map(each) ?? null }
   }
 }
 
@@ -81,9 +115,13 @@ class Observed {
  * float32 with one width, or that hold numbers that are not finite, are listed as unseen.
  */
 export async function measureMoments(session: Session, data: Dataset, options: MomentsOptions): Promise<Moments> {
-  const products = options.gram || options.windows?.length ? await openProducts() : null
+  const { names, windows = [], gram } = options
+  const products = gram || windows.length > 0 ? await openProducts() : null
   try {
-    return await measured(session, data, products, options)
+    return await measured(session, data, options, [
+      ...[...new Set(names)].map((name) => new Observed(name, null, gram ? products : null)),
+      ...windows.map((own) => new Observed(own.value, own, products)),
+    ])
   } finally {
     await products?.close()
   }
@@ -92,112 +130,76 @@ export async function measureMoments(session: Session, data: Dataset, options: M
 async function measured(
   session: Session,
   data: Dataset,
-  products: Session | null,
-  options: MomentsOptions,
+  { indices: among, samples = CALIBRATION_ROWS, byteBudget = BUDGET, signal, onRow, ...options }: MomentsOptions,
+  observed: readonly Observed[],
 ): Promise<Moments> {
-  const samples = options.samples ?? CALIBRATION_ROWS
-  const indices = spreadRows(data, options.indices, samples)
-  const batch = rowsPerRun(session.inputs, data, 1)
-  const observed = new Map<string, Observed>([
-    ...options.names.map((name): [string, Observed] => [name, new Observed(name)]),
-    ...(options.windows ?? []).map((own): [string, Observed] => [windowsKey(own), new Observed(own.value, own)]),
-  ])
-  const lost = new Map<string, string>()
-  const ports = new Set(session.inputs.map((port) => port.name))
-  const watched = [...new Set([...observed.values()].map(({ of }) => of.value))]
-  const inner = watched.filter((name) => !ports.has(name))
+  const indices = spreadRows(data, among, samples)
+  const wanted = Math.ceil(WINDOWS / indices.length)
   const { below } = randomSource(0)
-  const read = () => data.read({ indices, batch })
-  const look = async (name: string, value: TensorValue | undefined, rows: number) => {
-    for (const [key, known] of observed) {
-      if (known.of.value !== name || lost.has(key)) continue
-      const { windows } = known.of
-      const wanted = Math.ceil((WINDOWS * rows) / indices.length)
-      const size = windows ? windows.parts * windows.size : (value?.dims.at(-1) ?? 0)
-      if (value?.dtype !== 'float32' || size === 0) lost.set(key, 'the runtime could not hand it out as float32')
-      else if (known.sum.length !== 0 && known.sum.length !== size) lost.set(key, 'its width differs between rows')
-      else {
-        const taken = windows
-          ? takeWindows({ windows: windows.windows, size }, value, wanted, below)
-          : (value.data as Float32Array)
-        if (taken) await known.add(taken, size, windows || options.gram ? products : null)
-        else lost.set(key, 'it has other dimensions than the windows of its convolution')
-      }
-    }
+  const found = new Found()
+  const unseen = new Set(observed)
+  // Sums become what the report refers to as soon as their rows are through, so that one group's stand at a time.
+  const onGroup = async (names: readonly string[]) => {
+    for (const one of observed) if (names.includes(one.value) && (await found.add(one))) unseen.delete(one)
   }
-  const tensors = new Map<string, NumericArray>()
-  const values: Record<string, MomentsReport['values'][string]> = {}
-  const windows: Record<string, NonNullable<MomentsReport['windows']>[string]> = {}
-  const keep = (numbers: Float32Array, shape: readonly number[]): TensorRef => {
-    const digest = sha256(new Uint8Array(numbers.buffer, numbers.byteOffset, numbers.byteLength))
-    tensors.set(digest, numbers)
-    return { digest, dtype: 'float32', shape: [...shape] }
+  const names = observed.map(({ value }) => value)
+  const asked = { names, indices, bytes: byteBudget / COPIES, signal, onRow, onGroup }
+  let read = 0
+  for await (const { values, place } of valuesByRow(session, data, asked)) {
+    read = Math.max(read, place + 1)
+    for (const [name, value] of values)
+      for (const one of observed) if (one.value === name) await one.add(value, wanted, below)
   }
-  /** Sums become what the report refers to as soon as their rows are through, so that one group's stand at a time. */
-  const finish = async (name: string) => {
-    for (const [key, { of, vectors, sum, grams }] of observed) {
-      if (of.value !== name) continue
-      observed.delete(key)
-      await grams?.finish()
-      if (sum.some((value) => !Number.isFinite(value))) lost.set(key, 'some of its elements are not finite')
-      if (vectors === 0 || lost.has(key)) continue
-      const mean = Float32Array.from(sum, (value) => value / vectors)
-      const gram = grams?.gram.map((value) => value / vectors)
-      if (of.windows) {
-        const { weight, parts, size } = of.windows
-        const covariance = keep(covarianceOf(gram!, sum, vectors, size), [parts, size, size])
-        windows[weight] = { vectors, mean: keep(mean, [parts, size]), covariance }
-      } else {
-        const width = sum.length
-        values[name] = {
-          vectors,
-          meanAbs: keep(mean, [width]),
-          ...(gram ? { gram: keep(Float32Array.from(gram), [width, width]) } : {}),
-        }
-      }
-    }
-  }
-  let groups: readonly (readonly string[])[] | null = null
-  let done = 0
-  for (let turn = 0; turn < (groups?.length ?? 1); turn++) {
-    done = 0
-    for await (const rows of read()) {
-      options.signal?.throwIfAborted()
-      const feeds = feedsOf(rows, session.inputs, data)
-      groups ??= await fewGroups(session, feeds, inner, (options.byteBudget ?? 256 * 2 ** 20) / 6)
-      const group = groups[turn] ?? []
-      const count = rows.indices.length
-      if (turn === 0) for (const name of watched) if (ports.has(name)) await look(name, feeds[name], count)
-      const fetched = group.length > 0 ? await session.run(feeds, group) : {}
-      for (const name of group) await look(name, fetched[name], count)
-      done += count
-      options.onRow?.(done, indices.length)
-    }
-    for (const name of [...(groups?.[turn] ?? []), ...(turn === 0 ? watched.filter((one) => ports.has(one)) : [])])
-      await finish(name)
-  }
-  for (const key of observed.keys())
-    if (!lost.has(key)) lost.set(key, 'no row made it, or the runtime cannot hand it out')
   const report: MomentsReport = {
     kind: 'moments',
     version: 1,
-    samples: done,
+    samples: read,
     dataDigest: await data.digest(),
-    values,
-    ...(options.windows ? { windows } : {}),
-    unseen: [...lost].map(([name, reason]) => ({ name, reason })),
+    values: found.values,
+    ...(options.windows ? { windows: found.windows } : {}),
+    unseen: [...unseen].map(({ value, windows, lost }) => ({
+      name: windows ? `${value} as ${windows.weight} reads it` : value,
+      reason: lost ?? 'no row made it, or the runtime cannot hand it out',
+    })),
   }
-  return { report, tensors }
+  return { report, tensors: found.tensors }
 }
 
-/** Windows are told from the values that they are of by a name that no value is asked for by. */
-const windowsKey = ({ weight, value }: WatchedWindows) => `${value} as ${weight} reads it`
+/** Moments as a report has them, and the numbers that it refers to. */
+class Found {
+  readonly values: Record<string, MomentsReport['values'][string]> = {}
+  readonly windows: Record<string, NonNullable<MomentsReport['windows']>[string]> = {}
+  readonly tensors = new Map<string, NumericArray>()
+
+  /** Takes in what was seen of one value; false where nothing can be told of it. */
+  async add(seen: Observed): Promise<boolean> {
+    const means = await seen.means()
+    if (!means) return false
+    const { mean, gram } = means
+    const { value, windows, vectors } = seen
+    const width = mean.length
+    if (windows) {
+      const { weight, parts, size } = windows
+      const covariance = this.#keep(covarianceOf(gram!, mean, size), [parts, size, size])
+      this.windows[weight] = { vectors, mean: this.#keep(mean, [parts, size]), covariance }
+    } else {
+      const meanAbs = this.#keep(mean, [width])
+      this.values[value] = { vectors, meanAbs, ...(gram ? { gram: this.#keep(gram, [width, width]) } : {}) }
+    }
+    return true
+  }
+
+  #keep(numbers: Float64Array, shape: readonly number[]): TensorRef {
+    const kept = Float32Array.from(numbers)
+    const digest = sha256(new Uint8Array(kept.buffer))
+    this.tensors.set(digest, kept)
+    return { digest, dtype: 'float32', shape: [...shape] }
+  }
+}
 
 /** Of means of xᵀ · x within each part, what is left without the means. */
-function covarianceOf(gram: Float64Array, sum: Float64Array, vectors: number, size: number): Float32Array {
-  return Float32Array.from(gram, (value, i) => {
+const covarianceOf = (gram: Float64Array, mean: Float64Array, size: number): Float64Array =>
+  gram.map((value, i) => {
     const row = Math.floor(i / size)
-    const part = Math.floor(row / size) * size
-    return value - (sum[row]! / vectors) * (sum[part + (i % size)]! / vectors)
+    return value - mean[row]! * mean[Math.floor(row / size) * size + (i % size)]!
   })
-}
