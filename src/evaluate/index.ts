@@ -36,6 +36,7 @@ export { characterErrorRate, ctcDecode, exactMatch, type TextOptions, wordErrorR
 export { type ChannelOptions, type ChannelSession, measureChannels } from './noise/channels.ts'
 export * from './noise/equivalence.ts'
 export { foretell, type Odds } from './noise/foretell.ts'
+export { GramSums, openProducts } from './noise/gram.ts'
 export { isCutOff, lowestSqnrDb, noiseRows, typicalSqnrDb } from './noise/lowest-sqnr.ts'
 export * from './noise/moments.ts'
 export { measureRangesAndChannels, type RangesAndChannels } from './noise/ranges-and-channels.ts'
