@@ -26,7 +26,7 @@ export function joinRows(requests: readonly (readonly ByteTensor[])[]): readonly
  * The outputs of each request from those of their common run: views, in the order of the requests. null where an output
  * has no row for every row of the inputs.
  */
-export function splitRows(
+export function splitOutputs(
   outputs: readonly ByteTensor[],
   rows: readonly number[],
 ): readonly (readonly ByteTensor[])[] | null {

@@ -1,7 +1,7 @@
 import type { ByteTensor, Lanes } from '../../engine/index.ts'
 import type { Departure } from '../departure.ts'
 import { ServeError, timedOut, toServeError } from '../serve-error.ts'
-import { joinRows, rowsOf, shapeKey, splitRows } from './batch-rows.ts'
+import { joinRows, rowsOf, shapeKey, splitOutputs } from './batch-rows.ts'
 import { FairQueue, type Queued } from './fair-queue.ts'
 import { watchForHang } from './hang.ts'
 import { Loan } from './loan.ts'
@@ -288,7 +288,7 @@ export class Batcher {
         joinRows(jobs.map((job) => job.inputs)),
         commonOutputs(jobs),
       )
-      const own = splitRows(outputs, rows)
+      const own = splitOutputs(outputs, rows)
       // Anchors and other outputs without rows cannot be shared out: each request then runs alone.
       if (!own) throw new ServeError('invalid', 'an output has no row for every row of the inputs')
       const run: Run = { ms: runNs / 1e6, rows: total }
