@@ -21,6 +21,13 @@ describe('splitRows', () => {
     expect(splitRows(100, 1)).not.toEqual(splitRows(100, 2))
   })
 
+  test('all copies of one row go with it', () => {
+    const repeats = new Map([10, 11, 12].map((row) => [row, 4]))
+    const parts = Object.values(splitRows(13, 0, { repeats })) as (readonly number[])[]
+    expect(parts.flat()).toHaveLength(13)
+    expect(parts.find((part) => part.includes(4))).toEqual(expect.arrayContaining([10, 11, 12]))
+  })
+
   test('copies go where the row goes that they repeat; different rows are what is shared out', () => {
     // Rows 100 to 149 repeat the first 50.
     const repeats = new Map(Array.from({ length: 50 }, (_, i) => [100 + i, i]))

@@ -48,6 +48,8 @@ describe('without labels', () => {
       grade: null,
     })
     expect(judgeAgreement({ ...counts, changed: 30, broken: 30 }, 0.01, 0.05).verdict).toBe('regressed')
+    // The bound is one-sided: 0.0110 at 5 %, where the lower end of the 95 % interval is 0.0094.
+    expect(judgeAgreement({ ...counts, n: 300, changed: 7, different: 7, broken: 7 }, 0.01, 0.05).verdict).toBe('regressed')
   })
 })
 

@@ -40,6 +40,11 @@ describe('right-or-wrong scores follow the table', () => {
   test('inconclusive says how many rows', () => {
     const few = judge(counts(4, 4, 400), point)
     expect(few).toMatchObject({ verdict: 'inconclusive', requiredN: 1237 })
+    const asked = { n: 4000, variance: 0.02, discordance: 0.02, margin: 0.01, alpha: 0.05, least: 268 }
+    // At the margin itself, a tenth of it is planned for: (1.645 + 0.842)² · 0.02 / 0.001².
+    expect(rowsToSettle({ ...asked, delta: -0.01 })).toBe(123652)
+    // Far from it fewer would have done, but these did not.
+    expect(rowsToSettle({ ...asked, delta: 0.01 })).toBe(4001)
     // Enough rows for equal models, but a loss near the margin was seen: more rows than there are.
     const near = judge(counts(45, 25, 4000), { margin: 0.007, alpha: 0.05 })
     expect(near.verdict).toBe('inconclusive')
@@ -77,6 +82,11 @@ describe('right-or-wrong scores follow the table', () => {
     const few = { ...wrong, base: wrong.base.map((_, i) => (i < 5 ? 1 : 0)) }
     expect(judge({ ...few, candidate: few.base }, point).verdict).toBe('pass')
     expect(judge(few, point).verdict).toBe('regressed')
+    // That it is worse is measured there, and as little evidence.
+    const halved = { ...wrong, base: Array.from({ length: 9000 }, (_, i) => (i < 45 ? 1 : 0)) }
+    const fewer = judge({ ...halved, candidate: halved.base.map((score, i) => (i < 20 ? score : 0)) }, point)
+    expect(fewer).toMatchObject({ verdict: 'inconclusive', nothingToLose: true, measurablyWorse: false })
+    expect(fewer.mcnemar!.midP).toBeLessThan(1e-6)
     // The same of bounded scores; unbounded ones have no worst.
     const low = { base: new Array(300).fill(0.004), candidate: new Array(300).fill(0.004), rightOrWrong: false }
     expect(judge({ ...low, higherIsBetter: true, bounds: [0, 1] }, point).nothingToLose).toBe(true)
@@ -113,6 +123,46 @@ describe('right-or-wrong scores follow the table', () => {
       }),
       { numRuns: 200, seed: 4 },
     )
+  })
+})
+
+describe('other scores', () => {
+  /** Scores that the candidate misses by these differences. */
+  const differing = (differences: readonly number[]): PairedScores => ({
+    base: differences.map(() => 1),
+    candidate: differences.map((difference) => 1 + difference),
+    higherIsBetter: true,
+  })
+
+  test('twenty rows are the fewest that settle anything', () => {
+    const rows = (n: number) => judge(differing(Array.from({ length: n }, (_, i) => ((i % 3) - 1) / 1000)), point)
+    expect(rows(19)).toMatchObject({ verdict: 'inconclusive', requiredN: 20 })
+    expect(rows(20).verdict).toBe('pass')
+  })
+
+  test('bounds reach both ways as far as changes that no row showed', () => {
+    const { lowerBound, upperBound, nonInferiority } = judge(
+      { ...differing(Array.from({ length: 400 }, (_, i) => (i < 2 ? 0.1 : 0))), bounds: [0, 2] },
+      { margin: 0.05, alpha: 0.05 },
+    )
+    // 2 · the Clopper–Pearson bound on 2 of 400, which is 0.015655.
+    expect(lowerBound).toBeCloseTo(-0.03131, 5)
+    expect(upperBound).toBeCloseTo(0.03131, 5)
+    expect(nonInferiority!.ci).toEqual([lowerBound, upperBound])
+  })
+
+  test('the interval is two-sided: where the normal one decides, 1.960 errors to 1.645', () => {
+    const skewed = Array.from({ length: 100 }, (_, i) => (i % 10 === 0 ? 1 : 0))
+    const { delta, lowerBound, nonInferiority } = judge(differing(skewed), point)
+    expect((delta - nonInferiority!.ci[0]) / (delta - lowerBound)).toBeCloseTo(1.95996 / 1.64485, 4)
+  })
+
+  test('a loss beyond the margin within its own error is no evidence of a regression', () => {
+    const noisy = Array.from({ length: 30 }, (_, i) => (i % 2 === 0 ? 0.5 : -0.55))
+    const { delta, upperBound, pRegressed } = judge(differing(noisy), point)
+    expect(delta).toBeLessThan(-0.01)
+    expect(upperBound).toBeGreaterThan(0)
+    expect(pRegressed).toBe(1)
   })
 })
 

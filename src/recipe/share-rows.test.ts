@@ -52,6 +52,8 @@ test.each([
 
 test('sets of their own leave the rows to the other phases', () => {
   expect(rowCounts(80, { calibrate: true, prove: false })).toEqual({ calibrate: 0, select: 30, prove: 50 })
+  // 0.3 / 0.8 of 8 is 2.9999… in doubles.
+  expect(rowCounts(8, { calibrate: true, prove: false })).toEqual({ calibrate: 0, select: 3, prove: 5 })
   expect(rowCounts(50, { calibrate: false, prove: true })).toEqual({ calibrate: 20, select: 30, prove: 0 })
   expect(rowCounts(7, { calibrate: true, prove: true })).toEqual({ calibrate: 0, select: 7, prove: 0 })
 })

@@ -30,7 +30,7 @@ export function rowCounts(
       phase === 'calibrate' && some && own.labelled === false
         ? Math.max(some, Math.min(ENOUGH_RANGES, Math.floor(rows * 0.4)))
         : some
-    // A hair more than the quotient, so that 0.3 of 10 is 3 and not 2.9999….
+    // A hair more than the quotient, so that 0.3 / 0.8 of 8 is 3 and not 2.9999….
     return Math.max(least, Math.floor((rows * shares[phase]) / total + 1e-9))
   }
   const calibrate = count('calibrate')

@@ -285,6 +285,23 @@ describe('what stays fills blocks of channels', () => {
     expect(choose(0.1).some((count, i) => count % [4, 8, 8][i]! !== 0)).toBe(true)
   })
 
+  test('an eighth of each group stays, rounded up', () => {
+    const macs = leastMacs(channels, { importance, scale: 'within' })
+    expect(kept(chooseChannels(channels, { macs, importance, scale: 'within' })!)).toEqual([2, 2, 6])
+  })
+
+  test('within groups their own scale decides; across them, what a channel costs', () => {
+    const louder = new Map(
+      [...importance].map(([id, scores], i) => [id, Array.from(scores, (score) => score * 10 ** i)]),
+    )
+    const choose = (scores: typeof importance) =>
+      chooseChannels(channels, { macs: 0.6, importance: scores, scale: 'within' })
+    expect(choose(louder)).toEqual(choose(importance))
+    // Those of the second group are multiplied most: with 9 · (12 + 48) weights.
+    const alike = new Map(channels.groups.map(({ id, channels: own }) => [id, own.map(() => 1)]))
+    expect(kept(chooseChannels(channels, { macs: 0.7, importance: alike, scale: 'across' })!)).toEqual([12, 10, 48])
+  })
+
   test('by width: near the share, and never nothing at all where a channel can go', () => {
     expect(kept(narrowChannels(channels, 0.5, importance))).toEqual([8, 8, 24])
     expect(kept(narrowChannels(channels, 0.7, importance))).toEqual([8, 8, 32])
