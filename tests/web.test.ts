@@ -2,6 +2,7 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 
 import { afterAll, expect, test } from 'vitest'
 import { dtypeOf, writeTransformersLayout } from '../src/cli/transformers-layout.ts'
 import { memoryDataset } from '../src/data/index.ts'
+import { findChromium } from '../src/engine/ort-node-chromium.ts'
 import { encodeModel, writeModel } from '../src/onnx/index.ts'
 import { passes } from '../src/passes/index.ts'
 import { bench as measure, noCache, quantize, Workbench } from '../src/recipe/index.ts'
@@ -64,6 +65,17 @@ test('a browser is refused for another target', async () => {
     where: '--browser',
   })
 })
+
+test.skipIf(findChromium() === null)(
+  'in a browser no core is named, since it puts its tabs where it likes',
+  async () => {
+    const asked = { target: 'web', browser: 'auto', maxSeconds: 0.3 } as const
+    const report = await measure([{ label: 'm', model: path }], asked)
+    expect(report.cores).toBeNull()
+    expect(report.warnings).toContainEqual(expect.stringMatching(/not bound to cores: a browser/))
+  },
+  LONG,
+)
 
 test('the names of transformers.js follow the recipe, on top of what the model came as', () => {
   const stepsOf = (passes: readonly (readonly [string, object?])[]) => ({

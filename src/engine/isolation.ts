@@ -66,7 +66,7 @@ export interface IsolatedSession extends Session {
   timeArrivals(feeds: Parameters<Session['run']>[0], arrivals: Float64Array): Promise<Served>
   allocations(feeds: Parameters<Session['run']>[0], runs: number): Promise<Allocations>
   peakMemory(): Promise<PeakMemory>
-  /** Why the process could not be bound to the cores that were asked for; null where it is, or none were. */
+  /** Why the process is not bound to the cores that were asked for; null where it is, or could be and none were. */
   readonly unpinned: string | null
   /** Kernels of the graph that the runtime optimised, where they were asked for: bare operator names with counts. */
   readonly kernels: Readonly<Record<string, number>> | null

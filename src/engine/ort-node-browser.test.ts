@@ -1,4 +1,5 @@
-import { afterAll, describe, expect, test } from 'vitest'
+import { type AddressInfo, createServer } from 'node:net'
+import { afterAll, describe, expect, test, vi } from 'vitest'
 import { parseModel } from '../ir/index.ts'
 import type { IsolatedSession } from './isolation.ts'
 import { browserRuntime, openInBrowser } from './ort-node-browser.ts'
@@ -21,6 +22,31 @@ test('a browser that is not there is a UserError', async () => {
 })
 
 describe.skipIf(findChromium() === null)('a model in a headless browser', () => {
+  test('asks nothing of the world: a proxy that its environment names hears no request', async () => {
+    const asked: string[] = []
+    const proxy = createServer((socket) => {
+      socket.on('error', () => {})
+      socket.once('data', (bytes) => {
+        asked.push(String(bytes).split('\r\n')[0]!)
+        socket.destroy()
+      })
+    })
+    await new Promise<void>((resolve) => proxy.listen(0, '127.0.0.1', resolve))
+    const { port } = proxy.address() as AddressInfo
+    for (const name of ['http_proxy', 'https_proxy']) vi.stubEnv(name, `http://127.0.0.1:${port}`)
+    try {
+      const session = await openInBrowser(chain)
+      expect(await session.run({ x })).toEqual({ y })
+      // What a browser asks for by itself comes within a second of its start.
+      await new Promise((resolve) => setTimeout(resolve, 2000))
+      await session.close()
+      expect(asked).toEqual([])
+    } finally {
+      vi.unstubAllEnvs()
+      proxy.close()
+    }
+  })
+
   test('runs, hands out inner values, times its runs, and says what went wrong', async () => {
     const session = await openInBrowser(chain)
     open.push(session)

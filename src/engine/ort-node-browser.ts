@@ -92,7 +92,7 @@ export async function openInBrowser(
       ...session,
       loadMs,
       pid: entry.browser.pid,
-      unpinned: null,
+      unpinned: 'a browser chooses itself where its tabs run',
       kernels: null,
       get firstMs() {
         return firstMs
