@@ -28,6 +28,9 @@ test('a model that is right no more often than one answer to all rows may not be
 test('rows of one class say nothing of the others', () => {
   expect(doubts(judged(0.9, [0, 50, 0]))).toMatch(/All 50 rows have the label “1”.*always answered “1” would pass/)
   expect(doubts(judged(0.99, [0, 25, 25]))).toBe('')
+  // Of a few that were looked at first, one class may be all by chance.
+  expect(labelDoubts(judged(1, [0, 4, 0]), undefined, 360)).toEqual([])
+  expect(labelDoubts(judged(1, [0, 360, 0]), undefined, 360)).toHaveLength(1)
   // Without labels, and of a metric that has no right and wrong, classes are not what is judged.
   expect(doubts(judged(0.9, [0, 50, 0], { labelled: false }))).toBe('')
   expect(doubts(judged(0.9, [0, 50, 0], { flipRates: undefined as never }))).toBe('')

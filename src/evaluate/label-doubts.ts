@@ -13,12 +13,16 @@ type Judged = Pick<ComparisonReport, 'labelled' | 'flipRates' | 'base' | 'n' | '
 /**
  * Why the labels may not be those of the model, which no verdict shows: both models are judged by the same wrong ones.
  * Classes that are numbered otherwise, a base model that is right never, or no more often than one answer to all, and
- * rows that are all of one class.
+ * rows that are all of one class, which says something only of rows that are not a first few of `all`.
  */
-export function labelDoubts(report: Judged, classNames: readonly string[] | undefined): readonly string[] {
+export function labelDoubts(
+  report: Judged,
+  classNames: readonly string[] | undefined,
+  all = report.n,
+): readonly string[] {
   const strange = noneRight(report)
   const guessed = strange.length > 0 ? strange : noBetterThanOneAnswer(report)
-  return [...namedInPart(report, classNames), ...guessed, ...oneClassAlone(report)]
+  return [...namedInPart(report, classNames), ...guessed, ...(report.n < all ? [] : oneClassAlone(report))]
 }
 
 /** Rows of one class say nothing of the others, and a candidate that always answers with it is right on all. */

@@ -113,11 +113,13 @@ async function reportFrom(findings: Findings, chosen: Built | null): Promise<Opt
 
 /** Whether labels or margin may be meant otherwise, as the largest of the comparisons shows, and any that did not pass. */
 function doubtsOf({ choice, pool, data, options }: Findings): readonly string[] {
+  const { select, prove } = pool.bench.rows
   const judged = [choice.proof, ...pool.trials.map(({ comparison }) => comparison)].filter((one) => one !== null)
   if (judged.length === 0) return []
   const largest = judged.reduce((most, one) => (one.n > most.n ? one : most))
   const failed = judged.find(({ verdict }) => verdict !== 'pass')
-  return [...labelDoubts(largest, data.classNames), ...(failed ? marginDoubts(failed, options.margin) : [])]
+  const all = Math.min(select.indices.length, prove.indices.length)
+  return [...labelDoubts(largest, data.classNames, all), ...(failed ? marginDoubts(failed, options.margin) : [])]
 }
 
 /** Which candidates came out as a model that was there already, in one sentence; none where none did. */

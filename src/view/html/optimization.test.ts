@@ -52,3 +52,29 @@ test('the original that is handed out stands once, and no verdict is missing', (
   expect(page.match(/<b>original<\/b>/g)).toHaveLength(1)
   expect(page).not.toContain('not judged')
 })
+
+/** The lines of the page that show how the result is run. */
+const sampleOf = (more: object): string => {
+  const sample = optimizationPage({ ...report([], 'int8'), ...more } as OptimizationReport).match(
+    /<pre>(import [^<]+)/,
+  )!
+  return sample[1]!.replaceAll('&#39;', "'").replaceAll('&quot;', '"').replaceAll('&gt;', '>')
+}
+
+test('the sample runs the model where it was measured', () => {
+  expect(sampleOf({ target: 'native', threads: 2 })).toMatch(/'onnxruntime-node'\n.*intraOpNumThreads: 2/)
+  expect(sampleOf({ target: 'web', threads: 2 })).toMatch(/'onnxruntime-web\/wasm'\nort.env.wasm.numThreads = 2\n/)
+  expect(sampleOf({ target: 'web', threads: 2 })).not.toMatch(/onnxruntime-node|intraOpNumThreads/)
+})
+
+test.each([
+  ['string', "Array(2).fill('')"],
+  ['uint64', 'new BigUint64Array(2)'],
+  ['int16', 'new Int16Array(2)'],
+  ['uint16', 'new Uint16Array(2)'],
+  ['uint32', 'new Uint32Array(2)'],
+])('the sample makes a tensor of %s that the runtime takes', (dtype, data) => {
+  const sample = sampleOf({ inputs: [{ name: "it's", dtype, shape: ['N', 2] }], outputs: [{ name: "what's" }] })
+  expect(sample).toContain(`"it's": new ort.Tensor('${dtype}', ${data}, [1, 2])`)
+  expect(sample).toContain(`["what's"].data`)
+})

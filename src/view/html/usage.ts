@@ -1,30 +1,40 @@
 import type { OptimizationReport } from '../../report/index.ts'
 import { html, type Markup } from './markup.ts'
 
+/** The array of a tensor's elements, by its type. Halves go as their bits. */
 const TYPED: Readonly<Record<string, string>> = {
   float32: 'Float32Array',
   float64: 'Float64Array',
-  int64: 'BigInt64Array',
-  int32: 'Int32Array',
-  uint8: 'Uint8Array',
-  int8: 'Int8Array',
-  bool: 'Uint8Array',
   float16: 'Uint16Array',
+  int64: 'BigInt64Array',
+  uint64: 'BigUint64Array',
+  int32: 'Int32Array',
+  uint32: 'Uint32Array',
+  int16: 'Int16Array',
+  uint16: 'Uint16Array',
+  int8: 'Int8Array',
+  uint8: 'Uint8Array',
+  bool: 'Uint8Array',
 }
 
-/** How to run the result, with the model's own input names. */
+/** How to run the result in the runtime that it was measured in, with the model's own input names. */
 export function usage(report: OptimizationReport): Markup {
-  const feeds = report.inputs.map((input) => {
-    const dims = (input.shape ?? []).map((dim) => (typeof dim === 'number' ? dim : 1))
+  const feeds = report.inputs.map(({ name, dtype, shape }) => {
+    const dims = (shape ?? []).map((dim) => (typeof dim === 'number' ? dim : 1))
     const size = dims.reduce((product, dim) => product * dim, 1)
-    return `${key(input.name)}: new ort.Tensor('${input.dtype}', new ${TYPED[input.dtype] ?? 'Float32Array'}(${size}), [${dims.join(', ')}])`
+    const data = dtype === 'string' ? `Array(${size}).fill('')` : `new ${TYPED[dtype] ?? 'Float32Array'}(${size})`
+    return `${isWord(name) ? name : JSON.stringify(name)}: new ort.Tensor('${dtype}', ${data}, [${dims.join(', ')}])`
   })
   const output = report.outputs[0]?.name ?? 'output'
-  const access = /^[A-Za-z_$][\w$]*$/.test(output) ? `.${output}` : `['${output}']`
-  return html`<pre>import * as ort from 'onnxruntime-node'
-const session = await ort.InferenceSession.create('model.onnx', { intraOpNumThreads: ${report.threads} })
+  const access = isWord(output) ? `.${output}` : `[${JSON.stringify(output)}]`
+  const [start, options] =
+    report.target === 'web'
+      ? [`import * as ort from 'onnxruntime-web/wasm'\nort.env.wasm.numThreads = ${report.threads}`, '']
+      : [`import * as ort from 'onnxruntime-node'`, `, { intraOpNumThreads: ${report.threads} }`]
+  return html`<pre>${start}
+const session = await ort.InferenceSession.create('model.onnx'${options})
 const answer = (await session.run({ ${feeds.join(', ')} }))${access}.data</pre>
 <p class="soft">Inputs and outputs are those of the original, in name, type and shape.</p>`
 }
 
-const key = (name: string) => (/^[A-Za-z_$][\w$]*$/.test(name) ? name : `'${name}'`)
+const isWord = (name: string) => /^[A-Za-z_$][\w$]*$/.test(name)
