@@ -298,7 +298,7 @@ export class Pool {
   }
 
   noteNotNeeded(trial: Trial, better: Trial): void {
-    const why = `${better.built.spec.id} is better in the goal and looks safe`
+    const why = `${better.built.spec.id} is as good or better in the goal, and looks safe`
     if (trial.comparison) this.note(trial, `judged on ${trial.comparison.n} rows only: ${why}`)
     else this.noteNotJudged(trial, why)
   }

@@ -5,7 +5,7 @@ export const STYLE = `
 @media screen and (prefers-color-scheme:dark){:root{--bg:#161513;--card:#1f1e1b;--ink:#f1eee8;--soft:#b0a99d;--line:#38352f;--accent:#4fc79b;
 --good:#5fd1a6;--good-bg:#15352a;--close:#84b7ef;--close-bg:#16293f;--warn:#e8b75b;--warn-bg:#3a2c10;--bad:#f0868b;--bad-bg:#401c1e;--bar:#7d766b}}
 *{box-sizing:border-box}
-body{margin:0;background:var(--bg);color:var(--ink);font:16px/1.55 system-ui,-apple-system,"Segoe UI",Roboto,"Helvetica Neue",sans-serif}
+body{margin:0;background:var(--bg);color:var(--ink);font:16px/1.55 system-ui,-apple-system,"Segoe UI",Roboto,"Helvetica Neue",sans-serif;overflow-wrap:break-word}
 main{max-width:60rem;margin:0 auto;padding:2.5rem 1.25rem 4rem}
 header p.kicker{margin:0;color:var(--soft);font-size:.9rem}
 h1{font-size:clamp(1.45rem,1.1rem + 1.9vw,2.15rem);line-height:1.2;margin:.35rem 0 1rem;letter-spacing:-.01em;text-wrap:balance}
@@ -48,7 +48,7 @@ svg.square{max-width:26rem}
 .card img{width:72px;height:72px;object-fit:contain;image-rendering:pixelated;border-radius:.3rem;background:#888;flex:none}
 .pair{display:grid;gap:.3rem;align-content:start;flex:none}
 .card div{min-width:0;overflow-wrap:anywhere}.card p{margin:.1rem 0}.card .where{color:var(--soft);font-size:.82rem}.card blockquote{margin:.2rem 0;font-style:italic}.card small{color:var(--soft)}
-@media(max-width:34rem){th.n,td.n small{white-space:nowrap}svg text{font-size:16px}svg text.s{font-size:15px}svg.square text.s{font-size:13px}.forest .line{grid-template-columns:6.5rem 1fr;gap:.5rem}.forest .name{font-size:.82rem}.forest .name small{display:block;margin:0}.bar{grid-template-columns:6.5rem 1fr 3rem}.story{font-size:1rem}dl{grid-template-columns:1fr}dd{margin-bottom:.4rem}main{padding-top:1.4rem}.tiles{grid-template-columns:1fr 1fr}.tile b{font-size:1.35rem}}
+@media(max-width:34rem){td:first-child:has(small){min-width:11rem}th.n,td.n small{white-space:nowrap}svg text{font-size:16px}svg text.s{font-size:15px}svg.square text.s{font-size:13px}.forest .line{grid-template-columns:6.5rem 1fr;gap:.5rem}.forest .name{font-size:.82rem}.forest .name small{display:block;margin:0}.bar{grid-template-columns:6.5rem 1fr 3rem}.story{font-size:1rem}dl{grid-template-columns:1fr}dd{margin-bottom:.4rem}main{padding-top:1.4rem}.tiles{grid-template-columns:1fr 1fr}.tile b{font-size:1.35rem}}
 @media print{.cards{grid-template-columns:repeat(auto-fill,minmax(17rem,1fr))}.card img{width:56px;height:56px}html{font-size:11px}body{background:#fff;font-size:11px}main{max-width:none;padding:0}*{print-color-adjust:exact;-webkit-print-color-adjust:exact}
 h1,h2,h3,summary,h2+p,p:has(+.cards),p:has(+.scroll){break-after:avoid}dt,dd,li{break-inside:avoid}tr,.scroll,figure,.tile,pre{break-inside:avoid}.scroll,figure,pre{overflow:visible}th,td{padding:.35rem .55rem}th,td.n,th.n{white-space:normal}td.n{overflow-wrap:anywhere}
 pre{font-size:.85rem;white-space:pre-wrap;overflow-wrap:anywhere}details{display:block}details::details-content{content-visibility:visible;height:auto;display:block}}
