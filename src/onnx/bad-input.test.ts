@@ -198,7 +198,9 @@ describe('external data', () => {
 
   test('without a folder it is an error only when it is read', () => {
     const model = decodeModel(external({ location: 'weights' }))
-    expect(() => tensorBytes(model.graph.initializers.get('w')!)).toThrow(/folder of the model is not known/)
+    const read = () => tensorBytes(model.graph.initializers.get('w')!)
+    expect(read).toThrow(/folder of the model is not known/)
+    expect(read).toThrow(expect.objectContaining({ hint: expect.stringMatching(/a page .* one file/) }))
   })
 
   test('models and their data that are both links into one folder, as in the cache of Hugging Face', async () => {

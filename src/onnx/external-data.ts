@@ -74,7 +74,7 @@ function unreachable(location: string, byteLength: number, place: Place): ByteRa
       throw badModel(
         `a tensor is stored in the file ${JSON.stringify(location)}, and the folder of the model is not known`,
         place,
-        'give the folder: decodeModel(bytes, { baseDir }), or read the file with readModel(path)',
+        'give the folder: decodeModel(bytes, { baseDir }), or read the file with readModel(path); a page has no folder: there, give it one file, as Node writes it with writeModel(await readModel(path), "one.onnx")',
       )
     },
   }

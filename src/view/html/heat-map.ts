@@ -21,7 +21,7 @@ const DEEPEST = 42
 
 /** Numbers in a grid, each on a ground as strong as what it means; the numbers alone say everything. */
 export function heatMap(columns: readonly string[], rows: readonly HeatRow[], caption: string): Markup {
-  return html`<div class="scroll heat" tabindex="0"><table>
+  return html`<div class="scroll heat" tabindex="0" role="group" aria-label="${caption}"><table>
 <thead><tr><th scope="col">Severity</th>${columns.map((column) => html`<th scope="col" class="n">${column}</th>`)}</tr></thead>
 <tbody>${rows.map(
     (row, i) =>

@@ -78,3 +78,8 @@ test.each([
   expect(sample).toContain(`"it's": new ort.Tensor('${dtype}', ${data}, [1, 2])`)
   expect(sample).toContain(`["what's"].data`)
 })
+
+test('what the tab key stops at has a name', () => {
+  const stops = optimizationPage(report([], 'original')).match(/<[^>]*tabindex="0"[^>]*>/g)
+  expect(stops).toEqual([expect.stringMatching(/role="group" aria-label="Table of Candidate, Verdict, /)])
+})

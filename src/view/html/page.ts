@@ -32,14 +32,15 @@ export interface TableColumn<Row> {
   cell(row: Row): Markup | string | number
 }
 
-/** A table that scrolls sideways where it is too wide; `rowClass` names the style of a row. */
+/** A table that scrolls sideways where it is too wide, by keys too, so it has a name; `rowClass` names the style of a row. */
 export function table<Row>(
   columns: readonly TableColumn<Row>[],
   rows: readonly Row[],
   rowClass: (row: Row) => string = () => '',
 ): Markup {
   const side = (column: TableColumn<Row>) => (column.numeric ? 'n' : '')
-  return html`<div class="scroll" tabindex="0"><table>
+  const heads = columns.flatMap(({ head }) => head || [])
+  return html`<div class="scroll" tabindex="0" role="group" aria-label="Table of ${heads.join(', ')}"><table>
 <thead><tr>${columns.map((column) => html`<th scope="col" class="${side(column)}">${column.head}</th>`)}</tr></thead>
 <tbody>${rows.map((row) => html`<tr class="${rowClass(row)}">${columns.map((column) => html`<td class="${side(column)}">${column.cell(row)}</td>`)}</tr>`)}</tbody>
 </table></div>`
