@@ -1,12 +1,6 @@
 export { type Affine, rangeOfU8 } from './affine.ts'
-export {
-  type BorderProbe,
-  borderCost,
-  borderProbe,
-  type CostProbes,
-  costProbes,
-  unitCosts,
-} from './costs/unit-costs.ts'
+export { type BorderProbe, borderCost, borderProbe } from './costs/border-costs.ts'
+export { type CostProbes, costProbes, unitCosts } from './costs/unit-costs.ts'
 export { unitSignatures } from './costs/unit-signatures.ts'
 export { type DynamicInt8Options, quantizeDynamicInt8 } from './dynamic/quantize-dynamic-int8.ts'
 export { convertFloat16, type Float16Options } from './float16/convert-float16.ts'

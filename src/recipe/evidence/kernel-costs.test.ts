@@ -49,3 +49,16 @@ test('a node without a name, whose value is called as another node is, stops nob
   const { floatMs, integerMs } = costs!.nodes.find(({ name }) => name === 'y')!
   expect(Math.min(floatMs, integerMs)).toBeGreaterThan(0)
 }, 60_000)
+
+test('borders have their price in a model that changes layouts more often in float than in integers', async () => {
+  const head = (k: number) => `h${k} = Conv(a, w${k}) y${k} = Transpose<perm = [0, 2, 3, 1]>(h${k})`
+  const heads = [1, 2, 3, 4]
+  const model = modelWith(
+    `g (float[1,64,64,64] x) => (${heads.map((k) => `float y${k}`).join()}) { a = Conv(x, w) ${heads.map(head).join(' ')} }`,
+    Object.fromEntries(['w', 'w1', 'w2', 'w3', 'w4'].map((name) => [name, [64, 64, 1, 1]])),
+  )
+  const feeds = { x: randomValue([1, 64, 64, 64], 3) }
+  const { borderNs } = (await kernelCosts(model, await rangesOf(model, feeds), feeds))!
+  // Reading a float and writing a byte takes longer on any machine.
+  expect(borderNs).toBeGreaterThan(0.01)
+}, 60_000)

@@ -41,7 +41,7 @@ export async function kernelCosts(
   const shapes = Object.entries(feeds).map(([name, { dtype, dims }]) => [name, dtype, dims])
   // The kernels and what they cost do not depend on the ranges, only on which values have some.
   const key = {
-    measure: 'costs with borders, slopes in pieces',
+    measure: 'costs with borders beside conversions, slopes in pieces',
     cpu,
     runtime,
     threads,
@@ -82,7 +82,8 @@ export async function kernelCosts(
     }
     const found = new Set(measured.map(({ name }) => name))
     const absent = [...signatures.keys()].filter((name) => !found.has(name))
-    const borderOf = (mixture: ProfileReport) => Number(borderCost(probe!, mixture, inFloat).toPrecision(3))
+    const optimized = mixture && (await ortNode.optimizedModel(mixture, { threads }))
+    const borderOf = (seen: ProfileReport) => Number(borderCost(probe!, seen, optimized!).toPrecision(3))
     const borderNs = probe ? borderOf(quickest(mixed)) : undefined
     await memory.keep(steady, agree(mixed.map(borderOf)) ? borderNs : undefined, absent)
     return borderNs === undefined ? costs : { ...costs, borderNs }

@@ -30,6 +30,8 @@ export async function unitMemory(
     ...(borderNs === undefined ? {} : { borderNs }),
   })
   const keyOf = (of: string) => ({ measure: 'unit cost, averages convolved', ...place, of })
+  // What crosses a border costs several times as much where layouts change there, so only the same units tell of it.
+  const border = `border, kernels beside conversions, of ${[...new Set(signatures.values())].sort().join('; ')}`
   const find = async (of: string) => (await cache.find(keyOf(of))) as CostsReport | undefined
   const nodes: Nodes[number][] = []
   let unknown = 0
@@ -41,7 +43,7 @@ export async function unitMemory(
   return {
     nodes,
     unknown,
-    borderNs: (await find('border'))?.borderNs,
+    borderNs: (await find(border))?.borderNs,
     async keep(measured, borderNs, absent = []) {
       const costs = new Map<string, Nodes>(absent.map((name) => [name, []]))
       for (const node of measured) costs.set(node.name, [{ ...node, name: '' }])
@@ -49,7 +51,7 @@ export async function unitMemory(
         const signature = signatures.get(name)
         if (signature) await cache.get(keyOf(signature), async () => report(own))
       }
-      if (borderNs !== undefined) await cache.get(keyOf('border'), async () => report([], borderNs))
+      if (borderNs !== undefined) await cache.get(keyOf(border), async () => report([], borderNs))
     },
   }
 }

@@ -3,7 +3,6 @@ import type { CalibrationReport, CostsReport, ProfileReport } from '../../../rep
 import { repairKernels } from '../kernels/kernel-repairs.ts'
 import { tilesName } from '../kernels/tiles.ts'
 import { UNFOLDED } from '../kernels/unfold-narrow-inputs.ts'
-import { borderCosts } from '../placement/kernel-costs.ts'
 import { planOf, quantizeStaticInt8 } from '../static/quantize-static-int8.ts'
 import { slopePieces } from '../units/slopes.ts'
 import { partsBehind, type Unit } from '../units/unit.ts'
@@ -71,52 +70,6 @@ export function unitCosts(
     if (after === null || (before === null && unit.rule.kind === 'product')) return []
     return [{ name: nodeLabel(unit.node), floatMs: before ?? 0, integerMs: after }]
   })
-}
-
-/** A model as these costs would have it, and what lies on the borders between its float and its integers. */
-export interface BorderProbe {
-  readonly mixture: Model
-  readonly conversions: number
-  /** Elements of all values that are converted. */
-  readonly elements: number
-}
-
-/** The mixture that is cheapest by these costs; null where nothing is converted in it. */
-export function borderProbe({ float }: CostProbes, ranges: CalibrationReport, costs: CostsReport): BorderProbe | null {
-  const evidence = [{ report: ranges }, { report: costs }]
-  const plan = planOf(float, {}, evidence)
-  const made = plan.units.size === 0 ? null : quantizeStaticInt8.run(float, {}, evidence)
-  if (made instanceof Promise) throw new Error('internal: static quantization needs no waiting')
-  const inIntegers = (node: Node) => plan.units.has(node) || plan.covered.has(node)
-  const values = new Set<string>()
-  for (const unit of plan.units.values()) {
-    for (const name of unit.reads) if (!plan.makers.has(name)) values.add(`to ${name}`)
-    for (const name of unit.floatOutput ? [] : unit.writes) {
-      const inFloat = (plan.index.consumers.get(name) ?? []).some((node) => !inIntegers(node))
-      if (inFloat || plan.index.outputs.has(name)) values.add(`from ${name}`)
-    }
-  }
-  if (!made || values.size === 0) return null
-  const elements = [...values].map((value) => ranges.ranges[value.slice(value.indexOf(' ') + 1)]?.elements ?? 0)
-  return {
-    mixture: repairKernels(made.model),
-    conversions: values.size,
-    elements: elements.reduce((sum, count) => sum + count, 0),
-  }
-}
-
-/** Kernels that stand between float and integers: the conversions, and what brings one side's layout to the other's. */
-const CONVERSIONS = ['QuantizeLinear', 'DequantizeLinear', 'ReorderInput', 'ReorderOutput', 'Transpose']
-
-/** Nanoseconds of an element that crosses a border, layouts included, beyond those of calling the kernels. */
-export function borderCost(
-  { conversions, elements }: BorderProbe,
-  mixture: ProfileReport,
-  inFloat: ProfileReport,
-): number {
-  const spent = ({ nodes }: ProfileReport) =>
-    nodes.reduce((sum, { operator, ms }) => sum + (CONVERSIONS.includes(operator) ? ms : 0), 0) * 1e6
-  return Math.max(0, spent(mixture) - spent(inFloat) - conversions * borderCosts.call) / Math.max(1, elements)
 }
 
 /** The kernels of a gate: its table, and the product behind it. */
