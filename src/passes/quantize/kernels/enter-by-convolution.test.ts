@@ -41,6 +41,14 @@ test('codes that are padded to more channels on their way enter in front of the 
   expect(after).toBeLessThan(before)
 })
 
+test('slopes behind the sums belong to the chain, and pools behind them keep their kernel', async () => {
+  const body = `${STEM} d = Conv(s, v) a = Add(s, d) h = PRelu(a, p) e = Conv(h, v) b = Add(h, e) i = PRelu(b, p) m = MaxPool<kernel_shape = [2, 2]>(i) y = Conv(m, v)`
+  const { applied, before, after } = await entered(body, { p: [16, 1, 1] })
+  expect(applied).toBe(1)
+  expect(before).toBeGreaterThan(4)
+  expect(after).toBeLessThanOrEqual(2)
+})
+
 test('a sum that begins no chain, and one between convolutions, stay as they are', async () => {
   expect((await entered(`${STEM} d = Conv(s, v) h = Add(s, d) y = Conv(h, v)`)).applied).toBe(0)
   expect((await entered(`${STEM} d = Conv(s, v) y = Add(s, d)`)).applied).toBe(0)

@@ -5,7 +5,7 @@
  * only where all that it adds lies so. Codes that are made of a float do not: then every later sum of a chain of
  * residual blocks stays in plain order, with a Transpose in front of each convolution and behind it, and pools between
  * them lose their kernel (a detector of hands, 36 such sums: 76 Transposes and a tenth to a fifth of its time; 5 with
- * this). A convolution of one tap lies as the others do.
+ * this; a mesh of faces with slopes behind its sums 36 and 4). A convolution of one tap lies as the others do.
  * Illegal: a number of channels that is not known; more than one scale. Left alone: sums that begin no chain,
  * where one convolution more costs what two Transposes did (a small ResNet: 0.120 ms, 0.125 with it).
  * Source: a tap of code 1 and scale 1 gives the same codes; `transpose_optimization` of ONNX Runtime.
@@ -76,16 +76,27 @@ function isOfConv(maker: Node | undefined, editor: RuleContext['editor']): boole
   return conv?.opType === 'Conv' && codesBehind(conv.inputs[0]!, editor) !== undefined
 }
 
-/** Whether an integer convolution and a later sum both read the codes of this one: one block alone saves too little. */
+/**
+ * Whether an integer convolution and a later sum both read the codes of this one, or codes that slopes choose from them:
+ * one block alone saves too little.
+ */
 function beginsChain(sum: Node, editor: RuleContext['editor']): boolean {
   const coder = editor.soleConsumer(sum.outputs[0]!, 'QuantizeLinear')
   if (!coder) return false
-  const values = editor
-    .consumers(coder.outputs[0]!)
+  const values = chosenFrom(coder.outputs[0]!, editor)
+    .flatMap((codes) => editor.consumers(codes))
     .flatMap(({ opType, outputs }) => (opType === 'DequantizeLinear' ? [outputs[0]!] : []))
   const isRead = (operator: string) =>
     values.some((value) =>
       editor.consumers(value).some(({ opType, inputs }) => opType === operator && inputs.includes(value)),
     )
   return isRead('Conv') && isRead('Add')
+}
+
+/** These codes, and those of slopes that read them: the greater or the lesser of them and their products. */
+function chosenFrom(codes: string, editor: RuleContext['editor']): readonly string[] {
+  const chosen = editor
+    .consumers(codes)
+    .flatMap(({ opType, outputs }) => (opType === 'Max' || opType === 'Min' ? [outputs[0]!] : []))
+  return [codes, ...chosen.flatMap((name) => chosenFrom(name, editor))]
 }
