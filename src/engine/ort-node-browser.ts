@@ -8,7 +8,7 @@ import { isCarried, loadError, type NativeSession, type OrtRuntime, runError } f
 import { type Browser, findChromium, startChromium, type Tab } from './ort-node-chromium.ts'
 import type { PageServer } from './ort-node-page-server.ts'
 import { type OrtSessionOptions, threadsOf, webOptions } from './ort-options.ts'
-import type { PageSession, PageValue } from './ort-page.ts'
+import { MANY_BYTES, type PageFeeds, type PageSession, type PageValue } from './ort-page.ts'
 import { sessionOver } from './ort-session.ts'
 import { requireWeb } from './ort-web.ts'
 import { portsOf } from './ports.ts'
@@ -58,7 +58,7 @@ export async function openInBrowser(
   try {
     const ports = portsOf(known, isCarried, name)
     tab = await entry.browser.openTab(entry.server.pageUrl(threads))
-    const page = pageOf(tab)
+    const page = pageOf(tab, entry.server)
     await page.ready()
     let loadMs = 0
     const runtime: OrtRuntime = {
@@ -177,17 +177,30 @@ interface BrowserNative extends NativeSession {
   time(feeds: Feeds, names: readonly string[], count: number, warm: number): Promise<readonly number[]>
 }
 
-function pageOf(tab: Tab) {
+function pageOf(tab: Tab, server: PageServer) {
   let sent: { readonly feeds: unknown; readonly key: number } | null = null
   const call = <T>(doing: string, method: string, ...parameters: readonly unknown[]) =>
     tab.evaluate(
       `whetstone.${method}(${parameters.map((value) => JSON.stringify(value)).join(',')})`,
       doing,
     ) as Promise<T>
+  /** Many bytes go over the server as the model does: written into an expression, a picture takes a tenth of a second. */
+  async function offering<T>(
+    feeds: Feeds,
+    use: (url: string, feeds: PageFeeds, answer: () => Uint8Array) => Promise<T>,
+  ): Promise<T> {
+    const { bytes, values } = packed(feeds)
+    const few = bytes.byteLength < MANY_BYTES
+    const offered = server.offer(bytes)
+    try {
+      return await use(offered.url, few ? { base64: bytes.toString('base64'), values } : { values }, offered.bytes)
+    } finally {
+      offered.remove()
+    }
+  }
   const keyOf = async (feeds: Feeds): Promise<number> => {
     if (sent?.feeds === feeds) return sent.key
-    const values = Object.fromEntries(Object.entries(feeds).map(([name, value]) => [name, toPage(value)]))
-    const key = await call<number>('taking the inputs', 'prepare', values)
+    const key = await offering(feeds, (url, values) => call<number>('taking the inputs', 'prepare', url, values))
     sent = { feeds, key }
     return key
   }
@@ -224,13 +237,14 @@ function pageOf(tab: Tab) {
         outputs,
         // What the caller does to its arrays later must not reach a run, and what is the same need not travel again.
         prepare: (feeds) => feeds,
-        async run(prepared, names) {
-          sent = null
-          const key = await keyOf(prepared as Feeds)
-          sent = null
-          const values = await call<Record<string, PageValue>>('running the model', 'run', id, key, names).catch(asUser)
-          return Object.fromEntries(Object.entries(values).map(([name, value]) => [name, fromPage(value)])) as Fetched
-        },
+        run: (prepared, names) =>
+          offering(prepared as Feeds, async (url, feeds, answer) => {
+            const running = call<PageFeeds>('running the model', 'run', id, url, feeds, names)
+            const { base64, values } = await running.catch(asUser)
+            const all = base64 === undefined ? answer() : Buffer.from(base64, 'base64')
+            const entries = Object.entries(values).map(([name, value]) => [name, fromPage(all, value)])
+            return Object.fromEntries(entries) as Fetched
+          }),
         async spin(prepared, names) {
           await time(prepared as Feeds, names, 1, 0)
         },
@@ -242,14 +256,23 @@ function pageOf(tab: Tab) {
   }
 }
 
-function toPage({ dtype, dims, data }: TensorValue): PageValue {
-  if (!ArrayBuffer.isView(data)) return { dtype, dims, strings: data as readonly string[] }
-  return { dtype, dims, base64: Buffer.from(data.buffer, data.byteOffset, data.byteLength).toString('base64') }
+/** Feeds as one piece of bytes, and where in it each of them lies. */
+function packed(feeds: Feeds): { readonly bytes: Buffer; readonly values: PageFeeds['values'] } {
+  const parts: Uint8Array[] = []
+  let end = 0
+  const place = ({ dtype, dims, data }: TensorValue) => {
+    if (!ArrayBuffer.isView(data)) return { dtype, dims, strings: data as readonly string[] }
+    parts.push(new Uint8Array(data.buffer, data.byteOffset, data.byteLength))
+    const from = end
+    end += data.byteLength
+    return { dtype, dims, bytes: [from, end] as const }
+  }
+  const values = Object.fromEntries(Object.entries(feeds).map(([name, value]) => [name, place(value)]))
+  return { bytes: Buffer.concat(parts), values }
 }
 
-function fromPage({ dtype, dims, base64, strings }: PageValue): TensorValue {
+function fromPage(all: Uint8Array, { dtype, dims, bytes, strings }: PageValue): TensorValue {
   if (strings) return { dtype: dtype as DType, dims, data: strings }
-  const bytes = Uint8Array.from(Buffer.from(base64 ?? '', 'base64'))
   const Type = arrayTypeOf(dtype as DType) as unknown as new (buffer: ArrayBufferLike) => NumericArray
-  return { dtype: dtype as DType, dims, data: new Type(bytes.buffer) }
+  return { dtype: dtype as DType, dims, data: new Type(new Uint8Array(all.subarray(...bytes!)).buffer) }
 }

@@ -1,16 +1,17 @@
+import { randomUUID } from 'node:crypto'
 import { createReadStream } from 'node:fs'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { pageRuntime } from './ort-page.ts'
+import { MANY_BYTES, pageRuntime } from './ort-page.ts'
 
-/** A server on the loopback interface that hands a page the runtime and the models that it shall run. */
+/** A server on the loopback interface that hands a page the runtime, the models that it shall run and their inputs. */
 export interface PageServer {
   /** The page for sessions with so many threads. */
   pageUrl(threads: number): string
-  /** Puts a model where pages can fetch it; `remove` takes it away again. */
-  offer(bytes: Uint8Array): { readonly url: string; remove(): void }
+  /** Puts bytes where pages can fetch them, and put others in their place; `remove` takes them away again. */
+  offer(bytes: Uint8Array): { readonly url: string; bytes(): Uint8Array; remove(): void }
   stop(): Promise<void>
 }
 
@@ -23,18 +24,24 @@ const HEADERS = {
   'cache-control': 'no-store',
 }
 
-/** Serves the page, the runtime and the models that are given to it on a free port of this machine alone. */
+/** Serves the page, the runtime and what is given to it on a free port of this machine alone. */
 export async function startPageServer(): Promise<PageServer> {
   const folder = dirname(fileURLToPath(import.meta.resolve('onnxruntime-web')))
-  const models = new Map<string, Uint8Array>()
-  let next = 1
+  const offers = new Map<string, Uint8Array>()
   const server = createServer((request, response) => {
     const { pathname, searchParams } = new URL(request.url ?? '/', 'http://localhost')
     const send = (type: string, body: string | Uint8Array) =>
       response.writeHead(200, { ...HEADERS, 'content-type': type }).end(body)
     const file = RUNTIME_FILES.find((name) => pathname === `/ort/${name}`)
-    const model = models.get(pathname)
-    if (model) send('application/octet-stream', model)
+    const offer = offers.get(pathname)
+    if (offer && request.method === 'POST') {
+      const parts: Buffer[] = []
+      request.on('data', (part: Buffer) => parts.push(part))
+      request.on('end', () => {
+        offers.set(pathname, Buffer.concat(parts))
+        response.writeHead(204, HEADERS).end()
+      })
+    } else if (offer) send('application/octet-stream', offer)
     else if (file) {
       response.writeHead(200, {
         ...HEADERS,
@@ -55,9 +62,9 @@ export async function startPageServer(): Promise<PageServer> {
   return {
     pageUrl: (threads) => `${origin}/?threads=${threads}`,
     offer(bytes) {
-      const path = `/model/${next++}`
-      models.set(path, bytes)
-      return { url: `${origin}${path}`, remove: () => models.delete(path) }
+      const path = `/offer/${randomUUID()}`
+      offers.set(path, bytes)
+      return { url: `${origin}${path}`, bytes: () => offers.get(path)!, remove: () => offers.delete(path) }
     },
     stop() {
       server.closeAllConnections()
@@ -69,5 +76,5 @@ export async function startPageServer(): Promise<PageServer> {
 const pageFor = (threads: number) => `<!doctype html><meta charset="utf-8"><title>Whetstone</title>
 <script type="module">
 import * as ort from '/ort/ort.wasm.min.mjs'
-globalThis.whetstone = (${pageRuntime.toString()})(ort, ${threads})
+globalThis.whetstone = (${pageRuntime.toString()})(ort, ${threads}, ${MANY_BYTES})
 </script>`

@@ -19,9 +19,12 @@ async function timed(runMs: number, count: number) {
     },
   }
   const ort = { env: { wasm: {} }, InferenceSession: { create: async () => session } }
-  const page = pageRuntime(ort as never, 1)
+  const page = pageRuntime(ort as never, 1, 1)
   const { id } = await page.open('/model', {})
-  return { ms: await page.time(id, page.prepare({}), [], count, 2), runs: () => runs - 2 }
+  return {
+    ms: await page.time(id, await page.prepare('/feeds', { values: {} }), [], count, 2),
+    runs: () => runs - 2,
+  }
 }
 
 test.each([0.003, 0.0712, 0.0734, 0.3, 4])('the time of runs of %f ms is told to two hundredths', async (runMs) => {

@@ -1,12 +1,25 @@
 import type { OrtPackage } from './ort-native.ts'
 
-/** A value on its way into or out of a page: elements as base64, or strings as they are. */
+/** A value on its way into or out of a page: where its elements lie among the bytes of all, or strings as they are. */
 export interface PageValue {
   readonly dtype: string
   readonly dims: readonly number[]
-  readonly base64?: string
+  /** First byte, and the one behind the last. */
+  readonly bytes?: readonly [number, number]
   readonly strings?: readonly string[]
 }
+
+/**
+ * Inputs or outputs. Few bytes come along as base64; many lie at the address that comes with the inputs, where those of
+ * the outputs are put in their place: a request takes some milliseconds, a megabyte of base64 a hundred.
+ */
+export interface PageFeeds {
+  readonly base64?: string
+  readonly values: Readonly<Record<string, PageValue>>
+}
+
+/** From so many bytes on, values do not come along. */
+export const MANY_BYTES = 16 * 1024
 
 export interface PageSession {
   readonly id: number
@@ -22,9 +35,9 @@ interface PagePort {
 
 export interface PageRuntime {
   open(url: string, options: object): Promise<PageSession>
-  /** Keeps feeds for later runs, under a number. */
-  prepare(feeds: Readonly<Record<string, PageValue>>): number
-  run(id: number, feeds: number, names: readonly string[]): Promise<Record<string, PageValue>>
+  /** Keeps feeds for runs that are timed, under a number. */
+  prepare(url: string, feeds: PageFeeds): Promise<number>
+  run(id: number, url: string, feeds: PageFeeds, names: readonly string[]): Promise<PageFeeds>
   /**
    * Milliseconds of each run after `warm` untimed ones. Runs shorter than a hundred steps of the clock are timed several
    * at a time, and each is given their mean: one by one, 70 and 74 µs would be the same number.
@@ -40,6 +53,7 @@ export interface PageRuntime {
 export function pageRuntime(
   ort: OrtPackage & { env: { wasm: { numThreads?: number } } },
   threads: number,
+  manyBytes: number,
 ): PageRuntime {
   ort.env.wasm.numThreads = threads
   const sessions = new Map<number, Awaited<ReturnType<typeof ort.InferenceSession.create>>>()
@@ -48,13 +62,6 @@ export function pageRuntime(
   const stepMs = 0.005
   let next = 1
   let started: Promise<unknown> | undefined
-  const bytesOf = (base64: string) => Uint8Array.from(atob(base64), (letter) => letter.charCodeAt(0))
-  const base64Of = (bytes: Uint8Array) => {
-    let text = ''
-    for (let at = 0; at < bytes.length; at += 32768)
-      text += String.fromCharCode(...Array.from(bytes.subarray(at, at + 32768)))
-    return btoa(text)
-  }
   const arrays: Record<string, new (buffer: ArrayBuffer) => ArrayBufferView> = {
     float32: Float32Array,
     float64: Float64Array,
@@ -69,19 +76,38 @@ export function pageRuntime(
     uint64: BigUint64Array,
     bool: Uint8Array,
   }
-  const tensorOf = ({ dtype, dims, base64, strings }: PageValue) => {
+  const tensorOf = (all: ArrayBuffer, { dtype, dims, bytes, strings }: PageValue) => {
     if (strings) return new ort.Tensor('string', [...strings], [...dims])
-    const data = new arrays[dtype]!(bytesOf(base64 ?? '').buffer)
+    const data = new arrays[dtype]!(all.slice(...(bytes as [number, number])))
     if (dtype === 'float16')
       return { type: dtype, dims, data, location: 'cpu' } as unknown as InstanceType<typeof ort.Tensor>
     return new ort.Tensor(dtype as 'float32', data as Float32Array, [...dims])
   }
-  const pageValueOf = (tensor: InstanceType<typeof ort.Tensor>): PageValue => {
-    const { type: dtype, dims } = tensor
-    const data = tensor.data as unknown as Uint8Array | string[]
-    return Array.isArray(data)
-      ? { dtype, dims, strings: data }
-      : { dtype, dims, base64: base64Of(new Uint8Array(data.buffer, data.byteOffset, data.byteLength)) }
+  const tensorsOf = async (url: string, { base64, values }: PageFeeds) => {
+    const all =
+      base64 === undefined
+        ? await (await fetch(url)).arrayBuffer()
+        : Uint8Array.from(atob(base64), (letter) => letter.charCodeAt(0)).buffer
+    return Object.fromEntries(Object.entries(values).map(([name, value]) => [name, tensorOf(all, value)]))
+  }
+  /** Outputs, with their bytes or with these put at an address. */
+  const handedOut = async (url: string, results: Readonly<Record<string, InstanceType<typeof ort.Tensor>>>) => {
+    const parts: Uint8Array<ArrayBuffer>[] = []
+    let end = 0
+    const place = ({ type: dtype, dims, data }: InstanceType<typeof ort.Tensor>): PageValue => {
+      if (Array.isArray(data)) return { dtype, dims, strings: data }
+      const { buffer, byteOffset, byteLength } = data as unknown as Uint8Array<ArrayBuffer>
+      parts.push(new Uint8Array(buffer, byteOffset, byteLength))
+      const from = end
+      end += byteLength
+      return { dtype, dims, bytes: [from, end] }
+    }
+    const values = Object.fromEntries(Object.entries(results).map(([name, tensor]) => [name, place(tensor)]))
+    const all = new Blob(parts)
+    if (end < manyBytes)
+      return { base64: btoa(String.fromCharCode(...new Uint8Array(await all.arrayBuffer()))), values }
+    await fetch(url, { method: 'POST', body: all })
+    return { values }
   }
   const portOf = (port: { name: string; isTensor: boolean; type?: string; shape?: readonly (number | string)[] }) => ({
     name: port.name,
@@ -100,14 +126,15 @@ export function pageRuntime(
       sessions.set(next, session)
       return { id: next++, ms, inputs: session.inputMetadata.map(portOf), outputs: session.outputMetadata.map(portOf) }
     },
-    prepare(feeds) {
+    async prepare(url, feeds) {
+      const tensors = await tensorsOf(url, feeds)
       prepared.clear()
-      prepared.set(next, Object.fromEntries(Object.entries(feeds).map(([name, value]) => [name, tensorOf(value)])))
+      prepared.set(next, tensors)
       return next++
     },
-    async run(id, feeds, names) {
-      const results = await sessions.get(id)!.run(prepared.get(feeds)!, [...names])
-      return Object.fromEntries(names.map((name) => [name, pageValueOf(results[name]!)]))
+    async run(id, url, feeds, names) {
+      const results = await sessions.get(id)!.run(await tensorsOf(url, feeds), [...names])
+      return handedOut(url, Object.fromEntries(names.map((name) => [name, results[name]!])))
     },
     async time(id, feeds, names, count, warm) {
       const [session, values, fetch] = [sessions.get(id)!, prepared.get(feeds)!, [...names]]
