@@ -45,6 +45,12 @@ test.each([
   ['strides = [2, 1], pads = [2, 1, 2, 1]', [6, 3], 3],
   ['strides = [4, 4], output_padding = [1, 2]', [3, 2], 3],
   ['pads = [1, 1, 1, 1]', [3, 3], 0],
+  // More or fewer tiles than the input has places.
+  ['strides = [2, 2]', [4, 4], 3],
+  ['strides = [2, 2], pads = [3, 3, 3, 3]', [4, 4], 3],
+  ['strides = [2, 2], pads = [1, 2, 2, 3]', [5, 5], 3],
+  ['strides = [2, 2], output_padding = [1, 1], pads = [0, 1, 0, 1]', [5, 5], 3],
+  ['pads = [1, 0, 0, 2]', [3, 3], 0],
 ] as const)('windows that overlap or leave gaps: %s over %j', async (attributes, kernel, transposes) => {
   const { model, before, after, plan, report, feeds } = await quantized(attributes, kernel, 2)
   expect(plan.planned).toEqual({ QLinearConv: 3 })
@@ -63,6 +69,8 @@ test.each([
   ['strides = [2, 2], pads = [1, 0, 0, 0]', [2, 2], /no whole number/],
   ['strides = [2, 2], output_padding = [1, 1]', [2, 2], /no whole number/],
   ['strides = [2, 2], dilations = [2, 2]', [2, 2], /no whole number/],
+  ['pads = [3, 0, 0, 0]', [3, 3], /cut off more/],
+  ['strides = [2, 2], pads = [0, 0, 4, 4]', [4, 4], /cut off more/],
 ] as const)('in float: %s over %j', async (attributes, kernel, reason) => {
   const { plan, report } = await quantized(attributes, kernel)
   expect(report.applied).toBe(0)

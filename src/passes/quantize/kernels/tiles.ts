@@ -28,27 +28,31 @@ export function tilesOf(node: Node, weight: Tensor): Tiles | string {
     list('dilations', [1, 1]).every((dilation) => dilation === 1) &&
     !node.attributes.has('output_shape') &&
     ['NOTSET', 'VALID'].includes(stringAttribute(node, 'auto_pad', 'NOTSET'))
-  const whole = kernel.every((size, i) => size + more[i]! === steps[i]! + pads[i]! + pads[i + 2]!)
-  if (!plain || !whole) return 'its output is no whole number of tiles: the runtime has no integer kernel for that'
+  /** Tiles beyond one for each place of the input; fewer than none where pads cut some off. */
+  const beyond = kernel.map((size, i) => (size + more[i]! - pads[i]! - pads[i + 2]!) / steps[i]! - 1)
+  if (!plain || !beyond.every(Number.isInteger))
+    return 'its output is no whole number of tiles: the runtime has no integer kernel for that'
   const axes = kernel.map((size, i) => {
     const first = -Math.floor((size - 1 - pads[i]!) / steps[i]!)
     const last = Math.floor((steps[i]! - 1 + pads[i]!) / steps[i]!)
-    return { first, last }
+    return { first, last, behind: last + beyond[i]! }
   }) as [Axis, Axis]
   const [rows, columns] = axes
+  if (axes.some(({ first, behind }) => first > 0 || behind < 0)) return 'its pads cut off more than its windows reach'
   return {
     step: [steps[0]!, steps[1]!],
     taps: [rows.last - rows.first + 1, columns.last - columns.first + 1],
     first: [rows.first, columns.first],
     front: [pads[0]!, pads[1]!],
-    pads: [-rows.first, -columns.first, rows.last, columns.last],
+    pads: [-rows.first, -columns.first, rows.behind, columns.behind],
   }
 }
 
-/** Input places that a place of the output hears, from the first to the last. */
+/** Input places that a place of the output hears, from the first to the last, and zeros that follow for the last tile. */
 interface Axis {
   readonly first: number
   readonly last: number
+  readonly behind: number
 }
 
 /** The name of the node that lays the tiles of this transposed convolution side by side. */
