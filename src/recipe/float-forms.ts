@@ -1,4 +1,5 @@
 import { subset } from '../data/index.ts'
+import type { Session } from '../engine/index.ts'
 import type { Model } from '../ir/index.ts'
 import type { Equivalence, Target } from '../report/index.ts'
 import type { CandidateSpec } from './candidate.ts'
@@ -14,8 +15,9 @@ import {
   withBoundMasks,
 } from './quantize/float-form-choice.ts'
 import type { RowsOf } from './share-rows.ts'
-import { losslessTrail, proveEqual, unroundedTrail } from './simplify.ts'
-import type { Trail } from './trail.ts'
+import { losslessTrail, proveEqual, proveEqualTo, unroundedTrail } from './simplify.ts'
+import { together } from './together.ts'
+import { digestAll, type Trail } from './trail.ts'
 
 export interface FloatFormsOptions {
   readonly target: Target
@@ -25,6 +27,9 @@ export interface FloatFormsOptions {
   readonly onProgress?: ((text: string) => void) | undefined
 }
 
+/** Asks something of the original in a session that is open already, or is opened for it. */
+export type LendOriginal = <T>(ask: (session: Session) => Promise<T>) => Promise<T>
+
 const PRODUCTS: ReadonlySet<string> = new Set(['Conv', 'ConvTranspose', 'MatMul', 'Gemm', 'LSTM'])
 
 /** The float models that the candidates of a search are made of: the lossless one, trained ones, and some with fewer channels. */
@@ -33,6 +38,7 @@ export class FloatForms {
   /** Rows that may be looked at: those to calibrate on. */
   readonly #rows: RowsOf
   readonly #options: FloatFormsOptions
+  readonly #lend: LendOriginal | null
   readonly #time: TimeForms
   #lossless: Promise<{ trail: Trail; equivalence: Equivalence }> | undefined
   #plain: Promise<Trail> | undefined
@@ -42,10 +48,12 @@ export class FloatForms {
   readonly #added = new Map<string, Trail>()
   #spare: Promise<WithoutSpare | null> | undefined
 
-  constructor(original: Model, rows: RowsOf, options: FloatFormsOptions, time: TimeForms) {
+  /** @param lend The original where it is open already, or null where the lossless model needs it in another place. */
+  constructor(original: Model, rows: RowsOf, options: FloatFormsOptions, lend: LendOriginal | null, time: TimeForms) {
     this.#original = original
     this.#rows = rows
     this.#options = options
+    this.#lend = lend
     this.#time = time
   }
 
@@ -57,7 +65,13 @@ export class FloatForms {
       // Rows that are for proving must not have been looked at before.
       const { data: whole, indices } = this.#rows
       const data = indices.length > 0 ? subset(whole, indices) : undefined
-      return { trail, equivalence: await proveEqual(this.#original, trail.model, { data, seed: this.#options.seed }) }
+      const options = { data, seed: this.#options.seed }
+      const proof = this.#lend
+        ? this.#lend((base) => proveEqualTo(base, this.#original, trail.model, options))
+        : proveEqual(this.#original, trail.model, options)
+      // While the runtime is busy: its recipe needs the digest of every model on the way.
+      const [equivalence] = await together(proof, digestAll(trail))
+      return { trail, equivalence }
     })()
     return this.#lossless
   }

@@ -16,7 +16,7 @@ test('a candidate whose answers hang on their neighbours is told, unless the ori
     x: { dtype: 'float32', dims: [6, 2], data: Float32Array.from({ length: 12 }, (_, i) => Math.sin(i)) },
   })
   const look = (original: typeof float, candidate: typeof float, indices = [0, 1, 2, 3]) =>
-    neighboursChange((one) => ortNode.open(one), original, candidate, data, indices)
+    neighboursChange(async (one, ask) => ask(await ortNode.open(one)), original, candidate, data, indices)
   expect(await look(float, dynamic)).toMatch(
     /depends on the rows beside it in a batch \(y: a row’s answer moved by .* %/,
   )

@@ -1,7 +1,6 @@
 import type { Dataset } from '../data/index.ts'
 import type { Session } from '../engine/index.ts'
 import { feedsOf, measureBatchInvariance } from '../evaluate/index.ts'
-import type { Model } from '../ir/index.ts'
 
 /** As many rows as one batch of the measurement holds. */
 const ROWS = 4
@@ -11,25 +10,21 @@ const ROWS = 4
  * a whole batch lets strangers' rows change an answer, which rows judged one by one never show. Null where nothing
  * changes, or where there are no two rows to tell.
  */
-export async function neighboursChange(
-  open: (model: Model) => Promise<Session>,
-  original: Model,
-  candidate: Model,
+export async function neighboursChange<M>(
+  lend: <T>(model: M, ask: (session: Session) => Promise<T>) => Promise<T>,
+  original: M,
+  candidate: M,
   data: Dataset,
   indices: readonly number[],
 ): Promise<string | null> {
   if (indices.length < 2) return null
-  const measured = async (model: Model) => {
-    const session = await open(model)
-    try {
+  const measured = (model: M) =>
+    lend(model, async (session) => {
       const rows = []
       for await (const row of data.read({ indices: indices.slice(0, ROWS), batch: 1 }))
         rows.push(feedsOf(row, session.inputs, data))
       return rows.length < 2 ? null : await measureBatchInvariance(session, rows)
-    } finally {
-      await session.close()
-    }
-  }
+    })
   const found = await measured(candidate)
   if (!found || found.all || (await measured(original))?.all !== true) return null
   return `an answer depends on the rows beside it in a batch (${found.reason}): run such a model row by row, as whet serve and whet predict do`

@@ -112,14 +112,35 @@ export const FEW_SAMPLES = { real: 2, random: 1 } as const
 
 /** The measured equivalence of two models that must be equal; an internal error names the output where they are not. */
 export async function proveEqual(before: Model, after: Model, options: SampleOptions): Promise<Equivalence> {
-  const opened = [openIsolated(before, LEAN), openIsolated(after, LEAN)] as const
-  const [base, candidate] = await together(...opened, (session) => session.close())
+  const base = openIsolated(before, LEAN)
   try {
-    return await proveSame(await expectedOf(base, options), candidate, before)
+    return await proveEqualTo(base, before, after, options)
   } finally {
-    await together(candidate.close(), base.close())
+    await closeOpened(base)
   }
 }
+
+/** The same with a session of `before` that is open already, or opening; it is left open. */
+export async function proveEqualTo(
+  before: Session | Promise<Session>,
+  original: Model,
+  after: Model,
+  options: SampleOptions,
+): Promise<Equivalence> {
+  const opening = openIsolated(after, LEAN)
+  try {
+    const [base, candidate] = await together(before, opening)
+    return await proveSame(await expectedOf(base, options), candidate, original)
+  } finally {
+    await closeOpened(opening)
+  }
+}
+
+const closeOpened = (opening: Promise<Session>) =>
+  opening.then(
+    (session) => session.close(),
+    () => {},
+  )
 
 /** What a model answers: the samples that a rewrite of it is proven on, and the answers, perhaps still on their way. */
 export interface Expected {

@@ -95,6 +95,14 @@ export function evidenceDigest(report: Report): string {
   return sha256([new TextEncoder().encode(canonicalJson(report))])
 }
 
+/** Digests every model on the way, for its recipe; between two of them whoever waits has its turn. */
+export async function digestAll({ strides }: Trail): Promise<void> {
+  for (const { output } of strides) {
+    output.settle()
+    await letOthersRun()
+  }
+}
+
 /**
  * The way as a recipe. Every model along it is digested by now, and those between its ends are let go: whoever keeps a
  * trail for long asks for its recipe soon.
@@ -129,9 +137,13 @@ class Digested {
     this.#model = model
   }
 
-  get digest(): string {
+  settle(): void {
     if (this.#model) this.#digest = modelDigest(this.#model)
     this.#model = null
+  }
+
+  get digest(): string {
+    this.settle()
     return this.#digest
   }
 }

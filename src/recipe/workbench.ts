@@ -24,9 +24,10 @@ import { kernelCosts } from './evidence/kernel-costs.ts'
 import { rangesOf } from './evidence/ranges.ts'
 import { sensitivityOf } from './evidence/sensitivity.ts'
 import { firstFeeds } from './first-feeds.ts'
-import { FloatForms } from './float-forms.ts'
+import { FloatForms, type LendOriginal } from './float-forms.ts'
 import { inspect } from './inspect.ts'
 import { CandidateJudge, type JudgingOptions } from './judge/candidate-judge.ts'
+import { ModelFiles } from './model-files.ts'
 import { neighboursChange } from './neighbours.ts'
 import type { Spared } from './prune/spare.ts'
 import { FORM_SECONDS, forNativeKernels } from './quantize/float-form-choice.ts'
@@ -65,6 +66,7 @@ interface Opened {
   readonly feeds: Feeds
   readonly seen: Workbench['seen']
   readonly place: RunsOn
+  readonly files: ModelFiles | null
   readonly repeats: ReadonlyMap<number, number>
 }
 
@@ -86,12 +88,16 @@ export class Workbench {
   readonly #repeats: Opened['repeats']
   readonly #forms: FloatForms
   readonly #judge: CandidateJudge
+  readonly #files: ModelFiles | null
+  readonly #dependences = new Map<Built, Promise<string | null>>()
   /** What recipes of its candidates refer to, by digest. */
   readonly tensors = new Map<string, NumericArray>()
 
-  private constructor({ original, session, rows, feeds, seen, place, repeats }: Opened, options: WorkbenchOptions) {
+  private constructor(opened: Opened, options: WorkbenchOptions) {
+    const { original, session, rows, feeds, seen, place, files, repeats } = opened
     this.seen = seen
     this.#place = place
+    this.#files = files
     this.#repeats = repeats
     this.original = original
     this.rows = rows
@@ -99,7 +105,9 @@ export class Workbench {
     this.#feeds = feeds
     this.#options = { ...options, cache: inMemory(options.cache) }
     this.#judge = new CandidateJudge(original, session, rows, place, this.#options)
-    this.#forms = new FloatForms(original.model, rows.calibrate, this.#options, async (forms) => {
+    // Browsers round otherwise than this process: there the original answers beside the lossless model.
+    const lend: LendOriginal | null = options.target === 'web' ? null : (ask) => this.#judge.lend(original, ask)
+    this.#forms = new FloatForms(original.model, rows.calibrate, this.#options, lend, async (forms) => {
       if (this.formSeconds <= 0) return null
       const built = forms.map(({ id, trail }) => builtFrom({ id, words: id }, trail, {}, []))
       return (await this.time(built, this.formSeconds, 'choose')).models.slice(1).map(({ p50Ms }) => p50Ms)
@@ -116,7 +124,11 @@ export class Workbench {
     const repeats = await repeatsIn(data)
     const sets = { calibration: options.calibrationData, proof: options.proofData }
     const rows = shareRows(data, sets, options.seed, repeats)
-    const place = await runsOn(options.target, options.browser)
+    const raw = await runsOn(options.target, options.browser)
+    // A browser takes bytes.
+    const files = options.browser === undefined ? new ModelFiles() : null
+    files?.keep(model)
+    const place = files?.on(raw) ?? raw
     const { session, openMs } = await openTimed(() => place.open(model, { threads: options.threads }))
     try {
       // With a single row in all, the one that proves gives its shapes to the timing.
@@ -127,15 +139,17 @@ export class Workbench {
       await tryMetric(session, rows.select, runMs, options)
       const trail = startTrail(model)
       const original = builtFrom({ id: 'original', words: 'the file as it came' }, trail, {}, [])
-      return new Workbench({ original, session, rows, feeds, seen: { openMs, runMs }, place, repeats }, options)
+      return new Workbench({ original, session, rows, feeds, seen: { openMs, runMs }, place, files, repeats }, options)
     } catch (error) {
       await session.close()
+      await files?.remove()
       throw error
     }
   }
 
-  close(): Promise<void> {
-    return this.#judge.release()
+  async close(): Promise<void> {
+    await this.#judge.release()
+    await this.#files?.remove()
   }
 
   /** Where evidence is kept. */
@@ -158,8 +172,10 @@ export class Workbench {
   }
 
   /** The lossless model, proven equal on rows and random inputs. */
-  lossless(): ReturnType<FloatForms['lossless']> {
-    return this.#forms.lossless()
+  async lossless(): ReturnType<FloatForms['lossless']> {
+    const lossless = await this.#forms.lossless()
+    this.#files?.keep(lossless.trail.model)
+    return lossless
   }
 
   /** The model as candidates are made of it, without roundings that the file makes; null where it makes none. */
@@ -306,10 +322,14 @@ export class Workbench {
   }
 
   /** Why answers of a candidate depend on the rows beside them, where the original's do not. */
-  dependence({ model }: Built): Promise<string | null> {
+  dependence(built: Built): Promise<string | null> {
     const { data, indices } = this.rows.select.indices.length > 1 ? this.rows.select : this.rows.prove
-    const { threads } = this.#options
-    return neighboursChange((one) => this.#place.open(one, { threads }), this.original.model, model, data, indices)
+    const known = this.#dependences.get(built)
+    if (known) return known
+    const lend = this.#judge.lend.bind(this.#judge)
+    const looked = neighboursChange<Built>(lend, this.original, built, data, indices)
+    this.#dependences.set(built, looked)
+    return looked
   }
 
   /** A float model with outlier channels moved into weights, by what the calibration rows say about them. */

@@ -89,7 +89,11 @@ class Optimization {
       const choice = await this.#phase('proving', async () => {
         const { allTried } = this.#building
         const apart = proof !== undefined
-        return confirm(this.#pool, this.#budget, await prove(this.#pool, this.#budget, { provenOnly, apart, allTried }))
+        const choice = await prove(this.#pool, this.#budget, { provenOnly, apart, allTried })
+        // The report asks it of what is handed out, mostly this one, and here both models are open still.
+        const [first] = choice.ranked
+        if (first) await bench.dependence(this.#pool.get(first.id).built)
+        return confirm(this.#pool, this.#budget, choice)
       })
       return await this.#phase('reporting', () => this.#report(choice))
     } finally {

@@ -10,6 +10,7 @@ import { CandidateJudge } from './candidate-judge.ts'
 const model = (push: string) =>
   parseModel(`<ir_version: 8, opset_import: ["" : 17]>
     g (float[N,3] x) => (float[N,3] y) <float[3] w = {${push}}> { y = Sub(x, w) }`)
+const options = { target: 'native', margin: 0.01, alpha: 0.05, threads: 1, cache: noCache } as const
 const built = (id: string, push: string) => builtFrom({ id, words: id }, startTrail(model(push)), {}, [])
 
 test('some rows of a set that is sorted by class are of every class', async () => {
@@ -26,13 +27,7 @@ test('some rows of a set that is sorted by class are of every class', async () =
   const place = await runsOn('native')
   const original = built('original', '0, 0, 0')
   const session = await place.open(original.model)
-  const judge = new CandidateJudge(original, session, { calibrate: all, select: all, prove: all }, place, {
-    target: 'native',
-    margin: 0.01,
-    alpha: 0.05,
-    threads: 1,
-    cache: noCache,
-  })
+  const judge = new CandidateJudge(original, session, { calibrate: all, select: all, prove: all }, place, options)
   try {
     // It never answers the last class.
     const blind = built('blind', '0, 0, 5')
@@ -44,4 +39,40 @@ test('some rows of a set that is sorted by class are of every class', async () =
   } finally {
     await judge.release()
   }
+})
+
+test('the original and the last candidate are opened once, and nothing is open any more once they are released', async () => {
+  const data = await memoryDataset({ x: { dtype: 'float32', dims: [8, 3], data: new Float32Array(24).fill(1) } })
+  const all = { data, indices: [0, 1, 2, 3, 4, 5, 6, 7] }
+  const { runtime, open } = await runsOn('native')
+  let [opened, closed] = [0, 0]
+  const place: Awaited<ReturnType<typeof runsOn>> = {
+    runtime,
+    async open(model, ...more) {
+      const session = await open(model, ...more)
+      opened++
+      return { ...session, close: () => session.close().then(() => void closed++) }
+    },
+  }
+  const [original, first, second] = [built('original', '0, 0, 0'), built('a', '0, 0, 1'), built('b', '0, 0, 2')]
+  const session = await place.open(original.model)
+  const judge = new CandidateJudge(original, session, { calibrate: all, select: all, prove: all }, place, options)
+  await judge.judge(first, 'select', 4)
+  await judge.judge(first, 'select')
+  await judge.judge(first, 'prove')
+  expect(await judge.lend(first, async ({ outputs }) => outputs.map(({ name }) => name))).toEqual(['y'])
+  expect([opened, closed]).toEqual([2, 0])
+  await judge.judge(second, 'prove')
+  expect([opened, closed]).toEqual([3, 1])
+  // What failed may have taken its process with it.
+  await expect(judge.lend(second, () => Promise.reject(new Error('died')))).rejects.toThrow('died')
+  expect([opened, closed]).toEqual([3, 2])
+  // Nobody's session is closed under their hands.
+  const asking = judge.lend(original, async (base) => {
+    await new Promise((resolve) => setTimeout(resolve, 20))
+    return closed === 2 && base.outputs.length
+  })
+  await judge.release()
+  expect(await asking).toBe(1)
+  expect([opened, closed]).toEqual([3, 3])
 })

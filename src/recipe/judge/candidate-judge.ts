@@ -29,7 +29,8 @@ export interface JudgingOptions {
 
 /**
  * Compares candidates with one original on the rows of a phase. The original stays open from one candidate to the next
- * until `release`, and what it answered outlives its session.
+ * until `release`, the last candidate until another one is judged: opening a large model takes longer than many rows.
+ * What the original answered outlives its session.
  */
 export class CandidateJudge {
   readonly #original: Built
@@ -37,6 +38,10 @@ export class CandidateJudge {
   readonly #place: RunsOn
   readonly #options: JudgingOptions
   #base: Promise<Session> | undefined
+  /** Of whom nobody asks anything just now. */
+  #idle: { readonly digest: string; readonly session: Session } | null = null
+  /** What is being asked of sessions. */
+  readonly #asking = new Set<Promise<unknown>>()
   /** The original meets the same rows once for every candidate, also where a timing came between. */
   readonly #baseAnswers = new Answers()
   /** Those of the candidates to the selection rows, by digest: they are judged on more and more of them. */
@@ -51,16 +56,62 @@ export class CandidateJudge {
     options: JudgingOptions,
   ) {
     this.#original = original
-    this.#base = Promise.resolve(memoSession(session, this.#baseAnswers))
+    this.#base = Promise.resolve(session)
     this.#rows = rows
     this.#place = place
     this.#options = options
   }
 
-  /** Closes the original, which would hold memory, and its threads a core; it is opened again when it is needed. */
+  /**
+   * Closes what is open, which would hold memory, and its threads a core, once nothing is asked of it any more; it is
+   * opened again when it is needed.
+   */
   async release(): Promise<void> {
-    await (await this.#base)?.close()
+    await Promise.allSettled(this.#asking)
+    await this.#stay(null)
+    const base = await this.#base
     this.#base = undefined
+    await base?.close()
+  }
+
+  /** Asks something of the original or of a candidate, in the session that is open already where there is one. */
+  async lend<T>(built: Built, ask: (session: Session) => Promise<T>): Promise<T> {
+    const asking = built.digest === this.#original.digest ? this.#lendBase(ask) : this.#lendCandidate(built, ask)
+    this.#asking.add(asking)
+    try {
+      return await asking
+    } finally {
+      this.#asking.delete(asking)
+    }
+  }
+
+  async #lendBase<T>(ask: (session: Session) => Promise<T>): Promise<T> {
+    const { threads } = this.#options
+    this.#base ??= this.#place.open(this.#original.model, { threads })
+    return ask(await this.#base)
+  }
+
+  async #lendCandidate<T>({ model, digest }: Built, ask: (session: Session) => Promise<T>): Promise<T> {
+    const { threads } = this.#options
+    const session = (await this.#stay(null, digest)) ?? (await this.#place.open(model, { threads }))
+    try {
+      const answer = await ask(session)
+      // Of two that were judged at a time the one that ended last stays.
+      await this.#stay({ digest, session })
+      return answer
+    } catch (error) {
+      await session.close()
+      throw error
+    }
+  }
+
+  /** Leaves this one idle in the place of the one that was: which is given if it is the one `wanted`, and else closed. */
+  async #stay(next: { digest: string; session: Session } | null, wanted?: string): Promise<Session | null> {
+    const last = this.#idle
+    this.#idle = next
+    if (last && last.digest === wanted) return last.session
+    await last?.session.close()
+    return null
   }
 
   /** Base against candidate on the rows of a phase, or on `most` of them, among which are those of fewer. */
@@ -105,34 +156,39 @@ export class CandidateJudge {
     }
   }
 
-  async #compare(built: Built, phase: 'select' | 'prove', indices: readonly number[]): Promise<ComparisonReport> {
-    const { margin, alpha, metric, label, slices, signal, threads, meter = noMeter, onProgress } = this.#options
-    this.#base ??= this.#place
-      .open(this.#original.model, { threads })
-      .then((session) => memoSession(session, this.#baseAnswers))
-    const base = await this.#base
-    const opened = await this.#place.open(built.model, { threads })
-    const candidate = phase === 'select' ? memoSession(opened, this.#answersOf(built)) : opened
-    try {
-      const tick = meter('judging')
-      const doing = `${phase === 'prove' ? 'proving' : 'judging'} ${built.spec.id}`
-      const report = await compare(base, candidate, this.#rows[phase].data, {
-        margin,
-        alpha,
-        indices,
-        ...(metric ? { metric } : {}),
-        ...(label ? { label } : {}),
-        ...(slices ? { slices } : {}),
-        ...(signal ? { signal } : {}),
-        onProgress: (done, of) => {
-          onProgress?.(`${doing}: row ${done} of ${of}`)
-          tick(done, of)
-        },
-      })
-      return nameModels(report, this.#original.model, built.model)
-    } finally {
-      await candidate.close()
-    }
+  #compare(built: Built, phase: 'select' | 'prove', indices: readonly number[]): Promise<ComparisonReport> {
+    return this.lend(this.#original, (base) =>
+      this.lend(built, (opened) => {
+        const candidate = phase === 'select' ? memoSession(opened, this.#answersOf(built)) : opened
+        return this.#compareSessions(memoSession(base, this.#baseAnswers), candidate, built, phase, indices)
+      }),
+    )
+  }
+
+  async #compareSessions(
+    base: Session,
+    candidate: Session,
+    built: Built,
+    phase: 'select' | 'prove',
+    indices: readonly number[],
+  ): Promise<ComparisonReport> {
+    const { margin, alpha, metric, label, slices, signal, meter = noMeter, onProgress } = this.#options
+    const tick = meter('judging')
+    const doing = `${phase === 'prove' ? 'proving' : 'judging'} ${built.spec.id}`
+    const report = await compare(base, candidate, this.#rows[phase].data, {
+      margin,
+      alpha,
+      indices,
+      ...(metric ? { metric } : {}),
+      ...(label ? { label } : {}),
+      ...(slices ? { slices } : {}),
+      ...(signal ? { signal } : {}),
+      onProgress: (done, of) => {
+        onProgress?.(`${doing}: row ${done} of ${of}`)
+        tick(done, of)
+      },
+    })
+    return nameModels(report, this.#original.model, built.model)
   }
 
   #answersOf({ digest }: Built): Answers {
