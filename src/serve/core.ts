@@ -297,6 +297,8 @@ export class InferenceCore {
     outputs: readonly ByteTensor[] | null,
     error: ServeError | null,
   ): void {
+    // The server has ended the run with its version: that says nothing of the version.
+    if (error && version.state === 'closed') return
     this.#router.observe({
       requestId,
       model: call.model,

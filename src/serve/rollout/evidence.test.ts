@@ -22,12 +22,13 @@ const folder = modelFolder({
   'm/3/model.onnx': net('input', 'N,2'),
   'm/4/model.onnx': net('x', 'N,2', -1),
   'm/5/model.onnx': net('x', 'N,2'),
+  'm/6/model.onnx': SLOW,
   't/1/model.onnx': 'g (int64[N] i) => (float[N] y) <float[4] t = {5, 6, 7, 8}> { y = Gather(t, i) }',
   't/2/model.onnx': 'g (int64[N] i) => (float[N] y) <float[2] t = {5, 6}> { y = Gather(t, i) }',
   's/1/model.onnx': SLOW,
   's/2/model.onnx': SLOW,
 })
-const [ONE_ROW, RENAMED, WRONG, SAME] = ['2', '3', '4', '5'] as const
+const [ONE_ROW, RENAMED, WRONG, SAME, LATE] = ['2', '3', '4', '5', '6'] as const
 
 const database = openEmbedded(null)
 afterAll(() => database.close(), LONG)
@@ -247,6 +248,24 @@ test(
     expect(await label(own.key, one)).toBe(200)
     expect(await label(other.key, one)).toBe(403)
     expect(await label(own.key, { model: 'm', feedback: [one, { ...one, model: 'n' }] })).toBe(403)
+  },
+  LONG,
+)
+
+test(
+  'a server that ends does not wait for every shadow, and those that it ends are no failures',
+  async () => {
+    await open({ drainMs: 200 })
+    const { json } = await start({ candidate: LATE, margin: 0.001 })
+    await Promise.all(Array.from({ length: 40 }, (_, i) => infer(`end-${i}`, 1)))
+    await server.close()
+    const [last] = await state.rollouts('m')
+    expect(last).toMatchObject({
+      id: json.id,
+      body: { state: { state: 'running', failures: { base: 0, candidate: 0 } } },
+    })
+    await open()
+    expect((await ask(server.admin, 'POST', '/v2/rollouts/m/stop')).status).toBe(200)
   },
   LONG,
 )
