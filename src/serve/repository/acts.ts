@@ -1,4 +1,4 @@
-import type { AuditLog } from '../security/audit-log.ts'
+import type { Act, AuditLog } from '../security/audit-log.ts'
 import { invalid, ServeError, toServeError } from '../serve-error.ts'
 import type { IndexEntry, ModelRegistry } from './registry.ts'
 
@@ -42,7 +42,7 @@ export class RepositoryActs {
 
   /** A refusal at the door is an act too. */
   refused(act: string, model: string, actor: Actor, reason: string): void {
-    this.#audit?.record({ act, model, ...actor, outcome: 'refused', reason })
+    this.#write({ act, model, ...actor, outcome: 'refused', reason })
   }
 
   /** Does `work`, and writes down who did it and what came of it. */
@@ -54,14 +54,23 @@ export class RepositoryActs {
     work: () => Promise<T>,
   ): Promise<T> {
     const head = { act, model, ...actor, ...(version === undefined ? {} : { version }) }
-    try {
-      const result = await work()
-      this.#audit?.record({ ...head, outcome: 'done' })
-      return result
-    } catch (error) {
-      const told = error instanceof ServeError ? error : toServeError(error, model)
-      this.#audit?.record({ ...head, outcome: 'failed', reason: told.message })
+    const result = await work().catch((error: unknown) => {
+      const told = toServeError(error, model)
+      this.#write({ ...head, outcome: 'failed', reason: told.message })
       throw told
+    })
+    this.#write({ ...head, outcome: 'done' })
+    return result
+  }
+
+  #write(act: Act): void {
+    try {
+      this.#audit?.record(act)
+    } catch (cause) {
+      const { act: what, model, outcome } = act
+      throw new ServeError('internal', `${what} of '${model}' was ${outcome}, and cannot be written to the audit log`, {
+        cause,
+      })
     }
   }
 }

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { closeSync, fsyncSync, openSync, readFileSync, writeSync } from 'node:fs'
+import { closeSync, fstatSync, fsyncSync, ftruncateSync, openSync, readFileSync, writeSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { explainSystemError, makeFolder, UserError } from '../../platform/index.ts'
 
@@ -29,6 +29,7 @@ const NOTHING = '0'.repeat(64)
  * the chain from there on. Lines are only ever appended, and flushed before the act is answered.
  */
 export class AuditLog {
+  readonly #path: string
   readonly #fd: number
   #n: number
   #last: string
@@ -39,6 +40,7 @@ export class AuditLog {
    * @throws UserError where the chain is broken or the file cannot be written.
    */
   constructor(path: string) {
+    this.#path = path
     try {
       makeFolder(dirname(path))
       this.#fd = openSync(path, 'a', 0o600)
@@ -50,11 +52,26 @@ export class AuditLog {
     this.#last = last
   }
 
+  /** @throws UserError where the line cannot be written, as on a full disk: then nothing of it is there. */
   record(act: Act): void {
-    const head = { n: this.#n++, time: new Date().toISOString(), ...act, before: this.#last }
-    this.#last = hashOf(head)
-    writeSync(this.#fd, `${JSON.stringify({ ...head, hash: this.#last })}\n`)
-    fsyncSync(this.#fd)
+    const head = { n: this.#n, time: new Date().toISOString(), ...act, before: this.#last }
+    const hash = hashOf(head)
+    this.#append(Buffer.from(`${JSON.stringify({ ...head, hash })}\n`))
+    this.#n++
+    this.#last = hash
+  }
+
+  /** The whole, or nothing: half a line would be taken for one that was cut, and the log for broken. */
+  #append(line: Buffer): void {
+    const before = fstatSync(this.#fd).size
+    try {
+      // A disk that fills up takes a part, and says so only when it is given the rest.
+      for (let written = 0; written < line.length; ) written += writeSync(this.#fd, line, written)
+      fsyncSync(this.#fd)
+    } catch (error) {
+      ftruncateSync(this.#fd, before)
+      throw explainSystemError(error, this.#path, 'write')
+    }
   }
 
   close(): void {

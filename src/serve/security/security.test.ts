@@ -1,6 +1,8 @@
+import { spawnSync } from 'node:child_process'
 import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { pathToFileURL } from 'node:url'
 import { describe, expect, test } from 'vitest'
 import { type ByteTensor, bytesOfValue } from '../../engine/index.ts'
 import { Departure } from '../departure.ts'
@@ -113,6 +115,33 @@ describe('the audit log', () => {
     again.close()
     expect(verifyAuditLog(path).entries).toBe(4)
   })
+
+  test.skipIf(process.platform === 'win32')(
+    'a full disk takes a whole line or none, and the log goes on after it',
+    () => {
+      const path = join(folder, 'full.jsonl')
+      const hooks = pathToFileURL(join(import.meta.dirname, '../../../scripts/typescript-hooks.mjs')).href
+      const script = `
+      import { AuditLog } from ${JSON.stringify(pathToFileURL(join(import.meta.dirname, 'audit-log.ts')).href)}
+      const log = new AuditLog(${JSON.stringify(path)})
+      for (let i = 0; i < 9; i++) try { log.record(${JSON.stringify(act('m'))}) } catch (error) { console.log(error.message) }
+    `
+      // A file may not grow beyond a kilobyte: the system says so as it does where a disk ends.
+      const limited = `trap '' XFSZ; ulimit -f 2; exec "$0" "$@"`
+      const words = ['--import', hooks, '--input-type=module', '--eval', script]
+      const { stdout } = spawnSync('sh', ['-c', limited, process.execPath, ...words], {
+        encoding: 'utf8',
+        env: { ...process.env, NODE_OPTIONS: '' },
+      })
+      expect(stdout).toContain(`cannot write ${path}: it is larger than a file may be here`)
+      const again = new AuditLog(path)
+      again.record(act('d'))
+      again.close()
+      const refused = stdout.trim().split('\n').length
+      expect(refused).toBeLessThan(9)
+      expect(verifyAuditLog(path).entries).toBe(10 - refused)
+    },
+  )
 
   test.each<[string, (text: string) => string, string]>([
     ['changed', (text) => text.replace('"model":"b"', '"model":"x"'), 'line 2'],
