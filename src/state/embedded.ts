@@ -1,11 +1,19 @@
 import { join } from 'node:path'
-import { makeFolder, openWorkerPool, siblingModule, withLock } from '../platform/index.ts'
+import {
+  explainSystemError,
+  makeFolder,
+  openWorkerPool,
+  siblingModule,
+  UserError,
+  withLock,
+} from '../platform/index.ts'
 import type { Database, Row, Statement } from './database.ts'
+import type { OpenFailure } from './pglite-thread.ts'
 
 /**
  * PostgreSQL inside this process, in a folder that it alone owns: it has no lock of its own, and a second process on the
  * same folder would lose rows without a word. Owning and starting come with the first statement, which rejects with a
- * UserError `busy` where another process owns the folder.
+ * UserError: `busy` where another process owns the folder, or why it does not start; the next one tries again.
  *
  * @param folder null keeps everything in memory.
  */
@@ -21,11 +29,9 @@ export function openEmbedded(folder: string | null): Database {
         throw error
       })
       await owned
-      const job = { folder: place, statements }
-      const [rows] = await pool.map<{ folder: string | null; statements: readonly Statement[] }, Row[][]>(
-        'runStatements',
-        [job],
-      )
+      const [failure] = await pool.map<string | null, OpenFailure | null>('openDatabase', [place])
+      if (failure) throw notOpened(failure, place ?? 'memory')
+      const [rows] = await pool.map<readonly Statement[], Row[][]>('runStatements', [statements])
       return rows!
     },
     async close() {
@@ -35,6 +41,16 @@ export function openEmbedded(folder: string | null): Database {
       await release?.()
     },
   }
+}
+
+function notOpened(failure: OpenFailure, place: string): unknown {
+  const refused = explainSystemError(failure, place, 'write')
+  if (refused instanceof UserError) return refused
+  return new UserError('bad-data', `the database there does not start: ${failure.message}`, {
+    where: place,
+    hint: 'it is damaged: put back a copy of the folder, or move it away to begin without what it remembers',
+    cause: failure,
+  })
 }
 
 /** Owns a folder until the function that it gives is called. */
