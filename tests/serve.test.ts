@@ -78,6 +78,10 @@ test('keys are made, shown once, and asked for', async () => {
 }, 120_000)
 
 test.each([
+  [
+    ['models', '--database', 'postgres://127.0.0.1:1/x'],
+    /postgres:\/\/127\.0\.0\.1:1\/x: the database does not answer/,
+  ],
   [['nowhere.onnx'], /there is no nowhere\.onnx/],
   [[], /nothing to serve/],
   [

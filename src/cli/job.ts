@@ -1,6 +1,6 @@
 import { UserError } from '../platform/index.ts'
 import type { Report } from '../report/index.ts'
-import { JobQueue } from '../state/index.ts'
+import { explainDatabaseError, JobQueue } from '../state/index.ts'
 import { EXIT } from './exit-codes.ts'
 import { checkJob } from './job-words.ts'
 import { type Arguments, duration, type OptionSpec, type Outcome, type Verb } from './verb.ts'
@@ -88,20 +88,8 @@ export async function withQueue(
   try {
     return await work(queue, url)
   } catch (error) {
-    throw explained(error)
+    throw explainDatabaseError(error, '--database')
   } finally {
     await queue.close().catch(() => {})
   }
-}
-
-const AWAY = /^(ECONNREFUSED|ECONNRESET|ENOTFOUND|EAI_AGAIN|ETIMEDOUT|EHOSTUNREACH|28\w{3}|3D000|57P0\d)$/
-
-function explained(error: unknown): unknown {
-  const { code, message } = error as { code?: string; message?: string }
-  if (error instanceof UserError || code === undefined || !AWAY.test(code)) return error
-  return new UserError('missing-file', `the database does not answer: ${message || code}`, {
-    where: '--database',
-    hint: 'is the server there, and do user, password and name of the database fit?',
-    cause: error,
-  })
 }

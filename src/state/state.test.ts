@@ -1,4 +1,5 @@
-import { mkdtempSync } from 'node:fs'
+import { randomBytes } from 'node:crypto'
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, describe, expect, test } from 'vitest'
@@ -107,4 +108,44 @@ test('an address that is none, and a server that is not there', async () => {
   expect(gone.where).toBe('postgres://127.0.0.1:1/none')
   await expect(gone.incidents()).rejects.toThrow('ECONNREFUSED')
   await gone.close()
+})
+
+test(
+  'a database that does not start says why, and is tried again',
+  async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'state-'))
+    const place = join(folder, 'postgres')
+    // Of a version that is not there.
+    mkdirSync(place)
+    writeFileSync(join(place, 'PG_VERSION'), '9')
+    const database = openEmbedded(folder)
+    const state = new State(database)
+    await expect(state.liveVersions()).rejects.toMatchObject({ code: 'bad-data', where: place })
+    rmSync(place, { recursive: true })
+    expect(await state.liveVersions()).toEqual([])
+    await state.close()
+  },
+  LONG,
+)
+
+test(
+  'what is kept again and again takes no more room with time',
+  async () => {
+    const database = openEmbedded(null)
+    const state = new State(database)
+    for (let i = 0; i < 60; i++) await state.keepMonitor('digits', 'sha256:1', randomBytes(400_000).toString('base64'))
+    const [[{ bytes }]] = (await database.run([
+      { sql: "SELECT pg_total_relation_size('monitors')::int AS bytes" },
+    ])) as unknown as [[{ bytes: number }]]
+    expect(bytes).toBeLessThan(20e6)
+    await state.close()
+  },
+  LONG,
+)
+
+test('a database that nobody answers for is told as such', async () => {
+  const state = new State(openPostgres('postgres://ann:secret@127.0.0.1:1/digits'))
+  const where = 'postgres://127.0.0.1:1/digits'
+  await expect(state.liveVersions()).rejects.toMatchObject({ code: 'missing-file', where })
+  await state.close()
 })

@@ -7,6 +7,7 @@ export class Ledger {
   readonly #log: Log
   #writes: Promise<void> = Promise.resolve()
   #closed = false
+  #hurry = () => {}
 
   constructor(log: Log) {
     this.#log = log
@@ -28,11 +29,13 @@ export class Ledger {
         await work()
         return
       } catch (error) {
-        this.#log.error('the database does not take what happened; it is tried again', {
-          error: (error as Error).message,
+        const { message } = error as Error
+        if (this.#closed) throw new Error(`it goes on from what was kept before it ended: ${message}`)
+        this.#log.error('the database does not take what happened; it is tried again', { error: message })
+        await new Promise<void>((resolve) => {
+          this.#hurry = resolve
+          setTimeout(resolve, wait)
         })
-        if (this.#closed) throw error
-        await new Promise((resolve) => setTimeout(resolve, wait))
       }
     }
   }
@@ -45,5 +48,6 @@ export class Ledger {
   /** From now on nobody waits for a database to come back. */
   close(): void {
     this.#closed = true
+    this.#hurry()
   }
 }
