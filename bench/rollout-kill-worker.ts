@@ -24,6 +24,7 @@ let live = '1'
 const controller = new RolloutController(
   state,
   {
+    stopping: false,
     live: () => live,
     find: async (_name, version) => ({ version, known: [live, version] }),
     warm: async () => {},

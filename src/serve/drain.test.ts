@@ -2,6 +2,7 @@ import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'
 import { expect, test } from 'vitest'
 import { ask, modelFolder, serve } from '../../tests/serve-kit.ts'
+import { liveRouter } from './router.ts'
 
 const PATIENCE = 60_000
 const NEGATE = 'g (float[N,1] x) => (float[N,1] y) { y = Neg(x) }'
@@ -81,6 +82,38 @@ test(
     await begun
     stop.abort()
     const server = await starting
+    expect((await ask(server.http, 'GET', '/v2/health/ready')).status).toBe(503)
+    await server.close()
+  },
+  PATIENCE,
+)
+
+test(
+  'a server that is told to stop while it takes up its rollouts loads nothing for them, and is never ready',
+  async () => {
+    const stop = new AbortController()
+    let [begin, loading] = [() => {}, Promise.resolve() as Promise<unknown>]
+    const begun = new Promise<void>((resolve) => {
+      begin = resolve
+    })
+    const server = await serve(modelFolder({ 'm/1/model.onnx': NEGATE, 'm/2/model.onnx': NEGATE }), {
+      signal: stop.signal,
+      extension: {
+        router: liveRouter,
+        open({ registry }) {
+          loading = begun.then(() => registry.warm('m', '1'))
+          return { shared: [], admin: [] }
+        },
+        loaded: async () => {
+          stop.abort()
+          begin()
+          await loading.catch(() => {})
+        },
+        metrics: () => '',
+        close: async () => {},
+      },
+    })
+    await expect(loading).rejects.toThrow('the server is stopping')
     expect((await ask(server.http, 'GET', '/v2/health/ready')).status).toBe(503)
     await server.close()
   },

@@ -170,13 +170,14 @@ export async function startServer(options: ServeOptions): Promise<Server> {
     log.info('listening', { http, grpc, admin, source: options.source.description })
     const stop = () => void registry.stopLoading()
     signal?.addEventListener('abort', stop, { once: true })
-    if (!signal?.aborted) await registry.loadAll()
-    signal?.removeEventListener('abort', stop)
     const server = { core, http, grpc, admin, close }
+    if (!signal?.aborted) await registry.loadAll()
     if (signal?.aborted) return server
     for (const { file, hint } of (await options.source.passedOver?.()) ?? [])
       log.warn('a file is not served', { file, hint })
     await extension?.loaded()
+    signal?.removeEventListener('abort', stop)
+    if (signal?.aborted) return server
     state.ready = true
     sayWhetherReady(registry, options.source, log)
     if (options.practise) practice = practise(limits, settings)

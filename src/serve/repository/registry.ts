@@ -54,6 +54,10 @@ export class ModelRegistry {
     this.#log = log
   }
 
+  get stopping(): boolean {
+    return this.#stopping
+  }
+
   get models(): Iterable<ServedModel> {
     return this.#models.values()
   }

@@ -28,6 +28,7 @@ class Flaky extends State {
 }
 
 const fleetOf = (live: { version: string }, acts: string[]): Fleet => ({
+  stopping: false,
   live: () => live.version,
   find: async (_name, version) => ({ version, known: ['1', '2'] }),
   warm: async (_name, version) => acts.push(`warm ${version}`),
@@ -187,4 +188,21 @@ test('answers: choices, nearness, holes; losses of classes and quantities', () =
   }
   const words = bytesOfValue('t', { dtype: 'string', dims: [1], data: ['cat'] })
   expect([lossOf(answerOf([words])!, ['cat']), lossOf(answerOf([words])!, ['dog'])]).toEqual([0, 1])
+})
+
+test('what goes on from before is left to the next server where this one is told to stop', async () => {
+  const [state, acts] = [new Flaky(), [] as string[]]
+  const before = new RolloutController(state, fleetOf({ version: '1' }, acts), silentLog)
+  await before.start('m', { candidate: '2' }, 'ann')
+  const kept = state.changes[0]!.rollout!
+  state.claim = async () => [kept]
+  const resume = async (stopping: boolean) => {
+    state.changes.length = 0
+    const fleet = { ...fleetOf({ version: '1' }, acts), stopping, warm: () => Promise.reject(new Error('no start')) }
+    const controller = new RolloutController(state, fleet, silentLog)
+    await controller.resume(null)
+    return state.changes.map(({ audit }) => audit!.act)
+  }
+  expect(await resume(true)).toEqual([])
+  expect(await resume(false)).toEqual(['rollout-stopped'])
 })

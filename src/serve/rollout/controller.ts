@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto'
+import type { UserError } from '../../platform/index.ts'
 import type { IncidentReport, RolloutReport, RolloutSettings } from '../../report/index.ts'
 import { DEFAULT_ROLLOUT, incidentOf } from '../../rollout/index.ts'
 import type { Change, LiveVersion, State } from '../../state/index.ts'
@@ -120,12 +121,12 @@ export class RolloutController implements Router {
         settings,
       )
       // The base stays live over a restart, whatever is newest.
-      const live = { name, version: base, known }
+      const live = { name, version: base, known: withSides(known, active) }
       try {
         await this.#state.keep(this.#change(active, 'rollout-start', who, { live, settings }))
       } catch (error) {
         await this.#fleet.retire(name, version)
-        throw notKept(error)
+        throw this.#notKept(error)
       }
       this.pins.set(name, live)
       this.#active.set(name, active)
@@ -150,13 +151,13 @@ export class RolloutController implements Router {
   async status(name: string): Promise<RolloutReport> {
     const active = this.#active.get(name)
     if (active) return active.report()
-    const [kept] = await this.#state.rollouts(name).catch(unreachable)
+    const [kept] = await this.#state.rollouts(name).catch(this.#unreachable)
     if (!kept) throw new ServeError('not-found', `there was no rollout of '${name}' yet`)
     return reportOf(kept, kept.body as KeptBody)
   }
 
   async all(): Promise<readonly RolloutReport[]> {
-    const kept = await this.#state.rollouts(null).catch(unreachable)
+    const kept = await this.#state.rollouts(null).catch(this.#unreachable)
     return kept.map((one) => {
       const active = this.#active.get(one.name)
       return active?.id === one.id ? active.report() : reportOf(one, one.body as KeptBody)
@@ -164,17 +165,19 @@ export class RolloutController implements Router {
   }
 
   incidents(): Promise<readonly IncidentReport[]> {
-    return this.#state.incidents().catch(unreachable)
+    return this.#state.incidents().catch(this.#unreachable)
   }
 
   async incident(id: string): Promise<IncidentReport> {
-    const found = await this.#state.incident(id).catch(unreachable)
+    const found = await this.#state.incident(id).catch(this.#unreachable)
     if (!found) throw new ServeError('not-found', 'there is no such incident')
     return found
   }
 
   async acknowledge(id: string, who: string, note: string): Promise<IncidentReport> {
-    const found = await this.#state.acknowledge(id, { by: who, at: new Date().toISOString(), note }).catch(unreachable)
+    const found = await this.#state
+      .acknowledge(id, { by: who, at: new Date().toISOString(), note })
+      .catch(this.#unreachable)
     if (!found) throw new ServeError('not-found', 'there is no such incident')
     return found
   }
@@ -209,6 +212,8 @@ export class RolloutController implements Router {
         this.#watch()
         this.#log.info('rollout goes on', { model: kept.name, rollout: kept.id, pairs: active.state.pairs })
       } catch (error) {
+        // Whoever comes next goes on with it.
+        if (this.#fleet.stopping) return
         await this.#end(active, `stopped: it could not go on after a restart (${(error as Error).message})`)
       }
     }
@@ -290,7 +295,7 @@ export class RolloutController implements Router {
       const promoted = state === 'promoted'
       const { known } = await this.#fleet.find(name, candidate.version).catch(() => ({ known: [] }))
       const version = promoted ? candidate.version : base.version
-      const live: LiveVersion = { name, version, known: [...new Set([...known, base.version, candidate.version])] }
+      const live: LiveVersion = { name, version, known: withSides(known, active) }
       const moves = state !== 'stopped' || this.#liveOrNull(name) === base.version
       if (moves) this.pins.set(name, live)
       const change = this.#change(active, `rollout-${state}`, who, { reason: report.reason })
@@ -306,6 +311,19 @@ export class RolloutController implements Router {
   #end(active: ActiveRollout, note: string, who?: string): Promise<void> {
     active.stop(note)
     return this.#conclude(active, who)
+  }
+
+  #notKept(error: unknown): ServeError {
+    const taken = (error as { code?: string }).code === '23505'
+    return taken
+      ? new ServeError('conflict', 'a rollout of this model is going on: stop it first', { cause: error })
+      : this.#unreachable(error)
+  }
+
+  readonly #unreachable = (error: unknown): never => {
+    const { message, where, hint } = error as Partial<UserError>
+    this.#log.error('the database cannot be reached', { error: message, where, hint })
+    throw unavailable(error)
   }
 
   #liveOrNull(name: string): string | null {
@@ -357,6 +375,11 @@ export class RolloutController implements Router {
   }
 }
 
+/** Versions that there are, with those of a rollout; these by their digests too, because tags come and go. */
+const withSides = (known: readonly string[], { base, candidate }: ActiveRollout): readonly string[] => [
+  ...new Set([...known, ...[base, candidate].flatMap(({ version, digest }) => [version, digest ?? version])]),
+]
+
 /** @throws ServeError where it takes longer than so many milliseconds. */
 async function within(ms: number, work: Promise<void>): Promise<void> {
   let timer: NodeJS.Timeout | undefined
@@ -366,16 +389,8 @@ async function within(ms: number, work: Promise<void>): Promise<void> {
   await Promise.race([work, late]).finally(() => clearTimeout(timer))
 }
 
-function notKept(error: unknown): ServeError {
-  const taken = (error as { code?: string }).code === '23505'
-  return taken
-    ? new ServeError('conflict', 'a rollout of this model is going on: stop it first', { cause: error })
-    : unavailable(error)
-}
-
 const unavailable = (error: unknown) =>
-  new ServeError('unavailable', 'the database of the server cannot be reached', { retryAfter: 5, cause: error })
-
-function unreachable(error: unknown): never {
-  throw unavailable(error)
-}
+  new ServeError('unavailable', 'the database of the server cannot be reached: its log says why', {
+    retryAfter: 5,
+    cause: error,
+  })

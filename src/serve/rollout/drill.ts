@@ -112,6 +112,7 @@ async function rehearse(state: State): Promise<DrillReport['machinery']> {
   const steps: { step: string; passed: boolean }[] = []
   const retired: string[] = []
   const fleet: Fleet = {
+    stopping: false,
     live: () => 'good',
     find: async (_name, version) => ({ version, known: ['good', 'bad'] }),
     warm: async () => {},

@@ -6,6 +6,8 @@ import { ServeError } from '../serve-error.ts'
 
 /** The versions of a server, as far as a rollout moves them. */
 export interface Fleet {
+  /** The server ends, and starts no version any more. */
+  readonly stopping: boolean
   /** The version that answers; ServeError where none does. */
   live(name: string): string
   /** How the source calls what a tag or digest names, and every version that it has; ServeError `not-found`. */
@@ -37,6 +39,9 @@ export function registryFleet(
 ): Fleet {
   const digestOf = (name: string, version: string): string => registry().version(name, version).ports.digest
   return {
+    get stopping() {
+      return registry().stopping
+    },
     live: (name) => registry().version(name, '').version,
     async find(name, version) {
       const file = await source.find(name, version)
@@ -70,8 +75,12 @@ export function pinnedSource(source: ModelSource, pins: ReadonlyMap<string, Live
       const pin = version === null ? pins.get(name) : undefined
       if (!pin) return source.find(name, version)
       const newest = (await source.list()).find((offer) => offer.name === name)?.versions.at(-1)
-      const pinned = newest !== undefined && pin.known.includes(newest) ? await source.find(name, pin.version) : null
-      return pinned ?? source.find(name, null)
+      if (newest === undefined) return null
+      const pinned = async () => (await source.find(name, pin.version)) ?? source.find(name, null)
+      if (pin.known.includes(newest)) return pinned()
+      // One that was rolled back is no other for having another tag.
+      const file = await source.find(name, null)
+      return file?.digest !== undefined && pin.known.includes(file.digest) ? pinned() : file
     },
   }
 }

@@ -40,6 +40,7 @@ function replica(open: () => Database, owner: string) {
   const controller = new RolloutController(
     state,
     {
+      stopping: false,
       live: () => own.live,
       find: async (_name, version) => ({ version, known: ['1', '2', '3'] }),
       warm: async () => {},
