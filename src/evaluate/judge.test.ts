@@ -272,6 +272,46 @@ describe('real-valued scores', () => {
     expect(judge(ranked(598, 3), point).verdict).toBe('inconclusive')
     expect(judge(ranked(598, 30), point).verdict).toBe('pass')
   })
+  test('a rare class of which no row changed hides what its few rows cannot show, however many others changed', () => {
+    // Of `rare` rows of class 1 none changed, of 190 of class 0 ten were lost and ten won.
+    const macro = (rare: number) => {
+      const label = Array.from({ length: 190 + rare }, (_, i) => (i < 190 ? 0 : 1))
+      const base = label.map((_, i) => (i >= 10 && i < 20 ? 0 : 1))
+      const candidate = label.map((_, i) => (i < 10 ? 0 : 1))
+      const meanOfClass = (scores: readonly number[], rows: Int32Array, wanted: number) => {
+        const own = Array.from(rows).filter((row) => label[row] === wanted)
+        return own.length === 0 ? 1 : own.reduce((sum, row) => sum + scores[row]!, 0) / own.length
+      }
+      return judge(
+        {
+          base,
+          candidate,
+          higherIsBetter: true,
+          rightOrWrong: true,
+          bounds: [0, 1],
+          strata: label,
+          aggregate: (who, rows) => {
+            const scores = who === 'base' ? base : candidate
+            return (meanOfClass(scores, rows, 0) + meanOfClass(scores, rows, 1)) / 2
+          },
+        },
+        { margin: 0.05, alpha: 0.05, resamples: 1000 },
+      )
+    }
+    // A tenth of class 1 lost is five points, and ten rows show nothing of it 35 times in 100.
+    const few = macro(10)
+    expect(few.delta).toBe(0)
+    // Half of Clopper and Pearson's bound on what class 1 lost, 1 − 0.05^(1/10), and what class 0 showed besides.
+    expect(few.lowerBound).toBeLessThan(-0.5 * (1 - 0.05 ** 0.1))
+    expect(few.lowerBound).toBeGreaterThan(-0.5 * (1 - 0.05 ** 0.1) - 0.005)
+    expect(few.verdict).toBe('inconclusive')
+    expect(few.nonInferiority!.p).toBeGreaterThan(0.05)
+    const enough = Math.ceil((few.requiredN! * 10) / 200)
+    expect(enough).toBeGreaterThan(20)
+    const proven = macro(2 * enough)
+    expect(proven.verdict).toBe('pass')
+    expect(proven.nonInferiority!.p).toBeLessThan(0.05)
+  })
   test.each([0, 1, 3, 8, 40])(
     'the p-value is below α where the bound is within the margin (%i rows changed)',
     (moved) => {

@@ -9,7 +9,7 @@ import {
   tango,
 } from '../statistics/index.ts'
 import type { PairedScores } from './paired-scores.ts'
-import { unseenCost } from './unseen-cost.ts'
+import { type Unseen, unseenCost } from './unseen-cost.ts'
 import { rowsToSettle, verdictOf } from './verdict.ts'
 
 export type { PairedScores }
@@ -50,13 +50,16 @@ export interface Judgement {
 const FEWEST_ROWS = 20
 /** A test statistic beyond this is not told from certainty. */
 const MOST_Z = 40
+/** As far as the level at which unseen changes cost the margin is looked for. */
+const MOST_Z_OF_UNSEEN = 8
 
 /**
  * Judges two models on the same rows, by the product's table. Right-or-wrong scores: Tango's score interval and
  * mid-p McNemar. Other metrics, and clustered rows: a paired bootstrap, of its BCa and its normal interval the more
  * cautious end; with fewer than 20 rows (or clusters) never settled, and with fewer than 5 rows that differ, the bound is
  * what unseen changes could still cost (Clopper–Pearson bound on their share, times the range of the scores, which is
- * taken as at least 100 margins where it is unknown).
+ * taken as at least 100 margins where it is unknown). So it is where more rows differ, but none of some group that weighs
+ * as much as the others (a rare class of a macro average): what such groups hide is added to what was seen.
  * Where the base is nearer to the worst possible score than the margin, nothing can be lost and nothing is settled.
  *
  * @throws RangeError for no rows, a margin that is not above 0, or scores that are not finite.
@@ -154,13 +157,15 @@ function judgeValues(counts: Counts | null, scores: PairedScores, options: Judge
   const { estimate: delta, standardError, units } = drawn
   const unseen = unseenCost(scores, margin, alpha)
   const seen = cautiousBounds(drawn, alpha)
-  const { lower: lowerBound, upper: upperBound, ci } = unseen === null ? seen : widened(seen, unseen.cost)
+  const { lower: lowerBound, upper: upperBound, ci } = unseen === null ? seen : widened(seen, delta, unseen, alpha)
   const few = units < FEWEST_ROWS
-  const significantlyWorse = upperBound < 0 && unseen === null
+  const tooFew = unseen?.tooFew ?? false
+  const significantlyWorse = upperBound < 0 && !tooFew
   const settled = verdictOf({ delta, lowerBound, upperBound, significantlyWorse, margin })
   // The least α at which the bound that decides stays above −margin; it is beyond telling where a bootstrap cannot move.
   const normal = delta === -margin ? 0 : (delta + margin) / standardError
-  const z = Math.max(-MOST_Z, Math.min(MOST_Z, normal, drawn.z, unseen?.z ?? MOST_Z))
+  const hidden = unseen === null ? MOST_Z : zOfUnseen(unseen, delta, seen.lower, options)
+  const z = Math.max(-MOST_Z, Math.min(MOST_Z, normal, drawn.z, hidden))
   const undefinedValue = ![delta, lowerBound, upperBound].every(Number.isFinite)
   const verdict = few || undefinedValue ? 'inconclusive' : settled
   const pairs = counts ? mcnemar(counts) : null
@@ -177,7 +182,7 @@ function judgeValues(counts: Counts | null, scores: PairedScores, options: Judge
     nonInferiority: undefinedValue ? null : { margin, z, p: normalSurvival(z), ci, lowerBound },
     mcnemar: pairs ? { exact: pairs.exact, midP: pairs.midP } : null,
     measurablyWorse: verdict === 'pass' && significantlyWorse,
-    measurablyBetter: lowerBound > 0 && unseen === null,
+    measurablyBetter: lowerBound > 0 && !tooFew,
     requiredN:
       verdict === 'inconclusive' && !undefinedValue
         ? rowsToSettle({
@@ -192,7 +197,7 @@ function judgeValues(counts: Counts | null, scores: PairedScores, options: Judge
         : null,
     pRegressed: !few && delta <= -margin && seen.upper < 0 ? pSeen : 1,
     // Fewer rows that differ than a bootstrap can learn from say nothing.
-    pWorse: few || undefinedValue || unseen !== null ? 1 : pSeen,
+    pWorse: few || undefinedValue || tooFew ? 1 : pSeen,
   }
 }
 
@@ -224,10 +229,36 @@ interface Bounds {
   readonly ci: readonly [number, number]
 }
 
-/** Bounds that reach as far as changes that no row showed could still move the metric. */
-function widened({ lower, upper, ci: [low, high] }: Bounds, cost: number): Bounds {
-  const [least, most] = [Math.min(lower, -cost), Math.max(upper, cost)]
-  return { lower: least, upper: most, ci: [Math.min(low, least), Math.max(high, most)] }
+/**
+ * Bounds that reach as far as changes that no row showed could still move the metric: where a bootstrap has seen enough,
+ * by the squares of both distances added up (G. Zou and A. Donner, Statistics in Medicine 27 (2008), for sums of
+ * independent estimates).
+ */
+function widened({ lower, upper, ci }: Bounds, delta: number, { costAt, tooFew }: Unseen, alpha: number): Bounds {
+  const around = (level: number, low: number, high: number): readonly [number, number] => {
+    const cost = costAt(tooFew ? alpha : level)
+    return tooFew
+      ? [Math.min(low, -cost), Math.max(high, cost)]
+      : [delta - Math.hypot(delta - low, cost), delta + Math.hypot(high - delta, cost)]
+  }
+  const [least, most] = around(alpha, lower, upper)
+  return { lower: least, upper: most, ci: around(alpha / 2, ...ci) }
+}
+
+/** The greatest z up to which the bound that counts unseen changes stays above −margin. */
+function zOfUnseen({ costAt, tooFew }: Unseen, delta: number, lower: number, { margin, alpha }: JudgeOptions): number {
+  const room = tooFew ? margin : delta + margin
+  // Nothing is left for them to take: what was seen decides.
+  if (room <= 0) return MOST_Z
+  // What a bootstrap shows grows in a line with z; at α it is what the bound is made of.
+  const slope = tooFew ? 0 : (delta - lower) / normalQuantile(1 - alpha)
+  let [passes, fails] = [-MOST_Z_OF_UNSEEN, MOST_Z_OF_UNSEEN]
+  for (let step = 0; step < 50; step++) {
+    const z = (passes + fails) / 2
+    if (Math.hypot(slope * Math.max(0, z), costAt(normalSurvival(z))) < room) passes = z
+    else fails = z
+  }
+  return passes
 }
 
 /**

@@ -1,23 +1,23 @@
-import { binomialCdf, normalSurvival, upperProportion } from '../statistics/index.ts'
+import { binomialCdf, upperProportion } from '../statistics/index.ts'
 import type { PairedScores } from './paired-scores.ts'
 
 /** Below this many rows with different scores, the bound comes from counting them. */
 const FEWEST_CHANGES = 5
-/** As far as the bound on a share is looked for. */
-const MOST_Z = 8
 
 /** What changes that rows happened not to show could cost. */
-interface Unseen {
-  readonly cost: number
-  /** The z of the test that the cost is less than the margin. */
-  readonly z: number
-  /** About how many rows, changing as rarely as these, would settle it. */
+export interface Unseen {
+  /** In the units of the metric, at a one-sided level. */
+  readonly costAt: (level: number) => number
+  /** About how many rows, changing as rarely as these, would make it less than the margin. */
   readonly rows: number
+  /** Whether so few rows differ that a bootstrap learns nothing; else it is what the groups without a change could cost. */
+  readonly tooFew: boolean
 }
 
 /**
- * What changes that these rows happened not to show could cost, where fewer than 5 rows (or clusters) differ; else null.
- * Rows of one cluster are one observation: a whole cluster may change at once.
+ * What changes that these rows happened not to show could cost. Where fewer than 5 rows (or clusters) differ, all of them
+ * count; else the groups that weigh alike and of which not one row differs, for no resample of these ever shows a loss;
+ * null where there are none. Rows of one cluster are one observation: a whole cluster may change at once.
  */
 export function unseenCost(scores: PairedScores, margin: number, alpha: number): Unseen | null {
   const { base, candidate, bounds, strata, clusters, parts, aggregate } = scores
@@ -40,22 +40,61 @@ export function unseenCost(scores: PairedScores, margin: number, alpha: number):
     strataSeen.set(unit.stratum, { n: group.n + 1, changed: group.changed + (unit.changed ? 1 : 0) })
     if (unit.changed) changed++
   }
-  if (changed >= FEWEST_CHANGES) return null
   const groups = [...strataSeen.values()]
+  const silent = groups.filter((group) => group.changed === 0).map(({ n }) => n)
+  const tooFew = changed < FEWEST_CHANGES
+  if (!tooFew && silent.length === 0) return null
   // Scores that an aggregate is made of have units of their own (squares, sums), which tell nothing of the metric's range.
   const seenRange = aggregate ? 0 : most - least
   const range = bounds ? bounds[1] - bounds[0] : Math.max(seenRange, 100 * margin)
-  const costAt = (level: number) =>
-    (range / groups.length) *
-    groups.reduce((sum, { n, changed: successes }) => sum + upperProportion({ successes, n, alpha: level }), 0)
-  let [passes, fails] = [-MOST_Z, MOST_Z]
-  for (let step = 0; step < 50; step++) {
-    const z = (passes + fails) / 2
-    if (costAt(normalSurvival(z)) < margin) passes = z
-    else fails = z
+  const share = margin / range
+  const sumAt = (level: number) =>
+    tooFew
+      ? groups.reduce((sum, { n, changed: successes }) => sum + upperProportion({ successes, n, alpha: level }), 0)
+      : mostInSilence(silent, level)
+  const needed = tooFew
+    ? unitsToSettle({ changed, units: units.size, groups: groups.length, share, alpha })
+    : units.size * timesToSettle(silent, groups.length * share, alpha)
+  return {
+    costAt: (level) => (range / groups.length) * sumAt(level),
+    rows: Math.ceil((needed * base.length) / units.size),
+    tooFew,
   }
-  const needed = unitsToSettle({ changed, units: units.size, groups: groups.length, share: margin / range, alpha })
-  return { cost: costAt(alpha), z: passes, rows: Math.ceil((needed * base.length) / units.size) }
+}
+
+/**
+ * The greatest sum of the shares of changes in groups of these sizes with which all of them together still show none with
+ * probability `level`: Σ pᵢ under Π (1 − pᵢ)^nᵢ = level. By Lagrange's multiplier pᵢ = 1 − λ nᵢ in the smallest groups,
+ * as many as this leaves above 0; of one group it is Clopper and Pearson's bound, of equal ones that of all their rows.
+ */
+function mostInSilence(sizes: readonly number[], level: number): number {
+  const sorted = sizes.toSorted((a, b) => a - b)
+  let [rows, weighed, taken, lambda] = [0, -Math.log(level), 0, 1]
+  for (; taken < sorted.length; taken++) {
+    const size = sorted[taken]!
+    if (taken > 0 && lambda * size >= 1) break
+    rows += size
+    weighed += size * Math.log(size)
+    lambda = Math.exp(-weighed / rows)
+  }
+  return taken - lambda * rows
+}
+
+/** How many times as large silent groups must be for the sum of their unseen shares to be below `most`. */
+function timesToSettle(sizes: readonly number[], most: number, alpha: number): number {
+  const kept = (times: number) =>
+    mostInSilence(
+      sizes.map((size) => size * times),
+      alpha,
+    ) < most
+  let [few, enough] = [0, 1]
+  while (!kept(enough) && enough < 2 ** 30) [few, enough] = [enough, 2 * enough]
+  for (let step = 0; step < 20; step++) {
+    const middle = (few + enough) / 2
+    if (kept(middle)) enough = middle
+    else few = middle
+  }
+  return enough
 }
 
 /**
