@@ -32,7 +32,8 @@ export function fromLogits(scores: ArrayLike<number>): ArrayLike<number> {
   return softmax(scores.length > 1 ? scores : [0, scores[0]!])
 }
 
-/** Probabilities of all classes, by what the scores of this row alone look like. */
+/** Probabilities of all classes, by what the scores of this row alone look like; rounding may have moved them beyond 0 to 1. */
 export function byItself(scores: ArrayLike<number>): ArrayLike<number> {
-  return mayBeProbabilities(scores) ? asProbabilities(scores) : fromLogits(scores)
+  if (!mayBeProbabilities(scores)) return fromLogits(scores)
+  return Array.from(asProbabilities(scores), (value) => Math.min(1, Math.max(0, value)))
 }

@@ -47,6 +47,20 @@ describe('ranking', () => {
     expect(() => auroc([1, Number.NaN], [true, false])).toThrow(/NaN/)
     expect(() => auroc([1], [true, false])).toThrow(/1 scores for 2 rows/)
   })
+  test('a logit or a rounded probability a little beyond 0 to 1 breaks no metric’s word', () => {
+    for (const name of ['auroc', 'aupr', 'eer', 'brier', 'ece', 'aurc'])
+      for (const score of [-0.0009, 1.0009])
+        for (const label of [0, 1]) {
+          const { score: scored } = checkedMetric(metricNamed(name))
+          expect(Number.isFinite(scored(row([score], label))), `${name} of ${score}`).toBe(true)
+          expect(Number.isFinite(scored(row([1 - score, score], label)))).toBe(true)
+        }
+  })
+  test('scores are one where they are equal, 0 and −0 among them, and infinite ones have their place', () => {
+    expect(auroc([0, -0], [true, false])).toBe(0.5)
+    expect(averagePrecision([-0, 0, 1], [true, false, false])).toBeCloseTo(1 / 3, 12)
+    expect(auroc([Infinity, 0, -Infinity, -Infinity], [true, false, true, false])).toBe(0.625)
+  })
   test('as metrics: two classes, one score, several classes', () => {
     const two = scores.map((p, i) => row([1 - p, p], positive[i] ? 1 : 0))
     expect(over(metricNamed('auroc'), two)).toBe(0.75)
