@@ -1,6 +1,7 @@
 /*
  * y = Reshape(Reshape(x, a), b)                ⇒  y = Reshape(x, b)       where b has no 0 ("as the input")
  * y = Reshape(Reshape(x, {-1, 64, 256}), {0, 0, 8, 32})  ⇒  y = Reshape(x, {-1, 64, 8, 32})
+ * y = Reshape(Reshape(x, {0, 0, -1, 2}), {0, 0, -1})     ⇒  y = Reshape(x, {0, 0, -1}), as what both copy is x's own
  * y = Reshape(Flatten(x), b), also after Squeeze and Unsqueeze            ⇒  y = Reshape(x, b)
  * y = Squeeze<axes>(Unsqueeze<axes>(x))        ⇒  x
  * Illegal: b copies a size (0) that is not known, and x does not have it in this place; axes that differ. Names of sizes
@@ -38,7 +39,7 @@ function mergeReshape(node: Node, context: RuleContext): RuleOutcome {
   const keepsZero = intAttribute(node, 'allowzero', 0) === 1
   const sizes = [...toNumbers(target)]
   const copies = !keepsZero && sizes.includes(0)
-  const own = copies ? sizesFor(first.inputs[0]!, node, sizes, context) : sizes
+  const own = copies ? sizesFor(first, node, sizes, context) : sizes
   if (!own) return { refused: 'its shape copies a size of the reshape before it' }
   const shape = own.every((size, i) => size === sizes[i])
     ? node.inputs[1]!
@@ -50,18 +51,21 @@ function mergeReshape(node: Node, context: RuleContext): RuleOutcome {
 
 /** `sizes` with no copy of a size that `x` does not have: as a number, where it is known, or as what is left (-1). */
 function sizesFor(
-  x: string,
+  first: Node,
   node: Node,
   sizes: readonly number[],
-  { types }: RuleContext,
+  { types, constant }: RuleContext,
 ): readonly number[] | undefined {
+  const x = first.inputs[0]!
   const dimsOf = (name: string): readonly Dim[] => tensorShape(types.get(name)) ?? []
   const [before, between] = [dimsOf(x), dimsOf(node.inputs[0]!)]
   const own = sizes.map((size, i) => {
     const dim = between[i]
     return size === 0 && typeof dim === 'number' && dim > 0 ? dim : size
   })
-  const open = own.flatMap((size, i) => (size === 0 ? [i] : []))
+  const copied = first.opType === 'Reshape' && intAttribute(first, 'allowzero', 0) === 0 && constant(first.inputs[1]!)
+  const kept = copied ? [...toNumbers(copied)] : []
+  const open = own.flatMap((size, i) => (size === 0 && kept[i] !== 0 ? [i] : []))
   if (open.length === 0) return own
   const [place] = open
   if (open.length > 1) return undefined

@@ -282,6 +282,14 @@ test('reshapes that follow each other', async () => {
   expect((await run('a = Reshape(x, eight) y = Reshape(a, known)')).ops).toEqual(['Reshape'])
   const left = await run('a = Reshape(x, eight) y = Reshape(a, over)')
   expect(left.ops).toEqual(['Reshape'])
+  // What both copy is x's own, whatever it is.
+  const open = async (first: string) => {
+    const body = 'a = Reshape(x, first) y = Reshape(a, second)'
+    const shapes = `int64[4] first = {${first}}, int64[3] second = {0, 0, -1}`
+    return (await rewriteEqually(mergeReshapes, model('float[N,S,6] x', body, shapes, 20, 'float[P,Q,R] y'))).ops
+  }
+  expect(await open('0, 0, -1, 3')).toEqual(['Reshape'])
+  expect(await open('0, -1, 3, 1')).toEqual(['Reshape', 'Reshape'])
   const copied = await run('a = Reshape(x, eight) y = Reshape(a, copy)')
   expect(copied.ops).toEqual(['Reshape', 'Reshape'])
   expect(copied.reasons).toEqual(['its shape copies a size of the reshape before it'])
