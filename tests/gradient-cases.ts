@@ -34,6 +34,9 @@ const reduce = (op: string, low = -2, high = 2): readonly GradientCase[] => [
   { body: `${vector('i', [0, -1])} y = ${op}<keepdims = 0>(x, i)`, inputs: { x: [[3, 4, 2], low, high] } },
   { body: `y = ${op}<keepdims = 0>(x)`, inputs: { x: [[3, 4], low, high] } },
 ]
+const ROTARY = `${vector('p', [0])}
+  c = Constant<value = float[4,2] {1, 1, 0.54, 0.99, -0.42, 0.98, -0.99, 0.95}>()
+  s = Constant<value = float[4,2] {0, 0, 0.84, 0.1, 0.91, 0.2, 0.14, 0.3}>()`
 const image: Drawn = [[2, 3, 6, 5]]
 const conv = (attributes: string, x: readonly number[], w: readonly number[], m: number): GradientCase => ({
   body: `y = Conv${attributes === '' ? '' : `<${attributes}>`}(x, w, b)`,
@@ -376,4 +379,8 @@ export const GRADIENT_CASES: Readonly<Record<DifferentiableOperator, readonly Gr
   Where: [two('c = Greater(a, b) y = Where(c, a, b)', [3, 4], [4])],
   'com.microsoft.Gelu': [one('y = com.microsoft.Gelu(x)')],
   'com.microsoft.QuickGelu': [one('y = com.microsoft.QuickGelu<alpha: float = 1.5>(x)')],
+  'com.microsoft.RotaryEmbedding': [
+    one(`${ROTARY} y = com.microsoft.RotaryEmbedding(x, p, c, s)`, [2, 3, 4, 4]),
+    one(`${ROTARY} y = com.microsoft.RotaryEmbedding<interleaved: int = 1>(x, p, c, s)`, [2, 4, 12]),
+  ],
 }

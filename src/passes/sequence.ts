@@ -39,6 +39,7 @@ const merge: readonly Pass[] = [
   fuse.recogniseClip,
   fuse.recogniseLrn,
   fuse.recogniseRmsNorm,
+  fuse.recogniseRotary,
   fuse.recogniseAdd,
   fuse.sumByMask,
   fuse.shuffleByGather,

@@ -25,6 +25,7 @@ export interface GradientWriter extends ValueFacts {
   /** What was written, in order. */
   readonly nodes: readonly Node[]
   readonly constants: ReadonlyMap<string, Tensor>
+  /** A node of one output; operators of another domain are spelled with it (`com.microsoft.Gelu`). */
   op(opType: string, inputs: readonly string[], attributes?: Attributes): string
   /** A node with several outputs. */
   ops(opType: string, inputs: readonly string[], outputs: number, attributes?: Attributes): readonly string[]
@@ -135,7 +136,9 @@ function nodeWriter(graph: Graph, prefix: string) {
     const before = known.get(key)
     if (before) return before
     const names = Array.from({ length: outputs }, () => fresh(`${prefix}${opType}`))
-    nodes.push(makeNode(opType, given, names, { name: names[0]!, attributes }))
+    const dot = opType.lastIndexOf('.')
+    const options = { name: names[0]!, attributes, domain: opType.slice(0, Math.max(dot, 0)) }
+    nodes.push(makeNode(opType.slice(dot + 1), given, names, options))
     known.set(key, names)
     return names
   }

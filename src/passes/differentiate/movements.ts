@@ -39,6 +39,15 @@ export const movements = {
       false,
     )
   }),
+  /** Every pair is turned back by the angle that it was turned by. */
+  'com.microsoft.RotaryEmbedding': ((call) => {
+    const { node, write } = call
+    const [, positions = '', cos = '', sin = ''] = node.inputs
+    if (call.wants(2) || call.wants(3)) throw new Refused('the factors that it turns by are wanted')
+    if (!call.wants(0)) return []
+    const attributes = Object.fromEntries(node.attributes)
+    return [write.op('com.microsoft.RotaryEmbedding', [gradientOf(call), positions, cos, write.neg(sin)], attributes)]
+  }) satisfies GradientRule,
   Concat: ((call) => {
     const { node, write } = call
     const axis = intAttribute(node, 'axis', 0)

@@ -12,6 +12,7 @@ export const DIFFERENTIABLE = [
   'Reshape', 'Resize', 'Round', 'Selu', 'Sigmoid', 'Sin', 'Sinh', 'Slice', 'Softmax', 'Softplus', 'Softsign',
   'SpaceToDepth', 'Split', 'Sqrt', 'Squeeze', 'Sub', 'Sum', 'Swish', 'Tan', 'Tanh', 'ThresholdedRelu', 'Tile',
   'TopK', 'Transpose', 'Trilu', 'Unsqueeze', 'Where', 'com.microsoft.Gelu', 'com.microsoft.QuickGelu',
+  'com.microsoft.RotaryEmbedding',
 ] as const
 
 export type DifferentiableOperator = (typeof DIFFERENTIABLE)[number]
