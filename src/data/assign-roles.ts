@@ -14,11 +14,11 @@ export interface InputWish {
 }
 
 export interface RoleWishes {
-  readonly inputs?: readonly InputWish[]
-  readonly label?: string
-  readonly slices?: readonly string[]
+  readonly inputs?: readonly InputWish[] | undefined
+  readonly label?: string | undefined
+  readonly slices?: readonly string[] | undefined
   /** Inputs that have a value elsewhere (constants, starting states). */
-  readonly constants?: readonly string[]
+  readonly constants?: readonly string[] | undefined
 }
 
 export interface AssignedField extends Field {

@@ -100,11 +100,7 @@ async function* together(parts: readonly Part[], count: number, options: ReadOpt
   const reading = asked.length > 1 && asked[0]!.fields?.length === 0 ? asked.slice(1) : asked
   const read = (i: number, of: readonly number[], size: number | undefined) => {
     const wanted = reading[i]!.fields
-    return reading[i]!.part.data.read({
-      indices: of,
-      ...(size === undefined ? {} : { batch: size }),
-      ...(wanted ? { fields: wanted } : {}),
-    })
+    return reading[i]!.part.data.read({ indices: of, batch: size, fields: wanted })
   }
   const running = reading.map((_, i) => read(i, indices, batch)[Symbol.asyncIterator]())
   let done = 0

@@ -85,7 +85,7 @@ async function* csvRecords(
  */
 export function openCsv(
   path: string,
-  { inputs = [] }: { readonly inputs?: readonly InputWish[] } = {},
+  { inputs = [] }: { readonly inputs?: readonly InputWish[] | undefined } = {},
 ): Promise<Table> {
   const delimiter = path.toLowerCase().endsWith('.tsv') ? '\t' : ','
   const texts = new Set(inputs.flatMap(({ name, dtype }) => (dtype === 'string' ? [name] : [])))

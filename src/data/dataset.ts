@@ -31,9 +31,9 @@ export interface Rows {
 }
 
 export interface ReadOptions {
-  readonly indices?: readonly number[]
-  readonly batch?: number
-  readonly fields?: readonly string[]
+  readonly indices?: readonly number[] | undefined
+  readonly batch?: number | undefined
+  readonly fields?: readonly string[] | undefined
 }
 
 /** A row that could not be used. */

@@ -17,7 +17,7 @@ export interface FileTableOptions {
   readonly decode: (bytes: Uint8Array) => Promise<Cell> | Cell
   /** How `decode` works, for the digest. */
   readonly options: unknown
-  readonly classNames?: readonly string[]
+  readonly classNames?: readonly string[] | undefined
   readonly notes: readonly string[]
 }
 

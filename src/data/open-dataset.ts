@@ -1,32 +1,12 @@
 import { folderOf, pathKind } from '../platform/index.ts'
-import type { InputWish } from './assign-roles.ts'
 import type { Dataset } from './dataset.ts'
 import { findTokenizer, noTokenizer } from './find-tokenizer.ts'
 import { fitColumns } from './fit-columns.ts'
 import { isJsonLines } from './jsonl-table.ts'
 import { openDatasetFile, openFolder } from './open-folder.ts'
-import { openTable } from './open-table.ts'
+import { type OpenDatasetOptions, openTable } from './open-table.ts'
 import { tableDataset } from './table-dataset.ts'
 import { textDataset } from './text-dataset.ts'
-import type { TextChoice } from './tokenizer.ts'
-
-export interface OpenDatasetOptions {
-  /** What the model takes; with it, fields are matched, checked and cast. */
-  readonly inputs?: readonly InputWish[]
-  /** What the model gives, by which a text is asked what the model does: next tokens, the last one, or hidden ones. */
-  readonly outputs?: readonly InputWish[]
-  /** The field that holds the truth; `labels` or `label` where not given. */
-  readonly label?: string
-  /** Fields whose values name groups of rows. */
-  readonly slices?: readonly string[]
-  /** Class names by label number; text labels become their number, others must lie in range. */
-  readonly classNames?: readonly string[]
-  /**
-   * For text (`.txt`, or a column of a table): the file of the tokenizer (else one beside the data or in `folders` is
-   * taken), and the most tokens of a row (256).
-   */
-  readonly text?: TextChoice
-}
 
 /**
  * Opens a file or folder of rows. Nothing is held: rows stream when they are read.
@@ -44,7 +24,7 @@ export async function openDataset(path: string, options: OpenDatasetOptions = {}
     const places = [folderOf(path), ...folders]
     const found = await findTokenizer(tokenizer, places)
     if (!found) throw noTokenizer(places)
-    return textDataset(path, found, { ...options, ...(window === undefined ? {} : { window }) })
+    return textDataset(path, found, { ...options, window })
   }
   const table = await openTable(path, options, rows ? 'jsonl' : undefined)
   return tableDataset(await fitColumns(table, folderOf(path), options), options)

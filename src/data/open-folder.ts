@@ -11,7 +11,7 @@ import { fitColumns } from './fit-columns.ts'
 import { type FoundFile, filesUnder } from './folder-files.ts'
 import { imageInput, imageTable, isImageFile, requirePixels } from './image-table.ts'
 import { listNames } from './list-names.ts'
-import { conversionOf, isTableFile, openTable, type TableOptions } from './open-table.ts'
+import { conversionOf, isTableFile, type OpenDatasetOptions, openTable } from './open-table.ts'
 import { renameColumns } from './pack-columns.ts'
 import {
   inferPreprocessing,
@@ -27,7 +27,7 @@ import type { Table } from './table.ts'
 import { tableDataset } from './table-dataset.ts'
 
 /** Opens a folder: what its dataset.json says, or its images. */
-export async function openFolder(folder: string, options: TableOptions): Promise<Dataset> {
+export async function openFolder(folder: string, options: OpenDatasetOptions): Promise<Dataset> {
   const names = (await listFolder(folder)).map(({ name }) => name)
   if (names.includes('dataset.json')) return openDatasetFile(joinPath(folder, 'dataset.json'), options)
   const found = await filesUnder(folder)
@@ -61,20 +61,13 @@ function otherFiles(found: readonly FoundFile[]): readonly string[] {
 }
 
 /** Opens what a dataset.json describes; paths in it are relative to its folder. */
-export async function openDatasetFile(path: string, given: TableOptions): Promise<Dataset> {
+export async function openDatasetFile(path: string, given: OpenDatasetOptions): Promise<Dataset> {
   const file = await readDatasetFile(path)
   const folder = folderOf(path)
   const label = given.label ?? file.label
   const slices = given.slices ?? file.slices
   const classNames = given.classNames ?? file.classNames
-  const options: TableOptions = {
-    ...(given.inputs ? { inputs: given.inputs } : {}),
-    ...(given.outputs ? { outputs: given.outputs } : {}),
-    ...(label === undefined ? {} : { label }),
-    ...(slices ? { slices } : {}),
-    ...(classNames ? { classNames } : {}),
-    ...(given.text ? { text: given.text } : {}),
-  }
+  const options: OpenDatasetOptions = { ...given, label, slices, classNames }
   if (given.inputs) {
     const names = given.inputs.map(({ name }) => name)
     requireKnown(Object.keys(file.constants), names, 'constants', path)
@@ -107,7 +100,7 @@ async function openTables(
   folder: string,
   found: readonly FoundFile[],
   file: DatasetFile,
-  options: TableOptions,
+  options: OpenDatasetOptions,
 ): Promise<Dataset> {
   if (found.length === 0)
     throw new UserError('bad-data', `"${path}" finds no table (.npz, .jsonl, .csv, .parquet).`, {
@@ -117,9 +110,9 @@ async function openTables(
   // Names are looked up before renaming where the file decides what is a row.
   const back = new Map(Object.entries(file.rename ?? {}).map(([from, to]) => [to, from]))
   const original = (name: string) => back.get(name) ?? name
-  const early: TableOptions = {
-    ...(options.inputs ? { inputs: options.inputs.map((input) => ({ ...input, name: original(input.name) })) } : {}),
-    ...(options.label === undefined ? {} : { label: original(options.label) }),
+  const early: OpenDatasetOptions = {
+    inputs: options.inputs?.map((input) => ({ ...input, name: original(input.name) })),
+    label: options.label && original(options.label),
   }
   const tables: Table[] = []
   for (const one of found) tables.push(await openTable(one.file, early))
@@ -129,7 +122,7 @@ async function openTables(
   const renamed = file.rename ? renameColumns(table, file.rename) : table
   const constants = constantsOf(file, options.inputs, path)
   const free = options.inputs?.filter(({ name }) => !(name in constants))
-  return tableDataset(await fitColumns(renamed, folder, { ...options, ...(free ? { inputs: free } : {}) }), {
+  return tableDataset(await fitColumns(renamed, folder, { ...options, inputs: free }), {
     ...options,
     constants,
     domains: file.domains,
@@ -150,7 +143,7 @@ async function openFiles(
   folder: string,
   classed: ClassedFiles,
   file: DatasetFile,
-  options: TableOptions,
+  options: OpenDatasetOptions,
 ): Promise<Dataset> {
   if (file.kind !== 'bytes') return openImages(path, folder, classed, file, options)
   const window = byteWindowOf(file, path)
@@ -162,7 +155,7 @@ async function openFiles(
     input: { name: input, dtype: 'int32', rowShape: [window.begin + window.end] },
     decode: (bytes) => byteWindow(bytes, window),
     options: window,
-    ...(classNames ? { classNames } : {}),
+    classNames,
     notes,
   })
   return tableDataset(table, {
@@ -195,7 +188,7 @@ async function openImages(
   folder: string,
   classed: ClassedFiles,
   file: DatasetFile,
-  options: TableOptions,
+  options: OpenDatasetOptions,
 ): Promise<Dataset> {
   const input = imageInput(freeInputs(options.inputs, file), file.input, path)
   if (input) requirePixels(input, folder)

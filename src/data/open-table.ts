@@ -6,17 +6,25 @@ import { openNpz } from './npz-table.ts'
 import type { Table } from './table.ts'
 import type { TextChoice } from './tokenizer.ts'
 
-/** What a table is opened for. */
-export interface TableOptions {
-  readonly inputs?: readonly InputWish[]
-  readonly outputs?: readonly InputWish[]
-  readonly label?: string
-  readonly slices?: readonly string[]
-  readonly classNames?: readonly string[]
-  readonly text?: TextChoice
+export interface OpenDatasetOptions {
+  /** What the model takes; with it, fields are matched, checked and cast. */
+  readonly inputs?: readonly InputWish[] | undefined
+  /** What the model gives, by which a text is asked what the model does: next tokens, the last one, or hidden ones. */
+  readonly outputs?: readonly InputWish[] | undefined
+  /** The field that holds the truth; `labels` or `label` where not given. */
+  readonly label?: string | undefined
+  /** Fields whose values name groups of rows. */
+  readonly slices?: readonly string[] | undefined
+  /** Class names by label number; text labels become their number, others must lie in range. */
+  readonly classNames?: readonly string[] | undefined
+  /**
+   * For text (`.txt`, or a column of a table): the file of the tokenizer (else one beside the data or in `folders` is
+   * taken), and the most tokens of a row (256).
+   */
+  readonly text?: TextChoice | undefined
 }
 
-const FORMATS: Readonly<Record<string, (path: string, options: TableOptions) => Promise<Table>>> = {
+const FORMATS: Readonly<Record<string, (path: string, options: OpenDatasetOptions) => Promise<Table>>> = {
   npz: (path, options) => openNpz(path, rowCountFor(options)),
   jsonl: openJsonl,
   ndjson: openJsonl,
@@ -56,7 +64,7 @@ export function isTableFile(path: string): boolean {
 }
 
 /** The table in a file, by its ending unless its `format` is known; `options` only decide what counts as a row of an `.npz`. */
-export async function openTable(path: string, options: TableOptions, format = endingOf(path)): Promise<Table> {
+export async function openTable(path: string, options: OpenDatasetOptions, format = endingOf(path)): Promise<Table> {
   const open = FORMATS[format]
   if (!open)
     throw new UserError('unsupported', `"${path}" is no kind of data that can be read.`, {
@@ -75,7 +83,7 @@ export async function openTable(path: string, options: TableOptions, format = en
  * Which axis-0 length is the number of rows: that of the label; else the most common among the model's inputs, among
  * arrays of two or more dimensions, or among all; the longer one where two are as common.
  */
-function rowCountFor(options: TableOptions) {
+function rowCountFor(options: OpenDatasetOptions) {
   return (arrays: readonly { name: string; dims: readonly number[] }[]): number => {
     const withRows = arrays.filter(({ dims }) => dims.length > 0)
     const isInput = (name: string) => options.inputs?.some((input) => input.name === name) ?? false

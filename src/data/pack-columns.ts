@@ -5,9 +5,9 @@ import { listNames } from './list-names.ts'
 import type { Row, Table, TableColumn } from './table.ts'
 
 export interface PackWishes {
-  readonly inputs?: readonly InputWish[]
-  readonly label?: string
-  readonly slices?: readonly string[]
+  readonly inputs?: readonly InputWish[] | undefined
+  readonly label?: string | undefined
+  readonly slices?: readonly string[] | undefined
 }
 
 /** Whether a column holds one value a row, of the kind that the input takes: text for one of strings, else a number. */

@@ -30,7 +30,7 @@ export function subset(data: Dataset, indices: readonly number[]): Dataset {
       const whole = chosen.map((index) => indices[index]!)
       // A skipped row makes the place in the batch differ from the place in the request: walk both in step.
       let next = 0
-      const options = { ...(batch === undefined ? {} : { batch }), ...(fields ? { fields } : {}) }
+      const options = { batch, fields }
       for await (const rows of data.read({ indices: whole, ...options })) {
         const own: number[] = []
         for (const index of rows.indices) {

@@ -13,11 +13,11 @@ import type { Table } from './table.ts'
 export const DEFAULT_BATCH = 32
 
 export interface TableDatasetOptions extends Omit<RoleWishes, 'constants'> {
-  readonly classNames?: readonly string[]
-  readonly constants?: Readonly<Record<string, Column>>
-  readonly domains?: Readonly<Record<string, readonly [number, number]>>
-  readonly pixels?: NonNullable<Dataset['pixels']>
-  readonly notes?: readonly string[]
+  readonly classNames?: readonly string[] | undefined
+  readonly constants?: Readonly<Record<string, Column>> | undefined
+  readonly domains?: Readonly<Record<string, readonly [number, number]>> | undefined
+  readonly pixels?: NonNullable<Dataset['pixels']> | undefined
+  readonly notes?: readonly string[] | undefined
 }
 
 /** The Dataset over a table: roles, casts, checks and batches. */

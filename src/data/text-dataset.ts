@@ -21,11 +21,11 @@ import { DEFAULT_WINDOW, type Tokenizer } from './tokenizer.ts'
 
 export interface TextOptions {
   /** What the model takes; columns are made for those of these inputs that text can fill. */
-  readonly inputs?: readonly InputWish[]
+  readonly inputs?: readonly InputWish[] | undefined
   /** What it gives: whether tokens are scored at every place, behind the last one, or where they are hidden. */
-  readonly outputs?: readonly InputWish[]
+  readonly outputs?: readonly InputWish[] | undefined
   /** Tokens of a row at the most, the first included; 256 by default. */
-  readonly window?: number
+  readonly window?: number | undefined
 }
 
 const FEWEST_TOKENS = 2
@@ -91,7 +91,7 @@ export async function textDataset(path: string, tokenizer: Tokenizer, options: T
     },
   }
   return tableDataset(table, {
-    ...(options.inputs ? { inputs: options.inputs } : {}),
+    inputs: options.inputs,
     label: NEXT_TOKENS,
     notes: [`text in ${rows.length} rows of tokens, by ${tokenizer.path}`, ...taskNotes(task, length)],
   })

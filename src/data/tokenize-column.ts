@@ -2,7 +2,7 @@ import { LABEL_NAMES } from './assign-roles.ts'
 import { findTokenizer, noTokenizer } from './find-tokenizer.ts'
 import { joinTexts, type TokenRow } from './join-texts.ts'
 import { listNames } from './list-names.ts'
-import type { TableOptions } from './open-table.ts'
+import type { OpenDatasetOptions } from './open-table.ts'
 import { notTaken, numberedColumns } from './pack-columns.ts'
 import type { Row, Table } from './table.ts'
 import { textColumns } from './text-columns.ts'
@@ -32,7 +32,7 @@ const PIECE_ROWS = 64
  *
  * @throws UserError where it cannot be told which column is the text, and where there is no tokenizer.
  */
-export async function tokenizeColumn(table: Table, folder: string, options: TableOptions): Promise<Table> {
+export async function tokenizeColumn(table: Table, folder: string, options: OpenDatasetOptions): Promise<Table> {
   const inputs = options.inputs ?? []
   const input = tokenInputOf(inputs)
   if (!input || [...table.columns, ...table.loose].some(({ name }) => name === input.name)) return table
@@ -119,7 +119,7 @@ export async function tokenizeColumn(table: Table, folder: string, options: Tabl
 }
 
 /** Whether a column of the table is the truth about its rows. */
-const hasLabels = ({ columns }: Table, { label }: TableOptions) =>
+const hasLabels = ({ columns }: Table, { label }: OpenDatasetOptions) =>
   label !== undefined || columns.some(({ name }) => LABEL_NAMES.includes(name))
 
 interface TokenRows {

@@ -3,9 +3,9 @@ export const DEFAULT_WINDOW = 256
 
 /** How text is made tokens: the file of the tokenizer, or folders to look in, and the most tokens of a row. */
 export interface TextChoice {
-  readonly tokenizer?: string
-  readonly folders?: readonly string[]
-  readonly window?: number
+  readonly tokenizer?: string | undefined
+  readonly folders?: readonly string[] | undefined
+  readonly window?: number | undefined
 }
 
 /** A token of its own, or the place of one of the two texts. */

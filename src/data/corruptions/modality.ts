@@ -27,10 +27,10 @@ export interface Understood {
 
 export interface UnderstandOptions {
   /** What the inputs are, where it cannot be told or was told wrongly. */
-  readonly modality?: Modality
+  readonly modality?: Modality | undefined
   /** Value of black and of white, of all channels. */
-  readonly range?: readonly [number, number]
-  readonly seed?: number
+  readonly range?: readonly [number, number] | undefined
+  readonly seed?: number | undefined
 }
 
 /** Rows that are looked at for ranges, means and categories. */
