@@ -63,9 +63,9 @@ export const attackVerb: Verb = {
       signal: context.signal,
       onProgress: ({ part, share }) => context.progress(`${part} ${(100 * share).toFixed(0)} %`),
       ...(most < data.rows ? { indices: Array.from({ length: most }, (_, row) => row) } : {}),
-      ...(range ? { range } : {}),
-      ...(label === undefined ? {} : { label }),
-      ...(against ? { against } : {}),
+      range,
+      label,
+      against,
       ...(page === null ? {} : { examples: MOST_SHOWN, onFooled: (found) => (shown = found) }),
     })
     if (page !== null) {

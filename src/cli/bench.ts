@@ -95,7 +95,7 @@ export const benchVerb: Verb = {
       {
         ...settings,
         shapes: shapesOf(options, first),
-        ...(browser === undefined ? {} : { browser }),
+        browser,
         signal: context.signal,
         onProgress: context.progress,
         ...(data ? { data: await dataFor(data, first, options) } : {}),

@@ -74,13 +74,7 @@ export const compareVerb: Verb = {
     const metric = await metricOf(options)
     const label = options.text('label')
     const cluster = options.text('cluster')
-    const asked = {
-      ...settings,
-      ...(label ? { label } : {}),
-      ...(metric ? { metric } : {}),
-      ...(cluster ? { cluster } : {}),
-      timing: options.flag('timing') || outputs.has('output'),
-    }
+    const asked = { ...settings, label, metric, cluster, timing: options.flag('timing') || outputs.has('output') }
     const models = { base: basePath!, candidate: candidatePath! }
     const own = ownPaths([models.base, models.candidate], options, gate ? [gate] : [])
     const named = async (name: string, model: Model) => ({

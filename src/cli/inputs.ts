@@ -141,16 +141,6 @@ export async function dataFor(path: string, model: Model, options: Arguments, ju
   const tokenizer = options.text('tokenizer')
   const folder = folders.get(model)
   const window = options.givenInteger('tokens', 256, 2, 1 << 20)
-  const text = {
-    ...(tokenizer ? { tokenizer } : {}),
-    ...(folder ? { folders: [folder] } : {}),
-    ...(window === undefined ? {} : { window }),
-  }
-  return openDataset(path, {
-    inputs,
-    ...outputs,
-    text,
-    ...(label ? { label } : {}),
-    ...(slices.length > 0 ? { slices } : {}),
-  })
+  const text = { tokenizer, ...(folder ? { folders: [folder] } : {}), window }
+  return openDataset(path, { inputs, ...outputs, text, label, ...(slices.length > 0 ? { slices } : {}) })
 }

@@ -40,8 +40,8 @@ export function learningSettings(options: Arguments, context: Context) {
     onProgress: (line: string) => context.progress(line),
     onEpoch: ({ epoch, loss, score }) =>
       context.say(`epoch ${epoch + 1}: loss ${loss.toFixed(4)}${score === null ? '' : `, score ${score.toFixed(4)}`}`),
-    ...(label ? { label } : {}),
-  } satisfies Omit<LearnSettings, 'epochs'> & { margin: number; label?: string }
+    label,
+  } satisfies Omit<LearnSettings, 'epochs'> & { margin: number; label?: string | undefined }
 }
 
 /** The checkpoint of a training that writes the file `-o`. */

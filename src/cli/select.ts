@@ -61,11 +61,7 @@ export const selectVerb: Verb = {
     )
     const metric = await metricOf(options)
     const label = options.text('label')
-    const report = await selectModels(models, data, gates, {
-      ...settings,
-      ...(label ? { label } : {}),
-      ...(metric ? { metric } : {}),
-    })
+    const report = await selectModels(models, data, gates, { ...settings, label, metric })
     if (page !== undefined) await writeAtomic(page, (await import('../view/index.ts')).renderHtml(report))
     // A selection succeeds where some model may go out; else the mildest refusal says what is missing.
     const best = report.models.map(({ gates: of }) => exitOfWorst(of.map(({ verdict }) => verdict)))

@@ -35,12 +35,12 @@ export type RuntimeConfig = Readonly<Partial<Record<ConfigKey, string>>>
 
 /** What `ortNode` takes beyond every engine's options. */
 export interface OrtSessionOptions extends SessionOptions {
-  readonly config?: RuntimeConfig
+  readonly config?: RuntimeConfig | undefined
   /**
    * Whether memory that a run needed is kept for the next one; true unless said. It makes repeated runs faster, and holds
    * twice of what runs with large values need for the life of the session.
    */
-  readonly arena?: boolean
+  readonly arena?: boolean | undefined
 }
 
 /** What one use of the runtime needs on top: a profile, the optimised graph. */

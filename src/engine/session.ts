@@ -80,10 +80,10 @@ export type Optimization = 'disabled' | 'basic' | 'extended' | 'all'
 
 export interface SessionOptions {
   /** Intra-op threads; 1 unless said otherwise. Never defaulted by feeling: two are slower on small models. */
-  readonly threads?: number
-  readonly optimization?: Optimization
+  readonly threads?: number | undefined
+  readonly optimization?: Optimization | undefined
   /** Folder that relative external data is found in, where the model is not written yet. */
-  readonly baseDir?: string
+  readonly baseDir?: string | undefined
 }
 
 /** An engine opens sessions on models that are values. */

@@ -21,36 +21,36 @@ import { verdictOnLabels } from './verdict-on-labels.ts'
 
 export interface CompareOptions {
   /** Largest accepted loss, in the units of the metric (0.01 is one point of a rate). */
-  readonly margin?: number
+  readonly margin?: number | undefined
   /** One-sided level of every bound. */
-  readonly alpha?: number
+  readonly alpha?: number | undefined
   /**
    * Declared slices, all of a field (`font`) or one (`font=serif`): one that regressed makes the verdict `regressed`.
    * Other slices only inform.
    */
-  readonly slices?: readonly string[]
+  readonly slices?: readonly string[] | undefined
   /** Margins of slices by name (`font=serif`) or field. */
-  readonly sliceMargins?: Readonly<Record<string, number>>
+  readonly sliceMargins?: Readonly<Record<string, number>> | undefined
   /** Field of the truth; the data set's label field where omitted. */
-  readonly label?: string
-  readonly metric?: string | Metric
+  readonly label?: string | undefined
+  readonly metric?: string | Metric | undefined
   /** For metrics by name: the output to read, the characters of a text recogniser. */
-  readonly metricOptions?: MetricOptions
+  readonly metricOptions?: MetricOptions | undefined
   /** Field that names clusters: rows of one person, document, recording. */
-  readonly cluster?: string
+  readonly cluster?: string | undefined
   /**
    * Rows in one run, 1 unless said otherwise: dynamically quantized models give a row another answer in another
    * batch, and a verdict must not depend on a row's neighbours.
    */
-  readonly batch?: number
+  readonly batch?: number | undefined
   /** Rows to judge; all where omitted. */
-  readonly indices?: readonly number[]
+  readonly indices?: readonly number[] | undefined
   /** Whether hidden slices, gaps between groups and the tail are looked for as well; false unless said. */
-  readonly deep?: boolean
+  readonly deep?: boolean | undefined
   /** Of resampling; the same seed gives the same report. */
-  readonly seed?: number
-  readonly onProgress?: (done: number, total: number) => void
-  readonly signal?: AbortSignal
+  readonly seed?: number | undefined
+  readonly onProgress?: ((done: number, total: number) => void) | undefined
+  readonly signal?: AbortSignal | undefined
 }
 
 /**
@@ -82,15 +82,15 @@ export async function compare(
     .map(({ name }) => name)
   const total = options.indices?.length ?? data.rows
   const scored = await scoreRows(base, candidate, data, {
-    ...(options.metric === undefined ? {} : { metric: options.metric }),
+    metric: options.metric,
     metricOptions: { ...(data.classNames ? { classNames: data.classNames } : {}), ...options.metricOptions },
     labelField,
     sliceFields: [...spoken, ...undeclared],
     ...(options.cluster === undefined ? {} : { clusterField: fieldNamed(data, options.cluster, 'cluster') }),
     batch: options.batch ?? 1,
-    ...(options.indices ? { indices: options.indices } : {}),
+    indices: options.indices,
     onProgress: (done) => options.onProgress?.(done, total),
-    ...(options.signal ? { signal: options.signal } : {}),
+    signal: options.signal,
   })
   if (scored.rows.length === 0)
     throw new UserError('bad-data', 'there are no rows to compare on', {

@@ -215,7 +215,7 @@ function drawDifferences(metricOf: Aggregate, scores: PairedScores, options: Jud
   return bootstrap({
     rows: n,
     statistic: (rows) => sign * (metricOf('candidate', rows) - metricOf('base', rows)),
-    ...(scores.clusters ? { clusters: scores.clusters } : {}),
+    clusters: scores.clusters,
     seed: options.seed ?? 0,
     resamples: options.resamples ?? Math.round(Math.min(scores.aggregate ? 2_000 : 10_000, Math.max(1_000, 2e7 / n))),
     alpha: options.alpha,

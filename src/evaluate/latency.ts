@@ -25,26 +25,26 @@ export interface LatencyOptions extends OrtSessionOptions {
    * Milliseconds that one block of runs should take, for the model of middle speed; short, so that noise meets all
    * models alike.
    */
-  readonly blockMs?: number
+  readonly blockMs?: number | undefined
   /** Rounds (one block of each model) before the measurement may stop. */
-  readonly minRounds?: number
+  readonly minRounds?: number | undefined
   /** Runs of each model before the measurement may stop, for percentiles far out; `maxSeconds` ends it earlier. */
-  readonly minRuns?: number
+  readonly minRuns?: number | undefined
   /** Seconds after which it stops, precise or not. Warming and at least 4 rounds are always done. */
-  readonly maxSeconds?: number
+  readonly maxSeconds?: number | undefined
   /** Half-width of the interval, relative to the ratio, that is precise enough. */
-  readonly precision?: number
-  readonly confidence?: number
+  readonly precision?: number | undefined
+  readonly confidence?: number | undefined
   /** Generations of processes that the rounds are spread over, at least; 3 unless said. */
-  readonly generations?: number
+  readonly generations?: number | undefined
   /** Rows in `feeds`, for the throughput; else the first dimension of the first input. */
-  readonly rows?: number
-  readonly signal?: AbortSignal
-  readonly onProgress?: (done: { readonly rounds: number; readonly seconds: number }) => void
+  readonly rows?: number | undefined
+  readonly signal?: AbortSignal | undefined
+  readonly onProgress?: ((done: { readonly rounds: number; readonly seconds: number }) => void) | undefined
   /** Opens a session; replaced in tests. */
-  readonly open?: (model: Model | string, options: OrtSessionOptions) => Promise<IsolatedSession>
+  readonly open?: ((model: Model | string, options: OrtSessionOptions) => Promise<IsolatedSession>) | undefined
   /** Milliseconds from any origin; replaced in tests. */
-  readonly now?: () => number
+  readonly now?: (() => number) | undefined
 }
 
 export interface LatencyMeasurement {
@@ -171,12 +171,7 @@ function summary(lane: Lane, rows: number): LatencyOf {
 }
 
 function sessionOptions({ threads, optimization, baseDir, config }: LatencyOptions): OrtSessionOptions {
-  return {
-    ...(threads === undefined ? {} : { threads }),
-    ...(optimization === undefined ? {} : { optimization }),
-    ...(baseDir === undefined ? {} : { baseDir }),
-    ...(config === undefined ? {} : { config }),
-  }
+  return { threads, optimization, baseDir, config }
 }
 
 /** What other processes wanted of the machine, where it was more than it has. */

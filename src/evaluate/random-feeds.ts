@@ -7,23 +7,23 @@ import { besideFeed, cacheAxis } from './decoder-feeds.ts'
 import { isStateInput } from './feeds.ts'
 
 export interface RandomFeedsOptions {
-  readonly seed?: number
+  readonly seed?: number | undefined
   /** Rows: the size of every row dimension. */
-  readonly rows?: number
+  readonly rows?: number | undefined
   /** Whole shapes by input name (`--shape x=1,3,224,224`). */
-  readonly shapes?: Readonly<Record<string, readonly number[]>>
+  readonly shapes?: Readonly<Record<string, readonly number[]>> | undefined
   /** Sizes by symbol, or by `input.axis` where a dimension has no symbol. */
-  readonly sizes?: Readonly<Record<string, number>>
+  readonly sizes?: Readonly<Record<string, number>> | undefined
   /** Size of every dimension that nothing else settles. */
-  readonly size?: number
+  readonly size?: number | undefined
   /** Axis and number of the channels of pictures whose every dimension is open; `size` where not given. */
-  readonly channels?: readonly [axis: number, count: number]
+  readonly channels?: readonly [axis: number, count: number] | undefined
   /** Valid values by input name, both ends included; wins over everything below. */
-  readonly domains?: Readonly<Record<string, readonly [number, number]>>
+  readonly domains?: Readonly<Record<string, readonly [number, number]>> | undefined
   /** Integers of 32 and 64 bits are drawn from 0 to this: indices must not run past tables of unknown length. */
-  readonly largestIndex?: number
+  readonly largestIndex?: number | undefined
   /** All of these are the largest one: what a model refuses of them is told at once, not by luck. */
-  readonly largestOnly?: boolean
+  readonly largestOnly?: boolean | undefined
 }
 
 /**

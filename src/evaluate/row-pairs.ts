@@ -33,8 +33,8 @@ export async function* rowPairs(
   options: {
     readonly batch: number
     readonly labelField: string | null
-    readonly indices?: readonly number[]
-    readonly signal?: AbortSignal
+    readonly indices?: readonly number[] | undefined
+    readonly signal?: AbortSignal | undefined
   },
 ): AsyncGenerator<{ readonly rows: Rows; readonly pairs: readonly RowPair[] }> {
   const { batch, labelField, indices, signal } = options
@@ -45,7 +45,7 @@ export async function* rowPairs(
   }
   let running: Promise<Answered> | null = null
   try {
-    for await (const rows of data.read({ batch, ...(indices ? { indices } : {}) })) {
+    for await (const rows of data.read({ batch, indices })) {
       signal?.throwIfAborted()
       const before: Answered | null = await running
       running = answered(base, candidate, rows, data)

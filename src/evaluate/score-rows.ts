@@ -16,15 +16,15 @@ import { sameThroughout } from './same-throughout.ts'
 import { sliceValues } from './slices.ts'
 
 export interface ScoreOptions {
-  readonly metric?: string | Metric
+  readonly metric?: string | Metric | undefined
   readonly metricOptions: MetricOptions
   readonly labelField: string | null
   readonly sliceFields: readonly string[]
-  readonly clusterField?: string
+  readonly clusterField?: string | undefined
   readonly batch: number
-  readonly indices?: readonly number[]
-  readonly onProgress?: (done: number) => void
-  readonly signal?: AbortSignal
+  readonly indices?: readonly number[] | undefined
+  readonly onProgress?: ((done: number) => void) | undefined
+  readonly signal?: AbortSignal | undefined
 }
 
 /** All that is kept of the rows: a few numbers each. Lists are parallel, one entry a row that was judged. */

@@ -55,7 +55,7 @@ export async function timeSideBySide(
         threads,
         maxSeconds,
         open,
-        ...(signal ? { signal } : {}),
+        signal,
         onProgress: ({ rounds }) => onProgress?.(`timing ${subjects.length} models by turns: round ${rounds}`),
       },
     )

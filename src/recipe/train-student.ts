@@ -63,7 +63,7 @@ export async function trainStudent(
   const { train, select } = learningRows(data, { proof: data, seed })
   const whole = await trainable(teacher)
   const goal = await learningGoal(whole.model, whole.model, data, options.label)
-  const shared = { seed, signal, ...(onProgress ? { onProgress } : {}) }
+  const shared = { seed, signal, onProgress }
   const digest = modelDigest(whole.model)
   const answers =
     options.asked?.get(digest) ?? (await askTeacher(whole.model, goal, data, [...train, ...select], shared))
@@ -91,7 +91,7 @@ export async function trainStudent(
     batch: BATCH,
     // Answers to mixed rows say more than labels of single ones.
     teacherShare: 1,
-    ...(checkpoint ? { checkpoint } : {}),
+    checkpoint,
   }
   const learned = await goOn(checkpoint, (resume) => learn(made.trail.model, { ...learning, resume }))
   const trained = await trainedTrail(made.trail, learned, about)
@@ -128,7 +128,7 @@ export async function trainIntegers(
       cache,
       ...placement,
       ...(checkpoint ? { checkpoint, resume } : {}),
-      ...(onProgress ? { onProgress } : {}),
+      onProgress,
     }),
   )
   const epochs = learned.epochs.length

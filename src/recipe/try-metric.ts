@@ -28,9 +28,9 @@ export async function tryMetric(
     margin,
     alpha,
     indices: indices.slice(0, runMs > SLOW_MS ? SLOW_ROWS : ROWS),
-    ...(metric ? { metric } : {}),
-    ...(label ? { label } : {}),
-    ...(slices ? { slices } : {}),
+    metric,
+    label,
+    slices,
     // What a row costs here is the first idea of what judging will cost.
     onProgress: meter('judging'),
   })

@@ -31,9 +31,9 @@ import { askTeacher } from './train/learning-rows.ts'
 
 export interface TuneSettings extends Omit<LearnSettings, 'onProgress' | 'seed' | 'signal'> {
   readonly label?: string | undefined
-  readonly seed?: number
+  readonly seed?: number | undefined
   readonly signal?: AbortSignal | undefined
-  readonly onProgress?: (line: string) => void
+  readonly onProgress?: ((line: string) => void) | undefined
   /** Node names or operator names that stay in float. */
   readonly keepFloat?: readonly string[] | undefined
   /** Further options of `quantizeStaticInt8`, such as `placement`. */
@@ -93,7 +93,7 @@ export async function tuneStaticInt8(
   )
   if (form.weights.length === 0) throw nothingToTune(model, data, ranges)
   const goal = await learningGoal(start.model, form.model, data, options.label)
-  const asking = { ...(options.open ? { open: options.open } : {}), signal, ...(onProgress ? { onProgress } : {}) }
+  const asking = { open: options.open, signal, onProgress }
   const answers = await askTeacher(start.model, goal, data, [...rows.train, ...rows.select], asking)
   const floats = trainableWeights(start.model).filter((name) => form.model.graph.initializers.has(name))
   const learned = await learn(form.model, {

@@ -10,9 +10,9 @@ export interface Proven {
 /** The rows that a proof was made on, as sentences need them. */
 export interface ProofRows {
   /** They were given by themselves, and are no half of others. */
-  readonly apart?: boolean
+  readonly apart?: boolean | undefined
   /** Where the time was not enough for all of them: for how many it was. */
-  readonly fewer?: { readonly rows: number; readonly of: number }
+  readonly fewer?: { readonly rows: number; readonly of: number } | undefined
 }
 
 /** Why the original is handed out where there is no finalist. `unsafe` is what the selection rows did not allow. */

@@ -32,7 +32,7 @@ export interface ChoiceOptions extends ProofRows {
   /** What there was no time for, where nothing was judged: a sentence without its end. */
   readonly untried?: string | undefined
   /** Whether there is time to prove one more of those in reserve; always unless said. */
-  readonly timeForMore?: (id: string) => boolean
+  readonly timeForMore?: ((id: string) => boolean) | undefined
 }
 
 /**

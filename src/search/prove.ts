@@ -69,7 +69,7 @@ export async function prove(
       unsafe: unsafe(pool)?.built.spec.id,
       untried: untried(pool, allTried),
       timeForMore: (id) => affordsProof(pool, budget, pool.get(id)),
-      ...(fewer ? { fewer } : {}),
+      fewer,
     },
   )
   for (const id of notSureEnough(chosen, proofs, choice)) pool.note(pool.get(id), NOT_SURE)

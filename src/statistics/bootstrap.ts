@@ -8,12 +8,12 @@ export interface BootstrapInput {
   /** The statistic on a resample, given as row numbers (with repetition). Smooth in the rows: a mean, a ratio, an F1. */
   readonly statistic: (rows: Int32Array) => number
   /** One name a row where rows are independent only between clusters. */
-  readonly clusters?: readonly (string | number)[]
+  readonly clusters?: readonly (string | number)[] | undefined
   readonly seed: number
-  readonly resamples?: number
-  readonly alpha?: number
+  readonly resamples?: number | undefined
+  readonly alpha?: number | undefined
   /** A value that the statistic is tested against; 0 where omitted. */
-  readonly against?: number
+  readonly against?: number | undefined
 }
 
 export interface BootstrapResult {

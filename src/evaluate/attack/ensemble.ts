@@ -40,9 +40,9 @@ export interface AttackPlan {
   readonly range: readonly [number, number]
   readonly seed: number
   /** See `Problem`. */
-  readonly thorough?: boolean
-  readonly onProgress?: (attack: AttackName, share: number) => void
-  readonly signal?: AbortSignal
+  readonly thorough?: boolean | undefined
+  readonly onProgress?: ((attack: AttackName, share: number) => void) | undefined
+  readonly signal?: AbortSignal | undefined
 }
 
 export interface AttackedRows {

@@ -20,7 +20,7 @@ export interface AttackRows {
 
 export interface RowOptions {
   readonly label: string
-  readonly indices?: readonly number[]
+  readonly indices?: readonly number[] | undefined
   readonly batch: number
 }
 
@@ -44,7 +44,7 @@ export async function readRows(inputs: readonly PortValue[], data: Dataset, opti
   for await (const part of data.read({
     batch: 1,
     fields: [...new Set([...fields, options.label])],
-    ...(options.indices ? { indices: options.indices } : {}),
+    indices: options.indices,
   })) {
     const row = part.indices[0]!
     const where = `${data.path}, row ${row}`

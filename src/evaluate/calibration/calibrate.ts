@@ -12,18 +12,18 @@ export interface CalibrateOptions {
   /** Values whose ranges are wanted, inner ones included. */
   readonly names: readonly string[]
   /** Rows to look at: `samples` of `indices`, or of the set, spread over all of them; `CALIBRATION_ROWS` by default. */
-  readonly samples?: number
-  readonly indices?: readonly number[]
+  readonly samples?: number | undefined
+  readonly indices?: readonly number[] | undefined
   /** Bytes above plain inference that fetching inner values may take; 256 MB by default. */
-  readonly byteBudget?: number
+  readonly byteBudget?: number | undefined
   /** Rows of one run, where the model takes several; 8 by default. */
-  readonly batch?: number
+  readonly batch?: number | undefined
   /** Share of numbers that `percentile` keeps inside; 0.9999 by default. */
-  readonly percentile?: number
+  readonly percentile?: number | undefined
   /** Extremes of the same rows, where they are known already: then a histogram need not look for them. */
-  readonly extremes?: CalibrationReport
-  readonly onRow?: (done: number, of: number) => void
-  readonly signal?: AbortSignal
+  readonly extremes?: CalibrationReport | undefined
+  readonly onRow?: ((done: number, of: number) => void) | undefined
+  readonly signal?: AbortSignal | undefined
 }
 
 export type CalibrationReports<M extends CalibrationMethod = CalibrationMethod> = Readonly<Record<M, CalibrationReport>>

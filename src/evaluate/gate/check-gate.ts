@@ -18,9 +18,9 @@ export interface GateEvidence {
   /** Base first. */
   readonly bytes: readonly [base: number, candidate: number]
   /** Base first. */
-  readonly latency?: LatencyReport
+  readonly latency?: LatencyReport | undefined
   /** The candidate's line of a robustness report. */
-  readonly robustness?: Pick<RobustnessReport['models'][number], 'change' | 'mce'>
+  readonly robustness?: Pick<RobustnessReport['models'][number], 'change' | 'mce'> | undefined
 }
 
 /**

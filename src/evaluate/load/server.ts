@@ -14,7 +14,7 @@ export interface ServerOptions extends Pick<LatencyOptions, 'threads' | 'maxSeco
   readonly qps?: number | undefined
   readonly maxP99Ms?: number | undefined
   readonly seed?: number | undefined
-  readonly onProgress?: (line: string) => void
+  readonly onProgress?: ((line: string) => void) | undefined
 }
 
 export interface ServerMeasurement {

@@ -13,7 +13,7 @@ export interface SweepOptions {
   readonly seconds: number
   readonly maxP99Ms?: number | undefined
   readonly signal?: AbortSignal | undefined
-  readonly onProgress?: (line: string) => void
+  readonly onProgress?: ((line: string) => void) | undefined
 }
 
 export interface Sweep {

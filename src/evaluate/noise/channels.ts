@@ -62,10 +62,10 @@ export function toldChannels(fetched: Fetched, packs: readonly ChannelPack[]): R
 
 export interface ChannelOptions {
   /** Rows to look at: `samples` of `indices`, or of the set, spread over all of them; 32 by default. */
-  readonly samples?: number
-  readonly indices?: readonly number[]
-  readonly onRow?: (done: number, of: number) => void
-  readonly signal?: AbortSignal
+  readonly samples?: number | undefined
+  readonly indices?: readonly number[] | undefined
+  readonly onRow?: ((done: number, of: number) => void) | undefined
+  readonly signal?: AbortSignal | undefined
 }
 
 /**

@@ -26,14 +26,14 @@ export interface MomentsOptions {
   /** Also XᵀX, K² numbers a value; without it, mean magnitudes alone. */
   readonly gram: boolean
   /** What convolutions read, some thousand windows of each. */
-  readonly windows?: readonly WatchedWindows[]
+  readonly windows?: readonly WatchedWindows[] | undefined
   /** Rows to look at: `samples` of `indices`, or of the set, spread over all of them; `CALIBRATION_ROWS` by default. */
-  readonly samples?: number
-  readonly indices?: readonly number[]
+  readonly samples?: number | undefined
+  readonly indices?: readonly number[] | undefined
   /** Bytes above plain inference that fetching inner values may take; 256 MB by default. */
-  readonly byteBudget?: number
-  readonly onRow?: (done: number, of: number) => void
-  readonly signal?: AbortSignal
+  readonly byteBudget?: number | undefined
+  readonly onRow?: ((done: number, of: number) => void) | undefined
+  readonly signal?: AbortSignal | undefined
 }
 
 /** A report of moments with the numbers that it refers to, by digest. */

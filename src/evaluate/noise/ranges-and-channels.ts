@@ -24,10 +24,10 @@ export interface RangesAndChannelsOptions extends Pick<RunRowsOptions, 'loadMs' 
   readonly names: readonly string[]
   /** Rows to take ranges from: so many of `indices`, or of the set, spread over all of them. */
   readonly samples: number
-  readonly indices?: readonly number[]
+  readonly indices?: readonly number[] | undefined
   /** Of these the rows that channels are looked at on. */
   readonly channelRows: number
-  readonly onRow?: (done: number, of: number) => void
+  readonly onRow?: ((done: number, of: number) => void) | undefined
 }
 
 export interface RangesAndChannels {

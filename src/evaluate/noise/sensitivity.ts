@@ -17,13 +17,13 @@ export interface SensitivityOptions {
   /** How many rows there are. */
   readonly rows: number
   /** Random weightings a row; the noise of a rounding comes with a relative error of √(2 / (rows · weightings)). */
-  readonly weightings?: number
-  readonly seed?: number
+  readonly weightings?: number | undefined
+  readonly seed?: number | undefined
   /** Runs that are asked for before the first of them has answered; 1 unless said. The result does not depend on it. */
-  readonly atATime?: number
-  readonly dataDigest?: string
-  readonly signal?: AbortSignal
-  readonly onProgress?: (done: number, of: number) => void
+  readonly atATime?: number | undefined
+  readonly dataDigest?: string | undefined
+  readonly signal?: AbortSignal | undefined
+  readonly onProgress?: ((done: number, of: number) => void) | undefined
 }
 
 /**

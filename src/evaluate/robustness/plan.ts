@@ -23,11 +23,7 @@ export interface RobustnessPlan {
 export async function planOf(data: Dataset, options: RobustnessOptions): Promise<RobustnessPlan> {
   const { margin = 0.01, alpha = 0.05, seed = 0 } = options
   const severities = severitiesOf(options.severities)
-  const understood = await understand(data, {
-    ...(options.modality ? { modality: options.modality } : {}),
-    ...(options.range ? { range: options.range } : {}),
-    seed,
-  })
+  const understood = await understand(data, { modality: options.modality, range: options.range, seed })
   const corruptions = chosenCorruptions(understood, options.corruptions)
   const tiny = Object.keys(nudges[understood.modality])
   return {

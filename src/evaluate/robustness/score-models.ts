@@ -41,7 +41,7 @@ export async function scoreModels(
     summaries: [] as (number | null)[][],
     answers: [] as (string | null)[],
   }))
-  const reader = data.read({ batch, ...(options.indices ? { indices: options.indices } : {}) })[Symbol.asyncIterator]()
+  const reader = data.read({ batch, indices: options.indices })[Symbol.asyncIterator]()
   let next = await reader.next()
   while (!next.done) {
     options.signal?.throwIfAborted()

@@ -118,7 +118,7 @@ export function differentiate(before: Model, options: DifferentiateOptions): Dif
     loss: written.loss.loss,
     wrt: options.wrt,
     straightThrough: options.rounding !== 'exact',
-    ...(options.recompute === undefined ? {} : { recompute: options.recompute }),
+    recompute: options.recompute,
   })
   const made = { ...report, applied: way.gradients.size, refused: way.refused }
   if (way.gradients.size === 0)

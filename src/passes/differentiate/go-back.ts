@@ -14,7 +14,7 @@ export interface Destination {
   readonly wrt: readonly string[]
   readonly straightThrough: boolean
   /** See `recomputed`; everything is held where it is absent. */
-  readonly recompute?: Kept
+  readonly recompute?: Kept | undefined
 }
 
 export interface WayBack {

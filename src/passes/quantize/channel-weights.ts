@@ -16,11 +16,11 @@ export interface ChannelOptions {
    */
   readonly pairSafe?: 'neighbours' | 'any' | undefined
   /** Lets errors cancel in the sums of kernels and channels instead of rounding each weight to the nearest code. */
-  readonly balanced?: boolean
+  readonly balanced?: boolean | undefined
   /** Lower bounds of the scales, one a channel: a bias may need them to fit into 32 bits. */
   readonly atLeast?: ArrayLike<number> | undefined
   /** The largest magnitude of a code: 127 unless said, 7 for four bits. */
-  readonly most?: number
+  readonly most?: number | undefined
 }
 
 /**

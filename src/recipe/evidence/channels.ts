@@ -47,8 +47,8 @@ export async function channelsOf(model: Model, data: Dataset, options: ChannelsO
       const tick = meter('channels')
       return await measureChannels({ ...probed, session }, data, {
         samples,
-        ...(indices ? { indices } : {}),
-        ...(signal ? { signal } : {}),
+        indices,
+        signal,
         onRow: (done, of) => {
           onProgress?.(`looking at channels: row ${done} of ${of}`)
           tick(done, of)

@@ -146,10 +146,10 @@ async function measured(
     const reports = await calibrateAll(session, data, {
       names: calibratedNames(model),
       methods,
-      ...(options.samples === undefined ? {} : { samples: options.samples }),
-      ...(known ? { extremes: known } : {}),
-      ...(options.indices ? { indices: options.indices } : {}),
-      ...(options.signal ? { signal: options.signal } : {}),
+      samples: options.samples,
+      extremes: known,
+      indices: options.indices,
+      signal: options.signal,
       onRow: (done, of) => {
         options.onProgress?.(`calibrating: row ${done} of ${of}`)
         tick(done, of)

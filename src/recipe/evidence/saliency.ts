@@ -12,7 +12,7 @@ export interface RowSaliency {
 }
 
 export interface SaliencyOptions {
-  readonly open?: (model: Model) => Promise<Session>
+  readonly open?: ((model: Model) => Promise<Session>) | undefined
   readonly signal?: AbortSignal | undefined
 }
 

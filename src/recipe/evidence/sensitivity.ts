@@ -55,7 +55,7 @@ export async function sensitivityOf(
           weightings: Math.ceil(RUNS / rows.length),
           atATime: Math.min(workers, 2),
           dataDigest,
-          ...(signal ? { signal } : {}),
+          signal,
           onProgress: (done, of) => {
             onProgress?.(`what each rounding does to the outputs: ${done} of ${of}`)
             tick(done, of)

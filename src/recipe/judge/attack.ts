@@ -22,20 +22,20 @@ import { validRange } from './valid-range.ts'
 
 export interface AttackOptions extends AttackedOptions {
   /** One attack, or AutoAttack's four (`standard`, which it is unless said). */
-  readonly attack?: AttackName | 'standard'
-  readonly norm?: Norm
+  readonly attack?: AttackName | 'standard' | undefined
+  readonly norm?: Norm | undefined
   /** Radius, in units of the input (0.1). */
-  readonly eps?: number
+  readonly eps?: number | undefined
   /** Valid input values; the data set's declared domain, or [0, 1] where all rows lie in it, unless said. */
-  readonly range?: readonly [number, number]
+  readonly range?: readonly [number, number] | undefined
   /** A model that is attacked with the same budget; wrong rows of either are tried on the other. */
-  readonly against?: TestedModel
-  readonly seed?: number
+  readonly against?: TestedModel | undefined
+  readonly seed?: number | undefined
   /** How many of the rows that were turned the report names (none unless said); `onFooled` gets their values too. */
-  readonly examples?: number
-  readonly onFooled?: (rows: readonly FooledRow[]) => void
-  readonly onProgress?: (progress: { readonly part: string; readonly share: number }) => void
-  readonly signal?: AbortSignal
+  readonly examples?: number | undefined
+  readonly onFooled?: ((rows: readonly FooledRow[]) => void) | undefined
+  readonly onProgress?: ((progress: { readonly part: string; readonly share: number }) => void) | undefined
+  readonly signal?: AbortSignal | undefined
 }
 
 /** Two-sided level of the interval of the paired difference. */
@@ -73,7 +73,7 @@ export async function attack(model: TestedModel, data: Dataset, options: AttackO
       range: limits,
       seed,
       thorough: other !== undefined,
-      ...(options.signal ? { signal: options.signal } : {}),
+      signal: options.signal,
       onProgress: (part, share) => options.onProgress?.({ part: other ? `${path}: ${part}` : part, share }),
     })
     const warnings = [...data.notes, ...withoutGradient(other ? [own, other] : [own], attacks)]

@@ -8,12 +8,12 @@ import { answerOf, classesOf, gradientsOf, twoClassesOf } from '../evidence/clas
 
 export interface AttackedOptions {
   /** The field that holds the truth; the data set's own label unless said. */
-  readonly label?: string
-  readonly indices?: readonly number[]
+  readonly label?: string | undefined
+  readonly indices?: readonly number[] | undefined
   /** Rows in one run; 256 unless said. */
-  readonly batch?: number
+  readonly batch?: number | undefined
   /** How a model is opened; in a process of its own unless said, so that a fault of the runtime is a message. */
-  readonly open?: (model: Model) => Promise<Session>
+  readonly open?: ((model: Model) => Promise<Session>) | undefined
 }
 
 /** A model that is attacked, with what the report says of it. */
@@ -53,11 +53,7 @@ export async function openAttacked(
       where: data.path,
       hint: 'name the field that holds the truth with --label',
     })
-  const rows = await readRows(whole.inputs, data, {
-    label,
-    batch: options.batch ?? BATCH,
-    ...(options.indices ? { indices: options.indices } : {}),
-  })
+  const rows = await readRows(whole.inputs, data, { label, batch: options.batch ?? BATCH, indices: options.indices })
   const answer = answerOf(model, whole)
   const scores = isBinary(rows.labels) ? await oneScoreEach(whole, answer, rows.plan, rows.width, rows.x) : null
   const least = scores ? (leastOfOther ?? leastOfClass1(rows.labels, scores)) : null

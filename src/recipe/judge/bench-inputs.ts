@@ -91,7 +91,7 @@ async function fromData(session: Session, data: Dataset, shapes: BenchInputsOpti
 }
 
 async function fromRandom(session: Session, { shapes, seed = 0 }: BenchInputsOptions): Promise<Source> {
-  const wanted = { seed, ...(shapes ? { shapes } : {}) }
+  const wanted = { seed, shapes }
   const found =
     (await attempt(() => feasibleFeeds(session, { ...wanted, rows: 1 }))) ?? (await feasibleFeeds(session, wanted))
   return {

@@ -48,7 +48,7 @@ export interface BenchOptions extends Omit<LatencyOptions, 'onProgress' | 'rows'
   readonly stall?: Stall | undefined
   /** Makes each model take its own inputs out of those of all. */
   readonly fit?: Fit | undefined
-  readonly onProgress?: (line: string) => void
+  readonly onProgress?: ((line: string) => void) | undefined
 }
 
 function labelled(subject: Model | string | LatencySubject, place: number): LatencySubject {
@@ -101,7 +101,7 @@ export async function bench(
         seconds: secondsOf(options),
         maxP99Ms: options.maxP99Ms,
         signal: options.signal,
-        ...(options.onProgress ? { onProgress: options.onProgress } : {}),
+        onProgress: options.onProgress,
       })
     : null
   const { decoding, warnings: untimed } = await benchDecoder(models, inputs.ports, {
@@ -109,7 +109,7 @@ export async function bench(
     threads,
     maxSeconds: secondsOf(options),
     open: options.open ?? place.open,
-    ...(options.signal ? { signal: options.signal } : {}),
+    signal: options.signal,
   })
   return {
     ...report,
@@ -185,8 +185,8 @@ function measureScenario(models: readonly LatencySubject[], query: Query, option
     open,
     qps: options.qps,
     maxP99Ms: options.maxP99Ms,
-    ...(signal ? { signal } : {}),
-    ...(onProgress ? { onProgress } : {}),
+    signal,
+    onProgress,
   })
 }
 
@@ -281,9 +281,5 @@ function shortRuns(models: readonly LatencyOf[]): readonly string[] {
 }
 
 function sessionOptions({ optimization, baseDir, config }: BenchOptions): LatencyOptions {
-  return {
-    ...(optimization === undefined ? {} : { optimization }),
-    ...(baseDir === undefined ? {} : { baseDir }),
-    ...(config === undefined ? {} : { config }),
-  }
+  return { optimization, baseDir, config }
 }

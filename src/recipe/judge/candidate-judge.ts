@@ -179,10 +179,10 @@ export class CandidateJudge {
       margin,
       alpha,
       indices,
-      ...(metric ? { metric } : {}),
-      ...(label ? { label } : {}),
-      ...(slices ? { slices } : {}),
-      ...(signal ? { signal } : {}),
+      metric,
+      label,
+      slices,
+      signal,
       onProgress: (done, of) => {
         onProgress?.(`${doing}: row ${done} of ${of}`)
         tick(done, of)

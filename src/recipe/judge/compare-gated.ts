@@ -18,14 +18,14 @@ import { type Fit, type NamedModel, ownInputs } from './own-inputs.ts'
 import { robustness } from './robustness.ts'
 
 export interface GatedOptions extends CompareOptions {
-  readonly threads?: number
+  readonly threads?: number | undefined
   /** Time the models even where no gate limits latency. */
-  readonly timing?: boolean
+  readonly timing?: boolean | undefined
   /** Seconds that timing may take. */
-  readonly maxSeconds?: number
-  readonly onStep?: (text: string) => void
+  readonly maxSeconds?: number | undefined
+  readonly onStep?: ((text: string) => void) | undefined
   /** Makes each model take its own inputs out of those of all. */
-  readonly fit?: Fit
+  readonly fit?: Fit | undefined
 }
 
 /**
@@ -107,7 +107,7 @@ export async function timed(
   onStep?.(`timing ${models.length} models by turns`)
   return bench(
     models.map(({ name, model }) => ({ label: name, model })),
-    { data, threads, maxSeconds, fit, ...(signal ? { signal } : {}) },
+    { data, threads, maxSeconds, fit, signal },
   )
 }
 
@@ -126,15 +126,15 @@ export async function stressed(
     models.map(({ name, model }) => ({ path: name, model })),
     data,
     {
-      ...(corruptions ? { corruptions } : {}),
-      ...(severities ? { severities } : {}),
+      corruptions,
+      severities,
       ...(margin ? { margin: margin.value } : {}),
       ...(gate.alpha ? { alpha: gate.alpha.value } : options.alpha === undefined ? {} : { alpha: options.alpha }),
-      ...(options.label === undefined ? {} : { label: options.label }),
-      ...(metric === undefined ? {} : { metric }),
-      ...(options.seed === undefined ? {} : { seed: options.seed }),
-      ...(options.signal ? { signal: options.signal } : {}),
-      ...(options.fit ? { fit: options.fit } : {}),
+      label: options.label,
+      metric,
+      seed: options.seed,
+      signal: options.signal,
+      fit: options.fit,
     },
   )
 }
@@ -150,8 +150,8 @@ export function gated(
   const evidence: GateEvidence = {
     ...judged,
     bytes: [modelBytes(base.model), modelBytes(candidate.model)],
-    ...(latency ? { latency } : {}),
-    ...(stress ? { robustness: stress } : {}),
+    latency,
+    robustness: stress,
   }
   const { comparison } = judged
   return {

@@ -32,9 +32,7 @@ export async function compareModels(
   const names = [base, candidate].map((given, i) => (isNamed(given) ? given.name : ['base', 'candidate'][i]!))
   const pair = [first, second].map((model, i) => ({ name: names[i]!, model }))
   const { signal } = options
-  const latency = timing
-    ? await timed(pair, data, { maxSeconds: 3, ...(fit ? { fit } : {}), ...(signal ? { signal } : {}) })
-    : undefined
+  const latency = timing ? await timed(pair, data, { maxSeconds: 3, fit, signal }) : undefined
   return withGains(report, [first, second], latency)
 }
 
@@ -48,7 +46,7 @@ async function judge(
   try {
     const second = await open(candidate)
     try {
-      return nameModels(await compare(first, second, data, { deep: true, ...options }), base, candidate)
+      return nameModels(await compare(first, second, data, { ...options, deep: options.deep ?? true }), base, candidate)
     } finally {
       await second.close()
     }

@@ -15,7 +15,7 @@ export interface RobustOptions extends Omit<RobustnessOptions, 'keep'> {
   /** Keeps what is finished, so that an interrupted run goes on where it stopped. */
   readonly cache?: EvidenceCache | undefined
   /** Makes each model take its own inputs out of those of all. */
-  readonly fit?: Fit
+  readonly fit?: Fit | undefined
 }
 
 /**

@@ -5,7 +5,7 @@ import type { PruningReport, Recipe } from '../../report/index.ts'
 import { recipeOf } from '../trail.ts'
 import type { Importance } from '../train/channel-importance.ts'
 import type { ImportanceOptions } from '../train/importance-gradients.ts'
-import { type Learned, type LearnSettings, learn, trainable } from '../train/learn.ts'
+import { type LearnSettings, learn, trainable } from '../train/learn.ts'
 import { learningGoal } from '../train/learning-goal.ts'
 import {
   learningProof,
@@ -61,32 +61,25 @@ export async function prune(model: Model, data: Dataset, options: PruneOptions):
   const evidence = async (): Promise<ImportanceOptions> => {
     const answers = await teacher()
     onProgress?.('finding what matters least')
-    return {
-      data,
-      rows: rows.train,
-      goal,
-      answers,
-      seed,
-      signal,
-      ...(options.open ? { open: options.open } : {}),
-    }
+    return { data, rows: rows.train, goal, answers, seed, signal, open: options.open }
   }
   const { macs, sparsity = 0.5, pattern } = options
   const pruning =
     macs === undefined
       ? await zeroedWeights(whole, { sparsity, pattern: pattern ? patternOf(pattern) : null, importance }, evidence)
       : await removedChannels(whole, data, { macs, importance }, evidence)
-  let learned: Learned | null = null
-  if (epochs !== 0)
-    learned = await learn(pruning.student, {
-      ...options,
-      teacher: form,
-      goal,
-      answers: await teacher(),
-      data,
-      rows,
-      ...(pruning.wrt ? { wrt: pruning.wrt } : {}),
-    })
+  const learned =
+    epochs === 0
+      ? null
+      : await learn(pruning.student, {
+          ...options,
+          teacher: form,
+          goal,
+          answers: await teacher(),
+          data,
+          rows,
+          wrt: pruning.wrt,
+        })
   const dataDigest = await data.digest()
   const { trail, tensors, parameters } = await pruning.finish(learned, { dataDigest, rows: rows.train.length })
   const finished = trail.model

@@ -69,7 +69,7 @@ async function lookOnce(
         opening.push(another)
         return another
       },
-      ...(indices ? { indices } : {}),
+      indices,
       signal,
       onRow: (done, of) => onProgress?.(`calibrating: row ${done} of ${of}`),
     })

@@ -22,12 +22,7 @@ export async function timeIn(
     { label: 'float', model: float },
     { label: 'quantized', model: quantized },
   ]
-  const { report } = await measureLatency(subjects, feeds, {
-    open,
-    maxSeconds: TIMING_SECONDS,
-    generations: 2,
-    ...(signal ? { signal } : {}),
-  })
+  const { report } = await measureLatency(subjects, feeds, { open, maxSeconds: TIMING_SECONDS, generations: 2, signal })
   const [base, other] = report.models
   return {
     runtime: report.runtime,

@@ -107,7 +107,7 @@ async function observe(
       ...(windows ? { windows } : {}),
       samples: rows.length,
       indices: rows,
-      ...(signal ? { signal } : {}),
+      signal,
       onRow: (done, of) => say?.(`looking at what the products read: row ${done} of ${of}`),
     })
   } finally {

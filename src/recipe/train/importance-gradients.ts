@@ -13,9 +13,8 @@ export interface ImportanceOptions {
   readonly goal: LearningGoal
   readonly answers: TeacherAnswers
   readonly seed: number
-  readonly open?: (model: Model) => Promise<Session>
+  readonly open?: ((model: Model) => Promise<Session>) | undefined
   readonly signal?: AbortSignal | undefined
-  readonly onProgress?: (line: string) => void
 }
 
 /** Rows that are looked at, and how many in a run. */

@@ -38,25 +38,25 @@ import { type Layouts, openRater } from './rater.ts'
 
 export interface LearnSettings {
   readonly epochs: Length
-  readonly batch?: number
-  readonly rate?: number
-  readonly optimizer?: Optimizer
+  readonly batch?: number | undefined
+  readonly rate?: number | undefined
+  readonly optimizer?: Optimizer | undefined
   /** Softness of the teacher's answers (4; Hinton et al. 2015, 1503.02531). */
-  readonly temperature?: number
+  readonly temperature?: number | undefined
   /** Share of the teacher in the loss where labels exist (0.7). */
-  readonly teacherShare?: number
+  readonly teacherShare?: number | undefined
   readonly patience?: number | undefined
   /** How rows are changed each time they are seen (not at all); the teacher answers what the student sees. */
-  readonly augment?: readonly Augmentation[]
+  readonly augment?: readonly Augmentation[] | undefined
   /** Rows are moved against the student, as it is at each step, and it learns the answers to them untouched (not at all). */
   readonly adversary?: AdversaryChoice | undefined
-  readonly seed?: number
-  readonly threads?: number
+  readonly seed?: number | undefined
+  readonly threads?: number | undefined
   readonly signal?: AbortSignal | undefined
-  readonly onProgress?: (line: string) => void
-  readonly onEpoch?: (epoch: EpochResult) => void
+  readonly onProgress?: ((line: string) => void) | undefined
+  readonly onEpoch?: ((epoch: EpochResult) => void) | undefined
   /** How a model is opened; in a process of its own unless said. */
-  readonly open?: (model: Model) => Promise<Session>
+  readonly open?: ((model: Model) => Promise<Session>) | undefined
 }
 
 export interface LearnOptions extends LearnSettings {
@@ -69,9 +69,9 @@ export interface LearnOptions extends LearnSettings {
   readonly checkpoint?: string | undefined
   readonly resume?: boolean | undefined
   /** Initializers that learn; the trainable weights of the student unless said. */
-  readonly wrt?: readonly string[]
+  readonly wrt?: readonly string[] | undefined
   /** What the gradient by an initializer is multiplied with, where not with 1. */
-  readonly factors?: ReadonlyMap<string, number>
+  readonly factors?: ReadonlyMap<string, number> | undefined
 }
 
 export interface Learned extends Trained {

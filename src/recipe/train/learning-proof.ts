@@ -20,13 +20,13 @@ import type { Learned } from './learn.ts'
 export interface ProofOptions {
   /** Rows to prove on, instead of a share of the data. */
   readonly proof?: Dataset | undefined
-  readonly margin?: number
+  readonly margin?: number | undefined
   readonly label?: string | undefined
-  readonly seed?: number
+  readonly seed?: number | undefined
   /** Whether the two models are timed; yes unless said. */
-  readonly timed?: boolean
+  readonly timed?: boolean | undefined
   readonly signal?: AbortSignal | undefined
-  readonly onProgress?: (line: string) => void
+  readonly onProgress?: ((line: string) => void) | undefined
 }
 
 export interface LearningRows {
@@ -116,8 +116,8 @@ export const comparing = ({ margin = DEFAULT_MARGIN, seed = 0, label, signal }: 
   margin,
   seed,
   deep: false,
-  ...(label ? { label } : {}),
-  ...(signal ? { signal } : {}),
+  label,
+  signal,
 })
 
 /** The two models held against each other on rows that nothing has learned from. */
@@ -141,12 +141,7 @@ export async function learningProof(
             { label: base.path, model: base.model },
             { label: candidate.path, model: candidate.model },
           ],
-          {
-            data: rows.prove,
-            maxSeconds: SECONDS,
-            seed: options.seed ?? 0,
-            ...(options.signal ? { signal: options.signal } : {}),
-          },
+          { data: rows.prove, maxSeconds: SECONDS, seed: options.seed ?? 0, signal: options.signal },
         )
   const side = (i: 0 | 1, metric: number | null): LearnedModel => {
     const { path, model } = models[i]

@@ -30,9 +30,9 @@ export async function askTeacher(
   data: Dataset,
   rows: readonly number[],
   options: {
-    readonly open?: (model: Model) => Promise<Session>
+    readonly open?: ((model: Model) => Promise<Session>) | undefined
     readonly signal?: AbortSignal | undefined
-    readonly onProgress?: (line: string) => void
+    readonly onProgress?: ((line: string) => void) | undefined
   },
 ): Promise<TeacherAnswers> {
   const session = await (options.open ?? openIsolated)(teacher)
