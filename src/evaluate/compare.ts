@@ -70,10 +70,10 @@ export async function compare(
   options: CompareOptions = {},
 ): Promise<ComparisonReport> {
   const { margin = 0.01, alpha = 0.05, seed = 0 } = options
+  const { sliceMargins = {}, cluster } = options
   requireRange('margin', margin, Number.MAX_VALUE)
   requireRange('alpha', alpha, 0.5)
-  for (const [name, value] of Object.entries(options.sliceMargins ?? {}))
-    requireRange(`margin of ${name}`, value, Number.MAX_VALUE)
+  for (const [name, value] of Object.entries(sliceMargins)) requireRange(`margin of ${name}`, value, Number.MAX_VALUE)
   const declared = new Set(options.slices)
   const spoken = new Set([...declared].map((name) => sliceField(data, name)))
   const labelField = labelFieldOf(data, options)
@@ -86,34 +86,26 @@ export async function compare(
     metricOptions: { ...(data.classNames ? { classNames: data.classNames } : {}), ...options.metricOptions },
     labelField,
     sliceFields: [...spoken, ...undeclared],
-    ...(options.cluster === undefined ? {} : { clusterField: fieldNamed(data, options.cluster, 'cluster') }),
+    clusterField: cluster === undefined ? undefined : fieldNamed(data, cluster, 'cluster'),
     batch: options.batch ?? 1,
     indices: options.indices,
     onProgress: (done) => options.onProgress?.(done, total),
     signal: options.signal,
   })
-  if (scored.rows.length === 0)
-    throw new UserError('bad-data', 'there are no rows to compare on', {
-      where: data.path,
-      hint:
-        data.skipped.length > 0
-          ? `every row was left out, the first because: ${data.skipped[0]!.reason}`
-          : 'give data with at least one row',
-    })
+  if (scored.rows.length === 0) throw noRows(data)
   const { classNames } = data
-  const clusterField = options.cluster ?? null
   const rule: SliceRule = {
     alpha,
     seed,
     declared,
-    marginOf: ({ name, field }) => options.sliceMargins?.[name] ?? options.sliceMargins?.[field] ?? margin,
+    marginOf: ({ name, field }) => sliceMargins[name] ?? sliceMargins[field] ?? margin,
   }
   const report = scored.metric
     ? verdictOnLabels(
         scored,
         scored.metric,
         labelField !== null,
-        { margin, alpha, seed, clusterField, deep: options.deep ?? false },
+        { margin, alpha, seed, clusterField: cluster ?? null, deep: options.deep ?? false },
         rule,
       )
     : verdictOnAgreement(scored, { margin, alpha }, rule)
@@ -123,7 +115,7 @@ export async function compare(
     ...withSlices(asOneRow(report, scored, margin, alpha)),
     warnings: [
       ...report.warnings,
-      ...doubtsOf(report, scored, { margin, classNames, labelField, cluster: options.cluster }),
+      ...doubtsOf(report, scored, { margin, classNames, labelField, cluster }),
       ...leftUnseen(base.omitted),
       ...castNotes(base.inputs, data),
       ...data.notes,
@@ -134,6 +126,11 @@ export async function compare(
     margin,
   }
   return { ...settled, story: storyOf(settled, margin, scored.metric?.unit) }
+}
+
+function noRows({ path, skipped: [first] }: Dataset): UserError {
+  const hint = first ? `every row was left out, the first because: ${first.reason}` : 'give data with at least one row'
+  return new UserError('bad-data', 'there are no rows to compare on', { where: path, hint })
 }
 
 /** What speaks against taking the verdict as it stands. */
