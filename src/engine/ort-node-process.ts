@@ -102,6 +102,7 @@ function launch(env: Readonly<Record<string, string>> = {}): Launched {
   const waiting = new Map<number, { doing: string; resolve: (value: never) => void; reject: (e: Error) => void }>()
   let complaint = ''
   let dead: string | null = null
+  let stopping = false
   let next = 0
   // An idle child must not keep this process alive.
   const hold = (on: boolean) => {
@@ -118,7 +119,8 @@ function launch(env: Readonly<Record<string, string>> = {}): Launched {
     const entry = waiting.get(id)
     if (!entry) return
     waiting.delete(id)
-    if (waiting.size === 0) hold(false)
+    // An answer that was on its way when it was stopped must not let this process go before the end is seen.
+    if (waiting.size === 0 && !stopping) hold(false)
     if (failure) entry.reject(errorOf(failure))
     else entry.resolve(unpack(pages, answer!, (bytes) => results.take(bytes)))
   })
@@ -157,6 +159,7 @@ function launch(env: Readonly<Record<string, string>> = {}): Launched {
     giveBack: (fetched) => results.giveBack(fetched),
     async stop() {
       if (dead !== null) return
+      stopping = true
       hold(true)
       child.kill('SIGKILL')
       await ended
