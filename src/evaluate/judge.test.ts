@@ -132,6 +132,7 @@ describe('other scores', () => {
     base: differences.map(() => 1),
     candidate: differences.map((difference) => 1 + difference),
     higherIsBetter: true,
+    rightOrWrong: false,
   })
 
   test('twenty rows are the fewest that settle anything', () => {

@@ -291,14 +291,12 @@ describe('what stays fills blocks of channels', () => {
   })
 
   test('within groups their own scale decides; across them, what a channel costs', () => {
-    const louder = new Map(
-      [...importance].map(([id, scores], i) => [id, Array.from(scores, (score) => score * 10 ** i)]),
-    )
+    const louder = new Map([...importance].map(([id, scores], i) => [id, scores.map((score) => score * 10 ** i)]))
     const choose = (scores: typeof importance) =>
       chooseChannels(channels, { macs: 0.6, importance: scores, scale: 'within' })
     expect(choose(louder)).toEqual(choose(importance))
     // Those of the second group are multiplied most: with 9 · (12 + 48) weights.
-    const alike = new Map(channels.groups.map(({ id, channels: own }) => [id, own.map(() => 1)]))
+    const alike = new Map(channels.groups.map(({ id, channels: own }) => [id, new Float64Array(own.length).fill(1)]))
     expect(kept(chooseChannels(channels, { macs: 0.7, importance: alike, scale: 'across' })!)).toEqual([12, 10, 48])
   })
 
