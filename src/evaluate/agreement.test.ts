@@ -49,7 +49,9 @@ describe('without labels', () => {
     })
     expect(judgeAgreement({ ...counts, changed: 30, broken: 30 }, 0.01, 0.05).verdict).toBe('regressed')
     // The bound is one-sided: 0.0110 at 5 %, where the lower end of the 95 % interval is 0.0094.
-    expect(judgeAgreement({ ...counts, n: 300, changed: 7, different: 7, broken: 7 }, 0.01, 0.05).verdict).toBe('regressed')
+    expect(judgeAgreement({ ...counts, n: 300, changed: 7, different: 7, broken: 7 }, 0.01, 0.05).verdict).toBe(
+      'regressed',
+    )
   })
 })
 
