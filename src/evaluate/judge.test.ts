@@ -313,6 +313,31 @@ describe('real-valued scores', () => {
     expect(proven.verdict).toBe('pass')
     expect(proven.nonInferiority!.p).toBeLessThan(0.05)
   })
+  test('a metric that needs rows of a kind is not settled by so few that resamples miss them, and says how many would', () => {
+    // The mean of the rare rows alone, each of which the candidate misses by a little.
+    const rare = (count: number) => {
+      const base = Array.from({ length: 400 }, () => 1)
+      const candidate = base.map((value, i) => value - 1e-4 * (1 + (i % 3)))
+      const over = (scores: readonly number[], rows: Int32Array) => {
+        const own = Array.from(rows).filter((row) => row < count)
+        return own.reduce((sum, row) => sum + scores[row]!, 0) / own.length
+      }
+      return judge(
+        {
+          ...{ base, candidate, higherIsBetter: true, rightOrWrong: false, bounds: [0, 1] },
+          aggregate: (who, rows) => over(who === 'base' ? base : candidate, rows),
+        },
+        { margin: 0.01, alpha: 0.05, resamples: 1000 },
+      )
+    }
+    const few = rare(4)
+    expect(few.verdict).toBe('inconclusive')
+    expect(few.lowerBound).toBeGreaterThan(-0.001)
+    // Resamples miss all of four with probability e⁻⁴; twelve are in nearly all: three times as many rows.
+    expect(few.requiredN).toBeGreaterThan(1000)
+    expect(few.requiredN).toBeLessThan(1500)
+    expect(rare(12).verdict).toBe('pass')
+  })
   test.each([0, 1, 3, 8, 40])(
     'the p-value is below α where the bound is within the margin (%i rows changed)',
     (moved) => {

@@ -48,6 +48,8 @@ export interface Judgement {
 
 /** Fewer rows than this never settle a metric whose scores are not right-or-wrong: a bootstrap of them means little. */
 const FEWEST_ROWS = 20
+/** So many rows of a kind are in nearly every resample. */
+const RARE_ROWS = 12
 /** A test statistic beyond this is not told from certainty. */
 const MOST_Z = 40
 /** As far as the level at which unseen changes cost the margin is looked for. */
@@ -56,10 +58,11 @@ const MOST_Z_OF_UNSEEN = 8
 /**
  * Judges two models on the same rows, by the product's table. Right-or-wrong scores: Tango's score interval and
  * mid-p McNemar. Other metrics, and clustered rows: a paired bootstrap, of its BCa and its normal interval the more
- * cautious end; with fewer than 20 rows (or clusters) never settled, and with fewer than 5 rows that differ, the bound is
- * what unseen changes could still cost (Clopper–Pearson bound on their share, times the range of the scores, which is
- * taken as at least 100 margins where it is unknown). So it is where more rows differ, but none of some group that weighs
- * as much as the others (a rare class of a macro average): what such groups hide is added to what was seen.
+ * cautious end. With fewer than 20 rows (or clusters), or so few of a kind that the metric is undefined on some resample,
+ * never settled. With fewer than 5 rows that differ, the bound is what unseen changes could still cost (Clopper–Pearson
+ * bound on their share, times the range of the scores, which is taken as at least 100 margins where it is unknown). So it
+ * is where more rows differ, but none of some group that weighs as much as the others (a rare class of a macro average):
+ * what such groups hide is added to what was seen.
  * Where the base is nearer to the worst possible score than the margin, nothing can be lost and nothing is settled.
  *
  * @throws RangeError for no rows, a margin that is not above 0, or scores that are not finite.
@@ -158,7 +161,7 @@ function judgeValues(counts: Counts | null, scores: PairedScores, options: Judge
   const unseen = unseenCost(scores, margin, alpha)
   const seen = cautiousBounds(drawn, alpha)
   const { lower: lowerBound, upper: upperBound, ci } = unseen === null ? seen : widened(seen, delta, unseen, alpha)
-  const few = units < FEWEST_ROWS
+  const few = units < FEWEST_ROWS || drawn.undefinedShare > 0
   const tooFew = unseen?.tooFew ?? false
   const significantlyWorse = upperBound < 0 && !tooFew
   const settled = verdictOf({ delta, lowerBound, upperBound, significantlyWorse, margin })
@@ -192,13 +195,25 @@ function judgeValues(counts: Counts | null, scores: PairedScores, options: Judge
             delta,
             margin,
             alpha,
-            least: Math.max(few ? Math.ceil((FEWEST_ROWS * n) / units) : 0, unseen?.rows ?? 0),
+            least: Math.max(
+              Math.ceil((FEWEST_ROWS * n) / units),
+              rowsToDefine(n, drawn.undefinedShare),
+              unseen?.rows ?? 0,
+            ),
           })
         : null,
     pRegressed: !few && delta <= -margin && seen.upper < 0 ? pSeen : 1,
     // Fewer rows that differ than a bootstrap can learn from say nothing.
     pWorse: few || undefinedValue || tooFew ? 1 : pSeen,
   }
+}
+
+/**
+ * Rows with which no resample misses all of the rare ones that the metric needs: it does with probability e^−k of k of
+ * them, and of some thousand resamples none does where k is 12.
+ */
+function rowsToDefine(n: number, undefinedShare: number): number {
+  return undefinedShare > 0 ? Math.ceil((n * RARE_ROWS) / Math.max(1, -Math.log(undefinedShare))) : 0
 }
 
 type Aggregate = NonNullable<PairedScores['aggregate']>

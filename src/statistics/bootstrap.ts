@@ -29,13 +29,16 @@ export interface BootstrapResult {
   readonly standardError: number
   /** Units that were resampled: clusters, or rows. */
   readonly units: number
+  /** Share of the resamples on which the statistic was undefined, and which were drawn anew. */
+  readonly undefinedShare: number
 }
 
 /**
  * Bootstrap interval of a statistic of paired rows, bias-corrected and accelerated (BCa). Whole clusters are drawn; the
  * acceleration comes from a jackknife over units (over at most 200 blocks of them). Seeded: the same seed, the same
  * interval. The Monte-Carlo error of a bound falls with √resamples (about 2 % of the interval's width at 10,000).
- * A statistic that never moves gives an interval of width zero: judge such data by counting instead.
+ * A statistic that never moves gives an interval of width zero: judge such data by counting instead. A resample on which
+ * it is undefined (NaN: an area under a curve without one positive row) is drawn anew, as long as fewer are than are not.
  *
  * Source: B. Efron, Better bootstrap confidence intervals, JASA 82 (1987); jackknife acceleration as in Efron and
  * Tibshirani, An Introduction to the Bootstrap (1993), equation 14.15.
@@ -50,7 +53,7 @@ export function bootstrap(input: BootstrapInput): BootstrapResult {
   const units = unitsOf(rows, clusters)
   const everything = Int32Array.from({ length: rows }, (_, i) => i)
   const estimate = statistic(everything)
-  const draws = resample(units, rows, statistic, seed, resamples)
+  const { draws, undefinedShare } = resample(units, rows, statistic, seed, resamples)
   const below = draws.reduce((count, value) => count + (value < estimate ? 1 : value === estimate ? 0.5 : 0), 0)
   const bias = normalQuantile(Math.min(1 - 0.5 / resamples, Math.max(0.5 / resamples, below / resamples)))
   const acceleration = accelerationOf(units, statistic)
@@ -68,6 +71,7 @@ export function bootstrap(input: BootstrapInput): BootstrapResult {
     z: bias - zOfRank(rankOf(draws, against), bias, acceleration),
     standardError: Math.sqrt(variance),
     units: units.length,
+    undefinedShare,
   }
 }
 
@@ -106,17 +110,19 @@ function unitsOf(rows: number, clusters: BootstrapInput['clusters']): readonly (
   return [...groups.values()]
 }
 
+/** Ascending; NaN, all of them, where more resamples are undefined than are not. */
 function resample(
   units: readonly (readonly number[])[],
   rows: number,
   statistic: (rows: Int32Array) => number,
   seed: number,
   resamples: number,
-): Float64Array {
+): { readonly draws: Float64Array; readonly undefinedShare: number } {
   const random = randomSource(seed)
   const largest = units.reduce((most, unit) => Math.max(most, unit.length), 1)
   const buffer = new Int32Array(largest === 1 ? rows : largest * units.length)
   const draws = new Float64Array(resamples)
+  let redrawn = 0
   for (let r = 0; r < resamples; r++) {
     let length = 0
     if (largest === 1) for (; length < rows; length++) buffer[length] = random.below(rows)
@@ -124,8 +130,13 @@ function resample(
       for (let k = 0; k < units.length; k++)
         for (const row of units[random.below(units.length)]!) buffer[length++] = row
     draws[r] = statistic(buffer.subarray(0, length))
+    if (Number.isNaN(draws[r]) && redrawn < resamples) {
+      redrawn++
+      r--
+    }
   }
-  return draws.sort()
+  if (draws.some(Number.isNaN)) draws.fill(Number.NaN)
+  return { draws: draws.sort(), undefinedShare: redrawn / (resamples + redrawn) }
 }
 
 /** Skewness of the jackknife values over six: how fast the standard error changes with the statistic. */
@@ -135,9 +146,10 @@ function accelerationOf(units: readonly (readonly number[])[], statistic: (rows:
   const values: number[] = []
   for (let block = 0; block < blocks; block++) {
     const left = units.filter((_, k) => Math.floor((k * blocks) / units.length) !== block)
-    values.push(statistic(Int32Array.from(left.flat())))
+    const value = statistic(Int32Array.from(left.flat()))
+    if (!Number.isNaN(value)) values.push(value)
   }
-  const mean = values.reduce((sum, value) => sum + value, 0) / blocks
+  const mean = values.reduce((sum, value) => sum + value, 0) / values.length
   let cubes = 0
   let squares = 0
   for (const value of values) {

@@ -214,6 +214,29 @@ describe('bootstrap', () => {
     expect(covered / 300).toBeGreaterThan(0.84)
     expect(covered / 300).toBeLessThan(0.95)
   })
+  test('what is undefined without a rare row is resampled where there is one, and told', () => {
+    // The mean of the rare rows: two of 40, 1 and 3.
+    const rare = (rows: Int32Array) => {
+      const own = rows.filter((row) => row < 2)
+      return own.reduce((sum, row) => sum + 1 + 2 * row, 0) / own.length
+    }
+    const { estimate, ci, standardError, undefinedShare } = bootstrap({ rows: 40, statistic: rare, seed: 5 })
+    expect([estimate, ...ci]).toEqual([2, 1, 3])
+    // Of 40 draws K are rare, each with probability 1/20; of K ≥ 1 the variance is E(1 / K).
+    const binomial = (k: number): number => (k === 0 ? 0.95 ** 40 : (binomial(k - 1) * (41 - k)) / k / 19)
+    const counts = Array.from({ length: 40 }, (_, i) => i + 1)
+    const variance = counts.reduce((sum, k) => sum + binomial(k) / k, 0) / (1 - binomial(0))
+    expect(undefinedShare).toBeCloseTo(binomial(0), 2)
+    expect(standardError).toBeCloseTo(Math.sqrt(variance), 2)
+    const never = bootstrap({
+      rows: 40,
+      statistic: (rows) => (rows[39] === 39 ? 1 : Number.NaN),
+      seed: 5,
+      resamples: 200,
+    })
+    expect([never.lowerBound, never.upperBound, ...never.ci]).toEqual(Array(4).fill(Number.NaN))
+    expect(pairedBootstrap({ base: [1, 2], candidate: [2, 2], seed: 1 }).undefinedShare).toBe(0)
+  })
   test('refuses what it cannot resample', () => {
     expect(() => pairedBootstrap({ base: [], candidate: [], seed: 1 })).toThrow(/at least one row/)
     expect(() => pairedBootstrap({ base: [1], candidate: [], seed: 1 })).toThrow(RangeError)
