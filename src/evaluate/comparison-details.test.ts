@@ -404,3 +404,22 @@ describe('rows that belong together', () => {
     expect((await judged([row(0, 0, 1), row(0, 0, 0)], { id: strings(['x', 'y']) })).flips![0]!.id).toBe('x')
   })
 })
+
+test('an area of a few positives is told with its bound, why that is no pass, and how many rows would settle it', async () => {
+  const ranked = (positives: number) => {
+    const { uniform } = randomSource(3)
+    const rows = Array.from({ length: 400 }, (_, i) => {
+      const [score, noise] = [(i < positives ? 0.6 : 0.4) + 0.1 * uniform(), 0.002 * uniform()]
+      return { label: i < positives ? 1 : 0, base: [1 - score, score], candidate: [1 - score - noise, score + noise] }
+    })
+    return judged(rows, {}, { metric: 'auroc', margin: 0.7 })
+  }
+  const few = await ranked(4)
+  expect(few.verdict).toBe('inconclusive')
+  expect(few.nonInferiority!.lowerBound).toBeGreaterThan(-0.7)
+  expect(few.warnings).toContainEqual(expect.stringMatching(/bound of auroc is within the margin, but .* too few/))
+  expect(few.requiredN).toBeGreaterThan(800)
+  const many = await ranked(100)
+  expect(many.verdict).toBe('pass')
+  expect(many.warnings.join()).not.toMatch(/too few/)
+})

@@ -53,6 +53,7 @@ export function verdictOnLabels(
           `The metric "${metric.name}" is undefined on these rows, as where all of their labels, or all answers, are the same: add others, or choose another --metric.`,
         ]
       : []),
+    ...(judgement ? boundNotTrusted(judgement, metric, margin) : []),
     ...(verdict === 'pass' ? marginAboveError(metric, judgement!.base, margin) : []),
     ...(verdict === 'pass' ? rareLosses(metric, usable.length, alpha) : []),
   ]
@@ -113,6 +114,18 @@ function withoutNumber(
     ...(others > 0
       ? [`The metric "${name}" gives no number on ${whole(others)} of ${whole(rows)} rows; they are left out.`]
       : []),
+  ]
+}
+
+/** What stands in the way of a pass where the bound that is shown does not. */
+function boundNotTrusted(
+  { verdict, nothingToLose, lowerBound }: Judgement,
+  { name }: Metric,
+  margin: number,
+): readonly string[] {
+  if (verdict !== 'inconclusive' || nothingToLose || !(lowerBound > -margin)) return []
+  return [
+    `The bound of ${name} is within the margin, but these are too few rows, or too few of a kind that it needs, to trust it.`,
   ]
 }
 
