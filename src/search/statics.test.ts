@@ -299,6 +299,9 @@ test('where nothing is secure, the quietest that may well stay close is timed, w
   const timedWhere = async ({ pass = 0, secureId }: { readonly pass?: number; readonly secureId?: string }) => {
     const timed: string[] = []
     const { pool } = searchAmong({ 'int8-typical': 25.8, 'int8-everywhere': 24 }, secureId)
+    // Weights alone.
+    const stored = { ...pool.trials[0]!, built: { ...pool.trials[0]!.built, spec: { id: 'weight-int8', words: '' } } }
+    pool.trials.push(stored as Trial)
     for (const trial of pool.trials) trial.result = { ...trial.result, p50Ms: null }
     Object.assign(pool, {
       odds: ({ built: { spec } }: Trial) => ({ pass, close: spec.id.startsWith('int8-typical') ? 0.7 : 0.3 }),
@@ -312,4 +315,5 @@ test('where nothing is secure, the quietest that may well stay close is timed, w
   // Where another may pass by its answers, what is only close is not handed out.
   expect(await timedWhere({ pass: 0.2 })).toEqual([])
   expect(await timedWhere({ secureId: 'int8-everywhere-minmax' })).toEqual([])
+  expect(await timedWhere({ secureId: 'weight-int8' })).toEqual(['int8-typical-minmax'])
 })

@@ -73,28 +73,30 @@ export class Statics {
   }
 
   /**
-   * Where nothing came out secure: times what may well hold all the same, with the lossless model to fall back on; then
-   * the most promising of the mixtures that there was no time for beside all else, with what is left of the time when
-   * there is nothing else.
+   * Where no integers came out secure: times those that may well hold all the same. Where nothing did: the most promising
+   * of the mixtures that there was no time for beside all else, with what is left of the time when there is nothing else.
    */
   async lastResort(): Promise<void> {
     const pool = this.#pool
     const others = pool.trials.filter((trial) => trial !== pool.lossless && !pool.hopeless(trial))
-    if (others.some((trial) => pool.secure(trial))) return
-    await this.#timeLikely(others)
+    const secure = others.filter((trial) => pool.secure(trial))
+    if (!secure.some(isStatic)) await this.#timeLikely(others)
     const [first] = this.#inOrderOfRepair(this.#mixtures.leftOut)
-    if (!first) return
+    if (!first || secure.length > 0) return
     this.#budget.spendOnLast()
     await this.#timed(await this.#mixtures.of(first))
   }
 
-  /** Times the quietest of those that were not worth it while something surer could be hoped for. */
+  /**
+   * Times the quietest of those that were not worth it while something surer could be hoped for: the lossless model, and
+   * weights alone in fewer bits, which are seldom faster, are there to fall back on.
+   */
   async #timeLikely(others: readonly Trial[]): Promise<void> {
     const pool = this.#pool
-    const judged = others.filter(({ comparison }) => comparison !== null)
+    const judged = others.filter((trial) => isStatic(trial) && trial.comparison !== null)
     const what = judged.some((trial) => pool.odds(trial).pass > 0) ? 'pass' : 'close'
     const likely = judged.filter(
-      (trial) => isStatic(trial) && trial.result.p50Ms === null && !trial.dropped && pool.odds(trial)[what] >= LIKELY,
+      (trial) => trial.result.p50Ms === null && !trial.dropped && pool.odds(trial)[what] >= LIKELY,
     )
     const quietest = quietestFirst(likely).slice(0, LIKELY_TIMED)
     for (const trial of quietest) pool.withdrawNote(trial)
