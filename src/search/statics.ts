@@ -80,7 +80,7 @@ export class Statics {
     const pool = this.#pool
     const others = pool.trials.filter((trial) => trial !== pool.lossless && !pool.hopeless(trial))
     const secure = others.filter((trial) => pool.secure(trial))
-    if (!secure.some(isStatic)) await this.#timeLikely(others)
+    if (!secure.some(isStatic)) await this.#timeLikely()
     const [first] = this.#inOrderOfRepair(this.#mixtures.leftOut)
     if (!first || secure.length > 0) return
     this.#budget.spendOnLast()
@@ -91,9 +91,9 @@ export class Statics {
    * Times the quietest of those that were not worth it while something surer could be hoped for: the lossless model, and
    * weights alone in fewer bits, which are seldom faster, are there to fall back on.
    */
-  async #timeLikely(others: readonly Trial[]): Promise<void> {
+  async #timeLikely(): Promise<void> {
     const pool = this.#pool
-    const judged = others.filter((trial) => isStatic(trial) && trial.comparison !== null)
+    const judged = pool.trials.filter((trial) => isStatic(trial) && trial.comparison !== null)
     const what = judged.some((trial) => pool.odds(trial).pass > 0) ? 'pass' : 'close'
     const likely = judged.filter(
       (trial) => trial.result.p50Ms === null && !trial.dropped && pool.odds(trial)[what] >= LIKELY,
