@@ -149,6 +149,7 @@ const nativeLayouts = [
   layout.sumBeforeNormalization,
   layout.reshapeUnitAxes,
   layout.moveRowsAtOnce,
+  layout.moveAxesInTurn,
   layout.flattenProducts,
 ]
 
