@@ -30,10 +30,12 @@ const pads = (n: number) => `<pads = [${n}, ${n}, ${n}, ${n}]>`
 
 test.each<[string, Case, readonly number[]]>([
   ['one channel', { outputs: 1, size: [64, 64], kernel: [3, 3], attributes: pads(1) }, [4, 4]],
-  ['two', { outputs: 2, size: [32, 64], kernel: [5, 5], attributes: pads(2) }, [2, 4]],
-  ['three', { outputs: 3, size: [48, 48], kernel: [9, 9], attributes: pads(4) }, [2, 2]],
-  ['eight', { outputs: 8, size: [64, 66], kernel: [3, 7], attributes: '<pads = [0, 3, 2, 3]>' }, [1, 2]],
-  ['sizes that few tiles fit', { outputs: 1, size: [62, 63], kernel: [3, 3], attributes: pads(1) }, [2, 1]],
+  ['two', { outputs: 2, size: [32, 64], kernel: [5, 5], attributes: pads(2) }, [4, 4]],
+  ['three', { outputs: 3, size: [48, 48], kernel: [9, 9], attributes: pads(4) }, [4, 4]],
+  ['eight', { outputs: 8, size: [64, 66], kernel: [3, 7], attributes: '<pads = [0, 3, 2, 3]>' }, [1, 6]],
+  ['sizes that few tiles fit', { outputs: 1, size: [62, 63], kernel: [3, 3], attributes: pads(1) }, [2, 3]],
+  ['a block and a half', { outputs: 24, size: [64, 64], kernel: [3, 3], attributes: pads(1) }, [1, 2]],
+  ['channels that fill no block', { outputs: 9, size: [64, 64], kernel: [3, 3], attributes: pads(1) }, [1, 4]],
   ['no padding', { outputs: 1, size: [50, 70], kernel: [3, 3], attributes: '<auto_pad = "VALID">' }, [4, 4]],
 ])('%s: the same sums to the bit, a tile at once', async (_, setting, step) => {
   const { before, after, report, feeds } = await folded(setting)
@@ -48,10 +50,11 @@ test.each<[string, Case, readonly number[]]>([
 })
 
 test.each<[string, Case, RegExp | null]>([
-  ['many channels', { outputs: 9, size: [64, 64], kernel: [3, 3], attributes: pads(1) }, null],
+  ['many channels', { outputs: 36, size: [64, 64], kernel: [3, 3], attributes: pads(1) }, null],
+  ['two blocks of channels', { outputs: 32, size: [64, 64], kernel: [3, 3], attributes: pads(1) }, /cost more/],
   ['a window of one place', { outputs: 1, size: [64, 64], kernel: [1, 1] }, null],
   ['a stride', { outputs: 1, size: [64, 64], kernel: [3, 3], attributes: '<strides = [2, 2]>' }, null],
-  ['odd sizes', { outputs: 1, size: [63, 63], kernel: [3, 3], attributes: pads(1) }, /cost more/],
+  ['odd sizes', { outputs: 1, size: [61, 67], kernel: [3, 3], attributes: pads(1) }, /cost more/],
   ['few pixels', { outputs: 1, size: [8, 8], kernel: [3, 3], attributes: pads(1) }, /cost more/],
 ])('%s: left alone', async (_, setting, reason) => {
   const { before, after, report } = await folded(setting)

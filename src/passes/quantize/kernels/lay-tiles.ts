@@ -62,18 +62,22 @@ export function layTiles(
   const [floats, codes, last, apart, laid, flat] = values('wide', 'tiles', 'last', 'apart', 'laid', 'flat')
   const [shape, sizes, grown, whole] = values('shape', 'sizes', 'grown', 'whole')
   const tiles = tilesName(node.name || output)
+  const lay = () => [
+    make('Reshape', [last, integers([0, 0, 0, height, width * outputs], 'rows')], apart),
+    // Under a name of what it stands for, so that profiles know what that costs; tiles of tiles need another.
+    { ...make('Transpose', [apart], laid, { perm: ints([0, 1, 3, 2, 4]) }), name: editor.freshName(tiles) },
+  ]
   editor.replace(
     coder,
     { ...coder, inputs: [floats, ...coder.inputs.slice(1)], outputs: [codes] },
     make('Transpose', [codes], last, { perm: ints([0, 2, 3, 1]) }),
-    make('Reshape', [last, integers([0, 0, 0, height, width * outputs], 'rows')], apart),
-    // Under a name of what it stands for, so that profiles know what that costs; tiles of tiles need another.
-    { ...make('Transpose', [apart], laid, { perm: ints([0, 1, 3, 2, 4]) }), name: editor.freshName(tiles) },
+    // Tiles of one row lie side by side as they are.
+    ...(height === 1 ? [] : lay()),
     make('Shape', [codes], shape),
     make('Gather', [shape, integers([0, 2, 3], 'order')], sizes),
     make('Mul', [sizes, integers([1, height, width], 'factors')], grown),
     make('Concat', [grown, integers([outputs], 'channels')], whole, { axis: int(0) }),
-    make('Reshape', [laid, whole], flat),
+    make('Reshape', [height === 1 ? last : laid, whole], flat),
     make('Transpose', [flat], output, { perm: ints([0, 3, 1, 2]) }),
   )
   return floats
