@@ -6,10 +6,10 @@
  * of the small picture, so that they hear as few of them as can be: two of three rows where a picture is doubled, 16
  * products a tile in place of 36. What tiles have beyond the picture is cut off (64 to 64 channels, 3×3 from 64×64 to
  * 128×128, in integers, on a busy machine: 3.6 ms with a convolution of one tap on either side, then 2.0; 256 to 128 from
- * 16×16 in float 5.9 and 3.4).
+ * 16×16 in float 5.9 and 3.4, 16 to 8 from 112×112 3.3 and 1.7).
  * Illegal: the grown picture is read elsewhere or is an output; strides, dilations, groups; weights that are not constant.
- * Left alone where laying the tiles costs more than the products that are spared: in float below some forty channels. In
- * integers tiles are laid by rows (`depthInTiles`); with `integers`, what pays there is decisive.
+ * Left alone where laying the tiles costs more than the products that are spared. In integers tiles are laid by rows
+ * (`depthInTiles`); with `integers`, what pays there is decisive.
  * Source: y[m, s·h + i − d] = Σ_c Σ_u x[c, h + ⌊(i + u)/s⌋ − ⌈p/s⌉] · w[m, c, u] for every axis, where p zeros stand in
  * front of the grown picture and d = s·⌈p/s⌉ − p.
  */
@@ -30,6 +30,7 @@ import {
   toNumbers,
 } from '../../ir/index.ts'
 import { type Pass, piecesOf, type RuleContext, type RuleOutcome, runRules } from '../../rewrite/index.ts'
+import { moveRowNs } from '../move-row-ns.ts'
 import { ACTIVATIONS, BLOCK } from './blocks.ts'
 import { picturePads } from './picture-pads.ts'
 
@@ -153,19 +154,23 @@ function smallSize(resize: Node, { types }: RuleContext): Pair {
 }
 
 /**
- * Nanoseconds of a product, of repeating a number, of laying one, of a row of a tile and of the nodes (onnxruntime 1.30
- * on x86-64, AVX-512 with VNNI, one thread), and the numbers of a row below which tiles are not laid so.
+ * Nanoseconds of a product, of repeating a number, of laying one, in integers beside the row of a tile, and of the nodes
+ * (onnxruntime 1.30 on x86-64, AVX-512 with VNNI, one thread).
  */
 const NS = {
-  float: { product: 1 / 75, repeat: 0.15, lay: 2, row: 0, nodes: 8000, shortest: 1 },
-  integers: { product: 1 / 200, repeat: 0.13, lay: 0.1, row: 9, nodes: 6000, shortest: 16 },
+  float: { product: 1 / 75, repeat: 0.15, lay: 0.9, nodes: 8000 },
+  integers: { product: 1 / 200, repeat: 0.13, lay: 0.1, nodes: 6000 },
 } as const
+/** Nanoseconds that a row of a tile may take for each of its codes, as in `depthInTiles`. */
+const CODE_NS = 0.5
 const PAYS = 0.95
 
 function pays(weight: Tensor, times: number, axes: readonly Axis[], small: Pair, kernels: keyof typeof NS): boolean {
   const [outputs, inputs, ...kernel] = weight.dims as [number, number, number, number]
   const ns = NS[kernels]
-  if (times * outputs < ns.shortest) return false
+  const row = times * outputs
+  const rowNs = kernels === 'integers' ? moveRowNs(row) : 0
+  if (rowNs > CODE_NS * row) return false
   const area = (of: (axis: number) => number) => of(0) * of(1)
   const blocks = (channels: number) => Math.ceil(channels / BLOCK) * BLOCK
   const places = area((axis) => small[axis]! + axes[axis]!.more)
@@ -176,7 +181,7 @@ function pays(weight: Tensor, times: number, axes: readonly Axis[], small: Pair,
   const plain = pixels * area((axis) => kernel[axis]!) * inputs * blocks(outputs) * ns.product + repeated * ns.repeat
   const tiled =
     places * area((axis) => axes[axis]!.taps) * inputs * blocks(outputs * times ** 2) * ns.product +
-    places * (times ** 2 * outputs * ns.lay + times * ns.row) +
+    places * (times ** 2 * outputs * ns.lay + times * rowNs) +
     ns.nodes
   return tiled < PAYS * plain
 }
