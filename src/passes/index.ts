@@ -137,6 +137,8 @@ const nativeLayouts = [
   layout.mishBySigmoid,
   layout.averageByProduct,
   layout.slopesAsProducts,
+  layout.splitBrokenJoints,
+  layout.resizeInBlocks,
   layout.resizeByProducts,
   layout.shiftInBlocks,
   layout.activateInBlocks,

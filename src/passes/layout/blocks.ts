@@ -1,7 +1,11 @@
 import { intAttribute, isDepthwise, type Node, operatorName, type Tensor } from '../../ir/index.ts'
+import type { RuleContext } from '../../rewrite/index.ts'
 
 /** Channels that the runtime's blocked kernels compute at once where vectors are widest. */
 export const BLOCK = 16
+
+/** Numbers of channels that blocked kernels take are multiples of this; the last block is filled up on the way. */
+export const QUARTER = 4
 
 /** What the runtime makes a part of the convolution in front. */
 export const ACTIVATIONS: ReadonlySet<string> = new Set([
@@ -19,4 +23,53 @@ export function isBlockedConv(node: Node, constant: (name: string) => Tensor | u
   const weight = operatorName(node) === 'Conv' ? constant(node.inputs[1]!) : undefined
   if (weight?.dims.length !== 4) return false
   return intAttribute(node, 'group', 1) === 1 || isDepthwise(node, weight)
+}
+
+/** Values that are looked at behind one: further away there is a convolution, or it is a strange model. */
+const FAR = 100
+
+/**
+ * How many channels a value has that convolutions leave in blocks: also behind an activation (x·σ(x) is spelled as two
+ * nodes), a sum, or a Concat of whole blocks. Undefined where the value is in plain order, or may be.
+ */
+export function channelsInBlocks(
+  value: string,
+  context: RuleContext,
+  known: Map<string, number | undefined> = new Map(),
+): number | undefined {
+  if (known.has(value) || known.size > FAR) return known.get(value)
+  known.set(value, undefined)
+  known.set(
+    value,
+    channelsMade(value, context, (name) => channelsInBlocks(name, context, known)),
+  )
+  return known.get(value)
+}
+
+function channelsMade(
+  value: string,
+  { editor, constant }: RuleContext,
+  channelsOf: (name: string) => number | undefined,
+): number | undefined {
+  const maker = editor.producer(value)
+  if (!maker) return undefined
+  if (isBlockedConv(maker, constant)) return constant(maker.inputs[1]!)!.dims[0]
+  const parts = () => maker.inputs.map(channelsOf)
+  const operator = operatorName(maker)
+  if (operator === 'Concat') {
+    const widths = intAttribute(maker, 'axis', 0) === 1 ? parts() : []
+    return widths.length > 0 && widths.every((width) => width !== undefined && width % BLOCK === 0)
+      ? widths.reduce<number>((sum, width) => sum + width!, 0)
+      : undefined
+  }
+  if (operator === 'Add') {
+    const [left, right] = parts()
+    return left === right ? left : undefined
+  }
+  if (operator !== 'Mul') return ACTIVATIONS.has(operator) ? channelsOf(maker.inputs[0]!) : undefined
+  const gated = maker.inputs.find((x, side) => {
+    const gate = editor.producer(maker.inputs[1 - side]!)
+    return gate !== undefined && ACTIVATIONS.has(operatorName(gate)) && gate.inputs[0] === x
+  })
+  return gated === undefined ? undefined : channelsOf(gated)
 }
