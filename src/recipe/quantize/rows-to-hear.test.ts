@@ -14,7 +14,8 @@ const picture = (size: number) => ({
 test('small models are heard on more rows; what a run costs is told by the model and the row', () => {
   const weights = { w: { dtype: 'float32' as const, dims: [16, 16, 3, 3], data: new Float32Array() } }
   expect(rowsToHear(convOver('S'), { ...picture(8), ...weights })).toBe(64)
-  expect(rowsToHear(convOver('S'), { ...picture(64), ...weights })).toBe(23)
+  expect(rowsToHear(convOver('S'), { ...picture(64), ...weights })).toBe(64)
+  expect(rowsToHear(convOver('S'), { ...picture(128), ...weights })).toBe(46)
   expect(rowsToHear(convOver('S'), { ...picture(512), ...weights })).toBe(4)
   const unknown = parseModel(`<ir_version: 8, opset_import: ["" : 17, "own" : 1]>
     g (float[N,4] x) => (float[N,4] y) { y = own.Thing(x) }`)

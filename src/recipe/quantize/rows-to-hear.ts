@@ -4,13 +4,15 @@ import { countMacs, elementCount, inferTypes, type Model, tensorShape, type Valu
 /** Rows that the noise of a quantization is measured on, at least and at the most. */
 const [FEWEST, MOST] = [4, 64]
 /** Multiply-accumulates that all rows may take together; each number that a node makes counts as so many. */
-const WORK = 2 ** 28
+const WORK = 2 ** 31
 const NUMBER = 32
 
 /**
  * How many rows the noise of a quantization is measured on, for a model that meets rows like this: where inputs have
- * long tails, four of them tell the noise of all to ten decibels, and rows of a small model cost next to nothing. What
- * a run costs follows from the model alone, so that one call says the same as the next.
+ * long tails, four of them tell the noise of all to ten decibels, and rows of a small model cost next to nothing: of a
+ * classifier of 64×64 pixels, whose probabilities are nearly 1 on some rows, four told 46.3 dB where all 130 keep 25.9;
+ * the 21 that it is heard on tell 28.7. What a run costs follows from the model alone, so that one call says the same as
+ * the next.
  */
 export function rowsToHear(model: Model, row: Feeds | undefined): number {
   const inputShapes = Object.fromEntries(Object.entries(row ?? {}).map(([name, { dims }]) => [name, dims]))
