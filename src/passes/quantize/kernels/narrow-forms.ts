@@ -77,13 +77,23 @@ export function narrowForm(convolution: NarrowConvolution): NarrowForm | null {
   return best.form
 }
 
+/** Blocks of outputs above which copying patches of many channels is too small a part to be worth a Pad. */
+const MOST_BLOCKS = 6
+
+/** The form of a convolution over more channels than neighbouring pixels could stand beside; null where it stays. */
+export const wideForm = (channels: number, outputs: number, kernel: Pair): NarrowForm | null =>
+  outputs > MOST_BLOCKS * BLOCK ? null : filled(channels, kernel)
+
+/** The picture itself, with zeros behind its channels up to the next group. */
+const filled = (channels: number, kernel: Pair): NarrowForm => ({
+  step: [1, 1],
+  kernel,
+  channels: Math.ceil(channels / GROUP) * GROUP,
+})
+
 function forms(convolution: NarrowConvolution): NarrowForm[] {
   const { channels, kernel, strides, dilations, padsKnown } = convolution
-  const plain: NarrowForm = {
-    step: [1, 1],
-    kernel,
-    channels: Math.ceil(channels / GROUP) * GROUP,
-  }
+  const plain = filled(channels, kernel)
   if (!padsKnown || dilations[0] !== 1 || dilations[1] !== 1) return [plain]
   const shifted = (step: Pair): NarrowForm => ({
     step,

@@ -53,6 +53,12 @@ test.each<[string, Case, Record<string, number>]>([
     { Pad: 1 },
   ],
   ['dilations', { channels: 2, size: [41, 40], kernel: [3, 3], attributes: '<dilations = [2, 2]>' }, { Pad: 1 }],
+  ['a sixth to an eighth', { channels: 5, size: [20, 20], kernel: [3, 3], attributes: pad(1) }, { Pad: 1 }],
+  [
+    'a last one beside many, automatic padding',
+    { channels: 35, size: [13, 12], kernel: [3, 3], attributes: '<auto_pad = "SAME_LOWER", strides = [2, 2]>' },
+    { Pad: 1 },
+  ],
   [
     'patches of three channels',
     { channels: 3, size: [64, 48], kernel: [7, 7], attributes: strided(3) },
@@ -118,6 +124,8 @@ test.each<[string, Case, RegExp | null]>([
   ['four channels', { channels: 4, size: [40, 40], kernel: [3, 3] }, null],
   ['a window of one place', { channels: 3, size: [40, 40], kernel: [1, 1] }, null],
   ['broken blocks of outputs', { channels: 3, size: [40, 40], kernel: [3, 3], outputs: 10 }, /no whole blocks/],
+  ['many outputs', { channels: 35, size: [12, 12], kernel: [3, 3], outputs: 112 }, /cost it more/],
+  ['whole groups of many channels', { channels: 36, size: [12, 12], kernel: [3, 3] }, null],
   ['few pixels', { channels: 3, size: [6, 6], kernel: [3, 3] }, /cost it more/],
 ])('%s: left alone', async (_, setting, reason) => {
   const { before, after, report } = await unfolded(setting)
