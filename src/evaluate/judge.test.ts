@@ -2,7 +2,9 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { binomialPmf, normalSurvival, randomSource, standardNormal } from '../statistics/index.ts'
 import { judge, type PairedScores } from './judge.ts'
+import { levelsOfDraws, orderOf } from './metric/levels.ts'
 import { averagePrecision } from './metric/ranked-scores.ts'
+import { pairedScores } from './paired-scores.ts'
 import { rowsToSettle, verdictOf } from './verdict.ts'
 
 /** Right-or-wrong scores with these counts, the rest right in both. */
@@ -415,6 +417,26 @@ describe('real-valued scores', () => {
   }, 30_000)
 })
 
+test('what draws of the same rows share is done once a model, however many are drawn', () => {
+  const rows = Array.from({ length: 60 }, (_, i) => i)
+  const model = (shift: number) => ({
+    scores: rows.map((row) => row + shift * (row % 7)),
+    summaries: rows.map((row) => [row + shift * (row % 7)]),
+  })
+  let readied = 0
+  const mean = (summaries: readonly (readonly number[])[]) =>
+    summaries.reduce((sum, [value]) => sum + value!, 0) / summaries.length
+  const addition = { higherIsBetter: true, aggregate: mean }
+  const overDraws = (summaries: readonly (readonly number[])[]) => {
+    readied++
+    return (drawn: Int32Array) => mean(Array.from(drawn, (place) => summaries[place]!))
+  }
+  const anew = judge(pairedScores(model(0), model(0.01), rows, addition, false), point)
+  const once = judge(pairedScores(model(0), model(0.01), rows, { ...addition, overDraws }, false), point)
+  expect(once).toEqual(anew)
+  expect(readied).toBe(2)
+})
+
 test('an area of few rows is honest: two models that are equally good', () => {
   const draws = randomSource(5)
   const runs = 200
@@ -423,11 +445,13 @@ test('an area of few rows is honest: two models that are equally good', () => {
     const positive = Array.from({ length: 60 }, () => draws.uniform() < 0.5)
     const common = positive.map((yes) => (yes ? 0.8 : -0.8) + 0.6 * standardNormal(draws))
     const [base, candidate] = [0, 1].map(() => common.map((value) => value + standardNormal(draws) / 2))
-    const aggregate = (who: 'base' | 'candidate', rows: Int32Array) =>
-      averagePrecision(
-        Array.from(rows, (row) => (who === 'base' ? base : candidate)![row]!),
-        Array.from(rows, (row) => positive[row]!),
-      )
+    const [orderOfBase, orderOfCandidate] = [base!, candidate!].map((values) => orderOf(values, positive))
+    const levelsOf = levelsOfDraws()
+    const aggregate = (who: 'base' | 'candidate', rows: Int32Array) => {
+      const timesDrawn = new Uint8Array(positive.length)
+      for (const row of rows) timesDrawn[row]!++
+      return averagePrecision(levelsOf(who === 'base' ? orderOfBase! : orderOfCandidate!, timesDrawn))
+    }
     const scores = { base: base!, candidate: candidate!, higherIsBetter: true, rightOrWrong: false, aggregate }
     const { lowerBound, upperBound } = judge(scores, { ...point, seed: run, resamples: 500 })
     if (lowerBound > 0) wins++

@@ -30,6 +30,7 @@ export interface Addition {
   readonly higherIsBetter: boolean
   readonly bounds?: Metric['bounds']
   readonly aggregate?: Metric['aggregate']
+  readonly overDraws?: Metric['overDraws']
   readonly parts?: Metric['parts']
 }
 
@@ -38,10 +39,15 @@ export function pairedScores(
   base: ScoredModel,
   candidate: ScoredModel,
   rows: readonly number[],
-  { higherIsBetter, bounds, aggregate, parts }: Addition,
+  { higherIsBetter, bounds, aggregate, overDraws, parts }: Addition,
   rightOrWrong: boolean,
 ): PairedScores {
-  const summariesOf = (who: 'base' | 'candidate') => (who === 'base' ? base : candidate).summaries!
+  const summariesOf = ({ summaries }: ScoredModel) => rows.map((row) => summaries![row]!)
+  const drawsOf = (model: ScoredModel): ((drawn: Int32Array) => number) => {
+    const summaries = summariesOf(model)
+    return overDraws ? overDraws(summaries) : (drawn) => aggregate!(Array.from(drawn, (place) => summaries[place]!))
+  }
+  const ready: { base?: (drawn: Int32Array) => number; candidate?: (drawn: Int32Array) => number } = {}
   return {
     base: rows.map((row) => base.scores[row]!),
     candidate: rows.map((row) => candidate.scores[row]!),
@@ -50,12 +56,10 @@ export function pairedScores(
     ...(bounds ? { bounds } : {}),
     ...(aggregate
       ? {
-          aggregate: (who: 'base' | 'candidate', drawn: Int32Array) => {
-            const summaries = summariesOf(who)
-            return aggregate(Array.from(drawn, (place) => summaries[rows[place]!]!))
-          },
+          aggregate: (who: 'base' | 'candidate', drawn: Int32Array) =>
+            (ready[who] ??= drawsOf(who === 'base' ? base : candidate))(drawn),
         }
       : {}),
-    ...(parts ? { parts: (who: 'base' | 'candidate') => parts(rows.map((row) => summariesOf(who)[row]!)) } : {}),
+    ...(parts ? { parts: (who: 'base' | 'candidate') => parts(summariesOf(who === 'base' ? base : candidate)) } : {}),
   }
 }

@@ -12,8 +12,8 @@ const SUMMARY_HINT = 'a summary is a list of numbers of the same length for ever
  * description, is an error that names the metric and the row, never a verdict on something else.
  */
 export function checkedMetric(metric: Metric): Metric {
-  const { name, higherIsBetter, rightOrWrong, bounds, unit, answer, summary, aggregate, stratum, parts } = metric
-  const { scoreAll, summarizeAll, answerAll } = metric
+  const { name, higherIsBetter, rightOrWrong, bounds, unit, answer, summary, stratum, parts } = metric
+  const { aggregate, overDraws, scoreAll, summarizeAll, answerAll } = metric
   let width: number | null = null
   return {
     name,
@@ -46,6 +46,12 @@ export function checkedMetric(metric: Metric): Metric {
     }),
     ...(aggregate && {
       aggregate: (all) => numberOf(metric, 'aggregate', ALL_HINT, () => aggregate.call(metric, all)),
+    }),
+    ...(overDraws && {
+      overDraws(all) {
+        const over = attempt(metric, 'overDraws', ALL_HINT, () => overDraws.call(metric, all))
+        return (rows) => numberOf(metric, 'overDraws', ALL_HINT, () => over(rows))
+      },
     }),
     ...(stratum && { stratum: (one) => numberOf(metric, 'stratum', ALL_HINT, () => stratum.call(metric, one)) }),
     ...(parts && { parts: (all) => oneEach(metric, 'parts', all.length, () => parts.call(metric, all)) }),

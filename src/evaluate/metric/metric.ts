@@ -39,6 +39,11 @@ export interface Metric {
   /** The metric of many rows from their summaries (`[score]` without `summary`); the mean score where absent. */
   readonly aggregate?: (summaries: readonly (readonly number[])[]) => number
   /**
+   * Exactly `aggregate` of draws of these rows (their places, with repetition), where work that all draws share, such as
+   * putting the rows in order, is worth doing once.
+   */
+  readonly overDraws?: (summaries: readonly (readonly number[])[]) => (rows: Int32Array) => number
+  /**
    * Scores of all rows from their summaries, where a row's score needs the others (its nearest neighbours); they take the
    * place of `score`, in the same order. `first` are those of the model that others are held against: where all rows tell
    * how outputs are to be read, those of one model say it for both.

@@ -28,7 +28,7 @@ export const riskCoverage = (options: ClassOptions = {}): Metric => ofConfidence
 
 type Loss = (probabilities: ArrayLike<number>, label: number) => number
 
-/** A summary holds what the row says of its scores, and the loss of them as probabilities and as logits. */
+/** A summary holds what the row says of its scores, and the loss of them as probabilities and as logits; of all, the loss. */
 function meanLoss(name: string, loss: Loss, options: ClassOptions): Metric {
   return {
     name,
@@ -42,25 +42,22 @@ function meanLoss(name: string, loss: Loss, options: ClassOptions): Metric {
       const { label, scores } = labelledScores(row, options)
       return [likenessToProbabilities(scores), loss(asProbabilities(scores), label), loss(fromLogits(scores), label)]
     },
-    aggregate: (summaries) => {
-      const place = areProbabilitiesTogether(summaries.map(([said]) => said!)) ? 1 : 2
-      return summaries.reduce((sum, losses) => sum + losses[place]!, 0) / summaries.length
+    summarizeAll: (summaries, first) => {
+      const place = areProbabilitiesTogether(first.map(([said]) => said!)) ? 1 : 2
+      return summaries.map((row) => [row[place]!])
     },
+    aggregate: (summaries) => summaries.reduce((sum, [one]) => sum + one!, 0) / summaries.length,
   }
 }
 
-/** A summary holds what the row says of its scores, and confidence and rightness by them as probabilities and as logits. */
+/**
+ * A summary holds what the row says of its scores, and confidence and rightness by them as probabilities and as logits;
+ * of all, confidence and rightness.
+ */
 function ofConfidences(name: string, over: (rows: Confidences) => number, options: ClassOptions): Metric {
   const rightIn = (probabilities: ArrayLike<number>, label: number): readonly [confidence: number, right: number] => {
     const { top, confidence } = topOf(probabilities)
     return [confidence, top === label ? 1 : 0]
-  }
-  const confidencesOf = (summaries: readonly (readonly number[])[]) => {
-    const place = areProbabilitiesTogether(summaries.map(([said]) => said!)) ? 1 : 3
-    return {
-      confidence: summaries.map((row) => row[place]!),
-      right: summaries.map((row) => row[place + 1] === 1),
-    }
   }
   return {
     name,
@@ -80,12 +77,19 @@ function ofConfidences(name: string, over: (rows: Confidences) => number, option
         ...rightIn(fromLogits(scores), label),
       ]
     },
-    // Confidence moves a little with every rounding; what a few rows cannot show is one more wrong answer.
-    parts: (summaries) => confidencesOf(summaries).right.map(Number),
-    aggregate: (summaries) => {
-      const rows = confidencesOf(summaries)
-      return rows.confidence.some(Number.isNaN) ? Number.NaN : over(rows)
+    summarizeAll: (summaries, first) => {
+      const place = areProbabilitiesTogether(first.map(([said]) => said!)) ? 1 : 3
+      return summaries.map((row) => [row[place]!, row[place + 1]!])
     },
+    // Confidence moves a little with every rounding; what a few rows cannot show is one more wrong answer.
+    parts: (summaries) => summaries.map(([, right]) => right!),
+    aggregate: (summaries) =>
+      summaries.some(([confidence]) => Number.isNaN(confidence))
+        ? Number.NaN
+        : over({
+            confidence: summaries.map(([confidence]) => confidence!),
+            right: summaries.map(([, right]) => right === 1),
+          }),
   }
 }
 

@@ -1,11 +1,12 @@
 import { placements } from '../../statistics/index.ts'
 import type { ClassOptions } from './classification.ts'
 import { byItself, labelledScores } from './labelled-scores.ts'
+import { type Levels, levelsOfDraws, orderOf } from './levels.ts'
 import type { Metric, MetricRow } from './metric.ts'
 import { areProbabilitiesTogether, likenessToProbabilities, logSumExp } from './probabilities.ts'
 import { auroc, averagePrecision, equalErrorRate } from './ranked-scores.ts'
 
-type Area = (scores: readonly number[], positive: readonly boolean[]) => number
+type Area = (levels: Levels) => number
 
 /**
  * Area under the ROC curve of the positive class (1 of two, or the only score); with more classes the mean over those
@@ -25,20 +26,10 @@ export function equalError(options: ClassOptions = {}): Metric {
 /** Places in a summary: the label, what the row says of its scores, ln Σ e^score, and the scores. */
 const [LABEL, SAID, TOTAL, SCORES] = [0, 1, 2, 3]
 
+type Summaries = readonly (readonly number[])[]
+
 function ranking(name: string, area: Area, options: ClassOptions): Metric {
-  /** What puts the rows in order for each class that is ranked: one of two classes says everything. */
-  const columnsOf = (summaries: readonly (readonly number[])[]) => {
-    const classes = summaries[0]!.length - SCORES
-    const present = new Set(summaries.map((row) => row[LABEL]!))
-    // Where only one class occurs, nothing is put above anything.
-    if (present.size < 2) return []
-    // z − ln Σ eᶻ, the logarithm of the probability, puts rows in the same order as it.
-    const areLogits = classes > 1 && !areProbabilitiesTogether(summaries.map((row) => row[SAID]!))
-    return (classes <= 2 ? [1] : [...present]).map((positive) => ({
-      scores: summaries.map((row) => row[SCORES + (classes === 1 ? 0 : positive)]! - (areLogits ? row[TOTAL]! : 0)),
-      positive: summaries.map((row) => row[LABEL] === positive),
-    }))
-  }
+  const overDraws = (summaries: Summaries) => areaOfDraws(area, summaries)
   return {
     name,
     higherIsBetter: true,
@@ -50,6 +41,15 @@ function ranking(name: string, area: Area, options: ClassOptions): Metric {
       const { label, scores } = labelledScores(row, options)
       return [label, likenessToProbabilities(scores), logSumExp(scores), ...Array.from(scores)]
     },
+    // The label, and what puts the rows in order for each class.
+    summarizeAll: (summaries, first) => {
+      // z − ln Σ eᶻ, the logarithm of the probability, puts rows in the same order as it; one score does so by itself.
+      const areLogits = first[0]!.length > SCORES + 1 && !areProbabilitiesTogether(first.map((row) => row[SAID]!))
+      return summaries.map((row) => [
+        row[LABEL]!,
+        ...row.slice(SCORES).map((score) => score - (areLogits ? row[TOTAL]! : 0)),
+      ])
+    },
     stratum: (row) => row[LABEL]!,
     parts: (summaries) => {
       const parts = new Array<number>(summaries.length).fill(0)
@@ -57,11 +57,40 @@ function ranking(name: string, area: Area, options: ClassOptions): Metric {
         for (const [i, part] of placements(scores, positive).entries()) parts[i]! += part
       return parts
     },
-    aggregate: (summaries) => {
-      if (summaries.length === 0 || summaries.some((row) => row.some((value) => Number.isNaN(value)))) return Number.NaN
-      const areas = columnsOf(summaries).map(({ scores, positive }) => area(scores, positive))
-      return areas.reduce((sum, value) => sum + value, 0) / areas.length
-    },
+    aggregate: (summaries) => overDraws(summaries)(Int32Array.from(summaries.keys())),
+    overDraws,
+  }
+}
+
+/** The scores that rank each class that occurs, and its rows: one of two classes says everything. */
+function columnsOf(summaries: Summaries) {
+  const classes = (summaries[0]?.length ?? 1) - 1
+  const present = [...new Set(summaries.map((row) => row[LABEL]!))].sort((a, b) => a - b)
+  // Where only one class occurs, nothing is put above anything.
+  if (present.length < 2) return []
+  return (classes <= 2 ? [1] : present).map((positive) => ({
+    scores: summaries.map((row) => row[classes === 1 ? 1 : 1 + positive]!),
+    positive: summaries.map((row) => row[LABEL] === positive),
+  }))
+}
+
+/** The mean area of draws of these rows over the classes that were drawn: a bootstrap asks for thousands. */
+function areaOfDraws(area: Area, summaries: Summaries): (rows: Int32Array) => number {
+  if (summaries.some((row) => row.some(Number.isNaN))) return () => Number.NaN
+  const orders = columnsOf(summaries).map(({ scores, positive }) => orderOf(scores, positive))
+  const levelsOf = levelsOfDraws()
+  const timesDrawn = new Int32Array(summaries.length)
+  return (rows) => {
+    timesDrawn.fill(0)
+    for (const row of rows) timesDrawn[row]!++
+    let [sum, drawn] = [0, 0]
+    for (const order of orders) {
+      const levels = levelsOf(order, timesDrawn)
+      if (levels.allPositives === 0) continue
+      sum += area(levels)
+      drawn++
+    }
+    return sum / drawn
   }
 }
 

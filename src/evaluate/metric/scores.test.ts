@@ -1,6 +1,8 @@
 import { describe, expect, test } from 'vitest'
 import type { TensorValue } from '../../engine/index.ts'
+import { randomSource } from '../../statistics/index.ts'
 import { checkedMetric } from './checked-metric.ts'
+import { levelsOf } from './levels.ts'
 import type { Metric, MetricRow, RowLabel } from './metric.ts'
 import { metricNamed } from './metrics.ts'
 import { auroc, averagePrecision, equalErrorRate, falsePositiveRate, spearman } from './ranked-scores.ts'
@@ -16,8 +18,9 @@ const row = (data: readonly number[], label: RowLabel, at = 0): MetricRow => ({
   row: at,
 })
 const over = (metric: Metric, rows: readonly MetricRow[]) => {
-  const summaries = rows.map((one) => (metric.summary ? metric.summary(one) : [metric.score(one)]))
-  if (metric.scoreAll) return metric.scoreAll(summaries, summaries).reduce((sum, score) => sum + score, 0) / rows.length
+  const read = rows.map((one) => (metric.summary ? metric.summary(one) : [metric.score(one)]))
+  if (metric.scoreAll) return metric.scoreAll(read, read).reduce((sum, score) => sum + score, 0) / rows.length
+  const summaries = metric.summarizeAll?.(read, read) ?? read
   return metric.aggregate
     ? metric.aggregate(summaries)
     : summaries.reduce((sum, [score]) => sum + score!, 0) / rows.length
@@ -28,24 +31,24 @@ describe('ranking', () => {
   const scores = [0.1, 0.4, 0.35, 0.8]
   const positive = [false, false, true, true]
   test('as scikit-learn', () => {
-    expect(auroc(scores, positive)).toBe(0.75)
-    expect(averagePrecision(scores, positive)).toBeCloseTo(0.8333333333333333, 12)
-    expect(falsePositiveRate(scores, positive)).toBe(0.5)
-    expect(equalErrorRate(scores, positive)).toBe(0.5)
+    expect(auroc(levelsOf(scores, positive))).toBe(0.75)
+    expect(averagePrecision(levelsOf(scores, positive))).toBeCloseTo(0.8333333333333333, 12)
+    expect(falsePositiveRate(levelsOf(scores, positive))).toBe(0.5)
+    expect(equalErrorRate(levelsOf(scores, positive))).toBe(0.5)
     // Ranks 1 2 3 4 5 against 2 1 4 3 5: 1 − 6 · 4 / (5 · 24).
     expect(spearman([1, 2, 3, 4, 5], [2, 1, 4, 3, 5])).toBeCloseTo(0.8, 12)
   })
   test('constant scores, one class, NaN', () => {
     const same = [1, 1, 1, 1]
-    expect(auroc(same, positive)).toBe(0.5)
-    expect(averagePrecision(same, positive)).toBe(0.5)
-    expect(equalErrorRate(same, positive)).toBe(0.5)
-    expect(falsePositiveRate(same, positive)).toBe(1)
+    expect(auroc(levelsOf(same, positive))).toBe(0.5)
+    expect(averagePrecision(levelsOf(same, positive))).toBe(0.5)
+    expect(equalErrorRate(levelsOf(same, positive))).toBe(0.5)
+    expect(falsePositiveRate(levelsOf(same, positive))).toBe(1)
     expect(spearman(same, scores)).toBeNaN()
-    expect(auroc(scores, [true, true, true, true])).toBeNaN()
-    expect(averagePrecision(scores, [false, false, false, false])).toBeNaN()
-    expect(() => auroc([1, Number.NaN], [true, false])).toThrow(/NaN/)
-    expect(() => auroc([1], [true, false])).toThrow(/1 scores for 2 rows/)
+    expect(auroc(levelsOf(scores, [true, true, true, true]))).toBeNaN()
+    expect(averagePrecision(levelsOf(scores, [false, false, false, false]))).toBeNaN()
+    expect(() => auroc(levelsOf([1, Number.NaN], [true, false]))).toThrow(/NaN/)
+    expect(() => auroc(levelsOf([1], [true, false]))).toThrow(/1 scores for 2 rows/)
   })
   test('a logit or a rounded probability a little beyond 0 to 1 breaks no metric’s word', () => {
     for (const name of ['auroc', 'aupr', 'eer', 'brier', 'ece', 'aurc'])
@@ -57,9 +60,9 @@ describe('ranking', () => {
         }
   })
   test('scores are one where they are equal, 0 and −0 among them, and infinite ones have their place', () => {
-    expect(auroc([0, -0], [true, false])).toBe(0.5)
-    expect(averagePrecision([-0, 0, 1], [true, false, false])).toBeCloseTo(1 / 3, 12)
-    expect(auroc([Infinity, 0, -Infinity, -Infinity], [true, false, true, false])).toBe(0.625)
+    expect(auroc(levelsOf([0, -0], [true, false]))).toBe(0.5)
+    expect(averagePrecision(levelsOf([-0, 0, 1], [true, false, false]))).toBeCloseTo(1 / 3, 12)
+    expect(auroc(levelsOf([Infinity, 0, -Infinity, -Infinity], [true, false, true, false]))).toBe(0.625)
   })
   test('as metrics: two classes, one score, several classes', () => {
     const two = scores.map((p, i) => row([1 - p, p], positive[i] ? 1 : 0))
@@ -83,7 +86,71 @@ describe('ranking', () => {
   })
 })
 
+test.each([
+  ['auroc', auroc],
+  ['aupr', averagePrecision],
+  ['eer', equalErrorRate],
+] as const)('%s of a draw of rows is exactly that of the drawn rows put in order anew', (name, area) => {
+  const random = randomSource(3)
+  for (const [classes, n] of [
+    [1, 30],
+    [2, 30],
+    [5, 40],
+    [12, 30],
+  ] as const) {
+    const metric = checkedMetric(metricNamed(name))
+    const columns = Math.max(2, classes)
+    const labels = Array.from({ length: n }, (_, i) => (i < columns ? i : random.below(columns)))
+    // Few different scores: most are tied, −0 and 0 among them.
+    const scores = labels.map(() => Array.from({ length: classes }, () => random.below(9) - 4))
+    const read = labels.map((label, i) => metric.summary!(row(scores[i]!, label)))
+    const summaries = metric.summarizeAll!(read, read)
+    const over = metric.overDraws!(summaries)
+    for (let draw = 0; draw < 60; draw++) {
+      const rows = Int32Array.from({ length: n }, () => random.below(n))
+      const drawn = Array.from(rows, (place) => summaries[place]!)
+      const kinds = [...new Set(Array.from(rows, (place) => labels[place]!))].sort((a, b) => a - b)
+      const areas = (classes <= 2 ? [1] : kinds).map((kind) =>
+        area(
+          levelsOf(
+            drawn.map((one) => one[classes === 1 ? 1 : 1 + kind]!),
+            drawn.map(([label]) => label === kind),
+          ),
+        ),
+      )
+      expect(over(rows)).toBe(areas.reduce((sum, value) => sum + value, 0) / areas.length)
+      expect(metric.aggregate!(drawn)).toBe(over(rows))
+    }
+  }
+})
+
 describe('logits or probabilities is a matter of all rows, not of one', () => {
+  test('the base says it once for both models, and no draw of rows says otherwise', () => {
+    // Three rows of logits, two that could be probabilities; the candidate's could all be.
+    const base = [
+      [2, -1],
+      [0, 1],
+      [3, 1],
+      [1, 0],
+      [-4, 2],
+    ].map((scores, i) => row(scores, i % 2, i))
+    const candidate = base.map(({ label }, i) => row([0.5, 0.5 + i / 100], label!, i))
+    for (const name of ['brier', 'nll', 'ece', 'aurc']) {
+      const metric = checkedMetric(metricNamed(name))
+      const [first, second] = [base, candidate].map((rows) => rows.map((one) => metric.summary!(one)))
+      const all = metric.summarizeAll!(second!, first!)
+      const asLogits = base.map(({ label }, i) => row([100.5, 100.5 + i / 100], label!, i))
+      expect(metric.aggregate!(all)).toBeCloseTo(over(metricNamed(name), asLogits), 5)
+      // The two rows of the base that look like probabilities, alone.
+      const own = metric.summarizeAll!(first!, first!)
+      const shifted = [base[1]!, base[3]!].map((one) => {
+        const { data } = one.outputs.y!
+        return row([Number(data[0]) + 7, Number(data[1]) + 7], one.label!)
+      })
+      expect(metric.aggregate!([own[1]!, own[3]!])).toBeCloseTo(over(metricNamed(name), shifted), 5)
+    }
+  })
+
   const labels = [0, 1, 0, 1, 1]
   const of = (name: string, scores: readonly (readonly number[])[]) =>
     over(
@@ -146,13 +213,17 @@ test('what one kind of row alone says of an order is nothing', () => {
 test('the part of a row in an order is its place among those of the other kind', () => {
   const of = (scores: readonly number[]) => {
     const metric = checkedMetric(metricNamed('auroc'))
-    return metric.parts!(scores.map((value, i) => metric.summary!(row([value], i % 2))))
+    const read = scores.map((value, i) => metric.summary!(row([value], i % 2)))
+    return metric.parts!(metric.summarizeAll!(read, read))
   }
   expect(of([-3, 2, -1, 4])).toEqual([1, 1, 1, 1])
   expect(of([-2.5, 7, -4, 5])).toEqual([1, 1, 1, 1])
   expect(of([3, 2, -1, 4])).toEqual([0.5, 0.5, 1, 1])
   const ece = checkedMetric(metricNamed('ece'))
-  const parts = (rows: readonly MetricRow[]) => ece.parts!(rows.map((one) => ece.summary!(one)))
+  const parts = (rows: readonly MetricRow[]) => {
+    const read = rows.map((one) => ece.summary!(one))
+    return ece.parts!(ece.summarizeAll!(read, read))
+  }
   expect(parts([row([0.8, 0.2], 0), row([0.6, 0.4], 1)])).toEqual([1, 0])
   const rank = checkedMetric(metricNamed('spearman'))
   expect(rank.parts!([2, 1, 4].map((value) => rank.summary!(row([value], 1))))).toEqual([2, 1, 3])

@@ -7,6 +7,7 @@ import {
   expectedCalibrationError,
   riskCoverageArea,
 } from '../metric/calibration-error.ts'
+import { levelsOf } from '../metric/levels.ts'
 import { brierScore, el2n, logLoss, softmax } from '../metric/probabilities.ts'
 import { auroc, averagePrecision, falsePositiveRate } from '../metric/ranked-scores.ts'
 import { calibrationOf } from './calibration.ts'
@@ -120,16 +121,18 @@ describe('out of distribution', () => {
     ['mahalanobis', 0.112, 0.985, 1, 0.20319040348596587],
     ['neighbours', 0.49825, 0.98, 0.96, 0.34128721539129714],
   ] as const)('%s: AUROC, AUPR, and FPR95 by both conventions', (name, area, oodPositive, idPositive, aupr) => {
-    expect(auroc(scores[name], isOut)).toBeCloseTo(area, 12)
-    expect(falsePositiveRate(scores[name], isOut)).toBeCloseTo(oodPositive, 12)
+    expect(auroc(levelsOf(scores[name], isOut))).toBeCloseTo(area, 12)
+    expect(falsePositiveRate(levelsOf(scores[name], isOut))).toBeCloseTo(oodPositive, 12)
     const sure = scores[name].map((value) => -value)
     expect(
       falsePositiveRate(
-        sure,
-        isOut.map((out) => !out),
+        levelsOf(
+          sure,
+          isOut.map((out) => !out),
+        ),
       ),
     ).toBeCloseTo(idPositive, 12)
-    expect(averagePrecision(scores[name], isOut)).toBeCloseTo(aupr, 12)
+    expect(averagePrecision(levelsOf(scores[name], isOut))).toBeCloseTo(aupr, 12)
   })
   test('the paired difference is the difference of the areas', () => {
     const paired = delongPaired({ a: scores.msp, b: scores.energy, positive: isOut })

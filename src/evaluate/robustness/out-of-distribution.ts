@@ -1,5 +1,6 @@
 import type { RobustnessReport } from '../../report/index.ts'
 import { delongPaired, randomSource } from '../../statistics/index.ts'
+import { levelsOf } from '../metric/levels.ts'
 import { areProbabilities, asLogits } from '../metric/probabilities.ts'
 import { auroc, averagePrecision, falsePositiveRate } from '../metric/ranked-scores.ts'
 import { argmax } from '../row-outputs.ts'
@@ -39,14 +40,16 @@ export function detectorScores(
       name,
       models: byModel.map((values, m) => {
         if (!values || !usable[m]) return null
+        const outside = levelsOf(values, isOut)
+        const inside = levelsOf(
+          values.map((value) => -value),
+          isIn,
+        )
         return {
-          auroc: auroc(values, isOut),
-          auprOut: averagePrecision(values, isOut),
-          fpr95OodPositive: falsePositiveRate(values, isOut),
-          fpr95IdPositive: falsePositiveRate(
-            values.map((value) => -value),
-            isIn,
-          ),
+          auroc: auroc(outside),
+          auprOut: averagePrecision(outside),
+          fpr95OodPositive: falsePositiveRate(outside),
+          fpr95IdPositive: falsePositiveRate(inside),
         }
       }),
       changes: byModel.map((values, m) => {

@@ -33,6 +33,7 @@ export function yardstickOf(metric: Metric, clean: RowScores): Yardstick {
     rightOrWrong: metric.rightOrWrong ?? (!metric.aggregate && zeroOrOne),
     ...(metric.bounds ? { bounds: metric.bounds } : {}),
     ...(metric.aggregate ? { aggregate: metric.aggregate } : {}),
+    ...(metric.overDraws ? { overDraws: metric.overDraws } : {}),
     ...(metric.parts ? { parts: metric.parts } : {}),
   }
 }

@@ -68,10 +68,10 @@ export async function scoreModels(
     options.onRow?.(rows.length)
   }
   const metric = choice.made
-  if (metric?.scoreAll) {
+  if (metric?.scoreAll || metric?.summarizeAll) {
     const all = kept.map(({ summaries }) => summaries.map((row) => row.map((value) => value ?? Number.NaN)))
     for (const [m, model] of kept.entries()) {
-      model.scores = metric.scoreAll(all[m]!, all[0]!).map(finite)
+      if (metric.scoreAll) model.scores = metric.scoreAll(all[m]!, all[0]!).map(finite)
       model.summaries = (metric.summarizeAll?.(all[m]!, all[0]!) ?? []).map((row) => row.map(finite))
     }
   }
