@@ -6,7 +6,6 @@ import { requiredN } from '../statistics/index.ts'
 import { CLOSE_DB } from './agreement.ts'
 import { classDoubts } from './class-doubts.ts'
 import { castNotes } from './feeds.ts'
-import { fieldOf } from './gate/spec.ts'
 import { labelDoubts } from './label-doubts.ts'
 import { marginDoubts } from './margin-doubts.ts'
 import type { Metric } from './metric/metric.ts'
@@ -15,6 +14,7 @@ import { isCutOff, lowestSqnrDb, typicalSqnrDb } from './noise/lowest-sqnr.ts'
 import { type ScoredRows, scoreRows } from './score-rows.ts'
 import { whole } from './sentence.ts'
 import type { SliceRule } from './slice-verdicts.ts'
+import { fieldOfSlice } from './slices.ts'
 import { storyOf } from './story.ts'
 import { verdictOnAgreement } from './verdict-on-agreement.ts'
 import { verdictOnLabels } from './verdict-on-labels.ts'
@@ -270,10 +270,10 @@ function labelFieldOf(data: Dataset, { label, metric }: CompareOptions): string 
   return found
 }
 
-/** The field of a declared slice: the name itself where a field is called so, else what stands before its value. */
+/** The field of a declared slice, or of a field that is declared by its name. */
 function sliceField(data: Dataset, name: string): string {
-  const whole = data.fields.some((field) => field.name === name)
-  return fieldNamed(data, whole ? name : fieldOf(name), 'slice')
+  const names = data.fields.map((field) => field.name)
+  return fieldNamed(data, fieldOfSlice(name, names), 'slice')
 }
 
 function fieldNamed(data: Dataset, name: string, what: string): string {

@@ -61,6 +61,7 @@ export function judgeAgreementSlices(
     const { verdict, requiredN } = judgeAgreement(countsOf(slice.rows), margin, rule.alpha)
     return {
       name: slice.name,
+      field: slice.field,
       n: slice.rows.length,
       verdict,
       margin,
@@ -80,6 +81,7 @@ function sliceResult(slice: Slice, margin: number, declared: boolean, of: Judgem
   const finite = (value: number) => (Number.isFinite(value) ? value : null)
   return {
     name: slice.name,
+    field: slice.field,
     n: slice.rows.length,
     verdict: of.verdict,
     margin,

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { judgeSlices } from './slice-verdicts.ts'
-import { slicesOf, sliceValues } from './slices.ts'
+import { fieldOfSlice, slicesOf, sliceValues } from './slices.ts'
 
 test('one slice a value, in a natural order', () => {
   expect(slicesOf('size', [10, 2, 10, 2, 2])).toEqual([
@@ -30,6 +30,19 @@ test('many texts: the most frequent keep a slice, the rest share one', () => {
   expect(slices).toHaveLength(21)
   expect(slices.at(-1)!.name).toBe('id: 13 other values')
   expect(slices.reduce((sum, { rows }) => sum + rows.length, 0)).toBe(60)
+})
+
+test('the field that a slice is of, whatever signs its name holds', () => {
+  const fields = ['x', 'a=b', 'a', '<20>', 'age ≤ 30', 'light: day']
+  const many = Array.from({ length: 100 }, (_, i) => i)
+  const texts = many.map((i) => `t${i}`)
+  for (const field of fields) {
+    expect(fieldOfSlice(field, fields)).toBe(field)
+    for (const values of [many, many.map((i) => i % 3), texts])
+      for (const { name } of slicesOf(field, values)) expect([name, fieldOfSlice(name, fields)]).toEqual([name, field])
+  }
+  // Where no field is so called, what a reader would take for its name.
+  for (const name of ['lihgt=day', 'lihgt≤3', '2<lihgt≤3', 'lihgt']) expect(fieldOfSlice(name, fields)).toBe('lihgt')
 })
 
 test('values of a column, arrays joined', () => {

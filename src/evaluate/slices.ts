@@ -73,4 +73,19 @@ function group(field: string, names: readonly string[]): readonly Slice[] {
     .map(([name, rows]) => ({ field, name, rows }))
 }
 
+/**
+ * Which of these fields a slice is of, by its name as `slicesOf` gives it, or a field by its own: of several that it may be
+ * (names may hold any of these signs) the longest. Where it is none of them, what stands before the sign.
+ */
+export function fieldOfSlice(name: string, fields: readonly string[]): string {
+  const fitting = fields.filter(
+    (field) =>
+      name === field ||
+      ['=', '≤', '>', ': '].some((sign) => name.startsWith(`${field}${sign}`)) ||
+      (name.includes(`<${field}≤`) && Number.isFinite(Number(name.slice(0, name.indexOf(`<${field}≤`))))),
+  )
+  if (fitting.length > 0) return fitting.reduce((longest, field) => (field.length > longest.length ? field : longest))
+  return /^(?:[^=≤<>]+<)?([^=≤<>]+)/.exec(name)?.[1]?.trim() ?? name
+}
+
 const short = (value: number) => String(Number(value.toPrecision(4)))

@@ -31,6 +31,8 @@ const nonInferiority = object({ margin: number, z: number, p: number, ci: pair(n
 
 const slice = object({
   name: text,
+  /** The field that it is of. */
+  field: optional(text),
   n: integer,
   verdict,
   margin: number,

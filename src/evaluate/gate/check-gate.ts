@@ -8,7 +8,7 @@ import type {
   Verdict,
 } from '../../report/index.ts'
 import { whole } from '../sentence.ts'
-import { fieldOf, type GateSpec, type Limit, type MarginFor } from './spec.ts'
+import type { GateSpec, Limit, MarginFor } from './spec.ts'
 
 /** What was measured of one candidate against its base. A part that no limit speaks of may be absent. */
 export interface GateEvidence {
@@ -79,7 +79,7 @@ function ofComparison(id: string, report: ComparisonReport, blocks: boolean): Ga
 
 function sliceChecks(gate: GateSpec, { slices }: ComparisonReport): readonly GateCheck[] {
   const named = gate.slices.flatMap((wanted) => {
-    const found = slices.filter(({ name }) => isOf(name, wanted.name))
+    const found = slices.filter((slice) => isOf(slice, wanted.name))
     // A slice with an entry of its own is held to that one alone.
     const own = found.filter(
       ({ name }) => name === wanted.name || !gate.slices.some((other) => other !== wanted && other.name === name),
@@ -89,20 +89,13 @@ function sliceChecks(gate: GateSpec, { slices }: ComparisonReport): readonly Gat
   // What was declared elsewhere (`--slice`, a field of `fairness`) and regressed is told by its name as well.
   const others = slices
     .filter(({ declared, verdict }) => declared && verdict === 'regressed')
-    .filter(({ name }) => !gate.slices.some((wanted) => isOf(name, wanted.name)))
+    .filter((slice) => !gate.slices.some((wanted) => isOf(slice, wanted.name)))
     .map((slice) => ofSlice(slice, { blocks: true }))
   return [...named, ...others]
 }
 
 /** Whether a slice is the one of this name, or of the field of this name. */
-function isOf(slice: string, wanted: string): boolean {
-  if (slice === wanted) return true
-  // `font` speaks of `font=serif` and `age` of `20<age≤30`.
-  return (
-    fieldOf(wanted) === wanted &&
-    (fieldOf(slice) === wanted || slice.includes(`<${wanted}≤`) || slice.startsWith(`${wanted}: `))
-  )
-}
+const isOf = ({ name, field }: SliceResult, wanted: string): boolean => name === wanted || field === wanted
 
 function ofSlice(slice: SliceResult, { blocks, line }: Pick<GateCheck, 'blocks' | 'line'>): GateCheck {
   return {

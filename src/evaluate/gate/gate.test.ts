@@ -103,6 +103,7 @@ describe('a gate file', () => {
 
 const slice = (name: string, verdict: SliceResult['verdict'], n = 100): SliceResult => ({
   name,
+  field: name.split('=')[0]!,
   n,
   verdict,
   margin: 0.03,
@@ -167,6 +168,20 @@ describe('checks', () => {
     ])
     const regressed = { comparison: comparison({ slices: [slice('font=a', 'regressed')] }) }
     expect(verdicts('slices: { font: 0.03 }', regressed)[0]).toBe('regressed')
+  })
+  test('fields and slices are told by their names, whatever signs these hold', async () => {
+    const text = 'slices: { "<b>": 0.03, "a=b": 0.03, "20<age≤30": 0.03 }'
+    expect(gateFields(parseGate(text, 'g'), await rowsWith('<b>', 'a', 'a=b', 'age'))).toEqual([
+      '<b>',
+      'a=b',
+      '20<age≤30',
+    ])
+    const of = (field: string, name: string) => ({ ...slice(name, 'pass'), field })
+    const slices = [of('<b>', '<b>=1'), of('a=b', 'a=b=1'), of('age', '20<age≤30'), of('age', 'age>30')]
+    expect(verdicts(text, { comparison: comparison({ slices }) })).toEqual([
+      'pass',
+      { margin: 'pass', 'slices.<b>=1': 'pass', 'slices.a=b=1': 'pass', 'slices.20<age≤30': 'pass' },
+    ])
   })
   test('a slice that regressed is told by its name, and not laid to all rows', () => {
     const rare = { ...slice('font=rare', 'regressed'), declared: true }

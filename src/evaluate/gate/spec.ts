@@ -1,5 +1,6 @@
 import type { Dataset } from '../../data/index.ts'
 import { didYouMean, UserError } from '../../platform/index.ts'
+import { fieldOfSlice } from '../slices.ts'
 
 /** A number that a gate file sets, and the line where it stands. */
 export interface Limit {
@@ -52,11 +53,11 @@ export interface GateSpec {
  * @throws UserError `bad-argument`, with the line of the gate file, for a field that the data does not have.
  */
 export function gateFields(gate: GateSpec, { fields, path }: Dataset): readonly string[] {
+  const names = fields.map(({ name }) => name)
   const spoken = [
-    ...gate.slices.map(({ name, line }) => ({ name, field: fieldOf(name), line, key: 'slices' })),
+    ...gate.slices.map(({ name, line }) => ({ name, field: fieldOfSlice(name, names), line, key: 'slices' })),
     ...gate.fairness.map(({ field, line }) => ({ name: field, field, line, key: 'fairness' })),
   ]
-  const names = fields.map(({ name }) => name)
   for (const { field, line, key } of spoken)
     if (!names.includes(field))
       throw new UserError('bad-argument', `${key} speaks of "${field}", and the data has no such field`, {
@@ -65,9 +66,6 @@ export function gateFields(gate: GateSpec, { fields, path }: Dataset): readonly 
       })
   return [...new Set(spoken.map(({ name }) => name))]
 }
-
-/** `font` of `font=serif`, `age≤30` or `font`. */
-export const fieldOf = (slice: string): string => /^[^=≤<>]+/.exec(slice)?.[0].trim() ?? slice
 
 /** Margins of slices in the form that a comparison takes. */
 export function sliceMargins(gate: GateSpec): Readonly<Record<string, number>> {
