@@ -423,3 +423,13 @@ test('an area of a few positives is told with its bound, why that is no pass, an
   expect(many.verdict).toBe('pass')
   expect(many.warnings.join()).not.toMatch(/too few/)
 })
+
+test('equal classes of which nothing changed need as many rows in all as one, where each is judged by its own', async () => {
+  const rows = Array.from({ length: 300 }, (_, i) => {
+    const scores = Array.from({ length: 5 }, (_, c) => (c === i % 5 ? 0.6 : 0.1))
+    return { label: i % 5, base: scores, candidate: scores }
+  })
+  expect(await judged(rows, {}, { metric: 'balanced-accuracy' })).toMatchObject({ verdict: 'pass' })
+  const f1 = await judged(rows, {}, { metric: 'macro-f1' })
+  expect(f1).toMatchObject({ verdict: 'inconclusive', requiredN: 1495 })
+})

@@ -315,6 +315,86 @@ describe('real-valued scores', () => {
     expect(proven.verdict).toBe('pass')
     expect(proven.nonInferiority!.p).toBeLessThan(0.05)
   })
+  describe('what few changes hide, where each group is judged by its own rows', () => {
+    /** Base right everywhere, so many rows of each group lost; the mean over groups of the share that is right. */
+    const lost = (sizes: readonly number[], losses: readonly number[], margin: number, strataApart = true) => {
+      const strata = sizes.flatMap((size, group) => new Array<number>(size).fill(group))
+      const base = strata.map(() => 1)
+      const candidate = sizes.flatMap((size, group) =>
+        Array.from({ length: size }, (_, i) => (i < losses[group]! ? 0 : 1)),
+      )
+      const aggregate = (who: 'base' | 'candidate', rows: Int32Array) => {
+        const seen = sizes.map(() => [0, 0])
+        for (const row of rows) {
+          const counts = seen[strata[row]!]!
+          counts[0]! += who === 'base' ? 1 : candidate[row]!
+          counts[1]!++
+        }
+        const shares = seen.filter(([, all]) => all! > 0).map(([right, all]) => right! / all!)
+        return shares.reduce((sum, share) => sum + share, 0) / shares.length
+      }
+      return judge(
+        {
+          ...{ base, candidate, higherIsBetter: true, rightOrWrong: true, bounds: [0, 1] },
+          ...{ strata, strataApart, aggregate },
+        },
+        { margin, alpha: 0.05, resamples: 200 },
+      )
+    }
+
+    test('a change that did not show is of one group, not of each', () => {
+      const ten = (size: number) => new Array<number>(10).fill(size)
+      const none = ten(0)
+      // 1 − 0.05^(1/300) of all rows, as of one group.
+      expect(lost(ten(30), none, 0.01)).toMatchObject({ verdict: 'pass', lowerBound: expect.closeTo(-0.009936, 6) })
+      expect(lost(ten(29), none, 0.01)).toMatchObject({ verdict: 'inconclusive', requiredN: 299 })
+      // Where a row moves the figures of several groups, each is counted.
+      expect(lost(ten(30), none, 0.01, false)).toMatchObject({ verdict: 'inconclusive', requiredN: 2990 })
+      const two = lost(ten(30), [1, 1, 0, 0, 0, 0, 0, 0, 0, 0], 0.02)
+      expect(two.verdict).toBe('inconclusive')
+      expect(two.requiredN).toBeGreaterThan(300)
+      expect(two.requiredN).toBeLessThan(600)
+    })
+
+    test.each([
+      [
+        [50, 50],
+        [0.06, 0],
+      ],
+      [
+        [50, 50],
+        [0.03, 0.03],
+      ],
+      [
+        [10, 200],
+        [0.26, 0],
+      ],
+      [
+        [10, 200],
+        [0.4, 0],
+      ],
+      [
+        [10, 200],
+        [0.2, 0.01],
+      ],
+      [
+        [20, 30],
+        [0, 0.16],
+      ],
+      [
+        [20, 30],
+        [0.1, 0.1],
+      ],
+    ])('groups of %j rows that lose %j pass in one case of twenty at most', (sizes, shares) => {
+      const margin = (shares[0]! + shares[1]!) / 2
+      let passes = 0
+      for (let first = 0; first < 5; first++)
+        for (let second = 0; first + second < 5; second++)
+          if (lost(sizes, [first, second], margin).verdict === 'pass')
+            passes += binomialPmf(first, sizes[0]!, shares[0]!) * binomialPmf(second, sizes[1]!, shares[1]!)
+      expect(passes).toBeLessThanOrEqual(0.05)
+    })
+  })
   test('a metric that needs rows of a kind is not settled by so few that resamples miss them, and says how many would', () => {
     // The mean of the rare rows alone, each of which the candidate misses by a little.
     const rare = (count: number) => {

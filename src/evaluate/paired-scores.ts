@@ -14,6 +14,8 @@ export interface PairedScores {
   readonly parts?: (who: 'base' | 'candidate') => ArrayLike<number>
   /** Groups of rows that weigh alike in `aggregate`. */
   readonly strata?: ArrayLike<number>
+  /** Each of these groups is judged by its own rows alone, so that a row that changes moves one of them. */
+  readonly strataApart?: boolean
   /** Names of clusters, where rows are independent only between them. */
   readonly clusters?: readonly (string | number)[]
 }

@@ -172,12 +172,13 @@ function scoresOver(
   metric: Metric,
   rightOrWrong: boolean,
 ): (rows: readonly number[]) => PairedScores {
-  const { stratum } = metric
+  const { stratum, strataApart } = metric
   const base = { scores: scored.base, summaries: scored.baseSummaries }
   const candidate = { scores: scored.candidate, summaries: scored.candidateSummaries }
   return (rows) => ({
     ...pairedScores(base, candidate, rows, metric, rightOrWrong),
     ...(stratum ? { strata: rows.map((row) => stratum(scored.baseSummaries[row]!)) } : {}),
+    ...(strataApart ? { strataApart } : {}),
     ...(scored.clusters ? { clusters: rows.map((row) => scored.clusters![row]!) } : {}),
   })
 }

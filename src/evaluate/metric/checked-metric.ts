@@ -12,7 +12,7 @@ const SUMMARY_HINT = 'a summary is a list of numbers of the same length for ever
  * description, is an error that names the metric and the row, never a verdict on something else.
  */
 export function checkedMetric(metric: Metric): Metric {
-  const { name, higherIsBetter, rightOrWrong, bounds, unit, answer, summary, stratum, parts } = metric
+  const { name, higherIsBetter, rightOrWrong, bounds, unit, answer, summary, stratum, strataApart, parts } = metric
   const { aggregate, overDraws, scoreAll, summarizeAll, answerAll } = metric
   let width: number | null = null
   return {
@@ -54,6 +54,7 @@ export function checkedMetric(metric: Metric): Metric {
       },
     }),
     ...(stratum && { stratum: (one) => numberOf(metric, 'stratum', ALL_HINT, () => stratum.call(metric, one)) }),
+    ...(strataApart ? { strataApart } : {}),
     ...(parts && { parts: (all) => oneEach(metric, 'parts', all.length, () => parts.call(metric, all)) }),
     ...(scoreAll && {
       scoreAll: (all, first) => oneEach(metric, 'scoreAll', all.length, () => scoreAll.call(metric, all, first)),

@@ -47,6 +47,7 @@ export function balancedAccuracy(options: ClassOptions = {}): Metric {
     name: 'balanced-accuracy',
     summary: (row) => [classIndex(row, options), isAmongTop(1, row, options) ? 1 : 0],
     stratum: (summary) => summary[0]!,
+    strataApart: true,
     aggregate: (summaries) => {
       const seen = new Map<number, [right: number, all: number]>()
       for (const [label, right] of summaries) {

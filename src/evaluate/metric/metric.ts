@@ -69,6 +69,11 @@ export interface Metric {
   readonly parts?: (summaries: readonly (readonly number[])[]) => readonly number[]
   /** The group of a row, by its summary, whose groups weigh alike in the aggregate (classes, for macro averages). */
   readonly stratum?: (summary: readonly number[]) => number
+  /**
+   * Whether a group is judged by its own rows alone, as by the share of them that is right: of F1 and of areas a row moves
+   * the figures of other groups as well.
+   */
+  readonly strataApart?: boolean
   /** How a sentence names a step of the score: `points` for rates (shown × 100), else the metric's own unit. */
   readonly unit?: 'points'
   /** The model's answer to a row in a few characters, for lists of rows that changed. */

@@ -42,6 +42,7 @@ export function balancedAccuracyOfTwo(options: ClassOptions = {}): Metric {
   return {
     ...ofTwo(options),
     name: 'balanced-accuracy',
+    strataApart: true,
     aggregate: (summaries) => aggregate!(summaries.map(([label, answer]) => [label!, label === answer ? 1 : 0])),
   }
 }
