@@ -124,3 +124,28 @@ test('counts, and labels that are all one number, are measured', async () => {
   for (const labels of [counts, signs.map(() => 1)])
     expect((await compare(logit, lateLogit, await rowsWith(labels))).metric).toBe('mae')
 })
+
+test('several floating labels a row that are all 0 or 1 are tags, not quantities', async () => {
+  const tagged = (shift: number): Session => ({
+    ...session((x) => x),
+    outputs: [{ name: 'y', dtype: 'float32', shape: ['n', 3] }],
+    async run(feeds) {
+      const { dims, data } = feeds.x!
+      const scores = Array.from(data as Float32Array, (x) => [x - shift, -x + shift, x - 1]).flat()
+      return { y: { dtype: 'float32', dims: [dims[0]!, 3], data: Float32Array.from(scores) } }
+    },
+  })
+  const withLabels = (labels: (x: number) => readonly number[]) =>
+    memoryDataset(
+      {
+        x: { dtype: 'float32', dims: [ROWS, 1], data: Float32Array.from(places) },
+        labels: { dtype: 'float32', dims: [ROWS, 3], data: Float32Array.from(places.flatMap((x) => [...labels(x)])) },
+      },
+      { inputs: session(sigmoid).inputs },
+    )
+  const tags = (x: number) => [x > 0 ? 1 : 0, x > 0 ? 0 : 1, x > 1 ? 1 : 0]
+  const report = await compare(tagged(0), tagged(0.25), await withLabels(tags))
+  expect(report).toMatchObject({ metric: 'miou', base: { value: 1 }, verdict: 'regressed' })
+  const measured = await compare(tagged(0), tagged(0), await withLabels((x) => [x, -x, x > 1 ? 1 : 0]))
+  expect(measured.metric).toBe('mae')
+})

@@ -8,17 +8,19 @@ import { fieldsOfRows } from './row-fields.ts'
 const LABELS_AT_ONCE = 1024
 
 /**
- * Whether every label of the set is 0 or 1 and both occur, which makes one number a row the score of a class and no
- * measured quantity. Labels are read only where an output of the model may be one number a row, and as far as the first
- * that is another.
+ * Whether every label of the set is 0 or 1 and both occur, which makes one number a row the score of a class, and several
+ * floating ones tags or a mask: no measured quantities. Labels are read only where it matters, which one number a row is
+ * not if no output of the model may be one, and as far as the first that is another.
  */
 export async function areBinaryLabels(session: Session, data: Dataset, field: string): Promise<boolean> {
-  if (!isNumber(data, field) || !mayGiveOneNumber(session)) return false
+  const matters = isNumber(data, field) ? mayGiveOneNumber(session) : isFloatingField(data, field)
+  if (!matters) return false
   const seen = new Set<unknown>()
-  for await (const value of labelsOf(data, field)) {
-    if (value !== 0 && value !== 1) return false
-    seen.add(value)
-  }
+  for await (const label of labelsOf(data, field))
+    for (const value of typeof label === 'number' ? [label] : Array.from(label as ArrayLike<unknown>)) {
+      if (value !== 0 && value !== 1) return false
+      seen.add(value)
+    }
   return seen.size === 2
 }
 
@@ -71,6 +73,11 @@ export function ownClasses(
 function isNumber(data: Dataset, field: string): boolean {
   const label = data.fields.find(({ name }) => name === field)
   return label?.dtype !== 'string' && (label?.rowShape.every((dim) => dim === 1) ?? false)
+}
+
+function isFloatingField({ fields }: Dataset, field: string): boolean {
+  const label = fields.find(({ name }) => name === field)
+  return label !== undefined && isFloating(label.dtype)
 }
 
 async function* labelsOf(data: Dataset, field: string): AsyncGenerator<unknown> {

@@ -16,7 +16,8 @@ const logits = (data: readonly number[], label: RowLabel) => row({ y: floats([da
 const textOf = (text: string): TensorValue => ({ dtype: 'string', dims: [], data: [text] })
 /** The metric over rows, as the comparison adds it up. */
 const over = (metric: Metric, rows: readonly MetricRow[]) => {
-  const summaries = rows.map((one) => (metric.summary ? metric.summary(one) : [metric.score(one)]))
+  const read = rows.map((one) => (metric.summary ? metric.summary(one) : [metric.score(one)]))
+  const summaries = metric.summarizeAll?.(read, read) ?? read
   return metric.aggregate
     ? metric.aggregate(summaries)
     : summaries.reduce((sum, [score]) => sum + score!, 0) / summaries.length
@@ -175,6 +176,22 @@ test('segmentation: what one number a pixel is, all rows tell together', () => {
   expect(miou([-2, 3, 0.5, 1.5], [0.1, 0.2, 0.3, 0.4])).toBeCloseTo((1 / 2 + 6 / 7) / 2, 12)
   // Class numbers as floats; 300 is no class.
   expect(miou([0, 2, 1, 1], [300, 1, 1, 1])).toBeCloseTo((1 / 2 + 5 / 6 + 0) / 3, 12)
+})
+
+test('segmentation: what one number a pixel is, the base says once for both models', () => {
+  const label = new Uint8Array([0, 1, 1, 1])
+  const metric = checkedMetric(metricNamed('miou'))
+  const read = (...rows: (readonly number[])[]) =>
+    rows.map((scores) => metric.summary!(row({ y: floats([4], scores) }, label)))
+  const of = (base: ReturnType<typeof read>, candidate: ReturnType<typeof read>) =>
+    metric.summarizeAll!(candidate, base)
+  const logits = read([-2, 3, 0.5, 1.5], [0.1, 0.2, 0.3, 0.4])
+  // A draw of the second row alone is of logits as well: class 1 everywhere.
+  expect(metric.aggregate!([of(logits, logits)[1]!])).toBeCloseTo((0 + 3 / 4) / 2, 12)
+  // Of a model of logits all of which are within 0 to 1, too.
+  expect(metric.aggregate!(of(logits, read([0, 0.2, 0.3, 0.4])))).toBeCloseTo((0 + 3 / 4) / 2, 12)
+  // Where the base rounds all to 0 and 1, another need not.
+  expect(metric.aggregate!(of(read([0, 1, 1, 1]), read([0.1, 0.9, 0.8, 0.7])))).toBe(1)
 })
 
 test('language: a place whose scores are no numbers is no answer', () => {

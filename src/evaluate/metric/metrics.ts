@@ -111,7 +111,8 @@ export function asMetric(value: unknown, where: string): Metric {
  * `perplexity` for the next tokens of a language model, `miou` for masks.
  *
  * @param row The number of the row that it is, for the message.
- * @param binary Whether all labels are 0 or 1: then one number a row is the score of class 1.
+ * @param binary Whether all labels are 0 or 1: then one number a row is the score of class 1, and several are scores of
+ * tags or pixels.
  * @throws UserError `bad-argument` where the label fits none of the outputs.
  */
 export function defaultMetric(
@@ -132,7 +133,7 @@ export function defaultMetric(
     const { logits } = outputs
     if (logits?.dims.length === 2 && logits.dims[0] === label.length && /Int(32|64)Array$/.test(label.constructor.name))
       return perplexity(options)
-    if (/^(Float32|Float64)Array$/.test(label.constructor.name) && sameSize(label.length))
+    if (/^(Float32|Float64)Array$/.test(label.constructor.name) && sameSize(label.length) && !binary)
       return meanAbsoluteError(options)
     if (Object.values(outputs).some((value) => value.data.length % label.length === 0)) return meanIoU(options)
   }

@@ -8,7 +8,7 @@ import { isProbability } from './probabilities.ts'
  * Mean intersection over union of the classes that occur, over all pixels of all rows. The label of a row is a mask of
  * class numbers; the output is a mask, or scores with the class axis first or last, or one score a pixel, which is that
  * of class 1 against class 0. Whether floats, one a pixel, are class numbers, probabilities or logits all rows of a model
- * tell together. Pixels labelled 255 (by custom: ignored) or with no class of the scores do not count. The score of a row
+ * tell together, the base's for both. Pixels labelled 255 (by custom: ignored) or with no class of the scores do not count. The score of a row
  * is the same figure of that row alone; NaN where an output is none, which is no answer.
  */
 export function meanIoU(options: { readonly output?: string } = {}): Metric {
@@ -28,7 +28,7 @@ const jaccard: Ratio = (both, either) => both / either
 const dice: Ratio = (both, either) => (2 * both) / (both + either)
 
 function overlapMetric(name: string, ratio: Ratio, output: string | undefined): Metric {
-  const over = (summaries: readonly (readonly number[])[]) => meanRatio(totalOf(summaries), ratio)
+  const over = (overlaps: readonly (readonly number[])[]) => meanRatio(totalOf(overlaps), ratio)
   const summary = (row: MetricRow) => overlapOf(row, output)
   return {
     name,
@@ -36,8 +36,16 @@ function overlapMetric(name: string, ratio: Ratio, output: string | undefined): 
     rightOrWrong: false,
     bounds: [0, 1],
     unit: 'points',
-    score: (row) => over([summary(row)]),
+    score: (row) => {
+      const alone = summary(row)
+      return over([readAs(alone, alone[0]!)])
+    },
     summary,
+    summarizeAll: (summaries, first) => {
+      // Of a mask that was all zeros and ones so far, another model may give the probabilities.
+      const reading = readingOfAll(first) === NUMBERS ? readingOfAll(summaries) : readingOfAll(first)
+      return summaries.map((row) => readAs(row, reading))
+    },
     aggregate: over,
   }
 }
@@ -51,12 +59,16 @@ const PLACES = [
   [5, 9],
 ] as const
 
-/** Overlaps of all rows, read as all of them can be. */
-function totalOf(summaries: readonly (readonly number[])[]): readonly number[] {
-  const [from, to] = PLACES[summaries.reduce((most, [said]) => Math.max(most, said!), NUMBERS)]!
+/** What all rows of a model can be. */
+const readingOfAll = (summaries: readonly (readonly number[])[]): number =>
+  summaries.reduce((most, [said]) => Math.max(most, said!), NUMBERS)
+
+/** The overlaps of a row by one of its readings. */
+const readAs = (summary: readonly number[], reading: number): readonly number[] => summary.slice(...PLACES[reading]!)
+
+function totalOf(overlaps: readonly (readonly number[])[]): readonly number[] {
   const total: number[] = []
-  for (const summary of summaries)
-    for (let i = from; i < Math.min(summary.length, to); i++) total[i - from] = (total[i - from] ?? 0) + summary[i]!
+  for (const overlap of overlaps) for (let i = 0; i < overlap.length; i++) total[i] = (total[i] ?? 0) + overlap[i]!
   return total
 }
 
