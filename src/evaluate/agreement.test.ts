@@ -40,7 +40,9 @@ describe('without labels', () => {
       grade: 'proven',
     })
     // A class answer that stays does not vouch for boxes that moved.
-    expect(judgeAgreement({ ...counts, denseDb: [12], allDb: [30, 12] }, 0.01, 0.05).verdict).toBe('inconclusive')
+    const moved = { ...counts, changed: 0, denseDb: [12], allDb: [30, 12] }
+    expect(judgeAgreement(moved, 0.01, 0.05)).toMatchObject({ verdict: 'inconclusive', requiredN: null })
+    expect(judgeAgreement({ ...moved, n: 200, different: 100 }, 0.01, 0.05)).toMatchObject({ requiredN: 299 })
   })
   test('a candidate that breaks down is no pass, and regressed where that is common', () => {
     expect(judgeAgreement({ ...counts, changed: 1, broken: 1 }, 0.01, 0.05)).toMatchObject({

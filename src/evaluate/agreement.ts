@@ -22,7 +22,8 @@ export interface AgreementJudgement {
   readonly agreement: ComparisonReport['agreement']
   /**
    * Rows that would settle it: as they are where nothing has changed so far, *with labels* where something has; null
-   * where settled, and where no answers can be counted.
+   * where settled, where no answers can be counted, and where enough were but other outputs are far off: no more rows
+   * bring these nearer.
    */
   readonly requiredN: number | null
 }
@@ -54,13 +55,14 @@ export function judgeAgreement(counts: AgreementCounts, margin: number, alpha: n
   const agreement =
     counted === null ? null : { rate: 1 - counted / n, changed: counted, changedUpperBound: bound(counted) }
   const provenBySameness = bound(different) <= margin
-  const provenByAnswers = changed !== null && bound(changed) <= margin && keeps(denseDb)
+  const enough = changed !== null && bound(changed) <= margin
+  const provenByAnswers = enough && keeps(denseDb)
   if (broken === 0 && (provenBySameness || provenByAnswers))
     return { verdict: 'pass', grade: 'proven', agreement, requiredN: null }
   if (clopperPearson({ successes: broken, n, alpha: 2 * alpha })[0] > margin)
     return { verdict: 'regressed', grade: null, agreement, requiredN: null }
   const close = broken === 0 && (keeps(allDb) || (agreement !== null && agreement.rate >= CLOSE_AGREEMENT))
-  const rows = rowsWanted(counted, n, margin, alpha)
+  const rows = enough && !keeps(denseDb) ? null : rowsWanted(counted, n, margin, alpha)
   return { verdict: 'inconclusive', grade: close ? 'close' : null, agreement, requiredN: rows }
 }
 

@@ -555,3 +555,29 @@ test('options out of range, models with other outputs, missing inputs', async ()
   const stop = AbortSignal.abort(new Error('stopped'))
   await expect(compare(identity, identity, data, { signal: stop })).rejects.toThrow('stopped')
 })
+
+test('where answers are enough and another output is far off, it is named, and no more rows are asked for', async () => {
+  const detector = (shift: number): Session => ({
+    engine: 'test',
+    inputs: [{ name: 'x', dtype: 'float32', shape: ['n', 2] }],
+    outputs: [
+      { name: 'boxes', dtype: 'float32', shape: ['n', 3, 4] },
+      { name: 'scores', dtype: 'float32', shape: ['n', 2] },
+    ],
+    async run({ x }) {
+      const boxes = Array.from({ length: 12 * x!.dims[0]! }, (_, i) => Math.sin(i) + shift)
+      return {
+        boxes: { dtype: 'float32', dims: [x!.dims[0]!, 3, 4], data: Float32Array.from(boxes) },
+        scores: { dtype: 'float32', dims: x!.dims, data: x!.data },
+      }
+    },
+    fetchGroups: async (_feeds, names) => [names],
+    close: async () => {},
+  })
+  const base = detector(0)
+  const x = Float32Array.from({ length: 800 }, (_, i) => Math.sin(i * i))
+  const data = await memoryDataset({ x: { dtype: 'float32', dims: [400, 2], data: x } }, { inputs: base.inputs })
+  const report = await compare(base, detector(0.3), data)
+  expect(report).toMatchObject({ verdict: 'inconclusive', requiredN: null })
+  expect(report.sentence).toMatch(/0 of 400 answers changed.*, but boxes keeps 7\.\d+ dB .*where 25 are asked for/)
+})

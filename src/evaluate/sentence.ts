@@ -1,4 +1,5 @@
 import type { ComparisonReport } from '../report/index.ts'
+import { CLOSE_DB } from './agreement.ts'
 import type { Judgement } from './judge.ts'
 import type { Metric } from './metric/metric.ts'
 
@@ -48,7 +49,7 @@ export function agreementSentence(
   report: Pick<ComparisonReport, 'verdict' | 'grade' | 'agreement' | 'outputs' | 'n' | 'requiredN'>,
   margin: number,
   alpha: number,
-  broken: number,
+  { broken, far }: { readonly broken: number; readonly far: ComparisonReport['outputs'] },
 ): string {
   const { verdict, grade, agreement, outputs, n, requiredN } = report
   const level = `${text((1 - alpha) * 100)} %`
@@ -68,6 +69,9 @@ export function agreementSentence(
     ? `${agreement?.changed === 0 ? '' : 'labels for '}about ${whole(requiredN)} rows would settle it`
     : 'without labels nothing here tells what that does to the task'
   const start = grade === 'close' ? 'Close, not proven' : 'Not settled'
+  // Enough answers were seen: it is another output that holds it back.
+  if (far.length > 0 && agreement && agreement.changedUpperBound <= margin)
+    return `${start}: ${answers}, but ${far.map(({ name, sqnrDb }) => `${name} keeps ${text(sqnrDb!)} dB`).join(', ')} of signal over difference, where ${CLOSE_DB} are asked for; only labels or a metric can tell what that does.`
   return `${start}: ${answers}, and a margin of ${text(margin * 100)} % needs more; ${missing}.`
 }
 

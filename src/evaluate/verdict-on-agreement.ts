@@ -1,5 +1,5 @@
 import type { ComparisonReport, Verdict } from '../report/index.ts'
-import { type AgreementCounts, judgeAgreement } from './agreement.ts'
+import { type AgreementCounts, CLOSE_DB, judgeAgreement } from './agreement.ts'
 import { allSlices, commonFields } from './comparison-fields.ts'
 import type { ScoredRows } from './score-rows.ts'
 import { agreementSentence } from './sentence.ts'
@@ -44,7 +44,8 @@ export function verdictOnAgreement(
     slices: judgeAgreementSlices(allSlices(scored), countsOf, rule),
     warnings: warningsOf(judgement.verdict, counts, scored.differences.answers()),
   }
-  return { ...report, sentence: agreementSentence(report, margin, alpha, counts.broken) }
+  const far = common.outputs.filter(({ name, sqnrDb }) => dense.has(name) && sqnrDb !== null && sqnrDb < CLOSE_DB)
+  return { ...report, sentence: agreementSentence(report, margin, alpha, { broken: counts.broken, far }) }
 }
 
 function warningsOf(verdict: Verdict, { changed, different }: AgreementCounts, answers: readonly string[]): string[] {
