@@ -2,7 +2,7 @@ import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, describe, expect, test } from 'vitest'
-import { memoryDataset, randomNumbers } from '../src/data/index.ts'
+import { memoryDataset, randomNumbers, splitRows } from '../src/data/index.ts'
 import { ortNode } from '../src/engine/index.ts'
 import { checkModel, type Model, tensorOf, tensorValues } from '../src/ir/index.ts'
 import { modelDigest } from '../src/onnx/index.ts'
@@ -74,6 +74,34 @@ describe('a model that takes one row at a time', () => {
     expect(report.epochs[0]!.rate).toBeGreaterThan(report.epochs[1]!.rate)
     expect(report.epochs[0]!.rate).toBeGreaterThan(1e-3)
     expect(report.warnings).toContainEqual(expect.stringContaining('a step takes one row'))
+  })
+})
+
+describe('a label that will not do', () => {
+  const wrong = async (rows: readonly number[]) =>
+    labelled(labels.map((label, row) => (rows.includes(row) ? 7n : label)))
+  const never = { ...settings, epochs: 1, onEpoch: () => expect.fail('it learned before it looked') }
+
+  test('is found before anything learns, wherever it stands', async () => {
+    const { select, prove } = splitRows(await labelled(), 1, { shares: [0.6, 0.1, 0.3] })
+    for (const row of [select[0]!, prove[0]!])
+      for (const learning of [
+        () => wrong([row]).then((data) => prune(teacher, data, { ...never, macs: 0.5 })),
+        () => wrong([row]).then((data) => distil(teacher, data, { ...never, width: 0.5 })),
+      ])
+        await expect(learning()).rejects.toThrow(new RegExp(`the label 7 of row ${row} is `))
+  })
+
+  test('also among rows of their own to prove on', async () => {
+    const proof = await memoryDataset(
+      {
+        x: { ...pictures(2), data: Float32Array.from({ length: 72 }, (_, i) => i / 72) },
+        labels: { dtype: 'string', dims: [2], data: ['0', 'dog'] },
+      },
+      { inputs, label: 'labels' },
+    )
+    const asked = distil(teacher, await labelled(), { ...never, width: 0.5, proof })
+    await expect(asked).rejects.toThrow('the label "0" of row 0 is text and not a number')
   })
 })
 

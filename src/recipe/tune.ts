@@ -21,6 +21,7 @@ import { learningGoal } from './train/learning-goal.ts'
 import {
   comparing,
   learningProof,
+  mustBeProvable,
   type ProofOptions,
   rowsToProve,
   sizeAndSpeed,
@@ -222,6 +223,7 @@ export interface Tuned {
 export async function tune(model: Model, data: Dataset, options: TuneOptions): Promise<Tuned> {
   const [beforeName, afterName] = options.names ?? ['before', 'after']
   const rows = await rowsToProve(data, options)
+  await mustBeProvable(model, rows, options)
   const made = await tuneStaticInt8(model, data, rows, options)
   const { tensors, learned, scales, plain, teacherBytes } = made
   // Tuning may do harm; which of the two is nearer is asked of the rows that chose the epoch, not of those that prove.

@@ -40,7 +40,7 @@ import { type Phase, type RowsOf, shareRows } from './share-rows.ts'
 import { readyFor } from './simplify.ts'
 import { type TimingPurpose, timeSideBySide } from './time-side-by-side.ts'
 import { startTrail, type Trail } from './trail.ts'
-import { tryMetric } from './try-metric.ts'
+import { tryMetric, tryProof } from './try-metric.ts'
 import { advanceOnThreads } from './weight-threads.ts'
 
 /** Runs that show where the time goes: within so many milliseconds of the original. */
@@ -136,7 +136,9 @@ export class Workbench {
       const feeds = await firstFeeds(session, some.data, some.indices)
       await session.run(feeds)
       const runMs = await quickestRun(session, feeds)
-      await tryMetric(session, rows.select, runMs, options)
+      const { margin, alpha, metric, label, slices, meter } = options
+      await tryMetric(session, rows.select, runMs, { margin, alpha, metric, label, slices, meter })
+      await tryProof(session, rows.prove, { metric, label })
       const trail = startTrail(model)
       const original = builtFrom({ id: 'original', words: 'the file as it came' }, trail, {}, [])
       return new Workbench({ original, session, rows, feeds, seen: { openMs, runMs }, place, files, repeats }, options)

@@ -9,6 +9,7 @@ import { type LearnSettings, learn, trainable } from '../train/learn.ts'
 import { learningGoal } from '../train/learning-goal.ts'
 import {
   learningProof,
+  mustBeProvable,
   mustCheck,
   type ProofOptions,
   rowsToProve,
@@ -53,6 +54,7 @@ export async function prune(model: Model, data: Dataset, options: PruneOptions):
   const [beforeName, afterName] = options.names ?? ['before', 'after']
   mustAsk(options)
   const rows = await rowsToProve(data, options)
+  await mustBeProvable(model, rows, options)
   const whole = await trainable(model)
   const form = whole.model
   const goal = await learningGoal(form, form, data, options.label)

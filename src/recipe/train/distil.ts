@@ -14,6 +14,7 @@ import { DEFAULT_TEMPERATURE, type Learned, type LearnOptions, type LearnSetting
 import { type LearningGoal, learningGoal } from './learning-goal.ts'
 import {
   learningProof,
+  mustBeProvable,
   mustCheck,
   type ProofOptions,
   rowsToProve,
@@ -72,6 +73,7 @@ export async function distil(teacher: Model, data: Dataset, options: DistilOptio
   const given = options.student ? await trainable(options.student) : whole
   const goal = await learningGoal(form, given.model, data, options.label)
   if (options.student) await mustTakeRows(given.model, data)
+  await mustBeProvable(teacher, rows, options)
   const answers = await askTeacher(form, goal, data, [...rows.train, ...rows.select], options)
   const cut = { ...shares, importance: options.importance ?? 'taylor' }
   const opening = options.open ? { open: options.open } : {}

@@ -1,4 +1,5 @@
 import { type Dataset, repeatsIn, rowsApart, splitRows, subset, tellApart, tellRepeats } from '../../data/index.ts'
+import { openIsolated } from '../../engine/index.ts'
 import { type CompareOptions, sizeChange } from '../../evaluate/index.ts'
 import {
   countMacs,
@@ -15,7 +16,8 @@ import { UserError } from '../../platform/index.ts'
 import type { ComparisonReport, LearnedModel, PruningReport } from '../../report/index.ts'
 import { bench } from '../judge/bench.ts'
 import { compareModels } from '../judge/compare.ts'
-import type { Learned } from './learn.ts'
+import { tryProof } from '../try-metric.ts'
+import type { Learned, LearnSettings } from './learn.ts'
 
 export interface ProofOptions {
   /** Rows to prove on, instead of a share of the data. */
@@ -101,6 +103,24 @@ export function rowTypes(model: Model, data: Dataset): ReadonlyMap<string, Value
       )
   }
   return inferTypes(model, { inputShapes })
+}
+
+/**
+ * Labels that no proof takes are found before anything has learned.
+ *
+ * @throws UserError as a comparison on all of the rows would.
+ */
+export async function mustBeProvable(
+  model: Model,
+  { prove }: LearningRows,
+  { label, open = openIsolated }: ProofOptions & Pick<LearnSettings, 'open'>,
+): Promise<void> {
+  const session = await open(model)
+  try {
+    await tryProof(session, { data: prove, indices: Array.from({ length: prove.rows }, (_, i) => i) }, { label })
+  } finally {
+    await session.close()
+  }
 }
 
 export interface LearningProof {

@@ -22,7 +22,8 @@ const BATCH = 64
 /**
  * Runs the teacher over these rows and keeps what it says.
  *
- * @throws UserError `unsupported` where an output has no row axis, `bad-data` for a row that it answers with NaN.
+ * @throws UserError `unsupported` where an output has no row axis, `bad-data` for a row that it answers with NaN, or
+ * whose label is none of its classes.
  */
 export async function askTeacher(
   teacher: Model,
@@ -41,8 +42,10 @@ export async function askTeacher(
   try {
     const fetch = [...new Set(goal.outputs.map((output) => output.teacher))]
     let done = 0
-    for await (const part of readRows(data, session.inputs, rows, BATCH)) {
+    for await (const part of readRows(data, session.inputs, rows, BATCH, goal.label ? [goal.label.field] : [])) {
       options.signal?.throwIfAborted()
+      // A wrong label is found here, before anything has learned, and not in the middle of an epoch.
+      if (goal.label) labelsOf(part, goal.label, data)
       const results = await session.run(feedsOf(part, session.inputs, data), fetch)
       for (const { teacher: name, target } of goal.outputs) {
         const value = results[name]!
