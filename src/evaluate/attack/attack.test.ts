@@ -186,6 +186,16 @@ describe('a linear model, whose robust rows are known exactly: those further fro
     expect(Object.keys(first.byAttack)).toEqual(['apgd-ce', 'fab-t', 'square'])
     expect(first.warnings.join()).toContain('apgd-t needs four classes')
   })
+
+  test('where no attack that was asked for can be made, no row is said to stand it', async () => {
+    const { model, data } = await linear(3, 12, 10)
+    const asked = attack(model, data, { attack: 'apgd-t', eps: 0.05, ...wide })
+    await expect(asked).rejects.toMatchObject({
+      code: 'unsupported',
+      message: 'apgd-t needs four classes, and the model has 3',
+      hint: expect.stringContaining('--attack fab-t'),
+    })
+  })
 })
 
 describe('rows that were turned', () => {

@@ -57,6 +57,7 @@ export async function attackOne(subject: AttackSubject, plan: AttackPlan): Promi
       : null,
   }
   const attacks = plan.attacks.filter((name) => canRun(name, target))
+  if (attacks.length === 0) throw noAttack(plan.attacks, classes, output)
   const attacked: AttackedRows = { x: rows.x, labels: rows.labels, rowShape: rows.plan.rowShape }
   const results = await runAttacks(target, attacked, clean, isRight, { ...plan, attacks })
   const byAttack = Object.fromEntries(Object.entries(results).map(([name, { correct }]) => [name, correct]))
@@ -75,6 +76,13 @@ const canRun = (name: AttackName, target: Target): boolean => {
   if (ATTACKS[name].loss !== null && !target.ascent) return false
   return ATTACKS[name].loss !== 'dlr-targeted' || target.classes >= 4
 }
+
+/** Rows that nothing went after stand nothing. */
+const noAttack = (asked: readonly AttackName[], classes: number, output: string) =>
+  new UserError('unsupported', `${asked.join(', ')} needs four classes, and the model has ${classes}`, {
+    where: `output "${output}"`,
+    hint: '--attack fab-t goes towards a class as well, and takes any number of them',
+  })
 
 async function cleanRows(subject: AttackSubject, answer: (x: Float32Array) => Promise<Float32Array>) {
   const { x, labels, width, rows } = subject.rows

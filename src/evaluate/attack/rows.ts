@@ -1,6 +1,6 @@
 import type { Dataset } from '../../data/index.ts'
 import type { Feeds, PortValue } from '../../engine/index.ts'
-import { elementCount } from '../../ir/index.ts'
+import { elementCount, isFloating } from '../../ir/index.ts'
 import { UserError } from '../../platform/index.ts'
 import { feedsOf, rowsPerRun } from '../feeds.ts'
 import { numbersOf } from '../row-outputs.ts'
@@ -104,7 +104,10 @@ function attackedInput(inputs: readonly PortValue[], data: Dataset): PortValue {
   if (input?.dtype !== 'float32')
     throw new UserError('unsupported', `input "${input?.name ?? '?'}" is ${input?.dtype ?? 'missing'}, not float32`, {
       where: input?.name ?? 'model',
-      hint: 'attacks change numbers a little: text, token numbers and bytes have no little',
+      hint:
+        input && isFloating(input.dtype)
+          ? 'attacks change float32: give the float32 model that this one was made of'
+          : 'attacks change numbers a little: text, token numbers and bytes have no little',
     })
   return input
 }
