@@ -77,6 +77,22 @@ describe('a model that takes one row at a time', () => {
   })
 })
 
+test('what makes a proof worth little is said: rows of one class, of which a student that knows no other passes', async () => {
+  const alike = await labelled(labels.map(() => 1n))
+  const { warnings } = (await prune(teacher, alike, { ...settings, epochs: 0, macs: 0.5 })).report
+  expect(warnings.join('\n')).toMatch(/All 48 rows have the label “1”: nothing is known of the other classes/)
+  expect(new Set(warnings).size).toBe(warnings.length)
+})
+
+test('a teacher in float16 is not told that it decides', async () => {
+  const half = seeded('g (float16[N,4] x) => (float16[N,2] logits) { a = Relu(x)  logits = Softmax(a) }', {})
+  const data = await memoryDataset({ x: { dtype: 'float32', dims: [20, 4], data: x.slice(0, 80) } })
+  await expect(distil(half, data, { ...settings, epochs: 1 })).rejects.toMatchObject({
+    message: 'no output of the teacher is float32, it answers in float16',
+    hint: expect.stringContaining('the float32 model that this one was made of'),
+  })
+})
+
 describe('a label that will not do', () => {
   const wrong = async (rows: readonly number[]) =>
     labelled(labels.map((label, row) => (rows.includes(row) ? 7n : label)))

@@ -27,6 +27,7 @@ import {
   sizeAndSpeed,
   toldOfLearning,
   toldOfProof,
+  toldOfRows,
 } from './train/learning-proof.ts'
 import { askTeacher } from './train/learning-rows.ts'
 
@@ -262,8 +263,7 @@ export async function tune(model: Model, data: Dataset, options: TuneOptions): P
       teacherBytes,
       ...toldOfLearning(learned, proof, rows, { path: data.path, digest: dataDigest, rows: data.rows }, options),
       warnings: [
-        ...data.notes,
-        ...rows.notes,
+        ...toldOfRows(data, rows, proof),
         ...learned.notes,
         ...made.gone.map(keepsNothing),
         ...(helped ? [] : ['on the rows that chose the epoch the tuned model did worse than the plain one']),

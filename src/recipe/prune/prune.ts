@@ -15,6 +15,7 @@ import {
   rowsToProve,
   toldOfLearning,
   toldOfProof,
+  toldOfRows,
 } from '../train/learning-proof.ts'
 import { askTeacher } from '../train/learning-rows.ts'
 import { removedChannels } from './removed-channels.ts'
@@ -115,7 +116,7 @@ export async function prune(model: Model, data: Dataset, options: PruneOptions):
       groups,
       held,
       ...toldOfLearning(learned, proof, rows, { path: data.path, digest: dataDigest, rows: data.rows }, options),
-      warnings: [...data.notes, ...rows.notes, ...(learned?.notes ?? []), ...(learned ? [] : [pruning.unlearned])],
+      warnings: [...toldOfRows(data, rows, proof), ...(learned?.notes ?? []), ...(learned ? [] : [pruning.unlearned])],
     },
   }
 }

@@ -21,6 +21,7 @@ import {
   sizeAndSpeed,
   toldOfLearning,
   toldOfProof,
+  toldOfRows,
 } from './learning-proof.ts'
 import { askTeacher, readRows } from './learning-rows.ts'
 import { ADVERSARY_STEPS } from './moving-rows.ts'
@@ -116,7 +117,7 @@ export async function distil(teacher: Model, data: Dataset, options: DistilOptio
       loss: learned.lossWeights,
       teacherBytes: answers.bytes,
       ...toldOfLearning(learned, proof, rows, { path: data.path, digest: dataDigest, rows: data.rows }, options),
-      warnings: [...data.notes, ...rows.notes, ...learned.notes],
+      warnings: [...toldOfRows(data, rows, proof), ...learned.notes],
     },
   }
 }

@@ -4,6 +4,7 @@ import { headOf } from '../../evaluate/index.ts'
 import {
   type Dim,
   inferTypes,
+  isFloating,
   type Model,
   type Shape,
   tensorDtype,
@@ -66,11 +67,19 @@ export async function learningGoal(
   const types = inferTypes(teacher)
   const names = teacher.graph.outputs.map(({ name }) => name)
   const floats = names.filter((name) => tensorDtype(types.get(name)) === 'float32')
-  if (floats.length === 0)
-    throw new UserError('unsupported', 'no output of the teacher is float32', {
-      where: names.join(', '),
-      hint: 'a student learns from scores or values, not from finished decisions',
-    })
+  if (floats.length === 0) {
+    const other = names.map((name) => tensorDtype(types.get(name))).find((dtype) => dtype && isFloating(dtype))
+    throw new UserError(
+      'unsupported',
+      `no output of the teacher is float32${other ? `, it answers in ${other}` : ''}`,
+      {
+        where: names.join(', '),
+        hint: other
+          ? 'learning takes float32: give the float32 model that this one was made of'
+          : 'a student learns from scores or values, not from finished decisions',
+      },
+    )
+  }
   const studentTypes = inferTypes(student)
   for (const name of floats) checkOutput(name, types.get(name)!, student, studentTypes.get(name))
   const classesOf = (name: string) => classCount(tensorShape(types.get(name)))

@@ -200,6 +200,13 @@ export const toldOfProof = ({ comparison }: LearningProof, { margin = DEFAULT_MA
   margin,
 })
 
+/** What speaks against the rows, and against taking the verdict as it stands; each once. */
+export const toldOfRows = (
+  data: Dataset,
+  { notes }: { readonly notes: readonly string[] },
+  { comparison }: LearningProof,
+) => [...new Set([...data.notes, ...notes, ...comparison.warnings])]
+
 /** What every report on learning says of how it came about; `learned` is null where nothing learned. */
 export const toldOfLearning = (
   learned: Learned | null,
