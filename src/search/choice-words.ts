@@ -40,7 +40,8 @@ export function provenBest(
 
 /** Why the original is handed out where nothing that gains was proven and what is close is not asked for. */
 export function onlyProvenAsked(proofs: readonly Proven[], rows: ProofRows): string {
-  return `Nothing could be proven with ${given(rows)}, and only proven models were asked for: the original is handed out.${foundWorse(proofs)}`
+  const open = proofs.find(({ proof }) => proof.verdict === 'inconclusive')
+  return `Nothing could be proven with ${given(rows)}, and only proven models were asked for: the original is handed out.${foundWorse(proofs)}${wanted(open?.proof, rows)}`
 }
 
 /** Why the original is handed out where no finalist is close either. */

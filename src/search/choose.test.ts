@@ -46,6 +46,25 @@ test('of two that share α, a worse one is handed out as seldom as α says, howe
   expect(opposed).toBeGreaterThan(0.7 * ALPHA)
 })
 
+test('who asked for proven models alone is told how many rows prove one', async () => {
+  const few = {
+    verdict: 'inconclusive',
+    grade: 'close',
+    labelled: true,
+    n: 40,
+    requiredN: 268,
+  } as unknown as ComparisonReport
+  const sequence = [{ id: 'fast', figure: 0.5, bytes: 100, odds: { pass: 0.5, passAtHalf: 0.4, close: 0.5 } }]
+  const reason = async (more: { readonly apart?: boolean; readonly fewer?: { rows: number; of: number } }) => {
+    const finalists = { sequence, shared: false, standby: [], reserve: [] }
+    return (await chooseByProof(finalists, async () => few, { provenOnly: true, ...more })).reason
+  }
+  const asked = 'only proven models were asked for: the original is handed out.'
+  expect(await reason({})).toContain(`${asked} About 268 rows to prove on, 536 in all, would settle it.`)
+  expect(await reason({ apart: true })).toContain(`${asked} About 268 rows would settle it.`)
+  expect(await reason({ fewer: { rows: 40, of: 1200 } })).toContain(`${asked} More time (--time)`)
+})
+
 test('of two that share α, the one that passes carries the other, and one that is not sure enough is told', async () => {
   expect((await choose(0.2, 0.01)).id).toBe('fast')
   expect((await choose(0.01, 0.04)).ranked.map(({ id }) => id)).toEqual(['fast', 'slow'])
