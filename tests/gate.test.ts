@@ -202,6 +202,14 @@ test('select: a model of another architecture reads the same rows in its own for
   expect((JSON.parse(compared.stdout) as ComparisonReport).agreement!.changed).toBe(0)
   const without = await bench.whet('select', 'model.onnx', 'wide.onnx', '--data', 'plain.npz', '--gate', 'open.yaml')
   expect([without.code, without.stderr]).toEqual([2, expect.stringMatching(/--data-for wide\.onnx=D2/)])
+  // An input of another rank is no other form of the rows either, and of two models the one is named.
+  const cube = CLASSIFIER.replace('float[N,16] x', 'float[N,4,2,2] x').replace(
+    '{ a = MatMul(x',
+    '{ f = Flatten(x)\n a = MatMul(f',
+  )
+  bench.model('cube.onnx', cube)
+  const cubes = await bench.whet('compare', 'model.onnx', 'cube.onnx', '--data', 'plain.npz')
+  expect([cubes.code, cubes.stderr]).toEqual([2, expect.stringMatching(/\[N,4,2,2\][\s\S]*--data-for cube\.onnx=D2/)])
   const stranger = await bench.whet(
     'select',
     'model.onnx',

@@ -1,7 +1,7 @@
 import { basename, dirname, isAbsolute, join } from 'node:path'
-import { type Dataset, looksLikeState } from '../data/index.ts'
+import { type Dataset, type Field, looksLikeState } from '../data/index.ts'
 import type { GateSpec } from '../evaluate/index.ts'
-import { inferTypes, type Model } from '../ir/index.ts'
+import { inferTypes, type Model, type Shape } from '../ir/index.ts'
 import { UserError } from '../platform/index.ts'
 import { dataFor } from './inputs.ts'
 import type { Arguments, OptionSpec } from './verb.ts'
@@ -69,30 +69,44 @@ export async function ownData(
   options: Arguments,
 ): Promise<Dataset | undefined> {
   if (own !== undefined) return dataFor(own, model, options)
-  if (takes(model, shared.data)) return undefined
+  if (misfit(model, shared.data) === null) return undefined
   try {
-    return await dataFor(shared.path, model, options)
+    const prepared = await dataFor(shared.path, model, options)
+    const wrong = misfit(model, prepared)
+    if (wrong !== null)
+      throw new UserError('bad-data', `${name} does not take the rows: ${wrong}`, { where: shared.path })
+    return prepared
   } catch (error) {
     if (!(error instanceof UserError)) throw error
     throw new UserError(error.code, error.message, {
       ...(error.where === undefined ? {} : { where: error.where }),
-      hint: `${error.hint ? `${error.hint} ` : ''}Or give rows that are prepared for this model: --data-for ${basename(name)}=D2`,
+      hint: `${error.hint ? `${error.hint} ` : ''}${error.hint ? 'Or give' : 'Give'} rows that are prepared for this model: --data-for ${basename(name)}=D2`,
       cause: error,
     })
   }
 }
 
-/** Whether every field that is named like an input of the model has the size that it wants, and none is missing. */
-function takes(model: Model, data: Dataset): boolean {
+/** Which input is missing among the fields, or wants a size that the field of its name has not; null where none does. */
+function misfit(model: Model, data: Dataset): string | null {
   const types = inferTypes(model)
-  return model.graph.inputs.every(({ name, type: declared }) => {
+  for (const { name, type: declared } of model.graph.inputs) {
     const type = types.get(name) ?? declared
-    if (model.graph.initializers.has(name) || type.kind !== 'tensor' || name in data.constants) return true
+    if (model.graph.initializers.has(name) || type.kind !== 'tensor' || name in data.constants) continue
     const field = data.fields.find((one) => one.name === name)
     // A state begins with zeros.
-    if (!field) return looksLikeState(name)
-    const dims = type.shape?.slice(1)
-    if (!dims || dims.length !== field.rowShape.length) return true
-    return dims.every((dim, i) => typeof dim !== 'number' || field.rowShape[i] === null || dim === field.rowShape[i])
-  })
+    if (!field && !looksLikeState(name)) return `there is no field "${name}"`
+    const { shape } = type
+    if (!field || !shape || formsOf(field.rowShape, shape).some(([row, dims]) => fits(row, dims))) continue
+    return `"${name}" has rows of shape [${field.rowShape.map((size) => size ?? '?')}], and its input wants [${shape.map((dim) => dim ?? '?')}]`
+  }
+  return null
 }
+
+/** A row and the sizes that it may have to have: as they are, without a first axis of 1, or for a model that takes one. */
+function formsOf(row: Field['rowShape'], shape: Shape): readonly (readonly [Field['rowShape'], Shape])[] {
+  const squeezed = row[0] === 1 ? [[row.slice(1), shape.slice(1)] as const] : []
+  return [[row, shape.slice(1)], ...squeezed, [row, shape], [row, shape.slice(2)]]
+}
+
+const fits = (row: Field['rowShape'], dims: Shape): boolean =>
+  row.length === dims.length && dims.every((dim, i) => typeof dim !== 'number' || row[i] === null || dim === row[i])

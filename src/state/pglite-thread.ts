@@ -1,3 +1,4 @@
+import { existsSync, readdirSync, renameSync, rmSync } from 'node:fs'
 import { PGlite } from '@electric-sql/pglite'
 import type { Row, Statement } from './database.ts'
 
@@ -18,12 +19,35 @@ export async function openDatabase(folder: string | null): Promise<OpenFailure |
   if (open?.folder === folder) return null
   if (open) throw new Error('internal: this thread has another database open')
   try {
+    const missing = folder === null ? null : await ensureThere(folder)
+    if (missing !== null) return { code: undefined, message: missing }
     open = { folder, database: await (folder === null ? PGlite.create() : PGlite.create(folder)) }
     return null
   } catch (error) {
     const { errno, message } = error as { errno?: number; message?: string }
     const code = errno === undefined ? undefined : SYSTEM_CODES[errno]
     return { code, message: message || `error ${errno}` }
+  }
+}
+
+/**
+ * Makes a database where there is none; beside its place, so that a killed process leaves no part of one in it. PGlite
+ * takes a folder without `PG_VERSION` for a new one and writes over what is there: what is missing is told instead.
+ */
+async function ensureThere(folder: string): Promise<string | null> {
+  const files = existsSync(folder) ? readdirSync(folder) : []
+  if (files.includes('PG_VERSION')) return null
+  if (files.length > 0) return `PG_VERSION is missing beside ${files.slice(0, 5).join(', ')}`
+  const begun = `${folder}.begun`
+  rmSync(begun, { recursive: true, force: true })
+  try {
+    await (await PGlite.create(begun)).close()
+    rmSync(folder, { recursive: true, force: true })
+    renameSync(begun, folder)
+    return null
+  } catch (error) {
+    rmSync(begun, { recursive: true, force: true })
+    throw error
   }
 }
 
