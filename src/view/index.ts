@@ -7,6 +7,7 @@ import { optimizationPage } from './html/optimization.ts'
 import { page } from './html/page.ts'
 import { robustnessPage } from './html/robustness.ts'
 import { selectionPage } from './html/selection.ts'
+import { withShortPaths } from './short-paths.ts'
 import { renderTerminal } from './terminal/render.ts'
 
 export { candidateNames, explainCandidate, explainLeftOut } from './terminal/candidate.ts'
@@ -14,7 +15,8 @@ export { renderTerminal } from './terminal/render.ts'
 export type { Style } from './terminal/table.ts'
 
 /** A report as one self-contained HTML page, without network or script. */
-export function renderHtml(report: Report, extras: ComparisonExtras & AttackExtras = {}): string {
+export function renderHtml(given: Report, extras: ComparisonExtras & AttackExtras = {}): string {
+  const report = withShortPaths(given)
   if (report.kind === 'optimization') return optimizationPage(report)
   if (report.kind === 'selection') return selectionPage(report)
   if (report.kind === 'comparison') return comparisonPage(report, extras)

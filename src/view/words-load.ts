@@ -1,5 +1,5 @@
 import type { Costs, LatencyOf, LatencyReport } from '../report/index.ts'
-import { count, fileName, ms, percent, plural } from './words.ts'
+import { count, ms, percent, plural } from './words.ts'
 
 /** What each scenario asks, as a sentence. */
 export const SCENARIO_WORDS: Readonly<Record<string, string>> = {
@@ -25,7 +25,7 @@ export function priceText(costs: Costs, path: string, machine: string): string {
 /** The load that a model was under, and whether it kept the limit; empty without one. */
 export function loadLine({ path, load, p99Ms }: LatencyOf): string {
   if (!load) return ''
-  if (load.qps === 0) return `${fileName(path)}: no rate keeps p99 under ${ms(load.maxP99Ms)}`
+  if (load.qps === 0) return `${path}: no rate keeps p99 under ${ms(load.maxP99Ms)}`
   const asked = `${load.qps >= 100 ? count(Math.round(load.qps)) : load.qps.toPrecision(3)} queries a second, busy ${percent(load.utilization, 0)} of the time: p99 ${ms(p99Ms)}`
   const kept =
     load.maxP99Ms === null
@@ -35,14 +35,14 @@ export function loadLine({ path, load, p99Ms }: LatencyOf): string {
         : load.valid === false
           ? `, over the limit of ${ms(load.maxP99Ms)}`
           : `, too few queries to vouch for ${ms(load.maxP99Ms)}`
-  return `${fileName(path)}: ${asked}${kept} (${plural(load.queries, 'query', 'queries')})`
+  return `${path}: ${asked}${kept} (${plural(load.queries, 'query', 'queries')})`
 }
 
 /** When what was spent on a model is earned back, a line for each model and machine. */
 export function breakEvenLines(report: LatencyReport): readonly string[] {
   const { costs } = report
   return (costs?.breakEven ?? []).map(({ path, machine, spent, savedPerDay, days, date }) => {
-    const name = `${fileName(path)} on ${machine}`
+    const name = `${path} on ${machine}`
     if (days === null) return `${name}: saves nothing (${money(Math.abs(savedPerDay))} ${costs?.currency} a day more)`
     const saves = `${name}: saves ${money(savedPerDay)} ${costs?.currency} a day`
     if (spent === 0) return saves
@@ -57,7 +57,7 @@ export function breakEvenLines(report: LatencyReport): readonly string[] {
 /** What an answer takes, a line for each model that it is known of. */
 export function energyLines(report: LatencyReport): readonly string[] {
   return report.models.flatMap(({ path, energy }) =>
-    energy ? [`${fileName(path)}: ${joules(energy.joulesPerAnswer)} an answer (${energy.how})`] : [],
+    energy ? [`${path}: ${joules(energy.joulesPerAnswer)} an answer (${energy.how})`] : [],
   )
 }
 

@@ -3,12 +3,13 @@ import { machine } from '../../engine/index.ts'
 import type { GateSpec } from '../../evaluate/index.ts'
 import { modelBytes, modelDigest } from '../../onnx/index.ts'
 import { UserError } from '../../platform/index.ts'
-import type {
-  ComparisonReport,
-  LatencyReport,
-  RobustnessReport,
-  SelectedModel,
-  SelectionReport,
+import {
+  type ComparisonReport,
+  type LatencyReport,
+  type RobustnessReport,
+  type SelectedModel,
+  type SelectionReport,
+  shortPaths,
 } from '../../report/index.ts'
 import { compareFor, type GatedOptions, gated, stressed, timed, withSession } from './compare-gated.ts'
 import { type NamedModel, ownInputs } from './own-inputs.ts'
@@ -125,7 +126,7 @@ function reportOf(
     kind: 'selection',
     version: 1,
     sentence: fastest
-      ? `${admitted.length} of ${models.length} models ${admitted.length === 1 ? 'passes' : 'pass'} ${through}; ${shortName(fastest.path)} is the fastest of them.`
+      ? `${admitted.length} of ${models.length} models ${admitted.length === 1 ? 'passes' : 'pass'} ${through}; ${shortPaths(models.map(({ path }) => path)).get(fastest.path)} is the fastest of them.`
       : `None of ${models.length} models passes ${through}.`,
     metric: first.metric,
     higherIsBetter: first.higherIsBetter,
@@ -150,5 +151,3 @@ function beats(a: Row, b: Row, worth: (row: Row) => number): boolean {
   const [x, y] = [of(a), of(b)]
   return x.every((value, k) => value >= y[k]!) && x.some((value, k) => value > y[k]!)
 }
-
-const shortName = (path: string) => path.split(/[\\/]/).at(-1) ?? path

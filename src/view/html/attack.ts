@@ -51,9 +51,9 @@ export function attackPage(report: AttackReport, { fooled: pictures }: AttackExt
   const stands = standsOf(report)
   const [right, stood] = [clean, robust].map(({ correct, n }) => percent(n === 0 ? 0 : correct / n))
   return page(
-    `Attack: ${fileName(model.path)}`,
+    `Attack: ${model.path}`,
     html`<style>${raw(STYLE)}</style>
-<header><p class="kicker">Whetstone attack · ${fileName(model.path)}${against && ` against ${fileName(against.path)}`}</p><h1>${report.sentence}</h1></header>
+<header><p class="kicker">Whetstone attack · ${model.path}${against && ` against ${against.path}`}</p><h1>${report.sentence}</h1></header>
 ${alarms(stands)}
 <div class="tiles">
 <div class="tile"><b>${right}</b><span>right untouched: ${count(clean.correct)} of ${plural(clean.n, 'row')}</span></div>
@@ -65,7 +65,7 @@ ${alarms(stands)}
 ${byAttack(stands)}
 ${paired(report)}
 <h2>Where the gradient comes from</h2>
-<ul>${stands.map(([path, { gradient }]) => html`<li><b>${fileName(path)}</b>: ${gradient}. ${GRADIENTS[gradient]}</li>`)}</ul>
+<ul>${stands.map(([path, { gradient }]) => html`<li><b>${path}</b>: ${gradient}. ${GRADIENTS[gradient]}</li>`)}</ul>
 ${fooledRows(report, pictures)}
 ${warnings.length > 0 && html`<h2>Notes</h2><ul>${warnings.map((line) => html`<li>${line}</li>`)}</ul>`}
 <h2>Method</h2>
@@ -83,7 +83,7 @@ function alarms(stands: ReturnType<typeof standsOf>): Markup {
   const all = stands.flatMap(([path, stand]) => stand.alarms.map((alarm) => [path, alarm] as const))
   if (all.length === 0) return html``
   return html`<section class="alarm" role="alert"><h2>Do not trust the robust number</h2>
-<ul>${all.map(([path, alarm]) => html`<li><b>${fileName(path)}</b>: ${alarm}</li>`)}</ul>
+<ul>${all.map(([path, alarm]) => html`<li><b>${path}</b>: ${alarm}</li>`)}</ul>
 <p>A search without gradients should never find more than attacks that follow them. Where it does, the gradient hides something, and a stronger adversary may break more rows than were counted here.</p></section>`
 }
 
@@ -107,7 +107,7 @@ function byAttack(stands: ReturnType<typeof standsOf>): Markup {
     [
       { head: 'Attack', cell: ({ head, words }) => html`<b>${head}</b><small>${words}</small>` },
       ...stands.map(([path, stand]) => ({
-        head: `right, ${fileName(path)}`,
+        head: `right, ${path}`,
         numeric: true,
         cell: ({ of }: (typeof lines)[number]) => cell(stand, of(stand)),
       })),
@@ -121,18 +121,18 @@ function paired({ paired: pairs, model, against }: AttackReport): Markup {
   if (!pairs || !against) return html``
   const words =
     pairs.ci[0] > 0
-      ? `${fileName(model.path)} stands more`
+      ? `${model.path} stands more`
       : pairs.ci[1] < 0
-        ? `${fileName(model.path)} stands less`
+        ? `${model.path} stands less`
         : 'these rows do not tell which of the two stands more'
-  return html`<p>${plural(pairs.candidateOnly, 'row')} stand only in ${fileName(model.path)}, ${count(pairs.baseOnly)} only in ${fileName(against.path)}: ${signed(pairs.difference)} (${percent(1 - pairs.alpha, 0)} interval ${signed(pairs.ci[0])} to ${signed(pairs.ci[1])}), so ${words}.</p>`
+  return html`<p>${plural(pairs.candidateOnly, 'row')} stand only in ${model.path}, ${count(pairs.baseOnly)} only in ${against.path}: ${signed(pairs.difference)} (${percent(1 - pairs.alpha, 0)} interval ${signed(pairs.ci[0])} to ${signed(pairs.ci[1])}), so ${words}.</p>`
 }
 
 function fooledRows({ fooled = [], model }: AttackReport, pictures: AttackExtras['fooled']): Markup {
   if (fooled.length === 0) return html``
   const small = (value: number) => Number(value.toPrecision(3)).toString()
   return html`<h2>Rows that were turned</h2>
-<p class="soft">Rows that ${fileName(model.path)} answers right untouched, each with the smallest change found that makes it wrong.${pictures?.size ? ' Bright places of the third picture are those that the loss hangs on most: the size of its gradient by each value of the untouched row.' : ''}</p>
+<p class="soft">Rows that ${model.path} answers right untouched, each with the smallest change found that makes it wrong.${pictures?.size ? ' Bright places of the third picture are those that the loss hangs on most: the size of its gradient by each value of the untouched row.' : ''}</p>
 <div class="cards">${fooled.map((row) => {
     const shown = pictures?.get(row.row)
     const one = (view: Picture | null | undefined, words: string) =>

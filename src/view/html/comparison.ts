@@ -4,7 +4,6 @@ import {
   bytes,
   count,
   decibels,
-  fileName,
   metricValue,
   ms,
   percent,
@@ -34,8 +33,8 @@ export function comparisonPage(report: ComparisonReport, { pictures, saliency }:
   const title = headline(report)
   const shown = gate?.verdict ?? report.verdict
   return page(
-    models ? `${title}: ${fileName(models.candidate)}` : title,
-    html`<header><p class="kicker">Whetstone comparison${models && ` · ${fileName(models.candidate)} against ${fileName(models.base)}`}</p>
+    models ? `${title}: ${models.candidate}` : title,
+    html`<header><p class="kicker">Whetstone comparison${models && ` · ${models.candidate} against ${models.base}`}</p>
 <h1>${title}</h1>${badge(shown, gate ? null : report.grade)}</header>
 <div class="story">${story.length > 0 ? story.map((paragraph) => html`<p>${paragraph}</p>`) : html`<p>${report.sentence}</p>`}</div>
 ${tiles(report)}

@@ -1,5 +1,5 @@
 import type { LatencyReport } from '../../report/index.ts'
-import { bytes, count, fileName, ms, plural, times } from '../words.ts'
+import { bytes, count, ms, plural, times } from '../words.ts'
 import { breakEvenLines, energyLines, loadLine, money, SCENARIO_WORDS } from '../words-load.ts'
 import { lineChart, TONES } from './line-chart.ts'
 import { html, type Markup } from './markup.ts'
@@ -7,7 +7,7 @@ import { page, table } from './page.ts'
 
 /** Timings as one HTML document that needs no other file. */
 export function latencyPage(report: LatencyReport): string {
-  const names = report.models.map(({ path }) => fileName(path)).join(', ')
+  const names = report.models.map(({ path }) => path).join(', ')
   return page(
     `Load of ${names}`,
     html`<header><p class="kicker">Whetstone load report · ${names}</p><h1>${headline(report)}</h1></header>
@@ -17,7 +17,7 @@ ${list(report.models.flatMap((model) => (model.load ? [loadLine(model)] : [])))}
 ${list(
   report.ratios.map(
     (ratio) =>
-      `${fileName(ratio.other)} takes ${times(ratio.median)} the time of ${fileName(ratio.base)} (95 % interval ${ratio.ci[0].toFixed(3)} to ${ratio.ci[1].toFixed(3)})`,
+      `${ratio.other} takes ${times(ratio.median)} the time of ${ratio.base} (95 % interval ${ratio.ci[0].toFixed(3)} to ${ratio.ci[1].toFixed(3)})`,
   ),
 )}
 ${distribution(report)}
@@ -34,20 +34,20 @@ function headline(report: LatencyReport): string {
   const [first, second] = report.models
   if (!first) return 'Nothing was measured'
   if (report.scenario === 'server' && first.load?.maxP99Ms)
-    return `${fileName(first.path)} takes ${count(Math.floor(first.load.qps))} queries a second with p99 under ${ms(first.load.maxP99Ms)}${second?.load ? `, ${fileName(second.path)} ${count(Math.floor(second.load.qps))}` : ''}`
+    return `${first.path} takes ${count(Math.floor(first.load.qps))} queries a second with p99 under ${ms(first.load.maxP99Ms)}${second?.load ? `, ${second.path} ${count(Math.floor(second.load.qps))}` : ''}`
   if (report.scenario === 'offline')
     return report.models
-      .map((model) => `${fileName(model.path)}: ${count(Math.round(model.throughput))} rows a second`)
+      .map((model) => `${model.path}: ${count(Math.round(model.throughput))} rows a second`)
       .join(', ')
   const aimed = report.scenario === 'single-stream' ? 'p90Ms' : 'p99Ms'
   const word = report.scenario === 'single-stream' ? 'Nine of ten' : '99 of 100'
-  return `${word} answers within ${report.models.map((model) => `${ms(model[aimed])} (${fileName(model.path)})`).join(', ')}`
+  return `${word} answers within ${report.models.map((model) => `${ms(model[aimed])} (${model.path})`).join(', ')}`
 }
 
 function modelTable(report: LatencyReport): Markup {
   return table(
     [
-      { head: 'Model', cell: (row) => html`<b>${fileName(row.path)}</b>` },
+      { head: 'Model', cell: (row) => html`<b>${row.path}</b>` },
       { head: 'Median', numeric: true, cell: (row) => ms(row.p50Ms) },
       { head: 'p90', numeric: true, cell: (row) => withInterval(row, 0.9, row.p90Ms) },
       { head: 'p99', numeric: true, cell: (row) => withInterval(row, 0.99, row.p99Ms) },
@@ -71,7 +71,7 @@ function distribution(report: LatencyReport): Markup {
     values
       ? [
           {
-            name: fileName(path),
+            name: path,
             tone: toneOf(i),
             points: values.map((value, at) => [(100 * at) / (values.length - 1), value] as const),
           },
@@ -84,7 +84,7 @@ function distribution(report: LatencyReport): Markup {
   return html`<h2>How long queries take</h2>${lineChart(shown, {
     x: 'share of queries in %',
     y: 'ms',
-    label: `Latency by share of queries: ${report.models.map((model) => `${fileName(model.path)} median ${ms(model.p50Ms)}, p99 ${ms(model.p99Ms)}`).join('; ')}`,
+    label: `Latency by share of queries: ${report.models.map((model) => `${model.path} median ${ms(model.p50Ms)}, p99 ${ms(model.p99Ms)}`).join('; ')}`,
     caption:
       'For a share of the queries (right), the time within which they are answered (up). A line that turns up at the end is a tail that some users feel.',
   })}`
@@ -100,13 +100,13 @@ ${list(
     const best = report.best?.[path]
     const bound = report.maxP99Ms ? ` with p99 under ${ms(report.maxP99Ms)}` : ''
     return best
-      ? `${fileName(path)}: ${count(Math.round(best.throughput))} rows a second${bound}, from ${plural(best.batch, 'row')} at once, ${plural(best.threads, 'thread')}, ${plural(best.instances, 'process', 'processes')}`
-      : `${fileName(path)}: no setting keeps the limit`
+      ? `${path}: ${count(Math.round(best.throughput))} rows a second${bound}, from ${plural(best.batch, 'row')} at once, ${plural(best.threads, 'thread')}, ${plural(best.instances, 'process', 'processes')}`
+      : `${path}: no setting keeps the limit`
   }),
 )}
 ${lineChart(
   report.models.map(({ path }, i) => ({
-    name: fileName(path),
+    name: path,
     tone: toneOf(i),
     points: front.filter((point) => point.path === path).map((point) => [point.p99Ms, point.throughput] as const),
     others: points
@@ -123,7 +123,7 @@ ${lineChart(
 )}
 ${table(
   [
-    { head: 'Model', cell: (row) => fileName(row.path) },
+    { head: 'Model', cell: (row) => row.path },
     { head: 'Rows at once', numeric: true, cell: (row) => row.batch },
     { head: 'Threads', numeric: true, cell: (row) => row.threads },
     { head: 'Processes', numeric: true, cell: (row) => row.instances },
@@ -151,7 +151,7 @@ ${table(
         html`<b>${row.name}</b><small>${row.perHour} ${found.currency} an hour, ${row.asOf}; ${row.source}</small>`,
     },
     ...report.models.map(({ path }) => ({
-      head: fileName(path),
+      head: path,
       numeric: true,
       cell: (row: (typeof found.machines)[number]) => {
         const entry = found.perMillion.find((one) => one.path === path && one.machine === row.name)

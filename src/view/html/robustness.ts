@@ -11,7 +11,7 @@ export function robustnessPage(report: RobustnessReport): string {
   const verdict = models.length === 2 ? models[1]!.change?.verdict : undefined
   const title = headline(report)
   return page(
-    `Robustness: ${models.map(({ path }) => fileName(path)).join(', ')}`,
+    `Robustness: ${models.map(({ path }) => path).join(', ')}`,
     html`<style>${raw(HEAT_STYLE)}</style>
 <header><p class="kicker">Whetstone robustness</p><h1>${title}</h1>${verdict && badge(verdict, null)}</header>
 ${title !== report.sentence && html`<p>${report.sentence}</p>`}
@@ -32,11 +32,11 @@ ${method(report)}`,
 function headline({ models, sentence }: RobustnessReport): string {
   const [base, ...others] = models
   const named = (verdict: 'pass' | 'inconclusive' | 'regressed') =>
-    others.filter(({ change }) => change?.verdict === verdict).map(({ path }) => fileName(path))
+    others.filter(({ change }) => change?.verdict === verdict).map(({ path }) => path)
   const [worse, open, equal] = [named('regressed'), named('inconclusive'), named('pass')]
   if (others.length === 0 || worse.length + open.length + equal.length < others.length) return sentence
   const stand = ({ length }: readonly string[]) => (length === 1 ? 'stands' : 'stand')
-  const first = fileName(base!.path)
+  const first = base!.path
   return [
     ...(worse.length > 0 ? [`${allOf(worse)} ${stand(worse)} corruptions worse than ${first}`] : []),
     ...(open.length > 0
@@ -54,7 +54,7 @@ const allOf = (names: readonly string[]) =>
 function modelTable(report: RobustnessReport): Markup {
   return table(
     [
-      { head: 'Model', cell: ({ path }) => fileName(path) },
+      { head: 'Model', cell: ({ path }) => path },
       { head: 'Clean', numeric: true, cell: ({ clean }) => metricValue(clean) },
       { head: 'Corrupted, mean', numeric: true, cell: ({ corrupted }) => metricValue(corrupted) },
       {
@@ -117,7 +117,7 @@ function heatMaps({ models, corruptions, severities, metric, higherIsBetter, alp
         title: `${name}, severity ${severity}: ${metric} ${values[0] ?? 'unknown'}`,
       })),
     })),
-    `${metric} of ${fileName(models[0]!.path)}; ${metricValue(models[0]!.clean)} on clean rows. The redder, the worse.`,
+    `${metric} of ${models[0]!.path}; ${metricValue(models[0]!.clean)} on clean rows. The redder, the worse.`,
   )
   const changes = models.slice(1).map((model, i) =>
     heatMap(
@@ -138,7 +138,7 @@ function heatMaps({ models, corruptions, severities, metric, higherIsBetter, alp
           }
         }),
       })),
-      `Change in ${metric} with ${fileName(model.path)} on the same corrupted rows: green is better, red worse; bold where the ${percent(1 - alpha, 0)} interval leaves out 0 (each cell by itself: of ${cells} such ${cells === 1 ? 'cell' : 'cells'} about ${Math.round(cells * alpha)} are bold by chance).`,
+      `Change in ${metric} with ${model.path} on the same corrupted rows: green is better, red worse; bold where the ${percent(1 - alpha, 0)} interval leaves out 0 (each cell by itself: of ${cells} such ${cells === 1 ? 'cell' : 'cells'} about ${Math.round(cells * alpha)} are bold by chance).`,
     ),
   )
   return html`${first}${changes}`
@@ -146,7 +146,7 @@ function heatMaps({ models, corruptions, severities, metric, higherIsBetter, alp
 
 function calibration({ calibration: found, models }: RobustnessReport): Markup {
   if (!found) return html``
-  const rows = found.map((one, m) => ({ ...one, name: fileName(models[m]!.path) }))
+  const rows = found.map((one, m) => ({ ...one, name: models[m]!.path }))
   const fixed = (digits: number) => (value: number) => value.toFixed(digits)
   const four = fixed(4)
   return html`<h2>What probabilities are worth</h2>
@@ -211,7 +211,7 @@ function strangers({ outOfDistribution: found, models }: RobustnessReport): Mark
   const rows = found.detectors.flatMap((detector) =>
     detector.models.map((score, m) => ({
       detector: detector.name,
-      model: fileName(models[m]!.path),
+      model: models[m]!.path,
       score,
       change: detector.changes[m] ?? null,
     })),
@@ -247,12 +247,12 @@ ${table(
 function brittleness({ brittleness: found, models }: RobustnessReport): Markup {
   if (!found) return html``
   return html`<h2>The smallest changes</h2>
-<p>Share of rows whose answer changes when their input changes so little that nobody would see it.${models.length > 1 && ` Beneath: the interval of the difference to ${fileName(models[0]!.path)}.`}</p>
+<p>Share of rows whose answer changes when their input changes so little that nobody would see it.${models.length > 1 && ` Beneath: the interval of the difference to ${models[0]!.path}.`}</p>
 ${table(
   [
     { head: 'Change of the input', cell: ({ name }) => name },
     ...models.map((model, m) => ({
-      head: fileName(model.path),
+      head: model.path,
       numeric: true,
       cell: (row: (typeof found)[number]) => {
         const change = row.changes[m]

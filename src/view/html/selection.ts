@@ -12,13 +12,13 @@ export function selectionPage(report: SelectionReport): string {
   return page(
     report.sentence,
     html`<header><p class="kicker">Whetstone selection · ${plural(report.models.length, 'model')}</p><h1>${report.sentence}</h1></header>
-${report.chosen && html`<p>${fileName(report.chosen.path)}: ${report.chosen.reason}.</p>`}
+${report.chosen && html`<p>${report.chosen.path}: ${report.chosen.reason}.</p>`}
 ${heldBack(report)}
 ${frontChart(report)}
 <h2>Leaderboard</h2>
 ${leaderboard(report)}
 <h2>What the gates say</h2>
-${report.models.map((model) => html`<details><summary>${fileName(model.path)} ${gateBadge(model.gates)}</summary><p>${model.sentence}</p>${model.gates.map((gate) => html`<p>${gateSentence(gate)}</p>${gateTable(gate)}`)}</details>`)}
+${report.models.map((model) => html`<details><summary>${model.path} ${gateBadge(model.gates)}</summary><p>${model.sentence}</p>${model.gates.map((gate) => html`<p>${gateSentence(gate)}</p>${gateTable(gate)}`)}</details>`)}
 ${report.warnings.length > 0 && html`<h2>Worth knowing</h2><ul>${report.warnings.map((line) => html`<li>${line}</li>`)}</ul>`}
 ${method()}
 <p class="soft">All models are judged against the first on the same ${count(report.n)} rows of <code>${report.data.path}</code>${report.models.some(({ data }) => data) && ', where named in a form of their own,'} and timed by turns in one run, each in a process of its own: ${plural(report.threads, 'thread')}, ${report.cpu}, ${report.runtime}. Against several gates none is corrected: a model must pass every one.</p>`,
@@ -31,7 +31,7 @@ function heldBack({ models }: SelectionReport): Markup {
     gates.filter(({ verdict }) => verdict !== 'pass').map((gate) => ({ path, gate, several: gates.length > 1 })),
   )
   if (shut.length === 0) return html``
-  return html`<ul>${shut.map(({ path, gate, several }) => html`<li><b>${fileName(path)}</b>${several && `, ${fileName(gate.file)}`}: ${gateSentence(gate)}</li>`)}</ul>`
+  return html`<ul>${shut.map(({ path, gate, several }) => html`<li><b>${path}</b>${several && `, ${fileName(gate.file)}`}: ${gateSentence(gate)}</li>`)}</ul>`
 }
 
 const gateWord = (gates: SelectionReport['models'][number]['gates']) =>
@@ -48,7 +48,7 @@ function leaderboard(report: SelectionReport): Markup {
       {
         head: 'Model',
         cell: (model) =>
-          html`${fileName(model.path)}${model.onFront && html`<small>on the front</small>`}${model.data && html`<small>rows from ${fileName(model.data)}</small>`}`,
+          html`${model.path}${model.onFront && html`<small>on the front</small>`}${model.data && html`<small>rows from ${fileName(model.data)}</small>`}`,
       },
       {
         head: 'Gates',
@@ -91,9 +91,9 @@ function frontChart(report: SelectionReport): Markup {
   const tone = (model: (typeof models)[number]) =>
     ({ pass: 'good', regressed: 'bad', inconclusive: 'warn' })[gateWord(model.gates)]
   const front = models.filter(({ onFront }) => onFront).sort((a, b) => a.x - b.x)
-  const dots = models.map(({ x, y, path }) => ({ x: px(x), y: py(y), text: fileName(path) }))
+  const dots = models.map(({ x, y, path }) => ({ x: px(x), y: py(y), text: path }))
   const labels = labelPlaces(dots, dots, SIZE.width)
-  const words = models.map((model) => `${fileName(model.path)} ${ms(model.x)}, ${metricValue(model.y)}`).join('; ')
+  const words = models.map((model) => `${model.path} ${ms(model.x)}, ${metricValue(model.y)}`).join('; ')
   return html`<figure><svg viewBox="0 0 ${SIZE.width} ${SIZE.height}" role="img" aria-label="Latency and ${report.metric}: ${words}">
 ${linearTicks([0, xTop]).map((tick) => html`<text class="s" x="${px(tick)}" y="${SIZE.height - 26}" text-anchor="middle">${Number(tick.toPrecision(3))}</text>`)}
 ${linearTicks([low, high]).map((tick) => html`<line x1="${SIZE.left}" x2="${SIZE.width - SIZE.right}" y1="${py(tick)}" y2="${py(tick)}" stroke="var(--line)"/><text class="s" x="${SIZE.left - 8}" y="${py(tick) + 4}" text-anchor="end">${Number(tick.toPrecision(4))}</text>`)}

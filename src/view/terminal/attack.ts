@@ -1,5 +1,5 @@
 import type { AttackReport } from '../../report/index.ts'
-import { count, fileName, percent, plural, signed } from '../words.ts'
+import { count, percent, plural, signed } from '../words.ts'
 import { section } from './section.ts'
 import { paint, type Style, textTable } from './table.ts'
 
@@ -26,7 +26,7 @@ export function attack(report: AttackReport, style: Style): string {
     `${report.norm === 'linf' ? 'L∞' : 'L2'} radius ${report.eps}, values within [${report.range.join(', ')}] (from the ${report.rangeFrom}), seed ${report.seed}`,
     '',
     textTable(
-      [{ head: 'rows right' }, ...stands.map(([path]) => ({ head: fileName(path), right: true }))],
+      [{ head: 'rows right' }, ...stands.map(([path]) => ({ head: path, right: true }))],
       [
         row('untouched', ({ clean }) => share(clean.correct, clean.n)),
         ...names.map((name) =>
@@ -37,15 +37,15 @@ export function attack(report: AttackReport, style: Style): string {
       style,
     ),
     '',
-    ...stands.map(([path, { gradient }]) => `gradient of ${fileName(path)}: ${GRADIENTS[gradient]}`),
+    ...stands.map(([path, { gradient }]) => `gradient of ${path}: ${GRADIENTS[gradient]}`),
     ...(paired && against
       ? [
-          `${plural(paired.candidateOnly, 'row')} stand only in ${fileName(report.model.path)}, ${count(paired.baseOnly)} only in ${fileName(against.path)}: ${signed(paired.difference)} (${signed(paired.ci[0])} to ${signed(paired.ci[1])})`,
+          `${plural(paired.candidateOnly, 'row')} stand only in ${report.model.path}, ${count(paired.baseOnly)} only in ${against.path}: ${signed(paired.difference)} (${signed(paired.ci[0])} to ${signed(paired.ci[1])})`,
         ]
       : []),
     ...section(
       paint('red', 'alarms', style),
-      stands.flatMap(([path, { alarms }]) => alarms.map((alarm) => `${fileName(path)}: ${alarm}`)),
+      stands.flatMap(([path, { alarms }]) => alarms.map((alarm) => `${path}: ${alarm}`)),
     ),
     ...section('warnings', report.warnings),
   ].join('\n')

@@ -1,5 +1,5 @@
 import type { LatencyReport, SweepPoint } from '../../report/index.ts'
-import { bytes, count, fileName, ms, plural } from '../words.ts'
+import { bytes, count, ms, plural } from '../words.ts'
 import { breakEvenLines, energyLines, loadLine, priceText, SCENARIO_WORDS } from '../words-load.ts'
 import { plot } from './plot.ts'
 import { section } from './section.ts'
@@ -20,7 +20,7 @@ function decoding({ decoding: phases }: LatencyReport, style: Style): readonly s
         })),
       ],
       phases.models.map(({ path, prefill, decode }) => [
-        fileName(path),
+        path,
         ms(prefill.p50Ms),
         speed(prefill.tokensPerSecond),
         ms(decode.p50Ms),
@@ -31,7 +31,7 @@ function decoding({ decoding: phases }: LatencyReport, style: Style): readonly s
     ...(['prefill', 'decode'] as const).flatMap((phase) =>
       phases.ratios[phase].map(
         ({ base, other, median, ci }) =>
-          `${phase === 'prefill' ? 'prompt' : 'next token'}, ${fileName(other)} / ${fileName(base)}: ${median.toFixed(3)} (${ci[0].toFixed(3)} to ${ci[1].toFixed(3)})`,
+          `${phase === 'prefill' ? 'prompt' : 'next token'}, ${other} / ${base}: ${median.toFixed(3)} (${ci[0].toFixed(3)} to ${ci[1].toFixed(3)})`,
       ),
     ),
   ]
@@ -53,7 +53,7 @@ export function latency(report: LatencyReport, style: Style): string {
       'ratios',
       report.ratios.map(
         (ratio) =>
-          `${fileName(ratio.other)} / ${fileName(ratio.base)}: ${ratio.median.toFixed(3)} (${ratio.ci[0].toFixed(3)} to ${ratio.ci[1].toFixed(3)})`,
+          `${ratio.other} / ${ratio.base}: ${ratio.median.toFixed(3)} (${ratio.ci[0].toFixed(3)} to ${ratio.ci[1].toFixed(3)})`,
       ),
     ),
     ...decoding(report, style),
@@ -63,7 +63,7 @@ export function latency(report: LatencyReport, style: Style): string {
       report.models.flatMap(({ path, allocations }) =>
         allocations
           ? [
-              `${fileName(path)}: ${bytes(allocations.jsBytes)} in JavaScript, ${allocations.pageFaults.toFixed(allocations.pageFaults < 10 ? 1 : 0)} fresh pages`,
+              `${path}: ${bytes(allocations.jsBytes)} in JavaScript, ${allocations.pageFaults.toFixed(allocations.pageFaults < 10 ? 1 : 0)} fresh pages`,
             ]
           : [],
       ),
@@ -82,7 +82,7 @@ function modelTable({ models }: LatencyReport, style: Style): string {
       ...['p50', 'p90', 'p99', 'rows/s', 'load', 'first', 'memory'].map((head) => ({ head, right: true })),
     ],
     models.map((model) => [
-      fileName(model.path),
+      model.path,
       ms(model.p50Ms),
       ms(model.p90Ms),
       ms(model.p99Ms),
@@ -102,7 +102,7 @@ function boundLine({ path, percentiles, bound }: LatencyReport['models'][number]
   const [low, high] = aimed.ci
   const within = `p${aimed.percentile * 100} ${ms(aimed.ms)}, 95 % interval ${low === null ? '?' : ms(low)} to ${high === null ? '?' : ms(high)}`
   const vouched = bound.ms === null ? '' : `; at 99 % confidence under ${ms(bound.ms)}`
-  return [`${fileName(path)}: ${within}${vouched} (${plural(bound.queries, 'query', 'queries')})`]
+  return [`${path}: ${within}${vouched} (${plural(bound.queries, 'query', 'queries')})`]
 }
 
 function costTable({ costs, models }: LatencyReport, style: Style): readonly string[] {
@@ -110,10 +110,7 @@ function costTable({ costs, models }: LatencyReport, style: Style): readonly str
   return [
     '',
     textTable(
-      [
-        { head: `cost of a million (${costs.currency})` },
-        ...models.map(({ path }) => ({ head: fileName(path), right: true })),
-      ],
+      [{ head: `cost of a million (${costs.currency})` }, ...models.map(({ path }) => ({ head: path, right: true }))],
       costs.machines.map((machine) => [
         `${machine.name} (${machine.perHour} an hour, ${machine.asOf})`,
         ...models.map(({ path }) => priceText(costs, path, machine.name)),
@@ -135,8 +132,8 @@ function sweep(report: LatencyReport, style: Style): readonly string[] {
   const bound = maxP99Ms === undefined || maxP99Ms === null ? '' : ` with p99 under ${ms(maxP99Ms)}`
   const lines = report.models.map(({ path }) => {
     const point = best?.[path]
-    if (!point) return `${fileName(path)}: no setting keeps the limit`
-    return `${fileName(path)}: ${rate(point.throughput)} rows/s${bound}: ${settings(point)} (p99 ${ms(point.p99Ms)})`
+    if (!point) return `${path}: no setting keeps the limit`
+    return `${path}: ${rate(point.throughput)} rows/s${bound}: ${settings(point)} (p99 ${ms(point.p99Ms)})`
   })
   const front = points.filter((point) => point.onFront).sort((a, b) => a.p99Ms - b.p99Ms)
   const marks = 'ox+*#'
@@ -150,13 +147,13 @@ function sweep(report: LatencyReport, style: Style): readonly string[] {
     'rows a second (up) against p99 in ms (right), what nothing else beats:',
     plot(series, Math.min(style.width, 72)),
     ...(series.length > 1
-      ? [`  ${report.models.map(({ path }, i) => `${marks[i % marks.length]} ${fileName(path)}`).join('   ')}`]
+      ? [`  ${report.models.map(({ path }, i) => `${marks[i % marks.length]} ${path}`).join('   ')}`]
       : []),
     '',
     textTable(
       [{ head: 'setting' }, ...['rows/s', 'p50', 'p99'].map((head) => ({ head, right: true }))],
       front.map((point) => [
-        `${report.models.length > 1 ? `${fileName(point.path)}: ` : ''}${settings(point)}`,
+        `${report.models.length > 1 ? `${point.path}: ` : ''}${settings(point)}`,
         rate(point.throughput),
         ms(point.p50Ms),
         ms(point.p99Ms),

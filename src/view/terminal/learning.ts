@@ -5,7 +5,7 @@ import type {
   PruningReport,
   TuningReport,
 } from '../../report/index.ts'
-import { bytes, count, fileName, metricValue, ms, percent, plural, times } from '../words.ts'
+import { bytes, count, metricValue, ms, percent, plural, times } from '../words.ts'
 import { section } from './section.ts'
 import { paint, type Style, textTable, verdictWord } from './table.ts'
 
@@ -81,7 +81,7 @@ const head = (report: Learning, style: Style): readonly string[] => [
 
 function sides({ metric, speedup }: Learning, [before, after]: readonly [LearnedModel, LearnedModel], style: Style) {
   const row = (model: LearnedModel, speed: string) => [
-    fileName(model.path),
+    model.path,
     count(model.parameters),
     model.macs === null ? '?' : count(model.macs),
     bytes(model.bytes),

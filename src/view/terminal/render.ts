@@ -12,6 +12,7 @@ import type {
   SensitivityReport,
 } from '../../report/index.ts'
 import { kernelMs } from '../profile-times.ts'
+import { withShortPaths } from '../short-paths.ts'
 import { bytes, count, decibels, fileName, ms, percent, plural } from '../words.ts'
 import { attack } from './attack.ts'
 import { comparison } from './comparison.ts'
@@ -69,7 +70,7 @@ const renderers: Renderers = {
 
 /** The readable summary of a report for a terminal of this width. */
 export function renderTerminal(report: Report, style: Style): string {
-  return (renderers[report.kind] as (report: Report, style: Style) => string)(report, style)
+  return (renderers[report.kind] as (report: Report, style: Style) => string)(withShortPaths(report), style)
 }
 
 function inspection(report: InspectionReport, style: Style): string {

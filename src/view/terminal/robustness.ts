@@ -18,7 +18,7 @@ export function robustness(report: RobustnessReport, style: Style): string {
         ...['clean', 'corrupted', 'change', 'mCE', 'relative', 'churn'].map((head) => ({ head, right: true })),
       ],
       models.map((model) => [
-        fileName(model.path),
+        model.path,
         metricValue(model.clean),
         metricValue(model.corrupted),
         model.change
@@ -52,7 +52,7 @@ function heatTables({ models, corruptions, severities, metric }: RobustnessRepor
     '',
     m === 0
       ? `${metric} by corruption and severity`
-      : `${metric} of ${fileName(models[0]!.path)}, and the change with ${fileName(models[m]!.path)}`,
+      : `${metric} of ${models[0]!.path}, and the change with ${models[m]!.path}`,
     textTable(
       [{ head: 'corruption' }, ...severities.map((severity) => ({ head: `severity ${severity}`, right: true }))],
       corruptions.map(({ name, cells }) => [
@@ -84,7 +84,7 @@ function calibration({ calibration: found, models }: RobustnessReport, style: St
         })),
       ],
       found.map((one, m) => [
-        fileName(models[m]!.path),
+        models[m]!.path,
         one.ece.toFixed(4),
         one.eceEqualMass.toFixed(4),
         one.brier.toFixed(4),
@@ -118,7 +118,7 @@ function detectors({ outOfDistribution: found, models }: RobustnessReport, style
       found.detectors.flatMap((detector) =>
         detector.models.map((score, m) => [
           detector.name,
-          fileName(models[m]!.path),
+          models[m]!.path,
           ...(score
             ? [
                 score.auroc.toFixed(4),
@@ -144,7 +144,7 @@ function brittleness({ brittleness: found, models }: RobustnessReport, style: St
     '',
     'answers that changed under the smallest changes of an input',
     textTable(
-      [{ head: 'change' }, ...models.map((model) => ({ head: fileName(model.path), right: true }))],
+      [{ head: 'change' }, ...models.map((model) => ({ head: model.path, right: true }))],
       found.map((row) => [row.name, ...row.changed.map((share) => percent(share, 2))]),
       style,
     ),

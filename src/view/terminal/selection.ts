@@ -23,7 +23,7 @@ export function selection(report: SelectionReport, style: Style): string {
         { head: 'front' },
       ],
       report.models.map((model) => [
-        `${model.path === report.chosen?.path ? '▸ ' : '  '}${fileName(model.path)}`,
+        `${model.path === report.chosen?.path ? '▸ ' : '  '}${model.path}`,
         model.gates.map(({ verdict }) => GATE_WORDS[verdict]).join(', '),
         metricValue(model.metric),
         ms(model.p50Ms),
@@ -39,9 +39,7 @@ export function selection(report: SelectionReport, style: Style): string {
       refused.flatMap(({ path, gates }) =>
         gates
           .filter(({ verdict }) => verdict !== 'pass')
-          .map(
-            (gate) => `${fileName(path)}${gates.length > 1 ? `, ${fileName(gate.file)}` : ''}: ${gateSentence(gate)}`,
-          ),
+          .map((gate) => `${path}${gates.length > 1 ? `, ${fileName(gate.file)}` : ''}: ${gateSentence(gate)}`),
       ),
     ),
     ...section('warnings', report.warnings),
