@@ -187,40 +187,23 @@ test('select: a model of another architecture reads the same rows in its own for
     ['robustness.margin', 'pass'],
   ])
   const flag = ['--data-for', 'wide.onnx=gates/wide.npz']
-  const compared = await bench.whet(
-    'compare',
-    'model.onnx',
-    'wide.onnx',
-    '--data',
-    'plain.npz',
-    '--margin',
-    '0.02',
-    ...flag,
-    '--json',
-  )
-  expect([compared.code, compared.stderr]).toEqual([0, ''])
-  expect((JSON.parse(compared.stdout) as ComparisonReport).agreement!.changed).toBe(0)
-  const without = await bench.whet('select', 'model.onnx', 'wide.onnx', '--data', 'plain.npz', '--gate', 'open.yaml')
-  expect([without.code, without.stderr]).toEqual([2, expect.stringMatching(/--data-for wide\.onnx=D2/)])
   // An input of another rank is no other form of the rows either, and of two models the one is named.
   const cube = CLASSIFIER.replace('float[N,16] x', 'float[N,4,2,2] x').replace(
     '{ a = MatMul(x',
     '{ f = Flatten(x)\n a = MatMul(f',
   )
   bench.model('cube.onnx', cube)
-  const cubes = await bench.whet('compare', 'model.onnx', 'cube.onnx', '--data', 'plain.npz')
+  const gated = ['--data', 'plain.npz', '--gate', 'open.yaml']
+  const [compared, without, cubes, stranger] = await Promise.all([
+    bench.whet('compare', 'model.onnx', 'wide.onnx', '--data', 'plain.npz', '--margin', '0.02', ...flag, '--json'),
+    bench.whet('select', 'model.onnx', 'wide.onnx', ...gated),
+    bench.whet('compare', 'model.onnx', 'cube.onnx', '--data', 'plain.npz'),
+    bench.whet('select', 'model.onnx', 'wide.onnx', ...gated, '--data-for', 'w=x'),
+  ])
+  expect([compared.code, compared.stderr]).toEqual([0, ''])
+  expect((JSON.parse(compared.stdout) as ComparisonReport).agreement!.changed).toBe(0)
+  expect([without.code, without.stderr]).toEqual([2, expect.stringMatching(/--data-for wide\.onnx=D2/)])
   expect([cubes.code, cubes.stderr]).toEqual([2, expect.stringMatching(/\[N,4,2,2\][\s\S]*--data-for cube\.onnx=D2/)])
-  const stranger = await bench.whet(
-    'select',
-    'model.onnx',
-    'wide.onnx',
-    '--data',
-    'plain.npz',
-    '--gate',
-    'open.yaml',
-    '--data-for',
-    'w=x',
-  )
   expect([stranger.code, stranger.stderr]).toEqual([2, expect.stringMatching(/not MODEL=D2 of a model in this call/)])
 }, 120_000)
 
