@@ -581,3 +581,25 @@ test('where answers are enough and another output is far off, it is named, and n
   expect(report).toMatchObject({ verdict: 'inconclusive', requiredN: null })
   expect(report.sentence).toMatch(/0 of 400 answers changed.*, but boxes keeps 7\.\d+ dB .*where 25 are asked for/)
 })
+
+test('an output that no label judges and that is far off is named', async () => {
+  const both = (share: number): Session => ({
+    engine: 'test',
+    inputs: [{ name: 'x', dtype: 'float32', shape: ['n', 1] }],
+    outputs: ['price', 'age'].map((name) => ({ name, dtype: 'float32', shape: ['n', 1] })),
+    async run({ x }) {
+      const age = { ...x!, data: (x!.data as Float32Array).map((value) => share * value) }
+      return { price: x!, age }
+    },
+    fetchGroups: async (_feeds, names) => [names],
+    close: async () => {},
+  })
+  const x = Float32Array.from({ length: 400 }, (_, i) => Math.sin(i * i))
+  const column = { dtype: 'float32', dims: [400, 1], data: x } as const
+  const data = await memoryDataset({ x: column, labels: column }, { inputs: both(1).inputs })
+  const unseen = expect.stringMatching(/Of 2 outputs, age keeps 6 dB .* mae reads the output that fits the labels/)
+  const report = await compare(both(1), both(0.5), data)
+  expect(report.verdict).toBe('pass')
+  expect(report.warnings).toContainEqual(unseen)
+  expect((await compare(both(1), both(0.999), data)).warnings).not.toContainEqual(unseen)
+})

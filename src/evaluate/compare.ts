@@ -9,7 +9,7 @@ import { castNotes } from './feeds.ts'
 import { labelDoubts } from './label-doubts.ts'
 import { marginDoubts } from './margin-doubts.ts'
 import type { Metric } from './metric/metric.ts'
-import type { MetricOptions } from './metric/metrics.ts'
+import { type MetricOptions, metrics } from './metric/metrics.ts'
 import { isCutOff, lowestSqnrDb, typicalSqnrDb } from './noise/lowest-sqnr.ts'
 import { type ScoredRows, scoreRows } from './score-rows.ts'
 import { whole } from './sentence.ts'
@@ -155,6 +155,7 @@ function doubtsOf(
     ...noNumbers(scored),
     ...(scored.metric === null && given.labelField !== null ? [NO_TOKEN_SCORES] : []),
     ...farOffOnLargeRows(report),
+    ...otherOutputs(report, scored),
   ]
 }
 
@@ -201,6 +202,31 @@ function farOffOnLargeRows({ verdict, outputs }: ComparisonReport): readonly str
   if (verdict === 'regressed' || !isCutOff({ outputs }) || ofAll! >= CLOSE_DB) return []
   return [
     `On rows of unusually large numbers the outputs are far from those of the base model: ${ofAll!.toFixed(0)} dB over all rows, ${ofMost!.toFixed(0)} without these. Answers were judged on these rows as on all others; where the numbers themselves are used, look at them.`,
+  ]
+}
+
+/** Metrics of models whose other outputs are what they remember for the next call. */
+const OF_LANGUAGE = ['perplexity', 'next-token']
+
+/**
+ * A metric by name reads the output that fits the labels: what became of the numbers in the others it does not see. One of
+ * boxes, or a user's own, may read them all.
+ */
+function otherOutputs({ verdict, outputs }: ComparisonReport, { metric, differences }: ScoredRows): readonly string[] {
+  if (metric === null || !Object.hasOwn(metrics, metric.name) || OF_LANGUAGE.includes(metric.name)) return []
+  if (verdict === 'regressed' || outputs.length < 2) return []
+  const dense = new Set(differences.dense())
+  const far = outputs.filter(
+    ({ name, sqnrDb, typicalDb }) => dense.has(name) && sqnrDb !== null && (typicalDb ?? sqnrDb) < CLOSE_DB,
+  )
+  if (far.length === 0) return []
+  return [
+    `Of ${outputs.length} outputs, ${far
+      .slice(0, 3)
+      .map(({ name, sqnrDb }) => `${name} keeps ${sqnrDb!.toFixed(0)} dB`)
+      .join(
+        ', ',
+      )}${far.length > 3 ? ` and ${far.length - 3} others as little` : ''} of signal over difference. ${metric.name} reads the output that fits the labels and does not see the others: where they are used, judge them by labels of their own.`,
   ]
 }
 
