@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs'
 import { homedir } from 'node:os'
 import { join } from 'node:path'
 import { UserError } from '../platform/index.ts'
-import { type Answer, discard, exchange, readBody, safeUrl } from './http.ts'
+import { type Answer, type Call, discard, exchange, fetchSmall, safeUrl } from './http.ts'
 import { parseJson } from './oci.ts'
 
 /**
@@ -29,17 +29,18 @@ export async function authorize(answer: Answer): Promise<string | null> {
   const fields = new Map([...rest!.matchAll(/(\w+)="([^"]*)"/g)].map(([, key, value]) => [key!, value!]))
   const realm = safeUrl(fields.get('realm') ?? '', answer.url)
   for (const key of ['service', 'scope']) if (fields.has(key)) realm.searchParams.set(key, fields.get(key)!)
-  const asked = await exchange({
+  const call: Call = {
     method: 'GET',
     url: realm,
     ...(basic === null ? {} : { headers: { authorization: `Basic ${basic}` } }),
-  })
+  }
+  const { answer: asked, bytes } = await fetchSmall(realm, () => exchange(call), 1 << 20)
   if (asked.status !== 200) {
     discard(asked)
     if (basic === null && (asked.status === 401 || asked.status === 403)) return null
     throw refused(answer.url, asked.status)
   }
-  const body = parseJson(await readBody(asked, 1 << 20), realm.origin) as {
+  const body = parseJson(bytes, realm.origin) as {
     token?: unknown
     access_token?: unknown
   } | null

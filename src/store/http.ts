@@ -23,35 +23,51 @@ export interface Answer {
 /** Nothing came for this long: the other side is gone. */
 const SILENCE_MS = 60_000
 const MOST_REDIRECTS = 5
-/** Waits before the second and third try of a call that a busy server refused. */
-const RETRY_MS = [100, 400]
+/** Waits before the second try and those after it, where the server names none. */
+const RETRY_MS = [100, 400, 1600]
+/** A server that asks for more has refused: whoever runs it decides whether to wait for so long. */
+const LONGEST_WAIT_MS = 60_000
 
 /**
- * One HTTP exchange, redirects of reads followed (credentials stay with the host that they are for). Reads that a
- * server answers with 429 or 5xx, or not at all, are tried three times.
+ * Tries up to four times what may be done twice: again after a line that broke, and after an answer that tells of a
+ * moment's trouble (429, 5xx), as late as it asks with `Retry-After` where that is a minute at most. The last answer is
+ * given, whatever it says.
  *
+ * @param url for the message.
  * @throws UserError `busy` where the server does not answer.
  */
-export async function exchange(call: Call): Promise<Answer> {
-  const again = call.method === 'GET' || call.method === 'HEAD'
-  for (let attempt = 0; ; attempt++) {
-    const wait = again ? RETRY_MS[attempt] : undefined
+export async function patiently(url: URL, attempt: () => Promise<Answer>): Promise<Answer> {
+  for (let tries = 0; ; tries++) {
+    let wait = RETRY_MS[tries]
     try {
-      const answer = await follow(call)
-      if (wait === undefined || (answer.status < 500 && answer.status !== 429)) return answer
+      const answer = await attempt()
+      if (wait === undefined || !inTrouble(answer.status)) return answer
+      wait = Math.max(wait, retryAfterMs(answer) ?? 0)
+      if (wait > LONGEST_WAIT_MS) return answer
       discard(answer)
     } catch (error) {
       if (error instanceof UserError) throw error
-      if (CERTIFICATE.test((error as NodeJS.ErrnoException).code ?? '')) throw untrusted(call.url, error as Error)
+      if (CERTIFICATE.test((error as NodeJS.ErrnoException).code ?? '')) throw untrusted(url, error as Error)
       if (wait === undefined)
-        throw new UserError('busy', `${call.url.origin} does not answer: ${(error as Error).message}`, {
-          where: call.url.href,
+        throw new UserError('busy', `${url.origin} does not answer: ${(error as Error).message}`, {
+          where: url.href,
           hint: 'check the address and the network, then repeat: what was sent already is not sent again',
           cause: error,
         })
     }
     await sleep(wait)
   }
+}
+
+/** Whether a status tells of trouble that may pass by itself. */
+export const inTrouble = (status: number): boolean => status >= 500 || status === 429
+
+/** How long a server asks to wait (RFC 9110, 10.2.3: seconds or a date); undefined where it does not. */
+export function retryAfterMs({ headers }: Answer): number | undefined {
+  const text = headers['retry-after']
+  if (text === undefined) return undefined
+  const ms = /^\d+$/.test(text) ? Number(text) * 1000 : Date.parse(text) - Date.now()
+  return Number.isNaN(ms) ? undefined : Math.max(0, ms)
 }
 
 /** How OpenSSL and Node name what is wrong with a certificate. */
@@ -64,7 +80,8 @@ const untrusted = (url: URL, cause: Error) =>
     cause,
   })
 
-async function follow(call: Call): Promise<Answer> {
+/** One HTTP exchange, redirects of reads followed (credentials stay with the host that they are for). */
+export async function exchange(call: Call): Promise<Answer> {
   let { url, headers } = call
   for (let hops = 0; ; hops++) {
     const answer = await once({ ...call, url, ...(headers ? { headers } : {}) })
@@ -119,6 +136,10 @@ function once({ method, url, headers = {}, body }: Call): Promise<Answer> {
     let answered = false
     request.once('response', (response) => {
       answered = true
+      // After an answer that did not wait for all of the request, nothing else can go over this line.
+      response.once('end', () => {
+        if (!request.writableFinished) request.destroy()
+      })
       resolve({ status: response.statusCode ?? 0, headers: response.headers, url, body: response })
     })
     // A server may answer before it has read everything, and close; the answer counts.
@@ -155,19 +176,33 @@ export function discard({ body }: Answer): void {
   body.resume()
 }
 
-/** The whole of a small body. UserError `bad-data` above `most` bytes. */
+/**
+ * The answer to a call, tried again as `patiently` does, with the whole of its small body; that of an answer above 400
+ * is left to be read or discarded. UserError `bad-data` above `most` bytes.
+ */
+export async function fetchSmall(
+  url: URL,
+  attempt: () => Promise<Answer>,
+  most: number,
+): Promise<{ readonly answer: Answer; readonly bytes: Uint8Array }> {
+  let bytes: Uint8Array = new Uint8Array()
+  const answer = await patiently(url, async () => {
+    const answer = await attempt()
+    if (answer.status < 400) bytes = await readBody(answer, most)
+    return answer
+  })
+  return { answer, bytes }
+}
+
+/** The whole of a small body; rejects where the line breaks. UserError `bad-data` above `most` bytes. */
 export async function readBody(answer: Answer, most: number): Promise<Uint8Array> {
   const pieces: Uint8Array[] = []
   let size = 0
-  try {
-    for await (const piece of answer.body as AsyncIterable<Uint8Array>) {
-      size += piece.byteLength
-      if (size > most)
-        throw new UserError('bad-data', `the answer is larger than ${most} bytes`, { where: answer.url.href })
-      pieces.push(piece)
-    }
-  } catch (error) {
-    throw cutOff(error, answer.url)
+  for await (const piece of answer.body as AsyncIterable<Uint8Array>) {
+    size += piece.byteLength
+    if (size > most)
+      throw new UserError('bad-data', `the answer is larger than ${most} bytes`, { where: answer.url.href })
+    pieces.push(piece)
   }
   return new Uint8Array(Buffer.concat(pieces))
 }

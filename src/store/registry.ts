@@ -1,6 +1,6 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import { UserError } from '../platform/index.ts'
-import { authorize, refused } from './credentials.ts'
-import { type Answer, bodyChunks, type Call, discard, exchange, readBody, safeUrl } from './http.ts'
+import { type Answer, bodyChunks, discard, safeUrl } from './http.ts'
 import { bytesBlob, checked, digestOf, moved, noVersion, tampered } from './layout.ts'
 import type { Location } from './location.ts'
 import {
@@ -14,6 +14,7 @@ import {
   referencesIn,
 } from './oci.ts'
 import { isOwnTag } from './reference.ts'
+import { isWhole, Line, wordsOf } from './registry-line.ts'
 import {
   type Blob,
   type Entry,
@@ -29,6 +30,9 @@ const ACCEPT = [MEDIA.manifest, MEDIA.index, 'application/vnd.docker.distributio
 const MOST_LIST_BYTES = 16 << 20
 /** A registry that never ends its list of tags. */
 const MOST_PAGES = 1000
+/** Answers one after another that break before they bring anything of a blob, and the wait after each. */
+const MOST_FRUITLESS = 3
+const FRUITLESS_MS = 400
 
 /** One name in a registry, by the OCI distribution specification 1.1 (and 1.0, without the referrers interface). */
 export function openRegistry(registry: Registry, name: string): Repository {
@@ -54,71 +58,6 @@ export async function registryNames({ origin, prefix }: Registry): Promise<reado
     .sort()
 }
 
-/** Calls to one registry, with the credentials that it asked for. */
-class Line {
-  readonly origin: string
-  #authorization: string | undefined
-
-  constructor(origin: string) {
-    this.origin = origin
-  }
-
-  /** Answers below 400, and the ones in `also`; others are UserErrors that say what the registry said. */
-  async call(path: string | URL, call: Omit<Call, 'url'>, also: readonly number[] = []): Promise<Answer> {
-    const url = typeof path === 'string' ? new URL(path, this.origin) : path
-    const send = () => {
-      const own = url.origin === this.origin && this.#authorization !== undefined
-      return exchange({
-        ...call,
-        url,
-        headers: { ...call.headers, ...(own ? { authorization: this.#authorization! } : {}) },
-      })
-    }
-    let answer = await send()
-    if (answer.status === 401) {
-      discard(answer)
-      const authorization = await authorize(answer)
-      if (authorization === null) throw refused(url, 401)
-      this.#authorization = authorization
-      answer = await send()
-    }
-    if (answer.status < 400 || also.includes(answer.status)) return answer
-    throw await problem(answer, call)
-  }
-}
-
-async function problem(answer: Answer, { method }: Omit<Call, 'url'>): Promise<UserError> {
-  const { status, url } = answer
-  if (status === 401 || status === 403) {
-    discard(answer)
-    return refused(url, status)
-  }
-  const said = await wordsOf(answer)
-  const busy = status >= 500 || status === 429
-  return new UserError(
-    busy ? 'busy' : 'bad-data',
-    `the registry answers ${status} to ${method}${said ? `: ${said}` : ''}`,
-    {
-      where: url.href,
-      hint: busy
-        ? 'it has a problem of its own: repeat later; nothing half-made is visible'
-        : 'check that this is an OCI registry',
-    },
-  )
-}
-
-/** Codes and messages of an error body, shortened; whatever else it is, is not repeated. */
-async function wordsOf(answer: Answer): Promise<string> {
-  try {
-    const body = parseJson(await readBody(answer, 1 << 16), answer.url.href) as {
-      errors?: { code?: unknown; message?: unknown }[]
-    }
-    return (body.errors ?? []).map(({ code, message }) => `${code} ${message}`.slice(0, 200)).join('; ')
-  } catch {
-    return ''
-  }
-}
-
 class RegistryRepository implements Repository {
   readonly name: string
   readonly where: string
@@ -136,25 +75,15 @@ class RegistryRepository implements Repository {
   async holds({ digest, size }: Descriptor): Promise<boolean> {
     const answer = await this.#line.call(`${this.#path}/blobs/${digest}`, { method: 'HEAD' }, [404])
     discard(answer)
-    return answer.status === 200 && Number(answer.headers['content-length'] ?? size) === size
+    return isWhole(answer, size)
   }
 
-  async write({ descriptor, chunks }: Blob): Promise<void> {
-    const begun = await this.#line.call(`${this.#path}/blobs/uploads/`, { method: 'POST' })
-    discard(begun)
-    const location = begun.headers.location
-    if (begun.status !== 202 || location === undefined)
-      throw new UserError('bad-data', `the registry opens no upload (${begun.status})`, { where: this.where })
-    const url = safeUrl(location, begun.url)
-    url.searchParams.set('digest', descriptor.digest)
-    const ended = await this.#line.call(url, {
-      method: 'PUT',
-      headers: { 'content-type': 'application/octet-stream' },
-      body: { size: descriptor.size, chunks: () => checked(chunks(), descriptor, 'the content') },
-    })
+  async write(blob: Blob): Promise<void> {
+    const ended = await this.#line.upload(`${this.#path}/blobs`, blob)
     discard(ended)
+    const { digest } = blob.descriptor
     const stored = ended.headers['docker-content-digest']
-    if (stored !== undefined && stored !== descriptor.digest) throw tampered(descriptor.digest, this.where)
+    if (stored !== undefined && stored !== digest) throw tampered(digest, this.where)
   }
 
   async *read(descriptor: Descriptor): AsyncGenerator<Uint8Array> {
@@ -163,7 +92,8 @@ class RegistryRepository implements Repository {
 
   /** A blob, however often the line breaks: each answer begins where the last one ended, while anything comes at all. */
   async *#pieces({ digest, size }: Descriptor): AsyncGenerator<Uint8Array> {
-    for (let seen = 0; ; ) {
+    let seen = 0
+    for (let fruitless = 0; ; ) {
       const begun = seen
       const answer = await this.#blob(digest, begun)
       // Whoever knows no ranges begins anew.
@@ -177,8 +107,10 @@ class RegistryRepository implements Repository {
         }
         return
       } catch (error) {
-        if (seen === begun) throw error
         if (seen >= size) return
+        fruitless = seen === begun ? fruitless + 1 : 0
+        if (fruitless > MOST_FRUITLESS) throw error
+        if (fruitless > 0) await sleep(FRUITLESS_MS)
       }
     }
   }
@@ -195,24 +127,25 @@ class RegistryRepository implements Repository {
   }
 
   async manifest(reference: string): Promise<StoredManifest | undefined> {
-    const answer = await this.#manifest(reference, 'GET')
-    if (!answer) return undefined
-    const bytes = await readBody(answer, MOST_MANIFEST_BYTES)
+    const { answer, bytes } = await this.#line.document(`${this.#path}/manifests/${reference}`, MOST_MANIFEST_BYTES, {
+      headers: { accept: ACCEPT },
+      also: [404],
+    })
+    if (answer.status === 404) return undefined
     const digest = digestOf(bytes)
     const promised = isDigest(reference) ? reference : String(answer.headers['docker-content-digest'] ?? digest)
     if (promised !== digest) throw tampered(promised, this.where)
     return { digest, bytes }
   }
 
-  async #manifest(reference: string, method: 'GET' | 'HEAD'): Promise<Answer | undefined> {
-    const answer = await this.#line.call(
-      `${this.#path}/manifests/${reference}`,
-      { method, headers: { accept: ACCEPT } },
-      [404],
-    )
-    if (answer.status !== 404) return answer
+  /** The digest that a tag names now, by the head of its manifest where the registry tells it there. */
+  async #digestOf(tag: string): Promise<string | undefined> {
+    const call = { method: 'HEAD', headers: { accept: ACCEPT } } as const
+    const answer = await this.#line.call(`${this.#path}/manifests/${tag}`, call, [404])
     discard(answer)
-    return undefined
+    if (answer.status === 404) return undefined
+    const stated = answer.headers['docker-content-digest']
+    return isDigest(stated) ? stated : (await this.manifest(tag))?.digest
   }
 
   async publish(manifest: Blob, _: PublishOptions): Promise<void> {
@@ -283,11 +216,7 @@ class RegistryRepository implements Repository {
     for await (const page of pages(this.#line, `${this.#path}/tags/list?n=1000`)) {
       if (page === undefined) return []
       for (const tag of listOf(page, 'tags').filter(isOwnTag)) {
-        const answer = await this.#manifest(tag, 'HEAD')
-        if (!answer) continue
-        discard(answer)
-        const stated = answer.headers['docker-content-digest']
-        const digest = isDigest(stated) ? stated : (await this.manifest(tag))?.digest
+        const digest = await this.#digestOf(tag)
         if (digest !== undefined) found.set(digest, [...(found.get(digest) ?? []), tag])
       }
     }
@@ -295,9 +224,9 @@ class RegistryRepository implements Repository {
   }
 
   async referrers(digest: string): Promise<readonly Descriptor[]> {
-    const answer = await this.#line.call(`${this.#path}/referrers/${digest}`, { method: 'GET' }, [400, 404, 405])
-    if (answer.status === 200) return referencesIn(await readBody(answer, MOST_MANIFEST_BYTES), this.where).manifests
-    discard(answer)
+    const path = `${this.#path}/referrers/${digest}`
+    const { answer, bytes } = await this.#line.document(path, MOST_MANIFEST_BYTES, { also: [400, 404, 405] })
+    if (answer.status === 200) return referencesIn(bytes, this.where).manifests
     return this.#taggedReferrers(digest)
   }
 
@@ -317,13 +246,12 @@ async function bytesOf(blob: Blob): Promise<Uint8Array> {
 async function* pages(line: Line, first: string): AsyncGenerator<unknown> {
   let url = new URL(first, line.origin)
   for (let page = 0; page < MOST_PAGES; page++) {
-    const answer = await line.call(url, { method: 'GET' }, [404, 405])
+    const { answer, bytes } = await line.document(url, MOST_LIST_BYTES, { also: [404, 405] })
     if (answer.status >= 400) {
-      discard(answer)
       yield undefined
       return
     }
-    yield parseJson(await readBody(answer, MOST_LIST_BYTES), url.href)
+    yield parseJson(bytes, url.href)
     const next = /<([^>]+)>\s*;\s*rel="?next"?/.exec(String(answer.headers.link ?? ''))?.[1]
     if (next === undefined) return
     url = safeUrl(next, url)

@@ -1,0 +1,142 @@
+import { UserError } from '../platform/index.ts'
+import { authorize, refused } from './credentials.ts'
+import {
+  type Answer,
+  type Call,
+  discard,
+  exchange,
+  fetchSmall,
+  inTrouble,
+  patiently,
+  readBody,
+  retryAfterMs,
+  safeUrl,
+} from './http.ts'
+import { checked } from './layout.ts'
+import { parseJson } from './oci.ts'
+import type { Blob } from './repository.ts'
+
+/** Calls to one registry, with the credentials that it asked for. */
+export class Line {
+  readonly origin: string
+  #authorization: string | undefined
+
+  constructor(origin: string) {
+    this.origin = origin
+  }
+
+  /** Answers below 400, and the ones in `also`; others are UserErrors that say what the registry said. */
+  async call(path: string | URL, call: Omit<Call, 'url'>, also: readonly number[] = []): Promise<Answer> {
+    const url = new URL(path, this.origin)
+    const send = () => this.#send(url, call)
+    // What was taken away cannot be taken away again.
+    return accepted(call.method === 'DELETE' ? await send() : await patiently(url, send), call, also)
+  }
+
+  /** The same for a GET of something small, with its bytes (none of an answer in `also`, which is discarded). */
+  async document(
+    path: string | URL,
+    most: number,
+    { headers = {}, also = [] }: { readonly headers?: Call['headers']; readonly also?: readonly number[] } = {},
+  ): Promise<{ readonly answer: Answer; readonly bytes: Uint8Array }> {
+    const url = new URL(path, this.origin)
+    const call = { method: 'GET', headers } as const
+    const { answer, bytes } = await fetchSmall(url, () => this.#send(url, call), most)
+    await accepted(answer, call, also)
+    if (answer.status >= 400) discard(answer)
+    return { answer, bytes }
+  }
+
+  /**
+   * Sends a blob to the place of the blobs of a name. An upload that came to nothing cannot go on: each try begins one
+   * anew, unless the one before has come to its end and only the answer was lost.
+   */
+  async upload(blobs: string, { descriptor, chunks }: Blob): Promise<Answer> {
+    const { digest, size } = descriptor
+    const url = new URL(`${blobs}/uploads/`, this.origin)
+    const put = {
+      method: 'PUT',
+      headers: { 'content-type': 'application/octet-stream' },
+      body: { size, chunks: () => checked(chunks(), descriptor, 'the content') },
+    } as const
+    let again = false
+    const answer = await patiently(url, async () => {
+      if (again) {
+        const there = await this.#send(new URL(`${blobs}/${digest}`, this.origin), { method: 'HEAD' })
+        if (isWhole(there, size)) return there
+        discard(there)
+      }
+      again = true
+      const begun = await this.#send(url, { method: 'POST' })
+      if (begun.status >= 400) return begun
+      discard(begun)
+      const { location } = begun.headers
+      if (begun.status !== 202 || location === undefined)
+        throw new UserError('bad-data', `the registry opens no upload (${begun.status})`, { where: url.href })
+      const place = safeUrl(location, begun.url)
+      place.searchParams.set('digest', digest)
+      return this.#send(place, put)
+    })
+    return accepted(answer, put)
+  }
+
+  /** One try; a second one with what the registry wants to see, where it asks for that. */
+  async #send(url: URL, call: Omit<Call, 'url'>): Promise<Answer> {
+    const send = () => {
+      const own = url.origin === this.origin && this.#authorization !== undefined
+      const headers = { ...call.headers, ...(own ? { authorization: this.#authorization! } : {}) }
+      return exchange({ ...call, url, headers })
+    }
+    const answer = await send()
+    // Another place that the registry leads to is not told what it is told.
+    if (answer.status !== 401 || answer.url.origin !== this.origin) return answer
+    discard(answer)
+    const authorization = await authorize(answer)
+    if (authorization === null) throw refused(url, 401)
+    this.#authorization = authorization
+    return send()
+  }
+}
+
+/** Whether an answer about a blob says that it is there, with all its bytes. */
+export const isWhole = ({ status, headers }: Answer, size: number): boolean =>
+  status === 200 && Number(headers['content-length'] ?? size) === size
+
+async function accepted(answer: Answer, call: Omit<Call, 'url'>, also: readonly number[] = []): Promise<Answer> {
+  if (answer.status < 400 || also.includes(answer.status)) return answer
+  throw await problem(answer, call)
+}
+
+async function problem(answer: Answer, { method }: Omit<Call, 'url'>): Promise<UserError> {
+  const { status, url } = answer
+  if (status === 401 || status === 403) {
+    discard(answer)
+    return refused(url, status)
+  }
+  const said = await wordsOf(answer)
+  const busy = inTrouble(status)
+  const wait = retryAfterMs(answer)
+  const later = wait ? `in ${Math.ceil(wait / 1000)} s, as it asks` : 'later'
+  return new UserError(
+    busy ? 'busy' : 'bad-data',
+    `the registry answers ${status} to ${method}${said ? `: ${said}` : ''}`,
+    {
+      where: url.href,
+      hint: busy
+        ? `it has a problem of its own: repeat ${later}; nothing half-made is visible`
+        : 'check that this is an OCI registry',
+    },
+  )
+}
+
+/** Codes and messages of an error body, shortened; whatever else it is, is not repeated. */
+export async function wordsOf(answer: Answer): Promise<string> {
+  try {
+    const body = parseJson(await readBody(answer, 1 << 16), answer.url.href) as {
+      errors?: { code?: unknown; message?: unknown }[]
+    }
+    return (body.errors ?? []).map(({ code, message }) => `${code} ${message}`.slice(0, 200)).join('; ')
+  } catch {
+    return ''
+  }
+}
