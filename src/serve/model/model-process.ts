@@ -12,6 +12,14 @@ export interface ProcessEvents {
   down(how: string, inMs: number, attempt: number): void
 }
 
+/** What the source of a file knows of it. */
+export interface KnownFile {
+  /** `sha256:` of the model. */
+  readonly digest?: string
+  /** Rejects with a UserError where its bytes are no longer those. */
+  readonly check?: () => Promise<unknown>
+}
+
 /** Back-off doubles from the first to the last; a process that lived this long starts anew with the first. */
 const FIRST_MS = 50
 const LAST_MS = 30_000
@@ -37,8 +45,7 @@ export class ModelProcess {
   #timer: NodeJS.Timeout | null = null
   readonly #stopped = new AbortController()
   #failures = 0
-  /** What the source says of the file, which keeps its bytes under that name. */
-  readonly #given: string | undefined
+  readonly #known: KnownFile
   #loaded: string | null = null
   #replaced = false
 
@@ -49,7 +56,7 @@ export class ModelProcess {
     { capacity, runLimitMs }: { readonly capacity: number; readonly runLimitMs: number },
     events: ProcessEvents,
     log: Log,
-    digest?: string,
+    known: KnownFile = {},
   ) {
     this.#path = path
     this.#label = label
@@ -57,7 +64,7 @@ export class ModelProcess {
     this.#runLimitMs = runLimitMs
     this.#events = events
     this.#log = log
-    this.#given = digest
+    this.#known = known
   }
 
   get lanes(): Lanes | null {
@@ -71,10 +78,12 @@ export class ModelProcess {
 
   /** @throws UserError where the first start fails; later ones are tried again. */
   async start(prepare: Prepare): Promise<Lanes> {
+    const { digest: given, check } = this.#known
+    if (this.#loaded !== null) await check?.()
     const lanes = await startLanes(this.#path, {
       capacity: this.#capacity,
       label: this.#label,
-      ...(this.#given ? { digest: this.#given } : {}),
+      ...(given ? { digest: given } : {}),
       signal: this.#stopped.signal,
     })
     try {

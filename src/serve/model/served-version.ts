@@ -12,7 +12,7 @@ import type { Log } from '../log.ts'
 import { ServeError, toServeError } from '../serve-error.ts'
 import { Batcher, type BatchSettings, type JobOptions, type JobResult } from './batcher.ts'
 import { laneSession } from './lane-session.ts'
-import { ModelProcess } from './model-process.ts'
+import { type KnownFile, ModelProcess } from './model-process.ts'
 import { type PaddingRule, padInputs } from './padding.ts'
 import { paddingFault } from './padding-proof.ts'
 import {
@@ -28,12 +28,10 @@ import {
 import { add, VersionStatistics } from './statistics.ts'
 
 /** What is known of a version before it runs. */
-export interface VersionFile {
+export interface VersionFile extends KnownFile {
   readonly model: string
   readonly version: string
   readonly path: string
-  /** `sha256:` of the model, where the source knows it. */
-  readonly digest?: string
   /** What the version's own report says of its batches; null where it says nothing. */
   readonly batchInvariant?: boolean | null
 }
@@ -100,7 +98,7 @@ export class ServedVersion {
       { capacity: settings.capacity, runLimitMs: settings.batch.runLimitMs },
       { up: (lanes, open) => this.#up(lanes, open), down: (...what) => this.#down(...what) },
       log,
-      file.digest,
+      file,
     )
   }
 

@@ -237,7 +237,12 @@ export class ModelRegistry {
 
   async #start(name: string, version: string | null, alone?: Alone): Promise<ServedVersion> {
     const stopping = () => new ServeError('unavailable', `failed to load '${name}': the server is stopping`)
-    const file: VersionFile | null = await this.#source.find(name, version)
+    const tell = (version: string | null, error: unknown) =>
+      this.#log.error('a version did not start', { model: name, version, ...detailOf(error) })
+    const file: VersionFile | null = await this.#source.find(name, version).catch((error: unknown) => {
+      tell(version, error)
+      throw error
+    })
     if (this.#stopping) throw stopping()
     if (!file)
       throw new ServeError(
@@ -252,7 +257,7 @@ export class ModelRegistry {
     } catch (error) {
       if (this.#stopping) throw stopping()
       await next.close()
-      this.#log.error('a version did not start', { model: name, version: next.version, ...detailOf(error) })
+      tell(next.version, error)
       throw error
     } finally {
       this.#starting.delete(next)
@@ -326,7 +331,7 @@ const unavailable = ({ name, state }: ServedModel) =>
 
 const detailOf = (error: unknown) =>
   error instanceof UserError
-    ? { error: error.message, ...(error.hint ? { hint: error.hint } : {}) }
+    ? { error: error.message, where: error.where, hint: error.hint }
     : { error: error instanceof Error ? error.message : String(error) }
 
 /** The log has the details; the client learns the kind alone, because the texts name files and nodes. */
@@ -336,6 +341,7 @@ function loadError(error: unknown, name: string): ServeError {
     error instanceof UserError
       ? {
           'bad-model': 'the file is no valid model',
+          'bad-data': 'the file is damaged',
           unsupported: 'the runtime cannot run it',
           'out-of-resources': 'there is not enough memory',
         }[error.code as string]

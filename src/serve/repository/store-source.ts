@@ -84,6 +84,7 @@ async function fileOf(store: Store, name: string, entry: Entry): Promise<Version
     version: versionName(entry),
     path: await version.modelPath(),
     digest: version.modelDigest,
+    check: () => version.modelPath(),
     batchInvariant: invarianceIn(version),
   }
 }
