@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, describe, expect, test } from 'vitest'
@@ -123,6 +123,34 @@ test(
     await expect(state.liveVersions()).rejects.toMatchObject({ code: 'bad-data', where: place })
     rmSync(place, { recursive: true })
     expect(await state.liveVersions()).toEqual([])
+    await state.close()
+  },
+  LONG,
+)
+
+test(
+  'a database that has lost the file which makes it one is not begun anew over what it holds',
+  async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'state-'))
+    // Of a process that was killed while it made one.
+    mkdirSync(join(folder, 'postgres.begun', 'base'), { recursive: true })
+    const first = new State(openEmbedded(folder))
+    await first.keep({ incident })
+    await first.close()
+    const place = join(folder, 'postgres')
+    expect(readdirSync(folder).filter((name) => name.startsWith('postgres'))).toEqual(['postgres'])
+    const marker = join(place, 'PG_VERSION')
+    const version = readFileSync(marker)
+    rmSync(marker)
+    const state = new State(openEmbedded(folder))
+    await expect(state.incidents()).rejects.toMatchObject({
+      code: 'bad-data',
+      where: place,
+      message: expect.stringContaining('PG_VERSION is missing'),
+      hint: expect.stringContaining('put back a copy'),
+    })
+    writeFileSync(marker, version)
+    expect((await state.incidents()).map(({ id }) => id)).toEqual(['i1'])
     await state.close()
   },
   LONG,
