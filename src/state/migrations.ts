@@ -47,6 +47,7 @@ const MIGRATIONS: readonly (readonly string[])[] = [
       ADD COLUMN owner text NOT NULL DEFAULT '',
       ADD COLUMN seen timestamptz NOT NULL DEFAULT now()`,
   ],
+  ['ALTER TABLE audit ADD COLUMN event text UNIQUE'],
 ]
 
 /** Any number will do, if nobody else uses it: servers that start together migrate one after another. */

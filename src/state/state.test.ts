@@ -57,12 +57,37 @@ async function everything(state: State, database: Database) {
     ['testdigits', 'testback', 'incident-ack', 'incident-ack'],
     null,
   ])
+  await once(database)
   await expect(database.run([{ sql: 'DELETE FROM audit' }])).rejects.toThrow('append-only')
   await database.run([
     { sql: 'ALTER TABLE audit DISABLE TRIGGER audit_is_final' },
     { sql: `UPDATE audit SET entry = replace(entry, 'testback', 'x') || ' ' WHERE n = 2` },
   ])
   expect((await state.audit()).brokenAt).toBe(2)
+}
+
+/** The line breaks after a change was made and before that is told. */
+async function once(database: Database) {
+  let breaks = true
+  const state = new State({
+    ...database,
+    async run(statements) {
+      const rows = await database.run(statements)
+      if (breaks && statements.some(({ sql }) => sql.startsWith('INSERT INTO audit'))) {
+        breaks = false
+        throw new Error('Connection terminated')
+      }
+      return rows
+    },
+  })
+  const change = { event: 'e1', audit: act('once'), live: { name: 'digits', version: 'v3', known: [] } }
+  await expect(state.keep(change)).rejects.toThrow('terminated')
+  await state.keep({ event: 'e2', audit: act('later'), live: { ...change.live, version: 'v4' } })
+  await state.keep(change)
+  const { entries, brokenAt } = await state.audit()
+  expect([entries.slice(-2).map(({ name }) => name), brokenAt]).toEqual([['once', 'later'], null])
+  // What was decided since then stays.
+  expect((await state.liveVersions())[0]!.version).toBe('v4')
 }
 
 test('rollouts, incidents, live versions and the chain of acts, embedded', () => everything(state, database), LONG)

@@ -28,6 +28,8 @@ export interface AuditEntry {
 
 /** One thing that must be remembered together, or not at all. */
 export interface Change {
+  /** Names an act, so that it is written once, however often it is given: an answer that was lost leaves it open. */
+  readonly event?: string
   readonly rollout?: KeptRollout
   readonly incident?: IncidentReport
   readonly live?: LiveVersion
@@ -61,8 +63,10 @@ export class State {
     return this.#database.where
   }
 
-  /** Writes a change whole. A rollout that has ended is never brought back by a late write. */
-  async keep({ rollout, incident, live, audit }: Change): Promise<void> {
+  /** Writes a change whole, once. A rollout that has ended is never brought back by a late write. */
+  async keep({ event, rollout, incident, live, audit }: Change): Promise<void> {
+    // Where the first try is still at it, the name is taken: then this one fails, and the next finds it.
+    if (event !== undefined && (await this.#has(event))) return
     const statements: Statement[] = []
     if (rollout)
       statements.push({
@@ -91,7 +95,7 @@ export class State {
       })
     // Delivered when the whole change is there.
     if (live) statements.push({ sql: 'SELECT pg_notify($1, $2)', parameters: [LIVE_CHANNEL, live.name] })
-    if (audit) statements.push(...auditStatements(audit))
+    if (audit) statements.push(...auditStatements(audit, event))
     await this.#run(statements)
   }
 
@@ -207,6 +211,11 @@ export class State {
     }
   }
 
+  async #has(event: string): Promise<boolean> {
+    const [rows] = await this.#run([{ sql: 'SELECT n FROM audit WHERE event = $1', parameters: [event] }])
+    return rows!.length > 0
+  }
+
   async close(): Promise<void> {
     await this.#ready?.catch(() => {})
     await this.#database.close()
@@ -226,15 +235,15 @@ export class State {
 const HASH = (before: string, entry: string) => `encode(sha256(convert_to(${before} || ${entry}, 'UTF8')), 'hex')`
 
 /** Appends to the chain: the hash of an entry is that of the hash before it and its text. */
-function auditStatements(entry: AuditEntry): readonly Statement[] {
+function auditStatements(entry: AuditEntry, event: string | null = null): readonly Statement[] {
   return [
     { sql: 'LOCK TABLE audit IN EXCLUSIVE MODE' },
     {
-      sql: `INSERT INTO audit (n, entry, before, hash)
-        SELECT COALESCE(MAX(n), 0) + 1, $1::text, COALESCE((SELECT hash FROM audit ORDER BY n DESC LIMIT 1), ''),
+      sql: `INSERT INTO audit (n, event, entry, before, hash)
+        SELECT COALESCE(MAX(n), 0) + 1, $2::text, $1::text, COALESCE((SELECT hash FROM audit ORDER BY n DESC LIMIT 1), ''),
           ${HASH("COALESCE((SELECT hash FROM audit ORDER BY n DESC LIMIT 1), '')", '$1::text')}
         FROM audit`,
-      parameters: [JSON.stringify(entry)],
+      parameters: [JSON.stringify(entry), event],
     },
   ]
 }

@@ -11,6 +11,8 @@ import type { Fleet } from './fleet.ts'
 /** A state whose database is away, or slow, when it is told so. */
 class Flaky extends State {
   away = false
+  /** Does the next thing and cannot say so. */
+  lost = false
   slow: Promise<void> | null = null
   refusals = 0
   readonly changes: Change[] = []
@@ -24,6 +26,9 @@ class Flaky extends State {
       throw new Error('connection refused')
     }
     this.changes.push(change)
+    if (!this.lost) return
+    this.lost = false
+    throw new Error('Connection terminated')
   }
 }
 
@@ -128,6 +133,21 @@ test('a rollout that cannot be remembered does not begin', async () => {
   expect(controller.choose({ requestId: '', model: 'm', tenant: '', key: '', live: '1', warm: ['1', '2'] })).toEqual({
     version: '1',
   })
+})
+
+test('a start whose answer was lost is taken back, and the next one begins', async () => {
+  const [state, acts] = [new Flaky(), [] as string[]]
+  const controller = new RolloutController(state, fleetOf({ version: '1' }, acts), silentLog)
+  state.lost = true
+  await expect(controller.start('m', { candidate: '2' }, 'ann')).rejects.toMatchObject({ code: 'unavailable' })
+  await controller.start('m', { candidate: '2' }, 'ann')
+  const written = state.changes.map(({ rollout }) => [rollout!.id === state.changes[0]!.rollout!.id, rollout!.state])
+  expect(written).toEqual([
+    [true, 'running'],
+    [true, 'stopped'],
+    [false, 'running'],
+  ])
+  await controller.close()
 })
 
 test('from the proof on the candidate answers; then the old version goes', async () => {

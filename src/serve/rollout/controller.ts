@@ -103,7 +103,8 @@ export class RolloutController implements Router {
     this.#starting.add(name)
     try {
       // It lets versions go, this candidate perhaps, and keeps which one is live: in turn.
-      await within(ENDING_MS, this.#ledger.settled())
+      if (!(await this.#ledger.settledWithin(ENDING_MS)))
+        throw unavailable(new Error('the end of the last rollout is not written'))
       const base = this.#fleet.live(name)
       const { version, known } = await this.#fleet.find(name, request.candidate)
       if (version === base) throw new ServeError('invalid', `version ${version} of '${name}' answers already`)
@@ -126,6 +127,7 @@ export class RolloutController implements Router {
         await this.#state.keep(this.#change(active, 'rollout-start', who, { live, settings }))
       } catch (error) {
         await this.#fleet.retire(name, version)
+        this.#withdraw(active, error)
         throw this.#notKept(error)
       }
       this.pins.set(name, live)
@@ -313,9 +315,16 @@ export class RolloutController implements Router {
     return this.#conclude(active, who)
   }
 
+  /** A start whose answer was lost may be there: nobody has heard of it, so it must not go on when it is found. */
+  #withdraw(active: ActiveRollout, error: unknown): void {
+    if (isTaken(error)) return
+    active.stop('stopped: its start could not be written')
+    const change = this.#change(active, 'rollout-stopped', 'whetstone', { reason: active.report().reason })
+    void this.#ledger.write(() => this.#ledger.insist(() => this.#state.keep(change)))
+  }
+
   #notKept(error: unknown): ServeError {
-    const taken = (error as { code?: string }).code === '23505'
-    return taken
+    return isTaken(error)
       ? new ServeError('conflict', 'a rollout of this model is going on: stop it first', { cause: error })
       : this.#unreachable(error)
   }
@@ -342,6 +351,7 @@ export class RolloutController implements Router {
   ): Change {
     const { id, name, started, base, candidate } = active
     return {
+      event: randomBytes(12).toString('hex'),
       rollout: { id, name, started, state: active.state.state, body: active.body() },
       audit: {
         at: new Date().toISOString(),
@@ -380,14 +390,8 @@ const withSides = (known: readonly string[], { base, candidate }: ActiveRollout)
   ...new Set([...known, ...[base, candidate].flatMap(({ version, digest }) => [version, digest ?? version])]),
 ]
 
-/** @throws ServeError where it takes longer than so many milliseconds. */
-async function within(ms: number, work: Promise<void>): Promise<void> {
-  let timer: NodeJS.Timeout | undefined
-  const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(unavailable(new Error('the end of the last rollout is not written'))), ms)
-  })
-  await Promise.race([work, late]).finally(() => clearTimeout(timer))
-}
+/** Of the one rollout of a model that the database lets go on. */
+const isTaken = (error: unknown) => (error as { code?: string }).code === '23505'
 
 const unavailable = (error: unknown) =>
   new ServeError('unavailable', 'the database of the server cannot be reached: its log says why', {

@@ -45,6 +45,15 @@ export class Ledger {
     return this.#writes
   }
 
+  /** Whether that is so within so many milliseconds. */
+  async settledWithin(ms: number): Promise<boolean> {
+    let timer: NodeJS.Timeout | undefined
+    const late = new Promise<boolean>((resolve) => {
+      timer = setTimeout(resolve, ms, false)
+    })
+    return Promise.race([this.settled().then(() => true), late]).finally(() => clearTimeout(timer))
+  }
+
   /** From now on nobody waits for a database to come back. */
   close(): void {
     this.#closed = true
