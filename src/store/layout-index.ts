@@ -59,7 +59,7 @@ export async function changeIndex(
 
 /** Runs `work` while no other process changes this layout. */
 export async function whileOthersWait<T>(folder: string, work: () => Promise<T>): Promise<T> {
-  const until = Date.now() + PATIENCE_MS
+  const until = performance.now() + PATIENCE_MS
   let own = false
   for (;;) {
     try {
@@ -69,7 +69,7 @@ export async function whileOthersWait<T>(folder: string, work: () => Promise<T>)
       })
     } catch (error) {
       const waiting = !own && error instanceof UserError && error.code === 'busy'
-      if (!waiting || Date.now() >= until) throw error
+      if (!waiting || performance.now() >= until) throw error
       await sleep(5 + Math.random() * 20)
     }
   }
