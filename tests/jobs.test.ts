@@ -96,6 +96,19 @@ test.skipIf(!url)(
     await whet('worker', ...database, '--folder', '.', '--once')
     const overdue = await whet('job', 'wait', id, ...database)
     expect([overdue.code, overdue.stderr]).toEqual([130, expect.stringContaining('did not end within')])
+
+    // Workers that are stopped in the middle of it, more often than a job is begun again.
+    bench.rows('long.npz', 4000, 16)
+    const long = await submit('optimize', 'model.onnx', '--data', 'long.npz', '-o', 'out')
+    for (let times = 0; times < 4; times++) {
+      const worker = bench.start(['worker', ...database, '--folder', '.'])
+      // It says which job it has begun.
+      await once(worker.child.stderr!, 'data')
+      worker.child.kill('SIGTERM')
+      expect(await worker.ended).toMatchObject({ code: 0, stdout: '0 jobs done\n' })
+    }
+    const kept = reportIn((await whet('job', 'show', long, ...database, '--json')).stdout, 'jobs').jobs[0]!
+    expect(kept).toMatchObject({ state: 'waiting', retries: 0 })
     await admin.query(`DROP DATABASE ${name} WITH (FORCE)`)
     await admin.end()
   },

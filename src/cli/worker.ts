@@ -55,8 +55,7 @@ export const workerVerb: Verb = {
             return undefined
           })
           if (job) {
-            await doJob(queue, job, folder, context)
-            done++
+            if (await doJob(queue, job, folder, context)) done++
           } else if (job === null && options.flag('once')) break
           wait = job === undefined ? Math.min(2 * wait, LONGEST_WAIT_MS) : LOOK_EVERY_MS + 1
           if (!job) await pause(wait, context.signal)
@@ -67,7 +66,8 @@ export const workerVerb: Verb = {
   },
 }
 
-async function doJob(queue: JobQueue, job: TakenJob, folder: string, context: Context): Promise<void> {
+/** Whether the job has its answer. */
+async function doJob(queue: JobQueue, job: TakenJob, folder: string, context: Context): Promise<boolean> {
   context.say(`${job.id}: whet ${job.words.join(' ')}`)
   const mine = keeping(queue, job, context)
   let result: JobResult
@@ -79,17 +79,23 @@ async function doJob(queue: JobQueue, job: TakenJob, folder: string, context: Co
   } finally {
     await mine.end()
   }
-  if (mine.lost.aborted) return context.say(`${job.id}: ended, because it was cancelled or another worker has it`)
+  if (mine.lost.aborted) {
+    context.say(`${job.id}: ended, because it was cancelled or another worker has it`)
+    return false
+  }
   context.say(`${job.id}: exit code ${result.exitCode}${result.message ? `, ${result.message}` : ''}`)
   // A verdict, or a mistake that stays one, is an answer; our bug or an interruption may not come again.
   const again = result.exitCode === EXIT.bug || result.exitCode === EXIT.interrupted
+  // A machine that is taken away, or gets a new version, says nothing of the job.
+  const stopped = result.exitCode === EXIT.interrupted && context.signal.aborted
   for (let wait = LOOK_EVERY_MS; ; wait = Math.min(2 * wait, LONGEST_WAIT_MS)) {
     try {
-      await (again ? queue.giveBack(job.id, result) : queue.finish(job.id, result))
-      return
+      if (stopped) await queue.putBack(job, result)
+      else await (again ? queue.giveBack(job.id, result) : queue.finish(job.id, result))
+      return !again
     } catch (error) {
       context.say(`the database does not take the result: ${(error as Error).message}`)
-      if (context.signal.aborted) return
+      if (context.signal.aborted) return false
       await pause(wait, context.signal)
     }
   }

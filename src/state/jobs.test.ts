@@ -44,10 +44,21 @@ async function everything(place: string | SqlRunner, sql: SqlRunner): Promise<vo
   expect((await queue.find(second))!.job).toMatchObject({ retries: 2, exitCode: 70, message: 'fell' })
   expect(await queue.take()).toBeNull()
 
+  // A worker that is stopped says nothing of the job: it is as it was before, however often.
+  const moved = await queue.submit(words, 60_000)
+  for (let times = 0; times < 4; times++) {
+    const taken = (await queue.take())!
+    expect(taken).toMatchObject({ id: moved, retries: 0 })
+    await queue.putBack(taken, { ...result, exitCode: 130, report: null, message: 'interrupted' })
+    expect(await queue.keep(taken)).toBe(false)
+    expect((await queue.find(moved))!.job).toMatchObject({ state: 'waiting', started: null, message: 'interrupted' })
+  }
+  await queue.cancel(moved)
+
   const third = await queue.submit(words, 60_000)
   await queue.cancel(third)
   expect([await queue.take(), (await queue.find(third))!.job.state]).toEqual([null, 'cancelled'])
-  expect((await queue.list()).map((job) => job.id).sort()).toEqual([id, second, third].sort())
+  expect((await queue.list()).map((job) => job.id).sort()).toEqual([id, second, moved, third].sort())
 
   // Answers are there for weeks.
   await age(id, 28 * 24)

@@ -128,6 +128,16 @@ export class JobQueue {
     await (await this.#open()).fail(QUEUE, id, JSON.parse(JSON.stringify(result, storable)))
   }
 
+  /** Gives a job back that was interrupted through no fault of its own: as if it had not been begun this time. */
+  async putBack({ id, retries }: TakenJob, result: JobResult): Promise<void> {
+    await (await this.#open()).getDb().executeSql(
+      `UPDATE ${SCHEMA}.job
+       SET state = 'created', started_on = NULL, expire_in = $4 * interval '1 second', output = $5::jsonb
+       WHERE name = $1 AND id = $2 AND retry_count = $3 AND state = 'active'`,
+      [QUEUE, id, retries, SILENT_SECONDS, JSON.stringify(result, storable)],
+    )
+  }
+
   /** Takes a job away from workers; one that has begun it already is told so by `keep`. */
   async cancel(id: string): Promise<void> {
     await (await this.#open()).cancel(QUEUE, id)
