@@ -1,4 +1,4 @@
-import { expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { memoryDataset } from '../src/data/index.ts'
 import { lowestSqnrDb } from '../src/evaluate/index.ts'
 import { type Model, parseModel, tensorOf } from '../src/ir/index.ts'
@@ -6,7 +6,7 @@ import { passes } from '../src/passes/index.ts'
 import { channelsOf } from '../src/recipe/evidence/channels.ts'
 import { applyRecipe, noCache, quantize, Workbench } from '../src/recipe/index.ts'
 import { placementSpecs, smoothedSpecs } from '../src/search/plan.ts'
-import { decibels, randomValue, runOnce } from './quantize-kit.ts'
+import { decibels, modelWith, randomValue, runOnce } from './quantize-kit.ts'
 
 const WIDTH = 64
 /**
@@ -46,13 +46,79 @@ test('smoothing is the same function: factors and weights alone change, and noth
   const model = network()
   const channels = await channelsOf(model, await rows())
   const { model: smooth, report } = await passes.smoothInputs!.run(model, {} as never, [{ report: channels }])
-  // The normalization; what the second product reads comes from a Relu, which can take no scales.
-  expect(report.applied).toBe(1)
-  expect(report.refused).toEqual([{ node: expect.any(String), reason: 'Relu in front of it cannot take the scales' }])
+  // The normalization, and the columns of the first product, through the Relu behind it.
+  expect(report).toMatchObject({ applied: 2, refused: [] })
   expect(smooth.graph.nodes.map(({ opType }) => opType)).toEqual(model.graph.nodes.map(({ opType }) => opType))
   expect(smooth.graph.initializers.size).toBe(model.graph.initializers.size)
   const [before, after] = [await runOnce(model, { x }), await runOnce(smooth, { x })]
   for (const name of ['y', 'z']) expect(decibels(before[name]!, after[name]!)).toBeGreaterThan(90)
+})
+
+describe('scales go into the columns of a product', () => {
+  const joint = { u: [WIDTH, 2 * WIDTH], d: [2 * WIDTH], w: [WIDTH, WIDTH], v: [WIDTH, WIDTH] }
+  const gate = 's = Sigmoid(a) t = Mul(a, s) h = Mul(t, c) y = MatMul(h, w)'
+  const bounds = '<int64[1] i0 = {0}, int64[1] i64 = {64}, int64[1] i128 = {9223372036854775807}, int64[1] last = {-1}>'
+  const [x, x2] = ['float[N,16,64] x', 'float[N,64] x']
+  test.each([
+    ['of a joint projection, split', `g (${x}) => (float y) { p = MatMul(x, u) a, c = Split<axis = -1>(p) ${gate} }`],
+    [
+      'with a bias, by an axis that is counted from the front',
+      `g (${x}) => (float y) { m = MatMul(x, u) p = Add(d, m) c, a = Split<axis = 2>(p) ${gate} }`,
+    ],
+    [
+      'sliced, of a bias of its own',
+      `g (${x}) => (float y) ${bounds} { m = MatMul(x, u) p = Add(m, d) a = Slice(p, i0, i64, last) c = Slice(p, i64, i128, last) ${gate} }`,
+    ],
+    ['of a Gemm', `g (${x2}) => (float y) { p = Gemm(x, u, d) a, c = Split<axis = 1>(p) ${gate} }`],
+    [
+      'behind a Relu',
+      `g (${x}) => (float y) { m = MatMul(x, u) p = Add(m, d) a, c = Split<axis = -1>(p) r = Relu(c) h = Mul(a, r) y = MatMul(h, w) }`,
+    ],
+  ])('%s', async (_, text) => {
+    const model = modelWith(text.replace('Split<', 'Split<num_outputs = 2, '), joint)
+    const dims = text.includes(x2) ? [8, WIDTH] : [8, 16, WIDTH]
+    const fed = randomValue(dims, 3)
+    const data = await memoryDataset({ x: { dtype: 'float32', dims, data: fed.data as Float32Array } })
+    const channels = await channelsOf(model, data)
+    const only = { ...channels, values: { h: channels.values.h! } }
+    const { model: smooth, report } = await passes.smoothInputs!.run(model, { alpha: 1 } as never, [{ report: only }])
+    expect(report).toMatchObject({ applied: 1, refused: [] })
+    expect(smooth.graph.nodes.map(({ opType }) => opType)).toEqual(model.graph.nodes.map(({ opType }) => opType))
+    expect(smooth.graph.initializers.size).toBe(model.graph.initializers.size)
+    const [before, after] = [await runOnce(model, { x: fed }), await runOnce(smooth, { x: fed })]
+    expect(decibels(before.y!, after.y!)).toBeGreaterThan(90)
+    const { min, max } = (await channelsOf(smooth, data)).values.h!
+    const reach = max.map((high, i) => Math.max(high, -min[i]!))
+    // A channel that the Relu leaves nothing of stays as it is.
+    for (const most of reach.filter((size) => size > 0)) expect(most).toBeCloseTo(1, 2)
+    expect(reach.filter((size) => size > 0).length).toBeGreaterThan(WIDTH / 2)
+  })
+
+  test.each([
+    [
+      'what is split is an output, too',
+      `g (${x}) => (float y, float p) { p = MatMul(x, u) a, c = Split<axis = -1>(p) ${gate} }`,
+    ],
+    [
+      'the other half is the same channels',
+      `g (${x}) => (float y) ${bounds} { p = MatMul(x, u) a = Slice(p, i0, i64, last) c = Slice(p, i0, i64, last) ${gate} }`,
+    ],
+    [
+      'another axis is split',
+      `g (float[2,16,64] x) => (float y) { p = MatMul(x, v) a, c = Split<axis = 1>(p) ${gate} }`,
+    ],
+  ])('not where %s', async (_, text) => {
+    const model = modelWith(text.replace('Split<', 'Split<num_outputs = 2, '), joint)
+    const values = {
+      h: { axis: -1, ...Object.fromEntries(['min', 'max', 'mean'].map((key) => [key, Array(WIDTH).fill(2)])) },
+    }
+    const report = { kind: 'channels', version: 1, samples: 1, dataDigest: 'sha256:0', values, unseen: [] }
+    const run = await passes.smoothInputs!.run(model, {} as never, [{ report } as never])
+    expect(run.report).toMatchObject({
+      applied: 0,
+      refused: [{ reason: expect.stringContaining('can take the scales') }],
+    })
+  })
 })
 
 test('outlier channels cost less noise, in the same integer kernels, and the recipe replays', async () => {

@@ -8,13 +8,14 @@
  * Illegal: somebody else reads x, or it is an output of the graph; nothing in front of it can take the scales.
  * Source: G. Xiao et al., SmoothQuant, ICML 2023, equation 4 and section 4.
  */
-import { nodeLabel } from '../../../ir/index.ts'
+import { inferTypes, nodeLabel } from '../../../ir/index.ts'
 import type { Refusal } from '../../../report/index.ts'
 import { GraphEditor, type Pass, type PassResult } from '../../../rewrite/index.ts'
 import { dropUnread } from '../drop-unread.ts'
 import { KEPT, keptAsAsked } from '../kept-as-asked.ts'
 import type { ObservedChannels } from '../units/plan-options.ts'
-import { type ScaledReader, scalable, scaleTaker, scaleWeights } from '../weights/input-scales.ts'
+import { type ScaledReader, scalable, scaleWeights } from '../weights/input-scales.ts'
+import { scaleTaker } from '../weights/scale-taker.ts'
 import { channelsFrom } from './quantize-static-int8.ts'
 
 export interface SmoothOptions {
@@ -30,6 +31,7 @@ export const smoothInputs: Pass<SmoothOptions> = {
   run(model, options, evidence): PassResult {
     const { alpha = 0.5 } = options
     const editor = new GraphEditor(model.graph)
+    const types = inferTypes(model)
     const kept = keptAsAsked(options.keepFloat)
     const refused: Refusal[] = []
     let applied = 0
@@ -41,7 +43,7 @@ export const smoothInputs: Pass<SmoothOptions> = {
       if (!first || !products.some((product) => !('refused' in product))) continue
       const refuse = (reason: string) => refused.push({ node: nodeLabel(first), reason })
       const odd = products.find((product) => 'refused' in product)
-      const maker = scaleTaker(name, seen.mean.length, editor)
+      const maker = scaleTaker(name, seen.mean.length, editor, types)
       if (editor.isOutput(name)) refuse('its input is an output of the graph')
       else if (readers.some(kept)) refuse(KEPT.refused)
       else if (odd && 'refused' in odd) refuse(odd.refused)

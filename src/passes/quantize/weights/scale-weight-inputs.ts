@@ -8,12 +8,13 @@
  * Illegal: somebody else reads x, or it is an output of the graph; nothing in front of it can take the scales.
  * Source: J. Lin et al., AWQ, MLSys 2024, section 3.2.
  */
-import { type NumericArray, nodeLabel } from '../../../ir/index.ts'
+import { inferTypes, type NumericArray, nodeLabel } from '../../../ir/index.ts'
 import { type Evidence, GraphEditor, outputPower, type Pass, type PassResult } from '../../../rewrite/index.ts'
 import { dropUnread } from '../drop-unread.ts'
 import { KEPT, keptAsAsked } from '../kept-as-asked.ts'
 import { dequantizeBlocks, quantizeBlocks } from './block-codes.ts'
-import { type ScaledReader, scalable, scaleTaker, scaleWeights } from './input-scales.ts'
+import { type ScaledReader, scalable, scaleWeights } from './input-scales.ts'
+import { scaleTaker } from './scale-taker.ts'
 import type { SourcedProduct } from './tied-table.ts'
 
 export interface ScaleInputsOptions {
@@ -42,6 +43,7 @@ export const scaleWeightInputs: Pass<ScaleInputsOptions> = {
       return { model, report: { id, applied: 0, refused: [{ node: model.graph.name || 'graph', reason }], options } }
     }
     const editor = new GraphEditor(model.graph)
+    const types = inferTypes(model)
     const kept = keptAsAsked(options.keepFloat)
     let applied = 0
     for (const [name, moments] of observed) {
@@ -54,7 +56,7 @@ export const scaleWeightInputs: Pass<ScaleInputsOptions> = {
       else {
         const products = readers.map((node) => scalable(node, name, editor))
         const odd = products.find((product) => 'refused' in product)
-        const maker = scaleTaker(name, moments.meanAbs.length, editor)
+        const maker = scaleTaker(name, moments.meanAbs.length, editor, types)
         if (odd && 'refused' in odd) refuse(odd.refused)
         else if (typeof maker === 'string') refuse(maker)
         else {
