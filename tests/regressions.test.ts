@@ -294,3 +294,32 @@ test('a Gemm bias is coded in input scale times weight scale, with alpha and bet
     }
   }
 })
+
+test('one row of positions that a caller gives for many rows is repeated as before, though both sizes have one name', async () => {
+  const cases = [
+    // Rotary embeddings, which are then one operator.
+    `g (float[N,2,S,4] x, int64[N,S] p) => (float y)
+      <int64[1] one = {1}, int64[1] zero = {0}, int64[1] two = {2}, int64[1] three = {3}, int64[1] end = {9}, float[1,2,1] rates = {1, 0.1}> {
+      u = Unsqueeze(p, one) f = Cast<to = 1>(u) m = MatMul(rates, f) t = Transpose<perm = [0, 2, 1]>(m)
+      e = Concat<axis = -1>(t, t) co = Cos(e) si = Sin(e) cos = Unsqueeze(co, one) sin = Unsqueeze(si, one)
+      a = Slice(x, zero, two, three) b = Slice(x, two, end, three) n = Neg(b) r = Concat<axis = 3>(n, a)
+      xc = Mul(x, cos) rs = Mul(r, sin) y = Add(xc, rs) }`,
+    // An Expand that the file brings, in front of what repeats nothing by itself.
+    `g (float[N,2,S,4] x, int64[N,S] p) => (float y) <int64[1] row = {0}, int64[1] place = {2}, int64[2] last = {1, 3}> {
+      s = Shape(x) n = Gather(s, row) k = Gather(s, place) t = Concat<axis = 0>(n, k) w = Expand(p, t) f = Cast<to = 1>(w)
+      m = ReduceMean(x, last) m2 = Squeeze(m, last) y = Concat<axis = 0>(f, m2) }`,
+  ]
+  for (const text of cases) {
+    const before = parseModel(`<ir_version: 9, opset_import: ["" : 18]> ${text}`)
+    const after = (await simplify(before)).model
+    for (const rows of [3, 1]) {
+      const p: TensorValue = {
+        dtype: 'int64',
+        dims: [rows, 5],
+        data: BigInt64Array.from({ length: rows * 5 }, (_, i) => BigInt((i * 3) % 7)),
+      }
+      const feeds = { x: randomValue([3, 2, 5, 4], 7), p }
+      expect(decibels((await runOnce(before, feeds)).y!, (await runOnce(after, feeds)).y!)).toBeGreaterThan(100)
+    }
+  }
+})

@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest'
+import { decibels, randomValue, runOnce } from '../../../tests/quantize-kit.ts'
 import { opsOf, randomList, rewriteEqually, rewriteWith } from '../../../tests/rewrite-kit.ts'
 import { parseModel } from '../../ir/index.ts'
 import { recogniseRotary } from './recognise-rotary.ts'
@@ -75,6 +76,36 @@ test.each(SPELLINGS)('%s', async (_, spelling) => {
   expect(report.applied).toBe(1)
   expect(opsOf(after)).toContain('com.microsoft.RotaryEmbedding')
   for (const gone of ['Neg', 'Sub', 'Add', 'Split', 'Squeeze']) expect(opsOf(after)).not.toContain(gone)
+})
+
+test('one row of positions serves many rows of x, whatever names the sizes have', async () => {
+  for (const [x, body] of [
+    ['float[N,3,S,4]', `${computed()} ${halves()} ${sum}`],
+    ['float[N,S,3,4]', `${looked} ${rows('two', 'doubled')} ${halves()} ${sum}`],
+  ] as const) {
+    const before = model({ x, body })
+    const { model: after, report } = await recogniseRotary.run(before, {}, [])
+    expect(report.applied).toBe(1)
+    const dims = x.includes('N,3') ? [3, 3, 5, 4] : [3, 5, 3, 4]
+    const p = { dtype: 'int64', dims: [1, 5], data: BigInt64Array.from([3n, 0n, 1n, 1n, 2n]) } as const
+    const feeds = { x: randomValue(dims, 5), p }
+    const [one, other] = [await runOnce(before, feeds), await runOnce(after, feeds)]
+    expect(decibels(one.y!, other.y!)).toBeGreaterThan(100)
+  }
+})
+
+test('queries and keys of all layers read the same rows and places', async () => {
+  const turn = (x: string, y: string) =>
+    `${halves().replaceAll('(x,', `(${x},`)} ${sum.replace('Mul(x', `Mul(${x}`).replace('y =', `${y} =`)}`.replaceAll(
+      /\b(a|b|n|r|xc|rs)\b/g,
+      `${y}$1`,
+    )
+  const two = model({ body: `${computed()} k = Neg(x) ${turn('x', 'q')} ${turn('k', 'l')} y = Mul(q, l)` })
+  const { after, report } = await rewriteEqually(recogniseRotary, two, { sizes: { N: 2, S: 5 } })
+  expect(report.applied).toBe(2)
+  const count = (operator: string) => opsOf(after).filter((name) => name === operator).length
+  expect(count('com.microsoft.RotaryEmbedding')).toBe(2)
+  expect([count('Range'), count('Expand'), count('Slice'), count('Reshape')]).toEqual([1, 1, 2, 3])
 })
 
 const FACTORS = /not known to be one row a place/

@@ -5,7 +5,8 @@
  *   ⇒  y = com.microsoft.RotaryEmbedding(x, p, c, s), where p counts the rows of c and s
  * Seven to eleven operators of each query and each key become one, and their number is most of what they cost where one
  * token is decoded (stories260K-kv, 128 tokens in the cache: 0.30 ms, then 0.24). The kernel gets the factors as the model
- * made them, one row a place: whatever the model does with positions stays as it was.
+ * made them, one row a place: whatever the model does with positions stays as it was. Nothing holds a caller to the names
+ * of sizes, so one row of positions may be given for many of x: counted places are repeated, as the sums had done.
  * Illegal: an inner value is read elsewhere or is an output; factors that differ between heads; sizes that are not known
  * to be the same; other types than float32.
  * Source: Su et al., "RoFormer: Enhanced Transformer with Rotary Position Embedding" (2021); ONNX Runtime's
@@ -27,22 +28,31 @@ import {
   type Match,
   match,
   obstacle,
+  type Pass,
   type RuleContext,
   type RuleOutcome,
   replaceMatch,
-  rulePass,
+  runRules,
 } from '../../rewrite/index.ts'
 import { distinct } from './last-axis.ts'
 import { hasEqualHalves, turnedHalves, turnedPairs } from './rotary-patterns.ts'
 
-export const recogniseRotary = rulePass(
-  'recogniseRotary',
-  'Writes the turning of pairs of numbers by the angle of their place, as of queries and keys, as one operator.',
-  [{ roots: ['Add', 'Concat'], apply }],
-  inferTypes,
-)
+export const recogniseRotary: Pass = {
+  id: 'recogniseRotary',
+  summary:
+    'Writes the turning of pairs of numbers by the angle of their place, as of queries and keys, as one operator.',
+  run(model) {
+    const known = new WeakMap<GraphEditor, Shared>()
+    const apply = (node: Node, context: RuleContext): RuleOutcome => {
+      const shared: Shared = known.get(context.editor) ?? new Map()
+      known.set(context.editor, shared)
+      return recognise(node, shared, context)
+    }
+    return runRules(model, this.id, [{ roots: ['Add', 'Concat'], apply }], () => inferTypes(model))
+  },
+}
 
-function apply(node: Node, context: RuleContext): RuleOutcome {
+function recognise(node: Node, known: Shared, context: RuleContext): RuleOutcome {
   const { editor, types, opset } = context
   const output = node.outputs[0]!
   if (opset < 13) return false
@@ -64,7 +74,7 @@ function apply(node: Node, context: RuleContext): RuleOutcome {
     return { refused: 'its factors are not known to be one row a place, the same for all heads' }
   if (node.opType === 'Add' && !(hasEqualHalves(cos, context) && hasEqualHalves(sin, context)))
     return { refused: 'both halves of its factors are not known to be the same' }
-  replaceMatch(editor, found, ...turned(found, output, { ...one, half, whole, interleaved }, editor))
+  replaceMatch(editor, found, ...turned(found, output, { ...one, half, whole, interleaved }, known, editor))
   return true
 }
 
@@ -95,31 +105,44 @@ interface Form extends Places {
   readonly interleaved: boolean
 }
 
-function turned(found: Match, output: string, form: Form, editor: GraphEditor): readonly Node[] {
+/** What queries and keys of all layers read alike, by what it is made of. */
+type Shared = Map<string, string>
+
+function turned(found: Match, output: string, form: Form, shared: Shared, editor: GraphEditor): readonly Node[] {
   const nodes: Node[] = []
   const add = (opType: string, inputs: readonly string[], hint: string, more: Parameters<typeof makeNode>[3] = {}) => {
     const value = hint === '' ? output : editor.freshName(`${output}_${hint}`)
     nodes.push(makeNode(opType, inputs, [value], more))
     return value
   }
+  const once = (key: string, make: () => string) => {
+    const known = shared.get(key) ?? make()
+    shared.set(key, known)
+    return known
+  }
   const integers = (numbers: readonly number[], hint: string, dims = [numbers.length]) =>
-    editor.addConstant(fromNumbers('int64', dims, numbers), `${output}_${hint}`)
-  const rows = (factors: string, hint: string) => {
-    const bounds = [[0], [form.half], [-1]].map((bound) => integers(bound, 'bound'))
-    const once = found.nodes[0]!.opType === 'Add' ? add('Slice', [factors, ...bounds], `${hint}_half`) : factors
-    return add('Reshape', [once, integers([-1, form.half], 'rows')], hint)
-  }
-  const { headsFirst, interleaved, whole } = form
-  /** [row, place] ↦ the row of the factors: 0, 1, 2, … */
-  const counted = () => {
-    const axes = integers(headsFirst ? [-4, -2] : [-4, -3], 'axes')
-    const sizes = add('Gather', [add('Shape', [found.value('cos')], 'shape'), axes], 'sizes')
-    const count = add('ReduceProd', [sizes], 'count', { attributes: { keepdims: int(0) } })
-    const range = add('Range', [integers([0], 'from', []), count, integers([1], 'step', [])], 'range')
-    return add('Reshape', [range, sizes], 'positions')
-  }
+    once(`${numbers} ${dims}`, () => editor.addConstant(fromNumbers('int64', dims, numbers), `${output}_${hint}`))
+  const { headsFirst, interleaved, whole, half } = form
+  const twice = found.nodes[0]!.opType === 'Add'
+  const rows = (factors: string, hint: string) =>
+    once(`rows ${factors} ${half} ${twice}`, () => {
+      const bounds = [[0], [half], [-1]].map((bound) => integers(bound, 'bound'))
+      const single = twice ? add('Slice', [factors, ...bounds], `${hint}_half`) : factors
+      return add('Reshape', [single, integers([-1, half], 'rows')], hint)
+    })
+  const sizes = (value: string, row: number, place: number) =>
+    add('Gather', [add('Shape', [value], 'shape'), integers([row, place], 'axes')], 'sizes')
+  /** [row, place] ↦ the row of the factors: 0, 1, 2, …; again for each row of x where the factors have but one. */
+  const counted = (cos: string) =>
+    once(`places ${cos} ${headsFirst}`, () => {
+      const given = sizes(cos, -4, headsFirst ? -2 : -3)
+      const count = add('ReduceProd', [given], 'count', { attributes: { keepdims: int(0) } })
+      const range = add('Range', [integers([0], 'from', []), count, integers([1], 'step', [])], 'range')
+      const places = add('Reshape', [range, given], 'places')
+      return add('Expand', [places, sizes(found.value('x'), 0, headsFirst ? 2 : 1)], 'positions')
+    })
   const [cos, sin] = [rows(found.value('cos'), 'cos'), rows(found.value('sin'), 'sin')]
-  const positions = form.shared ? integers([0], 'positions') : counted()
+  const positions = form.shared ? integers([0], 'positions') : counted(found.value('cos'))
   // The kernel takes [row, head, place, size], or [row, place, heads · size].
   const fits = headsFirst && !interleaved
   const joined = integers(headsFirst ? [0, 0, 0, -1] : [0, 0, -1], 'joined')

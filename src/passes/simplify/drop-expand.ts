@@ -8,6 +8,7 @@
  */
 import { inferTypes, type Node, tensorShape } from '../../ir/index.ts'
 import { type RuleContext, type RuleOutcome, rulePass } from '../../rewrite/index.ts'
+import { BROADCASTING } from './repeats-by-itself.ts'
 
 export const dropExpand = rulePass(
   'dropExpand',
@@ -15,8 +16,6 @@ export const dropExpand = rulePass(
   [{ roots: ['Expand'], apply }],
   inferTypes,
 )
-
-const BROADCASTING = 'Add Sub Mul Div Pow Mod Where And Or Xor Equal Less LessOrEqual Greater GreaterOrEqual'.split(' ')
 
 function apply(node: Node, { editor, types }: RuleContext): RuleOutcome {
   const value = node.outputs[0]!

@@ -8,7 +8,8 @@
  * y = Resize(x, , 1…)                          ⇒  x
  * y = Concat(x), Sum(x), Max(x), Min(x)        ⇒  x      one input
  * y = Mul(x, 1), Div(x, 1), Add(x, 0), Sub(x, 0), Pow(x, 1)  ⇒  x      where the constant does not widen x
- * Illegal: the result's type or shape differs, or is not known to be the same; x is a graph input and y an output.
+ * Illegal: the result's type or shape differs, or is not known to be the same (of an Expand that others read than those
+ * that repeat what is short, by more than its sizes' names); x is a graph input and y an output.
  * Source: the operators' definitions.
  */
 import {
@@ -25,6 +26,7 @@ import {
   type ValueType,
 } from '../../ir/index.ts'
 import { type RuleContext, type RuleOutcome, rulePass } from '../../rewrite/index.ts'
+import { isRepeatedByReaders } from './repeats-by-itself.ts'
 import { sliceBounds, TO_THE_END } from './slice-bounds.ts'
 
 type Question = (node: Node, context: RuleContext) => boolean
@@ -46,7 +48,8 @@ const UNCHANGED: Readonly<Record<string, Question>> = {
   Cast: (node, { types }) => sameTypes(types.get(node.inputs[0]!), types.get(node.outputs[0]!)),
   Transpose: (node) => intsAttribute(node, 'perm', null)?.every((axis, i) => axis === i) ?? false,
   Reshape: sameShapes,
-  Expand: sameShapes,
+  Expand: (node, context) =>
+    sameShapes(node, context) && (sizesAreSure(node, context) || isRepeatedByReaders(node, context.editor)),
   Flatten: sameShapes,
   Squeeze: sameShapes,
   Pad: (node, { constant }) =>
@@ -115,6 +118,12 @@ function sameShapes(node: Node, { types }: RuleContext): boolean {
     before.length === after.length &&
     before.every((dim, i) => sameDim(dim, after[i]!))
   )
+}
+
+/** Whether it is no name of a size alone that says what an Expand gives. */
+function sizesAreSure(expand: Node, { constant, types }: RuleContext): boolean {
+  const sizes = tensorShape(types.get(expand.outputs[0]!))
+  return constant(expand.inputs[1]!) !== undefined || (sizes?.every((dim) => typeof dim === 'number') ?? false)
 }
 
 const sameDim = (a: Dim, b: Dim): boolean => a !== null && a === b

@@ -5,11 +5,13 @@
  * y = Resize(x, , , Concat({n, c}, 2·{h, w}))        ⇒  y = Resize(x, , {1, 1, 2, 2})
  * Shape, Size, Gather, Slice, Concat, Cast, Squeeze, Unsqueeze and whole-number arithmetic are followed; sizes that are
  * not known keep their names. One unknown size of a Reshape becomes -1: the number of elements settles it.
- * Illegal: two sizes that are neither known nor the input's own in that place; a result that is a graph output.
+ * Illegal: two sizes that are neither known nor the input's own in that place; a result that is a graph output; an Expand
+ * of which names alone say that it repeats nothing, where others read it than those that repeat what is short.
  * Source: ONNX, Reshape: 0 copies the input's size, one -1 is inferred.
  */
 import { fromNumbers, inferTypes, intAttribute, type Node, type Tensor } from '../../ir/index.ts'
 import { type GraphEditor, type Pass, type RuleContext, type RuleOutcome, runRules } from '../../rewrite/index.ts'
+import { isRepeatedByReaders } from './repeats-by-itself.ts'
 import { fixFactors } from './resize-factors.ts'
 import { type ShapeValue, type Size, shapeValues, sizesOf } from './shape-values.ts'
 
@@ -55,6 +57,8 @@ function fixTarget(node: Node, target: ShapeValue | undefined, { editor, types, 
   const data = sizesOf(node.inputs[0]!, types)
   const sizes = node.opType === 'Reshape' ? reshapeTarget(node, target.sizes, data) : expandTarget(target.sizes, data)
   if (!sizes) return { refused: 'its target has sizes that are known only when it runs' }
+  if (node.opType === 'Expand' && sizes.every((size) => size === 1) && !mayStay(node, editor))
+    return { refused: 'that it changes nothing is known by names of sizes alone' }
   const fixed = editor.addConstant(fromNumbers('int64', [sizes.length], sizes), `${node.outputs[0]}_shape`)
   const maker = editor.producer(node.inputs[1]!)
   editor.replace(node, { ...node, inputs: [node.inputs[0]!, fixed] })
@@ -74,6 +78,12 @@ function reshapeTarget(node: Node, target: readonly Size[], data: readonly Size[
   // Beside a size of 0, which is one here, -1 could be anything.
   if (zeroIsSize && sizes.includes(0) && sizes.includes(-1)) return undefined
   return inferred <= 1 ? sizes : undefined
+}
+
+/** Whether an Expand to the sizes, by their names, of what it reads may be one that repeats nothing. */
+function mayStay(expand: Node, editor: GraphEditor): boolean {
+  const shape = editor.producer(expand.inputs[1]!, 'Shape')
+  return shape?.inputs[0] === expand.inputs[0] || isRepeatedByReaders(expand, editor)
 }
 
 function expandTarget(target: readonly Size[], data: readonly Size[] | undefined): number[] | undefined {
