@@ -86,6 +86,7 @@ export {
   roundableBlocks,
   roundableStatic,
   roundValues,
+  runtimeNeeded,
   SOFT,
   type StaticInt8Options,
   softWeights,

@@ -1,3 +1,4 @@
+export { runtimeNeeded } from '../passes/index.ts'
 export { type ApplyOptions, applyRecipe, parseRecipe } from './apply.ts'
 export { blobFolder, readBlobs, writeRecipe } from './blobs.ts'
 export type { Built, CandidateSpec } from './candidate.ts'

@@ -1,6 +1,6 @@
 import type { Dataset } from '../data/index.ts'
 import { labelDoubts, marginDoubts } from '../evaluate/index.ts'
-import { type Built, machineOf, provePortable } from '../recipe/index.ts'
+import { type Built, machineOf, provePortable, runtimeNeeded } from '../recipe/index.ts'
 import type { CandidateResult, OptimizationReport } from '../report/index.ts'
 import type { Choice } from './choose.ts'
 import { roughSpeed } from './disturbed.ts'
@@ -52,6 +52,7 @@ async function reportFrom(findings: Findings, chosen: Built | null): Promise<Opt
   const broken = chosen ? null : pool.originalBreaks
   const dependence = chosen ? await bench.dependence(chosen) : null
   const limits = limitsOf(goal, broken)
+  const needed = chosen && runtimeNeeded(chosen.model)
   const portable = options.target === 'portable' ? provePortable((chosen ?? bench.original).model) : null
   return {
     kind: 'optimization',
@@ -102,6 +103,7 @@ async function reportFrom(findings: Findings, chosen: Built | null): Promise<Opt
     warnings: [
       ...(portable?.proven === false ? [`${choice.id}, which is handed out, is ${portable.sentence}`] : []),
       ...doubtsOf(findings),
+      ...(needed ? [`${choice.id}, which is handed out: ${needed}`] : []),
       ...(rough ? [rough] : []),
       ...pool.warnings,
       ...madeTwice(candidates),
