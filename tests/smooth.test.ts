@@ -121,6 +121,58 @@ describe('scales go into the columns of a product', () => {
   })
 })
 
+describe('a value that a residual reads as well', () => {
+  /** A layer of a transformer with its normalizations behind the sums, as BERT has it. */
+  const residual = (outlier: number, outputs = '(float[N,16,64] y)'): Model => {
+    const body =
+      'h = LayerNormalization <axis: int = -1> (x, g, b) p = MatMul(h, u) q = Sigmoid(p) r = MatMul(q, w) y = Add(h, r)'
+    const model = modelWith(`g (float[N,16,64] x) => ${outputs} { ${body} }`, { u: [WIDTH, WIDTH], w: [WIDTH, WIDTH] })
+    const factors = Float32Array.from({ length: WIDTH }, (_, i) => (i % 30 === 5 ? outlier : 1))
+    const norm = [
+      ['g', factors],
+      ['b', new Float32Array(WIDTH).fill(0.1)],
+    ] as const
+    const initializers = new Map(model.graph.initializers)
+    for (const [name, values] of norm) initializers.set(name, tensorOf('float32', [WIDTH], values, name))
+    return { ...model, graph: { ...model.graph, initializers } }
+  }
+  const smoothed = async (model: Model, pass: object = {}) => {
+    const given = [{ report: await channelsOf(model, await rows()) }]
+    return passes.smoothInputs!.run(model, pass as never, given)
+  }
+
+  test.each(['(float[N,16,64] y)', '(float[N,16,64] y, float[N,16,64] h)'])(
+    'is multiplied back: %s',
+    async (outputs) => {
+      const model = residual(60, outputs)
+      const { model: smooth, report } = await smoothed(model)
+      expect(report.applied).toBe(1)
+      const ops = smooth.graph.nodes.map(({ opType }) => opType)
+      expect(ops).toEqual(['LayerNormalization', 'Mul', 'MatMul', 'Sigmoid', 'MatMul', 'Add'])
+      const [before, after] = [await runOnce(model, { x }), await runOnce(smooth, { x })]
+      for (const [name, value] of Object.entries(before)) expect(decibels(value, after[name]!)).toBeGreaterThan(90)
+    },
+  )
+
+  test('is left alone where that is not worth a Mul, and the report says why', async () => {
+    const { model: smooth, report } = await smoothed(residual(1))
+    expect(report.applied).toBe(0)
+    expect(report.refused.map(({ reason }) => reason)).toContainEqual(
+      expect.stringMatching(/read by .* as well, and the noise would not fall by half/),
+    )
+    expect(smooth.graph.nodes.length).toBe(5)
+  })
+
+  test('loses less in integers', async () => {
+    const [data, model] = [await rows(), residual(60)]
+    // The sum is in float, or its own codes would be most of the noise.
+    const float = { ...options, data, keepFloat: ['Add', 'Sigmoid'] }
+    const [plain, smooth] = [await quantize(model, float), await quantize(model, { ...float, smooth: 0.5 })]
+    expect(smooth.report.sqnrDb!).toBeGreaterThan(plain.report.sqnrDb! + 6)
+    expect((await applyRecipe(smooth.recipe, model)).report.after.digest).toBe(smooth.report.after.digest)
+  })
+})
+
 test('outlier channels cost less noise, in the same integer kernels, and the recipe replays', async () => {
   const model = network()
   const data = await rows()

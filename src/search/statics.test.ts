@@ -108,7 +108,7 @@ function searchAmong(placements: Readonly<Record<string, number>>, secureId?: st
     Object.entries(placements).find(([id]) => spec.id.startsWith(`${id}-`))?.[1]
   const trialOf = (spec: CandidateSpec): Trial =>
     ({
-      built: { spec, planned: {}, expectedNoise: null },
+      built: { spec, planned: {}, expectedNoise: null, model: { graph: { nodes: [] } } },
       result: {},
       comparison: { verdict: 'inconclusive', n: 100, outputs: [{ name: 'y', sqnrDb: decibelsOf(spec) }] },
     }) as unknown as Trial
@@ -163,6 +163,35 @@ test('every placement has its cheap ranges before the repair of one takes the ti
   const ranges = (id: string) => ['percentile', 'mse', 'most-rows'].map((method) => `${id}-${method}`).join(' ')
   expect(asked.slice(0, 3)).toEqual([ranges('int8-products'), ranges('int8-typical'), 'int8-products-least-noise'])
   expect(asked.some((ids) => ids.includes('int8-typical-least-noise'))).toBe(false)
+})
+
+test('smoothed channels have the time of the same kernels, and one of their own where a residual is multiplied back', async () => {
+  for (const [nodes, secure] of [
+    [0, true],
+    [1, true],
+    [1, false],
+  ] as const) {
+    const id = 'int8-typical-minmax-smooth0.5'
+    const { pool, settle } = searchAmong({ 'int8-typical': 20 }, secure ? id : undefined)
+    const seen: string[] = []
+    const buildAll = pool.buildAll
+    const note = (what: string) => (trials: Trial | readonly Trial[]) => {
+      if ([trials].flat().some(({ built }) => built.spec.id === id)) seen.push(what)
+    }
+    Object.assign(pool, {
+      buildAll: async (specs: readonly CandidateSpec[]) => {
+        const made = await buildAll(specs)
+        for (const { built } of made)
+          if (built.spec.smooth) Object.assign(built, { model: { graph: { nodes: Array(nodes).fill({}) } } })
+        return made
+      },
+      borrowTiming: note('borrowed'),
+      time: async (trials: readonly Trial[]) => note('timed')(trials),
+      note: (trial: Trial, text: string) => note(text)(trial),
+    })
+    await settle()
+    expect(seen).toEqual([nodes === 0 ? 'borrowed' : secure ? 'timed' : 'not timed: not close enough'])
+  }
 })
 
 test('the repair begins with what lacks little, unless the faster one lacks little more', async () => {

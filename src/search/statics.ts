@@ -216,12 +216,19 @@ export class Statics {
     return dear.length === 0 ? calibrated : pool.halve([calibrated, ...dear])
   }
 
-  /** The candidate with outlier channels moved into weights: other numbers in the same kernels, which take the same time. */
+  /**
+   * The candidate with outlier channels moved into weights: other numbers in the same kernels, which take the same time,
+   * unless values that others read are multiplied back.
+   */
   async #smoothed(whole: Trial): Promise<readonly Trial[]> {
     const pool = this.#pool
     const trials = await this.#refined(smoothedSpecs(whole.built.spec))
-    for (const trial of trials) pool.borrowTiming(trial, whole)
+    const nodes = ({ built }: Trial) => built.model.graph.nodes.length
+    const longer = trials.filter((trial) => nodes(trial) > nodes(whole))
+    for (const trial of trials) if (!longer.includes(trial)) pool.borrowTiming(trial, whole)
     await pool.climbAll(trials)
+    await this.#timed(longer.filter((trial) => pool.secure(trial)))
+    for (const trial of longer) if (!pool.secure(trial)) pool.note(trial, 'not timed: not close enough')
     return trials
   }
 

@@ -5,10 +5,12 @@
  * α = 0.5 shares the difficulty, more moves more of it into the weights. The scales go into what makes x (a
  * normalization, a Mul, the columns of a product), so that nothing is added to the graph. Needs a `channels` report,
  * and ranges measured afterwards.
- * Illegal: somebody else reads x, or it is an output of the graph; nothing in front of it can take the scales.
+ * Where others read x as well, as the residual behind a LayerNorm does, or x is an output of the graph, they read it
+ * multiplied by s again, one node more: only where the noise of the products falls by half.
+ * Illegal: nothing in front of x can take the scales.
  * Source: G. Xiao et al., SmoothQuant, ICML 2023, equation 4 and section 4.
  */
-import { inferTypes, nodeLabel } from '../../../ir/index.ts'
+import { inferTypes, makeNode, nodeLabel, tensorOf } from '../../../ir/index.ts'
 import type { Refusal } from '../../../report/index.ts'
 import { GraphEditor, type Pass, type PassResult } from '../../../rewrite/index.ts'
 import { dropUnread } from '../drop-unread.ts'
@@ -36,26 +38,37 @@ export const smoothInputs: Pass<SmoothOptions> = {
     const refused: Refusal[] = []
     let applied = 0
     for (const [name, seen] of channelsFrom(evidence)) {
-      const readers = editor.consumers(name)
-      const products = readers.map((node) => scalable(node, name, editor))
-      const [first] = readers
+      const readers = editor.consumers(name).map((node) => ({ node, product: scalable(node, name, editor) }))
       // Values that no matrix product reads are none of this pass's business.
-      if (!first || !products.some((product) => !('refused' in product))) continue
-      const refuse = (reason: string) => refused.push({ node: nodeLabel(first), reason })
-      const odd = products.find((product) => 'refused' in product)
+      if (!readers.some(({ product }) => !('refused' in product))) continue
+      const refuse = (reason: string) => refused.push({ node: nodeLabel(readers[0]!.node), reason })
+      const taking = readers.flatMap(({ node, product }) =>
+        'refused' in product || kept(node) ? [] : [{ node, product }],
+      )
+      const other = readers.find(({ node }) => !taking.some((reader) => reader.node === node))
       const maker = scaleTaker(name, seen.mean.length, editor, types)
-      if (editor.isOutput(name)) refuse('its input is an output of the graph')
-      else if (readers.some(kept)) refuse(KEPT.refused)
-      else if (odd && 'refused' in odd) refuse(odd.refused)
+      if (taking.length === 0) refuse(KEPT.refused)
       else if (typeof maker === 'string') refuse(maker)
       else {
-        const scales = smoothing(seen, products as readonly ScaledReader[], alpha)
+        const products = taking.map(({ product }) => product)
+        const scales = smoothing(seen, products, alpha)
         if (!scales) {
           refuse('its channels are not those of the weights')
           continue
         }
+        const apart = other !== undefined || editor.isOutput(name)
+        if (apart && noiseLeft(seen, products, scales) > WORTH_A_MUL) {
+          const by = other ? `read by ${nodeLabel(other.node)} as well` : 'an output of the graph as well'
+          refuse(`its input is ${by}, and the noise would not fall by half, which a Mul for that must be worth`)
+          continue
+        }
         maker(scales)
-        for (const node of editor.consumers(name)) scaleWeights(node, name, scales, editor)
+        const input = apart ? scaledApart(name, scales, editor) : name
+        for (const { node } of taking) {
+          const reader = { ...node, inputs: [input, ...node.inputs.slice(1)] }
+          if (apart) editor.replace(node, reader)
+          scaleWeights(apart ? reader : node, input, scales, editor)
+        }
         applied++
       }
     }
@@ -63,6 +76,54 @@ export const smoothInputs: Pass<SmoothOptions> = {
     if (applied === 0) return { model, report }
     return { model: dropUnread(model, { ...model, graph: editor.finish() }), report }
   },
+}
+
+/**
+ * How much of the noise that rounding makes of products must be left at the most where somebody else reads their input,
+ * so that it is multiplied back: one more kernel, which takes a few hundredths of the time of the products.
+ */
+const WORTH_A_MUL = 0.5
+
+/** Lets what makes `value` make it divided, under another name, and gives whoever reads `value` what it was. */
+function scaledApart(value: string, scales: Float32Array, editor: GraphEditor): string {
+  const maker = editor.producer(value)!
+  const divided = editor.freshName(`${value}_divided`)
+  const factors = editor.addConstant(tensorOf('float32', [scales.length], scales), `${value}_scales`)
+  const outputs = maker.outputs.map((name) => (name === value ? divided : name))
+  const back = makeNode('Mul', [divided, factors], [value], { name: editor.freshName(`${value}_multiplied`) })
+  editor.replace(maker, { ...maker, outputs }, back)
+  return divided
+}
+
+/**
+ * The noise power of 8-bit codes at the outputs of products, with the scales over without: each rounding of a step Δ is
+ * worth Δ²/12, the steps are those of the whole range of x and of each column of the weights, and a channel of x has the
+ * power of its mean and of a sixth of its range.
+ */
+function noiseLeft(
+  { min, max, mean }: ObservedChannels,
+  products: readonly ScaledReader[],
+  scales: Float32Array,
+): number {
+  const noise = (scaleOf: (channel: number) => number) => {
+    const ends = [...max.map((high, i) => high / scaleOf(i)), ...min.map((low, i) => low / scaleOf(i)), 0]
+    const range = ends.reduce((most, end) => Math.max(most, end)) - ends.reduce((least, end) => Math.min(least, end))
+    const power = mean.map((middle, i) => (middle ** 2 + ((max[i]! - min[i]!) / 6) ** 2) / scaleOf(i) ** 2)
+    const energy = power.reduce((sum, each) => sum + each, 0)
+    let all = 0
+    for (const { values, columns } of products) {
+      const largest = new Float64Array(columns)
+      for (let i = 0; i < values.length; i++) {
+        const weight = Math.abs(values[i]!) * scaleOf(Math.floor(i / columns))
+        all += (range * weight) ** 2
+        if (weight > largest[i % columns]!) largest[i % columns] = weight
+      }
+      for (const weight of largest) all += (2 * weight) ** 2 * energy
+    }
+    return all
+  }
+  const before = noise(() => 1)
+  return before > 0 ? noise((channel) => scales[channel]!) / before : 1
 }
 
 /** One scale a channel; 1 where a channel or its weights are nothing but zeros. */
