@@ -117,6 +117,19 @@ test('what was begun may become somewhat slower than it looked, and is given up 
   await expect(slower(3)).rejects.toBeInstanceOf(TooLong)
 })
 
+test('rows that are read once more for what the first reading left are no endless work', async () => {
+  const { budget, pass } = budgetOf(1000)
+  const tick = budget.meter('ranges')
+  await budget.granting(20, async () => {
+    for (const done of [8, 12, 8, 12]) {
+      pass(1)
+      tick(done, 12)
+    }
+  })
+  // Behind the first units of each reading, four took a second.
+  expect(budget.rate('ranges')).toBeCloseTo(0.25)
+})
+
 test('what was left out is told once each, and nothing where nothing was', () => {
   const { budget } = budgetOf(1)
   expect(budget.warning).toBeNull()

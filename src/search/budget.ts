@@ -80,8 +80,9 @@ export class Budget {
       const at = this.#now() / 1000
       const since = this.#last.get(work) ?? at
       this.#last.set(work, at)
-      // What comes before the first units are done is opening and warming up.
-      if (!first) {
+      // What comes before the first units are done is opening and warming up. Counting begins anew where rows are read
+      // once more for what the first reading left, such as values that were not finite.
+      if (!first || done <= before) {
         first = { at, done }
         before = done
         return
