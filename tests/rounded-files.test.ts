@@ -7,7 +7,7 @@ import { encodeModel } from '../src/onnx/index.ts'
 import { passes } from '../src/passes/index.ts'
 import { applyRecipe, noCache, quantize, Workbench } from '../src/recipe/index.ts'
 import { Bench, floats } from './command.ts'
-import { numbers } from './quantize-kit.ts'
+import { modelWith, numbers } from './quantize-kit.ts'
 
 const bench = new Bench()
 afterAll(() => bench.remove())
@@ -104,3 +104,36 @@ test('a search hands out what is faster than the file, with float32 among its ca
     if (id.startsWith('int8')) expect(recipe).toMatch(/^lossless, in float32 throughout, then static int8/)
   expect(report.chosen.id).not.toBe('original')
 }, 240_000)
+
+test('a decoder in float16 whose cache grows in one operator is compared in float32 as well', async () => {
+  const model = modelWith(
+    `g (float16[N,S,64] x, int64[N,T] mask, float16[N,2,P,16] pk, float16[N,2,P,16] pv)
+      => (float16[N,S,64] y, float16[N,2,T,16] k, float16[N,2,T,16] v)
+      <int64[1] one = {1}, int32 less = {1}, int64 last = {1}> {
+      sum = ReduceSum<keepdims = 0>(mask, one) whole = Cast<to = 6>(sum) lengths = Sub(whole, less)
+      shape = Shape(mask) long = Gather(shape, last) total = Cast<to = 6>(long)
+      wq = Cast<to = 10>(q) wk = Cast<to = 10>(c) wv = Cast<to = 10>(d) wo = Cast<to = 10>(o)
+      query = MatMul(x, wq) key = MatMul(x, wk) value = MatMul(x, wv)
+      a, k, v = com.microsoft.GroupQueryAttention<num_heads = 4, kv_num_heads = 2>(query, key, value, pk, pv, lengths, total)
+      y = MatMul(a, wo) }`,
+    { q: [64, 64], c: [64, 32], d: [64, 32], o: [64, 64] },
+  )
+  const outputs = parseModel(
+    `<ir_version: 10, opset_import: ["" : 21]> g (float16[N,S,64] x) => (float16[N,S,64] y, float16[N,2,T,16] k, float16[N,2,T,16] v) { y = Identity(x) k = Identity(x) v = Identity(x) }`,
+  ).graph.outputs
+  const column = (dims: readonly number[], seed: number) => {
+    const next = numbers(seed)
+    const data = Float32Array.from({ length: dims.reduce((a, b) => a * b, 4) }, next)
+    return { dtype: 'float32', dims: [4, ...dims], data } as const
+  }
+  const data = await memoryDataset({
+    x: column([1, 64], 1),
+    mask: { dtype: 'int64', dims: [4, 2], data: new BigInt64Array(8).fill(1n) },
+    pk: column([2, 1, 16], 2),
+    pv: column([2, 1, 16], 3),
+  })
+  const given = { ...model, graph: { ...model.graph, outputs } }
+  const { report } = await quantize(given, { scheme: 'weight-int8', data })
+  expect(report.planned).toEqual({ MatMulNBits: 2 })
+  expect(report.sqnrDb!).toBeGreaterThan(30)
+})

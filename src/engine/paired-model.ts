@@ -78,7 +78,11 @@ export function pairModels(first: Model, second: Model, names: readonly string[]
     nodes,
     initializers,
     outputs: outputs.map((name) => ({ name, type: { kind: 'unknown' } as const })),
-    valueInfos: new Map(),
+    // Sizes that a file states are needed where the runtime infers others, as of caches that grow.
+    valueInfos: new Map([
+      ...first.graph.valueInfos,
+      ...[...second.graph.valueInfos].map(([name, info]) => [renamed(name), { ...info, name: renamed(name) }] as const),
+    ]),
   }
   return { model: { ...first, opsets, graph }, placesOf }
 }

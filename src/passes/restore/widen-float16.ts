@@ -87,7 +87,10 @@ class Widening {
     const open = outputs.filter(({ name }) => !kept.has(name))
     const names = new Map([...inputs, ...open].map(({ name }) => [name, this.#names.fresh(`${name}_float32`)]))
     this.applied += names.size
-    const { nodes, initializers, valueInfos, inputs: widened } = this.#inside(graph)
+    const { nodes, initializers, valueInfos, inputs: widened, outputs: wide } = this.#inside(graph)
+    // What the file says of the sizes of its outputs holds inside as well, and some runtimes need it there: of a cache
+    // that grows, GroupQueryAttention itself infers the sizes of the one that it reads, and reuses the memory of that.
+    const sizes = wide.flatMap((one) => (names.has(one.name) ? { ...one, name: names.get(one.name)! } : []))
     const cast = (from: string, to: string, dtype: DType) =>
       makeNode('Cast', [from], [to], { name: this.#names.fresh(`${to}_Cast`), attributes: { to: elementType(dtype) } })
     return {
@@ -95,7 +98,7 @@ class Widening {
       // A constant that is listed as an input has the type that it is stored in.
       inputs: graph.inputs.map((one, i) => (given.has(one.name) ? one : widened[i]!)),
       initializers,
-      valueInfos,
+      valueInfos: new Map([...valueInfos, ...sizes.map((one) => [one.name, one] as const)]),
       nodes: [
         ...inputs.map(({ name }) => cast(name, names.get(name)!, 'float32')),
         ...nodes.map((node) => renamed(node, names)),
