@@ -1,6 +1,7 @@
 export * from './affine.ts'
 export * from './clip-bounds.ts'
 export * from './graph-editor.ts'
+export * from './move-row-ns.ts'
 export * from './output-power.ts'
 export * from './pass.ts'
 export * from './pattern.ts'

@@ -1,4 +1,4 @@
-import { moveRowNs } from '../move-row-ns.ts'
+import { moveRowNs } from '../../rewrite/index.ts'
 
 /** Axes that change places: axis i of the result is axis `perm[i]` of what was there; −1 for a size that is not known. */
 export interface Movement {

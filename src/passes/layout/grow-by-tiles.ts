@@ -29,8 +29,7 @@ import {
   tensorValues,
   toNumbers,
 } from '../../ir/index.ts'
-import { type Pass, piecesOf, type RuleContext, type RuleOutcome, runRules } from '../../rewrite/index.ts'
-import { moveRowNs } from '../move-row-ns.ts'
+import { moveRowNs, type Pass, piecesOf, type RuleContext, type RuleOutcome, runRules } from '../../rewrite/index.ts'
 import { ACTIVATIONS, BLOCK } from './blocks.ts'
 import { picturePads } from './picture-pads.ts'
 

@@ -1,7 +1,5 @@
 import { expect, test } from 'vitest'
-import { kernelsOf, modelWith, randomValue, rangesOf } from '../../../tests/quantize-kit.ts'
 import { rewriteEqually, rewriteWith } from '../../../tests/rewrite-kit.ts'
-import { quantizeStaticInt8 } from '../quantize/index.ts'
 import { moveAxesInTurn } from './move-axes-in-turn.ts'
 
 const model = (input: string, body: string, output = 'float[A,B,C,D] y') =>
@@ -40,17 +38,4 @@ test.each([
   const { before, after, reasons: told } = await rewriteWith(moveAxesInTurn, model(input, body))
   expect(after).toBe(before)
   expect(told).toEqual(reasons.map((reason) => expect.stringMatching(reason)))
-})
-
-test('between integer convolutions, codes are moved as codes', async () => {
-  const before = modelWith(
-    'g (float[1,16,64,64] x) => (float y) { h = Conv(x, w) d = DepthToSpace<blocksize = 3, mode = "CRD">(h) y = Conv(d, v) }',
-    { w: [9, 16, 1, 1], v: [16, 1, 3, 3] },
-  )
-  const evidence = [{ report: await rangesOf(before, { x: randomValue([1, 16, 64, 64], 3) }) }]
-  const coded = (await quantizeStaticInt8.run(before, { placement: 'everywhere' }, evidence)).model
-  const { model: after, report } = await moveAxesInTurn.run(coded, {}, [])
-  expect(report.applied).toBe(1)
-  const { QuantizeLinear, DequantizeLinear, QLinearConv } = await kernelsOf(after)
-  expect([QuantizeLinear, DequantizeLinear, QLinearConv]).toEqual([1, 1, 2])
 })

@@ -24,8 +24,7 @@ import {
   tensorShape,
   tensorValues,
 } from '../../ir/index.ts'
-import { piecesOf, type RuleContext, type RuleOutcome, rulePass } from '../../rewrite/index.ts'
-import { moveRowNs } from '../move-row-ns.ts'
+import { moveRowNs, piecesOf, type RuleContext, type RuleOutcome, rulePass } from '../../rewrite/index.ts'
 import { ACTIVATIONS, BLOCK } from './blocks.ts'
 import { picturePads } from './picture-pads.ts'
 

@@ -12,8 +12,7 @@
  * Source: ONNX, DepthToSpace: mode DCR reads channel (i·r + j)·C + c for the pixel (i, j) of a tile, CRD c·r² + i·r + j.
  */
 import { fromNumbers, intAttribute, type Node, stringAttribute, type Tensor, toNumbers } from '../../../ir/index.ts'
-import { type RuleContext, type RuleOutcome, rulePass } from '../../../rewrite/index.ts'
-import { moveRowNs } from '../../move-row-ns.ts'
+import { moveRowNs, type RuleContext, type RuleOutcome, rulePass } from '../../../rewrite/index.ts'
 import { type CodedWeights, codedOperands, dropCoded, recode } from './coded-weights.ts'
 import { layTiles } from './lay-tiles.ts'
 

@@ -22,8 +22,7 @@ import {
   type Tensor,
   toNumbers,
 } from '../../../ir/index.ts'
-import { type RuleContext, type RuleOutcome, rulePass } from '../../../rewrite/index.ts'
-import { moveRowNs } from '../../move-row-ns.ts'
+import { moveRowNs, type RuleContext, type RuleOutcome, rulePass } from '../../../rewrite/index.ts'
 import { recoding } from '../drop-unread.ts'
 import { leavesBits } from '../kernel-pairs.ts'
 import { codedOperands } from './coded-weights.ts'
