@@ -148,4 +148,8 @@ test('several floating labels a row that are all 0 or 1 are tags, not quantities
   expect(report).toMatchObject({ metric: 'miou', base: { value: 1 }, verdict: 'regressed' })
   const measured = await compare(tagged(0), tagged(0), await withLabels((x) => [x, -x, x > 1 ? 1 : 0]))
   expect(measured.metric).toBe('mae')
+  // One 1 in every row says which class it is.
+  const oneHot = await withLabels((x) => [x > 0 ? 1 : 0, x > 0 ? 0 : 1, 0])
+  expect(await compare(tagged(0), tagged(0.25), oneHot)).toMatchObject({ metric: 'top1', base: { value: 1 } })
+  expect(await compare(tagged(0), tagged(0), oneHot, { metric: 'macro-f1' })).toMatchObject({ base: { value: 1 } })
 })

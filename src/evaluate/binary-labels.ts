@@ -2,26 +2,36 @@ import type { Dataset } from '../data/index.ts'
 import type { PortValue, Session } from '../engine/index.ts'
 import { isFloating } from '../ir/index.ts'
 import type { ModelClasses } from './metric/classification.ts'
+import { type BinaryLabels, placeOfOne } from './metric/one-hot.ts'
 import { fieldsOfRows } from './row-fields.ts'
 
-/** Labels alone are small: so many at a time. */
+/** Labels alone are small, but for masks: so many at a time, and numbers of all of them together. */
 const LABELS_AT_ONCE = 1024
+const NUMBERS_AT_ONCE = 1 << 22
 
 /**
- * Whether every label of the set is 0 or 1 and both occur, which makes one number a row the score of a class, and several
- * floating ones tags or a mask: no measured quantities. Labels are read only where it matters, which one number a row is
- * not if no output of the model may be one, and as far as the first that is another.
+ * Reads the labels of a set as far as the first that decides, and only where it matters: one number a row does not where
+ * no output of the model may be one, and whole numbers that are no row of places are tags or masks whatever they say.
  */
-export async function areBinaryLabels(session: Session, data: Dataset, field: string): Promise<boolean> {
-  const matters = isNumber(data, field) ? mayGiveOneNumber(session) : isFloatingField(data, field)
-  if (!matters) return false
+export async function binaryLabels(session: Session, data: Dataset, field: string): Promise<BinaryLabels> {
+  const label = data.fields.find(({ name }) => name === field)
+  if (!label || label.dtype === 'string') return null
+  const single = isNumber(data, field)
+  const places = !single && label.rowShape.length === 1
+  if (single ? !mayGiveOneNumber(session) : !places && !isFloating(label.dtype)) return null
   const seen = new Set<unknown>()
-  for await (const label of labelsOf(data, field))
-    for (const value of typeof label === 'number' ? [label] : Array.from(label as ArrayLike<unknown>)) {
-      if (value !== 0 && value !== 1) return false
-      seen.add(value)
+  let oneHot = places
+  for await (const value of labelsOf(data, field)) {
+    const values = typeof value === 'number' ? [value] : (value as ArrayLike<unknown>)
+    oneHot &&= placeOfOne(values) !== null
+    if (!oneHot && !single && !isFloating(label.dtype)) return null
+    for (let i = 0; i < values.length; i++) {
+      if (values[i] !== 0 && values[i] !== 1) return null
+      seen.add(values[i])
     }
-  return seen.size === 2
+  }
+  if (seen.size < 2) return null
+  return oneHot ? 'one-hot' : 'binary'
 }
 
 /** The least and the greatest label of a set. */
@@ -75,14 +85,11 @@ function isNumber(data: Dataset, field: string): boolean {
   return label?.dtype !== 'string' && (label?.rowShape.every((dim) => dim === 1) ?? false)
 }
 
-function isFloatingField({ fields }: Dataset, field: string): boolean {
-  const label = fields.find(({ name }) => name === field)
-  return label !== undefined && isFloating(label.dtype)
-}
-
 async function* labelsOf(data: Dataset, field: string): AsyncGenerator<unknown> {
-  for await (const rows of data.read({ fields: [field], batch: LABELS_AT_ONCE }))
-    for (const row of fieldsOfRows(rows)) yield row[field]
+  const shape = data.fields.find(({ name }) => name === field)?.rowShape ?? []
+  const numbers = shape.reduce<number>((count, dim) => count * (dim ?? 1), 1)
+  const batch = Math.min(LABELS_AT_ONCE, Math.max(1, Math.floor(NUMBERS_AT_ONCE / Math.max(1, numbers))))
+  for await (const rows of data.read({ fields: [field], batch })) for (const row of fieldsOfRows(rows)) yield row[field]
 }
 
 const mayGiveOneNumber = ({ outputs }: Session) =>

@@ -1,6 +1,6 @@
 import type { Dataset } from '../data/index.ts'
 import type { Session } from '../engine/index.ts'
-import { areBinaryLabels, ownClasses, rangeOfLabels } from './binary-labels.ts'
+import { binaryLabels, ownClasses, rangeOfLabels } from './binary-labels.ts'
 import { checkedMetric } from './metric/checked-metric.ts'
 import { classOutputName, type ModelClasses } from './metric/classification.ts'
 import { perplexity, tokenScoresName } from './metric/language.ts'
@@ -45,7 +45,7 @@ export async function metricChoice(
     labelField,
   }: { readonly session: Session; readonly data: Dataset; readonly labelField: string | null },
 ): Promise<MetricChoice> {
-  const binary = asked === undefined && labelField !== null && (await areBinaryLabels(session, data, labelField))
+  const binary = asked === undefined && labelField !== null ? await binaryLabels(session, data, labelField) : null
   const range = labelField === null ? null : await rangeOfLabels(session, data, labelField)
   const nextTokens = data.fields.find(({ name }) => name === labelField)?.nextTokens
   if (typeof asked === 'string') metricNamed(asked, options)

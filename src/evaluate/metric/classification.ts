@@ -3,6 +3,7 @@ import { UserError } from '../../platform/index.ts'
 import { className, requireLabel, shownLabel } from '../row-labels.ts'
 import { isClassLike, numbersOf, outputTexts, topAnswer } from '../row-outputs.ts'
 import type { Metric, MetricRow } from './metric.ts'
+import { placeOfOne } from './one-hot.ts'
 
 /** What is shown in the place of an answer where the scores hold none. */
 export const NO_ANSWER = 'none (NaN)'
@@ -139,11 +140,15 @@ export function classOutputName(outputs: MetricRow['outputs']): string | null {
   return (scores ?? classLike[0])?.[0] ?? null
 }
 
-/** The class number of a row's label; a name is looked up, and a number must be a class of the output. */
+/** The class number of a row's label: a name is looked up, a number must be a class of the output, or one 1 stands at it. */
 export function classIndex(row: MetricRow, options: ClassOptions): number {
   const { label } = row
   const value = classOutput(row, options)
   const scores = value.dtype.startsWith('float') ? value.data.length : null
+  if (typeof label === 'object' && label.length === scores) {
+    const place = placeOfOne(label)
+    if (place !== null) return place
+  }
   requireLabel(label, row.row)
   if (typeof label === 'string') {
     const place = options.classNames?.indexOf(label) ?? -1

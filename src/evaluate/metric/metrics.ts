@@ -6,6 +6,7 @@ import { detectionNamed } from './detection.ts'
 import { rankCorrelation, recallAt } from './embedding.ts'
 import { nextToken, perplexity } from './language.ts'
 import type { Metric, MetricRow, RowLabel } from './metric.ts'
+import type { BinaryLabels } from './one-hot.ts'
 import { isOneScore, topOfTwo } from './one-score.ts'
 import { brier, calibrationError, negativeLogLikelihood, riskCoverage } from './probability.ts'
 import { areaUnderPrecisionRecall, areaUnderRoc, equalError } from './ranking.ts'
@@ -111,8 +112,8 @@ export function asMetric(value: unknown, where: string): Metric {
  * `perplexity` for the next tokens of a language model, `miou` for masks.
  *
  * @param row The number of the row that it is, for the message.
- * @param binary Whether all labels are 0 or 1: then one number a row is the score of class 1, and several are scores of
- * tags or pixels.
+ * @param binary What labels say that are all 0 or 1: then one number a row is the score of class 1, and several are
+ * scores of tags or pixels, or of classes.
  * @throws UserError `bad-argument` where the label fits none of the outputs.
  */
 export function defaultMetric(
@@ -120,7 +121,7 @@ export function defaultMetric(
   outputs: MetricRow['outputs'],
   options: MetricOptions,
   row: number,
-  binary = false,
+  binary: BinaryLabels = null,
 ): Metric {
   const hasClasses = classOutputName(outputs) !== null
   const sameSize = (count: number) => Object.values(outputs).some((value) => value.data.length === count)
@@ -130,6 +131,7 @@ export function defaultMetric(
     if (sameSize(1)) return binary && isOneScore(outputs) ? topOfTwo(options) : meanAbsoluteError(options)
   }
   if (typeof label === 'object') {
+    if (binary === 'one-hot' && sameSize(label.length) && hasClasses) return topK(1, options)
     const { logits } = outputs
     if (logits?.dims.length === 2 && logits.dims[0] === label.length && /Int(32|64)Array$/.test(label.constructor.name))
       return perplexity(options)
