@@ -9,6 +9,7 @@ import { confirm } from './confirm.ts'
 import { disturbanceWarning } from './disturbed.ts'
 import type { Goal } from './goal.ts'
 import { closingSeconds, FIRST_LOOKS } from './looks.ts'
+import { timeLosslessAgain, timingAgain } from './lossless-again.ts'
 import { type Optimized, type OptimizeOptions, type ResolvedOptions, resolvedOptions } from './options.ts'
 import { aheadOfStatics, judgeOthers, otherSchemes } from './others.ts'
 import { Pool } from './pool.ts'
@@ -86,6 +87,7 @@ class Optimization {
       await this.#goBack()
       await this.#phase('integers', () => this.#statics.lastResort())
       await this.#phase('spare channels', () => leaveOutSpare(this.#pool, this.#budget))
+      await this.#phase('timing', () => timeLosslessAgain(this.#pool, this.#budget))
       const choice = await this.#phase('proving', async () => {
         const { allTried } = this.#building
         const apart = proof !== undefined
@@ -141,7 +143,7 @@ class Optimization {
       if (pool.trials.length === 1) return
       const seconds = Math.min(this.#budget.timing(TIMING), AGAIN * this.#budget.left)
       if (seconds > 0) await pool.time([trial], seconds)
-      else this.#budget.leaveOut(`timing ${trial.built.spec.id} again`)
+      else this.#budget.leaveOut(timingAgain(trial.built.spec.id))
     }
     const disturbed = disturbanceWarning(trials.filter((trial) => trial !== pool.lossless))
     if (disturbed) pool.warnings.push(disturbed)
