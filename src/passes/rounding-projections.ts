@@ -1,4 +1,15 @@
-import { int, type Model, makeNode, type Node, tensorDtype, tensorOf, type ValueInfo } from '../ir/index.ts'
+import {
+  elementType,
+  type Graph,
+  int,
+  type Model,
+  makeNode,
+  type Node,
+  tensorDtype,
+  tensorOf,
+  tensorValues,
+  type ValueInfo,
+} from '../ir/index.ts'
 import type { CalibrationReport, NoiseSource, Refusal } from '../report/index.ts'
 import { differentiate, type Loss } from './differentiate/index.ts'
 import { roundingErrors } from './quantize/index.ts'
@@ -38,7 +49,7 @@ export function roundingProjections(model: Model, ranges: CalibrationReport): Ro
   const reached = errors.filter(({ at }) => gradients.has(at))
   if (reached.length === 0) return null
   return {
-    model: withProducts(back, reached, gradients),
+    model: withProducts({ ...back, graph: maskedByProducts(back.graph) }, reached, gradients),
     seeds,
     projections: PROJECTIONS,
     sources: reached.map(({ source }) => source),
@@ -48,6 +59,31 @@ export function roundingProjections(model: Model, ranges: CalibrationReport): Ro
 
 const PROJECTIONS = 'rounding:projections'
 const UNKNOWN: ValueInfo['type'] = { kind: 'tensor', dtype: 'float32', shape: null }
+
+/**
+ * Where(c, g, 0)  ⇒  Mul(g, Cast(c)): the runtime takes 12 and 21 ms to select among 1.6 million numbers and 2 to
+ * multiply them. What is not finite is no longer stopped there, and makes the noise infinite, which keeps roundings away.
+ */
+function maskedByProducts(graph: Graph): Graph {
+  const isZero = (name: string | undefined) => {
+    const tensor = graph.initializers.get(name ?? '')
+    return tensor?.dtype === 'float32' && tensor.dims.length === 0 && (tensorValues(tensor) as Float32Array)[0] === 0
+  }
+  const masked = (node: Node): readonly Node[] => {
+    if (node.opType !== 'Where') return [node]
+    const [condition, whenTrue, whenFalse] = node.inputs as [string, string, string]
+    if (isZero(whenTrue) === isZero(whenFalse)) return [node]
+    const [y] = node.outputs as [string]
+    const [stays, mask] = [`${y}:stays`, `${y}:mask`]
+    const g = isZero(whenFalse) ? whenTrue : whenFalse
+    return [
+      ...(g === whenTrue ? [] : [makeNode('Not', [condition], [stays])]),
+      makeNode('Cast', [g === whenTrue ? condition : stays], [mask], { attributes: { to: elementType('float32') } }),
+      makeNode('Mul', [g, mask], [y]),
+    ]
+  }
+  return { ...graph, nodes: graph.nodes.flatMap(masked) }
+}
 
 /** One number for each rounding: its error times the gradient, summed; all of them in one vector, the only output. */
 function withProducts(

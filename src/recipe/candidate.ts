@@ -21,6 +21,8 @@ export interface CandidateSpec {
   readonly keepFloat?: readonly string[]
   /** Noise over signal that the roundings may add up to; the calibration's sensitivities are measured for it. */
   readonly noiseBudget?: number
+  /** Runs that tell what roundings do, where fewer than usual must do. */
+  readonly noiseRuns?: number
   /** Whether integers are placed by what this model's kernels cost here, not by formulas. */
   readonly measuredCosts?: boolean
   /** How much of what outlier channels need moves into weights before (SmoothQuant), 0 … 1; nothing unless said. */

@@ -244,7 +244,7 @@ export class Workbench {
   /** What static quantization must know: ranges and channels of values, and what its placement goes by. */
   async #staticEvidence(model: Model, spec: CandidateSpec) {
     const ranges = await this.#ranges(model, spec.calibration ?? 'minmax', spec.samples)
-    const sensitivity = spec.noiseBudget && spec.calibration ? await this.#sensitivity(model, ranges) : null
+    const sensitivity = spec.noiseBudget && spec.calibration ? await this.#sensitivity(model, ranges, spec) : null
     const costs = spec.measuredCosts ? await this.#costs(model, ranges) : null
     const channels = await this.#channels(model, spec.samples)
     return [ranges, channels, sensitivity, costs].filter((report) => report !== null)
@@ -342,9 +342,13 @@ export class Workbench {
   }
 
   /** What each rounding that static int8 with this calibration might make does to the outputs. */
-  async #sensitivity(model: Model, ranges: CalibrationReport): Promise<SensitivityReport> {
+  async #sensitivity(
+    model: Model,
+    ranges: CalibrationReport,
+    { noiseRuns }: CandidateSpec,
+  ): Promise<SensitivityReport> {
     const { data, indices } = this.rows.calibrate
-    return sensitivityOf(model, data, ranges, { ...this.#options, indices })
+    return sensitivityOf(model, data, ranges, { ...this.#options, indices, runs: noiseRuns })
   }
 
   /** Time by operator inside the runtime, or null where it cannot be read. */

@@ -1,6 +1,6 @@
 import { CLOSE_DB, noiseRows } from '../evaluate/index.ts'
-import type { CandidateSpec } from '../recipe/index.ts'
-import { type Budget, TooLong } from './budget.ts'
+import { type CandidateSpec, NOISE_RUNS } from '../recipe/index.ts'
+import { type Budget, quarteredWithin, TooLong } from './budget.ts'
 import { lookingSeconds } from './looks.ts'
 import { settleNoise } from './noise-budget.ts'
 import { withNoise } from './plan.ts'
@@ -21,6 +21,8 @@ const QUIETER = 10 ** (-3 / 10)
 /** Odds of a pass from which no insurance is looked for, and how much quieter that is: answers changed by a third. */
 const SURE = 0.9
 const INSURANCE = 10 ** (-10 / 10)
+/** The fewest runs that still tell what roundings do: each to ±50 %. */
+const FEWEST_NOISE_RUNS = 8
 
 const foretoldNoise = ({ built }: Trial) => built.expectedNoise ?? 0
 
@@ -30,6 +32,12 @@ export class Mixtures {
   readonly #budget: Budget
   /** Candidates whose mixtures there was no time for. */
   readonly leftOut: Trial[] = []
+  /** What each mixture is one of: all that was asked for in integers. */
+  readonly #wholes = new Map<Trial, CandidateSpec>()
+  /** Runs that there is time for; what did not fit once is not tried again. */
+  #noiseRuns = NOISE_RUNS
+  /** Whether the time that float saves is what kernels take here; else formulas must do. Settled by the first mixture. */
+  #measuredCosts: boolean | undefined
 
   constructor(pool: Pool, budget: Budget) {
     this.#pool = pool
@@ -59,7 +67,7 @@ export class Mixtures {
         this.#budget.leaveOut(`more of ${mixtures}`)
         return null
       }
-      const trial = await pool.build(withNoise(spec, budget))
+      const trial = await this.#built(spec, budget)
       if (!trial) return null
       pool.note(trial, STEP)
       await pool.climb(trial)
@@ -108,7 +116,7 @@ export class Mixtures {
     if (pass === 0) return this.#fewTell(whole) ? this.#quieter(spec, await foretold()) : []
     if (pass >= SURE || !this.#budget.plenty) return []
     const noise = await foretold()
-    const trial = noise && pool.affords(1) ? await pool.build(withNoise(spec, noise * INSURANCE)) : null
+    const trial = noise && pool.affords(1) ? await this.#built(spec, noise * INSURANCE) : null
     if (!trial) return []
     await pool.climb(trial)
     if (pool.odds(trial).pass > pass) return [trial]
@@ -116,19 +124,52 @@ export class Mixtures {
     return []
   }
 
+  /**
+   * One to stand by for the best where noise must hold: what it keeps on other rows is never sure, and without this the
+   * lossless model is all that is left. Nothing where one that quiet is there already.
+   */
+  async standingBy(best: Trial, others: readonly Trial[]): Promise<readonly Trial[]> {
+    const noise = noiseRatioOf(best)
+    const expected = best.built.expectedNoise
+    if (!noise || this.#pool.odds(best).pass > 0) return []
+    if (others.some((other) => other !== best && (noiseRatioOf(other) ?? 0) <= noise * QUIETER)) return []
+    const spec = this.#wholes.get(best) ?? best.built.spec
+    const mixture = this.#wholes.has(best)
+    const foretold = mixture ? expected : await this.#foretold(spec, `a quieter mixture of ${spec.id}`)
+    return this.#quieter(spec, foretold)
+  }
+
+  /** The mixture of a budget of noise; null where it equals another. */
+  async #built(spec: CandidateSpec, budget: number): Promise<Trial | null> {
+    const trial = await this.#pool.build(this.#withNoise(spec, budget))
+    if (trial) this.#wholes.set(trial, spec)
+    return trial
+  }
+
+  #withNoise(spec: CandidateSpec, budget: number): CandidateSpec {
+    const { bench, trials } = this.#pool
+    this.#measuredCosts ??=
+      trials.some(({ built }) => built.spec.measuredCosts) ||
+      lookingSeconds(bench.seen, 0, true) <= this.#budget.refining
+    const mixture = withNoise(spec, budget, this.#measuredCosts)
+    return this.#noiseRuns < NOISE_RUNS ? { ...mixture, noiseRuns: this.#noiseRuns } : mixture
+  }
+
   /** What the roundings of a candidate as it is are foretold to add up to; null where there is no time to measure it. */
   async #foretold(spec: CandidateSpec, what: string): Promise<number | null> {
     const { bench } = this.#pool
-    const kernels = lookingSeconds(bench.seen, 0, true)
-    if (this.#pool.affords(1) && kernels <= this.#budget.refining)
+    while (this.#pool.affords(1))
       try {
-        const measured = withNoise(spec, UNLIMITED)
-        const { expectedNoise } = await this.#budget.granting(this.#budget.refining, () => bench.build(measured))
-        if (spec.measuredCosts) return expectedNoise
+        const mixture = this.#withNoise(spec, UNLIMITED)
+        const { expectedNoise } = await this.#budget.granting(this.#budget.refining, () => bench.build(mixture))
+        if ((spec.measuredCosts ?? false) === mixture.measuredCosts) return expectedNoise
         // By measured costs more may be integer than the candidate has, such as probabilities: not its own noise.
-        return (await bench.build({ ...measured, measuredCosts: false })).expectedNoise
+        return (await bench.build({ ...mixture, measuredCosts: false })).expectedNoise
       } catch (error) {
         if (!(error instanceof TooLong)) throw error
+        const fewer = quarteredWithin(NOISE_RUNS, this.#noiseRuns * error.share, FEWEST_NOISE_RUNS)
+        if (error.work !== 'roundings' || fewer >= this.#noiseRuns) break
+        this.#noiseRuns = fewer
       }
     this.#budget.leaveOut(what)
     return null
@@ -149,12 +190,12 @@ export class Mixtures {
   async #quieter(spec: CandidateSpec, expectedNoise: number | null): Promise<readonly Trial[]> {
     if (expectedNoise === null) return []
     const pool = this.#pool
-    const quieter = withNoise(spec, expectedNoise * QUIETER)
+    const budget = expectedNoise * QUIETER
     if (!pool.affords(1)) {
-      this.#budget.leaveOut(quieter.id)
+      this.#budget.leaveOut(this.#withNoise(spec, budget).id)
       return []
     }
-    const built = await pool.build(quieter)
+    const built = await this.#built(spec, budget)
     if (!built) return []
     await pool.climb(built)
     if (pool.secure(built)) return [built]

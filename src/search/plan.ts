@@ -153,14 +153,15 @@ export const roundedSpec = (spec: CandidateSpec, rounding: keyof typeof ROUNDING
  * The candidate with what disturbs most for the time it saves left in float, to keep the noise within a budget.
  *
  * @param spec The candidate with all in integers, also for a mixture that is quieter than another.
+ * @param measuredCosts Whether the time is what kernels take here; false: what formulas say.
  */
-export function withNoise(spec: CandidateSpec, noiseBudget: number): CandidateSpec {
+export function withNoise(spec: CandidateSpec, noiseBudget: number, measuredCosts = true): CandidateSpec {
   const decibels = (-10 * Math.log10(noiseBudget)).toFixed(1)
   return {
     ...spec,
     id: `${spec.id}-quiet${decibels}`,
     words: `${spec.words}, float where that keeps roundings ${decibels} dB below the signal at the least cost`,
-    measuredCosts: true,
+    measuredCosts,
     // Few digits: the budget is part of the recipe, and nothing hangs on more.
     noiseBudget: Number(noiseBudget.toPrecision(4)),
   }

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import type { CandidateSpec } from '../recipe/index.ts'
-import { Budget } from './budget.ts'
+import { Budget, TooLong } from './budget.ts'
 import { BuildsInTime } from './builds-in-time.ts'
 import type { Pool } from './pool.ts'
 import { Statics } from './statics.ts'
@@ -44,6 +44,7 @@ function searchOf({ pass, quieter, close = 0.98, rows = 9, spentMs = 0 }: Seen) 
     trials: [first],
     bench: {
       seen: { openMs: 1, runMs: 0.01 },
+      inspection: { operators: { MatMul: 1 } },
       build: async (spec: CandidateSpec) => trialOf(spec).built,
       rows: { calibrate: { indices: Array(100).fill(0) } },
     },
@@ -125,6 +126,7 @@ function searchAmong(placements: Readonly<Record<string, number>>, secureId?: st
     trials,
     bench: {
       seen: { openMs: 1, runMs: 0.01 },
+      inspection: { operators: { MatMul: 1 } },
       build: async (spec: CandidateSpec) => ({ spec, expectedNoise: spentMs === 0 ? null : 0.01 }),
       rows: { calibrate: { indices: Array(100).fill(0) }, select: { indices: Array(100).fill(0) } },
     },
@@ -280,14 +282,19 @@ test('where nothing is secure, a mixture that there was no time for has what is 
   let now = 0
   const budget = new Budget(MINUTE, () => now)
   budget.keepForProof(100, 0.1)
-  // Of 60 s five are for the last timing, twenty for two proofs; kernels take 13.5, and half of what is left is 12.5.
+  // Of 60 s five are for the last timing, twenty for two proofs; half of what is left is 12.5.
   now = 10_000
   const built: string[] = []
+  const runs: unknown[] = []
   Object.assign(pool, {
     bench: {
       ...pool.bench,
-      seen: { openMs: 1500, runMs: 0.01 },
-      build: async (spec: CandidateSpec) => ({ spec, expectedNoise: 0.01 }),
+      // Neither all runs fit nor a quarter of them, until nothing else is to be done.
+      build: async (spec: CandidateSpec) => {
+        runs.push(spec.noiseRuns)
+        if (runs.length <= 2) throw new TooLong('roundings', 13, budget.refining)
+        return { spec, expectedNoise: 0.01 }
+      },
     },
     secure: () => false,
     build: async (spec: CandidateSpec) => {
@@ -298,8 +305,10 @@ test('where nothing is secure, a mixture that there was no time for has what is 
   const statics = new Statics(pool as unknown as Pool, budget, new BuildsInTime(pool as unknown as Pool, budget))
   await statics.settle()
   expect(built).toEqual([])
+  expect(runs).toEqual([undefined, 8])
   expect(budget.warning).toContain('float where that keeps int8-typical-minmax quiet')
   await statics.lastResort()
+  expect(runs.at(-1)).toBe(8)
   expect(built).toEqual(['int8-typical-minmax-quiet27.2'])
   expect(budget.warning ?? '').not.toContain('float where that keeps')
 })

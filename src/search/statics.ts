@@ -37,12 +37,16 @@ export class Statics {
   #quietest: RangeMethod | undefined
   /** Whether channels under scales of their own brought a placement near to secure; undefined until that was tried. */
   #equalisingHelps: boolean | undefined
+  /** Whether there is anything to smooth: the same layers read the same values in every placement. */
+  #smoothable: boolean
 
   constructor(pool: Pool, budget: Budget, builds: BuildsInTime) {
     this.#pool = pool
     this.#budget = budget
     this.#builds = builds
     this.#mixtures = new Mixtures(pool, budget)
+    const { MatMul = 0, Gemm = 0 } = pool.bench.inspection.operators
+    this.#smoothable = MatMul + Gemm > 0
   }
 
   /**
@@ -73,7 +77,8 @@ export class Statics {
   }
 
   /**
-   * Where no integers came out secure: times those that may well hold all the same. Where nothing did: the most promising
+   * Where no integers came out secure: times those that may well hold all the same; to the best of those that did, a
+   * quieter one that stands by. Where nothing did: the most promising
    * of the mixtures that there was no time for beside all else, with what is left of the time when there is nothing else.
    */
   async lastResort(): Promise<void> {
@@ -81,6 +86,8 @@ export class Statics {
     const others = pool.trials.filter((trial) => trial !== pool.lossless && !pool.hopeless(trial))
     const secure = others.filter((trial) => pool.secure(trial))
     if (!secure.some(isStatic)) await this.#timeLikely()
+    const [best] = pool.inOrder(secure.filter((trial) => isStatic(trial) && !isTrained(trial)))
+    if (best && this.#budget.left > 0) await this.#timed(await this.#mixtures.standingBy(best, secure))
     const [first] = this.#inOrderOfRepair(this.#mixtures.leftOut)
     if (!first || secure.length > 0) return
     this.#budget.spendOnLast()
@@ -222,7 +229,9 @@ export class Statics {
    */
   async #smoothed(whole: Trial): Promise<readonly Trial[]> {
     const pool = this.#pool
-    const trials = await this.#refined(smoothedSpecs(whole.built.spec))
+    const specs = this.#smoothable ? smoothedSpecs(whole.built.spec) : []
+    const trials = await this.#refined(specs)
+    if (specs.some(({ id }) => whole.result.alsoMadeAs?.includes(id))) this.#smoothable = false
     const nodes = ({ built }: Trial) => built.model.graph.nodes.length
     const longer = trials.filter((trial) => nodes(trial) > nodes(whole))
     for (const trial of trials) if (!longer.includes(trial)) pool.borrowTiming(trial, whole)

@@ -53,7 +53,6 @@ export async function measureSensitivity(
     })
     options.onProgress?.(++added, rows * weightings)
   }
-  options.onProgress?.(0, rows * weightings)
   try {
     for await (const feed of feeds) {
       const outputs = await base.run(feed, [...seeds.keys()])

@@ -2,7 +2,7 @@ import type { Feeds, Session } from '../../engine/index.ts'
 
 /** Looks at what a run takes: the least counts, since whatever disturbs only adds; no more of them where runs are slow. */
 const LOOKS = 5
-const LOOKING_MS = 100
+const LOOKING_MS = 500
 /** An opening that took less is looked at once more. */
 const QUICK_MS = 2000
 

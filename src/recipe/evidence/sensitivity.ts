@@ -10,15 +10,16 @@ import { feedsFrom } from '../samples.ts'
 import { type EvidenceCache, noCache } from './evidence-cache.ts'
 
 /**
- * Rows that roundings are looked at on, and backward runs in all. What a range cuts off stands in few rows where inputs
+ * Backward runs, and rows that roundings are looked at on at the most. What a range cuts off stands in few rows where inputs
  * have long tails, and rows tell as much as weightings of one row do, so there is one weighting for each of many rows.
  */
-const ROWS = 32
-const RUNS = 32
+export const NOISE_RUNS = 32
 
 export interface SensitivityOptions {
   /** Rows that may be used; all unless said. */
   readonly indices?: readonly number[] | undefined
+  /** Backward runs; `NOISE_RUNS` unless said. */
+  readonly runs?: number | undefined
   readonly cache?: EvidenceCache | undefined
   /** Processors that may be kept busy; 1 unless said, no more than 2 are of use. The result does not depend on it. */
   readonly workers?: number | undefined
@@ -37,10 +38,10 @@ export async function sensitivityOf(
   ranges: CalibrationReport,
   options: SensitivityOptions = {},
 ): Promise<SensitivityReport> {
-  const { cache = noCache, meter = noMeter, workers = 1, signal, onProgress } = options
-  const rows = spreadRows(data, options.indices, ROWS)
+  const { cache = noCache, meter = noMeter, runs = NOISE_RUNS, workers = 1, signal, onProgress } = options
+  const rows = spreadRows(data, options.indices, runs)
   const dataDigest = await data.digest()
-  const key = { measure: 'sensitivity', model: modelDigest(model), ranges, data: dataDigest, rows }
+  const key = { measure: 'what roundings do', model: modelDigest(model), ranges, data: dataDigest, rows, runs }
   return cache.get(key, async () => {
     const back = roundingProjections(model, ranges)
     if (!back) return { kind: 'sensitivity', version: 1, sources: [], samples: 0, dataDigest }
@@ -52,7 +53,7 @@ export async function sensitivityOf(
         const tick = meter('roundings')
         return await measureSensitivity(base, { ...back, session }, feedsFrom(base, data, rows), {
           rows: rows.length,
-          weightings: Math.ceil(RUNS / rows.length),
+          weightings: Math.ceil(runs / rows.length),
           atATime: Math.min(workers, 2),
           dataDigest,
           signal,

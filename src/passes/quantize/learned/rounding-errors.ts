@@ -1,6 +1,7 @@
 import {
   float,
   type Graph,
+  indexGraph,
   type Model,
   makeNode,
   type Node,
@@ -31,7 +32,8 @@ export interface RoundingError {
  *
  *     e = DQ(Q(x)) − x      e = DQ(w₈) − w (a constant)      e = x·DQ(Q(g(x))) − x·g(x)
  *
- * for values, for weights, and for the gates of HardSwish and SiLU. Nothing reads these values yet.
+ * for values, for weights (of a convolution what that does to what it makes), and for the gates of HardSwish and SiLU. Nothing
+ * reads these values yet.
  */
 export function roundingErrors(
   model: Model,
@@ -48,9 +50,11 @@ class Errors {
   readonly #writer: QdqWriter
   readonly #errors: RoundingError[] = []
   readonly #done = new Set<string>()
+  readonly #readers: ReadonlyMap<string, readonly Node[]>
 
   constructor(model: Model, plan: StaticPlan) {
     this.#model = model
+    this.#readers = indexGraph(model.graph).consumers
     this.#plan = plan
     this.#writer = new QdqWriter(model.graph)
   }
@@ -98,7 +102,15 @@ class Errors {
     const inner = stacked ? values.length : weight.dims.slice(axis + 1).reduce((product, dim) => product * dim, 1)
     const error = values.map((value, i) => codes[i]! * scales[Math.floor(i / inner) % scales.length]! - value)
     const name = this.#writer.constant(tensorOf('float32', weight.dims, error), `${at}_error`)
-    this.#errors.push({ source: { kind: 'node', name: nodeLabel(node) }, at, error: name })
+    const source = { kind: 'node', name: nodeLabel(node) } as const
+    const convolution = node.opType === 'Conv' || node.opType === 'ConvTranspose'
+    if (!convolution || this.#readers.get(at)!.length > 1) return void this.#errors.push({ source, at, error: name })
+    // The same sum either way, ⟨∂/∂w, e⟩ = ⟨∂/∂y, x ∗ e⟩; but the gradient of its weights reads every window of x once
+    // more for each place in it, and takes three times as long.
+    const [x, y] = [node.inputs[0]!, node.outputs[0]!]
+    const changed = this.#writer.freshName(`${y}_changed`)
+    this.#writer.nodes.push({ ...node, name: '', inputs: [x, name], outputs: [changed] })
+    this.#errors.push({ source, at: y, error: changed })
   }
 
   #gate(node: Node, kind: 'hard-swish' | 'silu'): void {
