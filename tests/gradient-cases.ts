@@ -197,6 +197,7 @@ export const GRADIENT_CASES: Readonly<Record<DifferentiableOperator, readonly Gr
     one(`${vector('i', [2, 0, 2])} y = Gather(x, i)`),
     one('i = Constant<value = int64[2, 2] {1, 1, -1, 0}>() y = Gather<axis = 1>(x, i)', [3, 4, 2]),
     one('i = Constant<value = int64 {1}>() y = Gather<axis = -1>(x, i)'),
+    one('i = Constant<value = int32[2] {3, 0}>() y = Gather<axis = 1>(x, i)'),
   ],
   GatherElements: [one('i = Constant<value = int64[3, 2] {0, 0, 3, 1, 2, 2}>() y = GatherElements<axis = 1>(x, i)')],
   GatherND: [one('i = Constant<value = int64[3, 2] {0, 1, 2, 3, 0, 1}>() y = GatherND(x, i)')],

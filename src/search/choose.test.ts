@@ -98,12 +98,12 @@ test('where none on standby stays close on the proof rows, those in reserve are 
     ...{ id, figure, bytes: 100 },
     odds: { pass: 0, passAtHalf: 0, close: 0.9 },
   })
-  const chosen = async (time: boolean, closeOnes: readonly string[]) => {
+  const chosen = async (time: boolean, closeOnes: readonly string[], lossless?: string) => {
     const proven: string[] = []
     const [fast] = [contender('fast', 0.9)]
     const choice = await chooseByProof(
       {
-        sequence: [fast],
+        sequence: [...(lossless ? [contender(lossless, 0.995)] : []), fast],
         shared: false,
         standby: [fast],
         reserve: [contender('quiet', 0.96), contender('slow', 0.99)],
@@ -113,7 +113,7 @@ test('where none on standby stays close on the proof rows, those in reserve are 
         const grade = closeOnes.includes(id) ? 'close' : null
         return { verdict: 'inconclusive', grade, n: 30, requiredN: 300, labelled: true } as unknown as ComparisonReport
       },
-      { provenOnly: false, timeForMore: () => time },
+      { provenOnly: false, timeForMore: () => time, lossless },
     )
     return [choice.id, proven]
   }
@@ -121,6 +121,10 @@ test('where none on standby stays close on the proof rows, those in reserve are 
   expect(await chosen(true, ['fast', 'quiet'])).toEqual(['fast', ['fast']])
   expect(await chosen(true, [])).toEqual(['original', ['fast', 'quiet', 'slow']])
   expect(await chosen(false, ['quiet'])).toEqual(['original', ['fast']])
+  // The lossless model is close by what it is, and no reason to leave them.
+  const all = ['lossless', 'quiet', 'slow']
+  expect(await chosen(true, all, 'lossless')).toEqual(['quiet', ['lossless', 'fast', 'quiet']])
+  expect(await chosen(false, all, 'lossless')).toEqual(['lossless', ['lossless', 'fast']])
 })
 
 test('a proof on fewer rows, for want of time, does not blame the rows that were given', async () => {

@@ -27,6 +27,8 @@ export interface ChoiceOptions extends ProofRows {
    * is for when nothing else is left.
    */
   readonly idle?: string | undefined
+  /** The lossless model, where it may be handed out: it stays close by what it is, and ends no looking for what gains more. */
+  readonly lossless?: string | undefined
   /** The best in the goal that the selection rows did not allow. */
   readonly unsafe?: string | undefined
   /** What there was no time for, where nothing was judged: a sentence without its end. */
@@ -61,7 +63,8 @@ export async function chooseByProof(
   // Where there are labels, they could have proven more: then what is proven stands.
   if (best && (!idle || best.proof.labelled || options.provenOnly)) return handOut(best)
   if (options.provenOnly) return original(onlyProvenAsked(proofs, options))
-  await proveOthers(finalists, proofs, prove, (id) => close().length === 0 && (options.timeForMore?.(id) ?? true))
+  const found = () => close().some(({ id }) => id !== options.lossless)
+  await proveOthers(finalists, proofs, prove, (id) => !found() && (options.timeForMore?.(id) ?? true))
   const [nearest] = close()
   if (nearest)
     return { ...nearest, ranked: [...close(), ...passed], reason: closeInstead(nearest, best, proofs, options) }

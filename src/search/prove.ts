@@ -65,6 +65,7 @@ export async function prove(
     {
       provenOnly,
       apart,
+      lossless: first?.id,
       idle: lossless && !gainsShown(pool, lossless) ? lossless.built.spec.id : undefined,
       unsafe: unsafe(pool)?.built.spec.id,
       untried: untried(pool, allTried),

@@ -1,4 +1,4 @@
-import { int, intAttribute, string } from '../../ir/index.ts'
+import { elementType, int, intAttribute, string } from '../../ir/index.ts'
 import type { GradientWriter } from './gradient-writer.ts'
 import { Refused } from './refused.ts'
 import { type GradientRule, gradientOf } from './rule.ts'
@@ -15,7 +15,9 @@ export const gathers = {
     const k = write.rank(indices)
     const g = gradientOf(call)
     // The axes of the indices become one, so that they lie where the axis was.
-    const places = write.op('Reshape', [indices, write.ints([-1])])
+    const row = write.op('Reshape', [indices, write.ints([-1])])
+    // What gathers takes indices of 32 bits, what scatters does not.
+    const places = write.dtype(indices) === 'int64' ? row : write.op('Cast', [row], { to: elementType('int64') })
     if (k === 1) return [scatterAlong(write, g, places, x, axis)]
     const shape = Array.from({ length: rank }, (_, i) => (i === axis ? write.ints([-1]) : write.size(x, i)))
     const flat = write.op('Reshape', [g, write.op('Concat', shape, { axis: int(0) })])
