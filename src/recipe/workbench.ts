@@ -277,7 +277,7 @@ export class Workbench {
   async #costs(model: Model, ranges: CalibrationReport): Promise<CostsReport | null> {
     const { threads, cache, signal, target } = this.#options
     if (target === 'web') return null
-    return kernelCosts(model, ranges, this.#feeds, { threads, cache, signal })
+    return kernelCosts(model, ranges, this.#feeds, { threads, cache, signal, runMs: this.seen.runMs })
   }
 
   /** What the calibration rows, or `samples` of them, say about single channels. */

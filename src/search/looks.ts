@@ -1,4 +1,4 @@
-import { type CandidateSpec, KERNEL_WORK, type Workbench } from '../recipe/index.ts'
+import { type CandidateSpec, kernelWork, type Workbench } from '../recipe/index.ts'
 
 /** Share of the time that the first timings and the costs of kernels may take; later the share of what is left. */
 export const FIRST_LOOKS = 1 / 3
@@ -13,8 +13,9 @@ const FEWEST_RUNS = 8
  * opening and running the original took.
  */
 export function lookingSeconds({ openMs, runMs }: Workbench['seen'], models: number, kernels: boolean): number {
-  const opens = GENERATIONS * models + (kernels ? KERNEL_WORK.opens : 0)
-  const runs = FEWEST_RUNS * models + (kernels ? KERNEL_WORK.runs : 0)
+  const work = kernels ? kernelWork(runMs) : { opens: 0, runs: 0 }
+  const opens = GENERATIONS * models + work.opens
+  const runs = FEWEST_RUNS * models + work.runs
   return (opens * openMs + runs * runMs) / 1000
 }
 

@@ -12,6 +12,8 @@ const UNLIMITED = 1e9
 /** Odds of a pass, or of staying close, from which what is not secure is timed as well. */
 export const LIKELY = 1 / 2
 const STEP = 'not timed: a step on the way to the fastest mixture that is close enough'
+const UNKNOWN =
+  'no mixture of float and integers was tried: what roundings do cannot be followed back through this model from its outputs'
 /** Noise over signal of which close holds more often than not, where a secure mixture stands by. */
 const BRAVE_NOISE = 10 ** (-(CLOSE_DB + 1 / 2) / 10)
 /** So many rows tell what others will show; of fewer, a quieter mixture is kept as well, unless so much speaks for it. */
@@ -61,6 +63,7 @@ export class Mixtures {
     })
     const expectedNoise = await this.#foretold(spec, mixtures)
     if (expectedNoise === null) this.leftOut.push(whole)
+    if (expectedNoise === 0 && !pool.warnings.includes(UNKNOWN)) pool.warnings.push(UNKNOWN)
     if (!expectedNoise) return []
     const step = async (budget: number) => {
       if (!pool.affords(1)) {

@@ -357,3 +357,76 @@ test('where nothing is secure, the quietest that may well stay close is timed, w
   expect(await timedWhere({ secureId: 'int8-everywhere-minmax' })).toEqual([])
   expect(await timedWhere({ secureId: 'weight-int8' })).toEqual(['int8-typical-minmax'])
 })
+
+test('a quieter mixture stands by the best where only its noise speaks for it, unless one is there already', async () => {
+  const built = async (decibels: Readonly<Record<string, number>>, secure: readonly string[], pass = 0) => {
+    const { asked, pool } = searchAmong(decibels, undefined, 1)
+    const isSecure = ({ built: { spec } }: Trial) => secure.includes(spec.id) || spec.noiseBudget !== undefined
+    Object.assign(pool, { secure: isSecure, odds: () => ({ pass, close: 0.98 }) })
+    const budget = new Budget(MINUTE)
+    await new Statics(pool as unknown as Pool, budget, new BuildsInTime(pool as unknown as Pool, budget)).lastResort()
+    return asked
+  }
+  const two = { 'int8-typical': 27.5, 'int8-products': 31 }
+  // Half of what the roundings of the best are foretold to add up to: three decibels less than 20.
+  expect(await built(two, ['int8-typical-minmax'])).toEqual(['int8-typical-minmax-quiet23.0'])
+  expect(await built(two, ['int8-typical-minmax', 'int8-products-minmax'])).toEqual([])
+  expect(await built(two, ['int8-typical-minmax'], 0.9)).toEqual([])
+  expect(await built(two, [])).toEqual([])
+})
+
+test('where there is no time to time kernels, formulas say which float saves the most time for its noise', async () => {
+  const measured = async (openMs: number, costed: boolean) => {
+    const seen: unknown[] = []
+    const { pool, settle } = searchAmong({ 'int8-typical': 20 }, undefined, 0.6 * MINUTE)
+    if (costed) Object.assign(pool.trials[0]!.built, { spec: { ...calibrated('int8-typical'), measuredCosts: true } })
+    Object.assign(pool, {
+      bench: { ...pool.bench, seen: { openMs, runMs: 0.01 } },
+      build: async (spec: CandidateSpec) => {
+        if (spec.noiseBudget !== undefined) seen.push(spec.measuredCosts)
+        return null
+      },
+    })
+    await settle()
+    return [...new Set(seen)]
+  }
+  expect(await measured(1, false)).toEqual([true])
+  expect(await measured(5000, false)).toEqual([false])
+  // What was timed once is known.
+  expect(await measured(5000, true)).toEqual([true])
+})
+
+test('channels are smoothed where products read them, and not again where it came to nothing', async () => {
+  const smoothed = async (operators: Readonly<Record<string, number>>, nothing: boolean) => {
+    const { asked, pool, settle } = searchAmong({ 'int8-everywhere': 22, 'int8-typical': 20 })
+    const build = pool.buildAll
+    Object.assign(pool, {
+      bench: { ...pool.bench, inspection: { operators } },
+      buildAll: async (specs: readonly CandidateSpec[]) => {
+        const trials = await build(specs)
+        if (!nothing || !specs[0]!.id.includes('smooth')) return trials
+        const whole = pool.trials.find(({ built }) => specs[0]!.id.startsWith(built.spec.id))!
+        whole.result = { ...whole.result, alsoMadeAs: [specs[0]!.id] }
+        return []
+      },
+    })
+    await settle()
+    return asked.filter((ids) => ids.includes('smooth'))
+  }
+  const both = ['int8-everywhere-minmax-smooth0.5', 'int8-typical-minmax-smooth0.5']
+  expect(await smoothed({ Conv: 3, Gemm: 1 }, false)).toEqual(both)
+  expect(await smoothed({ Conv: 3, Gemm: 1 }, true)).toEqual(both.slice(0, 1))
+  expect(await smoothed({ Conv: 3 }, false)).toEqual([])
+})
+
+test('where nobody knows what roundings do, no mixture is tried, which is said once', async () => {
+  const warnings: string[] = []
+  const { asked, pool, settle } = searchAmong({ 'int8-everywhere': 22, 'int8-typical': 20 })
+  Object.assign(pool, {
+    warnings,
+    bench: { ...pool.bench, build: async (spec: CandidateSpec) => ({ spec, expectedNoise: 0 }) },
+  })
+  await settle()
+  expect(asked.filter((ids) => ids.includes('quiet'))).toEqual([])
+  expect(warnings).toEqual([expect.stringContaining('no mixture of float and integers was tried')])
+})

@@ -12,12 +12,19 @@ const TURNS = 3
 /** Where other models have shown what most of the units cost: as few as can show whether something disturbed them. */
 const FEW_TURNS = 2
 const MOST = 0.5
-const RUNS = 12
-/** How often costs open the model and run it, in float or integers or both, where nothing is known of its kernels. */
-export const KERNEL_WORK = { opens: 3 * TURNS, runs: 3 * TURNS * RUNS } as const
+/** Runs of a profile, fewer where one takes long: of a slow model, whatever disturbs is a smaller part. */
+const MOST_RUNS = 12
+const FEWEST_RUNS = 5
+const PROFILE_MS = 600
+const runsOf = (runMs: number) => Math.min(MOST_RUNS, Math.max(FEWEST_RUNS, Math.ceil(PROFILE_MS / runMs)))
+
+/** How often costs open a model and run it, in float or integers or both, where nothing is known of its kernels. */
+export const kernelWork = (runMs: number) => ({ opens: 3 * TURNS, runs: 3 * TURNS * runsOf(runMs) })
 
 export interface CostOptions {
   readonly threads?: number | undefined
+  /** Milliseconds that a run is thought to take; 0 unless said. */
+  readonly runMs?: number | undefined
   readonly cache?: EvidenceCache | undefined
   readonly signal?: AbortSignal | undefined
 }
@@ -34,7 +41,7 @@ export async function kernelCosts(
   feeds: Feeds,
   options: CostOptions = {},
 ): Promise<CostsReport | null> {
-  const { threads = 1, cache = noCache, signal } = options
+  const { threads = 1, runMs = 0, cache = noCache, signal } = options
   const { cpu, runtime } = machine()
   const probes = costProbes(model, ranges)
   if (!probes) return null
@@ -57,12 +64,13 @@ export async function kernelCosts(
     if (memory.unknown === 0 && memory.borderNs !== undefined) return { ...remembered, borderNs: memory.borderNs }
     if (memory.unknown === 0 && !borderProbe(probes, ranges, remembered)) return remembered
     const turns = memory.unknown <= (1 - MOST) * signatures.size ? FEW_TURNS : TURNS
+    const runs = runsOf(runMs)
     const run = { float: await slopesAsRun(probes.float), integer: probes.integer }
     const seen: { float: ProfileReport[]; integer: ProfileReport[] } = { float: [], integer: [] }
     for (let turn = 0; turn < turns; turn++)
       for (const side of ['float', 'integer'] as const) {
         signal?.throwIfAborted()
-        seen[side].push(await ortNode.profile(run[side], feeds, RUNS, { threads }))
+        seen[side].push(await ortNode.profile(run[side], feeds, runs, { threads }))
       }
     const inFloat = quickest(seen.float)
     const known = new Map(memory.nodes.map((node) => [node.name, node]))
@@ -78,7 +86,7 @@ export async function kernelCosts(
     const mixed: ProfileReport[] = []
     for (let turn = 0; mixture && turn < turns; turn++) {
       signal?.throwIfAborted()
-      mixed.push(await ortNode.profile(mixture, feeds, RUNS, { threads }))
+      mixed.push(await ortNode.profile(mixture, feeds, runs, { threads }))
     }
     const found = new Set(measured.map(({ name }) => name))
     const absent = [...signatures.keys()].filter((name) => !found.has(name))

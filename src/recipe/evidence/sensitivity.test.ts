@@ -1,7 +1,9 @@
-import { expect, test } from 'vitest'
+import { expect, test, vi } from 'vitest'
 import { modelWith, randomValue } from '../../../tests/quantize-kit.ts'
 import { memoryDataset } from '../../data/index.ts'
+import { ortNode } from '../../engine/index.ts'
 import { parseModel } from '../../ir/index.ts'
+import { UserError } from '../../platform/index.ts'
 import { rangesOf } from './ranges.ts'
 import { sensitivityOf } from './sensitivity.ts'
 
@@ -23,6 +25,30 @@ test('what ranges cut off counts, though it stands in few rows and in none of th
   // Of the rows that may be used alone.
   const few = await noiseOf(narrow, [0, 1, 2, 3])
   expect([few.samples, few.noise < 1e-3]).toEqual([4, true])
+  // In a hurry fewer runs must do, spread over all rows.
+  expect((await sensitivityOf(model, data, narrow, { runs: 8 })).samples).toBe(8)
+})
+
+test('where the runtime refuses the way back nothing is known of roundings, and nobody is blamed', async () => {
+  const model = parseModel(`<ir_version: 10, opset_import: ["" : 21]>
+    g (float[N,2] x) => (float[N,2] y) <float[2,2] w = {1,2,3,4}> { y = MatMul(x, w) }`)
+  const data = await memoryDataset({ x: { dtype: 'float32', dims: [4, 2], data: new Float32Array(8).fill(1) } })
+  const ranges = await rangesOf(model, data, 'minmax')
+  const { open } = ortNode
+  const failing = async (error: Error) => {
+    let opened = 0
+    const spy = vi.spyOn(ortNode, 'open').mockImplementation((...given) => {
+      if (opened++ === 0) return open(...given)
+      return Promise.reject(error)
+    })
+    try {
+      return await sensitivityOf(model, data, ranges)
+    } finally {
+      spy.mockRestore()
+    }
+  }
+  expect(await failing(new UserError('bad-model', 'an invalid model'))).toMatchObject({ sources: [], samples: 0 })
+  await expect(failing(new UserError('out-of-resources', 'out of memory'))).rejects.toThrow('out of memory')
 })
 
 test('two processors find the same to the bit, and hear of every run', async () => {

@@ -4,6 +4,7 @@ import { measureSensitivity } from '../../evaluate/index.ts'
 import type { Model } from '../../ir/index.ts'
 import { modelDigest } from '../../onnx/index.ts'
 import { roundingProjections } from '../../passes/index.ts'
+import { UserError } from '../../platform/index.ts'
 import type { CalibrationReport, SensitivityReport } from '../../report/index.ts'
 import { type Meter, noMeter } from '../meter.ts'
 import { feedsFrom } from '../samples.ts'
@@ -30,7 +31,7 @@ export interface SensitivityOptions {
 
 /**
  * What each rounding that static int8 under these ranges might make does to the outputs, on some rows of `data`. Without
- * sources where the outputs cannot be followed back to any rounding.
+ * sources where the outputs cannot be followed back to any rounding, or not by operators that the runtime takes.
  */
 export async function sensitivityOf(
   model: Model,
@@ -43,12 +44,14 @@ export async function sensitivityOf(
   const dataDigest = await data.digest()
   const key = { measure: 'what roundings do', model: modelDigest(model), ranges, data: dataDigest, rows, runs }
   return cache.get(key, async () => {
+    const nothing: SensitivityReport = { kind: 'sensitivity', version: 1, sources: [], samples: 0, dataDigest }
     const back = roundingProjections(model, ranges)
-    if (!back) return { kind: 'sensitivity', version: 1, sources: [], samples: 0, dataDigest }
+    if (!back) return nothing
     // In this process: the model has run in one of its own before.
     const base = await ortNode.open(model)
     try {
-      const session = workers > 1 ? await besideAnother(back.model) : await ortNode.open(back.model, EXACT)
+      const session = await (workers > 1 ? besideAnother(back.model) : ortNode.open(back.model, EXACT)).catch(refused)
+      if (!session) return nothing
       try {
         const tick = meter('roundings')
         return await measureSensitivity(base, { ...back, session }, feedsFrom(base, data, rows), {
@@ -69,6 +72,12 @@ export async function sensitivityOf(
       await base.close()
     }
   })
+}
+
+/** Null where the runtime refuses a model that nobody gave: that is no fault of the model's. */
+function refused(error: unknown): null {
+  if (error instanceof UserError && (error.code === 'bad-model' || error.code === 'unsupported')) return null
+  throw error
 }
 
 /** Roundings are what is measured: the runtime must not take them for its own to fuse. */
