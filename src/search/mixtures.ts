@@ -5,7 +5,7 @@ import { lookingSeconds } from './looks.ts'
 import { settleNoise } from './noise-budget.ts'
 import { withNoise } from './plan.ts'
 import type { Pool } from './pool.ts'
-import { isClipped, noiseRatioOf, quietestFirst, SECURE_NOISE, SECURE_ODDS, type Trial } from './trial.ts'
+import { isClipped, isStatic, noiseRatioOf, quietestFirst, SECURE_NOISE, SECURE_ODDS, type Trial } from './trial.ts'
 
 /** A budget of noise that holds everything, for what a candidate as it is would be foretold. */
 const UNLIMITED = 1e9
@@ -128,18 +128,28 @@ export class Mixtures {
   }
 
   /**
-   * One to stand by for the best where noise must hold: what it keeps on other rows is never sure, and without this the
-   * lossless model is all that is left. Nothing where one that quiet is there already.
+   * What stands by for the best where noise must hold: what it keeps on other rows is never sure, and without these the
+   * lossless model is all that is left. Those that were judged on the way to it, and one that is far quieter, unless one
+   * is there already.
    */
-  async standingBy(best: Trial, others: readonly Trial[]): Promise<readonly Trial[]> {
+  async standingBy(best: Trial): Promise<readonly Trial[]> {
     const noise = noiseRatioOf(best)
-    const expected = best.built.expectedNoise
-    if (!noise || this.#pool.odds(best).pass > 0) return []
-    if (others.some((other) => other !== best && (noiseRatioOf(other) ?? 0) <= noise * QUIETER)) return []
+    const pool = this.#pool
+    if (!noise || pool.odds(best).pass > 0) return []
+    const farQuieter = (trial: Trial) => (noiseRatioOf(trial) ?? 0) <= noise * QUIETER
+    const timed = ({ result }: Trial) => result.p50Ms !== null
+    const integers = pool.trials.filter((trial) => trial !== best && isStatic(trial) && pool.secure(trial))
+    if (integers.some((trial) => timed(trial) && !pool.hopeless(trial) && farQuieter(trial))) return []
     const spec = this.#wholes.get(best) ?? best.built.spec
-    const mixture = this.#wholes.has(best)
-    const foretold = mixture ? expected : await this.#foretold(spec, `a quieter mixture of ${spec.id}`)
-    return this.#quieter(spec, foretold)
+    const steps = integers.filter(
+      (trial) => !timed(trial) && this.#wholes.get(trial) === spec && (noiseRatioOf(trial) ?? 0) < noise,
+    )
+    for (const trial of steps) pool.withdrawNote(trial)
+    if (steps.some(farQuieter)) return steps
+    const foretold = this.#wholes.has(best)
+      ? best.built.expectedNoise
+      : await this.#foretold(spec, `a quieter mixture of ${spec.id}`)
+    return [...steps, ...(await this.#quieter(spec, foretold))]
   }
 
   /** The mixture of a budget of noise; null where it equals another. */

@@ -375,6 +375,43 @@ test('a quieter mixture stands by the best where only its noise speaks for it, u
   expect(await built(two, [])).toEqual([])
 })
 
+test('what was judged on the way to the best stands by it once it is timed', async () => {
+  const timed: string[] = []
+  const { asked, pool } = searchAmong({ 'int8-typical': 20 }, undefined, 0.6 * MINUTE)
+  const trials: Trial[] = []
+  // More than is asked for, then what is; whatever comes after that is too loud.
+  const shown = [28.6, 27.3]
+  Object.assign(pool, {
+    odds: () => ({ pass: 0, close: 0.98 }),
+    secure: ({ comparison }: Trial) => comparison!.outputs[0]!.sqnrDb! > 27,
+    hopeless: ({ result }: Trial) => result.p50Ms === null,
+    build: async (spec: CandidateSpec) => {
+      asked.push(spec.id)
+      const trial = {
+        built: { spec, expectedNoise: spec.noiseBudget },
+        result: { p50Ms: null },
+        comparison: { verdict: 'inconclusive', n: 100, outputs: [{ name: 'y', sqnrDb: shown.shift() ?? 26 }] },
+      } as unknown as Trial
+      trials.push(trial)
+      pool.trials.push(trial)
+      return trial
+    },
+    time: async (added: readonly Trial[]) => {
+      for (const trial of added) {
+        trial.result = { ...trial.result, p50Ms: 1 }
+        timed.push(trial.built.spec.id)
+      }
+    },
+  })
+  const budget = new Budget(MINUTE)
+  const statics = new Statics(pool as unknown as Pool, budget, new BuildsInTime(pool as unknown as Pool, budget))
+  await statics.settle()
+  const [quieter, best, brave] = trials.map(({ built }) => built.spec.id)
+  expect(timed).toEqual([brave, best])
+  await statics.lastResort()
+  expect(timed).toEqual([brave, best, quieter])
+})
+
 test('where there is no time to time kernels, formulas say which float saves the most time for its noise', async () => {
   const measured = async (openMs: number, costed: boolean) => {
     const seen: unknown[] = []

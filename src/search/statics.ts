@@ -77,9 +77,9 @@ export class Statics {
   }
 
   /**
-   * Where no integers came out secure: times those that may well hold all the same; to the best of those that did, a
-   * quieter one that stands by. Where nothing did: the most promising
-   * of the mixtures that there was no time for beside all else, with what is left of the time when there is nothing else.
+   * Where no integers came out secure: times those that may well hold all the same; else what stands by the best of
+   * them. Where nothing did: the most promising of the mixtures that there was no time for beside all else, with what is
+   * left of the time when there is nothing else.
    */
   async lastResort(): Promise<void> {
     const pool = this.#pool
@@ -87,7 +87,7 @@ export class Statics {
     const secure = others.filter((trial) => pool.secure(trial))
     if (!secure.some(isStatic)) await this.#timeLikely()
     const [best] = pool.inOrder(secure.filter((trial) => isStatic(trial) && !isTrained(trial)))
-    if (best && this.#budget.left > 0) await this.#timed(await this.#mixtures.standingBy(best, secure))
+    if (best && this.#budget.left > 0) await this.#timed(await this.#mixtures.standingBy(best))
     const [first] = this.#inOrderOfRepair(this.#mixtures.leftOut)
     if (!first || secure.length > 0) return
     this.#budget.spendOnLast()
