@@ -14,8 +14,8 @@ const sizes = async (free: number, bytes = 10 * MB) =>
   (await fewGroups(session, {}, names, bytes, free)).map(({ length }) => length)
 
 test('few groups stay as they are, many become larger ones, as far as the machine has memory', async () => {
-  expect(await sizes(1e12, 100 * MB)).toEqual(Array(8).fill(10))
-  expect(await sizes(1e12)).toEqual(Array(8).fill(10))
+  expect(await sizes(1e12, 200 * MB)).toEqual(Array(4).fill(20))
+  expect(await sizes(1e12)).toEqual(Array(4).fill(20))
   // Two values at a time is what this machine has memory for.
   expect(await sizes(24 * 20 * MB)).toEqual(Array(40).fill(2))
   expect(await sizes(0)).toEqual(Array(80).fill(1))

@@ -14,7 +14,7 @@ export interface CalibrateOptions {
   /** Rows to look at: `samples` of `indices`, or of the set, spread over all of them; `CALIBRATION_ROWS` by default. */
   readonly samples?: number | undefined
   readonly indices?: readonly number[] | undefined
-  /** Bytes above plain inference that fetching inner values may take; 256 MB by default. */
+  /** Bytes above plain inference that fetching inner values may take, 256 MB by default; more where `fewGroups` finds it. */
   readonly byteBudget?: number | undefined
   /** Rows of one run, where the model takes several; 8 by default. */
   readonly batch?: number | undefined
@@ -33,8 +33,6 @@ export type CalibrationReports<M extends CalibrationMethod = CalibrationMethod> 
  * were not collected yet. Measured on PP-OCRv4 det: 356 MB above a plain run for groups of 62 MB.
  */
 export const COPIES = 6
-/** Where they are looked at where they lie: 282 MB for groups of 170 MB, 403 MB for one of 300 MB. */
-const LENT = 2
 const ALL: readonly CalibrationMethod[] = ['minmax', 'percentile', 'mse', 'most-rows', 'entropy']
 
 /** Ranges by one method: see `calibrateAll`. */
@@ -93,7 +91,7 @@ interface Reading {
 /** Takes in values as the runtime hands them out, with those of the inputs if these are still wanted; gives the rows read. */
 async function takeValues(reading: Reading, inner: readonly string[], inputs: boolean): Promise<number> {
   const { session, observers } = reading
-  const { batch, groups } = await runsFor(reading, inner, session.look ? LENT : COPIES)
+  const { batch, groups } = await runsFor(reading, inner, COPIES)
   let read = 0
   for await (const { group, feeds, count, done } of rounds(reading, batch, groups, inputs)) {
     const see = (fetched: Fetched) => {

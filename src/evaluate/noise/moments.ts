@@ -30,7 +30,7 @@ export interface MomentsOptions {
   /** Rows to look at: `samples` of `indices`, or of the set, spread over all of them; `CALIBRATION_ROWS` by default. */
   readonly samples?: number | undefined
   readonly indices?: readonly number[] | undefined
-  /** Bytes above plain inference that fetching inner values may take; 256 MB by default. */
+  /** Bytes above plain inference that fetching inner values may take, 256 MB by default; more where `fewGroups` finds it. */
   readonly byteBudget?: number | undefined
   readonly onRow?: ((done: number, of: number) => void) | undefined
   readonly signal?: AbortSignal | undefined
