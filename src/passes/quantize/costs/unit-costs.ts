@@ -1,8 +1,8 @@
 import { type Graph, indexGraph, type Model, type Node, nodeLabel } from '../../../ir/index.ts'
 import type { CalibrationReport, CostsReport, ProfileReport } from '../../../report/index.ts'
 import { repairKernels } from '../kernels/kernel-repairs.ts'
+import { IN_FOURS } from '../kernels/read-in-fours.ts'
 import { tilesName } from '../kernels/tiles.ts'
-import { UNFOLDED } from '../kernels/unfold-narrow-inputs.ts'
 import { planOf, quantizeStaticInt8 } from '../static/quantize-static-int8.ts'
 import { slopePieces } from '../units/slopes.ts'
 import { partsBehind, type Unit } from '../units/unit.ts'
@@ -99,7 +99,7 @@ function kernelTimes(profile: ProfileReport, makerOf: (value: string) => Node | 
       .replace(/_nchwc$/, '')
       .replace(/_token_\d+$/, '')
       .replace(/\/\w+Fusion\/?$/, '')
-      .replace(new RegExp(`${UNFOLDED}(_\\d+)?$`), '')
+      .replace(new RegExp(`${IN_FOURS}(_\\d+)?$`), '')
     const maker = makerOf(bare)
     const label = maker ? nodeLabel(maker) : bare
     times.set(label, (times.get(label) ?? 0) + ms)

@@ -5,13 +5,13 @@ import { convolveAverages } from './convolve-averages.ts'
 import { convolveTiles } from './convolve-tiles.ts'
 import { depthInTiles } from './depth-in-tiles.ts'
 import { enterByConvolution } from './enter-by-convolution.ts'
-import { foldNarrowOutputs } from './fold-narrow-outputs.ts'
 import { fuseDecodedSilu } from './fuse-decoded-silu.ts'
 import { mergeGroups } from './merge-groups.ts'
 import { poolBeforeTables } from './pool-before-tables.ts'
 import { quantizeBehindPools } from './quantize-behind-pools.ts'
+import { readInFours } from './read-in-fours.ts'
 import { repeatCodes } from './repeat-codes.ts'
-import { unfoldNarrowInputs } from './unfold-narrow-inputs.ts'
+import { tileOutputs } from './tile-outputs.ts'
 import { widenConvolutions } from './widen-convolutions.ts'
 
 /** What the runtime would not make fast kernels of by itself, mended behind static quantization, in this order. */
@@ -20,9 +20,9 @@ export const kernelRepairs: readonly Pass[] = [
   convolveTiles,
   convolveAverages,
   mergeGroups,
-  foldNarrowOutputs,
+  tileOutputs,
   widenConvolutions,
-  unfoldNarrowInputs,
+  readInFours,
   fuseDecodedSilu,
   clipByComparison,
   repeatCodes,

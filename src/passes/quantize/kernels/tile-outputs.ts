@@ -1,5 +1,5 @@
 /*
- * c = QuantizeLinear(Conv(DQ(x₈), DQ(w₈), DQ(b₃₂)))          with few output channels
+ * c = QuantizeLinear(Conv(DQ(x₈), DQ(w₈), DQ(b₃₂)))          with up to 32 output channels
  *   ⇒  t = QuantizeLinear(Conv<strides = [a, b]>(DQ(x₈), DQ(w'₈), DQ(b'₃₂)))     c = the tiles of t side by side
  * A convolution that makes a tile of a·b pixels at every a-th row and b-th column: the runtime's kernel makes 16 channels
  * at a time whether or not they are wanted, and here they are pixels. Each place reads a window that is larger by a − 1
@@ -31,10 +31,10 @@ import { convolveInTiles } from './lay-tiles.ts'
 import { pictureSize } from './picture-size.ts'
 import { inBlocks } from './widen-convolutions.ts'
 
-export const foldNarrowOutputs = recoding(
+export const tileOutputs = recoding(
   rulePass(
-    'foldNarrowOutputs',
-    'Integer convolutions to a few channels make several pixels at once.',
+    'tileOutputs',
+    'Integer convolutions to at most 32 channels make several pixels at once.',
     [{ roots: ['Conv'], apply }],
     inferTypes,
   ),

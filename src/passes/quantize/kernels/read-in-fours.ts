@@ -2,7 +2,7 @@
  * c = QuantizeLinear(Conv(DQ(x₈), DQ(w₈), b))          with x of channels that do not come in fours
  *   ⇒  c = QuantizeLinear(Conv(DQ(x'), DQ(w'₈), b))    with x' of whole groups of four channels and the same sums
  * x' is x with channels of zeros, or, of one to three channels, copies of x, shifted by pixels, side by side as channels
- * (`narrow-forms.ts`); w' are the same codes in the order that this asks for, zeros where there are none.
+ * (`input-forms.ts`); w' are the same codes in the order that this asks for, zeros where there are none.
  * The runtime's integer convolution reads pixels where they lie only where channels come in fours; else it copies every
  * patch first. A 3×3 convolution of stride 2 from 3 to 32 channels at 224×224 took 0.37 ms that way, 0.25 with a fourth
  * channel; 5×5 from 1 to 64 2.33 ms, 0.95 with every place of the window as a channel; and 3×3 from 35
@@ -32,13 +32,13 @@ import { recoding } from '../drop-unread.ts'
 import { leavesBits } from '../kernel-pairs.ts'
 import { codedWeights, dropCoded, recode } from './coded-weights.ts'
 import { GROUP } from './conv-kernel.ts'
-import { type NarrowForm, narrowForm, type Pair, wideForm } from './narrow-forms.ts'
+import { type InputForm, narrowForm, type Pair, wideForm } from './input-forms.ts'
 import { pictureSize } from './picture-size.ts'
 import { inBlocks } from './widen-convolutions.ts'
 
-export const unfoldNarrowInputs = recoding(
+export const readInFours = recoding(
   rulePass(
-    'unfoldNarrowInputs',
+    'readInFours',
     'Integer convolutions over channels that do not come in fours get zeros, or neighbouring pixels, beside them.',
     [{ roots: ['Conv'], apply }],
     inferTypes,
@@ -46,14 +46,14 @@ export const unfoldNarrowInputs = recoding(
 )
 
 /** What stands behind the name of a convolution in those of the nodes that lay its pixels. */
-export const UNFOLDED = '_unfold'
+export const IN_FOURS = '_fours'
 
-interface Unfolding {
+interface Laying {
   /** Channels that there were. */
   readonly before: number
   readonly kernel: readonly number[]
   readonly pads: readonly number[]
-  readonly form: NarrowForm
+  readonly form: InputForm
 }
 
 /** Of more channels than these, zeros that fill the last group are a small part. */
@@ -103,7 +103,7 @@ function apply(node: Node, context: RuleContext): RuleOutcome {
     attributes.set('kernel_shape', ints(form.kernel))
     attributes.set('dilations', ints(form.kernel.map((places, axis) => (places === 1 ? 1 : form.step[axis]!))))
   }
-  const inputs = [floats, recode(weight, { codes }, 'unfolded', context), ...node.inputs.slice(2)]
+  const inputs = [floats, recode(weight, { codes }, 'fours', context), ...node.inputs.slice(2)]
   editor.replace(node, { ...node, inputs, attributes })
   dropCoded(weight, context)
   editor.removeUnused(reader)
@@ -118,10 +118,10 @@ function turnedFromChannelsLast(reader: Node, { editor }: RuleContext): boolean 
   return before?.opType === 'Transpose' && intsAttribute(before, 'perm', []).join() === '0,3,1,2'
 }
 
-const copiesOf = ({ step }: NarrowForm) => step[0] * step[1]
+const copiesOf = ({ step }: InputForm) => step[0] * step[1]
 
 /** The codes [M, C, h, w] in the order of the form, zeros where the old kernel has no place. */
-function regrouped(tensor: Tensor, { step, kernel, channels }: NarrowForm): Tensor {
+function regrouped(tensor: Tensor, { step, kernel, channels }: InputForm): Tensor {
   const [outputs, before, height, width] = tensor.dims as [number, number, number, number]
   const old = toNumbers(tensor)
   const [rows, columns] = kernel
@@ -142,13 +142,13 @@ function regrouped(tensor: Tensor, { step, kernel, channels }: NarrowForm): Tens
 }
 
 /** Lays the codes that `reader` dequantizes in the order of the form; returns the name of the dequantized value. */
-function laidOut(node: Node, reader: Node, { before, kernel, pads, form }: Unfolding, context: RuleContext): string {
+function laidOut(node: Node, reader: Node, { before, kernel, pads, form }: Laying, context: RuleContext): string {
   const { editor } = context
   const [codes, , zero] = reader.inputs as [string, string, string]
-  const laid = editor.freshName(`${codes}_unfolded`)
+  const laid = editor.freshName(`${codes}_fours`)
   // Profiles count what these take as the convolution's own.
   const make = (opType: string, from: readonly string[], to: string, attributes = {}) =>
-    makeNode(opType, from, [to], { name: editor.freshName(`${nodeLabel(node)}${UNFOLDED}`), attributes })
+    makeNode(opType, from, [to], { name: editor.freshName(`${nodeLabel(node)}${IN_FOURS}`), attributes })
   const padded = (amounts: readonly number[], to: string) => {
     const numbers = tensorOf('int64', [amounts.length], BigInt64Array.from(amounts, BigInt))
     return make('Pad', [codes, editor.addConstant(numbers, `${to}_pads`), zero], to)
@@ -171,7 +171,7 @@ function laidOut(node: Node, reader: Node, { before, kernel, pads, form }: Unfol
     }
     moves.push(make('Concat', parts, laid, { axis: int(1) }))
   }
-  const floats = editor.freshName(`${reader.outputs[0]}_unfolded`)
+  const floats = editor.freshName(`${reader.outputs[0]}_fours`)
   const name = editor.freshName(`${floats}_DequantizeLinear`)
   editor.insertBefore(node, ...moves, { ...reader, name, inputs: [laid, ...reader.inputs.slice(1)], outputs: [floats] })
   return floats

@@ -4,7 +4,7 @@ import { checkModel, intsAttribute } from '../../../ir/index.ts'
 import { productSafety } from '../portable.ts'
 import { quantizeStaticInt8 } from '../static/quantize-static-int8.ts'
 import { convolveTiles } from './convolve-tiles.ts'
-import { foldNarrowOutputs } from './fold-narrow-outputs.ts'
+import { tileOutputs } from './tile-outputs.ts'
 
 interface Case {
   readonly outputs: number
@@ -14,7 +14,7 @@ interface Case {
   readonly options?: object
 }
 
-async function folded({ outputs, size, kernel, attributes = '', options = {} }: Case) {
+async function tiled({ outputs, size, kernel, attributes = '', options = {} }: Case) {
   const model = modelWith(
     `g (float[2,16,${size.join()}] x) => (float y) { h = Conv(x, u) y = Conv${attributes}(h, w, b) }`,
     { u: [16, 16, 1, 1], w: [outputs, 16, ...kernel], b: [outputs] },
@@ -22,7 +22,7 @@ async function folded({ outputs, size, kernel, attributes = '', options = {} }: 
   const feeds = { x: randomValue([2, 16, ...size], 3) }
   const evidence = [{ report: await rangesOf(model, feeds) }]
   const before = (await quantizeStaticInt8.run(model, { placement: 'everywhere', ...options }, evidence)).model
-  const { model: after, report } = await foldNarrowOutputs.run(before, {}, [])
+  const { model: after, report } = await tileOutputs.run(before, {}, [])
   return { before, after, report, feeds }
 }
 
@@ -38,7 +38,7 @@ test.each<[string, Case, readonly number[]]>([
   ['channels that fill no block', { outputs: 9, size: [64, 64], kernel: [3, 3], attributes: pads(1) }, [1, 4]],
   ['no padding', { outputs: 1, size: [50, 70], kernel: [3, 3], attributes: '<auto_pad = "VALID">' }, [4, 4]],
 ])('%s: the same sums to the bit, a tile at once', async (_, setting, step) => {
-  const { before, after, report, feeds } = await folded(setting)
+  const { before, after, report, feeds } = await tiled(setting)
   expect(report.applied).toBe(1)
   expect(checkModel(after)).toEqual([])
   const steps = after.graph.nodes.map((node) => (node.opType === 'Conv' ? intsAttribute(node, 'strides', [1, 1]) : []))
@@ -57,7 +57,7 @@ test.each<[string, Case, RegExp | null]>([
   ['odd sizes', { outputs: 1, size: [61, 67], kernel: [3, 3], attributes: pads(1) }, /cost more/],
   ['few pixels', { outputs: 1, size: [8, 8], kernel: [3, 3], attributes: pads(1) }, /cost more/],
 ])('%s: left alone', async (_, setting, reason) => {
-  const { before, after, report } = await folded(setting)
+  const { before, after, report } = await tiled(setting)
   expect(after).toBe(before)
   if (reason) expect(report.refused.map((item) => item.reason).join()).toMatch(reason)
   else expect(report.refused).toEqual([])
@@ -72,7 +72,7 @@ test('tiles of tiles: a transposed convolution to one channel', async () => {
   const evidence = [{ report: await rangesOf(model, feeds) }]
   const codes = (await quantizeStaticInt8.run(model, { placement: 'everywhere' }, evidence)).model
   const before = (await convolveTiles.run(codes, {}, [])).model
-  const { model: after, report } = await foldNarrowOutputs.run(before, {}, [])
+  const { model: after, report } = await tileOutputs.run(before, {}, [])
   expect(report.applied).toBe(1)
   const names = after.graph.nodes.map(({ name }) => name).filter((name) => name)
   expect(new Set(names).size).toBe(names.length)
@@ -81,7 +81,7 @@ test('tiles of tiles: a transposed convolution to one channel', async () => {
 })
 
 test('weights that are safe everywhere are so afterwards, or make one pixel at a time', async () => {
-  const { after, report } = await folded({
+  const { after, report } = await tiled({
     outputs: 1,
     size: [64, 64],
     kernel: [3, 3],

@@ -23,7 +23,7 @@ export type Pair = readonly [height: number, width: number]
  * as channels, and the kernel takes every `step`-th place (1×1: the picture itself). Window place t of the old kernel is
  * place i of the new one and copy a, with t = step·i + a.
  */
-export interface NarrowForm {
+export interface InputForm {
   readonly step: Pair
   readonly kernel: Pair
   /** Channels of the new input, zeros at the end included. */
@@ -51,15 +51,15 @@ const NS = {
   node: 1000,
 } as const
 
-/** The form in which the convolution takes the least time; null where that is as it stands. */
-export function narrowForm(convolution: NarrowConvolution): NarrowForm | null {
+/** The form in which a convolution over few channels takes the least time; null where that is as it stands. */
+export function narrowForm(convolution: NarrowConvolution): InputForm | null {
   const { kernel, channels, outputs } = convolution
   const [height, width] = convolution.size ?? UNKNOWN
   const places = (height / convolution.strides[0]) * (width / convolution.strides[1])
   const blocks = Math.ceil(outputs / BLOCK)
   const fours = (count: number) => Math.ceil(count / GROUP)
   const plain = places * (kernel[0] * NS.copyRow + blocks * fours(channels * kernel[0] * kernel[1]) * NS.product)
-  const cost = (form: NarrowForm) => {
+  const cost = (form: InputForm) => {
     const window = form.kernel[0] * form.kernel[1]
     const copies = form.step[0] * form.step[1]
     const pixel = convolution.channelsLast ? copies * NS.movePixel : form.channels * NS.moveByte
@@ -67,7 +67,7 @@ export function narrowForm(convolution: NarrowConvolution): NarrowForm | null {
     const tile = blocks * fours(form.channels)
     return moved + places * (window === 1 ? tile * NS.product : window * (NS.pointer + tile * NS.window))
   }
-  const best = forms(convolution).reduce<{ form: NarrowForm | null; ns: number }>(
+  const best = forms(convolution).reduce<{ form: InputForm | null; ns: number }>(
     (least, form) => {
       const ns = cost(form)
       return ns < least.ns ? { form, ns } : least
@@ -81,21 +81,21 @@ export function narrowForm(convolution: NarrowConvolution): NarrowForm | null {
 const MOST_BLOCKS = 6
 
 /** The form of a convolution over more channels than neighbouring pixels could stand beside; null where it stays. */
-export const wideForm = (channels: number, outputs: number, kernel: Pair): NarrowForm | null =>
+export const wideForm = (channels: number, outputs: number, kernel: Pair): InputForm | null =>
   outputs > MOST_BLOCKS * BLOCK ? null : filled(channels, kernel)
 
 /** The picture itself, with zeros behind its channels up to the next group. */
-const filled = (channels: number, kernel: Pair): NarrowForm => ({
+const filled = (channels: number, kernel: Pair): InputForm => ({
   step: [1, 1],
   kernel,
   channels: Math.ceil(channels / GROUP) * GROUP,
 })
 
-function forms(convolution: NarrowConvolution): NarrowForm[] {
+function forms(convolution: NarrowConvolution): InputForm[] {
   const { channels, kernel, strides, dilations, padsKnown } = convolution
   const plain = filled(channels, kernel)
   if (!padsKnown || dilations[0] !== 1 || dilations[1] !== 1) return [plain]
-  const shifted = (step: Pair): NarrowForm => ({
+  const shifted = (step: Pair): InputForm => ({
     step,
     kernel: [Math.ceil(kernel[0] / step[0]), Math.ceil(kernel[1] / step[1])],
     channels: Math.ceil((channels * step[0] * step[1]) / GROUP) * GROUP,

@@ -2,8 +2,8 @@ import { expect, test } from 'vitest'
 import { kernelsOf, modelWith, randomValue, rangesOf, runOnce } from '../../../../tests/quantize-kit.ts'
 import { checkModel, type Model } from '../../../ir/index.ts'
 import { quantizeStaticInt8 } from '../static/quantize-static-int8.ts'
-import { narrowForm } from './narrow-forms.ts'
-import { UNFOLDED, unfoldNarrowInputs } from './unfold-narrow-inputs.ts'
+import { narrowForm } from './input-forms.ts'
+import { IN_FOURS, readInFours } from './read-in-fours.ts'
 
 interface Case {
   readonly channels: number
@@ -15,7 +15,7 @@ interface Case {
   readonly batch?: string
 }
 
-async function unfolded({ channels, size, kernel, outputs = 16, attributes = '', options = {}, batch = '2' }: Case) {
+async function inFours({ channels, size, kernel, outputs = 16, attributes = '', options = {}, batch = '2' }: Case) {
   const dims = [2, channels, ...size]
   const declared = [batch, channels, ...size].join()
   const model = modelWith(`g (float[${declared}] x) => (float y) { h = Conv${attributes}(x, w, b) y = Conv(h, v) }`, {
@@ -26,12 +26,12 @@ async function unfolded({ channels, size, kernel, outputs = 16, attributes = '',
   const feeds = { x: randomValue(dims, 3) }
   const evidence = [{ report: await rangesOf(model, feeds) }]
   const made = await quantizeStaticInt8.run(model, { placement: 'everywhere', ...options }, evidence)
-  const { model: after, report } = await unfoldNarrowInputs.run(made.model, {}, [])
+  const { model: after, report } = await readInFours.run(made.model, {}, [])
   return { before: made.model, after, report, feeds }
 }
 
 const operators = ({ graph }: Model) =>
-  graph.nodes.filter(({ name }) => new RegExp(`${UNFOLDED}(_\\d+)?$`).test(name)).map(({ opType }) => opType)
+  graph.nodes.filter(({ name }) => new RegExp(`${IN_FOURS}(_\\d+)?$`).test(name)).map(({ opType }) => opType)
 
 const pad = (n: number) => `<pads = [${n}, ${n}, ${n}, ${n}]>`
 const strided = (n: number, stride = 2) => `<pads = [${n}, ${n}, ${n}, ${n}], strides = [${stride}, ${stride}]>`
@@ -91,7 +91,7 @@ test.each<[string, Case, Record<string, number>]>([
     { Pad: 6, Concat: 1 },
   ],
 ])('%s: the same sums to the bit', async (_, setting, wanted) => {
-  const { before, after, report, feeds } = await unfolded(setting)
+  const { before, after, report, feeds } = await inFours(setting)
   expect(report.applied).toBe(1)
   expect(checkModel(after)).toEqual([])
   const counts: Record<string, number> = {}
@@ -99,7 +99,7 @@ test.each<[string, Case, Record<string, number>]>([
   expect(counts).toEqual(wanted)
   expect((await kernelsOf(after)).QLinearConv).toBe(2)
   expect((await runOnce(after, feeds)).y!.data).toEqual((await runOnce(before, feeds)).y!.data)
-  expect((await unfoldNarrowInputs.run(after, {}, [])).report.applied).toBe(0)
+  expect((await readInFours.run(after, {}, [])).report.applied).toBe(0)
 })
 
 test('every shape of window, step and padding has a form that says the same', async () => {
@@ -108,7 +108,7 @@ test('every shape of window, step and padding has a form that says the same', as
     for (const stride of [1, 2, 3])
       for (const padding of [0, 1, 2])
         for (const channels of [1, 2, 3]) {
-          const { before, after, report, feeds } = await unfolded({
+          const { before, after, report, feeds } = await inFours({
             channels,
             size: [38 + (kernel % 2) * 2, 36],
             kernel: [kernel, kernel],
@@ -128,7 +128,7 @@ test.each<[string, Case, RegExp | null]>([
   ['whole groups of many channels', { channels: 36, size: [12, 12], kernel: [3, 3] }, null],
   ['few pixels', { channels: 3, size: [6, 6], kernel: [3, 3] }, /cost it more/],
 ])('%s: left alone', async (_, setting, reason) => {
-  const { before, after, report } = await unfolded(setting)
+  const { before, after, report } = await inFours(setting)
   expect(report.applied).toBe(0)
   expect(after).toBe(before)
   if (reason) expect(report.refused.map((item) => item.reason).join()).toMatch(reason)
@@ -136,7 +136,7 @@ test.each<[string, Case, RegExp | null]>([
 })
 
 test('weights that are safe everywhere are so afterwards, or stay in their order', async () => {
-  const { before, after, report, feeds } = await unfolded({
+  const { before, after, report, feeds } = await inFours({
     channels: 3,
     size: [40, 40],
     kernel: [3, 3],
@@ -176,7 +176,7 @@ test.each([
   )
   const evidence = [{ report: await rangesOf(model, { x: randomValue(shape, 3) }) }]
   const made = await quantizeStaticInt8.run(model, { placement: 'everywhere' }, evidence)
-  const { model: after } = await unfoldNarrowInputs.run(made.model, {}, [])
+  const { model: after } = await readInFours.run(made.model, {}, [])
   const counts: Record<string, number> = {}
   for (const name of operators(after)) counts[name] = (counts[name] ?? 0) + 1
   expect(counts).toEqual(wanted)
