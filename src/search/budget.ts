@@ -18,6 +18,9 @@ const LITTLE = 0.02
 const LEAST_PROVING = 1 / 10
 /** Candidates of a kind that are judged even when the time is up, until one may be handed out. */
 export const ALWAYS_JUDGED = 3
+/** The longest that one timing may take, in seconds, and of the time. */
+const LONGEST_TIMING = 20
+const TIMING_SHARE = 1 / 6
 /** Share of what is left that one refinement may take, so that something is left for those behind it. */
 const REFINING = 1 / 2
 /** The same where none comes behind it: what it gives must be built and judged. */
@@ -159,7 +162,7 @@ export class Budget {
   }
 
   /** What a timing may take, in seconds: less than `most` where little time was given in all. */
-  timing(most: number, share = 1 / 6): number {
+  timing(most = LONGEST_TIMING, share = TIMING_SHARE): number {
     return Math.min(most, this.seconds * share)
   }
 

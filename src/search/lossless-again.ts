@@ -2,9 +2,6 @@ import { undecided } from '../recipe/index.ts'
 import type { Budget } from './budget.ts'
 import type { Pool } from './pool.ts'
 
-/** The longest that this timing may take, in seconds. */
-const TIMING = 20
-
 /** What is said to be left out where there was no time for it. */
 export const timingAgain = (id: string): string => `timing ${id} again`
 
@@ -17,5 +14,5 @@ export async function timeLosslessAgain(pool: Pool, budget: Budget): Promise<voi
   const ratio = lossless?.result.ratio
   if (!lossless || !ratio || !undecided(ratio) || pool.fitsGoal(lossless)) return
   budget.takeUp(timingAgain(lossless.built.spec.id))
-  await pool.time([lossless], Math.min(budget.timing(TIMING), budget.leftToProve()))
+  await pool.time([lossless], Math.min(budget.timing(), budget.leftToProve()))
 }

@@ -23,9 +23,8 @@ import type { Trial } from './trial.ts'
 
 /** Share of the time that training may take. */
 const TRAINING = 0.5
-/** The longest that one timing may take, in seconds, and of the time. */
-const TIMING = 20
-const TIMING_SHARE = 1 / 10
+/** Share of the time that timing all new candidates side by side may take. */
+const SIDE_BY_SIDE = 1 / 10
 /** Share of what is left for a second try. */
 const AGAIN = 1 / 6
 
@@ -134,14 +133,14 @@ class Optimization {
   }
 
   /** All side by side with the original; then by itself what looks far better than this disturbed moment could show. */
-  async #time(trials: readonly Trial[], most = TIMING): Promise<void> {
+  async #time(trials: readonly Trial[], most?: number): Promise<void> {
     const pool = this.#pool
-    await pool.time(trials, this.#budget.timing(most, TIMING_SHARE))
+    await pool.time(trials, this.#budget.timing(most, SIDE_BY_SIDE))
     const open = pool.inOrder(trials.filter(({ result: { ratio } }) => ratio !== null && undecided(ratio)))
     const best = open.find((trial) => trial !== pool.lossless)
     for (const trial of open.filter((one) => one === best || one === pool.lossless)) {
       if (pool.trials.length === 1) return
-      const seconds = Math.min(this.#budget.timing(TIMING), AGAIN * this.#budget.left)
+      const seconds = Math.min(this.#budget.timing(), AGAIN * this.#budget.left)
       if (seconds > 0) await pool.time([trial], seconds)
       else this.#budget.leaveOut(timingAgain(trial.built.spec.id))
     }
@@ -155,7 +154,7 @@ class Optimization {
     const seconds = this.#budget.seconds * TRAINING
     const { trials, tensors } = await trainStudents(pool, this.#budget, trainData, { ...this.#options, seconds })
     this.#tensors = tensors
-    await pool.time(trials, this.#budget.timing(TIMING))
+    await pool.time(trials, this.#budget.timing())
     for (const trial of trials) if (!pool.hopeless(trial)) await pool.climb(trial)
   }
 
