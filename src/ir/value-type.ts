@@ -7,3 +7,10 @@ export const tensorShape = (type: ValueType | undefined): Shape | null => (type?
 /** The type of the elements of a value of this type; undefined where it is no tensor. */
 export const tensorDtype = (type: ValueType | undefined): DType | undefined =>
   type?.kind === 'tensor' ? type.dtype : undefined
+
+/** Height and width of a value [N, C, H, W] of this type; undefined where it is none, or they are not known. */
+export function pictureSize(type: ValueType | undefined): readonly [height: number, width: number] | undefined {
+  const shape = tensorShape(type)
+  const [height, width] = shape?.length === 4 ? shape.slice(2) : []
+  return typeof height === 'number' && typeof width === 'number' ? [height, width] : undefined
+}

@@ -9,7 +9,7 @@
  * averages; fewer than 16 channels, or no fours of them; large pictures whose blocks of 16 channels are not whole.
  * Source: both are s·x + t a channel.
  */
-import { fromNumbers, inferTypes, int, makeNode, type Node, tensorShape } from '../../ir/index.ts'
+import { fromNumbers, inferTypes, int, makeNode, type Node, pictureSize } from '../../ir/index.ts'
 import {
   type Affine,
   affineOf,
@@ -19,7 +19,7 @@ import {
   type RuleOutcome,
   rulePass,
 } from '../../rewrite/index.ts'
-import { ACTIVATIONS, BLOCK, isBlockedConv } from './blocks.ts'
+import { ACTIVATIONS, BLOCK, isBlockedConv, QUARTER } from './blocks.ts'
 
 export const convolveNormalizations = rulePass(
   'convolveNormalizations',
@@ -29,8 +29,6 @@ export const convolveNormalizations = rulePass(
 )
 
 const AVERAGES: ReadonlySet<string> = new Set(['AveragePool', 'GlobalAveragePool'])
-/** Channels that the runtime brings into blocks come in fours. */
-const FOURS = 4
 /** Elements whose integer convolution of one tap takes 8 µs longer in broken blocks (0.33 ns each) than in whole ones (0.1). */
 const MOST_IN_BROKEN_BLOCKS = 32_768
 
@@ -64,9 +62,9 @@ function channelsOf(value: string, { types }: RuleContext): number | undefined {
 
 /** Blocks that are not whole are slow in integers: worth it only where the conversions that go would take longer. */
 function hasFastKernel(channels: number, value: string, { types }: RuleContext): boolean {
-  if (channels < BLOCK || channels % FOURS !== 0) return false
-  const [, , height, width] = tensorShape(types.get(value)) ?? []
-  const elements = typeof height === 'number' && typeof width === 'number' ? channels * height * width : Infinity
+  if (channels < BLOCK || channels % QUARTER !== 0) return false
+  const size = pictureSize(types.get(value))
+  const elements = size ? channels * size[0] * size[1] : Number.POSITIVE_INFINITY
   return channels % BLOCK === 0 || elements <= MOST_IN_BROKEN_BLOCKS
 }
 

@@ -14,7 +14,9 @@ import {
   inferTypes,
   intAttribute,
   type Node,
+  pictureSize,
   stringAttribute,
+  tensorDtype,
   tensorOf,
   tensorValues,
   toNumbers,
@@ -67,9 +69,7 @@ function apply(node: Node, context: RuleContext): RuleOutcome {
 /** Height and width of a float value of four axes. */
 function picture(value: string, { types }: RuleContext): Picture | undefined {
   const type = types.get(value)
-  if (type?.kind !== 'tensor' || type.dtype !== 'float32' || type.shape?.length !== 4) return undefined
-  const [height, width] = type.shape.slice(2)
-  return typeof height === 'number' && typeof width === 'number' ? [height, width] : undefined
+  return tensorDtype(type) === 'float32' ? pictureSize(type) : undefined
 }
 
 function keepsChannels(node: Node, { types }: RuleContext): boolean {

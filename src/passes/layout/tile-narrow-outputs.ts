@@ -19,9 +19,9 @@ import {
   intsAttribute,
   type Node,
   nodeLabel,
+  pictureSize,
   type Tensor,
   tensorOf,
-  tensorShape,
   tensorValues,
 } from '../../ir/index.ts'
 import { moveRowNs, piecesOf, type RuleContext, type RuleOutcome, rulePass } from '../../rewrite/index.ts'
@@ -59,8 +59,8 @@ function apply(node: Node, context: RuleContext): RuleOutcome {
   // One that makes tiles already.
   if (!types.has(node.outputs[0]!)) return false
   const strides = intsAttribute(node, 'strides', [1, 1]) as unknown as Pair
-  const size = pictureSize(node.outputs[0]!, types)
-  const input = pictureSize(node.inputs[0]!, types)
+  const size = pictureSize(types.get(node.outputs[0]!))
+  const input = pictureSize(types.get(node.inputs[0]!))
   const pads = size && picturePads(node, input && samePads(input, size, kernel, strides))
   if (!size || !pads) return { refused: 'the size of its picture is not known' }
   const step = bestStep(outputs, inputs, kernel, strides, size)
@@ -104,12 +104,6 @@ function apply(node: Node, context: RuleContext): RuleOutcome {
     editor.replace(node, convolve)
   } else editor.replace(node, convolve, ...laying)
   return true
-}
-
-function pictureSize(value: string, types: RuleContext['types']): Pair | undefined {
-  const shape = tensorShape(types.get(value))
-  const [height, width] = shape?.length === 4 ? shape.slice(2) : []
-  return typeof height === 'number' && typeof width === 'number' ? [height, width] : undefined
 }
 
 /** Zeros that SAME padding adds to height and width. */

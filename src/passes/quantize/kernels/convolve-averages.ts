@@ -18,11 +18,11 @@ import {
   isPadded,
   makeNode,
   type Node,
+  pictureSize,
   tensorOf,
   tensorShape,
 } from '../../../ir/index.ts'
 import { type RuleContext, type RuleOutcome, rulePass } from '../../../rewrite/index.ts'
-import { pictureSize } from './picture-size.ts'
 
 export const convolveAverages = rulePass(
   'convolveAverages',
@@ -39,7 +39,7 @@ function apply(node: Node, context: RuleContext): RuleOutcome {
   const kernel = intsAttribute(node, 'kernel_shape', [])
   const shape = tensorShape(types.get(input))
   const channels = shape?.length === 4 ? shape[1] : undefined
-  const made = pictureSize(output, context)
+  const made = pictureSize(types.get(output))
   if (kernel.length !== 2 || made?.every((size) => size === 1)) return false
   if (typeof channels !== 'number') return { refused: 'how many channels it has is not known' }
   const uneven = unevenWindows(node)

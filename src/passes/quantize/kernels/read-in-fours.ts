@@ -22,6 +22,7 @@ import {
   makeNode,
   type Node,
   nodeLabel,
+  pictureSize,
   stringAttribute,
   type Tensor,
   tensorOf,
@@ -33,7 +34,6 @@ import { leavesBits } from '../kernel-pairs.ts'
 import { codedWeights, dropCoded, recode } from './coded-weights.ts'
 import { GROUP } from './conv-kernel.ts'
 import { type InputForm, narrowForm, type Pair, wideForm } from './input-forms.ts'
-import { pictureSize } from './picture-size.ts'
 import { inBlocks } from './widen-convolutions.ts'
 
 export const readInFours = recoding(
@@ -87,7 +87,7 @@ function apply(node: Node, context: RuleContext): RuleOutcome {
           strides: pair('strides'),
           dilations: pair('dilations'),
           padsKnown: pads !== undefined,
-          size: pictureSize(reader.inputs[0]!, context),
+          size: pictureSize(context.types.get(reader.inputs[0]!)),
           channelsLast: turnedFromChannelsLast(reader, context),
         })
   if (!form) return { refused: 'whole groups of channels would cost it more than they save' }

@@ -19,6 +19,7 @@ import {
   intsAttribute,
   isPlainConv,
   type Node,
+  pictureSize,
   type Tensor,
   toNumbers,
 } from '../../../ir/index.ts'
@@ -28,7 +29,6 @@ import { leavesBits } from '../kernel-pairs.ts'
 import { codedOperands } from './coded-weights.ts'
 import { BLOCK, GROUP } from './conv-kernel.ts'
 import { convolveInTiles } from './lay-tiles.ts'
-import { pictureSize } from './picture-size.ts'
 import { inBlocks } from './widen-convolutions.ts'
 
 export const tileOutputs = recoding(
@@ -66,7 +66,7 @@ function apply(node: Node, context: RuleContext): RuleOutcome {
   const { weight, bias } = operands
   const [outputs, inputs, ...kernel] = weight.codes.dims as [number, number, number, number]
   if (2 * outputs > MOST_BLOCKS * BLOCK || kernel[0] * kernel[1] === 1 || !isPlainConv(node)) return false
-  const size = pictureSize(node.outputs[0]!, context)
+  const size = pictureSize(context.types.get(node.outputs[0]!))
   if (!size) return { refused: 'the size of its output is not known' }
   const step = bestStep(outputs, inputs, kernel, size)
   if (!step) return { refused: 'making several pixels at once would cost more than it saves' }

@@ -15,6 +15,7 @@ import {
   intAttribute,
   makeNode,
   type Node,
+  pictureSize,
   type Tensor,
   tensorOf,
   tensorValues,
@@ -24,7 +25,6 @@ import { type RuleContext, type RuleOutcome, rulePass } from '../../../rewrite/i
 import { recoding } from '../drop-unread.ts'
 import { type CodedWeights, codedWeights, dropCoded, recode } from './coded-weights.ts'
 import { BLOCK, GROUP } from './conv-kernel.ts'
-import { pictureSize } from './picture-size.ts'
 
 export const widenConvolutions = recoding(
   rulePass(
@@ -55,7 +55,7 @@ function apply(node: Node, context: RuleContext): RuleOutcome {
   const bias = node.inputs[2] ? codedWeights(node.inputs[2], 0, context) : undefined
   if (node.inputs[2] && !bias) return false
   if (editor.constant(coder.inputs[1]!)?.dims.length !== 0) return false
-  const size = pictureSize(node.outputs[0]!, context)
+  const size = pictureSize(context.types.get(node.outputs[0]!))
   if (!size) return { refused: 'the size of its output is not known' }
   if (size[0] * size[1] * inputs * height * width < WORTH_IT)
     return { refused: 'it is too small for whole blocks of channels to save time' }
