@@ -25,7 +25,7 @@ import type { CalibrationReport, PassRun, Refusal, SensitivityReport, Target } f
 import type { Evidence, Pass, PassResult } from '../../../rewrite/index.ts'
 import { learnedWeightsOf } from '../learned-weights.ts'
 import type { UnitCost } from '../placement/kernel-costs.ts'
-import type { Measured } from '../placement/placement.ts'
+import type { MeasuredCosts } from '../placement/price-list.ts'
 import type { ObservedChannels, ObservedRange, PlanOptions } from '../units/plan-options.ts'
 import type { NodeFacts } from '../units/quantize-rules.ts'
 import { insertQdq } from './insert-qdq.ts'
@@ -127,7 +127,7 @@ function sensitivityFrom(evidence: readonly Evidence[]): SensitivityReport | nul
 }
 
 /** Nanoseconds of each node on either side, by its name, and of borders; nothing where nobody measured them. */
-function costsFrom(evidence: readonly Evidence[]): Pick<Measured, 'costs' | 'borderNs'> {
+function costsFrom(evidence: readonly Evidence[]): MeasuredCosts {
   for (const { report } of evidence)
     if (report.kind === 'costs')
       return {

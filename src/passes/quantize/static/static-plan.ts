@@ -11,7 +11,8 @@ import type { Refusal, SensitivityReport } from '../../../report/index.ts'
 import { type Affine, affineU8, type Range } from '../affine.ts'
 import type { LearnedWeight } from '../learned-weights.ts'
 import type { UnitCost } from '../placement/kernel-costs.ts'
-import { type Measured, placeUnits } from '../placement/placement.ts'
+import { placeUnits } from '../placement/placement.ts'
+import type { MeasuredCosts } from '../placement/price-list.ts'
 import type { PlanContext } from '../units/plan-context.ts'
 import { balances, type ObservedChannels, type ObservedRange, type PlanOptions } from '../units/plan-options.ts'
 import { productChannels } from '../units/product-channels.ts'
@@ -58,7 +59,7 @@ export interface StaticPlan {
 }
 
 /** What is known of the model besides ranges. */
-export interface Knowledge extends Omit<Measured, 'roundings'> {
+export interface Knowledge extends MeasuredCosts {
   /** What each rounding does to the outputs; null where nobody measured it. */
   readonly sensitivity: SensitivityReport | null
   /** By value. */
