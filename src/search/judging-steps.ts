@@ -52,6 +52,12 @@ export class JudgingSteps {
     return missing === 0 || (left > 0 && missing <= this.#budget.affordable('judging', JUDGING * left))
   }
 
+  /** Takes down that the time ends the judging of these in front of a step. */
+  endsAt(step: number, trials: readonly Trial[]): void {
+    const ids = trials.map(({ built }) => built.spec.id).join(', ')
+    this.#budget.leaveOut(`more than ${this.rungs[step - 1]} selection rows for ${ids}`)
+  }
+
   #rowsUpTo(step: number): number {
     return Math.min(this.rungs[step]!, this.#bench.rows.select.indices.length)
   }

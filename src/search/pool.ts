@@ -12,11 +12,11 @@ import { Baseline } from './baseline.ts'
 import type { Budget } from './budget.ts'
 import { brokenByOriginal, fitsGoal, type Original, whyHopeless } from './gain.ts'
 import { figureOf, type Goal, isTimed } from './goal.ts'
+import { halve } from './halve.ts'
 import { JudgingSteps } from './judging-steps.ts'
 import { byPreference, type Standing, worthMore } from './preference.ts'
-import { betterHalf } from './rungs.ts'
 import { sideBySide } from './side-by-side.ts'
-import { firstResult, isTrained, quietestFirst, quietestOnMostRows, secure, type Trial } from './trial.ts'
+import { firstResult, isTrained, quietestFirst, secure, type Trial } from './trial.ts'
 
 /** The candidates of a search, by id, and what may be done with them: build, time, judge, ask for the figure. */
 export class Pool {
@@ -210,7 +210,7 @@ export class Pool {
   async climb(trial: Trial): Promise<void> {
     await this.#steps.goOnFrom([trial])
     for (const [step, rows] of this.#steps.rungs.entries()) {
-      if (step > 0 && !(await this.affordsJudging([trial], step))) return this.#endsAt(step, [trial])
+      if (step > 0 && !(await this.affordsJudging([trial], step))) return this.#steps.endsAt(step, [trial])
       await this.judge(trial, rows)
       if (trial.comparison?.verdict === 'regressed') return
     }
@@ -221,46 +221,9 @@ export class Pool {
     await sideBySide(trials, this.workers, (trial) => this.climb(trial))
   }
 
-  /**
-   * Judges candidates that run the same kernels side by side: on a few rows, the quieter half on more, and so on, for as
-   * long as there is time. One is left in any case: which one is a matter of decibels on the same rows, and more rows
-   * seldom turn their order, so that it hardly depends on where the time ends this. Where rows of unusually large numbers
-   * have another order than the most, both are followed, and the one that is likelier to pass is left, or to stay close
-   * where none can pass.
-   */
-  async halve(trials: readonly Trial[]): Promise<Trial> {
-    const orders = [quietestFirst, quietestOnMostRows]
-    let followed = orders.map(() => trials)
-    let left = trials
-    await this.#steps.goOnFrom(trials)
-    for (const [step, rows] of this.#steps.rungs.entries()) {
-      if (step > 0 && !(await this.affordsJudging(left, step))) {
-        this.#endsAt(step, left)
-        break
-      }
-      await sideBySide(left, this.workers, (trial) => this.judge(trial, rows))
-      followed = orders.map((order, i) => betterHalf(order(followed[i]!), regressed))
-      left = this.#keep(left, [...new Set(followed.flat())])
-    }
-    const [quietest] = quietestFirst(left) as readonly [Trial]
-    const [onMostRows] = quietestOnMostRows(left) as readonly [Trial]
-    const [ofQuietest, ofOther] = [this.odds(quietest), this.odds(onMostRows)]
-    const what = ofQuietest.pass > 0 || ofOther.pass > 0 ? 'pass' : 'close'
-    const best = ofOther[what] > ofQuietest[what] + LIKELIER ? onMostRows : quietest
-    this.#keep(left, [best])
-    return best
-  }
-
-  /** Drops the others of those that run the same kernels. */
-  #keep(trials: readonly Trial[], next: readonly Trial[]): readonly Trial[] {
-    for (const trial of trials.filter((one) => !next.includes(one)))
-      this.drop(trial, `judged on ${trial.comparison?.n ?? 0} rows: others as fast were quieter there`)
-    return next
-  }
-
-  #endsAt(step: number, trials: readonly Trial[]): void {
-    const ids = trials.map(({ built }) => built.spec.id).join(', ')
-    this.#budget.leaveOut(`more than ${this.#steps.rungs[step - 1]} selection rows for ${ids}`)
+  /** Judges candidates that run the same kernels, and leaves one of them: see `halve`. */
+  halve(trials: readonly Trial[]): Promise<Trial> {
+    return halve(this, this.#steps, trials)
   }
 
   /** The original's own score, from the most rows that it was seen on. */
@@ -394,7 +357,3 @@ export class Pool {
     return { bytes: this.bench.original.bytes, baseline: this.baseline }
   }
 }
-
-/** By so much the odds must be better to outweigh decibels, of which more rows tell nearly the same, or time. */
-export const LIKELIER = 0.1
-const regressed = ({ comparison }: Trial) => comparison?.verdict === 'regressed'

@@ -1,5 +1,6 @@
 import type { Budget } from './budget.ts'
-import { LIKELIER, type Pool } from './pool.ts'
+import { LIKELIER } from './halve.ts'
+import type { Pool } from './pool.ts'
 import type { Trial } from './trial.ts'
 
 /** Finalists that the time must be enough for, beside the lossless model. */
