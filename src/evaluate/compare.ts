@@ -3,14 +3,10 @@ import { leftUnseen, type Session } from '../engine/index.ts'
 import { didYouMean, UserError } from '../platform/index.ts'
 import type { ComparisonReport } from '../report/index.ts'
 import { requiredN } from '../statistics/index.ts'
-import { CLOSE_DB } from './agreement.ts'
-import { classDoubts } from './class-doubts.ts'
+import { comparisonDoubts } from './comparison-doubts.ts'
 import { castNotes } from './feeds.ts'
-import { labelDoubts } from './label-doubts.ts'
-import { marginDoubts } from './margin-doubts.ts'
 import type { Metric } from './metric/metric.ts'
-import { type MetricOptions, metrics } from './metric/metrics.ts'
-import { isCutOff, lowestSqnrDb, typicalSqnrDb } from './noise/lowest-sqnr.ts'
+import type { MetricOptions } from './metric/metrics.ts'
 import { type ScoredRows, scoreRows } from './score-rows.ts'
 import { whole } from './sentence.ts'
 import type { SliceRule } from './slice-verdicts.ts'
@@ -115,7 +111,7 @@ export async function compare(
     ...withSlices(asOneRow(report, scored, margin, alpha)),
     warnings: [
       ...report.warnings,
-      ...doubtsOf(report, scored, { margin, classNames, labelField, cluster }),
+      ...comparisonDoubts(report, scored, { margin, classNames, labelField, cluster }),
       ...leftUnseen(base.omitted),
       ...castNotes(base.inputs, data),
       ...data.notes,
@@ -131,121 +127,6 @@ export async function compare(
 function noRows({ path, skipped: [first] }: Dataset): UserError {
   const hint = first ? `every row was left out, the first because: ${first.reason}` : 'give data with at least one row'
   return new UserError('bad-data', 'there are no rows to compare on', { where: path, hint })
-}
-
-/** What speaks against taking the verdict as it stands. */
-function doubtsOf(
-  report: ComparisonReport,
-  scored: ScoredRows,
-  given: {
-    readonly margin: number
-    readonly classNames: readonly string[] | undefined
-    readonly labelField: string | null
-    readonly cluster: string | undefined
-  },
-): readonly string[] {
-  return [
-    ...labelDoubts(report, given.classNames),
-    ...classDoubts(report),
-    ...marginDoubts(report, given.margin),
-    ...undeclaredLosses(report),
-    ...repeatedIds(scored, given.cluster),
-    ...allAlike(scored),
-    ...copies(scored),
-    ...noNumbers(scored),
-    ...(scored.metric === null && given.labelField !== null ? [NO_TOKEN_SCORES] : []),
-    ...farOffOnLargeRows(report),
-    ...otherOutputs(report, scored),
-  ]
-}
-
-const NO_TOKEN_SCORES =
-  'The model gives no scores of the tokens that follow (an output [row, token, vocabulary]), so the text holds no truth about its answers: they were compared with those of the base model.'
-
-/** A group that nobody declared decides nothing; that it lost more than the margin must not be overlooked. */
-function undeclaredLosses({ verdict, slices, classes = [] }: ComparisonReport): readonly string[] {
-  if (verdict === 'regressed') return []
-  const lost = [
-    ...classes.filter((slice) => slice.verdict === 'regressed').map(({ name }) => `class ${name}`),
-    ...slices.filter((slice) => slice.verdict === 'regressed' && !slice.declared).map(({ name }) => name),
-  ]
-  if (lost.length === 0) return []
-  return [
-    `Worse than the margin for ${lost.slice(0, 5).join(', ')}${lost.length > 5 ? ` and ${lost.length - 5} more` : ''}, which does not decide the verdict: declare the field with --slice to let it.`,
-  ]
-}
-
-/** Rows of one id are not independent: counted as if they were, they prove more than they can. */
-function repeatedIds({ repeatedIds: found }: ScoredRows, cluster: string | undefined): readonly string[] {
-  if (found === null || cluster === found.field) return []
-  // A column without a name, as pandas and R write row numbers, cannot be named on the command line either.
-  const [what, named] = found.field === '' ? ['row number', 'the column and then'] : [found.field, 'it with']
-  return [
-    `${whole(found.rows)} rows share their ${what} with another ("${found.example}" for one). If they are of one person, document or recording, name ${named} --cluster ${found.field || 'NAME'}: repeated rows prove less than fresh ones.`,
-  ]
-}
-
-/** Of columns with few values, fresh rows repeat others too: a few say nothing. */
-const MANY_COPIES = 0.01
-
-/** Copies make n look larger than it is. Whether they are any only the user knows. */
-function copies({ repeated, rows, oneRow }: ScoredRows): readonly string[] {
-  if (oneRow || repeated < MANY_COPIES * rows.length || repeated === 0) return []
-  return [
-    `${whole(repeated)} of ${whole(rows.length)} rows hold exactly what an earlier row holds; ${whole(rows.length - repeated)} are different. Where they are copies, they prove less than fresh rows, and the bounds are narrower than they should be: leave them out.`,
-  ]
-}
-
-/** Rows of the largest numbers may be answered alike by numbers that are quite others. */
-function farOffOnLargeRows({ verdict, outputs }: ComparisonReport): readonly string[] {
-  const [ofAll, ofMost] = [lowestSqnrDb({ outputs }), typicalSqnrDb({ outputs })]
-  if (verdict === 'regressed' || !isCutOff({ outputs }) || ofAll! >= CLOSE_DB) return []
-  return [
-    `On rows of unusually large numbers the outputs are far from those of the base model: ${ofAll!.toFixed(0)} dB over all rows, ${ofMost!.toFixed(0)} without these. Answers were judged on these rows as on all others; where the numbers themselves are used, look at them.`,
-  ]
-}
-
-/** Metrics of models whose other outputs are what they remember for the next call. */
-const OF_LANGUAGE = ['perplexity', 'next-token']
-
-/**
- * A metric by name reads the output that fits the labels: what became of the numbers in the others it does not see. One of
- * boxes, or a user's own, may read them all.
- */
-function otherOutputs({ verdict, outputs }: ComparisonReport, { metric, differences }: ScoredRows): readonly string[] {
-  if (metric === null || !Object.hasOwn(metrics, metric.name) || OF_LANGUAGE.includes(metric.name)) return []
-  if (verdict === 'regressed' || outputs.length < 2) return []
-  const dense = new Set(differences.dense())
-  const far = outputs.filter(
-    ({ name, sqnrDb, typicalDb }) => dense.has(name) && sqnrDb !== null && (typicalDb ?? sqnrDb) < CLOSE_DB,
-  )
-  if (far.length === 0) return []
-  return [
-    `Of ${outputs.length} outputs, ${far
-      .slice(0, 3)
-      .map(({ name, sqnrDb }) => `${name} keeps ${sqnrDb!.toFixed(0)} dB`)
-      .join(
-        ', ',
-      )}${far.length > 3 ? ` and ${far.length - 3} others as little` : ''} of signal over difference. ${metric.name} reads the output that fits the labels and does not see the others: where they are used, judge them by labels of their own.`,
-  ]
-}
-
-/** Whatever the verdict says of the answers on the whole: an answer that is no number is another thing than a wrong one. */
-function noNumbers({ broken, rows }: ScoredRows): readonly string[] {
-  const count = broken.filter(Boolean).length
-  return count === 0
-    ? []
-    : [
-        `On ${whole(count)} of ${whole(rows.length)} rows the candidate gives NaN or infinity where the base model gives numbers: look at these rows before it is used.`,
-      ]
-}
-
-function allAlike({ allAlike: alike, rows }: ScoredRows): readonly string[] {
-  return alike
-    ? [
-        `The base model gives exactly the same numbers on all ${whole(rows.length)} rows: they are one row many times over, or the model does not look at them. They prove no more than one row does.`,
-      ]
-    : []
 }
 
 /**
