@@ -22,7 +22,7 @@ export type StudentShape =
 export interface TrainStudentOptions {
   /** Seconds that training may take; how many epochs that is, is kept with the state. */
   readonly seconds: number
-  /** The most epochs (300). */
+  /** The most epochs (300; 30 where a whole model is tuned). */
   readonly most?: number
   readonly seed: number
   readonly threads: number
@@ -43,7 +43,6 @@ export interface Trained extends TrainedTrail {
 const MOST_EPOCHS = 300
 /** Weights that are nearly right need no more. */
 const MOST_TUNING = 30
-const BATCH = 32
 
 /**
  * A smaller student of a model, trained towards its answers on rows of `data`, as far as the seconds go. With a cache
@@ -88,7 +87,6 @@ export async function trainStudent(
     ...shared,
     threads,
     epochs: { seconds, most },
-    batch: BATCH,
     // Answers to mixed rows say more than labels of single ones.
     teacherShare: 1,
     checkpoint,
@@ -120,7 +118,6 @@ export async function trainIntegers(
   const { trail, tensors, learned } = await goOn(checkpoint, (resume) =>
     tuneStaticInt8(model, data, rows, {
       epochs: { seconds, most },
-      batch: BATCH,
       seed,
       threads,
       signal,
