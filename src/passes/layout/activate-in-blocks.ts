@@ -11,13 +11,11 @@
  */
 import { int, makeNode, type Node, tensorOf } from '../../ir/index.ts'
 import { type RuleContext, type RuleOutcome, rulePass } from '../../rewrite/index.ts'
-import { ACTIVATIONS, BLOCK, isBlockedConv } from './blocks.ts'
+import { ACTIVATIONS, BLOCK, isBlockedConv, QUARTER } from './blocks.ts'
 
 /** What has a blocked kernel by itself. */
 const BLOCKED: ReadonlySet<string> = new Set(['Relu', 'Sigmoid', 'Tanh'])
 const POOLS: ReadonlySet<string> = new Set(['MaxPool', 'AveragePool', 'GlobalAveragePool'])
-/** Channels that the runtime brings into blocks come in fours. */
-const FOURS = 4
 
 export const activateInBlocks = rulePass(
   'activateInBlocks',
@@ -32,7 +30,7 @@ function apply(node: Node, { editor, constant }: RuleContext): RuleOutcome {
   if (!conv || !isBlockedConv(conv, constant)) return false
   if (!editor.soleConsumer(input) || !editor.soleConsumer(conv.outputs[0]!)) return false
   const channels = constant(conv.inputs[1]!)!.dims[0]!
-  if (channels < BLOCK || channels % FOURS !== 0 || editor.isOutput(output)) return false
+  if (channels < BLOCK || channels % QUARTER !== 0 || editor.isOutput(output)) return false
   const readers = editor.consumers(output)
   const isBlocked = (reader: Node) =>
     isBlockedConv(reader, constant)

@@ -32,6 +32,7 @@ import {
 import { moveRowNs, type Pass, piecesOf, type RuleContext, type RuleOutcome, runRules } from '../../rewrite/index.ts'
 import { ACTIVATIONS, BLOCK } from './blocks.ts'
 import { picturePads } from './picture-pads.ts'
+import { replaceConvolution } from './replace-convolution.ts'
 
 /** What an integer convolution takes in; behind anything else the runtime would lay its tiles number by number. */
 const RANGES: ReadonlySet<string> = new Set(['Relu', 'Clip'])
@@ -119,11 +120,7 @@ function apply(node: Node, context: RuleContext, kernels: keyof typeof NS): Rule
         ]
       : []),
   ]
-  if (activation) {
-    editor.replace(node, convolve)
-    const inputs = [tiles, ...activation.inputs.slice(1)]
-    editor.replace(activation, { ...activation, inputs, outputs: [active] }, ...laying)
-  } else editor.replace(node, convolve, ...laying)
+  replaceConvolution(node, activation, { convolve, active, laying }, editor)
   editor.remove(resize!)
   return true
 }

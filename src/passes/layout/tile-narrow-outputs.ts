@@ -27,6 +27,7 @@ import {
 import { moveRowNs, piecesOf, type RuleContext, type RuleOutcome, rulePass } from '../../rewrite/index.ts'
 import { ACTIVATIONS, BLOCK } from './blocks.ts'
 import { picturePads } from './picture-pads.ts'
+import { replaceConvolution } from './replace-convolution.ts'
 
 export const tileNarrowOutputs = rulePass(
   'tileNarrowOutputs',
@@ -95,14 +96,7 @@ function apply(node: Node, context: RuleContext): RuleOutcome {
   ]
   // Under the name that profiles know it by.
   const convolve = { ...node, name: nodeLabel(node), inputs: reads, outputs: [tiles], attributes }
-  if (activation) {
-    editor.replace(
-      activation,
-      { ...activation, inputs: [tiles, ...activation.inputs.slice(1)], outputs: [active] },
-      ...laying,
-    )
-    editor.replace(node, convolve)
-  } else editor.replace(node, convolve, ...laying)
+  replaceConvolution(node, activation, { convolve, active, laying }, editor)
   return true
 }
 
