@@ -21,6 +21,7 @@ import {
   type Node,
 } from '../../ir/index.ts'
 import { type RuleContext, type RuleOutcome, rulePass } from '../../rewrite/index.ts'
+import { BLOCK } from './block.ts'
 
 export const averageBehindConv = rulePass(
   'averageBehindConv',
@@ -28,9 +29,8 @@ export const averageBehindConv = rulePass(
   [{ roots: ['Conv'], apply }],
 )
 
-/** Channels that are averaged before, for each one after, and those that blocked kernels compute at once. */
+/** Channels that are averaged before, for each one after. */
 const LEAST_SAVED = 2
-const BLOCK = 16
 
 function apply(conv: Node, { editor }: RuleContext): RuleOutcome {
   const [input, weightName, bias] = conv.inputs as [string, string, string | undefined]

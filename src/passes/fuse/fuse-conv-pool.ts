@@ -29,6 +29,7 @@ import {
   toNumbers,
 } from '../../ir/index.ts'
 import { type RuleContext, type RuleOutcome, rulePass } from '../../rewrite/index.ts'
+import { BLOCK } from './block.ts'
 
 export const fuseConvPool = rulePass(
   'fuseConvPool',
@@ -39,8 +40,6 @@ export const fuseConvPool = rulePass(
   ],
 )
 
-/** Channels that blocked kernels compute at once: means of others are slow. */
-const BLOCK = 16
 /** Channels averaged in the place of one, and channels that pay for averaging whatever they are made of. */
 const MOST_AVERAGED = 2
 const LEAST_MADE = 4
@@ -91,6 +90,7 @@ function average(pool: Node, context: RuleContext): RuleOutcome {
   const [makes, reads] = weight.dims as [number, number]
   const steps = intsAttribute(pool, 'strides', [1])
   if (!isPointwise(before.conv, before.weight)) return intoWeights(pool, before, context)
+  // Means of broken blocks are slow.
   const few = reads <= makes || (reads <= MOST_AVERAGED * makes && reads % BLOCK === 0)
   if (!few || steps.every((step) => step === 1)) return false
   const leaves = isPadded(pool) || intAttribute(pool, 'ceil_mode', 0) !== 0

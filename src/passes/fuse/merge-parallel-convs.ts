@@ -30,6 +30,7 @@ import {
   tensorValues,
 } from '../../ir/index.ts'
 import { type RuleContext, type RuleOutcome, rulePass } from '../../rewrite/index.ts'
+import { BLOCK } from './block.ts'
 
 export const mergeParallelConvs = rulePass(
   'mergeParallelConvs',
@@ -41,8 +42,6 @@ export const mergeParallelConvs = rulePass(
   inferTypes,
 )
 
-/** Channels that the runtime's blocked kernels compute at once where vectors are widest. */
-const BLOCK = 16
 const blocks = (channels: number) => Math.ceil(channels / BLOCK)
 const blocksSaved = (widths: readonly number[]) =>
   widths.reduce((sum, width) => sum + blocks(width), 0) - blocks(widths.reduce((sum, width) => sum + width, 0))
