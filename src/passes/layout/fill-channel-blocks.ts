@@ -25,7 +25,8 @@ import {
 } from '../../ir/index.ts'
 import { GraphEditor, type Pass, type PassResult, withGraph } from '../../rewrite/index.ts'
 import { BLOCK } from './blocks.ts'
-import { channelAxis, channelGroups, channelsPadded } from './channel-groups.ts'
+import { channelGroups } from './channel-groups.ts'
+import { channelAxis, channelsPadded } from './kept-channels.ts'
 
 /** How far channels are followed. */
 export interface FillOptions {

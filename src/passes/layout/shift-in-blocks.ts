@@ -9,7 +9,7 @@
 import { int, makeNode, type Node, type Tensor, tensorOf, tensorValues } from '../../ir/index.ts'
 import { type RuleContext, type RuleOutcome, rulePass } from '../../rewrite/index.ts'
 import { ACTIVATIONS, BLOCK, isBlockedConv } from './blocks.ts'
-import { channelAxis } from './channel-groups.ts'
+import { channelAxis } from './kept-channels.ts'
 
 export const shiftInBlocks = rulePass(
   'shiftInBlocks',

@@ -1,0 +1,98 @@
+import {
+  averagesPicture,
+  intAttribute,
+  type Node,
+  operatorName,
+  stringAttribute,
+  type Tensor,
+  toNumbers,
+} from '../../ir/index.ts'
+import { clipBounds } from '../../rewrite/index.ts'
+
+/** Operators that keep channels apart and are finite at zero; further inputs are constants of one element. */
+const UNARY: ReadonlySet<string> = new Set(
+  'Abs AveragePool Clip Elu Gelu GlobalAveragePool GlobalMaxPool HardSigmoid HardSwish Identity LeakyRelu MaxPool Mish Neg Relu Selu Sigmoid Softplus Softsign Tanh com.microsoft.Gelu com.microsoft.QuickGelu'.split(
+    ' ',
+  ),
+)
+const BINARY: ReadonlySet<string> = new Set(['Add', 'Mul', 'Sub'])
+
+/** Height and width, behind rows and channels. */
+const RANK = 4
+
+/** The weights of a convolution over height and width, where they and the bias are constant. */
+export function planarWeight(
+  node: Node,
+  open: readonly string[],
+  constant: (name: string) => Tensor | undefined,
+): Tensor | undefined {
+  const weight = constant(node.inputs[1]!)
+  const bias = node.inputs[2] ? constant(node.inputs[2]) : undefined
+  const known = open.length === 1 && (!node.inputs[2] || bias?.dtype === 'float32')
+  return known && weight?.dtype === 'float32' && weight.dims.length === 4 ? weight : undefined
+}
+
+/** A Concat of channels that are all computed; of values of rank 4, since convolutions make or read them. */
+export const joinsChannels = (node: Node, open: readonly string[]): boolean =>
+  operatorName(node) === 'Concat' &&
+  [1, 1 - RANK].includes(intAttribute(node, 'axis', 0)) &&
+  open.length === new Set(node.inputs).size
+
+/** Whether each channel of the result is made of the same channel of its inputs alone, and of constants. */
+export function keepsChannels(
+  node: Node,
+  open: readonly string[],
+  constant: (name: string) => Tensor | undefined,
+): boolean {
+  const constants = node.inputs.flatMap((name) => (name === '' ? [] : (constant(name) ?? [])))
+  if (node.outputs.length !== 1 || open.length === 0) return false
+  if (BINARY.has(operatorName(node)))
+    return constants.every((tensor) => isOneElement(tensor) || channelAxis(tensor) !== undefined)
+  if (open.length !== 1 || open[0] !== node.inputs[0]) return false
+  if (operatorName(node) === 'ReduceMean')
+    return intAttribute(node, 'keepdims', 1) !== 0 && averagesPicture(node, RANK, constant)
+  if (operatorName(node) === 'Resize') return resizesPicture(node, constant)
+  return UNARY.has(operatorName(node)) && constants.every(isOneElement)
+}
+
+/** Whether a Resize has constant factors for height and width alone. */
+function resizesPicture(node: Node, constant: (name: string) => Tensor | undefined): boolean {
+  const scales = constant(node.inputs[2] ?? '')
+  if (scales?.dims[0] !== RANK || node.inputs[3] || node.attributes.has('axes')) return false
+  if (stringAttribute(node, 'coordinate_transformation_mode', 'half_pixel') === 'tf_crop_and_resize') return false
+  const [rows, channels] = toNumbers(scales)
+  return rows === 1 && channels === 1
+}
+
+/** How many channels of zeros a Pad puts behind those of its value, and nothing else; undefined where it is none. */
+export function channelsPadded(node: Node, constant: (name: string) => Tensor | undefined): number | undefined {
+  if (operatorName(node) !== 'Pad' || stringAttribute(node, 'mode', 'constant') !== 'constant') return undefined
+  const [pads, filler] = [constant(node.inputs[1] ?? ''), node.inputs[2] ? constant(node.inputs[2]) : null]
+  if (!pads || filler === undefined || node.inputs[3]) return undefined
+  if (filler && toNumbers(filler).some((value) => value !== 0)) return undefined
+  const sizes = [...toNumbers(pads)]
+  const behind = RANK + 1
+  const [by] = sizes.splice(behind, 1)
+  return sizes.length === 2 * RANK - 1 && sizes.every((size) => size === 0) && by! > 0 ? by : undefined
+}
+
+/** Whether an operator that keeps channels apart makes zeros of zeros. */
+export function keepsZeros(node: Node, constant: (name: string) => Tensor | undefined): boolean {
+  const operator = operatorName(node)
+  if (['Sigmoid', 'HardSigmoid', 'Softplus'].includes(operator)) return false
+  if (operator === 'Clip') {
+    const bounds = clipBounds(node, constant)
+    return bounds !== undefined && bounds.low <= 0 && bounds.high >= 0
+  }
+  const shifted = ['Add', 'Sub'].includes(operator) && node.inputs.map(constant)
+  return !shifted || shifted.every((tensor) => tensor === undefined || channelAxis(tensor) !== undefined)
+}
+
+const isOneElement = ({ dims }: Tensor): boolean => dims.every((dim) => dim === 1)
+
+/** Where the channels of a constant beside a value of rank 4 lie, if it has one number a channel and nothing else. */
+export function channelAxis(tensor: Tensor | undefined): number | undefined {
+  if (tensor?.dtype !== 'float32' || tensor.dims.length < 3 || tensor.dims.length > 4) return undefined
+  const axis = tensor.dims.length - 3
+  return tensor.dims[axis]! > 1 && tensor.dims.every((dim, i) => i === axis || dim === 1) ? axis : undefined
+}
