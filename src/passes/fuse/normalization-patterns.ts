@@ -25,13 +25,17 @@ export const layerBare = quotient(centred, deviation)
 export const layerScaled = op('Mul', [layerBare, constant('gamma')])
 export const layerShifted = op('Add', [layerScaled, constant('beta')])
 
-const rms = (square: Pattern, divide: (root: Pattern) => Pattern) =>
-  op('Mul', [divide(op('Sqrt', [op('Add', [mean(square), scalarNamed('epsilon')])])), constant('gamma')])
+const rmsBare = (square: Pattern, divide: (root: Pattern) => Pattern) =>
+  divide(op('Sqrt', [op('Add', [mean(square), scalarNamed('epsilon')])]))
+const scaledBy = (bare: Pattern) => op('Mul', [bare, constant('gamma')])
 const power = op('Pow', [x, scalar(2)])
+const rmsInPieces = rmsBare(either(op('Mul', [x, x]), power), (root) => quotient(x, root))
 /** x / √(mean(x²) + ε) · γ in every spelling; binds x, epsilon, gamma. */
-export const rmsScaled = rms(either(op('Mul', [x, x]), power), (root) => quotient(x, root))
+export const rmsScaled = scaledBy(rmsInPieces)
+/** The same with γ in float16 or bfloat16, and what it is multiplied with rounded to that. */
+export const rmsRoundedThenScaled = scaledBy(op('Cast', [rmsInPieces]))
 /** The one spelling that is left for the runtime to make a kernel of by itself. */
-export const rmsAsTheRuntimeFusesIt = rms(power, (root) => op('Div', [x, root]))
+export const rmsAsTheRuntimeFusesIt = scaledBy(rmsBare(power, (root) => op('Div', [x, root])))
 
 /** Whether this node is the γ or β of a normalization that still stands in pieces: the runtime fuses the whole. */
 export function endsNormalization(node: Node, editor: GraphEditor): boolean {

@@ -3,12 +3,15 @@
  *   ⇒  y = RMSNormalization<axis = -1, epsilon = ε>(x, γ)
  * Pow(x, 2) for the square; Mul by Reciprocal(Sqrt(…)) or by Div(1, Sqrt(…)) for the division. Below opset 23, which has no such operator,
  * the pieces take the spelling that the runtime makes a kernel of by itself: Mul(Div(x, Sqrt(Add(mean(Pow(x, 2)), ε))), γ).
+ * y = Mul(Cast<to = float16>(n), γ), where n is the quotient in float32, as models in float16 and bfloat16 spell it
+ *   ⇒  y = Cast<to = float16>(Mul(n, γ')), with γ' in float32: the same norm in float32, rounded once in place of twice
  * Illegal: an inner value is read elsewhere or is an output; γ not one per element of the last axis, or
- * that axis not known to have that length (else γ would widen x); other types than float32.
+ * that axis not known to have that length (else γ would widen x); a norm in another type than float32.
  * Source: Zhang and Sennrich, "Root Mean Square Layer Normalization" (2019); ONNX, RMSNormalization.
  */
-import { float, fromNumbers, inferTypes, int, makeNode, type Node } from '../../ir/index.ts'
+import { elementType, float, fromNumbers, inferTypes, int, makeNode, type Node, toNumbers } from '../../ir/index.ts'
 import {
+  either,
   type GraphEditor,
   type Match,
   match,
@@ -21,7 +24,7 @@ import {
 } from '../../rewrite/index.ts'
 import { isFloat32 } from './activation-patterns.ts'
 import { averagesLast, distinct, lastLength } from './last-axis.ts'
-import { rmsAsTheRuntimeFusesIt, rmsScaled } from './normalization-patterns.ts'
+import { rmsAsTheRuntimeFusesIt, rmsRoundedThenScaled, rmsScaled } from './normalization-patterns.ts'
 
 export const recogniseRmsNorm = rulePass(
   'recogniseRmsNorm',
@@ -33,33 +36,53 @@ export const recogniseRmsNorm = rulePass(
 function apply(node: Node, context: RuleContext): RuleOutcome {
   const { editor, opset } = context
   const output = node.outputs[0]!
-  const matched = match(editor, output, rmsScaled)
+  const matched = match(editor, output, either(rmsScaled, rmsRoundedThenScaled))
   if (!matched) return false
   const found = distinct(matched)
   const reason = obstacle(found, context)
   if (reason) return { refused: reason }
-  const width = lastLength(context.types.get(found.value('x')))
+  const x = found.value('x')
+  const type = context.types.get(x)
+  const width = lastLength(type)
   if (width === undefined) return { refused: 'the length of its last axis is not known' }
   if (!averagesLast(found, width.rank, editor)) return { refused: 'it averages over other axes than the last' }
-  const { dims } = editor.constant(found.value('gamma'))!
-  if (dims.length !== 1 || dims[0] !== width.length)
+  const gamma = editor.constant(found.value('gamma'))!
+  if (gamma.dims.length !== 1 || gamma.dims[0] !== width.length)
     return { refused: 'γ is not one number per element of the last axis' }
-  if (!isFloat32(editor, found)) return { refused: 'only float32 is recognised' }
-  if (opset < 23) {
-    if (match(editor, output, rmsAsTheRuntimeFusesIt)) return false
-    replaceMatch(editor, found, ...respelled(found, output, editor))
+  const rounded = found.nodes.find((node) => node.opType === 'Cast')
+  if (rounded ? type?.kind !== 'tensor' || type.dtype !== 'float32' : !isFloat32(editor, found))
+    return { refused: 'only float32 is recognised' }
+  const norm: Norm = { x, epsilon: found.value('epsilon'), gamma: found.value('gamma'), output }
+  if (rounded) {
+    const wide = fromNumbers('float32', gamma.dims, toNumbers(gamma))
+    const inside = { ...norm, gamma: editor.addConstant(wide, norm.gamma), output: editor.freshName(`${output}_wide`) }
+    const cast = makeNode('Cast', [inside.output], [output], { attributes: { to: elementType(gamma.dtype) } })
+    replaceMatch(editor, found, ...written(inside, found, context), cast)
     return true
   }
-  const epsilon = scalarValue(editor.constant(found.value('epsilon')))!
-  const attributes = { axis: int(-1), epsilon: float(epsilon) }
-  const inputs = [found.value('x'), found.value('gamma')]
-  replaceMatch(editor, found, makeNode('RMSNormalization', inputs, [output], { attributes }))
+  if (opset < 23 && match(editor, output, rmsAsTheRuntimeFusesIt)) return false
+  replaceMatch(editor, found, ...written(norm, found, context))
   return true
 }
 
+/** The names of what a norm reads and makes. */
+interface Norm {
+  readonly x: string
+  readonly epsilon: string
+  readonly gamma: string
+  readonly output: string
+}
+
+/** The one operator where there is one, else the spelling that the runtime makes one kernel of. */
+function written(norm: Norm, found: Match, { editor, opset }: RuleContext): readonly Node[] {
+  const { x, epsilon, gamma, output } = norm
+  if (opset < 23) return respelled(norm, found, editor)
+  const attributes = { axis: int(-1), epsilon: float(scalarValue(editor.constant(epsilon))!) }
+  return [makeNode('RMSNormalization', [x, gamma], [output], { attributes })]
+}
+
 /** The same pieces in the spelling that the runtime makes one kernel of: Pow for the square, Div, and γ last. */
-function respelled(found: Match, output: string, editor: GraphEditor): readonly Node[] {
-  const x = found.value('x')
+function respelled({ x, epsilon, gamma, output }: Norm, found: Match, editor: GraphEditor): readonly Node[] {
   const name = (part: string) => editor.freshName(`${output}_${part}`)
   const two = editor.addConstant(fromNumbers('float32', [], [2]), `${output}_two`)
   const [square, mean, sum, root, normal] = [name('square'), name('mean'), name('sum'), name('root'), name('normal')]
@@ -67,9 +90,9 @@ function respelled(found: Match, output: string, editor: GraphEditor): readonly 
   return [
     makeNode('Pow', [x, two], [square]),
     { ...reduce, inputs: [square, ...reduce.inputs.slice(1)], outputs: [mean] },
-    makeNode('Add', [mean, found.value('epsilon')], [sum]),
+    makeNode('Add', [mean, epsilon], [sum]),
     makeNode('Sqrt', [sum], [root]),
     makeNode('Div', [x, root], [normal]),
-    makeNode('Mul', [normal, found.value('gamma')], [output]),
+    makeNode('Mul', [normal, gamma], [output]),
   ]
 }

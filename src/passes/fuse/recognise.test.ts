@@ -230,6 +230,23 @@ test('below opset 23 it takes the spelling that the runtime fuses, once', async 
   expect((await rewriteWith(recogniseRmsNorm, after)).report).toMatchObject({ applied: 0, refused: [] })
 })
 
+test.each([
+  [21, ['Pow', 'ReduceMean', 'Add', 'Sqrt', 'Div', 'Mul', 'Cast']],
+  [23, ['RMSNormalization', 'Cast']],
+] as const)(
+  'a normalization of a model in float16 is one in float32, rounded at its end: operator set %i',
+  async (opset, expected) => {
+    const half = NORM.replace('float[7] gamma', 'float16[7] gamma')
+    const body = `${ROOT} r = Reciprocal(s) n = Mul(x, r) h = Cast<to = 10>(n) y = Mul(gamma, h)`
+    const source = model(body, half, opset).replace('(float[N,7] y)', '(float16[N,7] y)')
+    const { after, ops } = await rewriteEqually(recogniseRmsNorm, source, { tolerance: 2 ** -10 })
+    expect(ops).toEqual(expected)
+    expect((await rewriteWith(recogniseRmsNorm, after)).report).toMatchObject({ applied: 0, refused: [] })
+    const all = source.replaceAll('float[', 'float16[').replace('float e', 'float16 e')
+    expect((await rewriteWith(recogniseRmsNorm, all)).reasons).toEqual(['only float32 is recognised'])
+  },
+)
+
 test('the scale of a normalization in pieces is not folded into what follows', async () => {
   const into = (body: string) => model(`${body} y = MatMul(h, w)`, `${NORM}, float[7,7] w = ${randomList(49, 3)}`, 16)
   const old = (body: string) =>
