@@ -40,6 +40,7 @@ const merge: readonly Pass[] = [
   fuse.recogniseLrn,
   fuse.recogniseRmsNorm,
   fuse.recogniseRotary,
+  fuse.multiplyHeadsTogether,
   fuse.recogniseAdd,
   fuse.sumByMask,
   fuse.shuffleByGather,
