@@ -56,6 +56,7 @@ const merge: readonly Pass[] = [
   fuse.resizeBehindConv,
   fuse.addEvenPart,
   fuse.fuseMatMulAdd,
+  simplify.takePlacesEarly,
   fuse.factorGate,
   fuse.mergeParallelConvs,
   // Behind it, since windows of different lengths are not merged.
