@@ -47,7 +47,7 @@ export function quantizeStep(options: QuantizeOptions, evidence: readonly Report
       ...(evidence.some(({ kind }) => kind === 'channels') ? { correctBias: true } : {}),
       // Said in the recipe, so that older recipes keep their bytes.
       ...(scheme === 'static-int8' ? { rounding: options.rounding === 'learned' ? 'learned' : 'sums' } : {}),
-      ...(scheme === 'dynamic-int8' ? { tables: 'stored' } : {}),
+      ...(scheme === 'dynamic-int8' || scheme === 'static-int8' ? { tables: 'stored' } : {}),
       ...options.pass,
     },
     ...(evidence.length > 0 ? { evidence: evidence.map((report) => ({ report })) } : {}),

@@ -10,10 +10,10 @@
  * transposed input, or a scaled bias that is computed; in LSTM a `layout` attribute; an operator set older than 11.
  * Left in float: products of few weights; convolutions, for ConvInteger was measured 4 to 10 times slower than float;
  * GRU and RNN, which have no integer kernel. Embedding tables, whose rows are read and not multiplied, stay float too, or
- * are stored in 8 bits where asked for, as `quantizeWeights` does.
+ * are stored in 8 bits where asked for (`stored-tables.ts`).
  * Source: ONNX, DynamicQuantizeLinear and MatMulInteger; ONNX Runtime, contrib operators.
  */
-import { elementCount, inferTypes, makeNode, type Node, nodeLabel, tensorShape } from '../../../ir/index.ts'
+import { inferTypes, makeNode, type Node, tensorShape } from '../../../ir/index.ts'
 import type { Target } from '../../../report/index.ts'
 import {
   type GraphEditor,
@@ -26,9 +26,9 @@ import {
 import { dropUnread } from '../drop-unread.ts'
 import { EINSUM_STAYS } from '../einsum-stays.ts'
 import { KEPT, keptAsAsked } from '../kept-as-asked.ts'
-import { StoredWeights, storeAsIntegers } from '../stored-weights.ts'
+import { tableRule } from '../stored-tables.ts'
 import { dynamicLstm } from './dynamic-lstm.ts'
-import { type CodingOptions, dynamicProduct, FEWEST_WEIGHTS, weightedProduct } from './dynamic-matmul.ts'
+import { type CodingOptions, dynamicProduct, weightedProduct } from './dynamic-matmul.ts'
 
 export interface DynamicInt8Options {
   /** Node names, first outputs or operator names that stay in float. */
@@ -70,20 +70,6 @@ export const quantizeDynamicInt8: Pass<DynamicInt8Options> = {
   },
 }
 
-/** Whether rows are looked up in a table of floats that is large enough for its bytes to matter. */
-function isTable(node: Node, editor: GraphEditor): boolean {
-  const table = editor.constant(node.inputs[0]!)
-  return table?.dtype === 'float32' && table.dims.length > 1 && elementCount(table.dims) >= FEWEST_WEIGHTS
-}
-
-/** A node that reads the float table otherwise than by lookups: stored in codes beside it, the file would grow. */
-function otherReader(node: Node, editor: GraphEditor, kept: (node: Node) => boolean): Node | undefined {
-  const table = node.inputs[0]!
-  return editor
-    .consumers(table)
-    .find((reader) => reader.opType !== 'Gather' || reader.inputs[0] !== table || kept(reader))
-}
-
 /** What the rules of one run go by, and note. */
 interface Run {
   readonly options: DynamicInt8Options
@@ -114,7 +100,7 @@ function rules(options: DynamicInt8Options, products: string[], planned: Record<
       apply: () => ({ refused: 'integer convolutions with dynamic ranges are several times slower than float' }),
     },
     { roots: ['GRU', 'RNN'], apply: (node) => ({ refused: `the runtime has no integer kernel for ${node.opType}` }) },
-    tableRule(run),
+    tableRule({ kept: run.kept, tables: options.tables }),
     EINSUM_STAYS,
   ]
 }
@@ -161,25 +147,6 @@ function lstmRule({ coding, kept, planned }: Run): Rule {
       editor.replace(node, lstm)
       planned.DynamicQuantizeLSTM = (planned.DynamicQuantizeLSTM ?? 0) + 1
       return true
-    },
-  }
-}
-
-/** Embedding tables: stored in codes, and widened when the model is loaded. */
-function tableRule({ options, kept }: Run): Rule {
-  const storedOf = new WeakMap<GraphEditor, StoredWeights>()
-  return {
-    roots: ['Gather'],
-    apply(node, { editor }) {
-      const stored = storedOf.get(editor) ?? new StoredWeights()
-      storedOf.set(editor, stored)
-      if (stored.isWidened(node.inputs[0]!) || !isTable(node, editor)) return false
-      if (kept(node)) return KEPT
-      if (options.tables !== 'stored') return { refused: 'it reads a table, which was to stay in float' }
-      const other = otherReader(node, editor, kept)
-      return other
-        ? { refused: `its table is also read by ${nodeLabel(other)}, which would keep it in float` }
-        : storeAsIntegers(node, editor, stored)
     },
   }
 }

@@ -23,9 +23,11 @@ import {
 } from '../../../ir/index.ts'
 import type { CalibrationReport, PassRun, Refusal, SensitivityReport, Target } from '../../../report/index.ts'
 import type { Evidence, Pass, PassResult } from '../../../rewrite/index.ts'
+import { keptAsAsked } from '../kept-as-asked.ts'
 import { learnedWeightsOf } from '../learned-weights.ts'
 import type { UnitCost } from '../placement/kernel-costs.ts'
 import type { MeasuredCosts } from '../placement/price-list.ts'
+import { withStoredTables } from '../stored-tables.ts'
 import type { ObservedChannels, ObservedRange, PlanOptions } from '../units/plan-options.ts'
 import type { NodeFacts } from '../units/quantize-rules.ts'
 import { insertQdq } from './insert-qdq.ts'
@@ -44,6 +46,8 @@ export interface StaticInt8Options extends PlanOptions {
   readonly target?: Target | undefined
   /** Which calibration report among the evidence to use; the first where omitted. */
   readonly calibration?: string | undefined
+  /** `stored`: embedding tables are int8 in the file, a scale a row, and widened at load; see `stored-tables.ts`. */
+  readonly tables?: 'stored' | undefined
 }
 
 export const quantizeStaticInt8: Pass<StaticInt8Options> = {
@@ -64,6 +68,11 @@ export const quantizeStaticInt8: Pass<StaticInt8Options> = {
     const refused = [...plan.float, ...nestedRefusals(model)]
     if (plan.units.size === 0) return { model, report: { ...base, applied: 0, refused, planned: {} } }
     const { graph, planned } = insertQdq(plan, options.target === 'portable')
+    const coded = { model: { ...model, graph }, float: refused }
+    const whole =
+      options.tables === 'stored'
+        ? withStoredTables(coded.model, base.id, refused, keptAsAsked(options.keepFloat))
+        : coded
     const { expectedNoise } = plan
     const notes = [
       ...(options.target === 'portable' ? [PORTABLE] : []),
@@ -73,11 +82,11 @@ export const quantizeStaticInt8: Pass<StaticInt8Options> = {
     const report: PassRun = {
       ...base,
       applied: plan.units.size,
-      refused,
+      refused: whole.float,
       planned,
       ...(expectedNoise === null ? {} : { expectedNoise }),
     }
-    return { model: { ...model, graph }, report: notes.length > 0 ? { ...report, notes } : report }
+    return { model: whole.model, report: notes.length > 0 ? { ...report, notes } : report }
   },
 }
 
