@@ -154,10 +154,11 @@ describe('other scores', () => {
     expect(nonInferiority!.ci).toEqual([lowerBound, upperBound])
   })
 
-  test('the interval is two-sided: where the normal one decides, 1.960 errors to 1.645', () => {
+  test('the interval is two-sided: where Student’s decides, 2.193 errors to 1.791', () => {
     const skewed = Array.from({ length: 100 }, (_, i) => (i % 10 === 0 ? 1 : 0))
     const { delta, lowerBound, nonInferiority } = judge(differing(skewed), point)
-    expect((delta - nonInferiority!.ci[0]) / (delta - lowerBound)).toBeCloseTo(1.95996 / 1.64485, 4)
+    // Ten distances of 0.9 from the mean and ninety of 0.1: (Σ c²)² / Σ c⁴ = 81 / 6.57 = 12.33, and 11.33 degrees.
+    expect((delta - nonInferiority!.ci[0]) / (delta - lowerBound)).toBeCloseTo(2.19322 / 1.79113, 4)
   })
 
   test('a loss beyond the margin within its own error is no evidence of a regression', () => {

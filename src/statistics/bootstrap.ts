@@ -29,6 +29,8 @@ export interface BootstrapResult {
   readonly standardError: number
   /** Units that were resampled: clusters, or rows. */
   readonly units: number
+  /** How many units would move the statistic as far, if all moved it alike: 1 where a single one does it all. */
+  readonly effectiveUnits: number
   /** Share of the resamples on which the statistic was undefined, and which were drawn anew. */
   readonly undefinedShare: number
 }
@@ -56,7 +58,7 @@ export function bootstrap(input: BootstrapInput): BootstrapResult {
   const { draws, undefinedShare } = resample(units, rows, statistic, seed, resamples)
   const below = draws.reduce((count, value) => count + (value < estimate ? 1 : value === estimate ? 0.5 : 0), 0)
   const bias = normalQuantile(Math.min(1 - 0.5 / resamples, Math.max(0.5 / resamples, below / resamples)))
-  const acceleration = accelerationOf(units, statistic)
+  const { acceleration, effectiveUnits } = jackknife(units, statistic)
   const at = (p: number) => {
     const z = bias + normalQuantile(p)
     return quantile(draws, normalCdf(bias + z / (1 - acceleration * z)))
@@ -71,6 +73,7 @@ export function bootstrap(input: BootstrapInput): BootstrapResult {
     z: bias - zOfRank(rankOf(draws, against), bias, acceleration),
     standardError: Math.sqrt(variance),
     units: units.length,
+    effectiveUnits,
     undefinedShare,
   }
 }
@@ -139,24 +142,42 @@ function resample(
   return { draws: draws.sort(), undefinedShare: redrawn / (resamples + redrawn) }
 }
 
-/** Skewness of the jackknife values over six: how fast the standard error changes with the statistic. */
-function accelerationOf(units: readonly (readonly number[])[], statistic: (rows: Int32Array) => number): number {
+/**
+ * What leaving out each unit (of more than 200, each of 200 blocks of them) tells. `acceleration` is the skewness of these
+ * values over six: how fast the standard error changes with the statistic. `effectiveUnits` is (Σ c²)² / Σ c⁴ of their
+ * distances c from their mean, Kish's effective size with squares as weights, of which units / kurtosis is another form.
+ * A block of b units adds the 3 b² of a normal sum to the kurtosis where its units would add 3 b: that is taken off.
+ *
+ * Source: L. Kish, Survey Sampling (1965), for (Σ w)² / Σ w²; the kurtosis of a sum of b is 3 + (κ − 3) / b.
+ */
+function jackknife(
+  units: readonly (readonly number[])[],
+  statistic: (rows: Int32Array) => number,
+): { readonly acceleration: number; readonly effectiveUnits: number } {
   const blocks = Math.min(units.length, 200)
-  if (blocks < 2) return 0
+  if (blocks < 2) return { acceleration: 0, effectiveUnits: blocks }
   const values: number[] = []
+  const sizes = new Float64Array(blocks)
   for (let block = 0; block < blocks; block++) {
     const left = units.filter((_, k) => Math.floor((k * blocks) / units.length) !== block)
+    sizes[block] = units.length - left.length
     const value = statistic(Int32Array.from(left.flat()))
     if (!Number.isNaN(value)) values.push(value)
   }
   const mean = values.reduce((sum, value) => sum + value, 0) / values.length
-  let cubes = 0
-  let squares = 0
+  let [squares, cubes, fourths] = [0, 0, 0]
   for (const value of values) {
-    cubes += (mean - value) ** 3
     squares += (mean - value) ** 2
+    cubes += (mean - value) ** 3
+    fourths += (mean - value) ** 4
   }
-  return squares === 0 ? 0 : cubes / (6 * squares ** 1.5)
+  const ofBlocks = sizes.reduce((sum, size) => sum + size ** 2, 0) / units.length ** 2 - 1 / units.length
+  const perUnit = fourths / squares ** 2 - 3 * ofBlocks
+  return {
+    acceleration: cubes === 0 ? 0 : cubes / (6 * squares ** 1.5),
+    // Squares of squares that float64 cannot hold, or none: no unit is told from the others.
+    effectiveUnits: perUnit > 1 / units.length ? 1 / perUnit : units.length,
+  }
 }
 
 /** The share at which `quantile` gives this value: 0 below all, 1 above all. */

@@ -30,6 +30,24 @@ export function betaQuantile(p: number, a: number, b: number): number {
   return incbi(a, b, p)
 }
 
+/**
+ * P(T > t) of Student's t with `degrees` degrees of freedom, not only whole ones, above 0: ½ I_{ν/(ν+t²)}(ν/2, ½) where t
+ * is above 0. With infinitely many it is normal.
+ */
+export function studentSurvival(t: number, degrees: number): number {
+  if (degrees === Infinity) return normalSurvival(t)
+  const tail = betaCdf(degrees / (degrees + t * t), degrees / 2, 0.5) / 2
+  return t < 0 ? 1 - tail : tail
+}
+
+/** The t with P(T ≤ t) = p of Student's t. */
+export function studentQuantile(p: number, degrees: number): number {
+  if (degrees === Infinity) return normalQuantile(p)
+  if (p < 0.5) return -studentQuantile(1 - p, degrees)
+  const x = betaQuantile(2 * (1 - p), degrees / 2, 0.5)
+  return Math.sqrt((degrees * (1 - x)) / x)
+}
+
 /** ln B(a, b). */
 export const lnBeta = (a: number, b: number): number => lgam(a) + lgam(b) - lgam(a + b)
 

@@ -1,4 +1,4 @@
-import { betaCdf } from './distributions.ts'
+import { studentSurvival } from './distributions.ts'
 import { midRanks } from './mid-ranks.ts'
 import { randomSource } from './random.ts'
 
@@ -11,7 +11,7 @@ const ROUNDING = 1e-12
  * Student's paired t test: whether the mean of differences is 0, two-sided. p is 1 where all differences are 0 and 0
  * where all are the same other number.
  *
- * Source: Student, The probable error of a mean, Biometrika 6 (1908); P(|T| > t) = I_{ν/(ν+t²)}(ν/2, ½).
+ * Source: Student, The probable error of a mean, Biometrika 6 (1908).
  *
  * @throws RangeError for fewer than two differences, or one that is not finite.
  */
@@ -23,7 +23,7 @@ export function pairedT(differences: readonly number[]): { readonly t: number; r
   const squares = differences.reduce((sum, value) => sum + (value - mean) ** 2, 0)
   if (mean === 0) return { t: 0, p: 1 }
   const t = mean / Math.sqrt(squares / ((n - 1) * n))
-  return { t, p: betaCdf((n - 1) / (n - 1 + t * t), (n - 1) / 2, 0.5) }
+  return { t, p: 2 * studentSurvival(Math.abs(t), n - 1) }
 }
 
 /**

@@ -28,6 +28,9 @@ import {
   populationStability,
   randomSource,
   signFlip,
+  standardNormal,
+  studentQuantile,
+  studentSurvival,
   upperProportion,
   wilcoxon,
   wilson,
@@ -158,6 +161,19 @@ test('clustered standard error equals statsmodels', () => {
   ).toBeCloseTo(0.18477964855069542, 12)
 })
 
+test.each([
+  [1, 6.313751514675],
+  [4, 2.131846786327],
+  [59, 1.671093032104],
+  [Infinity, 1.644853626951],
+])('Student’s t with %f degrees of freedom', (degrees, quantile) => {
+  // scipy.stats.t.ppf(0.95, degrees)
+  expect(studentQuantile(0.95, degrees)).toBeCloseTo(quantile, 9)
+  expect(studentQuantile(0.05, degrees)).toBeCloseTo(-quantile, 9)
+  expect(studentSurvival(quantile, degrees)).toBeCloseTo(0.05, 9)
+  expect(studentSurvival(-quantile, degrees)).toBeCloseTo(0.95, 9)
+})
+
 describe('bootstrap', () => {
   const x = [0.02, -0.05, -0.11, 0.01, -0.07, -0.03, 0, -0.09, 0.04, -0.06]
   const zeros = x.map(() => 0)
@@ -175,6 +191,19 @@ describe('bootstrap', () => {
       pairedBootstrap({ base: zeros, candidate: x.map((v, i) => v + i / 977), seed, resamples: 500 })
     expect(run(7)).toEqual(run(7))
     expect(run(8).ci).not.toEqual(run(7).ci)
+  })
+  test('effective units are those that make the variance, in blocks as one by one', () => {
+    const of = (candidate: readonly number[]) =>
+      pairedBootstrap({ base: candidate.map(() => 0), candidate, seed: 1, resamples: 10 }).effectiveUnits
+    const alternating = (n: number) => Array.from({ length: n }, (_, i) => (i % 2 ? 1 : -1))
+    expect(of(alternating(100))).toBeCloseTo(100, 6)
+    expect(of(zeros)).toBe(10)
+    // One of a hundred: (Σ c²)² / Σ c⁴ of 0.99 once and 0.01 in all others, 0.9801 / 0.960597.
+    expect(of(alternating(100).map((_, i) => (i === 7 ? 1 : 0)))).toBeCloseTo(1.020304, 5)
+    // Of 4,000 normal numbers κ is 3 within its error of √(24 / 4000) and that of blocks, √(24 / 200) / 200 of the whole.
+    const random = randomSource(3)
+    const units = of(Array.from({ length: 4000 }, () => standardNormal(random)))
+    expect(1 / units).toBeLessThan(3 / 4000 + (3 * Math.sqrt(24 / 200)) / 200)
   })
   test('clusters widen the interval', () => {
     const d = Array.from({ length: 200 }, (_, i) => ((Math.floor(i / 20) * 7) % 5) - 2)
