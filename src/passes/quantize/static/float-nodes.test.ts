@@ -38,3 +38,16 @@ test('codes that a file comes with are no floats, and branches tell of all that 
     ['left', 'again', 'twice'].map((node) => ({ node, reason: 'it lies in a branch or body of choice' })),
   )
 })
+
+test('the Tanh of Mish goes with its Softplus, another one does not', async () => {
+  const refused = await refusals(`g (float[N,4] x) => (float[N,4] y) {
+    [softplus] p = Softplus(x)
+    [gate] t = Tanh(p)
+    m = Mul(x, t)
+    [other] h = Tanh(m)
+    y = Add(h, x)
+  }`)
+  const reasons = new Map(refused.map(({ node, reason }) => [node, reason]))
+  expect(reasons.get('gate')).toContain('the gate of Mish')
+  expect(reasons.get('other')).toContain('no calibrated range')
+})

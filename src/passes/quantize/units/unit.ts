@@ -47,6 +47,8 @@ export function unitAt(node: Node, index: GraphIndex, facts: NodeFacts): Unit | 
   if (refused) return { refused }
   if (isAnswer(node, index))
     return { refused: 'it gives an answer, which codes would bring to 256 steps to save nothing' }
+  if (isGateOfMish(node, index))
+    return { refused: 'it is the gate of Mish: in float it and its Softplus are made of one fast sigmoid' }
   const reads = [...new Set(activationSlots(node).flatMap((slot) => node.inputs[slot] || []))].filter(
     (name) => !facts.constant(name),
   )
@@ -91,6 +93,12 @@ function isOnlyHandedOut(name: string, index: GraphIndex): boolean {
   return users.length === 0
     ? index.outputs.has(name)
     : users.every((user) => isCarrier(user) && user.outputs.every((output) => isOnlyHandedOut(output, index)))
+}
+
+/** As a table, it would leave its slow Softplus in float by itself: see `mishBySigmoid`. */
+const isGateOfMish = (node: Node, { producer }: GraphIndex) => {
+  const maker = producer.get(node.inputs[0]!)
+  return operatorName(node) === 'Tanh' && maker !== undefined && operatorName(maker) === 'Softplus'
 }
 
 /** Whether it gives what it reads, in other places or beside others. */
