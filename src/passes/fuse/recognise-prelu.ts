@@ -8,6 +8,8 @@
  *                    Relu(Mul(x, 1 − s))                                   s ≤ 1
  * y = Max(x, Mul(x, s))                        ⇒   y = PRelu(x, s)        0 ≤ s ≤ 1, one number: tf.maximum(x, 0.1·x)
  * y = Add(Relu(Sub(x, m)), m), m = Mul(x, s)   ⇒   y = PRelu(x, s)        s ≤ 1, as face-api writes it
+ * y = Where(Greater(x, 0), x, Mul(x, s))       ⇒   y = PRelu(x, s)        as JAX and decomposed PyTorch write it; also
+ *                 GreaterOrEqual, or Less, LessOrEqual with the sides changed
  * One factor of the first ones may stand in a Mul of its own, such as the half of (x − |x|)/2.
  * Each piece reads and writes the whole value, and one number for all channels is a LeakyRelu, with integer kernels.
  * Illegal: an inner value is read elsewhere; slopes of more axes than x is known to have, or that would widen it.
@@ -35,7 +37,7 @@ import { isFloat32 } from './activation-patterns.ts'
 export const recognisePRelu = rulePass(
   'recognisePRelu',
   'Writes the pieces of a Relu with slopes below zero as the one operator that they are.',
-  [{ roots: ['Add', 'Sub', 'Max'], apply }],
+  [{ roots: ['Add', 'Sub', 'Max', 'Where'], apply }],
   inferTypes,
 )
 
@@ -56,6 +58,9 @@ const sloped = (inner: Pattern) =>
 
 const beyondItsPart = op('Add', [relu(op('Sub', [x, part])), part])
 
+/** Whichever side has the 0, both give 0. */
+const than = (...comparisons: readonly string[]) => either(...comparisons.map((name) => op(name, [x, scalar(0)])))
+
 /** What each spelling takes for one step below zero, in slopes. */
 const spellings: readonly (readonly [pattern: Pattern, steps: number])[] = [
   [op('Add', [relu(x), sloped(op('Sub', [x, op('Abs', [x])]))]), 2],
@@ -72,6 +77,8 @@ const spellings: readonly (readonly [pattern: Pattern, steps: number])[] = [
   ],
   [op('Max', [x, op('Mul', [x, scalarNamed('slopes')])]), 1],
   [beyondItsPart, 1],
+  [op('Where', [than('Greater', 'GreaterOrEqual'), x, part]), 1],
+  [op('Where', [than('Less', 'LessOrEqual'), part, x]), 1],
 ]
 
 /** By how much 1 − s may be off in a file that rounded it: what a float32 of 1 can hold. */

@@ -291,6 +291,10 @@ test.each([
   'm = Mul(tenth, x) y = Max(m, x)',
   'm = Mul(x, gentle) d = Sub(x, m) r = Relu(d) y = Add(r, m)',
   'm = Mul(tenth, x) d = Sub(x, m) r = Relu(d) y = Add(m, r)',
+  'c = Greater(x, zero) m = Mul(x, slopes) y = Where(c, x, m)',
+  'c = GreaterOrEqual(x, zero) m = Mul(tenth, x) y = Where(c, x, m)',
+  'c = Less(x, zero) m = Mul(x, slopes) y = Where(c, m, x)',
+  'c = LessOrEqual(x, zero) m = Mul(tenth, x) y = Where(c, m, x)',
 ])('PRelu: %s', async (body) => {
   const { ops } = await rewriteEqually(recognisePRelu, model(body, SLOPES), { scale: 3, tolerance: 1e-6 })
   expect(ops).toEqual(['PRelu'])
@@ -307,6 +311,8 @@ test.each([
   ],
   ['what it is short of', 'm = Mul(x, gentle) d = Sub(m, x) r = Relu(d) y = Add(r, m)', []],
   ['another part', 'm = Mul(x, gentle) n = Mul(x, above) d = Sub(x, m) r = Relu(d) y = Add(r, n)', []],
+  ['the sides of a choice changed', 'c = Greater(x, zero) m = Mul(x, slopes) y = Where(c, m, x)', []],
+  ['a choice at another limit', 'c = Less(x, half) m = Mul(x, slopes) y = Where(c, m, x)', []],
   ['another limit', 'r = Relu(x) b = Min(x, half) m = Mul(slopes, b) y = Add(r, m)', []],
   ['the difference the other way', 'r = Relu(x) n = Neg(x) b = Relu(n) m = Mul(slopes, b) y = Sub(m, r)', []],
   [
