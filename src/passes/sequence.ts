@@ -44,6 +44,8 @@ const merge: readonly Pass[] = [
   fuse.recogniseAdd,
   fuse.sumByMask,
   fuse.shuffleByGather,
+  fuse.recogniseDepthToSpace,
+  fuse.recogniseNearestResize,
   fuse.fuseSpaceToDepth,
   fuse.mergeAffine,
   fuse.fuseConvBatchNorm,
