@@ -2,10 +2,19 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
+import { UserError } from '../platform/index.ts'
 import { explain } from './exit.ts'
 import { EXIT } from './exit-codes.ts'
 import { Arguments } from './verb.ts'
 import { VERBS } from './verbs.ts'
+
+test('a place is named once: not again where the message names its field and file', () => {
+  const told = (message: string, where: string) => explain(new UserError('bad-data', message, { where })).text
+  const place = 'field "x" of "rows.csv"'
+  expect(told('"x" in "rows.csv" is string.', place)).toBe('whet: "x" in "rows.csv" is string.')
+  expect(told('"x" is string.', place)).toBe('whet: field "x" of "rows.csv": "x" is string.')
+  expect(told('a value is 300', 'rows.csv, rows 1 to 9')).toBe('whet: rows.csv, rows 1 to 9: a value is 300')
+})
 
 test('who was interrupted is told how to go on: with --resume where the verb asks for it, anew where nothing is kept', async () => {
   const interrupted = new DOMException('stopped', 'AbortError')

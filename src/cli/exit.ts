@@ -22,11 +22,17 @@ function afterInterruption(verb: Verb | undefined, options: Arguments | undefine
   return 'nothing is half-written, the same command begins anew'
 }
 
+/** Whether a message names the place already: in its words, or the field and the file that it is made of. */
+function saysWhere(message: string, where: string): boolean {
+  const says = (words: string) => message.toLowerCase().includes(words.toLowerCase())
+  return says(where) || (/^\w+ "[^"]*" of "[^"]*"$/.test(where) && where.match(/"[^"]*"/g)!.every(says))
+}
+
 /** The message for people and the exit code of anything that was thrown while `verb` ran with these options. */
 export function explain(error: unknown, verb?: Verb, options?: Arguments): { text: string; code: number } {
   if (error instanceof UserError) {
     const { where, message } = error
-    const told = where === undefined || where === 'command line' || message.toLowerCase().includes(where.toLowerCase())
+    const told = where === undefined || where === 'command line' || saysWhere(message, where)
     return {
       text: `whet: ${told ? '' : `${where}: `}${message}${error.hint ? `\n  ${error.hint}` : ''}`,
       code: EXIT.user,

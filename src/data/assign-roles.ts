@@ -1,4 +1,4 @@
-import type { DType, Shape } from '../ir/index.ts'
+import { type DType, isFloating, type Shape } from '../ir/index.ts'
 import { UserError } from '../platform/index.ts'
 import { canCast, HALVES } from './cast-column.ts'
 import type { Field, FieldRole } from './dataset.ts'
@@ -164,7 +164,9 @@ function checkInput(table: Table, column: TableColumn, input: InputWish): void {
         hint:
           column.dtype === 'string'
             ? `Write numbers${column.textAmongNumbers ? `: ${column.textAmongNumbers}` : ', without quotes'}.`
-            : `Write it as ${input.dtype}; a cast from ${column.dtype} could change values.`,
+            : column.notWhole && !isFloating(input.dtype)
+              ? `Write whole numbers: ${column.notWhole}.`
+              : `Write it as ${input.dtype}; a cast from ${column.dtype} could change values.`,
       },
     )
   if (!fitsRow(column.rowShape, input.shape))

@@ -18,6 +18,8 @@ export interface ColumnProfile {
   words: boolean
   /** The first text, and where it stands. */
   text: string | null
+  /** The first value that is no whole number or not there, and where it stands. */
+  notWhole: string | null
 }
 
 export const newProfile = (): ColumnProfile => ({
@@ -28,6 +30,7 @@ export const newProfile = (): ColumnProfile => ({
   numbers: false,
   words: false,
   text: null,
+  notWhole: null,
 })
 
 const kindOf = (value: string | number | bigint | boolean): Kind => {
@@ -75,11 +78,14 @@ export function* leaves(value: TextValue): Generator<string | number | bigint | 
 export function addToProfile(profile: ColumnProfile, value: TextValue, where: string): boolean {
   if (value === null || value === undefined) {
     profile.missing++
+    profile.notWhole ??= `${where} has none`
     return true
   }
   const shape = shapeOf(value)
   if (!shape) return false
   for (const leaf of leaves(value)) {
+    if (leaf === null || (typeof leaf === 'number' && !Number.isInteger(leaf)))
+      profile.notWhole ??= `${where} has ${leaf ?? 'none'}`
     if (leaf === null) profile.kind = widest(profile.kind, profile.kind === 'string' ? 'string' : 'float64')
     else profile.kind = widest(profile.kind, kindOf(leaf))
     if (typeof leaf === 'string') {
@@ -98,7 +104,8 @@ export function profiledColumn(name: string, profile: ColumnProfile): TableColum
   const kind = profile.kind ?? 'float64'
   const dtype: DType = profile.missing > 0 && kind !== 'string' ? (kind === 'bool' ? 'string' : 'float64') : kind
   const mixed = profile.text !== null && (profile.numbers || !profile.words) ? { textAmongNumbers: profile.text } : {}
-  return { name, dtype, rowShape: profile.shape ?? [], ...mixed }
+  const broken = dtype === 'float64' && profile.notWhole !== null ? { notWhole: profile.notWhole } : {}
+  return { name, dtype, rowShape: profile.shape ?? [], ...mixed, ...broken }
 }
 
 /** One row's value as a cell of the column's type. */

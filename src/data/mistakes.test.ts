@@ -39,6 +39,17 @@ async function failure(path: string, inputs: NonNullable<Parameters<typeof openD
   throw new Error(`${path} was read without a complaint`)
 }
 
+test.each([
+  ['fraction.csv', 'n,label\n1,0\n2.5,1\n', /line 3 of .* has 2\.5/],
+  ['hole.csv', 'n,label\n1,0\n,1\n', /line 3 of .* has none/],
+  ['among.csv', 'n0,n1,label\n1,1,0\n2,2.5,1\n', /line 3 of .* has 2\.5/],
+  ['hole.jsonl', '{"n":[1]}\n{"n":[null]}\n', /line 2 of .* has none/],
+])('%s, for an input of whole numbers: where the first stands that is none', async (name, content, place) => {
+  const error = await failure(await write(name, content), [{ name: 'n', dtype: 'int64', shape: ['rows', null] }])
+  expect(error.message).toMatch(/is float64, but the model's input takes int64/)
+  expect(error.hint).toMatch(place)
+})
+
 const utf16 = (text: string) => Buffer.from(text, 'utf16le')
 const row = '{"x":[1,2,3]}'
 

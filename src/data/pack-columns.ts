@@ -1,4 +1,4 @@
-import { arrayTypeOf, type DType, elementCount } from '../ir/index.ts'
+import { arrayTypeOf, type DType, elementCount, isFloating } from '../ir/index.ts'
 import { UserError } from '../platform/index.ts'
 import { fitsRow, ID_NAMES, type InputWish, LABEL_NAMES } from './assign-roles.ts'
 import { listNames } from './list-names.ts'
@@ -90,9 +90,17 @@ export function notTaken(table: Table, wishes: PackWishes): readonly TableColumn
   return table.columns.filter(({ name }) => !taken.has(name))
 }
 
+/** What numbers of several types are read as: whole ones stay whole for an input that takes no others. */
+function heldIn(dtypes: ReadonlySet<DType>, input: InputWish): DType {
+  return !isFloating(input.dtype) && [...dtypes].every((dtype) => !isFloating(dtype) && dtype !== 'uint64')
+    ? 'int64'
+    : 'float64'
+}
+
 function pack(table: Table, input: InputWish, sources: readonly TableColumn[]): Table {
   const dtypes = new Set(sources.map(({ dtype }) => dtype))
-  const dtype: DType = dtypes.size === 1 ? sources[0]!.dtype : 'float64'
+  const dtype = dtypes.size === 1 ? sources[0]!.dtype : heldIn(dtypes, input)
+  const notWhole = sources.find((source) => source.notWhole !== undefined)?.notWhole
   const names = sources.map(({ name }) => name)
   const width = widthOf(input)
   const rowShape = width === null ? [names.length] : (input.shape!.slice(1) as number[])
@@ -103,15 +111,17 @@ function pack(table: Table, input: InputWish, sources: readonly TableColumn[]): 
     }
     const data = new (arrayTypeOf(dtype))(names.length)
     // Every source is a number or, where they differ, is read as one.
-    for (const [i, name] of names.entries()) {
-      const value = row.cells[name]!.data[0]!
-      ;(data as Float64Array)[i] = (dtypes.size === 1 ? value : Number(value)) as number
-    }
+    const read = dtypes.size === 1 ? (value: unknown) => value : dtype === 'int64' ? BigInt : Number
+    for (const [i, name] of names.entries())
+      (data as unknown as unknown[])[i] = read(row.cells[name]!.data[0] as number)
     return { index: row.index, cells: { ...row.cells, [input.name]: { dims: rowShape, data } } }
   }
   return {
     ...table,
-    columns: [...table.columns.filter(({ name }) => !names.includes(name)), { name: input.name, dtype, rowShape }],
+    columns: [
+      ...table.columns.filter(({ name }) => !names.includes(name)),
+      { name: input.name, dtype, rowShape, ...(notWhole === undefined ? {} : { notWhole }) },
+    ],
     notes:
       names.length === 1 && names[0] === input.name
         ? table.notes

@@ -111,7 +111,10 @@ function finishRows(rows: Rows, fields: readonly AssignedField[], seen: Seen): R
       throw new UserError(
         'bad-data',
         `Row ${rows.indices[0]} of "${seen.path}" has shape [${rowShape}] in "${field.name}", but the model takes [${wish.shape?.map((dim) => dim ?? '?')}].`,
-        { where, hint: 'Every row must fit the sizes that the model fixes: resize, pad or leave the row out.' },
+        {
+          where: `field "${field.name}" of "${seen.path}"`,
+          hint: 'Every row must fit the sizes that the model fixes: resize, pad or leave the row out.',
+        },
       )
     columns[field.name] = finishColumn(column, field, rows.indices, where, seen)
   }

@@ -19,6 +19,8 @@ export interface TableColumn {
   readonly rowShape: readonly (number | null)[]
   /** Where text stands that makes text of a column of numbers: among them, or around each (per cent, marks between thousands). */
   readonly textAmongNumbers?: string
+  /** Where the first value stands that is not whole, or not there, and so makes a column of numbers floating point. */
+  readonly notWhole?: string
 }
 
 /** What a source of data holds before anybody says what each field is for. */

@@ -117,6 +117,13 @@ describe('csv', () => {
     expect(wide.columns.x).toEqual({ dtype: 'float32', dims: [2, 2], data: Float32Array.of(0.5, 7, 1.5, 8) })
   })
 
+  test('small and large whole numbers in columns of their own fill an input of whole numbers', async () => {
+    const file = await write('ids-wide.csv', 'n0,n1,label\n1,9007199254740991,1\n2,8,0\n')
+    const inputs = [{ name: 'n', dtype: 'int64', shape: ['rows', 2] }] as const
+    const { n } = (await all(await openDataset(file, { inputs })))[0]!.columns
+    expect(n).toEqual({ dtype: 'int64', dims: [2, 2], data: BigInt64Array.of(1n, 9007199254740991n, 2n, 8n) })
+  })
+
   test('quotes, line breaks in fields, CRLF; number columns become the single input', async () => {
     const file = await write(
       'a.csv',
