@@ -39,6 +39,7 @@ export async function openRollouts(
     // A server that starts again at the same place goes on with its own rollouts.
     state: new State(database, url === undefined ? '' : `${hostname()}:${httpPort || process.pid}`),
     remembered,
+    unwritten: folder === null ? null : join(folder, 'unwritten'),
     log,
     webhooks: webhooksOf(options, log),
     watch: options.flag('watch') ? DEFAULT_DRIFT : null,

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto'
 import type { UserError } from '../../platform/index.ts'
 import type { IncidentReport, RolloutReport, RolloutSettings } from '../../report/index.ts'
 import { DEFAULT_ROLLOUT, incidentOf } from '../../rollout/index.ts'
-import type { Change, LiveVersion, State } from '../../state/index.ts'
+import type { LiveVersion, State } from '../../state/index.ts'
 import type { Log } from '../log.ts'
 import type { Outcome, Route, RouteRequest, Router } from '../router.ts'
 import { ServeError } from '../serve-error.ts'
@@ -11,6 +11,7 @@ import { ActiveRollout, type KeptBody, reportOf } from './active.ts'
 import type { Fleet } from './fleet.ts'
 import { Ledger } from './ledger.ts'
 import type { Label } from './pairing.ts'
+import type { Ending, Unwritten } from './unwritten.ts'
 
 export interface StartRequest extends Partial<RolloutSettings> {
   readonly candidate: string
@@ -20,7 +21,7 @@ const KEEP_EVERY_MS = 5000
 /** How long a rollout waits before it begins for what the one before has left to write. */
 const ENDING_MS = 10_000
 /** A server that has shown no sign of life for so long has lost its rollouts to those that are alive. */
-const ABANDONED_MS = 60_000
+export const ABANDONED_MS = 60_000
 
 /** Starts, watches and ends the rollouts of a server. Deciding and routing wait for nothing; remembering follows. */
 export class RolloutController implements Router {
@@ -42,12 +43,12 @@ export class RolloutController implements Router {
     state: State,
     fleet: Fleet,
     log: Log,
-    options: { readonly drill?: boolean; readonly notify?: Notify } = {},
+    options: { readonly drill?: boolean; readonly notify?: Notify; readonly unwritten?: Unwritten | null } = {},
   ) {
     this.#state = state
     this.#fleet = fleet
     this.#log = log
-    this.#ledger = new Ledger(log)
+    this.#ledger = new Ledger(state, options.unwritten ?? null, log)
     this.#drill = options.drill ?? false
     this.#notify = options.notify ?? (() => {})
   }
@@ -301,9 +302,7 @@ export class RolloutController implements Router {
       const moves = state !== 'stopped' || this.#liveOrNull(name) === base.version
       if (moves) this.pins.set(name, live)
       const change = this.#change(active, `rollout-${state}`, who, { reason: report.reason })
-      await this.#ledger.insist(() =>
-        this.#state.keep({ ...change, ...(incident ? { incident } : {}), ...(moves ? { live } : {}) }),
-      )
+      await this.#ledger.keep({ ...change, ...(incident ? { incident } : {}), ...(moves ? { live } : {}) })
       if (promoted) await this.#fleet.promote(name, candidate.version)
       const gone = promoted ? base.version : candidate.version
       if (this.#liveOrNull(name) !== gone) await this.#fleet.retire(name, gone)
@@ -320,7 +319,7 @@ export class RolloutController implements Router {
     if (isTaken(error)) return
     active.stop('stopped: its start could not be written')
     const change = this.#change(active, 'rollout-stopped', 'whetstone', { reason: active.report().reason })
-    void this.#ledger.write(() => this.#ledger.insist(() => this.#state.keep(change)))
+    void this.#ledger.write(() => this.#ledger.keep(change))
   }
 
   #notKept(error: unknown): ServeError {
@@ -348,7 +347,7 @@ export class RolloutController implements Router {
     act: string,
     who: string,
     { live, ...detail }: { readonly live?: LiveVersion; readonly [key: string]: unknown },
-  ): Change {
+  ): Ending {
     const { id, name, started, base, candidate } = active
     return {
       event: randomBytes(12).toString('hex'),

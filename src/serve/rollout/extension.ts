@@ -8,11 +8,12 @@ import type { ModelSource } from '../repository/source.ts'
 import type { ServeExtension } from '../server.ts'
 import type { Webhooks } from '../webhooks.ts'
 import type { ActiveRollout } from './active.ts'
-import { RolloutController } from './controller.ts'
+import { ABANDONED_MS, RolloutController } from './controller.ts'
 import { type FindDossier, pinnedSource, registryFleet } from './fleet.ts'
 import { DriftMonitor } from './monitor.ts'
 import { keepInStep } from './replicas.ts'
 import { feedbackRoutes, rolloutRoutes } from './routes.ts'
+import { Unwritten, writeLate } from './unwritten.ts'
 
 export interface RolloutExtension extends ServeExtension {
   /** What the server must take its models from: after a rollout, the version that it left live. */
@@ -27,6 +28,8 @@ export async function rolloutExtension(options: {
   readonly source: ModelSource
   readonly state: State
   readonly remembered: boolean
+  /** Where ends of rollouts stand until the state has taken them; unless said, they are lost where the server ends first. */
+  readonly unwritten?: string | null
   readonly dossier?: FindDossier
   /** How requests and answers are watched; null does not. */
   readonly watch?: DriftSettings | null
@@ -39,8 +42,9 @@ export async function rolloutExtension(options: {
   let stopListening = async () => {}
   const fleet = registryFleet(() => core!.registry, source, options.dossier)
   const { webhooks = null } = options
+  const unwritten = options.unwritten ? new Unwritten(options.unwritten) : null
   const notify = webhooks ? webhooks.notify : () => {}
-  const controller = new RolloutController(state, fleet, log, { notify })
+  const controller = new RolloutController(state, fleet, log, { notify, unwritten })
   const digestOf = (name: string, version: string) => core!.registry.version(name, version).ports.digest
   const monitor = options.watch ? new DriftMonitor(state, digestOf, log, options.watch, notify) : null
   /** null where nothing of that name is live any more. */
@@ -51,6 +55,7 @@ export async function rolloutExtension(options: {
       return null
     }
   }
+  if (remembered && unwritten) await writeLate(unwritten, state, ABANDONED_MS, log)
   if (remembered) for (const live of await state.liveVersions()) controller.pins.set(live.name, live)
   return {
     source: pinnedSource(source, controller.pins),

@@ -1,15 +1,21 @@
+import type { State } from '../../state/index.ts'
 import type { Log } from '../log.ts'
+import type { Ending, Unwritten } from './unwritten.ts'
 
 const LONGEST_RETRY_MS = 30_000
 
 /** What must be written, in order, while those who decide go on. */
 export class Ledger {
+  readonly #state: State
+  readonly #unwritten: Unwritten | null
   readonly #log: Log
   #writes: Promise<void> = Promise.resolve()
   #closed = false
   #hurry = () => {}
 
-  constructor(log: Log) {
+  constructor(state: State, unwritten: Unwritten | null, log: Log) {
+    this.#state = state
+    this.#unwritten = unwritten
     this.#log = log
   }
 
@@ -22,21 +28,39 @@ export class Ledger {
     return this.#writes
   }
 
-  /** What a database that has gone must still be told is told when it is back; once closed, it is tried but once. */
-  async insist(work: () => Promise<void>): Promise<void> {
+  /**
+   * Writes the end of a rollout. What a database that has gone must still be told is told when it is back; once closed,
+   * it is tried but once. Until it is there it stands in a file, so that nobody needs to wait for it.
+   */
+  async keep(ending: Ending): Promise<void> {
+    const filed = await this.#file(ending)
     for (let wait = 500; ; wait = Math.min(2 * wait, LONGEST_RETRY_MS)) {
       try {
-        await work()
-        return
+        await this.#state.keep(ending)
+        break
       } catch (error) {
         const { message } = error as Error
-        if (this.#closed) throw new Error(`it goes on from what was kept before it ended: ${message}`)
+        if (this.#closed)
+          throw new Error(
+            `it ${filed ? 'is written when the server starts again' : 'goes on from what was kept before it ended'}: ${message}`,
+          )
         this.#log.error('the database does not take what happened; it is tried again', { error: message })
         await new Promise<void>((resolve) => {
           this.#hurry = resolve
           setTimeout(resolve, wait)
         })
       }
+    }
+    if (filed) this.#unwritten!.drop(ending)
+  }
+
+  async #file(ending: Ending): Promise<boolean> {
+    try {
+      await this.#unwritten?.keep(ending)
+      return this.#unwritten !== null
+    } catch (error) {
+      this.#log.warn('the end of a rollout has no file beside the database', { error: (error as Error).message })
+      return false
     }
   }
 

@@ -20,13 +20,24 @@ const folder = modelFolder({
 
 const database = openEmbedded(null)
 afterAll(() => database.close(), LONG)
+let away = false
 /** The database outlives the servers of this file, as a folder would. */
-const kept: Database = { where: 'memory', run: (statements) => database.run(statements), close: async () => {} }
+const kept: Database = {
+  where: 'memory',
+  run: (statements) => (away ? Promise.reject(new Error('connection refused')) : database.run(statements)),
+  close: async () => {},
+}
 const state = new State(kept)
 
 let server: Server | null = null
 const open = async (live: string | null, auditPath: string | null = null) => {
-  const extension = await rolloutExtension({ source: folderSource(folder), state, remembered: true, log: silentLog })
+  const extension = await rolloutExtension({
+    source: folderSource(folder),
+    state,
+    remembered: true,
+    unwritten: join(folder, '.unwritten'),
+    log: silentLog,
+  })
   server = await serve(folder, { source: extension.source, extension, auditPath, settings: withPlan({ maxBatch: 1 }) })
   if (live !== null) await server.core.registry.load('m', live)
 }
@@ -251,6 +262,27 @@ describe('what is refused, and what ends a rollout', () => {
     LONG,
   )
 })
+
+test(
+  'a verdict that the database has not taken outlives the server that found it',
+  async () => {
+    await open('1')
+    const { id } = (await start({ candidate: '2' })).json
+    const state = async () => (await status()).state
+    away = true
+    try {
+      for (let i = 0; (await state()) === 'running'; i++) await infer(`a${i}`, row(10))
+      expect(await state()).toBe('rolled-back')
+      await close()
+    } finally {
+      away = false
+    }
+    await open('1')
+    expect(await status()).toMatchObject({ id, state: 'rolled-back', verdict: 'regressed' })
+    expect((await call('GET', '/v2/incidents')).json.incidents[0].rollout).toBe(id)
+  },
+  LONG,
+)
 
 test(
   'a drill goes the whole way',
