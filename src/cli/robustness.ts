@@ -1,7 +1,7 @@
 import { MODALITIES, type Modality } from '../data/index.ts'
 import { writeAtomic } from '../platform/index.ts'
 import { diskCache, robustness } from '../recipe/index.ts'
-import { EXIT } from './exit-codes.ts'
+import { exitOfWorst } from './exit.ts'
 import { DATA, dataFor, LABEL, MARGIN, METRIC, modelAt, SEED } from './inputs.ts'
 import { metricOf } from './metric.ts'
 import { pageAt } from './output-file.ts'
@@ -12,7 +12,7 @@ export const robustnessVerb: Verb = {
   name: 'robustness',
   usage: 'robustness MODEL… --data D [--corruptions snow,fog] [--severities 1,3,5] [--ood D2]',
   summary:
-    'Corrupted inputs, rows from elsewhere, tiny changes, and what probabilities are worth: the same rows and seeds for every model; exit 1 where one regressed against the first.',
+    'Corrupted inputs, rows from elsewhere, tiny changes, and what probabilities are worth: the same rows and seeds for every model; exit 1 where one regressed against the first, 3 where the rows cannot tell.',
   examples: [
     'whet robustness model.onnx int8.onnx --data eval.npz',
     'whet robustness model.onnx --data photos/ --corruptions fog,snow --severities 3',
@@ -66,8 +66,9 @@ export const robustnessVerb: Verb = {
       const { renderHtml } = await import('../view/index.ts')
       await writeAtomic(output, renderHtml(report))
     }
-    const regressed = report.models.some(({ change }) => change?.verdict === 'regressed')
-    return { report, exitCode: regressed ? EXIT.regressed : EXIT.done }
+    // Where no change could be measured there is no evidence, and so no pass.
+    const verdicts = report.models.slice(1).map(({ change }) => change?.verdict ?? 'inconclusive')
+    return { report, exitCode: exitOfWorst(verdicts) }
   },
 }
 
