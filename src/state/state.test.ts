@@ -106,6 +106,45 @@ test(
   LONG,
 )
 
+test(
+  'the newest is what came last, whatever the clock said; what is older than that order goes by its time',
+  async () => {
+    const database = openEmbedded(null)
+    const state = new State(database)
+    const started = (id: string, month: number) => ({
+      ...rollout(id, 'digits', 'stopped'),
+      started: `2026-0${month}-01T00:00:00.000Z`,
+    })
+    const kept = async (state: State) => [
+      (await state.rollouts('digits')).map(({ id }) => id),
+      (await state.incidents()).map(({ id }) => id),
+    ]
+    const keep = (n: number, month: number) =>
+      state.keep({ rollout: started(`r${n}`, month), incident: { ...incident, id: `i${n}`, at: `2026-0${month}-01` } })
+    await keep(1, 5)
+    await keep(2, 3)
+    expect(await kept(state)).toEqual([
+      ['r2', 'r1'],
+      ['i2', 'i1'],
+    ])
+    // As a version of before left it.
+    await database.run([
+      { sql: 'ALTER TABLE rollouts DROP COLUMN n' },
+      { sql: 'ALTER TABLE incidents DROP COLUMN n' },
+      { sql: 'DELETE FROM migrations WHERE n = 4' },
+    ])
+    const later = new State(database)
+    expect(await kept(later)).toEqual([
+      ['r1', 'r2'],
+      ['i1', 'i2'],
+    ])
+    await later.keep({ rollout: started('r3', 1) })
+    expect((await later.rollouts('digits')).map(({ id }) => id)).toEqual(['r3', 'r1', 'r2'])
+    await state.close()
+  },
+  LONG,
+)
+
 const url = process.env.WHETSTONE_TEST_POSTGRES
 describe.skipIf(!url)('a PostgreSQL server', () => {
   test(

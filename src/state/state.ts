@@ -130,7 +130,7 @@ export class State {
     const [rows] = await this.#run([
       {
         sql: `SELECT id, name, state, started, body FROM rollouts
-          WHERE ($1::text IS NULL OR name = $1) AND ($2::text IS NULL OR state = $2) ORDER BY started DESC, id DESC`,
+          WHERE ($1::text IS NULL OR name = $1) AND ($2::text IS NULL OR state = $2) ORDER BY n DESC`,
         parameters: [name, state],
       },
     ])
@@ -139,7 +139,7 @@ export class State {
 
   /** The newest first. */
   async incidents(): Promise<readonly IncidentReport[]> {
-    const [rows] = await this.#run([{ sql: 'SELECT body, acknowledged FROM incidents ORDER BY at DESC, id DESC' }])
+    const [rows] = await this.#run([{ sql: 'SELECT body, acknowledged FROM incidents ORDER BY n DESC' }])
     return rows!.map(incidentOf)
   }
 
