@@ -7,16 +7,19 @@ export function incidentOf(
     readonly id: string
     readonly at: string
     readonly drill: boolean
+    /** The command that compares the two versions on rows of one's own. */
+    readonly comparison: string
     readonly inputs: IncidentReport['inputs']
     readonly served: IncidentReport['served']
   },
 ): IncidentReport {
+  const { comparison, ...rest } = seen
   const { alarm, base, candidate, settings, pairs, labelled, disagreements, discordant, failures } = rollout
   if (alarm === null) throw new Error('internal: an incident without an alarm')
   return {
     kind: 'incident',
     version: 1,
-    ...seen,
+    ...rest,
     name: rollout.name,
     rollout: rollout.id,
     alarm,
@@ -48,8 +51,12 @@ const FIRST: Readonly<Record<IncidentReport['alarm'], string>> = {
 }
 
 function runbookOf(
-  { name, alarm, base, candidate }: RolloutReport,
-  { id, served }: { readonly id: string; readonly served: IncidentReport['served'] },
+  { alarm, base, candidate }: RolloutReport,
+  {
+    id,
+    served,
+    comparison,
+  }: { readonly id: string; readonly served: IncidentReport['served']; readonly comparison: string },
 ): readonly string[] {
   const answered = served[candidate.version] ?? 0
   return [
@@ -58,7 +65,7 @@ function runbookOf(
       ? 'Nobody was given an answer of the candidate.'
       : `${answered} answers of the candidate went out: decide whether those who got them must be told.`,
     FIRST[alarm!],
-    `whet pull ${name}:${base.version} -o base && whet pull ${name}:${candidate.version} -o candidate && whet compare base/model.onnx candidate/model.onnx --data D`,
+    comparison,
     `whet incident ack ${id} --note "what was found"`,
   ]
 }

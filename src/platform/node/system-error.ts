@@ -17,7 +17,11 @@ const MEANINGS: Readonly<Record<string, { code: UserErrorCode; what: string; hin
     what: 'does not fit in the quota',
     hint: 'free some space or choose another disk',
   },
-  EFBIG: { code: 'out-of-resources', what: 'is larger than a file may be here', hint: 'choose another disk' },
+  EFBIG: {
+    code: 'out-of-resources',
+    what: 'is larger than a file may be here',
+    hint: 'raise `ulimit -f`, or choose another disk',
+  },
   EIO: { code: 'out-of-resources', what: 'is on a disk that reports an error', hint: 'look after the disk' },
   EMFILE: { code: 'out-of-resources', what: 'cannot be opened: too many open files', hint: 'raise `ulimit -n`' },
   ENAMETOOLONG: { code: 'bad-argument', what: 'has too long a name', hint: 'choose a shorter name' },

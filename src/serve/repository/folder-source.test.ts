@@ -14,6 +14,14 @@ test('a folder of nothing but versions is one model, also with settings of anoth
   expect(await folderSource(own).find('scorer', null)).toMatchObject({ version: '12', path: `${own}/12/model.onnx` })
 })
 
+test('the command that compares two versions names their files, as one word each', async () => {
+  const folder = modelFolder({ 'my models/scorer/1/model.onnx': MODEL, 'my models/scorer/2/model.onnx': MODEL })
+  const source = folderSource(`${folder}/my models`)
+  await source.find('scorer', null)
+  const file = (version: number) => `'${folder}/my models/scorer/${version}/model.onnx'`
+  expect(source.comparison!('scorer', '1', '2')).toBe(`whet compare ${file(1)} ${file(2)} --data D`)
+})
+
 test('a folder that holds other models as well is a folder of models', async () => {
   const folder = modelFolder({ '7/model.onnx': MODEL, 'scorer/2/model.onnx': MODEL, '8/3/model.onnx': MODEL })
   expect(await listed(folder)).toEqual({ 7: ['1'], 8: ['3'], scorer: ['2'] })

@@ -1,7 +1,7 @@
 import { readdir, stat } from 'node:fs/promises'
 import { basename, dirname, join, resolve, sep } from 'node:path'
 import { explainSystemError, UserError } from '../../platform/index.ts'
-import { isModelName, type ModelSource } from './source.ts'
+import { isModelName, type ModelSource, shellWord } from './source.ts'
 
 type Found = ReadonlyMap<string, ReadonlyMap<string, string>>
 
@@ -20,7 +20,12 @@ export function folderSource(path: string): ModelSource {
   return { ...sourceOver(path, () => scan(path)), passedOver: () => passedOver(path) }
 }
 
-function sourceOver(path: string, look: () => Promise<Found>): ModelSource {
+function sourceOver(path: string, lookAnew: () => Promise<Found>): ModelSource {
+  let last: Found = new Map()
+  const look = async () => {
+    last = await lookAnew()
+    return last
+  }
   return {
     description: path,
     async list() {
@@ -32,6 +37,10 @@ function sourceOver(path: string, look: () => Promise<Found>): ModelSource {
       const wanted = version ?? [...(versions?.keys() ?? [])].at(-1)
       const file = wanted === undefined ? undefined : versions?.get(wanted)
       return file === undefined ? null : { model: name, version: wanted!, path: file }
+    },
+    comparison(name, ...versions) {
+      const files = versions.map((version) => resolve(last.get(name)?.get(version) ?? version))
+      return `whet compare ${files.map(shellWord).join(' ')} --data D`
     },
   }
 }

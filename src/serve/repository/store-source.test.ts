@@ -18,6 +18,19 @@ test('what another tool has put beside the versions is no version, and is named'
   await expect(storeSource(place, 'digits:app').find('digits', null)).rejects.toThrow('is not a model')
 })
 
+test('the command that compares two versions fetches those very ones from this store, tagged or not', async () => {
+  const place = newFolder()
+  const store = openStore(place)
+  const { version: base } = await store.put('digits', { model: modelFile(place, 'm.onnx') }, { tag: 'v1' })
+  const { version: other } = await store.put('digits', { model: modelFile(place, 'n.onnx', 2) })
+  const source = storeSource(place, null)
+  const untagged = other.digest.slice('sha256:'.length).slice(0, 12)
+  for (const called of ['v1', untagged]) await source.find('digits', called)
+  expect(source.comparison!('digits', 'v1', untagged)).toBe(
+    `whet pull digits@${base.digest} --store ${place} -o base && whet pull digits@${other.digest} --store ${place} -o candidate && whet compare base/model.onnx candidate/model.onnx --data D`,
+  )
+})
+
 test('a damaged file of a store neither answers after a restart nor is loaded, and the log says which', async () => {
   const place = newFolder()
   const model = modelFile(place, 'm.onnx')

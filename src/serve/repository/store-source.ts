@@ -8,7 +8,7 @@ import {
   type Version,
 } from '../../store/index.ts'
 import type { VersionFile } from '../model/served-version.ts'
-import type { ModelSource } from './source.ts'
+import { type ModelSource, shellWord } from './source.ts'
 
 /** Digits of a digest that stand for a version without a tag. */
 const SHORT = 12
@@ -24,6 +24,8 @@ export function storeSource(location: string | undefined, only: string | null): 
   const wanted = only === null ? null : parseReference(only)
   /** By digest, under which nothing ever changes. */
   const foreign = new Map<string, boolean>()
+  /** Of versions that were found, by name and version. */
+  const digests = new Map<string, string>()
   const isModel = async (name: string, { digest }: Entry) => {
     const known = foreign.get(digest) ?? (await isForeignTo(store.repository(name), digest))
     foreign.set(digest, known)
@@ -63,7 +65,19 @@ export function storeSource(location: string | undefined, only: string | null): 
       if (!names.includes(name)) return null
       const entries = await entriesOf(name)
       const entry = version === null ? entries.at(-1) : entries.find((one) => answersTo(one, version))
-      return entry ? fileOf(store, name, entry) : null
+      if (!entry) return null
+      digests.set(`${name}:${versionName(entry)}`, entry.digest)
+      return fileOf(store, name, entry)
+    },
+    comparison(name, ...versions) {
+      const folders = ['base', 'candidate']
+      const pulls = versions.map((version, i) => {
+        const digest = digests.get(`${name}:${version}`)
+        // Tags move, and a version without one has no other name.
+        const reference = digest === undefined ? `${name}:${version}` : `${name}@${digest}`
+        return `whet pull ${reference} --store ${shellWord(store.location)} -o ${folders[i]}`
+      })
+      return [...pulls, 'whet compare base/model.onnx candidate/model.onnx --data D'].join(' && ')
     },
   }
 }

@@ -130,6 +130,12 @@ export class ActiveRollout {
     return { inputs: [...this.#inputs], served: { ...this.served } }
   }
 
+  /** Versions that there are, with those of this rollout; these by their digests too, because tags come and go. */
+  withSides(known: readonly string[]): readonly string[] {
+    const own = [this.base, this.candidate].flatMap(({ version, digest }) => [version, digest ?? version])
+    return [...new Set([...known, ...own])]
+  }
+
   body(): KeptBody {
     const { base, candidate, ended, note, incident, seen } = this
     return { base, candidate, state: this.#state, ended, note, incident, ...seen }

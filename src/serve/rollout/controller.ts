@@ -4,12 +4,13 @@ import type { IncidentReport, RolloutReport, RolloutSettings } from '../../repor
 import { DEFAULT_ROLLOUT, incidentOf } from '../../rollout/index.ts'
 import type { LiveVersion, State } from '../../state/index.ts'
 import type { Log } from '../log.ts'
+import type { ModelSource } from '../repository/source.ts'
 import type { Outcome, Route, RouteRequest, Router } from '../router.ts'
 import { ServeError } from '../serve-error.ts'
 import type { Notify } from '../webhooks.ts'
 import { ActiveRollout, type KeptBody, reportOf } from './active.ts'
 import type { Fleet } from './fleet.ts'
-import { Ledger } from './ledger.ts'
+import { isTaken, Ledger, unavailable } from './ledger.ts'
 import type { Label } from './pairing.ts'
 import type { Ending, Unwritten } from './unwritten.ts'
 
@@ -23,6 +24,13 @@ const ENDING_MS = 10_000
 /** A server that has shown no sign of life for so long has lost its rollouts to those that are alive. */
 export const ABANDONED_MS = 60_000
 
+export interface ControllerOptions {
+  readonly drill?: boolean
+  readonly notify?: Notify
+  readonly unwritten?: Unwritten | null
+  readonly comparison?: ModelSource['comparison']
+}
+
 /** Starts, watches and ends the rollouts of a server. Deciding and routing wait for nothing; remembering follows. */
 export class RolloutController implements Router {
   /** What rollouts left live, by the name of the model. */
@@ -31,6 +39,7 @@ export class RolloutController implements Router {
   readonly #fleet: Fleet
   readonly #log: Log
   readonly #drill: boolean
+  readonly #comparison: NonNullable<ModelSource['comparison']>
   readonly #notify: Notify
   /** By the name of the model; ended ones stay until the next. */
   readonly #active = new Map<string, ActiveRollout>()
@@ -39,17 +48,13 @@ export class RolloutController implements Router {
   #timer: NodeJS.Timeout | null = null
   #incidents = 0
 
-  constructor(
-    state: State,
-    fleet: Fleet,
-    log: Log,
-    options: { readonly drill?: boolean; readonly notify?: Notify; readonly unwritten?: Unwritten | null } = {},
-  ) {
+  constructor(state: State, fleet: Fleet, log: Log, options: ControllerOptions = {}) {
     this.#state = state
     this.#fleet = fleet
     this.#log = log
     this.#ledger = new Ledger(state, options.unwritten ?? null, log)
     this.#drill = options.drill ?? false
+    this.#comparison = options.comparison ?? (() => 'whet compare BASE CANDIDATE --data D')
     this.#notify = options.notify ?? (() => {})
   }
 
@@ -123,7 +128,7 @@ export class RolloutController implements Router {
         settings,
       )
       // The base stays live over a restart, whatever is newest.
-      const live = { name, version: base, known: withSides(known, active) }
+      const live = { name, version: base, known: active.withSides(known) }
       try {
         await this.#state.keep(this.#change(active, 'rollout-start', who, { live, settings }))
       } catch (error) {
@@ -278,8 +283,15 @@ export class RolloutController implements Router {
     const { state, verdict } = active.state
     let incident: IncidentReport | undefined
     if (state === 'rolled-back') {
+      const comparison = this.#comparison(name, base.version, candidate.version)
       active.incident = `i-${randomBytes(6).toString('hex')}`
-      incident = incidentOf(active.report(), { id: active.incident, at, drill: this.#drill, ...active.seen })
+      incident = incidentOf(active.report(), {
+        id: active.incident,
+        at,
+        drill: this.#drill,
+        comparison,
+        ...active.seen,
+      })
       this.#incidents++
     }
     const report = active.report()
@@ -298,7 +310,7 @@ export class RolloutController implements Router {
       const promoted = state === 'promoted'
       const { known } = await this.#fleet.find(name, candidate.version).catch(() => ({ known: [] }))
       const version = promoted ? candidate.version : base.version
-      const live: LiveVersion = { name, version, known: withSides(known, active) }
+      const live: LiveVersion = { name, version, known: active.withSides(known) }
       const moves = state !== 'stopped' || this.#liveOrNull(name) === base.version
       if (moves) this.pins.set(name, live)
       const change = this.#change(active, `rollout-${state}`, who, { reason: report.reason })
@@ -383,17 +395,3 @@ export class RolloutController implements Router {
     })
   }
 }
-
-/** Versions that there are, with those of a rollout; these by their digests too, because tags come and go. */
-const withSides = (known: readonly string[], { base, candidate }: ActiveRollout): readonly string[] => [
-  ...new Set([...known, ...[base, candidate].flatMap(({ version, digest }) => [version, digest ?? version])]),
-]
-
-/** Of the one rollout of a model that the database lets go on. */
-const isTaken = (error: unknown) => (error as { code?: string }).code === '23505'
-
-const unavailable = (error: unknown) =>
-  new ServeError('unavailable', 'the database of the server cannot be reached: its log says why', {
-    retryAfter: 5,
-    cause: error,
-  })

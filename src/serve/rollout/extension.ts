@@ -44,7 +44,11 @@ export async function rolloutExtension(options: {
   const { webhooks = null } = options
   const unwritten = options.unwritten ? new Unwritten(options.unwritten) : null
   const notify = webhooks ? webhooks.notify : () => {}
-  const controller = new RolloutController(state, fleet, log, { notify, unwritten })
+  const controller = new RolloutController(state, fleet, log, {
+    notify,
+    unwritten,
+    ...(source.comparison ? { comparison: source.comparison } : {}),
+  })
   const digestOf = (name: string, version: string) => core!.registry.version(name, version).ports.digest
   const monitor = options.watch ? new DriftMonitor(state, digestOf, log, options.watch, notify) : null
   /** null where nothing of that name is live any more. */

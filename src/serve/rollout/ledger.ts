@@ -1,5 +1,6 @@
 import type { State } from '../../state/index.ts'
 import type { Log } from '../log.ts'
+import { ServeError } from '../serve-error.ts'
 import type { Ending, Unwritten } from './unwritten.ts'
 
 const LONGEST_RETRY_MS = 30_000
@@ -84,3 +85,12 @@ export class Ledger {
     this.#hurry()
   }
 }
+
+/** Of the one rollout of a model that the database lets go on. */
+export const isTaken = (error: unknown) => (error as { code?: string }).code === '23505'
+
+export const unavailable = (error: unknown) =>
+  new ServeError('unavailable', 'the database of the server cannot be reached: its log says why', {
+    retryAfter: 5,
+    cause: error,
+  })
