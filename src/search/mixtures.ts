@@ -160,10 +160,13 @@ export class Mixtures {
   }
 
   #withNoise(spec: CandidateSpec, budget: number): CandidateSpec {
-    const { bench, trials } = this.#pool
-    this.#measuredCosts ??=
-      trials.some(({ built }) => built.spec.measuredCosts) ||
-      lookingSeconds(bench.seen, 0, true) <= this.#budget.refining
+    if (this.#measuredCosts === undefined) {
+      const { bench, trials } = this.#pool
+      this.#measuredCosts =
+        trials.some(({ built }) => built.spec.measuredCosts) ||
+        lookingSeconds(bench.seen, 0, true) <= this.#budget.refining
+      if (!this.#measuredCosts) this.#budget.leaveOut('mixtures by what kernels take here')
+    }
     const mixture = withNoise(spec, budget, this.#measuredCosts)
     return this.#noiseRuns < NOISE_RUNS ? { ...mixture, noiseRuns: this.#noiseRuns } : mixture
   }
@@ -183,6 +186,7 @@ export class Mixtures {
         const fewer = quarteredWithin(NOISE_RUNS, this.#noiseRuns * error.share, FEWEST_NOISE_RUNS)
         if (error.work !== 'roundings' || fewer >= this.#noiseRuns) break
         this.#noiseRuns = fewer
+        this.#budget.leaveOut(`what roundings do in more than ${fewer} runs`)
       }
     this.#budget.leaveOut(what)
     return null
