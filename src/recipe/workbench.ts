@@ -39,6 +39,7 @@ import { type RunsOn, runsOn } from './runs-on.ts'
 import { type Phase, type RowsOf, shareRows } from './share-rows.ts'
 import { readyFor } from './simplify.ts'
 import { type TimingPurpose, timeSideBySide } from './time-side-by-side.ts'
+import { together } from './together.ts'
 import { startTrail, type Trail } from './trail.ts'
 import { tryMetric, tryProof } from './try-metric.ts'
 import { advanceOnThreads } from './weight-threads.ts'
@@ -243,10 +244,12 @@ export class Workbench {
 
   /** What static quantization must know: ranges and channels of values, and what its placement goes by. */
   async #staticEvidence(model: Model, spec: CandidateSpec) {
-    const ranges = await this.#ranges(model, spec.calibration ?? 'minmax', spec.samples)
+    const ranging = this.#ranges(model, spec.calibration ?? 'minmax', spec.samples)
+    const looking = () => this.#channels(model, spec.samples)
+    const { workers = 1 } = this.#options
+    const [ranges, channels] = await together(ranging, workers > 1 ? looking() : ranging.then(looking))
     const sensitivity = spec.noiseBudget && spec.calibration ? await this.#sensitivity(model, ranges, spec) : null
     const costs = spec.measuredCosts ? await this.#costs(model, ranges) : null
-    const channels = await this.#channels(model, spec.samples)
     return [ranges, channels, sensitivity, costs].filter((report) => report !== null)
   }
 

@@ -26,6 +26,23 @@ const READING = { opens: 2, runs: 2 * 2 } as const
 const rangingSeconds = ({ openMs, runMs }: Workbench['seen'], rows: number): number =>
   (READING.opens * openMs + READING.runs * rows * runMs) / 1000
 
+/**
+ * What mixing float in is made of where nothing is known of roundings: sessions that follow them, and how many times as
+ * long as a plain run each of these takes; and sessions and runs that build, judge and time two mixtures.
+ */
+const FOLLOWING = { opens: 3, runs: 12 } as const
+const MIXTURES = { opens: 8, runs: 64 } as const
+
+/** Seconds that following roundings back in so many runs takes, by what opening and running the original took. */
+export const followingSeconds = ({ openMs, runMs }: Workbench['seen'], runs: number): number =>
+  (FOLLOWING.opens * openMs + FOLLOWING.runs * runs * runMs) / 1000
+
+/** Seconds that a mixture of float and integers takes, where its noise is measured in so many runs. */
+export const mixingSeconds = (seen: Workbench['seen'], runs: number, kernels: boolean): number =>
+  followingSeconds(seen, runs) +
+  lookingSeconds(seen, 0, kernels) +
+  (MIXTURES.opens * seen.openMs + MIXTURES.runs * seen.runMs) / 1000
+
 /** What is opened and run behind the proof: profiles of two models, and rows beside others in a batch. */
 const CLOSING = { opens: 4, runs: 2 * 3 + 16 } as const
 

@@ -1,7 +1,7 @@
 import { CLOSE_DB, noiseRows } from '../evaluate/index.ts'
 import { type CandidateSpec, NOISE_RUNS } from '../recipe/index.ts'
 import { type Budget, quarteredWithin, TooLong } from './budget.ts'
-import { lookingSeconds } from './looks.ts'
+import { followingSeconds, lookingSeconds, mixingSeconds } from './looks.ts'
 import { settleNoise } from './noise-budget.ts'
 import { withNoise } from './plan.ts'
 import type { Pool } from './pool.ts'
@@ -36,14 +36,19 @@ export class Mixtures {
   readonly leftOut: Trial[] = []
   /** What each mixture is one of: all that was asked for in integers. */
   readonly #wholes = new Map<Trial, CandidateSpec>()
-  /** Runs that there is time for; what did not fit once is not tried again. */
-  #noiseRuns = NOISE_RUNS
+  /** Runs that there is time for; what did not fit once is not tried again. Settled by the first mixture. */
+  #noiseRuns: number | undefined
   /** Whether the time that float saves is what kernels take here; else formulas must do. Settled by the first mixture. */
   #measuredCosts: boolean | undefined
 
   constructor(pool: Pool, budget: Budget) {
     this.#pool = pool
     this.#budget = budget
+  }
+
+  /** Seconds that the first mixture takes at the least, where nobody has measured anything for one yet. */
+  get seconds(): number {
+    return mixingSeconds(this.#pool.bench.seen, this.#noiseRuns ?? FEWEST_NOISE_RUNS, !this.#costsAreSeen)
   }
 
   /** The candidate with as much in float as makes it secure, at the least cost; nothing where that cannot be had. */
@@ -160,15 +165,27 @@ export class Mixtures {
   }
 
   #withNoise(spec: CandidateSpec, budget: number): CandidateSpec {
+    const { seen } = this.#pool.bench
+    const { refining } = this.#budget
     if (this.#measuredCosts === undefined) {
-      const { bench, trials } = this.#pool
-      this.#measuredCosts =
-        trials.some(({ built }) => built.spec.measuredCosts) ||
-        lookingSeconds(bench.seen, 0, true) <= this.#budget.refining
+      this.#measuredCosts = this.#costsAreSeen || lookingSeconds(seen, 0, true) <= refining
       if (!this.#measuredCosts) this.#budget.leaveOut('mixtures by what kernels take here')
     }
+    if (this.#noiseRuns === undefined)
+      this.#inFewerRuns(quarteredWithin(NOISE_RUNS, refining / followingSeconds(seen, 1), FEWEST_NOISE_RUNS))
     const mixture = withNoise(spec, budget, this.#measuredCosts)
-    return this.#noiseRuns < NOISE_RUNS ? { ...mixture, noiseRuns: this.#noiseRuns } : mixture
+    const runs = this.#noiseRuns!
+    return runs < NOISE_RUNS ? { ...mixture, noiseRuns: runs } : mixture
+  }
+
+  #inFewerRuns(runs: number): void {
+    this.#noiseRuns = runs
+    if (runs < NOISE_RUNS) this.#budget.leaveOut(`what roundings do in more than ${runs} runs`)
+  }
+
+  /** Whether what kernels take here was measured for a candidate. */
+  get #costsAreSeen(): boolean {
+    return this.#pool.trials.some(({ built }) => built.spec.measuredCosts)
   }
 
   /** What the roundings of a candidate as it is are foretold to add up to; null where there is no time to measure it. */
@@ -183,10 +200,10 @@ export class Mixtures {
         return (await bench.build({ ...mixture, measuredCosts: false })).expectedNoise
       } catch (error) {
         if (!(error instanceof TooLong)) throw error
-        const fewer = quarteredWithin(NOISE_RUNS, this.#noiseRuns * error.share, FEWEST_NOISE_RUNS)
-        if (error.work !== 'roundings' || fewer >= this.#noiseRuns) break
-        this.#noiseRuns = fewer
-        this.#budget.leaveOut(`what roundings do in more than ${fewer} runs`)
+        const runs = this.#noiseRuns!
+        const fewer = quarteredWithin(NOISE_RUNS, runs * error.share, FEWEST_NOISE_RUNS)
+        if (error.work !== 'roundings' || fewer >= runs) break
+        this.#inFewerRuns(fewer)
       }
     this.#budget.leaveOut(what)
     return null

@@ -103,7 +103,7 @@ test('where few rows say that the noise holds, a quieter mixture stands by, howe
 })
 
 /** Placements by id, the fastest first, with what their outputs keep on the selection rows. */
-function searchAmong(placements: Readonly<Record<string, number>>, secureId?: string, spentMs = 0) {
+function searchAmong(placements: Readonly<Record<string, number>>, secureId?: string, spentMs = 0, runMs = 0.01) {
   const asked: string[] = []
   const decibelsOf = (spec: CandidateSpec) =>
     Object.entries(placements).find(([id]) => spec.id.startsWith(`${id}-`))?.[1]
@@ -125,7 +125,7 @@ function searchAmong(placements: Readonly<Record<string, number>>, secureId?: st
   const pool = {
     trials,
     bench: {
-      seen: { openMs: 1, runMs: 0.01 },
+      seen: { openMs: 1, runMs },
       inspection: { operators: { MatMul: 1 } },
       build: async (spec: CandidateSpec) => ({ spec, expectedNoise: spentMs === 0 ? null : 0.01 }),
       rows: { calibrate: { indices: Array(100).fill(0) }, select: { indices: Array(100).fill(0) } },
@@ -219,6 +219,23 @@ test('with less than half of the time left one calibration is enough, and mixtur
   expect(others[1]).toMatch(/^int8-typical-minmax-quiet/)
   expect(asked.some((ids) => ids.includes('least-noise'))).toBe(false)
   expect(leftOut()).toContain('ranges of int8-typical-minmax other than minmax')
+})
+
+test('where a slow model lacks much, its mixture comes before refinements that might take the time for it', async () => {
+  const first = async (decibels: number, runMs: number) => {
+    const { asked, leftOut, settle } = searchAmong({ 'int8-typical': decibels }, undefined, 0.6 * MINUTE, runMs)
+    await settle()
+    return { asked: asked[0], leftOut: leftOut() ?? '' }
+  }
+  const slow = await first(20, 60)
+  expect(slow.asked).toMatch(/^int8-typical-minmax-quiet/)
+  expect(slow.leftOut).toContain('ranges and channels of int8-typical-minmax before float in it')
+  // What ranges may bring is enough, or the mixture takes little time.
+  for (const [decibels, runMs] of [
+    [24, 60],
+    [20, 10],
+  ] as const)
+    expect((await first(decibels, runMs)).asked).toMatch(/percentile/)
 })
 
 test('in a hurry, equalised channels are tried on one placement, and on others where they made it secure', async () => {

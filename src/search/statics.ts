@@ -65,7 +65,7 @@ export class Statics {
     const open: Trial[] = []
     // Of placements that take the same time, as far as a clock can tell, the quieter one is worth the time first.
     await this.#refineWhereWorthIt(pool.inOrderOfPromise(placements), async (first) => {
-      const calibrated = await this.#calibrated(first)
+      const calibrated = this.#mustMixNow(first) ? first : await this.#calibrated(first)
       if (pool.secure(calibrated) && isQuiet(calibrated)) await this.#timed(await this.#mixtures.insured(calibrated))
       else open.push(calibrated)
     })
@@ -139,13 +139,25 @@ export class Statics {
     }
   }
 
+  /**
+   * Whether nothing but float in places is likely to keep this one quiet, and a refinement before that might take the time
+   * for it.
+   */
+  #mustMixNow(trial: Trial): boolean {
+    const { left, refining } = this.#budget
+    const short = decibelsMissing(trial) >= FAR_DECIBELS && left - refining < this.#mixtures.seconds
+    if (short) this.#budget.leaveOut(`ranges and channels of ${trial.built.spec.id} before float in it`)
+    return short
+  }
+
   /** What may make a placement secure: other numbers in its kernels first, then float in places. */
   async #repair(calibrated: Trial): Promise<void> {
     const pool = this.#pool
     // What keeps all in integers is tried first where there is time for it: a mixture is slower, but a sure remedy.
     const plenty = this.#budget.plenty
     if (!plenty) {
-      const equalised = this.#equalisingHelps === false ? [] : await this.#equalised(calibrated)
+      const equalised =
+        this.#equalisingHelps === false || this.#mustMixNow(calibrated) ? [] : await this.#equalised(calibrated)
       const held = equalised.filter((trial) => pool.secure(trial))
       // Where it was nearly enough, the rest takes less in float.
       const added = held.length > 0 ? held : await this.#mixtures.of(farQuieter(equalised, calibrated))

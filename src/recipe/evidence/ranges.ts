@@ -140,7 +140,7 @@ async function measured(
   if (taken) return new Map([['minmax', taken]])
   // Extremes are told by the process that has the values. Histograms take the values themselves, whose way between
   // two processes would double the time; the model has proven itself in a process of its own before.
-  const session = extremes ? await openIsolated(model, LEAN) : await ortNode.open(model)
+  const session = extremes ? await openIsolated(model, LEAN) : await ortNode.open(model, { threads: options.workers })
   try {
     const tick = (options.meter ?? noMeter)(extremes ? 'ranges' : 'histograms')
     const reports = await calibrateAll(session, data, {
