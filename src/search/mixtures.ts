@@ -1,14 +1,11 @@
 import { CLOSE_DB, noiseRows } from '../evaluate/index.ts'
-import { type CandidateSpec, NOISE_RUNS } from '../recipe/index.ts'
-import { type Budget, quarteredWithin, TooLong } from './budget.ts'
-import { followingSeconds, lookingSeconds, mixingSeconds } from './looks.ts'
+import type { CandidateSpec } from '../recipe/index.ts'
+import type { Budget } from './budget.ts'
+import { Mixing } from './mixing.ts'
 import { settleNoise } from './noise-budget.ts'
-import { withNoise } from './plan.ts'
 import type { Pool } from './pool.ts'
 import { isClipped, isStatic, noiseRatioOf, quietestFirst, SECURE_NOISE, SECURE_ODDS, type Trial } from './trial.ts'
 
-/** A budget of noise that holds everything, for what a candidate as it is would be foretold. */
-const UNLIMITED = 1e9
 /** Odds of a pass, or of staying close, from which what is not secure is timed as well. */
 export const LIKELY = 1 / 2
 const STEP = 'not timed: a step on the way to the fastest mixture that is close enough'
@@ -23,8 +20,6 @@ const QUIETER = 10 ** (-3 / 10)
 /** Odds of a pass from which no insurance is looked for, and how much quieter that is: answers changed by a third. */
 const SURE = 0.9
 const INSURANCE = 10 ** (-10 / 10)
-/** The fewest runs that still tell what roundings do: each to ±50 %. */
-const FEWEST_NOISE_RUNS = 8
 
 const foretoldNoise = ({ built }: Trial) => built.expectedNoise ?? 0
 
@@ -34,21 +29,17 @@ export class Mixtures {
   readonly #budget: Budget
   /** Candidates whose mixtures there was no time for. */
   readonly leftOut: Trial[] = []
-  /** What each mixture is one of: all that was asked for in integers. */
-  readonly #wholes = new Map<Trial, CandidateSpec>()
-  /** Runs that there is time for; what did not fit once is not tried again. Settled by the first mixture. */
-  #noiseRuns: number | undefined
-  /** Whether the time that float saves is what kernels take here; else formulas must do. Settled by the first mixture. */
-  #measuredCosts: boolean | undefined
+  readonly #mixing: Mixing
 
   constructor(pool: Pool, budget: Budget) {
     this.#pool = pool
     this.#budget = budget
+    this.#mixing = new Mixing(pool, budget)
   }
 
-  /** Seconds that the first mixture takes at the least, where nobody has measured anything for one yet. */
+  /** Seconds that the first mixture takes at the least. */
   get seconds(): number {
-    return mixingSeconds(this.#pool.bench.seen, this.#noiseRuns ?? FEWEST_NOISE_RUNS, !this.#costsAreSeen)
+    return this.#mixing.seconds
   }
 
   /** The candidate with as much in float as makes it secure, at the least cost; nothing where that cannot be had. */
@@ -66,7 +57,7 @@ export class Mixtures {
       expected,
       trial,
     })
-    const expectedNoise = await this.#foretold(spec, mixtures)
+    const expectedNoise = await this.#mixing.foretold(spec, mixtures)
     if (expectedNoise === null) this.leftOut.push(whole)
     if (expectedNoise === 0 && !pool.warnings.includes(UNKNOWN)) pool.warnings.push(UNKNOWN)
     if (!expectedNoise) return []
@@ -75,7 +66,7 @@ export class Mixtures {
         this.#budget.leaveOut(`more of ${mixtures}`)
         return null
       }
-      const trial = await this.#built(spec, budget)
+      const trial = await this.#mixing.build(spec, budget)
       if (!trial) return null
       pool.note(trial, STEP)
       await pool.climb(trial)
@@ -120,11 +111,11 @@ export class Mixtures {
     const pool = this.#pool
     const { pass } = pool.odds(whole)
     const { spec } = whole.built
-    const foretold = () => this.#foretold(spec, `a quieter mixture of ${spec.id}`)
+    const foretold = () => this.#mixing.foretold(spec, `a quieter mixture of ${spec.id}`)
     if (pass === 0) return this.#fewTell(whole) ? this.#quieter(spec, await foretold()) : []
     if (pass >= SURE || !this.#budget.plenty) return []
     const noise = await foretold()
-    const trial = noise && pool.affords(1) ? await this.#built(spec, noise * INSURANCE) : null
+    const trial = noise && pool.affords(1) ? await this.#mixing.build(spec, noise * INSURANCE) : null
     if (!trial) return []
     await pool.climb(trial)
     if (pool.odds(trial).pass > pass) return [trial]
@@ -145,68 +136,17 @@ export class Mixtures {
     const timed = ({ result }: Trial) => result.p50Ms !== null
     const integers = pool.trials.filter((trial) => trial !== best && isStatic(trial) && pool.secure(trial))
     if (integers.some((trial) => timed(trial) && !pool.hopeless(trial) && farQuieter(trial))) return []
-    const spec = this.#wholes.get(best) ?? best.built.spec
+    const whole = this.#mixing.wholeOf(best)
+    const spec = whole ?? best.built.spec
     const steps = integers.filter(
-      (trial) => !timed(trial) && this.#wholes.get(trial) === spec && (noiseRatioOf(trial) ?? 0) < noise,
+      (trial) => !timed(trial) && this.#mixing.wholeOf(trial) === spec && (noiseRatioOf(trial) ?? 0) < noise,
     )
     for (const trial of steps) pool.withdrawNote(trial)
     if (steps.some(farQuieter)) return steps
-    const foretold = this.#wholes.has(best)
+    const foretold = whole
       ? best.built.expectedNoise
-      : await this.#foretold(spec, `a quieter mixture of ${spec.id}`)
+      : await this.#mixing.foretold(spec, `a quieter mixture of ${spec.id}`)
     return [...steps, ...(await this.#quieter(spec, foretold))]
-  }
-
-  /** The mixture of a budget of noise; null where it equals another. */
-  async #built(spec: CandidateSpec, budget: number): Promise<Trial | null> {
-    const trial = await this.#pool.build(this.#withNoise(spec, budget))
-    if (trial) this.#wholes.set(trial, spec)
-    return trial
-  }
-
-  #withNoise(spec: CandidateSpec, budget: number): CandidateSpec {
-    const { seen } = this.#pool.bench
-    const { refining } = this.#budget
-    if (this.#measuredCosts === undefined) {
-      this.#measuredCosts = this.#costsAreSeen || lookingSeconds(seen, 0, true) <= refining
-      if (!this.#measuredCosts) this.#budget.leaveOut('mixtures by what kernels take here')
-    }
-    if (this.#noiseRuns === undefined)
-      this.#inFewerRuns(quarteredWithin(NOISE_RUNS, refining / followingSeconds(seen, 1), FEWEST_NOISE_RUNS))
-    const mixture = withNoise(spec, budget, this.#measuredCosts)
-    const runs = this.#noiseRuns!
-    return runs < NOISE_RUNS ? { ...mixture, noiseRuns: runs } : mixture
-  }
-
-  #inFewerRuns(runs: number): void {
-    this.#noiseRuns = runs
-    if (runs < NOISE_RUNS) this.#budget.leaveOut(`what roundings do in more than ${runs} runs`)
-  }
-
-  /** Whether what kernels take here was measured for a candidate. */
-  get #costsAreSeen(): boolean {
-    return this.#pool.trials.some(({ built }) => built.spec.measuredCosts)
-  }
-
-  /** What the roundings of a candidate as it is are foretold to add up to; null where there is no time to measure it. */
-  async #foretold(spec: CandidateSpec, what: string): Promise<number | null> {
-    const { bench } = this.#pool
-    while (this.#pool.affords(1))
-      try {
-        const mixture = this.#withNoise(spec, UNLIMITED)
-        const { expectedNoise } = await this.#budget.granting(this.#budget.refining, () => bench.build(mixture))
-        if ((spec.measuredCosts ?? false) === mixture.measuredCosts) return expectedNoise
-        // By measured costs more may be integer than the candidate has, such as probabilities: not its own noise.
-        return (await bench.build({ ...mixture, measuredCosts: false })).expectedNoise
-      } catch (error) {
-        if (!(error instanceof TooLong)) throw error
-        const runs = this.#noiseRuns!
-        const fewer = quarteredWithin(NOISE_RUNS, runs * error.share, FEWEST_NOISE_RUNS)
-        if (error.work !== 'roundings' || fewer >= runs) break
-        this.#inFewerRuns(fewer)
-      }
-    this.#budget.leaveOut(what)
-    return null
   }
 
   /**
@@ -226,10 +166,10 @@ export class Mixtures {
     const pool = this.#pool
     const budget = expectedNoise * QUIETER
     if (!pool.affords(1)) {
-      this.#budget.leaveOut(this.#withNoise(spec, budget).id)
+      this.#budget.leaveOut(this.#mixing.specOf(spec, budget).id)
       return []
     }
-    const built = await this.#built(spec, budget)
+    const built = await this.#mixing.build(spec, budget)
     if (!built) return []
     await pool.climb(built)
     if (pool.secure(built)) return [built]

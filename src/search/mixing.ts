@@ -1,0 +1,97 @@
+import { type CandidateSpec, NOISE_RUNS } from '../recipe/index.ts'
+import { type Budget, quarteredWithin, TooLong } from './budget.ts'
+import { followingSeconds, lookingSeconds, mixingSeconds } from './looks.ts'
+import { withNoise } from './plan.ts'
+import type { Pool } from './pool.ts'
+import type { Trial } from './trial.ts'
+
+/** A budget of noise that holds everything, for what a candidate as it is would be foretold. */
+const UNLIMITED = 1e9
+/** The fewest runs that still tell what roundings do: each to ±50 %. */
+const FEWEST_NOISE_RUNS = 8
+
+/**
+ * Makes mixtures of float and integers as well as there is time for: how many runs tell what roundings do, and whether
+ * kernels are timed for it, is settled by the first and kept for all, so that they can be told apart.
+ */
+export class Mixing {
+  readonly #pool: Pool
+  readonly #budget: Budget
+  readonly #wholes = new Map<Trial, CandidateSpec>()
+  /** Runs that there is time for; what did not fit once is not tried again. */
+  #noiseRuns: number | undefined
+  /** Whether the time that float saves is what kernels take here; else formulas must do. */
+  #measuredCosts: boolean | undefined
+
+  constructor(pool: Pool, budget: Budget) {
+    this.#pool = pool
+    this.#budget = budget
+  }
+
+  /** Seconds that the first mixture takes at the least, where nobody has measured anything for one yet. */
+  get seconds(): number {
+    return mixingSeconds(this.#pool.bench.seen, this.#noiseRuns ?? FEWEST_NOISE_RUNS, !this.#costsAreSeen)
+  }
+
+  /** The mixture of a budget of noise; null where it equals another. */
+  async build(whole: CandidateSpec, budget: number): Promise<Trial | null> {
+    const trial = await this.#pool.build(this.specOf(whole, budget))
+    if (trial) this.#wholes.set(trial, whole)
+    return trial
+  }
+
+  /** What a mixture is one of: all that was asked for in integers; undefined where it is none. */
+  wholeOf(mixture: Trial): CandidateSpec | undefined {
+    return this.#wholes.get(mixture)
+  }
+
+  /** The mixture of a budget of noise, before it is built. */
+  specOf(whole: CandidateSpec, budget: number): CandidateSpec {
+    const { seen } = this.#pool.bench
+    const { refining } = this.#budget
+    if (this.#measuredCosts === undefined) {
+      this.#measuredCosts = this.#costsAreSeen || lookingSeconds(seen, 0, true) <= refining
+      if (!this.#measuredCosts) this.#budget.leaveOut('mixtures by what kernels take here')
+    }
+    const fitting = () => quarteredWithin(NOISE_RUNS, refining / followingSeconds(seen, 1), FEWEST_NOISE_RUNS)
+    const runs = this.#noiseRuns ?? this.#inRuns(fitting())
+    const mixture = withNoise(whole, budget, this.#measuredCosts)
+    return runs < NOISE_RUNS ? { ...mixture, noiseRuns: runs } : mixture
+  }
+
+  /**
+   * What the roundings of a candidate as it is are foretold to add up to, as noise over signal; null where there is no time
+   * to measure it, so that `what` is left out.
+   */
+  async foretold(whole: CandidateSpec, what: string): Promise<number | null> {
+    const { bench } = this.#pool
+    while (this.#pool.affords(1)) {
+      const mixture = this.specOf(whole, UNLIMITED)
+      const runs = mixture.noiseRuns ?? NOISE_RUNS
+      try {
+        const { expectedNoise } = await this.#budget.granting(this.#budget.refining, () => bench.build(mixture))
+        if ((whole.measuredCosts ?? false) === mixture.measuredCosts) return expectedNoise
+        // By measured costs more may be integer than the candidate has, such as probabilities: not its own noise.
+        return (await bench.build({ ...mixture, measuredCosts: false })).expectedNoise
+      } catch (error) {
+        if (!(error instanceof TooLong)) throw error
+        const fewer = quarteredWithin(NOISE_RUNS, runs * error.share, FEWEST_NOISE_RUNS)
+        if (error.work !== 'roundings' || fewer >= runs) break
+        this.#inRuns(fewer)
+      }
+    }
+    this.#budget.leaveOut(what)
+    return null
+  }
+
+  #inRuns(runs: number): number {
+    this.#noiseRuns = runs
+    if (runs < NOISE_RUNS) this.#budget.leaveOut(`what roundings do in more than ${runs} runs`)
+    return runs
+  }
+
+  /** Whether what kernels take here was measured for a candidate. */
+  get #costsAreSeen(): boolean {
+    return this.#pool.trials.some(({ built }) => built.spec.measuredCosts)
+  }
+}
