@@ -20,12 +20,18 @@ export class BuildsInTime {
     this.#budget = budget
   }
 
-  /** Builds these with ranges of as many rows as fit into `seconds`; with full ranges of the fewest in any case. */
+  /**
+   * Builds these with ranges of as many rows as fit into `seconds`; where histograms of the fewest do not, with full ranges,
+   * which take far less; with these of the fewest in any case.
+   */
   async inAnyCase(specs: readonly CandidateSpec[], seconds: number): Promise<readonly Trial[]> {
-    const within = await this.within(specs, seconds)
-    if (!('tooLong' in within)) return within
+    const extremes = specs.map(withExtremes)
+    for (const some of extremes.some((spec, place) => spec !== specs[place]) ? [specs, extremes] : [specs]) {
+      const within = await this.within(some, seconds)
+      if (!('tooLong' in within)) return within
+    }
     this.#rangeRows = FEWEST_RANGE_ROWS
-    return this.#build(specs.map(withExtremes))
+    return this.#build(extremes)
   }
 
   /** Builds these with ranges of as many rows as fit into `seconds`, or none of them, which is told. */
