@@ -61,6 +61,7 @@ const merge: readonly Pass[] = [
   simplify.takePlacesEarly,
   fuse.factorGate,
   fuse.mergeParallelConvs,
+  fuse.groupDiagonal,
   // Behind it, since windows of different lengths are not merged.
   fuse.trimTaps,
 ]

@@ -54,7 +54,6 @@ function weightSlots(node: Node): readonly number[] {
 function scaledAxes(node: Node, weight: Tensor): readonly [first: number, last: number] {
   if (node.opType === 'Gather' || node.opType === 'Transpose') return [0, 0]
   if (['LSTM', 'GRU', 'RNN'].includes(node.opType)) return [0, 1]
-  if (node.opType === 'ConvTranspose') return [1, 1]
   const axis = channelAxis(node, weight)
   return [axis, axis]
 }

@@ -4,11 +4,17 @@ import { productSafety } from '../portable.ts'
 import { quantizeStaticInt8 } from '../static/quantize-static-int8.ts'
 import { convolveTiles } from './convolve-tiles.ts'
 
-async function quantized(attributes: string, kernel: readonly [number, number], batch = 1) {
+async function quantized(attributes: string, kernel: readonly [number, number], batch = 1, channels = 8) {
   const [height, width] = kernel
+  const single = attributes.includes('group')
   const model = modelWith(
     `g (float[${batch},16,6,5] x) => (float y) { h = Conv(x, w) t = ConvTranspose<${attributes}>(h, v, b) r = Relu(t) y = Conv(r, u) }`,
-    { w: [16, 16, 1, 1], v: [16, 8, height, width], b: [8], u: [16, 8, 1, 1] },
+    {
+      w: [single ? channels : 16, 16, 1, 1],
+      v: single ? [channels, 1, height, width] : [16, channels, height, width],
+      b: [channels],
+      u: [16, channels, 1, 1],
+    },
   )
   const feeds = { x: randomValue([batch, 16, 6, 5], 3) }
   const evidence = [{ report: await rangesOf(model, feeds) }]
@@ -62,6 +68,22 @@ test.each([
   expect(tiles!.y!.dims).toEqual(exact!.y!.dims)
   expect(decibels(codes!.y!, tiles!.y!)).toBeGreaterThan(45)
   expect(decibels(exact!.y!, tiles!.y!)).toBeGreaterThan(27)
+})
+
+test('channels that hear themselves alone are convolved with all others at 0, unless they are many', async () => {
+  const attributes = (channels: number) => `group = ${channels}, strides = [2, 2], pads = [1, 1, 1, 1]`
+  const { model, before, after, plan, report, feeds } = await quantized(attributes(12), [4, 4], 2, 12)
+  expect(plan.planned).toEqual({ QLinearConv: 3 })
+  expect(report.applied).toBe(1)
+  expect(await kernelsOf(after)).toMatchObject({ QLinearConv: 3, QuantizeLinear: 1 })
+  const [exact, codes, tiles] = await Promise.all([model, before, after].map((one) => runOnce(one, feeds)))
+  expect(tiles!.y!.dims).toEqual(exact!.y!.dims)
+  expect(decibels(codes!.y!, tiles!.y!)).toBeGreaterThan(45)
+  expect(decibels(exact!.y!, tiles!.y!)).toBeGreaterThan(27)
+
+  const many = await quantized(attributes(48), [4, 4], 1, 48)
+  expect(many.report.applied).toBe(0)
+  expect(many.plan.refused.find(({ node }) => node === 't')?.reason).toMatch(/no integer kernel that pays/)
 })
 
 test.each([
