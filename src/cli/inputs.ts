@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 // What reads models and data is loaded when it is asked for: a verb that starts processes first has them come up meanwhile.
 import type { Dataset } from '../data/index.ts'
-import type { Model, Shape } from '../ir/index.ts'
+import { fitsShape, type Model, type Shape } from '../ir/index.ts'
 import { didYouMean, explainSystemError, UserError } from '../platform/index.ts'
 import { refuseReplacing } from './output-file.ts'
 import type { Arguments, OptionSpec } from './verb.ts'
@@ -112,7 +112,8 @@ export function shapesOf(options: Arguments, model?: Model): Readonly<Record<str
         hint: `${didYouMean(name, inputs)}its inputs are ${inputs.join(', ')}`,
       })
     const declared = model?.graph.inputs.find((input) => input.name === name)?.type
-    if (declared?.kind === 'tensor' && declared.shape && !fits(dims, declared.shape))
+    // The runtime refuses another size where the model names one, so figures for it would be of no model.
+    if (declared?.kind === 'tensor' && declared.shape && !fitsShape(dims, declared.shape))
       throw new UserError('bad-argument', `--shape ${text}: the model declares ${name}[${words(declared.shape)}]`, {
         where: 'command line',
         hint: 'give as many numbers as it has dimensions, and its own where it names one; only the others are open',
@@ -121,10 +122,6 @@ export function shapesOf(options: Arguments, model?: Model): Readonly<Record<str
   })
   return Object.fromEntries(entries)
 }
-
-/** The runtime refuses another size where the model names one, so figures for it would be of no model. */
-const fits = (dims: readonly number[], declared: Shape) =>
-  dims.length === declared.length && declared.every((dim, i) => typeof dim !== 'number' || dim === dims[i])
 
 const words = (shape: Shape) => shape.map((dim) => dim ?? '?').join(',')
 

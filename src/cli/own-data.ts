@@ -1,7 +1,7 @@
 import { basename, dirname, isAbsolute, join } from 'node:path'
 import { type Dataset, type Field, looksLikeState } from '../data/index.ts'
 import type { GateSpec } from '../evaluate/index.ts'
-import { inferTypes, type Model, type Shape } from '../ir/index.ts'
+import { fitsShape, inferTypes, type Model, type Shape } from '../ir/index.ts'
 import { UserError } from '../platform/index.ts'
 import { dataFor } from './inputs.ts'
 import type { Arguments, OptionSpec } from './verb.ts'
@@ -96,7 +96,7 @@ function misfit(model: Model, data: Dataset): string | null {
     // A state begins with zeros.
     if (!field && !looksLikeState(name)) return `there is no field "${name}"`
     const { shape } = type
-    if (!field || !shape || formsOf(field.rowShape, shape).some(([row, dims]) => fits(row, dims))) continue
+    if (!field || !shape || formsOf(field.rowShape, shape).some(([row, dims]) => fitsShape(row, dims))) continue
     return `"${name}" has rows of shape [${field.rowShape.map((size) => size ?? '?')}], and its input wants [${shape.map((dim) => dim ?? '?')}]`
   }
   return null
@@ -107,6 +107,3 @@ function formsOf(row: Field['rowShape'], shape: Shape): readonly (readonly [Fiel
   const squeezed = row[0] === 1 ? [[row.slice(1), shape.slice(1)] as const] : []
   return [[row, shape.slice(1)], ...squeezed, [row, shape], [row, shape.slice(2)]]
 }
-
-const fits = (row: Field['rowShape'], dims: Shape): boolean =>
-  row.length === dims.length && dims.every((dim, i) => typeof dim !== 'number' || row[i] === null || dim === row[i])

@@ -1,4 +1,4 @@
-import { type DType, isFloating, type Shape } from '../ir/index.ts'
+import { type DType, fitsShape, isFloating, type Shape } from '../ir/index.ts'
 import { UserError } from '../platform/index.ts'
 import { canCast, HALVES } from './cast-column.ts'
 import type { Field, FieldRole } from './dataset.ts'
@@ -183,21 +183,16 @@ function checkInput(table: Table, column: TableColumn, input: InputWish): void {
  */
 export function fitsRow(rowShape: readonly (number | null)[], shape: Shape | null): boolean {
   if (!shape) return true
-  const matches = (row: readonly (number | null)[], wanted: Shape) =>
-    row.length === wanted.length &&
-    wanted.every((dim, axis) => typeof dim !== 'number' || row[axis] === null || row[axis] === dim)
   return (
-    matches(rowShape, shape.slice(1)) ||
-    matches(rowShape, shape) ||
-    (rowShape[0] === 1 && matches(rowShape.slice(1), shape.slice(1)))
+    fitsShape(rowShape, shape.slice(1)) ||
+    fitsShape(rowShape, shape) ||
+    (rowShape[0] === 1 && fitsShape(rowShape.slice(1), shape.slice(1)))
   )
 }
 
 /** Whether an array that is no column can be an input's constant value: the same rank and sizes, or one number. */
 function fitsWhole(dims: readonly number[], shape: Shape | null): boolean {
-  if (!shape || dims.length === 0)
-    return dims.length === 0 ? (shape ?? []).every((d) => typeof d !== 'number' || d === 1) : true
-  return dims.length === shape.length && shape.every((dim, axis) => typeof dim !== 'number' || dim === dims[axis])
+  return dims.length === 0 ? (shape ?? []).every((d) => typeof d !== 'number' || d === 1) : fitsShape(dims, shape)
 }
 
 function roleOf(column: TableColumn, wishes: RoleWishes, label: string | undefined): FieldRole | null {

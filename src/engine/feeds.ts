@@ -1,4 +1,4 @@
-import { arrayTypeOf, type DType, elementCount, type NumericArray, type Shape } from '../ir/index.ts'
+import { arrayTypeOf, type DType, elementCount, fitsShape, type NumericArray, type Shape } from '../ir/index.ts'
 import { UserError } from '../platform/index.ts'
 import type { Feeds, PortValue, TensorValue } from './session.ts'
 
@@ -34,12 +34,7 @@ export function checkFeeds(inputs: readonly PortValue[], feeds: Feeds): void {
 
 function problemOf(input: PortValue, value: TensorValue): string | null {
   if (value.dtype !== input.dtype) return `is ${typeText(value.dtype, value.dims)}`
-  const { shape } = input
-  const fits =
-    shape === null ||
-    (shape.length === value.dims.length &&
-      shape.every((dim, axis) => typeof dim !== 'number' || dim === value.dims[axis]))
-  if (!fits) return `is ${typeText(value.dtype, value.dims)}`
+  if (!fitsShape(value.dims, input.shape)) return `is ${typeText(value.dtype, value.dims)}`
   if (value.data.length !== elementCount(value.dims))
     return `says ${typeText(value.dtype, value.dims)} but holds ${value.data.length} elements`
   const isText = Array.isArray(value.data)

@@ -1,6 +1,6 @@
 import { besideTokens, isCacheFlag, looksLikeState, type TokenCounts, tokenInputOf } from '../data/index.ts'
 import type { Feeds, PortValue, TensorValue } from '../engine/index.ts'
-import { arrayTypeOf, elementCount, encodeNumbers, isFloating, type NumericArray } from '../ir/index.ts'
+import { arrayTypeOf, elementCount, encodeNumbers, fitsShape, isFloating, type NumericArray } from '../ir/index.ts'
 import { UserError } from '../platform/index.ts'
 
 /** What a decoder is fed when it reads a prompt, and when it writes one token behind it. */
@@ -104,7 +104,4 @@ function numbers(input: PortValue, dims: readonly number[], at: (place: number) 
 
 /** The value, where it has the sizes that the input fixes. */
 const fitting = ({ shape }: PortValue, value: TensorValue): TensorValue | null =>
-  !shape ||
-  (shape.length === value.dims.length && shape.every((dim, i) => typeof dim !== 'number' || dim === value.dims[i]))
-    ? value
-    : null
+  fitsShape(value.dims, shape) ? value : null

@@ -8,6 +8,15 @@ export const tensorShape = (type: ValueType | undefined): Shape | null => (type?
 export const tensorDtype = (type: ValueType | undefined): DType | undefined =>
   type?.kind === 'tensor' ? type.dtype : undefined
 
+/**
+ * Whether a value of these sizes, null where one is not known, may stand where a shape is declared: as many axes, and
+ * on each the declared number. Names of sizes and open ones take any; so does a shape that is not known.
+ */
+export const fitsShape = (sizes: readonly (number | null)[], declared: Shape | null): boolean =>
+  declared === null ||
+  (sizes.length === declared.length &&
+    declared.every((dim, axis) => typeof dim !== 'number' || sizes[axis] === null || sizes[axis] === dim))
+
 /** Height and width of a value [N, C, H, W] of this type; undefined where it is none, or they are not known. */
 export function pictureSize(type: ValueType | undefined): readonly [height: number, width: number] | undefined {
   const shape = tensorShape(type)

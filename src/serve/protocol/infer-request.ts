@@ -1,6 +1,7 @@
 import { isUtf8 } from 'node:buffer'
 import type { ByteTensor, PortValue } from '../../engine/index.ts'
 import { eachString } from '../../engine/index.ts'
+import { fitsShape } from '../../ir/index.ts'
 import { UserError } from '../../platform/index.ts'
 import { invalid } from '../serve-error.ts'
 import { datatypeOf, elementBytes, protocolShape } from './datatype.ts'
@@ -126,14 +127,9 @@ export function matchInputs(
       throw invalid(
         `inference input '${port.name}' data-type is '${datatypeOf(tensor.dtype)}', but model '${model}' expects '${datatypeOf(port.dtype)}'`,
       )
-    const { shape } = port
-    const fits =
-      shape === null ||
-      (shape.length === tensor.dims.length &&
-        shape.every((dim, axis) => typeof dim !== 'number' || dim === tensor.dims[axis]))
-    if (!fits)
+    if (!fitsShape(tensor.dims, port.shape))
       throw invalid(
-        `unexpected shape for input '${port.name}' for model '${model}'. Expected [${protocolShape(shape).join(',')}], got [${tensor.dims.join(',')}]`,
+        `unexpected shape for input '${port.name}' for model '${model}'. Expected [${protocolShape(port.shape).join(',')}], got [${tensor.dims.join(',')}]`,
       )
     checkBytes(tensor, model)
     return tensor
