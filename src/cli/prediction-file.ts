@@ -70,7 +70,7 @@ function addColumns(spool: PredictionSpool, { indices, outputs }: PredictedRows)
         )
       const bytes = ArrayBuffer.isView(data)
         ? new Uint8Array(data.buffer as ArrayBuffer, data.byteOffset, data.byteLength)
-        : Buffer.from((data as readonly string[]).map((text) => `${JSON.stringify(text)}\n`).join(''))
+        : Buffer.from(data.map((text) => `${JSON.stringify(text)}\n`).join(''))
       spool.append(String(place), bytes)
     }
 }

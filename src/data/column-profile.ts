@@ -55,7 +55,7 @@ function widest(a: Kind | null, b: Kind): Kind {
 
 /** Shape of nested arrays; null where lengths differ within one value. */
 export function shapeOf(value: TextValue): readonly number[] | null {
-  if (ArrayBuffer.isView(value)) return [(value as unknown as NumericArray).length]
+  if (ArrayBuffer.isView(value)) return [(value as NumericArray).length]
   if (!Array.isArray(value)) return []
   if (value.length === 0) return [0]
   const inner = shapeOf(value[0])

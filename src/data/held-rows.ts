@@ -33,7 +33,7 @@ export async function heldRows(
     const size = elementCount(rowShape as readonly number[])
     bytes += ascending.length * size * arrayTypeOf(dtype).BYTES_PER_ELEMENT
     if (bytes > budget) return dataset
-    const data = new (arrayTypeOf(dtype))(ascending.length * size) as NumericArray
+    const data = new (arrayTypeOf(dtype))(ascending.length * size)
     held.set(name, { dtype, rowShape: rowShape as readonly number[], size, data })
   }
   if (held.size === 0) return dataset
@@ -84,7 +84,7 @@ async function* fromMemory(
         const at = places.get(index)! * size
         values.set((data as Float32Array).subarray(at, at + size), i * size)
       }
-      columns[name] = { dtype, dims: [part.length, ...rowShape], data: values as NumericArray }
+      columns[name] = { dtype, dims: [part.length, ...rowShape], data: values }
     }
     yield { indices: part, columns }
   }

@@ -50,7 +50,7 @@ function memoryTable(columns: Readonly<Record<string, Column>>, path: string): T
               const from = index * size
               const cell = ArrayBuffer.isView(data)
                 ? (data as Float32Array).subarray(from, from + size)
-                : (data as readonly string[]).slice(from, from + size)
+                : data.slice(from, from + size)
               return [name, { dims: dims.slice(1), data: cell }]
             }),
         ),

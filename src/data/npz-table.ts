@@ -118,5 +118,5 @@ function cellsOf({ header }: NpzArray, bytes: Uint8Array): (i: number) => Cell {
   const size = elementCount(dims) * complex
   return typeof values === 'object' && ArrayBuffer.isView(values)
     ? (i) => ({ dims, data: values.subarray(i * size, (i + 1) * size) })
-    : (i) => ({ dims, data: (values as readonly string[]).slice(i * size, (i + 1) * size) })
+    : (i) => ({ dims, data: values.slice(i * size, (i + 1) * size) })
 }

@@ -180,7 +180,7 @@ function byteWindowOf(file: DatasetFile, path: string): ByteWindow {
         where: path,
         hint: `It may have whole numbers ${listNames(['begin', 'end', 'padding', 'block'])} and true or false for "strip".`,
       })
-  return window as ByteWindow
+  return window
 }
 
 async function openImages(

@@ -62,7 +62,7 @@ export function packColumns(table: Table, wishes: PackWishes): Table {
 
 function widthOf({ shape }: InputWish): number | null {
   const row = shape?.slice(1)
-  return row?.every((dim) => typeof dim === 'number') ? elementCount(row as number[]) : null
+  return row?.every((dim) => typeof dim === 'number') ? elementCount(row) : null
 }
 
 /** The columns `x0, x1, …` of an input `x`, in the order of their numbers. */

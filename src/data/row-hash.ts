@@ -10,7 +10,7 @@ export class RowHash {
     const size = data.length / rows
     const part = data.slice(row * size, (row + 1) * size)
     if (!ArrayBuffer.isView(part)) {
-      for (const text of part as readonly string[]) {
+      for (const text of part) {
         this.#word(text.length)
         for (let i = 0; i < text.length; i++) this.#word(text.charCodeAt(i))
       }

@@ -132,7 +132,7 @@ function finishColumn(
   if (field.dtype === 'string' || !ArrayBuffer.isView(column.data))
     return names ? labelColumn(column, indices, where, names) : column
   const what = `"${field.name}" of "${seen.path}"`
-  const data = castElements(column.data as NumericArray, field.storedDtype, field.dtype, what, where)
+  const data = castElements(column.data, field.storedDtype, field.dtype, what, where)
   if (names) return labelColumn({ dtype: field.dtype, dims: column.dims, data }, indices, where, names)
   if (isFloating(field.dtype) && field.dtype !== 'float16') countNotFinite(data, field.name, indices, seen.notFinite)
   return { dtype: field.dtype, dims: column.dims, data }
@@ -173,14 +173,14 @@ function labelColumn(column: Column, indices: readonly number[], where: string, 
     )
   if (!ArrayBuffer.isView(column.data)) {
     const numbers = new Map(classNames.map((name, i) => [name, BigInt(i)]))
-    const data = BigInt64Array.from(column.data as readonly string[], (name, i) => {
+    const data = BigInt64Array.from(column.data, (name, i) => {
       const number = numbers.get(name)
       if (number === undefined) throw refuse(name, i)
       return number
     })
     return { dtype: 'int64', dims: column.dims, data }
   }
-  const values = column.data as NumericArray
+  const values = column.data
   for (let i = 0; i < values.length; i++) {
     const value = Number(values[i])
     if (!(value >= 0 && value < classNames.length)) throw refuse(values[i], i)

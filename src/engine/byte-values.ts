@@ -12,7 +12,7 @@ import type { TensorValue } from './session.ts'
 export function valueOfBytes({ name, dtype, dims, pieces }: ByteTensor): TensorValue {
   const [bytes = new Uint8Array(0)] = pieces
   if (dtype === 'string') return { dtype, dims, data: readStrings(bytes, name) }
-  const Type = arrayTypeOf(dtype) as unknown as {
+  const Type = arrayTypeOf(dtype) as {
     readonly BYTES_PER_ELEMENT: number
     new (buffer: ArrayBufferLike, offset: number, length: number): NumericArray
   }
@@ -24,7 +24,7 @@ export function bytesOfValue(name: string, { dtype, dims, data }: TensorValue): 
   const array = data as NumericArray
   const bytes = ArrayBuffer.isView(data)
     ? new Uint8Array(array.buffer as ArrayBuffer, array.byteOffset, array.byteLength)
-    : writeStrings(data as readonly string[])
+    : writeStrings(data)
   return { name, dtype, dims, pieces: [bytes] }
 }
 

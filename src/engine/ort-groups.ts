@@ -99,7 +99,7 @@ function declares(model: Model, feeds: Feeds): boolean {
 function inferredBytes(type: ValueType | undefined, dtype: DType): number | null {
   const dims = tensorShape(type)
   if (!dims?.every((dim) => typeof dim === 'number')) return null
-  return bytesOf(dtype, elementCount(dims as readonly number[]))
+  return bytesOf(dtype, elementCount(dims))
 }
 
 const bytesOf = (dtype: DType, count: number) => (dtype === 'string' ? count * 64 : byteLengthOf(dtype, count))

@@ -123,11 +123,10 @@ function toOrtFeeds(runtime: OrtPackage, feeds: Feeds): OrtFeeds {
 function toOrt(runtime: OrtPackage, name: string, value: TensorValue): ort.Tensor {
   const { data } = value
   // The runtime reads the array's memory in place, and cannot where it is shared between threads.
-  const own = ArrayBuffer.isView(data) && !(data.buffer instanceof ArrayBuffer) ? (data as NumericArray).slice() : data
+  const own = ArrayBuffer.isView(data) && !(data.buffer instanceof ArrayBuffer) ? data.slice() : data
   // Where Float16Array exists (Node 24), the Tensor class turns the bits into one, which the native side of 1.30
   // refuses; the native side itself only reads these four fields.
-  if (value.dtype === 'float16')
-    return { type: 'float16', dims: value.dims, data: own, location: 'cpu' } as unknown as ort.Tensor
+  if (value.dtype === 'float16') return { type: 'float16', dims: value.dims, data: own, location: 'cpu' } as ort.Tensor
   try {
     return new runtime.Tensor(value.dtype as 'float32', own as Float32Array, value.dims)
   } catch (cause) {
@@ -136,13 +135,13 @@ function toOrt(runtime: OrtPackage, name: string, value: TensorValue): ort.Tenso
 }
 
 function fromOrt(tensor: ort.Tensor): TensorValue {
-  const data = tensor.data as NumericArray | string[]
+  const data = tensor.data
   if (tensor.type === 'float16') {
     const view = data as Uint16Array
     const bits = new Uint16Array(view.buffer as ArrayBuffer, view.byteOffset, view.length)
     return { dtype: 'float16', dims: [...tensor.dims], data: bits }
   }
-  return { dtype: tensor.type as DType, dims: [...tensor.dims], data: data as NumericArray }
+  return { dtype: tensor.type, dims: [...tensor.dims], data: data as NumericArray }
 }
 
 // Since 1.30 an output may be a view of the runtime's memory, even of a weight: whoever keeps it gets a copy.

@@ -261,7 +261,7 @@ function packed(feeds: Feeds): { readonly bytes: Buffer; readonly values: PageFe
   const parts: Uint8Array[] = []
   let end = 0
   const place = ({ dtype, dims, data }: TensorValue) => {
-    if (!ArrayBuffer.isView(data)) return { dtype, dims, strings: data as readonly string[] }
+    if (!ArrayBuffer.isView(data)) return { dtype, dims, strings: data }
     parts.push(new Uint8Array(data.buffer, data.byteOffset, data.byteLength))
     const from = end
     end += data.byteLength
@@ -273,6 +273,6 @@ function packed(feeds: Feeds): { readonly bytes: Buffer; readonly values: PageFe
 
 function fromPage(all: Uint8Array, { dtype, dims, bytes, strings }: PageValue): TensorValue {
   if (strings) return { dtype: dtype as DType, dims, data: strings }
-  const Type = arrayTypeOf(dtype as DType) as unknown as new (buffer: ArrayBufferLike) => NumericArray
+  const Type = arrayTypeOf(dtype as DType) as new (buffer: ArrayBufferLike) => NumericArray
   return { dtype: dtype as DType, dims, data: new Type(new Uint8Array(all.subarray(...bytes!)).buffer) }
 }

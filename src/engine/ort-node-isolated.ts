@@ -103,7 +103,7 @@ function sessionOf(
     checkFeeds(ports.inputs, feeds as Feeds)
     const sent = feeds === last ? { ...request, feeds: null } : request
     last = null
-    const answer = await tellingOrigin(feeds as Feeds, runtime.ask(sent as R, 'running the model'))
+    const answer = await tellingOrigin(feeds as Feeds, runtime.ask(sent, 'running the model'))
     last = feeds
     return answer
   }

@@ -148,7 +148,7 @@ function launch(env: Readonly<Record<string, string>> = {}): Launched {
         if (dead !== null) return reject(crash(what, doing, dead, complaint))
         const id = next++
         const packed = pack(pages, request)
-        waiting.set(id, { doing, resolve: resolve as (value: never) => void, reject })
+        waiting.set(id, { doing, resolve, reject })
         hold(true)
         child.send({ id, request: packed }, (error) => {
           // A child that died meanwhile is reported by its end, which knows why.

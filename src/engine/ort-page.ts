@@ -79,8 +79,7 @@ export function pageRuntime(
   const tensorOf = (all: ArrayBuffer, { dtype, dims, bytes, strings }: PageValue) => {
     if (strings) return new ort.Tensor('string', [...strings], [...dims])
     const data = new arrays[dtype]!(all.slice(...(bytes as [number, number])))
-    if (dtype === 'float16')
-      return { type: dtype, dims, data, location: 'cpu' } as unknown as InstanceType<typeof ort.Tensor>
+    if (dtype === 'float16') return { type: dtype, dims, data, location: 'cpu' } as InstanceType<typeof ort.Tensor>
     return new ort.Tensor(dtype as 'float32', data as Float32Array, [...dims])
   }
   const tensorsOf = async (url: string, { base64, values }: PageFeeds) => {
@@ -96,7 +95,7 @@ export function pageRuntime(
     let end = 0
     const place = ({ type: dtype, dims, data }: InstanceType<typeof ort.Tensor>): PageValue => {
       if (Array.isArray(data)) return { dtype, dims, strings: data }
-      const { buffer, byteOffset, byteLength } = data as unknown as Uint8Array<ArrayBuffer>
+      const { buffer, byteOffset, byteLength } = data as Uint8Array<ArrayBuffer>
       parts.push(new Uint8Array(buffer, byteOffset, byteLength))
       const from = end
       end += byteLength

@@ -183,7 +183,7 @@ function concat(values: readonly TensorValue[], axis: number): TensorValue {
   let at = 0
   for (let block = 0; block < outer; block++)
     for (const value of values) for (let i = 0; i < inner; i++) data[at++] = value.data[block * inner + i] as never
-  return { dtype: first.dtype, dims, data: data as TensorValue['data'] }
+  return { dtype: first.dtype, dims, data }
 }
 
 /** Whether a run of one row and one of several gave the very same; no elements tell nothing. */

@@ -123,7 +123,7 @@ function repeated(constant: Column, { shape }: PortValue, rowSymbols: ReadonlySe
     return { dtype, dims, data: Array.from({ length: elementCount(dims) }, (_, i) => data[sourceOf(i)]!) }
   const all = new (arrayTypeOf(dtype))(elementCount(dims)) as Float32Array
   for (let i = 0; i < all.length; i++) all[i] = (data as Float32Array)[sourceOf(i)]!
-  return { dtype, dims, data: all as NumericArray }
+  return { dtype, dims, data: all }
 }
 
 function fromConstant(constant: Column, input: PortValue, data: Dataset, symbols: Map<string, number>): TensorValue {
@@ -169,7 +169,7 @@ function startingState(
   const sizes = dims as number[]
   const count = elementCount(sizes)
   if (input.dtype === 'string') return { dtype: input.dtype, dims: sizes, data: new Array<string>(count).fill('') }
-  return { dtype: input.dtype, dims: sizes, data: new (arrayTypeOf(input.dtype))(count) as NumericArray }
+  return { dtype: input.dtype, dims: sizes, data: new (arrayTypeOf(input.dtype))(count) }
 }
 
 function elements(column: Column, input: PortValue, where: string): NumericArray | readonly string[] {
@@ -180,7 +180,7 @@ function elements(column: Column, input: PortValue, where: string): NumericArray
       `field "${input.name}" holds ${column.dtype}, and the model's input wants ${input.dtype}`,
       { where, hint: `store the field as ${input.dtype}` },
     )
-  return castElements(column.data as NumericArray, column.dtype, input.dtype, `field "${input.name}"`, where)
+  return castElements(column.data, column.dtype, input.dtype, `field "${input.name}"`, where)
 }
 
 /** A note for each field that is cast where rows become feeds: those of a data set that was not told of the model. */

@@ -47,7 +47,7 @@ export function randomFeeds(inputs: readonly PortValue[], options: RandomFeedsOp
       const dims = dimsOf(input, options)
       if (decoding && isCacheFlag(input))
         return [input.name, { dtype: 'bool', dims, data: new Uint8Array(elementCount(dims)).fill(begins ? 0 : 1) }]
-      return [input.name, { dtype: input.dtype, dims, data: elements(input, dims, random, options) } as TensorValue]
+      return [input.name, { dtype: input.dtype, dims, data: elements(input, dims, random, options) }]
     }),
   )
   return comingFrom(RANDOM, feeds)

@@ -19,5 +19,5 @@ function cellOf(column: Column, row: number, count: number): RowLabel {
   }
   if (ArrayBuffer.isView(column.data))
     return (column.data as Float32Array).subarray(row * size, (row + 1) * size) as NumericArray
-  return (column.data as readonly string[]).slice(row * size, (row + 1) * size).join(' ')
+  return column.data.slice(row * size, (row + 1) * size).join(' ')
 }

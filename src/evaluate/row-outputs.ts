@@ -33,7 +33,7 @@ function rowOf(name: string, value: TensorValue, row: number, rows: number): Ten
   const size = elementCount(dims)
   const data = ArrayBuffer.isView(value.data)
     ? (value.data as Float32Array).subarray(row * size, (row + 1) * size)
-    : (value.data as readonly string[]).slice(row * size, (row + 1) * size)
+    : value.data.slice(row * size, (row + 1) * size)
   return { dtype: value.dtype, dims, data }
 }
 

@@ -27,7 +27,7 @@ export async function rowPictures(data: Dataset, rows: readonly number[]): Promi
   const indices = [...new Set(rows)].sort((a, b) => a - b)
   for await (const { indices: found, columns } of data.read({ indices, batch: 1, fields: [field.name] })) {
     const { dims, data: values } = columns[field.name]!
-    const picture = ArrayBuffer.isView(values) ? pictureOf(dims.slice(1), values as NumericArray) : null
+    const picture = ArrayBuffer.isView(values) ? pictureOf(dims.slice(1), values) : null
     if (picture) pictures.set(found[0]!, picture)
   }
   return pictures

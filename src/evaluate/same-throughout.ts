@@ -32,7 +32,7 @@ export function sameThroughout(names: readonly string[]): SameThroughout {
 }
 
 /** A row is a view of its batch, which may be written over and shall not be kept for it. */
-const copied = (cell: Cell): Cell => (isArray(cell) ? (cell.slice() as Cell) : cell)
+const copied = (cell: Cell): Cell => (isArray(cell) ? cell.slice() : cell)
 
 function equal(one: Cell, other: Cell): boolean {
   if (!isArray(one) || !isArray(other)) return Object.is(one, other)

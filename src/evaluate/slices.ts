@@ -19,7 +19,7 @@ export function sliceValues(column: Column, rows: number): readonly (string | nu
       const value = column.data[row]!
       return typeof value === 'bigint' ? Number(value) : value
     }
-    return Array.from(column.data.slice(row * size, (row + 1) * size) as ArrayLike<unknown>, String).join(' ')
+    return Array.from(column.data.slice(row * size, (row + 1) * size), String).join(' ')
   })
 }
 
@@ -32,13 +32,13 @@ export function slicesOf(field: string, values: readonly (string | number)[]): r
   const distinct = new Set(values)
   const numeric = values.every((value) => typeof value === 'number')
   if (distinct.size <= MOST_VALUES || !numeric) return byValue(field, values)
-  const finite = (values as readonly number[]).filter(Number.isFinite).sort((a, b) => a - b)
+  const finite = values.filter(Number.isFinite).sort((a, b) => a - b)
   const cuts = [...new Set([0.25, 0.5, 0.75].map((p) => nearestRank(finite, p)))]
   const bins = cuts.map((cut, i) =>
     i === 0 ? `${field}≤${short(cut)}` : `${short(cuts[i - 1]!)}<${field}≤${short(cut)}`,
   )
   bins.push(`${field}>${short(cuts.at(-1)!)}`)
-  const names = (values as readonly number[]).map((value) => {
+  const names = values.map((value) => {
     if (!Number.isFinite(value)) return `${field}=${value}`
     const place = cuts.findIndex((cut) => value <= cut)
     return bins[place < 0 ? cuts.length : place]!

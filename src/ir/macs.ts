@@ -48,7 +48,7 @@ function scanLength(node: Node, types: Types): number {
 export function sizesOf(types: Types, name: string | undefined): readonly number[] | undefined {
   const type = name ? types.get(name) : undefined
   if (type?.kind !== 'tensor' || !type.shape?.every((dim) => typeof dim === 'number')) return undefined
-  return type.shape as readonly number[]
+  return type.shape
 }
 
 const product = (sizes: readonly number[]): number => sizes.reduce((a, b) => a * b, 1)

@@ -67,9 +67,7 @@ function into<A extends Float32Array | Float64Array>(tensor: Tensor, target: A):
   const { dtype } = tensor
   if (!isNumeric(dtype)) throw new Error(`internal: ${dtype} tensor ${tensor.name} has no numbers`)
   const bits = DTYPES[dtype].bits
-  const source: NumericArray = packed(dtype)
-    ? unpack(tensorBytes(tensor), bits, target.length)
-    : (tensorValues(tensor) as NumericArray)
+  const source: NumericArray = packed(dtype) ? unpack(tensorBytes(tensor), bits, target.length) : tensorValues(tensor)
   if (isSmallFloat(dtype)) {
     const table = smallFloatTable(dtype)
     for (let i = 0; i < target.length; i++) target[i] = table[source[i] as number]!

@@ -67,7 +67,7 @@ function encodeAttribute(name: string, attribute: Attribute, context: EncodeCont
   if (!(shell && !has(shell.message, 'type'))) put(message, 'type', kind, true)
   const value = encodeValue(attribute, context)
   const field = ATTRIBUTE_FIELDS[kind]
-  ;(message as unknown as Record<string, unknown>)[field] = value
+  ;(message as Record<string, unknown>)[field] = value
   return holds(message, Array.isArray(value) ? (value as object[]) : [value as object], context)
 }
 

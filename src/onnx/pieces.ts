@@ -17,7 +17,7 @@ export function toPieces(schema: DescMessage, message: Message, context: EncodeC
     const bytes = toBinary(schema, message)
     return { byteLength: bytes.byteLength, parts: [bytes] }
   }
-  const open = message as unknown as Fields
+  const open = message as Fields
   const parts: (Uint8Array | ByteRange)[] = []
   let byteLength = 0
   const push = (part: Uint8Array | ByteRange) => {
@@ -54,7 +54,7 @@ const ordered = new WeakMap<DescMessage, readonly DescField[]>()
 
 function only(schema: DescMessage, field: string, value: unknown): Message {
   const message = create(schema)
-  ;(message as unknown as Fields)[field] = value
+  ;(message as Fields)[field] = value
   return message
 }
 

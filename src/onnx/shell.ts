@@ -31,7 +31,7 @@ export const has = (message: Message, field: string): boolean => Object.hasOwn(m
 export function irregular(message: Message, always: readonly string[] = []): boolean {
   if (message.$unknown?.length) return true
   for (const field of always) if (!has(message, field)) return true
-  for (const [field, value] of Object.entries(message as unknown as Fields))
+  for (const [field, value] of Object.entries(message as Fields))
     if (!always.includes(field) && (value === '' || value === 0 || value === 0n || emptyBytes(value))) return true
   return false
 }
@@ -40,7 +40,7 @@ const emptyBytes = (value: unknown) => value instanceof Uint8Array && value.byte
 
 /** Empties the interpreted fields of a message that stays as a shell: lists become empty, messages absent. */
 export function strip(message: Message, ...fields: readonly string[]): void {
-  const open = message as unknown as Fields
+  const open = message as Fields
   for (const field of fields) {
     if (Array.isArray(open[field])) open[field] = []
     else delete open[field]
@@ -65,7 +65,7 @@ export function shellOf<D extends DescMessage>(schema: D, kept: Kept | undefined
  * default, unless it is one that is always written.
  */
 export function put<M extends Message>(message: M, field: keyof M & string, value: M[keyof M], always = false): void {
-  const open = message as unknown as Fields
+  const open = message as Fields
   if (has(message, field) && Object.is(open[field], value)) return
   delete open[field]
   if (always || !Object.is(open[field], value)) open[field] = value

@@ -107,7 +107,7 @@ function elementOf(dtype: DType, entry: number | bigint): number | bigint {
 }
 
 function entriesOf(dtype: DType, bytes: Uint8Array): (number | bigint)[] {
-  const elements = Array.from(LAYOUTS[dtype]!.view(bytes) as ArrayLike<number | bigint>)
+  const elements = Array.from(LAYOUTS[dtype]!.view(bytes))
   return dtype === 'uint32' ? elements.map(BigInt) : elements
 }
 
@@ -116,5 +116,5 @@ export function putTyped(message: TensorProto, dtype: DType, bytes: ByteRange): 
   const field = LAYOUTS[dtype]?.field
   if (!field) throw new Error(`internal: ${dtype} has no typed field`)
   const entries = bytes instanceof TypedRange && bytes.dtype === dtype ? bytes.entries : entriesOf(dtype, bytes.read())
-  ;(message as unknown as Record<TypedField, readonly (number | bigint)[]>)[field] = entries
+  ;(message as Record<TypedField, readonly (number | bigint)[]>)[field] = entries
 }

@@ -208,6 +208,6 @@ export const FILL_JOINTS = { pass: layout.fillChannelBlocks.id, options: { joint
 /** Every pass by its id: what a recipe may name. */
 export const passes: Readonly<Record<string, Pass<never>>> = Object.fromEntries(
   [...simplifyPasses, ...restoring, ...nativeLayouts, ...measuredLayouts, ...lossy, differentiatePass, ...pruning].map(
-    (pass) => [pass.id, pass as Pass<never>],
+    (pass) => [pass.id, pass],
   ),
 )

@@ -54,7 +54,7 @@ export async function readBlobs(recipe: Recipe, recipePath: string): Promise<Rea
         where: path,
         hint: 'take it away; with --data what was measured is measured again',
       })
-    tensors.set(ref.digest, new (arrayTypeOf(ref.dtype as DType))(bytes.slice().buffer as ArrayBuffer))
+    tensors.set(ref.digest, new (arrayTypeOf(ref.dtype as DType))(bytes.slice().buffer))
   }
   return tensors
 }

@@ -37,17 +37,17 @@ export interface Trail {
 
 /** Every pass that a recipe may name; the steps between operator sets live in the `onnx` room and join here. */
 const registry: Readonly<Record<string, Pass<never>>> = {
-  ...(passes as Readonly<Record<string, Pass<never>>>),
+  ...passes,
   upgradeOpset: {
     id: 'upgradeOpset',
     summary: 'raises the standard operator set, so that newer and faster operators may be used',
     run: (model, options: { target?: number }) => upgradeOpset(model, options?.target),
-  } satisfies Pass<{ target?: number }> as Pass<never>,
+  } satisfies Pass<{ target?: number }>,
   lowerOpset: {
     id: 'lowerOpset',
     summary: 'declares the older operator set whose AveragePool is faster, where nothing else needs the newer one',
     run: (model) => lowerOpset(model),
-  } satisfies Pass<unknown> as Pass<never>,
+  } satisfies Pass<unknown>,
 }
 
 /** A model to which nothing has been done yet. */

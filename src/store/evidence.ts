@@ -20,7 +20,7 @@ export interface DataUsed {
 /** The verdict on the version: of its comparison, or of the proof inside its optimization. */
 export function summarize(report: Report): Summary {
   const compared = comparisonIn(report)
-  const stated = 'verdict' in report ? (report.verdict as Verdict | null) : null
+  const stated = 'verdict' in report ? report.verdict : null
   const sentence = 'sentence' in report && typeof report.sentence === 'string' ? report.sentence : null
   return {
     kind: report.kind,
@@ -34,7 +34,7 @@ export function summarize(report: Report): Summary {
 /** The comparison that a report is or holds. */
 export function comparisonIn(report: Report): ComparisonReport | null {
   if (report.kind === 'comparison') return report
-  return report.kind === 'optimization' ? (report.proof as ComparisonReport | null) : null
+  return report.kind === 'optimization' ? report.proof : null
 }
 
 function dataOf(report: Report): readonly DataUsed[] {
@@ -72,7 +72,7 @@ function modelIn(report: Report): string | null {
     case 'comparison':
       return report.candidate.digest ?? null
     case 'optimization':
-      return (report.proof as ComparisonReport | null)?.candidate.digest ?? null
+      return report.proof?.candidate.digest ?? null
     default:
       return null
   }

@@ -64,7 +64,7 @@ function gather(column: Column, rows: number, places: Gathered[]): void {
       missing: false,
       values: new Set(),
     })
-    const value = (values as ArrayLike<number | string>)[i]!
+    const value = values[i]!
     if (typeof value === 'number' && Number.isNaN(value)) {
       place.missing = true
       continue

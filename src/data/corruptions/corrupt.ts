@@ -137,7 +137,7 @@ function eachTableRow(
   change: (values: readonly (number | string)[], row: number) => readonly (number | string)[],
 ): Column {
   const isText = !ArrayBuffer.isView(column.data)
-  const all = isText ? (column.data as readonly string[]) : numbersIn(column.data as NumericArray, column.dtype)
+  const all = isText ? column.data : numbersIn(column.data, column.dtype)
   const size = all.length / indices.length
   const rows = indices.flatMap((row, i) =>
     change(Array.prototype.slice.call(all, i * size, (i + 1) * size) as (number | string)[], row),

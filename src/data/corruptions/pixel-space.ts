@@ -15,8 +15,8 @@ export function channelsOf(rowShape: readonly (number | null)[]): { channelsFirs
   if (shape.length !== 3) return null
   const [first, , last] = shape
   const few = (size: number | null | undefined) => size === 1 || size === 3 || size === 4
-  if (few(first)) return { channelsFirst: true, channels: first! }
-  return few(last) ? { channelsFirst: false, channels: last! } : null
+  if (few(first)) return { channelsFirst: true, channels: first }
+  return few(last) ? { channelsFirst: false, channels: last } : null
 }
 
 /** The pixels of one row, 0 to 1 by the space's ranges; values outside stay outside. */

@@ -73,7 +73,7 @@ function machineOf(value: unknown, i: number, wrong: (what: string) => UserError
     ...texts,
     perHour: value.perHour as number,
     cores: value.cores as number,
-    ...(value.arch === undefined ? {} : { arch: value.arch as string }),
+    ...(value.arch === undefined ? {} : { arch: value.arch }),
   }
 }
 

@@ -34,7 +34,7 @@ export function checkedMetric(metric: Metric): Metric {
         width = metric.ragged ? lengthOf(numbers) : (width ?? lengthOf(numbers))
         if (width !== null && lengthOf(numbers) === width && isNumbers(numbers))
           // It may be a view of the outputs, which go when the row has been scored.
-          return ArrayBuffer.isView(numbers) ? Array.from(numbers as ArrayLike<number>) : numbers
+          return ArrayBuffer.isView(numbers) ? Array.from(numbers) : numbers
         const wanted = width === null ? 'a list of numbers' : `a list of ${width} as for the rows before`
         throw broken(
           metric,

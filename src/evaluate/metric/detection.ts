@@ -79,7 +79,7 @@ function truthOf({ label, row }: MetricRow): readonly Truth[] {
       hint: 'boxes are [[class, left, top, right, bottom], …] in pixels of the model’s input, padded with a class of −1',
     })
   if (typeof label !== 'object') throw fail('holds no boxes')
-  const numbers = Array.from(label as ArrayLike<number | bigint>, Number)
+  const numbers = Array.from(label, Number)
   if (numbers.length % 5 !== 0) throw fail(`has ${numbers.length} numbers, not five a box`)
   const truths: Truth[] = []
   for (let at = 0; at < numbers.length; at += 5) {

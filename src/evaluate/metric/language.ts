@@ -79,7 +79,7 @@ function totals(summaries: readonly (readonly number[])[]): readonly [number, nu
 /** The tokens that a label holds: one at every place, or the one of a row of a single place; null where it is a text. */
 function tokensIn(label: MetricRow['label']): readonly number[] | null {
   if (typeof label === 'number') return [label]
-  return typeof label === 'object' ? Array.from(label as ArrayLike<number | bigint>, Number) : null
+  return typeof label === 'object' ? Array.from(label, Number) : null
 }
 
 interface Places {

@@ -66,12 +66,7 @@ function meanOver(row: MetricRow, options: RegressionOptions, loss: (difference:
 }
 
 function pairOf({ outputs, label, row }: MetricRow, { output }: RegressionOptions) {
-  const truth =
-    typeof label === 'number'
-      ? [label]
-      : typeof label === 'object'
-        ? Array.from(label as ArrayLike<number | bigint>, Number)
-        : null
+  const truth = typeof label === 'number' ? [label] : typeof label === 'object' ? Array.from(label, Number) : null
   if (!truth || truth.some((value) => !Number.isFinite(value)))
     throw new UserError('bad-data', `the label of row ${row} is not a number`, {
       where: `row ${row}`,

@@ -85,7 +85,7 @@ function overlapOf({ outputs, label, row }: MetricRow, output: string | undefine
   const [name, value] = Object.entries(outputs).find(([key]) => output === undefined || key === output) ?? []
   if (name === undefined || !value)
     throw new UserError('bad-argument', `the model has no output "${output}"`, { where: output ?? 'outputs' })
-  const truth = Array.from(label as ArrayLike<number | bigint>, Number)
+  const truth = Array.from(label, Number)
   const numbers = numbersOf(value)
   if (numbers.length === truth.length) {
     const isFloat = value.dtype.startsWith('float')

@@ -90,6 +90,6 @@ export function changeOf(
   const judgement = judge(pairedScores(base, other, rows, yardstick, counted), { ...options, resamples: 1000 })
   const ci = judgement.nonInferiority?.ci ?? [judgement.lowerBound, judgement.upperBound]
   return Number.isFinite(judgement.delta) && ci.every(Number.isFinite)
-    ? { delta: judgement.delta, ci: [ci[0]!, ci[1]!], verdict: judgement.verdict }
+    ? { delta: judgement.delta, ci: [ci[0], ci[1]], verdict: judgement.verdict }
     : null
 }

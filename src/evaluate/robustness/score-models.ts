@@ -85,7 +85,7 @@ export async function scoreModels(
     models: kept.map(({ scores, summaries, answers }) => ({
       scores,
       summaries: summaries.length > 0 ? summaries : null,
-      answers: answers.every((answer) => answer !== null) ? (answers as string[]) : null,
+      answers: answers.every((answer) => answer !== null) ? answers : null,
     })),
   }
 }

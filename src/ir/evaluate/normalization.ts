@@ -248,7 +248,7 @@ const skip =
       ? [rmsNorm(exact, sum, gamma)[0]!, undefined, rmsNorm(exact, sum, gamma)[1]!]
       : (layerNorm(exact, sum, gamma, beta) as [Nd, Nd, Nd])
     const outputs: Nd[] = [out]
-    if (wants(call, 1) || wants(call, 2) || wants(call, 3)) outputs.push(mean ?? inverse!, inverse!, sum)
+    if (wants(call, 1) || wants(call, 2) || wants(call, 3)) outputs.push(mean ?? inverse, inverse, sum)
     return outputs
   }
 

@@ -225,7 +225,7 @@ function centerCropPad(call: Call): Nd[] {
     const extra = wanted[i]! - x.dims[axis]!
     // The odd element goes after; a cut starts at half of what goes, rounded down.
     before[axis] = extra >= 0 ? Math.floor(extra / 2) : -Math.floor(-extra / 2)
-    after[axis] = extra - before[axis]!
+    after[axis] = extra - before[axis]
   }
   return [padded(x, before, after)]
 }

@@ -123,7 +123,7 @@ export function settle(dtype: DType, data: Float64Array): Float64Array {
       const whole = Math.trunc(data[i]!)
       if (cell) {
         cell[0] = whole
-        data[i] = cell[0]!
+        data[i] = cell[0]
       } else {
         const span = range[1] - range[0] + 1
         data[i] = ((((whole - range[0]) % span) + span) % span) + range[0] || 0
@@ -153,7 +153,7 @@ export const int64 = (values: readonly number[], dims: readonly number[] = [valu
 export type Cell = number | bigint | string
 
 /** The elements of `value` for moving them without knowing their type: the array itself, written to only while new. */
-export const cellsOf = (value: Nd): Cell[] => value.data as unknown as Cell[]
+export const cellsOf = (value: Nd): Cell[] => value.data as Cell[]
 
 /** A new value of the type of `like`, all zeros (or empty texts), to be filled through its cells. */
 export function blank(like: Nd, dims: readonly number[]): Nd {

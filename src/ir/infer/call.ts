@@ -46,7 +46,7 @@ export const elementsOf = (call: Call, index: number): readonly Dim[] | undefine
 /** The elements where every one is a number. */
 export function numbersOf(call: Call, index: number): readonly number[] | undefined {
   const elements = elementsOf(call, index)
-  return elements?.every((element) => typeof element === 'number') ? (elements as readonly number[]) : undefined
+  return elements?.every((element) => typeof element === 'number') ? elements : undefined
 }
 
 /** Whether the input is given; an omitted optional one is ''. */

@@ -106,7 +106,7 @@ const range: Rule = (call) => {
   if (typeof start === 'number' && typeof limit === 'number' && typeof delta === 'number' && delta !== 0) {
     const count = Math.max(0, Math.ceil((limit - start) / delta))
     const follow = count <= MAX_FOLLOWED && dtype?.startsWith('int')
-    return [tensor(dtype, [count], follow ? Array.from({ length: count }, (_, i) => start! + i * delta!) : undefined)]
+    return [tensor(dtype, [count], follow ? Array.from({ length: count }, (_, i) => start + i * delta) : undefined)]
   }
   const span = delta === 1 ? symbols.subtract(limit ?? null, start ?? null) : null
   return [tensor(dtype, [symbols.isNonNegative(span) ? span : span === null ? null : symbols.maximum(span, 0)])]

@@ -134,7 +134,7 @@ const concat: Rule = (call) => {
   )
   const elements = call.node.inputs.map((_, i) => elementsOf(call, i))
   const joined = known.length === 1 && elements.every((list) => list !== undefined) ? elements.flat() : undefined
-  return [tensor(firstDtype(call), dims, joined as readonly Dim[] | undefined)]
+  return [tensor(firstDtype(call), dims, joined)]
 }
 
 const firstDtype = (call: Call) => call.node.inputs.map((_, i) => dtypeOf(call, i)).find((dtype) => dtype !== undefined)

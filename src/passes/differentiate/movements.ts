@@ -54,7 +54,7 @@ export const movements = {
     const g = gradientOf(call)
     const lengths = node.inputs.map((input) => write.shape(input)?.at(axis))
     const sizes = lengths.every((length) => typeof length === 'number')
-      ? write.ints(lengths as number[])
+      ? write.ints(lengths)
       : write.op(
           'Concat',
           node.inputs.map((input) => write.size(input, axis)),

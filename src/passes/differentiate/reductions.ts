@@ -46,7 +46,7 @@ export function countAlong(write: GradientWriter, x: string, axes: readonly numb
   const dims = axes.map((axis) => write.shape(x)?.[axis])
   if (dims.every((dim) => typeof dim === 'number'))
     return write.number(
-      dims.reduce<number>((product, dim) => product * (dim as number), 1),
+      dims.reduce<number>((product, dim) => product * dim, 1),
       x,
     )
   const sizes = write.op('Gather', [write.sizes(x), write.ints(axes)])

@@ -51,7 +51,7 @@ export function spatial(write: GradientWriter, x: string): readonly Dim[] {
 export function kernelOf(write: GradientWriter, w: string): readonly number[] {
   const kernel = spatial(write, w)
   if (!kernel.every((size) => typeof size === 'number')) throw new Refused('the size of its kernel is not known')
-  return kernel as readonly number[]
+  return kernel
 }
 
 export const windowAttributes = ({ strides, dilations, before, after }: Window): Attributes => ({

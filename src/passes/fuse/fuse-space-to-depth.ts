@@ -122,7 +122,7 @@ function sliceSteps(
     const whole = typeof size === 'number' && ends[i]! >= size
     if ((axis !== 2 && axis !== 3) || steps[i] !== FACTOR || !whole) return undefined
     if (starts[i] !== 0 && starts[i] !== 1) return undefined
-    found.push({ axis, start: starts[i]! })
+    found.push({ axis, start: starts[i] })
   }
   return found
 }

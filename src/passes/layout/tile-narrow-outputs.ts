@@ -59,7 +59,7 @@ function apply(node: Node, context: RuleContext): RuleOutcome {
   if (intAttribute(node, 'group', 1) !== 1 || hasGaps(node)) return false
   // One that makes tiles already.
   if (!types.has(node.outputs[0]!)) return false
-  const strides = intsAttribute(node, 'strides', [1, 1]) as unknown as Pair
+  const strides = intsAttribute(node, 'strides', [1, 1]) as Pair
   const size = pictureSize(types.get(node.outputs[0]!))
   const input = pictureSize(types.get(node.inputs[0]!))
   const pads = size && picturePads(node, input && samePads(input, size, kernel, strides))

@@ -51,7 +51,7 @@ export function spareChannels(
   const fitted = new Map<ChannelReader, Fitted | null>()
   const fit = (reader: ChannelReader) => {
     if (!fitted.has(reader)) fitted.set(reader, fitOf(model, reader, evidence.get(reader.weight)))
-    return fitted.get(reader)!
+    return fitted.get(reader) ?? null
   }
   return (noise) => {
     const removal = new Map<string, ReadonlySet<number>>()

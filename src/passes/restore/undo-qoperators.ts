@@ -44,7 +44,7 @@ const coded = (inputs: readonly string[], at: number, axis?: number): Coded => (
   ...(axis === undefined ? {} : { axis }),
 })
 const given = (inputs: readonly string[], at: number) =>
-  inputs[at] ? { scale: inputs[at]!, zero: inputs[at + 1] ?? '' } : null
+  inputs[at] ? { scale: inputs[at], zero: inputs[at + 1] ?? '' } : null
 
 /** A float operator of one tensor. */
 const unary =

@@ -90,5 +90,5 @@ function expandTarget(target: readonly Size[], data: readonly Size[] | undefined
   if (!data) return undefined
   const offset = data.length - target.length
   const sizes = target.map((size, i) => (typeof size === 'number' ? size : size === data[offset + i] ? 1 : undefined))
-  return sizes.every((size) => size !== undefined) ? (sizes as number[]) : undefined
+  return sizes.every((size) => size !== undefined) ? sizes : undefined
 }

@@ -69,7 +69,7 @@ const RULES: Readonly<Record<string, Evaluate>> = {
   Size(node, _, types) {
     const sizes = sizesOf(node.inputs[0]!, types())
     if (!sizes?.every((size) => typeof size === 'number')) return undefined
-    return { sizes: [sizes.reduce((product: number, size) => product * (size as number), 1)], scalar: true }
+    return { sizes: [sizes.reduce((product: number, size) => product * size, 1)], scalar: true }
   },
   Identity: (node, lookup) => lookup(node.inputs[0]!),
   Cast(node, lookup) {

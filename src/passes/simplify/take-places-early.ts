@@ -67,7 +67,7 @@ function apply(node: Node, context: RuleContext): RuleOutcome {
   }
   const inside = inOrder(one.value, narrowed, editor).map((inner) => {
     const { inputs, target } = narrowed.get(inner)!
-    const renamed = inner.inputs.map((value, i) => (inputs[i] == null ? value : taken(value, inputs[i]!)))
+    const renamed = inner.inputs.map((value, i) => (inputs[i] == null ? value : taken(value, inputs[i])))
     if (target) renamed[1] = editor.addConstant(fromNumbers('int64', [target.length], target), inner.inputs[1]!)
     return { ...inner, inputs: renamed, outputs: [taken(inner.outputs[0]!, 0)] }
   })

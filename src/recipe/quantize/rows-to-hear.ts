@@ -26,5 +26,5 @@ export function rowsToHear(model: Model, row: Feeds | undefined): number {
 /** NaN where that does not follow from the graph. */
 function numbersIn(type: ValueType | undefined): number {
   const shape = tensorShape(type)
-  return shape?.every((dim) => typeof dim === 'number') ? elementCount(shape as readonly number[]) : Number.NaN
+  return shape?.every((dim) => typeof dim === 'number') ? elementCount(shape) : Number.NaN
 }

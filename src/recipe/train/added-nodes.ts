@@ -21,7 +21,7 @@ export function additions(source: Model, data: Dataset): Additions {
     sizes(value) {
       const type = types.get(value)
       if (type?.kind !== 'tensor' || type.dtype !== 'float32' || !type.shape) return null
-      return type.shape.every((dim) => typeof dim === 'number') ? (type.shape as readonly number[]) : null
+      return type.shape.every((dim) => typeof dim === 'number') ? type.shape : null
     },
     add(node, own = []) {
       nodes.push(node)

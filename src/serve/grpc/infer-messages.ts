@@ -123,7 +123,7 @@ function bytesOfContents(
       `unexpected number of elements in contents for input '${name}' for model '${model}'. Expected ${count}, got ${list.length}`,
     )
   if (dtype === 'string') return joinStrings(list as readonly Uint8Array[])
-  const array = (arrayTypeOf(dtype) as unknown as { from(list: ArrayLike<unknown>): NumericArray }).from(
+  const array = (arrayTypeOf(dtype) as { from(list: ArrayLike<unknown>): NumericArray }).from(
     dtype === 'bool' ? (list as readonly boolean[]).map(Number) : list,
   )
   for (let i = 0; i < count; i++)

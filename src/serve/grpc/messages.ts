@@ -214,8 +214,7 @@ const descriptors = new Map<MessageName, DescMessage>(
 )
 
 /** A message with the field names of JavaScript: `modelName` for `model_name`; whole numbers of 64 bits are bigints. */
-export const decode = <T>(name: MessageName, bytes: Uint8Array): T =>
-  fromBinary(descriptors.get(name)!, bytes) as unknown as T
+export const decode = <T>(name: MessageName, bytes: Uint8Array): T => fromBinary(descriptors.get(name)!, bytes) as T
 
 /** A message from fields as `decode` gives them. */
 export function encode(name: MessageName, fields: object): Buffer {

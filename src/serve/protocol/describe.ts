@@ -22,7 +22,7 @@ type Port = ServedVersion['ports']['inputs'][number]
 
 const portOf = ({ name, dtype, shape }: Port) => ({
   name,
-  datatype: datatypeOf(dtype) as string,
+  datatype: datatypeOf(dtype),
   shape: protocolShape(shape),
 })
 

@@ -42,7 +42,7 @@ export function bytesFromJson(data: unknown, dtype: DType, dims: readonly number
         return value
       }),
     )
-  const array = new (arrayTypeOf(dtype) as new (length: number) => NumericArray)(count)
+  const array = new (arrayTypeOf(dtype))(count)
   const convert = converter(dtype, name)
   for (let i = 0; i < count; i++) array[i] = convert(flat[i]) as never
   return new Uint8Array(array.buffer as ArrayBuffer)
@@ -98,7 +98,7 @@ function converter(dtype: DType, name: string): (value: unknown) => number | big
     const whole =
       (typeof value === 'number' && Number.isInteger(value)) || (typeof value === 'string' && /^-?\d+$/.test(value))
     if (!whole) throw wrong(value)
-    const number = wide ? BigInt(value as number | string) : Number(value)
+    const number = wide ? BigInt(value) : Number(value)
     if (number < least || number > greatest) throw wrong(value)
     // Written in whole digits it would have come as a string: this one was rounded on its way.
     if (typeof value === 'number' && !Number.isSafeInteger(value))

@@ -118,7 +118,7 @@ function labelOf(item: JsonObject, around: JsonObject): { model: string; id: str
   const one = (value: unknown): value is number | string => typeof value === 'number' || typeof value === 'string'
   if (!one(label) && !(Array.isArray(label) && label.length > 0 && label.every(one)))
     throw invalid("'label' must be a class, a number or a text, or an array with one for each row of the request")
-  return { model, id, label: label as Label }
+  return { model, id, label }
 }
 
 /** Least and greatest of each number; α and shares are proper parts of one. */

@@ -22,7 +22,7 @@ export function html(literals: TemplateStringsArray, ...values: readonly Part[])
 
 function render(part: Part): string {
   if (part === null || part === undefined || part === false) return ''
-  if (typeof part === 'object') return 'html' in part ? part.html : (part as readonly Part[]).map(render).join('')
+  if (typeof part === 'object') return 'html' in part ? part.html : part.map(render).join('')
   return escapeText(String(part))
 }
 

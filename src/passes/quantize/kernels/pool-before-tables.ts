@@ -29,10 +29,10 @@ function apply(pool: Node, context: RuleContext): RuleOutcome {
   if (!before || !behind) return false
   for (const slot of [1, 2]) {
     if (!before.inputs[slot] || constant(before.inputs[slot])?.dims.length !== 0) return false
-    if (!sameConstant(coder!.inputs[slot], reader!.inputs[slot], context)) return false
-    if (!sameConstant(coder!.inputs[slot], behind.inputs[slot], context)) return false
+    if (!sameConstant(coder.inputs[slot], reader.inputs[slot], context)) return false
+    if (!sameConstant(coder.inputs[slot], behind.inputs[slot], context)) return false
   }
-  for (const node of [before, table, coder!, reader!])
+  for (const node of [before, table, coder, reader])
     if (!editor.soleConsumer(node.outputs[0]!))
       return { refused: `what ${node.outputs[0]} holds is also read elsewhere` }
 
@@ -49,7 +49,7 @@ function apply(pool: Node, context: RuleContext): RuleOutcome {
     makeNode('DequantizeLinear', [codes, ...grid], [decoded], named('decoded')),
     { ...table, inputs: [decoded], outputs: [output] },
   )
-  editor.removeUnused(reader!)
+  editor.removeUnused(reader)
   return true
 }
 

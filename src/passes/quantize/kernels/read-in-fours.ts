@@ -73,7 +73,7 @@ function apply(node: Node, context: RuleContext): RuleOutcome {
   const auto = stringAttribute(node, 'auto_pad', 'NOTSET')
   const pair = (name: string): Pair => {
     const [rows, columns] = intsAttribute(node, name, [1, 1])
-    return [rows!, columns!]
+    return [rows, columns]
   }
   const pads =
     auto === 'NOTSET' ? intsAttribute(node, 'pads', [0, 0, 0, 0]) : auto === 'VALID' ? [0, 0, 0, 0] : undefined
