@@ -2,6 +2,7 @@ import {
   allNodes,
   applyKernel,
   EvaluationError,
+  elementCount,
   fromTensor,
   functionKey,
   functionsByKey,
@@ -235,7 +236,7 @@ function dense(sparse: SparseTensor, load: (tensor: Tensor) => Value): Value {
     throw new EvaluationError('a sparse tensor that is not numeric')
   const rank = sparse.dims.length
   const flat = indices.dims.length === 1
-  const count = sparse.dims.reduce((product, dim) => product * dim, 1)
+  const count = elementCount(sparse.dims)
   const Type = values.data.constructor as Float64ArrayConstructor
   const out = new Type(count)
   for (let i = 0; i < values.data.length; i++) {

@@ -1,6 +1,6 @@
 import type { Dataset } from '../data/index.ts'
 import type { Session, TensorValue } from '../engine/index.ts'
-import { joinedFloats, type Windows } from '../ir/index.ts'
+import { elementCount, joinedFloats, type Windows } from '../ir/index.ts'
 import { randomSource } from '../statistics/index.ts'
 import { valuesByRow } from './value-rows.ts'
 
@@ -105,10 +105,10 @@ export function takeWindows(
       ) + 1,
     ),
   )
-  const places = rows * outputs.reduce((a, b) => a * b, 1)
+  const places = rows * elementCount(outputs)
   const count = Math.min(wanted, places)
-  const taps = kernel.reduce((a, b) => a * b, 1)
-  const area = sizes.reduce((a, b) => a * b, 1)
+  const taps = elementCount(kernel)
+  const area = elementCount(sizes)
   const taken = new Float32Array(count * size)
   for (let i = 0; i < count; i++) {
     let place = wanted < places ? below(places) : i

@@ -1,6 +1,7 @@
 import { intAttribute, nestedGraphs, stringAttribute } from './attribute.ts'
 import { type Graph, type Model, type Node, operatorName, type ValueType } from './model.ts'
 import { KNOWN_DOMAINS } from './schema.ts'
+import { elementCount } from './tensor.ts'
 
 type Types = ReadonlyMap<string, ValueType>
 
@@ -51,8 +52,6 @@ export function sizesOf(types: Types, name: string | undefined): readonly number
   return type.shape
 }
 
-const product = (sizes: readonly number[]): number => sizes.reduce((a, b) => a * b, 1)
-
 interface Sizes {
   readonly node: Node
   /** Sizes of an input; throws `UnknownSize` where they are not numbers. */
@@ -90,12 +89,12 @@ export function nodeMacs(node: Node, types: Types): number | null {
 const convolution =
   (weight: number) =>
   (sizes: Sizes): number =>
-    product(sizes.out(0)) * product(sizes.in(weight).slice(1))
+    elementCount(sizes.out(0)) * elementCount(sizes.in(weight).slice(1))
 
 const matrixProduct =
   (b: number) =>
   (sizes: Sizes): number =>
-    product(sizes.out(0)) * (sizes.in(0).at(-1) ?? sizes.in(b).at(-2) ?? 1)
+    elementCount(sizes.out(0)) * (sizes.in(0).at(-1) ?? sizes.in(b).at(-2) ?? 1)
 
 const recurrent =
   (gates: number) =>
@@ -115,7 +114,7 @@ function einsum(sizes: Sizes): number {
   for (const [i, term] of terms.entries())
     for (const [at, letter] of [...term].entries())
       letters.set(letter, Math.max(letters.get(letter) ?? 1, sizes.in(i)[at] ?? 1))
-  return product([...letters.values()])
+  return elementCount([...letters.values()])
 }
 
 /** Scores and weighted values: each query meets each key once in either product. */
@@ -140,18 +139,18 @@ const macRules: ReadonlyMap<string, (sizes: Sizes) => number> = new Map([
   ['com.microsoft.FusedConv', convolution(1)],
   ['com.microsoft.NhwcFusedConv', convolution(1)],
   // Every input element is spread over one filter.
-  ['ConvTranspose', (sizes) => product(sizes.in(0)) * product(sizes.in(1).slice(1))],
+  ['ConvTranspose', (sizes) => elementCount(sizes.in(0)) * elementCount(sizes.in(1).slice(1))],
   ['DeformConv', convolution(1)],
   ['MatMul', matrixProduct(1)],
   ['MatMulInteger', matrixProduct(1)],
   ['QLinearMatMul', matrixProduct(3)],
   ['com.microsoft.MatMulIntegerToFloat', matrixProduct(1)],
   ['com.microsoft.DynamicQuantizeMatMul', matrixProduct(1)],
-  ['com.microsoft.MatMulNBits', (sizes) => product(sizes.out(0)) * intAttribute(sizes.node, 'K', 0)],
-  ['com.microsoft.FusedMatMul', (sizes) => product(sizes.out(0)) * reduction(sizes)],
-  ['Gemm', (sizes) => product(sizes.out(0)) * reduction(sizes)],
-  ['com.microsoft.FusedGemm', (sizes) => product(sizes.out(0)) * reduction(sizes)],
-  ['com.microsoft.QGemm', (sizes) => product(sizes.out(0)) * reduction(sizes)],
+  ['com.microsoft.MatMulNBits', (sizes) => elementCount(sizes.out(0)) * intAttribute(sizes.node, 'K', 0)],
+  ['com.microsoft.FusedMatMul', (sizes) => elementCount(sizes.out(0)) * reduction(sizes)],
+  ['Gemm', (sizes) => elementCount(sizes.out(0)) * reduction(sizes)],
+  ['com.microsoft.FusedGemm', (sizes) => elementCount(sizes.out(0)) * reduction(sizes)],
+  ['com.microsoft.QGemm', (sizes) => elementCount(sizes.out(0)) * reduction(sizes)],
   ['Einsum', einsum],
   ['RNN', recurrent(1)],
   ['GRU', recurrent(3)],

@@ -1,5 +1,5 @@
 import { fromNumbers, toNumbers } from './numbers.ts'
-import type { Tensor } from './tensor.ts'
+import { elementCount, type Tensor } from './tensor.ts'
 
 /**
  * The weights [M, C / g, k…] of a convolution of g groups as those of g / factor groups, [M, factor · C / g, k…]: each
@@ -7,7 +7,7 @@ import type { Tensor } from './tensor.ts'
  */
 export function mergedGroups(weight: Tensor, groups: number, factor: number): Tensor {
   const [outputs, reads, ...kernel] = weight.dims as [number, number, ...number[]]
-  const taps = kernel.reduce((product, size) => product * size, 1)
+  const taps = elementCount(kernel)
   const row = reads * taps
   const old = toNumbers(weight)
   const all = new Float64Array(old.length * factor)

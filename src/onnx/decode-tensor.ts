@@ -44,7 +44,7 @@ function decodeDims(dims: readonly bigint[], place: Place): number[] {
     return Number(dim)
   })
   // A zero anywhere makes the tensor empty, whatever the other dimensions claim.
-  if (list.filter((dim) => dim > 0).reduce((product, dim) => product * dim, 1) > MOST_ELEMENTS)
+  if (elementCount(list.filter((dim) => dim > 0)) > MOST_ELEMENTS)
     throw badModel(`a tensor claims [${list.join(', ')}] elements`, place)
   return list
 }

@@ -1,4 +1,13 @@
-import { type Attribute, type Graph, int, type Model, makeNode, type Node, tensorOf } from '../ir/index.ts'
+import {
+  type Attribute,
+  elementCount,
+  type Graph,
+  int,
+  type Model,
+  makeNode,
+  type Node,
+  tensorOf,
+} from '../ir/index.ts'
 import { feedWeights, floatInput } from './fed-weights.ts'
 import type { WeightLayout } from './weight-layout.ts'
 
@@ -171,7 +180,6 @@ export const stateArrays = ({ optimizer, statistics }: Pick<StepGraph, 'optimize
 /** Only kernels and tables decay; biases and scales do not. */
 function decayOf({ entries, size }: WeightLayout, decay: number): Float32Array {
   const values = new Float32Array(size)
-  for (const { dims, from } of entries)
-    if (dims.length > 1) values.fill(decay, from, from + dims.reduce((a, b) => a * b, 1))
+  for (const { dims, from } of entries) if (dims.length > 1) values.fill(decay, from, from + elementCount(dims))
   return values
 }

@@ -1,3 +1,5 @@
+import { elementCount } from '../../ir/index.ts'
+
 /** How a row lies as a picture: where channel, row and column are among its numbers. */
 export interface Plane {
   readonly channels: number
@@ -29,7 +31,7 @@ export function planeOf(rowShape: readonly number[]): Plane {
 
 function firstChannels(sizes: readonly number[]): Plane {
   const [rows, columns] = sizes.slice(-2) as [number, number]
-  const channels = sizes.slice(0, -2).reduce((product, size) => product * size, 1)
+  const channels = elementCount(sizes.slice(0, -2))
   return { channels, rows, columns, at: (channel, row, column) => (channel * rows + row) * columns + column }
 }
 

@@ -1,6 +1,7 @@
 import type { DType } from '../dtype.ts'
 import { DTYPES, isFloating } from '../dtype.ts'
 import { isInteger } from '../numbers.ts'
+import { elementCount } from '../tensor.ts'
 import { requireWithin } from './beyond-range.ts'
 import { type Call, input, intOf, type Kernel, type Kernels, made, tensorInputs, textOf } from './call.ts'
 import { broadcastDims, broadcastStrides, broadcastTo, offsetsOf, sameDims } from './layout.ts'
@@ -27,7 +28,7 @@ function combine(call: Call, a: Nd, b: Nd, dtype: DType, fn: Fn): Nd {
   const dims = broadcastDims(a.dims, bDims)
   const [left, right] = [numbersOf(a), numbersOf(b)]
   const [at, bt] = [reader(a.dims, dims), reader(bDims, dims)]
-  const out = new Float64Array(dims.reduce((p, d) => p * d, 1))
+  const out = new Float64Array(elementCount(dims))
   if (!at && !bt) for (let i = 0; i < out.length; i++) out[i] = fn(left[i]!, right[i]!)
   else for (let i = 0; i < out.length; i++) out[i] = fn(left[at ? at[i]! : i]!, right[bt ? bt[i]! : i]!)
   return made(call, dtype, dims, out)

@@ -1,4 +1,4 @@
-import { type Dim, fromNumbers, int, intAttribute, intsAttribute, string } from '../../ir/index.ts'
+import { type Dim, elementCount, fromNumbers, int, intAttribute, intsAttribute, string } from '../../ir/index.ts'
 import { expandTo } from './broadcast.ts'
 import type { GradientWriter } from './gradient-writer.ts'
 import { countAlong } from './reductions.ts'
@@ -29,7 +29,7 @@ export const pools = {
     const window = windowOf(write, node, x, kernel)
     const [lengths, places] = [spatial(write, x), spatial(write, y)]
     const share = write.mul(gradientOf(call), sharesOf(call, window, lengths, places))
-    const ones = fromNumbers(write.dtype(x), [1, 1, ...kernel], new Float64Array(product(kernel)).fill(1))
+    const ones = fromNumbers(write.dtype(x), [1, 1, ...kernel], new Float64Array(elementCount(kernel)).fill(1))
     const images = images1(write, share, places, y)
     const made = putBack(write, images, write.tensor(ones), window, 1, { value: x, places })
     return [write.reshapeLike(made, x)]
@@ -54,8 +54,6 @@ export const pools = {
   }) satisfies GradientRule,
 }
 
-const product = (sizes: readonly number[]): number => sizes.reduce((total, size) => total * size, 1)
-
 /** Every channel as an image of its own. */
 function images1(write: GradientWriter, g: string, places: readonly Dim[], y: string): string {
   if (places.every((dim) => typeof dim === 'number')) return write.reshape(g, [-1, 1, ...(places as number[])])
@@ -78,7 +76,7 @@ function sharesOf(
   const padded = [...before, ...after].some((size) => size > 0)
   const include = intAttribute(node, 'count_include_pad', 0) !== 0
   const ceil = intAttribute(node, 'ceil_mode', 0) !== 0
-  if (!ceil && (include || !padded)) return write.number(1 / product(kernel), x)
+  if (!ceil && (include || !padded)) return write.number(1 / elementCount(kernel), x)
   if (![...lengths, ...places].every((dim) => typeof dim === 'number'))
     throw new Refused('how many elements it averages follows from sizes that are not known')
   const counts = kernel.map((size, axis) =>

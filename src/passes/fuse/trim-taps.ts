@@ -9,6 +9,7 @@
  */
 import {
   type Attribute,
+  elementCount,
   intAttribute,
   ints,
   intsAttribute,
@@ -55,10 +56,10 @@ function apply(node: Node, context: RuleContext): RuleOutcome {
   const left = idle.flatMap(([first], axis) => pads[axis]! - first * steps[axis]!)
   left.push(...idle.map(([, last], axis) => pads[axes + axis]! - last * steps[axis]!))
   const cut = trimmed(values, weight.dims, idle)
-  const spared = product(kernel) - product(cut.dims.slice(2))
+  const spared = elementCount(kernel) - elementCount(cut.dims.slice(2))
   const slices = left.some((pad) => pad < 0)
   const perNumber = (spared * weight.dims[0]!) / intAttribute(node, 'group', 1)
-  const pays = perNumber >= WORTH_A_SLICE && spared >= SHARE * product(kernel)
+  const pays = perNumber >= WORTH_A_SLICE && spared >= SHARE * elementCount(kernel)
   if (slices && (opset < 13 || !pays)) return false
 
   const output = node.outputs[0]!
@@ -92,12 +93,10 @@ function apply(node: Node, context: RuleContext): RuleOutcome {
   return true
 }
 
-const product = (numbers: readonly number[]) => numbers.reduce((a, b) => a * b, 1)
-
 /** How many places at either end of an axis hold nothing but zeros. */
 function idleEnds(values: Float32Array, dims: readonly number[], axis: number): readonly [number, number] {
-  const [size, inner] = [dims[axis]!, product(dims.slice(axis + 1))]
-  const outer = product(dims.slice(0, axis))
+  const [size, inner] = [dims[axis]!, elementCount(dims.slice(axis + 1))]
+  const outer = elementCount(dims.slice(0, axis))
   const isIdle = (place: number) => {
     for (let row = 0; row < outer; row++) {
       const from = (row * size + place) * inner
@@ -116,8 +115,8 @@ function trimmed(values: Float32Array, dims: readonly number[], idle: readonly (
   let [current, sizes] = [values, [...dims]]
   for (const [place, [first, last]] of idle.entries()) {
     const axis = place + 2
-    const [size, inner] = [sizes[axis]!, product(sizes.slice(axis + 1))]
-    const outer = product(sizes.slice(0, axis))
+    const [size, inner] = [sizes[axis]!, elementCount(sizes.slice(axis + 1))]
+    const outer = elementCount(sizes.slice(0, axis))
     const kept = size - first - last
     const next = new Float32Array(outer * kept * inner)
     for (let row = 0; row < outer; row++) {

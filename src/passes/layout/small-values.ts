@@ -1,3 +1,4 @@
+import { elementCount } from '../../ir/index.ts'
 import type { RuleContext } from '../../rewrite/index.ts'
 
 /** Below this many numbers more nodes cost more than what each of them saves. */
@@ -8,5 +9,5 @@ export function isSmall(value: string, { types }: RuleContext): boolean {
   const type = types.get(value)
   if (type?.kind !== 'tensor' || !type.shape) return false
   const sizes = type.shape.map((size, axis) => (typeof size === 'number' ? size : axis === 0 ? 1 : Number.NaN))
-  return sizes.reduce((product, size) => product * size, 1) < FEW
+  return elementCount(sizes) < FEW
 }

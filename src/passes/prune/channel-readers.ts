@@ -1,4 +1,13 @@
-import { intAttribute, isDepthwise, type Model, type Node, nodeLabel, type Windows, windowsOf } from '../../ir/index.ts'
+import {
+  elementCount,
+  intAttribute,
+  isDepthwise,
+  type Model,
+  type Node,
+  nodeLabel,
+  type Windows,
+  windowsOf,
+} from '../../ir/index.ts'
 import type { Refusal } from '../../report/index.ts'
 import type { PrunableChannels } from './channel-groups.ts'
 
@@ -108,9 +117,9 @@ export function channelReaders(model: Model, { groups, trace, roots }: PrunableC
       windows: windows ?? null,
       weight: weight!,
       outputs,
-      bias: bias && graph.initializers.get(bias)!.dims.reduce((a, b) => a * b, 1) === made ? bias : null,
+      bias: bias && elementCount(graph.initializers.get(bias)!.dims) === made ? bias : null,
       width: dims[depth]!,
-      taps: dims.slice(2).reduce((a, b) => a * b, 1),
+      taps: elementCount(dims.slice(2)),
       made,
       channels: groupsOf(weight!, depth),
     })

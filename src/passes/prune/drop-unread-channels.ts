@@ -6,7 +6,7 @@
  * Illegal: anything but products with constant weights reads the channel; a weight for it is not 0; it is the last one.
  * Source: 0·x = 0 for whatever is finite. Sums of fewer addends may be added in another order.
  */
-import { intAttribute, type Model, operatorName, tensorValues } from '../../ir/index.ts'
+import { elementCount, intAttribute, type Model, operatorName, tensorValues } from '../../ir/index.ts'
 import type { Pass } from '../../rewrite/index.ts'
 import { blockOf } from './channel-blocks.ts'
 import { channelGroups } from './channel-groups.ts'
@@ -58,7 +58,7 @@ function mayHaveUnread({ graph: { nodes, initializers } }: Model): boolean {
     const weight = initializers.get(node.inputs[1] ?? '')
     if (weight?.dtype !== 'float32' || weight.dims.length < 2) return false
     const form = {
-      taps: weight.dims.slice(2).reduce((a, b) => a * b, 1),
+      taps: elementCount(weight.dims.slice(2)),
       outputs: name === 'Conv' || (name === 'Gemm' && intAttribute(node, 'transB', 0) !== 0) ? 0 : 1,
     } as const
     const plain = name === 'Conv' ? intAttribute(node, 'group', 1) === 1 : weight.dims.length === 2

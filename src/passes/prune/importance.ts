@@ -1,10 +1,10 @@
-import { type Model, tensorValues } from '../../ir/index.ts'
+import { elementCount, type Model, tensorValues } from '../../ir/index.ts'
 import type { ChannelGroup, Home } from './channel-groups.ts'
 
 /** The elements of a tensor of these sizes that lie at `places` of an axis. */
 function* elementsAt(dims: readonly number[], { axis, places }: Home): Generator<number> {
-  const inner = dims.slice(axis + 1).reduce((a, b) => a * b, 1)
-  const outer = dims.slice(0, axis).reduce((a, b) => a * b, 1)
+  const inner = elementCount(dims.slice(axis + 1))
+  const outer = elementCount(dims.slice(0, axis))
   for (let row = 0; row < outer; row++)
     for (const place of places) {
       const from = (row * dims[axis]! + place) * inner

@@ -1,5 +1,6 @@
 import {
   arrayTypeOf,
+  elementCount,
   int,
   type Model,
   type Node,
@@ -72,8 +73,8 @@ export function removeChannels(model: Model, channels: PrunableChannels, removal
 /** The tensor's rows at `places` of an axis. */
 function take(tensor: Tensor, axis: number, places: readonly number[]): Tensor {
   const values = tensorValues(tensor)
-  const inner = tensor.dims.slice(axis + 1).reduce((a, b) => a * b, 1)
-  const outer = tensor.dims.slice(0, axis).reduce((a, b) => a * b, 1)
+  const inner = elementCount(tensor.dims.slice(axis + 1))
+  const outer = elementCount(tensor.dims.slice(0, axis))
   const size = tensor.dims[axis]!
   const made = new (arrayTypeOf(tensor.dtype))(outer * places.length * inner) as Float32Array
   for (let row = 0; row < outer; row++)

@@ -5,7 +5,7 @@
  * each is refused by its name.
  * Source: whatever trained them; the evidence holds the elements by their digest.
  */
-import { type Model, type NumericArray, type Tensor, tensorOf } from '../../ir/index.ts'
+import { elementCount, type Model, type NumericArray, type Tensor, tensorOf } from '../../ir/index.ts'
 import type { Pass } from '../../rewrite/index.ts'
 
 /** Puts weights in, by the name of the initializer; dtype and sizes must be those that stand there. */
@@ -36,7 +36,7 @@ export const setWeights: Pass<SetWeightsOptions> = {
     for (const [name, digest] of Object.entries(options.weights ?? {})) {
       const old = model.graph.initializers.get(name)
       const values = tensors.get(digest)
-      const count = old?.dims.reduce((a, b) => a * b, 1)
+      const count = old && elementCount(old.dims)
       if (!old) refused.push({ node: name, reason: 'the model has no such weight' })
       else if (!values) refused.push({ node: name, reason: `the elements ${digest} are not at hand` })
       else if (values.length !== count)

@@ -1,4 +1,4 @@
-import { hasNestedGraphs, intAttribute, intsAttribute, type Node } from '../../ir/index.ts'
+import { elementCount, hasNestedGraphs, intAttribute, intsAttribute, type Node } from '../../ir/index.ts'
 import type { Axes, Axis, Rule, TraceContext } from './trace.ts'
 import { computedMatMul, gather, reshapeLastAxis, softmax } from './trace-attention.ts'
 
@@ -189,9 +189,9 @@ const reshape: Rule = (node, trace) => {
   if (!before || !after || !asked || !channels || others || before.includes(-1, 1) || after.includes(-1, 1))
     return orHold('it moves channels in a way that is not followed')
   const rowsStay = asked[0] === 0 || (before[0] !== -1 && asked[0] === before[0]) || asked[0] === -1
-  const places = before.slice(2).reduce((a, b) => a * b, 1)
+  const places = elementCount(before.slice(2))
   const merged = after.length === 2 && after[1] === channels.length * places
-  const same = after[1] === channels.length && after.slice(2).reduce((a, b) => a * b, 1) === places
+  const same = after[1] === channels.length && elementCount(after.slice(2)) === places
   if (!rowsStay || after.length < 2 || !(merged || same)) return orHold('it mixes channels with places')
   const out = merged ? repeated(channels, places) : channels
   if (node.opType === 'Reshape' && asked[1]! > 0) trace.fixes.push({ node, input: 1, index: 1, atoms: out })

@@ -1,4 +1,4 @@
-import { roundHalfEven } from '../../ir/index.ts'
+import { elementCount, roundHalfEven } from '../../ir/index.ts'
 
 /** int8 codes, one scale an output channel or one for all. */
 interface CodedWeights {
@@ -18,7 +18,7 @@ export interface KernelLayout {
 /** Of weights [M, C, k…], [N, K] (axis 0) or [K, N] (axis 1). */
 export function kernelLayout(dims: readonly number[], axis: number): KernelLayout {
   const [first = 1, second = 1, ...rest] = dims
-  const taps = rest.reduce((product, dim) => product * dim, 1)
+  const taps = elementCount(rest)
   if (axis === 0)
     return { outputs: first, kernels: second, taps, strides: { output: second * taps, kernel: taps, tap: 1 } }
   return { outputs: second, kernels: first, taps: 1, strides: { output: 1, kernel: second, tap: 1 } }

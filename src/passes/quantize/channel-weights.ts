@@ -1,4 +1,4 @@
-import { roundHalfEven } from '../../ir/index.ts'
+import { elementCount, roundHalfEven } from '../../ir/index.ts'
 import { balanceSums, kernelLayout } from './balance-sums.ts'
 import { depthOrders, MOST_PAIR, pairReach } from './kernel-pairs.ts'
 
@@ -35,7 +35,7 @@ export function quantizeChannels(
 ): ChannelWeights {
   const { most: last = 127 } = options
   const channels = dims[axis]!
-  const inner = dims.slice(axis + 1).reduce((product, dim) => product * dim, 1)
+  const inner = elementCount(dims.slice(axis + 1))
   const single = magnitudes(values, dims, axis)
   const pairs = options.pairSafe && reachOf(values, dims, axis, options.pairSafe)
   const scales = new Float32Array(channels)
@@ -93,7 +93,7 @@ export function quantizeWhole(
 /** Largest |w| per index of `axis`. */
 export function magnitudes(values: ArrayLike<number>, dims: readonly number[], axis: number): Float64Array {
   const channels = dims[axis]!
-  const inner = dims.slice(axis + 1).reduce((product, dim) => product * dim, 1)
+  const inner = elementCount(dims.slice(axis + 1))
   const result = new Float64Array(channels)
   for (let i = 0, c = 0; i < values.length; c = (c + 1) % channels) {
     let most = result[c]!
@@ -113,7 +113,7 @@ function reachOf(
   pairs: 'neighbours' | 'any',
 ): Float64Array {
   if (pairs === 'neighbours') return pairReach(values, depthOrders(dims, axis))
-  const inner = dims.slice(axis + 1).reduce((product, dim) => product * dim, 1)
+  const inner = elementCount(dims.slice(axis + 1))
   return anyPairReach(values, dims[axis]!, inner)
 }
 

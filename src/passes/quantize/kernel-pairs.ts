@@ -1,4 +1,4 @@
-import { type Tensor, toNumbers } from '../../ir/index.ts'
+import { elementCount, type Tensor, toNumbers } from '../../ir/index.ts'
 
 /**
  * Where the weights of one channel lie in the order in which integer kernels take them: depth k of channel c at
@@ -29,7 +29,7 @@ export const MOST_PAIR = 128
 export function depthOrders(dims: readonly number[], axis: number): readonly DepthOrder[] {
   if (axis === 0) {
     const inner = dims[1] ?? 1
-    const taps = dims.slice(2).reduce((product, dim) => product * dim, 1)
+    const taps = elementCount(dims.slice(2))
     const depth = inner * taps
     const flat = { channels: dims[0]!, depth, channelStride: depth, inner: depth, innerStride: 1, outerStride: 0 }
     return taps === 1 || inner === 1 ? [flat] : [{ ...flat, inner, innerStride: taps, outerStride: 1 }, flat]

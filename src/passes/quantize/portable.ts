@@ -1,6 +1,7 @@
 import {
   constantValue,
   type DType,
+  elementCount,
   type Graph,
   indexGraph,
   inferTypes,
@@ -131,7 +132,7 @@ function safetyOf(node: Node, weight: Tensor): ProductSafety {
   if (weight.dtype !== 'int8' && weight.dtype !== 'int4') return { ...common, form: 'unsigned', ...none }
   const values = Int8Array.from(toNumbers(weight))
   const orders = depthOrders(matrix, axis)
-  const size = matrix.reduce((product, dim) => product * dim, 1)
+  const size = elementCount(matrix)
   const reach = new Float64Array(channels)
   const largest = new Float64Array(channels)
   // Stacked matrices (LSTM directions, batched products) share their channels' verdict.

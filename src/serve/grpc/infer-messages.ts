@@ -1,8 +1,8 @@
 import { type ByteTensor, joinStrings } from '../../engine/index.ts'
-import { arrayTypeOf, type DType, type NumericArray } from '../../ir/index.ts'
+import { arrayTypeOf, type DType, elementCount, type NumericArray } from '../../ir/index.ts'
 import { datatypeOf, dtypeOf } from '../protocol/datatype.ts'
 import { type InferAnswer, requestedOutputs } from '../protocol/infer-answer.ts'
-import { checkedDims, elements, type InferRequest, type Parameters } from '../protocol/infer-request.ts'
+import { checkedDims, type InferRequest, type Parameters } from '../protocol/infer-request.ts'
 import { requestedOutput } from '../protocol/read-request.ts'
 import { invalid } from '../serve-error.ts'
 import { encode, withBytes } from './messages.ts'
@@ -86,7 +86,7 @@ function tensorOf(input: InferTensorMessage, raw: Uint8Array | undefined, model:
   for (const parameter of Object.keys(input.parameters))
     if (/^shared_memory/.test(parameter)) throw invalid(`shared memory is not supported (input '${name}')`)
   if (raw) return { name, dtype, dims, pieces: [raw] }
-  return { name, dtype, dims, pieces: [bytesOfContents(contents, dtype, elements(dims), name, model)] }
+  return { name, dtype, dims, pieces: [bytesOfContents(contents, dtype, elementCount(dims), name, model)] }
 }
 
 /** The field of `contents` that holds each type. */

@@ -1,5 +1,5 @@
 import { type ByteTensor, stringBounds } from '../../engine/index.ts'
-import { elements } from '../protocol/infer-request.ts'
+import { elementCount } from '../../ir/index.ts'
 
 /** What decides whether requests can share a run: everything of their inputs but the number of rows. */
 export const shapeKey = (inputs: readonly ByteTensor[]): string =>
@@ -55,7 +55,7 @@ function cutter({ name, dtype, dims, pieces }: ByteTensor, total: number): (from
     return (from, to) => bytes.subarray(from * size, to * size)
   }
   const bounds = stringBounds(bytes, name)
-  const per = elements(dims.slice(1))
+  const per = elementCount(dims.slice(1))
   const start = (row: number) => (row * per < bounds.length ? bounds[row * per]![0] - 4 : bytes.byteLength)
   return (from, to) => bytes.subarray(start(from), start(to))
 }

@@ -1,7 +1,6 @@
 import type { ByteTensor } from '../../engine/index.ts'
-import type { DType } from '../../ir/index.ts'
+import { type DType, elementCount } from '../../ir/index.ts'
 import { elementBytes } from '../protocol/datatype.ts'
-import { elements } from '../protocol/infer-request.ts'
 import { bytesFromJson } from '../protocol/tensor-json.ts'
 
 /** How requests of different lengths are brought to one length, so that they can share a run. */
@@ -56,9 +55,9 @@ function resized(tensor: ByteTensor, axis: number, length: number, value: number
   const { name, dtype, dims, pieces } = tensor
   const from = pieces.length === 1 ? pieces[0]! : Buffer.concat(pieces)
   const resizedDims = dims.map((dim, i) => (i === axis ? length : dim))
-  const step = elements(dims.slice(axis + 1)) * elementBytes(dtype)
+  const step = elementCount(dims.slice(axis + 1)) * elementBytes(dtype)
   const [had, has] = [dims[axis]! * step, length * step]
-  const bytes = new Uint8Array(elements(dims.slice(0, axis)) * has)
+  const bytes = new Uint8Array(elementCount(dims.slice(0, axis)) * has)
   if (has > had && value !== 0) Buffer.from(bytes.buffer).fill(elementOf(value, dtype, name))
   for (let block = 0; block * has < bytes.byteLength; block++)
     bytes.set(from.subarray(block * had, block * had + Math.min(had, has)), block * has)

@@ -1,8 +1,8 @@
 import { type ByteTensor, valueOfBytes, writeStrings } from '../../engine/index.ts'
-import type { NumericArray } from '../../ir/index.ts'
+import { elementCount, type NumericArray } from '../../ir/index.ts'
 import { invalid } from '../serve-error.ts'
 import { datatypeOf } from './datatype.ts'
-import { bytesIn, elements, type InferRequest, type RequestedOutput } from './infer-request.ts'
+import { bytesIn, type InferRequest, type RequestedOutput } from './infer-request.ts'
 import type { LargeJson } from './large-json.ts'
 import { jsonOf } from './tensor-json.ts'
 
@@ -81,7 +81,7 @@ function topClasses(tensor: ByteTensor, k: number): ByteTensor {
     .data as NumericArray
   const width = dims.at(-1) ?? 1
   const kept = Math.min(k, width)
-  const rows = width === 0 ? 0 : elements(dims) / width
+  const rows = width === 0 ? 0 : elementCount(dims) / width
   const texts: string[] = []
   for (let row = 0; row < rows; row++) {
     const at = (i: number) => values[row * width + i]!

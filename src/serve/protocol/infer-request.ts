@@ -1,7 +1,7 @@
 import { isUtf8 } from 'node:buffer'
 import type { ByteTensor, PortValue } from '../../engine/index.ts'
 import { eachString } from '../../engine/index.ts'
-import { fitsShape } from '../../ir/index.ts'
+import { elementCount, fitsShape } from '../../ir/index.ts'
 import { UserError } from '../../platform/index.ts'
 import { invalid } from '../serve-error.ts'
 import { datatypeOf, elementBytes, protocolShape } from './datatype.ts'
@@ -43,14 +43,12 @@ export function checkedDims(value: unknown, input: string): readonly number[] {
   return value as readonly number[]
 }
 
-export const elements = (dims: readonly number[]): number => dims.reduce((count, dim) => count * dim, 1)
-
 export const bytesIn = (tensor: ByteTensor): number => tensor.pieces.reduce((sum, piece) => sum + piece.byteLength, 0)
 
 /** @throws ServeError where the bytes are not what datatype and shape say. */
 function checkBytes(tensor: ByteTensor, model: string): void {
   const { name, dtype, dims } = tensor
-  const count = elements(dims)
+  const count = elementCount(dims)
   const got = bytesIn(tensor)
   if (dtype === 'string') {
     const strings = checkedStrings(tensor.pieces[0] ?? new Uint8Array(0), name, model)

@@ -1,4 +1,5 @@
 import type { ByteTensor } from '../../engine/index.ts'
+import { elementCount } from '../../ir/index.ts'
 import { openWorkerPool, siblingModule, type WorkerPool } from '../../platform/index.ts'
 import type { Departure } from '../departure.ts'
 import { ServeError } from '../serve-error.ts'
@@ -39,7 +40,7 @@ export class LargeJson {
   async write(tensors: readonly ByteTensor[]): Promise<ReadonlyMap<ByteTensor, Uint8Array>> {
     const written = new Map<ByteTensor, Uint8Array>()
     for (const tensor of tensors) {
-      const elements = tensor.dims.reduce((product, dim) => product * dim, 1)
+      const elements = elementCount(tensor.dims)
       if (elements < LARGE_ELEMENTS) continue
       const bytes = tensor.pieces.reduce((sum, { byteLength }) => sum + byteLength, 0)
       written.set(tensor, await this.#inTurn(bytes, (pool) => pool.run<ByteTensor, Uint8Array>('writeDataOf', tensor)))

@@ -1,8 +1,7 @@
 import { type ByteTensor, readStrings, valueOfBytes, writeStrings } from '../../engine/index.ts'
-import { arrayTypeOf, type DType, type NumericArray } from '../../ir/index.ts'
+import { arrayTypeOf, type DType, elementCount, type NumericArray } from '../../ir/index.ts'
 import { invalid, ServeError } from '../serve-error.ts'
 import { datatypeOf } from './datatype.ts'
-import { elements } from './infer-request.ts'
 
 /** Least and greatest of the integer types; bigints for those beyond doubles. */
 const RANGES: Readonly<Partial<Record<DType, readonly [number | bigint, number | bigint]>>> = {
@@ -31,7 +30,7 @@ export function bytesFromJson(data: unknown, dtype: DType, dims: readonly number
       `sending ${datatypeOf(dtype)} data via JSON is not supported. Please use the binary data format for input '${name}'`,
     )
   if (!Array.isArray(data)) throw invalid(`Unable to parse 'data' of inference input '${name}': expected an array`)
-  const count = elements(dims)
+  const count = elementCount(dims)
   const flat = flatten(data, dims, count, name)
   if (dtype === 'string')
     return writeStrings(

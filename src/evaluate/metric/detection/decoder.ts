@@ -1,4 +1,5 @@
 import type { TensorValue } from '../../../engine/index.ts'
+import { elementCount } from '../../../ir/index.ts'
 import { UserError } from '../../../platform/index.ts'
 import { numbersOf } from '../../row-outputs.ts'
 import type { MetricRow } from '../metric.ts'
@@ -25,7 +26,7 @@ const wide = ({ dims }: TensorValue): readonly number[] => dims.filter((dim) => 
 export function matrixOf(value: TensorValue): { rows: number; columns: number; data: ArrayLike<number> } | null {
   if (!value.dtype.startsWith('float') || value.dims.length < 2) return null
   const columns = value.dims.at(-1)!
-  const rows = value.dims.slice(0, -1).reduce((product, dim) => product * dim, 1)
+  const rows = elementCount(value.dims.slice(0, -1))
   return wide(value).length <= 2 ? { rows, columns, data: numbersOf(value) } : null
 }
 

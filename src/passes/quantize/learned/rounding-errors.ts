@@ -1,4 +1,5 @@
 import {
+  elementCount,
   float,
   type Graph,
   indexGraph,
@@ -99,7 +100,7 @@ class Errors {
     const { codes, scales } = quantizeChannels(values, stacked ? [1, values.length] : weight.dims, stacked ? 0 : axis, {
       balanced: this.#plan.balanceSums && !stacked && node.opType !== 'ConvTranspose',
     })
-    const inner = stacked ? values.length : weight.dims.slice(axis + 1).reduce((product, dim) => product * dim, 1)
+    const inner = stacked ? values.length : elementCount(weight.dims.slice(axis + 1))
     const error = values.map((value, i) => codes[i]! * scales[Math.floor(i / inner) % scales.length]! - value)
     const name = this.#writer.constant(tensorOf('float32', weight.dims, error), `${at}_error`)
     const source = { kind: 'node', name: nodeLabel(node) } as const

@@ -1,4 +1,4 @@
-import { nodeLabel } from '../../../ir/index.ts'
+import { elementCount, nodeLabel } from '../../../ir/index.ts'
 import { channelAxis } from '../channel-axis.ts'
 import { tilesOf } from '../kernels/tiles.ts'
 import type { NodeFacts } from '../units/quantize-rules.ts'
@@ -16,14 +16,13 @@ export function productSize(unit: Unit, facts: NodeFacts, elements: (value: stri
     return { outputs, channels: 16, macs, window: 1 }
   }
   const channels = weight.dims[channelAxis(node, weight)]!
-  const product = (dims: readonly number[]) => dims.reduce((total, dim) => total * dim, 1)
   if (node.opType === 'Conv')
-    return { outputs, channels, macs: product(weight.dims.slice(1)), window: product(weight.dims.slice(2)) }
+    return { outputs, channels, macs: elementCount(weight.dims.slice(1)), window: elementCount(weight.dims.slice(2)) }
   if (node.opType === 'ConvTranspose') {
     const tiles = tilesOf(node, weight)
     if (typeof tiles === 'string') throw new Error(`internal: no tiles for ${nodeLabel(node)}`)
-    const window = product(tiles.taps)
-    return { outputs, channels: channels * product(tiles.step), macs: weight.dims[0]! * window, window }
+    const window = elementCount(tiles.taps)
+    return { outputs, channels: channels * elementCount(tiles.step), macs: weight.dims[0]! * window, window }
   }
-  return { outputs, channels, macs: product(weight.dims.slice(-2)) / channels, window: 1 }
+  return { outputs, channels, macs: elementCount(weight.dims.slice(-2)) / channels, window: 1 }
 }

@@ -1,4 +1,12 @@
-import { floatAttribute, type Model, type Node, operatorName, type Tensor, tensorValues } from '../../../ir/index.ts'
+import {
+  elementCount,
+  floatAttribute,
+  type Model,
+  type Node,
+  operatorName,
+  type Tensor,
+  tensorValues,
+} from '../../../ir/index.ts'
 import { channelAxis } from '../channel-axis.ts'
 import { type ChannelWeights, magnitudes, quantizeChannels } from '../channel-weights.ts'
 import { balances, mostCode, type PlanOptions } from '../units/plan-options.ts'
@@ -13,7 +21,7 @@ export interface WeightLayout {
 /** One scale an output channel; one for all of the weights where a MatMul has several matrices. */
 export function weightLayout(node: Node, weight: Tensor): WeightLayout {
   if (node.opType !== 'MatMul' || weight.dims.length <= 2) return { dims: weight.dims, axis: channelAxis(node, weight) }
-  return { dims: [1, weight.dims.reduce((product, dim) => product * dim, 1)], axis: 0 }
+  return { dims: [1, elementCount(weight.dims)], axis: 0 }
 }
 
 interface Rounding {

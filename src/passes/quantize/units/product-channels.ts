@@ -1,4 +1,4 @@
-import { intAttribute, type Node, type Tensor } from '../../../ir/index.ts'
+import { elementCount, intAttribute, type Node, type Tensor } from '../../../ir/index.ts'
 
 /** Which channels each weight of a product joins: weight `t` lies between input `inputOf(t)` and output `outputOf(t)`. */
 export interface ProductChannels {
@@ -13,7 +13,7 @@ export function productChannels(node: Node, weight: Tensor): ProductChannels | u
   if (node.opType === 'Conv') {
     const groups = intAttribute(node, 'group', 1)
     const [outputs, perGroup, ...kernel] = weight.dims as [number, number, ...number[]]
-    const places = kernel.reduce((product, dim) => product * dim, 1)
+    const places = elementCount(kernel)
     const size = perGroup * places
     const outputsPerGroup = outputs / groups
     const outputOf = (t: number) => Math.floor(t / size)

@@ -1,6 +1,7 @@
 import {
   type Attribute,
   type DType,
+  elementCount,
   floatAttribute,
   intAttribute,
   intsAttribute,
@@ -146,7 +147,7 @@ function refuseBias(node: Node, facts: NodeFacts): string | undefined {
   if (!bias) return 'its bias is not constant'
   if (bias.dtype !== 'float32') return `its bias is ${bias.dtype}`
   const channels = channelsOf(node, facts.constant(node.inputs[1]!)!)
-  const count = bias.dims.reduce((product, dim) => product * dim, 1)
+  const count = elementCount(bias.dims)
   const last = bias.dims.at(-1) ?? 1
   if (count !== last || (count !== 1 && count !== channels)) return 'its bias is not one number a channel'
   return undefined
