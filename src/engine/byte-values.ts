@@ -28,6 +28,10 @@ export function bytesOfValue(name: string, { dtype, dims, data }: TensorValue): 
   return { name, dtype, dims, pieces: [bytes] }
 }
 
+/** Bytes of pieces that lie one behind the other. */
+export const bytesIn = (pieces: readonly Uint8Array[]): number =>
+  pieces.reduce((sum, { byteLength }) => sum + byteLength, 0)
+
 /** Strings as their UTF-8 with its length in four bytes before it. */
 export const writeStrings = (texts: readonly string[]): Uint8Array =>
   joinStrings(texts.map((text) => Buffer.from(text, 'utf8')))

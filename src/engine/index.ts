@@ -1,5 +1,6 @@
 export * from './arrivals.ts'
 export {
+  bytesIn,
   bytesOfValue,
   eachString,
   joinStrings,

@@ -1,4 +1,5 @@
 import type { Writable } from 'node:stream'
+import { bytesIn } from './byte-values.ts'
 import type { ByteTensor } from './lanes.ts'
 
 /**
@@ -93,7 +94,7 @@ export function writeFrame(line: Writable, pieces: readonly Uint8Array[]): void 
     line.write(pieces[0])
     return
   }
-  if (pieces.reduce((sum, { byteLength }) => sum + byteLength, 0) <= JOINED_BYTES) {
+  if (bytesIn(pieces) <= JOINED_BYTES) {
     line.write(Buffer.concat(pieces))
     return
   }

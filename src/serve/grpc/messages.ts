@@ -8,6 +8,7 @@ import {
   toBinary,
 } from '@bufbuild/protobuf'
 import { FileDescriptorSetSchema } from '@bufbuild/protobuf/wkt'
+import { bytesIn } from '../../engine/index.ts'
 
 /**
  * The messages of `inference.GRPCInferenceService` by field: number and type. `*` repeats, `{}` maps strings to it,
@@ -227,7 +228,7 @@ export function encode(name: MessageName, fields: object): Buffer {
 export function withBytes(head: Buffer, number: number, pieces: readonly (readonly Uint8Array[])[]): Buffer {
   const parts: Uint8Array[] = [head]
   for (const piece of pieces) {
-    const length = piece.reduce((sum, { byteLength }) => sum + byteLength, 0)
+    const length = bytesIn(piece)
     parts.push(Uint8Array.of(...varint((number << 3) | 2), ...varint(length)), ...piece)
   }
   return Buffer.concat(parts)

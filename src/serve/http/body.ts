@@ -1,6 +1,7 @@
 import type { Readable } from 'node:stream'
 import { promisify } from 'node:util'
 import { createGunzip, createInflate, createInflateRaw, deflate, gzip } from 'node:zlib'
+import { bytesIn } from '../../engine/index.ts'
 import type { Holding } from '../body-budget.ts'
 import { invalid, ServeError } from '../serve-error.ts'
 
@@ -120,7 +121,7 @@ export async function decodeBody(
       if (length > limit) throw tooLarge(limit, ' when decompressed')
       holding.take(more)
     })
-    holding.give(pieces.reduce((sum, { byteLength }) => sum + byteLength, 0))
+    holding.give(bytesIn(pieces))
     return inflated
   } catch (error) {
     if (error instanceof ServeError) throw error

@@ -1,10 +1,11 @@
 import type { OutgoingHttpHeaders } from 'node:http'
 import type { FastifyReply } from 'fastify'
+import { bytesIn } from '../../engine/index.ts'
 import { giveBack } from '../../platform/index.ts'
 import type { InferenceCore } from '../core.ts'
 import { configOf, metadataOf, SERVER, statisticsOf } from '../protocol/describe.ts'
 import { writeAnswer } from '../protocol/infer-answer.ts'
-import { bytesIn, type InferRequest } from '../protocol/infer-request.ts'
+import type { InferRequest } from '../protocol/infer-request.ts'
 import { LARGE_TEXT_BYTES, type LargeJson } from '../protocol/large-json.ts'
 import { rawRequest, readLargeRequest, readRequest } from '../protocol/read-request.ts'
 import { invalid, ServeError } from '../serve-error.ts'
@@ -71,11 +72,11 @@ async function infer(core: InferenceCore, json: LargeJson, exchange: Exchange): 
   core.registry.version(model, params.version ?? '')
   const headerLength = headerLengthOf(request.headers[HEADER_LENGTH])
   const body = await exchange.pieces()
-  const bodyBytes = bytesOf(body)
+  const bodyBytes = bytesIn(body)
   const textBytes = headerLength ?? bodyBytes
   /** Tensors that JSON is made into are held beside the body, those behind it lie in it. */
   const held = (read: InferRequest) => {
-    holding.take(read.inputs.reduce((sum, tensor) => sum + bytesIn(tensor), textBytes - bodyBytes))
+    holding.take(read.inputs.reduce((sum, tensor) => sum + bytesIn(tensor.pieces), textBytes - bodyBytes))
     return read
   }
   const read = () =>
@@ -96,7 +97,7 @@ async function infer(core: InferenceCore, json: LargeJson, exchange: Exchange): 
   const answer = await writeAnswer(result.request, result.answer, json)
   const accepted = request.headers['accept-encoding']
   const whole = () => (answer.pieces.length === 1 ? (answer.pieces[0] as Buffer) : Buffer.concat(answer.pieces))
-  const size = bytesOf(answer.pieces)
+  const size = bytesIn(answer.pieces)
   // Until the client has taken it.
   holding.take(size)
   // A large answer goes out piece by piece, uncopied, unless it is to be compressed.
@@ -111,8 +112,6 @@ async function infer(core: InferenceCore, json: LargeJson, exchange: Exchange): 
   sendPieces(reply, answer.pieces)
   return reply
 }
-
-const bytesOf = (pieces: readonly Uint8Array[]) => pieces.reduce((sum, { byteLength }) => sum + byteLength, 0)
 
 /** Head and pieces go to the system in one call where it takes them. */
 function sendPieces(reply: FastifyReply, pieces: readonly Uint8Array[]): void {

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import type { ByteTensor } from '../../engine/index.ts'
+import { type ByteTensor, bytesIn } from '../../engine/index.ts'
 import { Departure } from '../departure.ts'
 import { ServeError, timedOut } from '../serve-error.ts'
 
@@ -15,7 +15,7 @@ export function tensorsDigest(tensors: readonly ByteTensor[], context: readonly 
     part(name)
     part(dtype)
     part(dims.join(','))
-    part(String(pieces.reduce((sum, piece) => sum + piece.byteLength, 0)))
+    part(String(bytesIn(pieces)))
     for (const piece of pieces) hash.update(piece)
   }
   return `sha256:${hash.digest('hex')}`
@@ -156,10 +156,7 @@ export class AnswerCache {
   }
 
   #keep(key: string, outputs: readonly ByteTensor[]): void {
-    const bytes = outputs.reduce(
-      (sum, { pieces }) => pieces.reduce((all, piece) => all + piece.byteLength, sum),
-      ENTRY_BYTES,
-    )
+    const bytes = outputs.reduce((sum, { pieces }) => sum + bytesIn(pieces), ENTRY_BYTES)
     if (bytes > this.#limit / 8) return
     // A row of a batch is a view of the whole: kept as it is, it would hold the others' answers in memory.
     const own = outputs.map((tensor) => ({ ...tensor, pieces: tensor.pieces.map((piece) => new Uint8Array(piece)) }))

@@ -1,4 +1,4 @@
-import type { ByteTensor, Lanes } from '../../engine/index.ts'
+import { type ByteTensor, bytesIn, type Lanes } from '../../engine/index.ts'
 import type { Departure } from '../departure.ts'
 import { ServeError, timedOut, toServeError } from '../serve-error.ts'
 import { joinRows, rowsOf, shapeKey, splitOutputs } from './batch-rows.ts'
@@ -145,7 +145,7 @@ export class Batcher {
    */
   run(inputs: readonly ByteTensor[], options: JobOptions): Promise<JobResult> {
     const { maxQueue, maxQueueBytes, timeoutMs, runLimitMs } = this.#settings
-    const bytes = inputs.reduce((sum, { pieces }) => pieces.reduce((all, piece) => all + piece.byteLength, sum), 0)
+    const bytes = inputs.reduce((sum, { pieces }) => sum + bytesIn(pieces), 0)
     if (this.#queue.length >= maxQueue || (this.#queue.length > 0 && this.#queue.bytes + bytes > maxQueueBytes))
       return Promise.reject(
         new ServeError('too-many', `the queue of model '${this.#model}' is full`, { retryAfter: this.#retryAfter() }),

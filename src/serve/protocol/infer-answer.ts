@@ -1,8 +1,8 @@
-import { type ByteTensor, valueOfBytes, writeStrings } from '../../engine/index.ts'
+import { type ByteTensor, bytesIn, valueOfBytes, writeStrings } from '../../engine/index.ts'
 import { elementCount, type NumericArray } from '../../ir/index.ts'
 import { invalid } from '../serve-error.ts'
 import { datatypeOf } from './datatype.ts'
-import { bytesIn, type InferRequest, type RequestedOutput } from './infer-request.ts'
+import type { InferRequest, RequestedOutput } from './infer-request.ts'
 import type { LargeJson } from './large-json.ts'
 import { jsonOf } from './tensor-json.ts'
 
@@ -46,7 +46,7 @@ export async function writeAnswer(
     text += `${i > 0 ? ',' : ''}{"name":${JSON.stringify(tensor.name)},"datatype":"${datatypeOf(tensor.dtype)}","shape":[${tensor.dims.join(',')}],`
     if (asked.binary) {
       for (const piece of tensor.pieces) if (piece.byteLength > 0) binaries.push(piece)
-      text += `"parameters":{"binary_data_size":${bytesIn(tensor)}}}`
+      text += `"parameters":{"binary_data_size":${bytesIn(tensor.pieces)}}}`
       continue
     }
     const written = large.get(tensor)
@@ -57,7 +57,7 @@ export async function writeAnswer(
   }
   texts.push(Buffer.from(`${text}]}`))
   const binary = requested.length > 0 && requestedBinary(request, answer)
-  const length = texts.reduce((sum, { byteLength }) => sum + byteLength, 0)
+  const length = bytesIn(texts)
   return { pieces: [...texts, ...binaries], headerLength: binary ? length : null }
 }
 

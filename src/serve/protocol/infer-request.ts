@@ -1,6 +1,6 @@
 import { isUtf8 } from 'node:buffer'
 import type { ByteTensor, PortValue } from '../../engine/index.ts'
-import { eachString } from '../../engine/index.ts'
+import { bytesIn, eachString } from '../../engine/index.ts'
 import { elementCount, fitsShape } from '../../ir/index.ts'
 import { UserError } from '../../platform/index.ts'
 import { invalid } from '../serve-error.ts'
@@ -43,13 +43,11 @@ export function checkedDims(value: unknown, input: string): readonly number[] {
   return value as readonly number[]
 }
 
-export const bytesIn = (tensor: ByteTensor): number => tensor.pieces.reduce((sum, piece) => sum + piece.byteLength, 0)
-
 /** @throws ServeError where the bytes are not what datatype and shape say. */
 function checkBytes(tensor: ByteTensor, model: string): void {
   const { name, dtype, dims } = tensor
   const count = elementCount(dims)
-  const got = bytesIn(tensor)
+  const got = bytesIn(tensor.pieces)
   if (dtype === 'string') {
     const strings = checkedStrings(tensor.pieces[0] ?? new Uint8Array(0), name, model)
     if (strings !== count)

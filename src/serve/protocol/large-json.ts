@@ -1,4 +1,4 @@
-import type { ByteTensor } from '../../engine/index.ts'
+import { type ByteTensor, bytesIn } from '../../engine/index.ts'
 import { elementCount } from '../../ir/index.ts'
 import { openWorkerPool, siblingModule, type WorkerPool } from '../../platform/index.ts'
 import type { Departure } from '../departure.ts'
@@ -42,7 +42,7 @@ export class LargeJson {
     for (const tensor of tensors) {
       const elements = elementCount(tensor.dims)
       if (elements < LARGE_ELEMENTS) continue
-      const bytes = tensor.pieces.reduce((sum, { byteLength }) => sum + byteLength, 0)
+      const bytes = bytesIn(tensor.pieces)
       written.set(tensor, await this.#inTurn(bytes, (pool) => pool.run<ByteTensor, Uint8Array>('writeDataOf', tensor)))
     }
     return written

@@ -1,4 +1,4 @@
-import type { ByteTensor, PortValue } from '../../engine/index.ts'
+import { type ByteTensor, bytesIn, type PortValue } from '../../engine/index.ts'
 import { giveBack } from '../../platform/index.ts'
 import { invalid, ServeError } from '../serve-error.ts'
 import { dtypeOf, elementBytes } from './datatype.ts'
@@ -35,7 +35,7 @@ export async function readLargeRequest(
   read: (text: Uint8Array<ArrayBuffer>) => Promise<Head>,
 ): Promise<InferRequest> {
   const { text, rest } = parted(body, headerLength)
-  const length = text.reduce((sum, { byteLength }) => sum + byteLength, 0)
+  const length = bytesIn(text)
   if (length > MOST_TEXT_BYTES)
     throw new ServeError(
       'too-large',
@@ -178,7 +178,7 @@ class Pieces {
 
   constructor(pieces: readonly Uint8Array[]) {
     this.#pieces = pieces
-    this.left = pieces.reduce((sum, { byteLength }) => sum + byteLength, 0)
+    this.left = bytesIn(pieces)
   }
 
   /** The next `size` bytes; there must be as many. */
