@@ -46,9 +46,9 @@ export const smoothInputs: Pass<SmoothOptions> = {
         'refused' in product || kept(node) ? [] : [{ node, product }],
       )
       const other = readers.find(({ node }) => !taking.some((reader) => reader.node === node))
-      const maker = scaleTaker(name, seen.mean.length, editor, types)
+      const divide = scaleTaker(name, seen.mean.length, { editor, types })
       if (taking.length === 0) refuse(KEPT.refused)
-      else if (typeof maker === 'string') refuse(maker)
+      else if (typeof divide === 'string') refuse(divide)
       else {
         const products = taking.map(({ product }) => product)
         const scales = smoothing(seen, products, alpha)
@@ -62,7 +62,7 @@ export const smoothInputs: Pass<SmoothOptions> = {
           refuse(`its input is ${by}, and the noise would not fall by half, which a Mul for that must be worth`)
           continue
         }
-        maker(scales)
+        divide(scales)
         const input = apart ? scaledApart(name, scales, editor) : name
         for (const { node } of taking) {
           const reader = { ...node, inputs: [input, ...node.inputs.slice(1)] }

@@ -56,15 +56,15 @@ export const scaleWeightInputs: Pass<ScaleInputsOptions> = {
       else {
         const products = readers.map((node) => scalable(node, name, editor))
         const odd = products.find((product) => 'refused' in product)
-        const maker = scaleTaker(name, moments.meanAbs.length, editor, types)
+        const divide = scaleTaker(name, moments.meanAbs.length, { editor, types })
         if (odd && 'refused' in odd) refuse(odd.refused)
-        else if (typeof maker === 'string') refuse(maker)
+        else if (typeof divide === 'string') refuse(divide)
         else {
           const coded = (products as readonly ScaledReader[]).filter((product) => product.coded)
           const scales = coded.length > 0 ? bestScales(coded, moments, options) : null
           if (!scales) refuse('no scale of its inputs makes the codes better')
           else {
-            maker(scales)
+            divide(scales)
             for (const node of editor.consumers(name)) scaleWeights(node, name, scales, editor)
             applied++
           }
