@@ -78,7 +78,11 @@ export async function modelAt(path: string, options: Arguments): Promise<Model> 
   return model
 }
 
-/** The text of a file that the user named, without the byte order mark that some editors put first. @throws UserError where it cannot be read. */
+/**
+ * The text of a file that the user named, without the byte order mark that some editors put first.
+ *
+ * @throws UserError where it cannot be read.
+ */
 export function textAt(path: string): string {
   try {
     return new TextDecoder().decode(readFileSync(path))

@@ -48,7 +48,10 @@ async function decodePixels(bytes: Uint8Array): Promise<Pixels> {
 const mayHoldInks = ([first, second]: Uint8Array) =>
   (first === 0xff && second === 0xd8) || (first === second && (first === 0x49 || first === 0x4d))
 
-/** Cyan, magenta, yellow and black, 255 being all of an ink, as red, green and blue: (255 − ink)·(255 − black)/255, as Pillow rounds it. */
+/**
+ * Cyan, magenta, yellow and black, 255 being all of an ink, as red, green and blue: (255 − ink)·(255 − black)/255, as
+ * Pillow rounds it.
+ */
 function inksToColours(inks: Uint8Array): Uint8Array {
   const colours = new Uint8Array((inks.length / 4) * 3)
   for (let from = 0, to = 0; from < inks.length; from += 4) {

@@ -31,8 +31,8 @@ export interface SplitOptions {
 }
 
 /**
- * Splits rows into three parts that share none, by seed: the same seed and count give the same parts. Each part is in ascending
- * order, so that reading it streams. With `repeats`, it is the different rows that are split.
+ * Splits rows into three parts that share none, by seed: the same seed and count give the same parts. Each part is in
+ * ascending order, so that reading it streams. With `repeats`, it is the different rows that are split.
  *
  * @throws UserError `bad-argument` where the shares are negative or all 0.
  */

@@ -33,11 +33,11 @@ const PIECE_ROWS = 64
 
 /**
  * A text file as rows of tokens with the token that follows each as its label, −100 where the row ends (as trainers
- * mark what is not scored), or with others where the model is asked something else of them (`textTask`). Documents end at `<|endoftext|>`, else at empty lines; each starts anew, with the
- * tokenizer's first token, and is cut into rows of at most `window` tokens. A model without a cache, which reads texts as
- * wholes, gets rows with all that the tokenizer puts around them; one of a fixed length gets rows of that length, filled
- * up. Tokens are held in memory, 4 bytes each; rows are made as they are read. Inputs that carry a cache
- * (`past_key_values.*`) are not data: they start empty.
+ * mark what is not scored), or with others where the model is asked something else of them (`textTask`). Documents end
+ * at `<|endoftext|>`, else at empty lines; each starts anew, with the tokenizer's first token, and is cut into rows of
+ * at most `window` tokens. A model without a cache, which reads texts as wholes, gets rows with all that the tokenizer
+ * puts around them; one of a fixed length gets rows of that length, filled up. Tokens are held in memory, 4 bytes each;
+ * rows are made as they are read. Inputs that carry a cache (`past_key_values.*`) are not data: they start empty.
  *
  * @throws UserError for a text without rows, and a model that takes no token numbers.
  */

@@ -32,9 +32,9 @@ const OUTLIERS = [8, -8] as const
 /**
  * Whether a row's answer is the same whatever rows share its batch. Each row of `given` (feeds of one row each, at least
  * two) runs alone, then in a batch of four (of two where rows are large, of all where there are fewer), then among the
- * same neighbours with every second one scaled by eight, up and down. An output is invariant if no row's answer moves by more than `REASSOCIATION` of that
- * output's largest magnitude; integers, booleans and strings must be equal. Scaled rows that the model does not accept,
- * such as class numbers beyond its table, are left out.
+ * same neighbours with every second one scaled by eight, up and down. An output is invariant if no row's answer moves
+ * by more than `REASSOCIATION` of that output's largest magnitude; integers, booleans and strings must be equal. Scaled
+ * rows that the model does not accept, such as class numbers beyond its table, are left out.
  *
  * A model with a fixed first dimension takes one row a run and is invariant by construction. An output without a row
  * axis that is the same in every run (anchors, say) holds no row's answer: it counts as invariant, with the reason. One

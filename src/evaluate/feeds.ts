@@ -8,8 +8,8 @@ import { cacheAxis } from './decoder-feeds.ts'
  * The feeds of one batch: for every input of the model, in this order, the column of its name (axis 0 is the row), the
  * data set's constant of its name, or zeros where it is a state (`isStateInput`) whose size is known.
  *
- * Numbers are cast as `openDataset` casts them for a model that it is told of (see `canCast` and `castNotes`). A row that carries an extra axis of 1, or a single row
- * whose own shape is what the input wants, is reshaped.
+ * Numbers are cast as `openDataset` casts them for a model that it is told of (see `canCast` and `castNotes`). A row
+ * that carries an extra axis of 1, or a single row whose own shape is what the input wants, is reshaped.
  *
  * @throws UserError `bad-data` for a missing input (with the nearest names), a wrong dtype or a wrong shape.
  */

@@ -53,7 +53,10 @@ export function randomFeeds(inputs: readonly PortValue[], options: RandomFeedsOp
   return comingFrom(RANDOM, feeds)
 }
 
-/** Rows of a decoder, its tokens, and how many of its cache it goes on behind; null for a model without tokens or a cache that grows. */
+/**
+ * Rows of a decoder, its tokens, and how many of its cache it goes on behind; null for a model without tokens or a
+ * cache that grows.
+ */
 function decodingSizes(inputs: readonly PortValue[], options: RandomFeedsOptions, begins: boolean) {
   const tokens = tokenInputOf(inputs)
   const cache = inputs.find((input) => cacheAxis(input) !== null)

@@ -11,7 +11,10 @@ export interface KeptRollout {
   readonly body: unknown
 }
 
-/** The version that a rollout left live, and the versions that there were then, by name, some also by digest: a newer one is a later decision. */
+/**
+ * The version that a rollout left live, and the versions that there were then, by name, some also by digest: a newer
+ * one is a later decision.
+ */
 export interface LiveVersion {
   readonly name: string
   readonly version: string

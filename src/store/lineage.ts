@@ -31,8 +31,8 @@ export type Explained = 'original' | 'replayed' | 'unexplained' | 'unchecked'
 export const NO_LINEAGE: Lineage = { parent: null, recipe: null, explained: 'original', edits: [] }
 
 /**
- * Replays the recipe on the parent (with the `tensors` that its evidence refers to) and compares. Every pass is pure, so either the same bytes come out, or the edits
- * that the recipe does not speak of are named.
+ * Replays the recipe on the parent (with the `tensors` that its evidence refers to) and compares. Every pass is pure,
+ * so either the same bytes come out, or the edits that the recipe does not speak of are named.
  */
 export async function explain(
   parent: Model,

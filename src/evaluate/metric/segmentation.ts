@@ -8,8 +8,8 @@ import { isProbability } from './probabilities.ts'
  * Mean intersection over union of the classes that occur, over all pixels of all rows. The label of a row is a mask of
  * class numbers; the output is a mask, or scores with the class axis first or last, or one score a pixel, which is that
  * of class 1 against class 0. Whether floats, one a pixel, are class numbers, probabilities or logits all rows of a model
- * tell together, the base's for both. Pixels labelled 255 (by custom: ignored) or with no class of the scores do not count. The score of a row
- * is the same figure of that row alone; NaN where an output is none, which is no answer.
+ * tell together, the base's for both. Pixels labelled 255 (by custom: ignored) or with no class of the scores do not
+ * count. The score of a row is the same figure of that row alone; NaN where an output is none, which is no answer.
  */
 export function meanIoU(options: { readonly output?: string } = {}): Metric {
   return overlapMetric('miou', jaccard, options.output)

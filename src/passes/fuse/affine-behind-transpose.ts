@@ -4,7 +4,8 @@
  * weights or the bias. Networks of TensorFlow begin so: pixels are scaled where channels come last, and a pass over the
  * whole picture is saved, in integers a rounding of it as well.
  * Exact by itself: each number meets the same one.
- * Illegal: a constant of more axes than x, which would widen it; a result that is an output, or that somebody else reads. Left alone in front of anything but convolutions.
+ * Illegal: a constant of more axes than x, which would widen it; a result that is an output, or that somebody else
+ * reads. Left alone in front of anything but convolutions.
  * Source: what works number by number commutes with a permutation.
  */
 import { intsAttribute, isPadded, type Node, type Tensor } from '../../ir/index.ts'

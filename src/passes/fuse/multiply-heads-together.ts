@@ -4,8 +4,8 @@
  * Also where r is transposed before it is multiplied. In grouped-query attention G heads of queries share the keys and
  * values of one: their rows lie one behind the other, so they are multiplied as the rows of one matrix, and neither keys
  * nor values are written out G times, for the whole cache in each run (three layers of 8 heads that share 2, one token
- * behind 511 in the cache: 0.42 ms, then 0.36, by processor time on a busy machine). A scale behind the product stays right behind it,
- * where the runtime makes one kernel of the two.
+ * behind 511 in the cache: 0.42 ms, then 0.36, by processor time on a busy machine). A scale behind the product stays
+ * right behind it, where the runtime makes one kernel of the two.
  * Illegal: sizes not known to be those above; heads of a that are not written out. Numbers are summed in the same order.
  * Source: Ainslie et al., "GQA: Training Generalized Multi-Query Transformer Models" (2023); row-major order.
  */

@@ -1,8 +1,9 @@
 /*
  * v = ReduceMean<axes = [-1]>(Mul(x, x)); y = Mul(Div(x, Sqrt(Add(v, ε))), γ)
  *   ⇒  y = RMSNormalization<axis = -1, epsilon = ε>(x, γ)
- * Pow(x, 2) for the square; Mul by Reciprocal(Sqrt(…)) or by Div(1, Sqrt(…)) for the division. Below opset 23, which has no such operator,
- * the pieces take the spelling that the runtime makes a kernel of by itself: Mul(Div(x, Sqrt(Add(mean(Pow(x, 2)), ε))), γ).
+ * Pow(x, 2) for the square; Mul by Reciprocal(Sqrt(…)) or by Div(1, Sqrt(…)) for the division. Below opset 23, which
+ * has no such operator, the pieces take the spelling that the runtime makes a kernel of by itself:
+ * Mul(Div(x, Sqrt(Add(mean(Pow(x, 2)), ε))), γ).
  * y = Mul(Cast<to = float16>(n), γ), where n is the quotient in float32, as models in float16 and bfloat16 spell it
  *   ⇒  y = Cast<to = float16>(Mul(n, γ')), with γ' in float32: the same norm in float32, rounded once in place of twice
  * Illegal: an inner value is read elsewhere or is an output; γ not one per element of the last axis, or

@@ -5,7 +5,8 @@
  * into plain order behind each of them and into blocks again in front of the next. Whole blocks stay as they are.
  * The channels that are added go through everything that keeps channels apart: activations, sums and products of values
  * with the same channels, pools, pictures that grow, convolutions of one channel each. With `joints`, each part of
- * what is joined gets blocks of its own, and what reads them zeros in the same places. A Pad of channels finds its zeros there.
+ * what is joined gets blocks of its own, and what reads them zeros in the same places. A Pad of channels finds its
+ * zeros there.
  * Illegal: anything else reads or makes the value, or it is an input or output of the graph; an activation that is not
  * finite at zero. Left alone below half a block, but behind a global pool, where a pixel costs nothing.
  * Source: what is added is multiplied by zero. Block size and padding: `nchwc_transformer.cc` of ONNX Runtime.

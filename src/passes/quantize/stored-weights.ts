@@ -49,7 +49,8 @@ function weightSlots(node: Node): readonly number[] {
 
 /**
  * Axes of which every index has a scale of its own: output channels, the rows of an embedding table (also where a
- * Transpose makes them the columns of a product), and in recurrent layers direction and gate row. They are next to each other, so that they count as one.
+ * Transpose makes them the columns of a product), and in recurrent layers direction and gate row. They are next to each
+ * other, so that they count as one.
  */
 function scaledAxes(node: Node, weight: Tensor): readonly [first: number, last: number] {
   if (node.opType === 'Gather' || node.opType === 'Transpose') return [0, 0]

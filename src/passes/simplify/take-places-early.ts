@@ -1,11 +1,12 @@
 /*
  * y = Gather<axis = 1>(LayerNormalization(Add(MatMul(h, W), x), γ, β), 0), h, x: float[N, T, 64]
- *   ⇒  a = Gather<axis = 1>(h, {0}); b = Gather<axis = 1>(x, {0}); y = Gather<axis = 1>(LayerNormalization(Add(MatMul(a, W), b), γ, β), 0)
+ *   ⇒  a = Gather<axis = 1>(h, {0}); b = Gather<axis = 1>(x, {0})
+ *      y = Gather<axis = 1>(LayerNormalization(Add(MatMul(a, W), b), γ, β), 0)
  * Of the last layer of a classifier that looks at the first token, or of a language model at the last one, all but the
  * keys and values is computed for that token alone (three layers of 128 features over 48 tokens: 0.98 ms, then 0.72; of
- * 192 over 65 patches 2.8 and 2.2; by processor time on a busy machine). It follows every operator that makes one place of one place:
- * elementwise ones, normalizations, products of rows, and Reshape and Transpose that keep the axis; a Slice of one place
- * stands for a Gather. Each number is made of the same ones as before.
+ * 192 over 65 patches 2.8 and 2.2; by processor time on a busy machine). It follows every operator that makes one place
+ * of one place: elementwise ones, normalizations, products of rows, and Reshape and Transpose that keep the axis; a
+ * Slice of one place stands for a Gather. Each number is made of the same ones as before.
  * Illegal: an inner value that other places are read of, or that is an output; sizes that are not known. Left alone: what
  * has no product with constant weights, for a copy is no gain there.
  * Source: the operators' definitions.

@@ -18,9 +18,9 @@ export interface SaliencyOptions {
 
 /**
  * For rows that two classifiers answer differently, how much each value moves the candidate between the two answers:
- * |∂(z_c − z_b)/∂x|, with z the candidate's logits, c its best answer other than b, which is that of the base; rounding counts as the
- * identity. Empty where the models are no classifiers of one float32 input, or the candidate has no gradient: a picture
- * less, no error.
+ * |∂(z_c − z_b)/∂x|, with z the candidate's logits, c its best answer other than b, which is that of the base; rounding
+ * counts as the identity. Empty where the models are no classifiers of one float32 input, or the candidate has no
+ * gradient: a picture less, no error.
  */
 export async function saliencyOf(
   base: Model,

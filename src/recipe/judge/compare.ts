@@ -11,7 +11,8 @@ import { type NamedModel, ownInputs } from './own-inputs.ts'
 /**
  * Is the candidate as good as the base on these rows? Both models run in processes of their own, so that a fault of
  * the runtime is a message and not the end. Hidden slices, gaps and the tail are looked for unless `deep` is false.
- * With `timing`, both are timed by turns as well. A model that wants the rows in another form brings its own (`NamedModel.data`).
+ * With `timing`, both are timed by turns as well. A model that wants the rows in another form brings its own
+ * (`NamedModel.data`).
  */
 export async function compareModels(
   base: Model | string | NamedModel,

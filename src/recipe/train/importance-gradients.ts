@@ -22,8 +22,9 @@ export const ROWS = 512
 export const BATCH = 32
 
 /**
- * The gradients by `weights`, batch by batch, of a loss that is not zero for the model itself: its labels, else its own answers taken for
- * labels, else its outputs times random signs, whose squared gradient is that of all outputs together on average.
+ * The gradients by `weights`, batch by batch, of a loss that is not zero for the model itself: its labels, else its own
+ * answers taken for labels, else its outputs times random signs, whose squared gradient is that of all outputs together
+ * on average.
  */
 export async function eachGradient(
   model: Model,

@@ -55,8 +55,9 @@ export interface Speed {
 /**
  * Sessions × threads and the size of batches by measurement on one row of sample data: batches double while the
  * processor time of a row still falls by 5 %, or does not rise by more than 10 % while a run stays short, and in a crowd
- * go on doubling while it does not rise; then one session a core with one thread each is compared with one session alone, by turns, and with one that has all threads.
- * Without samples: one session a core, batches of up to 32 where they are allowed.
+ * go on doubling while it does not rise; then one session a core with one thread each is compared with one session
+ * alone, by turns, and with one that has all threads. Without samples: one session a core, batches of up to 32 where
+ * they are allowed.
  *
  * The comparison is of cores that work together, so it is done `alone`, as far as other loads go.
  *

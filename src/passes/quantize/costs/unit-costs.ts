@@ -89,8 +89,8 @@ const slopeNames = ({ node, rule, writes }: Unit) =>
 
 /**
  * Kernel times by the name of the node that they come from. The runtime names a blocked convolution after its output
- * (`…_nchwc`; `…_mul_nchwc` where it was a Mul), counts up what it makes of quantized nodes (`…_token_12`), and names what it makes of several nodes after
- * the last of them (`…/QuickGeluFusion/`) or the first (`…/MatMulAddFusion`).
+ * (`…_nchwc`; `…_mul_nchwc` where it was a Mul), counts up what it makes of quantized nodes (`…_token_12`), and names
+ * what it makes of several nodes after the last of them (`…/QuickGeluFusion/`) or the first (`…/MatMulAddFusion`).
  */
 function kernelTimes(profile: ProfileReport, makerOf: (value: string) => Node | null): ReadonlyMap<string, number> {
   const times = new Map<string, number>()

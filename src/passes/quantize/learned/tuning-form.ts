@@ -27,9 +27,9 @@ export interface TuningForm {
  *
  *     w  ⇒  s·Round(Clip(w / s, −q, q)),  s = s₀·exp(t), one a channel
  *
- * with rounding straight-through; q is 127, or 7 for weights of 4 bits. Gradients of scales are divided by √(n·Q): n numbers share the scale, Q is the
- * largest code. Source: Esser et al. 2020, "Learned Step Size Quantization", section 2.2. `elements` holds the numbers
- * of one row of each value.
+ * with rounding straight-through; q is 127, or 7 for weights of 4 bits. Gradients of scales are divided by √(n·Q): n
+ * numbers share the scale, Q is the largest code. Source: Esser et al. 2020, "Learned Step Size Quantization", section
+ * 2.2. `elements` holds the numbers of one row of each value.
  */
 export function tuningForm(
   model: Model,
