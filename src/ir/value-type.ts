@@ -1,5 +1,5 @@
 import type { DType } from './dtype.ts'
-import type { Shape, ValueType } from './model.ts'
+import type { Dim, Shape, ValueType } from './model.ts'
 
 /** The shape of a value of this type; null where it is no tensor, or even its rank is unknown. */
 export const tensorShape = (type: ValueType | undefined): Shape | null => (type?.kind === 'tensor' ? type.shape : null)
@@ -16,6 +16,13 @@ export const fitsShape = (sizes: readonly (number | null)[], declared: Shape | n
   declared === null ||
   (sizes.length === declared.length &&
     declared.every((dim, axis) => typeof dim !== 'number' || sizes[axis] === null || sizes[axis] === dim))
+
+/** Whether two sizes are known to be the same: equal numbers, or one name. */
+export const sameSize = (a: Dim | undefined, b: Dim | undefined): boolean => a !== undefined && a !== null && a === b
+
+/** Whether two shapes are known to be the same, size by size. */
+export const sameShape = (a: Shape | null, b: Shape | null): boolean =>
+  a !== null && a.length === b?.length && a.every((size, axis) => sameSize(size, b[axis]))
 
 /** Height and width of a value [N, C, H, W] of this type; undefined where it is none, or they are not known. */
 export function pictureSize(type: ValueType | undefined): readonly [height: number, width: number] | undefined {

@@ -14,7 +14,7 @@ import {
   intsAttribute,
   makeNode,
   type Node,
-  type Shape,
+  sameShape,
   stringAttribute,
   tensorDtype,
   tensorShape,
@@ -63,7 +63,7 @@ function apply(node: Node, context: RuleContext): RuleOutcome {
   const shape = tensorShape(type)
   const depth = shapeOf(pool.inputs[0]!)
   const expected = shape?.length === 4 ? [shape[0]!, 1, ...shape.slice(1)] : null
-  if (!expected || !same(expected, depth) || !same(shape, shapeOf(output)))
+  if (!expected || !sameShape(expected, depth) || !sameShape(shape, shapeOf(output)))
     return { refused: 'it is not known to average over channels' }
   const number = (name: string) => float(scalarValue(editor.constant(found.value(name)))!)
   const attributes = {
@@ -91,6 +91,3 @@ function isWindow(pool: Node): boolean {
     stringAttribute(pool, 'auto_pad', 'NOTSET') === 'NOTSET'
   )
 }
-
-const same = (a: Shape | null, b: Shape | null): boolean =>
-  a !== null && a.length === b?.length && a.every((dim, axis) => dim !== null && dim === b[axis])

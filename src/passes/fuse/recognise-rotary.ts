@@ -20,6 +20,7 @@ import {
   makeNode,
   type Node,
   type Shape,
+  sameSize,
   tensorShape,
   type ValueType,
 } from '../../ir/index.ts'
@@ -89,11 +90,10 @@ interface Places {
 function placesOf(shape: Shape | null | undefined, x: Shape, width: Dim): Places | undefined {
   if (!shape || shape.length > 4 || x.length !== 4) return undefined
   const [row, first, second, size] = [...Array(4 - shape.length).fill(1), ...shape] as [Dim, Dim, Dim, Dim]
-  const same = (a: Dim | undefined, b: Dim) => a !== undefined && a !== null && a === b
-  if (!same(width, size) || !(row === 1 || same(x[0], row))) return undefined
+  if (!sameSize(width, size) || !(row === 1 || sameSize(x[0], row))) return undefined
   const shared = row === 1
-  if (first === 1 && same(x[2], second)) return { headsFirst: true, shared }
-  return second === 1 && same(x[1], first) && typeof x[2] === 'number' ? { headsFirst: false, shared } : undefined
+  if (first === 1 && sameSize(x[2], second)) return { headsFirst: true, shared }
+  return second === 1 && sameSize(x[1], first) && typeof x[2] === 'number' ? { headsFirst: false, shared } : undefined
 }
 
 interface Form extends Places {

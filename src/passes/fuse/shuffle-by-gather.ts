@@ -7,7 +7,7 @@
  * Illegal: an inner value is read elsewhere or is an output; sizes that are not known to come back.
  * Source: channel j·g + i of the result is channel i·c + j of x.
  */
-import { type Dim, inferTypes, int, intsAttribute, makeNode, type Node, tensorOf, tensorShape } from '../../ir/index.ts'
+import { inferTypes, int, intsAttribute, makeNode, type Node, sameSize, tensorOf, tensorShape } from '../../ir/index.ts'
 import { type RuleContext, type RuleOutcome, rulePass } from '../../rewrite/index.ts'
 
 export const shuffleByGather = rulePass(
@@ -34,7 +34,7 @@ function apply(node: Node, context: RuleContext): RuleOutcome {
   if (whole[1] !== groups * channels || back[1] !== whole[1]) return false
   // One size that is not known is what the others leave, on all three sides.
   const places = whole.map((_, i) => i).filter((i) => i !== 1)
-  const open = places.filter((i) => !isSame(whole[i], apart[i < 1 ? i : i + 1]) || !isSame(whole[i], back[i]))
+  const open = places.filter((i) => !sameSize(whole[i], apart[i < 1 ? i : i + 1]) || !sameSize(whole[i], back[i]))
   if (open.length > 1) return false
   const order = BigInt64Array.from({ length: groups * channels }, (_, k) =>
     BigInt((k % groups) * channels + Math.floor(k / groups)),
@@ -52,4 +52,3 @@ function apply(node: Node, context: RuleContext): RuleOutcome {
 }
 
 /** Equal numbers, or the same symbol. */
-const isSame = (one: Dim | undefined, other: Dim | undefined) => one !== undefined && one !== null && one === other

@@ -15,6 +15,7 @@ import {
   intAttribute,
   type Node,
   pictureSize,
+  sameSize,
   stringAttribute,
   tensorDtype,
   tensorOf,
@@ -75,10 +76,7 @@ function picture(value: string, { types }: RuleContext): Picture | undefined {
 function keepsChannels(node: Node, { types }: RuleContext): boolean {
   const [before, after] = [types.get(node.inputs[0]!), types.get(node.outputs[0]!)]
   if (before?.kind !== 'tensor' || after?.kind !== 'tensor') return false
-  return [0, 1].every((axis) => {
-    const size = after.shape?.[axis] ?? null
-    return size !== null && size === before.shape?.[axis]
-  })
+  return [0, 1].every((axis) => sameSize(after.shape?.[axis], before.shape?.[axis]))
 }
 
 /** Whether the runtime interpolates this one in blocks of channels, or channels last. */

@@ -6,7 +6,7 @@
  * is repeated once for all.
  * Source: ONNX, multidirectional broadcasting.
  */
-import { inferTypes, type Node, tensorShape } from '../../ir/index.ts'
+import { inferTypes, type Node, sameShape, tensorShape } from '../../ir/index.ts'
 import { type RuleContext, type RuleOutcome, rulePass } from '../../rewrite/index.ts'
 import { BROADCASTING } from './repeats-by-itself.ts'
 
@@ -24,10 +24,7 @@ function apply(node: Node, { editor, types }: RuleContext): RuleOutcome {
   const shapeOf = (name: string) => tensorShape(types.get(name))
   const [short, whole] = [shapeOf(node.inputs[0]!), shapeOf(value)]
   if (!short || !whole) return false
-  const covers = (name: string) => {
-    const other = name === value ? undefined : shapeOf(name)
-    return other?.length === whole.length && other.every((dim, i) => dim !== null && dim === whole[i])
-  }
+  const covers = (name: string) => name !== value && sameShape(shapeOf(name), whole)
   if (!user.inputs.some(covers)) return { refused: 'no other operand is known to have the whole size' }
   editor.replace(user, { ...user, inputs: user.inputs.map((name) => (name === value ? node.inputs[0]! : name)) })
   editor.removeUnused(node)

@@ -13,12 +13,12 @@
  * Source: the operators' definitions.
  */
 import {
-  type Dim,
   elementCount,
   inferTypes,
   intAttribute,
   intsAttribute,
   type Node,
+  sameShape,
   stringAttribute,
   type Tensor,
   tensorShape,
@@ -47,11 +47,11 @@ const UNCHANGED: Readonly<Record<string, Question>> = {
     ((node.inputs[2] ?? '') === '' || isAll(constant(node.inputs[2]!), 0)),
   Cast: (node, { types }) => sameTypes(types.get(node.inputs[0]!), types.get(node.outputs[0]!)),
   Transpose: (node) => intsAttribute(node, 'perm', null)?.every((axis, i) => axis === i) ?? false,
-  Reshape: sameShapes,
+  Reshape: keepsSizes,
   Expand: (node, context) =>
-    sameShapes(node, context) && (sizesAreSure(node, context) || isRepeatedByReaders(node, context.editor)),
-  Flatten: sameShapes,
-  Squeeze: sameShapes,
+    keepsSizes(node, context) && (sizesAreSure(node, context) || isRepeatedByReaders(node, context.editor)),
+  Flatten: keepsSizes,
+  Squeeze: keepsSizes,
   Pad: (node, { constant }) =>
     node.inputs.length > 1
       ? isAll(constant(node.inputs[1]!), 0)
@@ -108,16 +108,8 @@ function sameTypes(a: ValueType | undefined, b: ValueType | undefined): boolean 
   return a?.kind === 'tensor' && b?.kind === 'tensor' && a.dtype === b.dtype
 }
 
-/** Sizes that are equal numbers or the same symbol. */
-function sameShapes(node: Node, { types }: RuleContext): boolean {
-  const before = tensorShape(types.get(node.inputs[0]!))
-  const after = tensorShape(types.get(node.outputs[0]!))
-  return (
-    before !== null &&
-    after !== null &&
-    before.length === after.length &&
-    before.every((dim, i) => sameDim(dim, after[i]!))
-  )
+function keepsSizes(node: Node, { types }: RuleContext): boolean {
+  return sameShape(tensorShape(types.get(node.inputs[0]!)), tensorShape(types.get(node.outputs[0]!)))
 }
 
 /** Whether it is no name of a size alone that says what an Expand gives. */
@@ -125,8 +117,6 @@ function sizesAreSure(expand: Node, { constant, types }: RuleContext): boolean {
   const sizes = tensorShape(types.get(expand.outputs[0]!))
   return constant(expand.inputs[1]!) !== undefined || (sizes?.every((dim) => typeof dim === 'number') ?? false)
 }
-
-const sameDim = (a: Dim, b: Dim): boolean => a !== null && a === b
 
 /** Steps of 1 from 0 to the end on every axis. */
 function slicesAll(node: Node, context: RuleContext): boolean {

@@ -7,7 +7,7 @@
  * Illegal: an axis that changes and may end with one pixel.
  * Source: ONNX, Resize, coordinate_transformation_mode.
  */
-import { inferTypes, type Node, string, stringAttribute, toNumbers } from '../../ir/index.ts'
+import { inferTypes, type Node, sameSize, string, stringAttribute, toNumbers } from '../../ir/index.ts'
 import { type RuleContext, type RuleOutcome, rulePass } from '../../rewrite/index.ts'
 
 const MODE = 'coordinate_transformation_mode'
@@ -39,7 +39,7 @@ function grows(node: Node, { constant }: RuleContext): boolean {
 function hasPixels(node: Node, { types }: RuleContext): boolean {
   const [before, after] = [types.get(node.inputs[0]!), types.get(node.outputs[0]!)]
   if (before?.kind !== 'tensor' || after?.kind !== 'tensor' || !before.shape || !after.shape) return false
-  return after.shape.every((size, axis) =>
-    typeof size === 'number' ? size > 1 || size === before.shape![axis] : size !== null && size === before.shape![axis],
+  return after.shape.every(
+    (size, axis) => (typeof size === 'number' && size > 1) || sameSize(size, before.shape![axis]),
   )
 }

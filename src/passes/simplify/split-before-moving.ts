@@ -17,6 +17,7 @@ import {
   intsAttribute,
   makeNode,
   type Node,
+  sameSize,
   tensorShape,
   toNumbers,
 } from '../../ir/index.ts'
@@ -47,7 +48,7 @@ function apply(reshape: Node, context: RuleContext): RuleOutcome {
   const apart = before.length - 1
   const [width, count] = [before[apart], after[apart]]
   if (typeof width !== 'number' || typeof count !== 'number' || count < 2) return false
-  if (before.slice(0, apart).some((dim, i) => dim === null || dim !== after[i])) return false
+  if (before.slice(0, apart).some((dim, i) => !sameSize(dim, after[i]))) return false
 
   const { order, last } = follow(reshape, context)
   const slices = slicesOf(last, order, apart, count, context)
