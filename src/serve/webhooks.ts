@@ -1,4 +1,5 @@
 import { createHmac, randomUUID } from 'node:crypto'
+import { setTimeout as after } from 'node:timers/promises'
 import { UserError } from '../platform/index.ts'
 import type { Log } from './log.ts'
 import { family } from './metrics.ts'
@@ -75,11 +76,10 @@ class Target {
   readonly #log: Log
   readonly #times: WebhookTimes
   readonly #queue: Delivery[] = []
-  /** Ends requests and pauses when the server does. */
+  /** Ends the pauses when the server wants to end, and the requests when it ends. */
+  readonly #closing = new AbortController()
   readonly #end = new AbortController()
   #working: Promise<void> | null = null
-  #hurry: (() => void) | null = null
-  #closing = false
 
   constructor(url: URL, secret: string, log: Log, times: WebhookTimes) {
     this.#url = url
@@ -97,8 +97,7 @@ class Target {
   }
 
   async close(ms: number): Promise<void> {
-    this.#closing = true
-    this.#hurry?.()
+    this.#closing.abort()
     const timer = setTimeout(() => this.#end.abort(), ms)
     await this.#working
     clearTimeout(timer)
@@ -116,17 +115,9 @@ class Target {
         this.delivered++
         return
       }
-      const last = refusal.final || this.#closing || attempt >= this.#times.tries
+      const last = refusal.final || this.#closing.signal.aborted || attempt >= this.#times.tries
       if (last) return this.#giveUp(delivery, refusal.why)
-      await new Promise<void>((resolve) => {
-        const timer = setTimeout(resolve, wait)
-        timer.unref()
-        this.#hurry = () => {
-          clearTimeout(timer)
-          resolve()
-        }
-      })
-      this.#hurry = null
+      await after(wait, undefined, { ref: false, signal: this.#closing.signal }).catch(() => {})
       wait = Math.min(2 * wait, this.#times.longestRetryMs)
     }
   }

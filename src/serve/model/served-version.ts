@@ -1,3 +1,4 @@
+import { setTimeout as after } from 'node:timers/promises'
 import {
   type ByteTensor,
   bytesOfValue,
@@ -206,12 +207,9 @@ export class ServedVersion {
 
   /** No new requests come: waits until the last is answered, at most `ms`, then ends the process. */
   async drain(ms: number): Promise<void> {
-    let timer: NodeJS.Timeout | undefined
-    const late = new Promise<void>((resolve) => {
-      timer = setTimeout(resolve, ms)
-    })
-    await Promise.race([this.#batcher?.drained(), late])
-    clearTimeout(timer)
+    const over = new AbortController()
+    await Promise.race([this.#batcher?.drained(), after(ms, undefined, { signal: over.signal })])
+    over.abort()
     await this.close()
   }
 

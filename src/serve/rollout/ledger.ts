@@ -1,3 +1,4 @@
+import { setTimeout as after } from 'node:timers/promises'
 import type { State } from '../../state/index.ts'
 import type { Log } from '../log.ts'
 import { ServeError } from '../serve-error.ts'
@@ -11,8 +12,8 @@ export class Ledger {
   readonly #unwritten: Unwritten | null
   readonly #log: Log
   #writes: Promise<void> = Promise.resolve()
-  #closed = false
-  #hurry = () => {}
+  /** Ends the pauses: from then on nobody waits for a database to come back. */
+  readonly #closing = new AbortController()
 
   constructor(state: State, unwritten: Unwritten | null, log: Log) {
     this.#state = state
@@ -41,15 +42,12 @@ export class Ledger {
         break
       } catch (error) {
         const { message } = error as Error
-        if (this.#closed)
+        if (this.#closing.signal.aborted)
           throw new Error(
             `it ${filed ? 'is written when the server starts again' : 'goes on from what was kept before it ended'}: ${message}`,
           )
         this.#log.error('the database does not take what happened; it is tried again', { error: message })
-        await new Promise<void>((resolve) => {
-          this.#hurry = resolve
-          setTimeout(resolve, wait)
-        })
+        await after(wait, undefined, { signal: this.#closing.signal }).catch(() => {})
       }
     }
     if (filed) this.#unwritten!.drop(ending)
@@ -72,17 +70,14 @@ export class Ledger {
 
   /** Whether that is so within so many milliseconds. */
   async settledWithin(ms: number): Promise<boolean> {
-    let timer: NodeJS.Timeout | undefined
-    const late = new Promise<boolean>((resolve) => {
-      timer = setTimeout(resolve, ms, false)
-    })
-    return Promise.race([this.settled().then(() => true), late]).finally(() => clearTimeout(timer))
+    const over = new AbortController()
+    const late = after(ms, false, { signal: over.signal })
+    return Promise.race([this.settled().then(() => true), late]).finally(() => over.abort())
   }
 
   /** From now on nobody waits for a database to come back. */
   close(): void {
-    this.#closed = true
-    this.#hurry()
+    this.#closing.abort()
   }
 }
 
