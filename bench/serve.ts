@@ -10,6 +10,7 @@ import { inMemory, type Model, parseModel, type Tensor } from '../src/ir/index.t
 import { encodeModel, readModel } from '../src/onnx/index.ts'
 import { preloads, siblingModule } from '../src/platform/index.ts'
 import { DEFAULT_SETTINGS, fileSource, folderSource, startServer } from '../src/serve/index.ts'
+import { median } from '../src/statistics/index.ts'
 import { type Budget, budgetLine, type Watched, watchProcessors } from './processor-time.ts'
 import type { LoadOrder, LoadResult } from './serve-load.ts'
 import { onTheClock, soak, soundness } from './serve-soak.ts'
@@ -154,8 +155,6 @@ async function pair(contest: Contest) {
   }
   return { plainPort, plainPid: plain.pid!, oursPort: Number(ours.http!.split(':')[1]), version, close }
 }
-
-const median = (values: readonly number[]) => [...values].sort((a, b) => a - b)[values.length >> 1]!
 
 async function throughput(contest: Contest, target: number): Promise<void> {
   const { plainPort, plainPid, oursPort, version, close } = await pair(contest)

@@ -8,6 +8,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { openIsolated } from '../src/engine/index.ts'
 import { readModel } from '../src/index.ts'
+import { median } from '../src/statistics/index.ts'
 import { type Case, casesOf } from './cases.ts'
 import { type ProcessRun, pythonQuantizer, whetQuantize, writeFeeds } from './peers.ts'
 import { megabytes } from './words.ts'
@@ -50,7 +51,7 @@ async function compared(one: Case): Promise<string> {
     const line = (name: string, of: (run: ProcessRun) => number | null, words: (value: number) => string) => {
       const seen = turns.filter(({ watched }) => watched === (name !== 'wall'))
       const [own, ...others] = [...Array(names.length + 1).keys()].map((i) =>
-        median(seen.map(({ runs }) => of(runs[i]!))),
+        median(seen.map(({ runs }) => of(runs[i]!) ?? Number.NaN)),
       )
       const against = others.map((value, i) => `${names[i]} ${words(value)} (ratio ${(own! / value).toFixed(2)})`)
       return `  ${name}: ${words(own!)}, ${against.join(', ')}`
@@ -66,9 +67,4 @@ async function compared(one: Case): Promise<string> {
   } finally {
     rmSync(folder, { recursive: true, force: true })
   }
-}
-
-function median(values: readonly (number | null)[]): number {
-  const sorted = values.map((value) => value ?? Number.NaN).sort((a, b) => a - b)
-  return sorted[sorted.length >> 1]!
 }

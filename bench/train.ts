@@ -5,6 +5,7 @@ import { randomNumbers } from '../src/data/index.ts'
 import { type Feeds, ortNode } from '../src/engine/index.ts'
 import { elementCount } from '../src/ir/index.ts'
 import { differentiate } from '../src/passes/index.ts'
+import { median } from '../src/statistics/index.ts'
 import { layoutOf, packWeights, stepGraph, type TrainOptions, train, trainableWeights } from '../src/train/index.ts'
 import { ROOT } from './peers.ts'
 import { CLASSES, type TrainedNetwork, trainedNetworks } from './train-networks.ts'
@@ -90,8 +91,6 @@ async function theirs(name: string): Promise<{ blas: string; time: () => Promise
     close: () => child.stdin.end(),
   }
 }
-
-const median = (values: readonly number[]) => [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)]!
 
 for (const network of trainedNetworks()) {
   const [own, peer] = [await ours(network), await theirs(network.name)]

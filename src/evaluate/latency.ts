@@ -2,7 +2,7 @@ import { type Feeds, type IsolatedSession, machine, type OrtSessionOptions, open
 import type { Model } from '../ir/index.ts'
 import { UserError } from '../platform/index.ts'
 import type { LatencyOf, LatencyRatio, LatencyReport } from '../report/index.ts'
-import { nearestRank, randomSource } from '../statistics/index.ts'
+import { mean, nearestRank, randomSource } from '../statistics/index.ts'
 import {
   type BlockPlan,
   type Lane,
@@ -158,13 +158,12 @@ const pairMs = ({ blocks }: Lane, pair: number) =>
 function summary(lane: Lane, rows: number): LatencyOf {
   const sorted = Float64Array.from(lane.ns).sort()
   const at = (share: number) => nearestRank(sorted, share) / 1e6
-  const meanMs = sorted.reduce((sum, ns) => sum + ns, 0) / sorted.length / 1e6
   return {
     path: lane.label,
     p50Ms: at(0.5),
     p90Ms: at(0.9),
     p99Ms: at(0.99),
-    throughput: (rows * 1000) / meanMs,
+    throughput: (rows * 1000) / (mean(sorted) / 1e6),
     ...processFigures(lane),
     runs: sorted.length,
   }

@@ -1,5 +1,5 @@
 import type { ComparisonReport, ConfidenceCheck } from '../report/index.ts'
-import { nearestRank } from '../statistics/index.ts'
+import { mean, nearestRank } from '../statistics/index.ts'
 import {
   type Confidences,
   expectedCalibrationError,
@@ -44,7 +44,7 @@ export function divergenceOf({ output, from, divergence }: ClassScores): Compari
   return {
     output,
     from,
-    mean: sorted.reduce((sum, value) => sum + value, 0) / sorted.length,
+    mean: mean(sorted),
     p99: nearestRank(sorted, 0.99),
     max: sorted.at(-1)!,
   }

@@ -1,5 +1,5 @@
 import type { ComparisonReport } from '../report/index.ts'
-import { normalQuantile } from '../statistics/index.ts'
+import { normalQuantile, squaredDeviations } from '../statistics/index.ts'
 
 /** Share of the rows that is called the tail. */
 const SHARE = 0.05
@@ -26,8 +26,7 @@ export function tailLoss(
   const rises = pairs.map(([a, b]) => b - a)
   const { value, quantile, rows } = conditionalValueAtRisk(rises)
   const influence = rises.map((rise) => quantile + Math.max(0, rise - quantile) / SHARE)
-  const mean = influence.reduce((sum, x) => sum + x, 0) / influence.length
-  const variance = influence.reduce((sum, x) => sum + (x - mean) ** 2, 0) / Math.max(1, influence.length - 1)
+  const variance = squaredDeviations(influence) / Math.max(1, influence.length - 1)
   const half = normalQuantile(1 - alpha / 2) * Math.sqrt(variance / influence.length)
   return {
     loss,

@@ -4,6 +4,8 @@ import {
   kernelTwoSample,
   kolmogorovSmirnov,
   levelOfLook,
+  mean,
+  squaredDeviations,
   wasserstein,
 } from '../statistics/index.ts'
 
@@ -123,8 +125,7 @@ function numberDrift(
   const p = Math.min(holes.p, kolmogorovSmirnov(before, now).p)
   // The distance says how far; whether, the tests above say.
   const { statistic } = wasserstein(before, now, { shuffles: 0 })
-  const mean = before.reduce((sum, value) => sum + value, 0) / before.length
-  const spread = Math.sqrt(before.reduce((sum, value) => sum + (value - mean) ** 2, 0) / before.length)
+  const spread = Math.sqrt(squaredDeviations(before) / before.length)
   return { ...empty, distance: spread > 0 ? statistic / spread : null, p, drifted: p < level }
 }
 
@@ -176,11 +177,11 @@ function count(categories: readonly string[]): ReadonlyMap<string, number> {
  * probabilities are, so it is shown as what it is.
  */
 function estimateOf(reference: readonly Glance[], window: readonly Glance[]): DriftReport['estimate'] {
-  const mean = (glances: readonly Glance[]) => {
+  const confidenceIn = (glances: readonly Glance[]) => {
     const known = glances.flatMap(({ confidence }) => (confidence === null ? [] : [confidence]))
-    return known.length < glances.length / 2 ? null : known.reduce((sum, value) => sum + value, 0) / known.length
+    return known.length < glances.length / 2 ? null : mean(known)
   }
-  const [before, now] = [mean(reference), mean(window)]
+  const [before, now] = [confidenceIn(reference), confidenceIn(window)]
   return before === null || now === null ? null : { before, now }
 }
 

@@ -1,5 +1,6 @@
 import { requireProbability } from './counts.ts'
 import { normalCdf, normalQuantile } from './distributions.ts'
+import { mean, squaredDeviations } from './mean.ts'
 import { randomSource } from './random.ts'
 
 export interface BootstrapInput {
@@ -63,8 +64,7 @@ export function bootstrap(input: BootstrapInput): BootstrapResult {
     const z = bias + normalQuantile(p)
     return quantile(draws, normalCdf(bias + z / (1 - acceleration * z)))
   }
-  const mean = draws.reduce((sum, value) => sum + value, 0) / resamples
-  const variance = draws.reduce((sum, value) => sum + (value - mean) ** 2, 0) / Math.max(1, resamples - 1)
+  const variance = squaredDeviations(draws) / Math.max(1, resamples - 1)
   return {
     estimate,
     ci: [at(alpha / 2), at(1 - alpha / 2)],
@@ -164,12 +164,12 @@ function jackknife(
     const value = statistic(Int32Array.from(left.flat()))
     if (!Number.isNaN(value)) values.push(value)
   }
-  const mean = values.reduce((sum, value) => sum + value, 0) / values.length
+  const middle = mean(values)
   let [squares, cubes, fourths] = [0, 0, 0]
   for (const value of values) {
-    squares += (mean - value) ** 2
-    cubes += (mean - value) ** 3
-    fourths += (mean - value) ** 4
+    squares += (middle - value) ** 2
+    cubes += (middle - value) ** 3
+    fourths += (middle - value) ** 4
   }
   const ofBlocks = sizes.reduce((sum, size) => sum + size ** 2, 0) / units.length ** 2 - 1 / units.length
   const perUnit = fourths / squares ** 2 - 3 * ofBlocks

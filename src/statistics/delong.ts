@@ -1,4 +1,5 @@
 import { normalQuantile, normalSurvival } from './distributions.ts'
+import { mean, squaredDeviations } from './mean.ts'
 import { midRanks } from './mid-ranks.ts'
 
 /**
@@ -66,11 +67,10 @@ export function placements(scores: readonly number[], positive: readonly boolean
 function byKind(parts: readonly number[], positive: readonly boolean[]) {
   const positives = parts.filter((_, i) => positive[i])
   const negatives = parts.filter((_, i) => !positive[i])
-  return { positives, negatives, auroc: positives.reduce((sum, value) => sum + value, 0) / positives.length }
+  return { positives, negatives, auroc: mean(positives) }
 }
 
 function varianceOfDifference(x: readonly number[], y: readonly number[]): number {
   const d = x.map((value, i) => value - y[i]!)
-  const mean = d.reduce((sum, value) => sum + value, 0) / d.length
-  return d.reduce((sum, value) => sum + (value - mean) ** 2, 0) / (d.length - 1)
+  return squaredDeviations(d) / (d.length - 1)
 }

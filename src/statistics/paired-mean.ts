@@ -1,4 +1,5 @@
 import { studentSurvival } from './distributions.ts'
+import { mean, squaredDeviations } from './mean.ts'
 import { midRanks } from './mid-ranks.ts'
 import { randomSource } from './random.ts'
 
@@ -19,10 +20,9 @@ export function pairedT(differences: readonly number[]): { readonly t: number; r
   requireFinite(differences)
   const n = differences.length
   if (n < 2) throw new RangeError('a t test needs two differences at least')
-  const mean = differences.reduce((sum, value) => sum + value, 0) / n
-  const squares = differences.reduce((sum, value) => sum + (value - mean) ** 2, 0)
-  if (mean === 0) return { t: 0, p: 1 }
-  const t = mean / Math.sqrt(squares / ((n - 1) * n))
+  const middle = mean(differences)
+  if (middle === 0) return { t: 0, p: 1 }
+  const t = middle / Math.sqrt(squaredDeviations(differences) / ((n - 1) * n))
   return { t, p: 2 * studentSurvival(Math.abs(t), n - 1) }
 }
 

@@ -19,6 +19,7 @@ import {
   hommel,
   jensenShannon,
   maxT,
+  mean,
   median,
   normalQuantile,
   normalSurvival,
@@ -28,6 +29,7 @@ import {
   populationStability,
   randomSource,
   signFlip,
+  squaredDeviations,
   standardNormal,
   studentQuantile,
   studentSurvival,
@@ -386,6 +388,13 @@ describe('LoadGen early stopping', () => {
     // Thousands of overs must not collapse.
     expect(at(100_000, 0.9)).toBeGreaterThan(9700)
   })
+})
+
+test('the mean, and the squares around it; of none there is none', () => {
+  expect(mean([1, 2, 6])).toBe(3)
+  expect(squaredDeviations(Float64Array.of(1, 2, 6))).toBe(14)
+  expect(squaredDeviations([5])).toBe(0)
+  expect(mean([])).toBeNaN()
 })
 
 test('the median', () => {

@@ -1,3 +1,5 @@
+import { mean, squaredDeviations } from '../../statistics/index.ts'
+
 /** Standard deviations beyond the mean row: one row in 44 of a normal distribution reaches further. */
 const DEVIATIONS = 2
 const ONE_IN = 44
@@ -17,8 +19,7 @@ export function reach(ends: readonly number[]): number {
   if (ends.length >= ONE_IN) return 1
   const logs = ends.filter((end) => end > 0).map(Math.log)
   if (logs.length < Math.max(FEWEST_ROWS, ends.length / 2)) return 1
-  const mean = logs.reduce((sum, log) => sum + log, 0) / logs.length
-  const variance = logs.reduce((sum, log) => sum + (log - mean) ** 2, 0) / (logs.length - 1)
+  const variance = squaredDeviations(logs) / (logs.length - 1)
   const furthest = Math.max(...logs)
-  return Math.min(FURTHEST, Math.exp(Math.max(0, mean + DEVIATIONS * Math.sqrt(variance) - furthest)))
+  return Math.min(FURTHEST, Math.exp(Math.max(0, mean(logs) + DEVIATIONS * Math.sqrt(variance) - furthest)))
 }

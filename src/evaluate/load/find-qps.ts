@@ -1,4 +1,4 @@
-import { orderStatisticInterval, randomSource } from '../../statistics/index.ts'
+import { mean, orderStatisticInterval, randomSource } from '../../statistics/index.ts'
 import { poissonArrivals } from './arrivals.ts'
 import { heldLimit } from './percentiles.ts'
 
@@ -22,8 +22,7 @@ const PREDICTED_QUERIES = 20_000
  * tell what the machine really does.
  */
 export function startSearch(service: Float64Array, maxP99Ms: number, seed: number): Search {
-  const mean = service.reduce((sum, ns) => sum + ns, 0) / service.length
-  const capacity = 1e9 / mean
+  const capacity = 1e9 / mean(service)
   let low = 0
   let high = capacity
   for (let step = 0; step < 12; step++) {

@@ -1,4 +1,5 @@
 import type { RobustnessReport, RowScores } from '../../report/index.ts'
+import { mean } from '../../statistics/index.ts'
 import { type ChangeOptions, changeOf, SAME_ANSWER, scoresOf } from './paired-values.ts'
 
 type Brittleness = NonNullable<RobustnessReport['brittleness']>
@@ -16,7 +17,7 @@ export async function brittleness(
     const scores = scoresOf(await source(name), clean, SAME_ANSWER)
     rows.push({
       name,
-      changed: scores.map((model) => 1 - model.scores.reduce((sum, same) => sum + same, 0) / model.scores.length),
+      changed: scores.map((model) => 1 - mean(model.scores)),
       changes: scores.map((model, m) => (m === 0 ? null : changeOf(scores[0]!, model, SAME_ANSWER, options))),
     })
   }

@@ -1,5 +1,5 @@
 import type { CalibrationOf, RobustnessChange } from '../../report/index.ts'
-import { bootstrap } from '../../statistics/index.ts'
+import { bootstrap, mean } from '../../statistics/index.ts'
 import {
   bestTemperature,
   confidencesOf,
@@ -39,8 +39,8 @@ export function calibrationOf(
       n: usable.length,
       ece: expectedCalibrationError(confidences),
       eceEqualMass: equalMassCalibrationError(confidences),
-      brier: meanOf(brier),
-      nll: meanOf(nll),
+      brier: mean(brier),
+      nll: mean(nll),
       temperature: best.temperature,
       nllAtTemperature: best.nll,
       eceAtTemperature: expectedCalibrationError(confidencesOf(logits, labels, best.temperature)),
@@ -72,5 +72,3 @@ function lossChange(
   })
   return { delta: drawn.estimate, ci: drawn.ci }
 }
-
-const meanOf = (values: readonly number[]) => values.reduce((sum, value) => sum + value, 0) / values.length

@@ -1,4 +1,4 @@
-import { bootstrap } from '../../statistics/index.ts'
+import { bootstrap, mean } from '../../statistics/index.ts'
 import type { Yardstick } from './paired-values.ts'
 
 /** How far a score is from right, for metrics that have a "right": 1 − score of a rate, the score of an error. */
@@ -65,7 +65,7 @@ export function relativeMeanCorruptionError(
     const added = (m: number) => sum(errors[m]!) - severities * sum(clean[m]!)
     return added(0) > 0 ? [added(model) / added(0)] : []
   })
-  return ratios.length === 0 ? null : ratios.reduce((total, ratio) => total + ratio, 0) / ratios.length
+  return ratios.length === 0 ? null : mean(ratios)
 }
 
 function usableRows(byCorruption: readonly RowErrors[]): readonly number[] {

@@ -1,4 +1,5 @@
 import type { RobustnessReport, RowScores } from '../../report/index.ts'
+import { mean } from '../../statistics/index.ts'
 import {
   corruptionErrors,
   errorOf,
@@ -140,5 +141,5 @@ const shareOf = (count: number, of: number) => (Number.isNaN(count) || of === 0 
 
 function meanOf(values: readonly (number | null)[]): number | null {
   const known = values.filter((value) => value !== null)
-  return known.length === 0 ? null : known.reduce((sum, value) => sum + value, 0) / known.length
+  return known.length === 0 ? null : mean(known)
 }

@@ -1,4 +1,5 @@
 // Learned roundings of one block of a model (a layer, a residual block): see `learnRoundings`.
+
 import { type Feeds, ortNode, type TensorValue } from '../../engine/index.ts'
 import { type Model, type Tensor, tensorValues } from '../../ir/index.ts'
 import {
@@ -13,6 +14,7 @@ import {
   withWeights,
 } from '../../passes/index.ts'
 import type { LearnedWeightsReport } from '../../report/index.ts'
+import { mean } from '../../statistics/index.ts'
 import { layoutOf, packWeights, type ReadBatches, stepGraph, train, unpackWeights } from '../../train/index.ts'
 
 /** Steps for each block, unless said. */
@@ -276,5 +278,5 @@ function shareOf(errors: readonly (readonly OutputError[])[]): number {
     }
     return power > 0 ? error / power : 0
   })
-  return outputs.reduce((sum, share) => sum + share, 0) / outputs.length
+  return mean(outputs)
 }

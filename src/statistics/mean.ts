@@ -1,0 +1,14 @@
+/** The arithmetic mean; NaN of none. */
+export function mean(values: ArrayLike<number>): number {
+  let sum = 0
+  for (let i = 0; i < values.length; i++) sum += values[i]!
+  return sum / values.length
+}
+
+/** Σ (x − mean)²: the variance, once divided by as many as there are, or by one less where they are a sample. */
+export function squaredDeviations(values: ArrayLike<number>): number {
+  const middle = mean(values)
+  let sum = 0
+  for (let i = 0; i < values.length; i++) sum += (values[i]! - middle) ** 2
+  return sum
+}
