@@ -29,7 +29,7 @@ export function clip(inner: Pattern, low: number, high: number): Pattern {
   }
 }
 
-/** `v / 6`, or `v` times about 1/6: by how much that is off, `sixthsOf` tells. */
+/** `v / 6`, or `v` times about 1/6: by how much that is off, `behindSixths` makes up for. */
 export const sixth = (inner: Pattern): Pattern =>
   either(op('Div', [inner, scalar(6)]), op('Mul', [inner, both(scalar(1 / 6, 1e-3), scalarNamed('sixth'))]))
 
