@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 // What reads models and data is loaded when it is asked for: a verb that starts processes first has them come up meanwhile.
 import type { Dataset } from '../data/index.ts'
-import { fitsShape, type Model, type Shape } from '../ir/index.ts'
+import { fitsShape, type Model, shapeText } from '../ir/index.ts'
 import { didYouMean, explainSystemError, UserError } from '../platform/index.ts'
 import { refuseReplacing } from './output-file.ts'
 import type { Arguments, OptionSpec } from './verb.ts'
@@ -118,7 +118,7 @@ export function shapesOf(options: Arguments, model?: Model): Readonly<Record<str
     const declared = model?.graph.inputs.find((input) => input.name === name)?.type
     // The runtime refuses another size where the model names one, so figures for it would be of no model.
     if (declared?.kind === 'tensor' && declared.shape && !fitsShape(dims, declared.shape))
-      throw new UserError('bad-argument', `--shape ${text}: the model declares ${name}[${words(declared.shape)}]`, {
+      throw new UserError('bad-argument', `--shape ${text}: the model declares ${name}${shapeText(declared.shape)}`, {
         where: 'command line',
         hint: 'give as many numbers as it has dimensions, and its own where it names one; only the others are open',
       })
@@ -126,8 +126,6 @@ export function shapesOf(options: Arguments, model?: Model): Readonly<Record<str
   })
   return Object.fromEntries(entries)
 }
-
-const words = (shape: Shape) => shape.map((dim) => dim ?? '?').join(',')
 
 /**
  * The data set at `path`, matched to the inputs of the model. Rows that are to be judged have their truth, which of a text

@@ -1,7 +1,7 @@
 import { basename, dirname, isAbsolute, join } from 'node:path'
 import { type Dataset, type Field, looksLikeState } from '../data/index.ts'
 import type { GateSpec } from '../evaluate/index.ts'
-import { fitsShape, inferTypes, type Model, type Shape } from '../ir/index.ts'
+import { fitsShape, inferTypes, type Model, type Shape, shapeText } from '../ir/index.ts'
 import { UserError } from '../platform/index.ts'
 import { dataFor } from './inputs.ts'
 import type { Arguments, OptionSpec } from './verb.ts'
@@ -97,7 +97,7 @@ function misfit(model: Model, data: Dataset): string | null {
     if (!field && !looksLikeState(name)) return `there is no field "${name}"`
     const { shape } = type
     if (!field || !shape || formsOf(field.rowShape, shape).some(([row, dims]) => fitsShape(row, dims))) continue
-    return `"${name}" has rows of shape [${field.rowShape.map((size) => size ?? '?')}], and its input wants [${shape.map((dim) => dim ?? '?')}]`
+    return `"${name}" has rows of shape ${shapeText(field.rowShape)}, and its input wants ${shapeText(shape)}`
   }
   return null
 }

@@ -1,4 +1,4 @@
-import { type DType, fitsShape, isFloating, type Shape } from '../ir/index.ts'
+import { type DType, fitsShape, isFloating, type Shape, shapeText } from '../ir/index.ts'
 import { UserError } from '../platform/index.ts'
 import { canCast, HALVES } from './cast-column.ts'
 import type { Field, FieldRole } from './dataset.ts'
@@ -35,8 +35,6 @@ export interface Roles {
 export const LABEL_NAMES = ['labels', 'label', 'y']
 /** Names of columns that name a row; without a name, a column holds the row numbers that pandas and R write in front. */
 export const ID_NAMES = ['id', 'ids', '']
-
-export const shapeText = (dims: readonly (number | string | null)[]) => `[${dims.map((dim) => dim ?? '?').join(',')}]`
 
 /** Whether an input's name says that it carries a state from step to step, which starts at zeros. */
 export function looksLikeState(name: string): boolean {

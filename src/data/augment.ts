@@ -1,3 +1,4 @@
+import { shapeText } from '../ir/index.ts'
 import { UserError } from '../platform/index.ts'
 import { channelsOf } from './corruptions/pixel-space.ts'
 import { randomNumbers } from './random-numbers.ts'
@@ -105,7 +106,7 @@ export function checkAugmentations(
   kinds: readonly Augmentation[],
   inputs: readonly { readonly name: string; readonly dtype: string; readonly rowShape: readonly (number | null)[] }[],
 ): void {
-  const listed = inputs.map(({ name, dtype, rowShape }) => `"${name}" ${dtype}[${rowShape.map((dim) => dim ?? '?')}]`)
+  const listed = inputs.map(({ name, dtype, rowShape }) => `"${name}" ${dtype}${shapeText(rowShape)}`)
   const refuse = (kind: Augmentation, why: string) =>
     new UserError('bad-argument', `--augment ${kind}: ${why}`, {
       where: listed.join(', '),

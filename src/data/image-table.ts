@@ -1,6 +1,6 @@
-import { isFloating } from '../ir/index.ts'
+import { isFloating, shapeText } from '../ir/index.ts'
 import { UserError } from '../platform/index.ts'
-import { type InputWish, shapeText } from './assign-roles.ts'
+import type { InputWish } from './assign-roles.ts'
 import { decodeImage, IMAGE_ENDINGS } from './decode-image.ts'
 import { type FileRow, fileTable } from './file-table.ts'
 import { didYouMean, listNames } from './list-names.ts'

@@ -1,4 +1,4 @@
-import { isFloating, type NumericArray } from '../ir/index.ts'
+import { isFloating, type NumericArray, shapeText } from '../ir/index.ts'
 import { sha256Stream, UserError } from '../platform/index.ts'
 import { type AssignedField, assignRoles, fitsRow, type InputWish, type RoleWishes } from './assign-roles.ts'
 import { batchRows, rowsInOrder } from './batch-rows.ts'
@@ -110,7 +110,7 @@ function finishRows(rows: Rows, fields: readonly AssignedField[], seen: Seen): R
     if (wish && field.rowShape.includes(null) && !fitsRow(rowShape, wish.shape))
       throw new UserError(
         'bad-data',
-        `Row ${rows.indices[0]} of "${seen.path}" has shape [${rowShape}] in "${field.name}", but the model takes [${wish.shape?.map((dim) => dim ?? '?')}].`,
+        `Row ${rows.indices[0]} of "${seen.path}" has shape [${rowShape}] in "${field.name}", but the model takes ${shapeText(wish.shape!)}.`,
         {
           where: `field "${field.name}" of "${seen.path}"`,
           hint: 'Every row must fit the sizes that the model fixes: resize, pad or leave the row out.',

@@ -1,10 +1,18 @@
-import { arrayTypeOf, type DType, elementCount, fitsShape, type NumericArray, type Shape } from '../ir/index.ts'
+import {
+  arrayTypeOf,
+  type DType,
+  elementCount,
+  fitsShape,
+  type NumericArray,
+  type Shape,
+  shapeText,
+} from '../ir/index.ts'
 import { UserError } from '../platform/index.ts'
 import type { Feeds, PortValue, TensorValue } from './session.ts'
 
 /** `float32[batch,3,?]`: how messages write a type. */
 export function typeText(dtype: DType, shape: Shape | null): string {
-  return shape === null ? dtype : `${dtype}[${shape.map((dim) => dim ?? '?').join(',')}]`
+  return shape === null ? dtype : `${dtype}${shapeText(shape)}`
 }
 
 /**

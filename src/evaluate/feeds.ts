@@ -1,6 +1,6 @@
 import { type Column, canCast, castElements, type Dataset, looksLikeState, type Rows } from '../data/index.ts'
 import { comingFrom, type Feeds, type PortValue, type TensorValue } from '../engine/index.ts'
-import { arrayTypeOf, type Dim, elementCount, type NumericArray, type Shape } from '../ir/index.ts'
+import { arrayTypeOf, type Dim, elementCount, type NumericArray, type Shape, shapeText } from '../ir/index.ts'
 import { didYouMean, UserError } from '../platform/index.ts'
 import { cacheAxis } from './decoder-feeds.ts'
 
@@ -217,5 +217,5 @@ function missing(input: PortValue, data: Dataset): UserError {
 }
 
 function show(shape: Shape | null): string {
-  return shape ? `[${shape.map((dim) => dim ?? '?').join(',')}]` : 'of unknown rank'
+  return shape ? shapeText(shape) : 'of unknown rank'
 }

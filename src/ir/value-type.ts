@@ -24,6 +24,9 @@ export const sameSize = (a: Dim | undefined, b: Dim | undefined): boolean => a !
 export const sameShape = (a: Shape | null, b: Shape | null): boolean =>
   a !== null && a.length === b?.length && a.every((size, axis) => sameSize(size, b[axis]))
 
+/** `[batch,3,?]`: how messages write a shape. */
+export const shapeText = (shape: Shape): string => `[${shape.map((dim) => dim ?? '?').join(',')}]`
+
 /** Height and width of a value [N, C, H, W] of this type; undefined where it is none, or they are not known. */
 export function pictureSize(type: ValueType | undefined): readonly [height: number, width: number] | undefined {
   const shape = tensorShape(type)

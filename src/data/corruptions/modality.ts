@@ -1,4 +1,4 @@
-import { isFloating } from '../../ir/index.ts'
+import { isFloating, shapeText } from '../../ir/index.ts'
 import { UserError } from '../../platform/index.ts'
 import type { Dataset, Field } from '../dataset.ts'
 import { sampleRows } from '../split-rows.ts'
@@ -90,7 +90,7 @@ export async function understand(data: Dataset, options: UnderstandOptions = {})
 const nameOf = ({ name }: Field) => name
 const shapeOf = ({ rowShape }: Field) => rowShape.join()
 const isWhole = ({ dtype }: Field) => /^u?int/.test(dtype)
-const shown = ({ name, rowShape }: Field) => `${name} [${rowShape.map((dim) => dim ?? '?').join(',')}]`
+const shown = ({ name, rowShape }: Field) => `${name} ${shapeText(rowShape)}`
 const nothingKnown = (modality: Modality, names: readonly string[]): Understood => ({
   modality,
   names,
