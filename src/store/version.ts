@@ -94,10 +94,10 @@ export async function readVersion(repository: Repository, reference: string): Pr
   if (isForeign(stored.bytes, where)) throw notAModel(manifest.artifactType ?? manifest.config.mediaType, where)
   const files = manifest.layers.map((layer) => fileOf(layer, where))
   checkFiles(files, where)
-  const text = (role: Role) => files.filter((file) => file.role === role)
+  const ofRole = (role: Role) => files.filter((file) => file.role === role)
   const load = async (file: VersionFile) => readAll(repository, file.descriptor)
   const first = async (role: Role) => {
-    const [file] = text(role)
+    const [file] = ofRole(role)
     return file ? load(file) : undefined
   }
   const entry = (await repository.entries()).find(({ digest }) => digest === stored.digest)
@@ -122,14 +122,14 @@ export async function readVersion(repository: Repository, reference: string): Pr
     files,
     recipe: recipe ? (parseReport(recipe, where) as Recipe) : null,
     reports: await Promise.all(
-      text('report').map(async (file) => parseReport(await load(file), `${where} ${file.path}`)),
+      ofRole('report').map(async (file) => parseReport(await load(file), `${where} ${file.path}`)),
     ),
     card: card ? new TextDecoder().decode(card) : null,
     bom: bom ? parseJson(bom, where) : null,
     lineage: lineage ? parseLineage(lineage, where) : null,
     signatures,
     async tensors() {
-      const entries = text('tensor').map(async (file) => {
+      const entries = ofRole('tensor').map(async (file) => {
         const bytes = await load(file)
         return [file.descriptor.digest, new Float32Array(new Uint8Array(bytes).buffer)] as const
       })
