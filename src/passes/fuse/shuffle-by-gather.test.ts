@@ -1,7 +1,6 @@
 import { expect, test } from 'vitest'
 import { opsOf, rewriteEqually, rewriteWith } from '../../../tests/rewrite-kit.ts'
 import { parseModel } from '../../ir/index.ts'
-import { recogniseAdd } from './recognise-add.ts'
 import { shuffleByGather } from './shuffle-by-gather.ts'
 
 const shuffle = (
@@ -54,13 +53,4 @@ test.each([
   ],
 ])('%s stay as they are', async (_, model) => {
   expect((await rewriteWith(shuffleByGather, model)).report.applied).toBe(0)
-})
-
-test('a Sum of two values is an Add', async () => {
-  const model = (count: string) =>
-    parseModel(
-      `<ir_version: 8, opset_import: ["" : 18]> g (float[2,3] a, float[3] b) => (float y) { y = Sum(${count}) }`,
-    )
-  expect(opsOf((await rewriteEqually(recogniseAdd, model('a, b'))).after)).toEqual(['Add'])
-  expect(opsOf((await rewriteWith(recogniseAdd, model('a, b, a'))).after)).toEqual(['Sum'])
 })
