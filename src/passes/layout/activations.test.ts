@@ -1,8 +1,9 @@
 import { expect, test } from 'vitest'
-import { modelWith } from '../../../tests/quantize-kit.ts'
+import { modelWith, randomValue, runOnce } from '../../../tests/quantize-kit.ts'
 import { expectEqualModels, rewriteWith } from '../../../tests/rewrite-kit.ts'
 import { mishBySigmoid } from './mish-by-sigmoid.ts'
 import { slopesAsProducts } from './slopes-as-products.ts'
+import { softplusBySigmoid } from './softplus-by-sigmoid.ts'
 
 test.each([
   ['of a picture', '1,16,16,16', [16, 1, 1]],
@@ -93,4 +94,27 @@ test.each([
 ] as const)('left alone: %s', async (_, type, body) => {
   const { report } = await rewriteWith(mishBySigmoid, modelWith(`g (${type}[2,8] x) => (${type} y) { ${body} }`, {}))
   expect(report.applied).toBe(0)
+})
+
+test('Softplus is computed from the logarithm of a sigmoid', async () => {
+  const { before, after, ops } = await rewriteWith(
+    softplusBySigmoid,
+    modelWith('g (float[N,4096] x) => (float y) { y = Softplus(x) }', {}),
+  )
+  expect(ops).toEqual(['Abs', 'Sigmoid', 'Log', 'Relu', 'Sub'])
+  for (const scale of [1, 30, 300]) {
+    await expectEqualModels(before, after, { scale })
+    const feeds = { x: randomValue([1, 4096], 5, scale) }
+    const [was, is] = [(await runOnce(before, feeds)).y!.data, (await runOnce(after, feeds)).y!.data] as Float32Array[]
+    for (const [i, value] of was!.entries())
+      expect(Math.abs(is![i]! - value)).toBeLessThan(3e-7 * Math.max(1, Math.abs(value)))
+  }
+})
+
+test.each([
+  ['few numbers', 'float', 'float[2,8]'],
+  ['half precision', 'float16', 'float16[2,4096]'],
+] as const)('Softplus is left alone: %s', async (_, type, input) => {
+  const model = modelWith(`g (${input} x) => (${type} y) { y = Softplus(x) }`, {})
+  expect((await rewriteWith(softplusBySigmoid, model)).report.applied).toBe(0)
 })
