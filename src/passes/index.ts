@@ -137,6 +137,7 @@ const nativeLayouts = [
   layout.averageInBlocks,
   layout.mishBySigmoid,
   layout.softplusBySigmoid,
+  layout.eluByComparison,
   layout.averageByProduct,
   layout.slopesAsProducts,
   layout.splitBrokenJoints,

@@ -13,16 +13,21 @@ export const mean =
     return false
   }
 
-/** Whether every ReduceMean of a match averages over the last axis of `rank` and keeps it. */
-export function averagesLast({ nodes }: Match, rank: number, editor: GraphEditor): boolean {
-  return nodes
+/** The one axis of `rank` over which every ReduceMean of a match averages, each keeping it; undefined where there is none. */
+export function averagedAxis({ nodes }: Match, rank: number, editor: GraphEditor): number | undefined {
+  const axes = nodes
     .filter((node) => node.opType === 'ReduceMean')
-    .every((node) => {
-      const axes = axesOf(node, editor)
+    .map((node) => {
+      const [axis, ...others] = axesOf(node, editor) ?? []
       const keeps = intAttribute(node, 'keepdims', 1) === 1
-      return keeps && axes?.length === 1 && (axes[0] === -1 || axes[0] === rank - 1)
+      return axis === undefined || others.length > 0 || !keeps ? undefined : axis < 0 ? axis + rank : axis
     })
+  return axes.every((axis) => axis === axes[0]) ? axes[0] : undefined
 }
+
+/** Whether every ReduceMean of a match averages over the last axis of `rank` and keeps it. */
+export const averagesLast = (match: Match, rank: number, editor: GraphEditor): boolean =>
+  averagedAxis(match, rank, editor) === rank - 1
 
 /** The axes of a Reduce node, as attribute (before opset 18) or constant input. */
 export function axesOf(node: Node, editor: GraphEditor): readonly number[] | undefined {

@@ -190,6 +190,34 @@ test.each([
   expect(reasons.join()).toMatch(reason)
 })
 
+const CHANNELS = 'm = ReduceMean(x, axes) d = Sub(x, m) q = Mul(d, d) v = ReduceMean(q, axes) a = Add(v, e) s = Sqrt(a)'
+
+test.each([
+  ['a picture', '2,32,3,4', '32,1,1', '1,32,1,1', 'y = Add(z, beta)'],
+  ['a sequence', 'N,32,T', '1,32,1', '32,1', 'y = Add(beta, z)'],
+])('layer normalization over channels of %s is one behind a Transpose', async (_, shape, gamma, beta, last) => {
+  const source = `<ir_version: 8, opset_import: ["" : 18]> g (float[${shape}] x) => (float y)
+    <float e = {0.001}, int64[1] axes = {1}, float[${gamma}] gamma = ${randomList(32, 1)}, float[${beta}] beta = ${randomList(32, 2)}>
+    { ${CHANNELS} n = Div(d, s) z = Mul(n, gamma) ${last} }`
+  expect((await rewriteEqually(recogniseLayerNorm, source)).ops).toEqual([
+    'Transpose',
+    'LayerNormalization',
+    'Transpose',
+  ])
+})
+
+test.each([
+  ['few channels', '2,8,3,4', 'float[8,1,1]'],
+  ['scales along another axis', '2,32,32,4', 'float[32,1]'],
+  ['scales of more axes', '2,32,3,4', 'float[1,1,32,1,1]'],
+])('no layer normalization over channels: %s', async (_, shape, gamma) => {
+  const numbers = randomList(shape.includes('8,') ? 8 : 32, 1)
+  const source = `<ir_version: 8, opset_import: ["" : 18]> g (float[${shape}] x) => (float y)
+    <float e = {0.001}, int64[1] axes = {1}, ${gamma} gamma = ${numbers}>
+    { ${CHANNELS} n = Div(d, s) y = Mul(n, gamma) }`
+  expect((await rewriteWith(recogniseLayerNorm, source)).report.applied).toBe(0)
+})
+
 const ROOT = 'q = Mul(x, x) v = ReduceMean(q, axes) a = Add(v, e) s = Sqrt(a)'
 test('root mean square normalization', async () => {
   for (const rest of [

@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest'
 import { modelWith, randomValue, runOnce } from '../../../tests/quantize-kit.ts'
 import { expectEqualModels, rewriteWith } from '../../../tests/rewrite-kit.ts'
+import { eluByComparison } from './elu-by-comparison.ts'
 import { mishBySigmoid } from './mish-by-sigmoid.ts'
 import { slopesAsProducts } from './slopes-as-products.ts'
 import { softplusBySigmoid } from './softplus-by-sigmoid.ts'
@@ -117,4 +118,27 @@ test.each([
 ] as const)('Softplus is left alone: %s', async (_, type, input) => {
   const model = modelWith(`g (${input} x) => (${type} y) { y = Softplus(x) }`, {})
   expect((await rewriteWith(softplusBySigmoid, model)).report.applied).toBe(0)
+})
+
+test('Elu is the greater of a number and its exponential less one', async () => {
+  const { before, after, ops } = await rewriteWith(
+    eluByComparison,
+    modelWith('g (float[N,4096] x) => (float y) { y = Elu(x) }', {}),
+  )
+  expect(ops).toEqual(['Min', 'Exp', 'Sub', 'Max'])
+  for (const scale of [1, 30, 300]) {
+    await expectEqualModels(before, after, { scale })
+    const feeds = { x: randomValue([1, 4096], 5, scale) }
+    const [was, is] = [(await runOnce(before, feeds)).y!.data, (await runOnce(after, feeds)).y!.data] as Float32Array[]
+    for (const [i, value] of was!.entries()) expect(Math.abs(is![i]! - value)).toBeLessThan(3e-7)
+  }
+})
+
+test.each([
+  ['few numbers', 'float', 'float[2,8]', 'Elu'],
+  ['half precision', 'float16', 'float16[2,4096]', 'Elu'],
+  ['another slope far below zero', 'float', 'float[2,4096]', 'Elu<alpha = 1.5>'],
+] as const)('Elu is left alone: %s', async (_, type, input, operator) => {
+  const model = modelWith(`g (${input} x) => (${type} y) { y = ${operator}(x) }`, {})
+  expect((await rewriteWith(eluByComparison, model)).report.applied).toBe(0)
 })
