@@ -101,7 +101,7 @@ describe('dynamic int8', () => {
       const oneScale = direction === 'one scale'
       const d = direction === 'forward' ? 1 : 2
       const before = modelWith(
-        `g (float[5,2,32] x) => (float y) { y, h, c = LSTM<hidden_size = 32, direction = "${oneScale ? 'bidirectional' : direction}">(x, w, r, b) }`,
+        `g (float[5,2,32] x) => (float y) { y, h, c = LSTM<hidden_size = 32, direction = "${oneScale ? 'bidirectional' : direction}", layout = 0>(x, w, r, b) }`,
         { w: [d, 128, 32], r: [d, 128, 32] },
       )
       const initializers = new Map([...before.graph.initializers, ['b', randomTensor([d, 256], 9, 0.3, 'b')]])
@@ -111,6 +111,64 @@ describe('dynamic int8', () => {
       expect(await kernelsOf(model)).toMatchObject({ DynamicQuantizeLSTM: 1 })
       expect(await noise(whole, model, { x: randomValue([5, 2, 32], 3, 2) })).toBeGreaterThan(30)
     }
+  })
+
+  test('a large GRU is its steps, whose products have integer kernels', async () => {
+    const cases = [
+      // direction, steps, linear_before_reset, a start, outputs, products
+      ['forward', 4, 1, true, 'y, h', 2],
+      ['reverse', 4, 0, false, ', y', 3],
+      ['bidirectional', 4, 1, true, 'y, h', 3],
+      ['bidirectional', 4, 0, false, 'y', 5],
+      ['bidirectional', 1, 1, true, 'y, h', 3],
+      ['forward', 1, 0, true, ', y', 3],
+    ] as const
+    for (const [direction, steps, resetsProduct, start, outputs, products] of cases) {
+      const d = direction === 'bidirectional' ? 2 : 1
+      const attributes = `hidden_size = 256, direction = "${direction}", linear_before_reset = ${resetsProduct}`
+      const before = modelWith(
+        `g (float[${steps},N,32] x, float[${d},N,256] s) => (float y${outputs.includes('h') ? ', float h' : ''})
+         { ${outputs} = GRU<${attributes}>(x, w, r, b, ${start ? ', s' : ''}) }`,
+        { w: [d, 768, 32], r: [d, 768, 256] },
+      )
+      const initializers = new Map([...before.graph.initializers, ['b', randomTensor([d, 1536], 9, 0.3, 'b')]])
+      const whole = { ...before, graph: { ...before.graph, initializers } }
+      const { model, report } = await run('quantizeDynamicInt8', whole)
+      checkModel(model)
+      const words = `${direction}, ${steps} steps, ${outputs}`
+      expect(report.planned, words).toEqual({ DynamicQuantizeMatMul: products })
+      expect(await kernelsOf(model), words).toMatchObject({ DynamicQuantizeMatMul: products })
+      const feeds = { x: randomValue([steps, 2, 32], 3, 2), s: randomValue([d, 2, 256], 5) }
+      const [expected, actual] = [await runOnce(whole, feeds), await runOnce(model, feeds)]
+      for (const name of Object.keys(expected))
+        expect(decibels(expected[name]!, actual[name]!), `${words}: ${name}`).toBeGreaterThan(35)
+    }
+  })
+
+  test('a GRU that has no integer form says why', async () => {
+    const reasons = async (hidden: number, attributes = '', inputs = 'x, w, r', opset = 21) => {
+      const model = modelWith(
+        `g (float[4,2,32] x, int32[2] n) => (float y) { y = GRU<hidden_size = ${hidden}${attributes}>(${inputs}) }`,
+        { w: [1, 3 * hidden, 32], r: [1, 3 * hidden, hidden] },
+        opset,
+      )
+      const after = await run('quantizeDynamicInt8', model)
+      expect(after.model).toBe(model)
+      return after.report.refused.map(({ reason }) => reason)
+    }
+    expect(await reasons(64)).toEqual([
+      '12288 weights for its states are too few to gain without an integer kernel for GRU',
+    ])
+    expect(await reasons(256, '', 'x, w, r, , n')).toEqual([
+      'its rows may differ in length, which its integer form does not know',
+    ])
+    expect(await reasons(256, ', clip = 3.0')).toEqual(['its clip attribute has no integer form'])
+    expect(await reasons(256, ', activations = ["HardSigmoid", "Tanh"]')).toEqual([
+      'its activations attribute has no integer form',
+    ])
+    expect(await reasons(256, '', 'x, w, r', 12)).toEqual([
+      'its steps need operator set 13 or newer, and the model has 12',
+    ])
   })
 
   test('what stays in float says why', async () => {

@@ -78,7 +78,8 @@ export const UNROUNDED: CandidateSpec = {
 }
 
 /** Whether the model has layers that `recurrent` placements make integer. */
-export const hasRecurrent = ({ operators }: InspectionReport): boolean => (operators.LSTM ?? 0) > 0
+export const hasRecurrent = ({ operators }: InspectionReport): boolean =>
+  (operators.LSTM ?? 0) + (operators.GRU ?? 0) > 0
 
 /** One candidate for each placement; the calibration hardly changes the time, so one method stands for all. */
 export function placementSpecs({
@@ -185,7 +186,7 @@ function staticSpec({ id, words, ...how }: Placement, calibration: RangeMethod):
 export function dataFreeSpecs(inspection: InspectionReport, small: boolean, target: Target): readonly CandidateSpec[] {
   const has = (...names: readonly string[]) => names.some((name) => (inspection.operators[name] ?? 0) > 0)
   const specs: CandidateSpec[] = []
-  if (has('MatMul', 'Gemm', 'LSTM'))
+  if (has('MatMul', 'Gemm', 'LSTM', 'GRU'))
     specs.push(
       { id: 'dynamic-int8', words: 'lossless, then dynamic int8 products', scheme: 'dynamic-int8' },
       {

@@ -1,4 +1,4 @@
-import { elementCount, type Node, tensorOf, tensorValues } from '../../../ir/index.ts'
+import { elementCount, intAttribute, type Node, tensorOf, tensorValues } from '../../../ir/index.ts'
 import type { GraphEditor } from '../../../rewrite/index.ts'
 import { rangeOf } from '../affine.ts'
 import { quantizeChannels, quantizeWhole } from '../channel-weights.ts'
@@ -13,12 +13,14 @@ export function dynamicLstm(node: Node, options: CodingOptions, editor: GraphEdi
   const [weights, recurrent] = parts as [Part | { refused: string }, Part | { refused: string }]
   if ('refused' in weights) return weights
   if ('refused' in recurrent) return recurrent
-  if (node.attributes.has('layout')) return { refused: 'its layout attribute has no integer kernel' }
+  if (intAttribute(node, 'layout', 0) !== 0) return { refused: 'its layout attribute has no integer kernel' }
   const slot = (i: number) => node.inputs[i] ?? ''
   return {
     ...node,
     opType: 'DynamicQuantizeLSTM',
     domain: 'com.microsoft',
+    // The integer operator has no word for the layout that both take without one.
+    attributes: new Map([...node.attributes].filter(([name]) => name !== 'layout')),
     inputs: [
       slot(0),
       weights.codes,

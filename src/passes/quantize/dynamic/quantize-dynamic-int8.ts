@@ -3,13 +3,14 @@
  * y = MatMul(x, w)       ⇒   y = Mul(Cast<to = float>(MatMulInteger(c, w₈, z)), Mul(s, sw))
  * y = Gemm(x, w, b)      ⇒   y = Add(Mul(Cast<to = float>(MatMulInteger(c, w₈, z)), Mul(s, sw)), b)
  * y = LSTM(x, w, r, …)   ⇒   y = com.microsoft.DynamicQuantizeLSTM(x, w₈, r₈, …)
+ * y = GRU(x, w, r, …)    ⇒   its steps in a Scan, with such products (`gru-steps.ts`)
  * The runtime fuses the first two to DynamicQuantizeMatMul. Weights: signed 8 bit, symmetric, one scale a column, or
  * one for all. Activations get one scale a run from what the run holds: no calibration, but rows of one batch share it,
  * so a row's answer may depend on its neighbours.
  * Illegal: weights that are not constant, finite float32, or of a product with other than two dimensions; in Gemm a
- * transposed input, or a scaled bias that is computed; in LSTM a `layout` attribute; an operator set older than 11.
- * Left in float: products of few weights; convolutions, for ConvInteger was measured 4 to 10 times slower than float;
- * GRU and RNN, which have no integer kernel. Embedding tables, whose rows are read and not multiplied, stay float too, or
+ * transposed input, or a scaled bias that is computed; in LSTM and GRU a `layout` of 1; an operator set older than 11.
+ * Left in float: products of few weights, and a GRU of few states; convolutions, for ConvInteger was measured 4 to 10
+ * times slower than float; RNN, which has no integer kernel. Embedding tables, whose rows are read and not multiplied, stay float too, or
  * are stored in 8 bits where asked for (`stored-tables.ts`).
  * Source: ONNX, DynamicQuantizeLinear and MatMulInteger; ONNX Runtime, contrib operators.
  */
@@ -27,8 +28,10 @@ import { dropUnread } from '../drop-unread.ts'
 import { EINSUM_STAYS } from '../einsum-stays.ts'
 import { KEPT, keptAsAsked } from '../kept-as-asked.ts'
 import { tableRule } from '../stored-tables.ts'
+import { dynamicGru } from './dynamic-gru.ts'
 import { dynamicLstm } from './dynamic-lstm.ts'
 import { type CodingOptions, dynamicProduct, weightedProduct } from './dynamic-matmul.ts'
+import type { DynamicCodes } from './gru-steps.ts'
 
 export interface DynamicInt8Options {
   /** Node names, first outputs or operator names that stay in float. */
@@ -46,7 +49,7 @@ export interface DynamicInt8Options {
 
 export const quantizeDynamicInt8: Pass<DynamicInt8Options> = {
   id: 'quantizeDynamicInt8',
-  summary: '8-bit integer weights, activations quantized as they come; for matrix products and LSTM',
+  summary: '8-bit integer weights, activations quantized as they come; for matrix products, LSTM and large GRU',
   run(model, options): PassResult {
     const id = 'quantizeDynamicInt8'
     const opset = model.opsets.get('') ?? 1
@@ -78,6 +81,8 @@ interface Run {
   readonly kept: (node: Node) => boolean
   /** The codes that each product reads. */
   readonly products: string[]
+  /** By graph: the codes, scale and zero point of each value that is quantized. */
+  readonly quantized: WeakMap<GraphEditor, Map<string, DynamicCodes>>
   readonly planned: Record<string, number>
 }
 
@@ -90,6 +95,7 @@ function rules(options: DynamicInt8Options, products: string[], planned: Record<
     },
     kept: keptAsAsked(options.keepFloat),
     products,
+    quantized: new WeakMap(),
     planned,
   }
   return [
@@ -99,15 +105,29 @@ function rules(options: DynamicInt8Options, products: string[], planned: Record<
       roots: ['Conv', 'ConvTranspose'],
       apply: () => ({ refused: 'integer convolutions with dynamic ranges are several times slower than float' }),
     },
-    { roots: ['GRU', 'RNN'], apply: (node) => ({ refused: `the runtime has no integer kernel for ${node.opType}` }) },
+    gruRule(run),
+    { roots: ['RNN'], apply: () => ({ refused: 'the runtime has no integer kernel for RNN' }) },
     tableRule({ kept: run.kept, tables: options.tables }),
     EINSUM_STAYS,
   ]
 }
 
-function productRule({ coding, kept, products }: Run): Rule {
-  /** By graph: the codes, scale and zero point of each value that is quantized. */
-  const quantized = new WeakMap<GraphEditor, Map<string, readonly [string, string, string]>>()
+/** The codes, scale and zero point of a value, one for all who read it; `before` gets the node that makes them. */
+function codesOf(input: string, { quantized }: Run, editor: GraphEditor, before: Node[]): DynamicCodes {
+  const known = quantized.get(editor) ?? new Map<string, DynamicCodes>()
+  quantized.set(editor, known)
+  let codes = known.get(input)
+  if (!codes) {
+    const make = (part: string) => editor.freshName(`${input}_dynamic_${part}`)
+    codes = [make('codes'), make('scale'), make('zero_point')]
+    known.set(input, codes)
+    before.push(makeNode('DynamicQuantizeLinear', [input], codes, { name: codes[0] }))
+  }
+  return codes
+}
+
+function productRule(run: Run): Rule {
+  const { coding, kept, products } = run
   return {
     roots: ['MatMul', 'Gemm'],
     apply(given, context) {
@@ -118,17 +138,8 @@ function productRule({ coding, kept, products }: Run): Rule {
       if (isWidened(given, context))
         return { refused: 'what is added to it has more axes, which the runtime would lose with its bias' }
       const node = unflattened(given, product.columns, context)
-      const known = quantized.get(editor) ?? new Map()
-      quantized.set(editor, known)
-      const input = node.inputs[0]!
-      let codes = known.get(input)
       const before: Node[] = []
-      if (!codes) {
-        const make = (part: string) => editor.freshName(`${input}_dynamic_${part}`)
-        codes = [make('codes'), make('scale'), make('zero_point')] as const
-        known.set(input, codes)
-        before.push(makeNode('DynamicQuantizeLinear', [input], codes, { name: codes[0] }))
-      }
+      const codes = codesOf(node.inputs[0]!, run, editor, before)
       products.push(codes[0])
       editor.replace(given, ...before, ...dynamicProduct(node, product, codes, coding, editor))
       if (node !== given) editor.removeUnused(editor.producer(given.inputs[0]!)!)
@@ -146,6 +157,21 @@ function lstmRule({ coding, kept, planned }: Run): Rule {
       if ('refused' in lstm) return lstm
       editor.replace(node, lstm)
       planned.DynamicQuantizeLSTM = (planned.DynamicQuantizeLSTM ?? 0) + 1
+      return true
+    },
+  }
+}
+
+function gruRule(run: Run): Rule {
+  return {
+    roots: ['GRU'],
+    apply(node, context) {
+      if (run.kept(node)) return KEPT
+      const before: Node[] = []
+      const form = dynamicGru(node, run.coding, context, (input) => codesOf(input, run, context.editor, before))
+      if ('refused' in form) return form
+      run.products.push(...form.products)
+      context.editor.replace(node, ...before, ...form.nodes)
       return true
     },
   }

@@ -86,7 +86,7 @@ export const floatReasons: Readonly<Record<string, string>> = {
   ReduceMean: 'the runtime has no integer kernel for ReduceMean',
   GlobalMaxPool: 'the runtime has no integer kernel for GlobalMaxPool',
   LSTM: 'recurrent layers have no static integer kernel; the dynamic scheme, or `recurrent` beside this one, has',
-  GRU: 'the runtime has no integer kernel for GRU',
+  GRU: 'recurrent layers have no static integer kernel; the dynamic scheme, or `recurrent` beside this one, has where they are large',
   Einsum: EINSUM_REASON,
 }
 
