@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { afterAll, expect, test } from 'vitest'
 import { checkJob } from '../src/cli/job-words.ts'
 import { Bench, CLASSIFIER, PROGRAM } from './command.ts'
+import { hasPostgres, startPostgres } from './postgres-kit.ts'
 import { reportIn } from './schema.ts'
 
 const LONG = 300_000
@@ -43,16 +44,17 @@ test(
   LONG,
 )
 
-const url = process.env.WHETSTONE_TEST_POSTGRES
 const name = `whetstone_worker_${process.pid}`
-test.skipIf(!url)(
+test.skipIf(!hasPostgres)(
   'submitted, done by a worker, and waited for: the report and exit code are as if it had run here',
   async () => {
     const { default: pg } = await import('pg')
-    const admin = new pg.Client(url)
+    const postgres = await startPostgres()
+    afterAll(() => postgres.stop())
+    const admin = new pg.Client(postgres.url)
     await admin.connect()
     await admin.query(`CREATE DATABASE ${name}`)
-    const own = new URL(url!)
+    const own = new URL(postgres.url)
     own.pathname = `/${name}`
     const bench = new Bench()
     process.env.XDG_STATE_HOME = join(bench.folder, 'home')
@@ -67,9 +69,18 @@ test.skipIf(!url)(
       return reportIn(stdout, 'jobs').jobs[0]!.id
     }
     const good = await submit('compare', 'model.onnx', 'model.onnx', '--data', 'eval.npz')
-    const bad = await submit('compare', 'model.onnx', 'none.onnx', '--data', 'eval.npz')
-    const worked = await whet('worker', ...database, '--folder', '.', '--once')
-    expect([worked.code, worked.stdout]).toEqual([0, '2 jobs done\n'])
+    // Without --json, the id and nothing else.
+    const words = ['compare', 'model.onnx', 'none.onnx', '--data', 'eval.npz']
+    const bad = (await whet('job', 'submit', ...database, '--', ...words)).stdout.trim()
+    const worked = await whet('worker', ...database, '--folder', '.', '--once', '--json')
+    const done = reportIn(worked.stdout, 'jobs').jobs.map(({ id, exitCode }) => [id, exitCode])
+    expect([worked.code, new Map(done as [string, number][])]).toEqual([
+      0,
+      new Map([
+        [good, 3],
+        [bad, 2],
+      ]),
+    ])
 
     const waited = await whet('job', 'wait', good, ...database, '--json')
     const here = await whet('compare', 'model.onnx', 'model.onnx', '--data', 'eval.npz', '--json')

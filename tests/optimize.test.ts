@@ -80,7 +80,7 @@ test('--explain tells of the finished search without another one; an unknown can
   expect(reportIn(other.stdout, 'optimization').goal).toBe('latency')
   expect(statSync(bench.path('out2', 'report.json')).mtimeMs).toBe(before)
   const unknown = await bench.whet(...within(PLENTY, 'out2', '--explain', 'losless'))
-  expect([unknown.code, unknown.stdout]).toEqual([2, ''])
+  expect([unknown.code, reportIn(unknown.stdout, 'failure').exitCode]).toEqual([2, 2])
   expect(unknown.stderr).toMatch(/did you mean "lossless"\?/)
 }, 90_000)
 
@@ -183,12 +183,12 @@ describe('while it works', () => {
     const lock = bench.path('busy', '.whetstone.lock')
     for (let waited = 0; !existsSync(lock) && waited < 20_000; waited += 50) await pause(50)
     const second = await bench.whet(...words('busy'))
-    expect([second.code, second.stdout]).toEqual([2, ''])
+    expect([second.code, reportIn(second.stdout, 'failure').error.code]).toEqual([2, 'busy'])
     expect(second.stderr).toMatch(/another run is working in this folder/)
     expect(child.exitCode).toBe(null)
     child.kill('SIGINT')
     const { code, stdout, stderr } = await ended
-    expect([code, stdout]).toEqual([130, ''])
+    expect([code, reportIn(stdout, 'failure').error.code]).toEqual([130, 'interrupted'])
     expect(stderr).toMatch(/interrupted/)
     expect(existsSync(bench.path('busy'))).toBe(false)
   })
@@ -208,7 +208,7 @@ describe('while it works', () => {
 test('an output folder that cannot be made', async () => {
   for (const out of ['model.onnx/out', '/proc/whet-out', 'model.onnx']) {
     const { code, stdout, stderr } = await bench.whet(...words(out))
-    expect([out, code, stdout]).toEqual([out, 2, ''])
+    expect([out, code, reportIn(stdout, 'failure').exitCode]).toEqual([out, 2, 2])
     expect(stderr).not.toMatch(/internal/)
     expect(stderr.trim().split('\n').length).toBeLessThanOrEqual(2)
   }

@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process'
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { Bench, CLASSIFIER } from './command.ts'
+import { reportIn } from './schema.ts'
 import { ask } from './serve-kit.ts'
 
 const bench = new Bench()
@@ -66,7 +67,7 @@ test('serves a folder, rehearsed on rows, measured, and ends with 0 when it is t
   expect(await promtool(metrics)).toBe('')
   server.child.kill('SIGTERM')
   const { code, stdout } = await server.ended
-  expect([code, stdout]).toEqual([0, ''])
+  expect([code, stdout]).toEqual([0, expect.stringMatching(/^served models for \d+ seconds?\n$/)])
 }, 120_000)
 
 test('keys are made, shown once, and asked for', async () => {
@@ -75,6 +76,9 @@ test('keys are made, shown once, and asked for', async () => {
   expect([made.code, key]).toEqual([0, expect.stringMatching(/^whet_/)])
   expect(readFileSync(bench.path('keys.json'), 'utf8')).not.toContain(key)
   expect((await bench.whet('serve', '--make-key', 'ci', '--keys', 'keys.json')).code).toBe(2)
+  // Asked for as JSON it is shown too: only its hash is kept.
+  const asJson = await bench.whet('serve', '--make-key', 'tool', '--keys', 'keys.json', '--json')
+  expect(reportIn(asJson.stdout, 'api-key')).toMatchObject({ name: 'tool', key: expect.stringMatching(/^whet_/) })
 }, 120_000)
 
 test.each([

@@ -33,10 +33,11 @@ test('who was interrupted is told how to go on: with --resume where the verb ask
       expect((await told(verb)).text).toBe(anew)
       mkdirSync(join(folder, 'out'), { recursive: true })
       writeFileSync(file, '')
-      expect(await told(verb)).toEqual({
-        code: EXIT.interrupted,
-        text: 'whet: interrupted; finished work is kept, the same command with --resume goes on from there',
-      })
+      const { report, text } = await told(verb)
+      expect([report.exitCode, text]).toEqual([
+        EXIT.interrupted,
+        'whet: interrupted; finished work is kept, the same command with --resume goes on from there',
+      ])
       rmSync(file)
     }
   } finally {

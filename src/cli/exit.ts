@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs'
 import { UserError } from '../platform/index.ts'
-import type { Verdict } from '../report/index.ts'
+import type { FailureReport, Verdict } from '../report/index.ts'
 import { EXIT } from './exit-codes.ts'
 import type { Arguments, Verb } from './verb.ts'
 
@@ -28,22 +28,40 @@ function saysWhere(message: string, where: string): boolean {
   return says(where) || (/^\w+ "[^"]*" of "[^"]*"$/.test(where) && where.match(/"[^"]*"/g)!.every(says))
 }
 
-/** The message for people and the exit code of anything that was thrown while `verb` ran with these options. */
-export function explain(error: unknown, verb?: Verb, options?: Arguments): { text: string; code: number } {
+/** Anything that was thrown while `verb` ran with these options: as a report, which has the exit code, and for people. */
+export function explain(error: unknown, verb?: Verb, options?: Arguments): { report: FailureReport; text: string } {
   if (error instanceof UserError) {
-    const { where, message } = error
+    const { code, where, message, hint } = error
     const told = where === undefined || where === 'command line' || saysWhere(message, where)
-    return {
-      text: `whet: ${told ? '' : `${where}: `}${message}${error.hint ? `\n  ${error.hint}` : ''}`,
-      code: EXIT.user,
-    }
+    const text = `whet: ${told ? '' : `${where}: `}${message}${hint ? `\n  ${hint}` : ''}`
+    return { report: failure(EXIT.user, code, message, where, hint), text }
   }
-  if (error instanceof Error && error.name === 'AbortError')
-    return { text: `whet: interrupted; ${afterInterruption(verb, options)}`, code: EXIT.interrupted }
-  const message = error instanceof Error ? error.message : String(error)
+  if (error instanceof Error && error.name === 'AbortError') {
+    const after = afterInterruption(verb, options)
+    const report = failure(EXIT.interrupted, 'interrupted', 'interrupted', undefined, after)
+    return { report, text: `whet: interrupted; ${after}` }
+  }
+  const thrown = error instanceof Error ? error.message : String(error)
+  const message = thrown.startsWith('internal:') ? thrown : `internal: ${thrown}`
+  const hint = 'This is a bug in Whetstone; nothing was written. Set WHETSTONE_DEBUG=1 for the place.'
   const detail = process.env.WHETSTONE_DEBUG && error instanceof Error ? `\n${error.stack}` : ''
   return {
-    text: `whet: ${message.startsWith('internal:') ? message : `internal: ${message}`}\n  This is a bug in Whetstone; nothing was written. Set WHETSTONE_DEBUG=1 for the place.${detail}`,
-    code: EXIT.bug,
+    report: failure(EXIT.bug, 'internal', message, undefined, hint),
+    text: `whet: ${message}\n  ${hint}${detail}`,
+  }
+}
+
+function failure(
+  exitCode: number,
+  code: FailureReport['error']['code'],
+  message: string,
+  where: string | undefined,
+  hint: string | undefined,
+): FailureReport {
+  return {
+    kind: 'failure',
+    version: 1,
+    exitCode,
+    error: { code, message, where: where ?? null, hint: hint ?? null },
   }
 }

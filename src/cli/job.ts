@@ -61,7 +61,9 @@ export const jobVerb: Verb = {
       }
       if (known === 'cancel') found = await find()
       const { job, report } = found
-      if (known !== 'wait' && known !== 'show') return { report: { kind: 'jobs', version: 1, jobs: [job] } }
+      // A script keeps what it is given: the id alone.
+      if (known === 'submit') return { report: { kind: 'jobs', version: 1, jobs: [job] }, text: id }
+      if (known === 'cancel') return { report: { kind: 'jobs', version: 1, jobs: [job] } }
       // As if the verb had run here.
       if (job.message !== null) context.say(job.message)
       if (known === 'show' && report === null) return { report: { kind: 'jobs', version: 1, jobs: [job] } }

@@ -17,15 +17,16 @@ async function main(words: readonly string[]): Promise<number> {
     process.stdout.write(`${(await import('./version.ts')).WHETSTONE_VERSION}\n`)
     return EXIT.done
   }
-  const entry = Object.hasOwn(VERBS, first) ? VERBS[first] : undefined
-  if (!entry) {
-    process.stderr.write(`whet: there is no verb "${first}"\n  ${await hintFor(first)}\n`)
-    return EXIT.user
-  }
   const { explain, helpOf, openTerminal, parse } = await import('./start.ts')
   const terminal = openTerminal(words)
-  let [verb, given]: [verb?: Verb, given?: Arguments] = []
+  let [verb, given, printed]: [verb?: Verb, given?: Arguments, printed?: true] = []
+  const print = (text: string) => {
+    printed = true
+    return terminal.print(text)
+  }
   try {
+    const entry = Object.hasOwn(VERBS, first) ? VERBS[first] : undefined
+    if (!entry) throw await noSuchVerb(first)
     verb = await entry.load()
     const { positionals, options } = parse(verb, rest)
     given = options
@@ -40,27 +41,30 @@ async function main(words: readonly string[]): Promise<number> {
       terminal.interrupted,
     ]).finally(stopReading)
     terminal.clear()
-    if (terminal.context.json) await terminal.print(JSON.stringify(report, null, 1))
-    else if (text !== undefined) await terminal.print(text)
-    else if (report) await terminal.print((await import('../view/index.ts')).renderTerminal(report, terminal.style))
+    if (terminal.context.json) await print(JSON.stringify(report, null, 1))
+    else if (text !== undefined) await print(text)
+    else await print((await import('../view/index.ts')).renderTerminal(report, terminal.style))
     return exitCode ?? EXIT.done
   } catch (error) {
     terminal.clear()
     const { aborted, reason } = terminal.context.signal
-    const { text, code } = explain(aborted ? reason : error, verb, given)
+    const { report, text } = explain(aborted ? reason : error, verb, given)
     process.stderr.write(`${text}\n`)
-    return code
+    // One document and no more: where stdout broke, the begun one is all that it gets.
+    if (terminal.context.json && !printed) await print(JSON.stringify(report, null, 1)).catch(() => {})
+    return report.exitCode
   }
 }
 
 /** As people ask other programs for their version. */
 const VERSION_WORDS = ['--version', '-v', '-V', 'version']
 
-/** What to do about a word that is no verb. */
-async function hintFor(word: string): Promise<string> {
-  if (Object.hasOwn(WITHOUT_VERB, word)) return WITHOUT_VERB[word]!
-  const { didYouMean } = await import('../platform/index.ts')
-  return `${didYouMean(word, Object.keys(VERBS))}whet --help lists the verbs`
+async function noSuchVerb(word: string): Promise<Error> {
+  const { didYouMean, UserError } = await import('../platform/index.ts')
+  const hint = Object.hasOwn(WITHOUT_VERB, word)
+    ? WITHOUT_VERB[word]!
+    : `${didYouMean(word, Object.keys(VERBS))}whet --help lists the verbs`
+  return new UserError('bad-argument', `there is no verb "${word}"`, { where: 'command line', hint })
 }
 
 const LOOK_MS = 20

@@ -144,6 +144,7 @@ export const serveVerb: Verb = {
         where: 'command line',
         hint: 'name a store, a folder of models or an .onnx file: whet serve model.onnx',
       })
+    const begun = performance.now()
     const write = (line: string) => process.stderr.write(`${line}\n`)
     const log = jsonLog(write)
     const keysPath = options.text('keys')
@@ -183,7 +184,9 @@ export const serveVerb: Verb = {
     log.info('stopping: requests under way are answered first')
     await server.close()
     log.info('stopped')
-    return { report: null }
+    const { http, grpc, admin } = server
+    const seconds = (performance.now() - begun) / 1000
+    return { report: { kind: 'served', version: 1, source: path, addresses: { http, grpc, admin }, seconds } }
   },
 }
 
@@ -291,8 +294,9 @@ async function newKey(options: Arguments): Promise<Outcome> {
       where: file,
       hint: 'choose another name, or take the entry out of the file first',
     })
-  const { key, entry } = makeKey(name, scopes.length > 0 ? (scopes as Scope[]) : ['infer'])
+  const chosen = scopes.length > 0 ? (scopes as Scope[]) : ['infer' as const]
+  const { key, entry } = makeKey(name, chosen)
   const rest = existsSync(file) ? (JSON.parse(readFileSync(file, 'utf8')) as object) : {}
   await writeAtomic(file, `${JSON.stringify({ ...rest, keys: [...known, entry] }, null, 1)}\n`)
-  return { report: null, text: key }
+  return { report: { kind: 'api-key', version: 1, name, scopes: chosen, file, key } }
 }

@@ -23,8 +23,11 @@ export interface Terminal {
 
 /** Binds the terminal of this process: stdout for what `print` is given alone, stderr for people, Ctrl-C as an abort. */
 export function openTerminal(words: readonly string[]): Terminal {
-  const json = words.includes('--json')
-  const quiet = words.includes('--quiet')
+  // Behind -- are the words of another command.
+  const end = words.indexOf('--')
+  const own = end < 0 ? words : words.slice(0, end)
+  const json = own.includes('--json')
+  const quiet = own.includes('--quiet')
   const live = !quiet && process.stderr.isTTY === true
   const color = process.stdout.isTTY === true && !process.env.NO_COLOR
   const controller = new AbortController()

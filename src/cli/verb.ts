@@ -16,7 +16,7 @@ export type Values = Readonly<Record<string, string | boolean | readonly string[
 
 /** What a verb hands back: the report, and the exit code where it is not 0. */
 export interface Outcome {
-  readonly report: Report | null
+  readonly report: Report
   /** Printed for people in place of the report: a card, an explanation, a new key. */
   readonly text?: string
   readonly exitCode?: number

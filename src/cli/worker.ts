@@ -4,6 +4,7 @@ import { hostname } from 'node:os'
 import { join, resolve } from 'node:path'
 import { setTimeout as after } from 'node:timers/promises'
 import { UserError, withLock } from '../platform/index.ts'
+import type { Report } from '../report/index.ts'
 import { type JobQueue, type JobResult, KEEP_EVERY_MS, type TakenJob } from '../state/index.ts'
 import { EXIT } from './exit-codes.ts'
 import { DATABASE, withQueue } from './job.ts'
@@ -46,21 +47,22 @@ export const workerVerb: Verb = {
     // Two that measure on one machine would time one another.
     return withLock(join(stateHome(), 'worker'), () =>
       withQueue(options, async (queue) => {
-        let done = 0
+        const done: string[] = []
         for (let wait = LOOK_EVERY_MS; !context.signal.aborted; ) {
           const job = await queue.take().catch((error: Error) => {
             // At the first look a mistake in the address; later the database has gone and will come back.
-            if (wait === LOOK_EVERY_MS && done === 0) throw error
+            if (wait === LOOK_EVERY_MS && done.length === 0) throw error
             context.say(`the database does not answer: ${error.message}`)
             return undefined
           })
           if (job) {
-            if (await doJob(queue, job, folder, context)) done++
+            if (await doJob(queue, job, folder, context)) done.push(job.id)
           } else if (job === null && options.flag('once')) break
           wait = job === undefined ? Math.min(2 * wait, LONGEST_WAIT_MS) : LOOK_EVERY_MS + 1
           if (!job) await pause(wait, context.signal)
         }
-        return { report: null, text: `${done} jobs done` }
+        const jobs = context.json ? (await queue.list()).filter(({ id }) => done.includes(id)) : []
+        return { report: { kind: 'jobs', version: 1, jobs }, text: `${done.length} jobs done` }
       }),
     )
   },
@@ -173,9 +175,11 @@ function runWords({ words, limitMs }: TakenJob, folder: string, signal: AbortSig
   })
 }
 
+/** null where the verb ended without one: why is on stderr. */
 function reportIn(text: string): unknown {
   try {
-    return JSON.parse(text)
+    const report = JSON.parse(text) as Report
+    return report.kind === 'failure' ? null : report
   } catch {
     return null
   }

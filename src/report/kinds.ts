@@ -2,6 +2,7 @@ import { attack } from './attack.ts'
 import { calibration, costs, sensitivity } from './calibration.ts'
 import { channels } from './channels.ts'
 import { comparison } from './comparison.ts'
+import { failure } from './failure.ts'
 import { inspection } from './inspection.ts'
 import { jobs } from './jobs.ts'
 import { latency, profile } from './latency.ts'
@@ -17,11 +18,13 @@ import { robustness, rowScores } from './robustness.ts'
 import { drift, drill, incident, incidents, rollout } from './rollout.ts'
 import type { Infer, JsonSchema } from './schema.ts'
 import { selection } from './selection.ts'
+import { apiKey, served } from './serving.ts'
 import { cache, doctor } from './setup.ts'
 import { collection, history, verification, version } from './store.ts'
 
 /** Every report kind, by the value of its `kind` field. */
 export const kinds = {
+  'api-key': apiKey,
   attack,
   cache,
   calibration,
@@ -33,6 +36,7 @@ export const kinds = {
   doctor,
   drift,
   drill,
+  failure,
   history,
   incident,
   incidents,
@@ -53,6 +57,7 @@ export const kinds = {
   'row-scores': rowScores,
   selection,
   sensitivity,
+  served,
   tuning,
   verification,
   version,

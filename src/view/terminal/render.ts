@@ -2,6 +2,7 @@ import type {
   CalibrationReport,
   ChannelsReport,
   CostsReport,
+  FailureReport,
   InspectionReport,
   MomentsReport,
   ProfileReport,
@@ -32,6 +33,7 @@ import { paint, type Style, textTable } from './table.ts'
 type Renderers = { readonly [K in Report['kind']]: (report: Extract<Report, { kind: K }>, style: Style) => string }
 
 const renderers: Renderers = {
+  'api-key': ({ key }) => key,
   attack,
   cache,
   calibration,
@@ -43,6 +45,7 @@ const renderers: Renderers = {
   doctor,
   drift,
   drill,
+  failure,
   history,
   incident,
   incidents,
@@ -63,6 +66,7 @@ const renderers: Renderers = {
   'row-scores': rowScores,
   selection,
   sensitivity,
+  served: ({ source, seconds }) => `served ${source} for ${plural(Math.round(seconds), 'second')}`,
   tuning,
   verification,
   version,
@@ -253,6 +257,10 @@ function sensitivity(report: SensitivityReport, style: Style): string {
       .map(({ name, noise }) => [name, decibels(noise === 0 ? null : -10 * Math.log10(noise))]),
     style,
   )
+}
+
+function failure({ error }: FailureReport): string {
+  return [error.message, ...(error.hint === null ? [] : [`  ${error.hint}`])].join('\n')
 }
 
 function recipe(report: Recipe): string {
