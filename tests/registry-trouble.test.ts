@@ -2,6 +2,7 @@ import { createServer, globalAgent } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest'
+import type { UserError } from '../src/platform/index.ts'
 import { openStore, readPrivateKey, type Store } from '../src/store/index.ts'
 import { bytesBlob } from '../src/store/layout.ts'
 import { startRegistry, type TestRegistry } from './registry-kit.ts'
@@ -35,6 +36,20 @@ afterEach(() => {
 afterAll(async () => {
   await proxy.close()
   await registry.close()
+})
+
+test('a registry without TLS, named by oci:// or https://, is told so at once', async () => {
+  for (const scheme of ['oci', 'https']) {
+    const { host } = new URL(proxy.url)
+    const error = await openStore(`${scheme}://${host}/team`)
+      .list('digits')
+      .catch((error: UserError) => error)
+    expect(error).toMatchObject({
+      code: 'bad-argument',
+      message: `${host} speaks http, not https`,
+      hint: expect.stringContaining(`name it http://${host};`),
+    })
+  }
 })
 
 const troubles: readonly [string, RegExp, Trouble][] = [

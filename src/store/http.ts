@@ -48,6 +48,7 @@ export async function patiently(url: URL, attempt: () => Promise<Answer>): Promi
     } catch (error) {
       if (error instanceof UserError) throw error
       if (CERTIFICATE.test((error as NodeJS.ErrnoException).code ?? '')) throw untrusted(url, error as Error)
+      if (speaksPlainly(url, error as Error)) throw plain(url, error as Error)
       if (wait === undefined)
         throw new UserError('busy', `${url.origin} does not answer: ${(error as Error).message}`, {
           where: url.href,
@@ -77,6 +78,17 @@ const untrusted = (url: URL, cause: Error) =>
   new UserError('bad-argument', `the certificate of ${url.origin} does not hold: ${cause.message}`, {
     where: url.href,
     hint: 'where the registry has a certificate of its own, name the file of its authority: NODE_EXTRA_CA_CERTS=ca.pem',
+    cause,
+  })
+
+/** Whether what answered in TLS's place is no TLS. OpenSSL has one code for all that it cannot read. */
+const speaksPlainly = ({ protocol }: URL, { message }: Error): boolean =>
+  protocol === 'https:' && /wrong version number|packet length too long/.test(message)
+
+const plain = (url: URL, cause: Error) =>
+  new UserError('bad-argument', `${url.host} speaks http, not https`, {
+    where: url.href,
+    hint: `name it http://${url.host}; beyond this machine with --plain-http, where the network is your own`,
     cause,
   })
 
