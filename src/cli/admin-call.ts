@@ -14,6 +14,17 @@ export const ADMIN_OPTIONS: Readonly<Record<string, OptionSpec>> = {
 /** Node's own client gives up after five minutes, and says of no server that it is there. */
 const LONGEST_MS = 290_000
 
+export interface AdminCall<K extends Report['kind']> {
+  /** What the server answers. */
+  readonly kind: K
+  readonly path: string
+  /** POSTed; undefined asks. */
+  readonly body?: object
+  /** What to do where the server refuses: it says what is wrong, not by which command to go on. */
+  readonly hint: string
+  readonly longestMs?: number
+}
+
 /**
  * Asks the admin face of a running server and reads the report that it answers. The key is taken from `WHETSTONE_KEY`:
  * on the command line everybody could read it.
@@ -22,11 +33,7 @@ const LONGEST_MS = 290_000
  */
 export async function callAdmin<K extends Report['kind']>(
   options: Arguments,
-  kind: K,
-  method: 'GET' | 'POST',
-  path: string,
-  body?: object,
-  longestMs = LONGEST_MS,
+  { kind, path, body, hint, longestMs = LONGEST_MS }: AdminCall<K>,
 ): Promise<Extract<Report, { kind: K }>> {
   const place = options.text('admin') ?? process.env.WHETSTONE_ADMIN ?? 'http://127.0.0.1:8002'
   const url = new URL(path, addressOf(place))
@@ -35,10 +42,10 @@ export async function callAdmin<K extends Report['kind']>(
   let text: string
   try {
     answer = await fetch(url, {
-      method,
+      method: body ? 'POST' : 'GET',
       headers: key ? { authorization: `Bearer ${key}` } : {},
       signal: AbortSignal.timeout(longestMs),
-      ...(method === 'POST' ? { body: JSON.stringify(body ?? {}) } : {}),
+      ...(body ? { body: JSON.stringify(body) } : {}),
     })
     text = await answer.text()
   } catch (error) {
@@ -60,7 +67,7 @@ export async function callAdmin<K extends Report['kind']>(
   } catch {
     throw stranger(url, 'what answers there is no Whetstone server')
   }
-  if (!answer.ok) throw refused(url, answer.status, document)
+  if (!answer.ok) throw refused(url, answer.status, document, hint)
   const { kind: got } = document as { kind?: unknown }
   if (got !== kind || !Object.hasOwn(kinds, kind)) throw stranger(url, 'the answer is no report of this kind')
   return document as Extract<Report, { kind: K }>
@@ -80,7 +87,7 @@ function addressOf(place: string): URL {
 const stranger = (url: URL, message: string) =>
   new UserError('bad-data', message, { where: url.href, hint: 'name the admin face of the server with --admin' })
 
-function refused(url: URL, status: number, document: unknown): UserError {
+function refused(url: URL, status: number, document: unknown, hint: string): UserError {
   const { error } = document as { error?: unknown }
   const said = typeof error === 'string' ? error : `the server answered ${status}`
   if (status === 401 || status === 403)
@@ -93,5 +100,5 @@ function refused(url: URL, status: number, document: unknown): UserError {
       where: url.origin,
       hint: 'name its admin face with --admin; its log says where it is',
     })
-  return new UserError(status === 409 || status === 503 ? 'busy' : 'bad-argument', said, { where: url.origin })
+  return new UserError(status === 409 || status === 503 ? 'busy' : 'bad-argument', said, { where: url.origin, hint })
 }

@@ -9,6 +9,9 @@ export const driftVerb: Verb = {
   positionals: { min: 1, max: 1, names: 'the name of a model' },
   options: ADMIN_OPTIONS,
   async run([name], options) {
-    return { report: await callAdmin(options, 'drift', 'GET', `/v2/drift/${encodeURIComponent(name!)}`) }
+    const path = `/v2/drift/${encodeURIComponent(name!)}`
+    const hint =
+      'with whet serve SOURCE --watch the server looks at requests as they come: ask again when some have come'
+    return { report: await callAdmin(options, { kind: 'drift', path, hint }) }
   },
 }

@@ -15,9 +15,11 @@ export const drillVerb: Verb = {
     ...ADMIN_OPTIONS,
   },
   async run(_positionals, options) {
-    const report = await callAdmin(options, 'drill', 'POST', '/v2/drill', {
-      runs: options.integer('runs', 100, 1, 1000),
-      seed: options.integer('seed', 1, 0, 2 ** 31),
+    const report = await callAdmin(options, {
+      kind: 'drill',
+      path: '/v2/drill',
+      body: { runs: options.integer('runs', 100, 1, 1000), seed: options.integer('seed', 1, 0, 2 ** 31) },
+      hint: 'the log of the server says what it does; whet drill --help has the settings',
     })
     return { report, exitCode: report.passed ? EXIT.done : EXIT.regressed }
   },

@@ -3,6 +3,8 @@ import { renderIncident } from '../view/index.ts'
 import { ADMIN_OPTIONS, callAdmin } from './admin-call.ts'
 import type { Verb } from './verb.ts'
 
+const LOG = 'the log of the server says what it does'
+
 export const incidentVerb: Verb = {
   name: 'incident',
   usage: 'incident list|show|ack [ID]',
@@ -19,7 +21,8 @@ export const incidentVerb: Verb = {
     ...ADMIN_OPTIONS,
   },
   async run([act, id], options, context) {
-    if (act === 'list') return { report: await callAdmin(options, 'incidents', 'GET', '/v2/incidents') }
+    if (act === 'list')
+      return { report: await callAdmin(options, { kind: 'incidents', path: '/v2/incidents', hint: LOG }) }
     if (act !== 'show' && act !== 'ack')
       throw new UserError('bad-argument', `whet incident ${act}: no such act`, {
         where: 'command line',
@@ -31,10 +34,9 @@ export const incidentVerb: Verb = {
         hint: 'whet incident list has them',
       })
     const path = `/v2/incidents/${encodeURIComponent(id)}`
-    const report =
-      act === 'show'
-        ? await callAdmin(options, 'incident', 'GET', path)
-        : await callAdmin(options, 'incident', 'POST', `${path}/ack`, { note: options.text('note') ?? '' })
+    const call = { kind: 'incident', path, hint: 'whet incident list has those that there are' } as const
+    const note = { note: options.text('note') ?? '' }
+    const report = await callAdmin(options, act === 'show' ? call : { ...call, path: `${path}/ack`, body: note })
     const file = options.text('markdown')
     if (file !== undefined) {
       await writeAtomic(file, renderIncident(report))

@@ -4,6 +4,8 @@ import { ADMIN_OPTIONS, callAdmin } from './admin-call.ts'
 import { EXIT } from './exit-codes.ts'
 import type { Arguments, Outcome, Verb } from './verb.ts'
 
+const STARTS =
+  'whet log NAME lists the versions of a store, whet rollout status NAME tells what is going on, --help has the settings'
 const ACTS = ['start', 'status', 'stop'] as const
 
 export const rolloutVerb: Verb = {
@@ -41,13 +43,16 @@ export const rolloutVerb: Verb = {
   },
   async run([act, name], options) {
     const path = `/v2/rollouts/${encodeURIComponent(name!)}`
+    const call = { kind: 'rollout', path, hint: `whet rollout start ${name} --candidate TAG begins one` } as const
     switch (ACTS.find((known) => known === act)) {
       case 'start':
-        return outcome(await callAdmin(options, 'rollout', 'POST', `${path}/start`, settings(options)))
+        return outcome(
+          await callAdmin(options, { ...call, path: `${path}/start`, body: settings(options), hint: STARTS }),
+        )
       case 'status':
-        return outcome(await callAdmin(options, 'rollout', 'GET', path))
+        return outcome(await callAdmin(options, call))
       case 'stop':
-        return { report: await callAdmin(options, 'rollout', 'POST', `${path}/stop`) }
+        return { report: await callAdmin(options, { ...call, path: `${path}/stop`, body: {} }) }
     }
     throw new UserError('bad-argument', `whet rollout ${act}: no such act`, {
       where: 'command line',
