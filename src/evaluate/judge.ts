@@ -10,6 +10,7 @@ import {
   studentSurvival,
   tango,
 } from '../statistics/index.ts'
+import type { Flattery } from './metric/metric.ts'
 import type { PairedScores } from './paired-scores.ts'
 import { type Unseen, unseenCost } from './unseen-cost.ts'
 import { rowsToSettle, verdictOf } from './verdict.ts'
@@ -65,8 +66,9 @@ const MOST_Z_OF_UNSEEN = 8
  * changes could still cost (Clopper–Pearson bound on their share, times the range of the scores, which is taken as at
  * least 100 margins where it is unknown). So it is where more rows differ, but none of some group that weighs as much
  * as the others (a rare class of a macro average): what such groups hide is added to what was seen. Where fewer than 5
- * differ, groups that are judged by their own rows alone have one bound together; of others the bounds add up. Where
- * the base is nearer to the worst possible score than the margin, nothing can be lost and nothing is settled.
+ * differ, groups that are judged by their own rows alone have one bound together; of others the bounds add up. A
+ * metric that flatters worse models by chance (`flattery`) has bounds that are as much wider. Where the base is nearer to
+ * the worst possible score than the margin, nothing can be lost and nothing is settled.
  *
  * @throws RangeError for no rows, a margin that is not above 0, or scores that are not finite.
  */
@@ -164,19 +166,22 @@ function judgeValues(counts: Counts | null, scores: PairedScores, options: Judge
   const unseen = unseenCost(scores, margin, alpha)
   const tooFew = unseen?.tooFew ?? false
   const degrees = degreesOf(drawn, tooFew)
-  const seen = cautiousBounds(drawn, degrees, alpha)
+  const plain = cautiousBounds(drawn, degrees, alpha)
+  const { loss, gain } = scores.flattery ?? NOT_FLATTERED
+  const seen = scores.flattery ? unflattered(plain, delta, scores.flattery, alpha) : plain
   const { lower: lowerBound, upper: upperBound, ci } = unseen === null ? seen : widened(seen, delta, unseen, alpha)
   const few = units < FEWEST_ROWS || drawn.undefinedShare > 0
   const significantlyWorse = upperBound < 0 && !tooFew
   const settled = verdictOf({ delta, lowerBound, upperBound, significantlyWorse, margin })
   // The least α at which the bound that decides stays above −margin; it is beyond telling where a bootstrap cannot move.
   const student = delta === -margin ? 0 : zOfStudent((delta + margin) / standardError, degrees)
+  const shown = scores.flattery ? zOfFlattered(plain, delta, loss, options) : Math.min(student, drawn.z)
   const hidden = unseen === null ? MOST_Z : zOfUnseen(unseen, delta, seen.lower, options)
-  const z = Math.max(-MOST_Z, Math.min(MOST_Z, student, drawn.z, hidden))
+  const z = Math.max(-MOST_Z, Math.min(MOST_Z, shown, hidden))
   const undefinedValue = ![delta, lowerBound, upperBound].every(Number.isFinite)
   const verdict = few || undefinedValue ? 'inconclusive' : settled
   const pairs = counts ? mcnemar(counts) : null
-  const pSeen = studentSurvival(-delta / (standardError || 1e-9), degrees)
+  const pSeen = studentSurvival((-delta - gain.by) / (Math.hypot(standardError, gain.error) || 1e-9), degrees)
   return {
     verdict,
     n,
@@ -195,7 +200,12 @@ function judgeValues(counts: Counts | null, scores: PairedScores, options: Judge
         ? rowsByDegrees({ n, tooFew, alpha, ...drawn }, (widening) =>
             rowsToSettle({
               n,
-              variance: (standardError * widening) ** 2 * n,
+              // What flatters shrinks with more rows as the standard error does.
+              variance:
+                (Math.hypot(standardError * widening, loss.error) +
+                  loss.by / (normalQuantile(1 - alpha) + normalQuantile(0.8))) **
+                  2 *
+                n,
               discordance: null,
               delta,
               margin,
@@ -276,6 +286,37 @@ function widened({ lower, upper, ci }: Bounds, delta: number, { costAt, tooFew }
   }
   const [least, most] = around(alpha, lower, upper)
   return { lower: least, upper: most, ci: around(alpha / 2, ...ci) }
+}
+
+const NOT_FLATTERED: NonNullable<PairedScores['flattery']> = { loss: { by: 0, error: 0 }, gain: { by: 0, error: 0 } }
+
+/** Bounds that allow for a loss and a gain which look smaller than they are, and for what is not seen of their error. */
+function unflattered(
+  { lower, upper, ci }: Bounds,
+  delta: number,
+  { loss, gain }: NonNullable<PairedScores['flattery']>,
+  alpha: number,
+): Bounds {
+  const around = (level: number, low: number, high: number): readonly [number, number] => {
+    const z = normalQuantile(1 - level)
+    return [
+      delta - loss.by - Math.hypot(delta - low, z * loss.error),
+      delta + gain.by + Math.hypot(high - delta, z * gain.error),
+    ]
+  }
+  const [least, most] = around(alpha, lower, upper)
+  return { lower: least, upper: most, ci: around(alpha / 2, ...ci) }
+}
+
+/** The z up to which such a bound stays above −margin: what a bootstrap shows is taken to grow in a line with it. */
+function zOfFlattered(
+  { lower }: Bounds,
+  delta: number,
+  { by, error }: Flattery,
+  { margin, alpha }: JudgeOptions,
+): number {
+  const room = delta - by + margin
+  return room === 0 ? 0 : room / Math.hypot((delta - lower) / normalQuantile(1 - alpha), error)
 }
 
 /** The greatest z up to which the bound that counts unseen changes stays above −margin. */

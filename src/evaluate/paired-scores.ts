@@ -1,4 +1,4 @@
-import type { Metric } from './metric/metric.ts'
+import type { Flattery, Metric } from './metric/metric.ts'
 
 /** Scores of the same rows by two models, and what the metric needs to add them up. */
 export interface PairedScores {
@@ -12,6 +12,8 @@ export interface PairedScores {
   readonly aggregate?: (who: 'base' | 'candidate', rows: Int32Array) => number
   /** What each row gives to `aggregate` by either model, where its score does not tell whether anything changed. */
   readonly parts?: (who: 'base' | 'candidate') => ArrayLike<number>
+  /** By how much these rows may make a loss, and a gain, of the candidate look too small; nothing where omitted. */
+  readonly flattery?: { readonly loss: Flattery; readonly gain: Flattery }
   /** Groups of rows that weigh alike in `aggregate`. */
   readonly strata?: ArrayLike<number>
   /** Each of these groups is judged by its own rows alone, so that a row that changes moves one of them. */
@@ -34,6 +36,7 @@ export interface Addition {
   readonly aggregate?: Metric['aggregate']
   readonly overDraws?: Metric['overDraws']
   readonly parts?: Metric['parts']
+  readonly flattery?: Metric['flattery']
 }
 
 /** The scores of two models on a choice of rows, in the form that `judge` takes; rows are numbered anew there. */
@@ -41,7 +44,7 @@ export function pairedScores(
   base: ScoredModel,
   candidate: ScoredModel,
   rows: readonly number[],
-  { higherIsBetter, bounds, aggregate, overDraws, parts }: Addition,
+  { higherIsBetter, bounds, aggregate, overDraws, parts, flattery }: Addition,
   rightOrWrong: boolean,
 ): PairedScores {
   const summariesOf = ({ summaries }: ScoredModel) => rows.map((row) => summaries![row]!)
@@ -49,6 +52,7 @@ export function pairedScores(
     const summaries = summariesOf(model)
     return overDraws ? overDraws(summaries) : (drawn) => aggregate!(Array.from(drawn, (place) => summaries[place]!))
   }
+  const [first, second] = [() => summariesOf(base), () => summariesOf(candidate)]
   const ready: { base?: (drawn: Int32Array) => number; candidate?: (drawn: Int32Array) => number } = {}
   return {
     base: rows.map((row) => base.scores[row]!),
@@ -62,6 +66,7 @@ export function pairedScores(
             (ready[who] ??= drawsOf(who === 'base' ? base : candidate))(drawn),
         }
       : {}),
+    ...(flattery ? { flattery: { loss: flattery(first(), second()), gain: flattery(second(), first()) } } : {}),
     ...(parts ? { parts: (who: 'base' | 'candidate') => parts(summariesOf(who === 'base' ? base : candidate)) } : {}),
   }
 }

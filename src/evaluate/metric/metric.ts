@@ -19,6 +19,12 @@ export interface MetricRow {
   readonly row: number
 }
 
+/** By how much a loss looks too small, 0 at least, and the standard error that a difference has beside what is seen of it. */
+export interface Flattery {
+  readonly by: number
+  readonly error: number
+}
+
 /**
  * A metric is a score for every row first and an aggregate second: that is what lets two models be compared in pairs.
  * The user's `metric.mjs` gives one of these as its default export; `name`, `higherIsBetter` and `score` are enough.
@@ -67,6 +73,11 @@ export interface Metric {
    * part is the same by both models changed nothing, however its score moved (its rank, where the aggregate is of ranks).
    */
   readonly parts?: (summaries: readonly (readonly number[])[]) => readonly number[]
+  /**
+   * By how much rows may flatter `other` against `first`, in the units of the metric, 0 at least: where chance adds to the
+   * aggregate of a good model what it does not add to that of a bad one, a loss looks smaller than it is.
+   */
+  readonly flattery?: (first: readonly (readonly number[])[], other: readonly (readonly number[])[]) => Flattery
   /** The group of a row, by its summary, whose groups weigh alike in the aggregate (classes, for macro averages). */
   readonly stratum?: (summary: readonly number[]) => number
   /**

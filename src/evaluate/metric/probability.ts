@@ -1,3 +1,4 @@
+import { flattery } from './calibration-bias.ts'
 import { type Confidences, expectedCalibrationError, riskCoverageArea } from './calibration-error.ts'
 import type { ClassOptions } from './classification.ts'
 import { asProbabilities, byItself, fromLogits, labelledScores } from './labelled-scores.ts'
@@ -17,8 +18,11 @@ export const negativeLogLikelihood = (options: ClassOptions = {}): Metric => mea
  * Expected calibration error, 15 bins of equal width. Lower is better. A row's own score is how far its confidence is
  * from its being right; the bins need all rows.
  */
-export const calibrationError = (options: ClassOptions = {}): Metric =>
-  ofConfidences('ece', expectedCalibrationError, options)
+export const calibrationError = (options: ClassOptions = {}): Metric => ({
+  ...ofConfidences('ece', expectedCalibrationError, options),
+  flattery: (first, other) =>
+    hasGap(first) || hasGap(other) ? NO_FLATTERY : flattery(confidencesIn(first), confidencesIn(other)),
+})
 
 /**
  * Area under the risk-coverage curve: whether the model knows when it is wrong. Lower is better. A row's own score is how
@@ -83,15 +87,21 @@ function ofConfidences(name: string, over: (rows: Confidences) => number, option
     },
     // Confidence moves a little with every rounding; what a few rows cannot show is one more wrong answer.
     parts: (summaries) => summaries.map(([, right]) => right!),
-    aggregate: (summaries) =>
-      summaries.some(([confidence]) => Number.isNaN(confidence))
-        ? Number.NaN
-        : over({
-            confidence: summaries.map(([confidence]) => confidence!),
-            right: summaries.map(([, right]) => right === 1),
-          }),
+    aggregate: (summaries) => (hasGap(summaries) ? Number.NaN : over(confidencesIn(summaries))),
   }
 }
+
+/** Of rows without a number nothing is settled. */
+const NO_FLATTERY = { by: 0, error: 0 }
+
+type Summaries = readonly (readonly number[])[]
+
+const hasGap = (summaries: Summaries) => summaries.some(([confidence]) => Number.isNaN(confidence))
+
+const confidencesIn = (summaries: Summaries): Confidences => ({
+  confidence: summaries.map(([confidence]) => confidence!),
+  right: summaries.map(([, right]) => right === 1),
+})
 
 function topOf(probabilities: ArrayLike<number>) {
   let top = 0
