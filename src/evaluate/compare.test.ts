@@ -603,3 +603,46 @@ test('an output that no label judges and that is far off is named', async () => 
   expect(report.warnings).toContainEqual(unseen)
   expect((await compare(both(1), both(0.999), data)).warnings).not.toContainEqual(unseen)
 })
+
+describe('what labels and numbers do not tell', () => {
+  const session = (outputs: Readonly<Record<string, (value: number) => number>>): Session => ({
+    engine: 'test',
+    inputs: [{ name: 'x', dtype: 'float32', shape: ['n', 1] }],
+    outputs: Object.keys(outputs).map((name) => ({ name, dtype: 'float32', shape: ['n', 1] })),
+    async run({ x }) {
+      const of = (change: (value: number) => number) => ({ ...x!, data: (x!.data as Float32Array).map(change) })
+      return Object.fromEntries(Object.entries(outputs).map(([name, change]) => [name, of(change)]))
+    },
+    fetchGroups: async (_feeds, names) => [names],
+    close: async () => {},
+  })
+  const x = Float32Array.from({ length: 50 }, (_, i) => 4 * Math.sin(i * i))
+  const column = { dtype: 'float32', dims: [50, 1], data: x } as const
+  const dataOf = (from: Session) => memoryDataset({ x: column, labels: column }, { inputs: from.inputs })
+  const same = (value: number) => value
+  const sigmoid = (value: number) => 1 / (1 + Math.exp(-value))
+
+  test('labels that fit several outputs are no label of the first', async () => {
+    const two = session({ price: same, age: same })
+    const fits = expect.stringMatching(/labels fit 2 outputs: price, age\. mae reads price/)
+    expect((await compare(two, two, await dataOf(two))).warnings).toContainEqual(fits)
+    const named = await compare(two, two, await dataOf(two), { metric: 'mae', metricOptions: { output: 'age' } })
+    expect(named.warnings).not.toContainEqual(fits)
+    const one = session({ price: same })
+    expect((await compare(one, one, await dataOf(one))).warnings.join()).not.toMatch(/labels fit/)
+  })
+
+  test('logits against probabilities are named, one way and the other, with labels and without', async () => {
+    const [logits, probabilities] = [session({ y: same }), session({ y: sigmoid })]
+    const unlike = expect.stringMatching(/output y are from -\d.* by the base model and from 0\.\d+ to 0\.\d+ by the/)
+    const data = await dataOf(logits)
+    expect((await compare(logits, probabilities, data)).warnings).toContainEqual(unlike)
+    const bare = await memoryDataset({ x: column }, { inputs: logits.inputs })
+    expect((await compare(logits, probabilities, bare)).warnings).toContainEqual(unlike)
+    expect((await compare(probabilities, logits, bare)).warnings.join()).toMatch(/Softmax or Sigmoid/)
+    // A regression that is a little beyond 1, and a candidate that is a little beyond 0.
+    const near = session({ y: (value) => 1.2 * sigmoid(value) })
+    for (const other of [session({ y: sigmoid }), near])
+      expect((await compare(near, other, bare)).warnings.join()).not.toMatch(/Softmax or Sigmoid/)
+  })
+})

@@ -7,6 +7,7 @@ import { metrics } from './metric/metrics.ts'
 import { isCutOff, lowestSqnrDb, typicalSqnrDb } from './noise/lowest-sqnr.ts'
 import type { ScoredRows } from './score-rows.ts'
 import { whole } from './sentence.ts'
+import type { Numbers } from './unlike-ranges.ts'
 
 /** What speaks against taking the verdict as it stands. */
 export function comparisonDoubts(
@@ -31,6 +32,8 @@ export function comparisonDoubts(
     ...(scored.metric === null && given.labelField !== null ? [NO_TOKEN_SCORES] : []),
     ...farOffOnLargeRows(report),
     ...otherOutputs(report, scored),
+    ...severalFit(report, scored),
+    ...unlikeRanges(scored),
   ]
 }
 
@@ -103,6 +106,24 @@ function otherOutputs({ verdict, outputs }: ComparisonReport, { metric, differen
         ', ',
       )}${far.length > 3 ? ` and ${far.length - 3} others as little` : ''} of signal over difference. ${metric.name} reads the output that fits the labels and does not see the others: where they are used, judge them by labels of their own.`,
   ]
+}
+
+/** Numbers do not tell which of several outputs they are of, and one that they are not of is as good before as after. */
+function severalFit({ metric }: ComparisonReport, { fitting: [first, ...others] }: ScoredRows): readonly string[] {
+  if (first === undefined || others.length === 0) return []
+  return [
+    `The labels fit ${others.length + 1} outputs: ${[first, ...others].slice(0, 5).join(', ')}. ${metric} reads ${first}, the first of them. If they are of another, no verdict is right: write a metric that reads it, --metric ./metric.mjs (in the library \`metricOptions: { output }\`).`,
+  ]
+}
+
+/** Logits and probabilities in one place: whatever holds numbers against each other finds them far apart. */
+function unlikeRanges({ unlike }: ScoredRows): readonly string[] {
+  const shown = ({ least, greatest }: Numbers) =>
+    `${Number(least.toPrecision(3))} to ${Number(greatest.toPrecision(3))}`
+  return unlike.map(
+    ({ name, base, candidate }) =>
+      `The numbers of output ${name} are from ${shown(base)} by the base model and from ${shown(candidate)} by the candidate: does one end with a Softmax or Sigmoid that the other lacks? They were compared as they stand.`,
+  )
 }
 
 /** Whatever the verdict says of the answers on the whole: an answer that is no number is another thing than a wrong one. */

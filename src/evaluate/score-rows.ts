@@ -8,12 +8,14 @@ import { NO_ANSWER } from './metric/classification.ts'
 import { tokenScoresName } from './metric/language.ts'
 import type { Metric } from './metric/metric.ts'
 import type { MetricOptions } from './metric/metrics.ts'
+import { outputsOfSize } from './metric/regression.ts'
 import { type RepeatedIds, repeatedIds } from './repeated-ids.ts'
 import { labelText } from './row-labels.ts'
 import { type RowPair, rowPairs, rowsPerPair } from './row-pairs.ts'
 import { type MetricChoice, metricChoice, type RowScore, rowScore } from './row-scores.ts'
 import { sameThroughout } from './same-throughout.ts'
 import { sliceValues } from './slices.ts'
+import { type UnlikeRanges, unlikeRanges } from './unlike-ranges.ts'
 
 export interface ScoreOptions {
   readonly metric?: string | Metric | undefined
@@ -46,6 +48,10 @@ export interface ScoredRows extends ScoredPairs {
   readonly repeatedIds: RepeatedIds | null
   /** The base gives exactly the same numbers to every row, of which there are several. */
   readonly allAlike: boolean
+  /** Outputs that the labels fit alike, where the metric reads the first that does; empty where it was told, or chooses. */
+  readonly fitting: readonly string[]
+  /** Outputs of which one model alone gives probabilities. */
+  readonly unlike: ReturnType<UnlikeRanges['result']>
   /** Every row has exactly the same inputs and the same label: one row, several times over. */
   readonly oneRow: boolean
   /** Rows with exactly the inputs and the label of an earlier one. */
@@ -111,7 +117,7 @@ function identityOf(data: Dataset, labelField: string | null): readonly string[]
 function rowKeeper(
   base: Session,
   data: Dataset,
-  { labelField }: ScoreOptions,
+  { labelField, metricOptions }: ScoreOptions,
   metric: MetricChoice,
   named: readonly string[],
 ) {
@@ -123,6 +129,8 @@ function rowKeeper(
   const ids = repeatedIds(idField)
   const alike = sameThroughout(base.outputs.map(({ name }) => name))
   const repeating = sameThroughout(named)
+  const ranges = unlikeRanges()
+  let fitting: readonly string[] = []
   const [rows, indices, labels]: [number[], number[], string[]] = [[], [], []]
   const [changed, different, broken]: [boolean[], boolean[], boolean[]] = [[], [], []]
   const scores = pairScores()
@@ -136,6 +144,8 @@ function rowKeeper(
       different.push(!difference.identical)
       broken.push(difference.broken)
       const scoredBy = metric.of(pair.base)
+      ranges.add(outputs, pair.candidate.outputs)
+      if (rows.length === 0 && metricOptions.output === undefined) fitting = fittingOutputs(pair, scoredBy)
       classes.add(outputs, pair.candidate.outputs, metric.countsPlaces ? label : undefined)
       alike.add((name) => outputs[name]?.data)
       repeating.add((name) => fields![name])
@@ -162,8 +172,18 @@ function rowKeeper(
       repeatedIds: ids.result(),
       allAlike: alike.result(),
       oneRow: repeating.result(),
+      fitting,
+      unlike: ranges.result(),
     }),
   }
+}
+
+/** Metrics that read the first output which has as many numbers as the label, whatever it is. */
+const READ_THE_FIRST = ['mae', 'rmse', 'r2', 'spearman']
+
+function fittingOutputs({ base: { outputs, label } }: RowPair, metric: Metric | null): readonly string[] {
+  if (metric === null || label === undefined || !READ_THE_FIRST.includes(metric.name)) return []
+  return outputsOfSize(outputs, typeof label === 'object' ? label.length : 1).map(([name]) => name)
 }
 
 /**

@@ -4,6 +4,7 @@ import { midRanks } from '../../statistics/index.ts'
 import { numbersOf } from '../row-outputs.ts'
 import type { Metric, MetricRow } from './metric.ts'
 import { spearman } from './ranked-scores.ts'
+import { outputsOfSize } from './regression.ts'
 
 export interface EmbeddingOptions {
   /**
@@ -78,9 +79,7 @@ function unitVector({ outputs }: MetricRow, { output }: EmbeddingOptions): reado
 export function rankCorrelation(options: EmbeddingOptions = {}): Metric {
   const pair = ({ outputs, label, row }: MetricRow): readonly [number, number] => {
     if (typeof label !== 'number') throw noLabel(row)
-    const found = Object.entries(outputs).find(
-      ([name, value]) => value.data.length === 1 && (!options.output || name === options.output),
-    )
+    const found = outputsOfSize(outputs, 1).find(([name]) => !options.output || name === options.output)
     if (!found || found[1].dtype === 'string')
       throw new UserError('bad-argument', 'no output of the model is one number a row', {
         where: Object.keys(outputs).join(', '),

@@ -72,9 +72,7 @@ function pairOf({ outputs, label, row }: MetricRow, { output }: RegressionOption
       where: `row ${row}`,
       hint: 'a regression metric needs a number as the label of every row',
     })
-  const fitting = Object.entries(outputs).find(
-    ([name, value]) => (output === undefined || name === output) && value.data.length === truth.length,
-  )
+  const fitting = outputsOfSize(outputs, truth.length).find(([name]) => output === undefined || name === output)
   if (!fitting || fitting[1].dtype === 'string')
     throw new UserError(
       'bad-data',
@@ -86,6 +84,10 @@ function pairOf({ outputs, label, row }: MetricRow, { output }: RegressionOption
     )
   return { truth, predicted: numbersOf(fitting[1]) }
 }
+
+/** Outputs with as many numbers (or texts) as a label has; of several a metric of numbers reads the first. */
+export const outputsOfSize = (outputs: MetricRow['outputs'], size: number) =>
+  Object.entries(outputs).filter(([, { data }]) => data.length === size)
 
 /** Reckoned from the first value on, so that the mean of equal values is that value. */
 function meanOf(values: readonly number[]): number {
