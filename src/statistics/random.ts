@@ -16,9 +16,24 @@ export function standardNormal(random: RandomSource): number {
 
 /** A source from a whole-number seed (xoroshiro128+, Blackman and Vigna, by `pure-rand`). */
 export function randomSource(seed: number): RandomSource {
-  const generator = xoroshiro128plus(seed)
+  const generator = xoroshiro128plus(scattered(seed))
+  for (let i = 0; i < WARMING_UP; i++) generator.next()
   return {
     uniform: () => (generator.next() >>> 0) / 2 ** 32,
     below: (count) => Math.floor(((generator.next() >>> 0) / 2 ** 32) * count),
   }
+}
+
+/** Draws after which nothing is left of a state of mostly zeros or ones. */
+const WARMING_UP = 20
+
+/**
+ * A seed far from those of its neighbours: the generator takes seeds as they are, so that the first draws of all small ones
+ * were close to 1, and those of neighbours alike. Source: the last step of MurmurHash3, A. Appleby (public domain).
+ */
+function scattered(seed: number): number {
+  let hash = seed | 0
+  hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b)
+  hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35)
+  return hash ^ (hash >>> 16)
 }
