@@ -16,6 +16,8 @@ import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { killRun } from '../bench/store-kills.ts'
+import { tensorOf } from '../src/ir/index.ts'
+import { readModel, writeModel } from '../src/onnx/index.ts'
 import { findModel, openStore, readPrivateKey, readPublicKey, type Store, type Version } from '../src/store/index.ts'
 import { bytesBlob, openLayout } from '../src/store/layout.ts'
 import { startRegistry, type TestRegistry } from './registry-kit.ts'
@@ -163,6 +165,19 @@ describe('what was changed in a folder', () => {
       manifest.layers = [...version.manifest.layers, extra]
     })
     expect(unknown.files.at(-1)!.role).toBe('other')
+  })
+
+  test('external data that a version could not tell from a model is refused before anything is kept', async () => {
+    const path = join(folder, 'apart.onnx')
+    const source = await readModel(model)
+    const wide = tensorOf('float32', [8, 64], new Float32Array(512), 'w')
+    const graph = { ...source.graph, initializers: new Map([['w', wide]]) }
+    await writeModel({ ...source, graph }, path, { externalData: true, dataPath: join(folder, 'weights.onnx') })
+    const store = openStore(newFolder())
+    await expect(store.put('apart', { model: path }, { tag: 'v1' })).rejects.toMatchObject({
+      code: 'bad-model',
+      message: expect.stringContaining('"weights.onnx"'),
+    })
   })
 
   test('links in the place of a name are not followed', async () => {

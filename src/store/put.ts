@@ -200,7 +200,11 @@ const more = (n: number) => (n > 0 ? ` (and ${n} more)` : '')
 
 async function blobsOfModel(path: string, locations: readonly string[]): Promise<readonly Blob[]> {
   const paths = [MODEL_FILE, ...locations.map((location) => location.replaceAll('\\', '/').replace(/^(\.\/)+/, ''))]
-  const clash = paths.find((item, i) => !isSafePath(item) || paths.indexOf(item) < i)
+  const names = paths.map((item) => item.toLowerCase())
+  // By its ending a reader tells the model from its data, and on some systems case tells no two files apart.
+  const clash = paths.find(
+    (item, i) => !isSafePath(item) || (i > 0 && item.endsWith('.onnx')) || names.indexOf(names[i]!) < i,
+  )
   if (clash !== undefined)
     throw new UserError('bad-model', `external data cannot be kept under the name ${JSON.stringify(clash)}`, {
       where: path,
