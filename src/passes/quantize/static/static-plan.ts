@@ -24,6 +24,7 @@ import { dataValues } from './data-values.ts'
 import { type Codes, equaliseChannels } from './equalise-channels.ts'
 import { joinedCodes } from './joined-codes.ts'
 import { maskedRanges } from './masked-ranges.ts'
+import { ratioValues } from './ratio-values.ts'
 import { shiftedCodes, shiftOf, withRoomForZeros, withShifts } from './shifts.ts'
 import { slopedCodes, withRoomForSlopes } from './slopes-in-codes.ts'
 import { tellingRanges } from './telling-ranges.ts'
@@ -158,6 +159,7 @@ function candidateUnits(context: PlanContext): {
   const keep = new Set(options.keepFloat ?? [])
   const reasons = new Map<Node, string>()
   const apart = new Set<Node>()
+  const ratios = ratioValues(context)
   const candidates = new Map<Node, Unit>()
   const taken = new Set<Node>()
   for (const node of graph.nodes) {
@@ -169,7 +171,7 @@ function candidateUnits(context: PlanContext): {
       apart.add(node)
       continue
     }
-    const refused = refuseUnit(found, keep, context)
+    const refused = refuseUnit(found, keep, ratios, context)
     if (!refused) candidates.set(node, found)
     else {
       reasons.set(node, refused.reason)
@@ -231,15 +233,27 @@ interface UnitRefusal {
   readonly apart: boolean
 }
 
-function refuseUnit(unit: Unit, keep: ReadonlySet<string>, context: PlanContext): UnitRefusal | undefined {
+function refuseUnit(
+  unit: Unit,
+  keep: ReadonlySet<string>,
+  ratios: ReadonlyMap<string, Node>,
+  context: PlanContext,
+): UnitRefusal | undefined {
   if (isNamed(unit, keep)) return { reason: 'kept in float as asked', apart: true }
   // The runtime may make integer kernels of what lies between products nonetheless: there it costs less so.
   if (context.options.placement === 'products' && unit.rule.kind !== 'product')
     return { reason: 'only products are quantized', apart: false }
   const already = codedAlready(unit, context.index, context.facts)
   if (already !== undefined) return { reason: already, apart: false }
-  const reason = reasonForFloat(unit, context)
+  const reason = reasonForFloat(unit, context) ?? lookedAtByRatios(unit, ratios)
   return reason === undefined ? undefined : { reason, apart: true }
+}
+
+function lookedAtByRatios({ writes }: Unit, ratios: ReadonlyMap<string, Node>): string | undefined {
+  const by = writes.flatMap((name) => ratios.get(name) ?? [])[0]
+  return (
+    by && `${nodeLabel(by)} looks at ratios of what it gives, and codes hold none of numbers of such different sizes`
+  )
 }
 
 function reasonForFloat(unit: Unit, { index, facts, ranges, options }: PlanContext): string | undefined {
