@@ -28,7 +28,9 @@ export function noiseWarning({
       ? ''
       : ` on the ${sqnrSamples} ${sqnrSamples === 1 ? 'sample' : 'samples'} that were looked at`
   const noisy = layers.flatMap((layer) => (layer.sqnrDb === null ? [] : [{ ...layer, sqnrDb: layer.sqnrDb }]))
-  const noisiest = noisy.filter((layer) => layer.sqnrDb < CLOSE_DB).slice(0, NAMED)
+  // A loop or a split has a layer for each of its outputs, the noisiest first.
+  const once = noisy.filter(({ name }, i) => noisy.findIndex((layer) => layer.name === name) === i)
+  const noisiest = once.filter((layer) => layer.sqnrDb < CLOSE_DB).slice(0, NAMED)
   const where =
     noisiest.length === 0
       ? ''
