@@ -138,7 +138,6 @@ const nativeLayouts = [
   layout.mishBySigmoid,
   layout.softplusBySigmoid,
   layout.eluByComparison,
-  layout.averageByProduct,
   layout.slopesAsProducts,
   layout.splitBrokenJoints,
   layout.convolveParts,
@@ -148,6 +147,8 @@ const nativeLayouts = [
   layout.activateInBlocks,
   layout.lrnByWindow,
   layout.softmaxByChannels,
+  // Behind what sums over channels are made of.
+  layout.averageByProduct,
   layout.growByTiles,
   layout.splitNearestResize,
   layout.splitMaxPool,

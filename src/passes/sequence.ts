@@ -44,6 +44,7 @@ const merge: readonly Pass[] = [
   fuse.recogniseAdd,
   fuse.sumByMask,
   fuse.shuffleByGather,
+  fuse.dealChannels,
   fuse.recogniseDepthToSpace,
   fuse.recogniseNearestResize,
   fuse.fuseSpaceToDepth,

@@ -1,6 +1,7 @@
 export * from './add-even-part.ts'
 export * from './affine-behind-transpose.ts'
 export * from './average-behind-conv.ts'
+export * from './deal-channels.ts'
 export * from './factor-gate.ts'
 export * from './fuse-affine-after.ts'
 export * from './fuse-affine-before.ts'

@@ -48,3 +48,39 @@ test.each([
 ])('%s stay as they are', async (_, model) => {
   expect((await rewriteWith(recogniseNearestResize, model)).report.applied).toBe(0)
 })
+
+const taken = ({
+  rows = '0, 0, 1, 1, 2, 2, 3, 3',
+  columns = '0, 0, 0, 1, 1, 1',
+  first = 'Gather<axis = 2>(x, rows)',
+  last = 'Gather<axis = -1>(a, columns)',
+  shape = 'N,3,4,2',
+  more = 'y = Neg(s)',
+  type = 'float',
+  opset = 18,
+}) =>
+  parseModel(`<ir_version: 8, opset_import: ["" : ${opset}]> g (${type}[${shape}] x) => (${type} y)
+    <int64[${rows.split(',').length}] rows = {${rows}}, int64[${columns.split(',').length}] columns = {${columns}}>
+    { a = ${first} s = ${last} ${more} }`)
+
+test.each([
+  ['rows and columns', {}],
+  ['columns and rows', { first: 'Gather<axis = 3>(x, columns)', last: 'Gather<axis = 2>(a, rows)' }],
+])('%s that are taken several times are one Resize', async (_, spelling) => {
+  const { ops } = await rewriteEqually(recogniseNearestResize, taken(spelling))
+  expect(ops).toEqual(['Resize', 'Neg'])
+})
+
+test.each([
+  ['rows in another order', { rows: '0, 1, 2, 3, 0, 1, 2, 3' }],
+  ['columns that are no multiple', { columns: '0, 0, 1' }],
+  ['rows of which the last are missing', { rows: '0, 0, 1, 1' }],
+  ['channels', { first: 'Gather<axis = 1>(x, columns)', shape: 'N,2,2,2', rows: '0, 0' }],
+  ['rows, and rows again', { last: 'Gather<axis = 2>(a, rows)', rows: '0, 0, 1, 1', shape: 'N,3,2,2' }],
+  ['a picture of unknown height', { shape: 'N,3,H,2' }],
+  ['doubles', { type: 'double' }],
+  ['an operator set whose Resize wants a region', { opset: 11 }],
+  ['rows that are read elsewhere', { more: 'u = ReduceSum(a) y = Add(s, u)' }],
+])('%s stay as they are taken', async (_, spelling) => {
+  expect((await rewriteWith(recogniseNearestResize, taken(spelling))).report.applied).toBe(0)
+})
