@@ -18,8 +18,6 @@ export function poissonArrivals({
 }): Float64Array {
   if (!(qps > 0) || !Number.isFinite(qps)) throw new RangeError(`arrivals need a positive rate, not ${qps}`)
   const random = randomSource(seed)
-  // The generator's first numbers follow a small seed closely.
-  for (let i = 0; i < 32; i++) random.uniform()
   let at = 0
   return Float64Array.from({ length: count }, () => {
     at += (-Math.log1p(-random.uniform()) / qps) * 1e9
