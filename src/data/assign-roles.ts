@@ -90,10 +90,22 @@ function labelOf(table: Table, wishes: RoleWishes): string | undefined {
   return label
 }
 
-/** @throws UserError for a label or slice field that the table does not have. */
+/**
+ * @throws UserError for a label or slice field that the table does not have, and for one of vectors as a slice field: as
+ * good as every row would be a slice of its own.
+ */
 export function requireNamed(table: Table, { label, slices = [] }: RoleWishes): void {
   if (label !== undefined) requireColumn(table, label, 'label field')
-  for (const slice of slices) requireColumn(table, slice, 'slice field')
+  for (const slice of slices) {
+    requireColumn(table, slice, 'slice field')
+    const { dtype, rowShape } = table.columns.find(({ name }) => name === slice)!
+    if (dtype === 'string' || rowShape.every((size) => size === 1)) continue
+    const single = table.columns.filter((column) => column.rowShape.every((size) => size === 1)).map(({ name }) => name)
+    throw new UserError('bad-data', `"${slice}" in "${table.path}" has ${shapeText(rowShape)} numbers a row.`, {
+      where: `field "${slice}" of "${table.path}"`,
+      hint: `A slice is the rows that have one value in common.${single.length > 0 ? ` Fields of one value a row: ${listNames(single)}.` : ''}`,
+    })
+  }
 }
 
 function requireColumn(table: Table, name: string, what: string): void {

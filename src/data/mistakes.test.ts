@@ -224,3 +224,14 @@ test('what lies among images and is none is named; README and what systems leave
     '2 other files are left out, since only images are rows here: "a/1.ppm", "labels.csv".',
   )
 })
+
+test('an input as a slice field: its vectors are no groups', async () => {
+  const lines = [1, 2, 3].map((at) => JSON.stringify({ x: [at, 2, 3], tags: ['a', 'b'], one: [at], city: 'Rome' }))
+  const path = await write('vectors.jsonl', `${lines.join('\n')}\n`)
+  const open = (slice: string) => openDataset(path, { inputs: [...numbers], slices: [slice] })
+  await expect(open('x')).rejects.toMatchObject({
+    message: expect.stringMatching(/^"x" in .* has \[3\] numbers a row\.$/),
+    hint: expect.stringMatching(/one value in common\. Fields of one value a row: "one", "city"\./),
+  })
+  for (const slice of ['city', 'one', 'tags']) expect((await open(slice)).rows).toBe(3)
+})
