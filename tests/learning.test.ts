@@ -1,8 +1,8 @@
-import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, describe, expect, test } from 'vitest'
-import { memoryDataset, randomNumbers, splitRows } from '../src/data/index.ts'
+import { memoryDataset, openDataset, randomNumbers, splitRows } from '../src/data/index.ts'
 import { ortNode } from '../src/engine/index.ts'
 import { checkModel, type Model, tensorOf, tensorValues } from '../src/ir/index.ts'
 import { modelDigest } from '../src/onnx/index.ts'
@@ -91,6 +91,24 @@ test('a teacher in float16 is not told that it decides', async () => {
     message: 'no output of the teacher is float32, it answers in float16',
     hint: expect.stringContaining('the float32 model that this one was made of'),
   })
+})
+
+test('an input that is the same whole number of 64 bits for all rows', async () => {
+  const scaled = seeded(
+    `g (float[N,1,6,6] x, int64 rate) => (float[N,2] logits) <WEIGHTS, float unit = {16000}>
+     { at = Cast<to: int = 1>(rate)  by = Div(at, unit)  z = Mul(x, by)  a = Conv<pads: ints = [1,1,1,1]>(z, w0)  r = Relu(a)
+       p = GlobalAveragePool(r)  f = Flatten(p)  logits = MatMul(f, w1) }`,
+    { w0: [4, 1, 3, 3], w1: [4, 2] },
+  )
+  const lines = Array.from({ length: ROWS }, (_, row) =>
+    JSON.stringify({ x: [[0, 1, 2, 3, 4, 5].map((at) => [...x.subarray(row * 36 + at * 6, row * 36 + at * 6 + 6)])] }),
+  )
+  writeFileSync(join(folder, 'rows.jsonl'), `${lines.join('\n')}\n`)
+  writeFileSync(join(folder, 'dataset.json'), JSON.stringify({ files: 'rows.jsonl', constants: { rate: 16000 } }))
+  const wanted = [...inputs, { name: 'rate', dtype: 'int64', shape: [] }] as const
+  const data = await openDataset(folder, { inputs: [...wanted] })
+  const { report } = await distil(scaled, data, { ...settings, student: scaled, epochs: 1 })
+  expect(report.cost.steps).toBe(96 / 16)
 })
 
 describe('a label that will not do', () => {

@@ -254,7 +254,6 @@ const DECIDING = [
   'teacherShare',
   'augment',
   'adversary',
-  'rows',
 ] as const satisfies readonly (keyof LearnOptions)[]
 
 /** What a run is: two runs with the same digest take the same steps. */
@@ -263,8 +262,11 @@ async function runDigest(
   options: LearnOptions,
   lossWeights: Readonly<Record<string, number>>,
 ): Promise<string> {
+  const { train, select } = options.rows
   const what = {
     ...Object.fromEntries(DECIDING.map((name) => [name, options[name]])),
+    // Alone: whoever gives them may have rows to prove on beside them, with constants that are whole numbers of 64 bits.
+    rows: { train, select },
     student: modelDigest(student),
     teacher: options.answers.digest,
     data: await options.data.digest(),
