@@ -402,3 +402,20 @@ test('coordinates that a head computes in float64 stay as they are: codes are ma
   expect(report.refused.map(({ reason }) => reason)).toContain('its value d is float64, and codes are made of float32')
   expect(decibels((await runOnce(before, feeds)).y!, (await runOnce(model, feeds)).y!)).toBeGreaterThan(27)
 })
+
+test('four branches that are added up become integers', async () => {
+  const branches = 'p = Conv(x, a) q = Conv(x, b) r = Conv(x, c) s = Conv(x, d)'
+  const weights = { a: [8, 8, 1, 1], b: [8, 8, 1, 1], c: [8, 8, 1, 1], d: [8, 8, 1, 1] }
+  const model = modelWith(
+    `g (float[1,8,6,6] x) => (float y) { ${branches} m = Sum(p, q, r, s) y = Conv(m, a) }`,
+    weights,
+  )
+  const integers = async (of: typeof model) => {
+    const report = await rangesOf(of, { x: randomValue([1, 8, 6, 6], 3) })
+    return kernelsOf((await passes.quantizeStaticInt8!.run(of, everywhere as never, [{ report }])).model)
+  }
+  expect(await integers(model)).toMatchObject({ Sum: 1 })
+  const kernels = await integers((await passes.recogniseAdd!.run(model, {} as never, [])).model)
+  expect(kernels).toMatchObject({ QLinearAdd: 3, QLinearConv: 5 })
+  expect(kernels).not.toHaveProperty('Sum')
+})

@@ -15,7 +15,7 @@ import {
 } from '../ir/index.ts'
 import { readModel, upgradeOpset } from '../onnx/index.ts'
 import { GraphEditor } from '../rewrite/index.ts'
-import { passes, simplifyPasses } from './index.ts'
+import { LAYOUT_REPAIRS, passes, simplifyPasses } from './index.ts'
 
 async function simplified(model: Model): Promise<Model> {
   let current = model
@@ -192,4 +192,9 @@ test('channels that training left behind next to 0 are not computed', async () =
     [5, 8],
   ])
   await expectEqualModels(before, after)
+})
+
+test('what a Softmax over channels adds up by is there before sums become products', () => {
+  const order = LAYOUT_REPAIRS.filter((id) => id === 'softmaxByChannels' || id === 'averageByProduct')
+  expect(order).toEqual(['softmaxByChannels', 'averageByProduct'])
 })

@@ -18,12 +18,13 @@ import {
   intsAttribute,
   makeNode,
   type Node,
+  sliceBounds,
+  TO_THE_END,
   tensorOf,
   tensorShape,
   toNumbers,
 } from '../../ir/index.ts'
 import { type RuleContext, type RuleOutcome, rulePass } from '../../rewrite/index.ts'
-import { sliceBounds, TO_THE_END } from '../simplify/slice-bounds.ts'
 
 export const dealChannels = rulePass(
   'dealChannels',

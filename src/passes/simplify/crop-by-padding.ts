@@ -7,9 +7,18 @@
  * an end that is not known; auto_pad; steps; a size that is not known where the window may be wider than what is left.
  * Source: the operators' definitions.
  */
-import { inferTypes, ints, intsAttribute, type Node, stringAttribute, tensorShape } from '../../ir/index.ts'
+import {
+  inferTypes,
+  ints,
+  intsAttribute,
+  type Node,
+  type SliceBound,
+  sliceBounds,
+  stringAttribute,
+  TO_THE_END,
+  tensorShape,
+} from '../../ir/index.ts'
 import { type RuleContext, type RuleOutcome, rulePass } from '../../rewrite/index.ts'
-import { type SliceBound, sliceBounds, TO_THE_END } from './slice-bounds.ts'
 
 export const cropByPadding = rulePass(
   'cropByPadding',

@@ -19,15 +19,16 @@ import {
   intsAttribute,
   type Node,
   sameShape,
+  sliceBounds,
   stringAttribute,
   type Tensor,
+  TO_THE_END,
   tensorShape,
   toNumbers,
   type ValueType,
 } from '../../ir/index.ts'
 import { type RuleContext, type RuleOutcome, rulePass } from '../../rewrite/index.ts'
 import { isRepeatedByReaders } from './repeats-by-itself.ts'
-import { sliceBounds, TO_THE_END } from './slice-bounds.ts'
 
 type Question = (node: Node, context: RuleContext) => boolean
 

@@ -1,5 +1,7 @@
-import { intsAttribute, type Node, toNumbers } from '../../ir/index.ts'
-import type { RuleContext } from '../../rewrite/index.ts'
+import { intsAttribute } from './attribute.ts'
+import type { Node } from './model.ts'
+import { toNumbers } from './numbers.ts'
+import type { Tensor } from './tensor.ts'
 
 /** What a Slice takes along one axis, as the node says it: each may count from the end, and reach beyond it. */
 export interface SliceBound {
@@ -10,7 +12,10 @@ export interface SliceBound {
 }
 
 /** The bounds of a Slice, as attributes before opset 10 and as constant inputs since; undefined where they vary. */
-export function sliceBounds(node: Node, { constant }: RuleContext): readonly SliceBound[] | undefined {
+export function sliceBounds(
+  node: Node,
+  { constant }: { readonly constant: (value: string) => Tensor | undefined },
+): readonly SliceBound[] | undefined {
   const read = (position: number, name: string): readonly number[] | undefined => {
     const attribute = intsAttribute(node, name, undefined)
     if (attribute) return attribute
