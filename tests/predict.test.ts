@@ -178,7 +178,8 @@ test('a second run on an output that is being written is refused; what a killed 
   }
   lock(process.pid)
   const refused = await predict('busy.jsonl')
-  expect([refused.code, refused.stdout, existsSync(bench.path('busy.jsonl'))]).toEqual([2, '', false])
+  expect([refused.code, existsSync(bench.path('busy.jsonl'))]).toEqual([2, false])
+  expect(JSON.parse(refused.stdout)).toMatchObject({ kind: 'failure', version: 1 })
   expect(refused.stderr).toContain(`another run is writing busy.jsonl (process ${process.pid} on ${hostname()}, since`)
   expect(refused.stderr).toContain('wait until it has finished, or write to another file')
   expect(readFileSync(`${partial}/rows`, 'utf8')).toBe('answers of the run that is going on')
