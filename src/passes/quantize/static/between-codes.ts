@@ -1,6 +1,22 @@
-import { makeNode, type Node, operatorName } from '../../../ir/index.ts'
+import { intAttribute, makeNode, type Node, operatorName } from '../../../ir/index.ts'
 import { activationSlots, quantizeRules } from '../units/quantize-rules.ts'
 import type { StaticPlan } from './static-plan.ts'
+
+/**
+ * How many scales, all equal, keep the runtime from quantizing the weights of a float product that reads codes: it does so
+ * by itself, with one scale for all weights, where the input has one scale. Releases 1.20 and 1.21 do wherever codes are
+ * read, newer ones where codes stand behind the product as well. 0 where nothing is to be kept from it: scales of columns
+ * cost 2 ns a number, so they stand in front of a Gemm only where they must, and scales of channels cost nothing.
+ */
+export function scalesApart(plan: StaticPlan, node: Node): number {
+  const weights = plan.facts.constant(node.inputs[1] ?? '')?.dims
+  if (!weights) return 0
+  const operator = operatorName(node)
+  if (operator === 'Conv') return weights[1]! * intAttribute(node, 'group', 1)
+  if (operator === 'ConvTranspose') return weights[0]!
+  if (operator !== 'Gemm' || intAttribute(node, 'transA', 0) !== 0 || !feedsCodes(plan, node.outputs[0]!)) return 0
+  return weights[intAttribute(node, 'transB', 0) === 0 ? 0 : 1]!
+}
 
 /** Whether nothing but integer units read this float, at most behind a clamp, which the runtime makes part of codes. */
 export function feedsCodes(plan: StaticPlan, value: string): boolean {

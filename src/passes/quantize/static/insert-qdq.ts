@@ -3,7 +3,6 @@ import {
   floatAttribute,
   fromNumbers,
   type Graph,
-  intAttribute,
   makeNode,
   type Node,
   nodeLabel,
@@ -20,7 +19,7 @@ import { corrected, meanShift, productChannels, underMultipliers } from '../unit
 import { activationSlots, poolAttributes, without } from '../units/quantize-rules.ts'
 import { channelSlopes } from '../units/slopes.ts'
 import { standIn, type Unit } from '../units/unit.ts'
-import { feedsCodes, keptApart } from './between-codes.ts'
+import { keptApart, scalesApart } from './between-codes.ts'
 import type { Codes } from './equalise-channels.ts'
 import { productWeights } from './product-weights.ts'
 import { QdqWriter } from './qdq-writer.ts'
@@ -45,6 +44,8 @@ class Insertion {
   readonly #coded = new Map<string, string>()
   /** Values of integer units that stand as floats under their own name. */
   readonly #named = new Set<string>()
+  /** What values that have codes are called as floats under one scale a channel. */
+  readonly #underChannels = new Map<string, string>()
   readonly #weights = new Map<string, CodedChannels>()
   readonly #planned: Record<string, number> = {}
 
@@ -69,23 +70,20 @@ class Insertion {
     const codes = this.#coded.get(node.inputs[0]!)
     if (codes && operatorName(node) === 'Shape') return [{ ...node, inputs: [codes] }]
     if (!codes) return [node]
-    if (!this.#wouldBeQuantized(node))
+    const scales = scalesApart(this.#plan, node)
+    if (scales === 0)
       return keptApart(this.#plan, node, this.#coded, () => this.#writer.freshName(`${node.outputs[0]}_apart`))
-    const channels = this.#plan.facts.constant(node.inputs[1]!)!.dims[1]! * intAttribute(node, 'group', 1)
-    const name = node.inputs[0]!
-    const output = this.#writer.freshName(`${name}_channels`)
-    const held = this.#plan.codes.get(name)!
-    this.#writer.dequantize(codes, { channels: new Float32Array(channels).fill(1), ...held }, output, name)
-    return [{ ...node, inputs: [output, ...node.inputs.slice(1)] }]
+    return [{ ...node, inputs: [this.#channelsOf(node.inputs[0]!, codes, scales), ...node.inputs.slice(1)] }]
   }
 
-  /**
-   * Whether the runtime would quantize the weights of this float convolution by itself, with one scale for all of them,
-   * because codes stand on both of its sides. One scale a channel on its input, all equal, keeps it from that.
-   */
-  #wouldBeQuantized(node: Node): boolean {
-    const weights = node.opType === 'Conv' && this.#plan.facts.constant(node.inputs[1]!)
-    return weights !== false && weights !== undefined && feedsCodes(this.#plan, node.outputs[0]!)
+  /** The float of a value under one scale for each of its channels, all equal; once for all that read it so. */
+  #channelsOf(name: string, codes: string, scales: number): string {
+    const known = this.#underChannels.get(name)
+    if (known) return known
+    const output = this.#writer.freshName(`${name}_channels`)
+    this.#underChannels.set(name, output)
+    const held = this.#plan.codes.get(name)!
+    return this.#writer.dequantize(codes, { channels: new Float32Array(scales).fill(1), ...held }, output, name)
   }
 
   #emit(unit: Unit): void {
