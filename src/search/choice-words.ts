@@ -1,3 +1,4 @@
+import { CLOSE_DB } from '../evaluate/index.ts'
 import { type ComparisonReport, grouped } from '../report/index.ts'
 import { rowsToProve } from './rows-to-prove.ts'
 
@@ -70,8 +71,17 @@ export function whyNotProven(proof: ComparisonReport, apart = false): string {
     base.value === null || candidate.value === null
       ? null
       : `${metric} ${digits(candidate.value)} against ${digits(base.value)}`
-  const found = scores ?? (agreement && `${grouped(agreement.changed)} answers changed`)
-  return `${wordFor(proof, apart)} on the ${grouped(n)} proof rows${found ? `: ${found}` : ''}`
+  const found = [scores ?? (agreement && `${grouped(agreement.changed)} answers changed`), farthest(proof)]
+  const told = found.filter((words) => words !== null)
+  return `${wordFor(proof, apart)} on the ${grouped(n)} proof rows${told.length > 0 ? `: ${told.join(', ')}` : ''}`
+}
+
+/** The output that is too far off to be close, where that is what a finalist lacks. */
+function farthest({ verdict, grade, outputs }: ComparisonReport): string | null {
+  if (verdict !== 'inconclusive' || grade !== null) return null
+  const far = outputs.filter(({ sqnrDb }) => sqnrDb !== null && sqnrDb < CLOSE_DB)
+  const [worst] = far.sort((one, other) => one.sqnrDb! - other.sqnrDb!)
+  return worst ? `${worst.name} keeps ${worst.sqnrDb!.toFixed(1)} dB where ${CLOSE_DB} are asked for` : null
 }
 
 const given = ({ fewer }: ProofRows): string =>

@@ -175,11 +175,23 @@ test('what ended the sequence is told, and not who was tried behind it', async (
 
 test('why a finalist was not proven is told by the figures of the proof rows', () => {
   const proof = (more: object) =>
-    ({ metric: 'top1', n: 1200, requiredN: null, labelled: true, ...more }) as ComparisonReport
+    ({
+      metric: 'top1',
+      n: 1200,
+      requiredN: null,
+      labelled: true,
+      grade: 'close',
+      ...more,
+    }) as unknown as ComparisonReport
   const scored = proof({ verdict: 'regressed', base: { value: 0.925 }, candidate: { value: 0.9 }, agreement: null })
   expect(whyNotProven(scored)).toBe('found to be worse on the 1,200 proof rows: top1 0.9 against 0.925')
   const unlabelled = { base: { value: null }, candidate: { value: null }, agreement: { changed: 7 } }
   expect(whyNotProven(proof({ verdict: 'inconclusive', ...unlabelled }))).toBe(
     'not proven on the 1,200 proof rows: 7 answers changed',
+  )
+  const outputs = [31.2, 22.14, 24.9, null].map((sqnrDb, i) => ({ name: `y${i}`, sqnrDb }))
+  const far = proof({ verdict: 'inconclusive', grade: null, outputs, ...unlabelled })
+  expect(whyNotProven(far)).toBe(
+    'not proven on the 1,200 proof rows: 7 answers changed, y1 keeps 22.1 dB where 25 are asked for',
   )
 })

@@ -3,7 +3,7 @@ import type { ComparisonReport } from '../report/index.ts'
 import type { Choice } from './choose.ts'
 import type { Contender } from './finalists.ts'
 import type { Pool } from './pool.ts'
-import { gainsShown, notSureEnough, untried, whyNotWorthIt } from './prove.ts'
+import { decidedAgainst, gainsShown, notSureEnough, untried, whyNotWorthIt } from './prove.ts'
 import type { Trial } from './trial.ts'
 
 const pool = (goal: string) => ({ goal: { name: goal }, bench: { original: { bytes: 1000 } } }) as unknown as Pool
@@ -70,4 +70,13 @@ test('where nothing was judged for want of time, that is what is told', () => {
   expect(of([int8(null, false)], false)).toMatch(/no time to try every kind/)
   expect(of([int8(null, false)], true)).toBeUndefined()
   expect(of([int8({})], false)).toBeUndefined()
+})
+
+test('a finalist that did not stay close on the proof rows is told of, also where another that did is handed out', () => {
+  const made = (verdict: string, grade: string | null) => ({ verdict, grade }) as ComparisonReport
+  const handedOut = (proof: ComparisonReport | null) => ({ proof }) as Choice
+  const [close, far, worse] = [made('inconclusive', 'close'), made('inconclusive', null), made('regressed', null)]
+  expect([close, far, worse].map((proof) => decidedAgainst(proof, handedOut(close)))).toEqual([false, true, true])
+  expect([close, far].map((proof) => decidedAgainst(proof, handedOut(made('pass', 'proven'))))).toEqual([true, true])
+  expect(decidedAgainst(close, handedOut(null))).toBe(true)
 })

@@ -81,9 +81,14 @@ export async function prove(
 
 const NOT_SURE = 'passed, but not as surely as one of two that were tested side by side must: at half of α'
 
-/** Whether its proof is what kept a finalist from being handed out: what is only close may be, where nothing passed. */
-const decidedAgainst = ({ verdict }: ComparisonReport, { proof }: Choice) =>
-  verdict === 'regressed' || (verdict === 'inconclusive' && (proof === null || proof.verdict === 'pass'))
+/**
+ * Whether its proof is what kept a finalist from being handed out: what is only close may be where nothing passed, and
+ * what is not even that is not.
+ */
+export function decidedAgainst({ verdict, grade }: ComparisonReport, { proof }: Choice): boolean {
+  if (verdict !== 'inconclusive') return verdict === 'regressed'
+  return proof === null || proof.verdict === 'pass' || grade === null
+}
 
 /** What passed by itself and may not be handed out all the same, since it shares α with another. */
 export function notSureEnough(
