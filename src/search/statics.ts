@@ -65,7 +65,7 @@ export class Statics {
     const open: Trial[] = []
     // Of placements that take the same time, as far as a clock can tell, the quieter one is worth the time first.
     await this.#refineWhereWorthIt(pool.inOrderOfPromise(placements), async (first) => {
-      const calibrated = this.#mustMixNow(first) ? first : await this.#calibrated(first)
+      const calibrated = await this.#unlessMixedNow(first, first, () => this.#calibrated(first))
       if (pool.secure(calibrated) && isQuiet(calibrated)) await this.#timed(await this.#mixtures.insured(calibrated))
       else open.push(calibrated)
     })
@@ -140,14 +140,14 @@ export class Statics {
   }
 
   /**
-   * Whether nothing but float in places is likely to keep this one quiet, and a refinement before that might take the time
-   * for it.
+   * What a refinement of this one gives; `otherwise`, and told, where nothing but float in places is likely to keep it
+   * quiet, and a refinement before that might take the time for it.
    */
-  #mustMixNow(trial: Trial): boolean {
+  async #unlessMixedNow<T>(trial: Trial, otherwise: T, refine: () => Promise<T>): Promise<T> {
     const { left, refining } = this.#budget
-    const short = decibelsMissing(trial) >= FAR_DECIBELS && left - refining < this.#mixtures.seconds
-    if (short) this.#budget.leaveOut(`ranges and channels of ${trial.built.spec.id} before float in it`)
-    return short
+    if (decibelsMissing(trial) < FAR_DECIBELS || left - refining >= this.#mixtures.seconds) return refine()
+    this.#budget.leaveOut(`ranges and channels of ${trial.built.spec.id} before float in it`)
+    return otherwise
   }
 
   /** What may make a placement secure: other numbers in its kernels first, then float in places. */
@@ -157,7 +157,9 @@ export class Statics {
     const plenty = this.#budget.plenty
     if (!plenty) {
       const equalised =
-        this.#equalisingHelps === false || this.#mustMixNow(calibrated) ? [] : await this.#equalised(calibrated)
+        this.#equalisingHelps === false
+          ? []
+          : await this.#unlessMixedNow(calibrated, [], () => this.#equalised(calibrated))
       const held = equalised.filter((trial) => pool.secure(trial))
       // Where it was nearly enough, the rest takes less in float.
       const added = held.length > 0 ? held : await this.#mixtures.of(farQuieter(equalised, calibrated))
