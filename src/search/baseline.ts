@@ -1,5 +1,6 @@
 import type { TimingPurpose } from '../recipe/index.ts'
 import type { ComparisonReport, LatencyOf, OptimizationReport } from '../report/index.ts'
+import { timedOf } from './trial.ts'
 
 /** What is known of the original so far. */
 export class Baseline {
@@ -18,10 +19,10 @@ export class Baseline {
   }
 
   /** The first timing stands, but what is handed out is held against the original of its own run. */
-  timed({ p50Ms, p99Ms, loadMs, peakRssBytes, peakRssBytesRange }: LatencyOf, purpose: TimingPurpose): void {
+  timed(latency: LatencyOf, purpose: TimingPurpose): void {
     // The machine may have been faster or slower before.
     if (this.#figures && purpose !== 'confirm') return
-    const timed = { p50Ms, p99Ms, loadMs, peakRssBytes, ...(peakRssBytesRange ? { peakRssBytesRange } : {}) }
+    const timed = timedOf(latency)
     this.#figures = this.#figures
       ? { ...this.#figures, ...timed }
       : { bytes: this.#bytes, ...timed, metric: null, metricName: 'agreement' }

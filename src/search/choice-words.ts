@@ -1,6 +1,7 @@
 import { CLOSE_DB } from '../evaluate/index.ts'
 import { type ComparisonReport, grouped } from '../report/index.ts'
 import { rowsToProve } from './rows-to-prove.ts'
+import { capital } from './sentence.ts'
 
 /** A finalist with its proof. */
 export interface Proven {
@@ -106,5 +107,4 @@ function wordFor(proof: ComparisonReport, apart: boolean): string {
   return rows === null ? 'not proven' : `not proven (${rows} would settle it)`
 }
 
-const capital = (text: string) => text.charAt(0).toUpperCase() + text.slice(1)
 const digits = (value: number) => String(Number(value.toPrecision(4)))

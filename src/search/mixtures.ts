@@ -4,7 +4,16 @@ import type { Budget } from './budget.ts'
 import { Mixing } from './mixing.ts'
 import { settleNoise } from './noise-budget.ts'
 import type { Pool } from './pool.ts'
-import { isClipped, isStatic, noiseRatioOf, quietestFirst, SECURE_NOISE, SECURE_ODDS, type Trial } from './trial.ts'
+import {
+  isClipped,
+  isStatic,
+  noiseAt,
+  noiseRatioOf,
+  quietestFirst,
+  SECURE_NOISE,
+  SECURE_ODDS,
+  type Trial,
+} from './trial.ts'
 
 /** Odds of a pass, or of staying close, from which what is not secure is timed as well. */
 export const LIKELY = 1 / 2
@@ -12,14 +21,14 @@ const STEP = 'not timed: a step on the way to the fastest mixture that is close 
 const UNKNOWN =
   'no mixture of float and integers was tried: what roundings do cannot be followed back through this model from its outputs'
 /** Noise over signal of which close holds more often than not, where a secure mixture stands by. */
-const BRAVE_NOISE = 10 ** (-(CLOSE_DB + 1 / 2) / 10)
+const BRAVE_NOISE = noiseAt(CLOSE_DB + 1 / 2)
 /** So many rows tell what others will show; of fewer, a quieter mixture is kept as well, unless so much speaks for it. */
 const MANY_ROWS = 32
 const CERTAIN = 0.97
-const QUIETER = 10 ** (-3 / 10)
+const QUIETER = noiseAt(3)
 /** Odds of a pass from which no insurance is looked for, and how much quieter that is: answers changed by a third. */
 const SURE = 0.9
-const INSURANCE = 10 ** (-10 / 10)
+const INSURANCE = noiseAt(10)
 
 const foretoldNoise = ({ built }: Trial) => built.expectedNoise ?? 0
 

@@ -16,7 +16,7 @@ import { halve } from './halve.ts'
 import { JudgingSteps } from './judging-steps.ts'
 import { byPreference, type Standing, worthMore } from './preference.ts'
 import { sideBySide } from './side-by-side.ts'
-import { firstResult, isTrained, quietestFirst, secure, type Trial } from './trial.ts'
+import { firstResult, isTrained, quietestFirst, secure, type Trial, timedOf } from './trial.ts'
 
 /** The candidates of a search, by id, and what may be done with them: build, time, judge, ask for the figure. */
 export class Pool {
@@ -139,14 +139,12 @@ export class Pool {
     )
     this.#baseline.timed(report.models[0]!, purpose)
     for (const [i, trial] of trials.entries()) {
-      const { p50Ms, p99Ms, loadMs, peakRssBytes, peakRssBytesRange } = report.models[i + 1]!
       const ratio = report.ratios.find((item) => item.other === trial.built.spec.id) ?? null
       const speedup = ratio ? 1 / ratio.median : null
       const { ratio: ratioBefore } = trial.result
       const before = purpose === 'confirm' && ratioBefore ? { ratioBefore } : {}
       if (trial.noteUntil === 'timed') this.withdrawNote(trial)
-      const memory = { peakRssBytes, ...(peakRssBytesRange ? { peakRssBytesRange } : {}) }
-      trial.result = { ...trial.result, ...before, p50Ms, p99Ms, loadMs, ...memory, ratio, speedup }
+      trial.result = { ...trial.result, ...before, ...timedOf(report.models[i + 1]!), ratio, speedup }
       if (purpose === 'confirm' && ratioBefore) this.#lendAgain(trial, ratioBefore)
     }
     return report
@@ -168,9 +166,8 @@ export class Pool {
 
   /** Same kernels on the same shapes take the same time; the chosen one is timed by itself before it is handed out. */
   borrowTiming(trial: Trial, from: Trial): void {
-    const { p50Ms, p99Ms = null, loadMs, peakRssBytes, peakRssBytesRange, ratio, speedup } = from.result
-    const memory = { peakRssBytes, ...(peakRssBytesRange ? { peakRssBytesRange } : {}) }
-    trial.result = { ...trial.result, p50Ms, p99Ms, loadMs, ...memory, ratio, speedup }
+    const { ratio, speedup } = from.result
+    trial.result = { ...trial.result, ...timedOf(from.result), ratio, speedup }
     this.note(trial, `time as measured for ${from.built.spec.id}, which has the same kernels`, 'timed')
   }
 

@@ -83,4 +83,4 @@ function lossWords(chosen: CandidateResult, proof: ComparisonReport | null, apar
   return `; close to the original but not proven on ${grouped(proof.n)} ${proof.n === 1 ? 'row' : 'rows'}${evidence.length > 0 ? ` (${evidence.join(', ')})` : ''}${more}.`
 }
 
-const capital = (text: string) => text.charAt(0).toUpperCase() + text.slice(1)
+export const capital = (text: string): string => text.charAt(0).toUpperCase() + text.slice(1)

@@ -1,14 +1,14 @@
 import { type Budget, TooLong } from './budget.ts'
 import type { Pool } from './pool.ts'
 import { worthMore } from './preference.ts'
-import { isTrained, noiseRatioOf } from './trial.ts'
+import { isTrained, noiseAt, noiseRatioOf } from './trial.ts'
 
 /** How far below their signal readers of the channels may be disturbed, in decibels; the first removes most. */
 const DECIBELS = [30, 35, 40, 45]
 /** What it may bring in beside roundings: as much noise as these. */
 const AS_MUCH = 2
 /** Noise over signal that it may always come to: hardly more than good roundings. */
-const ALWAYS = 10 ** (-35 / 10)
+const ALWAYS = noiseAt(35)
 /** Share of the time that must be left: reading, fitting, and a candidate built and judged. */
 const NEEDED = 1 / 5
 
@@ -27,10 +27,10 @@ export async function leaveOutSpare(pool: Pool, budget: Budget): Promise<void> {
   const what = `${best.built.spec.id} without spare channels`
   let before = 0
   // Readers that are disturbed beyond it leave little hope for the outputs.
-  for (const decibels of DECIBELS.filter((one) => 10 ** (-one / 10) <= 2 * limit)) {
+  for (const decibels of DECIBELS.filter((one) => noiseAt(one) <= 2 * limit)) {
     if (budget.left < NEEDED * budget.seconds) return budget.leaveOut(what)
     const base = `spare${decibels}`
-    const spared = await granted(budget, what, () => pool.bench.addSpared(base, 10 ** (-decibels / 10)))
+    const spared = await granted(budget, what, () => pool.bench.addSpared(base, noiseAt(decibels)))
     // Of less noise come no more channels.
     if (!spared) return
     if (spared.gone === before) continue

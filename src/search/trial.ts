@@ -35,15 +35,21 @@ export function firstResult(built: Built, read: ReadKernels | null): CandidateRe
   }
 }
 
+const TIMED = ['p50Ms', 'p99Ms', 'loadMs', 'peakRssBytes', 'peakRssBytesRange'] as const
+type Timed = (typeof TIMED)[number]
+
+/** What a timing tells of a model by itself, among the other figures of whatever holds it. */
+export const timedOf = <T extends Pick<CandidateResult, Timed>>(figures: T): Pick<T, Timed> =>
+  Object.fromEntries(TIMED.flatMap((name) => (figures[name] === undefined ? [] : [[name, figures[name]]]))) as Pick<
+    T,
+    Timed
+  >
+
 /** The original in the form of a candidate, to stand among them. */
 export function originalResult(built: Built, baseline: OptimizationReport['baseline']): CandidateResult {
   return {
     ...firstResult(built, null),
-    p50Ms: baseline.p50Ms,
-    p99Ms: baseline.p99Ms ?? null,
-    loadMs: baseline.loadMs,
-    peakRssBytes: baseline.peakRssBytes,
-    ...(baseline.peakRssBytesRange ? { peakRssBytesRange: baseline.peakRssBytesRange } : {}),
+    ...timedOf(baseline),
     speedup: 1,
     metric: baseline.metric,
   }
@@ -60,15 +66,20 @@ export const SECURE_ODDS = 0.8
 /** Decibels above what `close` asks for, so that other rows do not fall below it. */
 const RESERVE_DB = 2
 /** Noise over signal that is secure at the worst output. */
-export const SECURE_NOISE = 10 ** (-(CLOSE_DB + RESERVE_DB) / 10)
+export const SECURE_NOISE = noiseAt(CLOSE_DB + RESERVE_DB)
 /** Of this many rows no more may change than half of what `close` allows. */
 const ENOUGH_ROWS = 100
 const SECURE_AGREEMENT = 0.995
 
+/** Noise over signal that is so many decibels below it. */
+export function noiseAt(decibels: number): number {
+  return 10 ** (-decibels / 10)
+}
+
 /** Noise over signal at the worst output on the selection rows; null where none was measured. */
 export function noiseRatioOf({ comparison }: Trial): number | null {
   const decibels = comparison && lowestSqnrDb(comparison)
-  return decibels === null ? null : 10 ** (-decibels / 10)
+  return decibels === null ? null : noiseAt(decibels)
 }
 
 /** Expected to hold on the proof rows: very likely to pass there; or close, with a reserve. */
