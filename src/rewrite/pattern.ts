@@ -1,5 +1,6 @@
-import { type Node, nodeLabel, operatorName, type Tensor, tensorShape, toNumbers, type ValueType } from '../ir/index.ts'
+import { type Node, nodeLabel, operatorName, type Tensor, tensorShape, toNumbers } from '../ir/index.ts'
 import type { GraphEditor } from './graph-editor.ts'
+import type { RuleContext, RuleOutcome } from './rule.ts'
 
 /** What a pattern has bound so far: values by the names it gave them, and the nodes it went through. */
 export interface Match {
@@ -116,10 +117,7 @@ export function sharedInside(editor: GraphEditor, { nodes }: Match): string | un
  * Why one operator over `x` cannot stand for a match: an inner value that something else reads, or a one-element
  * constant with more axes than x is known to have, which would raise the rank of the result.
  */
-export function obstacle(
-  found: Match,
-  { editor, types }: { readonly editor: GraphEditor; readonly types: ReadonlyMap<string, ValueType> },
-): string | undefined {
+function obstacle(found: Match, { editor, types }: RuleContext): string | undefined {
   const shared = sharedInside(editor, found)
   if (shared) return shared
   const rank = tensorShape(types.get(found.value('x')))?.length ?? 1
@@ -132,6 +130,24 @@ export function obstacle(
 export function replaceMatch(editor: GraphEditor, { nodes }: Match, ...fresh: readonly Node[]): void {
   editor.replace(nodes[0]!, ...fresh)
   for (const node of nodes.slice(1)) if (editor.has(node)) editor.removeUnused(node)
+}
+
+/**
+ * What a rule says of pieces that operators over `x` may stand for: `write` gives these, or why they cannot. Refused as
+ * well where something is in the way (see `obstacle`), and not here where nothing was found.
+ */
+export function replaceFound(
+  found: Match | undefined,
+  context: RuleContext,
+  write: (found: Match) => readonly Node[] | Exclude<RuleOutcome, true>,
+): RuleOutcome {
+  if (!found) return false
+  const refused = obstacle(found, context)
+  if (refused) return { refused }
+  const fresh = write(found)
+  if (fresh === false || 'refused' in fresh) return fresh
+  replaceMatch(context.editor, found, ...fresh)
+  return true
 }
 
 /** The value of a one-element numeric constant. */

@@ -10,12 +10,11 @@ import {
   any,
   either,
   match,
-  obstacle,
   op,
   type Pattern,
   type RuleContext,
   type RuleOutcome,
-  replaceMatch,
+  replaceFound,
   rulePass,
   scalar,
 } from '../../rewrite/index.ts'
@@ -52,15 +51,11 @@ function apply(node: Node, context: RuleContext): RuleOutcome {
   const { editor, opset } = context
   const output = node.outputs[0]!
   const erf = match(editor, output, exact)
-  const found = erf ?? match(editor, output, approximate)
-  if (!found) return false
-  const reason = obstacle(found, context)
-  if (reason) return { refused: reason }
-  if (!isFloat32(editor, found)) return { refused: 'Gelu has a kernel for float32 only' }
-  const inputs = [found.value('x')]
-  if (opset >= 20) {
+  return replaceFound(erf ?? match(editor, output, approximate), context, (found) => {
+    if (!isFloat32(editor, found)) return { refused: 'Gelu has a kernel for float32 only' }
+    const inputs = [found.value('x')]
+    if (opset < 20) return [makeNode(erf ? 'Gelu' : 'FastGelu', inputs, [output], { domain: 'com.microsoft' })]
     const attributes = { approximate: string(erf ? 'none' : 'tanh') }
-    replaceMatch(editor, found, makeNode('Gelu', inputs, [output], { attributes }))
-  } else replaceMatch(editor, found, makeNode(erf ? 'Gelu' : 'FastGelu', inputs, [output], { domain: 'com.microsoft' }))
-  return true
+    return [makeNode('Gelu', inputs, [output], { attributes })]
+  })
 }

@@ -12,11 +12,10 @@ import {
   any,
   either,
   match,
-  obstacle,
   op,
   type RuleContext,
   type RuleOutcome,
-  replaceMatch,
+  replaceFound,
   rulePass,
   scalar,
   scalarNamed,
@@ -41,20 +40,17 @@ const clipped = clip(affine, 0, 1)
 function apply(node: Node, context: RuleContext): RuleOutcome {
   const { editor } = context
   const output = node.outputs[0]!
-  const found = match(editor, output, either(sixths, clipped))
-  if (!found) return false
-  const reason = obstacle(found, context)
-  if (reason) return { refused: reason }
-  if (!isFloat32(editor, found)) return { refused: 'HardSigmoid has a kernel for float32 only' }
-  const number = (name: string) => {
-    const value = found.values.get(name)
-    return value === undefined ? undefined : scalarValue(editor.constant(value))
-  }
-  const divisor = number('divisor')
-  const alpha = number('alpha') ?? (divisor === undefined ? 1 / 6 : 1 / divisor)
-  const beta = number('beta') ?? 0.5
-  const attributes = { alpha: float(alpha), beta: float(beta) }
-  const [gate, scaling] = behindSixths(editor, found, output)
-  replaceMatch(editor, found, makeNode('HardSigmoid', [found.value('x')], [gate], { attributes }), ...scaling)
-  return true
+  return replaceFound(match(editor, output, either(sixths, clipped)), context, (found) => {
+    if (!isFloat32(editor, found)) return { refused: 'HardSigmoid has a kernel for float32 only' }
+    const number = (name: string) => {
+      const value = found.values.get(name)
+      return value === undefined ? undefined : scalarValue(editor.constant(value))
+    }
+    const divisor = number('divisor')
+    const alpha = number('alpha') ?? (divisor === undefined ? 1 / 6 : 1 / divisor)
+    const beta = number('beta') ?? 0.5
+    const attributes = { alpha: float(alpha), beta: float(beta) }
+    const [gate, scaling] = behindSixths(editor, found, output)
+    return [makeNode('HardSigmoid', [found.value('x')], [gate], { attributes }), ...scaling]
+  })
 }

@@ -12,11 +12,10 @@ import {
   any,
   either,
   match,
-  obstacle,
   op,
   type RuleContext,
   type RuleOutcome,
-  replaceMatch,
+  replaceFound,
   rulePass,
   scalar,
 } from '../../rewrite/index.ts'
@@ -37,25 +36,18 @@ const gated = op('Mul', [x, hardSigmoidNode(x)])
 function apply(node: Node, context: RuleContext): RuleOutcome {
   const { editor, opset } = context
   const output = node.outputs[0]!
-  const found = match(editor, output, spelled) ?? (opset >= 14 ? match(editor, output, gated) : undefined)
-  if (!found) return false
-  const reason = obstacle(found, context)
-  if (reason) return { refused: reason }
-  if (!isFloat32(editor, found)) return { refused: 'HardSwish has a kernel for float32 only' }
-  const input = found.value('x')
-  const [swish, scaling] = behindSixths(editor, found, output)
-  if (opset >= 14) {
-    replaceMatch(editor, found, makeNode('HardSwish', [input], [swish]), ...scaling)
-    return true
-  }
-  const gate = editor.freshName(`${output}_gate`)
-  const attributes = { alpha: float(1 / 6), beta: float(0.5) }
-  replaceMatch(
-    editor,
-    found,
-    makeNode('HardSigmoid', [input], [gate], { attributes }),
-    makeNode('Mul', [input, gate], [swish]),
-    ...scaling,
-  )
-  return true
+  const matched = match(editor, output, spelled) ?? (opset >= 14 ? match(editor, output, gated) : undefined)
+  return replaceFound(matched, context, (found) => {
+    if (!isFloat32(editor, found)) return { refused: 'HardSwish has a kernel for float32 only' }
+    const input = found.value('x')
+    const [swish, scaling] = behindSixths(editor, found, output)
+    if (opset >= 14) return [makeNode('HardSwish', [input], [swish]), ...scaling]
+    const gate = editor.freshName(`${output}_gate`)
+    const attributes = { alpha: float(1 / 6), beta: float(0.5) }
+    return [
+      makeNode('HardSigmoid', [input], [gate], { attributes }),
+      makeNode('Mul', [input, gate], [swish]),
+      ...scaling,
+    ]
+  })
 }

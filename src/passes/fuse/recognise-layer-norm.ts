@@ -25,12 +25,12 @@ import {
 } from '../../ir/index.ts'
 import {
   type GraphEditor,
+  type Match,
   match,
-  obstacle,
   piecesOf,
   type RuleContext,
   type RuleOutcome,
-  replaceMatch,
+  replaceFound,
   rulePass,
   scalarValue,
 } from '../../rewrite/index.ts'
@@ -46,16 +46,17 @@ export const recogniseLayerNorm = rulePass(
 )
 
 function apply(node: Node, context: RuleContext): RuleOutcome {
-  const { editor, opset } = context
+  const { editor } = context
   const output = node.outputs[0]!
   const matched =
     match(editor, output, layerShifted) ??
     (goesOn(node, 'Add', editor) ? undefined : match(editor, output, layerScaled)) ??
     (goesOn(node, 'Mul', editor) ? undefined : match(editor, output, layerBare))
-  if (!matched) return false
-  const found = distinct(matched)
-  const reason = obstacle(found, context)
-  if (reason) return { refused: reason }
+  return replaceFound(matched && distinct(matched), context, (found) => normed(found, output, context))
+}
+
+function normed(found: Match, output: string, context: RuleContext): readonly Node[] | Exclude<RuleOutcome, true> {
+  const { editor, opset } = context
   const shape = tensorShape(context.types.get(found.value('x')))
   const axis = shape ? averagedAxis(found, shape.length, editor) : undefined
   if (!shape || axis === undefined) return { refused: 'it averages over several axes, or its rank is not known' }
@@ -82,22 +83,16 @@ function apply(node: Node, context: RuleContext): RuleOutcome {
   const x = found.value('x')
   const norm = (input: string, to: string) =>
     makeNode('LayerNormalization', [input, ...parameters], [to], { attributes })
-  if (axis === last) {
-    replaceMatch(editor, found, norm(x, output))
-    return true
-  }
+  if (axis === last) return [norm(x, output)]
   const others = shape.map((_, i) => i).filter((i) => i !== axis)
   const { values, make } = piecesOf(output, editor)
   const [moved, normal] = values('moved', 'normal')
   const back = [0, last, ...others.slice(1).map((_, i) => i + 1)]
-  replaceMatch(
-    editor,
-    found,
+  return [
     make('Transpose', [x], moved, { perm: ints([...others, axis]) }),
     norm(moved, normal),
     make('Transpose', [normal], output, { perm: ints(back) }),
-  )
-  return true
+  ]
 }
 
 /** Channels of a picture or a sequence. */

@@ -23,11 +23,10 @@ import {
   any,
   either,
   match,
-  obstacle,
   op,
   type RuleContext,
   type RuleOutcome,
-  replaceMatch,
+  replaceFound,
   rulePass,
   scalar,
   scalarNamed,
@@ -52,28 +51,25 @@ const normalized = op('Div', [x, op('Pow', [sum, scalarNamed('beta')])])
 function apply(node: Node, context: RuleContext): RuleOutcome {
   const { editor } = context
   const output = node.outputs[0]!
-  const found = match(editor, output, normalized)
-  if (!found) return false
-  const reason = obstacle(found, context)
-  if (reason) return { refused: reason }
-  const pool = found.nodes.find(({ opType }) => opType === 'AveragePool')!
-  const type = context.types.get(found.value('x'))
-  if (tensorDtype(type) !== 'float32') return { refused: 'only float32 is recognised' }
-  const shapeOf = (value: string) => tensorShape(context.types.get(value))
-  const shape = tensorShape(type)
-  const depth = shapeOf(pool.inputs[0]!)
-  const expected = shape?.length === 4 ? [shape[0]!, 1, ...shape.slice(1)] : null
-  if (!expected || !sameShape(expected, depth) || !sameShape(shape, shapeOf(output)))
-    return { refused: 'it is not known to average over channels' }
-  const number = (name: string) => float(scalarValue(editor.constant(found.value(name)))!)
-  const attributes = {
-    size: int(intsAttribute(pool, 'kernel_shape', [1])[0]!),
-    alpha: number('alpha'),
-    beta: number('beta'),
-    bias: number('bias'),
-  }
-  replaceMatch(editor, found, makeNode('LRN', [found.value('x')], [output], { name: node.name, attributes }))
-  return true
+  return replaceFound(match(editor, output, normalized), context, (found) => {
+    const pool = found.nodes.find(({ opType }) => opType === 'AveragePool')!
+    const type = context.types.get(found.value('x'))
+    if (tensorDtype(type) !== 'float32') return { refused: 'only float32 is recognised' }
+    const shapeOf = (value: string) => tensorShape(context.types.get(value))
+    const shape = tensorShape(type)
+    const depth = shapeOf(pool.inputs[0]!)
+    const expected = shape?.length === 4 ? [shape[0]!, 1, ...shape.slice(1)] : null
+    if (!expected || !sameShape(expected, depth) || !sameShape(shape, shapeOf(output)))
+      return { refused: 'it is not known to average over channels' }
+    const number = (name: string) => float(scalarValue(editor.constant(found.value(name)))!)
+    const attributes = {
+      size: int(intsAttribute(pool, 'kernel_shape', [1])[0]!),
+      alpha: number('alpha'),
+      beta: number('beta'),
+      bias: number('bias'),
+    }
+    return [makeNode('LRN', [found.value('x')], [output], { name: node.name, attributes })]
+  })
 }
 
 /** An odd window over the first of three axes, in the middle, with zeros around. */

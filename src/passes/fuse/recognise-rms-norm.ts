@@ -16,10 +16,9 @@ import {
   type GraphEditor,
   type Match,
   match,
-  obstacle,
   type RuleContext,
   type RuleOutcome,
-  replaceMatch,
+  replaceFound,
   rulePass,
   scalarValue,
 } from '../../rewrite/index.ts'
@@ -35,13 +34,13 @@ export const recogniseRmsNorm = rulePass(
 )
 
 function apply(node: Node, context: RuleContext): RuleOutcome {
-  const { editor, opset } = context
   const output = node.outputs[0]!
-  const matched = match(editor, output, either(rmsScaled, rmsRoundedThenScaled))
-  if (!matched) return false
-  const found = distinct(matched)
-  const reason = obstacle(found, context)
-  if (reason) return { refused: reason }
+  const matched = match(context.editor, output, either(rmsScaled, rmsRoundedThenScaled))
+  return replaceFound(matched && distinct(matched), context, (found) => normed(found, output, context))
+}
+
+function normed(found: Match, output: string, context: RuleContext): readonly Node[] | Exclude<RuleOutcome, true> {
+  const { editor, opset } = context
   const x = found.value('x')
   const type = context.types.get(x)
   const width = lastLength(type)
@@ -58,12 +57,10 @@ function apply(node: Node, context: RuleContext): RuleOutcome {
     const wide = fromNumbers('float32', gamma.dims, toNumbers(gamma))
     const inside = { ...norm, gamma: editor.addConstant(wide, norm.gamma), output: editor.freshName(`${output}_wide`) }
     const cast = makeNode('Cast', [inside.output], [output], { attributes: { to: elementType(gamma.dtype) } })
-    replaceMatch(editor, found, ...written(inside, found, context), cast)
-    return true
+    return [...written(inside, found, context), cast]
   }
   if (opset < 23 && match(editor, output, rmsAsTheRuntimeFusesIt)) return false
-  replaceMatch(editor, found, ...written(norm, found, context))
-  return true
+  return written(norm, found, context)
 }
 
 /** The names of what a norm reads and makes. */

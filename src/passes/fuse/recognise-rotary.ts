@@ -28,11 +28,10 @@ import {
   type GraphEditor,
   type Match,
   match,
-  obstacle,
   type Pass,
   type RuleContext,
   type RuleOutcome,
-  replaceMatch,
+  replaceFound,
   runRules,
 } from '../../rewrite/index.ts'
 import { distinct } from './last-axis.ts'
@@ -54,15 +53,16 @@ export const recogniseRotary: Pass = {
 }
 
 function recognise(node: Node, known: Shared, context: RuleContext): RuleOutcome {
-  const { editor, types, opset } = context
   const output = node.outputs[0]!
-  if (opset < 13) return false
-  const matched = match(editor, output, node.opType === 'Add' ? turnedHalves(context) : turnedPairs(context))
-  if (!matched) return false
-  const found = distinct(matched)
+  if (context.opset < 13) return false
+  const pattern = node.opType === 'Add' ? turnedHalves(context) : turnedPairs(context)
+  const matched = match(context.editor, output, pattern)
+  return replaceFound(matched && distinct(matched), context, (found) => rotation(found, node, known, context))
+}
+
+function rotation(found: Match, node: Node, known: Shared, context: RuleContext) {
+  const { editor, types } = context
   const [x, cos, sin] = [found.value('x'), found.value('cos'), found.value('sin')]
-  const reason = obstacle(found, context)
-  if (reason) return { refused: reason }
   if ([x, cos, sin].some((value) => !isFloat32(types.get(value)))) return { refused: 'only float32 is recognised' }
   const whole = tensorShape(types.get(x))!
   const interleaved = found.nodes.some(({ opType }) => opType === 'Unsqueeze')
@@ -75,8 +75,7 @@ function recognise(node: Node, known: Shared, context: RuleContext): RuleOutcome
     return { refused: 'its factors are not known to be one row a place, the same for all heads' }
   if (node.opType === 'Add' && !(hasEqualHalves(cos, context) && hasEqualHalves(sin, context)))
     return { refused: 'both halves of its factors are not known to be the same' }
-  replaceMatch(editor, found, ...turned(found, output, { ...one, half, whole, interleaved }, known, editor))
-  return true
+  return turned(found, node.outputs[0]!, { ...one, half, whole, interleaved }, known, editor)
 }
 
 interface Places {

@@ -12,11 +12,10 @@ import {
   any,
   either,
   match,
-  obstacle,
   op,
   type RuleContext,
   type RuleOutcome,
-  replaceMatch,
+  replaceFound,
   rulePass,
   scalar,
 } from '../../rewrite/index.ts'
@@ -37,16 +36,10 @@ function apply(node: Node, context: RuleContext): RuleOutcome {
   const { editor } = context
   const output = node.outputs[0]!
   const alone = match(editor, output, sigmoid)
-  const found = alone ?? match(editor, output, silu)
-  if (!found) return false
-  const reason = obstacle(found, context)
-  if (reason) return { refused: reason }
-  const input = found.value('x')
-  if (alone) {
-    replaceMatch(editor, found, makeNode('Sigmoid', [input], [output]))
-    return true
-  }
-  const gate = editor.freshName(`${output}_gate`)
-  replaceMatch(editor, found, makeNode('Sigmoid', [input], [gate]), makeNode('Mul', [input, gate], [output]))
-  return true
+  return replaceFound(alone ?? match(editor, output, silu), context, (found) => {
+    const input = found.value('x')
+    if (alone) return [makeNode('Sigmoid', [input], [output])]
+    const gate = editor.freshName(`${output}_gate`)
+    return [makeNode('Sigmoid', [input], [gate]), makeNode('Mul', [input, gate], [output])]
+  })
 }
