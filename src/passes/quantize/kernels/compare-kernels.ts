@@ -40,8 +40,8 @@ const REASONS: Readonly<Record<string, string>> = {
 }
 
 /**
- * Planned against counted kernels, by bare operator name. More than planned is no mismatch: the runtime quantizes
- * some float nodes between integer ones by itself.
+ * Planned against counted kernels, by bare operator name. More than planned is no mismatch: a node that costs alone left
+ * in float the runtime may quantize between integer ones by itself; what must stay in float is kept apart from it.
  */
 export function compareKernels(
   planned: Readonly<Record<string, number>>,

@@ -19,7 +19,7 @@ export function scalesApart(plan: StaticPlan, node: Node): number {
 }
 
 /** Whether nothing but integer units read this float, at most behind a clamp, which the runtime makes part of codes. */
-export function feedsCodes(plan: StaticPlan, value: string): boolean {
+function feedsCodes(plan: StaticPlan, value: string): boolean {
   const users = plan.index.consumers.get(value) ?? []
   if (plan.index.outputs.has(value) || users.length === 0) return false
   if (users.every((user) => plan.units.get(user)?.reads.includes(value))) return true
