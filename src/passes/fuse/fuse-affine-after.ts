@@ -75,14 +75,9 @@ function throughBias(node: Node, add: Node, context: RuleContext): RuleOutcome {
   )
   const bias = editor.addConstant(fromNumbers(dtype, [length], values), add.inputs[1 - side]!)
   const sum = makeNode('Add', [inner, bias], [node.outputs[0]!], { name: add.name })
-  if (fused === product) editor.replace(node, sum)
-  else {
-    editor.replace(node, fused, sum)
-    editor.remove(add)
-    editor.remove(product)
-    return true
-  }
+  editor.replace(node, ...(fused === product ? [] : [fused]), sum)
   editor.remove(add)
+  if (fused !== product) editor.remove(product)
   return true
 }
 
