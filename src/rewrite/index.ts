@@ -1,4 +1,5 @@
 export * from './affine.ts'
+export * from './channel-block.ts'
 export * from './clip-bounds.ts'
 export * from './graph-editor.ts'
 export * from './move-row-ns.ts'

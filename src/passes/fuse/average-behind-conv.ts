@@ -20,8 +20,7 @@ import {
   makeNode,
   type Node,
 } from '../../ir/index.ts'
-import { type RuleContext, type RuleOutcome, rulePass } from '../../rewrite/index.ts'
-import { BLOCK } from './block.ts'
+import { BLOCK, type RuleContext, type RuleOutcome, rulePass } from '../../rewrite/index.ts'
 
 export const averageBehindConv = rulePass(
   'averageBehindConv',

@@ -28,8 +28,7 @@ import {
   type Tensor,
   toNumbers,
 } from '../../ir/index.ts'
-import { type RuleContext, type RuleOutcome, rulePass } from '../../rewrite/index.ts'
-import { BLOCK } from './block.ts'
+import { BLOCK, type RuleContext, type RuleOutcome, rulePass } from '../../rewrite/index.ts'
 
 export const fuseConvPool = rulePass(
   'fuseConvPool',

@@ -9,8 +9,7 @@
  * Source: 0·x = 0 for whatever is finite.
  */
 import { int, intAttribute, type Node, type Tensor, tensorOf, tensorValues } from '../../ir/index.ts'
-import { type RuleContext, type RuleOutcome, rulePass } from '../../rewrite/index.ts'
-import { BLOCK } from './block.ts'
+import { BLOCK, type RuleContext, type RuleOutcome, rulePass } from '../../rewrite/index.ts'
 
 export const groupDiagonal = rulePass(
   'groupDiagonal',

@@ -29,8 +29,7 @@ import {
   tensorShape,
   tensorValues,
 } from '../../ir/index.ts'
-import { type RuleContext, type RuleOutcome, rulePass } from '../../rewrite/index.ts'
-import { BLOCK } from './block.ts'
+import { BLOCK, type RuleContext, type RuleOutcome, rulePass } from '../../rewrite/index.ts'
 
 export const mergeParallelConvs = rulePass(
   'mergeParallelConvs',

@@ -10,8 +10,8 @@
  * Source: x·1, exact. Which operators have blocked kernels: `nchwc_transformer.cc` of ONNX Runtime.
  */
 import { int, makeNode, type Node, tensorOf } from '../../ir/index.ts'
-import { type RuleContext, type RuleOutcome, rulePass } from '../../rewrite/index.ts'
-import { ACTIVATIONS, BLOCK, isBlockedConv, QUARTER } from './blocks.ts'
+import { BLOCK, type RuleContext, type RuleOutcome, rulePass } from '../../rewrite/index.ts'
+import { ACTIVATIONS, isBlockedConv, QUARTER } from './blocks.ts'
 
 /** What has a blocked kernel by itself. */
 const BLOCKED: ReadonlySet<string> = new Set(['Relu', 'Sigmoid', 'Tanh'])

@@ -1,8 +1,5 @@
 import { intAttribute, isDepthwise, type Node, operatorName, type Tensor } from '../../ir/index.ts'
-import type { RuleContext } from '../../rewrite/index.ts'
-
-/** Channels that the runtime's blocked kernels compute at once where vectors are widest. */
-export const BLOCK = 16
+import { BLOCK, type RuleContext } from '../../rewrite/index.ts'
 
 /** Numbers of channels that blocked kernels take are multiples of this; the last block is filled up on the way. */
 export const QUARTER = 4

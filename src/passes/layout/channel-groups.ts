@@ -7,7 +7,7 @@ import {
   readsOf,
   type Tensor,
 } from '../../ir/index.ts'
-import { BLOCK } from './blocks.ts'
+import { BLOCK } from '../../rewrite/index.ts'
 import { channelAxis, channelsPadded, joinsChannels, keepsChannels, keepsZeros, planarWeight } from './kept-channels.ts'
 
 /** Values that must have the same channels, and how many those of broken blocks shall have. */

@@ -14,12 +14,13 @@ import {
   type Affine,
   affineOf,
   atChannel,
+  BLOCK,
   composeAffine,
   type RuleContext,
   type RuleOutcome,
   rulePass,
 } from '../../rewrite/index.ts'
-import { ACTIVATIONS, BLOCK, isBlockedConv, QUARTER } from './blocks.ts'
+import { ACTIVATIONS, isBlockedConv, QUARTER } from './blocks.ts'
 
 export const convolveNormalizations = rulePass(
   'convolveNormalizations',

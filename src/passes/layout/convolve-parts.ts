@@ -22,8 +22,8 @@ import {
   tensorShape,
   tensorValues,
 } from '../../ir/index.ts'
-import { type Pieces, piecesOf, type RuleContext, type RuleOutcome, rulePass } from '../../rewrite/index.ts'
-import { ACTIVATIONS, BLOCK, isBlockedConv } from './blocks.ts'
+import { BLOCK, type Pieces, piecesOf, type RuleContext, type RuleOutcome, rulePass } from '../../rewrite/index.ts'
+import { ACTIVATIONS, isBlockedConv } from './blocks.ts'
 
 const RANK = 4
 

@@ -24,8 +24,7 @@ import {
   tensorOf,
   tensorValues,
 } from '../../ir/index.ts'
-import { GraphEditor, type Pass, type PassResult, withGraph } from '../../rewrite/index.ts'
-import { BLOCK } from './blocks.ts'
+import { BLOCK, GraphEditor, type Pass, type PassResult, withGraph } from '../../rewrite/index.ts'
 import { channelGroups } from './channel-groups.ts'
 import { channelAxis, channelsPadded } from './kept-channels.ts'
 

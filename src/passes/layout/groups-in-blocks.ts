@@ -8,8 +8,7 @@
  * Source: a sum of products with zeros.
  */
 import { elementCount, int, intAttribute, mergedGroups, type Node } from '../../ir/index.ts'
-import { type RuleContext, type RuleOutcome, rulePass } from '../../rewrite/index.ts'
-import { BLOCK } from './blocks.ts'
+import { BLOCK, type RuleContext, type RuleOutcome, rulePass } from '../../rewrite/index.ts'
 
 export const groupsInBlocks = rulePass(
   'groupsInBlocks',

@@ -29,8 +29,16 @@ import {
   tensorValues,
   toNumbers,
 } from '../../ir/index.ts'
-import { moveRowNs, type Pass, piecesOf, type RuleContext, type RuleOutcome, runRules } from '../../rewrite/index.ts'
-import { ACTIVATIONS, BLOCK } from './blocks.ts'
+import {
+  BLOCK,
+  moveRowNs,
+  type Pass,
+  piecesOf,
+  type RuleContext,
+  type RuleOutcome,
+  runRules,
+} from '../../rewrite/index.ts'
+import { ACTIVATIONS } from './blocks.ts'
 import { picturePads } from './picture-pads.ts'
 import { replaceConvolution } from './replace-convolution.ts'
 

@@ -21,8 +21,8 @@ import {
   tensorShape,
   toNumbers,
 } from '../../ir/index.ts'
-import { type RuleContext, type RuleOutcome, rulePass } from '../../rewrite/index.ts'
-import { BLOCK, channelsInBlocks, isBlockedConv, QUARTER } from './blocks.ts'
+import { BLOCK, type RuleContext, type RuleOutcome, rulePass } from '../../rewrite/index.ts'
+import { channelsInBlocks, isBlockedConv, QUARTER } from './blocks.ts'
 
 export const resizeInBlocks = rulePass(
   'resizeInBlocks',

@@ -7,8 +7,8 @@
  * Source: x·1 + c, exact. Which operators have blocked kernels: `nchwc_transformer.cc` of ONNX Runtime.
  */
 import { int, makeNode, type Node, type Tensor, tensorOf, tensorValues } from '../../ir/index.ts'
-import { type RuleContext, type RuleOutcome, rulePass } from '../../rewrite/index.ts'
-import { ACTIVATIONS, BLOCK, isBlockedConv } from './blocks.ts'
+import { BLOCK, type RuleContext, type RuleOutcome, rulePass } from '../../rewrite/index.ts'
+import { ACTIVATIONS, isBlockedConv } from './blocks.ts'
 import { channelAxis } from './kept-channels.ts'
 
 export const shiftInBlocks = rulePass(

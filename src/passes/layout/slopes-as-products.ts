@@ -15,8 +15,8 @@
  * (1 − s)·max(x, 0) = max((1 − s)·x, 0).
  */
 import { inferTypes, type Node, tensorOf, tensorValues } from '../../ir/index.ts'
-import { piecesOf, type RuleContext, type RuleOutcome, rulePass } from '../../rewrite/index.ts'
-import { BLOCK, isBlockedConv } from './blocks.ts'
+import { BLOCK, piecesOf, type RuleContext, type RuleOutcome, rulePass } from '../../rewrite/index.ts'
+import { isBlockedConv } from './blocks.ts'
 import { isSmall } from './small-values.ts'
 
 export const slopesAsProducts = rulePass(

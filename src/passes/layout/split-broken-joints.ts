@@ -20,8 +20,8 @@ import {
   tensorShape,
   tensorValues,
 } from '../../ir/index.ts'
-import { piecesOf, type RuleContext, type RuleOutcome, rulePass } from '../../rewrite/index.ts'
-import { BLOCK, QUARTER } from './blocks.ts'
+import { BLOCK, piecesOf, type RuleContext, type RuleOutcome, rulePass } from '../../rewrite/index.ts'
+import { QUARTER } from './blocks.ts'
 
 export const splitBrokenJoints = rulePass(
   'splitBrokenJoints',

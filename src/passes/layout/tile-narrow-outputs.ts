@@ -24,8 +24,8 @@ import {
   tensorOf,
   tensorValues,
 } from '../../ir/index.ts'
-import { moveRowNs, piecesOf, type RuleContext, type RuleOutcome, rulePass } from '../../rewrite/index.ts'
-import { ACTIVATIONS, BLOCK } from './blocks.ts'
+import { BLOCK, moveRowNs, piecesOf, type RuleContext, type RuleOutcome, rulePass } from '../../rewrite/index.ts'
+import { ACTIVATIONS } from './blocks.ts'
 import { picturePads } from './picture-pads.ts'
 import { replaceConvolution } from './replace-convolution.ts'
 
