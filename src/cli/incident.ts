@@ -1,6 +1,7 @@
 import { UserError, writeAtomic } from '../platform/index.ts'
 import { renderIncident } from '../view/index.ts'
 import { ADMIN_OPTIONS, callAdmin } from './admin-call.ts'
+import { writableFile } from './output-file.ts'
 import type { Verb } from './verb.ts'
 
 const LOG = 'the log of the server says what it does'
@@ -33,11 +34,11 @@ export const incidentVerb: Verb = {
         where: 'command line',
         hint: 'whet incident list has them',
       })
+    const file = writableFile(options, 'markdown', 'incident.md')
     const path = `/v2/incidents/${encodeURIComponent(id)}`
     const call = { kind: 'incident', path, hint: 'whet incident list has those that there are' } as const
     const note = { note: options.text('note') ?? '' }
     const report = await callAdmin(options, act === 'show' ? call : { ...call, path: `${path}/ack`, body: note })
-    const file = options.text('markdown')
     if (file !== undefined) {
       await writeAtomic(file, renderIncident(report))
       context.say(`wrote ${file}`)
