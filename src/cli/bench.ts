@@ -2,7 +2,7 @@ import type { Stall } from '../engine/index.ts'
 import { DEFAULT_PRICES, type PriceTable, parsePrices, SCENARIOS, type Scenario } from '../evaluate/index.ts'
 import { UserError, writeAtomic } from '../platform/index.ts'
 import { bench } from '../recipe/index.ts'
-import { DATA, dataFor, LABEL, modelAt, SEED, SHAPE, shapesOf, TOKENIZER, TOKENS, textAt } from './inputs.ts'
+import { DATA, dataFor, LABEL, modelAt, SEED, SHAPE, shapesOf, THREADS, TOKENIZER, TOKENS, textAt } from './inputs.ts'
 import { writableFile } from './output-file.ts'
 import type { Arguments, Verb } from './verb.ts'
 
@@ -28,7 +28,7 @@ export const benchVerb: Verb = {
     },
     target: { type: 'string', value: 'NAME', help: 'native (default), or web: in the runtime of browsers' },
     browser: { type: 'string', value: 'PATH', help: 'target web: time in this headless Chromium; auto finds one' },
-    threads: { type: 'string', value: 'N', help: 'threads of the runtime (1)' },
+    threads: THREADS,
     duration: { type: 'string', value: 'S', help: 'seconds at the most (10); a sweep takes as long again' },
     batch: {
       type: 'string',

@@ -6,7 +6,7 @@ import type { ComparisonReport } from '../report/index.ts'
 import type { RowPictures } from '../view/index.ts'
 import { exitOfVerdict } from './exit.ts'
 import { GATE, gateAt, refuseDoubles } from './gate.ts'
-import { DATA, dataFor, LABEL, MARGIN, METRIC, modelAt, SEED, SLICE, TOKENIZER, TOKENS } from './inputs.ts'
+import { ALPHA, DATA, dataFor, LABEL, MARGIN, METRIC, modelAt, SEED, SLICE, TOKENIZER, TOKENS } from './inputs.ts'
 import { metricOf } from './metric.ts'
 import { writableFile } from './output-file.ts'
 import { DATA_FOR, ownData, ownPaths } from './own-data.ts'
@@ -35,7 +35,7 @@ export const compareVerb: Verb = {
     data: DATA,
     'data-for': DATA_FOR,
     margin: MARGIN,
-    alpha: { type: 'string', value: 'A', help: 'one-sided error rate (0.05)' },
+    alpha: ALPHA,
     slice: SLICE,
     label: LABEL,
     metric: METRIC,

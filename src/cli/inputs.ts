@@ -47,6 +47,9 @@ export const MARGIN: OptionSpec = {
   value: 'M',
   help: 'the loss that would still be acceptable, in units of the metric (0.01)',
 }
+export const ALPHA: OptionSpec = { type: 'string', value: 'A', help: 'one-sided error rate (0.05)' }
+export const THREADS: OptionSpec = { type: 'string', value: 'N', help: 'threads of the runtime (1)' }
+export const RECIPE: OptionSpec = { type: 'string', value: 'FILE', help: 'also write the recipe, for whet apply' }
 export const LABEL: OptionSpec = { type: 'string', value: 'FIELD', help: 'the field that holds the truth (labels)' }
 export const SLICE: OptionSpec = {
   type: 'string',

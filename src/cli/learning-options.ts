@@ -2,12 +2,13 @@ import { existsSync } from 'node:fs'
 import { AUGMENTATIONS, type Augmentation } from '../data/index.ts'
 import { UserError } from '../platform/index.ts'
 import type { LearnSettings } from '../recipe/index.ts'
+import { MARGIN, THREADS } from './inputs.ts'
 import type { Arguments, Context, OptionSpec } from './verb.ts'
 
 /** Options of everything that trains. */
 export const LEARNING: Readonly<Record<string, OptionSpec>> = {
   proof: { type: 'string', value: 'D2', help: 'rows to prove on, instead of a share of --data' },
-  margin: { type: 'string', value: 'M', help: 'the loss that would still be acceptable (0.01)' },
+  margin: MARGIN,
   batch: { type: 'string', value: 'N', help: 'rows per step (32); halved where memory runs short' },
   rate: { type: 'string', value: 'R', help: 'the highest learning rate (0.003)' },
   temperature: { type: 'string', value: 'T', help: 'softness of the answers that are learned (4)' },
@@ -19,7 +20,7 @@ export const LEARNING: Readonly<Record<string, OptionSpec>> = {
   },
   optimizer: { type: 'string', value: 'NAME', help: 'adamw (default) or sgd' },
   patience: { type: 'string', value: 'N', help: 'stop after N epochs without improvement (never)' },
-  threads: { type: 'string', value: 'N', help: 'threads of the runtime (1); with one, runs repeat to the bit' },
+  threads: { ...THREADS, help: `${THREADS.help}; with one, runs repeat to the bit` },
 }
 
 /** What they say. */

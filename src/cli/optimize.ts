@@ -4,7 +4,20 @@ import { diskCache } from '../recipe/index.ts'
 import { type OptimizationReport, TARGETS } from '../report/index.ts'
 import { type GoalName, goalOf, type OptimizeOptions, optimize } from '../search/index.ts'
 import { candidateNames, explainCandidate, explainLeftOut } from '../view/index.ts'
-import { DATA, dataFor, LABEL, METRIC, modelAt, SEED, SLICE, TOKENIZER, TOKENS } from './inputs.ts'
+import {
+  ALPHA,
+  DATA,
+  dataFor,
+  LABEL,
+  MARGIN,
+  METRIC,
+  modelAt,
+  SEED,
+  SLICE,
+  THREADS,
+  TOKENIZER,
+  TOKENS,
+} from './inputs.ts'
 import { metricOf } from './metric.ts'
 import { asked, finishedReport, prepareFolder, RESULT, writeOptimized } from './optimize-output.ts'
 import { outputFolder } from './output-file.ts'
@@ -35,12 +48,12 @@ export const optimizeVerb: Verb = {
     'max-bytes': { type: 'string', value: 'SIZE', help: 'the file may not be larger: 5MB, 200MiB, 64k or plain bytes' },
     'max-p99': { type: 'string', value: 'MS', help: '99 of 100 answers may not take longer' },
     'max-rss': { type: 'string', value: 'SIZE', help: 'memory that a process may take for the model, as 200MB' },
-    margin: { type: 'string', value: 'M', help: 'the loss that would still be acceptable (0.01)' },
-    alpha: { type: 'string', value: 'A', help: 'one-sided error rate (0.05)' },
+    margin: MARGIN,
+    alpha: ALPHA,
     target: { type: 'string', value: 'NAME', help: 'native (default), portable or web' },
     browser: { type: 'string', value: 'PATH', help: 'target web: measure in this headless Chromium; auto finds one' },
     time: { type: 'string', value: 'T', help: 'what does not fit into this time is left out, and told (5m)' },
-    threads: { type: 'string', value: 'N', help: 'threads of the runtime (1)' },
+    threads: THREADS,
     workers: {
       type: 'string',
       value: 'N',

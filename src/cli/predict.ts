@@ -5,7 +5,7 @@ import { predictRows, safeBatch } from '../evaluate/index.ts'
 import { modelDigest } from '../onnx/index.ts'
 import { sha256, UserError, withLock } from '../platform/index.ts'
 import type { PredictionReport } from '../report/index.ts'
-import { DATA, dataFor, LABEL, modelAt, SLICE, TOKENIZER, TOKENS } from './inputs.ts'
+import { DATA, dataFor, LABEL, modelAt, SLICE, THREADS, TOKENIZER, TOKENS } from './inputs.ts'
 import { outputFile } from './output-file.ts'
 import {
   FORMATS,
@@ -42,7 +42,7 @@ export const predictVerb: Verb = {
       value: 'N',
       help: 'rows that share a run (32); 1 where answers would depend on the rows beside them',
     },
-    threads: { type: 'string', value: 'N', help: 'threads of the runtime (1)' },
+    threads: THREADS,
   },
   async run([modelPath], options, context) {
     const path = outputFile(options, 'answers.jsonl')

@@ -6,7 +6,7 @@ import { GROUPS } from '../passes/index.ts'
 import { keepHeapSmall, UserError } from '../platform/index.ts'
 import type { Quantized } from '../recipe/index.ts'
 import { RANGE_METHODS, SCHEMES, TARGETS } from '../report/index.ts'
-import { DATA, dataFor, KEEP_FLOAT, LABEL, modelAt, OUT_FILE, SEED, TOKENIZER, TOKENS } from './inputs.ts'
+import { DATA, dataFor, KEEP_FLOAT, LABEL, modelAt, OUT_FILE, RECIPE, SEED, TOKENIZER, TOKENS } from './inputs.ts'
 import { outputFile, outputFolder, writableFile } from './output-file.ts'
 import { checkConfig } from './transformers-companions.ts'
 import {
@@ -168,7 +168,7 @@ export const quantizeVerb: Verb = {
       value: 'STRENGTH',
       help: 'static-int8: scales of their own for channels, as far as the layers around take them in (0 to 1; 1 where channels differ much in size, as in depthwise networks)',
     },
-    recipe: { type: 'string', value: 'FILE', help: 'also write the recipe, for whet apply' },
+    recipe: RECIPE,
     'keep-float': KEEP_FLOAT,
     tokenizer: TOKENIZER,
     tokens: TOKENS,

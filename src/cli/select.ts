@@ -3,7 +3,7 @@ import { selectModels } from '../recipe/index.ts'
 import { exitOfWorst } from './exit.ts'
 import { EXIT } from './exit-codes.ts'
 import { GATE, gateAt, refuseDoubles } from './gate.ts'
-import { DATA, dataFor, LABEL, METRIC, modelAt, SEED, SLICE } from './inputs.ts'
+import { DATA, dataFor, LABEL, METRIC, modelAt, SEED, SLICE, THREADS } from './inputs.ts'
 import { metricOf } from './metric.ts'
 import { writableFile } from './output-file.ts'
 import { DATA_FOR, ownData, ownPaths } from './own-data.ts'
@@ -26,7 +26,7 @@ export const selectVerb: Verb = {
     label: LABEL,
     slice: SLICE,
     metric: METRIC,
-    threads: { type: 'string', value: 'N', help: 'threads of the runtime (1)' },
+    threads: THREADS,
     duration: { type: 'string', value: 'S', help: 'seconds of timing at the most (10)' },
     output: { type: 'string', short: 'o', value: 'FILE', help: 'the leaderboard as a page of HTML' },
     seed: SEED,

@@ -1,7 +1,7 @@
 import { writeModel } from '../onnx/index.ts'
 import { UserError } from '../platform/index.ts'
 import { simplify, writeRecipe } from '../recipe/index.ts'
-import { DATA, dataFor, LABEL, modelAt, OUT_FILE, SEED, SHAPE, shapesOf } from './inputs.ts'
+import { DATA, dataFor, LABEL, modelAt, OUT_FILE, RECIPE, SEED, SHAPE, shapesOf } from './inputs.ts'
 import { outputFile, writableFile } from './output-file.ts'
 import type { Verb } from './verb.ts'
 
@@ -17,7 +17,7 @@ export const simplifyVerb: Verb = {
     label: LABEL,
     shape: SHAPE,
     seed: SEED,
-    recipe: { type: 'string', value: 'FILE', help: 'also write the recipe, for whet apply and whet push' },
+    recipe: { ...RECIPE, help: `${RECIPE.help} and whet push` },
     'no-verify': { type: 'boolean', help: 'do not run the models' },
   },
   async run([path], options, context) {

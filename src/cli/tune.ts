@@ -2,7 +2,7 @@ import { rmSync } from 'node:fs'
 import { writeModel } from '../onnx/index.ts'
 import { tune, writeRecipe } from '../recipe/index.ts'
 import { exitOfVerdict } from './exit.ts'
-import { DATA, dataFor, KEEP_FLOAT, LABEL, modelAt, OUT_FILE, SEED } from './inputs.ts'
+import { DATA, dataFor, KEEP_FLOAT, LABEL, modelAt, OUT_FILE, RECIPE, SEED } from './inputs.ts'
 import { checkpointAt, checkpointBeside, LEARNING, learningSettings } from './learning-options.ts'
 import { outputFile, writableFile } from './output-file.ts'
 import { weightBitsOf } from './quantize.ts'
@@ -30,7 +30,7 @@ export const tuneVerb: Verb = {
     },
     'keep-float': KEEP_FLOAT,
     resume: { type: 'boolean', help: 'go on from the checkpoint beside OUT' },
-    recipe: { type: 'string', value: 'FILE', help: 'also write the recipe, for whet apply' },
+    recipe: RECIPE,
     ...LEARNING,
     rate: { type: 'string', value: 'R', help: 'the highest learning rate (0.0005)' },
     label: LABEL,
