@@ -14,7 +14,7 @@ export const ADMIN_OPTIONS: Readonly<Record<string, OptionSpec>> = {
 /** Node's own client gives up after five minutes, and says of no server that it is there. */
 const LONGEST_MS = 290_000
 
-export interface AdminCall<K extends Report['kind']> {
+interface AdminCall<K extends Report['kind']> {
   /** What the server answers. */
   readonly kind: K
   readonly path: string

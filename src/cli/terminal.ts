@@ -8,7 +8,7 @@ const GRACE_MS = 1500
 /** Set by whoever starts this program with a channel to it and wants it to end when he does, however he does. */
 export const ENDS_WITH_PARENT = 'WHETSTONE_ENDS_WITH_PARENT'
 
-export interface Terminal {
+interface Terminal {
   readonly context: Context
   readonly style: { readonly color: boolean; readonly width: number }
   /** Rejects some time after Ctrl-C: a verb that sees the signal has ended by then, others are not waited for. */

@@ -12,7 +12,7 @@ export interface OptionSpec {
   readonly help: string
 }
 
-export type Values = Readonly<Record<string, string | boolean | readonly string[] | undefined>>
+type Values = Readonly<Record<string, string | boolean | readonly string[] | undefined>>
 
 /** What a verb hands back: the report, and the exit code where it is not 0. */
 export interface Outcome {

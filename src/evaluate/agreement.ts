@@ -16,7 +16,7 @@ export interface AgreementCounts {
   readonly allDb: readonly (number | null)[]
 }
 
-export interface AgreementJudgement {
+interface AgreementJudgement {
   readonly verdict: Verdict
   readonly grade: Grade
   readonly agreement: ComparisonReport['agreement']

@@ -35,7 +35,7 @@ export async function binaryLabels(session: Session, data: Dataset, field: strin
 }
 
 /** The least and the greatest label of a set. */
-export interface LabelRange {
+interface LabelRange {
   readonly least: number
   readonly greatest: number
 }

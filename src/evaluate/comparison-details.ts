@@ -15,7 +15,7 @@ import { tailLoss } from './tail-loss.ts'
 import { everySlice, worstSlice } from './worst-slice.ts'
 
 /** Everything that the details are made of. Rows are places in `scored`; scores there are finite. */
-export interface DetailInput {
+interface DetailInput {
   readonly scored: ScoredRows
   readonly metric: Metric
   readonly rightOrWrong: boolean

@@ -6,7 +6,7 @@ import { decibelsOrNull, toDecibels } from './noise/sqnr.ts'
 import { isClassLike, numbersOf, type RowOutputs, topAnswer } from './row-outputs.ts'
 
 /** How the outputs of one row differ. */
-export interface RowDifference {
+interface RowDifference {
   /** The top answer of a class-like output differs; false where no output is class-like. */
   readonly changed: boolean
   /** Every element of every output is the same. */

@@ -2,7 +2,7 @@ import type { ErrorRatio, FlipRates } from '../report/index.ts'
 import { normalQuantile, upperProportion } from '../statistics/index.ts'
 
 /** Counts of rows by who answers right. */
-export interface RightCounts {
+interface RightCounts {
   readonly n: number
   readonly baseRight: number
   readonly baseOnly: number

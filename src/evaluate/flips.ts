@@ -17,7 +17,7 @@ export interface Flip {
 }
 
 /** Collects flips, losses before gains, then in the order of the rows; the list stays short. */
-export interface Flips {
+interface Flips {
   /** A row that no metric scores: it is a flip where its answer changed. */
   unscored(pair: RowPair, place: number): void
   /** A row with two scores: it is a flip where they differ and the metric can show answers. */

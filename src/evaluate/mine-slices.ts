@@ -14,7 +14,7 @@ const MOST_SHARED = 0.7
 /** Pairs of fields that are looked at; a table of hundreds of columns has too many. */
 const MOST_PAIRS = 300
 
-export interface MineInput {
+interface MineInput {
   /** Values of every field, one a row. */
   readonly fields: ReadonlyMap<string, readonly (string | number)[]>
   /** Score of the candidate less that of the baseline, one a row, higher being better. */

@@ -4,7 +4,7 @@ import type { RowLabel } from './metric/metric.ts'
 type Cell = RowLabel | readonly string[] | undefined
 
 /** Watches whether all rows hold the same: then they prove no more than one does, however many there are. */
-export interface SameThroughout {
+interface SameThroughout {
   add(cellOf: (name: string) => Cell): void
   /** Whether several rows came, and all hold the same under every name. */
   result(): boolean

@@ -17,7 +17,7 @@ import { sameThroughout } from './same-throughout.ts'
 import { sliceValues } from './slices.ts'
 import { type UnlikeRanges, unlikeRanges } from './unlike-ranges.ts'
 
-export interface ScoreOptions {
+interface ScoreOptions {
   readonly metric?: string | Metric | undefined
   readonly metricOptions: MetricOptions
   readonly labelField: string | null

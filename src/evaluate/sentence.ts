@@ -4,7 +4,7 @@ import type { Judgement } from './judge.ts'
 import type { Metric } from './metric/metric.ts'
 
 /** What a sentence is made of besides the judgement. */
-export interface SentenceContext {
+interface SentenceContext {
   readonly metric: Pick<Metric, 'name' | 'unit'>
   readonly margin: number
   readonly alpha: number

@@ -5,7 +5,7 @@ import { metricInWords } from './metric/words.ts'
 import { amountText, rowsOf, valueText, whole } from './sentence.ts'
 
 /** What the plain words of a report are made from. */
-export type StoryInput = Omit<ComparisonReport, 'sentence' | 'story'>
+type StoryInput = Omit<ComparisonReport, 'sentence' | 'story'>
 
 /** The comparison told to a person without statistics: a few short paragraphs, the most important first. */
 export function storyOf(report: StoryInput, margin: number, unit: Metric['unit']): readonly string[] {

@@ -4,7 +4,7 @@ import { feedsOf, rowsPerRun } from './feeds.ts'
 import { fewGroups } from './few-groups.ts'
 
 /** What one row made of some of the values that were asked for. */
-export interface RowValues {
+interface RowValues {
   /** By name; undefined where the runtime did not hand it out. */
   readonly values: ReadonlyMap<string, TensorValue | undefined>
   /** Of the row among the indices. */

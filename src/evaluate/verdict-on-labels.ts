@@ -10,7 +10,7 @@ import type { ScoredRows } from './score-rows.ts'
 import { sentenceOf, whole } from './sentence.ts'
 import { judgeSlices, type SliceRule } from './slice-verdicts.ts'
 
-export interface LabelOptions {
+interface LabelOptions {
   readonly margin: number
   readonly alpha: number
   readonly seed: number

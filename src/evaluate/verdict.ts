@@ -2,7 +2,7 @@ import type { Verdict } from '../report/index.ts'
 import { normalQuantile, requiredN } from '../statistics/index.ts'
 
 /** What is known of δ = candidate − baseline, higher being better. Bounds are one-sided 1−α. */
-export interface Bounds {
+interface Bounds {
   readonly delta: number
   readonly lowerBound: number
   readonly upperBound: number

@@ -23,7 +23,7 @@ export interface WindowSample {
   readonly held: Float32Array
 }
 
-export interface WindowSampleOptions {
+interface WindowSampleOptions {
   readonly indices: readonly number[]
   readonly seed: number
   /** Bytes above plain inference that fetching inner values may take. */

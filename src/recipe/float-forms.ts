@@ -19,7 +19,7 @@ import { losslessTrail, proveEqual, proveEqualTo, unroundedTrail } from './simpl
 import { together } from './together.ts'
 import { digestAll, type Trail } from './trail.ts'
 
-export interface FloatFormsOptions {
+interface FloatFormsOptions {
   readonly target: Target
   readonly seed: number
   readonly meter?: Meter | undefined

@@ -8,7 +8,7 @@ import type { RunsOn } from './runs-on.ts'
 /** To choose from, or to see again whether the chosen one holds: the second must not be the first one remembered. */
 export type TimingPurpose = 'choose' | 'confirm'
 
-export interface TimingOptions {
+interface TimingOptions {
   readonly purpose: TimingPurpose
   readonly threads: number
   readonly maxSeconds: number

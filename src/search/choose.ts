@@ -19,7 +19,7 @@ export interface Choice {
   readonly ranked: readonly Proven[]
 }
 
-export interface ChoiceOptions extends ProofRows {
+interface ChoiceOptions extends ProofRows {
   /** What is close alone is not handed out. */
   readonly provenOnly: boolean
   /**

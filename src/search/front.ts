@@ -1,7 +1,7 @@
 import type { CandidateResult } from '../report/index.ts'
 
 /** A point of the plane in which smaller is better both ways. */
-export interface Point {
+interface Point {
   readonly id: string
   readonly x: number
   readonly y: number

@@ -19,7 +19,7 @@ export interface Goal {
 export const isTimed = ({ name }: Goal): boolean => name === 'latency' || name === 'cost'
 
 /** What a goal needs to know of a candidate; null where it was not measured. */
-export type Measured = Pick<CandidateResult, 'bytes' | 'p50Ms' | 'p99Ms' | 'peakRssBytes' | 'ratio'>
+type Measured = Pick<CandidateResult, 'bytes' | 'p50Ms' | 'p99Ms' | 'peakRssBytes' | 'ratio'>
 
 /**
  * The figure that the goal minimises: median latency for `latency` and `cost` (on a machine that is paid by the hour

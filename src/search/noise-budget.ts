@@ -1,5 +1,5 @@
 /** What a mixture of float and integers showed. */
-export interface Judged {
+interface Judged {
   readonly secure: boolean
   /** Noise over signal at the worst output; null where there is none or it was not measured. */
   readonly noise: number | null

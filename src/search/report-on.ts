@@ -13,7 +13,7 @@ import { sentenceOf } from './sentence.ts'
 import { originalResult, usable } from './trial.ts'
 
 /** Everything that a finished search knows. */
-export interface Findings {
+interface Findings {
   readonly pool: Pool
   readonly options: ResolvedOptions
   readonly choice: Choice

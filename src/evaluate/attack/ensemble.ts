@@ -52,7 +52,7 @@ export interface AttackedRows {
 }
 
 /** What one attack did to one model: which rows it leaves right, and the wrong rows that it found. */
-export interface AttackResult {
+interface AttackResult {
   readonly correct: readonly boolean[]
   readonly found: Found
 }

@@ -18,7 +18,7 @@ export interface AttackRows {
   readonly extent: readonly [number, number]
 }
 
-export interface RowOptions {
+interface RowOptions {
   readonly label: string
   readonly indices?: readonly number[] | undefined
   readonly batch: number

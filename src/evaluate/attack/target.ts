@@ -31,7 +31,7 @@ export interface Ascent {
   close(): Promise<void>
 }
 
-export interface Slope {
+interface Slope {
   readonly logits: Float32Array
   /** One a row. */
   readonly losses: Float32Array

@@ -4,7 +4,7 @@ import { type Found, type Problem, rowsOf } from './problem.ts'
 const MOST_TARGETS = 9
 
 /** One attack of the rows that still stand, each towards its target; gives the wrong answers by row, or null. */
-export type TargetedAttack = (problem: Problem, rows: readonly number[], targets: Int32Array) => Promise<Found>
+type TargetedAttack = (problem: Problem, rows: readonly number[], targets: Int32Array) => Promise<Found>
 
 /** A targeted attack towards each of the nine likeliest wrong classes in turn, on the rows that nothing has fooled yet. */
 export async function towardsEach(problem: Problem, attack: TargetedAttack): Promise<Found> {

@@ -15,7 +15,7 @@ export interface ClipOptions {
 const LEVELS = 256
 
 /** What a histogram of all rows together tells the ranges of. */
-export type ClipMethod = Exclude<CalibrationMethod, 'most-rows'>
+type ClipMethod = Exclude<CalibrationMethod, 'most-rows'>
 
 /** The range that a method picks from what was seen, never wider than that. */
 export function clipRange(histogram: Histogram, method: ClipMethod, options: ClipOptions = {}): Range {

@@ -4,7 +4,7 @@ import type { LatencyOf } from '../../report/index.ts'
 import { median } from '../../statistics/index.ts'
 import type { PriceTable } from './prices.ts'
 
-export type Energy = NonNullable<LatencyOf['energy']>
+type Energy = NonNullable<LatencyOf['energy']>
 
 const BLOCKS = 4
 const BLOCK_SECONDS = 0.5

@@ -4,7 +4,7 @@ import type { MetricRow } from './metric.ts'
 import { mayBeProbabilities, softmax } from './probabilities.ts'
 
 /** What a model scores its classes with in one row, and the class that is right. */
-export interface LabelledScores {
+interface LabelledScores {
   readonly label: number
   /** One score a class, or one alone, which is that of class 1. */
   readonly scores: ArrayLike<number>

@@ -2,7 +2,7 @@
  * Rows put in order by how they score, once: draws of these rows need no order of their own, only how often each was
  * drawn.
  */
-export interface Order {
+interface Order {
   /** Rows from the highest score down, by level: the negatives above it, its positives, the negatives beside these. */
   readonly rows: Int32Array
   /** Where each of the three ends among `rows`, three numbers a level; negatives below the last level follow. */

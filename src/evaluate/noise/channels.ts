@@ -16,7 +16,7 @@ export interface ChannelSession {
 }
 
 /** One behind the other, of each value its dimensions, where they are not given here, and the three numbers. */
-export interface ChannelPack {
+interface ChannelPack {
   readonly output: string
   readonly values: readonly {
     readonly name: string

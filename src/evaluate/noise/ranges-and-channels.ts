@@ -9,7 +9,7 @@ import { type ChannelSession, Channels, channelsReport, type ToldChannels, toldC
 import { type RunRowsOptions, runRows } from './run-rows.ts'
 
 /** Outputs of a model that tell of values and of their channels, by value name. */
-export interface ProbeOutputs {
+interface ProbeOutputs {
   readonly probes: ChannelSession['probes']
   readonly packs: ChannelSession['packs']
   /** Least, greatest, sum and number of the elements of a value, where its channels do not tell them. */
@@ -19,7 +19,7 @@ export interface ProbeOutputs {
   >
 }
 
-export interface RangesAndChannelsOptions extends Pick<RunRowsOptions, 'loadMs' | 'openAnother' | 'signal'> {
+interface RangesAndChannelsOptions extends Pick<RunRowsOptions, 'loadMs' | 'openAnother' | 'signal'> {
   /** Values whose ranges are wanted: each is an input, or one of the model's outputs tells of it. */
   readonly names: readonly string[]
   /** Rows to take ranges from: so many of `indices`, or of the set, spread over all of them. */

@@ -6,7 +6,7 @@ import { scoreModels } from './score-models.ts'
 import type { RobustnessSubject } from './subject.ts'
 
 /** Scores of all models on a changed data set; `what` is what was done to it, for the evidence's key. */
-export type CellSource = (part: string, what: unknown, changed: Dataset) => Promise<RowScores>
+type CellSource = (part: string, what: unknown, changed: Dataset) => Promise<RowScores>
 
 /**
  * Where the scores of every cell come from: kept evidence of an earlier run, else the models.

@@ -10,7 +10,7 @@ import { energy, mahalanobis, maximumSoftmax, nearestNeighbour } from './detecto
 type Detectors = NonNullable<RobustnessReport['outOfDistribution']>['detectors']
 
 /** One model's rows: those that fit the detectors, those that look like them, and those from elsewhere. */
-export interface OutSubject {
+interface OutSubject {
   readonly fit: ClassRows
   readonly inside: ClassRows
   readonly outside: ClassRows

@@ -11,7 +11,7 @@ import { fieldsOfRows } from '../row-fields.ts'
 import { outputsByRow, type RowOutputs, topAnswer } from '../row-outputs.ts'
 import { metricChoice, rowScore } from '../row-scores.ts'
 
-export interface ScoreModelsOptions {
+interface ScoreModelsOptions {
   readonly metric?: string | Metric | undefined
   readonly metricOptions: MetricOptions
   /** Null where there are no labels: then only answers are kept, unless the metric asks for none. */

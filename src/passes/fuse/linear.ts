@@ -42,7 +42,7 @@ export interface Linear {
 }
 
 /** What `linearOf` says where a node is such an operator but its constants cannot be used. */
-export type Unusable = { readonly refused: string }
+type Unusable = { readonly refused: string }
 
 const LINEAR = ['Conv', 'ConvTranspose', 'Gemm', 'MatMul'] as const
 

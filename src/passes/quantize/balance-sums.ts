@@ -7,7 +7,7 @@ interface CodedWeights {
 }
 
 /** Where the weights of a product lie: output channels, kernels of each (one an input channel), taps of each kernel. */
-export interface KernelLayout {
+interface KernelLayout {
   readonly outputs: number
   readonly kernels: number
   readonly taps: number

@@ -6,7 +6,7 @@ const TOGETHER = 64
 const DAMPING = 0.01
 
 /** Weights W [K, N], which are written to, and the mean of xxᵀ over what they are multiplied with [K, K], in any unit. */
-export interface ReadWeights {
+interface ReadWeights {
   readonly weights: Float32Array
   readonly rows: number
   readonly columns: number

@@ -4,7 +4,7 @@ import { elementCount, type Tensor, toNumbers } from '../../ir/index.ts'
  * Where the weights of one channel lie in the order in which integer kernels take them: depth k of channel c at
  * `c·channelStride + (k mod inner)·innerStride + ⌊k / inner⌋·outerStride`.
  */
-export interface DepthOrder {
+interface DepthOrder {
   readonly channels: number
   readonly depth: number
   readonly channelStride: number

@@ -14,7 +14,7 @@ import { StoredWeights, storeAsIntegers } from './stored-weights.ts'
 /** Of smaller tables the bytes do not matter. */
 const FEWEST_NUMBERS = 4096
 
-export interface TableOptions {
+interface TableOptions {
   /** Whether a node stays in float as asked. */
   readonly kept: (node: Node) => boolean
   /** Tables are stored; where omitted, they are named as what stays in float. */

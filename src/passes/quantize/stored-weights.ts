@@ -68,7 +68,7 @@ function addsUp(node: Node, dims: readonly number[]): boolean {
 }
 
 /** How weights are stored: in 8 bits, or in 4, with codes that were learned where there are some. */
-export interface StoreOptions {
+interface StoreOptions {
   readonly bits: 4 | 8
   readonly learned?: ReadonlyMap<string, LearnedWeight> | undefined
   /** What convolutions read, by the name of their weights; with it, rounding looks at the outputs. */

@@ -73,7 +73,7 @@ export function windowMoments(evidence: readonly Evidence[]): ReadonlyMap<string
   return found
 }
 
-export interface WindowCodes {
+interface WindowCodes {
   readonly codes: Int8Array
   readonly scales: Float32Array
   /** What has to be added to each output, since the rounded weights give so much less on average. */

@@ -23,7 +23,7 @@ export function answerOf(model: Model, session: Pick<Session, 'outputs'>): strin
 }
 
 /** A classifier, where its scores stand, and what gradients are taken of. */
-export interface Classes {
+interface Classes {
   /** The model whose answers count, and its output of classes. */
   readonly answering: Model
   readonly output: string

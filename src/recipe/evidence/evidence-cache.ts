@@ -17,7 +17,7 @@ export interface EvidenceCache {
   find(key: EvidenceKey): Promise<Report | undefined>
 }
 
-export type EvidenceKey = Readonly<Record<string, unknown>>
+type EvidenceKey = Readonly<Record<string, unknown>>
 
 /** Evidence in the user's cache folder (see `whet cache`); a cache that cannot be written is no error. */
 export function diskCache(folder: string = cacheFolder()): EvidenceCache {

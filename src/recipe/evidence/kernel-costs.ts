@@ -21,7 +21,7 @@ const runsOf = (runMs: number) => Math.min(MOST_RUNS, Math.max(FEWEST_RUNS, Math
 /** How often costs open a model and run it, in float or integers or both, where nothing is known of its kernels. */
 export const kernelWork = (runMs: number) => ({ opens: 3 * TURNS, runs: 3 * TURNS * runsOf(runMs) })
 
-export interface CostOptions {
+interface CostOptions {
   readonly threads?: number | undefined
   /** Milliseconds that a run is thought to take; 0 unless said. */
   readonly runMs?: number | undefined

@@ -11,7 +11,7 @@ export interface RowSaliency {
   readonly values: Float32Array
 }
 
-export interface SaliencyOptions {
+interface SaliencyOptions {
   readonly open?: ((model: Model) => Promise<Session>) | undefined
   readonly signal?: AbortSignal | undefined
 }

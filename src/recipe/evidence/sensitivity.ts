@@ -16,7 +16,7 @@ import { type EvidenceCache, noCache } from './evidence-cache.ts'
  */
 export const NOISE_RUNS = 32
 
-export interface SensitivityOptions {
+interface SensitivityOptions {
   /** Rows that may be used; all unless said. */
   readonly indices?: readonly number[] | undefined
   /** Backward runs; `NOISE_RUNS` unless said. */

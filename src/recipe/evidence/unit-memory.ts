@@ -4,7 +4,7 @@ import type { EvidenceCache } from './evidence-cache.ts'
 type Nodes = CostsReport['nodes']
 
 /** What is kept of units that were measured in any model. */
-export interface UnitMemory {
+interface UnitMemory {
   /** Costs of the units that are known, under the names that they have in this model. */
   readonly nodes: Nodes
   /** How many units no model has told anything of. */

@@ -35,7 +35,7 @@ export interface PruneOptions extends ProofOptions, Omit<LearnSettings, 'onProgr
   readonly names?: readonly [before: string, after: string]
 }
 
-export interface Pruned {
+interface Pruned {
   readonly model: Model
   readonly report: PruningReport
   readonly recipe: Recipe

@@ -28,7 +28,7 @@ const RESERVE = 1.25
 const WORTH = 0.05
 
 /** What the rows say about what a model's products read: enough to fit their weights anew. */
-export interface ReadWindows {
+interface ReadWindows {
   readonly trail: Trail
   /** By the weight that reads. */
   readonly evidence: ReadonlyMap<string, ReaderEvidence | Unread>

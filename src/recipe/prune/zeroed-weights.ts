@@ -19,7 +19,7 @@ import { trainedTrail } from '../train/trained-trail.ts'
 import type { Pruning } from './pruning.ts'
 
 /** Which weights become zero: a share of all of them, or a pattern. */
-export interface ZeroOptions {
+interface ZeroOptions {
   readonly sparsity: number
   readonly pattern: WeightPattern | null
   readonly importance: Importance

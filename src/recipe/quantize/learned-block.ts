@@ -80,7 +80,7 @@ interface LearnBlockOptions {
   readonly rest: Rest
 }
 
-export interface Rest {
+interface Rest {
   readonly model: Model
   readonly outputs: readonly string[]
   /** What the float model gives there for the batches that judge, which are the last ones. */

@@ -2,7 +2,7 @@ import type { Dataset } from '../../data/index.ts'
 import { type ChannelsOptions, channelsOf } from '../evidence/channels.ts'
 import { advance, type Trail } from '../trail.ts'
 
-export interface SmoothedOptions extends ChannelsOptions {
+interface SmoothedOptions extends ChannelsOptions {
   /** How much of the difficulty moves from activations into weights, 0 … 1. */
   readonly alpha: number
   readonly keepFloat?: readonly string[] | undefined

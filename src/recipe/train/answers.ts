@@ -5,7 +5,7 @@ import type { Model } from '../../ir/index.ts'
 import { readRows } from './learning-rows.ts'
 
 /** The float32 outputs of a model for these rows, by output, one array a run. */
-export type Answers = ReadonlyMap<string, readonly Float32Array[]>
+type Answers = ReadonlyMap<string, readonly Float32Array[]>
 
 /** Runs the model on these rows, in their order. */
 export async function answersOf(model: Model, data: Dataset, rows: readonly number[]): Promise<Answers> {

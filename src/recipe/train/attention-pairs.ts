@@ -3,7 +3,7 @@ import { UserError } from '../../platform/index.ts'
 import type { Additions } from './added-nodes.ts'
 
 /** Two attentions that are to be alike, as logits over what is attended to. */
-export interface AttentionPair {
+interface AttentionPair {
   readonly name: string
   readonly teacher: string
   readonly student: string

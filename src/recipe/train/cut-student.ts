@@ -24,7 +24,7 @@ export interface Shares {
 }
 
 /** What importance is measured with. */
-export interface CutEvidence {
+interface CutEvidence {
   readonly goal: LearningGoal
   readonly answers: TeacherAnswers
   readonly rows: readonly number[]

@@ -47,7 +47,7 @@ export interface DistilOptions
   readonly names?: readonly [teacher: string, student: string]
 }
 
-export interface Distilled {
+interface Distilled {
   readonly model: Model
   readonly report: DistillationReport
   /** How the student is made from the teacher, or from the student that was given. */

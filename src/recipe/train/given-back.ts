@@ -8,7 +8,7 @@ const asGain = ({ higherIsBetter }: ComparisonReport, value: number | null) =>
   value === null || higherIsBetter ? value : -value
 
 /** What training gave back of what rounding alone had lost, both held against the float model on the same rows. */
-export interface GivenBack {
+interface GivenBack {
   /** Null where rounding lost nothing. */
   readonly share: number | null
   /** A clause for the first line of a report, with the rows that it stands on; empty where there is nothing to say. */

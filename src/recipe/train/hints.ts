@@ -22,7 +22,7 @@ export interface HintOptions {
 }
 
 /** Both models with what makes their inner values comparable, and what is compared. */
-export interface Hinted {
+interface Hinted {
   readonly teacher: Model
   readonly student: Model
   readonly hints: readonly Hint[]
@@ -90,7 +90,7 @@ export async function withHints(
   }
 }
 
-export interface HintEvidence {
+interface HintEvidence {
   readonly rows: readonly number[]
   readonly seed: number
   readonly open?: ((model: Model) => Promise<Session>) | undefined

@@ -15,7 +15,7 @@ import type { Loss } from '../../passes/index.ts'
 import { UserError } from '../../platform/index.ts'
 
 /** One output to learn. `teacher` and `student` are the values that are brought together. */
-export interface LearnedOutput {
+interface LearnedOutput {
   readonly output: string
   readonly teacher: string
   readonly student: string
@@ -143,7 +143,7 @@ async function holdsClasses(data: Dataset, field: string): Promise<boolean> {
   return false
 }
 
-export interface LossOptions {
+interface LossOptions {
   readonly temperature: number
   /** Share of the teacher where labels exist; without labels it counts alone. */
   readonly teacherShare: number

@@ -31,7 +31,7 @@ export interface ProofOptions {
   readonly onProgress?: ((line: string) => void) | undefined
 }
 
-export interface LearningRows {
+interface LearningRows {
   readonly train: readonly number[]
   readonly select: readonly number[]
   readonly prove: Dataset
@@ -123,7 +123,7 @@ export async function mustBeProvable(
   }
 }
 
-export interface LearningProof {
+interface LearningProof {
   readonly comparison: ComparisonReport
   readonly sides: readonly [LearnedModel, LearnedModel]
   readonly speedup: number | null

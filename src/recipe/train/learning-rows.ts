@@ -105,7 +105,7 @@ function noAnswer(part: Rows, row: number, at: number, data: Dataset): UserError
 const bytesOf = (kept: ReadonlyMap<string, { readonly data: Float32Array }>): number =>
   [...kept.values()].reduce((sum, { data }) => sum + data.byteLength, 0)
 
-export interface BatchOptions {
+interface BatchOptions {
   readonly goal: LearningGoal
   readonly answers: TeacherAnswers
   /** Whether the loss looks at the labels, at the teacher. */

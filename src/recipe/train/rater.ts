@@ -17,7 +17,7 @@ export interface Layouts {
   readonly statistics: WeightLayout
 }
 
-export interface RaterOptions {
+interface RaterOptions {
   readonly goal: LearningGoal
   readonly data: Dataset
   readonly answers: TeacherAnswers
@@ -28,7 +28,7 @@ export interface RaterOptions {
 }
 
 /** Scores the student under one set of weights after another, on the rows that choose the epoch. */
-export interface Rater {
+interface Rater {
   /** What the student reads of a row. */
   readonly inputs: readonly PortValue[]
   /** What the score is, in words. */

@@ -37,7 +37,7 @@ export interface GruForm {
   readonly products: readonly string[]
 }
 
-export interface GruPlace {
+interface GruPlace {
   readonly coding: CodingOptions
   readonly editor: GraphEditor
   /** The dynamic codes of a value around the steps. */

@@ -1,7 +1,7 @@
 import { BLOCK, GROUP } from './conv-kernel.ts'
 
 /** A convolution over few channels, as it stands. */
-export interface NarrowConvolution {
+interface NarrowConvolution {
   readonly channels: number
   readonly outputs: number
   /** Height and width. */

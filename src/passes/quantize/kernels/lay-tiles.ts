@@ -13,7 +13,7 @@ import { type CodedWeights, dropCoded, recode } from './coded-weights.ts'
 import { tilesName } from './tiles.ts'
 
 /** A convolution that makes a tile of `step` pixels at each place. */
-export interface TileConvolution {
+interface TileConvolution {
   /** Weights [places·M, C, k…], the M channels of one place of a tile behind those of another, row by row. */
   readonly codes: Tensor
   /** M, the channels of the picture. */

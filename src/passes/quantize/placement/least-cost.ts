@@ -43,7 +43,7 @@ interface Split {
   item(unit: Unit): number
 }
 
-export interface PricedNoise {
+interface PricedNoise {
   /** Nanoseconds for noise as strong as the signal. */
   readonly price: number
   readonly roundings: Roundings

@@ -7,12 +7,12 @@ import { leastCost } from './least-cost.ts'
 import { type MeasuredCosts, type PriceList, priceList } from './price-list.ts'
 
 /** What was measured of this very model; without it formulas stand in, and nothing is known of noise. */
-export interface Measured extends MeasuredCosts {
+interface Measured extends MeasuredCosts {
   readonly roundings: Roundings | null
 }
 
 /** What becomes integer, and what each candidate costs on either side, as measured or by formulas. */
-export interface Placed {
+interface Placed {
   readonly units: ReadonlyMap<Node, Unit>
   readonly costs: ReadonlyMap<Unit, UnitCost>
 }

@@ -60,7 +60,7 @@ export interface StaticPlan {
 }
 
 /** What is known of the model besides ranges. */
-export interface Knowledge extends MeasuredCosts {
+interface Knowledge extends MeasuredCosts {
   /** What each rounding does to the outputs; null where nobody measured it. */
   readonly sensitivity: SensitivityReport | null
   /** By value. */

@@ -13,7 +13,7 @@ import { balances, mostCode, type PlanOptions } from '../units/plan-options.ts'
 import type { NodeFacts } from '../units/quantize-rules.ts'
 
 /** How the weights of a product lie, as `quantizeChannels` takes them. */
-export interface WeightLayout {
+interface WeightLayout {
   readonly dims: readonly number[]
   readonly axis: number
 }

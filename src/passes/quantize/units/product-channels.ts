@@ -1,7 +1,7 @@
 import { elementCount, intAttribute, type Node, type Tensor } from '../../../ir/index.ts'
 
 /** Which channels each weight of a product joins: weight `t` lies between input `inputOf(t)` and output `outputOf(t)`. */
-export interface ProductChannels {
+interface ProductChannels {
   readonly inputs: number
   readonly outputs: number
   inputOf(t: number): number
