@@ -1,5 +1,5 @@
-export type { Database, Listener, Row, Statement } from './database.ts'
+export type { Database, Row } from './database.ts'
 export { openEmbedded } from './embedded.ts'
-export { type Job, JobQueue, type JobResult, KEEP_EVERY_MS, type SqlRunner, type TakenJob } from './jobs.ts'
-export { explainDatabaseError, openPostgres, postgresAddress } from './postgres.ts'
+export { JobQueue, type JobResult, KEEP_EVERY_MS, type SqlRunner, type TakenJob } from './jobs.ts'
+export { explainDatabaseError, openPostgres } from './postgres.ts'
 export * from './state.ts'

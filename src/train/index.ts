@@ -2,7 +2,7 @@ export { type EpochResult, readCheckpoint, type TrainState, writeCheckpoint } fr
 export { feedWeights } from './fed-weights.ts'
 export { freshWeights } from './fresh-weights.ts'
 export type { Length } from './pace.ts'
-export { rateAt, type Schedule } from './schedule.ts'
+export { rateAt } from './schedule.ts'
 export { epochOrder } from './shuffle.ts'
 export { type Optimizer, STEP, type StepGraph, stepGraph } from './step-graph.ts'
 export { type ReadBatches, type Trained, type TrainOptions, train } from './train.ts'
