@@ -150,12 +150,15 @@ export function sessionOf(lane: Lane): IsolatedSession {
   return lane.session
 }
 
+/** Of the intervals of ratios. */
+const CONFIDENCE = 0.95
+
 /**
- * The median of paired ratios `other / base`, with the distribution-free interval of a median. Of too few pairs for the
- * confidence the whole range is the most that can be said.
+ * The median of paired ratios `other / base`, with the distribution-free interval of a median. Of too few pairs for
+ * `CONFIDENCE` the whole range is the most that can be said.
  */
-export function ratioOf(base: Lane, other: Lane, values: readonly number[], confidence = 0.95): LatencyRatio {
-  const { ci } = orderStatisticInterval({ values, percentile: 0.5, confidence })
+export function ratioOf(base: Lane, other: Lane, values: readonly number[]): LatencyRatio {
+  const { ci } = orderStatisticInterval({ values, percentile: 0.5, confidence: CONFIDENCE })
   const ends: [number, number] = [ci[0] ?? Math.min(...values), ci[1] ?? Math.max(...values)]
   return { base: base.label, other: other.label, median: median(values), ci: ends }
 }

@@ -32,9 +32,6 @@ export interface LatencyOptions extends OrtSessionOptions {
   readonly minRuns?: number | undefined
   /** Seconds after which it stops, precise or not. Warming and at least 4 rounds are always done. */
   readonly maxSeconds?: number | undefined
-  /** Half-width of the interval, relative to the ratio, that is precise enough. */
-  readonly precision?: number | undefined
-  readonly confidence?: number | undefined
   /** Generations of processes that the rounds are spread over, at least; 3 unless said. */
   readonly generations?: number | undefined
   /** Rows in `feeds`, for the throughput; else the first dimension of the first input. */
@@ -46,6 +43,9 @@ export interface LatencyOptions extends OrtSessionOptions {
   /** Milliseconds from any origin; replaced in tests. */
   readonly now?: (() => number) | undefined
 }
+
+/** Half-width of the interval, relative to the ratio, that is precise enough. */
+const PRECISION = 0.01
 
 export interface LatencyMeasurement {
   readonly report: LatencyReport
@@ -60,7 +60,7 @@ export interface LatencyMeasurement {
  * go A B C, C B A, then B C A, A C B …, so that drift of the machine meets all alike. Two rounds together (A B B A) give
  * one ratio other / base, of the geometric means of the block medians: within one round, whoever also ended the round
  * before has an advantage, and the two rounds have it turn about. The report holds the median of these ratios with the
- * order-statistic interval. Stops when every interval's half-width is below `precision`, or when the time is up.
+ * order-statistic interval. Stops when every interval's half-width is below `PRECISION`, or when the time is up.
  *
  * Two processes with the very same model differ by a percent or so for as long as they live, by where their memory
  * came to lie; so the rounds are spread over several generations of processes, whose loads are timed as well.
@@ -72,7 +72,7 @@ export async function measureLatency(
   feeds: Feeds,
   options: LatencyOptions = {},
 ): Promise<LatencyMeasurement> {
-  const { blockMs = 5, minRounds = 60, maxSeconds = 30, precision = 0.01, confidence = 0.95, signal } = options
+  const { blockMs = 5, minRounds = 60, maxSeconds = 30, signal } = options
   const { generations = 3, now = () => performance.now() } = options
   const open = (subject: LatencySubject) => (options.open ?? openIsolated)(subject.model, sessionOptions(options))
   if (subjects.length === 0) throw new UserError('bad-argument', 'There is no model to time.')
@@ -107,11 +107,11 @@ export async function measureLatency(
     }
     if (late() && rounds >= 4) break
     if (rounds < look || generation < generations) continue
-    if (ratiosOf(lanes, confidence).every((ratio) => preciseTo(ratio, precision))) break
+    if (ratiosOf(lanes).every(isPrecise)) break
     // Few looks: every look that may end the measurement costs a little of the interval's confidence.
     look = Math.ceil(rounds * 1.5)
   }
-  const ratios = ratiosOf(lanes, confidence)
+  const ratios = ratiosOf(lanes)
   const rows = options.rows ?? Object.values(feeds)[0]?.dims[0] ?? 1
   return {
     rounds,
@@ -126,7 +126,7 @@ export async function measureLatency(
       runtime: lanes[0]?.engine ?? machine().runtime,
       models: lanes.map((lane) => summary(lane, rows)),
       ratios,
-      warnings: [...imprecise(ratios, precision, rounds), ...busy],
+      warnings: [...imprecise(ratios, rounds), ...busy],
     },
   }
 }
@@ -141,14 +141,14 @@ function orderOf(lanes: readonly Lane[], pair: number): readonly Lane[] {
 }
 
 /** Median of the ratios other / base over pairs of rounds and its distribution-free interval. */
-function ratiosOf(lanes: readonly Lane[], confidence: number): LatencyRatio[] {
+function ratiosOf(lanes: readonly Lane[]): LatencyRatio[] {
   const [base, ...others] = lanes as [Lane, ...Lane[]]
   return others.map((other) => {
     const values = Array.from(
       { length: other.blocks.length >> 1 },
       (_, pair) => pairMs(other, pair) / pairMs(base, pair),
     )
-    return ratioOf(base, other, values, confidence)
+    return ratioOf(base, other, values)
   })
 }
 
@@ -182,14 +182,14 @@ function otherWork(): readonly string[] {
 }
 
 /** Which ratios are known less well than was asked for. */
-const imprecise = (ratios: readonly LatencyRatio[], precision: number, rounds: number): readonly string[] =>
+const imprecise = (ratios: readonly LatencyRatio[], rounds: number): readonly string[] =>
   ratios
-    .filter((ratio) => !preciseTo(ratio, precision))
+    .filter((ratio) => !isPrecise(ratio))
     .map(
       (ratio) =>
-        `${ratio.other} against ${ratio.base}: after ${rounds} rounds their ratio is known to ±${percent(halfWidth(ratio))}, not to ±${percent(precision)}`,
+        `${ratio.other} against ${ratio.base}: after ${rounds} rounds their ratio is known to ±${percent(halfWidth(ratio))}, not to ±${percent(PRECISION)}`,
     )
 
 const halfWidth = (ratio: LatencyRatio) => (ratio.ci[1] - ratio.ci[0]) / 2 / ratio.median
-const preciseTo = (ratio: LatencyRatio, precision: number) => halfWidth(ratio) < precision
+const isPrecise = (ratio: LatencyRatio) => halfWidth(ratio) < PRECISION
 const percent = (share: number) => `${(share * 100).toFixed(1)} %`

@@ -10,9 +10,8 @@ export const maximumSoftmax = (logits: ArrayLike<number>): number => {
   return 1 - probabilities.reduce((most, value) => Math.max(most, value), 0)
 }
 
-/** The free energy −T ln Σ e^(z/T). Source: W. Liu et al., arXiv 2010.03759 (2020), equation 4. */
-export const energy = (logits: ArrayLike<number>, temperature = 1): number =>
-  -temperature * logSumExp(Float64Array.from(logits, (value) => value / temperature))
+/** The free energy −T ln Σ e^(z/T) at T = 1. Source: W. Liu et al., arXiv 2010.03759 (2020), equation 4. */
+export const energy = (logits: ArrayLike<number>): number => -logSumExp(logits)
 
 /**
  * The squared Mahalanobis distance to the nearest class mean, under one covariance of all classes about their means.
