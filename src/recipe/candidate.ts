@@ -18,7 +18,6 @@ export interface CandidateSpec {
   readonly calibration?: RangeMethod
   /** Rows that ranges are taken from; `CALIBRATION_ROWS` unless said. */
   readonly samples?: number
-  readonly keepFloat?: readonly string[]
   /** Noise over signal that the roundings may add up to; the calibration's sensitivities are measured for it. */
   readonly noiseBudget?: number
   /** Runs that tell what roundings do, where fewer than usual must do. */

@@ -1,12 +1,12 @@
 import {
   type IsolatedPlacement,
   type IsolatedSession,
-  type OrtSessionOptions,
   openIsolated,
   type RuntimeProcesses,
   type Session,
 } from '../engine/index.ts'
 import type { Model } from '../ir/index.ts'
+import { LEAN } from './lean.ts'
 
 type Closable = Pick<Session, 'close'>
 
@@ -24,9 +24,9 @@ export class OpenSessions {
     this.processes = processes
   }
 
-  /** Opens a model; who needs it awaits it, and hears of a failure there. */
-  open(model: Model, options: OrtSessionOptions, placement: IsolatedPlacement = {}): Promise<IsolatedSession> {
-    return this.start(openIsolated(model, options, { ...placement, processes: this.processes }))
+  /** Opens a model for a few runs; who needs it awaits it, and hears of a failure there. */
+  open(model: Model, placement: IsolatedPlacement = {}): Promise<IsolatedSession> {
+    return this.start(openIsolated(model, LEAN, { ...placement, processes: this.processes }))
   }
 
   /** Takes a session, or a pair of models in one, that is being opened elsewhere. */

@@ -221,7 +221,7 @@ export async function proveLossless(
   original: Model,
   expecting: Promise<Expected>,
 ): Promise<void> {
-  const opening = sessions.open(lossless, LEAN)
+  const opening = sessions.open(lossless)
   const [expected, session] = await together(expecting, opening)
   await proveSame(expected, session, original)
   await sessions.close(opening)

@@ -1,14 +1,6 @@
-/**
- * Both at the same time. An error of either is thrown only when the other has ended, so that nothing is left running;
- * `release` then ends what did come to be.
- */
-export async function together<A, B>(
-  first: Promise<A> | A,
-  second: Promise<B> | B,
-  release: (one: A | B) => Promise<void> = async () => {},
-): Promise<readonly [A, B]> {
+/** Both at the same time. An error of either is thrown only when the other has ended, so that nothing is left running. */
+export async function together<A, B>(first: Promise<A> | A, second: Promise<B> | B): Promise<readonly [A, B]> {
   const [a, b] = await Promise.allSettled([first, second])
   if (a.status === 'fulfilled' && b.status === 'fulfilled') return [a.value, b.value]
-  for (const ended of [a, b]) if (ended.status === 'fulfilled') await release(ended.value)
   throw a.status === 'rejected' ? a.reason : (b as PromiseRejectedResult).reason
 }

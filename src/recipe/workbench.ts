@@ -227,11 +227,11 @@ export class Workbench {
   }
 
   async #quantized(trail: Trail, spec: CandidateSpec & { readonly scheme: Scheme }): Promise<Built> {
-    const { scheme, keepFloat, recurrent, rounding, noiseBudget } = spec
+    const { scheme, recurrent, rounding, noiseBudget } = spec
     const { target } = this.#options
     const pass = noiseBudget === undefined ? spec.pass : { ...spec.pass, noiseBudget }
     const evidence = scheme === 'static-int8' ? await this.#staticEvidence(trail.model, spec) : []
-    const steps = quantizeSteps({ scheme, target, keepFloat, recurrent, rounding, pass }, evidence)
+    const steps = quantizeSteps({ scheme, target, recurrent, rounding, pass }, evidence)
     const quantized = await advanceOnThreads(
       trail,
       rounding ? await this.#taught(trail.model, scheme, steps, rounding) : steps,

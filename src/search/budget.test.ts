@@ -22,11 +22,11 @@ function budgetOf(seconds: number) {
 
 test('what a unit costs is foretold from the units that were done, without what comes before the first', () => {
   const { budget, work } = budgetOf(100)
-  expect(budget.affordable('judging', 10)).toBe(Number.POSITIVE_INFINITY)
+  expect(budget.affordableRows(10)).toBe(Number.POSITIVE_INFINITY)
   work('judging', 11, 0.5, 7)
   expect(budget.rate('judging')).toBeCloseTo(0.5)
-  expect(budget.affordable('judging', 10)).toBe(20)
-  expect(budget.affordable('judging', -1)).toBe(0)
+  expect(budget.affordableRows(10)).toBe(20)
+  expect(budget.affordableRows(-1)).toBe(0)
   // The mean of all that was done.
   work('judging', 11, 1.5)
   expect(budget.rate('judging')).toBeCloseTo(1)

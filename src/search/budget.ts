@@ -166,9 +166,9 @@ export class Budget {
     return Math.min(most, this.seconds * share)
   }
 
-  /** So many units of this work fit into `seconds`. */
-  affordable(work: Work, seconds: number): number {
-    const rate = this.rate(work)
+  /** So many rows can be judged in `seconds`. */
+  affordableRows(seconds: number): number {
+    const rate = this.rate('judging')
     return seconds <= 0 ? 0 : rate === 0 ? Number.POSITIVE_INFINITY : Math.floor(seconds / rate)
   }
 

@@ -28,7 +28,7 @@ export class JudgingSteps {
   get rungs(): readonly number[] {
     if (this.#rungs) return this.#rungs
     const { left, seconds } = this.#budget
-    const most = this.#budget.affordable('judging', Math.max(FIRST_ROWS * left, FIRST_ROWS_AT_LEAST * seconds))
+    const most = this.#budget.affordableRows(Math.max(FIRST_ROWS * left, FIRST_ROWS_AT_LEAST * seconds))
     const first = quarteredWithin(FIRST_RUNG, most, FEWEST_FIRST_ROWS)
     this.#rungs = rungsFor(this.#bench.rows.select.indices.length, first)
     return this.#rungs
@@ -37,7 +37,7 @@ export class JudgingSteps {
   /** Whether there is time to judge so many candidates on the first rows. */
   affords(candidates: number): boolean {
     const { left } = this.#budget
-    return left > 0 && candidates * this.#rowsUpTo(0) <= this.#budget.affordable('judging', JUDGING * left)
+    return left > 0 && candidates * this.#rowsUpTo(0) <= this.#budget.affordableRows(JUDGING * left)
   }
 
   /** Whether there is time to judge these on the first rows, or on those of a later step: what is kept takes none. */
@@ -49,7 +49,7 @@ export class JudgingSteps {
     for (const { built } of trials)
       if (!(await this.#bench.isJudged(built, 'select', this.rungs[step]))) missing += more
     const { left } = this.#budget
-    return missing === 0 || (left > 0 && missing <= this.#budget.affordable('judging', JUDGING * left))
+    return missing === 0 || (left > 0 && missing <= this.#budget.affordableRows(JUDGING * left))
   }
 
   /** Takes down that the time ends the judging of these in front of a step. */

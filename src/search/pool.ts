@@ -237,7 +237,7 @@ export class Pool {
     // Of one row or two none is left to select by, and every proof shows these to the original.
     const phase = select.indices.length > 0 ? 'select' : 'prove'
     const rows = (phase === 'select' ? select : prove).indices.length
-    const all = rows <= this.#budget.affordable('judging', this.#budget.left)
+    const all = rows <= this.#budget.affordableRows(this.#budget.left)
     this.noteMetric(await this.bench.judge(this.bench.original, phase, all ? rows : this.#steps.rungs[0]))
   }
 

@@ -209,7 +209,7 @@ async function judgeOnAllRows(pool: Pool, budget: Budget, chosen: () => readonly
   const rows = pool.bench.rows.select.indices.length
   const open = () => chosen().filter(({ id }) => (pool.get(id).comparison?.n ?? rows) < rows)
   const affordable = async (trial: Trial) =>
-    rows - trial.comparison!.n <= budget.affordable('judging', FINAL_ROWS * budget.left) ||
+    rows - trial.comparison!.n <= budget.affordableRows(FINAL_ROWS * budget.left) ||
     (await pool.bench.isJudged(trial.built, 'select'))
   const next = async () => {
     for (const { id } of open()) if (await affordable(pool.get(id))) return pool.get(id)
@@ -222,7 +222,7 @@ async function judgeOnAllRows(pool: Pool, budget: Budget, chosen: () => readonly
 /** As many as there is time to prove beside the lossless model. */
 function mostFinalists(pool: Pool, budget: Budget): number {
   const seconds = (1 - CONFIRMING) * budget.seconds - budget.elapsed
-  const rows = budget.affordable('judging', seconds)
+  const rows = budget.affordableRows(seconds)
   const proofs = Math.floor(rows / Math.max(1, pool.proofRows))
   return Math.min(FINALISTS, Math.max(FEWEST_FINALISTS, proofs - 1))
 }

@@ -136,7 +136,7 @@ interface Original {
 }
 
 function askOriginal(sessions: OpenSessions, model: Model, { file, data, seed }: QuantizeOptions): Original {
-  const opening = sessions.open(model, LEAN, file === undefined ? {} : { file })
+  const opening = sessions.open(model, file === undefined ? {} : { file })
   const few = data && data.rows > 1 ? FEW_SAMPLES : {}
   const expected = opening.then((session) => expectedOf(session, { data, seed, ...few }))
   expected.catch(() => {})

@@ -6,7 +6,6 @@ import { letOthersRun } from '../../platform/index.ts'
 import type { CalibrationReport, ChannelsReport } from '../../report/index.ts'
 import { CHANNEL_ROWS, channelsOf } from '../evidence/channels.ts'
 import { calibratedNames, type RangeOptions, rangesOf } from '../evidence/ranges.ts'
-import { LEAN } from '../lean.ts'
 import type { OpenSessions } from '../open-sessions.ts'
 import { together } from '../together.ts'
 
@@ -52,7 +51,7 @@ async function lookOnce(
   if (inner.some((name) => types.get(name)?.kind !== 'tensor')) return null
   const probed = channelProbes(model, inner)
   if (probed.probes.size === 0) return null
-  const opening = [sessions.open(probed.model, LEAN, { after: free })]
+  const opening = [sessions.open(probed.model, { after: free })]
   // It loads meanwhile; when it is open, the sizes of its values are asked for.
   void (meanwhile?.() ?? letOthersRun()).then(() => isFixed(model) && inferTypes(probed.model))
   try {
@@ -65,7 +64,7 @@ async function lookOnce(
       async openAnother(wanted) {
         await secondFree
         if (!wanted()) return null
-        const another = sessions.open(probed.model, LEAN)
+        const another = sessions.open(probed.model)
         opening.push(another)
         return another
       },
