@@ -9,11 +9,12 @@ import {
   gateFields,
   sliceMargins,
 } from '../../evaluate/index.ts'
-import { modelBytes, modelDigest } from '../../onnx/index.ts'
+import { modelBytes } from '../../onnx/index.ts'
 import type { ComparisonReport, LatencyReport, RobustnessReport } from '../../report/index.ts'
 import { bench } from './bench.ts'
 import { withGains } from './gains.ts'
 import { memoSession } from './memo-session.ts'
+import { nameModels } from './name-models.ts'
 import { type Fit, type NamedModel, ownInputs } from './own-inputs.ts'
 import { robustness } from './robustness.ts'
 
@@ -153,13 +154,7 @@ export function gated(
     latency,
     robustness: stress,
   }
-  const { comparison } = judged
-  return {
-    ...comparison,
-    base: { ...comparison.base, digest: modelDigest(base.model) },
-    candidate: { ...comparison.candidate, digest: modelDigest(candidate.model) },
-    gate: checkGate(gate, evidence),
-  }
+  return { ...nameModels(judged.comparison, base.model, candidate.model), gate: checkGate(gate, evidence) }
 }
 
 /** Opens a model in a process of its own, with its answers kept, for as long as `work` takes. */
