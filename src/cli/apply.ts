@@ -1,6 +1,6 @@
 import { writeModel } from '../onnx/index.ts'
 import { applyRecipe, parseRecipe, readBlobs } from '../recipe/index.ts'
-import { DATA, dataFor, LABEL, modelAt, OUT_FILE, textAt } from './inputs.ts'
+import { DATA, dataAt, LABEL, modelAt, OUT_FILE, textAt } from './inputs.ts'
 import { outputFile } from './output-file.ts'
 import type { Verb } from './verb.ts'
 
@@ -19,10 +19,9 @@ export const applyVerb: Verb = {
     const out = outputFile(options, 'again.onnx')
     const recipe = parseRecipe(textAt(recipePath!), recipePath!)
     const model = await modelAt(modelPath!, options)
-    const data = options.text('data')
     const applied = await applyRecipe(recipe, model, {
       tensors: await readBlobs(recipe, recipePath!),
-      ...(data ? { data: await dataFor(data, model, options) } : {}),
+      data: await dataAt('data', model, options),
     })
     await writeModel(applied.model, out)
     context.say(`wrote ${out}`)

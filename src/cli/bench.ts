@@ -2,7 +2,7 @@ import type { Stall } from '../engine/index.ts'
 import { DEFAULT_PRICES, type PriceTable, parsePrices, SCENARIOS, type Scenario } from '../evaluate/index.ts'
 import { UserError, writeAtomic } from '../platform/index.ts'
 import { bench } from '../recipe/index.ts'
-import { DATA, dataFor, LABEL, modelAt, SEED, SHAPE, shapesOf, THREADS, TOKENIZER, TOKENS, textAt } from './inputs.ts'
+import { DATA, dataAt, LABEL, modelAt, SEED, SHAPE, shapesOf, THREADS, TOKENIZER, TOKENS, textAt } from './inputs.ts'
 import { writableFile } from './output-file.ts'
 import type { Arguments, Verb } from './verb.ts'
 
@@ -89,7 +89,6 @@ export const benchVerb: Verb = {
     const browser = options.text('browser')
     const page = writableFile(options, 'html', 'load.html') ?? null
     const first = await modelAt(paths[0] as string, options)
-    const data = options.text('data')
     const report = await bench(
       paths.map((path) => ({ label: path, model: path })),
       {
@@ -98,7 +97,7 @@ export const benchVerb: Verb = {
         browser,
         signal: context.signal,
         onProgress: context.progress,
-        ...(data ? { data: await dataFor(data, first, options) } : {}),
+        data: await dataAt('data', first, options),
       },
     )
     if (page) {

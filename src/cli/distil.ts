@@ -3,7 +3,7 @@ import { writeModel } from '../onnx/index.ts'
 import { UserError, writeAtomic } from '../platform/index.ts'
 import { distil, type HintOptions, type HintPair, IMPORTANCE, writeRecipe } from '../recipe/index.ts'
 import { exitOfVerdict } from './exit.ts'
-import { DATA, dataFor, LABEL, modelAt, SEED } from './inputs.ts'
+import { DATA, dataAt, dataFor, LABEL, modelAt, SEED } from './inputs.ts'
 import { checkpointAt, LEARNING, learningSettings } from './learning-options.ts'
 import { prepareFolder } from './optimize-output.ts'
 import { outputFolder } from './output-file.ts'
@@ -94,7 +94,6 @@ export const distilVerb: Verb = {
     const studentPath = options.text('student')
     const student = studentPath ? await modelAt(studentPath, options) : undefined
     const dataset = await dataFor(data, model, options)
-    const proof = options.text('proof')
     return prepareFolder(folder, async () => {
       const out = join(folder, 'model.onnx')
       const {
@@ -106,7 +105,7 @@ export const distilVerb: Verb = {
         ...settings,
         ...{ epochs, importance, student, width, depth, resolution, checkpoint, resume },
         ...{ ...hintsOf(options), adversary, freshWeights: options.flag('fresh-weights') },
-        ...(proof ? { proof: await dataFor(proof, model, options) } : {}),
+        proof: await dataAt('proof', model, options),
         names: [path!, out],
       })
       await writeModel(learned, out)

@@ -130,6 +130,12 @@ export function shapesOf(options: Arguments, model?: Model): Readonly<Record<str
   return Object.fromEntries(entries)
 }
 
+/** The rows that an option such as `--proof` names, where the call has it; see `dataFor`. */
+export async function dataAt(option: string, model: Model, options: Arguments): Promise<Dataset | undefined> {
+  const path = options.text(option)
+  return path ? dataFor(path, model, options) : undefined
+}
+
 /**
  * The data set at `path`, matched to the inputs of the model. Rows that are to be judged have their truth, which of a text
  * follows from what the model gives; those that only want answers (`judged` false) are fed as they stand.

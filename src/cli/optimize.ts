@@ -7,6 +7,7 @@ import { candidateNames, explainCandidate, explainLeftOut } from '../view/index.
 import {
   ALPHA,
   DATA,
+  dataAt,
   dataFor,
   LABEL,
   MARGIN,
@@ -83,7 +84,6 @@ export const optimizeVerb: Verb = {
     const settings = await settingsOf(options)
     const model = await modelAt(path!, options)
     const dataset = await dataFor(data, model, options)
-    const [calibration, proof, train] = ['calibration', 'proof', 'train-data'].map((name) => options.text(name))
     const explained = options.text('explain')
     const finished = explained === undefined ? null : await finishedReport(out, model, dataset)
     if (explained !== undefined && finished) {
@@ -95,9 +95,9 @@ export const optimizeVerb: Verb = {
     return prepareFolder(out, async () => {
       const optimized = await optimize(model, dataset, {
         ...settings,
-        ...(calibration ? { calibration: await dataFor(calibration, model, options) } : {}),
-        ...(proof ? { proof: await dataFor(proof, model, options) } : {}),
-        ...(train ? { trainData: await dataFor(train, model, options) } : {}),
+        calibration: await dataAt('calibration', model, options),
+        proof: await dataAt('proof', model, options),
+        trainData: await dataAt('train-data', model, options),
         path: path!,
         command: context.command,
         cache: diskCache(),

@@ -2,7 +2,7 @@ import { rmSync } from 'node:fs'
 import { writeModel } from '../onnx/index.ts'
 import { IMPORTANCE, prune, writeRecipe } from '../recipe/index.ts'
 import { exitOfVerdict } from './exit.ts'
-import { DATA, dataFor, LABEL, modelAt, OUT_FILE, SEED } from './inputs.ts'
+import { DATA, dataAt, dataFor, LABEL, modelAt, OUT_FILE, SEED } from './inputs.ts'
 import { checkpointAt, checkpointBeside, LEARNING, learningSettings } from './learning-options.ts'
 import { outputFile } from './output-file.ts'
 import type { Verb } from './verb.ts'
@@ -49,7 +49,6 @@ export const pruneVerb: Verb = {
     const { checkpoint, resume } = checkpointAt(checkpointBeside(options), options)
     const model = await modelAt(path!, options)
     const dataset = await dataFor(data, model, options)
-    const proof = options.text('proof')
     const {
       model: pruned,
       report,
@@ -59,7 +58,7 @@ export const pruneVerb: Verb = {
       ...settings,
       ...(given ? aim : { macs: 0.5 }),
       ...{ importance, epochs, checkpoint, resume },
-      ...(proof ? { proof: await dataFor(proof, model, options) } : {}),
+      proof: await dataAt('proof', model, options),
       names: [path!, out],
     })
     await writeModel(pruned, out)

@@ -1,7 +1,7 @@
 import { writeModel } from '../onnx/index.ts'
 import { UserError } from '../platform/index.ts'
 import { simplify, writeRecipe } from '../recipe/index.ts'
-import { DATA, dataFor, LABEL, modelAt, OUT_FILE, RECIPE, SEED, SHAPE, shapesOf } from './inputs.ts'
+import { DATA, dataAt, LABEL, modelAt, OUT_FILE, RECIPE, SEED, SHAPE, shapesOf } from './inputs.ts'
 import { outputFile, writableFile } from './output-file.ts'
 import type { Verb } from './verb.ts'
 
@@ -26,13 +26,12 @@ export const simplifyVerb: Verb = {
     const seed = options.integer('seed', 0)
     const model = await modelAt(path!, options)
     const shapes = shapesOf(options, model)
-    const data = options.text('data')
     context.progress('simplifying')
     const made = await simplify(model, {
       verify: !options.flag('no-verify'),
       seed,
       shapes,
-      ...(data ? { data: await dataFor(data, model, options) } : {}),
+      data: await dataAt('data', model, options),
     }).catch((error: unknown) => {
       throw unprovable(error, path!)
     })

@@ -2,7 +2,7 @@ import { rmSync } from 'node:fs'
 import { writeModel } from '../onnx/index.ts'
 import { tune, writeRecipe } from '../recipe/index.ts'
 import { exitOfVerdict } from './exit.ts'
-import { DATA, dataFor, KEEP_FLOAT, LABEL, modelAt, OUT_FILE, RECIPE, SEED } from './inputs.ts'
+import { DATA, dataAt, dataFor, KEEP_FLOAT, LABEL, modelAt, OUT_FILE, RECIPE, SEED } from './inputs.ts'
 import { checkpointAt, checkpointBeside, LEARNING, learningSettings } from './learning-options.ts'
 import { outputFile, writableFile } from './output-file.ts'
 import { weightBitsOf } from './quantize.ts'
@@ -48,7 +48,6 @@ export const tuneVerb: Verb = {
     const weightBits = weightBitsOf(options)
     const model = await modelAt(path!, options)
     const dataset = await dataFor(data, model, options)
-    const proof = options.text('proof')
     const tuned = await tune(model, dataset, {
       ...settings,
       ...{ rate, epochs, checkpoint, resume, keepFloat: options.list('keep-float') },
@@ -56,7 +55,7 @@ export const tuneVerb: Verb = {
         ...(options.flag('everywhere') ? { placement: 'everywhere' } : {}),
         ...(weightBits === 4 ? { weightBits } : {}),
       },
-      ...(proof ? { proof: await dataFor(proof, model, options) } : {}),
+      proof: await dataAt('proof', model, options),
       names: [path!, out],
     })
     await writeModel(tuned.model, out)

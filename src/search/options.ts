@@ -21,10 +21,10 @@ export interface OptimizeOptions {
   readonly threads?: number
   /** Candidates that are built and judged side by side; 1 unless said. Timings run alone in any case. */
   readonly workers?: number
-  readonly calibration?: Dataset
-  readonly proof?: Dataset
+  readonly calibration?: Dataset | undefined
+  readonly proof?: Dataset | undefined
   /** Rows to train on: smaller students of the model join the search. */
-  readonly trainData?: Dataset
+  readonly trainData?: Dataset | undefined
   readonly provenOnly?: boolean
   readonly metric?: string | Metric
   readonly label?: string
