@@ -35,7 +35,7 @@ export interface CandidateSpec {
   readonly placement?: string
   /** Without the roundings that the file makes, in float; whatever has a scheme is made of that in any case. */
   readonly unrounded?: boolean
-  /** What it is made of instead of the lossless model: a trained one (see `addTrained`). */
+  /** What it is made of instead of the lossless model: a trained one, or one without spare channels, by its name. */
   readonly base?: string
 }
 

@@ -2,7 +2,7 @@ import { ALWAYS_JUDGED, type Budget } from './budget.ts'
 import type { Pool } from './pool.ts'
 import { worthMore } from './preference.ts'
 import { couldBeNearer, roundedNearer } from './rounded.ts'
-import { isStatic, isTrained, promising, type Trial } from './trial.ts'
+import { hasOtherBase, isPlainStatic, isStatic, promising, type Trial } from './trial.ts'
 
 /** The schemes beside static integers, as far as nothing was judged of them so far, the best in the goal first. */
 export function otherSchemes(pool: Pool): readonly Trial[] {
@@ -10,7 +10,7 @@ export function otherSchemes(pool: Pool): readonly Trial[] {
     pool.trials.filter(
       (trial) =>
         !isStatic(trial) &&
-        !isTrained(trial) &&
+        !hasOtherBase(trial) &&
         trial !== pool.lossless &&
         trial.comparison === null &&
         !pool.hopeless(trial),
@@ -20,7 +20,7 @@ export function otherSchemes(pool: Pool): readonly Trial[] {
 
 /** Those of them that are better in the goal than every static candidate: what is dear to refine may not be needed. */
 export function aheadOfStatics(pool: Pool): readonly Trial[] {
-  const statics = pool.trials.filter((trial) => isStatic(trial) && !isTrained(trial) && !pool.hopeless(trial))
+  const statics = pool.trials.filter((trial) => isPlainStatic(trial) && !pool.hopeless(trial))
   return otherSchemes(pool).filter((trial) =>
     statics.every((other) => worthMore(pool.standing(trial), pool.standing(other))),
   )

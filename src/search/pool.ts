@@ -16,7 +16,7 @@ import { halve } from './halve.ts'
 import { JudgingSteps } from './judging-steps.ts'
 import { byPreference, type Standing, worthMore } from './preference.ts'
 import { sideBySide } from './side-by-side.ts'
-import { firstResult, isTrained, quietestFirst, secure, type Trial, timedOf } from './trial.ts'
+import { firstResult, hasOtherBase, quietestFirst, secure, type Trial, timedOf } from './trial.ts'
 
 /** The candidates of a search, by id, and what may be done with them: build, time, judge, ask for the figure. */
 export class Pool {
@@ -281,7 +281,7 @@ export class Pool {
 
   /** What the selection rows foretell of the proof, on so many rows. */
   odds(trial: Trial, rows = this.proofRows): Odds {
-    const roundings = this.trials.filter((other) => !isTrained(other) && other !== this.lossless)
+    const roundings = this.trials.filter((other) => !hasOtherBase(other) && other !== this.lossless)
     return foretell(
       trial.comparison,
       rows,

@@ -1,7 +1,7 @@
 import { type Budget, TooLong } from './budget.ts'
 import type { Pool } from './pool.ts'
 import { worthMore } from './preference.ts'
-import { isTrained, noiseAt, noiseRatioOf } from './trial.ts'
+import { hasOtherBase, noiseAt, noiseRatioOf } from './trial.ts'
 
 /** How far below their signal readers of the channels may be disturbed, in decibels; the first removes most. */
 const DECIBELS = [30, 35, 40, 45]
@@ -19,7 +19,7 @@ const NEEDED = 1 / 5
 export async function leaveOutSpare(pool: Pool, budget: Budget): Promise<void> {
   const [best] = pool.inOrder(
     pool.trials.filter(
-      (trial) => !isTrained(trial) && !pool.hopeless(trial) && (trial === pool.lossless || pool.secure(trial)),
+      (trial) => !hasOtherBase(trial) && !pool.hopeless(trial) && (trial === pool.lossless || pool.secure(trial)),
     ),
   )
   if (!best || pool.bench.rows.calibrate.indices.length === 0 || !(await pool.bench.hasProducts())) return

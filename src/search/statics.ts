@@ -6,7 +6,7 @@ import { LIKELY, Mixtures } from './mixtures.ts'
 import { calibrationSpecs, equalisedSpecs, smoothedSpecs } from './plan.ts'
 import type { Pool } from './pool.ts'
 import { rounded } from './rounded.ts'
-import { decibelsMissing, isQuiet, isStatic, isTrained, quietestFirst, type Trial } from './trial.ts'
+import { decibelsMissing, isPlainStatic, isQuiet, isStatic, quietestFirst, type Trial } from './trial.ts'
 
 /**
  * What a decibel less noise costs of the goal's figure, by float in places: 1 to 7 % of the time on detectors and
@@ -58,9 +58,7 @@ export class Statics {
    */
   async settle(trials: readonly Trial[] = this.#pool.trials): Promise<void> {
     const pool = this.#pool
-    const placements = pool.inOrder(
-      trials.filter((trial) => isStatic(trial) && !isTrained(trial) && !pool.hopeless(trial)),
-    )
+    const placements = pool.inOrder(trials.filter((trial) => isPlainStatic(trial) && !pool.hopeless(trial)))
     await this.#judgeAsTheyAre(placements.filter((trial) => !pool.betterAndSafe(trial)))
     const open: Trial[] = []
     // Of placements that take the same time, as far as a clock can tell, the quieter one is worth the time first.
@@ -86,7 +84,7 @@ export class Statics {
     const others = pool.trials.filter((trial) => trial !== pool.lossless && !pool.hopeless(trial))
     const secure = others.filter((trial) => pool.secure(trial))
     if (!secure.some(isStatic)) await this.#timeLikely()
-    const [best] = pool.inOrder(secure.filter((trial) => isStatic(trial) && !isTrained(trial)))
+    const [best] = pool.inOrder(secure.filter(isPlainStatic))
     if (best && this.#budget.left > 0) await this.#timed(await this.#mixtures.standingBy(best))
     const [first] = this.#inOrderOfRepair(this.#mixtures.leftOut)
     if (!first || secure.length > 0) return

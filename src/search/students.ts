@@ -13,7 +13,7 @@ import { type Budget, quarteredWithin } from './budget.ts'
 import type { ResolvedOptions } from './options.ts'
 import { placementSpecs } from './plan.ts'
 import type { Pool } from './pool.ts'
-import { isStatic, isTrained, type Trial } from './trial.ts'
+import { isPlainStatic, type Trial } from './trial.ts'
 
 interface Plan {
   readonly id: string
@@ -145,7 +145,7 @@ function rowsInTime(data: Dataset, { bench }: Pool, budget: Budget, { seconds, s
 function fastestStatic(pool: Pool): Trial | undefined {
   if (pool.bench.target !== 'native') return undefined
   return pool.trials
-    .filter((trial) => isStatic(trial) && !isTrained(trial) && trial.result.p50Ms !== null && !pool.hopeless(trial))
+    .filter((trial) => isPlainStatic(trial) && trial.result.p50Ms !== null && !pool.hopeless(trial))
     .sort((a, b) => pool.figure(a) - pool.figure(b))[0]
 }
 

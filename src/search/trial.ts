@@ -151,5 +151,7 @@ function leastFirst(trials: readonly Trial[], decibelsOf: (trial: Trial) => numb
 }
 
 export const isStatic = ({ built: { spec } }: Trial) => spec.scheme === 'static-int8'
-/** Made of a trained model, not of the lossless one. */
-export const isTrained = ({ built: { spec } }: Trial) => spec.base !== undefined
+/** Made of another model than the lossless one: a trained one, or one without spare channels. */
+export const hasOtherBase = ({ built: { spec } }: Trial) => spec.base !== undefined
+/** Static integers of the model itself, not of a trained or narrower one. */
+export const isPlainStatic = (trial: Trial) => isStatic(trial) && !hasOtherBase(trial)
