@@ -159,6 +159,11 @@ describe('equalise', () => {
         { v: [16, 16, 3, 3], b: [16], u: [16, 16, 3, 3], w: [8, 32, 1, 1] },
         { QLinearConv: 3, QLinearAdd: 1, QLinearConcat: 1 },
       ],
+      'through the greater of two': [
+        `c = Conv<${pads}>(x, v, b) r = Relu(c) d = Conv<${pads}>(r, u) s = Max(d, r) y = Conv<${pads}>(s, w)`,
+        { v: [16, 16, 3, 3], b: [16], u: [16, 16, 3, 3], w: [16, 16, 3, 3] },
+        { QLinearConv: 3, Max: 1 },
+      ],
       'through a depthwise convolution': [
         `c = Conv<${pads}>(x, v, b) r = Relu(c) d = Conv<group = 16, ${pads}>(r, u) y = Conv(d, w)`,
         { v: [16, 16, 3, 3], b: [16], u: [16, 1, 3, 3], w: [8, 16, 1, 1] },

@@ -78,6 +78,8 @@ const elementCosts: Readonly<Record<string, UnitCost>> = {
   Add: { float: 0.15, integer: 0.16 },
   Mul: { float: 0.15, integer: 0.28 },
   Concat: { float: 0.2, integer: 0.2 },
+  Max: { float: 0.5, integer: 0.12 },
+  Min: { float: 0.5, integer: 0.12 },
   AveragePool: { float: 0.6, integer: 0.4 },
   LeakyRelu: { float: 0.2, integer: 0.3 },
   Sigmoid: { float: 0.33, integer: 0.3 },

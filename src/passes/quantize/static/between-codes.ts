@@ -39,7 +39,7 @@ export function keptApart(
 ): Node[] {
   const rule = quantizeRules[operatorName(node)]
   const [output] = node.outputs
-  if (!plan.apart.has(node) || !rule || ['movement', 'slopes'].includes(rule.kind) || node.outputs.length > 1)
+  if (!plan.apart.has(node) || !rule || ['movement', 'slopes', 'choice'].includes(rule.kind) || node.outputs.length > 1)
     return [node]
   if (!activationSlots(node).every((slot) => coded.has(node.inputs[slot]!)) || !feedsCodes(plan, output!)) return [node]
   const float = fresh()

@@ -22,7 +22,7 @@ const FLOOR = 1 / 16
  * A product takes those of its input into its weights' columns, those of its output into their rows (at no cost: rows
  * have scales of their own); QuantizeLinear and DequantizeLinear take one scale a channel, so float operators of any
  * kind may lie between, but for those that the runtime would make an integer kernel of. What is positively homogeneous
- * and works channel by channel (Relu, LeakyRelu, PRelu, pools, Resize, Add of equally scaled values, Concat) passes them on.
+ * and works channel by channel (Relu, LeakyRelu, PRelu, pools, Resize, Add, Max and Min of equally scaled values, Concat) passes them on.
  * Where anything else reads the codes they stay at 1. This is cross-layer equalisation (Nagel et al. 2019, 1906.04721)
  * without its need that only homogeneous functions lie between.
  *
@@ -79,7 +79,7 @@ function neededShares({ scale, zeroPoint }: Affine, seen: ObservedChannels): Flo
 /** Left in float, but between codes on every side: the runtime makes its integer kernel all the same, of one scale. */
 function wouldFuse(node: Node, codes: ReadonlyMap<string, Affine>, facts: NodeFacts): boolean {
   const rule = quantizeRules[operatorName(node)]
-  if (!rule || rule.kind === 'product' || rule.kind === 'slopes') return false
+  if (!rule || ['product', 'slopes', 'choice'].includes(rule.kind)) return false
   const reads = activationSlots(node).map((slot) => node.inputs[slot]!)
   return [...reads.filter((name) => !facts.constant(name)), node.outputs[0]!].every((name) => codes.has(name))
 }
@@ -114,7 +114,7 @@ function joinThrough(
     return
   }
   const same = inputs.every((input) => elements(input) === elements(output))
-  if (name === 'Add' && !constant && same) {
+  if ((name === 'Add' || unit.rule.kind === 'choice') && !constant && same) {
     if (!inputs.every((input) => classes.join(input, output))) pinAll()
     return
   }

@@ -94,6 +94,7 @@ class Insertion {
     else if (unit.node.opType === 'Pad') this.#emitPad(unit)
     else if (unit.rule.kind === 'shift') this.#emitShift(unit)
     else if (unit.rule.kind === 'slopes') this.#emitSlopes(unit)
+    else if (unit.rule.kind === 'choice') this.#emitChoice(unit)
     else this.#emitDirect(unit, stand === 'relu')
   }
 
@@ -144,6 +145,26 @@ class Insertion {
     const made = slopesInCodes(this.#writer, nodeLabel(node), read, to, slopes)
     this.#planned[rule.kernel] = (this.#planned[rule.kernel] ?? 0) + made.convolutions
     this.#standAs(name, made.codes, to)
+  }
+
+  /** The greatest or the least of codes under one scale; what has another is brought to it by a table. */
+  #emitChoice(unit: Unit): void {
+    const [node, name] = [unit.node, unit.writes[0]!]
+    const to = this.#plan.codes.get(name)!
+    const inputs = node.inputs.map((input) => {
+      const from = this.#plan.codes.get(input)!
+      if (from.scale === to.scale && from.zeroPoint === to.zeroPoint) return this.#codesOf(input)
+      return this.#rescaled(this.#read(input, node), to, `${nodeLabel(node)}_${input}`)
+    })
+    const chosen = this.#writer.freshName(`${name}_codes`)
+    this.#writer.nodes.push({ ...node, inputs, outputs: [chosen] })
+    this.#count(unit, true)
+    this.#standAs(name, chosen, to)
+  }
+
+  #rescaled(read: string, to: Affine, hint: string): string {
+    this.#planned.QLinearLeakyRelu = (this.#planned.QLinearLeakyRelu ?? 0) + 1
+    return this.#writer.rescale(read, to, hint)
   }
 
   /** Codes read as float by one integer unit. */
@@ -305,22 +326,13 @@ class Insertion {
     this.#planned[name] = (this.#planned[name] ?? 0) + 1
   }
 
-  /**
-   * clip(αx + β, 0, 1): with steps of 1/255 its codes are the codes of x under scale 1/(255 α) and zero point 255 β
-   * (rounded: at most half a step off). LeakyRelu of slope 1 is the table kernel that rescales.
-   */
+  /** clip(αx + β, 0, 1): the codes of x under scale 1/(255 α) and zero point 255 β (rounded: half a step off at most). */
   #hardSigmoidCodes(input: string, node: Node, alpha: number, beta: number, hint: string): string {
     const shifted: Affine = {
       scale: Math.fround(1 / (255 * alpha)),
       zeroPoint: Math.min(255, Math.max(0, Math.round(255 * beta))),
     }
-    const read = this.#read(input, node)
-    const raw = this.#writer.freshName(`${hint}_float`)
-    this.#writer.nodes.push(
-      makeNode('LeakyRelu', [read], [raw], { name: `${hint}_table`, attributes: { alpha: float(1) } }),
-    )
-    this.#planned.QLinearLeakyRelu = (this.#planned.QLinearLeakyRelu ?? 0) + 1
-    return this.#writer.quantize(raw, shifted, hint)
+    return this.#rescaled(this.#read(input, node), shifted, hint)
   }
 
   #emitHardSigmoid(unit: Unit): void {

@@ -1,5 +1,6 @@
-import type { Graph, Node } from '../../../ir/index.ts'
+import type { GraphIndex, Node } from '../../../ir/index.ts'
 import { type Affine, affineU8, type Range, rangeOfU8 } from '../affine.ts'
+import type { PlanContext } from '../units/plan-context.ts'
 import { standIn, type Unit } from '../units/unit.ts'
 
 /** A part under the codes of the whole loses a bit where the whole is so many times as wide. */
@@ -7,15 +8,17 @@ const MOST_WIDER = 2
 
 /**
  * Codes that parts of a Concat share with the whole, so that it copies bytes instead of rescaling each (24 and 24
- * channels at 96×96: 0.036 ms for 0.105). A part keeps codes of its own where those of the whole are much wider, where
- * its kernel knows one scale only, or where the ends of its codes stand for a Relu or Clip. What is only moved has the
- * codes of what it is moved from.
+ * channels at 96×96: 0.036 ms for 0.105), and those of a Max or Min, so that it compares bytes. A part keeps codes of its
+ * own where those of the whole are much wider, where its kernel knows one scale only, or where the ends of its codes
+ * stand for a Relu or Clip. What is only moved has the codes of what it is moved from.
+ *
+ * A value that is only chosen from takes them whatever its range: below all that a Max gives, none of it is looked at,
+ * and what is coarser in the whole is no finer in its parts.
  */
 export function joinedCodes(
-  graph: Graph,
+  { graph, index, ranges }: Pick<PlanContext, 'graph' | 'index' | 'ranges'>,
   units: ReadonlyMap<Node, Unit>,
   makers: ReadonlyMap<string, Unit>,
-  ranges: ReadonlyMap<string, Range>,
 ): ReadonlyMap<string, Affine> {
   const joined = new Map<string, Affine>()
   const source = (name: string): string => {
@@ -25,16 +28,31 @@ export function joinedCodes(
   // From the last, so that a part that is a Concat itself hands on what it was given.
   for (const node of [...graph.nodes].reverse()) {
     const unit = units.get(node)
-    if (unit?.node.opType !== 'Concat') continue
+    const chooses = unit?.rule.kind === 'choice'
+    if (!unit || (unit.node.opType !== 'Concat' && !chooses)) continue
     const output = unit.writes[0]!
     const codes = joined.get(output) ?? affineU8(ranges.get(output)!)
     for (const part of new Set(unit.reads.map(source))) {
       const range = ranges.get(part)
       const maker = makers.get(part)
-      if (range && !joined.has(part) && (!maker || takes(maker, codes)) && fits(range, codes)) joined.set(part, codes)
+      if (!range || joined.has(part) || (maker && !takes(maker, codes))) continue
+      if ((chooses && isOnlyRead(part, unit, units, index)) || fits(range, codes)) joined.set(part, codes)
     }
   }
   return joined
+}
+
+/** Whether nothing but this unit reads a value, where it is or where it is moved to. */
+function isOnlyRead(name: string, by: Unit, units: ReadonlyMap<Node, Unit>, index: GraphIndex): boolean {
+  return (
+    !index.outputs.has(name) &&
+    (index.consumers.get(name) ?? []).every((user) => {
+      const unit = units.get(user)
+      return (
+        unit === by || (unit?.rule.kind === 'movement' && unit.writes.every((to) => isOnlyRead(to, by, units, index)))
+      )
+    })
+  )
 }
 
 /** Whether a value of this range loses no more than a bit, and nothing at the ends, under these codes. */

@@ -1,5 +1,6 @@
 import {
   elementType,
+  float,
   type Graph,
   int,
   makeNode,
@@ -51,6 +52,13 @@ export class QdqWriter {
     const output = this.freshName(`${hint}_codes`)
     this.#convert('QuantizeLinear', input, codes, output, hint)
     return output
+  }
+
+  /** The codes of a value under another scale: LeakyRelu of slope 1 is the table kernel that rescales. */
+  rescale(read: string, { scale, zeroPoint }: Affine, hint: string): string {
+    const raw = this.freshName(`${hint}_float`)
+    this.nodes.push(makeNode('LeakyRelu', [read], [raw], { name: `${hint}_table`, attributes: { alpha: float(1) } }))
+    return this.quantize(raw, { scale, zeroPoint }, hint)
   }
 
   dequantize(input: string, codes: Codes, output: string, hint: string): string {

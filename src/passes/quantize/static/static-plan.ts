@@ -310,11 +310,12 @@ function isNamed(unit: Unit, names: ReadonlySet<string>): boolean {
  * or as the moved or shifted input's.
  */
 function codesOf(
-  { graph, facts, ranges }: PlanContext,
+  context: PlanContext,
   units: ReadonlyMap<Node, Unit>,
   makers: ReadonlyMap<string, Unit>,
 ): ReadonlyMap<string, Affine> {
-  const codes = new Map<string, Affine>(joinedCodes(graph, units, makers, ranges))
+  const { graph, facts, ranges } = context
+  const codes = new Map<string, Affine>(joinedCodes(context, units, makers))
   for (const node of graph.nodes) {
     const unit = units.get(node)
     if (!unit) continue

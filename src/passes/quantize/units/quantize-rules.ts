@@ -29,9 +29,9 @@ export interface OperatorRule {
    * activation through a table; `arithmetic`: several activations, scales may differ; `pool`: a mean; `movement`:
    * values are only moved, so both sides must share scale and zero point; `shift`: one number is added to all of them,
    * which other codes say without any kernel; `slopes`: the greater of one activation and its product with a number a
-   * channel.
+   * channel; `choice`: the greatest or the least of several activations, whose codes are compared under one scale.
    */
-  readonly kind: 'product' | 'lookup' | 'arithmetic' | 'pool' | 'movement' | 'shift' | 'slopes'
+  readonly kind: 'product' | 'lookup' | 'arithmetic' | 'pool' | 'movement' | 'shift' | 'slopes' | 'choice'
   /** Why this node cannot become that kernel, or undefined. */
   refuse?(node: Node, facts: NodeFacts): string | undefined
 }
@@ -58,6 +58,9 @@ export const quantizeRules: Readonly<Record<string, OperatorRule>> = {
   Add: { kernel: 'QLinearAdd', kind: 'arithmetic' },
   Mul: { kernel: 'QLinearMul', kind: 'arithmetic' },
   Concat: { kernel: 'QLinearConcat', kind: 'arithmetic' },
+  // Compared as codes: the runtime has kernels for bytes, but makes none of them between conversions.
+  Max: { kernel: 'Max', kind: 'choice', refuse: refuseChoice },
+  Min: { kernel: 'Min', kind: 'choice', refuse: refuseChoice },
   AveragePool: { kernel: 'QLinearAveragePool', kind: 'pool' },
   GlobalAveragePool: { kernel: 'QLinearGlobalAveragePool', kind: 'pool' },
   LeakyRelu: { kernel: 'QLinearLeakyRelu', kind: 'lookup' },
@@ -101,6 +104,8 @@ export function activationSlots(node: Node): readonly number[] {
     case 'MatMul':
       return [0, 1]
     case 'Concat':
+    case 'Max':
+    case 'Min':
       return node.inputs.map((_, slot) => slot)
     default:
       return [0]
@@ -151,6 +156,12 @@ function refuseBias(node: Node, facts: NodeFacts): string | undefined {
   const last = bias.dims.at(-1) ?? 1
   if (count !== last || (count !== 1 && count !== channels)) return 'its bias is not one number a channel'
   return undefined
+}
+
+/** A constant side is a limit, which no row that was calibrated need reach. */
+function refuseChoice(node: Node, facts: NodeFacts): string | undefined {
+  if (node.inputs.length < 2) return 'it chooses from one value'
+  return node.inputs.some(facts.constant) ? 'one side of it is constant: a limit, which codes need not hold' : undefined
 }
 
 function refuseSlopes(node: Node, facts: NodeFacts): string | undefined {
