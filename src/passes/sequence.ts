@@ -51,6 +51,7 @@ const merge: readonly Pass[] = [
   fuse.mergeAffine,
   fuse.fuseConvBatchNorm,
   fuse.fuseAffineAfter,
+  fuse.addNegated,
   fuse.affineBehindTranspose,
   fuse.fuseAffineBefore,
   fuse.mergeSummedConvs,

@@ -1,4 +1,5 @@
 export * from './add-even-part.ts'
+export * from './add-negated.ts'
 export * from './affine-behind-transpose.ts'
 export * from './average-behind-conv.ts'
 export * from './deal-channels.ts'
