@@ -16,7 +16,7 @@ import { type Affine, affineU8, biasScale, quantizeBias, quantizeU8, rangeOf, UN
 import { channelAxis } from '../channel-axis.ts'
 import type { CodedChannels } from '../channel-weights.ts'
 import { corrected, meanShift, productChannels, underMultipliers } from '../units/product-channels.ts'
-import { activationSlots, poolAttributes, without } from '../units/quantize-rules.ts'
+import { activationSlots, overPicture, poolAttributes, without } from '../units/quantize-rules.ts'
 import { channelSlopes } from '../units/slopes.ts'
 import { standIn, type Unit } from '../units/unit.ts'
 import { keptApart, scalesApart } from './between-codes.ts'
@@ -105,6 +105,7 @@ class Insertion {
     let emitted: Node = { ...node, inputs }
     if (isRelu)
       emitted = makeNode('LeakyRelu', inputs, node.outputs, { name: node.name, attributes: { alpha: float(0) } })
+    else if (node.opType === 'GlobalMaxPool') emitted = { ...overPicture(node, this.#plan.facts), inputs }
     else if (unit.rule.kind === 'product') emitted = this.#product(unit, inputs)
     else if (unit.rule.kind === 'pool') emitted = { ...emitted, attributes: poolAttributes(node) }
     if (node.outputs.length > 1) this.#giveSeveral(unit, emitted)

@@ -4,6 +4,7 @@ import {
   elementCount,
   floatAttribute,
   intAttribute,
+  ints,
   intsAttribute,
   type Node,
   type Shape,
@@ -69,6 +70,9 @@ export const quantizeRules: Readonly<Record<string, OperatorRule>> = {
   Sigmoid: { kernel: 'QLinearSigmoid', kind: 'lookup' },
   Softmax: { kernel: 'QLinearSoftmax', kind: 'lookup', refuse: refuseSoftmax },
   MaxPool: { kernel: 'MaxPool', ...movement(refuseMaxPool) },
+  // A MaxPool of the whole picture, whose kernel takes bytes: see `overPicture`.
+  GlobalMaxPool: { kernel: 'MaxPool', ...movement(refuseGlobalMaxPool) },
+  ReduceMax: { kernel: 'ReduceMax', ...movement() },
   Reshape: { kernel: 'Reshape', ...movement() },
   Flatten: { kernel: 'Flatten', ...movement() },
   Transpose: { kernel: 'Transpose', ...movement() },
@@ -87,7 +91,6 @@ export const quantizeRules: Readonly<Record<string, OperatorRule>> = {
 /** Operators that stay in float, with the reason that a report gives; others say that no kernel exists. */
 export const floatReasons: Readonly<Record<string, string>> = {
   ReduceMean: 'the runtime has no integer kernel for ReduceMean',
-  GlobalMaxPool: 'the runtime has no integer kernel for GlobalMaxPool',
   LSTM: 'recurrent layers have no static integer kernel; the dynamic scheme, or `recurrent` beside this one, has',
   GRU: 'recurrent layers have no static integer kernel; the dynamic scheme, or `recurrent` beside this one, has where they are large',
   Einsum: EINSUM_REASON,
@@ -190,6 +193,25 @@ function refuseMaxPool(node: Node, facts: NodeFacts): string | undefined {
   if (facts.opset < 12) return 'MaxPool takes integers from opset 12 on'
   if (node.outputs.length > 1 && node.outputs[1] !== '') return 'it also gives indices'
   return undefined
+}
+
+/** Height and width, or however many axes stand behind rows and channels; undefined where one is open. */
+function placesOf(node: Node, { shape }: NodeFacts): readonly number[] | undefined {
+  const places = shape?.(node.inputs[0]!)?.slice(2) ?? []
+  const known = places.filter((size) => typeof size === 'number')
+  return known.length === 2 && places.length === 2 ? known : undefined
+}
+
+function refuseGlobalMaxPool(node: Node, facts: NodeFacts): string | undefined {
+  if (!facts.shape || placesOf(node, facts)) return undefined
+  return 'the size of its picture is open, and the runtime has no integer kernel for GlobalMaxPool'
+}
+
+/** A GlobalMaxPool as the pool of the whole picture. */
+export function overPicture(node: Node, facts: NodeFacts): Node {
+  const places = placesOf(node, facts)
+  if (!places) throw new Error(`internal: the picture of ${node.name} has no size`)
+  return { ...node, opType: 'MaxPool', attributes: new Map([['kernel_shape', ints(places)]]) }
 }
 
 function refuseResize(node: Node): string | undefined {
