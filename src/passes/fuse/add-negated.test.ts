@@ -1,7 +1,6 @@
 import { expect, test } from 'vitest'
-import { kernelsOf, modelWith, randomValue, rangesOf } from '../../../tests/quantize-kit.ts'
+import { modelWith } from '../../../tests/quantize-kit.ts'
 import { opsOf, rewriteEqually, rewriteWith } from '../../../tests/rewrite-kit.ts'
-import { quantizeStaticInt8 } from '../quantize/index.ts'
 import { addNegated } from './add-negated.ts'
 
 const model = (body: string, input = '1,8,6,5', output = 'float y') =>
@@ -46,16 +45,4 @@ test.each([
   ['what something is taken from', 'c = Conv(x, v, b) y = Sub(c, x)', '1,8,6,5', 'float y'],
 ])('left alone: %s', async (_, body, input, output) => {
   expect((await rewriteWith(addNegated, model(body, input, output))).report.applied).toBe(0)
-})
-
-test('in static integers the difference is an integer sum', async () => {
-  const { after } = await rewriteWith(
-    addNegated,
-    model('a = Conv(x, v, b) c = Conv<pads = [1,1,1,1]>(a, w) d = Sub(a, c) e = Relu(d) y = Conv(e, t)'),
-  )
-  const report = await rangesOf(after, { x: randomValue([1, 8, 6, 5], 3) })
-  const { model: integers } = await quantizeStaticInt8.run(after, { placement: 'everywhere' }, [{ report }])
-  const kernels = await kernelsOf(integers)
-  expect(kernels).toMatchObject({ QLinearConv: 3, QLinearAdd: 1, QuantizeLinear: 1, DequantizeLinear: 1 })
-  expect(kernels).not.toHaveProperty('Sub')
 })

@@ -1,10 +1,7 @@
 import { expect, test } from 'vitest'
-import { kernelsOf, modelWith, randomValue, rangesOf } from '../../../tests/quantize-kit.ts'
+import { kernelsOf, modelWith } from '../../../tests/quantize-kit.ts'
 import { expectEqualModels, rewriteWith } from '../../../tests/rewrite-kit.ts'
-import { kernelRepairs, quantizeStaticInt8 } from '../quantize/index.ts'
 import { averageInBlocks } from './average-in-blocks.ts'
-
-const convolveAverages = kernelRepairs.find(({ id }) => id === 'convolveAverages')!
 
 const model = (body: string, weights: Record<string, readonly number[]> = {}, axes = '2, 3') =>
   modelWith(`g (float[2,16,9,8] x) => (float y) <int64[${axes.split(',').length}] a = {${axes}}> { ${body} }`, {
@@ -58,17 +55,6 @@ test.each(['2', '3', '-1'])('a mean over one of them (%s) is a pool over lines',
   )
   expect(ops).toEqual(['Conv', 'Relu', 'AveragePool', 'Mul'])
   await expectEqualModels(before, after)
-})
-
-test('means over lines are integer kernels in static integers', async () => {
-  const body = 'c = Conv(x, w) r = Relu(c) m = ReduceMean(r, a) y = Conv(m, v)'
-  const { after } = await rewriteWith(averageInBlocks, model(body, { v: [16, 16, 1, 1] }, '3'))
-  const report = await rangesOf(after, { x: randomValue([2, 16, 9, 8], 3) })
-  const { model: integers } = await quantizeStaticInt8.run(after, { placement: 'everywhere' }, [{ report }])
-  const { model: repaired } = await convolveAverages.run(integers, {}, [])
-  const kernels = await kernelsOf(repaired)
-  expect(kernels).toMatchObject({ QLinearConv: 3, QuantizeLinear: 1, DequantizeLinear: 1 })
-  expect(kernels).not.toHaveProperty('AveragePool')
 })
 
 test.each([
