@@ -3,6 +3,7 @@ import {
   type BootstrapResult,
   bootstrap,
   mcnemar,
+  normalCdf,
   normalQuantile,
   normalSurvival,
   requiredN,
@@ -12,6 +13,7 @@ import {
 } from '../statistics/index.ts'
 import type { Flattery } from './metric/metric.ts'
 import type { PairedScores } from './paired-scores.ts'
+import { effectOfCompany } from './row-company.ts'
 import { type Unseen, unseenCost } from './unseen-cost.ts'
 import { rowsToSettle, verdictOf } from './verdict.ts'
 
@@ -60,7 +62,7 @@ const MOST_Z_OF_UNSEEN = 8
 
 /**
  * Judges two models on the same rows, by the product's table. Right-or-wrong scores: Tango's score interval and
- * mid-p McNemar. Other metrics, and clustered rows: a paired bootstrap, of its BCa interval and Student's with its standard
+ * mid-p McNemar, of rows whose scores rest on each other as of fewer rows (`company`). Other metrics, and clustered rows: a paired bootstrap, of its BCa interval and Student's with its standard
  * error the more cautious end (see `cautiousBounds`). With fewer than 20 rows (or clusters), or so few of a kind that
  * the metric is undefined on some resample, never settled. With fewer than 5 rows that differ, the bound is what unseen
  * changes could still cost (Clopper–Pearson bound on their share, times the range of the scores, which is taken as at
@@ -122,17 +124,25 @@ function onlyOneRight({ baseOnly, candidateOnly }: Counts, higherIsBetter: boole
   return higherIsBetter ? { baseOnly, candidateOnly } : { baseOnly: candidateOnly, candidateOnly: baseOnly }
 }
 
-function judgeCounts(counts: Counts, { higherIsBetter }: PairedScores, { margin, alpha }: JudgeOptions): Judgement {
+function judgeCounts(counts: Counts, scores: PairedScores, { margin, alpha }: JudgeOptions): Judgement {
   const { n, baseRight } = counts
-  const { baseOnly: worse, candidateOnly: better } = onlyOneRight(counts, higherIsBetter)
+  const { baseOnly: worse, candidateOnly: better } = onlyOneRight(counts, scores.higherIsBetter)
+  const designEffect = effectOfCompany(scores)
   // A margin of everything and more proves nothing that needs a test.
-  const score = tango({ baseOnly: worse, candidateOnly: better, n, margin: Math.min(margin, 1 - 1e-9), alpha })
+  const most = Math.min(margin, 1 - 1e-9)
+  const score = tango({ baseOnly: worse, candidateOnly: better, n, margin: most, alpha, designEffect })
   const pairs = mcnemar({ baseOnly: worse, candidateOnly: better })
+  const chanceOf = (lost: number, gained: number) =>
+    designEffect === 1 || lost + gained === 0
+      ? mcnemar({ baseOnly: lost, candidateOnly: gained }).midPWorse
+      : normalCdf((gained - lost) / Math.sqrt((gained + lost) * designEffect))
+  const pWorse = chanceOf(worse, better)
   const delta = (better - worse) / n
   const discordance = (better + worse) / n
-  const significantlyWorse = pairs.midPWorse < alpha
+  const significantlyWorse = pWorse < alpha
   const verdict = verdictOf({ ...score, delta, significantlyWorse, margin })
   const least = margin < 1 ? requiredN({ discordance: 0, margin, alpha }) : 1
+  const plan = { n: n / designEffect, variance: discordance - delta ** 2, discordance, delta, margin, alpha, least }
   return {
     verdict,
     n,
@@ -143,15 +153,13 @@ function judgeCounts(counts: Counts, { higherIsBetter }: PairedScores, { margin,
     upperBound: score.upperBound,
     discordant: { baseOnly: worse, candidateOnly: better },
     nonInferiority: { margin, z: score.z, p: score.p, ci: score.ci, lowerBound: score.lowerBound },
-    mcnemar: { exact: pairs.exact, midP: pairs.midP },
+    // It asks for rows that are independent.
+    mcnemar: designEffect === 1 ? { exact: pairs.exact, midP: pairs.midP } : null,
     measurablyWorse: verdict === 'pass' && significantlyWorse,
-    measurablyBetter: mcnemar({ baseOnly: better, candidateOnly: worse }).midPWorse < alpha,
-    requiredN:
-      verdict === 'inconclusive'
-        ? rowsToSettle({ n, variance: discordance - delta ** 2, discordance, delta, margin, alpha, least })
-        : null,
-    pRegressed: delta <= -margin + 1e-12 ? Math.min(pairs.midPWorse, normalSurvival(-score.z)) : 1,
-    pWorse: pairs.midPWorse,
+    measurablyBetter: chanceOf(better, worse) < alpha,
+    requiredN: verdict === 'inconclusive' ? Math.ceil(designEffect * rowsToSettle(plan)) : null,
+    pRegressed: delta <= -margin + 1e-12 ? Math.min(pWorse, normalSurvival(-score.z)) : 1,
+    pWorse,
   }
 }
 

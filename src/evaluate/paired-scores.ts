@@ -1,4 +1,4 @@
-import type { Flattery, Metric } from './metric/metric.ts'
+import type { Company, Flattery, Metric } from './metric/metric.ts'
 
 /** Scores of the same rows by two models, and what the metric needs to add them up. */
 export interface PairedScores {
@@ -18,6 +18,8 @@ export interface PairedScores {
   readonly strata?: ArrayLike<number>
   /** Each of these groups is judged by its own rows alone, so that a row that changes moves one of them. */
   readonly strataApart?: boolean
+  /** The other rows that each row's score by either model rests on, where scores of rows need others. */
+  readonly company?: (who: 'base' | 'candidate') => readonly Company[]
   /** Names of clusters, where rows are independent only between them. */
   readonly clusters?: readonly (string | number)[]
 }
@@ -37,6 +39,7 @@ export interface Addition {
   readonly overDraws?: Metric['overDraws']
   readonly parts?: Metric['parts']
   readonly flattery?: Metric['flattery']
+  readonly company?: Metric['company']
 }
 
 /** The scores of two models on a choice of rows, in the form that `judge` takes; rows are numbered anew there. */
@@ -44,7 +47,7 @@ export function pairedScores(
   base: ScoredModel,
   candidate: ScoredModel,
   rows: readonly number[],
-  { higherIsBetter, bounds, aggregate, overDraws, parts, flattery }: Addition,
+  { higherIsBetter, bounds, aggregate, overDraws, parts, flattery, company }: Addition,
   rightOrWrong: boolean,
 ): PairedScores {
   const summariesOf = ({ summaries }: ScoredModel) => rows.map((row) => summaries![row]!)
@@ -67,6 +70,9 @@ export function pairedScores(
         }
       : {}),
     ...(flattery ? { flattery: { loss: flattery(first(), second()), gain: flattery(second(), first()) } } : {}),
+    ...(company && base.summaries && candidate.summaries
+      ? { company: (who: 'base' | 'candidate') => company(summariesOf(who === 'base' ? base : candidate)) }
+      : {}),
     ...(parts ? { parts: (who: 'base' | 'candidate') => parts(summariesOf(who === 'base' ? base : candidate)) } : {}),
   }
 }

@@ -2,7 +2,7 @@ import { betaQuantile, binomialCdf } from '../statistics/index.ts'
 import type { PairedScores } from './paired-scores.ts'
 
 /** Below this many rows with different scores, the bound comes from counting them. */
-const FEWEST_CHANGES = 5
+export const FEWEST_CHANGES = 5
 
 /** What changes that rows happened not to show could cost. */
 export interface Unseen {

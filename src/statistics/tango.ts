@@ -26,29 +26,40 @@ export interface TangoResult {
 /**
  * Score test of non-inferiority and score interval for the difference of two paired proportions,
  * δ = (candidateOnly − baseOnly) / n. Non-inferior at `alpha` where `lowerBound > −margin`, which is `p < alpha`.
- * Without rows nothing is known: the interval is [−1, 1] and p is 1.
+ * Without rows nothing is known: the interval is [−1, 1] and p is 1. Rows that move together count as fewer: all counts
+ * are divided by their design effect.
  *
  * Source: T. Tango, Equivalence test and confidence interval for the difference in proportions for the paired-sample
- * design, Statistics in Medicine 17 (1998); test of non-inferiority as in Liu et al., Statistics in Medicine 21 (2002).
+ * design, Statistics in Medicine 17 (1998); test of non-inferiority as in Liu et al., Statistics in Medicine 21 (2002);
+ * counts over a design effect, J. N. K. Rao and A. J. Scott, Biometrics 48 (1992).
  *
- * @throws RangeError for counts that are not whole or exceed n, for a margin outside [0, 1), for α outside (0, 1).
+ * @throws RangeError for counts that are not whole or exceed n, for a margin outside [0, 1), for α outside (0, 1), for a
+ * design effect below 1.
  */
-export function tango(input: PairedCounts & { readonly margin: number; readonly alpha: number }): TangoResult {
-  const { baseOnly, candidateOnly, n, margin, alpha } = input
+export function tango(
+  input: PairedCounts & { readonly margin: number; readonly alpha: number; readonly designEffect?: number },
+): TangoResult {
+  const { baseOnly, candidateOnly, n, margin, alpha, designEffect = 1 } = input
   requireCounts({ baseOnly, candidateOnly, n })
+  if (!(designEffect >= 1)) throw new RangeError(`a design effect is 1 at least, got ${designEffect}`)
   requireProbability('alpha', alpha)
   if (baseOnly + candidateOnly > n) throw new RangeError(`baseOnly + candidateOnly exceeds n = ${n}`)
   if (!(margin >= 0 && margin < 1)) throw new RangeError(`margin must lie in [0, 1), got ${margin}`)
   if (n === 0) return { z: 0, p: 1, ci: [-1, 1], lowerBound: -1, upperBound: 1 }
-  const z = tangoScore(input, -margin)
+  const counts = {
+    baseOnly: baseOnly / designEffect,
+    candidateOnly: candidateOnly / designEffect,
+    n: n / designEffect,
+  }
+  const z = tangoScore(counts, -margin)
   const twoSided = normalQuantile(1 - alpha / 2)
   const oneSided = normalQuantile(1 - alpha)
   return {
     z,
     p: normalSurvival(z),
-    ci: [whereScoreIs(input, twoSided), whereScoreIs(input, -twoSided)],
-    lowerBound: whereScoreIs(input, oneSided),
-    upperBound: whereScoreIs(input, -oneSided),
+    ci: [whereScoreIs(counts, twoSided), whereScoreIs(counts, -twoSided)],
+    lowerBound: whereScoreIs(counts, oneSided),
+    upperBound: whereScoreIs(counts, -oneSided),
   }
 }
 

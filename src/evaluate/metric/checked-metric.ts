@@ -13,7 +13,7 @@ const SUMMARY_HINT = 'a summary is a list of numbers of the same length for ever
  */
 export function checkedMetric(metric: Metric): Metric {
   const { name, higherIsBetter, rightOrWrong, bounds, unit, answer, summary, stratum, strataApart, parts } = metric
-  const { aggregate, overDraws, scoreAll, summarizeAll, answerAll, flattery } = metric
+  const { aggregate, overDraws, scoreAll, summarizeAll, answerAll, flattery, company } = metric
   let width: number | null = null
   return {
     name,
@@ -52,6 +52,9 @@ export function checkedMetric(metric: Metric): Metric {
         const over = attempt(metric, 'overDraws', ALL_HINT, () => overDraws.call(metric, all))
         return (rows) => numberOf(metric, 'overDraws', ALL_HINT, () => over(rows))
       },
+    }),
+    ...(company && {
+      company: (all) => attempt(metric, 'company', ALL_HINT, () => company.call(metric, all)),
     }),
     ...(flattery && {
       flattery: (first, other) => attempt(metric, 'flattery', ALL_HINT, () => flattery.call(metric, first, other)),

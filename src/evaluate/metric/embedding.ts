@@ -2,7 +2,7 @@ import type { TensorValue } from '../../engine/index.ts'
 import { UserError } from '../../platform/index.ts'
 import { midRanks } from '../../statistics/index.ts'
 import { numbersOf } from '../row-outputs.ts'
-import type { Metric, MetricRow } from './metric.ts'
+import type { Company, Metric, MetricRow } from './metric.ts'
 import { spearman } from './ranked-scores.ts'
 import { outputsOfSize } from './regression.ts'
 
@@ -16,7 +16,8 @@ export interface EmbeddingOptions {
 
 /**
  * Recall at k: a row counts as right where one of its k nearest neighbours (by cosine, itself left out) among all rows
- * has its label. Rows whose label no other row has cannot be right. Ties go to the earlier row.
+ * has its label. Rows whose label no other row has cannot be right. Ties go to the earlier row. Rows that are near each
+ * other are right and wrong together: what a row leans on are its k neighbours.
  */
 export function recallAt(k: number, options: EmbeddingOptions = {}): Metric {
   const names = new Map<string, number>()
@@ -26,6 +27,14 @@ export function recallAt(k: number, options: EmbeddingOptions = {}): Metric {
     if (!names.has(label)) names.set(label, -1 - names.size)
     return names.get(label)!
   }
+  // Of a choice of rows the neighbours are those among all rows: they are kept by the vectors that they were found for.
+  const known = new WeakMap<readonly number[], readonly (readonly number[])[]>()
+  const neighboursIn = (all: readonly (readonly number[])[]) =>
+    all.map((own, i) => {
+      const found = known.get(own) ?? nearest(own, i, all, k + 1)
+      known.set(own, found)
+      return found
+    })
   return {
     name: `recall@${k}`,
     higherIsBetter: true,
@@ -35,25 +44,47 @@ export function recallAt(k: number, options: EmbeddingOptions = {}): Metric {
     // Alone a row has no neighbours; `scoreAll` knows them.
     score: () => 0,
     summary: (row) => [numberOf(row.label, row.row), ...unitVector(row, options)],
-    scoreAll: (summaries) =>
-      summaries.map((own, i) => (own.some(Number.isNaN) ? Number.NaN : isFound(own, i, summaries, k) ? 1 : 0)),
+    scoreAll: (summaries) => {
+      const neighbours = neighboursIn(summaries)
+      return summaries.map((own, i) =>
+        own.some(Number.isNaN) ? Number.NaN : neighbours[i]!.slice(0, k).some(([label]) => label === own[0]) ? 1 : 0,
+      )
+    },
+    company: (summaries) => companyOf(summaries, neighboursIn(summaries), k),
   }
 }
 
-function isFound(own: readonly number[], place: number, all: readonly (readonly number[])[], k: number): boolean {
-  const best: { readonly likeness: number; readonly label: number }[] = []
-  for (const [i, other] of all.entries()) {
+/** So many rows as are most like the one at this place. */
+function nearest(own: readonly number[], place: number, all: readonly (readonly number[])[], count: number) {
+  const best: { readonly likeness: number; readonly row: readonly number[] }[] = []
+  for (const [i, row] of all.entries()) {
     if (i === place) continue
     let likeness = 0
-    for (let a = 1; a < own.length; a++) likeness += own[a]! * other[a]!
+    for (let a = 1; a < own.length; a++) likeness += own[a]! * row[a]!
     // A row of NaN is nobody's neighbour.
-    if (Number.isNaN(likeness) || (best.length === k && likeness <= best[k - 1]!.likeness)) continue
+    if (Number.isNaN(likeness) || (best.length === count && likeness <= best[count - 1]!.likeness)) continue
     let at = best.length
     while (at > 0 && best[at - 1]!.likeness < likeness) at--
-    best.splice(at, 0, { likeness, label: other[0]! })
-    if (best.length > k) best.pop()
+    best.splice(at, 0, { likeness, row })
+    if (best.length > count) best.pop()
   }
-  return best.some(({ label }) => label === own[0])
+  return best.map(({ row }) => row)
+}
+
+/** Of each row the k neighbours, and the one without which the row behind them would take its place and be none of it. */
+function companyOf(
+  rows: readonly (readonly number[])[],
+  neighbours: readonly (readonly (readonly number[])[])[],
+  k: number,
+): readonly Company[] {
+  const places = new Map(rows.map((row, i) => [row, i]))
+  return rows.map((own, i) => {
+    const alike = neighbours[i]!.filter(([label]) => label === own[0])
+    return {
+      near: neighbours[i]!.slice(0, k).flatMap((row) => places.get(row) ?? []),
+      only: alike.length === 1 && alike[0] !== neighbours[i]![k] ? (places.get(alike[0]!) ?? null) : null,
+    }
+  })
 }
 
 /** The embedding scaled to length 1; NaN throughout where it holds a number that is not finite. */

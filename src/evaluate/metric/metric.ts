@@ -25,6 +25,13 @@ export interface Flattery {
   readonly error: number
 }
 
+/** The other rows that the score of one rests on, by their places. */
+export interface Company {
+  readonly near: readonly number[]
+  /** That of them without which the row would be wrong; null where there is none. */
+  readonly only: number | null
+}
+
 /**
  * A metric is a score for every row first and an aggregate second: that is what lets two models be compared in pairs.
  * The user's `metric.mjs` gives one of these as its default export; `name`, `higherIsBetter` and `score` are enough.
@@ -68,6 +75,11 @@ export interface Metric {
     summaries: readonly (readonly number[])[],
     first: readonly (readonly number[])[],
   ) => readonly string[]
+  /**
+   * For each of these rows, by their summaries, the others among them that its score rests on: rows that lean on each other
+   * are right and wrong together, and tell less than as many independent ones.
+   */
+  readonly company?: (summaries: readonly (readonly number[])[]) => readonly Company[]
   /**
    * What each row gives to the aggregate, in the order of the summaries, where that is not told by its score: a row whose
    * part is the same by both models changed nothing, however its score moved (its rank, where the aggregate is of ranks).
