@@ -261,6 +261,19 @@ describe('models that are odd but valid', () => {
     await refused(simplify('random.onnx'), /random\.onnx.*from run to run/, /--no-verify/)
   })
 
+  test('a model that the runtime refuses is named by its file', async () => {
+    bench.model(
+      'unfit.onnx',
+      `main (float[N,16] x) => (float[N,3] y) <float[5,3] w = ${weights(15)}> { y = MatMul(x, w) }`,
+    )
+    bench.rows('unfit.npz', 8, 16)
+    const named = [/^whet: unfit\.onnx: .*refused the model/, /export it again/]
+    await refused(simplify('unfit.onnx'), ...named)
+    await refused(['quantize', 'unfit.onnx', '-o', 'out.onnx', '--scheme', 'dynamic-int8'], ...named)
+    await refused(['optimize', 'unfit.onnx', '--data', 'unfit.npz', '-o', 'unfit', '--time', '5s'], ...named)
+    await refused(['attack', 'unfit.onnx', '--data', 'unfit.npz', '--range=-9,9'], ...named)
+  })
+
   test.each(['nan', 'inf'])('a weight of %s', async (value) => {
     const numbers = (from: readonly string[]) =>
       `{${[...from, ...Array(64 * 64 - from.length).fill('0.25')].join(',')}}`

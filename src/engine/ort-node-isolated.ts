@@ -1,6 +1,6 @@
 import { join } from 'node:path'
 import type { Model } from '../ir/index.ts'
-import { readModel } from '../onnx/index.ts'
+import { placeOf, readModel } from '../onnx/index.ts'
 import { checkFeeds } from './feeds.ts'
 import { tellingOrigin } from './feeds-origin.ts'
 import { groupNames } from './fetch-groups.ts'
@@ -61,7 +61,8 @@ export async function openIsolated(
         op: 'open',
         runtime: kind,
         path: placed.source,
-        where: asItIs && typeof model === 'string' ? model : (name ?? graphOf(known)),
+        // Where a value was placed says nothing to anybody.
+        where: asItIs && typeof model === 'string' ? model : (name ?? placeOf(known)),
         ports,
         options: optimized ? optimizingOptions(known, options) : options,
         optimized,
@@ -81,9 +82,6 @@ export async function openIsolated(
     folder?.remove()
   }
 }
-
-/** How a message names a model that came as a value: where it was placed says nothing to anybody. */
-const graphOf = ({ graph }: Model) => (graph.name ? `graph "${graph.name}"` : undefined)
 
 function sessionOf(
   runtime: RuntimeProcess,

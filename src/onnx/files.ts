@@ -23,7 +23,18 @@ export async function readModel(path: string): Promise<Model> {
   const bytes = await readFileBytes(path).catch(async (error: unknown) => {
     throw await explainFolder(path, error)
   })
-  return decodeModel(bytes, { baseDir: folderOf(path), homeDir: realFolderOf(path), path })
+  const model = decodeModel(bytes, { baseDir: folderOf(path), homeDir: realFolderOf(path), path })
+  filesOf.set(model, path)
+  return model
+}
+
+/** The files of models that were read from one: what a pass makes of such a model is another value, and has none. */
+const filesOf = new WeakMap<Model, string>()
+
+/** How a message names a model: by the file that it was read from, else by its graph; undefined where that has no name. */
+export function placeOf(model: Model): string | undefined {
+  const { name } = model.graph
+  return filesOf.get(model) ?? (name ? `graph "${name}"` : undefined)
 }
 
 /** Where the model is a folder, what to do with it; any other error as it is. */

@@ -1,7 +1,7 @@
 import { type Feeds, type Fetched, leftUnseen, omittedOutputs, openIsolated, type Session } from '../engine/index.ts'
 import { measureEquivalence } from '../evaluate/index.ts'
 import { allNodes, type Model } from '../ir/index.ts'
-import { newestRunning, opsetFor, TARGET_OPSET } from '../onnx/index.ts'
+import { newestRunning, opsetFor, placeOf, TARGET_OPSET } from '../onnx/index.ts'
 import { simplifyPasses, UNDO_ALL, UNDO_EACH_RUN } from '../passes/index.ts'
 import { UserError } from '../platform/index.ts'
 import type { Equivalence, Recipe, RewriteReport } from '../report/index.ts'
@@ -244,7 +244,7 @@ async function repeated(model: Model, feeds: readonly Feeds[], real: number): Pr
     await session.close()
   }
   throw new UserError('unsupported', 'it answers the same inputs differently from run to run', {
-    where: model.graph.name ? `graph "${model.graph.name}"` : 'the model',
+    where: placeOf(model) ?? 'the model',
     hint: 'it draws random numbers: give those operators a seed, or data with which they draw none (a noise scale of 0), so that a rewrite can be shown to keep the answers',
   })
 }
