@@ -419,3 +419,18 @@ test('four branches that are added up become integers', async () => {
   expect(kernels).toMatchObject({ QLinearAdd: 3, QLinearConv: 5 })
   expect(kernels).not.toHaveProperty('Sum')
 })
+
+test('means that differ too little for a sum of codes to tell are taken in float, where the kernel would throw', async () => {
+  const body =
+    'm = InstanceNormalization(x, one, zero) p = GlobalAveragePool(m) c = Conv(p, w) s = Sigmoid(c) y = Mul(m, s)'
+  const model = modelWith(
+    `g (float[1,8,6,6] x) => (float y) <float[8] one = {1,1,1,1,1,1,1,1}, float[8] zero = {0,0,0,0,0,0,0,0}> { ${body} }`,
+    { w: [8, 8, 1, 1] },
+  )
+  const feeds = { x: randomValue([1, 8, 6, 6], 3) }
+  const report = await rangesOf(model, feeds)
+  const { model: after, report: run } = await passes.quantizeStaticInt8!.run(model, everywhere as never, [{ report }])
+  expect(run.refused).toContainEqual({ node: 'p', reason: expect.stringContaining('its means differ so much less') })
+  expect(run.planned).not.toHaveProperty('QLinearGlobalAveragePool')
+  expect(decibels((await runOnce(model, feeds)).y!, (await runOnce(after, feeds)).y!)).toBeGreaterThan(30)
+})

@@ -24,6 +24,7 @@ import { dataValues } from './data-values.ts'
 import { type Codes, equaliseChannels } from './equalise-channels.ts'
 import { joinedCodes } from './joined-codes.ts'
 import { maskedRanges } from './masked-ranges.ts'
+import { refuseMean } from './mean-steps.ts'
 import { ratioValues } from './ratio-values.ts'
 import { shiftedCodes, shiftOf, withRoomForZeros, withShifts } from './shifts.ts'
 import { slopedCodes, withRoomForSlopes } from './slopes-in-codes.ts'
@@ -280,7 +281,9 @@ function reasonForFloat(unit: Unit, { index, facts, ranges, options }: PlanConte
   const spread = unit.rule.kind === 'product' ? spreadOfParts(unit.writes[0]!, index, ranges) : 1
   if (spread > MOST_SPREAD)
     return `its channels are split into parts whose ranges differ ${spread.toFixed(0)}-fold, which one scale would not hold`
-  return undefined
+  if (unit.node.opType !== 'GlobalAveragePool') return undefined
+  const [read, written] = [unit.reads[0]!, unit.writes[0]!]
+  return refuseMean(ranges.get(read)!, ranges.get(written)!, facts.shape?.(read))
 }
 
 /** Parts of a value whose ranges differ more than this lose two bits and more under one scale. */
