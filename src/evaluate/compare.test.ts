@@ -471,6 +471,7 @@ test('rows of one cluster count as one observation, and an undefined metric sett
   const clustered = await compare(identity, identity, data, { cluster: 'person' })
   expect(clustered).toMatchObject({ verdict: 'inconclusive', discordant: { baseOnly: 0, candidateOnly: 0 } })
   expect(clustered.requiredN).toBeGreaterThan(600)
+  expect(clustered.warnings.join()).toMatch(/same person count as one, and there are 5 of these: fewer than 20 settle/)
   const constant = { x: rowsOf(40).x, y: { dtype: 'float32', dims: [40], data: new Float32Array(40).fill(2) } } as const
   const one = session((x) => [x[0]!])
   const flat = await compare(one, one, await of(constant), { metric: 'r2', label: 'y' })

@@ -51,8 +51,11 @@ export interface Judgement {
   readonly pWorse: number
 }
 
-/** Fewer rows than this never settle a metric whose scores are not right-or-wrong: a bootstrap of them means little. */
-const FEWEST_ROWS = 20
+/**
+ * Fewer rows (or clusters) than this never settle a metric whose scores are not right-or-wrong: a bootstrap of them means
+ * little.
+ */
+export const FEWEST_ROWS = 20
 /** So many rows of a kind are in nearly every resample. */
 const RARE_ROWS = 12
 /** A test statistic beyond this is not told from certainty. */

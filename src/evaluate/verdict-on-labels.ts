@@ -3,7 +3,7 @@ import type { ComparisonReport, Grade, Verdict } from '../report/index.ts'
 import { CLOSE_AGREEMENT, CLOSE_DB } from './agreement.ts'
 import { detailsOf } from './comparison-details.ts'
 import { allSlices, commonFields } from './comparison-fields.ts'
-import { type Judgement, judge, type PairedScores } from './judge.ts'
+import { FEWEST_ROWS, type Judgement, judge, type PairedScores } from './judge.ts'
 import type { Metric } from './metric/metric.ts'
 import { pairedScores } from './paired-scores.ts'
 import type { ScoredRows } from './score-rows.ts'
@@ -54,6 +54,7 @@ export function verdictOnLabels(
         ]
       : []),
     ...(judgement ? boundNotTrusted(judgement, metric, margin) : []),
+    ...(verdict === 'inconclusive' ? fewClusters(scored, usable, options.clusterField) : []),
     ...(verdict === 'pass' ? marginAboveError(metric, judgement!.base, margin) : []),
     ...(verdict === 'pass' ? rareLosses(metric, usable.length, alpha) : []),
   ]
@@ -126,6 +127,16 @@ function boundNotTrusted(
   if (verdict !== 'inconclusive' || nothingToLose || !(lowerBound > -margin)) return []
   return [
     `The bound of ${name} is within the margin, but these are too few rows, or too few of a kind that it needs, to trust it.`,
+  ]
+}
+
+/** Why rows settle nothing, however many they are: the clusters count, and there are few of them. */
+function fewClusters({ clusters }: ScoredRows, usable: readonly number[], field: string | null): readonly string[] {
+  if (!clusters || field === null) return []
+  const count = new Set(usable.map((row) => clusters[row]!)).size
+  if (count >= FEWEST_ROWS) return []
+  return [
+    `Rows with the same ${field} count as one, and there are ${count} of these: fewer than ${FEWEST_ROWS} settle nothing, and more rows of the same ones do not help. If ${field} is a group that has to hold on its own (a country, a device), declare it with --slice ${field} instead.`,
   ]
 }
 
