@@ -14,6 +14,18 @@ export interface AgreementCounts {
   readonly denseDb: readonly (number | null)[]
   /** The same of all outputs. */
   readonly allDb: readonly (number | null)[]
+  /** Where rows are independent only between clusters: how many there are, and of how many the same can be said. */
+  readonly clusters?: AgreeingClusters | undefined
+}
+
+export interface AgreeingClusters {
+  readonly n: number
+  /** Those with any changed answer; null where there are no answers. */
+  readonly changed: number | null
+  /** Those with any difference. */
+  readonly different: number
+  /** Those where every row is broken: what breaks in part must not make the rate look larger than it is. */
+  readonly broken: number
 }
 
 interface AgreementJudgement {
@@ -44,25 +56,33 @@ export const CLOSE_AGREEMENT = 0.99
  * keeps 25 dB or 99 % of the top answers agree: close is a grade, not a verdict, because nothing here tells what the
  * difference does to the task. Whoever hands out such a model says so.
  *
+ * Of clusters each counts once, and as changed where any of its answers is: bounds are on the share of clusters, which
+ * that of rows does not exceed where they are about as large.
+ *
  * @throws RangeError for no rows.
  */
 export function judgeAgreement(counts: AgreementCounts, margin: number, alpha: number): AgreementJudgement {
   const { n, changed, different, broken, denseDb, allDb } = counts
   if (n === 0) throw new RangeError('no rows, no verdict')
+  const units = counts.clusters ?? counts
   const keeps = (values: readonly (number | null)[]) => values.every((db) => db === null || db >= CLOSE_DB)
-  const bound = (successes: number) => upperProportion({ successes, n, alpha })
+  const bound = (successes: number) => upperProportion({ successes, n: units.n, alpha })
   const counted = changed ?? (different === 0 ? 0 : null)
   const agreement =
-    counted === null ? null : { rate: 1 - counted / n, changed: counted, changedUpperBound: bound(counted) }
-  const provenBySameness = bound(different) <= margin
-  const enough = changed !== null && bound(changed) <= margin
+    counted === null
+      ? null
+      : { rate: 1 - counted / n, changed: counted, changedUpperBound: bound(units.changed ?? units.different) }
+  const provenBySameness = bound(units.different) <= margin
+  const enough = units.changed !== null && bound(units.changed) <= margin
   const provenByAnswers = enough && keeps(denseDb)
   if (broken === 0 && (provenBySameness || provenByAnswers))
     return { verdict: 'pass', grade: 'proven', agreement, requiredN: null }
-  if (clopperPearson({ successes: broken, n, alpha: 2 * alpha })[0] > margin)
+  if (clopperPearson({ successes: units.broken, n: units.n, alpha: 2 * alpha })[0] > margin)
     return { verdict: 'regressed', grade: null, agreement, requiredN: null }
   const close = broken === 0 && (keeps(allDb) || (agreement !== null && agreement.rate >= CLOSE_AGREEMENT))
-  const rows = enough && !keeps(denseDb) ? null : rowsWanted(counted, n, margin, alpha)
+  const wanted = enough && !keeps(denseDb) ? null : rowsWanted(counted, n, margin, alpha)
+  // Of new clusters, with as many rows each.
+  const rows = wanted === null ? null : Math.ceil((wanted * n) / units.n)
   return { verdict: 'inconclusive', grade: close ? 'close' : null, agreement, requiredN: rows }
 }
 

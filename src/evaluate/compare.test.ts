@@ -464,6 +464,26 @@ describe('a user’s metric', () => {
   })
 })
 
+test('rows of one cluster count as one observation without labels, too', async () => {
+  const { x } = rowsOf(600)
+  const inClusters = async (count: number) =>
+    compare(
+      identity,
+      identity,
+      await of({ x, person: strings(Array.from({ length: 600 }, (_, i) => `p${i % count}`)) }, ['person']),
+      {
+        cluster: 'person',
+      },
+    )
+  const few = await inClusters(5)
+  expect(few).toMatchObject({ verdict: 'inconclusive', grade: 'close', labelled: false, agreement: { changed: 0 } })
+  // Clopper–Pearson of 0 in 5, and 299 persons of 120 rows each.
+  expect(few.agreement!.changedUpperBound).toBeCloseTo(1 - 0.05 ** (1 / 5), 9)
+  expect(few.requiredN).toBe(299 * 120)
+  expect(few.warnings.join()).toMatch(/same person count as one: bounds are those of 5,/)
+  expect(await inClusters(300)).toMatchObject({ verdict: 'pass', grade: 'proven' })
+})
+
 test('rows of one cluster count as one observation, and an undefined metric settles nothing', async () => {
   const person = strings(Array.from({ length: 600 }, (_, i) => `p${i % 5}`))
   const data = await of({ ...rowsOf(600), person }, ['person'])

@@ -104,7 +104,7 @@ export async function compare(
         { margin, alpha, seed, clusterField: cluster ?? null, deep: options.deep ?? false },
         rule,
       )
-    : verdictOnAgreement(scored, { margin, alpha }, rule)
+    : verdictOnAgreement(scored, { margin, alpha, clusterField: cluster ?? null }, rule)
   const tokens = scored.differences.tokens()
   const skipped = [...(report.skipped ?? []), ...data.skipped]
   const settled = {

@@ -1,14 +1,14 @@
 import type { ComparisonReport, Verdict } from '../report/index.ts'
-import { type AgreementCounts, CLOSE_DB, judgeAgreement } from './agreement.ts'
+import { type AgreeingClusters, type AgreementCounts, CLOSE_DB, judgeAgreement } from './agreement.ts'
 import { allSlices, commonFields } from './comparison-fields.ts'
 import type { ScoredRows } from './score-rows.ts'
-import { agreementSentence } from './sentence.ts'
+import { agreementSentence, whole } from './sentence.ts'
 import { judgeAgreementSlices, type SliceRule } from './slice-verdicts.ts'
 
 /** The report on rows without labels: what `judgeAgreement` says of all rows and of every slice. */
 export function verdictOnAgreement(
   scored: ScoredRows,
-  options: { margin: number; alpha: number },
+  options: { margin: number; alpha: number; clusterField: string | null },
   rule: SliceRule,
 ): ComparisonReport {
   const { margin, alpha } = options
@@ -25,6 +25,7 @@ export function verdictOnAgreement(
       broken: count(scored.broken),
       denseDb: db((name) => dense.has(name)),
       allDb: db(() => true),
+      clusters: clustersAmong(rows, scored),
     }
   }
   const counts = countsOf(scored.rows.map((_, i) => i))
@@ -42,10 +43,31 @@ export function verdictOnAgreement(
     mcnemar: null,
     measurablyWorse: false,
     slices: judgeAgreementSlices(allSlices(scored), countsOf, rule),
-    warnings: warningsOf(judgement.verdict, counts, scored.differences.answers()),
+    warnings: [
+      ...warningsOf(judgement.verdict, counts, scored.differences.answers()),
+      ...(judgement.verdict === 'inconclusive' && counts.clusters
+        ? [
+            `Rows with the same ${options.clusterField} count as one: bounds are those of ${whole(counts.clusters.n)}, and more rows of the same ones do not help.`,
+          ]
+        : []),
+    ],
   }
   const far = common.outputs.filter(({ name, sqnrDb }) => dense.has(name) && sqnrDb !== null && sqnrDb < CLOSE_DB)
   return { ...report, sentence: agreementSentence(report, margin, alpha, { broken: counts.broken, far }) }
+}
+
+/** What can be said of the clusters that these rows belong to; undefined where rows stand for themselves. */
+function clustersAmong(rows: readonly number[], scored: ScoredRows): AgreeingClusters | undefined {
+  const { clusters, changed, different, broken } = scored
+  if (!clusters) return undefined
+  const named = (some: readonly number[]) => new Set(some.map((row) => clusters[row]!))
+  const all = named(rows)
+  return {
+    n: all.size,
+    changed: scored.differences.classLike ? named(rows.filter((row) => changed[row])).size : null,
+    different: named(rows.filter((row) => different[row])).size,
+    broken: all.size - named(rows.filter((row) => !broken[row])).size,
+  }
 }
 
 function warningsOf(verdict: Verdict, { changed, different }: AgreementCounts, answers: readonly string[]): string[] {
