@@ -97,6 +97,7 @@ export {
   type WeightOptions,
   weightsOfCodes,
 } from './quantize/index.ts'
+export { float32Borders } from './restore/index.ts'
 export { type RoundingProjections, roundingProjections } from './rounding-projections.ts'
 export { simplifyPasses } from './sequence.ts'
 
@@ -111,8 +112,9 @@ const lossy = [
   quantize.convertFloat16,
 ]
 
-/** What makes a model smaller before it learns again, puts in what it learned, and stores zeros as bits. */
+/** What makes a float32 model, makes it smaller before it learns again, puts in what it learned, and stores zeros as bits. */
 const pruning = [
+  restore.narrowFloat64,
   prune.leaveOutBlocks,
   prune.halveGrid,
   prune.pruneChannels,

@@ -8,6 +8,7 @@ import { trainableWeights } from '../train/index.ts'
 import { channelsOf } from './evidence/channels.ts'
 import type { EvidenceCache } from './evidence/evidence-cache.ts'
 import { rangesOf } from './evidence/ranges.ts'
+import { float32Inside } from './float32-form.ts'
 import { compareModels } from './judge/compare.ts'
 import { goneFromFloat, keepsNothing } from './quantize/keep-float.ts'
 import type { QuantizeOptions } from './quantize/quantize-options.ts'
@@ -80,7 +81,8 @@ export async function tuneStaticInt8(
   options: TuneSettings,
 ): Promise<TunedTrail> {
   const { seed = 0, signal, onProgress, cache, keepFloat, pass } = options
-  const start = await readyFor(await unroundedTrail(await losslessTrail(model), 'each run'), options)
+  const float = await float32Inside(model, await losslessTrail(model))
+  const start = await readyFor(await unroundedTrail(float, 'each run'), options)
   const gone = goneFromFloat(keepFloat ?? [], model, start.model)
   const looking = { indices: rows.train, samples: CALIBRATION_ROWS, cache, signal }
   const ranges = await rangesOf(start.model, data, 'minmax', looking)

@@ -1,3 +1,5 @@
+export * from './float32-borders.ts'
+export * from './narrow-float64.ts'
 export * from './undo-dynamic-int8.ts'
 export * from './undo-qoperators.ts'
 export * from './undo-static-int8.ts'

@@ -3,8 +3,10 @@ import { openIsolated, type Session } from '../../engine/index.ts'
 import { type AttackSubject, leastOfClass1, oneScoreEach, readRows } from '../../evaluate/index.ts'
 import { type Model, operatorName } from '../../ir/index.ts'
 import { modelDigest } from '../../onnx/index.ts'
+import { float32Borders } from '../../passes/index.ts'
 import { UserError } from '../../platform/index.ts'
 import { answerOf, classesOf, gradientsOf, twoClassesOf } from '../evidence/class-gradient.ts'
+import { float32Form } from '../float32-form.ts'
 
 export interface AttackedOptions {
   /** The field that holds the truth; the data set's own label unless said. */
@@ -34,7 +36,7 @@ export interface Attacked {
  * @throws UserError for data without labels, and for models that are no classifiers of float32 rows.
  */
 export async function openAttacked(
-  { path, model }: { readonly path: string; readonly model: Model },
+  { path, model: file }: { readonly path: string; readonly model: Model },
   data: Dataset,
   options: AttackedOptions,
   closing: Session[],
@@ -46,6 +48,9 @@ export async function openAttacked(
     closing.push(session)
     return session
   }
+  // It answers as the file does; slopes are those of the float32 model behind it.
+  const model = float32Borders(file)
+  const smooth = await float32Form(file)
   const whole = await open(model)
   const label = options.label ?? data.fields.find(({ role }) => role === 'label')?.name
   if (label === undefined)
@@ -57,16 +62,17 @@ export async function openAttacked(
   const answer = answerOf(model, whole)
   const scores = isBinary(rows.labels) ? await oneScoreEach(whole, answer, rows.plan, rows.width, rows.x) : null
   const least = scores ? (leastOfOther ?? leastOfClass1(rows.labels, scores)) : null
-  const { answering, output, logits, bare } =
-    least === null ? classesOf(model, answer) : twoClassesOf(model, answer, least)
+  const classes = (of: Model) => (least === null ? classesOf(of, answer) : twoClassesOf(of, answer, least))
+  const { answering, output, logits, bare } = classes(model)
   const session = answering === model ? whole : await open(answering)
   const forward = logits === output ? session : await open(bare)
-  const gradients = gradientsOf(bare, logits, rows.plan.input, opening)
+  const sloped = smooth === model ? { bare, logits } : classes(smooth)
+  const gradients = gradientsOf(sloped.bare, sloped.logits, rows.plan.input, opening)
   const missing = 'missing' in gradients ? gradients.missing : null
-  const rounds = model.graph.nodes.some((node) => ROUNDING.test(operatorName(node)))
+  const rounds = smooth !== model || model.graph.nodes.some((node) => ROUNDING.test(operatorName(node)))
   return {
     path,
-    digest: modelDigest(model),
+    digest: modelDigest(file),
     missing,
     ...(least === null ? {} : { least }),
     subject: {

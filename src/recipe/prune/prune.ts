@@ -2,6 +2,7 @@ import type { Dataset } from '../../data/index.ts'
 import type { Model, NumericArray } from '../../ir/index.ts'
 import { UserError } from '../../platform/index.ts'
 import type { PruningReport, Recipe } from '../../report/index.ts'
+import { storedAsIn } from '../float32-form.ts'
 import { recipeOf } from '../trail.ts'
 import type { Importance } from '../train/channel-importance.ts'
 import type { ImportanceOptions } from '../train/importance-gradients.ts'
@@ -84,7 +85,8 @@ export async function prune(model: Model, data: Dataset, options: PruneOptions):
           wrt: pruning.wrt,
         })
   const dataDigest = await data.digest()
-  const { trail, tensors, parameters } = await pruning.finish(learned, { dataDigest, rows: rows.train.length })
+  const { trail: made, tensors, parameters } = await pruning.finish(learned, { dataDigest, rows: rows.train.length })
+  const trail = await storedAsIn(model, made)
   const finished = trail.model
   const proof = await learningProof(
     [

@@ -6,6 +6,7 @@ import { withWeights } from '../../passes/index.ts'
 import { UserError } from '../../platform/index.ts'
 import type { DistillationReport, Recipe } from '../../report/index.ts'
 import { freshWeights } from '../../train/index.ts'
+import { storedAsIn } from '../float32-form.ts'
 import { recipeOf, type Trail } from '../trail.ts'
 import type { Importance } from './channel-importance.ts'
 import { cutStudent, type Shares } from './cut-student.ts'
@@ -87,7 +88,8 @@ export async function distil(teacher: Model, data: Dataset, options: DistilOptio
   const about = { dataDigest, rows: rows.train.length }
   // What was drawn and could not learn is part of the student as well.
   const weights = new Map([...(made.drawn ?? []), ...learned.learned])
-  const { trail, tensors } = await trainedTrail(made.trail, { learned: weights }, about)
+  const { trail: trained, tensors } = await trainedTrail(made.trail, { learned: weights }, about)
+  const trail = await storedAsIn(options.student ?? teacher, trained)
   const finished = mustCheck(trail.model, given.model)
   const proof = await learningProof(
     [

@@ -4,6 +4,7 @@ import { argmax, feedsOf } from '../../evaluate/index.ts'
 import { elementCount, type Model } from '../../ir/index.ts'
 import { differentiate, type Loss } from '../../passes/index.ts'
 import { UserError } from '../../platform/index.ts'
+import { float32Form } from '../float32-form.ts'
 import { LABELS, type LearningGoal } from './learning-goal.ts'
 import { labelsOf, readRows, type TeacherAnswers } from './learning-rows.ts'
 
@@ -27,12 +28,13 @@ export const BATCH = 32
  * on average.
  */
 export async function eachGradient(
-  model: Model,
+  file: Model,
   weights: readonly string[],
   options: ImportanceOptions,
   visit: (gradients: ReadonlyMap<string, Float32Array>) => void,
 ): Promise<void> {
   const { goal, answers, data } = options
+  const model = await float32Form(file)
   const classes = goal.label?.output ?? goal.outputs.find(({ kind }) => kind === 'classes')
   const [first] = goal.outputs
   const SEED = 'learn/signs'

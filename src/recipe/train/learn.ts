@@ -28,6 +28,7 @@ import {
   unpackWeights,
   writeCheckpoint,
 } from '../../train/index.ts'
+import { float32Form, float32Inside } from '../float32-form.ts'
 import { advanceAll, startTrail, type Trail } from '../trail.ts'
 import { dynamicBatch } from './dynamic-batch.ts'
 import { type LearningGoal, lossOf } from './learning-goal.ts'
@@ -83,7 +84,7 @@ export interface Learned extends Trained {
   readonly notes: readonly string[]
 }
 
-/** What makes shapes and weights visible without folding normalisations, which have statistics to learn. */
+/** What makes shapes and float32 weights visible without folding normalisations, which have statistics to learn. */
 const TIDY = [
   'upgradeOpset',
   'readSparseWeights',
@@ -95,10 +96,9 @@ const TIDY = [
 
 /** The way to a form that can be differentiated and cut. */
 export async function trainable(model: Model): Promise<Trail> {
-  return advanceAll(
-    startTrail(model),
-    [...TIDY, 'eliminateIdentity', 'eliminateDeadCode'].map((pass) => ({ pass })),
-  )
+  const steps = (ids: readonly string[]) => ids.map((pass) => ({ pass }))
+  const tidy = await float32Inside(model, await advanceAll(startTrail(model), steps(TIDY)))
+  return advanceAll(tidy, steps(['foldConstants', 'eliminateIdentity', 'eliminateDeadCode']))
 }
 
 /** Rows in a step and the highest learning rate, unless said: what recovered a cut network best of those tried. */
@@ -121,7 +121,7 @@ export async function learn(given: Model, options: LearnOptions): Promise<Learne
     temperature: options.temperature ?? DEFAULT_TEMPERATURE,
     teacherShare: options.teacherShare ?? DEFAULT_TEACHER_SHARE,
   }
-  const { model: student, reason: oneByOne } = await dynamicBatch(given, options.data, open)
+  const { model: student, reason: oneByOne } = await dynamicBatch(await float32Form(given), options.data, open)
   const { loss, weights: lossWeights } = lossOf(goal, { ...weighing, mixed: augment.includes('mixup') })
   const moving = options.adversary
     ? movingRows(student, goal, options.data, options.adversary, { ...weighing, seed })
@@ -148,7 +148,7 @@ export async function learn(given: Model, options: LearnOptions): Promise<Learne
     const withTeacher = goal.outputs.some(({ output }) => `teacher's ${output}` in lossWeights)
     const inner = (goal.hints?.length ?? 0) > 0
     if ((augment.length > 0 && withTeacher) || inner) {
-      const { model } = await dynamicBatch(options.teacher, options.data, open)
+      const { model } = await dynamicBatch(await float32Form(options.teacher), options.data, open)
       teacher = await openTeacher(model, withTeacher ? goal : { ...goal, outputs: [] }, data, open)
     }
     const withLabels = Object.hasOwn(lossWeights, 'labels')

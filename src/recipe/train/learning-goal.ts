@@ -13,6 +13,7 @@ import {
 } from '../../ir/index.ts'
 import type { Loss } from '../../passes/index.ts'
 import { UserError } from '../../platform/index.ts'
+import { float32Form } from '../float32-form.ts'
 
 /** One output to learn. `teacher` and `student` are the values that are brought together. */
 interface LearnedOutput {
@@ -57,11 +58,13 @@ export const LABELS = 'learn/labels'
  * @throws UserError `unsupported` where the two do not have the same outputs, or none is float.
  */
 export async function learningGoal(
-  teacher: Model,
-  student: Model,
+  teacherFile: Model,
+  studentFile: Model,
   data: Dataset,
   label: string | undefined,
 ): Promise<LearningGoal> {
+  const teacher = await float32Form(teacherFile)
+  const student = studentFile === teacherFile ? teacher : await float32Form(studentFile)
   const field = label ?? data.fields.find(({ role }) => role === 'label')?.name
   const numbers = field !== undefined && (await holdsClasses(data, field))
   const types = inferTypes(teacher)
