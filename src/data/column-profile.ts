@@ -4,7 +4,7 @@ import type { Cell, TableColumn } from './table.ts'
 /** A value of a text format: a scalar, null where it is missing, or nested arrays of equal lengths. */
 export type TextValue = string | number | bigint | boolean | null | undefined | readonly TextValue[] | ArrayBufferView
 
-type Kind = 'bool' | 'int32' | 'int64' | 'float64' | 'string'
+type Kind = 'bool' | 'int32' | 'int64' | 'uint64' | 'float64' | 'string'
 
 /** What one column of a text format turned out to hold, row by row. */
 export interface ColumnProfile {
@@ -14,6 +14,8 @@ export interface ColumnProfile {
   missing: number
   /** Whether any value was a number. */
   numbers: boolean
+  /** Whether an integer was beyond 2^53: a number of floating point would not tell it from its neighbours. */
+  long: boolean
   /** Whether a text was none that people write numbers as. */
   words: boolean
   /** The first text, and where it stands. */
@@ -28,6 +30,7 @@ export const newProfile = (): ColumnProfile => ({
   ranksDiffer: false,
   missing: 0,
   numbers: false,
+  long: false,
   words: false,
   text: null,
   notWhole: null,
@@ -36,7 +39,8 @@ export const newProfile = (): ColumnProfile => ({
 const kindOf = (value: string | number | bigint | boolean): Kind => {
   if (typeof value === 'boolean') return 'bool'
   if (typeof value === 'string') return 'string'
-  if (typeof value === 'bigint') return value >= -(2n ** 31n) && value < 2n ** 31n ? 'int32' : 'int64'
+  if (typeof value === 'bigint')
+    return value >= 2n ** 63n ? 'uint64' : value >= -(2n ** 31n) && value < 2n ** 31n ? 'int32' : 'int64'
   if (!Number.isSafeInteger(value)) return 'float64'
   return value === (value | 0) ? 'int32' : 'int64'
 }
@@ -44,7 +48,7 @@ const kindOf = (value: string | number | bigint | boolean): Kind => {
 /** A number as people write it: with a sign for money or per cent, a unit, or marks between thousands. */
 const WRITTEN_NUMBER = /^\s*[^\w\s]{0,2}\s*\d[\d.,'’\s]*[^\d\s]{0,3}\s*$/
 
-const WIDTH: Readonly<Record<Kind, number>> = { bool: 0, int32: 1, int64: 2, float64: 3, string: 4 }
+const WIDTH: Readonly<Record<Kind, number>> = { bool: 0, int32: 1, int64: 2, uint64: 3, float64: 4, string: 5 }
 
 /** The narrowest kind that holds both; a bool among numbers, or text among anything, makes text. */
 function widest(a: Kind | null, b: Kind): Kind {
@@ -92,6 +96,7 @@ export function addToProfile(profile: ColumnProfile, value: TextValue, where: st
       profile.text ??= `${where} has ${JSON.stringify(leaf.slice(0, 40))}`
       profile.words ||= !Number.isNaN(Number(leaf)) || !WRITTEN_NUMBER.test(leaf)
     } else if (typeof leaf === 'number' || typeof leaf === 'bigint') profile.numbers = true
+    if (typeof leaf === 'bigint') profile.long ||= !Number.isSafeInteger(Number(leaf))
   }
   if (!profile.shape) profile.shape = [...shape]
   else if (profile.shape.length !== shape.length) profile.ranksDiffer = true
@@ -102,7 +107,9 @@ export function addToProfile(profile: ColumnProfile, value: TextValue, where: st
 /** The column that a profile describes; a missing number is NaN and so makes a column of numbers float64. */
 export function profiledColumn(name: string, profile: ColumnProfile): TableColumn {
   const kind = profile.kind ?? 'float64'
-  const dtype: DType = profile.missing > 0 && kind !== 'string' ? (kind === 'bool' ? 'string' : 'float64') : kind
+  const widened = profile.missing > 0 && kind !== 'string' ? (kind === 'bool' ? 'string' : 'float64') : kind
+  // Long integers beside what is missing, or beside fractions, are names: floating point would make some of them equal.
+  const dtype: DType = widened === 'float64' && profile.long && profile.shape?.length === 0 ? 'string' : widened
   const mixed = profile.text !== null && (profile.numbers || !profile.words) ? { textAmongNumbers: profile.text } : {}
   const broken = dtype === 'float64' && profile.notWhole !== null ? { notWhole: profile.notWhole } : {}
   return { name, dtype, rowShape: profile.shape ?? [], ...mixed, ...broken }
@@ -117,6 +124,7 @@ export function toCell(value: TextValue, column: TableColumn): Cell {
     const data = missing ? new Array<string>(count).fill('') : Array.from(leaves(value), (leaf) => String(leaf ?? ''))
     return { dims, data }
   }
+  if (column.dtype === 'uint64') return { dims, data: BigUint64Array.from(leaves(value), (leaf) => BigInt(leaf!)) }
   if (column.dtype === 'int64') return { dims, data: BigInt64Array.from(leaves(value), (leaf) => BigInt(leaf!)) }
   const Type = column.dtype === 'float64' ? Float64Array : column.dtype === 'int32' ? Int32Array : Uint8Array
   const data = new Type(count)

@@ -52,7 +52,7 @@ function parseRow(line: string, path: string, number: number): Readonly<Record<s
   const where = `line ${number} of "${path}"`
   let value: unknown
   try {
-    value = JSON.parse(line)
+    value = parseJson(line)
   } catch (cause) {
     throw new UserError('bad-data', `Line ${number} of "${path}" is not JSON: ${(cause as Error).message}`, {
       where,
@@ -72,6 +72,22 @@ function parseRow(line: string, path: string, number: number): Readonly<Record<s
         hint: 'Fields are numbers, text, booleans, null, or nested arrays of them.',
       })
   return value as Record<string, TextValue>
+}
+
+/** A text, or an integer of so many digits that a number of floating point may not hold it. */
+const TEXT_OR_LONG = /"(?:[^"\\]|\\.)*"|(?<![\d.eE+-])-?\d{16,}(?![\d.eE])/g
+/** What marks such an integer until it is read. */
+const LONG = '\u0000integer:'
+
+/** JSON whose integers beyond 2^53 are kept digit by digit: ids would become equal. */
+function parseJson(line: string): unknown {
+  if (!/\d{16}/.test(line)) return JSON.parse(line)
+  const marked = line.replace(TEXT_OR_LONG, (found) =>
+    found.startsWith('"') || Number.isSafeInteger(Number(found)) ? found : JSON.stringify(LONG + found),
+  )
+  return JSON.parse(marked, (_, value) =>
+    typeof value === 'string' && value.startsWith(LONG) ? BigInt(value.slice(LONG.length)) : value,
+  )
 }
 
 const ONE_ARRAY = 'Of an array of objects, write each element on a line of its own, without the brackets and commas.'

@@ -220,6 +220,18 @@ describe('csv', () => {
   })
 })
 
+test('JSON Lines keep every digit of long integers, and what stands in texts and fractions as it is', async () => {
+  const lines = [
+    '{"id": 9007199254740993, "list": [1, 18446744073709551615], "word": "n 9007199254740993", "y": 0.1234567890123456}',
+    '{"id": 9007199254740992, "list": [1, 9007199254740993], "word": "\\"9007199254740993", "y": 1.0e0}',
+  ]
+  const batches = await all(await openDataset(await write('long.jsonl', lines.join('\n'))))
+  expect(values(batches, 'id')).toEqual([9007199254740993n, 9007199254740992n])
+  expect(values(batches, 'list')).toEqual([1n, 18446744073709551615n, 1n, 9007199254740993n])
+  expect(values(batches, 'word')).toEqual(['n 9007199254740993', '"9007199254740993'])
+  expect(values(batches, 'y')).toEqual([0.1234567890123456, 1])
+})
+
 describe('parquet', () => {
   const columns = () => [
     { name: 'x', data: Array.from({ length: 10 }, (_, i) => [i, i + 0.5]) },
@@ -237,6 +249,48 @@ describe('parquet', () => {
     expect(values(batches, 'x')).toEqual(Array.from({ length: 10 }, (_, i) => [i, i + 0.5]).flat())
     expect(values(batches, 'label').map(Number)).toEqual([0, 1, 2, 0, 1, 2, 0, 1, 2, 0])
     expect(values(await all(dataset, { indices: [9, 0, 5, 4] }), 'city')).toEqual(['c9', 'c0', 'c5', 'c4'])
+  })
+
+  test('long integers, days, times and decimals keep every digit, also beside what is missing', async () => {
+    const long = 2n ** 53n
+    const element = (name: string, more: object) => ({ name, repetition_type: 'OPTIONAL' as const, ...more })
+    const schema = [
+      { name: 'root', num_children: 5 },
+      element('id', { type: 'INT64' }),
+      element('some', { type: 'INT64' }),
+      element('price', { type: 'INT64', converted_type: 'DECIMAL', scale: 2, precision: 18 }),
+      element('day', { type: 'INT32', converted_type: 'DATE' }),
+      element('at', { type: 'INT64', converted_type: 'TIMESTAMP_MICROS' }),
+    ] as never
+    const columnData = [
+      { name: 'id', data: [long, long + 1n] },
+      { name: 'some', data: [long + 1n, null] },
+      { name: 'price', data: [19.99, -0.05] },
+      { name: 'day', data: [new Date('2024-02-29'), new Date('1969-12-31')] },
+      { name: 'at', data: [new Date('2024-02-29T01:02:03.004Z'), new Date('1969-12-31T23:59:59.999Z')] },
+    ]
+    const path = await write('typed.parquet', new Uint8Array(parquetWriteBuffer({ columnData, schema })))
+    const batches = await all(await openDataset(path))
+    expect(values(batches, 'id')).toEqual([long, long + 1n])
+    expect(values(batches, 'some')).toEqual([String(long + 1n), ''])
+    expect(values(batches, 'price')).toEqual([19.99, -0.05])
+    expect(values(batches, 'day')).toEqual(['2024-02-29', '1969-12-31'])
+    expect(values(batches, 'at')).toEqual(['2024-02-29T01:02:03.004000Z', '1969-12-31T23:59:59.999000Z'])
+  })
+
+  test('bytes of no stated kind are text where they are UTF-8, and else left out with a note', async () => {
+    const text = (word: string) => new TextEncoder().encode(word)
+    const columnData = [
+      { name: 'x', data: [1, 2] },
+      { name: 'city', data: [text('Zürich'), text('Bern')], type: 'BYTE_ARRAY' as const },
+      { name: 'picture', data: [text('a'), Uint8Array.of(0xff, 0xd8, 0xff)], type: 'BYTE_ARRAY' as const },
+    ]
+    const dataset = await openDataset(
+      await write('bytes.parquet', new Uint8Array(parquetWriteBuffer({ columnData, rowGroupSize: 1 }))),
+    )
+    expect(values(await all(dataset), 'city')).toEqual(['Zürich', 'Bern'])
+    expect(dataset.fields.map(({ name }) => name)).toEqual(['x', 'city'])
+    expect(dataset.notes.join()).toMatch(/"picture" holds bytes that are no text and is ignored/)
   })
 
   test('damage is a UserError', async () => {

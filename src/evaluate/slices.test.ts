@@ -81,3 +81,17 @@ test('a slice of three rows is inconclusive; a damaged one is named; many small 
   expect(among.filter(({ verdict }) => verdict === 'regressed')).toEqual([])
   expect(among[0]!.requiredN).toBeGreaterThan(40)
 })
+
+test('integers beyond 2^53 stay apart, and codes with zeros in front of them', () => {
+  const long = (data: BigInt64Array | BigUint64Array, dtype: 'int64' | 'uint64') =>
+    slicesOf('id', sliceValues({ dtype, dims: [data.length], data }, data.length)).map(({ name }) => name)
+  const [low, high] = [2n ** 53n, 2n ** 53n + 1n]
+  expect(long(BigInt64Array.of(low, high, 7n), 'int64')).toEqual(['id=7', `id=${low}`, `id=${high}`])
+  expect(long(BigUint64Array.of(2n ** 64n - 1n, 2n ** 64n - 2n), 'uint64')).toHaveLength(2)
+  const codes = sliceValues({ dtype: 'string', dims: [2], data: ['007', '7'] }, 2)
+  expect(
+    slicesOf('id', codes)
+      .map(({ name }) => name)
+      .sort(),
+  ).toEqual(['id=007', 'id=7'])
+})

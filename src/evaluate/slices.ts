@@ -11,13 +11,19 @@ export interface Slice {
   readonly rows: readonly number[]
 }
 
-/** The value of a slice field for every row of a column; arrays of a row are joined. */
+/**
+ * The value of a slice field for every row of a column; arrays of a row are joined. Integers are numbers, but for a column
+ * with one beyond 2^53: those are names, which as numbers would become equal.
+ */
 export function sliceValues(column: Column, rows: number): readonly (string | number)[] {
   const size = rows === 0 ? 0 : column.data.length / rows
+  const { data } = column
+  const long = data instanceof BigInt64Array || data instanceof BigUint64Array
+  const names = long && [...data].some((value) => !Number.isSafeInteger(Number(value)))
   return Array.from({ length: rows }, (_, row) => {
     if (size === 1) {
       const value = column.data[row]!
-      return typeof value === 'bigint' ? Number(value) : value
+      return typeof value !== 'bigint' ? value : names ? String(value) : Number(value)
     }
     return Array.from(column.data.slice(row * size, (row + 1) * size), String).join(' ')
   })
