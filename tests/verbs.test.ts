@@ -45,6 +45,20 @@ describe('without a verb', () => {
     expect(nothing.code).toBe(2)
   })
 
+  test('with --json, the version and each page of help are one document', async () => {
+    const said = await Promise.all(
+      [['--version'], ['version'], ['--help'], ['help'], ['help', 'doctor'], ['doctor', '--help'], ['-h']].map(
+        (words) => bench.whet(...words, '--json'),
+      ),
+    )
+    for (const [i, { code, stdout, stderr }] of said.entries()) {
+      const { whetstone, help } = reportIn(stdout, 'program')
+      expect([code, stderr, whetstone]).toEqual([0, '', WHETSTONE_VERSION])
+      expect(help === undefined).toBe(i < 2)
+    }
+    expect(reportIn(said[4]!.stdout, 'program').help).toMatch(/^whet doctor/)
+  })
+
   test.each([
     [['optimise', 'm.onnx'], /no verb "optimise"\n {2}did you mean "optimize"\?/],
     [['zzzzz', 'm.onnx'], /no verb "zzzzz"\n {2}whet --help/],

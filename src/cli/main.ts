@@ -1,5 +1,6 @@
 #!/usr/bin/env node
 // Nothing here that `--help` has no use for: that answer comes at once.
+import type { ProgramReport } from '../report/index.ts'
 import { EXIT } from './exit-codes.ts'
 import { overview } from './overview.ts'
 import type { Arguments, Verb } from './verb.ts'
@@ -8,13 +9,16 @@ import { VERBS, WITHOUT_VERB } from './verbs.ts'
 /** Runs one command line (without `node whet`); resolves to the exit code. */
 async function main(words: readonly string[]): Promise<number> {
   // `whet help VERB` is `whet VERB --help`.
-  const [first, ...rest] = words[0] === 'help' && words[1] !== undefined ? [words[1], '--help'] : words
+  const [first, ...rest] =
+    words[0] === 'help' && words[1] !== undefined && words[1] !== '--json'
+      ? [words[1], '--help', ...words.slice(2)]
+      : words
   if (first === undefined || first === '--help' || first === '-h' || first === 'help') {
-    process.stdout.write(`${overview()}\n`)
+    process.stdout.write(`${await said(words.includes('--json'), overview())}\n`)
     return first === undefined ? EXIT.user : EXIT.done
   }
   if (VERSION_WORDS.includes(first)) {
-    process.stdout.write(`${(await import('./version.ts')).WHETSTONE_VERSION}\n`)
+    process.stdout.write(`${await said(words.includes('--json'))}\n`)
     return EXIT.done
   }
   const { explain, helpOf, openTerminal, parse } = await import('./start.ts')
@@ -31,7 +35,7 @@ async function main(words: readonly string[]): Promise<number> {
     const { positionals, options } = parse(verb, rest)
     given = options
     if (options.flag('help')) {
-      await terminal.print(helpOf(verb))
+      await terminal.print(await said(terminal.context.json, helpOf(verb)))
       return EXIT.done
     }
     if (verb.graceMs !== undefined) terminal.allow(verb.graceMs)
@@ -54,6 +58,14 @@ async function main(words: readonly string[]): Promise<number> {
     if (terminal.context.json && !printed) await print(JSON.stringify(report, null, 1)).catch(() => {})
     return report.exitCode
   }
+}
+
+/** The version, or a page of help; with `--json` as the report that promises. */
+async function said(json: boolean, help?: string): Promise<string> {
+  if (!json && help !== undefined) return help
+  const { WHETSTONE_VERSION: whetstone } = await import('./version.ts')
+  const report: ProgramReport = { kind: 'program', version: 1, whetstone, ...(help === undefined ? {} : { help }) }
+  return json ? JSON.stringify(report, null, 1) : whetstone
 }
 
 /** As people ask other programs for their version. */

@@ -19,7 +19,7 @@ import { drift, drill, incident, incidents, rollout } from './rollout.ts'
 import type { Infer, JsonSchema } from './schema.ts'
 import { selection } from './selection.ts'
 import { apiKey, served } from './serving.ts'
-import { cache, doctor } from './setup.ts'
+import { cache, doctor, program } from './setup.ts'
 import { collection, history, verification, version } from './store.ts'
 
 /** Every report kind, by the value of its `kind` field. */
@@ -48,6 +48,7 @@ export const kinds = {
   optimization,
   prediction,
   profile,
+  program,
   pruning,
   quantization,
   recipe,

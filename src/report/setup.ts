@@ -10,6 +10,10 @@ export const doctor = report('doctor', {
 })
 export type DoctorReport = Infer<typeof doctor>
 
+/** What the command says of itself: its version, and the page of help that was asked for. */
+export const program = report('program', { whetstone: text, help: optional(text) })
+export type ProgramReport = Infer<typeof program>
+
 /** Where kept evidence lies, and how much of it there is (after clearing: what is left). */
 export const cache = report('cache', { folder: text, files: integer, bytes: integer, deleted: integer })
 export type CacheReport = Infer<typeof cache>

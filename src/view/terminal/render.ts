@@ -57,6 +57,7 @@ const renderers: Renderers = {
   optimization,
   prediction,
   profile,
+  program: ({ whetstone, help }) => help ?? whetstone,
   pruning,
   quantization,
   recipe,
