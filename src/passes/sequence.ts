@@ -79,4 +79,5 @@ export const simplifyPasses: readonly Pass[] = [
   ...merge,
   simplify.eliminateDeadCode,
   settle([...tidy, ...merge]),
+  simplify.nameCuts,
 ]
