@@ -35,10 +35,9 @@ export async function losslessTrail(model: Model, plain: 'plain' | 'as stored' =
   const target = opsetFor(model)
   const cleaned = await advanceAll(startTrail(model), [
     { pass: 'upgradeOpset', ...(target === TARGET_OPSET ? {} : { options: { target } }) },
-    { pass: 'lowerOpset' },
     ...(plain === 'plain' ? [{ pass: 'readSparseWeights' }] : []),
   ])
-  return advanceAll(cleaned, losslessSteps)
+  return advanceAll(cleaned, [...losslessSteps, { pass: 'lowerOpset' }])
 }
 
 /**

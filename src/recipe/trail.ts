@@ -45,7 +45,8 @@ const registry: Readonly<Record<string, Pass<never>>> = {
   } satisfies Pass<{ target?: number }>,
   lowerOpset: {
     id: 'lowerOpset',
-    summary: 'declares the older operator set whose AveragePool is faster, where nothing else needs the newer one',
+    summary:
+      'declares an older operator set, which more releases of the runtime take, where nothing needs the newer one',
     run: (model) => lowerOpset(model),
   } satisfies Pass<unknown>,
 }

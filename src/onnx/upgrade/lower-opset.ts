@@ -22,6 +22,8 @@ import { TARGET_OPSET, type UpgradeReport } from './upgrade-opset.ts'
  * took 146 µs more than as of set 18 (onnxruntime 1.30, one core of an EPYC with AVX-512).
  */
 const FAST_POOLS = 18
+/** The first set whose AveragePool has dilations, and counts windows at the end as they are. */
+const SPREAD_POOLS = 19
 
 /**
  * The newest operator set whose signed codes of activations the runtime takes wherever it is asked to. On x86 it makes
@@ -57,34 +59,54 @@ const SAME_WHERE_ACCEPTED: ReadonlySet<string> = new Set(
 )
 
 /**
- * The same model as of operator set 18, where a newer one averages over windows: the older AveragePool is faster.
+ * The sets that a model may be declared as of, with the IR version that each came with: from release 1.14 of the runtime
+ * on it takes set 18, from 1.17 on set 20 and from 1.18 on set 21, whose QLinearMatMul has a kernel only since 1.20.
+ */
+const LOWER: readonly (readonly [opset: number, irVersion: number])[] = [
+  [WRITTEN_OUT, 8],
+  [20, 9],
+]
+
+/**
+ * The same model as of an older operator set, 18 or else 20, where nothing in it needs the newer one: more releases of
+ * the runtime take the file, and the AveragePool of set 18 is faster.
  *
- * Illegal where a node says what set 18 does not know or means otherwise, and in models with functions. A window that
- * is cut off at the end (`ceil_mode`) was counted otherwise before set 19, so such pools stay as they are.
+ * Illegal where a node says what the older set does not know or means otherwise, and in models with functions. A window
+ * that is cut off at the end (`ceil_mode`) was counted otherwise before set 19, so such pools stay as they are.
  */
 export function lowerOpset(model: Model): { model: Model; report: UpgradeReport } {
   const opset = model.opsets.get('') ?? 0
-  const nodes = [...allNodes(model.graph)]
-  const pools = nodes.filter((node) => operatorName(node) === 'AveragePool')
-  const stays = (node: string, reason?: string) => ({
-    model,
-    report: { id: 'lowerOpset', applied: 0, refused: reason === undefined ? [] : [{ node, reason }] },
+  const due = LOWER.filter(([target]) => target < opset)
+  const report = (applied: number, more: Partial<UpgradeReport> = {}) => ({
+    id: 'lowerOpset',
+    applied,
+    refused: [],
+    ...more,
   })
-  if (opset <= FAST_POOLS || pools.length === 0) return stays('')
-  if (model.functions.length > 0) return stays(model.functions[0]!.name, 'a function has operator sets of its own')
-  for (const node of nodes) {
-    const reason = changedSince(node, opset)
-    if (reason) return stays(nodeLabel(node), reason)
+  let problem: { node: string; reason: string } | null = null
+  for (const [target, ir] of due) {
+    const lowered = {
+      ...model,
+      irVersion: Math.min(model.irVersion, ir),
+      opsets: new Map(model.opsets).set('', target),
+      graph: target < SPREAD_POOLS ? withPlainPools(model.graph) : model.graph,
+    }
+    problem = whyNot(model, lowered, target)
+    if (!problem) return { model: lowered, report: report(1, { notes: [`standard operators as of opset ${target}`] }) }
   }
-  const lowered = {
-    ...model,
-    opsets: new Map(model.opsets).set('', FAST_POOLS),
-    graph: withPlainPools(model.graph),
+  return { model, report: report(0, problem ? { refused: [problem] } : {}) }
+}
+
+/** What keeps a model from being declared as of an older set. */
+function whyNot(model: Model, lowered: Model, target: number): { node: string; reason: string } | null {
+  if (model.functions.length > 0)
+    return { node: model.functions[0]!.name, reason: 'a function has operator sets of its own' }
+  for (const node of allNodes(model.graph)) {
+    const reason = changedSince(node, model.opsets.get('')!, target)
+    if (reason) return { node: nodeLabel(node), reason }
   }
   const [problem] = newProblems(lowered, model)
-  if (problem) return stays(problem.where, `operator set ${FAST_POOLS} would not do: it ${problem.what}`)
-  const notes = [`standard operators as of opset ${FAST_POOLS}, whose AveragePool is faster than that of ${opset}`]
-  return { model: lowered, report: { id: 'lowerOpset', applied: pools.length, refused: [], notes } }
+  return problem ? { node: problem.where, reason: `operator set ${target} would not do: it ${problem.what}` } : null
 }
 
 /**
@@ -117,20 +139,21 @@ export function newestRunning(model: Model): number {
   return signed ? SIGNED_CODES : TARGET_OPSET
 }
 
-/** Why a node of this set may mean something else in set 18. */
-function changedSince(node: Node, opset: number): string | null {
+/** Why a node of this set may mean something else in an older one. */
+function changedSince(node: Node, opset: number, target: number): string | null {
   if (node.domain !== '') return null
   const operator = operatorName(node)
   const since = (set: number) => operatorVersions(operator).findLast((version) => version.since <= set)?.since
-  if (since(opset) === since(FAST_POOLS)) return null
+  if (since(opset) === since(target)) return null
   if (!SAME_WHERE_ACCEPTED.has(operator) || opset > 21)
-    return `${operator} of operator set ${opset} is another one in ${FAST_POOLS}`
+    return `${operator} of operator set ${opset} is another one in ${target}`
+  if (target >= SPREAD_POOLS) return null
   const is = (name: string, value: string) => stringAttribute(node, name, '') === value
   if (operator === 'AveragePool' && intAttribute(node, 'ceil_mode', 0) === 1)
     return 'it counts windows at the end otherwise before set 19'
-  if (operator === 'AveragePool' && spread(node)) return `operator set ${FAST_POOLS} has no spread windows`
+  if (operator === 'AveragePool' && spread(node)) return `operator set ${target} has no spread windows`
   const newer = is('mode', 'wrap') || is('coordinate_transformation_mode', 'half_pixel_symmetric')
-  return newer ? `${operator} is asked for what operator set ${FAST_POOLS} does not have` : null
+  return newer ? `${operator} is asked for what operator set ${target} does not have` : null
 }
 
 function spread(pool: Node): boolean {

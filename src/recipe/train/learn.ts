@@ -98,7 +98,7 @@ const TIDY = [
 export async function trainable(model: Model): Promise<Trail> {
   const steps = (ids: readonly string[]) => ids.map((pass) => ({ pass }))
   const tidy = await float32Inside(model, await advanceAll(startTrail(model), steps(TIDY)))
-  return advanceAll(tidy, steps(['foldConstants', 'eliminateIdentity', 'eliminateDeadCode']))
+  return advanceAll(tidy, steps(['foldConstants', 'eliminateIdentity', 'eliminateDeadCode', 'lowerOpset']))
 }
 
 /** Rows in a step and the highest learning rate, unless said: what recovered a cut network best of those tried. */
