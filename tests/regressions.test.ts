@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { type Feeds, reference, type TensorValue } from '../src/engine/index.ts'
 import { type Model, parseModel, type Tensor, tensorOf } from '../src/ir/index.ts'
-import { passes, runtimeNeeded } from '../src/passes/index.ts'
+import { passes } from '../src/passes/index.ts'
 import { simplify } from '../src/recipe/index.ts'
 import type { PassRun } from '../src/report/index.ts'
 import { decibels, modelWith, numbers, randomTensor, randomValue, rangesOf, runOnce } from './quantize-kit.ts'
@@ -214,25 +214,6 @@ describe('#29849: accuracy level 4 chooses another token where one activation is
     const integer = await flips({ accuracyLevel: 4 })
     expect(integer.count).toBeGreaterThan(0)
     expect(integer.report.notes).toContainEqual(expect.stringContaining('accuracy level 4'))
-  })
-
-  // 1.21: "nbits_ == 4 was false", of a product; 1.22: "Unrecognized attribute: bits", of a table.
-  test('blocks of 8 bits say which runtimes know them; those of 4 bits run everywhere', async () => {
-    const told = expect.stringContaining('ONNX Runtime from 1.23 on')
-    const table = modelWith('g (int64[N] x) => (float[N,64] y) { y = Gather(t, x) }', { t: [64, 64] })
-    for (const [bits, known] of [
-      [8, true],
-      [4, false],
-    ] as const) {
-      const { report, model } = await passes.quantizeWeights!.run(before, { bits } as never, [])
-      expect(report.planned).toEqual({ MatMulNBits: 1 })
-      expect(report.notes!.some((note) => told.asymmetricMatch(note))).toBe(known)
-      expect(runtimeNeeded(model) !== null).toBe(known)
-    }
-    // Codes that are widened when the model is loaded ask for nothing.
-    const stored = await passes.quantizeWeights!.run(table, { bits: 8 } as never, [])
-    expect(stored.report.applied).toBe(1)
-    expect(stored.report.notes ?? []).not.toContainEqual(told)
   })
 })
 

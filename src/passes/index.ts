@@ -86,7 +86,6 @@ export {
   roundableBlocks,
   roundableStatic,
   roundValues,
-  runtimeNeeded,
   SOFT,
   type StaticInt8Options,
   softWeights,

@@ -1,4 +1,4 @@
-export { runtimeNeeded } from '../passes/index.ts'
+export { isNewer, oldestRuntime } from '../onnx/index.ts'
 export { type ApplyOptions, applyRecipe, parseRecipe } from './apply.ts'
 export { blobFolder, readBlobs, writeRecipe } from './blobs.ts'
 export type { Built, CandidateSpec } from './candidate.ts'

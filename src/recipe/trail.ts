@@ -1,5 +1,5 @@
 import { allNodes, type Model } from '../ir/index.ts'
-import { lowerOpset, modelBytes, modelDigest, upgradeOpset } from '../onnx/index.ts'
+import { lowerOpset, modelBytes, modelDigest, oldestRuntime, upgradeOpset } from '../onnx/index.ts'
 import { passes } from '../passes/index.ts'
 import { letOthersRun, sha256, UserError } from '../platform/index.ts'
 import {
@@ -151,5 +151,10 @@ class Digested {
 
 /** Nodes of the whole model, nested graphs' included, its encoded bytes and its digest. */
 export function sizeOf(model: Model): ModelSize {
-  return { nodes: [...allNodes(model.graph)].length, bytes: modelBytes(model), digest: modelDigest(model) }
+  return {
+    nodes: [...allNodes(model.graph)].length,
+    bytes: modelBytes(model),
+    digest: modelDigest(model),
+    runtime: oldestRuntime(model),
+  }
 }

@@ -2,7 +2,7 @@ import { comparison, grade, verdict } from './comparison.ts'
 import { valueSummary } from './inspection.ts'
 import { latencyRatio, profile } from './latency.ts'
 import { portability } from './quantization.ts'
-import { counts, refusal } from './rewrite.ts'
+import { counts, oldestRuntime, refusal } from './rewrite.ts'
 import {
   boolean,
   type Infer,
@@ -91,7 +91,7 @@ export const optimization = report('optimization', {
     judgedRows: optional(integer),
   }),
   candidates: list(candidateResult),
-  chosen: object({ id: text, reason: text }),
+  chosen: object({ id: text, reason: text, runtime: optional(oldestRuntime) }),
   /** The proof of the chosen model on the proof rows. */
   proof: nullable(comparison),
   /** Target `portable`: of the model that is handed out. */

@@ -7,8 +7,12 @@ export type Refusal = Infer<typeof refusal>
 /** Operator counts by bare name. */
 export const counts = record(integer)
 
+/** The oldest release of ONNX Runtime that takes a file, of those tried (1.14 and newer), and what in it asks for it. */
+export const oldestRuntime = object({ release: text, because: list(text) })
+export type OldestRuntime = Infer<typeof oldestRuntime>
+
 /** Size of a model before or after: `bytes` of the encoded model with its external data. */
-export const modelSize = object({ nodes: integer, bytes: integer, digest: text })
+export const modelSize = object({ nodes: integer, bytes: integer, digest: text, runtime: optional(oldestRuntime) })
 export type ModelSize = Infer<typeof modelSize>
 
 /** What one pass did: how many rewrites it applied, what it refused. */

@@ -1,7 +1,7 @@
 import type { Dataset } from '../data/index.ts'
 import { labelDoubts, marginDoubts } from '../evaluate/index.ts'
-import { type Built, machineOf, provePortable, runtimeNeeded } from '../recipe/index.ts'
-import type { CandidateResult, OptimizationReport } from '../report/index.ts'
+import { type Built, isNewer, machineOf, oldestRuntime, provePortable } from '../recipe/index.ts'
+import { type CandidateResult, type OptimizationReport, runtimeInWords } from '../report/index.ts'
 import type { Choice } from './choose.ts'
 import { roughSpeed } from './disturbed.ts'
 import { frontOf } from './front.ts'
@@ -52,7 +52,8 @@ async function reportFrom(findings: Findings, chosen: Built | null): Promise<Opt
   const broken = chosen ? null : pool.originalBreaks
   const dependence = chosen ? await bench.dependence(chosen) : null
   const limits = limitsOf(goal, broken)
-  const needed = chosen && runtimeNeeded(chosen.model)
+  const runtime = oldestRuntime((chosen ?? bench.original).model)
+  const before = oldestRuntime(bench.original.model)
   const portable = options.target === 'portable' ? provePortable((chosen ?? bench.original).model) : null
   return {
     kind: 'optimization',
@@ -92,6 +93,7 @@ async function reportFrom(findings: Findings, chosen: Built | null): Promise<Opt
     chosen: {
       id: choice.id,
       reason: chosen ? choice.reason : reasonWithLimits(goal, trials, choice.reason, broken),
+      runtime,
     },
     proof: choice.proof,
     ...(portable ? { portable } : {}),
@@ -103,7 +105,11 @@ async function reportFrom(findings: Findings, chosen: Built | null): Promise<Opt
     warnings: [
       ...(portable?.proven === false ? [`${choice.id}, which is handed out, is ${portable.sentence}`] : []),
       ...doubtsOf(findings),
-      ...(needed ? [`${choice.id}, which is handed out: ${needed}`] : []),
+      ...(isNewer(runtime.release, before.release)
+        ? [
+            `${choice.id}, which is handed out, runs in ${runtimeInWords(runtime)}; the original from ${before.release} on`,
+          ]
+        : []),
       ...(rough ? [rough] : []),
       ...pool.warnings,
       ...madeTwice(candidates),

@@ -1,16 +1,18 @@
-import type {
-  CalibrationReport,
-  ChannelsReport,
-  CostsReport,
-  FailureReport,
-  InspectionReport,
-  MomentsReport,
-  ProfileReport,
-  QuantizationReport,
-  Recipe,
-  Report,
-  RewriteReport,
-  SensitivityReport,
+import {
+  type CalibrationReport,
+  type ChannelsReport,
+  type CostsReport,
+  type FailureReport,
+  type InspectionReport,
+  type ModelSize,
+  type MomentsReport,
+  type ProfileReport,
+  type QuantizationReport,
+  type Recipe,
+  type Report,
+  type RewriteReport,
+  runtimeInWords,
+  type SensitivityReport,
 } from '../../report/index.ts'
 import { kernelMs } from '../profile-times.ts'
 import { withShortPaths } from '../short-paths.ts'
@@ -110,6 +112,11 @@ function inspection(report: InspectionReport, style: Style): string {
   ].join('\n')
 }
 
+/** Which releases of the runtime take the file. */
+function runsIn({ runtime }: ModelSize): readonly string[] {
+  return runtime ? [`runs in ${runtimeInWords(runtime)}`] : []
+}
+
 function rewrite(report: RewriteReport, style: Style): string {
   const { before, after, equivalence } = report
   const worked = report.passes.filter((pass) => pass.applied > 0 || pass.refused.length > 0)
@@ -125,6 +132,7 @@ function rewrite(report: RewriteReport, style: Style): string {
     equivalence
       ? `same answers on ${plural(equivalence.samples, 'sample')}: largest difference ${equivalence.maxAbs.toPrecision(2)} (${decibels(equivalence.sqnrDb)})`
       : 'not verified: nothing was run',
+    ...runsIn(after),
     '',
     worked.length === 0
       ? 'no pass found anything to do'
@@ -171,6 +179,7 @@ function quantization(report: QuantizationReport, style: Style): string {
         ]
       : []),
     ...(report.portable ? [report.portable.sentence] : []),
+    ...runsIn(after),
     ...(names.length > 0
       ? [
           '',

@@ -44,7 +44,6 @@ import { type BlockOptions, BlockStore, blockProduct, type ProductReader } from 
 import { blockKey, blocksAhead } from './blocks-ahead.ts'
 import { halveTable } from './half-table.ts'
 import { productNotes, type ShortRows, unreadNotes } from './product-notes.ts'
-import { runtimeNeeded } from './runtime-needed.ts'
 import {
   blockLookup,
   productsOfTable,
@@ -136,9 +135,7 @@ function coded(
   const result = runRules(model, 'quantizeWeights', rules(coding))
   const lean = dropUnread(model, result.model)
   const { planned, plain, short, unread } = coding
-  const needed = runtimeNeeded(lean)
   const notes = [
-    ...(needed ? [needed] : []),
     ...(planned.MatMulNBits ? productNotes(options, blocks.block, plain, short) : []),
     ...unreadNotes(unread),
   ]
