@@ -1,7 +1,6 @@
 export { type DecodeOptions, decodeModel, decodeTensorFile } from './decode-model.ts'
 export { type EncodeOptions, encodeChunks, encodeModel, modelBytes, modelDigest } from './encode-model.ts'
 export { placeOf, readModel, type WriteOptions, writeModel } from './files.ts'
-export { readModel, type WriteOptions, writeModel } from './files.ts'
 export { isNewer, oldestRuntime } from './oldest-runtime.ts'
 export { lowerOpset, newestRunning, opsetFor } from './upgrade/lower-opset.ts'
 export { OLDEST_OPSET, TARGET_OPSET, type UpgradeReport, upgradeOpset } from './upgrade/upgrade-opset.ts'
