@@ -85,6 +85,7 @@ function parseJson(line: string): unknown {
   const marked = line.replace(TEXT_OR_LONG, (found) =>
     found.startsWith('"') || Number.isSafeInteger(Number(found)) ? found : JSON.stringify(LONG + found),
   )
+  if (marked === line) return JSON.parse(line)
   return JSON.parse(marked, (_, value) =>
     typeof value === 'string' && value.startsWith(LONG) ? BigInt(value.slice(LONG.length)) : value,
   )
