@@ -4,7 +4,6 @@ import { headOf } from '../../evaluate/index.ts'
 import {
   type Dim,
   inferTypes,
-  isFloating,
   type Model,
   type Shape,
   tensorDtype,
@@ -71,17 +70,10 @@ export async function learningGoal(
   const names = teacher.graph.outputs.map(({ name }) => name)
   const floats = names.filter((name) => tensorDtype(types.get(name)) === 'float32')
   if (floats.length === 0) {
-    const other = names.map((name) => tensorDtype(types.get(name))).find((dtype) => dtype && isFloating(dtype))
-    throw new UserError(
-      'unsupported',
-      `no output of the teacher is float32${other ? `, it answers in ${other}` : ''}`,
-      {
-        where: names.join(', '),
-        hint: other
-          ? 'learning takes float32: give the float32 model that this one was made of'
-          : 'a student learns from scores or values, not from finished decisions',
-      },
-    )
+    throw new UserError('unsupported', 'no output of the teacher is float', {
+      where: names.join(', '),
+      hint: 'a student learns from scores or values, not from finished decisions',
+    })
   }
   const studentTypes = inferTypes(student)
   for (const name of floats) checkOutput(name, types.get(name)!, student, studentTypes.get(name))
