@@ -8,7 +8,7 @@
  * compute.
  * Source: Σ x / C = Σ x · (1/C).
  */
-import { inferTypes, intAttribute, intsAttribute, type Node, toNumbers } from '../../ir/index.ts'
+import { inferTypes, intAttribute, type Node, reducedPlaces } from '../../ir/index.ts'
 import { piecesOf, type RuleContext, type RuleOutcome, rulePass } from '../../rewrite/index.ts'
 import { isSmall } from './small-values.ts'
 
@@ -49,7 +49,6 @@ function pictureOf(value: string, { types }: RuleContext): readonly [number, ...
 }
 
 function isOverChannels(node: Node, rank: number, { constant }: RuleContext): boolean {
-  const given = node.inputs[1] ? constant(node.inputs[1]) : undefined
-  const axes = given ? [...toNumbers(given)].map(Number) : node.inputs[1] ? [] : intsAttribute(node, 'axes', [])
-  return axes.length === 1 && (axes[0] === 1 || axes[0] === 1 - rank)
+  const places = reducedPlaces(node, rank, constant)
+  return places.length === 1 && places[0] === 1
 }
