@@ -102,7 +102,7 @@ function foundWorse(proofs: readonly Proven[]): string {
 
 function wordFor(proof: ComparisonReport, apart: boolean): string {
   if (proof.verdict === 'regressed') return 'found to be worse'
-  if (proof.verdict === 'pass') return 'not proven surely enough for one of two that were tested side by side'
+  if (proof.verdict === 'pass') return 'not proven surely enough for the only one of two that passed'
   const rows = rowsToProve(proof, apart)
   return rows === null ? 'not proven' : `not proven (${rows} would settle it)`
 }

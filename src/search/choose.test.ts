@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import type { ComparisonReport } from '../report/index.ts'
-import { randomSource } from '../statistics/index.ts'
+import { randomSource, tango } from '../statistics/index.ts'
 import { whyNotProven } from './choice-words.ts'
 import { chooseByProof } from './choose.ts'
 
@@ -44,6 +44,46 @@ test('of two that share α, a worse one is handed out as seldom as α says, howe
   expect(opposed).toBeLessThan(most)
   // All of α is used: what fails takes nothing from the other.
   expect(opposed).toBeGreaterThan(0.7 * ALPHA)
+  const alike = await share(() => {
+    const p = source.uniform()
+    return [p, p]
+  })
+  expect(alike).toBeLessThan(most)
+  expect(alike).toBeGreaterThan(0.7 * ALPHA)
+})
+
+test('two forms of one model that are both worse by the margin share α, whatever rows they lose', async () => {
+  const source = randomSource(5)
+  const [n, margin, draws] = [300, 0.01, 3000]
+  // Shares of the rows that both lose, each alone, and that one loses where the other gains.
+  for (const [both, own, crossed] of [
+    [0.01, 0, 0],
+    [0, 0.01, 0],
+    [0, 0.01, 0.01],
+  ] as const) {
+    let handedOut = 0
+    for (let i = 0; i < draws; i++) {
+      const [lost, gained] = [
+        [0, 0],
+        [0, 0],
+      ]
+      for (let row = 0; row < n; row++) {
+        const at = source.uniform()
+        const who = Math.floor((at - both) / (own + crossed))
+        const crossing = (at - both) % (own + crossed) > own
+        if (at < both) {
+          lost[0]!++
+          lost[1]!++
+        } else if (who < 2) {
+          lost[who]!++
+          if (crossing) gained[1 - who]!++
+        }
+      }
+      const p = [0, 1].map((i) => tango({ baseOnly: lost[i]!, candidateOnly: gained[i]!, n, margin, alpha: ALPHA }).p)
+      if ((await choose(p[0]!, p[1]!)).id !== 'original') handedOut++
+    }
+    expect(handedOut / draws).toBeLessThan(ALPHA + 4 * Math.sqrt((ALPHA * (1 - ALPHA)) / draws))
+  }
 })
 
 test('who asked for proven models alone is told how many rows prove one', async () => {
@@ -65,12 +105,14 @@ test('who asked for proven models alone is told how many rows prove one', async 
   expect(await reason({ fewer: { rows: 40, of: 1200 } })).toContain(`${asked} More time (--time)`)
 })
 
-test('of two that share α, the one that passes carries the other, and one that is not sure enough is told', async () => {
+test('of two that share α, both pass at α together, and one alone at half of it, which is told', async () => {
   expect((await choose(0.2, 0.01)).id).toBe('fast')
   expect((await choose(0.01, 0.04)).ranked.map(({ id }) => id)).toEqual(['fast', 'slow'])
   expect((await choose(0.04, 0.01)).ranked.map(({ id }) => id)).toEqual(['fast', 'slow'])
   expect((await choose(0.01, 0.2)).reason).toMatch(/^slow is the best .* fast, better in the goal, was not proven/)
-  expect((await choose(0.04, 0.04)).id).toBe('original')
+  // Neither is sure enough alone; both together are.
+  expect((await choose(0.049, 0.04)).id).toBe('fast')
+  expect((await choose(0.2, 0.04)).id).toBe('original')
   expect((await choose(0.04, 0.2)).id).toBe('original')
 })
 

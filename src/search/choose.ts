@@ -91,7 +91,7 @@ async function proveOthers(
 
 /**
  * Each is tested at α, and the first that does not pass ends the sequence. Where the last two share α, both are proven:
- * what passes at half of it passes, and then the other at all of it.
+ * both pass where both do at α, and one alone where it does at half of it.
  *
  * @returns All proofs in their order, and what passed, the last first.
  */
@@ -115,8 +115,8 @@ async function provenInOrder(
   }
   const pair: Proven[] = []
   for (const contender of sequence.slice(alone.length)) pair.push(await proveNext(contender))
-  if (pair.some(({ proof }) => passesAtHalf(proof)))
-    for (const made of pair) if (made.proof.verdict === 'pass') passed.unshift(made)
+  const passing = pair.filter(({ proof }) => proof.verdict === 'pass')
+  if (passing.length > 1 || passing.some(({ proof }) => passesAtHalf(proof))) passed.unshift(...passing.toReversed())
   return { proofs, passed }
 }
 

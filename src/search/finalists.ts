@@ -32,8 +32,9 @@ const TIE = 1e-9
  * (fixed-sequence procedure: Maurer, Hothorn, Lehmacher 1995), which keeps the probability of handing out any truly
  * worse model at α however many are tested, provided that the order is settled before the proof rows are looked at. So a
  * safer one in front is an insurance, and one that is not safe enough a risk. Where that risk is too dear, the last two
- * share α (Holm 1979): each passes at half of it, or at all of it once the other did. Of all of these the one with the
- * best expected outcome is taken, again before the proof rows are looked at.
+ * share α (Hochberg 1988): both pass where both do at α, and one alone where it does at half of it. That keeps α where
+ * tests depend on each other positively (Sarkar, Chang 1997), as those of two forms of one model on the same rows do. Of
+ * all of these the one with the best expected outcome is taken, again before the proof rows are looked at.
  *
  * @param limit The most in either list.
  * @param before The goal's figure of what is handed out where none of them is.
@@ -91,7 +92,7 @@ function expectedOfSequence(
   if (sharing === 0) return expected + reached * had
   const [slow, fast] = chosen.slice(-2) as [number, number]
   const [one, other] = [odds[slow]!, odds[fast]!]
-  const fastPasses = other.passAtHalf + (other.pass - other.passAtHalf) * one.passAtHalf
+  const fastPasses = other.passAtHalf + (other.pass - other.passAtHalf) * one.pass
   const slowAlone = one.passAtHalf * (1 - other.pass)
   const gained = fastPasses * (values[fast]! - had) + slowAlone * (values[slow]! - had)
   return expected + reached * (had + gained)

@@ -79,7 +79,7 @@ export async function prove(
   return choice
 }
 
-const NOT_SURE = 'passed, but not as surely as one of two that were tested side by side must: at half of α'
+const NOT_SURE = 'passed, but not as surely as the only one of two that does must: at half of α'
 
 /**
  * Whether its proof is what kept a finalist from being handed out: what is only close may be where nothing passed, and
