@@ -73,6 +73,8 @@ export interface Session {
    * arrays are empty from then on. What nobody gives back is left to the collector. Absent where there is nothing to gain.
    */
   giveBack?(fetched: Fetched): void
+  /** Runs that are worth asking for at a time; 1 where absent. */
+  readonly atATime?: number
   close(): Promise<void>
 }
 

@@ -62,3 +62,14 @@ test('rows before one that fails are looked at, and nothing runs any more when i
   expect(log.slice(-2).sort()).toEqual(['base answers 8', 'candidate answers 8'])
   expect(log).not.toContain('base starts 9')
 })
+
+test('a session that runs several at a time is asked for as many, in the order of the rows', async () => {
+  const { log, base, candidate } = watched()
+  const seen: number[] = []
+  for await (const { pairs } of rowPairs(base, { ...candidate, atATime: 2 }, await rows([1, 2, 3, 4]), options)) {
+    if (seen.length === 0) expect(log.filter((entry) => entry.startsWith('candidate starts'))).toHaveLength(3)
+    seen.push(pairs[0]!.candidate.row)
+  }
+  expect(seen).toEqual([0, 1, 2, 3])
+  expect(log.indexOf('candidate starts 2')).toBeLessThan(log.indexOf('candidate answers 1'))
+})

@@ -20,8 +20,8 @@ export function rowsPerPair(base: Session, candidate: Session, data: Dataset, wa
 }
 
 /**
- * Runs both models over the rows, `batch` at a time, the next batch while the consumer looks at the one before: runs are
- * what takes long, and they happen elsewhere. Outputs are views of the batch, whose memory goes back to the sessions before
+ * Runs both models over the rows, `batch` at a time, the next batch while the consumer looks at the one before (or the
+ * next ones, where a session runs several at a time): runs are what takes long, and they happen elsewhere. Outputs are views of the batch, whose memory goes back to the sessions before
  * another is run: what is to last longer is copied. No run is under way any more when this ends, however it ends.
  *
  * @throws UserError for rows that do not fit a model, and models whose outputs differ.
@@ -43,24 +43,33 @@ export async function* rowPairs(
     base.giveBack?.(first)
     candidate.giveBack?.(second)
   }
-  let running: Promise<Answered> | null = null
+  const atATime = Math.max(base.atATime ?? 1, candidate.atATime ?? 1)
+  const running: Promise<Answered>[] = []
+  const next = async () => {
+    const answers = await running[0]!
+    running.shift()
+    return answers
+  }
+  const seen = (before: Answered) => ({ rows: before.rows, pairs: pairsOf(before, asBase, labelField) })
   try {
     for await (const rows of data.read({ batch, indices })) {
       signal?.throwIfAborted()
-      const before: Answered | null = await running
-      running = answered(base, candidate, rows, data)
+      const before = running.length === atATime ? await next() : null
+      const answers = answered(base, candidate, rows, data)
       // Whoever waits for it hears of its failure; until then somebody must have.
-      running.catch(() => {})
+      answers.catch(() => {})
+      running.push(answers)
       if (!before) continue
-      yield { rows: before.rows, pairs: pairsOf(before, asBase, labelField) }
+      yield seen(before)
       giveBack(before.answers)
     }
-    const last: Answered | null = await running
-    if (!last) return
-    yield { rows: last.rows, pairs: pairsOf(last, asBase, labelField) }
-    giveBack(last.answers)
+    while (running.length > 0) {
+      const last = await next()
+      yield seen(last)
+      giveBack(last.answers)
+    }
   } finally {
-    await running?.catch(() => {})
+    await Promise.allSettled(running)
   }
 }
 

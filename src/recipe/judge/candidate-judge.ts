@@ -1,6 +1,7 @@
 import { spreadRows } from '../../data/index.ts'
 import type { Session } from '../../engine/index.ts'
 import { compare, type Metric } from '../../evaluate/index.ts'
+import type { Model } from '../../ir/index.ts'
 import type { ComparisonReport, Target } from '../../report/index.ts'
 import type { Built } from '../candidate.ts'
 import type { EvidenceCache } from '../evidence/evidence-cache.ts'
@@ -9,6 +10,7 @@ import type { RunsOn } from '../runs-on.ts'
 import type { Phase, RowsOf } from '../share-rows.ts'
 import { Answers, memoSession } from './memo-session.ts'
 import { nameModels } from './name-models.ts'
+import { inTwoProcesses } from './two-processes.ts'
 
 /** Bytes of a candidate's answers that are kept from one step of judging to the next. */
 const CANDIDATE_BYTES = 2 ** 25
@@ -18,6 +20,8 @@ export interface JudgingOptions {
   readonly margin: number
   readonly alpha: number
   readonly threads: number
+  /** Models that may run at a time beside the original; 1 unless said. */
+  readonly workers?: number | undefined
   readonly metric?: string | Metric | undefined
   readonly label?: string | undefined
   readonly slices?: readonly string[] | undefined
@@ -40,6 +44,8 @@ export class CandidateJudge {
   #base: Promise<Session> | undefined
   /** Of whom nobody asks anything just now. */
   #idle: { readonly digest: string; readonly session: Session } | null = null
+  /** Candidates that are being asked just now. */
+  #candidates = 0
   /** What is being asked of sessions. */
   readonly #asking = new Set<Promise<unknown>>()
   /** The original meets the same rows once for every candidate, also where a timing came between. */
@@ -92,8 +98,8 @@ export class CandidateJudge {
   }
 
   async #lendCandidate<T>({ model, digest }: Built, ask: (session: Session) => Promise<T>): Promise<T> {
-    const { threads } = this.#options
-    const session = (await this.#stay(null, digest)) ?? (await this.#place.open(model, { threads }))
+    this.#candidates++
+    const session = (await this.#stay(null, digest)) ?? (await this.#open(model))
     try {
       const answer = await ask(session)
       // Of two that were judged at a time the one that ended last stays.
@@ -102,7 +108,17 @@ export class CandidateJudge {
     } catch (error) {
       await session.close()
       throw error
+    } finally {
+      this.#candidates--
     }
+  }
+
+  /** In a second process as well, while no other candidate is judged. */
+  async #open(model: Model): Promise<Session> {
+    const { threads, workers = 1, target } = this.#options
+    const open = () => this.#place.open(model, { threads })
+    const session = await open()
+    return workers > 1 && target !== 'web' ? inTwoProcesses(session, open, () => this.#candidates === 1) : session
   }
 
   /** Leaves this one idle in the place of the one that was: which is given if it is the one `wanted`, and else closed. */
